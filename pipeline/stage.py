@@ -1,0 +1,115 @@
+"""What a stage is: the one module of the pipeline that stages import."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+class PlainError(Exception):
+    """A failure that a user can act on, told in one plain sentence.
+
+    Args:
+        what: what went wrong, without a full stop.
+        where: the file, stream or configuration key at fault; may be empty.
+        remedy: what to do about it, without a full stop; may be empty.
+
+    All three are positional so that the error survives pickling between processes.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, where: str = "", remedy: str = "") -> None:
+        super().__init__(what, where, remedy)
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        advice = f"; {self.remedy}" if self.remedy else ""
+        return f"{place}{self.what}{advice}"
+
+
+class StageError(PlainError):
+    """A stage could not do its work on what it was given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One input and where its result goes: the payload every stream starts with.
+
+    Attributes:
+        index: position among the run's inputs, from 0; also the stream number.
+        input: path or URL, as the user gave it.
+        output: final path of the result, or None when the caller takes the frames themselves.
+        stem: the input's name without folder and suffix; names exports.
+        several: True when the run has more than one input (exports then go to `DIR/stem/`).
+    """
+
+    index: int
+    input: str
+    output: str | None
+    stem: str
+    several: bool = False
+
+
+class Stage:
+    """One step of the graph; the annotated signature of `__call__` is its wiring.
+
+    `__call__` takes payloads by type and yields payloads, or tuples of payloads of different types.
+    Its role follows from that signature:
+
+    * source: takes a `Job` alone and yields payloads; each yield starts a packet;
+    * map: takes payloads and yields one item per packet, in order, though perhaps later (look-ahead);
+    * tap: annotated to return None; sees packets and changes nothing;
+    * sink: yields payloads of a type whose class has `is_receipt = True`, whenever it has one.
+
+    A packet carries every payload made so far, one per type; a newer one replaces the older of its type.
+    Stages that are `ordered`, and every source, are made anew for each stream and see its packets in
+    sequence; the others are made once per lane replica and may see packets in any order.
+    """
+
+    ordered: ClassVar[bool] = False
+    memory_frames: ClassVar[int | None] = 0
+    """How many frames back the state can reach; None = unbounded."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """Settings of the stage; every field has a default or is required by name."""
+
+    def __init__(self, config: Any, *, threads: int = 1) -> None:
+        """Args: the stage's own `Config`, and the number of compute threads it may use."""
+        self.config = config
+        self.threads = threads
+
+    def __call__(self, *payloads: Any) -> Iterator[Any] | None:
+        """Do the work of one packet."""
+        raise NotImplementedError
+
+    def flush(self) -> Iterator[Any]:
+        """End of a stream: yield what is still held."""
+        return iter(())
+
+    def interrupt(self) -> Iterator[Any]:
+        """The run stops early: keep what is whole (a sink yields its receipt for the part that is kept)."""
+        return iter(())
+
+    def state(self) -> bytes:
+        """What a restart needs to continue as if nothing had happened."""
+        return b""
+
+    def restore(self, state: bytes) -> None:
+        """Take up the state that `state` gave."""
+
+    def summary(self) -> Mapping[str, Any]:
+        """JSON-ready facts for the run's report, asked after `flush`.
+
+        Facts of sources and ordered stages join the stream's entry (`frames_in`, `people`, `warnings`: a list
+        of sentences …); facts of the others join the report itself (`weights`).
+        """
+        return {}
+
+    def close(self) -> None:
+        """Release files and devices; called once, also after a failure."""

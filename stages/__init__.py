@@ -1,0 +1,18 @@
+"""Every stage the product knows, by the name a configuration calls it.
+
+The table holds `module:Class`, so that naming a stage imports nothing until it is used.
+"""
+
+STAGES: dict[str, str] = {
+    "decode": "stages.decode:Decode",
+    "detect": "stages.detect:Detect",
+    "densepose": "stages.densepose:DensePose",
+    "export_instances": "stages.export_instances:ExportInstances",
+    "track": "stages.track:Track",
+    "smooth": "stages.smooth:Smooth",
+    "render": "stages.render:Render",
+    "encode": "stages.encode:Encode",
+    "synthesize": "stages.synthesize:Synthesize",
+    "train": "stages.train:Train",
+    "evaluate": "stages.evaluate:Evaluate",
+}

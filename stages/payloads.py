@@ -1,0 +1,150 @@
+"""What travels between stages: frozen data, NumPy only, so that it can cross processes by reference.
+
+Letters of the shape suffixes are listed in docs/shapes.md: T frames of a chunk, H W pixels of a frame,
+N people of all frames of the chunk together, h w pixels of one person's box grid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+U8 = npt.NDArray[np.uint8]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+F32 = npt.NDArray[np.float32]
+Float = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoInfo:
+    """What a stream is, after decoding made it upright.
+
+    Attributes:
+        path: the input it came from.
+        width, height: pixels of the upright frames.
+        still: True for a single image.
+        rate: nominal frames a second; None when the container says nothing.
+        time_base: seconds per PTS tick.
+        sample_aspect: width of a pixel over its height.
+        frames: number of frames when the container says so.
+        color_primaries, color_trc, colorspace: ITU-T H.273 numbers of the frames as decoded (2 = unspecified).
+        full_range: True when the source used the full 0..255 range.
+    """
+
+    path: str
+    width: int
+    height: int
+    still: bool
+    rate: Fraction | None
+    time_base: Fraction
+    sample_aspect: Fraction = Fraction(1)
+    frames: int | None = None
+    color_primaries: int = 2
+    color_trc: int = 2
+    colorspace: int = 2
+    full_range: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameChunk:
+    """Consecutive frames of one stream, cut by frame index.
+
+    Attributes:
+        rgb_THW3: uint8 frames, upright.
+        pts_T: presentation times in ticks of `video.time_base`, strictly increasing.
+        first: index of the first frame in the stream (of the frames that are processed).
+        video: the stream they belong to.
+    """
+
+    rgb_THW3: U8
+    pts_T: I64
+    first: int
+    video: VideoInfo
+
+    def __len__(self) -> int:
+        return len(self.pts_T)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """Everyone found in a chunk, grouped by frame, best score first within a frame.
+
+    Attributes:
+        frame_N: index into the chunk, ascending.
+        box_N4: x0, y0, x1, y1 in pixels of the upright original.
+        score_N: 0..1.
+        id_N: identity through the stream, or -1 before tracking.
+    """
+
+    frame_N: I32
+    box_N4: F32
+    score_N: F32
+    id_N: I32
+
+    def __len__(self) -> int:
+        return len(self.frame_N)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """What the network computed on whole frames and needs again per person. Never leaves its lane."""
+
+    content: Any
+    stays_in_lane: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surface:
+    """The body surface of one person on the person's own box grid.
+
+    Attributes:
+        x0, y0: upper left pixel of the grid in the frame (may lie outside of it).
+        labels_hw: 0 = background, 1..24 = chart.
+        uv_2hw: chart coordinates, float16 or float32, unclamped as the network gave them; 0 where the label is 0.
+        confidence_hw: 0..1, or None where the network has none.
+    """
+
+    x0: int
+    y0: int
+    labels_hw: U8
+    uv_2hw: Float
+    confidence_hw: Float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surfaces:
+    """One `Surface` per person of the chunk's `People`, in the same order."""
+
+    people: tuple[Surface, ...]
+
+    def __len__(self) -> int:
+        return len(self.people)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """The rendered frames of a chunk: rgb_THW3 uint8, and alpha_THW uint8 where the result is transparent."""
+
+    rgb_THW3: U8
+    alpha_THW: U8 | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A file that stands whole under its final name.
+
+    Attributes:
+        path: the file.
+        frames: frames in it.
+        facts: further entries of the report (`audio`, `warnings` …).
+    """
+
+    path: str
+    frames: int
+    facts: dict[str, Any] = field(default_factory=dict)
+    is_receipt: ClassVar[bool] = True

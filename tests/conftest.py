@@ -19,7 +19,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of reference facts and real material beside the checkout; tests that need it are skipped without it."""
+    """The folder of reference facts and real material beside the checkout; without it the test is skipped."""
     folder = ROOT.parent / "shared"
     if not folder.is_dir():
         pytest.skip("reference material (../shared) is not on this machine")

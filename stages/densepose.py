@@ -1,0 +1,43 @@
+"""Map every pixel of every person to the body surface: the second half of DensePose-RCNN."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from models.network import NetworkConfig, open_network
+from pipeline.stage import Stage
+from stages.payloads import Features, FrameChunk, People, Surface, Surfaces
+
+
+class DensePose(Stage):
+    """People and the detector's features in, one surface per person out (Güler et al. 2018, §3)."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """`network` is the shared section of the run's configuration."""
+
+        network: NetworkConfig = field(default_factory=NetworkConfig)
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        """Take the network that `detect` opened in this lane."""
+        super().__init__(config, threads=threads)
+        self.network = open_network(config.network, threads)
+
+    def __call__(self, frames: FrameChunk, people: People, features: Features) -> Iterator[Surfaces]:
+        """Surfaces in the order of `people`."""
+        boxes = [people.box_N4[people.frame_N == index] for index in range(len(frames))]
+        maps = self.network.surfaces(features.content, boxes)
+        yield Surfaces(
+            people=tuple(
+                Surface(
+                    x0=one.x0,
+                    y0=one.y0,
+                    labels_hw=one.labels_hw,
+                    uv_2hw=one.uv_2hw,
+                    confidence_hw=one.confidence_hw,
+                )
+                for frame in maps
+                for one in frame
+            )
+        )

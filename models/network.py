@@ -1,0 +1,120 @@
+"""Which network a run uses: the `network:` section of every configuration, and the network behind it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, get_args, get_type_hints
+
+import numpy as np
+import numpy.typing as npt
+
+from models.errors import ModelError
+from models.structures import Detections, SurfaceMap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkConfig:
+    """The `network:` section.
+
+    Attributes:
+        kind: "light" (this project's own small network) or "zoo" (the published DensePose-RCNN).
+        weights: "light" (built in), a file (.pkl, .pth, .safetensors), or "zoo:NAME" (downloaded once).
+        backbone, head, legacy, confidence, segm_confidence: which published variant; only for kind "zoo" (facts §1).
+        precision: "auto" takes bf16 where the processor multiplies it in hardware.
+        engine: what runs the convolutions; "auto" takes the fastest that gives equal results here.
+        device: "auto" takes a GPU when there is one.
+        score_threshold, nms_threshold, max_people: detections kept; None = the network's own.
+        min_size, max_size: pixels of the shorter and longer side the network sees; None = the network's own.
+        batch: frames computed at once; "auto" is 1 on a CPU, where results then do not depend on the grouping of frames.
+        cache: folder of downloaded weights.
+        trust: accept a downloaded file whose hash does not fit its name.
+    """
+
+    kind: Literal["light", "zoo"] = "light"
+    weights: str = "light"
+    backbone: Literal["r50", "r101"] = "r50"
+    head: Literal["v1convx", "deeplab"] = "v1convx"
+    legacy: bool = False
+    confidence: Literal["none", "wc1", "wc2"] = "none"
+    segm_confidence: bool = False
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    engine: Literal["auto", "torch", "openvino"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    score_threshold: float | None = None
+    nms_threshold: float | None = None
+    max_people: int | None = None
+    min_size: int | None = None
+    max_size: int | None = None
+    batch: int | Literal["auto"] = "auto"
+    cache: str = "~/.cache/densepose-video"
+    trust: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises: ModelError for a choice that does not exist or a number out of range."""
+        hints = get_type_hints(type(self))
+        for spec in dataclasses.fields(self):
+            value = getattr(self, spec.name)
+            choices = get_args(hints[spec.name])
+            if choices and all(isinstance(choice, str) for choice in choices) and value not in choices:
+                raise ModelError(f"{value!r} is not a choice", f"network.{spec.name}", f"use one of {', '.join(choices)}")
+        for name in ("score_threshold", "nms_threshold"):
+            _require(name, getattr(self, name), 0, 1)
+        for name in ("max_people", "min_size", "max_size", "batch"):
+            value = getattr(self, name)
+            _require(name, None if value == "auto" else value, 1, None)
+
+
+def _require(name: str, value: float | None, least: float, most: float | None) -> None:
+    if value is not None and (value < least or (most is not None and value > most)):
+        span = f"at least {least}" if most is None else f"from {least} to {most}"
+        raise ModelError(f"{value} is out of range", f"network.{name}", f"give a number {span}")
+
+
+class Network(Protocol):
+    """What stages ask of a network, whatever its kind.
+
+    Attributes:
+        name: of the weights, for the report.
+        sha256: of the weights' file.
+    """
+
+    name: str
+    sha256: str
+
+    def detect(self, rgb_THW3: npt.NDArray[np.uint8]) -> tuple[list[Detections], Any]:
+        """Find people: one `Detections` per frame, and features that only `surfaces` understands."""
+        ...
+
+    def surfaces(self, features: Any, boxes: list[npt.NDArray[np.float32]]) -> list[list[SurfaceMap]]:
+        """Map people to the body surface.
+
+        Args:
+            features: what `detect` gave for these frames.
+            boxes: per frame (N, 4) x0, y0, x1, y1 in pixels of the frame; any boxes may be given, also ones from elsewhere.
+
+        Returns:
+            Per frame one `SurfaceMap` per box, in the same order.
+        """
+        ...
+
+
+@functools.lru_cache(maxsize=4)
+def open_network(config: NetworkConfig, threads: int) -> Network:
+    """Load the network of a configuration; two stages of one process that ask for the same one share it.
+
+    Args:
+        config: the `network:` section.
+        threads: compute threads of this process.
+
+    Raises:
+        ModelError: weights that are missing, broken or of another network.
+    """
+    if config.kind == "zoo":
+        from models.rcnn import open_zoo
+
+        return open_zoo(config, threads)
+    from models.light import open_light
+
+    return open_light(config, threads)

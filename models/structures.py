@@ -1,0 +1,47 @@
+"""What networks give to the stages: people in a frame, and the body surface of one person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+U8 = npt.NDArray[np.uint8]
+F32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detections:
+    """People of one frame, best score first.
+
+    Attributes:
+        box_N4: x0, y0, x1, y1 in pixels of the frame as given to the network, float32.
+        score_N: 0..1, float32.
+    """
+
+    box_N4: F32
+    score_N: F32
+
+    def __len__(self) -> int:
+        return len(self.score_N)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurfaceMap:
+    """The body surface of one person on the person's integer box grid (facts §7).
+
+    Attributes:
+        x0, y0: pixel of the frame under the grid's first cell.
+        labels_hw: 0 background, 1..24 the chart.
+        uv_2hw: float32 chart coordinates as predicted, not clamped; 0 where the label is 0.
+        confidence: further (h, w) float32 maps by name (`sigma_2`, `kappa_u`, `kappa_v`, `fine_segm_confidence`,
+            `coarse_segm_confidence`); empty where the network predicts none.
+    """
+
+    x0: int
+    y0: int
+    labels_hw: U8
+    uv_2hw: F32
+    confidence: Mapping[str, F32] = field(default_factory=dict)

@@ -27,7 +27,7 @@ class NetworkConfig:
         device: "auto" takes a GPU when there is one.
         score_threshold, nms_threshold, max_people: detections kept; None = the network's own.
         min_size, max_size: pixels of the shorter and longer side the network sees; None = the network's own.
-        batch: frames computed at once; "auto" is 1 on a CPU, where results then do not depend on the grouping of frames.
+        batch: frames computed at once; "auto" is 1 on a CPU: results then do not depend on how frames are grouped.
         cache: folder of downloaded weights.
         trust: accept a downloaded file whose hash does not fit its name.
     """
@@ -58,7 +58,8 @@ class NetworkConfig:
             value = getattr(self, spec.name)
             choices = get_args(hints[spec.name])
             if choices and all(isinstance(choice, str) for choice in choices) and value not in choices:
-                raise ModelError(f"{value!r} is not a choice", f"network.{spec.name}", f"use one of {', '.join(choices)}")
+                remedy = f"use one of {', '.join(choices)}"
+                raise ModelError(f"{value!r} is not a choice", f"network.{spec.name}", remedy)
         for name in ("score_threshold", "nms_threshold"):
             _require(name, getattr(self, name), 0, 1)
         for name in ("max_people", "min_size", "max_size", "batch"):
@@ -92,7 +93,7 @@ class Network(Protocol):
 
         Args:
             features: what `detect` gave for these frames.
-            boxes: per frame (N, 4) x0, y0, x1, y1 in pixels of the frame; any boxes may be given, also ones from elsewhere.
+            boxes: per frame (N, 4) x0, y0, x1, y1 in pixels of the frame; any boxes may be given, from elsewhere too.
 
         Returns:
             Per frame one `SurfaceMap` per box, in the same order.

@@ -36,12 +36,14 @@ class SurfaceMap:
         x0, y0: pixel of the frame under the grid's first cell.
         labels_hw: 0 background, 1..24 the chart.
         uv_2hw: float32 chart coordinates as predicted, not clamped; 0 where the label is 0.
-        confidence: further (h, w) float32 maps by name (`sigma_2`, `kappa_u`, `kappa_v`, `fine_segm_confidence`,
-            `coarse_segm_confidence`); empty where the network predicts none.
+        confidence_hw: 0..1, or None where the network has no such measure.
+        uncertainty: the raw (h, w) float32 maps of the confidence variants by their names in the reference (`sigma_2`,
+            `kappa_u`, `kappa_v`, `fine_segm_confidence`, `coarse_segm_confidence`); empty for the others.
     """
 
     x0: int
     y0: int
     labels_hw: U8
     uv_2hw: F32
-    confidence: Mapping[str, F32] = field(default_factory=dict)
+    confidence_hw: F32 | None = None
+    uncertainty: Mapping[str, F32] = field(default_factory=dict)

@@ -1,0 +1,93 @@
+"""From predicted maps to a person's surface on the person's pixels, by the reference's rule (facts §7).
+
+The segmentations are resized to the box first and decided afterwards. Of U and V only the decided part's channel
+matters at a pixel, so only that one is interpolated: the same numbers as resizing all 25 and picking one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.structures import SurfaceMap
+
+PER_PART = ("u", "v", "sigma_2", "kappa_u", "kappa_v")
+WHOLE = ("fine_segm_confidence", "coarse_segm_confidence")
+
+
+def pixel_grid(box_4: npt.NDArray[np.float32]) -> tuple[int, int, int, int]:
+    """x, y, width, height of the integer grid of a float32 box: each truncated toward zero, sides at least 1."""
+    x0, y0, x1, y1 = box_4
+    return int(x0), int(y0), max(int(x1 - x0), 1), max(int(y1 - y0), 1)
+
+
+def assemble(maps: dict[str, Tensor], box_4: npt.NDArray[np.float32]) -> SurfaceMap:
+    """The surface of one person.
+
+    Args:
+        maps: by name, (channels, S, S) float32.
+        box_4: x0, y0, x1, y1 float32 in pixels of the original frame.
+    """
+    x0, y0, width, height = pixel_grid(box_4)
+    labels_hw = decide_labels(maps["fine_segm"], maps["coarse_segm"], (height, width))
+    names = [name for name in PER_PART if name in maps]
+    values = gather_parts(torch.stack([maps[name] for name in names], dim=-1), labels_hw)
+    uncertainty = {name: to_numpy(values[index]) for index, name in enumerate(names) if index >= 2}
+    for name in WHOLE:
+        if name in maps:
+            uncertainty[name] = to_numpy(resize(maps[name], (height, width))[0])
+    return SurfaceMap(
+        x0=x0, y0=y0, labels_hw=labels_hw.cpu().numpy(), uv_2hw=to_numpy(values[:2]), uncertainty=uncertainty
+    )
+
+
+def to_numpy(x: Tensor) -> npt.NDArray[np.float32]:
+    """A contiguous copy on the host."""
+    return np.ascontiguousarray(x.cpu().numpy())
+
+
+def resize(map_CSS: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """(C, h, w): bilinear, corners not aligned, not smoothed when shrinking."""
+    return F.interpolate(map_CSS[None], size=size_hw, mode="bilinear", align_corners=False)[0]
+
+
+def decide_labels(fine_25SS: Tensor, coarse_KSS: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """(h, w) uint8: the best fine part where the best coarse channel is not the background, else 0."""
+    fine = resize(fine_25SS, size_hw).argmax(dim=0)
+    body = resize(coarse_KSS, size_hw).argmax(dim=0) > 0
+    return (fine * body).to(torch.uint8)
+
+
+def axis_neighbours(size: int, cells: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Where torch's bilinear resize (corners not aligned) looks: lower cell, upper cell, weight of the upper; (size,) each."""
+    at = ((torch.arange(size, device=device, dtype=torch.float32) + 0.5) * (cells / size) - 0.5).clamp(min=0)
+    low = at.floor().to(torch.int64).clamp(max=cells - 1)
+    return low, (low + 1).clamp(max=cells - 1), at - low
+
+
+def gather_parts(maps_PSSM: Tensor, labels_hw: Tensor) -> Tensor:
+    """Resize per-part maps to the label grid, of every pixel the channel of its own label only.
+
+    Args:
+        maps_PSSM: (25 parts, S, S, M maps) float32.
+        labels_hw: uint8.
+
+    Returns:
+        (M, h, w) float32; 0 where the label is 0.
+    """
+    parts, side, _, count = maps_PSSM.shape
+    height, width = labels_hw.shape
+    rows, columns = labels_hw.nonzero(as_tuple=True)
+    part = labels_hw[rows, columns].to(torch.int64) * (side * side)
+    top, bottom, down = (axis[rows] for axis in axis_neighbours(height, side, labels_hw.device))
+    left, right, across = (axis[columns] for axis in axis_neighbours(width, side, labels_hw.device))
+    flat = maps_PSSM.reshape(parts * side * side, count)
+    across, down = across[:, None], down[:, None]
+    upper = flat[part + top * side + left] * (1 - across) + flat[part + top * side + right] * across
+    lower = flat[part + bottom * side + left] * (1 - across) + flat[part + bottom * side + right] * across
+    values = flat.new_zeros((height, width, count))
+    values[rows, columns] = upper * (1 - down) + lower * down
+    return values.permute(2, 0, 1)

@@ -1,0 +1,46 @@
+"""From frames to the network's input, as the reference does it (facts §2)."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+MEAN_BGR = (103.530, 116.280, 123.675)
+DIVISOR = 32
+
+
+def network_size(height: int, width: int, min_size: int, max_size: int) -> tuple[int, int]:
+    """(H, W) of the network's image: short side `min_size`, unless the long side would pass `max_size`."""
+    scale = min_size / min(height, width)
+    if scale * max(height, width) > max_size:
+        scale = max_size / max(height, width)
+    return int(height * scale + 0.5), int(width * scale + 0.5)
+
+
+def resize_bgr(rgb_HW3: npt.NDArray[np.uint8], size_hw: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """BGR uint8 of the given size; PIL's bilinear filter, which averages when it shrinks and rounds to bytes."""
+    height, width = size_hw
+    resized = Image.fromarray(rgb_HW3).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(resized)[:, :, ::-1]
+
+
+def network_input(rgb_THW3: npt.NDArray[np.uint8], size_hw: tuple[int, int]) -> Tensor:
+    """Normalised frames, zero-padded on the right and below to multiples of 32.
+
+    Args:
+        rgb_THW3: uint8 frames of one size.
+        size_hw: from `network_size`.
+
+    Returns:
+        (T, 3, H', W') float32 BGR less the mean, in channels-last memory.
+    """
+    height, width = size_hw
+    padded_hw = -(-height // DIVISOR) * DIVISOR, -(-width // DIVISOR) * DIVISOR
+    x_THW3 = torch.zeros((len(rgb_THW3), *padded_hw, 3))
+    for index, frame in enumerate(rgb_THW3):
+        bgr = torch.from_numpy(np.ascontiguousarray(resize_bgr(frame, size_hw)))
+        torch.sub(bgr, torch.tensor(MEAN_BGR), out=x_THW3[index, :height, :width])
+    return x_THW3.permute(0, 3, 1, 2)

@@ -1,0 +1,136 @@
+"""Texture atlases: 24 square tiles, one a chart, in DensePose's two layouts; and how to look colours up in them.
+
+In a tile the column grows with U and the row with 1 − V; U = 0 and U = 1 are the centres of the first and the last
+column (the rule of DensePose's own texture transfer, see docs/styles.md), so bilinear reading never leaves a tile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from models.errors import ModelError
+
+U8 = npt.NDArray[np.uint8]
+F32 = npt.NDArray[np.float32]
+Float = npt.NDArray[np.floating[Any]]
+
+CHARTS = 24
+DEFAULT_ATLAS = Path(__file__).with_name("atlas_default.png")
+SMALLEST_LEVEL = 8
+"""Pixels of a tile under which no smaller level is made."""
+LARGEST_SIDE = 32767 // CHARTS
+"""Pixels of a tile beyond which OpenCV can no longer address the strip of 24."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Atlas:
+    """Tiles one under the other, chart 1 on top, at halving sizes.
+
+    Attributes:
+        levels: uint8 strips (24·side, side, 3 or 4): RGB, and alpha where the atlas has transparent texels;
+            the first is the atlas as given.
+    """
+
+    levels: tuple[U8, ...]
+
+    @property
+    def has_alpha(self) -> bool:
+        """True when some texels let the original through."""
+        return bool(self.levels[0].shape[2] == 4)
+
+
+def load_atlas(path: str | Path) -> Atlas:
+    """The atlas in an image file; the layout follows from its size.
+
+    Raises ModelError for a missing or unreadable file and for a size that is neither 6 × 4 nor 4 × 6 tiles.
+    """
+    try:
+        with Image.open(path) as image:
+            transparent = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+            texels_HWC = np.asarray(image.convert("RGBA" if transparent else "RGB"))
+    except FileNotFoundError as error:
+        raise ModelError("there is no such atlas", str(path), "give the path of an image of 24 tiles") from error
+    except (UnidentifiedImageError, OSError) as error:
+        raise ModelError(f"this atlas cannot be read ({error})", str(path), "give a PNG or JPEG of 24 tiles") from error
+    try:
+        return atlas_from_tiles(split_tiles(texels_HWC))
+    except ModelError as error:
+        raise ModelError(error.what, str(path), error.remedy) from error
+
+
+def split_tiles(texels_HWC: U8) -> U8:
+    """(24, side, side, C) tiles of an atlas picture, chart 1 first.
+
+    Taller than wide: 6 rows × 4 columns, counted down the columns (DensePose's own). Wider than tall: 4 rows ×
+    6 columns, counted along the rows. Raises ModelError for any other shape.
+    """
+    height, width, channels = texels_HWC.shape
+    side = max(height, width) // 6
+    if (height, width) == (6 * side, 4 * side) and side > 1:
+        grid = texels_HWC.reshape(6, side, 4, side, channels).transpose(2, 0, 1, 3, 4)
+    elif (height, width) == (4 * side, 6 * side) and side > 1:
+        grid = texels_HWC.reshape(4, side, 6, side, channels).transpose(0, 2, 1, 3, 4)
+    else:
+        raise ModelError(
+            f"an atlas of {width}×{height} pixels is not 24 square tiles",
+            "",
+            "store 6 rows × 4 columns (800×1200) or 4 rows × 6 columns (1200×800)",
+        )
+    if side > LARGEST_SIDE:
+        raise ModelError(f"tiles of {side} pixels are too large", "", f"use tiles of at most {LARGEST_SIDE} pixels")
+    return np.ascontiguousarray(grid).reshape(CHARTS, side, side, channels)
+
+
+def join_tiles(tiles_PSSC: U8) -> U8:
+    """The 6 × 4 picture (6·side, 4·side, C) of 24 tiles: the inverse of `split_tiles`."""
+    side, channels = tiles_PSSC.shape[1], tiles_PSSC.shape[3]
+    grid = tiles_PSSC.reshape(4, 6, side, side, channels).transpose(1, 2, 0, 3, 4)
+    return np.ascontiguousarray(grid).reshape(6 * side, 4 * side, channels)
+
+
+def atlas_from_tiles(tiles_PSSC: U8) -> Atlas:
+    """An atlas with its smaller levels from (24, side, side, 3 or 4) uint8 tiles; a wholly opaque alpha is dropped."""
+    if tiles_PSSC.shape[3] == 4 and bool((tiles_PSSC[..., 3] == 255).all()):
+        tiles_PSSC = tiles_PSSC[..., :3]
+    side, channels = tiles_PSSC.shape[1], tiles_PSSC.shape[3]
+    levels = [np.ascontiguousarray(tiles_PSSC).reshape(CHARTS * side, side, channels)]
+    while side // 2 >= SMALLEST_LEVEL:
+        side //= 2
+        shrunk = [cv2.resize(tile, (side, side), interpolation=cv2.INTER_AREA) for tile in tiles_PSSC]
+        levels.append(np.concatenate(shrunk))
+    return Atlas(levels=tuple(levels))
+
+
+def choose_level(atlas: Atlas, labels_hw: U8, uv_2hw: Float) -> int:
+    """The level at which one texel of the strip covers at least about one pixel of this person.
+
+    Measured on some fifty rows: the median step of (U, V) between neighbours of one chart, in texels.
+    """
+    stride = 1 + labels_hw.shape[0] // 50
+    rows_hw = labels_hw[::stride]
+    same = (rows_hw[:, 1:] == rows_hw[:, :-1]) & (rows_hw[:, 1:] > 0)
+    if not same.any():
+        return 0
+    rows_2hw = uv_2hw[:, ::stride].astype(np.float32)
+    steps_K = np.hypot(*(rows_2hw[:, :, 1:] - rows_2hw[:, :, :-1])[:, same])
+    texels = float(np.median(steps_K)) * (atlas.levels[0].shape[1] - 1)
+    return int(np.clip(np.floor(np.log2(max(texels, 1.0))), 0, len(atlas.levels) - 1))
+
+
+def sample(strip: U8, labels_hw: U8, uv_2hw: Float) -> U8:
+    """Bilinear colours (h, w, C) uint8 of one level; UV is clamped to 0..1, pixels of label 0 carry no meaning."""
+    last = strip.shape[1] - 1
+    uv_2hw = np.clip(uv_2hw, 0, 1, dtype=np.float32)
+    column_hw = uv_2hw[0] * np.float32(last)
+    top_25 = np.maximum(np.arange(-1, CHARTS, dtype=np.float32), 0) * (last + 1) + last
+    row_hw = cv2.LUT(labels_hw, np.resize(top_25, 256).astype(np.float32)) - uv_2hw[1] * np.float32(last)
+    return np.asarray(
+        cv2.remap(strip, column_hw, row_hw, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8
+    )

@@ -1,0 +1,1 @@
+"""The styles of `render`: how one person is drawn into a frame."""

@@ -1,0 +1,68 @@
+"""Colours that explain the charts instead of clothing them: one a chart, or U and V as a field with grid lines."""
+
+from __future__ import annotations
+
+import colorsys
+
+import cv2
+import numpy as np
+
+from models.surface.atlas import CHARTS, Atlas, atlas_from_tiles
+from stages.drawing.compositing import Visible, lay_over, person_mask, soft_cover
+from stages.payloads import U8
+
+_HUE_AND_LIGHT = (
+    (0.60, 0.45), (0.58, 0.62),  # torso: back, front
+    (0.92, 0.55), (0.42, 0.50),  # hands: right, left
+    (0.30, 0.45), (0.97, 0.45),  # feet: left, right
+    (0.03, 0.42), (0.22, 0.38),  # upper legs, back: right, left
+    (0.05, 0.60), (0.20, 0.55),  # upper legs, front
+    (0.95, 0.38), (0.27, 0.33),  # lower legs, back
+    (0.00, 0.68), (0.25, 0.65),  # lower legs, front
+    (0.47, 0.42), (0.82, 0.45),  # upper arms, inner: left, right
+    (0.49, 0.60), (0.80, 0.65),  # upper arms, outer
+    (0.52, 0.35), (0.75, 0.42),  # lower arms, inner
+    (0.45, 0.72), (0.72, 0.72),  # lower arms, outer
+    (0.12, 0.50), (0.15, 0.66),  # head: right, left
+)  # fmt: skip
+"""The right side is warm and the left cool, fronts are lighter than backs, the head is yellow and the torso blue."""
+
+UV_TILE = 256
+UV_LINES = 10
+"""Grid lines divide each chart into so many steps of U and of V."""
+
+
+def part_palette() -> U8:
+    """RGB colour of each label, (25, 3) uint8; label 0 is black and never drawn."""
+    colours = [(0.0, 0.0, 0.0)] + [colorsys.hls_to_rgb(hue, light, 0.75) for hue, light in _HUE_AND_LIGHT]
+    return np.rint(np.array(colours) * 255).astype(np.uint8)
+
+
+def paint_parts(visible: Visible, palette_253: U8, *, opacity: float) -> None:
+    """One flat colour a chart, in place, with a darker line where two charts meet."""
+    labels_hw = visible.labels_hw
+    colour_hw3 = palette_253[labels_hw]
+    inside_hw = person_mask(labels_hw)
+    # Only charts meet: background is the highest label for the minimum and the lowest for the maximum.
+    lowest_hw = cv2.erode(cv2.bitwise_or(labels_hw, cv2.bitwise_not(inside_hw)), np.ones((2, 2), np.uint8))
+    highest_hw = cv2.dilate(labels_hw, np.ones((2, 2), np.uint8))
+    meets_hw = (lowest_hw != highest_hw) & (inside_hw > 0)
+    colour_hw3[meets_hw] //= 2
+    lay_over(visible, colour_hw3, soft_cover(labels_hw, opacity))
+
+
+def uv_atlas() -> Atlas:
+    """An atlas that shows its own coordinates: red grows with U, green with V, blue falls with both, under a dark grid.
+
+    The line at U = 0.5 and V = 0.5 is white, so that a chart's middle is found at a glance.
+    """
+    ramp_S = np.linspace(0, 1, UV_TILE, dtype=np.float32)
+    u_SS, v_SS = np.meshgrid(ramp_S, ramp_S[::-1])
+    tile_SS3 = np.stack([60 + 195 * u_SS, 60 + 195 * v_SS, 220 - 90 * (u_SS + v_SS)], axis=-1)
+    for step in range(1, UV_LINES):
+        distance_S = np.abs(ramp_S - step / UV_LINES) * UV_TILE
+        line_S = distance_S < 1.6
+        colour = 255.0 if 2 * step == UV_LINES else 25.0
+        tile_SS3[:, line_S] = colour
+        tile_SS3[line_S[::-1], :] = colour
+    return atlas_from_tiles(np.repeat(np.rint(tile_SS3).astype(np.uint8)[None], CHARTS, axis=0))

@@ -62,7 +62,7 @@ def decide_labels(fine_25SS: Tensor, coarse_KSS: Tensor, size_hw: tuple[int, int
 
 
 def axis_neighbours(size: int, cells: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Where torch's bilinear resize (corners not aligned) looks: lower cell, upper cell, weight of the upper; (size,) each."""
+    """Where torch's bilinear resize looks: lower cell, upper cell, weight of the upper; (size,) each."""
     at = ((torch.arange(size, device=device, dtype=torch.float32) + 0.5) * (cells / size) - 0.5).clamp(min=0)
     low = at.floor().to(torch.int64).clamp(max=cells - 1)
     return low, (low + 1).clamp(max=cells - 1), at - low

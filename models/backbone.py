@@ -130,7 +130,7 @@ class Backbone(nn.Module):
         return self.pyramid(self.bottom_up(x_N3HW))
 
     def pyramid(self, stages: list[Tensor]) -> list[Tensor]:
-        """p2..p6 from res2..res5: lateral 1x1, nearest x2 of the level above added, output 3x3; p6 every second of p5."""
+        """p2..p6 from res2..res5: lateral 1x1, plus the level above (nearest x2), output 3x3; p6 every second of p5."""
         outputs: list[Tensor] = []
         above: Tensor | None = None
         for level in range(5, 1, -1):

@@ -1,4 +1,5 @@
-"""The decoder: p2..p5 merged into one stride-4 map from which the DensePose head pools (facts §6; Kirillov et al. 2019)."""
+"""The decoder: p2..p5 merged into one stride-4 map from which the DensePose head pools (facts §6;
+Kirillov et al. 2019)."""
 
 from __future__ import annotations
 

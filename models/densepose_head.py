@@ -1,4 +1,5 @@
-"""The DensePose head: from a pooled person to part, U and V maps (facts §6; Güler et al. 2018, Neverova et al. 2019)."""
+"""The DensePose head: from a pooled person to part, U and V maps (facts §6; Güler et al. 2018;
+Neverova et al. 2019)."""
 
 from __future__ import annotations
 
@@ -50,7 +51,10 @@ class GlobalBranch(nn.Sequential):
 
     def __init__(self) -> None:
         super().__init__(
-            nn.AdaptiveAvgPool2d(1), nn.Conv2d(CHANNELS, CHANNELS, 1, bias=False), nn.GroupNorm(GROUPS, CHANNELS), nn.ReLU()
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(CHANNELS, CHANNELS, 1, bias=False),
+            nn.GroupNorm(GROUPS, CHANNELS),
+            nn.ReLU(),
         )
 
     def forward(self, x_KChw: Tensor) -> Tensor:
@@ -135,7 +139,9 @@ class DensePosePredictor(nn.Module):
         maps = {}
         for name in self.channels:
             low = self.get_submodule(f"{name}_lowres")(x_KChw).float()
-            maps[RESULT_NAMES.get(name, name)] = F.interpolate(low, scale_factor=2.0, mode="bilinear", align_corners=False)
+            maps[RESULT_NAMES.get(name, name)] = F.interpolate(
+                low, scale_factor=2.0, mode="bilinear", align_corners=False
+            )
         for name in ("fine_segm", "coarse_segm"):
             if f"{name}_confidence" in maps:
                 confidence = F.softplus(maps[f"{name}_confidence"]) + CONFIDENCE_FLOOR

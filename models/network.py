@@ -113,7 +113,7 @@ def open_network(config: NetworkConfig, threads: int) -> Network:
         ModelError: weights that are missing, broken or of another network.
     """
     if config.kind == "zoo":
-        from models.rcnn import open_zoo
+        from models.zoo_network import open_zoo
 
         return open_zoo(config, threads)
     from models.light import open_light

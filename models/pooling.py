@@ -1,4 +1,4 @@
-"""RoIAlign as the reference uses it everywhere: no half-pixel shift, two samples a bin and axis (facts §0.1, §5; He et al. 2017).
+"""RoIAlign as the reference uses it everywhere: no half-pixel shift, 2 x 2 samples a bin (facts §0.1; He et al. 2017).
 
 One bin is a weighted sum of 16 cells. On channels-last maps that is a bag of rows, which `embedding_bag` adds up in
 vector registers; torchvision's own kernel wants channels first and walks single values (5x slower on a CPU).

@@ -62,7 +62,9 @@ class ProposalGenerator(nn.Module):
         answers = [self.rpn_head(level) for level in levels]
         sizes = [(level.shape[2], level.shape[3]) for level in levels]
         return [
-            choose_proposals([logits[i] for logits, _ in answers], [deltas[i] for _, deltas in answers], sizes, image_hw)
+            choose_proposals(
+                [logits[i] for logits, _ in answers], [deltas[i] for _, deltas in answers], sizes, image_hw
+            )
             for i in range(len(levels[0]))
         ]
 

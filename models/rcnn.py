@@ -71,19 +71,20 @@ class DensePoseRCNN(nn.Module):
 
 
 def empty_rcnn(variant: Variant) -> DensePoseRCNN:
-    """The network without values (on the meta device), for a checkpoint to fill: nothing is drawn at random for nothing."""
+    """The network without values (on the meta device), for a checkpoint to fill."""
     with torch.device("meta"):
         return DensePoseRCNN(variant)
 
 
 def prepare_for_inference(network: DensePoseRCNN, device: torch.device, dtype: torch.dtype) -> DensePoseRCNN:
-    """Fold norms, reorder memory for channels-last, set device and precision, in place; the network can no longer be trained.
+    """Fold norms, reorder memory for channels-last, set device and precision; in place.
 
-    Group norms stay in float32 parameters' precision of `dtype`; boxes and maps leave the network in float32 always.
+    What is prepared can no longer be trained. Boxes, scores and maps leave it in float32 whatever the precision.
     """
     for module in network.modules():
         if isinstance(module, NormedConv):
             module.fold()
     network.roi_heads.box_head.pack()
     network.eval().requires_grad_(False)
-    return network.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+    network.to(device=device, dtype=dtype)
+    return network.to(memory_format=torch.channels_last)

@@ -34,6 +34,7 @@ class VideoInfo:
         frames: number of frames when the container says so.
         color_primaries, color_trc, colorspace: ITU-T H.273 numbers of the frames as decoded (2 = unspecified).
         full_range: True when the source used the full 0..255 range.
+        cut_start, cut_end: seconds on the input's own clock between which frames are processed; None = all.
     """
 
     path: str
@@ -48,6 +49,8 @@ class VideoInfo:
     color_trc: int = 2
     colorspace: int = 2
     full_range: bool = False
+    cut_start: Fraction | None = None
+    cut_end: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

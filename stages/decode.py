@@ -1,0 +1,133 @@
+"""The source of every graph: a video or image in, upright RGB frames out, with their times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain, islice
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pipeline.stage import Job, Stage, StageError
+from stages.payloads import FrameChunk, VideoInfo
+from stages.video.footage import Footage, Selection
+from stages.video.rotation import fitted_size
+from stages.video.source import check_readable
+from stages.video.stills import is_still, read_still
+
+CHUNK_BYTES = 8_000_000
+MAX_CHUNK = 16
+STILL_TIME_BASE = Fraction(1, 25)
+
+
+class Decode(Stage):
+    """One input to chunks of upright RGB frames, cut by frame index; knows files, not people."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """Attributes:
+        start, end: seconds from the beginning of the file; frames with start ≤ time < end are processed.
+        every: process each n-th frame.
+        max_size: longest side of the frames in pixels; larger ones are made smaller.
+        chunk: frames in a chunk, or "auto": as many as fit 8 MB, at most 16.
+        threads: threads of the video decoder; 0 = the stage's own number.
+        """
+
+        start: float | None = None
+        end: float | None = None
+        every: int = 1
+        max_size: int | None = None
+        chunk: int | str = "auto"
+        threads: int = 0
+
+        def __post_init__(self) -> None:
+            _check(self.start is None or self.start >= 0, "decode.start", "must not be negative")
+            _check(self.end is None or self.end > (self.start or 0), "decode.end", "must be later than start")
+            _check(self.every >= 1, "decode.every", "must be 1 or more")
+            _check(self.max_size is None or self.max_size >= 16, "decode.max_size", "must be 16 or more")
+            _check(self.chunk == "auto" or (isinstance(self.chunk, int) and self.chunk >= 1), "decode.chunk",
+                   'must be "auto" or a number from 1')
+            _check(self.threads >= 0, "decode.threads", "must not be negative")
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        super().__init__(config, threads=threads)
+        self._frames = 0
+        self._footage: Footage | None = None
+        self._warnings: list[str] = []
+
+    def __call__(self, job: Job) -> Iterator[FrameChunk]:
+        """The frames of `job.input`, at least one.
+
+        Raises:
+            StageError: the input is missing, empty, not a video or image, or has no frame that decodes.
+        """
+        check_readable(job.input)
+        if is_still(job.input):
+            yield self._still(job.input)
+            return
+        cut = Selection(start=_seconds(self.config.start), end=_seconds(self.config.end), every=self.config.every)
+        self._footage = Footage(job.input, cut, max_size=self.config.max_size,
+                                threads=self.config.threads or self.threads)
+        yield from self._chunks(self._footage)
+
+    def _chunks(self, footage: Footage) -> Iterator[FrameChunk]:
+        frames = iter(footage)
+        first = list(islice(frames, 1))
+        if not first or footage.video is None:
+            return
+        size = chunk_length(self.config.chunk, footage.video.width, footage.video.height)
+        frames = chain(first, frames)
+        while batch := list(islice(frames, size)):
+            chunk = FrameChunk(
+                rgb_THW3=np.stack([rgb for _, rgb in batch]), pts_T=np.array([pts for pts, _ in batch], np.int64),
+                first=self._frames, video=footage.video)
+            self._frames += len(batch)
+            yield chunk
+
+    def _still(self, path: str) -> FrameChunk:
+        rgb_HW3, notes = read_still(path)
+        self._warnings.extend(notes)
+        height, width = rgb_HW3.shape[:2]
+        fitted = fitted_size(width, height, self.config.max_size)
+        if fitted != (width, height):
+            rgb_HW3 = np.asarray(cv2.resize(rgb_HW3, fitted, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        self._frames = 1
+        video = VideoInfo(path=path, width=fitted[0], height=fitted[1], still=True, rate=None,
+                          time_base=STILL_TIME_BASE, frames=1)
+        return FrameChunk(rgb_THW3=rgb_HW3[None], pts_T=np.zeros(1, np.int64), first=0, video=video)
+
+    def summary(self) -> Mapping[str, Any]:
+        """`frames_in`, `repaired_pts`, `dropped`, `truncated`, `warnings`."""
+        footage = self._footage
+        return {
+            "frames_in": self._frames,
+            "repaired_pts": footage.repaired_pts if footage else 0,
+            "dropped": 0,
+            "truncated": footage.truncated if footage else False,
+            "warnings": self._warnings + (footage.warnings if footage else []),
+        }
+
+    def close(self) -> None:
+        """Release the file."""
+        if self._footage is not None:
+            self._footage.close()
+
+
+def chunk_length(chunk: int | str, width: int, height: int) -> int:
+    """Frames in a chunk; "auto" is as many as fit CHUNK_BYTES, from 1 to MAX_CHUNK."""
+    if isinstance(chunk, int):
+        return chunk
+    return min(max(CHUNK_BYTES // (width * height * 3), 1), MAX_CHUNK)
+
+
+def _seconds(value: float | None) -> Fraction | None:
+    """The decimal number the user wrote, exactly."""
+    return None if value is None else Fraction(str(value))
+
+
+def _check(holds: bool, key: str, rule: str) -> None:
+    if not holds:
+        raise StageError(rule, key, "correct the configuration")

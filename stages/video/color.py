@@ -1,0 +1,143 @@
+"""Colour: from the frames of any video to 8-bit RGB and back to yuv420p, with the matrix and range they were made with.
+
+RGB here is full-range R'G'B' in the source's own primaries and transfer curve; only HDR is changed (stages/video/hdr.py).
+The output carries the source's tags, so whatever a player assumes for the one it assumes for the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+
+U8 = npt.NDArray[np.uint8]
+
+UNSPECIFIED = 2
+RGB_MATRIX = 0
+HD_LINES = 720
+
+SWS_MATRICES = {
+    1: Colorspace.ITU709, 4: Colorspace.FCC, 5: Colorspace.ITU601, 6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M, 9: Colorspace.BT2020, 10: Colorspace.BT2020,
+}
+"""H.273 matrix number to FFmpeg's scaler; 10 (constant luminance) by its nearest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColorTags:
+    """How pixels are meant, as ITU-T H.273 numbers (2 = unspecified)."""
+
+    primaries: int = UNSPECIFIED
+    trc: int = UNSPECIFIED
+    matrix: int = UNSPECIFIED
+    full_range: bool = False
+
+
+def is_full_range(frame: av.VideoFrame) -> bool:
+    """True when the frame's YUV uses 0..255 (of its depth) rather than 16..235."""
+    if frame.format.name.startswith("yuvj"):
+        return True
+    return int(frame.color_range) == ColorRange.JPEG
+
+
+def tags_of(frame: av.VideoFrame) -> ColorTags:
+    """The tags a yuv420p copy of this frame must carry: its own, and a real matrix where it was RGB."""
+    matrix = int(frame.colorspace)
+    rgb = frame.format.is_rgb or matrix == RGB_MATRIX
+    if rgb:
+        matrix = 1 if frame.height >= HD_LINES else 6
+    return ColorTags(primaries=int(frame.color_primaries), trc=int(frame.color_trc), matrix=matrix,
+                     full_range=not rgb and is_full_range(frame))
+
+
+def copy_color_tags(source: av.VideoFrame, target: av.VideoFrame) -> None:
+    """Give a frame the meaning of the one it was made from, which filters may lose."""
+    target.colorspace, target.color_range = source.colorspace, source.color_range
+    target.color_primaries, target.color_trc = source.color_primaries, source.color_trc
+
+
+def scaler_matrix(matrix: int, lines: int) -> Colorspace:
+    """The conversion for a matrix number; unspecified and unknown ones are guessed as players do, by picture size."""
+    return SWS_MATRICES.get(matrix, Colorspace.ITU709 if lines >= HD_LINES else Colorspace.ITU601)
+
+
+def has_alpha(frame: av.VideoFrame) -> bool:
+    """True for pixel formats with a transparency channel (a palette may hold one)."""
+    return frame.format.name == "pal8" or any(c.is_alpha for c in frame.format.components)
+
+
+def over_black(rgba_HW4: U8) -> U8:
+    """Transparent pictures as they look on black: rgb·alpha/255, rounded."""
+    rgb_HW3, alpha_HW = rgba_HW4[..., :3], rgba_HW4[..., 3:]
+    if alpha_HW.min() == 255:
+        return np.ascontiguousarray(rgb_HW3)
+    return ((rgb_HW3.astype(np.uint16) * alpha_HW + 127) // 255).astype(np.uint8)
+
+
+def packed_pixels(frame: av.VideoFrame, channels: int) -> U8:
+    """A view (H,W,channels) of a packed 8-bit frame, without its line padding."""
+    plane = frame.planes[0]
+    lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height]
+    return lines[:, : frame.width * channels].reshape(frame.height, frame.width, channels) \
+        if plane.line_size == frame.width * channels else \
+        np.lib.stride_tricks.as_strided(lines, (frame.height, frame.width, channels), (plane.line_size, channels, 1))
+
+
+class ToRgb:
+    """Converts decoded frames of one stream to RGB of one size, as FFmpeg itself would, with the right matrix."""
+
+    def __init__(self, *, threads: int = 1, tone_map: Callable[[av.VideoFrame], av.VideoFrame] | None = None) -> None:
+        """Args: threads for the scaler; tone_map: turns an HDR frame into an SDR one of an RGB format."""
+        self._reformatter = VideoReformatter()
+        self._threads = threads
+        self._tone_map = tone_map
+        self._matrix = -1
+
+    def __call__(self, frame: av.VideoFrame, width: int, height: int) -> U8:
+        """uint8 (height, width, 3); may share memory with an FFmpeg frame that it keeps alive."""
+        if self._tone_map is not None:
+            frame = self._tone_map(frame)
+        alpha = has_alpha(frame)
+        result = self._reformatter.reformat(
+            frame, width=width, height=height, format="rgba" if alpha else "rgb24",
+            src_colorspace=scaler_matrix(int(frame.colorspace), frame.height),
+            src_color_range=ColorRange.JPEG if is_full_range(frame) else ColorRange.MPEG,
+            dst_color_range=ColorRange.JPEG, threads=self._threads)
+        pixels = packed_pixels(result, 4 if alpha else 3)
+        if alpha:
+            pixels = over_black(pixels)
+        if frame.format.name.startswith("gray") and int(frame.color_range) == ColorRange.MPEG:
+            pixels = np.asarray(cv2.LUT(pixels, EXPAND_LIMITED), dtype=np.uint8)
+        return pixels
+
+
+EXPAND_LIMITED = np.clip(np.round((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
+"""FFmpeg's scaler takes every grey format for full range; grey video that says it is limited is stretched by this."""
+
+
+class FromRgb:
+    """Converts RGB frames to the pixel format of an encoder, with the matrix and range the tags name."""
+
+    def __init__(self, tags: ColorTags, pix_fmt: str, *, threads: int = 1) -> None:
+        self._reformatter = VideoReformatter()
+        self._tags = tags
+        self._pix_fmt = pix_fmt
+        self._threads = threads
+
+    def __call__(self, rgb_HW3: U8) -> av.VideoFrame:
+        """The frame for the encoder, tagged."""
+        source = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb_HW3), format="rgb24")
+        frame = self._reformatter.reformat(
+            source, format=self._pix_fmt, src_color_range=ColorRange.JPEG,
+            dst_colorspace=scaler_matrix(self._tags.matrix, source.height),
+            dst_color_range=ColorRange.JPEG if self._tags.full_range else ColorRange.MPEG, threads=self._threads)
+        frame.colorspace = self._tags.matrix
+        frame.color_range = ColorRange.JPEG if self._tags.full_range else ColorRange.MPEG
+        frame.color_primaries = self._tags.primaries
+        frame.color_trc = self._tags.trc
+        return frame

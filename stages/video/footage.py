@@ -1,0 +1,191 @@
+"""A video from file to upright RGB frames with repaired times: the steps of decoding, joined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+import av.container
+import av.video.stream
+import numpy as np
+import numpy.typing as npt
+from av.sidedata.sidedata import Type as SideData
+
+from pipeline.stage import StageError
+from stages.payloads import VideoInfo
+from stages.video.color import ToRgb, has_alpha, tags_of
+from stages.video.damage import VideoReader
+from stages.video.hdr import HDR_NAMES, SDR_TAGS, ToneMap, is_hdr
+from stages.video.interlace import Deinterlacer, TimedFrame
+from stages.video.rotation import UPRIGHT, Turn, fitted_size, is_quarter_turn, turn_of_matrix
+from stages.video.source import default_video_stream, frame_rate, open_container, stream_seconds
+from stages.video.timestamps import PtsRepair, nominal_ticks
+
+U8 = npt.NDArray[np.uint8]
+
+ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""FFmpeg's own decoders of these drop the transparency that WebM can hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which frames are processed: start ≤ seconds from the beginning < end, and of those each n-th."""
+
+    start: Fraction | None = None
+    end: Fraction | None = None
+    every: int = 1
+
+
+class Footage:
+    """Frames of one video: iterate once for `(pts, rgb_HW3)`; `video` is known from the first frame on."""
+
+    def __init__(self, path: str, selection: Selection, *, max_size: int | None = None, threads: int = 1) -> None:
+        """Open the file.
+
+        Args:
+            max_size: longest side of the frames, or None.
+            threads: of the decoder and the scaler.
+
+        Raises:
+            StageError: not a video, or nothing in it to process.
+        """
+        self.warnings: list[str] = []
+        self.video: VideoInfo | None = None
+        self._path = path
+        self._selection = selection
+        self._max_size = max_size
+        self._threads = threads
+        self._container = open_container(path)
+        self._stream = default_video_stream(self._container, path)
+        self._time_base = Fraction(self._stream.time_base or Fraction(1, 90_000))
+        self._rate = frame_rate(self._stream)
+        self._repair = PtsRepair(nominal_ticks(self._rate, self._time_base))
+        self._reader = VideoReader(self._container, self._stream, _decoder(self._stream, threads))
+        self._deinterlacer = Deinterlacer()
+        self._complete = False
+
+    def close(self) -> None:
+        """Release the file."""
+        self._container.close()
+
+    @property
+    def repaired_pts(self) -> int:
+        """Frames whose PTS was missing, repeated or backward."""
+        return self._repair.repaired
+
+    @property
+    def truncated(self) -> bool:
+        """True when the file is damaged or cut short; known after the last frame."""
+        return bool(self._reader.damage.errors)
+
+    def __iter__(self) -> Iterator[tuple[int, U8]]:
+        to_rgb: ToRgb | None = None
+        turn = UPRIGHT
+        size = (0, 0)
+        for item in self._selected():
+            if to_rgb is None:
+                turn = self._turn(item.frame)
+                size = fitted_size(item.frame.width, item.frame.height, self._max_size)
+                to_rgb = self._conversion(item.frame)
+                self.video = self._describe(item.frame, turn, size)
+            yield item.pts, turn.apply(to_rgb(item.frame, *size))
+        self._conclude()
+
+    def _selected(self) -> Iterator[TimedFrame]:
+        """Frames within start and end, each n-th."""
+        beginning = self._beginning()
+        wanted = self._selection
+        number = 0
+        for item in self._deinterlacer(TimedFrame(self._repair(f.pts), f) for f in self._reader):
+            seconds = item.pts * self._time_base - beginning
+            if wanted.end is not None and seconds >= wanted.end:
+                return
+            if wanted.start is not None and seconds < wanted.start:
+                continue
+            if number % wanted.every == 0:
+                yield item
+            number += 1
+        self._complete = True
+
+    def _beginning(self) -> Fraction:
+        """Where the file's own clock starts, in seconds."""
+        return Fraction(self._container.start_time or 0, av.time_base)
+
+    def _conclude(self) -> None:
+        if self._complete:
+            self._reader.check_complete()
+        if self.video is None:
+            raise self._nothing()
+        if self._deinterlacer.interlaced:
+            self.warnings.append(f"{self._deinterlacer.interlaced} interlaced frames were deinterlaced")
+        if self._reader.resized:
+            self.warnings.append(f"the picture size changes within the video; all frames are "
+                                 f"{self.video.width}×{self.video.height}")
+        if self.repaired_pts:
+            self.warnings.append(f"{self.repaired_pts} frames had no usable time and were given one")
+        if self.truncated:
+            self.warnings.append(self._reader.damage.sentence())
+
+    def _nothing(self) -> StageError:
+        if self._reader.frames:
+            return StageError(f"no frame lies between start and end; the video has {self._reader.frames} frames"
+                              if self._complete else "no frame lies between start and end", self._path,
+                              "change decode.start or decode.end")
+        reason = f" ({self._reader.damage.reason})" if self.truncated else ""
+        return StageError(f"no frame of its video can be decoded{reason}", self._path, "copy or record it again")
+
+    def _turn(self, frame: av.VideoFrame) -> Turn:
+        matrix = next((bytes(d) for d in frame.side_data if d.type == SideData.DISPLAYMATRIX), None)
+        if matrix is None:
+            return UPRIGHT
+        if not is_quarter_turn(matrix):
+            self.warnings.append("the video asks to be shown tilted; it was turned to the nearest quarter")
+        return turn_of_matrix(matrix)
+
+    def _conversion(self, frame: av.VideoFrame) -> ToRgb:
+        trc = int(frame.color_trc)
+        tone_map = None
+        if is_hdr(trc):
+            tone_map = ToneMap(trc, int(frame.color_primaries))
+            self.warnings.append(f"HDR video ({HDR_NAMES[trc]}) was tone-mapped to SDR (BT.709)")
+        if has_alpha(frame):
+            self.warnings.append("transparent parts lie over black")
+        return ToRgb(threads=self._threads, tone_map=tone_map)
+
+    def _describe(self, frame: av.VideoFrame, turn: Turn, size: tuple[int, int]) -> VideoInfo:
+        tags = SDR_TAGS if is_hdr(int(frame.color_trc)) else tags_of(frame)
+        aspect = Fraction(self._stream.sample_aspect_ratio or 1) or Fraction(1)
+        aspect *= Fraction(frame.width, frame.height) / Fraction(*size)
+        width, height = turn.size(*size)
+        cut = self._selection
+        return VideoInfo(
+            path=self._path, width=width, height=height, still=False,
+            rate=self._rate / cut.every if self._rate else None, time_base=self._time_base,
+            sample_aspect=1 / aspect if turn.transpose else aspect, frames=self._expected_frames(),
+            color_primaries=tags.primaries, color_trc=tags.trc, colorspace=tags.matrix, full_range=tags.full_range,
+            cut_start=None if cut.start is None else self._beginning() + cut.start,
+            cut_end=None if cut.end is None else self._beginning() + cut.end)
+
+    def _expected_frames(self) -> int | None:
+        """How many frames will be processed, as far as the container knows; for progress only."""
+        cut = self._selection
+        seconds = stream_seconds(self._stream)
+        total = self._stream.frames or (round(seconds * self._rate) if seconds and self._rate else 0)
+        if (cut.start is not None or cut.end is not None) and seconds and self._rate:
+            end = min(seconds, cut.end) if cut.end is not None else seconds
+            total = round(max(end - (cut.start or 0), Fraction(0)) * self._rate)
+        return -(-total // cut.every) or None
+
+
+def _decoder(stream: av.video.stream.VideoStream, threads: int) -> av.VideoCodecContext:
+    """The stream's decoder, or one that sees transparency where the stream says it has some."""
+    context = stream.codec_context
+    other = ALPHA_DECODERS.get(context.codec.canonical_name)
+    if stream.metadata.get("alpha_mode") == "1" and other in av.codecs_available:
+        context = av.CodecContext.create(other, "r")
+        context.extradata = stream.codec_context.extradata
+    context.thread_type = "AUTO"
+    context.thread_count = threads
+    return context

@@ -1,0 +1,74 @@
+"""Turning frames upright: display matrices of videos and EXIF orientations of photos as one of eight moves."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """Transpose first, then mirror left–right, then mirror top–bottom."""
+
+    transpose: bool = False
+    mirror_x: bool = False
+    mirror_y: bool = False
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height after the turn."""
+        return (height, width) if self.transpose else (width, height)
+
+    def apply(self, rgb_HW3: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """The turned picture; the same array when there is nothing to do."""
+        result = cv2.transpose(rgb_HW3) if self.transpose else rgb_HW3
+        if self.mirror_x or self.mirror_y:
+            axis = -1 if self.mirror_x and self.mirror_y else int(self.mirror_x)
+            result = cv2.flip(result, axis)
+        return np.asarray(result, dtype=np.uint8)
+
+
+UPRIGHT = Turn()
+
+EXIF_TURNS = {
+    1: UPRIGHT,
+    2: Turn(mirror_x=True),
+    3: Turn(mirror_x=True, mirror_y=True),
+    4: Turn(mirror_y=True),
+    5: Turn(transpose=True),
+    6: Turn(transpose=True, mirror_x=True),
+    7: Turn(transpose=True, mirror_x=True, mirror_y=True),
+    8: Turn(transpose=True, mirror_y=True),
+}
+"""EXIF tag 0x0112 to the move that makes the stored picture upright (CIPA DC-008, 4.6.5.1.6)."""
+
+
+def turn_of_matrix(matrix: bytes) -> Turn:
+    """The quarter turn and mirroring nearest to a display matrix.
+
+    Args:
+        matrix: nine little-endian int32 of the ISO/IEC 14496-12 track matrix {a, b, u, c, d, v, x, y, w}:
+            a stored pixel (x, y) is shown at (a·x + c·y, b·x + d·y).
+    """
+    a, b, _, c, d = struct.unpack_from("<5i", matrix)
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return Turn(mirror_x=a < 0, mirror_y=d < 0)
+    return Turn(transpose=True, mirror_x=c < 0, mirror_y=b < 0)
+
+
+def is_quarter_turn(matrix: bytes) -> bool:
+    """False for matrices that also tilt the picture, which cannot be undone without resampling it."""
+    a, b, _, c, d = struct.unpack_from("<5i", matrix)
+    large, small = max(abs(a), abs(b)), min(abs(a), abs(b))
+    return small * 20 <= large and min(abs(c), abs(d)) * 20 <= max(abs(c), abs(d))
+
+
+def fitted_size(width: int, height: int, longest: int | None) -> tuple[int, int]:
+    """Width and height with the longest side at most `longest`, the shape kept as nearly as whole pixels allow."""
+    if longest is None or max(width, height) <= longest:
+        return width, height
+    scale = longest / max(width, height)
+    return max(round(width * scale), 1), max(round(height * scale), 1)

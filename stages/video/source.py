@@ -1,0 +1,113 @@
+"""Opening a video: the one stream to process, or one plain error that says why there is none."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+
+import av
+import av.container
+import av.video.stream
+from av.stream import Disposition
+
+from pipeline.stage import StageError
+
+NOT_VIDEO_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf", "concat", "ffmetadata", "srt", "ass", "webvtt"})
+"""FFmpeg reads these as media though people mean text by them."""
+
+OPEN_TIMEOUT_S = 20.0
+READ_TIMEOUT_S = 20.0
+
+
+def is_url(path: str) -> bool:
+    """True for `scheme://…`; everything else is a file name."""
+    scheme, found, _ = path.partition("://")
+    return bool(found) and scheme.isalnum()
+
+
+def check_readable(path: str) -> None:
+    """Raise a StageError unless `path` is a URL or a regular file with something in it that may be read."""
+    if is_url(path):
+        return
+    if not os.path.lexists(path):
+        raise StageError("there is no such file", path, "check the path")
+    if os.path.isdir(path):
+        raise StageError("is a folder, not a video or image", path, "name the files in it")
+    if not os.path.isfile(path):
+        raise StageError("is not a regular file", path, "name a video or image file")
+    if not os.access(path, os.R_OK):
+        raise StageError("may not be read", path, "change its permissions")
+    if os.path.getsize(path) == 0:
+        raise StageError("the file is empty", path, "copy or record it again")
+
+
+def open_container(path: str) -> av.container.InputContainer:
+    """Open a media file or URL for reading.
+
+    Raises:
+        StageError: not media, damaged beyond opening, or unreachable.
+    """
+    check_readable(path)
+    try:
+        # "file:" keeps names with a colon or a leading dash from being taken for protocols.
+        name = path if is_url(path) else f"file:{os.path.abspath(path)}"
+        container = av.open(name, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S), metadata_errors="replace")
+    except av.FFmpegError as error:
+        raise _unopened(path, error) from error
+    if set(container.format.name.split(",")) & NOT_VIDEO_FORMATS:
+        container.close()
+        raise StageError("is text, not a video or image", path, "give a video or image file")
+    return container
+
+
+def _unopened(path: str, error: av.FFmpegError) -> StageError:
+    if is_url(path):
+        return StageError(f"could not be opened ({error.strerror})", path, "check the address and the network")
+    if os.path.splitext(path)[1].lower() in (".mp4", ".mov", ".m4v", ".3gp"):
+        return StageError(f"is not a readable video ({error.strerror}): its index is missing or damaged", path,
+                          "copy or record it again; a recording cut short may be mended with a repair tool")
+    return StageError(f"is not a video or image that FFmpeg can read ({error.strerror})", path,
+                      "convert it to mp4, or check that it is the file you meant")
+
+
+def is_picture_on_the_side(stream: av.video.stream.VideoStream) -> bool:
+    """Cover art and thumbnails are stored as video streams but are not the video."""
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
+def default_video_stream(container: av.container.InputContainer, path: str) -> av.video.stream.VideoStream:
+    """The stream marked default, else FFmpeg's choice, among those that are moving pictures.
+
+    Raises:
+        StageError: there is none, or this FFmpeg cannot decode it.
+    """
+    streams = [s for s in container.streams.video if not is_picture_on_the_side(s)]
+    if not streams:
+        kind = "has sound but no video" if container.streams.audio else "has no video stream"
+        raise StageError(kind, path, "give a file with a video stream")
+    marked = [s for s in streams if s.disposition & Disposition.default]
+    best = container.streams.best("video")
+    chosen = marked[0] if marked else (best if best in streams else streams[0])
+    if chosen.codec_context is None:
+        raise StageError("its video codec is unknown to this FFmpeg", path, "convert it to H.264")
+    return chosen
+
+
+def frame_rate(stream: av.video.stream.VideoStream) -> Fraction | None:
+    """Nominal frames a second as the container or codec says, or None."""
+    for rate in (stream.guessed_rate, stream.average_rate, stream.base_rate):
+        if rate and 0 < rate <= 1000:
+            return Fraction(rate)
+    return None
+
+
+def stream_seconds(stream: av.video.stream.VideoStream) -> Fraction | None:
+    """Length of the stream as the container states it, or None where it does not."""
+    if stream.duration and stream.time_base:
+        return stream.duration * stream.time_base
+    stated = stream.metadata.get("DURATION", "")
+    try:
+        hours, minutes, seconds = stated.split(":")
+        return Fraction(int(hours) * 3600 + int(minutes) * 60) + Fraction(seconds)
+    except ValueError:
+        return None

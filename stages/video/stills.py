@@ -1,0 +1,131 @@
+"""Photos and drawings: any still picture to upright 8-bit RGB, and back to a file of the kind its suffix names."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from pipeline.stage import StageError
+from stages.video.color import over_black
+from stages.video.rotation import EXIF_TURNS, UPRIGHT
+from stages.video.source import is_url
+
+U8 = npt.NDArray[np.uint8]
+
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "ICO", "TGA")
+ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
+"""Formats whose several pictures are a video; several pages of others are not."""
+
+CV_SUFFIXES = (".tif", ".tiff", ".hdr", ".exr", ".pfm")
+"""Pictures that Pillow may refuse (16-bit colour TIFF) and OpenCV reads."""
+
+SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".bmp": "BMP", ".tif": "TIFF",
+            ".tiff": "TIFF"}
+"""What a still can be written as."""
+
+EXIF_ORIENTATION = 0x0112
+MAX_PIXELS = 2**29
+
+
+def is_still(path: str) -> bool:
+    """True for a file that holds one picture, by its content. Animated files and everything else are for FFmpeg."""
+    if is_url(path):
+        return False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=_known(FORMATS)) as image:
+                return not (image.format in ANIMATED and getattr(image, "n_frames", 1) > 1)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return Path(path).suffix.lower() in CV_SUFFIXES and cv2.haveImageReader(path)
+
+
+def read_still(path: str) -> tuple[U8, list[str]]:
+    """The picture, upright, uint8 (H,W,3) RGB, and what had to be done to it in sentences.
+
+    Transparent pictures lie over black; 16-bit ones are rounded to 8; of several pages the first is taken.
+
+    Raises:
+        StageError: the file is damaged.
+    """
+    notes: list[str] = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=_known(FORMATS)) as image:
+                _check_size(image, path)
+                turn = EXIF_TURNS.get(image.getexif().get(EXIF_ORIENTATION, 1), UPRIGHT)
+                if getattr(image, "n_frames", 1) > 1 and image.format == "TIFF":
+                    notes.append(f"only the first of {image.n_frames} pages is processed")
+                rgb = _rgb_of(image, notes)
+    except UnidentifiedImageError:
+        return _read_by_opencv(path), notes
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise StageError(f"is a damaged picture ({error})", path, "copy or save it again") from error
+    return turn.apply(rgb), notes
+
+
+def _known(formats: tuple[str, ...]) -> list[str]:
+    """Those that this Pillow was built with."""
+    Image.init()
+    return [name for name in formats if name in Image.OPEN]
+
+
+def _check_size(image: Image.Image, path: str) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise StageError(f"has {image.width}×{image.height} pixels, more than fit into memory", path,
+                         "make it smaller first")
+
+
+def _rgb_of(image: Image.Image, notes: list[str]) -> U8:
+    """8-bit RGB of any mode Pillow knows."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return np.repeat(to_eight_bits(np.asarray(image))[..., None], 3, axis=-1)
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        rgba = np.asarray(image.convert("RGBA"))
+        if rgba[..., 3].min() < 255:
+            notes.append("transparent parts lie over black")
+        return over_black(rgba)
+    return np.asarray(image.convert("RGB"))
+
+
+def to_eight_bits(values: npt.NDArray[np.generic]) -> U8:
+    """Grey or colour values of other depths as uint8, rounded: 16-bit by /257, floats from 0..1, wide integers as 16-bit."""
+    if values.dtype == np.uint8:
+        return values.astype(np.uint8)
+    scale = 255.0 if np.issubdtype(values.dtype, np.floating) else 1 / 257
+    return np.clip(np.round(np.nan_to_num(values.astype(np.float64)) * scale), 0, 255).astype(np.uint8)
+
+
+def _read_by_opencv(path: str) -> U8:
+    pixels = cv2.imread(path, cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise StageError("is a damaged picture, or of a kind that is not supported", path, "save it as PNG")
+    pixels8 = to_eight_bits(np.asarray(pixels))
+    if pixels8.ndim == 2:
+        return np.repeat(pixels8[..., None], 3, axis=-1)
+    if pixels8.shape[-1] == 4:
+        return over_black(np.ascontiguousarray(pixels8[..., [2, 1, 0, 3]]))
+    return np.ascontiguousarray(pixels8[..., 2::-1])
+
+
+def write_still(path: Path, rgb_HW3: U8, alpha_HW: U8 | None, kind: str) -> None:
+    """Write one picture.
+
+    Args:
+        path: where; its suffix does not matter.
+        alpha_HW: transparency, kept by PNG, WebP and TIFF; the others lie over black.
+        kind: one of the values of SUFFIXES.
+    """
+    pixels = rgb_HW3
+    if alpha_HW is not None:
+        pixels = np.dstack([rgb_HW3, alpha_HW])
+        if kind not in ("PNG", "WEBP", "TIFF"):
+            pixels = over_black(pixels)
+    options = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}.get(kind, {})
+    Image.fromarray(pixels).save(path, format=kind, **options)

@@ -32,6 +32,11 @@ class PlainError(Exception):
         return f"{place}{self.what}{advice}"
 
 
+def is_plain(error: BaseException) -> bool:
+    """True for an error that tells a user what, where and what to do; models have their own class of that shape."""
+    return all(isinstance(getattr(error, part, None), str) for part in ("what", "where", "remedy"))
+
+
 class StageError(PlainError):
     """A stage could not do its work on what it was given."""
 
@@ -46,6 +51,7 @@ class Job:
         output: final path of the result, or None when the caller takes the frames themselves.
         stem: the input's name without folder and suffix; names exports.
         several: True when the run has more than one input (exports then go to `DIR/stem/`).
+        overwrite: True when a file that stands under `output` may be replaced.
     """
 
     index: int
@@ -53,6 +59,7 @@ class Job:
     output: str | None
     stem: str
     several: bool = False
+    overwrite: bool = False
 
 
 class Stage:
@@ -64,7 +71,11 @@ class Stage:
     * source: takes a `Job` alone and yields payloads; each yield starts a packet;
     * map: takes payloads and yields one item per packet, in order, though perhaps later (look-ahead);
     * tap: annotated to return None; sees packets and changes nothing;
-    * sink: yields payloads of a type whose class has `is_receipt = True`, whenever it has one.
+    * sink: yields payloads of a type whose class has `is_receipt = True`, whenever it has one. A receipt type that
+      also has `commits = True` says that a part of the result stands for good: it goes to the journal, together
+      with the `state()` of the lane's ordered stages after the packet that brought it.
+
+    A payload that may be absent is annotated `X | None`. A source may yield receipts only (a task without packets).
 
     A packet carries every payload made so far, one per type; a newer one replaces the older of its type.
     Stages that are `ordered`, and every source, are made anew for each stream and see its packets in
@@ -72,6 +83,8 @@ class Stage:
     """
 
     ordered: ClassVar[bool] = False
+    accelerated: ClassVar[bool] = False
+    """True when it computes on a GPU where there is one: its lane then reserves one."""
     memory_frames: ClassVar[int | None] = 0
     """How many frames back the state can reach; None = unbounded."""
 
@@ -87,6 +100,14 @@ class Stage:
     def __call__(self, *payloads: Any) -> Iterator[Any] | None:
         """Do the work of one packet."""
         raise NotImplementedError
+
+    def length(self) -> int | None:
+        """Frames the stream will have when a source knows it; asked after its first item, for the progress bar."""
+        return None
+
+    def blank(self, *payloads: Any) -> Any:
+        """What stands in for the item of a packet that cannot be processed (`on_error: pass`); None = nothing can."""
+        return None
 
     def flush(self) -> Iterator[Any]:
         """End of a stream: yield what is still held."""

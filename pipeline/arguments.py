@@ -1,0 +1,98 @@
+"""The command line: what can be said, and how it becomes changes of a configuration."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from pipeline.config import RawConfig
+from pipeline.conversion import ConfigError, nearest
+from pipeline.inputs import UsageError
+
+EXAMPLES = """\
+examples:
+  run_pipeline.py                               the demo clip, every person in the painted texture
+  run_pipeline.py dance.mp4                     writes dance.densepose.mp4 beside you
+  run_pipeline.py dance.mp4 -o out.mkv --style parts
+  run_pipeline.py photos/ more/*.jpg -o results/
+  run_pipeline.py dance.mp4 -c zoo_r50_s1x --weights zoo:densepose_rcnn_R_50_FPN_s1x
+  run_pipeline.py photo.jpg --export instances=raw/     the network's own numbers as npz
+  run_pipeline.py dance.mp4 --set encode.crf=18 --set encode.end=10 --report report.json
+  run_pipeline.py doctor                        what this machine can do, and what is missing
+
+styles: texture (default), parts, uv, boxes, none
+a configuration is configs/NAME.yaml or a path; every key in it can be changed with --set key.path=value
+Ctrl-C keeps the finished part as NAME.partial.mp4
+exit: 0 done · 1 failed, one sentence says why · 2 wrong usage or configuration · 130 stopped by Ctrl-C
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the whole usage."""
+        raise UsageError(message, "command line", "see --help")
+
+
+def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line. Raises UsageError; `--help` prints and exits with 0."""
+    parser = _Parser(
+        prog="run_pipeline.py",
+        description="Finds every person in videos and images, maps each pixel to the body's surface, and renders it.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("inputs", nargs="*", metavar="INPUT", help="video files, images, folders, globs, URLs; none: the demo clip")
+    add("-c", "--config", default="video", metavar="NAME", help="configuration: a name in configs/ or a path")
+    add("-o", "--output", metavar="OUTPUT", help="a file (its suffix picks the container), or a folder")
+    add("--style", metavar="STYLE", help="how people are drawn (render.style)")
+    add("--weights", metavar="W", help="the network's weights: light, a file, or zoo:NAME (network.weights)")
+    add(
+        "--export",
+        action="append",
+        default=[],
+        metavar="KIND=DIR",
+        help="also write results of this kind to a folder, e.g. instances=DIR; may be repeated",
+    )
+    add("--set", action="append", default=[], dest="changes", metavar="KEY.PATH=VALUE", help="change a setting")
+    add("--report", metavar="FILE", help="write what happened as JSON")
+    add("--serial", action="store_true", help="run in this one process, without Ray; gives the same bytes")
+    add("--overwrite", action="store_true", help="replace results that exist; never an input")
+    add("--debug", action="store_true", help="show tracebacks")
+    return parser.parse_args(argv)
+
+
+def apply_shortcuts(raw: RawConfig, arguments: argparse.Namespace, table: Mapping[str, str]) -> None:
+    """Write `--style`, `--weights` and `--export` into a configuration as what they stand for.
+
+    Raises UsageError or ConfigError where the configuration has no place for them.
+    """
+    placed = _placed(raw)
+    if arguments.style is not None:
+        if "render" not in placed:
+            raise UsageError("this configuration renders nothing", f"--style {arguments.style}", "leave it out")
+        raw.change(("render", "style"), arguments.style, "--style")
+    if arguments.weights is not None:
+        raw.change(("network", "weights"), arguments.weights, "--weights")
+    for export in arguments.export:
+        kind, equals, folder = export.partition("=")
+        if not equals or not folder:
+            raise UsageError("an export is written KIND=DIR", f"--export {export}", "e.g. --export instances=raw/")
+        stage = f"export_{kind}"
+        if stage not in placed:
+            kinds = [name.removeprefix("export_") for name in placed if name.startswith("export_")]
+            everywhere = stage in table
+            what = f"configuration '{raw.name}' does not export" if everywhere else "there is no export of kind"
+            raise ConfigError(f"{what} '{kind}'", f"--export {export}", nearest(kind, kinds))
+        raw.change((stage, "folder"), folder, "--export")
+
+
+def _placed(raw: RawConfig) -> list[str]:
+    """Names of the stages in the lanes, as far as they can be read before validation."""
+    lanes: Any = raw.values.get("lanes")
+    if not isinstance(lanes, dict):
+        return []
+    members = [lane.get("stages") for lane in lanes.values() if isinstance(lane, dict)]
+    return [name for stages in members if isinstance(stages, list) for name in stages if isinstance(name, str)]

@@ -1,0 +1,183 @@
+"""From arguments to a run, and from its end to an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.arguments import apply_shortcuts, read_arguments
+from pipeline.config import RunConfig, read_config, validate
+from pipeline.conversion import ConfigError
+from pipeline.inputs import Inputs, UsageError, find_inputs
+from pipeline.interrupts import Interrupt, interrupt_on_signals
+from pipeline.metrics import Metrics, StreamTally
+from pipeline.plan import Plan, auto_threads, make_plan, read_machine
+from pipeline.progress import Progress
+from pipeline.report import make_report, write_report
+from pipeline.stage import Job, PlainError, is_plain
+
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None, table: Mapping[str, str] | None = None) -> int:
+    """Run the program.
+
+    Args:
+        argv: arguments without the program's name; those of the process by default.
+        table: the stages there are; the product's by default.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.
+    """
+    started = time.perf_counter()
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(words, _stage_table() if table is None else table, started)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        if "--debug" in words:
+            traceback.print_exc()
+        if is_plain(error):
+            print(f"error: {error}", file=sys.stderr)
+            return int(getattr(error, "exit_code", FAILED))
+        print(f"error: {type(error).__name__}: {error}; run again with --debug for the traceback", file=sys.stderr)
+        return FAILED
+
+
+def _stage_table() -> Mapping[str, str]:
+    from stages import STAGES
+
+    return STAGES
+
+
+def _main(words: list[str], table: Mapping[str, str], started: float) -> int:
+    if words[:1] == ["doctor"]:
+        from pipeline.doctor import examine
+
+        return examine(words[1:], table, sys.stdout)
+    arguments = read_arguments(words)
+    raw = read_config(arguments.config, arguments.changes)
+    apply_shortcuts(raw, arguments, table)
+    set_thread_limits(raw.values.get("threads"))
+    config = validate(raw, table)
+    plan = make_plan(config.graph, config.settings, read_machine())
+    inputs = find_run_inputs(config, arguments)
+    metrics = Metrics(config.graph, inputs.jobs, started)
+    for index, failure in inputs.refused.items():
+        metrics.failed(index, failure)
+    interrupted = _run(config, plan, inputs, metrics, serial=arguments.serial)
+    if arguments.report:
+        write_report(make_report(metrics), arguments.report)
+    return _verdict(metrics, interrupted=interrupted, debug=arguments.debug)
+
+
+def set_thread_limits(threads: Any) -> None:
+    """Tell numeric libraries their number of threads before they are loaded; `auto` is the default."""
+    count = threads if isinstance(threads, int) and threads > 0 else auto_threads(read_machine().cpus)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(count)
+
+
+def find_run_inputs(config: RunConfig, arguments: argparse.Namespace) -> Inputs:
+    """The jobs of a run: what the user named, else the demo clip, or the one job of a run that needs no input."""
+    names = arguments.inputs
+    if config.settings.inputs == "none":
+        if names:
+            raise UsageError(f"configuration '{config.name}' takes no inputs", names[0], "leave them out")
+        job = Job(
+            index=0, input="", output=arguments.output, stem=config.name, overwrite=arguments.overwrite
+        )
+        return Inputs(jobs=(job,), refused={})
+    if not names:
+        if config.settings.demo is None:
+            raise UsageError("no input", "command line", "name a video, an image or a folder")
+        demo = config.folder / config.settings.demo
+        if not demo.is_file():
+            raise ConfigError("the demo clip is missing", str(demo), "name an input, or restore the clip")
+        names = [os.path.relpath(demo)]
+    return find_inputs(names, arguments.output, overwrite=arguments.overwrite)
+
+
+def _run(config: RunConfig, plan: Plan, inputs: Inputs, metrics: Metrics, *, serial: bool) -> bool:
+    """Drive the runner to its end, showing progress; returns whether it was interrupted."""
+    for job in inputs.ready:
+        if job.output:
+            _make_folder(job)
+    progress = Progress(metrics, sys.stderr)
+    with interrupt_on_signals() as interrupt:
+        try:
+            for job, receipt in _runner(config, plan, inputs.ready, metrics, interrupt, progress, serial=serial):
+                if getattr(receipt, "path", None) and not getattr(receipt, "commits", False):
+                    progress.say(_written(job, receipt, metrics.streams[job.index]))
+        finally:
+            metrics.finish()
+            progress.end()
+        return interrupt.requested
+
+
+def _make_folder(job: Job) -> None:
+    folder = Path(job.output or ".").parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"this folder cannot be made ({error.strerror})"
+        raise PlainError(what, str(folder), "name another with -o") from error
+
+
+def _runner(
+    config: RunConfig,
+    plan: Plan,
+    jobs: Sequence[Job],
+    metrics: Metrics,
+    interrupt: Interrupt,
+    progress: Progress,
+    *,
+    serial: bool,
+) -> Iterator[tuple[Job, Any]]:
+    metrics.listen(progress.show)
+    if not jobs:
+        return iter(())
+    if serial:
+        from pipeline.serial import run_serial
+
+        return run_serial(config, plan, jobs, metrics, interrupt)
+    from pipeline.runner import run_ray
+
+    return run_ray(config, plan, jobs, metrics, interrupt)
+
+
+def _written(job: Job, receipt: Any, stream: StreamTally) -> str:
+    frames = f"{receipt.frames} frame{'s' if receipt.frames != 1 else ''}"
+    return f"{job.input or job.stem} → {receipt.path} ({frames})" + (" · stopped early" if stream.interrupted else "")
+
+
+def _verdict(metrics: Metrics, *, interrupted: bool, debug: bool) -> int:
+    """Say what is to be said at the end, and find the exit code."""
+    streams = list(metrics.streams.values())
+    for stream in streams:
+        said = [*stream.facts.get("warnings", []), *stream.poisoned]
+        for receipt in stream.receipts:
+            said += getattr(receipt, "facts", {}).get("warnings", [])
+        for warning in dict.fromkeys(said):
+            print(f"warning: {stream.job.input}: {warning}", file=sys.stderr)
+        if stream.failure:
+            print(f"error: {stream.failure.error()}", file=sys.stderr)
+            if debug and stream.failure.trace:
+                print(stream.failure.trace, file=sys.stderr)
+    done = sum(stream.done for stream in streams)
+    frames = sum(stream.frames_done for stream in streams)
+    seconds = metrics.seconds or 0.0
+    if done:
+        rate = f", {frames / seconds:.1f} fps" if seconds and frames else ""
+        print(f"{done} of {len(streams)} inputs done: {frames} frames in {seconds:.1f} s{rate}", file=sys.stderr)
+    if interrupted:
+        return INTERRUPTED
+    return FAILED if any(stream.failure for stream in streams) else DONE

@@ -1,0 +1,164 @@
+"""From what a user names to inputs with their outputs: files, folders, globs and URLs in, jobs out."""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from pipeline.packet import Failure
+from pipeline.stage import Job, PlainError
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jp2")
+VIDEO_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".flv", ".wmv"),
+    *(".ogv", ".3gp", ".gif", ".apng", ".y4m", ".mxf", ".h264", ".h265"),
+)
+_MEDIA = frozenset(IMAGE_SUFFIXES + VIDEO_SUFFIXES)
+_URL = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]+://")
+
+
+class UsageError(PlainError):
+    """A command that cannot be meant."""
+
+    exit_code: ClassVar[int] = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The jobs of a run, and why some of them cannot start, by job index."""
+
+    jobs: tuple[Job, ...]
+    refused: dict[int, Failure]
+
+    @property
+    def ready(self) -> list[Job]:
+        """The jobs that can start."""
+        return [job for job in self.jobs if job.index not in self.refused]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One input as found: its path, and the failure if it is none."""
+
+    path: str
+    failure: Failure | None = None
+
+
+def find_inputs(names: Sequence[str], output: str | None, *, overwrite: bool, folder: Path | None = None) -> Inputs:
+    """Find the inputs and decide where each result goes.
+
+    Args:
+        names: files, folders, globs, URLs, as given.
+        output: a file (one input), a folder, or None for `NAME.densepose.mp4` (`.png`) in the current folder.
+        overwrite: whether results may replace files that exist.
+        folder: where default outputs go; the current folder.
+
+    Raises UsageError: a file as output for several inputs. Everything else refuses that one input.
+    """
+    found = [item for name in names for item in _expand(name)]
+    several = len(found) > 1
+    target = _target_folder(output, several)
+    stems = _distinct_stems([item.path for item in found])
+    jobs: list[Job] = []
+    refused: dict[int, Failure] = {}
+    for index, (item, stem) in enumerate(zip(found, stems, strict=True)):
+        default = str((target or folder or Path()) / default_name(item.path, stem))
+        place = output if target is None and output else default
+        job = Job(
+            index=index, input=item.path, output=place, stem=stem, several=several, overwrite=overwrite
+        )
+        failure = item.failure or _refusal(job, jobs, [other.path for other in found])
+        jobs.append(job)
+        if failure:
+            refused[index] = failure
+    return Inputs(jobs=tuple(jobs), refused=refused)
+
+
+def without_output(inputs: Inputs) -> Inputs:
+    """The same inputs for a caller who takes the frames: nothing is written, so no output can be in the way."""
+    jobs = tuple(dataclasses.replace(job, output=None) for job in inputs.jobs)
+    absent = {index: failure for index, failure in inputs.refused.items() if failure.where == inputs.jobs[index].input}
+    return Inputs(jobs=jobs, refused=absent)
+
+
+def default_name(path: str, stem: str) -> str:
+    """The file name of an input's result."""
+    return f"{stem}.densepose{'.png' if Path(path).suffix.lower() in IMAGE_SUFFIXES else '.mp4'}"
+
+
+def _expand(name: str) -> list[_Found]:
+    if _URL.match(name):
+        return [_Found(name)]
+    path = Path(name)
+    if path.is_dir():
+        media = sorted(
+            str(file)
+            for file in path.iterdir()
+            if file.is_file() and file.suffix.lower() in _MEDIA
+        )
+        return [_Found(file) for file in media] or [_missing(name, "no video or image in this folder")]
+    if path.exists():
+        return [_Found(name)]
+    if glob.has_magic(name):
+        matches = sorted(file for file in glob.glob(name, recursive=True) if Path(file).is_file())
+        return [_Found(file) for file in matches] or [_missing(name, "nothing fits this pattern")]
+    return [_missing(name, "this file does not exist")]
+
+
+def _missing(name: str, what: str) -> _Found:
+    return _Found(name, Failure(what=what, where=name, remedy="check the name and the current folder"))
+
+
+def _target_folder(output: str | None, several: bool) -> Path | None:
+    """The folder that results go to, or None when `output` is a file or the default."""
+    if output is None:
+        return None
+    if os.path.isdir(output) or output.endswith(("/", os.sep)):
+        return Path(output)
+    if not several:
+        return None
+    if Path(output).suffix.lower() in _MEDIA:
+        raise UsageError("several inputs cannot go to one file", f"-o {output}", "name a folder")
+    return Path(output)
+
+
+def _distinct_stems(paths: Sequence[str]) -> list[str]:
+    """A name for each input; where two share one, the suffix, and then the folder, joins in."""
+    plain = [_stem(path) for path in paths]
+    stems = _longer(plain, [Path(path).name for path in paths])
+    folders = [Path(path).absolute().parent.name for path in paths]
+    return _longer(stems, [f"{folder}_{stem}" for folder, stem in zip(folders, stems, strict=True)])
+
+
+def _longer(stems: list[str], longer: list[str]) -> list[str]:
+    counts = Counter(stems)
+    return [long if counts[stem] > 1 else stem for stem, long in zip(stems, longer, strict=True)]
+
+
+def _stem(path: str) -> str:
+    name = Path(re.sub(r"[?#].*$", "", path)).stem if _URL.match(path) else Path(path).stem
+    return re.sub(r"[^\w.-]+", "_", name) or "stream" if _URL.match(path) else name
+
+
+def _refusal(job: Job, earlier: Sequence[Job], inputs: Sequence[str]) -> Failure | None:
+    """Why a result must not go where it would."""
+    assert job.output is not None
+    output = os.path.realpath(job.output)
+    if any(os.path.realpath(path) == output for path in inputs):
+        return Failure(what="the result would replace an input", where=job.output, remedy="name another file with -o")
+    if any(os.path.realpath(other.output) == output for other in earlier if other.output):
+        return Failure(
+            what="two inputs would give this result", where=job.output, remedy="run them apart, or rename one"
+        )
+    if os.path.isdir(output):
+        return Failure(what="the result is a folder", where=job.output, remedy="name a file with -o")
+    if os.path.exists(output) and not job.overwrite:
+        return Failure(what="this file exists already", where=job.output, remedy="give --overwrite to replace it")
+    return None

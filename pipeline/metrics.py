@@ -1,0 +1,109 @@
+"""What happened in a run: sums over the steps of its lanes, per stream, per lane and per stage."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.graph import Graph
+from pipeline.packet import Failure, Step, Timing
+from pipeline.stage import Job
+
+
+@dataclass(slots=True)
+class LaneTally:
+    """A lane's sums: seconds its stages were busy, packets it took or started, restarts of its processes."""
+
+    busy_s: float = 0.0
+    packets: int = 0
+    restarts: int = 0
+
+
+@dataclass(slots=True)
+class StreamTally:
+    """A stream's sums.
+
+    Attributes:
+        job: the input.
+        frames_in: frames its source gave.
+        frames_done: frames that left the last stage.
+        length: frames it will have, when known.
+        people: people found so far, added over frames.
+        receipts: what its sinks had to say.
+        facts: what its stages say about it, for the report.
+        poisoned: sentences on packets that went through unprocessed.
+        failure: why it ended early.
+        interrupted, done: how it ended.
+    """
+
+    job: Job
+    frames_in: int = 0
+    frames_done: int = 0
+    length: int | None = None
+    people: int = 0
+    receipts: list[Any] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    poisoned: list[str] = field(default_factory=list)
+    failure: Failure | None = None
+    interrupted: bool = False
+    done: bool = False
+
+    @property
+    def state(self) -> str:
+        """How it stands, in a word or two."""
+        if self.failure:
+            return "failed"
+        if self.interrupted:
+            return "interrupted"
+        return "done" if self.done else "not finished"
+
+
+class Metrics:
+    """Gathers steps as a runner gets them; the report and the progress bar read it."""
+
+    def __init__(self, graph: Graph, jobs: Sequence[Job], started: float | None = None) -> None:
+        """Args: the graph, all inputs, and the `time.perf_counter()` at which the program started."""
+        self.started = time.perf_counter() if started is None else started
+        self.first_frame_s: float | None = None
+        self.seconds: float | None = None
+        self.lanes = {lane.name: LaneTally() for lane in graph.lanes}
+        self.stages = {node.name: Timing() for node in graph.nodes}
+        self.streams = {job.index: StreamTally(job) for job in jobs}
+        self.facts: dict[str, Any] = {}
+        self._listeners: list[Callable[[], None]] = []
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call this after every step."""
+        self._listeners.append(listener)
+
+    def step(self, lane: str, stream: int, step: Step) -> None:
+        """Add what one call of a lane on a stream gave."""
+        tally, entry = self.lanes[lane], self.streams[stream]
+        tally.packets += step.packets
+        for name, timing in step.timings.items():
+            tally.busy_s += timing.busy_s
+            self.stages[name] += timing
+        entry.frames_in += step.started
+        entry.frames_done += step.finished
+        entry.people += step.counts.get("People", 0)
+        entry.length = step.length or entry.length
+        entry.receipts += step.receipts
+        for key, value in step.summary.items():
+            known = entry.facts.get(key)
+            entry.facts[key] = [*known, *value] if isinstance(known, list) and isinstance(value, list) else value
+        if step.finished and self.first_frame_s is None:
+            self.first_frame_s = time.perf_counter() - self.started
+        if step.failure:
+            self.failed(stream, step.failure)
+        for listener in self._listeners:
+            listener()
+
+    def failed(self, stream: int, failure: Failure) -> None:
+        """A stream ended early; its first failure is kept."""
+        self.streams[stream].failure = self.streams[stream].failure or failure
+
+    def finish(self) -> None:
+        """The run is over."""
+        self.seconds = time.perf_counter() - self.started

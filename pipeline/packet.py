@@ -1,0 +1,109 @@
+"""What passes between lanes and runner: envelopes, and what one call of a lane gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.stage import PlainError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packet:
+    """The envelope of the payloads that belong together; the payloads travel beside it.
+
+    Attributes:
+        stream: number of the input it belongs to.
+        epoch: how often the stream was given up or rewound before; what arrives from an older epoch is stale.
+        seq: position in the stream, from 0 without gaps; every lane keeps it.
+        first: index of its first frame in the stream.
+        frames: number of frames in it.
+    """
+
+    stream: int
+    epoch: int
+    seq: int
+    first: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An error as plain data, so that it crosses processes whole: the sentence, and the traceback for `--debug`."""
+
+    what: str
+    where: str
+    remedy: str
+    trace: str = ""
+
+    def error(self) -> PlainError:
+        """The same as an exception."""
+        return PlainError(self.what, self.where, self.remedy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Cost of a stage: wall seconds, CPU seconds of its process, and items (frames, people) it made."""
+
+    busy_s: float = 0.0
+    cpu_s: float = 0.0
+    items: int = 0
+
+    def __add__(self, other: Timing) -> Timing:
+        return Timing(
+            busy_s=self.busy_s + other.busy_s, cpu_s=self.cpu_s + other.cpu_s, items=self.items + other.items
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """A part of a stream's result that stands for good, with what a restart right after it needs.
+
+    Attributes:
+        stream, epoch: whose.
+        accepted: packets of the stream that the lane had accepted.
+        receipt: the sink's payload that says what was committed.
+        states: `state()` of the lane's ordered stages, by stage name.
+    """
+
+    stream: int
+    epoch: int
+    accepted: int
+    receipt: Any
+    states: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one call of a lane gave; at most one packet, whose payloads are returned beside it.
+
+    Attributes:
+        emitted: the packet that leaves the lane, if any.
+        pending: packets that still wait in the lane to leave it.
+        ended: the lane has seen the end of the stream; with `pending == 0` it is done with it.
+        receipts: what sinks had to say.
+        commits: see `Commit`.
+        timings: cost of each stage in this call.
+        counts: length of the payloads made in this call, by type name (`FrameChunk`: frames, `People`: people).
+        packets: packets that the lane took (a source: started) in this call.
+        started: frames in the packets that the source started.
+        finished: frames that left the last stage of the graph in this call.
+        length: frames that the stream will have, when its source knows.
+        summary: facts for the stream's entry of the report, given with the last step.
+        failure: why the stream cannot go on.
+    """
+
+    emitted: Packet | None = None
+    pending: int = 0
+    ended: bool = False
+    receipts: tuple[Any, ...] = ()
+    commits: tuple[Commit, ...] = ()
+    timings: Mapping[str, Timing] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    packets: int = 0
+    started: int = 0
+    finished: int = 0
+    length: int | None = None
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    failure: Failure | None = None

@@ -1,0 +1,203 @@
+"""What each lane gets of the machine: a pure function of the graph, the settings and the machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from pipeline.config import LaneConfig, RunSettings
+from pipeline.graph import Graph, Lane
+from pipeline.stage import PlainError
+
+GB = 1 << 30
+_REPLICAS_PER_CORE = 4
+_MAX_THREADS = 4
+_STORE_LEAST, _STORE_MOST = GB // 4, 4 * GB
+
+
+class PlanError(PlainError):
+    """The machine cannot give what the configuration asks for."""
+
+    exit_code: ClassVar[int] = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What there is: processor cores this process may use, GPUs, bytes of memory that are free."""
+
+    cpus: int
+    gpus: int
+    memory: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanePlan:
+    """What one lane gets; `cpus`, `gpus` and `memory` (bytes) are per replica."""
+
+    name: str
+    replicas: int
+    threads: int
+    cpus: float
+    gpus: float
+    memory: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What every lane gets, and the bytes of shared memory for payloads in flight."""
+
+    lanes: tuple[LanePlan, ...]
+    store: int
+
+    def lane(self, name: str) -> LanePlan:
+        """The plan of one lane."""
+        return next(lane for lane in self.lanes if lane.name == name)
+
+
+def auto_threads(cpus: int) -> int:
+    """Compute threads of a lane by default: half of the cores, 4 at most.
+
+    Depends on nothing but the cores, so that the runner and the number of replicas cannot change a float.
+    """
+    return max(1, min(_MAX_THREADS, cpus // 2))
+
+
+def make_plan(graph: Graph, settings: RunSettings, machine: Machine) -> Plan:
+    """Divide the machine among the lanes.
+
+    Explicit requests are met or refused; automatic ones share what is left.
+
+    Raises PlanError, naming the key, for more than the machine has.
+    """
+    base = auto_threads(machine.cpus) if settings.threads == "auto" else settings.threads
+    lanes = [_lane_plan(lane, settings.lanes[lane.name], base, machine, len(graph.lanes)) for lane in graph.lanes]
+    for what, need, has in (
+        ("cpus", sum(lane.cpus * lane.replicas for lane in lanes), machine.cpus),
+        ("gpus", sum(lane.gpus * lane.replicas for lane in lanes), machine.gpus),
+        ("memory_gb", sum(lane.memory * lane.replicas for lane in lanes) / GB, machine.memory / GB),
+    ):
+        if need > has + 1e-6:
+            asked = {lane.name: settings.lanes[lane.name] for lane in graph.lanes}
+            raise PlanError(
+                f"the lanes reserve {need:g} {what}, the machine has {has:g}",
+                f"lanes.{_largest(what, asked)}.{what}",
+                "lower it, or the number of replicas",
+            )
+    return Plan(lanes=tuple(_share_cpus(lanes, settings, machine)), store=_store_size(settings, machine))
+
+
+def _lane_plan(lane: Lane, config: LaneConfig, base_threads: int, machine: Machine, lanes: int) -> LanePlan:
+    threads = base_threads if config.threads == "auto" else config.threads
+    accelerated = any(node.cls.accelerated for node in lane.nodes)
+    replicas = _replicas(lane, config, threads, machine, lanes, accelerated)
+    gpus = config.gpus
+    if gpus == "auto":
+        share = machine.gpus / replicas if accelerated else 0.0
+        gpus = float(min(1, share)) if share >= 1 else int(share * 1e4) / 1e4
+    return LanePlan(
+        name=lane.name,
+        replicas=replicas,
+        threads=threads,
+        cpus=0.0 if config.cpus == "auto" else config.cpus,
+        gpus=gpus,
+        memory=int((config.memory_gb or 0) * GB),
+    )
+
+
+def _replicas(
+    lane: Lane, config: LaneConfig, threads: int, machine: Machine, lanes: int, accelerated: bool
+) -> int:
+    if lane.ordered:
+        if config.replicas not in ("auto", 1):
+            held = next(node.name for node in lane.nodes if node.sequential)
+            raise PlanError(
+                f"stage '{held}' needs the packets in order, so its lane has one replica, not {config.replicas}",
+                f"lanes.{lane.name}.replicas",
+                "set it to 1, or move the stages without order to a lane of their own",
+            )
+        return 1
+    if config.replicas == "auto":
+        spare = machine.cpus - (lanes - 1)
+        return max(1, machine.gpus) if accelerated and machine.gpus else max(1, spare // threads)
+    if config.replicas > _REPLICAS_PER_CORE * machine.cpus:
+        raise PlanError(
+            f"{config.replicas} replicas on {machine.cpus} cores would only wait for each other",
+            f"lanes.{lane.name}.replicas",
+            f"use {_REPLICAS_PER_CORE * machine.cpus} at most",
+        )
+    return config.replicas
+
+
+def _share_cpus(lanes: Sequence[LanePlan], settings: RunSettings, machine: Machine) -> list[LanePlan]:
+    """Give lanes with `cpus: auto` their threads, or, where cores are fewer, an equal part of what is left."""
+    fixed = sum(p.cpus * p.replicas for p in lanes)
+    open_lanes = [p for p in lanes if settings.lanes[p.name].cpus == "auto"]
+    wanted = sum(p.threads * p.replicas for p in open_lanes)
+    scale = min(1.0, (machine.cpus - fixed) / wanted) if wanted else 0.0
+    return [
+        p
+        if settings.lanes[p.name].cpus != "auto"
+        else LanePlan(
+            name=p.name,
+            replicas=p.replicas,
+            threads=p.threads,
+            cpus=float(p.threads) if scale == 1 else int(p.threads * scale * 1e3) / 1e3,
+            gpus=p.gpus,
+            memory=p.memory,
+        )
+        for p in lanes
+    ]
+
+
+def _largest(what: str, asked: dict[str, LaneConfig]) -> str:
+    def size(name: str) -> float:
+        value = getattr(asked[name], what)
+        return float(value) if isinstance(value, (int, float)) else 0.0
+
+    return max(asked, key=size)
+
+
+def _store_size(settings: RunSettings, machine: Machine) -> int:
+    asked = settings.ray.object_store_gb
+    if asked == "auto":
+        return max(_STORE_LEAST, min(_STORE_MOST, machine.memory // 4))
+    if asked * GB > machine.memory:
+        raise PlanError(
+            f"the object store of {asked:g} GB is more than the {machine.memory / GB:.1f} GB that are free",
+            "ray.object_store_gb",
+            "lower it",
+        )
+    return int(asked * GB)
+
+
+def read_machine() -> Machine:
+    """The cores this process may use (affinity and control group), the GPUs it may see, and the free memory."""
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Machine(cpus=max(1, min(affinity, _cgroup_cpus(affinity))), gpus=_gpus(), memory=_free_memory())
+
+
+def _cgroup_cpus(most: int) -> int:
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return most
+    return most if quota == "max" else max(1, int(quota) // int(period))
+
+
+def _gpus() -> int:
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([name for name in visible.split(",") if name.strip() not in ("", "-1")])
+    folder = Path("/proc/driver/nvidia/gpus")
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+
+def _free_memory() -> int:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return 4 * GB

@@ -1,0 +1,97 @@
+"""How far a run is: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from typing import TextIO
+
+from pipeline.metrics import Metrics
+
+_BAR_EVERY_S = 0.2
+_LINE_EVERY_S = 10.0
+_BAR_WIDTH = 24
+
+
+class Progress:
+    """Shows the state of a run on a stream; `show` may be called as often as anything happens.
+
+    Args:
+        metrics: what happened so far.
+        out: where to write; whether it is a terminal decides on bar or lines.
+    """
+
+    def __init__(self, metrics: Metrics, out: TextIO) -> None:
+        self._metrics = metrics
+        self._out = out
+        self._terminal = out.isatty()
+        self._shown_at = time.perf_counter()
+        self._length = 0
+
+    def show(self) -> None:
+        """Write the state, unless that was done a moment ago."""
+        now = time.perf_counter()
+        if now - self._shown_at < (_BAR_EVERY_S if self._terminal else _LINE_EVERY_S):
+            return
+        self._shown_at = now
+        text = describe(self._metrics, now)
+        if self._terminal:
+            self._out.write("\r" + text.ljust(self._length))
+            self._length = len(text)
+        else:
+            self._out.write(text + "\n")
+        self._out.flush()
+
+    def say(self, sentence: str) -> None:
+        """Write a line of its own."""
+        if self._terminal and self._length:
+            self._out.write("\r" + " " * self._length + "\r")
+            self._length = 0
+        self._out.write(sentence + "\n")
+        self._out.flush()
+
+    def end(self) -> None:
+        """Remove the bar."""
+        if self._terminal and self._length:
+            self._out.write("\r" + " " * self._length + "\r")
+            self._out.flush()
+
+
+def describe(metrics: Metrics, now: float) -> str:
+    """One line: bar and share where the length is known, frames, frames a second, people a frame, time left."""
+    streams = list(metrics.streams.values())
+    frames = sum(stream.frames_done for stream in streams)
+    begun = sum(stream.frames_in for stream in streams)
+    parts = []
+    if len(streams) > 1:
+        parts.append(f"{sum(stream.done for stream in streams)}/{len(streams)} inputs")
+    total = _total(metrics)
+    parts.append(f"{frames}/{total} frames" if total else f"{frames} frames")
+    working = now - metrics.started - (metrics.first_frame_s or 0.0)
+    fps = frames / working if metrics.first_frame_s is not None and working > 0 else 0.0
+    parts.append(f"{fps:.1f} fps" if fps else "starting")
+    if begun:
+        parts.append(f"{sum(stream.people for stream in streams) / begun:.1f} people a frame")
+    if total and fps:
+        parts.append(f"{_clock(max(0.0, (total - frames) / fps))} left")
+    bar = _bar(min(1.0, frames / total)) + " " if total else ""
+    return bar + " · ".join(parts)
+
+
+def _total(metrics: Metrics) -> int | None:
+    """Frames of all inputs, when every one of them is known."""
+    lengths = [
+        stream.frames_done if stream.done or stream.failure else stream.length for stream in metrics.streams.values()
+    ]
+    known = [length for length in lengths if length is not None]
+    return sum(known) if len(known) == len(lengths) and any(known) else None
+
+
+def _bar(share: float) -> str:
+    full = int(share * _BAR_WIDTH)
+    return "█" * full + "░" * (_BAR_WIDTH - full) + f" {share:4.0%}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds + 0.5), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,76 @@
+"""The report of a run as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pipeline.metrics import Metrics, StreamTally
+from pipeline.stage import PlainError
+
+
+def make_report(metrics: Metrics) -> dict[str, Any]:
+    """Everything that is known after a run.
+
+    Keys: `inputs` (one entry per input), `seconds`, `fps`, `first_frame_s`, `lanes`, `stages`, and the facts of the
+    stages that all inputs share (`weights`).
+    """
+    frames = sum(stream.frames_done for stream in metrics.streams.values())
+    seconds = metrics.seconds or 0.0
+    return {
+        "inputs": [_entry(stream) for stream in metrics.streams.values()],
+        "seconds": round(seconds, 3),
+        "fps": round(frames / seconds, 2) if seconds else 0.0,
+        "first_frame_s": None if metrics.first_frame_s is None else round(metrics.first_frame_s, 3),
+        "lanes": {
+            name: {"busy_s": round(lane.busy_s, 3), "packets": lane.packets, "restarts": lane.restarts}
+            for name, lane in metrics.lanes.items()
+        },
+        "stages": {
+            name: {"busy_s": round(stage.busy_s, 3), "cpu_s": round(stage.cpu_s, 3), "items": stage.items}
+            for name, stage in metrics.stages.items()
+        },
+        "weights": {"name": None, "sha256": None},
+        **metrics.facts,
+    }
+
+
+def write_report(report: dict[str, Any], path: str) -> None:
+    """Write a report. Raises PlainError where the file cannot be written."""
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(json.dumps(report, indent=2, default=str) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise PlainError(f"the report cannot be written ({error.strerror})", path, "name another file") from error
+
+
+def _entry(stream: StreamTally) -> dict[str, Any]:
+    """One input: what every input has, then what its stages and its receipts say, then how it ended."""
+    entry: dict[str, Any] = {
+        "path": stream.job.input,
+        "output": None,
+        "frames_in": stream.frames_in,
+        "frames_out": 0,
+        "dropped": 0,
+        "repaired_pts": 0,
+        "people": 0,
+        "truncated": False,
+        "audio": None,
+        "warnings": [],
+    }
+    said = [getattr(receipt, "facts", {}) for receipt in stream.receipts]
+    for facts in (stream.facts, *said):
+        for key, value in facts.items():
+            known = entry.get(key)
+            entry[key] = [*known, *value] if isinstance(known, list) and isinstance(value, list) else value
+    for receipt in stream.receipts:
+        if getattr(receipt, "path", None) and not getattr(receipt, "commits", False):
+            entry["output"] = receipt.path
+            entry["frames_out"] += receipt.frames
+    if stream.poisoned:
+        entry["poisoned"] = stream.poisoned
+    if stream.failure:
+        entry["error"] = str(stream.failure.error())
+    entry["state"] = stream.state
+    return entry

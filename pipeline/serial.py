@@ -1,0 +1,135 @@
+"""The graph in one process, without Ray: the same lanes in the same order, so the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pipeline.config import RunConfig
+from pipeline.interrupts import Interrupt
+from pipeline.journal import Journal
+from pipeline.metrics import Metrics
+from pipeline.packet import Packet, Step
+from pipeline.plan import Plan
+from pipeline.stage import Job
+from pipeline.worker import LaneWorker, Outcome
+
+
+class _StreamFailedError(Exception):
+    """The stream cannot go on; the reason is in the metrics."""
+
+
+def run_serial(
+    config: RunConfig, plan: Plan, jobs: Sequence[Job], metrics: Metrics, interrupt: Interrupt
+) -> Iterator[tuple[Job, Any]]:
+    """Run every input to its end, one after the other.
+
+    Args:
+        config: the validated run.
+        plan: threads of each lane.
+        jobs: the inputs; one that fails is noted in `metrics` and the others go on.
+        metrics: takes up what happens.
+        interrupt: asked between packets; when set, what is whole is kept and the run ends.
+
+    Yields:
+        (input, receipt) as the sinks give them.
+
+    Raises PlainError when a stage that all inputs share cannot be built.
+    """
+    runner = _Serial(config, plan, metrics, interrupt)
+    try:
+        runner.prepare()
+        for job in jobs:
+            if interrupt.requested:
+                break
+            yield from runner.stream(job)
+    finally:
+        runner.shutdown()
+
+
+class _Serial:
+    def __init__(self, config: RunConfig, plan: Plan, metrics: Metrics, interrupt: Interrupt) -> None:
+        self._lanes = config.graph.lanes
+        self._workers = [LaneWorker(lane, config.stages, plan.lane(lane.name).threads) for lane in self._lanes]
+        self._pass = config.settings.on_error == "pass"
+        self._metrics = metrics
+        self._interrupt = interrupt
+        self._carried: dict[int, dict[type, Any]] = {}
+        self._journal = Journal(None)
+
+    def prepare(self) -> None:
+        """Build the stages that streams share. Raises PlainError."""
+        for worker in self._workers:
+            step, _ = worker.prepare()
+            if step.failure:
+                raise step.failure.error()
+
+    def stream(self, job: Job) -> Iterator[tuple[Job, Any]]:
+        """One input from its first packet to its last."""
+        self._carried.clear()
+        self._journal = Journal.of(job)
+        try:
+            ended = False
+            while not ended and not self._interrupt.requested:
+                step, payloads = self._workers[0].pull(job, 0)
+                ended = step.ended
+                yield from self._onward(0, job, (step, payloads))
+            if not ended:
+                yield from self._keep(job)
+        except _StreamFailedError:
+            pass
+        finally:
+            for worker in self._workers:
+                worker.close(job.index)
+        self._metrics.streams[job.index].done = ended
+
+    def shutdown(self) -> None:
+        """Close every stage and take up its facts."""
+        for worker in self._workers:
+            self._metrics.facts |= worker.shutdown()
+
+    def _onward(self, index: int, job: Job, outcome: Outcome) -> Iterator[tuple[Job, Any]]:
+        """Take up a lane's step, then let its packets, and the end of the stream, go through the later lanes."""
+        step, payloads = outcome
+        yield from self._note(index, job, step)
+        while step.emitted:
+            yield from self._give(index, job, step.emitted, payloads)
+            if not step.pending:
+                break
+            step, payloads = self._workers[index].drain(job, 0)
+            yield from self._note(index, job, step)
+        if step.ended and index + 1 < len(self._lanes):
+            yield from self._onward(index + 1, job, self._workers[index + 1].finish(job, 0))
+
+    def _give(
+        self, index: int, job: Job, packet: Packet, payloads: Mapping[type, Any]
+    ) -> Iterator[tuple[Job, Any]]:
+        """Hand a packet that left a lane to the next one."""
+        known = {**self._carried.pop(packet.seq, {}), **payloads}
+        lane = self._lanes[index + 1]
+        self._carried[packet.seq] = {kind: known[kind] for kind in lane.onward if kind in known}
+        wanted = {kind: known[kind] for kind in lane.imports if kind in known}
+        worker = self._workers[index + 1]
+        outcome = worker.accept(job, packet, wanted)
+        failure = outcome[0].failure
+        if failure and self._pass and not lane.ordered:
+            self._metrics.streams[job.index].poisoned.append(str(failure.error()))
+            outcome = worker.replace(job, packet, wanted)
+        yield from self._onward(index + 1, job, outcome)
+
+    def _note(self, index: int, job: Job, step: Step) -> Iterator[tuple[Job, Any]]:
+        self._metrics.step(self._lanes[index].name, job.index, step)
+        for commit in step.commits:
+            self._journal.append(commit)
+        for receipt in step.receipts:
+            yield job, receipt
+        if step.failure:
+            raise _StreamFailedError
+
+    def _keep(self, job: Job) -> Iterator[tuple[Job, Any]]:
+        """Interrupted: let every lane keep what is whole."""
+        self._metrics.streams[job.index].interrupted = True
+        for index, worker in enumerate(self._workers):
+            step, _ = worker.interrupt(job, 0)
+            yield from self._note(index, job, step)
+

@@ -1,0 +1,213 @@
+"""One stage at its place in a lane: calls it, times it, and keeps its items aligned with the packets."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import traceback
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pipeline.graph import Node
+from pipeline.packet import Failure, Packet, Timing
+from pipeline.stage import Job, Stage, is_plain
+
+
+class StoppedError(Exception):
+    """A stage failed: the stream cannot go on in this lane."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.what)
+        self.failure = failure
+
+
+@dataclasses.dataclass(slots=True)
+class Entry:
+    """A packet inside a lane, with every payload it carries, one per type."""
+
+    packet: Packet
+    payloads: dict[type, Any]
+
+
+@dataclasses.dataclass(slots=True)
+class Meter:
+    """What one call of a lane adds up: cost, lengths of what was made, receipts, packets and frames."""
+
+    timings: dict[str, Timing] = dataclasses.field(default_factory=dict)
+    counts: dict[str, int] = dataclasses.field(default_factory=dict)
+    receipts: list[Any] = dataclasses.field(default_factory=list)
+    packets: int = 0
+    started: int = 0
+    finished: int = 0
+
+    def spent(self, stage: str, busy_s: float, cpu_s: float) -> None:
+        """Add to a stage's cost."""
+        self.timings[stage] = self.timings.get(stage, Timing()) + Timing(busy_s=busy_s, cpu_s=cpu_s)
+
+    def made(self, stage: str, payload: Any) -> None:
+        """Count a payload."""
+        name = type(payload).__name__
+        size = length_of(payload)
+        self.counts[name] = self.counts.get(name, 0) + size
+        self.timings[stage] = self.timings.get(stage, Timing()) + Timing(items=size)
+
+
+def length_of(payload: Any) -> int:
+    """Frames or people in a payload; 1 for one without a length."""
+    return len(payload) if hasattr(payload, "__len__") else 1
+
+
+def stage_failure(error: Exception, stage: str, where: str) -> Failure:
+    """An exception of a stage as a plain sentence; one that is none yet gets the stage's name."""
+    trace = "".join(traceback.format_exception(error))
+    if is_plain(error):
+        place: str = getattr(error, "where", "")
+        parts = [where] if where and where not in place else []
+        return Failure(
+            what=getattr(error, "what", ""),
+            where=", ".join([*parts, place] if place else parts),
+            remedy=getattr(error, "remedy", ""),
+            trace=trace,
+        )
+    text = str(error).strip().splitlines()
+    reason = f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+    return Failure(
+        what=f"stage '{stage}' failed ({reason})",
+        where=where,
+        remedy="run again with --debug for the traceback",
+        trace=trace,
+    )
+
+
+class Slot:
+    """A stage of one stream (or shared by all), its wiring, and the packets whose items it still owes."""
+
+    def __init__(self, node: Node, stage: Stage) -> None:
+        self.node = node
+        self.stage = stage
+        self._held: deque[Entry] = deque()
+
+    def items(self, job: Job) -> Iterator[Any]:
+        """Start a source; its items come through `next_item`."""
+        try:
+            return iter(_none_is_empty(self.stage(job)))
+        except Exception as error:
+            raise StoppedError(stage_failure(error, self.node.name, job.input)) from error
+
+    def next_item(self, items: Iterator[Any], job: Job, meter: Meter) -> Any:
+        """The next item of a source, or None at its end; timed in the call that asks for it."""
+        return next(self._timed(lambda: _one(items), job.input, meter), None)
+
+    def apply(self, entry: Entry, meter: Meter) -> Iterator[Entry]:
+        """Give the stage one packet; yields the packets, this or earlier ones, that can go on."""
+        where = _place(entry)
+        arguments = [entry.payloads.get(port.type) for port in self.node.takes]
+        items = self._timed(lambda: self.stage(*arguments), where, meter)
+        if self.node.role != "map":
+            for receipt in items:
+                meter.receipts.append(receipt)
+                meter.made(self.node.name, receipt)
+            yield entry
+            return
+        self._held.append(entry)
+        for item in items:
+            yield self._aligned(item, where, meter)
+        if self._held and not self.node.sequential:
+            self._refuse("yielded nothing for a packet", where, "declare it `ordered = True` to hold packets back")
+
+    def flush(self, job: Job, meter: Meter) -> Iterator[Entry]:
+        """End of the stream: yields the packets that the stage still held."""
+        for item in self._timed(self.stage.flush, job.input, meter):
+            if self.node.role == "map":
+                yield self._aligned(item, job.input, meter)
+            else:
+                meter.receipts.append(item)
+        if self._held:
+            self._refuse(f"ended with {len(self._held)} packets unanswered", job.input, "yield one item per packet")
+
+    def interrupt(self, job: Job, meter: Meter) -> None:
+        """The run stops early: collect what the stage keeps."""
+        meter.receipts += list(self._timed(self.stage.interrupt, job.input, meter))
+
+    def blank(self, entry: Entry) -> None:
+        """Put the stage's blank item into a packet that cannot be processed."""
+        if self.node.role != "map":
+            return
+        item = self.stage.blank(*(entry.payloads.get(port.type) for port in self.node.takes))
+        if item is None:
+            self._refuse("cannot let a packet through unprocessed", _place(entry), "mend the cause above")
+        entry.payloads.update(self.as_payloads(item, _place(entry)))
+
+    def as_payloads(self, item: Any, where: str) -> dict[type, Any]:
+        """A yielded item as payloads by type, read-only from here on; refuses types the annotation doesn't name."""
+        payloads = {type(payload): payload for payload in (item if isinstance(item, tuple) else (item,))}
+        for kind, payload in payloads.items():
+            if kind not in self.node.makes:
+                self._refuse(f"yielded {kind.__name__}, which its annotation does not name", where, "correct it")
+            _freeze(payload)
+        return payloads
+
+    def _aligned(self, item: Any, where: str, meter: Meter) -> Entry:
+        """The oldest packet that waits, with the payloads of this item: the k-th item belongs to the k-th packet."""
+        made = self.as_payloads(item, where)
+        if not self._held:
+            self._refuse("yielded more items than it got packets", where, "yield one item per packet")
+        entry = self._held.popleft()
+        entry.payloads.update(made)
+        for payload in made.values():
+            meter.made(self.node.name, payload)
+        return entry
+
+    def _timed(self, call: Any, where: str, meter: Meter) -> Iterator[Any]:
+        """Call, then iterate what came back, timing each step; an exception becomes `StoppedError`."""
+        items: Iterator[Any] | None = None
+        while True:
+            wall, cpu = time.perf_counter(), time.process_time()
+            try:
+                if items is None:
+                    items = iter(_none_is_empty(call()))
+                item = next(items, _END)
+            except Exception as error:
+                raise StoppedError(stage_failure(error, self.node.name, where)) from error
+            finally:
+                meter.spent(self.node.name, time.perf_counter() - wall, time.process_time() - cpu)
+            if item is _END:
+                return
+            yield item
+
+    def _refuse(self, what: str, where: str, remedy: str) -> None:
+        raise StoppedError(Failure(what=f"stage '{self.node.name}' {what}", where=where, remedy=remedy))
+
+
+_END = object()
+
+
+def _none_is_empty(result: Iterable[Any] | None) -> Iterable[Any]:
+    return () if result is None else result
+
+
+def _one(items: Iterator[Any]) -> tuple[Any, ...]:
+    """The next of some items, if there is one."""
+    item = next(items, _END)
+    return () if item is _END else (item,)
+
+
+def _place(entry: Entry) -> str:
+    packet = entry.packet
+    job: Job = entry.payloads[Job]
+    last = packet.first + packet.frames - 1
+    frames = f"frame {packet.first}" if last <= packet.first else f"frames {packet.first}..{last}"
+    return f"{job.input or job.stem}, {frames}"
+
+
+def _freeze(payload: Any) -> None:
+    """Make the arrays in a payload read-only, as they are anyway for whoever gets them from another process."""
+    if hasattr(payload, "setflags"):
+        payload.setflags(write=False)
+    elif isinstance(payload, (tuple, list)):
+        for member in payload:
+            _freeze(member)
+    elif dataclasses.is_dataclass(payload):
+        for spec in dataclasses.fields(payload):
+            _freeze(getattr(payload, spec.name))

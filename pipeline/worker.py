@@ -1,0 +1,256 @@
+"""The body of a lane, the same under Ray and in the serial runner: fused stages, one packet out at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from pipeline.graph import Lane, Node
+from pipeline.packet import Commit, Packet, Step
+from pipeline.slot import Entry, Meter, Slot, StoppedError, length_of, stage_failure
+from pipeline.stage import Job, Stage
+
+Outcome = tuple[Step, dict[type, Any]]
+
+
+class _Stream:
+    """What a lane holds of one stream: its stages, in order, and the packets that wait to leave."""
+
+    def __init__(self, job: Job, epoch: int, slots: list[Slot]) -> None:
+        self.job = job
+        self.epoch = epoch
+        self.slots = slots
+        self.pending: deque[Entry] = deque()
+        self.accepted = 0
+        self.frames = 0
+        self.items: Iterator[Any] | None = None
+        self.ended = False
+
+
+class LaneWorker:
+    """Runs packets through the stages of a lane.
+
+    Args:
+        lane: wiring.
+        configs: each stage's own `Config`, by stage name.
+        threads: compute threads of the lane.
+
+    Every call returns a `Step` and the payloads of the packet it emitted, by type. Errors of stages come back as
+    `Step.failure`; the stream is then closed here.
+    """
+
+    def __init__(self, lane: Lane, configs: Mapping[str, Any], threads: int) -> None:
+        self._lane = lane
+        self._configs = configs
+        self._threads = threads
+        self._shared: dict[str, Stage] = {}
+        self._streams: dict[int, _Stream] = {}
+
+    def prepare(self) -> Outcome:
+        """Build the stages that all streams share, so that weights are loaded before the first packet."""
+        meter = Meter()
+        for node in self._lane.nodes:
+            if not node.sequential and node.name not in self._shared:
+                try:
+                    self._shared[node.name] = self._build(node)
+                except Exception as error:
+                    return Step(failure=stage_failure(error, node.name, "")), {}
+        return Step(timings=meter.timings), {}
+
+    def pull(self, job: Job, epoch: int) -> Outcome:
+        """Take the next item of the source; at its end the lane flushes the stream."""
+        return self._guarded(job, epoch, self._pull)
+
+    def accept(self, job: Job, packet: Packet, payloads: Mapping[type, Any]) -> Outcome:
+        """Run a packet through the lane; what leaves may be an earlier packet that a look-ahead stage held."""
+
+        def body(stream: _Stream, meter: Meter) -> None:
+            stream.accepted += 1
+            meter.packets += 1
+            self._feed(stream, 0, Entry(packet, {Job: job, **payloads}), meter)
+
+        return self._guarded(job, packet.epoch, body)
+
+    def replace(self, job: Job, packet: Packet, payloads: Mapping[type, Any]) -> Outcome:
+        """Let a packet through unprocessed: every stage gives its `blank` item. Fails where a stage has none."""
+
+        def body(stream: _Stream, meter: Meter) -> None:
+            entry = Entry(packet, {Job: job, **payloads})
+            for slot in stream.slots:
+                slot.blank(entry)
+            stream.accepted += 1
+            meter.packets += 1
+            self._feed(stream, len(stream.slots), entry, meter)
+
+        return self._guarded(job, packet.epoch, body)
+
+    def drain(self, job: Job, epoch: int) -> Outcome:
+        """Let the next waiting packet leave."""
+        return self._guarded(job, epoch, lambda stream, meter: None)
+
+    def finish(self, job: Job, epoch: int) -> Outcome:
+        """End of a stream: flush every stage in order; opens the stream if no packet of it ever came."""
+        return self._guarded(job, epoch, self._flush)
+
+    def interrupt(self, job: Job, epoch: int) -> Outcome:
+        """The run stops early: ask every stage of the stream to keep what is whole, then close them."""
+
+        def body(stream: _Stream, meter: Meter) -> None:
+            for slot in stream.slots:
+                if slot.node.sequential:
+                    slot.interrupt(job, meter)
+            stream.pending.clear()
+            stream.ended = True
+
+        if job.index not in self._streams:
+            return Step(ended=True), {}
+        return self._guarded(job, epoch, body)
+
+    def close(self, index: int) -> None:
+        """Forget a stream and release what its stages hold."""
+        stream = self._streams.pop(index, None)
+        for slot in stream.slots if stream else ():
+            if slot.node.sequential:
+                slot.stage.close()
+
+    def shutdown(self) -> dict[str, Any]:
+        """Close everything; returns the facts of the shared stages for the run's report."""
+        for index in list(self._streams):
+            self.close(index)
+        facts: dict[str, Any] = {}
+        for stage in self._shared.values():
+            facts |= stage.summary()
+            stage.close()
+        self._shared.clear()
+        return facts
+
+    def _build(self, node: Node) -> Stage:
+        return node.cls(self._configs[node.name], threads=self._threads)
+
+    def _stream(self, job: Job, epoch: int) -> _Stream:
+        """The stream's entry, made anew under a new epoch; a lane without order keeps none."""
+        known = self._streams.get(job.index)
+        if known and known.epoch == epoch:
+            return known
+        self.close(job.index)
+        stream = _Stream(job, epoch, self._slots(job))
+        if self._lane.ordered:
+            self._streams[job.index] = stream
+        return stream
+
+    def _slots(self, job: Job) -> list[Slot]:
+        slots: list[Slot] = []
+        for node in self._lane.nodes:
+            shared = self._shared.get(node.name)
+            try:
+                stage = shared or self._build(node)
+            except Exception as error:
+                for slot in slots:
+                    if slot.node.sequential:
+                        slot.stage.close()
+                raise StoppedError(stage_failure(error, node.name, job.input)) from error
+            if not node.sequential:
+                self._shared[node.name] = stage
+            slots.append(Slot(node, stage))
+        return slots
+
+    def _guarded(self, job: Job, epoch: int, body: Callable[[_Stream, Meter], None]) -> Outcome:
+        """Run one call on a stream and gather what it gave."""
+        meter = Meter()
+        try:
+            stream = self._stream(job, epoch)
+            body(stream, meter)
+            commits = self._commits(stream, meter)
+        except StoppedError as stopped:
+            self.close(job.index)
+            return Step(failure=stopped.failure, receipts=tuple(meter.receipts), timings=meter.timings), {}
+        entry = stream.pending.popleft() if stream.pending else None
+        done = stream.ended and not stream.pending
+        step = Step(
+            emitted=entry.packet if entry else None,
+            pending=len(stream.pending),
+            ended=stream.ended,
+            receipts=tuple(meter.receipts),
+            commits=commits,
+            timings=meter.timings,
+            counts=meter.counts,
+            packets=meter.packets,
+            started=meter.started,
+            finished=meter.finished,
+            length=self._length(stream),
+            summary=_summary(stream) if done else {},
+        )
+        if done:
+            self.close(job.index)
+        payloads = entry.payloads if entry else {}
+        return step, {made: payloads[made] for made in self._lane.exports if made in payloads}
+
+    def _pull(self, stream: _Stream, meter: Meter) -> None:
+        slot = stream.slots[0]
+        if stream.items is None:
+            stream.items = slot.items(stream.job)
+        item = slot.next_item(stream.items, stream.job, meter)
+        if item is None:
+            self._flush(stream, meter)
+            return
+        made = slot.as_payloads(item, stream.job.input)
+        for payload in made.values():
+            meter.made(slot.node.name, payload)
+        if any(getattr(kind, "is_receipt", False) for kind in made):
+            meter.receipts += list(made.values())
+            return
+        frames = max(map(length_of, made.values()))
+        packet = Packet(
+            stream=stream.job.index, epoch=stream.epoch, seq=stream.accepted, first=stream.frames, frames=frames
+        )
+        stream.accepted += 1
+        stream.frames += frames
+        meter.packets += 1
+        meter.started += frames
+        self._feed(stream, 1, Entry(packet, {Job: stream.job, **made}), meter)
+
+    def _feed(self, stream: _Stream, position: int, entry: Entry, meter: Meter) -> None:
+        """Push an entry through the stages from a position on, depth first, so that nothing piles up between them."""
+        if position == len(stream.slots):
+            if self._lane.last:
+                meter.finished += entry.packet.frames
+            else:
+                stream.pending.append(entry)
+            return
+        for out in stream.slots[position].apply(entry, meter):
+            self._feed(stream, position + 1, out, meter)
+
+    def _flush(self, stream: _Stream, meter: Meter) -> None:
+        for position, slot in enumerate(stream.slots):
+            if slot.node.sequential:
+                for out in slot.flush(stream.job, meter):
+                    self._feed(stream, position + 1, out, meter)
+        stream.ended = True
+
+    def _commits(self, stream: _Stream, meter: Meter) -> tuple[Commit, ...]:
+        """The receipts of this call that stand for good, with the stages' states after it."""
+        said = [receipt for receipt in meter.receipts if getattr(receipt, "commits", False)]
+        if not said:
+            return ()
+        states = {slot.node.name: slot.stage.state() for slot in stream.slots if slot.node.sequential}
+        return tuple(
+            Commit(
+                stream=stream.job.index, epoch=stream.epoch, accepted=stream.accepted, receipt=receipt, states=states
+            )
+            for receipt in said
+        )
+
+    def _length(self, stream: _Stream) -> int | None:
+        return stream.slots[0].stage.length() if stream.slots[0].node.role == "source" else None
+
+
+def _summary(stream: _Stream) -> dict[str, Any]:
+    """Facts of the stream's own stages; lists of several stages (`warnings`) are joined."""
+    facts: dict[str, Any] = {}
+    for slot in stream.slots:
+        if slot.node.sequential:
+            for key, value in slot.stage.summary().items():
+                known = facts.get(key)
+                facts[key] = [*known, *value] if isinstance(known, list) and isinstance(value, list) else value
+    return facts

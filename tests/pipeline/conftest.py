@@ -1,0 +1,67 @@
+"""Fixtures: toy runs as data, and the two runners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import toy_stages
+import yaml
+from toy_runs import GRAPH, MACHINE, STORE, Run, driver
+
+from pipeline.config import RunConfig, read_config, validate
+from pipeline.serial import run_serial
+from pipeline.stage import Job
+
+
+@pytest.fixture
+def toy_config(tmp_path: Path) -> Callable[..., RunConfig]:
+    """Builds a validated run over toy stages: the default graph, changed by keyword and by `--set` texts."""
+
+    def build(*changes: str, **keys: Any) -> RunConfig:
+        file = tmp_path / "toy.yaml"
+        file.write_text(yaml.safe_dump({**GRAPH, **keys}, sort_keys=False))
+        return validate(read_config(str(file), changes), toy_stages.TABLE)
+
+    return build
+
+
+@pytest.fixture
+def toy_jobs(tmp_path: Path) -> Callable[..., list[Job]]:
+    """Jobs for inputs named by their counts, with results in a folder of their own."""
+
+    def build(*inputs: str, folder: str = "results") -> list[Job]:
+        place = tmp_path / folder
+        place.mkdir(exist_ok=True)
+        return [
+            Job(index=i, input=name, output=str(place / f"{i}.json"), stem=str(i), several=len(inputs) > 1)
+            for i, name in enumerate(inputs)
+        ]
+
+    return build
+
+
+@pytest.fixture
+def serially() -> Run:
+    """Runs a configuration in this process."""
+    return driver(run_serial)
+
+
+@pytest.fixture(scope="session")
+def ray_started() -> Iterator[None]:
+    """One Ray for all tests that need it."""
+    from pipeline.cluster import start_ray, stop_ray
+
+    start_ray(None, MACHINE.cpus, STORE)
+    yield
+    stop_ray()
+
+
+@pytest.fixture
+def under_ray(ray_started: None) -> Run:
+    """Runs a configuration as Ray actors."""
+    from pipeline.runner import run_ray
+
+    return driver(run_ray)

@@ -1,0 +1,205 @@
+"""Give every person an identity that lasts through the video."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.stage import Stage
+from stages.association import best_pairs, grown, overlap
+from stages.cuts import glance, is_cut
+from stages.payloads import I32, U8, Float, FrameChunk, People
+
+Bool = npt.NDArray[np.bool_]
+
+NEAR, FAR, FAINT = 0.25, 0.15, 0.4
+"""Least overlaps: of a sure box with where a track is expected, the same with both boxes grown, of an unsure box."""
+GROWTH = 0.4
+"""Share by which boxes grow on each side for people who moved farther than their track foresaw."""
+VELOCITY_GAIN = 0.4
+"""How fast a track's velocity follows its last step."""
+VELOCITY_DECAY = 0.85
+"""A track that is not seen slows down by this factor a frame."""
+MOST_UNSEEN_STEP = 8
+"""Frames after which a step no longer says anything of the velocity."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trajectory:
+    """One person's way.
+
+    Attributes:
+        identity: counts from 1 through the stream.
+        box_4: as last seen, float64.
+        velocity_2: of its centre, pixels a frame.
+        seen: index of the frame in which it was last seen.
+        times: frames in which it was seen.
+    """
+
+    identity: int
+    box_4: Float
+    velocity_2: Float
+    seen: int
+    times: int
+
+    def expected(self, frame: int) -> Float:
+        """The box where the person should be by now: constant velocity that dies away while unseen."""
+        steps = (1 - VELOCITY_DECAY ** (frame - self.seen)) / (1 - VELOCITY_DECAY)
+        return self.box_4 + np.tile(self.velocity_2 * steps, 2)
+
+    def met(self, box_4: Float, frame: int) -> Trajectory:
+        """The trajectory with one more box."""
+        elapsed = frame - self.seen
+        step_2 = ((box_4 - self.box_4)[:2] + (box_4 - self.box_4)[2:]) / 2 / elapsed
+        gain = VELOCITY_GAIN if elapsed <= MOST_UNSEEN_STEP else 0.0
+        velocity_2 = self.velocity_2 + gain * (step_2 - self.velocity_2)
+        return replace(self, box_4=box_4, velocity_2=velocity_2, seen=frame, times=self.times + 1)
+
+
+class Track(Stage):
+    """People in, the same people with identities out; on a still image nothing changes.
+
+    In two rounds, after ByteTrack (Zhang et al., ECCV 2022): boxes the network is sure of find their track first and
+    start new ones; unsure boxes only continue a track that was there a frame ago, else they keep the identity -1.
+    A track survives `max_gap` frames out of sight. A cut ends all of them.
+    """
+
+    ordered = True
+    memory_frames = None
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """When a track starts, ends and counts.
+
+        Attributes:
+            sure_score: boxes from this score on may start a track.
+            max_gap: frames out of sight after which a person who comes back is a new one.
+            confirm_frames: the report counts people who were seen in at least so many frames.
+        """
+
+        sure_score: float = 0.4
+        max_gap: int = 30
+        confirm_frames: int = 3
+
+        def __post_init__(self) -> None:
+            """Raises ValueError for a number out of range."""
+            if not 0 <= self.sure_score <= 1:
+                raise ValueError(f"sure_score is {self.sure_score}, must be from 0 to 1")
+            if self.max_gap < 0 or self.confirm_frames < 1:
+                raise ValueError("max_gap must be at least 0 and confirm_frames at least 1")
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        """A stream begins: no one was seen yet."""
+        super().__init__(config, threads=threads)
+        self.tracks: list[Trajectory] = []
+        self.times_of_ended: list[int] = []
+        self.started = 0
+        self.frames = 0
+        self.sure_on_still = 0
+        self.glance = np.zeros((0, 0, 3), np.uint8)
+
+    def __call__(self, frames: FrameChunk, people: People) -> Iterator[People]:
+        """The chunk's people with `id_N` filled in; their order, boxes and scores stay."""
+        self.frames += len(frames)
+        sure_N = people.score_N >= self.config.sure_score
+        if frames.video.still:
+            self.sure_on_still += int(sure_N.sum())
+            yield people
+            return
+        id_N = np.full(len(people), -1, np.int32)
+        for t in range(len(frames)):
+            self._forget(frames.rgb_THW3[t], frames.first + t)
+            here_N = np.flatnonzero(people.frame_N == t)
+            id_N[here_N] = self._identities(people.box_N4[here_N].astype(np.float64), sure_N[here_N], frames.first + t)
+        yield replace(people, id_N=id_N)
+
+    def _forget(self, frame_HW3: U8, frame: int) -> None:
+        """End the tracks that were out of sight for too long; at a cut, all."""
+        now = glance(frame_HW3)
+        longest = -1 if self.tracks and is_cut(self.glance, now) else self.config.max_gap + 1
+        self.glance = now
+        self.times_of_ended += [track.times for track in self.tracks if frame - track.seen > longest]
+        self.tracks = [track for track in self.tracks if frame - track.seen <= longest]
+
+    def _identities(self, box_N4: Float, sure_N: Bool, frame: int) -> I32:
+        """Identities of one frame's boxes; the tracks move on."""
+        id_N = np.full(len(box_N4), -1, np.int32)
+        for position, person in associate(self.tracks, box_N4, sure_N, frame):
+            self.tracks[position] = self.tracks[position].met(box_N4[person], frame)
+            id_N[person] = self.tracks[position].identity
+        for person in np.flatnonzero(sure_N & (id_N < 0)).tolist():
+            self.started += 1
+            id_N[person] = self.started
+            self.tracks.append(
+                Trajectory(identity=self.started, box_4=box_N4[person], velocity_2=np.zeros(2), seen=frame, times=1)
+            )
+        return id_N
+
+    def summary(self) -> Mapping[str, Any]:
+        """`people`: how many different people were seen (on a still image: how many are in it)."""
+        enough = min(self.config.confirm_frames, self.frames)
+        times = self.times_of_ended + [track.times for track in self.tracks]
+        return {"people": self.sure_on_still + sum(count >= enough for count in times)}
+
+    def state(self) -> bytes:
+        """All tracks, exactly."""
+        kept = io.BytesIO()
+        np.savez(
+            kept,
+            counters=np.array([self.started, self.frames, self.sure_on_still], np.int64),
+            times_of_ended=np.array(self.times_of_ended, np.int64),
+            whole_K3=np.array([(t.identity, t.seen, t.times) for t in self.tracks], np.int64).reshape(-1, 3),
+            motion_K6=np.array([(*t.box_4, *t.velocity_2) for t in self.tracks], np.float64).reshape(-1, 6),
+            glance=self.glance,
+        )
+        return kept.getvalue()
+
+    def restore(self, state: bytes) -> None:
+        """Take up what `state` gave."""
+        with np.load(io.BytesIO(state), allow_pickle=False) as kept:
+            self.started, self.frames, self.sure_on_still = (int(value) for value in kept["counters"])
+            self.times_of_ended = [int(value) for value in kept["times_of_ended"]]
+            self.glance = kept["glance"]
+            self.tracks = [
+                Trajectory(
+                    identity=int(whole[0]),
+                    seen=int(whole[1]),
+                    times=int(whole[2]),
+                    box_4=motion[:4],
+                    velocity_2=motion[4:],
+                )
+                for whole, motion in zip(kept["whole_K3"], kept["motion_K6"], strict=True)
+            ]
+
+
+def associate(tracks: list[Trajectory], box_N4: Float, sure_N: Bool, frame: int) -> list[tuple[int, int]]:
+    """Which track goes on with which box: pairs (position in `tracks`, box), in three rounds.
+
+    Sure boxes where the track is expected; then sure boxes a little farther off; then unsure ones, for tracks of the
+    last frame only.
+    """
+    if not tracks or not len(box_N4):
+        return []
+    expected_K4 = np.stack([track.expected(frame) for track in tracks])
+    fresh_K = np.array([frame - track.seen == 1 for track in tracks])
+    near_KN = overlap(expected_K4, box_N4)
+    far_KN = overlap(grown(expected_K4, GROWTH), grown(box_N4, GROWTH))
+    free_K, free_N = np.ones(len(tracks), bool), np.ones(len(box_N4), bool)
+    pairs: list[tuple[int, int]] = []
+    rounds = (
+        (near_KN, sure_N[None, :], NEAR),
+        (far_KN, sure_N[None, :], FAR),
+        (near_KN, fresh_K[:, None] & ~sure_N[None, :], FAINT),
+    )
+    for likeness_KN, allowed_KN, least in rounds:
+        open_KN = free_K[:, None] & free_N[None, :] & allowed_KN
+        met = best_pairs(np.where(open_KN, likeness_KN, -np.inf), least)
+        pairs += met
+        free_K[[k for k, _ in met]] = False
+        free_N[[n for _, n in met]] = False
+    return pairs

@@ -1,0 +1,179 @@
+"""Identities on trajectories whose truth is known."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from stages.association import best_pairs, overlap
+from stages.cuts import glance, is_cut
+from stages.payloads import FrameChunk, People, VideoInfo
+from stages.track import Track
+
+WIDTH, HEIGHT = 320, 180
+Frame = list[tuple[int, tuple[float, float, float, float], float]]  # (who, box, score)
+
+
+def chunk_of(count: int, first: int = 0, still: bool = False, rgb: np.ndarray | None = None) -> FrameChunk:
+    info = VideoInfo(path="", width=WIDTH, height=HEIGHT, still=still, rate=Fraction(25), time_base=Fraction(1, 25))
+    if rgb is None:
+        rgb = np.full((count, HEIGHT, WIDTH, 3), 90, np.uint8)
+    return FrameChunk(rgb_THW3=rgb, pts_T=np.arange(first, first + count), first=first, video=info)
+
+
+def people_of(frames: list[Frame]) -> People:
+    rows = [
+        (t, box, score) for t, frame in enumerate(frames) for _, box, score in sorted(frame, key=lambda row: -row[2])
+    ]
+    return People(
+        frame_N=np.array([t for t, _, _ in rows], np.int32),
+        box_N4=np.array([box for _, box, _ in rows], np.float32).reshape(-1, 4),
+        score_N=np.array([score for _, _, score in rows], np.float32),
+        id_N=np.full(len(rows), -1, np.int32),
+    )
+
+
+def followed(frames: list[Frame], chunk: int = 1, stage: Track | None = None, **config: float) -> list[dict[int, int]]:
+    """Per frame, which identity each person of the truth got."""
+    stage = stage or Track(Track.Config(**config))  # type: ignore[arg-type]
+    result: list[dict[int, int]] = []
+    for first in range(0, len(frames), chunk):
+        part = frames[first : first + chunk]
+        given = people_of(part)
+        (tracked,) = stage(chunk_of(len(part), first), given)
+        assert np.array_equal(tracked.box_N4, given.box_N4) and np.array_equal(tracked.frame_N, given.frame_N)
+        ids = iter(tracked.id_N.tolist())
+        result += [{who: next(ids) for who, _, _ in sorted(frame, key=lambda row: -row[2])} for frame in part]
+    return result
+
+
+def walker(x: float, y: float = 40, width: float = 40, height: float = 100) -> tuple[float, float, float, float]:
+    return (x - width / 2, y, x + width / 2, y + height)
+
+
+def crossing(frames: int = 60) -> list[Frame]:
+    """Two people walk through each other at 4 px a frame; in the middle the one behind is hidden for nine frames."""
+    rng = np.random.default_rng(0)
+    shown = []
+    for t in range(frames):
+        left, right = 40 + 4 * t, 280 - 4 * t
+        frame = [(0, walker(left + rng.normal(0, 0.7), 42), 0.9)]
+        if abs(left - right) > 34:
+            frame.append((1, walker(right + rng.normal(0, 0.7), 38), 0.8))
+        shown.append(frame)
+    return shown
+
+
+def test_people_who_cross_keep_their_identities() -> None:
+    frames = crossing()
+    hidden = sum(len(frame) == 1 for frame in frames)
+    assert hidden >= 8
+    result = followed(frames)
+    for who in (0, 1):
+        assert len({ids[who] for ids in result if who in ids}) == 1
+    assert result[0][0] != result[0][1]
+
+
+def test_how_frames_are_cut_into_chunks_changes_nothing() -> None:
+    frames = crossing()
+    assert followed(frames, chunk=1) == followed(frames, chunk=7) == followed(frames, chunk=60)
+
+
+@pytest.mark.parametrize(("gap", "same"), [(5, True), (30, True), (31, False)])
+def test_a_person_out_of_sight_comes_back_as_the_same_within_the_gap(gap: int, same: bool) -> None:
+    seen: list[Frame] = [[(0, walker(100), 0.9)] for _ in range(5)]
+    result = followed([*seen, *[[] for _ in range(gap)], *seen])
+    assert (result[-1][0] == result[0][0]) is same
+
+
+def test_a_walker_behind_a_pillar_is_expected_farther_on() -> None:
+    """Hidden for ten frames at 5 px a frame: farther than the person is wide, so a standing track would lose him."""
+    frames: list[Frame] = [[(0, walker(40 + 5 * t), 0.9)] if not 20 <= t < 30 else [] for t in range(50)]
+    result = followed(frames)
+    assert {ids[0] for ids in result if ids} == {1}
+
+
+def test_few_frames_a_second_make_long_steps() -> None:
+    frames: list[Frame] = [[(0, walker(40 + 30 * t), 0.9)] for t in range(9)]  # steps of 3/4 of the width
+    assert {ids[0] for ids in followed(frames)} == {1}
+
+
+def test_unsure_boxes_continue_tracks_but_start_none() -> None:
+    frames: list[Frame] = [[(0, walker(100), 0.9), (1, walker(250), 0.2)]]
+    frames += [[(0, walker(101), 0.15), (1, walker(250), 0.2)] for _ in range(5)]
+    result = followed(frames)
+    assert [ids[0] for ids in result] == [1] * 6
+    assert [ids[1] for ids in result] == [-1] * 6
+
+
+def test_a_cut_ends_all_tracks() -> None:
+    stage = Track(Track.Config())
+    frames: list[Frame] = [[(0, walker(100), 0.9)]]
+    noise = np.random.default_rng(1).integers(0, 40, (1, HEIGHT, WIDTH, 3), dtype=np.uint8)
+    ids = []
+    for first, base in enumerate((60, 61, 60, 200, 201)):
+        (tracked,) = stage(chunk_of(1, first, rgb=noise + np.uint8(base - 20)), people_of(frames))
+        ids.append(int(tracked.id_N[0]))
+    assert ids == [1, 1, 1, 2, 2]
+
+
+def test_a_still_is_left_as_it_is() -> None:
+    people = people_of([[(0, walker(50), 0.9), (1, walker(200), 0.2)]])
+    stage = Track(Track.Config())
+    (tracked,) = stage(chunk_of(1, still=True), people)
+    assert tracked is people
+    assert stage.summary() == {"people": 1}
+
+
+def test_the_report_counts_people_not_flickers() -> None:
+    frames: list[Frame] = [[(0, walker(60), 0.9)] + ([(1, walker(250), 0.9)] if t == 4 else []) for t in range(12)]
+    stage = Track(Track.Config())
+    followed(frames, stage=stage)
+    assert stage.summary() == {"people": 1}
+    short = Track(Track.Config())
+    followed(frames[4:5], stage=short)
+    assert short.summary() == {"people": 2}  # in a stream of one frame, one frame must do
+
+
+def test_restoring_the_state_goes_on_as_if_nothing_had_happened() -> None:
+    frames = crossing()
+    whole = Track(Track.Config())
+    expected = followed(frames, stage=whole)
+    for stop in (7, 30, 45):
+        first = Track(Track.Config())
+        followed(frames[:stop], stage=first)
+        second = Track(Track.Config())
+        second.restore(first.state())
+        ids = []
+        for t in range(stop, len(frames)):
+            (tracked,) = second(chunk_of(1, t), people_of(frames[t : t + 1]))
+            ids.append(set(tracked.id_N.tolist()))
+        assert ids == [set(at.values()) for at in expected[stop:]]
+        assert second.state() == whole.state()
+        assert second.summary() == whole.summary()
+
+
+def test_overlap_by_hand() -> None:
+    a = np.array([[0, 0, 10, 10.0]])
+    b = np.array([[5, 0, 15, 10.0], [0, 0, 10, 10], [20, 20, 30, 30], [2, 2, 4, 4]])
+    assert overlap(a, b)[0] == pytest.approx([50 / 150, 1, 0, 4 / 100])
+
+
+def test_pairs_are_taken_from_the_best_down() -> None:
+    likeness = np.array([[0.9, 0.8], [0.85, 0.1]])
+    assert best_pairs(likeness, 0.05) == [(0, 0), (1, 1)]
+    assert best_pairs(likeness, 0.2) == [(0, 0)]
+    assert best_pairs(np.zeros((0, 3)), 0.1) == []
+
+
+def test_cuts_are_told_from_movement_and_light() -> None:
+    rng = np.random.default_rng(2)
+    scene = np.kron(rng.integers(0, 256, (18, 40, 3), dtype=np.uint8), np.ones((10, 10, 1), np.uint8))
+    other = np.kron(rng.integers(0, 90, (18, 40, 3), dtype=np.uint8), np.ones((10, 10, 1), np.uint8))
+    here = glance(scene[:, :320])
+    assert not is_cut(here, glance(scene[:, 25:345]))  # a pan
+    assert not is_cut(here, glance((scene[:, :320] * 0.93).astype(np.uint8)))  # a cloud
+    assert is_cut(here, glance(other[:, :320]))
+    assert is_cut(np.zeros((0, 0, 3), np.uint8), here)  # nothing comes before the first frame

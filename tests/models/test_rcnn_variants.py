@@ -1,0 +1,183 @@
+"""Every published variant: its layers are the checkpoint's, and it runs from frame to surface."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+import yaml
+
+from models.network import NetworkConfig
+from models.pooling import level_of, pool_levels, roi_align
+from models.proposals import anchors_at
+from models.rcnn import Variant, empty_rcnn, prepare_for_inference
+from models.zoo import ZOO
+from models.zoo_network import Limits, ZooNetwork, variant_of
+
+KEY_LISTS = {
+    "R50_s1x": Variant(),
+    "R101_s1x": Variant(backbone="r101"),
+    "R50_DL": Variant(head="deeplab"),
+    "R50_legacy": Variant(legacy=True),
+    "R50_WC1M": Variant(confidence="wc1", segm_confidence=True),
+    "R50_WC2M": Variant(confidence="wc2", segm_confidence=True),
+}
+COUNTS = {  # tensors and numbers in them, as the reference prints them (facts §1)
+    "R50_s1x": (335, 63_927_330),
+    "R101_s1x": (590, 82_971_682),
+    "R50_DL": (359, 66_162_210),
+    "R50_WC1M": (341, 64_148_541),
+    "R50_WC2M": (345, 64_558_191),
+    "R50_legacy": (319, 59_837_487),
+}
+
+
+def zoo_configs(root: Path) -> dict[str, NetworkConfig]:
+    """The network section of every zoo configuration."""
+    files = sorted((root / "configs").glob("zoo_*.yaml"))
+    return {file.stem: NetworkConfig(**yaml.safe_load(file.read_text())["network"]) for file in files}
+
+
+def shapes_of(variant: Variant) -> dict[str, list[int]]:
+    return {name: list(value.shape) for name, value in empty_rcnn(variant).state_dict().items()}
+
+
+@pytest.mark.parametrize("name", KEY_LISTS)
+def test_tensor_and_parameter_counts(name: str) -> None:
+    state = empty_rcnn(KEY_LISTS[name]).state_dict()
+    assert (len(state), sum(value.numel() for value in state.values())) == COUNTS[name]
+
+
+@pytest.mark.parametrize("name", KEY_LISTS)
+def test_keys_and_shapes(name: str, shared: Path) -> None:
+    expected = json.loads((shared / "reference" / "keys" / f"keys_{name}.json").read_text())
+    assert shapes_of(KEY_LISTS[name]) == expected
+
+
+def test_mixed_variants_have_the_keys_of_their_parts() -> None:
+    """No key list of these was taken; each part must be the one of a variant that has one."""
+    mixed = shapes_of(Variant(backbone="r101", head="deeplab", confidence="wc2", segm_confidence=True))
+    parts = {
+        "backbone.": shapes_of(KEY_LISTS["R101_s1x"]),
+        "proposal_generator.": shapes_of(KEY_LISTS["R50_s1x"]),
+        "roi_heads.box": shapes_of(KEY_LISTS["R50_s1x"]),
+        "roi_heads.decoder.": shapes_of(KEY_LISTS["R50_s1x"]),
+        "roi_heads.densepose_head.": shapes_of(KEY_LISTS["R50_DL"]),
+        "roi_heads.densepose_predictor.": shapes_of(KEY_LISTS["R50_WC2M"]),
+    }
+    expected = {key: shape for start, shapes in parts.items() for key, shape in shapes.items() if key.startswith(start)}
+    assert mixed == expected
+
+
+def test_a_configuration_for_each_published_network(root: Path) -> None:
+    configs = zoo_configs(root)
+    assert {config.weights.removeprefix("zoo:") for config in configs.values()} == set(ZOO)
+    assert len(configs) == len(ZOO) == 22
+
+
+def test_configurations_name_the_variant_of_their_weights(root: Path) -> None:
+    for name, config in zoo_configs(root).items():
+        words = config.weights.removeprefix("zoo:densepose_rcnn_").split("_")
+        confidence = next((word for word in words if word.startswith("WC")), "")
+        assert config.backbone == f"r{words[1]}", name
+        assert (config.head == "deeplab") == ("DL" in words), name
+        assert config.legacy == ("legacy" in words), name
+        assert config.confidence == (confidence[:3].lower() or "none"), name
+        assert config.segm_confidence == confidence.endswith("M"), name
+        assert (config.precision, config.score_threshold, config.nms_threshold) == ("fp32", 0.05, 0.5), name
+        assert (config.max_people, config.min_size, config.max_size) == (100, 800, 1333), name
+
+
+RUNS = {
+    "zoo_r101_s1x": (112, 2, ()),
+    "zoo_r50_legacy": (56, 15, ()),
+    "zoo_r50_wc1": (112, 2, ("sigma_2",)),
+    "zoo_r50_dl_wc2m": (
+        112,
+        2,
+        ("sigma_2", "kappa_u", "kappa_v", "fine_segm_confidence", "coarse_segm_confidence"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_runs_from_frame_to_surface(name: str, root: Path) -> None:
+    """Random weights, small frames of two sizes of people: shapes and names of what comes out (facts §1, §6)."""
+    side, coarse, uncertainty = RUNS[name]
+    torch.manual_seed(0)
+    network = empty_rcnn(variant_of(zoo_configs(root)[name])).to_empty(device="cpu")
+    for value in network.state_dict().values():
+        value.normal_(0, 0.02).abs_()
+    network = prepare_for_inference(network, torch.device("cpu"), torch.float32)
+    with torch.inference_mode():
+        maps = network.roi_heads.map_people(torch.randn(2, 256, side // 4, side // 4))
+    assert maps["coarse_segm"].shape == (2, coarse, side, side)
+    assert maps["fine_segm"].shape == maps["u"].shape == maps["v"].shape == (2, 25, side, side)
+    zoo = ZooNetwork(network, Limits(min_size=96, max_size=160), name=name, sha256="", batch=2)
+    frames = np.random.default_rng(0).integers(0, 255, (3, 72, 96, 3), dtype=np.uint8)
+    _, features = zoo.detect(frames)
+    box = np.array([[3.2, 5.9, 40.1, 70.3], [50, 2, 50.5, 2.4]], np.float32)
+    surfaces = zoo.surfaces(features, [box, box[:0], box[:1]])
+    assert [len(frame) for frame in surfaces] == [2, 0, 1]
+    large, small = surfaces[0]
+    assert (large.x0, large.y0, large.labels_hw.shape) == (3, 5, (64, 36))
+    assert (small.x0, small.y0, small.labels_hw.shape) == (50, 2, (1, 1))
+    assert large.labels_hw.max() <= 24
+    assert (large.uv_2hw[:, large.labels_hw == 0] == 0).all()
+    assert tuple(large.uncertainty) == uncertainty
+    assert all(value.shape == (64, 36) for value in large.uncertainty.values())
+
+
+def test_segmentations_are_weighed_by_their_confidence() -> None:
+    """c = softplus(x) + 0.01 multiplies the logits: with x = 0 everywhere that is log 2 + 0.01 (facts §6)."""
+    variants = (Variant(), Variant(confidence="wc1", segm_confidence=True))
+    torch.manual_seed(0)
+    x = torch.randn(1, 512, 28, 28)
+    outputs = []
+    for variant in variants:
+        predictor = empty_rcnn(variant).roi_heads.densepose_predictor.to_empty(device="cpu")
+        for name, value in predictor.state_dict().items():
+            value.fill_(0.0 if "confidence" in name else 0.01)
+        with torch.inference_mode():
+            outputs.append(predictor(x))
+    factor = np.log(2) + 0.01
+    for name in ("fine_segm", "coarse_segm"):
+        assert torch.allclose(outputs[1][name], outputs[0][name] * factor, rtol=1e-5)
+        assert torch.allclose(outputs[1][f"{name}_confidence"], torch.tensor(factor, dtype=torch.float32))
+    assert torch.equal(outputs[1]["u"], outputs[0]["u"])
+
+
+def test_roi_align_is_torchvisions_unaligned_one() -> None:
+    """On boxes inside, across and outside the border, thin ones included."""
+    torch.manual_seed(0)
+    maps = torch.randn(2, 8, 20, 30)
+    box = torch.tensor(
+        [[1.5, 2.5, 60.0, 50.2], [-30.0, -20, 10, 9], [100, 60, 140, 100], [50, 10, 50.1, 40], [-90, -90, -50, -60]]
+    )
+    image = torch.tensor([0, 1, 0, 1, 1])
+    for bins in (7, 14, 28):
+        rois = torch.cat([image[:, None].float(), box], dim=1)
+        expected = torchvision.ops.roi_align(maps, rois, bins, 0.25, 2, False)
+        assert torch.allclose(roi_align(maps, image, box, 0.25, bins), expected, atol=1e-5)
+
+
+def test_pooling_level_follows_size() -> None:
+    """Lin et al. 2017, eq. 1: a 224 px box belongs to p4, half of it to p3; the ends are clamped."""
+    sides = torch.tensor([10.0, 111.9, 112.0, 223.9, 224.0, 447.9, 448.0, 5000.0])
+    box = torch.stack([torch.zeros(8), torch.zeros(8), sides, sides], dim=1)
+    assert level_of(box).tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    levels = [torch.full((1, 4, 64 >> index, 64 >> index), float(index)) for index in range(4)]
+    small = box[:1], box[4:5]
+    pooled = pool_levels(levels, torch.zeros(2, dtype=torch.int64), torch.cat(small), 7)
+    assert pooled.amax(dim=(1, 2, 3)).tolist() == [0.0, 2.0]
+
+
+def test_first_anchor() -> None:
+    """Printed by the reference: level p2, ratio 0.5, centred on the origin (facts §4)."""
+    first = anchors_at(torch.tensor([0]), 10, 4, 32)
+    assert np.allclose(first.numpy(), [[-22.6274, -11.3137, 22.6274, 11.3137]], atol=1e-4)
+    assert np.allclose(anchors_at(torch.tensor([3 * 11 + 1]), 10, 4, 32).numpy(), [[-12, -12, 20, 20]])

@@ -1,0 +1,100 @@
+"""Run a convolutional body on a CPU with the engine that does it fastest."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from models.errors import ModelError
+
+F32 = npt.NDArray[Any]
+Body = Callable[[F32], F32]
+"""A compiled body: float32 (N,3,H,W) of a fixed shape in, the body's single output out."""
+Engine = Literal["torch", "openvino"]
+Precision = Literal["fp32", "bf16"]
+
+
+@cache
+def has_bf16() -> bool:
+    """Whether this processor multiplies bfloat16 in hardware (AVX512-BF16, AMX or Arm BF16)."""
+    flags = Path("/proc/cpuinfo")
+    text = flags.read_text() if flags.is_file() else ""
+    return any(name in text for name in ("avx512_bf16", "amx_bf16", " bf16"))
+
+
+def choose_engine(wanted: Literal["auto", "torch", "openvino"]) -> Engine:
+    """The engine to use: "auto" is OpenVINO where it is installed, else torch.
+
+    Raises:
+        ModelError: OpenVINO is asked for and is not installed.
+    """
+    installed = importlib.util.find_spec("openvino") is not None
+    if wanted == "openvino" and not installed:
+        raise ModelError("OpenVINO is not installed", "network.engine", "pip install openvino, or set it to torch")
+    if wanted == "auto":
+        return "openvino" if installed else "torch"
+    return wanted
+
+
+def choose_precision(wanted: Literal["auto", "fp32", "bf16"]) -> Precision:
+    """The precision to use: "auto" is bf16 where the processor has it."""
+    if wanted == "auto":
+        return "bf16" if has_bf16() else "fp32"
+    return wanted
+
+
+def compile_body(
+    net: nn.Module, shape: tuple[int, int, int, int], *, engine: Engine, precision: Precision, threads: int
+) -> Body:
+    """Make a network ready for inputs of one shape.
+
+    Args:
+        net: takes float32 (N,3,H,W) and gives one tensor; put into evaluation mode.
+        shape: of the input.
+        threads: compute threads of OpenVINO; torch uses the process's own setting.
+    """
+    net = net.eval()
+    if engine == "openvino":
+        return _compile_openvino(net, shape, precision, threads)
+    return _run_torch(net, precision)
+
+
+def _run_torch(net: nn.Module, precision: Precision) -> Body:
+    net = net.to(memory_format=torch.channels_last)
+
+    def run(x_NCHW: F32) -> F32:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            x = torch.from_numpy(x_NCHW).contiguous(memory_format=torch.channels_last)
+            return net(x).float().contiguous().numpy()
+
+    return run
+
+
+def _compile_openvino(net: nn.Module, shape: tuple[int, int, int, int], precision: Precision, threads: int) -> Body:
+    import openvino
+
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        graph = openvino.convert_model(net, example_input=torch.zeros(shape), input=[list(shape)])
+    settings = {
+        "INFERENCE_NUM_THREADS": threads,
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 1,
+        "ENABLE_CPU_PINNING": False,
+    }
+    request = openvino.Core().compile_model(graph, "CPU", settings).create_infer_request()
+
+    def run(x_NCHW: F32) -> F32:
+        request.infer({0: x_NCHW}, share_inputs=True)
+        return request.get_output_tensor(0).data.copy()
+
+    return run

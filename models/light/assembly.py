@@ -1,0 +1,101 @@
+"""From the surface network's small grid to a person's own box grid: three maps are resized, not 77."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from models.structures import SurfaceMap
+
+F32 = npt.NDArray[Any]
+U8 = npt.NDArray[Any]
+
+
+class _Corners(NamedTuple):
+    """For some pixels (K): the flat index of the four grid cells around each (4,K) and their bilinear weights (4,K)."""
+
+    cell_4K: npt.NDArray[np.int64]
+    weight_4K: F32
+
+
+def integer_box(box_4: F32) -> tuple[int, int, int, int]:
+    """x0, y0, w, h of the integer box grid: each truncated toward zero, sides at least 1 (facts §7)."""
+    x0, y0 = int(box_4[0]), int(box_4[1])
+    return x0, y0, max(int(box_4[2] - box_4[0]), 1), max(int(box_4[3] - box_4[1]), 1)
+
+
+def assemble(maps_5GG: F32, region_4: F32, box_4: F32) -> SurfaceMap:
+    """Spread the picked surface of a crop over the person's box grid.
+
+    Args:
+        maps_5GG: person logit, chart 1..24, U, V, probability of the chart (see `PickedSurface`).
+        region_4: the region of the frame that the grid covers.
+        box_4: the person's box.
+
+    The person's outline follows the bilinearly resized logit. Where the four cells around a pixel agree on the chart,
+    U and V are bilinear; elsewhere the chart with the largest bilinear weight wins, and U, V come from its cells alone.
+    """
+    x0, y0, w, h = integer_box(box_4)
+    cells = maps_5GG.shape[-1]
+    step = cells / (region_4[2:] - region_4[:2])
+    start = (np.array([x0, y0]) + 0.5 - region_4[:2]) * step - 0.5
+    matrix = np.array([[step[0], 0, start[0]], [0, step[1], start[1]]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    person_hw, u_hw, v_hw, sure_hw = (
+        cv2.warpAffine(maps_5GG[i], matrix, (w, h), flags=flags, borderMode=cv2.BORDER_REPLICATE) for i in (0, 2, 3, 4)
+    )
+    chart_GG = maps_5GG[1].astype(np.uint8)
+    x_w, y_h = start[0] + step[0] * np.arange(w), start[1] + step[1] * np.arange(h)
+    labels_hw = chart_GG[_nearest(y_h, cells)][:, _nearest(x_w, cells)]
+    inside_hw = person_hw > 0
+    mixed = _mixed_pixels(chart_GG, x_w, y_h) & inside_hw
+    corners = _corners(x_w, y_h, mixed, cells)
+    labels_hw[mixed], u_hw[mixed], v_hw[mixed] = _vote(maps_5GG, corners)
+    labels_hw[~inside_hw] = 0
+    uv_2hw: F32 = np.stack([u_hw, v_hw]) * inside_hw
+    confidence_hw = sure_hw / (1 + np.exp(-np.clip(person_hw, -30, 30)))
+    return SurfaceMap(x0=x0, y0=y0, labels_hw=labels_hw, uv_2hw=uv_2hw, confidence_hw=confidence_hw)
+
+
+def _nearest(at: npt.NDArray[np.float64], cells: int) -> npt.NDArray[np.int64]:
+    return np.clip(np.floor(at + 0.5), 0, cells - 1).astype(np.int64)
+
+
+def _below(at: npt.NDArray[np.float64], cells: int) -> tuple[npt.NDArray[np.int64], F32]:
+    """The cell at or before a grid position, and how far past it the position lies (0..1)."""
+    at = np.clip(at, 0, cells - 1)
+    low = np.minimum(at.astype(np.int64), cells - 2)
+    return low, (at - low).astype(np.float32)
+
+
+def _mixed_pixels(chart_GG: U8, x_w: npt.NDArray[np.float64], y_h: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Pixels (h,w) whose four cells do not all have the same chart."""
+    a, b, c, d = chart_GG[:-1, :-1], chart_GG[:-1, 1:], chart_GG[1:, :-1], chart_GG[1:, 1:]
+    mixed = (a != b) | (a != c) | (a != d)
+    cells = len(chart_GG)
+    return mixed[_below(y_h, cells)[0]][:, _below(x_w, cells)[0]]
+
+
+def _corners(x_w: npt.NDArray, y_h: npt.NDArray, mask_hw: npt.NDArray[np.bool_], cells: int) -> _Corners:
+    row, column = np.nonzero(mask_hw)
+    left, right_share = _below(x_w, cells)
+    top, low_share = _below(y_h, cells)
+    first = top[row] * cells + left[column]
+    fx, fy = right_share[column], low_share[row]
+    cell_4K = np.stack([first, first + 1, first + cells, first + cells + 1])
+    return _Corners(cell_4K, np.stack([(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy]))
+
+
+def _vote(maps_5GG: F32, corners: _Corners) -> tuple[U8, F32, F32]:
+    """Chart, U and V (K) of pixels between cells of different charts."""
+    chart_4K, u_4K, v_4K = (maps_5GG[i].reshape(-1)[corners.cell_4K] for i in (1, 2, 3))
+    same_44K = chart_4K[:, None] == chart_4K[None]
+    support_4K = (same_44K * corners.weight_4K[None]).sum(1)
+    best = support_4K.argmax(0)[None]
+    chart_K = np.take_along_axis(chart_4K, best, 0)[0]
+    weight_4K = corners.weight_4K * (chart_4K == chart_K)
+    weight_4K /= np.maximum(weight_4K.sum(0), 1e-9)
+    return chart_K.astype(np.uint8), (u_4K * weight_4K).sum(0), (v_4K * weight_4K).sum(0)

@@ -1,0 +1,103 @@
+"""Openly licensed networks that label real photos for the training; nothing of them is used when the product runs.
+
+Both are read from ONNX files that the user has: BodyPix (24 body parts) and YOLOX-nano (person boxes), Apache-2.0.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from models.errors import ModelError
+
+F32 = npt.NDArray[Any]
+U8 = npt.NDArray[Any]
+
+BODYPIX_TO_CHART = np.array([24, 23, 17, 15, 18, 16, 21, 19, 22, 20, 4, 3, 2, 1, 10, 8, 9, 7, 14, 12, 13, 11, 5, 6])
+"""DensePose chart (1..24) of each of BodyPix's 24 channels."""
+MIRROR_CHART = np.array([1, 2, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21, 24, 23])
+"""Chart that chart 1..24 becomes in a mirrored picture (facts §7)."""
+PART_SIDE = 257
+"""Pixels of the square crop that the part teacher sees (16 k + 1)."""
+
+
+def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    """Open an ONNX file on the CPU with a fixed number of threads.
+
+    Raises:
+        ModelError: the file is missing.
+    """
+    if not path.is_file():
+        raise ModelError("the teacher's file is missing", str(path), "give the path of your copy of the .onnx file")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+class PartTeacher:
+    """BodyPix MobileNet-0.50 stride 8: person and 24 parts on a picture whose sides are 16 k + 1."""
+
+    def __init__(self, path: Path, *, threads: int = 1) -> None:
+        """Args: path of `bodypix_mobilenet050_stride8.onnx`. Raises: ModelError when it is missing."""
+        self._session = open_session(path, threads)
+
+    def logits(self, rgb_HW3: U8) -> tuple[F32, F32]:
+        """Person logit (h,w) and part logits (24,h,w) in chart order, at stride 8."""
+        blob = (rgb_HW3.astype(np.float32) / 127.5 - 1.0)[None]
+        person, parts = self._session.run(["segments", "part_heatmaps"], {"input": blob})
+        part_24hw = np.empty((24, *parts.shape[1:3]), np.float32)
+        part_24hw[BODYPIX_TO_CHART - 1] = parts[0].transpose(2, 0, 1)
+        return person[0, :, :, 0], part_24hw
+
+    def logits_both_ways(self, rgb_HW3: U8) -> tuple[F32, F32, float]:
+        """Logits averaged with those of the mirrored picture, and the share of person pixels whose part agrees."""
+        person_hw, part_24hw = self.logits(rgb_HW3)
+        mirror_hw, mirror_24hw = self.logits(np.ascontiguousarray(rgb_HW3[:, ::-1]))
+        mirror_hw, mirror_24hw = mirror_hw[:, ::-1], mirror_24hw[MIRROR_CHART - 1][:, :, ::-1]
+        mean_hw = (person_hw + mirror_hw) / 2
+        inside = mean_hw > 0
+        same = part_24hw.argmax(0) == mirror_24hw.argmax(0)
+        agreement = float(same[inside].mean()) if inside.any() else 0.0
+        return mean_hw, (part_24hw + mirror_24hw) / 2, agreement
+
+
+class BoxTeacher:
+    """YOLOX-nano: boxes of people in a picture of any size."""
+
+    SIDE = 416
+
+    def __init__(self, path: Path, *, threads: int = 1) -> None:
+        """Args: path of `yolox_nano.onnx`. Raises: ModelError when it is missing."""
+        self._session = open_session(path, threads)
+        cells = [self.SIDE // stride for stride in (8, 16, 32)]
+        grids = [np.stack(np.meshgrid(np.arange(n), np.arange(n)), -1).reshape(-1, 2) for n in cells]
+        self._grid_P2 = np.concatenate(grids).astype(np.float32)
+        self._stride_P = np.repeat(np.asarray([8, 16, 32], np.float32), [n * n for n in cells])
+
+    def __call__(self, rgb_HW3: U8, *, least: float = 0.2, overlap: float = 0.5) -> tuple[F32, F32]:
+        """Boxes (N,4) x0 y0 x1 y1 in pixels of the picture and their scores (N), best first, after NMS."""
+        height, width = rgb_HW3.shape[:2]
+        scale = self.SIDE / max(height, width)
+        canvas = np.full((self.SIDE, self.SIDE, 3), 114, np.uint8)
+        h, w = round(height * scale), round(width * scale)
+        canvas[:h, :w] = cv2.resize(rgb_HW3, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        blob = canvas[:, :, ::-1].transpose(2, 0, 1)[None].astype(np.float32)
+        rows = self._session.run(None, {"images": blob})[0][0]
+        score_P = rows[:, 4] * rows[:, 5]
+        keep = score_P >= least
+        centre_P2 = (rows[keep, :2] + self._grid_P2[keep]) * self._stride_P[keep, None]
+        size_P2 = np.exp(rows[keep, 2:4]) * self._stride_P[keep, None]
+        box_P4 = np.concatenate([centre_P2 - size_P2 / 2, size_P2], 1) / scale
+        chosen = np.array(cv2.dnn.NMSBoxes(box_P4.tolist(), score_P[keep].tolist(), least, overlap), np.int64).reshape(
+            -1
+        )
+        box_N4 = box_P4[chosen]
+        box_N4[:, 2:] += box_N4[:, :2]
+        limit = np.asarray([width, height, width, height], np.float32)
+        return np.clip(box_N4, 0, limit).astype(np.float32), score_P[keep][chosen].astype(np.float32)

@@ -1,0 +1,133 @@
+"""Losses of the light DensePose-RCNN: which places answer for which person, and what parts and UV cost."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch.nn import functional
+
+from models.light.detector import decode_boxes
+from models.light.surface_net import SurfaceLogits
+
+TOP_PLACES = 10
+
+
+class Assignment(NamedTuple):
+    """Per place: the wanted score (N,P), 0 for background, and the box to answer with (N,P,4)."""
+
+    score: torch.Tensor
+    box: torch.Tensor
+
+
+def pair_iou(a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """IoU and generalised IoU (Rezatofighi et al. 2019) of boxes `(..., 4)` that broadcast against each other."""
+    low, high = torch.maximum(a[..., :2], b[..., :2]), torch.minimum(a[..., 2:], b[..., 2:])
+    common = (high - low).clamp(min=0).prod(-1)
+    union = (a[..., 2:] - a[..., :2]).prod(-1) + (b[..., 2:] - b[..., :2]).prod(-1) - common
+    hull = (torch.maximum(a[..., 2:], b[..., 2:]) - torch.minimum(a[..., :2], b[..., :2])).prod(-1)
+    iou = common / (union + 1e-6)
+    return iou, iou - (hull - union) / (hull + 1e-6)
+
+
+def contains(box_NM4: torch.Tensor, point_P2: torch.Tensor) -> torch.Tensor:
+    """Which points lie in which boxes, (N,M,P)."""
+    return ((point_P2 > box_NM4[:, :, None, :2]) & (point_P2 < box_NM4[:, :, None, 2:])).all(-1)
+
+
+@torch.no_grad()
+def assign_places(
+    logit_NP: torch.Tensor,
+    box_NP4: torch.Tensor,
+    centre_P2: torch.Tensor,
+    truth_NM4: torch.Tensor,
+    real_NM: torch.Tensor,
+) -> Assignment:
+    """Give each person the ten places inside the box that answer best (task-aligned assignment, Feng et al. 2021).
+
+    Args:
+        logit_NP, box_NP4: what the detector says now.
+        centre_P2: the places.
+        truth_NM4, real_NM: people's boxes, padded, and which of them are real.
+    """
+    iou_NMP = pair_iou(truth_NM4[:, :, None], box_NP4[:, None])[0].clamp(0, 1)
+    allowed_NMP = contains(truth_NM4, centre_P2) & real_NM[:, :, None]
+    fit_NMP = (logit_NP.sigmoid()[:, None].sqrt() * iou_NMP**4 + 1e-9) * allowed_NMP
+    top = fit_NMP.topk(TOP_PLACES, dim=2)
+    chosen_NMP = torch.zeros_like(fit_NMP).scatter_(2, top.indices, 1.0) * (fit_NMP > 0)
+    owner_NP = (iou_NMP * chosen_NMP + chosen_NMP).argmax(1)
+    taken_NP = chosen_NMP.sum(1) > 0
+    share_NM = iou_NMP.mul(chosen_NMP).amax(2) / fit_NMP.mul(chosen_NMP).amax(2).clamp(min=1e-9)
+    score_NP = (fit_NMP * share_NM[:, :, None]).gather(1, owner_NP[:, None])[:, 0] * taken_NP
+    return Assignment(score_NP, truth_NM4.gather(1, owner_NP[..., None].expand(-1, -1, 4)))
+
+
+class DetectorLosses(NamedTuple):
+    """Terms of the detector's loss, each a scalar."""
+
+    score: torch.Tensor
+    box: torch.Tensor
+    parts: torch.Tensor
+
+
+def detector_losses(
+    row_NP5: torch.Tensor,
+    part_N25hw: torch.Tensor,
+    places: tuple[torch.Tensor, torch.Tensor],
+    truth_NM4: torch.Tensor,
+    kind_NM: torch.Tensor,
+    label_Nhw: torch.Tensor,
+) -> DetectorLosses:
+    """Losses of a batch.
+
+    Args:
+        row_NP5, part_N25hw: outputs of `PersonDetector.forward_with_parts`.
+        places: centres and strides of the places.
+        truth_NM4: boxes in pixels; kind_NM: 0 a person, 1 unsure (its inside costs nothing), -1 padding.
+        label_Nhw: int64 part labels at stride 8; 255 is ignored.
+    """
+    centre_P2, stride_P = places
+    logit_NP = row_NP5[..., 0].float()
+    box_NP4 = decode_boxes(row_NP5[..., 1:], centre_P2, stride_P)
+    wanted = assign_places(logit_NP.detach(), box_NP4.detach(), centre_P2, truth_NM4, kind_NM == 0)
+    unsure_NP = (contains(truth_NM4, centre_P2) & (kind_NM == 1)[:, :, None]).any(1) & (wanted.score == 0)
+    total = wanted.score.sum().clamp(min=1.0)
+    score = functional.binary_cross_entropy_with_logits(logit_NP, wanted.score, reduction="none")
+    box = (1 - pair_iou(box_NP4, wanted.box)[1]) * wanted.score
+    parts = functional.cross_entropy(part_N25hw.float(), label_Nhw, ignore_index=255, reduction="sum")
+    seen = (label_Nhw != 255).sum().clamp(min=1)
+    return DetectorLosses((score * ~unsure_NP).sum() / total, 2.0 * box.sum() / total, 0.3 * parts / seen)
+
+
+class SurfaceLosses(NamedTuple):
+    """Terms of the surface network's loss, each a scalar."""
+
+    person: torch.Tensor
+    part: torch.Tensor
+    uv: torch.Tensor
+
+
+def surface_losses(
+    maps: SurfaceLogits, label_Nhw: torch.Tensor, weight_Nhw: torch.Tensor, uv_N2hw: torch.Tensor, known_N: torch.Tensor
+) -> SurfaceLosses:
+    """Losses of a batch of crops: person or not, which part given a person, and UV of the true part (L1).
+
+    Args:
+        label_Nhw: int64, 0 background, 1..24 the chart, 255 ignored.
+        weight_Nhw: 0..1, how far the label of a part is trusted.
+        uv_N2hw: true UV; known_N: 1 for crops whose UV is known (synthetic ones), else 0.
+    """
+    seen = (label_Nhw != 255).float()
+    body = ((label_Nhw > 0) & (label_Nhw != 255)).float()
+    person = functional.binary_cross_entropy_with_logits(maps.person[:, 0].float(), body, reduction="none")
+    index = (label_Nhw.clamp(1, 24) - 1)[:, None]
+    part = -maps.part.float().log_softmax(1).gather(1, index)[:, 0]
+    weighted = body * weight_Nhw
+    gap = (maps.u.float().gather(1, index)[:, 0] - uv_N2hw[:, 0]).abs()
+    gap = gap + (maps.v.float().gather(1, index)[:, 0] - uv_N2hw[:, 1]).abs()
+    exact = body * known_N[:, None, None]
+    return SurfaceLosses(
+        (person * seen).sum() / seen.sum().clamp(min=1),
+        (part * weighted).sum() / weighted.sum().clamp(min=1),
+        4.0 * (gap * exact).sum() / exact.sum().clamp(min=1),
+    )

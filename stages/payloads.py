@@ -151,3 +151,20 @@ class Written:
     frames: int
     facts: dict[str, Any] = field(default_factory=dict)
     is_receipt: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentWritten:
+    """A part of the result that stands for good in `OUT.partial/`.
+
+    Attributes:
+        path: the segment's file.
+        first: number of its first frame in the output.
+        frames: frames in it.
+    """
+
+    path: str
+    first: int
+    frames: int
+    is_receipt: ClassVar[bool] = True
+    commits: ClassVar[bool] = True

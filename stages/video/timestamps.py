@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -97,24 +96,19 @@ def reorder_delay(display_rank: Sequence[int]) -> int:
     return max((i - rank for i, rank in enumerate(display_rank)), default=0)
 
 
-def decode_times(display_rank: Sequence[int], pts: Sequence[int], step: int) -> list[int]:
-    """DTS in coded order: strictly increasing and never later than the frame's own PTS.
+def coded_time(number: int, pts: Sequence[int], delay: int, step: int) -> int:
+    """DTS of a frame: strictly increasing with `number` and never later than the frame's own PTS.
 
     Args:
-        display_rank: for each coded frame its position in display order.
-        pts: PTS in display order, strictly increasing.
+        number: of the frame in coded order.
+        pts: PTS of all frames in display order, strictly increasing.
+        delay: `reorder_delay` of all frames.
         step: ticks between the DTS that lie before the first PTS.
     """
-    delay = reorder_delay(display_rank)
-    lead = [pts[0] - (delay - i) * step for i in range(min(delay, len(pts)))] if pts else []
-    return lead + list(pts[: len(pts) - len(lead)])
+    return pts[number - delay] if number >= delay else pts[0] - (delay - number) * step
 
 
 def durations(pts: Sequence[int], last: int) -> list[int]:
     """Ticks each frame is shown, in display order; `last` for the last one."""
     return [after - before for before, after in zip(pts, pts[1:], strict=False)] + [max(last, 1)] * bool(pts)
 
-
-def frame_at(pts: Sequence[int], tick: int) -> int:
-    """Index of the frame shown at a time, or of the first one."""
-    return max(bisect.bisect_right(pts, tick) - 1, 0)

@@ -1,0 +1,143 @@
+"""The end of the graph: rendered frames to a video or image file that is whole or not there."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.stage import Job, Stage, StageError
+from stages.payloads import FrameChunk, Overlay, SegmentWritten, VideoInfo, Written
+from stages.video.codec_options import X264_PRESETS
+from stages.video.destination import Destination
+from stages.video.durable import writing_to
+from stages.video.recording import Recording, RecordingSettings
+from stages.video.stills import SUFFIXES, write_still
+
+
+class Encode(Stage):
+    """Overlays in order to `job.output`; work lies in `OUT.partial/` and gets its name when it is whole.
+
+    Video is encoded in segments of `segment_frames` frames, each by its own encoder, so that what is on the disk does
+    not depend on how the run was cut into packets, and a run can go on after its last whole segment.
+    """
+
+    ordered = True
+    memory_frames = None
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """Attributes:
+        codec: h264, hevc, av1, vp9, prores or any video encoder of this FFmpeg; None = what suits the container.
+        crf: quality on the encoder's own scale, lower is better; None = a good one.
+        preset: speed against size, ultrafast to veryslow.
+        segment_frames: frames in a segment.
+        threads: of the encoder; fixed, because it decides the output's bytes.
+        """
+
+        codec: str | None = None
+        crf: float | None = None
+        preset: str = "veryfast"
+        segment_frames: int = 120
+        threads: int = 2
+
+        def __post_init__(self) -> None:
+            if self.preset not in X264_PRESETS:
+                near = difflib.get_close_matches(self.preset, X264_PRESETS, n=1)
+                raise StageError(f'there is no preset "{self.preset}"', "encode.preset",
+                                 f'did you mean "{near[0]}"' if near else f"use one of {', '.join(X264_PRESETS)}")
+            if self.segment_frames < 1:
+                raise StageError("must be 1 or more", "encode.segment_frames", "correct the configuration")
+            if self.threads < 1:
+                raise StageError("must be 1 or more", "encode.threads", "correct the configuration")
+            if self.crf is not None and not 0 <= self.crf <= 63:
+                raise StageError("must lie between 0 and 63", "encode.crf", "correct the configuration")
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        super().__init__(config, threads=threads)
+        self._destination: Destination | None = None
+        self._recording: Recording | None = None
+        self._still: Path | None = None
+        self._restored: bytes = b""
+
+    def __call__(self, job: Job, frames: FrameChunk, overlay: Overlay) -> Iterator[Written | SegmentWritten]:
+        """Take the frames of one packet; says when segments stand for good.
+
+        Raises:
+            StageError: the output exists, is the input, cannot be written, or cannot be what its suffix says.
+        """
+        if self._destination is None:
+            self._destination = self._begin(job, frames.video)
+        with writing_to(self._destination.path):
+            if self._recording is None:
+                self._write_still(frames, overlay)
+                return
+            for index, pts in enumerate(frames.pts_T.tolist()):
+                self._recording.add(overlay.rgb_THW3[index], pts)
+            yield from self._recording.committed()
+
+    def flush(self) -> Iterator[Written]:
+        """The end of the stream: the file gets its name."""
+        if self._destination is None:
+            return
+        with writing_to(self._destination.path):
+            if self._recording is not None:
+                joined = self._recording.finish()
+                self._destination.publish(self._recording.draft)
+                yield Written(path=self._destination.path, frames=joined.frames,
+                              facts={"audio": joined.audio, "warnings": joined.warnings})
+            elif self._still is not None:
+                self._destination.publish(self._still)
+                yield Written(path=self._destination.path, frames=1, facts={"audio": "none"})
+
+    def interrupt(self) -> Iterator[Written]:
+        """The run stops early: what is there becomes `NAME.partial.SUFFIX`, playable."""
+        if self._destination is None or self._recording is None or not self._recording.frames:
+            return
+        with writing_to(self._destination.path):
+            joined = self._recording.finish(early=True)
+            kept = self._destination.publish_part(self._recording.draft)
+            yield Written(path=kept, frames=joined.frames,
+                          facts={"audio": joined.audio, "warnings": joined.warnings, "partial": True})
+
+    def state(self) -> bytes:
+        """Where a restart goes on: after the segments that are whole."""
+        return self._recording.state() if self._recording is not None else b""
+
+    def restore(self, state: bytes) -> None:
+        """Go on after the segments that a state names; they still lie in `OUT.partial/`."""
+        self._restored = state
+
+    def close(self) -> None:
+        """Release the encoder; what is not whole is removed."""
+        if self._recording is not None:
+            self._recording.close()
+        if self._destination is not None:
+            self._destination.tidy()
+
+    def _begin(self, job: Job, video: VideoInfo) -> Destination:
+        if job.output is None:
+            raise StageError("there is no output to write to", job.input, "name one with -o, or leave out encode")
+        destination = Destination(job.output, job.input, overwrite=job.overwrite)
+        suffix = Path(job.output).suffix.lower()
+        with writing_to(job.output):
+            if suffix in SUFFIXES:
+                if not video.still:
+                    raise StageError("a video does not fit into a picture", job.output, "name an .mp4 file")
+                destination.prepare(fresh=True)
+                self._still = destination.folder / f"picture{suffix}"
+            else:
+                settings = RecordingSettings(
+                    codec=self.config.codec, crf=self.config.crf, preset=self.config.preset,
+                    segment_frames=self.config.segment_frames, threads=self.config.threads)
+                recording = Recording(destination.folder, job.output, video, settings)
+                destination.prepare(fresh=not self._restored)
+                recording.restore(self._restored)
+                self._recording = recording
+        return destination
+
+    def _write_still(self, frames: FrameChunk, overlay: Overlay) -> None:
+        assert self._still is not None
+        alpha = None if overlay.alpha_THW is None else overlay.alpha_THW[0]
+        write_still(self._still, overlay.rgb_THW3[0], alpha, SUFFIXES[self._still.suffix])

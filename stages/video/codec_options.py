@@ -1,0 +1,32 @@
+"""What crf and preset mean to each encoder."""
+
+from __future__ import annotations
+
+X264_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+DEFAULT_CRF = {"libx264": 20.0, "libx265": 23.0, "libsvtav1": 30.0, "libvpx-vp9": 30.0, "libvpx": 10.0}
+SVT_PRESETS = {name: 12 - i for i, name in enumerate(X264_PRESETS)}
+VPX_SPEEDS = {name: max(8 - i, 0) for i, name in enumerate(X264_PRESETS)}
+
+
+def encoder_options(codec: str, crf: float | None, preset: str, *, reorder: bool = True) -> tuple[tuple[str, str], ...]:
+    """FFmpeg's private options of an encoder; empty for encoders that know neither crf nor preset.
+
+    Args:
+        crf: quality on the encoder's own scale (lower is better); None = this product's default for it.
+        preset: speed, one of X264_PRESETS.
+        reorder: False where the container can't tell display order from coded order.
+    """
+    quality = f"{DEFAULT_CRF.get(codec, 0.0) if crf is None else crf:g}"
+    options: dict[str, str] = {}
+    if codec == "libx264":
+        options = {"crf": quality, "preset": preset}
+    elif codec == "libx265":
+        options = {"crf": quality, "preset": preset, "x265-params": "log-level=none:open-gop=0"}
+    elif codec == "libsvtav1":
+        options = {"crf": quality, "preset": str(SVT_PRESETS[preset])}
+    elif codec in ("libvpx", "libvpx-vp9"):
+        options = {"crf": quality, "b": "0" if codec == "libvpx-vp9" else "4M", "deadline": "good",
+                   "cpu-used": str(VPX_SPEEDS[preset]), "auto-alt-ref": "0"}
+    if not reorder and codec in ("libx264", "libx265"):
+        options["bf"] = "0"
+    return tuple(options.items())

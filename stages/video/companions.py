@@ -1,0 +1,202 @@
+"""What a video file holds beside its video: sound, subtitles, attachments, chapters, metadata; copied where they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from io import BytesIO
+from typing import Any
+
+import av
+import av.container
+from av.stream import Disposition, Stream
+
+from stages.video.containers import Container
+from stages.video.sound import SoundEncoder
+from stages.video.source import open_container
+from stages.video.subtitles import TextPackets, is_text
+
+MUXER_OWN_KEYS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "rotate"})
+"""Metadata that describes the old file and is written anew."""
+
+Convert = Callable[[av.Packet | None], list[av.Packet]]
+"""Turns a packet of the input into packets of the output; None = the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Which times of the input go into the output, and by how much they move. All in seconds."""
+
+    start: Fraction | None = None
+    end: Fraction | None = None
+    shift: Fraction = Fraction(0)
+
+    def holds(self, seconds: Fraction | None) -> bool:
+        """True for times within the window; packets without a time are within."""
+        return seconds is None or ((self.start is None or seconds >= self.start)
+                                   and (self.end is None or seconds < self.end))
+
+
+class Companions:
+    """The other streams of one input on their way into one output."""
+
+    def __init__(self, path: str, container: Container, window: Window) -> None:
+        self.warnings: list[str] = []
+        self.audio = "none"
+        self._source = open_container(path)
+        self._container = container
+        self._window = window
+        self._routes: dict[int, Convert] = {}
+        self._routed: list[Stream] = []
+
+    def close(self) -> None:
+        """Release the input."""
+        self._source.close()
+
+    def sample_rates(self) -> list[int]:
+        """Of all sound streams: the clocks that an output's edit list should be able to tell."""
+        return [stream.rate for stream in self._source.streams.audio if stream.codec_context is not None]
+
+    def add_to(self, output: av.container.OutputContainer) -> None:
+        """Make streams in the output for everything that fits; note what does not."""
+        for stream in self._source.streams:
+            if stream.type == "audio":
+                self._add_sound(stream, output)
+            elif stream.type == "subtitle":
+                self._add_subtitles(stream, output)
+            elif stream.type == "attachment":
+                self._add_attachment(stream, output)
+            elif stream.type != "video":
+                self.warnings.append(f"stream {stream.index} ({stream.type}) was left out")
+            elif stream.disposition & Disposition.attached_pic:
+                self.warnings.append(f"the cover picture (stream {stream.index}) was left out")
+        self._add_metadata(output)
+
+    def packets(self) -> Iterator[tuple[Fraction, av.Packet]]:
+        """(seconds, packet) of the output's other streams, in the order they lie in the input."""
+        if not self._routed:
+            return
+        try:
+            for packet in self._source.demux(self._routed):
+                if packet.size and self._window.holds(_seconds(packet)):
+                    yield from self._converted(packet.stream.index, packet)
+        except av.FFmpegError as error:
+            self.warnings.append(f"sound and subtitles end early: reading failed ({error.strerror})")
+        for index in self._routes:
+            yield from self._converted(index, None)
+
+    def _converted(self, index: int, packet: av.Packet | None) -> Iterator[tuple[Fraction, av.Packet]]:
+        for made in self._routes[index](packet):
+            yield _seconds(made) or Fraction(0), made
+
+    def _add_sound(self, stream: Stream, output: av.container.OutputContainer) -> None:
+        if fits(stream, self._container):
+            self._copy(stream, output)
+            self.audio = "copied" if self.audio == "none" else self.audio
+            return
+        try:
+            encoder = SoundEncoder(stream, output, self._container.audio)
+        except (av.FFmpegError, ValueError) as error:
+            self.warnings.append(f"sound (stream {stream.index}) was left out: it neither fits {self._container.name} "
+                                 f"nor can it be decoded ({error})")
+            return
+        self._describe(stream, encoder.stream)
+        self.audio = f"reencoded ({self._container.audio})"
+        self._route(stream, lambda packet: [self._moved(p) for p in encoder(packet)])
+
+    def _add_subtitles(self, stream: Stream, output: av.container.OutputContainer) -> None:
+        if fits(stream, self._container):
+            self._copy(stream, output)
+        elif self._container.text and is_text(stream):
+            text = TextPackets(stream, output, self._container.text)
+            self._describe(stream, text.stream)
+            self._route(stream, lambda packet: [self._moved(p) for p in text(packet)])
+            self.warnings.append(f"subtitles (stream {stream.index}) were rewritten as {self._container.text}, "
+                                 "without their styles")
+        else:
+            self.warnings.append(f"subtitles (stream {stream.index}, {_codec_name(stream)}) do not fit "
+                                 f"{self._container.name} and were left out; .mkv would keep them")
+
+    def _add_attachment(self, stream: Stream, output: av.container.OutputContainer) -> None:
+        if self._container.name == "matroska":
+            output.add_stream_from_template(stream)
+        else:
+            self.warnings.append(f"the attached file (stream {stream.index}) does not fit {self._container.name}")
+
+    def _copy(self, stream: Stream, output: av.container.OutputContainer) -> None:
+        copy = output.add_stream_from_template(stream)
+        self._describe(stream, copy)
+
+        def convert(packet: av.Packet | None) -> list[av.Packet]:
+            if packet is None:
+                return []
+            packet.stream = copy
+            return [self._moved(packet)]
+
+        self._route(stream, convert)
+
+    def _route(self, stream: Stream, convert: Convert) -> None:
+        self._routes[stream.index] = convert
+        self._routed.append(stream)
+
+    def _describe(self, source: Stream, target: Stream) -> None:
+        target.metadata.update({k: v for k, v in source.metadata.items() if _is_lasting(k)})
+        target.disposition = source.disposition
+
+    def _moved(self, packet: av.Packet) -> av.Packet:
+        """The packet at its time in the output; where times below 0 cannot be told, at 0."""
+        assert packet.time_base is not None
+        ticks = round(self._window.shift / packet.time_base)
+        floor = None if self._container.negative_times else 0
+        for name in ("pts", "dts"):
+            value = getattr(packet, name)
+            if value is not None:
+                setattr(packet, name, value + ticks if floor is None else max(value + ticks, floor))
+        return packet
+
+    def _add_metadata(self, output: av.container.OutputContainer) -> None:
+        output.metadata.update({k: v for k, v in self._source.metadata.items() if _is_lasting(k)})
+        chapters = [moved for c in self._source.chapters() if (moved := _moved_chapter(c, self._window))]
+        if chapters:
+            output.set_chapters(chapters)
+
+
+def fits(stream: Stream, container: Container) -> bool:
+    """True when the muxer takes the stream as it is, tried out by writing a header to memory."""
+    if stream.codec_context is None:
+        return False
+    try:
+        with av.open(BytesIO(), "w", format=container.name) as trial:
+            trial.add_stream_from_template(stream)
+            trial.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _moved_chapter(chapter: Any, window: Window) -> dict[str, Any] | None:
+    """A chapter at its time in the output, cut to the window; None when it lies outside."""
+    base = chapter["time_base"] or Fraction(1, 1000)
+    start, end = chapter["start"] * base, chapter["end"] * base
+    start = start if window.start is None else max(start, window.start)
+    end = end if window.end is None else min(end, window.end)
+    if start >= end:
+        return None
+    moved_start, moved_end = max(start + window.shift, Fraction(0)), max(end + window.shift, Fraction(0))
+    return {**chapter, "start": round(moved_start / base), "end": round(moved_end / base), "time_base": base}
+
+
+def _is_lasting(key: str) -> bool:
+    """False for metadata that describes the old file rather than what is in it."""
+    return key.lower() not in MUXER_OWN_KEYS and not key.upper().startswith(("DURATION", "_STATISTICS", "BPS",
+                                                                             "NUMBER_OF_"))
+
+
+def _seconds(packet: av.Packet) -> Fraction | None:
+    ticks = packet.pts if packet.pts is not None else packet.dts
+    return None if ticks is None or packet.time_base is None else ticks * packet.time_base
+
+
+def _codec_name(stream: Stream) -> str:
+    return stream.codec_context.name if stream.codec_context is not None else "unknown"

@@ -1,0 +1,81 @@
+"""Where a result goes: its final name, the folder it is made in, and the promise that nothing else is touched."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pipeline.stage import StageError
+from stages.video.durable import put_in_place
+from stages.video.segments import MANIFEST
+from stages.video.source import is_url
+
+OWN_FILES = ("segment_*", "joined.*", "picture.*", MANIFEST, "journal.jsonl")
+"""What this product puts into `OUT.partial/`; nothing else in there is ever removed."""
+
+
+class Destination:
+    """One output file on its way."""
+
+    def __init__(self, path: str, source: str, *, overwrite: bool) -> None:
+        """Args: source: the input, which is never written over.
+
+        Raises:
+            StageError: the output is the input or a folder, or exists and may not be replaced.
+        """
+        self.path = path
+        self.folder = Path(f"{path}.partial")
+        self._source = source
+        self._overwrite = overwrite
+        self.check()
+
+    def check(self) -> None:
+        """Raise unless the final name may be used."""
+        if _same_file(self.path, self._source):
+            raise StageError("the output would overwrite the input", self.path, "name another output with -o")
+        if os.path.isdir(self.path):
+            raise StageError("is a folder", self.path, "name a file in it with -o")
+        if os.path.lexists(self.path) and not self._overwrite:
+            raise StageError("the output exists already", self.path, "add --overwrite or name another with -o")
+
+    def prepare(self, *, fresh: bool) -> None:
+        """Make the working folder; a fresh start removes what an earlier run left in it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if fresh:
+            self._remove_own_files()
+
+    def publish(self, draft: Path) -> None:
+        """Give a whole file the final name and remove the working folder."""
+        self.check()
+        put_in_place(draft, Path(self.path))
+        self._remove_own_files()
+        self.tidy()
+
+    def publish_part(self, draft: Path) -> str:
+        """Put the finished part of an interrupted run beside the output; returns its name."""
+        final = Path(self.path)
+        part = final.with_name(f"{final.stem}.partial{final.suffix}")
+        count = 2
+        while _same_file(str(part), self._source):
+            part = final.with_name(f"{final.stem}.partial-{count}{final.suffix}")
+            count += 1
+        put_in_place(draft, part)
+        self._remove_own_files()
+        self.tidy()
+        return str(part)
+
+    def tidy(self) -> None:
+        """Remove the working folder when nothing is left in it."""
+        if self.folder.is_dir() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def _remove_own_files(self) -> None:
+        for pattern in OWN_FILES:
+            for file in self.folder.glob(pattern):
+                file.unlink()
+
+
+def _same_file(path: str, other: str) -> bool:
+    if is_url(other) or not os.path.exists(path) or not os.path.exists(other):
+        return os.path.abspath(path) == os.path.abspath(other)
+    return os.path.samefile(path, other)

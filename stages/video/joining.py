@@ -1,0 +1,126 @@
+"""From segments to the final file: packets only, nothing is encoded again; every frame gets its true time."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.container
+
+from pipeline.stage import StageError
+from stages.payloads import VideoInfo
+from stages.video.companions import Companions, Window
+from stages.video.containers import Container
+from stages.video.segments import EncoderSpec, Segment, read_packets
+from stages.video.timestamps import (
+    MAX_TIMESCALE,
+    TickMap,
+    coded_time,
+    durations,
+    nominal_ticks,
+    output_time_base,
+    strictly_increasing,
+)
+
+LATEST_START_S = 10
+"""A recording whose clock starts later than this is moved to 0; an earlier start is kept as it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """What became of a join: frames, `audio` for the report, and what could not be kept."""
+
+    frames: int
+    audio: str
+    warnings: list[str]
+
+
+def shift_of(video: VideoInfo, first_pts: int) -> Fraction:
+    """Seconds by which all times move between input and output; 0 unless there is a reason.
+
+    A run from `start` begins at 0 there; times before 0 do not exist in files; a clock that started
+    long before the recording would make players wait.
+    """
+    if video.cut_start is not None:
+        return -video.cut_start
+    first = first_pts * video.time_base
+    return -first if first < 0 or first > LATEST_START_S else Fraction(0)
+
+
+def join(folder: Path, segments: Sequence[Segment], spec: EncoderSpec, video: VideoInfo, container: Container,
+         draft: Path, *, until: Fraction | None = None) -> Joined:
+    """Write all segments, and what the input holds beside its video, into one file.
+
+    Args:
+        folder: where the segments are.
+        draft: the file to write.
+        until: seconds on the input's clock after which sound and subtitles are left out; None = the input's end.
+    """
+    source_pts = [pts for segment in segments for pts in segment.pts]
+    shift = shift_of(video, source_pts[0])
+    tick = output_time_base(video.time_base, container.name) if not container.constant_rate else 1 / spec.rate
+    pts = strictly_increasing([TickMap(source=video.time_base, output=tick, shift=shift)(p) for p in source_pts])
+    ends = [end for end in (video.cut_end, until) if end is not None]
+    window = Window(start=video.cut_start, end=min(ends) if ends else None, shift=shift)
+    companions = Companions(video.path, container, window)
+    try:
+        with _output(draft, container, tick, companions.sample_rates()) as output:
+            stream = _add_video(output, folder / segments[0].name, spec, tick)
+            companions.add_to(output)
+            frames = _timed(folder, segments, spec, video, pts, tick, stream)
+            for _, packet in heapq.merge(frames, companions.packets(), key=lambda item: item[0]):
+                output.mux(packet)
+        return Joined(frames=len(pts), audio=companions.audio, warnings=_shift_said(shift, video) + companions.warnings)
+    finally:
+        companions.close()
+
+
+def _shift_said(shift: Fraction, video: VideoInfo) -> list[str]:
+    if not shift or video.cut_start is not None:
+        return []
+    return [f"the input's clock starts at {float(-shift):.3f} s; the output starts at 0"]
+
+
+def _output(draft: Path, container: Container, tick: Fraction, sample_rates: Sequence[int]) -> av.container.OutputContainer:
+    options = {}
+    if container.name in ("mp4", "mov"):
+        scale = tick.denominator
+        # Edit lists count in the movie's own clock: one that tells frames and samples alike keeps both where they are.
+        common = math.lcm(scale, *sample_rates)
+        options = {"movflags": "+faststart", "video_track_timescale": str(scale),
+                   "movie_timescale": str(common if common <= MAX_TIMESCALE else scale)}
+    return av.open(str(draft), "w", format=container.name, options=options)
+
+
+def _add_video(output: av.container.OutputContainer, segment: Path, spec: EncoderSpec, tick: Fraction) -> av.VideoStream:
+    with av.open(str(segment)) as template:
+        stream = output.add_stream_from_template(template.streams.video[0])
+    stream.time_base = tick
+    stream.codec_context.sample_aspect_ratio = spec.sample_aspect
+    return stream
+
+
+def _timed(folder: Path, segments: Sequence[Segment], spec: EncoderSpec, video: VideoInfo, pts: Sequence[int],
+           tick: Fraction, stream: av.VideoStream) -> Iterator[tuple[Fraction, av.Packet]]:
+    """(seconds, packet) of all frames in coded order."""
+    step = max(round(nominal_ticks(video.rate, tick)), 1)
+    shown = durations(pts, step)
+    delay = max(segment.delay for segment in segments)
+    coded = 0
+    for segment in segments:
+        before = coded
+        for packet, number in read_packets(folder / segment.name, spec.rate):
+            frame = segment.first + number
+            packet.stream, packet.time_base = stream, tick
+            packet.pts, packet.dts, packet.duration = pts[frame], coded_time(coded, pts, delay, step), shown[frame]
+            coded += 1
+            assert packet.dts is not None
+            yield packet.dts * tick, packet
+        if coded - before != len(segment.pts):
+            raise StageError(f"holds {coded - before} frames instead of {len(segment.pts)}", str(folder / segment.name),
+                             "run again")

@@ -1,0 +1,147 @@
+"""One video being written: frames into segments, segments into a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from pipeline.stage import StageError
+from stages.payloads import U8, SegmentWritten, VideoInfo
+from stages.video.codec_options import encoder_options
+from stages.video.color import ColorTags
+from stages.video.containers import ODD_SIZES, Container, container_for, encoder_for, pixel_format
+from stages.video.joining import Joined, join
+from stages.video.segments import EncoderSpec, Segment, SegmentEncoder, encoder_rate, read_manifest
+from stages.video.timestamps import nominal_ticks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingSettings:
+    """The user's wishes; see `Encode.Config`."""
+
+    codec: str | None
+    crf: float | None
+    preset: str
+    segment_frames: int
+    threads: int
+
+
+class Recording:
+    """Frames of one stream in, `draft` out; everything lies in one working folder."""
+
+    def __init__(self, folder: Path, path: str, video: VideoInfo, settings: RecordingSettings) -> None:
+        """Args: path: the final name, which says the container and is named in errors.
+
+        Raises:
+            StageError: unknown container or codec, or one that does not fit the other.
+        """
+        self._folder = folder
+        self._path = path
+        self._video = video
+        self._container = container_for(path)
+        self._length = settings.segment_frames
+        self._spec = encoder_spec(video, self._container, settings, path)
+        self._segments: list[Segment] = []
+        self._open: SegmentEncoder | None = None
+        self._unannounced: list[Segment] = []
+        self._first_pts: int | None = None
+        self.draft = folder / f"joined{Path(path).suffix.lower()}"
+
+    @property
+    def frames(self) -> int:
+        """Frames taken so far."""
+        return sum(len(segment.pts) for segment in self._segments) + (len(self._open) if self._open else 0)
+
+    def add(self, rgb_HW3: U8, pts: int) -> None:
+        """Encode the next frame; closes the segment that it fills.
+
+        Raises:
+            StageError: the container needs frames of equal length and this one is not.
+        """
+        self._check_rate(pts)
+        if self._open is None:
+            self._open = SegmentEncoder(self._folder, len(self._segments), self.frames, self._spec)
+        self._open.add(rgb_HW3, pts)
+        if len(self._open) == self._length:
+            self._close_segment()
+
+    def committed(self) -> Iterator[SegmentWritten]:
+        """Segments that became whole, once no frame lies outside of one: a restart can then go on right here."""
+        if self._open is None:
+            for segment in self._unannounced:
+                yield SegmentWritten(path=str(self._folder / segment.name), first=segment.first,
+                                     frames=len(segment.pts))
+            self._unannounced.clear()
+
+    def finish(self, *, early: bool = False) -> Joined:
+        """Close the last segment and join all of them into `draft`; early: sound ends where the video does."""
+        if self._open is not None:
+            self._close_segment()
+        until = None
+        if early:
+            last = Fraction(self._segments[-1].pts[-1])
+            until = (last + nominal_ticks(self._video.rate, self._video.time_base)) * self._video.time_base
+        joined = join(self._folder, self._segments, self._spec, self._video, self._container, self.draft, until=until)
+        joined.warnings.extend(self._size_said())
+        return joined
+
+    def state(self) -> bytes:
+        """Number of whole segments, as JSON."""
+        return json.dumps({"segments": len(self._segments)}).encode()
+
+    def restore(self, state: bytes) -> None:
+        """Take up the whole segments that a state names.
+
+        Raises:
+            StageError: they are no longer there.
+        """
+        count = json.loads(state)["segments"] if state else 0
+        segments = read_manifest(self._folder)[:count]
+        if len(segments) < count or not all((self._folder / s.name).is_file() for s in segments):
+            raise StageError("the finished segments are gone", str(self._folder), "start anew without --resume")
+        self._segments = segments
+
+    def close(self) -> None:
+        """Give up the open segment."""
+        if self._open is not None:
+            self._open.discard()
+            self._open = None
+
+    def _close_segment(self) -> None:
+        assert self._open is not None
+        segment = self._open.finish()
+        self._open = None
+        self._segments.append(segment)
+        self._unannounced.append(segment)
+
+    def _check_rate(self, pts: int) -> None:
+        if not self._container.constant_rate:
+            return
+        self._first_pts = pts if self._first_pts is None else self._first_pts
+        nominal = nominal_ticks(self._video.rate, self._video.time_base)
+        if abs(pts - self._first_pts - self.frames * nominal) * 2 > nominal:
+            raise StageError(f"{self._container.name.upper()} cannot hold frames of unequal length, and this video has "
+                             f"them from frame {self.frames} on", self._path, "write an .mp4 or .mkv file instead")
+
+    def _size_said(self) -> list[str]:
+        spec, video = self._spec, self._video
+        if (spec.width, spec.height) == (video.width, video.height):
+            return []
+        return [f"{video.width}×{video.height} is odd, which {spec.codec} cannot store; the last column or row is "
+                f"repeated to {spec.width}×{spec.height}"]
+
+
+def encoder_spec(video: VideoInfo, container: Container, settings: RecordingSettings, path: str) -> EncoderSpec:
+    """What decides the bytes of the segments. Raises StageError where codec and container do not fit."""
+    codec = encoder_for(settings.codec, container, path)
+    odd = 0 if codec in ODD_SIZES else 1
+    tags = ColorTags(primaries=video.color_primaries, trc=video.color_trc, matrix=video.colorspace,
+                     full_range=video.full_range)
+    return EncoderSpec(
+        codec=codec, options=encoder_options(codec, settings.crf, settings.preset, reorder=not container.constant_rate),
+        width=video.width + video.width % 2 * odd, height=video.height + video.height % 2 * odd,
+        pix_fmt=pixel_format(codec), rate=encoder_rate(video.rate), sample_aspect=video.sample_aspect, tags=tags,
+        threads=settings.threads)

@@ -1,0 +1,176 @@
+"""Video in fixed segments: each made by its own encoder, whole on the disk before the next begins.
+
+A segment is a Matroska file whose frames are numbered, not timed: frame i of it stands at i/rate. True times are
+kept outside, in the manifest, and given when segments are joined (stages/video/joining.py). So an encoder sees
+the same numbers whatever the source's clock is, and a segment made again after a crash is the same to the byte.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.container
+import numpy as np
+import numpy.typing as npt
+
+from stages.video.color import ColorTags, FromRgb
+from stages.video.durable import sync_file, sync_folder
+from stages.video.timestamps import FALLBACK_RATE, reorder_delay
+
+U8 = npt.NDArray[np.uint8]
+
+MANIFEST = "manifest.jsonl"
+MIN_RATE, MAX_RATE = Fraction(1), Fraction(200)
+"""Frame rates an encoder is told; real times do not depend on them. Above, Matroska's milliseconds would blur numbers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderSpec:
+    """Everything that decides the bytes of a segment, apart from its frames.
+
+    Attributes:
+        codec, options: FFmpeg's encoder and its private options.
+        width, height: pixels of the encoded picture.
+        pix_fmt: FFmpeg's name.
+        rate: frames a second as the encoder is told; see `encoder_rate`.
+        sample_aspect: width of a pixel over its height.
+        tags: colour.
+        threads: of the encoder; part of what decides the bytes.
+    """
+
+    codec: str
+    options: tuple[tuple[str, str], ...]
+    width: int
+    height: int
+    pix_fmt: str
+    rate: Fraction
+    sample_aspect: Fraction
+    tags: ColorTags
+    threads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A segment that is whole on the disk.
+
+    Attributes:
+        name: file name in the working folder.
+        first: number of its first frame in the output.
+        pts: presentation times of its frames, in ticks of the source.
+        delay: frames that its decoder holds back.
+    """
+
+    name: str
+    first: int
+    pts: tuple[int, ...]
+    delay: int
+
+
+def encoder_rate(rate: Fraction | None) -> Fraction:
+    """A frame rate that every encoder accepts, near the nominal one."""
+    return min(max(rate or FALLBACK_RATE, MIN_RATE), MAX_RATE).limit_denominator(1001)
+
+
+class SegmentEncoder:
+    """One open segment: frames in, a file out."""
+
+    def __init__(self, folder: Path, number: int, first: int, spec: EncoderSpec) -> None:
+        """Args: number: of the segment; first: number of its first frame in the output."""
+        self._final = folder / f"segment_{number:06d}.mkv"
+        self._draft = folder / f"segment_{number:06d}.draft"
+        self._first = first
+        self._spec = spec
+        self._from_rgb = FromRgb(spec.tags, spec.pix_fmt, threads=1)
+        self._pts: list[int] = []
+        self._coded: list[int] = []
+        self._file = self._draft.open("wb")
+        self._container = av.open(self._file, "w", format="matroska")
+        self._stream = _video_stream(self._container, spec)
+
+    def __len__(self) -> int:
+        return len(self._pts)
+
+    def add(self, rgb_HW3: U8, pts: int) -> None:
+        """Encode the next frame; `pts` in source ticks."""
+        frame = self._from_rgb(fill_size(rgb_HW3, self._spec.width, self._spec.height))
+        frame.pts, frame.time_base = len(self._pts), 1 / self._spec.rate
+        self._pts.append(pts)
+        self._mux(self._stream.encode(frame))
+
+    def finish(self) -> Segment:
+        """Close the encoder, make the file durable and put it under its name; then into the manifest."""
+        self._mux(self._stream.encode(None))
+        self._container.close()
+        sync_file(self._file)
+        self._file.close()
+        self._draft.replace(self._final)
+        sync_folder(self._final.parent)
+        segment = Segment(name=self._final.name, first=self._first, pts=tuple(self._pts),
+                          delay=reorder_delay(self._coded))
+        append_manifest(self._final.parent, segment)
+        return segment
+
+    def discard(self) -> None:
+        """Give up the open segment."""
+        self._file.close()
+        self._draft.unlink(missing_ok=True)
+
+    def _mux(self, packets: Sequence[av.Packet]) -> None:
+        for packet in packets:
+            assert packet.pts is not None and packet.time_base is not None
+            self._coded.append(round(packet.pts * packet.time_base * self._spec.rate))
+            self._container.mux(packet)
+
+
+def _video_stream(container: av.container.OutputContainer, spec: EncoderSpec) -> av.VideoStream:
+    stream = container.add_stream(spec.codec, rate=spec.rate, options=dict(spec.options))
+    assert isinstance(stream, av.VideoStream)
+    context = stream.codec_context
+    context.width, context.height, context.pix_fmt = spec.width, spec.height, spec.pix_fmt
+    context.time_base = 1 / spec.rate
+    context.sample_aspect_ratio = spec.sample_aspect
+    context.color_primaries, context.color_trc = spec.tags.primaries, spec.tags.trc
+    context.colorspace, context.color_range = spec.tags.matrix, 2 if spec.tags.full_range else 1
+    context.thread_count = spec.threads
+    return stream
+
+
+def fill_size(rgb_HW3: U8, width: int, height: int) -> U8:
+    """The picture with its last column and row repeated until it has the encoder's size."""
+    right, below = width - rgb_HW3.shape[1], height - rgb_HW3.shape[0]
+    return np.pad(rgb_HW3, ((0, below), (0, right), (0, 0)), mode="edge") if right or below else rgb_HW3
+
+
+def append_manifest(folder: Path, segment: Segment) -> None:
+    """Add one line for a whole segment, on the disk when this returns."""
+    with (folder / MANIFEST).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(asdict(segment)) + "\n")
+        sync_file(file)
+
+
+def read_manifest(folder: Path) -> list[Segment]:
+    """All segments that are whole, in order; a line cut short by a crash ends the list."""
+    segments: list[Segment] = []
+    path = folder / MANIFEST
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        try:
+            fields = json.loads(line)
+        except json.JSONDecodeError:
+            break
+        segments.append(Segment(**{**fields, "pts": tuple(fields["pts"])}))
+    return segments
+
+
+def read_packets(path: Path, rate: Fraction) -> Iterator[tuple[av.Packet, int]]:
+    """Packets of a segment in coded order, each with the number of its frame within the segment."""
+    with av.open(str(path)) as container:
+        for packet in container.demux(container.streams.video[0]):
+            if packet.size:
+                assert packet.pts is not None and packet.time_base is not None
+                yield packet, round(packet.pts * packet.time_base * rate)

@@ -1,0 +1,70 @@
+"""Sound that does not fit its new container: decoded and encoded again, at the same times."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import av.container
+from av.audio.stream import AudioStream
+
+OPUS_RATES = (48_000,)
+MAX_CHANNELS = {"aac": 8, "libopus": 8, "libmp3lame": 2}
+LAYOUTS = {1: "mono", 2: "stereo"}
+
+
+class SoundEncoder:
+    """Packets of one sound stream in, packets of another codec out."""
+
+    def __init__(self, source: AudioStream, output: av.container.OutputContainer, codec: str) -> None:
+        """Add the new stream to `output`. Raises ValueError or FFmpegError where the source cannot be decoded."""
+        context = source.codec_context
+        if context is None or not context.sample_rate:
+            raise ValueError("no decoder")
+        rate = 48_000 if codec == "libopus" else context.sample_rate
+        layout = context.layout.name if context.layout.nb_channels <= MAX_CHANNELS.get(codec, 2) else "stereo"
+        stream = output.add_stream(codec, rate=rate, layout=layout)
+        assert isinstance(stream, AudioStream)
+        self.stream = stream
+        self._decoder = context
+        self._codec = stream.codec_context
+        self._codec.time_base = Fraction(1, rate)
+        self._rate = rate
+        self._resampler: av.AudioResampler | None = None
+        self._clock: int | None = None
+        self.damaged = 0
+
+    def __call__(self, packet: av.Packet | None) -> list[av.Packet]:
+        """Packets that are ready after this one; None = the end of the sound."""
+        try:
+            frames = self._decoder.decode(packet)
+        except av.FFmpegError:
+            self.damaged += 1
+            frames = []
+        made = [new for frame in frames for new in self._encode(frame)]
+        if packet is None:
+            made += [new for frame in self._resampled(None) for new in self._paced(frame)]
+            made += self._codec.encode(None)
+        for new in made:
+            new.stream = self.stream
+        return made
+
+    def _encode(self, frame: av.AudioFrame) -> list[av.Packet]:
+        if self._clock is None:
+            self._clock = round((frame.time or 0) * self._rate)
+        frame.pts = None
+        return [packet for part in self._resampled(frame) for packet in self._paced(part)]
+
+    def _resampled(self, frame: av.AudioFrame | None) -> list[av.AudioFrame]:
+        if self._resampler is None:
+            if frame is None:
+                return []
+            self._resampler = av.AudioResampler(format=self._codec.format, layout=self._codec.layout,
+                                                rate=self._rate, frame_size=self._codec.frame_size or 1024)
+        return self._resampler.resample(frame)
+
+    def _paced(self, frame: av.AudioFrame) -> list[av.Packet]:
+        """Encode one frame at the running sample clock."""
+        frame.pts, frame.time_base = self._clock, Fraction(1, self._rate)
+        self._clock = (self._clock or 0) + frame.samples
+        return self._codec.encode(frame)

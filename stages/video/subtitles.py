@@ -1,0 +1,75 @@
+"""Text subtitles that do not fit their new container: the words and their times, without styles."""
+
+from __future__ import annotations
+
+import re
+import struct
+
+import av
+import av.container
+from av.stream import Stream
+from av.subtitles.stream import SubtitleStream
+
+TEXT_CODECS = frozenset({"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"})
+ASS_FIELDS_BEFORE_TEXT = 8
+ASS_HEADER = (
+    "[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\n"
+    "Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, "
+    "Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, "
+    "MarginV, Encoding\n"
+    "Style: Default,Arial,16,&Hffffff,&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10,10,10,1\n\n"
+    "[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
+)
+"""What FFmpeg's text encoders want to know before they write a header."""
+
+
+def is_text(stream: Stream) -> bool:
+    """True for subtitles made of words rather than pictures."""
+    return stream.codec_context is not None and stream.codec_context.codec.canonical_name in TEXT_CODECS
+
+
+class TextPackets:
+    """Packets of one text subtitle stream in, packets of another text codec out."""
+
+    def __init__(self, source: Stream, output: av.container.OutputContainer, codec: str) -> None:
+        """Args: codec: mov_text, subrip or webvtt; its stream is added to `output`."""
+        self._from = source.codec_context.codec.canonical_name
+        self._to = codec
+        stream = output.add_stream(codec)
+        assert isinstance(stream, SubtitleStream)
+        stream.codec_context.subtitle_header = ASS_HEADER.encode()
+        assert source.time_base is not None
+        stream.codec_context.time_base = source.time_base
+        self.stream = stream
+
+    def __call__(self, packet: av.Packet | None) -> list[av.Packet]:
+        """The same words at the same times."""
+        words = "" if packet is None else plain_words(bytes(packet), self._from)
+        if packet is None or not words:
+            return []
+        made = av.Packet(text_payload(words, self._to))
+        made.stream, made.time_base = self.stream, packet.time_base
+        made.pts, made.dts, made.duration = packet.pts, packet.dts or packet.pts, packet.duration
+        return [made]
+
+
+def plain_words(payload: bytes, codec: str) -> str:
+    """The text of a subtitle packet as FFmpeg's demuxers give it, without markup.
+
+    Args:
+        codec: one of TEXT_CODECS.
+    """
+    if codec == "mov_text":
+        length = struct.unpack_from(">H", payload)[0] if len(payload) >= 2 else 0
+        payload = payload[2:2 + length]
+    text = payload.decode("utf-8", errors="replace")
+    if codec in ("ass", "ssa"):
+        text = text.split(",", ASS_FIELDS_BEFORE_TEXT)[-1]
+        text = re.sub(r"\{[^}]*\}", "", text).replace("\\N", "\n").replace("\\n", "\n").replace("\\h", " ")
+    return re.sub(r"</?[A-Za-z][^>]*>", "", text).strip()
+
+
+def text_payload(words: str, codec: str) -> bytes:
+    """The packet content that holds words: a length before it in MP4 (3GPP timed text), bare elsewhere."""
+    data = words.encode()
+    return struct.pack(">H", len(data)) + data if codec == "mov_text" else data

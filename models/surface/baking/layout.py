@@ -1,0 +1,240 @@
+"""Where each chart lies in [0,1]²: axes and landmarks of DensePose's own charts (measured there, not copied from it).
+
+Torso, limbs and head: multidimensional scaling, then turned to the axes below; the head is also bent onto landmarks.
+Hands and feet: MakeHuman's islands, bent onto landmarks. All for the left side; the right side is its mirror image.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from models.surface.baking import partition as charts
+from models.surface.baking.cut import HalfBody, mesh_edges
+from models.surface.baking.unfold import landmark_fit, oriented_unit, scaled_plane, signed_area
+
+LEFT, UP, FRONT = np.eye(3)
+
+# Landmarks (MakeHuman u, v → chart U, V). The targets at tips, heels and toes are DensePose's; the others follow the outline
+# of its tiles. The little fingers stand a little further apart than there, so that the two islands do not overlap.
+HAND_BACK = (
+    ((0.5875, 0.0596), (0.983, 0.358)), ((0.6238, 0.0205), (0.957, 0.798)), ((0.6787, 0.0180), (0.788, 0.976)),
+    ((0.7107, 0.0482), (0.633, 0.980)), ((0.7165, 0.0838), (0.562, 0.860)), ((0.5872, 0.1395), (0.800, 0.060)),
+    ((0.6485, 0.1370), (0.560, 0.200)), ((0.6175, 0.1161), (0.690, 0.200)),
+)
+PALM = (
+    ((0.7065, 0.1970), (0.017, 0.358)), ((0.7557, 0.1630), (0.043, 0.798)), ((0.7607, 0.1264), (0.212, 0.976)),
+    ((0.7468, 0.0974), (0.367, 0.980)), ((0.7190, 0.0898), (0.438, 0.860)), ((0.6700, 0.1500), (0.200, 0.130)),
+    ((0.6737, 0.1253), (0.400, 0.200)),
+)
+FOOT = (
+    ((0.3585, 0.1650), (0.000, 0.920)), ((0.3297, 0.1692), (0.050, 0.660)), ((0.3041, 0.1203), (0.340, 0.600)),
+    ((0.2675, 0.1536), (0.130, 0.350)), ((0.2438, 0.1382), (0.200, 0.150)), ((0.2800, 0.0168), (0.867, 0.650)),
+    ((0.3651, 0.0578), (0.642, 1.000)), ((0.1993, 0.0552), (0.880, 0.150)), ((0.2152, 0.1150), (0.400, 0.010)),
+)
+# The outline of the head's chart: down the face from the nose, along the neck's base, up the back, over the crown.
+FACE_OUTLINE = ((0.0, 0.477), (0.0, 0.0))
+NECK_OUTLINE = ((0.0, 0.0), (1.0, 0.05))
+CROWN_OUTLINE = ((0.0, 0.477), (0.0, 0.90), (0.05, 0.945), (0.35, 0.975), (0.6, 1.0), (0.88, 0.94), (0.99, 0.70),
+                 (0.98, 0.40), (1.0, 0.05))
+EYE_UV, EAR_UV = (0.214, 0.597), (0.554, 0.485)
+
+
+def chart_uv(body: HalfBody, chart_F: np.ndarray, joint: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Corner UV (F, 3, 2) of the left half in DensePose's axes, all in [0, 1] and nowhere folded."""
+    uv_F32 = np.zeros((len(chart_F), 3, 2))
+    for chart, (u_way, v_way) in _ways(joint).items():
+        uv_F32[chart_F == chart] = _scaled(body, chart_F == chart, u_way, v_way, both_halves=chart <= charts.FRONT)
+    uv_F32[chart_F == charts.HEAD] = _head(body, chart_F == charts.HEAD, joint)
+    back_F = charts.back_of_hand(body)
+    hand_F = chart_F == charts.HAND
+    for region_F, landmarks, u_range in (
+        (hand_F & back_F, HAND_BACK, (0.503, 1.0)), (hand_F & ~back_F, PALM, (0.0, 0.497)),
+        (chart_F == charts.FOOT, FOOT, (0.0, 1.0)),
+    ):
+        uv_F32[region_F] = _island(body.corner_uv_F32[region_F], landmarks, u_range)
+    return uv_F32
+
+
+def _ways(joint: Mapping[str, np.ndarray]) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Directions of growing U and V on the neutral left half. They are only needed to within a half-turn or so."""
+    shoulder, elbow, wrist = (joint[n] for n in ("upperarm01.L", "lowerarm01.L", "wrist.L"))
+    upper, lower = (elbow - shoulder), (wrist - elbow)
+    upper, lower = upper / np.linalg.norm(upper), lower / np.linalg.norm(lower)
+    over = np.cross(FRONT, upper)  # across the arm, up and out
+    thumb = joint["finger1-2.L"] - joint["finger5-1.L"]
+    thumb = thumb - (thumb @ lower) * lower
+    thumb = thumb / np.linalg.norm(thumb)
+    return {
+        charts.BACK: (-UP, -LEFT), charts.FRONT: (-UP, -LEFT),
+        charts.THIGH_BACK: (-UP, LEFT), charts.THIGH_FRONT: (UP, -LEFT),
+        charts.SHIN_BACK: (UP, LEFT), charts.SHIN_FRONT: (-UP, LEFT),
+        charts.UPPER_ARM_INNER: (upper, over), charts.UPPER_ARM_OUTER: (upper, over),
+        charts.LOWER_ARM_INNER: (-lower, -thumb), charts.LOWER_ARM_OUTER: (lower, thumb),
+    }
+
+
+def _local(body: HalfBody, region_F: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Vertex numbers used by a region, its faces in local numbers, and its points."""
+    used = np.unique(body.face_F3[region_F])
+    renumber = np.full(len(body.point_V3), -1)
+    renumber[used] = np.arange(len(used))
+    return used, renumber[body.face_F3[region_F]], body.point_V3[used]
+
+
+def _scaled(
+    body: HalfBody, region_F: np.ndarray, u_way: np.ndarray, v_way: np.ndarray, *, both_halves: bool
+) -> np.ndarray:
+    _, face, point = _local(body, region_F)
+    own = face
+    if both_halves:  # the torso's charts span both sides: unfold them whole, then make V exactly symmetric
+        middle = np.abs(point[:, 0]) < 1e-6
+        twin = np.where(middle, np.arange(len(point)), len(point) + np.cumsum(~middle) - 1)
+        face = np.concatenate([face, twin[face][:, ::-1]])
+        point = np.concatenate([point, (point * [-1, 1, 1])[~middle]])
+    uv = oriented_unit(scaled_plane(point, face), point, face, u_way, v_way)
+    if both_halves:
+        mirrored = uv[twin] * [1, -1] + [0, 1]
+        uv = (uv[: len(twin)] + mirrored) / 2
+        uv[middle, 1] = 0.5
+        face = own
+    return unfolded(uv, face)[own]
+
+
+def unfolded(uv_V2: np.ndarray, face_F3: np.ndarray, *, rounds: int = 200) -> np.ndarray:
+    """Undo the last small folds: corners of flipped faces move to the mean of their neighbours until none is left."""
+    edge_E2, _ = mesh_edges(face_F3)
+    pairs = np.concatenate([edge_E2, edge_E2[:, ::-1]])
+    count = np.bincount(pairs[:, 0], minlength=len(uv_V2))[:, None]
+    uv_V2 = uv_V2.copy()
+    for _ in range(rounds):
+        area = signed_area(uv_V2, face_F3)
+        folded = area * np.sign(area.sum()) <= 1e-9
+        if not folded.any():
+            return uv_V2
+        mean = np.stack([np.bincount(pairs[:, 0], uv_V2[pairs[:, 1], k], len(uv_V2)) for k in (0, 1)], 1) / count
+        move = np.unique(face_F3[folded])
+        uv_V2[move] = 0.5 * uv_V2[move] + 0.5 * mean[move]
+    raise ValueError(f"{int(folded.sum())} faces of a chart stay folded")
+
+
+def _island(corner_uv_F32: np.ndarray, landmarks: tuple, u_range: tuple[float, float]) -> np.ndarray:
+    source, target = (np.array([pair[k] for pair in landmarks]) for k in (0, 1))
+    place_N2, corner_F3 = np.unique(np.round(corner_uv_F32.reshape(-1, 2), 7), axis=0, return_inverse=True)
+    corner_F3 = corner_F3.reshape(-1, 3)
+    scale = np.ptp(source)
+    for stiffness in (1e-4, 1e-3, 1e-2, 1e-1, 1.0):
+        uv = landmark_fit(place_N2 / scale, source / scale, target, stiffness=stiffness)
+        area = signed_area(uv, corner_F3)
+        if (area * np.sign(area.sum()) < 0).mean() < 0.002:
+            break
+    uv = unfolded(uv, corner_F3)
+    for axis, (low, high) in enumerate((u_range, (0.0, 1.0))):
+        at, to = (uv[:, axis].min(), uv[:, axis].max()), (max(low, uv[:, axis].min()), min(high, uv[:, axis].max()))
+        uv[:, axis] = to[0] + (uv[:, axis] - at[0]) * (to[1] - to[0]) / (at[1] - at[0])
+    return uv[corner_F3]
+
+
+def _head(body: HalfBody, region_F: np.ndarray, joint: Mapping[str, np.ndarray]) -> np.ndarray:
+    eye_F = body.part_F[region_F] == "eye_front.L"
+    skin_F = region_F & (body.part_F != "eye_front.L")
+    used, face, point = _local(body, skin_F)
+    plane = oriented_unit(scaled_plane(point, face), point, face, -FRONT, UP)
+    source, target = _head_landmarks(point, face, plane, joint)
+    for stiffness in (1e-4, 1e-3, 1e-2, 1e-1):
+        uv = landmark_fit(plane, source, target, stiffness=stiffness)
+        area = signed_area(uv, face)
+        if (area * np.sign(area.sum()) < 0).mean() < 0.003:
+            break
+    uv = np.clip(unfolded(np.clip(uv, 0.0, 1.0), face), 0, 1)
+    result = np.zeros((int(region_F.sum()), 3, 2))
+    result[~eye_F] = uv[face]
+    result[eye_F] = _eye(body.point_V3[body.face_F3[region_F][eye_F]], point, uv)
+    return result
+
+
+def _eye(corner_F33: np.ndarray, point_V3: np.ndarray, uv_V2: np.ndarray) -> np.ndarray:
+    """The eyeball fills the hole between the lids: its frontal view laid by the affine map of the lids around it."""
+    centre = corner_F33.reshape(-1, 3).mean(axis=0)
+    lid = np.argsort(np.linalg.norm(point_V3 - centre, axis=1))[:60]
+    view = np.concatenate([point_V3[lid][:, :2], np.ones((len(lid), 1))], axis=1)
+    affine = np.linalg.lstsq(view, uv_V2[lid], rcond=None)[0]
+    return np.concatenate([corner_F33[..., :2], np.ones((*corner_F33.shape[:2], 1))], axis=-1) @ affine
+
+
+def _head_landmarks(
+    point_V3: np.ndarray, face_F3: np.ndarray, plane_V2: np.ndarray, joint: Mapping[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Outline by arc length along the midline and the neck's base; eye and ear inside."""
+    middle = np.flatnonzero(np.abs(point_V3[:, 0]) < 1e-6)
+    nose = middle[np.argmax(point_V3[middle, 2])]
+    face_line, crown_line = _midline(point_V3, face_F3, middle, nose)
+    base = _neck_base(point_V3, face_F3, face_line[-1], crown_line[-1])
+    source, target = [], []
+    for line, outline in ((face_line, FACE_OUTLINE), (crown_line, CROWN_OUTLINE), (base, NECK_OUTLINE)):
+        share = _arc(point_V3[line])
+        at = np.array(outline)
+        place = np.stack([np.interp(share, _arc(at), at[:, k]) for k in (0, 1)], axis=1)
+        pick = np.unique(np.searchsorted(share, np.linspace(0, 1, 12)).clip(0, len(line) - 1))
+        source.append(plane_V2[line][pick])
+        target.append(place[pick])
+    eye = np.argsort(np.linalg.norm(point_V3 - joint["eye.L"] - [0, 0, 0.01], axis=1))[:30]
+    ear = point_V3[:, 0] - 2 * np.abs(point_V3[:, 1] - 1.70)
+    source += [plane_V2[eye].mean(axis=0)[None], plane_V2[[int(np.argmax(ear))]]]
+    target += [np.array([EYE_UV]), np.array([EAR_UV])]
+    stacked = np.concatenate(source), np.concatenate(target)
+    _, once = np.unique(np.round(stacked[0], 6), axis=0, return_index=True)
+    return stacked[0][once], stacked[1][once]
+
+
+def _arc(line_N: np.ndarray) -> np.ndarray:
+    length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(line_N, axis=0), axis=1))])
+    return length / length[-1]
+
+
+def _boundary_ways(face_F3: np.ndarray) -> dict[int, list[int]]:
+    edge_E2, edge_of_F3 = mesh_edges(face_F3)
+    border = edge_E2[np.bincount(edge_of_F3.ravel(), minlength=len(edge_E2)) == 1]
+    ways: dict[int, list[int]] = {}
+    for a, b in border:
+        ways.setdefault(int(a), []).append(int(b))
+        ways.setdefault(int(b), []).append(int(a))
+    return ways
+
+
+def _outline(face_F3: np.ndarray, start: int) -> list[int]:
+    """The border loop through `start`, once around."""
+    ways = _boundary_ways(face_F3)
+    loop, previous, here = [start], -1, start
+    while True:
+        following = [n for n in ways[here] if n != previous]
+        previous, here = here, following[0]
+        if here == start:
+            return loop
+        loop.append(here)
+
+
+def _midline(
+    point_V3: np.ndarray, face_F3: np.ndarray, middle: np.ndarray, nose: int
+) -> tuple[list[int], list[int]]:
+    """From the nose down the face to the neck's base, and from the nose over the crown down the back to it."""
+    loop = _outline(face_F3, int(nose))
+    on_middle = set(middle.tolist())
+    lines = []
+    for ordered in (loop, [loop[0], *loop[:0:-1]]):
+        line = []
+        for k, vertex in enumerate(ordered):
+            if vertex not in on_middle and point_V3[vertex, 1] < 1.58:
+                break
+            if vertex in on_middle:
+                line.append(vertex)
+        lines.append(line)
+    lines.sort(key=lambda line: point_V3[line, 1].max())
+    return lines[0], lines[1]
+
+
+def _neck_base(point_V3: np.ndarray, face_F3: np.ndarray, front: int, back: int) -> list[int]:
+    loop = _outline(face_F3, front)
+    at = loop.index(back)
+    one, other = loop[: at + 1], [loop[0], *loop[:at - 1:-1]]
+    return one if point_V3[one, 1].max() < point_V3[other, 1].max() else other

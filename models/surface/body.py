@@ -1,0 +1,179 @@
+"""The open body: shape, skeleton, skin. NumPy only; made from `open_body.npz`, which `bake.py` writes.
+
+Axes: x = the person's left, y = up, z = front; metres; at rest the feet stand on y = 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.errors import ModelError
+from models.surface.charts import MIRROR_CHART, mirror_uv
+
+F32 = npt.NDArray[np.float32]
+U8 = npt.NDArray[np.uint8]
+I32 = npt.NDArray[np.int32]
+
+BODY_FILE = Path(__file__).with_name("open_body.npz")
+FORMAT = 1
+
+KEYPOINT_NAMES = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
+    "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
+    "right_ankle", "left_big_toe", "right_big_toe", "left_small_toe", "right_small_toe", "left_heel", "right_heel",
+)
+"""COCO-17 in COCO's order, then six of the feet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenBody:
+    """The baked body: V vertices, F faces, B bones, C shape components, K keypoints, S sampled shapes.
+
+    Attributes:
+        mean_V3, component_CV3: rest shape = mean + scores · components; scores are near unit variance.
+        bone_mean_B3, bone_component_CB3: rest positions of the bones' heads, in the same way.
+        bones, parent_B: names and parents (−1 = none; parents come first).
+        weight_VB: skin weights; rows sum to 1.
+        face_F3: corners, counter-clockwise from outside.
+        chart_F: 1..24.
+        corner_uv_F32: U, V at each face's corners; corners of one vertex differ across chart borders and UV seams.
+        eye_F: the eyeballs' faces (they lie in the head's charts).
+        twin_V, twin_F, twin_B: the mirror image of each vertex, face and bone. Corner k of a face is at corner 2 − k of its twin.
+        keypoint_KV: regressors of `KEYPOINT_NAMES` from vertices.
+        score_SC, phenotype_SP, phenotypes: scores and phenotypes (gender 0 = male … 1 = female, age ≥ 0.6 adult) of samples.
+    """
+
+    mean_V3: F32
+    component_CV3: F32
+    bone_mean_B3: F32
+    bone_component_CB3: F32
+    bones: tuple[str, ...]
+    parent_B: I32
+    weight_VB: F32
+    face_F3: I32
+    chart_F: U8
+    corner_uv_F32: F32
+    eye_F: npt.NDArray[np.bool_]
+    twin_V: I32
+    twin_F: I32
+    twin_B: I32
+    keypoint_KV: F32
+    score_SC: F32
+    phenotype_SP: F32
+    phenotypes: tuple[str, ...]
+
+    def rest(self, score_C: F32) -> tuple[F32, F32]:
+        """Rest vertices (V, 3) and bone heads (B, 3) of a shape; feet on y = 0."""
+        flat = score_C @ self.component_CV3.reshape(len(score_C), -1)
+        vertex = self.mean_V3 + flat.reshape(-1, 3)
+        head = self.bone_mean_B3 + np.tensordot(score_C, self.bone_component_CB3, axes=1)
+        floor = np.array([0, vertex[:, 1].min(), 0], np.float32)
+        return vertex - floor, (head - floor).astype(np.float32)
+
+    def bone(self, name: str) -> int:
+        """Index of a bone by name."""
+        return self.bones.index(name)
+
+
+def forward_kinematics(body: OpenBody, head_B3: F32, rotation_B33: F32, root_3: F32) -> tuple[F32, F32]:
+    """Global rotations (B, 3, 3) and positions (B, 3) of all bones.
+
+    Args:
+        rotation_B33: each bone's turn against its parent, in the body's rest axes (the identity is the rest pose).
+        root_3: where the root's head goes.
+    """
+    turned = np.empty_like(rotation_B33)
+    placed = np.empty_like(head_B3)
+    for b, parent in enumerate(body.parent_B.tolist()):
+        if parent < 0:
+            turned[b], placed[b] = rotation_B33[b], root_3
+        else:
+            turned[b] = turned[parent] @ rotation_B33[b]
+            placed[b] = placed[parent] + turned[parent] @ (head_B3[b] - head_B3[parent])
+    return turned, placed
+
+
+def skin(body: OpenBody, vertex_V3: F32, head_B3: F32, turned_B33: F32, placed_B3: F32) -> F32:
+    """Linear blend skinning: posed vertices (V, 3)."""
+    shift = placed_B3 - np.einsum("bij,bj->bi", turned_B33, head_B3)
+    transform = np.concatenate([turned_B33, shift[:, :, None]], axis=2).reshape(len(shift), 12)
+    blended = (body.weight_VB @ transform.astype(np.float32)).reshape(-1, 3, 4)
+    return np.einsum("vij,vj->vi", blended[:, :, :3], vertex_V3) + blended[:, :, 3]
+
+
+@cache
+def load_body() -> OpenBody:
+    """The body of this repository; read once. Raises ModelError when the file is missing or of another format."""
+    return read_body(BODY_FILE)
+
+
+def read_body(path: Path) -> OpenBody:
+    """A baked body from a file. Raises ModelError naming the file."""
+    try:
+        with np.load(path) as data:
+            arrays = {key: data[key] for key in data.files}
+    except (OSError, ValueError) as error:
+        raise ModelError("the open body cannot be read", str(path), "bake it: python -m models.surface.bake") from error
+    if int(arrays.get("format", -1)) != FORMAT:
+        raise ModelError(f"the open body's format is not {FORMAT}", str(path), "bake it: python -m models.surface.bake")
+    return _whole(arrays)
+
+
+def _whole(half: Mapping[str, Any]) -> OpenBody:
+    """Left half + its mirror image. Vertices of the middle are shared and lie at x = 0 exactly."""
+    middle = np.abs(half["mean_V3"][:, 0]) < 1e-6
+    left = len(middle)
+    twin_of_left = np.where(middle, np.arange(left), left + np.cumsum(~middle) - 1)
+    bones = tuple(str(name) for name in half["bones"])
+    twin_B = np.array([bones.index(_other_side(name)) for name in bones], np.int32)
+    face, chart, uv = half["face_F3"].astype(np.int32), half["chart_F"], half["corner_uv_F32"]
+    u, v = mirror_uv(np.repeat(chart[:, None], 3, axis=1), uv[..., 0], uv[..., 1])
+    faces = len(face)
+    weight = np.zeros((left, len(bones)), np.float32)
+    np.add.at(weight, (np.arange(left)[:, None], half["bone_V9"]), half["weight_V9"].astype(np.float32))
+    weight /= weight.sum(axis=1, keepdims=True)
+    return OpenBody(
+        mean_V3=_both(half["mean_V3"].astype(np.float32), middle),
+        component_CV3=np.stack([_both(c.astype(np.float32), middle) for c in half["component_CV3"]]),
+        bone_mean_B3=half["bone_mean_B3"], bone_component_CB3=half["bone_component_CB3"],
+        bones=bones, parent_B=half["parent_B"].astype(np.int32),
+        weight_VB=np.concatenate([weight, weight[~middle][:, twin_B]]),
+        face_F3=np.concatenate([face, twin_of_left[face][:, ::-1]]).astype(np.int32),
+        chart_F=np.concatenate([chart, MIRROR_CHART[chart]]),
+        corner_uv_F32=np.concatenate([uv, np.stack([u, v], axis=-1)[:, ::-1]]).astype(np.float32),
+        eye_F=np.tile(half["eye_F"], 2),
+        twin_V=np.concatenate([twin_of_left, np.flatnonzero(~middle)]).astype(np.int32),
+        twin_F=np.concatenate([np.arange(faces) + faces, np.arange(faces)]).astype(np.int32), twin_B=twin_B,
+        keypoint_KV=_keypoints(half, middle), score_SC=half["score_SC"].astype(np.float32),
+        phenotype_SP=half["phenotype_SP"].astype(np.float32), phenotypes=tuple(str(p) for p in half["phenotypes"]),
+    )
+
+
+def _both(left_V3: F32, middle: npt.NDArray[np.bool_]) -> F32:
+    left = left_V3.copy()
+    left[middle, 0] = 0
+    return np.concatenate([left, left[~middle] * np.array([-1, 1, 1], np.float32)])
+
+
+def _keypoints(half: Mapping[str, Any], middle: npt.NDArray[np.bool_]) -> F32:
+    """Regressors over both halves, made symmetric: a right joint is the mirror image of the left one."""
+    near, far = half["keypoint_near_KV"].astype(np.float32), half["keypoint_far_KV"].astype(np.float32)
+    full = np.concatenate([near, far[:, ~middle]], axis=1)
+    flipped = np.concatenate([np.where(middle, near, far), near[:, ~middle]], axis=1)
+    names = [name.replace("left_", "RIGHT_").replace("right_", "left_").replace("RIGHT_", "right_") for name in KEYPOINT_NAMES]
+    partner = [KEYPOINT_NAMES.index(name) for name in names]
+    mean = (full + flipped[partner]) / 2
+    return mean / mean.sum(axis=1, keepdims=True)
+
+
+def _other_side(name: str) -> str:
+    if name.endswith(".L"):
+        return name[:-1] + "R"
+    return name[:-1] + "L" if name.endswith(".R") else name

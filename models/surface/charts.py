@@ -1,0 +1,64 @@
+"""The 24 charts of DensePose: names, coarse parts, and how a mirror image exchanges them (facts §10, chart_axes)."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+U8 = npt.NDArray[np.uint8]
+Float = npt.NDArray[np.floating]
+
+CHART_NAMES = (
+    "background", "torso back", "torso front", "right hand", "left hand", "left foot", "right foot",
+    "right upper leg back", "left upper leg back", "right upper leg front", "left upper leg front",
+    "right lower leg back", "left lower leg back", "right lower leg front", "left lower leg front",
+    "left upper arm inner", "right upper arm inner", "left upper arm outer", "right upper arm outer",
+    "left lower arm inner", "right lower arm inner", "left lower arm outer", "right lower arm outer",
+    "head right", "head left",
+)
+COARSE_NAMES = (
+    "background", "torso", "right hand", "left hand", "left foot", "right foot", "right upper leg", "left upper leg",
+    "right lower leg", "left lower leg", "left upper arm", "right upper arm", "left lower arm", "right lower arm", "head",
+)
+COARSE_OF_CHART: U8 = np.array(
+    [0, 1, 1, 2, 3, 4, 5, 6, 7, 6, 7, 8, 9, 8, 9, 10, 11, 10, 11, 12, 13, 12, 13, 14, 14], np.uint8
+)
+"""Coarse part (0..14) of each label (0..24)."""
+
+MIRROR_CHART: U8 = np.array(
+    [0, 1, 2, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21, 24, 23], np.uint8
+)
+"""The label a label becomes in a mirror image."""
+
+_U_TURNS = np.isin(np.arange(25), [3, 4, 5, 6, 23, 24])
+_V_TURNS = np.isin(np.arange(25), [1, 2])
+
+
+def mirror_uv(label: U8, u: Float, v: Float) -> tuple[Float, Float]:
+    """U and V of the mirrored point, for labels *before* mirroring (any equal shapes).
+
+    Exact by construction: the right side of the open body is the mirror image of the left. Hands, feet and head halves
+    turn U, the torso turns V, arms and legs keep both.
+    """
+    return np.where(_U_TURNS[label], 1 - u, u), np.where(_V_TURNS[label], 1 - v, v)
+
+
+def mirror_maps(label_HW: U8, uv_2HW: Float) -> tuple[U8, Float]:
+    """Label and UV maps of the horizontally flipped image: pixels reversed, sides exchanged, background left 0."""
+    label, uv = label_HW[:, ::-1], uv_2HW[:, :, ::-1]
+    turned = np.stack(mirror_uv(label, uv[0], uv[1])).astype(uv_2HW.dtype)
+    return MIRROR_CHART[label], turned
+
+
+def chart_neighbours(face_F3: npt.NDArray[np.integer], chart_F: U8) -> dict[int, frozenset[int]]:
+    """Charts that share an edge of the surface with each chart."""
+    pairs = np.sort(face_F3[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+    owner = np.repeat(chart_F, 3).astype(int)
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    pairs, owner = pairs[order], owner[order]
+    same = (pairs[1:] == pairs[:-1]).all(axis=1) & (owner[1:] != owner[:-1])
+    touching: dict[int, set[int]] = {chart: set() for chart in range(1, 25)}
+    for a, b in zip(owner[1:][same], owner[:-1][same], strict=True):
+        touching[int(a)].add(int(b))
+        touching[int(b)].add(int(a))
+    return {chart: frozenset(others) for chart, others in touching.items()}

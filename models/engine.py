@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import sys
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -67,6 +69,15 @@ def compile_body(
     return _run_torch(net, precision)
 
 
+def import_openvino() -> Any:
+    """The OpenVINO module, kept from reporting home: its telemetry package would send an event at every import.
+
+    Marked as absent it is replaced by OpenVINO's own stub (docs/decisions/telemetry.md).
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    return importlib.import_module("openvino")
+
+
 def _run_torch(net: nn.Module, precision: Precision) -> Body:
     net = net.to(memory_format=torch.channels_last)
 
@@ -79,8 +90,7 @@ def _run_torch(net: nn.Module, precision: Precision) -> Body:
 
 
 def _compile_openvino(net: nn.Module, shape: tuple[int, int, int, int], precision: Precision, threads: int) -> Body:
-    import openvino
-
+    openvino = import_openvino()
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         graph = openvino.convert_model(net, example_input=torch.zeros(shape), input=[list(shape)])

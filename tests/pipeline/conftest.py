@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ def ray_started() -> Iterator[None]:
     """One Ray for all tests that need it."""
     from pipeline.cluster import start_ray, stop_ray
 
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # the actors import the toys
     start_ray(None, MACHINE.cpus, STORE)
     yield
     stop_ray()

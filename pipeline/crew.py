@@ -1,0 +1,92 @@
+"""The actors of a run: made as planned, called, replaced when they die, and ended."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from pipeline.config import RunConfig
+from pipeline.lane_actor import LaneActor
+from pipeline.packet import Packet, Step
+from pipeline.plan import Plan
+from pipeline.schedule import Call
+from pipeline.stage import Job
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+class Crew:
+    """All replicas of all lanes.
+
+    Args:
+        config: the run.
+        plan: what each lane gets.
+    """
+
+    def __init__(self, config: RunConfig, plan: Plan) -> None:
+        self._lanes = config.graph.lanes
+        self._stages = config.stages
+        self._plan = plan
+        self._remote = config.settings.ray.address is not None
+        self._actors = {
+            (index, replica): self._make(index)
+            for index, lane in enumerate(self._lanes)
+            for replica in range(plan.lane(lane.name).replicas)
+        }
+
+    def call(self, call: Call, job: Job | None, packet: Packet | None, payloads: Mapping[type, Any]) -> list[Any]:
+        """Make a call; returns the references of the step and of one payload per export of the lane."""
+        actor = self._actors[call.lane, call.replica]
+        returns = 1 + len(self._lanes[call.lane].exports)
+        refs = actor.call.options(num_returns=returns).remote(
+            call.kind, job, call.epoch, packet, tuple(payloads), *payloads.values()
+        )
+        return [refs] if returns == 1 else refs
+
+    def restart(self, lane: int, replica: int) -> None:
+        """Put a new process in the place of one that died."""
+        ray.kill(self._actors[lane, replica])
+        self._actors[lane, replica] = self._make(lane)
+
+    def interrupt(self, lane: int, job: Job, epoch: int, timeout_s: float) -> Step | None:
+        """Ask a lane to keep what is whole of a stream; None when it cannot answer any more."""
+        try:
+            return ray.get(self._actors[lane, 0].interrupt.remote(job, epoch), timeout=timeout_s)
+        except RayError:
+            return None
+
+    def close(self, stream: int) -> None:
+        """Tell every lane that keeps streams to forget one; takes effect after the calls made before."""
+        for (lane, _), actor in self._actors.items():
+            if self._lanes[lane].ordered:
+                actor.close.remote(stream)
+
+    def shutdown(self, timeout_s: float) -> dict[str, Any]:
+        """Close all stages and end all processes; returns the facts of stages that all streams share."""
+        refs = [actor.shutdown.remote() for actor in self._actors.values()]
+        ready, _ = ray.wait(refs, num_returns=len(refs), timeout=timeout_s)
+        facts: dict[str, Any] = {}
+        for ref in ready:
+            try:
+                facts |= ray.get(ref)
+            except RayError:  # it died before; what it knew is lost, the run is not
+                continue
+        for actor in self._actors.values():
+            ray.kill(actor)
+        self._actors.clear()
+        return facts
+
+    def _make(self, index: int) -> Any:
+        lane = self._lanes[index]
+        plan = self._plan.lane(lane.name)
+        options: dict[str, Any] = {"num_cpus": plan.cpus, "num_gpus": plan.gpus, "max_concurrency": 1}
+        if plan.memory:
+            options["memory"] = plan.memory
+        threads = dict.fromkeys(THREAD_VARIABLES, str(plan.threads))
+        if self._remote or any(os.environ.get(name) != count for name, count in threads.items()):
+            options["runtime_env"] = {"env_vars": threads}
+        return ray.remote(LaneActor).options(**options).remote(lane, self._stages, plan.threads)

@@ -1,0 +1,228 @@
+"""The graph as Ray actors: one coordinator that makes the calls which `schedule` decides on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError, RayError
+
+from pipeline import schedule
+from pipeline.cluster import cluster_machine, start_ray, stop_ray
+from pipeline.config import RunConfig
+from pipeline.crew import Crew
+from pipeline.interrupts import Interrupt
+from pipeline.journal import Journal
+from pipeline.metrics import Metrics
+from pipeline.packet import Failure, Packet, Step
+from pipeline.plan import Plan, make_plan, read_machine
+from pipeline.schedule import Call, LaneRule, Result
+from pipeline.stage import Job, PlainError
+
+_POLL_S = 0.2
+_KEEP_S = 60.0
+_CLOSE_S = 20.0
+
+Receipts = Iterator[tuple[Job, Any]]
+
+
+def run_ray(config: RunConfig, plan: Plan, jobs: Sequence[Job], metrics: Metrics, interrupt: Interrupt) -> Receipts:
+    """Run every input to its end over Ray actors; starts or joins Ray where none runs yet.
+
+    Arguments, receipts and errors as `pipeline.serial.run_serial`, and the same results.
+    """
+    settings = config.settings
+    machine = read_machine()
+    ours = start_ray(settings.ray.address, machine.cpus, plan.store, machine.gpus)
+    try:
+        if settings.ray.address is not None:
+            plan = make_plan(config.graph, settings, cluster_machine(machine))
+        coordinator = _Coordinator(config, plan, jobs, metrics, interrupt)
+        try:
+            yield from coordinator.run()
+        finally:
+            coordinator.shutdown()
+    finally:
+        if ours:
+            stop_ray()
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A call under way: the references of its payloads, and when it was made."""
+
+    call: Call
+    payload_refs: tuple[Any, ...]
+    at: float
+
+
+class _Coordinator:
+    """Holds the envelopes and references of packets on their way; frames themselves never come here."""
+
+    def __init__(
+        self, config: RunConfig, plan: Plan, jobs: Sequence[Job], metrics: Metrics, interrupt: Interrupt
+    ) -> None:
+        self._lanes = config.graph.lanes
+        self._jobs = {job.index: job for job in jobs}
+        self._journals = {job.index: Journal.of(job) for job in jobs}
+        self._metrics = metrics
+        self._interrupt = interrupt
+        self._start_timeout_s = config.settings.ray.start_timeout_s
+        self._crew = Crew(config, plan)
+        self._state = schedule.start(
+            tuple(LaneRule(ordered=lane.ordered, replicas=plan.lane(lane.name).replicas) for lane in self._lanes),
+            tuple(self._jobs),
+            credits=config.settings.credits,
+            lenient=config.settings.on_error == "pass",
+        )
+        self._calls: dict[Any, _Sent] = {}
+        self._packets: dict[tuple[int, int], Packet] = {}
+        self._payloads: dict[tuple[int, int], dict[type, Any]] = {}
+
+    def run(self) -> Receipts:
+        """Make calls and take up their results until every stream is done. Raises PlainError."""
+        for prepare in self._state.running:
+            self._send(prepare)
+        while not schedule.finished(self._state) and not self._interrupt.requested:
+            while (call := schedule.next_call(self._state)) is not None:
+                self._state = schedule.begin(self._state, call)
+                self._send(call)
+            ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=_POLL_S)
+            for step_ref in ready:
+                yield from self._take(step_ref)
+            self._check_starts()
+        if self._interrupt.requested:
+            yield from self._keep()
+
+    def shutdown(self) -> None:
+        """Close every stage, take up its facts, and end the processes."""
+        self._metrics.facts |= self._crew.shutdown(_CLOSE_S)
+
+    def _send(self, call: Call) -> None:
+        """Make a call; payloads go as references."""
+        packet: Packet | None = None
+        wanted: dict[type, Any] = {}
+        if call.seq is not None:
+            key = (call.stream, call.seq)
+            packet, known = self._packets[key], self._payloads[key]
+            wanted = {kind: known[kind] for kind in self._lanes[call.lane].imports if kind in known}
+        step_ref, *payload_refs = self._crew.call(call, self._jobs.get(call.stream), packet, wanted)
+        self._calls[step_ref] = _Sent(call, tuple(payload_refs), time.monotonic())
+
+    def _take(self, step_ref: Any) -> Receipts:
+        """Take up the result of a call."""
+        sent = self._calls.pop(step_ref)
+        call = sent.call
+        try:
+            step: Step = ray.get(step_ref)
+        except RayActorError as error:
+            self._died(call, error)
+            return
+        except RayError as error:
+            step = Step(failure=self._failure(call, f"could not be called ({_first_line(error)})", str(error)))
+        if call.kind == "prepare":
+            if step.failure:
+                raise step.failure.error()
+            self._state = schedule.complete(self._state, call, Result())
+            return
+        if schedule.stream_of(self._state, call) is None:  # given up meanwhile: nothing of it counts any more
+            self._state = schedule.complete(self._state, call, Result())
+            return
+        if step.failure:
+            self._failed(call, step)
+        else:
+            self._hand_on(call, step, sent.payload_refs)
+        self._metrics.step(self._lanes[call.lane].name, call.stream, step)
+        for commit in step.commits:
+            self._journals[call.stream].append(commit)
+        yield from ((self._jobs[call.stream], receipt) for receipt in step.receipts)
+
+    def _hand_on(self, call: Call, step: Step, payload_refs: tuple[Any, ...]) -> None:
+        """Keep the references of a packet that left a lane, and drop those that nothing needs any more."""
+        lane = self._lanes[call.lane]
+        if step.emitted is not None:
+            key = (step.emitted.stream, step.emitted.seq)
+            known = self._payloads.get(key, {}) | dict(zip(lane.exports, payload_refs, strict=True))
+            self._payloads[key] = {kind: known[kind] for kind in lane.onward if kind in known}
+            self._packets[key] = step.emitted
+        emitted = step.emitted.seq if step.emitted else None
+        result = Result(emitted=emitted, pending=step.pending, ended=step.ended)
+        self._state = schedule.complete(self._state, call, result)
+        if lane.last and call.seq is not None:
+            del self._payloads[call.stream, call.seq], self._packets[call.stream, call.seq]
+        if schedule.stream_of(self._state, call) is None:
+            self._metrics.streams[call.stream].done = True
+
+    def _failed(self, call: Call, step: Step) -> None:
+        """A stage refused a packet: let it through unprocessed where that is allowed, else end the input."""
+        assert step.failure is not None
+        self._state, verdict = schedule.after_failure(self._state, call, died=False)
+        if verdict == "fail":
+            self._give_up(call.stream, step.failure)
+        else:
+            self._metrics.streams[call.stream].poisoned.append(str(step.failure.error()))
+
+    def _died(self, call: Call, error: RayActorError) -> None:
+        """The process of a lane ended under a call: start another, and see what becomes of the packet."""
+        lane = self._lanes[call.lane]
+        failure = self._failure(call, "died (killed, or out of memory)", "")
+        if call.kind == "prepare":
+            what = f"the process of lane '{lane.name}' ended while it started"
+            raise PlainError(what, f"lanes.{lane.name}", "run with --debug to see why") from error
+        self._metrics.lanes[lane.name].restarts += 1
+        lost = schedule.streams_inside(self._state, call.lane) if lane.ordered else []
+        self._state, verdict = schedule.after_failure(self._state, call, died=True)
+        if not lane.ordered and verdict == "fail" and schedule.stream_of(self._state, call):
+            lost = [call.stream]
+        for stream in lost:
+            self._give_up(stream, failure)
+        if verdict == "replace":
+            self._metrics.streams[call.stream].poisoned.append(str(failure.error()))
+        self._crew.restart(call.lane, call.replica)
+        prepare = Call(kind="prepare", lane=call.lane, replica=call.replica)
+        self._state = schedule.begin(self._state, prepare)
+        self._send(prepare)
+
+    def _give_up(self, stream: int, failure: Failure) -> None:
+        """End an input; its stages are closed when the calls that still run are over."""
+        self._metrics.failed(stream, failure)
+        self._state = schedule.give_up(self._state, stream)
+        self._crew.close(stream)
+        for key in [key for key in self._packets if key[0] == stream]:
+            del self._payloads[key], self._packets[key]
+
+    def _failure(self, call: Call, what: str, trace: str) -> Failure:
+        job = self._jobs.get(call.stream)
+        where = job.input if job else ""
+        packet = self._packets.get((call.stream, call.seq)) if call.seq is not None else None
+        if packet:
+            where = f"{where}, frames {packet.first}..{packet.first + packet.frames - 1}"
+        sentence = f"the process of lane '{self._lanes[call.lane].name}' {what}"
+        return Failure(what=sentence, where=where, remedy="free some memory, or lower `credits`", trace=trace)
+
+    def _check_starts(self) -> None:
+        """Raises PlainError for a lane that does not come up."""
+        now = time.monotonic()
+        for sent in self._calls.values():
+            if sent.call.kind == "prepare" and now - sent.at > self._start_timeout_s:
+                name = self._lanes[sent.call.lane].name
+                what = f"lane '{name}' did not start within {self._start_timeout_s:g} s"
+                raise PlainError(what, f"lanes.{name}", "lower what it reserves, or raise ray.start_timeout_s")
+
+    def _keep(self) -> Receipts:
+        """Interrupted: let every lane keep what is whole of the inputs that were begun."""
+        for stream in self._state.streams:
+            job = self._jobs[stream.index]
+            self._metrics.streams[stream.index].interrupted = True
+            for index, lane in enumerate(self._lanes):
+                step = self._crew.interrupt(index, job, stream.epoch, _KEEP_S) if lane.ordered else None
+                if step:
+                    self._metrics.step(lane.name, stream.index, step)
+                    yield from ((job, receipt) for receipt in step.receipts)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

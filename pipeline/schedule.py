@@ -1,0 +1,260 @@
+"""Which call comes next: pure functions on plain, frozen state. Knows neither Ray nor payloads.
+
+A stream's packets move through a chain of lanes. Between the lanes they wait in queues; a call takes a packet in and
+lets at most one out. `credits` bounds the packets of a stream that wait or are in a call; what stages hold inside a
+lane is the lane's state and costs no credit. Every call but `pull`, `drain` and `finish` gives back what it took, so
+with one credit or more the chain cannot lock up: what is in flight can always move on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Kind = Literal["prepare", "pull", "accept", "replace", "drain", "finish"]
+Verdict = Literal["retry", "replace", "fail"]
+
+NO_STREAM = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneRule:
+    """A lane: whether a stream's packets must come in sequence, and how many processes it has."""
+
+    ordered: bool
+    replicas: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call of one replica; `seq` is the packet that goes in, if any."""
+
+    kind: Kind
+    lane: int
+    replica: int
+    stream: int = NO_STREAM
+    epoch: int = 0
+    seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a call gave, as far as scheduling goes: see `pipeline.packet.Step`."""
+
+    emitted: int | None = None
+    pending: int = 0
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A stream at a lane.
+
+    Attributes:
+        queue: packets that wait before it, ascending.
+        expected: the packet that comes next where order matters; of a source, the pulls so far.
+        pending: packets that wait inside to leave it.
+        ended: it has flushed the stream.
+    """
+
+    queue: tuple[int, ...] = ()
+    expected: int = 0
+    pending: int = 0
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """A stream that is being worked on; `retried` and `poisoned` hold (lane, seq)."""
+
+    index: int
+    epoch: int
+    places: tuple[Place, ...]
+    retried: frozenset[tuple[int, int]] = frozenset()
+    poisoned: frozenset[tuple[int, int]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Everything that decisions depend on.
+
+    Attributes:
+        rules: the lanes.
+        credits: packets in flight per stream.
+        lenient: whether a packet that cannot be processed goes through unprocessed.
+        streams: those being worked on, in the order of the inputs.
+        waiting: those not begun.
+        running: calls under way.
+    """
+
+    rules: tuple[LaneRule, ...]
+    credits: int
+    lenient: bool
+    streams: tuple[Stream, ...] = ()
+    waiting: tuple[int, ...] = ()
+    running: tuple[Call, ...] = ()
+
+
+def start(rules: tuple[LaneRule, ...], streams: tuple[int, ...], *, credits: int, lenient: bool) -> State:
+    """The state before anything has happened: every replica is being prepared."""
+    prepares = tuple(
+        Call(kind="prepare", lane=lane, replica=replica)
+        for lane, rule in enumerate(rules)
+        for replica in range(rule.replicas)
+    )
+    return _admit(State(rules=rules, credits=credits, lenient=lenient, waiting=streams, running=prepares))
+
+
+def finished(state: State) -> bool:
+    """Every stream is done, or given up."""
+    return not state.streams and not state.waiting
+
+
+def in_flight(state: State, index: int) -> int:
+    """Packets of a stream that wait between lanes or are in a call; a call that may bring one out counts as one."""
+    queued = sum(len(place.queue) for stream in state.streams if stream.index == index for place in stream.places)
+    return queued + sum(call.stream == index for call in state.running)
+
+
+def next_call(state: State) -> Call | None:
+    """The call to make now, or None until another ends. Later lanes go first, then earlier inputs."""
+    busy = {(call.lane, call.replica) for call in state.running}
+    for lane in reversed(range(len(state.rules))):
+        free = [replica for replica in range(state.rules[lane].replicas) if (lane, replica) not in busy]
+        for stream in state.streams if free else ():
+            call = _call_for(state, stream, lane, free[0])
+            if call:
+                return call
+    return None
+
+
+def begin(state: State, call: Call) -> State:
+    """The call was made."""
+    state = replace(state, running=(*state.running, call))
+    stream = stream_of(state, call)
+    if stream is None:
+        return state
+    place = stream.places[call.lane]
+    if call.kind == "pull":
+        return _put(state, stream, call.lane, replace(place, expected=place.expected + 1))
+    if call.seq is None:
+        return state
+    queue = tuple(seq for seq in place.queue if seq != call.seq)
+    return _put(state, stream, call.lane, replace(place, queue=queue, expected=max(place.expected, call.seq + 1)))
+
+
+def complete(state: State, call: Call, result: Result) -> State:
+    """The call ended well. One of a stream that was given up meanwhile only frees its replica."""
+    state = _ended(state, call)
+    stream = stream_of(state, call)
+    if stream is None:
+        return _admit(state)
+    place = replace(stream.places[call.lane], pending=result.pending, ended=result.ended)
+    state = _put(state, stream, call.lane, place)
+    onward = call.lane + 1
+    if result.emitted is not None and onward < len(state.rules):
+        stream = stream_of(state, call)
+        assert stream is not None
+        target = stream.places[onward]
+        state = _put(state, stream, onward, replace(target, queue=tuple(sorted((*target.queue, result.emitted)))))
+    return _admit(_retire(state))
+
+
+def after_failure(state: State, call: Call, *, died: bool) -> tuple[State, Verdict]:
+    """What becomes of the packet of a call that failed.
+
+    A process that died may have died of anything, so a packet of a lane without order is tried once more. The second
+    death, or an error of the stage, makes it poison: it goes through unprocessed where that is allowed. Anything else,
+    and any failure where order matters, ends the stream: the caller then uses `give_up`.
+    """
+    state = _ended(state, call)
+    stream = stream_of(state, call)
+    if stream is None or call.seq is None or state.rules[call.lane].ordered or call.kind == "replace":
+        return state, "fail"
+    mark = (call.lane, call.seq)
+    if died and mark not in stream.retried:
+        verdict: Verdict = "retry"
+        stream = replace(stream, retried=stream.retried | {mark})
+    elif state.lenient:
+        verdict = "replace"
+        stream = replace(stream, poisoned=stream.poisoned | {mark})
+    else:
+        return state, "fail"
+    place = stream.places[call.lane]
+    return _put(state, stream, call.lane, replace(place, queue=tuple(sorted((*place.queue, call.seq))))), verdict
+
+
+def give_up(state: State, index: int) -> State:
+    """A stream cannot go on; calls of it that still run only free their replicas when they end."""
+    return _admit(replace(state, streams=tuple(stream for stream in state.streams if stream.index != index)))
+
+
+def streams_inside(state: State, lane: int) -> list[int]:
+    """Streams that a lane where order matters has begun and not ended: those that its death ends."""
+    begun = {call.stream for call in state.running if call.lane == lane}
+    return [
+        stream.index
+        for stream in state.streams
+        if (stream.index in begun or stream.places[lane].expected > 0) and not _done(state, stream, lane)
+    ]
+
+
+def _call_for(state: State, stream: Stream, lane: int, replica: int) -> Call | None:
+    place = stream.places[lane]
+    credit = in_flight(state, stream.index) < state.credits
+    call = Call(kind="pull", lane=lane, replica=replica, stream=stream.index, epoch=stream.epoch)
+    ordered = state.rules[lane].ordered
+    if ordered and place.pending and credit:
+        return replace(call, kind="drain")
+    if place.queue and (not ordered or place.queue[0] == place.expected):
+        poisoned = (lane, place.queue[0]) in stream.poisoned
+        return replace(call, kind="replace" if poisoned else "accept", seq=place.queue[0])
+    if not ordered or place.ended or place.queue or not credit:
+        return None
+    if lane == 0:
+        return call
+    return replace(call, kind="finish") if _done(state, stream, lane - 1) else None
+
+
+def _done(state: State, stream: Stream, lane: int) -> bool:
+    """Nothing of the stream will come out of the lane any more."""
+    place = stream.places[lane]
+    if any(call.lane == lane and call.stream == stream.index for call in state.running):
+        return False
+    if state.rules[lane].ordered:
+        return place.ended and not place.pending
+    return not place.queue and _done(state, stream, lane - 1)
+
+
+def _retire(state: State) -> State:
+    """Take out the streams that have left the last lane."""
+    last = len(state.rules) - 1
+    return replace(state, streams=tuple(stream for stream in state.streams if not _done(state, stream, last)))
+
+
+def _admit(state: State) -> State:
+    """Begin another stream when the sources of all others are dry, so that short inputs keep the lanes busy."""
+    while state.waiting and len(state.streams) < state.credits:
+        if not all(stream.places[0].ended for stream in state.streams):
+            break
+        fresh = Stream(index=state.waiting[0], epoch=0, places=(Place(),) * len(state.rules))
+        state = replace(state, streams=(*state.streams, fresh), waiting=state.waiting[1:])
+    return state
+
+
+def stream_of(state: State, call: Call) -> Stream | None:
+    """The stream of a call, unless it was given up or begun anew since."""
+    for stream in state.streams:
+        if stream.index == call.stream and stream.epoch == call.epoch:
+            return stream
+    return None
+
+
+def _ended(state: State, call: Call) -> State:
+    return replace(state, running=tuple(other for other in state.running if other != call))
+
+
+def _put(state: State, stream: Stream, lane: int, place: Place) -> State:
+    places = (*stream.places[:lane], place, *stream.places[lane + 1 :])
+    fresh = replace(stream, places=places)
+    return replace(state, streams=tuple(fresh if other.index == stream.index else other for other in state.streams))

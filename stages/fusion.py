@@ -1,0 +1,131 @@
+"""What was known of a person's surface a frame ago, carried here and fused with what the network says now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from stages.motion import Grid, Origin
+from stages.payloads import F32, U8, Surface
+
+Bool = npt.NDArray[np.bool_]
+
+LIKENESS = 0.15
+"""UV distance at which the past counts 1/e: several times the network's own jitter, less than a limb's step."""
+BORDER_STEP = 0.05
+"""UV difference between a place and its nearest cell that only the border of a chart explains."""
+TRUSTED = 0.5
+"""Trust in the flow from which on the past may keep a label."""
+LINES = 128
+"""A person is remembered in about so many lines, no fewer than the network itself has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """A person's surface as it was given out last, on every `grid.step`-th pixel.
+
+    Attributes:
+        grid: the pixels of its frame that are remembered.
+        labels_hw: 0 = background, 1..24 = chart.
+        uv_hw2: float32; 0 on background.
+        age_hw: uint8, of how many frames each cell is the mean.
+    """
+
+    grid: Grid
+    labels_hw: U8
+    uv_hw2: F32
+    age_hw: U8
+
+
+def first_memory(surface: Surface) -> Memory:
+    """What is kept of a person seen for the first time."""
+    step = max(1, surface.labels_hw.shape[0] // LINES)
+    labels_hw = np.ascontiguousarray(surface.labels_hw[::step, ::step])
+    u_hw, v_hw = surface.uv_2hw[:, ::step, ::step].astype(np.float32)
+    return Memory(
+        grid=Grid(x0=surface.x0, y0=surface.y0, height=labels_hw.shape[0], width=labels_hw.shape[1], step=step),
+        labels_hw=labels_hw,
+        uv_hw2=np.asarray(cv2.merge([u_hw, v_hw]), np.float32),
+        age_hw=np.ones_like(labels_hw),
+    )
+
+
+def fuse(surface: Surface, memory: Memory, origin: Origin, frames: int) -> tuple[Surface, Memory]:
+    """One person's surface now, steadied by the past; `origin` is that of `first_memory(surface).grid`.
+
+    Where both name the same chart, UV becomes their mean over up to `frames` frames, less so the farther apart they are
+    and the less the flow is trusted. Where they differ, a label that had stood for two frames or more is kept once:
+    a single frame's slip disappears, a change that lasts comes one frame late.
+    """
+    labels_hw, uv_hw2, age_hw = _carried(memory, origin)
+    now = first_memory(surface)
+    trusted_hw = origin.trust_hw >= TRUSTED
+    same_hw = labels_hw == now.labels_hw
+    kept_hw = ~same_hw & (age_hw >= 2) & trusted_hw
+    change_hw2 = uv_hw2 - now.uv_hw2
+    weight_hw = _weight_of_past(change_hw2, age_hw, origin.trust_hw)
+    weight_hw[~same_hw] = 0
+    weight_hw[kept_hw] = 1
+    change_hw2 *= weight_hw[..., None]
+    steady_hw = np.where(kept_hw, labels_hw, now.labels_hw)
+    steady = replace(
+        now,
+        labels_hw=steady_hw,
+        uv_hw2=(now.uv_hw2 + change_hw2) * (steady_hw > 0)[..., None],
+        age_hw=np.where(same_hw & trusted_hw, np.minimum(age_hw + 1, frames), 1).astype(np.uint8),
+    )
+    change_hw2[kept_hw] = 0
+    return _corrected(surface, change_hw2, kept_hw, steady), steady
+
+
+def _corrected(surface: Surface, change_hw2: F32, kept_hw: Bool, steady: Memory) -> Surface:
+    """The surface with the memory's changes brought to every pixel: UV changes between cells, kept labels by cell."""
+    height, width = surface.labels_hw.shape
+    step = steady.grid.step
+    if step > 1:
+        to_cells = np.array([[1 / step, 0, 0], [0, 1 / step, 0]])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        change_hw2 = np.asarray(
+            cv2.warpAffine(change_hw2, to_cells, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE),
+            np.float32,
+        )
+    inside_hw = surface.labels_hw > 0
+    uv_2hw = np.empty((2, height, width), np.float32)
+    for uv_hw, seen_hw, axis_hw in zip(uv_2hw, surface.uv_2hw, cv2.split(change_hw2), strict=True):
+        np.add(seen_hw, axis_hw, out=uv_hw)
+        uv_hw *= inside_hw
+    labels_hw = surface.labels_hw
+    if kept_hw.any():
+        rows_K, columns_K = np.nonzero(np.repeat(np.repeat(kept_hw, step, axis=0), step, axis=1)[:height, :width])
+        cells_K = rows_K // step, columns_K // step
+        labels_hw = labels_hw.copy()
+        labels_hw[rows_K, columns_K] = steady.labels_hw[cells_K]
+        uv_2hw[:, rows_K, columns_K] = steady.uv_hw2[cells_K].T
+    return replace(surface, labels_hw=labels_hw, uv_2hw=uv_2hw.astype(surface.uv_2hw.dtype, copy=False))
+
+
+def _weight_of_past(apart_hw2: F32, age_hw: U8, trust_hw: F32) -> F32:
+    """Share of the past in the mean: age / (age + 1) when the two agree and the flow is sure."""
+    apart_hw = (apart_hw2[..., 0] ** 2 + apart_hw2[..., 1] ** 2) * np.float32(-1 / LIKENESS**2)
+    share_256 = np.arange(256, dtype=np.float32) / np.arange(1, 257, dtype=np.float32)
+    return np.asarray(share_256[age_hw] * trust_hw * cv2.exp(apart_hw), np.float32)
+
+
+def _carried(memory: Memory, origin: Origin) -> tuple[U8, F32, U8]:
+    """Labels, UV and age of the past on this frame's grid; age 0 where nothing was known.
+
+    UV is read between cells, else slow movement would be rounded away and lag, but not across a chart's border.
+    """
+    x_hw = (origin.x_hw - np.float32(memory.grid.x0)) / np.float32(memory.grid.step)
+    y_hw = (origin.y_hw - np.float32(memory.grid.y0)) / np.float32(memory.grid.step)
+    tags_hw2 = cv2.remap(cv2.merge([memory.labels_hw, memory.age_hw]), x_hw, y_hw, cv2.INTER_NEAREST)
+    nearest_hw2 = cv2.remap(memory.uv_hw2, x_hw, y_hw, cv2.INTER_NEAREST)
+    between_hw2 = cv2.remap(memory.uv_hw2, x_hw, y_hw, cv2.INTER_LINEAR)
+    apart_hw2 = cv2.absdiff(between_hw2, nearest_hw2)
+    border_hw = np.maximum(apart_hw2[..., 0], apart_hw2[..., 1]) > BORDER_STEP
+    between_hw2[border_hw] = nearest_hw2[border_hw]
+    labels_hw, age_hw = (np.asarray(tags_hw, np.uint8) for tags_hw in cv2.split(tags_hw2))
+    return labels_hw, np.asarray(between_hw2, np.float32), age_hw

@@ -1,0 +1,102 @@
+"""Inputs and where their results go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.inputs import Inputs, UsageError, find_inputs
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch) -> Path:
+    for name in ("a.mp4", "b.jpg", "notes.txt", "sub/a.mp4", "sub/c.png", "sub/c.mov", "empty/readme.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def outputs(inputs: Inputs) -> list[str | None]:
+    return [job.output for job in inputs.jobs]
+
+
+def refusals(inputs: Inputs) -> list[str]:
+    return [failure.what for failure in inputs.refused.values()]
+
+
+def test_a_file_goes_beside_you_under_its_own_name(folder: Path) -> None:
+    found = find_inputs(["a.mp4", "b.jpg"], None, overwrite=False)
+    assert outputs(found) == ["a.densepose.mp4", "b.densepose.png"]
+    assert [job.stem for job in found.jobs] == ["a", "b"]
+    assert all(job.several for job in found.jobs) and not found.refused
+    assert not find_inputs(["sub/a.mp4"], None, overwrite=False).jobs[0].several
+
+
+def test_a_file_named_outright_is_taken_whatever_its_suffix(folder: Path) -> None:
+    assert [job.input for job in find_inputs(["notes.txt"], None, overwrite=False).ready] == ["notes.txt"]
+
+
+def test_folders_and_patterns_give_media_in_order(folder: Path) -> None:
+    assert [job.input for job in find_inputs(["."], "o/", overwrite=False).jobs] == ["a.mp4", "b.jpg"]
+    assert [job.input for job in find_inputs(["**/*.mp4"], "o/", overwrite=False).jobs] == ["a.mp4", "sub/a.mp4"]
+
+
+def test_names_that_clash_get_suffix_or_folder(folder: Path) -> None:
+    assert outputs(find_inputs(["sub"], "o", overwrite=False)) == [
+        "o/a.densepose.mp4",
+        "o/c.mov.densepose.mp4",
+        "o/c.png.densepose.png",
+    ]
+    twice = find_inputs(["a.mp4", "sub/a.mp4"], "o/", overwrite=False)
+    assert outputs(twice) == [f"o/{folder.name}_a.mp4.densepose.mp4", "o/sub_a.mp4.densepose.mp4"]
+    assert not twice.refused
+
+
+def test_the_same_input_twice_is_refused_once(folder: Path) -> None:
+    assert refusals(find_inputs(["a.mp4", "./a.mp4"], None, overwrite=False)) == ["two inputs would give this result"]
+
+
+@pytest.mark.parametrize(
+    ("names", "what"),
+    [
+        (["none.mp4"], "this file does not exist"),
+        (["empty"], "no video or image in this folder"),
+        (["*.mkv"], "nothing fits this pattern"),
+    ],
+)
+def test_what_is_not_there_is_refused_and_the_rest_goes_on(folder: Path, names: list[str], what: str) -> None:
+    found = find_inputs([*names, "a.mp4"], None, overwrite=False)
+    assert refusals(found) == [what]
+    assert [job.input for job in found.ready] == ["a.mp4"]
+    assert found.refused[0].where == names[0] and found.refused[0].remedy
+
+
+def test_what_exists_is_replaced_only_when_told(folder: Path) -> None:
+    (folder / "out.mp4").write_bytes(b"x")
+    assert refusals(find_inputs(["a.mp4"], "out.mp4", overwrite=False)) == ["this file exists already"]
+    allowed = find_inputs(["a.mp4"], "out.mp4", overwrite=True)
+    assert not allowed.refused and allowed.jobs[0].overwrite
+
+
+def test_an_input_is_never_replaced(folder: Path) -> None:
+    (folder / "link.mp4").symlink_to("a.mp4")
+    for output in ("a.mp4", "./a.mp4", "link.mp4"):
+        assert refusals(find_inputs(["a.mp4"], output, overwrite=True)) == ["the result would replace an input"]
+
+
+def test_several_inputs_do_not_go_to_one_file(folder: Path) -> None:
+    with pytest.raises(UsageError, match="several inputs cannot go to one file"):
+        find_inputs(["a.mp4", "b.jpg"], "out.mp4", overwrite=False)
+
+
+def test_an_output_folder_is_a_folder(folder: Path) -> None:
+    assert outputs(find_inputs(["a.mp4"], "sub", overwrite=False)) == ["sub/a.densepose.mp4"]
+    assert outputs(find_inputs(["a.mp4"], "new/", overwrite=False)) == ["new/a.densepose.mp4"]
+    assert outputs(find_inputs(["a.mp4"], "new.mkv", overwrite=False)) == ["new.mkv"]
+
+
+def test_urls_are_taken_as_they_are(folder: Path) -> None:
+    job = find_inputs(["http://host/path/clip.mp4?token=1"], None, overwrite=False).jobs[0]
+    assert (job.input, job.output) == ("http://host/path/clip.mp4?token=1", "clip.densepose.mp4")

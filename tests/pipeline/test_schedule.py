@@ -1,0 +1,203 @@
+"""Scheduling without Ray: a simulated set of lanes that finish in any order, under every rule that must hold."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from dataclasses import dataclass, field
+
+import pytest
+
+from pipeline import schedule
+from pipeline.schedule import Call, LaneRule, Result, State
+
+
+@dataclass
+class ToyLane:
+    """What a lane would do: ordered ones hold `delay` packets back and let the rest out one per call."""
+
+    delay: int = 0
+    held: dict[int, deque[int]] = field(default_factory=dict)
+    taken: dict[int, list[int]] = field(default_factory=dict)
+
+    def take(self, stream: int, seq: int) -> None:
+        self.taken.setdefault(stream, []).append(seq)
+        self.held.setdefault(stream, deque()).append(seq)
+
+    def give(self, stream: int, *, last: bool, ended: bool) -> Result:
+        waiting = self.held.setdefault(stream, deque())
+        ready = len(waiting) if ended else max(0, len(waiting) - self.delay)
+        emitted = waiting.popleft() if ready else None
+        return Result(emitted=None if last else emitted, pending=0 if last else max(0, ready - 1), ended=ended)
+
+
+@dataclass
+class World:
+    """Runs a schedule over toy lanes; `deaths` and `errors` name (lane, stream, seq) that fail that often."""
+
+    rules: tuple[LaneRule, ...]
+    lengths: tuple[int, ...]
+    credits: int
+    delays: dict[int, int]
+    seed: int
+    lenient: bool = False
+    deaths: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    errors: dict[tuple[int, int, int], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.random = random.Random(self.seed)
+        self.lanes = [ToyLane(delay=self.delays.get(index, 0)) for index in range(len(self.rules))]
+        self.pulled: dict[int, int] = {}
+        self.verdicts: list[str] = []
+        self.lost: list[int] = []
+        self.ended: set[tuple[int, int]] = set()
+        self.calls = 0
+
+    def run(self) -> State:
+        streams = tuple(range(len(self.lengths)))
+        state = schedule.start(self.rules, streams, credits=self.credits, lenient=self.lenient)
+        while not schedule.finished(state):
+            while (call := schedule.next_call(state)) is not None:
+                state = schedule.begin(state, call)
+                self.check(state, call)
+            assert state.running, "nothing runs, and nothing is to be done: locked up"
+            state = self.end(state, self.random.choice(state.running))
+            self.calls += 1
+            assert self.calls < 10_000, "does not come to an end"
+        return state
+
+    def check(self, state: State, call: Call) -> None:
+        for stream in state.streams:
+            assert schedule.in_flight(state, stream.index) <= self.credits
+        places = [(other.lane, other.replica) for other in state.running]
+        assert len(places) == len(set(places)), "two calls of one replica at once"
+
+    def end(self, state: State, call: Call) -> State:
+        if call.kind == "prepare":
+            return schedule.complete(state, call, Result())
+        if schedule.stream_of(state, call) is None:
+            return schedule.complete(state, call, Result())
+        if call.seq is not None and call.kind == "accept":
+            for plan, died in ((self.deaths, True), (self.errors, False)):
+                mark = (call.lane, call.stream, call.seq)
+                if plan.get(mark, 0):
+                    plan[mark] -= 1
+                    return self.fail(state, call, died)
+        return schedule.complete(state, call, self.outcome(call))
+
+    def fail(self, state: State, call: Call, died: bool) -> State:
+        inside = schedule.streams_inside(state, call.lane) if died and self.rules[call.lane].ordered else [call.stream]
+        state, verdict = schedule.after_failure(state, call, died=died)
+        self.verdicts.append(verdict)
+        for stream in inside if verdict == "fail" else ():
+            self.lost.append(stream)
+            state = schedule.give_up(state, stream)
+        return state
+
+    def outcome(self, call: Call) -> Result:
+        lane, last = self.lanes[call.lane], call.lane == len(self.rules) - 1
+        if call.kind == "pull":
+            number = self.pulled.get(call.stream, 0)
+            if number < self.lengths[call.stream]:
+                lane.take(call.stream, number)
+                self.pulled[call.stream] = number + 1
+            else:
+                self.ended.add((call.lane, call.stream))
+        elif call.kind == "finish":
+            self.ended.add((call.lane, call.stream))
+        elif call.seq is not None:
+            lane.take(call.stream, call.seq)
+        return lane.give(call.stream, last=last, ended=(call.lane, call.stream) in self.ended)
+
+
+CHAIN = (LaneRule(ordered=True), LaneRule(ordered=False, replicas=3), LaneRule(ordered=True), LaneRule(ordered=True))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_order_of_completion_loses_and_doubles_nothing(seed: int) -> None:
+    rng = random.Random(seed)
+    lengths = tuple(rng.choice([0, 1, 1, 2, 7, 30]) for _ in range(rng.randint(1, 8)))
+    delays = {lane: rng.choice([0, 0, 1, 5, 100]) for lane in (0, 2)}
+    world = World(CHAIN, lengths, credits=rng.choice([1, 2, 3, 8]), delays=delays, seed=seed)
+    world.run()
+    for index, lane in enumerate(world.lanes):
+        for stream, length in enumerate(lengths):
+            taken = lane.taken.get(stream, [])
+            assert (taken if world.rules[index].ordered else sorted(taken)) == list(range(length))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_deaths_without_order_lose_nothing(seed: int) -> None:
+    world = World(CHAIN, (20, 20), credits=4, delays={2: 3}, seed=seed, deaths={(1, 0, 4): 1, (1, 1, 9): 1})
+    world.run()
+    assert world.verdicts == ["retry", "retry"]
+    assert world.lanes[3].taken == {0: list(range(20)), 1: list(range(20))}
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+def test_the_second_death_is_poison(lenient: bool) -> None:
+    world = World(CHAIN, (20, 20), credits=4, delays={2: 3}, seed=1, lenient=lenient, deaths={(1, 0, 4): 2})
+    world.run()
+    assert world.verdicts == ["retry", "replace" if lenient else "fail"]
+    assert world.lost == ([] if lenient else [0])
+    assert world.lanes[3].taken[1] == list(range(20))
+    if lenient:
+        assert world.lanes[3].taken[0] == list(range(20))
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+def test_an_error_of_a_stage_is_not_tried_again(lenient: bool) -> None:
+    world = World(CHAIN, (9,), credits=4, delays={}, seed=1, lenient=lenient, errors={(1, 0, 4): 1})
+    world.run()
+    assert world.verdicts == ["replace" if lenient else "fail"]
+
+
+def test_an_error_where_order_matters_ends_the_stream_whatever_is_allowed() -> None:
+    world = World(CHAIN, (9, 9), credits=4, delays={}, seed=1, lenient=True, errors={(2, 0, 4): 1})
+    world.run()
+    assert (world.verdicts, world.lost) == (["fail"], [0])
+    assert world.lanes[3].taken[1] == list(range(9))
+
+
+def test_the_death_of_an_ordered_lane_ends_the_streams_inside_it_and_no_other() -> None:
+    world = World(CHAIN, (5, 5, 5, 5), credits=2, delays={}, seed=3, deaths={(3, 0, 4): 1})
+    world.run()
+    assert 0 in world.lost
+    for stream in {0, 1, 2, 3} - set(world.lost):
+        assert world.lanes[3].taken[stream] == list(range(5))
+
+
+def test_short_inputs_keep_the_lanes_busy() -> None:
+    rules = (LaneRule(ordered=True), LaneRule(ordered=False), LaneRule(ordered=True))
+    world = World(rules, (1,) * 10, credits=4, delays={}, seed=0)
+    state = schedule.start(rules, tuple(range(10)), credits=4, lenient=False)
+    for call in state.running:
+        state = schedule.complete(state, call, Result())
+    busiest = 0
+    while not schedule.finished(state):
+        while (call := schedule.next_call(state)) is not None:
+            state = schedule.begin(state, call)
+        busiest = max(busiest, len({call.stream for call in state.running}))
+        state = world.end(state, min(state.running, key=lambda call: call.kind != "pull"))  # sources are quick
+    assert busiest == 3  # one input in each lane
+
+
+def test_a_second_long_input_waits_until_the_first_is_read() -> None:
+    state = schedule.start(CHAIN, (0, 1), credits=4, lenient=False)
+    assert [stream.index for stream in state.streams] == [0]
+    for call in state.running:
+        state = schedule.complete(state, call, Result())
+    pull = schedule.next_call(state)
+    assert pull == Call(kind="pull", lane=0, replica=0, stream=0)
+    state = schedule.complete(schedule.begin(state, pull), pull, Result(ended=True))
+    assert [stream.index for stream in state.streams] == [0, 1]
+
+
+def test_what_comes_from_an_older_epoch_only_frees_its_replica() -> None:
+    state = schedule.start(CHAIN, (0,), credits=4, lenient=False)
+    for call in state.running:
+        state = schedule.complete(state, call, Result())
+    stale = Call(kind="pull", lane=0, replica=0, stream=0, epoch=7)
+    before = state
+    state = schedule.complete(schedule.begin(state, stale), stale, Result(emitted=0))
+    assert state == before

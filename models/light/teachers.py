@@ -14,14 +14,13 @@ import numpy.typing as npt
 import onnxruntime
 
 from models.errors import ModelError
+from models.surface.charts import MIRROR_CHART
 
 F32 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
 
 BODYPIX_TO_CHART = np.array([24, 23, 17, 15, 18, 16, 21, 19, 22, 20, 4, 3, 2, 1, 10, 8, 9, 7, 14, 12, 13, 11, 5, 6])
 """DensePose chart (1..24) of each of BodyPix's 24 channels."""
-MIRROR_CHART = np.array([1, 2, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21, 24, 23])
-"""Chart that chart 1..24 becomes in a mirrored picture (facts §7)."""
 PART_SIDE = 257
 """Pixels of the square crop that the part teacher sees (16 k + 1)."""
 
@@ -59,7 +58,7 @@ class PartTeacher:
         """Logits averaged with those of the mirrored picture, and the share of person pixels whose part agrees."""
         person_hw, part_24hw = self.logits(rgb_HW3)
         mirror_hw, mirror_24hw = self.logits(np.ascontiguousarray(rgb_HW3[:, ::-1]))
-        mirror_hw, mirror_24hw = mirror_hw[:, ::-1], mirror_24hw[MIRROR_CHART - 1][:, :, ::-1]
+        mirror_hw, mirror_24hw = mirror_hw[:, ::-1], mirror_24hw[MIRROR_CHART[1:] - 1][:, :, ::-1]
         mean_hw = (person_hw + mirror_hw) / 2
         inside = mean_hw > 0
         same = part_24hw.argmax(0) == mirror_24hw.argmax(0)

@@ -1,0 +1,89 @@
+"""Real pictures of people with what was annotated on them: photo collections, COCO folders, sequences and clips."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.stage import StageError
+from stages.photos import Picture
+
+COMMERCIAL_LICENCES = frozenset({4, 5, 7, 8})
+"""COCO's `license` ids that allow commercial use: CC BY, CC BY-SA, no known restrictions, US government work."""
+
+
+def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
+    """An image file as RGB. Raises: StageError when it is missing or no image."""
+    bgr: Any = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise StageError("the image is missing or damaged", str(path), "check the folder given for the training photos")
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+
+
+def require(path: str, key: str, remedy: str) -> Path:
+    """A path of the configuration that must exist. Raises: StageError naming the key."""
+    if not path or not Path(path).exists():
+        raise StageError(f"{path or 'nothing'} is given, which does not exist", key, remedy)
+    return Path(path)
+
+
+def human_v2(folder: Path, listing: Path) -> Iterator[Picture]:
+    """Photos of Human Dataset v2 (YOLO boxes), stretched; the listing has split, id and first digits of the hash."""
+    for line in listing.read_text().split("\n"):
+        if not line:
+            continue
+        split, identity, digits = line.split(" ")
+        found = sorted((folder / split / "images").glob(f"{identity}_jpg.rf.{digits}*.jpg"))
+        if not found:
+            remedy = "get the repository brianhuster/human-dataset and give its folder as photos.human_v2"
+            raise StageError(f"no photo {identity} with hash {digits}", str(folder / split / "images"), remedy)
+        rgb = read_rgb(found[0])
+        labels = folder / split / "labels" / f"{found[0].stem}.txt"
+        rows = [[float(x) for x in row.split()[1:5]] for row in labels.read_text().split("\n") if row.strip()]
+        centre = np.array(rows, np.float32).reshape(-1, 4) * np.tile(np.asarray(rgb.shape[1::-1], np.float32), 2)
+        low, high = centre[:, :2] - centre[:, 2:] / 2, centre[:, :2] + centre[:, 2:] / 2
+        name = f"human_v2/{found[0].name}"
+        yield Picture(name=name, rgb_HW3=rgb, box_M4=np.concatenate([low, high], 1), stretched=True)
+
+
+def coco_people(folder: Path, split: str, licences: frozenset[int] | None) -> Iterator[Picture]:
+    """Images of a COCO folder whose licence is among those given (None: any), with their people's boxes."""
+    path = folder / "annotations" / f"instances_{split}.json"
+    if not path.is_file():
+        raise StageError(
+            "the annotations are missing", str(path), "give a folder with annotations/ and the images of COCO 2017"
+        )
+    document = json.loads(path.read_text())
+    person = next(row["id"] for row in document["categories"] if row["name"] == "person")
+    for image in document["images"]:
+        if licences is not None and image["license"] not in licences:
+            continue
+        mine = [
+            row for row in document["annotations"] if row["image_id"] == image["id"] and row["category_id"] == person
+        ]
+        boxes = np.array([row["bbox"] for row in mine if not row["iscrowd"]], np.float32).reshape(-1, 4)
+        boxes[:, 2:] += boxes[:, :2]
+        name = f"coco_{split}/{image['file_name']}"
+        yield Picture(name=name, rgb_HW3=read_rgb(folder / split / image["file_name"]), box_M4=boxes, stretched=False)
+
+
+def sequence(folder: Path, every: int) -> Iterator[Picture]:
+    """Every so-many-th frame of a folder of numbered JPEGs, not annotated."""
+    for path in sorted(folder.glob("*.jpg"))[::every]:
+        yield Picture(name=f"{folder.name}/{path.name}", rgb_HW3=read_rgb(path), box_M4=None, stretched=False)
+
+
+def clip(path: Path, every: int) -> Iterator[Picture]:
+    """Every so-many-th frame of a video, not annotated."""
+    with av.open(str(path)) as container:
+        for index, frame in enumerate(container.decode(video=0)):
+            if index % every == 0:
+                rgb = frame.to_ndarray(format="rgb24")
+                yield Picture(name=f"{path.name}/{index:06d}", rgb_HW3=rgb, box_M4=None, stretched=False)

@@ -1,0 +1,141 @@
+"""Training crops of the surface network: one person, turned, stretched, mirrored, on another background."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from models.light.detector import MEAN
+from models.light.region import crop_region
+from models.light.surface_net import CROP, GRID
+from models.surface.charts import mirror_uv
+from stages.backgrounds import over
+from stages.canvases import mirror_label
+from stages.photo_pool import PoolPerson, PoolPhoto
+from stages.photometry import degrade, recolour
+from stages.photos import IGNORE, SIDE
+from stages.scene_pool import PoolScene
+
+F32 = npt.NDArray[Any]
+F64 = npt.NDArray[Any]
+U8 = npt.NDArray[Any]
+GREY = (int(MEAN),) * 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crop:
+    """A training crop: pixels, labels (0, 1..24, 255 ignored), trust in them (0..1), UV, and if the UV is known."""
+
+    rgb_CC3: U8
+    label_GG: U8
+    weight_GG: F32
+    uv_2GG: F32
+    uv_known: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Where a crop looks: the linear map from crop (0..1, 0..1) to the source's own pixels (at its true aspect)."""
+
+    origin_2: F64
+    axes_22: F64
+    flip: bool
+
+    def matrix(self, cells: int, scale_2: F64, offset_2: F64) -> F64:
+        """2x3 map from cell (column, row) of a cells x cells raster to pixel (x, y) of an array.
+
+        `scale_2` and `offset_2` take source pixels to coordinates of the array, whose pixel centres are at + 0.5.
+        """
+        axes = self.axes_22 / cells
+        origin = self.origin_2 + axes @ (0.5, 0.5)
+        if self.flip:
+            origin = origin + axes[:, 0] * (cells - 1)
+            axes = axes * (-1.0, 1.0)
+        return np.concatenate([scale_2[:, None] * axes, (scale_2 * origin + offset_2 - 0.5)[:, None]], 1)
+
+
+def random_view(box_4: F64, random: np.random.Generator) -> View:
+    """A view of a box as a detector may give it: shifted, scaled, stretched, sometimes turned, half mirrored."""
+    size = box_4[2:] - box_4[:2]
+    centre = (box_4[:2] + box_4[2:]) / 2 + random.normal(0, 0.035, 2) * size
+    size = size * np.exp(random.normal(0, 0.07, 2))
+    region = crop_region(np.concatenate([centre - size / 2, centre + size / 2]).astype(np.float32)).astype(np.float64)
+    half = (region[2:] - region[:2]) / 2 * np.exp(random.normal(0, 0.06, 2)) * np.exp(random.normal(0, 0.08))
+    angle = np.radians(random.normal(0, 17)) if random.random() < 0.35 else 0.0
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    axes = turn @ np.diag(2 * half)
+    return View(origin_2=centre - axes @ (0.5, 0.5), axes_22=axes, flip=bool(random.random() < 0.5))
+
+
+def look(picture: npt.NDArray, matrix: F64, cells: int, *, smooth: bool, outside: int | tuple[int, ...]) -> npt.NDArray:
+    """Sample an array through a 2x3 map; `smooth` interpolates linearly, else the nearest pixel is taken."""
+    flags = cv2.WARP_INVERSE_MAP | (cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST)
+    return cv2.warpAffine(
+        picture, matrix, (cells, cells), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=outside
+    )
+
+
+def look_finely(rgb_HW3: U8, view: View, scale_2: F64) -> U8:
+    """The crop of a picture, sampled twice as densely and averaged, so that it does not alias."""
+    fine = look(rgb_HW3, view.matrix(2 * CROP, scale_2, np.zeros(2)), 2 * CROP, smooth=True, outside=GREY)
+    return cv2.resize(fine, (CROP, CROP), interpolation=cv2.INTER_AREA)
+
+
+def photo_crop(photo: PoolPhoto, person: PoolPerson, random: np.random.Generator) -> Crop:
+    """A crop of a labelled person of a photo; its UV is not known."""
+    scale_2 = SIDE / np.array(photo.natural, np.float64)
+    view = random_view(np.asarray(person.box_4, np.float64) / np.tile(scale_2, 2), random)
+    per_cell = len(person.label_LL) / np.asarray(person.region_4[2:] - person.region_4[:2], np.float64)
+    matrix = view.matrix(GRID, scale_2 * per_cell, -person.region_4[:2] * per_cell)
+    label_GG = look(person.label_LL, matrix, GRID, smooth=False, outside=IGNORE)
+    weight_GG = look(person.weight_LL, matrix, GRID, smooth=False, outside=0)
+    return Crop(
+        rgb_CC3=degrade(recolour(look_finely(photo.rgb_SS3, view, scale_2), random), random),
+        label_GG=mirror_label(label_GG) if view.flip else label_GG,
+        weight_GG=weight_GG.astype(np.float32) / 255,
+        uv_2GG=np.zeros((2, GRID, GRID), np.float32),
+        uv_known=False,
+    )
+
+
+def scene_crop(scene: PoolScene, person: int, background_HW3: U8 | None, random: np.random.Generator) -> Crop:
+    """A crop of a person of a synthetic scene, its UV known.
+
+    Args:
+        person: index of the person in the scene.
+        background_HW3: a picture to put behind everyone; None leaves the scene's own background.
+    """
+    view = random_view(np.asarray(scene.box_N4[person], np.float64), random)
+    one, none = np.ones(2), np.zeros(2)
+    matrix = view.matrix(GRID, one, none)
+    mine = look((scene.instance_HW == person + 1).astype(np.uint8), matrix, GRID, smooth=False, outside=0) > 0
+    label_GG = look(scene.label_HW, matrix, GRID, smooth=False, outside=0) * mine
+    uv_2GG = np.stack([look(one_HW, matrix, GRID, smooth=False, outside=0) for one_HW in scene.uv_2HW]) / np.float32(
+        255
+    )
+    if view.flip:
+        uv_2GG = np.stack(mirror_uv(label_GG, uv_2GG[0], uv_2GG[1])).astype(np.float32)
+        label_GG = mirror_label(label_GG)
+    rgb_CC3 = _crop_pixels(scene, view, background_HW3)
+    return Crop(
+        rgb_CC3=degrade(recolour(rgb_CC3, random), random),
+        label_GG=label_GG,
+        weight_GG=np.ones((GRID, GRID), np.float32),
+        uv_2GG=uv_2GG,
+        uv_known=True,
+    )
+
+
+def _crop_pixels(scene: PoolScene, view: View, background_HW3: U8 | None) -> U8:
+    if background_HW3 is None:
+        return look_finely(scene.rgb_HW3, view, np.ones(2))
+    fine = 2 * CROP
+    matrix = view.matrix(fine, np.ones(2), np.zeros(2))
+    rgb = look(scene.rgb_HW3, matrix, fine, smooth=True, outside=GREY)
+    people = look((scene.instance_HW > 0).astype(np.uint8) * 255, matrix, fine, smooth=True, outside=0)
+    behind = cv2.resize(background_HW3, (fine, fine), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(over(rgb, people, behind), (CROP, CROP), interpolation=cv2.INTER_AREA))

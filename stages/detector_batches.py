@@ -1,0 +1,94 @@
+"""Batches of the detector's training, each made from its step number alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from models.light.detector import PersonDetector, places
+from models.losses import detector_losses
+from stages.backgrounds import over, random_background
+from stages.canvases import CANVAS, Canvas, Sheet, make_canvas
+from stages.fit import Batch
+from stages.photo_pool import PhotoPool, PoolPhoto
+from stages.photos import PERSON, UNSURE
+from stages.scene_pool import PoolScene, ScenePool
+
+MOSAIC = 0.35
+SYNTHETIC = 0.25
+REAL_BACKGROUND = 0.8
+
+
+def photo_sheet(photo: PoolPhoto) -> Sheet:
+    """A labelled photo as something to make canvases of."""
+    return Sheet(
+        rgb_HW3=photo.rgb_SS3, natural=photo.natural, box_M4=photo.box_M4, kind_M=photo.kind_M, part_hw=photo.dense_DD
+    )
+
+
+def scene_sheet(scene: PoolScene, background_HW3: npt.NDArray[Any] | None) -> Sheet:
+    """A synthetic scene as something to make canvases of; people who hardly show are left alone."""
+    height, width = scene.label_HW.shape
+    rgb_HW3 = scene.rgb_HW3
+    if background_HW3 is not None:
+        behind = cv2.resize(background_HW3, (width, height), interpolation=cv2.INTER_LINEAR)
+        rgb_HW3 = over(rgb_HW3, (scene.instance_HW > 0).astype(np.uint8) * 255, np.asarray(behind))
+    pixels = np.bincount(scene.instance_HW.reshape(-1), minlength=256)[1 : len(scene.box_N4) + 1]
+    area = (scene.box_N4[:, 2:] - scene.box_N4[:, :2]).prod(1)
+    kind_M = np.where(pixels < 0.05 * area, UNSURE, PERSON).astype(np.uint8)
+    return Sheet(
+        rgb_HW3=rgb_HW3, natural=(width, height), box_M4=scene.box_N4, kind_M=kind_M, part_hw=scene.label_HW[4::8, 4::8]
+    )
+
+
+class DetectorBatches:
+    """Photos, and synthetic scenes (one sheet in four) when there are any."""
+
+    def __init__(self, photos: PhotoPool, scenes: ScenePool | None, *, size: int, seed: int) -> None:
+        self.photos = photos
+        self.scenes = scenes
+        self.size = size
+        self.seed = seed
+
+    def _sheet(self, random: np.random.Generator) -> Sheet:
+        if self.scenes is not None and random.random() < SYNTHETIC:
+            scene = self.scenes.scenes[random.integers(len(self.scenes.scenes))]
+            behind = random_background(self.photos, random) if random.random() < REAL_BACKGROUND else None
+            return scene_sheet(scene, behind)
+        return photo_sheet(self.photos.photos[random.integers(len(self.photos.photos))])
+
+    def __call__(self, step: int) -> Batch:
+        """RGB (N,3,S,S), boxes (N,M,4), kinds (N,M), part labels (N,S/8,S/8)."""
+        canvases = []
+        for index in range(self.size):
+            random = np.random.default_rng([self.seed, step, index])
+            canvases.append(make_canvas(self._sheet, random, mosaic=MOSAIC))
+        return stack(canvases)
+
+
+def stack(canvases: Sequence[Canvas]) -> Batch:
+    """Canvases as tensors."""
+    rgb = torch.from_numpy(np.stack([canvas.rgb_HW3 for canvas in canvases])).permute(0, 3, 1, 2).float()
+    return (
+        rgb.contiguous(memory_format=torch.channels_last),
+        torch.from_numpy(np.stack([canvas.box_M4 for canvas in canvases])),
+        torch.from_numpy(np.stack([canvas.kind_M for canvas in canvases])),
+        torch.from_numpy(np.stack([canvas.part_hw for canvas in canvases])).long(),
+    )
+
+
+PLACES = places(CANVAS, CANVAS)
+
+
+def detector_loss(net: nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
+    """The detector's loss terms on a batch of `DetectorBatches`."""
+    assert isinstance(net, PersonDetector)
+    rgb, box, kind, part = batch
+    row, part_logits = net.forward_with_parts(rgb)
+    return detector_losses(row, part_logits, PLACES, box, kind, part)._asdict()

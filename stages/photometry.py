@@ -1,0 +1,40 @@
+"""What cameras do to colours: brightness, contrast, saturation, blur, noise, compression; for training samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+U8 = npt.NDArray[Any]
+
+_GRAIN = np.random.default_rng(1).normal(0, 1, (512, 1024, 3)).astype(np.float32)
+
+
+def recolour(rgb_HW3: U8, random: np.random.Generator) -> U8:
+    """Random gain, gamma and offset per channel, and saturation (grey one time in twelve)."""
+    level = np.arange(256, dtype=np.float32) / 255
+    gain = np.exp(random.normal(0, 0.15) + random.normal(0, 0.05, 3))
+    gamma = np.exp(random.normal(0, 0.2))
+    table = (level[:, None] ** gamma * gain + random.normal(0, 0.05)) * 255
+    rgb_HW3 = cv2.LUT(rgb_HW3, np.clip(table, 0, 255).astype(np.uint8)[:, None])
+    saturation = 0.0 if random.random() < 1 / 12 else float(np.exp(random.normal(0, 0.25)))
+    grey = cv2.cvtColor(cv2.cvtColor(rgb_HW3, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return cv2.addWeighted(rgb_HW3, saturation, grey, 1 - saturation, 0)
+
+
+def degrade(rgb_HW3: U8, random: np.random.Generator) -> U8:
+    """Sometimes blur, sensor noise, and JPEG compression."""
+    height, width = rgb_HW3.shape[:2]
+    if random.random() < 0.15:
+        rgb_HW3 = cv2.GaussianBlur(rgb_HW3, (0, 0), random.uniform(0.4, 1.6))
+    if random.random() < 0.2:
+        y, x = random.integers(0, 512 - min(height, 511)), random.integers(0, 1024 - width)
+        grain = _GRAIN[y : y + height, x : x + width] * random.uniform(2, 12)
+        rgb_HW3 = np.clip(rgb_HW3 + grain, 0, 255).astype(np.uint8)
+    if random.random() < 0.25:
+        data = cv2.imencode(".jpg", rgb_HW3, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(25, 90))])[1]
+        rgb_HW3 = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
+    return rgb_HW3

@@ -1,0 +1,79 @@
+"""Batches of the surface network's training, each made from its step number alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from models.light.surface_net import SurfaceNet
+from models.losses import surface_losses
+from stages.backgrounds import random_background
+from stages.crops import Crop, photo_crop, scene_crop
+from stages.fit import Batch
+from stages.photo_pool import PhotoPool
+from stages.scene_pool import ScenePool
+
+REAL_BACKGROUND = 0.8
+LEGS = frozenset(range(5, 15))
+ARMS = frozenset({3, 4, *range(15, 23)})
+
+
+def rarity(label_LL: np.ndarray) -> float:
+    """How often to show a real crop: twice as often when legs are seen, half again when much of the arms is."""
+    counts = np.bincount(label_LL.reshape(-1), minlength=256)[:25]
+    body = max(int(counts[1:].sum()), 1)
+    legs, arms = counts[list(LEGS)].sum() / body, counts[list(ARMS)].sum() / body
+    return float((2.0 if legs > 0.15 else 1.0) * (1.5 if arms > 0.15 else 1.0))
+
+
+class SurfaceBatches:
+    """Half real crops with the teacher's parts, half synthetic ones with exact parts and UV (none without scenes)."""
+
+    def __init__(self, photos: PhotoPool, scenes: ScenePool | None, *, size: int, seed: int) -> None:
+        self.photos = photos
+        self.scenes = scenes
+        self.size = size
+        self.seed = seed
+        weight = np.array([rarity(person.label_LL) for person in photos.people])
+        self.odds = np.cumsum(weight / weight.sum())
+
+    def __call__(self, step: int) -> Batch:
+        """RGB (N,3,C,C), labels, trust (N,G,G), UV (N,2,G,G), 1 where UV is known (N)."""
+        crops = []
+        for index in range(self.size):
+            random = np.random.default_rng([self.seed, step, index])
+            real = self.scenes is None or index % 2 == 0
+            crops.append(self._photo(random) if real else self._scene(random))
+        return stack(crops)
+
+    def _photo(self, random: np.random.Generator) -> Crop:
+        person = self.photos.people[min(int(np.searchsorted(self.odds, random.random())), len(self.odds) - 1)]
+        return photo_crop(self.photos.photos[person.photo], person, random)
+
+    def _scene(self, random: np.random.Generator) -> Crop:
+        assert self.scenes is not None
+        index, person = self.scenes.people[random.integers(len(self.scenes.people))]
+        behind = random_background(self.photos, random) if random.random() < REAL_BACKGROUND else None
+        return scene_crop(self.scenes.scenes[index], person, behind, random)
+
+
+def stack(crops: Sequence[Crop]) -> Batch:
+    """Crops as tensors."""
+    rgb = torch.from_numpy(np.stack([crop.rgb_CC3 for crop in crops])).permute(0, 3, 1, 2).float()
+    return (
+        rgb.contiguous(memory_format=torch.channels_last),
+        torch.from_numpy(np.stack([crop.label_GG for crop in crops])).long(),
+        torch.from_numpy(np.stack([crop.weight_GG for crop in crops])),
+        torch.from_numpy(np.stack([crop.uv_2GG for crop in crops])),
+        torch.tensor([float(crop.uv_known) for crop in crops]),
+    )
+
+
+def surface_loss(net: nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
+    """The surface network's loss terms on a batch of `SurfaceBatches`."""
+    assert isinstance(net, SurfaceNet)
+    rgb, label, weight, uv, known = batch
+    return surface_losses(net(rgb), label, weight, uv, known)._asdict()

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 X264_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 DEFAULT_CRF = {"libx264": 20.0, "libx265": 23.0, "libsvtav1": 30.0, "libvpx-vp9": 30.0, "libvpx": 10.0}
+QUANTISERS = {"mpeg4": 3.0, "mjpeg": 3.0}
+"""Default quantiser (1 best … 31) of encoders that know that instead of a crf."""
+LAMBDA = 118
+"""FFmpeg's FF_QP2LAMBDA."""
 SVT_PRESETS = {name: 12 - i for i, name in enumerate(X264_PRESETS)}
 VPX_SPEEDS = {name: max(8 - i, 0) for i, name in enumerate(X264_PRESETS)}
 
@@ -27,6 +31,9 @@ def encoder_options(codec: str, crf: float | None, preset: str, *, reorder: bool
     elif codec in ("libvpx", "libvpx-vp9"):
         options = {"crf": quality, "b": "0" if codec == "libvpx-vp9" else "4M", "deadline": "good",
                    "cpu-used": str(VPX_SPEEDS[preset]), "auto-alt-ref": "0"}
+    elif codec in QUANTISERS:
+        scale = QUANTISERS[codec] if crf is None else crf
+        options = {"flags": "+qscale", "global_quality": str(round(scale * LAMBDA))}
     if not reorder and codec in ("libx264", "libx265"):
         options["bf"] = "0"
     return tuple(options.items())

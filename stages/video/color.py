@@ -1,6 +1,6 @@
-"""Colour: from the frames of any video to 8-bit RGB and back to yuv420p, with the matrix and range they were made with.
+"""Colour: from the frames of any video to 8-bit RGB and back to yuv420p, with the matrix and range they are made with.
 
-RGB here is full-range R'G'B' in the source's own primaries and transfer curve; only HDR is changed (stages/video/hdr.py).
+RGB here is full-range R'G'B' in the source's own primaries and transfer curve; only HDR is changed (hdr.py).
 The output carries the source's tags, so whatever a player assumes for the one it assumes for the other.
 """
 
@@ -82,10 +82,8 @@ def over_black(rgba_HW4: U8) -> U8:
 def packed_pixels(frame: av.VideoFrame, channels: int) -> U8:
     """A view (H,W,channels) of a packed 8-bit frame, without its line padding."""
     plane = frame.planes[0]
-    lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height]
-    return lines[:, : frame.width * channels].reshape(frame.height, frame.width, channels) \
-        if plane.line_size == frame.width * channels else \
-        np.lib.stride_tricks.as_strided(lines, (frame.height, frame.width, channels), (plane.line_size, channels, 1))
+    return np.ndarray((frame.height, frame.width, channels), np.uint8, memoryview(plane),
+                      strides=(plane.line_size, channels, 1))
 
 
 class ToRgb:

@@ -1,4 +1,4 @@
-"""What a video file holds beside its video: sound, subtitles, attachments, chapters, metadata; copied where they fit."""
+"""What a file holds beside its video: sound, subtitles, attachments, chapters, metadata; copied where they fit."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
-from typing import Any
+from itertools import islice
+from typing import TYPE_CHECKING
 
 import av
 import av.container
+from av.audio.stream import AudioStream
 from av.stream import Disposition, Stream
 
 from stages.video.containers import Container
@@ -17,8 +19,14 @@ from stages.video.sound import SoundEncoder
 from stages.video.source import open_container
 from stages.video.subtitles import TextPackets, is_text
 
+if TYPE_CHECKING:
+    from av.container.core import Chapter
+
 MUXER_OWN_KEYS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "rotate"})
 """Metadata that describes the old file and is written anew."""
+
+TRIAL_PACKETS = 500
+"""How far into a file the first packet of a stream is looked for when it is tried out."""
 
 Convert = Callable[[av.Packet | None], list[av.Packet]]
 """Turns a packet of the input into packets of the output; None = the end."""
@@ -45,6 +53,7 @@ class Companions:
         self.warnings: list[str] = []
         self.audio = "none"
         self._source = open_container(path)
+        self._path = path
         self._container = container
         self._window = window
         self._routes: dict[int, Convert] = {}
@@ -61,7 +70,7 @@ class Companions:
     def add_to(self, output: av.container.OutputContainer) -> None:
         """Make streams in the output for everything that fits; note what does not."""
         for stream in self._source.streams:
-            if stream.type == "audio":
+            if isinstance(stream, AudioStream):
                 self._add_sound(stream, output)
             elif stream.type == "subtitle":
                 self._add_subtitles(stream, output)
@@ -90,8 +99,8 @@ class Companions:
         for made in self._routes[index](packet):
             yield _seconds(made) or Fraction(0), made
 
-    def _add_sound(self, stream: Stream, output: av.container.OutputContainer) -> None:
-        if fits(stream, self._container):
+    def _add_sound(self, stream: AudioStream, output: av.container.OutputContainer) -> None:
+        if fits(self._path, stream, self._container):
             self._copy(stream, output)
             self.audio = "copied" if self.audio == "none" else self.audio
             return
@@ -106,7 +115,7 @@ class Companions:
         self._route(stream, lambda packet: [self._moved(p) for p in encoder(packet)])
 
     def _add_subtitles(self, stream: Stream, output: av.container.OutputContainer) -> None:
-        if fits(stream, self._container):
+        if fits(self._path, stream, self._container):
             self._copy(stream, output)
         elif self._container.text and is_text(stream):
             text = TextPackets(stream, output, self._container.text)
@@ -162,20 +171,28 @@ class Companions:
             output.set_chapters(chapters)
 
 
-def fits(stream: Stream, container: Container) -> bool:
-    """True when the muxer takes the stream as it is, tried out by writing a header to memory."""
+def fits(path: str, stream: Stream, container: Container) -> bool:
+    """True when the muxer takes the stream as it is: tried out in memory, with a packet, up to the trailer.
+
+    Some muxers look at what they got only when they close the file.
+    """
     if stream.codec_context is None:
         return False
     try:
-        with av.open(BytesIO(), "w", format=container.name) as trial:
-            trial.add_stream_from_template(stream)
+        with open_container(path) as source, av.open(BytesIO(), "w", format=container.name) as trial:
+            copy = trial.add_stream_from_template(source.streams[stream.index])
             trial.start_encoding()
+            for packet in islice(source.demux(), TRIAL_PACKETS):
+                if packet.stream_index == stream.index and packet.size:
+                    packet.stream = copy
+                    trial.mux(packet)
+                    break
     except (av.FFmpegError, ValueError):
         return False
     return True
 
 
-def _moved_chapter(chapter: Any, window: Window) -> dict[str, Any] | None:
+def _moved_chapter(chapter: Chapter, window: Window) -> Chapter | None:
     """A chapter at its time in the output, cut to the window; None when it lies outside."""
     base = chapter["time_base"] or Fraction(1, 1000)
     start, end = chapter["start"] * base, chapter["end"] * base

@@ -22,6 +22,7 @@ class Container:
         video, audio, text: encoders for what cannot be copied; text is a subtitle codec, "" where there is none.
         negative_times: True when packets may lie before 0 (sound that primes its decoder).
         constant_rate: True when all frames must last equally long.
+        start_codes: True when H.264 and HEVC are stored with start codes rather than lengths.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Container:
     text: str = ""
     negative_times: bool = False
     constant_rate: bool = False
+    start_codes: bool = False
 
 
 MP4 = Container(name="mp4", video="libx264", audio="aac", text="mov_text", negative_times=True)
@@ -39,7 +41,7 @@ CONTAINERS = {
     ".mov": Container(name="mov", video="libx264", audio="aac", text="mov_text", negative_times=True),
     ".mkv": Container(name="matroska", video="libx264", audio="aac", text="subrip"),
     ".webm": Container(name="webm", video="libvpx-vp9", audio="libopus", text="webvtt"),
-    ".avi": Container(name="avi", video="libx264", audio="libmp3lame", constant_rate=True),
+    ".avi": Container(name="avi", video="mpeg4", audio="libmp3lame", constant_rate=True, start_codes=True),
 }
 
 SHORT_NAMES = {
@@ -49,6 +51,8 @@ SHORT_NAMES = {
 """What people call codecs, to the encoder this product takes for it."""
 
 PREFERRED_FORMATS = ("yuv420p", "nv12", "yuvj420p", "yuv420p10le", "yuv422p10le", "yuv422p", "yuv444p", "gbrp", "rgb24")
+FULL_RANGE_ONLY = frozenset({"mjpeg"})
+"""Encoders whose YUV is 0..255 by definition."""
 ODD_SIZES = frozenset({"libvpx", "libvpx-vp9", "ffv1", "mjpeg", "png", "huffyuv", "mpeg4"})
 """Encoders that take yuv420p pictures of odd width or height; the others get one more column or row."""
 

@@ -66,7 +66,8 @@ class VideoReader:
 
     def _observe(self, frame: av.VideoFrame) -> None:
         self.frames += 1
-        self._seconds = frame.time if frame.time is not None else self._seconds
+        if frame.pts is not None and self._stream.time_base is not None:
+            self._seconds = float(frame.pts * self._stream.time_base)
         size = (frame.width, frame.height)
         self.resized |= self._size not in (None, size)
         self._size = self._size or size
@@ -83,7 +84,7 @@ class VideoReader:
             return
         seconds = stream_seconds(self._stream)
         if seconds is not None and not promised and self._end:
-            missing = seconds - self._end + (self._stream.start_time or 0) * (self._stream.time_base or 0)
+            missing = seconds - self._end
             if missing > max(Fraction(1, 2), seconds / 50):
                 self.damage.note(f"{float(missing):.1f} of {float(seconds):.1f} s are missing", self._seconds,
                                  self.frames)

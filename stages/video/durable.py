@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import av
+
 from pipeline.stage import StageError
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -42,9 +44,10 @@ def writing_to(path: str) -> Iterator[None]:
     """Turn a disk that refuses into a StageError that names the output."""
     try:
         yield
-    except OSError as error:
+    except (OSError, av.FFmpegError) as error:
         if error.errno in NO_ROOM:
             raise StageError("the disk is full", path, "free some space, or write elsewhere with -o") from error
         if isinstance(error, (PermissionError, FileNotFoundError, NotADirectoryError)) or error.errno == errno.EROFS:
             raise StageError(f"cannot be written ({error.strerror})", path, "name another place with -o") from error
-        raise StageError(f"writing failed ({error.strerror or error})", path, "check the disk, or encode.codec") from error
+        raise StageError(f"writing failed ({error.strerror or error})", path,
+                         "check the disk, and encode.codec") from error

@@ -11,6 +11,7 @@ import av.container
 import av.video.stream
 import numpy as np
 import numpy.typing as npt
+from av.buffer import Buffer
 from av.sidedata.sidedata import Type as SideData
 
 from pipeline.stage import StageError
@@ -137,7 +138,7 @@ class Footage:
         return StageError(f"no frame of its video can be decoded{reason}", self._path, "copy or record it again")
 
     def _turn(self, frame: av.VideoFrame) -> Turn:
-        matrix = next((bytes(d) for d in frame.side_data if d.type == SideData.DISPLAYMATRIX), None)
+        matrix = display_matrix(frame)
         if matrix is None:
             return UPRIGHT
         if not is_quarter_turn(matrix):
@@ -179,12 +180,20 @@ class Footage:
         return -(-total // cut.every) or None
 
 
+def display_matrix(frame: av.VideoFrame) -> bytes | None:
+    """The matrix that says how a frame is to be shown, from container or codec; None when it is upright."""
+    data = frame.side_data.get(SideData.DISPLAYMATRIX.name)
+    return bytes(data) if isinstance(data, Buffer) else None
+
+
 def _decoder(stream: av.video.stream.VideoStream, threads: int) -> av.VideoCodecContext:
     """The stream's decoder, or one that sees transparency where the stream says it has some."""
-    context = stream.codec_context
+    context: av.VideoCodecContext = stream.codec_context
     other = ALPHA_DECODERS.get(context.codec.canonical_name)
     if stream.metadata.get("alpha_mode") == "1" and other in av.codecs_available:
-        context = av.CodecContext.create(other, "r")
+        decoder = av.VideoCodecContext.create(other, "r")
+        assert isinstance(decoder, av.VideoCodecContext)
+        context = decoder
         context.extradata = stream.codec_context.extradata
     context.thread_type = "AUTO"
     context.thread_count = threads

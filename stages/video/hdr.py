@@ -90,7 +90,7 @@ def cube_text(trc: int, primaries: int) -> str:
     axis = np.linspace(0, 1, CUBE_SIZE)
     blue, green, red = np.meshgrid(axis, axis, axis, indexing="ij")
     table = sdr_code(np.stack([red, green, blue], axis=-1).reshape(-1, 3), trc, primaries)
-    rows = "\n".join("%.6f %.6f %.6f" % tuple(row) for row in table)
+    rows = "\n".join(" ".join(f"{value:.6f}" for value in row) for row in table)
     return f"LUT_3D_SIZE {CUBE_SIZE}\n{rows}\n"
 
 

@@ -72,7 +72,8 @@ def join(folder: Path, segments: Sequence[Segment], spec: EncoderSpec, video: Vi
         with _output(draft, container, tick, companions.sample_rates()) as output:
             stream = _add_video(output, folder / segments[0].name, spec, tick)
             companions.add_to(output)
-            frames = _timed(folder, segments, spec, video, pts, tick, stream)
+            packets = (item for segment in segments for item in _packets(folder, segment, spec, container))
+            frames = _timed(packets, segments, video, pts, tick, stream)
             for _, packet in heapq.merge(frames, companions.packets(), key=lambda item: item[0]):
                 output.mux(packet)
         return Joined(frames=len(pts), audio=companions.audio, warnings=_shift_said(shift, video) + companions.warnings)
@@ -86,7 +87,8 @@ def _shift_said(shift: Fraction, video: VideoInfo) -> list[str]:
     return [f"the input's clock starts at {float(-shift):.3f} s; the output starts at 0"]
 
 
-def _output(draft: Path, container: Container, tick: Fraction, sample_rates: Sequence[int]) -> av.container.OutputContainer:
+def _output(draft: Path, container: Container, tick: Fraction,
+            sample_rates: Sequence[int]) -> av.container.OutputContainer:
     options = {}
     if container.name in ("mp4", "mov"):
         scale = tick.denominator
@@ -97,30 +99,35 @@ def _output(draft: Path, container: Container, tick: Fraction, sample_rates: Seq
     return av.open(str(draft), "w", format=container.name, options=options)
 
 
-def _add_video(output: av.container.OutputContainer, segment: Path, spec: EncoderSpec, tick: Fraction) -> av.VideoStream:
+def _add_video(output: av.container.OutputContainer, segment: Path, spec: EncoderSpec,
+               tick: Fraction) -> av.VideoStream:
     with av.open(str(segment)) as template:
-        stream = output.add_stream_from_template(template.streams.video[0])
+        stream = output.add_stream_from_template(template.streams.video[0], opaque=True)
     stream.time_base = tick
     stream.codec_context.sample_aspect_ratio = spec.sample_aspect
     return stream
 
 
-def _timed(folder: Path, segments: Sequence[Segment], spec: EncoderSpec, video: VideoInfo, pts: Sequence[int],
-           tick: Fraction, stream: av.VideoStream) -> Iterator[tuple[Fraction, av.Packet]]:
-    """(seconds, packet) of all frames in coded order."""
+def _packets(folder: Path, segment: Segment, spec: EncoderSpec,
+             container: Container) -> Iterator[tuple[av.Packet, int]]:
+    """Packets of a segment with their frame numbers in the output."""
+    count = 0
+    path = folder / segment.name
+    for packet, number in read_packets(path, spec.rate, start_codes=container.start_codes):
+        count += 1
+        yield packet, segment.first + number
+    if count != len(segment.pts):
+        raise StageError(f"holds {count} frames instead of {len(segment.pts)}", str(path), "run again")
+
+
+def _timed(packets: Iterator[tuple[av.Packet, int]], segments: Sequence[Segment], video: VideoInfo,
+           pts: Sequence[int], tick: Fraction, stream: av.VideoStream) -> Iterator[tuple[Fraction, av.Packet]]:
+    """(seconds, packet) of all frames in coded order, with their true times."""
     step = max(round(nominal_ticks(video.rate, tick)), 1)
     shown = durations(pts, step)
     delay = max(segment.delay for segment in segments)
-    coded = 0
-    for segment in segments:
-        before = coded
-        for packet, number in read_packets(folder / segment.name, spec.rate):
-            frame = segment.first + number
-            packet.stream, packet.time_base = stream, tick
-            packet.pts, packet.dts, packet.duration = pts[frame], coded_time(coded, pts, delay, step), shown[frame]
-            coded += 1
-            assert packet.dts is not None
-            yield packet.dts * tick, packet
-        if coded - before != len(segment.pts):
-            raise StageError(f"holds {coded - before} frames instead of {len(segment.pts)}", str(folder / segment.name),
-                             "run again")
+    for coded, (packet, frame) in enumerate(packets):
+        dts = coded_time(coded, pts, delay, step)
+        packet.stream, packet.time_base = stream, tick
+        packet.pts, packet.dts, packet.duration = pts[frame], dts, shown[frame]
+        yield dts * tick, packet

@@ -12,9 +12,9 @@ from pipeline.stage import StageError
 from stages.payloads import U8, SegmentWritten, VideoInfo
 from stages.video.codec_options import encoder_options
 from stages.video.color import ColorTags
-from stages.video.containers import ODD_SIZES, Container, container_for, encoder_for, pixel_format
+from stages.video.containers import FULL_RANGE_ONLY, ODD_SIZES, Container, container_for, encoder_for, pixel_format
 from stages.video.joining import Joined, join
-from stages.video.segments import EncoderSpec, Segment, SegmentEncoder, encoder_rate, read_manifest
+from stages.video.segments import EncoderSpec, Segment, SegmentEncoder, check_encoder, encoder_rate, read_manifest
 from stages.video.timestamps import nominal_ticks
 
 
@@ -44,6 +44,7 @@ class Recording:
         self._container = container_for(path)
         self._length = settings.segment_frames
         self._spec = encoder_spec(video, self._container, settings, path)
+        check_encoder(self._spec, self._container, path)
         self._segments: list[Segment] = []
         self._open: SegmentEncoder | None = None
         self._unannounced: list[Segment] = []
@@ -138,8 +139,9 @@ def encoder_spec(video: VideoInfo, container: Container, settings: RecordingSett
     """What decides the bytes of the segments. Raises StageError where codec and container do not fit."""
     codec = encoder_for(settings.codec, container, path)
     odd = 0 if codec in ODD_SIZES else 1
+    full_range = video.full_range or codec in FULL_RANGE_ONLY
     tags = ColorTags(primaries=video.color_primaries, trc=video.color_trc, matrix=video.colorspace,
-                     full_range=video.full_range)
+                     full_range=full_range)
     return EncoderSpec(
         codec=codec, options=encoder_options(codec, settings.crf, settings.preset, reorder=not container.constant_rate),
         width=video.width + video.width % 2 * odd, height=video.height + video.height % 2 * odd,

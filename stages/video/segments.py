@@ -12,22 +12,27 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
 import av
 import av.container
 import numpy as np
 import numpy.typing as npt
+from av.bitstream import BitStreamFilterContext
 
+from pipeline.stage import StageError
 from stages.video.color import ColorTags, FromRgb
+from stages.video.containers import Container
 from stages.video.durable import sync_file, sync_folder
 from stages.video.timestamps import FALLBACK_RATE, reorder_delay
 
 U8 = npt.NDArray[np.uint8]
 
 MANIFEST = "manifest.jsonl"
+START_CODE_FILTERS = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
 MIN_RATE, MAX_RATE = Fraction(1), Fraction(200)
-"""Frame rates an encoder is told; real times do not depend on them. Above, Matroska's milliseconds would blur numbers."""
+"""Frame rates an encoder is told; true times do not depend on them. Above, Matroska's milliseconds blur numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +146,30 @@ def _video_stream(container: av.container.OutputContainer, spec: EncoderSpec) ->
     return stream
 
 
+def check_encoder(spec: EncoderSpec, container: Container, path: str) -> None:
+    """Encode one picture into memory, up to the trailer, before any work is spent on real ones.
+
+    Raises:
+        StageError: the encoder does not work on this machine or with these settings, or its video does not fit
+            the container.
+    """
+    # SVT-AV1 writes its settings to the terminal unless the environment says otherwise.
+    os.environ.setdefault("SVT_LOG", "0")
+    picture = np.zeros((spec.height, spec.width, 3), np.uint8)
+    frame = FromRgb(spec.tags, spec.pix_fmt)(picture)
+    frame.pts, frame.time_base = 0, 1 / spec.rate
+    try:
+        with av.open(BytesIO(), "w", format=container.name) as trial:
+            stream = _video_stream(trial, spec)
+            trial.mux(stream.encode(frame))
+            trial.mux(stream.encode(None))
+    except (av.FFmpegError, ValueError) as error:
+        reason = error.strerror if isinstance(error, av.FFmpegError) else str(error)
+        raise StageError(
+            f"a video of {spec.width}×{spec.height} cannot be encoded by {spec.codec} into {container.name} ({reason})",
+            path, f"set encode.codec to {container.video}, or choose .mkv") from error
+
+
 def fill_size(rgb_HW3: U8, width: int, height: int) -> U8:
     """The picture with its last column and row repeated until it has the encoder's size."""
     right, below = width - rgb_HW3.shape[1], height - rgb_HW3.shape[0]
@@ -167,10 +196,19 @@ def read_manifest(folder: Path) -> list[Segment]:
     return segments
 
 
-def read_packets(path: Path, rate: Fraction) -> Iterator[tuple[av.Packet, int]]:
-    """Packets of a segment in coded order, each with the number of its frame within the segment."""
+def read_packets(path: Path, rate: Fraction, *, start_codes: bool = False) -> Iterator[tuple[av.Packet, int]]:
+    """Packets of a segment in coded order, each with the number of its frame within the segment.
+
+    Args:
+        start_codes: give H.264 and HEVC in the form of ISO/IEC 14496-10 Annex B, which AVI wants.
+    """
     with av.open(str(path)) as container:
-        for packet in container.demux(container.streams.video[0]):
+        stream = container.streams.video[0]
+        name = START_CODE_FILTERS.get(stream.codec_context.codec.canonical_name) if start_codes else None
+        rewrite = BitStreamFilterContext(name, in_stream=stream) if name else None
+        for packet in container.demux(stream):
             if packet.size:
                 assert packet.pts is not None and packet.time_base is not None
-                yield packet, round(packet.pts * packet.time_base * rate)
+                number = round(packet.pts * packet.time_base * rate)
+                for made in rewrite.filter(packet) if rewrite else (packet,):
+                    yield made, number

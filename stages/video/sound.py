@@ -8,9 +8,11 @@ import av
 import av.container
 from av.audio.stream import AudioStream
 
-OPUS_RATES = (48_000,)
-MAX_CHANNELS = {"aac": 8, "libopus": 8, "libmp3lame": 2}
-LAYOUTS = {1: "mono", 2: "stereo"}
+RATES = {"libopus": (48_000,), "libmp3lame": (44_100, 48_000, 32_000, 22_050, 24_000, 16_000, 11_025, 12_000, 8_000)}
+"""Samples a second that an encoder takes; one that is not listed takes all."""
+LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+"""By number of channels; files often do not say more. Other numbers become stereo."""
+MAX_CHANNELS = {"libmp3lame": 2}
 
 
 class SoundEncoder:
@@ -21,8 +23,11 @@ class SoundEncoder:
         context = source.codec_context
         if context is None or not context.sample_rate:
             raise ValueError("no decoder")
-        rate = 48_000 if codec == "libopus" else context.sample_rate
-        layout = context.layout.name if context.layout.nb_channels <= MAX_CHANNELS.get(codec, 2) else "stereo"
+        rate = context.sample_rate
+        if codec in RATES and rate not in RATES[codec]:
+            rate = RATES[codec][0]
+        channels = context.layout.nb_channels
+        layout = LAYOUTS.get(channels, "stereo") if channels <= MAX_CHANNELS.get(codec, 8) else "stereo"
         stream = output.add_stream(codec, rate=rate, layout=layout)
         assert isinstance(stream, AudioStream)
         self.stream = stream

@@ -60,8 +60,9 @@ def read_still(path: str) -> tuple[U8, list[str]]:
             with Image.open(path, formats=_known(FORMATS)) as image:
                 _check_size(image, path)
                 turn = EXIF_TURNS.get(image.getexif().get(EXIF_ORIENTATION, 1), UPRIGHT)
-                if getattr(image, "n_frames", 1) > 1 and image.format == "TIFF":
-                    notes.append(f"only the first of {image.n_frames} pages is processed")
+                pages = getattr(image, "n_frames", 1)
+                if pages > 1 and image.format == "TIFF":
+                    notes.append(f"only the first of {pages} pages is processed")
                 rgb = _rgb_of(image, notes)
     except UnidentifiedImageError:
         return _read_by_opencv(path), notes
@@ -95,7 +96,7 @@ def _rgb_of(image: Image.Image, notes: list[str]) -> U8:
 
 
 def to_eight_bits(values: npt.NDArray[np.generic]) -> U8:
-    """Grey or colour values of other depths as uint8, rounded: 16-bit by /257, floats from 0..1, wide integers as 16-bit."""
+    """Values of other depths as uint8, rounded: integers as 16-bit by /257, floats from 0..1."""
     if values.dtype == np.uint8:
         return values.astype(np.uint8)
     scale = 255.0 if np.issubdtype(values.dtype, np.floating) else 1 / 257

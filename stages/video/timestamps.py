@@ -1,10 +1,11 @@
-"""Presentation and decode times: repairing them on the way in, giving them on the way out. Pure functions on integers."""
+"""Presentation and decode times: repaired on the way in, given on the way out. Pure functions on integers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 FALLBACK_RATE = Fraction(25)
 """Frames a second where a container says nothing; FFmpeg's own assumption for raw streams."""
@@ -110,5 +111,5 @@ def coded_time(number: int, pts: Sequence[int], delay: int, step: int) -> int:
 
 def durations(pts: Sequence[int], last: int) -> list[int]:
     """Ticks each frame is shown, in display order; `last` for the last one."""
-    return [after - before for before, after in zip(pts, pts[1:], strict=False)] + [max(last, 1)] * bool(pts)
+    return [after - before for before, after in pairwise(pts)] + [max(last, 1)] * bool(pts)
 

@@ -86,8 +86,8 @@ def torso_back(u: F32, v: F32) -> list[Layer]:
         (across < 0.022, SUN),
         (u < 0.075, CORAL),
         (between(u, 0.075, 0.095), CREAM),
-        (between(u, 0.68, 0.745), SUN),
-        (u >= 0.745, NIGHT),
+        (between(u, 0.81, 0.875), SUN),
+        (u >= 0.875, NIGHT),
     ]
 
 
@@ -178,10 +178,10 @@ def head_half(front: F32, up: F32) -> list[Layer]:
         (oval(front, up, (eye[0], eye[1] - 0.004), (0.067, 0.030)), CREAM),
         (oval(front, up, eye, (0.027, 0.030)), INDIGO),
         (oval(front, up, eye, (0.013, 0.015)), DARK),
-        (oval(front, up, (0.775, 0.690), (0.110, 0.020)), HAIR),
+        (oval(front, up - 0.09 * (front - 0.79), (0.79, 0.688), (0.095, 0.017)), HAIR),
         (oval(front, up, (0.955, 0.445), (0.026, 0.014)), SHADE),
-        (oval(front, up, (1.0, 0.345), (0.125, 0.034)), LIPS),
-        (between(up, 0.341, 0.349) & (front > 0.885), DARK),
+        (oval(front, up, (1.0, 0.360), (0.105, 0.027)), LIPS),
+        (between(up, 0.357, 0.364) & (front > 0.91), DARK),
         (up < 0.085, INDIGO),
         (between(up, 0.085, 0.115), CREAM),
     ]

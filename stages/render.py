@@ -59,18 +59,19 @@ class Render(Stage):
         super().__init__(config, threads=threads)
         self.brush = _brush(config)
 
-    def __call__(self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None) -> Iterator[Overlay]:
-        """The chunk's frames with its people drawn; the given frames stay as they are.
-
-        A chunk that the network could not process has no people and passes as it came.
-        """
-        if self.config.style == "none" or people is None or surfaces is None:
+    def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces) -> Iterator[Overlay]:
+        """The chunk's frames with its people drawn; the given frames stay as they are."""
+        if self.config.style == "none":
             yield Overlay(rgb_THW3=frames.rgb_THW3)
             return
         rgb_THW3 = frames.rgb_THW3.copy()
         for t, frame_HW3 in enumerate(rgb_THW3):
             self._draw(frame_HW3, t, people, surfaces)
         yield Overlay(rgb_THW3=rgb_THW3)
+
+    def blank(self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None) -> Overlay:
+        """The frames as they came."""
+        return Overlay(rgb_THW3=frames.rgb_THW3)
 
     def _draw(self, frame_HW3: U8, t: int, people: People, surfaces: Surfaces) -> None:
         here_N = np.flatnonzero((people.frame_N == t) & (people.score_N >= self.config.min_score))

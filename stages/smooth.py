@@ -73,6 +73,10 @@ class Smooth(Stage):
                 steady[i] = given[int(people.id_N[i])]
         yield Surfaces(people=tuple(steady))
 
+    def blank(self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None) -> Surfaces | None:
+        """The surfaces as they came."""
+        return surfaces
+
     def _steadied(self, frame_HW3: U8, frame: int, given: dict[int, Surface]) -> dict[int, Surface]:
         """One frame's surfaces by identity; the memory moves on."""
         now_glance = glance(frame_HW3)

@@ -118,6 +118,10 @@ class Track(Stage):
             id_N[here_N] = self._identities(people.box_N4[here_N].astype(np.float64), sure_N[here_N], frames.first + t)
         yield replace(people, id_N=id_N)
 
+    def blank(self, frames: FrameChunk, people: People | None) -> People | None:
+        """The people without identities."""
+        return people
+
     def _forget(self, frame_HW3: U8, frame: int) -> None:
         """End the tracks that were out of sight for too long; at a cut, all."""
         now = glance(frame_HW3)

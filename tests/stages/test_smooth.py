@@ -49,7 +49,9 @@ def surface_at(place: np.ndarray, jitter_hw2: np.ndarray, slips_hw: np.ndarray) 
     band = np.clip((down * 4).astype(int), 0, 3)
     labels = np.where(slips_hw, CHARTS[(band + 1) % 4], CHARTS[band]) * inside
     uv = np.stack([across, 1 - (down * 4) % 1]) * inside
-    return Surface(x0=x0, y0=y0, labels_hw=labels.astype(np.uint8), uv_2hw=uv.astype(np.float32))
+    surface = Surface(x0=x0, y0=y0, labels_hw=labels.astype(np.uint8), uv_2hw=uv.astype(np.float32))
+    surface.labels_hw.flags.writeable = surface.uv_2hw.flags.writeable = False  # as between processes
+    return surface
 
 
 def shot(steps_T2: np.ndarray, seed: int = 0) -> Shot:

@@ -73,10 +73,8 @@ def has_alpha(frame: av.VideoFrame) -> bool:
 
 def over_black(rgba_HW4: U8) -> U8:
     """Transparent pictures as they look on black: rgb·alpha/255, rounded."""
-    rgb_HW3, alpha_HW = rgba_HW4[..., :3], rgba_HW4[..., 3:]
-    if alpha_HW.min() == 255:
-        return np.ascontiguousarray(rgb_HW3)
-    return ((rgb_HW3.astype(np.uint16) * alpha_HW + 127) // 255).astype(np.uint8)
+    rgb_HW3, alpha_HW1 = rgba_HW4[..., :3].astype(np.uint16), rgba_HW4[..., 3:]
+    return ((rgb_HW3 * alpha_HW1 + 127) // 255).astype(np.uint8)
 
 
 def packed_pixels(frame: av.VideoFrame, channels: int) -> U8:
@@ -94,7 +92,7 @@ class ToRgb:
         self._reformatter = VideoReformatter()
         self._threads = threads
         self._tone_map = tone_map
-        self._matrix = -1
+        self.transparent = False
 
     def __call__(self, frame: av.VideoFrame, width: int, height: int) -> U8:
         """uint8 (height, width, 3); may share memory with an FFmpeg frame that it keeps alive."""
@@ -107,8 +105,11 @@ class ToRgb:
             src_color_range=ColorRange.JPEG if is_full_range(frame) else ColorRange.MPEG,
             dst_color_range=ColorRange.JPEG, threads=self._threads)
         pixels = packed_pixels(result, 4 if alpha else 3)
-        if alpha:
+        if alpha and pixels[..., 3].min() < 255:
+            self.transparent = True
             pixels = over_black(pixels)
+        elif alpha:
+            pixels = np.ascontiguousarray(pixels[..., :3])
         if frame.format.name.startswith("gray") and int(frame.color_range) == ColorRange.MPEG:
             pixels = np.asarray(cv2.LUT(pixels, EXPAND_LIMITED), dtype=np.uint8)
         return pixels

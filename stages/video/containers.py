@@ -51,6 +51,9 @@ SHORT_NAMES = {
 """What people call codecs, to the encoder this product takes for it."""
 
 PREFERRED_FORMATS = ("yuv420p", "nv12", "yuvj420p", "yuv420p10le", "yuv422p10le", "yuv422p", "yuv444p", "gbrp", "rgb24")
+ASPECT_IN_STREAM = frozenset({"libx264", "libx265", "libx264rgb", "mpeg4", "mpeg2video"})
+"""Encoders that write the shape of pixels into the video itself. With others it is for the container to say, and
+through PyAV Matroska's muxer is not told."""
 FULL_RANGE_ONLY = frozenset({"mjpeg"})
 """Encoders whose YUV is 0..255 by definition."""
 ODD_SIZES = frozenset({"libvpx", "libvpx-vp9", "ffv1", "mjpeg", "png", "huffyuv", "mpeg4"})

@@ -10,6 +10,7 @@ import av.container
 import av.video.stream
 
 from stages.video.source import stream_seconds
+from stages.video.stated_size import missing_bytes
 
 MAX_FRUITLESS_ERRORS = 2000
 """Packets in a row that fail before the rest of a file is given up: minutes of video, and never a hang."""
@@ -74,20 +75,19 @@ class VideoReader:
         if frame.is_corrupt:
             self.damage.note("a frame is damaged", self._seconds, self.frames)
 
-    def check_complete(self) -> None:
-        """After the last frame: note it when the container promised clearly more than there was."""
+    def check_complete(self, path: str) -> None:
+        """After the last frame: note it when the file promised more than there was."""
+        promised = self._stream.frames
+        seconds = stream_seconds(self._stream)
+        missing = missing_bytes(path)
         if self.damage.errors:
             return
-        promised = self._stream.frames
         if promised and self._packets < promised:
             self.damage.note(f"{self._packets} of {promised} frames are there", self._seconds, self.frames)
-            return
-        seconds = stream_seconds(self._stream)
-        if seconds is not None and not promised and self._end:
-            missing = seconds - self._end
-            if missing > max(Fraction(1, 2), seconds / 50):
-                self.damage.note(f"{float(missing):.1f} of {float(seconds):.1f} s are missing", self._seconds,
-                                 self.frames)
+        elif missing:
+            self.damage.note(f"its last {missing} bytes are missing", self._seconds, self.frames)
+        elif not promised and self._end and seconds and seconds - self._end > max(Fraction(1, 2), seconds / 50):
+            self.damage.note(f"{float(self._end):.1f} of {float(seconds):.1f} s are there", self._seconds, self.frames)
 
     def _demux(self) -> Iterator[av.Packet]:
         """Packets of the stream, then the one that flushes the decoder, also when reading breaks off."""

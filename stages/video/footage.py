@@ -16,7 +16,7 @@ from av.sidedata.sidedata import Type as SideData
 
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
-from stages.video.color import ToRgb, has_alpha, tags_of
+from stages.video.color import ToRgb, tags_of
 from stages.video.damage import VideoReader
 from stages.video.hdr import HDR_NAMES, SDR_TAGS, ToneMap, is_hdr
 from stages.video.interlace import Deinterlacer, TimedFrame
@@ -65,6 +65,7 @@ class Footage:
         self._repair = PtsRepair(nominal_ticks(self._rate, self._time_base))
         self._reader = VideoReader(self._container, self._stream, _decoder(self._stream, threads))
         self._deinterlacer = Deinterlacer()
+        self._to_rgb: ToRgb | None = None
         self._complete = False
 
     def close(self) -> None:
@@ -82,16 +83,15 @@ class Footage:
         return bool(self._reader.damage.errors)
 
     def __iter__(self) -> Iterator[tuple[int, U8]]:
-        to_rgb: ToRgb | None = None
         turn = UPRIGHT
         size = (0, 0)
         for item in self._selected():
-            if to_rgb is None:
+            if self._to_rgb is None:
                 turn = self._turn(item.frame)
                 size = fitted_size(item.frame.width, item.frame.height, self._max_size)
-                to_rgb = self._conversion(item.frame)
+                self._to_rgb = self._conversion(item.frame)
                 self.video = self._describe(item.frame, turn, size)
-            yield item.pts, turn.apply(to_rgb(item.frame, *size))
+            yield item.pts, turn.apply(self._to_rgb(item.frame, *size))
         self._conclude()
 
     def _selected(self) -> Iterator[TimedFrame]:
@@ -116,7 +116,7 @@ class Footage:
 
     def _conclude(self) -> None:
         if self._complete:
-            self._reader.check_complete()
+            self._reader.check_complete(self._path)
         if self.video is None:
             raise self._nothing()
         if self._deinterlacer.interlaced:
@@ -124,6 +124,8 @@ class Footage:
         if self._reader.resized:
             self.warnings.append(f"the picture size changes within the video; all frames are "
                                  f"{self.video.width}×{self.video.height}")
+        if self._to_rgb is not None and self._to_rgb.transparent:
+            self.warnings.append("transparent parts lie over black")
         if self.repaired_pts:
             self.warnings.append(f"{self.repaired_pts} frames had no usable time and were given one")
         if self.truncated:
@@ -151,8 +153,6 @@ class Footage:
         if is_hdr(trc):
             tone_map = ToneMap(trc, int(frame.color_primaries))
             self.warnings.append(f"HDR video ({HDR_NAMES[trc]}) was tone-mapped to SDR (BT.709)")
-        if has_alpha(frame):
-            self.warnings.append("transparent parts lie over black")
         return ToRgb(threads=self._threads, tone_map=tone_map)
 
     def _describe(self, frame: av.VideoFrame, turn: Turn, size: tuple[int, int]) -> VideoInfo:

@@ -12,7 +12,15 @@ from pipeline.stage import StageError
 from stages.payloads import U8, SegmentWritten, VideoInfo
 from stages.video.codec_options import encoder_options
 from stages.video.color import ColorTags
-from stages.video.containers import FULL_RANGE_ONLY, ODD_SIZES, Container, container_for, encoder_for, pixel_format
+from stages.video.containers import (
+    ASPECT_IN_STREAM,
+    FULL_RANGE_ONLY,
+    ODD_SIZES,
+    Container,
+    container_for,
+    encoder_for,
+    pixel_format,
+)
 from stages.video.joining import Joined, join
 from stages.video.segments import EncoderSpec, Segment, SegmentEncoder, check_encoder, encoder_rate, read_manifest
 from stages.video.timestamps import nominal_ticks
@@ -129,21 +137,34 @@ class Recording:
 
     def _size_said(self) -> list[str]:
         spec, video = self._spec, self._video
-        if (spec.width, spec.height) == (video.width, video.height):
-            return []
-        return [f"{video.width}×{video.height} is odd, which {spec.codec} cannot store; the last column or row is "
-                f"repeated to {spec.width}×{spec.height}"]
+        said = []
+        if spec.picture != (video.width, video.height):
+            said.append(f"{self._container.name} with {spec.codec} cannot store pixels that are not square; frames of "
+                        f"{video.width}×{video.height} are stretched to {spec.picture[0]}×{spec.picture[1]}")
+        if spec.picture != (spec.width, spec.height):
+            said.append(f"{spec.picture[0]}×{spec.picture[1]} is odd, which {spec.codec} cannot store; the last column "
+                        f"or row is repeated to {spec.width}×{spec.height}")
+        return said
 
 
 def encoder_spec(video: VideoInfo, container: Container, settings: RecordingSettings, path: str) -> EncoderSpec:
     """What decides the bytes of the segments. Raises StageError where codec and container do not fit."""
     codec = encoder_for(settings.codec, container, path)
+    square = container.name in ("matroska", "webm") and codec not in ASPECT_IN_STREAM
+    width, height = square_size(video) if square else (video.width, video.height)
     odd = 0 if codec in ODD_SIZES else 1
-    full_range = video.full_range or codec in FULL_RANGE_ONLY
     tags = ColorTags(primaries=video.color_primaries, trc=video.color_trc, matrix=video.colorspace,
-                     full_range=full_range)
+                     full_range=video.full_range or codec in FULL_RANGE_ONLY)
     return EncoderSpec(
         codec=codec, options=encoder_options(codec, settings.crf, settings.preset, reorder=not container.constant_rate),
-        width=video.width + video.width % 2 * odd, height=video.height + video.height % 2 * odd,
-        pix_fmt=pixel_format(codec), rate=encoder_rate(video.rate), sample_aspect=video.sample_aspect, tags=tags,
-        threads=settings.threads)
+        picture=(width, height), width=width + width % 2 * odd, height=height + height % 2 * odd,
+        pix_fmt=pixel_format(codec), rate=encoder_rate(video.rate),
+        sample_aspect=Fraction(1) if square else video.sample_aspect, tags=tags, threads=settings.threads)
+
+
+def square_size(video: VideoInfo) -> tuple[int, int]:
+    """Width and height that show the video in its shape with square pixels, neither side smaller than before."""
+    aspect = video.sample_aspect
+    if aspect >= 1:
+        return round(video.width * aspect), video.height
+    return video.width, round(video.height / aspect)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import av
 import av.container
+import cv2
 import numpy as np
 import numpy.typing as npt
 from av.bitstream import BitStreamFilterContext
@@ -41,7 +42,8 @@ class EncoderSpec:
 
     Attributes:
         codec, options: FFmpeg's encoder and its private options.
-        width, height: pixels of the encoded picture.
+        picture: width and height that frames are brought to.
+        width, height: pixels of the encoded picture: `picture`, or one more where the encoder wants even numbers.
         pix_fmt: FFmpeg's name.
         rate: frames a second as the encoder is told; see `encoder_rate`.
         sample_aspect: width of a pixel over its height.
@@ -51,6 +53,7 @@ class EncoderSpec:
 
     codec: str
     options: tuple[tuple[str, str], ...]
+    picture: tuple[int, int]
     width: int
     height: int
     pix_fmt: str
@@ -103,7 +106,7 @@ class SegmentEncoder:
 
     def add(self, rgb_HW3: U8, pts: int) -> None:
         """Encode the next frame; `pts` in source ticks."""
-        frame = self._from_rgb(fill_size(rgb_HW3, self._spec.width, self._spec.height))
+        frame = self._from_rgb(fitted(rgb_HW3, self._spec))
         frame.pts, frame.time_base = len(self._pts), 1 / self._spec.rate
         self._pts.append(pts)
         self._mux(self._stream.encode(frame))
@@ -170,9 +173,11 @@ def check_encoder(spec: EncoderSpec, container: Container, path: str) -> None:
             path, f"set encode.codec to {container.video}, or choose .mkv") from error
 
 
-def fill_size(rgb_HW3: U8, width: int, height: int) -> U8:
-    """The picture with its last column and row repeated until it has the encoder's size."""
-    right, below = width - rgb_HW3.shape[1], height - rgb_HW3.shape[0]
+def fitted(rgb_HW3: U8, spec: EncoderSpec) -> U8:
+    """The picture in the encoder's size: stretched to `picture`, its last column and row repeated to fill the rest."""
+    if rgb_HW3.shape[1::-1] != spec.picture:
+        rgb_HW3 = np.asarray(cv2.resize(rgb_HW3, spec.picture, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    right, below = spec.width - rgb_HW3.shape[1], spec.height - rgb_HW3.shape[0]
     return np.pad(rgb_HW3, ((0, below), (0, right), (0, 0)), mode="edge") if right or below else rgb_HW3
 
 

@@ -91,7 +91,8 @@ def _rgb_of(image: Image.Image, notes: list[str]) -> U8:
         rgba = np.asarray(image.convert("RGBA"))
         if rgba[..., 3].min() < 255:
             notes.append("transparent parts lie over black")
-        return over_black(rgba)
+            return over_black(rgba)
+        return np.ascontiguousarray(rgba[..., :3])
     return np.asarray(image.convert("RGB"))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from models.surface.baking import partition as charts
 from models.surface.baking.cut import HalfBody, mesh_edges
+from models.surface.baking.outline import arc_share, border_runs, matched_landmarks
 from models.surface.baking.unfold import landmark_fit, oriented_unit, scaled_plane, signed_area
 
 LEFT, UP, FRONT = np.eye(3)
@@ -34,9 +35,10 @@ FOOT = (
 )
 # The outline of the head's chart: down the face from the nose, along the neck's base, up the back, over the crown.
 FACE_OUTLINE = ((0.0, 0.477), (0.0, 0.0))
-NECK_OUTLINE = ((0.0, 0.0), (1.0, 0.05))
-CROWN_OUTLINE = ((0.0, 0.477), (0.0, 0.90), (0.05, 0.945), (0.35, 0.975), (0.6, 1.0), (0.88, 0.94), (0.99, 0.70),
-                 (0.98, 0.40), (1.0, 0.05))
+NECK_OUTLINE = ((0.0, 0.0), (0.26, 0.0), (0.53, 0.03), (0.74, 0.05), (0.97, 0.10))
+# DensePose's dart over the forehead is only hinted at.
+CROWN_OUTLINE = ((0.0, 0.477), (0.0, 0.90), (0.20, 0.88), (0.35, 0.93), (0.62, 0.99), (0.90, 0.91), (0.98, 0.81), (0.99, 0.54),
+                 (0.97, 0.33), (0.97, 0.10))
 EYE_UV, EAR_UV = (0.214, 0.597), (0.554, 0.485)
 
 
@@ -44,7 +46,7 @@ def chart_uv(body: HalfBody, chart_F: np.ndarray, joint: Mapping[str, np.ndarray
     """Corner UV (F, 3, 2) of the left half in DensePose's axes, all in [0, 1] and nowhere folded."""
     uv_F32 = np.zeros((len(chart_F), 3, 2))
     for chart, (u_way, v_way) in _ways(joint).items():
-        uv_F32[chart_F == chart] = _scaled(body, chart_F == chart, u_way, v_way, both_halves=chart <= charts.FRONT)
+        uv_F32[chart_F == chart] = _scaled(body, chart_F, chart, u_way, v_way)
     uv_F32[chart_F == charts.HEAD] = _head(body, chart_F == charts.HEAD, joint)
     back_F = charts.back_of_hand(body)
     hand_F = chart_F == charts.HAND
@@ -82,23 +84,47 @@ def _local(body: HalfBody, region_F: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return used, renumber[body.face_F3[region_F]], body.point_V3[used]
 
 
-def _scaled(
-    body: HalfBody, region_F: np.ndarray, u_way: np.ndarray, v_way: np.ndarray, *, both_halves: bool
-) -> np.ndarray:
-    _, face, point = _local(body, region_F)
-    own = face
-    if both_halves:  # the torso's charts span both sides: unfold them whole, then make V exactly symmetric
-        middle = np.abs(point[:, 0]) < 1e-6
+def _scaled(body: HalfBody, chart_F: np.ndarray, chart: int, u_way: np.ndarray, v_way: np.ndarray) -> np.ndarray:
+    """One chart of torso or limbs: scaled to a plane, turned, and bent onto DensePose's outline."""
+    used, own, own_point = _local(body, chart_F == chart)
+    face, point = own, own_point
+    whole = chart <= charts.FRONT
+    middle = np.abs(point[:, 0]) < 1e-6
+    if whole:  # the torso's charts span both sides: unfold them whole
         twin = np.where(middle, np.arange(len(point)), len(point) + np.cumsum(~middle) - 1)
         face = np.concatenate([face, twin[face][:, ::-1]])
         point = np.concatenate([point, (point * [-1, 1, 1])[~middle]])
-    uv = oriented_unit(scaled_plane(point, face), point, face, u_way, v_way)
-    if both_halves:
-        mirrored = uv[twin] * [1, -1] + [0, 1]
-        uv = (uv[: len(twin)] + mirrored) / 2
+    uv = oriented_unit(scaled_plane(point, face), point, face, u_way, v_way)[: len(own_point)]
+    runs = border_runs(body.face_F3, chart_F, chart)
+    at = {int(v): k for k, v in enumerate(used)}
+    vertex, target = matched_landmarks([(n, [at[v] for v in line]) for n, line in runs], own_point, uv, chart)
+    uv = _bent(uv, own, uv[vertex], target)
+    if whole:
         uv[middle, 1] = 0.5
-        face = own
-    return unfolded(uv, face)[own]
+    uv = unfolded(_within(uv, (0.0, 1.0)), own)
+    if whole and np.abs(uv[middle, 1] - 0.5).max() > 0:
+        raise ValueError("the torso's midline moved while a fold was undone")
+    return uv[own]
+
+
+def _bent(uv_V2: np.ndarray, face_F3: np.ndarray, source_L2: np.ndarray, target_L2: np.ndarray) -> np.ndarray:
+    """`landmark_fit` as supple as it goes without folding more than a few slivers."""
+    for stiffness in (1e-4, 1e-3, 1e-2, 1e-1, 1.0):
+        bent = landmark_fit(uv_V2, source_L2, target_L2, stiffness=stiffness)
+        area = signed_area(bent, face_F3)
+        if (area * np.sign(area.sum()) < 0).mean() < 0.003:
+            break
+    return bent
+
+
+def _within(uv_V2: np.ndarray, u_range: tuple[float, float]) -> np.ndarray:
+    """Squeezed into u_range × [0, 1] where it sticks out, by an affine map per axis."""
+    uv_V2 = uv_V2.copy()
+    for axis, (low, high) in enumerate((u_range, (0.0, 1.0))):
+        at = uv_V2[:, axis].min(), uv_V2[:, axis].max()
+        to = max(low, at[0]), min(high, at[1])
+        uv_V2[:, axis] = to[0] + (uv_V2[:, axis] - at[0]) * (to[1] - to[0]) / (at[1] - at[0])
+    return uv_V2
 
 
 def unfolded(uv_V2: np.ndarray, face_F3: np.ndarray, *, rounds: int = 200) -> np.ndarray:
@@ -123,16 +149,8 @@ def _island(corner_uv_F32: np.ndarray, landmarks: tuple, u_range: tuple[float, f
     place_N2, corner_F3 = np.unique(np.round(corner_uv_F32.reshape(-1, 2), 7), axis=0, return_inverse=True)
     corner_F3 = corner_F3.reshape(-1, 3)
     scale = np.ptp(source)
-    for stiffness in (1e-4, 1e-3, 1e-2, 1e-1, 1.0):
-        uv = landmark_fit(place_N2 / scale, source / scale, target, stiffness=stiffness)
-        area = signed_area(uv, corner_F3)
-        if (area * np.sign(area.sum()) < 0).mean() < 0.002:
-            break
-    uv = unfolded(uv, corner_F3)
-    for axis, (low, high) in enumerate((u_range, (0.0, 1.0))):
-        at, to = (uv[:, axis].min(), uv[:, axis].max()), (max(low, uv[:, axis].min()), min(high, uv[:, axis].max()))
-        uv[:, axis] = to[0] + (uv[:, axis] - at[0]) * (to[1] - to[0]) / (at[1] - at[0])
-    return uv[corner_F3]
+    uv = _bent(place_N2 / scale, corner_F3, source / scale, target)
+    return _within(unfolded(uv, corner_F3), u_range)[corner_F3]
 
 
 def _head(body: HalfBody, region_F: np.ndarray, joint: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -141,12 +159,7 @@ def _head(body: HalfBody, region_F: np.ndarray, joint: Mapping[str, np.ndarray])
     used, face, point = _local(body, skin_F)
     plane = oriented_unit(scaled_plane(point, face), point, face, -FRONT, UP)
     source, target = _head_landmarks(point, face, plane, joint)
-    for stiffness in (1e-4, 1e-3, 1e-2, 1e-1):
-        uv = landmark_fit(plane, source, target, stiffness=stiffness)
-        area = signed_area(uv, face)
-        if (area * np.sign(area.sum()) < 0).mean() < 0.003:
-            break
-    uv = np.clip(unfolded(np.clip(uv, 0.0, 1.0), face), 0, 1)
+    uv = unfolded(_within(_bent(plane, face, source, target), (0.0, 1.0)), face)
     result = np.zeros((int(region_F.sum()), 3, 2))
     result[~eye_F] = uv[face]
     result[eye_F] = _eye(body.point_V3[body.face_F3[region_F][eye_F]], point, uv)
@@ -172,9 +185,9 @@ def _head_landmarks(
     base = _neck_base(point_V3, face_F3, face_line[-1], crown_line[-1])
     source, target = [], []
     for line, outline in ((face_line, FACE_OUTLINE), (crown_line, CROWN_OUTLINE), (base, NECK_OUTLINE)):
-        share = _arc(point_V3[line])
+        share = arc_share(point_V3[line])
         at = np.array(outline)
-        place = np.stack([np.interp(share, _arc(at), at[:, k]) for k in (0, 1)], axis=1)
+        place = np.stack([np.interp(share, arc_share(at), at[:, k]) for k in (0, 1)], axis=1)
         pick = np.unique(np.searchsorted(share, np.linspace(0, 1, 12)).clip(0, len(line) - 1))
         source.append(plane_V2[line][pick])
         target.append(place[pick])
@@ -185,11 +198,6 @@ def _head_landmarks(
     stacked = np.concatenate(source), np.concatenate(target)
     _, once = np.unique(np.round(stacked[0], 6), axis=0, return_index=True)
     return stacked[0][once], stacked[1][once]
-
-
-def _arc(line_N: np.ndarray) -> np.ndarray:
-    length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(line_N, axis=0), axis=1))])
-    return length / length[-1]
 
 
 def _boundary_ways(face_F3: np.ndarray) -> dict[int, list[int]]:

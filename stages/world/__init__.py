@@ -1,0 +1,1 @@
+"""The synthetic world: random people before random backgrounds, with the exact surface at every pixel."""

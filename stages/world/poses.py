@@ -1,0 +1,291 @@
+"""Poses as joint angles within human limits, and their bone rotations on the open body.
+
+A pose says where limbs point in the frame of the torso (x left, y up, z front), mirrored for the right side: directions are
+given as if each limb were a left one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from models.surface.body import OpenBody, load_body
+from stages.world.rotations import FRONT, LEFT, UP, about, swing, unit
+
+F32 = npt.NDArray[np.float32]
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One arm, as a left one.
+
+    Attributes:
+        toward: direction of the upper arm.
+        elbow: bend, 0 = straight … 2.5.
+        twist: of the upper arm about its axis; turns the bent forearm around.
+        turn: of the forearm (pronation) at the wrist.
+        wrist: bend of the hand toward the palm.
+        curl: bend of every finger joint.
+    """
+
+    toward: tuple[float, float, float] = (0.25, -1.0, 0.05)
+    elbow: float = 0.25
+    twist: float = 0.0
+    turn: float = 0.0
+    wrist: float = 0.0
+    curl: float = 0.35
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """One leg, as a left one: direction of the thigh, bend of the knee, outward twist, lift of the toes."""
+
+    toward: tuple[float, float, float] = (0.06, -1.0, 0.0)
+    knee: float = 0.05
+    twist: float = 0.1
+    ankle: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pose:
+    """A whole body. Angles of spine and neck: forward bend, side bend to the left, turn to the left.
+
+    Attributes:
+        tilt: the root's own turn as a matrix (lying, leaning, upside-down), before the person is turned about the vertical.
+    """
+
+    left_arm: Arm = field(default_factory=Arm)
+    right_arm: Arm = field(default_factory=Arm)
+    left_leg: Leg = field(default_factory=Leg)
+    right_leg: Leg = field(default_factory=Leg)
+    spine: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    neck: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    tilt_33: F32 = field(default_factory=lambda: np.eye(3, dtype=np.float32))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Limbs:
+    """Rest directions and hinge axes of the left limbs, measured on the mean body."""
+
+    upper_arm: F32
+    forearm: F32
+    elbow_axis: F32
+    rest_elbow: float
+    palm_axis: F32
+    thigh: F32
+    shin: F32
+    finger_axes: dict[str, F32]
+
+
+@cache
+def _limbs() -> _Limbs:
+    body = load_body()
+    head = {name: body.bone_mean_B3[b] for b, name in enumerate(body.bones)}
+    upper = unit(head["lowerarm01.L"] - head["upperarm01.L"])
+    fore = unit(head["wrist.L"] - head["lowerarm01.L"])
+    index, little = head["finger2-1.L"] - head["wrist.L"], head["finger5-1.L"] - head["wrist.L"]
+    palm = unit(np.cross(index, little))
+    if (head["finger3-3.L"] - head["finger3-1.L"]) @ palm < 0:
+        palm = -palm
+    axes = {}
+    for finger in range(1, 6):
+        along = unit(head[f"finger{finger}-3.L"] - head[f"finger{finger}-1.L"])
+        axes[f"finger{finger}"] = unit(np.cross(along, palm))
+    return _Limbs(
+        upper_arm=upper, forearm=fore, elbow_axis=unit(np.cross(upper, fore)),
+        rest_elbow=float(np.arccos(np.clip(upper @ fore, -1, 1))), palm_axis=unit(np.cross(fore, palm)),
+        thigh=unit(head["lowerleg01.L"] - head["upperleg01.L"]),
+        shin=unit(head["foot.L"] - head["lowerleg01.L"]), finger_axes=axes,
+    )
+
+
+def bone_rotations(body: OpenBody, pose: Pose, yaw: float) -> F32:
+    """(B, 3, 3) turns of every bone against its parent, the root's including `yaw` (0 = facing +z)."""
+    turn_B33 = np.tile(np.eye(3, dtype=np.float32), (len(body.bones), 1, 1))
+    turn_B33[body.bone("root")] = about(UP, yaw) @ pose.tilt_33
+    _bend_column(body, turn_B33, ("spine05", "spine04", "spine03", "spine02", "spine01"), pose.spine)
+    _bend_column(body, turn_B33, ("neck01", "neck02", "neck03", "head"), pose.neck)
+    for side, arm, leg in (("L", pose.left_arm, pose.left_leg), ("R", pose.right_arm, pose.right_leg)):
+        for name, matrix in {**_arm_turns(arm), **_leg_turns(leg)}.items():
+            turn_B33[body.bone(f"{name}.{side}")] = matrix if side == "L" else _mirrored(matrix)
+    return turn_B33
+
+
+def _mirrored(matrix_33: F32) -> F32:
+    flip = np.array([-1, 1, 1], np.float32)
+    return matrix_33 * flip[:, None] * flip[None]
+
+
+def _bend_column(body: OpenBody, turn_B33: F32, names: tuple[str, ...], angles: tuple[float, float, float]) -> None:
+    forward, side, turn = (angle / len(names) for angle in angles)
+    each = about(UP, turn) @ about(FRONT, -side) @ about(LEFT, forward)
+    for name in names:
+        turn_B33[body.bone(name)] = each
+
+
+def _arm_turns(arm: Arm) -> dict[str, F32]:
+    limb = _limbs()
+    whole = swing(limb.upper_arm, unit(arm.toward)) @ about(limb.upper_arm, arm.twist)
+    # The collar bone takes its part when the arm is raised.
+    lift = float(np.clip(unit(arm.toward)[1] + 0.3, 0, 1.3)) * 0.35
+    collar = about(FRONT, lift)
+    turns = {
+        "clavicle": collar,
+        "upperarm01": collar.T @ whole,
+        "lowerarm01": about(limb.elbow_axis, arm.elbow - limb.rest_elbow),
+        "lowerarm02": about(limb.forearm, arm.turn * 0.5),
+        "wrist": about(limb.forearm, arm.turn * 0.5) @ about(limb.palm_axis, arm.wrist),
+    }
+    for finger, axis in limb.finger_axes.items():
+        joints = (2, 3) if finger == "finger1" else (1, 2, 3)
+        for joint in joints:
+            turns[f"{finger}-{joint}"] = about(axis, (arm.curl - 0.25) * (0.6 if finger == "finger1" else 1.0))
+    return turns
+
+
+def _leg_turns(leg: Leg) -> dict[str, F32]:
+    limb = _limbs()
+    return {
+        "upperleg01": swing(limb.thigh, unit(leg.toward)) @ about(limb.thigh, -leg.twist),
+        "lowerleg01": swing(limb.shin, limb.thigh) @ about(LEFT, leg.knee) if leg.knee < 0.1 else about(LEFT, leg.knee),
+        "foot": about(LEFT, -leg.ankle),
+    }
+
+
+def _direction(rng: Rng, mean: tuple[float, float, float], spread: float) -> tuple[float, float, float]:
+    x, y, z = unit(np.asarray(mean, np.float32)) + rng.normal(0, spread, 3)
+    return float(x), float(y), float(z)
+
+
+def _hanging(rng: Rng) -> Arm:
+    return Arm(
+        toward=_direction(rng, (0.22, -1.0, 0.02), 0.10), elbow=float(rng.uniform(0.05, 0.7)),
+        twist=float(rng.normal(0, 0.25)), turn=float(rng.normal(0, 0.4)), curl=float(rng.uniform(0.1, 0.8)),
+    )
+
+
+ARM_WAYS = ((0.2, -1, 0.1), (0.3, -0.8, 0.6), (0.3, 0.0, 1.0), (1.0, 0.0, 0.1), (0.5, 0.9, 0.3), (0.8, 0.6, 0.2),
+            (0.3, -0.9, -0.4), (0.6, -0.5, 0.5), (-0.25, -0.4, 0.8), (0.9, -0.5, 0.0))
+
+
+def _any_arm(rng: Rng) -> Arm:
+    way = ARM_WAYS[rng.integers(len(ARM_WAYS))]
+    bent = rng.uniform(0.0, 2.3) if rng.random() < 0.6 else rng.uniform(0.0, 0.5)
+    return Arm(
+        toward=_direction(rng, way, 0.25), elbow=float(bent), twist=float(rng.uniform(-1.0, 1.0)),
+        turn=float(rng.uniform(-1.2, 1.2)), wrist=float(rng.normal(0, 0.3)), curl=float(rng.uniform(0.0, 1.3)),
+    )
+
+
+def _arms(rng: Rng, free: float) -> tuple[Arm, Arm]:
+    """Both arms; each is free (not hanging) with probability `free`; now and then they mirror each other."""
+    left = _any_arm(rng) if rng.random() < free else _hanging(rng)
+    right = _any_arm(rng) if rng.random() < free else _hanging(rng)
+    return (left, left) if rng.random() < 0.2 else (left, right)
+
+
+def _column(rng: Rng, bend: float = 0.0, spread: float = 0.12) -> dict[str, tuple[float, float, float]]:
+    spine = (bend + float(rng.normal(0, spread)), float(rng.normal(0, spread)), float(rng.normal(0, 1.5 * spread)))
+    neck = (float(rng.normal(-0.3 * bend, 0.2)), float(rng.normal(0, 0.12)), float(rng.normal(0, 0.4)))
+    return {"spine": spine, "neck": neck}
+
+
+def stand(rng: Rng) -> Pose:
+    """Upright, weight on one leg or both."""
+    left, right = _arms(rng, 0.5)
+    width = float(rng.uniform(0.0, 0.3))
+    relaxed = float(rng.uniform(0, 0.5)) if rng.random() < 0.4 else 0.03
+    return Pose(
+        left_arm=left, right_arm=right, left_leg=Leg(toward=(width, -1, float(rng.normal(0, 0.06))), knee=0.03),
+        right_leg=Leg(toward=(width, -1, 0.5 * relaxed), knee=relaxed, ankle=-0.4 * relaxed), **_column(rng),
+    )
+
+
+def stride(phase: float, *, pace: float) -> Pose:
+    """One moment of a gait: phase 0..1, pace 0.5 (stroll) … 1 (walk) … 2 (run). Left foot strikes at phase 0."""
+    legs, arms = [], []
+    for offset in (0.0, 0.5):
+        p = 2 * np.pi * ((phase + offset) % 1.0)
+        reach = 0.42 * pace * float(np.cos(p)) + 0.10 * (pace - 0.8)
+        lift = max(0.0, float(np.sin(p - np.pi + 0.4)))
+        knee = 0.10 + (0.95 + 0.45 * max(0.0, pace - 1)) * min(pace, 1.3) * lift**1.5
+        foot = -0.35 * pace * max(0.0, float(np.sin(p - np.pi + 1.0))) * (1 - lift) + 0.12 * max(0.0, float(np.cos(p)))
+        legs.append(Leg(toward=(0.02, -1.0, reach), knee=knee, twist=0.12, ankle=foot))
+        back = -0.55 * pace * float(np.cos(p))
+        arms.append(Arm(toward=(0.20, -1.0, back), elbow=0.25 + 0.55 * max(0.0, pace - 0.8) + 0.18 * max(0.0, back), curl=0.5))
+    sway = 0.08 * pace * float(np.cos(2 * np.pi * phase))
+    return Pose(
+        left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1],
+        spine=(0.04 + 0.12 * max(0.0, pace - 1), 0.0, sway), neck=(-0.03, 0.0, -sway),
+    )
+
+
+def walk_pose(rng: Rng) -> Pose:
+    """A moment of a walk or run, arms sometimes elsewhere."""
+    pose = stride(float(rng.random()), pace=float(rng.uniform(0.6, 2.0)))
+    if rng.random() < 0.35:
+        left, right = _arms(rng, 0.7)
+        pose = replace(pose, left_arm=left, right_arm=right)
+    return replace(pose, **_column(rng, pose.spine[0], 0.06))
+
+
+def sit(rng: Rng) -> Pose:
+    """On a seat that is not there."""
+    left, right = _arms(rng, 0.6)
+    legs = []
+    for _ in range(2):
+        thigh = _direction(rng, (rng.uniform(0.0, 0.5), rng.uniform(-0.3, 0.15), 1.0), 0.08)
+        legs.append(Leg(toward=thigh, knee=float(rng.uniform(0.8, 1.9)), twist=float(rng.normal(0.1, 0.15))))
+    return Pose(left_arm=left, right_arm=right, left_leg=legs[0], right_leg=legs[1], **_column(rng, 0.15, 0.15))
+
+
+def crouch(rng: Rng) -> Pose:
+    """Deep bend of hips, knees and back."""
+    left, right = _arms(rng, 0.8)
+    legs = []
+    for _ in range(2):
+        thigh = _direction(rng, (rng.uniform(0.1, 0.6), rng.uniform(-0.6, 0.4), 1.0), 0.1)
+        legs.append(Leg(toward=thigh, knee=float(rng.uniform(1.6, 2.5)), ankle=float(rng.uniform(0.2, 0.5))))
+    return Pose(
+        left_arm=left, right_arm=right, left_leg=legs[0], right_leg=legs[1],
+        tilt_33=about(LEFT, float(rng.uniform(0.0, 0.6))), **_column(rng, float(rng.uniform(0.2, 0.9))),
+    )
+
+
+def dance(rng: Rng) -> Pose:
+    """Anything within the limits of the joints: kicks, lunges, bows, raised arms."""
+    left, right = _arms(rng, 0.95)
+    legs = []
+    for _ in range(2):
+        thigh = _direction(rng, (rng.uniform(-0.1, 0.7), -1.0, rng.uniform(-0.5, 1.0)), 0.15)
+        knee = rng.uniform(0.0, 2.0) if rng.random() < 0.6 else rng.uniform(0, 0.3)
+        legs.append(Leg(toward=thigh, knee=float(knee), twist=float(rng.normal(0.15, 0.25)), ankle=float(rng.normal(0, 0.3))))
+    tilt = about(LEFT, float(rng.normal(0.1, 0.3))) @ about(FRONT, float(rng.normal(0, 0.2)))
+    return Pose(
+        left_arm=left, right_arm=right, left_leg=legs[0], right_leg=legs[1], tilt_33=tilt, **_column(rng, 0.1, 0.3),
+    )
+
+
+def lie(rng: Rng) -> Pose:
+    """On the back, the belly or a side."""
+    base = (stand, dance, sit)[rng.integers(3)](rng)
+    roll = about(UP, float(rng.uniform(0, 2 * np.pi)))
+    return replace(base, tilt_33=about(LEFT, float(rng.choice([-1, 1])) * np.pi / 2 + float(rng.normal(0, 0.15))) @ roll)
+
+
+def upside_down(rng: Rng) -> Pose:
+    """Handstands and cartwheels."""
+    arms = [Arm(toward=_direction(rng, (0.3, 1.0, 0.1), 0.15), elbow=float(rng.uniform(0, 0.4))) for _ in range(2)]
+    base = dance(rng)
+    return replace(base, left_arm=arms[0], right_arm=arms[1], tilt_33=about(FRONT, np.pi + float(rng.normal(0, 0.5))))
+
+
+POSES: dict[str, Callable[[Rng], Pose]] = {
+    "stand": stand, "walk": walk_pose, "sit": sit, "crouch": crouch, "dance": dance, "lie": lie, "upside_down": upside_down,
+}
+"""Generators of poses by name."""

@@ -1,0 +1,38 @@
+"""Small rotations of bones, float32 matrices; angles in radians."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+F32 = npt.NDArray[np.float32]
+
+LEFT, UP, FRONT = np.eye(3, dtype=np.float32)
+
+
+def about(axis_3: F32, angle: float) -> F32:
+    """Rotation by `angle` about a unit axis, right-handed."""
+    x, y, z = (float(c) for c in axis_3)
+    c, s = float(np.cos(angle)), float(np.sin(angle))
+    d = 1 - c
+    return np.array([
+        [c + x * x * d, x * y * d - z * s, x * z * d + y * s],
+        [y * x * d + z * s, c + y * y * d, y * z * d - x * s],
+        [z * x * d - y * s, z * y * d + x * s, c + z * z * d],
+    ], np.float32)
+
+
+def swing(from_3: F32, to_3: F32) -> F32:
+    """The shortest rotation that takes one direction to another."""
+    a, b = unit(from_3), unit(to_3)
+    axis = np.cross(a, b)
+    sine, cosine = float(np.linalg.norm(axis)), float(a @ b)
+    if sine < 1e-6:
+        return np.eye(3, dtype=np.float32) if cosine > 0 else about(unit(np.cross(a, UP + 0.3 * LEFT)), np.pi)
+    return about((axis / sine).astype(np.float32), float(np.arctan2(sine, cosine)))
+
+
+def unit(v_3: npt.ArrayLike) -> F32:
+    """A vector of length 1."""
+    v = np.asarray(v_3, np.float32)
+    return v / np.linalg.norm(v)

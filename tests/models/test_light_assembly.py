@@ -1,0 +1,82 @@
+"""From the small grid to the box grid: exact where cells and pixels coincide, faithful to charts where they do not."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.light.assembly import assemble, integer_box
+from models.light.light_network import crop_person
+from models.light.region import MARGIN, SLIMMEST, crop_region
+from models.light.surface_net import CROP
+
+
+def grid(cells: int = 20) -> np.ndarray:
+    maps = np.zeros((5, cells, cells), np.float32)
+    maps[0] = 3.0
+    maps[1] = 2
+    maps[2] = np.linspace(0, 1, cells)[None]
+    maps[3] = np.linspace(0, 1, cells)[:, None]
+    maps[4] = 0.9
+    return maps
+
+
+def test_integer_box_truncates_toward_zero() -> None:
+    assert integer_box(np.array([3.9, -2.7, 10.2, 0.1])) == (3, -2, 6, 2)
+    assert integer_box(np.array([5.0, 5.0, 5.3, 5.2])) == (5, 5, 1, 1)
+
+
+def test_one_cell_a_pixel_changes_nothing() -> None:
+    maps = grid()
+    rng = np.random.default_rng(0)
+    maps[1] = rng.integers(1, 25, maps.shape[1:])
+    maps[0] = rng.normal(size=maps.shape[1:])
+    found = assemble(maps, np.array([10, 30, 30, 50], np.float32), np.array([10, 30, 30, 50], np.float32))
+    body = maps[0] > 0
+    assert (found.x0, found.y0) == (10, 30)
+    np.testing.assert_array_equal(found.labels_hw, np.where(body, maps[1], 0))
+    np.testing.assert_allclose(found.uv_2hw, maps[2:4] * body, atol=1e-4)
+
+
+def test_inside_one_chart_uv_stays_linear() -> None:
+    maps = grid()
+    region = np.array([0, 0, 100, 100], np.float32)
+    found = assemble(maps, region, np.array([20, 20, 80, 80], np.float32))
+    expected = (np.arange(20, 80) + 0.5) / 5 - 0.5
+    np.testing.assert_allclose(found.uv_2hw[0, 7], expected / 19, atol=2e-3)
+    np.testing.assert_allclose(found.uv_2hw[1, :, 7], expected / 19, atol=2e-3)
+    assert (found.labels_hw == 2).all()
+
+
+def test_uv_never_mixes_charts() -> None:
+    maps = grid()
+    maps[1, :, 10:] = 7
+    maps[2] = np.where(maps[1] == 7, 0.9, 0.1)
+    found = assemble(maps, np.array([0, 0, 160, 160], np.float32), np.array([0, 0, 160, 160], np.float32))
+    assert set(np.unique(found.labels_hw)) == {2, 7}
+    np.testing.assert_allclose(found.uv_2hw[0][found.labels_hw == 7], 0.9, atol=1e-5)
+    np.testing.assert_allclose(found.uv_2hw[0][found.labels_hw == 2], 0.1, atol=1e-5)
+    assert (found.labels_hw[:, :80] == 2).all()
+
+
+def test_boxes_that_leave_the_frame_keep_their_grid() -> None:
+    found = assemble(grid(), np.array([-20, -20, 40, 40], np.float32), np.array([-15.5, -15.5, 35.0, 35.0], np.float32))
+    assert (found.x0, found.y0) == (-15, -15)
+    assert found.labels_hw.shape == (50, 50)
+
+
+def test_region_is_the_grown_box_and_never_too_slim() -> None:
+    wide = crop_region(np.array([100, 100, 200, 180], np.float32))
+    np.testing.assert_allclose(wide, [150 - 50 * MARGIN, 140 - 40 * MARGIN, 150 + 50 * MARGIN, 140 + 40 * MARGIN])
+    slim = crop_region(np.array([0, 0, 10, 200], np.float32))
+    assert np.isclose((slim[2] - slim[0]) / (slim[3] - slim[1]), SLIMMEST)
+
+
+def test_crop_pads_with_grey_and_says_what_it_covers() -> None:
+    rgb = np.full((50, 60, 3), 200, np.uint8)
+    crop, region = crop_person(rgb, np.array([-30.2, 10.0, 30.0, 70.5], np.float32))
+    assert region.tolist() == [-31, 10, 30, 71]
+    assert crop.shape == (CROP, CROP, 3)
+    assert (crop[20, 10] == 114).all()
+    assert (crop[20, -10] == 200).all()
+    outside, _ = crop_person(rgb, np.array([200, 200, 240, 240], np.float32))
+    assert (outside == 114).all()

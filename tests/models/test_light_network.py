@@ -1,0 +1,112 @@
+"""The light network as a whole, with random weights: engines agree, grouping changes nothing, bad files are named."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models import engine
+from models.engine import choose_engine, compile_body
+from models.errors import ModelError
+from models.light.detector import PersonDetector
+from models.light.light_network import LightNetwork, fit_size, open_light, write_weights
+from models.light.surface_net import CROP, PickedSurface, SurfaceNet
+from models.network import NetworkConfig
+
+SHAPE = (1, 3, 96, 128)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    detector, surface = PersonDetector(), SurfaceNet()
+    for module in detector.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+    torch.nn.init.normal_(detector.score.weight, std=0.5)
+    path = tmp_path_factory.mktemp("light") / "random.safetensors"
+    write_weights(path, detector.state_dict(), surface.state_dict())
+    return path
+
+
+@pytest.fixture(scope="module")
+def network(weights: Path) -> LightNetwork:
+    return open_light(NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=0.01), 1)
+
+
+def frames() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (3, 120, 160, 3), np.uint8)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
+@pytest.mark.parametrize(("make", "shape"), [(PersonDetector, SHAPE), (SurfaceNet, (1, 3, CROP, CROP))])
+def test_engines_agree(make: type, shape: tuple[int, int, int, int]) -> None:
+    torch.manual_seed(1)
+    net = make() if make is PersonDetector else PickedSurface(make())
+    pixels = (np.random.default_rng(0).random(shape) * 255).astype(np.float32)
+    torch_out = compile_body(net, shape, engine="torch", precision="fp32", threads=1)(pixels)
+    openvino_out = compile_body(net, shape, engine="openvino", precision="fp32", threads=1)(pixels)
+    close = np.isclose(torch_out, openvino_out, atol=1e-3, rtol=1e-3)
+    assert close.mean() > 0.999  # a tie between two charts may fall either way
+
+
+def test_engine_is_chosen_openly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.importlib.util, "find_spec", lambda name: None)
+    assert choose_engine("auto") == "torch"
+    with pytest.raises(ModelError, match="pip install openvino"):
+        choose_engine("openvino")
+
+
+def test_frames_do_not_depend_on_each_other(network: LightNetwork) -> None:
+    together, _ = network.detect(frames())
+    assert sum(len(found) for found in together) > 0
+    for index, found in enumerate(together):
+        alone = network.detect(frames()[index : index + 1])[0][0]
+        np.testing.assert_array_equal(found.box_N4, alone.box_N4)
+        np.testing.assert_array_equal(found.score_N, alone.score_N)
+
+
+def test_detections_are_ordered_and_inside(network: LightNetwork) -> None:
+    for found in network.detect(frames())[0]:
+        assert (np.diff(found.score_N) <= 0).all()
+        assert (found.box_N4 >= 0).all()
+        assert (found.box_N4 <= [160, 120, 160, 120]).all()
+        assert found.box_N4.dtype == found.score_N.dtype == np.float32
+
+
+def test_people_do_not_depend_on_each_other(network: LightNetwork) -> None:
+    box_N4 = np.array([[10, 10, 60, 110], [80.5, -5, 159, 90], [0, 0, 1, 1]], np.float32)
+    features = network.detect(frames()[:1])[1]
+    forward, backward = network.surfaces(features, [box_N4])[0], network.surfaces(features, [box_N4[::-1]])[0]
+    assert [one.labels_hw.shape for one in forward] == [(100, 50), (95, 78), (1, 1)]
+    for one, other in zip(forward, backward[::-1], strict=True):
+        np.testing.assert_array_equal(one.labels_hw, other.labels_hw)
+        np.testing.assert_array_equal(one.uv_2hw, other.uv_2hw)
+
+
+def test_nobody_is_fine(network: LightNetwork) -> None:
+    features = network.detect(frames()[:2])[1]
+    assert network.surfaces(features, [np.zeros((0, 4), np.float32)] * 2) == [[], []]
+
+
+def test_detector_sees_the_long_side() -> None:
+    assert fit_size(240, 320, 384) == (288, 384)
+    assert fit_size(1280, 720, 384) == (384, 216)
+    assert fit_size(1, 4000, 384) == (1, 384)
+
+
+def test_bad_weights_are_named(weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="nowhere.safetensors: .* missing; train them"):
+        open_light(NetworkConfig(weights=str(tmp_path / "nowhere.safetensors")), 1)
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ModelError, match="not a safetensors file"):
+        open_light(NetworkConfig(weights=str(broken)), 1)
+    other = tmp_path / "other.safetensors"
+    write_weights(other, PersonDetector().state_dict(), PersonDetector().state_dict())
+    with pytest.raises(ModelError, match=r"do not fit the light network: surface\."):
+        open_light(NetworkConfig(weights=str(other)), 1)

@@ -7,6 +7,7 @@ the next packet goes on. A line that a crash cut short fails its hash, and it an
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.packet import Commit
-from pipeline.stage import Job
+from pipeline.stage import Job, PlainError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,17 +48,32 @@ class Journal:
         return cls(Path(f"{job.output}.partial") / "journal.jsonl" if job.output else None)
 
     def append(self, commit: Commit) -> None:
-        """Write a commit and wait until it is on the disk. Raises OSError where the disk refuses."""
+        """Write a commit and wait until it is on the disk. Raises PlainError where the disk refuses."""
         if self.path is None:
             return
+        try:
+            self._write(self.path, commit)
+        except OSError as error:
+            remedy = "free some space, or name another folder with -o"
+            raise PlainError(f"cannot be written ({error.strerror})", str(self.path), remedy) from error
+
+    def remove(self) -> None:
+        """The result is whole, or its finished part is kept under a name of its own, or another run begins."""
+        if self.path is None:
+            return
+        with contextlib.suppress(OSError):  # a folder with something else in it stays
+            self.path.unlink(missing_ok=True)
+            self.path.parent.rmdir()
+
+    def _write(self, path: Path, commit: Commit) -> None:
         content = {
             "accepted": commit.accepted,
             "receipt": _plain(commit.receipt),
             "states": {name: base64.b64encode(state).decode() for name, state in commit.states.items()},
         }
         text = json.dumps(content, sort_keys=True)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), "content": text}) + "\n")
             file.flush()
             os.fsync(file.fileno())

@@ -42,6 +42,11 @@ class Failure:
         return PlainError(self.what, self.where, self.remedy)
 
 
+def failure_of(error: PlainError) -> Failure:
+    """An exception as plain data."""
+    return Failure(what=error.what, where=error.where, remedy=error.remedy)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
     """Cost of a stage: wall seconds, CPU seconds of its process, and items (frames, people) it made."""

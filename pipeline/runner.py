@@ -17,7 +17,7 @@ from pipeline.crew import Crew
 from pipeline.interrupts import Interrupt
 from pipeline.journal import Journal
 from pipeline.metrics import Metrics
-from pipeline.packet import Failure, Packet, Step
+from pipeline.packet import Failure, Packet, Step, failure_of
 from pipeline.plan import Plan, make_plan, read_machine
 from pipeline.schedule import Call, LaneRule, Result
 from pipeline.stage import Job, PlainError
@@ -84,6 +84,8 @@ class _Coordinator:
 
     def run(self) -> Receipts:
         """Make calls and take up their results until every stream is done. Raises PlainError."""
+        for journal in self._journals.values():
+            journal.remove()
         for prepare in self._state.running:
             self._send(prepare)
         while not schedule.finished(self._state) and not self._interrupt.requested:
@@ -136,8 +138,7 @@ class _Coordinator:
         else:
             self._hand_on(call, step, sent.payload_refs)
         self._metrics.step(self._lanes[call.lane].name, call.stream, step)
-        for commit in step.commits:
-            self._journals[call.stream].append(commit)
+        self._commit(call, step)
         yield from ((self._jobs[call.stream], receipt) for receipt in step.receipts)
 
     def _hand_on(self, call: Call, step: Step, payload_refs: tuple[Any, ...]) -> None:
@@ -153,8 +154,20 @@ class _Coordinator:
         self._state = schedule.complete(self._state, call, result)
         if lane.last and call.seq is not None:
             del self._payloads[call.stream, call.seq], self._packets[call.stream, call.seq]
-        if schedule.stream_of(self._state, call) is None:
-            self._metrics.streams[call.stream].done = True
+
+    def _commit(self, call: Call, step: Step) -> None:
+        """Note what stands for good; at the end of a stream nothing is left to go back to."""
+        journal = self._journals[call.stream]
+        done = schedule.stream_of(self._state, call) is None and not step.failure
+        self._metrics.streams[call.stream].done = done
+        if done:
+            journal.remove()
+            return
+        try:
+            for commit in step.commits:
+                journal.append(commit)
+        except PlainError as error:
+            self._give_up(call.stream, failure_of(error))
 
     def _failed(self, call: Call, step: Step) -> None:
         """A stage refused a packet: let it through unprocessed where that is allowed, else end the input."""
@@ -222,6 +235,7 @@ class _Coordinator:
                 if step:
                     self._metrics.step(lane.name, stream.index, step)
                     yield from ((job, receipt) for receipt in step.receipts)
+            self._journals[stream.index].remove()
 
 
 def _first_line(error: Exception) -> str:

@@ -9,9 +9,9 @@ from pipeline.config import RunConfig
 from pipeline.interrupts import Interrupt
 from pipeline.journal import Journal
 from pipeline.metrics import Metrics
-from pipeline.packet import Packet, Step
+from pipeline.packet import Packet, Step, failure_of
 from pipeline.plan import Plan
-from pipeline.stage import Job
+from pipeline.stage import Job, PlainError
 from pipeline.worker import LaneWorker, Outcome
 
 
@@ -68,20 +68,22 @@ class _Serial:
         """One input from its first packet to its last."""
         self._carried.clear()
         self._journal = Journal.of(job)
+        self._journal.remove()
+        ended = False
         try:
-            ended = False
             while not ended and not self._interrupt.requested:
                 step, payloads = self._workers[0].pull(job, 0)
                 ended = step.ended
                 yield from self._onward(0, job, (step, payloads))
             if not ended:
                 yield from self._keep(job)
+            self._journal.remove()
+            self._metrics.streams[job.index].done = ended
         except _StreamFailedError:
-            pass
+            return
         finally:
             for worker in self._workers:
                 worker.close(job.index)
-        self._metrics.streams[job.index].done = ended
 
     def shutdown(self) -> None:
         """Close every stage and take up its facts."""
@@ -119,8 +121,12 @@ class _Serial:
 
     def _note(self, index: int, job: Job, step: Step) -> Iterator[tuple[Job, Any]]:
         self._metrics.step(self._lanes[index].name, job.index, step)
-        for commit in step.commits:
-            self._journal.append(commit)
+        try:
+            for commit in step.commits:
+                self._journal.append(commit)
+        except PlainError as error:
+            self._metrics.failed(job.index, failure_of(error))
+            raise _StreamFailedError from error
         for receipt in step.receipts:
             yield job, receipt
         if step.failure:

@@ -12,6 +12,8 @@ STAGES: dict[str, str] = {
     "smooth": "stages.smooth:Smooth",
     "render": "stages.render:Render",
     "encode": "stages.encode:Encode",
+    "frames": "stages.frames:Frames",
+    "doctor": "stages.doctor:Doctor",
     "synthesize": "stages.synthesize:Synthesize",
     "train": "stages.train:Train",
     "evaluate": "stages.evaluate:Evaluate",

@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.stage import StageError
+
 U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -71,6 +73,16 @@ class FrameChunk:
 
     def __len__(self) -> int:
         return len(self.pts_T)
+
+    @classmethod
+    def of_picture(cls, rgb_HW3: U8) -> FrameChunk:
+        """A single image as a chunk of one frame. Raises StageError for anything but (H, W, 3) uint8."""
+        rgb = np.asarray(rgb_HW3)
+        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
+            raise StageError(f"expected an (H, W, 3) uint8 image, got {rgb.shape} {rgb.dtype}", "", "convert it first")
+        height, width = rgb.shape[:2]
+        video = VideoInfo(path="", width=width, height=height, still=True, rate=None, time_base=Fraction(1))
+        return cls(rgb_THW3=rgb[None], pts_T=np.zeros(1, np.int64), first=0, video=video)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

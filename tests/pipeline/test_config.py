@@ -106,7 +106,8 @@ def test_everything_wrong_is_one_sentence_with_file_key_and_remedy(load, text, c
 
 def test_an_unknown_configuration_names_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "video.yaml").write_text(TOY)
-    with pytest.raises(ConfigError, match=re.escape("-c vidoe: there is no configuration 'vidoe'; did you mean 'video'?")):
+    sentence = "-c vidoe: there is no configuration 'vidoe'; did you mean 'video'?"
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
         read_config("vidoe", (), tmp_path)
     with pytest.raises(ConfigError, match="does not exist"):
         read_config(str(tmp_path / "other.yaml"), (), tmp_path)

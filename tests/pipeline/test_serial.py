@@ -149,12 +149,29 @@ def test_an_interrupt_keeps_what_is_whole(toy_config, toy_jobs) -> None:
 
 
 def test_commits_reach_the_journal_with_the_states_after_them(toy_config, toy_jobs, serially: Run) -> None:
-    jobs = toy_jobs("7")
-    serially(toy_config(count={"chunk": 1}, smooth={"delay": 0}, save={"part": 3}), jobs)
+    jobs = toy_jobs("9")
+    serially(toy_config(count={"chunk": 1, "fail_at": 7}, smooth={"delay": 0}, save={"part": 3}), jobs)
     records = Journal.of(jobs[0]).read()
     assert [record.receipt for record in records] == [{"first": 0, "frames": 3}, {"first": 3, "frames": 3}]
     assert [record.accepted for record in records] == [3, 6]
     assert records[1].states["save"] == b"6"
+
+
+def test_the_journal_ends_with_the_stream(toy_config, toy_jobs, serially: Run) -> None:
+    jobs = toy_jobs("9")
+    serially(toy_config(save={"part": 3}), jobs)
+    assert not Path(f"{jobs[0].output}.partial").exists()
+
+
+def test_a_journal_cut_short_is_read_as_far_as_it_is_whole(toy_config, toy_jobs, serially: Run) -> None:
+    jobs = toy_jobs("9")
+    serially(toy_config(count={"chunk": 1, "fail_at": 7}, smooth={"delay": 0}, save={"part": 3}), jobs)
+    journal = Journal.of(jobs[0])
+    text = journal.path.read_text()
+    journal.path.write_text(text[: len(text) - 20])
+    assert [record.accepted for record in journal.read()] == [3]
+    journal.path.write_text(text.replace("accepted", "acceptod", 1))
+    assert journal.read() == []
 
 
 def test_stages_get_their_lanes_threads(toy_config, serially: Run) -> None:

@@ -161,7 +161,7 @@ class UseLocal(Stage):
 
 
 class Smooth(Stage):
-    """Ordered map with look-ahead: a chunk leaves when the `delay`-th chunk after it has come, so it sees both sides."""
+    """Ordered map with look-ahead: a chunk leaves when `delay` more have come, so it sees both sides."""
 
     ordered = True
 

@@ -1,0 +1,69 @@
+"""`run_pipeline.py doctor`: what this machine can do, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TextIO
+
+from pipeline.graph import Lane, read_node, stage_class
+from pipeline.inputs import UsageError
+from pipeline.plan import GB, auto_threads, read_machine
+from pipeline.stage import Job
+from pipeline.worker import LaneWorker
+
+EXAMINER = "doctor"
+"""The stage that knows codecs, networks and weights."""
+
+
+def examine(words: Sequence[str], table: Mapping[str, str], out: TextIO) -> int:
+    """Print the findings; returns 0, or 1 when the default run will not work here.
+
+    Raises UsageError for further arguments, PlainError when the examination itself fails.
+    """
+    if words:
+        raise UsageError("doctor takes no arguments", words[0], "leave it out")
+    for name, value in _basics():
+        out.write(f"  {name:<12} {value}\n")
+    works = True
+    for fact in _findings(table):
+        mark = " " if fact.fine else "!"
+        out.write(f"{mark} {fact.name:<12} {fact.value}\n")
+        if not fact.fine and fact.remedy:
+            out.write(f"  {'':<12} → {fact.remedy}\n")
+        works = works and not (fact.needed and not fact.fine)
+    verdict = "the default run works here" if works else "the default run does not work here yet; see the lines with !"
+    out.write(verdict + "\n")
+    return 0 if works else 1
+
+
+def _basics() -> list[tuple[str, str]]:
+    machine = read_machine()
+    shared = Path("/dev/shm")
+    return [
+        ("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()} ({sys.executable})"),
+        ("cores", f"{machine.cpus}, of which a lane uses {auto_threads(machine.cpus)}"),
+        ("memory", f"{machine.memory / GB:.1f} GB free"),
+        ("Ray", version("ray") if importlib.util.find_spec("ray") else "not installed: use --serial"),
+        ("shared mem.", "/dev/shm" if shared.is_dir() else "none: Ray will use slower files"),
+    ]
+
+
+def _findings(table: Mapping[str, str]) -> list[Any]:
+    """Run the examining stage, a task without packets, and return its receipts."""
+    node = read_node(EXAMINER, stage_class(EXAMINER, table))
+    lane = Lane(name=EXAMINER, nodes=(node,), ordered=True, imports=(), exports=(), onward=(), last=True)
+    worker = LaneWorker(lane, {EXAMINER: node.cls.Config()}, threads=1)
+    job = Job(index=0, input="", output=None, stem=EXAMINER)
+    facts: list[Any] = []
+    while True:
+        step, _ = worker.pull(job, 0)
+        if step.failure:
+            raise step.failure.error()
+        facts += step.receipts
+        if step.ended:
+            return facts

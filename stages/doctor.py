@@ -1,0 +1,142 @@
+"""What this machine can do with video and networks, and what is missing: the graph of `run_pipeline.py doctor`."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import av
+import cv2
+import torch
+
+from models.engine import has_bf16
+from models.network import NetworkConfig
+from pipeline.stage import Job, Stage
+
+_ENCODERS = {"H.264": "libx264", "HEVC": "libx265", "VP9": "libvpx-vp9", "AV1": "libsvtav1", "ProRes": "prores_ks"}
+_DECODERS = {"H.264": "h264", "HEVC": "hevc", "VP9": "vp9", "AV1": "libdav1d", "MPEG-4": "mpeg4", "MJPEG": "mjpeg"}
+_PROTOCOLS = ("http", "https", "rtmp", "rtsp", "srt")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One thing about the machine.
+
+    Attributes:
+        name, value: what, and how it stands.
+        fine: False when something that the product can use is missing.
+        needed: True when the default run does not work without it.
+        remedy: what to do where it is not fine.
+    """
+
+    name: str
+    value: str
+    fine: bool = True
+    needed: bool = False
+    remedy: str = ""
+    is_receipt: ClassVar[bool] = True
+
+
+class Doctor(Stage):
+    """A task without packets: looks at the machine and says what it finds."""
+
+    def __call__(self, job: Job) -> Iterator[Fact]:
+        """Facts on video, networks and weights, in that order."""
+        yield from _video()
+        yield from _compute()
+        yield _engines()
+        yield _light_weights()
+
+
+def _video() -> Iterator[Fact]:
+    libraries = ", ".join(f"{name} {'.'.join(map(str, number))}" for name, number in av.library_versions.items())
+    yield Fact(name="PyAV", value=f"{av.__version__} ({libraries})")
+    yield Fact(name="OpenCV", value=cv2.__version__)
+    yield _codecs("encoders", _ENCODERS, "w")
+    yield _codecs("decoders", _DECODERS, "r")
+    absent = [name for name in _PROTOCOLS if not has_protocol(name)]
+    yield Fact(
+        name="protocols",
+        value=", ".join(name for name in _PROTOCOLS if name not in absent)
+        + (f"; missing: {', '.join(absent)}" if absent else ""),
+        fine=not absent,
+        remedy="the FFmpeg in the wheel lacks it; a PyAV built on a system FFmpeg may have it" if absent else "",
+    )
+
+
+def _codecs(title: str, wanted: Mapping[str, str], mode: Literal["r", "w"]) -> Fact:
+    missing = [name for name, codec in wanted.items() if not _has_codec(codec, mode)]
+    return Fact(
+        name=title,
+        value=", ".join(name for name in wanted if name not in missing)
+        + (f"; missing: {', '.join(missing)}" if missing else ""),
+        fine=not missing,
+        needed="H.264" in missing,
+        remedy="reinstall PyAV from its wheel: pip install --force-reinstall av" if missing else "",
+    )
+
+
+def _compute() -> Iterator[Fact]:
+    yield Fact(name="PyTorch", value=f"{torch.__version__}, torchvision {_version('torchvision')}")
+    if torch.cuda.is_available():
+        names = ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
+        yield Fact(name="GPU", value=names)
+    else:
+        yield Fact(name="GPU", value="none, networks run on the processor")
+    yield Fact(
+        name="precision",
+        value="bf16 in hardware" if has_bf16() else "fp32 (this processor has no bf16 arithmetic)",
+    )
+
+
+def _engines() -> Fact:
+    found = {name: _version(name) for name in ("openvino", "onnxruntime") if importlib.util.find_spec(name)}
+    return Fact(
+        name="engines",
+        value=", ".join(["torch", *(f"{name} {number}" for name, number in found.items())]),
+        fine="openvino" in found,
+        remedy="" if "openvino" in found else "pip install openvino makes networks faster on processors",
+    )
+
+
+def _light_weights() -> Fact:
+    weights = Path(__file__).resolve().parent.parent / "models" / "weights" / "light.safetensors"
+    cached = sorted(file.name for file in Path(NetworkConfig().cache).expanduser().glob("*") if file.is_file())
+    value = "light built in" if weights.is_file() else "the built-in light weights are missing"
+    return Fact(
+        name="weights",
+        value=value + (f"; in the cache: {', '.join(cached)}" if cached else ""),
+        fine=weights.is_file(),
+        needed=not weights.is_file(),
+        remedy="" if weights.is_file() else "restore models/weights/light.safetensors from the repository",
+    )
+
+
+def has_protocol(name: str) -> bool:
+    """Whether this FFmpeg knows a network protocol; asks it to open an address without a host, which goes nowhere."""
+    try:
+        av.open(f"{name}://", timeout=1.0).close()
+    except av.error.ProtocolNotFoundError:
+        return False
+    except (av.error.FFmpegError, OSError):
+        return True
+    return True
+
+
+def _has_codec(name: str, mode: Literal["r", "w"]) -> bool:
+    try:
+        av.codec.Codec(name, mode)
+    except (av.error.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,71 @@
+"""The end of a graph whose caller takes the frames: one result per frame instead of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from pipeline.stage import Stage
+from stages.payloads import U8, FrameChunk, Overlay, People, Surface, Surfaces
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One frame with everything known about it.
+
+    Attributes:
+        path: the input it came from.
+        index: its number among the frames that are processed, from 0.
+        seconds: its time in the stream.
+        rgb_HW3: the upright original, uint8.
+        people: those in this frame, best score first; `frame_N` is 0.
+        surfaces: one per person.
+        overlay_HW3: the rendered frame, uint8; None where nothing renders.
+    """
+
+    path: str
+    index: int
+    seconds: float
+    rgb_HW3: U8
+    people: People
+    surfaces: tuple[Surface, ...]
+    overlay_HW3: U8 | None = None
+    is_receipt: ClassVar[bool] = True
+
+
+class Frames(Stage):
+    """Chunks in, frames out, in order, each to the caller."""
+
+    ordered = True
+
+    def __call__(
+        self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None, overlay: Overlay | None
+    ) -> Iterator[Frame]:
+        """Cut a chunk into its frames; people and surfaces are empty where no stage finds them."""
+        for index in range(len(frames)):
+            chosen = np.flatnonzero(people.frame_N == index) if people is not None else np.zeros(0, np.int64)
+            yield Frame(
+                path=frames.video.path,
+                index=frames.first + index,
+                seconds=float(frames.pts_T[index] * frames.video.time_base),
+                rgb_HW3=frames.rgb_THW3[index],
+                people=_some(people, chosen),
+                surfaces=tuple(surfaces.people[i] for i in chosen) if surfaces is not None else (),
+                overlay_HW3=None if overlay is None else overlay.rgb_THW3[index],
+            )
+
+
+def _some(people: People | None, chosen_N: np.ndarray) -> People:
+    """The chosen people, as those of a single frame."""
+    if people is None:
+        empty = np.zeros(0, np.int32)
+        return People(frame_N=empty, box_N4=np.zeros((0, 4), np.float32), score_N=np.zeros(0, np.float32), id_N=empty)
+    return People(
+        frame_N=np.zeros(len(chosen_N), np.int32),
+        box_N4=people.box_N4[chosen_N],
+        score_N=people.score_N[chosen_N],
+        id_N=people.id_N[chosen_N],
+    )

@@ -1,0 +1,50 @@
+"""What is shown while a run goes on."""
+
+from __future__ import annotations
+
+import io
+
+from pipeline.metrics import Metrics
+from pipeline.packet import Step
+from pipeline.progress import Progress, describe
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def metrics_after(toy_config, toy_jobs, *steps: Step) -> Metrics:
+    metrics = Metrics(toy_config().graph, toy_jobs("10"), started=0.0)
+    for step in steps:
+        metrics.step("out", 0, step)
+    return metrics
+
+
+def test_a_line_says_frames_rate_people_and_time_left(toy_config, toy_jobs) -> None:
+    metrics = metrics_after(
+        toy_config, toy_jobs, Step(started=8, length=20, counts={"People": 12}), Step(finished=5, packets=1)
+    )
+    metrics.first_frame_s = 2.0
+    text = describe(metrics, now=4.5)
+    assert "5/20 frames" in text and "2.0 fps" in text and "1.5 people a frame" in text and "0:08 left" in text
+    assert " 25%" in text
+
+
+def test_an_unknown_length_shows_no_share(toy_config, toy_jobs) -> None:
+    text = describe(metrics_after(toy_config, toy_jobs, Step(started=8)), now=1.0)
+    assert text.startswith("0 frames · starting") and "%" not in text
+
+
+def test_a_terminal_gets_a_bar_in_place_and_others_get_lines(toy_config, toy_jobs) -> None:
+    metrics = metrics_after(toy_config, toy_jobs, Step(started=8, length=20))
+    for out, expected in ((Terminal(), "\r"), (io.StringIO(), "")):
+        progress = Progress(metrics, out)
+        progress._shown_at -= 100.0
+        progress.show()
+        progress.show()  # a moment later: nothing new
+        progress.say("a.mp4 → b.mp4")
+        text = out.getvalue()
+        assert text.count("0/20 frames") == 1
+        assert text.endswith("a.mp4 → b.mp4\n")
+        assert ("\r" in text) == bool(expected)

@@ -19,7 +19,8 @@ from stages.video.source import check_readable
 from stages.video.stills import is_still, read_still
 
 CHUNK_BYTES = 8_000_000
-MAX_CHUNK = 16
+CHUNK_LENGTHS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15)
+"""Divisors of 120, the encoder's usual segment: chunks then end where segments end, and a restart loses no frame."""
 STILL_TIME_BASE = Fraction(1, 25)
 
 
@@ -32,7 +33,7 @@ class Decode(Stage):
         start, end: seconds from the beginning of the file; frames with start ≤ time < end are processed.
         every: process each n-th frame.
         max_size: longest side of the frames in pixels; larger ones are made smaller.
-        chunk: frames in a chunk, or "auto": as many as fit 8 MB, at most 16.
+        chunk: frames in a chunk, or "auto": as many as fit 8 MB, at most 15.
         threads: threads of the video decoder; 0 = the stage's own number.
         """
 
@@ -99,6 +100,11 @@ class Decode(Stage):
                           time_base=STILL_TIME_BASE, frames=1)
         return FrameChunk(rgb_THW3=rgb_HW3[None], pts_T=np.zeros(1, np.int64), first=0, video=video)
 
+    def length(self) -> int | None:
+        """Frames that will be processed, as far as the file says."""
+        video = self._footage.video if self._footage else None
+        return video.frames if video else self._frames or None
+
     def summary(self) -> Mapping[str, Any]:
         """`frames_in`, `repaired_pts`, `dropped`, `truncated`, `warnings`."""
         footage = self._footage
@@ -117,10 +123,10 @@ class Decode(Stage):
 
 
 def chunk_length(chunk: int | str, width: int, height: int) -> int:
-    """Frames in a chunk; "auto" is as many as fit CHUNK_BYTES, from 1 to MAX_CHUNK."""
+    """Frames in a chunk; "auto" is the largest of CHUNK_LENGTHS that fits CHUNK_BYTES, at least 1."""
     if isinstance(chunk, int):
         return chunk
-    return min(max(CHUNK_BYTES // (width * height * 3), 1), MAX_CHUNK)
+    return max((n for n in CHUNK_LENGTHS if n * width * height * 3 <= CHUNK_BYTES), default=1)
 
 
 def _seconds(value: float | None) -> Fraction | None:

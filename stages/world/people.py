@@ -1,0 +1,80 @@
+"""One person of a scene: body shape, outfit and pose, and the posed, dressed mesh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.surface.body import forward_kinematics, load_body, skin
+from stages.world.poses import Pose, bone_rotations
+from stages.world.wardrobe import Outfit, home
+
+F32 = npt.NDArray[np.float32]
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Who: shape scores (C,), clothes. The same person keeps them through a clip."""
+
+    score_C: F32
+    outfit: Outfit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mesh:
+    """A person in the world: vertices, unit normals, and the joints of `KEYPOINT_NAMES`; metres, floor at y = 0."""
+
+    vertex_V3: F32
+    normal_V3: F32
+    keypoint_K3: F32
+
+
+def random_shape(rng: Rng, first: float, last: float, child_share: float) -> F32:
+    """Scores between two sampled bodies of like age out of the share first..last of the samples."""
+    body = load_body()
+    count = len(body.score_SC)
+    pool = np.arange(int(first * count), int(last * count))
+    adult = body.phenotype_SP[pool, body.phenotypes.index("age")] >= 0.6
+    wanted = pool[adult] if rng.random() >= child_share else pool[~adult]
+    one, other = rng.choice(wanted, 2)
+    share = np.float32(rng.random())
+    return (1 - share) * body.score_SC[one] + share * body.score_SC[other]
+
+
+def dressed_rest(person: Person) -> tuple[F32, F32]:
+    """Rest vertices with the clothes' thickness on, and bone heads."""
+    vertex, head = load_body().rest(person.score_C)
+    place = home()
+    off = np.zeros(len(vertex), np.float32)
+    for garment in person.outfit.garments:
+        cover = np.clip(garment.field_V / 0.02, 0, 1)
+        rough = garment.thickness
+        if garment.folds > 0:
+            x, y, z = place.point_V3.T
+            phase = garment.pattern.offset
+            rough = rough + garment.folds * (np.sin(55 * y + 21 * x + phase) + np.sin(41 * z - 33 * y + 2 * phase))
+        off = np.maximum(off, cover * rough)
+    return vertex + off[:, None] * place.normal_V3, head
+
+
+def pose_person(person: Person, pose: Pose, yaw: float) -> Mesh:
+    """The posed mesh standing (or lying) on the floor with its root above the origin."""
+    body = load_body()
+    vertex, head = dressed_rest(person)
+    turn = bone_rotations(body, pose, yaw)
+    turned, placed = forward_kinematics(body, head, turn, np.array([0, head[0, 1], 0], np.float32))
+    posed = skin(body, vertex, head, turned, placed)
+    normal = skin(body, home().normal_V3, np.zeros_like(head), turned, np.zeros_like(head))
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
+    floor = np.array([0, posed[:, 1].min(), 0], np.float32)
+    posed = posed - floor
+    return Mesh(vertex_V3=posed, normal_V3=normal, keypoint_K3=body.keypoint_KV @ posed)
+
+
+def moved(mesh: Mesh, x: float, z: float) -> Mesh:
+    """The mesh shifted along the floor."""
+    shift = np.array([x, 0, z], np.float32)
+    return Mesh(vertex_V3=mesh.vertex_V3 + shift, normal_V3=mesh.normal_V3, keypoint_K3=mesh.keypoint_K3 + shift)

@@ -1,0 +1,273 @@
+"""Scenes by seed and index: a picture of 0–4 people with labels, UV, instances, boxes and keypoints, all exact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from models.surface.body import load_body
+from models.surface.raster import Camera, Hits, rasterize
+from stages.world.backdrops import BACKDROPS, Picture, occluder, window
+from stages.world.lens import photograph
+from stages.world.people import Mesh, Person, moved, pose_person, random_shape
+from stages.world.poses import POSES
+from stages.world.shading import Lights, random_lights, shade
+from stages.world.staging import camera_before, floor_place
+from stages.world.wardrobe import PATTERNS, random_outfit
+
+F32 = npt.NDArray[np.float32]
+U8 = npt.NDArray[np.uint8]
+Rng = np.random.Generator
+
+LEAST_PIXELS = 24  # a person with fewer visible pixels is not annotated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What a world contains. Worlds of other names share no random numbers, bodies or (where cheap) generators.
+
+    Attributes:
+        name: salts the seed.
+        height, width: pixels of a scene.
+        people: probability of 0, 1, 2 … people.
+        tall: range of a person's height as a share of the image's height.
+        poses: names in `POSES` and their probabilities.
+        bodies: the share (from, to) of the sampled bodies it draws on.
+        children: share of children.
+        patterns, backdrops: names of cloth patterns and procedural backgrounds.
+        backgrounds: pictures (paths or (H, W, 3) uint8 arrays) put behind people with probability `photo_share`.
+        pitch: range of the camera's downward tilt, radians.
+        roll: standard deviation of its roll, radians.
+        occluded: probability that something stands before a person.
+    """
+
+    name: str
+    height: int = 240
+    width: int = 320
+    people: tuple[float, ...] = (0.04, 0.36, 0.32, 0.18, 0.10)
+    tall: tuple[float, float] = (0.22, 1.35)
+    poses: tuple[tuple[str, float], ...] = (
+        ("stand", 0.32), ("walk", 0.20), ("sit", 0.14), ("crouch", 0.10), ("dance", 0.18), ("lie", 0.04), ("upside_down", 0.02),
+    )
+    bodies: tuple[float, float] = (0.0, 0.7)
+    children: float = 0.12
+    patterns: tuple[str, ...] = PATTERNS
+    backdrops: tuple[str, ...] = ("clouds", "room", "clutter")
+    backgrounds: tuple[Picture, ...] = ()
+    photo_share: float = 0.8
+    pitch: tuple[float, float] = (-0.15, 0.55)
+    roll: float = 0.06
+    occluded: float = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """One picture and all that is true of it; N people, nearest last.
+
+    Attributes:
+        rgb_HW3: the picture.
+        label_HW: 0 background, 1..24 the chart seen.
+        uv_2HW: U, V of the chart, float16; 0 on the background.
+        instance_HW: 0 background, 1..N.
+        box_N4: x0, y0, x1, y1 of each person's visible pixels, in pixels (x1, y1 exclusive).
+        keypoint_N173: COCO-17 as x, y, visibility (2 seen, 1 hidden but in the picture, 0 outside: x = y = 0).
+    """
+
+    rgb_HW3: U8
+    label_HW: U8
+    uv_2HW: npt.NDArray[np.float16]
+    instance_HW: U8
+    box_N4: F32
+    keypoint_N173: F32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """The rasterised surface before any occluder: maps as in `Scene`, plus depth (0 = nothing)."""
+
+    label_HW: U8
+    uv_2HW: F32
+    instance_HW: U8
+    depth_HW: F32
+
+
+WORLDS: dict[str, World] = {
+    "train": World(name="train"),
+    "val": World(
+        name="val", bodies=(0.7, 1.0), patterns=("plain", "checks", "stripes", "dots"), backdrops=("street", "room"),
+        poses=(("stand", 0.30), ("walk", 0.24), ("sit", 0.14), ("crouch", 0.10), ("dance", 0.20), ("lie", 0.02)),
+    ),
+}
+"""Named worlds. `val` keeps apart from `train` by its random numbers, its bodies and partly its generators."""
+
+
+def scene(world: World, seed: int, index: int) -> Scene:
+    """Scene number `index` of a world: the same arguments give the same bytes, in any order."""
+    rng = np.random.default_rng([seed, index, *world.name.encode()])
+    count = int(rng.choice(len(world.people), p=np.asarray(world.people) / sum(world.people)))
+    picture = backdrop(world, rng)
+    people = [random_person(world, rng) for _ in range(count)]
+    meshes, camera = _cast(world, rng, people)
+    return photographed(world, rng, picture, people, meshes, camera, random_lights(rng))
+
+
+def backdrop(world: World, rng: Rng) -> F32:
+    """A background of the world, (H, W, 3) in 0..1."""
+    if world.backgrounds and rng.random() < world.photo_share:
+        return window(rng, world.backgrounds[rng.integers(len(world.backgrounds))], world.height, world.width)
+    kind = str(rng.choice(world.backdrops))
+    return np.clip(BACKDROPS[kind](rng, world.height, world.width), 0, 1)
+
+
+def random_person(world: World, rng: Rng) -> Person:
+    """A body and clothes of the world."""
+    return Person(
+        score_C=random_shape(rng, *world.bodies, world.children), outfit=random_outfit(rng, world.patterns)
+    )
+
+
+def _cast(world: World, rng: Rng, people: list[Person]) -> tuple[list[Mesh], Camera | None]:
+    """Posed people in their places, and the camera that sees them."""
+    names, chances = zip(*world.poses, strict=True)
+    meshes: list[Mesh] = []
+    camera: Camera | None = None
+    first_depth = 0.0
+    for person in people:
+        pose = POSES[str(rng.choice(names, p=np.asarray(chances) / sum(chances)))](rng)
+        mesh = pose_person(person, pose, float(rng.uniform(-np.pi, np.pi)))
+        if camera is None:
+            camera = _first_camera(world, rng, mesh)
+            first_depth = float(camera.to_camera(mesh.vertex_V3.mean(axis=0, keepdims=True))[0, 2])
+        else:
+            column = float(rng.uniform(0.0, 1.0)) * world.width
+            depth = first_depth * float(np.exp(rng.uniform(-0.35, 0.7)))
+            mesh = moved(mesh, *floor_place(camera, column, depth))
+        meshes.append(mesh)
+    return meshes, camera
+
+
+def _first_camera(world: World, rng: Rng, mesh: Mesh) -> Camera:
+    tall = float(np.exp(rng.uniform(np.log(world.tall[0]), np.log(world.tall[1])))) * world.height
+    spread = 0.5 if tall < 0.9 * world.height else 0.3
+    center = (
+        world.width * (0.5 + float(rng.uniform(-spread, spread)) * 0.8),
+        world.height * (0.52 + float(rng.normal(0, 0.10 if tall < 0.9 * world.height else 0.2))),
+    )
+    return camera_before(rng, mesh, world.height, world.width, tall, center, world.pitch, world.roll)
+
+
+def photographed(
+    world: World, rng: Rng, picture_HW3: F32, people: list[Person], meshes: list[Mesh], camera: Camera | None, lights: Lights
+) -> Scene:
+    """Light the people, put them before the picture, let things hide them, and take the photograph."""
+    picture = picture_HW3.copy()
+    if camera is None:
+        return _empty(world, photograph(rng, picture))
+    _cast_shadows(rng, picture, meshes, camera, lights)
+    truth = draw(picture, people, meshes, camera, lights)
+    hidden = np.zeros(picture.shape[:2], bool)
+    for k in range(len(people)):
+        ys, xs = np.nonzero(truth.instance_HW == k + 1)
+        if len(ys) > LEAST_PIXELS and rng.random() < world.occluded:
+            mask, colors = occluder(rng, world.height, world.width, (xs.min(), ys.min(), xs.max(), ys.max()))
+            picture[mask] = colors[mask]
+            hidden |= mask
+    return annotated(photograph(rng, picture), truth, hidden, meshes, camera)
+
+
+def draw(picture_HW3: F32, people: list[Person], meshes: list[Mesh], camera: Camera, lights: Lights) -> Truth:
+    """Paint the people into the picture, in place; gives the exact maps."""
+    body = load_body()
+    height, width = picture_HW3.shape[:2]
+    vertices = np.concatenate([mesh.vertex_V3 for mesh in meshes])
+    per = len(meshes[0].vertex_V3)
+    faces = np.concatenate([body.face_F3 + k * per for k in range(len(meshes))])
+    hits = rasterize(camera, camera.to_camera(vertices), faces)
+    owner_P, face_P = np.divmod(hits.face_P, len(body.face_F3))
+    label, instance = np.zeros(height * width, np.uint8), np.zeros(height * width, np.uint8)
+    uv, depth = np.zeros((2, height * width), np.float32), np.zeros(height * width, np.float32)
+    label[hits.pixel_P] = body.chart_F[face_P]
+    instance[hits.pixel_P] = owner_P + 1
+    uv[:, hits.pixel_P] = (body.corner_uv_F32[face_P] * hits.bary_P3[..., None]).sum(axis=1).T
+    depth[hits.pixel_P] = hits.depth_P
+    flat = picture_HW3.reshape(-1, 3)
+    eye = -camera.rotation_33.T @ camera.shift_3
+    for k, (person, mesh) in enumerate(zip(people, meshes, strict=True)):
+        mine = np.flatnonzero(owner_P == k)
+        part = Hits(pixel_P=hits.pixel_P[mine], face_P=face_P[mine], bary_P3=hits.bary_P3[mine], depth_P=hits.depth_P[mine])
+        if len(mine):
+            flat[part.pixel_P] = shade(person, mesh, part, eye, lights)
+    shape = (height, width)
+    return Truth(
+        label_HW=label.reshape(shape), uv_2HW=uv.reshape(2, *shape), instance_HW=instance.reshape(shape),
+        depth_HW=depth.reshape(shape),
+    )
+
+
+def _cast_shadows(rng: Rng, picture_HW3: F32, meshes: list[Mesh], camera: Camera, lights: Lights) -> None:
+    """Soft shadows on the floor, away from the first lamp: bodies flattened onto y = 0, splatted and blurred."""
+    height, width = picture_HW3.shape[:2]
+    toward = lights.toward_L3[0]
+    slope = toward / max(float(toward[1]), 0.4)
+    small = np.zeros((height // 4 + 1, width // 4 + 1), np.float32)
+    for mesh in meshes:
+        point = mesh.vertex_V3[::5]
+        flat = point - point[:, 1:2] * slope
+        seen = camera.to_camera(flat.astype(np.float32))
+        pixel = (camera.to_pixels(seen)[seen[:, 2] > 0.1] / 4).astype(int)
+        inside = (pixel >= 0).all(axis=1) & (pixel[:, 0] < small.shape[1]) & (pixel[:, 1] < small.shape[0])
+        small[pixel[inside, 1], pixel[inside, 0]] = 1
+    soft = cv2.GaussianBlur(small, (0, 0), 1.6)
+    dark = cv2.resize(soft, (small.shape[1] * 4, small.shape[0] * 4))[:height, :width]
+    picture_HW3 *= 1 - np.float32(rng.uniform(0.1, 0.55)) * np.clip(dark, 0, 1)[..., None]
+
+
+def annotated(rgb_HW3: U8, truth: Truth, hidden_HW: npt.NDArray[np.bool_], meshes: list[Mesh], camera: Camera) -> Scene:
+    """Truth without what is hidden; people with too few visible pixels are left out of all annotations."""
+    instance = np.where(hidden_HW, 0, truth.instance_HW)
+    numbers = [k + 1 for k in range(len(meshes)) if (instance == k + 1).sum() >= LEAST_PIXELS]
+    # The furthest first, so that numbers say who is nearer.
+    numbers.sort(key=lambda k: -float(camera.to_camera(meshes[k - 1].vertex_V3.mean(axis=0, keepdims=True))[0, 2]))
+    renumber = np.zeros(len(meshes) + 1, np.uint8)
+    renumber[numbers] = np.arange(1, len(numbers) + 1)
+    instance = renumber[instance]
+    label = np.where(instance > 0, truth.label_HW, 0).astype(np.uint8)
+    uv = np.where(instance > 0, truth.uv_2HW, 0).astype(np.float16)
+    boxes = [mask_box(instance == k + 1) for k in range(len(numbers))]
+    keypoints = [_keypoints(meshes[k - 1], truth, hidden_HW, k, camera) for k in numbers]
+    return Scene(
+        rgb_HW3=rgb_HW3, label_HW=label, uv_2HW=uv, instance_HW=instance,
+        box_N4=np.array(boxes, np.float32).reshape(-1, 4), keypoint_N173=np.array(keypoints, np.float32).reshape(-1, 17, 3),
+    )
+
+
+def mask_box(mask_HW: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """x0, y0, x1, y1 around the set pixels, the last two exclusive."""
+    rows, columns = np.flatnonzero(mask_HW.any(axis=1)), np.flatnonzero(mask_HW.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def _keypoints(mesh: Mesh, truth: Truth, hidden_HW: npt.NDArray[np.bool_], number: int, camera: Camera) -> F32:
+    """Joints lie inside the body: one is seen when its own person's surface is at most 0.16 m before it."""
+    seen = camera.to_camera(mesh.keypoint_K3[:17])
+    pixel = camera.to_pixels(seen)
+    height, width = truth.label_HW.shape
+    column, row = np.floor(pixel[:, 0]).astype(int), np.floor(pixel[:, 1]).astype(int)
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height) & (seen[:, 2] > 0.05)
+    column, row = column.clip(0, width - 1), row.clip(0, height - 1)
+    before = seen[:, 2] - truth.depth_HW[row, column]
+    clear = inside & (truth.instance_HW[row, column] == number) & (before < 0.16) & ~hidden_HW[row, column]
+    state = np.where(clear, 2.0, np.where(inside, 1.0, 0.0))
+    return np.concatenate([np.where(inside[:, None], pixel, 0), state[:, None]], axis=1)
+
+
+def _empty(world: World, rgb_HW3: U8) -> Scene:
+    shape = (world.height, world.width)
+    return Scene(
+        rgb_HW3=rgb_HW3, label_HW=np.zeros(shape, np.uint8), uv_2HW=np.zeros((2, *shape), np.float16),
+        instance_HW=np.zeros(shape, np.uint8), box_N4=np.zeros((0, 4), np.float32),
+        keypoint_N173=np.zeros((0, 17, 3), np.float32),
+    )

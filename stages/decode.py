@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 
-from pipeline.stage import Job, Stage, StageError
+from pipeline.stage import Job, Stage
 from stages.payloads import FrameChunk, VideoInfo
 from stages.video.footage import Footage, Selection
 from stages.video.rotation import fitted_size
@@ -41,17 +41,21 @@ class Decode(Stage):
         end: float | None = None
         every: int = 1
         max_size: int | None = None
-        chunk: int | str = "auto"
+        chunk: int | Literal["auto"] = "auto"
         threads: int = 0
 
         def __post_init__(self) -> None:
-            _check(self.start is None or self.start >= 0, "decode.start", "must not be negative")
-            _check(self.end is None or self.end > (self.start or 0), "decode.end", "must be later than start")
-            _check(self.every >= 1, "decode.every", "must be 1 or more")
-            _check(self.max_size is None or self.max_size >= 16, "decode.max_size", "must be 16 or more")
-            _check(self.chunk == "auto" or (isinstance(self.chunk, int) and self.chunk >= 1), "decode.chunk",
-                   'must be "auto" or a number from 1')
-            _check(self.threads >= 0, "decode.threads", "must not be negative")
+            """Raises ValueError for a number out of range."""
+            if self.start is not None and self.start < 0:
+                raise ValueError("start must not be negative")
+            if self.end is not None and self.end <= (self.start or 0):
+                raise ValueError("end must be later than start")
+            if self.every < 1 or (self.chunk != "auto" and self.chunk < 1):
+                raise ValueError("every and chunk must be 1 or more")
+            if self.max_size is not None and self.max_size < 16:
+                raise ValueError("max_size must be 16 or more")
+            if self.threads < 0:
+                raise ValueError("threads must not be negative")
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)
@@ -70,8 +74,9 @@ class Decode(Stage):
             yield self._still(job.input)
             return
         cut = Selection(start=_seconds(self.config.start), end=_seconds(self.config.end), every=self.config.every)
-        self._footage = Footage(job.input, cut, max_size=self.config.max_size,
-                                threads=self.config.threads or self.threads)
+        self._footage = Footage(
+            job.input, cut, max_size=self.config.max_size, threads=self.config.threads or self.threads
+        )
         yield from self._chunks(self._footage)
 
     def _chunks(self, footage: Footage) -> Iterator[FrameChunk]:
@@ -83,8 +88,11 @@ class Decode(Stage):
         frames = chain(first, frames)
         while batch := list(islice(frames, size)):
             chunk = FrameChunk(
-                rgb_THW3=np.stack([rgb for _, rgb in batch]), pts_T=np.array([pts for pts, _ in batch], np.int64),
-                first=self._frames, video=footage.video)
+                rgb_THW3=np.stack([rgb for _, rgb in batch]),
+                pts_T=np.array([pts for pts, _ in batch], np.int64),
+                first=self._frames,
+                video=footage.video,
+            )
             self._frames += len(batch)
             yield chunk
 
@@ -96,8 +104,9 @@ class Decode(Stage):
         if fitted != (width, height):
             rgb_HW3 = np.asarray(cv2.resize(rgb_HW3, fitted, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         self._frames = 1
-        video = VideoInfo(path=path, width=fitted[0], height=fitted[1], still=True, rate=None,
-                          time_base=STILL_TIME_BASE, frames=1)
+        video = VideoInfo(
+            path=path, width=fitted[0], height=fitted[1], still=True, rate=None, time_base=STILL_TIME_BASE, frames=1
+        )
         return FrameChunk(rgb_THW3=rgb_HW3[None], pts_T=np.zeros(1, np.int64), first=0, video=video)
 
     def length(self) -> int | None:
@@ -122,9 +131,9 @@ class Decode(Stage):
             self._footage.close()
 
 
-def chunk_length(chunk: int | str, width: int, height: int) -> int:
+def chunk_length(chunk: int | Literal["auto"], width: int, height: int) -> int:
     """Frames in a chunk; "auto" is the largest of CHUNK_LENGTHS that fits CHUNK_BYTES, at least 1."""
-    if isinstance(chunk, int):
+    if chunk != "auto":
         return chunk
     return max((n for n in CHUNK_LENGTHS if n * width * height * 3 <= CHUNK_BYTES), default=1)
 
@@ -132,8 +141,3 @@ def chunk_length(chunk: int | str, width: int, height: int) -> int:
 def _seconds(value: float | None) -> Fraction | None:
     """The decimal number the user wrote, exactly."""
     return None if value is None else Fraction(str(value))
-
-
-def _check(holds: bool, key: str, rule: str) -> None:
-    if not holds:
-        raise StageError(rule, key, "correct the configuration")

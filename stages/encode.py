@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import FrameChunk, Overlay, SegmentWritten, VideoInfo, Written
-from stages.video.codec_options import X264_PRESETS
+from stages.video.codec_options import Preset
+from stages.video.containers import encoder_named
 from stages.video.destination import Destination
 from stages.video.durable import writing_to
 from stages.video.recording import Recording, RecordingSettings
@@ -38,21 +38,18 @@ class Encode(Stage):
 
         codec: str | None = None
         crf: float | None = None
-        preset: str = "veryfast"
+        preset: Preset = "veryfast"
         segment_frames: int = 120
         threads: int = 2
 
         def __post_init__(self) -> None:
-            if self.preset not in X264_PRESETS:
-                near = difflib.get_close_matches(self.preset, X264_PRESETS, n=1)
-                raise StageError(f'there is no preset "{self.preset}"', "encode.preset",
-                                 f'did you mean "{near[0]}"' if near else f"use one of {', '.join(X264_PRESETS)}")
-            if self.segment_frames < 1:
-                raise StageError("must be 1 or more", "encode.segment_frames", "correct the configuration")
-            if self.threads < 1:
-                raise StageError("must be 1 or more", "encode.threads", "correct the configuration")
+            """Raises ValueError for a number out of range or an encoder that this FFmpeg does not have."""
+            if self.segment_frames < 1 or self.threads < 1:
+                raise ValueError("segment_frames and threads must be 1 or more")
             if self.crf is not None and not 0 <= self.crf <= 63:
-                raise StageError("must lie between 0 and 63", "encode.crf", "correct the configuration")
+                raise ValueError("crf must lie between 0 and 63")
+            if self.codec is not None:
+                encoder_named(self.codec)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)
@@ -85,8 +82,11 @@ class Encode(Stage):
             if self._recording is not None:
                 joined = self._recording.finish()
                 self._destination.publish(self._recording.draft)
-                yield Written(path=self._destination.path, frames=joined.frames,
-                              facts={"audio": joined.audio, "warnings": joined.warnings})
+                yield Written(
+                    path=self._destination.path,
+                    frames=joined.frames,
+                    facts={"audio": joined.audio, "warnings": joined.warnings},
+                )
             elif self._still is not None:
                 self._destination.publish(self._still)
                 yield Written(path=self._destination.path, frames=1, facts={"audio": "none"})
@@ -98,8 +98,11 @@ class Encode(Stage):
         with writing_to(self._destination.path):
             joined = self._recording.finish(early=True)
             kept = self._destination.publish_part(self._recording.draft)
-            yield Written(path=kept, frames=joined.frames,
-                          facts={"audio": joined.audio, "warnings": joined.warnings, "partial": True})
+            yield Written(
+                path=kept,
+                frames=joined.frames,
+                facts={"audio": joined.audio, "warnings": joined.warnings, "partial": True},
+            )
 
     def state(self) -> bytes:
         """Where a restart goes on: after the segments that are whole."""
@@ -129,8 +132,12 @@ class Encode(Stage):
                 self._still = destination.folder / f"picture{suffix}"
             else:
                 settings = RecordingSettings(
-                    codec=self.config.codec, crf=self.config.crf, preset=self.config.preset,
-                    segment_frames=self.config.segment_frames, threads=self.config.threads)
+                    codec=self.config.codec,
+                    crf=self.config.crf,
+                    preset=self.config.preset,
+                    segment_frames=self.config.segment_frames,
+                    threads=self.config.threads,
+                )
                 recording = Recording(destination.folder, job.output, video, settings)
                 destination.prepare(fresh=not self._restored)
                 recording.restore(self._restored)

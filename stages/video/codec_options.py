@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-X264_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+from typing import Literal, get_args
+
+Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
+"""x264's names for speed against size; the other encoders' own scales are laid along them."""
+PRESETS: tuple[Preset, ...] = get_args(Preset)
 DEFAULT_CRF = {"libx264": 20.0, "libx265": 23.0, "libsvtav1": 30.0, "libvpx-vp9": 30.0, "libvpx": 10.0}
 QUANTISERS = {"mpeg4": 3.0, "mjpeg": 3.0}
 """Default quantiser (1 best … 31) of encoders that know that instead of a crf."""
 LAMBDA = 118
 """FFmpeg's FF_QP2LAMBDA."""
-SVT_PRESETS = {name: 12 - i for i, name in enumerate(X264_PRESETS)}
-VPX_SPEEDS = {name: max(8 - i, 0) for i, name in enumerate(X264_PRESETS)}
+SVT_PRESETS = {name: 12 - i for i, name in enumerate(PRESETS)}
+VPX_SPEEDS = {name: max(8 - i, 0) for i, name in enumerate(PRESETS)}
 
 
-def encoder_options(codec: str, crf: float | None, preset: str, *, reorder: bool = True) -> tuple[tuple[str, str], ...]:
+def encoder_options(
+    codec: str, crf: float | None, preset: Preset, *, reorder: bool = True
+) -> tuple[tuple[str, str], ...]:
     """FFmpeg's private options of an encoder; empty for encoders that know neither crf nor preset.
 
     Args:
         crf: quality on the encoder's own scale (lower is better); None = this product's default for it.
-        preset: speed, one of X264_PRESETS.
+        preset: speed, see Preset.
         reorder: False where the container can't tell display order from coded order.
     """
     quality = f"{DEFAULT_CRF.get(codec, 0.0) if crf is None else crf:g}"
@@ -29,8 +35,13 @@ def encoder_options(codec: str, crf: float | None, preset: str, *, reorder: bool
     elif codec == "libsvtav1":
         options = {"crf": quality, "preset": str(SVT_PRESETS[preset])}
     elif codec in ("libvpx", "libvpx-vp9"):
-        options = {"crf": quality, "b": "0" if codec == "libvpx-vp9" else "4M", "deadline": "good",
-                   "cpu-used": str(VPX_SPEEDS[preset]), "auto-alt-ref": "0"}
+        options = {
+            "crf": quality,
+            "b": "0" if codec == "libvpx-vp9" else "4M",
+            "deadline": "good",
+            "cpu-used": str(VPX_SPEEDS[preset]),
+            "auto-alt-ref": "0",
+        }
     elif codec in QUANTISERS:
         scale = QUANTISERS[codec] if crf is None else crf
         options = {"flags": "+qscale", "global_quality": str(round(scale * LAMBDA))}

@@ -22,8 +22,13 @@ RGB_MATRIX = 0
 HD_LINES = 720
 
 SWS_MATRICES = {
-    1: Colorspace.ITU709, 4: Colorspace.FCC, 5: Colorspace.ITU601, 6: Colorspace.ITU601,
-    7: Colorspace.SMPTE240M, 9: Colorspace.BT2020, 10: Colorspace.BT2020,
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
 }
 """H.273 matrix number to FFmpeg's scaler; 10 (constant luminance) by its nearest."""
 
@@ -51,8 +56,12 @@ def tags_of(frame: av.VideoFrame) -> ColorTags:
     rgb = frame.format.is_rgb or matrix == RGB_MATRIX
     if rgb:
         matrix = 1 if frame.height >= HD_LINES else 6
-    return ColorTags(primaries=int(frame.color_primaries), trc=int(frame.color_trc), matrix=matrix,
-                     full_range=not rgb and is_full_range(frame))
+    return ColorTags(
+        primaries=int(frame.color_primaries),
+        trc=int(frame.color_trc),
+        matrix=matrix,
+        full_range=not rgb and is_full_range(frame),
+    )
 
 
 def copy_color_tags(source: av.VideoFrame, target: av.VideoFrame) -> None:
@@ -80,8 +89,9 @@ def over_black(rgba_HW4: U8) -> U8:
 def packed_pixels(frame: av.VideoFrame, channels: int) -> U8:
     """A view (H,W,channels) of a packed 8-bit frame, without its line padding."""
     plane = frame.planes[0]
-    return np.ndarray((frame.height, frame.width, channels), np.uint8, memoryview(plane),
-                      strides=(plane.line_size, channels, 1))
+    return np.ndarray(
+        (frame.height, frame.width, channels), np.uint8, memoryview(plane), strides=(plane.line_size, channels, 1)
+    )
 
 
 class ToRgb:
@@ -100,10 +110,15 @@ class ToRgb:
             frame = self._tone_map(frame)
         alpha = has_alpha(frame)
         result = self._reformatter.reformat(
-            frame, width=width, height=height, format="rgba" if alpha else "rgb24",
+            frame,
+            width=width,
+            height=height,
+            format="rgba" if alpha else "rgb24",
             src_colorspace=scaler_matrix(int(frame.colorspace), frame.height),
             src_color_range=ColorRange.JPEG if is_full_range(frame) else ColorRange.MPEG,
-            dst_color_range=ColorRange.JPEG, threads=self._threads)
+            dst_color_range=ColorRange.JPEG,
+            threads=self._threads,
+        )
         pixels = packed_pixels(result, 4 if alpha else 3)
         if alpha and pixels[..., 3].min() < 255:
             self.transparent = True
@@ -132,9 +147,13 @@ class FromRgb:
         """The frame for the encoder, tagged."""
         source = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb_HW3), format="rgb24")
         frame = self._reformatter.reformat(
-            source, format=self._pix_fmt, src_color_range=ColorRange.JPEG,
+            source,
+            format=self._pix_fmt,
+            src_color_range=ColorRange.JPEG,
             dst_colorspace=scaler_matrix(self._tags.matrix, source.height),
-            dst_color_range=ColorRange.JPEG if self._tags.full_range else ColorRange.MPEG, threads=self._threads)
+            dst_color_range=ColorRange.JPEG if self._tags.full_range else ColorRange.MPEG,
+            threads=self._threads,
+        )
         frame.colorspace = self._tags.matrix
         frame.color_range = ColorRange.JPEG if self._tags.full_range else ColorRange.MPEG
         frame.color_primaries = self._tags.primaries

@@ -42,8 +42,9 @@ class Window:
 
     def holds(self, seconds: Fraction | None) -> bool:
         """True for times within the window; packets without a time are within."""
-        return seconds is None or ((self.start is None or seconds >= self.start)
-                                   and (self.end is None or seconds < self.end))
+        return seconds is None or (
+            (self.start is None or seconds >= self.start) and (self.end is None or seconds < self.end)
+        )
 
 
 class Companions:
@@ -107,8 +108,10 @@ class Companions:
         try:
             encoder = SoundEncoder(stream, output, self._container.audio)
         except (av.FFmpegError, ValueError) as error:
-            self.warnings.append(f"sound (stream {stream.index}) was left out: it neither fits {self._container.name} "
-                                 f"nor can it be decoded ({error})")
+            self.warnings.append(
+                f"sound (stream {stream.index}) was left out: it neither fits {self._container.name} "
+                f"nor can it be decoded ({error})"
+            )
             return
         self._describe(stream, encoder.stream)
         self.audio = f"reencoded ({self._container.audio})"
@@ -121,11 +124,14 @@ class Companions:
             text = TextPackets(stream, output, self._container.text)
             self._describe(stream, text.stream)
             self._route(stream, lambda packet: [self._moved(p) for p in text(packet)])
-            self.warnings.append(f"subtitles (stream {stream.index}) were rewritten as {self._container.text}, "
-                                 "without their styles")
+            self.warnings.append(
+                f"subtitles (stream {stream.index}) were rewritten as {self._container.text}, without their styles"
+            )
         else:
-            self.warnings.append(f"subtitles (stream {stream.index}, {_codec_name(stream)}) do not fit "
-                                 f"{self._container.name} and were left out; .mkv would keep them")
+            self.warnings.append(
+                f"subtitles (stream {stream.index}, {_codec_name(stream)}) do not fit "
+                f"{self._container.name} and were left out; .mkv would keep them"
+            )
 
     def _add_attachment(self, stream: Stream, output: av.container.OutputContainer) -> None:
         if self._container.name == "matroska":
@@ -206,8 +212,9 @@ def _moved_chapter(chapter: Chapter, window: Window) -> Chapter | None:
 
 def _is_lasting(key: str) -> bool:
     """False for metadata that describes the old file rather than what is in it."""
-    return key.lower() not in MUXER_OWN_KEYS and not key.upper().startswith(("DURATION", "_STATISTICS", "BPS",
-                                                                             "NUMBER_OF_"))
+    return key.lower() not in MUXER_OWN_KEYS and not key.upper().startswith(
+        ("DURATION", "_STATISTICS", "BPS", "NUMBER_OF_")
+    )
 
 
 def _seconds(packet: av.Packet) -> Fraction | None:

@@ -45,8 +45,18 @@ CONTAINERS = {
 }
 
 SHORT_NAMES = {
-    "h264": "libx264", "avc": "libx264", "x264": "libx264", "h265": "libx265", "hevc": "libx265", "x265": "libx265",
-    "av1": "libsvtav1", "vp9": "libvpx-vp9", "vp8": "libvpx", "prores": "prores_ks", "mp4": "mpeg4", "mjpg": "mjpeg",
+    "h264": "libx264",
+    "avc": "libx264",
+    "x264": "libx264",
+    "h265": "libx265",
+    "hevc": "libx265",
+    "x265": "libx265",
+    "av1": "libsvtav1",
+    "vp9": "libvpx-vp9",
+    "vp8": "libvpx",
+    "prores": "prores_ks",
+    "mp4": "mpeg4",
+    "mjpg": "mjpeg",
 }
 """What people call codecs, to the encoder this product takes for it."""
 
@@ -68,8 +78,11 @@ def container_for(path: str) -> Container:
     """
     suffix = Path(path).suffix.lower()
     if suffix not in CONTAINERS:
-        raise StageError(f'a video cannot be written as "{suffix or "a file without suffix"}"', path,
-                         f"use one of {', '.join(CONTAINERS)}")
+        raise StageError(
+            f'a video cannot be written as "{suffix or "a file without suffix"}"',
+            path,
+            f"use one of {', '.join(CONTAINERS)}",
+        )
     return CONTAINERS[suffix]
 
 
@@ -86,20 +99,32 @@ def _is_video_encoder(name: str) -> bool:
         return False
 
 
+def encoder_named(codec: str) -> str:
+    """The encoder that a name means. Raises ValueError, naming the nearest, where this FFmpeg has none."""
+    name = SHORT_NAMES.get(codec.lower(), codec)
+    if name not in video_encoders():
+        near = difflib.get_close_matches(codec, [*SHORT_NAMES, *video_encoders()], n=1)
+        hint = f'did you mean "{near[0]}"?' if near else "use h264, hevc, av1, vp9 or prores"
+        raise ValueError(f'this FFmpeg has no video encoder "{codec}"; {hint}')
+    return name
+
+
 def encoder_for(codec: str | None, container: Container, path: str) -> str:
     """The encoder a configuration asks for, or the container's own.
 
     Raises:
-        StageError: this FFmpeg has no such encoder, or the container cannot hold what it makes.
+        StageError: this FFmpeg does not have it, or the container cannot hold what it makes.
     """
-    name = container.video if codec is None else SHORT_NAMES.get(codec.lower(), codec)
-    if name not in video_encoders():
-        near = difflib.get_close_matches(name, [*SHORT_NAMES, *video_encoders()], n=1)
-        hint = f'did you mean "{near[0]}"' if near else "use h264, hevc, av1, vp9 or prores"
-        raise StageError(f'this FFmpeg has no video encoder "{codec or name}"', "encode.codec", hint)
+    try:
+        name = encoder_named(codec or container.video)
+    except ValueError as error:
+        raise StageError(str(error), path, "set encode.codec, or name another container") from error
     if not holds(container, name):
-        raise StageError(f"{container.name} cannot hold video made by {name}", path,
-                         f"set encode.codec to {container.video}, or choose .mkv")
+        raise StageError(
+            f"{container.name} cannot hold video made by {name}",
+            path,
+            f"set encode.codec to {container.video}, or choose .mkv",
+        )
     return name
 
 

@@ -40,8 +40,9 @@ class Damage:
 class VideoReader:
     """Frames of one stream in the order the decoder gives them; errors are noted, not raised."""
 
-    def __init__(self, container: av.container.InputContainer, stream: av.video.stream.VideoStream,
-                 decoder: av.VideoCodecContext) -> None:
+    def __init__(
+        self, container: av.container.InputContainer, stream: av.video.stream.VideoStream, decoder: av.VideoCodecContext
+    ) -> None:
         self.damage = Damage()
         self.frames = 0
         self.resized = False

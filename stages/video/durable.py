@@ -49,5 +49,6 @@ def writing_to(path: str) -> Iterator[None]:
             raise StageError("the disk is full", path, "free some space, or write elsewhere with -o") from error
         if isinstance(error, (PermissionError, FileNotFoundError, NotADirectoryError)) or error.errno == errno.EROFS:
             raise StageError(f"cannot be written ({error.strerror})", path, "name another place with -o") from error
-        raise StageError(f"writing failed ({error.strerror or error})", path,
-                         "check the disk, and encode.codec") from error
+        raise StageError(
+            f"writing failed ({error.strerror or error})", path, "check the disk, and encode.codec"
+        ) from error

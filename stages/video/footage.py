@@ -122,8 +122,9 @@ class Footage:
         if self._deinterlacer.interlaced:
             self.warnings.append(f"{self._deinterlacer.interlaced} interlaced frames were deinterlaced")
         if self._reader.resized:
-            self.warnings.append(f"the picture size changes within the video; all frames are "
-                                 f"{self.video.width}×{self.video.height}")
+            self.warnings.append(
+                f"the picture size changes within the video; all frames are {self.video.width}×{self.video.height}"
+            )
         if self._to_rgb is not None and self._to_rgb.transparent:
             self.warnings.append("transparent parts lie over black")
         if self.repaired_pts:
@@ -133,9 +134,13 @@ class Footage:
 
     def _nothing(self) -> StageError:
         if self._reader.frames:
-            return StageError(f"no frame lies between start and end; the video has {self._reader.frames} frames"
-                              if self._complete else "no frame lies between start and end", self._path,
-                              "change decode.start or decode.end")
+            return StageError(
+                f"no frame lies between start and end; the video has {self._reader.frames} frames"
+                if self._complete
+                else "no frame lies between start and end",
+                self._path,
+                "change decode.start or decode.end",
+            )
         reason = f" ({self._reader.damage.reason})" if self.truncated else ""
         return StageError(f"no frame of its video can be decoded{reason}", self._path, "copy or record it again")
 
@@ -162,12 +167,21 @@ class Footage:
         width, height = turn.size(*size)
         cut = self._selection
         return VideoInfo(
-            path=self._path, width=width, height=height, still=False,
-            rate=self._rate / cut.every if self._rate else None, time_base=self._time_base,
-            sample_aspect=1 / aspect if turn.transpose else aspect, frames=self._expected_frames(),
-            color_primaries=tags.primaries, color_trc=tags.trc, colorspace=tags.matrix, full_range=tags.full_range,
+            path=self._path,
+            width=width,
+            height=height,
+            still=False,
+            rate=self._rate / cut.every if self._rate else None,
+            time_base=self._time_base,
+            sample_aspect=1 / aspect if turn.transpose else aspect,
+            frames=self._expected_frames(),
+            color_primaries=tags.primaries,
+            color_trc=tags.trc,
+            colorspace=tags.matrix,
+            full_range=tags.full_range,
             cut_start=None if cut.start is None else self._beginning() + cut.start,
-            cut_end=None if cut.end is None else self._beginning() + cut.end)
+            cut_end=None if cut.end is None else self._beginning() + cut.end,
+        )
 
     def _expected_frames(self) -> int | None:
         """How many frames will be processed, as far as the container knows; for progress only."""

@@ -66,7 +66,7 @@ def hlg_nits(code_N3: F64) -> F64:
 def compress(light: F64) -> F64:
     """Möbius curve: the identity up to KNEE, smooth from there, peak light to 1. Light in units of reference white."""
     peak = PEAK_NITS / REFERENCE_WHITE_NITS
-    a = -KNEE**2 * (peak - 1) / (KNEE**2 - 2 * KNEE + peak)
+    a = -(KNEE**2) * (peak - 1) / (KNEE**2 - 2 * KNEE + peak)
     b = (KNEE**2 - 2 * KNEE * peak + peak) / (peak - 1)
     curved = (b**2 + 2 * b * KNEE + KNEE**2) / (b - a) * (light + a) / (light + b)
     return np.where(light <= KNEE, light, np.minimum(curved, 1.0))
@@ -106,9 +106,12 @@ class ToneMap:
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
         """The same picture in SDR, BT.709."""
         rgb = self._reformatter.reformat(
-            frame, format=MID_FORMAT, src_colorspace=scaler_matrix(int(frame.colorspace), frame.height),
+            frame,
+            format=MID_FORMAT,
+            src_colorspace=scaler_matrix(int(frame.colorspace), frame.height),
             src_color_range=ColorRange.JPEG if is_full_range(frame) else ColorRange.MPEG,
-            dst_color_range=ColorRange.JPEG)
+            dst_color_range=ColorRange.JPEG,
+        )
         if self._graph is None or self._size != (rgb.width, rgb.height):
             self._graph = _cube_graph(rgb, self._cube)
             self._size = (rgb.width, rgb.height)
@@ -126,8 +129,9 @@ def _cube_graph(frame: av.VideoFrame, cube: str) -> av.filter.Graph:
     with tempfile.TemporaryDirectory(prefix="tone_map_") as folder:
         path = Path(folder) / "curve.cube"
         path.write_text(cube)
-        source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format,
-                                  time_base=frame.time_base or Fraction(1, 25))
+        source = graph.add_buffer(
+            width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base or Fraction(1, 25)
+        )
         work = graph.add("lut3d", file=str(path), interp="tetrahedral")
         sink = graph.add("buffersink")
         source.link_to(work)

@@ -52,8 +52,16 @@ def shift_of(video: VideoInfo, first_pts: int) -> Fraction:
     return -first if first < 0 or first > LATEST_START_S else Fraction(0)
 
 
-def join(folder: Path, segments: Sequence[Segment], spec: EncoderSpec, video: VideoInfo, container: Container,
-         draft: Path, *, until: Fraction | None = None) -> Joined:
+def join(
+    folder: Path,
+    segments: Sequence[Segment],
+    spec: EncoderSpec,
+    video: VideoInfo,
+    container: Container,
+    draft: Path,
+    *,
+    until: Fraction | None = None,
+) -> Joined:
     """Write all segments, and what the input holds beside its video, into one file.
 
     Args:
@@ -87,20 +95,25 @@ def _shift_said(shift: Fraction, video: VideoInfo) -> list[str]:
     return [f"the input's clock starts at {float(-shift):.3f} s; the output starts at 0"]
 
 
-def _output(draft: Path, container: Container, tick: Fraction,
-            sample_rates: Sequence[int]) -> av.container.OutputContainer:
+def _output(
+    draft: Path, container: Container, tick: Fraction, sample_rates: Sequence[int]
+) -> av.container.OutputContainer:
     options = {}
     if container.name in ("mp4", "mov"):
         scale = tick.denominator
         # Edit lists count in the movie's own clock: one that tells frames and samples alike keeps both where they are.
         common = math.lcm(scale, *sample_rates)
-        options = {"movflags": "+faststart", "video_track_timescale": str(scale),
-                   "movie_timescale": str(common if common <= MAX_TIMESCALE else scale)}
+        options = {
+            "movflags": "+faststart",
+            "video_track_timescale": str(scale),
+            "movie_timescale": str(common if common <= MAX_TIMESCALE else scale),
+        }
     return av.open(str(draft), "w", format=container.name, options=options)
 
 
-def _add_video(output: av.container.OutputContainer, segment: Path, spec: EncoderSpec,
-               tick: Fraction) -> av.VideoStream:
+def _add_video(
+    output: av.container.OutputContainer, segment: Path, spec: EncoderSpec, tick: Fraction
+) -> av.VideoStream:
     with av.open(str(segment)) as template:
         stream = output.add_stream_from_template(template.streams.video[0], opaque=True)
     stream.time_base = tick
@@ -108,8 +121,9 @@ def _add_video(output: av.container.OutputContainer, segment: Path, spec: Encode
     return stream
 
 
-def _packets(folder: Path, segment: Segment, spec: EncoderSpec,
-             container: Container) -> Iterator[tuple[av.Packet, int]]:
+def _packets(
+    folder: Path, segment: Segment, spec: EncoderSpec, container: Container
+) -> Iterator[tuple[av.Packet, int]]:
     """Packets of a segment with their frame numbers in the output."""
     count = 0
     path = folder / segment.name
@@ -120,8 +134,14 @@ def _packets(folder: Path, segment: Segment, spec: EncoderSpec,
         raise StageError(f"holds {count} frames instead of {len(segment.pts)}", str(path), "run again")
 
 
-def _timed(packets: Iterator[tuple[av.Packet, int]], segments: Sequence[Segment], video: VideoInfo,
-           pts: Sequence[int], tick: Fraction, stream: av.VideoStream) -> Iterator[tuple[Fraction, av.Packet]]:
+def _timed(
+    packets: Iterator[tuple[av.Packet, int]],
+    segments: Sequence[Segment],
+    video: VideoInfo,
+    pts: Sequence[int],
+    tick: Fraction,
+    stream: av.VideoStream,
+) -> Iterator[tuple[Fraction, av.Packet]]:
     """(seconds, packet) of all frames in coded order, with their true times."""
     step = max(round(nominal_ticks(video.rate, tick)), 1)
     shown = durations(pts, step)

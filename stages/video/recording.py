@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.stage import StageError
 from stages.payloads import U8, SegmentWritten, VideoInfo
-from stages.video.codec_options import encoder_options
+from stages.video.codec_options import Preset, encoder_options
 from stages.video.color import ColorTags
 from stages.video.containers import (
     ASPECT_IN_STREAM,
@@ -32,7 +32,7 @@ class RecordingSettings:
 
     codec: str | None
     crf: float | None
-    preset: str
+    preset: Preset
     segment_frames: int
     threads: int
 
@@ -81,8 +81,9 @@ class Recording:
         """Segments that became whole, once no frame lies outside of one: a restart can then go on right here."""
         if self._open is None:
             for segment in self._unannounced:
-                yield SegmentWritten(path=str(self._folder / segment.name), first=segment.first,
-                                     frames=len(segment.pts))
+                yield SegmentWritten(
+                    path=str(self._folder / segment.name), first=segment.first, frames=len(segment.pts)
+                )
             self._unannounced.clear()
 
     def finish(self, *, early: bool = False) -> Joined:
@@ -132,18 +133,26 @@ class Recording:
         self._first_pts = pts if self._first_pts is None else self._first_pts
         nominal = nominal_ticks(self._video.rate, self._video.time_base)
         if abs(pts - self._first_pts - self.frames * nominal) * 2 > nominal:
-            raise StageError(f"{self._container.name.upper()} cannot hold frames of unequal length, and this video has "
-                             f"them from frame {self.frames} on", self._path, "write an .mp4 or .mkv file instead")
+            raise StageError(
+                f"{self._container.name.upper()} cannot hold frames of unequal length, and this video has "
+                f"them from frame {self.frames} on",
+                self._path,
+                "write an .mp4 or .mkv file instead",
+            )
 
     def _size_said(self) -> list[str]:
         spec, video = self._spec, self._video
         said = []
         if spec.picture != (video.width, video.height):
-            said.append(f"{self._container.name} with {spec.codec} cannot store pixels that are not square; frames of "
-                        f"{video.width}×{video.height} are stretched to {spec.picture[0]}×{spec.picture[1]}")
+            said.append(
+                f"{self._container.name} with {spec.codec} cannot store pixels that are not square; frames of "
+                f"{video.width}×{video.height} are stretched to {spec.picture[0]}×{spec.picture[1]}"
+            )
         if spec.picture != (spec.width, spec.height):
-            said.append(f"{spec.picture[0]}×{spec.picture[1]} is odd, which {spec.codec} cannot store; the last column "
-                        f"or row is repeated to {spec.width}×{spec.height}")
+            said.append(
+                f"{spec.picture[0]}×{spec.picture[1]} is odd, which {spec.codec} cannot store; the last column "
+                f"or row is repeated to {spec.width}×{spec.height}"
+            )
         return said
 
 
@@ -153,13 +162,24 @@ def encoder_spec(video: VideoInfo, container: Container, settings: RecordingSett
     square = container.name in ("matroska", "webm") and codec not in ASPECT_IN_STREAM
     width, height = square_size(video) if square else (video.width, video.height)
     odd = 0 if codec in ODD_SIZES else 1
-    tags = ColorTags(primaries=video.color_primaries, trc=video.color_trc, matrix=video.colorspace,
-                     full_range=video.full_range or codec in FULL_RANGE_ONLY)
+    tags = ColorTags(
+        primaries=video.color_primaries,
+        trc=video.color_trc,
+        matrix=video.colorspace,
+        full_range=video.full_range or codec in FULL_RANGE_ONLY,
+    )
     return EncoderSpec(
-        codec=codec, options=encoder_options(codec, settings.crf, settings.preset, reorder=not container.constant_rate),
-        picture=(width, height), width=width + width % 2 * odd, height=height + height % 2 * odd,
-        pix_fmt=pixel_format(codec), rate=encoder_rate(video.rate),
-        sample_aspect=Fraction(1) if square else video.sample_aspect, tags=tags, threads=settings.threads)
+        codec=codec,
+        options=encoder_options(codec, settings.crf, settings.preset, reorder=not container.constant_rate),
+        picture=(width, height),
+        width=width + width % 2 * odd,
+        height=height + height % 2 * odd,
+        pix_fmt=pixel_format(codec),
+        rate=encoder_rate(video.rate),
+        sample_aspect=Fraction(1) if square else video.sample_aspect,
+        tags=tags,
+        threads=settings.threads,
+    )
 
 
 def square_size(video: VideoInfo) -> tuple[int, int]:

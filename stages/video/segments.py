@@ -119,8 +119,9 @@ class SegmentEncoder:
         self._file.close()
         self._draft.replace(self._final)
         sync_folder(self._final.parent)
-        segment = Segment(name=self._final.name, first=self._first, pts=tuple(self._pts),
-                          delay=reorder_delay(self._coded))
+        segment = Segment(
+            name=self._final.name, first=self._first, pts=tuple(self._pts), delay=reorder_delay(self._coded)
+        )
         append_manifest(self._final.parent, segment)
         return segment
 
@@ -170,7 +171,9 @@ def check_encoder(spec: EncoderSpec, container: Container, path: str) -> None:
         reason = error.strerror if isinstance(error, av.FFmpegError) else str(error)
         raise StageError(
             f"a video of {spec.width}×{spec.height} cannot be encoded by {spec.codec} into {container.name} ({reason})",
-            path, f"set encode.codec to {container.video}, or choose .mkv") from error
+            path,
+            f"set encode.codec to {container.video}, or choose .mkv",
+        ) from error
 
 
 def fitted(rgb_HW3: U8, spec: EncoderSpec) -> U8:

@@ -64,8 +64,12 @@ class SoundEncoder:
         if self._resampler is None:
             if frame is None:
                 return []
-            self._resampler = av.AudioResampler(format=self._codec.format, layout=self._codec.layout,
-                                                rate=self._rate, frame_size=self._codec.frame_size or 1024)
+            self._resampler = av.AudioResampler(
+                format=self._codec.format,
+                layout=self._codec.layout,
+                rate=self._rate,
+                frame_size=self._codec.frame_size or 1024,
+            )
         return self._resampler.resample(frame)
 
     def _paced(self, frame: av.AudioFrame) -> list[av.Packet]:

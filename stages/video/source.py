@@ -64,10 +64,16 @@ def _unopened(path: str, error: av.FFmpegError) -> StageError:
     if is_url(path):
         return StageError(f"could not be opened ({error.strerror})", path, "check the address and the network")
     if os.path.splitext(path)[1].lower() in (".mp4", ".mov", ".m4v", ".3gp"):
-        return StageError(f"is not a readable video ({error.strerror}): its index is missing or damaged", path,
-                          "copy or record it again; a recording cut short may be mended with a repair tool")
-    return StageError(f"is not a video or image that FFmpeg can read ({error.strerror})", path,
-                      "convert it to mp4, or check that it is the file you meant")
+        return StageError(
+            f"is not a readable video ({error.strerror}): its index is missing or damaged",
+            path,
+            "copy or record it again; a recording cut short may be mended with a repair tool",
+        )
+    return StageError(
+        f"is not a video or image that FFmpeg can read ({error.strerror})",
+        path,
+        "convert it to mp4, or check that it is the file you meant",
+    )
 
 
 def is_picture_on_the_side(stream: av.video.stream.VideoStream) -> bool:

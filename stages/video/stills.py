@@ -24,8 +24,15 @@ ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 CV_SUFFIXES = (".tif", ".tiff", ".hdr", ".exr", ".pfm")
 """Pictures that Pillow may refuse (16-bit colour TIFF) and OpenCV reads."""
 
-SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".bmp": "BMP", ".tif": "TIFF",
-            ".tiff": "TIFF"}
+SUFFIXES = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".bmp": "BMP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
 """What a still can be written as."""
 
 EXIF_ORIENTATION = 0x0112
@@ -79,8 +86,9 @@ def _known(formats: tuple[str, ...]) -> list[str]:
 
 def _check_size(image: Image.Image, path: str) -> None:
     if image.width * image.height > MAX_PIXELS:
-        raise StageError(f"has {image.width}×{image.height} pixels, more than fit into memory", path,
-                         "make it smaller first")
+        raise StageError(
+            f"has {image.width}×{image.height} pixels, more than fit into memory", path, "make it smaller first"
+        )
 
 
 def _rgb_of(image: Image.Image, notes: list[str]) -> U8:

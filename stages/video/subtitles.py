@@ -61,7 +61,7 @@ def plain_words(payload: bytes, codec: str) -> str:
     """
     if codec == "mov_text":
         length = struct.unpack_from(">H", payload)[0] if len(payload) >= 2 else 0
-        payload = payload[2:2 + length]
+        payload = payload[2 : 2 + length]
     text = payload.decode("utf-8", errors="replace")
     if codec in ("ass", "ssa"):
         text = text.split(",", ASS_FIELDS_BEFORE_TEXT)[-1]

@@ -112,4 +112,3 @@ def coded_time(number: int, pts: Sequence[int], delay: int, step: int) -> int:
 def durations(pts: Sequence[int], last: int) -> list[int]:
     """Ticks each frame is shown, in display order; `last` for the last one."""
     return [after - before for before, after in pairwise(pts)] + [max(last, 1)] * bool(pts)
-

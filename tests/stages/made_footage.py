@@ -1,4 +1,4 @@
-"""Small videos with known content for tests: every frame wears its own number, so that order and count can be read back."""
+"""Small videos with known content: every frame wears its own number, so that order and count can be read back."""
 
 from __future__ import annotations
 
@@ -22,21 +22,32 @@ def numbered(number: int, width: int = WIDTH, height: int = HEIGHT) -> U8:
     """A grey picture whose upper cells spell `number` in black and white, least significant bit first."""
     picture = np.full((height, width, 3), 110, np.uint8)
     for bit in range(BITS):
-        picture[: 2 * CELL, bit * CELL:(bit + 1) * CELL] = 220 if number >> bit & 1 else 30
+        picture[: 2 * CELL, bit * CELL : (bit + 1) * CELL] = 220 if number >> bit & 1 else 30
     return picture
 
 
 def number_in(rgb_HW3: U8) -> int:
     """The number that `numbered` wrote."""
-    cells = [rgb_HW3[4:12, bit * CELL + 2:(bit + 1) * CELL - 2].mean() > 125 for bit in range(BITS)]
+    cells = [rgb_HW3[4:12, bit * CELL + 2 : (bit + 1) * CELL - 2].mean() > 125 for bit in range(BITS)]
     return sum(int(on) << bit for bit, on in enumerate(cells))
 
 
-def write_video(path: Path, pictures: Sequence[U8], *, pts: Sequence[int] | None = None,
-                time_base: Fraction = Fraction(1, 30), codec: str = "libx264", pix_fmt: str = "yuv420p",
-                options: dict[str, str] | None = None, rotation: int = 0, aspect: Fraction | None = None,
-                tags: tuple[int, int, int, int] | None = None, sound: Sequence[str] = (),
-                muxer_options: dict[str, str] | None = None, **metadata: str) -> Path:
+def write_video(
+    path: Path,
+    pictures: Sequence[U8],
+    *,
+    pts: Sequence[int] | None = None,
+    time_base: Fraction = Fraction(1, 30),
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    options: dict[str, str] | None = None,
+    rotation: int = 0,
+    aspect: Fraction | None = None,
+    tags: tuple[int, int, int, int] | None = None,
+    sound: Sequence[str] = (),
+    muxer_options: dict[str, str] | None = None,
+    **metadata: str,
+) -> Path:
     """Encode pictures into a file of the kind its suffix says.
 
     Args:
@@ -46,8 +57,11 @@ def write_video(path: Path, pictures: Sequence[U8], *, pts: Sequence[int] | None
     """
     times = list(range(len(pictures))) if pts is None else list(pts)
     with av.open(str(path), "w", options=muxer_options or {}) as output:
-        stream: Any = output.add_stream(codec, rate=30, options=options or {"crf": "12", "bf": "2", "g": "12"}
-                                        if codec == "libx264" else options or {})
+        stream: Any = output.add_stream(
+            codec,
+            rate=30,
+            options=options or {"crf": "12", "bf": "2", "g": "12"} if codec == "libx264" else options or {},
+        )
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = pix_fmt
         context = stream.codec_context
@@ -84,10 +98,11 @@ def _write_tone(output: Any, track: Any, seconds: float, hertz: float) -> None:
     total, size = int(seconds * 48_000), 1024
     tone = (np.sin(np.arange(total) * hertz * 2 * np.pi / 48_000) * 8000).astype(np.int16)
     channels = context.layout.nb_channels
-    fifo = av.AudioResampler(format=context.format, layout=context.layout, rate=48_000,
-                             frame_size=context.frame_size or size)
+    fifo = av.AudioResampler(
+        format=context.format, layout=context.layout, rate=48_000, frame_size=context.frame_size or size
+    )
     for start in range(0, total, size):
-        part = np.repeat(tone[start:start + size], channels)[None]
+        part = np.repeat(tone[start : start + size], channels)[None]
         frame = av.AudioFrame.from_ndarray(part, format="s16", layout=context.layout.name)
         frame.sample_rate, frame.pts, frame.time_base = 48_000, start, Fraction(1, 48_000)
         for ready in fifo.resample(frame):

@@ -60,8 +60,16 @@ def test_every_display_matrix_is_undone() -> None:
     """Against the definition: a stored pixel (x, y) is shown at (a·x + c·y, b·x + d·y), moved into the picture."""
     picture = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
     one = 1 << 16
-    for a, b, c, d in [(1, 0, 0, 1), (-1, 0, 0, 1), (1, 0, 0, -1), (-1, 0, 0, -1),
-                       (0, 1, 1, 0), (0, 1, -1, 0), (0, -1, 1, 0), (0, -1, -1, 0)]:
+    for a, b, c, d in [
+        (1, 0, 0, 1),
+        (-1, 0, 0, 1),
+        (1, 0, 0, -1),
+        (-1, 0, 0, -1),
+        (0, 1, 1, 0),
+        (0, 1, -1, 0),
+        (0, -1, 1, 0),
+        (0, -1, -1, 0),
+    ]:
         matrix = np.array([a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30], "<i4").tobytes()
         shown = {(a * x + c * y, b * x + d * y): picture[y, x] for y in range(2) for x in range(3)}
         left, top = min(x for x, _ in shown), min(y for _, y in shown)
@@ -71,8 +79,16 @@ def test_every_display_matrix_is_undone() -> None:
 
 def test_exif_orientations_are_the_eight_moves() -> None:
     picture = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
-    expected = {1: picture, 2: picture[:, ::-1], 3: picture[::-1, ::-1], 4: picture[::-1], 5: picture.transpose(1, 0, 2),
-                6: np.rot90(picture, -1), 7: np.rot90(picture[::-1, ::-1].transpose(1, 0, 2), 0), 8: np.rot90(picture)}
+    expected = {
+        1: picture,
+        2: picture[:, ::-1],
+        3: picture[::-1, ::-1],
+        4: picture[::-1],
+        5: picture.transpose(1, 0, 2),
+        6: np.rot90(picture, -1),
+        7: np.rot90(picture[::-1, ::-1].transpose(1, 0, 2), 0),
+        8: np.rot90(picture),
+    }
     for orientation, upright in expected.items():
         turn: Turn = EXIF_TURNS[orientation]
         assert (turn.apply(picture) == upright).all(), orientation
@@ -81,13 +97,26 @@ def test_exif_orientations_are_the_eight_moves() -> None:
 
 @pytest.mark.parametrize(
     ("codec", "pix_fmt", "suffix"),
-    [("libx264", "yuv420p10le", "mp4"), ("libx264", "yuv444p", "mp4"), ("libx264", "yuv422p", "mkv"),
-     ("libx264", "gray", "mkv"), ("libx264rgb", "rgb24", "mkv"), ("ffv1", "gray16le", "mkv"), ("ffv1", "gbrp12le", "mkv"),
-     ("ffv1", "yuv444p16le", "mkv"), ("prores_ks", "yuv422p10le", "mov"), ("libvpx-vp9", "yuv420p", "webm"),
-     ("libsvtav1", "yuv420p10le", "mp4"), ("gif", "rgb8", "gif"), ("apng", "rgb24", "apng"), ("mjpeg", "yuvj422p", "avi")],
+    [
+        ("libx264", "yuv420p10le", "mp4"),
+        ("libx264", "yuv444p", "mp4"),
+        ("libx264", "yuv422p", "mkv"),
+        ("libx264", "gray", "mkv"),
+        ("libx264rgb", "rgb24", "mkv"),
+        ("ffv1", "gray16le", "mkv"),
+        ("ffv1", "gbrp12le", "mkv"),
+        ("ffv1", "yuv444p16le", "mkv"),
+        ("prores_ks", "yuv422p10le", "mov"),
+        ("libvpx-vp9", "yuv420p", "webm"),
+        ("libsvtav1", "yuv420p10le", "mp4"),
+        ("gif", "rgb8", "gif"),
+        ("apng", "rgb24", "apng"),
+        ("mjpeg", "yuvj422p", "avi"),
+    ],
 )
-def test_every_kind_of_pixel(tmp_path: Path, codec: str, pix_fmt: str, suffix: str,
-                             monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_kind_of_pixel(
+    tmp_path: Path, codec: str, pix_fmt: str, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SVT_LOG", "0")
     base = Fraction(1, 25) if suffix == "gif" else Fraction(1, 30)
     source = write_video(tmp_path / f"in.{suffix}", PICTURES, codec=codec, pix_fmt=pix_fmt, time_base=base)
@@ -140,11 +169,13 @@ def closed_form(y: int, cb: int, cr: int, kr: float, kb: float, full: bool) -> n
 
 
 @pytest.mark.parametrize(
-    ("matrix", "kr", "kb"), [(1, 0.2126, 0.0722), (6, 0.299, 0.114), (5, 0.299, 0.114), (9, 0.2627, 0.0593), (7, 0.212, 0.087)]
+    ("matrix", "kr", "kb"),
+    [(1, 0.2126, 0.0722), (6, 0.299, 0.114), (5, 0.299, 0.114), (9, 0.2627, 0.0593), (7, 0.212, 0.087)],
 )
 @pytest.mark.parametrize("full", [False, True])
-def test_colours_follow_the_matrix_and_range_of_the_file(tmp_path: Path, matrix: int, kr: float, kb: float,
-                                                         full: bool) -> None:
+def test_colours_follow_the_matrix_and_range_of_the_file(
+    tmp_path: Path, matrix: int, kr: float, kb: float, full: bool
+) -> None:
     path = tmp_path / "in.mp4"
     write_plain_yuv(path, (120, 100, 160), (1, 1, matrix, 2 if full else 1))
     chunks, _ = decoded(path)
@@ -154,8 +185,12 @@ def test_colours_follow_the_matrix_and_range_of_the_file(tmp_path: Path, matrix:
     transcode(path, tmp_path / "out.mp4", encode={"crf": 0.0})
     with av.open(str(tmp_path / "out.mp4")) as container:
         frame = next(container.decode(video=0))
-        assert (frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range) == \
-            (1, 1, matrix, 2 if full else 1)
+        assert (frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range) == (
+            1,
+            1,
+            matrix,
+            2 if full else 1,
+        )
         planes = [int(np.frombuffer(plane, np.uint8)[0]) for plane in frame.planes]
     assert np.abs(np.array(planes) - (120, 100, 160)).max() <= 3
 
@@ -201,8 +236,14 @@ def test_hdr_curves_by_their_definitions() -> None:
 
 @pytest.mark.parametrize(("trc", "name"), [(16, "PQ"), (18, "HLG")])
 def test_hdr_is_tone_mapped_and_said(tmp_path: Path, trc: int, name: str) -> None:
-    source = write_video(tmp_path / "in.mp4", PICTURES, codec="libx265", pix_fmt="yuv420p10le", tags=(9, trc, 9, 1),
-                         options={"x265-params": "log-level=none:lossless=1"})
+    source = write_video(
+        tmp_path / "in.mp4",
+        PICTURES,
+        codec="libx265",
+        pix_fmt="yuv420p10le",
+        tags=(9, trc, 9, 1),
+        options={"x265-params": "log-level=none:lossless=1"},
+    )
     output = tmp_path / "out.mp4"
     run = transcode(source, output, encode={"crf": 1.0})
     assert name in run.warnings
@@ -216,10 +257,12 @@ def test_hdr_is_tone_mapped_and_said(tmp_path: Path, trc: int, name: str) -> Non
 
 def test_interlaced_video_is_deinterlaced_frame_for_frame(tmp_path: Path) -> None:
     """A bright block that moves between the fields leaves combs in the stored frames and none in the output."""
+
     def field(position: int) -> np.ndarray:
         picture = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
-        picture[:, position:position + 16] = 220
+        picture[:, position : position + 16] = 220
         return picture
+
     woven = []
     for i in range(12):
         picture = field(4 * i % 44)
@@ -232,7 +275,9 @@ def test_interlaced_video_is_deinterlaced_frame_for_frame(tmp_path: Path) -> Non
     assert "12 interlaced frames" in run.warnings
 
     def combing(path: Path) -> float:
-        return float(np.mean([np.abs(rgb[1:-1].astype(int) * 2 - rgb[:-2] - rgb[2:]).mean() for _, rgb in frames_of(path)]))
+        return float(
+            np.mean([np.abs(rgb[1:-1].astype(int) * 2 - rgb[:-2] - rgb[2:]).mean() for _, rgb in frames_of(path)])
+        )
 
     assert len(frames_of(output)) == 12
     assert [t for t, _ in frames_of(output)] == pytest.approx([float(t) for t, _ in frames_of(source)], abs=1e-3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def test_coded_times_rise_and_stay_below_their_pictures() -> None:
     delay = reorder_delay(ranks)
     assert delay == 2
     dts = [coded_time(i, pts, delay, 1) for i in range(len(pts))]
-    assert all(a < b for a, b in zip(dts, dts[1:], strict=False))
+    assert all(a < b for a, b in itertools.pairwise(dts))
     assert all(d <= pts[rank] for d, rank in zip(dts, ranks, strict=True))
 
 
@@ -127,7 +128,7 @@ def test_repeated_and_backward_times_of_a_file(tmp_path: Path, times: list[int],
     assert run.facts["repaired_pts"] == repaired
     output = times_of(tmp_path / "out.mp4")
     assert len(output) == len(times)
-    assert all(a < b for a, b in zip(output, output[1:], strict=False))
+    assert all(a < b for a, b in itertools.pairwise(output))
     frames, _ = decoded(tmp_path / "out.mp4")
     assert [number_in(rgb) for chunk in frames for rgb in chunk.rgb_THW3] == list(range(len(times)))
 

@@ -30,8 +30,9 @@ class Run:
 
 def job(source: Path | str, output: Path | str | None, *, overwrite: bool = False) -> Job:
     """An input of a run."""
-    return Job(index=0, input=str(source), output=None if output is None else str(output), stem="clip",
-               overwrite=overwrite)
+    return Job(
+        index=0, input=str(source), output=None if output is None else str(output), stem="clip", overwrite=overwrite
+    )
 
 
 def decoded(source: Path | str, **keys: Any) -> tuple[list[FrameChunk], dict[str, Any]]:
@@ -43,8 +44,15 @@ def decoded(source: Path | str, **keys: Any) -> tuple[list[FrameChunk], dict[str
         stage.close()
 
 
-def transcode(source: Path | str, output: Path | str, *, decode: dict[str, Any] | None = None,
-              encode: dict[str, Any] | None = None, overwrite: bool = False, stop_after: int | None = None) -> Run:
+def transcode(
+    source: Path | str,
+    output: Path | str,
+    *,
+    decode: dict[str, Any] | None = None,
+    encode: dict[str, Any] | None = None,
+    overwrite: bool = False,
+    stop_after: int | None = None,
+) -> Run:
     """Run both stages over an input; stop_after: interrupt once that many frames are through."""
     source_stage, sink = Decode(Decode.Config(**decode or {})), Encode(Encode.Config(**encode or {}))
     work = job(source, output, overwrite=overwrite)
@@ -64,5 +72,9 @@ def transcode(source: Path | str, output: Path | str, *, decode: dict[str, Any] 
         source_stage.close()
         sink.close()
     written = [r for r in receipts if isinstance(r, Written)]
-    return Run(written=written[-1] if written else None, facts=facts, chunks=chunks,
-               segments=[r for r in receipts if isinstance(r, SegmentWritten)])
+    return Run(
+        written=written[-1] if written else None,
+        facts=facts,
+        chunks=chunks,
+        segments=[r for r in receipts if isinstance(r, SegmentWritten)],
+    )

@@ -15,6 +15,11 @@ STAGES: dict[str, str] = {
     "frames": "stages.frames:Frames",
     "doctor": "stages.doctor:Doctor",
     "synthesize": "stages.synthesize:Synthesize",
-    "train": "stages.train:Train",
+    "label_photos": "stages.label_photos:LabelPhotos",
+    "draw_scenes": "stages.scenes:DrawScenes",
+    "train_detector": "stages.train:TrainDetector",
+    "train_surface": "stages.train:TrainSurface",
+    "export_light": "stages.train:ExportLight",
     "evaluate": "stages.evaluate:Evaluate",
+    "write_scores": "stages.evaluate:WriteScores",
 }

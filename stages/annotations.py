@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
 def require(path: str, key: str, remedy: str) -> Path:
     """A path of the configuration that must exist. Raises: StageError naming the key."""
     if not path or not Path(path).exists():
-        raise StageError(f"{path or 'nothing'} is given, which does not exist", key, remedy)
+        raise StageError(f"{path} does not exist" if path else "no path is given", key, remedy)
     return Path(path)
 
 
@@ -54,24 +54,32 @@ def human_v2(folder: Path, listing: Path) -> Iterator[Picture]:
 
 
 def coco_people(folder: Path, split: str, licences: frozenset[int] | None) -> Iterator[Picture]:
-    """Images of a COCO folder whose licence is among those given (None: any), with their people's boxes."""
-    path = folder / "annotations" / f"instances_{split}.json"
+    """Images of a COCO folder whose licence is among those given (None: any), with people's boxes and keypoints."""
+    path = folder / "annotations" / f"person_keypoints_{split}.json"
     if not path.is_file():
-        raise StageError(
-            "the annotations are missing", str(path), "give a folder with annotations/ and the images of COCO 2017"
-        )
+        remedy = "give a folder with annotations/ and the images of COCO 2017"
+        raise StageError("the annotations are missing", str(path), remedy)
     document = json.loads(path.read_text())
-    person = next(row["id"] for row in document["categories"] if row["name"] == "person")
     for image in document["images"]:
         if licences is not None and image["license"] not in licences:
             continue
-        mine = [
-            row for row in document["annotations"] if row["image_id"] == image["id"] and row["category_id"] == person
-        ]
-        boxes = np.array([row["bbox"] for row in mine if not row["iscrowd"]], np.float32).reshape(-1, 4)
-        boxes[:, 2:] += boxes[:, :2]
-        name = f"coco_{split}/{image['file_name']}"
-        yield Picture(name=name, rgb_HW3=read_rgb(folder / split / image["file_name"]), box_M4=boxes, stretched=False)
+        rows = [row for row in document["annotations"] if row["image_id"] == image["id"]]
+        people = [row for row in rows if not row["iscrowd"]]
+        yield Picture(
+            name=f"coco_{split}/{image['file_name']}",
+            rgb_HW3=read_rgb(folder / split / image["file_name"]),
+            box_M4=corner_boxes(people),
+            stretched=False,
+            crowd_K4=corner_boxes([row for row in rows if row["iscrowd"]]),
+            keypoint_M173=np.array([row["keypoints"] for row in people], np.float32).reshape(-1, 17, 3),
+        )
+
+
+def corner_boxes(rows: Sequence[Mapping[str, Any]]) -> npt.NDArray[Any]:
+    """COCO's boxes (x, y, width, height) as x0 y0 x1 y1, (N,4)."""
+    box_N4 = np.array([row["bbox"] for row in rows], np.float32).reshape(-1, 4)
+    box_N4[:, 2:] += box_N4[:, :2]
+    return box_N4
 
 
 def sequence(folder: Path, every: int) -> Iterator[Picture]:

@@ -65,15 +65,16 @@ class Fit:
         groups = [{"params": heavy, "weight_decay": config.decay}, {"params": light, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=config.rate)
         folder.mkdir(parents=True, exist_ok=True)
-        if self._state_path.is_file():
+        if self.path.is_file():
             self._restore()
 
     @property
-    def _state_path(self) -> Path:
+    def path(self) -> Path:
+        """The checkpoint."""
         return self.folder / "state.pt"
 
     def _restore(self) -> None:
-        saved = torch.load(self._state_path, weights_only=True)
+        saved = torch.load(self.path, weights_only=True)
         self.net.load_state_dict(saved["net"])
         self.average = saved["average"]
         self.optimizer.load_state_dict(saved["optimizer"])
@@ -87,9 +88,9 @@ class Fit:
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
         }
-        partial = self._state_path.with_suffix(".partial")
+        partial = self.path.with_suffix(".partial")
         torch.save(state, partial)
-        os.replace(partial, self._state_path)
+        os.replace(partial, self.path)
 
     def run(self, batch_of: Callable[[int], Batch], loss_of: Loss) -> None:
         """Train to the end (or `until`), saving now and then.

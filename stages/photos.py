@@ -38,14 +38,18 @@ class Picture:
     """One photo as it came: upright RGB, what people annotated (pixels of `rgb_HW3`), and its origin.
 
     Attributes:
-        stretched: True when the photo was squeezed into a square and its aspect is lost.
         box_M4: annotated people, or None when nobody annotated the photo.
+        stretched: True when the photo was squeezed into a square and its aspect is lost.
+        crowd_K4: regions full of people that nobody counted.
+        keypoint_M173: COCO-17 keypoints of the annotated people.
     """
 
     name: str
     rgb_HW3: U8
     box_M4: F32 | None
     stretched: bool
+    crowd_K4: F32 | None = None
+    keypoint_M173: F32 | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,74 @@
+"""Collect real pictures of people and label them with the teachers: the first stage of the light training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import cv2
+
+from models.light.teachers import BoxTeacher, PartTeacher
+from pipeline.stage import Job, Stage
+from stages.annotations import COMMERCIAL_LICENCES, clip, coco_people, human_v2, require, sequence
+from stages.photos import Picture, label_photo, write_shard
+from stages.training_payloads import PhotoShards
+
+LISTING = Path(__file__).resolve().parent.parent / "models" / "weights" / "light_photos.txt"
+PER_SHARD = 128
+REMEDY = "see models/weights/light.md for where to get it, and give its path"
+
+
+class LabelPhotos(Stage):
+    """Your copies of openly licensed pictures in, shards of labelled photos out; shards that exist are kept."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """What to label.
+
+        Attributes:
+            folder: of the run; the shards go to its `photos/`.
+            human_v2: checkout of brianhuster/human-dataset (the files of models/weights/light_photos.txt are read).
+            coco: a COCO 2017 folder; its training images of a licence for commercial use are read. Empty: none.
+            sequences, clips: folders of numbered JPEGs, and videos, that may be trained on.
+            every: frames between two that are taken of sequences and clips.
+            part_teacher, box_teacher: the BodyPix and YOLOX-nano .onnx files.
+        """
+
+        folder: str = "runs/train_light"
+        human_v2: str = ""
+        coco: str = ""
+        sequences: tuple[str, ...] = ()
+        clips: tuple[str, ...] = ()
+        every: int = 8
+        part_teacher: str = ""
+        box_teacher: str = ""
+
+    def __call__(self, job: Job) -> Iterator[PhotoShards]:
+        """One payload naming all shards. Raises: StageError naming the key of a path that is missing."""
+        cv2.setNumThreads(self.threads)
+        folder = Path(self.config.folder) / "photos"
+        folder.mkdir(parents=True, exist_ok=True)
+        config = self.config
+        parts = PartTeacher(require(config.part_teacher, "label_photos.part_teacher", REMEDY), threads=self.threads)
+        boxes = BoxTeacher(require(config.box_teacher, "label_photos.box_teacher", REMEDY), threads=self.threads)
+        pictures, shards, first = self._pictures(), [], 0
+        while batch := list(islice(pictures, PER_SHARD)):
+            shards.append(folder / f"{first // PER_SHARD:04d}.npz")
+            if not shards[-1].is_file():
+                labelled = [label_photo(picture, parts, boxes, first + i) for i, picture in enumerate(batch)]
+                write_shard(shards[-1], labelled)
+            first += len(batch)
+        yield PhotoShards(paths=tuple(map(str, shards)))
+
+    def _pictures(self) -> Iterator[Picture]:
+        config = self.config
+        yield from human_v2(require(config.human_v2, "label_photos.human_v2", REMEDY), LISTING)
+        if config.coco:
+            coco = require(config.coco, "label_photos.coco", REMEDY)
+            yield from coco_people(coco, "train2017", COMMERCIAL_LICENCES)
+        for name in config.sequences:
+            yield from sequence(require(name, "label_photos.sequences", REMEDY), config.every)
+        for name in config.clips:
+            yield from clip(require(name, "label_photos.clips", REMEDY), config.every)

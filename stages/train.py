@@ -1,0 +1,96 @@
+"""Train the two halves of the light DensePose-RCNN, and write them into one file of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import torch
+
+from models.light.detector import PersonDetector
+from models.light.light_network import write_weights
+from models.light.surface_net import SurfaceNet
+from pipeline.stage import Stage, StageError
+from stages.detector_batches import DetectorBatches, detector_loss
+from stages.fit import Fit, FitConfig
+from stages.payloads import Written
+from stages.photo_pool import PhotoPool
+from stages.scene_pool import ScenePool
+from stages.surface_batches import SurfaceBatches, surface_loss
+from stages.training_payloads import DetectorTrained, PhotoShards, SceneShards, SurfaceTrained
+
+
+def open_pools(photos: PhotoShards, scenes: SceneShards) -> tuple[PhotoPool, ScenePool]:
+    """Read all shards into memory (about 0.6 MB a photo or scene)."""
+    return PhotoPool([Path(path) for path in photos.paths]), ScenePool([Path(path) for path in scenes.paths])
+
+
+class TrainDetector(Stage):
+    """Photos and scenes in, a person detector out; goes on where its checkpoint in the run's folder stands."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """`folder` of the run, pictures per step, seed, and how to fit."""
+
+        folder: str = "runs/train_light"
+        batch: int = 16
+        seed: int = 1
+        fit: FitConfig = field(default_factory=lambda: FitConfig(steps=4000))
+
+    def __call__(self, photos: PhotoShards, scenes: SceneShards) -> Iterator[DetectorTrained]:
+        """Train to the end of the schedule."""
+        cv2.setNumThreads(self.threads)
+        torch.manual_seed(self.config.seed)
+        fit = Fit(PersonDetector(), self.config.fit, Path(self.config.folder) / "detector")
+        pool, worlds = open_pools(photos, scenes)
+        fit.run(DetectorBatches(pool, worlds, size=self.config.batch, seed=self.config.seed), detector_loss)
+        yield DetectorTrained(checkpoint=str(fit.path))
+
+
+class TrainSurface(Stage):
+    """Photos and scenes in, a surface network out; goes on where its checkpoint in the run's folder stands."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """`folder` of the run, crops per step, seed, and how to fit."""
+
+        folder: str = "runs/train_light"
+        batch: int = 32
+        seed: int = 2
+        fit: FitConfig = field(default_factory=lambda: FitConfig(steps=5000))
+
+    def __call__(self, photos: PhotoShards, scenes: SceneShards) -> Iterator[SurfaceTrained]:
+        """Train to the end of the schedule."""
+        cv2.setNumThreads(self.threads)
+        torch.manual_seed(self.config.seed)
+        fit = Fit(SurfaceNet(), self.config.fit, Path(self.config.folder) / "surface")
+        pool, worlds = open_pools(photos, scenes)
+        fit.run(SurfaceBatches(pool, worlds, size=self.config.batch, seed=self.config.seed), surface_loss)
+        yield SurfaceTrained(checkpoint=str(fit.path))
+
+
+class ExportLight(Stage):
+    """Both checkpoints in, the averaged weights of both in one .safetensors file out."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """`weights`: the file to write."""
+
+        weights: str = "runs/train_light/light.safetensors"
+
+    def __call__(self, detector: DetectorTrained, surface: SurfaceTrained) -> Iterator[Written]:
+        """Write the file whole, in half precision."""
+        path = Path(self.config.weights)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_weights(path, averaged(detector.checkpoint), averaged(surface.checkpoint))
+        yield Written(path=str(path), frames=0)
+
+
+def averaged(checkpoint: str) -> dict[str, torch.Tensor]:
+    """The moving average of a training's weights. Raises: StageError when there is no checkpoint."""
+    if not Path(checkpoint).is_file():
+        raise StageError("there is no checkpoint", checkpoint, "run the training first")
+    state = torch.load(checkpoint, weights_only=True)["average"]
+    return {name: value.half() if value.is_floating_point() else value for name, value in state.items()}

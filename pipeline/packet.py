@@ -49,7 +49,7 @@ def failure_of(error: PlainError) -> Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Cost of a stage: wall seconds, CPU seconds of its process, and items (frames, people) it made."""
+    """Cost of a stage: wall seconds, CPU seconds of its process, and items: the frames that it has done."""
 
     busy_s: float = 0.0
     cpu_s: float = 0.0

@@ -35,6 +35,7 @@ class Progress:
         self._shown_at = now
         text = describe(self._metrics, now)
         if self._terminal:
+            text = bar(self._metrics) + text
             self._out.write("\r" + text.ljust(self._length))
             self._length = len(text)
         else:
@@ -57,7 +58,7 @@ class Progress:
 
 
 def describe(metrics: Metrics, now: float) -> str:
-    """One line: bar and share where the length is known, frames, frames a second, people a frame, time left."""
+    """One line: frames, frames a second, people a frame, and time left where the length is known."""
     streams = list(metrics.streams.values())
     frames = sum(stream.frames_done for stream in streams)
     begun = sum(stream.frames_in for stream in streams)
@@ -73,8 +74,17 @@ def describe(metrics: Metrics, now: float) -> str:
         parts.append(f"{sum(stream.people for stream in streams) / begun:.1f} people a frame")
     if total and fps:
         parts.append(f"{_clock(max(0.0, (total - frames) / fps))} left")
-    bar = _bar(min(1.0, frames / total)) + " " if total else ""
-    return bar + " · ".join(parts)
+    return " · ".join(parts)
+
+
+def bar(metrics: Metrics) -> str:
+    """The share that is done, drawn; nothing where the length is unknown."""
+    total = _total(metrics)
+    if not total:
+        return ""
+    share = min(1.0, sum(stream.frames_done for stream in metrics.streams.values()) / total)
+    full = int(share * _BAR_WIDTH)
+    return "█" * full + "░" * (_BAR_WIDTH - full) + f" {share:4.0%} "
 
 
 def _total(metrics: Metrics) -> int | None:
@@ -84,11 +94,6 @@ def _total(metrics: Metrics) -> int | None:
     ]
     known = [length for length in lengths if length is not None]
     return sum(known) if len(known) == len(lengths) and any(known) else None
-
-
-def _bar(share: float) -> str:
-    full = int(share * _BAR_WIDTH)
-    return "█" * full + "░" * (_BAR_WIDTH - full) + f" {share:4.0%}"
 
 
 def _clock(seconds: float) -> str:

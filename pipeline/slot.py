@@ -45,12 +45,14 @@ class Meter:
         """Add to a stage's cost."""
         self.timings[stage] = self.timings.get(stage, Timing()) + Timing(busy_s=busy_s, cpu_s=cpu_s)
 
-    def made(self, stage: str, payload: Any) -> None:
-        """Count a payload."""
+    def made(self, payload: Any) -> None:
+        """Add a payload's length to those of its type."""
         name = type(payload).__name__
-        size = length_of(payload)
-        self.counts[name] = self.counts.get(name, 0) + size
-        self.timings[stage] = self.timings.get(stage, Timing()) + Timing(items=size)
+        self.counts[name] = self.counts.get(name, 0) + length_of(payload)
+
+    def worked(self, stage: str, frames: int) -> None:
+        """A stage has done its work on so many frames."""
+        self.timings[stage] = self.timings.get(stage, Timing()) + Timing(items=frames)
 
 
 def length_of(payload: Any) -> int:
@@ -105,9 +107,8 @@ class Slot:
         arguments = [entry.payloads.get(port.type) for port in self.node.takes]
         items = self._timed(lambda: self.stage(*arguments), where, meter)
         if self.node.role != "map":
-            for receipt in items:
-                meter.receipts.append(receipt)
-                meter.made(self.node.name, receipt)
+            meter.receipts += list(items)
+            meter.worked(self.node.name, entry.packet.frames)
             yield entry
             return
         self._held.append(entry)
@@ -156,7 +157,8 @@ class Slot:
         entry = self._held.popleft()
         entry.payloads.update(made)
         for payload in made.values():
-            meter.made(self.node.name, payload)
+            meter.made(payload)
+        meter.worked(self.node.name, entry.packet.frames)
         return entry
 
     def _timed(self, call: Any, where: str, meter: Meter) -> Iterator[Any]:

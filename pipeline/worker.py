@@ -196,9 +196,10 @@ class LaneWorker:
             return
         made = slot.as_payloads(item, stream.job.input)
         for payload in made.values():
-            meter.made(slot.node.name, payload)
+            meter.made(payload)
         if any(getattr(kind, "is_receipt", False) for kind in made):
             meter.receipts += list(made.values())
+            meter.worked(slot.node.name, 1)
             return
         frames = max(map(length_of, made.values()))
         packet = Packet(
@@ -208,6 +209,7 @@ class LaneWorker:
         stream.frames += frames
         meter.packets += 1
         meter.started += frames
+        meter.worked(slot.node.name, frames)
         self._feed(stream, 1, Entry(packet, {Job: stream.job, **made}), meter)
 
     def _feed(self, stream: _Stream, position: int, entry: Entry, meter: Meter) -> None:

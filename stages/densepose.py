@@ -13,6 +13,8 @@ from stages.payloads import Features, FrameChunk, People, Surface, Surfaces
 class DensePose(Stage):
     """People and the detector's features in, one surface per person out (Güler et al. 2018, §3)."""
 
+    accelerated = True
+
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """`network` is the shared section of the run's configuration."""

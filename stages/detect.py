@@ -16,6 +16,8 @@ from stages.payloads import Features, FrameChunk, People
 class Detect(Stage):
     """Frames in, people out; the network's feature maps go along for `densepose` in the same lane."""
 
+    accelerated = True
+
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """`network` is the shared section of the run's configuration."""

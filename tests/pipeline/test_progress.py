@@ -6,7 +6,7 @@ import io
 
 from pipeline.metrics import Metrics
 from pipeline.packet import Step
-from pipeline.progress import Progress, describe
+from pipeline.progress import Progress, bar, describe
 
 
 class Terminal(io.StringIO):
@@ -28,12 +28,13 @@ def test_a_line_says_frames_rate_people_and_time_left(toy_config, toy_jobs) -> N
     metrics.first_frame_s = 2.0
     text = describe(metrics, now=4.5)
     assert "5/20 frames" in text and "2.0 fps" in text and "1.5 people a frame" in text and "0:08 left" in text
-    assert " 25%" in text
+    assert bar(metrics).endswith(" 25% ") and bar(metrics).count("█") == 6
 
 
 def test_an_unknown_length_shows_no_share(toy_config, toy_jobs) -> None:
-    text = describe(metrics_after(toy_config, toy_jobs, Step(started=8)), now=1.0)
-    assert text.startswith("0 frames · starting") and "%" not in text
+    metrics = metrics_after(toy_config, toy_jobs, Step(started=8))
+    assert describe(metrics, now=1.0).startswith("0 frames · starting")
+    assert bar(metrics) == ""
 
 
 def test_a_terminal_gets_a_bar_in_place_and_others_get_lines(toy_config, toy_jobs) -> None:

@@ -12,15 +12,20 @@ from stages.motion import Grid, Origin
 from stages.payloads import F32, U8, Surface
 
 Bool = npt.NDArray[np.bool_]
+Index = npt.NDArray[np.intp]
 
 LIKENESS = 0.15
 """UV distance at which the past counts 1/e: several times the network's own jitter, less than a limb's step."""
 BORDER_STEP = 0.05
 """UV difference between a place and its nearest cell that only the border of a chart explains."""
 TRUSTED = 0.5
-"""Trust in the flow from which on the past may keep a label."""
-LINES = 128
-"""A person is remembered in about so many lines, no fewer than the network itself has."""
+"""Trust in the flow under which the past is forgotten."""
+PAST = 1.5
+"""What the past's neighbours count against those of the present where borders of charts disagree."""
+CLEAR = 23
+"""Lead, of 25 neighbours, with which the present is of one mind."""
+LINES = 256
+"""A person is remembered in at least so many lines, or in all there are: more than the network itself has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +36,7 @@ class Memory:
         grid: the pixels of its frame that are remembered.
         labels_hw: 0 = background, 1..24 = chart.
         uv_hw2: float32; 0 on background.
-        age_hw: uint8, of how many frames each cell is the mean.
+        age_hw: uint8, of how many frames each cell's UV is the mean.
     """
 
     grid: Grid
@@ -57,28 +62,57 @@ def fuse(surface: Surface, memory: Memory, origin: Origin, frames: int) -> tuple
     """One person's surface now, steadied by the past; `origin` is that of `first_memory(surface).grid`.
 
     Where both name the same chart, UV becomes their mean over up to `frames` frames, less so the farther apart they are
-    and the less the flow is trusted. Where they differ, a label that had stood for two frames or more is kept once:
-    a single frame's slip disappears, a change that lasts comes one frame late.
+    and the less the flow is trusted. Where they differ, see `_keeps`.
     """
-    labels_hw, uv_hw2, age_hw = _carried(memory, origin)
+    past = _carried(memory, origin)
     now = first_memory(surface)
-    trusted_hw = origin.trust_hw >= TRUSTED
-    same_hw = labels_hw == now.labels_hw
-    kept_hw = ~same_hw & (age_hw >= 2) & trusted_hw
-    change_hw2 = uv_hw2 - now.uv_hw2
-    weight_hw = _weight_of_past(change_hw2, age_hw, origin.trust_hw)
+    same_hw = past.labels_hw == now.labels_hw
+    kept_hw, age_hw = _keeps(past, now.labels_hw, origin.trust_hw)
+    change_hw2 = past.uv_hw2 - now.uv_hw2
+    weight_hw = _weight_of_past(change_hw2, past.age_hw, origin.trust_hw)
     weight_hw[~same_hw] = 0
     weight_hw[kept_hw] = 1
     change_hw2 *= weight_hw[..., None]
-    steady_hw = np.where(kept_hw, labels_hw, now.labels_hw)
+    labels_hw = np.where(kept_hw, past.labels_hw, now.labels_hw)
+    stood_hw = same_hw & (origin.trust_hw >= TRUSTED)
     steady = replace(
         now,
-        labels_hw=steady_hw,
-        uv_hw2=(now.uv_hw2 + change_hw2) * (steady_hw > 0)[..., None],
-        age_hw=np.where(same_hw & trusted_hw, np.minimum(age_hw + 1, frames), 1).astype(np.uint8),
+        labels_hw=labels_hw,
+        uv_hw2=(now.uv_hw2 + change_hw2) * (labels_hw > 0)[..., None],
+        age_hw=np.where(stood_hw, np.minimum(past.age_hw + 1, frames), age_hw).astype(np.uint8),
     )
     change_hw2[kept_hw] = 0
     return _corrected(surface, change_hw2, kept_hw, steady), steady
+
+
+def _keeps(past: Memory, labels_hw: U8, trust_hw: F32) -> tuple[Bool, U8]:
+    """Where the past's label stays though the network names another now, and the age of those cells.
+
+    Near borders each side counts its label's cells among the 5 × 5 around, the past with more weight: borders move on
+    smoothly. In the midst of an area, where past and present are each of one mind, an established label stays for one
+    frame: a slip disappears, a change that lasts comes one frame late (along its border two).
+    """
+    kept_hw, age_hw = np.zeros(labels_hw.shape, bool), np.ones_like(labels_hw)
+    rows_K, columns_K = np.nonzero((past.labels_hw != labels_hw) & (trust_hw >= TRUSTED) & (past.age_hw > 0))
+    old_K, new_K = past.labels_hw[rows_K, columns_K, None], labels_hw[rows_K, columns_K, None]
+    past_K25 = _around(past.labels_hw, rows_K, columns_K)
+    now_K25 = _around(labels_hw, rows_K, columns_K)
+    lead_past_K = (past_K25 == old_K).sum(axis=1) - (past_K25 == new_K).sum(axis=1)
+    lead_now_K = (now_K25 == new_K).sum(axis=1) - (now_K25 == old_K).sum(axis=1)
+    clear_K = lead_now_K >= CLEAR
+    age_K = past.age_hw[rows_K, columns_K]
+    stays_K = np.where(clear_K, (age_K >= 2) & (lead_past_K > 0), lead_past_K * PAST >= lead_now_K)
+    kept_hw[rows_K, columns_K] = stays_K
+    age_hw[rows_K, columns_K] = np.where(stays_K & ~clear_K, age_K, 1)
+    return kept_hw, age_hw
+
+
+def _around(labels_hw: U8, rows_K: Index, columns_K: Index) -> U8:
+    """The 5 × 5 labels around each place, (K, 25); beyond the grid its edge goes on."""
+    wide_hw = np.pad(labels_hw, 2, mode="edge")
+    width = wide_hw.shape[1]
+    steps_25 = (np.arange(5)[:, None] * width + np.arange(5)[None, :]).reshape(-1)
+    return wide_hw.reshape(-1).take((rows_K * width + columns_K)[:, None] + steps_25[None, :])
 
 
 def _corrected(surface: Surface, change_hw2: F32, kept_hw: Bool, steady: Memory) -> Surface:
@@ -114,18 +148,23 @@ def _weight_of_past(apart_hw2: F32, age_hw: U8, trust_hw: F32) -> F32:
     return np.asarray(share_256[age_hw] * trust_hw * cv2.exp(apart_hw), np.float32)
 
 
-def _carried(memory: Memory, origin: Origin) -> tuple[U8, F32, U8]:
-    """Labels, UV and age of the past on this frame's grid; age 0 where nothing was known.
+def _carried(memory: Memory, origin: Origin) -> Memory:
+    """The past on this frame's grid; `age_hw` is 0 where nothing was known.
 
     UV is read between cells, else slow movement would be rounded away and lag, but not across a chart's border.
     """
     x_hw = (origin.x_hw - np.float32(memory.grid.x0)) / np.float32(memory.grid.step)
     y_hw = (origin.y_hw - np.float32(memory.grid.y0)) / np.float32(memory.grid.step)
-    tags_hw2 = cv2.remap(cv2.merge([memory.labels_hw, memory.age_hw]), x_hw, y_hw, cv2.INTER_NEAREST)
+    tags_hw2 = cv2.merge([memory.labels_hw, memory.age_hw])
+    labels_hw, age_hw = cv2.split(cv2.remap(tags_hw2, x_hw, y_hw, cv2.INTER_NEAREST))
     nearest_hw2 = cv2.remap(memory.uv_hw2, x_hw, y_hw, cv2.INTER_NEAREST)
     between_hw2 = cv2.remap(memory.uv_hw2, x_hw, y_hw, cv2.INTER_LINEAR)
     apart_hw2 = cv2.absdiff(between_hw2, nearest_hw2)
     border_hw = np.maximum(apart_hw2[..., 0], apart_hw2[..., 1]) > BORDER_STEP
     between_hw2[border_hw] = nearest_hw2[border_hw]
-    labels_hw, age_hw = (np.asarray(tags_hw, np.uint8) for tags_hw in cv2.split(tags_hw2))
-    return labels_hw, np.asarray(between_hw2, np.float32), age_hw
+    return Memory(
+        grid=memory.grid,
+        labels_hw=np.asarray(labels_hw, np.uint8),
+        uv_hw2=np.asarray(between_hw2, np.float32),
+        age_hw=np.asarray(age_hw, np.uint8),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -62,15 +62,20 @@ def dressed_rest(person: Person) -> tuple[F32, F32]:
 
 def pose_person(person: Person, pose: Pose, yaw: float) -> Mesh:
     """The posed mesh standing (or lying) on the floor with its root above the origin."""
+    _, head = load_body().rest(person.score_C)
+    mesh = pose_at(person, pose, yaw, np.array([0, head[0, 1], 0], np.float32))
+    floor = np.array([0, mesh.vertex_V3[:, 1].min(), 0], np.float32)
+    return replace(mesh, vertex_V3=mesh.vertex_V3 - floor, keypoint_K3=mesh.keypoint_K3 - floor)
+
+
+def pose_at(person: Person, pose: Pose, yaw: float, root_3: F32) -> Mesh:
+    """The posed mesh with the root's head at a place in the world."""
     body = load_body()
     vertex, head = dressed_rest(person)
-    turn = bone_rotations(body, pose, yaw)
-    turned, placed = forward_kinematics(body, head, turn, np.array([0, head[0, 1], 0], np.float32))
+    turned, placed = forward_kinematics(body, head, bone_rotations(body, pose, yaw), root_3)
     posed = skin(body, vertex, head, turned, placed)
     normal = skin(body, home().normal_V3, np.zeros_like(head), turned, np.zeros_like(head))
     normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
-    floor = np.array([0, posed[:, 1].min(), 0], np.float32)
-    posed = posed - floor
     return Mesh(vertex_V3=posed, normal_V3=normal, keypoint_K3=body.keypoint_KV @ posed)
 
 

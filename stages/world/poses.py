@@ -43,12 +43,13 @@ class Arm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
-    """One leg, as a left one: direction of the thigh, bend of the knee, outward twist, lift of the toes."""
+    """One leg, as a left one: direction of the thigh, bend of the knee, outward twist, lift of the foot, and of the toes."""
 
     toward: tuple[float, float, float] = (0.06, -1.0, 0.0)
     knee: float = 0.05
     twist: float = 0.1
     ankle: float = 0.0
+    toes: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,8 +153,9 @@ def _leg_turns(leg: Leg) -> dict[str, F32]:
     limb = _limbs()
     return {
         "upperleg01": swing(limb.thigh, unit(leg.toward)) @ about(limb.thigh, -leg.twist),
-        "lowerleg01": swing(limb.shin, limb.thigh) @ about(LEFT, leg.knee) if leg.knee < 0.1 else about(LEFT, leg.knee),
+        "lowerleg01": about(LEFT, leg.knee) @ swing(limb.shin, limb.thigh),
         "foot": about(LEFT, -leg.ankle),
+        **{f"toe{toe}-1": about(LEFT, -leg.toes) for toe in range(1, 6)},
     }
 
 

@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from models.surface.body import load_body
 from models.surface.raster import Camera, Hits, rasterize
-from stages.world.backdrops import BACKDROPS, Picture, occluder, window
+from stages.world.backdrops import BACKDROPS, Picture, clouds, occluder, window
 from stages.world.lens import photograph
 from stages.world.people import Mesh, Person, moved, pose_person, random_shape
 from stages.world.poses import POSES
 from stages.world.shading import Lights, random_lights, shade
+from stages.world.stage_set import paint_set, random_set
 from stages.world.staging import camera_before, floor_place
 from stages.world.wardrobe import PATTERNS, random_outfit
 
@@ -37,7 +38,7 @@ class World:
         poses: names in `POSES` and their probabilities.
         bodies: the share (from, to) of the sampled bodies it draws on.
         children: share of children.
-        patterns, backdrops: names of cloth patterns and procedural backgrounds.
+        patterns, backdrops: names of cloth patterns and procedural backgrounds ("set": a place seen by the camera).
         backgrounds: pictures (paths or (H, W, 3) uint8 arrays) put behind people with probability `photo_share`.
         pitch: range of the camera's downward tilt, radians.
         roll: standard deviation of its roll, radians.
@@ -55,7 +56,7 @@ class World:
     bodies: tuple[float, float] = (0.0, 0.7)
     children: float = 0.12
     patterns: tuple[str, ...] = PATTERNS
-    backdrops: tuple[str, ...] = ("clouds", "room", "clutter")
+    backdrops: tuple[str, ...] = ("clouds", "room", "clutter", "set")
     backgrounds: tuple[Picture, ...] = ()
     photo_share: float = 0.8
     pitch: tuple[float, float] = (-0.15, 0.55)
@@ -108,17 +109,20 @@ def scene(world: World, seed: int, index: int) -> Scene:
     """Scene number `index` of a world: the same arguments give the same bytes, in any order."""
     rng = np.random.default_rng([seed, index, *world.name.encode()])
     count = int(rng.choice(len(world.people), p=np.asarray(world.people) / sum(world.people)))
-    picture = backdrop(world, rng)
     people = [random_person(world, rng) for _ in range(count)]
     meshes, camera = _cast(world, rng, people)
+    picture = backdrop(world, rng, camera)
     return photographed(world, rng, picture, people, meshes, camera, random_lights(rng))
 
 
-def backdrop(world: World, rng: Rng) -> F32:
-    """A background of the world, (H, W, 3) in 0..1."""
+def backdrop(world: World, rng: Rng, camera: Camera | None) -> F32:
+    """A background of the world, (H, W, 3) in 0..1; a "set" is a place in space and needs the camera that sees it."""
     if world.backgrounds and rng.random() < world.photo_share:
         return window(rng, world.backgrounds[rng.integers(len(world.backgrounds))], world.height, world.width)
     kind = str(rng.choice(world.backdrops))
+    if kind == "set":
+        place = random_set(rng)
+        return paint_set(place, camera) if camera else clouds(rng, world.height, world.width)
     return np.clip(BACKDROPS[kind](rng, world.height, world.width), 0, 1)
 
 

@@ -1,0 +1,107 @@
+"""A place in three dimensions: a paved floor, walls, a sky, seen exactly by a scene's own camera, with cast shadows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from models.surface.body import load_body
+from models.surface.raster import Camera, rasterize
+from stages.world.backdrops import noise
+from stages.world.people import Mesh
+from stages.world.wardrobe import color
+
+F32 = npt.NDArray[np.float32]
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageSet:
+    """A floor at y = 0 and a wall at z = −`wall_z` (metres), with their paints.
+
+    Attributes:
+        wall_z, wall_y: distance and height of the wall.
+        floor_33, wall_33: two colours and the colour of the joints of each (rows).
+        tile, brick: sizes in metres.
+        sky_23: colours at the horizon and overhead.
+        grain_GG: noise in 0..1 that weathers everything, repeated every 6 m.
+    """
+
+    wall_z: float
+    wall_y: float
+    floor_33: F32
+    wall_33: F32
+    tile: float
+    brick: float
+    sky_23: F32
+    grain_GG: F32
+
+
+def random_set(rng: Rng) -> StageSet:
+    """A random place."""
+    floor, wall = color(rng) * 0.5 + 0.3, color(rng) * 0.6 + 0.25
+    return StageSet(
+        wall_z=float(rng.uniform(4, 9)), wall_y=float(rng.uniform(1.2, 6)),
+        floor_33=np.stack([floor, floor * rng.uniform(0.75, 0.98), floor * 0.6]).astype(np.float32),
+        wall_33=np.stack([wall, wall * rng.uniform(0.8, 0.98), wall * 0.7]).astype(np.float32),
+        tile=float(rng.uniform(0.4, 1.4)), brick=float(rng.uniform(0.25, 1.2)),
+        sky_23=np.array([[0.86, 0.90, 0.94], [0.42, 0.62, 0.88]], np.float32) * np.float32(rng.uniform(0.75, 1.05)),
+        grain_GG=noise(rng, 256, 256, coarsest=6, octaves=5),
+    )
+
+
+def paint_set(place: StageSet, camera: Camera) -> F32:
+    """The place as the camera sees it, (H, W, 3) in 0..1."""
+    eye, ray = _rays(camera)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        to_floor = np.where(ray[..., 1] < -1e-4, -eye[1] / ray[..., 1], np.inf)
+        to_wall = np.where(ray[..., 2] < -1e-4, (-place.wall_z - eye[2]) / ray[..., 2], np.inf)
+    wall_y = eye[1] + np.where(np.isfinite(to_wall), to_wall, 0) * ray[..., 1]
+    on_wall = (to_wall < to_floor) & np.isfinite(to_wall) & (wall_y < place.wall_y)
+    on_floor = ~on_wall & np.isfinite(to_floor) & (to_floor < 80)
+    height = np.clip(ray[..., 1] / 0.6, 0, 1)[..., None]
+    picture = place.sky_23[0] + height * (place.sky_23[1] - place.sky_23[0])
+    at = (eye + to_floor[on_floor][:, None] * ray[on_floor]).astype(np.float32)
+    picture[on_floor] = _paved(place, at[:, 0], at[:, 2], place.tile, place.floor_33)
+    at = (eye + to_wall[on_wall][:, None] * ray[on_wall]).astype(np.float32)
+    row = np.floor(at[:, 1] / (0.45 * place.brick))
+    picture[on_wall] = _paved(place, at[:, 0] + 0.5 * place.brick * (row % 2), at[:, 1] / 0.45, place.brick, place.wall_33)
+    return picture.astype(np.float32)
+
+
+def _rays(camera: Camera) -> tuple[F32, F32]:
+    """The eye, and a world direction per pixel (unit depth along the camera's axis)."""
+    column, row = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
+    ray = np.stack([
+        (column - camera.center_2[0]) / camera.focal, (row - camera.center_2[1]) / camera.focal, np.ones_like(row),
+    ], axis=-1).astype(np.float32)
+    return (-camera.rotation_33.T @ camera.shift_3).astype(np.float32), ray @ camera.rotation_33
+
+
+def _paved(place: StageSet, x: F32, z: F32, size: float, colors_33: F32) -> F32:
+    """Tiles in two tones with joints between, weathered."""
+    column, row = np.floor(x / size), np.floor(z / size)
+    tone = np.mod(np.sin(column * 12.9898 + row * 78.233) * 43758.5453, 1).astype(np.float32)[:, None]
+    paint = colors_33[0] + tone * (colors_33[1] - colors_33[0])
+    edge = np.minimum(np.abs(x / size - np.rint(x / size)), np.abs(z / size - np.rint(z / size))) * size
+    paint = np.where((edge < 0.008)[:, None], colors_33[2], paint)
+    cells = len(place.grain_GG)
+    grain = place.grain_GG[(z / 6 * cells).astype(int) % cells, (x / 6 * cells).astype(int) % cells]
+    return paint * (0.82 + 0.30 * grain[:, None])
+
+
+def cast_shadows(picture_HW3: F32, camera: Camera, meshes: list[Mesh], toward_3: F32, darkness: float) -> None:
+    """Darken the floor where the meshes keep the lamp's light away, in place; the edge is soft."""
+    slope = toward_3 / max(float(toward_3[1]), 0.35)
+    faces = load_body().face_F3[::2]  # every other face is enough once blurred
+    shadow = np.zeros(picture_HW3.shape[:2], np.float32)
+    for mesh in meshes:
+        flat = mesh.vertex_V3 - mesh.vertex_V3[:, 1:2] * slope
+        hits = rasterize(camera, camera.to_camera(flat.astype(np.float32)), faces, cull=False)
+        shadow.reshape(-1)[hits.pixel_P] = 1
+    closed = cv2.morphologyEx(shadow, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    soft = cv2.GaussianBlur(closed, (0, 0), max(1.0, picture_HW3.shape[0] / 300))
+    picture_HW3 *= 1 - np.float32(darkness) * soft[..., None]

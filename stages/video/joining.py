@@ -16,7 +16,7 @@ from pipeline.stage import StageError
 from stages.payloads import VideoInfo
 from stages.video.companions import Companions, Window
 from stages.video.containers import Container
-from stages.video.segments import EncoderSpec, Segment, read_packets
+from stages.video.segments import SAME_BYTES, EncoderSpec, Segment, read_packets
 from stages.video.timestamps import (
     MAX_TIMESCALE,
     TickMap,
@@ -98,12 +98,12 @@ def _shift_said(shift: Fraction, video: VideoInfo) -> list[str]:
 def _output(
     draft: Path, container: Container, tick: Fraction, sample_rates: Sequence[int]
 ) -> av.container.OutputContainer:
-    options = {}
+    options = dict(SAME_BYTES)
     if container.name in ("mp4", "mov"):
         scale = tick.denominator
         # Edit lists count in the movie's own clock: one that tells frames and samples alike keeps both where they are.
         common = math.lcm(scale, *sample_rates)
-        options = {
+        options |= {
             "movflags": "+faststart",
             "video_track_timescale": str(scale),
             "movie_timescale": str(common if common <= MAX_TIMESCALE else scale),

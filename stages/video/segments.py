@@ -32,6 +32,10 @@ U8 = npt.NDArray[np.uint8]
 
 MANIFEST = "manifest.jsonl"
 START_CODE_FILTERS = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
+LONGEST_DELAY = 64
+"""More frames than any encoder holds back."""
+SAME_BYTES = {"fflags": "+bitexact"}
+"""Keeps dates, random numbers and library versions out of files."""
 MIN_RATE, MAX_RATE = Fraction(1), Fraction(200)
 """Frame rates an encoder is told; true times do not depend on them. Above, Matroska's milliseconds blur numbers."""
 
@@ -98,7 +102,7 @@ class SegmentEncoder:
         self._pts: list[int] = []
         self._coded: list[int] = []
         self._file = self._draft.open("wb")
-        self._container = av.open(self._file, "w", format="matroska")
+        self._container = av.open(self._file, "w", format="matroska", options=SAME_BYTES)
         self._stream = _video_stream(self._container, spec)
 
     def __len__(self) -> int:
@@ -134,7 +138,7 @@ class SegmentEncoder:
         for packet in packets:
             assert packet.pts is not None and packet.time_base is not None
             self._coded.append(round(packet.pts * packet.time_base * self._spec.rate))
-            self._container.mux(packet)
+            self._container.mux(with_own_dts(packet, len(self._coded)))
 
 
 def _video_stream(container: av.container.OutputContainer, spec: EncoderSpec) -> av.VideoStream:
@@ -165,8 +169,9 @@ def check_encoder(spec: EncoderSpec, container: Container, path: str) -> None:
     try:
         with av.open(BytesIO(), "w", format=container.name) as trial:
             stream = _video_stream(trial, spec)
-            trial.mux(stream.encode(frame))
-            trial.mux(stream.encode(None))
+            packets = [*stream.encode(frame), *stream.encode(None)]
+            for count, packet in enumerate(packets, start=1):
+                trial.mux(with_own_dts(packet, count))
     except (av.FFmpegError, ValueError) as error:
         reason = error.strerror if isinstance(error, av.FFmpegError) else str(error)
         raise StageError(
@@ -174,6 +179,18 @@ def check_encoder(spec: EncoderSpec, container: Container, path: str) -> None:
             path,
             f"set encode.codec to {container.video}, or choose .mkv",
         ) from error
+
+
+def with_own_dts(packet: av.Packet, count: int) -> av.Packet:
+    """The packet with a DTS by its place in coded order: libx265 makes them up for videos of one or two frames.
+
+    Args:
+        count: packets so far, this one included.
+    """
+    assert packet.time_base is not None
+    frame = 1 / (packet.time_base * (packet.stream.average_rate or FALLBACK_RATE))
+    packet.dts = round((count - 1 - LONGEST_DELAY) * frame)
+    return packet
 
 
 def fitted(rgb_HW3: U8, spec: EncoderSpec) -> U8:

@@ -1,0 +1,182 @@
+"""Segments: cut by frame index, clean at their joints, the same in every run, and a place to go on from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.stage import StageError
+from stages.decode import Decode
+from stages.encode import Encode
+from stages.payloads import FrameChunk, Overlay, SegmentWritten, VideoInfo, Written
+from stages.video.segments import read_manifest
+from tests.stages.made_footage import HEIGHT, WIDTH, frames_of, number_in, numbered, sound_packets, write_video
+from tests.stages.video_runs import job, transcode
+
+COUNT = 50
+PICTURES = [numbered(i) for i in range(COUNT)]
+
+
+def decoded_hash(path: Path) -> str:
+    """Of all decoded frames and their times."""
+    digest = hashlib.sha256()
+    for time, rgb in frames_of(path):
+        digest.update(f"{time}".encode() + rgb.tobytes())
+    return digest.hexdigest()
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A numbered video with sound and uneven times."""
+    times = [2 * i + (i % 3 == 0) for i in range(COUNT)]
+    return write_video(tmp_path_factory.mktemp("source") / "in.mp4", PICTURES, pts=times, sound=("aac",))
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "vp9", "av1", "mpeg4"])
+@pytest.mark.parametrize("length", [1, 7, 50, 120])
+def test_joints_lose_double_and_reorder_nothing(source: Path, tmp_path: Path, codec: str, length: int) -> None:
+    run = transcode(source, tmp_path / "out.mp4", encode={"codec": codec, "segment_frames": length})
+    frames = frames_of(tmp_path / "out.mp4")
+    assert [number_in(rgb) for _, rgb in frames] == list(range(COUNT))
+    assert [time for time, _ in frames] == [time for time, _ in frames_of(source)]
+    assert run.written is not None and run.written.frames == COUNT
+
+
+def test_every_segment_begins_with_a_frame_that_stands_alone(source: Path, tmp_path: Path) -> None:
+    import av
+
+    transcode(source, tmp_path / "out.mp4", encode={"segment_frames": 10})
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        packets = [p for p in container.demux(video=0) if p.size]
+    assert [i for i, p in enumerate(packets) if p.is_keyframe] == [0, 10, 20, 30, 40]
+    assert all(a.dts < b.dts for a, b in pairwise(packets))
+    assert all(p.dts <= p.pts for p in packets)
+
+
+def test_output_does_not_depend_on_chunks_and_is_the_same_twice(source: Path, tmp_path: Path) -> None:
+    names = []
+    for chunk, name in ((1, "a.mp4"), (7, "b.mp4"), ("auto", "c.mp4"), ("auto", "d.mp4")):
+        transcode(source, tmp_path / name, decode={"chunk": chunk}, encode={"segment_frames": 12})
+        names.append((tmp_path / name).read_bytes())
+    assert names[0] == names[1] == names[2] == names[3]
+
+
+def chunk(first: int, numbers: Sequence[int], **fields: Any) -> tuple[FrameChunk, Overlay]:
+    """A chunk of numbered frames at 30 frames a second."""
+    video = VideoInfo(
+        **{
+            "path": "nowhere",
+            "width": WIDTH,
+            "height": HEIGHT,
+            "still": False,
+            "rate": Fraction(30),
+            "time_base": Fraction(1, 30),
+            **fields,
+        }
+    )
+    rgb = np.stack([numbered(n) for n in numbers])
+    return (
+        FrameChunk(rgb_THW3=rgb, pts_T=np.array(numbers, np.int64), first=first, video=video),
+        Overlay(rgb_THW3=rgb),
+    )
+
+
+def test_segments_stand_on_the_disk_before_they_are_announced(source: Path, tmp_path: Path) -> None:
+    sink = Encode(Encode.Config(segment_frames=10))
+    work = job(source, tmp_path / "out.mp4")
+    folder = tmp_path / "out.mp4.partial"
+    announced: list[SegmentWritten] = []
+    for start in range(0, 30, 5):
+        for receipt in sink(work, *chunk(start, range(start, start + 5), path=str(source))):
+            assert isinstance(receipt, SegmentWritten)
+            assert Path(receipt.path).is_file()
+            announced.append(receipt)
+    assert [(s.first, s.frames) for s in announced] == [(0, 10), (10, 10), (20, 10)]
+    manifest = read_manifest(folder)
+    assert [(s.first, s.pts) for s in manifest] == [(i, tuple(range(i, i + 10))) for i in (0, 10, 20)]
+    assert not (tmp_path / "out.mp4").exists()
+    sink.close()
+
+
+def test_a_segment_that_ends_inside_a_packet_is_announced_when_a_restart_would_lose_nothing(
+    tmp_path: Path, source: Path
+) -> None:
+    sink = Encode(Encode.Config(segment_frames=10))
+    work = job(source, tmp_path / "out.mp4")
+    announced = [
+        list(sink(work, *chunk(start, range(start, start + 4), path=str(source)))) for start in range(0, 40, 4)
+    ]
+    assert [len(step) for step in announced] == [0, 0, 0, 0, 2, 0, 0, 0, 0, 2]
+    sink.close()
+
+
+def test_a_restart_after_a_committed_segment_gives_the_same_file(source: Path, tmp_path: Path) -> None:
+    def chunks() -> list[FrameChunk]:
+        stage = Decode(Decode.Config(chunk=5))
+        result = list(stage(job(source, None)))
+        stage.close()
+        return result
+
+    config = Encode.Config(segment_frames=10)
+    transcode(source, tmp_path / "whole.mp4", decode={"chunk": 5}, encode={"segment_frames": 10})
+    work = job(source, tmp_path / "out.mp4")
+    first = Encode(config)
+    state = b""
+    for number, part in enumerate(chunks()[:5]):
+        receipts = list(first(work, part, Overlay(rgb_THW3=part.rgb_THW3)))
+        if receipts:
+            state, accepted = first.state(), number + 1
+    # The process dies here: nothing is closed or flushed.
+    del first
+    second = Encode(config)
+    second.restore(state)
+    for part in chunks()[accepted:]:
+        list(second(work, part, Overlay(rgb_THW3=part.rgb_THW3)))
+    written = [r for r in second.flush() if isinstance(r, Written)]
+    second.close()
+    assert written[0].frames == COUNT
+    assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+    assert not (tmp_path / "out.mp4.partial").exists()
+
+
+def test_a_restart_whose_segments_are_gone_is_refused(source: Path, tmp_path: Path) -> None:
+    sink = Encode(Encode.Config())
+    sink.restore(b'{"segments": 3}')
+    with pytest.raises(StageError, match="segments are gone"):
+        list(sink(job(source, tmp_path / "out.mp4"), *chunk(0, range(5), path=str(source))))
+
+
+def test_an_interrupted_run_leaves_a_playable_part(source: Path, tmp_path: Path) -> None:
+    run = transcode(source, tmp_path / "out.mp4", decode={"chunk": 5}, encode={"segment_frames": 10}, stop_after=25)
+    part = tmp_path / "out.partial.mp4"
+    assert run.written is not None
+    assert run.written.path == str(part)
+    assert run.written.frames == 25
+    assert [number_in(rgb) for _, rgb in frames_of(part)] == list(range(25))
+    assert 0 < len(sound_packets(part)[0]) < len(sound_packets(source)[0])
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.partial.mp4"]
+
+
+def test_an_interruption_before_the_first_frame_leaves_nothing(tmp_path: Path) -> None:
+    sink = Encode(Encode.Config())
+    assert list(sink.interrupt()) == []
+    sink.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_an_earlier_run_left_is_replaced_and_what_is_not_ours_is_kept(source: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out.mp4.partial"
+    folder.mkdir()
+    (folder / "segment_000000.mkv").write_bytes(b"stale")
+    (folder / "manifest.jsonl").write_text("{broken")
+    (folder / "diary.txt").write_text("mine")
+    transcode(source, tmp_path / "out.mp4")
+    assert [number_in(rgb) for _, rgb in frames_of(tmp_path / "out.mp4")] == list(range(COUNT))
+    assert [p.name for p in folder.iterdir()] == ["diary.txt"]

@@ -101,6 +101,14 @@ class Network(Protocol):
         ...
 
 
+def fetch_weights(config: NetworkConfig) -> None:
+    """Download the weights of a configuration where they are published ones and not here yet. Raises ModelError."""
+    if config.kind == "zoo" and config.weights.startswith("zoo:"):
+        from models.zoo_network import weights_path
+
+        weights_path(config)
+
+
 @functools.lru_cache(maxsize=4)
 def open_network(config: NetworkConfig, threads: int) -> Network:
     """Load the network of a configuration; two stages of one process that ask for the same one share it.

@@ -10,6 +10,7 @@ from pipeline.config import CONFIGS, RawConfig, RunConfig, read_config, validate
 from pipeline.graph import Lane, Node, read_node, stage_class
 from pipeline.inputs import find_inputs, without_output
 from pipeline.interrupts import Interrupt
+from pipeline.launch import fetch
 from pipeline.metrics import Metrics
 from pipeline.packet import Packet
 from pipeline.plan import make_plan, read_machine
@@ -56,6 +57,7 @@ def run(
     for index, failure in found.refused.items():
         metrics.failed(index, failure)
     plan = make_plan(run_config.graph, run_config.settings, read_machine())
+    fetch(run_config)
     for _, receipt in run_serial(run_config, plan, found.ready, metrics, Interrupt()):
         yield receipt
     for stream in metrics.streams.values():
@@ -85,6 +87,7 @@ def load(
     raw.change(WEIGHTS, weights, "weights")
     run_config = validate(raw, stages)
     lane = _still_lane(run_config)
+    fetch(run_config)
     plan = make_plan(run_config.graph, run_config.settings, read_machine())
     worker = LaneWorker(lane, run_config.stages, max(lane_plan.threads for lane_plan in plan.lanes))
     step, _ = worker.prepare()

@@ -60,12 +60,13 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
     add("--report", metavar="FILE", help="write what happened as JSON")
     add("--serial", action="store_true", help="run in this one process, without Ray; gives the same bytes")
     add("--overwrite", action="store_true", help="replace results that exist; never an input")
+    add("--trust", action="store_true", help="accept downloaded weights whose hash does not fit (network.trust)")
     add("--debug", action="store_true", help="show tracebacks")
     return parser.parse_args(argv)
 
 
 def apply_shortcuts(raw: RawConfig, arguments: argparse.Namespace, table: Mapping[str, str]) -> None:
-    """Write `--style`, `--weights` and `--export` into a configuration as what they stand for.
+    """Write `--style`, `--weights`, `--trust` and `--export` into a configuration as what they stand for.
 
     Raises UsageError or ConfigError where the configuration has no place for them.
     """
@@ -76,6 +77,8 @@ def apply_shortcuts(raw: RawConfig, arguments: argparse.Namespace, table: Mappin
         raw.change(("render", "style"), arguments.style, "--style")
     if arguments.weights is not None:
         raw.change(("network", "weights"), arguments.weights, "--weights")
+    if arguments.trust:
+        raw.change(("network", "trust"), True, "--trust")
     for export in arguments.export:
         kind, equals, folder = export.partition("=")
         if not equals or not folder:

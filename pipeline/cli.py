@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from pipeline.arguments import apply_shortcuts, read_arguments
 from pipeline.config import RunConfig, read_config, validate
 from pipeline.conversion import ConfigError
 from pipeline.inputs import Inputs, UsageError, find_inputs
-from pipeline.interrupts import Interrupt, interrupt_on_signals
+from pipeline.interrupts import interrupt_on_signals
+from pipeline.launch import launch
 from pipeline.metrics import Metrics, StreamTally
 from pipeline.plan import Plan, auto_threads, make_plan, read_machine
 from pipeline.progress import Progress
@@ -112,9 +113,10 @@ def _run(config: RunConfig, plan: Plan, inputs: Inputs, metrics: Metrics, *, ser
         if job.output:
             _make_folder(job)
     progress = Progress(metrics, sys.stderr)
+    metrics.listen(progress.show)
     with interrupt_on_signals() as interrupt:
         try:
-            for job, receipt in _runner(config, plan, inputs.ready, metrics, interrupt, progress, serial=serial):
+            for job, receipt in launch(config, plan, inputs.ready, metrics, interrupt, serial=serial):
                 if getattr(receipt, "path", None) and not getattr(receipt, "commits", False):
                     progress.say(_written(job, receipt, metrics.streams[job.index]))
         finally:
@@ -130,28 +132,6 @@ def _make_folder(job: Job) -> None:
     except OSError as error:
         what = f"this folder cannot be made ({error.strerror})"
         raise PlainError(what, str(folder), "name another with -o") from error
-
-
-def _runner(
-    config: RunConfig,
-    plan: Plan,
-    jobs: Sequence[Job],
-    metrics: Metrics,
-    interrupt: Interrupt,
-    progress: Progress,
-    *,
-    serial: bool,
-) -> Iterator[tuple[Job, Any]]:
-    metrics.listen(progress.show)
-    if not jobs:
-        return iter(())
-    if serial:
-        from pipeline.serial import run_serial
-
-        return run_serial(config, plan, jobs, metrics, interrupt)
-    from pipeline.runner import run_ray
-
-    return run_ray(config, plan, jobs, metrics, interrupt)
 
 
 def _written(job: Job, receipt: Any, stream: StreamTally) -> str:

@@ -89,4 +89,4 @@ class Crew:
         threads = dict.fromkeys(THREAD_VARIABLES, str(plan.threads))
         if self._remote or any(os.environ.get(name) != count for name, count in threads.items()):
             options["runtime_env"] = {"env_vars": threads}
-        return ray.remote(LaneActor).options(**options).remote(lane, self._stages, plan.threads)
+        return ray.remote(LaneActor).options(**options).remote(lane, self._stages, plan.threads, os.getcwd())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ def interrupt_on_signals() -> Iterator[Interrupt]:
         if interrupt.requested:
             raise KeyboardInterrupt
         interrupt.request()
+        sys.stderr.write("\nstopping after the current packet; once more stops at once\n")
 
     if threading.current_thread() is not threading.main_thread():
         yield interrupt

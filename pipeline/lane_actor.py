@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +20,10 @@ class LaneActor:
     Payloads are return values, never put into the store from inside: what an actor returned outlives it.
     """
 
-    def __init__(self, lane: Lane, configs: Mapping[str, Any], threads: int) -> None:
+    def __init__(self, lane: Lane, configs: Mapping[str, Any], threads: int, folder: str) -> None:
+        """Arguments as `LaneWorker`, and the folder that relative paths start from."""
+        with contextlib.suppress(OSError):  # on another machine the folder may be absent, and whole paths still work
+            os.chdir(folder)
         self._lane = lane
         self._worker = LaneWorker(lane, configs, threads)
 

@@ -92,6 +92,11 @@ class Stage:
     class Config:
         """Settings of the stage; every field has a default or is required by name."""
 
+    @classmethod
+    def fetch(cls, config: Any) -> None:
+        """Get what the stage needs from outside (a download), before anything starts; may show progress on stderr."""
+        return
+
     def __init__(self, config: Any, *, threads: int = 1) -> None:
         """Args: the stage's own `Config`, and the number of compute threads it may use."""
         self.config = config

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from models.network import NetworkConfig, open_network
+from models.network import NetworkConfig, fetch_weights, open_network
 from pipeline.stage import Stage
 from stages.payloads import Features, FrameChunk, People
 
@@ -23,6 +23,11 @@ class Detect(Stage):
         """`network` is the shared section of the run's configuration."""
 
         network: NetworkConfig = field(default_factory=NetworkConfig)
+
+    @classmethod
+    def fetch(cls, config: Config) -> None:
+        """Download published weights where they are asked for. Raises ModelError."""
+        fetch_weights(config.network)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open the network; raises ModelError for weights that are missing or do not fit."""

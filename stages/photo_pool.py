@@ -49,7 +49,7 @@ class PhotoPool:
     def __init__(self, shards: Sequence[Path]) -> None:
         """Raises: StageError when there is no shard."""
         if not shards:
-            raise StageError("there are no labelled photos", "", "run the stage `photos` first")
+            raise StageError("there are no labelled photos", "", "run the stage `label_photos` first")
         self.photos: list[PoolPhoto] = []
         self.people: list[PoolPerson] = []
         for shard in shards:

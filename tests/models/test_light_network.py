@@ -100,7 +100,7 @@ def test_detector_sees_the_long_side() -> None:
 
 
 def test_bad_weights_are_named(weights: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="nowhere.safetensors: .* missing; train them"):
+    with pytest.raises(ModelError, match=r"nowhere.safetensors: .* missing; train them"):
         open_light(NetworkConfig(weights=str(tmp_path / "nowhere.safetensors")), 1)
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(weights.read_bytes()[:1000])

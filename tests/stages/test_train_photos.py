@@ -1,0 +1,144 @@
+"""Labelled photos: boxes of people and teacher merged, held-out rule, label geometry, shards, licences."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.stage import Job, StageError
+from stages.annotations import COMMERCIAL_LICENCES, coco_people, human_v2
+from stages.label_photos import LISTING, LabelPhotos
+from stages.photo_pool import PhotoPool
+from stages.photos import (
+    LABELS,
+    PERSON,
+    SIDE,
+    UNSURE,
+    LabelledPhoto,
+    PersonLabels,
+    held_out,
+    iou,
+    merge_boxes,
+    natural_size,
+    resample,
+    write_shard,
+)
+
+
+def array(*rows: tuple[float, ...]) -> np.ndarray:
+    return np.array(rows, np.float32).reshape(-1, 4)
+
+
+def test_iou_closed_forms() -> None:
+    found = iou(array((0, 0, 10, 10)), array((5, 0, 15, 10), (20, 20, 30, 30), (0, 0, 10, 10)))
+    np.testing.assert_allclose(found, [[50 / 150, 0, 1]], atol=1e-6)
+
+
+def test_teacher_adds_people_that_nobody_labelled() -> None:
+    labelled, teacher = array((0, 0, 50, 100)), array((2, 0, 50, 100), (100, 0, 150, 100), (200, 0, 250, 100))
+    boxes, kinds = merge_boxes(labelled, teacher, np.array([0.9, 0.8, 0.4]))
+    np.testing.assert_array_equal(boxes, np.concatenate([labelled, teacher[1:]]))
+    assert kinds.tolist() == [PERSON, PERSON, UNSURE]
+
+
+def test_a_label_around_many_people_is_unsure() -> None:
+    inner = array((0, 0, 30, 100), (35, 0, 65, 100), (70, 0, 100, 100))
+    _, kinds = merge_boxes(array((0, 0, 100, 100)), inner, np.full(3, 0.9))
+    assert kinds[0] == UNSURE
+
+
+def test_without_annotations_the_teacher_decides() -> None:
+    _, kinds = merge_boxes(None, array((0, 0, 9, 9), (20, 0, 29, 9)), np.array([0.7, 0.3]))
+    assert kinds.tolist() == [PERSON, UNSURE]
+
+
+def test_held_out_goes_by_the_photo_not_the_copy() -> None:
+    names = [f"human_v2/{i:016x}_jpg.rf.{i}.jpg" for i in range(4000)]
+    kept = [held_out(name) for name in names]
+    assert 0.05 < np.mean(kept) < 0.075  # one in sixteen
+    assert all(held_out(f"train/images/{i:016x}_jpg.rf.other.jpg") == kept[i] for i in range(200))
+
+
+def test_resampling_reads_cell_centres() -> None:
+    pixels = np.arange(0, 257, 8, dtype=np.float32)  # a stride-8 map that holds its own pixel position
+    read = resample(np.broadcast_to(pixels, (1, 33, 33)), 80)[0, 5]
+    np.testing.assert_allclose(read, (np.arange(80) + 0.5) * 257 / 80 - 0.5, atol=1e-3)
+
+
+def test_shards_round_trip_without_the_held_out(tmp_path: Path) -> None:
+    every = [f"{i}.jpg" for i in range(300)]
+    names = [name for name in every if held_out(name)][:2] + [name for name in every if not held_out(name)][:8]
+    label = np.zeros((LABELS, LABELS), np.uint8)
+    label[:20] = 2
+    person = PersonLabels(
+        box_4=array((1, 2, 3, 4))[0], region_4=array((0, 0, 8, 8))[0], label_LL=label, weight_LL=label
+    )
+    photos = [
+        LabelledPhoto(
+            name=name,
+            aspect=1.5,
+            rgb_SS3=np.full((SIDE, SIDE, 3), i, np.uint8),
+            box_M4=array((i, 0, 99, 99)),
+            kind_M=np.zeros(1, np.uint8),
+            dense_DD=np.zeros((52, 52), np.uint8),
+            people=(person,) * (i % 3),
+        )
+        for i, name in enumerate(names)
+    ]
+    write_shard(tmp_path / "0000.npz", photos)
+    assert [path.name for path in tmp_path.iterdir()] == ["0000.npz"]
+    pool = PhotoPool([tmp_path / "0000.npz"])
+    kept = [i for i, name in enumerate(names) if not held_out(name)]
+    assert [photo.name for photo in pool.photos] == [names[i] for i in kept]
+    assert [photo.box_M4[0, 0] for photo in pool.photos] == kept
+    assert all(photo.rgb_SS3[0, 0, 0] == i for photo, i in zip(pool.photos, kept, strict=True))
+    assert pool.photos[0].natural == natural_size(1.5)
+    assert len(pool.people) == sum(i % 3 for i in kept)
+    assert all(pool.photos[one.photo].rgb_SS3[0, 0, 0] % 3 for one in pool.people)
+
+
+def test_an_empty_pool_says_what_to_run() -> None:
+    with pytest.raises(StageError, match="label_photos"):
+        PhotoPool([])
+
+
+def test_missing_paths_name_their_key(tmp_path: Path) -> None:
+    job = Job(index=0, input="", output=None, stem="train_light")
+    stage = LabelPhotos(LabelPhotos.Config(folder=str(tmp_path), part_teacher=str(tmp_path / "absent.onnx")))
+    with pytest.raises(StageError, match=r"label_photos\.part_teacher"):
+        list(stage(job))
+
+
+def test_a_missing_photo_is_named(tmp_path: Path) -> None:
+    listing = tmp_path / "list.txt"
+    listing.write_text("train 0123456789abcdef 01234567\n")
+    with pytest.raises(StageError, match="no photo 0123456789abcdef"):
+        list(human_v2(tmp_path, listing))
+
+
+def test_only_commercial_licences_trained_the_shipped_weights(root: Path, shared: Path) -> None:
+    card = json.loads((root / "models" / "weights" / "light_coco.json").read_text())
+    assert card
+    assert set(card.values()) <= COMMERCIAL_LICENCES == {4, 5, 7, 8}
+    folder = shared / "assets" / "images" / "coco_mini"
+    document = json.loads((folder / "annotations" / "instances_train2017.json").read_text())
+    assert {image["file_name"]: image["license"] for image in document["images"]}.items() >= card.items()
+    read = [picture.name for picture in coco_people(folder, "train2017", COMMERCIAL_LICENCES)]
+    assert read == [f"coco_train2017/{name}" for name in card]
+
+
+def test_the_photo_list_holds_what_the_card_says() -> None:
+    rows = [line.split(" ") for line in LISTING.read_text().split("\n") if line]
+    assert len(rows) == len({tuple(row) for row in rows}) == 3138
+    assert {row[0] for row in rows} <= {"train", "valid", "test"}
+
+
+def test_coco_boxes_are_corners(shared: Path) -> None:
+    picture = next(coco_people(shared / "assets" / "images" / "coco_mini", "val2017", None))
+    assert picture.name == "coco_val2017/000000397133.jpg"
+    first = next(box for box in picture.box_M4 if abs(box[0] - 388.66) < 0.01)
+    np.testing.assert_allclose(first, [388.66, 69.92, 388.66 + 109.41, 69.92 + 277.62], atol=1e-2)
+    assert picture.keypoint_M173.shape == (len(picture.box_M4), 17, 3)

@@ -1,0 +1,182 @@
+"""Training samples: pixels, labels, boxes and UV stay on each other through every random change."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from models.light.surface_net import CROP, GRID
+from models.surface.charts import MIRROR_CHART, mirror_uv
+from stages import crops
+from stages.backgrounds import empty, over, random_background
+from stages.canvases import CANVAS, Sheet, make_canvas, mirror_label
+from stages.crops import photo_crop, random_view, scene_crop
+from stages.photo_pool import PoolPerson, PoolPhoto
+from stages.photos import IGNORE, LABELS, SIDE
+from stages.scene_pool import PoolScene
+
+
+@pytest.fixture(autouse=True)
+def true_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pixels keep their values, so that they can be compared with labels."""
+    for module in ("stages.crops", "stages.canvases"):
+        for name in ("recolour", "degrade"):
+            monkeypatch.setattr(f"{module}.{name}", lambda rgb, random: rgb)
+
+
+def tiles(height: int, width: int) -> np.ndarray:
+    """Labels in a coarse chequerboard of charts 1..24."""
+    y, x = np.mgrid[:height, :width]
+    return ((y * 4 // height) * 6 + x * 6 // width + 1).astype(np.uint8)
+
+
+def grey(label_HW: np.ndarray) -> np.ndarray:
+    """A picture whose value is ten times the label."""
+    return np.repeat((label_HW * 10)[..., None], 3, 2).astype(np.uint8)
+
+
+def agreement(crop: crops.Crop, flip: bool) -> float:
+    """Share of labelled cells whose pixels show the label, borders aside."""
+    label = mirror_label(crop.label_GG) if flip else crop.label_GG
+    shown = crop.rgb_CC3[..., 0].reshape(GRID, 2, GRID, 2).mean((1, 3)) / 10
+    known = (crop.label_GG != IGNORE) & (crop.label_GG > 0)
+    return float((np.abs(shown - np.where(known, label, 0)) < 0.11)[known].mean())
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_photo_labels_stay_on_their_pixels(seed: int) -> None:
+    label = tiles(LABELS, LABELS)
+    picture = np.zeros((SIDE, SIDE, 3), np.uint8)
+    picture[100:260, 60:220] = np.kron(grey(label), np.ones((2, 2, 1), np.uint8))
+    photo = PoolPhoto(
+        name="x",
+        natural=(480, 360),
+        rgb_SS3=picture,
+        box_M4=np.zeros((0, 4)),
+        kind_M=np.zeros(0),
+        dense_DD=np.zeros((52, 52), np.uint8),
+    )
+    region = np.array([60, 100, 220, 260], np.float32)
+    person = PoolPerson(
+        photo=0,
+        box_4=region + np.array([10, 5, -10, -5], np.float32),
+        region_4=region,
+        label_LL=label,
+        weight_LL=np.full_like(label, 255),
+    )
+    random, twin = np.random.default_rng(seed), np.random.default_rng(seed)
+    crop = photo_crop(photo, person, random)
+    natural = np.asarray(person.box_4, float) * np.tile([480 / SIDE, 360 / SIDE], 2)
+    view = random_view(natural, twin)
+    assert agreement(crop, view.flip) > 0.75  # cells on borders between tiles mix
+    assert (crop.label_GG == IGNORE).mean() < 0.5
+    assert not crop.uv_known
+
+
+def scene() -> PoolScene:
+    label = np.zeros((120, 160), np.uint8)
+    label[20:110, 30:80] = tiles(90, 50)
+    label[30:100, 100:150] = 2
+    instance = np.zeros_like(label)
+    instance[20:110, 30:80], instance[30:100, 100:150] = 1, 2
+    uv = np.stack([np.broadcast_to(np.arange(160), (120, 160)), np.broadcast_to(np.arange(120)[:, None], (120, 160))])
+    boxes = np.array([[30, 20, 80, 110], [100, 30, 150, 100]], np.float32)
+    return PoolScene(
+        rgb_HW3=grey(label), label_HW=label, uv_2HW=uv.astype(np.uint8), instance_HW=instance, box_N4=boxes
+    )
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_scene_labels_and_uv_stay_on_their_pixels(seed: int) -> None:
+    world, twin = scene(), np.random.default_rng(seed)
+    crop = scene_crop(world, 0, None, np.random.default_rng(seed))
+    view = random_view(world.box_N4[0].astype(float), twin)
+    assert agreement(crop, view.flip) > 0.7  # cells on borders between tiles mix
+    matrix = view.matrix(GRID, np.ones(2), np.zeros(2))
+    row, column = np.nonzero(crop.label_GG)
+    x, y = matrix @ np.stack([column, row, np.ones(len(row))])
+    before = MIRROR_CHART[crop.label_GG[row, column]] if view.flip else crop.label_GG[row, column]
+    u, v = np.round(x) / 255, np.round(y) / 255
+    if view.flip:
+        u, v = mirror_uv(before, u, v)
+    near = np.abs(crop.uv_2GG[:, row, column] - np.stack([u, v])).max(0) < 1.01 / 255
+    assert near.mean() > 0.99
+
+
+def test_a_scene_crop_shows_one_person_only() -> None:
+    world = scene()
+    whole = dataclasses.replace(world, box_N4=np.array([[0, 0, 160, 120]] * 2, np.float32))
+    assert set(np.unique(scene_crop(whole, 1, None, np.random.default_rng(1)).label_GG)) == {0, 2}
+    assert len(np.unique(scene_crop(whole, 0, None, np.random.default_rng(1)).label_GG)) > 20
+
+
+def test_real_backgrounds_stay_behind_people() -> None:
+    behind = np.full((50, 50, 3), 255, np.uint8)
+    crop = scene_crop(scene(), 1, behind, np.random.default_rng(3))
+    inside = crop.label_GG == 2
+    shown = crop.rgb_CC3[..., 0].reshape(GRID, 2, GRID, 2).mean((1, 3))
+    assert (shown[inside] < 60).mean() > 0.9
+    assert (shown[0, 0], crop.rgb_CC3.shape) == (255, (CROP, CROP, 3))
+
+
+def test_over_keeps_the_inside_and_the_outside() -> None:
+    people = np.array([[0, 128, 255]], np.uint8)
+    shown = over(np.full((1, 3, 3), 200, np.uint8), people, np.zeros((1, 3, 3), np.uint8))
+    assert shown[0, :2, 0].tolist() == [0, 0]
+    assert shown[0, 2, 0] >= 198
+
+
+def test_backgrounds_show_nobody() -> None:
+    dense = np.zeros((52, 52), np.uint8)
+    dense[:, :26] = 2
+    rgb = np.zeros((SIDE, SIDE, 3), np.uint8)
+    rgb[:, : SIDE // 2] = 255
+    photo = PoolPhoto(
+        name="x",
+        natural=(SIDE, SIDE),
+        rgb_SS3=rgb,
+        box_M4=np.array([[300, 300, 400, 400]], np.float32),
+        kind_M=np.zeros(1),
+        dense_DD=dense,
+    )
+    assert empty(photo, 220, 10, 150)
+    assert not empty(photo, 100, 10, 150)  # the teacher sees a person
+    assert not empty(photo, 250, 200, 150)  # a box
+
+    class Pool:
+        photos = (photo,)
+
+    for seed in range(20):
+        window = random_background(Pool(), np.random.default_rng(seed))
+        assert window is None or (window > 0).mean() < 0.05
+
+
+@pytest.mark.parametrize("mosaic", [0.0, 1.0])
+def test_boxes_stay_around_their_people(mosaic: float) -> None:
+    rgb = np.zeros((200, 300, 3), np.uint8)
+    rgb[50:150, 100:160] = 250
+    part = np.zeros((50, 75), np.uint8)
+    part[13:37, 25:40] = 3
+    sheet = Sheet(
+        rgb_HW3=rgb,
+        natural=(300, 200),
+        box_M4=np.array([[100, 50, 160, 150]], np.float32),
+        kind_M=np.zeros(1, np.uint8),
+        part_hw=part,
+    )
+    for seed in range(10):
+        canvas = make_canvas(lambda random: sheet, np.random.default_rng(seed), mosaic=mosaic)
+        assert canvas.rgb_HW3.shape == (CANVAS, CANVAS, 3)
+        bright = canvas.rgb_HW3[..., 0] > 180
+        boxed = np.zeros_like(bright)
+        for box, kind in zip(canvas.box_M4, canvas.kind_M, strict=True):
+            if kind >= 0:
+                x0, y0, x1, y1 = np.round(box).astype(int)
+                boxed[y0:y1, x0:x1] = True
+                assert bright[y0:y1, x0:x1].mean() > 0.85
+        assert (bright & ~boxed).sum() <= 0.06 * bright.sum()
+        cells = canvas.rgb_HW3[4::8, 4::8, 0] > 180
+        labelled = np.isin(canvas.part_hw, (3, 4))
+        assert (cells != labelled).mean() < 0.05

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
@@ -59,6 +60,8 @@ class Companions:
         self._window = window
         self._routes: dict[int, Convert] = {}
         self._routed: list[Stream] = []
+        self._metadata = {k: v for k, v in self._source.metadata.items() if _is_lasting(k)}
+        self._languages: dict[int, str] = {}
 
     def close(self) -> None:
         """Release the input."""
@@ -95,6 +98,18 @@ class Companions:
             self.warnings.append(f"sound and subtitles end early: reading failed ({error.strerror})")
         for index in self._routes:
             yield from self._converted(index, None)
+
+    def check_metadata(self, written: Path) -> None:
+        """Read the finished file's header and note what it did not take up."""
+        with av.open(str(written)) as output:
+            there = {key.lower() for key in output.metadata}
+            lost = [key for key in self._metadata if key.lower() not in there]
+            languages = {stream.index: stream.metadata.get("language") for stream in output.streams}
+        for index, language in self._languages.items():
+            if languages.get(index) != language:
+                lost.append(f"language of stream {index} ({language})")
+        if lost:
+            self.warnings.append(f"metadata that {self._container.name} has no place for: {', '.join(lost)}")
 
     def _converted(self, index: int, packet: av.Packet | None) -> Iterator[tuple[Fraction, av.Packet]]:
         for made in self._routes[index](packet):
@@ -157,6 +172,8 @@ class Companions:
 
     def _describe(self, source: Stream, target: Stream) -> None:
         target.metadata.update({k: v for k, v in source.metadata.items() if _is_lasting(k)})
+        if source.metadata.get("language", "und") != "und":
+            self._languages[target.index] = source.metadata["language"]
         target.disposition = source.disposition
 
     def _moved(self, packet: av.Packet) -> av.Packet:
@@ -171,7 +188,7 @@ class Companions:
         return packet
 
     def _add_metadata(self, output: av.container.OutputContainer) -> None:
-        output.metadata.update({k: v for k, v in self._source.metadata.items() if _is_lasting(k)})
+        output.metadata.update(self._metadata)
         chapters = [moved for c in self._source.chapters() if (moved := _moved_chapter(c, self._window))]
         if chapters:
             output.set_chapters(chapters)

@@ -84,6 +84,7 @@ def join(
             frames = _timed(packets, segments, video, pts, tick, stream)
             for _, packet in heapq.merge(frames, companions.packets(), key=lambda item: item[0]):
                 output.mux(packet)
+        companions.check_metadata(draft)
         return Joined(frames=len(pts), audio=companions.audio, warnings=_shift_said(shift, video) + companions.warnings)
     finally:
         companions.close()

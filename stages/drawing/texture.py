@@ -9,7 +9,7 @@ from models.surface.atlas import Atlas, choose_level, sample
 from stages.drawing.compositing import Visible, lay_over, soft_cover
 from stages.payloads import U8
 
-DARKEST, BRIGHTEST = 0.45, 1.5
+DARKEST, BRIGHTEST = 0.45, 1.25
 """How far the light of the original may darken and brighten a texel."""
 GAIN_ONE = 128
 """Gains are bytes so that the whole product stays in 8-bit arithmetic; this one changes nothing."""

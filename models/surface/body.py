@@ -45,9 +45,11 @@ class OpenBody:
         chart_F: 1..24.
         corner_uv_F32: U, V at each face's corners; corners of one vertex differ across chart borders and UV seams.
         eye_F: the eyeballs' faces (they lie in the head's charts).
-        twin_V, twin_F, twin_B: the mirror image of each vertex, face and bone. Corner k of a face is at corner 2 − k of its twin.
+        twin_V, twin_F, twin_B: the mirror image of each vertex, face and bone; corner k of a face lies at corner 2 − k
+            of its twin.
         keypoint_KV: regressors of `KEYPOINT_NAMES` from vertices.
-        score_SC, phenotype_SP, phenotypes: scores and phenotypes (gender 0 = male … 1 = female, age ≥ 0.6 adult) of samples.
+        score_SC, phenotype_SP, phenotypes: scores and phenotypes of samples (gender 0 = male … 1 = female, age ≥ 0.6
+            adult).
     """
 
     mean_V3: F32
@@ -167,8 +169,9 @@ def _keypoints(half: Mapping[str, Any], middle: npt.NDArray[np.bool_]) -> F32:
     near, far = half["keypoint_near_KV"].astype(np.float32), half["keypoint_far_KV"].astype(np.float32)
     full = np.concatenate([near, far[:, ~middle]], axis=1)
     flipped = np.concatenate([np.where(middle, near, far), near[:, ~middle]], axis=1)
-    names = [name.replace("left_", "RIGHT_").replace("right_", "left_").replace("RIGHT_", "right_") for name in KEYPOINT_NAMES]
-    partner = [KEYPOINT_NAMES.index(name) for name in names]
+    swap = {"left": "right", "right": "left"}
+    sides = [name.partition("_") for name in KEYPOINT_NAMES]
+    partner = [KEYPOINT_NAMES.index(swap.get(side, side) + dash + joint) for side, dash, joint in sides]
     mean = (full + flipped[partner]) / 2
     return mean / mean.sum(axis=1, keepdims=True)
 

@@ -18,7 +18,8 @@ CHART_NAMES = (
 )
 COARSE_NAMES = (
     "background", "torso", "right hand", "left hand", "left foot", "right foot", "right upper leg", "left upper leg",
-    "right lower leg", "left lower leg", "left upper arm", "right upper arm", "left lower arm", "right lower arm", "head",
+    "right lower leg", "left lower leg", "left upper arm", "right upper arm", "left lower arm", "right lower arm",
+    "head",
 )
 COARSE_OF_CHART: U8 = np.array(
     [0, 1, 1, 2, 3, 4, 5, 6, 7, 6, 7, 8, 9, 8, 9, 10, 11, 10, 11, 12, 13, 12, 13, 14, 14], np.uint8

@@ -42,7 +42,8 @@ class Camera:
     def to_pixels(self, camera_N3: F32) -> F32:
         """Camera points (z > 0) on the image, (N, 2) pixels."""
         depth = np.maximum(camera_N3[:, 2:], NEAR)
-        return camera_N3[:, :2] / depth * np.float32(self.focal) + np.asarray(self.center_2, np.float32)
+        pixel = camera_N3[:, :2] / depth * np.float32(self.focal) + np.asarray(self.center_2, np.float32)
+        return pixel.astype(np.float32, copy=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +125,7 @@ def _edge_weights(
     corner_T32: F32, owner_P: npt.NDArray[np.intp], column_P: npt.NDArray[np.int64], row_P: npt.NDArray[np.int64]
 ) -> tuple[F32, npt.NDArray[np.bool_]]:
     """Screen-space weights of the three corners at pixel centres, and whether the centre is inside."""
-    a, b, c = corner_T32[:, 0].astype(np.float64), corner_T32[:, 1].astype(np.float64), corner_T32[:, 2].astype(np.float64)
+    a, b, c = corner_T32.astype(np.float64).transpose(1, 0, 2)
     scale = 1 / ((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0])
     # Weight of b and of c as affine functions of the position relative to a.
     toward_b = np.stack([(c - a)[:, 1], -(c - a)[:, 0]], axis=1) * scale[:, None]

@@ -55,7 +55,8 @@ def room(rng: Rng, height: int, width: int) -> F32:
         depth = 1 / np.linspace(0.08, 1, height - horizon, dtype=np.float32)[:, None]
         across = (np.arange(width, dtype=np.float32)[None] / width - rng.random()) * depth * rng.uniform(4, 14)
         along = depth * rng.uniform(3, 10)
-        line = (np.abs(np.mod(across, 1) - 0.5) > 0.46) | ((np.abs(np.mod(along, 1) - 0.5) > 0.47) & (rng.random() < 0.6))
+        crossed = (np.abs(np.mod(along, 1) - 0.5) > 0.47) & (rng.random() < 0.6)
+        line = (np.abs(np.mod(across, 1) - 0.5) > 0.46) | crossed
         picture[horizon:] *= np.where(line, 0.7, 1.0)[..., None]
     return _clutter(rng, picture, int(rng.integers(2, 10)), base=horizon)
 
@@ -88,10 +89,11 @@ def _clutter(rng: Rng, picture: F32, count: int, *, base: int) -> F32:
                 for line in range(foot - h + 4, foot, max(4, h // 6)):
                     cv2.line(picture, (x, line), (x + w, line), (tint * 0.6).tolist(), 1)
         elif shape == 2:
-            cv2.ellipse(picture, (x, foot - h // 2), (max(2, w // 2), max(2, h // 3)), float(rng.uniform(0, 180)), 0, 360,
-                        tint.tolist(), -1)
+            axes, tilt = (max(2, w // 2), max(2, h // 3)), float(rng.uniform(0, 180))
+            cv2.ellipse(picture, (x, foot - h // 2), axes, tilt, 0, 360, tint.tolist(), -1)
         else:
-            cv2.line(picture, (x, foot - h), (x + int(rng.normal(0, 15)), foot + h // 3), tint.tolist(), max(1, w // 10))
+            end = (x + int(rng.normal(0, 15)), foot + h // 3)
+            cv2.line(picture, (x, foot - h), end, tint.tolist(), max(1, w // 10))
     return picture
 
 
@@ -99,16 +101,19 @@ def clutter(rng: Rng, height: int, width: int) -> F32:
     """Many overlapping shapes on noise: hard edges everywhere, also at the scale of limbs."""
     picture = clouds(rng, height, width)
     for _ in range(int(rng.integers(10, 45))):
-        points = rng.uniform(-0.1, 1.1, 2) * [width, height] + rng.normal(0, rng.uniform(6, 60), (int(rng.integers(3, 7)), 2))
+        corners = rng.normal(0, rng.uniform(6, 60), (int(rng.integers(3, 7)), 2))
+        points = [(rng.uniform(-0.1, 1.1, 2) * [width, height] + corners).astype(np.int32)]
         tint = color(rng)
         if rng.random() < 0.35:
-            cv2.polylines(picture, [points.astype(np.int32)], False, tint.tolist(), int(rng.integers(1, 14)), cv2.LINE_AA)
+            cv2.polylines(picture, points, False, tint.tolist(), int(rng.integers(1, 14)), cv2.LINE_AA)
         else:
-            cv2.fillPoly(picture, [points.astype(np.int32)], tint.tolist(), cv2.LINE_AA)
+            cv2.fillPoly(picture, points, tint.tolist(), cv2.LINE_AA)
     return picture
 
 
-BACKDROPS: dict[str, Callable[[Rng, int, int], F32]] = {"clouds": clouds, "room": room, "street": street, "clutter": clutter}
+BACKDROPS: dict[str, Callable[[Rng, int, int], F32]] = {
+    "clouds": clouds, "room": room, "street": street, "clutter": clutter,
+}
 """Procedural backgrounds by name: (rng, height, width) → (H, W, 3) in 0..1."""
 
 
@@ -126,7 +131,8 @@ def window(rng: Rng, picture: Picture, height: int, width: int) -> F32:
     if rng.random() < 0.5:
         cut = cut[:, ::-1]
     way = cv2.INTER_AREA if h > height else cv2.INTER_LINEAR
-    return cv2.resize(np.ascontiguousarray(cut), (width, height), interpolation=way).astype(np.float32) / 255
+    sized = np.asarray(cv2.resize(np.ascontiguousarray(cut), (width, height), interpolation=way), np.float32)
+    return sized * np.float32(1 / 255)
 
 
 @lru_cache(maxsize=64)

@@ -14,7 +14,7 @@ from stages.world.people import Person
 from stages.world.rotations import LEFT, about
 from stages.world.scene import Scene, World, annotated, draw, random_person
 from stages.world.shading import Lights
-from stages.world.stage_set import StageSet, cast_shadows, paint_set, random_set
+from stages.world.stage_set import cast_shadows, paint_set, random_set
 from stages.world.walking import Gait, gait_of, walking
 
 F32 = npt.NDArray[np.float32]
@@ -25,7 +25,7 @@ FINENESS = 2  # the picture is drawn this many times larger and averaged down
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walker:
-    """Someone on their way: where they are (x, z) at the middle of the clip, where they head, and where in their cycle."""
+    """Someone on their way: place (x, z) at the middle of the clip, heading, and where in the cycle they are."""
 
     person: Person
     gait: Gait

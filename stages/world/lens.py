@@ -31,20 +31,25 @@ def _blurred(rng: Rng, picture: F32) -> F32:
     """At least the softness that hides the renderer's stair-steps; sometimes defocus, motion or a low resolution."""
     kind = rng.random()
     if kind < 0.75:
-        return cv2.GaussianBlur(picture, (3, 3), float(rng.uniform(0.45, 0.8)))
+        return _f32(cv2.GaussianBlur(picture, (3, 3), float(rng.uniform(0.45, 0.8))))
     if kind < 0.87:
-        return cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.8, 2.0)))
+        return _f32(cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.8, 2.0))))
     if kind < 0.93:
         height, width = picture.shape[:2]
         share = rng.uniform(0.4, 0.8)
         small = cv2.resize(picture, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
-        return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+        return _f32(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
     length, angle = float(rng.uniform(3, 9)), float(rng.uniform(0, np.pi))
     kernel = np.zeros((11, 11), np.float32)
     reach = np.array([np.cos(angle), np.sin(angle)]) * length / 2
     start, end = np.rint(5 - reach).astype(int), np.rint(5 + reach).astype(int)
     cv2.line(kernel, (int(start[0]), int(start[1])), (int(end[0]), int(end[1])), 1.0, 1)
-    return cv2.filter2D(picture, -1, kernel / kernel.sum())
+    return _f32(cv2.filter2D(picture, -1, kernel / kernel.sum()))
+
+
+def _f32(picture: npt.ArrayLike) -> F32:
+    """OpenCV keeps float32; its type stubs do not say so."""
+    return np.asarray(picture, np.float32)
 
 
 def _compressed(rng: Rng, rgb: U8) -> U8:

@@ -1,7 +1,7 @@
 """Poses as joint angles within human limits, and their bone rotations on the open body.
 
-A pose says where limbs point in the frame of the torso (x left, y up, z front), mirrored for the right side: directions are
-given as if each limb were a left one.
+A pose says where limbs point in the frame of the torso (x left, y up, z front), mirrored for the right side: directions
+are given as if each limb were a left one.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Arm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
-    """One leg, as a left one: direction of the thigh, bend of the knee, outward twist, lift of the foot, and of the toes."""
+    """One leg, as a left one: direction of the thigh, bend of the knee, outward twist, lift of foot and of toes."""
 
     toward: tuple[float, float, float] = (0.06, -1.0, 0.0)
     knee: float = 0.05
@@ -57,7 +57,7 @@ class Pose:
     """A whole body. Angles of spine and neck: forward bend, side bend to the left, turn to the left.
 
     Attributes:
-        tilt: the root's own turn as a matrix (lying, leaning, upside-down), before the person is turned about the vertical.
+        tilt_33: the root's own turn (lying, leaning, upside-down), before the person is turned about the vertical.
     """
 
     left_arm: Arm = field(default_factory=Arm)
@@ -191,10 +191,11 @@ def _arms(rng: Rng, free: float) -> tuple[Arm, Arm]:
     return (left, left) if rng.random() < 0.2 else (left, right)
 
 
-def _column(rng: Rng, bend: float = 0.0, spread: float = 0.12) -> dict[str, tuple[float, float, float]]:
+def _with_column(pose: Pose, rng: Rng, bend: float = 0.0, spread: float = 0.12) -> Pose:
+    """The pose with a random bend of spine and neck about the given forward bend."""
     spine = (bend + float(rng.normal(0, spread)), float(rng.normal(0, spread)), float(rng.normal(0, 1.5 * spread)))
     neck = (float(rng.normal(-0.3 * bend, 0.2)), float(rng.normal(0, 0.12)), float(rng.normal(0, 0.4)))
-    return {"spine": spine, "neck": neck}
+    return replace(pose, spine=spine, neck=neck)
 
 
 def stand(rng: Rng) -> Pose:
@@ -202,10 +203,11 @@ def stand(rng: Rng) -> Pose:
     left, right = _arms(rng, 0.5)
     width = float(rng.uniform(0.0, 0.3))
     relaxed = float(rng.uniform(0, 0.5)) if rng.random() < 0.4 else 0.03
-    return Pose(
+    pose = Pose(
         left_arm=left, right_arm=right, left_leg=Leg(toward=(width, -1, float(rng.normal(0, 0.06))), knee=0.03),
-        right_leg=Leg(toward=(width, -1, 0.5 * relaxed), knee=relaxed, ankle=-0.4 * relaxed), **_column(rng),
+        right_leg=Leg(toward=(width, -1, 0.5 * relaxed), knee=relaxed, ankle=-0.4 * relaxed),
     )
+    return _with_column(pose, rng)
 
 
 def stride(phase: float, *, pace: float) -> Pose:
@@ -219,7 +221,8 @@ def stride(phase: float, *, pace: float) -> Pose:
         foot = -0.35 * pace * max(0.0, float(np.sin(p - np.pi + 1.0))) * (1 - lift) + 0.12 * max(0.0, float(np.cos(p)))
         legs.append(Leg(toward=(0.02, -1.0, reach), knee=knee, twist=0.12, ankle=foot))
         back = -0.55 * pace * float(np.cos(p))
-        arms.append(Arm(toward=(0.20, -1.0, back), elbow=0.25 + 0.55 * max(0.0, pace - 0.8) + 0.18 * max(0.0, back), curl=0.5))
+        elbow = 0.25 + 0.55 * max(0.0, pace - 0.8) + 0.18 * max(0.0, back)
+        arms.append(Arm(toward=(0.20, -1.0, back), elbow=elbow, curl=0.5))
     sway = 0.08 * pace * float(np.cos(2 * np.pi * phase))
     return Pose(
         left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1],
@@ -233,7 +236,7 @@ def walk_pose(rng: Rng) -> Pose:
     if rng.random() < 0.35:
         left, right = _arms(rng, 0.7)
         pose = replace(pose, left_arm=left, right_arm=right)
-    return replace(pose, **_column(rng, pose.spine[0], 0.06))
+    return _with_column(pose, rng, pose.spine[0], 0.06)
 
 
 def sit(rng: Rng) -> Pose:
@@ -243,7 +246,7 @@ def sit(rng: Rng) -> Pose:
     for _ in range(2):
         thigh = _direction(rng, (rng.uniform(0.0, 0.5), rng.uniform(-0.3, 0.15), 1.0), 0.08)
         legs.append(Leg(toward=thigh, knee=float(rng.uniform(0.8, 1.9)), twist=float(rng.normal(0.1, 0.15))))
-    return Pose(left_arm=left, right_arm=right, left_leg=legs[0], right_leg=legs[1], **_column(rng, 0.15, 0.15))
+    return _with_column(Pose(left_arm=left, right_arm=right, left_leg=legs[0], right_leg=legs[1]), rng, 0.15, 0.15)
 
 
 def crouch(rng: Rng) -> Pose:
@@ -253,10 +256,9 @@ def crouch(rng: Rng) -> Pose:
     for _ in range(2):
         thigh = _direction(rng, (rng.uniform(0.1, 0.6), rng.uniform(-0.6, 0.4), 1.0), 0.1)
         legs.append(Leg(toward=thigh, knee=float(rng.uniform(1.6, 2.5)), ankle=float(rng.uniform(0.2, 0.5))))
-    return Pose(
-        left_arm=left, right_arm=right, left_leg=legs[0], right_leg=legs[1],
-        tilt_33=about(LEFT, float(rng.uniform(0.0, 0.6))), **_column(rng, float(rng.uniform(0.2, 0.9))),
-    )
+    lean = about(LEFT, float(rng.uniform(0.0, 0.6)))
+    pose = Pose(left_arm=left, right_arm=right, left_leg=legs[0], right_leg=legs[1], tilt_33=lean)
+    return _with_column(pose, rng, float(rng.uniform(0.2, 0.9)))
 
 
 def dance(rng: Rng) -> Pose:
@@ -266,18 +268,19 @@ def dance(rng: Rng) -> Pose:
     for _ in range(2):
         thigh = _direction(rng, (rng.uniform(-0.1, 0.7), -1.0, rng.uniform(-0.5, 1.0)), 0.15)
         knee = rng.uniform(0.0, 2.0) if rng.random() < 0.6 else rng.uniform(0, 0.3)
-        legs.append(Leg(toward=thigh, knee=float(knee), twist=float(rng.normal(0.15, 0.25)), ankle=float(rng.normal(0, 0.3))))
+        twist, ankle = float(rng.normal(0.15, 0.25)), float(rng.normal(0, 0.3))
+        legs.append(Leg(toward=thigh, knee=float(knee), twist=twist, ankle=ankle))
     tilt = about(LEFT, float(rng.normal(0.1, 0.3))) @ about(FRONT, float(rng.normal(0, 0.2)))
-    return Pose(
-        left_arm=left, right_arm=right, left_leg=legs[0], right_leg=legs[1], tilt_33=tilt, **_column(rng, 0.1, 0.3),
-    )
+    pose = Pose(left_arm=left, right_arm=right, left_leg=legs[0], right_leg=legs[1], tilt_33=tilt)
+    return _with_column(pose, rng, 0.1, 0.3)
 
 
 def lie(rng: Rng) -> Pose:
     """On the back, the belly or a side."""
     base = (stand, dance, sit)[rng.integers(3)](rng)
     roll = about(UP, float(rng.uniform(0, 2 * np.pi)))
-    return replace(base, tilt_33=about(LEFT, float(rng.choice([-1, 1])) * np.pi / 2 + float(rng.normal(0, 0.15))) @ roll)
+    down = float(rng.choice([-1, 1])) * np.pi / 2 + float(rng.normal(0, 0.15))
+    return replace(base, tilt_33=about(LEFT, down) @ roll)
 
 
 def upside_down(rng: Rng) -> Pose:
@@ -288,6 +291,7 @@ def upside_down(rng: Rng) -> Pose:
 
 
 POSES: dict[str, Callable[[Rng], Pose]] = {
-    "stand": stand, "walk": walk_pose, "sit": sit, "crouch": crouch, "dance": dance, "lie": lie, "upside_down": upside_down,
+    "stand": stand, "walk": walk_pose, "sit": sit, "crouch": crouch, "dance": dance, "lie": lie,
+    "upside_down": upside_down,
 }
 """Generators of poses by name."""

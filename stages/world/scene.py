@@ -51,7 +51,8 @@ class World:
     people: tuple[float, ...] = (0.04, 0.36, 0.32, 0.18, 0.10)
     tall: tuple[float, float] = (0.22, 1.35)
     poses: tuple[tuple[str, float], ...] = (
-        ("stand", 0.32), ("walk", 0.20), ("sit", 0.14), ("crouch", 0.10), ("dance", 0.18), ("lie", 0.04), ("upside_down", 0.02),
+        ("stand", 0.32), ("walk", 0.20), ("sit", 0.14), ("crouch", 0.10), ("dance", 0.18), ("lie", 0.04),
+        ("upside_down", 0.02),
     )
     bodies: tuple[float, float] = (0.0, 0.7)
     children: float = 0.12
@@ -164,7 +165,8 @@ def _first_camera(world: World, rng: Rng, mesh: Mesh) -> Camera:
 
 
 def photographed(
-    world: World, rng: Rng, picture_HW3: F32, people: list[Person], meshes: list[Mesh], camera: Camera | None, lights: Lights
+    world: World, rng: Rng, picture_HW3: F32, people: list[Person], meshes: list[Mesh], camera: Camera | None,
+    lights: Lights,
 ) -> Scene:
     """Light the people, put them before the picture, let things hide them, and take the photograph."""
     picture = picture_HW3.copy()
@@ -201,7 +203,9 @@ def draw(picture_HW3: F32, people: list[Person], meshes: list[Mesh], camera: Cam
     eye = -camera.rotation_33.T @ camera.shift_3
     for k, (person, mesh) in enumerate(zip(people, meshes, strict=True)):
         mine = np.flatnonzero(owner_P == k)
-        part = Hits(pixel_P=hits.pixel_P[mine], face_P=face_P[mine], bary_P3=hits.bary_P3[mine], depth_P=hits.depth_P[mine])
+        part = Hits(
+            pixel_P=hits.pixel_P[mine], face_P=face_P[mine], bary_P3=hits.bary_P3[mine], depth_P=hits.depth_P[mine]
+        )
         if len(mine):
             flat[part.pixel_P] = shade(person, mesh, part, eye, lights)
     shape = (height, width)
@@ -244,7 +248,8 @@ def annotated(rgb_HW3: U8, truth: Truth, hidden_HW: npt.NDArray[np.bool_], meshe
     keypoints = [_keypoints(meshes[k - 1], truth, hidden_HW, k, camera) for k in numbers]
     return Scene(
         rgb_HW3=rgb_HW3, label_HW=label, uv_2HW=uv, instance_HW=instance,
-        box_N4=np.array(boxes, np.float32).reshape(-1, 4), keypoint_N173=np.array(keypoints, np.float32).reshape(-1, 17, 3),
+        box_N4=np.array(boxes, np.float32).reshape(-1, 4),
+        keypoint_N173=np.array(keypoints, np.float32).reshape(-1, 17, 3),
     )
 
 

@@ -68,7 +68,8 @@ def paint_set(place: StageSet, camera: Camera) -> F32:
     picture[on_floor] = _paved(place, at[:, 0], at[:, 2], place.tile, place.floor_33)
     at = (eye + to_wall[on_wall][:, None] * ray[on_wall]).astype(np.float32)
     row = np.floor(at[:, 1] / (0.45 * place.brick))
-    picture[on_wall] = _paved(place, at[:, 0] + 0.5 * place.brick * (row % 2), at[:, 1] / 0.45, place.brick, place.wall_33)
+    shifted = at[:, 0] + 0.5 * place.brick * (row % 2)
+    picture[on_wall] = _paved(place, shifted, at[:, 1] / 0.45, place.brick, place.wall_33)
     return picture.astype(np.float32)
 
 

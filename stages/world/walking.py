@@ -27,7 +27,8 @@ class Gait:
     Attributes:
         thigh, shin: lengths of the bones.
         rest_thigh, rest_shin: their forward lean at rest, radians.
-        ankle: height of the ankle over the floor; heel, ball: how far it is before the heel and behind the ball of the foot.
+        ankle: height of the ankle over the floor.
+        heel, ball: how far the ankle is before the heel and behind the ball of the foot.
         hip_over_root: height of the hip joints against the root.
         stride: way of one cycle (two steps).
         period: seconds of one cycle.
@@ -69,7 +70,7 @@ def gait_of(person: Person, *, briskness: float = 1.0) -> Gait:
 def foot_place(gait: Gait, phase: float) -> tuple[float, float, float]:
     """Ankle before the hip and over the floor (metres), and the foot's pitch (radians, toes up positive).
 
-    Phase 0 is the heel's strike. While the foot stands it moves back under the hip exactly as fast as the body moves on.
+    Phase 0 is the strike of the heel. A standing foot moves back under the hip exactly as fast as the body moves on.
     """
     phase = phase % 1.0
     half = STANCE / 2
@@ -91,7 +92,7 @@ def foot_place(gait: Gait, phase: float) -> tuple[float, float, float]:
 
 
 def _about_heel(gait: Gait, sole: float, pitch: float) -> tuple[float, float, float]:
-    """The ankle when the foot is turned about the back edge of its heel; `sole` is where a flat foot's ankle would be."""
+    """The ankle when the foot is turned about the edge of its heel; `sole` is where a flat foot's ankle is."""
     c, s = float(np.cos(pitch)), float(np.sin(pitch))
     return sole - gait.heel + gait.heel * c - gait.ankle * s, gait.heel * s + gait.ankle * c, pitch
 

@@ -1,13 +1,15 @@
 """What people wear and how they look: fields over the rest body say where a garment lies, patterns colour it.
 
-Everything is a function of the place on the mean rest body ("home" coordinates), so that it sticks to the skin and needs no
-textures: garments are regions of the surface, pushed outward a little; hems are zero lines of fields and stay crisp.
+Everything is a function of the place on the mean rest body ("home" coordinates): it sticks to the skin and needs no
+textures. Garments are regions of the surface, pushed outward a little; hems are zero lines of fields and stay crisp.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,11 +65,11 @@ def _bones(*starts: str) -> list[int]:
     return [b for b, name in enumerate(load_body().bones) if name.startswith(starts)]
 
 
-def _along(point_V3: F32, joints: list[F32]) -> F32:
+def _along(point_V3: npt.NDArray[Any], joints: list[Any]) -> F32:
     """Position along a chain of joints: whole numbers at the joints."""
     best = np.full(len(point_V3), np.inf)
     value = np.zeros(len(point_V3))
-    for k, (a, b) in enumerate(zip(joints[:-1], joints[1:], strict=True)):
+    for k, (a, b) in enumerate(pairwise(joints)):
         share = (point_V3 - a) @ (b - a) / ((b - a) @ (b - a))
         low, high = (-1.0 if k == 0 else 0.0), (2.0 if k == len(joints) - 2 else 1.0)
         share = np.clip(share, low, high)
@@ -143,7 +145,8 @@ def color(rng: Rng) -> F32:
         grey = rng.uniform(0.04, 0.95)
         return np.clip(grey + rng.normal(0, 0.02, 3), 0.02, 0.98).astype(np.float32)
     if kind < 0.5:
-        return np.clip(np.array([0.18, 0.25, 0.42]) * rng.uniform(0.5, 1.6) + rng.normal(0, 0.02, 3), 0, 1).astype(np.float32)
+        denim = np.array([0.18, 0.25, 0.42]) * rng.uniform(0.5, 1.6) + rng.normal(0, 0.02, 3)
+        return np.clip(denim, 0, 1).astype(np.float32)
     hue, saturation, value = rng.uniform(0, 6), rng.uniform(0.2, 0.95), rng.uniform(0.15, 0.95)
     wheel = np.clip(np.abs((hue + np.array([0, 4, 2])) % 6 - 3) - 1, 0, 1)
     return (value * (1 - saturation + saturation * wheel)).astype(np.float32)
@@ -154,8 +157,8 @@ def pattern(rng: Rng, kinds: tuple[str, ...] = PATTERNS) -> Pattern:
     way = rng.normal(0, 0.25, 3) + np.eye(3)[rng.choice(3, p=[0.25, 0.65, 0.1])]
     return Pattern(
         kind=str(rng.choice(kinds)), first_3=color(rng), second_3=color(rng),
-        way_3=(way / np.linalg.norm(way)).astype(np.float32), size=float(np.exp(rng.uniform(np.log(0.012), np.log(0.12)))),
-        offset=float(rng.uniform(0, 10)),
+        way_3=(way / np.linalg.norm(way)).astype(np.float32),
+        size=float(np.exp(rng.uniform(np.log(0.012), np.log(0.12)))), offset=float(rng.uniform(0, 10)),
     )
 
 
@@ -194,10 +197,11 @@ def _logo(cloth: Pattern, home_P3: F32) -> F32:
 def _waves(point_P3: F32, phase: float) -> F32:
     """Cheap smooth noise in about −1..1: three crossed sines."""
     x, y, z = point_P3.T
-    return (np.sin(1.7 * x + 2.3 * y + phase) + np.sin(2.9 * y - 1.3 * z + 2 * phase) + np.sin(2.1 * z + 1.9 * x + 3 * phase)) / 3
+    first = np.sin(1.7 * x + 2.3 * y + phase) + np.sin(2.9 * y - 1.3 * z + 2 * phase)
+    return (first + np.sin(2.1 * z + 1.9 * x + 3 * phase)) / 3
 
 
-def top(rng: Rng, *, sleeve: float, hem_y: float, neck_y: float) -> F32:
+def top(*, sleeve: float, hem_y: float, neck_y: float) -> F32:
     """Field of a shirt: down to `hem_y` (metres), sleeves to `sleeve` (0 shoulder, 1 elbow, 2 wrist)."""
     place = home()
     lower = place.point_V3[:, 1] - hem_y
@@ -208,7 +212,7 @@ def top(rng: Rng, *, sleeve: float, hem_y: float, neck_y: float) -> F32:
     return np.where(on_arm, np.minimum(arm, round_neck + 0.05), np.minimum(lower, round_neck)).astype(np.float32)
 
 
-def trousers(rng: Rng, *, leg: float, waist_y: float) -> F32:
+def trousers(*, leg: float, waist_y: float) -> F32:
     """Field of trousers: from `waist_y` to `leg` (0 hip, 1 knee, 2 ankle)."""
     place = home()
     upper = waist_y - place.point_V3[:, 1]
@@ -258,25 +262,20 @@ def _below(rng: Rng, patterns: tuple[str, ...]) -> list[Garment]:
     leg = {"long": rng.uniform(1.8, 2.0), "knee": rng.uniform(0.85, 1.25), "short": rng.uniform(0.3, 0.8),
            "briefs": 0.05, "tights": 1.95}[str(kind)]
     loose = 0.004 if kind == "tights" else float(rng.uniform(0.006, 0.028))
-    return [Garment(
-        field_V=trousers(rng, leg=float(leg), waist_y=float(rng.uniform(0.98, 1.10))), thickness=loose, folds=0.35 * loose,
-        pattern=pattern(rng, patterns),
-    )]
+    field = trousers(leg=float(leg), waist_y=float(rng.uniform(0.98, 1.10)))
+    return [Garment(field_V=field, thickness=loose, folds=0.35 * loose, pattern=pattern(rng, patterns))]
 
 
 def _above(rng: Rng, patterns: tuple[str, ...]) -> list[Garment]:
     kind = rng.choice(["tee", "long", "tank", "dress", "coat", "none"], p=[0.36, 0.32, 0.08, 0.08, 0.13, 0.03])
     if kind == "none":
         return []
-    sleeve = {"tee": rng.uniform(0.2, 1.0), "long": rng.uniform(1.5, 2.0), "tank": -0.2, "dress": rng.uniform(-0.2, 1.9),
-              "coat": 1.95}[str(kind)]
+    sleeve = {"tee": rng.uniform(0.2, 1.0), "long": rng.uniform(1.5, 2.0), "tank": -0.2,
+              "dress": rng.uniform(-0.2, 1.9), "coat": 1.95}[str(kind)]
     hem = {"dress": rng.uniform(0.45, 0.85), "coat": rng.uniform(0.5, 0.95)}.get(str(kind), rng.uniform(0.90, 1.06))
     loose = float(rng.uniform(0.005, 0.022)) + (0.012 if kind == "coat" else 0.0)
-    shirt = Garment(
-        field_V=top(rng, sleeve=float(sleeve), hem_y=float(hem), neck_y=float(rng.uniform(1.46, 1.56))), thickness=loose,
-        folds=0.35 * loose, pattern=pattern(rng, patterns),
-    )
-    return [shirt]
+    field = top(sleeve=float(sleeve), hem_y=float(hem), neck_y=float(rng.uniform(1.46, 1.56)))
+    return [Garment(field_V=field, thickness=loose, folds=0.35 * loose, pattern=pattern(rng, patterns))]
 
 
 def _ends(rng: Rng, patterns: tuple[str, ...], hair_color: F32) -> list[Garment]:
@@ -294,7 +293,8 @@ def _ends(rng: Rng, patterns: tuple[str, ...], hair_color: F32) -> list[Garment]
                           way_3=np.array([1, 0, 0.3], np.float32), size=0.006, offset=float(rng.uniform(0, 5)))
         parts.append(Garment(field_V=field, thickness=thick, folds=0.003, pattern=strands, gloss=0.3))
     if rng.random() < 0.15:
-        cap = (home().point_V3[:, 1] - rng.uniform(1.70, 1.73) + 0.1 * home().point_V3[:, 2]) * home().head_V
-        cap = np.where(home().head_V > 0, cap, -1).astype(np.float32)
-        parts.append(Garment(field_V=cap, thickness=float(rng.uniform(0.012, 0.03)), folds=0.002, pattern=pattern(rng, patterns)))
+        above = home().point_V3[:, 1] - rng.uniform(1.70, 1.73) + 0.1 * home().point_V3[:, 2]
+        field = np.where(home().head_V > 0, above, -1).astype(np.float32)
+        thick = float(rng.uniform(0.012, 0.03))
+        parts.append(Garment(field_V=field, thickness=thick, folds=0.002, pattern=pattern(rng, patterns)))
     return parts

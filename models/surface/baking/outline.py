@@ -1,7 +1,7 @@
 """The outlines of DensePose's own charts, and which stretch of a border answers to which stretch of an outline.
 
-Points (U, V) were read off DensePose's charts to about .01; a stretch is named by the charts across the border. Only left
-charts are listed. 0 stands for the plane of symmetry.
+Points (U, V) were read off DensePose's charts to about .01; a stretch is named by the charts across the border. Only
+left charts are listed. 0 stands for the plane of symmetry.
 """
 from __future__ import annotations
 
@@ -154,7 +154,8 @@ def matched_landmarks(
             turned = way[turn:] + way[:turn]
             if [name for name, _ in turned] != [name for name, _ in outline]:
                 continue
-            pairs = [_along(line, point_V3, np.array(points)) for (_, line), (_, points) in zip(turned, outline, strict=True)]
+            stretches = zip(turned, outline, strict=True)
+            pairs = [_along(line, point_V3, np.array(points)) for (_, line), (_, points) in stretches]
             vertex, target = np.concatenate([p[0] for p in pairs]), np.concatenate([p[1] for p in pairs])
             cost = float(np.linalg.norm(uv_V2[vertex] - target, axis=1).mean())
             if best is None or cost < best[0]:

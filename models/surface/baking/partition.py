@@ -46,7 +46,8 @@ def partition(body: HalfBody, joint: Mapping[str, np.ndarray]) -> tuple[HalfBody
     for name, region in (
         ("front", _not_arm), ("beyond_shoulder", _arm), ("beyond_elbow", _arm), ("below_knee", _leg),
         ("upper_arm_inner", _upper_arm), ("lower_arm_inner", _lower_arm),
-        ("below_groin", _front_hip), ("below_buttock_top", _back_hip), ("above_neck", _neck), ("back_of_hand", _hand_edge),
+        ("below_groin", _front_hip), ("below_buttock_top", _back_hip), ("above_neck", _neck),
+        ("back_of_hand", _hand_edge),
     ):
         fields = _fields(body, joint)
         body = cut_along(body, getattr(fields, name), region(body, fields))

@@ -1,5 +1,7 @@
-"""Flattening a chart: multidimensional scaling of geodesic distances (the paper's way), and landmark fits of islands."""
+"""Flattening a chart: multidimensional scaling of geodesics (the paper's way), and landmark fits of islands."""
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +30,7 @@ def scaled_plane(point_V3: np.ndarray, face_F3: np.ndarray, *, steps: int = 40) 
     return plane
 
 
-def _walkways(point_V3: np.ndarray, face_F3: np.ndarray):
+def _walkways(point_V3: np.ndarray, face_F3: np.ndarray) -> Any:
     """Edges, and for each inner edge the straight way between its two opposite vertices with the faces laid flat."""
     from scipy.sparse import coo_matrix
 

@@ -1,0 +1,111 @@
+"""Source: scenes of the synthetic world with their exact truth, as any other source of frames."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.stage import Job, Stage, StageError
+from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
+from stages.world.scene import WORLDS, Scene, World, scene
+
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+RATE = Fraction(25)
+
+
+class Synthesize(Stage):
+    """Scenes by index out: each a frame, the people in it and their true surfaces, so that any later stage can use them."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """Which scenes.
+
+        Attributes:
+            world: a name in `stages.world.scene.WORLDS`.
+            seed, first, count: scenes first … first + count − 1 of the seed; each depends on its own number only.
+            height, width: pixels.
+            backgrounds: folders of pictures to put behind people; none means procedural backgrounds.
+        """
+
+        world: str = "train"
+        seed: int = 0
+        first: int = 0
+        count: int = 100
+        height: int = 240
+        width: int = 320
+        backgrounds: tuple[str, ...] = ()
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        """Raises StageError for an unknown world or a folder without pictures."""
+        super().__init__(config, threads=threads)
+        self._world = replace(
+            world_named(config.world), height=config.height, width=config.width,
+            backgrounds=tuple(str(path) for folder in config.backgrounds for path in pictures_in(Path(folder))),
+        )
+        self._people = 0
+
+    def __call__(self, job: Job) -> Iterator[tuple[FrameChunk, People, Surfaces, Scene]]:
+        """One packet per scene; the job only names the stream."""
+        video = self._video(job.input)
+        for index in range(self.config.first, self.config.first + self.config.count):
+            made = scene(self._world, self.config.seed, index)
+            self._people += len(made.box_N4)
+            frame = FrameChunk(
+                rgb_THW3=made.rgb_HW3[None], pts_T=np.array([index - self.config.first], np.int64),
+                first=index - self.config.first, video=video,
+            )
+            yield frame, true_people(made), true_surfaces(made), made
+
+    def _video(self, path: str) -> VideoInfo:
+        return VideoInfo(
+            path=path, width=self.config.width, height=self.config.height, still=False, rate=RATE, time_base=1 / RATE,
+            frames=self.config.count,
+        )
+
+    def summary(self) -> Mapping[str, Any]:
+        """What was drawn."""
+        return {"frames_in": self.config.count, "people": self._people}
+
+
+def world_named(name: str) -> World:
+    """A world of the table. Raises StageError that names the nearest."""
+    if name in WORLDS:
+        return WORLDS[name]
+    near = difflib.get_close_matches(name, WORLDS, 1, 0.3)
+    remedy = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(sorted(WORLDS))}"
+    raise StageError(f"there is no synthetic world called {name!r}", "synthesize.world", remedy)
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures of a folder and its subfolders, sorted. Raises StageError when there is none."""
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES) if folder.is_dir() else []
+    if not found:
+        raise StageError("no pictures for backgrounds there", str(folder), "name a folder with .jpg or .png files")
+    return found
+
+
+def true_people(made: Scene) -> People:
+    """Everyone of a scene, score 1, identity = instance number − 1."""
+    count = len(made.box_N4)
+    return People(
+        frame_N=np.zeros(count, np.int32), box_N4=made.box_N4, score_N=np.ones(count, np.float32),
+        id_N=np.arange(count, dtype=np.int32),
+    )
+
+
+def true_surfaces(made: Scene) -> Surfaces:
+    """The visible surface of everyone of a scene on their box grids."""
+    people = []
+    for number, (x0, y0, x1, y1) in enumerate(made.box_N4.astype(int).tolist(), start=1):
+        mine = made.instance_HW[y0:y1, x0:x1] == number
+        people.append(Surface(
+            x0=x0, y0=y0, labels_hw=np.where(mine, made.label_HW[y0:y1, x0:x1], 0).astype(np.uint8),
+            uv_2hw=np.where(mine, made.uv_2HW[:, y0:y1, x0:x1], 0).astype(np.float32),
+        ))
+    return Surfaces(people=tuple(people))

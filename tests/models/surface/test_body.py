@@ -1,0 +1,197 @@
+"""The open body: exact mirror symmetry, clean skinning, charts that do not fold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.errors import ModelError
+from models.surface.body import KEYPOINT_NAMES, forward_kinematics, load_body, read_body, skin
+from models.surface.charts import COARSE_OF_CHART, MIRROR_CHART, chart_neighbours, mirror_maps, mirror_uv
+
+FLIP = np.array([-1, 1, 1], np.float32)
+
+
+@pytest.fixture(scope="module")
+def body():
+    return load_body()
+
+
+@pytest.fixture(scope="module")
+def shape(body):
+    return np.random.default_rng(0).normal(0, 1, len(body.component_CV3)).astype(np.float32)
+
+
+def random_turns(body, seed):
+    """Rotations of all bones by up to half a radian, from Rodrigues' formula."""
+    rng = np.random.default_rng(seed)
+    axis = rng.normal(0, 1, (len(body.bones), 3))
+    axis /= np.linalg.norm(axis, axis=1, keepdims=True)
+    angle = rng.uniform(0, 0.5, len(body.bones))[:, None, None]
+    k = np.zeros((len(body.bones), 3, 3))
+    k[:, 0, 1], k[:, 0, 2], k[:, 1, 2] = -axis[:, 2], axis[:, 1], -axis[:, 0]
+    k -= k.transpose(0, 2, 1)
+    return (np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * k @ k).astype(np.float32)
+
+
+def test_any_shape_is_its_own_mirror_image_to_the_last_bit(body, shape):
+    vertex, head = body.rest(shape)
+    assert np.array_equal(vertex[body.twin_V] * FLIP, vertex)
+    assert np.abs(head[body.twin_B] * FLIP - head).max() < 1e-6
+
+
+def test_faces_charts_and_uv_are_mirrored_exactly(body):
+    assert np.array_equal(body.twin_V[body.face_F3][:, ::-1], body.face_F3[body.twin_F])
+    assert np.array_equal(MIRROR_CHART[body.chart_F], body.chart_F[body.twin_F])
+    chart = np.repeat(body.chart_F[:, None], 3, axis=1)
+    u, v = mirror_uv(chart, body.corner_uv_F32[..., 0], body.corner_uv_F32[..., 1])
+    turned = np.stack([u, v], axis=-1)[:, ::-1]
+    assert np.abs(turned - body.corner_uv_F32[body.twin_F]).max() <= 6.1e-8  # one rounding of 1 − u in float32
+
+
+def test_a_mirrored_pose_gives_the_mirrored_skin(body, shape):
+    vertex, head = body.rest(shape)
+    turns = random_turns(body, 1)
+    mirrored = turns[body.twin_B] * FLIP[:, None] * FLIP[None]
+    posed = [skin(body, vertex, head, *forward_kinematics(body, head, t, np.zeros(3, np.float32))) for t in (turns, mirrored)]
+    assert np.abs(posed[1][body.twin_V] * FLIP - posed[0]).max() < 1e-4
+
+
+def test_rest_pose_is_left_alone_and_a_rigid_turn_keeps_lengths(body, shape):
+    vertex, head = body.rest(shape)
+    still = np.tile(np.eye(3, dtype=np.float32), (len(body.bones), 1, 1))
+    same = skin(body, vertex, head, *forward_kinematics(body, head, still, head[0]))
+    assert np.abs(same - vertex).max() < 1e-5
+    turns = random_turns(body, 2)
+    turned, placed = forward_kinematics(body, head, turns, head[0])
+    child = np.flatnonzero(body.parent_B >= 0)
+    before = np.linalg.norm(head[child] - head[body.parent_B[child]], axis=1)
+    after = np.linalg.norm(placed[child] - placed[body.parent_B[child]], axis=1)
+    assert np.abs(after - before).max() < 1e-5
+    assert np.abs(np.linalg.det(turned) - 1).max() < 1e-4
+
+
+def test_adults_measure_like_adults(body):
+    adult = body.phenotype_SP[:, body.phenotypes.index("age")] >= 0.6
+    heights = [np.ptp(body.rest(score)[0][:, 1]) for score in body.score_SC[adult][:60]]
+    assert 1.2 < min(heights) and max(heights) < 2.4
+    assert 1.6 < np.median(heights) < 1.9
+
+
+def test_joints_lie_where_anatomy_has_them(body):
+    vertex, _ = body.rest(np.zeros(len(body.component_CV3), np.float32))
+    place = dict(zip(KEYPOINT_NAMES, body.keypoint_KV @ vertex, strict=True))
+    assert place["nose"][2] > place["left_ear"][2] + 0.05
+    assert place["left_eye"][0] > 0 > place["right_eye"][0]
+    for name in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle"):
+        assert place[f"left_{name}"][0] > 0.05
+        assert np.allclose(place[f"left_{name}"] * FLIP, place[f"right_{name}"], atol=1e-5)
+    order = [place[f"left_{name}"][1] for name in ("eye", "shoulder", "elbow", "hip", "knee", "ankle")]
+    assert order == sorted(order, reverse=True)
+
+
+def test_no_chart_folds_and_all_uv_lie_in_the_unit_square(body):
+    uv = body.corner_uv_F32.astype(np.float64)
+    assert uv.min() >= 0 and uv.max() <= 1
+    a, b = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
+    area = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+    for chart in range(1, 25):
+        skin_area = area[(body.chart_F == chart) & ~body.eye_F]
+        assert (skin_area > 0).all() or (skin_area < 0).all(), f"chart {chart} folds"
+
+
+def test_handedness_of_each_chart_is_densepose_s(body):
+    """From chart_axes.md: dU × dV points out of the body on these charts and into it on the others."""
+    outward = {1, 3, 4, 5, 6, 7, 10, 12, 14, 15, 18, 19, 22, 23, 24}
+    uv = body.corner_uv_F32
+    a, b = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
+    area = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+    assert {c for c in range(1, 25) if area[body.chart_F == c].sum() > 0} == outward
+
+
+@pytest.mark.parametrize(("chart", "u", "v"), [
+    (1, "down", "right"), (2, "down", "right"), (7, "down", "right"), (8, "down", "left"), (9, "up", "left"),
+    (10, "up", "right"), (11, "up", "right"), (12, "up", "left"), (13, "down", "right"), (14, "down", "left"),
+    (15, "left", "up"), (16, "right", "up"), (23, "front", "up"), (24, "back", "up"), (5, "front", "front"),
+])
+def test_u_and_v_grow_as_densepose_s_do(body, chart, u, v):
+    """Mean gradients over the chart against the table of chart_axes.md (limbs of the rest pose hang at 45°)."""
+    ways = {"down": (0, -1, 0), "up": (0, 1, 0), "left": (1, 0, 0), "right": (-1, 0, 0), "front": (0, 0, 1), "back": (0, 0, -1)}
+    vertex, _ = body.rest(np.zeros(len(body.component_CV3), np.float32))
+    mine = body.chart_F == chart
+    point, uv = vertex[body.face_F3[mine]].reshape(-1, 3), body.corner_uv_F32[mine].reshape(-1, 2)
+    point, uv = point - point.mean(axis=0), uv - uv.mean(axis=0)
+    for k, way in enumerate((u, v)):
+        assert (uv[:, k] * (point @ np.array(ways[way]))).mean() > 0, f"axis {k}"
+
+
+# chart_axes.md: landmark → chart, U, V of DensePose's own charts, and the bound stated in docs/open_body.md.
+LANDMARKS = {
+    "nose": (24, 0.002, 0.477, 0.04), "eye": (24, 0.214, 0.597, 0.04), "ear": (24, 0.554, 0.485, 0.04),
+    "finger1": (4, 0.983, 0.358, 0.05), "finger2": (4, 0.957, 0.798, 0.05), "finger3": (4, 0.788, 0.976, 0.05),
+    "finger4": (4, 0.633, 0.980, 0.05), "finger5": (4, 0.529, 0.879, 0.05), "toe1": (5, 0.867, 0.702, 0.07),
+    "toe5": (5, 0.642, 1.0, 0.05), "heel": (5, 0.225, 0.116, 0.06),
+}
+
+
+def landmark_points(body):
+    """The landmarks on the mean body: extreme points of nose and ear, tips of fingers and toes, back of the heel."""
+    vertex, head = body.rest(np.zeros(len(body.component_CV3), np.float32))
+    bone = dict(zip(body.bones, head, strict=True))
+    of_head = vertex[np.unique(body.face_F3[body.chart_F == 24])]
+    of_foot = vertex[np.unique(body.face_F3[body.chart_F == 5])]
+
+    def tip(name, last):
+        way = bone[f"{name}-{last}.L"] - bone[f"{name}-1.L"]
+        own = [b for b, bone_name in enumerate(body.bones) if bone_name.startswith(name) and bone_name.endswith(".L")]
+        near = vertex[body.weight_VB[:, own].sum(axis=1) > 0.5]
+        return near[(near @ way).argmax()]
+
+    return {
+        "nose": of_head[of_head[:, 2].argmax()], "ear": of_head[of_head[:, 0].argmax()],
+        "eye": bone["eye.L"] + [0, 0, 0.012], "heel": of_foot[(of_foot[:, 2] + np.abs(of_foot[:, 1] - 0.035)).argmin()],
+        **{f"finger{k}": tip(f"finger{k}", 3) for k in range(1, 6)}, "toe1": tip("toe1", 2), "toe5": tip("toe5", 3),
+    }
+
+
+@pytest.mark.parametrize("name", sorted(LANDMARKS))
+def test_landmarks_lie_near_densepose_s(body, name):
+    """The nearest of the places of the skin within 8 mm of the landmark: tips lie on seams, where a place has several UV."""
+    chart, u, v, bound = LANDMARKS[name]
+    vertex, _ = body.rest(np.zeros(len(body.component_CV3), np.float32))
+    mine = np.flatnonzero(body.chart_F == chart)
+    apart = np.linalg.norm(vertex[body.face_F3[mine]] - landmark_points(body)[name], axis=-1)
+    places = body.corner_uv_F32[mine][apart < max(0.008, apart.min() + 1e-6)]
+    assert np.linalg.norm(places - [u, v], axis=1).min() < bound
+
+
+def test_neighbouring_charts_share_a_joint(body):
+    neighbours = chart_neighbours(body.face_F3, body.chart_F)
+    assert {24, 1, 2} <= neighbours[23] | {24}
+    assert neighbours[4] == {19, 21} and neighbours[5] == {12, 14}
+    for chart, others in neighbours.items():
+        assert {int(MIRROR_CHART[o]) for o in others} == neighbours[int(MIRROR_CHART[chart])]
+
+
+def test_mirror_of_a_map_is_an_involution():
+    rng = np.random.default_rng(0)
+    label, uv = rng.integers(0, 25, (9, 12)).astype(np.uint8), rng.random((2, 9, 12)).astype(np.float32)
+    uv *= label > 0
+    once = mirror_maps(label, uv)
+    again = mirror_maps(*once)
+    assert np.array_equal(again[0], label)
+    assert np.abs(again[1] - uv).max() < 1e-6
+    assert (once[1][:, once[0] == 0] == 0).all()
+
+
+def test_coarse_parts_are_the_fourteen_of_the_segmentation():
+    """Facts §10, last list."""
+    assert COARSE_OF_CHART.tolist() == [0, 1, 1, 2, 3, 4, 5, 6, 7, 6, 7, 8, 9, 8, 9, 10, 11, 10, 11, 12, 13, 12, 13, 14, 14]
+
+
+def test_a_missing_or_foreign_file_is_told_plainly(tmp_path):
+    with pytest.raises(ModelError, match=r"nowhere\.npz.*models\.surface\.bake"):
+        read_body(tmp_path / "nowhere.npz")
+    np.savez(tmp_path / "other.npz", format=np.array(99))
+    with pytest.raises(ModelError, match=r"other\.npz.*format"):
+        read_body(tmp_path / "other.npz")

@@ -1,0 +1,51 @@
+"""The source of synthetic scenes: truth handed on as people and surfaces."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.stage import Job, StageError
+from stages.synthesize import Synthesize, world_named
+
+JOB = Job(index=0, input="train", output=None, stem="train")
+
+
+def made(**settings):
+    return list(Synthesize(Synthesize.Config(height=96, width=128, **settings))(JOB))
+
+
+def test_packets_are_numbered_scenes_with_their_truth():
+    packets = made(first=5, count=4, seed=2)
+    assert [frames.first for frames, *_ in packets] == [0, 1, 2, 3]
+    assert [int(frames.pts_T[0]) for frames, *_ in packets] == [0, 1, 2, 3]
+    again = made(first=6, count=1, seed=2)
+    assert np.array_equal(again[0][0].rgb_THW3, packets[1][0].rgb_THW3)
+
+
+def test_surfaces_put_back_into_the_frame_are_the_label_map():
+    for frames, people, surfaces, scene in made(count=8, seed=1):
+        assert len(people) == len(surfaces) == len(scene.box_N4)
+        label = np.zeros(frames.rgb_THW3.shape[1:3], np.uint8)
+        uv = np.zeros((2, *label.shape), np.float32)
+        for surface in surfaces.people:
+            h, w = surface.labels_hw.shape
+            window = (slice(surface.y0, surface.y0 + h), slice(surface.x0, surface.x0 + w))
+            on = surface.labels_hw > 0
+            label[window][on] = surface.labels_hw[on]
+            uv[:, *window][:, on] = surface.uv_2hw[:, on]
+        assert np.array_equal(label, scene.label_HW)
+        assert np.array_equal(uv, scene.uv_2HW.astype(np.float32))
+
+
+def test_an_unknown_world_names_the_nearest():
+    with pytest.raises(StageError, match="train"):
+        world_named("trian")
+
+
+def test_folders_of_backgrounds(tmp_path):
+    with pytest.raises(StageError, match="no pictures"):
+        made(count=1, backgrounds=(str(tmp_path),))
+    cv2.imwrite(str(tmp_path / "green.png"), np.full((40, 50, 3), (0, 255, 0), np.uint8))
+    assert len(made(count=2, backgrounds=(str(tmp_path),))) == 2

@@ -1,0 +1,166 @@
+"""The synthetic world: the same scene for the same number, and truth that agrees with itself."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from models.surface.body import load_body
+from pipeline.stage import StageError
+from stages.world.backdrops import window
+from stages.world.clip import clip
+from stages.world.people import Person, pose_person
+from stages.world.poses import POSES
+from stages.world.scene import WORLDS, annotated, draw, mask_box, scene
+from stages.world.shading import random_lights
+from stages.world.staging import camera_before
+from stages.world.walking import gait_of, walking
+from stages.world.wardrobe import random_outfit
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return [scene(WORLDS["train"], 3, index) for index in range(24)]
+
+
+def same(one, other):
+    return all(np.array_equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(one))
+
+
+def test_a_scene_depends_on_world_seed_and_index_only(scenes):
+    assert same(scene(WORLDS["train"], 3, 17), scenes[17])
+    assert not same(scene(WORLDS["train"], 4, 17), scenes[17])
+    assert not same(scene(WORLDS["val"], 3, 17), scenes[17])
+
+
+def test_maps_agree_with_each_other(scenes):
+    for made in scenes:
+        assert made.rgb_HW3.shape == (240, 320, 3) and made.rgb_HW3.dtype == np.uint8
+        assert np.array_equal(made.label_HW > 0, made.instance_HW > 0)
+        assert made.label_HW.max() <= 24
+        assert (made.uv_2HW[:, made.label_HW == 0] == 0).all()
+        assert made.uv_2HW.min() >= 0 and made.uv_2HW.max() <= 1
+        assert set(np.unique(made.instance_HW)) - {0} == set(range(1, len(made.box_N4) + 1))
+
+
+def test_boxes_are_the_extents_of_the_visible_pixels(scenes):
+    for made in scenes:
+        for number, box in enumerate(made.box_N4, start=1):
+            rows, columns = np.nonzero(made.instance_HW == number)
+            assert box.tolist() == [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+
+
+def test_seen_joints_lie_on_their_own_person_and_on_a_chart_of_the_joint(scenes):
+    touching = {"nose": {23, 24}, "left_wrist": {4, 19, 21}, "right_wrist": {3, 20, 22}, "left_knee": {8, 10, 12, 14},
+                "right_knee": {7, 9, 11, 13}, "left_elbow": {15, 17, 19, 21}, "right_elbow": {16, 18, 20, 22}}
+    names = {"nose": 0, "left_elbow": 7, "right_elbow": 8, "left_wrist": 9, "right_wrist": 10, "left_knee": 13, "right_knee": 14}
+    right, seen = 0, 0
+    for made in scenes:
+        for number, joints in enumerate(made.keypoint_N173, start=1):
+            x, y, state = joints.T
+            for column, row in np.floor(joints[state == 2][:, :2]).astype(int):
+                assert made.instance_HW[row, column] == number
+            assert (joints[state == 0] == 0).all()
+            for name, k in names.items():
+                if state[k] == 2:
+                    seen += 1
+                    right += int(made.label_HW[int(y[k]), int(x[k])]) in touching[name]
+    assert seen > 60
+    assert right / seen > 0.9  # a joint is inside the body: an arm before it may show instead
+
+
+def test_there_are_empty_scenes_crowds_and_hidden_people():
+    counts = np.array([len(scene(WORLDS["train"], 8, index).box_N4) for index in range(40)])
+    assert counts.min() == 0 and counts.max() >= 3 and 1 <= np.median(counts) <= 2
+
+
+def test_validation_people_are_not_training_people():
+    first, second = WORLDS["train"].bodies, WORLDS["val"].bodies
+    assert first[1] <= second[0] or second[1] <= first[0]
+    assert WORLDS["train"].backdrops != WORLDS["val"].backdrops
+
+
+def standing(seed):
+    rng = np.random.default_rng(seed)
+    body = load_body()
+    person = Person(score_C=body.score_SC[seed], outfit=random_outfit(rng))
+    mesh = pose_person(person, POSES["stand"](rng), 0.0)
+    view = camera_before(rng, mesh, 200, 160, 150.0, (80.0, 100.0), (0.0, 0.0), 0.0)
+    picture = np.zeros((200, 160, 3), np.float32)
+    return person, mesh, view, draw(picture, [person], [mesh], view, random_lights(rng))
+
+
+def test_the_camera_frames_the_person_as_asked():
+    _, _, _, truth = standing(4)
+    x0, y0, x1, y1 = mask_box(truth.instance_HW == 1)
+    assert 120 < y1 - y0 < 190 and abs((y0 + y1) / 2 - 100) < 12 and abs((x0 + x1) / 2 - 80) < 12
+
+
+def test_someone_who_faces_the_camera_shows_the_front_left_on_the_right():
+    _, _, _, truth = standing(4)
+    label = truth.label_HW
+    assert (label == 2).sum() > 5 * (label == 1).sum()
+    columns = np.arange(label.shape[1])
+    left = np.isin(label, [10, 14, 24])
+    right = np.isin(label, [9, 13, 23])
+    assert (left.sum(axis=0) @ columns) / left.sum() > (right.sum(axis=0) @ columns) / right.sum()
+
+
+def test_what_is_hidden_is_out_of_all_annotations():
+    _, mesh, view, truth = standing(5)
+    hidden = np.zeros(truth.label_HW.shape, bool)
+    hidden[:110] = True
+    made = annotated(np.zeros((200, 160, 3), np.uint8), truth, hidden, [mesh], view)
+    assert (made.label_HW[:110] == 0).all() and made.box_N4[0, 1] >= 110
+    above = made.keypoint_N173[0][(made.keypoint_N173[0][:, 1] < 110)]
+    assert (above[:, 2] <= 1).all()
+    everything = np.ones(truth.label_HW.shape, bool)
+    assert len(annotated(np.zeros((200, 160, 3), np.uint8), truth, everything, [mesh], view).box_N4) == 0
+
+
+@pytest.mark.parametrize("name", sorted(POSES))
+def test_poses_stand_on_the_floor_and_stay_whole(name):
+    body = load_body()
+    rng = np.random.default_rng(2)
+    for _ in range(4):
+        mesh = pose_person(Person(score_C=body.score_SC[1], outfit=random_outfit(rng)), POSES[name](rng), 1.0)
+        assert abs(mesh.vertex_V3[:, 1].min()) < 1e-5
+        assert np.isfinite(mesh.vertex_V3).all() and np.ptp(mesh.vertex_V3, axis=0).max() < 3.0
+        assert np.abs(np.linalg.norm(mesh.normal_V3, axis=1) - 1).max() < 1e-3
+
+
+def test_walking_feet_stay_where_they_stand():
+    """The left foot from 15 % to 40 % of the cycle: flat on the floor, moving less than 1 cm while the body moves 25 cm."""
+    body = load_body()
+    person = Person(score_C=np.zeros(len(body.component_CV3), np.float32), outfit=random_outfit(np.random.default_rng(1)))
+    gait = gait_of(person)
+    sole = np.unique(body.face_F3[body.chart_F == 5])
+    moments = [walking(person, gait, (0.0, 0.0), 0.7, gait.period * share).vertex_V3 for share in np.linspace(0.15, 0.40, 6)]
+    low = moments[0][sole, 1] < moments[0][sole, 1].min() + 0.01
+    places = np.stack([moment[sole][low] for moment in moments])
+    assert np.linalg.norm(np.ptp(places, axis=0)[:, [0, 2]], axis=1).max() < 0.01
+    crown = int(moments[0][:, 1].argmax())
+    assert np.linalg.norm(moments[-1][crown] - moments[0][crown]) > 0.2
+
+
+def test_a_clip_keeps_its_two_people_apart_and_moving():
+    frames = list(clip(WORLDS["train"], 2, 4, 2.0, (90, 160)))
+    assert len(frames) == 4 and all(len(made.box_N4) == 2 for made in frames)
+    assert frames[0].rgb_HW3.shape == (90, 160, 3)
+    still = np.abs(frames[0].rgb_HW3.astype(int) - frames[3].rgb_HW3).max(axis=2) == 0
+    assert 0.4 < still.mean() < 0.99
+
+
+def test_backgrounds_are_taken_from_given_pictures(tmp_path):
+    red = np.zeros((50, 70, 3), np.uint8)
+    red[..., 0] = 250
+    world = replace(WORLDS["train"], backgrounds=(red,), photo_share=1.0, people=(1.0,))
+    made = scene(world, 0, 0)
+    red_green_blue = made.rgb_HW3.reshape(-1, 3).mean(axis=0)
+    assert red_green_blue[0] - red_green_blue[1:].max() > 40
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"no picture")
+    with pytest.raises(StageError, match=r"bad\.jpg"):
+        window(np.random.default_rng(0), bad, 24, 32)

@@ -145,7 +145,8 @@ class FromRgb:
 
     def __call__(self, rgb_HW3: U8) -> av.VideoFrame:
         """The frame for the encoder, tagged."""
-        source = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb_HW3), format="rgb24")
+        # Shares memory with the array; the conversion below makes the only copy.
+        source = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(rgb_HW3), format="rgb24")
         frame = self._reformatter.reformat(
             source,
             format=self._pix_fmt,

@@ -16,7 +16,9 @@ from pipeline.stage import StageError
 from stages.decode import Decode
 from stages.encode import Encode
 from stages.payloads import FrameChunk, Overlay, SegmentWritten, VideoInfo, Written
-from stages.video.segments import read_manifest
+from stages.video.containers import CONTAINERS
+from stages.video.recording import RecordingSettings, encoder_spec
+from stages.video.segments import SegmentEncoder, read_manifest
 from tests.stages.made_footage import HEIGHT, WIDTH, frames_of, number_in, numbered, sound_packets, write_video
 from tests.stages.video_runs import job, transcode
 
@@ -66,6 +68,21 @@ def test_output_does_not_depend_on_chunks_and_is_the_same_twice(source: Path, tm
         transcode(source, tmp_path / name, decode={"chunk": chunk}, encode={"segment_frames": 12})
         names.append((tmp_path / name).read_bytes())
     assert names[0] == names[1] == names[2] == names[3]
+
+
+def test_a_segment_has_the_same_bytes_every_time(tmp_path: Path) -> None:
+    """x264's AVX-512 code fails this in one of ten segments of flat pictures."""
+    video = chunk(0, [0])[0].video
+    settings = RecordingSettings(codec=None, crf=None, preset="veryfast", segment_frames=12, threads=2)
+    spec = encoder_spec(video, CONTAINERS[".mp4"], settings, "out.mp4")
+    found = set()
+    for _ in range(80):
+        encoder = SegmentEncoder(tmp_path, 0, 0, spec)
+        for i in range(12):
+            encoder.add(PICTURES[i], i)
+        encoder.finish()
+        found.add((tmp_path / "segment_000000.mkv").read_bytes())
+    assert len(found) == 1
 
 
 def chunk(first: int, numbers: Sequence[int], **fields: Any) -> tuple[FrameChunk, Overlay]:

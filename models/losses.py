@@ -123,8 +123,8 @@ def surface_losses(
     index = (label_Nhw.clamp(1, 24) - 1)[:, None]
     part = -maps.part.float().log_softmax(1).gather(1, index)[:, 0]
     weighted = body * weight_Nhw
-    gap = (maps.u.float().gather(1, index)[:, 0] - uv_N2hw[:, 0]).abs()
-    gap = gap + (maps.v.float().gather(1, index)[:, 0] - uv_N2hw[:, 1]).abs()
+    gap = (maps.u.gather(1, index)[:, 0].float() - uv_N2hw[:, 0]).abs()
+    gap = gap + (maps.v.gather(1, index)[:, 0].float() - uv_N2hw[:, 1]).abs()
     exact = body * known_N[:, None, None]
     return SurfaceLosses(
         (person * seen).sum() / seen.sum().clamp(min=1),

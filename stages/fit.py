@@ -100,6 +100,8 @@ class Fit:
         """
         self.net.train()
         last = min(self.config.steps, self.config.until or self.config.steps)
+        if self.step >= last:
+            return
         saved_at = began = time.monotonic()
         sums: dict[str, float] = {}
         waited = 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -51,6 +53,10 @@ class LabelPhotos(Stage):
         folder = Path(self.config.folder) / "photos"
         folder.mkdir(parents=True, exist_ok=True)
         config = self.config
+        done, wanted = folder / "done.json", json.dumps(dataclasses.asdict(config), sort_keys=True)
+        if done.is_file() and done.read_text() == wanted:
+            yield PhotoShards(paths=tuple(map(str, sorted(folder.glob("*.npz")))))
+            return
         parts = PartTeacher(require(config.part_teacher, "label_photos.part_teacher", REMEDY), threads=self.threads)
         boxes = BoxTeacher(require(config.box_teacher, "label_photos.box_teacher", REMEDY), threads=self.threads)
         pictures, shards, first = self._pictures(), [], 0
@@ -60,6 +66,7 @@ class LabelPhotos(Stage):
                 labelled = [label_photo(picture, parts, boxes, first + i) for i, picture in enumerate(batch)]
                 write_shard(shards[-1], labelled)
             first += len(batch)
+        done.write_text(wanted)
         yield PhotoShards(paths=tuple(map(str, shards)))
 
     def _pictures(self) -> Iterator[Picture]:

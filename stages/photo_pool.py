@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from pipeline.stage import StageError
 from stages.photos import IGNORE, held_out, natural_size
+from stages.shards import map_shard
 
 F32 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
@@ -53,8 +54,7 @@ class PhotoPool:
         self.photos: list[PoolPhoto] = []
         self.people: list[PoolPerson] = []
         for shard in shards:
-            with np.load(shard) as data:
-                self._add({key: data[key] for key in data.files})
+            self._add(map_shard(shard))
 
     def _add(self, data: dict[str, np.ndarray]) -> None:
         place: dict[int, int] = {}

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.stage import StageError
+from stages.shards import map_shard
 
 U8 = npt.NDArray[Any]
 F32 = npt.NDArray[Any]
@@ -42,8 +43,7 @@ class ScenePool:
             raise StageError("there are no synthetic scenes", "", "run the stage `draw_scenes` first")
         self.scenes: list[PoolScene] = []
         for shard in shards:
-            with np.load(shard) as data:
-                self._add({key: data[key] for key in data.files})
+            self._add(map_shard(shard))
         self.people = [
             (index, person)
             for index, scene in enumerate(self.scenes)

@@ -23,7 +23,7 @@ from stages.training_payloads import DetectorTrained, PhotoShards, SceneShards, 
 
 
 def open_pools(photos: PhotoShards, scenes: SceneShards) -> tuple[PhotoPool, ScenePool]:
-    """Read all shards into memory (about 0.6 MB a photo or scene)."""
+    """Open all shards (memory maps: about 0.6 MB a photo or scene, as far as they are touched)."""
     return PhotoPool([Path(path) for path in photos.paths]), ScenePool([Path(path) for path in scenes.paths])
 
 

@@ -26,6 +26,7 @@ from stages.photos import (
     resample,
     write_shard,
 )
+from stages.shards import map_shard
 
 
 def array(*rows: tuple[float, ...]) -> np.ndarray:
@@ -142,3 +143,22 @@ def test_coco_boxes_are_corners(shared: Path) -> None:
     first = next(box for box in picture.box_M4 if abs(box[0] - 388.66) < 0.01)
     np.testing.assert_allclose(first, [388.66, 69.92, 388.66 + 109.41, 69.92 + 277.62], atol=1e-2)
     assert picture.keypoint_M173.shape == (len(picture.box_M4), 17, 3)
+
+
+def test_shards_are_mapped_as_they_were_saved(tmp_path: Path) -> None:
+    arrays = {
+        "a": np.arange(24, dtype=np.uint8).reshape(2, 3, 4),
+        "b": np.zeros((0, 4), np.float32),
+        "c": np.array(["x", "yz"]),
+    }
+    np.savez(tmp_path / "one.npz", **arrays)
+    found = map_shard(tmp_path / "one.npz")
+    assert found.keys() == arrays.keys()
+    for name, value in arrays.items():
+        np.testing.assert_array_equal(found[name], value)
+        assert found[name].dtype == value.dtype
+    np.savez_compressed(tmp_path / "two.npz", **arrays)
+    (tmp_path / "three.npz").write_bytes((tmp_path / "one.npz").read_bytes()[:300])
+    for name in ("two", "three", "none"):
+        with pytest.raises(StageError, match=f"{name}.npz.*made again"):
+            map_shard(tmp_path / f"{name}.npz")

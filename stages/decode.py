@@ -34,7 +34,8 @@ class Decode(Stage):
         every: process each n-th frame.
         max_size: longest side of the frames in pixels; larger ones are made smaller.
         chunk: frames in a chunk, or "auto": as many as fit 8 MB, at most 15.
-        threads: threads of the video decoder; 0 = the stage's own number.
+        threads: frames decoded at once, for large pictures on many cores; a damaged file then gives up to as many
+            frames less. 0 = one at a time, with the stage's own threads on its slices.
         """
 
         start: float | None = None
@@ -75,7 +76,11 @@ class Decode(Stage):
             return
         cut = Selection(start=_seconds(self.config.start), end=_seconds(self.config.end), every=self.config.every)
         self._footage = Footage(
-            job.input, cut, max_size=self.config.max_size, threads=self.config.threads or self.threads
+            job.input,
+            cut,
+            max_size=self.config.max_size,
+            slice_threads=self.threads,
+            frame_threads=self.config.threads,
         )
         yield from self._chunks(self._footage)
 

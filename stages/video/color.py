@@ -97,10 +97,9 @@ def packed_pixels(frame: av.VideoFrame, channels: int) -> U8:
 class ToRgb:
     """Converts decoded frames of one stream to RGB of one size, as FFmpeg itself would, with the right matrix."""
 
-    def __init__(self, *, threads: int = 1, tone_map: Callable[[av.VideoFrame], av.VideoFrame] | None = None) -> None:
-        """Args: threads for the scaler; tone_map: turns an HDR frame into an SDR one of an RGB format."""
+    def __init__(self, *, tone_map: Callable[[av.VideoFrame], av.VideoFrame] | None = None) -> None:
+        """Args: tone_map: turns an HDR frame into an SDR one of an RGB format."""
         self._reformatter = VideoReformatter()
-        self._threads = threads
         self._tone_map = tone_map
         self.transparent = False
 
@@ -117,7 +116,7 @@ class ToRgb:
             src_colorspace=scaler_matrix(int(frame.colorspace), frame.height),
             src_color_range=ColorRange.JPEG if is_full_range(frame) else ColorRange.MPEG,
             dst_color_range=ColorRange.JPEG,
-            threads=self._threads,
+            threads=1,
         )
         pixels = packed_pixels(result, 4 if alpha else 3)
         if alpha and pixels[..., 3].min() < 255:
@@ -137,11 +136,10 @@ EXPAND_LIMITED = np.clip(np.round((np.arange(256) - 16) * 255 / 219), 0, 255).as
 class FromRgb:
     """Converts RGB frames to the pixel format of an encoder, with the matrix and range the tags name."""
 
-    def __init__(self, tags: ColorTags, pix_fmt: str, *, threads: int = 1) -> None:
+    def __init__(self, tags: ColorTags, pix_fmt: str) -> None:
         self._reformatter = VideoReformatter()
         self._tags = tags
         self._pix_fmt = pix_fmt
-        self._threads = threads
 
     def __call__(self, rgb_HW3: U8) -> av.VideoFrame:
         """The frame for the encoder, tagged."""
@@ -153,7 +151,7 @@ class FromRgb:
             src_color_range=ColorRange.JPEG,
             dst_colorspace=scaler_matrix(self._tags.matrix, source.height),
             dst_color_range=ColorRange.JPEG if self._tags.full_range else ColorRange.MPEG,
-            threads=self._threads,
+            threads=1,
         )
         frame.colorspace = self._tags.matrix
         frame.color_range = ColorRange.JPEG if self._tags.full_range else ColorRange.MPEG

@@ -42,12 +42,21 @@ class Selection:
 class Footage:
     """Frames of one video: iterate once for `(pts, rgb_HW3)`; `video` is known from the first frame on."""
 
-    def __init__(self, path: str, selection: Selection, *, max_size: int | None = None, threads: int = 1) -> None:
+    def __init__(
+        self,
+        path: str,
+        selection: Selection,
+        *,
+        max_size: int | None = None,
+        slice_threads: int = 1,
+        frame_threads: int = 0,
+    ) -> None:
         """Open the file.
 
         Args:
             max_size: longest side of the frames, or None.
-            threads: of the decoder and the scaler.
+            slice_threads: of the decoder, for the slices of one frame.
+            frame_threads: frames decoded at once; 0 = one, which alone loses nothing where a file is damaged.
 
         Raises:
             StageError: not a video, or nothing in it to process.
@@ -57,13 +66,12 @@ class Footage:
         self._path = path
         self._selection = selection
         self._max_size = max_size
-        self._threads = threads
         self._container = open_container(path)
         self._stream = default_video_stream(self._container, path)
         self._time_base = Fraction(self._stream.time_base or Fraction(1, 90_000))
         self._rate = frame_rate(self._stream)
         self._repair = PtsRepair(nominal_ticks(self._rate, self._time_base))
-        self._reader = VideoReader(self._container, self._stream, _decoder(self._stream, threads))
+        self._reader = VideoReader(self._container, self._stream, _decoder(self._stream, slice_threads, frame_threads))
         self._deinterlacer = Deinterlacer()
         self._to_rgb: ToRgb | None = None
         self._complete = False
@@ -158,7 +166,7 @@ class Footage:
         if is_hdr(trc):
             tone_map = ToneMap(trc, int(frame.color_primaries))
             self.warnings.append(f"HDR video ({HDR_NAMES[trc]}) was tone-mapped to SDR (BT.709)")
-        return ToRgb(threads=self._threads, tone_map=tone_map)
+        return ToRgb(tone_map=tone_map)
 
     def _describe(self, frame: av.VideoFrame, turn: Turn, size: tuple[int, int]) -> VideoInfo:
         tags = SDR_TAGS if is_hdr(int(frame.color_trc)) else tags_of(frame)
@@ -200,7 +208,7 @@ def display_matrix(frame: av.VideoFrame) -> bytes | None:
     return bytes(data) if isinstance(data, Buffer) else None
 
 
-def _decoder(stream: av.video.stream.VideoStream, threads: int) -> av.VideoCodecContext:
+def _decoder(stream: av.video.stream.VideoStream, slice_threads: int, frame_threads: int) -> av.VideoCodecContext:
     """The stream's decoder, or one that sees transparency where the stream says it has some."""
     context: av.VideoCodecContext = stream.codec_context
     other = ALPHA_DECODERS.get(context.codec.canonical_name)
@@ -209,6 +217,6 @@ def _decoder(stream: av.video.stream.VideoStream, threads: int) -> av.VideoCodec
         assert isinstance(decoder, av.VideoCodecContext)
         context = decoder
         context.extradata = stream.codec_context.extradata
-    context.thread_type = "AUTO"
-    context.thread_count = threads
+    context.thread_type = "FRAME" if frame_threads else "SLICE"
+    context.thread_count = frame_threads or slice_threads
     return context

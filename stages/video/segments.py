@@ -98,7 +98,7 @@ class SegmentEncoder:
         self._draft = folder / f"segment_{number:06d}.draft"
         self._first = first
         self._spec = spec
-        self._from_rgb = FromRgb(spec.tags, spec.pix_fmt, threads=1)
+        self._from_rgb = FromRgb(spec.tags, spec.pix_fmt)
         self._pts: list[int] = []
         self._coded: list[int] = []
         self._file = self._draft.open("wb")

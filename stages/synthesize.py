@@ -20,7 +20,7 @@ RATE = Fraction(25)
 
 
 class Synthesize(Stage):
-    """Scenes by index out: each a frame, the people in it and their true surfaces, so that any later stage can use them."""
+    """Scenes by index out: each a frame, the people in it and their true surfaces, for any later stage to use."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:

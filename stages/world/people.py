@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from models.surface.body import forward_kinematics, load_body, skin
 from stages.world.poses import Pose, bone_rotations
-from stages.world.wardrobe import Outfit, home
+from stages.world.wardrobe import Garment, Outfit, home
 
 F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
@@ -44,20 +44,38 @@ def random_shape(rng: Rng, first: float, last: float, child_share: float) -> F32
     return (1 - share) * body.score_SC[one] + share * body.score_SC[other]
 
 
-def dressed_rest(person: Person) -> tuple[F32, F32]:
-    """Rest vertices with the clothes' thickness on, and bone heads."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dressed:
+    """A person's rest pose with clothes on: vertices, normals, bone heads."""
+
+    vertex_V3: F32
+    normal_V3: F32
+    head_B3: F32
+
+
+def dressed_rest(person: Person) -> Dressed:
+    """The rest body with the clothes' outline, thickness and folds."""
     vertex, head = load_body().rest(person.score_C)
     place = home()
     off = np.zeros(len(vertex), np.float32)
+    shape, normal = np.zeros_like(vertex), place.normal_V3
     for garment in person.outfit.garments:
         cover = np.clip(garment.field_V / 0.02, 0, 1)
-        rough = garment.thickness
-        if garment.folds > 0:
-            x, y, z = place.point_V3.T
-            phase = garment.pattern.offset
-            rough = rough + garment.folds * (np.sin(55 * y + 21 * x + phase) + np.sin(41 * z - 33 * y + 2 * phase))
-        off = np.maximum(off, cover * rough)
-    return vertex + off[:, None] * place.normal_V3, head
+        off = np.maximum(off, cover * _rough(garment))
+        if garment.shape is not None:
+            share = (cover * np.float32(garment.shape_share))[:, None]
+            shape = shape + share * (garment.shape.offset_V3 - shape)
+            normal = normal + share * (garment.shape.normal_V3 - normal)
+    return Dressed(vertex_V3=vertex + shape + off[:, None] * place.normal_V3, normal_V3=normal, head_B3=head)
+
+
+def _rough(garment: Garment) -> F32 | float:
+    """Thickness of a garment at the vertices, with its folds."""
+    if garment.folds <= 0:
+        return garment.thickness
+    x, y, z = home().point_V3.T
+    phase = garment.pattern.offset
+    return garment.thickness + garment.folds * (np.sin(55 * y + 21 * x + phase) + np.sin(41 * z - 33 * y + 2 * phase))
 
 
 def pose_person(person: Person, pose: Pose, yaw: float) -> Mesh:
@@ -71,10 +89,11 @@ def pose_person(person: Person, pose: Pose, yaw: float) -> Mesh:
 def pose_at(person: Person, pose: Pose, yaw: float, root_3: F32) -> Mesh:
     """The posed mesh with the root's head at a place in the world."""
     body = load_body()
-    vertex, head = dressed_rest(person)
-    turned, placed = forward_kinematics(body, head, bone_rotations(body, pose, yaw), root_3)
-    posed = skin(body, vertex, head, turned, placed)
-    normal = skin(body, home().normal_V3, np.zeros_like(head), turned, np.zeros_like(head))
+    rest = dressed_rest(person)
+    turned, placed = forward_kinematics(body, rest.head_B3, bone_rotations(body, pose, yaw), root_3)
+    posed = skin(body, rest.vertex_V3, rest.head_B3, turned, placed)
+    origin = np.zeros_like(rest.head_B3)
+    normal = skin(body, rest.normal_V3, origin, turned, origin)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
     return Mesh(vertex_V3=posed, normal_V3=normal, keypoint_K3=body.keypoint_KV @ posed)
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.surface.body import load_body
+from stages.world.cloth_shapes import Shape, drape, mean_rest, rest_normals, shoe
 
 F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
@@ -44,7 +45,7 @@ class Home:
 def home() -> Home:
     """The rest body's fields, computed once."""
     body = load_body()
-    point, _ = body.rest(np.zeros(len(body.score_SC[0]), np.float32))
+    point = mean_rest()
     head = {name: body.bone_mean_B3[b] - [0, float(body.mean_V3[:, 1].min()), 0] for b, name in enumerate(body.bones)}
     side = np.abs(point) * [1, 0, 0] + point * [0, 1, 1]
     arm = _along(side, [head[n] for n in ("upperarm01.L", "lowerarm01.L", "wrist.L", "finger3-3.L")])
@@ -55,7 +56,7 @@ def home() -> Home:
     head_V = np.zeros(len(point), np.float32)
     head_V[np.unique(body.face_F3[body.chart_F >= 23])] = 1
     return Home(
-        point_V3=point, normal_V3=vertex_normals(point, body.face_F3),
+        point_V3=point, normal_V3=rest_normals(),
         arm_V=np.where(of_arm > 0.3, arm, -1).astype(np.float32),
         leg_V=np.where(of_leg > 0.3, leg, -1).astype(np.float32), head_V=head_V,
     )
@@ -77,16 +78,6 @@ def _along(point_V3: npt.NDArray[Any], joints: list[Any]) -> F32:
         value = np.where(apart < best, k + share, value)
         best = np.minimum(best, apart)
     return value.astype(np.float32)
-
-
-def vertex_normals(point_V3: F32, face_F3: npt.NDArray[np.int32]) -> F32:
-    """Area-weighted outward unit normals."""
-    a, b, c = (point_V3[face_F3[:, k]] for k in range(3))
-    face = np.cross(b - a, c - a)
-    total = np.stack(
-        [sum(np.bincount(face_F3[:, k], face[:, axis], len(point_V3)) for k in range(3)) for axis in range(3)], axis=1
-    )
-    return (total / (np.linalg.norm(total, axis=1, keepdims=True) + 1e-12)).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +102,7 @@ class Garment:
         folds: depth of its wrinkles, metres.
         pattern: its colours.
         gloss: 0..1.
+        shape: how it changes the outline of the body, None = not at all; and how much of that, 0..1.
     """
 
     field_V: F32
@@ -118,6 +110,8 @@ class Garment:
     folds: float
     pattern: Pattern
     gloss: float = 0.05
+    shape: Shape | None = None
+    shape_share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,7 +257,15 @@ def _below(rng: Rng, patterns: tuple[str, ...]) -> list[Garment]:
            "briefs": 0.05, "tights": 1.95}[str(kind)]
     loose = 0.004 if kind == "tights" else float(rng.uniform(0.006, 0.028))
     field = trousers(leg=float(leg), waist_y=float(rng.uniform(0.98, 1.10)))
-    return [Garment(field_V=field, thickness=loose, folds=0.35 * loose, pattern=pattern(rng, patterns))]
+    return [_sewn(rng, field, loose, patterns)]
+
+
+def _sewn(rng: Rng, field_V: F32, loose: float, patterns: tuple[str, ...]) -> Garment:
+    """A garment of the given looseness (metres off the skin); looser cloth drapes more."""
+    return Garment(
+        field_V=field_V, thickness=loose, folds=0.35 * loose, pattern=pattern(rng, patterns), shape=drape(),
+        shape_share=min(1.0, loose / 0.010),
+    )
 
 
 def _above(rng: Rng, patterns: tuple[str, ...]) -> list[Garment]:
@@ -275,22 +277,22 @@ def _above(rng: Rng, patterns: tuple[str, ...]) -> list[Garment]:
     hem = {"dress": rng.uniform(0.45, 0.85), "coat": rng.uniform(0.5, 0.95)}.get(str(kind), rng.uniform(0.90, 1.06))
     loose = float(rng.uniform(0.005, 0.022)) + (0.012 if kind == "coat" else 0.0)
     field = top(sleeve=float(sleeve), hem_y=float(hem), neck_y=float(rng.uniform(1.46, 1.56)))
-    return [Garment(field_V=field, thickness=loose, folds=0.35 * loose, pattern=pattern(rng, patterns))]
+    return [_sewn(rng, field, loose, patterns)]
 
 
 def _ends(rng: Rng, patterns: tuple[str, ...], hair_color: F32) -> list[Garment]:
     parts = []
     if rng.random() < 0.9:
         parts.append(Garment(
-            field_V=shoes(height=float(rng.uniform(0.05, 0.22))), thickness=float(rng.uniform(0.004, 0.012)), folds=0.0,
-            pattern=pattern(rng, ("plain", "plain", "gradient", "stripes")), gloss=0.25,
+            field_V=shoes(height=float(rng.uniform(0.07, 0.22))), thickness=float(rng.uniform(0.006, 0.012)), folds=0.0,
+            pattern=pattern(rng, ("plain", "plain", "gradient", "stripes")), gloss=0.25, shape=shoe(),
         ))
     if rng.random() < 0.05:
         parts.append(Garment(field_V=gloves(), thickness=0.004, folds=0.0, pattern=pattern(rng, patterns)))
     if rng.random() < 0.92:
         field, thick = hair(rng)
-        strands = Pattern(kind="stripes", first_3=hair_color, second_3=(hair_color * 0.7).astype(np.float32),
-                          way_3=np.array([1, 0, 0.3], np.float32), size=0.006, offset=float(rng.uniform(0, 5)))
+        strands = Pattern(kind="stripes", first_3=hair_color, second_3=(hair_color * 0.82).astype(np.float32),
+                          way_3=np.array([1, 0, 0.3], np.float32), size=0.0035, offset=float(rng.uniform(0, 5)))
         parts.append(Garment(field_V=field, thickness=thick, folds=0.003, pattern=strands, gloss=0.3))
     if rng.random() < 0.15:
         above = home().point_V3[:, 1] - rng.uniform(1.70, 1.73) + 0.1 * home().point_V3[:, 2]

@@ -34,7 +34,8 @@ def test_surfaces_put_back_into_the_frame_are_the_label_map():
             window = (slice(surface.y0, surface.y0 + h), slice(surface.x0, surface.x0 + w))
             on = surface.labels_hw > 0
             label[window][on] = surface.labels_hw[on]
-            uv[:, *window][:, on] = surface.uv_2hw[:, on]
+            for axis in (0, 1):
+                uv[axis][window][on] = surface.uv_2hw[axis][on]
         assert np.array_equal(label, scene.label_HW)
         assert np.array_equal(uv, scene.uv_2HW.astype(np.float32))
 

@@ -18,7 +18,8 @@ def camera(height=48, width=64, focal=80.0, away=4.0):
 def rays(view):
     """Directions through the pixel centres in camera axes, unit depth."""
     column, row = np.meshgrid(np.arange(view.width) + 0.5, np.arange(view.height) + 0.5)
-    return np.stack([(column - view.center_2[0]) / view.focal, (row - view.center_2[1]) / view.focal, np.ones_like(row)], -1)
+    x, y = (column - view.center_2[0]) / view.focal, (row - view.center_2[1]) / view.focal
+    return np.stack([x, y, np.ones_like(x)], axis=-1)
 
 
 def dense(view, hits):
@@ -90,8 +91,8 @@ def brute_force(view, corner, face):
     t = np.where((u >= 0) & (v >= 0) & (u + v <= 1) & (t > 0.05), t, np.inf)
     nearest = t.argmin(axis=1)
     depth = t.min(axis=1)
-    shape = (view.height, view.width)
-    return np.where(np.isfinite(depth), nearest, -1).reshape(shape), np.where(np.isfinite(depth), depth, 0).reshape(shape)
+    shape, hit = (view.height, view.width), np.isfinite(depth)
+    return np.where(hit, nearest, -1).reshape(shape), np.where(hit, depth, 0).reshape(shape)
 
 
 def test_culling_keeps_what_faces_the_camera():

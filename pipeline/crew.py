@@ -20,7 +20,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 
 class Crew:
-    """All replicas of all lanes.
+    """All replicas of all lanes; a process is made when its place is first called.
 
     Args:
         config: the run.
@@ -32,25 +32,29 @@ class Crew:
         self._stages = config.stages
         self._plan = plan
         self._remote = config.settings.ray.address is not None
-        self._actors = {
-            (index, replica): self._make(index)
-            for index, lane in enumerate(self._lanes)
-            for replica in range(plan.lane(lane.name).replicas)
-        }
+        self._actors: dict[tuple[int, int], Any] = {}
+        self._ready: set[tuple[int, int]] = set()
 
     def call(self, call: Call, job: Job | None, packet: Packet | None, payloads: Mapping[type, Any]) -> list[Any]:
         """Make a call; returns the references of the step and of one payload per export of the lane."""
-        actor = self._actors[call.lane, call.replica]
+        place = (call.lane, call.replica)
+        if place not in self._actors:
+            self._actors[place] = self._make(call.lane)
+        actor = self._actors[place]
         returns = 1 + len(self._lanes[call.lane].exports)
         refs = actor.call.options(num_returns=returns).remote(
             call.kind, job, call.epoch, packet, tuple(payloads), *payloads.values()
         )
         return [refs] if returns == 1 else refs
 
-    def restart(self, lane: int, replica: int) -> None:
-        """Put a new process in the place of one that died."""
-        ray.kill(self._actors[lane, replica])
-        self._actors[lane, replica] = self._make(lane)
+    def ready(self, lane: int, replica: int) -> None:
+        """A replica has been prepared."""
+        self._ready.add((lane, replica))
+
+    def discard(self, lane: int, replica: int) -> None:
+        """Forget a process that died; the next call of its place makes a new one."""
+        ray.kill(self._actors.pop((lane, replica)))
+        self._ready.discard((lane, replica))
 
     def interrupt(self, lane: int, job: Job, epoch: int, timeout_s: float) -> Step | None:
         """Ask a lane to keep what is whole of a stream; None when it cannot answer any more."""
@@ -67,17 +71,18 @@ class Crew:
 
     def shutdown(self, timeout_s: float) -> dict[str, Any]:
         """Close all stages and end all processes; returns the facts of stages that all streams share."""
-        refs = [actor.shutdown.remote() for actor in self._actors.values()]
-        ready, _ = ray.wait(refs, num_returns=len(refs), timeout=timeout_s)
+        refs = [self._actors[place].shutdown.remote() for place in self._ready]
+        ready, _ = ray.wait(refs, num_returns=len(refs), timeout=timeout_s) if refs else ([], [])
         facts: dict[str, Any] = {}
         for ref in ready:
             try:
                 facts |= ray.get(ref)
             except RayError:  # it died before; what it knew is lost, the run is not
                 continue
-        for actor in self._actors.values():
+        for actor in self._actors.values():  # one that still starts is not waited for
             ray.kill(actor)
         self._actors.clear()
+        self._ready.clear()
         return facts
 
     def _make(self, index: int) -> Any:

@@ -15,6 +15,7 @@ from pipeline.stage import PlainError
 GB = 1 << 30
 _REPLICAS_PER_CORE = 4
 _MAX_THREADS = 4
+_REPLICA_MEMORY = 2 * GB  # a published network and its activations; only a guess that keeps small machines whole
 _STORE_LEAST, _STORE_MOST = GB // 4, 4 * GB
 
 
@@ -73,7 +74,7 @@ def make_plan(graph: Graph, settings: RunSettings, machine: Machine) -> Plan:
     Raises PlanError, naming the key, for more than the machine has.
     """
     base = auto_threads(machine.cpus) if settings.threads == "auto" else settings.threads
-    lanes = [_lane_plan(lane, settings.lanes[lane.name], base, machine, len(graph.lanes)) for lane in graph.lanes]
+    lanes = [_lane_plan(lane, settings.lanes[lane.name], base, machine) for lane in graph.lanes]
     for what, need, has in (
         ("cpus", sum(lane.cpus * lane.replicas for lane in lanes), machine.cpus),
         ("gpus", sum(lane.gpus * lane.replicas for lane in lanes), machine.gpus),
@@ -89,10 +90,10 @@ def make_plan(graph: Graph, settings: RunSettings, machine: Machine) -> Plan:
     return Plan(lanes=tuple(_share_cpus(lanes, settings, machine)), store=_store_size(settings, machine))
 
 
-def _lane_plan(lane: Lane, config: LaneConfig, base_threads: int, machine: Machine, lanes: int) -> LanePlan:
+def _lane_plan(lane: Lane, config: LaneConfig, base_threads: int, machine: Machine) -> LanePlan:
     threads = base_threads if config.threads == "auto" else config.threads
     accelerated = any(node.cls.accelerated for node in lane.nodes)
-    replicas = _replicas(lane, config, threads, machine, lanes, accelerated)
+    replicas = _replicas(lane, config, threads, machine, accelerated)
     gpus = config.gpus
     if gpus == "auto":
         share = machine.gpus / replicas if accelerated else 0.0
@@ -108,7 +109,7 @@ def _lane_plan(lane: Lane, config: LaneConfig, base_threads: int, machine: Machi
 
 
 def _replicas(
-    lane: Lane, config: LaneConfig, threads: int, machine: Machine, lanes: int, accelerated: bool
+    lane: Lane, config: LaneConfig, threads: int, machine: Machine, accelerated: bool
 ) -> int:
     if lane.ordered:
         if config.replicas not in ("auto", 1):
@@ -120,8 +121,9 @@ def _replicas(
             )
         return 1
     if config.replicas == "auto":
-        spare = machine.cpus - (lanes - 1)
-        return max(1, machine.gpus) if accelerated and machine.gpus else max(1, spare // threads)
+        if accelerated and machine.gpus:
+            return machine.gpus
+        return max(1, min(machine.cpus // threads, machine.memory // _REPLICA_MEMORY))
     if config.replicas > _REPLICAS_PER_CORE * machine.cpus:
         raise PlanError(
             f"{config.replicas} replicas on {machine.cpus} cores would only wait for each other",

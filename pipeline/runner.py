@@ -128,6 +128,7 @@ class _Coordinator:
         if call.kind == "prepare":
             if step.failure:
                 raise step.failure.error()
+            self._crew.ready(call.lane, call.replica)
             self._state = schedule.complete(self._state, call, Result())
             return
         if schedule.stream_of(self._state, call) is None:  # given up meanwhile: nothing of it counts any more
@@ -194,7 +195,7 @@ class _Coordinator:
             self._give_up(stream, failure)
         if verdict == "replace":
             self._metrics.streams[call.stream].poisoned.append(str(failure.error()))
-        self._crew.restart(call.lane, call.replica)
+        self._crew.discard(call.lane, call.replica)
         prepare = Call(kind="prepare", lane=call.lane, replica=call.replica)
         self._state = schedule.begin(self._state, prepare)
         self._send(prepare)

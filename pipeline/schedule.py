@@ -85,6 +85,7 @@ class State:
         streams: those being worked on, in the order of the inputs.
         waiting: those not begun.
         running: calls under way.
+        dormant: (lane, replica) that nobody needed so far.
     """
 
     rules: tuple[LaneRule, ...]
@@ -93,16 +94,20 @@ class State:
     streams: tuple[Stream, ...] = ()
     waiting: tuple[int, ...] = ()
     running: tuple[Call, ...] = ()
+    dormant: tuple[tuple[int, int], ...] = ()
 
 
 def start(rules: tuple[LaneRule, ...], streams: tuple[int, ...], *, credits: int, lenient: bool) -> State:
-    """The state before anything has happened: every replica is being prepared."""
-    prepares = tuple(
-        Call(kind="prepare", lane=lane, replica=replica)
-        for lane, rule in enumerate(rules)
-        for replica in range(rule.replicas)
+    """The state before anything has happened: one replica of each lane is being prepared, the others may be needed."""
+    state = State(
+        rules=rules,
+        credits=credits,
+        lenient=lenient,
+        waiting=streams,
+        running=tuple(Call(kind="prepare", lane=lane, replica=0) for lane in range(len(rules))),
+        dormant=tuple((lane, replica) for lane, rule in enumerate(rules) for replica in range(1, rule.replicas)),
     )
-    return _admit(State(rules=rules, credits=credits, lenient=lenient, waiting=streams, running=prepares))
+    return _admit(state)
 
 
 def finished(state: State) -> bool:
@@ -117,20 +122,30 @@ def in_flight(state: State, index: int) -> int:
 
 
 def next_call(state: State) -> Call | None:
-    """The call to make now, or None until another ends. Later lanes go first, then earlier inputs."""
-    busy = {(call.lane, call.replica) for call in state.running}
+    """The call to make now, or None until another ends. Later lanes go first, then earlier inputs.
+
+    A dormant replica is prepared when packets wait for its lane and nothing else is being prepared, so that short runs
+    do without it and its start delays no other.
+    """
+    busy = {(call.lane, call.replica) for call in state.running} | set(state.dormant)
     for lane in reversed(range(len(state.rules))):
         free = [replica for replica in range(state.rules[lane].replicas) if (lane, replica) not in busy]
         for stream in state.streams if free else ():
             call = _call_for(state, stream, lane, free[0])
             if call:
                 return call
+    if any(call.kind == "prepare" for call in state.running):
+        return None
+    for lane, replica in state.dormant:
+        if any(stream.places[lane].queue for stream in state.streams):
+            return Call(kind="prepare", lane=lane, replica=replica)
     return None
 
 
 def begin(state: State, call: Call) -> State:
     """The call was made."""
-    state = replace(state, running=(*state.running, call))
+    dormant = tuple(place for place in state.dormant if place != (call.lane, call.replica))
+    state = replace(state, running=(*state.running, call), dormant=dormant)
     stream = stream_of(state, call)
     if stream is None:
         return state

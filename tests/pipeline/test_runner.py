@@ -113,6 +113,6 @@ def test_an_interrupt_keeps_what_is_whole(toy_config, toy_jobs, ray_started) -> 
 
 def test_commits_reach_the_journal(toy_config, toy_jobs, under_ray: Run) -> None:
     jobs = toy_jobs("9", "9")
-    config = toy_config(count={"chunk": 1, "fail_at": 7}, smooth={"delay": 0}, save={"part": 3})
+    config = toy_config(count={"chunk": 1, "fail_at": 7}, smooth={"delay": 0}, save={"part": 3}, credits=1)
     under_ray(config, jobs)
     assert [record.receipt["first"] for record in Journal.of(jobs[0]).read()] == [0, 3]

@@ -182,6 +182,24 @@ def test_short_inputs_keep_the_lanes_busy() -> None:
     assert busiest == 3  # one input in each lane
 
 
+def test_further_replicas_start_when_packets_wait_and_nothing_else_starts() -> None:
+    state = schedule.start(CHAIN, (0,), credits=4, lenient=False)
+    assert state.dormant == ((1, 1), (1, 2))
+    assert schedule.next_call(state) is None  # all lanes are being prepared
+    for call in state.running:
+        state = schedule.complete(state, call, Result())
+    woken = []
+    for number in range(4):
+        while (call := schedule.next_call(state)) is not None:
+            woken += [(call.lane, call.replica)] if call.kind == "prepare" else []
+            state = schedule.begin(state, call)
+        pull = next(call for call in state.running if call.kind == "pull")
+        state = schedule.complete(state, pull, Result(emitted=number))
+    assert woken == [(1, 1)]  # the next one starts when this one has started
+    world = World(CHAIN, (1,), credits=4, delays={}, seed=0)
+    assert world.run().dormant == ((1, 1), (1, 2))  # a single packet needs no second replica
+
+
 def test_a_second_long_input_waits_until_the_first_is_read() -> None:
     state = schedule.start(CHAIN, (0, 1), credits=4, lenient=False)
     assert [stream.index for stream in state.streams] == [0]

@@ -26,17 +26,17 @@ class BoxHead(nn.Module):
         self.fc2 = nn.Linear(WIDTH, WIDTH)
         self.takes_channels_last = False
 
-    def forward(self, pooled_KChw: Tensor) -> Tensor:
-        """(K, 256, 7, 7) to (K, 1024)."""
+    def forward(self, pooled_KhwC: Tensor) -> Tensor:
+        """(K, 7, 7, 256) to (K, 1024)."""
         if self.takes_channels_last:
-            flat = pooled_KChw.permute(0, 2, 3, 1).flatten(1)
+            flat = pooled_KhwC.flatten(1)
         else:
-            flat = pooled_KChw.flatten(1)
+            flat = pooled_KhwC.permute(0, 3, 1, 2).flatten(1)
         return F.relu_(self.fc2(F.relu_(self.fc1(flat))))
 
     @torch.no_grad()
     def pack(self) -> None:
-        """Reorder the first layer's columns from (C, h, w) to (h, w, C), so that channels-last boxes need no copy."""
+        """Reorder the first layer's columns from (C, h, w) to (h, w, C), so that pooled boxes need no copy."""
         weight = self.fc1.weight.view(WIDTH, CHANNELS, BINS * BINS).permute(0, 2, 1).reshape(WIDTH, -1)
         self.fc1.weight = nn.Parameter(weight.contiguous(), requires_grad=False)
         self.takes_channels_last = True

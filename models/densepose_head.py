@@ -131,6 +131,11 @@ class DensePosePredictor(nn.Module):
         for name, count in channels.items():
             self.add_module(f"{name}_lowres", nn.ConvTranspose2d(WIDTH, count, 4, stride=2, padding=1))
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the maps, in the order of `forward`'s."""
+        return tuple(RESULT_NAMES.get(name, name) for name in self.channels)
+
     def forward(self, x_KChw: Tensor) -> dict[str, Tensor]:
         """Maps by their names in results, (K, channels, 4S, 4S) float32.
 

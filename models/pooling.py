@@ -46,47 +46,46 @@ def axis_taps(start_N: Tensor, stop_N: Tensor, bins: int, cells: int) -> tuple[T
     return index.view(-1, bins, 2 * SAMPLES), weight.view(-1, bins, 2 * SAMPLES)
 
 
-def roi_align(map_NCHW: Tensor, image_K: Tensor, box_K4: Tensor, scale: float, bins: int) -> Tensor:
+def roi_align(map_NHWC: Tensor, image_K: Tensor, box_K4: Tensor, scale: float, bins: int) -> Tensor:
     """Pool boxes from one map.
 
     Args:
-        map_NCHW: float; fastest in channels-last memory.
+        map_NHWC: contiguous, float.
         image_K: int64, the image each box belongs to.
         box_K4: x0, y0, x1, y1 float32 in network pixels.
         scale: cells per network pixel.
         bins: side of the pooled map.
 
     Returns:
-        (K, C, bins, bins) in channels-last memory, of the map's dtype.
+        (K, bins, bins, C) of the map's dtype.
     """
-    _, channels, height, width = map_NCHW.shape
+    _, height, width, channels = map_NHWC.shape
     box = box_K4 * scale
     row, row_weight = axis_taps(box[:, 1], box[:, 3], bins, height)
     column, column_weight = axis_taps(box[:, 0], box[:, 2], bins, width)
     row = (row + image_K[:, None, None] * height) * width
     index = row[:, :, None, :, None] + column[:, None, :, None, :]
     weight = row_weight[:, :, None, :, None] * column_weight[:, None, :, None, :]
-    cells = map_NCHW.permute(0, 2, 3, 1).reshape(-1, channels)
+    cells = map_NHWC.view(-1, channels)
     bag = 4 * SAMPLES * SAMPLES
     pooled = F.embedding_bag(
         index.view(-1, bag), cells, per_sample_weights=weight.view(-1, bag).to(cells.dtype), mode="sum"
     )
-    return pooled.view(len(box_K4), bins, bins, channels).permute(0, 3, 1, 2)
+    return pooled.view(len(box_K4), bins, bins, channels)
 
 
 def pool_levels(levels: list[Tensor], image_K: Tensor, box_K4: Tensor, bins: int) -> Tensor:
     """Pool every box from the level of p2..p5 that fits its size.
 
     Args:
-        levels: p2..p5 (or more, unused), (N, C, H, W).
+        levels: p2..p5, (N, H, W, C).
         image_K, box_K4, bins: as in `roi_align`.
 
     Returns:
-        (K, C, bins, bins) in channels-last memory, in the order of the boxes.
+        (K, bins, bins, C), in the order of the boxes.
     """
     level_K = level_of(box_K4)
-    channels = levels[0].shape[1]
-    pooled = levels[0].new_empty((len(box_K4), bins, bins, channels)).permute(0, 3, 1, 2)
+    pooled = levels[0].new_empty((len(box_K4), bins, bins, levels[0].shape[3]))
     for index in range(4):
         chosen = (level_K == index).nonzero().squeeze(1)
         if len(chosen):

@@ -1,12 +1,16 @@
-"""On which device and in which precision a network runs."""
+"""On which device, with which engine and in which precision the published network runs."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
+from models import engine as cpu
 from models.errors import ModelError
+
+Engine = Literal["torch", "openvino"]
+Precision = Literal["fp32", "bf16"]
 
 
 def choose_device(wish: Literal["auto", "cpu", "cuda"]) -> torch.device:
@@ -22,16 +26,23 @@ def choose_device(wish: Literal["auto", "cpu", "cuda"]) -> torch.device:
     return torch.device(wish)
 
 
-def choose_dtype(wish: Literal["auto", "fp32", "bf16"], device: torch.device) -> torch.dtype:
-    """The number format of a wish; "auto" is bf16 where the hardware multiplies it, else fp32."""
+def choose_engine(wish: Literal["auto", "torch", "openvino"], device: torch.device) -> Engine:
+    """The engine of a wish: torch on a GPU; on a CPU "auto" is OpenVINO where it is installed.
+
+    Raises:
+        ModelError: OpenVINO is asked for and is not installed, or for a GPU.
+    """
+    if device.type == "cpu":
+        return cpu.choose_engine(wish)
+    if wish == "openvino":
+        raise ModelError("OpenVINO runs on the CPU here", "network.engine", "use auto or torch, or network.device: cpu")
+    return "torch"
+
+
+def choose_precision(wish: Literal["auto", "fp32", "bf16"], device: torch.device) -> Precision:
+    """The precision of a wish; "auto" is bf16 where the hardware multiplies it, else fp32."""
+    if device.type == "cpu":
+        return cpu.choose_precision(wish)
     if wish == "auto":
-        return torch.bfloat16 if multiplies_bf16(device) else torch.float32
-    return torch.bfloat16 if wish == "bf16" else torch.float32
-
-
-def multiplies_bf16(device: torch.device) -> bool:
-    """Whether the device has bf16 multiplication; a torch too old to know the processor counts as no."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("arm_bf16"))
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    return wish

@@ -35,7 +35,7 @@ def network_input(rgb_THW3: npt.NDArray[np.uint8], size_hw: tuple[int, int]) -> 
         size_hw: from `network_size`.
 
     Returns:
-        (T, 3, H', W') float32 BGR less the mean, in channels-last memory.
+        (T, H', W', 3) float32 BGR less the mean.
     """
     height, width = size_hw
     padded_hw = -(-height // DIVISOR) * DIVISOR, -(-width // DIVISOR) * DIVISOR
@@ -43,4 +43,4 @@ def network_input(rgb_THW3: npt.NDArray[np.uint8], size_hw: tuple[int, int]) -> 
     for index, frame in enumerate(rgb_THW3):
         bgr = torch.from_numpy(np.ascontiguousarray(resize_bgr(frame, size_hw)))
         torch.sub(bgr, torch.tensor(MEAN_BGR), out=x_THW3[index, :height, :width])
-    return x_THW3.permute(0, 3, 1, 2)
+    return x_THW3

@@ -41,32 +41,20 @@ class ProposalHead(nn.Module):
         """Of one level: logits (N, H*W*3) and deltas (N, H*W*3, 4), row-major cells, then anchors; float32."""
         x = F.relu_(self.conv(level_NCHW))
         logits = self.objectness_logits(x).permute(0, 2, 3, 1).flatten(1)
-        deltas = self.anchor_deltas(x).permute(0, 2, 3, 1).reshape(len(x), -1, 4)
+        deltas = self.anchor_deltas(x).permute(0, 2, 3, 1).reshape(x.shape[0], -1, 4)
         return logits.float(), deltas.float()
 
 
 class ProposalGenerator(nn.Module):
-    """The shared head over p2..p6, and the choice among its answers."""
+    """The head that all levels share, under the name that checkpoints give it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.rpn_head = ProposalHead()
 
-    def forward(self, levels: list[Tensor], image_hw: tuple[int, int]) -> list[Proposals]:
-        """Proposals of every image.
-
-        Args:
-            levels: p2..p6, (N, 256, H, W) each.
-            image_hw: the unpadded size in network pixels, to which boxes are clipped.
-        """
-        answers = [self.rpn_head(level) for level in levels]
-        sizes = [(level.shape[2], level.shape[3]) for level in levels]
-        return [
-            choose_proposals(
-                [logits[i] for logits, _ in answers], [deltas[i] for _, deltas in answers], sizes, image_hw
-            )
-            for i in range(len(levels[0]))
-        ]
+    def forward(self, levels: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
+        """Logits and deltas of every level p2..p6, (N, 256, H, W) each."""
+        return [self.rpn_head(level) for level in levels]
 
 
 def anchor_corners(size: float, device: torch.device) -> Tensor:
@@ -96,18 +84,18 @@ def anchors_at(index_K: Tensor, width: int, stride: int, size: float) -> Tensor:
 
 
 def choose_proposals(
-    logits: list[Tensor], deltas: list[Tensor], sizes: list[tuple[int, int]], image_hw: tuple[int, int]
+    logits: list[Tensor], deltas: list[Tensor], widths: list[int], image_hw: tuple[int, int]
 ) -> Proposals:
     """The best of one image: top 1000 a level, clipped, non-maximum suppression within levels, top 1000 of all.
 
     Args:
         logits: per level (H*W*3,) float32.
         deltas: per level (H*W*3, 4) float32.
-        sizes: per level its (H, W) in cells.
-        image_hw: the unpadded image.
+        widths: per level its cells in a row.
+        image_hw: the unpadded image in network pixels, to which boxes are clipped.
     """
     boxes, scores, levels = [], [], []
-    for level, (logit, delta, (_, width)) in enumerate(zip(logits, deltas, sizes, strict=True)):
+    for level, (logit, delta, width) in enumerate(zip(logits, deltas, widths, strict=True)):
         top, index = logit.topk(min(PER_LEVEL, len(logit)))
         anchors = anchors_at(index, width, STRIDES[level], ANCHOR_SIZES[level])
         boxes.append(apply_deltas(delta[index], anchors, (1.0, 1.0, 1.0, 1.0)))

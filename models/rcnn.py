@@ -6,18 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from models.backbone import Backbone, NormedConv
-from models.box_head import BINS as BOX_BINS
 from models.box_head import BoxHead, BoxPredictor
 from models.decoder import Decoder
 from models.densepose_head import ConvHead, DeepLabHead, DensePosePredictor, map_channels
-from models.pooling import pool_levels, roi_align
 from models.proposals import ProposalGenerator
-
-BINS = 28
-LEGACY_BINS = 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,21 +39,6 @@ class RoIHeads(nn.Module):
         channels = map_channels(coarse, variant.confidence, variant.segm_confidence)
         self.densepose_predictor = DensePosePredictor(channels)
 
-    def judge(self, levels: list[Tensor], image_K: Tensor, proposal_K4: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (K, 2) and deltas (K, 4) of proposals in network pixels."""
-        pooled = pool_levels(levels, image_K, proposal_K4, BOX_BINS)
-        return self.box_predictor(self.box_head(pooled))
-
-    def pool_people(self, levels: list[Tensor], image_K: Tensor, box_K4: Tensor) -> Tensor:
-        """(K, 256, 28, 28), or (K, 256, 14, 14) of the legacy variant, for boxes in network pixels."""
-        if self.decoder is None:
-            return pool_levels(levels, image_K, box_K4, LEGACY_BINS)
-        return roi_align(self.decoder(levels), image_K, box_K4, 1 / 4, BINS)
-
-    def map_people(self, pooled_KChw: Tensor) -> dict[str, Tensor]:
-        """Maps by name, (K, channels, S, S) float32, S = 112 or 56."""
-        return self.densepose_predictor(self.densepose_head(pooled_KChw))
-
 
 class DensePoseRCNN(nn.Module):
     """The whole network. Its state dict has exactly the keys of the published checkpoints."""
@@ -76,15 +56,8 @@ def empty_rcnn(variant: Variant) -> DensePoseRCNN:
         return DensePoseRCNN(variant)
 
 
-def prepare_for_inference(network: DensePoseRCNN, device: torch.device, dtype: torch.dtype) -> DensePoseRCNN:
-    """Fold norms, reorder memory for channels-last, set device and precision; in place.
-
-    What is prepared can no longer be trained. Boxes, scores and maps leave it in float32 whatever the precision.
-    """
+def fold_norms(network: DensePoseRCNN) -> None:
+    """Make every frozen norm part of its convolution, in place: the same numbers from fewer operations."""
     for module in network.modules():
         if isinstance(module, NormedConv):
             module.fold()
-    network.roi_heads.box_head.pack()
-    network.eval().requires_grad_(False)
-    network.to(device=device, dtype=dtype)
-    return network.to(memory_format=torch.channels_last)

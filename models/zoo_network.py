@@ -16,9 +16,11 @@ from models.boxes import clip_boxes, non_empty
 from models.checkpoint import file_sha256, fit, read_checkpoint
 from models.errors import ModelError
 from models.network import NetworkConfig
-from models.precision import choose_device, choose_dtype
+from models.precision import choose_device, choose_engine, choose_precision
+from models.prepared import PreparedRCNN
 from models.preprocess import network_input, network_size
-from models.rcnn import DensePoseRCNN, Variant, empty_rcnn, prepare_for_inference
+from models.proposals import Proposals
+from models.rcnn import Variant, empty_rcnn
 from models.structures import Detections, SurfaceMap
 from models.zoo import zoo_weights
 
@@ -42,7 +44,7 @@ class GroupFeatures:
     """What `surfaces` needs of frames that were computed together.
 
     Attributes:
-        levels: p2..p5, (frames, 256, H, W).
+        levels: p2..p5, (frames, H, W, 256).
         network_hw, frame_hw: unpadded size of the network's image, and of the frame.
         found: per frame the detected boxes in frame pixels (N, 4), and the same in network pixels (N, 4), so that a
             detection handed back is pooled from exactly where it was found.
@@ -57,15 +59,13 @@ class GroupFeatures:
 class ZooNetwork:
     """DensePose-RCNN ready for inference. Frames are computed in groups of `batch`."""
 
-    def __init__(self, network: DensePoseRCNN, limits: Limits, *, name: str, sha256: str, batch: int) -> None:
-        """Args: network: prepared for inference; limits; name and sha256 of its weights; batch: frames at once."""
+    def __init__(self, prepared: PreparedRCNN, limits: Limits, *, name: str, sha256: str, batch: int) -> None:
+        """Args: prepared: on an engine; limits; name and sha256 of the weights; batch: frames at once."""
         self.name = name
         self.sha256 = sha256
-        self._network = network
+        self._prepared = prepared
         self._limits = limits
         self._batch = batch
-        first = next(network.parameters())
-        self._device, self._dtype = first.device, first.dtype
 
     @torch.inference_mode()
     def detect(self, rgb_THW3: npt.NDArray[np.uint8]) -> tuple[list[Detections], list[GroupFeatures]]:
@@ -81,28 +81,26 @@ class ZooNetwork:
     def _detect_group(self, rgb_THW3: npt.NDArray[np.uint8]) -> tuple[list[Detections], GroupFeatures]:
         frame_hw = rgb_THW3.shape[1], rgb_THW3.shape[2]
         size_hw = network_size(*frame_hw, self._limits.min_size, self._limits.max_size)
-        x = network_input(rgb_THW3, size_hw).to(self._device, self._dtype)
-        levels = self._network.backbone(x)
-        boxes = self._detect_boxes(levels, size_hw)
+        levels, proposals = self._prepared.propose(network_input(rgb_THW3, size_hw), size_hw)
         people, found = [], []
-        for box_N4, score_N in boxes:
+        for box_N4, score_N in self._choose(levels, proposals, size_hw):
             original = to_frame(box_N4, size_hw, frame_hw)
             keep = non_empty(original)
-            original = original[keep]
-            found.append((original.cpu().numpy(), box_N4[keep].cpu().numpy()))
+            found.append((original[keep].cpu().numpy(), box_N4[keep].cpu().numpy()))
             people.append(Detections(box_N4=found[-1][0], score_N=score_N[keep].cpu().numpy()))
-        return people, GroupFeatures(levels=levels[:4], network_hw=size_hw, frame_hw=frame_hw, found=found)
+        return people, GroupFeatures(levels=levels, network_hw=size_hw, frame_hw=frame_hw, found=found)
 
-    def _detect_boxes(self, levels: list[Tensor], size_hw: tuple[int, int]) -> list[tuple[Tensor, Tensor]]:
+    def _choose(
+        self, levels: list[Tensor], proposals: list[Proposals], size_hw: tuple[int, int]
+    ) -> list[tuple[Tensor, Tensor]]:
         """Per frame box_N4 in network pixels and score_N."""
-        proposals = self._network.proposal_generator(levels, size_hw)
-        counts = [len(one.logit_N) for one in proposals]
-        box = torch.cat([one.box_N4 for one in proposals])
-        logit, delta = self._network.roi_heads.judge(levels, image_index(counts, box.device), box)
+        boxes = [one.box_N4 for one in proposals]
+        counts = [len(one) for one in boxes]
+        logit, delta = self._prepared.judge(levels, boxes)
         limits = self._limits
         return [
             choose_people(*answer, size_hw, limits.score_threshold, limits.nms_threshold, limits.max_people)
-            for answer in zip(logit.split(counts), delta.split(counts), box.split(counts), strict=True)
+            for answer in zip(logit.split(counts), delta.split(counts), boxes, strict=True)
         ]
 
     @torch.inference_mode()
@@ -115,26 +113,19 @@ class ZooNetwork:
         return surfaces
 
     def _group_surfaces(self, group: GroupFeatures, boxes: list[npt.NDArray[np.float32]]) -> list[list[SurfaceMap]]:
-        counts = [len(one) for one in boxes]
-        if not sum(counts):
+        if not any(len(one) for one in boxes):
             return [[] for _ in boxes]
-        network_boxes = [to_network(box, group, index) for index, box in enumerate(boxes)]
-        box_K4 = torch.from_numpy(np.concatenate(network_boxes)).to(self._device)
-        heads = self._network.roi_heads
-        pooled = heads.pool_people(group.levels, image_index(counts, self._device), box_K4)
+        device = self._prepared.device
+        network_boxes = [torch.from_numpy(to_network(box, group, index)).to(device) for index, box in enumerate(boxes)]
+        pooled = self._prepared.pool_people(group.levels, network_boxes)
         people: list[SurfaceMap] = []
         original = np.concatenate(boxes)
         for start in range(0, len(pooled), PEOPLE_AT_ONCE):
-            maps = heads.map_people(pooled[start : start + PEOPLE_AT_ONCE])
+            maps = self._prepared.map_people(pooled[start : start + PEOPLE_AT_ONCE])
             for index in range(len(maps["u"])):
                 people.append(assemble({name: value[index] for name, value in maps.items()}, original[start + index]))
-        edges = np.cumsum([0, *counts])
+        edges = np.cumsum([0, *(len(one) for one in boxes)])
         return [people[edges[i] : edges[i + 1]] for i in range(len(boxes))]
-
-
-def image_index(counts: list[int], device: torch.device) -> Tensor:
-    """(sum of counts,) int64: the image each of the concatenated boxes belongs to."""
-    return torch.repeat_interleave(torch.tensor(counts, device=device))
 
 
 def to_frame(box_N4: Tensor, network_hw: tuple[int, int], frame_hw: tuple[int, int]) -> Tensor:
@@ -166,17 +157,17 @@ def open_zoo(config: NetworkConfig, threads: int) -> ZooNetwork:
         raise ModelError("a zoo network has no built-in weights", "network.weights", "give --weights FILE or zoo:NAME")
     torch.set_num_threads(threads)
     device = choose_device(config.device)
+    engine = choose_engine(config.engine, device)
     path = weights_path(config)
     network = empty_rcnn(variant_of(config))
     fit(read_checkpoint(path), network, str(path))
-    dtype = choose_dtype(config.precision, device)
-    batch = config.batch if isinstance(config.batch, int) else (1 if device.type == "cpu" else 4)
+    precision = choose_precision(config.precision, device)
     return ZooNetwork(
-        prepare_for_inference(network, device, dtype),
+        PreparedRCNN(network, engine=engine, device=device, precision=precision, threads=threads),
         limits_of(config),
         name=config.weights.removeprefix("zoo:") if config.weights.startswith("zoo:") else path.name,
         sha256=file_sha256(path),
-        batch=batch,
+        batch=config.batch if isinstance(config.batch, int) else (1 if device.type == "cpu" else 4),
     )
 
 

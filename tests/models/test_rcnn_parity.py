@@ -5,6 +5,7 @@ Tolerances: 1e-4 on features and maps, 0.01 px on boxes, 1e-4 on scores, labels 
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from pathlib import Path
@@ -14,12 +15,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torchvision
 
 from models.assembly import assemble
 from models.box_head import choose_people
 from models.pooling import pool_levels
+from models.precision import Engine
+from models.prepared import PreparedRCNN
 from models.preprocess import network_input, network_size, resize_bgr
-from models.rcnn import DensePoseRCNN, Variant, empty_rcnn, prepare_for_inference
+from models.rcnn import DensePoseRCNN, Variant, empty_rcnn
+from models.structures import SurfaceMap
 from models.zoo_network import Limits, ZooNetwork
 from tests.golden.weights_recipe import digest, recipe_weights
 
@@ -29,12 +34,22 @@ CLOSE = 1e-4
 MAPS = ("coarse_segm", "fine_segm", "u", "v")
 
 
+ENGINES: tuple[Engine, ...] = ("torch", "openvino")
+
+
 def load_network(variant: Variant) -> DensePoseRCNN:
     network = empty_rcnn(variant)
     shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     weights = recipe_weights(shapes, PERSON_SHIFT)
     network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()}, assign=True)
-    return prepare_for_inference(network, torch.device("cpu"), torch.float32)
+    return network.eval().requires_grad_(False)
+
+
+def prepare(network: DensePoseRCNN, engine: Engine) -> PreparedRCNN:
+    if engine == "openvino":
+        pytest.importorskip("openvino", reason="OpenVINO is not installed")
+    cpu = torch.device("cpu")
+    return PreparedRCNN(copy.deepcopy(network), engine=engine, device=cpu, precision="fp32", threads=2)
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +72,26 @@ def deep() -> DensePoseRCNN:
     return load_network(Variant(head="deeplab"))
 
 
+@pytest.fixture(scope="module", params=ENGINES)
+def prepared(plain: DensePoseRCNN, request: pytest.FixtureRequest) -> PreparedRCNN:
+    return prepare(plain, request.param)
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def prepared_deep(deep: DensePoseRCNN, request: pytest.FixtureRequest) -> PreparedRCNN:
+    return prepare(deep, request.param)
+
+
 @pytest.fixture(scope="module")
 def features(plain: DensePoseRCNN, picture: np.ndarray) -> SimpleNamespace:
-    """The whole-picture part, once."""
+    """The whole-picture part as layers, once: norms not folded, channels first, nothing prepared."""
     size_hw = network_size(*picture.shape[:2], 800, 1333)
+    x = network_input(picture[None], size_hw).permute(0, 3, 1, 2)
     with torch.inference_mode():
-        x = network_input(picture[None], size_hw)
-        stages = plain.backbone.bottom_up(x)
-        return SimpleNamespace(size_hw=size_hw, input=x, stages=stages, levels=plain.backbone.pyramid(stages))
+        stages = plain.backbone.bottom_up(x.contiguous())
+        pyramid = plain.backbone.pyramid(stages)
+    levels = [level.permute(0, 2, 3, 1).contiguous() for level in pyramid[:4]]
+    return SimpleNamespace(size_hw=size_hw, input=x, stages=stages, pyramid=pyramid, levels=levels)
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +109,6 @@ def slice_error(reference: dict[str, Any], name: str, value: torch.Tensor) -> fl
     index = np.ix_(*(reference[f"{name}_{axis}"] for axis in ("ic", "ih", "iw")))
     mine = np.stack([sample[index] for sample in value.numpy()])
     return float(np.abs(mine - reference[f"{name}_slice"]).max())
-
-
-def first_image(count: int) -> torch.Tensor:
-    return torch.zeros(count, dtype=torch.int64)
 
 
 def test_recipe_gives_the_published_weights() -> None:
@@ -108,28 +131,31 @@ def test_bottom_up(level: int, features: SimpleNamespace, golden: dict[str, Any]
 
 @pytest.mark.parametrize("level", range(2, 7))
 def test_pyramid(level: int, features: SimpleNamespace, golden: dict[str, Any]) -> None:
-    assert slice_error(golden, f"p{level}", features.levels[level - 2]) < CLOSE
+    assert slice_error(golden, f"p{level}", features.pyramid[level - 2]) < CLOSE
 
 
-def test_proposals_as_a_set(plain: DensePoseRCNN, features: SimpleNamespace, golden: dict[str, Any]) -> None:
-    with torch.inference_mode():
-        found = plain.proposal_generator(features.levels, features.size_hw)[0]
-    mine, theirs = found.box_N4.numpy(), golden["proposals"]
+def test_prepared_levels_and_proposals(
+    prepared: PreparedRCNN, features: SimpleNamespace, golden: dict[str, Any]
+) -> None:
+    """Proposals are compared as a set: the reference itself swaps some whose logits differ by 2e-6."""
+    levels, proposals = prepared.propose(features.input.permute(0, 2, 3, 1), features.size_hw)
+    for index, level in enumerate(levels):
+        assert slice_error(golden, f"p{index + 2}", level.permute(0, 3, 1, 2)) < CLOSE
+    mine, theirs = proposals[0].box_N4.numpy(), golden["proposals"]
     assert mine.shape == theirs.shape
     distance = np.abs(mine[:, None] - theirs[None]).max(axis=2)
     assert distance.min(axis=0).max() < 0.01
     assert distance.min(axis=1).max() < 0.01
-    assert np.abs(np.sort(found.logit_N.numpy()) - np.sort(golden["proposal_logits"])).max() < CLOSE
+    assert np.abs(np.sort(proposals[0].logit_N.numpy()) - np.sort(golden["proposal_logits"])).max() < CLOSE
 
 
-def test_box_head_and_detections(plain: DensePoseRCNN, features: SimpleNamespace, golden: dict[str, Any]) -> None:
+def test_box_head_and_detections(prepared: PreparedRCNN, features: SimpleNamespace, golden: dict[str, Any]) -> None:
     proposals = torch.from_numpy(golden["proposals"])
-    with torch.inference_mode():
-        logits, deltas = plain.roi_heads.judge(features.levels, first_image(len(proposals)), proposals)
-        limits = Limits()
-        box, score = choose_people(
-            logits, deltas, proposals, features.size_hw, limits.score_threshold, limits.nms_threshold, limits.max_people
-        )
+    logits, deltas = prepared.judge(features.levels, [proposals])
+    limits = Limits()
+    box, score = choose_people(
+        logits, deltas, proposals, features.size_hw, limits.score_threshold, limits.nms_threshold, limits.max_people
+    )
     kept = len(golden["cls_logits_shift0"])
     unshifted = logits.numpy()[:kept] - [PERSON_SHIFT, 0]
     assert np.abs(unshifted - golden["cls_logits_shift0"]).max() < CLOSE
@@ -143,69 +169,128 @@ def test_decoder(plain: DensePoseRCNN, features: SimpleNamespace, golden: dict[s
     decoder = plain.roi_heads.decoder
     assert decoder is not None
     with torch.inference_mode():
-        assert slice_error(golden, "dp_decoder", decoder(features.levels)) < CLOSE
+        assert slice_error(golden, "dp_decoder", decoder(features.pyramid)) < CLOSE
+
+
+WINDOWS = (
+    [300, 200, 420, 410],
+    [0, 0, 10, 10],
+    [500, 700, 800, 800],
+    [-50, 330, 9, 331],
+    [790, 790, 900, 900],
+    [9, 9, 790, 600],
+)
+
+
+@pytest.mark.parametrize("box", WINDOWS)
+def test_decoding_a_window_is_decoding_all(
+    box: list[float], prepared: PreparedRCNN, plain: DensePoseRCNN, features: SimpleNamespace
+) -> None:
+    """Closed form: what is pooled from the window is what torchvision pools from the whole map."""
+    decoder = plain.roi_heads.decoder
+    assert decoder is not None
+    with torch.inference_mode():
+        whole = decoder(features.pyramid)
+    one = torch.tensor([box], dtype=torch.float32)
+    expected = torchvision.ops.roi_align(whole, [one], 28, 0.25, 2, False)
+    pooled = prepared.pool_people(features.levels, [one])
+    assert torch.allclose(pooled.permute(0, 3, 1, 2), expected, atol=CLOSE)
 
 
 @pytest.mark.parametrize("head", ["plain", "deep"])
 def test_maps_and_surfaces(head: str, features: SimpleNamespace, request: pytest.FixtureRequest) -> None:
-    """Pooling, head, predictor and assembly of two given boxes."""
+    """Head, predictor and assembly of two given boxes."""
     network: DensePoseRCNN = request.getfixturevalue(head)
     golden: dict[str, Any] = request.getfixturevalue("golden" if head == "plain" else "golden_deep")
-    box = torch.from_numpy(golden["given_boxes_netscale"])
-    heads = network.roi_heads
+    boxes = torch.from_numpy(golden["given_boxes_netscale"])
+    decoder = network.roi_heads.decoder
+    assert decoder is not None
     with torch.inference_mode():
-        pooled = heads.pool_people(features.levels, first_image(2), box)
-        hidden = heads.densepose_head(pooled)
-        maps = heads.densepose_predictor(hidden)
-        found = [assemble({k: v[i] for k, v in maps.items()}, golden["given_boxes_orig"][i]) for i in (0, 1)]
+        pooled = torchvision.ops.roi_align(decoder(features.pyramid), [boxes], 28, 0.25, 2, False)
+        hidden = network.roi_heads.densepose_head(pooled)
+        maps = network.roi_heads.densepose_predictor(hidden)
     assert slice_error(golden, "dp_head", hidden) < CLOSE
+    check_surfaces(maps, golden)
+
+
+def check_surfaces(maps: dict[str, torch.Tensor], golden: dict[str, Any]) -> None:
     for name in MAPS:
         assert np.abs(maps[name][:, :, ::16, ::16].numpy() - golden[f"dp_{name}_sub16"]).max() < CLOSE
-    for i, surface in enumerate(found):
+    for i in (0, 1):
+        surface = assemble({name: value[i] for name, value in maps.items()}, golden["given_boxes_orig"][i])
         assert (surface.labels_hw[::5, ::5] == golden[f"given_label_sub5_{i}"]).mean() >= 0.999
         assert np.abs(surface.uv_2hw[:, ::17, ::19] - golden[f"given_uv_float_sub_{i}"]).max() < CLOSE
 
 
-def test_frame_to_surfaces(plain: DensePoseRCNN, picture: np.ndarray, golden: dict[str, Any]) -> None:
+def test_prepared_people(prepared: PreparedRCNN, features: SimpleNamespace, golden: dict[str, Any]) -> None:
+    boxes = torch.from_numpy(golden["given_boxes_netscale"])
+    check_surfaces(prepared.map_people(prepared.pool_people(features.levels, [boxes])), golden)
+
+
+def test_prepared_people_deep(
+    prepared_deep: PreparedRCNN, features: SimpleNamespace, golden_deep: dict[str, Any]
+) -> None:
+    boxes = torch.from_numpy(golden_deep["given_boxes_netscale"])
+    check_surfaces(prepared_deep.map_people(prepared_deep.pool_people(features.levels, [boxes])), golden_deep)
+
+
+def test_frame_to_surfaces(prepared: PreparedRCNN, picture: np.ndarray, golden: dict[str, Any]) -> None:
     """The public way through: boxes and scores of the original picture, labels and quantised UV of the two best."""
-    network = ZooNetwork(plain, Limits(), name="recipe", sha256="", batch=1)
+    network = ZooNetwork(prepared, Limits(), name="recipe", sha256="", batch=1)
     detections, features = network.detect(picture[None])
-    surfaces = network.surfaces(features, [detections[0].box_N4])[0]
+    surfaces = network.surfaces(features, [detections[0].box_N4[:2]])[0]
     assert np.abs(detections[0].box_N4 - golden["final_boxes"]).max() < 0.01
     assert np.abs(detections[0].score_N - golden["final_scores"]).max() < CLOSE
-    assert len(surfaces) == len(detections[0])
+    assert len(surfaces) == 2
     for i in (0, 1):
         label, *uv = golden[f"final_iuv_uint8_{i}"]
         assert (surfaces[i].labels_hw == label).mean() >= 0.999
-        bytes_2hw = (surfaces[i].uv_2hw * 255).clip(0, 255).astype(np.uint8).astype(int)
-        assert (np.abs(bytes_2hw - np.stack(uv)) <= 1).mean() >= 0.999
+        assert (np.abs(quantised(surfaces[i]) - np.stack(uv)) <= 1).mean() >= 0.999
 
 
-@pytest.mark.parametrize("head", ["plain", "deep"])
-def test_full_fixtures(head: str, features: SimpleNamespace, shared: Path, request: pytest.FixtureRequest) -> None:
+def test_results_do_not_depend_on_grouping(prepared: PreparedRCNN, picture: np.ndarray) -> None:
+    """Bit for bit, on the CPU with one frame at a time: two frames together, and each alone."""
+    network = ZooNetwork(prepared, Limits(min_size=160, max_size=240), name="recipe", sha256="", batch=1)
+    frames = np.stack([picture, picture[:, ::-1]])
+    together, features = network.detect(frames)
+    surfaces = network.surfaces(features, [one.box_N4[:1] for one in together])
+    for i in (0, 1):
+        alone, own_features = network.detect(frames[i : i + 1])
+        assert np.array_equal(alone[0].box_N4, together[i].box_N4)
+        own = network.surfaces(own_features, [alone[0].box_N4[:1]])[0]
+        assert all(np.array_equal(a.uv_2hw, b.uv_2hw) for a, b in zip(own, surfaces[i], strict=True))
+
+
+def quantised(surface: SurfaceMap) -> np.ndarray:
+    """U and V as the reference stores them in bytes (facts §7), in a type that has differences."""
+    return (surface.uv_2hw * 255).clip(0, 255).astype(np.uint8).astype(int)
+
+
+def test_full_fixture(prepared: PreparedRCNN, features: SimpleNamespace, shared: Path) -> None:
+    check_full(prepared, features, shared, "R50_s1x")
+
+
+def test_full_fixture_deep(prepared_deep: PreparedRCNN, features: SimpleNamespace, shared: Path) -> None:
+    check_full(prepared_deep, features, shared, "R50_DL")
+
+
+def check_full(prepared: PreparedRCNN, features: SimpleNamespace, shared: Path, variant: str) -> None:
     """All pixels of the given boxes, which the small goldens only sample."""
-    name = "R50_s1x" if head == "plain" else "R50_DL"
-    full = np.load(shared / "reference" / "fixtures" / "open" / f"{name}__astronaut.npz")
-    network: DensePoseRCNN = request.getfixturevalue(head)
-    heads = network.roi_heads
+    full = np.load(shared / "reference" / "fixtures" / "open" / f"{variant}__astronaut.npz")
     proposals = torch.from_numpy(full["proposals"])
-    with torch.inference_mode():
-        logits, deltas = heads.judge(features.levels, first_image(len(proposals)), proposals)
-        pooled = pool_levels(features.levels, first_image(20), proposals[:20], 7)
-        box = torch.from_numpy(full["given_boxes_netscale"])
-        maps = heads.map_people(heads.pool_people(features.levels, first_image(2), box))
-    assert slice_error(full, "box_pooled_first20", pooled) < CLOSE
+    pooled = pool_levels(features.levels, torch.zeros(20, dtype=torch.int64), proposals[:20], 7)
+    assert slice_error(full, "box_pooled_first20", pooled.permute(0, 3, 1, 2)) < CLOSE
+    logits, deltas = prepared.judge(features.levels, [proposals])
     assert np.abs(logits.numpy() - [PERSON_SHIFT, 0] - full["cls_logits_shift0"]).max() < CLOSE
     assert np.abs(deltas.numpy() - full["bbox_deltas"]).max() < CLOSE
+    boxes = torch.from_numpy(full["given_boxes_netscale"])
+    maps = prepared.map_people(prepared.pool_people(features.levels, [boxes]))
     for field in MAPS:
         assert np.abs(maps[field][:, :, ::4, ::4].numpy() - full[f"dp_{field}_sub4_f32"]).max() < CLOSE
         assert np.allclose(maps[field][0].numpy(), full[f"dp_{field}_box0_f16"], rtol=2e-3, atol=2e-3)
     for i in (0, 1):
-        surface = assemble({k: v[i] for k, v in maps.items()}, full["given_boxes_orig"][i])
+        surface = assemble({name: value[i] for name, value in maps.items()}, full["given_boxes_orig"][i])
         expected = full[f"given_iuv_uint8_{i}"]
         assert (surface.labels_hw == expected[0]).mean() >= 0.999
-        assert (
-            abs(int((surface.labels_hw > 0).sum()) - int(full["given_mask_area"][i])) <= surface.labels_hw.size // 1000
-        )
-        bytes_2hw = (surface.uv_2hw * 255).clip(0, 255).astype(np.uint8).astype(int)
-        assert (np.abs(bytes_2hw - expected[1:]) <= 1).mean() >= 0.999
+        assert abs((surface.labels_hw > 0).sum() - int(full["given_mask_area"][i])) <= surface.labels_hw.size // 1000
+        assert (np.abs(quantised(surface) - expected[1:]) <= 1).mean() >= 0.999

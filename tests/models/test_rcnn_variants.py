@@ -13,8 +13,9 @@ import yaml
 
 from models.network import NetworkConfig
 from models.pooling import level_of, pool_levels, roi_align
+from models.prepared import PreparedRCNN
 from models.proposals import anchors_at
-from models.rcnn import Variant, empty_rcnn, prepare_for_inference
+from models.rcnn import Variant, empty_rcnn
 from models.zoo import ZOO
 from models.zoo_network import Limits, ZooNetwork, variant_of
 
@@ -112,12 +113,11 @@ def test_runs_from_frame_to_surface(name: str, root: Path) -> None:
     network = empty_rcnn(variant_of(zoo_configs(root)[name])).to_empty(device="cpu")
     for value in network.state_dict().values():
         value.normal_(0, 0.02).abs_()
-    network = prepare_for_inference(network, torch.device("cpu"), torch.float32)
-    with torch.inference_mode():
-        maps = network.roi_heads.map_people(torch.randn(2, 256, side // 4, side // 4))
+    prepared = PreparedRCNN(network, engine="torch", device=torch.device("cpu"), precision="fp32", threads=1)
+    maps = prepared.map_people(torch.randn(2, side // 4, side // 4, 256))
     assert maps["coarse_segm"].shape == (2, coarse, side, side)
     assert maps["fine_segm"].shape == maps["u"].shape == maps["v"].shape == (2, 25, side, side)
-    zoo = ZooNetwork(network, Limits(min_size=96, max_size=160), name=name, sha256="", batch=2)
+    zoo = ZooNetwork(prepared, Limits(min_size=96, max_size=160), name=name, sha256="", batch=2)
     frames = np.random.default_rng(0).integers(0, 255, (3, 72, 96, 3), dtype=np.uint8)
     _, features = zoo.detect(frames)
     box = np.array([[3.2, 5.9, 40.1, 70.3], [50, 2, 50.5, 2.4]], np.float32)
@@ -162,7 +162,8 @@ def test_roi_align_is_torchvisions_unaligned_one() -> None:
     for bins in (7, 14, 28):
         rois = torch.cat([image[:, None].float(), box], dim=1)
         expected = torchvision.ops.roi_align(maps, rois, bins, 0.25, 2, False)
-        assert torch.allclose(roi_align(maps, image, box, 0.25, bins), expected, atol=1e-5)
+        pooled = roi_align(maps.permute(0, 2, 3, 1).contiguous(), image, box, 0.25, bins)
+        assert torch.allclose(pooled.permute(0, 3, 1, 2), expected, atol=1e-5)
 
 
 def test_pooling_level_follows_size() -> None:
@@ -170,7 +171,7 @@ def test_pooling_level_follows_size() -> None:
     sides = torch.tensor([10.0, 111.9, 112.0, 223.9, 224.0, 447.9, 448.0, 5000.0])
     box = torch.stack([torch.zeros(8), torch.zeros(8), sides, sides], dim=1)
     assert level_of(box).tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
-    levels = [torch.full((1, 4, 64 >> index, 64 >> index), float(index)) for index in range(4)]
+    levels = [torch.full((1, 64 >> index, 64 >> index, 4), float(index)) for index in range(4)]
     small = box[:1], box[4:5]
     pooled = pool_levels(levels, torch.zeros(2, dtype=torch.int64), torch.cat(small), 7)
     assert pooled.amax(dim=(1, 2, 3)).tolist() == [0.0, 2.0]

@@ -98,12 +98,11 @@ def find_run_inputs(config: RunConfig, arguments: argparse.Namespace) -> Inputs:
         )
         return Inputs(jobs=(job,), refused={})
     if not names:
-        if config.settings.demo is None:
+        if config.demo is None:
             raise UsageError("no input", "command line", "name a video, an image or a folder")
-        demo = config.folder / config.settings.demo
-        if not demo.is_file():
-            raise ConfigError("the demo clip is missing", str(demo), "name an input, or restore the clip")
-        names = [os.path.relpath(demo)]
+        if not config.demo.is_file():
+            raise ConfigError("the demo clip is missing", str(config.demo), "name an input, or restore the clip")
+        names = [os.path.relpath(config.demo)]
     return find_inputs(names, arguments.output, overwrite=arguments.overwrite)
 
 

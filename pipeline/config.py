@@ -75,7 +75,7 @@ class RunSettings:
         on_error: what happens to a packet that a stage cannot process: `stop` ends its input with an error,
             `pass` lets it through unprocessed where the stages know how, and counts it.
         inputs: `media` for runs over files, `none` for runs that make their own material.
-        demo: the clip that is used when no input is named, relative to the configuration's folder.
+        demo: the clip that is used when no input is named, relative to the file that names it.
         ray: see `RayConfig`.
     """
 
@@ -100,14 +100,14 @@ class RunConfig:
 
     Attributes:
         name: of the configuration, without folder and suffix.
-        folder: where its file lies; relative paths of `demo` start there.
+        demo: the clip that is used when no input is named.
         settings: the keys of the run as a whole.
         graph: the wired lanes.
         stages: each stage's own `Config`, by stage name.
     """
 
     name: str
-    folder: Path
+    demo: Path | None
     settings: RunSettings
     graph: Graph
     stages: Mapping[str, Any]
@@ -118,7 +118,6 @@ class RawConfig:
     """A configuration as written, with the place where each key was written last."""
 
     name: str
-    folder: Path
     values: dict[str, Any]
     origins: dict[tuple[str, ...], str]
     inherited: frozenset[str]
@@ -187,7 +186,8 @@ def validate(raw: RawConfig, table: Mapping[str, str]) -> RunConfig:
     _check_sections(raw, known, configs, table)
     shared = {key: value for key, value in raw.values.items() if key not in known and key not in table}
     stages = {name: _stage_config(name, config, shared, raw) for name, config in configs.items()}
-    return RunConfig(name=raw.name, folder=raw.folder, settings=settings, graph=graph, stages=stages)
+    demo = None if settings.demo is None else Path(raw.origins["demo",]).parent / settings.demo
+    return RunConfig(name=raw.name, demo=demo, settings=settings, graph=graph, stages=stages)
 
 
 def load_config(name: str, changes: Sequence[str], table: Mapping[str, str], configs: Path = CONFIGS) -> RunConfig:
@@ -235,14 +235,14 @@ def _read_file(path: Path, configs: Path, seen: tuple[Path, ...]) -> RawConfig:
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ConfigError("a configuration is a mapping of names to settings", str(path), "see configs/video.yaml")
     base_name = values.pop("extends", None)
-    raw = RawConfig(path.stem, path.parent, {}, {(): str(path)}, frozenset())
+    raw = RawConfig(path.stem, {}, {(): str(path)}, frozenset())
     if base_name is not None:
         beside = path.parent / f"{base_name}.yaml"
         name = convert(str, base_name, ("extends",), raw.origin)
         base_path = beside if beside.is_file() else find_config(name, configs)
         base = _read_file(base_path, configs, (*seen, path.resolve()))
         origins = {**base.origins, (): str(path)}
-        raw = RawConfig(path.stem, path.parent, base.values, origins, frozenset(base.values) - set(values))
+        raw = RawConfig(path.stem, base.values, origins, frozenset(base.values) - set(values))
     if "lanes" in values:  # another graph, not a mixture of two
         raw.values.pop("lanes", None)
     _merge(raw.values, values, raw.origins, str(path), ())

@@ -13,8 +13,10 @@ import numpy as np
 
 from pipeline.stage import Job, Stage
 from stages.payloads import FrameChunk, VideoInfo
-from stages.video.footage import Footage, Selection
+from stages.video.animation import Animation, is_animation
+from stages.video.footage import Footage
 from stages.video.rotation import fitted_size
+from stages.video.selection import Selection
 from stages.video.source import check_readable
 from stages.video.stills import is_still, read_still
 
@@ -61,7 +63,7 @@ class Decode(Stage):
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)
         self._frames = 0
-        self._footage: Footage | None = None
+        self._footage: Footage | Animation | None = None
         self._warnings: list[str] = []
 
     def __call__(self, job: Job) -> Iterator[FrameChunk]:
@@ -75,16 +77,19 @@ class Decode(Stage):
             yield self._still(job.input)
             return
         cut = Selection(start=_seconds(self.config.start), end=_seconds(self.config.end), every=self.config.every)
-        self._footage = Footage(
-            job.input,
-            cut,
-            max_size=self.config.max_size,
-            slice_threads=self.threads,
-            frame_threads=self.config.threads,
-        )
+        if is_animation(job.input):
+            self._footage = Animation(job.input, cut, max_size=self.config.max_size)
+        else:
+            self._footage = Footage(
+                job.input,
+                cut,
+                max_size=self.config.max_size,
+                slice_threads=self.threads,
+                frame_threads=self.config.threads,
+            )
         yield from self._chunks(self._footage)
 
-    def _chunks(self, footage: Footage) -> Iterator[FrameChunk]:
+    def _chunks(self, footage: Footage | Animation) -> Iterator[FrameChunk]:
         frames = iter(footage)
         first = list(islice(frames, 1))
         if not first or footage.video is None:

@@ -13,7 +13,7 @@ from stages.video.containers import encoder_named
 from stages.video.destination import Destination
 from stages.video.durable import writing_to
 from stages.video.recording import Recording, RecordingSettings
-from stages.video.stills import SUFFIXES, write_still
+from stages.video.stills import SUFFIXES, lasting_metadata, write_still
 
 
 class Encode(Stage):
@@ -147,4 +147,6 @@ class Encode(Stage):
     def _write_still(self, frames: FrameChunk, overlay: Overlay) -> None:
         assert self._still is not None
         alpha = None if overlay.alpha_THW is None else overlay.alpha_THW[0]
-        write_still(self._still, overlay.rgb_THW3[0], alpha, SUFFIXES[self._still.suffix])
+        write_still(
+            self._still, overlay.rgb_THW3[0], alpha, SUFFIXES[self._still.suffix], lasting_metadata(frames.video.path)
+        )

@@ -15,6 +15,8 @@ import av.container
 from av.audio.stream import AudioStream
 from av.stream import Disposition, Stream
 
+from pipeline.stage import StageError
+from stages.payloads import VideoInfo
 from stages.video.containers import Container
 from stages.video.sound import SoundEncoder
 from stages.video.source import open_container
@@ -192,6 +194,41 @@ class Companions:
         chapters = [moved for c in self._source.chapters() if (moved := _moved_chapter(c, self._window))]
         if chapters:
             output.set_chapters(chapters)
+
+
+class NoCompanions:
+    """Stands in for `Companions` where there is nothing beside the video."""
+
+    def __init__(self, *warnings: str) -> None:
+        self.warnings = list(warnings)
+        self.audio = "none"
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def sample_rates(self) -> list[int]:
+        """No sound."""
+        return []
+
+    def add_to(self, output: av.container.OutputContainer) -> None:
+        """Nothing to add."""
+
+    def packets(self) -> Iterator[tuple[Fraction, av.Packet]]:
+        """No packets."""
+        return iter(())
+
+    def check_metadata(self, written: Path) -> None:
+        """Nothing to check."""
+
+
+def companions_of(video: VideoInfo, container: Container, window: Window) -> Companions | NoCompanions:
+    """What lies beside the video in its file; nothing for stills and for files that cannot be opened again."""
+    if video.still:
+        return NoCompanions()
+    try:
+        return Companions(video.path, container, window)
+    except StageError as error:
+        return NoCompanions(f"sound, subtitles and metadata were left out: {error.what}")
 
 
 def fits(path: str, stream: Stream, container: Container) -> bool:

@@ -46,6 +46,7 @@ class VideoReader:
         self.damage = Damage()
         self.frames = 0
         self.resized = False
+        self.exhausted = False
         self._container = container
         self._stream = stream
         self._decoder = decoder
@@ -65,6 +66,7 @@ class VideoReader:
             for frame in frames:
                 self._observe(frame)
                 yield frame
+        self.exhausted = True
 
     def _observe(self, frame: av.VideoFrame) -> None:
         self.frames += 1

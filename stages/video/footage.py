@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 
 import av
@@ -21,22 +20,20 @@ from stages.video.damage import VideoReader
 from stages.video.hdr import HDR_NAMES, SDR_TAGS, ToneMap, is_hdr
 from stages.video.interlace import Deinterlacer, TimedFrame
 from stages.video.rotation import UPRIGHT, Turn, fitted_size, is_quarter_turn, turn_of_matrix
-from stages.video.source import default_video_stream, frame_rate, open_container, stream_seconds
+from stages.video.selection import Selection
+from stages.video.source import (
+    default_video_stream,
+    frame_rate,
+    is_one_picture,
+    open_container,
+    stream_seconds,
+)
 from stages.video.timestamps import PtsRepair, nominal_ticks
 
 U8 = npt.NDArray[np.uint8]
 
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """FFmpeg's own decoders of these drop the transparency that WebM can hold."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """Which frames are processed: start ≤ seconds from the beginning < end, and of those each n-th."""
-
-    start: Fraction | None = None
-    end: Fraction | None = None
-    every: int = 1
 
 
 class Footage:
@@ -74,7 +71,6 @@ class Footage:
         self._reader = VideoReader(self._container, self._stream, _decoder(self._stream, slice_threads, frame_threads))
         self._deinterlacer = Deinterlacer()
         self._to_rgb: ToRgb | None = None
-        self._complete = False
 
     def close(self) -> None:
         """Release the file."""
@@ -105,25 +101,15 @@ class Footage:
     def _selected(self) -> Iterator[TimedFrame]:
         """Frames within start and end, each n-th."""
         beginning = self._beginning()
-        wanted = self._selection
-        number = 0
-        for item in self._deinterlacer(TimedFrame(self._repair(f.pts), f) for f in self._reader):
-            seconds = item.pts * self._time_base - beginning
-            if wanted.end is not None and seconds >= wanted.end:
-                return
-            if wanted.start is not None and seconds < wanted.start:
-                continue
-            if number % wanted.every == 0:
-                yield item
-            number += 1
-        self._complete = True
+        timed = self._deinterlacer(TimedFrame(self._repair(f.pts), f) for f in self._reader)
+        return self._selection.choose((item.pts * self._time_base - beginning, item) for item in timed)
 
     def _beginning(self) -> Fraction:
         """Where the file's own clock starts, in seconds."""
         return Fraction(self._container.start_time or 0, av.time_base)
 
     def _conclude(self) -> None:
-        if self._complete:
+        if self._reader.exhausted:
             self._reader.check_complete(self._path)
         if self.video is None:
             raise self._nothing()
@@ -144,7 +130,7 @@ class Footage:
         if self._reader.frames:
             return StageError(
                 f"no frame lies between start and end; the video has {self._reader.frames} frames"
-                if self._complete
+                if self._reader.exhausted
                 else "no frame lies between start and end",
                 self._path,
                 "change decode.start or decode.end",
@@ -178,11 +164,11 @@ class Footage:
             path=self._path,
             width=width,
             height=height,
-            still=False,
+            still=is_one_picture(self._container),
             rate=self._rate / cut.every if self._rate else None,
             time_base=self._time_base,
             sample_aspect=1 / aspect if turn.transpose else aspect,
-            frames=self._expected_frames(),
+            frames=cut.expected(self._stream.frames, stream_seconds(self._stream), self._rate),
             color_primaries=tags.primaries,
             color_trc=tags.trc,
             colorspace=tags.matrix,
@@ -190,16 +176,6 @@ class Footage:
             cut_start=None if cut.start is None else self._beginning() + cut.start,
             cut_end=None if cut.end is None else self._beginning() + cut.end,
         )
-
-    def _expected_frames(self) -> int | None:
-        """How many frames will be processed, as far as the container knows; for progress only."""
-        cut = self._selection
-        seconds = stream_seconds(self._stream)
-        total = self._stream.frames or (round(seconds * self._rate) if seconds and self._rate else 0)
-        if (cut.start is not None or cut.end is not None) and seconds and self._rate:
-            end = min(seconds, cut.end) if cut.end is not None else seconds
-            total = round(max(end - (cut.start or 0), Fraction(0)) * self._rate)
-        return -(-total // cut.every) or None
 
 
 def display_matrix(frame: av.VideoFrame) -> bytes | None:

@@ -14,7 +14,7 @@ import av.container
 
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
-from stages.video.companions import Companions, Window
+from stages.video.companions import Window, companions_of
 from stages.video.containers import Container
 from stages.video.segments import SAME_BYTES, EncoderSpec, Segment, read_packets
 from stages.video.timestamps import (
@@ -75,7 +75,7 @@ def join(
     pts = strictly_increasing([TickMap(source=video.time_base, output=tick, shift=shift)(p) for p in source_pts])
     ends = [end for end in (video.cut_end, until) if end is not None]
     window = Window(start=video.cut_start, end=min(ends) if ends else None, shift=shift)
-    companions = Companions(video.path, container, window)
+    companions = companions_of(video, container, window)
     try:
         with _output(draft, container, tick, companions.sample_rates()) as output:
             stream = _add_video(output, folder / segments[0].name, spec, tick)

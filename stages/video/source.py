@@ -76,6 +76,12 @@ def _unopened(path: str, error: av.FFmpegError) -> StageError:
     )
 
 
+def is_one_picture(container: av.container.InputContainer) -> bool:
+    """True for pictures that reach FFmpeg: of kinds that Pillow does not know, or from a URL."""
+    name = container.format.name
+    return name.endswith("_pipe") or name == "image2"
+
+
 def is_picture_on_the_side(stream: av.video.stream.VideoStream) -> bool:
     """Cover art and thumbnails are stored as video streams but are not the video."""
     return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))

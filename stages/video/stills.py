@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,6 +19,8 @@ from stages.video.source import is_url
 U8 = npt.NDArray[np.uint8]
 
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "ICO", "TGA")
+FORMATS_BY_PILLOW = ("WEBP", "AVIF")
+"""Animations of these FFmpeg does not read, or not whole."""
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 """Formats whose several pictures are a video; several pages of others are not."""
 
@@ -37,6 +40,7 @@ SUFFIXES = {
 
 EXIF_ORIENTATION = 0x0112
 MAX_PIXELS = 2**29
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
 def is_still(path: str) -> bool:
@@ -46,7 +50,7 @@ def is_still(path: str) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=_known(FORMATS)) as image:
+            with Image.open(path, formats=known_formats(FORMATS)) as image:
                 return not (image.format in ANIMATED and getattr(image, "n_frames", 1) > 1)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return Path(path).suffix.lower() in CV_SUFFIXES and cv2.haveImageReader(path)
@@ -64,13 +68,13 @@ def read_still(path: str) -> tuple[U8, list[str]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=_known(FORMATS)) as image:
+            with Image.open(path, formats=known_formats(FORMATS)) as image:
                 _check_size(image, path)
                 turn = EXIF_TURNS.get(image.getexif().get(EXIF_ORIENTATION, 1), UPRIGHT)
                 pages = getattr(image, "n_frames", 1)
                 if pages > 1 and image.format == "TIFF":
                     notes.append(f"only the first of {pages} pages is processed")
-                rgb = _rgb_of(image, notes)
+                rgb = rgb_of(image, notes)
     except UnidentifiedImageError:
         return _read_by_opencv(path), notes
     except (OSError, SyntaxError, ValueError, EOFError) as error:
@@ -78,7 +82,7 @@ def read_still(path: str) -> tuple[U8, list[str]]:
     return turn.apply(rgb), notes
 
 
-def _known(formats: tuple[str, ...]) -> list[str]:
+def known_formats(formats: tuple[str, ...]) -> list[str]:
     """Those that this Pillow was built with."""
     Image.init()
     return [name for name in formats if name in Image.OPEN]
@@ -91,7 +95,7 @@ def _check_size(image: Image.Image, path: str) -> None:
         )
 
 
-def _rgb_of(image: Image.Image, notes: list[str]) -> U8:
+def rgb_of(image: Image.Image, notes: list[str]) -> U8:
     """8-bit RGB of any mode Pillow knows."""
     if image.mode.startswith("I") or image.mode == "F":
         return np.repeat(to_eight_bits(np.asarray(image))[..., None], 3, axis=-1)
@@ -124,18 +128,39 @@ def _read_by_opencv(path: str) -> U8:
     return np.ascontiguousarray(pixels8[..., 2::-1])
 
 
-def write_still(path: Path, rgb_HW3: U8, alpha_HW: U8 | None, kind: str) -> None:
+def lasting_metadata(path: str) -> dict[str, bytes]:
+    """What a picture says about itself that holds for another picture made from it: colour profile and EXIF.
+
+    The orientation is taken out, since the pixels are upright by then. Empty for videos and for profiles that are not
+    for RGB.
+    """
+    if not is_still(path):
+        return {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=known_formats(FORMATS)) as image:
+                exif = image.getexif()
+                profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
+    except (OSError, SyntaxError, ValueError):
+        return {}
+    exif.pop(EXIF_ORIENTATION, None)
+    return {**({"exif": exif.tobytes()} if exif else {}), **({"icc_profile": profile} if profile else {})}
+
+
+def write_still(path: Path, rgb_HW3: U8, alpha_HW: U8 | None, kind: str, metadata: dict[str, bytes]) -> None:
     """Write one picture.
 
     Args:
         path: where; its suffix does not matter.
         alpha_HW: transparency, kept by PNG, WebP and TIFF; the others lie over black.
         kind: one of the values of SUFFIXES.
+        metadata: from `lasting_metadata`; BMP keeps none of it.
     """
     pixels = rgb_HW3
     if alpha_HW is not None:
         pixels = np.dstack([rgb_HW3, alpha_HW])
         if kind not in ("PNG", "WEBP", "TIFF"):
             pixels = over_black(pixels)
-    options = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}.get(kind, {})
-    Image.fromarray(pixels).save(path, format=kind, **options)
+    options: dict[str, Any] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}.get(kind, {})
+    Image.fromarray(pixels).save(path, format=kind, **options, **(metadata if kind != "BMP" else {}))

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from pipeline.stage import StageError
 from stages.video.rotation import EXIF_TURNS
@@ -117,6 +117,21 @@ def test_animations_are_videos_and_single_pictures_are_not(tmp_path: Path) -> No
     seconds = [float(pts * chunk.video.time_base) for chunk in chunks for pts in chunk.pts_T.tolist()]
     assert seconds == pytest.approx([0, 0.04, 0.12, 0.24, 0.28])
     assert decoded(tmp_path / "many.png")[1]["frames_in"] == 5
+    frames[0].save(
+        tmp_path / "many.webp", save_all=True, append_images=frames[1:], duration=[40, 80, 120, 40, 40], lossless=True
+    )
+    chunks, facts = decoded(tmp_path / "many.webp")
+    assert facts["frames_in"] == 5
+    assert [pts * chunk.video.time_base * 1000 for chunk in chunks for pts in chunk.pts_T.tolist()] == [
+        0,
+        40,
+        120,
+        240,
+        280,
+    ]
+    assert (chunks[0].rgb_THW3[2] == np.roll(PICTURE, 2, 1)).all()
+    transcode(tmp_path / "many.webp", tmp_path / "out.mp4", decode={"start": 0.1})
+    assert [float(time) for time, _ in frames_of(tmp_path / "out.mp4")] == pytest.approx([0.02, 0.14, 0.18])
     still(tmp_path / "one.gif")
     assert (still(tmp_path / "pages.tif") == PICTURE).all()
     assert "first of 5 pages" in decoded(tmp_path / "pages.tif")[1]["warnings"][0]
@@ -132,9 +147,13 @@ def test_stills_are_written_by_suffix(tmp_path: Path, suffix: str) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.png", f"out.{suffix}"]
 
 
-def test_a_still_as_a_video_has_one_frame(tmp_path: Path) -> None:
-    Image.fromarray(PICTURE).save(tmp_path / "in.png")
-    transcode(tmp_path / "in.png", tmp_path / "out.mp4", encode={"crf": 5.0})
+@pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
+def test_a_still_as_a_video_has_one_frame(tmp_path: Path, suffix: str) -> None:
+    cv2.imwrite(
+        str(tmp_path / f"in.{suffix}"),
+        PICTURE[..., ::-1].astype(np.uint16) * 257 if suffix == "tif" else PICTURE[..., ::-1],
+    )
+    transcode(tmp_path / f"in.{suffix}", tmp_path / "out.mp4", encode={"crf": 5.0})
     frames = frames_of(tmp_path / "out.mp4")
     assert len(frames) == 1
     # Half of the colour's resolution is gone, not its mean.
@@ -164,3 +183,25 @@ def test_max_size_makes_stills_smaller(tmp_path: Path) -> None:
     chunks, _ = decoded(tmp_path / "in.png", max_size=20)
     assert chunks[0].rgb_THW3.shape == (1, 15, 20, 3)
     assert (chunks[0].video.width, chunks[0].video.height) == (20, 15)
+
+
+def test_profile_and_exif_stay_with_a_still_and_the_orientation_does_not(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "camera maker"
+    Image.fromarray(PICTURE).save(tmp_path / "in.jpg", exif=exif, icc_profile=profile)
+    for suffix in ("jpg", "png", "webp"):
+        transcode(tmp_path / "in.jpg", tmp_path / f"out.{suffix}")
+        with Image.open(tmp_path / f"out.{suffix}") as written:
+            assert written.size == (30, 40)
+            assert written.info["icc_profile"] == profile
+            assert written.getexif().get(0x010F) == "camera maker"
+            assert 0x0112 not in written.getexif()
+
+
+def test_a_picture_that_only_ffmpeg_reads_is_a_still(tmp_path: Path) -> None:
+    """SGI is not on the list of kinds that are given to Pillow."""
+    Image.fromarray(PICTURE).save(tmp_path / "in.sgi")
+    run = transcode(tmp_path / "in.sgi", tmp_path / "out.png")
+    assert run.written is not None and run.written.frames == 1
+    assert (np.asarray(Image.open(tmp_path / "out.png")) == PICTURE).all()

@@ -10,9 +10,11 @@ import av
 import numpy as np
 import pytest
 
+from stages.encode import Encode
+from stages.payloads import Overlay
 from stages.video.subtitles import plain_words, text_payload
 from tests.stages.made_footage import number_in, numbered, sound_packets, times_of, write_video
-from tests.stages.video_runs import transcode
+from tests.stages.video_runs import decoded, job, transcode
 
 PICTURES = [numbered(i) for i in range(60)]
 LINES = [("Hello", 200, 900), ("you <i>there</i>", 1000, 1700)]
@@ -239,3 +241,17 @@ def test_the_cover_is_not_lost_silently(tmp_path: Path, source: Path) -> None:
     run = transcode(tmp_path / "in.mp4", tmp_path / "out.mp4")
     assert run.written is not None and run.written.frames == 60
     assert "cover picture" in run.warnings
+
+
+def test_an_input_that_vanishes_during_the_run_costs_the_sound_alone(source: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "in.mp4"
+    copy.write_bytes(source.read_bytes())
+    chunks, _ = decoded(copy)
+    sink = Encode(Encode.Config())
+    for part in chunks:
+        list(sink(job(copy, tmp_path / "out.mp4"), part, Overlay(rgb_THW3=part.rgb_THW3)))
+    copy.unlink()
+    written = list(sink.flush())[0]
+    sink.close()
+    assert written.frames == 60
+    assert "left out: there is no such file" in written.facts["warnings"][0]

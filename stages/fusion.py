@@ -16,8 +16,6 @@ Index = npt.NDArray[np.intp]
 
 LIKENESS = 0.15
 """UV distance at which the past counts 1/e: several times the network's own jitter, less than a limb's step."""
-BORDER_STEP = 0.05
-"""UV difference between a place and its nearest cell that only the border of a chart explains."""
 TRUSTED = 0.5
 """Trust in the flow under which the past is forgotten."""
 PAST = 1.5
@@ -109,7 +107,7 @@ def _keeps(past: Memory, labels_hw: U8, trust_hw: F32) -> tuple[Bool, U8]:
 
 def _around(labels_hw: U8, rows_K: Index, columns_K: Index) -> U8:
     """The 5 × 5 labels around each place, (K, 25); beyond the grid its edge goes on."""
-    wide_hw = np.pad(labels_hw, 2, mode="edge")
+    wide_hw = np.asarray(cv2.copyMakeBorder(labels_hw, 2, 2, 2, 2, cv2.BORDER_REPLICATE), np.uint8)
     width = wide_hw.shape[1]
     steps_25 = (np.arange(5)[:, None] * width + np.arange(5)[None, :]).reshape(-1)
     return wide_hw.reshape(-1).take((rows_K * width + columns_K)[:, None] + steps_25[None, :])
@@ -151,17 +149,17 @@ def _weight_of_past(apart_hw2: F32, age_hw: U8, trust_hw: F32) -> F32:
 def _carried(memory: Memory, origin: Origin) -> Memory:
     """The past on this frame's grid; `age_hw` is 0 where nothing was known.
 
-    UV is read between cells, else slow movement would be rounded away and lag, but not across a chart's border.
+    UV is read between cells, else slow movement would be rounded away and lag; at a chart's border, from the nearest.
     """
     x_hw = (origin.x_hw - np.float32(memory.grid.x0)) / np.float32(memory.grid.step)
     y_hw = (origin.y_hw - np.float32(memory.grid.y0)) / np.float32(memory.grid.step)
-    tags_hw2 = cv2.merge([memory.labels_hw, memory.age_hw])
-    labels_hw, age_hw = cv2.split(cv2.remap(tags_hw2, x_hw, y_hw, cv2.INTER_NEAREST))
+    around = np.ones((3, 3), np.uint8)
+    border_hw = cv2.compare(cv2.erode(memory.labels_hw, around), cv2.dilate(memory.labels_hw, around), cv2.CMP_NE)
+    tags_hw3 = cv2.merge([memory.labels_hw, memory.age_hw, border_hw])
+    labels_hw, age_hw, border_hw = cv2.split(cv2.remap(tags_hw3, x_hw, y_hw, cv2.INTER_NEAREST))
     nearest_hw2 = cv2.remap(memory.uv_hw2, x_hw, y_hw, cv2.INTER_NEAREST)
     between_hw2 = cv2.remap(memory.uv_hw2, x_hw, y_hw, cv2.INTER_LINEAR)
-    apart_hw2 = cv2.absdiff(between_hw2, nearest_hw2)
-    border_hw = np.maximum(apart_hw2[..., 0], apart_hw2[..., 1]) > BORDER_STEP
-    between_hw2[border_hw] = nearest_hw2[border_hw]
+    cv2.copyTo(nearest_hw2, border_hw, between_hw2)
     return Memory(
         grid=memory.grid,
         labels_hw=np.asarray(labels_hw, np.uint8),

@@ -18,6 +18,9 @@ SMALLEST = 16
 SURE_RESIDUAL, LOST_RESIDUAL = 5.0, 25.0
 """Grey levels of 255 between a pixel and where it came from: full trust up to the first, none from the second on."""
 
+SURE_WAY, LOST_WAY = 0.5, 1.5
+"""Pixels by which the way there and back may miss its start: full trust up to the first, none from the second on."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Small:
@@ -70,11 +73,11 @@ def small_picture(frame_HW3: U8, lines: int) -> Small:
 
 
 class Flow:
-    """Dense inverse search (Kroeger et al., ECCV 2016), OpenCV's, at its fast setting."""
+    """Dense inverse search (Kroeger et al., ECCV 2016), OpenCV's, at its fastest setting."""
 
     def __init__(self) -> None:
         """Buffers are kept between calls; results do not depend on earlier calls."""
-        self.search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self.search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
 
     def origin(self, now: Small, before: Small, grid: Grid, was: Grid) -> Origin | None:
         """Where the pixels of `grid` were in the frame before, or None where the picture is too small to tell.
@@ -90,9 +93,8 @@ class Flow:
         here = np.ascontiguousarray(now.grey_hw[y : y + height, x : x + width])
         there = before.grey_hw[y + shift_y : y + shift_y + height, x + shift_x : x + shift_x + width]
         there = np.ascontiguousarray(there)
-        with _one_thread():
-            flow_hw2 = np.asarray(self.search.calc(here, there, np.zeros((*here.shape, 2), np.float32)), np.float32)
-        known_hw3 = cv2.merge([*cv2.split(flow_hw2), _trust(here, there, flow_hw2)])
+        flow_hw2, back_hw2 = self._search(here, there), self._search(there, here)
+        known_hw3 = cv2.merge([*cv2.split(flow_hw2), _trust(here, there, flow_hw2, back_hw2)])
         offset, spacing = 0.5 * now.scale - 0.5, now.scale * grid.step
         to_small = np.array(
             [[spacing, 0, grid.x0 * now.scale + offset - x], [0, spacing, grid.y0 * now.scale + offset - y]]
@@ -113,6 +115,11 @@ class Flow:
             trust_hw=np.ascontiguousarray(known_hw3[..., 2]),
         )
 
+    def _search(self, one_hw: U8, other_hw: U8) -> F32:
+        """Where each pixel of one picture went in the other, (h, w, 2)."""
+        with _one_thread():
+            return np.asarray(self.search.calc(one_hw, other_hw, np.zeros((*one_hw.shape, 2), np.float32)), np.float32)
+
 
 def _region(now: Small, grid: Grid, was: Grid) -> tuple[int, int, int, int, int, int]:
     """The small picture's rectangle x, y around the grid, its shift in the picture before, and height, width.
@@ -129,14 +136,17 @@ def _region(now: Small, grid: Grid, was: Grid) -> tuple[int, int, int, int, int,
     return left, top, shift_x, shift_y, bottom - top, right - left
 
 
-def _trust(here_hw: U8, there_hw: U8, flow_hw2: F32) -> F32:
-    """1 where the flow leads to the same grey, 0 where it does not, from the mean difference over 5 × 5 pixels."""
+def _trust(here_hw: U8, there_hw: U8, flow_hw2: F32, back_hw2: F32) -> F32:
+    """1 where the flow leads to the same grey and the flow back leads home, 0 where one of the two is lost."""
     height, width = here_hw.shape
     x_hw = flow_hw2[..., 0] + np.arange(width, dtype=np.float32)[None, :]
     y_hw = flow_hw2[..., 1] + np.arange(height, dtype=np.float32)[:, None]
     carried_hw = cv2.remap(there_hw, x_hw, y_hw, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     residual_hw = cv2.blur(cv2.absdiff(here_hw, carried_hw), (5, 5)).astype(np.float32)
-    return np.clip((LOST_RESIDUAL - residual_hw) / (LOST_RESIDUAL - SURE_RESIDUAL), 0, 1)
+    home_hw2 = cv2.add(cv2.remap(back_hw2, x_hw, y_hw, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), flow_hw2)
+    astray_hw = cv2.magnitude(*cv2.split(home_hw2))
+    alike_hw = np.clip((LOST_RESIDUAL - residual_hw) / (LOST_RESIDUAL - SURE_RESIDUAL), 0, 1)
+    return np.asarray(alike_hw * np.clip((LOST_WAY - astray_hw) / (LOST_WAY - SURE_WAY), 0, 1), np.float32)
 
 
 @contextmanager

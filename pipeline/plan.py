@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -121,9 +122,7 @@ def _replicas(
             )
         return 1
     if config.replicas == "auto":
-        if accelerated and machine.gpus:
-            return machine.gpus
-        return max(1, min(machine.cpus // threads, machine.memory // _REPLICA_MEMORY))
+        return _fitting_replicas(config, threads, machine, accelerated)
     if config.replicas > _REPLICAS_PER_CORE * machine.cpus:
         raise PlanError(
             f"{config.replicas} replicas on {machine.cpus} cores would only wait for each other",
@@ -131,6 +130,20 @@ def _replicas(
             f"use {_REPLICAS_PER_CORE * machine.cpus} at most",
         )
     return config.replicas
+
+
+def _fitting_replicas(config: LaneConfig, threads: int, machine: Machine, accelerated: bool) -> int:
+    """As many as cores, GPUs and memory allow for what one replica takes; 1 at least."""
+    memory = _REPLICA_MEMORY if config.memory_gb is None else config.memory_gb * GB
+    limits = [machine.memory / memory if memory else math.inf]
+    on_gpu = accelerated and machine.gpus > 0 if config.gpus == "auto" else config.gpus > 0
+    if on_gpu:
+        limits.append(machine.gpus if config.gpus == "auto" else machine.gpus / config.gpus)
+    if config.cpus != "auto" and config.cpus > 0:
+        limits.append(machine.cpus / config.cpus)
+    elif not on_gpu:
+        limits.append(machine.cpus / threads)
+    return max(1, int(min(limits)))
 
 
 def _share_cpus(lanes: Sequence[LanePlan], settings: RunSettings, machine: Machine) -> list[LanePlan]:

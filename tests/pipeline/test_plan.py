@@ -61,6 +61,15 @@ def test_replicas_of_an_accelerated_lane_share_the_gpus(toy_config, monkeypatch)
     assert plan(toy_config("lanes.compute.replicas=3"), SMALL).lane("compute").gpus == 0
 
 
+@pytest.mark.parametrize(
+    ("change", "replicas"),
+    [("cpus=8", 2), ("memory_gb=20", 3), ("gpus=1", 2), ("gpus=0.5", 4), ("threads=8", 2), ("memory_gb=60", 1)],
+)
+def test_automatic_replicas_fit_what_each_is_given(toy_config, change: str, replicas: int) -> None:
+    made = plan(toy_config("lanes.compute.replicas=auto", f"lanes.compute.{change}", "threads=auto"), LARGE)
+    assert made.lane("compute").replicas == replicas
+
+
 def test_this_machine_has_something() -> None:
     machine = read_machine()
     assert machine.cpus >= 1 and machine.memory > 0 and machine.gpus >= 0

@@ -50,15 +50,22 @@ def is_full_range(frame: av.VideoFrame) -> bool:
     return int(frame.color_range) == ColorRange.JPEG
 
 
-def tags_of(frame: av.VideoFrame) -> ColorTags:
-    """The tags a yuv420p copy of this frame must carry: its own, and a real matrix where it was RGB."""
+def tags_of(frame: av.VideoFrame, context: av.VideoCodecContext) -> ColorTags:
+    """The tags a yuv420p copy of this frame must carry: its own, and a real matrix where it was RGB.
+
+    Args:
+        context: of the stream; its tags stand in for those that the decoder did not pass on.
+    """
     matrix = int(frame.colorspace)
+    if matrix == UNSPECIFIED:
+        matrix = int(context.colorspace)
     rgb = frame.format.is_rgb or matrix == RGB_MATRIX
     if rgb:
         matrix = 1 if frame.height >= HD_LINES else 6
+    primaries, trc = int(frame.color_primaries), int(frame.color_trc)
     return ColorTags(
-        primaries=int(frame.color_primaries),
-        trc=int(frame.color_trc),
+        primaries=int(context.color_primaries) if primaries == UNSPECIFIED else primaries,
+        trc=int(context.color_trc) if trc == UNSPECIFIED else trc,
         matrix=matrix,
         full_range=not rgb and is_full_range(frame),
     )

@@ -155,7 +155,7 @@ class Footage:
         return ToRgb(tone_map=tone_map)
 
     def _describe(self, frame: av.VideoFrame, turn: Turn, size: tuple[int, int]) -> VideoInfo:
-        tags = SDR_TAGS if is_hdr(int(frame.color_trc)) else tags_of(frame)
+        tags = SDR_TAGS if is_hdr(int(frame.color_trc)) else tags_of(frame, self._stream.codec_context)
         aspect = Fraction(self._stream.sample_aspect_ratio or 1) or Fraction(1)
         aspect *= Fraction(frame.width, frame.height) / Fraction(*size)
         width, height = turn.size(*size)

@@ -251,7 +251,7 @@ def test_an_input_that_vanishes_during_the_run_costs_the_sound_alone(source: Pat
     for part in chunks:
         list(sink(job(copy, tmp_path / "out.mp4"), part, Overlay(rgb_THW3=part.rgb_THW3)))
     copy.unlink()
-    written = list(sink.flush())[0]
+    written = next(iter(sink.flush()))
     sink.close()
     assert written.frames == 60
     assert "left out: there is no such file" in written.facts["warnings"][0]

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from models.light.detector import MEAN
 from models.light.region import crop_region
-from models.light.surface_net import CROP, GRID
 from models.surface.charts import mirror_uv
 from stages.backgrounds import over
 from stages.canvases import mirror_label
@@ -79,63 +78,68 @@ def look(picture: npt.NDArray, matrix: F64, cells: int, *, smooth: bool, outside
     )
 
 
-def look_finely(rgb_HW3: U8, view: View, scale_2: F64) -> U8:
+def look_finely(rgb_HW3: U8, view: View, scale_2: F64, side: int) -> U8:
     """The crop of a picture, sampled twice as densely and averaged, so that it does not alias."""
-    fine = look(rgb_HW3, view.matrix(2 * CROP, scale_2, np.zeros(2)), 2 * CROP, smooth=True, outside=GREY)
-    return cv2.resize(fine, (CROP, CROP), interpolation=cv2.INTER_AREA)
+    fine = look(rgb_HW3, view.matrix(2 * side, scale_2, np.zeros(2)), 2 * side, smooth=True, outside=GREY)
+    return cv2.resize(fine, (side, side), interpolation=cv2.INTER_AREA)
 
 
-def photo_crop(photo: PoolPhoto, person: PoolPerson, random: np.random.Generator) -> Crop:
-    """A crop of a labelled person of a photo; its UV is not known."""
+def photo_crop(photo: PoolPhoto, person: PoolPerson, side: int, random: np.random.Generator) -> Crop:
+    """A crop (side x side pixels) of a labelled person of a photo; its UV is not known."""
+    cells = side // 2
     scale_2 = SIDE / np.array(photo.natural, np.float64)
     view = random_view(np.asarray(person.box_4, np.float64) / np.tile(scale_2, 2), random)
     per_cell = len(person.label_LL) / np.asarray(person.region_4[2:] - person.region_4[:2], np.float64)
-    matrix = view.matrix(GRID, scale_2 * per_cell, -person.region_4[:2] * per_cell)
-    label_GG = look(person.label_LL, matrix, GRID, smooth=False, outside=IGNORE)
-    weight_GG = look(person.weight_LL, matrix, GRID, smooth=False, outside=0)
+    matrix = view.matrix(cells, scale_2 * per_cell, -person.region_4[:2] * per_cell)
+    label_GG = look(person.label_LL, matrix, cells, smooth=False, outside=IGNORE)
+    weight_GG = look(person.weight_LL, matrix, cells, smooth=False, outside=0)
     return Crop(
-        rgb_CC3=degrade(recolour(look_finely(photo.rgb_SS3, view, scale_2), random), random),
+        rgb_CC3=degrade(recolour(look_finely(photo.rgb_SS3, view, scale_2, side), random), random),
         label_GG=mirror_label(label_GG) if view.flip else label_GG,
         weight_GG=weight_GG.astype(np.float32) / 255,
-        uv_2GG=np.zeros((2, GRID, GRID), np.float32),
+        uv_2GG=np.zeros((2, cells, cells), np.float32),
         uv_known=False,
     )
 
 
-def scene_crop(scene: PoolScene, person: int, background_HW3: U8 | None, random: np.random.Generator) -> Crop:
+def scene_crop(
+    scene: PoolScene, person: int, background_HW3: U8 | None, side: int, random: np.random.Generator
+) -> Crop:
     """A crop of a person of a synthetic scene, its UV known.
 
     Args:
         person: index of the person in the scene.
         background_HW3: a picture to put behind everyone; None leaves the scene's own background.
+        side: pixels of the crop.
     """
+    cells = side // 2
     view = random_view(np.asarray(scene.box_N4[person], np.float64), random)
     one, none = np.ones(2), np.zeros(2)
-    matrix = view.matrix(GRID, one, none)
-    mine = look((scene.instance_HW == person + 1).astype(np.uint8), matrix, GRID, smooth=False, outside=0) > 0
-    label_GG = look(scene.label_HW, matrix, GRID, smooth=False, outside=0) * mine
-    uv_2GG = np.stack([look(one_HW, matrix, GRID, smooth=False, outside=0) for one_HW in scene.uv_2HW]) / np.float32(
+    matrix = view.matrix(cells, one, none)
+    mine = look((scene.instance_HW == person + 1).astype(np.uint8), matrix, cells, smooth=False, outside=0) > 0
+    label_GG = look(scene.label_HW, matrix, cells, smooth=False, outside=0) * mine
+    uv_2GG = np.stack([look(one_HW, matrix, cells, smooth=False, outside=0) for one_HW in scene.uv_2HW]) / np.float32(
         255
     )
     if view.flip:
         uv_2GG = np.stack(mirror_uv(label_GG, uv_2GG[0], uv_2GG[1])).astype(np.float32)
         label_GG = mirror_label(label_GG)
-    rgb_CC3 = _crop_pixels(scene, view, background_HW3)
+    rgb_CC3 = _crop_pixels(scene, view, background_HW3, side)
     return Crop(
         rgb_CC3=degrade(recolour(rgb_CC3, random), random),
         label_GG=label_GG,
-        weight_GG=np.ones((GRID, GRID), np.float32),
+        weight_GG=np.ones((cells, cells), np.float32),
         uv_2GG=uv_2GG,
         uv_known=True,
     )
 
 
-def _crop_pixels(scene: PoolScene, view: View, background_HW3: U8 | None) -> U8:
+def _crop_pixels(scene: PoolScene, view: View, background_HW3: U8 | None, side: int) -> U8:
     if background_HW3 is None:
-        return look_finely(scene.rgb_HW3, view, np.ones(2))
-    fine = 2 * CROP
+        return look_finely(scene.rgb_HW3, view, np.ones(2), side)
+    fine = 2 * side
     matrix = view.matrix(fine, np.ones(2), np.zeros(2))
     rgb = look(scene.rgb_HW3, matrix, fine, smooth=True, outside=GREY)
     people = look((scene.instance_HW > 0).astype(np.uint8) * 255, matrix, fine, smooth=True, outside=0)
     behind = cv2.resize(background_HW3, (fine, fine), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.resize(over(rgb, people, behind), (CROP, CROP), interpolation=cv2.INTER_AREA))
+    return np.asarray(cv2.resize(over(rgb, people, behind), (side, side), interpolation=cv2.INTER_AREA))

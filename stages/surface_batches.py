@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from models.light.surface_net import SurfaceNet
+from models.light.surface_net import CROP, SurfaceNet
 from models.losses import surface_losses
 from stages.backgrounds import random_background
 from stages.crops import Crop, photo_crop, scene_crop
@@ -17,6 +17,7 @@ from stages.photo_pool import PhotoPool
 from stages.scene_pool import ScenePool
 
 REAL_BACKGROUND = 0.8
+SMALL = 128
 LEGS = frozenset(range(5, 15))
 ARMS = frozenset({3, 4, *range(15, 23)})
 
@@ -32,32 +33,35 @@ def rarity(label_LL: np.ndarray) -> float:
 class SurfaceBatches:
     """Half real crops with the teacher's parts, half synthetic ones with exact parts and UV (none without scenes)."""
 
-    def __init__(self, photos: PhotoPool, scenes: ScenePool | None, *, size: int, seed: int) -> None:
+    def __init__(self, photos: PhotoPool, scenes: ScenePool | None, *, size: int, seed: int, small_until: int) -> None:
+        """`small_until`: crops have SMALL pixels a side before that step and CROP after it, which saves time."""
         self.photos = photos
         self.scenes = scenes
         self.size = size
         self.seed = seed
+        self.small_until = small_until
         weight = np.array([rarity(person.label_LL) for person in photos.people])
         self.odds = np.cumsum(weight / weight.sum())
 
     def __call__(self, step: int) -> Batch:
         """RGB (N,3,C,C), labels, trust (N,G,G), UV (N,2,G,G), 1 where UV is known (N)."""
         crops = []
+        side = SMALL if step < self.small_until else CROP
         for index in range(self.size):
             random = np.random.default_rng([self.seed, step, index])
             real = self.scenes is None or index % 2 == 0
-            crops.append(self._photo(random) if real else self._scene(random))
+            crops.append(self._photo(side, random) if real else self._scene(side, random))
         return stack(crops)
 
-    def _photo(self, random: np.random.Generator) -> Crop:
+    def _photo(self, side: int, random: np.random.Generator) -> Crop:
         person = self.photos.people[min(int(np.searchsorted(self.odds, random.random())), len(self.odds) - 1)]
-        return photo_crop(self.photos.photos[person.photo], person, random)
+        return photo_crop(self.photos.photos[person.photo], person, side, random)
 
-    def _scene(self, random: np.random.Generator) -> Crop:
+    def _scene(self, side: int, random: np.random.Generator) -> Crop:
         assert self.scenes is not None
         index, person = self.scenes.people[random.integers(len(self.scenes.people))]
         behind = random_background(self.photos, random) if random.random() < REAL_BACKGROUND else None
-        return scene_crop(self.scenes.scenes[index], person, behind, random)
+        return scene_crop(self.scenes.scenes[index], person, behind, side, random)
 
 
 def stack(crops: Sequence[Crop]) -> Batch:

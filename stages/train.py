@@ -54,12 +54,13 @@ class TrainSurface(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """`folder` of the run, crops per step, seed, and how to fit."""
+        """`folder` of the run, crops per step, seed, steps that see smaller crops, and how to fit."""
 
         folder: str = "runs/train_light"
-        batch: int = 32
+        batch: int = 24
         seed: int = 2
-        fit: FitConfig = field(default_factory=lambda: FitConfig(steps=5000))
+        small_until: int = 3000
+        fit: FitConfig = field(default_factory=lambda: FitConfig(steps=4800))
 
     def __call__(self, photos: PhotoShards, scenes: SceneShards) -> Iterator[SurfaceTrained]:
         """Train to the end of the schedule."""
@@ -67,7 +68,9 @@ class TrainSurface(Stage):
         torch.manual_seed(self.config.seed)
         fit = Fit(SurfaceNet(), self.config.fit, Path(self.config.folder) / "surface")
         pool, worlds = open_pools(photos, scenes)
-        fit.run(SurfaceBatches(pool, worlds, size=self.config.batch, seed=self.config.seed), surface_loss)
+        config = self.config
+        batches = SurfaceBatches(pool, worlds, size=config.batch, seed=config.seed, small_until=config.small_until)
+        fit.run(batches, surface_loss)
         yield SurfaceTrained(checkpoint=str(fit.path))
 
 

@@ -133,7 +133,7 @@ class LightNetwork:
         self._most = config.max_people or MOST
         self._bodies: dict[tuple[int, int], Body] = {}
         self._places: dict[tuple[int, int], tuple[F32, F32]] = {}
-        self._read_surface = self._compile(PickedSurface(self._surface), CROP, CROP)
+        self.read_surface = self._compile(PickedSurface(self._surface), CROP, CROP)
 
     def _compile(self, net: nn.Module, height: int, width: int) -> Body:
         shape = (1, 3, height, width)
@@ -178,7 +178,7 @@ class LightNetwork:
 
     def _surface_of(self, rgb_HW3: U8, box_4: F32) -> SurfaceMap:
         crop_CC3, region_4 = crop_person(rgb_HW3, crop_region(box_4))
-        return assemble(self._read_surface(as_blob(crop_CC3))[0], region_4, box_4)
+        return assemble(self.read_surface(as_blob(crop_CC3))[0], region_4, box_4)
 
 
 def suppress(box_N4: F32, score_N: F32, overlap: float) -> npt.NDArray[np.int64]:

@@ -1,0 +1,87 @@
+"""Milliseconds of the light network: opening, the detector per frame, the surface network per person.
+
+Run: python tests/benchmarks/light_speed.py [--weights FILE] [--threads N]. Quartiles of 100 calls after a warm-up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from models.light.assembly import assemble
+from models.light.detector import PersonDetector
+from models.light.light_network import BUILT_IN, LightNetwork, as_blob, crop_person, open_light, write_weights
+from models.light.region import crop_region
+from models.light.surface_net import SurfaceNet
+from models.network import NetworkConfig
+
+SIZES = ((240, 320), (720, 1280))
+
+
+def quartiles(work: Callable[[], object], calls: int = 100) -> str:
+    """25 %, 50 % and 75 % of the milliseconds that calls took."""
+    work()
+    spent = []
+    for _ in range(calls):
+        began = time.perf_counter()
+        work()
+        spent.append(time.perf_counter() - began)
+    return " / ".join(f"{1e3 * value:6.2f}" for value in np.percentile(spent, [25, 50, 75]))
+
+
+def some_weights() -> Path:
+    """The built-in weights, or random ones where there are none (speed does not depend on them)."""
+    if BUILT_IN.is_file():
+        return BUILT_IN
+    path = Path(tempfile.mkdtemp()) / "random.safetensors"
+    write_weights(path, PersonDetector().state_dict(), SurfaceNet().state_dict())
+    return path
+
+
+def measure(network: LightNetwork, height: int, width: int) -> None:
+    """Print one size's table: the detector, and one person half as tall as the frame."""
+    rgb_HW3 = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    box_4 = np.array([width * 0.4, height * 0.25, width * 0.4 + height * 0.25, height * 0.75], np.float32)
+    features = network.detect(rgb_HW3[None])[1]
+    region_4 = crop_region(box_4)
+    blob = as_blob(crop_person(rgb_HW3, region_4)[0])
+    maps_5GG = network.read_surface(blob)[0]
+    rows: dict[str, Callable[[], object]] = {
+        "detect a frame": lambda: network.detect(rgb_HW3[None]),
+        "one person, all": lambda: network.surfaces(features, [box_4[None]]),
+        "  of it: crop": lambda: crop_person(rgb_HW3, region_4),
+        "  of it: network": lambda: network.read_surface(blob),
+        "  of it: assembly": lambda: assemble(maps_5GG, region_4, box_4),
+    }
+    for name, work in rows.items():
+        print(f"  {width}x{height} {name:18s} {quartiles(work)}")
+
+
+def main() -> None:
+    """Measure every engine and precision."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", default="")
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    weights = options.weights or str(some_weights())
+    torch.set_num_threads(options.threads)
+    for engine in ("openvino", "torch"):
+        for precision in ("fp32", "bf16"):
+            began = time.perf_counter()
+            network = open_light(NetworkConfig(weights=weights, engine=engine, precision=precision), options.threads)
+            print(f"{engine} {precision}, {options.threads} threads: opened in {time.perf_counter() - began:.2f} s")
+            for height, width in SIZES:
+                measure(network, height, width)
+
+
+if __name__ == "__main__":
+    main()

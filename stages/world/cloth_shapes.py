@@ -76,9 +76,9 @@ def vertex_normals(point_V3: F32, face_F3: npt.NDArray[np.int32]) -> F32:
 
 
 def _bridged(free_V: npt.NDArray[np.bool_], *, rounds: int) -> npt.NDArray[np.float64]:
-    """Offsets (V, 3) of a membrane over the free part of the skin: never below the skin, else as flat as it can be.
+    """Offsets (V, 3) of a membrane over the free skin: never below the skin, else as flat as it can be.
 
-    The obstacle problem by relaxation: a vertex rises along its normal to the mean of its neighbours where that is above.
+    The obstacle problem by relaxation: a vertex rises along its normal to its neighbours' mean where that is above.
     """
     face = load_body().face_F3
     skin, normal = mean_rest().astype(np.float64), rest_normals().astype(np.float64)

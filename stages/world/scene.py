@@ -15,6 +15,7 @@ from stages.world.lens import photograph
 from stages.world.people import Mesh, Person, moved, pose_person, random_shape
 from stages.world.poses import POSES
 from stages.world.shading import Lights, random_lights, shade
+from stages.world.shadows import lamp_view
 from stages.world.stage_set import paint_set, random_set
 from stages.world.staging import camera_before, floor_place
 from stages.world.wardrobe import PATTERNS, random_outfit
@@ -201,13 +202,14 @@ def draw(picture_HW3: F32, people: list[Person], meshes: list[Mesh], camera: Cam
     depth[hits.pixel_P] = hits.depth_P
     flat = picture_HW3.reshape(-1, 3)
     eye = -camera.rotation_33.T @ camera.shift_3
+    lamp = lamp_view(meshes, lights.toward_L3[0])
     for k, (person, mesh) in enumerate(zip(people, meshes, strict=True)):
         mine = np.flatnonzero(owner_P == k)
         part = Hits(
             pixel_P=hits.pixel_P[mine], face_P=face_P[mine], bary_P3=hits.bary_P3[mine], depth_P=hits.depth_P[mine]
         )
         if len(mine):
-            flat[part.pixel_P] = shade(person, mesh, part, eye, lights)
+            flat[part.pixel_P] = shade(person, mesh, part, eye, lights, lamp)
     shape = (height, width)
     return Truth(
         label_HW=label.reshape(shape), uv_2HW=uv.reshape(2, *shape), instance_HW=instance.reshape(shape),

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from models.surface.body import load_body
 from models.surface.raster import Hits
 from stages.world.people import Mesh, Person
+from stages.world.shadows import LampView, lit
 from stages.world.wardrobe import home, paint
 
 F32 = npt.NDArray[np.float32]
@@ -44,8 +45,12 @@ def random_lights(rng: Rng) -> Lights:
     )
 
 
-def shade(person: Person, mesh: Mesh, hits: Hits, eye_3: F32, lights: Lights) -> F32:
-    """Linear colours (P, 3) at the hits of one person's mesh seen from `eye_3` (world)."""
+def shade(person: Person, mesh: Mesh, hits: Hits, eye_3: F32, lights: Lights, lamp: LampView) -> F32:
+    """Linear colours (P, 3) at the hits of one person's mesh seen from `eye_3` (world).
+
+    Args:
+        lamp: what the first lamp sees; only that lamp casts shadows on people.
+    """
     body, place = load_body(), home()
     corner_P3 = body.face_F3[hits.face_P]
     home_P3 = _mix(place.point_V3, corner_P3, hits.bary_P3)
@@ -58,12 +63,14 @@ def shade(person: Person, mesh: Mesh, hits: Hits, eye_3: F32, lights: Lights) ->
     view = eye_3 - point_P3
     view /= np.linalg.norm(view, axis=1, keepdims=True)
     gleam = np.zeros(len(light), np.float32)
+    reach_P = lit(lamp, point_P3)
     for toward, color in zip(lights.toward_L3, lights.color_L3, strict=True):
         facing = normal_P3 @ toward
-        light = light + np.clip((facing + 0.15) / 1.15, 0, None)[:, None] * color
+        light = light + (reach_P * np.clip((facing + 0.15) / 1.15, 0, None))[:, None] * color
         half = view + toward
         half /= np.linalg.norm(half, axis=1, keepdims=True) + 1e-6
-        gleam += np.clip((normal_P3 * half).sum(1), 0, 1) ** 24 * (facing > 0) * color.mean()
+        gleam += reach_P * np.clip((normal_P3 * half).sum(1), 0, 1) ** 24 * (facing > 0) * color.mean()
+        reach_P = np.ones_like(reach_P)
     return albedo_P3 * light + (gloss_P * gleam)[:, None]
 
 

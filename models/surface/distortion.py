@@ -1,0 +1,64 @@
+"""How much the charts stretch the skin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.surface.body import OpenBody
+
+Float = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distortion:
+    """One chart on the mean body.
+
+    Attributes:
+        chart: 1..24.
+        area: square metres of skin.
+        filled: share of the unit square it covers.
+        flipped: share of its skin whose UV triangles are turned over.
+        stretch_median, stretch_p95: how many times longer than wide a small circle is drawn, area-weighted, after U and
+            V are each scaled by one constant per chart (as filling the unit square has scaled them).
+    """
+
+    chart: int
+    area: float
+    filled: float
+    flipped: float
+    stretch_median: float
+    stretch_p95: float
+
+
+def chart_distortion(body: OpenBody, chart: int) -> Distortion:
+    """Measure one chart; the eyeballs are left out."""
+    vertex, _ = body.rest(np.zeros(len(body.component_CV3), np.float32))
+    mine = (body.chart_F == chart) & ~body.eye_F
+    corner, uv = vertex[body.face_F3[mine]].astype(np.float64), body.corner_uv_F32[mine].astype(np.float64)
+    flat = _laid_flat(corner)
+    area = 0.5 * flat[:, 0, 0] * flat[:, 1, 1]
+    edges = np.stack([uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]], axis=1)
+    jacobian = np.linalg.solve(flat, edges)  # (F, 2 ways on the skin, U V) per metre
+    scale = np.sqrt((area[:, None, None] * jacobian**2).sum(axis=(0, 1)) / area.sum())
+    sizes = np.linalg.svd(jacobian / scale, compute_uv=False)
+    uv_area = 0.5 * np.linalg.det(edges)
+    order = np.argsort(ratio := sizes[:, 0] / np.maximum(sizes[:, 1], 1e-9))
+    share = np.cumsum(area[order]) / area.sum()
+    median, p95 = (float(ratio[order][np.searchsorted(share, at)]) for at in (0.5, 0.95))
+    return Distortion(
+        chart=chart, area=float(area.sum()), filled=float(np.abs(uv_area).sum()),
+        flipped=float(area[uv_area * np.sign(uv_area.sum()) <= 0].sum() / area.sum()),
+        stretch_median=median, stretch_p95=p95,
+    )
+
+
+def _laid_flat(corner_F33: Float) -> Float:
+    """Each triangle's two edges from its first corner in its own plane, as rows (F, 2, 2); the first along x."""
+    first, second = corner_F33[:, 1] - corner_F33[:, 0], corner_F33[:, 2] - corner_F33[:, 0]
+    length = np.linalg.norm(first, axis=1)
+    along = (first * second).sum(axis=1) / length
+    across = np.linalg.norm(np.cross(first, second), axis=1) / length
+    return np.stack([np.stack([length, np.zeros_like(length)], 1), np.stack([along, across], 1)], axis=1)

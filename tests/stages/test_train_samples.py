@@ -67,7 +67,7 @@ def test_photo_labels_stay_on_their_pixels(seed: int) -> None:
         weight_LL=np.full_like(label, 255),
     )
     random, twin = np.random.default_rng(seed), np.random.default_rng(seed)
-    crop = photo_crop(photo, person, random)
+    crop = photo_crop(photo, person, CROP, random)
     natural = np.asarray(person.box_4, float) * np.tile([480 / SIDE, 360 / SIDE], 2)
     view = random_view(natural, twin)
     assert agreement(crop, view.flip) > 0.75  # cells on borders between tiles mix
@@ -91,7 +91,7 @@ def scene() -> PoolScene:
 @pytest.mark.parametrize("seed", range(8))
 def test_scene_labels_and_uv_stay_on_their_pixels(seed: int) -> None:
     world, twin = scene(), np.random.default_rng(seed)
-    crop = scene_crop(world, 0, None, np.random.default_rng(seed))
+    crop = scene_crop(world, 0, None, CROP, np.random.default_rng(seed))
     view = random_view(world.box_N4[0].astype(float), twin)
     assert agreement(crop, view.flip) > 0.7  # cells on borders between tiles mix
     matrix = view.matrix(GRID, np.ones(2), np.zeros(2))
@@ -108,13 +108,13 @@ def test_scene_labels_and_uv_stay_on_their_pixels(seed: int) -> None:
 def test_a_scene_crop_shows_one_person_only() -> None:
     world = scene()
     whole = dataclasses.replace(world, box_N4=np.array([[0, 0, 160, 120]] * 2, np.float32))
-    assert set(np.unique(scene_crop(whole, 1, None, np.random.default_rng(1)).label_GG)) == {0, 2}
-    assert len(np.unique(scene_crop(whole, 0, None, np.random.default_rng(1)).label_GG)) > 20
+    assert set(np.unique(scene_crop(whole, 1, None, CROP, np.random.default_rng(1)).label_GG)) == {0, 2}
+    assert len(np.unique(scene_crop(whole, 0, None, CROP, np.random.default_rng(1)).label_GG)) > 20
 
 
 def test_real_backgrounds_stay_behind_people() -> None:
     behind = np.full((50, 50, 3), 255, np.uint8)
-    crop = scene_crop(scene(), 1, behind, np.random.default_rng(3))
+    crop = scene_crop(scene(), 1, behind, CROP, np.random.default_rng(3))
     inside = crop.label_GG == 2
     shown = crop.rgb_CC3[..., 0].reshape(GRID, 2, GRID, 2).mean((1, 3))
     assert (shown[inside] < 60).mean() > 0.9

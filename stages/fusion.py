@@ -18,7 +18,7 @@ LIKENESS = 0.15
 """UV distance at which the past counts 1/e: several times the network's own jitter, less than a limb's step."""
 TRUSTED = 0.5
 """Trust in the flow under which the past is forgotten."""
-PAST = 1.5
+PAST = 1.0
 """What the past's neighbours count against those of the present where borders of charts disagree."""
 CLEAR = 23
 """Lead, of 25 neighbours, with which the present is of one mind."""

@@ -9,8 +9,11 @@ import pytest
 
 from stages.association import best_pairs, overlap
 from stages.cuts import glance, is_cut
+from stages.demo_clip import RATE, camera, lights, walkers
 from stages.payloads import FrameChunk, People, VideoInfo
 from stages.track import Track
+from stages.world.scene import draw, mask_box
+from stages.world.walking import walking
 
 WIDTH, HEIGHT = 320, 180
 Frame = list[tuple[int, tuple[float, float, float, float], float]]  # (who, box, score)
@@ -177,3 +180,25 @@ def test_cuts_are_told_from_movement_and_light() -> None:
     assert not is_cut(here, glance((scene[:, :320] * 0.93).astype(np.uint8)))  # a cloud
     assert is_cut(here, glance(other[:, :320]))
     assert is_cut(np.zeros((0, 0, 3), np.uint8), here)  # nothing comes before the first frame
+
+
+def test_the_walkers_of_the_demo_keep_their_identities() -> None:
+    """Rendered truth: one walks behind the other; boxes are those of what is seen, so they shrink and come back."""
+    cast, view, sun = walkers(), camera(1), lights()
+    stage, ids = Track(Track.Config()), {1: set[int](), 2: set[int]()}
+    smallest = 1.0
+    for number in range(46, 76):
+        meshes = [walking(w.person, w.gait, w.place(0.0), w.yaw, number / RATE) for w in cast]
+        picture = np.zeros((view.height, view.width, 3), np.float32)
+        truth = draw(picture, [w.person for w in cast], meshes, view, sun)
+        seen = {who: (truth.instance_HW == who).sum() for who in (1, 2)}
+        smallest = min(smallest, seen[1] / max(seen[2], 1))
+        shown = [who for who in (1, 2) if seen[who] > 150]
+        people = people_of([[(who, mask_box(truth.instance_HW == who), 0.9 - 0.1 * who) for who in shown]])
+        rgb = np.full((1, HEIGHT, WIDTH, 3), 90, np.uint8)
+        (tracked,) = stage(chunk_of(1, number, rgb=rgb), people)
+        for who, identity in zip(shown, tracked.id_N.tolist(), strict=True):
+            ids[who].add(identity)
+    assert smallest < 0.2  # the one behind is nearly hidden at the meeting
+    assert len(ids[1]) == len(ids[2]) == 1
+    assert ids[1] != ids[2]

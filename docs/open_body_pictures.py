@@ -1,0 +1,75 @@
+"""Draws the pictures of docs/open_body.md: `python docs/open_body_pictures.py` from the checkout."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from models.surface.body import load_body  # noqa: E402
+from models.surface.raster import Camera, rasterize  # noqa: E402
+from stages.world.clip import clip  # noqa: E402
+from stages.world.rotations import UP, about  # noqa: E402
+from stages.world.scene import WORLDS, scene  # noqa: E402
+
+PICTURES = ROOT / "docs" / "pictures"
+COLORS = np.random.default_rng(3).integers(70, 250, (25, 3)).astype(np.float32)
+COLORS[0] = 25
+
+
+def checkered(label: np.ndarray, uv: np.ndarray) -> np.ndarray:
+    """Charts in colours, with a checkerboard of tenths of U and V; brighter where U is greater."""
+    board = (np.floor(uv[0] * 10) + np.floor(uv[1] * 10)) % 2
+    tone = np.where(label > 0, 0.45 + 0.25 * board + 0.30 * uv[0], 1)
+    return np.clip(COLORS[label] * tone[..., None], 0, 255).astype(np.uint8)
+
+
+def body_view(yaw: float, height: int = 420, width: int = 250) -> np.ndarray:
+    """The mean body's charts seen from one side."""
+    body = load_body()
+    vertex, _ = body.rest(np.zeros(len(body.component_CV3), np.float32))
+    facing = np.diag([1, -1, -1]).astype(np.float32) @ about(UP, yaw)
+    camera = Camera(
+        rotation_33=facing.astype(np.float32), shift_3=np.array([0, 0.91, 6], np.float32), focal=1290.0,
+        center_2=(width / 2, height / 2), height=height, width=width,
+    )
+    hits = rasterize(camera, camera.to_camera(vertex), body.face_F3)
+    label, uv = np.zeros(height * width, int), np.zeros((2, height * width))
+    label[hits.pixel_P] = body.chart_F[hits.face_P]
+    uv[:, hits.pixel_P] = (body.corner_uv_F32[hits.face_P] * hits.bary_P3[..., None]).sum(axis=1).T
+    return checkered(label.reshape(height, width), uv.reshape(2, height, width))
+
+
+def scene_sheet(numbers: list[int]) -> np.ndarray:
+    """Scenes over their charts, with boxes."""
+    columns = []
+    for number in numbers:
+        made = scene(WORLDS["train"], 1, number)
+        truth = checkered(made.label_HW, made.uv_2HW.astype(np.float32))
+        for x0, y0, x1, y1 in made.box_N4.astype(int).tolist():
+            cv2.rectangle(truth, (x0, y0), (x1 - 1, y1 - 1), (255, 255, 255), 1)
+        columns.append(np.vstack([made.rgb_HW3, truth]))
+    return cv2.resize(np.hstack(columns), None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
+
+
+def save(name: str, rgb: np.ndarray, quality: int = 82) -> None:
+    """As JPEG into docs/pictures."""
+    cv2.imwrite(str(PICTURES / name), rgb[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+
+
+def main() -> None:
+    """All three pictures."""
+    PICTURES.mkdir(exist_ok=True)
+    save("open_body_charts.jpg", np.hstack([body_view(yaw) for yaw in (0.0, -np.pi / 2, np.pi, np.pi / 2)]))
+    save("world_scenes.jpg", scene_sheet([int(n) for n in sys.argv[1:]] or [0, 4, 38, 101]))
+    frames = list(clip(WORLDS["train"], 4, 4, 1.1, (216, 384)))
+    save("world_clip.jpg", np.hstack([made.rgb_HW3 for made in frames]))
+
+
+if __name__ == "__main__":
+    main()

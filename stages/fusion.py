@@ -18,8 +18,6 @@ LIKENESS = 0.15
 """UV distance at which the past counts 1/e: several times the network's own jitter, less than a limb's step."""
 TRUSTED = 0.5
 """Trust in the flow under which the past is forgotten."""
-PAST = 1.0
-"""What the past's neighbours count against those of the present where borders of charts disagree."""
 CLEAR = 23
 """Lead, of 25 neighbours, with which the present is of one mind."""
 LINES = 256
@@ -86,7 +84,7 @@ def fuse(surface: Surface, memory: Memory, origin: Origin, frames: int) -> tuple
 def _keeps(past: Memory, labels_hw: U8, trust_hw: F32) -> tuple[Bool, U8]:
     """Where the past's label stays though the network names another now, and the age of those cells.
 
-    Near borders each side counts its label's cells among the 5 × 5 around, the past with more weight: borders move on
+    Near borders each side counts its label's cells among the 5 × 5 around and the longer lead wins: borders move on
     smoothly. In the midst of an area, where past and present are each of one mind, an established label stays for one
     frame: a slip disappears, a change that lasts comes one frame late (along its border two).
     """
@@ -99,7 +97,7 @@ def _keeps(past: Memory, labels_hw: U8, trust_hw: F32) -> tuple[Bool, U8]:
     lead_now_K = (now_K25 == new_K).sum(axis=1) - (now_K25 == old_K).sum(axis=1)
     clear_K = lead_now_K >= CLEAR
     age_K = past.age_hw[rows_K, columns_K]
-    stays_K = np.where(clear_K, (age_K >= 2) & (lead_past_K > 0), lead_past_K * PAST >= lead_now_K)
+    stays_K = np.where(clear_K, (age_K >= 2) & (lead_past_K > 0), lead_past_K >= lead_now_K)
     kept_hw[rows_K, columns_K] = stays_K
     age_hw[rows_K, columns_K] = np.where(stays_K & ~clear_K, age_K, 1)
     return kept_hw, age_hw

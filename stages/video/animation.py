@@ -28,7 +28,7 @@ def is_animation(path: str) -> bool:
     try:
         with Image.open(path, formats=known_formats(FORMATS_BY_PILLOW)) as image:
             return getattr(image, "n_frames", 1) > 1
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return False
 
 

@@ -17,6 +17,8 @@ NOT_VIDEO_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf", "concat", "ff
 
 OPEN_TIMEOUT_S = 20.0
 READ_TIMEOUT_S = 20.0
+MAX_PIXELS = 2**28
+"""Of one frame: 16384×16384; FFmpeg's own limit would ask for tens of gigabytes."""
 
 
 def is_url(path: str) -> bool:
@@ -102,6 +104,8 @@ def default_video_stream(container: av.container.InputContainer, path: str) -> a
     chosen = marked[0] if marked else (best if best in streams else streams[0])
     if chosen.codec_context is None:
         raise StageError("its video codec is unknown to this FFmpeg", path, "convert it to H.264")
+    if chosen.codec_context.width * chosen.codec_context.height > MAX_PIXELS:
+        raise StageError("says that its frames have more pixels than fit into memory", path, "make it smaller first")
     return chosen
 
 

@@ -52,7 +52,9 @@ def is_still(path: str) -> bool:
             warnings.simplefilter("ignore")
             with Image.open(path, formats=known_formats(FORMATS)) as image:
                 return not (image.format in ANIMATED and getattr(image, "n_frames", 1) > 1)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except Image.DecompressionBombError:
+        return True
+    except (OSError, SyntaxError, ValueError):
         return Path(path).suffix.lower() in CV_SUFFIXES and cv2.haveImageReader(path)
 
 
@@ -69,12 +71,15 @@ def read_still(path: str) -> tuple[U8, list[str]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(path, formats=known_formats(FORMATS)) as image:
-                _check_size(image, path)
+                if image.width * image.height > MAX_PIXELS:
+                    raise _too_large(path)
                 turn = EXIF_TURNS.get(image.getexif().get(EXIF_ORIENTATION, 1), UPRIGHT)
                 pages = getattr(image, "n_frames", 1)
                 if pages > 1 and image.format == "TIFF":
                     notes.append(f"only the first of {pages} pages is processed")
                 rgb = rgb_of(image, notes)
+    except Image.DecompressionBombError as error:
+        raise _too_large(path) from error
     except UnidentifiedImageError:
         return _read_by_opencv(path), notes
     except (OSError, SyntaxError, ValueError, EOFError) as error:
@@ -88,11 +93,8 @@ def known_formats(formats: tuple[str, ...]) -> list[str]:
     return [name for name in formats if name in Image.OPEN]
 
 
-def _check_size(image: Image.Image, path: str) -> None:
-    if image.width * image.height > MAX_PIXELS:
-        raise StageError(
-            f"has {image.width}×{image.height} pixels, more than fit into memory", path, "make it smaller first"
-        )
+def _too_large(path: str) -> StageError:
+    return StageError("says that it has more pixels than fit into memory", path, "make it smaller first")
 
 
 def rgb_of(image: Image.Image, notes: list[str]) -> U8:
@@ -117,7 +119,10 @@ def to_eight_bits(values: npt.NDArray[np.generic]) -> U8:
 
 
 def _read_by_opencv(path: str) -> U8:
-    pixels = cv2.imread(path, cv2.IMREAD_UNCHANGED)
+    try:
+        pixels = cv2.imread(path, cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        pixels = None
     if pixels is None:
         raise StageError("is a damaged picture, or of a kind that is not supported", path, "save it as PNG")
     pixels8 = to_eight_bits(np.asarray(pixels))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import collections
 import os
+import random
+import signal
 import struct
+import zlib
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.stage import StageError
 from stages.decode import Decode, chunk_length
@@ -16,6 +22,8 @@ from stages.video.stated_size import missing_bytes
 from tests.stages.made_footage import number_in, numbered, sound_packets, write_video
 from tests.stages.video_runs import decoded, transcode
 
+BROKEN_FILES = 200
+HANG_S = 20
 NOISE = [np.random.default_rng(i).integers(0, 255, (48, 64, 3), dtype=np.uint8) for i in range(40)]
 
 
@@ -219,3 +227,72 @@ def test_chunks_fit_their_bytes_and_divide_segments() -> None:
     assert chunk_length("auto", 320, 240) == 15
     assert all(120 % chunk_length("auto", w, w * 9 // 16) == 0 for w in range(64, 4000, 16))
     assert chunk_length(7, 1920, 1080) == 7
+
+
+def test_absurd_sizes_are_one_plain_error(tmp_path: Path) -> None:
+    """A PNG that claims 100 000 pixels a side."""
+    header = struct.pack(">II5B", 100_000, 100_000, 8, 2, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n"
+    for name, content in ((b"IHDR", header), (b"IDAT", b"x" * 100)):
+        data += struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+    (tmp_path / "in.png").write_bytes(data)
+    assert "more pixels" in refusal(tmp_path / "in.png")
+
+
+def test_broken_files_give_frames_or_one_plain_error(tmp_path: Path) -> None:
+    """Bytes changed, cut out and put in at random places of small files, each run in a forked process."""
+    seeds = [
+        write_video(tmp_path / "a.mp4", NOISE[:6], sound=("aac",)),
+        write_video(tmp_path / "b.mkv", NOISE[:6], sound=("aac",)),
+        write_video(tmp_path / "c.avi", NOISE[:6], codec="mpeg4"),
+        write_video(tmp_path / "d.ts", NOISE[:6]),
+        write_video(tmp_path / "e.gif", NOISE[:6], codec="gif", pix_fmt="rgb8", time_base=Fraction(1, 25)),
+    ]
+    for suffix in ("png", "jpg", "webp", "tif"):
+        Image.fromarray(NOISE[0]).save(tmp_path / f"s.{suffix}")
+        seeds.append(tmp_path / f"s.{suffix}")
+    rng = random.Random(20)
+    ends = collections.Counter()
+    for number in range(BROKEN_FILES):
+        seed = seeds[number % len(seeds)]
+        broken = tmp_path / f"broken{seed.suffix}"
+        broken.write_bytes(_mutated(seed.read_bytes(), rng))
+        output = tmp_path / ("out.png" if seed.stem == "s" else "out.mp4")
+        ends[_outcome(broken, output)] += 1
+    assert set(ends) <= {"frames", "refused"}, ends
+    assert ends["frames"] > BROKEN_FILES // 10 and ends["refused"] > BROKEN_FILES // 10
+
+
+def _mutated(data: bytes, rng: random.Random) -> bytes:
+    result = bytearray(data)
+    for _ in range(rng.choice((1, 3, 20))):
+        # Half of the changes hit headers.
+        place = rng.randrange(min(len(result), 1500) if rng.random() < 0.5 else len(result))
+        kind = rng.randrange(4)
+        if kind == 0:
+            result[place] = rng.randrange(256)
+        elif kind == 1:
+            result[place] ^= 1 << rng.randrange(8)
+        elif kind == 2:
+            del result[place : place + rng.randrange(1, 40)]
+        else:
+            result[place:place] = rng.randbytes(rng.randrange(1, 20))
+        result = result or bytearray(b"x")
+    return bytes(result[: rng.randrange(1, len(result) + 1)] if rng.random() < 0.2 else result)
+
+
+def _outcome(source: Path, output: Path) -> str:
+    """ "frames", "refused", or how the child process ended otherwise."""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(HANG_S)
+        code = 70
+        try:
+            transcode(source, output, overwrite=True)
+            code = 0
+        except StageError:
+            code = 1
+        finally:
+            os._exit(code)
+    status = os.waitpid(child, 0)[1]
+    return {0: "frames", 256: "refused"}.get(status, f"status {status}")

@@ -97,7 +97,7 @@ def _keeps(past: Memory, labels_hw: U8, trust_hw: F32) -> tuple[Bool, U8]:
     lead_now_K = (now_K25 == new_K).sum(axis=1) - (now_K25 == old_K).sum(axis=1)
     clear_K = lead_now_K >= CLEAR
     age_K = past.age_hw[rows_K, columns_K]
-    stays_K = np.where(clear_K, (age_K >= 2) & (lead_past_K > 0), lead_past_K >= lead_now_K)
+    stays_K = np.where(clear_K, (age_K >= 2) & (lead_past_K > 0), lead_past_K > lead_now_K)
     kept_hw[rows_K, columns_K] = stays_K
     age_hw[rows_K, columns_K] = np.where(stays_K & ~clear_K, age_K, 1)
     return kept_hw, age_hw

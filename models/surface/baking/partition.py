@@ -96,7 +96,7 @@ def _fields(body: HalfBody, joint: Mapping[str, np.ndarray]) -> Fields:
         beyond_elbow=(point_V3 - elbow) @ _unit(upper + lower),
         upper_arm_inner=(point_V3 - shoulder) @ upper_inner - 0.008,
         lower_arm_inner=(point_V3 - elbow) @ lower_inner - 0.003,
-        above_neck=y - 1.528 + 0.39 * z - 0.55 * x,
+        above_neck=y - 1.538 + 0.39 * z - 1.2 * np.maximum(x - 0.05, 0),
         back_of_hand=_uv_side(body),
         near_arm=ARM_RADIUS - np.minimum(_to_segment(point_V3, shoulder, elbow), _to_segment(point_V3, elbow, wrist)),
     )

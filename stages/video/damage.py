@@ -47,6 +47,7 @@ class VideoReader:
         self.frames = 0
         self.resized = False
         self.exhausted = False
+        self._sought = False
         self._container = container
         self._stream = stream
         self._decoder = decoder
@@ -54,6 +55,15 @@ class VideoReader:
         self._packets = 0
         self._end = Fraction(0)
         self._seconds: float | None = None
+
+    def seek(self, seconds: Fraction) -> None:
+        """Go to the last key frame at or before a time on the file's clock; stay where that cannot be done."""
+        try:
+            self._container.seek(int(seconds * av.time_base))
+        except av.FFmpegError:
+            return
+        self._decoder.flush_buffers()
+        self._sought = True
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
         fruitless = 0
@@ -85,7 +95,7 @@ class VideoReader:
         missing = missing_bytes(path)
         if self.damage.errors:
             return
-        if promised and self._packets < promised:
+        if promised and self._packets < promised and not self._sought:
             self.damage.note(f"{self._packets} of {promised} frames are there", self._seconds, self.frames)
         elif missing:
             self.damage.note(f"its last {missing} bytes are missing", self._seconds, self.frames)

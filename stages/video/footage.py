@@ -32,6 +32,11 @@ from stages.video.timestamps import PtsRepair, nominal_ticks
 
 U8 = npt.NDArray[np.uint8]
 
+INDEXED_FORMATS = frozenset({"mov", "matroska", "webm"})
+"""Containers that know where their key frames are and what time it is there."""
+SEEK_FROM_S = 10
+SEEK_MARGIN_S = 2
+"""A run that starts later than SEEK_FROM_S goes to a key frame at least SEEK_MARGIN_S before its start."""
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """FFmpeg's own decoders of these drop the transparency that WebM can hold."""
 
@@ -101,8 +106,26 @@ class Footage:
     def _selected(self) -> Iterator[TimedFrame]:
         """Frames within start and end, each n-th."""
         beginning = self._beginning()
-        timed = self._deinterlacer(TimedFrame(self._repair(f.pts), f) for f in self._reader)
+        timed = self._deinterlacer(TimedFrame(self._repair(f.pts), f) for f in self._frames())
         return self._selection.choose((item.pts * self._time_base - beginning, item) for item in timed)
+
+    def _frames(self) -> Iterator[av.VideoFrame]:
+        """Decoded frames, from a key frame before `start` where that saves much, else from the first one."""
+        start = self._selection.start
+        indexed = set(self._container.format.name.split(",")) & INDEXED_FORMATS
+        if start is None or start < SEEK_FROM_S or not indexed:
+            yield from self._reader
+            return
+        self._reader.seek(self._beginning() + start - SEEK_MARGIN_S)
+        frames = iter(self._reader)
+        first = next(frames, None)
+        if first is None or first.pts is None or first.pts * self._time_base > self._beginning() + start:
+            # The file's index led past the place: begin anew and count through.
+            self._reader.seek(self._beginning())
+            frames, first = iter(self._reader), None
+        if first is not None:
+            yield first
+        yield from frames
 
     def _beginning(self) -> Fraction:
         """Where the file's own clock starts, in seconds."""

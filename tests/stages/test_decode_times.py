@@ -163,3 +163,26 @@ def test_times_do_not_depend_on_chunks(tmp_path: Path) -> None:
     flat = [[pts for chunk in run for pts in chunk.pts_T.tolist()] for run in runs]
     assert flat[0] == flat[1] == flat[2]
     assert [chunk.first for chunk in runs[1]] == [0, 5, 10, 15, 20]
+
+
+def test_a_late_start_gives_the_same_frames_as_counting_through(shared: Path) -> None:
+    """Beyond ten seconds decode goes to a key frame first."""
+    source = shared / "assets" / "video" / "people" / "entrance_mostly_empty.mp4"
+    late, facts = decoded(source, start=100.25, end=101.5, max_size=96)
+    through, _ = decoded(source, end=101.5, max_size=96)
+    frames = [(pts, rgb) for chunk in through for pts, rgb in zip(chunk.pts_T.tolist(), chunk.rgb_THW3, strict=True)]
+    sought = [(pts, rgb) for chunk in late for pts, rgb in zip(chunk.pts_T.tolist(), chunk.rgb_THW3, strict=True)]
+    assert [pts for pts, _ in sought] == [pts for pts, _ in frames if pts >= 100.25 * 200_000]
+    assert len(sought) == 12 and facts["truncated"] is False
+    assert all((a == b).all() for (_, a), (_, b) in zip(sought, frames[-12:], strict=True))
+
+
+def test_a_late_start_in_a_file_without_an_index(tmp_path: Path) -> None:
+    pictures = [numbered(i % 256) for i in range(400)]
+    for name in ("in.ts", "in.h264", "in.mkv"):
+        source = write_video(tmp_path / name, pictures, options={"crf": "30", "g": "50", "bf": "2"})
+        late, _ = decoded(source, start=11.0)
+        through, _ = decoded(source)
+        assert late[0].pts_T[0] in [pts for chunk in through for pts in chunk.pts_T.tolist()]
+        numbers = [number_in(rgb) for chunk in late for rgb in chunk.rgb_THW3]
+        assert numbers == [i % 256 for i in range(400 - len(numbers), 400)]

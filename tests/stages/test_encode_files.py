@@ -16,7 +16,6 @@ import pytest
 from pipeline.stage import StageError
 from stages.encode import Encode
 from stages.video import destination
-from stages.video.capabilities import facts
 from tests.stages.made_footage import frames_of, number_in, numbered, times_of, write_video
 from tests.stages.video_runs import job, transcode
 
@@ -186,12 +185,3 @@ def test_encode_without_an_output_says_so(source: Path) -> None:
 
     with pytest.raises(StageError, match="no output"):
         list(sink(job(source, None), *chunk(0, range(3))))
-
-
-def test_what_this_machine_can_do() -> None:
-    known = facts()
-    assert known["ffmpeg"]
-    assert "libx264" in known["encoders"]
-    assert {"h264", "hevc", "av1", "vp9"} <= set(known["decoders"])
-    assert "file" in known["protocols"]
-    assert known["devices"] == sorted(known["devices"])

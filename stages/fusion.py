@@ -18,8 +18,6 @@ LIKENESS = 0.15
 """UV distance at which the past counts 1/e: several times the network's own jitter, less than a limb's step."""
 TRUSTED = 0.5
 """Trust in the flow under which the past is forgotten."""
-CLEAR = 23
-"""Lead, of 25 neighbours, with which the present is of one mind."""
 LINES = 256
 """A person is remembered in at least so many lines, or in all there are: more than the network itself has."""
 
@@ -84,22 +82,23 @@ def fuse(surface: Surface, memory: Memory, origin: Origin, frames: int) -> tuple
 def _keeps(past: Memory, labels_hw: U8, trust_hw: F32) -> tuple[Bool, U8]:
     """Where the past's label stays though the network names another now, and the age of those cells.
 
-    Near borders each side counts its label's cells among the 5 × 5 around and the longer lead wins: borders move on
-    smoothly. In the midst of an area, where past and present are each of one mind, an established label stays for one
-    frame: a slip disappears, a change that lasts comes one frame late (along its border two).
+    Near a border between the two labels the one with more cells among the 5 × 5 around wins, past and present counted
+    together: borders move on smoothly. Where past and present flatly contradict each other, the present knowing nothing
+    of the old label nor the past of the new, a label that stood for two frames or more stays for one: a slip of a frame
+    disappears, a change that lasts comes one frame late.
     """
     kept_hw, age_hw = np.zeros(labels_hw.shape, bool), np.ones_like(labels_hw)
     rows_K, columns_K = np.nonzero((past.labels_hw != labels_hw) & (trust_hw >= TRUSTED) & (past.age_hw > 0))
     old_K, new_K = past.labels_hw[rows_K, columns_K, None], labels_hw[rows_K, columns_K, None]
     past_K25 = _around(past.labels_hw, rows_K, columns_K)
     now_K25 = _around(labels_hw, rows_K, columns_K)
-    lead_past_K = (past_K25 == old_K).sum(axis=1) - (past_K25 == new_K).sum(axis=1)
-    lead_now_K = (now_K25 == new_K).sum(axis=1) - (now_K25 == old_K).sum(axis=1)
-    clear_K = lead_now_K >= CLEAR
+    past_old_K, past_new_K = (past_K25 == old_K).sum(axis=1), (past_K25 == new_K).sum(axis=1)
+    now_old_K, now_new_K = (now_K25 == old_K).sum(axis=1), (now_K25 == new_K).sum(axis=1)
+    flatly_K = (past_new_K == 0) & (now_old_K == 0)
     age_K = past.age_hw[rows_K, columns_K]
-    stays_K = np.where(clear_K, (age_K >= 2) & (lead_past_K > 0), lead_past_K > lead_now_K)
+    stays_K = np.where(flatly_K, age_K >= 2, past_old_K + now_old_K > past_new_K + now_new_K)
     kept_hw[rows_K, columns_K] = stays_K
-    age_hw[rows_K, columns_K] = np.where(stays_K & ~clear_K, age_K, 1)
+    age_hw[rows_K, columns_K] = np.where(stays_K & ~flatly_K, age_K, 1)
     return kept_hw, age_hw
 
 

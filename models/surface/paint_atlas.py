@@ -167,6 +167,8 @@ def head_half(front: F32, up: F32) -> list[Layer]:
     back = (front < 0.40) & (up > 0.26)
     locks = between(np.mod(front * 1.3 + up * 0.8, 0.09), 0, 0.03)
     eye = (0.786, 0.596)
+    level = up - 0.14 * (front - eye[0])
+    smile = up - 0.28 * (1 - front)
     return [
         (front >= 0, SKIN),
         (oval(front, up, (0.80, 0.46), (0.065, 0.048)), BLUSH),
@@ -174,14 +176,14 @@ def head_half(front: F32, up: F32) -> list[Layer]:
         ((hair | back) & locks, HAIR_LIGHT),
         (oval(front, up, (0.447, 0.484), (0.075, 0.105)), SKIN),
         (oval(front, up, (0.455, 0.484), (0.040, 0.065)), SHADE),
-        (oval(front, up, eye, (0.078, 0.040)), DARK),
-        (oval(front, up, (eye[0], eye[1] - 0.004), (0.067, 0.030)), CREAM),
+        (oval(front, level, eye, (0.078, 0.040)), DARK),
+        (oval(front, level, (eye[0], eye[1] - 0.004), (0.067, 0.030)), CREAM),
         (oval(front, up, eye, (0.027, 0.030)), INDIGO),
         (oval(front, up, eye, (0.013, 0.015)), DARK),
-        (oval(front, up - 0.09 * (front - 0.79), (0.79, 0.688), (0.095, 0.017)), HAIR),
+        (oval(front, level, (0.79, 0.688), (0.095, 0.017)), HAIR),
         (oval(front, up, (0.955, 0.445), (0.026, 0.014)), SHADE),
-        (oval(front, up, (1.0, 0.360), (0.105, 0.027)), LIPS),
-        (between(up, 0.357, 0.364) & (front > 0.91), DARK),
+        (oval(front, smile, (1.0, 0.352), (0.105, 0.027)), LIPS),
+        (between(smile, 0.349, 0.356) & (front > 0.91), DARK),
         (up < 0.085, INDIGO),
         (between(up, 0.085, 0.115), CREAM),
     ]

@@ -158,7 +158,7 @@ def test_flicker_is_at_most_half_and_nothing_lags(steps_T2: np.ndarray) -> None:
         assert (surface.labels_hw == truth.labels_hw).mean() > (seen.labels_hw == truth.labels_hw).mean()
 
 
-def test_a_lasting_change_is_one_frame_late_and_along_its_border_two() -> None:
+def test_a_lasting_change_is_one_frame_late() -> None:
     """The network changes its mind about a whole chart at frame 8 while the picture stays the same."""
     given = shot(np.zeros((14, 2)))
     surfaces = [replace(s, labels_hw=np.where(s.labels_hw == 2, 1, s.labels_hw)) for s in given.truth[8:]]
@@ -166,8 +166,7 @@ def test_a_lasting_change_is_one_frame_late_and_along_its_border_two() -> None:
     shares = [float((s.labels_hw == 1).sum() / (given.truth[0].labels_hw == 2).sum()) for s in result]
     assert shares[:8] == [0] * 8
     assert shares[8] < 0.02
-    assert shares[9] > 0.8  # all but the cells next to another chart
-    assert min(shares[10:]) > 0.98
+    assert min(shares[9:]) > 0.98
 
 
 def test_a_single_slip_is_not_shown() -> None:

@@ -54,7 +54,7 @@ class VideoReader:
         self._size: tuple[int, int] | None = None
         self._packets = 0
         self._end = Fraction(0)
-        self._seconds: float | None = None
+        self.seconds: float | None = None
 
     def seek(self, seconds: Fraction) -> None:
         """Go to the last key frame at or before a time on the file's clock; stay where that cannot be done."""
@@ -71,7 +71,7 @@ class VideoReader:
             frames = self._decode(packet)
             fruitless = 0 if frames or not self.damage.errors else fruitless + 1
             if fruitless > MAX_FRUITLESS_ERRORS:
-                self.damage.note("nothing more decodes", self._seconds, self.frames)
+                self.damage.note("nothing more decodes", self.seconds, self.frames)
                 return
             for frame in frames:
                 self._observe(frame)
@@ -81,12 +81,12 @@ class VideoReader:
     def _observe(self, frame: av.VideoFrame) -> None:
         self.frames += 1
         if frame.pts is not None and self._stream.time_base is not None:
-            self._seconds = float(frame.pts * self._stream.time_base)
+            self.seconds = float(frame.pts * self._stream.time_base)
         size = (frame.width, frame.height)
         self.resized |= self._size not in (None, size)
         self._size = self._size or size
         if frame.is_corrupt:
-            self.damage.note("a frame is damaged", self._seconds, self.frames)
+            self.damage.note("a frame is damaged", self.seconds, self.frames)
 
     def check_complete(self, path: str) -> None:
         """After the last frame: note it when the file promised more than there was."""
@@ -96,11 +96,11 @@ class VideoReader:
         if self.damage.errors:
             return
         if promised and self._packets < promised and not self._sought:
-            self.damage.note(f"{self._packets} of {promised} frames are there", self._seconds, self.frames)
+            self.damage.note(f"{self._packets} of {promised} frames are there", self.seconds, self.frames)
         elif missing:
-            self.damage.note(f"its last {missing} bytes are missing", self._seconds, self.frames)
+            self.damage.note(f"its last {missing} bytes are missing", self.seconds, self.frames)
         elif not promised and self._end and seconds and seconds - self._end > max(Fraction(1, 2), seconds / 50):
-            self.damage.note(f"{float(self._end):.1f} of {float(seconds):.1f} s are there", self._seconds, self.frames)
+            self.damage.note(f"{float(self._end):.1f} of {float(seconds):.1f} s are there", self.seconds, self.frames)
 
     def _demux(self) -> Iterator[av.Packet]:
         """Packets of the stream, then the one that flushes the decoder, also when reading breaks off."""
@@ -110,7 +110,7 @@ class VideoReader:
                     self._account(packet)
                 yield packet
         except av.FFmpegError as error:
-            self.damage.note(f"reading failed ({error.strerror})", self._seconds, self.frames)
+            self.damage.note(f"reading failed ({error.strerror})", self.seconds, self.frames)
             yield av.Packet()
 
     def _account(self, packet: av.Packet) -> None:
@@ -119,12 +119,12 @@ class VideoReader:
         if ticks is not None and packet.time_base:
             self._end = max(self._end, (ticks + (packet.duration or 0)) * packet.time_base)
         if packet.is_corrupt:
-            self.damage.note("a packet is incomplete", self._seconds, self.frames)
+            self.damage.note("a packet is incomplete", self.seconds, self.frames)
 
     def _decode(self, packet: av.Packet) -> list[av.VideoFrame]:
         try:
             return list(self._decoder.decode(packet if packet.size else None))
         except av.FFmpegError as error:
             if not isinstance(error, EOFError):
-                self.damage.note(f"a frame does not decode ({error.strerror})", self._seconds, self.frames)
+                self.damage.note(f"a frame does not decode ({error.strerror})", self.seconds, self.frames)
             return []

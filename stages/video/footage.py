@@ -151,12 +151,10 @@ class Footage:
 
     def _nothing(self) -> StageError:
         if self._reader.frames:
+            last = self._reader.seconds
+            place = "" if last is None else f"; the last one that was reached is at {last:.3f} s"
             return StageError(
-                f"no frame lies between start and end; the video has {self._reader.frames} frames"
-                if self._reader.exhausted
-                else "no frame lies between start and end",
-                self._path,
-                "change decode.start or decode.end",
+                f"no frame lies between start and end{place}", self._path, "change decode.start or decode.end"
             )
         reason = f" ({self._reader.damage.reason})" if self.truncated else ""
         return StageError(f"no frame of its video can be decoded{reason}", self._path, "copy or record it again")

@@ -115,7 +115,8 @@ class Recording:
         self._segments = segments
 
     def close(self) -> None:
-        """Give up the open segment."""
+        """Give up the open segment and a file that was not joined to its end; whole segments stay."""
+        self.draft.unlink(missing_ok=True)
         if self._open is not None:
             self._open.discard()
             self._open = None

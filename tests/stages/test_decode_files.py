@@ -217,7 +217,7 @@ def test_wrong_settings_name_their_key(keys: dict[str, object]) -> None:
 
 def test_start_after_the_end_is_one_plain_error(tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mp4", NOISE)
-    with pytest.raises(StageError, match="40 frames"):
+    with pytest.raises(StageError, match=r"between start and end.*1\.3"):
         decoded(source, start=100.0)
 
 

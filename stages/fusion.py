@@ -62,17 +62,17 @@ def fuse(surface: Surface, memory: Memory, origin: Origin, frames: int) -> tuple
     now = first_memory(surface)
     same_hw = past.labels_hw == now.labels_hw
     kept_hw, age_hw = _keeps(past, now.labels_hw, origin.trust_hw)
-    change_hw2 = past.uv_hw2 - now.uv_hw2
+    change_hw2 = np.asarray(cv2.subtract(past.uv_hw2, now.uv_hw2), np.float32)
     weight_hw = _weight_of_past(change_hw2, past.age_hw, origin.trust_hw)
     weight_hw[~same_hw] = 0
     weight_hw[kept_hw] = 1
-    change_hw2 *= weight_hw[..., None]
+    cv2.multiply(change_hw2, cv2.merge([weight_hw, weight_hw]), dst=change_hw2)
     labels_hw = np.where(kept_hw, past.labels_hw, now.labels_hw)
     stood_hw = same_hw & (origin.trust_hw >= TRUSTED)
     steady = replace(
         now,
         labels_hw=labels_hw,
-        uv_hw2=(now.uv_hw2 + change_hw2) * (labels_hw > 0)[..., None],
+        uv_hw2=np.asarray(cv2.add(now.uv_hw2, change_hw2), np.float32),
         age_hw=np.where(stood_hw, np.minimum(past.age_hw + 1, frames), age_hw).astype(np.uint8),
     )
     change_hw2[kept_hw] = 0
@@ -138,7 +138,8 @@ def _corrected(surface: Surface, change_hw2: F32, kept_hw: Bool, steady: Memory)
 
 def _weight_of_past(apart_hw2: F32, age_hw: U8, trust_hw: F32) -> F32:
     """Share of the past in the mean: age / (age + 1) when the two agree and the flow is sure."""
-    apart_hw = (apart_hw2[..., 0] ** 2 + apart_hw2[..., 1] ** 2) * np.float32(-1 / LIKENESS**2)
+    u_hw, v_hw = cv2.split(apart_hw2)
+    apart_hw = (u_hw * u_hw + v_hw * v_hw) * np.float32(-1 / LIKENESS**2)
     share_256 = np.arange(256, dtype=np.float32) / np.arange(1, 257, dtype=np.float32)
     return np.asarray(share_256[age_hw] * trust_hw * cv2.exp(apart_hw), np.float32)
 

@@ -52,7 +52,7 @@ class Synthesize(Stage):
 
     def __call__(self, job: Job) -> Iterator[tuple[FrameChunk, People, Surfaces, Scene]]:
         """One packet per scene; the job only names the stream."""
-        video = self._video(job.input)
+        video = self._video(job.input or job.stem)
         for index in range(self.config.first, self.config.first + self.config.count):
             made = scene(self._world, self.config.seed, index)
             self._people += len(made.box_N4)

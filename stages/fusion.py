@@ -114,26 +114,34 @@ def _corrected(surface: Surface, change_hw2: F32, kept_hw: Bool, steady: Memory)
     """The surface with the memory's changes brought to every pixel: UV changes between cells, kept labels by cell."""
     height, width = surface.labels_hw.shape
     step = steady.grid.step
-    if step > 1:
-        to_cells = np.array([[1 / step, 0, 0], [0, 1 / step, 0]])
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        change_hw2 = np.asarray(
-            cv2.warpAffine(change_hw2, to_cells, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE),
-            np.float32,
-        )
+    to_cells = np.array([[1 / step, 0, 0], [0, 1 / step, 0]])
     inside_hw = surface.labels_hw > 0
     uv_2hw = np.empty((2, height, width), np.float32)
     for uv_hw, seen_hw, axis_hw in zip(uv_2hw, surface.uv_2hw, cv2.split(change_hw2), strict=True):
-        np.add(seen_hw, axis_hw, out=uv_hw)
+        if step > 1:
+            flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            cv2.warpAffine(axis_hw, to_cells, (width, height), dst=uv_hw, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        else:
+            uv_hw[...] = axis_hw
+        uv_hw += seen_hw
         uv_hw *= inside_hw
     labels_hw = surface.labels_hw
     if kept_hw.any():
-        rows_K, columns_K = np.nonzero(np.repeat(np.repeat(kept_hw, step, axis=0), step, axis=1)[:height, :width])
+        rows_K, columns_K = _pixels_of(kept_hw, step, height, width)
         cells_K = rows_K // step, columns_K // step
         labels_hw = labels_hw.copy()
         labels_hw[rows_K, columns_K] = steady.labels_hw[cells_K]
         uv_2hw[:, rows_K, columns_K] = steady.uv_hw2[cells_K].T
     return replace(surface, labels_hw=labels_hw, uv_2hw=uv_2hw.astype(surface.uv_2hw.dtype, copy=False))
+
+
+def _pixels_of(cells_hw: Bool, step: int, height: int, width: int) -> tuple[Index, Index]:
+    """Rows and columns of all pixels of the set cells."""
+    rows_K, columns_K = np.nonzero(cells_hw)
+    down, right = np.mgrid[0:step, 0:step].reshape(2, -1)
+    rows_K, columns_K = (rows_K[:, None] * step + down).reshape(-1), (columns_K[:, None] * step + right).reshape(-1)
+    inside_K = (rows_K < height) & (columns_K < width)
+    return rows_K[inside_K], columns_K[inside_K]
 
 
 def _weight_of_past(apart_hw2: F32, age_hw: U8, trust_hw: F32) -> F32:

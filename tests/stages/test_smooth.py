@@ -321,3 +321,24 @@ def mistakes(surfaces: Sequence[Surface], exact: list[Surface]) -> tuple[float, 
         wrong.append((~right)[(surface.labels_hw > 0) | (truth.labels_hw > 0)].mean())
         error.append(np.abs(surface.uv_2hw - truth.uv_2hw)[:, right & (truth.labels_hw > 0)].mean())
     return float(np.mean(wrong)), float(np.mean(error))
+
+
+def test_large_people_are_steadied_at_every_pixel() -> None:
+    """1100 lines are remembered at every fourth; means and kept labels reach all pixels, the last odd ones too."""
+    height, width = 1101, 303
+    labels = np.full((height, width), 2, np.uint8)
+    first, second = (
+        Surface(x0=3, y0=5, labels_hw=labels, uv_2hw=np.full((2, height, width), value, np.float32))
+        for value in (0.5, 0.502)
+    )
+    slip = replace(second, labels_hw=labels.copy())
+    slip.labels_hw[300:] = 1
+    memory = first_memory(first)
+    assert memory.grid.step == 4
+    y, x = np.mgrid[0 : memory.grid.height, 0 : memory.grid.width].astype(np.float32) * 4
+    still = Origin(x_hw=x + 3, y_hw=y + 5, trust_hw=np.ones(x.shape, np.float32))
+    steady, memory = fuse(second, memory, still, frames=5)
+    assert np.abs(steady.uv_2hw - 0.501).max() < 1e-5
+    steady, memory = fuse(slip, memory, still, frames=5)
+    assert (steady.labels_hw == 2).all()
+    assert np.abs(steady.uv_2hw - 0.5013).max() < 1e-3

@@ -34,6 +34,8 @@ def random_lights(rng: Rng) -> Lights:
     """One to three lamps; the sum of light is about one on a surface facing the brightest."""
     count = int(rng.integers(1, 4))
     toward = rng.normal(0, 1, (count, 3)) + np.array([0, 0.7, 0.5])
+    if rng.random() < 0.75:  # photographers seldom shoot against their only light
+        toward[0, 2] = abs(toward[0, 2])
     toward /= np.linalg.norm(toward, axis=1, keepdims=True)
     strength = rng.dirichlet(np.ones(count))[:, None] * rng.uniform(0.35, 0.95)
     tint = 1 + rng.normal(0, 0.07, (count, 3))

@@ -225,7 +225,7 @@ def hair(rng: Rng) -> tuple[F32, float]:
     place = home()
     x, y, z = place.point_V3.T
     length = rng.choice([0.0, 0.05, 0.12, 0.2], p=[0.4, 0.25, 0.15, 0.2])
-    line = y - 1.735 - 0.55 * np.clip(z - 0.03, -0.5, 0.2) * (1 if rng.random() < 0.7 else 1.4)
+    line = y - 1.700 - rng.uniform(-0.008, 0.03) - 0.42 * np.clip(z - 0.03, -0.5, 0.2)
     sides = y - (1.665 - length) - 0.1 * np.abs(x)
     back = np.minimum(sides, 0.045 - z + 0.2 * np.maximum(y - 1.70, 0))
     field = np.where(place.head_V > 0, np.maximum(line, back), -1.0)

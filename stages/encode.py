@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.stage import Job, Stage, StageError
-from stages.payloads import FrameChunk, Overlay, SegmentWritten, VideoInfo, Written
+from stages.payloads import U8, FrameChunk, Overlay, SegmentWritten, VideoInfo, Written
 from stages.video.codec_options import Preset
+from stages.video.color import over_black
 from stages.video.containers import encoder_named
 from stages.video.destination import Destination
 from stages.video.durable import writing_to
@@ -70,8 +73,10 @@ class Encode(Stage):
             if self._recording is None:
                 self._write_still(frames, overlay)
                 return
+            if overlay.alpha_THW is not None:
+                self._recording.note("the transparency of the result lies over black: this video holds none")
             for index, pts in enumerate(frames.pts_T.tolist()):
-                self._recording.add(overlay.rgb_THW3[index], pts)
+                self._recording.add(opaque(overlay, index), pts)
             yield from self._recording.committed()
 
     def flush(self) -> Iterator[Written]:
@@ -150,3 +155,11 @@ class Encode(Stage):
         write_still(
             self._still, overlay.rgb_THW3[0], alpha, SUFFIXES[self._still.suffix], lasting_metadata(frames.video.path)
         )
+
+
+def opaque(overlay: Overlay, index: int) -> U8:
+    """One frame (H,W,3) as it looks on black."""
+    rgb_HW3 = overlay.rgb_THW3[index]
+    if overlay.alpha_THW is None:
+        return rgb_HW3
+    return over_black(np.dstack([rgb_HW3, overlay.alpha_THW[index]]))

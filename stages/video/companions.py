@@ -25,7 +25,9 @@ from stages.video.subtitles import TextPackets, is_text
 if TYPE_CHECKING:
     from av.container.core import Chapter
 
-MUXER_OWN_KEYS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "rotate"})
+MUXER_OWN_KEYS = frozenset(
+    {"major_brand", "minor_version", "compatible_brands", "encoder", "software", "duration", "rotate"}
+)
 """Metadata that describes the old file and is written anew."""
 
 TRIAL_PACKETS = 500
@@ -82,7 +84,7 @@ class Companions:
                 self._add_subtitles(stream, output)
             elif stream.type == "attachment":
                 self._add_attachment(stream, output)
-            elif stream.type != "video":
+            elif stream.type != "video" and not self._tells_chapters(stream):
                 self.warnings.append(f"stream {stream.index} ({stream.type}) was left out")
             elif stream.disposition & Disposition.attached_pic:
                 self.warnings.append(f"the cover picture (stream {stream.index}) was left out")
@@ -116,6 +118,10 @@ class Companions:
     def _converted(self, index: int, packet: av.Packet | None) -> Iterator[tuple[Fraction, av.Packet]]:
         for made in self._routes[index](packet):
             yield _seconds(made) or Fraction(0), made
+
+    def _tells_chapters(self, stream: Stream) -> bool:
+        """MP4 tells chapters by a text track, one sample for each; the output gets its own."""
+        return "mov" in self._source.format.name and stream.frames == len(self._source.chapters()) > 0
 
     def _add_sound(self, stream: AudioStream, output: av.container.OutputContainer) -> None:
         if fits(self._path, stream, self._container):

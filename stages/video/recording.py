@@ -56,6 +56,7 @@ class Recording:
         self._segments: list[Segment] = []
         self._open: SegmentEncoder | None = None
         self._unannounced: list[Segment] = []
+        self._notes: list[str] = []
         self._first_pts: int | None = None
         self.draft = folder / f"joined{Path(path).suffix.lower()}"
 
@@ -77,6 +78,11 @@ class Recording:
         if len(self._open) == self._length:
             self._close_segment()
 
+    def note(self, sentence: str) -> None:
+        """Remember something that people must know about the file; the same sentence counts once."""
+        if sentence not in self._notes:
+            self._notes.append(sentence)
+
     def committed(self) -> Iterator[SegmentWritten]:
         """Segments that became whole, once no frame lies outside of one: a restart can then go on right here."""
         if self._open is None:
@@ -95,7 +101,7 @@ class Recording:
             last = Fraction(self._segments[-1].pts[-1])
             until = (last + nominal_ticks(self._video.rate, self._video.time_base)) * self._video.time_base
         joined = join(self._folder, self._segments, self._spec, self._video, self._container, self.draft, until=until)
-        joined.warnings.extend(self._size_said())
+        joined.warnings.extend([*self._size_said(), *self._notes])
         return joined
 
     def state(self) -> bytes:

@@ -255,3 +255,12 @@ def test_an_input_that_vanishes_during_the_run_costs_the_sound_alone(source: Pat
     sink.close()
     assert written.frames == 60
     assert "left out: there is no such file" in written.facts["warnings"][0]
+
+
+def test_chapters_of_mp4_come_through_without_a_false_alarm(rich: Path, tmp_path: Path) -> None:
+    transcode(rich, tmp_path / "first.mp4")
+    run = transcode(tmp_path / "first.mp4", tmp_path / "second.mp4")
+    assert run.warnings == ""
+    with av.open(str(tmp_path / "second.mp4")) as container:
+        assert [c["metadata"]["title"] for c in container.chapters()] == ["in", "out"]
+    assert streams_of(tmp_path / "second.mp4") == streams_of(tmp_path / "first.mp4")

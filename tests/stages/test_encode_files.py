@@ -6,18 +6,21 @@ import resource
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.stage import StageError
 from stages.encode import Encode
+from stages.payloads import Overlay
 from stages.video import destination
 from tests.stages.made_footage import frames_of, number_in, numbered, times_of, write_video
-from tests.stages.video_runs import job, transcode
+from tests.stages.video_runs import decoded, job, transcode
 
 PICTURES = [numbered(i) for i in range(20)]
 NOISE = [np.random.default_rng(i).integers(0, 255, (240, 320, 3), dtype=np.uint8) for i in range(20)]
@@ -185,3 +188,22 @@ def test_encode_without_an_output_says_so(source: Path) -> None:
 
     with pytest.raises(StageError, match="no output"):
         list(sink(job(source, None), *chunk(0, range(3))))
+
+
+def test_transparent_results_lie_over_black_in_video_and_stay_in_png(source: Path, tmp_path: Path) -> None:
+    chunk = decoded(source)[0][0]
+    rgb = np.full_like(chunk.rgb_THW3, 200)
+    alpha = np.full(rgb.shape[:3], 255, np.uint8)
+    alpha[:, :, 32:] = 0
+    sink = Encode(Encode.Config(crf=1.0))
+    list(sink(job(source, tmp_path / "out.mp4"), chunk, Overlay(rgb_THW3=rgb, alpha_THW=alpha)))
+    written = next(iter(sink.flush()))
+    sink.close()
+    frame = frames_of(tmp_path / "out.mp4")[0][1]
+    assert abs(int(frame[20, 10, 0]) - 200) < 4 and frame[20, 50, 0] < 4
+    assert [w for w in written.facts["warnings"] if "transparency" in w]
+    still = replace(chunk, video=replace(chunk.video, still=True))
+    sink = Encode(Encode.Config())
+    list(sink(job(source, tmp_path / "out.png"), still, Overlay(rgb_THW3=rgb, alpha_THW=alpha)))
+    list(sink.flush())
+    assert (np.asarray(Image.open(tmp_path / "out.png"))[..., 3] == alpha[0]).all()

@@ -15,6 +15,7 @@ STAGES: dict[str, str] = {
     "frames": "stages.frames:Frames",
     "doctor": "stages.doctor:Doctor",
     "synthesize": "stages.synthesize:Synthesize",
+    "rounds": "stages.train:Rounds",
     "label_photos": "stages.label_photos:LabelPhotos",
     "draw_scenes": "stages.scenes:DrawScenes",
     "train_detector": "stages.train:TrainDetector",

@@ -29,7 +29,6 @@ class FitConfig:
         average: share of the old weights in the moving average, per step.
         save_every_s: seconds between checkpoints.
         bf16: compute the network in bfloat16.
-        until: stop (resumable) after this step; None = run to the end.
     """
 
     steps: int
@@ -40,7 +39,6 @@ class FitConfig:
     average: float = 0.998
     save_every_s: float = 120.0
     bf16: bool = True
-    until: int | None = None
 
 
 Batch = tuple[torch.Tensor, ...]
@@ -92,14 +90,13 @@ class Fit:
         torch.save(state, partial)
         os.replace(partial, self.path)
 
-    def run(self, batch_of: Callable[[int], Batch], loss_of: Loss) -> None:
-        """Train to the end (or `until`), saving now and then.
+    def run(self, batch_of: Callable[[int], Batch], loss_of: Loss, last: int) -> None:
+        """Train up to step `last`, saving now and then and at its end.
 
         Raises:
             StageError: the loss is not a number; the batch is saved beside the checkpoint.
         """
         self.net.train()
-        last = min(self.config.steps, self.config.until or self.config.steps)
         if self.step >= last:
             return
         saved_at = began = time.monotonic()

@@ -1,4 +1,4 @@
-"""Collect real pictures of people and label them with the teachers: the first stage of the light training."""
+"""Collect real pictures of people and label them with the teachers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 import cv2
 
 from models.light.teachers import BoxTeacher, PartTeacher
-from pipeline.stage import Job, Stage
+from pipeline.stage import Stage, StageError
 from stages.annotations import COMMERCIAL_LICENCES, clip, coco_people, human_v2, require, sequence
 from stages.photos import Picture, label_photo, write_shard
-from stages.training_payloads import PhotoShards
+from stages.training_payloads import PhotoShards, Round
 
 LISTING = Path(__file__).resolve().parent.parent / "models" / "weights" / "light_photos.txt"
 PER_SHARD = 128
@@ -32,7 +32,7 @@ class LabelPhotos(Stage):
         Attributes:
             folder: of the run; the shards go to its `photos/`.
             human_v2: checkout of brianhuster/human-dataset (the files of models/weights/light_photos.txt are read).
-            coco: a COCO 2017 folder; its training images of a licence for commercial use are read. Empty: none.
+            coco: a COCO 2017 folder; its training images of a licence for commercial use are read.
             sequences, clips: folders of numbered JPEGs, and videos, that may be trained on.
             every: frames between two that are taken of sequences and clips.
             part_teacher, box_teacher: the BodyPix and YOLOX-nano .onnx files.
@@ -47,31 +47,34 @@ class LabelPhotos(Stage):
         part_teacher: str = ""
         box_teacher: str = ""
 
-    def __call__(self, job: Job) -> Iterator[PhotoShards]:
-        """One payload naming all shards. Raises: StageError naming the key of a path that is missing."""
-        cv2.setNumThreads(self.threads)
+    def __call__(self, part: Round) -> Iterator[PhotoShards]:
+        """All shards, made in the first round. Raises: StageError naming the key of a path that is missing."""
         folder = Path(self.config.folder) / "photos"
-        folder.mkdir(parents=True, exist_ok=True)
+        done, wanted = folder / "done.json", json.dumps(dataclasses.asdict(self.config), sort_keys=True)
+        if not (done.is_file() and done.read_text() == wanted):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._label(folder)
+            done.write_text(wanted)
+        yield PhotoShards(paths=tuple(map(str, sorted(folder.glob("[0-9]*.npz")))))
+
+    def _label(self, folder: Path) -> None:
         config = self.config
-        done, wanted = folder / "done.json", json.dumps(dataclasses.asdict(config), sort_keys=True)
-        if done.is_file() and done.read_text() == wanted:
-            yield PhotoShards(paths=tuple(map(str, sorted(folder.glob("*.npz")))))
-            return
+        cv2.setNumThreads(self.threads)
         parts = PartTeacher(require(config.part_teacher, "label_photos.part_teacher", REMEDY), threads=self.threads)
         boxes = BoxTeacher(require(config.box_teacher, "label_photos.box_teacher", REMEDY), threads=self.threads)
-        pictures, shards, first = self._pictures(), [], 0
+        pictures, first = self._pictures(), 0
         while batch := list(islice(pictures, PER_SHARD)):
-            shards.append(folder / f"{first // PER_SHARD:04d}.npz")
-            if not shards[-1].is_file():
-                labelled = [label_photo(picture, parts, boxes, first + i) for i, picture in enumerate(batch)]
-                write_shard(shards[-1], labelled)
+            shard = folder / f"{first // PER_SHARD:04d}.npz"
+            if not shard.is_file():
+                write_shard(shard, [label_photo(picture, parts, boxes, first + i) for i, picture in enumerate(batch)])
             first += len(batch)
-        done.write_text(wanted)
-        yield PhotoShards(paths=tuple(map(str, shards)))
 
     def _pictures(self) -> Iterator[Picture]:
         config = self.config
-        yield from human_v2(require(config.human_v2, "label_photos.human_v2", REMEDY), LISTING)
+        if not (config.human_v2 or config.coco or config.sequences or config.clips):
+            raise StageError("no pictures are given", "label_photos.human_v2", REMEDY)
+        if config.human_v2:
+            yield from human_v2(require(config.human_v2, "label_photos.human_v2", REMEDY), LISTING)
         if config.coco:
             coco = require(config.coco, "label_photos.coco", REMEDY)
             yield from coco_people(coco, "train2017", COMMERCIAL_LICENCES)

@@ -73,5 +73,6 @@ class DrawScenes(Stage):
             world = dataclasses.replace(WORLDS["train"], backgrounds=backgrounds)
             for path in missing:
                 first = int(path.stem) * PER_SHARD
-                write_scenes(path, [compact(world, self.config.seed, first + i) for i in range(PER_SHARD)])
+                last = min(first + PER_SHARD, self.config.count)
+                write_scenes(path, [compact(world, self.config.seed, index) for index in range(first, last)])
         yield SceneShards(paths=tuple(map(str, paths)))

@@ -12,14 +12,14 @@ import torch
 from models.light.detector import PersonDetector
 from models.light.light_network import write_weights
 from models.light.surface_net import SurfaceNet
-from pipeline.stage import Stage, StageError
+from pipeline.stage import Job, Stage, StageError
 from stages.detector_batches import DetectorBatches, detector_loss
 from stages.fit import Fit, FitConfig
 from stages.payloads import Written
 from stages.photo_pool import PhotoPool
 from stages.scene_pool import ScenePool
 from stages.surface_batches import SurfaceBatches, surface_loss
-from stages.training_payloads import DetectorTrained, PhotoShards, SceneShards, SurfaceTrained
+from stages.training_payloads import DetectorTrained, PhotoShards, Round, SceneShards, SurfaceTrained
 
 
 def open_pools(photos: PhotoShards, scenes: SceneShards) -> tuple[PhotoPool, ScenePool]:
@@ -27,8 +27,26 @@ def open_pools(photos: PhotoShards, scenes: SceneShards) -> tuple[PhotoPool, Sce
     return PhotoPool([Path(path) for path in photos.paths]), ScenePool([Path(path) for path in scenes.paths])
 
 
+class Rounds(Stage):
+    """The source of a training: its rounds."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """`count`: rounds; both networks do an equal share of their steps in each."""
+
+        count: int = 40
+
+    def __call__(self, job: Job) -> Iterator[Round]:
+        """One packet a round."""
+        for index in range(self.config.count):
+            yield Round(index=index, count=self.config.count)
+
+
 class TrainDetector(Stage):
     """Photos and scenes in, a person detector out; goes on where its checkpoint in the run's folder stands."""
+
+    ordered = True
+    memory_frames = None
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
@@ -39,18 +57,30 @@ class TrainDetector(Stage):
         seed: int = 1
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=4000))
 
-    def __call__(self, photos: PhotoShards, scenes: SceneShards) -> Iterator[DetectorTrained]:
-        """Train to the end of the schedule."""
-        cv2.setNumThreads(self.threads)
-        torch.manual_seed(self.config.seed)
-        fit = Fit(PersonDetector(), self.config.fit, Path(self.config.folder) / "detector")
-        pool, worlds = open_pools(photos, scenes)
-        fit.run(DetectorBatches(pool, worlds, size=self.config.batch, seed=self.config.seed), detector_loss)
-        yield DetectorTrained(checkpoint=str(fit.path))
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        """Open the network and its checkpoint, if there is one."""
+        super().__init__(config, threads=threads)
+        cv2.setNumThreads(threads)
+        torch.manual_seed(config.seed)
+        self._fit = Fit(PersonDetector(), config.fit, Path(config.folder) / "detector")
+        self._batches: DetectorBatches | None = None
+
+    def __call__(self, part: Round, photos: PhotoShards, scenes: SceneShards) -> Iterator[DetectorTrained]:
+        """Train to the end of the round."""
+        last = part.last_step(self.config.fit.steps)
+        if self._batches is None and self._fit.step < last:
+            pools = open_pools(photos, scenes)
+            self._batches = DetectorBatches(*pools, size=self.config.batch, seed=self.config.seed)
+        if self._batches is not None:
+            self._fit.run(self._batches, detector_loss, last)
+        yield DetectorTrained(checkpoint=str(self._fit.path))
 
 
 class TrainSurface(Stage):
     """Photos and scenes in, a surface network out; goes on where its checkpoint in the run's folder stands."""
+
+    ordered = True
+    memory_frames = None
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
@@ -62,20 +92,28 @@ class TrainSurface(Stage):
         small_until: int = 3000
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=4800))
 
-    def __call__(self, photos: PhotoShards, scenes: SceneShards) -> Iterator[SurfaceTrained]:
-        """Train to the end of the schedule."""
-        cv2.setNumThreads(self.threads)
-        torch.manual_seed(self.config.seed)
-        fit = Fit(SurfaceNet(), self.config.fit, Path(self.config.folder) / "surface")
-        pool, worlds = open_pools(photos, scenes)
-        config = self.config
-        batches = SurfaceBatches(pool, worlds, size=config.batch, seed=config.seed, small_until=config.small_until)
-        fit.run(batches, surface_loss)
-        yield SurfaceTrained(checkpoint=str(fit.path))
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        """Open the network and its checkpoint, if there is one."""
+        super().__init__(config, threads=threads)
+        cv2.setNumThreads(threads)
+        torch.manual_seed(config.seed)
+        self._fit = Fit(SurfaceNet(), config.fit, Path(config.folder) / "surface")
+        self._batches: SurfaceBatches | None = None
+
+    def __call__(self, part: Round, photos: PhotoShards, scenes: SceneShards) -> Iterator[SurfaceTrained]:
+        """Train to the end of the round."""
+        config, last = self.config, part.last_step(self.config.fit.steps)
+        if self._batches is None and self._fit.step < last:
+            pools = open_pools(photos, scenes)
+            size, small_until = config.batch, config.small_until
+            self._batches = SurfaceBatches(*pools, size=size, seed=config.seed, small_until=small_until)
+        if self._batches is not None:
+            self._fit.run(self._batches, surface_loss, last)
+        yield SurfaceTrained(checkpoint=str(self._fit.path))
 
 
 class ExportLight(Stage):
-    """Both checkpoints in, the averaged weights of both in one .safetensors file out."""
+    """Both checkpoints in, after the last round the averaged weights of both in one .safetensors file out."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
@@ -83,8 +121,10 @@ class ExportLight(Stage):
 
         weights: str = "runs/train_light/light.safetensors"
 
-    def __call__(self, detector: DetectorTrained, surface: SurfaceTrained) -> Iterator[Written]:
+    def __call__(self, part: Round, detector: DetectorTrained, surface: SurfaceTrained) -> Iterator[Written]:
         """Write the file whole, in half precision."""
+        if not part.last:
+            return
         path = Path(self.config.weights)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_weights(path, averaged(detector.checkpoint), averaged(surface.checkpoint))

@@ -29,17 +29,17 @@ def loss_of(net: nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
     return {"square": (net(batch[0]).mean((1, 2, 3)) - batch[1]).square().mean()}
 
 
-def config(until: int | None = None) -> FitConfig:
-    return FitConfig(steps=60, warmup=5, rate=0.01, bf16=False, until=until)
+def config() -> FitConfig:
+    return FitConfig(steps=60, warmup=5, rate=0.01, bf16=False)
 
 
 def test_interrupted_training_ends_with_the_same_weights(tmp_path: Path) -> None:
     straight = Fit(network(), config(), tmp_path / "straight")
-    straight.run(batch_of, loss_of)
-    Fit(network(), config(until=23), tmp_path / "broken").run(batch_of, loss_of)
+    straight.run(batch_of, loss_of, 60)
+    Fit(network(), config(), tmp_path / "broken").run(batch_of, loss_of, 23)
     resumed = Fit(network(), config(), tmp_path / "broken")
     assert resumed.step == 23
-    resumed.run(batch_of, loss_of)
+    resumed.run(batch_of, loss_of, 60)
     for name, value in straight.net.state_dict().items():
         assert torch.equal(value, resumed.net.state_dict()[name]), name
         assert torch.equal(straight.average[name], resumed.average[name]), name
@@ -49,7 +49,7 @@ def test_interrupted_training_ends_with_the_same_weights(tmp_path: Path) -> None
 def test_it_learns_and_says_so(tmp_path: Path) -> None:
     net = network()
     before = loss_of(net.train(), batch_of(999))["square"].item()
-    Fit(net, config(), tmp_path).run(batch_of, loss_of)
+    Fit(net, config(), tmp_path).run(batch_of, loss_of, 60)
     assert loss_of(net, batch_of(999))["square"].item() < before / 2
     row = json.loads((tmp_path / "log.jsonl").read_text().split("\n")[0])
     assert row["step"] == 50
@@ -65,7 +65,7 @@ def test_the_average_lags_behind(tmp_path: Path) -> None:
         seen.append({name: value.clone() for name, value in fit.net.state_dict().items()})
         return batch_of(step)
 
-    fit.run(watched, loss_of)
+    fit.run(watched, loss_of, 3)
     weights = [state["0.weight"] for state in seen[2:]] + [fit.net.state_dict()["0.weight"]]
     expected = seen[0]["0.weight"]
     for step, weight in enumerate(weights):
@@ -77,7 +77,7 @@ def test_the_average_lags_behind(tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
     fit = Fit(network(), config(), tmp_path)
     with pytest.raises(StageError, match=r"the loss is nan at step 0.*bad_batch\.pt"):
-        fit.run(batch_of, lambda net, batch: {"square": net(batch[0]).mean() * float("nan")})
+        fit.run(batch_of, lambda net, batch: {"square": net(batch[0]).mean() * float("nan")}, 60)
     x, _ = torch.load(tmp_path / "bad_batch.pt", weights_only=True)
     assert torch.equal(x, batch_of(0)[0])
     assert not (tmp_path / "state.pt").exists()

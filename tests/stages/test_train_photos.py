@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.stage import Job, StageError
+from pipeline.stage import StageError
 from stages.annotations import COMMERCIAL_LICENCES, coco_people, human_v2
 from stages.label_photos import LISTING, LabelPhotos
 from stages.photo_pool import PhotoPool
@@ -27,6 +27,7 @@ from stages.photos import (
     write_shard,
 )
 from stages.shards import map_shard
+from stages.training_payloads import Round
 
 
 def array(*rows: tuple[float, ...]) -> np.ndarray:
@@ -107,10 +108,9 @@ def test_an_empty_pool_says_what_to_run() -> None:
 
 
 def test_missing_paths_name_their_key(tmp_path: Path) -> None:
-    job = Job(index=0, input="", output=None, stem="train_light")
     stage = LabelPhotos(LabelPhotos.Config(folder=str(tmp_path), part_teacher=str(tmp_path / "absent.onnx")))
     with pytest.raises(StageError, match=r"label_photos\.part_teacher"):
-        list(stage(job))
+        list(stage(Round(index=0, count=1)))
 
 
 def test_a_missing_photo_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,82 @@
+"""The whole training graph on a handful of pictures: every stage runs, a second call goes on, the weights load."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.light import open_light
+from models.network import NetworkConfig
+
+
+def train(root: Path, settings: dict[str, object]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(root / "run_pipeline.py"), "-c", "train_light", "--serial"]
+    for key, value in settings.items():
+        command += ["--set", f"{key}={value}"]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture(scope="module")
+def settings(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    folder = tmp_path_factory.mktemp("training")
+    oracles = shared / "assets" / "oracles"
+    return {
+        "folder": folder,
+        "label_photos.coco": shared / "assets" / "images" / "coco_mini",
+        "label_photos.part_teacher": oracles / "bodypix_mobilenet050_stride8.onnx",
+        "label_photos.box_teacher": oracles / "yolox_nano.onnx",
+        "draw_scenes.count": 4,
+        "rounds.count": 2,
+        "train_detector.batch": 2,
+        "train_detector.fit.steps": 2,
+        "train_surface.batch": 2,
+        "train_surface.fit.steps": 2,
+        "export_light.weights": folder / "light.safetensors",
+    }
+
+
+def test_training_runs_and_goes_on(root: Path, settings: dict[str, object]) -> None:
+    pytest.importorskip("onnxruntime", reason="the teachers need onnxruntime")
+    folder = Path(str(settings["folder"]))
+    done = train(root, settings)
+    assert done.returncode == 0, done.stderr
+    first = open_light(NetworkConfig(weights=str(folder / "light.safetensors"), engine="torch"), 1)
+    assert len(first.detect(np.zeros((1, 64, 64, 3), np.uint8))[0]) == 1
+    stamps = {path: path.stat().st_mtime_ns for path in folder.rglob("*.npz")}
+    assert len(stamps) == 2
+    more = train(root, {**settings, "train_surface.fit.steps": 3})
+    assert more.returncode == 0, more.stderr
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.npz")} == stamps
+    second = open_light(NetworkConfig(weights=str(folder / "light.safetensors"), engine="torch"), 1)
+    assert first.sha256 != second.sha256
+
+
+def test_without_pictures_it_says_what_to_give(root: Path, settings: dict[str, object]) -> None:
+    bare = {**settings, "folder": Path(str(settings["folder"])) / "bare", "label_photos.coco": '""'}
+    done = train(root, bare)
+    assert done.returncode == 1
+    assert "label_photos.human_v2: no pictures are given" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_scores_are_written(root: Path, settings: dict[str, object], shared: Path) -> None:
+    folder = Path(str(settings["folder"]))
+    weights, report = folder / "light.safetensors", folder / "scores.json"
+    command = [sys.executable, str(root / "run_pipeline.py"), "-c", "evaluate", "--serial", "--weights", str(weights)]
+    for change in (
+        "evaluate.scenes=3",
+        f"evaluate.coco={settings['label_photos.coco']}",
+        f"write_scores.report={report}",
+    ):
+        command += ["--set", change]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    scores = json.loads(report.read_text())
+    assert set(scores) == {"scenes_val", "coco_val2017"}
+    assert 0 <= scores["scenes_val"]["box_AP50"][0] <= 1
+    assert "part_of_joint_given" in done.stdout

@@ -75,8 +75,14 @@ class Encode(Stage):
                 return
             if overlay.alpha_THW is not None:
                 self._recording.note("the transparency of the result lies over black: this video holds none")
-            for index, pts in enumerate(frames.pts_T.tolist()):
-                self._recording.add(opaque(overlay, index), pts)
+            try:
+                for index, pts in enumerate(frames.pts_T.tolist()):
+                    self._recording.add(opaque(overlay, index), pts)
+            except StageError:
+                # The frames cannot be written as wished, so what was written of them is of no use.
+                self._recording.close()
+                self._destination.discard()
+                raise
             yield from self._recording.committed()
 
     def flush(self) -> Iterator[Written]:

@@ -44,12 +44,16 @@ class Destination:
         if fresh:
             self._remove_own_files()
 
+    def discard(self) -> None:
+        """Remove what was made so far."""
+        self._remove_own_files()
+        self.tidy()
+
     def publish(self, draft: Path) -> None:
         """Give a whole file the final name and remove the working folder."""
         self.check()
         put_in_place(draft, Path(self.path))
-        self._remove_own_files()
-        self.tidy()
+        self.discard()
 
     def publish_part(self, draft: Path) -> str:
         """Put the finished part of an interrupted run beside the output; returns its name."""
@@ -60,8 +64,7 @@ class Destination:
             part = final.with_name(f"{final.stem}.partial-{count}{final.suffix}")
             count += 1
         put_in_place(draft, part)
-        self._remove_own_files()
-        self.tidy()
+        self.discard()
         return str(part)
 
     def tidy(self) -> None:

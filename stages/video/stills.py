@@ -24,6 +24,8 @@ FORMATS_BY_PILLOW = ("WEBP", "AVIF")
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 """Formats whose several pictures are a video; several pages of others are not."""
 
+FILM_OF_JPEGS = (".mjpeg", ".mjpg")
+"""One JPEG after the other without a container: only the name tells them from a photo."""
 CV_SUFFIXES = (".tif", ".tiff", ".hdr", ".exr", ".pfm")
 """Pictures that Pillow may refuse (16-bit colour TIFF) and OpenCV reads."""
 
@@ -45,7 +47,7 @@ Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 def is_still(path: str) -> bool:
     """True for a file that holds one picture, by its content. Animated files and everything else are for FFmpeg."""
-    if is_url(path):
+    if is_url(path) or Path(path).suffix.lower() in FILM_OF_JPEGS:
         return False
     try:
         with warnings.catch_warnings():

@@ -112,6 +112,7 @@ def test_exif_orientations_are_the_eight_moves() -> None:
         ("gif", "rgb8", "gif"),
         ("apng", "rgb24", "apng"),
         ("mjpeg", "yuvj422p", "avi"),
+        ("mjpeg", "yuvj420p", "mjpeg"),
     ],
 )
 def test_every_kind_of_pixel(

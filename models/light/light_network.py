@@ -183,9 +183,9 @@ class LightNetwork:
 
 def suppress(box_N4: F32, score_N: F32, overlap: float) -> npt.NDArray[np.int64]:
     """Indices that survive non-maximum suppression, best first."""
-    from torchvision.ops import nms
-
-    return nms(torch.from_numpy(box_N4), torch.from_numpy(score_N), overlap).numpy()
+    rect_N4 = np.concatenate([box_N4[:, :2], box_N4[:, 2:] - box_N4[:, :2]], 1)
+    kept = cv2.dnn.NMSBoxes(rect_N4.tolist(), score_N.tolist(), 0.0, overlap)
+    return np.asarray(kept, np.int64).reshape(-1)
 
 
 def open_light(config: NetworkConfig, threads: int) -> LightNetwork:

@@ -13,7 +13,7 @@ from models import engine
 from models.engine import choose_engine, compile_body
 from models.errors import ModelError
 from models.light.detector import PersonDetector
-from models.light.light_network import LightNetwork, fit_size, open_light, write_weights
+from models.light.light_network import LightNetwork, fit_size, open_light, suppress, write_weights
 from models.light.surface_net import CROP, PickedSurface, SurfaceNet
 from models.network import NetworkConfig
 
@@ -110,3 +110,15 @@ def test_bad_weights_are_named(weights: Path, tmp_path: Path) -> None:
     write_weights(other, PersonDetector().state_dict(), PersonDetector().state_dict())
     with pytest.raises(ModelError, match=r"do not fit the light network: surface\."):
         open_light(NetworkConfig(weights=str(other)), 1)
+
+
+def test_suppression_equals_torchvision() -> None:
+    from torchvision.ops import nms
+
+    random = np.random.default_rng(0)
+    corner = random.uniform(0, 100, (300, 2))
+    boxes = np.concatenate([corner, corner + random.uniform(5, 60, (300, 2))], 1).astype(np.float32)
+    scores = random.random(300).astype(np.float32)
+    expected = nms(torch.from_numpy(boxes), torch.from_numpy(scores), 0.5)
+    assert suppress(boxes, scores, 0.5).tolist() == expected.tolist()
+    assert suppress(boxes[:0], scores[:0], 0.5).tolist() == []

@@ -93,7 +93,9 @@ def _compile_openvino(net: nn.Module, shape: tuple[int, int, int, int], precisio
     openvino = import_openvino()
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        graph = openvino.convert_model(net, example_input=torch.zeros(shape), input=[list(shape)])
+        # Traced here: left to itself, OpenVINO traces three times.
+        traced = torch.jit.trace(net, torch.zeros(shape), check_trace=False)
+        graph = openvino.convert_model(traced, input=[list(shape)])
     settings = {
         "INFERENCE_NUM_THREADS": threads,
         "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",

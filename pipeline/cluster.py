@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,15 @@ _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_USAGE_STATS_PROMPT_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DEDUP_LOGS": "0",
 }
 _NOT_SHIPPED = ["runs", ".venv", ".git", "**/__pycache__"]
+_ANSWER_S = 10.0
 _folders: list[str] = []
+
+
+def quieten() -> None:
+    """Turn off usage reports and Ray's own chatter; it reads these when it is imported."""
+    os.environ.update(_QUIET)
 
 
 def start_ray(address: str | None, cpus: int, store: int, gpus: int = 0) -> bool:
@@ -32,7 +38,7 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: int = 0) -> bool
 
     Returns whether it was started here, so that the caller ends it. Raises PlainError.
     """
-    os.environ.update(_QUIET)
+    quieten()
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)  # lanes import the stages
     try:
@@ -41,27 +47,49 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: int = 0) -> bool
         raise PlainError("Ray is not installed", "", "install ray, or run with --serial") from error
     if ray.is_initialized():
         return False
-    common: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False, "include_dashboard": False}
+    quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     try:
         if address is not None:
-            common.pop("include_dashboard")
+            _check_reachable(address)
             shipped = {"working_dir": str(ROOT), "excludes": _NOT_SHIPPED}
-            ray.init(address=address, runtime_env=shipped, **common)
+            ray.init(address=address, runtime_env=shipped, **quiet)
         else:
             _folders.append(tempfile.mkdtemp(prefix="ray-"))
-            ray.init(
-                address="local",
-                num_cpus=cpus,
-                num_gpus=gpus,
-                object_store_memory=store,
-                _temp_dir=_folders[-1],
-                **common,
-            )
+            here: dict[str, Any] = {"num_cpus": cpus, "num_gpus": gpus, "object_store_memory": store}
+            ray.init(address="local", include_dashboard=False, _temp_dir=_folders[-1], **here, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        where = f"ray.address: {address}" if address else "Ray on this machine"
-        raise PlainError(f"Ray did not start ({first})", where, "correct the address, or run with --serial") from error
+        raise _start_error(address, error) from error
     return True
+
+
+def _check_reachable(address: str) -> None:
+    """Ray asks an address that does not answer for a quarter of an hour; once is enough. Raises PlainError."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not port.isdigit():
+        raise PlainError("this is no address", f"ray.address: {address}", "write HOST:PORT")
+    try:
+        socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()
+    except OSError as error:
+        what = f"this cluster does not answer ({error.strerror or error})"
+        raise PlainError(what, f"ray.address: {address}", "correct the address, or leave it out") from error
+
+
+def _start_error(address: str | None, error: Exception) -> PlainError:
+    """Why Ray did not start, in one sentence."""
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if address is None:
+        return PlainError(f"Ray did not start ({first})", "Ray on this machine", "run with --serial")
+    causes = []
+    cause: BaseException | None = error
+    while cause is not None:
+        causes.append(str(cause))
+        cause = cause.__cause__ or cause.__context__
+    if any("AuthenticationError" in text or "authentication token" in text.lower() for text in causes):
+        remedy = "set RAY_AUTH_MODE=token and the cluster's RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH"
+        return PlainError("this cluster asks for a token", f"ray.address: {address}", remedy)
+    return PlainError(
+        f"this cluster cannot be joined ({first})", f"ray.address: {address}", "correct the address, or leave it out"
+    )
 
 
 def cluster_machine(machine: Machine) -> Machine:

@@ -50,7 +50,7 @@ class RayConfig:
     """How Ray runs.
 
     Attributes:
-        address: a cluster to join (`auto`, `ray://HOST:PORT`, `HOST:PORT`); null starts Ray on this machine alone.
+        address: a cluster to join, `HOST:PORT`; null starts Ray on this machine alone.
         object_store_gb: memory for payloads in flight; `auto` takes a quarter of what is free, 4 GB at most.
         start_timeout_s: how long a lane may take to come up.
     """

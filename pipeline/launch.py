@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pipeline.cluster import quieten
 from pipeline.config import RunConfig
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
@@ -35,6 +36,7 @@ def launch(
     fetch(config)
     if serial or alone:
         return run_serial(config, plan, jobs, metrics, interrupt)
+    quieten()
     from pipeline.runner import run_ray
 
     return run_ray(config, plan, jobs, metrics, interrupt)

@@ -1,0 +1,39 @@
+"""What the doctor finds on the machine that runs the tests."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from pipeline.doctor import examine
+from pipeline.inputs import UsageError
+from pipeline.stage import Job
+from stages import STAGES
+from stages.doctor import Doctor, has_protocol
+
+
+def test_every_fact_that_is_not_fine_has_a_remedy() -> None:
+    facts = list(Doctor(None)(Job(index=0, input="", output=None, stem="")))
+    names = [fact.name for fact in facts]
+    assert {"PyAV", "encoders", "decoders", "protocols", "GPU", "precision", "engines", "weights"} <= set(names)
+    assert all(fact.fine or fact.remedy for fact in facts)
+    assert "H.264" in next(fact.value for fact in facts if fact.name == "encoders")
+
+
+def test_protocols_are_asked_of_the_library() -> None:
+    assert has_protocol("http")
+    assert not has_protocol("nonsense")
+
+
+def test_the_verdict_follows_what_is_needed() -> None:
+    out = io.StringIO()
+    code = examine([], STAGES, out)
+    text = out.getvalue()
+    assert ("the default run works here" in text) == (code == 0)
+    assert "Python" in text and "Ray" in text and "cores" in text
+
+
+def test_further_words_are_refused() -> None:
+    with pytest.raises(UsageError, match="doctor takes no arguments"):
+        examine(["x"], STAGES, io.StringIO())

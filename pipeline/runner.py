@@ -14,6 +14,7 @@ from pipeline import schedule
 from pipeline.cluster import cluster_machine, start_ray, stop_ray
 from pipeline.config import RunConfig
 from pipeline.crew import Crew
+from pipeline.graph import Lane
 from pipeline.interrupts import Interrupt
 from pipeline.journal import Journal
 from pipeline.metrics import Metrics
@@ -25,6 +26,7 @@ from pipeline.stage import Job, PlainError
 _POLL_S = 0.2
 _KEEP_S = 60.0
 _CLOSE_S = 20.0
+_PATIENCE = 24
 
 Receipts = Iterator[tuple[Job, Any]]
 
@@ -73,7 +75,7 @@ class _Coordinator:
         self._start_timeout_s = config.settings.ray.start_timeout_s
         self._crew = Crew(config, plan)
         self._state = schedule.start(
-            tuple(LaneRule(ordered=lane.ordered, replicas=plan.lane(lane.name).replicas) for lane in self._lanes),
+            tuple(self._rule(lane, config, plan) for lane in self._lanes),
             tuple(self._jobs),
             credits=config.settings.credits,
             lenient=config.settings.on_error == "pass",
@@ -81,6 +83,12 @@ class _Coordinator:
         self._calls: dict[Any, _Sent] = {}
         self._packets: dict[tuple[int, int], Packet] = {}
         self._payloads: dict[tuple[int, int], dict[type, Any]] = {}
+
+    @staticmethod
+    def _rule(lane: Lane, config: RunConfig, plan: Plan) -> LaneRule:
+        """Replicas that were asked for start when packets wait; automatic ones only in runs that turn out long."""
+        patience = _PATIENCE if config.settings.lanes[lane.name].replicas == "auto" else 0
+        return LaneRule(ordered=lane.ordered, replicas=plan.lane(lane.name).replicas, patience=patience)
 
     def run(self) -> Receipts:
         """Make calls and take up their results until every stream is done. Raises PlainError."""

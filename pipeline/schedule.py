@@ -19,10 +19,17 @@ NO_STREAM = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneRule:
-    """A lane: whether a stream's packets must come in sequence, and how many processes it has."""
+    """A lane.
+
+    Attributes:
+        ordered: a stream's packets must come in sequence.
+        replicas: processes it may have.
+        patience: packets it takes before it is worth starting a second one.
+    """
 
     ordered: bool
     replicas: int = 1
+    patience: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +93,7 @@ class State:
         waiting: those not begun.
         running: calls under way.
         dormant: (lane, replica) that nobody needed so far.
+        taken: packets that each lane took.
     """
 
     rules: tuple[LaneRule, ...]
@@ -95,6 +103,7 @@ class State:
     waiting: tuple[int, ...] = ()
     running: tuple[Call, ...] = ()
     dormant: tuple[tuple[int, int], ...] = ()
+    taken: tuple[int, ...] = ()
 
 
 def start(rules: tuple[LaneRule, ...], streams: tuple[int, ...], *, credits: int, lenient: bool) -> State:
@@ -106,6 +115,7 @@ def start(rules: tuple[LaneRule, ...], streams: tuple[int, ...], *, credits: int
         waiting=streams,
         running=tuple(Call(kind="prepare", lane=lane, replica=0) for lane in range(len(rules))),
         dormant=tuple((lane, replica) for lane, rule in enumerate(rules) for replica in range(1, rule.replicas)),
+        taken=(0,) * len(rules),
     )
     return _admit(state)
 
@@ -124,8 +134,8 @@ def in_flight(state: State, index: int) -> int:
 def next_call(state: State) -> Call | None:
     """The call to make now, or None until another ends. Later lanes go first, then earlier inputs.
 
-    A dormant replica is prepared when packets wait for its lane and nothing else is being prepared, so that short runs
-    do without it and its start delays no other.
+    A dormant replica is prepared when its lane's patience is over, packets wait for the lane and nothing else is being
+    prepared, so that short runs do without it and its start delays no other.
     """
     busy = {(call.lane, call.replica) for call in state.running} | set(state.dormant)
     for lane in reversed(range(len(state.rules))):
@@ -137,7 +147,8 @@ def next_call(state: State) -> Call | None:
     if any(call.kind == "prepare" for call in state.running):
         return None
     for lane, replica in state.dormant:
-        if any(stream.places[lane].queue for stream in state.streams):
+        worth_it = state.taken[lane] >= state.rules[lane].patience
+        if worth_it and any(stream.places[lane].queue for stream in state.streams):
             return Call(kind="prepare", lane=lane, replica=replica)
     return None
 
@@ -154,6 +165,8 @@ def begin(state: State, call: Call) -> State:
         return _put(state, stream, call.lane, replace(place, expected=place.expected + 1))
     if call.seq is None:
         return state
+    taken = tuple(count + (lane == call.lane) for lane, count in enumerate(state.taken))
+    state = replace(state, taken=taken)
     queue = tuple(seq for seq in place.queue if seq != call.seq)
     return _put(state, stream, call.lane, replace(place, queue=queue, expected=max(place.expected, call.seq + 1)))
 

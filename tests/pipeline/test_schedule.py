@@ -200,6 +200,14 @@ def test_further_replicas_start_when_packets_wait_and_nothing_else_starts() -> N
     assert world.run().dormant == ((1, 1), (1, 2))  # a single packet needs no second replica
 
 
+@pytest.mark.parametrize(("length", "woken"), [(5, 0), (30, 2)])
+def test_patient_lanes_start_replicas_in_long_runs_only(length: int, woken: int) -> None:
+    rules = (LaneRule(ordered=True), LaneRule(ordered=False, replicas=3, patience=6), LaneRule(ordered=True))
+    world = World(rules, (length,), credits=4, delays={}, seed=0)
+    assert len(world.run().dormant) == 2 - woken
+    assert world.lanes[2].taken == {0: list(range(length))}
+
+
 def test_a_second_long_input_waits_until_the_first_is_read() -> None:
     state = schedule.start(CHAIN, (0, 1), credits=4, lenient=False)
     assert [stream.index for stream in state.streams] == [0]

@@ -11,6 +11,9 @@ from models.light.detector import decode_boxes
 from models.light.surface_net import SurfaceLogits
 
 TOP_PLACES = 10
+_AREA = (0.21, 0.30, *[0.035] * 2, *[0.06] * 2, *[0.095] * 4, *[0.057] * 4, *[0.039] * 4, *[0.032] * 4, *[0.075] * 2)
+PART_WEIGHT = torch.tensor([min(max((0.075 / area) ** 0.5, 0.5), 1.6) for area in _AREA])
+"""Weight of each chart in the part loss: small ones count more, by the root of their area on the body."""
 
 
 class Assignment(NamedTuple):
@@ -122,7 +125,7 @@ def surface_losses(
     person = functional.binary_cross_entropy_with_logits(maps.person[:, 0].float(), body, reduction="none")
     index = (label_Nhw.clamp(1, 24) - 1)[:, None]
     part = -maps.part.float().log_softmax(1).gather(1, index)[:, 0]
-    weighted = body * weight_Nhw
+    weighted = body * weight_Nhw * PART_WEIGHT[index[:, 0]]
     gap = (maps.u.gather(1, index)[:, 0].float() - uv_N2hw[:, 0]).abs()
     gap = gap + (maps.v.gather(1, index)[:, 0].float() - uv_N2hw[:, 1]).abs()
     exact = body * known_N[:, None, None]

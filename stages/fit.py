@@ -101,7 +101,7 @@ class Fit:
             return
         saved_at = began = time.monotonic()
         sums: dict[str, float] = {}
-        waited = 0.0
+        waited, steps = 0.0, 0
         while self.step < last:
             asked = time.monotonic()
             batch = batch_of(self.step)
@@ -109,10 +109,12 @@ class Fit:
             for name, value in self._advance(batch, loss_of).items():
                 sums[name] = sums.get(name, 0.0) + value
             self.step += 1
+            steps += 1
             if self.step % 50 == 0:
                 spent = time.monotonic() - began
-                self._log(sums, {"waiting": round(waited / spent, 3), "images_s": round(50 * len(batch[0]) / spent, 1)})
-                sums, waited, began = {}, 0.0, time.monotonic()
+                speed = {"waiting": round(waited / spent, 3), "images_s": round(steps * len(batch[0]) / spent, 1)}
+                self._log({name: value / steps for name, value in sums.items()}, speed)
+                sums, waited, steps, began = {}, 0.0, 0, time.monotonic()
             if time.monotonic() - saved_at > self.config.save_every_s:
                 self.save()
                 saved_at = time.monotonic()
@@ -151,8 +153,8 @@ class Fit:
             else:
                 self.average[name].copy_(value)
 
-    def _log(self, sums: Mapping[str, float], speed: Mapping[str, Any]) -> None:
+    def _log(self, losses: Mapping[str, float], speed: Mapping[str, Any]) -> None:
         row = {"step": self.step, "rate": round(self._rate(), 6), **speed}
-        row.update({name: round(value / 50, 4) for name, value in sums.items()})
+        row.update({name: round(value, 4) for name, value in losses.items()})
         with (self.folder / "log.jsonl").open("a") as log:
             log.write(json.dumps({**row, "time": round(time.time()), "left": self.config.steps - self.step}) + "\n")

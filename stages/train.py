@@ -55,7 +55,7 @@ class TrainDetector(Stage):
         folder: str = "runs/train_light"
         batch: int = 16
         seed: int = 1
-        fit: FitConfig = field(default_factory=lambda: FitConfig(steps=4000))
+        fit: FitConfig = field(default_factory=lambda: FitConfig(steps=3200))
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open the network and its checkpoint, if there is one."""
@@ -89,8 +89,8 @@ class TrainSurface(Stage):
         folder: str = "runs/train_light"
         batch: int = 24
         seed: int = 2
-        small_until: int = 3000
-        fit: FitConfig = field(default_factory=lambda: FitConfig(steps=4800))
+        small_until: int = 2600
+        fit: FitConfig = field(default_factory=lambda: FitConfig(steps=3800))
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open the network and its checkpoint, if there is one."""

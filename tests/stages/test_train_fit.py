@@ -12,6 +12,7 @@ from torch import nn
 
 from pipeline.stage import StageError
 from stages.fit import Batch, Fit, FitConfig
+from stages.training_payloads import Round
 
 
 def network() -> nn.Sequential:
@@ -81,3 +82,10 @@ def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
     x, _ = torch.load(tmp_path / "bad_batch.pt", weights_only=True)
     assert torch.equal(x, batch_of(0)[0])
     assert not (tmp_path / "state.pt").exists()
+
+
+def test_rounds_share_the_steps_and_end_with_the_last() -> None:
+    ends = [Round(index=index, count=7).last_step(100) for index in range(7)]
+    assert ends[-1] == 100
+    assert all(14 <= step - before <= 15 for before, step in zip([0, *ends], ends, strict=False))
+    assert [Round(index=index, count=7).last for index in range(7)] == [False] * 6 + [True]

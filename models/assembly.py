@@ -38,7 +38,7 @@ def assemble(maps: dict[str, Tensor], box_4: npt.NDArray[np.float32]) -> Surface
     uncertainty = {name: to_numpy(values[index]) for index, name in enumerate(names) if index >= 2}
     for name in WHOLE:
         if name in maps:
-            uncertainty[name] = to_numpy(resize(maps[name], (height, width))[0])
+            uncertainty[name] = to_numpy(resize(maps[name], (height, width))[:, :, 0])
     return SurfaceMap(
         x0=x0, y0=y0, labels_hw=labels_hw.cpu().numpy(), uv_2hw=to_numpy(values[:2]), uncertainty=uncertainty
     )
@@ -50,14 +50,18 @@ def to_numpy(x: Tensor) -> npt.NDArray[np.float32]:
 
 
 def resize(map_CSS: Tensor, size_hw: tuple[int, int]) -> Tensor:
-    """(C, h, w): bilinear, corners not aligned, not smoothed when shrinking."""
-    return F.interpolate(map_CSS[None], size=size_hw, mode="bilinear", align_corners=False)[0]
+    """(h, w, C): bilinear, corners not aligned, not smoothed when shrinking.
+
+    Channels last: on a CPU resizing and deciding are then several times faster.
+    """
+    cells = map_CSS[None].contiguous(memory_format=torch.channels_last)
+    return F.interpolate(cells, size=size_hw, mode="bilinear", align_corners=False)[0].permute(1, 2, 0)
 
 
 def decide_labels(fine_25SS: Tensor, coarse_KSS: Tensor, size_hw: tuple[int, int]) -> Tensor:
     """(h, w) uint8: the best fine part where the best coarse channel is not the background, else 0."""
-    fine = resize(fine_25SS, size_hw).argmax(dim=0)
-    body = resize(coarse_KSS, size_hw).argmax(dim=0) > 0
+    fine = resize(fine_25SS, size_hw).argmax(dim=2)
+    body = resize(coarse_KSS, size_hw).argmax(dim=2) > 0
     return (fine * body).to(torch.uint8)
 
 

@@ -69,14 +69,17 @@ class PreparedRCNN:
             image_hw: the unpadded size, to which proposals are clipped.
         """
         answers = self.picture([x_NHW3.to(self.device)])
+        return answers[:LEVELS], self.choose(answers, image_hw)
+
+    def choose(self, answers: list[Tensor], image_hw: tuple[int, int]) -> list[Proposals]:
+        """Proposals of every picture from the answers of the picture part."""
         levels, logits, deltas = answers[:LEVELS], answers[LEVELS : 2 * LEVELS + 1], answers[2 * LEVELS + 1 :]
         widths = [level.shape[2] for level in levels]
         widths.append(-(-widths[-1] // 2))
-        proposals = [
+        return [
             choose_proposals([one[image] for one in logits], [one[image] for one in deltas], widths, image_hw)
-            for image in range(len(x_NHW3))
+            for image in range(len(levels[0]))
         ]
-        return levels, proposals
 
     def judge(self, levels: list[Tensor], boxes: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Logits (K, 2) and deltas (K, 4) of the boxes of all pictures, in their order; boxes: per picture (N, 4)."""

@@ -155,9 +155,10 @@ def open_zoo(config: NetworkConfig, threads: int) -> ZooNetwork:
     """
     if config.weights == "light":
         raise ModelError("a zoo network has no built-in weights", "network.weights", "give --weights FILE or zoo:NAME")
-    torch.set_num_threads(threads)
     device = choose_device(config.device)
     engine = choose_engine(config.engine, device)
+    # Beside OpenVINO's threads torch has small work only; threads of its own would wait for the same cores, spinning.
+    torch.set_num_threads(1 if engine == "openvino" else threads)
     path = weights_path(config)
     network = empty_rcnn(variant_of(config))
     fit(read_checkpoint(path), network, str(path))

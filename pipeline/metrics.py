@@ -105,5 +105,6 @@ class Metrics:
         self.streams[stream].failure = self.streams[stream].failure or failure
 
     def finish(self) -> None:
-        """The run is over."""
-        self.seconds = time.perf_counter() - self.started
+        """The last result is there; what is cleaned up later costs the user's frames nothing."""
+        if self.seconds is None:
+            self.seconds = time.perf_counter() - self.started

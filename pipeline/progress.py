@@ -10,6 +10,7 @@ from pipeline.metrics import Metrics
 _BAR_EVERY_S = 0.2
 _LINE_EVERY_S = 10.0
 _BAR_WIDTH = 24
+_RATE_AFTER_S = 0.5
 
 
 class Progress:
@@ -68,7 +69,7 @@ def describe(metrics: Metrics, now: float) -> str:
     total = _total(metrics)
     parts.append(f"{frames}/{total} frames" if total else f"{frames} frames")
     working = now - metrics.started - (metrics.first_frame_s or 0.0)
-    fps = frames / working if metrics.first_frame_s is not None and working > 0 else 0.0
+    fps = frames / working if metrics.first_frame_s is not None and working > _RATE_AFTER_S else 0.0
     parts.append(f"{fps:.1f} fps" if fps else "starting")
     if begun:
         parts.append(f"{sum(stream.people for stream in streams) / begun:.1f} people a frame")

@@ -45,6 +45,7 @@ def run_ray(config: RunConfig, plan: Plan, jobs: Sequence[Job], metrics: Metrics
         coordinator = _Coordinator(config, plan, jobs, metrics, interrupt)
         try:
             yield from coordinator.run()
+            metrics.finish()
         finally:
             coordinator.shutdown()
     finally:

@@ -43,6 +43,7 @@ def run_serial(
             if interrupt.requested:
                 break
             yield from runner.stream(job)
+        metrics.finish()
     finally:
         runner.shutdown()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from models.network import NetworkConfig, open_network
 from pipeline.stage import Stage
@@ -43,3 +44,7 @@ class DensePose(Stage):
                 for one in frame
             )
         )
+
+    def blank(self, *payloads: Any) -> Any:
+        """No surfaces, as `detect` found nobody either."""
+        return Surfaces(people=())

@@ -46,6 +46,16 @@ class Detect(Stage):
         )
         yield people, Features(content=features)
 
+    def blank(self, *payloads: Any) -> Any:
+        """Nobody was found: the frames go on as they are."""
+        nobody = People(
+            frame_N=np.zeros(0, np.int32),
+            box_N4=np.zeros((0, 4), np.float32),
+            score_N=np.zeros(0, np.float32),
+            id_N=np.zeros(0, np.int32),
+        )
+        return nobody, Features(content=None)
+
     def summary(self) -> Mapping[str, Any]:
         """Which weights ran: their name and the sha256 of their file."""
         return {"weights": {"name": self.network.name, "sha256": self.network.sha256}}

@@ -5,6 +5,7 @@ The network's weights are random here, so that the test needs none; what it find
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import shutil
 from collections.abc import Callable
@@ -89,6 +90,28 @@ def test_same_frames_whatever_the_runner_packets_credits_and_replicas(
         output = tmp_path / f"{number}.mp4"
         convert(run, clip, [*settings, *changes], output)
         assert decoded(output) == expected, changes
+
+
+def test_frames_that_cannot_be_processed_go_through_where_allowed(
+    serially: Run, clip: str, settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stages.densepose import DensePose
+
+    whole = DensePose.__call__
+
+    @functools.wraps(whole)
+    def breaks(self, frames, people, features):
+        if frames.first == 4:
+            raise MemoryError("a frame too many")
+        return whole(self, frames, people, features)
+
+    monkeypatch.setattr(DensePose, "__call__", breaks)
+    config = load_config("video", [*settings, "on_error=pass", "decode.chunk=4"], STAGES)
+    inputs = find_inputs([clip], str(tmp_path / "out.mp4"), overwrite=True)
+    metrics, receipts = serially(config, list(inputs.jobs))
+    assert receipts[-1][1].frames == 13
+    (sentence,) = metrics.streams[0].poisoned
+    assert "frames 4..7: stage 'densepose' failed (MemoryError: a frame too many)" in sentence
 
 
 def test_nothing_is_left_beside_the_result(serially: Run, clip: str, settings: list[str], tmp_path: Path) -> None:

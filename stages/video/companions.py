@@ -228,8 +228,9 @@ class NoCompanions:
 
 
 def companions_of(video: VideoInfo, container: Container, window: Window) -> Companions | NoCompanions:
-    """What lies beside the video in its file; nothing for stills and for files that cannot be opened again."""
-    if video.still:
+    """What lies beside the video in its file; nothing for stills, for frames that come from no file, and for
+    files that cannot be opened again."""
+    if video.still or not video.path:
         return NoCompanions()
     try:
         return Companions(video.path, container, window)

@@ -1,0 +1,40 @@
+"""What the README promises a newcomer is what the tests and the machine that runs them do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+
+def _commands(root: Path) -> list[str]:
+    """The lines of the README's shell blocks."""
+    blocks = re.findall(r"```sh\n(.*?)```", (root / "README.md").read_text(encoding="utf-8"), flags=re.S)
+    return [line for block in blocks for line in block.splitlines() if line.strip()]
+
+
+def test_first_command_runs_the_product_and_second_the_tests(root: Path) -> None:
+    first, second = _commands(root)[:2]
+    assert first.endswith("run_pipeline.py")
+    assert second.endswith("-m pytest")
+
+
+def test_ci_does_what_the_readme_tells_for_the_tests(root: Path) -> None:
+    script = (root / ".ci" / "run").read_text(encoding="utf-8")
+    steps = [step.strip() for step in _commands(root)[1].split("&&")]
+    for step in steps:
+        words = step.replace("python3 -m venv", "venv").split()
+        assert words[-1] in script, f"{step!r} of the README is not in .ci/run"
+
+
+@pytest.mark.parametrize("pattern", [r"\]\(((?!https?:)[^)#]+)", r"!\[[^\]]*\]\(([^)]+)\)"])
+def test_links_and_pictures_exist(root: Path, pattern: str) -> None:
+    for page in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
+        for target in re.findall(pattern, page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} points at {target}, which is not there"
+
+
+def test_every_configuration_named_in_the_readme_exists(root: Path) -> None:
+    for name in re.findall(r"-c ([a-z0-9_]+)", "\n".join(_commands(root))):
+        assert (root / "configs" / f"{name}.yaml").is_file(), f"-c {name}"

@@ -2,8 +2,8 @@
 
 Run `python -m tests.benchmarks.zoo_speed`. The frame is 1116 x 600, seen by the network as 1344 x 736; people are given
 boxes 0.55 of the picture high, so that the load does not depend on random weights; the box head always judges 1000
-proposals. Weights are those of the reference's fixtures. Times are also given in units of the speed probe: the median of
-9 runs of a 3x3 convolution, 256 to 256 channels, on a 1 x 256 x 184 x 336 map in float32, two threads, before and after.
+proposals. Weights are those of the reference's fixtures. Times are also given in units of the speed probe: the median
+of 9 runs of a 3x3 convolution, 256 to 256 channels, on a 1 x 256 x 184 x 336 map in float32, before and after.
 Both are stated in wall time and in processor time: where other programs share the cores, only the latter compares.
 """
 

@@ -18,6 +18,7 @@ from pipeline.inputs import Inputs, UsageError, find_inputs
 from pipeline.interrupts import interrupt_on_signals
 from pipeline.launch import launch
 from pipeline.metrics import Metrics, StreamTally
+from pipeline.packet import is_result
 from pipeline.plan import Plan, auto_threads, make_plan, read_machine
 from pipeline.progress import Progress
 from pipeline.report import make_report, write_report
@@ -116,7 +117,7 @@ def _run(config: RunConfig, plan: Plan, inputs: Inputs, metrics: Metrics, *, ser
     with interrupt_on_signals() as interrupt:
         try:
             for job, receipt in launch(config, plan, inputs.ready, metrics, interrupt, serial=serial):
-                if getattr(receipt, "path", None) and not getattr(receipt, "commits", False):
+                if is_result(receipt) and receipt.path:
                     progress.say(_written(job, receipt, metrics.streams[job.index]))
         finally:
             metrics.finish()
@@ -143,8 +144,8 @@ def _verdict(metrics: Metrics, *, interrupted: bool, debug: bool) -> int:
     streams = list(metrics.streams.values())
     for stream in streams:
         said = [*stream.facts.get("warnings", []), *stream.poisoned]
-        for receipt in stream.receipts:
-            said += getattr(receipt, "facts", {}).get("warnings", [])
+        for result in stream.results:
+            said += result.facts.get("warnings", [])
         for warning in dict.fromkeys(said):
             print(f"warning: {stream.job.input}: {warning}", file=sys.stderr)
         if stream.failure:

@@ -39,8 +39,8 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: int = 0) -> bool
     Returns whether it was started here, so that the caller ends it. Raises PlainError.
     """
     quieten()
-    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)  # lanes import the stages
+    paths = [str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, paths)))  # lanes import the stages
     try:
         import ray
     except ImportError as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.graph import Graph
-from pipeline.packet import Failure, Step, Timing
+from pipeline.packet import Failure, Step, Timing, is_result
 from pipeline.stage import Job
 
 
@@ -31,7 +31,7 @@ class StreamTally:
         frames_done: frames that left the last stage.
         length: frames it will have, when known.
         people: people found so far, added over frames.
-        receipts: what its sinks had to say.
+        results: the receipts of the files it gave.
         facts: what its stages say about it, for the report.
         poisoned: sentences on packets that went through unprocessed.
         failure: why it ended early.
@@ -43,7 +43,7 @@ class StreamTally:
     frames_done: int = 0
     length: int | None = None
     people: int = 0
-    receipts: list[Any] = field(default_factory=list)
+    results: list[Any] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     poisoned: list[str] = field(default_factory=list)
     failure: Failure | None = None
@@ -89,7 +89,7 @@ class Metrics:
         entry.frames_done += step.finished
         entry.people += step.counts.get("People", 0)
         entry.length = step.length or entry.length
-        entry.receipts += step.receipts
+        entry.results += filter(is_result, step.receipts)  # others may be whole frames: they pass, and are not kept
         for key, value in step.summary.items():
             known = entry.facts.get(key)
             entry.facts[key] = [*known, *value] if isinstance(known, list) and isinstance(value, list) else value

@@ -61,6 +61,11 @@ class Timing:
         )
 
 
+def is_result(receipt: Any) -> bool:
+    """True for a receipt that names a file of the result: `path`, `frames`, and `facts` for the report."""
+    return all(hasattr(receipt, part) for part in ("path", "frames", "facts"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
     """A part of a stream's result that stands for good, with what a restart right after it needs.

@@ -59,15 +59,13 @@ def _entry(stream: StreamTally) -> dict[str, Any]:
         "audio": None,
         "warnings": [],
     }
-    said = [getattr(receipt, "facts", {}) for receipt in stream.receipts]
-    for facts in (stream.facts, *said):
+    for facts in (stream.facts, *(result.facts for result in stream.results)):
         for key, value in facts.items():
             known = entry.get(key)
             entry[key] = [*known, *value] if isinstance(known, list) and isinstance(value, list) else value
-    for receipt in stream.receipts:
-        if getattr(receipt, "path", None) and not getattr(receipt, "commits", False):
-            entry["output"] = receipt.path
-            entry["frames_out"] += receipt.frames
+    for result in stream.results:
+        entry["output"] = result.path or None
+        entry["frames_out"] += result.frames
     if stream.poisoned:
         entry["poisoned"] = stream.poisoned
     if stream.failure:

@@ -78,6 +78,24 @@ def test_without_input_the_demo_runs(command: Command, place: Path) -> None:
     assert frames(place / "6.densepose.mp4") == list(range(6))
 
 
+def test_a_run_without_inputs_takes_none_and_needs_no_ray(command: Command, place: Path) -> None:
+    (place / "task.yaml").write_text("inputs: none\nlanes:\n  only: {stages: [task]}\n")
+    done = command("-c", "task.yaml", "--report", "report.json", serial=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((place / "report.json").read_text())["inputs"][0]["stem"] == "task"
+    refused = command("-c", "task.yaml", "5")
+    assert refused.returncode == 2 and "5: configuration 'task' takes no inputs" in refused.stderr
+
+
+def test_a_graph_of_one_lane_starts_no_ray(place: Path, root: Path) -> None:
+    (place / "one.yaml").write_text("lanes:\n  only: {stages: [count, square, smooth, save]}\n")
+    program = f"import ray\nray.init = None\n{PROGRAM}"
+    line = [sys.executable, "-c", program, "-c", "one.yaml", "5", "-o", "out.json"]
+    done = subprocess.run(line, cwd=place, env=environment(root), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert frames(place / "out.json") == list(range(5))
+
+
 def test_with_ray_the_result_is_the_same(command: Command, place: Path) -> None:
     assert command("5", "-o", "serial.json").returncode == 0
     done = command("5", "-o", "ray.json", "--set", "credits=2", serial=False)

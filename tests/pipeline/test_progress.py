@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
+from toy_stages import Handed, Saved
+
 from pipeline.metrics import Metrics
 from pipeline.packet import Step
 from pipeline.progress import Progress, bar, describe
@@ -49,3 +52,9 @@ def test_a_terminal_gets_a_bar_in_place_and_others_get_lines(toy_config, toy_job
         assert text.count("0/20 frames") == 1
         assert text.endswith("a.mp4 → b.mp4\n")
         assert ("\r" in text) == bool(expected)
+
+
+def test_receipts_that_are_no_files_are_not_kept(toy_config, toy_jobs) -> None:
+    frame, saved = Handed(value_T=np.zeros(3), first=0), Saved(path="a", frames=3)
+    metrics = metrics_after(toy_config, toy_jobs, Step(receipts=(frame, saved)))
+    assert metrics.streams[0].results == [saved]

@@ -50,6 +50,11 @@ def test_same_report_as_the_serial_runner(toy_config, toy_jobs, serially: Run, u
         assert lanes[0] == lanes[1]
 
 
+def test_every_lane_gets_its_own_threads(toy_config, toy_jobs, under_ray: Run) -> None:
+    metrics, _ = under_ray(toy_config("lanes.compute.threads=3"), toy_jobs("4"))
+    assert metrics.facts["threads"] == "3 3"  # what the stage is told, and what numeric libraries read
+
+
 def test_one_bad_input_does_not_stop_the_others(toy_config, toy_jobs, under_ray: Run) -> None:
     metrics, _ = under_ray(toy_config(), toy_jobs("nonsense", "4"))
     assert str(metrics.streams[0].failure.error()) == "nonsense: not a number; name a number"

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 import warnings
 from collections.abc import Sequence
-from types import ModuleType
-from typing import Literal
 
 import torch
 from torch import Tensor
 
+from models.engine import Precision, import_openvino
 from models.parts import Part, Run
 
 
-def import_openvino() -> ModuleType:
-    """OpenVINO without its telemetry, which reports to Google Analytics at import where that package is found."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    return importlib.import_module("openvino")
-
-
-def run_by_openvino(part: Part, precision: Literal["fp32", "bf16"], threads: int) -> Run:
+def run_by_openvino(part: Part, precision: Precision, threads: int) -> Run:
     """Compile a part for inputs of any number and size.
 
     Args:

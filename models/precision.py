@@ -7,10 +7,8 @@ from typing import Literal
 import torch
 
 from models import engine as cpu
+from models.engine import Engine, Precision
 from models.errors import ModelError
-
-Engine = Literal["torch", "openvino"]
-Precision = Literal["fp32", "bf16"]
 
 
 def choose_device(wish: Literal["auto", "cpu", "cuda"]) -> torch.device:

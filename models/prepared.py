@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from models.box_head import BINS as BOX_BINS
+from models.engine import Engine, Precision
 from models.openvino_part import run_by_openvino
 from models.parts import BoxPart, DecoderPart, Part, PicturePart, Run, SurfacePart, run_by_torch
 from models.pooling import pool_levels, roi_align
-from models.precision import Engine, Precision
 from models.proposals import Proposals, choose_proposals
 from models.rcnn import DensePoseRCNN, fold_norms
 
@@ -45,6 +45,9 @@ class PreparedRCNN:
         fold_norms(network)
         network.roi_heads.box_head.pack()
         network.eval().requires_grad_(False)
+        if device.type == "cuda" and precision == "fp32":
+            # Else convolutions would round their inputs to 10 bits.
+            torch.backends.cudnn.allow_tf32 = False
         if engine == "torch":
             network.to(device=device, dtype=torch.bfloat16 if precision == "bf16" else torch.float32)
             network.to(memory_format=torch.channels_last)

@@ -19,8 +19,8 @@ import torchvision
 
 from models.assembly import assemble
 from models.box_head import choose_people
+from models.engine import Engine
 from models.pooling import pool_levels
-from models.precision import Engine
 from models.prepared import PreparedRCNN
 from models.preprocess import network_input, network_size, resize_bgr
 from models.rcnn import DensePoseRCNN, Variant, empty_rcnn

@@ -135,8 +135,12 @@ def _make_folder(job: Job) -> None:
 
 
 def _written(job: Job, receipt: Any, stream: StreamTally) -> str:
-    frames = f"{receipt.frames} frame{'s' if receipt.frames != 1 else ''}"
-    return f"{job.input or job.stem} → {receipt.path} ({frames})" + (" · stopped early" if stream.interrupted else "")
+    ending = " · stopped early" if stream.interrupted else ""
+    return f"{job.input or job.stem} → {receipt.path} ({_counted(receipt.frames, 'frame')}){ending}"
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _verdict(metrics: Metrics, *, interrupted: bool, debug: bool) -> int:
@@ -157,7 +161,8 @@ def _verdict(metrics: Metrics, *, interrupted: bool, debug: bool) -> int:
     seconds = metrics.seconds or 0.0
     if done:
         rate = f", {frames / seconds:.1f} fps" if seconds and frames else ""
-        print(f"{done} of {len(streams)} inputs done: {frames} frames in {seconds:.1f} s{rate}", file=sys.stderr)
+        inputs = f"{done} of {_counted(len(streams), 'input')} done"
+        print(f"{inputs}: {_counted(frames, 'frame')} in {seconds:.1f} s{rate}", file=sys.stderr)
     if interrupted:
         return INTERRUPTED
     return FAILED if any(stream.failure for stream in streams) else DONE

@@ -17,6 +17,7 @@ _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_USAGE_STATS_PROMPT_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # paragraphs on dead processes: the runner says it in a sentence
 }
 _NOT_SHIPPED = ["runs", ".venv", ".git", "**/__pycache__"]
 _ANSWER_S = 10.0

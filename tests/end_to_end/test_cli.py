@@ -157,6 +157,14 @@ def test_an_unexpected_error_is_a_sentence_and_debug_shows_more(command: Command
     assert TRACEBACK in command("7", "--set", "square.at=4", "--debug").stderr
 
 
+def test_a_death_under_ray_is_one_sentence(command: Command, place: Path) -> None:
+    said = command("7", "-o", "out.json", "--set", "smooth.die_at=4", serial=False)
+    assert said.returncode == 1 and TRACEBACK not in said.stderr
+    assert "error: 7, frames 3..5: the process of lane 'out' died" in said.stderr
+    assert said.stdout == "" and len(said.stderr.splitlines()) <= 3
+    assert not (place / "out.json").exists()
+
+
 def test_interrupted_serially_keeps_the_finished_part(command: Command, place: Path) -> None:
     (place / "1000000").touch()
     done = command("1000000", "-o", "out.json", "--set", "save.interrupt_at=300", "--report", "report.json")

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from pipeline.stage import Stage
-from stages.payloads import U8, FrameChunk, Overlay, People, Surface, Surfaces
+from stages.payloads import U8, FrameChunk, Overlay, People, Surfaces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Frame:
         seconds: its time in the stream.
         rgb_HW3: the upright original, uint8.
         people: those in this frame, best score first; `frame_N` is 0.
-        surfaces: one per person.
+        surfaces: one per person, in the same order.
         overlay_HW3: the rendered frame, uint8; None where nothing renders.
     """
 
@@ -31,7 +31,7 @@ class Frame:
     seconds: float
     rgb_HW3: U8
     people: People
-    surfaces: tuple[Surface, ...]
+    surfaces: Surfaces
     overlay_HW3: U8 | None = None
     is_receipt: ClassVar[bool] = True
 
@@ -53,7 +53,7 @@ class Frames(Stage):
                 seconds=float(frames.pts_T[index] * frames.video.time_base),
                 rgb_HW3=frames.rgb_THW3[index],
                 people=_some(people, chosen),
-                surfaces=tuple(surfaces.people[i] for i in chosen) if surfaces is not None else (),
+                surfaces=Surfaces(people=tuple(surfaces.people[i] for i in chosen) if surfaces is not None else ()),
                 overlay_HW3=None if overlay is None else overlay.rgb_THW3[index],
             )
 

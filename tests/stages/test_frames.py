@@ -35,7 +35,7 @@ def test_each_frame_gets_its_own_people_in_their_order() -> None:
     assert [frame.index for frame in frames] == [10, 11, 12]
     assert [frame.seconds for frame in frames] == [0.4, 0.44, 0.48]
     assert [frame.people.id_N.tolist() for frame in frames] == [[4, 5], [], [4]]
-    assert [[one.x0 for one in frame.surfaces] for frame in frames] == [[10, 11], [], [12]]
+    assert [[one.x0 for one in frame.surfaces.people] for frame in frames] == [[10, 11], [], [12]]
     assert frames[2].people.box_N4.tolist() == [[8, 9, 10, 11]] and frames[2].people.frame_N.tolist() == [0]
     assert [int(frame.rgb_HW3[0, 0, 0]) for frame in frames] == [0, 1, 2]
     assert all((frame.overlay_HW3 == 7).all() for frame in frames)
@@ -43,7 +43,7 @@ def test_each_frame_gets_its_own_people_in_their_order() -> None:
 
 def test_what_no_stage_made_is_empty() -> None:
     (frame,) = Frames(None)(chunk(1, first=0), None, None, None)
-    assert len(frame.people) == 0 and frame.surfaces == () and frame.overlay_HW3 is None
+    assert len(frame.people) == 0 and len(frame.surfaces) == 0 and frame.overlay_HW3 is None
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (4, 4, 4), (0, 4, 3)])

@@ -1,0 +1,128 @@
+"""What a packet costs beside its work: `python -m tests.benchmarks.runner_overhead [--packets N] [--megabytes M …]`.
+
+Three lanes that do next to nothing pass packets of M megabytes: one payload, taken by two lanes (8 MB is a usual chunk
+of frames). Printed for the serial runner and for Ray: seconds to the first packet at the end (for Ray: its start and
+three processes), milliseconds a packet from then on, and milliseconds of the driver's CPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.cluster import quieten
+from pipeline.config import load_config
+from pipeline.interrupts import Interrupt
+from pipeline.metrics import Metrics
+from pipeline.plan import make_plan, read_machine
+from pipeline.serial import run_serial
+from pipeline.stage import Job, Stage
+
+GRAPH = "lanes:\n  a: {stages: [make]}\n  b: {stages: [look], replicas: 1}\n  c: {stages: [end]}\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Some megabytes."""
+
+    byte_N: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class First:
+    """The first byte of a block."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """Never yielded: the end has nothing to say."""
+
+    is_receipt: ClassVar[bool] = True
+
+
+class Make(Stage):
+    """Source of blocks."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """How many, and how large."""
+
+        packets: int = 300
+        megabytes: float = 8.0
+
+    def __call__(self, job: Job) -> Iterator[Block]:
+        for number in range(self.config.packets):
+            yield Block(byte_N=np.full(int(self.config.megabytes * 1e6), number % 256, np.uint8))
+
+
+class Look(Stage):
+    """A block's first byte."""
+
+    def __call__(self, block: Block) -> Iterator[First]:
+        yield First(value=int(block.byte_N[0]))
+
+
+class End(Stage):
+    """Checks that block and byte belong together."""
+
+    ordered = True
+
+    def __call__(self, block: Block, first: First) -> Iterator[Done]:
+        if block.byte_N[-1] != first.value:
+            raise AssertionError("payloads of different packets met")
+        return iter(())
+
+
+HERE = "tests.benchmarks.runner_overhead"
+TABLE = {"make": f"{HERE}:Make", "look": f"{HERE}:Look", "end": f"{HERE}:End"}
+
+
+def measure(megabytes: float, packets: int, folder: Path) -> None:
+    """Print one line for each runner."""
+    from pipeline.runner import run_ray
+
+    (folder / "overhead.yaml").write_text(GRAPH)
+    changes = [f"make.packets={packets}", f"make.megabytes={megabytes}"]
+    config = load_config(str(folder / "overhead.yaml"), changes, TABLE)
+    plan = make_plan(config.graph, config.settings, read_machine())
+    jobs = [Job(index=0, input="", output=None, stem="")]
+    for name, runner in (("serial", run_serial), ("Ray", run_ray)):
+        metrics, cpu = Metrics(config.graph, jobs), time.process_time()
+        for _ in runner(config, plan, jobs, metrics, Interrupt()):
+            pass
+        cpu = time.process_time() - cpu
+        assert metrics.first_frame_s is not None and metrics.seconds is not None
+        each = 1000 * (metrics.seconds - metrics.first_frame_s) / packets
+        print(
+            f"{megabytes:6.1f} MB  {name:6s}  first {metrics.first_frame_s:6.2f} s   {each:6.2f} ms a packet   "
+            f"driver CPU {1000 * cpu / packets:5.2f} ms   load {os.getloadavg()[0]:.1f}",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Measure every size."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--packets", type=int, default=300)
+    parser.add_argument("--megabytes", type=float, nargs="+", default=[0.01, 8.0, 25.0])
+    options = parser.parse_args()
+    quieten()
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
+    with tempfile.TemporaryDirectory() as folder:
+        for megabytes in options.megabytes:
+            measure(megabytes, options.packets, Path(folder))
+
+
+if __name__ == "__main__":
+    main()

@@ -8,9 +8,9 @@ from typing import Any
 
 from pipeline.config import CONFIGS, RawConfig, RunConfig, read_config, validate
 from pipeline.graph import Lane, Node, read_node, stage_class
-from pipeline.inputs import find_inputs, without_output
+from pipeline.inputs import without_output
 from pipeline.interrupts import Interrupt
-from pipeline.launch import fetch
+from pipeline.launch import fetch, run_inputs
 from pipeline.metrics import Metrics
 from pipeline.packet import Packet
 from pipeline.plan import make_plan, read_machine
@@ -35,7 +35,7 @@ def run(
 
     Args:
         config: a name in `configs/`, or a path.
-        inputs: video files, images, folders, globs; one, or several that are run one after the other.
+        inputs: video files, images, folders, globs; one, or several, run one after the other; none: the demo.
         settings: changes by key path: `{"render.style": "parts", "decode.end": 2.0}`.
         table: the stages there are; the product's by default.
 
@@ -52,7 +52,7 @@ def run(
     _take_frames(raw, stages)
     run_config = validate(raw, stages)
     names = [inputs] if isinstance(inputs, str) else list(inputs)
-    found = without_output(find_inputs(names, None, overwrite=True))
+    found = without_output(run_inputs(run_config, names, None, overwrite=True))
     metrics = Metrics(run_config.graph, found.jobs)
     for index, failure in found.refused.items():
         metrics.failed(index, failure)

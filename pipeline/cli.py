@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import time
@@ -13,13 +12,12 @@ from typing import Any
 
 from pipeline.arguments import apply_shortcuts, read_arguments
 from pipeline.config import RunConfig, read_config, validate
-from pipeline.conversion import ConfigError
-from pipeline.inputs import Inputs, UsageError, find_inputs
+from pipeline.inputs import Inputs
 from pipeline.interrupts import interrupt_on_signals
-from pipeline.launch import launch
+from pipeline.launch import launch, run_inputs
 from pipeline.metrics import Metrics, StreamTally
 from pipeline.packet import is_result
-from pipeline.plan import Plan, auto_threads, make_plan, read_machine
+from pipeline.plan import THREAD_VARIABLES, Plan, auto_threads, make_plan, read_machine
 from pipeline.progress import Progress
 from pipeline.report import make_report, write_report
 from pipeline.stage import Job, PlainError, is_plain
@@ -71,7 +69,7 @@ def _main(words: list[str], table: Mapping[str, str], started: float) -> int:
     set_thread_limits(raw.values.get("threads"))
     config = validate(raw, table)
     plan = make_plan(config.graph, config.settings, read_machine())
-    inputs = find_run_inputs(config, arguments)
+    inputs = run_inputs(config, arguments.inputs, arguments.output, overwrite=arguments.overwrite)
     metrics = Metrics(config.graph, inputs.jobs, started)
     for index, failure in inputs.refused.items():
         metrics.failed(index, failure)
@@ -84,27 +82,7 @@ def _main(words: list[str], table: Mapping[str, str], started: float) -> int:
 def set_thread_limits(threads: Any) -> None:
     """Tell numeric libraries their number of threads before they are loaded; `auto` is the default."""
     count = threads if isinstance(threads, int) and threads > 0 else auto_threads(read_machine().cpus)
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = str(count)
-
-
-def find_run_inputs(config: RunConfig, arguments: argparse.Namespace) -> Inputs:
-    """The jobs of a run: what the user named, else the demo clip, or the one job of a run that needs no input."""
-    names = arguments.inputs
-    if config.settings.inputs == "none":
-        if names:
-            raise UsageError(f"configuration '{config.name}' takes no inputs", names[0], "leave them out")
-        job = Job(
-            index=0, input="", output=arguments.output, stem=config.name, overwrite=arguments.overwrite
-        )
-        return Inputs(jobs=(job,), refused={})
-    if not names:
-        if config.demo is None:
-            raise UsageError("no input", "command line", "name a video, an image or a folder")
-        if not config.demo.is_file():
-            raise ConfigError("the demo clip is missing", str(config.demo), "name an input, or restore the clip")
-        names = [os.path.relpath(config.demo)]
-    return find_inputs(names, arguments.output, overwrite=arguments.overwrite)
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(count)))
 
 
 def _run(config: RunConfig, plan: Plan, inputs: Inputs, metrics: Metrics, *, serial: bool) -> bool:

@@ -12,11 +12,9 @@ from ray.exceptions import RayError
 from pipeline.config import RunConfig
 from pipeline.lane_actor import LaneActor
 from pipeline.packet import Packet, Step
-from pipeline.plan import Plan
+from pipeline.plan import THREAD_VARIABLES, Plan
 from pipeline.schedule import Call
 from pipeline.stage import Job
-
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class Crew:

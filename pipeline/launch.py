@@ -1,19 +1,40 @@
-"""Start a run: fetch what it needs, then hand it to the runner that suits it."""
+"""Start a run: find its inputs, fetch what it needs, then hand it to the runner that suits it."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.cluster import quieten
 from pipeline.config import RunConfig
-from pipeline.inputs import IMAGE_SUFFIXES
+from pipeline.conversion import ConfigError
+from pipeline.inputs import IMAGE_SUFFIXES, Inputs, UsageError, find_inputs
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
 from pipeline.plan import Plan
 from pipeline.serial import run_serial
 from pipeline.stage import Job
+
+
+def run_inputs(config: RunConfig, names: Sequence[str], output: str | None, *, overwrite: bool) -> Inputs:
+    """The jobs of a run: what is named, else the demo clip, or the one job of a run that makes its own material.
+
+    Arguments as `pipeline.inputs.find_inputs`. Raises UsageError or ConfigError.
+    """
+    if config.settings.inputs == "none":
+        if names:
+            raise UsageError(f"configuration '{config.name}' takes no inputs", names[0], "leave them out")
+        job = Job(index=0, input="", output=output, stem=config.name, overwrite=overwrite)
+        return Inputs(jobs=(job,), refused={})
+    if not names:
+        if config.demo is None:
+            raise UsageError("no input", "command line", "name a video, an image or a folder")
+        if not config.demo.is_file():
+            raise ConfigError("the demo clip is missing", str(config.demo), "name an input, or restore the clip")
+        names = [os.path.relpath(config.demo)]
+    return find_inputs(names, output, overwrite=overwrite)
 
 
 def fetch(config: RunConfig) -> None:

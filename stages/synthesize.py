@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +13,8 @@ import numpy as np
 
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
-from stages.world.scene import WORLDS, Scene, World, scene
+from stages.world.moving import MOVING_WORLDS, moving_scene
+from stages.world.scene import WORLDS, Scene, scene
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 RATE = Fraction(25)
@@ -27,7 +28,7 @@ class Synthesize(Stage):
         """Which scenes.
 
         Attributes:
-            world: a name in `stages.world.scene.WORLDS`.
+            world: a name in `stages.world.scene.WORLDS`, or in `stages.world.moving.MOVING_WORLDS` for clips.
             seed, first, count: scenes first … first + count − 1 of the seed; each depends on its own number only.
             height, width: pixels.
             backgrounds: folders of pictures to put behind people; none means procedural backgrounds.
@@ -44,17 +45,14 @@ class Synthesize(Stage):
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Raises StageError for an unknown world or a folder without pictures."""
         super().__init__(config, threads=threads)
-        self._world = replace(
-            world_named(config.world), height=config.height, width=config.width,
-            backgrounds=tuple(str(path) for folder in config.backgrounds for path in pictures_in(Path(folder))),
-        )
+        self._draw = painter(config)
         self._people = 0
 
     def __call__(self, job: Job) -> Iterator[tuple[FrameChunk, People, Surfaces, Scene]]:
         """One packet per scene; the job only names the stream."""
         video = self._video(job.input or job.stem)
         for index in range(self.config.first, self.config.first + self.config.count):
-            made = scene(self._world, self.config.seed, index)
+            made = self._draw(index)
             self._people += len(made.box_N4)
             frame = FrameChunk(
                 rgb_THW3=made.rgb_HW3[None], pts_T=np.array([index - self.config.first], np.int64),
@@ -73,12 +71,27 @@ class Synthesize(Stage):
         return {"frames_in": self.config.count, "people": self._people}
 
 
-def world_named(name: str) -> World:
-    """A world of the table. Raises StageError that names the nearest."""
-    if name in WORLDS:
-        return WORLDS[name]
-    near = difflib.get_close_matches(name, WORLDS, 1, 0.3)
-    remedy = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(sorted(WORLDS))}"
+def painter(config: Synthesize.Config) -> Callable[[int], Scene]:
+    """What draws scene number i of the world, seed and size. Raises StageError for a world or a folder it can't use."""
+    name = known_world(config.world)
+    if name in MOVING_WORLDS:
+        if config.backgrounds:
+            remedy = f"leave them out, or choose one of {', '.join(sorted(WORLDS))}"
+            raise StageError("clips have places of their own and take no backgrounds", "synthesize.backgrounds", remedy)
+        moving = replace(MOVING_WORLDS[name], height=config.height, width=config.width)
+        return lambda index: moving_scene(moving, config.seed, index)
+    found = tuple(str(path) for folder in config.backgrounds for path in pictures_in(Path(folder)))
+    still = replace(WORLDS[name], height=config.height, width=config.width, backgrounds=found)
+    return lambda index: scene(still, config.seed, index)
+
+
+def known_world(name: str) -> str:
+    """The name of a world. Raises StageError that names the nearest."""
+    names = [*WORLDS, *MOVING_WORLDS]
+    if name in names:
+        return name
+    near = difflib.get_close_matches(name, names, 1, 0.3)
+    remedy = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(sorted(names))}"
     raise StageError(f"there is no synthetic world called {name!r}", "synthesize.world", remedy)
 
 
@@ -91,11 +104,12 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 def true_people(made: Scene) -> People:
-    """Everyone of a scene, score 1, identity = instance number − 1."""
+    """Everyone of a scene, score 1; identity is the track in clips, else the instance number − 1."""
     count = len(made.box_N4)
+    identity = np.arange(count, dtype=np.int32) if made.moving is None else made.moving.track_N
     return People(
         frame_N=np.zeros(count, np.int32), box_N4=made.box_N4, score_N=np.ones(count, np.float32),
-        id_N=np.arange(count, dtype=np.int32),
+        id_N=identity,
     )
 
 

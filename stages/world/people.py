@@ -88,8 +88,12 @@ def pose_person(person: Person, pose: Pose, yaw: float) -> Mesh:
 
 def pose_at(person: Person, pose: Pose, yaw: float, root_3: F32) -> Mesh:
     """The posed mesh with the root's head at a place in the world."""
+    return pose_dressed(dressed_rest(person), pose, yaw, root_3)
+
+
+def pose_dressed(rest: Dressed, pose: Pose, yaw: float, root_3: F32) -> Mesh:
+    """The same for a body that is dressed already."""
     body = load_body()
-    rest = dressed_rest(person)
     turned, placed = forward_kinematics(body, rest.head_B3, bone_rotations(body, pose, yaw), root_3)
     posed = skin(body, rest.vertex_V3, rest.head_B3, turned, placed)
     origin = np.zeros_like(rest.head_B3)

@@ -8,14 +8,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.surface.body import load_body
-from models.surface.raster import Camera, Hits, rasterize
+from models.surface.raster import Camera
 from stages.world.backdrops import BACKDROPS, Picture, clouds, occluder, window
+from stages.world.drawing import Truth, draw
 from stages.world.lens import photograph
 from stages.world.people import Mesh, Person, moved, pose_person, random_shape
 from stages.world.poses import POSES
-from stages.world.shading import Lights, random_lights, shade
-from stages.world.shadows import lamp_view
+from stages.world.shading import Lights, random_lights
 from stages.world.stage_set import paint_set, random_set
 from stages.world.staging import camera_before, floor_place
 from stages.world.wardrobe import PATTERNS, random_outfit
@@ -77,6 +76,7 @@ class Scene:
         instance_HW: 0 background, 1..N.
         box_N4: x0, y0, x1, y1 of each person's visible pixels, in pixels (x1, y1 exclusive).
         keypoint_N173: COCO-17 as x, y, visibility (2 seen, 1 hidden but in the picture, 0 outside: x = y = 0).
+        moving: depth, flow and identities, in worlds that move.
     """
 
     rgb_HW3: U8
@@ -85,16 +85,27 @@ class Scene:
     instance_HW: U8
     box_N4: F32
     keypoint_N173: F32
+    moving: Moving | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Truth:
-    """The rasterised surface before any occluder: maps as in `Scene`, plus depth (0 = nothing)."""
+class Moving:
+    """What is true of a frame among its neighbours.
 
-    label_HW: U8
-    uv_2HW: F32
-    instance_HW: U8
+    Attributes:
+        track_N: identity of each person of the scene; the same person keeps it as long as the clip lasts.
+        depth_HW: metres along the camera's axis; infinite in the sky.
+        next_2HW, previous_2HW: where the point that a pixel's centre shows is seen one frame later and earlier: way
+            right and down, pixels, float32. Known everywhere: people, floor, walls, sky.
+        next_seen_HW, previous_seen_HW: that it is seen there: inside the picture and with nothing before it.
+    """
+
+    track_N: npt.NDArray[np.int32]
     depth_HW: F32
+    next_2HW: F32
+    previous_2HW: F32
+    next_seen_HW: npt.NDArray[np.bool_]
+    previous_seen_HW: npt.NDArray[np.bool_]
 
 
 WORLDS: dict[str, World] = {
@@ -185,38 +196,6 @@ def photographed(
     return annotated(photograph(rng, picture), truth, hidden, meshes, camera)
 
 
-def draw(picture_HW3: F32, people: list[Person], meshes: list[Mesh], camera: Camera, lights: Lights) -> Truth:
-    """Paint the people into the picture, in place; gives the exact maps."""
-    body = load_body()
-    height, width = picture_HW3.shape[:2]
-    vertices = np.concatenate([mesh.vertex_V3 for mesh in meshes])
-    per = len(meshes[0].vertex_V3)
-    faces = np.concatenate([body.face_F3 + k * per for k in range(len(meshes))])
-    hits = rasterize(camera, camera.to_camera(vertices), faces)
-    owner_P, face_P = np.divmod(hits.face_P, len(body.face_F3))
-    label, instance = np.zeros(height * width, np.uint8), np.zeros(height * width, np.uint8)
-    uv, depth = np.zeros((2, height * width), np.float32), np.zeros(height * width, np.float32)
-    label[hits.pixel_P] = body.chart_F[face_P]
-    instance[hits.pixel_P] = owner_P + 1
-    uv[:, hits.pixel_P] = (body.corner_uv_F32[face_P] * hits.bary_P3[..., None]).sum(axis=1).T
-    depth[hits.pixel_P] = hits.depth_P
-    flat = picture_HW3.reshape(-1, 3)
-    eye = -camera.rotation_33.T @ camera.shift_3
-    lamp = lamp_view(meshes, lights.toward_L3[0])
-    for k, (person, mesh) in enumerate(zip(people, meshes, strict=True)):
-        mine = np.flatnonzero(owner_P == k)
-        part = Hits(
-            pixel_P=hits.pixel_P[mine], face_P=face_P[mine], bary_P3=hits.bary_P3[mine], depth_P=hits.depth_P[mine]
-        )
-        if len(mine):
-            flat[part.pixel_P] = shade(person, mesh, part, eye, lights, lamp)
-    shape = (height, width)
-    return Truth(
-        label_HW=label.reshape(shape), uv_2HW=uv.reshape(2, *shape), instance_HW=instance.reshape(shape),
-        depth_HW=depth.reshape(shape),
-    )
-
-
 def _cast_shadows(rng: Rng, picture_HW3: F32, meshes: list[Mesh], camera: Camera, lights: Lights) -> None:
     """Soft shadows on the floor, away from the first lamp: bodies flattened onto y = 0, splatted and blurred."""
     height, width = picture_HW3.shape[:2]
@@ -238,9 +217,7 @@ def _cast_shadows(rng: Rng, picture_HW3: F32, meshes: list[Mesh], camera: Camera
 def annotated(rgb_HW3: U8, truth: Truth, hidden_HW: npt.NDArray[np.bool_], meshes: list[Mesh], camera: Camera) -> Scene:
     """Truth without what is hidden; people with too few visible pixels are left out of all annotations."""
     instance = np.where(hidden_HW, 0, truth.instance_HW)
-    numbers = [k + 1 for k in range(len(meshes)) if (instance == k + 1).sum() >= LEAST_PIXELS]
-    # The furthest first, so that numbers say who is nearer.
-    numbers.sort(key=lambda k: -float(camera.to_camera(meshes[k - 1].vertex_V3.mean(axis=0, keepdims=True))[0, 2]))
+    numbers = shown(instance, meshes, camera)
     renumber = np.zeros(len(meshes) + 1, np.uint8)
     renumber[numbers] = np.arange(1, len(numbers) + 1)
     instance = renumber[instance]
@@ -253,6 +230,13 @@ def annotated(rgb_HW3: U8, truth: Truth, hidden_HW: npt.NDArray[np.bool_], meshe
         box_N4=np.array(boxes, np.float32).reshape(-1, 4),
         keypoint_N173=np.array(keypoints, np.float32).reshape(-1, 17, 3),
     )
+
+
+def shown(instance_HW: U8, meshes: list[Mesh], camera: Camera) -> list[int]:
+    """Numbers (from 1) of those with enough visible pixels, the furthest first: a new number says who is nearer."""
+    numbers = [k + 1 for k in range(len(meshes)) if (instance_HW == k + 1).sum() >= LEAST_PIXELS]
+    numbers.sort(key=lambda k: -float(camera.to_camera(meshes[k - 1].vertex_V3.mean(axis=0, keepdims=True))[0, 2]))
+    return numbers
 
 
 def mask_box(mask_HW: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:

@@ -55,13 +55,8 @@ def random_set(rng: Rng) -> StageSet:
 
 def paint_set(place: StageSet, camera: Camera) -> F32:
     """The place as the camera sees it, (H, W, 3) in 0..1."""
-    eye, ray = _rays(camera)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        to_floor = np.where(ray[..., 1] < -1e-4, -eye[1] / ray[..., 1], np.inf)
-        to_wall = np.where(ray[..., 2] < -1e-4, (-place.wall_z - eye[2]) / ray[..., 2], np.inf)
-    wall_y = eye[1] + np.where(np.isfinite(to_wall), to_wall, 0) * ray[..., 1]
-    on_wall = (to_wall < to_floor) & np.isfinite(to_wall) & (wall_y < place.wall_y)
-    on_floor = ~on_wall & np.isfinite(to_floor) & (to_floor < 80)
+    eye, ray = pixel_rays(camera)
+    to_floor, to_wall, on_floor, on_wall = _struck(place, eye, ray)
     height = np.clip(ray[..., 1] / 0.6, 0, 1)[..., None]
     picture = place.sky_23[0] + height * (place.sky_23[1] - place.sky_23[0])
     at = (eye + to_floor[on_floor][:, None] * ray[on_floor]).astype(np.float32)
@@ -73,7 +68,24 @@ def paint_set(place: StageSet, camera: Camera) -> F32:
     return picture.astype(np.float32)
 
 
-def _rays(camera: Camera) -> tuple[F32, F32]:
+def distance_along(place: StageSet, eye_3: F32, ray_N3: F32) -> F32:
+    """How many lengths of each ray (..., 3) lead from the eye to the place, (...); infinite toward the sky."""
+    to_floor, to_wall, on_floor, on_wall = _struck(place, eye_3, ray_N3)
+    return np.where(on_wall, to_wall, np.where(on_floor, to_floor, np.inf)).astype(np.float32)
+
+
+def _struck(place: StageSet, eye: F32, ray: F32) -> tuple[F32, F32, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Lengths to the floor and to the wall, and which of them is struck."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        to_floor = np.where(ray[..., 1] < -1e-4, -eye[1] / ray[..., 1], np.inf)
+        to_wall = np.where(ray[..., 2] < -1e-4, (-place.wall_z - eye[2]) / ray[..., 2], np.inf)
+    wall_y = eye[1] + np.where(np.isfinite(to_wall), to_wall, 0) * ray[..., 1]
+    on_wall = (to_wall < to_floor) & np.isfinite(to_wall) & (wall_y < place.wall_y)
+    on_floor = ~on_wall & np.isfinite(to_floor) & (to_floor < 80)
+    return to_floor, to_wall, on_floor, on_wall
+
+
+def pixel_rays(camera: Camera) -> tuple[F32, F32]:
     """The eye, and a world direction per pixel (unit depth along the camera's axis)."""
     column, row = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
     ray = np.stack([

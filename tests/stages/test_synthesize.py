@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.stage import Job, StageError
-from stages.synthesize import Synthesize, world_named
+from stages.synthesize import Synthesize, known_world
 
 JOB = Job(index=0, input="train", output=None, stem="train")
 
@@ -45,7 +45,16 @@ def test_surfaces_put_back_into_the_frame_are_the_label_map():
 
 def test_an_unknown_world_names_the_nearest():
     with pytest.raises(StageError, match="train"):
-        world_named("trian")
+        known_world("trian")
+
+
+def test_clips_keep_their_identities_and_their_own_places(tmp_path):
+    packets = made(world="video", count=3, first=40, seed=3)
+    seen = [set(people.id_N.tolist()) for _, people, _, _ in packets]
+    assert seen[0] and seen[0] == seen[1] == seen[2]
+    assert all(np.array_equal(people.id_N, scene.moving.track_N) for _, people, _, scene in packets)
+    with pytest.raises(StageError, match="no backgrounds"):
+        made(world="crowd", backgrounds=(str(tmp_path),))
 
 
 def test_folders_of_backgrounds(tmp_path):

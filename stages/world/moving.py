@@ -1,0 +1,189 @@
+"""Worlds that move: clips of people in motion before a moving camera, with depth, exact flow and identities.
+
+Scenes are numbered through all clips of a seed: scene i is frame i mod `frames` of clip i // `frames`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from models.surface.raster import Camera
+from stages.world.actors import Actor, actor
+from stages.world.camera_work import CAMERAS, CameraWork
+from stages.world.drawing import maps, paint_people
+from stages.world.film import Film, develop, random_film
+from stages.world.flow import Moment, depth_everywhere, flow, in_the_open
+from stages.world.rotations import LEFT, about
+from stages.world.scene import WORLDS, Moving, Scene, World, annotated, random_person, shown
+from stages.world.shading import Lights, random_lights
+from stages.world.stage_set import StageSet, cast_shadows, paint_set, random_set
+
+F32 = npt.NDArray[np.float32]
+Rng = np.random.Generator
+
+STRANGERS = replace(WORLDS["train"], bodies=(0.7, 1.0))
+"""Bodies that `train` does not draw on, in clothes of every kind."""
+
+PERSON = 1.7  # metres, to say how tall people are in the picture
+OFFSETS = ((-0.25, -0.25), (0.25, 0.25), (-0.25, 0.25), (0.25, -0.25))
+"""A picture is the mean of so many, each a little later and a part of a pixel aside: smooth edges, true motion blur."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovingWorld:
+    """What clips contain.
+
+    Attributes:
+        name: salts the seed.
+        people: fewest and most in a clip.
+        motions: what they do, and how probable: "walk", "run" or a name in `actors.MOTIONS`.
+        cameras: names in `CAMERAS`.
+        tall: range of a person's height as a share of the picture's.
+        away: range of the camera's distance from the middle, metres.
+        lane: metres from one person's way to the next one's.
+        aside: spread of people's ways against the picture's plane, radians.
+        dressed: the world whose bodies and clothes they have.
+        frames, rate: of one clip, and a second.
+        shutter: range of the share of a frame's time in which it is exposed.
+    """
+
+    name: str
+    height: int = 240
+    width: int = 320
+    people: tuple[int, int] = (1, 3)
+    motions: tuple[tuple[str, float], ...] = (
+        ("walk", 0.3), ("run", 0.15), ("dance", 0.25), ("turn", 0.1), ("exercise", 0.1), ("idle", 0.1),
+    )
+    cameras: tuple[str, ...] = ("still", "panning", "shaking", "zooming")
+    tall: tuple[float, float] = (0.4, 0.9)
+    away: tuple[float, float] = (4.5, 7.0)
+    lane: float = 0.9
+    aside: float = 0.5
+    dressed: World = STRANGERS
+    frames: int = 100
+    rate: float = 25.0
+    shutter: tuple[float, float] = (0.1, 0.7)
+
+
+MOVING_WORLDS: dict[str, MovingWorld] = {
+    "video": MovingWorld(name="video"),
+    "crowd": MovingWorld(
+        name="crowd", people=(6, 10), motions=(("walk", 0.65), ("run", 0.15), ("idle", 0.15), ("dance", 0.05)),
+        tall=(0.3, 0.55), away=(6.5, 9.0), lane=0.55, aside=0.12,
+    ),
+}
+"""Named worlds of clips."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Clip:
+    """Everything of one clip; `first_track` is the identity of its first person."""
+
+    world: MovingWorld
+    salt: tuple[int, ...]
+    place: StageSet
+    actors: tuple[Actor, ...]
+    work: CameraWork
+    lights: Lights
+    film: Film
+    shutter: float
+    darkness: float
+    first_track: int
+
+    def time(self, frame: float) -> float:
+        """Seconds from the middle of the clip."""
+        return (frame - (self.world.frames - 1) / 2) / self.world.rate
+
+
+def moving_scene(world: MovingWorld, seed: int, index: int) -> Scene:
+    """Scene number `index`: the same arguments give the same bytes, in any order. `Scene.moving` is there."""
+    made = _clip(world, seed, index // world.frames)
+    frame = index % world.frames
+    here = _moment(made, frame)
+    hits = in_the_open(here)
+    truth = maps(hits, here.camera)
+    rgb = develop(made.film, np.random.default_rng([*made.salt, frame]), _exposed(made, frame))
+    meshes = list(here.meshes)
+    still = annotated(rgb, truth, np.zeros(rgb.shape[:2], bool), meshes, here.camera)
+    way_on, seen_on = flow(here, hits, _moment(made, frame + 1))
+    way_back, seen_back = flow(here, hits, _moment(made, frame - 1))
+    numbers = shown(truth.instance_HW, meshes, here.camera)
+    return replace(still, moving=Moving(
+        track_N=np.array(numbers, np.int32).reshape(-1) - 1 + made.first_track, depth_HW=depth_everywhere(here, hits),
+        next_2HW=way_on, previous_2HW=way_back, next_seen_HW=seen_on, previous_seen_HW=seen_back,
+    ))
+
+
+@lru_cache(maxsize=2)
+def _clip(world: MovingWorld, seed: int, number: int) -> Clip:
+    salt = (seed, number, *world.name.encode())
+    rng = np.random.default_rng(salt)
+    base = _base_camera(world, rng)
+    count = int(rng.integers(world.people[0], world.people[1] + 1))
+    place = random_set(rng)
+    behind = 0.5 * (count - 1) * world.lane + 3
+    lights = random_lights(rng)
+    return Clip(
+        world=world, salt=salt, place=replace(place, wall_z=max(place.wall_z, behind)),
+        actors=_actors(world, rng, count, base), work=CAMERAS[str(rng.choice(world.cameras))](rng, base), lights=lights,
+        film=random_film(rng), shutter=float(rng.uniform(*world.shutter)), darkness=float(rng.uniform(0.2, 0.5)),
+        first_track=number * world.people[1],
+    )
+
+
+def _base_camera(world: MovingWorld, rng: Rng) -> Camera:
+    """Somewhere about eye height, looking at the middle."""
+    away = float(rng.uniform(*world.away))
+    eye = np.array([rng.normal(0, 0.4), rng.uniform(0.9, 2.4), away], np.float32)
+    pitch = float(np.arctan2(eye[1] - 0.5 * PERSON, away)) + float(rng.normal(0, 0.02))
+    facing = np.diag([1, -1, -1]).astype(np.float32) @ about(LEFT, pitch)
+    return Camera(
+        rotation_33=facing.astype(np.float32), shift_3=(-facing @ eye).astype(np.float32),
+        focal=float(rng.uniform(*world.tall)) * world.height * away / PERSON,
+        center_2=(world.width / 2, world.height / 2), height=world.height, width=world.width,
+    )
+
+
+def _actors(world: MovingWorld, rng: Rng, count: int, base: Camera) -> tuple[Actor, ...]:
+    """Everyone, each on a way of their own, from the furthest to the nearest."""
+    kinds, chances = zip(*world.motions, strict=True)
+    half = (world.frames + 2) / 2 / world.rate
+    actors = []
+    for k in range(count):
+        z = (k - (count - 1) / 2) * world.lane
+        wide = world.width / base.focal * (float(base.shift_3[2]) - z)
+        middle = (float(rng.uniform(-0.38, 0.38)) * wide, z)
+        kind = str(rng.choice(kinds, p=np.asarray(chances) / sum(chances)))
+        yaw = float(rng.choice([-1, 1])) * np.pi / 2 + float(rng.normal(0, world.aside))
+        actors.append(actor(kind, random_person(world.dressed, rng), rng, middle, yaw, half))
+    return tuple(actors)
+
+
+@lru_cache(maxsize=4)
+def _moment(made: Clip, frame: int) -> Moment:
+    return _at(made, frame)
+
+
+def _at(made: Clip, frame: float) -> Moment:
+    t = made.time(frame)
+    return Moment(place=made.place, meshes=tuple(one.mesh(t) for one in made.actors), camera=made.work.at(t))
+
+
+def _exposed(made: Clip, frame: int) -> F32:
+    """The picture as light comes in while the shutter is open, (H, W, 3) in 0..1."""
+    total = np.zeros((made.world.height, made.world.width, 3), np.float32)
+    people = [one.person for one in made.actors]
+    for k, offset in enumerate(OFFSETS):
+        now = _at(made, frame + made.shutter * ((k + 0.5) / len(OFFSETS) - 0.5))
+        x, y = now.camera.center_2
+        view = replace(now.camera, center_2=(x + offset[0], y + offset[1]))
+        picture = paint_set(made.place, view)
+        meshes = list(now.meshes)
+        cast_shadows(picture, view, meshes, made.lights.toward_L3[0], made.darkness)
+        paint_people(picture, in_the_open(replace(now, camera=view)), people, meshes, view, made.lights)
+        total += np.clip(picture, 0, 1)
+    return total / np.float32(len(OFFSETS))

@@ -1,0 +1,161 @@
+"""The reference's evaluation of dense pose: average precision and recall by GPS, GPSm and IoU (facts §10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from models.metrics.average_precision import PictureVerdicts, precision_and_recall
+from models.metrics.densepose_matching import Candidates, match
+from models.metrics.geometry import Float, Geometry
+from models.metrics.gps import gps, masked_gps
+from models.metrics.instances import PictureInstances, TrueInstance, point_errors, surface_points
+from models.metrics.masks import annotated_mask, box_overlaps, found_mask, mask_overlaps
+
+MOST_DETECTIONS = 20
+THRESHOLD_T: Float = np.linspace(0.5, 0.95, 10)
+AREAS: dict[str, tuple[float, float]] = {"": (0.0, 1e10), "m": (32.0**2, 96.0**2), "l": (96.0**2, 1e10)}
+"""Area ranges in pixels by the letter after AP and AR."""
+
+SINGLE_THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.75)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Similarities:
+    """Every detection of a picture against every annotated person.
+
+    Attributes:
+        order_D: which of the found instances each row is: best score first, 20 at most.
+        gps_DG, mask_iou_DG, box_iou_DG: 0..1 float64.
+    """
+
+    order_D: Sequence[int]
+    gps_DG: Float
+    mask_iou_DG: Float
+    box_iou_DG: Float
+
+
+def true_instance(annotation: Mapping[str, Any], height: int, width: int) -> TrueInstance:
+    """A DensePose-COCO annotation of a picture of that size. Raises: ModelError where points or masks are damaged."""
+    return TrueInstance(
+        box_4=np.asarray(annotation["bbox"], np.float64),
+        area=float(annotation["area"]),
+        crowd=bool(annotation.get("iscrowd", 0)),
+        points=surface_points(annotation),
+        mask=annotated_mask(annotation, height, width),
+    )
+
+
+def similarities(picture: PictureInstances, geometry: Geometry, kappa_25: Float) -> Similarities:
+    """All overlaps of one picture. GPS is 0 for people without points and where no point lies in the found box.
+
+    Args:
+        picture: people of one picture.
+        geometry: the body.
+        kappa_25: metres by true chart (`gps.KAPPA_PAPER_25` or `gps.KAPPA_REFERENCE_25`).
+    """
+    score_D = np.array([found.score for found in picture.found])
+    order_D = np.argsort(-score_D, kind="stable")[:MOST_DETECTIONS].tolist() if len(score_D) else []
+    found = [picture.found[d] for d in order_D]
+    crowd_G = np.array([true.crowd for true in picture.true], bool)
+    gps_DG = np.zeros((len(found), len(picture.true)))
+    for g, true in enumerate(picture.true):
+        if true.points is not None:
+            gps_DG[:, g] = [gps(point_errors(geometry, true, one), true.points.chart_M, kappa_25) for one in found]
+    masks = [found_mask(one, picture.height, picture.width) for one in found]
+    return Similarities(
+        order_D=order_D,
+        gps_DG=gps_DG,
+        mask_iou_DG=mask_overlaps(masks, [true.mask for true in picture.true], crowd_G),
+        box_iou_DG=box_overlaps(boxes(found), boxes(picture.true), crowd_G),
+    )
+
+
+def boxes(instances: Sequence[Any]) -> Float:
+    """The boxes of instances, (N, 4) float64."""
+    return np.array([one.box_4 for one in instances], np.float64).reshape(-1, 4)
+
+
+def verdicts_of(
+    picture: PictureInstances, known: Similarities, value_DG: Float, area: tuple[float, float], threshold_T: Float
+) -> PictureVerdicts:
+    """Match one picture by one measure for one range of areas."""
+    low, high = area
+    ignored_G = np.array([true.points is None or not low <= true.area <= high for true in picture.true], bool)
+    sorted_G = np.argsort(ignored_G, kind="stable")
+    found = [picture.found[d] for d in known.order_D]
+    area_D = np.array([one.box_4[2] * one.box_4[3] for one in found])
+    candidates = Candidates(
+        value_DG=value_DG[:, sorted_G],
+        box_iou_DG=known.box_iou_DG[:, sorted_G],
+        ignored_G=ignored_G[sorted_G],
+        crowd_G=np.array([true.crowd for true in picture.true], bool)[sorted_G],
+        outside_D=(area_D < low) | (area_D > high),
+    )
+    return PictureVerdicts(
+        score_D=np.array([one.score for one in found]),
+        verdicts=match(candidates, threshold_T),
+        people=int((~ignored_G).sum()),
+    )
+
+
+def table(
+    pictures: Sequence[PictureInstances],
+    known: Sequence[Similarities],
+    value_DG: Sequence[Float],
+    threshold_T: Float = THRESHOLD_T,
+) -> dict[str, float]:
+    """AP, AP50, AP75, APm, APl, AR, AR50, AR75, ARm, ARl of one measure: 0..1, nan where nobody counts.
+
+    Args:
+        pictures, known: people, and their overlaps from `similarities`.
+        value_DG: the measure's values per picture, rows and columns as in `known`.
+        threshold_T: increasing; below .5, AP20, AP30 and AP40 join where they are among them.
+    """
+    numbers: dict[str, float] = {}
+    for letter, area in AREAS.items():
+        verdicts = [
+            verdicts_of(picture, one, value, area, threshold_T)
+            for picture, one, value in zip(pictures, known, value_DG, strict=True)
+        ]
+        curves = precision_and_recall(verdicts)
+        precision_T, recall_T = (np.full(len(threshold_T), np.nan),) * 2 if curves is None else (
+            curves[0].mean(axis=1), curves[1])
+        numbers |= {f"AP{letter}": float(precision_T.mean()), f"AR{letter}": float(recall_T.mean())}
+        if not letter:
+            numbers |= at_single_thresholds(precision_T, recall_T, threshold_T)
+    return numbers
+
+
+def at_single_thresholds(precision_T: Float, recall_T: Float, threshold_T: Float) -> dict[str, float]:
+    """AP50 and the like for those of the usual thresholds that were tried; of recalls, only at .5 and .75."""
+    numbers = {}
+    for threshold in SINGLE_THRESHOLDS:
+        at = np.flatnonzero(np.isclose(threshold_T, threshold))
+        if len(at):
+            numbers[f"AP{threshold * 100:.0f}"] = float(precision_T[at[0]])
+            if threshold >= 0.5:
+                numbers[f"AR{threshold * 100:.0f}"] = float(recall_T[at[0]])
+    return numbers
+
+
+def evaluate_densepose(
+    pictures: Sequence[PictureInstances], geometry: Geometry, kappa_25: Float
+) -> dict[str, dict[str, float]]:
+    """The three tables by name: "GPS", "GPSm", "IoU".
+
+    Args:
+        pictures: in the order of their ids, which decides between detections of equal score.
+        geometry: the body.
+        kappa_25: metres by true chart: `gps.KAPPA_REFERENCE_25` for the reference's numbers, `gps.KAPPA_PAPER_25` for
+            the paper's.
+    """
+    known = [similarities(picture, geometry, kappa_25) for picture in pictures]
+    return {
+        "GPS": table(pictures, known, [one.gps_DG for one in known]),
+        "GPSm": table(pictures, known, [masked_gps(one.gps_DG, one.mask_iou_DG) for one in known]),
+        "IoU": table(pictures, known, [one.mask_iou_DG for one in known]),
+    }

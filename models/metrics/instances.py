@@ -1,0 +1,136 @@
+"""People as they are annotated and as they are found: what every measure of one picture compares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.errors import ModelError
+from models.metrics.geometry import Float, Geometry, Index, geodesic_errors
+
+F64 = npt.NDArray[np.float64]
+U8 = npt.NDArray[np.uint8]
+Rle = Mapping[str, Any]
+
+ANNOTATION_SIDE = 255.0
+"""Annotated coordinates run from 0 to 255 across the box in the reference evaluator (facts §10)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurfacePoints:
+    """Annotated points of one person (DensePose-COCO).
+
+    Attributes:
+        x_M, y_M: 0..255 across the person's box, float64.
+        chart_M: 1..24, int64.
+        u_M, v_M: 0..1, float64.
+    """
+
+    x_M: F64
+    y_M: F64
+    chart_M: npt.NDArray[np.int64]
+    u_M: F64
+    v_M: F64
+
+    def __len__(self) -> int:
+        return len(self.chart_M)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrueInstance:
+    """An annotated person.
+
+    Attributes:
+        box_4: x, y, width, height in pixels, float64.
+        area: pixels, as annotated (COCO's `area`).
+        crowd: a region of many people.
+        points: None for a person without a surface annotation; the DensePose measures ignore those.
+        mask: compressed run lengths of the whole picture, or None.
+    """
+
+    box_4: F64
+    area: float
+    crowd: bool = False
+    points: SurfacePoints | None = None
+    mask: Rle | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundInstance:
+    """A detected person.
+
+    Attributes:
+        box_4: x, y, width, height in pixels, float64, as the detector gave it.
+        score: 0..1.
+        iuv_3hw: label, U, V as uint8 on the truncated box, U and V in 1/255.
+    """
+
+    box_4: F64
+    score: float
+    iuv_3hw: U8
+
+    def __post_init__(self) -> None:
+        size = tuple(max(int(side), 1) for side in (self.box_4[3], self.box_4[2]))
+        if self.iuv_3hw.shape != (3, *size):
+            raise ModelError(
+                f"the surface map is {self.iuv_3hw.shape}, the box needs (3, {size[0]}, {size[1]})",
+                "found person", "make the map on the box truncated to whole pixels",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureInstances:
+    """All people of one picture: its size in pixels, who is there, who was found."""
+
+    height: int
+    width: int
+    true: Sequence[TrueInstance]
+    found: Sequence[FoundInstance]
+
+
+def surface_points(annotation: Mapping[str, Any]) -> SurfacePoints | None:
+    """The points of a DensePose-COCO annotation, None without `dp_x`. Raises: ModelError where lengths differ."""
+    if "dp_x" not in annotation:
+        return None
+    keys = ("dp_x", "dp_y", "dp_I", "dp_U", "dp_V")
+    x, y, chart, u, v = (np.asarray(annotation.get(key, ()), np.float64) for key in keys)
+    if not len(x) == len(y) == len(chart) == len(u) == len(v):
+        lengths = ", ".join(f"{key} {len(one)}" for key, one in zip(keys, (x, y, chart, u, v), strict=True))
+        raise ModelError(f"lists of points differ in length: {lengths}", f"annotation {annotation.get('id', '?')}",
+                         "give each point x, y, part, u and v")
+    return SurfacePoints(x_M=x, y_M=y, chart_M=chart.astype(np.int64), u_M=u, v_M=v)
+
+
+def answers_at_points(true: TrueInstance, found: FoundInstance) -> tuple[Index, Float, Float]:
+    """What was found at the annotated points' pixels (facts §10): chart (0 outside the found box), u, v, each (M,)."""
+    points = true.points
+    assert points is not None
+    shift_x, shift_y = true.box_4[0], true.box_4[1]
+    x = (points.x_M * true.box_4[2] / ANNOTATION_SIDE + shift_x - found.box_4[0]).astype(np.int64)
+    y = (points.y_M * true.box_4[3] / ANNOTATION_SIDE + shift_y - found.box_4[1]).astype(np.int64)
+    inside = (x >= 0) & (x < int(found.box_4[2])) & (y >= 0) & (y < int(found.box_4[3]))
+    iuv_3M = found.iuv_3hw[:, np.where(inside, y, 0), np.where(inside, x, 0)]
+    return np.where(inside, iuv_3M[0], 0).astype(np.int64), iuv_3M[1] / 255.0, iuv_3M[2] / 255.0
+
+
+def point_errors(geometry: Geometry, true: TrueInstance, found: FoundInstance | None) -> Float:
+    """Geodesic metres between what was found at each annotated point and its truth.
+
+    Args:
+        geometry: the body the annotation and the network speak of.
+        true: a person with points.
+        found: who answers for that person; None for a missed person.
+
+    Returns:
+        (M,) float64; infinite outside the found box, on found background, and for a missed person (paper §4.1).
+    """
+    assert true.points is not None, "a person without points has no errors"
+    if found is None:
+        return np.full(len(true.points), np.inf)
+    target = geometry.nearest(true.points.chart_M, true.points.u_M, true.points.v_M)
+    answer = geometry.nearest(*answers_at_points(true, found))
+    return geodesic_errors(geometry, answer, target)

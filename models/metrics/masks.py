@@ -1,0 +1,115 @@
+"""Masks of people as COCO run lengths of the whole picture, and their overlaps (facts §10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pycocotools import mask as coco_mask
+
+from models.errors import ModelError
+from models.metrics.geometry import Float
+from models.metrics.instances import U8, FoundInstance, Rle
+
+SIDE = 256
+"""Part masks of an annotation are drawn on a square of this many cells over the person's box."""
+
+
+def part_labels(part_masks: Sequence[Rle | Sequence[Any]]) -> U8:
+    """The 14 part masks of an annotation as one map (256, 256) of coarse labels 0..14; later parts cover earlier ones.
+
+    Raises: ModelError where a mask cannot be read.
+    """
+    label_HW = np.zeros((SIDE, SIDE), np.uint8)
+    for number, one in enumerate(part_masks, start=1):
+        if not one:
+            continue
+        try:
+            drawn = coco_mask.decode(one)
+        except (TypeError, ValueError, KeyError) as error:
+            raise ModelError(f"part mask {number} is no run-length mask", "dp_masks", "give size and counts") from error
+        if drawn.shape != label_HW.shape:
+            raise ModelError(f"part mask {number} is {drawn.shape}", "dp_masks", f"draw it on {SIDE} x {SIDE} cells")
+        label_HW[drawn > 0] = number
+    return label_HW
+
+
+def zoomed(mask_HW: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[np.bool_]:
+    """A mask stretched to (height, width), corners on corners, linear in between, cut above one half.
+
+    As the reference stretches (scipy's `zoom`, order 1): a last sample that rounds to a hair beyond the mask is empty.
+    """
+    rows_H, columns_W = (stretch(new, old) for new, old in zip((height, width), mask_HW.shape, strict=True))
+    return rows_H @ mask_HW.astype(np.float64) @ columns_W.T > 0.5
+
+
+def stretch(new: int, old: int) -> Float:
+    """Weights (new, old) that sample `old` cells at `new` places from the first to the last."""
+    place = np.arange(new) * ((old - 1) / (new - 1) if new > 1 else 1.0)
+    below = np.minimum(place.astype(np.int64), old - 1)
+    weight = np.zeros((new, old))
+    weight[np.arange(new), below] = 1 - (place - below)
+    above = below + 1 < old
+    weight[np.flatnonzero(above), below[above] + 1] = (place - below)[above]
+    weight[place > old - 1] = 0
+    return weight
+
+
+def pasted(mask_hw: npt.NDArray[np.bool_], x: int, y: int, height: int, width: int) -> Rle:
+    """A mask put with its corner at pixel (x, y) of a picture, cut at the picture's edge, as compressed run lengths."""
+    whole = np.zeros((height, width), np.uint8, order="F")
+    x0, y0 = max(x, 0), max(y, 0)
+    x1, y1 = min(x + mask_hw.shape[1], width), min(y + mask_hw.shape[0], height)
+    if x1 > x0 and y1 > y0:
+        whole[y0:y1, x0:x1] = mask_hw[y0 - y : y1 - y, x0 - x : x1 - x]
+    return coco_mask.encode(whole)
+
+
+def annotated_mask(annotation: Mapping[str, Any], height: int, width: int) -> Rle | None:
+    """The mask of a DensePose-COCO annotation: its part masks over its box, else its COCO segmentation, else None.
+
+    Args:
+        annotation: COCO fields `bbox`, `dp_masks`, `segmentation` (polygons, or run lengths, compressed or not).
+        height, width: of the picture.
+    """
+    if annotation.get("dp_masks"):
+        x, y, box_width, box_height = annotation["bbox"]
+        drawn = zoomed(part_labels(annotation["dp_masks"]) > 0, max(round(box_height), 1), max(round(box_width), 1))
+        inside_hw = drawn[: int(y + box_height) - int(y), : int(x + box_width) - int(x)]
+        return pasted(inside_hw, int(x), int(y), height, width)
+    return coco_segmentation(annotation.get("segmentation"), height, width)
+
+
+def coco_segmentation(segmentation: Any, height: int, width: int) -> Rle | None:
+    """COCO's three ways to write a mask as compressed run lengths of the picture; None where there is nothing."""
+    if not segmentation:
+        return None
+    if isinstance(segmentation, list):
+        return coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
+    if isinstance(segmentation["counts"], list):
+        return coco_mask.frPyObjects(segmentation, height, width)
+    return segmentation
+
+
+def found_mask(found: FoundInstance, height: int, width: int) -> Rle:
+    """Where a chart was found, with the corner at the truncated corner of the box."""
+    return pasted(found.iuv_3hw[0] > 0, int(found.box_4[0]), int(found.box_4[1]), height, width)
+
+
+def mask_overlaps(found: Sequence[Rle], true: Sequence[Rle | None], crowd_G: npt.NDArray[np.bool_]) -> Float:
+    """(D, G) IoU of masks; against a crowd the share of the found mask inside it. 0 against a person without a mask."""
+    iou_DG = np.zeros((len(found), len(true)))
+    known = [g for g, one in enumerate(true) if one is not None]
+    if found and known:
+        iou_DG[:, known] = coco_mask.iou(list(found), [true[g] for g in known], crowd_G[known].astype(int).tolist())
+    return iou_DG
+
+
+def box_overlaps(found_D4: Float, true_G4: Float, crowd_G: npt.NDArray[np.bool_]) -> Float:
+    """(D, G) IoU of boxes x, y, width, height; against a crowd the share of the found box inside it."""
+    if not len(found_D4) or not len(true_G4):
+        return np.zeros((len(found_D4), len(true_G4)))
+    found, true = (np.ascontiguousarray(box, np.float64) for box in (found_D4, true_G4))
+    return coco_mask.iou(found, true, crowd_G.astype(int).tolist())

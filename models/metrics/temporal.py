@@ -1,0 +1,126 @@
+"""Steadiness over time: how surfaces, textures and boxes move when the world does not (or as its flow says)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.metrics.geometry import Float, Geometry, geodesic_errors
+
+Bool = npt.NDArray[np.bool_]
+Labels = npt.NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurfaceFrame:
+    """The surface of a frame: charts (H, W), 0 for background, and coordinates (2, H, W) in 0..1."""
+
+    label_HW: Labels
+    uv_2HW: Float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flicker:
+    """What became of the pixels of a person from one frame to the next, along the flow.
+
+    Attributes:
+        moved_M: geodesic metres on the body between the two answers, for pixels that both frames call a person.
+        changed_M: whether the chart changed, for the same pixels.
+        lost: pixels that were a person and are background where the flow leads.
+    """
+
+    moved_M: Float
+    changed_M: Bool
+    lost: int
+
+
+def flicker(
+    geometry: Geometry, before: SurfaceFrame, after: SurfaceFrame, flow_HW2: Float, visible_HW: Bool
+) -> Flicker:
+    """Follow every person pixel along the flow to the nearest pixel of the next frame and compare the answers.
+
+    Args:
+        geometry: the body.
+        before, after: surfaces of two frames of the same size.
+        flow_HW2: pixels (x, y) from `before` to `after`.
+        visible_HW: pixels of `before` that are seen in `after`, too (not covered, of the same person).
+    """
+    y, x = np.nonzero((before.label_HW > 0) & visible_HW)
+    to_x, to_y = (np.rint(at + flow_HW2[y, x, axis]).astype(np.int64) for axis, at in enumerate((x, y)))
+    height, width = after.label_HW.shape
+    inside = (to_x >= 0) & (to_x < width) & (to_y >= 0) & (to_y < height)
+    y, x, to_y, to_x = y[inside], x[inside], to_y[inside], to_x[inside]
+    kept = after.label_HW[to_y, to_x] > 0
+    was = vertices(geometry, before, y[kept], x[kept])
+    now = vertices(geometry, after, to_y[kept], to_x[kept])
+    changed = before.label_HW[y[kept], x[kept]] != after.label_HW[to_y[kept], to_x[kept]]
+    return Flicker(moved_M=geodesic_errors(geometry, now, was), changed_M=changed, lost=int((~kept).sum()))
+
+
+def vertices(
+    geometry: Geometry, frame: SurfaceFrame, y_M: npt.NDArray[np.int64], x_M: npt.NDArray[np.int64]
+) -> npt.NDArray[np.integer[Any]]:
+    """The body's vertex under pixels of a frame: (M,)."""
+    u_M, v_M = np.asarray(frame.uv_2HW, np.float64)[:, y_M, x_M]
+    return geometry.nearest(frame.label_HW[y_M, x_M].astype(np.int64), u_M, v_M)
+
+
+def unwrap(rgb_HW3: npt.NDArray[np.uint8], frame: SurfaceFrame, side: int) -> tuple[Float, Bool]:
+    """Colours of a frame brought to the charts.
+
+    Args:
+        rgb_HW3: the picture.
+        frame: its surface.
+        side: texels per chart and direction.
+
+    Returns:
+        colour (24, side, side, 3), the mean of the pixels that fall into each texel (row = V, column = U), 0 where none
+        does; whether a texel was seen (24, side, side).
+    """
+    y, x = np.nonzero(frame.label_HW)
+    cell_2M = np.clip((np.asarray(frame.uv_2HW, np.float64)[:, y, x] * side).astype(np.int64), 0, side - 1)
+    texel_M = ((frame.label_HW[y, x].astype(np.int64) - 1) * side + cell_2M[1]) * side + cell_2M[0]
+    texels = 24 * side * side
+    count = np.bincount(texel_M, minlength=texels)
+    total = [np.bincount(texel_M, weights=rgb_HW3[y, x, channel], minlength=texels) for channel in range(3)]
+    colour = np.stack(total, axis=-1) / np.maximum(count, 1)[:, None]
+    return colour.reshape(24, side, side, 3), (count > 0).reshape(24, side, side)
+
+
+def texel_deviation(colour_TKSS3: Float, seen_TKSS: Bool) -> Float:
+    """Standard deviation over time of every texel, over the frames that saw it; root mean square of the channels.
+
+    Args:
+        colour_TKSS3: unwrapped colours of T frames.
+        seen_TKSS: which texels each frame saw.
+
+    Returns:
+        (K, S, S) in the unit of the colours; nan for texels seen in fewer than two frames.
+    """
+    weight = seen_TKSS[..., None].astype(np.float64)
+    count = weight.sum(axis=0)
+    mean = (colour_TKSS3 * weight).sum(axis=0) / np.maximum(count, 1)
+    variance = (((colour_TKSS3 - mean) ** 2) * weight).sum(axis=0) / np.maximum(count, 1)
+    return np.where(count[..., 0] >= 2, np.sqrt(variance.mean(axis=-1)), np.nan)
+
+
+def box_jitter(box_T4: Float) -> float:
+    """How much a box trembles: root mean square of the second differences of its four sides, in parts of its height.
+
+    A box that rests, or moves and grows evenly, has 0. White noise of s pixels on each side gives s * sqrt(6) / height.
+
+    Args:
+        box_T4: x0, y0, x1, y1 of one person in successive frames; nan where the person was missed.
+
+    Returns:
+        nan without three successive boxes.
+    """
+    bend_T4 = np.diff(np.asarray(box_T4, np.float64), n=2, axis=0)
+    height_T = (box_T4[:, 3] - box_T4[:, 1])[1:-1]
+    whole_T = np.isfinite(bend_T4).all(axis=1)
+    if not whole_T.any():
+        return float("nan")
+    return float(np.sqrt(((bend_T4[whole_T] / height_T[whole_T, None]) ** 2).mean()))

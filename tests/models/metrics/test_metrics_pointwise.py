@@ -1,0 +1,91 @@
+"""Ratio of correct points and the area under it: closed forms, and numerical integration."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from models.errors import ModelError
+from models.metrics.assignment import answering
+from models.metrics.instances import FoundInstance, point_errors, surface_points
+from models.metrics.pointwise import area_under_curve, by_chart, correct_ratio
+from tests.models.metrics.ruled_body import LineBody, moved, person
+
+
+def test_truth_against_itself_is_perfect() -> None:
+    true, found = person(1, 30, 40, 50, 120)
+    error_M = point_errors(LineBody(), true, found)
+    assert (error_M == 0).all() and len(error_M) == 60
+    assert area_under_curve(error_M, 0.1) == area_under_curve(error_M, 0.3) == 1
+    assert (correct_ratio(error_M, np.array([0.0, 0.1])) == 1).all()
+
+
+@pytest.mark.parametrize("centimetres", [1, 4, 10, 25, 31, 55])
+def test_a_constant_shift_has_a_closed_form(centimetres: int) -> None:
+    true, found = person(2, 30, 40, 50, 120)
+    error_M = point_errors(LineBody(), true, moved(found, centimetres))
+    np.testing.assert_allclose(error_M, centimetres / 100, rtol=1e-6)
+    assert area_under_curve(error_M, 0.1) == pytest.approx(max(0, 1 - centimetres / 10), abs=1e-6)
+    assert area_under_curve(error_M, 0.3) == pytest.approx(max(0, 1 - centimetres / 30), abs=1e-6)
+
+
+def test_the_area_is_the_integral_of_the_curve() -> None:
+    error_M = np.append(np.random.default_rng(0).gamma(2.0, 0.08, 500), [np.inf] * 50)
+    step = 1e-5
+    middle_T = np.arange(0, 0.3, step) + step / 2
+    assert area_under_curve(error_M, 0.3) == pytest.approx(correct_ratio(error_M, middle_T).mean(), abs=1e-4)
+
+
+def test_hand_made_curve() -> None:
+    error_M = np.array([1.0, 2.0, 2.0, np.inf])
+    np.testing.assert_array_equal(correct_ratio(error_M, np.array([0.5, 1, 1.5, 2, 99])), [0, 0.25, 0.25, 0.75, 0.75])
+    assert area_under_curve(error_M, 4) == (3 + 2 + 2) / 4 / 4
+    assert np.isnan(area_under_curve(np.zeros(0), 4)) and np.isnan(correct_ratio(np.zeros(0), error_M)).all()
+
+
+def test_points_of_missed_people_and_outside_the_found_box_are_wrong() -> None:
+    true, found = person(3, 30, 40, 50, 120)
+    assert np.isinf(point_errors(LineBody(), true, None)).all()
+    left = FoundInstance(box_4=np.array([30.0, 40, 20, 120]), score=0.5, iuv_3hw=found.iuv_3hw[:, :, :20])
+    assert true.points is not None
+    in_left = true.points.x_M * 50 / 255 < 20
+    error_M = point_errors(LineBody(), true, left)
+    assert (error_M[in_left] == 0).all() and np.isinf(error_M[~in_left]).all() and 0 < in_left.sum() < 60
+    blank = dataclasses.replace(found, iuv_3hw=np.zeros_like(found.iuv_3hw))
+    assert np.isinf(point_errors(LineBody(), true, blank)).all()
+
+
+def test_positions_are_cut_toward_zero_as_in_the_reference() -> None:
+    """A point up to one pixel left of the found box still falls into its first column (facts §10: truncation)."""
+    true, found = person(4, 30, 40, 50, 120)
+    assert true.points is not None
+    points = dataclasses.replace(true.points, x_M=np.full(60, 0.0), y_M=np.full(60, 255 * 0.5 / 120))
+    shifted = dataclasses.replace(true, points=points)
+    near = dataclasses.replace(found, box_4=np.array([30.9, 40.0, 50, 120]))
+    far = dataclasses.replace(found, box_4=np.array([31.1, 40.0, 50, 120]))
+    assert (point_errors(LineBody(), shifted, near) < np.inf).all()
+    assert np.isinf(point_errors(LineBody(), shifted, far)).all()
+
+
+def test_by_chart() -> None:
+    error_M, chart_M = np.array([0.0, 0.1, 0.05]), np.array([2, 2, 24])
+    value_25 = by_chart(lambda errors: area_under_curve(errors, 0.1), error_M, chart_M)
+    assert value_25[2] == 0.5 and value_25[24] == 0.5 and np.isnan(value_25[[0, 1, 3]]).all() and len(value_25) == 25
+
+
+def test_damaged_points_and_maps_are_named() -> None:
+    with pytest.raises(ModelError, match=r"annotation 7.*dp_U 1"):
+        surface_points({"id": 7, "dp_x": [1, 2], "dp_y": [1, 2], "dp_I": [1, 1], "dp_U": [0.5], "dp_V": [0.5, 0.5]})
+    assert surface_points({"id": 7}) is None
+    with pytest.raises(ModelError, match=r"\(3, 20, 10\)"):
+        FoundInstance(box_4=np.array([0, 0, 10.7, 20.2]), score=1, iuv_3hw=np.zeros((3, 21, 10), np.uint8))
+
+
+def test_answers_are_taken_by_score() -> None:
+    iou_DG = np.array([[0.9, 0.6], [0.8, 0.55], [0.2, 0.4]])
+    np.testing.assert_array_equal(answering(iou_DG, np.array([0.5, 0.9, 0.7])), [1, 0])
+    np.testing.assert_array_equal(answering(iou_DG, np.array([0.9, 0.2, 0.7])), [0, 1])
+    np.testing.assert_array_equal(answering(iou_DG[2:], np.array([0.9])), [-1, -1])
+    np.testing.assert_array_equal(answering(np.zeros((0, 2)), np.zeros(0)), [-1, -1])

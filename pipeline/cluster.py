@@ -59,6 +59,7 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: int = 0) -> bool
             here: dict[str, Any] = {"num_cpus": cpus, "num_gpus": gpus, "object_store_memory": store}
             ray.init(address="local", include_dashboard=False, _temp_dir=_folders[-1], **here, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
+        _remove_folders()
         raise _start_error(address, error) from error
     return True
 
@@ -110,5 +111,9 @@ def stop_ray() -> None:
     import ray
 
     ray.shutdown()
+    _remove_folders()
+
+
+def _remove_folders() -> None:
     while _folders:
         shutil.rmtree(_folders.pop(), ignore_errors=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import tempfile
 
 import pytest
 
@@ -33,6 +34,21 @@ def _join_alone(address: str) -> None:
         patch.setattr(ray, "is_initialized", lambda: False)
         patch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
         start_ray(address, cpus=1, store=1 << 28)
+
+
+def test_a_start_that_fails_is_a_sentence_and_leaves_no_folder(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    import ray
+
+    def fail(**options: object) -> None:
+        raise RuntimeError("no room\nfor Ray")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", fail)
+    monkeypatch.setenv("PYTHONPATH", "")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(PlainError, match=r"Ray did not start \(no room\); run with --serial"):
+        start_ray(None, cpus=1, store=1 << 28)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_reported_to_anyone() -> None:

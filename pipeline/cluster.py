@@ -48,6 +48,7 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: int = 0) -> bool
         raise PlainError("Ray is not installed", "", "install ray, or run with --serial") from error
     if ray.is_initialized():
         return False
+    folder: str | None = None
     quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     try:
         if address is not None:
@@ -55,11 +56,13 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: int = 0) -> bool
             shipped = {"working_dir": str(ROOT), "excludes": _NOT_SHIPPED}
             ray.init(address=address, runtime_env=shipped, **quiet)
         else:
-            _folders.append(tempfile.mkdtemp(prefix="ray-"))
+            folder = tempfile.mkdtemp(prefix="ray-")
             here: dict[str, Any] = {"num_cpus": cpus, "num_gpus": gpus, "object_store_memory": store}
-            ray.init(address="local", include_dashboard=False, _temp_dir=_folders[-1], **here, **quiet)
+            ray.init(address="local", include_dashboard=False, _temp_dir=folder, **here, **quiet)
+            _folders.append(folder)
     except (OSError, RuntimeError, ValueError) as error:
-        _remove_folders()
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
         raise _start_error(address, error) from error
     return True
 
@@ -111,9 +114,5 @@ def stop_ray() -> None:
     import ray
 
     ray.shutdown()
-    _remove_folders()
-
-
-def _remove_folders() -> None:
     while _folders:
         shutil.rmtree(_folders.pop(), ignore_errors=True)

@@ -1,0 +1,46 @@
+"""A body surface with charts, whatever body it is: the open one, or SMPL's from a user's own files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.surface.body import load_body
+
+F32 = npt.NDArray[np.float32]
+U8 = npt.NDArray[np.uint8]
+Int = npt.NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartedMesh:
+    """V vertices, F faces at rest.
+
+    Attributes:
+        vertex_V3: metres.
+        face_F3: corners, counter-clockwise from outside.
+        chart_F: 1..24.
+        corner_uv_F32: U, V of each face's corners.
+        twin_V: the mirror image of each vertex, exact; itself everywhere when the mesh is not symmetric.
+    """
+
+    vertex_V3: F32
+    face_F3: Int
+    chart_F: U8
+    corner_uv_F32: F32
+    twin_V: Int
+
+
+@cache
+def open_body_mesh() -> ChartedMesh:
+    """The mean open body."""
+    body = load_body()
+    vertex_V3, _ = body.rest(np.zeros(len(body.component_CV3), np.float32))
+    return ChartedMesh(
+        vertex_V3=vertex_V3, face_F3=body.face_F3, chart_F=body.chart_F, corner_uv_F32=body.corner_uv_F32,
+        twin_V=body.twin_V,
+    )

@@ -1,0 +1,129 @@
+"""Geodesic distances between all vertices of a mesh: computed once, kept in a file of the cache, mapped into memory."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse.csgraph import connected_components, dijkstra
+from scipy.spatial import cKDTree
+
+from models.errors import ModelError
+from models.surface.straight_ways import EDGES_CROSSED, LONGEST_WAY, shortest_entries, way_lengths
+
+Float = npt.NDArray[np.floating[Any]]
+F16 = npt.NDArray[np.float16]
+F32 = npt.NDArray[np.float32]
+Int = npt.NDArray[np.integer[Any]]
+
+DEFAULT_CACHE = "~/.cache/densepose-video"
+FORMAT = 1
+SOURCES_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeodesicTable:
+    """Distances between V vertices; those of a symmetric mesh are kept for one of each pair of twins only.
+
+    Attributes:
+        distance_SV: metres from S sources, inf between parts that nothing joins.
+        twin_V: the mirror image of each vertex; itself where the mesh has no symmetry.
+    """
+
+    distance_SV: F16
+    twin_V: Int
+    _row_V: Int
+    _turned_V: npt.NDArray[np.bool_]
+
+    def between(self, a_M: Int, b_M: Int) -> F32:
+        """Metres between vertices, arrays of any equal shape."""
+        far = np.where(self._turned_V[a_M], self.twin_V[b_M], b_M)
+        return self.distance_SV[self._row_V[a_M], far].astype(np.float32)
+
+
+def source_vertices(twin_V: Int) -> Int:
+    """One vertex of each pair of twins, the lower, in order."""
+    return np.flatnonzero(np.arange(len(twin_V)) <= twin_V)
+
+
+def table_of(distance_SV: F16, twin_V: Int) -> GeodesicTable:
+    """A table from the distances of `source_vertices(twin_V)` to all vertices."""
+    own_V = np.minimum(np.arange(len(twin_V)), twin_V)
+    row_V = np.searchsorted(source_vertices(twin_V), own_V)
+    return GeodesicTable(
+        distance_SV=distance_SV, twin_V=twin_V, _row_V=row_V, _turned_V=own_V != np.arange(len(twin_V))
+    )
+
+
+def cached_geodesics(vertex_V3: Float, face_F3: Int, twin_V: Int, cache: Path) -> GeodesicTable:
+    """The table of a mesh from the cache, computed (under a minute for 13,700 vertices) when it is not there.
+
+    The file is named by a digest of the mesh and of how distances are computed, so a changed mesh never meets an old
+    table.
+
+    Raises: ModelError when the folder cannot be written or a file in it is damaged.
+    """
+    settings = f"v{FORMAT}-{EDGES_CROSSED}-{LONGEST_WAY}"
+    name = f"geodesics-{settings}-{mesh_digest(vertex_V3, face_F3, twin_V)[:20]}.npy"
+    path = cache.expanduser() / "geodesics" / name
+    if not path.is_file():
+        _write(path, compute_geodesics(vertex_V3, face_F3, source_vertices(twin_V)))
+    try:
+        distance_SV = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"cannot be read as geodesics ({error})", str(path), "delete it, it is made again") from error
+    if distance_SV.shape != (len(source_vertices(twin_V)), len(twin_V)) or distance_SV.dtype != np.float16:
+        raise ModelError("holds geodesics of another mesh", str(path), "delete it, it is made again")
+    return table_of(distance_SV, twin_V)
+
+
+def compute_geodesics(vertex_V3: Float, face_F3: Int, source_S: Int) -> F16:
+    """Metres (S, V), float16, from some vertices to all: Dijkstra over straight ways.
+
+    Never too short but for rounding; errors against an exact solver stand in docs/benchmarks/geodesics.md.
+    """
+    ways = joined(vertex_V3, way_lengths(vertex_V3, face_F3))
+    distance_SV = np.empty((len(source_S), len(vertex_V3)), np.float16)
+    for start in range(0, len(source_S), SOURCES_AT_ONCE):
+        block = source_S[start : start + SOURCES_AT_ONCE]
+        distance_SV[start : start + len(block)] = dijkstra(ways, indices=block)
+    return distance_SV
+
+
+def joined(vertex_V3: Float, ways: Any) -> Any:
+    """Ways that also lead from each vertex of a loose part (an eyeball) to the nearest vertex of the largest part."""
+    _, part_V = connected_components(ways, directed=False)
+    main = np.bincount(part_V).argmax()
+    loose, anchored = np.flatnonzero(part_V != main), np.flatnonzero(part_V == main)
+    if not len(loose):
+        return ways
+    gap, nearest = cKDTree(vertex_V3[anchored]).query(vertex_V3[loose])
+    known = ways.tocoo()
+    row, column = np.concatenate([known.row, loose]), np.concatenate([known.col, anchored[nearest]])
+    return shortest_entries(row, column, np.concatenate([known.data, np.maximum(gap, 1e-6)]), len(vertex_V3))
+
+
+def mesh_digest(vertex_V3: Float, face_F3: Int, twin_V: Int) -> str:
+    """Hexadecimal SHA-256 of a mesh."""
+    digest = hashlib.sha256()
+    for array, kind in ((vertex_V3, np.float32), (face_F3, np.int32), (twin_V, np.int32)):
+        digest.update(np.ascontiguousarray(array, kind).tobytes())
+    return digest.hexdigest()
+
+
+def _write(path: Path, distance_SV: F16) -> None:
+    """Under a temporary name first, so that nobody ever reads half a table."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+            np.save(file, distance_SV)
+        os.replace(file.name, path)
+    except OSError as error:
+        remedy = "name a cache folder with 200 MB free"
+        raise ModelError(f"cannot be made: {error.strerror}", str(path), remedy) from error

@@ -1,11 +1,13 @@
-"""Who answers for whom where people were detected: by boxes, best score first."""
+"""Who answers for whom where people were detected, and the errors of all points of a picture then (paper §4.1)."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from models.metrics.geometry import Float
+from models.metrics.geometry import Float, Geometry, Index
+from models.metrics.instances import PictureInstances, point_errors
+from models.metrics.masks import box_overlaps
 
 LEAST_IOU = 0.5
 
@@ -29,3 +31,31 @@ def answering(iou_DG: Float, score_D: Float, least: float = LEAST_IOU) -> npt.ND
         if free_G.size and free_G.max() >= least:
             answer_G[free_G.argmax()] = d
     return answer_G
+
+
+def answers_by_box(picture: PictureInstances) -> npt.NDArray[np.int64]:
+    """`answering` for the people of a picture: the multi-person protocol. (With given boxes, i answers for i.)"""
+    found_D4, true_G4 = (np.array([one.box_4 for one in side]).reshape(-1, 4) for side in (picture.found, picture.true))
+    nobody_is_a_crowd = np.zeros(len(true_G4), bool)
+    score_D = np.array([one.score for one in picture.found])
+    return answering(box_overlaps(found_D4, true_G4, nobody_is_a_crowd), score_D)
+
+
+def picture_errors(geometry: Geometry, picture: PictureInstances, answer_G: Index) -> tuple[Float, Index]:
+    """Errors of all annotated points of a picture; those of missed people are infinite.
+
+    Args:
+        geometry: the body.
+        picture: people of one picture.
+        answer_G: which of the found instances answers for each person, -1 for a missed one.
+
+    Returns:
+        metres (M,) and true charts (M,), person after person, without people that have no points.
+    """
+    errors: list[Float] = [np.zeros(0)]
+    charts: list[Index] = [np.zeros(0, np.int64)]
+    for true, d in zip(picture.true, answer_G, strict=True):
+        if true.points is not None:
+            errors.append(point_errors(geometry, true, picture.found[d] if d >= 0 else None))
+            charts.append(true.points.chart_M)
+    return np.concatenate(errors), np.concatenate(charts)

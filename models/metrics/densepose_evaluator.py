@@ -12,7 +12,7 @@ from models.metrics.average_precision import PictureVerdicts, precision_and_reca
 from models.metrics.densepose_matching import Candidates, match
 from models.metrics.geometry import Float, Geometry
 from models.metrics.gps import gps, masked_gps
-from models.metrics.instances import PictureInstances, TrueInstance, point_errors, surface_points
+from models.metrics.instances import PictureInstances, TrueInstance, point_errors_of_all, surface_points
 from models.metrics.masks import annotated_mask, box_overlaps, found_mask, mask_overlaps
 
 MOST_DETECTIONS = 20
@@ -64,7 +64,8 @@ def similarities(picture: PictureInstances, geometry: Geometry, kappa_25: Float)
     gps_DG = np.zeros((len(found), len(picture.true)))
     for g, true in enumerate(picture.true):
         if true.points is not None:
-            gps_DG[:, g] = [gps(point_errors(geometry, true, one), true.points.chart_M, kappa_25) for one in found]
+            error_DM = point_errors_of_all(geometry, true, found)
+            gps_DG[:, g] = [gps(error_M, true.points.chart_M, kappa_25) for error_M in error_DM]
     masks = [found_mask(one, picture.height, picture.width) for one in found]
     return Similarities(
         order_D=order_D,

@@ -131,6 +131,16 @@ def point_errors(geometry: Geometry, true: TrueInstance, found: FoundInstance | 
     assert true.points is not None, "a person without points has no errors"
     if found is None:
         return np.full(len(true.points), np.inf)
-    target = geometry.nearest(true.points.chart_M, true.points.u_M, true.points.v_M)
-    answer = geometry.nearest(*answers_at_points(true, found))
-    return geodesic_errors(geometry, answer, target)
+    return point_errors_of_all(geometry, true, [found])[0]
+
+
+def point_errors_of_all(geometry: Geometry, true: TrueInstance, found: Sequence[FoundInstance]) -> Float:
+    """`point_errors` of one annotated person for every detection, (D, M), with one question to the geometry for all."""
+    points = true.points
+    assert points is not None, "a person without points has no errors"
+    if not found:
+        return np.zeros((0, len(points)))
+    target_M = geometry.nearest(points.chart_M, points.u_M, points.v_M)
+    answers = zip(*(answers_at_points(true, one) for one in found), strict=True)
+    answer = geometry.nearest(*(np.concatenate(one) for one in answers))
+    return geodesic_errors(geometry, answer, np.tile(target_M, len(found))).reshape(len(found), -1)

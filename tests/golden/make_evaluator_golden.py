@@ -1,8 +1,8 @@
 """Packs the numbers of the reference evaluator into one small file.
 
 Run as `python -m tests.golden.make_evaluator_golden FIXTURES`, where FIXTURES holds eval_full.json,
-eval_full_det_iuv.npz and eval_gps_lowlevel.json: made-up people and detections, and what detectron2's DensePose evaluator
-(commit 02b5c4e) printed for them on the synthetic body of `tests/models/metrics/ruled_body.py`.
+eval_full_det_iuv.npz and eval_gps_lowlevel.json: made-up people and detections, and what detectron2's DensePose
+evaluator (commit 02b5c4e) printed for them on the synthetic body of `tests/models/metrics/ruled_body.py`.
 """
 
 from __future__ import annotations

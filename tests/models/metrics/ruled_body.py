@@ -15,7 +15,7 @@ VERTICES = 27554
 
 
 class RuledBody:
-    """The body on which the reference evaluator was run: 28,000 random chart vertices (seed 7), ordered along one line."""
+    """The body on which the reference evaluator ran: 28,000 random chart vertices (seed 7), ordered on one line."""
 
     def __init__(self) -> None:
         random = np.random.default_rng(7)

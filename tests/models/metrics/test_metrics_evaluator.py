@@ -75,6 +75,15 @@ def test_the_reference_tells_whether_the_second_pass_is_there(
     assert abs(100 * without["GPS"]["AP"] - golden["expected"]["metrics"]["GPS"]["AP"]) > 0.1
 
 
+def test_the_golden_file_holds_the_fixtures(root: Path, shared: Path) -> None:
+    fixtures = shared / "reference/fixtures/open"
+    stored, maps = np.load(root / "tests/golden/evaluator.npz"), np.load(fixtures / "eval_full_det_iuv.npz")
+    for name in ("eval_full", "eval_gps_lowlevel"):
+        assert json.loads(stored[name].tobytes()) == json.loads((fixtures / f"{name}.json").read_text())
+    for name in maps.files:
+        np.testing.assert_array_equal(stored[name], maps[name])
+
+
 def people() -> list[tuple[TrueInstance, FoundInstance]]:
     return [person(1, 10, 10, 40, 60), person(2, 100, 20, 60, 80), person(3, 200, 150, 120, 180)]
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from models.errors import ModelError
-from models.metrics.assignment import answering
+from models.metrics.assignment import answering, answers_by_box, picture_errors
 from models.metrics.instances import FoundInstance, point_errors, surface_points
 from models.metrics.pointwise import area_under_curve, by_chart, correct_ratio
-from tests.models.metrics.ruled_body import LineBody, moved, person
+from tests.models.metrics.ruled_body import LineBody, moved, person, picture
 
 
 def test_truth_against_itself_is_perfect() -> None:
@@ -89,3 +89,20 @@ def test_answers_are_taken_by_score() -> None:
     np.testing.assert_array_equal(answering(iou_DG, np.array([0.9, 0.2, 0.7])), [0, 1])
     np.testing.assert_array_equal(answering(iou_DG[2:], np.array([0.9])), [-1, -1])
     np.testing.assert_array_equal(answering(np.zeros((0, 2)), np.zeros(0)), [-1, -1])
+
+
+def test_given_boxes_and_detected_boxes() -> None:
+    """One person is found among three detections, one is missed, one has no points."""
+    pairs = [person(1, 10, 10, 40, 60), person(2, 100, 20, 60, 80), person(3, 200, 150, 120, 180)]
+    pairs[2] = (dataclasses.replace(pairs[2][0], points=None), pairs[2][1])
+    everybody = picture(pairs)
+    error_M, chart_M = picture_errors(LineBody(), everybody, np.arange(3))
+    assert len(error_M) == len(chart_M) == 120 and not error_M.any()
+    elsewhere = dataclasses.replace(pairs[0][1], box_4=np.array([300.0, 10, 40, 60]))
+    found = [elsewhere, moved(pairs[1][1], 6), pairs[2][1]]
+    some = dataclasses.replace(everybody, found=found)
+    assert answers_by_box(some).tolist() == [-1, 1, 2]
+    error_M, _ = picture_errors(LineBody(), some, answers_by_box(some))
+    assert np.isinf(error_M[:60]).all() and area_under_curve(error_M, 0.1) == pytest.approx(0.4 / 2)
+    nobody = dataclasses.replace(everybody, found=[])
+    assert np.isinf(picture_errors(LineBody(), nobody, answers_by_box(nobody))[0]).all()

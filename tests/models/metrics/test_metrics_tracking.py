@@ -1,0 +1,57 @@
+"""HOTA and IDF1: cases whose values follow from their definitions."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from models.errors import ModelError
+from models.metrics.tracking import TrackedFrame, tracking_scores
+
+BOX_N4 = np.array([[0.0, 0, 10, 20], [50, 0, 10, 20]])
+
+
+def film(found_ids: list[list[int]]) -> list[TrackedFrame]:
+    """Two people who stand still, found in every frame under these ids."""
+    return [
+        TrackedFrame(
+            true_box_N4=BOX_N4, true_id_N=np.array([7, 9]),
+            found_box_N4=BOX_N4[: len(ids)], found_id_N=np.array(ids, int),
+        )
+        for ids in found_ids
+    ]
+
+
+def test_truth_against_itself_is_perfect() -> None:
+    pytest.importorskip("trackeval", reason="TrackEval is not installed")
+    assert set(tracking_scores(film([[4, 2]] * 6)).values()) == {1.0}
+
+
+def test_identities_exchanged_half_way() -> None:
+    """Each match shares its pair of ids with 5 frames of 15 (5 together, 5 and 5 apart): AssA 1/3; IDF1 1/2."""
+    pytest.importorskip("trackeval", reason="TrackEval is not installed")
+    scores = tracking_scores(film([[4, 2]] * 5 + [[2, 4]] * 5))
+    assert scores["DetA"] == pytest.approx(1) and scores["AssA"] == pytest.approx(1 / 3)
+    assert scores["HOTA"] == pytest.approx(3**-0.5) and scores["IDF1"] == pytest.approx(0.5)
+
+
+def test_a_person_never_found() -> None:
+    pytest.importorskip("trackeval", reason="TrackEval is not installed")
+    scores = tracking_scores(film([[4]] * 10))
+    assert scores["DetA"] == pytest.approx(0.5) and scores["AssA"] == pytest.approx(1)
+    assert scores["IDF1"] == pytest.approx(2 / 3)
+    assert tracking_scores(film([[]] * 3))["HOTA"] == 0
+
+
+def test_one_id_twice_in_a_frame_is_refused() -> None:
+    pytest.importorskip("trackeval", reason="TrackEval is not installed")
+    with pytest.raises(ModelError, match="frame 1: an id stands twice"):
+        tracking_scores(film([[1, 2], [3, 3]]))
+
+
+def test_without_the_library_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "trackeval.metrics", None)
+    with pytest.raises(ModelError, match="pip install --no-deps trackeval"):
+        tracking_scores(film([[1, 2]]))

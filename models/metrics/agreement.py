@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import ModelError
-from models.metrics.geometry import Float
+from models.surface.geometry import Float
 
 Labels = npt.NDArray[np.integer[Any]]
 

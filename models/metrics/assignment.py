@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from models.metrics.geometry import Float, Geometry, Index
 from models.metrics.instances import PictureInstances, point_errors
 from models.metrics.masks import box_overlaps
+from models.surface.geometry import Float, Geometry, Int
 
 LEAST_IOU = 0.5
 
@@ -41,7 +41,7 @@ def answers_by_box(picture: PictureInstances) -> npt.NDArray[np.int64]:
     return answering(box_overlaps(found_D4, true_G4, nobody_is_a_crowd), score_D)
 
 
-def picture_errors(geometry: Geometry, picture: PictureInstances, answer_G: Index) -> tuple[Float, Index]:
+def picture_errors(geometry: Geometry, picture: PictureInstances, answer_G: Int) -> tuple[Float, Int]:
     """Errors of all annotated points of a picture; those of missed people are infinite.
 
     Args:
@@ -53,7 +53,7 @@ def picture_errors(geometry: Geometry, picture: PictureInstances, answer_G: Inde
         metres (M,) and true charts (M,), person after person, without people that have no points.
     """
     errors: list[Float] = [np.zeros(0)]
-    charts: list[Index] = [np.zeros(0, np.int64)]
+    charts: list[Int] = [np.zeros(0, np.int64)]
     for true, d in zip(picture.true, answer_G, strict=True):
         if true.points is not None:
             errors.append(point_errors(geometry, true, picture.found[d] if d >= 0 else None))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.metrics.densepose_matching import Verdicts
-from models.metrics.geometry import Float
+from models.surface.geometry import Float
 
 RECALL_R: Float = np.linspace(0.0, 1.0, 101)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.metrics.geometry import Float
+from models.surface.geometry import Float
 
 DRAWS = 2000
 MIDDLE = (2.5, 97.5)

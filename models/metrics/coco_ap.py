@@ -13,8 +13,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from models.errors import ModelError
-from models.metrics.geometry import Float
 from models.metrics.instances import Rle
+from models.surface.geometry import Float
 
 PERSON = 1
 BOX_NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")

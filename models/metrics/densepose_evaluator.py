@@ -10,10 +10,10 @@ import numpy as np
 
 from models.metrics.average_precision import PictureVerdicts, precision_and_recall
 from models.metrics.densepose_matching import Candidates, match
-from models.metrics.geometry import Float, Geometry
 from models.metrics.gps import gps, masked_gps
-from models.metrics.instances import PictureInstances, TrueInstance, point_errors_of_all, surface_points
+from models.metrics.instances import PictureInstances, TrueInstance, annotated_points, point_errors_of_all
 from models.metrics.masks import annotated_mask, box_overlaps, found_mask, mask_overlaps
+from models.surface.geometry import Float, Geometry
 
 MOST_DETECTIONS = 20
 THRESHOLD_T: Float = np.linspace(0.5, 0.95, 10)
@@ -44,7 +44,7 @@ def true_instance(annotation: Mapping[str, Any], height: int, width: int) -> Tru
         box_4=np.asarray(annotation["bbox"], np.float64),
         area=float(annotation["area"]),
         crowd=bool(annotation.get("iscrowd", 0)),
-        points=surface_points(annotation),
+        points=annotated_points(annotation),
         mask=annotated_mask(annotation, height, width),
     )
 

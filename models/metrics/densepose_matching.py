@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.metrics.geometry import Float
+from models.surface.geometry import Float
 
 Bool = npt.NDArray[np.bool_]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.metrics.geometry import Float, Index
+from models.surface.geometry import Float, Int
 
 KAPPA_PAPER = 0.255
 """Metres, for every part (paper §4.1: a single point with an error of 30 cm counts one half)."""
@@ -19,7 +19,7 @@ KAPPA_PAPER_25: Float = np.array([np.nan, *[KAPPA_PAPER] * 24])
 """The paper's as a table by chart."""
 
 
-def gps(error_M: Float, chart_M: Index, kappa_25: Float) -> float:
+def gps(error_M: Float, chart_M: Int, kappa_25: Float) -> float:
     """Mean over points of exp(-d^2 / (2 kappa^2)).
 
     Args:
@@ -40,7 +40,7 @@ def gps_paper(error_M: Float) -> float:
     return gps(error_M, np.ones(len(error_M), np.int64), KAPPA_PAPER_25)
 
 
-def gps_reference(error_M: Float, chart_M: Index) -> float:
+def gps_reference(error_M: Float, chart_M: Int) -> float:
     """GPS with the reference evaluator's kappa by true chart; errors in metres."""
     return gps(error_M, chart_M, KAPPA_REFERENCE_25)
 

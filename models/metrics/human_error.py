@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from models.errors import ModelError
-from models.metrics.geometry import Float, Geometry, Index, geodesic_errors
-from models.metrics.instances import SurfacePoints
+from models.metrics.instances import AnnotatedPoints
+from models.surface.geometry import Float, Geometry, Int
 
 PAIRS_AT_ONCE = 1 << 20
 FAR = 3.0
 """Radii of the kernel beyond which an observation says nothing."""
 
 
-def annotator_errors(geometry: Geometry, first: SurfacePoints, second: SurfacePoints) -> tuple[Index, Float]:
+def annotator_errors(geometry: Geometry, first: AnnotatedPoints, second: AnnotatedPoints) -> tuple[Int, Float]:
     """Where the second annotator put the points, and how far the first is from there.
 
     Args:
@@ -31,11 +31,11 @@ def annotator_errors(geometry: Geometry, first: SurfacePoints, second: SurfacePo
                          "compare annotations of the same points of the same person")
     true_M = geometry.nearest(second.chart_M, second.u_M, second.v_M)
     found_M = geometry.nearest(first.chart_M, first.u_M, first.v_M)
-    return true_M, geodesic_errors(geometry, found_M, true_M)
+    return true_M, geometry.distance(found_M, true_M)
 
 
 def error_over_surface(
-    geometry: Geometry, vertex_M: Index, error_M: Float, asked_Q: Index, radius: float = 0.03
+    geometry: Geometry, vertex_M: Int, error_M: Float, asked_Q: Int, radius: float = 0.03
 ) -> Float:
     """The mean error around vertices of the body: observations weigh exp(-d^2 / (2 radius^2)), geodesically.
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import ModelError
-from models.metrics.geometry import Float, Geometry, Index, geodesic_errors
+from models.surface.geometry import Float, Geometry, Int
 
 F64 = npt.NDArray[np.float64]
 U8 = npt.NDArray[np.uint8]
@@ -21,7 +21,7 @@ ANNOTATION_SIDE = 255.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SurfacePoints:
+class AnnotatedPoints:
     """Annotated points of one person (DensePose-COCO).
 
     Attributes:
@@ -55,7 +55,7 @@ class TrueInstance:
     box_4: F64
     area: float
     crowd: bool = False
-    points: SurfacePoints | None = None
+    points: AnnotatedPoints | None = None
     mask: Rle | None = None
 
 
@@ -92,7 +92,7 @@ class PictureInstances:
     found: Sequence[FoundInstance]
 
 
-def surface_points(annotation: Mapping[str, Any]) -> SurfacePoints | None:
+def annotated_points(annotation: Mapping[str, Any]) -> AnnotatedPoints | None:
     """The points of a DensePose-COCO annotation, None without `dp_x`. Raises: ModelError where lengths differ."""
     if "dp_x" not in annotation:
         return None
@@ -102,10 +102,10 @@ def surface_points(annotation: Mapping[str, Any]) -> SurfacePoints | None:
         lengths = ", ".join(f"{key} {len(one)}" for key, one in zip(keys, (x, y, chart, u, v), strict=True))
         raise ModelError(f"lists of points differ in length: {lengths}", f"annotation {annotation.get('id', '?')}",
                          "give each point x, y, part, u and v")
-    return SurfacePoints(x_M=x, y_M=y, chart_M=chart.astype(np.int64), u_M=u, v_M=v)
+    return AnnotatedPoints(x_M=x, y_M=y, chart_M=chart.astype(np.int64), u_M=u, v_M=v)
 
 
-def answers_at_points(true: TrueInstance, found: FoundInstance) -> tuple[Index, Float, Float]:
+def answers_at_points(true: TrueInstance, found: FoundInstance) -> tuple[Int, Float, Float]:
     """What was found at the annotated points' pixels (facts §10): chart (0 outside the found box), u, v, each (M,)."""
     points = true.points
     assert points is not None
@@ -143,4 +143,4 @@ def point_errors_of_all(geometry: Geometry, true: TrueInstance, found: Sequence[
     target_M = geometry.nearest(points.chart_M, points.u_M, points.v_M)
     answers = zip(*(answers_at_points(true, one) for one in found), strict=True)
     answer = geometry.nearest(*(np.concatenate(one) for one in answers))
-    return geodesic_errors(geometry, answer, np.tile(target_M, len(found))).reshape(len(found), -1)
+    return geometry.distance(answer, np.tile(target_M, len(found))).astype(np.float64).reshape(len(found), -1)

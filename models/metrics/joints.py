@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.metrics.geometry import Float
 from models.structures import SurfaceMap
+from models.surface.geometry import Float
 
 CHARTS_AT_JOINT: dict[str, frozenset[int]] = {
     "nose": frozenset({23, 24}),

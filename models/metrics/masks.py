@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
+from scipy.ndimage import zoom
 
 from models.errors import ModelError
-from models.metrics.geometry import Float
 from models.metrics.instances import U8, FoundInstance, Rle
+from models.surface.geometry import Float
 
 SIDE = 256
 """Part masks of an annotation are drawn on a square of this many cells over the person's box."""
@@ -36,25 +37,10 @@ def part_labels(part_masks: Sequence[Rle | Sequence[Any]]) -> U8:
     return label_HW
 
 
-def zoomed(mask_HW: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[np.bool_]:
-    """A mask stretched to (height, width), corners on corners, linear in between, cut above one half.
-
-    As the reference stretches (scipy's `zoom`, order 1): a last sample that rounds to a hair beyond the mask is empty.
-    """
-    rows_H, columns_W = (stretch(new, old) for new, old in zip((height, width), mask_HW.shape, strict=True))
-    return rows_H @ mask_HW.astype(np.float64) @ columns_W.T > 0.5
-
-
-def stretch(new: int, old: int) -> Float:
-    """Weights (new, old) that sample `old` cells at `new` places from the first to the last."""
-    place = np.arange(new) * ((old - 1) / (new - 1) if new > 1 else 1.0)
-    below = np.minimum(place.astype(np.int64), old - 1)
-    weight = np.zeros((new, old))
-    weight[np.arange(new), below] = 1 - (place - below)
-    above = below + 1 < old
-    weight[np.flatnonzero(above), below[above] + 1] = (place - below)[above]
-    weight[place > old - 1] = 0
-    return weight
+def stretched(mask_HW: npt.NDArray[np.bool_], height: int, width: int) -> npt.NDArray[np.bool_]:
+    """A mask stretched to (height, width), corners on corners, linear in between, cut above one half."""
+    scale = height / mask_HW.shape[0], width / mask_HW.shape[1]
+    return zoom(mask_HW.astype(np.float64), scale, order=1, prefilter=False) > 0.5
 
 
 def pasted(mask_hw: npt.NDArray[np.bool_], x: int, y: int, height: int, width: int) -> Rle:
@@ -76,7 +62,7 @@ def annotated_mask(annotation: Mapping[str, Any], height: int, width: int) -> Rl
     """
     if annotation.get("dp_masks"):
         x, y, box_width, box_height = annotation["bbox"]
-        drawn = zoomed(part_labels(annotation["dp_masks"]) > 0, max(round(box_height), 1), max(round(box_width), 1))
+        drawn = stretched(part_labels(annotation["dp_masks"]) > 0, max(round(box_height), 1), max(round(box_width), 1))
         inside_hw = drawn[: int(y + box_height) - int(y), : int(x + box_width) - int(x)]
         return pasted(inside_hw, int(x), int(y), height, width)
     return coco_segmentation(annotation.get("segmentation"), height, width)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.metrics.geometry import Float, Geometry, geodesic_errors
+from models.surface.geometry import Float, Geometry
 
 Bool = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.integer[Any]]
@@ -57,7 +57,8 @@ def flicker(
     was = vertices(geometry, before, y[kept], x[kept])
     now = vertices(geometry, after, to_y[kept], to_x[kept])
     changed = before.label_HW[y[kept], x[kept]] != after.label_HW[to_y[kept], to_x[kept]]
-    return Flicker(moved_M=geodesic_errors(geometry, now, was), changed_M=changed, lost=int((~kept).sum()))
+    moved = np.asarray(geometry.distance(now, was), np.float64)
+    return Flicker(moved_M=moved, changed_M=changed, lost=int((~kept).sum()))
 
 
 def vertices(

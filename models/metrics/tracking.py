@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from models.errors import ModelError
-from models.metrics.geometry import Float, Index
 from models.metrics.masks import box_overlaps
+from models.surface.geometry import Float, Int
 
 MATCH_IOU = 0.5
 """Overlap from which IDF1 takes two boxes for the same."""
@@ -21,9 +21,9 @@ class TrackedFrame:
     """One frame of a film: true and found boxes x, y, width, height, and whose they are (any integers)."""
 
     true_box_N4: Float
-    true_id_N: Index
+    true_id_N: Int
     found_box_N4: Float
-    found_id_N: Index
+    found_id_N: Int
 
 
 def tracking_scores(frames: Sequence[TrackedFrame]) -> dict[str, float]:
@@ -65,7 +65,7 @@ def _sequence(frames: Sequence[TrackedFrame]) -> dict[str, Any]:
     }
 
 
-def _renumbered(id_TN: Sequence[Index]) -> tuple[list[Index], int]:
+def _renumbered(id_TN: Sequence[Int]) -> tuple[list[Int], int]:
     """Ids of each frame counted from 0, and how many there are."""
     for t, id_N in enumerate(id_TN):
         if len(np.unique(id_N)) != len(id_N):

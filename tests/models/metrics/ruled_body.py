@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.metrics.instances import FoundInstance, PictureInstances, SurfacePoints, TrueInstance
+from models.metrics.instances import AnnotatedPoints, FoundInstance, PictureInstances, TrueInstance
 from models.metrics.masks import pasted
 
 Array = npt.NDArray[Any]
@@ -34,7 +34,7 @@ class RuledBody:
         return found_M
 
     def distance(self, a_M: Array, b_M: Array) -> Array:
-        return 3.0 * np.abs(a_M / VERTICES - b_M / VERTICES)
+        return np.where((a_M < 0) | (b_M < 0), np.inf, 3.0 * np.abs(a_M / VERTICES - b_M / VERTICES))
 
 
 class LineBody:
@@ -44,7 +44,7 @@ class LineBody:
         return np.where(part_M > 0, part_M * 1000 + np.rint(u_M * 255).astype(int), -1)
 
     def distance(self, a_M: Array, b_M: Array) -> Array:
-        return (np.abs(a_M - b_M) / 100).astype(np.float32)
+        return np.where((a_M < 0) | (b_M < 0), np.inf, np.abs(a_M - b_M) / 100).astype(np.float32)
 
 
 def person(seed: int, x: int, y: int, width: int, height: int) -> tuple[TrueInstance, FoundInstance]:
@@ -57,7 +57,7 @@ def person(seed: int, x: int, y: int, width: int, height: int) -> tuple[TrueInst
     iuv_3hw[0] = random.integers(1, 25, (height, width))
     at_x, at_y = random.integers(0, width, 60), random.integers(0, height, 60)
     chart, u, v = iuv_3hw[:, at_y, at_x]
-    points = SurfacePoints(
+    points = AnnotatedPoints(
         x_M=(at_x + 0.5) * 255 / width, y_M=(at_y + 0.5) * 255 / height,
         chart_M=chart.astype(np.int64), u_M=u / 255, v_M=v / 255,
     )

@@ -10,14 +10,14 @@ import pytest
 
 from models.errors import ModelError
 from models.metrics.human_error import annotator_errors, error_over_surface
-from models.metrics.instances import SurfacePoints
+from models.metrics.instances import AnnotatedPoints
 from models.metrics.pointwise import by_chart
 from tests.models.metrics.ruled_body import LineBody
 
 
-def marks(u_255: np.ndarray, chart_M: np.ndarray) -> SurfacePoints:
+def marks(u_255: np.ndarray, chart_M: np.ndarray) -> AnnotatedPoints:
     place = np.arange(len(chart_M), dtype=np.float64)
-    return SurfacePoints(x_M=place, y_M=place, chart_M=chart_M, u_M=u_255 / 255, v_M=np.zeros(len(chart_M)))
+    return AnnotatedPoints(x_M=place, y_M=place, chart_M=chart_M, u_M=u_255 / 255, v_M=np.zeros(len(chart_M)))
 
 
 def test_two_annotators_are_as_far_apart_as_they_are() -> None:

@@ -1,4 +1,4 @@
-"""Masks: scipy's zoom, pycocotools' run lengths, and what damaged ones say."""
+"""Masks: stretching, pycocotools' run lengths, and what damaged ones say."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from models.errors import ModelError
-from models.metrics.masks import annotated_mask, coco_segmentation, mask_overlaps, part_labels, pasted, zoomed
+from models.metrics.masks import annotated_mask, coco_segmentation, mask_overlaps, part_labels, pasted, stretched
 
 
 def encoded(mask: np.ndarray) -> dict:
     return coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
 
 
-def test_zoom_equals_scipy() -> None:
-    ndimage = pytest.importorskip("scipy.ndimage")
-    random = np.random.default_rng(0)
-    sizes = [*random.integers(1, 400, (30, 2)), (215, 139), (82, 105), (256, 256), (1, 1), (2, 700)]
-    for height, width in sizes:
-        mask = np.add.outer(np.arange(256) * random.normal(), np.arange(256) * random.normal()) > random.normal() * 50
-        mask ^= random.random((256, 256)) < 0.1
-        scale = height / 256, width / 256
-        expected = ndimage.zoom(mask.astype(np.float64), scale, order=1, prefilter=False) > 0.5
-        np.testing.assert_array_equal(zoomed(mask, int(height), int(width)), expected)
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (31, 77), (256, 256), (300, 511), (100, 18)])
+def test_a_half_stays_a_half(height: int, width: int) -> None:
+    """The left and upper halves: cell 127.5 of 0..255 is the border, wherever it comes to lie."""
+    half = np.zeros((256, 256), bool)
+    half[:, :128] = True
+    place_W = np.arange(width) * 255 / max(width - 1, 1)
+    expected = np.broadcast_to(place_W < 127.5, (height, width))
+    np.testing.assert_array_equal(stretched(half, height, width), expected)
+    np.testing.assert_array_equal(stretched(half.T, width, height), expected.T)
 
 
 def test_a_mask_over_the_edge_is_cut() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from models.errors import ModelError
 from models.metrics.assignment import answering, answers_by_box, picture_errors
-from models.metrics.instances import FoundInstance, point_errors, surface_points
+from models.metrics.instances import FoundInstance, annotated_points, point_errors
 from models.metrics.pointwise import area_under_curve, by_chart, correct_ratio
 from tests.models.metrics.ruled_body import LineBody, moved, person, picture
 
@@ -77,8 +77,8 @@ def test_by_chart() -> None:
 
 def test_damaged_points_and_maps_are_named() -> None:
     with pytest.raises(ModelError, match=r"annotation 7.*dp_U 1"):
-        surface_points({"id": 7, "dp_x": [1, 2], "dp_y": [1, 2], "dp_I": [1, 1], "dp_U": [0.5], "dp_V": [0.5, 0.5]})
-    assert surface_points({"id": 7}) is None
+        annotated_points({"id": 7, "dp_x": [1, 2], "dp_y": [1, 2], "dp_I": [1, 1], "dp_U": [0.5], "dp_V": [0.5, 0.5]})
+    assert annotated_points({"id": 7}) is None
     with pytest.raises(ModelError, match=r"\(3, 20, 10\)"):
         FoundInstance(box_4=np.array([0, 0, 10.7, 20.2]), score=1, iuv_3hw=np.zeros((3, 21, 10), np.uint8))
 

@@ -24,7 +24,8 @@ class LaneConfig:
     Attributes:
         stages: their names, in order.
         replicas: processes that do the same work side by side; `auto` fits the machine, always 1 where order matters.
-        threads: compute threads of the lane; `auto` takes the run's.
+        threads: compute threads of the lane; `auto` takes the run's, `all` as many as there are cores, for a lane that does
+            nearly all of the work.
         cpus: processor cores that one replica reserves; `auto` shares what is there.
         gpus: GPUs that one replica reserves; `auto` gives one to lanes that can use it, where there is one.
         memory_gb: memory that one replica reserves; null reserves none.
@@ -32,7 +33,7 @@ class LaneConfig:
 
     stages: tuple[str, ...]
     replicas: int | Literal["auto"] = "auto"
-    threads: int | Literal["auto"] = "auto"
+    threads: int | Literal["auto", "all"] = "auto"
     cpus: float | Literal["auto"] = "auto"
     gpus: float | Literal["auto"] = "auto"
     memory_gb: float | None = None
@@ -243,10 +244,16 @@ def _read_file(path: Path, configs: Path, seen: tuple[Path, ...]) -> RawConfig:
         base = _read_file(base_path, configs, (*seen, path.resolve()))
         origins = {**base.origins, (): str(path)}
         raw = RawConfig(path.stem, base.values, origins, frozenset(base.values) - set(values))
-    if "lanes" in values:  # another graph, not a mixture of two
+    if _places_stages(values.get("lanes")):  # another graph, not a mixture of two
         raw.values.pop("lanes", None)
     _merge(raw.values, values, raw.origins, str(path), ())
     return raw
+
+
+def _places_stages(lanes: Any) -> bool:
+    """Whether a file's `lanes` say where stages go; otherwise they change lanes of the configuration it extends."""
+    members = lanes.values() if isinstance(lanes, dict) else ()
+    return any(isinstance(lane, dict) and "stages" in lane for lane in members)
 
 
 def _merge(

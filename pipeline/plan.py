@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pipeline.config import LaneConfig, RunSettings
 from pipeline.graph import Graph, Lane
@@ -93,7 +93,7 @@ def make_plan(graph: Graph, settings: RunSettings, machine: Machine) -> Plan:
 
 
 def _lane_plan(lane: Lane, config: LaneConfig, base_threads: int, machine: Machine) -> LanePlan:
-    threads = base_threads if config.threads == "auto" else config.threads
+    threads = _threads(config.threads, base_threads, machine)
     accelerated = any(node.cls.accelerated for node in lane.nodes)
     replicas = _replicas(lane, config, threads, machine, accelerated)
     gpus = config.gpus
@@ -108,6 +108,12 @@ def _lane_plan(lane: Lane, config: LaneConfig, base_threads: int, machine: Machi
         gpus=gpus,
         memory=int((config.memory_gb or 0) * GB),
     )
+
+
+def _threads(asked: int | Literal["auto", "all"], base: int, machine: Machine) -> int:
+    if asked == "auto":
+        return base
+    return machine.cpus if asked == "all" else asked
 
 
 def _replicas(

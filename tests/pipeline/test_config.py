@@ -58,6 +58,12 @@ def test_changes_are_yaml_and_come_last(load) -> None:
     assert config.stages["square"].shared.scale == 9
 
 
+def test_extends_changes_a_lane_that_places_no_stages(load) -> None:
+    config = load("extends: base\nlanes: {all: {threads: 5}}\n", base=TOY)
+    assert config.settings.lanes["all"].threads == 5
+    assert config.settings.lanes["all"].stages == ("count", "square", "smooth", "save")
+
+
 def test_extends_merges_sections_and_replaces_lanes(load) -> None:
     child = "extends: base\nlanes:\n  one: {stages: [count, save]}\ncount: {chunk: 8}\n"
     config = load(child, base=TOY)

@@ -73,3 +73,9 @@ def test_automatic_replicas_fit_what_each_is_given(toy_config, change: str, repl
 def test_this_machine_has_something() -> None:
     machine = read_machine()
     assert machine.cpus >= 1 and machine.memory > 0 and machine.gpus >= 0
+
+
+def test_a_lane_may_have_every_core(toy_config) -> None:
+    made = plan(toy_config("lanes.compute.threads=all", "threads=auto"), LARGE)
+    assert made.lane("compute").threads == LARGE.cpus
+    assert made.lane("compute").replicas == 1

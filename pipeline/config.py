@@ -24,8 +24,8 @@ class LaneConfig:
     Attributes:
         stages: their names, in order.
         replicas: processes that do the same work side by side; `auto` fits the machine, always 1 where order matters.
-        threads: compute threads of the lane; `auto` takes the run's, `all` as many as there are cores, for a lane that does
-            nearly all of the work.
+        threads: compute threads of the lane; `auto` takes the run's, `all` every core, for a lane that does nearly
+            all of the work.
         cpus: processor cores that one replica reserves; `auto` shares what is there.
         gpus: GPUs that one replica reserves; `auto` gives one to lanes that can use it, where there is one.
         memory_gb: memory that one replica reserves; null reserves none.

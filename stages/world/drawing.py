@@ -10,8 +10,9 @@ import numpy.typing as npt
 from models.surface.body import load_body
 from models.surface.raster import Camera, Hits, rasterize
 from stages.world.people import Mesh, Person
-from stages.world.shading import Lights, shade
+from stages.world.shading import Lights, shade, shade_extra
 from stages.world.shadows import lamp_view
+from stages.world.solids import together
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
@@ -31,51 +32,69 @@ def draw(picture_HW3: F32, people: list[Person], meshes: list[Mesh], camera: Cam
     """Paint the people into the picture, in place; gives the exact maps."""
     hits = trace(meshes, camera)
     paint_people(picture_HW3, hits, people, meshes, camera, lights)
-    return maps(hits, camera)
+    return maps(hits, meshes, camera)
 
 
 def trace(meshes: list[Mesh], camera: Camera) -> Hits:
-    """What every pixel shows; faces of the k-th mesh are counted on from k times the body's."""
-    vertices = np.concatenate([mesh.vertex_V3 for mesh in meshes])
-    return rasterize(camera, camera.to_camera(vertices), faces_of(len(meshes), len(meshes[0].vertex_V3)))
+    """What every pixel shows; faces are counted as in `together`."""
+    solids = together(meshes)
+    return rasterize(camera, camera.to_camera(solids.vertex_V3), solids.face_F3)
 
 
-def faces_of(count: int, vertices: int) -> npt.NDArray[np.int32]:
-    """The faces of so many bodies whose vertices lie one after the other."""
-    face_F3 = load_body().face_F3
-    return np.concatenate([face_F3 + k * vertices for k in range(count)]).astype(np.int32)
-
-
-def maps(hits: Hits, camera: Camera) -> Truth:
-    """The surface at the hits, as pictures."""
-    body = load_body()
-    height, width = camera.height, camera.width
-    owner_P, face_P = np.divmod(hits.face_P, len(body.face_F3))
-    label, instance = np.zeros(height * width, np.uint8), np.zeros(height * width, np.uint8)
-    uv, depth = np.zeros((2, height * width), np.float32), np.zeros(height * width, np.float32)
-    label[hits.pixel_P] = body.chart_F[face_P]
-    instance[hits.pixel_P] = owner_P + 1
-    uv[:, hits.pixel_P] = (body.corner_uv_F32[face_P] * hits.bary_P3[..., None]).sum(axis=1).T
+def maps(hits: Hits, meshes: list[Mesh], camera: Camera) -> Truth:
+    """The surface at the hits, as pictures. Things that are none of the body (label 0) leave depth only."""
+    size = camera.height * camera.width
+    label, instance = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
+    uv, depth = np.zeros((2, size), np.float32), np.zeros(size, np.float32)
     depth[hits.pixel_P] = hits.depth_P
-    shape = (height, width)
+    owner_P, face_P = together(meshes).owner(hits.face_P)
+    for k, mesh in enumerate(meshes):
+        mine = np.flatnonzero(owner_P == k)
+        chart_F, corner_uv_F32 = _charts(mesh)
+        chart, pixel = chart_F[face_P[mine]], hits.pixel_P[mine]
+        label[pixel] = chart
+        instance[pixel] = np.where(chart > 0, k + 1, 0)
+        uv[:, pixel] = (corner_uv_F32[face_P[mine]] * hits.bary_P3[mine][..., None]).sum(axis=1).T
+    uv[:, label == 0] = 0
+    shape = (camera.height, camera.width)
     return Truth(
         label_HW=label.reshape(shape), uv_2HW=uv.reshape(2, *shape), instance_HW=instance.reshape(shape),
         depth_HW=depth.reshape(shape),
     )
 
 
+def _charts(mesh: Mesh) -> tuple[U8, F32]:
+    """Chart and UV corners of all faces of a person."""
+    body = load_body()
+    if not mesh.extras:
+        return body.chart_F, body.corner_uv_F32
+    chart = [body.chart_F, *(extra.surface.chart_G for extra in mesh.extras)]
+    uv = [body.corner_uv_F32, *(extra.surface.corner_uv_G32 for extra in mesh.extras)]
+    return np.concatenate(chart), np.concatenate(uv)
+
+
 def paint_people(
     picture_HW3: F32, hits: Hits, people: list[Person], meshes: list[Mesh], camera: Camera, lights: Lights
 ) -> None:
     """Paint the people at the hits, in place."""
-    owner_P, face_P = np.divmod(hits.face_P, len(load_body().face_F3))
+    owner_P, face_P = together(meshes).owner(hits.face_P)
     flat = picture_HW3.reshape(-1, 3)
     eye = -camera.rotation_33.T @ camera.shift_3
     lamp = lamp_view(meshes, lights.toward_L3[0])
     for k, (person, mesh) in enumerate(zip(people, meshes, strict=True)):
-        mine = np.flatnonzero(owner_P == k)
-        part = Hits(
-            pixel_P=hits.pixel_P[mine], face_P=face_P[mine], bary_P3=hits.bary_P3[mine], depth_P=hits.depth_P[mine]
-        )
-        if len(mine):
-            flat[part.pixel_P] = shade(person, mesh, part, eye, lights, lamp)
+        first = 0
+        for part, extra in enumerate((None, *mesh.extras)):
+            last = first + len(load_body().face_F3 if extra is None else extra.surface.face_G3)
+            mine = np.flatnonzero((owner_P == k) & (face_P >= first) & (face_P < last))
+            some = _some(hits, mine, face_P[mine] - first)
+            if len(mine) and extra is None:
+                flat[some.pixel_P] = shade(person, mesh, some, eye, lights, lamp)
+            elif len(mine):
+                flat[some.pixel_P] = shade_extra(mesh.extras[part - 1], some, eye, lights, lamp)
+            first = last
+
+
+def _some(hits: Hits, chosen: npt.NDArray[np.intp], face_P: npt.NDArray[np.int32]) -> Hits:
+    return Hits(
+        pixel_P=hits.pixel_P[chosen], face_P=face_P, bary_P3=hits.bary_P3[chosen], depth_P=hits.depth_P[chosen]
+    )

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from models.surface.occlusion import hidden, turned_to
 from models.surface.raster import NEAR, Camera, Hits
-from stages.world.drawing import faces_of, trace
+from stages.world.drawing import trace
 from stages.world.people import Mesh
+from stages.world.solids import Solids, together
 from stages.world.stage_set import StageSet, distance_along, pixel_rays
 
 F32 = npt.NDArray[np.float32]
@@ -28,13 +29,9 @@ class Moment:
     meshes: tuple[Mesh, ...]
     camera: Camera
 
-    def vertices(self) -> F32:
-        """Of all people, one after the other, (V, 3) in the world."""
-        return np.concatenate([mesh.vertex_V3 for mesh in self.meshes])
-
-    def faces(self) -> npt.NDArray[np.int32]:
-        """Of all people, (F, 3)."""
-        return faces_of(len(self.meshes), len(self.meshes[0].vertex_V3))
+    def solids(self) -> Solids:
+        """Everyone's faces."""
+        return together(self.meshes)
 
 
 def in_the_open(moment: Moment) -> Hits:
@@ -62,16 +59,16 @@ def flow(here: Moment, hits: Hits, there: Moment) -> tuple[F32, Bool]:
     eye, ray_HW3 = pixel_rays(here.camera)
     far = np.minimum(distance_along(here.place, eye, ray_HW3), SKY)
     point_P3 = np.asarray(eye + far[..., None] * ray_HW3, np.float32).reshape(-1, 3)
-    corner_P3 = here.faces()[hits.face_P]
-    there_V3 = there.vertices()
+    solids = there.solids()
+    corner_P3, there_V3 = solids.face_F3[hits.face_P], solids.vertex_V3
     point_P3[hits.pixel_P] = sum(there_V3[corner_P3[:, k]] * hits.bary_P3[:, k : k + 1] for k in range(3))
     camera_P3 = there.camera.to_camera(point_P3)
     pixel_P2 = there.camera.to_pixels(camera_P3)
     seen_P = _inside(there.camera, pixel_P2) & (camera_P3[:, 2] > NEAR)
     vertex_V3 = there.camera.to_camera(there_V3)
-    seen_P &= ~hidden(there.camera, vertex_V3, there.faces(), pixel_P2, camera_P3[:, 2])
+    seen_P &= ~hidden(there.camera, vertex_V3, solids.face_F3, pixel_P2, camera_P3[:, 2])
     seen_P &= ~_behind_the_place(there, point_P3, camera_P3[:, 2])
-    seen_P[hits.pixel_P] &= turned_to(there.camera, vertex_V3, there.faces())[hits.face_P]
+    seen_P[hits.pixel_P] &= turned_to(there.camera, vertex_V3, solids.face_F3)[hits.face_P]
     height, width = ray_HW3.shape[:2]
     column, row = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
     way = pixel_P2.T.reshape(2, height, width) - np.stack([column, row])

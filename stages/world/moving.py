@@ -25,7 +25,7 @@ from stages.world.stage_set import StageSet, cast_shadows, paint_set, random_set
 F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
-STRANGERS = replace(WORLDS["train"], bodies=(0.7, 1.0))
+STRANGERS = replace(WORLDS["train"], bodies=(0.7, 1.0), skirts=0.15)
 """Bodies that `train` does not draw on, in clothes of every kind."""
 
 PERSON = 1.7  # metres, to say how tall people are in the picture
@@ -105,9 +105,9 @@ def moving_scene(world: MovingWorld, seed: int, index: int) -> Scene:
     frame = index % world.frames
     here = _moment(made, frame)
     hits = in_the_open(here)
-    truth = maps(hits, here.camera)
-    rgb = develop(made.film, np.random.default_rng([*made.salt, frame]), _exposed(made, frame))
     meshes = list(here.meshes)
+    truth = maps(hits, meshes, here.camera)
+    rgb = develop(made.film, np.random.default_rng([*made.salt, frame]), _exposed(made, frame))
     still = annotated(rgb, truth, np.zeros(rgb.shape[:2], bool), meshes, here.camera)
     way_on, seen_on = flow(here, hits, _moment(made, frame + 1))
     way_back, seen_back = flow(here, hits, _moment(made, frame - 1))

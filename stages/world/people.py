@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from models.surface.body import forward_kinematics, load_body, skin
+from stages.world.attached import Surface
 from stages.world.poses import Pose, bone_rotations
-from stages.world.wardrobe import Garment, Outfit, home
+from stages.world.skirts import Skirt, hung, random_skirt
+from stages.world.wardrobe import Garment, Outfit, Pattern, home, pattern
 
 F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
@@ -21,15 +23,31 @@ class Person:
 
     score_C: F32
     outfit: Outfit
+    skirt: Skirt | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extra:
+    """A mesh that hangs on a person: vertices and unit normals in the world, what they stand for, and the cloth."""
+
+    vertex_W3: F32
+    normal_W3: F32
+    surface: Surface
+    pattern: Pattern
+    gloss: float = 0.04
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mesh:
-    """A person in the world: vertices, unit normals, and the joints of `KEYPOINT_NAMES`; metres, floor at y = 0."""
+    """A person in the world: vertices, unit normals, the joints of `KEYPOINT_NAMES`, and what hangs on the body.
+
+    Metres, floor at y = 0.
+    """
 
     vertex_V3: F32
     normal_V3: F32
     keypoint_K3: F32
+    extras: tuple[Extra, ...] = ()
 
 
 def random_shape(rng: Rng, first: float, last: float, child_share: float) -> F32:
@@ -44,13 +62,24 @@ def random_shape(rng: Rng, first: float, last: float, child_share: float) -> F32
     return (1 - share) * body.score_SC[one] + share * body.score_SC[other]
 
 
+def in_skirt(person: Person, rng: Rng, patterns: tuple[str, ...]) -> Person:
+    """The person in a skirt, or in a dress of the same cloth as the top; the trousers stay at home."""
+    trousers, *others = person.outfit.garments
+    tights = replace(trousers, thickness=0.003, folds=0.0, shape_share=0.3)
+    legs = [tights] if rng.random() < 0.25 else []
+    cloth = others[0].pattern if others and rng.random() < 0.5 else pattern(rng, patterns)
+    outfit = replace(person.outfit, garments=(*legs, *others))
+    return replace(person, outfit=outfit, skirt=random_skirt(rng, cloth))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dressed:
-    """A person's rest pose with clothes on: vertices, normals, bone heads."""
+    """A person's rest pose with clothes on: vertices, normals, bone heads; and the skirt that is to be hung on it."""
 
     vertex_V3: F32
     normal_V3: F32
     head_B3: F32
+    skirt: Skirt | None = None
 
 
 def dressed_rest(person: Person) -> Dressed:
@@ -66,7 +95,8 @@ def dressed_rest(person: Person) -> Dressed:
             share = (cover * np.float32(garment.shape_share))[:, None]
             shape = shape + share * (garment.shape.offset_V3 - shape)
             normal = normal + share * (garment.shape.normal_V3 - normal)
-    return Dressed(vertex_V3=vertex + shape + off[:, None] * place.normal_V3, normal_V3=normal, head_B3=head)
+    return Dressed(vertex_V3=vertex + shape + off[:, None] * place.normal_V3, normal_V3=normal, head_B3=head,
+                   skirt=person.skirt)
 
 
 def _rough(garment: Garment) -> F32 | float:
@@ -83,7 +113,7 @@ def pose_person(person: Person, pose: Pose, yaw: float) -> Mesh:
     _, head = load_body().rest(person.score_C)
     mesh = pose_at(person, pose, yaw, np.array([0, head[0, 1], 0], np.float32))
     floor = np.array([0, mesh.vertex_V3[:, 1].min(), 0], np.float32)
-    return replace(mesh, vertex_V3=mesh.vertex_V3 - floor, keypoint_K3=mesh.keypoint_K3 - floor)
+    return shifted(mesh, -floor)
 
 
 def pose_at(person: Person, pose: Pose, yaw: float, root_3: F32) -> Mesh:
@@ -99,10 +129,22 @@ def pose_dressed(rest: Dressed, pose: Pose, yaw: float, root_3: F32) -> Mesh:
     origin = np.zeros_like(rest.head_B3)
     normal = skin(body, rest.normal_V3, origin, turned, origin)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
-    return Mesh(vertex_V3=posed, normal_V3=normal, keypoint_K3=body.keypoint_KV @ posed)
+    mesh = Mesh(vertex_V3=posed, normal_V3=normal, keypoint_K3=body.keypoint_KV @ posed)
+    return mesh if rest.skirt is None else replace(mesh, extras=(worn(rest.skirt, mesh),))
+
+
+def worn(skirt: Skirt, mesh: Mesh) -> Extra:
+    """The skirt on a posed body."""
+    point, normal, surface = hung(skirt, mesh.vertex_V3, mesh.keypoint_K3)
+    return Extra(vertex_W3=point, normal_W3=normal, surface=surface, pattern=skirt.pattern)
 
 
 def moved(mesh: Mesh, x: float, z: float) -> Mesh:
     """The mesh shifted along the floor."""
-    shift = np.array([x, 0, z], np.float32)
-    return Mesh(vertex_V3=mesh.vertex_V3 + shift, normal_V3=mesh.normal_V3, keypoint_K3=mesh.keypoint_K3 + shift)
+    return shifted(mesh, np.array([x, 0, z], np.float32))
+
+
+def shifted(mesh: Mesh, way_3: F32) -> Mesh:
+    """The mesh elsewhere."""
+    extras = tuple(replace(extra, vertex_W3=extra.vertex_W3 + way_3) for extra in mesh.extras)
+    return replace(mesh, vertex_V3=mesh.vertex_V3 + way_3, keypoint_K3=mesh.keypoint_K3 + way_3, extras=extras)

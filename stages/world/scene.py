@@ -12,7 +12,7 @@ from models.surface.raster import Camera
 from stages.world.backdrops import BACKDROPS, Picture, clouds, occluder, window
 from stages.world.drawing import Truth, draw
 from stages.world.lens import photograph
-from stages.world.people import Mesh, Person, moved, pose_person, random_shape
+from stages.world.people import Mesh, Person, in_skirt, moved, pose_person, random_shape
 from stages.world.poses import POSES
 from stages.world.shading import Lights, random_lights
 from stages.world.stage_set import paint_set, random_set
@@ -43,6 +43,7 @@ class World:
         pitch: range of the camera's downward tilt, radians.
         roll: standard deviation of its roll, radians.
         occluded: probability that something stands before a person.
+        skirts: share of people in skirts and dresses.
     """
 
     name: str
@@ -63,6 +64,7 @@ class World:
     pitch: tuple[float, float] = (-0.15, 0.55)
     roll: float = 0.06
     occluded: float = 0.25
+    skirts: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +143,10 @@ def backdrop(world: World, rng: Rng, camera: Camera | None) -> F32:
 
 def random_person(world: World, rng: Rng) -> Person:
     """A body and clothes of the world."""
-    return Person(
+    person = Person(
         score_C=random_shape(rng, *world.bodies, world.children), outfit=random_outfit(rng, world.patterns)
     )
+    return in_skirt(person, rng, world.patterns) if world.skirts and rng.random() < world.skirts else person
 
 
 def _cast(world: World, rng: Rng, people: list[Person]) -> tuple[list[Mesh], Camera | None]:

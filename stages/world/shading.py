@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from models.surface.body import load_body
 from models.surface.raster import Hits
-from stages.world.people import Mesh, Person
+from stages.world.people import Extra, Mesh, Person
 from stages.world.shadows import LampView, lit
 from stages.world.wardrobe import home, paint
 
@@ -60,6 +60,24 @@ def shade(person: Person, mesh: Mesh, hits: Hits, eye_3: F32, lights: Lights, la
     albedo_P3, gloss_P = _albedo(person, corner_P3, hits, home_P3)
     normal_P3 = _wrinkled(normal_P3, home_P3, person, gloss_P)
     point_P3 = _mix(mesh.vertex_V3, corner_P3, hits.bary_P3)
+    return _lighted(albedo_P3, gloss_P, normal_P3, point_P3, eye_3, lights, lamp)
+
+
+def shade_extra(extra: Extra, hits: Hits, eye_3: F32, lights: Lights, lamp: LampView) -> F32:
+    """The same for what hangs on a person; sheets are lit on the side that is seen."""
+    corner_P3 = extra.surface.face_G3[hits.face_P]
+    albedo_P3 = paint(extra.pattern, _mix(extra.surface.home_W3, corner_P3, hits.bary_P3))
+    normal_P3 = _mix(extra.normal_W3, corner_P3, hits.bary_P3)
+    point_P3 = _mix(extra.vertex_W3, corner_P3, hits.bary_P3)
+    normal_P3 = normal_P3 * np.sign((normal_P3 * (eye_3 - point_P3)).sum(axis=1, keepdims=True))
+    normal_P3 /= np.linalg.norm(normal_P3, axis=1, keepdims=True) + 1e-6
+    gloss_P = np.full(len(albedo_P3), extra.gloss, np.float32)
+    return _lighted(albedo_P3, gloss_P, normal_P3, point_P3, eye_3, lights, lamp)
+
+
+def _lighted(
+    albedo_P3: F32, gloss_P: F32, normal_P3: F32, point_P3: F32, eye_3: F32, lights: Lights, lamp: LampView
+) -> F32:
     up = 0.5 + 0.5 * normal_P3[:, 1:2]
     light = lights.ground_3 + up * (lights.sky_3 - lights.ground_3)
     view = eye_3 - point_P3

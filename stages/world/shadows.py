@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.surface.body import load_body
 from models.surface.raster import Camera, rasterize
 from stages.world.people import Mesh
 from stages.world.rotations import FRONT, UP, unit
+from stages.world.solids import together
 
 F32 = npt.NDArray[np.float32]
 
@@ -29,7 +29,8 @@ class LampView:
 
 def lamp_view(meshes: list[Mesh], toward_3: F32) -> LampView:
     """The depth map of a far lamp in the direction `toward_3`."""
-    vertices = np.concatenate([mesh.vertex_V3 for mesh in meshes])
+    solids = together(meshes)
+    vertices = solids.vertex_V3
     low, high = vertices.min(axis=0), vertices.max(axis=0)
     forward = -unit(toward_3)
     right = unit(np.cross(FRONT if abs(forward[1]) > 0.9 else UP, forward))
@@ -40,10 +41,7 @@ def lamp_view(meshes: list[Mesh], toward_3: F32) -> LampView:
         rotation_33=rotation, shift_3=shift.astype(np.float32), focal=focal, center_2=(MAP_SIDE / 2, MAP_SIDE / 2),
         height=MAP_SIDE, width=MAP_SIDE,
     )
-    body = load_body()
-    per = len(meshes[0].vertex_V3)
-    faces = np.concatenate([body.face_F3 + k * per for k in range(len(meshes))])
-    hits = rasterize(camera, camera.to_camera(vertices), faces)
+    hits = rasterize(camera, camera.to_camera(vertices), solids.face_F3)
     depth = np.full(MAP_SIDE * MAP_SIDE, np.inf, np.float32)
     depth[hits.pixel_P] = hits.depth_P
     return LampView(camera=camera, depth_SS=depth.reshape(MAP_SIDE, MAP_SIDE))

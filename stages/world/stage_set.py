@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.surface.body import load_body
 from models.surface.raster import Camera, rasterize
 from stages.world.backdrops import noise
 from stages.world.people import Mesh
+from stages.world.solids import together
 from stages.world.wardrobe import color
 
 F32 = npt.NDArray[np.float32]
@@ -109,11 +109,11 @@ def _paved(place: StageSet, x: F32, z: F32, size: float, colors_33: F32) -> F32:
 def cast_shadows(picture_HW3: F32, camera: Camera, meshes: list[Mesh], toward_3: F32, darkness: float) -> None:
     """Darken the floor where the meshes keep the lamp's light away, in place; the edge is soft."""
     slope = toward_3 / max(float(toward_3[1]), 0.35)
-    faces = load_body().face_F3
     shadow = np.zeros(picture_HW3.shape[:2], np.float32)
     for mesh in meshes:
-        flat = mesh.vertex_V3 - mesh.vertex_V3[:, 1:2] * slope
-        hits = rasterize(camera, camera.to_camera(flat.astype(np.float32)), faces, cull=False)
+        solid = together([mesh])
+        flat = solid.vertex_V3 - solid.vertex_V3[:, 1:2] * slope
+        hits = rasterize(camera, camera.to_camera(flat.astype(np.float32)), solid.face_F3, cull=False)
         shadow.reshape(-1)[hits.pixel_P] = 1
     closed = cv2.morphologyEx(shadow, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     soft = cv2.GaussianBlur(closed, (0, 0), max(1.0, picture_HW3.shape[0] / 300))

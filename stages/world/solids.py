@@ -1,0 +1,47 @@
+"""Everyone of a scene as one list of faces: bodies and what hangs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.surface.body import load_body
+from stages.world.people import Mesh
+
+F32 = npt.NDArray[np.float32]
+I32 = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solids:
+    """All vertices (V, 3) and faces (F, 3), mesh after mesh; `first_M`: the number of each mesh's first face."""
+
+    vertex_V3: F32
+    face_F3: I32
+    first_M: I32
+
+    def owner(self, face_P: I32) -> tuple[I32, I32]:
+        """Which mesh each face belongs to, and which of that mesh's faces it is (the body's come first)."""
+        owner_P = (np.searchsorted(self.first_M, face_P, side="right") - 1).astype(np.int32)
+        return owner_P, face_P - self.first_M[owner_P]
+
+
+def together(meshes: Sequence[Mesh]) -> Solids:
+    """Bodies and what hangs on them, person after person."""
+    body_face = load_body().face_F3
+    vertices, faces, first = [], [], []
+    vertex_count = face_count = 0
+    for mesh in meshes:
+        first.append(face_count)
+        for vertex, face in [(mesh.vertex_V3, body_face), *((e.vertex_W3, e.surface.face_G3) for e in mesh.extras)]:
+            vertices.append(vertex)
+            faces.append(face + vertex_count)
+            vertex_count += len(vertex)
+            face_count += len(face)
+    return Solids(
+        vertex_V3=np.concatenate(vertices), face_F3=np.concatenate(faces).astype(np.int32),
+        first_M=np.array(first, np.int32),
+    )

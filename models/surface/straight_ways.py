@@ -17,8 +17,8 @@ Float = npt.NDArray[np.floating[Any]]
 Int = npt.NDArray[np.integer[Any]]
 
 EDGES_CROSSED = 6
-LONGEST_WAY = 0.12
-"""Metres: ways are not followed farther than this; longer ones cost time and add little accuracy."""
+LONGEST_WAY = 12.0
+"""Mean edge lengths: ways are not followed farther than this; longer ones cost time and add little accuracy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,16 +49,18 @@ def way_lengths(
     Args:
         vertex_V3: positions, metres.
         face_F3: corners of an oriented manifold, with or without border.
-        crossed, longest: where a way is given up.
+        crossed: how many edges a way may cross.
+        longest: how many mean edge lengths it may be long.
     """
     point_V3 = np.asarray(vertex_V3, np.float64)
     face_F3 = np.asarray(face_F3, np.int64)
     apex_of = _Apexes(face_F3, len(point_V3))
     front = _first_front(point_V3, face_F3)
+    limit = longest * float(np.linalg.norm(front.right_W2, axis=1).mean())
     ways = [(front.source_W, front.right_W, np.linalg.norm(front.right_W2, axis=1)),
             (front.source_W, front.left_W, np.linalg.norm(front.left_W2, axis=1))]
     for _ in range(crossed):
-        front, seen = _advance(point_V3, apex_of, front, longest)
+        front, seen = _advance(point_V3, apex_of, front, limit)
         ways.append(seen)
     row, column, length = (np.concatenate(parts) for parts in zip(*ways, strict=True))
     return shortest_entries(row, column, length, len(point_V3))

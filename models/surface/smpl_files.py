@@ -1,0 +1,231 @@
+"""DensePose's own surface, where a user has its files: for weights and annotations made on those charts (facts §10).
+
+None of the files is ours to ship: DensePose's data are CC BY-NC 4.0 and the SMPL body has a licence of its own.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
+from scipy.spatial.distance import cdist
+
+from models.checkpoint import DataUnpickler
+from models.errors import ModelError
+from models.surface.charted_mesh import ChartedMesh
+
+Float = npt.NDArray[np.floating[Any]]
+F32 = npt.NDArray[np.float32]
+Int = npt.NDArray[np.integer[Any]]
+
+NOT_OURS = {
+    "UV_Processed.mat": "DensePose's charts, CC BY-NC 4.0: get them with its get_densepose_uv.sh",
+    "SMPL_subdiv.mat": "evaluation data of DensePose, CC BY-NC 4.0: get them with its get_eval_data.sh",
+    "SMPL_SUBDIV_TRANSFORM.mat": "evaluation data of DensePose, CC BY-NC 4.0: get them with its get_eval_data.sh",
+    "Pdist_matrix.pkl": "evaluation data of DensePose, CC BY-NC 4.0: get them with its get_eval_data.sh",
+    "the SMPL body": "SMPL has a licence of its own: register at https://smpl.is.tue.mpg.de",
+}
+"""Files that a user must bring, and why they do not come with this program."""
+
+DAMAGED = "get the file again"
+POINTS_AT_ONCE = 1024
+FARTHEST = 10.0
+"""Metres: greater distances say that a file is in other units."""
+
+
+class ReferenceGeometry:
+    """The reference evaluator's own geometry: chart vertices, and a table of distances between canonical vertices.
+
+    Attributes:
+        part_K: chart (1..24) of each chart vertex.
+        u_K, v_K: its UV.
+        canonical_K: its canonical vertex, from 0; vertices of a seam stand in several charts.
+        table: metres for each pair of canonical vertices i > j at i·(i − 1)/2 + j.
+    """
+
+    def __init__(self, part_K: Int, u_K: Float, v_K: Float, canonical_K: Int, table: Float) -> None:
+        self._table = table
+        self._canonical_P: dict[int, Int] = {}
+        self._uv_P: dict[int, Float] = {}
+        for part in np.unique(part_K).tolist():
+            mine = np.flatnonzero(part_K == part)
+            self._canonical_P[int(part)] = canonical_K[mine]
+            self._uv_P[int(part)] = np.stack([u_K[mine], v_K[mine]], axis=1).astype(np.float64)
+
+    def nearest(self, part_M: Int, u_M: Float, v_M: Float) -> Int:
+        """Canonical vertex nearest in its chart's UV, the first of equals; −1 where the chart has none."""
+        uv_M2 = np.stack([u_M, v_M], axis=-1).astype(np.float64)
+        part_M = np.where(np.isfinite(uv_M2).all(axis=1), part_M, 0)
+        found_M = np.full(len(uv_M2), -1, np.int64)
+        for part, uv_K2 in self._uv_P.items():
+            mine = np.flatnonzero(part_M == part)
+            for start in range(0, len(mine), POINTS_AT_ONCE):
+                block = mine[start : start + POINTS_AT_ONCE]
+                found_M[block] = self._canonical_P[part][cdist(uv_M2[block], uv_K2).argmin(axis=1)]
+        return found_M
+
+    def distance(self, a_M: Int, b_M: Int) -> F32:
+        """Metres between canonical vertices; inf where either is −1."""
+        low_M = np.minimum(a_M, b_M).astype(np.int64)
+        high_M = np.maximum(a_M, b_M).astype(np.int64)
+        metres_M = np.where(low_M < 0, np.inf, 0).astype(np.float32)
+        apart = (low_M >= 0) & (low_M < high_M)
+        metres_M[apart] = self._table[high_M[apart] * (high_M[apart] - 1) // 2 + low_M[apart]]
+        return metres_M
+
+
+def read_reference_geometry(folder: Path) -> ReferenceGeometry:
+    """SMPL_subdiv.mat, SMPL_SUBDIV_TRANSFORM.mat and Pdist_matrix.pkl of a folder (1.5 GB of memory for the real ones).
+
+    Raises: ModelError naming a file that is missing (and why it is not ours to ship), damaged or unlike the others.
+    """
+    charts = _read_mat(folder / "SMPL_subdiv.mat", ("Part_ID_subdiv", "U_subdiv", "V_subdiv"))
+    path = folder / "SMPL_SUBDIV_TRANSFORM.mat"
+    canonical_K = _read_mat(path, ("index",))["index"].astype(np.int64) - 1
+    part_K = charts["Part_ID_subdiv"].astype(np.int64)
+    if not len(part_K) == len(charts["U_subdiv"]) == len(charts["V_subdiv"]) == len(canonical_K):
+        raise ModelError("has not one entry for each vertex of SMPL_subdiv.mat", str(path), DAMAGED)
+    table = _read_distances(folder / "Pdist_matrix.pkl")
+    vertices = (1 + math.isqrt(1 + 8 * len(table))) // 2
+    if vertices * (vertices - 1) // 2 != len(table):
+        raise ModelError(f"{len(table)} distances are no triangle", str(folder / "Pdist_matrix.pkl"), DAMAGED)
+    if canonical_K.min() < 0 or canonical_K.max() >= vertices:
+        raise ModelError(f"names vertices beyond the {vertices} of Pdist_matrix.pkl", str(path), DAMAGED)
+    return ReferenceGeometry(part_K, charts["U_subdiv"], charts["V_subdiv"], canonical_K, table)
+
+
+def read_smpl_mesh(folder: Path, body: Path) -> ChartedMesh:
+    """The SMPL body with DensePose's charts, from UV_Processed.mat of a folder and a body at rest.
+
+    Args:
+        folder: holds UV_Processed.mat.
+        body: SMPL's model file (.npz, or .pkl, of which no code is run), or an .obj of it; metres, SMPL's vertex order.
+
+    Raises: ModelError as `read_reference_geometry`.
+    """
+    path = folder / "UV_Processed.mat"
+    keys = ("All_Faces", "All_FaceIndices", "All_U_norm", "All_V_norm", "All_vertices")
+    atlas = _read_mat(path, keys)
+    vertex_V3 = _read_vertices(body)
+    corner_F3 = atlas["All_Faces"].astype(np.int64).reshape(-1, 3) - 1
+    chart_F, vertex_K = atlas["All_FaceIndices"], atlas["All_vertices"].astype(np.int64) - 1
+    uv_K2 = np.stack([atlas["All_U_norm"], atlas["All_V_norm"]], axis=1)
+    counted = len(chart_F) == len(corner_F3) and len(uv_K2) == len(vertex_K)
+    if not counted or corner_F3.min() < 0 or corner_F3.max() >= len(uv_K2):
+        raise ModelError("its arrays do not belong together", str(path), DAMAGED)
+    if vertex_K.max() >= len(vertex_V3):
+        raise ModelError(
+            f"has {len(vertex_V3)} vertices, but the charts name vertex {vertex_K.max() + 1}", str(body),
+            "give the SMPL body with 6890 vertices",
+        )
+    return ChartedMesh(
+        vertex_V3=vertex_V3, face_F3=vertex_K[corner_F3], chart_F=chart_F.astype(np.uint8),
+        corner_uv_F32=uv_K2[corner_F3].astype(np.float32), twin_V=np.arange(len(vertex_V3)),
+    )
+
+
+def _require(path: Path, why: str) -> None:
+    if not path.is_file():
+        raise ModelError(f"is missing, and not ours to ship ({why})", str(path), "or score on the open body's charts")
+
+
+def _read_mat(path: Path, keys: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
+    """The named arrays of a MATLAB 5 file, flattened but for faces."""
+    _require(path, NOT_OURS[path.name])
+    try:
+        content = loadmat(str(path))
+    except (MatReadError, NotImplementedError, ValueError, TypeError, OSError, KeyError, IndexError) as error:
+        raise ModelError(f"cannot be read as a MATLAB file ({error})", str(path), DAMAGED) from error
+    missing = [key for key in keys if key not in content]
+    if missing:
+        raise ModelError(f"holds no {', '.join(missing)}", str(path), DAMAGED)
+    arrays = {key: np.asarray(content[key]).ravel() for key in keys}
+    wrong = [key for key, array in arrays.items() if not len(array) or not np.issubdtype(array.dtype, np.number)]
+    if wrong:
+        raise ModelError(f"{', '.join(wrong)}: no numbers there", str(path), DAMAGED)
+    return arrays
+
+
+def _read_distances(path: Path) -> Float:
+    _require(path, NOT_OURS[path.name])
+    with path.open("rb") as file:
+        content = _unpickled(DataUnpickler(file, encoding="latin1").load, path)
+    table = content.get("Pdist_matrix") if isinstance(content, dict) else None
+    if not isinstance(table, np.ndarray) or not np.issubdtype(table.dtype, np.floating) or not table.size:
+        raise ModelError("holds no Pdist_matrix", str(path), DAMAGED)
+    return table.ravel()
+
+
+class _Inert:
+    """Stands for any object of an SMPL pickle; it keeps the state and has no behaviour."""
+
+    def __init__(self, *_: Any) -> None:
+        self.state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+class _BodyUnpickler(DataUnpickler):
+    """Reads the arrays of an SMPL pickle; what is no array (chumpy's, SciPy's) comes as an inert object."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return super().find_class(module, name)
+        except pickle.UnpicklingError:
+            return _Inert
+
+
+def _read_vertices(body: Path) -> F32:
+    """Rest vertices (V, 3) float32 of an SMPL file."""
+    _require(body, NOT_OURS["the SMPL body"])
+    readers: dict[str, Callable[[Path], Any]] = {".npz": _npz_vertices, ".pkl": _pkl_vertices, ".obj": _obj_vertices}
+    if body.suffix not in readers:
+        raise ModelError("not a kind of body file that is known", str(body), f"give one of {', '.join(readers)}")
+    found = readers[body.suffix](body)
+    if not isinstance(found, np.ndarray) or found.ndim != 2 or found.shape[1] != 3 or not np.isfinite(found).all():
+        raise ModelError("holds no v_template of (V, 3) numbers", str(body), "give the SMPL model file")
+    if np.ptp(found, axis=0).max() > FARTHEST:
+        raise ModelError(f"is {np.ptp(found, axis=0).max():.0f} tall", str(body), "give the body in metres")
+    return found.astype(np.float32)
+
+
+def _npz_vertices(path: Path) -> Any:
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            return content["v_template"] if "v_template" in content.files else None
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ModelError(f"cannot be read ({error})", str(path), DAMAGED) from error
+
+
+def _pkl_vertices(path: Path) -> Any:
+    content = _unpickled(_BodyUnpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load, path)
+    found = content.get("v_template") if isinstance(content, dict) else None
+    if isinstance(found, _Inert) and isinstance(found.state, dict):
+        return found.state.get("x")
+    return found
+
+
+def _obj_vertices(path: Path) -> Any:
+    try:
+        rows = [line.split()[1:4] for line in path.read_text().splitlines() if line.startswith("v ")]
+        return np.array(rows, np.float64).reshape(-1, 3)
+    except ValueError as error:
+        raise ModelError(f"cannot be read as a mesh ({error})", str(path), DAMAGED) from error
+
+
+def _unpickled(load: Callable[[], Any], path: Path) -> Any:
+    """Raises: ModelError. Whatever a broken pickle makes the unpickler stumble over is one and the same to the user."""
+    try:
+        return load()
+    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
+        raise ModelError(f"cannot be read ({error})", str(path), DAMAGED) from error

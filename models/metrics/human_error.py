@@ -39,6 +39,8 @@ def error_over_surface(
 ) -> Float:
     """The mean error around vertices of the body: observations weigh exp(-d^2 / (2 radius^2)), geodesically.
 
+    Asks for the distance of every asked vertex to every vertex where something was seen.
+
     Args:
         geometry: the body.
         vertex_M, error_M: where errors were seen, and how large they were (finite).

@@ -45,7 +45,7 @@ def _library() -> tuple[Any, Any]:
     except ImportError as error:
         raise ModelError(
             "TrackEval is not installed", "tracking scores",
-            "`pip install scipy tabulate`, then `pip install --no-deps trackeval`, which leaves OpenCV as it is",
+            "install it alone, so that OpenCV stays as it is: pip install --no-deps trackeval tabulate",
         ) from error
     return HOTA(), Identity({"THRESHOLD": MATCH_IOU, "PRINT_CONFIG": False})
 

@@ -35,13 +35,14 @@ def test_answers_that_move_flicker_by_that_much() -> None:
     assert other.changed_M.all() and np.allclose(other.moved_M, 10)
 
 
-def test_the_flow_is_followed() -> None:
-    """A person whose answers grow along x, moved by 7.4 pixels: rounded to 7, each pixel meets its own answer again."""
+@pytest.mark.parametrize("speed", [6.6, 7.4])
+def test_the_flow_is_followed(speed: float) -> None:
+    """A person whose answers grow along x, moved by about 7 pixels: rounded to 7, each pixel meets its own answer."""
     before, after = frame(), frame()
     ramp = np.arange(30) / 255
     before.uv_2HW[0] = ramp
     after.label_HW[:], after.uv_2HW[0] = np.roll(before.label_HW, 7, axis=1), np.roll(before.uv_2HW[0], 7, axis=1)
-    flow = np.full((20, 30, 2), (7.4, 0.0))
+    flow = np.full((20, 30, 2), (speed, 0.0))
     seen = flicker(LineBody(), before, after, flow, ALL)
     assert len(seen.moved_M) == 100 and (seen.moved_M == 0).all()
     still = flicker(LineBody(), before, after, NOWHERE, ALL)
@@ -53,8 +54,9 @@ def test_covered_pixels_and_those_that_leave_do_not_count() -> None:
     visible = ALL.copy()
     visible[:10] = False
     assert len(flicker(LineBody(), frame(), frame(), NOWHERE, visible).moved_M) == 50
-    out = flicker(LineBody(), frame(), frame(), np.full((20, 30, 2), (100.0, 0.0)), ALL)
-    assert len(out.moved_M) == 0 and out.lost == 0
+    for way in ((100.0, 0.0), (-15.0, 0.0), (0.0, 100.0), (0.0, -15.0)):
+        out = flicker(LineBody(), frame(), frame(), np.full((20, 30, 2), way), ALL)
+        assert len(out.moved_M) == 0 and out.lost == 0
 
 
 def test_unwrapping_puts_colours_where_u_and_v_say() -> None:

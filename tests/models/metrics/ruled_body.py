@@ -18,11 +18,7 @@ class RuledBody:
     """The body on which the reference evaluator ran: 28,000 random chart vertices (seed 7), ordered on one line."""
 
     def __init__(self) -> None:
-        random = np.random.default_rng(7)
-        chart = random.integers(1, 25, 28000)
-        u, v = random.uniform(0, 1, 28000), random.uniform(0, 1, 28000)
-        rank = np.argsort(np.argsort(chart + 0.5 * (u + v), kind="stable"))
-        vertex = rank * (VERTICES - 1) // 27999
+        chart, u, v, vertex = ruled_vertices()
         self.charts = {c: (u[chart == c], v[chart == c], vertex[chart == c]) for c in range(1, 25)}
 
     def nearest(self, part_M: Array, u_M: Array, v_M: Array) -> Array:
@@ -35,6 +31,25 @@ class RuledBody:
 
     def distance(self, a_M: Array, b_M: Array) -> Array:
         return np.where((a_M < 0) | (b_M < 0), np.inf, 3.0 * np.abs(a_M / VERTICES - b_M / VERTICES))
+
+
+def ruled_vertices() -> tuple[Array, Array, Array, Array]:
+    """Chart, u, v and canonical vertex (from 0) of the 28,000."""
+    random = np.random.default_rng(7)
+    chart = random.integers(1, 25, 28000)
+    u, v = random.uniform(0, 1, 28000), random.uniform(0, 1, 28000)
+    rank = np.argsort(np.argsort(chart + 0.5 * (u + v), kind="stable"))
+    return chart, u, v, rank * (VERTICES - 1) // 27999
+
+
+class RuledTable:
+    """The 380 million distances of that body in the order of `Pdist_matrix.pkl`, each made when it is asked for."""
+
+    def __getitem__(self, place_M: Array) -> Array:
+        high_M = np.floor((1 + np.sqrt(1 + 8 * place_M.astype(np.float64))) / 2).astype(np.int64)
+        low_M = place_M - high_M * (high_M - 1) // 2
+        assert ((low_M >= 0) & (low_M < high_M)).all()
+        return 3.0 * (high_M - low_M) / VERTICES
 
 
 class LineBody:

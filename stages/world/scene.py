@@ -17,12 +17,15 @@ from stages.world.poses import POSES
 from stages.world.shading import Lights, random_lights
 from stages.world.stage_set import paint_set, random_set
 from stages.world.staging import camera_before, floor_place
+from stages.world.statures import human_shape
 from stages.world.wardrobe import PATTERNS, random_outfit
+from stages.world.weather import WEATHER
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
 Rng = np.random.Generator
 
+SHAPES = {"even": random_shape, "human": human_shape}
 LEAST_PIXELS = 24  # a person with fewer visible pixels is not annotated
 
 
@@ -43,7 +46,11 @@ class World:
         pitch: range of the camera's downward tilt, radians.
         roll: standard deviation of its roll, radians.
         occluded: probability that something stands before a person.
+        occluders: how many things stand there then.
         skirts: share of people in skirts and dresses.
+        heights: how adults' heights are spread: "even" over all the body can be, or as "human" ones.
+        facing: range of headings, radians; 0 looks at the camera.
+        weather: names in `WEATHER`, one of which each picture suffers.
     """
 
     name: str
@@ -64,7 +71,11 @@ class World:
     pitch: tuple[float, float] = (-0.15, 0.55)
     roll: float = 0.06
     occluded: float = 0.25
+    occluders: int = 1
     skirts: float = 0.0
+    heights: str = "even"
+    facing: tuple[float, float] = (-np.pi, np.pi)
+    weather: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +155,7 @@ def backdrop(world: World, rng: Rng, camera: Camera | None) -> F32:
 def random_person(world: World, rng: Rng) -> Person:
     """A body and clothes of the world."""
     person = Person(
-        score_C=random_shape(rng, *world.bodies, world.children), outfit=random_outfit(rng, world.patterns)
+        score_C=SHAPES[world.heights](rng, *world.bodies, world.children), outfit=random_outfit(rng, world.patterns)
     )
     return in_skirt(person, rng, world.patterns) if world.skirts and rng.random() < world.skirts else person
 
@@ -157,7 +168,7 @@ def _cast(world: World, rng: Rng, people: list[Person]) -> tuple[list[Mesh], Cam
     first_depth = 0.0
     for person in people:
         pose = POSES[str(rng.choice(names, p=np.asarray(chances) / sum(chances)))](rng)
-        mesh = pose_person(person, pose, float(rng.uniform(-np.pi, np.pi)))
+        mesh = pose_person(person, pose, float(rng.uniform(*world.facing)))
         if camera is None:
             camera = _first_camera(world, rng, mesh)
             first_depth = float(camera.to_camera(mesh.vertex_V3.mean(axis=0, keepdims=True))[0, 2])
@@ -186,17 +197,25 @@ def photographed(
     """Light the people, put them before the picture, let things hide them, and take the photograph."""
     picture = picture_HW3.copy()
     if camera is None:
-        return _empty(world, photograph(rng, picture))
+        return _empty(world, _taken(world, rng, picture))
     _cast_shadows(rng, picture, meshes, camera, lights)
     truth = draw(picture, people, meshes, camera, lights)
     hidden = np.zeros(picture.shape[:2], bool)
     for k in range(len(people)):
         ys, xs = np.nonzero(truth.instance_HW == k + 1)
         if len(ys) > LEAST_PIXELS and rng.random() < world.occluded:
-            mask, colors = occluder(rng, world.height, world.width, (xs.min(), ys.min(), xs.max(), ys.max()))
-            picture[mask] = colors[mask]
-            hidden |= mask
-    return annotated(photograph(rng, picture), truth, hidden, meshes, camera)
+            for _ in range(world.occluders):
+                mask, colors = occluder(rng, world.height, world.width, (xs.min(), ys.min(), xs.max(), ys.max()))
+                picture[mask] = colors[mask]
+                hidden |= mask
+    return annotated(_taken(world, rng, picture), truth, hidden, meshes, camera)
+
+
+def _taken(world: World, rng: Rng, picture_HW3: F32) -> U8:
+    """The photograph, through the world's weather."""
+    if world.weather:
+        picture_HW3 = WEATHER[str(rng.choice(world.weather))](rng, picture_HW3)
+    return photograph(rng, picture_HW3)
 
 
 def _cast_shadows(rng: Rng, picture_HW3: F32, meshes: list[Mesh], camera: Camera, lights: Lights) -> None:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from models.surface.body import load_body
 from stages.world.cloth_shapes import Shape, drape, mean_rest, rest_normals, shoe
+from stages.world.far_patterns import FAR_PATTERNS
 
 F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
@@ -173,6 +174,8 @@ def paint(cloth: Pattern, home_P3: F32) -> F32:
         share = np.clip((home_P3[:, 1] - 0.4) / 1.0 + 0.1 * np.sin(along), 0, 1)
     elif cloth.kind == "logo":
         share = _logo(cloth, home_P3)
+    elif cloth.kind in FAR_PATTERNS:
+        share = FAR_PATTERNS[cloth.kind](home_P3, cloth.size, cloth.offset)
     else:
         share = 0.12 * _waves(home_P3 * 40, cloth.offset)
     return cloth.first_3 + share[:, None].astype(np.float32) * (cloth.second_3 - cloth.first_3)

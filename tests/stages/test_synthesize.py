@@ -53,7 +53,7 @@ def test_clips_keep_their_identities_and_their_own_places(tmp_path):
     seen = [set(people.id_N.tolist()) for _, people, _, _ in packets]
     assert seen[0] and seen[0] == seen[1] == seen[2]
     assert all(np.array_equal(people.id_N, scene.moving.track_N) for _, people, _, scene in packets)
-    with pytest.raises(StageError, match="no backgrounds"):
+    with pytest.raises(StageError, match="takes no backgrounds"):
         made(world="crowd", backgrounds=(str(tmp_path),))
 
 

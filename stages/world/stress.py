@@ -1,0 +1,39 @@
+"""Worlds that are hard in one way each, to say what a network can't do. Their names after `stress_` are the tags."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from stages.world.scene import WORLDS, World
+
+TURNED_AWAY = (np.pi - 0.7, np.pi + 0.7)
+
+# Validation's people in both worlds' places, as tall as people are, some in skirts.
+_PLAIN = replace(
+    WORLDS["val"], backdrops=("street", "room", "set", "clutter"), heights="human", skirts=0.1, occluded=0.0,
+    people=(0.0, 0.6, 0.4), tall=(0.35, 0.85),
+)
+
+
+def _hard(tag: str, **changes: object) -> World:
+    return replace(_PLAIN, name=f"stress_{tag}", **changes)  # type: ignore[arg-type]
+
+
+STRESS_WORLDS: dict[str, World] = {
+    world.name: world for world in (
+        _hard("plain"),
+        _hard("truncation", tall=(1.4, 2.6)),
+        _hard("occlusion", occluded=1.0, occluders=3),
+        _hard("low_light", weather=("night",)),
+        _hard("blur", weather=("shaken", "unfocused")),
+        _hard("rain", weather=("rain",)),
+        _hard("small", tall=(0.06, 0.16)),
+        _hard("crowd", people=(0.0, 0.0, 0.0, 0.0, 0.2, 0.2, 0.2, 0.2, 0.1, 0.05, 0.05), tall=(0.3, 0.8)),
+        _hard("lying", poses=(("lie", 1.0),)),
+        _hard("upside_down", poses=(("upside_down", 1.0),)),
+        _hard("back", facing=TURNED_AWAY),
+    )
+}
+"""By name; `stress_plain` is what the others are measured against: the same people without the difficulty."""

@@ -15,6 +15,8 @@ STAGES: dict[str, str] = {
     "frames": "stages.frames:Frames",
     "doctor": "stages.doctor:Doctor",
     "synthesize": "stages.synthesize:Synthesize",
+    "sparse_set": "stages.sparse_set:SparseSet",
+    "export_truth": "stages.export_truth:ExportTruth",
     "rounds": "stages.train:Rounds",
     "label_photos": "stages.label_photos:LabelPhotos",
     "draw_scenes": "stages.scenes:DrawScenes",

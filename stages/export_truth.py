@@ -1,0 +1,78 @@
+"""Write synthetic scenes as files: every picture, and all that is true of it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pipeline.stage import Job, Stage, StageError
+from stages.payloads import FrameChunk
+from stages.world.scene import Scene
+
+
+class ExportTruth(Stage):
+    """`frame_000123.png` and `frame_000123.npz` for every scene, into a folder; nothing without one.
+
+    The arrays of a file are those of `Scene`, without its picture: `label_HW`, `uv_2HW`, `instance_HW`, `box_N4`,
+    `keypoint_N173`; in clips those of `Moving` too: `track_N`, `depth_HW`, `next_2HW`, `previous_2HW`, `next_seen_HW`,
+    `previous_seen_HW`. The mask of person n (from 1) is `instance_HW == n`.
+    """
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """`folder`: where the files go; None = no export."""
+
+        folder: str | None = None
+
+    def __call__(self, job: Job, frames: FrameChunk, scene: Scene) -> None:
+        """Write one picture and one file of arrays; raises StageError when the folder cannot be written to."""
+        if self.config.folder is None:
+            return
+        folder = Path(self.config.folder) / job.stem if job.several else Path(self.config.folder)
+        stem = folder / f"frame_{frames.first:06d}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _, png = cv2.imencode(".png", scene.rgb_HW3[..., ::-1])
+            _write_whole(stem.with_suffix(".png"), png.tobytes())
+            _write_arrays(stem.with_suffix(".npz"), true_arrays(scene))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            remedy = "give a folder that can be written to, with room for the files"
+            raise StageError(f"the scene cannot be written ({reason})", str(stem), remedy) from error
+
+
+def true_arrays(scene: Scene) -> dict[str, Any]:
+    """All arrays of a scene but its picture, by name."""
+    arrays = {part.name: getattr(scene, part.name) for part in fields(scene) if part.name not in ("rgb_HW3", "moving")}
+    if scene.moving is not None:
+        arrays |= {part.name: getattr(scene.moving, part.name) for part in fields(scene.moving)}
+    return arrays
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """A reader sees the whole file or none."""
+    unfinished = _beside(path)
+    try:
+        unfinished.write_bytes(data)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _write_arrays(path: Path, arrays: dict[str, Any]) -> None:
+    unfinished = _beside(path)
+    try:
+        with unfinished.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.partial")

@@ -13,11 +13,11 @@ DIVISOR = 32
 
 
 def network_size(height: int, width: int, min_size: int, max_size: int) -> tuple[int, int]:
-    """(H, W) of the network's image: short side `min_size`, unless the long side would pass `max_size`."""
+    """(H, W) of the network's image: short side `min_size`, unless the long would pass `max_size`; 1 at least."""
     scale = min_size / min(height, width)
     if scale * max(height, width) > max_size:
         scale = max_size / max(height, width)
-    return int(height * scale + 0.5), int(width * scale + 0.5)
+    return max(int(height * scale + 0.5), 1), max(int(width * scale + 0.5), 1)
 
 
 def resize_bgr(rgb_HW3: npt.NDArray[np.uint8], size_hw: tuple[int, int]) -> npt.NDArray[np.uint8]:

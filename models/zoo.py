@@ -151,19 +151,17 @@ def _download(url: str, path: Path) -> None:
 def _write(response: http.client.HTTPResponse, part: Path, have: int, total: int | None) -> None:
     """Append or start anew; raises OSError when the connection ends early."""
     shown = -1
+    start, end, percents = ("\r", "", 1) if sys.stderr.isatty() else ("", "\n", 10)
+    of_all = f" of {total >> 20} MiB" if total else " MiB"
     with part.open("ab" if have else "wb") as file:
         while block := response.read(BLOCK):
             file.write(block)
             have += len(block)
-            percent = have * 100 // total if total else have >> 20
-            if percent != shown:
-                shown = percent
-                _progress(part.stem, have, total)
-    print(file=sys.stderr)
+            step = have * 100 // total // percents if total else have >> 24
+            if step != shown:
+                shown = step
+                print(f"{start}{part.stem}: {have >> 20}{of_all}", end=end, file=sys.stderr, flush=True)
+    if end == "":
+        print(file=sys.stderr)
     if total is not None and have < total:
         raise OSError(f"the connection ended after {have} of {total} bytes")
-
-
-def _progress(name: str, have: int, total: int | None) -> None:
-    end = f" of {total >> 20} MiB" if total else " MiB"
-    print(f"\r{name}: {have >> 20}{end}", end="", file=sys.stderr, flush=True)

@@ -31,13 +31,11 @@ GAINS = {
 }
 
 
-def recipe_weights(shapes: Mapping[str, Sequence[int]], person_shift: float = 0.0) -> dict[str, F32]:
-    """Weights for every key; `person_shift` is added to the person's logit so that few proposals become detections."""
+def recipe_weights(shapes: Mapping[str, Sequence[int]]) -> dict[str, F32]:
+    """Weights for every key. (For detections the reference added the fixture's `cls_shift` to the person's bias.)"""
     weights = {}
     for key, shape in shapes.items():
         value = _draw(key, tuple(shape))
-        if key.endswith("box_predictor.cls_score.bias"):
-            value = value + np.array([person_shift, 0.0])
         if key.endswith((".u_lowres.bias", ".v_lowres.bias")):
             value = value + 0.5
         weights[key] = value.astype(np.float32)

@@ -1,0 +1,95 @@
+"""The network section: what it refuses, and what is opened from it."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from models.errors import ModelError
+from models.network import NetworkConfig, open_network
+from models.precision import choose_device, choose_engine
+from models.preprocess import network_size
+from models.rcnn import Variant, empty_rcnn
+from models.zoo_network import Limits, limits_of
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("kind", "heavy"),
+        ("precision", "fp16"),
+        ("score_threshold", 1.5),
+        ("nms_threshold", -0.1),
+        ("max_people", 0),
+        ("min_size", 0),
+        ("batch", 0),
+    ],
+)
+def test_settings_out_of_range(key: str, value: Any) -> None:
+    with pytest.raises(ModelError) as caught:
+        NetworkConfig(**{key: value})
+    assert caught.value.where == f"network.{key}"
+    assert str(value) in str(caught.value)
+
+
+def test_errors_survive_pickling() -> None:
+    error = pickle.loads(pickle.dumps(ModelError("it is broken", "w.pkl", "mend it")))
+    assert str(error) == "w.pkl: it is broken; mend it"
+
+
+def test_zoo_networks_need_weights() -> None:
+    with pytest.raises(ModelError, match="--weights FILE or zoo:NAME"):
+        open_network(NetworkConfig(kind="zoo"), 1)
+
+
+def test_limits_are_the_references_unless_configured() -> None:
+    """Facts §2 and §5."""
+    assert limits_of(NetworkConfig(kind="zoo")) == Limits(
+        min_size=800, max_size=1333, score_threshold=0.05, nms_threshold=0.5, max_people=100
+    )
+    assert limits_of(NetworkConfig(kind="zoo", min_size=400, max_people=3)) == Limits(min_size=400, max_people=3)
+
+
+@pytest.mark.parametrize(
+    ("frame_hw", "expected_hw"),
+    [
+        ((512, 512), (800, 800)),
+        ((600, 1116), (717, 1333)),
+        ((1080, 1920), (750, 1333)),
+        ((1280, 720), (1333, 750)),
+        ((1, 5000), (1, 1333)),
+    ],
+)
+def test_network_sizes(frame_hw: tuple[int, int], expected_hw: tuple[int, int]) -> None:
+    """The first two are the reference's own (fixtures, facts §12); the others follow from 800 and 1333 by hand."""
+    assert network_size(*frame_hw, 800, 1333) == expected_hw
+
+
+def test_one_network_for_two_stages(tmp_path: Path) -> None:
+    state = {name: torch.zeros(value.shape) for name, value in empty_rcnn(Variant()).state_dict().items()}
+    torch.save({"model": state, "iteration": 1}, tmp_path / "w.pth")
+    config = NetworkConfig(kind="zoo", weights=str(tmp_path / "w.pth"), engine="torch", device="cpu")
+    before = torch.get_num_threads()
+    network = open_network(config, 1)
+    torch.set_num_threads(before)
+    assert open_network(config, 1) is network
+    assert network.name == "w.pth"
+    assert len(network.sha256) == 64
+    open_network.cache_clear()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there() -> None:
+    with pytest.raises(ModelError, match=r"network\.device"):
+        choose_device("cuda")
+    assert choose_device("auto").type == "cpu"
+
+
+def test_openvino_is_for_the_cpu() -> None:
+    with pytest.raises(ModelError, match="OpenVINO runs on the CPU"):
+        choose_engine("openvino", torch.device("cuda"))
+    assert choose_engine("auto", torch.device("cuda")) == "torch"

@@ -1,0 +1,63 @@
+"""COCO's compressed run lengths, checked before they are drawn: pycocotools reads past the end of damaged ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pycocotools import mask as coco_mask
+
+
+def mask_of(rle: Mapping[str, Any]) -> npt.NDArray[np.uint8]:
+    """The mask (H, W) of 0 and 1. Raises: ValueError saying what is wrong with the run lengths."""
+    check_runs(rle)
+    return np.asarray(coco_mask.decode(dict(rle)), np.uint8)
+
+
+def check_runs(rle: Any) -> None:
+    """Raises: ValueError for what is no compressed run-length mask whose runs fill its size exactly."""
+    if not isinstance(rle, Mapping) or "size" not in rle or "counts" not in rle:
+        raise ValueError("has no size and counts")
+    size, counts = rle["size"], rle["counts"]
+    whole = isinstance(size, list | tuple) and len(size) == 2 and all(type(side) is int and side > 0 for side in size)
+    if not whole:
+        raise ValueError(f"has the size {size}")
+    if not isinstance(counts, str | bytes):
+        raise ValueError("has counts that are no text")
+    filled = sum(run_lengths(counts))
+    if filled != size[0] * size[1]:
+        raise ValueError(f"has runs of {filled} cells in all instead of {size[0]}×{size[1]}")
+
+
+def run_lengths(counts: str | bytes) -> list[int]:
+    """The lengths in a compressed text: groups of five bits, lowest first, each run after the second as a difference.
+
+    Raises: ValueError for other characters, an unfinished number and a negative length.
+    """
+    runs: list[int] = []
+    value, shift = 0, 0
+    for code in counts.encode() if isinstance(counts, str) else counts:
+        group = code - 48
+        if not 0 <= group < 64:
+            raise ValueError(f"has the character {chr(code)!r} in its counts")
+        value |= (group & 31) << shift
+        shift += 5
+        if group & 32:
+            continue
+        if group & 16:
+            value -= 1 << shift
+        runs.append(value + runs[-2] if len(runs) > 2 else value)
+        if runs[-1] < 0:
+            raise ValueError("has a run of negative length")
+        value, shift = 0, 0
+    if shift:
+        raise ValueError("ends within a number")
+    return runs
+
+
+def as_text(mask_HW: npt.NDArray[Any]) -> dict[str, Any]:
+    """Compressed run lengths as JSON holds them: `size` [H, W] and `counts`, a text."""
+    rle = coco_mask.encode(np.asfortranarray(mask_HW, np.uint8))
+    return {"size": [int(side) for side in rle["size"]], "counts": rle["counts"].decode("ascii")}

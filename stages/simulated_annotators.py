@@ -1,0 +1,132 @@
+"""People who annotate the synthetic world as the paper's did: coarse parts first, then points spread in each part."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.cluster.vq import kmeans2
+
+from models.metrics.instances import AnnotatedPoints
+from models.surface.charted_mesh import open_body_mesh
+from models.surface.charts import COARSE_OF_CHART
+from models.surface.points import ChartLookup
+from stages.dense_annotations import MASK_SIDE, PART_MASKS, AnnotatedPerson
+from stages.run_lengths import as_text
+from stages.world.scene import Scene
+
+Rng = np.random.Generator
+F64 = npt.NDArray[np.float64]
+U8 = npt.NDArray[np.uint8]
+
+MOST_POINTS = 14
+"""Points of a part at most (paper §2.1)."""
+CELLS_PER_POINT = 130
+"""Cells of the 256 × 256 over the box for one point: small parts get fewer points."""
+CLUSTERED_PIXELS = 3000
+"""Pixels of a part among which k-means spreads the points: more change nothing but the time."""
+
+POINT_RANGE = 255.0
+ERROR_OF_CHART: F64 = np.array(
+    [0, 0.060, 0.050, *[0.012] * 2, *[0.015] * 2, *[0.045] * 2, *[0.035] * 2, *[0.025] * 4, *[0.025] * 4, *[0.020] * 4,
+     *[0.015] * 2]
+)
+"""Metres, standard deviation along each of two ways on the skin, by chart. The paper (§2.2) finds small errors on
+face, hands and feet and larger ones on wide, dressed parts: torso, back, hips. These figures are assumed."""
+
+
+def annotate(scene: Scene, number: int, identity: int, image: int, rng: Rng, noise: float = 0.0) -> AnnotatedPerson:
+    """Person `number` (from 1) of a scene as a DensePose-COCO annotation.
+
+    Args:
+        scene: with the person in it.
+        number: instance number.
+        identity, image: of the annotation and its picture.
+        rng: spreads the points, and errs.
+        noise: how many times `ERROR_OF_CHART` the annotator errs; 0 = the truth at each point.
+    """
+    mine_HW = scene.instance_HW == number
+    x0, y0, x1, y1 = (int(side) for side in scene.box_N4[number - 1])
+    label_hw = np.where(mine_HW[y0:y1, x0:x1], scene.label_HW[y0:y1, x0:x1], 0).astype(np.uint8)
+    coarse_hw = COARSE_OF_CHART[label_hw]
+    drawn = over_box(coarse_hw)
+    row_M, column_M = spread_points(coarse_hw, np.bincount(drawn.ravel(), minlength=PART_MASKS + 1), rng)
+    chart_M = label_hw[row_M, column_M].astype(np.int64)
+    uv_M2: F64 = scene.uv_2HW[:, y0 + row_M, x0 + column_M].T.astype(np.float64)
+    if noise > 0 and len(chart_M):
+        uv_M2 = erring(chart_M, uv_M2, noise, rng)
+    keypoint_173 = scene.keypoint_N173[number - 1].astype(np.float64)
+    return AnnotatedPerson(
+        id=identity, image=image, box_4=(float(x0), float(y0), float(x1 - x0), float(y1 - y0)),
+        points=AnnotatedPoints(
+            x_M=(column_M + 0.5) * POINT_RANGE / (x1 - x0), y_M=(row_M + 0.5) * POINT_RANGE / (y1 - y0),
+            chart_M=chart_M, u_M=uv_M2[:, 0], v_M=uv_M2[:, 1],
+        ),
+        part_masks=tuple(as_text(drawn == k) if (drawn == k).any() else None for k in range(1, PART_MASKS + 1)),
+        rest={
+            "category_id": 1, "iscrowd": 0, "area": float(mine_HW.sum()), "segmentation": as_text(mine_HW),
+            "keypoints": [round(float(value), 2) for value in keypoint_173.ravel()],
+            "num_keypoints": int((keypoint_173[:, 2] > 0).sum()),
+        },
+    )
+
+
+def over_box(coarse_hw: U8) -> U8:
+    """Coarse labels on the 256 × 256 cells over the box: the pixel under each cell's centre."""
+    height, width = coarse_hw.shape
+    centre = (np.arange(MASK_SIDE) + 0.5) / MASK_SIDE
+    return coarse_hw[np.ix_((centre * height).astype(int), (centre * width).astype(int))]
+
+
+def spread_points(
+    coarse_hw: U8, cells_15: npt.NDArray[np.integer[Any]], rng: Rng
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Rows and columns (M) of pixels: in each part the centres of k-means, moved to the nearest pixel of the part.
+
+    Args:
+        coarse_hw: coarse labels of the person's visible pixels.
+        cells_15: cells of each part over the box, which say how many points it gets: 1..`MOST_POINTS`.
+    """
+    found = []
+    for part in range(1, PART_MASKS + 1):
+        pixel_K2 = np.argwhere(coarse_hw == part)
+        if not len(pixel_K2):
+            continue
+        wanted = int(np.clip(round(cells_15[part] / CELLS_PER_POINT), 1, min(MOST_POINTS, len(pixel_K2))))
+        chosen = pixel_K2
+        if len(chosen) > CLUSTERED_PIXELS:
+            chosen = chosen[np.sort(rng.choice(len(chosen), CLUSTERED_PIXELS, replace=False))]
+        centre_P2, _ = kmeans2(chosen.astype(np.float64), wanted, minit="++", seed=rng)
+        nearest = ((pixel_K2[None] - centre_P2[:, None]) ** 2).sum(-1).argmin(axis=1)
+        found.append(pixel_K2[np.unique(nearest)])
+    point_M2 = np.concatenate(found) if found else np.zeros((0, 2), np.int64)
+    return point_M2[:, 0], point_M2[:, 1]
+
+
+def erring(chart_M: npt.NDArray[np.int64], uv_M2: F64, noise: float, rng: Rng) -> F64:
+    """UV of points moved over the skin by normal errors, within their charts.
+
+    The step on the skin becomes one in UV by the face's own map; where it leaves the chart, the chart's edge holds it.
+    """
+    mesh, lookup = open_body_mesh(), _lookup()
+    face_M = lookup(chart_M, uv_M2[:, 0], uv_M2[:, 1]).face_M
+    corner_M33, uv_M32 = mesh.vertex_V3[mesh.face_F3[face_M]].astype(np.float64), mesh.corner_uv_F32[face_M]
+    side_M23 = corner_M33[:, 1:] - corner_M33[:, :1]
+    along = side_M23[:, 0] / np.linalg.norm(side_M23[:, 0], axis=1, keepdims=True)
+    across = side_M23[:, 1] - (side_M23[:, 1] * along).sum(axis=1, keepdims=True) * along
+    across /= np.linalg.norm(across, axis=1, keepdims=True)
+    flat_M22 = np.einsum("msk,mwk->msw", side_M23, np.stack([along, across], axis=1))
+    uv_side_M22 = (uv_M32[:, 1:] - uv_M32[:, :1]).astype(np.float64)
+    step_M2 = rng.normal(size=(len(chart_M), 2)) * noise * ERROR_OF_CHART[chart_M][:, None]
+    shares_M2 = np.linalg.solve(flat_M22.transpose(0, 2, 1), step_M2[..., None])[..., 0]
+    moved_M2 = uv_M2 + np.einsum("ms,msk->mk", shares_M2, uv_side_M22)
+    held = lookup(chart_M, moved_M2[:, 0], moved_M2[:, 1])
+    found_M2 = np.einsum("mk,mkd->md", held.weight_M3, mesh.corner_uv_F32[held.face_M].astype(np.float64))
+    return np.clip(found_M2, 0, 1)
+
+
+@cache
+def _lookup() -> ChartLookup:
+    return ChartLookup(open_body_mesh())

@@ -103,10 +103,15 @@ def forward_kinematics(body: OpenBody, head_B3: F32, rotation_B33: F32, root_3: 
 
 def skin(body: OpenBody, vertex_V3: F32, head_B3: F32, turned_B33: F32, placed_B3: F32) -> F32:
     """Linear blend skinning: posed vertices (V, 3)."""
+    blended_V34 = blended(body, head_B3, turned_B33, placed_B3)
+    return np.einsum("vij,vj->vi", blended_V34[:, :, :3], vertex_V3) + blended_V34[:, :, 3]
+
+
+def blended(body: OpenBody, head_B3: F32, turned_B33: F32, placed_B3: F32) -> F32:
+    """Each vertex's mixture of the bones' transforms (V, 3, 4): a linear part that turns normals too, and a shift."""
     shift = placed_B3 - np.einsum("bij,bj->bi", turned_B33, head_B3)
     transform = np.concatenate([turned_B33, shift[:, :, None]], axis=2).reshape(len(shift), 12)
-    blended = _blend(body.weight_VB, transform.astype(np.float32)).reshape(-1, 3, 4)
-    return np.einsum("vij,vj->vi", blended[:, :, :3], vertex_V3) + blended[:, :, 3]
+    return _blend(body.weight_VB, transform.astype(np.float32)).reshape(-1, 3, 4)
 
 
 def _blend(weight_VB: F32, transform_B12: F32) -> F32:

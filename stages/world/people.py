@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from models.surface.body import forward_kinematics, load_body, skin
+from models.surface.body import blended, forward_kinematics, load_body
 from stages.world.attached import Surface
 from stages.world.poses import Pose, bone_rotations
 from stages.world.skirts import Skirt, hung, random_skirt
@@ -125,9 +125,9 @@ def pose_dressed(rest: Dressed, pose: Pose, yaw: float, root_3: F32) -> Mesh:
     """The same for a body that is dressed already."""
     body = load_body()
     turned, placed = forward_kinematics(body, rest.head_B3, bone_rotations(body, pose, yaw), root_3)
-    posed = skin(body, rest.vertex_V3, rest.head_B3, turned, placed)
-    origin = np.zeros_like(rest.head_B3)
-    normal = skin(body, rest.normal_V3, origin, turned, origin)
+    blended_V34 = blended(body, rest.head_B3, turned, placed)
+    posed = np.einsum("vij,vj->vi", blended_V34[:, :, :3], rest.vertex_V3) + blended_V34[:, :, 3]
+    normal = np.einsum("vij,vj->vi", blended_V34[:, :, :3], rest.normal_V3)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
     mesh = Mesh(vertex_V3=posed, normal_V3=normal, keypoint_K3=body.keypoint_KV @ posed)
     return mesh if rest.skirt is None else replace(mesh, extras=(worn(rest.skirt, mesh),))

@@ -207,6 +207,40 @@ def test_records_that_are_no_records_are_refused(tmp_path: Path) -> None:
     assert (len(read.images), len(read.people), len(skipped)) == (0, 0, 7)
 
 
+JUNK = (None, True, -1, 1e300, float("nan"), "", "ÿ", [], {}, [[]], {"size": [2, 2]}, 10**30)
+
+
+def spoiled(node: Any, rng: np.random.Generator) -> Any:
+    """The document with one value, anywhere in it, replaced by junk."""
+    if isinstance(node, dict | list) and node and rng.random() < 0.85:
+        key = list(node)[rng.integers(len(node))] if isinstance(node, dict) else rng.integers(len(node))
+        node[key] = spoiled(node[key], rng)
+        return node
+    return JUNK[rng.integers(len(JUNK))]
+
+
+def test_no_junk_gets_through_or_breaks_the_reader(tmp_path: Path) -> None:
+    """Whatever one value is replaced by: the file is refused, or every person that is read can be drawn."""
+    source, refused = json.dumps(document()), 0
+    for seed in range(200):
+        path = stored(tmp_path, spoiled(json.loads(source), np.random.default_rng(seed)))
+        skipped = Skipped()
+        try:
+            read = read_dense_set(path, skipped)
+        except StageError:
+            refused += 1
+            continue
+        refused += len(skipped) > 0
+        for one in read.people:
+            assert np.isfinite(one.box_4).all()
+            for mask in one.part_masks or ():
+                assert mask is None or mask_of(mask).shape == (256, 256)
+            if one.points is not None:
+                assert {len(one.points.x_M), len(one.points.y_M), len(one.points.u_M)} == {len(one.points)}
+                assert np.isfinite([one.points.x_M, one.points.y_M, one.points.u_M, one.points.v_M]).all()
+    assert refused > 75
+
+
 def test_run_lengths_are_pycocotools_own() -> None:
     """Masks drawn from compressed text equal what was compressed, and runs are counted right."""
     rng = np.random.default_rng(3)

@@ -16,7 +16,6 @@ STAGES: dict[str, str] = {
     "doctor": "stages.doctor:Doctor",
     "synthesize": "stages.synthesize:Synthesize",
     "sparse_set": "stages.sparse_set:SparseSet",
-    "sparse_set": "stages.sparse_set:SparseSet",
     "export_truth": "stages.export_truth:ExportTruth",
     "rounds": "stages.train:Rounds",
     "label_photos": "stages.label_photos:LabelPhotos",

@@ -79,12 +79,12 @@ def rasterize(camera: Camera, camera_V3: F32, face_F3: npt.NDArray[np.integer], 
     owner_P, weight_P3 = owner_P[inside_P], weight_P3[inside_P]
     pixel_P = row_P[inside_P] * camera.width + column_P[inside_P]
     weight_P3 *= inverse_T3[owner_P]
-    near_P: F32 = np.asarray(weight_P3[:, 0] + weight_P3[:, 1] + weight_P3[:, 2], np.float32)
+    near_P = weight_P3[:, 0] + weight_P3[:, 1] + weight_P3[:, 2]
     first_P = _nearest(pixel_P, near_P, camera.height * camera.width)
     near = near_P[first_P]
     return Hits(
         pixel_P=pixel_P[first_P].astype(np.int32), face_P=kept[owner_P[first_P]].astype(np.int32),
-        bary_P3=weight_P3[first_P] / near[:, None], depth_P=1 / near,
+        bary_P3=weight_P3[first_P] / near[:, None], depth_P=np.reciprocal(near),
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from models.surface.body import load_body
+from stages.world.wardrobe import Pattern
 
 F32 = npt.NDArray[np.float32]
 I32 = npt.NDArray[np.int32]
@@ -29,6 +31,24 @@ class Surface:
     chart_G: U8
     corner_uv_G32: F32
     home_W3: F32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extra:
+    """A mesh that hangs on a person: vertices and unit normals in the world, what they stand for, and the cloth."""
+
+    vertex_W3: F32
+    normal_W3: F32
+    surface: Surface
+    pattern: Pattern
+    gloss: float = 0.04
+
+
+class Attachment(Protocol):
+    """Something that can be hung on a body."""
+
+    def on(self, vertex_V3: F32, keypoint_K3: F32) -> Extra:
+        """The thing on a posed body, given by its vertices and its joints in the world."""
 
 
 def two_sided(face_G3: I32) -> I32:

@@ -79,7 +79,7 @@ def far_person(rng: Rng) -> Person:
     ))
     outfit = Outfit(garments=tuple(garments), skin_3=skin.astype(np.float32), hair_3=hair, iris_3=tint(rng) * 0.5,
                     lips_3=(skin * [1.0, 0.7, 0.7]).astype(np.float32))
-    return Person(score_C=score, outfit=outfit, skirt=_far_skirt(rng) if rng.random() < 0.2 else None)
+    return Person(score_C=score, outfit=outfit, attached=(_far_skirt(rng),) if rng.random() < 0.2 else ())
 
 
 def _far_skirt(rng: Rng) -> Skirt:

@@ -25,7 +25,7 @@ from stages.world.stage_set import StageSet, cast_shadows, paint_set, random_set
 F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
-STRANGERS = replace(WORLDS["train"], bodies=(0.7, 1.0), skirts=0.15)
+STRANGERS = replace(WORLDS["train"], bodies=(0.7, 1.0), skirts=0.15, locks=0.2, bags=0.12)
 """Bodies that `train` does not draw on, in clothes of every kind."""
 
 PERSON = 1.7  # metres, to say how tall people are in the picture

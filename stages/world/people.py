@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from models.surface.body import blended, forward_kinematics, load_body
-from stages.world.attached import Surface
+from stages.world.attached import Attachment, Extra
+from stages.world.carried import random_bag, random_locks
 from stages.world.poses import Pose, bone_rotations
-from stages.world.skirts import Skirt, hung, random_skirt
-from stages.world.wardrobe import Garment, Outfit, Pattern, home, pattern
+from stages.world.skirts import random_skirt
+from stages.world.wardrobe import Garment, Outfit, home, pattern
 
 F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
@@ -23,18 +24,7 @@ class Person:
 
     score_C: F32
     outfit: Outfit
-    skirt: Skirt | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extra:
-    """A mesh that hangs on a person: vertices and unit normals in the world, what they stand for, and the cloth."""
-
-    vertex_W3: F32
-    normal_W3: F32
-    surface: Surface
-    pattern: Pattern
-    gloss: float = 0.04
+    attached: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,17 +59,27 @@ def in_skirt(person: Person, rng: Rng, patterns: tuple[str, ...]) -> Person:
     legs = [tights] if rng.random() < 0.25 else []
     cloth = others[0].pattern if others and rng.random() < 0.5 else pattern(rng, patterns)
     outfit = replace(person.outfit, garments=(*legs, *others))
-    return replace(person, outfit=outfit, skirt=random_skirt(rng, cloth))
+    return replace(person, outfit=outfit, attached=(*person.attached, random_skirt(rng, cloth)))
+
+
+def with_bag(person: Person, rng: Rng, patterns: tuple[str, ...]) -> Person:
+    """The person with something to carry."""
+    return replace(person, attached=(*person.attached, random_bag(rng, pattern(rng, patterns))))
+
+
+def with_locks(person: Person, rng: Rng) -> Person:
+    """The person with long hair."""
+    return replace(person, attached=(*person.attached, random_locks(rng, person.outfit.hair_3)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dressed:
-    """A person's rest pose with clothes on: vertices, normals, bone heads; and the skirt that is to be hung on it."""
+    """A person's rest pose with clothes on: vertices, normals, bone heads; and what is to be hung on it."""
 
     vertex_V3: F32
     normal_V3: F32
     head_B3: F32
-    skirt: Skirt | None = None
+    attached: tuple[Attachment, ...] = ()
 
 
 def dressed_rest(person: Person) -> Dressed:
@@ -96,7 +96,7 @@ def dressed_rest(person: Person) -> Dressed:
             shape = shape + share * (garment.shape.offset_V3 - shape)
             normal = normal + share * (garment.shape.normal_V3 - normal)
     return Dressed(vertex_V3=vertex + shape + off[:, None] * place.normal_V3, normal_V3=normal, head_B3=head,
-                   skirt=person.skirt)
+                   attached=person.attached)
 
 
 def _rough(garment: Garment) -> F32 | float:
@@ -130,13 +130,7 @@ def pose_dressed(rest: Dressed, pose: Pose, yaw: float, root_3: F32) -> Mesh:
     normal = np.einsum("vij,vj->vi", blended_V34[:, :, :3], rest.normal_V3)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
     mesh = Mesh(vertex_V3=posed, normal_V3=normal, keypoint_K3=body.keypoint_KV @ posed)
-    return mesh if rest.skirt is None else replace(mesh, extras=(worn(rest.skirt, mesh),))
-
-
-def worn(skirt: Skirt, mesh: Mesh) -> Extra:
-    """The skirt on a posed body."""
-    point, normal, surface = hung(skirt, mesh.vertex_V3, mesh.keypoint_K3)
-    return Extra(vertex_W3=point, normal_W3=normal, surface=surface, pattern=skirt.pattern)
+    return replace(mesh, extras=tuple(one.on(posed, mesh.keypoint_K3) for one in rest.attached))
 
 
 def moved(mesh: Mesh, x: float, z: float) -> Mesh:

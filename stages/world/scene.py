@@ -12,7 +12,7 @@ from models.surface.raster import Camera
 from stages.world.backdrops import BACKDROPS, Picture, clouds, occluder, window
 from stages.world.drawing import Truth, draw
 from stages.world.lens import photograph
-from stages.world.people import Mesh, Person, in_skirt, moved, pose_person, random_shape
+from stages.world.people import Mesh, Person, in_skirt, moved, pose_person, random_shape, with_bag, with_locks
 from stages.world.poses import POSES
 from stages.world.shading import Lights, random_lights
 from stages.world.stage_set import paint_set, random_set
@@ -47,7 +47,7 @@ class World:
         roll: standard deviation of its roll, radians.
         occluded: probability that something stands before a person.
         occluders: how many things stand there then.
-        skirts: share of people in skirts and dresses.
+        skirts, locks, bags: shares of people in skirts and dresses, with long hair, with a bag.
         heights: how adults' heights are spread: "even" over all the body can be, or as "human" ones.
         facing: range of headings, radians; 0 looks at the camera.
         weather: names in `WEATHER`, one of which each picture suffers.
@@ -73,6 +73,8 @@ class World:
     occluded: float = 0.25
     occluders: int = 1
     skirts: float = 0.0
+    locks: float = 0.0
+    bags: float = 0.0
     heights: str = "even"
     facing: tuple[float, float] = (-np.pi, np.pi)
     weather: tuple[str, ...] = ()
@@ -157,7 +159,14 @@ def random_person(world: World, rng: Rng) -> Person:
     person = Person(
         score_C=SHAPES[world.heights](rng, *world.bodies, world.children), outfit=random_outfit(rng, world.patterns)
     )
-    return in_skirt(person, rng, world.patterns) if world.skirts and rng.random() < world.skirts else person
+    # A share of nothing draws no random number: worlds without such things stay as they are.
+    if world.skirts and rng.random() < world.skirts:
+        person = in_skirt(person, rng, world.patterns)
+    if world.locks and rng.random() < world.locks:
+        person = with_locks(person, rng)
+    if world.bags and rng.random() < world.bags:
+        person = with_bag(person, rng, world.patterns)
+    return person
 
 
 def _cast(world: World, rng: Rng, people: list[Person]) -> tuple[list[Mesh], Camera | None]:

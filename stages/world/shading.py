@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from models.surface.body import load_body
 from models.surface.raster import Hits
-from stages.world.people import Extra, Mesh, Person
+from stages.world.attached import Extra
+from stages.world.people import Mesh, Person
 from stages.world.shadows import LampView, lit
 from stages.world.wardrobe import home, paint
 

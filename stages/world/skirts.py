@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.surface.body import KEYPOINT_NAMES, load_body
-from stages.world.attached import Surface, nearest_surface, two_sided
+from stages.world.attached import Extra, Surface, nearest_surface, two_sided
 from stages.world.cloth_shapes import vertex_normals
 from stages.world.wardrobe import Pattern, home
 
@@ -31,6 +31,13 @@ class Skirt:
     phase: float
     pattern: Pattern
 
+    def on(self, vertex_V3: F32, keypoint_K3: F32) -> Extra:
+        """The skirt on a posed body."""
+        point = _cone(vertex_V3, keypoint_K3, self.flare, self.folds, self.phase)[: self.rings].reshape(-1, 3)
+        surface = surface_of(self.rings)
+        normal = vertex_normals(point, surface.face_G3[: len(surface.face_G3) // 2])
+        return Extra(vertex_W3=point, normal_W3=normal, surface=surface, pattern=self.pattern)
+
 
 def random_skirt(rng: Rng, cloth: Pattern) -> Skirt:
     """From short to long, from narrow to wide."""
@@ -38,14 +45,6 @@ def random_skirt(rng: Rng, cloth: Pattern) -> Skirt:
         rings=int(rng.integers(12, RINGS + 1)), flare=float(rng.uniform(0.0, 0.22)), folds=int(rng.integers(4, 13)),
         phase=float(rng.uniform(0, 6)), pattern=cloth,
     )
-
-
-def hung(skirt: Skirt, vertex_V3: F32, keypoint_K3: F32) -> tuple[F32, F32, Surface]:
-    """The skirt on a posed body: vertices (W, 3), normals, and the body's surface they stand for."""
-    point_W3 = _cone(vertex_V3, keypoint_K3, skirt.flare, skirt.folds, skirt.phase)[: skirt.rings].reshape(-1, 3)
-    surface = surface_of(skirt.rings)
-    normal_W3 = vertex_normals(point_W3, surface.face_G3[: len(surface.face_G3) // 2])
-    return point_W3, normal_W3, surface
 
 
 @cache

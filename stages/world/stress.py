@@ -10,10 +10,10 @@ from stages.world.scene import WORLDS, World
 
 TURNED_AWAY = (np.pi - 0.7, np.pi + 0.7)
 
-# Validation's people in both worlds' places, as tall as people are, some in skirts.
+# Validation's people in both worlds' places, as tall as people are, some in skirts, with long hair or a bag.
 _PLAIN = replace(
-    WORLDS["val"], backdrops=("street", "room", "set", "clutter"), heights="human", skirts=0.1, occluded=0.0,
-    people=(0.0, 0.6, 0.4), tall=(0.35, 0.85),
+    WORLDS["val"], backdrops=("street", "room", "set", "clutter"), heights="human", skirts=0.1, locks=0.2,
+    bags=0.1, occluded=0.0, people=(0.0, 0.6, 0.4), tall=(0.35, 0.85),
 )
 
 

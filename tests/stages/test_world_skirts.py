@@ -27,7 +27,7 @@ def person(rings, *, flare=0.12):
     rng = np.random.default_rng(3)
     outfit = random_outfit(rng)
     skirt = Skirt(rings=rings, flare=flare, folds=7, phase=0.4, pattern=pattern(rng))
-    return Person(score_C=load_body().score_SC[2], outfit=replace(outfit, garments=()), skirt=skirt)
+    return Person(score_C=load_body().score_SC[2], outfit=replace(outfit, garments=()), attached=(skirt,))
 
 
 def around(mesh, yaw, height=200, width=150):
@@ -57,7 +57,7 @@ def test_what_is_under_the_skirt_is_hidden_from_all_sides(kind):
 def test_labels_are_those_of_the_body_underneath():
     dressed = person(18, flare=0.02)
     pose = POSES["stand"](np.random.default_rng(5))
-    with_skirt, without = pose_person(dressed, pose, 0.0), pose_person(replace(dressed, skirt=None), pose, 0.0)
+    with_skirt, without = pose_person(dressed, pose, 0.0), pose_person(replace(dressed, attached=()), pose, 0.0)
     for yaw in (0.0, np.pi / 2, np.pi, -np.pi / 2):
         view = around(without, yaw)
         on, off = (maps(trace([mesh], view), [mesh], view) for mesh in (with_skirt, without))
@@ -81,7 +81,7 @@ def test_a_skirt_covers_more_than_the_legs_and_keeps_every_map_in_step():
         assert np.array_equal(made.label_HW > 0, made.instance_HW > 0)
         assert made.uv_2HW.min() >= 0 and made.uv_2HW.max() <= 1
     mesh = pose_person(person(24), POSES["stand"](np.random.default_rng(1)), 0.0)
-    bare = pose_person(replace(person(24), skirt=None), POSES["stand"](np.random.default_rng(1)), 0.0)
+    bare = pose_person(replace(person(24), attached=()), POSES["stand"](np.random.default_rng(1)), 0.0)
     view = around(bare, 0.0)
     assert (maps(trace([mesh], view), [mesh], view).label_HW > 0).sum() > \
         1.1 * (maps(trace([bare], view), [bare], view).label_HW > 0).sum()

@@ -201,7 +201,7 @@ class LaneWorker:
             meter.receipts += list(made.values())
             meter.worked(slot.node.name, 1)
             return
-        frames = max(map(length_of, made.values()))
+        frames = length_of(next(iter(made.values())))
         packet = Packet(
             stream=stream.job.index, epoch=stream.epoch, seq=stream.accepted, first=stream.frames, frames=frames
         )

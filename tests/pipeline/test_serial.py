@@ -129,6 +129,11 @@ def test_a_task_needs_no_packets(toy_config, toy_jobs, serially: Run) -> None:
     assert metrics.streams[0].state == "done"
 
 
+def test_the_first_payload_of_a_source_counts_the_frames(toy_config, toy_jobs, serially: Run) -> None:
+    metrics, _ = serially(toy_config(lanes={"only": {"stages": ["count_with_truth", "save"]}}), toy_jobs("x"))
+    assert metrics.streams[0].frames_done == 5
+
+
 def test_an_absent_optional_payload_is_none(toy_config, toy_jobs, serially: Run) -> None:
     jobs = toy_jobs("3")
     serially(toy_config(lanes={"only": {"stages": ["count", "save"]}}), jobs)

@@ -274,6 +274,13 @@ class Hand(Stage):
         yield Handed(value_T=smoothed.value_T, first=numbers.first)
 
 
+class CountWithTruth(Stage):
+    """Source: five numbers, and beside them more squares than there are numbers."""
+
+    def __call__(self, job: Job) -> Iterator[tuple[Numbers, Squares]]:
+        yield Numbers(value_T=np.arange(5), first=0), Squares(value_T=np.arange(40) ** 2)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handed:
     """A chunk for the caller."""
@@ -328,6 +335,7 @@ TABLE: dict[str, str] = {
     name: f"{MODULE}:{cls}"
     for name, cls in {
         "count": "Count",
+        "count_with_truth": "CountWithTruth",
         "square": "Square",
         "use_local": "UseLocal",
         "smooth": "Smooth",

@@ -19,7 +19,8 @@ from models.errors import ModelError
 SERVER = "https://dl.fbaipublicfiles.com/densepose"
 LICENCE = (
     "The DensePose model zoo is published by Meta under the Creative Commons Attribution-ShareAlike 3.0 licence "
-    "(https://creativecommons.org/licenses/by-sa/3.0/)."
+    "(https://creativecommons.org/licenses/by-sa/3.0/). The DensePose-COCO annotations it was trained on are for "
+    "non-commercial use (CC BY-NC 2.0): ask before you build a product on it."
 )
 TIMEOUT_SECONDS = 30
 BLOCK = 1 << 18

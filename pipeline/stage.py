@@ -68,7 +68,7 @@ class Stage:
     `__call__` takes payloads by type and yields payloads, or tuples of payloads of different types.
     Its role follows from that signature:
 
-    * source: takes a `Job` alone and yields payloads; each yield starts a packet, whose frames its first payload counts;
+    * source: takes a `Job` alone and yields payloads; each yield starts a packet, its first payload counts the frames;
     * map: takes payloads and yields one item per packet, in order, though perhaps later (look-ahead);
     * tap: annotated to return None; sees packets and changes nothing;
     * sink: yields payloads of a type whose class has `is_receipt = True`, whenever it has one. A receipt type that

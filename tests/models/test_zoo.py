@@ -79,6 +79,7 @@ def test_downloads_once(
     said = capsys.readouterr().err
     assert "1 of 1 MiB" in said
     assert "Attribution-ShareAlike 3.0" in said
+    assert "non-commercial" in said
     assert zoo.zoo_weights(NAME, tmp_path, trust=False, server=server.url) == path
     assert server.requests == [(f"/{NAME}/165712039/{path.name}", None)]
 

@@ -1,0 +1,78 @@
+"""Draws the pictures of docs/world.md: `python docs/world_pictures.py` from the checkout."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from stages.world.far import FarWorld, far_scene  # noqa: E402
+from stages.world.moving import MOVING_WORLDS, moving_scene  # noqa: E402
+from stages.world.scene import WORLDS, Scene, scene  # noqa: E402
+from stages.world.stress import STRESS_WORLDS  # noqa: E402
+
+PICTURES = ROOT / "docs" / "pictures"
+COLORS = np.random.default_rng(3).integers(70, 250, (25, 3)).astype(np.uint8)
+COLORS[0] = 25
+
+
+def flow_colors(made: Scene) -> np.ndarray:
+    """Direction as hue, speed as brightness; white where a point is not seen in the next frame."""
+    assert made.moving is not None
+    x, y = made.moving.next_2HW
+    tone = np.clip(np.hypot(x, y) * 25, 0, 255)
+    hue = np.stack([np.arctan2(y, x) / np.pi * 90 + 90, np.full_like(x, 255), tone], axis=-1).astype(np.uint8)
+    return np.where(made.moving.next_seen_HW[..., None], cv2.cvtColor(hue, cv2.COLOR_HSV2RGB), np.uint8(255))
+
+
+def depth_tones(made: Scene) -> np.ndarray:
+    """Nearer is brighter."""
+    assert made.moving is not None
+    tone = np.clip(700 / np.maximum(made.moving.depth_HW, 2), 0, 255).astype(np.uint8)
+    return np.repeat(tone[..., None], 3, axis=2)
+
+
+def moving_sheet() -> np.ndarray:
+    """Frames of clips with charts, flow and depth below."""
+    made = [moving_scene(MOVING_WORLDS[world], seed, index)
+            for world, seed, index in (("video", 0, 40), ("video", 0, 250), ("crowd", 1, 130), ("crowd", 1, 250))]
+    return np.hstack([np.vstack([m.rgb_HW3, COLORS[m.label_HW], flow_colors(m), depth_tones(m)]) for m in made])
+
+
+def pairs(scenes: list[Scene]) -> np.ndarray:
+    """Pictures over their charts."""
+    return np.hstack([np.vstack([made.rgb_HW3, COLORS[made.label_HW]]) for made in scenes])
+
+
+def attached_sheet() -> np.ndarray:
+    """People in skirts, with long hair and bags."""
+    world = replace(WORLDS["train"], name="skirtlook", skirts=0.5, bags=1.0, locks=1.0, people=(0, 1.0),
+                    tall=(0.8, 1.0), occluded=0.0, children=0.0, photo_share=0.0)
+    kinds = (("stand", 1), ("walk", 0), ("dance", 1), ("sit", 2))
+    return pairs([scene(replace(world, poses=((kind, 1.0),)), 1, index) for kind, index in kinds])
+
+
+def save(name: str, rgb: np.ndarray) -> None:
+    """Smaller, as JPEG into docs/pictures."""
+    small = cv2.resize(rgb, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+    cv2.imwrite(str(PICTURES / name), small[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
+
+
+def main() -> None:
+    """All pictures of the page."""
+    save("world_moving.jpg", moving_sheet())
+    save("world_attached.jpg", attached_sheet())
+    tags = ("stress_occlusion", "stress_blur", "stress_rain", "stress_crowd")
+    hard = pairs([scene(STRESS_WORLDS[tag], 1, 0) for tag in tags])
+    far = pairs([far_scene(FarWorld(), 1, index) for index in (1, 3, 6, 13)])
+    save("world_hard.jpg", np.vstack([hard, far]))
+
+
+if __name__ == "__main__":
+    main()

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from models.surface.raster import Camera
 from stages.world.backdrops import BACKDROPS, Picture, clouds, occluder, window
+from stages.world.contact import CONTACTS
 from stages.world.drawing import Truth, draw
 from stages.world.lens import photograph
 from stages.world.people import Mesh, Person, in_skirt, moved, pose_person, random_shape, with_bag, with_locks
@@ -49,6 +50,7 @@ class World:
         occluders: how many things stand there then.
         skirts, locks, bags: shares of people in skirts and dresses, with long hair, with a bag.
         heights: how adults' heights are spread: "even" over all the body can be, or as "human" ones.
+        contact: share of scenes of two or more in which two shake hands, embrace or stand arm in arm.
         facing: range of headings, radians; 0 looks at the camera.
         weather: names in `WEATHER`, one of which each picture suffers.
     """
@@ -76,6 +78,7 @@ class World:
     locks: float = 0.0
     bags: float = 0.0
     heights: str = "even"
+    contact: float = 0.0
     facing: tuple[float, float] = (-np.pi, np.pi)
     weather: tuple[str, ...] = ()
 
@@ -172,21 +175,28 @@ def random_person(world: World, rng: Rng) -> Person:
 def _cast(world: World, rng: Rng, people: list[Person]) -> tuple[list[Mesh], Camera | None]:
     """Posed people in their places, and the camera that sees them."""
     names, chances = zip(*world.poses, strict=True)
-    meshes: list[Mesh] = []
-    camera: Camera | None = None
-    first_depth = 0.0
-    for person in people:
+    meshes = _touching(world, rng, people)
+    camera = _first_camera(world, rng, meshes[0]) if meshes else None
+    for person in people[len(meshes):]:
         pose = POSES[str(rng.choice(names, p=np.asarray(chances) / sum(chances)))](rng)
         mesh = pose_person(person, pose, float(rng.uniform(*world.facing)))
         if camera is None:
             camera = _first_camera(world, rng, mesh)
-            first_depth = float(camera.to_camera(mesh.vertex_V3.mean(axis=0, keepdims=True))[0, 2])
         else:
+            first_depth = float(camera.to_camera(meshes[0].vertex_V3.mean(axis=0, keepdims=True))[0, 2])
             column = float(rng.uniform(0.0, 1.0)) * world.width
             depth = first_depth * float(np.exp(rng.uniform(-0.35, 0.7)))
             mesh = moved(mesh, *floor_place(camera, column, depth))
         meshes.append(mesh)
     return meshes, camera
+
+
+def _touching(world: World, rng: Rng, people: list[Person]) -> list[Mesh]:
+    """The first two people in contact, in so many scenes as the world says; else nobody."""
+    if not world.contact or len(people) < 2 or rng.random() >= world.contact:
+        return []
+    pair = CONTACTS[rng.integers(len(CONTACTS))](rng, (people[0], people[1]), float(rng.uniform(*world.facing)))
+    return [pair.first, pair.second]
 
 
 def _first_camera(world: World, rng: Rng, mesh: Mesh) -> Camera:

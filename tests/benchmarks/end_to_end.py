@@ -1,9 +1,9 @@
 """Whole-pipeline speed on the demo clip's two people: `python -m tests.benchmarks.end_to_end [--runs N] [--frames N]`.
 
-For each picture size the clip is resized and looped into a file first (not timed). Then the default command runs on it, with
-Ray and with --serial; each run's own report gives the figures. Printed: median frames a second without start-up, the
-start-up to the first finished frame, CPU milliseconds of every stage per frame, and the share of the bound
-1 / max(slowest lane, CPU sum / cores) that was reached. Ratios of one run are what can be compared between machines.
+For each picture size the clip is resized and looped into a file first (not timed). Then the default command runs on it,
+with Ray and with --serial; each run's own report gives the figures. Printed: median frames a second without start-up,
+the start-up to the first finished frame, CPU milliseconds of every stage per frame, and the share of the bound
+1 / max(slowest stage, CPU sum / cores) that was reached. Ratios of one run are what can be compared between machines.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ def show(label: str, reports: list[dict[str, Any]]) -> None:
     frames = sum(one["frames_out"] for one in best["inputs"])
     start = statistics.median(report["first_frame_s"] or 0.0 for report in reports)
     share = steady_fps(best) / bound_fps(best)
-    print(f"{label:24s} {steady_fps(best):7.1f} fps   start {start:5.2f} s   {share:.2f} of the bound   load {os.getloadavg()[0]:.1f}")
+    load = os.getloadavg()[0]
+    print(f"{label:24s} {steady_fps(best):7.1f} fps   start {start:5.2f} s   {share:.2f} of the bound   load {load:.1f}")
     stages = ", ".join(f"{name} {1000 * stage['cpu_s'] / frames:.2f}" for name, stage in best["stages"].items())
     print(f"{'':24s} CPU ms a frame: {stages}", flush=True)
 

@@ -64,7 +64,7 @@ def test_stages_that_do_not_fit_are_refused(lanes: list[list[str]], sentence: st
 
 
 class NoHints(Stage):
-    def __call__(self, numbers):  # noqa: ANN
+    def __call__(self, numbers):
         yield numbers
 
 

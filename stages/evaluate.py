@@ -56,7 +56,7 @@ class Evaluate(Stage):
         human_v2: str = ""
         scenes: int = 500
         tall: float = 100.0
-        score: float = 0.35
+        score: float = 0.18
 
     def __call__(self, job: Job) -> Iterator[Scores]:
         """All scores in one payload. Raises: StageError when no set is named or a path is missing."""

@@ -29,7 +29,7 @@ U8 = npt.NDArray[Any]
 BUILT_IN = Path(__file__).resolve().parent.parent / "weights" / "light.safetensors"
 LONG_SIDE = 384
 """Pixels of the longer side of the picture that the detector sees."""
-SCORE, OVERLAP, MOST = 0.25, 0.5, 100
+SCORE, OVERLAP, MOST = 0.18, 0.5, 100
 GREY = (int(MEAN),) * 3
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import cv2
 import torch
+from torch import nn
 
 from models.light.detector import PersonDetector
-from models.light.light_network import write_weights
+from models.light.light_network import fill, read_weights, write_weights
 from models.light.surface_net import SurfaceNet
 from pipeline.stage import Job, Stage, StageError
 from stages.detector_batches import DetectorBatches, detector_loss
@@ -25,6 +26,13 @@ from stages.training_payloads import DetectorTrained, PhotoShards, Round, SceneS
 def open_pools(photos: PhotoShards, scenes: SceneShards) -> tuple[PhotoPool, ScenePool]:
     """Open all shards (memory maps: about 0.6 MB a photo or scene, as far as they are touched)."""
     return PhotoPool([Path(path) for path in photos.paths]), ScenePool([Path(path) for path in scenes.paths])
+
+
+def begun(net: nn.Module, start: str, prefix: str) -> nn.Module:
+    """The network with the weights of a file, or as it is where none is named. Raises: ModelError for other weights."""
+    if start:
+        fill(net, read_weights(Path(start)), prefix, Path(start))
+    return net
 
 
 class Rounds(Stage):
@@ -50,30 +58,31 @@ class TrainDetector(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """`folder` of the run, pictures per step, seed, and how to fit."""
+        """`folder` of the run, pictures per step, seed, weights to start from (a .safetensors file), how to fit."""
 
         folder: str = "runs/train_light"
         batch: int = 16
         seed: int = 1
-        fit: FitConfig = field(default_factory=lambda: FitConfig(steps=3200))
+        start: str = ""
+        fit: FitConfig = field(default_factory=lambda: FitConfig(steps=3400))
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open the network and its checkpoint, if there is one."""
         super().__init__(config, threads=threads)
         cv2.setNumThreads(threads)
         torch.manual_seed(config.seed)
-        self._fit = Fit(PersonDetector(), config.fit, Path(config.folder) / "detector")
+        self.fit = Fit(begun(PersonDetector(), config.start, "detector."), config.fit, Path(config.folder) / "detector")
         self._batches: DetectorBatches | None = None
 
     def __call__(self, part: Round, photos: PhotoShards, scenes: SceneShards) -> Iterator[DetectorTrained]:
         """Train to the end of the round."""
         last = part.last_step(self.config.fit.steps)
-        if self._batches is None and self._fit.step < last:
+        if self._batches is None and self.fit.step < last:
             pools = open_pools(photos, scenes)
             self._batches = DetectorBatches(*pools, size=self.config.batch, seed=self.config.seed)
         if self._batches is not None:
-            self._fit.run(self._batches, detector_loss, last)
-        yield DetectorTrained(checkpoint=str(self._fit.path))
+            self.fit.run(self._batches, detector_loss, last)
+        yield DetectorTrained(checkpoint=str(self.fit.path))
 
 
 class TrainSurface(Stage):
@@ -84,32 +93,33 @@ class TrainSurface(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """`folder` of the run, crops per step, seed, steps that see smaller crops, and how to fit."""
+        """`folder` of the run, crops per step, seed, weights to start from, steps that see smaller crops, how to fit."""
 
         folder: str = "runs/train_light"
         batch: int = 24
         seed: int = 2
-        small_until: int = 2600
-        fit: FitConfig = field(default_factory=lambda: FitConfig(steps=3800))
+        start: str = ""
+        small_until: int = 3200
+        fit: FitConfig = field(default_factory=lambda: FitConfig(steps=5400))
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open the network and its checkpoint, if there is one."""
         super().__init__(config, threads=threads)
         cv2.setNumThreads(threads)
         torch.manual_seed(config.seed)
-        self._fit = Fit(SurfaceNet(), config.fit, Path(config.folder) / "surface")
+        self.fit = Fit(begun(SurfaceNet(), config.start, "surface."), config.fit, Path(config.folder) / "surface")
         self._batches: SurfaceBatches | None = None
 
     def __call__(self, part: Round, photos: PhotoShards, scenes: SceneShards) -> Iterator[SurfaceTrained]:
         """Train to the end of the round."""
         config, last = self.config, part.last_step(self.config.fit.steps)
-        if self._batches is None and self._fit.step < last:
+        if self._batches is None and self.fit.step < last:
             pools = open_pools(photos, scenes)
             size, small_until = config.batch, config.small_until
             self._batches = SurfaceBatches(*pools, size=size, seed=config.seed, small_until=small_until)
         if self._batches is not None:
-            self._fit.run(self._batches, surface_loss, last)
-        yield SurfaceTrained(checkpoint=str(self._fit.path))
+            self.fit.run(self._batches, surface_loss, last)
+        yield SurfaceTrained(checkpoint=str(self.fit.path))
 
 
 class ExportLight(Stage):

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from models.light import LightNetwork, open_light
-from models.light.light_network import BUILT_IN
+from models.light.light_network import BUILT_IN, read_weights
 from models.network import NetworkConfig
 from stages.annotations import coco_people
 from stages.evaluate import score_people, score_scenes
 from stages.scenes import draw_scenes
+from stages.train import TrainDetector, TrainSurface
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +47,12 @@ def test_a_grey_frame_holds_nobody(network: LightNetwork) -> None:
         np.full((1, 240, 320, 3), 128, np.uint8)
     )
     assert len(found[0][0]) == 0
+
+
+def test_a_training_can_start_from_them(tmp_path: Path) -> None:
+    for stage, name in ((TrainDetector, "detector"), (TrainSurface, "surface")):
+        started = stage(stage.Config(folder=str(tmp_path), start=str(BUILT_IN)))
+        tensors = read_weights(BUILT_IN)
+        state = started.fit.net.state_dict()
+        assert all(torch.equal(value, tensors[f"{name}.{key}"]) for key, value in state.items())
+        assert started.fit.step == 0

@@ -93,7 +93,7 @@ class TrainSurface(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """`folder` of the run, crops per step, seed, weights to start from, steps that see smaller crops, how to fit."""
+        """`folder` of the run, crops per step, seed, weights to start from, steps with smaller crops, how to fit."""
 
         folder: str = "runs/train_light"
         batch: int = 24

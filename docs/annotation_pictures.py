@@ -20,10 +20,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from models.checkpoint import DataUnpickler
 from models.surface.charts import COARSE_OF_CHART
-from stages.dense_annotations import MASK_SIDE, AnnotatedPerson
+from stages.annotations.densepose_coco import MASK_SIDE, AnnotatedPerson
+from stages.annotations.run_lengths import mask_of
+from stages.annotations.simulated import annotate
 from stages.drawing.chart_colours import part_palette
-from stages.run_lengths import mask_of
-from stages.simulated_annotators import annotate
 from stages.world.scene import WORLDS, scene
 
 U8 = npt.NDArray[np.uint8]

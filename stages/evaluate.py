@@ -16,13 +16,13 @@ import numpy.typing as npt
 from models.network import Network, NetworkConfig, open_network
 from models.structures import Detections, SurfaceMap
 from pipeline.stage import Job, Stage, StageError
-from stages.annotations import coco_people, human_v2, require
+from stages.draw_scenes import draw_scenes
 from stages.label_photos import LISTING
 from stages.payloads import Written
-from stages.photos import Picture, held_out, inside_share
-from stages.scene_pool import PoolScene
-from stages.scenes import draw_scenes
 from stages.scores import JOINTS, Ratio, average_precision, join, joint_hits, match, part_hits
+from stages.training.photos import Picture, held_out, inside_share
+from stages.training.real_pictures import coco_people, human_v2, require
+from stages.training.scene_pool import PoolScene
 
 F32 = npt.NDArray[Any]
 REMEDY = "give the path of your copy"

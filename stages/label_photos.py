@@ -13,9 +13,9 @@ import cv2
 
 from models.light.teachers import BoxTeacher, PartTeacher
 from pipeline.stage import Stage, StageError
-from stages.annotations import COMMERCIAL_LICENCES, clip, coco_people, human_v2, require, sequence
-from stages.photos import Picture, label_photo, write_shard
-from stages.training_payloads import PhotoShards, Round
+from stages.training.payloads import PhotoShards, Round
+from stages.training.photos import Picture, label_photo, write_shard
+from stages.training.real_pictures import COMMERCIAL_LICENCES, clip, coco_people, human_v2, require, sequence
 
 LISTING = Path(__file__).resolve().parent.parent / "models" / "weights" / "light_photos.txt"
 PER_SHARD = 128

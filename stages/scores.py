@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.structures import Detections, SurfaceMap
-from stages.photos import iou
+from stages.training.photos import iou
 
 F32 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]

@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 
 from pipeline.stage import Stage
-from stages.cuts import glance, is_cut
-from stages.fusion import Memory, first_memory, fuse
-from stages.motion import Flow, Grid, Small, small_picture
 from stages.payloads import U8, FrameChunk, People, Surface, Surfaces
+from stages.temporal.cuts import glance, is_cut
+from stages.temporal.fusion import Memory, first_memory, fuse
+from stages.temporal.motion import Flow, Grid, Small, small_picture
 
 GRID_FIELDS = [spec.name for spec in fields(Grid)]
 NOTHING = Small(grey_hw=np.zeros((0, 0), np.uint8), scale=1.0)
@@ -23,7 +23,8 @@ class Smooth(Stage):
     """Surfaces of frame t in, steadied surfaces of the same frame out: no delay; on a still image nothing changes.
 
     Optical flow carries each person's last surface forward, and what the network says now is fused with it (see
-    `stages.fusion`). People without an identity, people seen for the first time, and all after a cut pass as they are.
+    `stages.temporal.fusion`). People without an identity, people seen for the first time, and all after a cut pass as
+    they are.
     """
 
     ordered = True

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 
 from pipeline.stage import Job, Stage, StageError
-from stages.dense_annotations import AnnotatedImage, AnnotatedPerson, DenseSet, write_dense_set
+from stages.annotations.densepose_coco import AnnotatedImage, AnnotatedPerson, DenseSet, write_dense_set
+from stages.annotations.simulated import annotate
 from stages.payloads import FrameChunk, Written
-from stages.simulated_annotators import annotate
 from stages.world.scene import Scene
 
 PERSON = {"id": 1, "name": "person", "supercategory": "person"}

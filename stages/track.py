@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.stage import Stage
-from stages.association import best_pairs, grown, overlap
-from stages.cuts import glance, is_cut
 from stages.payloads import I32, U8, Float, FrameChunk, People
+from stages.temporal.association import best_pairs, grown, overlap
+from stages.temporal.cuts import glance, is_cut
 
 Bool = npt.NDArray[np.bool_]
 

@@ -14,13 +14,13 @@ from models.light.detector import PersonDetector
 from models.light.light_network import fill, read_weights, write_weights
 from models.light.surface_net import SurfaceNet
 from pipeline.stage import Job, Stage, StageError
-from stages.detector_batches import DetectorBatches, detector_loss
-from stages.fit import Fit, FitConfig
 from stages.payloads import Written
-from stages.photo_pool import PhotoPool
-from stages.scene_pool import ScenePool
-from stages.surface_batches import SurfaceBatches, surface_loss
-from stages.training_payloads import DetectorTrained, PhotoShards, Round, SceneShards, SurfaceTrained
+from stages.training.detector_batches import DetectorBatches, detector_loss
+from stages.training.fit import Fit, FitConfig
+from stages.training.payloads import DetectorTrained, PhotoShards, Round, SceneShards, SurfaceTrained
+from stages.training.photo_pool import PhotoPool
+from stages.training.scene_pool import ScenePool
+from stages.training.surface_batches import SurfaceBatches, surface_loss
 
 
 def open_pools(photos: PhotoShards, scenes: SceneShards) -> tuple[PhotoPool, ScenePool]:

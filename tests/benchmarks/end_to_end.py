@@ -75,7 +75,7 @@ def show(label: str, reports: list[dict[str, Any]]) -> None:
     start = statistics.median(report["first_frame_s"] or 0.0 for report in reports)
     share = steady_fps(best) / bound_fps(best)
     load = os.getloadavg()[0]
-    print(f"{label:24s} {steady_fps(best):7.1f} fps   start {start:5.2f} s   {share:.2f} of the bound   load {load:.1f}")
+    print(f"{label:24s} {steady_fps(best):7.1f} fps   start {start:5.2f} s   {share:.2f} of the bound  load {load:.1f}")
     stages = ", ".join(f"{name} {1000 * stage['cpu_s'] / frames:.2f}" for name, stage in best["stages"].items())
     print(f"{'':24s} CPU ms a frame: {stages}", flush=True)
 

@@ -16,7 +16,7 @@ from models.checkpoint import DataUnpickler
 from models.metrics.instances import AnnotatedPoints
 from models.surface.charts import COARSE_OF_CHART
 from pipeline.stage import StageError
-from stages.dense_annotations import (
+from stages.annotations.densepose_coco import (
     DAMAGES,
     AnnotatedImage,
     AnnotatedPerson,
@@ -26,7 +26,7 @@ from stages.dense_annotations import (
     tracks_of,
     write_dense_set,
 )
-from stages.run_lengths import as_text, mask_of, run_lengths
+from stages.annotations.run_lengths import as_text, mask_of, run_lengths
 
 
 def masks(seed: int = 0) -> list[Any]:

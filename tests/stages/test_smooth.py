@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from stages.demo_clip import FINER, RATE, camera, lights, picture_at, square, walkers
-from stages.fusion import first_memory, fuse
-from stages.motion import Origin
+from stages.drawing.style_pictures import surface_of
 from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
 from stages.smooth import Smooth
-from stages.style_pictures import surface_of
+from stages.temporal.fusion import first_memory, fuse
+from stages.temporal.motion import Origin
 from stages.world.scene import draw
 from stages.world.stage_set import paint_set
 from stages.world.walking import walking

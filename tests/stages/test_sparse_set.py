@@ -15,9 +15,9 @@ from models.surface.charted_mesh import open_body_mesh
 from models.surface.charts import COARSE_OF_CHART
 from models.surface.points import ChartLookup, corner_mean
 from pipeline.stage import Job, StageError
-from stages.dense_annotations import read_dense_set
-from stages.run_lengths import mask_of
-from stages.simulated_annotators import ERROR_OF_CHART, MOST_POINTS, annotate, erring
+from stages.annotations.densepose_coco import read_dense_set
+from stages.annotations.run_lengths import mask_of
+from stages.annotations.simulated import ERROR_OF_CHART, MOST_POINTS, annotate, erring
 from stages.sparse_set import SparseSet
 from stages.synthesize import Synthesize
 from stages.world.scene import WORLDS, Scene, scene

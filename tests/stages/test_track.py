@@ -7,10 +7,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from stages.association import best_pairs, overlap
-from stages.cuts import glance, is_cut
 from stages.demo_clip import RATE, camera, lights, walkers
 from stages.payloads import FrameChunk, People, VideoInfo
+from stages.temporal.association import best_pairs, overlap
+from stages.temporal.cuts import glance, is_cut
 from stages.track import Track
 from stages.world.scene import draw, mask_box
 from stages.world.walking import walking

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from pipeline.stage import StageError
-from stages.fit import Batch, Fit, FitConfig
-from stages.training_payloads import Round
+from stages.training.fit import Batch, Fit, FitConfig
+from stages.training.payloads import Round
 
 
 def network() -> nn.Sequential:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from pipeline.stage import StageError
-from stages.annotations import COMMERCIAL_LICENCES, coco_people, human_v2
 from stages.label_photos import LISTING, LabelPhotos
-from stages.photo_pool import PhotoPool
-from stages.photos import (
+from stages.training.payloads import Round
+from stages.training.photo_pool import PhotoPool
+from stages.training.photos import (
     LABELS,
     PERSON,
     SIDE,
@@ -26,8 +26,8 @@ from stages.photos import (
     resample,
     write_shard,
 )
-from stages.shards import map_shard
-from stages.training_payloads import Round
+from stages.training.real_pictures import COMMERCIAL_LICENCES, coco_people, human_v2
+from stages.training.shards import map_shard
 
 
 def array(*rows: tuple[float, ...]) -> np.ndarray:

@@ -9,19 +9,19 @@ import pytest
 
 from models.light.surface_net import CROP, GRID
 from models.surface.charts import MIRROR_CHART, mirror_uv
-from stages import crops
-from stages.backgrounds import empty, over, random_background
-from stages.canvases import CANVAS, Sheet, make_canvas, mirror_label
-from stages.crops import photo_crop, random_view, scene_crop
-from stages.photo_pool import PoolPerson, PoolPhoto
-from stages.photos import IGNORE, LABELS, SIDE
-from stages.scene_pool import PoolScene
+from stages.training import crops
+from stages.training.backgrounds import empty, over, random_background
+from stages.training.canvases import CANVAS, Sheet, make_canvas, mirror_label
+from stages.training.crops import photo_crop, random_view, scene_crop
+from stages.training.photo_pool import PoolPerson, PoolPhoto
+from stages.training.photos import IGNORE, LABELS, SIDE
+from stages.training.scene_pool import PoolScene
 
 
 @pytest.fixture(autouse=True)
 def true_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pixels keep their values, so that they can be compared with labels."""
-    for module in ("stages.crops", "stages.canvases"):
+    for module in ("stages.training.crops", "stages.training.canvases"):
         for name in ("recolour", "degrade"):
             monkeypatch.setattr(f"{module}.{name}", lambda rgb, random: rgb)
 

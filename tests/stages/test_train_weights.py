@@ -11,10 +11,10 @@ import torch
 from models.light import LightNetwork, open_light
 from models.light.light_network import BUILT_IN, read_weights
 from models.network import NetworkConfig
-from stages.annotations import coco_people
+from stages.draw_scenes import draw_scenes
 from stages.evaluate import score_people, score_scenes
-from stages.scenes import draw_scenes
 from stages.train import TrainDetector, TrainSurface
+from stages.training.real_pictures import coco_people
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,12 @@ from torch import nn
 
 from models.light.detector import PersonDetector, places
 from models.losses import detector_losses
-from stages.backgrounds import over, random_background
-from stages.canvases import CANVAS, Canvas, Sheet, make_canvas
-from stages.fit import Batch
-from stages.photo_pool import PhotoPool, PoolPhoto
-from stages.photos import PERSON, UNSURE
-from stages.scene_pool import PoolScene, ScenePool
+from stages.training.backgrounds import over, random_background
+from stages.training.canvases import CANVAS, Canvas, Sheet, make_canvas
+from stages.training.fit import Batch
+from stages.training.photo_pool import PhotoPool, PoolPhoto
+from stages.training.photos import PERSON, UNSURE
+from stages.training.scene_pool import PoolScene, ScenePool
 
 MOSAIC = 0.35
 SYNTHETIC = 0.25

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stages.motion import Grid, Origin
 from stages.payloads import F32, U8, Surface
+from stages.temporal.motion import Grid, Origin
 
 Bool = npt.NDArray[np.bool_]
 Index = npt.NDArray[np.intp]

@@ -1,6 +1,6 @@
 """Makes the pictures of docs/styles.md from a moment of the demo clip and its exact surfaces.
 
-`python -m stages.style_pictures`
+`python -m stages.drawing.style_pictures`
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from stages.world.scene import Truth, draw, mask_box
 from stages.world.stage_set import cast_shadows, paint_set
 from stages.world.walking import walking
 
-FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures"
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 SECOND = 1.88
 LARGER = 2
 """Pictures are drawn so many times larger than the clip …"""

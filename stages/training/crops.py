@@ -12,12 +12,12 @@ import numpy.typing as npt
 from models.light.detector import MEAN
 from models.light.region import crop_region
 from models.surface.charts import mirror_uv
-from stages.backgrounds import over
-from stages.canvases import mirror_label
-from stages.photo_pool import PoolPerson, PoolPhoto
-from stages.photometry import degrade, recolour
-from stages.photos import IGNORE, SIDE
-from stages.scene_pool import PoolScene
+from stages.training.backgrounds import over
+from stages.training.canvases import mirror_label
+from stages.training.photo_pool import PoolPerson, PoolPhoto
+from stages.training.photometry import degrade, recolour
+from stages.training.photos import IGNORE, SIDE
+from stages.training.scene_pool import PoolScene
 
 F32 = npt.NDArray[Any]
 F64 = npt.NDArray[Any]

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from models.light.detector import MEAN
 from models.surface.charts import MIRROR_CHART
-from stages.photometry import degrade, recolour
-from stages.photos import IGNORE, PERSON, UNSURE
+from stages.training.photometry import degrade, recolour
+from stages.training.photos import IGNORE, PERSON, UNSURE
 
 F32 = npt.NDArray[Any]
 I32 = npt.NDArray[np.int32]

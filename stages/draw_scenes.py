@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.stage import Stage
-from stages.backgrounds import random_background
-from stages.photo_pool import PhotoPool
-from stages.scene_pool import PoolScene, write_scenes
-from stages.training_payloads import PhotoShards, SceneShards
+from stages.training.backgrounds import random_background
+from stages.training.payloads import PhotoShards, SceneShards
+from stages.training.photo_pool import PhotoPool
+from stages.training.scene_pool import PoolScene, write_scenes
 from stages.world.scene import WORLDS, World, scene
 
 PER_SHARD = 250

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stages.photo_pool import PhotoPool, PoolPhoto
-from stages.photos import DENSE, IGNORE, SIDE
+from stages.training.photo_pool import PhotoPool, PoolPhoto
+from stages.training.photos import DENSE, IGNORE, SIDE
 
 U8 = npt.NDArray[Any]
 

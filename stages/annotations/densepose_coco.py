@@ -16,7 +16,7 @@ import numpy as np
 from models.metrics.instances import AnnotatedPoints
 from models.surface.charts import COARSE_NAMES
 from pipeline.stage import StageError
-from stages.run_lengths import check_runs
+from stages.annotations.run_lengths import check_runs
 
 POINT_KEYS = ("dp_x", "dp_y", "dp_I", "dp_U", "dp_V")
 PART_MASKS = len(COARSE_NAMES) - 1

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.stage import StageError
-from stages.photos import IGNORE, held_out, natural_size
-from stages.shards import map_shard
+from stages.training.photos import IGNORE, held_out, natural_size
+from stages.training.shards import map_shard
 
 F32 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
@@ -35,7 +35,7 @@ class PoolPhoto:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolPerson:
-    """One labelled crop of a photo (see `stages.photos.PersonLabels`)."""
+    """One labelled crop of a photo (see `stages.training.photos.PersonLabels`)."""
 
     photo: int
     box_4: F32

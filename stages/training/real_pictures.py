@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.stage import StageError
-from stages.photos import Picture
+from stages.training.photos import Picture
 
 COMMERCIAL_LICENCES = frozenset({4, 5, 7, 8})
 """COCO's `license` ids that allow commercial use: CC BY, CC BY-SA, no known restrictions, US government work."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.stage import StageError
-from stages.shards import map_shard
+from stages.training.shards import map_shard
 
 U8 = npt.NDArray[Any]
 F32 = npt.NDArray[Any]

@@ -10,11 +10,11 @@ from torch import nn
 
 from models.light.surface_net import CROP, SurfaceNet
 from models.losses import surface_losses
-from stages.backgrounds import random_background
-from stages.crops import Crop, photo_crop, scene_crop
-from stages.fit import Batch
-from stages.photo_pool import PhotoPool
-from stages.scene_pool import ScenePool
+from stages.training.backgrounds import random_background
+from stages.training.crops import Crop, photo_crop, scene_crop
+from stages.training.fit import Batch
+from stages.training.photo_pool import PhotoPool
+from stages.training.scene_pool import ScenePool
 
 REAL_BACKGROUND = 0.8
 SMALL = 128

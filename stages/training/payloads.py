@@ -24,14 +24,14 @@ class Round:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoShards:
-    """Shards of labelled photos (`stages.photo_pool.PhotoPool` reads them)."""
+    """Shards of labelled photos (`stages.training.photo_pool.PhotoPool` reads them)."""
 
     paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneShards:
-    """Shards of synthetic scenes (`stages.scene_pool.ScenePool` reads them)."""
+    """Shards of synthetic scenes (`stages.training.scene_pool.ScenePool` reads them)."""
 
     paths: tuple[str, ...]
 

@@ -1,0 +1,1 @@
+"""DensePose-COCO's annotations: reading, writing, and annotators that are simulated."""

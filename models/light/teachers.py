@@ -11,7 +11,6 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from models.errors import ModelError
 from models.surface.charts import MIRROR_CHART
@@ -25,14 +24,19 @@ PART_SIDE = 257
 """Pixels of the square crop that the part teacher sees (16 k + 1)."""
 
 
-def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+def open_session(path: Path, threads: int) -> Any:
     """Open an ONNX file on the CPU with a fixed number of threads.
 
     Raises:
-        ModelError: the file is missing.
+        ModelError: the file, or ONNX Runtime, is missing.
     """
     if not path.is_file():
         raise ModelError("the teacher's file is missing", str(path), "give the path of your copy of the .onnx file")
+    try:
+        import onnxruntime
+    except ImportError as error:
+        what = "ONNX Runtime, which runs the teachers, is not installed"
+        raise ModelError(what, str(path), "pip install '.[teachers]'") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.metrics.joints import CHARTS_AT_JOINT
 from models.network import Network, NetworkConfig, open_network
 from models.structures import Detections, SurfaceMap
 from pipeline.stage import Job, Stage, StageError
 from stages.draw_scenes import draw_scenes
 from stages.label_photos import LISTING
 from stages.payloads import Written
-from stages.scores import JOINTS, Ratio, average_precision, join, joint_hits, match, part_hits
+from stages.scores import Ratio, average_precision, join, joint_hits, match, part_hits
 from stages.training.photos import Picture, held_out, inside_share
 from stages.training.real_pictures import coco_people, human_v2, require
 from stages.training.scene_pool import PoolScene
@@ -168,7 +169,7 @@ def joint_scores(given: Joints, detected: Joints) -> dict[str, tuple[float, ...]
         "part_of_joint_given": summary(stacked([hit for hit, _ in given], [seen for _, seen in given])),
         "part_of_joint_detected": summary(stacked([hit for hit, _ in detected], [seen for _, seen in detected])),
     }
-    for index, joint in enumerate(JOINTS):
+    for index, joint in enumerate(CHARTS_AT_JOINT):
         ratio = stacked([hit[index] for hit, _ in given], [seen[index] for _, seen in given])
         measures[f"joint_{joint}"] = (ratio.value,)
     return measures

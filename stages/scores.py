@@ -9,32 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.metrics.joints import CHARTS_AT_JOINT
 from models.structures import Detections, SurfaceMap
 from stages.training.photos import iou
 
 F32 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
 
-JOINTS: dict[str, frozenset[int]] = {
-    "nose": frozenset({23, 24}),
-    "left_eye": frozenset({24}),
-    "right_eye": frozenset({23}),
-    "left_ear": frozenset({24}),
-    "right_ear": frozenset({23}),
-    "left_shoulder": frozenset({1, 2, 15, 17}),
-    "right_shoulder": frozenset({1, 2, 16, 18}),
-    "left_elbow": frozenset({15, 17, 19, 21}),
-    "right_elbow": frozenset({16, 18, 20, 22}),
-    "left_wrist": frozenset({4, 19, 21}),
-    "right_wrist": frozenset({3, 20, 22}),
-    "left_hip": frozenset({1, 2, 8, 10}),
-    "right_hip": frozenset({1, 2, 7, 9}),
-    "left_knee": frozenset({8, 10, 12, 14}),
-    "right_knee": frozenset({7, 9, 11, 13}),
-    "left_ankle": frozenset({5, 12, 14}),
-    "right_ankle": frozenset({6, 11, 13}),
-}
-"""Charts that touch each COCO keypoint, in COCO's order; the side counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +87,7 @@ def joint_hits(surface: SurfaceMap | None, keypoint_173: F32) -> tuple[F32, F32]
     if surface is None:
         return np.zeros(17), visible.astype(np.float64)
     label = labels_at(surface, keypoint_173[:, :2])
-    right = np.array([int(one) in charts for one, charts in zip(label, JOINTS.values(), strict=True)])
+    right = np.array([int(one) in charts for one, charts in zip(label, CHARTS_AT_JOINT.values(), strict=True)])
     return (right & visible).astype(np.float64), visible.astype(np.float64)
 
 

@@ -8,8 +8,9 @@ import io
 import numpy as np
 import pytest
 
+from models.metrics.joints import CHARTS_AT_JOINT
 from models.structures import Detections, SurfaceMap
-from stages.scores import JOINTS, Ratio, average_precision, join, joint_hits, labels_at, match, part_hits
+from stages.scores import Ratio, average_precision, join, joint_hits, labels_at, match, part_hits
 
 
 def array(*rows: tuple[float, ...]) -> np.ndarray:
@@ -84,7 +85,7 @@ def test_labels_are_read_in_frame_pixels() -> None:
 
 def test_joints_ask_for_the_right_side() -> None:
     keypoints = np.zeros((17, 3), np.float32)
-    names = list(JOINTS)
+    names = list(CHARTS_AT_JOINT)
     for name, point in (("left_eye", (103, 52, 2)), ("right_eye", (107, 52, 2)), ("left_hip", (103, 60, 2))):
         keypoints[names.index(name)] = point
     keypoints[names.index("left_knee")] = (103, 65, 1)  # hidden: not asked

@@ -1,0 +1,130 @@
+"""COCO keypoints of a person without a keypoint head: where the surface around each joint lies in the picture.
+
+Each of the 17 keypoints has a neighbourhood on the open body's skin, densest where the skin is nearest to the joint.
+The pixels that show it, weighted so, average to the keypoint. No training, and a joint that is hidden is not guessed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from models.metrics.joints import CHARTS_AT_JOINT
+from models.surface.body import KEYPOINT_NAMES, load_body
+from models.surface.charted_mesh import open_body_mesh
+from models.surface.points import CHARTS, ChartLookup, corner_mean
+
+F32 = npt.NDArray[np.float32]
+
+COCO_KEYPOINTS = KEYPOINT_NAMES[:17]
+CELLS = 48
+"""Cells along U and V in which pixels are gathered."""
+REACH_M = 0.02
+REACH_SHARE = 0.25
+"""A point of the skin counts by exp(−x²/2), x = how much farther it is than the nearest skin, over REACH_M + a share of
+that nearest distance: 2 cm at the nose, 4 cm at a hip, which lies deep."""
+LEAST_PIXELS = 2.0
+"""Weighted pixels under which a keypoint is not told."""
+LEAST_SHARE = 0.12
+"""… and the least of a neighbourhood, against the share of the skin it has, that must be seen."""
+
+
+class OnGrid(Protocol):
+    """What is asked of a person's surface: the grid's corner in the frame, charts (h, w), UV (2, h, w)."""
+
+    @property
+    def x0(self) -> int:
+        """Column of the frame under the first cell."""
+
+    @property
+    def y0(self) -> int:
+        """Row of the frame under the first cell."""
+
+    @property
+    def labels_hw(self) -> npt.NDArray[np.uint8]:
+        """0 = background, 1..24."""
+
+    @property
+    def uv_2hw(self) -> npt.NDArray[np.floating]:
+        """0..1, not clamped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbourhoods:
+    """How much each cell of the charts (chart − 1, V, U, flattened to Q) counts for each keypoint.
+
+    Attributes:
+        weight_17Q: 0..1, float32.
+        share_17: part of the body's skin that a keypoint's neighbourhood is.
+    """
+
+    weight_17Q: F32
+    share_17: F32
+
+
+@cache
+def neighbourhoods() -> Neighbourhoods:
+    """Those of the mean open body at rest; computed once."""
+    body, mesh = load_body(), open_body_mesh()
+    joint_17_3 = body.keypoint_KV[:17] @ mesh.vertex_V3
+    centre = (np.arange(CELLS) + 0.5) / CELLS
+    chart_Q, v_Q, u_Q = (axis.ravel() for axis in np.meshgrid(np.arange(1, CHARTS + 1), centre, centre, indexing="ij"))
+    skin_Q3 = corner_mean(mesh.vertex_V3, mesh, ChartLookup(mesh)(chart_Q, u_Q, v_Q))
+    distance_17Q = np.linalg.norm(skin_Q3[None] - joint_17_3[:, None], axis=2)
+    weight_17Q = np.stack(
+        [
+            _weights(far_Q, chart_Q, CHARTS_AT_JOINT[name])
+            for far_Q, name in zip(distance_17Q, COCO_KEYPOINTS, strict=True)
+        ]
+    )
+    corner_F33 = mesh.vertex_V3[mesh.face_F3]
+    area_F = np.linalg.norm(np.cross(corner_F33[:, 1] - corner_F33[:, 0], corner_F33[:, 2] - corner_F33[:, 0]), axis=1)
+    cell_F = _cells(mesh.chart_F, *mesh.corner_uv_F32.mean(axis=1).T)
+    share_17 = weight_17Q[:, cell_F] @ area_F / area_F.sum()
+    return Neighbourhoods(weight_17Q=weight_17Q.astype(np.float32), share_17=share_17.astype(np.float32))
+
+
+def keypoints_of(surface: OnGrid) -> F32:
+    """The keypoints of one person: (17, 3) float32 in COCO's order, x and y in pixels of the frame.
+
+    The third number is 0 for a keypoint that is not seen (x = y = 0), else up to 1: how much of its neighbourhood is
+    seen, against half of it, which is all that one side can show.
+    """
+    around = neighbourhoods()
+    y_M, x_M = np.nonzero(surface.labels_hw)
+    keypoint_173 = np.zeros((17, 3), np.float32)
+    if not len(y_M):
+        return keypoint_173
+    u_M, v_M = surface.uv_2hw[:, y_M, x_M].astype(np.float32)
+    cell_M = _cells(surface.labels_hw[y_M, x_M], u_M, v_M)
+    sums_Q3 = np.stack(
+        [np.bincount(cell_M, each, CHARTS * CELLS * CELLS) for each in (x_M + 0.5, y_M + 0.5, np.ones(len(x_M)))],
+        axis=1,
+    )
+    met_Q = np.flatnonzero(sums_Q3[:, 2])
+    total_173 = around.weight_17Q[:, met_Q].astype(np.float64) @ sums_Q3[met_Q]
+    seen_17 = total_173[:, 2] / len(x_M) / around.share_17
+    told_17 = (total_173[:, 2] >= LEAST_PIXELS) & (seen_17 >= LEAST_SHARE)
+    place_172 = total_173[told_17, :2] / total_173[told_17, 2:] + (surface.x0, surface.y0)
+    keypoint_173[told_17, :2] = place_172
+    keypoint_173[told_17, 2] = np.minimum(seen_17[told_17], 1)
+    return keypoint_173
+
+
+def _weights(far_Q: F32, chart_Q: npt.NDArray[np.integer], charts: frozenset[int]) -> F32:
+    """Those of one keypoint, 0 outside of the charts that touch it: at rest, a wrist is near the thigh."""
+    allowed_Q = np.isin(chart_Q, list(charts))
+    nearest = far_Q[allowed_Q].min()
+    excess_Q = (far_Q - nearest) / (REACH_M + REACH_SHARE * nearest)
+    return np.where(allowed_Q, np.exp(-np.square(excess_Q) / 2), 0)
+
+
+def _cells(chart_M: npt.NDArray[np.integer], u_M: F32, v_M: F32) -> npt.NDArray[np.int64]:
+    """Which cell each chart point lies in; UV outside of 0..1 counts at the border."""
+    column_M = np.clip(u_M * CELLS, 0, CELLS - 1).astype(np.int64)
+    row_M = np.clip(v_M * CELLS, 0, CELLS - 1).astype(np.int64)
+    return ((chart_M.astype(np.int64) - 1) * CELLS + row_M) * CELLS + column_M

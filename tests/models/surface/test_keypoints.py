@@ -1,0 +1,77 @@
+"""Keypoints read off the surface, against the exact keypoints of synthetic people."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.structures import SurfaceMap
+from models.surface.charts import mirror_maps
+from models.surface.keypoints import COCO_KEYPOINTS, keypoints_of, neighbourhoods
+from stages.synthesize import Synthesize, painter, true_surfaces
+
+SEEN = 2
+
+
+@pytest.fixture(scope="module")
+def people():
+    """(surface, true keypoints, box) of everyone in a dozen scenes."""
+    draw = painter(Synthesize.Config(world="val", height=360, width=480, seed=11))
+    scenes = [draw(index) for index in range(12)]
+    truth = [(true_surfaces(made).people, made.keypoint_N173, made.box_N4) for made in scenes]
+    return [item for parts in truth for item in zip(*parts, strict=True)]
+
+
+def test_seen_joints_are_found_within_a_few_percent_of_the_person(people) -> None:
+    errors: dict[str, list[float]] = {name: [] for name in COCO_KEYPOINTS}
+    missed = seen = 0
+    for surface, true_173, box_4 in people:
+        found_173 = keypoints_of(surface)
+        size = np.sqrt((box_4[2] - box_4[0]) * (box_4[3] - box_4[1]))
+        for name, found_3, true_3 in zip(COCO_KEYPOINTS[5:], found_173[5:], true_173[5:], strict=True):
+            if true_3[2] == SEEN:
+                seen += 1
+                missed += found_3[2] == 0
+                if found_3[2]:
+                    errors[name].append(float(np.hypot(*(found_3[:2] - true_3[:2])) / size))
+    assert seen > 100 and missed / seen < 0.1
+    for name in COCO_KEYPOINTS[5:]:  # limbs; measured medians are .010 (ankles) to .023 (hips)
+        assert np.median(errors[name]) < 0.035, (name, errors[name])
+
+
+def test_what_is_not_there_is_not_told(people) -> None:
+    surface = people[0][0]
+    nobody = SurfaceMap(x0=3, y0=4, labels_hw=np.zeros_like(surface.labels_hw), uv_2hw=np.zeros_like(surface.uv_2hw))
+    assert not keypoints_of(nobody).any()
+    head = np.isin(surface.labels_hw, (23, 24))
+    only_head = SurfaceMap(
+        x0=surface.x0,
+        y0=surface.y0,
+        labels_hw=np.where(head, surface.labels_hw, 0).astype(np.uint8),
+        uv_2hw=surface.uv_2hw * head,
+    )
+    assert not keypoints_of(only_head)[5:].any()
+
+
+def test_a_moved_grid_moves_the_keypoints_and_a_mirror_exchanges_them(people) -> None:
+    surface = people[0][0]
+    here_173 = keypoints_of(surface)
+    there_173 = keypoints_of(replace(surface, x0=surface.x0 + 40, y0=surface.y0 - 7))
+    told = here_173[:, 2] > 0
+    assert told.any()
+    assert np.allclose(there_173[told, :2] - here_173[told, :2], (40, -7), atol=1e-3)
+    labels_hw, uv_2hw = mirror_maps(surface.labels_hw, surface.uv_2hw)
+    mirrored_173 = keypoints_of(SurfaceMap(x0=0, y0=0, labels_hw=labels_hw, uv_2hw=uv_2hw.astype(np.float32)))
+    partner = [0, *(i + 1 if i % 2 else i - 1 for i in range(1, 17))]
+    both = told & (mirrored_173[partner, 2] > 0)
+    assert both.sum() > 6
+    flipped_x = labels_hw.shape[1] - (here_173[both, 0] - surface.x0)
+    assert np.abs(mirrored_173[partner][both, 0] - flipped_x).max() < 2
+
+
+def test_the_neighbourhoods_are_symmetric_and_small() -> None:
+    share_17 = neighbourhoods().share_17
+    assert share_17.max() < 0.1 and share_17.min() > 0.001
+    assert np.allclose(share_17[1::2], share_17[2::2], rtol=0.02)

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from models.light.detector import PersonDetector, places
-from models.losses import detector_losses
+from models.losses.light import detector_losses
 from stages.training.backgrounds import over, random_background
 from stages.training.canvases import CANVAS, Canvas, Sheet, make_canvas
 from stages.training.fit import Batch

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from models.light.surface_net import CROP, SurfaceNet
-from models.losses import surface_losses
+from models.losses.light import surface_losses
 from stages.training.backgrounds import random_background
 from stages.training.crops import Crop, photo_crop, scene_crop
 from stages.training.fit import Batch

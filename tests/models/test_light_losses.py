@@ -10,7 +10,7 @@ from torchvision.ops import box_iou, generalized_box_iou
 
 from models.light.detector import decode_boxes, places
 from models.light.surface_net import SurfaceLogits
-from models.losses import assign_places, detector_losses, pair_iou, surface_losses
+from models.losses.light import assign_places, detector_losses, pair_iou, surface_losses
 
 
 def boxes(count: int, seed: int) -> torch.Tensor:

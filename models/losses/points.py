@@ -1,0 +1,136 @@
+"""Losses at annotated points: which chart, and where on it (facts §8; Güler et al. 2018, §3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.losses.terms import Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionPoints:
+    """M annotated points, each of one region (RoI).
+
+    Attributes:
+        region_M: int64, row of the regions.
+        xy_M2: float32, network pixels of the picture.
+        chart_M: int64, 0 background, 1..24.
+        uv_M2: float32, 0..1.
+        weight_M: float32, how much a point counts; 1 for annotated ones.
+    """
+
+    region_M: Tensor
+    xy_M2: Tensor
+    chart_M: Tensor
+    uv_M2: Tensor
+    weight_M: Tensor
+
+    def only(self, keep_M: Tensor) -> RegionPoints:
+        """The points that a mask or an index picks."""
+        return RegionPoints(**{spec.name: getattr(self, spec.name)[keep_M] for spec in fields(self)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """Where points lie among the S × S cells of their region's map: two cells an axis, and the share of the upper."""
+
+    region_M: Tensor
+    low_M2: Tensor
+    high_M2: Tensor
+    share_M2: Tensor
+
+
+def visible_points(points: RegionPoints, box_K4: Tensor) -> RegionPoints:
+    """The points that lie inside of their region, [x0, x1) × [y0, y1)."""
+    box_M4 = box_K4[points.region_M]
+    inside = (points.xy_M2 >= box_M4[:, :2]) & (points.xy_M2 - box_M4[:, :2] < box_M4[:, 2:] - box_M4[:, :2])
+    return points.only(inside.all(dim=1))
+
+
+def cells_of(points: RegionPoints, box_K4: Tensor, side: int) -> Cells:
+    """Cells around points of a map that covers the region without a half-cell shift (facts §8)."""
+    box_M4 = box_K4[points.region_M]
+    at_M2 = (points.xy_M2 - box_M4[:, :2]) * side / (box_M4[:, 2:] - box_M4[:, :2])
+    low_M2 = at_M2.floor().clamp(0, side - 1)
+    high_M2 = (low_M2 + 1).clamp(max=side - 1)
+    share_M2 = torch.minimum(at_M2, high_M2) - low_M2
+    return Cells(region_M=points.region_M, low_M2=low_M2.long(), high_M2=high_M2.long(), share_M2=share_M2)
+
+
+def read_all(map_KCSS: Tensor, cells: Cells) -> Tensor:
+    """(M, C): every channel at the points, bilinear."""
+    (x0, y0), (x1, y1) = cells.low_M2.unbind(1), cells.high_M2.unbind(1)
+    right, down = cells.share_M2[:, :1], cells.share_M2[:, 1:]
+    map_KSSC, k = map_KCSS.permute(0, 2, 3, 1), cells.region_M
+    upper = map_KSSC[k, y0, x0] * (1 - right) + map_KSSC[k, y0, x1] * right
+    lower = map_KSSC[k, y1, x0] * (1 - right) + map_KSSC[k, y1, x1] * right
+    return upper * (1 - down) + lower * down
+
+
+def read_channel(map_KCSS: Tensor, cells: Cells, channel_M: Tensor) -> Tensor:
+    """(M,): one channel a point, bilinear."""
+    (x0, y0), (x1, y1) = cells.low_M2.unbind(1), cells.high_M2.unbind(1)
+    right, down = cells.share_M2.unbind(1)
+    k = cells.region_M
+    upper = map_KCSS[k, channel_M, y0, x0] * (1 - right) + map_KCSS[k, channel_M, y0, x1] * right
+    lower = map_KCSS[k, channel_M, y1, x0] * (1 - right) + map_KCSS[k, channel_M, y1, x1] * right
+    return upper * (1 - down) + lower * down
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointWeights:
+    """Weights of the losses at points and of the coarse masks; the defaults are the reference's for s1x (facts §8).
+
+    Attributes:
+        chart: of the cross entropy over 25 charts, a mean.
+        uv: of smooth L1 on U and on V, each a sum over points.
+        confident_uv: of the losses with confidence, a sum over points.
+        coarse: of the coarse segmentation, a mean over cells.
+    """
+
+    chart: float = 1.0
+    uv: float = 0.01
+    confident_uv: float = 0.0005
+    coarse: float = 5.0
+
+
+def chart_term(fine_K25SS: Tensor, points: RegionPoints, cells: Cells, weight: float) -> Term:
+    """Cross entropy over background and 24 charts at the points, a weighted mean."""
+    cost_M = F.cross_entropy(read_all(fine_K25SS, cells), points.chart_M, reduction="none")
+    return Term((cost_M * points.weight_M).sum(), points.weight_M.sum(), weight)
+
+
+def chart_and_uv_terms(
+    maps: Mapping[str, Tensor], points: RegionPoints, box_K4: Tensor, weights: PointWeights
+) -> dict[str, Term]:
+    """The reference's point losses without confidence.
+
+    Args:
+        maps: `fine_segm`, `u`, `v`, (K, 25, S, S) float32, of K regions.
+        points: those outside of their regions are left out.
+        box_K4: the regions in network pixels.
+        weights: see `PointWeights`.
+
+    Returns:
+        Terms `chart` (mean over points), `u` and `v` (sums over points on the body).
+    """
+    seen = visible_points(points, box_K4)
+    cells = cells_of(seen, box_K4, maps["u"].shape[-1])
+    terms = {"chart": chart_term(maps["fine_segm"], seen, cells, weights.chart)}
+    body = on_body(seen)
+    cells = cells_of(body, box_K4, maps["u"].shape[-1])
+    for index, name in enumerate(("u", "v")):
+        found_M = read_channel(maps[name], cells, body.chart_M)
+        cost_M = F.smooth_l1_loss(found_M, body.uv_M2[:, index], reduction="none")
+        terms[name] = Term((cost_M * body.weight_M).sum(), None, weights.uv)
+    return terms
+
+
+def on_body(points: RegionPoints) -> RegionPoints:
+    """The points whose chart is not the background."""
+    return points.only(points.chart_M > 0)

@@ -1,0 +1,51 @@
+"""A loss as a sum and what it is divided by, so that several workers give the same loss as one (issue of normalisers)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, distributed
+
+
+class Term(NamedTuple):
+    """One loss of a batch.
+
+    Attributes:
+        total: the sum over what is counted, a scalar with a gradient.
+        count: what the sum is divided by, over the batches of all workers together; None where it stays a sum.
+        weight: of the loss among the others.
+    """
+
+    total: Tensor
+    count: Tensor | float | None
+    weight: float = 1.0
+
+    def value(self) -> Tensor:
+        """The loss of this worker's batch alone; 0 where nothing is counted."""
+        if self.count is None:
+            return self.weight * self.total
+        return self.weight * self.total / torch.as_tensor(self.count, device=self.total.device).clamp(min=1)
+
+
+def settle(terms: Mapping[str, Term]) -> dict[str, Tensor]:
+    """This worker's share of every loss, such that the mean over workers is the loss of their batches joined.
+
+    The counts of all workers are added up first: a mean of means would weigh a picture with few points like one with
+    many. Gradients, which the workers average, follow. Every worker must have the same terms.
+    """
+    if not (distributed.is_available() and distributed.is_initialized()) or not terms:
+        return {name: term.value() for name, term in terms.items()}
+    workers = distributed.get_world_size()
+    device = next(iter(terms.values())).total.device
+    counts = torch.stack([
+        torch.as_tensor(1.0 if term.count is None else term.count, dtype=torch.float64, device=device).detach()
+        for term in terms.values()
+    ])
+    distributed.all_reduce(counts)
+    shares = {}
+    for (name, term), count in zip(terms.items(), counts, strict=True):
+        whole = 1.0 if term.count is None else float(count.clamp(min=1))
+        shares[name] = term.weight * workers * term.total / whole
+    return shares

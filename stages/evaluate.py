@@ -13,17 +13,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.metrics.gps import KAPPA_PAPER_25
 from models.metrics.joints import CHARTS_AT_JOINT
 from models.network import Network, NetworkConfig, open_network
 from models.structures import Detections, SurfaceMap
+from models.surface.geometry import open_body_geometry
 from pipeline.stage import Job, Stage, StageError
 from stages.draw_scenes import draw_scenes
+from stages.evaluation import breakdown
+from stages.evaluation.answers import ask_detected, ask_given, person_scores
+from stages.evaluation.truth import scene_truth
 from stages.label_photos import LISTING
 from stages.payloads import Written
 from stages.scores import Ratio, average_precision, join, joint_hits, match, part_hits
 from stages.training.photos import Picture, held_out, inside_share
 from stages.training.real_pictures import coco_people, human_v2, require
 from stages.training.scene_pool import PoolScene
+from stages.world.scene import WORLDS
+from stages.world.scene import scene as world_scene
 
 F32 = npt.NDArray[Any]
 REMEDY = "give the path of your copy"
@@ -35,6 +42,7 @@ class Scores:
     """What was measured: by data set, by measure, a value and where there are people to draw from its 95 % interval."""
 
     sets: Mapping[str, Mapping[str, tuple[float, ...]]]
+    breakdowns: Mapping[str, Mapping[str, breakdown.Row]] = field(default_factory=dict)
 
 
 class Evaluate(Stage):
@@ -64,8 +72,10 @@ class Evaluate(Stage):
         config = self.config
         network = open_network(dataclasses.replace(config.network, score_threshold=LOW_SCORE), self.threads)
         sets: dict[str, dict[str, tuple[float, ...]]] = {}
+        breakdowns: dict[str, Mapping[str, breakdown.Row]] = {}
         if config.scenes:
             sets["scenes_val"] = score_scenes(network, draw_scenes("val", 0, config.scenes), config.score)
+            breakdowns = broken_down(network, config)
         if config.coco:
             people = coco_people(require(config.coco, "evaluate.coco", REMEDY), "val2017", None)
             sets["coco_val2017"] = score_people(network, people, config.tall, config.score)
@@ -75,7 +85,7 @@ class Evaluate(Stage):
             sets["human_v2_held_out"] = score_people(network, kept, config.tall, config.score)
         if not sets:
             raise StageError("there is nothing to score", "evaluate", "name evaluate.coco or set evaluate.scenes")
-        yield Scores(sets=sets)
+        yield Scores(sets=sets, breakdowns=breakdowns)
 
 
 class WriteScores(Stage):
@@ -93,10 +103,30 @@ class WriteScores(Stage):
             for measure, (value, *interval) in measures.items():
                 span = f"  [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
                 sys.stdout.write(f"{name:20s} {measure:28s} {value:.3f}{span}\n")
+        for title, rows in scores.breakdowns.items():
+            sys.stdout.write("\n" + "\n".join(breakdown.lines(title, dict(rows))) + "\n")
         path = Path(self.config.report)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(scores.sets, indent=1))
         yield Written(path=str(path), frames=0)
+
+
+def broken_down(network: Network, config: Evaluate.Config) -> dict[str, Mapping[str, breakdown.Row]]:
+    """Scores on the world `val` by height, by share of joints seen and by chart."""
+    geometry, people, given, detected = open_body_geometry(), [], [], []
+    for index in range(config.scenes):
+        picture = scene_truth(world_scene(WORLDS["val"], 0, index), str(index), 0, index)
+        found, features = network.detect(picture.rgb_HW3[None])
+        one = ask_given(network, features, picture, geometry, KAPPA_PAPER_25)
+        other = ask_detected(network, features, found[0], picture, geometry, KAPPA_PAPER_25, config.score)
+        people.append(person_scores(picture, one, other, geometry))
+        given.append(one.known)
+        detected.append(other.known)
+    scored = breakdown.Scored(people=people, given=given, detected=detected)
+    return {
+        "by height": breakdown.by_height(scored), "by joints seen": breakdown.by_seen_share(scored),
+        "by chart, given boxes": breakdown.by_chart(scored),
+    }
 
 
 def confident(found: Detections, score: float) -> Detections:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from models.metrics.average_precision import PictureVerdicts, precision_and_recall
-from models.metrics.densepose_matching import Candidates, match
+from models.metrics.densepose_matching import Bool, Candidates, match
 from models.metrics.gps import gps, masked_gps
 from models.metrics.instances import PictureInstances, TrueInstance, annotated_points, point_errors_of_all
 from models.metrics.masks import annotated_mask, box_overlaps, found_mask, mask_overlaps
@@ -25,14 +25,23 @@ SINGLE_THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.75)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Similarities:
-    """Every detection of a picture against every annotated person.
+    """Every detection of a picture against every annotated person, and what else decides who counts.
 
     Attributes:
         order_D: which of the found instances each row is: best score first, 20 at most.
+        score_D, found_D4: their scores and boxes (x, y, width, height).
+        true_G4, area_G: boxes of the people, and their areas in pixels as annotated.
+        annotated_G, crowd_G: who has points; who is a region of many.
         gps_DG, mask_iou_DG, box_iou_DG: 0..1 float64.
     """
 
     order_D: Sequence[int]
+    score_D: Float
+    found_D4: Float
+    true_G4: Float
+    area_G: Float
+    annotated_G: Bool
+    crowd_G: Bool
     gps_DG: Float
     mask_iou_DG: Float
     box_iou_DG: Float
@@ -69,6 +78,12 @@ def similarities(picture: PictureInstances, geometry: Geometry, kappa_25: Float)
     masks = [found_mask(one, picture.height, picture.width) for one in found]
     return Similarities(
         order_D=order_D,
+        score_D=np.array([one.score for one in found], np.float64),
+        found_D4=boxes(found),
+        true_G4=boxes(picture.true),
+        area_G=np.array([true.area for true in picture.true], np.float64),
+        annotated_G=np.array([true.points is not None for true in picture.true], bool),
+        crowd_G=crowd_G,
         gps_DG=gps_DG,
         mask_iou_DG=mask_overlaps(masks, [true.mask for true in picture.true], crowd_G),
         box_iou_DG=box_overlaps(boxes(found), boxes(picture.true), crowd_G),
@@ -81,46 +96,54 @@ def boxes(instances: Sequence[Any]) -> Float:
 
 
 def verdicts_of(
-    picture: PictureInstances, known: Similarities, value_DG: Float, area: tuple[float, float], threshold_T: Float
+    known: Similarities, value_DG: Float, counts_G: Bool, outside_D: Bool, threshold_T: Float
 ) -> PictureVerdicts:
-    """Match one picture by one measure for one range of areas."""
-    low, high = area
-    ignored_G = np.array([true.points is None or not low <= true.area <= high for true in picture.true], bool)
+    """Match one picture by one measure.
+
+    Args:
+        known: the picture.
+        value_DG: the measure.
+        counts_G: people that count; whoever finds one of the others is neither right nor wrong.
+        outside_D: detections that are not wrong where they answer for nobody (those of another size).
+        threshold_T: increasing.
+    """
+    ignored_G = ~counts_G
     sorted_G = np.argsort(ignored_G, kind="stable")
-    found = [picture.found[d] for d in known.order_D]
-    area_D = np.array([one.box_4[2] * one.box_4[3] for one in found])
     candidates = Candidates(
         value_DG=value_DG[:, sorted_G],
         box_iou_DG=known.box_iou_DG[:, sorted_G],
         ignored_G=ignored_G[sorted_G],
-        crowd_G=np.array([true.crowd for true in picture.true], bool)[sorted_G],
-        outside_D=(area_D < low) | (area_D > high),
+        crowd_G=known.crowd_G[sorted_G],
+        outside_D=outside_D,
     )
-    return PictureVerdicts(
-        score_D=np.array([one.score for one in found]),
-        verdicts=match(candidates, threshold_T),
-        people=int((~ignored_G).sum()),
-    )
+    verdicts = match(candidates, threshold_T)
+    return PictureVerdicts(score_D=known.score_D, verdicts=verdicts, people=int(counts_G.sum()))
+
+
+def verdicts_by_area(
+    known: Similarities, value_DG: Float, area: tuple[float, float], threshold_T: Float = THRESHOLD_T
+) -> PictureVerdicts:
+    """`verdicts_of` for people with points whose area is in a range; detections of other areas are never wrong."""
+    low, high = area
+    area_D = known.found_D4[:, 2] * known.found_D4[:, 3]
+    counts_G = known.annotated_G & (low <= known.area_G) & (known.area_G <= high)
+    return verdicts_of(known, value_DG, counts_G, (area_D < low) | (area_D > high), threshold_T)
 
 
 def table(
-    pictures: Sequence[PictureInstances],
-    known: Sequence[Similarities],
-    value_DG: Sequence[Float],
-    threshold_T: Float = THRESHOLD_T,
+    known: Sequence[Similarities], value_DG: Sequence[Float], threshold_T: Float = THRESHOLD_T
 ) -> dict[str, float]:
     """AP, AP50, AP75, APm, APl, AR, AR50, AR75, ARm, ARl of one measure: 0..1, nan where nobody counts.
 
     Args:
-        pictures, known: people, and their overlaps from `similarities`.
+        known: the pictures.
         value_DG: the measure's values per picture, rows and columns as in `known`.
         threshold_T: increasing; below .5, AP20, AP30 and AP40 join where they are among them.
     """
     numbers: dict[str, float] = {}
     for letter, area in AREAS.items():
         verdicts = [
-            verdicts_of(picture, one, value, area, threshold_T)
-            for picture, one, value in zip(pictures, known, value_DG, strict=True)
+            verdicts_by_area(one, value, area, threshold_T) for one, value in zip(known, value_DG, strict=True)
         ]
         curves = precision_and_recall(verdicts)
         precision_T, recall_T = (np.full(len(threshold_T), np.nan),) * 2 if curves is None else (
@@ -156,7 +179,7 @@ def evaluate_densepose(
     """
     known = [similarities(picture, geometry, kappa_25) for picture in pictures]
     return {
-        "GPS": table(pictures, known, [one.gps_DG for one in known]),
-        "GPSm": table(pictures, known, [masked_gps(one.gps_DG, one.mask_iou_DG) for one in known]),
-        "IoU": table(pictures, known, [one.mask_iou_DG for one in known]),
+        "GPS": table(known, [one.gps_DG for one in known]),
+        "GPSm": table(known, [masked_gps(one.gps_DG, one.mask_iou_DG) for one in known]),
+        "IoU": table(known, [one.mask_iou_DG for one in known]),
     }

@@ -66,12 +66,13 @@ class FoundInstance:
     Attributes:
         box_4: x, y, width, height in pixels, float64, as the detector gave it.
         score: 0..1.
-        iuv_3hw: label, U, V as uint8 on the truncated box, U and V in 1/255.
+        iuv_3hw: label, U, V on the truncated box, U and V in 1/255: uint8 as the reference stores results, or float,
+            which keeps what lies between.
     """
 
     box_4: F64
     score: float
-    iuv_3hw: U8
+    iuv_3hw: U8 | Float
 
     def __post_init__(self) -> None:
         size = tuple(max(int(side), 1) for side in (self.box_4[3], self.box_4[2]))

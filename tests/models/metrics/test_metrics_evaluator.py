@@ -145,7 +145,7 @@ def random_boxes(random: Any, count: int) -> Any:
 def test_precision_and_recall_equal_pycocotools_on_random_boxes() -> None:
     """Matched by box overlap and with nobody to ignore, the rules are COCO's."""
     random = np.random.default_rng(5)
-    pictures, known, truth, found = [], [], [], []
+    known, truth, found = [], [], []
     for _ in range(12):
         true_N4 = random_boxes(random, int(random.integers(1, 6)))
         guess_N4 = np.concatenate([true_N4 + random.normal(0, 9, true_N4.shape), random_boxes(random, 3)])
@@ -156,12 +156,12 @@ def test_precision_and_recall_equal_pycocotools_on_random_boxes() -> None:
         ]
         points = person(0, 0, 0, 20, 20)[0].points
         annotated = [TrueInstance(box_4=box, area=float(box[2] * box[3]), points=points) for box in true_N4]
-        pictures.append(PictureInstances(height=400, width=400, true=annotated, found=detected))
-        known.append(similarities(pictures[-1], LineBody(), KAPPA_PAPER_25))
+        one = PictureInstances(height=400, width=400, true=annotated, found=detected)
+        known.append(similarities(one, LineBody(), KAPPA_PAPER_25))
         area_N, crowd_N = true_N4[:, 2] * true_N4[:, 3], [False] * len(true_N4)
         truth.append(CocoTruth(height=400, width=400, box_N4=true_N4, area_N=area_N, crowd_N=crowd_N))
         found.append(CocoFound(box_N4=guess_N4, score_N=score_N))
-    ours = table(pictures, known, [one.box_iou_DG for one in known])
+    ours = table(known, [one.box_iou_DG for one in known])
     theirs = box_ap(truth, found)
     assert 0.1 < theirs["AP"] < 0.9
     for mine, name in (("AP", "AP"), ("AP50", "AP50"), ("AP75", "AP75"), ("AR", "AR100")):
@@ -224,6 +224,6 @@ def test_lower_thresholds_bring_their_own_columns(golden: dict[str, Any]) -> Non
     pictures = list(golden["pictures"].values())
     known = [similarities(one, RuledBody(), KAPPA_REFERENCE_25) for one in pictures]
     values = [one.gps_DG for one in known]
-    low = table(pictures, known, values, np.linspace(0.2, 0.95, 16))
+    low = table(known, values, np.linspace(0.2, 0.95, 16))
     assert {"AP20", "AP30", "AP40"} <= low.keys() and not {"AR20", "AP60"} & low.keys()
-    assert low["AP50"] == table(pictures, known, values)["AP50"]
+    assert low["AP50"] == table(known, values)["AP50"]

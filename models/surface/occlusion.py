@@ -27,15 +27,20 @@ def hidden(
     """
     corner_T32, inverse_T3 = _fronts(camera, camera_V3, face_F3, cull=cull)
     face_K, query_K = _meetings(camera, corner_T32, pixel_Q2)
+    nearest_T = np.maximum(np.maximum(inverse_T3[:, 0], inverse_T3[:, 1]), inverse_T3[:, 2])
+    # A face whose nearest corner lies behind a point cannot hide it: so fall nearly all of a surface's own faces.
+    able = np.flatnonzero(nearest_T[face_K] * depth_Q[query_K] > 1 + SLACK)
+    face_K, query_K = face_K[able], query_K[able]
     a, b, c = corner_T32[face_K].astype(np.float64).transpose(1, 0, 2)
     at = pixel_Q2[query_K].astype(np.float64) - a
     ab, ac = b - a, c - a
     area = ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]
     of_b = (at[:, 0] * ac[:, 1] - at[:, 1] * ac[:, 0]) / area
     of_c = (ab[:, 0] * at[:, 1] - ab[:, 1] * at[:, 0]) / area
-    weight_K3 = np.stack([1 - of_b - of_c, of_b, of_c], axis=1)
-    near_K = (weight_K3 * inverse_T3[face_K]).sum(axis=1)
-    before = (weight_K3 >= 0).all(axis=1) & (near_K * depth_Q[query_K] > 1 + SLACK)
+    of_a = 1 - of_b - of_c
+    near_K3 = inverse_T3[face_K]
+    near_K = of_a * near_K3[:, 0] + of_b * near_K3[:, 1] + of_c * near_K3[:, 2]
+    before = (of_a >= 0) & (of_b >= 0) & (of_c >= 0) & (near_K * depth_Q[query_K] > 1 + SLACK)
     result = np.zeros(len(pixel_Q2), bool)
     result[query_K[before]] = True
     return result
@@ -43,41 +48,53 @@ def hidden(
 
 def turned_to(camera: Camera, camera_V3: F32, face_F3: npt.NDArray[np.integer]) -> Bool:
     """Which faces show their outside, (F,)."""
-    a, b, c = (camera.to_pixels(camera_V3)[face_F3[:, k]] for k in range(3))
-    return (b - a)[:, 0] * (c - a)[:, 1] - (c - a)[:, 0] * (b - a)[:, 1] < 0
+    pixel_V2 = camera.to_pixels(camera_V3)
+    (x0, x1, x2), (y0, y1, y2) = pixel_V2[:, 0][face_F3].T, pixel_V2[:, 1][face_F3].T
+    return np.asarray((x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0) < 0)
 
 
 def _fronts(camera: Camera, camera_V3: F32, face_F3: npt.NDArray[np.integer], *, cull: bool) -> tuple[F32, F32]:
     """Corners on the picture and their inverse depths, of the faces that can hide anything."""
     pixel_V2 = camera.to_pixels(camera_V3)
-    corner_F32 = pixel_V2[face_F3]
-    a, b, c = corner_F32.transpose(1, 0, 2)
-    area = (b - a)[:, 0] * (c - a)[:, 1] - (c - a)[:, 0] * (b - a)[:, 1]
-    low, high = corner_F32.min(axis=1), corner_F32.max(axis=1)
-    shown = (high >= 0).all(axis=1) & (low[:, 0] < camera.width) & (low[:, 1] < camera.height)
-    kept = np.flatnonzero(((area < 0) if cull else (area != 0)) & shown)
-    kept = kept[(camera_V3[:, 2][face_F3[kept]] > NEAR).all(axis=1)]
-    return corner_F32[kept], 1 / camera_V3[:, 2][face_F3[kept]]
+    x, y = pixel_V2[:, 0][face_F3], pixel_V2[:, 1][face_F3]
+    (x0, x1, x2), (y0, y1, y2) = x.T, y.T
+    area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
+    kept = np.flatnonzero((area < 0) if cull else (area != 0))
+    (x0, x1, x2), (y0, y1, y2) = x[kept].T, y[kept].T
+    # Pair by pair: reducing over an axis of three takes ten times as long.
+    low_x, high_x = np.minimum(np.minimum(x0, x1), x2), np.maximum(np.maximum(x0, x1), x2)
+    low_y, high_y = np.minimum(np.minimum(y0, y1), y2), np.maximum(np.maximum(y0, y1), y2)
+    kept = kept[(high_x >= 0) & (high_y >= 0) & (low_x < camera.width) & (low_y < camera.height)]
+    before_V = camera_V3[:, 2] > NEAR
+    corner_K3 = face_F3[kept]
+    kept = kept[before_V[corner_K3[:, 0]] & before_V[corner_K3[:, 1]] & before_V[corner_K3[:, 2]]]
+    return pixel_V2[face_F3[kept]], 1 / camera_V3[:, 2][face_F3[kept]]
 
 
 def _meetings(camera: Camera, corner_T32: F32, pixel_Q2: F32) -> tuple[Index, Index]:
     """Pairs (face, point) whose point lies in a pixel that the face's box touches."""
     limit = np.array([camera.width - 1, camera.height - 1])
-    low = np.clip(np.floor(corner_T32.min(axis=1)).astype(np.int64), 0, limit)
-    high = np.clip(np.floor(corner_T32.max(axis=1)).astype(np.int64), 0, limit)
+    a, b, c = corner_T32[:, 0], corner_T32[:, 1], corner_T32[:, 2]
+    low = np.clip(np.floor(np.minimum(np.minimum(a, b), c)).astype(np.int64), 0, limit)
+    high = np.clip(np.floor(np.maximum(np.maximum(a, b), c)).astype(np.int64), 0, limit)
     wide = high[:, 0] - low[:, 0] + 1
     count = wide * (high[:, 1] - low[:, 1] + 1)
     face = np.repeat(np.arange(len(count)), count)
     within = np.arange(len(face)) - np.repeat(np.cumsum(count) - count, count)
-    row, column = within // wide[face] + low[face, 1], within % wide[face] + low[face, 0]
-    inside = ((pixel_Q2 >= 0) & (pixel_Q2 < limit + 1)).all(axis=1)
-    query = np.flatnonzero(inside)
-    cell = np.floor(pixel_Q2[query]).astype(np.int64) @ np.array([1, camera.width])
-    order = np.argsort(cell, kind="stable")
-    query, cell = query[order], cell[order]
-    wanted = row * camera.width + column
-    start, stop = np.searchsorted(cell, wanted, "left"), np.searchsorted(cell, wanted, "right")
-    many = stop - start
+    down = within // wide[face]
+    touched = (low[face, 1] + down) * camera.width + low[face, 0] + within - down * wide[face]
+    # Only points in a pixel that some face touches are asked about: most of a picture is empty.
+    asked = np.zeros(camera.width * camera.height, bool)
+    asked[touched] = True
+    x, y = pixel_Q2[:, 0], pixel_Q2[:, 1]
+    query = np.flatnonzero((x >= 0) & (y >= 0) & (x < camera.width) & (y < camera.height))
+    cell = y[query].astype(np.int64) * camera.width + x[query].astype(np.int64)
+    inside = asked[cell]
+    query, cell = query[inside], cell[inside]
+    query = query[np.argsort(cell, kind="stable")]
+    points = np.bincount(cell, minlength=len(asked))
+    start = np.cumsum(points) - points
+    many = points[touched]
     pair = np.repeat(np.arange(len(many)), many)
-    place = np.arange(len(pair)) - np.repeat(np.cumsum(many) - many, many) + start[pair]
+    place = np.arange(len(pair)) - np.repeat(np.cumsum(many) - many - start[touched], many)
     return face[pair], query[place]

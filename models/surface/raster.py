@@ -76,7 +76,7 @@ def rasterize(camera: Camera, camera_V3: F32, face_F3: npt.NDArray[np.integer], 
     corner_T32, inverse_T3 = pixel_V2[face_F3[kept]], inverse_V[face_F3[kept]]
     owner_P, column_P, row_P = _centres_in_boxes(camera, corner_T32)
     weight_P3, inside_P = _edge_weights(corner_T32, owner_P, column_P, row_P)
-    owner_P, weight_P3 = owner_P[inside_P], weight_P3[inside_P]
+    owner_P = owner_P[inside_P]
     pixel_P = row_P[inside_P] * camera.width + column_P[inside_P]
     weight_P3 *= inverse_T3[owner_P]
     near_P = weight_P3[:, 0] + weight_P3[:, 1] + weight_P3[:, 2]
@@ -120,26 +120,25 @@ def _centres_in_boxes(
     count = size[:, 0] * size[:, 1]
     owner = np.repeat(np.arange(len(count)), count)
     within = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
-    wide = size[owner, 0]
-    row = within // wide
-    return owner, within - row * wide + low[owner, 0], row + low[owner, 1]
+    wide = np.repeat(size[:, 0], count)
+    down = within // wide
+    return owner, within - down * wide + np.repeat(low[:, 0], count), down + np.repeat(low[:, 1], count)
 
 
 def _edge_weights(
     corner_T32: F32, owner_P: npt.NDArray[np.intp], column_P: npt.NDArray[np.int64], row_P: npt.NDArray[np.int64]
 ) -> tuple[F32, npt.NDArray[np.bool_]]:
-    """Screen-space weights of the three corners at pixel centres, and whether the centre is inside."""
-    a, b, c = corner_T32.astype(np.float64).transpose(1, 0, 2)
-    scale = 1 / ((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0])
+    """Which centres are inside, and the screen-space weights of the three corners at those."""
+    (ax, ay), (bx, by), (cx, cy) = np.ascontiguousarray(corner_T32.transpose(1, 2, 0), np.float64)
+    scale = 1 / ((bx - ax) * (cy - ay) - (by - ay) * (cx - ax))
     # Weight of b and of c as affine functions of the position relative to a.
-    toward_b = np.stack([(c - a)[:, 1], -(c - a)[:, 0]], axis=1) * scale[:, None]
-    toward_c = np.stack([-(b - a)[:, 1], (b - a)[:, 0]], axis=1) * scale[:, None]
-    x, y = column_P + 0.5 - a[owner_P, 0], row_P + 0.5 - a[owner_P, 1]
-    weight_b = toward_b[owner_P, 0] * x + toward_b[owner_P, 1] * y
-    weight_c = toward_c[owner_P, 0] * x + toward_c[owner_P, 1] * y
+    x, y = column_P + 0.5 - ax[owner_P], row_P + 0.5 - ay[owner_P]
+    weight_b = ((cy - ay) * scale)[owner_P] * x + (-(cx - ax) * scale)[owner_P] * y
+    weight_c = (-(by - ay) * scale)[owner_P] * x + ((bx - ax) * scale)[owner_P] * y
     weight_a = 1 - weight_b - weight_c
     inside = (weight_a >= -1e-9) & (weight_b >= -1e-9) & (weight_c >= -1e-9)
-    return np.stack([weight_a, weight_b, weight_c], axis=1).astype(np.float32), inside
+    weights = [weight_a[inside], weight_b[inside], weight_c[inside]]
+    return np.stack(weights, axis=1).astype(np.float32), inside
 
 
 def _nearest(pixel_P: npt.NDArray[np.int64], near_P: F32, pixels: int) -> npt.NDArray[np.intp]:

@@ -68,7 +68,7 @@ def flow(here: Moment, hits: Hits, there: Moment) -> tuple[F32, Bool]:
     vertex_V3 = there.camera.to_camera(there_V3)
     seen_P &= ~hidden(there.camera, vertex_V3, solids.face_F3, pixel_P2, camera_P3[:, 2])
     seen_P &= ~_behind_the_place(there, point_P3, camera_P3[:, 2])
-    seen_P[hits.pixel_P] &= turned_to(there.camera, vertex_V3, solids.face_F3)[hits.face_P]
+    seen_P[hits.pixel_P] &= turned_to(there.camera, vertex_V3, corner_P3)
     height, width = ray_HW3.shape[:2]
     column, row = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
     way = pixel_P2.T.reshape(2, height, width) - np.stack([column, row])
@@ -76,7 +76,8 @@ def flow(here: Moment, hits: Hits, there: Moment) -> tuple[F32, Bool]:
 
 
 def _inside(camera: Camera, pixel_P2: F32) -> Bool:
-    return np.all((pixel_P2 >= 0) & (pixel_P2 < [camera.width, camera.height]), axis=1)
+    x, y = pixel_P2[:, 0], pixel_P2[:, 1]
+    return (x >= 0) & (y >= 0) & (x < camera.width) & (y < camera.height)
 
 
 def _behind_the_place(there: Moment, point_P3: F32, depth_P: F32) -> Bool:

@@ -44,8 +44,10 @@ def assemble(maps_5GG: F32, region_4: F32, box_4: F32) -> SurfaceMap:
     start = (np.array([x0, y0]) + 0.5 - region_4[:2]) * step - 0.5
     matrix = np.array([[step[0], 0, start[0]], [0, step[1], start[1]]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    sure_GG = maps_5GG[4] / (1 + np.exp(-np.clip(maps_5GG[0], -30, 30)))
     person_hw, u_hw, v_hw, sure_hw = (
-        cv2.warpAffine(maps_5GG[i], matrix, (w, h), flags=flags, borderMode=cv2.BORDER_REPLICATE) for i in (0, 2, 3, 4)
+        cv2.warpAffine(map_GG, matrix, (w, h), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        for map_GG in (maps_5GG[0], maps_5GG[2], maps_5GG[3], sure_GG)
     )
     chart_GG = maps_5GG[1].astype(np.uint8)
     x_w, y_h = start[0] + step[0] * np.arange(w), start[1] + step[1] * np.arange(h)
@@ -56,8 +58,7 @@ def assemble(maps_5GG: F32, region_4: F32, box_4: F32) -> SurfaceMap:
     labels_hw[mixed], u_hw[mixed], v_hw[mixed] = _vote(maps_5GG, corners)
     labels_hw[~inside_hw] = 0
     uv_2hw: F32 = np.stack([u_hw, v_hw]) * inside_hw
-    confidence_hw = sure_hw / (1 + np.exp(-np.clip(person_hw, -30, 30)))
-    return SurfaceMap(x0=x0, y0=y0, labels_hw=labels_hw, uv_2hw=uv_2hw, confidence_hw=confidence_hw)
+    return SurfaceMap(x0=x0, y0=y0, labels_hw=labels_hw, uv_2hw=uv_2hw, confidence_hw=sure_hw)
 
 
 def _nearest(at: npt.NDArray[np.float64], cells: int) -> npt.NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 from torch import nn
@@ -68,6 +69,7 @@ class PersonDetector(nn.Module):
         return self.read(maps), self.parts(maps[0])
 
 
+@cache
 def places(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Centres (P, 2) in pixels and strides (P) of the detector's places for a picture of that size."""
     centres, strides = [], []

@@ -28,7 +28,9 @@ U8 = npt.NDArray[Any]
 
 BUILT_IN = Path(__file__).resolve().parent.parent / "weights" / "light.safetensors"
 LONG_SIDE = 384
-"""Pixels of the longer side of the picture that the detector sees."""
+"""Pixels of the longer side of the picture that the detector sees, at most."""
+SHORTEST_LONG_SIDE = 320
+"""Frames shorter than this are enlarged to it, as in training; between the two they are seen as they are."""
 SCORE, OVERLAP, MOST = 0.18, 0.5, 100
 GREY = (int(MEAN),) * 3
 
@@ -81,7 +83,8 @@ def fill(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Pa
 
 def fit_size(height: int, width: int, long_side: int) -> tuple[int, int]:
     """Height and width of the frame as the detector sees it, before padding to multiples of 32."""
-    scale = long_side / max(height, width)
+    longer = max(height, width)
+    scale = min(long_side, max(longer, SHORTEST_LONG_SIDE)) / longer
     return max(round(height * scale), 1), max(round(width * scale), 1)
 
 
@@ -132,7 +135,6 @@ class LightNetwork:
         self._overlap = OVERLAP if config.nms_threshold is None else config.nms_threshold
         self._most = config.max_people or MOST
         self._bodies: dict[tuple[int, int], Body] = {}
-        self._places: dict[tuple[int, int], tuple[F32, F32]] = {}
         self.read_surface = self._compile(PickedSurface(self._surface), CROP, CROP)
 
     def _compile(self, net: nn.Module, height: int, width: int) -> Body:

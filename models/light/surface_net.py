@@ -16,6 +16,8 @@ CROP = 160
 GRID = CROP // 2
 """Cells of the label grid along a side."""
 CHARTS = 24
+UV_RANGE = (0.25, 0.5)
+"""U and V are the linear map's outputs times the first plus the second, so that both begin in the middle."""
 
 
 class SurfaceLogits(NamedTuple):
@@ -45,29 +47,61 @@ class SurfaceNet(nn.Module):
         self.decode4 = ConvNormAct(widths[1], wide, 3)
         self.read = nn.Conv2d(wide, 4 * (1 + 3 * CHARTS), 1)
 
-    def forward(self, rgb_NCHW: torch.Tensor) -> SurfaceLogits:
-        """Maps of crops (N, 3, CROP, CROP) of pixels 0..255."""
+    def features(self, rgb_NCHW: torch.Tensor) -> torch.Tensor:
+        """What the outputs are read from, (N, wide, CROP / 4, CROP / 4), for crops (N, 3, CROP, CROP) of pixels 0..255."""
         x4 = self.stages[0](self.stem((rgb_NCHW - MEAN) / STD))
         x8 = self.stages[1](x4)
         x16 = self.context(self.stages[2](x8))
         x8 = self.decode8(x8 + upsample(self.lateral8(x16)))
-        x4 = self.decode4(x4 + upsample(self.lateral4(x8)))
-        maps = nn.functional.pixel_shuffle(self.read(x4), 2)
+        return self.decode4(x4 + upsample(self.lateral4(x8)))
+
+    def forward(self, rgb_NCHW: torch.Tensor) -> SurfaceLogits:
+        """Maps of crops (N, 3, CROP, CROP) of pixels 0..255."""
+        maps = nn.functional.pixel_shuffle(self.read(self.features(rgb_NCHW)), 2)
         person, part, u, v = maps.split([1, CHARTS, CHARTS, CHARTS], 1)
-        return SurfaceLogits(person, part, u * 0.25 + 0.5, v * 0.25 + 0.5)
+        scale, shift = UV_RANGE
+        return SurfaceLogits(person, part, u * scale + shift, v * scale + shift)
 
 
 class PickedSurface(nn.Module):
-    """A `SurfaceNet` that already picked the likeliest part of every cell and its U and V: five maps, not 73."""
+    """A `SurfaceNet` that already picked the likeliest part of every cell and its U and V: five maps, not 73.
+
+    The last linear map is cut into one for each output, in which the four cells of a stride-4 place come first and the
+    charts second: picking along the chart axis then needs no rearrangement of 73 maps, only of the five that are left.
+    """
 
     def __init__(self, net: SurfaceNet) -> None:
         super().__init__()
         self.net = net
+        self.person = linear_rows(net.read, slice(0, 1))
+        self.part = linear_rows(net.read, slice(1, 1 + CHARTS))
+        self.u = linear_rows(net.read, slice(1 + CHARTS, 1 + 2 * CHARTS), *UV_RANGE)
+        self.v = linear_rows(net.read, slice(1 + 2 * CHARTS, 1 + 3 * CHARTS), *UV_RANGE)
 
     def forward(self, rgb_NCHW: torch.Tensor) -> torch.Tensor:
         """(N, 5, G, G): person logit, chart 1..24, U, V, probability of that chart given a person."""
-        maps = self.net(rgb_NCHW)
-        odds = maps.part.softmax(1)
-        best, index = odds.max(1, keepdim=True)
-        u, v = maps.u.gather(1, index), maps.v.gather(1, index)
-        return torch.cat([maps.person, index.to(maps.person.dtype) + 1, u, v, best], 1)
+        x = self.net.features(rgb_NCHW)
+        part = by_chart(self.part(x))
+        top = part.amax(2, keepdim=True)
+        # Low precision makes ties: the last of equals wins, and its U and V alone are read.
+        chart = torch.arange(1, CHARTS + 1, dtype=torch.float32)[:, None, None]
+        best = ((part == top) * chart).amax(2, keepdim=True)
+        mine = (chart == best).to(part.dtype)
+        u, v = (mine * by_chart(self.u(x))).sum(2), (mine * by_chart(self.v(x))).sum(2)
+        share = 1 / (part - top).exp().sum(2)
+        return nn.functional.pixel_shuffle(torch.cat([self.person(x), best[:, :, 0], u, v, share], 1), 2)
+
+
+def linear_rows(read: nn.Conv2d, rows: slice, scale: float = 1.0, shift: float = 0.0) -> nn.Conv2d:
+    """The part of `SurfaceNet.read` that makes some of its 73 maps, times `scale` plus `shift`, the cell before the map."""
+    assert read.bias is not None
+    weight = read.weight.detach().unflatten(0, (-1, 4))[rows].transpose(0, 1).flatten(0, 1)
+    bias = read.bias.detach().unflatten(0, (-1, 4))[rows].transpose(0, 1).flatten()
+    made = nn.Conv2d(read.in_channels, len(weight), 1)
+    made.load_state_dict({"weight": weight * scale, "bias": bias * scale + shift})
+    return made
+
+
+def by_chart(x_NCHW: torch.Tensor) -> torch.Tensor:
+    """(N, 4 * 24, H, W) as (N, 4, 24, H, W)."""
+    return x_NCHW.unflatten(1, (4, CHARTS))

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from pipeline.config import RawConfig
 from pipeline.conversion import ConfigError, nearest
+from pipeline.graph import stage_class
 from pipeline.inputs import UsageError
 
 EXAMPLES = """\
@@ -18,10 +19,13 @@ examples:
   run_pipeline.py photos/ more/*.jpg -o results/
   run_pipeline.py dance.mp4 -c zoo_r50_s1x --weights zoo:densepose_rcnn_R_50_FPN_s1x
   run_pipeline.py photo.jpg --export instances=raw/     the network's own numbers as npz
+  run_pipeline.py dance.mp4 --export iuv=iuv/ --export csv=dance.csv --export magicanimate=condition.mp4
   run_pipeline.py dance.mp4 --set encode.crf=18 --set encode.end=10 --report report.json
   run_pipeline.py doctor                        what this machine can do, and what is missing
 
 styles: texture (default), parts, uv, boxes, none
+exports: instances, surfaces, iuv, iuv_video, inds, dp_segm, magicanimate, parula, result_json, coco, csv, mot, prores,
+  webm (docs/formats.md says what each is and who reads it)
 a configuration is configs/NAME.yaml or a path; every key in it can be changed with --set key.path=value
 Ctrl-C keeps the finished part as NAME.partial.mp4
 exit: 0 done · 1 failed, one sentence says why · 2 wrong usage or configuration · 130 stopped by Ctrl-C
@@ -53,8 +57,8 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
         "--export",
         action="append",
         default=[],
-        metavar="KIND=DIR",
-        help="also write results of this kind to a folder, e.g. instances=DIR; may be repeated",
+        metavar="KIND=PATH",
+        help="also write results of this kind, e.g. iuv=FOLDER or csv=FILE; may be repeated; the kinds are below",
     )
     add("--set", action="append", default=[], dest="changes", metavar="KEY.PATH=VALUE", help="change a setting")
     add("--report", metavar="FILE", help="write what happened as JSON")
@@ -71,6 +75,7 @@ def apply_shortcuts(raw: RawConfig, arguments: argparse.Namespace, table: Mappin
     Raises UsageError or ConfigError where the configuration has no place for them.
     """
     placed = _placed(raw)
+    kinds = _export_kinds(placed, table) if arguments.export else {}
     if arguments.style is not None:
         if "render" not in placed:
             raise UsageError("this configuration renders nothing", f"--style {arguments.style}", "leave it out")
@@ -80,16 +85,19 @@ def apply_shortcuts(raw: RawConfig, arguments: argparse.Namespace, table: Mappin
     if arguments.trust:
         raw.change(("network", "trust"), True, "--trust")
     for export in arguments.export:
-        kind, equals, folder = export.partition("=")
-        if not equals or not folder:
-            raise UsageError("an export is written KIND=DIR", f"--export {export}", "e.g. --export instances=raw/")
-        stage = f"export_{kind}"
-        if stage not in placed:
-            kinds = [name.removeprefix("export_") for name in placed if name.startswith("export_")]
-            everywhere = stage in table
-            what = f"configuration '{raw.name}' does not export" if everywhere else "there is no export of kind"
-            raise ConfigError(f"{what} '{kind}'", f"--export {export}", nearest(kind, kinds))
-        raw.change((stage, "folder"), folder, "--export")
+        kind, equals, path = export.partition("=")
+        if not equals or not path:
+            raise UsageError("an export is written KIND=PATH", f"--export {export}", "e.g. --export instances=raw/")
+        if kind not in kinds:
+            what = f"configuration '{raw.name}' has no export of kind '{kind}'"
+            raise ConfigError(what, f"--export {export}", nearest(kind, kinds))
+        raw.change(kinds[kind], path, "--export")
+
+
+def _export_kinds(placed: Sequence[str], table: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """The key that takes the path of each kind of export the placed stages write."""
+    classes = {name: stage_class(name, table) for name in placed if name in table}
+    return {kind: (name, *key.split(".")) for name, cls in classes.items() for kind, key in cls.exports.items()}
 
 
 def _placed(raw: RawConfig) -> list[str]:

@@ -52,6 +52,7 @@ class Job:
         stem: the input's name without folder and suffix; names exports.
         several: True when the run has more than one input (exports then go to `DIR/stem/`).
         overwrite: True when a file that stands under `output` may be replaced.
+        resume: True when the run goes on after the parts that an earlier one left.
     """
 
     index: int
@@ -60,6 +61,7 @@ class Job:
     stem: str
     several: bool = False
     overwrite: bool = False
+    resume: bool = False
 
 
 class Stage:
@@ -87,6 +89,8 @@ class Stage:
     """True when it computes on a GPU where there is one: its lane then reserves one."""
     memory_frames: ClassVar[int | None] = 0
     """How many frames back the state can reach; None = unbounded."""
+    exports: ClassVar[Mapping[str, str]] = {}
+    """Kinds of `--export KIND=PATH` that the stage writes, each with its own key that takes the path."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:

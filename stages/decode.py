@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from pipeline.stage import Job, Stage
-from stages.payloads import FrameChunk, VideoInfo
+from stages.payloads import U8, FrameChunk, VideoInfo
 from stages.video.animation import Animation, is_animation
 from stages.video.footage import Footage
 from stages.video.rotation import fitted_size
@@ -90,7 +90,7 @@ class Decode(Stage):
         yield from self._chunks(self._footage)
 
     def _chunks(self, footage: Footage | Animation) -> Iterator[FrameChunk]:
-        frames = iter(footage)
+        frames: Iterator[tuple[int, int, U8]] = ((footage.index, pts, rgb_HW3) for pts, rgb_HW3 in footage)
         first = list(islice(frames, 1))
         if not first or footage.video is None:
             return
@@ -98,10 +98,11 @@ class Decode(Stage):
         frames = chain(first, frames)
         while batch := list(islice(frames, size)):
             chunk = FrameChunk(
-                rgb_THW3=np.stack([rgb for _, rgb in batch]),
-                pts_T=np.array([pts for pts, _ in batch], np.int64),
+                rgb_THW3=np.stack([rgb for _, _, rgb in batch]),
+                pts_T=np.array([pts for _, pts, _ in batch], np.int64),
                 first=self._frames,
                 video=footage.video,
+                index_T=np.array([index for index, _, _ in batch], np.int64),
             )
             self._frames += len(batch)
             yield chunk

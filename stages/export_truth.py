@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -22,6 +23,8 @@ class ExportTruth(Stage):
     `keypoint_N173`; in clips those of `Moving` too: `track_N`, `depth_HW`, `next_2HW`, `previous_2HW`, `next_seen_HW`,
     `previous_seen_HW`. The mask of person n (from 1) is `instance_HW == n`.
     """
+
+    exports: ClassVar[Mapping[str, str]] = {"truth": "folder"}
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:

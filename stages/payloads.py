@@ -64,15 +64,21 @@ class FrameChunk:
         pts_T: presentation times in ticks of `video.time_base`, strictly increasing.
         first: index of the first frame in the stream (of the frames that are processed).
         video: the stream they belong to.
+        index_T: number of each frame in the whole input, from 0, whatever part of it is processed; None = from `first`.
     """
 
     rgb_THW3: U8
     pts_T: I64
     first: int
     video: VideoInfo
+    index_T: I64 | None = None
 
     def __len__(self) -> int:
         return len(self.pts_T)
+
+    def source_index(self, t: int) -> int:
+        """Number of the chunk's frame `t` in the whole input."""
+        return self.first + t if self.index_T is None else int(self.index_T[t])
 
     @classmethod
     def of_picture(cls, rgb_HW3: U8) -> FrameChunk:
@@ -129,6 +135,16 @@ class Surface:
     labels_hw: U8
     uv_2hw: Float
     confidence_hw: Float | None = None
+
+    def windows(self, height: int, width: int) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:
+        """Rows and columns of a frame, and of the grid, where the two meet; None where they do not."""
+        grid_height, grid_width = self.labels_hw.shape
+        top, left = max(self.y0, 0), max(self.x0, 0)
+        bottom, right = min(self.y0 + grid_height, height), min(self.x0 + grid_width, width)
+        if top >= bottom or left >= right:
+            return None
+        grid = (slice(top - self.y0, bottom - self.y0), slice(left - self.x0, right - self.x0))
+        return (slice(top, bottom), slice(left, right)), grid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,12 +33,13 @@ def is_animation(path: str) -> bool:
 
 
 class Animation:
-    """Frames of one animated picture: iterate once for `(pts, rgb_HW3)`; `video` is known from the first frame on."""
+    """Frames of one animated picture: iterate once for `(pts, rgb_HW3)`; `video` and `index` as in `Footage`."""
 
     def __init__(self, path: str, selection: Selection, *, max_size: int | None = None) -> None:
         """Args: max_size: longest side of the frames, or None."""
         self.warnings: list[str] = []
         self.video: VideoInfo | None = None
+        self.index = 0
         self.repaired_pts = 0
         self.truncated = False
         self._path = path
@@ -51,7 +52,9 @@ class Animation:
         self._image.close()
 
     def __iter__(self) -> Iterator[tuple[int, U8]]:
-        for pts, rgb_HW3 in self._selection.choose((pts * MILLISECOND, (pts, rgb)) for pts, rgb in self._frames()):
+        timed = ((item[0] * MILLISECOND, (index, *item)) for index, item in enumerate(self._frames()))
+        for index, pts, rgb_HW3 in self._selection.choose(timed):
+            self.index = index
             size = fitted_size(rgb_HW3.shape[1], rgb_HW3.shape[0], self._max_size)
             if size != rgb_HW3.shape[1::-1]:
                 rgb_HW3 = np.asarray(cv2.resize(rgb_HW3, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -9,7 +9,14 @@ import cv2
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
 """x264's names for speed against size; the other encoders' own scales are laid along them."""
 PRESETS: tuple[Preset, ...] = get_args(Preset)
-DEFAULT_CRF = {"libx264": 20.0, "libx265": 23.0, "libsvtav1": 30.0, "libvpx-vp9": 30.0, "libvpx": 10.0}
+DEFAULT_CRF = {
+    "libx264": 20.0,
+    "libx264rgb": 20.0,
+    "libx265": 23.0,
+    "libsvtav1": 30.0,
+    "libvpx-vp9": 30.0,
+    "libvpx": 10.0,
+}
 QUANTISERS = {"mpeg4": 3.0, "mjpeg": 3.0}
 """Default quantiser (1 best … 31) of encoders that know that instead of a crf."""
 CPU_AVX2 = 11
@@ -32,7 +39,7 @@ def encoder_options(
     """
     quality = f"{DEFAULT_CRF.get(codec, 0.0) if crf is None else crf:g}"
     options: dict[str, str] = {}
-    if codec == "libx264":
+    if codec in ("libx264", "libx264rgb"):
         options = {"crf": quality, "preset": preset, **steady_x264()}
     elif codec == "libx265":
         options = {"crf": quality, "preset": preset, "x265-params": "log-level=none:open-gop=0"}

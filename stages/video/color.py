@@ -43,6 +43,10 @@ class ColorTags:
     full_range: bool = False
 
 
+RGB_TAGS = ColorTags(matrix=RGB_MATRIX, full_range=True)
+"""Of pictures that are stored as RGB."""
+
+
 def is_full_range(frame: av.VideoFrame) -> bool:
     """True when the frame's YUV uses 0..255 (of its depth) rather than 16..235."""
     if frame.format.name.startswith("yuvj"):
@@ -141,7 +145,7 @@ EXPAND_LIMITED = np.clip(np.round((np.arange(256) - 16) * 255 / 219), 0, 255).as
 
 
 class FromRgb:
-    """Converts RGB frames to the pixel format of an encoder, with the matrix and range the tags name."""
+    """Converts RGB or RGBA frames to the pixel format of an encoder, with the matrix and range the tags name."""
 
     def __init__(self, tags: ColorTags, pix_fmt: str) -> None:
         self._reformatter = VideoReformatter()
@@ -151,7 +155,8 @@ class FromRgb:
     def __call__(self, rgb_HW3: U8) -> av.VideoFrame:
         """The frame for the encoder, tagged."""
         # Shares memory with the array; the conversion below makes the only copy.
-        source = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(rgb_HW3), format="rgb24")
+        packed = "rgba" if rgb_HW3.shape[2] == 4 else "rgb24"
+        source = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(rgb_HW3), format=packed)
         frame = self._reformatter.reformat(
             source,
             format=self._pix_fmt,

@@ -24,6 +24,7 @@ from stages.video.selection import Selection
 from stages.video.source import (
     default_video_stream,
     frame_rate,
+    frames_before,
     is_one_picture,
     open_container,
     stream_seconds,
@@ -42,7 +43,10 @@ ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 class Footage:
-    """Frames of one video: iterate once for `(pts, rgb_HW3)`; `video` is known from the first frame on."""
+    """Frames of one video: iterate once for `(pts, rgb_HW3)`.
+
+    `video` is known from the first frame on; `index` is the number in the whole video, from 0, of the frame given last.
+    """
 
     def __init__(
         self,
@@ -65,6 +69,7 @@ class Footage:
         """
         self.warnings: list[str] = []
         self.video: VideoInfo | None = None
+        self.index = 0
         self._path = path
         self._selection = selection
         self._max_size = max_size
@@ -76,6 +81,7 @@ class Footage:
         self._reader = VideoReader(self._container, self._stream, _decoder(self._stream, slice_threads, frame_threads))
         self._deinterlacer = Deinterlacer()
         self._to_rgb: ToRgb | None = None
+        self._skipped = 0
 
     def close(self) -> None:
         """Release the file."""
@@ -94,7 +100,8 @@ class Footage:
     def __iter__(self) -> Iterator[tuple[int, U8]]:
         turn = UPRIGHT
         size = (0, 0)
-        for item in self._selected():
+        for index, item in self._selected():
+            self.index = index
             if self._to_rgb is None:
                 turn = self._turn(item.frame)
                 size = fitted_size(item.frame.width, item.frame.height, self._max_size)
@@ -103,11 +110,13 @@ class Footage:
             yield item.pts, turn.apply(self._to_rgb(item.frame, *size))
         self._conclude()
 
-    def _selected(self) -> Iterator[TimedFrame]:
-        """Frames within start and end, each n-th."""
+    def _selected(self) -> Iterator[tuple[int, TimedFrame]]:
+        """Frames within start and end, each n-th, each with its number in the whole video."""
         beginning = self._beginning()
         timed = self._deinterlacer(TimedFrame(self._repair(f.pts), f) for f in self._frames())
-        return self._selection.choose((item.pts * self._time_base - beginning, item) for item in timed)
+        return self._selection.choose(
+            (item.pts * self._time_base - beginning, (self._skipped + count, item)) for count, item in enumerate(timed)
+        )
 
     def _frames(self) -> Iterator[av.VideoFrame]:
         """Decoded frames, from a key frame before `start` where that saves much, else from the first one."""
@@ -124,6 +133,7 @@ class Footage:
             self._reader.seek(self._beginning())
             frames, first = iter(self._reader), None
         if first is not None:
+            self._skipped = frames_before(self._path, self._stream.index, first.pts)
             yield first
         yield from frames
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.stage import StageError
 from stages.payloads import U8, SegmentWritten, VideoInfo
 from stages.video.codec_options import Preset, encoder_options
-from stages.video.color import ColorTags
+from stages.video.color import RGB_TAGS, ColorTags
 from stages.video.containers import (
     ASPECT_IN_STREAM,
     FULL_RANGE_ONLY,
@@ -28,13 +28,17 @@ from stages.video.timestamps import nominal_ticks
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingSettings:
-    """The user's wishes; see `Encode.Config`."""
+    """The user's wishes; see `Encode.Config`.
+
+    `pixels`: FFmpeg's pixel format; None = the encoder's nearest to yuv420p. With one named, pictures keep their size.
+    """
 
     codec: str | None
     crf: float | None
     preset: Preset
     segment_frames: int
     threads: int
+    pixels: str | None = None
 
 
 class Recording:
@@ -168,8 +172,9 @@ def encoder_spec(video: VideoInfo, container: Container, settings: RecordingSett
     codec = encoder_for(settings.codec, container, path)
     square = container.name in ("matroska", "webm") and codec not in ASPECT_IN_STREAM
     width, height = square_size(video) if square else (video.width, video.height)
-    odd = 0 if codec in ODD_SIZES else 1
-    tags = ColorTags(
+    pixels = settings.pixels or pixel_format(codec)
+    odd = 0 if codec in ODD_SIZES or settings.pixels else 1
+    tags = RGB_TAGS if "rgb" in pixels or "bgr" in pixels else ColorTags(
         primaries=video.color_primaries,
         trc=video.color_trc,
         matrix=video.colorspace,
@@ -181,7 +186,7 @@ def encoder_spec(video: VideoInfo, container: Container, settings: RecordingSett
         picture=(width, height),
         width=width + width % 2 * odd,
         height=height + height % 2 * odd,
-        pix_fmt=pixel_format(codec),
+        pix_fmt=pixels,
         rate=encoder_rate(video.rate),
         sample_aspect=Fraction(1) if square else video.sample_aspect,
         tags=tags,

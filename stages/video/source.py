@@ -117,6 +117,22 @@ def frame_rate(stream: av.video.stream.VideoStream) -> Fraction | None:
     return None
 
 
+def frames_before(path: str, stream: int, pts: int | None) -> int:
+    """How many frames of a stream are shown before `pts` (ticks), counted without decoding; 0 for a frame without one.
+
+    Reads the file from its beginning to there.
+    """
+    if pts is None:
+        return 0
+    count = 0
+    with open_container(path) as container:
+        for packet in container.demux(container.streams[stream]):
+            if packet.dts is not None and packet.dts > pts:
+                break
+            count += bool(packet.size) and packet.pts is not None and packet.pts < pts
+    return count
+
+
 def stream_seconds(stream: av.video.stream.VideoStream) -> Fraction | None:
     """Length of the stream as the container states it, or None where it does not."""
     if stream.duration and stream.time_base:

@@ -140,7 +140,7 @@ def test_an_image_by_itself_gives_what_the_export_says(
     people, surfaces = pipeline.load(str(weights), str(graph))(rgb)
     stills = [change for change in settings if not change.startswith("decode")]
     convert(
-        serially, str(tmp_path / "input.png"), [*stills, f"export_instances.folder={tmp_path}"], tmp_path / "out.png"
+        serially, str(tmp_path / "input.png"), [*stills, f"export_raw.to.instances={tmp_path}"], tmp_path / "out.png"
     )
     exported = np.load(tmp_path / "input.npz")
     assert np.array_equal(exported["boxes_N4"], people.box_N4)

@@ -1,0 +1,40 @@
+"""Angles at the joints of the body, as they appear in the picture."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.surface.keypoints import COCO_KEYPOINTS
+from stages.payloads import F32
+
+ANGLES: dict[str, tuple[str, str, str]] = {
+    "left_shoulder": ("left_hip", "left_shoulder", "left_elbow"),
+    "right_shoulder": ("right_hip", "right_shoulder", "right_elbow"),
+    "left_elbow": ("left_shoulder", "left_elbow", "left_wrist"),
+    "right_elbow": ("right_shoulder", "right_elbow", "right_wrist"),
+    "left_hip": ("left_shoulder", "left_hip", "left_knee"),
+    "right_hip": ("right_shoulder", "right_hip", "right_knee"),
+    "left_knee": ("left_hip", "left_knee", "left_ankle"),
+    "right_knee": ("right_hip", "right_knee", "right_ankle"),
+}
+"""Keypoints that span each angle; the middle one is its vertex."""
+ANGLE_NAMES = (*ANGLES, "trunk")
+
+_SPANS_83 = np.array([[COCO_KEYPOINTS.index(name) for name in span] for span in ANGLES.values()])
+_SHOULDERS, _HIPS = (
+    [COCO_KEYPOINTS.index(f"{side}_{joint}") for side in ("left", "right")] for joint in ("shoulder", "hip")
+)
+
+
+def joint_angles(keypoint_173: F32) -> F32:
+    """Degrees, (9,) float32 in the order of `ANGLE_NAMES`; NaN where a keypoint of an angle is not seen.
+
+    At the joints 0..180, 180 = straight; of the trunk −180..180, 0 = upright, positive = to the picture's right.
+    """
+    place_172 = np.where(keypoint_173[:, 2:] > 0, keypoint_173[:, :2], np.nan).astype(np.float64)
+    one_82 = place_172[_SPANS_83[:, 0]] - place_172[_SPANS_83[:, 1]]
+    other_82 = place_172[_SPANS_83[:, 2]] - place_172[_SPANS_83[:, 1]]
+    cross_8 = one_82[:, 0] * other_82[:, 1] - one_82[:, 1] * other_82[:, 0]
+    joint_8 = np.degrees(np.abs(np.arctan2(cross_8, (one_82 * other_82).sum(axis=1))))
+    up_2 = place_172[_SHOULDERS].mean(axis=0) - place_172[_HIPS].mean(axis=0)
+    return np.append(joint_8, np.degrees(np.arctan2(up_2[0], -up_2[1]))).astype(np.float32)

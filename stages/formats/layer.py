@@ -1,0 +1,34 @@
+"""People as a layer for compositors: what was drawn of them, and where they are as alpha."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stages.formats.moment import Moment, flat
+from stages.formats.one_film import Coding, OneFilm
+from stages.formats.writer import Target, Writer
+from stages.payloads import U8
+
+PRORES = {".mov": Coding(codec="prores_ks", pixels="yuva444p10le")}
+WEBM = {".webm": Coding(codec="libvpx-vp9", pixels="yuva420p")}
+
+
+def begin_prores(target: Target) -> Writer:
+    """ProRes 4444."""
+    return OneFilm(target, PRORES, layer_picture)
+
+
+def begin_webm(target: Target) -> Writer:
+    """VP9 with a second picture for alpha."""
+    return OneFilm(target, WEBM, layer_picture)
+
+
+def layer_picture(moment: Moment) -> U8:
+    """(H, W, 4) RGBA with straight alpha: the rendered frame, or the original where nothing renders.
+
+    Alpha is the rendered frame's own; where it has none, 255 on people and 0 elsewhere.
+    """
+    rgb_HW3 = moment.rgb_HW3 if moment.drawn_HW3 is None else moment.drawn_HW3
+    if moment.alpha_HW is not None:
+        return np.dstack([rgb_HW3, moment.alpha_HW])
+    return np.dstack([rgb_HW3, (flat(moment).person_HW > 0).astype(np.uint8) * np.uint8(255)])

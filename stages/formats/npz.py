@@ -1,0 +1,145 @@
+"""The numbers themselves, one npz a frame: `instances` as the network gave them, `surfaces` as they are drawn."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.stage import StageError
+from stages.formats.moment import Moment
+from stages.formats.writer import FileAFrame, Target, Writer, put_whole
+from stages.payloads import Surface, VideoInfo
+
+INDEX = "stream.json"
+"""Beside the npz files of `surfaces`: what they belong to; it is written last, so where it stands they are whole."""
+
+
+def instances(moment: Moment) -> bytes:
+    """`boxes_N4`, `scores_N`, and of each person i `labels_i`, `uv_i` on the grid that begins at int(x0), int(y0)."""
+    return _npz(_people(moment))
+
+
+def surfaces(moment: Moment) -> bytes:
+    """The same after tracking and smoothing, and besides:
+
+    `ids_N` int32, −1 = none; `corners_N2` int32, the frame's column and row under each grid's first cell; `frame`, the
+    number of the frame in its source; `pts`; and `confidence_i` (h, w) where the network has one.
+    """
+    corners = [(surface.x0, surface.y0) for surface in moment.surfaces]
+    arrays = _people(moment) | {
+        "ids_N": moment.id_N,
+        "corners_N2": np.array(corners, np.int32).reshape(-1, 2),
+        "frame": np.int64(moment.index),
+        "pts": np.int64(moment.pts),
+    }
+    for i, surface in enumerate(moment.surfaces):
+        if surface.confidence_hw is not None:
+            arrays[f"confidence_{i}"] = surface.confidence_hw
+    return _npz(arrays)
+
+
+def _people(moment: Moment) -> dict[str, Any]:
+    arrays: dict[str, Any] = {"boxes_N4": moment.box_N4, "scores_N": moment.score_N}
+    for i, surface in enumerate(moment.surfaces):
+        arrays[f"labels_{i}"] = surface.labels_hw
+        arrays[f"uv_{i}"] = surface.uv_2hw.astype(np.float32, copy=False)
+    return arrays
+
+
+def _npz(arrays: dict[str, Any]) -> bytes:
+    buffer = BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def begin_instances(target: Target) -> Writer:
+    """One file a frame."""
+    return FileAFrame(target, ".npz", instances)
+
+
+class SurfaceFolder(FileAFrame):
+    """`surfaces`, with `stream.json` beside: enough to show them again without the network (`-c render`)."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(target, ".npz", surfaces)
+        self._video: VideoInfo | None = None
+
+    def add(self, moment: Moment) -> None:
+        """Write the frame's file."""
+        if self._video is None:
+            (self.folder / INDEX).unlink(missing_ok=True)  # an older export's, which is no longer whole
+        self._video = moment.video
+        super().add(moment)
+
+    def finish(self) -> list[str]:
+        """All frames are there: say so, and what they belong to."""
+        if self._video is not None:
+            content = {**_described(self._video), "exported": self.frames}
+            put_whole(self.folder / INDEX, json.dumps(content, indent=1).encode())
+        return super().finish()
+
+    def interrupt(self) -> None:
+        """The frames so far can be shown too."""
+        self.finish()
+
+
+def _described(video: VideoInfo) -> dict[str, Any]:
+    """A stream as JSON: fractions as "a/b"."""
+    fields = {name: getattr(video, name) for name in VideoInfo.__dataclass_fields__}
+    return {name: str(value) if isinstance(value, Fraction) else value for name, value in fields.items()}
+
+
+def read_stream(folder: Path) -> VideoInfo:
+    """The stream that a folder of `surfaces` belongs to. Raises StageError where there is none, or it is damaged."""
+    path = folder / INDEX
+    remedy = "name a folder that --export surfaces=FOLDER has written to its end"
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StageError("is no export of surfaces", str(folder), remedy) from error
+    except ValueError as error:
+        raise StageError("is damaged", str(path), remedy) from error
+    fractions = ("rate", "time_base", "sample_aspect", "cut_start", "cut_end")
+    try:
+        known = {name: fields[name] for name in VideoInfo.__dataclass_fields__}
+        exact = {name: Fraction(known[name]) for name in fractions if known[name] is not None}
+        return VideoInfo(**{**known, **exact})
+    except (KeyError, TypeError, ValueError) as error:
+        raise StageError("says too little of its stream", str(path), remedy) from error
+
+
+def read_moment(path: Path, video: VideoInfo) -> Moment:
+    """One frame of an export of `surfaces`, on black. Raises StageError for a file that is none."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            box_N4 = file["boxes_N4"]
+            people = tuple(_read_surface(file, i, corner) for i, corner in enumerate(file["corners_N2"].tolist()))
+            return Moment(
+                stem=path.stem,
+                index=int(file["frame"]),
+                pts=int(file["pts"]),
+                video=video,
+                rgb_HW3=np.zeros((video.height, video.width, 3), np.uint8),
+                box_N4=box_N4,
+                score_N=file["scores_N"],
+                id_N=file["ids_N"],
+                surfaces=people,
+            )
+    except (OSError, ValueError, KeyError) as error:
+        raise StageError("is no frame of an export of surfaces", str(path), "export it again") from error
+
+
+def _read_surface(file: Any, i: int, corner: list[int]) -> Surface:
+    confidence = f"confidence_{i}"
+    return Surface(
+        x0=corner[0],
+        y0=corner[1],
+        labels_hw=file[f"labels_{i}"],
+        uv_2hw=file[f"uv_{i}"],
+        confidence_hw=file[confidence] if confidence in file.files else None,
+    )

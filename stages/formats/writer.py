@@ -1,0 +1,131 @@
+"""Exports on their way to files: what every writer does, and the simplest one, a file a frame."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.stage import Job, StageError
+from stages.formats.moment import Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where an export of one input goes.
+
+    Attributes:
+        kind: its name on the command line.
+        path: what the user named.
+        job: the input.
+        segment_frames, threads: of films, see `Export.Config`.
+    """
+
+    kind: str
+    path: str
+    job: Job
+    segment_frames: int
+    threads: int
+
+    def folder(self) -> Path:
+        """The folder of an input's files: its own where there are several inputs."""
+        return Path(self.path) / self.job.stem if self.job.several else Path(self.path)
+
+    def file(self, suffixes: tuple[str, ...]) -> str:
+        """The one file of an input: as named, or by the input's name in the folder that is named.
+
+        Raises StageError: a suffix that is none of `suffixes`, or one file for several inputs.
+        """
+        path = Path(self.path)
+        if self.path.endswith(("/", os.sep)) or path.is_dir() or not path.suffix:
+            return str(path / f"{self.job.stem}{suffixes[0]}")
+        if path.suffix.lower() not in suffixes:
+            what = f'the export "{self.kind}" cannot be written as "{path.suffix}"'
+            raise StageError(what, self.path, f"use {' or '.join(suffixes)}, or name a folder")
+        if self.job.several:
+            raise StageError("several inputs cannot go to one file", self.path, "name a folder")
+        return self.path
+
+
+class Writer(ABC):
+    """One export of one input: frames in, files out."""
+
+    @abstractmethod
+    def add(self, moment: Moment) -> None:
+        """Take the next frame. Raises StageError where it cannot be written."""
+
+    @abstractmethod
+    def finish(self) -> list[str]:
+        """The input is over: give what is whole its name. Returns sentences that people must know."""
+
+    @abstractmethod
+    def interrupt(self) -> None:
+        """The run stops early: keep what is there, under a name that says so where it is one file."""
+
+    @abstractmethod
+    def state(self) -> dict[str, int]:
+        """What a restart right here needs; what it counts on is on the disk when this returns."""
+
+    @abstractmethod
+    def restore(self, state: dict[str, int]) -> None:
+        """Go on after `state`; called before the first frame. Raises StageError where its files are gone."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release files; called once, after a failure too."""
+
+
+class FileAFrame(Writer):
+    """`frame_000123.SUFFIX` in a folder for every frame (for an image `STEM.SUFFIX`), each written in one step."""
+
+    def __init__(self, target: Target, suffix: str, encode: Callable[[Moment], bytes]) -> None:
+        """Args: encode: the content of a frame's file."""
+        self.folder = target.folder()
+        self.frames = 0
+        self._suffix = suffix
+        self._encode = encode
+
+    def add(self, moment: Moment) -> None:
+        """Write the frame's file."""
+        put_whole(self.folder / f"{moment.name}{self._suffix}", self._encode(moment))
+        self.frames += 1
+
+    def finish(self) -> list[str]:
+        """Every file has its name already."""
+        return []
+
+    def interrupt(self) -> None:
+        """The files that are there are whole."""
+
+    def state(self) -> dict[str, int]:
+        """Number of frames."""
+        return {"frames": self.frames}
+
+    def restore(self, state: dict[str, int]) -> None:
+        """Frames that come again replace their files by the same."""
+        self.frames = state["frames"]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def put_whole(path: Path, content: bytes) -> None:
+    """A reader sees the whole file or none: written beside it under another name, then renamed.
+
+    Raises StageError naming the file where the disk refuses.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished.write_bytes(content)
+            os.replace(unfinished, path)
+        finally:
+            if path.parent.is_dir():
+                unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        remedy = "give a folder that can be written to, with room for the files"
+        raise StageError(f"the export cannot be written ({reason})", str(path), remedy) from error

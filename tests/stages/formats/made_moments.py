@@ -14,7 +14,9 @@ from stages.export import Export, Exporter, ExportRaw
 from stages.payloads import FrameChunk, Overlay, People, Surface, Surfaces, VideoInfo
 
 WIDTH, HEIGHT = 64, 48
-VIDEO = VideoInfo(path="walk.mp4", width=WIDTH, height=HEIGHT, still=False, rate=Fraction(25), time_base=Fraction(1, 25))
+VIDEO = VideoInfo(
+    path="walk.mp4", width=WIDTH, height=HEIGHT, still=False, rate=Fraction(25), time_base=Fraction(1, 25)
+)
 
 
 def surface_of(seed: int, x0: int, y0: int, height: int, width: int) -> Surface:
@@ -36,9 +38,7 @@ def people_of(frames: list[int], boxes: list[list[float]], ids: list[int]) -> Pe
 
 
 PEOPLE = people_of([0, 0, 2], [[-2.7, 3.9, 20.2, 30.1], [10.4, 5, 40.5, 44.2], [30, 20, 63.9, 47.9]], [7, 3, 7])
-SURFACES = Surfaces(
-    people=(surface_of(1, -2, 3, 27, 22), surface_of(2, 10, 5, 39, 30), surface_of(3, 30, 20, 28, 34))
-)
+SURFACES = Surfaces(people=(surface_of(1, -2, 3, 27, 22), surface_of(2, 10, 5, 39, 30), surface_of(3, 30, 20, 28, 34)))
 """Three frames: two people who overlap, of whom one reaches out of the frame; nobody; one."""
 
 

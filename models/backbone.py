@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-BLOCKS = {"r50": (3, 4, 6, 3), "r101": (3, 4, 23, 3)}
+from models.sizes import Sizes, groups_of
+
 STRIDES = (4, 8, 16, 32, 64)
-CHANNELS = 256
 
 
 class FrozenBatchNorm(nn.Module):
@@ -38,11 +38,11 @@ class FrozenBatchNorm(nn.Module):
 
 
 class NormedConv(nn.Conv2d):
-    """A convolution without bias, then a frozen batch norm; `fold` makes the two one biased convolution."""
+    """A convolution without bias, then its norm; `fold` makes a frozen batch norm and its convolution one biased convolution."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, kernel: int, norm: nn.Module, stride: int = 1) -> None:
         super().__init__(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
-        self.norm: nn.Module = FrozenBatchNorm(outputs)
+        self.norm = norm
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         """(N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
@@ -59,12 +59,17 @@ class NormedConv(nn.Conv2d):
         self.norm = nn.Identity()
 
 
+def norm_of(sizes: Sizes, channels: int) -> nn.Module:
+    """The backbone's norm over so many channels."""
+    return nn.GroupNorm(groups_of(channels), channels) if sizes.group_norm else FrozenBatchNorm(channels)
+
+
 class Stem(nn.Module):
     """7x7 convolution and max pooling: (N, 3, H, W) to (N, 64, H/4, W/4)."""
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        self.conv1 = NormedConv(3, 64, 7, stride=2)
+        self.conv1 = NormedConv(3, sizes.stem, 7, norm_of(sizes, sizes.stem), stride=2)
 
     def forward(self, x_N3HW: Tensor) -> Tensor:
         """Normalised BGR in, stride-4 map out."""
@@ -74,12 +79,15 @@ class Stem(nn.Module):
 class Bottleneck(nn.Module):
     """1x1, 3x3, 1x1 and a shortcut. The stride sits in the first 1x1 (the original's way, unlike torchvision's)."""
 
-    def __init__(self, inputs: int, width: int, outputs: int, stride: int) -> None:
+    def __init__(self, sizes: Sizes, inputs: int, width: int, stride: int) -> None:
         super().__init__()
-        self.conv1 = NormedConv(inputs, width, 1, stride=stride)
-        self.conv2 = NormedConv(width, width, 3)
-        self.conv3 = NormedConv(width, outputs, 1)
-        self.shortcut = NormedConv(inputs, outputs, 1, stride=stride) if inputs != outputs else None
+        outputs = 4 * width
+        self.conv1 = NormedConv(inputs, width, 1, norm_of(sizes, width), stride=stride)
+        self.conv2 = NormedConv(width, width, 3, norm_of(sizes, width))
+        self.conv3 = NormedConv(width, outputs, 1, norm_of(sizes, outputs))
+        self.shortcut = None
+        if inputs != outputs:
+            self.shortcut = NormedConv(inputs, outputs, 1, norm_of(sizes, outputs), stride=stride)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         """(N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
@@ -91,18 +99,18 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-    """The bottom-up path: stem, then stages res2..res5 of 256, 512, 1024, 2048 channels at strides 4, 8, 16, 32."""
+    """The bottom-up path: stem, then stages res2..res5 at strides 4, 8, 16, 32; as published 256 to 2048 channels."""
 
-    def __init__(self, depth: str) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        self.stem = Stem()
-        inputs = 64
-        for index, blocks in enumerate(BLOCKS[depth]):
-            width, outputs, stride = 64 << index, 256 << index, 1 if index == 0 else 2
-            stage = [Bottleneck(inputs, width, outputs, stride)]
-            stage += [Bottleneck(outputs, width, outputs, 1) for _ in range(blocks - 1)]
+        self.stem = Stem(sizes)
+        inputs = sizes.stem
+        for index, blocks in enumerate(sizes.blocks):
+            width, stride = sizes.width << index, 1 if index == 0 else 2
+            stage = [Bottleneck(sizes, inputs, width, stride)]
+            stage += [Bottleneck(sizes, 4 * width, width, 1) for _ in range(blocks - 1)]
             self.add_module(f"res{index + 2}", nn.Sequential(*stage))
-            inputs = outputs
+            inputs = 4 * width
 
     def forward(self, x_N3HW: Tensor) -> list[Tensor]:
         """res2..res5."""
@@ -115,15 +123,14 @@ class ResNet(nn.Module):
 
 
 class Backbone(nn.Module):
-    """ResNet and feature pyramid: an image to p2..p6, 256 channels each, strides 4, 8, 16, 32, 64."""
+    """ResNet and feature pyramid: an image to p2..p6, as many channels each, strides 4, 8, 16, 32, 64."""
 
-    def __init__(self, depth: str) -> None:
-        """Args: depth: a key of BLOCKS."""
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        self.bottom_up = ResNet(depth)
+        self.bottom_up = ResNet(sizes)
         for level in range(2, 6):
-            self.add_module(f"fpn_lateral{level}", nn.Conv2d(64 << level, CHANNELS, 1))
-            self.add_module(f"fpn_output{level}", nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1))
+            self.add_module(f"fpn_lateral{level}", nn.Conv2d(sizes.width << level, sizes.pyramid, 1))
+            self.add_module(f"fpn_output{level}", nn.Conv2d(sizes.pyramid, sizes.pyramid, 3, padding=1))
 
     def forward(self, x_N3HW: Tensor) -> list[Tensor]:
         """p2..p6 of normalised, padded images whose sides are multiples of 32."""
@@ -136,7 +143,7 @@ class Backbone(nn.Module):
         for level in range(5, 1, -1):
             lateral = self.get_submodule(f"fpn_lateral{level}")(stages[level - 2])
             if above is not None:
-                lateral += F.interpolate(above, scale_factor=2.0, mode="nearest")
+                lateral = lateral + F.interpolate(above, scale_factor=2.0, mode="nearest")
             outputs.insert(0, self.get_submodule(f"fpn_output{level}")(lateral))
             above = lateral
         return [*outputs, F.max_pool2d(outputs[-1], 1, stride=2)]

@@ -7,11 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import nms
 
-from models.backbone import CHANNELS
 from models.boxes import apply_deltas, clip_boxes
+from models.sizes import Sizes
 
 BINS = 7
-WIDTH = 1024
 DELTA_WEIGHTS = (10.0, 10.0, 5.0, 5.0)
 PERSON = 0
 """Column of the person's logit; the background is the last column."""
@@ -20,14 +19,14 @@ PERSON = 0
 class BoxHead(nn.Module):
     """Two fully connected layers over a pooled box."""
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(CHANNELS * BINS * BINS, WIDTH)
-        self.fc2 = nn.Linear(WIDTH, WIDTH)
+        self.fc1 = nn.Linear(sizes.pyramid * BINS * BINS, sizes.hidden)
+        self.fc2 = nn.Linear(sizes.hidden, sizes.hidden)
         self.takes_channels_last = False
 
     def forward(self, pooled_KhwC: Tensor) -> Tensor:
-        """(K, 7, 7, 256) to (K, 1024)."""
+        """(K, 7, 7, 256) to (K, 1024), as published."""
         if self.takes_channels_last:
             flat = pooled_KhwC.flatten(1)
         else:
@@ -37,7 +36,8 @@ class BoxHead(nn.Module):
     @torch.no_grad()
     def pack(self) -> None:
         """Reorder the first layer's columns from (C, h, w) to (h, w, C), so that pooled boxes need no copy."""
-        weight = self.fc1.weight.view(WIDTH, CHANNELS, BINS * BINS).permute(0, 2, 1).reshape(WIDTH, -1)
+        outputs = self.fc1.out_features
+        weight = self.fc1.weight.view(outputs, -1, BINS * BINS).permute(0, 2, 1).reshape(outputs, -1)
         self.fc1.weight = nn.Parameter(weight.contiguous(), requires_grad=False)
         self.takes_channels_last = True
 
@@ -45,10 +45,10 @@ class BoxHead(nn.Module):
 class BoxPredictor(nn.Module):
     """Person against background, and the four deltas of the one class."""
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        self.cls_score = nn.Linear(WIDTH, 2)
-        self.bbox_pred = nn.Linear(WIDTH, 4)
+        self.cls_score = nn.Linear(sizes.hidden, 2)
+        self.bbox_pred = nn.Linear(sizes.hidden, 4)
 
     def forward(self, x_KF: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (K, 2) person, background; deltas (K, 4); float32."""

@@ -9,27 +9,27 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.backbone import CHANNELS
+from models.sizes import Sizes, groups_of
 
-WIDTH = 512
-DEPTH = 8
 PARTS = 25
-GROUPS = 32
 CONFIDENCE_FLOOR = 0.01
 
 
 class ConvHead(nn.Module):
-    """Eight 3x3 convolutions of 512 channels (V1ConvX)."""
+    """3x3 convolutions, as published eight of 512 channels (V1ConvX)."""
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        for index in range(DEPTH):
-            conv = nn.Conv2d(CHANNELS if index == 0 else WIDTH, WIDTH, 3, padding=1)
+        self.depth = sizes.depth
+        for index in range(sizes.depth):
+            conv = nn.Conv2d(sizes.head if index else sizes.pyramid, sizes.head, 3, padding=1)
+            nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.zeros_(conv.bias)
             self.add_module(f"body_conv_fcn{index + 1}", conv)
 
     def forward(self, x_KChw: Tensor) -> Tensor:
         """(K, 256, S, S) to (K, 512, S, S)."""
-        for index in range(DEPTH):
+        for index in range(self.depth):
             x_KChw = F.relu_(self.get_submodule(f"body_conv_fcn{index + 1}")(x_KChw))
         return x_KChw
 
@@ -37,9 +37,9 @@ class ConvHead(nn.Module):
 class GroupNormConv(nn.Conv2d):
     """A 3x3 convolution without bias, group norm, ReLU."""
 
-    def __init__(self, inputs: int) -> None:
-        super().__init__(inputs, WIDTH, 3, padding=1, bias=False)
-        self.norm = nn.GroupNorm(GROUPS, WIDTH)
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 3, padding=1, bias=False)
+        self.norm = nn.GroupNorm(groups_of(outputs), outputs)
 
     def forward(self, x_KChw: Tensor) -> Tensor:
         """(K, inputs, S, S) to (K, 512, S, S)."""
@@ -49,11 +49,11 @@ class GroupNormConv(nn.Conv2d):
 class GlobalBranch(nn.Sequential):
     """The mean of the map, mixed and spread over the map again."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__(
             nn.AdaptiveAvgPool2d(1),
-            nn.Conv2d(CHANNELS, CHANNELS, 1, bias=False),
-            nn.GroupNorm(GROUPS, CHANNELS),
+            nn.Conv2d(channels, channels, 1, bias=False),
+            nn.GroupNorm(groups_of(channels), channels),
             nn.ReLU(),
         )
 
@@ -65,17 +65,17 @@ class GlobalBranch(nn.Sequential):
 class PyramidPooling(nn.Module):
     """Atrous spatial pyramid pooling (Chen et al. 2017): five views of different reach, concatenated and mixed."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        branches = [self._branch(1, 1)] + [self._branch(3, dilation) for dilation in (6, 12, 56)]
-        self.convs = nn.ModuleList([*branches, GlobalBranch()])
-        self.project = nn.Sequential(nn.Conv2d(5 * CHANNELS, CHANNELS, 1, bias=False), nn.ReLU())
+        branches = [self._branch(channels, 1, 1)] + [self._branch(channels, 3, dilation) for dilation in (6, 12, 56)]
+        self.convs = nn.ModuleList([*branches, GlobalBranch(channels)])
+        self.project = nn.Sequential(nn.Conv2d(5 * channels, channels, 1, bias=False), nn.ReLU())
 
     @staticmethod
-    def _branch(kernel: int, dilation: int) -> nn.Sequential:
+    def _branch(channels: int, kernel: int, dilation: int) -> nn.Sequential:
         padding = dilation if kernel == 3 else 0
-        conv = nn.Conv2d(CHANNELS, CHANNELS, kernel, padding=padding, dilation=dilation, bias=False)
-        return nn.Sequential(conv, nn.GroupNorm(GROUPS, CHANNELS), nn.ReLU())
+        conv = nn.Conv2d(channels, channels, kernel, padding=padding, dilation=dilation, bias=False)
+        return nn.Sequential(conv, nn.GroupNorm(groups_of(channels), channels), nn.ReLU())
 
     def forward(self, x_KChw: Tensor) -> Tensor:
         """The shape stays."""
@@ -83,18 +83,21 @@ class PyramidPooling(nn.Module):
 
 
 class DeepLabHead(nn.Module):
-    """Pyramid pooling, then eight group-normed 3x3 convolutions."""
+    """Pyramid pooling, then group-normed 3x3 convolutions."""
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        self.ASPP = PyramidPooling()
-        for index in range(DEPTH):
-            self.add_module(f"body_conv_fcn{index + 1}", GroupNormConv(CHANNELS if index == 0 else WIDTH))
+        self.depth = sizes.depth
+        self.ASPP = PyramidPooling(sizes.pyramid)
+        for index in range(sizes.depth):
+            self.add_module(
+                f"body_conv_fcn{index + 1}", GroupNormConv(sizes.head if index else sizes.pyramid, sizes.head)
+            )
 
     def forward(self, x_KChw: Tensor) -> Tensor:
         """(K, 256, S, S) to (K, 512, S, S)."""
         x_KChw = self.ASPP(x_KChw)
-        for index in range(DEPTH):
+        for index in range(self.depth):
             x_KChw = self.get_submodule(f"body_conv_fcn{index + 1}")(x_KChw)
         return x_KChw
 
@@ -124,12 +127,15 @@ RESULT_NAMES = {"ann_index": "coarse_segm", "index_uv": "fine_segm"}
 class DensePosePredictor(nn.Module):
     """Transposed convolutions to the maps, then bilinear x2: S to 4 S cells a side."""
 
-    def __init__(self, channels: Mapping[str, int]) -> None:
-        """Args: channels: what `map_channels` gives."""
+    def __init__(self, inputs: int, channels: Mapping[str, int]) -> None:
+        """Args: inputs: channels of the head; channels: what `map_channels` gives."""
         super().__init__()
         self.channels = dict(channels)
         for name, count in channels.items():
-            self.add_module(f"{name}_lowres", nn.ConvTranspose2d(WIDTH, count, 4, stride=2, padding=1))
+            deconv = nn.ConvTranspose2d(inputs, count, 4, stride=2, padding=1)
+            nn.init.kaiming_normal_(deconv.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.zeros_(deconv.bias)
+            self.add_module(f"{name}_lowres", deconv)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -19,7 +19,8 @@ class NetworkConfig:
     """The `network:` section.
 
     Attributes:
-        kind: "light" (this project's own small network) or "zoo" (the published DensePose-RCNN).
+        kind: "light" (this project's own small network), "zoo" (the published DensePose-RCNN), or "trained" (what a training of
+            this project wrote; the file says which network it is).
         weights: "light" (built in), a file (.pkl, .pth, .safetensors), or "zoo:NAME" (downloaded once).
         backbone, head, legacy, confidence, segm_confidence: which published variant; only for kind "zoo" (facts §1).
         precision: "auto" takes bf16 where the processor multiplies it in hardware.
@@ -32,7 +33,7 @@ class NetworkConfig:
         trust: accept a downloaded file whose hash does not fit its name.
     """
 
-    kind: Literal["light", "zoo"] = "light"
+    kind: Literal["light", "zoo", "trained"] = "light"
     weights: str = "light"
     backbone: Literal["r50", "r101"] = "r50"
     head: Literal["v1convx", "deeplab"] = "v1convx"
@@ -124,6 +125,10 @@ def open_network(config: NetworkConfig, threads: int) -> Network:
         from models.zoo_network import open_zoo
 
         return open_zoo(config, threads)
+    if config.kind == "trained":
+        from models.trained_network import open_trained
+
+        return open_trained(config, threads)
     from models.light import open_light
 
     return open_light(config, threads)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from models.backbone import CHANNELS
 from models.box_head import BINS
 from models.decoder import Decoder
 from models.rcnn import DensePoseRCNN
@@ -64,7 +63,7 @@ class BoxPart(Part):
 
     def __init__(self, network: DensePoseRCNN) -> None:
         super().__init__()
-        self.examples = (torch.zeros(2, BINS, BINS, CHANNELS),)
+        self.examples = (torch.zeros(2, BINS, BINS, network.sizes.pyramid),)
         self.box_head = network.roi_heads.box_head
         self.box_predictor = network.roi_heads.box_predictor
 
@@ -78,7 +77,7 @@ class DecoderPart(Part):
 
     def __init__(self, decoder: Decoder) -> None:
         super().__init__()
-        self.examples = tuple(torch.zeros(1, 16 >> level, 24 >> level, CHANNELS) for level in range(4))
+        self.examples = tuple(torch.zeros(1, 16 >> level, 24 >> level, decoder.predictor.in_channels) for level in range(4))
         self.decoder = decoder
 
     def forward(self, p2: Tensor, p3: Tensor, p4: Tensor, p5: Tensor) -> tuple[Tensor]:
@@ -90,16 +89,17 @@ class DecoderPart(Part):
 class SurfacePart(Part):
     """DensePose head and predictor: the work on every pooled person."""
 
-    def __init__(self, network: DensePoseRCNN, bins: int) -> None:
+    def __init__(self, network: DensePoseRCNN) -> None:
         super().__init__()
-        self.examples = (torch.zeros(2, bins, bins, CHANNELS),)
-        self.densepose_head = network.roi_heads.densepose_head
-        self.densepose_predictor = network.roi_heads.densepose_predictor
+        bins = network.sizes.bins
+        self.examples = (torch.zeros(2, bins, bins, network.sizes.pyramid),)
+        self.roi_heads = network.roi_heads
+        self.names = network.roi_heads.densepose_predictor.names
 
     def forward(self, pooled_KhwC: Tensor) -> tuple[Tensor, ...]:
         """(K, S, S, 256) to the predictor's maps in its own order, (K, channels, 4S, 4S)."""
-        maps = self.densepose_predictor(self.densepose_head(self.channels_first(pooled_KhwC)))
-        return tuple(maps[name] for name in self.densepose_predictor.names)
+        maps = self.roi_heads.final_surface(self.channels_first(pooled_KhwC))
+        return tuple(maps[name] for name in self.names)
 
 
 def run_by_torch(part: Part) -> Run:

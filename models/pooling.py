@@ -74,6 +74,12 @@ def roi_align(map_NHWC: Tensor, image_K: Tensor, box_K4: Tensor, scale: float, b
     return pooled.view(len(box_K4), bins, bins, channels)
 
 
+def image_index(boxes: list[Tensor]) -> Tensor:
+    """(K,) int64: the picture each of the concatenated boxes belongs to."""
+    counts = torch.tensor([len(one) for one in boxes], device=boxes[0].device)
+    return torch.repeat_interleave(counts)
+
+
 def pool_levels(levels: list[Tensor], image_K: Tensor, box_K4: Tensor, bins: int) -> Tensor:
     """Pool every box from the level of p2..p5 that fits its size.
 

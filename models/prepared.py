@@ -11,12 +11,10 @@ from models.box_head import BINS as BOX_BINS
 from models.engine import Engine, Precision
 from models.openvino_part import run_by_openvino
 from models.parts import BoxPart, DecoderPart, Part, PicturePart, Run, SurfacePart, run_by_torch
-from models.pooling import pool_levels, roi_align
+from models.pooling import image_index, pool_levels, roi_align
 from models.proposals import Proposals, choose_proposals
 from models.rcnn import DensePoseRCNN, fold_norms
 
-BINS = 28
-LEGACY_BINS = 14
 LEVELS = 4
 DECODER_STRIDE = 4
 COARSEST = 8
@@ -58,11 +56,11 @@ class PreparedRCNN:
         self.device = device
         self.names = network.roi_heads.densepose_predictor.names
         decoder = network.roi_heads.decoder
-        self.bins = BINS if decoder else LEGACY_BINS
+        self.bins = network.sizes.bins
         self.picture = ready(PicturePart(network))
         self.boxes = ready(BoxPart(network))
         self.decoder = ready(DecoderPart(decoder)) if decoder else None
-        self.people = ready(SurfacePart(network, self.bins))
+        self.people = ready(SurfacePart(network))
 
     def propose(self, x_NHW3: Tensor, image_hw: tuple[int, int]) -> tuple[list[Tensor], list[Proposals]]:
         """p2..p5 (N, H, W, 256) of normalised, padded pictures, and the proposals of each.
@@ -102,12 +100,6 @@ class PreparedRCNN:
     def map_people(self, pooled_KhwC: Tensor) -> dict[str, Tensor]:
         """Maps by name, (K, channels, S, S) float32, S = 112 or 56."""
         return dict(zip(self.names, self.people([pooled_KhwC]), strict=True))
-
-
-def image_index(boxes: list[Tensor]) -> Tensor:
-    """(K,) int64: the picture each of the concatenated boxes belongs to."""
-    counts = torch.tensor([len(one) for one in boxes], device=boxes[0].device)
-    return torch.repeat_interleave(counts)
 
 
 def decoder_window(levels: list[Tensor], box_K4: Tensor) -> tuple[list[Tensor], Tensor]:

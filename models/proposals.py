@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import batched_nms
 
-from models.backbone import CHANNELS, STRIDES
+from models.backbone import STRIDES
 from models.boxes import apply_deltas, clip_boxes, non_empty
+from models.sizes import Sizes
 
 ANCHOR_SIZES = (32, 64, 128, 256, 512)
 ANCHOR_RATIOS = (0.5, 1.0, 2.0)
@@ -30,12 +31,12 @@ class Proposals:
 class ProposalHead(nn.Module):
     """What every cell of every level says about its three anchors."""
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         anchors = len(ANCHOR_RATIOS)
-        self.conv = nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1)
-        self.objectness_logits = nn.Conv2d(CHANNELS, anchors, 1)
-        self.anchor_deltas = nn.Conv2d(CHANNELS, anchors * 4, 1)
+        self.conv = nn.Conv2d(sizes.pyramid, sizes.pyramid, 3, padding=1)
+        self.objectness_logits = nn.Conv2d(sizes.pyramid, anchors, 1)
+        self.anchor_deltas = nn.Conv2d(sizes.pyramid, anchors * 4, 1)
 
     def forward(self, level_NCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Of one level: logits (N, H*W*3) and deltas (N, H*W*3, 4), row-major cells, then anchors; float32."""
@@ -48,9 +49,9 @@ class ProposalHead(nn.Module):
 class ProposalGenerator(nn.Module):
     """The head that all levels share, under the name that checkpoints give it."""
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        self.rpn_head = ProposalHead()
+        self.rpn_head = ProposalHead(sizes)
 
     def forward(self, levels: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
         """Logits and deltas of every level p2..p6, (N, 256, H, W) each."""
@@ -84,19 +85,25 @@ def anchors_at(index_K: Tensor, width: int, stride: int, size: float) -> Tensor:
 
 
 def choose_proposals(
-    logits: list[Tensor], deltas: list[Tensor], widths: list[int], image_hw: tuple[int, int]
+    logits: list[Tensor],
+    deltas: list[Tensor],
+    widths: list[int],
+    image_hw: tuple[int, int],
+    per_level: int = PER_LEVEL,
+    per_image: int = PER_IMAGE,
 ) -> Proposals:
-    """The best of one image: top 1000 a level, clipped, non-maximum suppression within levels, top 1000 of all.
+    """The best of one image: the top of each level, clipped, non-maximum suppression within levels, the top of all.
 
     Args:
         logits: per level (H*W*3,) float32.
         deltas: per level (H*W*3, 4) float32.
         widths: per level its cells in a row.
         image_hw: the unpadded image in network pixels, to which boxes are clipped.
+        per_level, per_image: boxes kept before and after suppression.
     """
     boxes, scores, levels = [], [], []
     for level, (logit, delta, width) in enumerate(zip(logits, deltas, widths, strict=True)):
-        top, index = logit.topk(min(PER_LEVEL, len(logit)))
+        top, index = logit.topk(min(per_level, len(logit)))
         anchors = anchors_at(index, width, STRIDES[level], ANCHOR_SIZES[level])
         boxes.append(apply_deltas(delta[index], anchors, (1.0, 1.0, 1.0, 1.0)))
         scores.append(top)
@@ -106,5 +113,5 @@ def choose_proposals(
     box = clip_boxes(box, *image_hw)
     keep = finite & non_empty(box)
     box, score, of_level = box[keep], score[keep], of_level[keep]
-    kept = batched_nms(box, score, of_level, NMS_THRESHOLD)[:PER_IMAGE]
+    kept = batched_nms(box, score, of_level, NMS_THRESHOLD)[:per_image]
     return Proposals(box_N4=box[kept], logit_N=score[kept])

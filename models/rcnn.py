@@ -1,52 +1,50 @@
-"""DensePose-RCNN as published, every variant of it, with the layer names of its checkpoints (facts §1)."""
+"""DensePose-RCNN: the published variants with the layer names of their checkpoints (facts §1), and larger families of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from models.backbone import Backbone, NormedConv
 from models.box_head import BoxHead, BoxPredictor
+from models.cascade import SecondStage
 from models.decoder import Decoder
-from models.densepose_head import ConvHead, DeepLabHead, DensePosePredictor, map_channels
+from models.dense_tasks import DenseTasks
 from models.proposals import ProposalGenerator
+from models.variant import Variant
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
-    """Which of the published networks (facts §1); the fields are those of `NetworkConfig`."""
-
-    backbone: Literal["r50", "r101"] = "r50"
-    head: Literal["v1convx", "deeplab"] = "v1convx"
-    legacy: bool = False
-    confidence: Literal["none", "wc1", "wc2"] = "none"
-    segm_confidence: bool = False
-
-
-class RoIHeads(nn.Module):
+class RoIHeads(DenseTasks):
     """What is asked about a region: is it a person, and where on the body is each of its pixels."""
 
     def __init__(self, variant: Variant) -> None:
-        super().__init__()
-        self.box_head = BoxHead()
-        self.box_predictor = BoxPredictor()
-        self.decoder = None if variant.legacy else Decoder()
-        self.densepose_head = DeepLabHead() if variant.head == "deeplab" else ConvHead()
-        coarse = 15 if variant.legacy else 2
-        channels = map_channels(coarse, variant.confidence, variant.segm_confidence)
-        self.densepose_predictor = DensePosePredictor(channels)
+        super().__init__(variant)
+        self.box_head = BoxHead(variant.sizes)
+        self.box_predictor = BoxPredictor(variant.sizes)
+        self.decoder = None if variant.legacy else Decoder(variant.sizes)
+        self.second_stage = SecondStage(variant) if variant.cascade else None
+
+    def stages(self, pooled_KChw: Tensor) -> list[dict[str, Tensor]]:
+        """Maps of all dense tasks by stage, the one that counts last (`DenseTasks.answer`)."""
+        first = self.answer(dict.fromkeys(self.tasks, pooled_KChw))
+        return [first] if self.second_stage is None else [first, self.second_stage(pooled_KChw, first)]
+
+    def final_surface(self, pooled_KChw: Tensor) -> dict[str, Tensor]:
+        """The surface maps of the last stage, computing nothing that they do not need."""
+        if self.second_stage is None:
+            return self.surface(pooled_KChw)
+        first = self.answer(dict.fromkeys(self.tasks, pooled_KChw))
+        return self.second_stage.surface(pooled_KChw, first)
 
 
 class DensePoseRCNN(nn.Module):
-    """The whole network. Its state dict has exactly the keys of the published checkpoints."""
+    """The whole network. Of a published variant the state dict has exactly the keys of the checkpoints."""
 
     def __init__(self, variant: Variant) -> None:
         super().__init__()
-        self.backbone = Backbone(variant.backbone)
-        self.proposal_generator = ProposalGenerator()
+        self.sizes = variant.sizes
+        self.backbone = Backbone(variant.sizes)
+        self.proposal_generator = ProposalGenerator(variant.sizes)
         self.roi_heads = RoIHeads(variant)
 
 
@@ -56,7 +54,7 @@ def empty_rcnn(variant: Variant) -> DensePoseRCNN:
         return DensePoseRCNN(variant)
 
 
-def fold_norms(network: DensePoseRCNN) -> None:
+def fold_norms(network: nn.Module) -> None:
     """Make every frozen norm part of its convolution, in place: the same numbers from fewer operations."""
     for module in network.modules():
         if isinstance(module, NormedConv):

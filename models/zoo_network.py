@@ -20,8 +20,9 @@ from models.precision import choose_device, choose_engine, choose_precision
 from models.prepared import PreparedRCNN
 from models.preprocess import network_input, network_size
 from models.proposals import Proposals
-from models.rcnn import Variant, empty_rcnn
+from models.rcnn import empty_rcnn
 from models.structures import Detections, SurfaceMap
+from models.variant import Variant
 from models.zoo import zoo_weights
 
 PEOPLE_AT_ONCE = 16

@@ -37,12 +37,10 @@ class RegionPoints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cells:
-    """Where points lie among the S × S cells of their region's map: two cells an axis, and the share of the upper."""
+    """The four cells around each point: rows of the maps flattened to (K * h * w, C), int64, and their bilinear weights."""
 
-    region_M: Tensor
-    low_M2: Tensor
-    high_M2: Tensor
-    share_M2: Tensor
+    row_M4: Tensor
+    weight_M4: Tensor
 
 
 def visible_points(points: RegionPoints, box_K4: Tensor) -> RegionPoints:
@@ -52,34 +50,31 @@ def visible_points(points: RegionPoints, box_K4: Tensor) -> RegionPoints:
     return points.only(inside.all(dim=1))
 
 
-def cells_of(points: RegionPoints, box_K4: Tensor, side: int) -> Cells:
+def cells_of(points: RegionPoints, box_K4: Tensor, map_KChw: Tensor) -> Cells:
     """Cells around points of a map that covers the region without a half-cell shift (facts §8)."""
     box_M4 = box_K4[points.region_M]
-    at_M2 = (points.xy_M2 - box_M4[:, :2]) * side / (box_M4[:, 2:] - box_M4[:, :2])
-    low_M2 = at_M2.floor().clamp(0, side - 1)
-    high_M2 = (low_M2 + 1).clamp(max=side - 1)
-    share_M2 = torch.minimum(at_M2, high_M2) - low_M2
-    return Cells(region_M=points.region_M, low_M2=low_M2.long(), high_M2=high_M2.long(), share_M2=share_M2)
+    count_2 = box_K4.new_tensor([map_KChw.shape[3], map_KChw.shape[2]])
+    at_M2 = (points.xy_M2 - box_M4[:, :2]) * count_2 / (box_M4[:, 2:] - box_M4[:, :2])
+    low_M2 = torch.minimum(at_M2.floor().clamp(min=0), count_2 - 1)
+    high_M2 = torch.minimum(low_M2 + 1, count_2 - 1)
+    right_M, down_M = (torch.minimum(at_M2, high_M2) - low_M2).unbind(1)
+    (x0, y0), (x1, y1) = low_M2.long().unbind(1), high_M2.long().unbind(1)
+    height, width = map_KChw.shape[2:]
+    base_M = points.region_M * height
+    rows = [(base_M + y) * width + x for y, x in ((y0, x0), (y0, x1), (y1, x0), (y1, x1))]
+    weights = [(1 - down_M) * (1 - right_M), (1 - down_M) * right_M, down_M * (1 - right_M), down_M * right_M]
+    return Cells(row_M4=torch.stack(rows, dim=1), weight_M4=torch.stack(weights, dim=1))
 
 
-def read_all(map_KCSS: Tensor, cells: Cells) -> Tensor:
-    """(M, C): every channel at the points, bilinear."""
-    (x0, y0), (x1, y1) = cells.low_M2.unbind(1), cells.high_M2.unbind(1)
-    right, down = cells.share_M2[:, :1], cells.share_M2[:, 1:]
-    map_KSSC, k = map_KCSS.permute(0, 2, 3, 1), cells.region_M
-    upper = map_KSSC[k, y0, x0] * (1 - right) + map_KSSC[k, y0, x1] * right
-    lower = map_KSSC[k, y1, x0] * (1 - right) + map_KSSC[k, y1, x1] * right
-    return upper * (1 - down) + lower * down
+def read_all(map_KChw: Tensor, cells: Cells) -> Tensor:
+    """(M, C): every channel at the points, bilinear. One bag of rows a point: its gradient is one pass over the map."""
+    table = map_KChw.permute(0, 2, 3, 1).reshape(-1, map_KChw.shape[1])
+    return F.embedding_bag(cells.row_M4, table, per_sample_weights=cells.weight_M4, mode="sum")
 
 
-def read_channel(map_KCSS: Tensor, cells: Cells, channel_M: Tensor) -> Tensor:
+def read_channel(map_KChw: Tensor, cells: Cells, channel_M: Tensor) -> Tensor:
     """(M,): one channel a point, bilinear."""
-    (x0, y0), (x1, y1) = cells.low_M2.unbind(1), cells.high_M2.unbind(1)
-    right, down = cells.share_M2.unbind(1)
-    k = cells.region_M
-    upper = map_KCSS[k, channel_M, y0, x0] * (1 - right) + map_KCSS[k, channel_M, y0, x1] * right
-    lower = map_KCSS[k, channel_M, y1, x0] * (1 - right) + map_KCSS[k, channel_M, y1, x1] * right
-    return upper * (1 - down) + lower * down
+    return read_all(map_KChw, cells).gather(1, channel_M[:, None])[:, 0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +94,9 @@ class PointWeights:
     coarse: float = 5.0
 
 
-def chart_term(fine_K25SS: Tensor, points: RegionPoints, cells: Cells, weight: float) -> Term:
+def chart_term(fine_K25hw: Tensor, points: RegionPoints, cells: Cells, weight: float) -> Term:
     """Cross entropy over background and 24 charts at the points, a weighted mean."""
-    cost_M = F.cross_entropy(read_all(fine_K25SS, cells), points.chart_M, reduction="none")
+    cost_M = F.cross_entropy(read_all(fine_K25hw, cells), points.chart_M, reduction="none")
     return Term((cost_M * points.weight_M).sum(), points.weight_M.sum(), weight)
 
 
@@ -111,7 +106,7 @@ def chart_and_uv_terms(
     """The reference's point losses without confidence.
 
     Args:
-        maps: `fine_segm`, `u`, `v`, (K, 25, S, S) float32, of K regions.
+        maps: `fine_segm`, `u`, `v`, (K, 25, h, w) float32, of K regions.
         points: those outside of their regions are left out.
         box_K4: the regions in network pixels.
         weights: see `PointWeights`.
@@ -120,10 +115,10 @@ def chart_and_uv_terms(
         Terms `chart` (mean over points), `u` and `v` (sums over points on the body).
     """
     seen = visible_points(points, box_K4)
-    cells = cells_of(seen, box_K4, maps["u"].shape[-1])
+    cells = cells_of(seen, box_K4, maps["u"])
     terms = {"chart": chart_term(maps["fine_segm"], seen, cells, weights.chart)}
     body = on_body(seen)
-    cells = cells_of(body, box_K4, maps["u"].shape[-1])
+    cells = cells_of(body, box_K4, maps["u"])
     for index, name in enumerate(("u", "v")):
         found_M = read_channel(maps[name], cells, body.chart_M)
         cost_M = F.smooth_l1_loss(found_M, body.uv_M2[:, index], reduction="none")

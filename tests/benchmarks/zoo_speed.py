@@ -24,8 +24,8 @@ from models.assembly import assemble
 from models.box_head import BINS as BOX_BINS
 from models.box_head import choose_people
 from models.engine import Engine, Precision, choose_precision
-from models.pooling import pool_levels, roi_align
-from models.prepared import PreparedRCNN, decoder_window, image_index
+from models.pooling import image_index, pool_levels, roi_align
+from models.prepared import PreparedRCNN, decoder_window
 from models.preprocess import network_input, network_size
 from models.rcnn import Variant, empty_rcnn
 from models.zoo_network import PEOPLE_AT_ONCE, Limits

@@ -290,4 +290,3 @@ def _at_least(least: float, **values: Any) -> None:
     for name, value in values.items():
         if isinstance(value, (int, float)) and value < least:
             raise ValueError(f"{name} is {value}, must be at least {least}")
-

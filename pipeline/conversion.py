@@ -130,9 +130,7 @@ def _sequence(kind: Any, hint: Any, value: Any, path: tuple[str, ...], origin: O
     hints = [members[0]] * len(value) if endless else list(members)
     if len(hints) != len(value):
         raise ConfigError(f"expected {len(hints)} values, got {len(value)}", origin(path))
-    items = [
-        convert(h, item, (*path, str(i)), origin) for i, (h, item) in enumerate(zip(hints, value, strict=True))
-    ]
+    items = [convert(h, item, (*path, str(i)), origin) for i, (h, item) in enumerate(zip(hints, value, strict=True))]
     return kind(items)
 
 

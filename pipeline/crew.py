@@ -11,7 +11,7 @@ from ray.exceptions import RayError
 
 from pipeline.config import RunConfig
 from pipeline.lane_actor import LaneActor
-from pipeline.packet import Packet, Step
+from pipeline.packet import FROM_THE_START, Packet, Restart, Step
 from pipeline.plan import THREAD_VARIABLES, Plan
 from pipeline.schedule import Call
 from pipeline.stage import Job
@@ -32,6 +32,8 @@ class Crew:
         self._remote = config.settings.ray.address is not None
         self._actors: dict[tuple[int, int], Any] = {}
         self._ready: set[tuple[int, int]] = set()
+        self._restarts: dict[int, tuple[int, Restart]] = {}
+        self._told: set[tuple[int, int, int]] = set()
 
     def call(self, call: Call, job: Job | None, packet: Packet | None, payloads: Mapping[type, Any]) -> list[Any]:
         """Make a call; returns the references of the step and of one payload per export of the lane."""
@@ -39,11 +41,17 @@ class Crew:
         if place not in self._actors:
             self._actors[place] = self._make(call.lane)
         actor = self._actors[place]
+        self._tell(call, actor)
         returns = 1 + len(self._lanes[call.lane].exports)
         refs = actor.call.options(num_returns=returns).remote(
             call.kind, job, call.epoch, packet, tuple(payloads), *payloads.values()
         )
         return [refs] if returns == 1 else refs
+
+    def restart(self, stream: int, epoch: int, restart: Restart) -> None:
+        """From this epoch on a stream goes on at a point; every ordered lane is told before its first call of it."""
+        self._restarts[stream] = (epoch, restart)
+        self._told = {told for told in self._told if told[2] != stream}
 
     def ready(self, lane: int, replica: int) -> None:
         """A replica has been prepared."""
@@ -53,6 +61,7 @@ class Crew:
         """Forget a process that died; the next call of its place makes a new one."""
         ray.kill(self._actors.pop((lane, replica)))
         self._ready.discard((lane, replica))
+        self._told = {told for told in self._told if told[:2] != (lane, replica)}
 
     def interrupt(self, lane: int, job: Job, epoch: int, timeout_s: float) -> Step | None:
         """Ask a lane to keep what is whole of a stream; None when it cannot answer any more."""
@@ -82,6 +91,14 @@ class Crew:
         self._actors.clear()
         self._ready.clear()
         return facts
+
+    def _tell(self, call: Call, actor: Any) -> None:
+        epoch, restart = self._restarts.get(call.stream, (0, FROM_THE_START))
+        told = (call.lane, call.replica, call.stream)
+        if restart is FROM_THE_START or not self._lanes[call.lane].ordered or told in self._told:
+            return
+        actor.restart.remote(call.stream, epoch, restart)
+        self._told.add(told)
 
     def _make(self, index: int) -> Any:
         lane = self._lanes[index]

@@ -71,9 +71,7 @@ def find_inputs(names: Sequence[str], output: str | None, *, overwrite: bool, fo
     for index, (item, stem) in enumerate(zip(found, stems, strict=True)):
         default = str((target or folder or Path()) / default_name(item.path, stem))
         place = output if target is None and output else default
-        job = Job(
-            index=index, input=item.path, output=place, stem=stem, several=several, overwrite=overwrite
-        )
+        job = Job(index=index, input=item.path, output=place, stem=stem, several=several, overwrite=overwrite)
         failure = item.failure or _refusal(job, jobs, [other.path for other in found])
         jobs.append(job)
         if failure:
@@ -98,11 +96,7 @@ def _expand(name: str) -> list[_Found]:
         return [_Found(name)]
     path = Path(name)
     if path.is_dir():
-        media = sorted(
-            str(file)
-            for file in path.iterdir()
-            if file.is_file() and file.suffix.lower() in _MEDIA
-        )
+        media = sorted(str(file) for file in path.iterdir() if file.is_file() and file.suffix.lower() in _MEDIA)
         return [_Found(file) for file in media] or [_missing(name, "no video or image in this folder")]
     if path.exists():
         return [_Found(name)]

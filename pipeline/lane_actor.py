@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.graph import Lane
-from pipeline.packet import Packet, Step
+from pipeline.packet import Packet, Restart, Step
 from pipeline.schedule import Kind
 from pipeline.stage import Job
 from pipeline.worker import LaneWorker, Outcome
@@ -55,6 +55,10 @@ class LaneActor:
     def interrupt(self, job: Job, epoch: int) -> Step:
         """See `LaneWorker.interrupt`."""
         return self._worker.interrupt(job, epoch)[0]
+
+    def restart(self, stream: int, epoch: int, restart: Restart) -> None:
+        """See `LaneWorker.restart`."""
+        self._worker.restart(stream, epoch, restart)
 
     def close(self, stream: int) -> None:
         """Forget a stream that was given up."""

@@ -100,6 +100,13 @@ class Metrics:
         for listener in self._listeners:
             listener()
 
+    def rewound(self, stream: int, frames: int) -> None:
+        """A stream goes on after its first frames, which stand for good; what its stages said about it is void."""
+        entry = self.streams[stream]
+        entry.frames_in = entry.frames_done = frames
+        entry.facts.clear()
+        entry.results.clear()
+
     def failed(self, stream: int, failure: Failure) -> None:
         """A stream ended early; its first failure is kept."""
         self.streams[stream].failure = self.streams[stream].failure or failure

@@ -56,9 +56,7 @@ class Timing:
     items: int = 0
 
     def __add__(self, other: Timing) -> Timing:
-        return Timing(
-            busy_s=self.busy_s + other.busy_s, cpu_s=self.cpu_s + other.cpu_s, items=self.items + other.items
-        )
+        return Timing(busy_s=self.busy_s + other.busy_s, cpu_s=self.cpu_s + other.cpu_s, items=self.items + other.items)
 
 
 def is_result(receipt: Any) -> bool:
@@ -73,6 +71,7 @@ class Commit:
     Attributes:
         stream, epoch: whose.
         accepted: packets of the stream that the lane had accepted.
+        frames: frames in them.
         receipt: the sink's payload that says what was committed.
         states: `state()` of the lane's ordered stages, by stage name.
     """
@@ -80,8 +79,26 @@ class Commit:
     stream: int
     epoch: int
     accepted: int
+    frames: int
     receipt: Any
     states: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """Where a stream goes on: after packets that stand for good.
+
+    Attributes:
+        packets, frames: how many; the source passes them over.
+        states: `state()` of the ordered stages after them, by stage name.
+    """
+
+    packets: int = 0
+    frames: int = 0
+    states: Mapping[str, bytes] = field(default_factory=dict)
+
+
+FROM_THE_START = Restart()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +118,7 @@ class Step:
         finished: frames that left the last stage of the graph in this call.
         length: frames that the stream will have, when its source knows.
         summary: facts for the stream's entry of the report, given with the last step.
+        dry: the source had no packet after those that a restart passed over.
         failure: why the stream cannot go on.
     """
 
@@ -116,4 +134,5 @@ class Step:
     finished: int = 0
     length: int | None = None
     summary: Mapping[str, Any] = field(default_factory=dict)
+    dry: bool = False
     failure: Failure | None = None

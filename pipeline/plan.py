@@ -116,9 +116,7 @@ def _threads(asked: int | Literal["auto", "all"], base: int, machine: Machine) -
     return machine.cpus if asked == "all" else asked
 
 
-def _replicas(
-    lane: Lane, config: LaneConfig, threads: int, machine: Machine, accelerated: bool
-) -> int:
+def _replicas(lane: Lane, config: LaneConfig, threads: int, machine: Machine, accelerated: bool) -> int:
     if lane.ordered:
         if config.replicas not in ("auto", 1):
             held = next(node.name for node in lane.nodes if node.sequential)

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import ray
 from ray.exceptions import RayActorError, RayError
 
-from pipeline import schedule
+from pipeline import schedule, setbacks
 from pipeline.cluster import cluster_machine, start_ray, stop_ray
 from pipeline.config import RunConfig
 from pipeline.crew import Crew
 from pipeline.graph import Lane
 from pipeline.interrupts import Interrupt
-from pipeline.journal import Journal
 from pipeline.metrics import Metrics
-from pipeline.packet import Failure, Packet, Step, failure_of
+from pipeline.packet import Failure, Packet, Restart, Step, failure_of
 from pipeline.plan import Plan, make_plan, read_machine
-from pipeline.schedule import Call, LaneRule, Result
+from pipeline.recovery import Recovery
+from pipeline.schedule import Call, LaneRule, Result, State
+from pipeline.setbacks import Verdict
 from pipeline.stage import Job, PlainError
 
 _POLL_S = 0.2
 _KEEP_S = 60.0
 _CLOSE_S = 20.0
 _PATIENCE = 24
+_WARM = 2
+"""Packets after which a lane's speed is known: the first one is slow where a network is compiled for its size."""
 
 Receipts = Iterator[tuple[Job, Any]]
 
@@ -70,17 +74,15 @@ class _Coordinator:
     ) -> None:
         self._lanes = config.graph.lanes
         self._jobs = {job.index: job for job in jobs}
-        self._journals = {job.index: Journal.of(job) for job in jobs}
+        self._recovery = Recovery(config, plan, jobs)
         self._metrics = metrics
         self._interrupt = interrupt
         self._start_timeout_s = config.settings.ray.start_timeout_s
         self._crew = Crew(config, plan)
-        self._state = schedule.start(
-            tuple(self._rule(lane, config, plan) for lane in self._lanes),
-            tuple(self._jobs),
-            credits=config.settings.credits,
-            lenient=config.settings.on_error == "pass",
-        )
+        self._rules = tuple(self._rule(lane, config, plan) for lane in self._lanes)
+        self._credits, self._lenient = config.settings.credits, config.settings.on_error == "pass"
+        self._state = schedule.start(self._rules, (), credits=self._credits, lenient=self._lenient)
+        self._start_s: dict[int, float] = {}
         self._calls: dict[Any, _Sent] = {}
         self._packets: dict[tuple[int, int], Packet] = {}
         self._payloads: dict[tuple[int, int], dict[type, Any]] = {}
@@ -93,8 +95,7 @@ class _Coordinator:
 
     def run(self) -> Receipts:
         """Make calls and take up their results until every stream is done. Raises PlainError."""
-        for journal in self._journals.values():
-            journal.remove()
+        self._begin()
         for prepare in self._state.running:
             self._send(prepare)
         while not schedule.finished(self._state) and not self._interrupt.requested:
@@ -107,6 +108,26 @@ class _Coordinator:
             self._check_starts()
         if self._interrupt.requested:
             yield from self._keep()
+
+    def _begin(self) -> None:
+        """Decide where each input begins; one that cannot go on where it was asked to is given up."""
+        passed: dict[int, int] = {}
+        for job in self._jobs.values():
+            try:
+                restart = self._recovery.begin(job)
+            except PlainError as error:
+                self._metrics.failed(job.index, failure_of(error))
+                continue
+            passed[job.index] = restart.packets
+            self._restart(job.index, 0, restart)
+        self._state = schedule.start(
+            self._rules, tuple(passed), credits=self._credits, lenient=self._lenient, passed=passed
+        )
+
+    def _restart(self, stream: int, epoch: int, restart: Restart) -> None:
+        """Tell lanes and metrics where a stream goes on."""
+        self._crew.restart(stream, epoch, restart)
+        self._metrics.rewound(stream, restart.frames)
 
     def shutdown(self) -> None:
         """Close every stage, take up its facts, and end the processes."""
@@ -132,16 +153,23 @@ class _Coordinator:
         except RayActorError as error:
             self._died(call, error)
             return
-        except RayError as error:
-            step = Step(failure=self._failure(call, f"could not be called ({_first_line(error)})", str(error)))
+        except RayError as error:  # what the call was to take is gone with the machine that held it
+            failure = self._failure(call, f"could not be called ({_first_line(error)})", str(error))
+            self._settle(call, failure, *setbacks.after_loss(self._state, call))
+            return
         if call.kind == "prepare":
             if step.failure:
                 raise step.failure.error()
             self._crew.ready(call.lane, call.replica)
+            self._start_s.setdefault(call.lane, time.monotonic() - sent.at)
             self._state = schedule.complete(self._state, call, Result())
             return
         if schedule.stream_of(self._state, call) is None:  # given up meanwhile: nothing of it counts any more
             self._state = schedule.complete(self._state, call, Result())
+            return
+        if step.dry:
+            self._state = schedule.complete(self._state, call, Result())
+            self._go_back(call.stream, self._recovery.earlier)
             return
         if step.failure:
             self._failed(call, step)
@@ -149,6 +177,7 @@ class _Coordinator:
             self._hand_on(call, step, sent.payload_refs)
         self._metrics.step(self._lanes[call.lane].name, call.stream, step)
         self._commit(call, step)
+        self._hurry(call.lane)
         yield from ((self._jobs[call.stream], receipt) for receipt in step.receipts)
 
     def _hand_on(self, call: Call, step: Step, payload_refs: tuple[Any, ...]) -> None:
@@ -167,53 +196,91 @@ class _Coordinator:
 
     def _commit(self, call: Call, step: Step) -> None:
         """Note what stands for good; at the end of a stream nothing is left to go back to."""
-        journal = self._journals[call.stream]
         done = schedule.stream_of(self._state, call) is None and not step.failure
         self._metrics.streams[call.stream].done = done
         if done:
-            journal.remove()
+            self._recovery.remove(call.stream)
             return
         try:
             for commit in step.commits:
-                journal.append(commit)
+                self._recovery.commit(commit)
         except PlainError as error:
             self._give_up(call.stream, failure_of(error))
+
+    def _hurry(self, lane: int) -> None:
+        """Start further replicas early where the lengths of the inputs say that there is work for them."""
+        if lane not in self._start_s or not any(place[0] == lane for place in self._state.dormant):
+            return
+        tally = self._metrics.lanes[self._lanes[lane].name]
+        done = self._metrics.stages[self._lanes[lane].nodes[0].name].items
+        known = sum(stream.length or 0 for stream in self._metrics.streams.values())
+        start_s = self._start_s[lane]
+        if tally.packets >= _WARM and schedule.worth_a_start(
+            busy_s=tally.busy_s, done=done, known=known, start_s=start_s
+        ):
+            self._state = schedule.hurry(self._state, lane)
 
     def _failed(self, call: Call, step: Step) -> None:
         """A stage refused a packet: let it through unprocessed where that is allowed, else end the input."""
         assert step.failure is not None
-        self._state, verdict = schedule.after_failure(self._state, call, died=False)
+        self._state, verdict = setbacks.after_failure(self._state, call, died=False)
         if verdict == "fail":
             self._give_up(call.stream, step.failure)
         else:
             self._metrics.streams[call.stream].poisoned.append(str(step.failure.error()))
 
     def _died(self, call: Call, error: RayActorError) -> None:
-        """The process of a lane ended under a call: start another, and see what becomes of the packet."""
+        """The process of a lane ended under a call: start another, and see what becomes of what it worked on."""
         lane = self._lanes[call.lane]
-        failure = self._failure(call, "died (killed, or out of memory)", "")
         if call.kind == "prepare":
             what = f"the process of lane '{lane.name}' ended while it started"
             raise PlainError(what, f"lanes.{lane.name}", "run with --debug to see why") from error
         self._metrics.lanes[lane.name].restarts += 1
-        lost = schedule.streams_inside(self._state, call.lane) if lane.ordered else []
-        self._state, verdict = schedule.after_failure(self._state, call, died=True)
-        if not lane.ordered and verdict == "fail" and schedule.stream_of(self._state, call):
-            lost = [call.stream]
-        for stream in lost:
-            self._give_up(stream, failure)
-        if verdict == "replace":
-            self._metrics.streams[call.stream].poisoned.append(str(failure.error()))
+        inside = setbacks.streams_inside(self._state, call.lane) if lane.ordered else []
+        failure = self._failure(call, "died (killed, or out of memory)", "")
+        self._settle(call, failure, *setbacks.after_failure(self._state, call, died=True))
+        for stream in inside:
+            if stream != call.stream:
+                self._go_back(stream, self._recovery.point)
         self._crew.discard(call.lane, call.replica)
         prepare = Call(kind="prepare", lane=call.lane, replica=call.replica)
         self._state = schedule.begin(self._state, prepare)
         self._send(prepare)
 
+    def _settle(self, call: Call, failure: Failure, state: State, verdict: Verdict) -> None:
+        """Do what was decided on a call that gave nothing back."""
+        current = schedule.stream_of(self._state, call) is not None
+        self._state = state
+        if verdict == "fail" and current:
+            self._give_up(call.stream, failure)
+        elif verdict == "rewind":
+            self._go_back(call.stream, self._recovery.point)
+        elif verdict == "replace":
+            self._metrics.streams[call.stream].poisoned.append(str(failure.error()))
+
+    def _go_back(self, stream: int, point: Callable[[int], Restart]) -> None:
+        """A stream goes on after what stands for good of it, under a new epoch."""
+        self._forget(stream)
+        # If it was at its very end, its result may stand already, and is made again.
+        self._jobs[stream] = dataclasses.replace(self._jobs[stream], overwrite=True)
+        try:
+            restart = point(stream)
+        except PlainError as error:
+            self._give_up(stream, failure_of(error))
+            return
+        self._state = setbacks.rewind(self._state, stream, restart.packets)
+        epoch = next(one.epoch for one in self._state.streams if one.index == stream)
+        self._restart(stream, epoch, restart)
+
     def _give_up(self, stream: int, failure: Failure) -> None:
         """End an input; its stages are closed when the calls that still run are over."""
         self._metrics.failed(stream, failure)
-        self._state = schedule.give_up(self._state, stream)
+        self._state = setbacks.give_up(self._state, stream)
         self._crew.close(stream)
+        self._forget(stream)
+
+    def _forget(self, stream: int) -> None:
+        """Drop the packets of a stream that are on their way."""
         for key in [key for key in self._packets if key[0] == stream]:
             del self._payloads[key], self._packets[key]
 
@@ -245,7 +312,7 @@ class _Coordinator:
                 if step:
                     self._metrics.step(lane.name, stream.index, step)
                     yield from ((job, receipt) for receipt in step.receipts)
-            self._journals[stream.index].remove()
+            self._recovery.remove(stream.index)
 
 
 def _first_line(error: Exception) -> str:

@@ -8,13 +8,15 @@ with one credit or more the chain cannot lock up: what is in flight can always m
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 Kind = Literal["prepare", "pull", "accept", "replace", "drain", "finish"]
-Verdict = Literal["retry", "replace", "fail"]
 
 NO_STREAM = -1
+STARTS_WORTH = 2.0
+"""A replica is started when so many times the seconds of its start lie before its lane."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """A stream that is being worked on; `retried` and `poisoned` hold (lane, seq)."""
+    """A stream that is being worked on.
+
+    Attributes:
+        index: number of the input.
+        epoch: how often it was rewound.
+        places: where it stands at each lane.
+        retried: (lane, packet) that went wrong once and is tried again.
+        poisoned: (lane, packet) that goes through unprocessed.
+    """
 
     index: int
     epoch: int
@@ -90,7 +100,7 @@ class State:
         credits: packets in flight per stream.
         lenient: whether a packet that cannot be processed goes through unprocessed.
         streams: those being worked on, in the order of the inputs.
-        waiting: those not begun.
+        waiting: those not begun, each with the number of its packets that are done already.
         running: calls under way.
         dormant: (lane, replica) that nobody needed so far.
         taken: packets that each lane took.
@@ -100,24 +110,34 @@ class State:
     credits: int
     lenient: bool
     streams: tuple[Stream, ...] = ()
-    waiting: tuple[int, ...] = ()
+    waiting: tuple[tuple[int, int], ...] = ()
     running: tuple[Call, ...] = ()
     dormant: tuple[tuple[int, int], ...] = ()
     taken: tuple[int, ...] = ()
 
 
-def start(rules: tuple[LaneRule, ...], streams: tuple[int, ...], *, credits: int, lenient: bool) -> State:
-    """The state before anything has happened: one replica of each lane is being prepared, the others may be needed."""
+def start(
+    rules: tuple[LaneRule, ...],
+    streams: tuple[int, ...],
+    *,
+    credits: int,
+    lenient: bool,
+    passed: Mapping[int, int] | None = None,
+) -> State:
+    """The state before anything has happened: one replica of each lane is being prepared, the others may be needed.
+
+    `passed`: packets of a stream that an earlier run has done for good.
+    """
     state = State(
         rules=rules,
         credits=credits,
         lenient=lenient,
-        waiting=streams,
+        waiting=tuple((index, (passed or {}).get(index, 0)) for index in streams),
         running=tuple(Call(kind="prepare", lane=lane, replica=0) for lane in range(len(rules))),
         dormant=tuple((lane, replica) for lane, rule in enumerate(rules) for replica in range(1, rule.replicas)),
         taken=(0,) * len(rules),
     )
-    return _admit(state)
+    return admit(state)
 
 
 def finished(state: State) -> bool:
@@ -162,69 +182,47 @@ def begin(state: State, call: Call) -> State:
         return state
     place = stream.places[call.lane]
     if call.kind == "pull":
-        return _put(state, stream, call.lane, replace(place, expected=place.expected + 1))
+        return with_place(state, stream, call.lane, replace(place, expected=place.expected + 1))
     if call.seq is None:
         return state
     taken = tuple(count + (lane == call.lane) for lane, count in enumerate(state.taken))
     state = replace(state, taken=taken)
     queue = tuple(seq for seq in place.queue if seq != call.seq)
-    return _put(state, stream, call.lane, replace(place, queue=queue, expected=max(place.expected, call.seq + 1)))
+    return with_place(state, stream, call.lane, replace(place, queue=queue, expected=max(place.expected, call.seq + 1)))
 
 
 def complete(state: State, call: Call, result: Result) -> State:
     """The call ended well. One of a stream that was given up meanwhile only frees its replica."""
-    state = _ended(state, call)
+    state = without_call(state, call)
     stream = stream_of(state, call)
     if stream is None:
-        return _admit(state)
+        return admit(state)
     place = replace(stream.places[call.lane], pending=result.pending, ended=result.ended)
-    state = _put(state, stream, call.lane, place)
+    state = with_place(state, stream, call.lane, place)
     onward = call.lane + 1
     if result.emitted is not None and onward < len(state.rules):
         stream = stream_of(state, call)
         assert stream is not None
         target = stream.places[onward]
-        state = _put(state, stream, onward, replace(target, queue=tuple(sorted((*target.queue, result.emitted)))))
-    return _admit(_retire(state))
+        state = with_place(state, stream, onward, replace(target, queue=tuple(sorted((*target.queue, result.emitted)))))
+    return admit(_retire(state))
 
 
-def after_failure(state: State, call: Call, *, died: bool) -> tuple[State, Verdict]:
-    """What becomes of the packet of a call that failed.
+def hurry(state: State, lane: int) -> State:
+    """A lane has so much before it that further replicas are worth their start at once: see `worth_a_start`."""
+    rules = tuple(replace(rule, patience=0) if index == lane else rule for index, rule in enumerate(state.rules))
+    return replace(state, rules=rules)
 
-    A process that died may have died of anything, so a packet of a lane without order is tried once more. The second
-    death, or an error of the stage, makes it poison: it goes through unprocessed where that is allowed. Anything else,
-    and any failure where order matters, ends the stream: the caller then uses `give_up`.
+
+def worth_a_start(*, busy_s: float, done: int, known: int, start_s: float) -> bool:
+    """Whether another replica of a lane earns the seconds of its start by the work that is left.
+
+    Args:
+        busy_s: seconds that the lane took for `done` frames so far.
+        known: frames that all inputs together will have, as far as they are known.
+        start_s: what the start of the lane's first replica took.
     """
-    state = _ended(state, call)
-    stream = stream_of(state, call)
-    if stream is None or call.seq is None or state.rules[call.lane].ordered or call.kind == "replace":
-        return state, "fail"
-    mark = (call.lane, call.seq)
-    if died and mark not in stream.retried:
-        verdict: Verdict = "retry"
-        stream = replace(stream, retried=stream.retried | {mark})
-    elif state.lenient:
-        verdict = "replace"
-        stream = replace(stream, poisoned=stream.poisoned | {mark})
-    else:
-        return state, "fail"
-    place = stream.places[call.lane]
-    return _put(state, stream, call.lane, replace(place, queue=tuple(sorted((*place.queue, call.seq))))), verdict
-
-
-def give_up(state: State, index: int) -> State:
-    """A stream cannot go on; calls of it that still run only free their replicas when they end."""
-    return _admit(replace(state, streams=tuple(stream for stream in state.streams if stream.index != index)))
-
-
-def streams_inside(state: State, lane: int) -> list[int]:
-    """Streams that a lane where order matters has begun and not ended: those that its death ends."""
-    begun = {call.stream for call in state.running if call.lane == lane}
-    return [
-        stream.index
-        for stream in state.streams
-        if (stream.index in begun or stream.places[lane].expected > 0) and not _done(state, stream, lane)
-    ]
+    return done > 0 and busy_s / done * (known - done) > STARTS_WORTH * start_s
 
 
 def _call_for(state: State, stream: Stream, lane: int, replica: int) -> Call | None:
@@ -241,31 +239,37 @@ def _call_for(state: State, stream: Stream, lane: int, replica: int) -> Call | N
         return None
     if lane == 0:
         return call
-    return replace(call, kind="finish") if _done(state, stream, lane - 1) else None
+    return replace(call, kind="finish") if is_done(state, stream, lane - 1) else None
 
 
-def _done(state: State, stream: Stream, lane: int) -> bool:
+def is_done(state: State, stream: Stream, lane: int) -> bool:
     """Nothing of the stream will come out of the lane any more."""
     place = stream.places[lane]
-    if any(call.lane == lane and call.stream == stream.index for call in state.running):
+    if is_begun(state, stream, lane):
         return False
     if state.rules[lane].ordered:
         return place.ended and not place.pending
-    return not place.queue and _done(state, stream, lane - 1)
+    return not place.queue and is_done(state, stream, lane - 1)
+
+
+def is_begun(state: State, stream: Stream, lane: int) -> bool:
+    """A call of the stream is under way in the lane, whatever its epoch."""
+    return any(call.lane == lane and call.stream == stream.index for call in state.running)
 
 
 def _retire(state: State) -> State:
     """Take out the streams that have left the last lane."""
     last = len(state.rules) - 1
-    return replace(state, streams=tuple(stream for stream in state.streams if not _done(state, stream, last)))
+    return replace(state, streams=tuple(stream for stream in state.streams if not is_done(state, stream, last)))
 
 
-def _admit(state: State) -> State:
+def admit(state: State) -> State:
     """Begin another stream when the sources of all others are dry, so that short inputs keep the lanes busy."""
     while state.waiting and len(state.streams) < state.credits:
         if not all(stream.places[0].ended for stream in state.streams):
             break
-        fresh = Stream(index=state.waiting[0], epoch=0, places=(Place(),) * len(state.rules))
+        index, packets = state.waiting[0]
+        fresh = Stream(index=index, epoch=0, places=(Place(expected=packets),) * len(state.rules))
         state = replace(state, streams=(*state.streams, fresh), waiting=state.waiting[1:])
     return state
 
@@ -278,11 +282,16 @@ def stream_of(state: State, call: Call) -> Stream | None:
     return None
 
 
-def _ended(state: State, call: Call) -> State:
+def without_call(state: State, call: Call) -> State:
+    """The state after a call has ended."""
     return replace(state, running=tuple(other for other in state.running if other != call))
 
 
-def _put(state: State, stream: Stream, lane: int, place: Place) -> State:
-    places = (*stream.places[:lane], place, *stream.places[lane + 1 :])
-    fresh = replace(stream, places=places)
-    return replace(state, streams=tuple(fresh if other.index == stream.index else other for other in state.streams))
+def with_place(state: State, stream: Stream, lane: int, place: Place) -> State:
+    """The state with a stream's place at a lane replaced."""
+    return with_stream(state, replace(stream, places=(*stream.places[:lane], place, *stream.places[lane + 1 :])))
+
+
+def with_stream(state: State, fresh: Stream) -> State:
+    """The state with one of its streams replaced by its newer self."""
+    return replace(state, streams=tuple(fresh if other.index == fresh.index else other for other in state.streams))

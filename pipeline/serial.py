@@ -7,16 +7,20 @@ from typing import Any
 
 from pipeline.config import RunConfig
 from pipeline.interrupts import Interrupt
-from pipeline.journal import Journal
 from pipeline.metrics import Metrics
-from pipeline.packet import Packet, Step, failure_of
+from pipeline.packet import FROM_THE_START, Packet, Restart, Step, failure_of
 from pipeline.plan import Plan
+from pipeline.recovery import Recovery
 from pipeline.stage import Job, PlainError
 from pipeline.worker import LaneWorker, Outcome
 
 
 class _StreamFailedError(Exception):
     """The stream cannot go on; the reason is in the metrics."""
+
+
+class _DryError(Exception):
+    """Nothing came after the part of the stream that was passed over."""
 
 
 def run_serial(
@@ -36,7 +40,7 @@ def run_serial(
 
     Raises PlainError when a stage that all inputs share cannot be built.
     """
-    runner = _Serial(config, plan, metrics, interrupt)
+    runner = _Serial(config, plan, metrics, interrupt, Recovery(config, plan, jobs))
     try:
         runner.prepare()
         for job in jobs:
@@ -49,14 +53,17 @@ def run_serial(
 
 
 class _Serial:
-    def __init__(self, config: RunConfig, plan: Plan, metrics: Metrics, interrupt: Interrupt) -> None:
+    def __init__(
+        self, config: RunConfig, plan: Plan, metrics: Metrics, interrupt: Interrupt, recovery: Recovery
+    ) -> None:
         self._lanes = config.graph.lanes
         self._workers = [LaneWorker(lane, config.stages, plan.lane(lane.name).threads) for lane in self._lanes]
         self._pass = config.settings.on_error == "pass"
         self._metrics = metrics
         self._interrupt = interrupt
         self._carried: dict[int, dict[type, Any]] = {}
-        self._journal = Journal(None)
+        self._recovery = recovery
+        self._epoch = 0
 
     def prepare(self) -> None:
         """Build the stages that streams share. Raises PlainError."""
@@ -66,25 +73,41 @@ class _Serial:
                 raise step.failure.error()
 
     def stream(self, job: Job) -> Iterator[tuple[Job, Any]]:
-        """One input from its first packet to its last."""
-        self._carried.clear()
-        self._journal = Journal.of(job)
-        self._journal.remove()
-        ended = False
+        """One input from its first packet, or the first that is not done yet, to its last."""
         try:
-            while not ended and not self._interrupt.requested:
-                step, payloads = self._workers[0].pull(job, 0)
-                ended = step.ended
-                yield from self._onward(0, job, (step, payloads))
-            if not ended:
-                yield from self._keep(job)
-            self._journal.remove()
-            self._metrics.streams[job.index].done = ended
+            restart = self._recovery.begin(job)
+            epoch = 0
+            while True:
+                try:
+                    yield from self._run(job, epoch, restart)
+                    return
+                except _DryError:
+                    restart, epoch = self._recovery.earlier(job.index), epoch + 1
+        except PlainError as error:
+            self._metrics.failed(job.index, failure_of(error))
         except _StreamFailedError:
             return
         finally:
             for worker in self._workers:
                 worker.close(job.index)
+
+    def _run(self, job: Job, epoch: int, restart: Restart) -> Iterator[tuple[Job, Any]]:
+        self._carried.clear()
+        self._epoch = epoch
+        self._metrics.rewound(job.index, restart.frames)
+        for worker in self._workers if restart is not FROM_THE_START else ():
+            worker.restart(job.index, epoch, restart)
+        ended = False
+        while not ended and not self._interrupt.requested:
+            step, payloads = self._workers[0].pull(job, epoch)
+            if step.dry:
+                raise _DryError
+            ended = step.ended
+            yield from self._onward(0, job, (step, payloads))
+        if not ended:
+            yield from self._keep(job)
+        self._recovery.remove(job.index)
+        self._metrics.streams[job.index].done = ended
 
     def shutdown(self) -> None:
         """Close every stage and take up its facts."""
@@ -99,14 +122,12 @@ class _Serial:
             yield from self._give(index, job, step.emitted, payloads)
             if not step.pending:
                 break
-            step, payloads = self._workers[index].drain(job, 0)
+            step, payloads = self._workers[index].drain(job, self._epoch)
             yield from self._note(index, job, step)
         if step.ended and index + 1 < len(self._lanes):
-            yield from self._onward(index + 1, job, self._workers[index + 1].finish(job, 0))
+            yield from self._onward(index + 1, job, self._workers[index + 1].finish(job, self._epoch))
 
-    def _give(
-        self, index: int, job: Job, packet: Packet, payloads: Mapping[type, Any]
-    ) -> Iterator[tuple[Job, Any]]:
+    def _give(self, index: int, job: Job, packet: Packet, payloads: Mapping[type, Any]) -> Iterator[tuple[Job, Any]]:
         """Hand a packet that left a lane to the next one."""
         known = {**self._carried.pop(packet.seq, {}), **payloads}
         lane = self._lanes[index + 1]
@@ -124,7 +145,7 @@ class _Serial:
         self._metrics.step(self._lanes[index].name, job.index, step)
         try:
             for commit in step.commits:
-                self._journal.append(commit)
+                self._recovery.commit(commit)
         except PlainError as error:
             self._metrics.failed(job.index, failure_of(error))
             raise _StreamFailedError from error
@@ -137,6 +158,5 @@ class _Serial:
         """Interrupted: let every lane keep what is whole."""
         self._metrics.streams[job.index].interrupted = True
         for index, worker in enumerate(self._workers):
-            step, _ = worker.interrupt(job, 0)
+            step, _ = worker.interrupt(job, self._epoch)
             yield from self._note(index, job, step)
-

@@ -90,6 +90,18 @@ class Slot:
         self.stage = stage
         self._held: deque[Entry] = deque()
 
+    @property
+    def holds(self) -> bool:
+        """Whether the stage still owes items to packets that it was given."""
+        return bool(self._held)
+
+    def restore(self, state: bytes, job: Job) -> None:
+        """Give the stage the state that it had."""
+        try:
+            self.stage.restore(state)
+        except Exception as error:
+            raise StoppedError(stage_failure(error, self.node.name, job.input)) from error
+
     def items(self, job: Job) -> Iterator[Any]:
         """Start a source; its items come through `next_item`."""
         try:

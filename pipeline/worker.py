@@ -7,25 +7,31 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pipeline.graph import Lane, Node
-from pipeline.packet import Commit, Packet, Step
+from pipeline.packet import FROM_THE_START, Commit, Packet, Restart, Step
 from pipeline.slot import Entry, Meter, Slot, StoppedError, length_of, stage_failure
 from pipeline.stage import Job, Stage
 
 Outcome = tuple[Step, dict[type, Any]]
 
+_PASSED_AT_ONCE = 32
+"""Packets that a source passes over in one call, so that a run that goes on late still answers."""
+
 
 class _Stream:
     """What a lane holds of one stream: its stages, in order, and the packets that wait to leave."""
 
-    def __init__(self, job: Job, epoch: int, slots: list[Slot]) -> None:
+    def __init__(self, job: Job, epoch: int, slots: list[Slot], restart: Restart) -> None:
         self.job = job
         self.epoch = epoch
         self.slots = slots
+        self.restart = restart
         self.pending: deque[Entry] = deque()
-        self.accepted = 0
-        self.frames = 0
+        self.passed = 0
+        self.accepted = restart.packets
+        self.frames = restart.frames
         self.items: Iterator[Any] | None = None
         self.ended = False
+        self.dry = False
 
 
 class LaneWorker:
@@ -46,6 +52,7 @@ class LaneWorker:
         self._threads = threads
         self._shared: dict[str, Stage] = {}
         self._streams: dict[int, _Stream] = {}
+        self._restarts: dict[int, tuple[int, Restart]] = {}
 
     def prepare(self) -> Outcome:
         """Build the stages that all streams share, so that weights are loaded before the first packet."""
@@ -58,6 +65,10 @@ class LaneWorker:
                     return Step(failure=stage_failure(error, node.name, "")), {}
         return Step(timings=meter.timings), {}
 
+    def restart(self, index: int, epoch: int, restart: Restart) -> None:
+        """A stream begins anew under another epoch: its next call opens it where `restart` says."""
+        self._restarts[index] = (epoch, restart)
+
     def pull(self, job: Job, epoch: int) -> Outcome:
         """Take the next item of the source; at its end the lane flushes the stream."""
         return self._guarded(job, epoch, self._pull)
@@ -67,6 +78,7 @@ class LaneWorker:
 
         def body(stream: _Stream, meter: Meter) -> None:
             stream.accepted += 1
+            stream.frames += packet.frames
             meter.packets += 1
             self._feed(stream, 0, Entry(packet, {Job: job, **payloads}), meter)
 
@@ -80,6 +92,7 @@ class LaneWorker:
             for slot in stream.slots:
                 slot.blank(entry)
             stream.accepted += 1
+            stream.frames += packet.frames
             meter.packets += 1
             self._feed(stream, len(stream.slots), entry, meter)
 
@@ -134,9 +147,11 @@ class LaneWorker:
         if known and known.epoch == epoch:
             return known
         self.close(job.index)
-        stream = _Stream(job, epoch, self._slots(job))
+        begun, restart = self._restarts.get(job.index, (epoch, FROM_THE_START))
+        stream = _Stream(job, epoch, self._slots(job), restart if begun == epoch else FROM_THE_START)
         if self._lane.ordered:
             self._streams[job.index] = stream
+            _restore(stream)
         return stream
 
     def _slots(self, job: Job) -> list[Slot]:
@@ -165,6 +180,9 @@ class LaneWorker:
         except StoppedError as stopped:
             self.close(job.index)
             return Step(failure=stopped.failure, receipts=tuple(meter.receipts), timings=meter.timings), {}
+        if stream.dry:
+            self.close(job.index)
+            return Step(dry=True, timings=meter.timings), {}
         entry = stream.pending.popleft() if stream.pending else None
         done = stream.ended and not stream.pending
         step = Step(
@@ -190,9 +208,14 @@ class LaneWorker:
         slot = stream.slots[0]
         if stream.items is None:
             stream.items = slot.items(stream.job)
+        if stream.passed < stream.restart.packets:
+            self._pass_over(stream, meter)
+            return
         item = slot.next_item(stream.items, stream.job, meter)
         if item is None:
-            self._flush(stream, meter)
+            stream.dry = 0 < stream.accepted == stream.restart.packets
+            if not stream.dry:
+                self._flush(stream, meter)
             return
         made = slot.as_payloads(item, stream.job.input)
         for payload in made.values():
@@ -211,6 +234,15 @@ class LaneWorker:
         meter.started += frames
         meter.worked(slot.node.name, frames)
         self._feed(stream, 1, Entry(packet, {Job: stream.job, **made}), meter)
+
+    def _pass_over(self, stream: _Stream, meter: Meter) -> None:
+        """Read packets that stand for good already, and forget them."""
+        assert stream.items is not None
+        for _ in range(min(_PASSED_AT_ONCE, stream.restart.packets - stream.passed)):
+            if stream.slots[0].next_item(stream.items, stream.job, meter) is None:
+                stream.dry = True
+                return
+            stream.passed += 1
 
     def _feed(self, stream: _Stream, position: int, entry: Entry, meter: Meter) -> None:
         """Push an entry through the stages from a position on, depth first, so that nothing piles up between them."""
@@ -231,20 +263,35 @@ class LaneWorker:
         stream.ended = True
 
     def _commits(self, stream: _Stream, meter: Meter) -> tuple[Commit, ...]:
-        """The receipts of this call that stand for good, with the stages' states after it."""
+        """The receipts of this call that stand for good, with the stages' states after it.
+
+        None while a stage holds packets back: they came before the commit and would have to come again after it.
+        """
         said = [receipt for receipt in meter.receipts if getattr(receipt, "commits", False)]
-        if not said:
+        if not said or any(slot.holds for slot in stream.slots):
             return ()
         states = {slot.node.name: slot.stage.state() for slot in stream.slots if slot.node.sequential}
         return tuple(
             Commit(
-                stream=stream.job.index, epoch=stream.epoch, accepted=stream.accepted, receipt=receipt, states=states
+                stream=stream.job.index,
+                epoch=stream.epoch,
+                accepted=stream.accepted,
+                frames=stream.frames,
+                receipt=receipt,
+                states=states,
             )
             for receipt in said
         )
 
     def _length(self, stream: _Stream) -> int | None:
         return stream.slots[0].stage.length() if stream.slots[0].node.role == "source" else None
+
+
+def _restore(stream: _Stream) -> None:
+    """Give the stages of a stream that goes on their states."""
+    for slot in stream.slots:
+        if slot.node.name in stream.restart.states:
+            slot.restore(stream.restart.states[slot.node.name], stream.job)
 
 
 def _summary(stream: _Stream) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from stages.video.durable import put_in_place
 from stages.video.segments import MANIFEST
 from stages.video.source import is_url
 
-OWN_FILES = ("segment_*", "joined.*", "picture.*", MANIFEST, "journal.jsonl")
+OWN_FILES = ("journal.*", "segment_*", "joined.*", "picture.*", MANIFEST)
 """What this product puts into `OUT.partial/`; nothing else in there is ever removed."""
 
 

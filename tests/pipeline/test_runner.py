@@ -96,10 +96,30 @@ def test_poison_goes_through_unprocessed_where_allowed(toy_config, toy_jobs, und
     assert len(json.loads(Path(jobs[0].output).read_text())) == 20
 
 
-def test_death_where_order_matters_ends_the_inputs_inside(toy_config, toy_jobs, under_ray: Run) -> None:
+def test_what_kills_an_ordered_lane_twice_ends_its_input_alone(toy_config, toy_jobs, under_ray: Run) -> None:
     metrics, _ = under_ray(toy_config(smooth={"die_at": 10}), toy_jobs("20", "4"))
     assert "the process of lane 'out' died" in str(metrics.streams[0].failure.error())
+    assert metrics.lanes["out"].restarts == 2
     assert metrics.streams[1].state == "done"
+
+
+@pytest.mark.parametrize("delay", [0, 2])
+def test_an_ordered_lane_that_dies_goes_on_after_what_stands(
+    toy_config, toy_jobs, tmp_path, serially: Run, under_ray: Run, delay: int
+) -> None:
+    save = {"part": 3}
+    expected = toy_jobs("20", "4", folder="serial")
+    calm, _ = serially(toy_config(smooth={"delay": delay}, save=save), expected)
+    jobs = toy_jobs("20", "4", folder="ray")
+    smooth = {"delay": delay, "die_at": 10, "flag": str(tmp_path / "died")}
+    metrics, _ = under_ray(toy_config(smooth=smooth, save=save), jobs)
+    assert [digest(job.output) for job in jobs] == [digest(job.output) for job in expected]
+    assert metrics.lanes["out"].restarts == 1
+    # Of the first input 9 numbers stand and the smoothing saw 3 more, unless packets that are held back forbid it.
+    assert metrics.stages["save"].items == 24 if delay == 0 else metrics.stages["save"].items > 24
+    for index in (0, 1):
+        assert metrics.streams[index].facts == calm.streams[index].facts
+        assert metrics.streams[index].frames_done == calm.streams[index].frames_done
 
 
 def test_an_interrupt_keeps_what_is_whole(toy_config, toy_jobs, ray_started) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from pipeline import schedule
+from pipeline import schedule, setbacks
 from pipeline.schedule import Call, LaneRule, Result, State
 
 
@@ -33,7 +33,11 @@ class ToyLane:
 
 @dataclass
 class World:
-    """Runs a schedule over toy lanes; `deaths` and `errors` name (lane, stream, seq) that fail that often."""
+    """Runs a schedule over toy lanes.
+
+    `deaths`, `errors` and `losses` name (lane, stream, seq) that fail that often; every `segment` packets at the end
+    stand for good where no lane holds packets back.
+    """
 
     rules: tuple[LaneRule, ...]
     lengths: tuple[int, ...]
@@ -43,6 +47,8 @@ class World:
     lenient: bool = False
     deaths: dict[tuple[int, int, int], int] = field(default_factory=dict)
     errors: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    losses: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    segment: int = 4
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -50,6 +56,7 @@ class World:
         self.pulled: dict[int, int] = {}
         self.verdicts: list[str] = []
         self.lost: list[int] = []
+        self.rewound: list[int] = []
         self.ended: set[tuple[int, int]] = set()
         self.calls = 0
 
@@ -77,22 +84,41 @@ class World:
             return schedule.complete(state, call, Result())
         if schedule.stream_of(state, call) is None:
             return schedule.complete(state, call, Result())
-        if call.seq is not None and call.kind == "accept":
-            for plan, died in ((self.deaths, True), (self.errors, False)):
-                mark = (call.lane, call.stream, call.seq)
+        if call.kind in ("accept", "pull"):
+            for plan in (self.deaths, self.errors, self.losses):
+                mark = (call.lane, call.stream, self.pulled.get(call.stream, 0) if call.seq is None else call.seq)
                 if plan.get(mark, 0):
                     plan[mark] -= 1
-                    return self.fail(state, call, died)
+                    return self.fail(state, call, plan)
         return schedule.complete(state, call, self.outcome(call))
 
-    def fail(self, state: State, call: Call, died: bool) -> State:
-        inside = schedule.streams_inside(state, call.lane) if died and self.rules[call.lane].ordered else [call.stream]
-        state, verdict = schedule.after_failure(state, call, died=died)
+    def fail(self, state: State, call: Call, plan: dict[tuple[int, int, int], int]) -> State:
+        died = plan is self.deaths
+        inside = setbacks.streams_inside(state, call.lane) if died and self.rules[call.lane].ordered else []
+        if plan is self.losses:
+            state, verdict = setbacks.after_loss(state, call)
+        else:
+            state, verdict = setbacks.after_failure(state, call, died=died)
         self.verdicts.append(verdict)
-        for stream in inside if verdict == "fail" else ():
-            self.lost.append(stream)
-            state = schedule.give_up(state, stream)
+        if verdict == "fail":
+            self.lost.append(call.stream)
+            state = setbacks.give_up(state, call.stream)
+        back = [stream for stream in inside if stream != call.stream] + [call.stream] * (verdict == "rewind")
+        for stream in back:
+            state = self.go_back(state, stream)
         return state
+
+    def go_back(self, state: State, stream: int) -> State:
+        """Every lane forgets what came after the last packet that stands for good."""
+        done = len(self.lanes[-1].taken.get(stream, [])) // self.segment * self.segment
+        packets = 0 if self.delays else done
+        self.rewound.append(packets)
+        for number, lane in enumerate(self.lanes):
+            lane.taken[stream] = [seq for seq in lane.taken.get(stream, []) if seq < packets]
+            lane.held.pop(stream, None)
+            self.ended.discard((number, stream))
+        self.pulled[stream] = packets
+        return setbacks.rewind(state, stream, packets)
 
     def outcome(self, call: Call) -> Result:
         lane, last = self.lanes[call.lane], call.lane == len(self.rules) - 1
@@ -159,12 +185,67 @@ def test_an_error_where_order_matters_ends_the_stream_whatever_is_allowed() -> N
     assert world.lanes[3].taken[1] == list(range(9))
 
 
-def test_the_death_of_an_ordered_lane_ends_the_streams_inside_it_and_no_other() -> None:
-    world = World(CHAIN, (5, 5, 5, 5), credits=2, delays={}, seed=3, deaths={(3, 0, 4): 1})
+@pytest.mark.parametrize("seed", range(60))
+def test_whatever_dies_wherever_nothing_is_lost_or_doubled(seed: int) -> None:
+    rng = random.Random(seed)
+    lengths = tuple(rng.choice([1, 7, 30]) for _ in range(rng.randint(1, 4)))
+    places = [(rng.randrange(4), stream, rng.randrange(lengths[stream])) for stream in range(len(lengths))]
+    world = World(
+        CHAIN,
+        lengths,
+        credits=rng.choice([1, 2, 5]),
+        delays={2: rng.choice([1, 5])} if seed % 3 == 0 else {},
+        seed=seed,
+        deaths=dict.fromkeys(places, 1),
+        losses=dict.fromkeys({(3, 0, rng.randrange(lengths[0]))} - set(places), 1),  # not twice at one packet
+    )
     world.run()
-    assert 0 in world.lost
-    for stream in {0, 1, 2, 3} - set(world.lost):
+    assert not world.lost
+    assert not world.delays or not any(world.rewound)
+    assert world.lanes[3].taken == {stream: list(range(length)) for stream, length in enumerate(lengths)}
+
+
+def test_the_second_death_of_an_ordered_lane_at_a_packet_ends_its_stream_and_no_other() -> None:
+    world = World(CHAIN, (5, 5, 5, 5), credits=2, delays={}, seed=3, deaths={(3, 0, 4): 2})
+    world.run()
+    assert (world.lost, world.verdicts) == ([0], ["rewind", "fail"])
+    assert world.rewound[0] == 4
+    for stream in (1, 2, 3):
         assert world.lanes[3].taken[stream] == list(range(5))
+
+
+def test_payloads_that_are_lost_twice_at_a_packet_end_the_stream() -> None:
+    world = World(CHAIN, (9,), credits=2, delays={}, seed=3, losses={(1, 0, 4): 2})
+    world.run()
+    assert (world.lost, world.verdicts) == ([0], ["rewind", "fail"])
+
+
+def test_a_stream_that_was_begun_before_starts_after_what_is_done() -> None:
+    state = schedule.start(CHAIN, (0, 1), credits=4, lenient=False, passed={0: 6})
+    assert [place.expected for place in state.streams[0].places] == [6] * len(CHAIN)
+    assert state.waiting == ((1, 0),)
+
+
+@pytest.mark.parametrize(("known", "worth"), [(100, False), (180, False), (181, True), (0, False)])
+def test_a_replica_starts_when_twice_its_start_lies_before_its_lane(known: int, worth: bool) -> None:
+    # 20 frames took 1 s, so 160 more take 8 s: twice a start of 4 s
+    assert schedule.worth_a_start(busy_s=1.0, done=20, known=known, start_s=4.0) is worth
+    assert not schedule.worth_a_start(busy_s=0.0, done=0, known=known, start_s=4.0)
+
+
+def test_a_lane_in_a_hurry_does_not_wait_for_its_patience() -> None:
+    rules = (LaneRule(ordered=True), LaneRule(ordered=False, replicas=2, patience=99), LaneRule(ordered=True))
+    state = schedule.start(rules, (0,), credits=4, lenient=False)
+    for call in state.running:
+        state = schedule.complete(state, call, Result())
+    for number in range(3):
+        while (call := schedule.next_call(state)) is not None:
+            state = schedule.begin(state, call)
+        pull = next(call for call in state.running if call.kind == "pull")
+        state = schedule.complete(state, pull, Result(emitted=number)) if number < 2 else state
+    assert not any(call.kind == "prepare" for call in state.running)
+    assert schedule.next_call(state) is None  # packet 1 waits for packet 0
+    assert schedule.next_call(schedule.hurry(state, 1)) == Call(kind="prepare", lane=1, replica=1)
 
 
 def test_short_inputs_keep_the_lanes_busy() -> None:

@@ -114,10 +114,10 @@ class Square(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """What to do at the number `at`: nothing, an unexpected error, or end the process (once, or always)."""
+        """What to do at the number `at`: an unexpected error, or end the process (each once, or always)."""
 
         at: int = -1
-        do: Literal["raise", "die", "die_once"] = "raise"
+        do: Literal["raise", "raise_once", "die", "die_once"] = "raise"
         flag: str = ""
         shared: Shared = field(default_factory=lambda: Shared())
 
@@ -127,12 +127,12 @@ class Square(Stage):
         yield Squares(value_T=numbers.value_T**2 * self.config.shared.scale), Local(content=object())
 
     def _misbehave(self) -> None:
-        if self.config.do == "raise":
-            raise ZeroDivisionError("a toy breaks")
-        if self.config.do == "die_once":
+        if self.config.do.endswith("_once"):
             if os.path.exists(self.config.flag):
                 return
             Path(self.config.flag).touch()
+        if self.config.do.startswith("raise"):
+            raise ZeroDivisionError("a toy breaks")
         os.kill(os.getpid(), signal.SIGKILL)
 
     def blank(self, *payloads: Any) -> Any:
@@ -168,10 +168,11 @@ class Smooth(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """`delay` chunks are held; at a chunk with the number `die_at` the process ends."""
+        """`delay` chunks are held; at a chunk with the number `die_at` the process ends, only once given a `flag`."""
 
         delay: int = 2
         die_at: int = -1
+        flag: str = ""
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)
@@ -182,7 +183,9 @@ class Smooth(Stage):
     def __call__(self, numbers: Numbers, squares: Squares) -> Iterator[Smoothed]:
         if numbers.first != self._seen:
             raise AssertionError(f"expected number {self._seen}, got {numbers.first}")
-        if self.config.die_at in numbers.value_T:
+        if self.config.die_at in numbers.value_T and not os.path.exists(self.config.flag):
+            if self.config.flag:
+                Path(self.config.flag).touch()
             os.kill(os.getpid(), signal.SIGKILL)
         self._seen += len(numbers)
         self._held.append(squares.value_T)
@@ -203,6 +206,9 @@ class Smooth(Stage):
     def state(self) -> bytes:
         return struct.pack("<qd", self._seen, self._last)
 
+    def restore(self, state: bytes) -> None:
+        self._seen, self._last = struct.unpack("<qd", state)
+
 
 class Watch(Stage):
     """Tap: notes the sums it saw."""
@@ -218,6 +224,12 @@ class Watch(Stage):
 
     def summary(self) -> Mapping[str, Any]:
         return {"people": self._sum, "warnings": ["watched"]}
+
+    def state(self) -> bytes:
+        return str(self._sum).encode()
+
+    def restore(self, state: bytes) -> None:
+        self._sum = int(state)
 
 
 class Save(Stage):
@@ -262,7 +274,11 @@ class Save(Stage):
         return Saved(path=path, frames=len(self._rows), facts={"audio": "none"})
 
     def state(self) -> bytes:
-        return str(self._committed).encode()
+        return json.dumps([self._committed, self._rows]).encode()
+
+    def restore(self, state: bytes) -> None:
+        self._committed, rows = json.loads(state)
+        self._rows = [(number, value) for number, value in rows]
 
 
 class Hand(Stage):

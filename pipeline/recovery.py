@@ -1,0 +1,86 @@
+"""Where streams go on after something died: the journals of a run, and what may be taken from them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Sequence
+
+from pipeline.config import RunConfig
+from pipeline.graph import Graph
+from pipeline.journal import Journal
+from pipeline.packet import FROM_THE_START, Commit, Restart
+from pipeline.plan import Plan
+from pipeline.stage import Job
+
+
+class Recovery:
+    """The journals of all inputs of a run.
+
+    Args:
+        config, plan: the run; what decides its results is written into the journals, and must be the same to resume.
+        jobs: the inputs.
+    """
+
+    def __init__(self, config: RunConfig, plan: Plan, jobs: Sequence[Job]) -> None:
+        settings = _settings_of(config, plan)
+        self._restorable = one_lane_has_all_states(config.graph)
+        self._journals = {job.index: Journal.of(job, _identity(settings, job)) for job in jobs}
+
+    def begin(self, job: Job) -> Restart:
+        """Where an input begins: after what an earlier run of it left, if that is wanted. Raises PlainError."""
+        if job.resume:
+            self._journals[job.index].check()
+            return self.point(job.index)
+        self.remove(job.index)
+        return FROM_THE_START
+
+    def point(self, index: int) -> Restart:
+        """After the last commit that is on the disk; from the start where there is none. Raises PlainError."""
+        records = self._journals[index].read()
+        if not records:
+            return FROM_THE_START
+        return Restart(packets=records[-1].accepted, frames=records[-1].frames, states=records[-1].states)
+
+    def earlier(self, index: int) -> Restart:
+        """The point before: nothing came after the last one, and a sink needs a packet to know what it writes."""
+        self._journals[index].read()
+        self._journals[index].drop_last()
+        return self.point(index)
+
+    def commit(self, commit: Commit) -> None:
+        """Note what stands for good. Raises PlainError where the disk refuses."""
+        if self._restorable:
+            self._journals[commit.stream].append(commit)
+
+    def remove(self, index: int) -> None:
+        """There is nothing to go back to any more."""
+        self._journals[index].remove()
+
+
+def one_lane_has_all_states(graph: Graph) -> bool:
+    """Whether a commit of one lane says all that a restart needs: no other lane has a stage with a state.
+
+    Sources have none: they count through what stands for good. Where states lie apart, no single packet divides all
+    of them into before and after, so recovery starts such a stream from its first packet.
+    """
+    lanes = {lane.name for lane in graph.lanes for node in lane.nodes if node.sequential and node.role != "source"}
+    return len(lanes) <= 1
+
+
+def _settings_of(config: RunConfig, plan: Plan) -> str:
+    """Everything that decides a result, apart from its input: the stages, their settings, their compute threads."""
+    lanes = [(lane.name, plan.lane(lane.name).threads, [n.name for n in lane.nodes]) for lane in config.graph.lanes]
+    stages = sorted((name, dataclasses.asdict(stage)) for name, stage in config.stages.items())
+    return repr((lanes, stages))
+
+
+def _identity(settings: str, job: Job) -> str:
+    """Of one input's run: settings, and the input's path, size and date."""
+    try:
+        facts = os.stat(job.input)
+        state = (facts.st_size, facts.st_mtime_ns)
+    except OSError:  # a URL, or no file at all
+        state = (0, 0)
+    return hashlib.sha256(repr((settings, job.input, state)).encode()).hexdigest()

@@ -13,7 +13,7 @@ from stages.video.durable import sync_file, writing_to
 
 
 class OneText(Writer):
-    """Lines of text appended to a draft in `FILE.partial/`, which gets its name at the end."""
+    """Entries of text appended to a draft in `FILE.partial/`, which gets its name at the end."""
 
     def __init__(
         self,
@@ -22,10 +22,10 @@ class OneText(Writer):
         lines: Callable[[Moment], Iterable[str]],
         *,
         head: str = "",
-        between: str = "\n",
-        tail: str = "\n",
+        between: str = "",
+        tail: str = "",
     ) -> None:
-        """Args: lines: of a frame; head, between, tail: what the file has before, between and after all lines."""
+        """Args: lines: entries of a frame; head, between, tail: what the file has before, between and after all of them."""
         path = target.file((suffix,))
         self._destination = Destination(path, target.job.input, overwrite=target.job.overwrite)
         self._draft = self._destination.folder / f"joined{suffix}"

@@ -40,7 +40,7 @@ def csv_lines(moment: Moment) -> Iterator[str]:
         for x, y, seen in keypoint_173:
             cells += [f"{x:.2f}", f"{y:.2f}", f"{seen:.2f}"] if seen else ["", "", "0"]
         cells += ["" if np.isnan(angle) else f"{angle:.1f}" for angle in joint_angles(keypoint_173)]
-        yield ",".join(cells)
+        yield ",".join(cells) + "\n"
 
 
 def mot_lines(moment: Moment) -> Iterator[str]:
@@ -52,4 +52,4 @@ def mot_lines(moment: Moment) -> Iterator[str]:
     for i, (x0, y0, x1, y1) in enumerate(moment.box_N4.tolist()):
         if moment.id_N[i] >= 0:
             box = f"{x0 + 1:.2f},{y0 + 1:.2f},{x1 - x0:.2f},{y1 - y0:.2f}"
-            yield f"{moment.index + 1},{moment.id_N[i]},{box},{moment.score_N[i]:.4f},-1,-1,-1"
+            yield f"{moment.index + 1},{moment.id_N[i]},{box},{moment.score_N[i]:.4f},-1,-1,-1\n"

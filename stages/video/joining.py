@@ -29,6 +29,10 @@ from stages.video.timestamps import (
 
 LATEST_START_S = 10
 """A recording whose clock starts later than this is moved to 0; an earlier start is kept as it is."""
+ALPHA_BESIDE = frozenset({"yuva420p"})
+"""Formats whose alpha is a second picture beside each packet; WebM says so in the track's head for players."""
+OWN_TAGS = frozenset({"prores_ks", "prores", "prores_aw"})
+"""Encoders whose profile (422 HQ, 4444 …) players read from the four letters that MOV names the codec with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,9 +120,14 @@ def _add_video(
     output: av.container.OutputContainer, segment: Path, spec: EncoderSpec, tick: Fraction
 ) -> av.VideoStream:
     with av.open(str(segment)) as template:
-        stream = output.add_stream_from_template(template.streams.video[0], opaque=True)
+        coded = template.streams.video[0]
+        stream = output.add_stream_from_template(coded, opaque=True)
+        if spec.codec in OWN_TAGS and output.format.name in ("mov", "mp4"):
+            stream.codec_context.codec_tag = coded.codec_context.codec_tag
     stream.time_base = tick
     stream.codec_context.sample_aspect_ratio = spec.sample_aspect
+    if spec.pix_fmt in ALPHA_BESIDE:
+        stream.metadata["alpha_mode"] = "1"
     return stream
 
 

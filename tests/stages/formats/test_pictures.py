@@ -228,6 +228,15 @@ def test_layers_are_opaque_on_people_alone(tmp_path: Path, kind: str, name: str,
     assert np.abs(rgb[expected == 255] - 200).max() <= 8
 
 
+def test_players_are_told_that_there_is_alpha(tmp_path: Path) -> None:
+    """ProRes 4444 by its four letters, WebM by its AlphaMode element (Matroska's number 53 C0)."""
+    export({"prores": tmp_path / "a.mov", "webm": tmp_path / "a.webm"}, frames_of(1), ONE, ONE_SURFACE)
+    with av.open(str(tmp_path / "a.mov")) as file:
+        stream = file.streams.video[0]
+        assert stream.codec_context.codec_tag == "ap4h" and stream.codec_context.pix_fmt.startswith("yuva444p")
+    assert b"\x53\xc0\x81\x01" in (tmp_path / "a.webm").read_bytes()
+
+
 def test_a_rendered_alpha_is_kept(tmp_path: Path) -> None:
     frames = frames_of(1)
     alpha = np.full((1, HEIGHT, WIDTH), 128, np.uint8)

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import cv2
 
+from models.light.pose_teacher import PoseTeacher
 from models.light.teachers import BoxTeacher, PartTeacher
 from pipeline.stage import Stage, StageError
 from stages.training.payloads import PhotoShards, Round
-from stages.training.photos import Picture, label_photo, write_shard
+from stages.training.photos import Picture, Teachers, label_photo, write_shard
 from stages.training.real_pictures import COMMERCIAL_LICENCES, clip, coco_people, human_v2, require, sequence
 
 LISTING = Path(__file__).resolve().parent.parent / "models" / "weights" / "light_photos.txt"
@@ -36,6 +37,7 @@ class LabelPhotos(Stage):
             sequences, clips: folders of numbered JPEGs, and videos, that may be trained on.
             every: frames between two that are taken of sequences and clips.
             part_teacher, box_teacher: the BodyPix and YOLOX-nano .onnx files.
+            pose_teacher: MediaPipe's pose_landmark_full.tflite, which corrects arms and legs (optional).
         """
 
         folder: str = "runs/train_light"
@@ -46,6 +48,7 @@ class LabelPhotos(Stage):
         every: int = 8
         part_teacher: str = ""
         box_teacher: str = ""
+        pose_teacher: str = ""
 
     def __call__(self, part: Round) -> Iterator[PhotoShards]:
         """All shards, made in the first round. Raises: StageError naming the key of a path that is missing."""
@@ -58,16 +61,23 @@ class LabelPhotos(Stage):
         yield PhotoShards(paths=tuple(map(str, sorted(folder.glob("[0-9]*.npz")))))
 
     def _label(self, folder: Path) -> None:
-        config = self.config
         cv2.setNumThreads(self.threads)
-        parts = PartTeacher(require(config.part_teacher, "label_photos.part_teacher", REMEDY), threads=self.threads)
-        boxes = BoxTeacher(require(config.box_teacher, "label_photos.box_teacher", REMEDY), threads=self.threads)
+        teachers = self._teachers()
         pictures, first = self._pictures(), 0
         while batch := list(islice(pictures, PER_SHARD)):
             shard = folder / f"{first // PER_SHARD:04d}.npz"
             if not shard.is_file():
-                write_shard(shard, [label_photo(picture, parts, boxes, first + i) for i, picture in enumerate(batch)])
+                write_shard(shard, [label_photo(picture, teachers, first + i) for i, picture in enumerate(batch)])
             first += len(batch)
+
+    def _teachers(self) -> Teachers:
+        config, threads = self.config, self.threads
+        poses = require(config.pose_teacher, "label_photos.pose_teacher", REMEDY) if config.pose_teacher else None
+        return Teachers(
+            parts=PartTeacher(require(config.part_teacher, "label_photos.part_teacher", REMEDY), threads=threads),
+            boxes=BoxTeacher(require(config.box_teacher, "label_photos.box_teacher", REMEDY), threads=threads),
+            poses=PoseTeacher(poses, threads=threads) if poses else None,
+        )
 
     def _pictures(self) -> Iterator[Picture]:
         config = self.config

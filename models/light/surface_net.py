@@ -48,7 +48,7 @@ class SurfaceNet(nn.Module):
         self.read = nn.Conv2d(wide, 4 * (1 + 3 * CHARTS), 1)
 
     def features(self, rgb_NCHW: torch.Tensor) -> torch.Tensor:
-        """What the outputs are read from, (N, wide, CROP / 4, CROP / 4), for crops (N, 3, CROP, CROP) of pixels 0..255."""
+        """What the outputs are read from, (N, wide, CROP / 4, CROP / 4), for crops (N, 3, CROP, CROP) of 0..255."""
         x4 = self.stages[0](self.stem((rgb_NCHW - MEAN) / STD))
         x8 = self.stages[1](x4)
         x16 = self.context(self.stages[2](x8))
@@ -93,7 +93,7 @@ class PickedSurface(nn.Module):
 
 
 def linear_rows(read: nn.Conv2d, rows: slice, scale: float = 1.0, shift: float = 0.0) -> nn.Conv2d:
-    """The part of `SurfaceNet.read` that makes some of its 73 maps, times `scale` plus `shift`, the cell before the map."""
+    """The part of `SurfaceNet.read` that makes some of its 73 maps, times `scale` plus `shift`; cells before maps."""
     assert read.bias is not None
     weight = read.weight.detach().unflatten(0, (-1, 4))[rows].transpose(0, 1).flatten(0, 1)
     bias = read.bias.detach().unflatten(0, (-1, 4))[rows].transpose(0, 1).flatten()

@@ -16,7 +16,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.light.pose_teacher import Pose, PoseTeacher
 from models.light.teachers import PART_SIDE, BoxTeacher, PartTeacher
+from stages.training.pose_labels import fuse
 
 F32 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
@@ -29,6 +31,8 @@ DENSE = 52
 """Cells of a photo's label map along a side (stride 8)."""
 IGNORE = 255
 PERSON, UNSURE = 0, 1
+UNPOSED = 0.6
+"""Trust in the part teacher's labels of a person whose pose the pose teacher, when it is asked, does not find."""
 ASPECTS = (4 / 3, 3 / 2, 3 / 4, 2 / 3)
 """Width over height that a stretched photo may have had."""
 
@@ -163,18 +167,24 @@ def square_region(box_4: F32, scale: float, shift_2: F32) -> F32:
     return np.concatenate([centre - side / 2, centre + side / 2]).astype(np.float32)
 
 
-def person_labels(teacher: PartTeacher, rgb_HW3: U8, box_4: F32, others_M4: F32, region_4: F32) -> tuple[U8, U8] | None:
-    """Labels and weights (LABELS²) of one person from the part teacher, or None where it does not trust itself.
+def person_labels(
+    parts: PartTeacher, rgb_HW3: U8, box_4: F32, others_M4: F32, region_4: F32, pose: Pose | None
+) -> tuple[U8, U8] | None:
+    """Labels and weights (LABELS²) of one person from the teachers, or None where they do not trust themselves.
 
     Person probability < .35 is background; > .6 inside the target's box and no other is a part; > .35 in another's
     box and clear of the target's is background too (it teaches "only this person"); the rest is ignored.
     """
-    person_hw, part_24hw, agreement = teacher.logits_both_ways(crop(rgb_HW3, region_4, PART_SIDE))
-    person_LL = sigmoid(resample(person_hw[None], LABELS)[0])
-    part_24LL = resample(part_24hw, LABELS)
+    person_hw, part_24hw, agreement = parts.logits_both_ways(crop(rgb_HW3, region_4, PART_SIDE))
     step = (region_4[2:] - region_4[:2]) / LABELS
     x_L = region_4[0] + step[0] * (np.arange(LABELS) + 0.5)
     y_L = region_4[1] + step[1] * (np.arange(LABELS) + 0.5)
+    person_LL, part_24LL, posed = fuse(
+        sigmoid(resample(person_hw[None], LABELS)[0]),
+        resample(part_24hw, LABELS),
+        pose,
+        np.stack(np.meshgrid(x_L, y_L), -1),
+    )
     own_LL = inside(box_4, x_L, y_L)
     near_LL = inside(square_free(box_4, 1.1), x_L, y_L)
     other_LL = np.any([inside(other, x_L, y_L) for other in others_M4] or [np.zeros_like(own_LL)], axis=0)
@@ -186,7 +196,8 @@ def person_labels(teacher: PartTeacher, rgb_HW3: U8, box_4: F32, others_M4: F32,
     sure = (person_LL > 0.6) & own_LL & ~other_LL
     label_LL[sure] = (part_24LL.argmax(0) + 1).astype(np.uint8)[sure]
     odds_24LL = np.exp(part_24LL - part_24LL.max(0))
-    return label_LL, np.round(255 / odds_24LL.sum(0)).astype(np.uint8)
+    trust = 1.0 if posed or pose is None else UNPOSED
+    return label_LL, np.round(255 * trust / odds_24LL.sum(0)).astype(np.uint8)
 
 
 def inside(box_4: F32, x_W: F32, y_H: F32) -> npt.NDArray[np.bool_]:
@@ -233,40 +244,50 @@ def dense_labels(teacher: PartTeacher, rgb_HW3: U8) -> U8:
     return label_DD
 
 
-def label_photo(picture: Picture, parts: PartTeacher, boxes: BoxTeacher, seed: int) -> LabelledPhoto:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Teachers:
+    """Who labels the photos; the pose teacher is optional."""
+
+    parts: PartTeacher
+    boxes: BoxTeacher
+    poses: PoseTeacher | None
+
+
+def label_photo(picture: Picture, teachers: Teachers, seed: int) -> LabelledPhoto:
     """Complete a photo's boxes, guess its aspect where it is lost, and label its four largest people twice each."""
     height, width = picture.rgb_HW3.shape[:2]
     square_SS3 = cv2.resize(picture.rgb_HW3, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     to_square = np.asarray([SIDE / width, SIDE / height] * 2, np.float32)
     known_M4 = None if picture.box_M4 is None else picture.box_M4 * to_square
     first_M4 = np.zeros((0, 4), np.float32) if known_M4 is None else known_M4
-    aspect = likely_aspect(parts, square_SS3, first_M4) if picture.stretched else width / height
+    aspect = likely_aspect(teachers.parts, square_SS3, first_M4) if picture.stretched else width / height
     natural = natural_size(aspect)
     to_natural = np.asarray([natural[0] / SIDE, natural[1] / SIDE] * 2, np.float32)
     rgb_HW3 = cv2.resize(picture.rgb_HW3, natural, interpolation=cv2.INTER_AREA)
-    found_N4, score_N = boxes(rgb_HW3)
+    found_N4, score_N = teachers.boxes(rgb_HW3)
     box_M4, kind_M = merge_boxes(None if known_M4 is None else known_M4 * to_natural, found_N4, score_N)
-    people = list(label_people(parts, rgb_HW3, box_M4, kind_M, to_natural, np.random.default_rng(seed)))
+    people = list(label_people(teachers, rgb_HW3, box_M4, kind_M, to_natural, np.random.default_rng(seed)))
     return LabelledPhoto(
         name=picture.name,
         aspect=aspect,
         rgb_SS3=square_SS3,
         box_M4=box_M4 / to_natural,
         kind_M=kind_M,
-        dense_DD=dense_labels(parts, rgb_HW3),
+        dense_DD=dense_labels(teachers.parts, rgb_HW3),
         people=tuple(people),
     )
 
 
 def label_people(
-    parts: PartTeacher, rgb_HW3: U8, box_M4: F32, kind_M: U8, to_natural_4: F32, random: np.random.Generator
+    teachers: Teachers, rgb_HW3: U8, box_M4: F32, kind_M: U8, to_natural_4: F32, random: np.random.Generator
 ) -> Iterable[PersonLabels]:
     """Two labelled crops of each of the four largest people that are at least 48 px tall, where the teacher is sure."""
     tall = np.flatnonzero((kind_M == PERSON) & (box_M4[:, 3] - box_M4[:, 1] >= 48))
     for index in tall[np.argsort(-areas(box_M4[tall]), kind="stable")][:4]:
+        pose = teachers.poses(rgb_HW3, box_M4[index]) if teachers.poses else None
         for _ in range(2):
             region_4 = square_region(box_M4[index], random.uniform(1.05, 1.35), random.uniform(-0.05, 0.05, 2))
-            made = person_labels(parts, rgb_HW3, box_M4[index], np.delete(box_M4, index, 0), region_4)
+            made = person_labels(teachers.parts, rgb_HW3, box_M4[index], np.delete(box_M4, index, 0), region_4, pose)
             if made is not None:
                 yield PersonLabels(
                     box_4=box_M4[index] / to_natural_4,

@@ -52,7 +52,7 @@ class Exporter(Stage):
         super().__init__(config, threads=threads)
         self._writers: list[Writer] = []
         self._opened = False
-        self._restored: list[dict[str, int]] = []
+        self._restored: list[dict[str, Any]] = []
         self._warnings: list[str] = []
 
     def flush(self) -> Iterator[Any]:

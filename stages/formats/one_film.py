@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from pipeline.stage import StageError
 from stages.formats.moment import Moment
@@ -44,7 +44,7 @@ class OneFilm(Writer):
         )
         self._picture = picture
         self._recording: Recording | None = None
-        self._restored: dict[str, int] | None = None
+        self._restored: dict[str, Any] | None = None
 
     def add(self, moment: Moment) -> None:
         """Encode the frame's picture."""
@@ -71,13 +71,13 @@ class OneFilm(Writer):
                 self._recording.finish(early=True)
                 self._destination.publish_part(self._recording.draft)
 
-    def state(self) -> dict[str, int]:
-        """Whole segments, and the frames they and the open one hold."""
+    def state(self) -> dict[str, Any]:
+        """Where the recording is, and the frames that its whole segments and the open one hold."""
         if self._recording is None:
-            return {"segments": 0, "frames": 0}
-        return {**json.loads(self._recording.state()), "frames": self._recording.frames}
+            return {"frames": 0}
+        return {"recording": self._recording.state().decode(), "frames": self._recording.frames}
 
-    def restore(self, state: dict[str, int]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Remember the segments that are whole."""
         self._restored = state
 
@@ -93,7 +93,7 @@ class OneFilm(Writer):
         recording = Recording(self._destination.folder, self._path, plain, self._settings)
         self._destination.prepare(fresh=self._restored is None)
         if self._restored is not None:
-            recording.restore(json.dumps({"segments": self._restored["segments"]}).encode())
+            recording.restore(self._restored.get("recording", "").encode())
             if recording.frames != self._restored["frames"]:
                 remedy = "set export.segment_frames to encode.segment_frames, and start anew without --resume"
                 raise StageError("this export has no whole segment where the run goes on", self._path, remedy)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import IO
+from typing import IO, Any
 
 from pipeline.stage import StageError
 from stages.formats.moment import Moment
@@ -55,7 +55,7 @@ class OneText(Writer):
             self._close_draft()
             self._destination.publish_part(self._draft)
 
-    def state(self) -> dict[str, int]:
+    def state(self) -> dict[str, Any]:
         """Lines and bytes so far."""
         with writing_to(self._destination.path):
             file = self._opened()
@@ -63,7 +63,7 @@ class OneText(Writer):
         self._resumable = True
         return {"lines": self._count, "bytes": file.tell()}
 
-    def restore(self, state: dict[str, int]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Cut the draft back to where the state was taken."""
         if not self._draft.is_file() or self._draft.stat().st_size < state["bytes"]:
             raise StageError("what was exported so far is gone", str(self._draft), "start anew without --resume")

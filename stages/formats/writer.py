@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.stage import Job, StageError
 from stages.formats.moment import Moment
@@ -65,11 +66,11 @@ class Writer(ABC):
         """The run stops early: keep what is there, under a name that says so where it is one file."""
 
     @abstractmethod
-    def state(self) -> dict[str, int]:
+    def state(self) -> dict[str, Any]:
         """What a restart right here needs; what it counts on is on the disk when this returns."""
 
     @abstractmethod
-    def restore(self, state: dict[str, int]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Go on after `state`; called before the first frame. Raises StageError where its files are gone."""
 
     @abstractmethod
@@ -99,11 +100,11 @@ class FileAFrame(Writer):
     def interrupt(self) -> None:
         """The files that are there are whole."""
 
-    def state(self) -> dict[str, int]:
+    def state(self) -> dict[str, Any]:
         """Number of frames."""
         return {"frames": self.frames}
 
-    def restore(self, state: dict[str, int]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Frames that come again replace their files by the same."""
         self.frames = state["frames"]
 

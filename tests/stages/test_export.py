@@ -150,7 +150,7 @@ def test_a_failure_leaves_no_draft(tmp_path: Path) -> None:
 
 
 def made_film(path: Path, frames: int, gop: int = 25) -> None:
-    """A film in which every frame shows its own number as 16 black or white squares, with B-frames where the container can."""
+    """A film in which every frame shows its own number as 16 black or white squares."""
     with av.open(str(path), "w") as file:
         stream = file.add_stream(
             "libx264", rate=25, options={"g": str(gop), "crf": "10", "bf": "0" if path.suffix == ".avi" else "2"}
@@ -179,7 +179,7 @@ def test_frames_know_their_number_in_the_source(tmp_path: Path, suffix: str, sta
     job = Job(index=0, input=str(path), output=None, stem="film")
     seen = [(chunk.source_index(t), number_shown(chunk.rgb_THW3[t])) for chunk in stage(job) for t in range(len(chunk))]
     stage.close()
-    assert seen[0][1] == (0 if start is None else round(start * 25 + 0.499))
+    assert abs(seen[0][1] - (start or 0) * 25) < 2  # where that is exactly, test_decode_times says
     assert all(index == shown for index, shown in seen)
     assert seen[1][0] - seen[0][0] == every
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from models.surface.atlas import CHARTS, Atlas, atlas_from_tiles
-from stages.drawing.compositing import Visible, lay_over, person_mask, soft_cover
-from stages.payloads import U8
+from stages.drawing.compositing import Visible, chart_borders, lay_over, soft_cover
+from stages.payloads import U8, Float
 
 _HUE_AND_LIGHT = (
     (0.60, 0.45), (0.58, 0.62),  # torso: back, front
@@ -40,15 +40,34 @@ def part_palette() -> U8:
 
 def paint_parts(visible: Visible, palette_253: U8, *, opacity: float) -> None:
     """One flat colour a chart, in place, with a darker line where two charts meet."""
-    labels_hw = visible.labels_hw
-    colour_hw3 = palette_253[labels_hw]
-    inside_hw = person_mask(labels_hw)
-    # Only charts meet: background is the highest label for the minimum and the lowest for the maximum.
-    lowest_hw = cv2.erode(cv2.bitwise_or(labels_hw, cv2.bitwise_not(inside_hw)), np.ones((2, 2), np.uint8))
-    highest_hw = cv2.dilate(labels_hw, np.ones((2, 2), np.uint8))
-    meets_hw = (lowest_hw != highest_hw) & (inside_hw > 0)
-    colour_hw3[meets_hw] //= 2
-    lay_over(visible, colour_hw3, soft_cover(labels_hw, opacity))
+    colour_hw3 = _looked_up(palette_253, visible.labels_hw)
+    colour_hw3[chart_borders(visible.labels_hw) > 0] //= 2
+    lay_over(visible.canvas, colour_hw3, soft_cover(visible.labels_hw, opacity))
+
+
+def ramp_256() -> U8:
+    """Colours of 0..1 in 256 steps, dark blue to yellow, (256, 3) RGB: one coordinate, or how sure the network is."""
+    steps = np.arange(256, dtype=np.uint8)[:, None]
+    return np.asarray(cv2.applyColorMap(steps, cv2.COLORMAP_VIRIDIS)[:, 0, ::-1], np.uint8)
+
+
+def coordinate_atlas(axis: int) -> Atlas:
+    """An atlas that shows one of its coordinates, 0 = U or 1 = V, in the colours of `ramp_256`."""
+    ramp_SS3 = np.broadcast_to(ramp_256()[None], (UV_TILE, UV_TILE, 3))
+    tile_SS3 = ramp_SS3 if axis == 0 else ramp_SS3[:, ::-1].swapaxes(0, 1)
+    return atlas_from_tiles(np.repeat(tile_SS3[None], CHARTS, axis=0))
+
+
+def paint_confidence(visible: Visible, confidence_hw: Float, *, opacity: float) -> None:
+    """How sure the network is of each pixel in the colours of `ramp_256`, in place; yellow = sure."""
+    level_hw = np.rint(np.clip(confidence_hw, 0, 1, dtype=np.float32) * 255).astype(np.uint8)
+    lay_over(visible.canvas, _looked_up(ramp_256(), level_hw), soft_cover(visible.labels_hw, opacity))
+
+
+def _looked_up(colours_K3: U8, index_hw: U8) -> U8:
+    """Colours by number, (h, w, 3)."""
+    table_256 = np.resize(colours_K3, (1, 256, 3))
+    return np.asarray(cv2.LUT(cv2.merge([index_hw, index_hw, index_hw]), table_256), np.uint8)
 
 
 def uv_atlas() -> Atlas:

@@ -1,47 +1,80 @@
-"""How a person's colours come into a frame: the visible part of the grid, the soft edge, and who stands in front."""
+"""How a person's colours come into a picture: the canvas, the visible part of the grid, the soft edge."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from stages.payloads import F32, U8, Float, Surface
+from stages.payloads import U8, Float, Surface
 
 PIXELS_PER_SOFT_PIXEL = 250
 """The edge of a person fades over one pixel for every so many pixels of the grid's height."""
+FAINTEST = 0.3
+"""Cover begins where so much of the neighbourhood is person: less would leave the corners of pixels standing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canvas:
+    """What is drawn on, and what it shows of.
+
+    Attributes:
+        source_HW3: the frame as it came; never written to.
+        rgb_HW3: drawn on in place. Where there is alpha, colours are those over black.
+        alpha_HW: how much of each pixel has been drawn; None for opaque pictures.
+    """
+
+    source_HW3: U8
+    rgb_HW3: U8
+    alpha_HW: U8 | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visible:
-    """The part of one person's grid that lies inside the frame.
+    """The part of one person's grid that lies inside the frame; the canvas is cut to it.
 
     Attributes:
-        window_hw3: a view into the frame that is drawn on.
-        labels_hw: 0 = background, 1..24 = chart.
+        canvas: views of the frame under the grid.
+        labels_hw: 0 = background or a part that is not to be drawn, 1..24 = chart.
         uv_2hw: chart coordinates, not clamped.
+        frame_height: pixels of the whole frame, to which the width of lines is fitted.
+        confidence_hw: 0..1, or None where the network has none.
     """
 
-    window_hw3: U8
+    canvas: Canvas
     labels_hw: U8
     uv_2hw: Float
+    frame_height: int
+    confidence_hw: Float | None = None
 
 
-def visible_part(frame_HW3: U8, surface: Surface) -> Visible | None:
-    """Where `surface` meets the frame, or None where it does not."""
-    height, width = frame_HW3.shape[:2]
+def visible_part(canvas: Canvas, surface: Surface, kept_256: U8 | None = None) -> Visible | None:
+    """Where `surface` meets the frame, or None where it does not.
+
+    Args:
+        kept_256: what becomes of each label (`part_groups.label_filter`); None keeps all.
+    """
+    height, width = canvas.rgb_HW3.shape[:2]
     grid_height, grid_width = surface.labels_hw.shape
     top, left = max(surface.y0, 0), max(surface.x0, 0)
     bottom, right = min(surface.y0 + grid_height, height), min(surface.x0 + grid_width, width)
     if top >= bottom or left >= right:
         return None
-    rows = slice(top - surface.y0, bottom - surface.y0)
-    columns = slice(left - surface.x0, right - surface.x0)
+    grid = (slice(top - surface.y0, bottom - surface.y0), slice(left - surface.x0, right - surface.x0))
+    window = (slice(top, bottom), slice(left, right))
+    labels_hw = np.ascontiguousarray(surface.labels_hw[grid])
     return Visible(
-        window_hw3=frame_HW3[top:bottom, left:right],
-        labels_hw=np.ascontiguousarray(surface.labels_hw[rows, columns]),
-        uv_2hw=surface.uv_2hw[:, rows, columns],
+        canvas=Canvas(
+            source_HW3=canvas.source_HW3[window],
+            rgb_HW3=canvas.rgb_HW3[window],
+            alpha_HW=None if canvas.alpha_HW is None else canvas.alpha_HW[window],
+        ),
+        labels_hw=labels_hw if kept_256 is None else np.asarray(cv2.LUT(labels_hw, kept_256), np.uint8),
+        uv_2hw=surface.uv_2hw[:, grid[0], grid[1]],
+        frame_height=height,
+        confidence_hw=None if surface.confidence_hw is None else surface.confidence_hw[grid],
     )
 
 
@@ -50,23 +83,68 @@ def person_mask(labels_hw: U8) -> U8:
     return np.asarray(cv2.threshold(labels_hw, 0, 255, cv2.THRESH_BINARY)[1], np.uint8)
 
 
-def soft_cover(labels_hw: U8, opacity: float) -> F32:
-    """How much of the new colour each pixel takes, (h, w) float32: `opacity` inside, less at the edge, 0 outside."""
+def chart_borders(labels_hw: U8, size: int = 2) -> U8:
+    """255 where charts of one person meet within a window of `size` pixels, background not counted."""
+    # Background is the highest label for the minimum and the lowest for the maximum.
+    outside_hw = cv2.bitwise_not(person_mask(labels_hw))
+    window = np.ones((size, size), np.uint8)
+    lowest_hw = cv2.erode(cv2.bitwise_or(labels_hw, outside_hw), window)
+    meets_hw = cv2.compare(lowest_hw, cv2.dilate(labels_hw, window), cv2.CMP_NE)
+    return np.asarray(cv2.bitwise_and(meets_hw, cv2.bitwise_not(outside_hw)), np.uint8)
+
+
+def soft_cover(labels_hw: U8, opacity: float) -> U8:
+    """How much of the new colour each pixel takes, (h, w) of 255ths: `opacity` inside, less at the edge, 0 outside."""
     inside_hw = person_mask(labels_hw)
     reach = 2 * max(1, round(labels_hw.shape[0] / PIXELS_PER_SOFT_PIXEL)) + 1
     near_hw = cv2.blur(inside_hw, (reach, reach), borderType=cv2.BORDER_REPLICATE)
-    return cv2.bitwise_and(near_hw, inside_hw).astype(np.float32) * np.float32(opacity / 255)
+    ramp_256 = np.clip((np.arange(256) / 255 - FAINTEST) / (1 - FAINTEST), 0, 1) * opacity * 255
+    return np.asarray(cv2.bitwise_and(cv2.LUT(near_hw, np.rint(ramp_256).astype(np.uint8)), inside_hw), np.uint8)
 
 
-def lay_over(visible: Visible, colour_hw3: U8, cover_hw: F32) -> None:
-    """Mix `colour_hw3` into the frame, in place, by the share `cover_hw` (0..1)."""
-    rest_hw = cv2.subtract(np.ones_like(cover_hw), cover_hw)
-    visible.window_hw3[...] = cv2.blendLinear(colour_hw3, visible.window_hw3, cover_hw, rest_hw)
+def faded(cover_hw: U8, confidence_hw: Float | None, fade: float) -> U8:
+    """Cover where confidence is low taken back by up to `fade` (0..1); unchanged where nothing is known of it.
 
-
-def painters_order(box_N4: F32, score_N: F32) -> list[int]:
-    """Indices of people from the farthest to the nearest: whose feet are lower in the picture stands in front.
-
-    Of two whose boxes end on the same row, the surer one is drawn last.
+    What is half sure or more keeps its cover.
     """
-    return [int(i) for i in np.lexsort((score_N, box_N4[:, 3]))]
+    if fade == 0 or confidence_hw is None:
+        return cover_hw
+    doubt_hw = np.clip(1 - 2 * confidence_hw.astype(np.float32), 0, 1)
+    return np.asarray(cv2.multiply(cover_hw, 1 - np.float32(fade) * doubt_hw, dtype=cv2.CV_8U), np.uint8)
+
+
+def lay_over(canvas: Canvas, colour_hw3: U8, cover_hw: U8, hidden_hw: U8 | None = None) -> None:
+    """Mix a colour into the canvas, in place.
+
+    Args:
+        colour_hw3: RGB.
+        cover_hw: share of the colour in 255ths.
+        hidden_hw: share of the canvas that disappears behind it, where that is less than `cover_hw` (colours that are
+            multiplied by an alpha of their own).
+    """
+    hidden_hw = cover_hw if hidden_hw is None else hidden_hw
+    rest_hw = cv2.bitwise_not(hidden_hw)
+    over_hw3 = cv2.multiply(colour_hw3, cv2.merge([cover_hw, cover_hw, cover_hw]), scale=1 / 255)
+    under_hw3 = cv2.multiply(canvas.rgb_HW3, cv2.merge([rest_hw, rest_hw, rest_hw]), scale=1 / 255)
+    cv2.add(over_hw3, under_hw3, dst=under_hw3)
+    canvas.rgb_HW3[...] = under_hw3
+    if canvas.alpha_HW is not None:
+        canvas.alpha_HW[...] = cv2.add(hidden_hw, cv2.multiply(canvas.alpha_HW, rest_hw, scale=1 / 255))
+
+
+def draw_opaque(canvas: Canvas, draw: Callable[[U8], None]) -> None:
+    """Let `draw` paint into the canvas, which knows nothing of alpha: what it covers is told by painting it twice."""
+    if canvas.alpha_HW is None:
+        draw(canvas.rgb_HW3)
+        return
+    on_black, on_white = np.zeros_like(canvas.rgb_HW3), np.full_like(canvas.rgb_HW3, 255)
+    draw(on_black)
+    draw(on_white)
+    hidden_HW = 255 - cv2.subtract(on_white, on_black).max(axis=2)
+    lay_over(canvas, on_black, np.full_like(canvas.alpha_HW, 255), hidden_HW)
+
+
+def straight_colours(rgb_HW3: U8, alpha_HW: U8) -> U8:
+    """Colours over black freed of their alpha, (H, W, 3) uint8; 0 where nothing is drawn."""
+    # Rounding on the way in may leave a colour above its alpha; it saturates here.
+    return np.asarray(cv2.divide(rgb_HW3, cv2.merge([alpha_HW] * 3), scale=255), np.uint8)

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 from PIL import Image
 
 from models.surface.atlas import DEFAULT_ATLAS
 from stages.demo_clip import camera, lights, square, walkers
+from stages.drawing.styles import STYLES
 from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
-from stages.render import Render, Style
+from stages.render import Render
 from stages.world.scene import Truth, draw, mask_box
 from stages.world.stage_set import cast_shadows, paint_set
 from stages.world.walking import walking
@@ -71,7 +71,7 @@ def main(folder: Path = FOLDER) -> None:
     """Write one JPEG a style, and the default atlas small."""
     folder.mkdir(parents=True, exist_ok=True)
     frames, people, surfaces = moment(SECOND)
-    for style in get_args(Style):
+    for style in STYLES:
         (overlay,) = Render(Render.Config(style=style))(frames, people, surfaces)
         shown = Image.fromarray(overlay.rgb_THW3[0][WINDOW])
         shown.resize((shown.width * 2 // 3, shown.height * 2 // 3), Image.Resampling.LANCZOS).save(

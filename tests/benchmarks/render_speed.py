@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import time
 from fractions import Fraction
-from typing import get_args
 
 import cv2
 import numpy as np
 
+from stages.drawing.styles import STYLES
 from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
-from stages.render import Render, Style
+from stages.render import Render
 
 SCENES = (
     ("320x240, one person 100x200", (320, 240), (100, 200), 1),
@@ -30,7 +30,13 @@ def oval_person(x0: int, y0: int, width: int, height: int) -> Surface:
     labels_hw *= band_h[:, None]
     v_h = 1 - (np.arange(height) * 4 / height) % 1
     uv_2hw = np.stack(np.broadcast_arrays(np.linspace(0, 1, width)[None, :], v_h[:, None])).astype(np.float32)
-    return Surface(x0=x0, y0=y0, labels_hw=labels_hw, uv_2hw=uv_2hw * (labels_hw > 0))
+    return Surface(
+        x0=x0,
+        y0=y0,
+        labels_hw=labels_hw,
+        uv_2hw=uv_2hw * (labels_hw > 0),
+        confidence_hw=np.full(labels_hw.shape, 0.9, np.float32),
+    )
 
 
 def scene(size: tuple[int, int], person: tuple[int, int], count: int) -> tuple[FrameChunk, People, Surfaces]:
@@ -68,7 +74,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     for name, size, person, count in SCENES:
         inputs = scene(size, person, count)
-        row = [f"{style} {milliseconds(Render(Render.Config(style=style)), inputs):.2f}" for style in get_args(Style)]
+        row = [f"{style} {milliseconds(Render(Render.Config(style=style)), inputs):.2f}" for style in STYLES]
         print(f"{name}: " + "  ".join(row) + "  (ms a frame, one thread)")
 
 

@@ -14,10 +14,10 @@ from models.surface.atlas import (
     atlas_from_tiles,
     choose_level,
     join_tiles,
-    load_atlas,
     sample,
     split_tiles,
 )
+from models.surface.atlas_source import load_atlas
 
 SIDE = 52
 
@@ -62,7 +62,8 @@ def test_sampling_at_texel_centres_returns_the_texels() -> None:
     u, v = np.meshgrid(ramp, 1 - ramp)  # row 0 of the picture is V = 1
     for part in (1, 2, 13, 24):
         labels = np.full((SIDE, SIDE), part, np.uint8)
-        assert np.array_equal(sample(atlas.levels[0], labels, np.stack([u, v])), tiles[part - 1])
+        read = sample(atlas.levels[0], labels, np.stack([u, v]))
+        assert np.array_equal(read[..., :3], tiles[part - 1]) and (read[..., 3] == 255).all()
 
 
 def test_between_texels_colours_are_bilinear() -> None:
@@ -83,7 +84,7 @@ def test_nothing_bleeds_from_the_neighbouring_tile() -> None:
     for level in atlas_from_tiles(tiles).levels:
         for part in range(1, CHARTS + 1):
             read = sample(level, np.full(u.shape, part, np.uint8), np.stack([u, v]))
-            assert np.unique(read).tolist() == [10 * part]
+            assert np.unique(read[..., :3]).tolist() == [10 * part]
 
 
 def test_half_precision_coordinates_are_read_as_well() -> None:
@@ -97,10 +98,10 @@ def test_half_precision_coordinates_are_read_as_well() -> None:
 def test_levels_halve_and_keep_the_mean() -> None:
     tiles = np.random.default_rng(2).integers(0, 256, (CHARTS, 64, 64, 3), dtype=np.uint8)
     levels = atlas_from_tiles(tiles).levels
-    assert [level.shape for level in levels] == [(CHARTS * side, side, 3) for side in (64, 32, 16, 8)]
+    assert [level.shape for level in levels] == [(CHARTS * side, side, 4) for side in (64, 32, 16, 8)]
     for level in levels[1:]:
         side = level.shape[1]
-        means = level.reshape(CHARTS, side, side, 3).mean(axis=(1, 2))
+        means = level.reshape(CHARTS, side, side, 4)[..., :3].mean(axis=(1, 2))
         assert np.abs(means - tiles.mean(axis=(1, 2))).max() < 1
 
 
@@ -123,10 +124,10 @@ def test_opaque_alpha_is_dropped_and_transparent_alpha_kept(tmp_path: Path) -> N
 
 
 def test_an_atlas_that_cannot_be_used_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"absent\.png: there is no such atlas"):
+    with pytest.raises(ModelError, match=r"absent\.png: there is no such picture"):
         load_atlas(tmp_path / "absent.png")
     (tmp_path / "text.png").write_text("not a picture")
-    with pytest.raises(ModelError, match=r"text\.png: this atlas cannot be read"):
+    with pytest.raises(ModelError, match=r"text\.png: this picture cannot be read"):
         load_atlas(tmp_path / "text.png")
     Image.new("RGB", (100, 100)).save(tmp_path / "square.png")
     with pytest.raises(ModelError, match=r"square\.png: an atlas of 100×100 pixels is not 24 square tiles"):
@@ -144,6 +145,6 @@ def test_the_halves_of_the_published_face_match_along_the_midline(shared: Path) 
         sample(strip, np.full((1, 60), chart, np.uint8), np.stack([np.full((1, 60), u, np.float32), v_K[None]]))
         for chart, u in ((23, 0.97), (24, 0.03))
     )
-    profiles = np.stack([right[0], left[0]]).astype(float).mean(axis=-1)
+    profiles = np.stack([right[0], left[0]]).astype(float)[..., :3].mean(axis=-1)
     assert np.corrcoef(profiles)[0, 1] > 0.9
     assert np.corrcoef(profiles[0], profiles[1, ::-1])[0, 1] < 0

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from models.surface.atlas import CHARTS, DEFAULT_ATLAS, load_atlas, sample
+from models.surface.atlas import CHARTS, DEFAULT_ATLAS, sample
+from models.surface.atlas_source import load_atlas
 from models.surface.paint_atlas import INDIGO, LIPS, SIDE, SKIN, SUN, paint_atlas
 
 
 def colour_at(chart: int, u: float, v: float) -> np.ndarray:
     """The default atlas at one place."""
     place = np.array([[[u]], [[v]]], np.float32)
-    return sample(load_atlas(DEFAULT_ATLAS).levels[0], np.array([[chart]], np.uint8), place)[0, 0].astype(int)
+    return sample(load_atlas(DEFAULT_ATLAS).levels[0], np.array([[chart]], np.uint8), place)[0, 0, :3].astype(int)
 
 
 def test_the_file_is_what_the_script_paints() -> None:
@@ -36,7 +37,7 @@ def test_the_face_is_where_the_charts_landmarks_are() -> None:
 
 def test_left_and_right_are_mirror_images() -> None:
     """Facts: hands, feet and head halves mirror by U → 1 − U, arms and legs keep U and V, the torso by V → 1 − V."""
-    tiles = load_atlas(DEFAULT_ATLAS).levels[0].reshape(CHARTS, SIDE, SIDE, 3).astype(int)
+    tiles = load_atlas(DEFAULT_ATLAS).levels[0].reshape(CHARTS, SIDE, SIDE, 4).astype(int)
     for left, right in ((4, 3), (5, 6), (24, 23)):
         assert np.abs(tiles[left - 1] - tiles[right - 1][:, ::-1]).max() <= 1
     for left, right in ((8, 7), (10, 9), (12, 11), (14, 13), (15, 16), (17, 18), (19, 20), (21, 22)):

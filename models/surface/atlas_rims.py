@@ -1,0 +1,79 @@
+"""Empty texels around a chart take the colour of the nearest painted one, so that no seam shows the atlas's paper.
+
+DensePose's own atlases are black wherever no surface lies, and a network's U and V reach a little over the rim.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from models.surface.texels import CHARTS, nearest_texel, open_body_cover
+
+U8 = npt.NDArray[np.uint8]
+Bool = npt.NDArray[np.bool_]
+Int = npt.NDArray[np.integer[Any]]
+
+PAPER_SHARE = 0.3
+"""A tile is padded with paper when so much of what lies outside its chart is empty; others are painted throughout."""
+RIM = 0.12
+"""How far inside our chart's outline, in tiles, paper may reach: outlines of other bodies differ by that much."""
+BLACK = 2
+"""Opaque texels no lighter than this count as empty."""
+
+
+def rim_sources(tiles_PSSC: U8) -> Int | None:
+    """Where each texel of 24 tiles takes its colour from: (24, side²) flat indices; None: all stay as they are.
+
+    Opaque atlases: paper is what is black and reaches outside of the chart. Atlases with alpha: what lies outside;
+    holes inside are meant.
+    """
+    side = tiles_PSSC.shape[1]
+    empty_PSS = _empty(tiles_PSSC)
+    if not empty_PSS.any():
+        return None
+    cover_PSS = open_body_cover(side)
+    own = np.arange(side * side)
+    opaque = tiles_PSSC.shape[3] == 3
+    sources = [_sources_of_tile(empty, cover, opaque=opaque) for empty, cover in zip(empty_PSS, cover_PSS, strict=True)]
+    if all(source is None for source in sources):
+        return None
+    return np.stack([own if source is None else source for source in sources])
+
+
+def filled(tiles_PSSC: U8, source_PS: Int | None) -> U8:
+    """The tiles with each texel taken from its source."""
+    if source_PS is None:
+        return tiles_PSSC
+    flat = tiles_PSSC.reshape(CHARTS, -1, tiles_PSSC.shape[3])
+    return np.take_along_axis(flat, source_PS[..., None], axis=1).reshape(tiles_PSSC.shape)
+
+
+def _empty(tiles_PSSC: U8) -> Bool:
+    if tiles_PSSC.shape[3] == 4:
+        return np.asarray(tiles_PSSC[..., 3] == 0)
+    return np.asarray(tiles_PSSC.max(axis=3) <= BLACK)
+
+
+def _sources_of_tile(empty_SS: Bool, cover_SS: Bool, *, opaque: bool) -> Int | None:
+    outside_SS = ~cover_SS
+    if not outside_SS.any() or empty_SS[outside_SS].mean() < PAPER_SHARE:
+        return None
+    lost_SS = outside_SS
+    if opaque:
+        lost_SS = _paper(empty_SS, outside_SS) | (outside_SS & empty_SS)
+    kept_SS = ~lost_SS & (~empty_SS if opaque else cover_SS)
+    return nearest_texel(~lost_SS) if kept_SS.any() else None
+
+
+def _paper(empty_SS: Bool, outside_SS: Bool) -> Bool:
+    """Empty texels that hang together with the outside, as far as an outline may differ, and their blurred border."""
+    _, piece_SS = cv2.connectedComponents(empty_SS.astype(np.uint8), connectivity=4)
+    reaching = np.unique(piece_SS[outside_SS & empty_SS])
+    paper_SS = empty_SS & np.isin(piece_SS, reaching)
+    depth_SS = cv2.distanceTransform((~outside_SS).astype(np.uint8), cv2.DIST_L2, 5)
+    paper_SS &= depth_SS <= RIM * len(empty_SS)
+    return np.asarray(cv2.dilate(paper_SS.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)

@@ -1,0 +1,89 @@
+"""From a picture to an atlas: which of the layouts it has, its empty rims, what is put onto it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from models.errors import ModelError
+from models.surface.atlas import CHARTS, LARGEST_SIDE, Atlas, atlas_from_tiles, split_tiles
+from models.surface.atlas_rims import filled, rim_sources
+from models.surface.logos import SHARP_SIDE, Logo, put_on
+from models.surface.whole_body import MapReader, read_layout
+
+U8 = npt.NDArray[np.uint8]
+Int = npt.NDArray[np.integer[Any]]
+
+
+def read_texels(path: str | Path) -> U8:
+    """An image file as (H, W, 3) or, where it has transparent texels, (H, W, 4) uint8. Raises ModelError."""
+    try:
+        with Image.open(path) as image:
+            transparent = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+            return np.asarray(image.convert("RGBA" if transparent else "RGB"))
+    except FileNotFoundError as error:
+        raise ModelError("there is no such picture", str(path), "give the path of an image file") from error
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+        raise ModelError(f"this picture cannot be read ({error})", str(path), "give a PNG or JPEG") from error
+
+
+class AtlasMaker:
+    """Makes atlases of pictures of one kind (the frames of a film, say); what depends on their size is kept."""
+
+    def __init__(self, layout: str | None = None, logos: Sequence[Logo] = ()) -> None:
+        """Raises ModelError for a layout or a logo that cannot be read.
+
+        Args:
+            layout: of whole-body maps, see `models.surface.whole_body`; None: pictures are 24 tiles.
+            logos: put on, in order.
+        """
+        self._layout = None if layout is None else read_layout(layout)
+        self._logos = [(logo, read_texels(logo.picture)) for logo in logos]
+        self._reader: tuple[int, MapReader] | None = None
+        self._rims: tuple[tuple[int, ...], Int | None] | None = None
+
+    def __call__(self, texels_HWC: U8) -> Atlas:
+        """Raises ModelError for a picture whose shape is none of the layout."""
+        return atlas_from_tiles(self._with_logos(self._tiles(texels_HWC)))
+
+    def bare(self, texels_4: Sequence[int]) -> Atlas:
+        """One colour (RGBA) all over, under the logos."""
+        side = SHARP_SIDE if self._logos else 16
+        tiles = np.broadcast_to(np.array(texels_4, np.uint8), (CHARTS, side, side, 4))
+        return atlas_from_tiles(self._with_logos(np.ascontiguousarray(tiles)))
+
+    def _with_logos(self, tiles_PSSC: U8) -> U8:
+        for logo, picture in self._logos:
+            tiles_PSSC = put_on(tiles_PSSC, logo, picture)
+        return tiles_PSSC
+
+    def _tiles(self, texels_HWC: U8) -> U8:
+        if self._layout is None:
+            tiles_PSSC = split_tiles(texels_HWC)
+            if self._rims is None or self._rims[0] != tiles_PSSC.shape:
+                self._rims = (tiles_PSSC.shape, rim_sources(tiles_PSSC))
+            return filled(tiles_PSSC, self._rims[1])
+        height, width = texels_HWC.shape[:2]
+        if height != width or height > LARGEST_SIDE * CHARTS:
+            what = f"a whole-body map of {width}×{height} pixels is not square"
+            raise ModelError(what, "", "give a square picture, or leave out the layout for 24 tiles")
+        if self._reader is None or self._reader[0] != height:
+            self._reader = (height, MapReader(self._layout, height))
+        return self._reader[1](texels_HWC)
+
+
+def load_atlas(path: str | Path, maker: AtlasMaker | None = None) -> Atlas:
+    """The atlas in an image file; of tiles, the layout follows from its size.
+
+    Raises ModelError, naming the file, for one that is missing or unreadable or has the shape of no layout.
+    """
+    texels_HWC = read_texels(path)
+    try:
+        return (maker or AtlasMaker())(texels_HWC)
+    except ModelError as error:
+        raise ModelError(error.what, error.where or str(path), error.remedy) from error

@@ -1,0 +1,172 @@
+"""Pictures put onto a chart, upright on the body and readable from outside, whatever way the chart's axes point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from models.errors import ModelError
+from models.surface.atlas import CHARTS
+from models.surface.charted_mesh import ChartedMesh, open_body_mesh
+from models.surface.charts import CHART_NAMES
+from models.surface.points import ChartLookup
+
+U8 = npt.NDArray[np.uint8]
+Float = npt.NDArray[np.floating[Any]]
+
+ALONG_ARM = {15: 1, 16: 1, 17: 1, 18: 1, 19: -1, 20: -1, 21: 1, 22: 1}
+"""Charts of the arms, and the way along U that leads to the hand."""
+SHARP_SIDE = 512
+"""Tiles smaller than this are enlarged before a logo is put on: its lettering is finer than cloth."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logo:
+    """A picture on a chart.
+
+    Attributes:
+        picture: path; transparent parts leave what is underneath.
+        chart: 1..24, or its name (`torso front`).
+        box: u0, v0, u1, v1, 0..1: the picture lies in it as large as its shape allows, in the middle.
+        turn: quarter turns clockwise from upright.
+    """
+
+    picture: str
+    chart: int | str = 2
+    box: tuple[float, float, float, float] = (0.15, 0.3, 0.45, 0.7)
+    turn: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a chart that is none or a box that is none."""
+        if self.number == 0:
+            raise ValueError(f"there is no chart {self.chart!r}, give 1 to 24 or one of {', '.join(CHART_NAMES[1:])}")
+        u0, v0, u1, v1 = self.box
+        if not (0 <= u0 < u1 <= 1 and 0 <= v0 < v1 <= 1):
+            raise ValueError(f"box is {list(self.box)}, must be u0 < u1 and v0 < v1 from 0 to 1")
+
+    @property
+    def number(self) -> int:
+        """The chart, 1..24; 0 where there is none of that number or name."""
+        if isinstance(self.chart, int):
+            return self.chart if 1 <= self.chart <= CHARTS else 0
+        name = self.chart.replace("_", " ").lower()
+        return CHART_NAMES.index(name) if name in CHART_NAMES else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bearing:
+    """How a chart lies on an upright body at one place.
+
+    Attributes:
+        right_along_u: the viewer's right runs along U (else along V).
+        right, down: +1 or −1: the way to the viewer's right and down the body, on its axis.
+        metres_u, metres_v: of skin for one unit of U and of V.
+    """
+
+    right_along_u: bool
+    right: int
+    down: int
+    metres_u: float
+    metres_v: float
+
+
+def bearing_at(chart: int, u: float, v: float) -> Bearing:
+    """The bearing at a place of the open body's chart (the nearest of the chart, where no skin lies there)."""
+    mesh = open_body_mesh()
+    point = ChartLookup(mesh)(np.array([chart]), np.array([u]), np.array([v]))
+    along_23 = _skin_per_uv(mesh, int(point.face_M[0]))
+    outward_3 = _outward(mesh, int(point.face_M[0]))
+    if chart in ALONG_ARM:  # the rest pose holds the arms away from the body; down an arm is toward the hand
+        down_3 = along_23[0] * ALONG_ARM[chart]
+    else:  # where skin lies flat, down is toward the toes, as on the back of a foot
+        level = abs(outward_3[1]) > 0.9
+        down_3 = np.array([0.0, 0.0, 1.0] if level else [0.0, -1.0, 0.0])
+    down_3 = down_3 - outward_3 * (down_3 @ outward_3)
+    down_3 /= np.linalg.norm(down_3)
+    right_3 = np.cross(outward_3, down_3)
+    right_2, down_2 = (np.linalg.lstsq(along_23.T, way, rcond=None)[0] for way in (right_3, down_3))
+    metres_2 = np.linalg.norm(along_23, axis=1)
+    right_m, down_m = right_2 * metres_2, down_2 * metres_2
+    along_u = bool(abs(right_m[0]) + abs(down_m[1]) >= abs(right_m[1]) + abs(down_m[0]))
+    return Bearing(
+        right_along_u=along_u,
+        right=1 if right_m[0 if along_u else 1] > 0 else -1,
+        down=1 if down_m[1 if along_u else 0] > 0 else -1,
+        metres_u=float(metres_2[0]),
+        metres_v=float(metres_2[1]),
+    )
+
+
+def put_on(tiles_PSSC: U8, logo: Logo, picture_HWC: U8) -> U8:
+    """The tiles (24, side, side, 3 or 4) with the logo on one of them, enlarged to `SHARP_SIDE` where smaller.
+
+    Raises ModelError when the box is smaller than a texel.
+    """
+    tiles_PSSC = enlarged(tiles_PSSC, SHARP_SIDE)
+    side = tiles_PSSC.shape[1]
+    u0, v0, u1, v1 = logo.box
+    bearing = bearing_at(logo.number, (u0 + u1) / 2, (v0 + v1) / 2)
+    patch_hwC = in_tile(np.rot90(picture_HWC, -logo.turn), bearing)
+    wide, high = (u1 - u0) * (side - 1), (v1 - v0) * (side - 1)
+    # A tile is stretched onto the skin; the picture keeps its shape there, not in the tile.
+    aspect = patch_hwC.shape[1] / patch_hwC.shape[0] * bearing.metres_v / bearing.metres_u
+    rows = round(min(high, wide / aspect))
+    columns = round(min(wide, high * aspect))
+    if min(columns, rows) < 1:
+        raise ModelError("is laid onto less than a texel", logo.picture, "give the logo a larger box")
+    small_hwC = np.asarray(cv2.resize(patch_hwC, (columns, rows), interpolation=cv2.INTER_AREA))
+    left = round((u0 + u1) / 2 * (side - 1) - columns / 2)
+    top = round((1 - (v0 + v1) / 2) * (side - 1) - rows / 2)
+    result = tiles_PSSC.copy()
+    window = result[logo.number - 1, max(top, 0) : top + rows, max(left, 0) : left + columns]
+    window[...] = laid_over(window, small_hwC[: window.shape[0], : window.shape[1]])
+    return result
+
+
+def in_tile(picture_HWC: U8, bearing: Bearing) -> U8:
+    """The picture as it lies in a tile, where columns run along U and rows against V."""
+    if bearing.right_along_u:
+        patch = picture_HWC[:, :: bearing.right]
+        return patch[:: -bearing.down]
+    patch = picture_HWC.swapaxes(0, 1)[:: -bearing.right]
+    return patch[:, :: bearing.down]
+
+
+def laid_over(below_HWC: U8, above_HWC: U8) -> U8:
+    """One picture over another of the same size; straight alpha in both, where they have any."""
+    if above_HWC.shape[2] == 3:
+        above_HWC = np.dstack([above_HWC, np.full(above_HWC.shape[:2], 255, np.uint8)])
+    above_HW1 = above_HWC[..., 3:] / np.float32(255)
+    below_HW1 = below_HWC[..., 3:] / np.float32(255) if below_HWC.shape[2] == 4 else np.ones_like(above_HW1)
+    whole_HW1 = above_HW1 + below_HW1 * (1 - above_HW1)
+    mixed_HW3 = above_HWC[..., :3] * above_HW1 + below_HWC[..., :3] * (below_HW1 * (1 - above_HW1))
+    mixed_HW3 = mixed_HW3 / np.maximum(whole_HW1, 1e-6)
+    if below_HWC.shape[2] == 4:
+        mixed_HW3 = np.dstack([mixed_HW3, whole_HW1 * 255])
+    return np.rint(mixed_HW3).astype(np.uint8)
+
+
+def enlarged(tiles_PSSC: U8, side: int) -> U8:
+    """Tiles of at least `side` texels, first and last texels staying at U, V = 0 and 1."""
+    if tiles_PSSC.shape[1] >= side:
+        return tiles_PSSC
+    at_S = np.linspace(0, tiles_PSSC.shape[1] - 1, side, dtype=np.float32)
+    column_SS, row_SS = np.meshgrid(at_S, at_S)
+    return np.stack([np.asarray(cv2.remap(tile, column_SS, row_SS, cv2.INTER_LINEAR)) for tile in tiles_PSSC])
+
+
+def _skin_per_uv(mesh: ChartedMesh, face: int) -> Float:
+    """Metres in space for one unit of U and one of V: (2, 3)."""
+    corner_33 = mesh.vertex_V3[mesh.face_F3[face]].astype(np.float64)
+    uv_32 = mesh.corner_uv_F32[face].astype(np.float64)
+    return np.asarray(np.linalg.solve(uv_32[1:] - uv_32[0], corner_33[1:] - corner_33[0]))
+
+
+def _outward(mesh: ChartedMesh, face: int) -> Float:
+    a, b, c = mesh.vertex_V3[mesh.face_F3[face]].astype(np.float64)
+    normal = np.cross(b - a, c - a)
+    return np.asarray(normal / np.linalg.norm(normal))

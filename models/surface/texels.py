@@ -1,0 +1,99 @@
+"""Which face of a charted surface each texel of an atlas shows, and where on that face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from models.surface.charted_mesh import open_body_mesh
+
+F32 = npt.NDArray[np.float32]
+U8 = npt.NDArray[np.uint8]
+I32 = npt.NDArray[np.int32]
+Bool = npt.NDArray[np.bool_]
+Int = npt.NDArray[np.integer[Any]]
+
+CHARTS = 24
+SHIFT = 6
+"""OpenCV draws triangles with corners in 1/64 of a texel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TexelFaces:
+    """Texels of 24 tiles with `side` texels a side; P of them show a face.
+
+    Attributes:
+        side: texels.
+        texel_P: chart index (0..23) · side² + row · side + column, ascending.
+        face_P: the face seen there.
+        weight_P3: barycentric weights of its corners, clipped to the face.
+    """
+
+    side: int
+    texel_P: Int
+    face_P: I32
+    weight_P3: F32
+
+    def cover(self) -> Bool:
+        """(24, side, side): which texels show the surface."""
+        cover = np.zeros(CHARTS * self.side**2, np.bool_)
+        cover[self.texel_P] = True
+        return cover.reshape(CHARTS, self.side, self.side)
+
+
+def texel_faces(chart_F: U8, corner_uv_F32: F32, side: int) -> TexelFaces:
+    """Draw every face into its tile: column = U·(side − 1), row = (1 − V)·(side − 1), borders included.
+
+    Args:
+        chart_F: 1..24.
+        corner_uv_F32: U, V of the corners, 0..1.
+        side: texels of a tile's side.
+    """
+    corner_F32 = np.stack([corner_uv_F32[..., 0], 1 - corner_uv_F32[..., 1]], axis=-1) * np.float32(side - 1)
+    fixed_F32 = np.rint(corner_F32 * (1 << SHIFT)).astype(np.int32)
+    tiles = np.full((CHARTS, side, side), -1, np.int32)
+    for face, chart in enumerate(chart_F.tolist()):
+        cv2.fillConvexPoly(tiles[chart - 1], fixed_F32[face], face, cv2.LINE_8, SHIFT)
+    texel_P = np.flatnonzero(tiles.reshape(-1) >= 0)
+    face_P = tiles.reshape(-1)[texel_P]
+    row_P, column_P = np.divmod(texel_P % side**2, side)
+    place_P2 = np.stack([column_P, row_P], axis=1).astype(np.float32)
+    return TexelFaces(
+        side=side, texel_P=texel_P, face_P=face_P, weight_P3=clipped_weights(place_P2, corner_F32[face_P])
+    )
+
+
+def clipped_weights(place_P2: F32, corner_P32: F32) -> F32:
+    """Barycentric weights (P, 3) of points in triangles of the plane; outside, those of a point on the rim."""
+    a, b, c = corner_P32[:, 0], corner_P32[:, 1], corner_P32[:, 2]
+    area = _cross(b - a, c - a)
+    area = np.where(np.abs(area) < 1e-9, np.float32(1), area)
+    second, third = _cross(place_P2 - a, c - a) / area, _cross(b - a, place_P2 - a) / area
+    weight_P3 = np.clip(np.stack([1 - second - third, second, third], axis=1), 0, 1)
+    return np.asarray(weight_P3 / weight_P3.sum(axis=1, keepdims=True), np.float32)
+
+
+@cache
+def open_body_cover(side: int) -> Bool:
+    """(24, side, side): texels that lie in a chart of the open body."""
+    mesh = open_body_mesh()
+    return texel_faces(mesh.chart_F, mesh.corner_uv_F32, side).cover()
+
+
+def nearest_texel(kept_HW: Bool) -> Int:
+    """For each texel of one tile the flat index of the nearest kept one (its own where it is kept); some must be."""
+    zero_HW = np.where(kept_HW, 0, 1).astype(np.uint8)
+    _, number_HW = cv2.distanceTransformWithLabels(zero_HW, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    flat_of_number = np.zeros(int(number_HW.max()) + 1, np.int64)
+    kept = np.flatnonzero(kept_HW.reshape(-1))
+    flat_of_number[number_HW.reshape(-1)[kept]] = kept
+    return flat_of_number[number_HW.reshape(-1)]
+
+
+def _cross(a_M2: F32, b_M2: F32) -> F32:
+    return np.asarray(a_M2[:, 0] * b_M2[:, 1] - a_M2[:, 1] * b_M2[:, 0], np.float32)

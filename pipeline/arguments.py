@@ -16,6 +16,7 @@ examples:
   run_pipeline.py                               the demo clip, every person in the painted texture
   run_pipeline.py dance.mp4                     writes dance.densepose.mp4 beside you
   run_pipeline.py dance.mp4 -o out.mkv --style parts
+  run_pipeline.py dance.mp4 --atlas suit.png --atlas 2=other.png
   run_pipeline.py photos/ more/*.jpg -o results/
   run_pipeline.py dance.mp4 -c zoo_r50_s1x --weights zoo:densepose_rcnn_R_50_FPN_s1x
   run_pipeline.py photo.jpg --export instances=raw/     the network's own numbers as npz
@@ -23,11 +24,12 @@ examples:
   run_pipeline.py dance.mp4 --set encode.crf=18 --set encode.end=10 --report report.json
   run_pipeline.py doctor                        what this machine can do, and what is missing
 
-styles: texture (default), parts, uv, boxes, none
+styles: texture (default), parts, uv, u, v, grid, contours, confidence, skeleton, boxes, none;
+        STYLE+STYLE puts two or more side by side, e.g. none+texture
 exports: instances, surfaces, iuv, iuv_video, inds, dp_segm, magicanimate, parula, result_json, coco, csv, mot, prores,
   webm (docs/formats.md says what each is and who reads it)
 a configuration is configs/NAME.yaml or a path; every key in it can be changed with --set key.path=value
-Ctrl-C keeps the finished part as NAME.partial.mp4
+Ctrl-C keeps the finished part as NAME.partial.mp4; after a crash, a power cut or a full disk --resume goes on
 exit: 0 done · 1 failed, one sentence says why · 2 wrong usage or configuration · 130 stopped by Ctrl-C
 """
 
@@ -52,6 +54,13 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
     add("-c", "--config", default="video", metavar="NAME", help="configuration: a name in configs/ or a path")
     add("-o", "--output", metavar="OUTPUT", help="a file (its suffix picks the container), or a folder")
     add("--style", metavar="STYLE", help="how people are drawn (render.style)")
+    add(
+        "--atlas",
+        action="append",
+        default=[],
+        metavar="[ID=]FILE",
+        help="what people wear, or the one of an identity: 24 tiles, a picture or a video (render.atlas, atlas_of)",
+    )
     add("--weights", metavar="W", help="the network's weights: light, a file, or zoo:NAME (network.weights)")
     add(
         "--export",
@@ -64,13 +73,14 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
     add("--report", metavar="FILE", help="write what happened as JSON")
     add("--serial", action="store_true", help="run in this one process, without Ray; gives the same bytes")
     add("--overwrite", action="store_true", help="replace results that exist; never an input")
+    add("--resume", action="store_true", help="go on after the parts that a run of the same command left behind")
     add("--trust", action="store_true", help="accept downloaded weights whose hash does not fit (network.trust)")
     add("--debug", action="store_true", help="show tracebacks")
     return parser.parse_args(argv)
 
 
 def apply_shortcuts(raw: RawConfig, arguments: argparse.Namespace, table: Mapping[str, str]) -> None:
-    """Write `--style`, `--weights`, `--trust` and `--export` into a configuration as what they stand for.
+    """Write `--style`, `--atlas`, `--weights`, `--trust` and `--export` into a configuration as what they stand for.
 
     Raises UsageError or ConfigError where the configuration has no place for them.
     """
@@ -80,6 +90,14 @@ def apply_shortcuts(raw: RawConfig, arguments: argparse.Namespace, table: Mappin
         if "render" not in placed:
             raise UsageError("this configuration renders nothing", f"--style {arguments.style}", "leave it out")
         raw.change(("render", "style"), arguments.style, "--style")
+    for atlas in arguments.atlas:
+        if "render" not in placed:
+            raise UsageError("this configuration renders nothing", f"--atlas {atlas}", "leave it out")
+        identity, equals, path = atlas.partition("=")
+        if equals and identity.isdigit():
+            raw.change(("render", "atlas_of", identity), path, "--atlas")
+        else:
+            raw.change(("render", "atlas"), atlas, "--atlas")
     if arguments.weights is not None:
         raw.change(("network", "weights"), arguments.weights, "--weights")
     if arguments.trust:

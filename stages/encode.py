@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +68,8 @@ class Encode(Stage):
             StageError: the output exists, is the input, cannot be written, or cannot be what its suffix says.
         """
         if self._destination is None:
-            self._destination = self._begin(job, frames.video)
+            height, width = overlay.rgb_THW3.shape[1:3]  # several pictures side by side are wider than the frame
+            self._destination = self._begin(job, replace(frames.video, width=width, height=height))
         with writing_to(self._destination.path):
             if self._recording is None:
                 self._write_still(frames, overlay)

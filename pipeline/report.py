@@ -13,13 +13,15 @@ from pipeline.stage import PlainError
 def make_report(metrics: Metrics) -> dict[str, Any]:
     """Everything that is known after a run.
 
-    Keys: `inputs` (one entry per input), `seconds`, `fps`, `first_frame_s`, `lanes`, `stages`, and the facts of the
-    stages that all inputs share (`weights`).
+    Keys: `inputs` (one entry per input), `seconds`, `fps`, `first_frame_s`, `lanes`, `stages`, the facts of the
+    stages that all inputs share (`weights`), and `metrics` where the run measured something on its only input.
     """
     frames = sum(stream.frames_done for stream in metrics.streams.values())
     seconds = metrics.seconds or 0.0
+    entries = [_entry(stream) for stream in metrics.streams.values()]
+    measured = {"metrics": entries[0]["metrics"]} if len(entries) == 1 and "metrics" in entries[0] else {}
     return {
-        "inputs": [_entry(stream) for stream in metrics.streams.values()],
+        "inputs": entries,
         "seconds": round(seconds, 3),
         "fps": round(frames / seconds, 2) if seconds else 0.0,
         "first_frame_s": None if metrics.first_frame_s is None else round(metrics.first_frame_s, 3),
@@ -32,6 +34,7 @@ def make_report(metrics: Metrics) -> dict[str, Any]:
             for name, stage in metrics.stages.items()
         },
         "weights": {"name": None, "sha256": None},
+        **measured,
         **metrics.facts,
     }
 

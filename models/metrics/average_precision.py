@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.metrics.densepose_matching import Verdicts
-from models.surface.geometry import Float
+from models.metrics.densepose_matching import Bool, Verdicts
+from models.surface.geometry import Float, Int
 
 RECALL_R: Float = np.linspace(0.0, 1.0, 101)
 
@@ -22,23 +22,54 @@ class PictureVerdicts:
     people: int
 
 
-def precision_and_recall(pictures: Sequence[PictureVerdicts]) -> tuple[Float, Float] | None:
-    """Precision at the 101 recalls (T, 101) and the greatest recall (T,), or None where nobody counts.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """The detections of all pictures, best score first; those of equal score keep the order of the pictures.
 
-    Detections of equal score keep the order of the pictures.
+    Attributes:
+        right_TD, wrong_TD: that it answers for somebody who counts; that it should not be there.
+        picture_D: whose detection it is.
+        people_P: people that count, by picture.
     """
-    people = sum(picture.people for picture in pictures)
-    if not people:
-        return None
+
+    right_TD: Bool
+    wrong_TD: Bool
+    picture_D: Int
+    people_P: Int
+
+    def curves(self, weight_P: Int) -> tuple[Float, Float] | None:
+        """Precision at the 101 recalls (T, 101) and the greatest recall (T,), or None where nobody counts.
+
+        Args:
+            weight_P: how many times each picture is there: once, or as often as it was drawn (bootstrap).
+        """
+        people = int((self.people_P * weight_P).sum())
+        if not people:
+            return None
+        weight_D = weight_P[self.picture_D]
+        right_TD = np.cumsum(self.right_TD * weight_D, axis=1, dtype=np.float64)
+        wrong_TD = np.cumsum(self.wrong_TD * weight_D, axis=1, dtype=np.float64)
+        curves = [sampled(right_D / people, right_D / (right_D + wrong_D + np.spacing(1)))
+                  for right_D, wrong_D in zip(right_TD, wrong_TD, strict=True)]
+        recall_T = right_TD[:, -1] / people if right_TD.shape[1] else np.zeros(len(right_TD))
+        return np.stack(curves), recall_T
+
+
+def ranking(pictures: Sequence[PictureVerdicts]) -> Ranking:
+    """The detections of pictures (at least one) in one list."""
     order = np.argsort(-np.concatenate([picture.score_D for picture in pictures]), kind="stable")
     matched_TD = np.concatenate([picture.verdicts.matched_TD for picture in pictures], axis=1)[:, order]
     counts_TD = ~np.concatenate([picture.verdicts.ignored_TD for picture in pictures], axis=1)[:, order]
-    right_TD = np.cumsum(matched_TD & counts_TD, axis=1).astype(np.float64)
-    wrong_TD = np.cumsum(~matched_TD & counts_TD, axis=1).astype(np.float64)
-    curves = [sampled(right_D / people, right_D / (right_D + wrong_D + np.spacing(1)))
-              for right_D, wrong_D in zip(right_TD, wrong_TD, strict=True)]
-    recall_T = right_TD[:, -1] / people if len(order) else np.zeros(len(right_TD))
-    return np.stack(curves), recall_T
+    picture_D = np.repeat(np.arange(len(pictures)), [len(picture.score_D) for picture in pictures])
+    return Ranking(
+        right_TD=matched_TD & counts_TD, wrong_TD=~matched_TD & counts_TD, picture_D=picture_D[order],
+        people_P=np.array([picture.people for picture in pictures], np.int64),
+    )
+
+
+def precision_and_recall(pictures: Sequence[PictureVerdicts]) -> tuple[Float, Float] | None:
+    """Precision at the 101 recalls (T, 101) and the greatest recall (T,), or None where nobody counts."""
+    return ranking(pictures).curves(np.ones(len(pictures), np.int64)) if len(pictures) else None
 
 
 def sampled(recall_D: Float, precision_D: Float) -> Float:

@@ -13,7 +13,7 @@ from models.metrics.densepose_matching import Bool, Candidates, match
 from models.metrics.gps import gps, masked_gps
 from models.metrics.instances import PictureInstances, TrueInstance, annotated_points, point_errors_of_all
 from models.metrics.masks import annotated_mask, box_overlaps, found_mask, mask_overlaps
-from models.surface.geometry import Float, Geometry
+from models.surface.geometry import Float, Geometry, Int
 
 MOST_DETECTIONS = 20
 THRESHOLD_T: Float = np.linspace(0.5, 0.95, 10)
@@ -32,7 +32,9 @@ class Similarities:
         score_D, found_D4: their scores and boxes (x, y, width, height).
         true_G4, area_G: boxes of the people, and their areas in pixels as annotated.
         annotated_G, crowd_G: who has points; who is a region of many.
-        gps_DG, mask_iou_DG, box_iou_DG: 0..1 float64.
+        chart_GM: true charts of the points of each person, none for those without.
+        error_GDM: geodesic metres of every detection's answers at these points, (D, M) a person.
+        mask_iou_DG, box_iou_DG: 0..1 float64.
     """
 
     order_D: Sequence[int]
@@ -42,9 +44,21 @@ class Similarities:
     area_G: Float
     annotated_G: Bool
     crowd_G: Bool
-    gps_DG: Float
+    chart_GM: Sequence[Int]
+    error_GDM: Sequence[Float]
     mask_iou_DG: Float
     box_iou_DG: Float
+
+    def gps_at(self, kappa_25: Float) -> Float:
+        """GPS of all pairs, 0..1; 0 for people without points and where no point lies in the found box.
+
+        Args:
+            kappa_25: metres by true chart (`gps.KAPPA_PAPER_25` or `gps.KAPPA_REFERENCE_25`).
+        """
+        value_DG = np.zeros((len(self.order_D), len(self.chart_GM)))
+        for g, (chart_M, error_DM) in enumerate(zip(self.chart_GM, self.error_GDM, strict=True)):
+            value_DG[:, g] = [gps(error_M, chart_M, kappa_25) for error_M in error_DM]
+        return value_DG
 
 
 def true_instance(annotation: Mapping[str, Any], height: int, width: int) -> TrueInstance:
@@ -58,23 +72,18 @@ def true_instance(annotation: Mapping[str, Any], height: int, width: int) -> Tru
     )
 
 
-def similarities(picture: PictureInstances, geometry: Geometry, kappa_25: Float) -> Similarities:
-    """All overlaps of one picture. GPS is 0 for people without points and where no point lies in the found box.
+def similarities(picture: PictureInstances, geometry: Geometry) -> Similarities:
+    """Every detection of one picture, the best 20, against everyone annotated.
 
     Args:
         picture: people of one picture.
         geometry: the body.
-        kappa_25: metres by true chart (`gps.KAPPA_PAPER_25` or `gps.KAPPA_REFERENCE_25`).
     """
     score_D = np.array([found.score for found in picture.found])
     order_D = np.argsort(-score_D, kind="stable")[:MOST_DETECTIONS].tolist() if len(score_D) else []
     found = [picture.found[d] for d in order_D]
     crowd_G = np.array([true.crowd for true in picture.true], bool)
-    gps_DG = np.zeros((len(found), len(picture.true)))
-    for g, true in enumerate(picture.true):
-        if true.points is not None:
-            error_DM = point_errors_of_all(geometry, true, found)
-            gps_DG[:, g] = [gps(error_M, true.points.chart_M, kappa_25) for error_M in error_DM]
+    nothing, nowhere = np.zeros(0, np.int64), np.zeros((len(found), 0))
     masks = [found_mask(one, picture.height, picture.width) for one in found]
     return Similarities(
         order_D=order_D,
@@ -84,7 +93,10 @@ def similarities(picture: PictureInstances, geometry: Geometry, kappa_25: Float)
         area_G=np.array([true.area for true in picture.true], np.float64),
         annotated_G=np.array([true.points is not None for true in picture.true], bool),
         crowd_G=crowd_G,
-        gps_DG=gps_DG,
+        chart_GM=[nothing if true.points is None else true.points.chart_M for true in picture.true],
+        error_GDM=[
+            nowhere if true.points is None else point_errors_of_all(geometry, true, found) for true in picture.true
+        ],
         mask_iou_DG=mask_overlaps(masks, [true.mask for true in picture.true], crowd_G),
         box_iou_DG=box_overlaps(boxes(found), boxes(picture.true), crowd_G),
     )
@@ -177,9 +189,10 @@ def evaluate_densepose(
         kappa_25: metres by true chart: `gps.KAPPA_REFERENCE_25` for the reference's numbers, `gps.KAPPA_PAPER_25` for
             the paper's.
     """
-    known = [similarities(picture, geometry, kappa_25) for picture in pictures]
+    known = [similarities(picture, geometry) for picture in pictures]
+    gps_DG = [one.gps_at(kappa_25) for one in known]
     return {
-        "GPS": table(known, [one.gps_DG for one in known]),
-        "GPSm": table(known, [masked_gps(one.gps_DG, one.mask_iou_DG) for one in known]),
+        "GPS": table(known, gps_DG),
+        "GPSm": table(known, [masked_gps(value, one.mask_iou_DG) for value, one in zip(gps_DG, known, strict=True)]),
         "IoU": table(known, [one.mask_iou_DG for one in known]),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,11 +62,17 @@ def table_of(distance_SV: F16, twin_V: Int) -> GeodesicTable:
     )
 
 
-def cached_geodesics(vertex_V3: Float, face_F3: Int, twin_V: Int, cache: Path) -> GeodesicTable:
+def silent(share: float) -> None:
+    """Tells nobody how far the computing is."""
+
+
+def cached_geodesics(
+    vertex_V3: Float, face_F3: Int, twin_V: Int, cache: Path, told: Callable[[float], None] = silent
+) -> GeodesicTable:
     """The table of a mesh from the cache, computed (under a minute for 13,700 vertices) when it is not there.
 
     The file is named by a digest of the mesh and of how distances are computed, so a changed mesh never meets an old
-    table.
+    table. While it is computed, `told` hears from time to time which share is done, 0..1.
 
     Raises: ModelError when the folder cannot be written or a file in it is damaged.
     """
@@ -73,7 +80,7 @@ def cached_geodesics(vertex_V3: Float, face_F3: Int, twin_V: Int, cache: Path) -
     name = f"geodesics-{settings}-{mesh_digest(vertex_V3, face_F3, twin_V)[:20]}.npy"
     path = cache.expanduser() / "geodesics" / name
     if not path.is_file():
-        _write(path, compute_geodesics(vertex_V3, face_F3, source_vertices(twin_V)))
+        _write(path, compute_geodesics(vertex_V3, face_F3, source_vertices(twin_V), told))
     try:
         distance_SV = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
@@ -83,16 +90,20 @@ def cached_geodesics(vertex_V3: Float, face_F3: Int, twin_V: Int, cache: Path) -
     return table_of(distance_SV, twin_V)
 
 
-def compute_geodesics(vertex_V3: Float, face_F3: Int, source_S: Int) -> F16:
-    """Metres (S, V), float16, from some vertices to all: Dijkstra over straight ways.
+def compute_geodesics(
+    vertex_V3: Float, face_F3: Int, source_S: Int, told: Callable[[float], None] = silent
+) -> F16:
+    """Metres (S, V), float16, from some vertices to all: Dijkstra over straight ways; `told` as `cached_geodesics`.
 
     Never too short but for rounding; errors against an exact solver stand in docs/benchmarks/geodesics.md.
     """
+    told(0.0)
     ways = joined(vertex_V3, way_lengths(vertex_V3, face_F3))
     distance_SV = np.empty((len(source_S), len(vertex_V3)), np.float16)
     for start in range(0, len(source_S), SOURCES_AT_ONCE):
         block = source_S[start : start + SOURCES_AT_ONCE]
         distance_SV[start : start + len(block)] = dijkstra(ways, indices=block)
+        told((start + len(block)) / len(source_S))
     return distance_SV
 
 

@@ -17,9 +17,11 @@ from models.metrics.instances import AnnotatedPoints
 from models.surface.charts import COARSE_NAMES
 from pipeline.stage import StageError
 from stages.annotations.run_lengths import check_runs
+from stages.annotations.segmentations import check_segmentation
 
 POINT_KEYS = ("dp_x", "dp_y", "dp_I", "dp_U", "dp_V")
 PART_MASKS = len(COARSE_NAMES) - 1
+KEYPOINTS = 17
 MASK_SIDE = 256
 BOX_SIDE = 256.0
 """dp_x and dp_y are at most this (the documentation says 256 across the box, the evaluator 255)."""
@@ -224,9 +226,12 @@ def _person(record: Any, images: Mapping[int, AnnotatedImage]) -> AnnotatedPerso
     if image not in images:
         raise ValueError(f"its image {image} is missing")
     own = {"id", "image_id", "bbox", "track_id", "dp_masks", *POINT_KEYS}
-    drawn = record.get("segmentation")
-    if isinstance(drawn, Mapping) and isinstance(drawn.get("counts"), str):
-        _checked("segmentation", drawn)
+    if record.get("segmentation"):
+        _checked("segmentation", record["segmentation"], check_segmentation)
+    if "keypoints" in record:
+        _numbers(record, "keypoints", 3 * KEYPOINTS)
+    if "area" in record and not (type(record["area"]) in (int, float) and record["area"] >= 0):
+        raise ValueError(f"has the area {record['area']!r}")
     return AnnotatedPerson(
         id=identity, image=image, box_4=_box(record, images[image]), points=_points(record),
         part_masks=_part_masks(record), track=_whole(record, "track_id") if "track_id" in record else None,
@@ -292,14 +297,14 @@ def _part_masks(record: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, ..
     for number, mask in enumerate(masks, start=1):
         if not mask:
             continue
-        _checked(f"part mask {number}", mask)
+        _checked(f"part mask {number}", mask, check_runs)
         if list(mask["size"]) != [MASK_SIDE, MASK_SIDE]:
             raise ValueError(f"its part mask {number} is not {MASK_SIDE}×{MASK_SIDE}")
     return tuple(mask or None for mask in masks)
 
 
-def _checked(name: str, mask: Any) -> None:
+def _checked(name: str, mask: Any, check: Callable[[Any], None]) -> None:
     try:
-        check_runs(mask)
+        check(mask)
     except ValueError as error:
         raise ValueError(f"its {name} {error}") from error

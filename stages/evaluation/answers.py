@@ -1,28 +1,28 @@
-"""What a network answers to one picture, held against its truth: person by person, with given and with found boxes."""
+"""What a network answers to one picture, held against its truth, person by person."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from models.metrics.assignment import answering
-from models.metrics.densepose_evaluator import Similarities, similarities
-from models.metrics.instances import FoundInstance, PictureInstances, point_errors
+from models.metrics.densepose_evaluator import Similarities
+from models.metrics.human_error import annotator_errors
+from models.metrics.instances import FoundInstance, point_errors
 from models.metrics.joints import charts_under, part_of_joint
-from models.network import Network
+from models.metrics.masks import found_mask, mask_overlaps
 from models.structures import Detections, SurfaceMap
 from models.surface.geometry import Float, Geometry
+from stages.evaluation.protocols import Protocol, found_instance
 from stages.evaluation.truth import DenseTruth, TruePerson, TruePicture
 
-Box = npt.NDArray[np.float32]
 Int = npt.NDArray[np.int64]
-CHARTS = 25
-FULL = 255.0
-"""What 1 of U and V is in a `FoundInstance`."""
+Bool = npt.NDArray[np.bool_]
+LABELS = 25
+STEPS = 256
+"""U and V are compared in steps of 1/255, as IUV pictures hold them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,98 +31,85 @@ class Answer:
 
     Attributes:
         chart_2525: pixels of the true mask by true chart (row) and found chart (column); None without dense truth.
+        off_2S: of the pixels whose chart is right, how many are off by so many 255ths in U and in V; None without.
         error_M: geodesic metres at the annotated points, infinite where nothing was found; None without points.
-        chart_M: true charts of the points.
-        joint_17, visible_17: whether the chart under each keypoint is right, and whether it is asked; None without.
+        joint_17: whether the chart under each keypoint is right; None without keypoints.
         mask_iou: overlap of masks; nan where no mask is annotated.
     """
 
     chart_2525: Int | None
+    off_2S: Int | None
     error_M: Float | None
-    chart_M: Int | None
-    joint_17: npt.NDArray[np.bool_] | None
-    visible_17: npt.NDArray[np.bool_] | None
+    joint_17: Bool | None
     mask_iou: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonScore:
-    """One person of a set: how tall in pixels, which share of the joints is seen, and both protocols' answers."""
+    """One person of a set.
 
-    picture: str
+    Attributes:
+        height: of the box, pixels.
+        seen_share: share of the joints that is seen, nan where none is annotated.
+        found: whether a sure detection answers.
+        chart_M, vertex_M: chart and surface point of each annotated point.
+        visible_17: keypoints that are asked about; None without.
+        answers: by protocol, "detected" and "given", those that were asked for.
+        annotator_AM: errors of simulated annotators at the points, metres.
+    """
+
     height: float
     seen_share: float
-    given: Answer
-    detected: Answer
     found: bool
+    chart_M: Int
+    vertex_M: Int
+    visible_17: Bool | None
+    answers: Mapping[str, Answer]
+    annotator_AM: Sequence[Float] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Protocol:
-    """One way to ask a network about a picture: people found, their surfaces, and which answers for whom.
+class PictureScore:
+    """One picture of a set: what average precision, recall and the pictures of the report need of it.
 
     Attributes:
-        found: boxes with scores.
-        surface_D: one a box.
-        answer_G: for each true person the row of `found`, -1 for a missed one.
-        known: overlaps of all found with all true people.
+        set_name, name: of the set, and of the picture.
+        height, width: of the picture, pixels.
+        people: everyone annotated.
+        known: by protocol the overlaps of all that was found with all that is true.
+        found: all detections, down to very low scores; none where only given boxes were asked about.
+        precise_K: of the sure detections of tall people, whether each answers for somebody; those in crowds left out.
+        surface_G: by the first protocol, the surface that answers for each person.
     """
 
+    set_name: str
+    name: str
+    height: int
+    width: int
+    people: tuple[PersonScore, ...]
+    known: Mapping[str, Similarities]
     found: Detections
-    surface_D: Sequence[SurfaceMap]
-    answer_G: Int
-    known: Similarities
+    precise_K: Bool
+    surface_G: tuple[SurfaceMap | None, ...] = field(default=())
 
 
-def found_instance(surface: SurfaceMap, box_4: Box, score: float) -> FoundInstance:
-    """A surface as the measures want it, its U and V not rounded (the reference rounds to 1/255)."""
-    uv_2hw = np.clip(surface.uv_2hw.astype(np.float32), 0, 1) * FULL
-    size_2 = box_4[2:] - box_4[:2]
-    return FoundInstance(
-        box_4=np.concatenate([box_4[:2], size_2]).astype(np.float64), score=score,
-        iuv_3hw=np.concatenate([surface.labels_hw[None].astype(np.float32), uv_2hw]),
-    )
-
-
-def ask_given(
-    network: Network, features: Any, picture: TruePicture, geometry: Geometry, kappa_25: Float
-) -> Protocol:
-    """The paper's single-person protocol: the boxes are given, person i answers for person i."""
-    box_M4 = picture.boxes
-    surfaces = network.surfaces(features, [box_M4])[0]
-    found = Detections(box_N4=box_M4, score_N=np.ones(len(box_M4), np.float32))
-    known = similarities(instances_of(picture, found, surfaces), geometry, kappa_25)
-    return Protocol(found=found, surface_D=surfaces, answer_G=np.arange(len(box_M4)), known=known)
-
-
-def ask_detected(
-    network: Network, features: Any, found: Detections, picture: TruePicture, geometry: Geometry, kappa_25: Float,
-    least_score: float,
-) -> Protocol:
-    """The multi-person protocol: everyone is to be found; who answers for whom is settled among the sure ones.
-
-    Args:
-        found: what the network detected in the picture, down to very low scores, for average precision.
-        least_score: detections below it answer for nobody.
-    """
-    surfaces = network.surfaces(features, [found.box_N4])[0]
-    known = similarities(instances_of(picture, found, surfaces), geometry, kappa_25)
-    rows = np.asarray(known.order_D, np.int64)
-    sure_D = known.score_D >= least_score
-    answer_G = answering(known.box_iou_DG[sure_D], known.score_D[sure_D])
-    answer_G[answer_G >= 0] = rows[sure_D][answer_G[answer_G >= 0]]
-    return Protocol(found=found, surface_D=surfaces, answer_G=answer_G, known=known)
-
-
-def instances_of(picture: TruePicture, found: Detections, surfaces: Sequence[SurfaceMap]) -> PictureInstances:
-    """A picture's people, true and found."""
-    height, width = picture.rgb_HW3.shape[:2]
-    return PictureInstances(
-        height=height, width=width, true=[one.instance for one in picture.people],
-        found=[
-            found_instance(surface, box_4, float(score))
-            for surface, box_4, score in zip(surfaces, found.box_N4, found.score_N, strict=True)
-        ],
+def person_score(
+    picture: TruePicture, g: int, protocols: Mapping[str, Protocol], geometry: Geometry
+) -> PersonScore:
+    """Person `g` of a picture under every protocol."""
+    person, detected = picture.people[g], protocols.get("detected")
+    points = person.instance.points
+    nothing = np.zeros(0, np.int64)
+    annotators = () if points is None else tuple(
+        annotator_errors(geometry, one, points)[1].astype(np.float64) for one in person.annotators)
+    return PersonScore(
+        height=person.height, seen_share=person.seen_share,
+        found=detected is not None and bool(detected.answer_G[g] >= 0),
+        chart_M=nothing if points is None else points.chart_M,
+        vertex_M=nothing if points is None else geometry.nearest(points.chart_M, points.u_M, points.v_M),
+        visible_17=None if person.keypoint_173 is None else part_of_joint(None, person.keypoint_173)[1],
+        answers={name: answer_of(one, picture, g, geometry) for name, one in protocols.items()},
+        annotator_AM=annotators,
     )
 
 
@@ -131,43 +118,39 @@ def answer_of(protocol: Protocol, picture: TruePicture, g: int, geometry: Geomet
     d = int(protocol.answer_G[g])
     person = picture.people[g]
     surface = protocol.surface_D[d] if d >= 0 else None
-    found = found_instance(surface, protocol.found.box_N4[d], 1.0) if surface is not None else None
-    points = person.instance.points
-    joint_17, visible_17 = part_of_joint(surface, person.keypoint_173) if person.keypoint_173 is not None else (
-        None, None)
+    found = None if surface is None else found_instance(surface, protocol.found.box_N4[d], 1.0)
+    chart_2525, off_2S = (None, None) if picture.dense is None else pixels_found(surface, picture.dense, g + 1)
     return Answer(
-        chart_2525=None if picture.dense is None else charts_found(surface, picture.dense, g + 1),
-        error_M=None if points is None else point_errors(geometry, person.instance, found),
-        chart_M=None if points is None else points.chart_M,
-        joint_17=joint_17, visible_17=visible_17, mask_iou=mask_overlap(protocol, person, d, g),
+        chart_2525=chart_2525, off_2S=off_2S,
+        error_M=None if person.instance.points is None else point_errors(geometry, person.instance, found),
+        joint_17=None if person.keypoint_173 is None else part_of_joint(surface, person.keypoint_173)[0],
+        mask_iou=mask_overlap(picture, person, found),
     )
 
 
-def mask_overlap(protocol: Protocol, person: TruePerson, d: int, g: int) -> float:
-    """IoU of the true mask of person `g` with that of detection `d`; 0 for a missed person, nan without a true mask."""
+def mask_overlap(picture: TruePicture, person: TruePerson, found: FoundInstance | None) -> float:
+    """IoU of a person's true mask and the found one; 0 for a missed person, nan without a true mask."""
     if person.instance.mask is None:
         return float("nan")
-    rows = list(protocol.known.order_D)
-    return float(protocol.known.mask_iou_DG[rows.index(d), g]) if d in rows else 0.0
+    masks = [] if found is None else [found_mask(found, *picture.rgb_HW3.shape[:2])]
+    return float(mask_overlaps(masks, [person.instance.mask], np.zeros(1, bool)).sum())
 
 
-def charts_found(surface: SurfaceMap | None, dense: DenseTruth, number: int) -> Int:
-    """Pixels of a person's true mask by true chart (row) and found chart (column), (25, 25); a missed one has 0s."""
+def pixels_found(surface: SurfaceMap | None, dense: DenseTruth, number: int) -> tuple[Int, Int]:
+    """What was found at the pixels of a person's true mask; a missed person has background.
+
+    Returns:
+        pixels by true chart (row) and found chart (column), (25, 25); of those whose chart is right how many are off by
+        0..255 steps in U and in V, (2, 256).
+    """
     y, x = np.nonzero((dense.instance_HW == number) & (dense.label_HW > 0))
     true_M = dense.label_HW[y, x].astype(np.int64)
     found_M = np.zeros_like(true_M) if surface is None else charts_under(surface, np.stack([x, y], axis=1))
-    return np.bincount(true_M * CHARTS + found_M, minlength=CHARTS**2).reshape(CHARTS, CHARTS)
-
-
-def person_scores(
-    picture: TruePicture, given: Protocol, detected: Protocol, geometry: Geometry
-) -> list[PersonScore]:
-    """Everyone of a picture under both protocols."""
-    return [
-        PersonScore(
-            picture=picture.name, height=person.height, seen_share=person.seen_share,
-            given=answer_of(given, picture, g, geometry), detected=answer_of(detected, picture, g, geometry),
-            found=bool(detected.answer_G[g] >= 0),
-        )
-        for g, person in enumerate(picture.people)
-    ]
+    chart_2525 = np.bincount(true_M * LABELS + found_M, minlength=LABELS**2).reshape(LABELS, LABELS)
+    off_2S = np.zeros((2, STEPS), np.int64)
+    if surface is not None:
+        same = found_M == true_M
+        found_2M = np.clip(surface.uv_2hw[:, y[same] - surface.y0, x[same] - surface.x0].astype(np.float32), 0, 1)
+        step_2M = np.rint(np.abs(found_2M - dense.uv_2HW[:, y[same], x[same]]) * (STEPS - 1)).astype(np.int64)
+        off_2S = np.stack([np.bincount(step_M, minlength=STEPS)[:STEPS] for step_M in step_2M])
+    return chart_2525, off_2S

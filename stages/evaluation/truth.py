@@ -1,21 +1,20 @@
-"""What is true of a picture: who is there, where their surface points lie, and, in made pictures, every pixel."""
+"""What is true of a picture: who is there, where their surface points lie, and, in some, every pixel's surface."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pycocotools import mask as coco_mask
 
-from models.metrics.instances import TrueInstance
-from stages.annotations.simulated import annotate
-from stages.world.scene import Moving, Scene
+from models.metrics.instances import AnnotatedPoints, TrueInstance
+from models.metrics.joints import VISIBLE
+from stages.world.scene import Moving
 
 F64 = npt.NDArray[np.float64]
 U8 = npt.NDArray[np.uint8]
-VISIBLE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +23,7 @@ class DenseTruth:
 
     label_HW: U8
     uv_2HW: npt.NDArray[np.floating[Any]]
-    instance_HW: U8
+    instance_HW: npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +33,12 @@ class TruePerson:
     Attributes:
         instance: box, points, mask and area, as far as they are known.
         keypoint_173: COCO's keypoints (x, y, visibility), or None.
+        annotators: what simulated annotators, who err, say of the same points; mostly nobody.
     """
 
     instance: TrueInstance
     keypoint_173: F64 | None = None
+    annotators: tuple[AnnotatedPoints, ...] = ()
 
     @property
     def height(self) -> float:
@@ -57,47 +58,42 @@ class TruePicture:
     """A picture and all that is known to be true of it.
 
     Attributes:
-        name: tells it apart from the others of its set.
+        set_name, name: of the set, and of the picture within it.
         rgb_HW3: the picture.
         people: everyone annotated.
+        crowds: regions of many people, which nobody has to find and nobody is blamed for finding.
         dense: every pixel's surface; person i of `people` is number i + 1 there. None where only points are known.
         moving: what is true of it among its neighbours, in films of the synthetic world.
+        film, frame: which film of the set it is a frame of ("" for a single picture), and which frame.
     """
 
+    set_name: str
     name: str
     rgb_HW3: U8
     people: tuple[TruePerson, ...]
+    crowds: tuple[TrueInstance, ...] = ()
     dense: DenseTruth | None = None
     moving: Moving | None = None
+    film: str = ""
+    frame: int = 0
+
+    @property
+    def instances(self) -> list[TrueInstance]:
+        """The people, then the crowds, as the measures want them."""
+        return [*(person.instance for person in self.people), *self.crowds]
 
     @property
     def boxes(self) -> npt.NDArray[np.float32]:
-        """x0, y0, x1, y1 of the people, crowds left out."""
-        box_M4 = np.array([one.instance.box_4 for one in self.people], np.float32).reshape(-1, 4)
+        """(M, 4) x0, y0, x1, y1 of the people, crowds left out."""
+        box_M4 = np.array([person.instance.box_4 for person in self.people], np.float32).reshape(-1, 4)
         box_M4[:, 2:] += box_M4[:, :2]
         return box_M4
 
 
-def scene_truth(made: Scene, name: str, seed: int, index: int, noise: float = 0.0) -> TruePicture:
-    """A synthetic scene: masks and boxes exact, points spread as annotators of DensePose-COCO spread them.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrueSet:
+    """A set to be scored on: how many pictures it has at most, and the pictures, read as they are asked for."""
 
-    Args:
-        made: the scene.
-        name: of the picture.
-        seed, index: spread the points.
-        noise: how many times the usual error the annotator errs (`annotate`); 0 = the truth.
-    """
-    rng = np.random.default_rng([seed, index, *b"points"])
-    people = []
-    for number in range(1, len(made.box_N4) + 1):
-        one = annotate(made, number, number, index, rng, noise)
-        mine_HW = made.instance_HW == number
-        people.append(TruePerson(
-            instance=TrueInstance(
-                box_4=np.array(one.box_4, np.float64), area=float(mine_HW.sum()), points=one.points,
-                mask=coco_mask.encode(np.asfortranarray(mine_HW, np.uint8)),
-            ),
-            keypoint_173=made.keypoint_N173[number - 1].astype(np.float64),
-        ))
-    dense = DenseTruth(label_HW=made.label_HW, uv_2HW=made.uv_2HW, instance_HW=made.instance_HW)
-    return TruePicture(name=name, rgb_HW3=made.rgb_HW3, people=tuple(people), dense=dense, moving=made.moving)
+    name: str
+    count: int
+    pictures: Iterable[TruePicture]

@@ -53,10 +53,10 @@ def golden_picture(data: dict[str, Any], record: dict[str, Any], stored: Any) ->
 def test_similarities_equal_the_reference(golden: dict[str, Any]) -> None:
     for number, one in golden["pictures"].items():
         expected = golden["expected"]["per_image"][str(number)]
-        known = similarities(one, RuledBody(), KAPPA_REFERENCE_25)
+        known = similarities(one, RuledBody())
         rows = [i for i, found in enumerate(golden["detections"]) if found["image_id"] == number]
         assert [rows[d] for d in known.order_D] == expected["det_index"]
-        np.testing.assert_allclose(known.gps_DG, expected["gps"], atol=1e-9)
+        np.testing.assert_allclose(known.gps_at(KAPPA_REFERENCE_25), expected["gps"], atol=1e-9)
         np.testing.assert_allclose(known.box_iou_DG, expected["bbox_iou"], atol=1e-9)
         np.testing.assert_allclose(known.mask_iou_DG, expected["mask_iou"], atol=1e-9)
 
@@ -157,7 +157,7 @@ def test_precision_and_recall_equal_pycocotools_on_random_boxes() -> None:
         points = person(0, 0, 0, 20, 20)[0].points
         annotated = [TrueInstance(box_4=box, area=float(box[2] * box[3]), points=points) for box in true_N4]
         one = PictureInstances(height=400, width=400, true=annotated, found=detected)
-        known.append(similarities(one, LineBody(), KAPPA_PAPER_25))
+        known.append(similarities(one, LineBody()))
         area_N, crowd_N = true_N4[:, 2] * true_N4[:, 3], [False] * len(true_N4)
         truth.append(CocoTruth(height=400, width=400, box_N4=true_N4, area_N=area_N, crowd_N=crowd_N))
         found.append(CocoFound(box_N4=guess_N4, score_N=score_N))
@@ -222,8 +222,8 @@ def test_matching_equals_a_plain_loop_on_random_cases() -> None:
 
 def test_lower_thresholds_bring_their_own_columns(golden: dict[str, Any]) -> None:
     pictures = list(golden["pictures"].values())
-    known = [similarities(one, RuledBody(), KAPPA_REFERENCE_25) for one in pictures]
-    values = [one.gps_DG for one in known]
+    known = [similarities(one, RuledBody()) for one in pictures]
+    values = [one.gps_at(KAPPA_REFERENCE_25) for one in known]
     low = table(known, values, np.linspace(0.2, 0.95, 16))
     assert {"AP20", "AP30", "AP40"} <= low.keys() and not {"AR20", "AP60"} & low.keys()
     assert low["AP50"] == table(known, values)["AP50"]

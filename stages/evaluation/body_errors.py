@@ -1,0 +1,123 @@
+"""Where on the body errors are: the mean error around each place of the skin, seen from the front and the back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+
+from models.metrics.human_error import error_over_surface
+from models.surface.charted_mesh import ChartedMesh
+from models.surface.geometry import Float, SurfaceGeometry
+from models.surface.raster import Camera, rasterize
+from stages.drawing.chart_colours import ramp_256
+from stages.evaluation.answers import PictureScore
+from stages.evaluation.measures import ANNOTATORS
+from stages.world.rotations import UP, about
+
+U8 = npt.NDArray[np.uint8]
+Int = npt.NDArray[np.int64]
+CELL = 0.03
+"""Metres between the places at which errors are gathered; also the radius over which they are averaged."""
+WORST_CM = 30.0
+"""Larger errors, and points of missed people, count as this."""
+HEIGHT, WIDTH, TITLE = 360, 230, 22
+NEARBY = 3
+UNKNOWN = (110, 110, 110)
+
+
+def error_views(geometry: SurfaceGeometry, pictures: Sequence[PictureScore]) -> U8 | None:
+    """Front and back of the body in the colours of the errors, a pair for every protocol and for annotators.
+
+    Colours run from 0 (dark) to 30 cm (bright); grey is what nobody annotated. None for a set without points.
+    """
+    people = [person for picture in pictures for person in picture.people if len(person.vertex_M)]
+    if not people:
+        return None
+    vertex_M = np.concatenate([person.vertex_M for person in people])
+    columns = {
+        name: (vertex_M, np.concatenate([_known(person.answers[name].error_M) for person in people]))
+        for name in pictures[0].known
+    }
+    if any(person.annotator_AM for person in people):
+        columns[ANNOTATORS] = (
+            np.concatenate([np.tile(person.vertex_M, len(person.annotator_AM)) for person in people]),
+            np.concatenate([error_M for person in people for error_M in person.annotator_AM]),
+        )
+    return np.hstack([_pair(geometry, name, *seen) for name, seen in columns.items()])
+
+
+def _known(error_M: Float | None) -> Float:
+    assert error_M is not None, "a person with surface points has errors"
+    return error_M
+
+
+def _pair(geometry: SurfaceGeometry, name: str, vertex_M: Int, error_M: Float) -> U8:
+    error_V = error_by_vertex(geometry, vertex_M, np.minimum(100 * error_M, WORST_CM))
+    views = np.hstack([body_view(geometry.mesh, error_V, yaw) for yaw in (0.0, np.pi)])
+    title = np.zeros((TITLE, views.shape[1], 3), np.uint8)
+    text = f"{name}: 0 to {WORST_CM:.0f} cm, mean {np.minimum(100 * error_M, WORST_CM).mean():.1f}"
+    cv2.putText(title, text, (6, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 255, 255), 1, cv2.LINE_AA)
+    return np.vstack([title, views])
+
+
+def error_by_vertex(geometry: SurfaceGeometry, point_M: Int, error_M: Float) -> Float:
+    """The mean error around every vertex of the mesh, (V,); nan where nothing was seen nearby.
+
+    Args:
+        geometry: whose points are numbered.
+        point_M: numbered points where errors were seen.
+        error_M: how large they were.
+    """
+    mesh = geometry.mesh
+    seen = geometry.numbered(point_M)
+    there_M = seen.face_M >= 0
+    corner_M = mesh.face_F3[seen.face_M[there_M], seen.weight_M3[there_M].argmax(axis=1)]
+    place_K = _places(mesh)
+    tree = cKDTree(mesh.vertex_V3[place_K])
+    number_K = _numbers(geometry, place_K)
+    near_M = tree.query(mesh.vertex_V3[corner_M])[1]
+    error_K = error_over_surface(geometry, number_K[near_M], error_M[there_M], number_K, CELL)
+    gap_VN, near_VN = tree.query(mesh.vertex_V3, k=NEARBY)
+    weight_VN = np.where(np.isnan(error_K[near_VN]), 0, 1 / (gap_VN + 1e-3))
+    total_V = (weight_VN * np.nan_to_num(error_K[near_VN])).sum(axis=1)
+    return np.where(weight_VN.any(axis=1), total_V / np.maximum(weight_VN.sum(axis=1), 1e-9), np.nan)
+
+
+def _places(mesh: ChartedMesh) -> Int:
+    """One vertex of every cell of space that the skin goes through."""
+    cell_V3 = np.floor(mesh.vertex_V3 / CELL).astype(np.int64)
+    used = np.unique(mesh.face_F3)
+    return used[np.unique(cell_V3[used], axis=0, return_index=True)[1]]
+
+
+def _numbers(geometry: SurfaceGeometry, vertex_K: Int) -> Int:
+    """Numbers of vertices as points of the surface, by a corner of a face that has each."""
+    face_F3 = geometry.mesh.face_F3
+    corner_V = np.zeros(len(geometry.mesh.vertex_V3), np.int64)
+    corner_V[face_F3.ravel()] = np.arange(face_F3.size)
+    face_K, side_K = np.divmod(corner_V[vertex_K], 3)
+    u_K, v_K = geometry.mesh.corner_uv_F32[face_K, side_K].T
+    return np.asarray(geometry.nearest(geometry.mesh.chart_F[face_K], u_K, v_K), np.int64)
+
+
+def body_view(mesh: ChartedMesh, error_V: Float, yaw: float) -> U8:
+    """The body at rest from one side, every vertex in the colour of its error, (HEIGHT, WIDTH, 3)."""
+    low_3, high_3 = mesh.vertex_V3.min(axis=0), mesh.vertex_V3.max(axis=0)
+    middle_3, tall = (low_3 + high_3) / 2, float(high_3[1] - low_3[1])
+    away = 3.5 * tall
+    facing = (np.diag([1, -1, -1]) @ about(UP, yaw)).astype(np.float32)
+    shift_3 = np.array([0, 0, away], np.float32) - facing @ middle_3.astype(np.float32)
+    camera = Camera(
+        rotation_33=facing, shift_3=shift_3.astype(np.float32), focal=0.92 * HEIGHT * away / tall,
+        center_2=(WIDTH / 2, HEIGHT / 2), height=HEIGHT, width=WIDTH,
+    )
+    hits = rasterize(camera, camera.to_camera(mesh.vertex_V3.astype(np.float32)), mesh.face_F3)
+    error_P = (error_V[mesh.face_F3[hits.face_P]] * hits.bary_P3).sum(axis=1)
+    level_P = np.nan_to_num(np.clip(error_P / WORST_CM, 0, 1) * 255).astype(np.uint8)
+    view = np.zeros((HEIGHT * WIDTH, 3), np.uint8)
+    view[hits.pixel_P] = np.where(np.isnan(error_P)[:, None], UNKNOWN, ramp_256()[level_P])
+    return view.reshape(HEIGHT, WIDTH, 3)

@@ -1,0 +1,176 @@
+"""The numbers of one set, each with the interval that its people or pictures leave open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from models.metrics.average_precision import Ranking, ranking
+from models.metrics.bootstrap import NOTHING, Estimate, over_pictures, ratio
+from models.metrics.coco_ap import CocoFound, CocoTruth, box_ap
+from models.metrics.densepose_evaluator import THRESHOLD_T, Similarities, table, verdicts_by_area, verdicts_of
+from models.metrics.gps import KAPPA_PAPER_25, KAPPA_REFERENCE_25, gps_paper, masked_gps
+from models.metrics.masks import box_overlaps
+from models.surface.geometry import Float
+from stages.evaluation.answers import STEPS, Answer, PersonScore, PictureScore
+from stages.evaluation.protocols import corner_and_size
+
+Measures = dict[str, Estimate]
+LIMITS_CM = (10, 30)
+"""Ends of the areas under the curve of correct points (paper §4.1)."""
+EVERY_AREA = (0.0, 1e10)
+ANNOTATORS = "annotators"
+
+
+def measures(pictures: Sequence[PictureScore], tall: float) -> dict[str, Measures]:
+    """All that can be said of a set, by column: the protocols that were asked for, and simulated annotators.
+
+    Args:
+        pictures: of the set, at least one.
+        tall: least height in pixels of people whose recall and joints count.
+    """
+    people = [person for picture in pictures for person in picture.people]
+    columns: dict[str, Measures] = {}
+    for name in pictures[0].known:
+        columns[name] = detection(pictures, tall) if name == "detected" else {}
+        columns[name] |= precision(pictures, name) | points(people, name) | pixels(people, name)
+        columns[name] |= joints([person for person in people if person.height >= tall], name)
+    columns[ANNOTATORS] = human(people)
+    return {column: kept for column, found in columns.items() if (kept := known(found))}
+
+
+def known(found: Measures) -> Measures:
+    """The measures that the set has something to say about."""
+    return {name: one for name, one in found.items() if not np.isnan(one.value)}
+
+
+def exact(value: float) -> Estimate:
+    """A number without an interval."""
+    return Estimate(value=float(value), low=float("nan"), high=float("nan"))
+
+
+def detection(pictures: Sequence[PictureScore], tall: float) -> Measures:
+    """COCO's box AP, and recall and precision of tall people among the sure detections."""
+    truth, found = [], []
+    for one in pictures:
+        given = one.known["detected"]
+        crowd_N = given.crowd_G.tolist()
+        truth.append(CocoTruth(
+            height=one.height, width=one.width, box_N4=given.true_G4, area_N=given.area_G, crowd_N=crowd_N
+        ))
+        found.append(CocoFound(box_N4=corner_and_size(one.found.box_N4), score_N=one.found.score_N))
+    numbers = box_ap(truth, found)
+    spread = over_pictures(partial(_mean_precision, box_ranking(truth, found)), len(pictures))
+    hits_P = np.array([one.found for picture in pictures for one in picture.people if one.height >= tall], float)
+    right_K = np.concatenate([one.precise_K for one in pictures]).astype(float)
+    return {
+        "box_AP": exact(numbers["AP"]),
+        "box_AP50": Estimate(value=numbers["AP50"], low=spread.low, high=spread.high),
+        "recall": ratio(hits_P, np.ones(len(hits_P))), "precision": ratio(right_K, np.ones(len(right_K))),
+    }
+
+
+def box_ranking(truth: Sequence[CocoTruth], found: Sequence[CocoFound]) -> Ranking:
+    """Detections matched by the overlap of boxes at .5: from it comes the interval of COCO's AP50."""
+    verdicts = []
+    for one, other in zip(truth, found, strict=True):
+        crowd_G = np.array(one.crowd_N, bool)
+        iou_DG = box_overlaps(other.box_N4, one.box_N4, crowd_G)
+        nowhere = np.zeros((len(other.score_N), 0))
+        boxes = Similarities(
+            order_D=range(len(other.score_N)), score_D=other.score_N, found_D4=other.box_N4, true_G4=one.box_N4,
+            area_G=one.area_N, annotated_G=~crowd_G, crowd_G=crowd_G, chart_GM=[], error_GDM=[], mask_iou_DG=nowhere,
+            box_iou_DG=iou_DG,
+        )
+        outside_D = np.zeros(len(other.score_N), bool)
+        verdicts.append(verdicts_of(boxes, iou_DG, ~crowd_G, outside_D, THRESHOLD_T[:1]))
+    return ranking(verdicts)
+
+
+def precision(pictures: Sequence[PictureScore], protocol: str) -> Measures:
+    """Average precision and recall by GPS and GPSm (the paper's kappa), by the reference's kappa, and by masks."""
+    known = [picture.known[protocol] for picture in pictures]
+    paper, reference = ([one.gps_at(kappa) for one in known] for kappa in (KAPPA_PAPER_25, KAPPA_REFERENCE_25))
+    values = {
+        "GPS": paper, "GPSm": _masked(paper, known), "GPS_ref": reference, "GPSm_ref": _masked(reference, known),
+        "mask": [one.mask_iou_DG for one in known],
+    }
+    numbers: Measures = {}
+    for name, value_DG in values.items():
+        found = table(known, value_DG)
+        names = found if name in ("GPS", "GPSm") else ("AP", "AR")
+        numbers |= {f"{name}_{measure}": exact(found[measure]) for measure in names}
+        if name in ("GPS", "GPSm"):
+            verdicts = [verdicts_by_area(one, value, EVERY_AREA) for one, value in zip(known, value_DG, strict=True)]
+            ranked = ranking(verdicts)
+            numbers[f"{name}_AP"] = over_pictures(partial(_mean_precision, ranked), len(pictures))
+            numbers[f"{name}_AR"] = over_pictures(partial(_mean_recall, ranked), len(pictures))
+    return numbers
+
+
+def _masked(gps_DG: Sequence[Float], known: Sequence[Similarities]) -> list[Float]:
+    return [masked_gps(value, one.mask_iou_DG) for value, one in zip(gps_DG, known, strict=True)]
+
+
+def _mean_precision(ranked: Ranking, weight_P: npt.NDArray[np.int64]) -> float:
+    curves = ranked.curves(weight_P)
+    return float("nan") if curves is None else float(curves[0].mean())
+
+
+def _mean_recall(ranked: Ranking, weight_P: npt.NDArray[np.int64]) -> float:
+    curves = ranked.curves(weight_P)
+    return float("nan") if curves is None else float(curves[1].mean())
+
+
+def points(people: Sequence[PersonScore], protocol: str) -> Measures:
+    """Areas under the curve of correct points."""
+    return areas([one.answers[protocol].error_M for one in people])
+
+
+def areas(errors: Iterable[Float | None]) -> Measures:
+    """AUC10 and AUC30 from every person's errors in metres: each point adds the share of the way it leaves."""
+    known_errors = [one for one in errors if one is not None]
+    count_P = np.array([len(one) for one in known_errors], float)
+    numbers = {}
+    for limit in LIMITS_CM:
+        left_P = np.array([np.clip(1 - 100 * one / limit, 0, None).sum() for one in known_errors])
+        numbers[f"AUC{limit}"] = ratio(left_P, count_P)
+    return numbers
+
+
+def pixels(people: Sequence[PersonScore], protocol: str) -> Measures:
+    """Charts inside true masks, overlap of masks, and how far U and V are off where the chart is right."""
+    answers = [one.answers[protocol] for one in people]
+    dense = [one.chart_2525 for one in answers if one.chart_2525 is not None]
+    right_P = np.array([np.trace(one) for one in dense], float)
+    true_P, covered_P = (np.array([one[:, low:].sum() for one in dense], float) for low in (0, 1))
+    mask_P = np.array([one.mask_iou for one in answers if not np.isnan(one.mask_iou)])
+    return {
+        "part_accuracy": ratio(right_P, true_P), "part_agreement": ratio(right_P, covered_P),
+        "mask_iou": ratio(mask_P, np.ones(len(mask_P))),
+        "median_dU": exact(median_off(answers, 0)), "median_dV": exact(median_off(answers, 1)),
+    }
+
+
+def median_off(answers: Sequence[Answer], axis: int) -> float:
+    """Median of |difference| of U (0) or V (1), 0..1, over the pixels whose chart is right; nan without any."""
+    off_S = sum((one.off_2S[axis] for one in answers if one.off_2S is not None), np.zeros(STEPS, np.int64))
+    return float(np.searchsorted(np.cumsum(off_S), off_S.sum() / 2) / (STEPS - 1)) if off_S.any() else float("nan")
+
+
+def joints(people: Sequence[PersonScore], protocol: str) -> Measures:
+    """Part of joint: share of the visible keypoints whose chart touches that joint."""
+    asked = [(one.answers[protocol].joint_17, one.visible_17) for one in people]
+    hits_P = np.array([right.sum() for right, visible in asked if right is not None and visible is not None], float)
+    trials_P = np.array([visible.sum() for right, visible in asked if right is not None and visible is not None], float)
+    return {"part_of_joint": ratio(hits_P, trials_P)}
+
+
+def human(people: Sequence[PersonScore]) -> Measures:
+    """The human row of the paper's tables: simulated annotators scored against the truth."""
+    errors = [error_M for one in people for error_M in one.annotator_AM]
+    value_P = np.array([gps_paper(one) for one in errors])
+    return areas(errors) | {"GPS": ratio(value_P, np.ones(len(value_P))) if errors else NOTHING}

@@ -1,0 +1,140 @@
+"""Photos that people annotated as sets to be scored on: COCO folders, DensePose-COCO files, Human Dataset v2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from models.metrics.densepose_evaluator import true_instance
+from models.metrics.instances import TrueInstance
+from pipeline.stage import StageError
+from stages.annotations.densepose_coco import (
+    REMEDY,
+    AnnotatedImage,
+    AnnotatedPerson,
+    Damage,
+    DenseSet,
+    person_record,
+    read_dense_set,
+)
+from stages.evaluation.truth import TruePerson, TruePicture, TrueSet
+from stages.training.photos import held_out
+from stages.training.real_pictures import human_v2, read_rgb
+
+PERSON = 1
+KINDS = ("densepose_*.json", "person_keypoints_*.json")
+"""Annotation files of a COCO folder, the richest first."""
+
+
+def coco_file(folder: Path) -> Path | None:
+    """The annotations of a COCO folder that are scored: with surface points where there are such, validation first."""
+    for kind in KINDS:
+        found = sorted((folder / "annotations").glob(kind), key=lambda path: ("val" not in path.stem, path.name))
+        if found:
+            return found[0]
+    return None
+
+
+def pictures_of(file: Path, dense_set: DenseSet, given: str) -> Path:
+    """The folder of a file's pictures: as given, else the one around the file that holds the first of them.
+
+    Raises: StageError naming the key where there is none.
+    """
+    first = dense_set.images[0].file_name if dense_set.images else ""
+    around = [file.parent, *sorted(path for path in file.parent.parent.iterdir() if path.is_dir()), file.parent.parent]
+    candidates = [Path(given)] if given else [file.parent / "images", *around]
+    for folder in candidates:
+        if (folder / first).is_file() or (folder.is_dir() and not first):
+            return folder
+    raise StageError(f"the picture {first} of {file} is not there", "images", "give the folder that holds the pictures")
+
+
+def annotated_set(file: Path, images: str, damage: Damage) -> TrueSet:
+    """A COCO or DensePose-COCO file and its pictures, people only.
+
+    Args:
+        file: JSON.
+        images: folder of the pictures, "" to look around the file.
+        damage: what is done about records and pictures that cannot be used.
+
+    Raises: StageError as `read_dense_set` and `pictures_of`.
+    """
+    dense_set = read_dense_set(file, damage)
+    folder = pictures_of(file, dense_set, images)
+    there = []
+    for image in dense_set.images:
+        if (folder / image.file_name).is_file():
+            there.append(image)
+        else:
+            damage(StageError(f"image {image.id}: its file is missing", str(folder / image.file_name), REMEDY))
+    dense_set = replace(dense_set, images=tuple(there))
+    return TrueSet(name=file.stem, count=len(there), pictures=_annotated(file, folder, dense_set, damage))
+
+
+def _annotated(file: Path, folder: Path, dense_set: DenseSet, damage: Damage) -> Iterator[TruePicture]:
+    people: dict[int, list[AnnotatedPerson]] = {}
+    for person in dense_set.people:
+        if person.rest.get("category_id", PERSON) == PERSON:
+            people.setdefault(person.image, []).append(person)
+    for image in dense_set.images:
+        try:
+            yield _picture(file, folder, image, people.get(image.id, []))
+        except StageError as error:
+            damage(error)
+
+
+def _picture(file: Path, folder: Path, image: AnnotatedImage, people: list[AnnotatedPerson]) -> TruePicture:
+    rgb_HW3 = read_rgb(folder / image.file_name)
+    height, width = rgb_HW3.shape[:2]
+    if (image.height or height, image.width or width) != (height, width):
+        what = f"image {image.id}: is {width}×{height} pixels, not the {image.width}×{image.height} of its record"
+        raise StageError(what, str(folder / image.file_name), "get the picture that was annotated")
+    crowds = [one for one in people if one.rest.get("iscrowd")]
+    return TruePicture(
+        set_name=file.stem, name=image.file_name, rgb_HW3=rgb_HW3,
+        people=tuple(_person(one, height, width) for one in people if not one.rest.get("iscrowd")),
+        crowds=tuple(true_instance(_record(one), height, width) for one in crowds),
+    )
+
+
+def _person(person: AnnotatedPerson, height: int, width: int) -> TruePerson:
+    keypoints = person.rest.get("keypoints")
+    return TruePerson(
+        instance=true_instance(_record(person), height, width),
+        keypoint_173=None if keypoints is None else np.array(keypoints, np.float64).reshape(17, 3),
+    )
+
+
+def _record(person: AnnotatedPerson) -> dict[str, object]:
+    """The COCO record; the box's area stands for one that is not annotated."""
+    return {"area": person.box_4[2] * person.box_4[3], **person_record(person)}
+
+
+def human_v2_set(folder: Path, listing: Path) -> TrueSet:
+    """Photos of Human Dataset v2 that were kept out of training: boxes only.
+
+    Args:
+        folder: checkout of brianhuster/human-dataset.
+        listing: which of its photos belong to the training and to what was kept out.
+    """
+    count = sum(held_out(line.split(" ")[1]) for line in listing.read_text().split("\n") if line)
+    return TrueSet(name="human_v2_held_out", count=count, pictures=_kept_out(folder, listing))
+
+
+def _kept_out(folder: Path, listing: Path) -> Iterator[TruePicture]:
+    for photo in human_v2(folder, listing):
+        if not held_out(photo.name):
+            continue
+        box_M4 = np.zeros((0, 4)) if photo.box_M4 is None else photo.box_M4.astype(np.float64)
+        size_M2 = box_M4[:, 2:] - box_M4[:, :2]
+        instances = [
+            TrueInstance(box_4=np.concatenate([box_4[:2], size_2]), area=float(size_2.prod()))
+            for box_4, size_2 in zip(box_M4, size_M2, strict=True)
+        ]
+        yield TruePicture(
+            set_name="human_v2_held_out", name=photo.name, rgb_HW3=photo.rgb_HW3,
+            people=tuple(TruePerson(instance=one) for one in instances),
+        )

@@ -1,0 +1,97 @@
+"""Source: the pictures of the sets that are scored, each with what is true of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+
+from pipeline.stage import Job, Stage, StageError
+from stages.annotations.densepose_coco import DAMAGES, Skipped
+from stages.evaluation.sets import sets_called
+from stages.evaluation.truth import TruePicture
+from stages.payloads import FrameChunk, VideoInfo
+
+RATE = Fraction(25)
+
+
+class Truths(Stage):
+    """Sets by name or path in, their pictures out, one after the other."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """Which sets.
+
+        Attributes:
+            data: one or several: a synthetic world (`val`, `far`, `video`, `crowd`, `stress_rain`; `stress` for all of
+                these), a COCO folder, a DensePose-COCO file, a folder of photos with IUV pictures, Human Dataset v2.
+            scenes: pictures of each world of single scenes.
+            frames: frames of each world of films (100 a film).
+            seed: of the worlds.
+            images: folder of the pictures of an annotation file; empty: looked for around the file.
+            damaged: what happens to records and pictures that cannot be used: `refuse` ends the run at the first,
+                `skip` leaves them out and says how many.
+        """
+
+        data: str | tuple[str, ...] = "val"
+        scenes: int = 500
+        frames: int = 200
+        seed: int = 0
+        images: str = ""
+        damaged: Literal["refuse", "skip"] = "refuse"
+
+        def __post_init__(self) -> None:
+            """Raises ValueError for no set and for numbers out of range."""
+            if not self.data:
+                raise ValueError("data names no set to score, give a world or a path")
+            for name in ("scenes", "frames"):
+                if getattr(self, name) < 1:
+                    raise ValueError(f"{name} is {getattr(self, name)}, must be at least 1")
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        """Find every set. Raises StageError for a name that is none, and for what cannot be read."""
+        super().__init__(config, threads=threads)
+        self._damage = DAMAGES[config.damaged]()
+        names = (config.data,) if isinstance(config.data, str) else config.data
+        self._sets = list(sets_called(
+            names, seed=config.seed, scenes=config.scenes, frames=config.frames, images=config.images,
+            damage=self._damage,
+        ))
+        self._pictures = 0
+
+    def __call__(self, job: Job) -> Iterator[tuple[FrameChunk, TruePicture]]:
+        """Each picture as a frame, and its truth. Raises: StageError where nothing is left to score."""
+        for one in self._sets:
+            before = self._pictures
+            for picture in one.pictures:
+                yield as_frame(picture, self._pictures), picture
+                self._pictures += 1
+            if self._pictures == before:
+                raise StageError("no picture of this set can be scored", one.name, "give one that holds pictures")
+
+    def length(self) -> int:
+        """Pictures of all sets, those that will turn out to be damaged included."""
+        return sum(one.count for one in self._sets)
+
+    def summary(self) -> Mapping[str, Any]:
+        """How many pictures, and what was left out."""
+        facts: dict[str, Any] = {"frames_in": self._pictures, "skipped": 0}
+        if isinstance(self._damage, Skipped) and len(self._damage):
+            counts = self._damage.counts()
+            facts["skipped"] = len(self._damage)
+            complaints = ", ".join(f"{what} ({count})" for what, count in counts.items())
+            facts["warnings"] = [f"{len(self._damage)} damaged records and pictures were left out: {complaints}"]
+        return facts
+
+
+def as_frame(picture: TruePicture, number: int) -> FrameChunk:
+    """A picture as frame `number` of the run; a single picture is a still, so that nothing is tracked through it."""
+    height, width = picture.rgb_HW3.shape[:2]
+    video = VideoInfo(
+        path=f"{picture.set_name}/{picture.name}", width=width, height=height, still=not picture.film, rate=RATE,
+        time_base=1 / RATE,
+    )
+    return FrameChunk(rgb_THW3=picture.rgb_HW3[None], pts_T=np.array([number], np.int64), first=number, video=video)

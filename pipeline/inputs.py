@@ -21,6 +21,8 @@ VIDEO_SUFFIXES = (
     *(".ogv", ".3gp", ".gif", ".apng", ".y4m", ".mxf", ".h264", ".h265"),
 )
 _MEDIA = frozenset(IMAGE_SUFFIXES + VIDEO_SUFFIXES)
+SAVED = "stream.json"
+"""A folder with this file in it is an export that can be shown again: one input (`-c render`)."""
 _URL = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]+://")
 
 
@@ -95,6 +97,8 @@ def _expand(name: str) -> list[_Found]:
     if _URL.match(name):
         return [_Found(name)]
     path = Path(name)
+    if (path / SAVED).is_file():
+        return [_Found(name)]
     if path.is_dir():
         media = sorted(str(file) for file in path.iterdir() if file.is_file() and file.suffix.lower() in _MEDIA)
         return [_Found(file) for file in media] or [_missing(name, "no video or image in this folder")]

@@ -1,0 +1,127 @@
+"""A saved export shown again: the same pictures as the run that saved it, without the network."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "formats"))
+
+from made_moments import PEOPLE, SURFACES, VIDEO, export, frames_of, people_of
+
+from pipeline.stage import Job, StageError
+from stages.payloads import Surfaces
+from stages.replay import Replay
+
+
+def film(path: Path, frames: int, rate: int = 25) -> np.ndarray:
+    """A film of noise, without loss; returns its frames."""
+    rgb = np.random.default_rng(2).integers(0, 256, (frames, VIDEO.height, VIDEO.width, 3), dtype=np.uint8)
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("ffv1", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = VIDEO.width, VIDEO.height, "bgr0"
+        for picture in rgb:
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        file.mux(stream.encode())
+    return rgb
+
+
+def saved(folder: Path, video: str, index: list[int]) -> Path:
+    """An export of three frames of a film: nobody is in the second."""
+    frames = frames_of(3, index=index, video=replace(VIDEO, path=video))
+    export({"surfaces": folder}, replace(frames, pts_T=np.array(index, np.int64)))
+    return folder
+
+
+def job_on(folder: Path, output: Path | None = None) -> Job:
+    return Job(index=0, input=str(folder), output=None if output is None else str(output), stem="saved")
+
+
+def test_every_frame_meets_its_people_again(tmp_path: Path) -> None:
+    rgb = film(tmp_path / "film.mkv", 12)
+    folder = saved(tmp_path / "saved", str(tmp_path / "film.mkv"), [3, 6, 9])  # as decode.start and every chose
+    ((frames, people, surfaces),) = list(Replay(Replay.Config())(job_on(folder)))
+    assert np.array_equal(frames.rgb_THW3, rgb[[3, 6, 9]])
+    assert [frames.source_index(t) for t in range(3)] == [3, 6, 9] and frames.first == 0
+    assert people.frame_N.tolist() == PEOPLE.frame_N.tolist() and people.id_N.tolist() == PEOPLE.id_N.tolist()
+    assert np.array_equal(people.box_N4, PEOPLE.box_N4) and np.array_equal(people.score_N, PEOPLE.score_N)
+    for ours, given in zip(surfaces.people, SURFACES.people, strict=True):
+        assert np.array_equal(ours.labels_hw, given.labels_hw) and np.array_equal(ours.uv_2hw, given.uv_2hw)
+
+
+def test_without_the_video_on_black(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "saved", "gone.mp4", [0, 1, 2])
+    ((frames, people, _),) = list(Replay(Replay.Config(video="black"))(job_on(folder)))
+    assert not frames.rgb_THW3.any() and len(frames) == 3 and len(people) == 3
+    assert frames.video.path == ""  # nor its sound
+
+
+@pytest.mark.parametrize(
+    ("frames", "rate", "sentence"),
+    [
+        (2, 25, "ends before frame 2 of the export"),
+        (12, 10, "has no frame at 0.040 s"),
+        (0, 25, "the video of this export is gone"),
+    ],
+)
+def test_a_video_that_is_not_the_exports_is_refused(tmp_path: Path, frames: int, rate: int, sentence: str) -> None:
+    folder = saved(tmp_path / "saved", str(tmp_path / "film.mkv"), [0, 1, 2])
+    if frames:
+        film(tmp_path / "film.mkv", frames, rate)
+    with pytest.raises(StageError, match=sentence):
+        list(Replay(Replay.Config())(job_on(folder)))
+
+
+def test_frames_of_another_size_are_refused(tmp_path: Path) -> None:
+    film(tmp_path / "film.mkv", 3)
+    video = replace(VIDEO, path=str(tmp_path / "film.mkv"), width=100)
+    export({"surfaces": tmp_path / "saved"}, frames_of(1, video=video), people_of([], [], []), Surfaces(people=()))
+    with pytest.raises(StageError, match="has frames of 64×48, the export of 100×48"):
+        list(Replay(Replay.Config())(job_on(tmp_path / "saved")))
+
+
+def test_the_video_is_never_written_over_and_other_folders_are_no_exports(tmp_path: Path) -> None:
+    film(tmp_path / "film.mkv", 3)
+    folder = saved(tmp_path / "saved", str(tmp_path / "film.mkv"), [0, 1, 2])
+    with pytest.raises(StageError, match="the output would overwrite the video"):
+        list(Replay(Replay.Config())(job_on(folder, tmp_path / "film.mkv")))
+    with pytest.raises(StageError, match="is no export of surfaces"):
+        list(Replay(Replay.Config())(job_on(tmp_path)))
+    (folder / "frame_000001.npz").write_bytes(b"junk")
+    with pytest.raises(StageError, match=r"frame_000001\.npz: is no frame of an export"):
+        list(Replay(Replay.Config())(job_on(folder)))
+    (folder / "stream.json").write_text("{}")
+    with pytest.raises(StageError, match="says too little"):
+        list(Replay(Replay.Config())(job_on(folder)))
+
+
+def test_the_command_draws_the_same_frames_again_without_the_network(root: Path, tmp_path: Path) -> None:
+    """A second run, of the export alone, decodes to what the run with the network decodes to."""
+    run = [
+        sys.executable,
+        str(root / "run_pipeline.py"),
+        "--serial",
+        "--style",
+        "parts",
+        "--set",
+        "encode.preset=ultrafast",
+    ]
+    clip = str(root / "configs" / "demo_walk.mp4")
+    export = ["--export", "surfaces=saved", "--set", "decode.start=1", "--set", "decode.end=1.2", "-o", "first.mp4"]
+    for command in ([*run, clip, *export], [*run, "saved", "-c", "render", "-o", "second.mp4"]):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+    assert sorted(p.name for p in (tmp_path / "saved").glob("*.npz")) == [f"frame_{i:06d}.npz" for i in range(25, 30)]
+    first, second = (
+        [(f.pts, f.to_ndarray()) for f in av.open(str(tmp_path / n)).decode(video=0)]
+        for n in ("first.mp4", "second.mp4")
+    )
+    assert len(first) == len(second) == 5
+    for (pts, picture), (again, same) in zip(first, second, strict=True):
+        assert pts == again and np.array_equal(picture, same)

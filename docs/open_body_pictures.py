@@ -13,7 +13,6 @@ sys.path.insert(0, str(ROOT))
 
 from models.surface.body import load_body  # noqa: E402
 from models.surface.raster import Camera, rasterize  # noqa: E402
-from stages.world.clip import clip  # noqa: E402
 from stages.world.rotations import UP, about  # noqa: E402
 from stages.world.scene import WORLDS, scene  # noqa: E402
 
@@ -63,12 +62,10 @@ def save(name: str, rgb: np.ndarray, quality: int = 82) -> None:
 
 
 def main() -> None:
-    """All three pictures."""
+    """Both pictures."""
     PICTURES.mkdir(exist_ok=True)
     save("open_body_charts.jpg", np.hstack([body_view(yaw) for yaw in (0.0, -np.pi / 2, np.pi, np.pi / 2)]))
     save("world_scenes.jpg", scene_sheet([int(n) for n in sys.argv[1:]] or [216, 223, 228, 235]))
-    frames = list(clip(WORLDS["train"], 4, 4, 1.1, (216, 384)))
-    save("world_clip.jpg", np.hstack([made.rgb_HW3 for made in frames]))
 
 
 if __name__ == "__main__":

@@ -16,13 +16,14 @@ import numpy.typing as npt
 
 from models.surface.body import load_body
 from models.surface.raster import Camera
+from stages.world.actors import Stroller
 from stages.world.backdrops import noise
-from stages.world.people import Person
+from stages.world.drawing import draw
+from stages.world.people import Mesh, Person, dressed_rest
 from stages.world.rotations import LEFT, about
-from stages.world.scene import draw
 from stages.world.shading import Lights
 from stages.world.stage_set import StageSet, cast_shadows, paint_set
-from stages.world.walking import Gait, gait_of, walking
+from stages.world.walking import gait_of
 from stages.world.wardrobe import HAIRS, SKINS, Garment, Outfit, Pattern, home, shoes, top, trousers
 
 F32 = npt.NDArray[np.float32]
@@ -31,26 +32,12 @@ U8 = npt.NDArray[np.uint8]
 CLIP = Path(__file__).resolve().parent.parent / "configs" / "demo_walk.mp4"
 WIDTH, HEIGHT, RATE, FRAMES = 640, 360, 25, 125
 SECONDS = FRAMES / RATE
+HALF = SECONDS / 2
 FINER = 2
 """Each pixel is the mean of so many by so many, so that edges come out smooth."""
 SOUND_RATE = 48000
 SCALE = (220.0, 261.63, 293.66, 329.63, 392.0, 440.0)
 """A minor pentatonic, hertz."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Walker:
-    """Someone on a straight way: (x, z) at the middle of the clip, metres, and where they head (0 = to the camera)."""
-
-    person: Person
-    gait: Gait
-    middle_2: tuple[float, float]
-    yaw: float
-
-    def place(self, second: float) -> tuple[float, float]:
-        """Where on the floor the walker is."""
-        way = self.gait.speed * (second - SECONDS / 2)
-        return self.middle_2[0] + way * float(np.sin(self.yaw)), self.middle_2[1] + way * float(np.cos(self.yaw))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +101,7 @@ def garment(field_V: F32, pattern: Pattern, thickness: float, gloss: float = 0.0
     return Garment(field_V=field_V, thickness=thickness, folds=0.25 * thickness, pattern=pattern, gloss=gloss)
 
 
-def walkers() -> tuple[Walker, Walker]:
+def walkers() -> tuple[Stroller, Stroller]:
     """A woman in a striped shirt who comes nearer from the left, a man in a mustard pullover who walks away."""
     stripes = cloth("stripes", (0.93, 0.93, 0.90), (0.10, 0.33, 0.45))
     denim, grey = (0.16, 0.22, 0.38), (0.30, 0.30, 0.33)
@@ -133,9 +120,17 @@ def walkers() -> tuple[Walker, Walker]:
     she = Person(score_C=body_like(0.9, 0.62), outfit=dressed(1.53, hers, 1, 2))
     he = Person(score_C=body_like(0.1, 0.60), outfit=dressed(1.61, his, 3, 0))
     return (
-        Walker(person=she, gait=gait_of(she), middle_2=(0.05, 0.10), yaw=1.08),
-        Walker(person=he, gait=gait_of(he, briskness=0.95), middle_2=(0.0, 0.85), yaw=-1.88),
+        Stroller(person=she, rest=dressed_rest(she), gait=gait_of(she), middle_2=(0.05, 0.10), yaw=1.08, ahead=HALF),
+        Stroller(
+            person=he, rest=dressed_rest(he), gait=gait_of(he, briskness=0.95), middle_2=(0.0, 0.85), yaw=-1.88,
+            ahead=HALF,
+        ),
     )
+
+
+def meshes_at(second: float, cast: tuple[Stroller, ...]) -> list[Mesh]:
+    """Everyone at a time of the clip."""
+    return [one.mesh(second - HALF) for one in cast]
 
 
 def square() -> StageSet:
@@ -177,25 +172,25 @@ def lights() -> Lights:
     )
 
 
-def picture_at(second: float, cast: tuple[Walker, ...], backdrop_HW3: F32) -> U8:
+def picture_at(second: float, cast: tuple[Stroller, ...], backdrop_HW3: F32) -> U8:
     """The clip at a time, (HEIGHT, WIDTH, 3) uint8; `backdrop_HW3` is the empty square, seen FINER."""
     view, sun = camera(FINER), lights()
     picture_HW3 = backdrop_HW3.copy()
-    meshes = [walking(w.person, w.gait, w.place(0.0), w.yaw, second) for w in cast]
+    meshes = meshes_at(second, cast)
     cast_shadows(picture_HW3, view, meshes, sun.toward_L3[0], 0.45)
     draw(picture_HW3, [w.person for w in cast], meshes, view, sun)
     small_HW3 = cv2.resize(picture_HW3, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     return np.rint(np.clip(small_HW3, 0, 1) * 255).astype(np.uint8)
 
 
-def footsteps(cast: tuple[Walker, ...]) -> list[Footstep]:
+def footsteps(cast: tuple[Stroller, ...]) -> list[Footstep]:
     """Every heel that strikes in the clip: twice a gait cycle, from its start."""
     eye = camera(1)
     steps = []
     for number, walker in enumerate(cast):
         strikes = np.arange(0.0, SECONDS, walker.gait.period / 2).tolist()
         for second in strikes:
-            x, z = walker.place(second)
+            x, z = walker.place(second - HALF)
             seen = eye.to_camera(np.array([[x, 0.0, z]], np.float32))
             column = float(eye.to_pixels(seen)[0, 0])
             pan = float(np.clip(2 * column / WIDTH - 1, -1, 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,18 +17,56 @@ SLACK = 1e-3
 """A face hides a point when it is nearer by more than this share of the depth: a point lies on its own face."""
 
 
-def hidden(
-    camera: Camera, camera_V3: F32, face_F3: npt.NDArray[np.integer], pixel_Q2: F32, depth_Q: F32, *, cull: bool = True
-) -> Bool:
-    """Which points have a face before them.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """Faces before a camera, sorted by the pixels they touch: made once, it answers for any points.
+
+    Attributes:
+        camera: whose picture it is.
+        corner_T32, inverse_T3: corners of the T faces that can hide anything, in pixels, and their inverse depths.
+        face_K, pixel_K: pairs of a face and a pixel (row · width + column) that its box touches.
+    """
+
+    camera: Camera
+    corner_T32: F32
+    inverse_T3: F32
+    face_K: Index
+    pixel_K: Index
+
+
+def screen(camera: Camera, camera_V3: F32, face_F3: npt.NDArray[np.integer], *, cull: bool = True) -> Screen:
+    """Faces as things that hide.
 
     Args:
         camera_V3: vertices in camera axes.
-        pixel_Q2, depth_Q: the points: pixels in the picture (those outside are never hidden), and metres away.
         cull: faces seen from behind hide nothing, as in `rasterize`.
     """
     corner_T32, inverse_T3 = _fronts(camera, camera_V3, face_F3, cull=cull)
-    face_K, query_K = _meetings(camera, corner_T32, pixel_Q2)
+    limit = np.array([camera.width - 1, camera.height - 1])
+    a, b, c = corner_T32[:, 0], corner_T32[:, 1], corner_T32[:, 2]
+    low = np.clip(np.floor(np.minimum(np.minimum(a, b), c)).astype(np.int64), 0, limit)
+    high = np.clip(np.floor(np.maximum(np.maximum(a, b), c)).astype(np.int64), 0, limit)
+    wide = high[:, 0] - low[:, 0] + 1
+    count = wide * (high[:, 1] - low[:, 1] + 1)
+    face_K = np.repeat(np.arange(len(count)), count)
+    within_K = np.arange(len(face_K)) - np.repeat(np.cumsum(count) - count, count)
+    wide_K = np.repeat(wide, count)
+    down_K = within_K // wide_K
+    first_K = np.repeat(low[:, 1] * camera.width + low[:, 0], count)
+    return Screen(
+        camera=camera, corner_T32=corner_T32, inverse_T3=inverse_T3, face_K=face_K,
+        pixel_K=first_K + within_K + down_K * (camera.width - wide_K),
+    )
+
+
+def hidden(before: Screen, pixel_Q2: F32, depth_Q: F32) -> Bool:
+    """Which points have a face before them.
+
+    Args:
+        pixel_Q2, depth_Q: the points: pixels in the picture (those outside are never hidden), and metres away.
+    """
+    face_K, query_K = _meetings(before, pixel_Q2)
+    corner_T32, inverse_T3 = before.corner_T32, before.inverse_T3
     nearest_T = np.maximum(np.maximum(inverse_T3[:, 0], inverse_T3[:, 1]), inverse_T3[:, 2])
     # A face whose nearest corner lies behind a point cannot hide it: so fall nearly all of a surface's own faces.
     able = np.flatnonzero(nearest_T[face_K] * depth_Q[query_K] > 1 + SLACK)
@@ -40,9 +80,9 @@ def hidden(
     of_a = 1 - of_b - of_c
     near_K3 = inverse_T3[face_K]
     near_K = of_a * near_K3[:, 0] + of_b * near_K3[:, 1] + of_c * near_K3[:, 2]
-    before = (of_a >= 0) & (of_b >= 0) & (of_c >= 0) & (near_K * depth_Q[query_K] > 1 + SLACK)
+    covers = (of_a >= 0) & (of_b >= 0) & (of_c >= 0) & (near_K * depth_Q[query_K] > 1 + SLACK)
     result = np.zeros(len(pixel_Q2), bool)
-    result[query_K[before]] = True
+    result[query_K[covers]] = True
     return result
 
 
@@ -71,30 +111,20 @@ def _fronts(camera: Camera, camera_V3: F32, face_F3: npt.NDArray[np.integer], *,
     return pixel_V2[face_F3[kept]], 1 / camera_V3[:, 2][face_F3[kept]]
 
 
-def _meetings(camera: Camera, corner_T32: F32, pixel_Q2: F32) -> tuple[Index, Index]:
+def _meetings(before: Screen, pixel_Q2: F32) -> tuple[Index, Index]:
     """Pairs (face, point) whose point lies in a pixel that the face's box touches."""
-    limit = np.array([camera.width - 1, camera.height - 1])
-    a, b, c = corner_T32[:, 0], corner_T32[:, 1], corner_T32[:, 2]
-    low = np.clip(np.floor(np.minimum(np.minimum(a, b), c)).astype(np.int64), 0, limit)
-    high = np.clip(np.floor(np.maximum(np.maximum(a, b), c)).astype(np.int64), 0, limit)
-    wide = high[:, 0] - low[:, 0] + 1
-    count = wide * (high[:, 1] - low[:, 1] + 1)
-    face = np.repeat(np.arange(len(count)), count)
-    within = np.arange(len(face)) - np.repeat(np.cumsum(count) - count, count)
-    down = within // wide[face]
-    touched = (low[face, 1] + down) * camera.width + low[face, 0] + within - down * wide[face]
+    height, width = before.camera.height, before.camera.width
     # Only points in a pixel that some face touches are asked about: most of a picture is empty.
-    asked = np.zeros(camera.width * camera.height, bool)
-    asked[touched] = True
+    asked = np.zeros(width * height, bool)
+    asked[before.pixel_K] = True
     x, y = pixel_Q2[:, 0], pixel_Q2[:, 1]
-    query = np.flatnonzero((x >= 0) & (y >= 0) & (x < camera.width) & (y < camera.height))
-    cell = y[query].astype(np.int64) * camera.width + x[query].astype(np.int64)
+    query = np.flatnonzero((x >= 0) & (y >= 0) & (x < width) & (y < height))
+    cell = y[query].astype(np.int64) * width + x[query].astype(np.int64)
     inside = asked[cell]
     query, cell = query[inside], cell[inside]
     query = query[np.argsort(cell, kind="stable")]
     points = np.bincount(cell, minlength=len(asked))
     start = np.cumsum(points) - points
-    many = points[touched]
-    pair = np.repeat(np.arange(len(many)), many)
-    place = np.arange(len(pair)) - np.repeat(np.cumsum(many) - many - start[touched], many)
-    return face[pair], query[place]
+    many = points[before.pixel_K]
+    place = np.arange(int(many.sum())) - np.repeat(np.cumsum(many) - many - start[before.pixel_K], many)
+    return np.repeat(before.face_K, many), query[place]

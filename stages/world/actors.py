@@ -41,16 +41,20 @@ class Stroller:
     """Someone who walks straight on: (x, z) at t = 0, where to, and the seconds of the cycle they are ahead."""
 
     person: Person
+    rest: Dressed
     gait: Gait
     middle_2: tuple[float, float]
     yaw: float
     ahead: float
 
+    def place(self, t: float) -> tuple[float, float]:
+        """Where on the floor they are, (x, z)."""
+        way = self.gait.speed * t
+        return self.middle_2[0] + way * float(np.sin(self.yaw)), self.middle_2[1] + way * float(np.cos(self.yaw))
+
     def mesh(self, t: float) -> Mesh:
         """The planted walk."""
-        back = self.gait.speed * self.ahead
-        start = (self.middle_2[0] - back * np.sin(self.yaw), self.middle_2[1] - back * np.cos(self.yaw))
-        return walking(self.person, self.gait, start, self.yaw, t + self.ahead)
+        return walking(self.rest, self.gait, self.place(-self.ahead), self.yaw, t + self.ahead)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +204,8 @@ def idle(rng: Rng, half: float) -> Motion:
 def strolling(person: Person, rng: Rng, middle_2: tuple[float, float], yaw: float) -> Stroller:
     """A walk straight on."""
     gait = gait_of(person, briskness=float(rng.uniform(0.85, 1.1)))
-    return Stroller(person=person, gait=gait, middle_2=middle_2, yaw=yaw, ahead=float(rng.random()) * gait.period)
+    return Stroller(person=person, rest=dressed_rest(person), gait=gait, middle_2=middle_2, yaw=yaw,
+                    ahead=float(rng.random()) * gait.period)
 
 
 MOTIONS: dict[str, Callable[[Rng, float], Motion]] = {

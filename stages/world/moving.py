@@ -11,12 +11,13 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from models.surface.raster import Camera
+from models.surface.raster import Camera, Hits
 from stages.world.actors import Actor, actor
 from stages.world.camera_work import CAMERAS, CameraWork
 from stages.world.drawing import maps, paint_people
+from stages.world.exposure import Exposure, exposed
 from stages.world.film import Film, develop, random_film
-from stages.world.flow import Moment, depth_everywhere, flow, in_the_open
+from stages.world.flow import Moment, depth_everywhere, flow, in_the_open, moment
 from stages.world.rotations import LEFT, about
 from stages.world.scene import WORLDS, Moving, Scene, World, annotated, random_person, shown
 from stages.world.shading import Lights, random_lights
@@ -29,9 +30,6 @@ STRANGERS = replace(WORLDS["train"], bodies=(0.7, 1.0), skirts=0.15, locks=0.2, 
 """Bodies that `train` does not draw on, in clothes of every kind."""
 
 PERSON = 1.7  # metres, to say how tall people are in the picture
-OFFSETS = ((-0.25, -0.25), (0.25, 0.25), (-0.25, 0.25), (0.25, -0.25))
-"""A picture is the mean of so many, each a little later and a part of a pixel aside: smooth edges, true motion blur."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovingWorld:
@@ -107,14 +105,17 @@ def moving_scene(world: MovingWorld, seed: int, index: int) -> Scene:
     hits = in_the_open(here)
     meshes = list(here.meshes)
     truth = maps(hits, meshes, here.camera)
-    rgb = develop(made.film, np.random.default_rng([*made.salt, frame]), _exposed(made, frame))
+    exposure = Exposure(
+        on=flow(here, hits, _moment(made, frame + 1)), back=flow(here, hits, _moment(made, frame - 1)),
+        shutter=made.shutter,
+    )
+    rgb = develop(made.film, np.random.default_rng([*made.salt, frame]), _picture(made, frame, here, hits, exposure))
     still = annotated(rgb, truth, np.zeros(rgb.shape[:2], bool), meshes, here.camera)
-    way_on, seen_on = flow(here, hits, _moment(made, frame + 1))
-    way_back, seen_back = flow(here, hits, _moment(made, frame - 1))
     numbers = shown(truth.instance_HW, meshes, here.camera)
     return replace(still, moving=Moving(
         track_N=np.array(numbers, np.int32).reshape(-1) - 1 + made.first_track, depth_HW=depth_everywhere(here, hits),
-        next_2HW=way_on, previous_2HW=way_back, next_seen_HW=seen_on, previous_seen_HW=seen_back,
+        next_2HW=exposure.on.way_2HW, previous_2HW=exposure.back.way_2HW, next_seen_HW=exposure.on.seen_HW,
+        previous_seen_HW=exposure.back.seen_HW,
     ))
 
 
@@ -165,25 +166,22 @@ def _actors(world: MovingWorld, rng: Rng, count: int, base: Camera) -> tuple[Act
 
 @lru_cache(maxsize=4)
 def _moment(made: Clip, frame: int) -> Moment:
-    return _at(made, frame)
-
-
-def _at(made: Clip, frame: float) -> Moment:
     t = made.time(frame)
-    return Moment(place=made.place, meshes=tuple(one.mesh(t) for one in made.actors), camera=made.work.at(t))
+    return moment(made.place, tuple(one.mesh(t) for one in made.actors), made.work.at(t))
 
 
-def _exposed(made: Clip, frame: int) -> F32:
-    """The picture as light comes in while the shutter is open, (H, W, 3) in 0..1."""
-    total = np.zeros((made.world.height, made.world.width, 3), np.float32)
-    people = [one.person for one in made.actors]
-    for k, offset in enumerate(OFFSETS):
-        now = _at(made, frame + made.shutter * ((k + 0.5) / len(OFFSETS) - 0.5))
-        x, y = now.camera.center_2
-        view = replace(now.camera, center_2=(x + offset[0], y + offset[1]))
-        picture = paint_set(made.place, view)
-        meshes = list(now.meshes)
-        cast_shadows(picture, view, meshes, made.lights.toward_L3[0], made.darkness)
-        paint_people(picture, in_the_open(replace(now, camera=view)), people, meshes, view, made.lights)
-        total += np.clip(picture, 0, 1)
-    return total / np.float32(len(OFFSETS))
+@lru_cache(maxsize=2)
+def _empty(made: Clip, frame: int | None) -> F32:
+    """The place without anyone, seen in a frame; None: always, by a camera that stands still."""
+    return paint_set(made.place, made.work.at(0.0 if frame is None else made.time(frame)), spread=1.0)
+
+
+def _picture(made: Clip, frame: int, here: Moment, hits: Hits, exposure: Exposure) -> F32:
+    """The frame before it is developed, (H, W, 3) in 0..1."""
+    place = _empty(made, frame if made.work.moves else None).copy()
+    meshes = list(here.meshes)
+    cast_shadows(place, here.camera, meshes, made.lights.toward_L3[0], made.darkness)
+    sharp = place.copy()
+    paint_people(sharp, hits, [one.person for one in made.actors], meshes, here.camera, made.lights)
+    color_P3 = np.clip(sharp.reshape(-1, 3)[hits.pixel_P], 0, 1)
+    return exposed(exposure, hits, color_P3, np.clip(place, 0, 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -16,6 +16,9 @@ from stages.world.wardrobe import color
 
 F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
+
+JOINT = 0.008
+"""Half the width of the joints between tiles and bricks, metres."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,18 +56,26 @@ def random_set(rng: Rng) -> StageSet:
     )
 
 
-def paint_set(place: StageSet, camera: Camera) -> F32:
-    """The place as the camera sees it, (H, W, 3) in 0..1."""
+def paint_set(place: StageSet, camera: Camera, spread: float = 0.0) -> F32:
+    """The place as the camera sees it, (H, W, 3) in 0..1.
+
+    Args:
+        spread: pixels over which joints are averaged, so that thin ones do not flicker as the camera moves; with 0 a
+            pixel shows what is at its centre.
+    """
     eye, ray = pixel_rays(camera)
     to_floor, to_wall, on_floor, on_wall = _struck(place, eye, ray)
     height = np.clip(ray[..., 1] / 0.6, 0, 1)[..., None]
     picture = place.sky_23[0] + height * (place.sky_23[1] - place.sky_23[0])
     at = (eye + to_floor[on_floor][:, None] * ray[on_floor]).astype(np.float32)
-    picture[on_floor] = _paved(place, at[:, 0], at[:, 2], place.tile, place.floor_33)
+    wide = np.float32(spread / camera.focal) * to_floor[on_floor]
+    deep = wide - wide / ray[on_floor][:, 1]
+    picture[on_floor] = _paved(place, at[:, 0], at[:, 2], place.tile, place.floor_33, (wide, deep))
     at = (eye + to_wall[on_wall][:, None] * ray[on_wall]).astype(np.float32)
+    wide = np.float32(spread / camera.focal) * to_wall[on_wall]
     row = np.floor(at[:, 1] / (0.45 * place.brick))
     shifted = at[:, 0] + 0.5 * place.brick * (row % 2)
-    picture[on_wall] = _paved(place, shifted, at[:, 1] / 0.45, place.brick, place.wall_33)
+    picture[on_wall] = _paved(place, shifted, at[:, 1] / 0.45, place.brick, place.wall_33, (wide, wide / 0.45))
     return picture.astype(np.float32)
 
 
@@ -94,27 +105,40 @@ def pixel_rays(camera: Camera) -> tuple[F32, F32]:
     return (-camera.rotation_33.T @ camera.shift_3).astype(np.float32), ray @ camera.rotation_33
 
 
-def _paved(place: StageSet, x: F32, z: F32, size: float, colors_33: F32) -> F32:
-    """Tiles in two tones with joints between, weathered."""
+def _paved(place: StageSet, x: F32, z: F32, size: float, colors_33: F32, spread: tuple[F32, F32]) -> F32:
+    """Tiles in two tones with joints between, weathered; joints are averaged over a spread (metres) each way."""
     column, row = np.floor(x / size), np.floor(z / size)
     tone = np.mod(np.sin(column * 12.9898 + row * 78.233) * 43758.5453, 1).astype(np.float32)[:, None]
     paint = colors_33[0] + tone * (colors_33[1] - colors_33[0])
-    edge = np.minimum(np.abs(x / size - np.rint(x / size)), np.abs(z / size - np.rint(z / size))) * size
-    paint = np.where((edge < 0.008)[:, None], colors_33[2], paint)
+    joint = np.maximum(_joint(x, size, spread[0]), _joint(z, size, spread[1]))[:, None]
+    paint = (1 - joint) * paint + joint * colors_33[2]
     cells = len(place.grain_GG)
     grain = place.grain_GG[(z / 6 * cells).astype(int) % cells, (x / 6 * cells).astype(int) % cells]
     return paint * (0.82 + 0.30 * grain[:, None])
 
 
+def _joint(x: F32, size: float, spread: F32) -> F32:
+    """Share of a joint, JOINT to either side of every multiple of `size`, in an interval around x."""
+    edge = np.abs(x / size - np.rint(x / size)) * size
+    wide = np.maximum(spread, np.float32(1e-9))
+    return np.clip(np.minimum((JOINT - edge) / wide + 0.5, 2 * JOINT / wide), 0, 1).astype(np.float32)
+
+
 def cast_shadows(picture_HW3: F32, camera: Camera, meshes: list[Mesh], toward_3: F32, darkness: float) -> None:
     """Darken the floor where the meshes keep the lamp's light away, in place; the edge is soft."""
     slope = toward_3 / max(float(toward_3[1]), 0.35)
-    shadow = np.zeros(picture_HW3.shape[:2], np.float32)
+    height, width = picture_HW3.shape[:2]
+    # Half as fine is fine enough for what is blurred.
+    view = replace(camera, focal=camera.focal / 2, center_2=(camera.center_2[0] / 2, camera.center_2[1] / 2),
+                   height=(height + 1) // 2, width=(width + 1) // 2)
+    shadow = np.zeros((view.height, view.width), np.float32)
     for mesh in meshes:
         solid = together([mesh])
         flat = solid.vertex_V3 - solid.vertex_V3[:, 1:2] * slope
-        hits = rasterize(camera, camera.to_camera(flat.astype(np.float32)), solid.face_F3, cull=False)
+        # What is turned to the lamp looks up from the floor and covers all the shadow: the rest can be left out.
+        hits = rasterize(view, view.to_camera(flat.astype(np.float32)), solid.face_F3)
         shadow.reshape(-1)[hits.pixel_P] = 1
-    closed = cv2.morphologyEx(shadow, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    soft = cv2.GaussianBlur(closed, (0, 0), max(1.0, picture_HW3.shape[0] / 300))
+    closed = cv2.morphologyEx(shadow, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    even = cv2.GaussianBlur(closed, (0, 0), max(1.2, height / 400))
+    soft = cv2.resize(even, (2 * view.width, 2 * view.height), interpolation=cv2.INTER_CUBIC)[:height, :width]
     picture_HW3 *= 1 - np.float32(darkness) * soft[..., None]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.surface.body import load_body
-from stages.world.people import Mesh, Person, pose_at
+from stages.world.people import Dressed, Mesh, Person, pose_dressed
 from stages.world.poses import Arm, Leg, Pose
 
 F32 = npt.NDArray[np.float32]
@@ -147,9 +147,9 @@ def walk(gait: Gait, t: float) -> tuple[Pose, float]:
     return pose, height - gait.hip_over_root
 
 
-def walking(person: Person, gait: Gait, start_2: tuple[float, float], yaw: float, t: float) -> Mesh:
+def walking(rest: Dressed, gait: Gait, start_2: tuple[float, float], yaw: float, t: float) -> Mesh:
     """The mesh of someone who left `start_2` (x, z) at t = 0, walking where `yaw` points (0 = toward +z)."""
     pose, height = walk(gait, t)
     way = gait.speed * t
     root = np.array([start_2[0] + way * np.sin(yaw), height, start_2[1] + way * np.cos(yaw)], np.float32)
-    return pose_at(person, pose, yaw, root)
+    return pose_dressed(rest, pose, yaw, root)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.demo_clip import FINER, RATE, camera, lights, picture_at, square, walkers
+from stages.demo_clip import FINER, RATE, camera, lights, meshes_at, picture_at, square, walkers
 from stages.drawing.style_pictures import surface_of
 from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
 from stages.smooth import Smooth
@@ -18,7 +18,6 @@ from stages.temporal.fusion import first_memory, fuse
 from stages.temporal.motion import Origin
 from stages.world.scene import draw
 from stages.world.stage_set import paint_set
-from stages.world.walking import walking
 
 WIDTH, HEIGHT = 320, 240
 BODY_WIDTH, BODY_HEIGHT = 70, 170
@@ -303,7 +302,7 @@ def test_a_walking_person_comes_nearer_to_the_truth() -> None:
     frames, exact = [], []
     for number in range(20, 38):
         frames.append(picture_at(number / RATE, cast, backdrop))
-        mesh = walking(cast[0].person, cast[0].gait, cast[0].place(0.0), cast[0].yaw, number / RATE)
+        (mesh,) = meshes_at(number / RATE, cast)
         truth = draw(np.zeros((view.height, view.width, 3), np.float32), [cast[0].person], [mesh], view, lights())
         exact.append(surface_of(truth, 1))
     seen = [jittery(surface, rng) for surface in exact]

@@ -7,13 +7,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from stages.demo_clip import RATE, camera, lights, walkers
+from stages.demo_clip import RATE, camera, lights, meshes_at, walkers
 from stages.payloads import FrameChunk, People, VideoInfo
 from stages.temporal.association import best_pairs, overlap
 from stages.temporal.cuts import glance, is_cut
 from stages.track import Track
 from stages.world.scene import draw, mask_box
-from stages.world.walking import walking
 
 WIDTH, HEIGHT = 320, 180
 Frame = list[tuple[int, tuple[float, float, float, float], float]]  # (who, box, score)
@@ -188,7 +187,7 @@ def test_the_walkers_of_the_demo_keep_their_identities() -> None:
     stage, ids = Track(Track.Config()), {1: set[int](), 2: set[int]()}
     smallest = 1.0
     for number in range(46, 76):
-        meshes = [walking(w.person, w.gait, w.place(0.0), w.yaw, number / RATE) for w in cast]
+        meshes = meshes_at(number / RATE, cast)
         picture = np.zeros((view.height, view.width, 3), np.float32)
         truth = draw(picture, [w.person for w in cast], meshes, view, sun)
         seen = {who: (truth.instance_HW == who).sum() for who in (1, 2)}

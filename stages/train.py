@@ -13,8 +13,10 @@ from torch import nn
 from models.light.detector import PersonDetector
 from models.light.light_network import fill, read_weights, write_weights
 from models.light.surface_net import SurfaceNet
+from models.light.teachers import PlaceTeacher
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import Written
+from stages.training.canvases import CANVAS
 from stages.training.detector_batches import DetectorBatches, detector_loss
 from stages.training.fit import Fit, FitConfig
 from stages.training.payloads import DetectorTrained, PhotoShards, Round, SceneShards, SurfaceTrained
@@ -58,9 +60,19 @@ class TrainDetector(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """`folder` of the run, pictures per step, seed, weights to start from (a .safetensors file), how to fit."""
+        """How the detector is trained.
+
+        Attributes:
+            folder: of the run.
+            batch: pictures per step.
+            seed: of the pictures' order and changes.
+            start: weights to start from (a .safetensors file).
+            box_teacher: the YOLOX-nano .onnx file, to learn its answer at every place of photos (optional).
+            fit: how to fit.
+        """
 
         folder: str = "runs/train_light"
+        box_teacher: str = ""
         batch: int = 16
         seed: int = 1
         start: str = ""
@@ -79,7 +91,9 @@ class TrainDetector(Stage):
         last = part.last_step(self.config.fit.steps)
         if self._batches is None and self.fit.step < last:
             pools = open_pools(photos, scenes)
-            self._batches = DetectorBatches(*pools, size=self.config.batch, seed=self.config.seed)
+            path, threads = self.config.box_teacher, self.threads
+            teacher = PlaceTeacher(Path(path), side=CANVAS, threads=threads) if path else None
+            self._batches = DetectorBatches(*pools, size=self.config.batch, seed=self.config.seed, teacher=teacher)
         if self._batches is not None:
             self.fit.run(self._batches, detector_loss, last)
         yield DetectorTrained(checkpoint=str(self.fit.path))

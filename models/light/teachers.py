@@ -12,7 +12,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.engine import import_openvino
 from models.errors import ModelError
+from models.light.detector import places
 from models.surface.charts import MIRROR_CHART
 
 F32 = npt.NDArray[Any]
@@ -104,3 +106,31 @@ class BoxTeacher:
         box_N4[:, 2:] += box_N4[:, :2]
         limit = np.asarray([width, height, width, height], np.float32)
         return np.clip(box_N4, 0, limit).astype(np.float32), score_P[keep][chosen].astype(np.float32)
+
+
+class PlaceTeacher:
+    """YOLOX-nano on squares of one size: a score and a box at every place, which are the light detector's own places."""
+
+    def __init__(self, path: Path, *, side: int, threads: int = 1) -> None:
+        """Args: path of `yolox_nano.onnx`; side of the squares. Raises: ModelError: it, or OpenVINO, is missing."""
+        if not path.is_file():
+            raise ModelError("the teacher's file is missing", str(path), "give the path of your copy of the .onnx file")
+        openvino = import_openvino()
+        core = openvino.Core()
+        graph = core.read_model(path)
+        graph.reshape([1, 3, side, side])
+        settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1}
+        self._request = core.compile_model(graph, "CPU", settings).create_infer_request()
+        centre_P2, stride_P = places(side, side)
+        self._corner_P2 = centre_P2.numpy() - stride_P.numpy()[:, None] / 2
+        self._stride_P1 = stride_P.numpy()[:, None]
+
+    def __call__(self, rgb_SS3: U8) -> F32:
+        """Score of a person and the box x0 y0 x1 y1 in pixels at each place, (P,5)."""
+        blob = np.ascontiguousarray(rgb_SS3[:, :, ::-1].transpose(2, 0, 1)[None], np.float32)
+        self._request.infer({0: blob})
+        row_PC = self._request.get_output_tensor(0).data[0]
+        centre_P2 = row_PC[:, :2] * self._stride_P1 + self._corner_P2
+        half_P2 = np.exp(row_PC[:, 2:4]) * self._stride_P1 / 2
+        score_P1 = row_PC[:, 4:5] * row_PC[:, 5:6]
+        return np.concatenate([score_P1, centre_P2 - half_P2, centre_P2 + half_P2], 1).astype(np.float32)

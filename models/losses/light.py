@@ -11,6 +11,8 @@ from models.light.detector import decode_boxes
 from models.light.surface_net import SurfaceLogits
 
 TOP_PLACES = 10
+SURE_PLACE = 0.05
+"""Score from which a teacher's box is worth learning."""
 _AREA = (0.21, 0.30, *[0.035] * 2, *[0.06] * 2, *[0.095] * 4, *[0.057] * 4, *[0.039] * 4, *[0.032] * 4, *[0.075] * 2)
 PART_WEIGHT = torch.tensor([min(max((0.075 / area) ** 0.5, 0.5), 1.6) for area in _AREA])
 """Weight of each chart in the part loss: small ones count more, by the root of their area on the body."""
@@ -100,6 +102,32 @@ def detector_losses(
     parts = functional.cross_entropy(part_N25hw.float(), label_Nhw, ignore_index=255, reduction="sum")
     seen = (label_Nhw != 255).sum().clamp(min=1)
     return DetectorLosses((score * ~unsure_NP).sum() / total, 2.0 * box.sum() / total, 0.3 * parts / seen)
+
+
+class TaughtLosses(NamedTuple):
+    """Terms of learning the detector's answers from another detector, each a scalar."""
+
+    taught_score: torch.Tensor
+    taught_box: torch.Tensor
+
+
+def taught_losses(
+    row_NP5: torch.Tensor, places: tuple[torch.Tensor, torch.Tensor], answer_NP5: torch.Tensor
+) -> TaughtLosses:
+    """Losses of a batch against a teacher's answer at every place (distillation, Hinton et al. 2015).
+
+    Args:
+        row_NP5: output of `PersonDetector`.
+        places: centres and strides of the places.
+        answer_NP5: the teacher's score 0..1 and its box in pixels; a negative score where it was not asked.
+    """
+    score_NP = answer_NP5[..., 0].clamp(min=0)
+    asked_NP = answer_NP5[..., 0] >= 0
+    box_NP4 = decode_boxes(row_NP5[..., 1:], *places)
+    total = score_NP.sum().clamp(min=1.0)
+    gap = functional.binary_cross_entropy_with_logits(row_NP5[..., 0].float(), score_NP, reduction="none")
+    away = (1 - pair_iou(box_NP4, answer_NP5[..., 1:])[1]) * score_NP * (score_NP > SURE_PLACE)
+    return TaughtLosses((gap * asked_NP).sum() / total, 2.0 * away.sum() / total)
 
 
 class SurfaceLosses(NamedTuple):

@@ -31,23 +31,31 @@ _MIRROR[:25] = MIRROR_CHART
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """A picture with boxes (in its pixels): what a canvas is made of; `natural` is its size at the true aspect."""
+    """A picture with boxes (in its pixels): what a canvas is made of.
+
+    `natural` is its size at the true aspect; `real` says whether it is a photo.
+    """
 
     rgb_HW3: U8
     natural: tuple[float, float]
     box_M4: F32
     kind_M: U8
     part_hw: U8
+    real: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canvas:
-    """A training picture: boxes in its pixels, padded; kind 0 person, 1 unsure, -1 padding; part labels at stride 8."""
+    """A training picture: boxes in its pixels, padded; kind 0 person, 1 unsure, -1 padding; part labels at stride 8.
+
+    `real`: nothing on it is synthetic.
+    """
 
     rgb_HW3: U8
     box_M4: F32
     kind_M: I32
     part_hw: U8
+    real: bool
 
 
 def mirror_label(label: U8) -> U8:
@@ -66,6 +74,7 @@ def mirrored(sheet: Sheet) -> Sheet:
         box_M4=box_M4,
         kind_M=sheet.kind_M,
         part_hw=mirror_label(sheet.part_hw[:, ::-1]),
+        real=sheet.real,
     )
 
 
@@ -78,9 +87,11 @@ class _Painter:
         self.part_hw = np.full((CANVAS // 8, CANVAS // 8), IGNORE, np.uint8)
         self.boxes: list[F32] = []
         self.kinds: list[U8] = []
+        self.real = True
 
     def paint(self, sheet: Sheet, x0: int, y0: int, width: int, height: int) -> None:
         """Show the sheet in a rectangle whose corners are multiples of 8, at a random size and place."""
+        self.real &= sheet.real
         if self.random.random() < 0.5:
             sheet = mirrored(sheet)
         natural = np.asarray(sheet.natural, np.float64) * np.exp(self.random.uniform(-0.2, 0.2, 2))
@@ -130,7 +141,7 @@ class _Painter:
         kinds = np.full(MOST_PEOPLE, -1, np.int32)
         boxes[: len(order)], kinds[: len(order)] = box_M4[order], kind_M[order]
         rgb_HW3 = degrade(recolour(self.rgb_HW3, self.random), self.random)
-        return Canvas(rgb_HW3=rgb_HW3, box_M4=boxes, kind_M=kinds, part_hw=self.part_hw)
+        return Canvas(rgb_HW3=rgb_HW3, box_M4=boxes, kind_M=kinds, part_hw=self.part_hw, real=self.real)
 
 
 def make_canvas(draw: Callable[[np.random.Generator], Sheet], random: np.random.Generator, *, mosaic: float) -> Canvas:

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from models.light.detector import PersonDetector, places
-from models.losses.light import detector_losses
+from models.light.teachers import PlaceTeacher
+from models.losses.light import detector_losses, taught_losses
 from stages.training.backgrounds import over, random_background
 from stages.training.canvases import CANVAS, Canvas, Sheet, make_canvas
 from stages.training.fit import Batch
@@ -28,7 +29,12 @@ REAL_BACKGROUND = 0.8
 def photo_sheet(photo: PoolPhoto) -> Sheet:
     """A labelled photo as something to make canvases of."""
     return Sheet(
-        rgb_HW3=photo.rgb_SS3, natural=photo.natural, box_M4=photo.box_M4, kind_M=photo.kind_M, part_hw=photo.dense_DD
+        rgb_HW3=photo.rgb_SS3,
+        natural=photo.natural,
+        box_M4=photo.box_M4,
+        kind_M=photo.kind_M,
+        part_hw=photo.dense_DD,
+        real=True,
     )
 
 
@@ -43,14 +49,22 @@ def scene_sheet(scene: PoolScene, background_HW3: npt.NDArray[Any] | None) -> Sh
     area = (scene.box_N4[:, 2:] - scene.box_N4[:, :2]).prod(1)
     kind_M = np.where(pixels < 0.05 * area, UNSURE, PERSON).astype(np.uint8)
     return Sheet(
-        rgb_HW3=rgb_HW3, natural=(width, height), box_M4=scene.box_N4, kind_M=kind_M, part_hw=scene.label_HW[4::8, 4::8]
+        rgb_HW3=rgb_HW3,
+        natural=(width, height),
+        box_M4=scene.box_N4,
+        kind_M=kind_M,
+        part_hw=scene.label_HW[4::8, 4::8],
+        real=False,
     )
 
 
 class DetectorBatches:
-    """Photos, and synthetic scenes (one sheet in four) when there are any."""
+    """Photos, and synthetic scenes (one sheet in four) when there are any; a teacher answers for canvases of photos."""
 
-    def __init__(self, photos: PhotoPool, scenes: ScenePool | None, *, size: int, seed: int) -> None:
+    def __init__(
+        self, photos: PhotoPool, scenes: ScenePool | None, *, size: int, seed: int, teacher: PlaceTeacher | None
+    ) -> None:
+        self.teacher = teacher
         self.photos = photos
         self.scenes = scenes
         self.size = size
@@ -64,16 +78,22 @@ class DetectorBatches:
         return photo_sheet(self.photos.photos[random.integers(len(self.photos.photos))])
 
     def __call__(self, step: int) -> Batch:
-        """RGB (N,3,S,S), boxes (N,M,4), kinds (N,M), part labels (N,S/8,S/8)."""
+        """RGB (N,3,S,S), boxes (N,M,4), kinds (N,M), part labels (N,S/8,S/8), the teacher's answers (N,P,5)."""
         canvases = []
         for index in range(self.size):
             random = np.random.default_rng([self.seed, step, index])
             canvases.append(make_canvas(self._sheet, random, mosaic=MOSAIC))
-        return stack(canvases)
+        return (*stack(canvases), torch.from_numpy(np.stack([self._answer(canvas) for canvas in canvases])))
+
+    def _answer(self, canvas: Canvas) -> npt.NDArray[Any]:
+        """What the teacher says at every place (P,5); its score is negative where it was not asked."""
+        if self.teacher is None or not canvas.real:
+            return np.full((len(PLACES[0]), 5), -1, np.float32)
+        return self.teacher(canvas.rgb_HW3)
 
 
 def stack(canvases: Sequence[Canvas]) -> Batch:
-    """Canvases as tensors."""
+    """Canvases as tensors: RGB, boxes, kinds, part labels."""
     rgb = torch.from_numpy(np.stack([canvas.rgb_HW3 for canvas in canvases])).permute(0, 3, 1, 2).float()
     return (
         rgb.contiguous(memory_format=torch.channels_last),
@@ -89,6 +109,8 @@ PLACES = places(CANVAS, CANVAS)
 def detector_loss(net: nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
     """The detector's loss terms on a batch of `DetectorBatches`."""
     assert isinstance(net, PersonDetector)
-    rgb, box, kind, part = batch
+    rgb, box, kind, part, answer = batch
     row, part_logits = net.forward_with_parts(rgb)
-    return detector_losses(row, part_logits, PLACES, box, kind, part)._asdict()
+    own = detector_losses(row, part_logits, PLACES, box, kind, part)
+    taught = taught_losses(row, PLACES, answer)
+    return {**own._asdict(), **taught._asdict()}

@@ -10,7 +10,7 @@ from torchvision.ops import box_iou, generalized_box_iou
 
 from models.light.detector import decode_boxes, places
 from models.light.surface_net import SurfaceLogits
-from models.losses.light import assign_places, detector_losses, pair_iou, surface_losses
+from models.losses.light import assign_places, detector_losses, pair_iou, surface_losses, taught_losses
 
 
 def boxes(count: int, seed: int) -> torch.Tensor:
@@ -66,6 +66,22 @@ def test_unsure_boxes_cost_nothing_inside() -> None:
     assert unsure.score == 0
     assert nobody.score == pytest.approx(len(where[0]) * math.log(2), rel=1e-5)
     assert unsure.parts == nobody.parts == 0
+
+
+def test_a_teacher_costs_nothing_where_it_was_not_asked_and_least_where_it_is_met() -> None:
+    where = places(64, 64)
+    count = len(where[0])
+    rows = torch.zeros(1, count, 5)
+    own = decode_boxes(rows[..., 1:], *where)
+    answer = torch.cat([torch.full((1, count, 1), 0.5), own], 2)
+    met = taught_losses(rows, where, answer)
+    assert met.taught_score == pytest.approx(math.log(2) / 0.5, rel=1e-5)  # the entropy of 1/2, per unit of score
+    assert met.taught_box == pytest.approx(0, abs=1e-5)
+    shifted = taught_losses(rows, where, answer + torch.tensor([0, 16.0, 0, 16.0, 0]) * where[1][:, None] / 8)
+    # boxes of two strides a side moved by two strides: they touch, IoU is 0, and so is the hull's excess
+    assert shifted.taught_box == pytest.approx(2.0, abs=1e-4)
+    asked = taught_losses(rows, where, torch.full((1, count, 5), -1.0))
+    assert asked.taught_score == asked.taught_box == 0
 
 
 def test_surface_losses_are_the_closed_forms() -> None:

@@ -165,6 +165,7 @@ def test_boxes_stay_around_their_people(mosaic: float) -> None:
         box_M4=np.array([[100, 50, 160, 150]], np.float32),
         kind_M=np.zeros(1, np.uint8),
         part_hw=part,
+        real=True,
     )
     for seed in range(10):
         canvas = make_canvas(lambda random: sheet, np.random.default_rng(seed), mosaic=mosaic)

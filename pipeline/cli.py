@@ -6,18 +6,19 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.arguments import apply_shortcuts, read_arguments
-from pipeline.config import RunConfig, read_config, validate
+from pipeline.batch_parts import split
+from pipeline.config import read_config, validate
 from pipeline.inputs import Inputs
 from pipeline.interrupts import interrupt_on_signals
-from pipeline.launch import launch, run_inputs
+from pipeline.launch import confirm_batch, launch, launch_batch, run_inputs
 from pipeline.metrics import Metrics, StreamTally
 from pipeline.packet import is_result
-from pipeline.plan import THREAD_VARIABLES, Plan, auto_threads, make_plan, read_machine
+from pipeline.plan import THREAD_VARIABLES, auto_threads, make_plan, read_machine
 from pipeline.progress import Progress
 from pipeline.report import make_report, write_report
 from pipeline.stage import Job, PlainError, is_plain
@@ -69,14 +70,25 @@ def _main(words: list[str], table: Mapping[str, str], started: float) -> int:
     apply_shortcuts(raw, arguments, table)
     config = validate(raw, table)
     plan = make_plan(config.graph, config.settings, read_machine())
-    inputs = run_inputs(config, arguments.inputs, arguments.output, overwrite=arguments.overwrite)
+    parts = split(config, table) if config.settings.batch else None
+    resume = arguments.resume or parts is not None
+    inputs = run_inputs(config, arguments.inputs, arguments.output, overwrite=arguments.overwrite, resume=resume)
+    if parts is not None:
+        inputs = confirm_batch(config, plan, inputs)
     metrics = Metrics(config.graph, inputs.jobs, started)
     for index, failure in inputs.refused.items():
         metrics.failed(index, failure)
-    interrupted = _run(config, plan, inputs, metrics, serial=arguments.serial)
+    for index in inputs.standing:
+        metrics.stands(index)
+    with interrupt_on_signals() as interrupt:
+        if parts is not None:
+            results = launch_batch(parts, plan, inputs, metrics, interrupt, serial=arguments.serial)
+        else:
+            results = launch(config, plan, inputs.ready, metrics, interrupt, serial=arguments.serial)
+        _run(results, inputs, metrics)
     if arguments.report:
         write_report(make_report(metrics), arguments.report)
-    return _verdict(metrics, interrupted=interrupted, debug=arguments.debug)
+    return _verdict(metrics, interrupted=interrupt.requested, debug=arguments.debug)
 
 
 def set_thread_limits(threads: Any) -> None:
@@ -85,22 +97,20 @@ def set_thread_limits(threads: Any) -> None:
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(count)))
 
 
-def _run(config: RunConfig, plan: Plan, inputs: Inputs, metrics: Metrics, *, serial: bool) -> bool:
-    """Drive the runner to its end, showing progress; returns whether it was interrupted."""
+def _run(results: Iterator[tuple[Job, Any]], inputs: Inputs, metrics: Metrics) -> None:
+    """Drive the runner to its end, showing progress."""
     for job in inputs.ready:
         if job.output:
             _make_folder(job)
     progress = Progress(metrics, sys.stderr)
     metrics.listen(progress.show)
-    with interrupt_on_signals() as interrupt:
-        try:
-            for job, receipt in launch(config, plan, inputs.ready, metrics, interrupt, serial=serial):
-                if is_result(receipt) and receipt.path:
-                    progress.say(_written(job, receipt, metrics.streams[job.index]))
-        finally:
-            metrics.finish()
-            progress.end()
-        return interrupt.requested
+    try:
+        for job, receipt in results:
+            if is_result(receipt) and receipt.path:
+                progress.say(_written(job, receipt, metrics.streams[job.index]))
+    finally:
+        metrics.finish()
+        progress.end()
 
 
 def _make_folder(job: Job) -> None:

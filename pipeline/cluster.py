@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ _QUIET = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # paragraphs on dead processes: the runner says it in a sentence
 }
 _NOT_SHIPPED = ["runs", ".venv", ".git", "**/__pycache__"]
+_SILENT: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
 _ANSWER_S = 10.0
 _folders: list[str] = []
 
@@ -48,23 +50,32 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: int = 0) -> bool
         raise PlainError("Ray is not installed", "", "install ray, or run with --serial") from error
     if ray.is_initialized():
         return False
-    folder: str | None = None
-    quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     try:
         if address is not None:
             _check_reachable(address)
-            shipped = {"working_dir": str(ROOT), "excludes": _NOT_SHIPPED}
-            ray.init(address=address, runtime_env=shipped, **quiet)
+            ray.init(address=address, runtime_env={"working_dir": str(ROOT), "excludes": _NOT_SHIPPED}, **_SILENT)
         else:
-            folder = tempfile.mkdtemp(prefix="ray-")
-            here: dict[str, Any] = {"num_cpus": cpus, "num_gpus": gpus, "object_store_memory": store}
-            ray.init(address="local", include_dashboard=False, _temp_dir=folder, **here, **quiet)
-            _folders.append(folder)
-    except (OSError, RuntimeError, ValueError) as error:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            _start_here({"num_cpus": cpus, "num_gpus": gpus, "object_store_memory": store})
+    except Exception as error:  # Ray raises its bare base class where a node does not come up in time
         raise _start_error(address, error) from error
     return True
+
+
+def _start_here(resources: Mapping[str, Any]) -> None:
+    """Start Ray on this machine; once more where it did not answer in the 30 s that Ray grants a busy machine."""
+    import ray
+
+    for patience in (1, 0):
+        folder = tempfile.mkdtemp(prefix="ray-")
+        try:
+            ray.init(address="local", include_dashboard=False, _temp_dir=folder, **resources, **_SILENT)
+            _folders.append(folder)
+            return
+        except Exception as error:
+            ray.shutdown()
+            shutil.rmtree(folder, ignore_errors=True)
+            if not patience or "timed out during startup" not in str(error):
+                raise
 
 
 def _check_reachable(address: str) -> None:

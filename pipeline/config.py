@@ -66,6 +66,25 @@ class RayConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchConfig:
+    """How a batch is divided among workers, each of which takes the next piece when it is free.
+
+    Attributes:
+        workers: processes; `auto` takes as many as the cores of the machine or cluster allow for a lane's threads.
+        shard_frames: videos longer than this are cut, so that several workers share one; a multiple of 120 is best.
+        most_shards: shards of one video; 1 never cuts. A shard reads its video from the beginning, so many cost more.
+    """
+
+    workers: int | Literal["auto"] = "auto"
+    shard_frames: int = 3000
+    most_shards: int = 8
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a number out of range."""
+        _at_least(1, workers=self.workers, shard_frames=self.shard_frames, most_shards=self.most_shards)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
     """The keys of a configuration that belong to the run as a whole.
 
@@ -75,18 +94,24 @@ class RunSettings:
         threads: compute threads of a lane; `auto` depends on the machine's cores alone, never on replicas.
         on_error: what happens to a packet that a stage cannot process: `stop` ends its input with an error,
             `pass` lets it through unprocessed where the stages know how, and counts it.
-        inputs: `media` for runs over files, `none` for runs that make their own material.
+        inputs: `media` for runs over files, `pair` for those over two at once, `none` for runs that make their own
+            material.
+        result: what an input's name is given for an ending where no output is named; null is `.densepose.mp4`, or
+            `.densepose.png` for images.
         demo: the clip that is used when no input is named, relative to the file that names it.
         ray: see `RayConfig`.
+        batch: makes the run a batch over many inputs; see `BatchConfig`.
     """
 
     lanes: dict[str, LaneConfig]
     credits: int = 4
     threads: int | Literal["auto"] = "auto"
     on_error: Literal["stop", "pass"] = "stop"
-    inputs: Literal["media", "none"] = "media"
+    inputs: Literal["media", "pair", "none"] = "media"
+    result: str | None = None
     demo: str | None = None
     ray: RayConfig = field(default_factory=RayConfig)
+    batch: BatchConfig | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError for a number out of range or a run without lanes."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from pipeline.journal import journal_path
 from pipeline.packet import Failure
 from pipeline.stage import Job, PlainError
 
@@ -34,15 +35,22 @@ class UsageError(PlainError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """The jobs of a run, and why some of them cannot start, by job index."""
+    """The jobs of a run.
+
+    Attributes:
+        jobs: all of them.
+        refused: why some cannot start, by job index.
+        standing: those that a run which goes on finds done.
+    """
 
     jobs: tuple[Job, ...]
     refused: dict[int, Failure]
+    standing: frozenset[int] = frozenset()
 
     @property
     def ready(self) -> list[Job]:
         """The jobs that can start."""
-        return [job for job in self.jobs if job.index not in self.refused]
+        return [job for job in self.jobs if job.index not in self.refused and job.index not in self.standing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +61,24 @@ class _Found:
     failure: Failure | None = None
 
 
-def find_inputs(names: Sequence[str], output: str | None, *, overwrite: bool, folder: Path | None = None) -> Inputs:
+def find_inputs(
+    names: Sequence[str],
+    output: str | None,
+    *,
+    overwrite: bool,
+    resume: bool = False,
+    folder: Path | None = None,
+    ending: str | None = None,
+) -> Inputs:
     """Find the inputs and decide where each result goes.
 
     Args:
         names: files, folders, globs, URLs, as given.
         output: a file (one input), a folder, or None for `NAME.densepose.mp4` (`.png`) in the current folder.
         overwrite: whether results may replace files that exist.
+        resume: whether parts that an earlier run left are to be kept, and inputs whose result stands are done.
         folder: where default outputs go; the current folder.
+        ending: of default names, in the place of `.densepose.mp4`.
 
     Raises UsageError: a file as output for several inputs. Everything else refuses that one input.
     """
@@ -70,15 +88,38 @@ def find_inputs(names: Sequence[str], output: str | None, *, overwrite: bool, fo
     stems = _distinct_stems([item.path for item in found])
     jobs: list[Job] = []
     refused: dict[int, Failure] = {}
+    standing: set[int] = set()
     for index, (item, stem) in enumerate(zip(found, stems, strict=True)):
-        default = str((target or folder or Path()) / default_name(item.path, stem))
+        default = str((target or folder or Path()) / default_name(item.path, stem, ending))
         place = output if target is None and output else default
         job = Job(index=index, input=item.path, output=place, stem=stem, several=several, overwrite=overwrite)
+        job = dataclasses.replace(job, resume=resume)
+        if resume and not item.failure and os.path.isfile(place) and not journal_path(place).exists():
+            standing.add(index)
+            jobs.append(job)
+            continue
         failure = item.failure or _refusal(job, jobs, [other.path for other in found])
         jobs.append(job)
         if failure:
             refused[index] = failure
-    return Inputs(jobs=tuple(jobs), refused=refused)
+    return Inputs(jobs=tuple(jobs), refused=refused, standing=frozenset(standing))
+
+
+def pair_inputs(names: Sequence[str], output: str | None, *, overwrite: bool) -> Inputs:
+    """The one job of a run over two inputs; its result is `A_vs_B.csv` unless `output` is a file.
+
+    Raises UsageError where there are not two.
+    """
+    found = [item for name in names for item in _expand(name)]
+    if len(found) != 2:
+        raise UsageError("two inputs are compared", f"{len(found)} given", "name two videos")
+    stem = "_vs_".join(_distinct_stems([item.path for item in found]))
+    target = _target_folder(output, several=False)
+    place = output if target is None and output else str((target or Path()) / f"{stem}.csv")
+    one, other = found
+    job = Job(index=0, input=one.path, partner=other.path, output=place, stem=stem, overwrite=overwrite)
+    failure = one.failure or other.failure or _refusal(job, [], [one.path, other.path])
+    return Inputs(jobs=(job,), refused={0: failure} if failure else {})
 
 
 def without_output(inputs: Inputs) -> Inputs:
@@ -88,8 +129,10 @@ def without_output(inputs: Inputs) -> Inputs:
     return Inputs(jobs=jobs, refused=absent)
 
 
-def default_name(path: str, stem: str) -> str:
+def default_name(path: str, stem: str, ending: str | None = None) -> str:
     """The file name of an input's result."""
+    if ending is not None:
+        return f"{stem}{ending}"
     return f"{stem}.densepose{'.png' if Path(path).suffix.lower() in IMAGE_SUFFIXES else '.mp4'}"
 
 

@@ -7,18 +7,25 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.batch import OneWorker, run_batch, settings_mark
+from pipeline.batch_parts import Parts
+from pipeline.batch_worker import BatchWorker
 from pipeline.cluster import quieten
 from pipeline.config import RunConfig
 from pipeline.conversion import ConfigError
-from pipeline.inputs import IMAGE_SUFFIXES, Inputs, UsageError, find_inputs
+from pipeline.inputs import IMAGE_SUFFIXES, Inputs, UsageError, find_inputs, pair_inputs
 from pipeline.interrupts import Interrupt
+from pipeline.manifest import Manifest, confirmed, results_folder
 from pipeline.metrics import Metrics
 from pipeline.plan import Plan
+from pipeline.recovery import settings_of
 from pipeline.serial import run_serial
 from pipeline.stage import Job
 
 
-def run_inputs(config: RunConfig, names: Sequence[str], output: str | None, *, overwrite: bool) -> Inputs:
+def run_inputs(
+    config: RunConfig, names: Sequence[str], output: str | None, *, overwrite: bool, resume: bool = False
+) -> Inputs:
     """The jobs of a run: what is named, else the demo clip, or the one job of a run that makes its own material.
 
     Arguments as `pipeline.inputs.find_inputs`. Raises UsageError or ConfigError.
@@ -26,15 +33,17 @@ def run_inputs(config: RunConfig, names: Sequence[str], output: str | None, *, o
     if config.settings.inputs == "none":
         if names:
             raise UsageError(f"configuration '{config.name}' takes no inputs", names[0], "leave them out")
-        job = Job(index=0, input="", output=output, stem=config.name, overwrite=overwrite)
+        job = Job(index=0, input="", output=output, stem=config.name, overwrite=overwrite, resume=resume)
         return Inputs(jobs=(job,), refused={})
+    if config.settings.inputs == "pair":
+        return pair_inputs(names, output, overwrite=overwrite)
     if not names:
         if config.demo is None:
             raise UsageError("no input", "command line", "name a video, an image or a folder")
         if not config.demo.is_file():
             raise ConfigError("the demo clip is missing", str(config.demo), "name an input, or restore the clip")
         names = [os.path.relpath(config.demo)]
-    return find_inputs(names, output, overwrite=overwrite)
+    return find_inputs(names, output, overwrite=overwrite, resume=resume, ending=config.settings.result)
 
 
 def fetch(config: RunConfig) -> None:
@@ -69,3 +78,30 @@ def launch(
     from pipeline.runner import run_ray
 
     return run_ray(config, plan, jobs, metrics, interrupt)
+
+
+def launch_batch(
+    parts: Parts, plan: Plan, inputs: Inputs, metrics: Metrics, interrupt: Interrupt, *, serial: bool
+) -> Iterator[tuple[Job, Any]]:
+    """Run a batch over workers, or one unit after the other in this process.
+
+    Arguments, receipts and errors as `pipeline.batch.run_batch`; inputs as `confirm_batch` gave them.
+    """
+    if not inputs.ready:
+        return iter(())
+    fetch(parts.whole)
+    mark = settings_mark(settings_of(parts.whole, plan))
+    manifest = Manifest(results_folder(inputs.jobs), mark)
+    if serial:
+        worker = BatchWorker(parts, max(lane.threads for lane in plan.lanes), os.getcwd(), mark)
+        return run_batch(parts, inputs.ready, metrics, interrupt, OneWorker(worker), manifest)
+    quieten()
+    from pipeline.batch_bench import run_batch_on_ray
+
+    return run_batch_on_ray(parts, inputs.ready, metrics, interrupt, manifest, mark)
+
+
+def confirm_batch(config: RunConfig, plan: Plan, inputs: Inputs) -> Inputs:
+    """The inputs of a batch, where those that its manifest says are done stand. Raises PlainError."""
+    mark = settings_mark(settings_of(config, plan))
+    return confirmed(inputs, Manifest(results_folder(inputs.jobs), mark))

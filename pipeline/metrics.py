@@ -107,6 +107,33 @@ class Metrics:
         entry.facts.clear()
         entry.results.clear()
 
+    def absorb(self, stream: int, other: Metrics, *, result: bool) -> None:
+        """Add what a run in another process gave.
+
+        Args:
+            stream: the input it worked on.
+            result: whether it made the input's result: how that stands is then the input's own state.
+        """
+        for name, tally in other.lanes.items():
+            mine = self.lanes.setdefault(name, LaneTally())
+            mine.busy_s += tally.busy_s
+            mine.packets += tally.packets
+        for name, timing in other.stages.items():
+            self.stages[name] = self.stages.get(name, Timing()) + timing
+        self.facts |= other.facts
+        theirs = other.streams[stream]
+        if result or theirs.failure:
+            self.streams[stream] = theirs
+        if theirs.frames_done and self.first_frame_s is None and result:
+            self.first_frame_s = time.perf_counter() - self.started
+        for listener in self._listeners:
+            listener()
+
+    def stands(self, stream: int) -> None:
+        """The result of an input stood before the run began."""
+        self.streams[stream].done = True
+        self.streams[stream].facts["output"] = self.streams[stream].job.output
+
     def failed(self, stream: int, failure: Failure) -> None:
         """A stream ended early; its first failure is kept."""
         self.streams[stream].failure = self.streams[stream].failure or failure

@@ -92,6 +92,18 @@ def make_plan(graph: Graph, settings: RunSettings, machine: Machine) -> Plan:
     return Plan(lanes=tuple(_share_cpus(lanes, settings, machine)), store=_store_size(settings, machine))
 
 
+def worker_plan(graph: Graph, settings: RunSettings, machine: Machine) -> LanePlan:
+    """What one worker of a batch gets, which runs all stages in one process; `replicas` is how many there may be."""
+    base = auto_threads(machine.cpus) if settings.threads == "auto" else settings.threads
+    workers = settings.batch.workers if settings.batch else 1
+    accelerated = any(node.cls.accelerated for node in graph.nodes)
+    asked = LaneConfig(stages=tuple(node.name for node in graph.nodes))
+    count = _fitting_replicas(asked, base, machine, accelerated) if workers == "auto" else workers
+    gpus = min(1.0, machine.gpus / count) if accelerated else 0.0
+    cpus = min(float(base), int(machine.cpus / count * 1e3) / 1e3)
+    return LanePlan(name="worker", replicas=count, threads=base, cpus=cpus, gpus=int(gpus * 1e4) / 1e4, memory=0)
+
+
 def _lane_plan(lane: Lane, config: LaneConfig, base_threads: int, machine: Machine) -> LanePlan:
     threads = _threads(config.threads, base_threads, machine)
     accelerated = any(node.cls.accelerated for node in lane.nodes)

@@ -24,7 +24,7 @@ class Recovery:
     """
 
     def __init__(self, config: RunConfig, plan: Plan, jobs: Sequence[Job]) -> None:
-        settings = _settings_of(config, plan)
+        settings = settings_of(config, plan)
         self._restorable = one_lane_has_all_states(config.graph)
         self._journals = {job.index: Journal.of(job, _identity(settings, job)) for job in jobs}
 
@@ -69,7 +69,7 @@ def one_lane_has_all_states(graph: Graph) -> bool:
     return len(lanes) <= 1
 
 
-def _settings_of(config: RunConfig, plan: Plan) -> str:
+def settings_of(config: RunConfig, plan: Plan) -> str:
     """Everything that decides a result, apart from its input: the stages, their settings, their compute threads."""
     lanes = [(lane.name, plan.lane(lane.name).threads, [n.name for n in lane.nodes]) for lane in config.graph.lanes]
     stages = sorted((name, dataclasses.asdict(stage)) for name, stage in config.stages.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ _POLL_S = 0.2
 _KEEP_S = 60.0
 _CLOSE_S = 20.0
 _PATIENCE = 24
+_STARTS_LOST = 2
 _WARM = 2
 """Packets after which a lane's speed is known: the first one is slow where a network is compiled for its size."""
 
@@ -83,6 +85,7 @@ class _Coordinator:
         self._credits, self._lenient = config.settings.credits, config.settings.on_error == "pass"
         self._state = schedule.start(self._rules, (), credits=self._credits, lenient=self._lenient)
         self._start_s: dict[int, float] = {}
+        self._starts_lost = Counter[int]()
         self._calls: dict[Any, _Sent] = {}
         self._packets: dict[tuple[int, int], Packet] = {}
         self._payloads: dict[tuple[int, int], dict[type, Any]] = {}
@@ -233,8 +236,10 @@ class _Coordinator:
         """The process of a lane ended under a call: start another, and see what becomes of what it worked on."""
         lane = self._lanes[call.lane]
         if call.kind == "prepare":
-            what = f"the process of lane '{lane.name}' ended while it started"
-            raise PlainError(what, f"lanes.{lane.name}", "run with --debug to see why") from error
+            self._starts_lost[call.lane] += 1
+            if self._starts_lost[call.lane] > _STARTS_LOST:
+                what = f"the process of lane '{lane.name}' ended while it started, {_STARTS_LOST + 1} times"
+                raise PlainError(what, f"lanes.{lane.name}", "free some memory, or run with --serial") from error
         self._metrics.lanes[lane.name].restarts += 1
         inside = setbacks.streams_inside(self._state, call.lane) if lane.ordered else []
         failure = self._failure(call, "died (killed, or out of memory)", "")

@@ -35,6 +35,8 @@ class Decode(Stage):
         start, end: seconds from the beginning of the file; frames with start ≤ time < end are processed.
         every: process each n-th frame.
         max_size: longest side of the frames in pixels; larger ones are made smaller.
+        first_frame, end_frame: of the frames that are left by the keys above, numbered from 0, process first_frame
+            and those after it up to end_frame, which is left out; a shard of a video.
         chunk: frames in a chunk, or "auto": as many as fit 8 MB, at most 15.
         threads: frames decoded at once, for large pictures on many cores; a damaged file then gives up to as many
             frames less. 0 = one at a time, with the stage's own threads on its slices.
@@ -44,6 +46,8 @@ class Decode(Stage):
         end: float | None = None
         every: int = 1
         max_size: int | None = None
+        first_frame: int = 0
+        end_frame: int | None = None
         chunk: int | Literal["auto"] = "auto"
         threads: int = 0
 
@@ -57,6 +61,8 @@ class Decode(Stage):
                 raise ValueError("every and chunk must be 1 or more")
             if self.max_size is not None and self.max_size < 16:
                 raise ValueError("max_size must be 16 or more")
+            if self.first_frame < 0 or (self.end_frame is not None and self.end_frame <= self.first_frame):
+                raise ValueError("first_frame must not be negative, and end_frame must be later")
             if self.threads < 0:
                 raise ValueError("threads must not be negative")
 
@@ -76,7 +82,14 @@ class Decode(Stage):
         if is_still(job.input):
             yield self._still(job.input)
             return
-        cut = Selection(start=_seconds(self.config.start), end=_seconds(self.config.end), every=self.config.every)
+        self._frames = self.config.first_frame
+        cut = Selection(
+            start=_seconds(self.config.start),
+            end=_seconds(self.config.end),
+            every=self.config.every,
+            first_frame=self.config.first_frame,
+            end_frame=self.config.end_frame,
+        )
         if is_animation(job.input):
             self._footage = Animation(job.input, cut, max_size=self.config.max_size)
         else:
@@ -129,7 +142,7 @@ class Decode(Stage):
         """`frames_in`, `repaired_pts`, `dropped`, `truncated`, `warnings`."""
         footage = self._footage
         return {
-            "frames_in": self._frames,
+            "frames_in": self._frames - (self.config.first_frame if footage else 0),
             "repaired_pts": footage.repaired_pts if footage else 0,
             "dropped": 0,
             "truncated": footage.truncated if footage else False,

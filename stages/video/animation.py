@@ -53,12 +53,16 @@ class Animation:
 
     def __iter__(self) -> Iterator[tuple[int, U8]]:
         timed = ((item[0] * MILLISECOND, (index, *item)) for index, item in enumerate(self._frames()))
-        for index, pts, rgb_HW3 in self._selection.choose(timed):
+        for number, (index, pts, rgb_HW3) in enumerate(self._selection.choose(timed)):
+            if self._selection.ends_before(number):
+                break
             self.index = index
             size = fitted_size(rgb_HW3.shape[1], rgb_HW3.shape[0], self._max_size)
             if size != rgb_HW3.shape[1::-1]:
                 rgb_HW3 = np.asarray(cv2.resize(rgb_HW3, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
             self.video = self.video or self._describe(size)
+            if self._selection.passes_over(number):
+                continue
             yield pts, rgb_HW3
         if self.video is None:
             raise StageError("no frame lies between start and end", self._path, "change decode.start or decode.end")

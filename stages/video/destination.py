@@ -7,10 +7,9 @@ from pathlib import Path
 
 from pipeline.stage import StageError
 from stages.video.durable import put_in_place
-from stages.video.segments import MANIFEST
 from stages.video.source import is_url
 
-OWN_FILES = ("journal.*", "segment_*", "joined.*", "picture.*", MANIFEST)
+OWN_FILES = ("journal.*", "segment_*", "joined.*", "picture.*", "manifest.*")
 """What this product puts into `OUT.partial/`; nothing else in there is ever removed."""
 
 

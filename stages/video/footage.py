@@ -100,13 +100,17 @@ class Footage:
     def __iter__(self) -> Iterator[tuple[int, U8]]:
         turn = UPRIGHT
         size = (0, 0)
-        for index, item in self._selected():
+        for number, (index, item) in enumerate(self._selected()):
+            if self._selection.ends_before(number):
+                break
             self.index = index
             if self._to_rgb is None:
                 turn = self._turn(item.frame)
                 size = fitted_size(item.frame.width, item.frame.height, self._max_size)
                 self._to_rgb = self._conversion(item.frame)
                 self.video = self._describe(item.frame, turn, size)
+            if self._selection.passes_over(number):
+                continue
             yield item.pts, turn.apply(self._to_rgb(item.frame, *size))
         self._conclude()
 

@@ -22,7 +22,7 @@ from stages.video.containers import (
     pixel_format,
 )
 from stages.video.joining import Joined, join
-from stages.video.segments import EncoderSpec, Segment, SegmentEncoder, check_encoder, encoder_rate, read_manifest
+from stages.video.segments import EncoderSpec, Segment, SegmentEncoder, check_encoder, encoder_rate, keep_manifest
 from stages.video.timestamps import nominal_ticks
 
 
@@ -109,8 +109,8 @@ class Recording:
         return joined
 
     def state(self) -> bytes:
-        """Number of whole segments, as JSON."""
-        return json.dumps({"segments": len(self._segments)}).encode()
+        """Number of whole segments and what is to be said of the file, as JSON."""
+        return json.dumps({"segments": len(self._segments), "notes": self._notes}).encode()
 
     def restore(self, state: bytes) -> None:
         """Take up the whole segments that a state names.
@@ -118,11 +118,12 @@ class Recording:
         Raises:
             StageError: they are no longer there.
         """
-        count = json.loads(state)["segments"] if state else 0
-        segments = read_manifest(self._folder)[:count]
-        if len(segments) < count or not all((self._folder / s.name).is_file() for s in segments):
-            raise StageError("the finished segments are gone", str(self._folder), "start anew without --resume")
-        self._segments = segments
+        if not state:
+            return
+        kept = json.loads(state)
+        self._segments = keep_manifest(self._folder, kept["segments"])
+        self._notes = kept["notes"]
+        self._first_pts = self._segments[0].pts[0] if self._segments else None
 
     def close(self) -> None:
         """Give up the open segment and a file that was not joined to its end; whole segments stay."""
@@ -174,11 +175,15 @@ def encoder_spec(video: VideoInfo, container: Container, settings: RecordingSett
     width, height = square_size(video) if square else (video.width, video.height)
     pixels = settings.pixels or pixel_format(codec)
     odd = 0 if codec in ODD_SIZES or settings.pixels else 1
-    tags = RGB_TAGS if "rgb" in pixels or "bgr" in pixels else ColorTags(
-        primaries=video.color_primaries,
-        trc=video.color_trc,
-        matrix=video.colorspace,
-        full_range=video.full_range or codec in FULL_RANGE_ONLY,
+    tags = (
+        RGB_TAGS
+        if "rgb" in pixels or "bgr" in pixels
+        else ColorTags(
+            primaries=video.color_primaries,
+            trc=video.color_trc,
+            matrix=video.colorspace,
+            full_range=video.full_range or codec in FULL_RANGE_ONLY,
+        )
     )
     return EncoderSpec(
         codec=codec,

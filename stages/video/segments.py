@@ -204,8 +204,12 @@ def fitted(rgb_HW3: U8, spec: EncoderSpec) -> U8:
 def append_manifest(folder: Path, segment: Segment) -> None:
     """Add one line for a whole segment, on the disk when this returns."""
     with (folder / MANIFEST).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(segment)) + "\n")
+        file.write(_manifest_line(segment))
         sync_file(file)
+
+
+def _manifest_line(segment: Segment) -> str:
+    return json.dumps(asdict(segment)) + "\n"
 
 
 def read_manifest(folder: Path) -> list[Segment]:
@@ -218,6 +222,23 @@ def read_manifest(folder: Path) -> list[Segment]:
         except json.JSONDecodeError:
             break
         segments.append(Segment(**{**fields, "pts": tuple(fields["pts"])}))
+    return segments
+
+
+def keep_manifest(folder: Path, count: int) -> list[Segment]:
+    """The first `count` segments; what the manifest holds beyond them is taken out, since it will be made again.
+
+    Raises:
+        StageError: there are fewer, or their files are gone.
+    """
+    segments = read_manifest(folder)[:count]
+    if len(segments) < count or not all((folder / segment.name).is_file() for segment in segments):
+        raise StageError("the finished segments are gone", str(folder), "start anew without --resume")
+    fresh = (folder / MANIFEST).with_suffix(".fresh")
+    with fresh.open("w", encoding="utf-8") as file:
+        file.writelines(_manifest_line(segment) for segment in segments)
+        sync_file(file)
+    fresh.replace(folder / MANIFEST)
     return segments
 
 

@@ -12,11 +12,22 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """start ≤ seconds from the beginning < end, and of those each n-th."""
+    """start ≤ seconds from the beginning < end, of those each n-th, and of those first_frame ≤ number < end_frame."""
 
     start: Fraction | None = None
     end: Fraction | None = None
     every: int = 1
+    first_frame: int = 0
+    end_frame: int | None = None
+
+    def passes_over(self, number: int) -> bool:
+        """Whether a chosen frame comes before those that are wanted: it is read, since the first one says what the
+        video is, and not converted."""
+        return number < self.first_frame
+
+    def ends_before(self, number: int) -> bool:
+        """Whether a chosen frame, and all after it, come too late."""
+        return self.end_frame is not None and number >= self.end_frame
 
     def choose(self, timed: Iterator[tuple[Fraction, Item]]) -> Iterator[Item]:
         """The items that are wanted; stops asking at `end`.

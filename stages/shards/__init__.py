@@ -1,0 +1,1 @@
+"""What is found in parts of a video, kept in files until its tail takes it up."""

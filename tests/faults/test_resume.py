@@ -1,0 +1,134 @@
+"""A crash of the driver, a full disk: what is whole stays, and `--resume` gives the undisturbed result."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.light.detector import PersonDetector
+from models.light.light_network import write_weights
+from models.light.surface_net import SurfaceNet
+from tests.faults.kill_rounds import decoded
+
+CRASH = """
+import os, signal, sys
+from pipeline.cli import main
+from pipeline.journal import Journal
+whole, appended = Journal.append, []
+def append(journal, commit):
+    whole(journal, commit)
+    appended.append(commit)
+    if len(appended) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+Journal.append = append
+sys.exit(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A second and a half of small frames, in four segments, through a network that knows nothing."""
+    weights = tmp_path_factory.mktemp("weights") / "random.safetensors"
+    torch.manual_seed(0)
+    write_weights(weights, PersonDetector().state_dict(), SurfaceNet().state_dict())
+    network = {"weights": weights, "score_threshold": 0.0001, "max_people": 2}
+    changes = [f"network.{key}={value}" for key, value in network.items()]
+    changes += ["decode.end=1.5", "decode.max_size=192", "decode.chunk=5", "encode.segment_frames=10", "threads=1"]
+    return [word for change in changes for word in ("--set", change)]
+
+
+@pytest.fixture(scope="module")
+def calm(root: Path, settings: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str]:
+    """The decoded frames of an undisturbed run."""
+    output = tmp_path_factory.mktemp("calm") / "out.mp4"
+    done = product(root, output, settings, "--serial")
+    assert done.returncode == 0, done.stderr
+    return decoded(output)
+
+
+def product(root: Path, output: Path, settings: list[str], *words: str, **options) -> subprocess.CompletedProcess[str]:
+    """Run the product on the demo clip as a user does."""
+    command = [sys.executable, "run_pipeline.py", "configs/demo_walk.mp4", "-o", str(output), *settings, *words]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False, **options)
+
+
+@pytest.mark.parametrize("way", [["--serial"], []], ids=["serial", "ray"])
+def test_a_crash_of_the_driver_loses_and_doubles_nothing(
+    root: Path, settings: list[str], calm: tuple[int, str], tmp_path: Path, way: list[str]
+) -> None:
+    output = tmp_path / "out.mp4"
+    command = [sys.executable, "-c", CRASH, "configs/demo_walk.mp4", "-o", str(output), *settings, *way]
+    crashed = subprocess.run(command, cwd=root, capture_output=True, timeout=300, check=False)
+    assert crashed.returncode == -9
+    assert not output.exists()
+    assert sorted(file.name for file in Path(f"{output}.partial").glob("segment_*.mkv"))[:2] == [
+        "segment_000000.mkv",
+        "segment_000001.mkv",
+    ]
+    report = tmp_path / "report.json"
+    done = product(root, output, settings, *way, "--resume", "--report", str(report))
+    assert done.returncode == 0, done.stderr
+    assert decoded(output) == calm
+    assert f'"frames_in": {calm[0]}' in report.read_text() and f'"frames_out": {calm[0]}' in report.read_text()
+    assert not Path(f"{output}.partial").exists()
+    again = product(root, output, settings, *way, "--resume")
+    assert again.returncode == 0, again.stderr
+
+
+def test_a_full_disk_stops_cleanly_and_can_be_gone_on_from(
+    root: Path, settings: list[str], calm: tuple[int, str], tmp_path: Path
+) -> None:
+    output = tmp_path / "out.mp4"
+    whole = tmp_path / "whole.mp4"
+    assert product(root, whole, settings, "--serial").returncode == 0
+    limit = whole.stat().st_size * 2 // 3  # room for each segment, not for the whole
+
+    def no_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    stopped = product(root, output, settings, "--serial", preexec_fn=no_room)
+    assert (stopped.returncode, output.exists()) == (1, False)
+    assert f"{output}: the disk is full" in stopped.stderr and "Traceback" not in stopped.stderr
+    done = product(root, output, settings, "--serial", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert decoded(output) == calm
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small file system")
+def test_a_disk_without_a_byte_left_stops_cleanly(
+    root: Path, settings: list[str], calm: tuple[int, str], tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a small file system cannot be mounted here")
+    try:
+        ballast = disk / "ballast"
+        ballast.write_bytes(bytes(100_000))
+        output = disk / "out.mp4"
+        stopped = product(root, output, settings, "--serial")
+        assert (stopped.returncode, output.exists()) == (1, False)
+        assert "the disk is full" in stopped.stderr and "Traceback" not in stopped.stderr
+        ballast.unlink()
+        subprocess.run(["mount", "-o", "remount,size=4m", str(disk)], check=True)
+        done = product(root, output, settings, "--serial", "--resume")
+        assert done.returncode == 0, done.stderr
+        assert decoded(output) == calm
+    finally:
+        subprocess.run(["umount", str(disk)], check=False)
+
+
+def test_other_settings_are_refused(root: Path, settings: list[str], tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    command = [sys.executable, "-c", CRASH, "configs/demo_walk.mp4", "-o", str(output), *settings, "--serial"]
+    assert subprocess.run(command, cwd=root, capture_output=True, timeout=300, check=False).returncode == -9
+    refused = product(root, output, settings, "--serial", "--resume", "--style", "parts")
+    assert refused.returncode == 1
+    assert "come from another input or from other settings" in refused.stderr

@@ -1,0 +1,141 @@
+"""Batches: what is cut gives the frames of what is not, what is done is not done again, what fails is named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.light.detector import PersonDetector
+from models.light.light_network import write_weights
+from models.light.surface_net import SurfaceNet
+from pipeline import batch_units
+from pipeline.batch_units import Board, Unit
+from pipeline.cli import main
+from pipeline.config import BatchConfig
+from tests.faults.kill_rounds import decoded
+
+SMALL = ["decode.max_size=96", "threads=1", "encode.segment_frames=60"]
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A network that knows nothing, on small frames."""
+    weights = tmp_path_factory.mktemp("weights") / "random.safetensors"
+    torch.manual_seed(0)
+    write_weights(weights, PersonDetector().state_dict(), SurfaceNet().state_dict())
+    network = {"weights": weights, "score_threshold": 0.0001, "max_people": 1, "max_size": 96}
+    changes = [*SMALL, *(f"network.{key}={value}" for key, value in network.items())]
+    return [word for change in changes for word in ("--set", change)]
+
+
+@pytest.fixture(scope="module")
+def folder(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One clip, one picture, one file that is neither."""
+    place = tmp_path_factory.mktemp("inputs")
+    shutil.copy(root / "configs" / "demo_walk.mp4", place / "a_walk.mp4")
+    (place / "b_broken.mp4").write_text("no video")
+    return place
+
+
+def test_a_cut_video_gives_the_frames_of_an_uncut_one_and_nothing_is_done_twice(
+    folder: Path, settings: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calm = tmp_path / "calm.mp4"
+    assert main([str(folder / "a_walk.mp4"), "-o", str(calm), "--serial", *settings]) == 0
+    out, report = tmp_path / "out", tmp_path / "report.json"
+    cut = ["--set", "batch.shard_frames=50", "--report", str(report)]
+    command = [str(folder), "-o", f"{out}/", "-c", "batch", "--serial", *settings, *cut]
+    assert main(command) == 1  # one input is no video
+    assert "b_broken.mp4" in capsys.readouterr().err
+    result = out / "a_walk.densepose.mp4"
+    assert decoded(result) == decoded(calm)
+    assert result.read_bytes() == calm.read_bytes()
+    lanes = json.loads(report.read_text())["lanes"]
+    assert lanes["shard"]["packets"] > 0 and lanes["tail"]["packets"] > 0 and lanes["network"]["packets"] == 0
+    assert not Path(f"{result}.partial").exists()
+    states = {Path(path).name: entry["state"] for path, entry in _manifest(out).items()}
+    assert states == {"a_walk.mp4": "done", "b_broken.mp4": "failed"}
+    made = result.stat().st_mtime_ns
+    assert main(command) == 1  # the broken one is tried again, the other stands
+    assert result.stat().st_mtime_ns == made
+    assert [entry["state"] for entry in json.loads(report.read_text())["inputs"]] == ["done", "failed"]
+
+
+def test_results_of_other_settings_are_not_taken_for_done(
+    folder: Path, settings: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [str(folder / "a_walk.mp4"), "-o", f"{tmp_path}/", "-c", "batch", "--serial", *settings]
+    short = ["--set", "decode.end=0.2"]
+    assert main([*command, *short]) == 0
+    assert main([*command, "--set", "decode.end=0.3"]) == 1
+    assert "this batch did not make it" in capsys.readouterr().err
+    assert main([*command, "--set", "decode.end=0.3", "--overwrite"]) == 0
+    assert decoded(tmp_path / "a_walk.densepose.mp4")[0] == 8
+
+
+def test_a_manifest_that_is_none_is_said(
+    folder: Path, settings: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "batch.json").write_text("[]")
+    assert main([str(folder / "a_walk.mp4"), "-o", f"{tmp_path}/", "-c", "batch", "--serial", *settings]) == 1
+    assert "this is no manifest of a batch" in capsys.readouterr().err
+
+
+def _manifest(out: Path) -> dict[str, dict[str, str]]:
+    entries: dict[str, dict[str, str]] = json.loads((out / "batch.json").read_text())["inputs"]
+    return entries
+
+
+@pytest.mark.parametrize(
+    ("length", "chunk", "expected"),
+    [
+        (None, 1, []),
+        (3000, 1, []),
+        (3001, 1, [(0, 1560), (1560, None)]),  # half of it, up to a multiple of 120
+        (9000, 7, [(0, 3360), (3360, 6720), (6720, None)]),  # whole packets of 7 as well
+        (90_000, 1, [(first, first + 11_280) for first in range(0, 78_960, 11_280)] + [(78_960, None)]),
+    ],
+)
+def test_shards_hold_whole_packets_and_the_last_goes_to_the_end(length, chunk, expected) -> None:
+    units = batch_units.cut(3, length, BatchConfig(), chunk)
+    assert [(unit.first, unit.end) for unit in units if unit.kind == "shard"] == expected
+    assert units[-1] == Unit(kind="tail" if expected else "whole", index=3)
+
+
+def test_a_tail_waits_for_its_shards_and_workers_take_the_next_unit() -> None:
+    board = Board(waiting=(*batch_units.cut(0, 6000, BatchConfig(), 1), Unit(kind="whole", index=1)))
+    first, second, other = (_begin(board, count)[-1] for count in (1, 2, 3))
+    assert (first.first, second.kind, other.index) == (0, "shard", 1)
+    board, _ = _state(board, 3)
+    assert batch_units.next_unit(board) is None
+    board = batch_units.done(batch_units.done(board, first), second)
+    assert batch_units.next_unit(board) == Unit(kind="tail", index=0)
+
+
+def test_a_worker_that_dies_twice_under_a_unit_ends_its_input() -> None:
+    board, (unit,) = _state(Board(waiting=(Unit(kind="whole", index=0), Unit(kind="whole", index=1))), 1)
+    again = batch_units.died(board, unit)
+    assert again is not None
+    board, (retried,) = _state(again, 1)
+    assert (retried.index, retried.tries) == (0, 1)
+    assert batch_units.died(board, retried) is None
+    board = batch_units.failed(board, retried)
+    assert [left.index for left in board.waiting] == [1] and not board.running
+
+
+def _begin(board: Board, count: int) -> tuple[Unit, ...]:
+    return _state(board, count)[1]
+
+
+def _state(board: Board, count: int) -> tuple[Board, tuple[Unit, ...]]:
+    begun: list[Unit] = []
+    for _ in range(count):
+        unit = batch_units.next_unit(board)
+        assert unit is not None
+        board = batch_units.begin(board, unit)
+        begun.append(unit)
+    return board, tuple(begun)

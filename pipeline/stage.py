@@ -51,6 +51,7 @@ class Job:
         output: final path of the result, or None when the caller takes the frames themselves.
         stem: the input's name without folder and suffix; names exports.
         several: True when the run has more than one input (exports then go to `DIR/stem/`).
+        partner: the second input of a run over two.
         overwrite: True when a file that stands under `output` may be replaced.
         resume: True when the run goes on after the parts that an earlier one left.
     """
@@ -60,6 +61,7 @@ class Job:
     output: str | None
     stem: str
     several: bool = False
+    partner: str | None = None
     overwrite: bool = False
     resume: bool = False
 

@@ -5,6 +5,7 @@ The table holds `module:Class`, so that naming a stage imports nothing until it 
 
 STAGES: dict[str, str] = {
     "decode": "stages.decode:Decode",
+    "decode_pair": "stages.decode_pair:DecodePair",
     "detect": "stages.detect:Detect",
     "densepose": "stages.densepose:DensePose",
     "export_raw": "stages.export:ExportRaw",
@@ -14,6 +15,7 @@ STAGES: dict[str, str] = {
     "render": "stages.render:Render",
     "export": "stages.export:Export",
     "encode": "stages.encode:Encode",
+    "compare": "stages.compare:Compare",
     "shelve": "stages.shelve:Shelve",
     "recall": "stages.recall:Recall",
     "frames": "stages.frames:Frames",

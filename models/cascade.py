@@ -52,9 +52,9 @@ class SecondStage(nn.Module):
         super().__init__()
         width = variant.sizes.pyramid
         self.heads = DenseTasks(variant)
-        self.mix = nn.ModuleDict({
-            task: nn.Conv2d(width + evidence_channels(variant), width, 1) for task in self.heads.tasks
-        })
+        self.mix = nn.ModuleDict(
+            {task: nn.Conv2d(width + evidence_channels(variant), width, 1) for task in self.heads.tasks}
+        )
 
     def inputs(self, pooled_KChw: Tensor, first: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What each task's second head sees, (K, C, S, S)."""

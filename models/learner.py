@@ -31,7 +31,9 @@ from models.training_batch import TrainingBatch
 
 PointTerms = Callable[..., dict[str, Term]]
 POINT_TERMS: dict[str, PointTerms] = {
-    "sum": chart_and_uv_terms, "mean": chart_and_mean_uv_terms, "confident": chart_and_confident_uv_terms,
+    "sum": chart_and_uv_terms,
+    "mean": chart_and_mean_uv_terms,
+    "confident": chart_and_confident_uv_terms,
 }
 """How U and V are learnt, by the name a configuration gives."""
 
@@ -200,9 +202,7 @@ class RcnnLearner(nn.Module):
             wanted = mask_targets(batch.mask_NHW, person_K, box_K4, maps[MASK].shape[-1])
             terms[MASK] = mask_term(maps[MASK], wanted, config.mask)
         if KEYPOINTS in maps:
-            terms[KEYPOINTS] = keypoint_term(
-                maps[KEYPOINTS], batch.keypoint_N173[person_K], box_K4, config.keypoints
-            )
+            terms[KEYPOINTS] = keypoint_term(maps[KEYPOINTS], batch.keypoint_N173[person_K], box_K4, config.keypoints)
         return terms
 
 

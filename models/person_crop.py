@@ -30,8 +30,12 @@ def cut(rgb_HW3: U8, square_4: F64, side: int) -> U8:
     shrink = (square_4[2] - square_4[0]) / side
     finer = 2 if shrink > 1.3 else 1
     fine = cv2.warpAffine(
-        rgb_HW3, cut_matrix(square_4, side * finer), (side * finer, side * finer),
-        flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=FILL,
+        rgb_HW3,
+        cut_matrix(square_4, side * finer),
+        (side * finer, side * finer),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=FILL,
     )
     return np.asarray(fine if finer == 1 else cv2.resize(fine, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
 

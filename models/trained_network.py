@@ -36,7 +36,9 @@ def open_trained(config: NetworkConfig, threads: int) -> Network:
     precision = choose_precision(config.precision, device)
     return ZooNetwork(
         PreparedRCNN(network, engine=engine, device=device, precision=precision, threads=threads),
-        trained_limits(config, about), name=path.stem, sha256=sha256,
+        trained_limits(config, about),
+        name=path.stem,
+        sha256=sha256,
         batch=config.batch if isinstance(config.batch, int) else (1 if device.type == "cpu" else 4),
     )
 
@@ -52,6 +54,9 @@ def trained_limits(config: NetworkConfig, about: Trained) -> Limits:
     """The configured limits; sizes that are not configured are those of the training."""
     limits = limits_of(config)
     return Limits(
-        min_size=config.min_size or about.min_size, max_size=config.max_size or about.max_size,
-        score_threshold=limits.score_threshold, nms_threshold=limits.nms_threshold, max_people=limits.max_people,
+        min_size=config.min_size or about.min_size,
+        max_size=config.max_size or about.max_size,
+        score_threshold=limits.score_threshold,
+        nms_threshold=limits.nms_threshold,
+        max_people=limits.max_people,
     )

@@ -50,8 +50,11 @@ class TrainingBatch(NamedTuple):
         """
         region_M, point_M = (person_K[:, None] == self.point_person_M[None]).nonzero(as_tuple=True)
         return RegionPoints(
-            region_M=region_M, xy_M2=self.point_xy_M2[point_M], chart_M=self.point_chart_M[point_M],
-            uv_M2=self.point_uv_M2[point_M], weight_M=self.point_weight_M[point_M],
+            region_M=region_M,
+            xy_M2=self.point_xy_M2[point_M],
+            chart_M=self.point_chart_M[point_M],
+            uv_M2=self.point_uv_M2[point_M],
+            weight_M=self.point_weight_M[point_M],
         )
 
     def whole_pictures(self) -> tuple[RegionPoints, Tensor]:
@@ -59,8 +62,11 @@ class TrainingBatch(NamedTuple):
         height, width = self.x_BHW3.shape[1:3]
         box_B4 = self.x_BHW3.new_tensor([0.0, 0.0, width, height]).repeat(len(self.x_BHW3), 1)
         points = RegionPoints(
-            region_M=self.image_N[self.point_person_M], xy_M2=self.point_xy_M2, chart_M=self.point_chart_M,
-            uv_M2=self.point_uv_M2, weight_M=self.point_weight_M,
+            region_M=self.image_N[self.point_person_M],
+            xy_M2=self.point_xy_M2,
+            chart_M=self.point_chart_M,
+            uv_M2=self.point_uv_M2,
+            weight_M=self.point_weight_M,
         )
         return points, box_B4
 

@@ -15,12 +15,13 @@ from pipeline.stage import Job, Stage, StageError
 from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
 from stages.world.far import FarWorld, far_scene
 from stages.world.moving import MOVING_WORLDS, moving_scene
+from stages.world.renderings import RENDERINGS
 from stages.world.scene import WORLDS, Scene, World, scene
 from stages.world.stress import STRESS_WORLDS
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 RATE = Fraction(25)
-STILL_WORLDS: dict[str, World] = {**WORLDS, **STRESS_WORLDS}
+STILL_WORLDS: dict[str, World] = {**WORLDS, **STRESS_WORLDS, "renderings": RENDERINGS}
 """Worlds of single pictures, before any backgrounds."""
 
 

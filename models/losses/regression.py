@@ -28,7 +28,9 @@ def chart_and_mean_uv_terms(
     body = on_body(seen)
     cells = cells_of(body, box_K4, maps["u"])
     cost_M = sum(
-        F.smooth_l1_loss(read_channel(maps[name], cells, body.chart_M), body.uv_M2[:, axis], reduction="none", beta=CORNER)
+        F.smooth_l1_loss(
+            read_channel(maps[name], cells, body.chart_M), body.uv_M2[:, axis], reduction="none", beta=CORNER
+        )
         for axis, name in enumerate(("u", "v"))
     )
     terms["uv"] = Term((cost_M * body.weight_M).sum(), body.weight_M.sum(), weights.uv)

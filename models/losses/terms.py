@@ -39,10 +39,12 @@ def settle(terms: Mapping[str, Term]) -> dict[str, Tensor]:
         return {name: term.value() for name, term in terms.items()}
     workers = distributed.get_world_size()
     device = next(iter(terms.values())).total.device
-    counts = torch.stack([
-        torch.as_tensor(1.0 if term.count is None else term.count, dtype=torch.float64, device=device).detach()
-        for term in terms.values()
-    ])
+    counts = torch.stack(
+        [
+            torch.as_tensor(1.0 if term.count is None else term.count, dtype=torch.float64, device=device).detach()
+            for term in terms.values()
+        ]
+    )
     distributed.all_reduce(counts)
     shares = {}
     for (name, term), count in zip(terms.items(), counts, strict=True):

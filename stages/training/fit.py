@@ -1,20 +1,23 @@
-"""The training loop: AdamW, cosine schedule, moving average of the weights, exact resume."""
+"""The training loop: optimizer, schedule, moving average of the weights, checkpoints, exact resume."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import distributed, nn
 
 from pipeline.stage import StageError
+
+LOG_EVERY = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,45 +26,87 @@ class FitConfig:
 
     Attributes:
         steps: of the whole training; the learning rate falls to zero there.
-        rate, decay: AdamW's learning rate at its highest, and weight decay.
+        optimizer: "adamw", or "sgd" with a momentum of 0.9 as the paper's.
+        rate, decay: learning rate at its highest, and weight decay (of convolutions and layers, not of norms and biases).
         warmup: steps until the highest rate.
+        schedule: "cosine", or "step": a tenth after each share of the steps in `milestones`.
         clip: largest norm of the gradient.
+        accumulate: parts of a batch that are computed one after the other before a step; their losses are averaged.
         average: share of the old weights in the moving average, per step.
         save_every_s: seconds between checkpoints.
         bf16: compute the network in bfloat16.
+        keep: checkpoints that stay beside the newest, each from another time of saving (`state-STEP.pt`).
     """
 
     steps: int
+    optimizer: Literal["adamw", "sgd"] = "adamw"
     rate: float = 2e-3
     decay: float = 0.03
     warmup: int = 150
+    schedule: Literal["cosine", "step"] = "cosine"
+    milestones: tuple[float, ...] = (0.77, 0.92)
     clip: float = 5.0
+    accumulate: int = 1
     average: float = 0.998
     save_every_s: float = 120.0
     bf16: bool = True
+    keep: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a number out of range."""
+        if self.steps < 1 or self.accumulate < 1 or self.keep < 0:
+            raise ValueError("steps and accumulate must be at least 1, keep at least 0")
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step."""
+        if step < self.warmup:
+            return self.rate * (step + 1) / self.warmup
+        if self.schedule == "step":
+            passed: int = sum(step >= share * self.steps for share in self.milestones)
+            return float(self.rate * 0.1**passed)
+        done = (step - self.warmup) / max(1, self.steps - self.warmup)
+        return self.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
 Batch = tuple[torch.Tensor, ...]
 Loss = Callable[[nn.Module, Batch], Mapping[str, torch.Tensor]]
+Row = Mapping[str, Any]
+
+
+def make_optimizer(net: nn.Module, config: FitConfig) -> torch.optim.Optimizer:
+    """The configured optimizer; what has one dimension or none (norms, biases) does not decay."""
+    known = [p for p in net.parameters() if p.requires_grad]
+    heavy, light = [p for p in known if p.ndim > 1], [p for p in known if p.ndim <= 1]
+    groups = [{"params": heavy, "weight_decay": config.decay}, {"params": light, "weight_decay": 0.0}]
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=config.rate, momentum=0.9)
+    return torch.optim.AdamW(groups, lr=config.rate)
+
+
+def is_chief() -> bool:
+    """Whether this process writes: the only one, or the first of several workers."""
+    return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0
 
 
 class Fit:
-    """One network being trained in a folder: `state.pt` (resume), `log.jsonl` (losses).
+    """One network being trained in a folder: `state.pt` (resume), `log.jsonl` (losses), `best.pt`.
 
-    Batches depend on the step alone: an interrupted training goes on to the same weights as an uninterrupted one.
+    `best.pt` is a copy of the checkpoint whose mean loss since the one before was the lowest. Batches depend on the step alone: an interrupted training goes on to the same weights as an uninterrupted one.
     """
 
-    def __init__(self, net: nn.Module, config: FitConfig, folder: Path) -> None:
-        """Take up the training where the folder's checkpoint left it, if there is one."""
+    def __init__(
+        self, net: nn.Module, config: FitConfig, folder: Path, watch: Callable[[Row], None] | None = None
+    ) -> None:
+        """Take up the training where the folder's checkpoint left it, if there is one; `watch` sees every row of the log."""
         self.net = net.to(memory_format=torch.channels_last)
         self.config = config
         self.folder = folder
         self.step = 0
+        self.best = math.inf
+        self._watch = watch
+        self._since_saved: list[float] = []
         self.average = {name: value.detach().clone() for name, value in net.state_dict().items()}
-        heavy = [p for p in net.parameters() if p.ndim > 1]
-        light = [p for p in net.parameters() if p.ndim <= 1]
-        groups = [{"params": heavy, "weight_decay": config.decay}, {"params": light, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=config.rate)
+        self.optimizer = make_optimizer(net, config)
         folder.mkdir(parents=True, exist_ok=True)
         if self.path.is_file():
             self._restore()
@@ -72,23 +117,43 @@ class Fit:
         return self.folder / "state.pt"
 
     def _restore(self) -> None:
-        saved = torch.load(self.path, weights_only=True)
+        device = next(self.net.parameters()).device
+        saved = torch.load(self.path, weights_only=True, map_location=device)
         self.net.load_state_dict(saved["net"])
         self.average = saved["average"]
         self.optimizer.load_state_dict(saved["optimizer"])
         self.step = saved["step"]
+        self.best = saved.get("best", math.inf)
 
     def save(self) -> None:
-        """Write the checkpoint whole or not at all."""
+        """Write the checkpoint whole or not at all; of several workers the first one writes."""
+        mean = sum(self._since_saved) / len(self._since_saved) if self._since_saved else math.inf
+        better, self._since_saved = mean < self.best, []
+        self.best = min(self.best, mean)
+        if not is_chief():
+            return
         state = {
             "net": self.net.state_dict(),
             "average": self.average,
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
+            "best": self.best,
         }
         partial = self.path.with_suffix(".partial")
         torch.save(state, partial)
         os.replace(partial, self.path)
+        if self.config.keep:
+            self._keep(f"state-{self.step:07d}.pt")
+            for old in sorted(self.folder.glob("state-*.pt"))[: -self.config.keep]:
+                old.unlink()
+            if better:
+                self._keep("best.pt")
+
+    def _keep(self, name: str) -> None:
+        """A copy of the newest checkpoint under another name, whole or not at all."""
+        partial = self.folder / f"{name}.partial"
+        shutil.copyfile(self.path, partial)
+        os.replace(partial, self.folder / name)
 
     def run(self, batch_of: Callable[[int], Batch], loss_of: Loss, last: int) -> None:
         """Train up to step `last`, saving now and then and at its end.
@@ -104,15 +169,16 @@ class Fit:
         waited, steps = 0.0, 0
         while self.step < last:
             asked = time.monotonic()
-            batch = batch_of(self.step)
+            parts = [batch_of(self.step * self.config.accumulate + part) for part in range(self.config.accumulate)]
             waited += time.monotonic() - asked
-            for name, value in self._advance(batch, loss_of).items():
+            for name, value in self._advance(parts, loss_of).items():
                 sums[name] = sums.get(name, 0.0) + value
             self.step += 1
             steps += 1
-            if self.step % 50 == 0:
+            if self.step % LOG_EVERY == 0:
                 spent = time.monotonic() - began
-                speed = {"waiting": round(waited / spent, 3), "images_s": round(steps * len(batch[0]) / spent, 1)}
+                shown = steps * sum(len(part[0]) for part in parts)
+                speed = {"waiting": round(waited / spent, 3), "images_s": round(shown / spent, 1)}
                 self._log({name: value / steps for name, value in sums.items()}, speed)
                 sums, waited, steps, began = {}, 0.0, 0, time.monotonic()
             if time.monotonic() - saved_at > self.config.save_every_s:
@@ -120,29 +186,32 @@ class Fit:
                 saved_at = time.monotonic()
         self.save()
 
-    def _advance(self, batch: Batch, loss_of: Loss) -> dict[str, float]:
+    def _advance(self, parts: list[Batch], loss_of: Loss) -> dict[str, float]:
         for group in self.optimizer.param_groups:
-            group["lr"] = self._rate()
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.bf16):
-            terms = loss_of(self.net, batch)
-        total = torch.stack(list(terms.values())).sum()
-        if not torch.isfinite(total):
-            torch.save(batch, self.folder / "bad_batch.pt")
-            raise StageError(
-                f"the loss is {total.item()} at step {self.step}", str(self.folder), "look at bad_batch.pt"
-            )
+            group["lr"] = self.config.rate_at(self.step)
         self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
+        told: dict[str, float] = {}
+        for batch in parts:
+            for name, value in self._learn(batch, loss_of, len(parts)).items():
+                told[name] = told.get(name, 0.0) + value / len(parts)
         nn.utils.clip_grad_norm_(self.net.parameters(), self.config.clip)
         self.optimizer.step()
         self._blend()
-        return {name: float(value.detach()) for name, value in terms.items()}
+        self._since_saved.append(sum(told.values()))
+        return told
 
-    def _rate(self) -> float:
-        if self.step < self.config.warmup:
-            return self.config.rate * (self.step + 1) / self.config.warmup
-        done = (self.step - self.config.warmup) / max(1, self.config.steps - self.config.warmup)
-        return self.config.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+    def _learn(self, batch: Batch, loss_of: Loss, parts: int) -> dict[str, float]:
+        """Add the gradient of one part of a step's batch. Raises: StageError where the loss is not a number."""
+        with torch.autocast(batch[0].device.type, torch.bfloat16, enabled=self.config.bf16):
+            terms = loss_of(self.net, batch)
+        total = torch.stack(list(terms.values())).sum()
+        if not torch.isfinite(total):
+            torch.save(tuple(batch), self.folder / "bad_batch.pt")
+            raise StageError(
+                f"the loss is {total.item()} at step {self.step}", str(self.folder), "look at bad_batch.pt"
+            )
+        (total / parts).backward()  # type: ignore[no-untyped-call]
+        return {name: float(value.detach()) for name, value in terms.items()}
 
     @torch.no_grad()
     def _blend(self) -> None:
@@ -154,7 +223,12 @@ class Fit:
                 self.average[name].copy_(value)
 
     def _log(self, losses: Mapping[str, float], speed: Mapping[str, Any]) -> None:
-        row = {"step": self.step, "rate": round(self._rate(), 6), **speed}
+        if not is_chief():
+            return
+        row: dict[str, Any] = {"step": self.step, "rate": round(self.config.rate_at(self.step), 6), **speed}
         row.update({name: round(value, 4) for name, value in losses.items()})
+        row |= {"time": round(time.time()), "left": self.config.steps - self.step}
         with (self.folder / "log.jsonl").open("a") as log:
-            log.write(json.dumps({**row, "time": round(time.time()), "left": self.config.steps - self.step}) + "\n")
+            log.write(json.dumps(row) + "\n")
+        if self._watch is not None:
+            self._watch(row)

@@ -1,8 +1,13 @@
-"""What travels between the stages of the light training: names of files in the run's folder."""
+"""What travels between the stages of a training: names of files in the run's folder, and where batches come from."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
+
+from models.trained import Kind, Trained
+from models.training_batch import TrainingBatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +53,56 @@ class SurfaceTrained:
     """The surface network's checkpoint after a round."""
 
     checkpoint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnotatedSet:
+    """A DensePose-COCO set.
+
+    Attributes:
+        annotations: the JSON file.
+        images: folder of the pictures.
+        dense: folder of dense surfaces (`NAME.npz` of `label_HW` and `uv_2HW` for each picture), or empty.
+        points: whether annotated points supervise; where not, only the dense surfaces do.
+        share: of the pictures that are shown, against the other sets' shares.
+    """
+
+    annotations: str
+    images: str
+    dense: str = ""
+    points: bool = True
+    share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnotatedSets:
+    """The sets that a training draws from."""
+
+    sets: tuple[AnnotatedSet, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batches:
+    """Where a training gets its batches: `of(step, worker, workers)` gives this worker's part of the step's batch.
+
+    Attributes:
+        of: the batches; each depends on the step alone.
+        kind: what is shown: "rcnn" and "fcn" whole pictures, "crops" one person each.
+        min_size, max_size: pixels of the pictures' sides, as the network is served.
+        figure_ground: whether backgrounds are cut away.
+    """
+
+    of: Callable[[int, int, int], TrainingBatch]
+    kind: Kind
+    min_size: int
+    max_size: int
+    figure_ground: bool
+    stays_in_lane: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkTrained:
+    """A network's checkpoint after a round, and what it is."""
+
+    checkpoint: str
+    about: Trained

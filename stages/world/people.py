@@ -31,12 +31,14 @@ class Person:
 class Mesh:
     """A person in the world: vertices, unit normals, the joints of `KEYPOINT_NAMES`, and what hangs on the body.
 
-    Metres, floor at y = 0.
+    Metres, floor at y = 0. `pose` and `yaw` are what the vertices were posed with.
     """
 
     vertex_V3: F32
     normal_V3: F32
     keypoint_K3: F32
+    pose: Pose
+    yaw: float
     extras: tuple[Extra, ...] = ()
 
 
@@ -129,7 +131,7 @@ def pose_dressed(rest: Dressed, pose: Pose, yaw: float, root_3: F32) -> Mesh:
     posed = np.einsum("vij,vj->vi", blended_V34[:, :, :3], rest.vertex_V3) + blended_V34[:, :, 3]
     normal = np.einsum("vij,vj->vi", blended_V34[:, :, :3], rest.normal_V3)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
-    mesh = Mesh(vertex_V3=posed, normal_V3=normal, keypoint_K3=body.keypoint_KV @ posed)
+    mesh = Mesh(vertex_V3=posed, normal_V3=normal, keypoint_K3=body.keypoint_KV @ posed, pose=pose, yaw=yaw)
     return replace(mesh, extras=tuple(one.on(posed, mesh.keypoint_K3) for one in rest.attached))
 
 

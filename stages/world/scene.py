@@ -138,12 +138,18 @@ WORLDS: dict[str, World] = {
 
 def scene(world: World, seed: int, index: int) -> Scene:
     """Scene number `index` of a world: the same arguments give the same bytes, in any order."""
+    rng, people, meshes, camera = cast_of(world, seed, index)
+    picture = backdrop(world, rng, camera)
+    return photographed(world, rng, picture, people, meshes, camera, random_lights(rng))
+
+
+def cast_of(world: World, seed: int, index: int) -> tuple[Rng, list[Person], list[Mesh], Camera | None]:
+    """Who stands where in a scene, the camera, and the random numbers with which the scene goes on."""
     rng = np.random.default_rng([seed, index, *world.name.encode()])
     count = int(rng.choice(len(world.people), p=np.asarray(world.people) / sum(world.people)))
     people = [random_person(world, rng) for _ in range(count)]
     meshes, camera = _cast(world, rng, people)
-    picture = backdrop(world, rng, camera)
-    return photographed(world, rng, picture, people, meshes, camera, random_lights(rng))
+    return rng, people, meshes, camera
 
 
 def backdrop(world: World, rng: Rng, camera: Camera | None) -> F32:

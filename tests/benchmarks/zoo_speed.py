@@ -27,7 +27,8 @@ from models.engine import Engine, Precision, choose_precision
 from models.pooling import image_index, pool_levels, roi_align
 from models.prepared import PreparedRCNN, decoder_window
 from models.preprocess import network_input, network_size
-from models.rcnn import Variant, empty_rcnn
+from models.rcnn import empty_rcnn
+from models.variant import Variant
 from models.zoo_network import PEOPLE_AT_ONCE, Limits
 from tests.golden.weights_recipe import recipe_weights
 

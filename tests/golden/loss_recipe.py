@@ -7,17 +7,29 @@ from typing import Any, NamedTuple
 import numpy as np
 
 REGIONS = (
-    (10.0, 20.0, 110.0, 220.0), (14.0, 26.0, 118.0, 208.0), (200.0, 50.0, 260.0, 170.0),
-    (33.5, 41.25, 190.75, 300.5), (300.0, 10.0, 380.0, 160.0),
+    (10.0, 20.0, 110.0, 220.0),
+    (14.0, 26.0, 118.0, 208.0),
+    (200.0, 50.0, 260.0, 170.0),
+    (33.5, 41.25, 190.75, 300.5),
+    (300.0, 10.0, 380.0, 160.0),
 )
 PEOPLE = (
-    (12.0, 18.0, 112.0, 216.0), (12.0, 18.0, 112.0, 216.0), (205.0, 48.0, 262.0, 168.0),
-    (30.0, 40.0, 200.0, 310.0), (298.0, 12.0, 384.0, 158.0),
+    (12.0, 18.0, 112.0, 216.0),
+    (12.0, 18.0, 112.0, 216.0),
+    (205.0, 48.0, 262.0, 168.0),
+    (30.0, 40.0, 200.0, 310.0),
+    (298.0, 12.0, 384.0, 158.0),
 )
 WITHOUT_POINTS = 2
 CHARTS = 25
-SPREAD = {"fine_segm": (0.0, 1.0), "u": (0.5, 0.4), "v": (0.5, 0.4), "sigma_2": (0.0, 1.0), "kappa_u": (0.0, 0.5),
-          "kappa_v": (0.0, 0.5)}
+SPREAD = {
+    "fine_segm": (0.0, 1.0),
+    "u": (0.5, 0.4),
+    "v": (0.5, 0.4),
+    "sigma_2": (0.0, 1.0),
+    "kappa_u": (0.0, 0.5),
+    "kappa_v": (0.0, 0.5),
+}
 
 
 class LossBatch(NamedTuple):
@@ -37,7 +49,9 @@ def draw_batch(seed: int, side: int, coarse: int) -> LossBatch:
     for name, (mean, deviation) in SPREAD.items():
         maps[name] = mean + deviation * rng.standard_normal((len(REGIONS), CHARTS, side, side))
     return LossBatch(
-        np.array(REGIONS, np.float32), np.array(PEOPLE, np.float32), annotations,
+        np.array(REGIONS, np.float32),
+        np.array(PEOPLE, np.float32),
+        annotations,
         {name: value.astype(np.float32) for name, value in maps.items()},
     )
 

@@ -17,7 +17,9 @@ from models.box_head import BoxPredictor
 from models.caffe2_names import rename_caffe2
 from models.checkpoint import Checkpoint, file_sha256, fit, read_checkpoint
 from models.errors import ModelError
-from models.rcnn import Variant, empty_rcnn
+from models.rcnn import empty_rcnn
+from models.sizes import SIZES
+from models.variant import Variant
 
 ARRAYS = {"a.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "a.bias": np.ones(2, np.float64)}
 
@@ -197,7 +199,7 @@ def test_detectron1_heads() -> None:
     assert found["roi_heads.box_predictor.cls_score.weight"].tolist() == [[2.0], [1.0]]
     assert found["roi_heads.box_predictor.bbox_pred.weight"].squeeze(1).tolist() == [4.0, 5.0, 6.0, 7.0]
     assert "backbone.fpn_lateral4.weight" in found
-    assert {name.split(".")[-2] for name in found} >= set(dict(BoxPredictor().named_children()))
+    assert {name.split(".")[-2] for name in found} >= set(dict(BoxPredictor(SIZES["r50"]).named_children()))
 
 
 def test_digest(tmp_path: Path) -> None:

@@ -53,8 +53,13 @@ def losses(name: str) -> tuple[dict[str, Tensor], dict[str, Tensor], LossBatch]:
     return {key: term.value() for key, term in terms.items()}, maps, batch
 
 
-NAMES = {"u": "loss_densepose_U", "v": "loss_densepose_V", "uv": "loss_densepose_UV", "chart": "loss_densepose_I",
-         "coarse": "loss_densepose_S"}
+NAMES = {
+    "u": "loss_densepose_U",
+    "v": "loss_densepose_V",
+    "uv": "loss_densepose_UV",
+    "chart": "loss_densepose_I",
+    "coarse": "loss_densepose_S",
+}
 
 
 @pytest.mark.parametrize("name", list(WEIGHTS))
@@ -94,8 +99,11 @@ def test_the_recipe_draws_what_the_fixture_holds(shared: Path) -> None:
 def test_nobody_annotated_costs_nothing_and_keeps_the_graph() -> None:
     maps = {name: torch.randn(2, 25, 8, 8, requires_grad=True) for name in ("fine_segm", "u", "v", "sigma_2")}
     none = RegionPoints(
-        region_M=torch.zeros(0, dtype=torch.long), xy_M2=torch.zeros(0, 2), chart_M=torch.zeros(0, dtype=torch.long),
-        uv_M2=torch.zeros(0, 2), weight_M=torch.zeros(0),
+        region_M=torch.zeros(0, dtype=torch.long),
+        xy_M2=torch.zeros(0, 2),
+        chart_M=torch.zeros(0, dtype=torch.long),
+        uv_M2=torch.zeros(0, 2),
+        weight_M=torch.zeros(0),
     )
     box = torch.tensor([[0.0, 0.0, 8.0, 8.0]] * 2)
     for of in (chart_and_uv_terms, chart_and_confident_uv_terms):

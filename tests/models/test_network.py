@@ -13,7 +13,8 @@ from models.errors import ModelError
 from models.network import NetworkConfig, open_network
 from models.precision import choose_device, choose_engine
 from models.preprocess import network_size
-from models.rcnn import Variant, empty_rcnn
+from models.rcnn import empty_rcnn
+from models.variant import Variant
 from models.zoo_network import Limits, limits_of
 
 

@@ -15,7 +15,8 @@ from models.network import NetworkConfig
 from models.pooling import level_of, pool_levels, roi_align
 from models.prepared import PreparedRCNN
 from models.proposals import anchors_at
-from models.rcnn import Variant, empty_rcnn
+from models.rcnn import empty_rcnn
+from models.variant import Variant
 from models.zoo import ZOO
 from models.zoo_network import Limits, ZooNetwork, variant_of
 

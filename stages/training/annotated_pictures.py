@@ -1,0 +1,163 @@
+"""Pictures of a DensePose-COCO set with everything that is annotated in them, read when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from pycocotools import mask as coco_mask
+
+from models.metrics.instances import AnnotatedPoints
+from models.metrics.masks import annotated_mask, coco_segmentation, part_labels
+from pipeline.stage import StageError
+from stages.annotations.densepose_coco import AnnotatedPerson, DenseSet, person_record, read_dense_set
+from stages.training.payloads import AnnotatedSet
+
+F32 = npt.NDArray[np.float32]
+U8 = npt.NDArray[np.uint8]
+CACHED = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TruePerson:
+    """A person of a picture.
+
+    Attributes:
+        box_4: x0, y0, x1, y1, pixels.
+        mask_HW: where the person is seen.
+        keypoint_173: x, y, visibility; all 0 where there are none.
+        coarse_LL: coarse labels on 256 × 256 cells over the box, None where parts are not annotated.
+        points: None where there are none.
+    """
+
+    box_4: F32
+    mask_HW: U8
+    keypoint_173: F32
+    coarse_LL: U8 | None
+    points: AnnotatedPoints | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TruePicture:
+    """A picture, its people, and where the set has it a dense surface: chart labels and UV (255ths) of every pixel."""
+
+    rgb_HW3: U8
+    people: tuple[TruePerson, ...]
+    label_HW: U8 | None = None
+    uv_2HW: U8 | None = None
+
+
+class AnnotatedPictures:
+    """The pictures of one set that show people.
+
+    Attributes:
+        people: (picture, person) of everyone, for drawing people rather than pictures.
+    """
+
+    def __init__(self, source: AnnotatedSet) -> None:
+        """Read the annotations. Raises: StageError where they are missing, damaged, or nobody is annotated."""
+        self.source = source
+        dense_set = read_dense_set(Path(source.annotations), pictures=Path(source.images))
+        self._images = {image.id: image for image in dense_set.images}
+        self._records = records_by_image(dense_set, points=source.points)
+        if not self._records:
+            raise StageError("nobody is annotated in this set", source.annotations, "give a DensePose-COCO file")
+        self._ids = sorted(self._records)
+        self.people = [(index, k) for index, one in enumerate(self._ids) for k in range(len(self._records[one]))]
+        self._cached = lru_cache(maxsize=CACHED)(self._read)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __getitem__(self, index: int) -> TruePicture:
+        """Picture number `index`. Raises: StageError where its file cannot be read."""
+        return self._cached(index)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Height and width, from the annotations where they say."""
+        image = self._images[self._ids[index]]
+        if image.height is not None and image.width is not None:
+            return image.height, image.width
+        height, width = self[index].rgb_HW3.shape[:2]
+        return height, width
+
+    def name(self, index: int) -> str:
+        """The picture's file name without suffix; dense surfaces are called so too."""
+        return Path(self._images[self._ids[index]].file_name).stem
+
+    def _read(self, index: int) -> TruePicture:
+        identity = self._ids[index]
+        path = Path(self.source.images) / self._images[identity].file_name
+        bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if bgr is None:
+            raise StageError("this picture cannot be read", str(path), "get the file again")
+        people = tuple(true_person(one, bgr.shape[0], bgr.shape[1]) for one in self._records[identity])
+        label_HW, uv_2HW = self._dense(index)
+        return TruePicture(
+            rgb_HW3=cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8),
+            people=people,
+            label_HW=label_HW,
+            uv_2HW=uv_2HW,
+        )
+
+    def _dense(self, index: int) -> tuple[U8 | None, U8 | None]:
+        if not self.source.dense:
+            return None, None
+        path = Path(self.source.dense) / f"{self.name(index)}.npz"
+        try:
+            with np.load(path) as held:
+                label_HW, uv_2HW = held["label_HW"], held["uv_2HW"]
+        except (OSError, ValueError, KeyError) as error:
+            raise StageError("the dense surface cannot be read", str(path), "make the set again") from error
+        if uv_2HW.dtype != np.uint8:
+            uv_2HW = np.round(np.clip(uv_2HW.astype(np.float32), 0, 1) * 255).astype(np.uint8)
+        return label_HW.astype(np.uint8), uv_2HW
+
+
+def records_by_image(dense_set: DenseSet, *, points: bool) -> dict[int, list[AnnotatedPerson]]:
+    """People by image; crowds are left out, and where points count so are images without any (facts §8)."""
+    found: dict[int, list[AnnotatedPerson]] = {}
+    for person in dense_set.people:
+        if not person.rest.get("iscrowd", 0):
+            found.setdefault(person.image, []).append(person)
+    if points:
+        return {image: people for image, people in found.items() if any(one.points is not None for one in people)}
+    return found
+
+
+def true_person(person: AnnotatedPerson, height: int, width: int) -> TruePerson:
+    """A record as arrays. Raises: ModelError for masks that cannot be drawn."""
+    x, y, box_width, box_height = person.box_4
+    record = person_record(person)
+    rle = coco_segmentation(record.get("segmentation"), height, width) or annotated_mask(record, height, width)
+    return TruePerson(
+        box_4=np.array([x, y, x + box_width, y + box_height], np.float32),
+        mask_HW=drawn_mask(rle, person.box_4, height, width),
+        keypoint_173=keypoints_of(person.rest),
+        coarse_LL=None if person.part_masks is None else part_labels([mask or [] for mask in person.part_masks]),
+        points=person.points,
+    )
+
+
+def drawn_mask(rle: Any, box_4: Sequence[float], height: int, width: int) -> U8:
+    """(H, W) of 0 and 1; without a mask the box stands for the person."""
+    if rle is not None:
+        return np.asarray(coco_mask.decode(rle), np.uint8)
+    mask_HW = np.zeros((height, width), np.uint8)
+    x, y, box_width, box_height = box_4
+    mask_HW[max(int(y), 0) : int(y + box_height) + 1, max(int(x), 0) : int(x + box_width) + 1] = 1
+    return mask_HW
+
+
+def keypoints_of(rest: Mapping[str, Any]) -> F32:
+    """COCO's list of 51 numbers as (17, 3); zeros where there is none."""
+    values = rest.get("keypoints")
+    if not isinstance(values, list) or len(values) != 51:
+        return np.zeros((17, 3), np.float32)
+    return np.array(values, np.float32).reshape(17, 3)

@@ -15,6 +15,7 @@ from models.box_head import choose_people
 from models.boxes import clip_boxes, non_empty
 from models.checkpoint import file_sha256, fit, read_checkpoint
 from models.errors import ModelError
+from models.memory import GroupSize
 from models.network import NetworkConfig
 from models.precision import choose_device, choose_engine, choose_precision
 from models.prepared import PreparedRCNN
@@ -66,15 +67,15 @@ class ZooNetwork:
         self.sha256 = sha256
         self._prepared = prepared
         self._limits = limits
-        self._batch = batch
+        self._frames = GroupSize(batch, "frame")
+        self._people = GroupSize(PEOPLE_AT_ONCE, "person")
 
     @torch.inference_mode()
     def detect(self, rgb_THW3: npt.NDArray[np.uint8]) -> tuple[list[Detections], list[GroupFeatures]]:
         """One `Detections` per frame, and the features of every group of frames."""
         people: list[Detections] = []
         groups: list[GroupFeatures] = []
-        for start in range(0, len(rgb_THW3), self._batch):
-            found, features = self._detect_group(rgb_THW3[start : start + self._batch])
+        for found, features in self._frames.over(rgb_THW3, self._detect_group):
             people += found
             groups.append(features)
         return people, groups
@@ -121,10 +122,10 @@ class ZooNetwork:
         pooled = self._prepared.pool_people(group.levels, network_boxes)
         people: list[SurfaceMap] = []
         original = np.concatenate(boxes)
-        for start in range(0, len(pooled), PEOPLE_AT_ONCE):
-            maps = self._prepared.map_people(pooled[start : start + PEOPLE_AT_ONCE])
+        for maps in self._people.over(pooled, self._prepared.map_people):
             for index in range(len(maps["u"])):
-                people.append(assemble({name: value[index] for name, value in maps.items()}, original[start + index]))
+                one = {name: value[index] for name, value in maps.items()}
+                people.append(assemble(one, original[len(people)]))
         edges = np.cumsum([0, *(len(one) for one in boxes)])
         return [people[edges[i] : edges[i + 1]] for i in range(len(boxes))]
 

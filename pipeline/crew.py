@@ -29,6 +29,7 @@ class Crew:
         self._lanes = config.graph.lanes
         self._stages = config.stages
         self._plan = plan
+        self._lenient = config.settings.on_error == "pass"
         self._remote = config.settings.ray.address is not None
         self._actors: dict[tuple[int, int], Any] = {}
         self._ready: set[tuple[int, int]] = set()
@@ -109,4 +110,8 @@ class Crew:
         threads = dict.fromkeys(THREAD_VARIABLES, str(plan.threads))
         if self._remote or any(os.environ.get(name) != count for name, count in threads.items()):
             options["runtime_env"] = {"env_vars": threads}
-        return ray.remote(LaneActor).options(**options).remote(lane, self._stages, plan.threads, os.getcwd())
+        return (
+            ray.remote(LaneActor)
+            .options(**options)
+            .remote(lane, self._stages, plan.threads, self._lenient, os.getcwd())
+        )

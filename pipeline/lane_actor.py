@@ -20,12 +20,12 @@ class LaneActor:
     Payloads are return values, never put into the store from inside: what an actor returned outlives it.
     """
 
-    def __init__(self, lane: Lane, configs: Mapping[str, Any], threads: int, folder: str) -> None:
+    def __init__(self, lane: Lane, configs: Mapping[str, Any], threads: int, lenient: bool, folder: str) -> None:
         """Arguments as `LaneWorker`, and the folder that relative paths start from."""
         with contextlib.suppress(OSError):  # on another machine the folder may be absent, and whole paths still work
             os.chdir(folder)
         self._lane = lane
-        self._worker = LaneWorker(lane, configs, threads)
+        self._worker = LaneWorker(lane, configs, threads, lenient=lenient)
 
     def call(
         self, kind: Kind, job: Job | None, epoch: int, packet: Packet | None, kinds: tuple[type, ...], *payloads: Any

@@ -89,6 +89,7 @@ class Metrics:
         entry.frames_done += step.finished
         entry.people += step.counts.get("People", 0)
         entry.length = step.length or entry.length
+        entry.poisoned += [str(failure.error()) for failure in step.poisoned]
         entry.results += filter(is_result, step.receipts)  # others may be whole frames: they pass, and are not kept
         for key, value in step.summary.items():
             known = entry.facts.get(key)

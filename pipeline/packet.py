@@ -118,6 +118,7 @@ class Step:
         finished: frames that left the last stage of the graph in this call.
         length: frames that the stream will have, when its source knows.
         summary: facts for the stream's entry of the report, given with the last step.
+        poisoned: why stages of a lane where order matters let packets through unprocessed.
         dry: the source had no packet after those that a restart passed over.
         failure: why the stream cannot go on.
     """
@@ -134,5 +135,6 @@ class Step:
     finished: int = 0
     length: int | None = None
     summary: Mapping[str, Any] = field(default_factory=dict)
+    poisoned: tuple[Failure, ...] = ()
     dry: bool = False
     failure: Failure | None = None

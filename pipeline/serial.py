@@ -57,8 +57,10 @@ class _Serial:
         self, config: RunConfig, plan: Plan, metrics: Metrics, interrupt: Interrupt, recovery: Recovery
     ) -> None:
         self._lanes = config.graph.lanes
-        self._workers = [LaneWorker(lane, config.stages, plan.lane(lane.name).threads) for lane in self._lanes]
         self._pass = config.settings.on_error == "pass"
+        self._workers = [
+            LaneWorker(lane, config.stages, plan.lane(lane.name).threads, lenient=self._pass) for lane in self._lanes
+        ]
         self._metrics = metrics
         self._interrupt = interrupt
         self._carried: dict[int, dict[type, Any]] = {}

@@ -37,6 +37,7 @@ class Meter:
     timings: dict[str, Timing] = dataclasses.field(default_factory=dict)
     counts: dict[str, int] = dataclasses.field(default_factory=dict)
     receipts: list[Any] = dataclasses.field(default_factory=list)
+    poisoned: list[Failure] = dataclasses.field(default_factory=list)
     packets: int = 0
     started: int = 0
     finished: int = 0
@@ -128,6 +129,21 @@ class Slot:
             yield self._aligned(item, where, meter)
         if self._held and not self.node.sequential:
             self._refuse("yielded nothing for a packet", where, "declare it `ordered = True` to hold packets back")
+
+    def apply_or_pass(self, entry: Entry, meter: Meter) -> Iterator[Entry]:
+        """As `apply`, but a map that fails on a packet gives its blank item and the packet goes on.
+
+        Not so a look-ahead stage that holds other packets back: which of them its next item is for, nobody knows.
+        """
+        try:
+            yield from self.apply(entry, meter)
+        except StoppedError as stopped:
+            if self.node.role != "map" or len(self._held) != 1 or self._held[0] is not entry:
+                raise
+            self._held.clear()
+            self.blank(entry)
+            meter.poisoned.append(stopped.failure)
+            yield entry
 
     def flush(self, job: Job, meter: Meter) -> Iterator[Entry]:
         """End of the stream: yields the packets that the stage still held."""

@@ -41,15 +41,18 @@ class LaneWorker:
         lane: wiring.
         configs: each stage's own `Config`, by stage name.
         threads: compute threads of the lane.
+        lenient: whether a packet that a stage fails on goes on unprocessed (`on_error: pass`); here only where order
+            matters, elsewhere the runner calls `replace`.
 
     Every call returns a `Step` and the payloads of the packet it emitted, by type. Errors of stages come back as
     `Step.failure`; the stream is then closed here.
     """
 
-    def __init__(self, lane: Lane, configs: Mapping[str, Any], threads: int) -> None:
+    def __init__(self, lane: Lane, configs: Mapping[str, Any], threads: int, *, lenient: bool = False) -> None:
         self._lane = lane
         self._configs = configs
         self._threads = threads
+        self._lenient = lenient and lane.ordered
         self._shared: dict[str, Stage] = {}
         self._streams: dict[int, _Stream] = {}
         self._restarts: dict[int, tuple[int, Restart]] = {}
@@ -197,6 +200,7 @@ class LaneWorker:
             started=meter.started,
             finished=meter.finished,
             length=self._length(stream),
+            poisoned=tuple(meter.poisoned),
             summary=_summary(stream) if done else {},
         )
         if done:
@@ -252,7 +256,8 @@ class LaneWorker:
             else:
                 stream.pending.append(entry)
             return
-        for out in stream.slots[position].apply(entry, meter):
+        slot = stream.slots[position]
+        for out in slot.apply_or_pass(entry, meter) if self._lenient else slot.apply(entry, meter):
             self._feed(stream, position + 1, out, meter)
 
     def _flush(self, stream: _Stream, meter: Meter) -> None:

@@ -140,6 +140,27 @@ def test_an_absent_optional_payload_is_none(toy_config, toy_jobs, serially: Run)
     assert read(jobs[0].output) == [[0, 0.0], [1, 0.0], [2, 0.0]]
 
 
+def test_a_stage_that_needs_order_lets_poison_through_where_allowed(toy_config, toy_jobs, serially: Run) -> None:
+    jobs = toy_jobs("6")
+    config = toy_config(count={"chunk": 1}, smooth={"delay": 0, "fail_at": 4}, on_error="pass")
+    metrics, _ = serially(config, jobs)
+    assert metrics.streams[0].state == "done"
+    assert [sentence.partition(" (")[0] for sentence in metrics.streams[0].poisoned] == [
+        "6, frame 4: stage 'smooth' failed"
+    ]
+    rows = read(jobs[0].output)
+    assert [row[0] for row in rows] == [0, 1, 2, 3, 4, 5]
+    assert rows[4][1] == 16.0  # as it came; its neighbours are smoothed
+    assert rows[3][1] == (4 + 9 + 9) / 3
+
+
+@pytest.mark.parametrize(("delay", "on_error"), [(0, "stop"), (2, "pass")])
+def test_poison_where_order_matters_ends_the_input_otherwise(toy_config, toy_jobs, serially: Run, delay, on_error):
+    config = toy_config(count={"chunk": 1}, smooth={"delay": delay, "fail_at": 4}, on_error=on_error)
+    metrics, _ = serially(config, toy_jobs("6"))
+    assert "frame 4: stage 'smooth' failed" in str(metrics.streams[0].failure.error())
+
+
 def test_an_interrupt_keeps_what_is_whole(toy_config, toy_jobs) -> None:
     config, jobs, interrupt = toy_config(count={"chunk": 1}, smooth={"delay": 0}), toy_jobs("100", "100"), Interrupt()
     metrics = Metrics(config.graph, jobs)

@@ -168,11 +168,12 @@ class Smooth(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """`delay` chunks are held; at a chunk with the number `die_at` the process ends, only once given a `flag`."""
+        """`delay` chunks are held; a chunk with `fail_at` fails; at `die_at` the process ends, with `flag` only once."""
 
         delay: int = 2
         die_at: int = -1
         flag: str = ""
+        fail_at: int = -1
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)
@@ -183,6 +184,8 @@ class Smooth(Stage):
     def __call__(self, numbers: Numbers, squares: Squares) -> Iterator[Smoothed]:
         if numbers.first != self._seen:
             raise AssertionError(f"expected number {self._seen}, got {numbers.first}")
+        if self.config.fail_at in numbers.value_T:
+            raise ZeroDivisionError("a toy breaks")
         if self.config.die_at in numbers.value_T and not os.path.exists(self.config.flag):
             if self.config.flag:
                 Path(self.config.flag).touch()
@@ -191,6 +194,10 @@ class Smooth(Stage):
         self._held.append(squares.value_T)
         if len(self._held) > self.config.delay:
             yield self._next()
+
+    def blank(self, numbers: Numbers, squares: Squares) -> Smoothed:
+        self._seen = numbers.first + len(numbers)
+        return Smoothed(value_T=squares.value_T.astype(np.float64))
 
     def flush(self) -> Iterator[Smoothed]:
         while self._held:

@@ -1,0 +1,133 @@
+"""A worker machine that dies in the middle of a run: `python -m tests.faults.node_death`.
+
+Starts two nodes on this machine as `ray start` does, runs the default graph over both, and kills every process of the
+second one once half of the packets are through. Then a batch runs on what is left and a node that joins. Printed: which
+lanes died, and whether the decoded frames are those of an undisturbed run in one process. 1 when they are not.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.cluster import quieten
+from pipeline.config import RunConfig
+from pipeline.inputs import find_inputs
+from pipeline.interrupts import Interrupt
+from pipeline.metrics import Metrics
+from pipeline.plan import make_plan
+from tests.faults.kill_rounds import CLIP, MACHINE, decoded, small_run, undisturbed
+
+CPUS = 3
+"""Of each node: all lanes fit on one, and do not start out on one."""
+_UP_S = 240.0
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def node(words: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """One `ray start` with all its processes in a group of their own, which ends with the block."""
+    command = [str(Path(sys.executable).with_name("ray")), "start", "--block", f"--num-cpus={CPUS}"]
+    sizes = ["--object-store-memory=200000000", "--disable-usage-stats", "--min-worker-port=0", "--max-worker-port=0"]
+    process = subprocess.Popen(
+        [*command, *sizes, *words], start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        kill_node(process)
+
+
+def kill_node(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL to every process of a node at once, as when its power is cut."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    process.wait()
+
+
+def wait_for_nodes(count: int) -> None:
+    """Until so many nodes are alive; needs a Ray that is joined."""
+    import ray
+
+    deadline = time.monotonic() + _UP_S
+    while sum(one["Alive"] for one in ray.nodes()) != count:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{count} nodes did not come up")
+        time.sleep(0.2)
+
+
+def join(port: int) -> None:
+    """Join the cluster on a port, once it listens."""
+    from pipeline.cluster import start_ray
+
+    deadline = time.monotonic() + _UP_S
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        if time.monotonic() > deadline:
+            raise TimeoutError("the head node did not come up")
+        time.sleep(0.2)
+    start_ray(f"127.0.0.1:{port}", MACHINE.cpus, 0)
+
+
+def run_and_kill(config: RunConfig, output: Path, victim: subprocess.Popen[bytes]) -> Metrics:
+    """Run over the cluster; at half of the packets the victim goes."""
+    from pipeline.runner import run_ray
+
+    jobs = find_inputs([str(CLIP)], str(output), overwrite=True).jobs
+    metrics = Metrics(config.graph, jobs)
+
+    def half_way() -> None:
+        if metrics.streams[0].frames_done >= 24 and victim.poll() is None:
+            kill_node(victim)
+
+    metrics.listen(half_way)
+    for _ in run_ray(config, make_plan(config.graph, config.settings, MACHINE), jobs, metrics, Interrupt()):
+        pass
+    return metrics
+
+
+def main() -> int:
+    """One death."""
+    quieten()
+    os.environ["RAY_AUTH_MODE"] = "disabled"
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, port = Path(temporary), free_port()
+        config = small_run(folder)
+        expected = undisturbed(config, folder)
+        head = ["--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder / 'ray'}"]
+        with node(head):
+            join(port)
+            with node([f"--address=127.0.0.1:{port}"]) as victim:
+                wait_for_nodes(2)
+                metrics = run_and_kill(config, folder / "out.mp4", victim)
+            import ray
+
+            ray.shutdown()
+        failure = metrics.streams[0].failure
+        same = failure is None and decoded(folder / "out.mp4") == expected
+        died = {name: lane.restarts for name, lane in metrics.lanes.items() if lane.restarts}
+        print(f"restarts {died}, failure {failure}, same frames {same}")
+        return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

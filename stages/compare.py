@@ -14,9 +14,9 @@ import numpy as np
 
 from models.surface.charts import CHART_NAMES
 from pipeline.stage import Job, Stage, StageError
-from stages.comparison.difference import Difference, best_shift, difference_at, mean_where_seen
+from stages.comparison.difference import Difference, best_shift, difference_at
 from stages.comparison.picture import comparison_picture
-from stages.comparison.poses import Performance, Pose, mirrored, performance_of, pose_of
+from stages.comparison.poses import Performance, Pose, mean_where_seen, mirrored, performance_of, pose_of
 from stages.decode_pair import GAP
 from stages.formats.angles import ANGLE_NAMES
 from stages.formats.pictures import png

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stages.comparison.poses import Performance
-from stages.payloads import F32, I64, Float
+from stages.comparison.poses import Performance, mean_where_seen
+from stages.payloads import F32, I64
 
 HALF_TURN, TURN = 180.0, 360.0
 SHIFT_STEP = 0.02
@@ -69,9 +69,3 @@ def _cost(a: Performance, b: Performance, shift: float) -> tuple[float, float]:
     seen = np.isfinite(difference.angle_T9)
     enough = len(difference.row_T2) >= LEAST_COMMON * min(len(a), len(b)) and seen.any()
     return (mean_where_seen(np.abs(difference.angle_T9)) if enough else np.inf), shift
-
-
-def mean_where_seen(value: Float) -> float:
-    """The mean of what is not NaN; NaN where all is."""
-    seen = np.isfinite(value)
-    return float(value[seen].mean()) if seen.any() else float("nan")

@@ -16,7 +16,9 @@ CHARTS = 24
 LEAST_PIXELS = 4
 """A part of fewer pixels has no place."""
 
-_MID = {joint: [COCO_KEYPOINTS.index(f"{side}_{joint}") for side in ("left", "right")] for joint in ("shoulder", "hip")}
+_SIDES = {
+    joint: [COCO_KEYPOINTS.index(f"{side}_{joint}") for side in ("left", "right")] for joint in ("shoulder", "hip")
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +28,7 @@ class Pose:
     Attributes:
         angle_9: degrees, `ANGLE_NAMES`; NaN where not seen.
         place_P2: centre of each of 24 parts, in pixels from the centre of the torso; NaN where not seen.
-        torso: pixels from between the shoulders to between the hips; NaN where not seen.
+        torso: pixels from shoulder to hip, of the sides that are seen; NaN where neither is.
         area: pixels of the person.
     """
 
@@ -40,7 +42,7 @@ def pose_of(surface: Surface) -> Pose:
     """The pose of one person."""
     keypoint_173 = keypoints_of(surface)
     place_172 = np.where(keypoint_173[:, 2:] > 0, keypoint_173[:, :2], np.nan)
-    torso = np.linalg.norm(place_172[_MID["shoulder"]].mean(axis=0) - place_172[_MID["hip"]].mean(axis=0))
+    side_2 = np.linalg.norm(place_172[_SIDES["shoulder"]] - place_172[_SIDES["hip"]], axis=1)
     y_M, x_M = np.nonzero(surface.labels_hw)
     label_M = surface.labels_hw[y_M, x_M]
     sums_25_3 = np.stack([np.bincount(label_M, each, CHARTS + 1) for each in (x_M, y_M, np.ones(len(x_M)))], axis=1)
@@ -52,7 +54,7 @@ def pose_of(surface: Surface) -> Pose:
     return Pose(
         angle_9=joint_angles(keypoint_173),
         place_P2=(centre_25_2[1:] - middle_2).astype(np.float32),
-        torso=float(torso),
+        torso=mean_where_seen(side_2),
         area=len(y_M),
     )
 
@@ -75,6 +77,12 @@ class Performance:
 
     def __len__(self) -> int:
         return len(self.second_T)
+
+
+def mean_where_seen(value: Float) -> float:
+    """The mean of what is not NaN; NaN where all is."""
+    seen = np.isfinite(value)
+    return float(value[seen].mean()) if seen.any() else float("nan")
 
 
 def performance_of(poses: list[tuple[float, int, Pose]]) -> Performance:

@@ -168,7 +168,7 @@ class Smooth(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """`delay` chunks are held; a chunk with `fail_at` fails; at `die_at` the process ends, with `flag` only once."""
+        """`delay` chunks are held; a chunk with `fail_at` fails; at `die_at` the process ends, with `flag` once."""
 
         delay: int = 2
         die_at: int = -1

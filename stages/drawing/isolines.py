@@ -9,7 +9,7 @@ from stages.drawing.chart_colours import ramp_256
 from stages.drawing.compositing import Visible, chart_borders, lay_over, soft_cover
 from stages.payloads import F32, U8
 
-PIXELS_PER_LINE_PIXEL = 320
+PIXELS_PER_LINE_PIXEL = 540
 """A line is one pixel wide for every so many pixels of the frame's height begun, and a bit, for its soft edge."""
 STEEPEST = 0.5
 """Steps of line numbers from pixel to pixel above this are no gradient but a jump between islands or charts."""

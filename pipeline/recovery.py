@@ -12,7 +12,7 @@ from pipeline.graph import Graph
 from pipeline.journal import Journal
 from pipeline.packet import FROM_THE_START, Commit, Restart
 from pipeline.plan import Plan
-from pipeline.stage import Job
+from pipeline.stage import Job, Stage
 
 
 class Recovery:
@@ -60,13 +60,17 @@ class Recovery:
 
 
 def one_lane_has_all_states(graph: Graph) -> bool:
-    """Whether a commit of one lane says all that a restart needs: no other lane has a stage with a state.
+    """Whether a commit of one lane says all that a restart needs: every state there is, is in it and can be told.
 
     Sources have none: they count through what stands for good. Where states lie apart, no single packet divides all
-    of them into before and after, so recovery starts such a stream from its first packet.
+    of them into before and after; an ordered stage without a `state` of its own cannot say what it remembers. Recovery
+    then starts a stream from its first packet.
     """
-    lanes = {lane.name for lane in graph.lanes for node in lane.nodes if node.sequential and node.role != "source"}
-    return len(lanes) <= 1
+    ordered = [
+        (lane.name, node) for lane in graph.lanes for node in lane.nodes if node.sequential and node.role != "source"
+    ]
+    told = all(node.cls.state is not Stage.state and node.cls.restore is not Stage.restore for _, node in ordered)
+    return told and len({lane for lane, _ in ordered}) <= 1
 
 
 def settings_of(config: RunConfig, plan: Plan) -> str:

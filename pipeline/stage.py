@@ -129,7 +129,11 @@ class Stage:
         return iter(())
 
     def state(self) -> bytes:
-        """What a restart needs to continue as if nothing had happened."""
+        """What a restart needs to continue as if nothing had happened, asked after a packet.
+
+        An ordered stage defines it together with `restore`, even if it has nothing to say: where one does not, a run
+        that lost a process begins its input anew.
+        """
         return b""
 
     def restore(self, state: bytes) -> None:

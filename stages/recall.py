@@ -43,6 +43,13 @@ class Recall(Stage):
         people, surfaces = self._shelf.packet(frames.first)
         yield people, surfaces
 
+    def state(self) -> bytes:
+        """Nothing: each chunk's own frame number says where its people are."""
+        return b""
+
+    def restore(self, state: bytes) -> None:
+        """Nothing to take up."""
+
     def close(self) -> None:
         """Release the shard."""
         if self._shelf is not None:

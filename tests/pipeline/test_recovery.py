@@ -110,3 +110,23 @@ def test_states_in_two_lanes_are_no_point_to_go_on_from() -> None:
     together = build_graph([("a", stages[:1]), ("b", stages[1:3]), ("c", stages[3:])], classes, "")
     apart = build_graph([("a", stages[:1]), ("b", stages[1:4]), ("c", stages[4:])], classes, "")
     assert one_lane_has_all_states(together) and not one_lane_has_all_states(apart)
+
+
+def test_an_ordered_stage_that_tells_no_state_is_no_point_to_go_on_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    stages = ["count", "watch", "save"]
+    classes = {name: stage_class(name, toy_stages.TABLE) for name in ["square", *stages]}
+    graph = build_graph([("a", ["count"]), ("b", ["square", "watch"])], classes, "")
+    assert one_lane_has_all_states(graph)
+    monkeypatch.delattr(toy_stages.Watch, "state")
+    assert not one_lane_has_all_states(graph)
+
+
+def test_the_products_own_tails_can_be_gone_on_from() -> None:
+    from pipeline.batch_parts import split
+    from pipeline.config import load_config
+    from stages import STAGES
+
+    config = load_config("batch", [], STAGES)
+    parts = split(config, STAGES)
+    assert one_lane_has_all_states(config.graph)
+    assert parts.tail is not None and one_lane_has_all_states(parts.tail.graph)

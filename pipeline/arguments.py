@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -86,6 +87,7 @@ def apply_shortcuts(raw: RawConfig, arguments: argparse.Namespace, table: Mappin
     """
     placed = _placed(raw)
     kinds = _export_kinds(placed, table) if arguments.export else {}
+    paths: dict[str, str] = {}
     if arguments.style is not None:
         if "render" not in placed:
             raise UsageError("this configuration renders nothing", f"--style {arguments.style}", "leave it out")
@@ -109,6 +111,11 @@ def apply_shortcuts(raw: RawConfig, arguments: argparse.Namespace, table: Mappin
         if kind not in kinds:
             what = f"configuration '{raw.name}' has no export of kind '{kind}'"
             raise ConfigError(what, f"--export {export}", nearest(kind, kinds))
+        same = next((other for other, used in paths.items() if os.path.abspath(used) == os.path.abspath(path)), None)
+        if same or kind in paths:
+            what = f"'{same}' is written there already" if same else f"'{kind}' is named twice"
+            raise UsageError(what, f"--export {export}", "give each export a path of its own")
+        paths[kind] = path
         raw.change(kinds[kind], path, "--export")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -44,6 +45,8 @@ class Exporter(Stage):
                     raise ValueError(f"there is no export of kind {kind!r}; {hint}")
                 if not path:
                     raise ValueError(f"the export {kind!r} needs a path")
+            if len({os.path.abspath(path) for path in self.to.values()}) < len(self.to):
+                raise ValueError("two exports have the same path; give each one of its own")
             if self.segment_frames < 1 or self.threads < 1:
                 raise ValueError("segment_frames and threads must be 1 or more")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.stage import StageError
 from stages.formats.moment import Moment, flat
 from stages.formats.one_film import Coding, OneFilm
 from stages.formats.writer import Target, Writer
@@ -28,7 +29,11 @@ def layer_picture(moment: Moment) -> U8:
 
     Alpha is the rendered frame's own; where it has none, 255 on people and 0 elsewhere.
     """
-    rgb_HW3 = moment.rgb_HW3 if moment.drawn_HW3 is None else moment.drawn_HW3
+    drawn_HW3 = moment.drawn_HW3
+    if drawn_HW3 is not None and drawn_HW3.shape != moment.rgb_HW3.shape:
+        sizes = f"{drawn_HW3.shape[1]}×{drawn_HW3.shape[0]} from frames of {moment.video.width}×{moment.video.height}"
+        raise StageError(f"this style draws {sizes}, which is no layer over them", "render.style", "choose another")
+    rgb_HW3 = moment.rgb_HW3 if drawn_HW3 is None else drawn_HW3
     if moment.alpha_HW is not None:
         return np.dstack([rgb_HW3, moment.alpha_HW])
     return np.dstack([rgb_HW3, (flat(moment).person_HW > 0).astype(np.uint8) * np.uint8(255)])

@@ -25,7 +25,7 @@ class OneText(Writer):
         between: str = "",
         tail: str = "",
     ) -> None:
-        """Args: lines: entries of a frame; head, between, tail: what the file has before, between and after all of them."""
+        """Args: lines: entries of a frame; head, between, tail: what stands before, between and after all of them."""
         path = target.file((suffix,))
         self._destination = Destination(path, target.job.input, overwrite=target.job.overwrite)
         self._draft = self._destination.folder / f"joined{suffix}"

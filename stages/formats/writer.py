@@ -47,6 +47,8 @@ class Target:
             raise StageError(what, self.path, f"use {' or '.join(suffixes)}, or name a folder")
         if self.job.several:
             raise StageError("several inputs cannot go to one file", self.path, "name a folder")
+        if self.job.output and path.absolute() == Path(self.job.output).absolute():
+            raise StageError("the result itself goes there", self.path, "name another file")
         return self.path
 
 

@@ -54,6 +54,8 @@ def test_a_kind_at_the_wrong_place_or_of_no_kind_is_refused_with_the_nearest() -
         Export.Config(to={"instances": "x"})
     with pytest.raises(ValueError, match="did you mean 'surfaces'"):
         Export.Config(to={"surface": "x"})
+    with pytest.raises(ValueError, match="two exports have the same path"):
+        Export.Config(to={"iuv": "x/", "inds": "./x"})
     with pytest.raises(ValueError, match="needs a path"):
         Export.Config(to={"csv": ""})
 
@@ -138,6 +140,12 @@ def test_an_interruption_keeps_what_is_there_under_a_name_that_says_so(tmp_path:
     assert len((tmp_path / "t.partial.csv").read_text().splitlines()) == 1 + 8
     with av.open(str(tmp_path / "v.partial.mkv")) as file:
         assert sum(1 for _ in file.decode(video=0)) == 8
+
+
+def test_the_result_is_no_place_for_an_export(tmp_path: Path) -> None:
+    stage = Export(Export.Config(to={"iuv_video": str(tmp_path / "out.mkv")}))
+    with pytest.raises(StageError, match="the result itself goes there"):
+        stage(replace(job_of(), output=str(tmp_path / "out.mkv")), frames_of(3), PEOPLE, SURFACES, None)
 
 
 def test_a_failure_leaves_no_draft(tmp_path: Path) -> None:

@@ -245,6 +245,12 @@ def test_a_rendered_alpha_is_kept(tmp_path: Path) -> None:
     assert np.abs(alpha_of(tmp_path / "a.mov").astype(int) - 128).max() <= 1
 
 
+def test_pictures_side_by_side_are_no_layer(tmp_path: Path) -> None:
+    overlay = Overlay(rgb_THW3=np.zeros((1, HEIGHT, 2 * WIDTH, 3), np.uint8))
+    with pytest.raises(StageError, match="this style draws 128×48 from frames of 64×48"):
+        export({"prores": tmp_path / "a.mov"}, frames_of(1), ONE, ONE_SURFACE, overlay=overlay)
+
+
 def test_an_image_is_no_film_and_a_film_no_image_kind(tmp_path: Path) -> None:
     still = frames_of(1, video=replace(VIDEO, still=True))
     with pytest.raises(StageError, match="a single image is no video"):

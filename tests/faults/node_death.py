@@ -1,8 +1,8 @@
 """A worker machine that dies in the middle of a run: `python -m tests.faults.node_death`.
 
 Starts two nodes on this machine as `ray start` does, runs the default graph over both, and kills every process of the
-second one once half of the packets are through. Then a batch runs on what is left and a node that joins. Printed: which
-lanes died, and whether the decoded frames are those of an undisturbed run in one process. 1 when they are not.
+second one once half of the frames are through. Printed: which lanes died, and whether the decoded frames are those of
+an undisturbed run in one process. 1 when they are not.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.cluster import quieten
+from pipeline.cluster import quieten, start_ray, stop_ray
 from pipeline.config import RunConfig
 from pipeline.inputs import find_inputs
 from pipeline.interrupts import Interrupt
@@ -41,14 +41,18 @@ def free_port() -> int:
 
 
 @contextmanager
-def node(words: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """One `ray start` with all its processes in a group of their own, which ends with the block."""
+def node(words: list[str], said: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """One `ray start` with all its processes in a session of their own, ended with the block; `said`: its output."""
     command = [str(Path(sys.executable).with_name("ray")), "start", "--block", f"--num-cpus={CPUS}"]
     sizes = ["--object-store-memory=200000000", "--disable-usage-stats", "--min-worker-port=0", "--max-worker-port=0"]
-    process = subprocess.Popen(
-        [*command, *sizes, *words], start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    with said.open("wb") as out:
+        process = subprocess.Popen([*command, *sizes, *words], start_new_session=True, stdout=out, stderr=out)
     try:
+        deadline = time.monotonic() + _UP_S
+        while b"--block" not in said.read_bytes():  # the last thing it says when it is up
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise TimeoutError(f"a node did not come up: {said.read_text()[-500:]}")
+            time.sleep(0.2)
         yield process
     finally:
         kill_node(process)
@@ -62,32 +66,6 @@ def kill_node(process: subprocess.Popen[bytes]) -> None:
                 if os.getsid(int(entry.name)) == process.pid:
                     os.kill(int(entry.name), signal.SIGKILL)
     process.wait()
-
-
-def wait_for_nodes(count: int) -> None:
-    """Until so many nodes are alive; needs a Ray that is joined."""
-    import ray
-
-    deadline = time.monotonic() + _UP_S
-    while sum(one["Alive"] for one in ray.nodes()) != count:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{count} nodes did not come up")
-        time.sleep(0.2)
-
-
-def join(port: int) -> None:
-    """Join the cluster on a port, once it listens."""
-    from pipeline.cluster import start_ray
-
-    deadline = time.monotonic() + _UP_S
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        if time.monotonic() > deadline:
-            raise TimeoutError("the head node did not come up")
-        time.sleep(0.2)
-    start_ray(f"127.0.0.1:{port}", MACHINE.cpus, 0)
 
 
 def run_and_kill(config: RunConfig, output: Path, victim: subprocess.Popen[bytes]) -> Metrics:
@@ -116,14 +94,12 @@ def main() -> int:
         config = small_run(folder)
         expected = undisturbed(config, folder)
         head = ["--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder / 'ray'}"]
-        with node(head):
-            join(port)
-            with node([f"--address=127.0.0.1:{port}"]) as victim:
-                wait_for_nodes(2)
+        with node(head, folder / "head.txt"), node([f"--address=127.0.0.1:{port}"], folder / "other.txt") as victim:
+            start_ray(f"127.0.0.1:{port}", MACHINE.cpus, 0)
+            try:
                 metrics = run_and_kill(config, folder / "out.mp4", victim)
-            import ray
-
-            ray.shutdown()
+            finally:
+                stop_ray()
         failure = metrics.streams[0].failure
         same = failure is None and decoded(folder / "out.mp4") == expected
         died = {name: lane.restarts for name, lane in metrics.lanes.items() if lane.restarts}

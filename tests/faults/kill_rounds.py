@@ -82,8 +82,8 @@ def undisturbed(config: RunConfig, folder: Path) -> tuple[int, str]:
     return decoded(output)
 
 
-def lane_processes() -> Iterator[int]:
-    """The processes of lanes among all that this one started, whoever their parent is now."""
+def actor_processes(name: str) -> Iterator[int]:
+    """The processes of a class of actors among all that descend from this one."""
     parents = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -97,7 +97,7 @@ def lane_processes() -> Iterator[int]:
         ancestor = pid
         while ancestor in parents and ancestor != os.getpid():
             ancestor = parents[ancestor][0]
-        if ancestor == os.getpid() and title.startswith("ray::LaneActor"):
+        if ancestor == os.getpid() and title.startswith(f"ray::{name}"):
             yield pid
 
 
@@ -109,7 +109,7 @@ def one_round(config: RunConfig, folder: Path, rng: random.Random, expected: tup
 
     def count_and_kill() -> None:
         steps[0] += 1
-        victims = sorted(lane_processes()) if steps[0] == moment else []
+        victims = sorted(actor_processes("LaneActor")) if steps[0] == moment else []
         if victims:
             os.kill(rng.choice(victims), signal.SIGKILL)
 

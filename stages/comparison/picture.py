@@ -24,8 +24,8 @@ def comparison_picture(difference: Difference, second_T: Float, title: str) -> U
     picture = np.full((height, LEFT + WIDTH + 20, 3), PAPER, np.uint8)
     _say(picture, title, (10, 20), 0.5)
     top = _block(picture, TOP, np.abs(difference.angle_T9) / FULL_ANGLE, ANGLE_NAMES, second_T)
-    _say(picture, f"joint angles, 0..{FULL_ANGLE:.0f} degrees apart", (LEFT, TOP - 6), 0.4)
-    _say(picture, f"parts, 0..{FULL_DISTANCE} torso lengths apart", (LEFT, top + GAP - 6), 0.4)
+    _say(picture, f"joint angles, 0 to {FULL_ANGLE:.0f} degrees apart", (LEFT, TOP - 6), 0.4)
+    _say(picture, f"parts, 0 to {FULL_DISTANCE} torso lengths apart", (LEFT, top + GAP - 6), 0.4)
     bottom = _block(picture, top + GAP, difference.distance_TP / FULL_DISTANCE, CHART_NAMES[1:], second_T)
     _axis(picture, bottom, second_T)
     return picture

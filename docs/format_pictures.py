@@ -1,0 +1,183 @@
+"""Draws `docs/pictures/format_*.png`: `python docs/format_pictures.py`.
+
+A moment of the demo clip with its exact surfaces goes through the product's own formats; what is a number in a file is
+drawn over the frame.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from models.surface.keypoints import COCO_KEYPOINTS, keypoints_of
+from pipeline.stage import Job
+from stages.comparison.difference import difference_at
+from stages.comparison.picture import comparison_picture
+from stages.comparison.poses import Pose, performance_of, pose_of
+from stages.drawing.chart_colours import part_palette
+from stages.drawing.skeleton import draw_skeleton
+from stages.drawing.style_pictures import SECOND, WINDOW, moment
+from stages.formats.angles import ANGLES, joint_angles
+from stages.formats.iuv import inds_picture, iuv_picture
+from stages.formats.layer import layer_picture
+from stages.formats.moment import Moment, flat, moments_of
+from stages.formats.part_colours import dp_segm_picture, magicanimate_picture, parula_picture
+from stages.formats.results_json import densepose_results
+from stages.payloads import Overlay
+from stages.render import Render
+
+U8 = npt.NDArray[np.uint8]
+FOLDER = Path(__file__).parent / "pictures"
+HEIGHT = 200
+"""Pixels of a picture."""
+COLOURS = 64
+"""Of a stored picture: a palette keeps the files small."""
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+JOB = Job(index=0, input="", output=None, stem="walk")
+STEP = 0.1
+"""Seconds between the moments of a comparison."""
+
+
+def main() -> None:
+    """Write one picture a format, and one of a comparison."""
+    frames, people, surfaces = moment(SECOND)
+    (overlay,) = Render(Render.Config(style="texture"))(frames, people, surfaces)
+    (now,) = moments_of(JOB, frames, people, surfaces, overlay)
+    numbers = inds_picture(now)
+    pictures = {
+        "instances": beside(numbers_of(now)),
+        "surfaces": parts_with_names(now),
+        "iuv": iuv_picture(now)[WINDOW],
+        "inds": np.repeat((numbers.astype(np.uint8) * np.uint8(100))[WINDOW][..., None], 3, axis=2),
+        "dp_segm": dp_segm_picture(now)[WINDOW],
+        "magicanimate": magicanimate_picture(now)[WINDOW],
+        "parula": parula_picture(now)[WINDOW],
+        "result_json": beside([result_picture(line) for line in densepose_results(now)]),
+        "coco": coco_picture(now),
+        "csv": angles_picture(now),
+        "mot": tracks_picture(now),
+        "layer": on_squares(now, overlay),
+    }
+    for name, picture in pictures.items():
+        save(name, picture, HEIGHT)
+    save("compare", walkers_compared(), 480)
+
+
+def save(name: str, picture: U8, height: int) -> None:
+    """A small PNG with a palette."""
+    image = Image.fromarray(picture)
+    image = image.resize((round(image.width * height / image.height), height), Image.Resampling.LANCZOS)
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / f"format_{name}.png", optimize=True)
+
+
+def beside(pictures: list[U8]) -> U8:
+    """Pictures of any size in a row on white."""
+    height = max(picture.shape[0] for picture in pictures)
+    padded = [np.pad(p, ((0, height - p.shape[0]), (0, 12), (0, 0)), constant_values=255) for p in pictures]
+    return np.hstack(padded)
+
+
+def numbers_of(now: Moment) -> list[U8]:
+    """Labels, U and V of the nearer person's grid, each in grey."""
+    surface = now.surfaces[now.nearest_last()[-1]]
+    charts = surface.labels_hw * np.uint8(10)
+    planes = [charts, *(np.clip(plane * 255, 0, 255).astype(np.uint8) for plane in surface.uv_2hw)]
+    return [np.repeat(plane[..., None], 3, axis=2) for plane in planes]
+
+
+def parts_with_names(now: Moment) -> U8:
+    """Charts in the product's colours and everyone's identity."""
+    picture = now.rgb_HW3 // 2
+    chart_HW = flat(now).iuv_HW3[..., 0]
+    picture = np.where(chart_HW[..., None] > 0, part_palette()[chart_HW], picture).astype(np.uint8)
+    for box_4, identity in zip(now.box_N4, now.id_N, strict=True):
+        say(picture, f"id {identity}", (int(box_4[0]), int(box_4[1]) - 8))
+    return picture[WINDOW]
+
+
+def result_picture(line: str) -> U8:
+    """What the PNG in an entry of the result JSON shows."""
+    return np.asarray(Image.open(BytesIO(base64.b64decode(json.loads(line)["uv_data"]))))
+
+
+def coco_picture(now: Moment) -> U8:
+    """Boxes, masks and keypoints over the frame."""
+    picture = now.rgb_HW3.copy()
+    for i, surface in enumerate(now.surfaces):
+        mask_HW = (flat(now).person_HW == i + 1).astype(np.uint8)
+        outlines, _ = cv2.findContours(mask_HW, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(picture, outlines, -1, (255, 235, 60), 3)
+        x0, y0, x1, y1 = now.box_N4[i].astype(int).tolist()
+        cv2.rectangle(picture, (x0, y0), (x1, y1), WHITE, 2)
+        draw_skeleton(picture, surface)
+    return picture[WINDOW]
+
+
+def angles_picture(now: Moment) -> U8:
+    """Skeletons, and degrees at elbows and knees."""
+    picture = now.rgb_HW3 // 2
+    for surface in now.surfaces:
+        draw_skeleton(picture, surface)
+        keypoint_173 = keypoints_of(surface)
+        for (name, (_, vertex, _)), angle in zip(ANGLES.items(), joint_angles(keypoint_173), strict=False):
+            x, y, _ = keypoint_173[COCO_KEYPOINTS.index(vertex)]
+            if name.endswith(("elbow", "knee")) and np.isfinite(angle):
+                say(picture, f"{angle:.0f}", (int(x) + 10, int(y)))
+    return picture[WINDOW]
+
+
+def tracks_picture(now: Moment) -> U8:
+    """Boxes of this moment, and where everyone's box was before."""
+    picture = now.rgb_HW3.copy()
+    colours = ((255, 235, 60), (120, 220, 255))
+    for second in np.arange(SECOND - 0.8, SECOND + 0.01, 0.2):
+        _, people, _ = moment(float(second))
+        for box_4, colour in zip(people.box_N4, colours, strict=True):
+            cv2.circle(picture, (int(box_4[[0, 2]].mean()), int(box_4[3])), 5, colour, cv2.FILLED, cv2.LINE_AA)
+    for box_4, identity, colour in zip(now.box_N4, now.id_N, colours, strict=True):
+        x0, y0, x1, y1 = box_4.astype(int).tolist()
+        cv2.rectangle(picture, (x0, y0), (x1, y1), colour, 3)
+        say(picture, f"{identity}", (x0, y0 - 8))
+    return picture[WINDOW]
+
+
+def on_squares(now: Moment, overlay: Overlay) -> U8:
+    """The layer over the squares that stand for nothing."""
+    rgba = layer_picture(replace(now, drawn_HW3=overlay.rgb_THW3[0]))[WINDOW].astype(int)
+    rows, columns = np.indices(rgba.shape[:2]) // 24
+    squares = np.where((rows + columns) % 2, 235, 190)[..., None]
+    alpha = rgba[..., 3:] / 255
+    return (rgba[..., :3] * alpha + squares * (1 - alpha)).astype(np.uint8)
+
+
+def walkers_compared() -> U8:
+    """The demo clip's two people, one against the other."""
+    series: list[list[tuple[float, int, Pose]]] = [[], []]
+    for index, second in enumerate(np.arange(1.0, 4.0, STEP)):
+        _, _, surfaces = moment(float(second))
+        for poses, surface in zip(series, surfaces.people, strict=True):
+            poses.append((float(second), index, pose_of(surface)))
+    a, b = (performance_of(poses) for poses in series)
+    difference = difference_at(a, b, 0.0)
+    return comparison_picture(difference, a.second_T[difference.row_T2[:, 0]], "the two walkers of the demo clip")
+
+
+def say(picture: U8, text: str, corner: tuple[int, int]) -> None:
+    """White letters with a dark rim."""
+    for colour, thick in ((BLACK, 6), (WHITE, 2)):
+        cv2.putText(picture, text, corner, cv2.FONT_HERSHEY_SIMPLEX, 0.9, colour, thick, cv2.LINE_AA)
+
+
+if __name__ == "__main__":
+    main()

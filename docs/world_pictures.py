@@ -34,7 +34,7 @@ def flow_colors(made: Scene) -> np.ndarray:
 def depth_tones(made: Scene) -> np.ndarray:
     """Nearer is brighter."""
     assert made.moving is not None
-    tone = np.clip(700 / np.maximum(made.moving.depth_HW, 2), 0, 255).astype(np.uint8)
+    tone = np.clip(700 / np.maximum(made.depth_HW, 2), 0, 255).astype(np.uint8)
     return np.repeat(tone[..., None], 3, axis=2)
 
 

@@ -20,7 +20,7 @@ class ExportTruth(Stage):
     """`frame_000123.png` and `frame_000123.npz` for every scene, into a folder; nothing without one.
 
     The arrays of a file are those of `Scene`, without its picture: `label_HW`, `uv_2HW`, `instance_HW`, `box_N4`,
-    `keypoint_N173`; in clips those of `Moving` too: `track_N`, `depth_HW`, `next_2HW`, `previous_2HW`, `next_seen_HW`,
+    `keypoint_N173`, `depth_HW`; in clips those of `Moving` too: `track_N`, `next_2HW`, `previous_2HW`, `next_seen_HW`,
     `previous_seen_HW`. The mask of person n (from 1) is `instance_HW == n`.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,6 +18,19 @@ F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
 Rng = np.random.Generator
 Picture = str | Path | U8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backdrop:
+    """What stands behind people: a picture in 0..1 and its depth in metres, infinite where it is only a picture."""
+
+    picture_HW3: F32
+    depth_HW: F32
+
+
+def flat(picture_HW3: F32) -> Backdrop:
+    """A picture that is no place in space."""
+    return Backdrop(picture_HW3=picture_HW3, depth_HW=np.full(picture_HW3.shape[:2], np.inf, np.float32))
 
 
 def noise(rng: Rng, height: int, width: int, *, coarsest: int = 3, octaves: int = 4) -> F32:

@@ -33,7 +33,7 @@ class Bag:
     def on(self, vertex_V3: F32, keypoint_K3: F32) -> Extra:
         """The bag on a posed body."""
         surface = _bag_surface(self.middle_3, self.half_3)
-        return _following(self.bone, surface, vertex_V3, self.pattern, 0.15)
+        return following(self.bone, surface, vertex_V3, self.pattern, 0.15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Locks:
 
     def on(self, vertex_V3: F32, keypoint_K3: F32) -> Extra:
         """The hair on a posed body; it follows the head."""
-        return _following("head", _locks_surface(self.length, self.volume), vertex_V3, self.pattern, 0.3)
+        return following("head", _locks_surface(self.length, self.volume), vertex_V3, self.pattern, 0.3)
 
 
 def random_bag(rng: Rng, cloth: Pattern) -> Bag:
@@ -68,13 +68,18 @@ def random_bag(rng: Rng, cloth: Pattern) -> Bag:
 
 def random_locks(rng: Rng, hair_3: F32) -> Locks:
     """From the neck to below the shoulder blades."""
-    strands = Pattern(kind="stripes", first_3=hair_3, second_3=(hair_3 * 0.8).astype(np.float32),
-                      way_3=np.array([1, 0, 0.3], np.float32), size=0.004, offset=float(rng.uniform(0, 5)))
+    cloth = strands(rng, hair_3)
     return Locks(length=float(rng.choice([0.25, 0.32, 0.4, 0.48])), volume=float(rng.choice([0.0, 0.01, 0.02])),
-                 pattern=strands)
+                 pattern=cloth)
 
 
-def _following(bone: str, surface: Surface, vertex_V3: F32, cloth: Pattern, gloss: float) -> Extra:
+def strands(rng: Rng, hair_3: F32) -> Pattern:
+    """Hair of a colour, in fine stripes."""
+    return Pattern(kind="stripes", first_3=hair_3, second_3=(hair_3 * 0.8).astype(np.float32),
+                   way_3=np.array([1, 0, 0.3], np.float32), size=0.004, offset=float(rng.uniform(0, 5)))
+
+
+def following(bone: str, surface: Surface, vertex_V3: F32, cloth: Pattern, gloss: float) -> Extra:
     """A mesh of the mean body moved, turned and scaled as the skin of a bone is (Umeyama's closed form)."""
     chosen = _follower(bone)
     before, after = home().point_V3[chosen].astype(np.float64), vertex_V3[chosen].astype(np.float64)
@@ -101,29 +106,35 @@ def _follower(bone: str) -> npt.NDArray[np.intp]:
 
 @lru_cache(maxsize=256)
 def _bag_surface(middle_3: tuple[float, float, float], half_3: tuple[float, float, float]) -> Surface:
-    """A superellipsoid; it stands for no part of the body."""
+    """A box with round corners; it stands for no part of the body."""
+    point, face = superellipsoid(middle_3, half_3, 0.45)
+    return Surface(face_G3=face, chart_G=np.zeros(len(face), np.uint8),
+                   corner_uv_G32=np.zeros((len(face), 3, 2), np.float32), home_W3=point)
+
+
+def superellipsoid(
+    middle_3: tuple[float, float, float], half_3: tuple[float, float, float], power: float
+) -> tuple[F32, npt.NDArray[np.int32]]:
+    """Points (W, 3) and two-sided faces (G, 3): an ellipsoid for power 1, more of a box the less it is."""
     around = np.linspace(0, 2 * np.pi, AROUND, endpoint=False)
     down = np.linspace(0, np.pi, DOWN)
 
     def rounded(wave: Float) -> Float:
-        return np.asarray(np.sign(wave) * np.abs(wave) ** 0.45, np.float64)
+        return np.asarray(np.sign(wave) * np.abs(wave) ** power, np.float64)
 
     ring = rounded(np.sin(down))[:, None]
     unit = np.stack([ring * rounded(np.sin(around)), np.broadcast_to(rounded(np.cos(down))[:, None], (DOWN, AROUND)),
                      ring * rounded(np.cos(around))], axis=-1)
     point = (np.asarray(middle_3) + unit * half_3).reshape(-1, 3).astype(np.float32)
-    face = two_sided(_tube(AROUND, closed=True))
-    return Surface(face_G3=face, chart_G=np.zeros(len(face), np.uint8),
-                   corner_uv_G32=np.zeros((len(face), 3, 2), np.float32), home_W3=point)
+    return point, two_sided(_tube(AROUND, closed=True))
 
 
 @lru_cache(maxsize=64)
 def _locks_surface(length: float, volume: float) -> Surface:
     """A shell around the sides and the back of the head that falls and widens; it belongs to the head."""
-    body, skin_V3 = load_body(), home().point_V3
     around = np.linspace(-1.9, 1.9, AROUND)[None]
     fall = np.linspace(0, 1, DOWN)[:, None]
-    y = 1.775 - length * fall
+    y = 1.775 + 0.8 * max(volume - 0.02, 0) - length * fall
     # On the crown it closes; below the ears it hangs, wider and further back than the shoulders' slope.
     full = np.sqrt(1 - (1 - np.minimum(fall * length / 0.11, 1)) ** 2)
     wide = (0.088 + volume) * full + 0.10 * np.clip(fall * length - 0.17, 0, 1)
@@ -132,11 +143,16 @@ def _locks_surface(length: float, volume: float) -> Surface:
     back = np.sign(np.cos(around)) * np.abs(np.cos(around)) ** (1 - 0.6 * fall)
     x, z = wide * np.sin(around), 0.012 - deep * back
     point = np.stack([x, np.broadcast_to(y, x.shape), z], axis=-1).reshape(-1, 3).astype(np.float32)
+    return scalp_surface(point, two_sided(_tube(AROUND, closed=False)))
+
+
+def scalp_surface(point_W3: F32, face_G3: npt.NDArray[np.int32]) -> Surface:
+    """Hair, each point of which stands for the skin of the head nearest to it."""
+    body, skin_V3 = load_body(), home().point_V3
     head = np.flatnonzero((body.chart_F >= 23) & ~body.eye_F)
     scalp = np.unique(body.face_F3[head])
-    nearest = scalp[np.argmin(((point[:, None] - skin_V3[scalp]) ** 2).sum(axis=2), axis=1)]
-    face = two_sided(_tube(AROUND, closed=False))
-    return replace(nearest_surface(skin_V3[nearest], face, skin_V3, head), home_W3=np.asarray(point, np.float32))
+    nearest = scalp[np.argmin(((point_W3[:, None] - skin_V3[scalp]) ** 2).sum(axis=2), axis=1)]
+    return replace(nearest_surface(skin_V3[nearest], face_G3, skin_V3, head), home_W3=np.asarray(point_W3, np.float32))
 
 
 def _tube(around: int, *, closed: bool) -> npt.NDArray[np.int32]:

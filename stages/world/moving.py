@@ -26,7 +26,7 @@ from stages.world.stage_set import StageSet, cast_shadows, paint_set, random_set
 F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
-STRANGERS = replace(WORLDS["train"], bodies=(0.7, 1.0), skirts=0.15, locks=0.2, bags=0.12)
+STRANGERS = replace(WORLDS["train"], bodies=(0.7, 1.0), skirts=0.12, locks=0.2, bags=0.12, loose=0.3, hairdos=0.3)
 """Bodies that `train` does not draw on, in clothes of every kind."""
 
 PERSON = 1.7  # metres, to say how tall people are in the picture
@@ -112,8 +112,8 @@ def moving_scene(world: MovingWorld, seed: int, index: int) -> Scene:
     rgb = develop(made.film, np.random.default_rng([*made.salt, frame]), _picture(made, frame, here, hits, exposure))
     still = annotated(rgb, truth, np.zeros(rgb.shape[:2], bool), meshes, here.camera)
     numbers = shown(truth.instance_HW, meshes, here.camera)
-    return replace(still, moving=Moving(
-        track_N=np.array(numbers, np.int32).reshape(-1) - 1 + made.first_track, depth_HW=depth_everywhere(here, hits),
+    return replace(still, depth_HW=depth_everywhere(here, hits), moving=Moving(
+        track_N=np.array(numbers, np.int32).reshape(-1) - 1 + made.first_track,
         next_2HW=exposure.on.way_2HW, previous_2HW=exposure.back.way_2HW, next_seen_HW=exposure.on.seen_HW,
         previous_seen_HW=exposure.back.seen_HW,
     ))

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from models.surface.raster import Camera
-from stages.world.backdrops import BACKDROPS, Picture, clouds, occluder, window
+from stages.world.backdrops import BACKDROPS, Backdrop, Picture, clouds, flat, occluder, window
 from stages.world.contact import CONTACTS
+from stages.world.costumes import in_loose_clothes, with_hairdo
 from stages.world.drawing import Truth, draw
 from stages.world.lens import photograph
 from stages.world.people import Mesh, Person, in_skirt, moved, pose_person, random_shape, with_bag, with_locks
 from stages.world.poses import POSES
 from stages.world.shading import Lights, random_lights
-from stages.world.stage_set import paint_set, random_set
+from stages.world.stage_set import distance_along, paint_set, pixel_rays, random_set
 from stages.world.staging import camera_before, floor_place
 from stages.world.statures import human_shape
 from stages.world.wardrobe import PATTERNS, random_outfit
@@ -49,6 +50,7 @@ class World:
         occluded: probability that something stands before a person.
         occluders: how many things stand there then.
         skirts, locks, bags: shares of people in skirts and dresses, with long hair, with a bag.
+        loose, hairdos: shares in coats, loose shirts, wide dresses or trousers, and with other hair than a cap of it.
         heights: how adults' heights are spread: "even" over all the body can be, or as "human" ones.
         contact: share of scenes of two or more in which two shake hands, embrace or stand arm in arm.
         facing: range of headings, radians; 0 looks at the camera.
@@ -77,6 +79,8 @@ class World:
     skirts: float = 0.0
     locks: float = 0.0
     bags: float = 0.0
+    loose: float = 0.0
+    hairdos: float = 0.0
     heights: str = "even"
     contact: float = 0.0
     facing: tuple[float, float] = (-np.pi, np.pi)
@@ -94,7 +98,9 @@ class Scene:
         instance_HW: 0 background, 1..N.
         box_N4: x0, y0, x1, y1 of each person's visible pixels, in pixels (x1, y1 exclusive).
         keypoint_N173: COCO-17 as x, y, visibility (2 seen, 1 hidden but in the picture, 0 outside: x = y = 0).
-        moving: depth, flow and identities, in worlds that move.
+        depth_HW: metres along the camera's axis, of everything that stands in space; infinite in the sky and where the
+            background is only a picture; 0 on things that were painted over people.
+        moving: flow and identities, in worlds that move.
     """
 
     rgb_HW3: U8
@@ -103,6 +109,7 @@ class Scene:
     instance_HW: U8
     box_N4: F32
     keypoint_N173: F32
+    depth_HW: F32
     moving: Moving | None = None
 
 
@@ -112,14 +119,12 @@ class Moving:
 
     Attributes:
         track_N: identity of each person of the scene; the same person keeps it as long as the clip lasts.
-        depth_HW: metres along the camera's axis; infinite in the sky.
         next_2HW, previous_2HW: where the point that a pixel's centre shows is seen one frame later and earlier: way
             right and down, pixels, float32. Known everywhere: people, floor, walls, sky.
         next_seen_HW, previous_seen_HW: that it is seen there: inside the picture and with nothing before it.
     """
 
     track_N: npt.NDArray[np.int32]
-    depth_HW: F32
     next_2HW: F32
     previous_2HW: F32
     next_seen_HW: npt.NDArray[np.bool_]
@@ -132,15 +137,20 @@ WORLDS: dict[str, World] = {
         name="val", bodies=(0.7, 1.0), patterns=("plain", "checks", "stripes", "dots"), backdrops=("street", "room"),
         poses=(("stand", 0.30), ("walk", 0.24), ("sit", 0.14), ("crouch", 0.10), ("dance", 0.20), ("lie", 0.02)),
     ),
+    "wide": World(
+        name="wide", heights="human", skirts=0.12, locks=0.2, bags=0.12, loose=0.3, hairdos=0.3,
+        backdrops=("clouds", "room", "clutter", "set", "street"),
+    ),
 }
-"""Named worlds. `val` keeps apart from `train` by its random numbers, its bodies and partly its generators."""
+"""Named worlds. `val` keeps apart from `train` by its random numbers, its bodies and partly its generators; `wide` is
+`train` with clothes and hair of every kind."""
 
 
 def scene(world: World, seed: int, index: int) -> Scene:
     """Scene number `index` of a world: the same arguments give the same bytes, in any order."""
     rng, people, meshes, camera = cast_of(world, seed, index)
-    picture = backdrop(world, rng, camera)
-    return photographed(world, rng, picture, people, meshes, camera, random_lights(rng))
+    behind = backdrop(world, rng, camera)
+    return photographed(world, rng, behind, people, meshes, camera, random_lights(rng))
 
 
 def cast_of(world: World, seed: int, index: int) -> tuple[Rng, list[Person], list[Mesh], Camera | None]:
@@ -152,15 +162,18 @@ def cast_of(world: World, seed: int, index: int) -> tuple[Rng, list[Person], lis
     return rng, people, meshes, camera
 
 
-def backdrop(world: World, rng: Rng, camera: Camera | None) -> F32:
-    """A background of the world, (H, W, 3) in 0..1; a "set" is a place in space and needs the camera that sees it."""
+def backdrop(world: World, rng: Rng, camera: Camera | None) -> Backdrop:
+    """A background of the world; a "set" is a place in space and needs the camera that sees it."""
     if world.backgrounds and rng.random() < world.photo_share:
-        return window(rng, world.backgrounds[rng.integers(len(world.backgrounds))], world.height, world.width)
+        picture = world.backgrounds[rng.integers(len(world.backgrounds))]
+        return flat(window(rng, picture, world.height, world.width))
     kind = str(rng.choice(world.backdrops))
     if kind == "set":
         place = random_set(rng)
-        return paint_set(place, camera) if camera else clouds(rng, world.height, world.width)
-    return np.clip(BACKDROPS[kind](rng, world.height, world.width), 0, 1)
+        if camera is None:
+            return flat(clouds(rng, world.height, world.width))
+        return Backdrop(picture_HW3=paint_set(place, camera), depth_HW=distance_along(place, *pixel_rays(camera)))
+    return flat(np.clip(BACKDROPS[kind](rng, world.height, world.width), 0, 1))
 
 
 def random_person(world: World, rng: Rng) -> Person:
@@ -175,6 +188,10 @@ def random_person(world: World, rng: Rng) -> Person:
         person = with_locks(person, rng)
     if world.bags and rng.random() < world.bags:
         person = with_bag(person, rng, world.patterns)
+    if world.loose and rng.random() < world.loose:
+        person = in_loose_clothes(person, rng, world.patterns)
+    if world.hairdos and rng.random() < world.hairdos:
+        person = with_hairdo(person, rng)
     return person
 
 
@@ -216,13 +233,13 @@ def _first_camera(world: World, rng: Rng, mesh: Mesh) -> Camera:
 
 
 def photographed(
-    world: World, rng: Rng, picture_HW3: F32, people: list[Person], meshes: list[Mesh], camera: Camera | None,
+    world: World, rng: Rng, behind: Backdrop, people: list[Person], meshes: list[Mesh], camera: Camera | None,
     lights: Lights,
 ) -> Scene:
     """Light the people, put them before the picture, let things hide them, and take the photograph."""
-    picture = picture_HW3.copy()
+    picture = behind.picture_HW3.copy()
     if camera is None:
-        return _empty(world, _taken(world, rng, picture))
+        return _empty(behind, _taken(world, rng, picture))
     _cast_shadows(rng, picture, meshes, camera, lights)
     truth = draw(picture, people, meshes, camera, lights)
     hidden = np.zeros(picture.shape[:2], bool)
@@ -233,7 +250,8 @@ def photographed(
                 mask, colors = occluder(rng, world.height, world.width, (xs.min(), ys.min(), xs.max(), ys.max()))
                 picture[mask] = colors[mask]
                 hidden |= mask
-    return annotated(_taken(world, rng, picture), truth, hidden, meshes, camera)
+    made = annotated(_taken(world, rng, picture), truth, hidden, meshes, camera)
+    return replace(made, depth_HW=np.where(np.isinf(made.depth_HW), behind.depth_HW, made.depth_HW))
 
 
 def _taken(world: World, rng: Rng, picture_HW3: F32) -> U8:
@@ -272,10 +290,11 @@ def annotated(rgb_HW3: U8, truth: Truth, hidden_HW: npt.NDArray[np.bool_], meshe
     uv = np.where(instance > 0, truth.uv_2HW, 0).astype(np.float16)
     boxes = [mask_box(instance == k + 1) for k in range(len(numbers))]
     keypoints = [_keypoints(meshes[k - 1], truth, hidden_HW, k, camera) for k in numbers]
+    depth = np.where(hidden_HW, 0, np.where(truth.depth_HW > 0, truth.depth_HW, np.inf))
     return Scene(
         rgb_HW3=rgb_HW3, label_HW=label, uv_2HW=uv, instance_HW=instance,
         box_N4=np.array(boxes, np.float32).reshape(-1, 4),
-        keypoint_N173=np.array(keypoints, np.float32).reshape(-1, 17, 3),
+        keypoint_N173=np.array(keypoints, np.float32).reshape(-1, 17, 3), depth_HW=depth.astype(np.float32),
     )
 
 
@@ -306,10 +325,10 @@ def _keypoints(mesh: Mesh, truth: Truth, hidden_HW: npt.NDArray[np.bool_], numbe
     return np.concatenate([np.where(inside[:, None], pixel, 0), state[:, None]], axis=1)
 
 
-def _empty(world: World, rgb_HW3: U8) -> Scene:
-    shape = (world.height, world.width)
+def _empty(behind: Backdrop, rgb_HW3: U8) -> Scene:
+    shape = rgb_HW3.shape[:2]
     return Scene(
         rgb_HW3=rgb_HW3, label_HW=np.zeros(shape, np.uint8), uv_2HW=np.zeros((2, *shape), np.float16),
         instance_HW=np.zeros(shape, np.uint8), box_N4=np.zeros((0, 4), np.float32),
-        keypoint_N173=np.zeros((0, 17, 3), np.float32),
+        keypoint_N173=np.zeros((0, 17, 3), np.float32), depth_HW=behind.depth_HW,
     )

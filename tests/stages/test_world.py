@@ -160,6 +160,22 @@ def test_walking_feet_stay_where_they_stand():
     assert np.linalg.norm(moments[-1][crown] - moments[0][crown]) > 0.2
 
 
+def test_stills_know_the_depth_of_people_and_places():
+    """A floor's inverse depth is affine in the picture; people are nearer than what they hide; occluders have none."""
+    world = replace(WORLDS["train"], backdrops=("set",), people=(0.0, 1.0), roll=0.0, pitch=(0.2, 0.3), tall=(0.5, 0.6))
+    made = [scene(replace(world, occluded=0.0), 0, index) for index in range(3)]
+    for one in made:
+        floor = one.depth_HW[-20:, 2]
+        assert (one.instance_HW[-20:, 2] == 0).all() and np.isfinite(floor).all()
+        steps = np.diff(1 / floor)
+        assert steps.min() > 0 and np.abs(steps / steps.mean() - 1).max() < 1e-3
+        inside = one.depth_HW[one.label_HW > 0]
+        assert inside.min() > 0.5 and np.ptp(inside) < 2.5
+    hidden = scene(replace(world, occluded=1.0, backdrops=("clouds",)), 0, 0)
+    assert (hidden.depth_HW == 0).any() and (hidden.label_HW[hidden.depth_HW == 0] == 0).all()
+    assert np.isinf(hidden.depth_HW).any()
+
+
 def test_backgrounds_are_taken_from_given_pictures(tmp_path):
     red = np.zeros((50, 70, 3), np.uint8)
     red[..., 0] = 250

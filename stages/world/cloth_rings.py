@@ -1,0 +1,102 @@
+"""Cloth as rings around a part of the body: each the convex hull of what is inside, wide enough in any pose."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+F32 = npt.NDArray[np.float32]
+Float = npt.NDArray[np.float64]
+Index = npt.NDArray[np.intp]
+
+SIDES = 48
+"""Points of a ring."""
+
+
+def angles() -> Float:
+    """Of the points of a ring, radians, from its first axis toward its second."""
+    return 2 * np.pi * np.arange(SIDES) / SIDES
+
+
+def directions() -> Float:
+    """Cosines and sines of the same (2, SIDES)."""
+    return np.stack([np.cos(angles()), np.sin(angles())])
+
+
+def ring_faces(rings: int) -> npt.NDArray[np.int32]:
+    """Triangles of a tube of so many rings; the outside is seen, where the second axis is left of the first."""
+    ring, side = np.meshgrid(np.arange(rings - 1), np.arange(SIDES), indexing="ij")
+    a, b = (ring * SIDES + side).reshape(-1), (ring * SIDES + (side + 1) % SIDES).reshape(-1)
+    c, d = a + SIDES, b + SIDES
+    return np.stack([np.stack([a, c, b], 1), np.stack([b, c, d], 1)], axis=1).reshape(-1, 3).astype(np.int32)
+
+
+def slices(value_V: F32, levels: Float, step: float) -> tuple[Index, Index]:
+    """Vertices ring by ring, four fifths of a step to either side of each level, and where each ring's begin."""
+    members = [np.flatnonzero(np.abs(value_V - level) < 0.8 * step) for level in levels]
+    start = np.cumsum([0, *[len(one) for one in members[:-1]]])
+    return np.concatenate(members), start
+
+
+def centers(vertex_V3: F32, member: Index, start: Index) -> Float:
+    """The middle of each ring's vertices, evened along the rings, (R, 3)."""
+    count = np.diff([*start, len(member)])[:, None]
+    center = np.add.reduceat(vertex_V3[member].astype(np.float64), start, axis=0) / count
+    for _ in range(2):
+        padded = np.pad(center, ((1, 1), (0, 0)), mode="edge")
+        center = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
+    return center
+
+
+def courses(center_R3: Float) -> Float:
+    """Unit directions along the rings (R, 3)."""
+    down = np.gradient(center_R3, axis=0)
+    return np.asarray(down / (np.linalg.norm(down, axis=1, keepdims=True) + 1e-9), np.float64)
+
+
+def across(way_R3: Float, down_R3: Float) -> Float:
+    """Unit directions nearest to given ones, at right angles to the rings' course."""
+    flat = way_R3 - (way_R3 * down_R3).sum(1, keepdims=True) * down_R3
+    return np.asarray(flat / (np.linalg.norm(flat, axis=1, keepdims=True) + 1e-9), np.float64)
+
+
+def reaches(
+    vertex_V3: F32, member: Index, start: Index, frame: tuple[Float, Float, Float], narrowing: float
+) -> Float:
+    """How far cloth stands from the middle of each ring at each angle, (R, SIDES) metres.
+
+    Args:
+        frame: middle, first and second axis of each ring.
+        narrowing: least width of a ring as a share of the one before: what hangs does not follow hollows.
+    """
+    center, first, second = frame
+    way = directions()
+    ring_of = np.repeat(np.arange(len(start)), np.diff([*start, len(member)]))
+    apart = vertex_V3[member] - center[ring_of]
+    flat = np.stack([(apart * first[ring_of]).sum(1), (apart * second[ring_of]).sum(1)], axis=1)
+    support = np.maximum(np.maximum.reduceat(flat @ way, start, axis=0), 0.03)
+    angle = angles()
+    cosine = np.cos(angle[:, None] - angle)
+    # The hull's reach along an angle is the least of what its tangents allow.
+    with np.errstate(divide="ignore"):
+        allow = np.where(cosine > 0.05, 1 / np.maximum(cosine, 1e-3), np.inf)
+    reach = (support[:, None, :] * allow).min(axis=2)
+    for k in range(1, len(start)):
+        reach[k] = np.maximum(reach[k], narrowing * reach[k - 1])
+    return _smooth(reach)
+
+
+def placed(reach_RS: Float, frame: tuple[Float, Float, Float]) -> F32:
+    """Points (R, SIDES, 3) at their reaches."""
+    center, first, second = frame
+    way = directions()
+    ring = reach_RS[..., None] * (way[0][:, None] * first[:, None, :] + way[1][:, None] * second[:, None, :])
+    return (center[:, None] + ring).astype(np.float32)
+
+
+def _smooth(reach_RS: Float) -> Float:
+    """Along the cloth and around it, never inward."""
+    padded = np.pad(reach_RS, ((1, 1), (0, 0)), mode="edge")
+    mean = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
+    around = (np.roll(mean, 1, 1) + 2 * mean + np.roll(mean, -1, 1)) / 4
+    return np.maximum(reach_RS, around)

@@ -22,6 +22,7 @@ Body = Callable[[F32], F32]
 """A compiled body: float32 (N,3,H,W) of a fixed shape in, the body's single output out."""
 Engine = Literal["torch", "openvino"]
 Precision = Literal["fp32", "bf16"]
+"""Of the torch networks' arithmetic; the light network's eight-bit graphs are `models.light.quantized`."""
 
 
 @cache
@@ -30,6 +31,14 @@ def has_bf16() -> bool:
     flags = Path("/proc/cpuinfo")
     text = flags.read_text() if flags.is_file() else ""
     return any(name in text for name in ("avx512_bf16", "amx_bf16", " bf16"))
+
+
+@cache
+def has_int8() -> bool:
+    """Whether this processor has dot products of eight-bit integers (AVX512-VNNI, AVX-VNNI or AMX)."""
+    flags = Path("/proc/cpuinfo")
+    text = flags.read_text() if flags.is_file() else ""
+    return any(name in text for name in ("avx512_vnni", "avx_vnni", "amx_int8"))
 
 
 def choose_engine(wanted: Literal["auto", "torch", "openvino"]) -> Engine:
@@ -46,8 +55,15 @@ def choose_engine(wanted: Literal["auto", "torch", "openvino"]) -> Engine:
     return wanted
 
 
-def choose_precision(wanted: Literal["auto", "fp32", "bf16"]) -> Precision:
-    """The precision to use: "auto" is bf16 where the processor has it."""
+def choose_precision(wanted: Literal["auto", "fp32", "bf16", "int8"]) -> Precision:
+    """The precision of a network's own arithmetic: "auto" is bf16 where the processor has it.
+
+    Raises:
+        ModelError: int8 is asked for; only the light network has eight-bit graphs.
+    """
+    if wanted == "int8":
+        remedy = "use auto, fp32 or bf16"
+        raise ModelError("only the light network has eight-bit graphs", "network.precision", remedy)
     if wanted == "auto":
         return "bf16" if has_bf16() else "fp32"
     return wanted
@@ -63,10 +79,9 @@ def compile_body(
         shape: of the input.
         threads: compute threads of OpenVINO; torch uses the process's own setting.
     """
-    net = net.eval()
     if engine == "openvino":
-        return _compile_openvino(net, shape, precision, threads)
-    return _run_torch(net, precision)
+        return compile_graph(convert_body(net, shape), precision=precision, threads=threads)
+    return _run_torch(net.eval(), precision)
 
 
 def import_openvino() -> Any:
@@ -89,13 +104,18 @@ def _run_torch(net: nn.Module, precision: Precision) -> Body:
     return run
 
 
-def _compile_openvino(net: nn.Module, shape: tuple[int, int, int, int], precision: Precision, threads: int) -> Body:
-    openvino = import_openvino()
+def convert_body(net: nn.Module, shape: tuple[int, int, int, int]) -> Any:
+    """A network, put into evaluation mode, as an OpenVINO model for inputs of one shape."""
+    net, openvino = net.eval(), import_openvino()
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # Traced here: left to itself, OpenVINO traces three times.
         traced = torch.jit.trace(net, torch.zeros(shape), check_trace=False)
-        graph = openvino.convert_model(traced, input=[list(shape)])
+        return openvino.convert_model(traced, input=[list(shape)])
+
+
+def compile_graph(graph: Any, *, precision: Precision, threads: int) -> Body:
+    """Make an OpenVINO model of one fixed shape, one input and one output ready to run."""
     settings = {
         "INFERENCE_NUM_THREADS": threads,
         "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
@@ -103,7 +123,7 @@ def _compile_openvino(net: nn.Module, shape: tuple[int, int, int, int], precisio
         "NUM_STREAMS": 1,
         "ENABLE_CPU_PINNING": False,
     }
-    request = openvino.Core().compile_model(graph, "CPU", settings).create_infer_request()
+    request = import_openvino().Core().compile_model(graph, "CPU", settings).create_infer_request()
 
     def run(x_NCHW: F32) -> F32:
         request.infer({0: x_NCHW}, share_inputs=True)

@@ -19,11 +19,12 @@ class NetworkConfig:
     """The `network:` section.
 
     Attributes:
-        kind: "light" (this project's own small network), "zoo" (the published DensePose-RCNN), or "trained" (what a training of
-            this project wrote; the file says which network it is).
+        kind: "light" (this project's own small network), "zoo" (the published DensePose-RCNN), or "trained" (what a
+            training of this project wrote; the file says which network it is).
         weights: "light" (built in), a file (.pkl, .pth, .safetensors), or "zoo:NAME" (downloaded once).
         backbone, head, legacy, confidence, segm_confidence: which published variant; only for kind "zoo" (facts §1).
-        precision: "auto" takes bf16 where the processor multiplies it in hardware.
+        precision: "auto" takes bf16 where the processor multiplies it in hardware; for the light network int8 where the
+            processor has it and its eight-bit graphs stand beside the weights.
         engine: what runs the convolutions; "auto" takes the fastest that gives equal results here.
         device: "auto" takes a GPU when there is one.
         score_threshold, nms_threshold, max_people: detections kept; None = the network's own.
@@ -40,7 +41,7 @@ class NetworkConfig:
     legacy: bool = False
     confidence: Literal["none", "wc1", "wc2"] = "none"
     segm_confidence: bool = False
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
     engine: Literal["auto", "torch", "openvino"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     score_threshold: float | None = None

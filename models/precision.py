@@ -37,9 +37,13 @@ def choose_engine(wish: Literal["auto", "torch", "openvino"], device: torch.devi
     return "torch"
 
 
-def choose_precision(wish: Literal["auto", "fp32", "bf16"], device: torch.device) -> Precision:
-    """The precision of a wish; "auto" is bf16 where the hardware multiplies it, else fp32."""
-    if device.type == "cpu":
+def choose_precision(wish: Literal["auto", "fp32", "bf16", "int8"], device: torch.device) -> Precision:
+    """The precision of a wish; "auto" is bf16 where the hardware multiplies it, else fp32.
+
+    Raises:
+        ModelError: int8 is asked for; only the light network has eight-bit graphs.
+    """
+    if device.type == "cpu" or wish == "int8":
         return cpu.choose_precision(wish)
     if wish == "auto":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"

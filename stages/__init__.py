@@ -35,6 +35,7 @@ STAGES: dict[str, str] = {
     "train_network": "stages.train_network:TrainNetwork",
     "export_network": "stages.train_network:ExportNetwork",
     "export_light": "stages.train:ExportLight",
+    "quantize_light": "stages.quantize_light:QuantizeLight",
     "truths": "stages.truths:Truths",
     "evaluate": "stages.evaluate:Evaluate",
     "write_scores": "stages.write_scores:WriteScores",

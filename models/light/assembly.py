@@ -58,7 +58,7 @@ def assemble(maps_5GG: F32, region_4: F32, box_4: F32) -> SurfaceMap:
     labels_hw[mixed], u_hw[mixed], v_hw[mixed] = _vote(maps_5GG, corners)
     labels_hw[~inside_hw] = 0
     uv_2hw: F32 = np.stack([u_hw, v_hw]) * inside_hw
-    return SurfaceMap(x0=x0, y0=y0, labels_hw=labels_hw, uv_2hw=uv_2hw, confidence_hw=sure_hw)
+    return SurfaceMap(x0=x0, y0=y0, labels_hw=labels_hw, uv_2hw=uv_2hw, confidence_hw=sure_hw.astype(np.float32))
 
 
 def _nearest(at: npt.NDArray[np.float64], cells: int) -> npt.NDArray[np.int64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -14,10 +14,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from models.engine import Body, choose_engine, choose_precision, compile_body
+from models.engine import Body, Engine, choose_engine, choose_precision, compile_body, has_int8
 from models.errors import ModelError
 from models.light.assembly import assemble
 from models.light.detector import MEAN, PersonDetector, decode_boxes, places
+from models.light.quantized import compile_quantized, fits, quantized_path, read_quantized
 from models.light.region import crop_region
 from models.light.surface_net import CROP, PickedSurface, SurfaceNet
 from models.network import NetworkConfig
@@ -58,6 +59,11 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
             f"not a safetensors file ({error})", str(path), "train or download the weights again"
         ) from error
     return {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
+
+
+def file_sha256(path: Path) -> str:
+    """The hash that names a file of weights."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def write_weights(path: Path, detector: dict[str, torch.Tensor], surface: dict[str, torch.Tensor]) -> None:
@@ -126,19 +132,25 @@ class LightNetwork:
         fill(self._detector, tensors, "detector.", path)
         fill(self._surface, tensors, "surface.", path)
         self.name = name
-        self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.sha256 = file_sha256(path)
         self.engine = choose_engine(config.engine)
-        self.precision = choose_precision(config.precision)
+        self.precision = light_precision(config.precision, self.engine, path, self.sha256)
+        quantized = read_quantized(quantized_path(path), self.sha256) if self.precision == "int8" else None
+        self._quantized = quantized
         self._threads = threads
         self._long_side = config.max_size or LONG_SIDE
         self._score = SCORE if config.score_threshold is None else config.score_threshold
         self._overlap = OVERLAP if config.nms_threshold is None else config.nms_threshold
         self._most = config.max_people or MOST
         self._bodies: dict[tuple[int, int], Body] = {}
-        self.read_surface = self._compile(PickedSurface(self._surface), CROP, CROP)
+        self.read_surface = self._compile("surface", CROP, CROP)
 
-    def _compile(self, net: nn.Module, height: int, width: int) -> Body:
+    def _compile(self, part: Literal["detector", "surface"], height: int, width: int) -> Body:
         shape = (1, 3, height, width)
+        if self._quantized is not None:
+            return compile_quantized(getattr(self._quantized, part), shape, self._threads)
+        net = PickedSurface(self._surface) if part == "surface" else self._detector
+        assert self.precision != "int8"
         return compile_body(net, shape, engine=self.engine, precision=self.precision, threads=self._threads)
 
     def detect(self, rgb_THW3: U8) -> tuple[list[Detections], Frames]:
@@ -152,7 +164,7 @@ class LightNetwork:
         canvas = np.full((*padded, 3), int(MEAN), np.uint8)
         canvas[:h, :w] = resized(rgb_HW3, w, h)
         if padded not in self._bodies:
-            self._bodies[padded] = self._compile(self._detector, *padded)
+            self._bodies[padded] = self._compile("detector", *padded)
         row_P5 = self._bodies[padded](as_blob(canvas))[0]
         return self._choose(row_P5, padded, np.asarray([width / w, height / h] * 2, np.float32), (width, height))
 
@@ -181,6 +193,23 @@ class LightNetwork:
     def _surface_of(self, rgb_HW3: U8, box_4: F32) -> SurfaceMap:
         crop_CC3, region_4 = crop_person(rgb_HW3, crop_region(box_4))
         return assemble(self.read_surface(as_blob(crop_CC3))[0], region_4, box_4)
+
+
+def light_precision(
+    wish: Literal["auto", "fp32", "bf16", "int8"], engine: Engine, weights: Path, sha256: str
+) -> Literal["fp32", "bf16", "int8"]:
+    """The precision of a wish; "auto" is int8 where the processor has it and eight-bit graphs of these weights stand.
+
+    Raises:
+        ModelError: int8 is asked for and the engine is not OpenVINO.
+    """
+    if wish == "int8":
+        if engine != "openvino":
+            raise ModelError("eight-bit graphs run in OpenVINO alone", "network.precision", "use engine: openvino")
+        return "int8"
+    if wish == "auto" and engine == "openvino" and has_int8() and fits(quantized_path(weights), sha256):
+        return "int8"
+    return choose_precision(wish)
 
 
 def suppress(box_N4: F32, score_N: F32, overlap: float) -> npt.NDArray[np.int64]:

@@ -109,7 +109,7 @@ class BoxTeacher:
 
 
 class PlaceTeacher:
-    """YOLOX-nano on squares of one size: a score and a box at every place, which are the light detector's own places."""
+    """YOLOX-nano on squares of one size: a score and a box at every place of the light detector."""
 
     def __init__(self, path: Path, *, side: int, threads: int = 1) -> None:
         """Args: path of `yolox_nano.onnx`; side of the squares. Raises: ModelError: it, or OpenVINO, is missing."""

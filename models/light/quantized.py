@@ -1,0 +1,93 @@
+"""The light network in eight-bit integers: two ready graphs in one file beside the weights they were made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from models.engine import Body, compile_graph, import_openvino
+from models.errors import ModelError
+
+SUFFIX = "_int8"
+"""`NAME_int8.safetensors` holds the graphs of `NAME.safetensors`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    """An OpenVINO model: its description and its constants, as OpenVINO writes them."""
+
+    xml: bytes
+    constants: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizedLight:
+    """Both networks quantised, and the sha256 of the weights' file they come from."""
+
+    source_sha256: str
+    detector: Graph
+    surface: Graph
+
+
+def quantized_path(weights: Path) -> Path:
+    """Where the quantised graphs of a file of weights stand."""
+    return weights.with_name(weights.stem + SUFFIX + weights.suffix)
+
+
+def write_quantized(path: Path, made: QuantizedLight) -> None:
+    """Write the file whole or not at all."""
+    tensors = {
+        f"{name}.{field}": np.frombuffer(getattr(graph, field), np.uint8)
+        for name, graph in (("detector", made.detector), ("surface", made.surface))
+        for field in ("xml", "constants")
+    }
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial, metadata={"kind": "light int8", "source_sha256": made.source_sha256})
+    partial.replace(path)
+
+
+def read_quantized(path: Path, source_sha256: str) -> QuantizedLight:
+    """Read the graphs made from the weights of a sha256.
+
+    Raises:
+        ModelError: the file is missing, damaged, or was made from other weights.
+    """
+    remedy = "make it with `run_pipeline.py -c quantize_light`, or use network.precision: auto"
+    if not path.is_file():
+        raise ModelError("the light network's eight-bit graphs are missing", str(path), remedy)
+    try:
+        with safe_open(path, "np") as file:
+            source = (file.metadata() or {}).get("source_sha256", "")
+            graphs = {
+                name: Graph(**{field: file.get_tensor(f"{name}.{field}").tobytes() for field in ("xml", "constants")})
+                for name in ("detector", "surface")
+            }
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"not a file of eight-bit graphs ({error})", str(path), remedy) from error
+    if source != source_sha256:
+        raise ModelError("these eight-bit graphs were made from other weights", str(path), remedy)
+    return QuantizedLight(source_sha256=source, **graphs)
+
+
+def fits(path: Path, source_sha256: str) -> bool:
+    """Whether a file holds graphs made from the weights of that sha256. Raises: ModelError when it is damaged."""
+    if not path.is_file():
+        return False
+    try:
+        with safe_open(path, "np") as file:
+            return (file.metadata() or {}).get("source_sha256") == source_sha256
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"not a file of eight-bit graphs ({error})", str(path), "delete or remake it") from error
+
+
+def compile_quantized(graph: Graph, shape: tuple[int, int, int, int], threads: int) -> Body:
+    """Make a quantised graph ready for inputs of one shape."""
+    openvino = import_openvino()
+    model = openvino.Core().read_model(model=graph.xml, weights=graph.constants)
+    model.reshape(list(shape))
+    # What is not quantised stays in float32: bfloat16 between integers gained nothing measurable.
+    return compile_graph(model, precision="fp32", threads=threads)

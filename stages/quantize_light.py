@@ -1,0 +1,84 @@
+"""Make the light network's eight-bit graphs."""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from models.engine import convert_body, import_openvino
+from models.light.detector import PersonDetector
+from models.light.light_network import file_sha256, fill, read_weights
+from models.light.quantized import Graph, QuantizedLight, quantized_path, write_quantized
+from models.light.surface_net import CROP, PickedSurface, SurfaceNet
+from pipeline.stage import Stage, StageError
+from stages.payloads import Written
+from stages.training.canvases import CANVAS
+from stages.training.detector_batches import DetectorBatches
+from stages.training.fit import Batch
+from stages.training.payloads import PhotoShards
+from stages.training.photo_pool import PhotoPool
+from stages.training.surface_batches import SurfaceBatches
+
+
+class QuantizeLight(Stage):
+    """Labelled photos in (they show how large the numbers inside the networks get), eight-bit graphs out."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """`weights`: of the light network; graphs are written beside them. `pictures` to calibrate with, their `seed`."""
+
+        weights: str = "models/weights/light.safetensors"
+        pictures: int = 300
+        seed: int = 5
+
+        def __post_init__(self) -> None:
+            """Raises ValueError for a number out of range."""
+            if self.pictures < 10:
+                raise ValueError("pictures must be 10 or more")
+
+    def __call__(self, photos: PhotoShards) -> Iterator[Written]:
+        """Quantise both networks. Raises: StageError when NNCF is not installed; ModelError for other weights."""
+        if importlib.util.find_spec("nncf") is None:
+            raise StageError("NNCF, which quantises, is not installed", "quantize_light", "pip install '.[quantize]'")
+        cv2.setNumThreads(self.threads)
+        torch.set_num_threads(self.threads)
+        path = Path(self.config.weights)
+        tensors = read_weights(path)
+        detector, surface = PersonDetector(), SurfaceNet()
+        fill(detector, tensors, "detector.", path)
+        fill(surface, tensors, "surface.", path)
+        pool = PhotoPool([Path(shard) for shard in photos.paths])
+        canvases = DetectorBatches(pool, None, size=1, seed=self.config.seed, teacher=None)
+        crops = SurfaceBatches(pool, None, size=1, seed=self.config.seed, small_until=0)
+        made = QuantizedLight(
+            source_sha256=file_sha256(path),
+            detector=self._quantize(detector, CANVAS, canvases),
+            surface=self._quantize(PickedSurface(surface), CROP, crops),
+        )
+        write_quantized(quantized_path(path), made)
+        yield Written(path=str(quantized_path(path)), frames=0)
+
+    def _quantize(self, net: nn.Module, side: int, batch_of: Callable[[int], Batch]) -> Graph:
+        import nncf
+
+        pictures = (np.asarray(batch_of(step)[0].contiguous()) for step in range(self.config.pictures))
+        model = convert_body(net, (1, 3, side, side))
+        data = nncf.Dataset(list(pictures))
+        return saved(nncf.quantize(model, data, subset_size=self.config.pictures, preset=nncf.QuantizationPreset.MIXED))
+
+
+def saved(model: Any) -> Graph:
+    """An OpenVINO model as the bytes that OpenVINO reads it from; what stays in floating point is kept in half."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "graph.xml"
+        import_openvino().save_model(model, path, compress_to_fp16=True)
+        return Graph(xml=path.read_bytes(), constants=path.with_suffix(".bin").read_bytes())

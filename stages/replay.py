@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from pipeline.stage import Job, Stage, StageError
 from stages.decode import Decode, chunk_length
 from stages.formats.moment import Moment
 from stages.formats.npz import read_moment, read_stream
-from stages.payloads import U8, FrameChunk, People, Surfaces, VideoInfo
+from stages.formats.read_back import surface_of_iuv
+from stages.payloads import U8, FrameChunk, People, Surface, Surfaces, VideoInfo
 from stages.video.source import is_url
 
 BLACK = "black"
@@ -25,12 +26,21 @@ SAME_TIME = Fraction(1, 1000)
 REMEDY = "name the video it was made from with --set replay.video=FILE, or --set replay.video=black"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """An export: the stream it belongs to (`path` = what it says of its source), its moments, how many where known."""
+
+    video: VideoInfo
+    moments: Iterator[Moment]
+    count: int | None
+
+
 class Replay(Stage):
-    """A folder that `--export surfaces=FOLDER` wrote in; frames with their people and surfaces out."""
+    """A folder that `--export surfaces=FOLDER` wrote in, or IUV as PNG or lossless film; its frames and people out."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """`video`: the frames: a file, `black`, or null for the file that the export was made from."""
+        """`video`: the frames: a file, `black`, or null for the file that the export says it was made from."""
 
         video: str | None = None
 
@@ -45,24 +55,18 @@ class Replay(Stage):
         Raises:
             StageError: no export, a damaged one, or a video that it does not belong to.
         """
-        folder = Path(job.input)
-        video = read_stream(folder)
-        files = sorted(folder.glob("*.npz"))
-        if not files:
-            raise StageError("holds no frames", job.input, "export it again")
-        self._length = len(files)
-        path = self.config.video or video.path
+        saved = saved_surfaces(job.input) if Path(job.input).is_dir() else saved_iuv(job, self.threads)
+        self._length = saved.count
+        path = self.config.video or saved.video.path
+        if not path:
+            raise StageError("does not say what it was made from", job.input, REMEDY)
         _check_output(job, path)
-        moments = (read_moment(file, video) for file in files)
-        if path == BLACK:
-            shown: Iterator[Moment] = moments
-            video = replace(video, path="")
-        else:
-            shown = _with_frames(moments, job, path, video, self.threads)
-            video = replace(video, path=path)
+        shown, video = saved.moments, replace(saved.video, path="" if path == BLACK else path, frames=saved.count)
+        if path != BLACK:
+            shown = _with_frames(shown, job, path, video, self.threads)
         size = chunk_length("auto", video.width, video.height)
         while batch := tuple(islice(shown, size)):
-            yield packet_of(batch, replace(video, frames=len(files)), self._frames)
+            yield packet_of(batch, video, self._frames)
             self._frames += len(batch)
 
     def length(self) -> int | None:
@@ -72,6 +76,50 @@ class Replay(Stage):
     def summary(self) -> Mapping[str, Any]:
         """`frames_in`."""
         return {"frames_in": self._frames}
+
+
+def saved_surfaces(name: str) -> Saved:
+    """An export of surfaces. Raises StageError where the folder holds none."""
+    folder = Path(name)
+    video = read_stream(folder)
+    files = sorted(folder.glob("*.npz"))
+    if not files:
+        raise StageError("holds no frames", name, "export it again")
+    return Saved(video=video, moments=(read_moment(file, video) for file in files), count=len(files))
+
+
+def saved_iuv(job: Job, threads: int) -> Saved:
+    """A picture or film of IUV, everyone in it as one person. Raises StageError for one that is none."""
+    decode = Decode(Decode.Config(), threads=threads)
+    chunks = decode(job)
+    first = next(chunks)
+    return Saved(
+        video=replace(first.video, path=""),
+        moments=(moment for chunk in chain([first], chunks) for moment in _moments_of_iuv(job, chunk)),
+        count=decode.length(),
+    )
+
+
+def _moments_of_iuv(job: Job, chunk: FrameChunk) -> Iterator[Moment]:
+    for t in range(len(chunk)):
+        surface = surface_of_iuv(chunk.rgb_THW3[t], f"{job.input}, frame {chunk.source_index(t)}")
+        grid = [] if surface is None else [[surface.x0, surface.y0, *_corner(surface)]]
+        yield Moment(
+            stem=job.stem,
+            index=chunk.source_index(t),
+            pts=int(chunk.pts_T[t]),
+            video=chunk.video,
+            rgb_HW3=np.zeros_like(chunk.rgb_THW3[t]),
+            box_N4=np.array(grid, np.float32).reshape(-1, 4),
+            score_N=np.ones(len(grid), np.float32),
+            id_N=np.ones(len(grid), np.int32),
+            surfaces=() if surface is None else (surface,),
+        )
+
+
+def _corner(surface: Surface) -> tuple[int, int]:
+    height, width = surface.labels_hw.shape
+    return surface.x0 + width, surface.y0 + height
 
 
 def packet_of(moments: tuple[Moment, ...], video: VideoInfo, first: int) -> tuple[FrameChunk, People, Surfaces]:

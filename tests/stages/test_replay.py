@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -99,6 +100,39 @@ def test_the_video_is_never_written_over_and_other_folders_are_no_exports(tmp_pa
     (folder / "stream.json").write_text("{}")
     with pytest.raises(StageError, match="says too little"):
         list(Replay(Replay.Config())(job_on(folder)))
+
+
+def test_real_iuv_pictures_are_read_in_either_order_of_channels(shared: Path, tmp_path: Path) -> None:
+    """Photos with the IUV that other people's tools made of them: drawn, exported again, and the same bytes."""
+    real = shared / "assets/real_iuv"
+    for photo, iuv, chart_first in (
+        ("fb_densepose/demo_im.jpg", "fb_densepose/demo_im_IUV.png", False),
+        ("fb_densepose/000000000785.jpg", "fb_densepose/000000000785_IUV_rgb.png", True),
+        ("tex2shape/rp_lee_posed_004_30k.jpg", "tex2shape/rp_lee_posed_004_30k_IUV.png", False),
+    ):
+        job = replace(job_on(real / iuv), stem="again")
+        ((frames, people, surfaces),) = list(Replay(Replay.Config(video=str(real / photo)))(job))
+        assert frames.rgb_THW3.mean() > 20 and len(people) == 1
+        export({"iuv": tmp_path}, frames, people, surfaces, job=job)
+        given = cv2.imread(str(real / iuv))
+        again = cv2.imread(str(tmp_path / "again.png"))
+        assert np.array_equal(again, given[..., ::-1] if chart_first else given)
+
+
+def test_a_film_of_iuv_is_shown_over_its_video(tmp_path: Path) -> None:
+    rgb = film(tmp_path / "film.mkv", 3)
+    export({"iuv_video": tmp_path / "iuv.mkv", "iuv": tmp_path / "png"})
+    stage = Replay(Replay.Config(video=str(tmp_path / "film.mkv")))
+    ((frames, people, surfaces),) = list(stage(job_on(tmp_path / "iuv.mkv")))
+    assert np.array_equal(frames.rgb_THW3, rgb)
+    assert people.frame_N.tolist() == [0, 2]  # nobody is in the second
+    export({"iuv": tmp_path / "again"}, frames, people, surfaces)
+    for name in (f"frame_{i:06d}.png" for i in range(3)):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "png" / name).read_bytes()
+    with pytest.raises(StageError, match="does not say what it was made from"):
+        list(Replay(Replay.Config())(job_on(tmp_path / "iuv.mkv")))
+    with pytest.raises(StageError, match=r"film\.mkv, frame 0: is no picture of IUV"):
+        list(Replay(Replay.Config(video="black"))(job_on(tmp_path / "film.mkv")))
 
 
 def test_the_command_draws_the_same_frames_again_without_the_network(root: Path, tmp_path: Path) -> None:

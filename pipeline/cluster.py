@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_USAGE_STATS_PROMPT_ENABLED": "0",
+    "RAY_worker_niceness": "0",  # by default lanes yield to every other program at once: they are the program here
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # paragraphs on dead processes: the runner says it in a sentence
 }

@@ -3,8 +3,8 @@
 For each picture size the clip is resized and looped into a file first (not timed). Then the default command runs on it,
 with Ray and with --serial; each run's own report gives the figures. Printed: median frames a second without start-up,
 the start-up to the first finished frame, CPU milliseconds of every stage per frame, the share of the bound
-1 / max(slowest stage, CPU sum / cores) that was reached, and the share of all CPU seconds of all processes that were the
-stages' own: on a machine that others use as well, that share alone says what the runner costs.
+1 / max(slowest stage, CPU sum / cores) that was reached, and which part of all processes' CPU seconds was the stages':
+on a machine that others use as well, that share alone says what the runner costs.
 Clips are long enough that the start of a second network, a few seconds of CPU, does not decide.
 """
 

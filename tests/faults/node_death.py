@@ -43,19 +43,29 @@ def free_port() -> int:
 @contextmanager
 def node(words: list[str], said: Path) -> Iterator[subprocess.Popen[bytes]]:
     """One `ray start` with all its processes in a session of their own, ended with the block; `said`: its output."""
+    process = _started(words, said)
+    while process.poll() is not None:  # a busy machine: Ray grants a node 30 s to come up
+        kill_node(process)
+        process = _started(words, said)
+    try:
+        yield process
+    finally:
+        kill_node(process)
+
+
+def _started(words: list[str], said: Path) -> subprocess.Popen[bytes]:
+    """A node that is up, or has ended. Raises TimeoutError for one that does neither."""
     command = [str(Path(sys.executable).with_name("ray")), "start", "--block", f"--num-cpus={CPUS}"]
     sizes = ["--object-store-memory=200000000", "--disable-usage-stats", "--min-worker-port=0", "--max-worker-port=0"]
     with said.open("wb") as out:
         process = subprocess.Popen([*command, *sizes, *words], start_new_session=True, stdout=out, stderr=out)
-    try:
-        deadline = time.monotonic() + _UP_S
-        while b"--block" not in said.read_bytes():  # the last thing it says when it is up
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise TimeoutError(f"a node did not come up: {said.read_text()[-500:]}")
-            time.sleep(0.2)
-        yield process
-    finally:
-        kill_node(process)
+    deadline = time.monotonic() + _UP_S
+    while b"--block" not in said.read_bytes() and process.poll() is None:  # the last thing it says when it is up
+        if time.monotonic() > deadline:
+            kill_node(process)
+            raise TimeoutError(f"a node did not come up: {said.read_text()[-500:]}")
+        time.sleep(0.2)
+    return process
 
 
 def kill_node(process: subprocess.Popen[bytes]) -> None:

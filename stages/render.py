@@ -120,7 +120,7 @@ class Render(Stage):
         """Everyone of a frame who is to be drawn, the farthest first."""
         here_N = np.flatnonzero((people.frame_N == t) & (people.score_N >= self.config.min_score))
         order = painters_order(people.box_N4[here_N], people.score_N[here_N], [surfaces.people[n] for n in here_N])
-        second = float(int(frames.pts_T[t]) * frames.video.time_base)
+        second = int(frames.pts_T[t]) * frames.video.time_base
         return [
             Drawn(
                 surface=surfaces.people[n],

@@ -118,7 +118,7 @@ def put_on(tiles_PSSC: U8, logo: Logo, picture_HWC: U8) -> U8:
     columns = round(min(wide, high * aspect))
     if min(columns, rows) < 1:
         raise ModelError("is laid onto less than a texel", logo.picture, "give the logo a larger box")
-    small_hwC = np.asarray(cv2.resize(patch_hwC, (columns, rows), interpolation=cv2.INTER_AREA))
+    small_hwC = np.asarray(cv2.resize(patch_hwC, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
     left = round((u0 + u1) / 2 * (side - 1) - columns / 2)
     top = round((1 - (v0 + v1) / 2) * (side - 1) - rows / 2)
     result = tiles_PSSC.copy()

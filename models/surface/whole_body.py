@@ -147,9 +147,9 @@ class MapReader:
 
     def __call__(self, map_HWC: U8) -> U8:
         """(24, side, side, C) tiles. The map's paper is never read: around the body it repeats the body's rim."""
-        whole_HWC = map_HWC.reshape(-1, map_HWC.shape[2])[self._source_Q].reshape(map_HWC.shape)
+        whole_HWC: U8 = map_HWC.reshape(-1, map_HWC.shape[2])[self._source_Q].reshape(map_HWC.shape)
         read = [
-            cv2.remap(whole_HWC, xy_SS2, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            cv2.remap(whole_HWC, xy_SS2[..., 0], xy_SS2[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             for xy_SS2 in self._xy_PSS2
         ]
         return np.stack(read).astype(np.uint8)

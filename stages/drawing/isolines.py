@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from stages.drawing.chart_colours import ramp_256
@@ -32,7 +31,7 @@ def draw_grid(visible: Visible, colours: tuple[tuple[int, int, int], tuple[int, 
         strength_hw = line_strength(coordinate_hw, visible.labels_hw, lines, _half_width(visible))
         colour_hw3 = np.broadcast_to(np.array(colour, np.uint8), (*strength_hw.shape, 3))
         lay_over(visible.canvas, np.ascontiguousarray(colour_hw3), _byte(strength_hw * inside_hw))
-    border_hw = cv2.min(chart_borders(visible.labels_hw), inside_hw)
+    border_hw = np.minimum(chart_borders(visible.labels_hw), inside_hw)
     lay_over(visible.canvas, np.zeros((*border_hw.shape, 3), np.uint8), border_hw)
 
 

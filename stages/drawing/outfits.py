@@ -26,41 +26,40 @@ class FilmOfAtlases:
         self._path = path
         self._maker = maker
         self._length: Fraction | None = None
-        self._rewind()
+        self._atlas: Atlas | None = None
+        self._step = Fraction(1)
+        self._frames = self._timed()
+        self._start, self._picture = next(self._frames)
+        self._next = next(self._frames, None)
+        self._note_length()
 
-    def at(self, second: float) -> Atlas:
+    def at(self, second: Fraction) -> Atlas:
         """The atlas at a time, seconds from the beginning; the same for the same time, asked for in any order."""
+        second = max(second, Fraction(0))
         if self._length is not None:
-            second = second % float(self._length)
+            second = second % self._length
         if second < self._start:
-            self._rewind()
+            self._frames = self._timed()
+            self._show(next(self._frames))
         while self._next is not None and second >= self._next[0]:
-            self._advance()
+            self._step = self._next[0] - self._start
+            self._show(self._next)
         if self._next is None and self._length is not None and second >= self._length:
             return self.at(second)
         if self._atlas is None:
             self._atlas = self._maker(self._picture)
         return self._atlas
 
-    def _rewind(self) -> None:
-        self._frames = self._timed()
-        self._start, self._picture = next(self._frames)
-        self._next = next(self._frames, None)
-        self._atlas: Atlas | None = None
-        self._note_length()
-
-    def _advance(self) -> None:
-        assert self._next is not None
-        self._last_step = self._next[0] - self._start
-        self._start, self._picture = self._next
-        self._next = next(self._frames, None)
+    def _show(self, timed: tuple[Fraction, U8]) -> None:
+        self._start, self._picture = timed
         self._atlas = None
+        self._next = next(self._frames, None)
         self._note_length()
 
     def _note_length(self) -> None:
         """At the last frame, which is shown as long as the one before it, the film's length is known."""
         if self._next is None and self._length is None:
-            self._length = self._start + getattr(self, "_last_step", Fraction(1))
+            self._length = self._start + self._step
 
     def _timed(self) -> Iterator[tuple[Fraction, U8]]:
         footage = Footage(self._path, Selection())
@@ -90,7 +89,7 @@ class Outfits:
         self._everyone = worn[atlas]
         self._own = {int(identity): worn[path] for identity, path in atlas_of.items()}
 
-    def worn_by(self, identity: int, second: float) -> Atlas:
+    def worn_by(self, identity: int, second: Fraction) -> Atlas:
         """The atlas of a person; `second` counts from the beginning of the video."""
         chosen = self._own.get(identity, self._everyone)
         return chosen if isinstance(chosen, Atlas) else chosen.at(second)
@@ -102,7 +101,7 @@ class Outfits:
             film = is_film(path)
             opened = FilmOfAtlases(path, self._maker) if film else load_atlas(path, self._maker)
             if isinstance(opened, FilmOfAtlases):
-                opened.at(0.0)
+                opened.at(Fraction(0))
             return opened
         except (ModelError, StageError) as error:
             raise StageError(error.what, f"render.atlas: {error.where or path}", error.remedy) from error

@@ -63,7 +63,7 @@ def _shaded(texel_hw3: U8, visible: Visible, shading: float) -> U8:
     luma_hw = np.asarray(cv2.cvtColor(visible.canvas.source_HW3, cv2.COLOR_RGB2GRAY), np.uint8)
     share_G = USUAL / _usual_luma(visible.labels_hw, luma_hw)
     share_hw = cv2.LUT(visible.labels_hw, np.resize(share_G[COARSE_OF_CHART], 256).astype(np.float32))
-    relative_hw = cv2.multiply(cv2.add(luma_hw, DARK), share_hw, dtype=cv2.CV_8U)
+    relative_hw = cv2.multiply(cv2.convertScaleAbs(luma_hw, alpha=1, beta=DARK), share_hw, dtype=cv2.CV_8U)
     gain_hw = cv2.LUT(relative_hw, gains(shading))
     return np.asarray(cv2.multiply(texel_hw3, cv2.cvtColor(gain_hw, cv2.COLOR_GRAY2RGB), scale=1 / GAIN_ONE), np.uint8)
 

@@ -38,7 +38,7 @@ class FrozenBatchNorm(nn.Module):
 
 
 class NormedConv(nn.Conv2d):
-    """A convolution without bias, then its norm; `fold` makes a frozen batch norm and its convolution one biased convolution."""
+    """A convolution without bias, then its norm; `fold` makes it and a frozen batch norm one biased convolution."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, norm: nn.Module, stride: int = 1) -> None:
         super().__init__(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)

@@ -1,7 +1,7 @@
 """The cross-task cascade: each task is asked twice, the second time in the light of all tasks' first answers.
 
-Güler et al. 2018, §3.3 (after Tan et al. and Cascade Pose Networks): the second stage sees the region's own features and
-the first stage's outputs of every task. Both stages are trained (deep supervision); the second one answers.
+Güler et al. 2018, §3.3 (after Tan et al. and Cascade Pose Networks): the second stage sees the region's own
+features and the first stage's outputs of every task. Both stages are trained (deep supervision); the second one answers.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def evidence(maps: Mapping[str, Tensor], side: int) -> Tensor:
         side: cells of the region.
 
     Returns:
-        (K, channels, side, side): segmentations as probabilities, U and V weighed by their part's, joints as probabilities of a
-        cell relative to the best one.
+        (K, channels, side, side): segmentations as probabilities, U and V weighed by their part's, joints as
+        probabilities of a cell relative to the best one.
     """
     fine = maps["fine_segm"].softmax(dim=1)
     parts = [maps["coarse_segm"].softmax(dim=1), fine, fine * maps["u"], fine * maps["v"]]

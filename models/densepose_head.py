@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.first_values import draw_he
 from models.sizes import Sizes, groups_of
 
 PARTS = 25
@@ -23,8 +24,7 @@ class ConvHead(nn.Module):
         self.depth = sizes.depth
         for index in range(sizes.depth):
             conv = nn.Conv2d(sizes.head if index else sizes.pyramid, sizes.head, 3, padding=1)
-            nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
-            nn.init.zeros_(conv.bias)
+            draw_he(conv)
             self.add_module(f"body_conv_fcn{index + 1}", conv)
 
     def forward(self, x_KChw: Tensor) -> Tensor:
@@ -133,8 +133,7 @@ class DensePosePredictor(nn.Module):
         self.channels = dict(channels)
         for name, count in channels.items():
             deconv = nn.ConvTranspose2d(inputs, count, 4, stride=2, padding=1)
-            nn.init.kaiming_normal_(deconv.weight, mode="fan_out", nonlinearity="relu")
-            nn.init.zeros_(deconv.bias)
+            draw_he(deconv)
             self.add_module(f"{name}_lowres", deconv)
 
     @property

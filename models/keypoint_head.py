@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.first_values import draw_he
 from models.sizes import Sizes
 
 KEYPOINTS = 17
@@ -16,8 +17,7 @@ class KeypointPredictor(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.score_lowres = nn.ConvTranspose2d(sizes.head, KEYPOINTS, 4, stride=2, padding=1)
-        nn.init.kaiming_normal_(self.score_lowres.weight, mode="fan_out", nonlinearity="relu")
-        nn.init.zeros_(self.score_lowres.bias)
+        draw_he(self.score_lowres)
 
     def forward(self, x_KChw: Tensor) -> Tensor:
         """(K, C, S, S) to (K, 17, 4S, 4S) float32."""

@@ -130,8 +130,9 @@ class RcnnLearner(nn.Module):
             deltas.append(delta_BA4[image, shown])
             wanted.append(person)
             targets.append(box_deltas(anchor_A4[shown][person], box_N4[of_A[shown][person]], UNIT))
-        columns = (torch.cat(column) for column in (logits, deltas, wanted, targets))
-        return proposal_terms(*columns, anchors=sampling.anchors * len(randoms))
+        return proposal_terms(
+            torch.cat(logits), torch.cat(deltas), torch.cat(wanted), torch.cat(targets), sampling.anchors * len(randoms)
+        )
 
     @torch.no_grad()
     def _regions(
@@ -208,7 +209,7 @@ class RcnnLearner(nn.Module):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Regions:
-    """Sampled regions of one picture: boxes, whose (row of the batch's people; below 0 nobody's), and the IoU with them."""
+    """Sampled regions of one picture: boxes, whose (row of the batch's people; below 0 nobody's), IoU with them."""
 
     box_R4: Tensor
     person_R: Tensor

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.first_values import draw_he
 from models.sizes import Sizes
 
 
@@ -15,9 +16,8 @@ class MaskPredictor(nn.Module):
         super().__init__()
         self.deconv = nn.ConvTranspose2d(sizes.head, sizes.head // 2, 2, stride=2)
         self.predictor = nn.Conv2d(sizes.head // 2, 1, 1)
-        for layer in (self.deconv, self.predictor):
-            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
+        draw_he(self.deconv)
+        draw_he(self.predictor)
 
     def forward(self, x_KChw: Tensor) -> Tensor:
         """(K, C, S, S) to (K, 1, 2S, 2S) float32."""

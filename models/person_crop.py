@@ -14,7 +14,7 @@ F64 = npt.NDArray[np.float64]
 MARGIN = 0.15
 """Of the box's longer side, on either side of it."""
 FILL = tuple(round(value) for value in reversed(MEAN_BGR))
-"""What lies outside of the picture, and behind a person whose background is cut away: the mean colour, 0 to the network."""
+"""What lies outside of the picture, and behind a person cut out: the mean colour, 0 to the network."""
 
 
 def square_around(box_4: npt.NDArray[np.floating], scale: float = 1.0) -> F64:

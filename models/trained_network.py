@@ -18,7 +18,7 @@ from models.zoo_network import Limits, ZooNetwork, limits_of
 
 
 def open_trained(config: NetworkConfig, threads: int) -> Network:
-    """Load weights that `run_pipeline.py -c train_…` wrote. Raises: ModelError where there are none or they are damaged."""
+    """Load weights that a training (`-c train_…`) wrote. Raises: ModelError where they are missing or damaged."""
     if config.weights == "light":
         remedy = "give --weights FILE, which a training wrote"
         raise ModelError("a trained network has no built-in weights", "network.weights", remedy)

@@ -99,6 +99,7 @@ class RunSettings:
         result: what an input's name is given for an ending where no output is named; null is `.densepose.mp4`, or
             `.densepose.png` for images.
         demo: the clip that is used when no input is named, relative to the file that names it.
+        workers: processes that train together, each on its part of every batch (`pipeline.training`).
         ray: see `RayConfig`.
         batch: makes the run a batch over many inputs; see `BatchConfig`.
     """
@@ -110,12 +111,13 @@ class RunSettings:
     inputs: Literal["media", "pair", "none"] = "media"
     result: str | None = None
     demo: str | None = None
+    workers: int = 1
     ray: RayConfig = field(default_factory=RayConfig)
     batch: BatchConfig | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError for a number out of range or a run without lanes."""
-        _at_least(1, credits=self.credits, threads=self.threads)
+        _at_least(1, credits=self.credits, threads=self.threads, workers=self.workers)
         if not self.lanes:
             raise ValueError("a run needs at least one lane")
 

@@ -72,6 +72,10 @@ def launch(
     if not jobs:
         return iter(())
     fetch(config)
+    if config.settings.workers > 1:
+        from pipeline.training import run_workers
+
+        return run_workers(config, plan, jobs, metrics, interrupt)
     if serial or (config.settings.ray.address is None and one_thing_at_a_time(plan, jobs)):
         return run_serial(config, plan, jobs, metrics, interrupt)
     quieten()

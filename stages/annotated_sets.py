@@ -1,4 +1,4 @@
-"""The annotated sets that a training draws from: the user's own, and ones of the synthetic world, drawn when they are missing."""
+"""The annotated sets that a training draws from: the user's own, and synthetic ones, drawn when they are missing."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from stages.sparse_set import ANNOTATIONS, SparseSet
 from stages.synthesize import Synthesize
 from stages.training.fitted import write_fitted
 from stages.training.payloads import AnnotatedSet, AnnotatedSets, Round
+from stages.training.workers import chief_first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +21,10 @@ class SetConfig:
 
     Attributes:
         folder: of a synthetic set, which is drawn there if it is not there yet; empty for a set of your own.
-        draw: which scenes of the synthetic world (`synthesize`), and how often the annotator errs (`noise`, `annotator`).
+        draw: which scenes of the synthetic world (`synthesize`), and who annotates them (`noise`, `annotator`).
         annotations, images: DensePose-COCO file and folder of pictures of a set of your own.
-        dense: what supervises every pixel of a person: "truth" (the renderer's), "fitted" (bodies fitted to pictures, with
-            the errors that fits have), "densified" (what a teacher reconstructed; the stage `densify` writes it), or none.
+        dense: what supervises every pixel of a person: "truth" (the renderer's), "fitted" (bodies fitted to the
+            pictures, with the errors that fits have), "densified" (what a teacher reconstructed: `densify`), or none.
         points: whether annotated points supervise.
         share: of the pictures that are shown, against the other sets' shares; a set of share 0 is left out.
     """
@@ -76,7 +77,8 @@ class AnnotatedSetsStage(Stage):
     def __call__(self, part: Round) -> Iterator[AnnotatedSets]:
         """The sets, ready to be read."""
         if self._ready is None:
-            self._ready = AnnotatedSets(sets=tuple(prepared(one) for one in self.config.sets.values() if one.share))
+            with chief_first():
+                self._ready = AnnotatedSets(sets=tuple(prepared(one) for one in self.config.sets.values() if one.share))
         yield self._ready
 
 

@@ -1,4 +1,4 @@
-"""Batches of training pictures from annotated sets: drawn, mirrored, scaled, recoloured; each depends on its step alone."""
+"""Batches of training pictures from annotated sets: mirrored, scaled, recoloured; each depends on its step alone."""
 
 from __future__ import annotations
 
@@ -84,6 +84,7 @@ class Augment(Stage):
         crops = config.kind == "crops"
         yield Batches(
             of=self._sampler.batch,
+            size=config.batch,
             kind=config.kind,
             min_size=config.most,
             max_size=config.most if crops else config.longest,
@@ -93,7 +94,7 @@ class Augment(Stage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What one place of a batch shows: which picture (and person) of which set, its size, and the random numbers left."""
+    """What one place of a batch shows: which picture (and person) of which set, its size, random numbers."""
 
     pictures: AnnotatedPictures
     index: int
@@ -165,8 +166,9 @@ def collate(views: Sequence[View], seed_B3: Tensor, canvas_hw: tuple[int, int]) 
     people = [one for view in views for one in view.people]
     owner_N = [row for row, view in enumerate(views) for _ in view.people]
     mask_NHW = torch.zeros(len(people), height, width, dtype=torch.uint8)
-    for row, one in enumerate(people):
-        mask_NHW[row, : one.mask_HW.shape[0], : one.mask_HW.shape[1]] = torch.from_numpy(one.mask_HW)
+    for row, person in enumerate(people):
+        rows, columns = person.mask_HW.shape
+        mask_NHW[row, :rows, :columns] = torch.from_numpy(np.ascontiguousarray(person.mask_HW))
     return TrainingBatch(
         x_BHW3=x_BHW3,
         size_B2=torch.tensor(sizes),

@@ -20,6 +20,7 @@ from models.trained import load_trained
 from pipeline.stage import Stage, StageError
 from stages.training.annotated_pictures import AnnotatedPictures, TruePicture
 from stages.training.payloads import AnnotatedSet, AnnotatedSets
+from stages.training.workers import chief_first
 
 U8 = npt.NDArray[np.uint8]
 
@@ -47,7 +48,8 @@ class Densify(Stage):
     def __call__(self, sets: AnnotatedSets) -> Iterator[AnnotatedSets]:
         """Fill what is missing. Raises: ModelError or StageError where the teacher is none."""
         if self._ready is None:
-            self._ready = AnnotatedSets(sets=tuple(self._dense(one) for one in sets.sets))
+            with chief_first():
+                self._ready = AnnotatedSets(sets=tuple(self._dense(one) for one in sets.sets))
         yield self._ready
 
     def _dense(self, source: AnnotatedSet) -> AnnotatedSet:

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 import cv2
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from models.fcn import FullConvNet
@@ -22,8 +22,9 @@ from models.variant import Variant
 from pipeline.stage import Stage, StageError
 from stages.payloads import Written
 from stages.training.board import Board, answers, say, told
-from stages.training.fit import Batch, Fit, FitConfig, is_chief
+from stages.training.fit import Batch, Fit, FitConfig
 from stages.training.payloads import Batches, NetworkTrained, Round
+from stages.training.workers import is_chief, rank, together, workers
 
 
 class TrainNetwork(Stage):
@@ -74,7 +75,6 @@ class TrainNetwork(Stage):
                 raise ValueError("scales must be above 0, one at least")
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
-        """Draw the network's first values or take those to begin with. Raises: ModelError for weights that do not fit."""
         super().__init__(config, threads=threads)
         cv2.setNumThreads(threads)
         torch.set_num_threads(threads)
@@ -104,8 +104,8 @@ class Training:
         self._board = Board(Path(config.folder) / "tensorboard") if config.tensorboard and is_chief() else None
         self.fit = Fit(learner, config.fit, Path(config.folder), self._watch)
         self._shared: nn.Module = learner
-        if workers() > 1:
-            self._shared = DistributedDataParallel(learner, find_unused_parameters=True)
+        if together():
+            self._shared = DistributedDataParallel(learner)
 
     def advance(self, last: int) -> NetworkTrained:
         """Train up to a step."""
@@ -132,19 +132,9 @@ class Training:
 
     def _watch(self, row: Mapping[str, Any]) -> None:
         if not self.config.quiet:
-            say(told(row, len(self.batches.of(0, 0, 1).x_BHW3)))
+            say(told(row, self.batches.size))
         if self._board is not None:
             self._board.row(row)
-
-
-def rank() -> int:
-    """This worker's number."""
-    return distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0
-
-
-def workers() -> int:
-    """How many workers train together."""
-    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
 
 
 def learner_of(network: DensePoseRCNN | FullConvNet, losses: LossConfig) -> nn.Module:

@@ -1,4 +1,4 @@
-"""A loss as a sum and what it is divided by, so that several workers give the same loss as one (issue of normalisers)."""
+"""A loss as a sum and what it is divided by, so that several workers give the same loss as one."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ class Term(NamedTuple):
 
     Attributes:
         total: the sum over what is counted, a scalar with a gradient.
-        count: what the sum is divided by, over the batches of all workers together; None where it stays a sum.
+        divisor: what the sum is divided by, over the batches of all workers together; None where it stays a sum.
         weight: of the loss among the others.
     """
 
     total: Tensor
-    count: Tensor | float | None
+    divisor: Tensor | float | None
     weight: float = 1.0
 
     def value(self) -> Tensor:
         """The loss of this worker's batch alone; 0 where nothing is counted."""
-        if self.count is None:
+        if self.divisor is None:
             return self.weight * self.total
-        return self.weight * self.total / torch.as_tensor(self.count, device=self.total.device).clamp(min=1)
+        return self.weight * self.total / torch.as_tensor(self.divisor, device=self.total.device).clamp(min=1)
 
 
 def settle(terms: Mapping[str, Term]) -> dict[str, Tensor]:
@@ -41,13 +41,13 @@ def settle(terms: Mapping[str, Term]) -> dict[str, Tensor]:
     device = next(iter(terms.values())).total.device
     counts = torch.stack(
         [
-            torch.as_tensor(1.0 if term.count is None else term.count, dtype=torch.float64, device=device).detach()
+            torch.as_tensor(1.0 if term.divisor is None else term.divisor, dtype=torch.float64, device=device).detach()
             for term in terms.values()
         ]
     )
     distributed.all_reduce(counts)
     shares = {}
     for (name, term), count in zip(terms.items(), counts, strict=True):
-        whole = 1.0 if term.count is None else float(count.clamp(min=1))
+        whole = 1.0 if term.divisor is None else float(count.clamp(min=1))
         shares[name] = term.weight * workers * term.total / whole
     return shares

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+from scipy.spatial import cKDTree
 
 from models.errors import ModelError
 from models.metrics.instances import AnnotatedPoints
 from models.surface.geometry import Float, Geometry, Int
 
-PAIRS_AT_ONCE = 1 << 20
 FAR = 3.0
 """Radii of the kernel beyond which an observation says nothing."""
+ROUNDING = 0.01
+"""Share by which a distance over the skin may be too short: tables hold 16 bits."""
 
 
 def annotator_errors(geometry: Geometry, first: AnnotatedPoints, second: AnnotatedPoints) -> tuple[Int, Float]:
@@ -35,31 +39,32 @@ def annotator_errors(geometry: Geometry, first: AnnotatedPoints, second: Annotat
 
 
 def error_over_surface(
-    geometry: Geometry, vertex_M: Int, error_M: Float, asked_Q: Int, radius: float = 0.03
+    geometry: Geometry, vertex_M: Int, error_M: Float, asked_Q: Int, place: Callable[[Int], Float], radius: float = 0.03
 ) -> Float:
     """The mean error around vertices of the body: observations weigh exp(-d^2 / (2 radius^2)), geodesically.
 
-    Asks for the distance of every asked vertex to every vertex where something was seen.
+    The way over the skin is never shorter than the one through space, so only pairs that are near in space are asked.
 
     Args:
         geometry: the body.
         vertex_M, error_M: where errors were seen, and how large they were (finite).
         asked_Q: vertices of the map.
+        place: where vertices lie in space, metres: (K,) to (K, 3).
         radius: metres.
 
     Returns:
         (Q,) in the unit of the errors; nan where nothing was seen within three radii.
     """
-    seen_K, place_M = np.unique(vertex_M, return_inverse=True)
-    count_K = np.bincount(place_M, minlength=len(seen_K)).astype(np.float64)
-    total_K = np.bincount(place_M, weights=error_M, minlength=len(seen_K))
-    map_Q = np.full(len(asked_Q), np.nan)
-    step = max(PAIRS_AT_ONCE // max(len(seen_K), 1), 1)
-    for start in range(0, len(asked_Q) if len(seen_K) else 0, step):
-        asked = asked_Q[start : start + step]
-        distance = geometry.distance(np.repeat(asked, len(seen_K)), np.tile(seen_K, len(asked)))
-        distance_QK = np.asarray(distance, np.float64).reshape(len(asked), len(seen_K))
-        weight_QK = np.where(distance_QK <= FAR * radius, np.exp(-(distance_QK**2) / (2 * radius**2)), 0.0)
-        near = weight_QK.any(axis=1)
-        map_Q[start : start + step][near] = (weight_QK @ total_K)[near] / (weight_QK @ count_K)[near]
-    return map_Q
+    if not len(vertex_M):
+        return np.full(len(asked_Q), np.nan)
+    seen_K, which_M = np.unique(vertex_M, return_inverse=True)
+    count_K = np.bincount(which_M, minlength=len(seen_K)).astype(np.float64)
+    total_K = np.bincount(which_M, weights=error_M, minlength=len(seen_K))
+    near = cKDTree(place(asked_Q)).query_ball_tree(cKDTree(place(seen_K)), FAR * radius * (1 + ROUNDING))
+    q_A = np.repeat(np.arange(len(asked_Q)), [len(one) for one in near])
+    k_A = np.array([k for one in near for k in one], np.int64)
+    distance_A = np.asarray(geometry.distance(asked_Q[q_A], seen_K[k_A]), np.float64)
+    weight_A = np.where(distance_A <= FAR * radius, np.exp(-(distance_A**2) / (2 * radius**2)), 0.0)
+    weight_Q = np.bincount(q_A, weight_A * count_K[k_A], len(asked_Q))
+    total_Q = np.bincount(q_A, weight_A * total_K[k_A], len(asked_Q))
+    return np.where(weight_Q > 0, total_Q / np.where(weight_Q > 0, weight_Q, 1), np.nan)

@@ -48,20 +48,20 @@ class Board:
         except ImportError as error:
             remedy = "pip install '.[train]', or set train_network.tensorboard: false"
             raise StageError("TensorBoard is not installed", "train_network.tensorboard", remedy) from error
-        self._writer = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+        self._writer = SummaryWriter(str(folder))
 
     def row(self, row: Mapping[str, Any]) -> None:
         """The numbers of a row of the log at its step."""
         for name, value in row.items():
             if name not in ("step", "time", "left"):
                 place = "speed" if name in NOT_LOSSES else "loss"
-                self._writer.add_scalar(f"{place}/{name}", value, row["step"])  # type: ignore[no-untyped-call]
-        self._writer.flush()  # type: ignore[no-untyped-call]
+                self._writer.add_scalar(f"{place}/{name}", value, row["step"])
+        self._writer.flush()
 
     def picture(self, step: int, rgb_HW3: U8) -> None:
         """A picture of what the network answers at a step."""
-        self._writer.add_image("answers", rgb_HW3, step, dataformats="HWC")  # type: ignore[no-untyped-call]
-        self._writer.flush()  # type: ignore[no-untyped-call]
+        self._writer.add_image("answers", rgb_HW3, step, dataformats="HWC")
+        self._writer.flush()
 
 
 @torch.no_grad()

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import distributed, nn
+from torch import nn
 
 from pipeline.stage import StageError
+from stages.training.workers import is_chief
 
 LOG_EVERY = 50
 
@@ -27,7 +28,7 @@ class FitConfig:
     Attributes:
         steps: of the whole training; the learning rate falls to zero there.
         optimizer: "adamw", or "sgd" with a momentum of 0.9 as the paper's.
-        rate, decay: learning rate at its highest, and weight decay (of convolutions and layers, not of norms and biases).
+        rate, decay: learning rate at its highest, and weight decay (not of norms and biases).
         warmup: steps until the highest rate.
         schedule: "cosine", or "step": a tenth after each share of the steps in `milestones`.
         clip: largest norm of the gradient.
@@ -83,21 +84,17 @@ def make_optimizer(net: nn.Module, config: FitConfig) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=config.rate)
 
 
-def is_chief() -> bool:
-    """Whether this process writes: the only one, or the first of several workers."""
-    return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0
-
-
 class Fit:
     """One network being trained in a folder: `state.pt` (resume), `log.jsonl` (losses), `best.pt`.
 
-    `best.pt` is a copy of the checkpoint whose mean loss since the one before was the lowest. Batches depend on the step alone: an interrupted training goes on to the same weights as an uninterrupted one.
+    `best.pt` is a copy of the checkpoint whose mean loss since the one before was the lowest. Batches depend
+    on the step alone: an interrupted training goes on to the same weights as an uninterrupted one.
     """
 
     def __init__(
         self, net: nn.Module, config: FitConfig, folder: Path, watch: Callable[[Row], None] | None = None
     ) -> None:
-        """Take up the training where the folder's checkpoint left it, if there is one; `watch` sees every row of the log."""
+        """Take up the training where the folder's checkpoint left it, if there is one; `watch` sees the log's rows."""
         self.net = net.to(memory_format=torch.channels_last)
         self.config = config
         self.folder = folder
@@ -210,7 +207,7 @@ class Fit:
             raise StageError(
                 f"the loss is {total.item()} at step {self.step}", str(self.folder), "look at bad_batch.pt"
             )
-        (total / parts).backward()  # type: ignore[no-untyped-call]
+        (total / parts).backward()
         return {name: float(value.detach()) for name, value in terms.items()}
 
     @torch.no_grad()

@@ -87,12 +87,14 @@ class Batches:
 
     Attributes:
         of: the batches; each depends on the step alone.
+        size: pictures or people of a whole batch.
         kind: what is shown: "rcnn" and "fcn" whole pictures, "crops" one person each.
         min_size, max_size: pixels of the pictures' sides, as the network is served.
         figure_ground: whether backgrounds are cut away.
     """
 
     of: Callable[[int, int, int], TrainingBatch]
+    size: int
     kind: Kind
     min_size: int
     max_size: int

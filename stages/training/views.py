@@ -1,4 +1,4 @@
-"""Pictures as a network is shown them in training: mirrored, scaled, recoloured, cut around a person; the truth follows."""
+"""Pictures as a network is shown them in training: mirrored, scaled, cut around a person; the truth follows."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DensePoints:
-    """How a dense surface supervises: so many points a person and view, drawn anew each time, of so much weight each."""
+    """How a dense surface supervises: so many points a person, drawn anew for each view, of so much weight."""
 
     count: int = 100
     weight: float = 0.3
@@ -97,6 +97,7 @@ def mirrored_person(person: TruePerson, width: int) -> TruePerson:
     if points is not None:
         u, v = mirror_uv(points.chart_M.astype(np.uint8), points.u_M, points.v_M)
         chart = MIRROR_CHART[points.chart_M].astype(np.int64)
+        u, v = np.asarray(u, np.float64), np.asarray(v, np.float64)
         points = AnnotatedPoints(x_M=POINT_SPAN - points.x_M, y_M=points.y_M, chart_M=chart, u_M=u, v_M=v)
     coarse = None if person.coarse_LL is None else MIRROR_COARSE[person.coarse_LL[:, ::-1]]
     return TruePerson(

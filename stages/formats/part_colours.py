@@ -21,6 +21,13 @@ def ramp(colormap: int) -> U8:
     return np.ascontiguousarray(cv2.applyColorMap(value_25[:, None], colormap)[:, 0, ::-1])
 
 
+def coloured(chart_HW: U8, colour_25_3: U8) -> U8:
+    """(H, W, 3): each chart number's colour."""
+    table = np.zeros((1, 256, 3), np.uint8)
+    table[0, : CHARTS + 1] = colour_25_3
+    return np.asarray(cv2.LUT(cv2.merge([np.ascontiguousarray(chart_HW)] * 3), table), np.uint8)
+
+
 VIRIDIS = ramp(cv2.COLORMAP_VIRIDIS)
 """Of MagicAnimate: number 0 is (68, 1, 84), its background."""
 PARULA = ramp(cv2.COLORMAP_PARULA)
@@ -44,12 +51,12 @@ def begin_dp_segm(target: Target) -> Writer:
 
 def magicanimate_picture(moment: Moment) -> U8:
     """(H, W, 3): viridis, background (68, 1, 84)."""
-    return VIRIDIS[flat(moment).iuv_HW3[..., 0]]
+    return coloured(flat(moment).iuv_HW3[..., 0], VIRIDIS)
 
 
 def parula_picture(moment: Moment) -> U8:
     """(H, W, 3): parula on black."""
-    return PARULA_ON_BLACK[flat(moment).iuv_HW3[..., 0]]
+    return coloured(flat(moment).iuv_HW3[..., 0], PARULA_ON_BLACK)
 
 
 def dp_segm_picture(moment: Moment) -> U8:
@@ -62,6 +69,6 @@ def dp_segm_picture(moment: Moment) -> U8:
     for i in moment.nearest_last():
         if windows := moment.surfaces[i].windows(*grey_HW.shape):
             labels_hw, under_hw3 = moment.surfaces[i].labels_hw[windows[1]], picture_HW3[windows[0]]
-            colour_hw3 = np.where(labels_hw[..., None] > 0, PARULA[labels_hw], under_hw3)
+            colour_hw3 = np.where(labels_hw[..., None] > 0, coloured(labels_hw, PARULA), under_hw3)
             picture_HW3[windows[0]] = (under_hw3 * (1.0 - ALPHA) + colour_hw3 * ALPHA).astype(np.uint8)
     return picture_HW3

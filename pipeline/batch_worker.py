@@ -6,19 +6,23 @@ import contextlib
 import dataclasses
 import os
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline import storage
 from pipeline.batch_parts import Parts, run_of
 from pipeline.batch_units import Unit
+from pipeline.config import RunConfig
 from pipeline.graph import Graph
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
+from pipeline.packet import failure_of
 from pipeline.plan import LanePlan, Plan
 from pipeline.serial import run_serial
 from pipeline.slot import stage_failure
-from pipeline.stage import Job
+from pipeline.stage import Job, PlainError
 from pipeline.worker import LaneWorker
 
 
@@ -49,25 +53,54 @@ class BatchWorker:
 
     def run(self, unit: Unit, job: Job, shards: Sequence[Unit]) -> Outcome:
         """Do a unit of an input; errors of stages are in the metrics. `shards`: those that a tail takes up."""
-        files = [(shard.first, str(shard_file(job, shard, self._mark))) for shard in shards]
-        config = run_of(self._parts, unit, [file for file in files if Path(file[1]).is_file()], job.input)
-        if unit.kind == "probe":
-            return self._probe(config.graph, job)
-        if unit.kind == "shard":
-            place = shard_file(job, unit, self._mark)
-            metrics = Metrics(config.graph, [job])
-            if place.is_file():  # an earlier run of this batch has done it
-                return Outcome(metrics=metrics)
-            job = dataclasses.replace(job, output=str(place), resume=False, overwrite=True)
+        with tempfile.TemporaryDirectory() as place:
+            try:
+                here = _brought_here(job, Path(place))
+            except PlainError as error:
+                return _refused(job, error)
+            if unit.kind == "shard":
+                return self._shard(unit, here, shard_file(job, unit, self._mark), Path(place))
+            files = [(shard.first, shard_file(job, shard, self._mark)) for shard in shards]
+            try:
+                known = [(first, storage.fetch(file, Path(place))) for first, file in files if storage.exists(file)]
+                config = run_of(self._parts, unit, known, here.input)
+                if unit.kind == "probe":
+                    return self._probe(config.graph, here)
+                outcome = self._run(config, here)
+                return self._taken_there(outcome, job, here)
+            except PlainError as error:
+                return _refused(job, error)
+
+    def _shard(self, unit: Unit, job: Job, file: str, place: Path) -> Outcome:
+        config = run_of(self._parts, unit, (), job.input)
+        if storage.exists(file):  # an earlier run of this batch has done it
+            return Outcome(metrics=Metrics(config.graph, [job]))
+        output = str(place / Path(file).name) if storage.is_remote(file) else file
+        outcome = self._run(config, dataclasses.replace(job, output=output, resume=False, overwrite=True))
+        if storage.is_remote(file) and Path(output).is_file():
+            storage.publish(Path(output), file)
+        return outcome
+
+    def _run(self, config: RunConfig, job: Job) -> Outcome:
         metrics = Metrics(config.graph, [job])
         try:
             for _ in run_serial(config, self._plan(config.graph), [job], metrics, Interrupt()):
                 pass
         except Exception as error:  # a stage that all inputs share: weights that are missing, an unexpected mistake
-            metrics.failed(job.index, stage_failure(error, unit.kind, job.input))
-        if unit.kind == "tail" and not metrics.streams[job.index].failure:
-            remove_shards(job, self._mark)
+            metrics.failed(job.index, stage_failure(error, config.graph.lanes[0].name, job.input))
         return Outcome(metrics=metrics)
+
+    def _taken_there(self, outcome: Outcome, job: Job, here: Job) -> Outcome:
+        """Put a result where it belongs; what is said of it speaks of the places the user knows."""
+        tally = outcome.metrics.streams[job.index]
+        tally.job = job
+        if tally.failure:
+            return outcome
+        if here.output != job.output and here.output and job.output:
+            storage.publish(Path(here.output), job.output)
+            tally.results = [dataclasses.replace(receipt, path=job.output) for receipt in tally.results]
+        remove_shards(job, self._mark)
+        return outcome
 
     def _probe(self, graph: Graph, job: Job) -> Outcome:
         metrics = Metrics(graph, [job])
@@ -86,18 +119,37 @@ class BatchWorker:
         return Plan(lanes=tuple(lanes), store=0)
 
 
-def shard_file(job: Job, shard: Unit, mark: str) -> Path:
+def shard_file(job: Job, shard: Unit, mark: str) -> str:
     """Where what a shard found lies."""
-    return _shard_folder(job, mark) / f"shard_{shard.first:09d}.zip"
+    return storage.inside(_shard_folder(job, mark), f"shard_{shard.first:09d}.zip")
 
 
 def remove_shards(job: Job, mark: str) -> None:
-    """The result of a video is whole: nothing of its shards is needed any more."""
+    """The result of a video is whole: nothing of its shards is needed any more. Raises PlainError."""
     folder = _shard_folder(job, mark)
+    if storage.is_remote(folder):
+        storage.remove(storage.parent(folder))
+        return
     shutil.rmtree(folder, ignore_errors=True)
     with contextlib.suppress(OSError):  # something else lies in it
-        folder.parent.rmdir()
+        Path(folder).parent.rmdir()
 
 
-def _shard_folder(job: Job, mark: str) -> Path:
-    return Path(f"{job.output}.partial") / f"shards-{mark}"
+def _shard_folder(job: Job, mark: str) -> str:
+    return storage.inside(f"{job.output}.partial", f"shards-{mark}")
+
+
+def _brought_here(job: Job, place: Path) -> Job:
+    """The job with local paths: a copy of an input from a store, a result that will be put into one."""
+    source = storage.fetch(job.input, place)
+    output = job.output
+    if output and storage.is_remote(output):
+        output = str(place / "result" / Path(output).name)
+        Path(output).parent.mkdir()
+    return dataclasses.replace(job, input=source, output=output)
+
+
+def _refused(job: Job, error: PlainError) -> Outcome:
+    metrics = Metrics(Graph(lanes=()), [job])
+    metrics.failed(job.index, failure_of(error))
+    return Outcome(metrics=metrics)

@@ -22,6 +22,7 @@ from pipeline.plan import THREAD_VARIABLES, auto_threads, make_plan, read_machin
 from pipeline.progress import Progress
 from pipeline.report import make_report, write_report
 from pipeline.stage import Job, PlainError, is_plain
+from pipeline.storage import is_remote
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -100,7 +101,7 @@ def set_thread_limits(threads: Any) -> None:
 def _run(results: Iterator[tuple[Job, Any]], inputs: Inputs, metrics: Metrics) -> None:
     """Drive the runner to its end, showing progress."""
     for job in inputs.ready:
-        if job.output:
+        if job.output and not is_remote(job.output):
             _make_folder(job)
     progress = Progress(metrics, sys.stderr)
     metrics.listen(progress.show)

@@ -15,6 +15,7 @@ from typing import ClassVar
 from pipeline.journal import journal_path
 from pipeline.packet import Failure
 from pipeline.stage import Job, PlainError
+from pipeline.storage import exists, inside, is_remote, listing
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jp2")
 VIDEO_SUFFIXES = (
@@ -90,11 +91,11 @@ def find_inputs(
     refused: dict[int, Failure] = {}
     standing: set[int] = set()
     for index, (item, stem) in enumerate(zip(found, stems, strict=True)):
-        default = str((target or folder or Path()) / default_name(item.path, stem, ending))
-        place = output if target is None and output else default
+        name = default_name(item.path, stem, ending)
+        place = output if target is None and output else inside(target or str(folder or ""), name)
         job = Job(index=index, input=item.path, output=place, stem=stem, several=several, overwrite=overwrite)
         job = dataclasses.replace(job, resume=resume)
-        if resume and not item.failure and os.path.isfile(place) and not journal_path(place).exists():
+        if resume and not item.failure and exists(place) and not journal_path(place).exists():
             standing.add(index)
             jobs.append(job)
             continue
@@ -115,7 +116,7 @@ def pair_inputs(names: Sequence[str], output: str | None, *, overwrite: bool) ->
         raise UsageError("two inputs are compared", f"{len(found)} given", "name two videos")
     stem = "_vs_".join(_distinct_stems([item.path for item in found]))
     target = _target_folder(output, several=False)
-    place = output if target is None and output else str((target or Path()) / f"{stem}.csv")
+    place = output if target is None and output else inside(target or "", f"{stem}.csv")
     one, other = found
     job = Job(index=0, input=one.path, partner=other.path, output=place, stem=stem, overwrite=overwrite)
     failure = one.failure or other.failure or _refusal(job, [], [one.path, other.path])
@@ -137,6 +138,12 @@ def default_name(path: str, stem: str, ending: str | None = None) -> str:
 
 
 def _expand(name: str) -> list[_Found]:
+    if is_remote(name):
+        files = listing(name)
+        if files is None:
+            return [_Found(name)] if exists(name) else [_missing(name, "this file does not exist")]
+        media = [file for file in files if Path(file).suffix.lower() in _MEDIA]
+        return [_Found(file) for file in media] or [_missing(name, "no video or image in this folder")]
     if _URL.match(name):
         return [_Found(name)]
     path = Path(name)
@@ -157,17 +164,17 @@ def _missing(name: str, what: str) -> _Found:
     return _Found(name, Failure(what=what, where=name, remedy="check the name and the current folder"))
 
 
-def _target_folder(output: str | None, several: bool) -> Path | None:
+def _target_folder(output: str | None, several: bool) -> str | None:
     """The folder that results go to, or None when `output` is a file or the default."""
     if output is None:
         return None
     if os.path.isdir(output) or output.endswith(("/", os.sep)):
-        return Path(output)
+        return output
     if not several:
         return None
     if Path(output).suffix.lower() in _MEDIA:
         raise UsageError("several inputs cannot go to one file", f"-o {output}", "name a folder")
-    return Path(output)
+    return output
 
 
 def _distinct_stems(paths: Sequence[str]) -> list[str]:
@@ -200,6 +207,6 @@ def _refusal(job: Job, earlier: Sequence[Job], inputs: Sequence[str]) -> Failure
         )
     if os.path.isdir(output):
         return Failure(what="the result is a folder", where=job.output, remedy="name a file with -o")
-    if os.path.exists(output) and not job.overwrite:
+    if (os.path.exists(output) or exists(job.output)) and not job.overwrite:
         return Failure(what="this file exists already", where=job.output, remedy="give --overwrite to replace it")
     return None

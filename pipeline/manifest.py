@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline import storage
 from pipeline.inputs import Inputs
 from pipeline.metrics import StreamTally
 from pipeline.packet import Failure
@@ -25,23 +27,24 @@ class Manifest:
         settings: what decides results; entries of other settings count for nothing.
     """
 
-    def __init__(self, folder: Path, settings: str) -> None:
-        """Read what is there. Raises PlainError for a file that is no manifest."""
-        self._path = folder / NAME
+    def __init__(self, folder: str, settings: str) -> None:
+        """Read what is there. Raises PlainError for a file that is no manifest, or a store that does not answer."""
+        self._path = storage.inside(folder, NAME)
         self._settings = settings
         self._entries: dict[str, dict[str, Any]] = {}
-        if self._path.exists():
+        if storage.exists(self._path):
+            with tempfile.TemporaryDirectory() as place:
+                text = Path(storage.fetch(self._path, Path(place))).read_text(encoding="utf-8")
             try:
-                known = json.loads(self._path.read_text(encoding="utf-8"))
-                self._entries = dict(known["inputs"])
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                raise PlainError("this is no manifest of a batch", str(self._path), "move it away") from error
+                self._entries = dict(json.loads(text)["inputs"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise PlainError("this is no manifest of a batch", self._path, "move it away") from error
 
     def stands(self, job: Job) -> bool:
         """Whether an input's result was made from the same file with the same settings, and is there."""
         entry = self._entries.get(job.input, {})
         same = entry.get("settings") == self._settings and entry.get("source") == _source(job.input)
-        return bool(same and entry.get("output") == job.output and job.output and os.path.isfile(job.output))
+        return bool(same and entry.get("output") == job.output and job.output and storage.exists(job.output))
 
     def note(self, tally: StreamTally) -> None:
         """Write down how an input ended. Raises PlainError where the disk refuses."""
@@ -52,17 +55,31 @@ class Manifest:
         else:
             entry |= {"output": job.output, "frames": tally.frames_done}
         self._entries[job.input] = entry
-        draft = self._path.with_suffix(".draft")
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with draft.open("w", encoding="utf-8") as file:
-                json.dump({"inputs": self._entries}, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self._path)
-        except OSError as error:
-            draft.unlink(missing_ok=True)
-            raise PlainError(f"cannot be written ({error.strerror})", str(self._path), "free some space") from error
+        self._write(json.dumps({"inputs": self._entries}, indent=1))
+
+    def _write(self, text: str) -> None:
+        with tempfile.TemporaryDirectory() as place:
+            draft = Path(place) / NAME
+            draft.write_text(text, encoding="utf-8")
+            if storage.is_remote(self._path):
+                storage.publish(draft, self._path)
+            else:
+                _put(draft, Path(self._path))
+
+
+def _put(draft: Path, final: Path) -> None:
+    """Replace a local file by another in one step. Raises PlainError where the disk refuses."""
+    beside = final.with_suffix(".draft")
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("wb") as file:
+            file.write(draft.read_bytes())
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(final)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise PlainError(f"cannot be written ({error.strerror})", str(final), "free some space") from error
 
 
 def confirmed(inputs: Inputs, manifest: Manifest) -> Inputs:
@@ -82,9 +99,9 @@ def confirmed(inputs: Inputs, manifest: Manifest) -> Inputs:
     return dataclasses.replace(inputs, refused=refused, standing=standing)
 
 
-def results_folder(jobs: tuple[Job, ...]) -> Path:
+def results_folder(jobs: tuple[Job, ...]) -> str:
     """The folder that a batch's results go to."""
-    return Path(jobs[0].output).parent if jobs and jobs[0].output else Path()
+    return storage.parent(jobs[0].output) if jobs and jobs[0].output else "."
 
 
 def _source(path: str) -> Mapping[str, int] | None:

@@ -77,6 +77,30 @@ def test_results_of_other_settings_are_not_taken_for_done(
     assert decoded(tmp_path / "a_walk.densepose.mp4")[0] == 8
 
 
+def test_inputs_and_results_may_lie_in_a_store(folder: Path, settings: list[str], tmp_path: Path) -> None:
+    calm, store = tmp_path / "calm.mp4", tmp_path / "bucket"
+    assert main([str(folder / "a_walk.mp4"), "-o", str(calm), "--serial", *settings]) == 0
+    (store / "in").mkdir(parents=True)
+    shutil.copy(folder / "a_walk.mp4", store / "in" / "a_walk.mp4")
+    command = [f"file://{store}/in/", "-o", f"file://{store}/out/", "-c", "batch", "--serial", *settings]
+    command += ["--set", "batch.shard_frames=50", "--report", str(tmp_path / "report.json")]
+    assert main(command) == 0
+    result = store / "out" / "a_walk.densepose.mp4"
+    assert result.read_bytes() == calm.read_bytes()
+    assert sorted(file.name for file in result.parent.iterdir()) == ["a_walk.densepose.mp4", "batch.json"]
+    entry = json.loads((tmp_path / "report.json").read_text())["inputs"][0]
+    assert (entry["path"], entry["output"]) == (f"file://{store}/in/a_walk.mp4", f"file://{store}/out/{result.name}")
+    made = result.stat().st_mtime_ns
+    assert main(command) == 0
+    assert result.stat().st_mtime_ns == made
+
+
+def test_a_store_without_the_file_is_one_sentence(settings: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["file:///nowhere/a.mp4", "-o", "file:///nowhere/out/", "-c", "batch", "--serial", *settings]) == 1
+    said = capsys.readouterr().err
+    assert "file:///nowhere/a.mp4: this file does not exist" in said and "Traceback" not in said
+
+
 def test_a_manifest_that_is_none_is_said(
     folder: Path, settings: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

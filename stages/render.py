@@ -119,7 +119,8 @@ class Render(Stage):
     def _drawn(self, frames: FrameChunk, t: int, people: People, surfaces: Surfaces) -> list[Drawn]:
         """Everyone of a frame who is to be drawn, the farthest first."""
         here_N = np.flatnonzero((people.frame_N == t) & (people.score_N >= self.config.min_score))
-        order = painters_order(people.box_N4[here_N], people.score_N[here_N], [surfaces.people[n] for n in here_N])
+        surfaces_here = [surfaces.people[n] for n in here_N]
+        order = painters_order(people.box_N4[here_N], people.score_N[here_N], surfaces_here, frames.video.height)
         second = int(frames.pts_T[t]) * frames.video.time_base
         return [
             Drawn(

@@ -12,13 +12,14 @@ import numpy as np
 from PIL import Image
 
 from models.surface.atlas import DEFAULT_ATLAS
-from stages.demo_clip import camera, lights, meshes_at, square, walkers
+from stages.demo_clip import camera, lights, meshes_at, walkers
 from stages.drawing.styles import STYLES
 from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
 from stages.render import Render
 from stages.world.drawing import Truth, draw
+from stages.world.plaza import paint_plaza
 from stages.world.scene import mask_box
-from stages.world.stage_set import cast_shadows, paint_set
+from stages.world.stage_set import cast_shadows
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 SECOND = 1.88
@@ -31,7 +32,7 @@ WINDOW = (slice(110, 650), slice(330, 930))
 def moment(second: float) -> tuple[FrameChunk, People, Surfaces]:
     """A frame of the demo clip with what a faultless network would say of it."""
     cast, view, sun = walkers(), camera(LARGER), lights()
-    picture_HW3 = paint_set(square(), view)
+    picture_HW3 = paint_plaza(view)
     meshes = meshes_at(second, cast)
     cast_shadows(picture_HW3, view, meshes, sun.toward_L3[0], 0.45)
     truth = draw(picture_HW3, [w.person for w in cast], meshes, view, sun)

@@ -187,6 +187,7 @@ def test_the_person_whose_feet_are_lower_stands_in_front() -> None:
         np.array([[0, 0, 9, 50], [0, 0, 9, 20], [0, 0, 9, 50]], np.float32),
         np.float32([0.5, 1, 0.9]),
         [patch(0, 0, 50, 9, 5), patch(0, 0, 20, 9, 5), patch(0, 0, 50, 9, 5)],
+        60,
     )
     assert order == [1, 0, 2]
     palette = part_palette()

@@ -1,4 +1,4 @@
-"""What people wear and what is drawn of them: identities, films, parts, alpha, pictures side by side, who is in front."""
+"""What people wear and what is drawn of them: identities, films, parts, alpha, styles side by side, who is in front."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from models.surface.atlas import CHARTS, join_tiles
 from models.surface.atlas_source import AtlasMaker
 from models.surface.charts import CHART_NAMES
 from pipeline.stage import StageError
-from stages.drawing.depth_order import feet_row, painters_order
+from stages.drawing.depth_order import painters_order, pixels_a_metre
 from stages.drawing.outfits import FilmOfAtlases
 from stages.drawing.part_groups import PART_GROUPS, charts_of
 from stages.drawing.styles import STYLES
 from stages.payloads import FrameChunk, Overlay, People, Surface, Surfaces, VideoInfo
 from stages.render import Render
 from stages.synthesize import true_surfaces
-from stages.world.scene import WORLDS, scene
+from stages.world.scene import WORLDS, Scene, scene
 
 SIDE = 16
 SIZE = 40
@@ -124,7 +124,7 @@ def test_only_the_named_parts_are_drawn(tmp_path: Path) -> None:
 
 
 def test_part_groups_say_what_they_are() -> None:
-    """From DensePose's numbering: torso 1 2, hands 3 4, feet 5 6, upper legs 7–10, lower legs 11–14, arms 15–22, head."""
+    """DensePose's numbering: torso 1 2, hands 3 4, feet 5 6, legs 7–10 and 11–14, arms 15–22, head 23 24."""
     assert charts_of(["shirt"]) == {1, 2, 15, 16, 17, 18}
     assert charts_of(["trousers"]) == set(range(7, 15))
     assert charts_of(["shoes", "gloves"]) == {3, 4, 5, 6}
@@ -233,7 +233,7 @@ def test_u_and_v_alone_follow_their_own_coordinate() -> None:
 
 
 def test_contours_run_where_the_coordinate_is_a_multiple() -> None:
-    """U from 0 to 1 over 120 pixels, 12 lines: every tenth column (k / 12 at 9.92 k) is drawn, those between are not."""
+    """U from 0 to 1 over 120 pixels, 12 lines: about each tenth column (9.92 k) is drawn, those between are not."""
     ramp = np.linspace(0, 1, 120, dtype=np.float32)
     uv = np.stack([np.broadcast_to(ramp, (120, 120)), np.full((120, 120), 0.54, np.float32)])
     person = Surface(x0=0, y0=0, labels_hw=np.full((120, 120), 2, np.uint8), uv_2hw=uv)
@@ -244,40 +244,39 @@ def test_contours_run_where_the_coordinate_is_a_multiple() -> None:
     assert not lit[5::10].any()
 
 
-def test_hidden_feet_are_found_where_they_would_be() -> None:
-    """A standing person cut at the knees: the feet are told from the rest within a tenth of the height."""
-    found = []
-    for index in range(40):
-        made = scene(WORLDS["train"], 3, index)
-        for number, (whole, box) in enumerate(zip(true_surfaces(made).people, made.box_N4, strict=True), start=1):
-            ankles = made.keypoint_N173[number - 1, 15:17]
-            knees = made.keypoint_N173[number - 1, 13:15]
-            nose = made.keypoint_N173[number - 1, 0]
-            upright = (ankles[:, 2] == 2).all() and (knees[:, 2] == 2).all() and nose[2] > 0
-            tall = ankles[:, 1].mean() - nose[1]
-            if not upright or tall < 80 or (knees[:, 1].mean() - nose[1]) < 0.6 * tall:
-                continue
-            kept = int(knees[:, 1].mean()) - whole.y0
-            cut = Surface(x0=whole.x0, y0=whole.y0, labels_hw=whole.labels_hw[:kept], uv_2hw=whole.uv_2hw[:, :kept])
-            found.append((feet_row(cut, float(whole.y0 + kept)) - box[3]) / tall)
-    assert len(found) >= 6
-    assert np.median(np.abs(found)) < 0.1
-
-
-def test_the_one_whose_feet_would_be_lower_is_in_front() -> None:
-    """Both are cut by the lower edge: boxes end alike, and the larger person is nearer."""
-    made = next(
-        made for made in (scene(WORLDS["train"], 0, i) for i in range(60))
-        if len(made.box_N4) == 1 and made.keypoint_N173[0, 15:17, 2].min() == 2 and made.keypoint_N173[0, 0, 2] == 2
-        and made.keypoint_N173[0, 15, 1] - made.keypoint_N173[0, 0, 1] > 100
-    )  # fmt: skip
-    (person,) = true_surfaces(made).people
+def test_the_larger_of_two_stands_in_front_where_feet_are_hidden() -> None:
+    """Both are cut by the lower edge: boxes end alike, and the person drawn twice as large is nearer."""
+    (person,) = true_surfaces(someone()).people
     half = person.labels_hw.shape[0] // 2
     far = Surface(x0=0, y0=0, labels_hw=person.labels_hw[:half], uv_2hw=person.uv_2hw[:, :half])
     near = Surface(
-        x0=0, y0=0, labels_hw=far.labels_hw.repeat(2, axis=0).repeat(2, axis=1)[half:],
+        x0=0,
+        y0=0,
+        labels_hw=far.labels_hw.repeat(2, axis=0).repeat(2, axis=1)[half:],
         uv_2hw=far.uv_2hw.repeat(2, axis=1).repeat(2, axis=2)[:, half:],
-    )  # fmt: skip
+    )
+    assert pixels_a_metre(near) == pytest.approx(2 * pixels_a_metre(far), rel=0.25)
     boxes = np.array([[0, 0, 50, half], [0, 0, 50, half]], np.float32)
-    assert painters_order(boxes, np.float32([0.5, 0.9]), [near, far]) == [1, 0]
-    assert painters_order(boxes, np.float32([0.9, 0.5]), [far, near]) == [0, 1]
+    assert painters_order(boxes, np.float32([0.5, 0.9]), [near, far], half) == [1, 0]
+    assert painters_order(boxes, np.float32([0.9, 0.5]), [far, near], half) == [0, 1]
+
+
+def test_the_size_of_a_body_is_told_from_its_skin() -> None:
+    """Against the known distance between shoulder and ankle of standing people: about 1.35 m of an adult."""
+    made = someone()
+    joints = made.keypoint_N173[0]
+    span = joints[15:17, 1].mean() - joints[5:7, 1].mean()
+    (person,) = true_surfaces(made).people
+    assert pixels_a_metre(person) == pytest.approx(span / 1.35, rel=0.3)
+    nobody = Surface(x0=0, y0=0, labels_hw=np.zeros((9, 9), np.uint8), uv_2hw=np.zeros((2, 9, 9), np.float32))
+    assert pixels_a_metre(nobody) == 0
+
+
+def someone() -> Scene:
+    """A scene of one person who is seen whole and stands."""
+    for index in range(100):
+        made = scene(WORLDS["train"], 0, index)
+        joints = made.keypoint_N173
+        if len(joints) == 1 and joints[0, [0, 5, 6, 15, 16], 2].min() == 2 and joints[0, 15, 1] - joints[0, 0, 1] > 100:
+            return made
+    raise AssertionError("no such scene")

@@ -17,12 +17,16 @@ import numpy.typing as npt
 from models.surface.body import load_body
 from models.surface.raster import Camera
 from stages.world.actors import Stroller
-from stages.world.backdrops import noise
+from stages.world.carried import Bag, strands
 from stages.world.drawing import draw
+from stages.world.hairdos import beard, tied
+from stages.world.loose_cloth import Tube
 from stages.world.people import Mesh, Person, dressed_rest
+from stages.world.plaza import paint_plaza
 from stages.world.rotations import LEFT, about
 from stages.world.shading import Lights
-from stages.world.stage_set import StageSet, cast_shadows, paint_set
+from stages.world.skirts import Skirt
+from stages.world.stage_set import cast_shadows
 from stages.world.walking import gait_of
 from stages.world.wardrobe import HAIRS, SKINS, Garment, Outfit, Pattern, home, shoes, top, trousers
 
@@ -102,49 +106,65 @@ def garment(field_V: F32, pattern: Pattern, thickness: float, gloss: float = 0.0
 
 
 def walkers() -> tuple[Stroller, Stroller]:
-    """A woman in a striped shirt who comes nearer from the left, a man in a mustard pullover who walks away."""
-    stripes = cloth("stripes", (0.93, 0.93, 0.90), (0.10, 0.33, 0.45))
-    denim, grey = (0.16, 0.22, 0.38), (0.30, 0.30, 0.33)
-    hers = (
-        garment(trousers(leg=1.9, waist_y=1.06), cloth("plain", denim, (0.30, 0.38, 0.55)), 0.009),
-        garment(top(sleeve=1.1, hem_y=0.97, neck_y=1.50), stripes, 0.010),
+    """A woman in a striped shirt and a long skirt who comes nearer from the left, a man in a coat who walks away."""
+    return she_walks(), he_walks()
+
+
+def she_walks() -> Stroller:
+    """Stripes, a teal skirt, hair tied back, a bag at her hip."""
+    stripes = cloth("stripes", (0.93, 0.93, 0.90), (0.62, 0.16, 0.20), size=0.04)
+    teal = cloth("plain", (0.10, 0.34, 0.38), (0.16, 0.46, 0.50))
+    leather = cloth("plain", (0.45, 0.27, 0.14), (0.55, 0.36, 0.20))
+    garments = (
+        garment(top(sleeve=1.5, hem_y=0.99, neck_y=1.50), stripes, 0.010),
         garment(shoes(height=0.09), cloth("plain", (0.90, 0.89, 0.86), (0.80, 0.80, 0.80)), 0.008, 0.2),
     )
-    his = (
-        garment(trousers(leg=1.95, waist_y=1.04), cloth("plain", grey, (0.42, 0.42, 0.45)), 0.014),
-        garment(
-            top(sleeve=1.95, hem_y=0.95, neck_y=1.54), cloth("plain", (0.80, 0.56, 0.14), (0.90, 0.68, 0.25)), 0.016
+    hair_3 = HAIRS[2]
+    tail = tied(1.0, 0.0, 1.70, (0.034, 0.13, 0.034), strands(np.random.default_rng(2), hair_3))
+    person = Person(
+        score_C=body_like(0.95, 0.60), outfit=dressed(1.58, garments, 1, 2),
+        attached=(
+            Skirt(rings=20, flare=0.10, folds=9, phase=0.4, pattern=teal), tail,
+            Bag(middle_3=(-0.22, 0.98, 0.0), half_3=(0.05, 0.10, 0.13), bone="root", pattern=leather),
         ),
+    )
+    return walker(person, 1.0, (0.05, 0.10), 1.08)
+
+
+def he_walks() -> Stroller:
+    """A long coat, open over a mustard pullover; grey trousers, a short beard."""
+    grey = cloth("plain", (0.36, 0.36, 0.40), (0.46, 0.46, 0.50))
+    olive = cloth("plain", (0.33, 0.37, 0.30), (0.42, 0.46, 0.38))
+    mustard = cloth("plain", (0.80, 0.56, 0.14), (0.90, 0.68, 0.25))
+    garments = (
+        garment(trousers(leg=1.95, waist_y=1.04), grey, 0.014),
+        garment(top(sleeve=1.95, hem_y=0.98, neck_y=1.54), mustard, 0.012),
+        garment(coat_back(), olive, 0.018),
         garment(shoes(height=0.11), cloth("plain", (0.22, 0.13, 0.08), (0.30, 0.20, 0.14)), 0.009, 0.25),
+        beard(np.random.default_rng(5), HAIRS[1] * 1.3),
     )
-    she = Person(score_C=body_like(0.9, 0.62), outfit=dressed(1.53, hers, 1, 2))
-    he = Person(score_C=body_like(0.1, 0.60), outfit=dressed(1.61, his, 3, 0))
-    return (
-        Stroller(person=she, rest=dressed_rest(she), gait=gait_of(she), middle_2=(0.05, 0.10), yaw=1.08, ahead=HALF),
-        Stroller(
-            person=he, rest=dressed_rest(he), gait=gait_of(he, briskness=0.95), middle_2=(0.0, 0.85), yaw=-1.88,
-            ahead=HALF,
-        ),
-    )
+    around = Tube(part="trunk", rings=25, flare=0.07, folds=5, phase=1.0, gap=7, pattern=olive)
+    person = Person(score_C=body_like(0.05, 0.62), outfit=dressed(1.61, garments, 2, 1), attached=(around,))
+    return walker(person, 0.95, (0.0, 0.85), -1.88)
+
+
+def coat_back() -> F32:
+    """Field of a coat's shoulders and sleeves, open in front."""
+    x, _, z = home().point_V3.T
+    whole = top(sleeve=1.92, hem_y=1.0, neck_y=1.555)
+    opening = np.where((z > 0.02) & (home().arm_V < -0.9), np.abs(x) - 0.055, 1.0)
+    return np.minimum(whole, opening).astype(np.float32)
+
+
+def walker(person: Person, briskness: float, middle_2: tuple[float, float], yaw: float) -> Stroller:
+    """Someone whose heel strikes as the clip begins."""
+    gait = gait_of(person, briskness=briskness)
+    return Stroller(person=person, rest=dressed_rest(person), gait=gait, middle_2=middle_2, yaw=yaw, ahead=HALF)
 
 
 def meshes_at(second: float, cast: tuple[Stroller, ...]) -> list[Mesh]:
     """Everyone at a time of the clip."""
     return [one.mesh(second - HALF) for one in cast]
-
-
-def square() -> StageSet:
-    """Sandstone slabs before a brick wall under a clear sky."""
-    return StageSet(
-        wall_z=6.5,
-        wall_y=2.9,
-        floor_33=np.array([[0.66, 0.60, 0.52], [0.58, 0.53, 0.47], [0.42, 0.38, 0.34]], np.float32),
-        wall_33=np.array([[0.55, 0.33, 0.26], [0.47, 0.28, 0.23], [0.66, 0.62, 0.57]], np.float32),
-        tile=0.9,
-        brick=0.55,
-        sky_23=np.array([[0.90, 0.91, 0.90], [0.42, 0.64, 0.88]], np.float32),
-        grain_GG=noise(np.random.default_rng(3), 256, 256, coarsest=6, octaves=5),
-    )
 
 
 def camera(finer: int) -> Camera:
@@ -173,7 +193,7 @@ def lights() -> Lights:
 
 
 def picture_at(second: float, cast: tuple[Stroller, ...], backdrop_HW3: F32) -> U8:
-    """The clip at a time, (HEIGHT, WIDTH, 3) uint8; `backdrop_HW3` is the empty square, seen FINER."""
+    """The clip at a time, (HEIGHT, WIDTH, 3) uint8; `backdrop_HW3` is the empty plaza, seen FINER."""
     view, sun = camera(FINER), lights()
     picture_HW3 = backdrop_HW3.copy()
     meshes = meshes_at(second, cast)
@@ -230,7 +250,7 @@ def _pluck(hertz: float) -> F32:
 
 def write_clip(path: Path = CLIP) -> None:
     """Write the clip: H.264 and AAC in MP4."""
-    cast, backdrop_HW3 = walkers(), paint_set(square(), camera(FINER))
+    cast, backdrop_HW3 = walkers(), paint_plaza(camera(FINER))
     unfinished = path.with_name(f".{path.name}.partial")
     with av.open(str(unfinished), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         video = container.add_stream("libx264", rate=RATE, options={"crf": "22", "preset": "slow", "threads": "2"})

@@ -40,15 +40,15 @@ def random_hairdo(rng: Rng, hair_3: F32) -> tuple[Knot | Locks, ...]:
     if kind == "curls":
         return (Locks(length=0.17, volume=float(rng.choice([0.04, 0.06])), pattern=cloth),)
     if kind == "bun":
-        return (_tied(size, 0.0, float(rng.choice([1.64, 1.70, 1.75])), (0.042, 0.042, 0.04), cloth),)
+        return (tied(size, 0.0, float(rng.choice([1.64, 1.70, 1.75])), (0.042, 0.042, 0.04), cloth),)
     if kind == "tail":
-        return (_tied(size, 0.0, 1.63, (0.03, 0.13, 0.026), cloth),)
+        return (tied(size, 0.0, 1.63, (0.03, 0.13, 0.026), cloth),)
     if kind == "high tail":
-        return (_tied(size, 0.0, 1.72, (0.035, 0.13, 0.035), cloth),)
-    return tuple(_tied(size, side * 0.06, 1.62, (0.026, 0.11, 0.026), cloth) for side in (-1, 1))
+        return (tied(size, 0.0, 1.72, (0.035, 0.13, 0.035), cloth),)
+    return tuple(tied(size, side * 0.06, 1.62, (0.026, 0.11, 0.026), cloth) for side in (-1, 1))
 
 
-def _tied(size: float, x: float, top_y: float, half: Triple, cloth: Pattern) -> Knot:
+def tied(size: float, x: float, top_y: float, half: Triple, cloth: Pattern) -> Knot:
     """A knot that hangs from the back of the head at x and a height (metres, mean body)."""
     w, h, d = (round(size * one, 3) for one in half)
     place = home().point_V3

@@ -31,6 +31,8 @@ Rng = np.random.Generator
 
 SUNK, LOOSE = -0.012, 0.012
 """Metres off what is under it: a tube's upper edge, which is hidden in it, and the cloth after a few rings."""
+NARROWING = 0.975
+"""Least width of a ring as a share of the one above: cloth hangs over hollows, but is cut to the body."""
 LEGS = (*range(7, 15),)
 
 
@@ -81,7 +83,7 @@ class Tube:
     def _points(self, vertex_V3: F32, keypoint_K3: F32) -> F32:
         part = part_of(self.part)
         frame = _frame(part, vertex_V3, keypoint_K3)
-        reach = reaches(vertex_V3, part.member_M, part.start_R, frame, 0.99)[: self.rings]
+        reach = reaches(vertex_V3, part.member_M, part.start_R, frame, NARROWING)[: self.rings]
         share = np.linspace(0, 1, self.rings)[:, None]
         off = SUNK + (LOOSE - SUNK) * np.minimum(np.arange(self.rings)[:, None] / 3, 1)
         wider = off + self.flare * share * (1 + 0.2 * np.cos(self.folds * angles() + self.phase + 2 * share))
@@ -152,7 +154,7 @@ def _whole_surface(name: str) -> Surface:
     part, place = part_of(name), home()
     keypoint = (load_body().keypoint_KV @ place.point_V3).astype(np.float32)
     frame = _frame(part, place.point_V3, keypoint)
-    reach = reaches(place.point_V3, part.member_M, part.start_R, frame, 0.99) + 0.03
+    reach = reaches(place.point_V3, part.member_M, part.start_R, frame, NARROWING) + 0.03
     point = placed(reach, frame).reshape(-1, 3)
     return nearest_surface(point, two_sided(ring_faces(len(part.start_R))), place.point_V3, part.faces)
 

@@ -17,10 +17,9 @@ from stages.demo_clip import (
     camera,
     footsteps,
     picture_at,
-    square,
     walkers,
 )
-from stages.world.stage_set import paint_set
+from stages.world.plaza import paint_plaza
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +47,7 @@ def test_size_length_and_streams(pictures: list[np.ndarray], heard: np.ndarray) 
 
 
 def test_frames_are_those_the_script_draws(pictures: list[np.ndarray]) -> None:
-    cast, backdrop = walkers(), paint_set(square(), camera(FINER))
+    cast, backdrop = walkers(), paint_plaza(camera(FINER))
     for number in (0, 60, FRAMES - 1):
         drawn = picture_at(number / RATE, cast, backdrop).astype(float)
         error = np.sqrt(((pictures[number] - drawn) ** 2).mean())

@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import io
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from typing import Literal
 
+import cv2
 import numpy as np
 
 from pipeline.stage import Stage
 from stages.payloads import U8, FrameChunk, People, Surface, Surfaces
 from stages.temporal.cuts import glance, is_cut
-from stages.temporal.fusion import Memory, first_memory, fuse
-from stages.temporal.motion import Flow, Grid, Small, small_picture
+from stages.temporal.fusion import Memory, carried, corrected, first_memory, merged
+from stages.temporal.keeping import (
+    memories_kept,
+    memories_read,
+    sights_kept,
+    sights_read,
+    waiting_kept,
+    waiting_read,
+)
+from stages.temporal.motion import Flow, Way
+from stages.temporal.sights import Sight, Waiting
 
-GRID_FIELDS = [spec.name for spec in fields(Grid)]
-NOTHING = Small(grey_hw=np.zeros((0, 0), np.uint8), scale=1.0)
+NO_PICTURE = np.zeros((0, 0), np.uint8)
 
 
 class Smooth(Stage):
-    """Surfaces of frame t in, steadied surfaces of the same frame out: no delay; on a still image nothing changes.
+    """Surfaces of frame t in, steadied surfaces of the same frame out, `ahead` frames later; stills pass as they are.
 
-    Optical flow carries each person's last surface forward, and what the network says now is fused with it (see
-    `stages.temporal.fusion`). People without an identity, people seen for the first time, and all after a cut pass as
-    they are.
+    Optical flow carries what is known of each person from frame to frame, and what the network says is fused with it
+    (see `stages.temporal.fusion`): the past always, and the next `ahead` frames too, which by then have been seen.
+    People without an identity, people seen for the first time, and all after a cut pass as they are.
     """
 
     ordered = True
@@ -36,103 +46,116 @@ class Smooth(Stage):
 
         Attributes:
             kind: `flow`, or `none` to pass surfaces as the network made them.
-            frames: UV is the mean over up to so many frames (2..16); more is steadier, but follows changes later.
-            flow_lines: optical flow sees frames at this height, up to twice of it.
+            ahead: frames that are looked at before a frame is given out (0..8); 0 answers at once, for live pictures.
         """
 
         kind: Literal["flow", "none"] = "flow"
-        frames: int = 5
-        flow_lines: int = 240
+        ahead: int = 0
 
         def __post_init__(self) -> None:
             """Raises ValueError for a number out of range."""
-            if not 2 <= self.frames <= 16:
-                raise ValueError(f"frames is {self.frames}, must be from 2 to 16")
-            if self.flow_lines < 32:
-                raise ValueError(f"flow_lines is {self.flow_lines}, must be at least 32")
+            if not 0 <= self.ahead <= 8:
+                raise ValueError(f"ahead is {self.ahead}, must be from 0 to 8")
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """A stream begins: nothing is remembered."""
         super().__init__(config, threads=threads)
         self.flow = Flow()
+        self.waiting = Waiting()
+        self.sights: deque[Sight] = deque()
         self.memories: dict[int, Memory] = {}
-        self.before = NOTHING
+        self.before_HW: U8 = NO_PICTURE
         self.glance = np.zeros((0, 0, 3), np.uint8)
         self.last_frame = -1
 
     def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces) -> Iterator[Surfaces]:
-        """The chunk's surfaces, steadied; their order and grids stay."""
+        """The chunk's surfaces, steadied, or an earlier chunk's that waited; their order and grids stay."""
         if frames.video.still or self.config.kind == "none":
             yield surfaces
             return
-        steady = list(surfaces.people)
+        self.waiting.add(surfaces, len(frames))
         for t in range(len(frames)):
-            here = [int(i) for i in np.flatnonzero((people.frame_N == t) & (people.id_N >= 0))]
-            given = {int(people.id_N[i]): surfaces.people[i] for i in here}
-            given = self._steadied(frames.rgb_THW3[t], frames.first + t, given)
-            for i in here:
-                steady[i] = given[int(people.id_N[i])]
-        yield Surfaces(people=tuple(steady))
+            here = np.flatnonzero((people.frame_N == t) & (people.id_N >= 0)).tolist()
+            given = {int(people.id_N[i]): (i, surfaces.people[i]) for i in here}
+            self.sights.append(self._sight(frames.rgb_THW3[t], frames.first + t, given))
+            if len(self.sights) > self.config.ahead:
+                self._give_out()
+        yield from self.waiting.whole()
+
+    def flush(self) -> Iterator[Surfaces]:
+        """The chunks that still waited for later frames."""
+        while self.sights:
+            self._give_out()
+        yield from self.waiting.whole()
 
     def blank(self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None) -> Surfaces | None:
         """The surfaces as they came."""
         return surfaces
 
-    def _steadied(self, frame_HW3: U8, frame: int, given: dict[int, Surface]) -> dict[int, Surface]:
-        """One frame's surfaces by identity; the memory moves on."""
-        now_glance = glance(frame_HW3)
-        if frame != self.last_frame + 1 or (self.memories and is_cut(self.glance, now_glance)):
+    def _sight(self, frame_HW3: U8, frame: int, given: dict[int, tuple[int, Surface]]) -> Sight:
+        """One frame's people, fused with the past; the memory moves on."""
+        now = glance(frame_HW3)
+        if frame != self.last_frame + 1 or (self.memories and is_cut(self.glance, now)):
             self.memories = {}
-        self.glance, self.last_frame = now_glance, frame
-        if not given:
-            self.memories, self.before = {}, NOTHING
-            return given
-        now = small_picture(frame_HW3, self.config.flow_lines)
-        results = {identity: self._steady_one(now, identity, surface) for identity, surface in given.items()}
-        self.memories = {identity: memory for identity, (_, memory) in results.items()}
-        self.before = now
-        return {identity: surface for identity, (surface, _) in results.items()}
+        self.glance, self.last_frame = now, frame
+        now_HW = np.asarray(cv2.cvtColor(frame_HW3, cv2.COLOR_RGB2GRAY), np.uint8) if given else NO_PICTURE
+        first, steady, forth = {}, {}, {}
+        for identity, (_, surface) in given.items():
+            first[identity] = steady[identity] = first_memory(surface)
+            ways = self._ways(identity, now_HW, first[identity])
+            if ways is not None:
+                past = carried(self.memories[identity], ways[0], first[identity].grid)
+                steady[identity] = merged(first[identity], past)
+                forth[identity] = ways[1]
+        self.memories, self.before_HW = steady, now_HW
+        return Sight(
+            place={identity: place for identity, (place, _) in given.items()}, first=first, steady=steady, forth=forth,
+        )
 
-    def _steady_one(self, now: Small, identity: int, surface: Surface) -> tuple[Surface, Memory]:
-        fresh = first_memory(surface)
+    def _ways(self, identity: int, now_HW: U8, first: Memory) -> tuple[Way, Way] | None:
         memory = self.memories.get(identity)
-        if memory is None:
-            return surface, fresh
-        origin = self.flow.origin(now, self.before, fresh.grid, memory.grid)
-        if origin is None:
-            return surface, fresh
-        return fuse(surface, memory, origin, self.config.frames)
+        return None if memory is None else self.flow.ways(now_HW, self.before_HW, first.grid, memory.grid)
+
+    def _give_out(self) -> None:
+        """Bring the next frames' knowledge to the oldest frame, and its result to where it waits."""
+        sight = self.sights.popleft()
+        for identity, place in sight.place.items():
+            steady = sight.steady[identity]
+            later = self._later(identity, sight.first[identity])
+            if later is not None:
+                steady = merged(steady, later)
+            if steady is not sight.first[identity]:
+                self.waiting.put(place, lambda surface, i=identity, s=steady: corrected(surface, sight.first[i], s))
+        self.waiting.frame_done()
+
+    def _later(self, identity: int, first: Memory) -> Memory | None:
+        """What the frames that wait know of a person, carried back to the frame before them; None for nothing."""
+        chain = []
+        for sight in self.sights:
+            if identity not in sight.forth:
+                break
+            chain.append(sight)
+        later: Memory | None = None
+        for k in range(len(chain) - 1, -1, -1):
+            known = chain[k].first[identity]
+            known = known if later is None else merged(known, later)
+            grid = chain[k - 1].first[identity].grid if k else first.grid
+            later = carried(known, chain[k].forth[identity], grid)
+        return later
 
     def state(self) -> bytes:
-        """The last frame's grey picture and everyone's last surface, exactly."""
+        """The last frame's grey picture, everyone's memory and all that waits, exactly."""
         arrays = {
-            "counters": np.array([self.last_frame], np.int64),
-            "glance": self.glance,
-            "grey_hw": self.before.grey_hw,
-            "scale": np.array([self.before.scale]),
-            "identities": np.array(list(self.memories), np.int64),
+            "last_frame": np.array(self.last_frame), "glance": self.glance, "before_HW": self.before_HW,
+            **memories_kept("memory", self.memories), **sights_kept(self.sights), **waiting_kept(self.waiting),
         }
-        for identity, memory in self.memories.items():
-            arrays[f"grid_{identity}"] = np.array(astuple(memory.grid), np.int64)
-            arrays[f"labels_{identity}"] = memory.labels_hw
-            arrays[f"uv_{identity}"] = memory.uv_hw2
-            arrays[f"age_{identity}"] = memory.age_hw
         kept = io.BytesIO()
-        np.savez(kept, **arrays)  # type: ignore[arg-type]
+        np.savez(kept, **arrays)
         return kept.getvalue()
 
     def restore(self, state: bytes) -> None:
         """Take up what `state` gave."""
         with np.load(io.BytesIO(state), allow_pickle=False) as kept:
-            self.last_frame = int(kept["counters"][0])
-            self.glance = kept["glance"]
-            self.before = Small(grey_hw=kept["grey_hw"], scale=float(kept["scale"][0]))
-            self.memories = {
-                int(identity): Memory(
-                    grid=Grid(**dict(zip(GRID_FIELDS, kept[f"grid_{identity}"].tolist(), strict=True))),
-                    labels_hw=kept[f"labels_{identity}"],
-                    uv_hw2=kept[f"uv_{identity}"],
-                    age_hw=kept[f"age_{identity}"],
-                )
-                for identity in kept["identities"]
-            }
+            self.last_frame, self.glance, self.before_HW = int(kept["last_frame"]), kept["glance"], kept["before_HW"]
+            self.memories = memories_read("memory", kept)
+            self.sights, self.waiting = sights_read(kept), waiting_read(kept)

@@ -1,4 +1,4 @@
-"""Where each pixel of a person was one frame ago: dense optical flow on a small picture of both frames."""
+"""Where each cell of a person was one frame ago, and where those went: dense optical flow around the person."""
 
 from __future__ import annotations
 
@@ -11,42 +11,26 @@ import numpy as np
 
 from stages.payloads import F32, U8
 
+STRIDE, DESCENT = 5, 6
+"""Cells between the flow's patches, and steps of the descent: with the preset's 4 and 12 it costs a third more, and
+finds 1 % more places to within two pixels (tests/benchmarks/temporal.py)."""
 MARGIN = 8
-"""Pixels of the small picture around a person that the flow sees too."""
+"""Cells around a person that the flow sees too."""
 SMALLEST = 16
-"""Pixels, in either direction, under which a picture is too small for the flow's patches."""
+"""Cells, in either direction, under which a picture is too small for the flow's patches."""
+FLOW_LINES = 48
+"""The flow sees a person in at least so many lines, under twice as many, or in all there are."""
+FINEST = 0
+"""The flow is searched down to the picture halved so many times."""
 SURE_RESIDUAL, LOST_RESIDUAL = 5.0, 25.0
-"""Grey levels of 255 between a pixel and where it came from: full trust up to the first, none from the second on."""
-
+"""Grey levels of 255 between a cell and where it came from: full trust up to the first, none from the second on."""
 SURE_WAY, LOST_WAY = 0.5, 1.5
-"""Pixels by which the way there and back may miss its start: full trust up to the first, none from the second on."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Small:
-    """A frame as the flow sees it: grey_hw uint8, and `scale` = its size over the frame's."""
-
-    grey_hw: U8
-    scale: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Where the pixels of a grid were in the frame before.
-
-    Attributes:
-        x_hw, y_hw: float32 pixel coordinates in the frame before.
-        trust_hw: 0..1, how well what is there looks like what is here.
-    """
-
-    x_hw: F32
-    y_hw: F32
-    trust_hw: F32
+"""Cells by which the way there and back may miss its start: full trust up to the first, none from the second on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """Pixels of a frame, regularly spaced: the upper left one, how many, and how far apart."""
+    """Square cells of `step` × `step` pixels of a frame: the first one's upper left pixel, how many, their side."""
 
     x0: int
     y0: int
@@ -60,16 +44,45 @@ class Grid:
         return self.x0 + self.width * self.step / 2, self.y0 + self.height * self.step / 2
 
 
-def small_picture(frame_HW3: U8, lines: int) -> Small:
-    """A grey copy of about so many lines, under twice as many: a whole number of pixels become one."""
-    grey_hw = np.asarray(cv2.cvtColor(frame_HW3, cv2.COLOR_RGB2GRAY), np.uint8)
-    merged = max(1, grey_hw.shape[0] // lines)
-    if merged == 1 or grey_hw.shape[1] < merged:
-        return Small(grey_hw=grey_hw, scale=1.0)
-    height, width = (side // merged for side in grey_hw.shape)
-    whole_hw = grey_hw[: height * merged, : width * merged]
-    small_hw = cv2.resize(whole_hw, (width, height), interpolation=cv2.INTER_AREA)
-    return Small(grey_hw=np.asarray(small_hw, np.uint8), scale=1 / merged)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """Where the cells of one grid are in another frame.
+
+    Attributes:
+        x_hw, y_hw: float32, in cells of the other frame's grid; a whole number is the middle of a cell.
+        trust_hw: float32, 0..1, how well what is there looks like what is here.
+    """
+
+    x_hw: F32
+    y_hw: F32
+    trust_hw: F32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The part of two frames in which a person's flow is searched, in whole cells.
+
+    Attributes:
+        x, y, height, width: upper left pixel in the later frame; rows and columns of cells.
+        shift_x, shift_y: pixels from there to the same part of the earlier frame.
+        step: pixels along a cell's side.
+    """
+
+    x: int
+    y: int
+    height: int
+    width: int
+    shift_x: int
+    shift_y: int
+    step: int
+
+    def seen(self, grey_HW: U8, shift_x: int, shift_y: int) -> U8:
+        """The part of a frame, one mean grey a cell."""
+        x, y = self.x + shift_x, self.y + shift_y
+        part_HW = grey_HW[y : y + self.height * self.step, x : x + self.width * self.step]
+        if self.step == 1:
+            return np.ascontiguousarray(part_HW)
+        return np.asarray(cv2.resize(part_HW, (self.width, self.height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 class Flow:
@@ -78,82 +91,90 @@ class Flow:
     def __init__(self) -> None:
         """Buffers are kept between calls; results do not depend on earlier calls."""
         self.search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self.search.setFinestScale(FINEST)
+        self.search.setPatchStride(STRIDE)
+        self.search.setGradientDescentIterations(DESCENT)
 
-    def origin(self, now: Small, before: Small, grid: Grid, was: Grid) -> Origin | None:
-        """Where the pixels of `grid` were in the frame before, or None where the picture is too small to tell.
+    def ways(self, now_HW: U8, before_HW: U8, grid: Grid, was: Grid) -> tuple[Way, Way] | None:
+        """Back from `grid` to `was`, and forth from `was` to `grid`; None where there is too little to see.
 
         Args:
-            now, before: small pictures of this frame and the one before, of one size.
-            grid: the person's, in pixels of the frame.
-            was: where the person was in the frame before; the search starts there.
+            now_HW, before_HW: grey pictures of this frame and the one before, uint8, of one size.
+            grid: the person's cells in this frame; the flow is searched on cells of its step.
+            was: the person's cells in the frame before; the search starts from the way between the two middles.
         """
-        x, y, shift_x, shift_y, height, width = _region(now, grid, was)
-        if height < SMALLEST or width < SMALLEST:
+        window = _window(now_HW, grid, was)
+        if window.height < SMALLEST or window.width < SMALLEST:
             return None
-        here = np.ascontiguousarray(now.grey_hw[y : y + height, x : x + width])
-        there = before.grey_hw[y + shift_y : y + shift_y + height, x + shift_x : x + shift_x + width]
-        there = np.ascontiguousarray(there)
-        flow_hw2, back_hw2 = self._search(here, there), self._search(there, here)
-        known_hw3 = cv2.merge([*cv2.split(flow_hw2), _trust(here, there, flow_hw2, back_hw2)])
-        offset, spacing = 0.5 * now.scale - 0.5, now.scale * grid.step
-        to_small = np.array(
-            [[spacing, 0, grid.x0 * now.scale + offset - x], [0, spacing, grid.y0 * now.scale + offset - y]]
-        )
-        known_hw3 = cv2.warpAffine(
-            known_hw3,
-            to_small,
-            (grid.width, grid.height),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        x_w = np.arange(grid.width, dtype=np.float32) * grid.step + np.float32(grid.x0 + shift_x / now.scale)
-        y_h = np.arange(grid.height, dtype=np.float32) * grid.step + np.float32(grid.y0 + shift_y / now.scale)
-        longer = np.float32(1 / now.scale)
-        return Origin(
-            x_hw=known_hw3[..., 0] * longer + x_w[None, :],
-            y_hw=known_hw3[..., 1] * longer + y_h[:, None],
-            trust_hw=np.ascontiguousarray(known_hw3[..., 2]),
-        )
-
-    def _search(self, one_hw: U8, other_hw: U8) -> F32:
-        """Where each pixel of one picture went in the other, (h, w, 2)."""
+        here = window.seen(now_HW, 0, 0)
+        there = window.seen(before_HW, window.shift_x, window.shift_y)
         with _one_thread():
-            return np.asarray(self.search.calc(one_hw, other_hw, np.zeros((*one_hw.shape, 2), np.float32)), np.float32)
+            back_hw2, forth_hw2 = self.search.calc(here, there, None), self.search.calc(there, here, None)
+        back_trust, forth_trust = _trust(here, there, back_hw2, forth_hw2), _trust(there, here, forth_hw2, back_hw2)
+        earlier = (window.x + window.shift_x, window.y + window.shift_y)
+        later = (window.x, window.y)
+        return (
+            _way(cv2.merge([*cv2.split(back_hw2), back_trust]), window.step, later, earlier, grid, was),
+            _way(cv2.merge([*cv2.split(forth_hw2), forth_trust]), window.step, earlier, later, was, grid),
+        )
 
 
-def _region(now: Small, grid: Grid, was: Grid) -> tuple[int, int, int, int, int, int]:
-    """The small picture's rectangle x, y around the grid, its shift in the picture before, and height, width.
+def _window(now_HW: U8, grid: Grid, was: Grid) -> Window:
+    """Around the grid, cut so that it lies inside both frames."""
+    lines, columns = now_HW.shape
+    step = max(1, grid.height * grid.step // FLOW_LINES)
+    margin = MARGIN * step
+    shift_x, shift_y = (round(there - here) for there, here in zip(was.centre, grid.centre, strict=True))
+    left, top = max(grid.x0 - margin, 0, -shift_x), max(grid.y0 - margin, 0, -shift_y)
+    right = min(grid.x0 + grid.width * step + margin, columns, columns - shift_x)
+    bottom = min(grid.y0 + grid.height * step + margin, lines, lines - shift_y)
+    return Window(
+        x=left, y=top, height=(bottom - top) // step, width=(right - left) // step,
+        shift_x=shift_x, shift_y=shift_y, step=step,
+    )
 
-    Cut so that it lies inside both pictures.
-    """
-    lines, columns = now.grey_hw.shape
-    shift_x = round((was.centre[0] - grid.centre[0]) * now.scale)
-    shift_y = round((was.centre[1] - grid.centre[1]) * now.scale)
-    left = max(int(grid.x0 * now.scale) - MARGIN, 0, -shift_x)
-    top = max(int(grid.y0 * now.scale) - MARGIN, 0, -shift_y)
-    right = min(int((grid.x0 + grid.width * grid.step) * now.scale) + MARGIN, columns, columns - shift_x)
-    bottom = min(int((grid.y0 + grid.height * grid.step) * now.scale) + MARGIN, lines, lines - shift_y)
-    return left, top, shift_x, shift_y, bottom - top, right - left
+
+def _way(
+    known_hw3: F32, step: int, start: tuple[int, int], goal: tuple[int, int], grid: Grid, other: Grid
+) -> Way:
+    """Flow and trust on cells of `step` pixels from the pixel `start`, read at a grid, as cells of the other grid."""
+    scale = grid.step / step
+    offset = [(first - at + (grid.step - step) / 2) / step for first, at in zip((grid.x0, grid.y0), start, strict=True)]
+    known_hw3 = cv2.warpAffine(
+        known_hw3, np.array([[scale, 0, offset[0]], [0, scale, offset[1]]]), (grid.width, grid.height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
+    )
+    longer = np.float32(step / other.step)
+    half = (grid.step - other.step) / 2
+    x_w, y_h = (
+        ((np.arange(count) * grid.step + (first - at + to - first_there + half)) / other.step).astype(np.float32)
+        for count, first, at, to, first_there in (
+            (grid.width, grid.x0, start[0], goal[0], other.x0),
+            (grid.height, grid.y0, start[1], goal[1], other.y0),
+        )
+    )
+    return Way(
+        x_hw=known_hw3[..., 0] * longer + x_w[None, :],
+        y_hw=known_hw3[..., 1] * longer + y_h[:, None],
+        trust_hw=np.ascontiguousarray(known_hw3[..., 2]),
+    )
 
 
-def _trust(here_hw: U8, there_hw: U8, flow_hw2: F32, back_hw2: F32) -> F32:
+def _trust(here_hw: U8, there_hw: U8, way_hw2: F32, home_hw2: F32) -> F32:
     """1 where the flow leads to the same grey and the flow back leads home, 0 where one of the two is lost.
 
-    Judged at every other pixel, the grey over 3 × 3 of them.
+    The grey is judged over 3 × 3 cells.
     """
     height, width = here_hw.shape
-    coarse_hw2 = np.ascontiguousarray(flow_hw2[::2, ::2])
-    to_x, to_y = cv2.split(coarse_hw2)
-    to_x += np.arange(0, width, 2, dtype=np.float32)[None, :]
-    to_y += np.arange(0, height, 2, dtype=np.float32)[:, None]
+    to_x, to_y = cv2.split(way_hw2)
+    to_x += np.arange(width, dtype=np.float32)[None, :]
+    to_y += np.arange(height, dtype=np.float32)[:, None]
     carried_hw = cv2.remap(there_hw, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    apart_hw = cv2.absdiff(np.ascontiguousarray(here_hw[::2, ::2]), carried_hw)
-    residual_hw = cv2.blur(apart_hw, (3, 3)).astype(np.float32)
-    home_hw2 = cv2.remap(back_hw2, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    astray_hw = cv2.magnitude(*cv2.split(cv2.add(home_hw2, coarse_hw2)))
+    residual_hw = cv2.blur(cv2.absdiff(here_hw, carried_hw), (3, 3)).astype(np.float32)
+    back_hw2 = cv2.remap(home_hw2, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    astray_hw = cv2.magnitude(*cv2.split(cv2.add(back_hw2, way_hw2)))
     alike_hw = np.clip((LOST_RESIDUAL - residual_hw) / (LOST_RESIDUAL - SURE_RESIDUAL), 0, 1)
-    trust_hw = alike_hw * np.clip((LOST_WAY - astray_hw) / (LOST_WAY - SURE_WAY), 0, 1)
-    return np.asarray(cv2.resize(trust_hw, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    return np.asarray(alike_hw * np.clip((LOST_WAY - astray_hw) / (LOST_WAY - SURE_WAY), 0, 1), np.float32)
 
 
 @contextmanager

@@ -1,0 +1,189 @@
+"""What the temporal benchmark measures of one film: steadiness along the flow, accuracy, and lag."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from models.metrics.assignment import answers_by_box, picture_errors
+from models.metrics.densepose_evaluator import evaluate_densepose
+from models.metrics.gps import KAPPA_PAPER_25
+from models.metrics.instances import AnnotatedPoints, FoundInstance, PictureInstances, TrueInstance
+from models.metrics.pointwise import area_under_curve
+from models.metrics.temporal import SurfaceFrame, flicker
+from models.surface.geometry import Geometry
+from stages.payloads import FrameChunk, People, Surface, Surfaces
+from tests.benchmarks.films import Film, Truth
+
+Bool = npt.NDArray[np.bool_]
+F32 = npt.NDArray[np.float32]
+
+POINTS = 60
+"""Of each true person and frame, for AUC and GPS."""
+FAST = 4.0
+"""Pixels a frame from which a place counts as fast."""
+MOST_PIXELS = 1000
+"""Of a person and a pair of frames that are followed along the flow."""
+LOST_WAY = 1.0
+"""Pixels by which an estimated flow there and back may miss, where a pixel still counts as seen in both frames."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has been gathered; every list gets one entry a person and frame.
+
+    Attributes:
+        moved, changed, lost: sums along the flow: geodesic metres, changed charts, pixels gone.
+        followed: pixels followed.
+        behind, way: sums for the lag: error against the way that the truth made in a frame, and that way squared.
+        pictures: for AUC and GPS.
+    """
+
+    moved: list[float] = field(default_factory=list)
+    changed: list[float] = field(default_factory=list)
+    lost: list[float] = field(default_factory=list)
+    followed: list[float] = field(default_factory=list)
+    behind: list[float] = field(default_factory=list)
+    way: list[float] = field(default_factory=list)
+    pictures: list[PictureInstances] = field(default_factory=list)
+
+
+def on_frame(surface: Surface, height: int, width: int) -> SurfaceFrame:
+    """One person's surface on the whole frame."""
+    label_HW, uv_2HW = np.zeros((height, width), np.uint8), np.zeros((2, height, width), np.float32)
+    h, w = surface.labels_hw.shape
+    x0, y0, x1, y1 = max(surface.x0, 0), max(surface.y0, 0), min(surface.x0 + w, width), min(surface.y0 + h, height)
+    if x1 > x0 and y1 > y0:
+        part = (slice(y0 - surface.y0, y1 - surface.y0), slice(x0 - surface.x0, x1 - surface.x0))
+        label_HW[y0:y1, x0:x1] = surface.labels_hw[part]
+        uv_2HW[:, y0:y1, x0:x1] = surface.uv_2hw[(slice(None), *part)]
+    return SurfaceFrame(label_HW=label_HW, uv_2HW=uv_2HW)
+
+
+def thinned(seen_HW: Bool) -> Bool:
+    """At most about MOST_PIXELS of the pixels, on a lattice."""
+    step = int(np.ceil(np.sqrt(max(int(seen_HW.sum()) / MOST_PIXELS, 1.0))))
+    kept = np.zeros_like(seen_HW)
+    kept[::step, ::step] = seen_HW[::step, ::step]
+    return kept
+
+
+def follow(tally: Tally, geometry: Geometry, before: SurfaceFrame, after: SurfaceFrame, flow: F32, seen: Bool) -> None:
+    """Add the flicker of one person between two frames; distances that no path covers count as a metre."""
+    one = flicker(geometry, before, after, flow, thinned(seen))
+    tally.moved.append(float(np.minimum(one.moved_M, 1.0).sum()))
+    tally.changed.append(float(one.changed_M.sum()))
+    tally.lost.append(float(one.lost))
+    tally.followed.append(float(len(one.moved_M)))
+
+
+def true_picture(made: Truth, people: People, surfaces: Surfaces) -> PictureInstances:
+    """A synthetic frame as the evaluator wants it: points spread evenly over each person's visible surface."""
+    true = []
+    for number, box_4 in enumerate(made.box_N4.astype(np.float64), start=1):
+        y, x = np.nonzero(made.instance_HW == number)
+        at = np.linspace(0, len(y) - 1, min(POINTS, len(y))).astype(np.int64)
+        y, x = y[at], x[at]
+        wide, high = box_4[2:] - box_4[:2]
+        u_M, v_M = made.uv_2HW[:, y, x].astype(np.float64)
+        points = AnnotatedPoints(
+            x_M=(x + 0.5 - box_4[0]) * 255 / wide, y_M=(y + 0.5 - box_4[1]) * 255 / high,
+            chart_M=made.label_HW[y, x].astype(np.int64), u_M=u_M, v_M=v_M,
+        )
+        true.append(TrueInstance(box_4=np.array([*box_4[:2], wide, high]), area=float(wide * high), points=points))
+    found = []
+    for surface, score in zip(surfaces.people, people.score_N.tolist(), strict=True):
+        h, w = surface.labels_hw.shape
+        iuv = np.concatenate([surface.labels_hw[None], np.rint(np.clip(surface.uv_2hw, 0, 1) * 255).astype(np.uint8)])
+        found.append(FoundInstance(box_4=np.array([surface.x0, surface.y0, w, h], float), score=score, iuv_3hw=iuv))
+    height, width = made.label_HW.shape
+    return PictureInstances(height=height, width=width, true=true, found=found)
+
+
+def add_synthetic(
+    tally: Tally, geometry: Geometry, film: Film, people: Sequence[People], made: Sequence[Surfaces]
+) -> None:
+    """Score a film whose truth is known."""
+    last: dict[int, SurfaceFrame] = {}
+    for t, scene in enumerate(film.truth):
+        picture = true_picture(scene, people[t], made[t])
+        tally.pictures.append(picture)
+        here: dict[int, SurfaceFrame] = {}
+        for g, d in enumerate(answers_by_box(picture)):
+            if d < 0:
+                continue
+            track = int(scene.track_N[g])
+            here[track] = on_frame(made[t].people[d], *scene.label_HW.shape)
+            if track in last:
+                was = film.truth[t - 1]
+                mine = was.instance_HW == 1 + was.track_N.tolist().index(track)
+                seen = mine & was.next_seen_HW
+                follow(tally, geometry, last[track], here[track], was.next_2HW.transpose(1, 2, 0), seen)
+                trail(tally, scene, film.truth[t - 1], scene.instance_HW == g + 1, here[track])
+        last = here
+
+
+def trail(tally: Tally, now: Truth, was: Truth, mine_HW: Bool, found: SurfaceFrame) -> None:
+    """Add one person's lag: how far UV errs toward what the same pixel showed a frame ago, where the body is fast."""
+    fast = np.hypot(*now.previous_2HW) >= FAST
+    one = mine_HW & fast & (found.label_HW == now.label_HW) & (was.label_HW == now.label_HW) & (now.label_HW > 0)
+    truth = now.uv_2HW[:, one].astype(np.float64)
+    way = was.uv_2HW[:, one].astype(np.float64) - truth
+    tally.behind.append(float((way * (found.uv_2HW[:, one] - truth)).sum()))
+    tally.way.append(float((way**2).sum()))
+
+
+def add_real(tally: Tally, geometry: Geometry, film: Film, people: Sequence[People], made: Sequence[Surfaces]) -> None:
+    """Score a real film along estimated flow; people are who the tracker says."""
+    ways = estimated_flows(film.frames)
+    last: dict[int, SurfaceFrame] = {}
+    height, width = film.frames[0].rgb_THW3.shape[1:3]
+    for t in range(len(film.frames)):
+        ids = people[t].id_N.tolist()
+        here = {i: on_frame(one, height, width) for i, one in zip(ids, made[t].people, strict=True) if i >= 0}
+        flow, seen = next(ways) if t else (np.zeros((0, 0, 2), np.float32), np.zeros((0, 0), bool))
+        for identity in here.keys() & last.keys():
+            follow(tally, geometry, last[identity], here[identity], flow, seen & (last[identity].label_HW > 0))
+        last = here
+
+
+def estimated_flows(frames: Sequence[FrameChunk]) -> Iterator[tuple[F32, Bool]]:
+    """Way from each frame to the next in pixels (H, W, 2), and where the way back leads home.
+
+    A finer search than the product's: the medium preset of DIS on the whole frame, at 720 lines at most.
+    """
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    grey = []
+    for chunk in frames:
+        height, width = chunk.rgb_THW3.shape[1:3]
+        size = (width, height) if height <= 720 else (round(width * 720 / height), 720)
+        grey.append(cv2.resize(cv2.cvtColor(chunk.rgb_THW3[0], cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA))
+    for one, other in pairwise(grey):
+        way, back = search.calc(one, other, None), search.calc(other, one, None)
+        y, x = np.mgrid[: one.shape[0], : one.shape[1]].astype(np.float32)
+        home = cv2.remap(back, x + way[..., 0], y + way[..., 1], cv2.INTER_LINEAR, borderValue=(99.0, 99.0))
+        seen = np.hypot(*(way + home).transpose(2, 0, 1)) < LOST_WAY
+        large = cv2.resize(way, (width, height)) * np.float32(width / one.shape[1])
+        yield large, cv2.resize(seen.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+
+
+def numbers(tally: Tally, geometry: Geometry) -> Mapping[str, float]:
+    """Flicker (cm), changed and lost (shares); with truth also lag (frames), AUC10, AUC30, GPS AP (paper's kappa)."""
+    followed = max(sum(tally.followed), 1.0)
+    result = {
+        "flicker_cm": 100 * sum(tally.moved) / followed,
+        "changed": sum(tally.changed) / followed,
+        "lost": sum(tally.lost) / (followed + sum(tally.lost)),
+    }
+    if tally.pictures:
+        errors = [picture_errors(geometry, one, answers_by_box(one))[0] for one in tally.pictures]
+        result["lag"] = sum(tally.behind) / max(sum(tally.way), 1e-9)
+        result["AUC10"] = area_under_curve(np.concatenate(errors), 0.10)
+        result["AUC30"] = area_under_curve(np.concatenate(errors), 0.30)
+        result["GPS_AP"] = evaluate_densepose(tally.pictures, geometry, KAPPA_PAPER_25)["GPS"]["AP"]
+    return result

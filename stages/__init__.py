@@ -23,6 +23,7 @@ STAGES: dict[str, str] = {
     "doctor": "stages.doctor:Doctor",
     "synthesize": "stages.synthesize:Synthesize",
     "sparse_set": "stages.sparse_set:SparseSet",
+    "show_errors": "stages.show_errors:ShowErrors",
     "export_truth": "stages.export_truth:ExportTruth",
     "rounds": "stages.train:Rounds",
     "label_photos": "stages.label_photos:LabelPhotos",

@@ -1,18 +1,24 @@
-"""Several workers that train together: Ray Train starts them, each runs the whole graph serially on its part of every batch."""
+"""Several workers that train together: Ray Train starts them, each runs the whole graph on its part of every batch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pipeline.config import RunConfig
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
-from pipeline.packet import Failure, failure_of
+from pipeline.packet import Failure
 from pipeline.plan import Plan
 from pipeline.stage import Job, PlainError
 
-RECEIPTS, FAILURE = "receipts", "failure"
+RECEIPTS, FAILURES = "receipts", "failures"
+RAY_FILES = Path("runs") / "ray_train"
+"""Where Ray Train notes what it does; removed at the end."""
 
 
 def run_workers(
@@ -28,29 +34,26 @@ def run_workers(
     trainer_of, scaling, running = import_ray_train()
     from pipeline.cluster import start_ray, stop_ray
 
-    workers = config.settings.workers
-    started = start_ray(config.settings.ray.address, workers, 1 << 28, workers * uses_gpu(plan))
+    count, gpu = config.settings.workers, any(lane.gpus for lane in plan.lanes)
+    # One processor more than workers: the one that watches them needs a place, too.
+    started = start_ray(config.settings.ray.address, count + 1, 1 << 28, count * gpu)
     try:
-        trainer = trainer_of(
+        notes = open_notes()
+        loop = {"config": config, "plan": plan, "jobs": tuple(jobs), "notes": notes, "folder": os.getcwd()}
+        trainer_of(
             work,
-            train_loop_config={"config": config, "plan": plan, "jobs": tuple(jobs)},
-            scaling_config=scaling(num_workers=workers, use_gpu=uses_gpu(plan)),
-            run_config=running(),
-        )
-        result = trainer.fit()
+            train_loop_config=loop,
+            scaling_config=scaling(num_workers=count, use_gpu=gpu),
+            run_config=running(storage_path=str(RAY_FILES.resolve())),
+        ).fit()
+        told = read_notes(notes)
     except Exception as error:  # whatever ended Ray Train is told in a sentence
-        raise PlainError(
-            f"the workers ended ({first_line(error)})", "workers", "see the message, or set workers: 1"
-        ) from error
+        raise PlainError(f"the workers ended ({first_line(error)})", "workers", "or set workers: 1") from error
     finally:
+        shutil.rmtree(RAY_FILES, ignore_errors=True)
         if started:
             stop_ray()
-    yield from taken_up(result.metrics or {}, jobs, metrics)
-
-
-def uses_gpu(plan: Plan) -> bool:
-    """Whether a lane was given a GPU."""
-    return any(lane.gpus for lane in plan.lanes)
+    yield from taken_up(told, jobs, metrics)
 
 
 def import_ray_train() -> tuple[Any, Any, Any]:
@@ -63,48 +66,74 @@ def import_ray_train() -> tuple[Any, Any, Any]:
         from ray.train import ScalingConfig
         from ray.train.torch import TorchTrainer
     except ImportError as error:
-        raise PlainError(
-            "Ray Train is not installed", "workers", "pip install '.[train]', or set workers: 1"
-        ) from error
+        remedy = "pip install '.[train]', or set workers: 1"
+        raise PlainError("Ray Train is not installed", "workers", remedy) from error
     return TorchTrainer, ScalingConfig, Running
 
 
-def work(loop: dict[str, Any]) -> None:
-    """The body of a worker: the serial runner over the whole graph; the first worker reports what came of it."""
-    import time
+class Notes:
+    """What the first worker leaves for the driver; an actor, so that it may run on another machine."""
 
+    def __init__(self) -> None:
+        self.told: Mapping[str, Any] = {}
+
+    def write(self, told: Mapping[str, Any]) -> None:
+        """Keep what is told."""
+        self.told = told
+
+    def read(self) -> Mapping[str, Any]:
+        """What was told."""
+        return self.told
+
+
+def open_notes() -> Any:
+    """`Notes` as an actor."""
+    import ray
+
+    return ray.remote(num_cpus=0)(Notes).remote()
+
+
+def read_notes(notes: Any) -> Mapping[str, Any]:
+    """What the first worker left."""
+    import ray
+
+    told: Mapping[str, Any] = ray.get(notes.read.remote())
+    return told
+
+
+def work(loop: Mapping[str, Any]) -> None:
+    """The body of a worker: the serial runner over the whole graph; the first worker tells what came of it."""
+    import ray
     import ray.train
 
     from pipeline.serial import run_serial
 
+    if Path(loop["folder"]).is_dir():
+        os.chdir(loop["folder"])  # paths of a configuration mean the folder the run was started in
     config, jobs = loop["config"], loop["jobs"]
     metrics = Metrics(config.graph, jobs, time.perf_counter())
     receipts = [(job.index, receipt) for job, receipt in run_serial(config, loop["plan"], jobs, metrics, Interrupt())]
     failures = {index: stream.failure for index, stream in metrics.streams.items() if stream.failure}
-    ray.train.report({RECEIPTS: receipts, FAILURE: failures})
+    if ray.train.get_context().get_world_rank() == 0:
+        ray.get(loop["notes"].write.remote({RECEIPTS: receipts, FAILURES: failures}))
 
 
-def taken_up(told: dict[str, Any], jobs: Sequence[Job], metrics: Metrics) -> Iterator[tuple[Job, Any]]:
+def taken_up(told: Mapping[str, Any], jobs: Sequence[Job], metrics: Metrics) -> Iterator[tuple[Job, Any]]:
     """Receipts and failures of the first worker, into this process's metrics."""
-    by_index = {job.index: job for job in jobs}
-    for index, receipt in told.get(RECEIPTS, ()):
-        metrics.streams[index].results.append(receipt)
-        yield by_index[index], receipt
-    for index, job in by_index.items():
-        failure: Failure | None = told.get(FAILURE, {}).get(index)
+    for job in jobs:
+        for index, receipt in told.get(RECEIPTS, ()):
+            if index == job.index:
+                metrics.streams[index].results.append(receipt)
+                yield job, receipt
+        failure: Failure | None = told.get(FAILURES, {}).get(job.index)
         if failure is not None:
             metrics.failed(job.index, failure)
         else:
-            metrics.streams[index].done = True
+            metrics.streams[job.index].done = True
     metrics.finish()
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says first; the innermost plain sentence where there is one."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, PlainError):
-            return str(failure_of(cause).error())
-        cause = cause.__cause__
+    """What an error says last, which with Ray's is the cause."""
     lines = str(error).strip().splitlines()
     return lines[-1] if lines else type(error).__name__

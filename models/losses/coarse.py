@@ -18,11 +18,11 @@ def coarse_targets(label_KLL: Tensor, truth_K4: Tensor, box_K4: Tensor, side: in
         side: cells of the region's map.
 
     Returns:
-        (K, side, side) int64: the nearest label, 0 outside of the person's box. Cells are read at their upper left corners, as
-        the reference does.
+        (K, side, side) int64: the nearest label, 0 outside of the person's box. Cells are read at their upper left
+        corners, as the reference does.
     """
-    # The box's corners become grid coordinates first and the steps are taken between them: cells that lie halfway between two
-    # labels then round as the reference's do.
+    # The box's corners become grid coordinates first and the steps are taken between them: cells that lie halfway
+    # between two labels then round as the reference's do.
     size_K2 = truth_K4[:, 2:] - truth_K4[:, :2]
     low_K2 = (box_K4[:, :2] - truth_K4[:, :2]) * 2 / size_K2 - 1
     high_K2 = (box_K4[:, 2:] - truth_K4[:, :2]) * 2 / size_K2 - 1

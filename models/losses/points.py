@@ -37,7 +37,7 @@ class RegionPoints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cells:
-    """The four cells around each point: rows of the maps flattened to (K * h * w, C), int64, and their bilinear weights."""
+    """The four cells around each point: rows of the maps as (K * h * w, C), int64, and their bilinear weights."""
 
     row_M4: Tensor
     weight_M4: Tensor

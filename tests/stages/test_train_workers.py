@@ -24,12 +24,12 @@ from stages.training.fit import FitConfig
 from stages.training.payloads import AnnotatedSets, Round
 
 STEPS = {"rcnn": 1, "fcn": 4}
-"""Steps that are compared. Which proposals survive is a choice between near ties while a network is new: from the second step
-on rounding can decide it, and one and two workers then learn from other regions."""
+"""Steps that are compared. Which proposals survive is a choice between near ties while a network is new: from the second
+step on rounding can decide it, and one and two workers then learn from other regions."""
 
 
 def config_of(folder: Path, kind: str) -> tuple[Augment, TrainNetwork.Config]:
-    """Plain gradient descent: AdamW divides by the gradient's size, so that rounding where it is near 0 would decide."""
+    """Plain gradient descent: AdamW divides by the gradient's size, so rounding would decide where it is near 0."""
     augment = Augment(Augment.Config(kind=kind, batch=4, least=64, most=96, longest=128))  # type: ignore[arg-type]
     losses = LossConfig(
         uv="mean", weights=PointWeights(uv=4.0), sampling=Sampling(anchors=64, regions=24, proposals=50, dense=6)

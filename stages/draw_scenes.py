@@ -35,12 +35,6 @@ def compact(world: World, seed: int, index: int) -> PoolScene:
     )
 
 
-def draw_scenes(world: str, seed: int, count: int) -> Iterator[PoolScene]:
-    """The first scenes of a named world."""
-    for index in range(count):
-        yield compact(WORLDS[world], seed, index)
-
-
 def windows(pool: PhotoPool, count: int, seed: int) -> list[npt.NDArray[Any]]:
     """Windows of training photos that show nobody."""
     random = np.random.default_rng(seed)

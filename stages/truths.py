@@ -29,7 +29,7 @@ class Truths(Stage):
             data: one or several: a synthetic world (`val`, `far`, `video`, `crowd`, `stress_rain`; `stress` for all of
                 these), a COCO folder, a DensePose-COCO file, a folder of photos with IUV pictures, Human Dataset v2.
             scenes: pictures of each world of single scenes.
-            frames: frames of each world of films (100 a film).
+            film_frames: frames of each world of films (100 a film).
             seed: of the worlds.
             images: folder of the pictures of an annotation file; empty: looked for around the file.
             damaged: what happens to records and pictures that cannot be used: `refuse` ends the run at the first,
@@ -38,7 +38,7 @@ class Truths(Stage):
 
         data: str | tuple[str, ...] = "val"
         scenes: int = 500
-        frames: int = 200
+        film_frames: int = 200
         seed: int = 0
         images: str = ""
         damaged: Literal["refuse", "skip"] = "refuse"
@@ -47,7 +47,7 @@ class Truths(Stage):
             """Raises ValueError for no set and for numbers out of range."""
             if not self.data:
                 raise ValueError("data names no set to score, give a world or a path")
-            for name in ("scenes", "frames"):
+            for name in ("scenes", "film_frames"):
                 if getattr(self, name) < 1:
                     raise ValueError(f"{name} is {getattr(self, name)}, must be at least 1")
 
@@ -57,7 +57,7 @@ class Truths(Stage):
         self._damage = DAMAGES[config.damaged]()
         names = (config.data,) if isinstance(config.data, str) else config.data
         self._sets = list(sets_called(
-            names, seed=config.seed, scenes=config.scenes, frames=config.frames, images=config.images,
+            names, seed=config.seed, scenes=config.scenes, frames=config.film_frames, images=config.images,
             damage=self._damage,
         ))
         self._pictures = 0

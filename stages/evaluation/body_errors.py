@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.spatial import cKDTree
 from models.metrics.human_error import error_over_surface
 from models.surface.charted_mesh import ChartedMesh
 from models.surface.geometry import Float, SurfaceGeometry
+from models.surface.points import corner_mean
 from models.surface.raster import Camera, rasterize
 from stages.drawing.chart_colours import ramp_256
 from stages.evaluation.answers import PictureScore
@@ -80,7 +82,11 @@ def error_by_vertex(geometry: SurfaceGeometry, point_M: Int, error_M: Float) -> 
     tree = cKDTree(mesh.vertex_V3[place_K])
     number_K = _numbers(geometry, place_K)
     near_M = tree.query(mesh.vertex_V3[corner_M])[1]
-    error_K = error_over_surface(geometry, number_K[near_M], error_M[there_M], number_K, CELL)
+
+    def place(number_Q: npt.NDArray[np.integer[Any]]) -> Float:
+        return corner_mean(mesh.vertex_V3, mesh, geometry.numbered(number_Q))
+
+    error_K = error_over_surface(geometry, number_K[near_M], error_M[there_M], number_K, place, CELL)
     gap_VN, near_VN = tree.query(mesh.vertex_V3, k=NEARBY)
     weight_VN = np.where(np.isnan(error_K[near_VN]), 0, 1 / (gap_VN + 1e-3))
     total_V = (weight_VN * np.nan_to_num(error_K[near_VN])).sum(axis=1)

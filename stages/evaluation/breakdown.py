@@ -72,10 +72,11 @@ def by_chart(answers: Sequence[Answer], people: Sequence[PersonScore]) -> dict[s
     chart_M = np.concatenate([np.zeros(0, np.int64), *(one.chart_M for one in people)])
     rows = {}
     for chart, name in enumerate(CHART_NAMES[1:], start=1):
-        found_25 = pixels_2525[chart] / max(pixels_2525[chart].sum(), 1)
+        all_pixels = pixels_2525[chart].sum()
+        found_25 = pixels_2525[chart] / all_pixels if all_pixels else np.full(25, np.nan)
         mirror = int(MIRROR_CHART[chart])
         rows[f"{chart:2d} {name}"] = {
-            "pixels": pixels_2525[chart].sum() / max(pixels_2525.sum(), 1),
+            "pixels": all_pixels / max(pixels_2525.sum(), 1),
             "right": found_25[chart], "mirrored": found_25[mirror] if mirror != chart else float("nan"),
             "background": found_25[0],
             "AUC30": area_under_curve(error_M[chart_M == chart], FAR_M) if len(error_M) else float("nan"),

@@ -11,7 +11,7 @@ from stages.evaluation.breakdown import Row
 
 COLUMNS = 4
 """Columns of the table side by side; more go on below."""
-WIDE, NAME = 23, 16
+WIDE, NAME = 25, 16
 COUNTED = "people"
 
 

@@ -39,13 +39,17 @@ def test_different_pixels_cannot_be_compared() -> None:
         annotator_errors(LineBody(), one, marks(np.full(3, 50), np.ones(3, np.int64)))
 
 
-def test_the_map_equals_a_plain_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+def on_a_line(vertex_K: np.ndarray) -> np.ndarray:
+    """Where the vertices of a `LineBody` lie: a centimetre apart."""
+    return np.stack([vertex_K / 100, np.zeros(len(vertex_K)), np.zeros(len(vertex_K))], axis=1)
+
+
+def test_the_map_equals_a_plain_loop() -> None:
     random = np.random.default_rng(0)
     vertex_M = 1000 + random.integers(0, 100, 200)
     error_M = random.uniform(0, 0.2, 200)
     asked_Q = np.arange(1000, 1256)
-    monkeypatch.setattr("models.metrics.human_error.PAIRS_AT_ONCE", 1500)  # several rounds
-    found_Q = error_over_surface(LineBody(), vertex_M, error_M, asked_Q, radius=0.051)
+    found_Q = error_over_surface(LineBody(), vertex_M, error_M, asked_Q, on_a_line, radius=0.051)
     for vertex, found in zip(asked_Q, found_Q, strict=True):
         distance_M = np.abs(vertex - vertex_M) / 100
         weight_M = np.exp(-(distance_M**2) / (2 * 0.051**2)) * (distance_M <= 3 * 0.051)
@@ -57,7 +61,8 @@ def test_the_map_equals_a_plain_loop(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_constant_error_has_a_constant_map() -> None:
-    found_Q = error_over_surface(LineBody(), np.array([1000, 1020]), np.array([0.07, 0.07]), np.array([1005, 1500]))
+    asked_Q = np.array([1005, 1500])
+    found_Q = error_over_surface(LineBody(), np.array([1000, 1020]), np.array([0.07, 0.07]), asked_Q, on_a_line)
     assert found_Q[0] == pytest.approx(0.07) and math.isnan(found_Q[1])
-    nothing = error_over_surface(LineBody(), np.zeros(0, np.int64), np.zeros(0), np.array([1005]))
+    nothing = error_over_surface(LineBody(), np.zeros(0, np.int64), np.zeros(0), np.array([1005]), on_a_line)
     assert math.isnan(nothing[0])

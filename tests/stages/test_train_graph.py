@@ -66,17 +66,14 @@ def test_without_pictures_it_says_what_to_give(root: Path, settings: dict[str, o
 
 def test_scores_are_written(root: Path, settings: dict[str, object], shared: Path) -> None:
     folder = Path(str(settings["folder"]))
-    weights, report = folder / "light.safetensors", folder / "scores.json"
-    command = [sys.executable, str(root / "run_pipeline.py"), "-c", "evaluate", "--serial", "--weights", str(weights)]
-    for change in (
-        "evaluate.scenes=3",
-        f"evaluate.coco={settings['label_photos.coco']}",
-        f"write_scores.report={report}",
-    ):
+    weights, report = folder / "light.safetensors", folder / "report.json"
+    command = [sys.executable, str(root / "run_pipeline.py"), "-c", "evaluate", "--weights", str(weights)]
+    for change in ("scenes=3", f"data=[val, '{settings['label_photos.coco']}']", f"write_scores.folder={folder}"):
         command += ["--set", change]
+    command += ["--report", str(report)]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    scores = json.loads(report.read_text())
-    assert set(scores) == {"scenes_val", "coco_val2017"}
-    assert 0 <= scores["scenes_val"]["box_AP50"][0] <= 1
-    assert "part_of_joint_given" in done.stdout
+    found = json.loads(report.read_text())
+    assert set(found["inputs"][0]["sets"]) == {"val", "person_keypoints_val2017"}
+    assert 0 <= found["metrics"]["box_AP50"] <= 1
+    assert "part_of_joint" in done.stdout

@@ -68,8 +68,7 @@ class Evaluate(Stage):
         (found,), features = self._network.detect(picture.rgb_HW3[None])
         protocols: dict[str, Protocol] = {}
         if self.config.boxes != "given":
-            protocols["detected"] = ask_detected(
-                self._network, features, found, picture, self._body, self.config.score)
+            protocols["detected"] = ask_detected(self._network, features, found, picture, self._body, self.config.score)
         if self.config.boxes != "detected":
             protocols["given"] = ask_given(self._network, features, picture, self._body)
         yield self._scores(picture, protocols), *shown(next(iter(protocols.values())), self.config.score)
@@ -78,12 +77,16 @@ class Evaluate(Stage):
         first, detected = next(iter(protocols.values())), protocols.get("detected")
         height, width = picture.rgb_HW3.shape[:2]
         return PictureScore(
-            set_name=picture.set_name, name=picture.name, height=height, width=width,
+            set_name=picture.set_name,
+            name=picture.name,
+            height=height,
+            width=width,
             people=tuple(person_score(picture, g, protocols, self._body) for g in range(len(picture.people))),
             known={name: one.known for name, one in protocols.items()},
             found=first.found,
-            precise_K=np.zeros(0, bool) if detected is None else precise(
-                detected, picture, self.config.score, self.config.tall),
+            precise_K=np.zeros(0, bool)
+            if detected is None
+            else precise(detected, picture, self.config.score, self.config.tall),
             surface_G=tuple(first.surface_D[d] if d >= 0 else None for d in first.answer_G),
         )
 
@@ -96,7 +99,9 @@ def shown(protocol: Protocol, score: float) -> tuple[People, Surfaces]:
     """The sure people of a picture and their surfaces, as the product shows them."""
     sure = int((protocol.found.score_N >= score).sum())
     people = People(
-        frame_N=np.zeros(sure, np.int32), box_N4=protocol.found.box_N4[:sure], score_N=protocol.found.score_N[:sure],
+        frame_N=np.zeros(sure, np.int32),
+        box_N4=protocol.found.box_N4[:sure],
+        score_N=protocol.found.score_N[:sure],
         id_N=np.full(sure, -1, np.int32),
     )
     return people, Surfaces(people=tuple(map(as_surface, protocol.surface_D[:sure])))
@@ -104,6 +109,4 @@ def shown(protocol: Protocol, score: float) -> tuple[People, Surfaces]:
 
 def as_surface(one: SurfaceMap) -> Surface:
     """A network's surface as stages pass it on."""
-    return Surface(
-        x0=one.x0, y0=one.y0, labels_hw=one.labels_hw, uv_2hw=one.uv_2hw, confidence_hw=one.confidence_hw
-    )
+    return Surface(x0=one.x0, y0=one.y0, labels_hw=one.labels_hw, uv_2hw=one.uv_2hw, confidence_hw=one.confidence_hw)

@@ -56,10 +56,16 @@ class Truths(Stage):
         super().__init__(config, threads=threads)
         self._damage = DAMAGES[config.damaged]()
         names = (config.data,) if isinstance(config.data, str) else config.data
-        self._sets = list(sets_called(
-            names, seed=config.seed, scenes=config.scenes, frames=config.film_frames, images=config.images,
-            damage=self._damage,
-        ))
+        self._sets = list(
+            sets_called(
+                names,
+                seed=config.seed,
+                scenes=config.scenes,
+                frames=config.film_frames,
+                images=config.images,
+                damage=self._damage,
+            )
+        )
         self._pictures = 0
 
     def __call__(self, job: Job) -> Iterator[tuple[FrameChunk, TruePicture]]:
@@ -91,7 +97,11 @@ def as_frame(picture: TruePicture, number: int) -> FrameChunk:
     """A picture as frame `number` of the run; a single picture is a still, so that nothing is tracked through it."""
     height, width = picture.rgb_HW3.shape[:2]
     video = VideoInfo(
-        path=f"{picture.set_name}/{picture.name}", width=width, height=height, still=not picture.film, rate=RATE,
+        path=f"{picture.set_name}/{picture.name}",
+        width=width,
+        height=height,
+        still=not picture.film,
+        rate=RATE,
         time_base=1 / RATE,
     )
     return FrameChunk(rgb_THW3=picture.rgb_HW3[None], pts_T=np.array([number], np.int64), first=number, video=video)

@@ -21,7 +21,7 @@ from stages.evaluation.body_errors import error_views
 from stages.evaluation.breakdown import breakdowns
 from stages.evaluation.curves import curves_picture, errors_of
 from stages.evaluation.films import FilmScores
-from stages.evaluation.measures import Measures, known, measures
+from stages.evaluation.measures import Measures, measured, measures
 from stages.evaluation.text import row_table, score_table
 from stages.evaluation.truth import TruePicture
 from stages.evaluation.worst import WorstCases
@@ -94,7 +94,7 @@ class WriteScores(Stage):
     def _measured(self, name: str, tally: SetTally) -> dict[str, Measures]:
         """The columns of one set; films have one of their own."""
         columns = measures(tally.pictures, self.config.tall)
-        steady = known(tally.films.steadiness())
+        steady = measured(tally.films.steadiness())
         try:
             steady |= tally.films.identities()
         except ModelError as error:
@@ -124,7 +124,8 @@ class WriteScores(Stage):
         main = next(iter(own))
         return {
             measure if column in (main, FILMS) else f"{measure}_{column}": estimate.value
-            for column, one in own.items() for measure, estimate in one.items()
+            for column, one in own.items()
+            for measure, estimate in one.items()
         }
 
     def _by_set(self) -> dict[str, dict[str, dict[str, dict[str, float]]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +63,7 @@ class PersonScore:
     seen_share: float
     found: bool
     chart_M: Int
-    vertex_M: Int
+    vertex_M: npt.NDArray[np.integer[Any]]
     visible_17: Bool | None
     answers: Mapping[str, Answer]
     annotator_AM: Sequence[Float] = ()
@@ -93,17 +94,19 @@ class PictureScore:
     surface_G: tuple[SurfaceMap | None, ...] = field(default=())
 
 
-def person_score(
-    picture: TruePicture, g: int, protocols: Mapping[str, Protocol], geometry: Geometry
-) -> PersonScore:
+def person_score(picture: TruePicture, g: int, protocols: Mapping[str, Protocol], geometry: Geometry) -> PersonScore:
     """Person `g` of a picture under every protocol."""
     person, detected = picture.people[g], protocols.get("detected")
     points = person.instance.points
     nothing = np.zeros(0, np.int64)
-    annotators = () if points is None else tuple(
-        annotator_errors(geometry, one, points)[1].astype(np.float64) for one in person.annotators)
+    annotators = (
+        ()
+        if points is None
+        else tuple(annotator_errors(geometry, one, points)[1].astype(np.float64) for one in person.annotators)
+    )
     return PersonScore(
-        height=person.height, seen_share=person.seen_share,
+        height=person.height,
+        seen_share=person.seen_share,
         found=detected is not None and bool(detected.answer_G[g] >= 0),
         chart_M=nothing if points is None else points.chart_M,
         vertex_M=nothing if points is None else geometry.nearest(points.chart_M, points.u_M, points.v_M),
@@ -121,7 +124,8 @@ def answer_of(protocol: Protocol, picture: TruePicture, g: int, geometry: Geomet
     found = None if surface is None else found_instance(surface, protocol.found.box_N4[d], 1.0)
     chart_2525, off_2S = (None, None) if picture.dense is None else pixels_found(surface, picture.dense, g + 1)
     return Answer(
-        chart_2525=chart_2525, off_2S=off_2S,
+        chart_2525=chart_2525,
+        off_2S=off_2S,
         error_M=None if person.instance.points is None else point_errors(geometry, person.instance, found),
         joint_17=None if person.keypoint_173 is None else part_of_joint(surface, person.keypoint_173)[0],
         mask_iou=mask_overlap(picture, person, found),

@@ -21,7 +21,7 @@ from stages.evaluation.measures import ANNOTATORS
 from stages.world.rotations import UP, about
 
 U8 = npt.NDArray[np.uint8]
-Int = npt.NDArray[np.int64]
+Int = npt.NDArray[np.integer[Any]]
 CELL = 0.03
 """Metres between the places at which errors are gathered; also the radius over which they are averaged."""
 WORST_CM = 30.0
@@ -83,7 +83,7 @@ def error_by_vertex(geometry: SurfaceGeometry, point_M: Int, error_M: Float) -> 
     number_K = _numbers(geometry, place_K)
     near_M = tree.query(mesh.vertex_V3[corner_M])[1]
 
-    def place(number_Q: npt.NDArray[np.integer[Any]]) -> Float:
+    def place(number_Q: Int) -> Float:
         return corner_mean(mesh.vertex_V3, mesh, geometry.numbered(number_Q))
 
     error_K = error_over_surface(geometry, number_K[near_M], error_M[there_M], number_K, place, CELL)
@@ -107,7 +107,7 @@ def _numbers(geometry: SurfaceGeometry, vertex_K: Int) -> Int:
     corner_V[face_F3.ravel()] = np.arange(face_F3.size)
     face_K, side_K = np.divmod(corner_V[vertex_K], 3)
     u_K, v_K = geometry.mesh.corner_uv_F32[face_K, side_K].T
-    return np.asarray(geometry.nearest(geometry.mesh.chart_F[face_K], u_K, v_K), np.int64)
+    return geometry.nearest(geometry.mesh.chart_F[face_K], u_K, v_K)
 
 
 def body_view(mesh: ChartedMesh, error_V: Float, yaw: float) -> U8:
@@ -118,8 +118,12 @@ def body_view(mesh: ChartedMesh, error_V: Float, yaw: float) -> U8:
     facing = (np.diag([1, -1, -1]) @ about(UP, yaw)).astype(np.float32)
     shift_3 = np.array([0, 0, away], np.float32) - facing @ middle_3.astype(np.float32)
     camera = Camera(
-        rotation_33=facing, shift_3=shift_3.astype(np.float32), focal=0.92 * HEIGHT * away / tall,
-        center_2=(WIDTH / 2, HEIGHT / 2), height=HEIGHT, width=WIDTH,
+        rotation_33=facing,
+        shift_3=shift_3.astype(np.float32),
+        focal=0.92 * HEIGHT * away / tall,
+        center_2=(WIDTH / 2, HEIGHT / 2),
+        height=HEIGHT,
+        width=WIDTH,
     )
     hits = rasterize(camera, camera.to_camera(mesh.vertex_V3.astype(np.float32)), mesh.face_F3)
     error_P = (error_V[mesh.face_F3[hits.face_P]] * hits.bary_P3).sum(axis=1)

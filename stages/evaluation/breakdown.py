@@ -77,7 +77,8 @@ def by_chart(answers: Sequence[Answer], people: Sequence[PersonScore]) -> dict[s
         mirror = int(MIRROR_CHART[chart])
         rows[f"{chart:2d} {name}"] = {
             "pixels": all_pixels / max(pixels_2525.sum(), 1),
-            "right": found_25[chart], "mirrored": found_25[mirror] if mirror != chart else float("nan"),
+            "right": found_25[chart],
+            "mirrored": found_25[mirror] if mirror != chart else float("nan"),
             "background": found_25[0],
             "AUC30": area_under_curve(error_M[chart_M == chart], FAR_M) if len(error_M) else float("nan"),
         }
@@ -86,8 +87,12 @@ def by_chart(answers: Sequence[Answer], people: Sequence[PersonScore]) -> dict[s
 
 def shares(pictures: Sequence[PictureScore], counts: Sequence[Bool]) -> Row:
     """How many people, and by protocol the share found, part accuracy and AUC30."""
-    people = [one for picture, count in zip(pictures, counts, strict=True)
-              for one, counted in zip(picture.people, count, strict=True) if counted]
+    people = [
+        one
+        for picture, count in zip(pictures, counts, strict=True)
+        for one, counted in zip(picture.people, count, strict=True)
+        if counted
+    ]
     row = {"people": float(len(people))}
     for protocol in pictures[0].known:
         if protocol == "detected":

@@ -61,7 +61,10 @@ class FilmScores:
             return
         person_HW = picture.dense.instance_HW > 0
         now = FilmFrame(
-            film=picture.film, frame=picture.frame, moving=picture.moving, person_HW=person_HW,
+            film=picture.film,
+            frame=picture.frame,
+            moving=picture.moving,
+            person_HW=person_HW,
             surface=whole_surface(surfaces.people, *person_HW.shape),
         )
         before = self._before
@@ -74,7 +77,10 @@ class FilmScores:
     def _follow(self, before: FilmFrame, now: FilmFrame) -> None:
         """What became of the pixels that show the same point of a person in both frames."""
         found = flicker(
-            self._geometry, before.surface, now.surface, np.moveaxis(before.moving.next_2HW, 0, -1),
+            self._geometry,
+            before.surface,
+            now.surface,
+            np.moveaxis(before.moving.next_2HW, 0, -1),
             before.moving.next_seen_HW & before.person_HW,
         )
         self._moved_cm.append(METRES_TO_CM * float(found.moved_M.sum()))
@@ -85,10 +91,14 @@ class FilmScores:
     def _identify(self, picture: TruePicture, moving: Moving, people: People) -> None:
         """Boxes and identities, true and found, and whose box is whose."""
         named = people.id_N >= 0
-        self._tracked.append(TrackedFrame(
-            true_box_N4=corner_and_size(picture.boxes), true_id_N=moving.track_N,
-            found_box_N4=corner_and_size(people.box_N4[named]), found_id_N=people.id_N[named],
-        ))
+        self._tracked.append(
+            TrackedFrame(
+                true_box_N4=corner_and_size(picture.boxes),
+                true_id_N=moving.track_N,
+                found_box_N4=corner_and_size(people.box_N4[named]),
+                found_id_N=people.id_N[named],
+            )
+        )
         for track, d in zip(moving.track_N.tolist(), answers(picture, people), strict=True):
             if d >= 0:
                 self._boxes.setdefault((picture.film, track), {})[picture.frame] = people.box_N4[d].astype(np.float64)
@@ -157,6 +167,6 @@ def _jitter(box_of_frame: Mapping[int, Float]) -> float:
 
 def _deviation(unwrapped: Sequence[tuple[Float, npt.NDArray[np.bool_]]]) -> float:
     """Mean over one person's texels of their spread over time, in 0..255; nan where no texel was seen twice."""
-    colour_TKSS3, seen_TKSS = (np.stack([frame[i] for frame in unwrapped]) for i in (0, 1))
-    spread_KSS = texel_deviation(colour_TKSS3, seen_TKSS)
+    colours, seen = zip(*unwrapped, strict=True)
+    spread_KSS = texel_deviation(np.stack(colours), np.stack(seen))
     return float(np.nanmean(spread_KSS)) if np.isfinite(spread_KSS).any() else float("nan")

@@ -63,9 +63,7 @@ def _pictures(folder: Path, pairs: list[tuple[Path, Path, Path | None]], damage:
         except StageError as error:
             damage(error)
             continue
-        yield TruePicture(
-            set_name=folder.name, name=photo.name, rgb_HW3=rgb_HW3, people=people_of(dense), dense=dense
-        )
+        yield TruePicture(set_name=folder.name, name=photo.name, rgb_HW3=rgb_HW3, people=people_of(dense), dense=dense)
 
 
 def read_iuv(path: Path, numbers: Path | None) -> DenseTruth:
@@ -123,8 +121,13 @@ def people_of(dense: DenseTruth) -> tuple[TruePerson, ...]:
     for number in range(1, int(dense.instance_HW.max(initial=0)) + 1):
         mine_HW = dense.instance_HW == number
         x0, y0, x1, y1 = mask_box(mine_HW)
-        people.append(TruePerson(instance=TrueInstance(
-            box_4=np.array([x0, y0, x1 - x0, y1 - y0], np.float64), area=float(mine_HW.sum()),
-            mask=coco_mask.encode(np.asfortranarray(mine_HW, np.uint8)),
-        )))
+        people.append(
+            TruePerson(
+                instance=TrueInstance(
+                    box_4=np.array([x0, y0, x1 - x0, y1 - y0], np.float64),
+                    area=float(mine_HW.sum()),
+                    mask=coco_mask.encode(np.asfortranarray(mine_HW, np.uint8)),
+                )
+            )
+        )
     return tuple(people)

@@ -39,10 +39,10 @@ def measures(pictures: Sequence[PictureScore], tall: float) -> dict[str, Measure
         columns[name] |= precision(pictures, name) | points(people, name) | pixels(people, name)
         columns[name] |= joints([person for person in people if person.height >= tall], name)
     columns[ANNOTATORS] = human(people)
-    return {column: kept for column, found in columns.items() if (kept := known(found))}
+    return {column: kept for column, found in columns.items() if (kept := measured(found))}
 
 
-def known(found: Measures) -> Measures:
+def measured(found: Measures) -> Measures:
     """The measures that the set has something to say about."""
     return {name: one for name, one in found.items() if not np.isnan(one.value)}
 
@@ -58,9 +58,9 @@ def detection(pictures: Sequence[PictureScore], tall: float) -> Measures:
     for one in pictures:
         given = one.known["detected"]
         crowd_N = given.crowd_G.tolist()
-        truth.append(CocoTruth(
-            height=one.height, width=one.width, box_N4=given.true_G4, area_N=given.area_G, crowd_N=crowd_N
-        ))
+        truth.append(
+            CocoTruth(height=one.height, width=one.width, box_N4=given.true_G4, area_N=given.area_G, crowd_N=crowd_N)
+        )
         found.append(CocoFound(box_N4=corner_and_size(one.found.box_N4), score_N=one.found.score_N))
     numbers = box_ap(truth, found)
     spread = over_pictures(partial(_mean_precision, box_ranking(truth, found)), len(pictures))
@@ -69,7 +69,8 @@ def detection(pictures: Sequence[PictureScore], tall: float) -> Measures:
     return {
         "box_AP": exact(numbers["AP"]),
         "box_AP50": Estimate(value=numbers["AP50"], low=spread.low, high=spread.high),
-        "recall": ratio(hits_P, np.ones(len(hits_P))), "precision": ratio(right_K, np.ones(len(right_K))),
+        "recall": ratio(hits_P, np.ones(len(hits_P))),
+        "precision": ratio(right_K, np.ones(len(right_K))),
     }
 
 
@@ -81,8 +82,16 @@ def box_ranking(truth: Sequence[CocoTruth], found: Sequence[CocoFound]) -> Ranki
         iou_DG = box_overlaps(other.box_N4, one.box_N4, crowd_G)
         nowhere = np.zeros((len(other.score_N), 0))
         boxes = Similarities(
-            order_D=range(len(other.score_N)), score_D=other.score_N, found_D4=other.box_N4, true_G4=one.box_N4,
-            area_G=one.area_N, annotated_G=~crowd_G, crowd_G=crowd_G, chart_GM=[], error_GDM=[], mask_iou_DG=nowhere,
+            order_D=range(len(other.score_N)),
+            score_D=other.score_N,
+            found_D4=other.box_N4,
+            true_G4=one.box_N4,
+            area_G=one.area_N,
+            annotated_G=~crowd_G,
+            crowd_G=crowd_G,
+            chart_GM=[],
+            error_GDM=[],
+            mask_iou_DG=nowhere,
             box_iou_DG=iou_DG,
         )
         outside_D = np.zeros(len(other.score_N), bool)
@@ -95,7 +104,10 @@ def precision(pictures: Sequence[PictureScore], protocol: str) -> Measures:
     known = [picture.known[protocol] for picture in pictures]
     paper, reference = ([one.gps_at(kappa) for one in known] for kappa in (KAPPA_PAPER_25, KAPPA_REFERENCE_25))
     values = {
-        "GPS": paper, "GPSm": _masked(paper, known), "GPS_ref": reference, "GPSm_ref": _masked(reference, known),
+        "GPS": paper,
+        "GPSm": _masked(paper, known),
+        "GPS_ref": reference,
+        "GPSm_ref": _masked(reference, known),
         "mask": [one.mask_iou_DG for one in known],
     }
     numbers: Measures = {}
@@ -149,9 +161,11 @@ def pixels(people: Sequence[PersonScore], protocol: str) -> Measures:
     true_P, covered_P = (np.array([one[:, low:].sum() for one in dense], float) for low in (0, 1))
     mask_P = np.array([one.mask_iou for one in answers if not np.isnan(one.mask_iou)])
     return {
-        "part_accuracy": ratio(right_P, true_P), "part_agreement": ratio(right_P, covered_P),
+        "part_accuracy": ratio(right_P, true_P),
+        "part_agreement": ratio(right_P, covered_P),
         "mask_iou": ratio(mask_P, np.ones(len(mask_P))),
-        "median_dU": exact(median_off(answers, 0)), "median_dV": exact(median_off(answers, 1)),
+        "median_dU": exact(median_off(answers, 0)),
+        "median_dV": exact(median_off(answers, 1)),
     }
 
 

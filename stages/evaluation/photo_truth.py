@@ -94,7 +94,9 @@ def _picture(file: Path, folder: Path, image: AnnotatedImage, people: list[Annot
         raise StageError(what, str(folder / image.file_name), "get the picture that was annotated")
     crowds = [one for one in people if one.rest.get("iscrowd")]
     return TruePicture(
-        set_name=file.stem, name=image.file_name, rgb_HW3=rgb_HW3,
+        set_name=file.stem,
+        name=image.file_name,
+        rgb_HW3=rgb_HW3,
         people=tuple(_person(one, height, width) for one in people if not one.rest.get("iscrowd")),
         crowds=tuple(true_instance(_record(one), height, width) for one in crowds),
     )
@@ -135,6 +137,8 @@ def _kept_out(folder: Path, listing: Path) -> Iterator[TruePicture]:
             for box_4, size_2 in zip(box_M4, size_M2, strict=True)
         ]
         yield TruePicture(
-            set_name="human_v2_held_out", name=photo.name, rgb_HW3=photo.rgb_HW3,
+            set_name="human_v2_held_out",
+            name=photo.name,
+            rgb_HW3=photo.rgb_HW3,
             people=tuple(TruePerson(instance=one) for one in instances),
         )

@@ -45,7 +45,8 @@ def found_instance(surface: SurfaceMap, box_4: Box, score: float) -> FoundInstan
     """A surface as the measures want it; U and V stay unrounded, where the reference rounds to 1/255."""
     uv_2hw = np.clip(surface.uv_2hw.astype(np.float32), 0, 1) * ANNOTATION_SIDE
     return FoundInstance(
-        box_4=corner_and_size(box_4[None])[0], score=score,
+        box_4=corner_and_size(box_4[None])[0],
+        score=score,
         iuv_3hw=np.concatenate([surface.labels_hw[None].astype(np.float32), uv_2hw]),
     )
 
@@ -60,7 +61,9 @@ def instances_of(picture: TruePicture, found: Detections, surface_D: Sequence[Su
     height, width = picture.rgb_HW3.shape[:2]
     rows = zip(surface_D, found.box_N4[: len(surface_D)], found.score_N[: len(surface_D)], strict=True)
     return PictureInstances(
-        height=height, width=width, true=picture.instances,
+        height=height,
+        width=width,
+        true=picture.instances,
         found=[found_instance(surface, box_4, float(score)) for surface, box_4, score in rows],
     )
 
@@ -86,9 +89,12 @@ def ask_detected(
     sure = int((found.score_N >= sure_score).sum())
     surface_D = network.surfaces(features, [found.box_N4[: max(sure, MOST_DETECTIONS)]])[0]
     overlap_DG = box_overlaps(
-        corner_and_size(found.box_N4[:sure]), corner_and_size(picture.boxes), np.zeros(len(picture.people), bool))
+        corner_and_size(found.box_N4[:sure]), corner_and_size(picture.boxes), np.zeros(len(picture.people), bool)
+    )
     return Protocol(
-        found=found, surface_D=surface_D, answer_G=answering(overlap_DG, found.score_N[:sure]),
+        found=found,
+        surface_D=surface_D,
+        answer_G=answering(overlap_DG, found.score_N[:sure]),
         known=similarities(instances_of(picture, found, surface_D), geometry),
     )
 

@@ -72,7 +72,9 @@ def _person(made: Scene, number: int, index: int, seed: int) -> TruePerson:
     mine_HW = made.instance_HW == number
     return TruePerson(
         instance=TrueInstance(
-            box_4=np.array(one.box_4, np.float64), area=float(mine_HW.sum()), points=one.points,
+            box_4=np.array(one.box_4, np.float64),
+            area=float(mine_HW.sum()),
+            points=one.points,
             mask=coco_mask.encode(np.asfortranarray(mine_HW, np.uint8)),
         ),
         keypoint_173=made.keypoint_N173[number - 1].astype(np.float64),

@@ -65,10 +65,16 @@ def quality_of(person: PersonScore) -> float:
 def panel(picture: TruePicture, g: int, surface: SurfaceMap | None, quality: float) -> U8:
     """Photo, truth and answer of person `g`, (SIDE, 3 SIDE, 3)."""
     height, width = picture.rgb_HW3.shape[:2]
-    found = [] if surface is None else [Surface(
-        x0=surface.x0, y0=surface.y0, labels_hw=surface.labels_hw, uv_2hw=surface.uv_2hw)]
-    views = (picture.rgb_HW3, truth_view(picture, g), coloured(
-        picture.rgb_HW3, whole_surface(found, height, width).label_HW))
+    found = (
+        []
+        if surface is None
+        else [Surface(x0=surface.x0, y0=surface.y0, labels_hw=surface.labels_hw, uv_2hw=surface.uv_2hw)]
+    )
+    views = (
+        picture.rgb_HW3,
+        truth_view(picture, g),
+        coloured(picture.rgb_HW3, whole_surface(found, height, width).label_HW),
+    )
     row = np.hstack([square(view, picture.people[g].instance.box_4) for view in views])
     cv2.putText(row, f"{quality:.2f}", (4, SIDE - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255, 255, 255), 1, cv2.LINE_AA)
     return row

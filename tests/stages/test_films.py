@@ -33,11 +33,14 @@ def answers(picture: TruePicture, **changes: Any) -> tuple[People, Surfaces]:
     maps = Oracle([picture]).surfaces(picture, [picture.boxes])[0]
     count = len(maps)
     people = People(
-        frame_N=np.zeros(count, np.int32), box_N4=picture.boxes, score_N=np.ones(count, np.float32),
+        frame_N=np.zeros(count, np.int32),
+        box_N4=picture.boxes,
+        score_N=np.ones(count, np.float32),
         id_N=picture.moving.track_N.astype(np.int32),
     )
-    surfaces = Surfaces(people=tuple(
-        Surface(x0=one.x0, y0=one.y0, labels_hw=one.labels_hw, uv_2hw=one.uv_2hw) for one in maps))
+    surfaces = Surfaces(
+        people=tuple(Surface(x0=one.x0, y0=one.y0, labels_hw=one.labels_hw, uv_2hw=one.uv_2hw) for one in maps)
+    )
     return dataclasses.replace(people, **changes), surfaces
 
 
@@ -60,9 +63,14 @@ def test_another_chart_in_every_second_frame_is_a_change() -> None:
     for one in film():
         people, surfaces = answers(one)
         if one.frame % 2:
-            surfaces = Surfaces(people=tuple(
-                dataclasses.replace(each, labels_hw=np.where(each.labels_hw > 0, each.labels_hw % 24 + 1, 0).astype(
-                    np.uint8)) for each in surfaces.people))
+            surfaces = Surfaces(
+                people=tuple(
+                    dataclasses.replace(
+                        each, labels_hw=np.where(each.labels_hw > 0, each.labels_hw % 24 + 1, 0).astype(np.uint8)
+                    )
+                    for each in surfaces.people
+                )
+            )
         frames.append((one, people, surfaces))
     numbers = gathered(*frames).steadiness()
     assert numbers["part_changes"].value > 0.9 and numbers["flicker_cm"].value > 10
@@ -104,10 +112,12 @@ def test_identities_that_last_are_perfect_and_swaps_are_not() -> None:
 
 
 def test_single_pictures_are_no_film() -> None:
-    (_, picture), = Truths(Truths.Config(data="val", scenes=1))(JOB)
+    ((_, picture),) = Truths(Truths.Config(data="val", scenes=1))(JOB)
     scores = FilmScores(open_body_geometry())
     nobody = People(
-        frame_N=np.zeros(0, np.int32), box_N4=np.zeros((0, 4), np.float32), score_N=np.zeros(0, np.float32),
+        frame_N=np.zeros(0, np.int32),
+        box_N4=np.zeros((0, 4), np.float32),
+        score_N=np.zeros(0, np.float32),
         id_N=np.zeros(0, np.int32),
     )
     scores.add(picture, nobody, Surfaces(people=()))

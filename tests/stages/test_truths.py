@@ -156,8 +156,11 @@ def change_size(document: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
-        (lose_points, "differ in length"), (lose_keypoints, "2 values instead of 51"), (break_polygon, "polygon 1"),
-        (lose_picture, "file is missing"), (change_size, "320×240 pixels, not the 320×241"),
+        (lose_points, "differ in length"),
+        (lose_keypoints, "2 values instead of 51"),
+        (break_polygon, "polygon 1"),
+        (lose_picture, "file is missing"),
+        (change_size, "320×240 pixels, not the 320×241"),
     ],
 )
 def test_damaged_annotations_are_named_or_counted(
@@ -179,12 +182,30 @@ def test_a_coco_folder_has_boxes_keypoints_and_crowds(tmp_path: Path) -> None:
     (tmp_path / "val2017").mkdir()
     cv2.imwrite(str(tmp_path / "val2017" / "7.png"), np.zeros((50, 60, 3), np.uint8))
     keypoints = [value for number in range(17) for value in (number, number, 2 if number < 4 else 0)]
-    person = {"image_id": 7, "category_id": 1, "bbox": [2.5, 3, 20, 30], "area": 400, "keypoints": keypoints,
-              "segmentation": [[3, 3, 20, 3, 20, 30]], "iscrowd": 0, "id": 1}
-    crowd = {"image_id": 7, "category_id": 1, "bbox": [30, 3, 20, 30], "area": 500, "iscrowd": 1, "id": 2,
-             "segmentation": {"size": [50, 60], "counts": [1500, 30, 1470]}}
-    document = {"images": [{"id": 7, "file_name": "7.png", "height": 50, "width": 60}], "annotations": [person, crowd],
-                "categories": [{"id": 1, "name": "person"}]}
+    person = {
+        "image_id": 7,
+        "category_id": 1,
+        "bbox": [2.5, 3, 20, 30],
+        "area": 400,
+        "keypoints": keypoints,
+        "segmentation": [[3, 3, 20, 3, 20, 30]],
+        "iscrowd": 0,
+        "id": 1,
+    }
+    crowd = {
+        "image_id": 7,
+        "category_id": 1,
+        "bbox": [30, 3, 20, 30],
+        "area": 500,
+        "iscrowd": 1,
+        "id": 2,
+        "segmentation": {"size": [50, 60], "counts": [1500, 30, 1470]},
+    }
+    document = {
+        "images": [{"id": 7, "file_name": "7.png", "height": 50, "width": 60}],
+        "annotations": [person, crowd],
+        "categories": [{"id": 1, "name": "person"}],
+    }
     for split in ("train2017", "val2017"):
         (tmp_path / "annotations" / f"person_keypoints_{split}.json").write_text(json.dumps(document))
     (picture,), _ = read(data=str(tmp_path))
@@ -231,14 +252,18 @@ def test_preparing_the_body_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch)
     stream = io.StringIO()
     prepare_body("", stream)
     assert stream.getvalue().split("\r")[1:] == [
-        f"distances on the body, computed once and kept: {share}" for share in ("  0%", " 50%", "100%\n")]
+        f"distances on the body, computed once and kept: {share}" for share in ("  0%", " 50%", "100%\n")
+    ]
 
 
 @pytest.mark.parametrize(
     ("drawn", "complaint"),
     [
-        ([[1, 2, 3, 4]], "4 numbers"), ([["a"] * 6], "no list of numbers"), ("text", "size and counts"),
-        ({"size": [2, 2], "counts": [3]}, "3 cells"), ({"size": [2], "counts": [4]}, "the size"),
+        ([[1, 2, 3, 4]], "4 numbers"),
+        ([["a"] * 6], "no list of numbers"),
+        ("text", "size and counts"),
+        ({"size": [2, 2], "counts": [3]}, "3 cells"),
+        ({"size": [2], "counts": [4]}, "the size"),
         ({"size": [2, 2], "counts": [-1, 5]}, "whole numbers"),
     ],
 )

@@ -116,7 +116,8 @@ class Journal:
 
     def _stored(self) -> list[str]:
         stored = self.path is not None and self.path.exists()
-        return self.path.read_text(encoding="utf-8").splitlines() if stored and self.path else []
+        # A damaged byte must not hide what is whole: its line fails its hash.
+        return self.path.read_text(encoding="utf-8", errors="replace").splitlines() if stored and self.path else []
 
     def _write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

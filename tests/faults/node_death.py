@@ -86,7 +86,7 @@ def run_and_kill(config: RunConfig, output: Path, victim: subprocess.Popen[bytes
     metrics = Metrics(config.graph, jobs)
 
     def half_way() -> None:
-        if metrics.streams[0].frames_done >= 24 and victim.poll() is None:
+        if metrics.streams[0].frames_done >= 15 and victim.poll() is None:
             kill_node(victim)
 
     metrics.listen(half_way)

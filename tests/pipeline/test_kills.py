@@ -28,7 +28,13 @@ def test_a_batch_whose_worker_is_killed_gives_the_frames_of_an_undisturbed_run(
     ray_started: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small_run(tmp_path)  # for its weights
-    settings = ["network.max_people=1", "network.score_threshold=0.0001", "network.max_size=96", "threads=1"]
+    settings = [
+        "network.max_people=1",
+        "network.score_threshold=0.0001",
+        "network.max_size=96",
+        "network.engine=torch",
+        "threads=1",
+    ]
     settings += [f"network.weights={tmp_path / 'random.safetensors'}", "decode.max_size=96"]
     words = [word for setting in settings for word in ("--set", setting)]
     calm, inputs, out = tmp_path / "calm.mp4", tmp_path / "in", tmp_path / "out"

@@ -1,0 +1,261 @@
+"""Damaged files of every kind that the product reads: `python -m tests.faults.fuzz --cases 5000 [--seed N]`.
+
+Files of each kind are made here, damaged at random (bits, blocks, lengths, values), and given to the code that reads
+them, in forked processes so that a crash ends one case and not the run. A case passes when it is read, or refused
+by a plain error. What does not pass is printed with its number; `--case N` runs it again alone and shows the traceback.
+A case hangs when it takes more than 10 s of its own CPU, or waits for two minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pickle
+import random
+import select
+import signal
+import sys
+import tempfile
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import torch
+import yaml
+from PIL import Image
+from safetensors.torch import save_file
+
+from models.checkpoint import read_checkpoint
+from pipeline.config import load_config
+from pipeline.journal import Journal
+from pipeline.packet import Commit
+from pipeline.stage import Job, is_plain
+from stages import STAGES
+from stages.annotations.densepose_coco import read_dense_set
+from stages.decode import Decode
+from stages.payloads import People, SegmentWritten
+from stages.shards.shelf import Shelf, ShelfWriter
+
+CPU_S, WAIT_S, BATCH = 10, 120, 25
+FRAMES = 40
+"""A damaged header may promise endless frames; so many are read."""
+ODD_VALUES = (None, -1, 0, 1e308, -0.5, "", "x", "../..", [], {}, [[]], {"a": 1}, True, 2**63)
+
+
+def media(folder: Path) -> list[Path]:
+    """A short film in several containers, and a picture in several formats."""
+    rng = np.random.default_rng(0)
+    frames = [rng.integers(0, 255, (48, 64, 3), dtype=np.uint8) // 2 for _ in range(12)]
+    made = []
+    for name, codec in (("a.mp4", "libx264"), ("b.mkv", "libx265"), ("c.avi", "mpeg4"), ("d.webm", "libvpx-vp9")):
+        with av.open(str(folder / name), "w") as file:
+            stream: Any = file.add_stream(codec, rate=25)
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            for frame in frames:
+                file.mux(stream.encode(av.VideoFrame.from_ndarray(frame)))
+            file.mux(stream.encode())
+        made.append(folder / name)
+    for name in ("e.png", "f.jpg", "g.webp", "h.tif", "i.gif", "j.bmp"):
+        Image.fromarray(frames[0]).save(folder / name)
+        made.append(folder / name)
+    return made
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Weights in the three formats."""
+    tensors = {"a.weight": torch.ones(3, 4), "a.bias": torch.zeros(3)}
+    torch.save({"model": tensors}, folder / "k.pth")
+    (folder / "l.pkl").write_bytes(pickle.dumps({"model": {name: t.numpy() for name, t in tensors.items()}}))
+    save_file(tensors, folder / "m.safetensors")
+    return [folder / name for name in ("k.pth", "l.pkl", "m.safetensors")]
+
+
+def texts(folder: Path) -> list[Path]:
+    """Annotations and a configuration."""
+    person = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1.0, 2.0, 30.0, 40.0], "area": 900.0, "iscrowd": 0}
+    points = {"dp_x": [1.0, 200.0], "dp_y": [9.0, 90.0], "dp_I": [1.0, 2.0], "dp_U": [0.1, 0.2], "dp_V": [0.3, 0.4]}
+    picture = {"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}
+    annotations = {"images": [picture], "annotations": [{**person, **points, "dp_masks": [[]] * 14}]}
+    (folder / "n.json").write_text(json.dumps({**annotations, "categories": [{"id": 1, "name": "person"}]}))
+    (folder / "o.yaml").write_text(
+        "lanes: {a: {stages: [decode]}, b: {stages: [encode]}}\nencode: {crf: 20}\ncredits: 4\nray: {address: null}\n"
+    )
+    return [folder / "n.json", folder / "o.yaml"]
+
+
+def notes(folder: Path) -> list[Path]:
+    """What a run leaves for one that goes on: a journal, and a shard."""
+    journal = Journal(folder / "p.jsonl")
+    receipt = SegmentWritten(path="segment", first=0, frames=4)
+    journal.append(Commit(stream=0, epoch=0, accepted=1, frames=4, receipt=receipt, states={"a": b"state"}))
+    shelf = ShelfWriter(folder / "q.zip")
+    shelf.add(
+        0,
+        (People(frame_N=np.zeros(1, np.int32), box_N4=np.ones((1, 4)), score_N=np.ones(1), id_N=-np.ones(1)),),
+    )
+    shelf.close()
+    return [folder / "p.jsonl", folder / "q.zip"]
+
+
+def read_media(path: Path) -> None:
+    """Decode some frames."""
+    stage = Decode(Decode.Config())
+    try:
+        count = 0
+        for chunk in stage(Job(index=0, input=str(path), output=None, stem="a")):
+            count += len(chunk)
+            if count >= FRAMES:
+                break
+        stage.summary()
+    finally:
+        stage.close()
+
+
+READERS: dict[str, Callable[[Path], Any]] = {
+    **dict.fromkeys((".pth", ".pkl", ".safetensors"), read_checkpoint),
+    ".json": read_dense_set,
+    ".yaml": lambda path: load_config(str(path), [], STAGES),
+    ".jsonl": lambda path: (Journal(path).check(), Journal(path).read()),
+    ".zip": lambda path: Shelf(path).packet(0),
+}
+
+
+def damaged(content: bytes, rng: random.Random) -> bytes:
+    """A file with one to four wounds."""
+    data = bytearray(content)
+    for _ in range(rng.randint(1, 4)):
+        at, length = rng.randrange(len(data) + 1), rng.choice((1, 2, 4, 16, 200))
+        wound = rng.randrange(6)
+        if wound == 0:
+            data[at : at + 1] = bytes([rng.randrange(256)])
+        elif wound == 1:
+            del data[at:]
+        elif wound == 2:
+            data[at : at + length] = bytes(length)
+        elif wound == 3:
+            data[at:at] = rng.randbytes(length)
+        elif wound == 4:
+            data[at : at + 4] = rng.choice((b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f"))
+        else:
+            data[at:at] = data[max(0, at - length) : at]
+    return bytes(data)
+
+
+def twisted(tree: Any, rng: random.Random) -> Any:
+    """A document in which some values are other than they should be."""
+    if rng.random() < 0.04:
+        return rng.choice(ODD_VALUES)
+    if isinstance(tree, dict):
+        return {key: twisted(value, rng) for key, value in tree.items() if rng.random() > 0.03}
+    return [twisted(item, rng) for item in tree] if isinstance(tree, list) else tree
+
+
+def one_case(number: int, seeds: list[Path], folder: Path) -> None:
+    """Damage a file and read it. Raises whatever its reader raises."""
+    rng = random.Random(number)
+    seed = seeds[number % len(seeds)]
+    content = seed.read_bytes()
+    if seed.suffix in (".json", ".yaml") and rng.random() < 0.6:
+        content = yaml.safe_dump(twisted(yaml.safe_load(content), rng)).encode()
+        if seed.suffix == ".json":
+            content = json.dumps(yaml.safe_load(content)).encode()
+    else:
+        content = damaged(content, rng)
+    path = folder / f"case{seed.suffix}"
+    path.write_bytes(content)
+    READERS.get(seed.suffix, read_media)(path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A case that neither was read nor refused plainly."""
+
+    case: int
+    what: str
+
+
+def in_a_fork(cases: list[int], seeds: list[Path], folder: Path) -> tuple[Counter[str], list[Finding], list[int]]:
+    """Run cases in a child; returns verdicts, findings, and the cases that were left when it ended."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _child(cases, seeds, folder, writing)
+    os.close(writing)
+    verdicts, findings, left = Counter[str](), list[Finding](), list(cases)
+    with os.fdopen(reading) as lines:
+        while select.select([lines], [], [], WAIT_S)[0] and (line := lines.readline()):
+            verdict, what = json.loads(line)
+            verdicts[verdict] += 1
+            if verdict == "found":
+                findings.append(Finding(case=left[0], what=what))
+            left.pop(0)
+        if left:
+            os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if left:
+        number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+        what = "hangs" if number in (signal.SIGPROF, signal.SIGKILL) else f"crashes ({signal.Signals(number).name})"
+        findings.append(Finding(case=left.pop(0), what=what))
+    return verdicts, findings, left
+
+
+def _child(cases: list[int], seeds: list[Path], folder: Path, writing: int) -> None:
+    """Run the cases and say how each went; never returns. The kernel ends it when a case takes too much CPU."""
+    av.logging.set_level(None)
+    for case in cases:
+        signal.setitimer(signal.ITIMER_PROF, CPU_S)
+        verdict, what = "read", ""
+        try:
+            one_case(case, seeds, folder)
+        except BaseException as error:
+            verdict, what = ("refused", "") if is_plain(error) else ("found", f"{type(error).__name__}: {error}"[:200])
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        os.write(writing, (json.dumps([verdict, what]) + "\n").encode())
+    os._exit(0)
+
+
+def fuzz(first: int, count: int, folder: Path) -> tuple[Counter[str], list[Finding]]:
+    """Run cases first, first + 1 …; verdicts (read, refused, found) and what was found."""
+    seeds = [*media(folder), *checkpoints(folder), *texts(folder), *notes(folder)]
+    verdicts, findings = Counter[str](), list[Finding]()
+    for start in range(first, first + count, BATCH):
+        left = list(range(start, min(start + BATCH, first + count)))
+        while left:
+            more, found, left = in_a_fork(left, seeds, folder)
+            verdicts += more
+            findings += found
+            for finding in found:
+                print(finding, seeds[finding.case % len(seeds)].name, flush=True)
+    return verdicts, findings
+
+
+def main() -> int:
+    """Run many cases, or one alone; 1 when anything was found."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", type=int, default=5000)
+    parser.add_argument("--seed", type=int, default=0, help="number of the first case")
+    parser.add_argument("--case", type=int, help="run this one in this process")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        if options.case is not None:
+            seeds = [*media(folder), *checkpoints(folder), *texts(folder), *notes(folder)]
+            try:
+                one_case(options.case, seeds, folder)
+            except Exception:
+                traceback.print_exc()
+            return 0
+        verdicts, findings = fuzz(options.seed, options.cases, folder)
+    print(f"{options.cases} cases: {dict(verdicts)}, {len(findings)} findings")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

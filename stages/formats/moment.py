@@ -53,7 +53,7 @@ class Moment:
 
     def nearest_last(self) -> list[int]:
         """People in the order in which they are painted: who stands in front comes last."""
-        return painters_order(self.box_N4, self.score_N, list(self.surfaces))
+        return painters_order(self.box_N4, self.score_N, list(self.surfaces), self.video.height)
 
 
 def moments_of(

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.light.confidence import NEUTRAL, Calibration
 from models.structures import SurfaceMap
 
 F32 = npt.NDArray[Any]
@@ -27,13 +28,28 @@ def integer_box(box_4: F32) -> tuple[int, int, int, int]:
     return x0, y0, max(int(box_4[2] - box_4[0]), 1), max(int(box_4[3] - box_4[1]), 1)
 
 
-def assemble(maps_5GG: F32, region_4: F32, box_4: F32) -> SurfaceMap:
+def confidence_of(person_GG: F32, chart_GG: F32, calibration: Calibration) -> F32:
+    """How probable it is that a cell's label is right.
+
+    Where the network sees the person: that it is the person, and of this chart, as measured. Elsewhere: that it is not
+    the person's surface. So a hidden body part is surely background, and an unsure one unsurely either.
+
+    Args:
+        person_GG: person logit.
+        chart_GG: probability of the named chart, given a person.
+    """
+    person = 1 / (1 + np.exp(-np.clip(person_GG, -30, 30)))
+    return np.where(person_GG > 0, calibration(person * chart_GG), 1 - person)
+
+
+def assemble(maps_5GG: F32, region_4: F32, box_4: F32, calibration: Calibration = NEUTRAL) -> SurfaceMap:
     """Spread the picked surface of a crop over the person's box grid.
 
     Args:
         maps_5GG: person logit, chart 1..24, U, V, probability of the chart (see `PickedSurface`).
         region_4: the region of the frame that the grid covers.
         box_4: the person's box.
+        calibration: of the confidence.
 
     The person's outline follows the bilinearly resized logit. Where the four cells around a pixel agree on the chart,
     U and V are bilinear; elsewhere the chart with the largest bilinear weight wins, and U, V come from its cells alone.
@@ -44,7 +60,7 @@ def assemble(maps_5GG: F32, region_4: F32, box_4: F32) -> SurfaceMap:
     start = (np.array([x0, y0]) + 0.5 - region_4[:2]) * step - 0.5
     matrix = np.array([[step[0], 0, start[0]], [0, step[1], start[1]]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    sure_GG = maps_5GG[4] / (1 + np.exp(-np.clip(maps_5GG[0], -30, 30)))
+    sure_GG = confidence_of(maps_5GG[0], maps_5GG[4], calibration)
     person_hw, u_hw, v_hw, sure_hw = (
         cv2.warpAffine(map_GG, matrix, (w, h), flags=flags, borderMode=cv2.BORDER_REPLICATE)
         for map_GG in (maps_5GG[0], maps_5GG[2], maps_5GG[3], sure_GG)

@@ -17,6 +17,7 @@ from torch import nn
 from models.engine import Body, Engine, choose_engine, choose_precision, compile_body, has_int8
 from models.errors import ModelError
 from models.light.assembly import assemble
+from models.light.confidence import read_calibration
 from models.light.detector import MEAN, PersonDetector, decode_boxes, places
 from models.light.quantized import compile_quantized, fits, quantized_path, read_quantized
 from models.light.region import crop_region
@@ -131,6 +132,7 @@ class LightNetwork:
         self._detector, self._surface = PersonDetector(), SurfaceNet()
         fill(self._detector, tensors, "detector.", path)
         fill(self._surface, tensors, "surface.", path)
+        self._calibration = read_calibration(path)
         self.name = name
         self.sha256 = file_sha256(path)
         self.engine = choose_engine(config.engine)
@@ -192,7 +194,7 @@ class LightNetwork:
 
     def _surface_of(self, rgb_HW3: U8, box_4: F32) -> SurfaceMap:
         crop_CC3, region_4 = crop_person(rgb_HW3, crop_region(box_4))
-        return assemble(self.read_surface(as_blob(crop_CC3))[0], region_4, box_4)
+        return assemble(self.read_surface(as_blob(crop_CC3))[0], region_4, box_4, self._calibration)
 
 
 def light_precision(

@@ -173,13 +173,18 @@ def _surfaces(grid_N4: np.ndarray, labels_K: np.ndarray, uv_K: np.ndarray, sure_
 
 
 def main() -> None:
-    """Record what is not there yet."""
+    """Record what is not there yet, or with other weights what is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--clips", type=Path, action="append", default=[], help="a folder of videos, or a video")
     parser.add_argument("--weights", default="light")
+    parser.add_argument("--again", action="store_true", help="ask the network again about the pictures kept there")
     wanted = parser.parse_args()
     network = NetworkConfig(weights=wanted.weights)
+    if wanted.again:
+        for film in read(wanted.folder):
+            write(recorded(film.name, film.frames, network, film.truth), wanted.folder)
+        return
     for clips in wanted.clips:
         for path in sorted(clips.iterdir()) if clips.is_dir() else [clips]:
             if not (wanted.folder / f"real_{path.stem}.npz").exists():

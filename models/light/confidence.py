@@ -1,0 +1,74 @@
+"""How often the light network is right when it says so: its own odds, stretched and shifted by what was measured."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.errors import ModelError
+
+F32 = npt.NDArray[Any]
+
+BOUND = 1e-4
+"""Probabilities are kept so far from 0 and 1."""
+
+
+def log_odds(probability: F32) -> F32:
+    """ln(p / (1 − p)) of probabilities, kept within `BOUND`."""
+    kept = np.clip(probability, BOUND, 1 - BOUND)
+    return np.log(kept / (1 - kept))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """Log-odds that a chart is right = slope · the network's + offset (Platt 1999); the default changes nothing."""
+
+    slope: float = 1.0
+    offset: float = 0.0
+
+    def __call__(self, probability: F32) -> F32:
+        """The calibrated probabilities of any array, float32."""
+        if self == NEUTRAL:
+            return probability
+        return np.asarray(1 / (1 + np.exp(-(self.slope * log_odds(probability) + self.offset))), np.float32)
+
+    def after(self, first: Calibration) -> Calibration:
+        """This one applied to what `first` gives, as one."""
+        return Calibration(slope=self.slope * first.slope, offset=self.slope * first.offset + self.offset)
+
+
+NEUTRAL = Calibration()
+"""The network's own word."""
+
+
+def place_of(weights: Path) -> Path:
+    """Where the calibration of weights lies: beside them."""
+    return weights.with_suffix(".confidence.json")
+
+
+def read_calibration(weights: Path) -> Calibration:
+    """The calibration beside the weights, the neutral one where there is none.
+
+    Raises:
+        ModelError: there is one that cannot be read.
+    """
+    path = place_of(weights)
+    if not path.is_file():
+        return NEUTRAL
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return Calibration(slope=float(found["slope"]), offset=float(found["offset"]))
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise ModelError(
+            f"not a calibration of confidence ({error!r})", str(path), "delete it, or measure it again"
+        ) from error
+
+
+def write_calibration(weights: Path, calibration: Calibration) -> None:
+    """Put a calibration beside the weights."""
+    place_of(weights).write_text(json.dumps(asdict(calibration), indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,47 @@
+"""Whether answers are right as often as their confidence says (Guo et al. 2017)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.surface.geometry import Float
+
+Bool = npt.NDArray[np.bool_]
+BINS = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reliability:
+    """A reliability diagram over equal bins of confidence; empty bins are nan.
+
+    Attributes:
+        count_B: answers in each bin.
+        said_B: their mean confidence.
+        right_B: share of them that is right.
+    """
+
+    count_B: npt.NDArray[np.int64]
+    said_B: Float
+    right_B: Float
+
+    @property
+    def ece(self) -> float:
+        """Expected calibration error: the mean over answers of |said − right| of their bin; nan without answers."""
+        filled = self.count_B > 0
+        if not filled.any():
+            return float("nan")
+        gap_B = np.abs(self.said_B[filled] - self.right_B[filled])
+        return float((gap_B * self.count_B[filled]).sum() / self.count_B.sum())
+
+
+def reliability(confidence_M: Float, right_M: Bool, bins: int = BINS) -> Reliability:
+    """The diagram of M answers: confidence 0..1, and whether each was right."""
+    at_M = np.clip((np.asarray(confidence_M, np.float64) * bins).astype(np.int64), 0, bins - 1)
+    count_B = np.bincount(at_M, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        said_B = np.bincount(at_M, weights=confidence_M, minlength=bins) / count_B
+        right_B = np.bincount(at_M, weights=right_M, minlength=bins) / count_B
+    return Reliability(count_B=count_B, said_B=said_B, right_B=right_B)

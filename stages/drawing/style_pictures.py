@@ -1,21 +1,31 @@
-"""Makes the pictures of docs/styles.md from a moment of the demo clip and its exact surfaces.
+"""Makes the pictures of docs/styles.md and docs/textures.md from a moment of the demo clip and its exact surfaces.
+
+How sure a network is cannot be exact: that picture shows what the built-in one says of the same moment.
 
 `python -m stages.drawing.style_pictures`
 """
 
 from __future__ import annotations
 
+import tempfile
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from models.surface.atlas import DEFAULT_ATLAS
+from models.surface.atlas import DEFAULT_ATLAS, split_tiles
+from models.surface.atlas_source import read_texels
+from models.surface.logos import Logo
+from models.surface.whole_body import FIGURES, map_of_tiles, read_layout
+from pipeline.stage import Job
 from stages.demo_clip import camera, lights, meshes_at, walkers
+from stages.densepose import DensePose
+from stages.detect import Detect
 from stages.drawing.styles import STYLES
-from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
+from stages.payloads import U8, FrameChunk, People, Surface, Surfaces, VideoInfo
 from stages.render import Render
+from stages.unwrap import Unwrap
 from stages.world.drawing import Truth, draw
 from stages.world.plaza import paint_plaza
 from stages.world.scene import mask_box
@@ -23,9 +33,13 @@ from stages.world.stage_set import cast_shadows
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 SECOND = 1.88
+MOMENTS = (0.2, 0.7, 1.2, 1.6, 1.88, 2.4, 2.9, 3.4, 3.9, 4.5)
+"""Seconds at which people are unwrapped: they show other sides, and cover each other elsewhere."""
+BOX = (0.12, 0.3, 0.42, 0.7)
+"""Where on the torso's charts the sign is put: u0, v0, u1, v1."""
 LARGER = 2
 """Pictures are drawn so many times larger than the clip …"""
-WINDOW = (slice(110, 650), slice(330, 930))
+WINDOW = (slice(190, 610), slice(450, 920))
 """… and cut to these rows and columns."""
 
 
@@ -68,18 +82,76 @@ def surface_of(truth: Truth, number: int) -> Surface:
     )
 
 
+def by_the_network(frames: FrameChunk) -> tuple[People, Surfaces]:
+    """What the built-in network says of a frame, its confidence with it."""
+    detect = Detect(Detect.Config())
+    ((people, features),) = detect(frames)
+    (surfaces,) = DensePose(DensePose.Config())(frames, people, features)
+    return people, surfaces
+
+
+def unwrapped(path: Path, identity: int) -> None:
+    """The clothes of one of the two as an atlas, from moments all through the clip."""
+    stage = Unwrap(Unwrap.Config(identity=identity))
+    job = Job(index=0, input="", output=str(path), stem=path.stem, overwrite=True)
+    for second in MOMENTS:
+        list(stage(job, *moment(second)))
+    list(stage.flush())
+
+
+def keep(picture_HW3: U8, path: Path, width: int) -> None:
+    """A small JPEG."""
+    shown = Image.fromarray(np.ascontiguousarray(picture_HW3))
+    height = shown.height * width // shown.width
+    shown.resize((width, height), Image.Resampling.LANCZOS).save(path, quality=85, optimize=True)
+
+
 def main(folder: Path = FOLDER) -> None:
-    """Write one JPEG a style, and the default atlas small."""
+    """Write one JPEG a style, and those of what can be worn."""
     folder.mkdir(parents=True, exist_ok=True)
     frames, people, surfaces = moment(SECOND)
+    rows, columns = WINDOW
     for style in STYLES:
-        (overlay,) = Render(Render.Config(style=style))(frames, people, surfaces)
-        shown = Image.fromarray(overlay.rgb_THW3[0][WINDOW])
-        shown.resize((shown.width * 2 // 3, shown.height * 2 // 3), Image.Resampling.LANCZOS).save(
-            folder / f"style_{style}.jpg", quality=88
-        )
-    with Image.open(DEFAULT_ATLAS) as atlas:
-        atlas.resize((267, 400), Image.Resampling.LANCZOS).save(folder / "atlas_default.jpg", quality=88)
+        seen = by_the_network(frames) if style == "confidence" else (people, surfaces)
+        (overlay,) = Render(Render.Config(style=style))(frames, *seen)
+        keep(overlay.rgb_THW3[0][WINDOW], folder / f"style_{style}.jpg", 360)
+    with tempfile.TemporaryDirectory() as scratch:
+        hers, logo = Path(scratch) / "hers.png", Path(scratch) / "logo.png"
+        unwrapped(hers, 1)
+        Image.fromarray(sign()).save(logo)
+        with Image.open(hers) as atlas:
+            keep(np.asarray(atlas), folder / "atlas_unwrapped.jpg", 267)
+        worn = {
+            "worn_shirt": Render.Config(only=("shirt",)),
+            "worn_green": Render.Config(background="green"),
+            "worn_beside": Render.Config(style="none+parts", atlas="none"),
+            "worn_unwrapped": Render.Config(atlas="none", atlas_of={"2": str(hers)}),
+            "worn_logo": Render.Config(
+                atlas="none",
+                opacity=1.0,
+                logos=tuple(Logo(picture=str(logo), chart=chart, box=BOX) for chart in (1, 2)),
+            ),
+        }
+        for name, config in worn.items():
+            (overlay,) = Render(config)(frames, people, surfaces)
+            picture_HW3 = overlay.rgb_THW3[0]
+            panels = np.split(picture_HW3, picture_HW3.shape[1] // frames.video.width, axis=1)
+            keep(np.hstack([panel[rows, columns] for panel in panels]), folder / f"{name}.jpg", 360 * len(panels))
+    texels = read_texels(DEFAULT_ATLAS)
+    keep(texels, folder / "atlas_default.jpg", 267)
+    figures_HW4 = map_of_tiles(split_tiles(texels), read_layout(FIGURES), 800)
+    on_white = np.where(figures_HW4[..., 3:] > 0, figures_HW4[..., :3], 255).astype(np.uint8)
+    keep(on_white, folder / "atlas_figures.jpg", 400)
+
+
+def sign() -> U8:
+    """A round sign of the project's own: a white arrow up on red, transparent around."""
+    y, x = np.mgrid[-1:1:256j, -1:1:256j]
+    arrow = (np.abs(x) < 0.6 * (y + 0.62)) & (y < 0.05) | (np.abs(x) < 0.17) & (np.abs(y - 0.25) < 0.4)
+    sign_HW4 = np.zeros((256, 256, 4), np.uint8)
+    sign_HW4[np.hypot(x, y) < 0.98] = (206, 32, 41, 255)
+    sign_HW4[arrow & (np.hypot(x, y) < 0.9)] = (255, 255, 255, 255)
+    return sign_HW4
 
 
 if __name__ == "__main__":

@@ -39,6 +39,11 @@ class Checkpoint:
 DERIVED = ("pixel_mean", "pixel_std", "proposal_generator.anchor_generator.cell_anchors.")
 """Beginnings of keys that old files carry and that follow from the architecture."""
 
+BROKEN = (
+    *(pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+    *(MemoryError, RuntimeError, AssertionError, OSError),
+)
+"""What unpickling stumbles over in a damaged file: a flipped bit can be any opcode, and any length."""
 NAMED_AT_MOST = 6
 
 
@@ -166,16 +171,20 @@ def _read_pickle(path: Path) -> Any:
     try:
         with path.open("rb") as file:
             return DataUnpickler(file, encoding="latin1").load()
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
-        raise ModelError(f"not readable as weights: {error}", str(path), "download it again") from error
+    except BROKEN as error:
+        raise ModelError(f"not readable as weights: {_reason(error)}", str(path), "download it again") from error
 
 
 def _read_torch(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, EOFError, RuntimeError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"not readable as weights: {reason}", str(path), "save it again as a state dict") from error
+    except BROKEN as error:
+        remedy = "save it again as a state dict"
+        raise ModelError(f"not readable as weights: {_reason(error)}", str(path), remedy) from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _read_safetensors(path: Path) -> Any:

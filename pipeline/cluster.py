@@ -24,6 +24,7 @@ _QUIET = {
 _NOT_SHIPPED = ["runs", ".venv", ".git", "**/__pycache__"]
 _SILENT: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
 _ANSWER_S = 10.0
+_STARTS = 4
 _folders: list[str] = []
 
 
@@ -63,10 +64,10 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: int = 0) -> bool
 
 
 def _start_here(resources: Mapping[str, Any]) -> None:
-    """Start Ray on this machine; once more where it did not answer in the 30 s that Ray grants a busy machine."""
+    """Start Ray on this machine; again where it did not answer in the 30 s that Ray grants, as on a busy machine."""
     import ray
 
-    for patience in (1, 0):
+    for patience in reversed(range(_STARTS)):
         folder = tempfile.mkdtemp(prefix="ray-")
         try:
             ray.init(address="local", include_dashboard=False, _temp_dir=folder, **resources, **_SILENT)

@@ -1,4 +1,4 @@
-"""Where a network was wrong, in colours: how far on the skin each pixel lies from the truth; the missed, the made up."""
+"""Where a network was wrong, in colours: how far on the skin a pixel lies from the truth; the missed, the made up."""
 
 from __future__ import annotations
 

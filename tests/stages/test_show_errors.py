@@ -72,5 +72,5 @@ def test_colours_tell_the_kinds_of_error_apart() -> None:
 def test_the_configuration_stands() -> None:
     config = load_config("errors", ["show_errors.min_score=0.7"], STAGES)
     assert config.stages["show_errors"].min_score == 0.7
-    with pytest.raises(Exception, match=r"min_score is 2, must be from 0 to 1"):
+    with pytest.raises(Exception, match=r"min_score is 2\.0, must be from 0 to 1"):
         load_config("errors", ["show_errors.min_score=2"], STAGES)

@@ -11,7 +11,9 @@ import numpy as np
 
 from pipeline.stage import Job, Stage, StageError
 from stages.annotations.densepose_coco import DAMAGES, Skipped
+from stages.evaluation.photo_truth import Reading
 from stages.evaluation.sets import sets_called
+from stages.evaluation.synthetic_truth import Worlds
 from stages.evaluation.truth import TruePicture
 from stages.payloads import FrameChunk, VideoInfo
 
@@ -32,6 +34,8 @@ class Truths(Stage):
             film_frames: frames of each world of films (100 a film).
             seed: of the worlds.
             images: folder of the pictures of an annotation file; empty: looked for around the file.
+            annotators: files in which others marked the same points of an annotation file's people: how far they are
+                from it stands in the table, and on the body.
             damaged: what happens to records and pictures that cannot be used: `refuse` ends the run at the first,
                 `skip` leaves them out and says how many.
         """
@@ -41,6 +45,7 @@ class Truths(Stage):
         film_frames: int = 200
         seed: int = 0
         images: str = ""
+        annotators: tuple[str, ...] = ()
         damaged: Literal["refuse", "skip"] = "refuse"
 
         def __post_init__(self) -> None:
@@ -55,16 +60,10 @@ class Truths(Stage):
         """Find every set. Raises StageError for a name that is none, and for what cannot be read."""
         super().__init__(config, threads=threads)
         self._damage = DAMAGES[config.damaged]()
-        names = (config.data,) if isinstance(config.data, str) else config.data
-        self._sets = list(
-            sets_called(
-                names,
-                seed=config.seed,
-                scenes=config.scenes,
-                frames=config.film_frames,
-                images=config.images,
-                damage=self._damage,
-            )
+        self._sets = sets_called(
+            (config.data,) if isinstance(config.data, str) else config.data,
+            Worlds(seed=config.seed, scenes=config.scenes, frames=config.film_frames),
+            Reading(images=config.images, annotators=config.annotators, damage=self._damage),
         )
         self._pictures = 0
 

@@ -17,6 +17,12 @@ ROUNDING = 0.01
 """Share by which a distance over the skin may be too short: tables hold 16 bits."""
 
 
+def same_pixels(first: AnnotatedPoints, second: AnnotatedPoints) -> bool:
+    """Whether two annotators marked the same points, in the same order."""
+    same_count = len(first) == len(second)
+    return same_count and np.allclose(first.x_M, second.x_M) and np.allclose(first.y_M, second.y_M)
+
+
 def annotator_errors(geometry: Geometry, first: AnnotatedPoints, second: AnnotatedPoints) -> tuple[Int, Float]:
     """Where the second annotator put the points, and how far the first is from there.
 
@@ -30,7 +36,7 @@ def annotator_errors(geometry: Geometry, first: AnnotatedPoints, second: Annotat
 
     Raises: ModelError where the two did not mark the same pixels.
     """
-    if len(first) != len(second) or not (np.allclose(first.x_M, second.x_M) and np.allclose(first.y_M, second.y_M)):
+    if not same_pixels(first, second):
         raise ModelError("two annotators marked different pixels", f"{len(first)} and {len(second)} points",
                          "compare annotations of the same points of the same person")
     true_M = geometry.nearest(second.chart_M, second.u_M, second.v_M)

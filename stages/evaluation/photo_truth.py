@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from models.metrics.densepose_evaluator import true_instance
-from models.metrics.instances import TrueInstance
+from models.metrics.human_error import same_pixels
+from models.metrics.instances import AnnotatedPoints, TrueInstance
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import (
     REMEDY,
@@ -52,61 +53,91 @@ def pictures_of(file: Path, dense_set: DenseSet, given: str) -> Path:
     raise StageError(f"the picture {first} of {file} is not there", "images", "give the folder that holds the pictures")
 
 
-def annotated_set(file: Path, images: str, damage: Damage) -> TrueSet:
-    """A COCO or DensePose-COCO file and its pictures, people only.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How annotation files are read.
 
-    Args:
-        file: JSON.
-        images: folder of the pictures, "" to look around the file.
+    Attributes:
+        images: folder of the pictures; "" to look around the file.
+        annotators: files in which others marked the same points of the same people.
         damage: what is done about records and pictures that cannot be used.
-
-    Raises: StageError as `read_dense_set` and `pictures_of`.
     """
-    dense_set = read_dense_set(file, damage)
-    folder = pictures_of(file, dense_set, images)
+
+    images: str
+    annotators: tuple[str, ...]
+    damage: Damage
+
+
+def annotated_set(file: Path, reading: Reading) -> TrueSet:
+    """A COCO or DensePose-COCO file and its pictures, people only. Raises: StageError as the readers of its parts."""
+    dense_set = read_dense_set(file, reading.damage)
+    others = [read_dense_set(Path(other).expanduser(), reading.damage) for other in reading.annotators]
+    folder = pictures_of(file, dense_set, reading.images)
     there = []
     for image in dense_set.images:
         if (folder / image.file_name).is_file():
             there.append(image)
         else:
-            damage(StageError(f"image {image.id}: its file is missing", str(folder / image.file_name), REMEDY))
-    dense_set = replace(dense_set, images=tuple(there))
-    return TrueSet(name=file.stem, count=len(there), pictures=_annotated(file, folder, dense_set, damage))
+            what = f"image {image.id}: its file is missing"
+            reading.damage(StageError(what, str(folder / image.file_name), REMEDY))
+    pictures = _annotated(file, folder, there, of_images(dense_set, others, file, reading.damage), reading.damage)
+    return TrueSet(name=file.stem, count=len(there), pictures=pictures)
 
 
-def _annotated(file: Path, folder: Path, dense_set: DenseSet, damage: Damage) -> Iterator[TruePicture]:
-    people: dict[int, list[AnnotatedPerson]] = {}
+Annotated = tuple[AnnotatedPerson, tuple[AnnotatedPoints, ...]]
+"""A person, and what others marked at the same points."""
+
+
+def of_images(
+    dense_set: DenseSet, others: Sequence[DenseSet], file: Path, damage: Damage
+) -> dict[int, list[Annotated]]:
+    """The people of every image, with what others marked; those whose points lie elsewhere are damaged."""
+    marked = [{person.id: person.points for person in other.people} for other in others]
+    found: dict[int, list[Annotated]] = {}
     for person in dense_set.people:
-        if person.rest.get("category_id", PERSON) == PERSON:
-            people.setdefault(person.image, []).append(person)
-    for image in dense_set.images:
+        if person.rest.get("category_id", PERSON) != PERSON:
+            continue
+        told = tuple(points for one in marked if (points := one.get(person.id)) is not None)
+        if person.points is not None and not all(same_pixels(person.points, one) for one in told):
+            what = f"annotation {person.id}: another annotator marked other pixels"
+            damage(StageError(what, str(file), "give annotations of the same points"))
+            continue
+        found.setdefault(person.image, []).append((person, told))
+    return found
+
+
+def _annotated(
+    file: Path, folder: Path, images: Sequence[AnnotatedImage], people: Mapping[int, list[Annotated]], damage: Damage
+) -> Iterator[TruePicture]:
+    for image in images:
         try:
             yield _picture(file, folder, image, people.get(image.id, []))
         except StageError as error:
             damage(error)
 
 
-def _picture(file: Path, folder: Path, image: AnnotatedImage, people: list[AnnotatedPerson]) -> TruePicture:
+def _picture(file: Path, folder: Path, image: AnnotatedImage, people: list[Annotated]) -> TruePicture:
     rgb_HW3 = read_rgb(folder / image.file_name)
     height, width = rgb_HW3.shape[:2]
     if (image.height or height, image.width or width) != (height, width):
         what = f"image {image.id}: is {width}×{height} pixels, not the {image.width}×{image.height} of its record"
         raise StageError(what, str(folder / image.file_name), "get the picture that was annotated")
-    crowds = [one for one in people if one.rest.get("iscrowd")]
+    crowds = [one for one, _ in people if one.rest.get("iscrowd")]
     return TruePicture(
         set_name=file.stem,
         name=image.file_name,
         rgb_HW3=rgb_HW3,
-        people=tuple(_person(one, height, width) for one in people if not one.rest.get("iscrowd")),
+        people=tuple(_person(one, told, height, width) for one, told in people if not one.rest.get("iscrowd")),
         crowds=tuple(true_instance(_record(one), height, width) for one in crowds),
     )
 
 
-def _person(person: AnnotatedPerson, height: int, width: int) -> TruePerson:
+def _person(person: AnnotatedPerson, told: tuple[AnnotatedPoints, ...], height: int, width: int) -> TruePerson:
     keypoints = person.rest.get("keypoints")
     return TruePerson(
         instance=true_instance(_record(person), height, width),
         keypoint_173=None if keypoints is None else np.array(keypoints, np.float64).reshape(17, 3),
+        annotators=told,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pycocotools import mask as coco_mask
@@ -35,11 +35,19 @@ def known_names() -> list[str]:
     return sorted({*STILL_WORLDS, *MOVING_WORLDS, FAR, *GROUPS})
 
 
-def world_set(world: str, seed: int, scenes: int, frames: int) -> TrueSet:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worlds:
+    """Which part of worlds is scored: seed, scenes of those of single pictures, frames of those of films."""
+
+    seed: int
+    scenes: int
+    frames: int
+
+
+def world_set(world: str, part: Worlds) -> TrueSet:
     """The first scenes of a world, or the first frames of its films where it moves."""
-    moves = world in MOVING_WORLDS
-    count = frames if moves else scenes
-    return TrueSet(name=world, count=count, pictures=_pictures(world, seed, count))
+    count = part.frames if world in MOVING_WORLDS else part.scenes
+    return TrueSet(name=world, count=count, pictures=_pictures(world, part.seed, count))
 
 
 def _pictures(world: str, seed: int, count: int) -> Iterator[TruePicture]:

@@ -127,6 +127,28 @@ def test_a_densepose_coco_file_is_scored_on_its_points(sparse: Path, monkeypatch
     assert "part_accuracy" not in found, "no pixel but the points is known"
 
 
+def test_other_annotators_are_scored_against_the_file(
+    sparse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same points with U four 255ths aside: 4 cm on a body of rulers, whatever the network says."""
+    document = json.loads(sparse.read_text())
+    for person in document["annotations"]:
+        person["dp_U"] = [round(u * 200) / 255 for u in person["dp_U"]]
+    sparse.write_text(json.dumps(document))
+    for person in document["annotations"]:
+        person["dp_U"] = [u + 4 / 255 for u in person["dp_U"]]
+    (tmp_path / "other.json").write_text(json.dumps(document))
+    settings = {"data": str(sparse), "annotators": (str(tmp_path / "other.json"),)}
+    pictures, _ = read(**settings)
+    exact, _ = read(data="val", scenes=4)
+    found = scored(monkeypatch, tmp_path / "out", Oracle(exact), pictures, LineBody()).flat()
+    assert found["AUC10_annotators"] == pytest.approx(0.6, abs=1e-6)
+    change(tmp_path / "other.json", lambda other: other["annotations"][0]["dp_x"].reverse())
+    with pytest.raises(StageError, match="annotation 1: another annotator marked other pixels"):
+        read(**settings)
+    assert read(**settings, damaged="skip")[1]["skipped"] == 1
+
+
 def change(path: Path, spoil: Callable[[dict[str, Any]], None]) -> None:
     document = json.loads(path.read_text())
     spoil(document)
@@ -231,6 +253,11 @@ def test_photos_kept_out_of_the_training_are_a_set(tmp_path: Path, monkeypatch: 
     pictures, _ = read(data=str(tmp_path))
     assert len(pictures) == len(kept)
     assert all(one.boxes.tolist() == [[10, 15, 30, 25]] for one in pictures)
+
+
+def test_two_sets_of_one_name_are_refused() -> None:
+    with pytest.raises(StageError, match="two sets are called val"):
+        read(data=("val", "val"), scenes=1)
 
 
 def test_a_body_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -11,15 +11,21 @@ import torch
 from models.light import LightNetwork, open_light
 from models.light.light_network import BUILT_IN, read_weights
 from models.network import NetworkConfig
-from stages.draw_scenes import draw_scenes
-from stages.evaluate import score_people, score_scenes
 from stages.train import TrainDetector, TrainSurface
-from stages.training.real_pictures import coco_people
+from stages.truths import Truths
+from tests.stages.scored_people import JOB, scored
 
 
 @pytest.fixture(scope="module")
 def network() -> LightNetwork:
     return open_light(NetworkConfig(engine="torch", precision="fp32", score_threshold=0.05), 1)
+
+
+def scores(monkeypatch: pytest.MonkeyPatch, folder: Path, **data: object) -> dict[str, float]:
+    """What the stages of `evaluate` say about the built-in weights."""
+    pictures = [picture for _, picture in Truths(Truths.Config(**data))(JOB)]  # type: ignore[arg-type]
+    network = open_light(NetworkConfig(engine="torch", precision="fp32", score_threshold=0.02), 1)
+    return scored(monkeypatch, folder, network, pictures).flat()
 
 
 def test_the_file_is_small_and_has_a_card(network: LightNetwork) -> None:
@@ -29,17 +35,16 @@ def test_the_file_is_small_and_has_a_card(network: LightNetwork) -> None:
     assert len(network.sha256) == 64
 
 
-def test_synthetic_people_are_found_and_mapped(network: LightNetwork) -> None:
-    scores = score_scenes(network, draw_scenes("val", 1, 25), 0.2)
-    assert scores["box_AP50"][0] > 0.5
-    assert scores["part_accuracy_given"][0] > 0.28  # chance is .04
+def test_synthetic_people_are_found_and_mapped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = scores(monkeypatch, tmp_path, data="val", seed=1, scenes=25)
+    assert found["box_AP50"] > 0.5
+    assert found["part_accuracy_given"] > 0.28  # chance is .04
 
 
-def test_real_people_are_found_and_mapped(network: LightNetwork, shared: Path) -> None:
-    pictures = list(coco_people(shared / "assets" / "images" / "coco_mini", "val2017", None))
-    scores = score_people(network, pictures, 100, 0.2)
-    assert scores["recall"][0] > 0.5
-    assert scores["part_of_joint_given"][0] > 0.5
+def test_real_people_are_found_and_mapped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shared: Path) -> None:
+    found = scores(monkeypatch, tmp_path, data=str(shared / "assets" / "images" / "coco_mini"))
+    assert found["recall"] > 0.5
+    assert found["part_of_joint_given"] > 0.5
 
 
 def test_a_grey_frame_holds_nobody(network: LightNetwork) -> None:

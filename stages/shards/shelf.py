@@ -10,6 +10,7 @@ import dataclasses
 import io
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from pipeline.stage import StageError
 from stages.payloads import People, Surface, Surfaces
 
 KINDS: dict[str, Any] = {kind.__name__: kind for kind in (People, Surface, Surfaces)}
+DAMAGE = (zipfile.BadZipFile, zlib.error, LookupError, ValueError, TypeError, EOFError, RuntimeError, OSError)
+"""What a damaged ZIP makes its reader stumble over (RuntimeError: it claims to be encrypted, or packed otherwise)."""
 _FAST = 1
 
 
@@ -52,7 +55,7 @@ class Shelf:
         self._path = path
         try:
             self._zip = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile) as error:
+        except DAMAGE as error:
             raise StageError(f"this shard cannot be read ({error})", str(path), "remove it, and run again") from error
 
     def packet(self, first: int) -> tuple[Any, ...]:
@@ -60,7 +63,7 @@ class Shelf:
         try:
             tree = json.loads(self._zip.read(f"{first}/packet.json"))
             return tuple(self._unpacked(branch, first) for branch in tree)
-        except (KeyError, ValueError, zipfile.BadZipFile) as error:
+        except DAMAGE as error:
             what = f"this shard has no packet that begins with frame {first}"
             raise StageError(what, str(self._path), "remove it, and run again with the settings it had") from error
 

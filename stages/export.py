@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from pipeline.stage import Job, Stage
 from stages.formats.kinds import KINDS
 from stages.formats.moment import Moment, moments_of
-from stages.formats.writer import Target, Writer
+from stages.formats.writer import Standing, Target, Writer
 from stages.payloads import FrameChunk, Overlay, People, Surfaces
 
 
@@ -103,7 +103,10 @@ class Exporter(Stage):
         target = Target(kind=kind, path=path, job=job, segment_frames=config.segment_frames, threads=config.threads)
         writer = KINDS[kind].begin(target)
         if self._restored:
-            writer.restore(self._restored[len(self._writers)])
+            state = self._restored[len(self._writers)]
+            if writer.stands():
+                writer = Standing(state)
+            writer.restore(state)
         self._writers.append(writer)
 
 

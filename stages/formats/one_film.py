@@ -32,7 +32,7 @@ class OneFilm(Writer):
     def __init__(self, target: Target, codings: dict[str, Coding], picture: Callable[[Moment], U8]) -> None:
         """Args: codings: by suffix, the usual one first; picture: (H, W, 3), or (H, W, 4) with alpha."""
         self._path = target.file(tuple(codings))
-        self._destination = Destination(self._path, target.job.input, overwrite=target.job.overwrite)
+        self._destination = Destination(self._path, target.job.input, overwrite=target.replaces())
         coding = codings[Path(self._path).suffix.lower()]
         self._settings = RecordingSettings(
             codec=coding.codec,
@@ -86,6 +86,10 @@ class OneFilm(Writer):
         if self._recording is not None:
             self._recording.close()
         self._destination.tidy()
+
+    def stands(self) -> bool:
+        """True where the name is there and the segments are not."""
+        return Path(self._path).is_file() and not self._destination.folder.exists()
 
     def _begin(self, video: VideoInfo) -> Recording:
         # Square pixels and no path: pictures are stored as they are, and sound is not theirs.

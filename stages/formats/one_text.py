@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import IO, Any
 
 from pipeline.stage import StageError
@@ -27,7 +28,7 @@ class OneText(Writer):
     ) -> None:
         """Args: lines: entries of a frame; head, between, tail: what stands before, between and after all of them."""
         path = target.file((suffix,))
-        self._destination = Destination(path, target.job.input, overwrite=target.job.overwrite)
+        self._destination = Destination(path, target.job.input, overwrite=target.replaces())
         self._draft = self._destination.folder / f"joined{suffix}"
         self._lines, self._head, self._between, self._tail = lines, head, between, tail
         self._file: IO[bytes] | None = None
@@ -81,6 +82,10 @@ class OneText(Writer):
             if not self._resumable:
                 self._draft.unlink(missing_ok=True)
         self._destination.tidy()
+
+    def stands(self) -> bool:
+        """True where the name is there and the draft is not."""
+        return Path(self._destination.path).is_file() and not self._draft.exists()
 
     def _opened(self) -> IO[bytes]:
         if self._file is None:

@@ -30,6 +30,10 @@ class Target:
     segment_frames: int
     threads: int
 
+    def replaces(self) -> bool:
+        """Whether a file that stands may be replaced; a run that goes on finds those of its own first part."""
+        return self.job.overwrite or self.job.resume
+
     def folder(self) -> Path:
         """The folder of an input's files: its own where there are several inputs."""
         return Path(self.path) / self.job.stem if self.job.several else Path(self.path)
@@ -78,6 +82,38 @@ class Writer(ABC):
     @abstractmethod
     def close(self) -> None:
         """Release files; called once, after a failure too."""
+
+    def stands(self) -> bool:
+        """True when a run that died had given the file its name already."""
+        return False
+
+
+class Standing(Writer):
+    """An export that was whole before the run died: frames that come again change nothing."""
+
+    def __init__(self, state: dict[str, Any]) -> None:
+        self._state = state
+
+    def add(self, moment: Moment) -> None:
+        """It is in the file."""
+
+    def finish(self) -> list[str]:
+        """The file has its name."""
+        return []
+
+    def interrupt(self) -> None:
+        """The file has its name."""
+
+    def state(self) -> dict[str, Any]:
+        """As it was."""
+        return self._state
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """As it was."""
+        self._state = state
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class FileAFrame(Writer):

@@ -129,6 +129,26 @@ def test_a_restart_gives_the_same_as_no_interruption(tmp_path: Path) -> None:
     assert hashes(tmp_path / "broken") == hashes(tmp_path / "whole")
 
 
+def test_exports_that_were_whole_when_the_run_died_stay_as_they_are(tmp_path: Path) -> None:
+    """Exports get their names before the result does; a run may die in between."""
+    packets = list(chunks([4, 4, 4]))
+    first = stage_for(tmp_path)
+    run(first, iter(packets[:2]))
+    state = first.state()
+    run(first, iter(packets[2:]))
+    list(first.flush())
+    first.close()
+    expected = hashes(tmp_path)
+    again = stage_for(tmp_path)
+    again.restore(state)
+    for frames, people, surfaces in packets[2:]:
+        people = replace(people, score_N=np.full(len(people), 0.5, np.float32))
+        again(replace(job_of(), resume=True), frames, people, surfaces, None)
+    list(again.flush())
+    again.close()
+    assert hashes(tmp_path) == expected
+
+
 def test_an_interruption_keeps_what_is_there_under_a_name_that_says_so(tmp_path: Path) -> None:
     stage = stage_for(tmp_path)
     run(stage, iter(list(chunks([4, 4, 4]))[:2]))

@@ -1,4 +1,4 @@
-"""Draws docs/pictures/demo_before_after.jpg: `python docs/demo_picture.py RESULT`, after `run_pipeline.py -o RESULT`."""
+"""Draws docs/pictures/demo_before_after.jpg: `python docs/demo_picture.py RESULT` after `run_pipeline.py -o RESULT`."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from models.surface.atlas import DEFAULT_ATLAS, atlas_from_tiles, sample, split_tiles  # noqa: E402
 from models.surface.body import load_body  # noqa: E402
 from models.surface.raster import Camera, rasterize  # noqa: E402
 from stages.world.rotations import UP, about  # noqa: E402
@@ -28,8 +29,8 @@ def checkered(label: np.ndarray, uv: np.ndarray) -> np.ndarray:
     return np.clip(COLORS[label] * tone[..., None], 0, 255).astype(np.uint8)
 
 
-def body_view(yaw: float, height: int = 420, width: int = 250) -> np.ndarray:
-    """The mean body's charts seen from one side."""
+def body_view(yaw: float, height: int = 420, width: int = 250) -> tuple[np.ndarray, np.ndarray]:
+    """Charts and UV of the mean body seen from one side."""
     body = load_body()
     vertex, _ = body.rest(np.zeros(len(body.component_CV3), np.float32))
     facing = np.diag([1, -1, -1]).astype(np.float32) @ about(UP, yaw)
@@ -41,7 +42,14 @@ def body_view(yaw: float, height: int = 420, width: int = 250) -> np.ndarray:
     label, uv = np.zeros(height * width, int), np.zeros((2, height * width))
     label[hits.pixel_P] = body.chart_F[hits.face_P]
     uv[:, hits.pixel_P] = (body.corner_uv_F32[hits.face_P] * hits.bary_P3[..., None]).sum(axis=1).T
-    return checkered(label.reshape(height, width), uv.reshape(2, height, width))
+    return label.reshape(height, width).astype(np.uint8), uv.reshape(2, height, width)
+
+
+def in_atlas(label: np.ndarray, uv: np.ndarray) -> np.ndarray:
+    """The same in the project's own atlas."""
+    picture = cv2.imread(str(DEFAULT_ATLAS))[..., ::-1]
+    atlas = atlas_from_tiles(split_tiles(np.ascontiguousarray(picture)))
+    return np.where(label[..., None] > 0, sample(atlas.levels[0], label, uv)[..., :3], np.uint8(25))
 
 
 def scene_sheet(numbers: list[int]) -> np.ndarray:
@@ -62,9 +70,11 @@ def save(name: str, rgb: np.ndarray, quality: int = 82) -> None:
 
 
 def main() -> None:
-    """Both pictures."""
+    """All three pictures."""
     PICTURES.mkdir(exist_ok=True)
-    save("open_body_charts.jpg", np.hstack([body_view(yaw) for yaw in (0.0, -np.pi / 2, np.pi, np.pi / 2)]))
+    views = [body_view(yaw) for yaw in (0.0, -np.pi / 2, np.pi, np.pi / 2)]
+    save("open_body_charts.jpg", np.hstack([checkered(*view) for view in views]))
+    save("open_body_atlas.jpg", np.hstack([in_atlas(*view) for view in views]))
     save("world_scenes.jpg", scene_sheet([int(n) for n in sys.argv[1:]] or [216, 223, 228, 235]))
 
 

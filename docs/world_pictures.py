@@ -51,11 +51,15 @@ def pairs(scenes: list[Scene]) -> np.ndarray:
 
 
 def attached_sheet() -> np.ndarray:
-    """People in skirts, with long hair and bags."""
-    world = replace(WORLDS["train"], name="skirtlook", skirts=0.5, bags=1.0, locks=1.0, people=(0, 1.0),
-                    tall=(0.8, 1.0), occluded=0.0, children=0.0, photo_share=0.0)
-    kinds = (("stand", 1), ("walk", 0), ("dance", 1), ("sit", 2))
-    return pairs([scene(replace(world, poses=((kind, 1.0),)), 1, index) for kind, index in kinds])
+    """People in skirts, with long hair and bags; below in loose clothes, with other hair."""
+    plain = replace(WORLDS["train"], people=(0, 1.0), tall=(0.8, 1.0), occluded=0.0, children=0.0, photo_share=0.0)
+    skirts = replace(plain, name="skirtlook", skirts=0.5, bags=1.0, locks=1.0)
+    loose = replace(plain, name="looselook", loose=1.0, hairdos=1.0, heights="human")
+    rows = ((skirts, (("stand", 1), ("walk", 0), ("dance", 1), ("sit", 2))),
+            (loose, (("stand", 5), ("walk", 3), ("walk", 4), ("stand", 7))))
+    return np.vstack([
+        pairs([scene(replace(world, poses=((kind, 1.0),)), 1, index) for kind, index in kinds]) for world, kinds in rows
+    ])
 
 
 def save(name: str, rgb: np.ndarray) -> None:

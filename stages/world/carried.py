@@ -137,6 +137,8 @@ def _locks_surface(length: float, volume: float) -> Surface:
     y = 1.775 + 0.8 * max(volume - 0.02, 0) - length * fall
     # On the crown it closes; below the ears it hangs, wider and further back than the shoulders' slope.
     full = np.sqrt(1 - (1 - np.minimum(fall * length / 0.11, 1)) ** 2)
+    # What stands out far is round below.
+    full = full * (1 - 0.6 * np.clip((volume - 0.02) / 0.04, 0, 1) * np.clip(2 * fall - 1, 0, 1) ** 2)
     wide = (0.088 + volume) * full + 0.10 * np.clip(fall * length - 0.17, 0, 1)
     deep = (0.105 + volume) * full + 0.28 * np.clip(fall * length - 0.16, 0, 1)
     # Round on the head, flat on the back.

@@ -1,4 +1,4 @@
-"""People in clothes that hang: coats, loose shirts, wide dresses and trousers; and with hair of other cuts."""
+"""People in clothes that hang: coats, loose shirts, wide dresses and trousers; and with hair of other cuts and hats."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from stages.world.attached import Attachment
 from stages.world.carried import strands
 from stages.world.cloth_shapes import drape
-from stages.world.hairdos import beard, random_hairdo
+from stages.world.hairdos import beard, hat, random_hairdo
 from stages.world.loose_cloth import coat, loose_shirt, wide_dress, wide_legs
 from stages.world.people import Person
 from stages.world.wardrobe import Garment, Pattern, hair, pattern, top
@@ -65,12 +66,17 @@ def in_loose_clothes(person: Person, rng: Rng, patterns: Patterns) -> Person:
     return COSTUMES[rng.integers(len(COSTUMES))](person, rng, patterns)
 
 
-def with_hairdo(person: Person, rng: Rng) -> Person:
-    """Hair that stands, falls, or is tied; some have a beard as well."""
+def with_hairdo(person: Person, rng: Rng, patterns: Patterns) -> Person:
+    """Hair that stands, falls, or is tied, or a hat on hair; some have a beard as well."""
     hair_3 = person.outfit.hair_3
     field, thick = hair(rng)
     grown = [Garment(field_V=field, thickness=thick, folds=0.003, pattern=strands(rng, hair_3), gloss=0.3)]
+    on_it: tuple[Attachment, ...] = random_hairdo(rng, hair_3)
     if rng.random() < 0.2:
         grown.append(beard(rng, hair_3))
+    if rng.random() < 0.25:
+        crown, brim = hat(rng, pattern(rng, patterns))
+        grown.append(crown)
+        on_it = (brim,)
     outfit = replace(person.outfit, garments=(*person.outfit.garments, *grown))
-    return replace(person, outfit=outfit, attached=(*person.attached, *random_hairdo(rng, hair_3)))
+    return replace(person, outfit=outfit, attached=(*person.attached, *on_it))

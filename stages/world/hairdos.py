@@ -1,4 +1,4 @@
-"""Hair that is more than a cap: bobs, curls that stand, buns, tails; and beards."""
+"""What is on a head beyond a cap of hair: bobs, curls that stand, buns, tails; beards; hats with a brim or a peak."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Triple = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knot:
-    """Hair tied together: an egg at the back of the head; its middle on the mean body and half its sizes (metres)."""
+    """An egg on the head: hair tied together, or a brim; its middle on the mean body, half its sizes (metres)."""
 
     middle_3: Triple
     half_3: Triple
@@ -67,6 +67,18 @@ def beard(rng: Rng, hair_3: F32) -> Garment:
     field = np.where(home().head_V > 0, np.minimum(np.minimum(line, z - 0.02), mouth), -1)
     return Garment(field_V=field.astype(np.float32), thickness=float(rng.uniform(0.003, 0.02)), folds=0.001,
                    pattern=strands(rng, hair_3), gloss=0.2)
+
+
+def hat(rng: Rng, cloth: Pattern) -> tuple[Garment, Knot]:
+    """Its crown, and a brim all around or a peak in front."""
+    low = float(rng.uniform(1.705, 1.725))
+    above = home().point_V3[:, 1] - low + 0.08 * home().point_V3[:, 2]
+    field = np.where(home().head_V > 0, above, -1).astype(np.float32)
+    crown = Garment(field_V=field, thickness=float(rng.uniform(0.015, 0.035)), folds=0.001, pattern=cloth)
+    if rng.random() < 0.5:
+        wide = float(rng.choice([0.13, 0.16, 0.20]))
+        return crown, Knot(middle_3=(0.0, round(low, 3), 0.02), half_3=(wide, 0.008, wide + 0.015), pattern=cloth)
+    return crown, Knot(middle_3=(0.0, round(low - 0.008, 3), 0.125), half_3=(0.07, 0.008, 0.085), pattern=cloth)
 
 
 @lru_cache(maxsize=64)

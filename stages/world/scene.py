@@ -50,7 +50,7 @@ class World:
         occluded: probability that something stands before a person.
         occluders: how many things stand there then.
         skirts, locks, bags: shares of people in skirts and dresses, with long hair, with a bag.
-        loose, hairdos: shares in coats, loose shirts, wide dresses or trousers, and with other hair than a cap of it.
+        loose, hairdos: shares in coats, loose shirts, wide dresses or trousers; with hair of other cuts or a hat.
         heights: how adults' heights are spread: "even" over all the body can be, or as "human" ones.
         contact: share of scenes of two or more in which two shake hands, embrace or stand arm in arm.
         facing: range of headings, radians; 0 looks at the camera.
@@ -191,7 +191,7 @@ def random_person(world: World, rng: Rng) -> Person:
     if world.loose and rng.random() < world.loose:
         person = in_loose_clothes(person, rng, world.patterns)
     if world.hairdos and rng.random() < world.hairdos:
-        person = with_hairdo(person, rng)
+        person = with_hairdo(person, rng, world.patterns)
     return person
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from models.errors import ModelError
 from models.surface.body import KEYPOINT_NAMES, forward_kinematics, load_body, read_body, skin
@@ -99,6 +101,33 @@ def test_no_chart_folds_and_all_uv_lie_in_the_unit_square(body):
     for chart in range(1, 25):
         skin_area = area[(body.chart_F == chart) & ~body.eye_F]
         assert (skin_area > 0).all() or (skin_area < 0).all(), f"chart {chart} folds"
+
+
+def pieces_and_rims(body, chart):
+    """Euler characteristic of a chart as it lies in the UV square, its connected pieces, and the loops of its rim."""
+    faces = np.flatnonzero((body.chart_F == chart) & ~body.eye_F)
+    corner = np.concatenate([body.face_F3[faces][..., None], np.round(body.corner_uv_F32[faces], 6)], axis=-1)
+    _, name = np.unique(corner.reshape(-1, 3), axis=0, return_inverse=True)
+    corner_F3 = name.reshape(-1, 3)
+    sides = np.sort(np.concatenate([corner_F3[:, [0, 1]], corner_F3[:, [1, 2]], corner_F3[:, [2, 0]]]), axis=1)
+    edges, uses = np.unique(sides, axis=0, return_counts=True)
+    assert uses.max() <= 2
+    count = int(name.max()) + 1
+    rim = edges[uses == 1]
+    return count - len(edges) + len(faces), joined(count, edges), joined(count, rim) - (count - len(np.unique(rim)))
+
+
+def joined(count, edges):
+    """How many groups of `count` points the edges leave."""
+    link = csr_array((np.ones(len(edges)), edges.T), shape=(count, count))
+    return connected_components(link, directed=False)[0]
+
+
+@pytest.mark.parametrize("chart", range(1, 25))
+def test_each_chart_is_a_disc(body, chart):
+    """Hands are two discs, palm and back; the heads' have a hole where the eyeball, a surface of its own, looks out."""
+    expected = {3: (2, 2, 2), 4: (2, 2, 2), 23: (0, 1, 2), 24: (0, 1, 2)}.get(chart, (1, 1, 1))
+    assert pieces_and_rims(body, chart) == expected
 
 
 def test_handedness_of_each_chart_is_densepose_s(body):

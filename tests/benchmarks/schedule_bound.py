@@ -1,7 +1,7 @@
 """How near the schedule itself comes to the bound: `python -m tests.benchmarks.schedule_bound`.
 
 `pipeline.schedule` drives lanes that only pretend to work, on cores shared evenly among the calls under way. No other
-program disturbs it, so it says what the order of calls, credits and replicas allow, and nothing of Ray. The costs are CPU
+program disturbs it: it says what the order of calls, credits and replicas allow, and nothing of Ray. The costs are CPU
 milliseconds a frame of the default graph (docs/benchmarks/end_to_end.md). Printed: frames a second from the first
 finished packet on, over 1 / max(slowest stage, CPU sum / cores).
 """

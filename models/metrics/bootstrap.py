@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,28 +40,6 @@ def ratio(hits_P: Float, trials_P: Float, draws: int = DRAWS, seed: int = 0) -> 
     tried = trials_P[pick].sum(axis=1)
     low, high = np.percentile(hits_P[pick].sum(axis=1)[tried > 0] / tried[tried > 0], MIDDLE)
     return Estimate(value=float(np.sum(hits_P) / np.sum(trials_P)), low=float(low), high=float(high))
-
-
-def statistic(
-    samples: Sequence[Float], measure: Callable[[Float], float], draws: int = DRAWS, seed: int = 0
-) -> Estimate:
-    """A measure (a median, say) of the samples of all people together, with people drawn again with replacement.
-
-    Args:
-        samples: the samples of each person, (M_p,) each; people without samples count for the drawing only.
-        measure: samples to a number.
-        draws, seed: as in `ratio`.
-    """
-    if not sum(len(one) for one in samples):
-        return NOTHING
-    generator = np.random.default_rng(seed)
-    values = []
-    for pick in generator.integers(0, len(samples), (draws, len(samples))):
-        drawn = np.concatenate([samples[person] for person in pick])
-        if len(drawn):
-            values.append(measure(drawn))
-    low, high = np.percentile(values, MIDDLE)
-    return Estimate(value=measure(np.concatenate(list(samples))), low=float(low), high=float(high))
 
 
 def over_pictures(

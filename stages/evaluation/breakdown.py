@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from models.metrics import pointwise
 from models.metrics.average_precision import precision_and_recall
 from models.metrics.densepose_evaluator import THRESHOLD_T, verdicts_of
 from models.metrics.gps import KAPPA_PAPER_25
@@ -68,8 +70,8 @@ def by_seen_share(pictures: Sequence[PictureScore]) -> dict[str, Row]:
 def by_chart(answers: Sequence[Answer], people: Sequence[PersonScore]) -> dict[str, Row]:
     """Rows by true chart: what becomes of its pixels, and how far its points are off."""
     pixels_2525 = total_charts(answers)
-    error_M = all_errors(answers)
-    chart_M = np.concatenate([np.zeros(0, np.int64), *(one.chart_M for one in people)])
+    chart_M = np.concatenate([one.chart_M for one in people])
+    auc_25 = pointwise.by_chart(partial(area_under_curve, limit=FAR_M), all_errors(answers), chart_M)
     rows = {}
     for chart, name in enumerate(CHART_NAMES[1:], start=1):
         all_pixels = pixels_2525[chart].sum()
@@ -80,7 +82,7 @@ def by_chart(answers: Sequence[Answer], people: Sequence[PersonScore]) -> dict[s
             "right": found_25[chart],
             "mirrored": found_25[mirror] if mirror != chart else float("nan"),
             "background": found_25[0],
-            "AUC30": area_under_curve(error_M[chart_M == chart], FAR_M) if len(error_M) else float("nan"),
+            "AUC30": auc_25[chart],
         }
     return rows
 

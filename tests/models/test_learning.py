@@ -1,0 +1,140 @@
+"""Detector, mask and keypoint losses against torchvision and closed forms; who answers for whom; the cascade."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torchvision.models.detection.roi_heads import keypointrcnn_loss
+
+from models.assignment import BACKGROUND, BETWEEN, assign_anchors, assign_regions, sample
+from models.boxes import apply_deltas
+from models.cascade import evidence, evidence_channels
+from models.losses.keypoints import keypoint_cells, keypoint_term
+from models.losses.masks import mask_targets, mask_term
+from models.losses.regions import box_deltas, box_terms, proposal_terms
+from models.rcnn import DensePoseRCNN
+from models.teacher import WINDOW, window
+from models.trained import Trained, begin_from, load_trained, make_network, write_trained
+from models.variant import Variant
+
+
+def random_boxes(count: int, seed: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    low = torch.rand(count, 2, generator=generator) * 40
+    return torch.cat([low, low + 8 + torch.rand(count, 2, generator=generator) * 50], dim=1)
+
+
+def test_the_keypoint_loss_is_torchvisions() -> None:
+    box = random_boxes(6, 1)
+    generator = torch.Generator().manual_seed(2)
+    place = box[:, None, :2] + torch.rand(6, 17, 2, generator=generator) * 1.2 * (box[:, 2:] - box[:, :2])[:, None]
+    state = torch.randint(0, 3, (6, 17, 1), generator=generator).float()
+    keypoints = torch.cat([place, state], dim=2)
+    keypoints[0, 0] = torch.tensor([*box[0, 2:].tolist(), 2.0])
+    score = torch.randn(6, 17, 28, 28, generator=generator)
+    expected = keypointrcnn_loss(score, [box], [keypoints], [torch.arange(6)])
+    torch.testing.assert_close(keypoint_term(score, keypoints, box, 1.0).value(), expected)
+    cell, counts = keypoint_cells(keypoints, box, 28)
+    assert counts[0, 0] and cell[0, 0] == 28 * 28 - 1, "the far edge belongs to the last cell"
+    assert not counts[keypoints[..., 2] == 0].any() and counts.any()
+
+
+def test_a_mask_is_cut_to_its_region() -> None:
+    """Boxes of 28 x 28 pixels on whole numbers: every cell is one pixel, wholly inside or outside of the mask."""
+    generator = torch.Generator().manual_seed(3)
+    mask = (torch.rand(2, 64, 64, generator=generator) > 0.5).to(torch.uint8)
+    box = torch.tensor([[4.0, 8.0, 32.0, 36.0], [20.0, 2.0, 48.0, 30.0]])
+    owner = torch.tensor([1, 0])
+    target = mask_targets(mask, owner, box, 28)
+    assert torch.equal(target[0], mask[1, 8:36, 4:32].bool())
+    logit = torch.randn(2, 1, 28, 28, generator=generator)
+    ours = mask_term(logit, target, 1.0).value()
+    cells = torch.nn.functional.binary_cross_entropy_with_logits(logit[:, 0], target.float())
+    torch.testing.assert_close(ours, cells)
+
+
+def test_detector_losses_are_the_closed_forms() -> None:
+    logit = torch.tensor([0.0, 2.0, -1.0])
+    delta = torch.zeros(3, 4)
+    wanted = torch.tensor([True, False, False])
+    terms = proposal_terms(logit, delta, wanted, torch.tensor([[0.5, -0.25, 0.0, 1.0]]), 256)
+    bce = math.log(2) + math.log1p(math.exp(2)) + math.log1p(math.exp(-1))
+    assert terms["objectness"].value().item() == pytest.approx(bce / 256, rel=1e-6)
+    assert terms["proposal_box"].value().item() == pytest.approx(1.75 / 256, rel=1e-6)
+    person, nobody = torch.tensor([[1.0, 0.0], [3.0, 0.0]]), torch.tensor([True, False])
+    terms = box_terms(person, torch.zeros(2, 4), nobody, torch.tensor([[1.0, 0.0, -1.0, 0.0]]))
+    assert terms["class"].value().item() == pytest.approx((math.log1p(math.exp(-1)) + math.log1p(math.exp(3))) / 2)
+    assert terms["box"].value().item() == pytest.approx(1.0)
+
+
+def test_deltas_and_boxes_are_inverse() -> None:
+    anchor, wanted, weights = random_boxes(20, 4), random_boxes(20, 5), (10.0, 10.0, 5.0, 5.0)
+    torch.testing.assert_close(apply_deltas(box_deltas(anchor, wanted, weights), anchor, weights), wanted)
+
+
+def test_anchors_answer_by_overlap_and_everyone_has_one() -> None:
+    person = torch.tensor([[0.0, 0.0, 10.0, 10.0], [100.0, 100.0, 104.0, 104.0]])
+    anchor = torch.tensor(
+        [
+            [0.0, 0.0, 10.0, 10.0],  # the same: IoU 1
+            [0.0, 0.0, 10.0, 5.0],  # IoU .5: neither
+            [0.0, 0.0, 10.0, 2.0],  # IoU .2: nobody
+            [100.0, 100.0, 120.0, 120.0],  # IoU .04, but nothing is nearer to the second person
+        ]
+    )
+    assert assign_anchors(anchor, person).tolist() == [0, BETWEEN, BACKGROUND, 1]
+    assert assign_anchors(anchor, person[:0]).tolist() == [BACKGROUND] * 4
+    of, iou = assign_regions(anchor, person)
+    assert of.tolist() == [0, 0, BACKGROUND, BACKGROUND]
+    assert iou.tolist() == pytest.approx([1, 0.5, 0.2, 0.04])
+
+
+def test_samples_depend_on_their_seed_alone_and_hold_the_shares() -> None:
+    of = torch.tensor([0] * 30 + [BACKGROUND] * 100 + [BETWEEN] * 50)
+    shown = sample(of, 40, 0.5, np.random.default_rng(7))
+    assert torch.equal(shown, sample(of, 40, 0.5, np.random.default_rng(7)))
+    assert not torch.equal(shown, sample(of, 40, 0.5, np.random.default_rng(8)))
+    assert (of[shown] >= 0).sum() == 20 and (of[shown] == BACKGROUND).sum() == 20
+    few = sample(of[25:], 40, 0.5, np.random.default_rng(7))
+    assert (of[25:][few] >= 0).sum() == 5 and len(few) == 40
+
+
+def test_the_second_stage_sees_every_task() -> None:
+    variant = Variant(backbone="tiny", mask=True, keypoints=True, cascade=True)
+    heads = DensePoseRCNN(variant).roi_heads
+    pooled = torch.randn(2, variant.sizes.pyramid, 14, 14)
+    first, second = heads.stages(pooled)
+    assert evidence(first, 14).shape == (2, evidence_channels(variant), 14, 14)
+    assert {name: value.shape for name, value in first.items()} == {name: value.shape for name, value in second.items()}
+    alone = heads.final_surface(pooled)
+    torch.testing.assert_close(alone["u"], second["u"])
+    # What the first stage says of keypoints reaches the second stage's surface: the tasks are crossed.
+    (gradient,) = torch.autograd.grad(second["fine_segm"].sum(), heads.keypoint_predictor.score_lowres.weight)
+    assert gradient.abs().max() > 0
+
+
+def test_a_window_of_a_map_is_what_lies_under_the_box() -> None:
+    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(96.0), indexing="ij")
+    found = window({"u": torch.stack([x + 0.5, y + 0.5])}, [10.0, 20.0, 66.0, 48.0])["u"]
+    centre = (torch.arange(WINDOW) + 0.5) / WINDOW
+    torch.testing.assert_close(found[0, 0], 10 + centre * 56)
+    torch.testing.assert_close(found[1, :, 0], 20 + centre * 28)
+
+
+def test_weights_say_what_they_are_and_begin_others(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    torch.manual_seed(0)
+    plain = Variant(backbone="tiny")
+    network = make_network("rcnn", plain)
+    about = Trained(kind="rcnn", variant=plain, min_size=192, max_size=256, scales=(1.0,))
+    write_trained(tmp_path / "one.safetensors", network.state_dict(), about)
+    read, told, sha256 = load_trained(tmp_path / "one.safetensors")
+    assert told == about and len(sha256) == 64
+    for name, value in network.state_dict().items():
+        assert torch.equal(read.state_dict()[name], value), name
+    larger = make_network("rcnn", Variant(backbone="tiny", keypoints=True))
+    names = begin_from(larger, tmp_path / "one.safetensors")
+    assert torch.equal(larger.backbone.bottom_up.stem.conv1.weight, network.backbone.bottom_up.stem.conv1.weight)
+    assert all("keypoint" in name for name in names["drawn"]) and names["drawn"]

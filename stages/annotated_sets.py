@@ -27,6 +27,7 @@ class SetConfig:
             pictures, with the errors that fits have), "densified" (what a teacher reconstructed: `densify`), or none.
         points: whether annotated points supervise.
         share: of the pictures that are shown, against the other sets' shares; a set of share 0 is left out.
+        hold_out: keep one picture in sixteen out of the training, for `before_after`.
     """
 
     folder: str = ""
@@ -38,6 +39,7 @@ class SetConfig:
     dense: str = ""
     points: bool = True
     share: float = 1.0
+    hold_out: bool = False
 
     def __post_init__(self) -> None:
         """Raises ValueError for a set without a place, an unknown supervision, or none at all."""
@@ -87,7 +89,12 @@ def prepared(config: SetConfig) -> AnnotatedSet:
     if config.annotations:
         dense = str(Path(config.annotations).with_suffix(".densified")) if config.dense else ""
         return AnnotatedSet(
-            annotations=config.annotations, images=config.images, dense=dense, points=config.points, share=config.share
+            annotations=config.annotations,
+            images=config.images,
+            dense=dense,
+            points=config.points,
+            share=config.share,
+            hold_out=config.hold_out,
         )
     folder = Path(config.folder)
     if not (folder / ANNOTATIONS).is_file():
@@ -101,6 +108,7 @@ def prepared(config: SetConfig) -> AnnotatedSet:
         dense=str(folder / config.dense) if config.dense else "",
         points=config.points,
         share=config.share,
+        hold_out=config.hold_out,
     )
 
 

@@ -14,9 +14,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 from models.fcn import FullConvNet
 from models.learner import FcnLearner, LossConfig, RcnnLearner
+from models.network import NetworkConfig
 from models.precision import choose_device
 from models.rcnn import DensePoseRCNN
-from models.trained import Kind, Trained, begin_from, make_network, write_trained
+from models.trained import Kind, Trained, begin_from, make_network, read_about, write_trained
 from models.training_batch import TrainingBatch
 from models.variant import Variant
 from pipeline.stage import Stage, StageError
@@ -47,7 +48,8 @@ class TrainNetwork(Stage):
             losses: what counts.
             fit: how long and how fast.
             seed: of the first weights.
-            start: weights to begin with: trained ones, a zoo checkpoint, or an ImageNet backbone; empty for none.
+            start: weights to begin with, as far as they fit: trained ones, a zoo checkpoint, an ImageNet backbone.
+            network: a network to go on from instead (`--weights`, of kind "trained"): its variant replaces `variant`.
             scales: of networks for single people: the sizes at which they will read a person and average.
             device: "auto" takes a GPU when there is one.
             tensorboard: write scalars and pictures for TensorBoard.
@@ -60,6 +62,7 @@ class TrainNetwork(Stage):
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=6000, keep=2))
         seed: int = 0
         start: str = ""
+        network: NetworkConfig | None = None
         scales: tuple[float, ...] = (1.0,)
         device: Literal["auto", "cpu", "cuda"] = "auto"
         tensorboard: bool = False
@@ -95,9 +98,11 @@ class Training:
         self.batches = batches
         self.device = choose_device(config.device)
         torch.manual_seed(config.seed)
-        network = make_network(checked(batches.kind, config.variant), config.variant)
-        if config.start:
-            begin_from(network, Path(config.start).expanduser())
+        self.variant = config.variant if config.network is None else variant_of(config.network, batches.kind)
+        network = make_network(checked(batches.kind, self.variant), self.variant)
+        start = config.start if config.network is None else config.network.weights
+        if start:
+            begin_from(network, Path(start).expanduser())
         freeze(network)
         self.network = network
         learner = learner_of(network, config.losses).to(self.device)
@@ -115,7 +120,7 @@ class Training:
         config, batches = self.config, self.batches
         about = Trained(
             kind=batches.kind,
-            variant=config.variant,
+            variant=self.variant,
             min_size=batches.min_size,
             max_size=batches.max_size,
             scales=config.scales,
@@ -140,6 +145,18 @@ class Training:
 def learner_of(network: DensePoseRCNN | FullConvNet, losses: LossConfig) -> nn.Module:
     """The network with its losses."""
     return FcnLearner(network, losses) if isinstance(network, FullConvNet) else RcnnLearner(network, losses)
+
+
+def variant_of(network: NetworkConfig, kind: Kind) -> Variant:
+    """What the weights of a configuration are of. Raises: StageError where they are no trained ones of the kind."""
+    if network.kind != "trained":
+        what = f"weights of the kind {network.kind!r} cannot be fine-tuned here"
+        raise StageError(what, "network.kind", "give --weights FILE of a training, and network.kind: trained")
+    about = read_about(Path(network.weights).expanduser())
+    if about.kind != kind:
+        what = f"these weights are of the kind {about.kind!r}, the batches of {kind!r}"
+        raise StageError(what, network.weights, f"set augment.kind: {about.kind}")
+    return about.variant
 
 
 def checked(kind: Kind, variant: Variant) -> Kind:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,13 @@ from models.metrics.masks import annotated_mask, coco_segmentation, part_labels
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import AnnotatedPerson, DenseSet, person_record, read_dense_set
 from stages.training.payloads import AnnotatedSet
+from stages.training.photos import held_out
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
 CACHED = 64
+PERSON = 1
+"""COCO's category of people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +68,12 @@ class AnnotatedPictures:
         self.source = source
         dense_set = read_dense_set(Path(source.annotations), pictures=Path(source.images))
         self._images = {image.id: image for image in dense_set.images}
-        self._records = records_by_image(dense_set, points=source.points)
+        self._records = records_by_image(dense_set)
         if not self._records:
             raise StageError("nobody is annotated in this set", source.annotations, "give a DensePose-COCO file")
-        self._ids = sorted(self._records)
+        self._ids = sorted(one for one in self._records if not source.hold_out or not held_out(self._name(one)))
+        if not self._ids:
+            raise StageError("all pictures of this set are held out", source.annotations, "set hold_out: false")
         self.people = [(index, k) for index, one in enumerate(self._ids) for k in range(len(self._records[one]))]
         self._cached = lru_cache(maxsize=CACHED)(self._read)
 
@@ -89,7 +94,10 @@ class AnnotatedPictures:
 
     def name(self, index: int) -> str:
         """The picture's file name without suffix; dense surfaces are called so too."""
-        return Path(self._images[self._ids[index]].file_name).stem
+        return Path(self._name(self._ids[index])).stem
+
+    def _name(self, identity: int) -> str:
+        return self._images[identity].file_name
 
     def _read(self, index: int) -> TruePicture:
         identity = self._ids[index]
@@ -97,7 +105,9 @@ class AnnotatedPictures:
         bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if bgr is None:
             raise StageError("this picture cannot be read", str(path), "get the file again")
-        people = tuple(true_person(one, bgr.shape[0], bgr.shape[1]) for one in self._records[identity])
+        people = tuple(true_person(one, *bgr.shape[:2]) for one in self._records[identity])
+        if not self.source.points:
+            people = tuple(replace(one, points=None) for one in people)
         label_HW, uv_2HW = self._dense(index)
         return TruePicture(
             rgb_HW3=cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8),
@@ -120,15 +130,14 @@ class AnnotatedPictures:
         return label_HW.astype(np.uint8), uv_2HW
 
 
-def records_by_image(dense_set: DenseSet, *, points: bool) -> dict[int, list[AnnotatedPerson]]:
-    """People by image; crowds are left out, and where points count so are images without any (facts §8)."""
+def records_by_image(dense_set: DenseSet) -> dict[int, list[AnnotatedPerson]]:
+    """People by image, crowds and things of other categories left out; in a set with points, images that have some."""
     found: dict[int, list[AnnotatedPerson]] = {}
     for person in dense_set.people:
-        if not person.rest.get("iscrowd", 0):
+        if not person.rest.get("iscrowd", 0) and person.rest.get("category_id", PERSON) == PERSON:
             found.setdefault(person.image, []).append(person)
-    if points:
-        return {image: people for image, people in found.items() if any(one.points is not None for one in people)}
-    return found
+    pointed = {image: people for image, people in found.items() if any(one.points is not None for one in people)}
+    return pointed or found
 
 
 def true_person(person: AnnotatedPerson, height: int, width: int) -> TruePerson:

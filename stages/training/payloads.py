@@ -65,6 +65,7 @@ class AnnotatedSet:
         dense: folder of dense surfaces (`NAME.npz` of `label_HW` and `uv_2HW` for each picture), or empty.
         points: whether annotated points supervise; where not, only the dense surfaces do.
         share: of the pictures that are shown, against the other sets' shares.
+        hold_out: one picture in sixteen, by a hash of its name, is not shown, so that it can be scored.
     """
 
     annotations: str
@@ -72,6 +73,7 @@ class AnnotatedSet:
     dense: str = ""
     points: bool = True
     share: float = 1.0
+    hold_out: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ import pytest
 from models.network import NetworkConfig, open_network
 from models.trained import load_trained
 from pipeline.cli import main
+from stages.training.photos import held_out
 
 SMALL = {
     "rounds.count": 2,
@@ -127,6 +128,49 @@ def test_an_interrupted_training_ends_with_the_same_weights(folder: Path) -> Non
     # The first run's schedule ends earlier, so only a constant rate can be the same: warm-up covers both steps.
     for name, value in load_trained(straight)[0].state_dict().items():
         assert np.array_equal(value.numpy(), load_trained(resumed)[0].state_dict()[name].numpy()), name
+
+
+def own_set(folder: Path) -> tuple[Path, Path]:
+    """A COCO folder of a user, as far as this project is concerned: the synthetic set under other names."""
+    names = [f"photo{number}.png" for number in range(200)]
+    kept, shown = next(one for one in names if held_out(one)), [one for one in names if not held_out(one)]
+    document = json.loads((folder / "sparse" / "annotations.json").read_text())
+    images = folder / "own"
+    images.mkdir()
+    for image, name in zip(document["images"], [kept, *shown], strict=False):
+        (images / name).write_bytes((folder / "sparse" / "images" / image["file_name"]).read_bytes())
+        image["file_name"] = name
+    (folder / "own.json").write_text(json.dumps(document))
+    return folder / "own.json", images
+
+
+def test_a_finetuning_tells_what_it_has_changed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start = train("train_rcnn", folder)
+    annotations, images = own_set(folder)
+    weights = folder / "finetune" / "finetuned.safetensors"
+    settings: dict[str, object] = {
+        **SMALL,
+        "network.weights": start,
+        "annotated_sets.sets.mine.annotations": annotations,
+        "annotated_sets.sets.mine.images": images,
+        "train_network.folder": folder / "finetune",
+        "train_network.fit.rate": 0.02,
+        "export_network.weights": weights,
+        "before_after.weights": weights,
+        "before_after.report": folder / "finetune" / "report.json",
+    }
+    words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    assert main(["-c", "train_finetune", *words]) == 0
+    report = json.loads((folder / "finetune" / "report.json").read_text())
+    assert set(report) == {"before", "after"}
+    assert {"AUC10", "AUC30"} <= set(report["before"]["given"])
+    assert "before" in capsys.readouterr().out
+    # It went on from the weights that were given: it differs from them by two small steps, from others altogether.
+    old, new = (load_trained(path)[0].state_dict() for path in (start, weights))
+    gap = max(float((old[name] - value).abs().max()) for name, value in new.items())
+    assert 0 < gap < 0.1
+    assert main(["-c", "train_finetune", *words, "--set", "network.kind=light"]) == 1
+    assert "cannot be fine-tuned here" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

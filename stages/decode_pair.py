@@ -27,12 +27,10 @@ class DecodePair(Stage):
 
     def __call__(self, job: Job) -> Iterator[FrameChunk]:
         """The frames of `job.input`, then of `job.partner`. Raises StageError where there is none, or as `Decode`."""
-        if job.partner is None:
-            raise StageError("there is nothing to compare it with", job.input, "name two videos")
-        for number, path in enumerate((job.input, job.partner)):
+        for number, one in enumerate(both_inputs(job)):
             decoder = Decode(self.config, threads=self.threads)
             self._decoders.append(decoder)
-            for chunk in decoder(replace(job, input=path)):
+            for chunk in decoder(one):
                 yield replace(chunk, first=chunk.first + number * GAP)
 
     def summary(self) -> Mapping[str, Any]:
@@ -49,3 +47,10 @@ class DecodePair(Stage):
         """Release the files."""
         for decoder in self._decoders:
             decoder.close()
+
+
+def both_inputs(job: Job) -> tuple[Job, Job]:
+    """A job of two inputs as two. Raises StageError where there is one."""
+    if job.partner is None:
+        raise StageError("there is nothing to compare it with", job.input, "name two videos")
+    return job, replace(job, input=job.partner)

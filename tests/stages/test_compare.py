@@ -21,6 +21,7 @@ from stages.compare import PARTS, Compare
 from stages.comparison.difference import best_shift, difference_at
 from stages.comparison.poses import Performance, mirrored, performance_of, pose_of
 from stages.decode_pair import GAP, DecodePair
+from stages.export import Export
 from stages.formats.angles import ANGLE_NAMES
 from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
 from stages.synthesize import Synthesize, painter, true_surfaces
@@ -169,3 +170,21 @@ def test_the_command_compares_a_clip_with_itself(root: Path, tmp_path: Path) -> 
     assert told["mean_angle_difference_deg"] == told["mean_part_distance_torsos"] == 0
     done = subprocess.run([*run, clip, *few], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 2 and done.stderr.strip() == "error: 1 given: two inputs are compared; name two videos"
+
+
+def test_saved_exports_compare_as_they_would_have_at_once(person: Surface, root: Path, tmp_path: Path) -> None:
+    job = Job(index=0, input="a.mp4", partner="b.mp4", output=str(tmp_path / "at_once.csv"), stem="ab")
+    first = packet("a.mp4", 0, [person, person], [1, 1], [0, 1], 2)
+    second = packet("b.mp4", 1, [enlarged(person, 2)] * 3, [2, 2, 2], [0, 1, 2], 3)
+    stage = Compare(Compare.Config())
+    for number, given in enumerate((first, second)):
+        list(stage(job, *given))
+        frames = replace(given[0], rgb_THW3=np.zeros((len(given[0]), 360, 480, 3), np.uint8))
+        export = Export(Export.Config(to={"surfaces": str(tmp_path / "ab"[number])}))
+        export(job, frames, given[1], given[2], None)
+        list(export.flush())
+    list(stage.flush())
+    run = [sys.executable, str(root / "run_pipeline.py"), "a", "b/", "-c", "compare_saved", "-o", "later.csv"]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "later.csv").read_text() == (tmp_path / "at_once.csv").read_text()

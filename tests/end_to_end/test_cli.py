@@ -178,7 +178,8 @@ def test_interrupted_serially_keeps_the_finished_part(command: Command, place: P
 
 def test_interrupted_under_ray_keeps_the_part_and_leaves_no_process(place: Path, root: Path) -> None:
     (place / "1000000").touch()
-    line = [sys.executable, "-c", PROGRAM, "-c", "toy.yaml", "1000000", "-o", "out.json", "--set", "save.part=3"]
+    commits = ["--set", "save.part=3", "--set", "smooth.delay=0"]
+    line = [sys.executable, "-c", PROGRAM, "-c", "toy.yaml", "1000000", "-o", "out.json", *commits]
     with subprocess.Popen(
         line, cwd=place, env=environment(root), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as running:

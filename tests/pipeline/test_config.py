@@ -84,7 +84,7 @@ def test_extends_merges_sections_and_replaces_lanes(load) -> None:
         (TOY, ("credits=0",), "toy.yaml: credits is 0, must be at least 1"),
         (TOY, ("count.chunk=1.5",), "--set: count.chunk: expected a whole number, got 1.5 (a number)"),
         (TOY, ("count.chunk=true",), "--set: count.chunk: expected a whole number, got True (true or false)"),
-        (TOY, ("square.do=dye",), "--set: square.do: expected raise or raise_once or die or die_once, got 'dye' (a text)"),
+        (TOY, ("square.do=dye",), "square.do: expected raise or raise_once or die or die_once, got 'dye' (a text)"),
         (TOY, ("square.do=dye",), "did you mean 'die'?"),
         (TOY, ("shared.scale=[1]",), "--set: shared.scale: expected a whole number, got [1]"),
         (TOY, ("shared=5",), "--set: shared: expected a mapping of settings, got 5"),

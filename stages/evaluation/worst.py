@@ -1,4 +1,4 @@
-"""The people a network understood worst, side by side: photo, truth, answer."""
+"""Of the people a network found those it understood worst, side by side: photo, truth, answer."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class WorstCases:
         self._heap: list[tuple[float, str, U8]] = []
 
     def add(self, picture: TruePicture, score: PictureScore) -> None:
-        """One more picture; nothing is kept of people who cannot be judged."""
+        """One more picture; nothing is kept of people who were missed, or cannot be judged."""
         for g, person in enumerate(score.people):
             quality = quality_of(person)
             full = len(self._heap) == SHOWN
-            if np.isnan(quality) or (full and -quality <= self._heap[0][0]):
+            if score.surface_G[g] is None or np.isnan(quality) or (full and -quality <= self._heap[0][0]):
                 continue
             entry = (-quality, f"{score.name}/{g}", panel(picture, g, score.surface_G[g], quality))
             heapq.heappushpop(self._heap, entry) if full else heapq.heappush(self._heap, entry)

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.stage import Stage
-from stages.payloads import I32, U8, Float, FrameChunk, People
+from stages.payloads import F32, I32, U8, Float, FrameChunk, People, Surfaces
+from stages.temporal.appearance import REGIONS, alike, look, remembered
 from stages.temporal.association import best_pairs, grown, overlap
 from stages.temporal.cuts import glance, is_cut
 
@@ -19,6 +20,8 @@ Bool = npt.NDArray[np.bool_]
 
 NEAR, FAR, FAINT = 0.25, 0.15, 0.4
 """Least overlaps: of a sure box with where a track is expected, the same with both boxes grown, of an unsure box."""
+LOOKS = 0.5
+"""What looking the same adds to an overlap when several boxes compete for a track."""
 GROWTH = 0.4
 """Share by which boxes grow on each side for people who moved farther than their track foresaw."""
 VELOCITY_GAIN = 0.4
@@ -39,6 +42,7 @@ class Trajectory:
         velocity_2: of its centre, pixels a frame.
         seen: index of the frame in which it was last seen.
         times: frames in which it was seen.
+        look_84: what it wears, see `stages.temporal.appearance`.
     """
 
     identity: int
@@ -46,19 +50,21 @@ class Trajectory:
     velocity_2: Float
     seen: int
     times: int
+    look_84: F32
 
     def expected(self, frame: int) -> Float:
         """The box where the person should be by now: constant velocity that dies away while unseen."""
         steps = (1 - VELOCITY_DECAY ** (frame - self.seen)) / (1 - VELOCITY_DECAY)
         return self.box_4 + np.tile(self.velocity_2 * steps, 2)
 
-    def met(self, box_4: Float, frame: int) -> Trajectory:
-        """The trajectory with one more box."""
+    def met(self, box_4: Float, look_84: F32, frame: int) -> Trajectory:
+        """The trajectory with one more box and look."""
         elapsed = frame - self.seen
         step_2 = ((box_4 - self.box_4)[:2] + (box_4 - self.box_4)[2:]) / 2 / elapsed
         gain = VELOCITY_GAIN if elapsed <= MOST_UNSEEN_STEP else 0.0
         velocity_2 = self.velocity_2 + gain * (step_2 - self.velocity_2)
-        return replace(self, box_4=box_4, velocity_2=velocity_2, seen=frame, times=self.times + 1)
+        look_84 = remembered(self.look_84, look_84)
+        return replace(self, box_4=box_4, velocity_2=velocity_2, seen=frame, times=self.times + 1, look_84=look_84)
 
 
 class Track(Stage):
@@ -66,6 +72,7 @@ class Track(Stage):
 
     In two rounds, after ByteTrack (Zhang et al., ECCV 2022): boxes the network is sure of find their track first and
     start new ones; unsure boxes only continue a track that was there a frame ago, else they keep the identity -1.
+    Where boxes compete, what people wear speaks, too: colours read on the body's surface, where it is known by then.
     A track survives `max_gap` frames out of sight. A cut ends all of them.
     """
 
@@ -82,7 +89,7 @@ class Track(Stage):
             confirm_frames: the report counts people who were seen in at least so many frames.
         """
 
-        sure_score: float = 0.4
+        sure_score: float = 0.3
         max_gap: int = 30
         confirm_frames: int = 3
 
@@ -103,7 +110,7 @@ class Track(Stage):
         self.sure_on_still = 0
         self.glance = np.zeros((0, 0, 3), np.uint8)
 
-    def __call__(self, frames: FrameChunk, people: People) -> Iterator[People]:
+    def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces | None = None) -> Iterator[People]:
         """The chunk's people with `id_N` filled in; their order, boxes and scores stay."""
         self.frames += len(frames)
         sure_N = people.score_N >= self.config.sure_score
@@ -115,7 +122,11 @@ class Track(Stage):
         for t in range(len(frames)):
             self._forget(frames.rgb_THW3[t], frames.first + t)
             here_N = np.flatnonzero(people.frame_N == t)
-            id_N[here_N] = self._identities(people.box_N4[here_N].astype(np.float64), sure_N[here_N], frames.first + t)
+            look_N84 = np.zeros((len(here_N), REGIONS, 4), np.float32)
+            if surfaces is not None and len(here_N) > 0:
+                look_N84 = np.stack([look(frames.rgb_THW3[t], surfaces.people[person]) for person in here_N])
+            box_N4 = people.box_N4[here_N].astype(np.float64)
+            id_N[here_N] = self._identities(box_N4, look_N84, sure_N[here_N], frames.first + t)
         yield replace(people, id_N=id_N)
 
     def blank(self, frames: FrameChunk, people: People | None) -> People | None:
@@ -130,18 +141,19 @@ class Track(Stage):
         self.times_of_ended += [track.times for track in self.tracks if frame - track.seen > longest]
         self.tracks = [track for track in self.tracks if frame - track.seen <= longest]
 
-    def _identities(self, box_N4: Float, sure_N: Bool, frame: int) -> I32:
+    def _identities(self, box_N4: Float, look_N84: F32, sure_N: Bool, frame: int) -> I32:
         """Identities of one frame's boxes; the tracks move on."""
         id_N = np.full(len(box_N4), -1, np.int32)
-        for position, person in associate(self.tracks, box_N4, sure_N, frame):
-            self.tracks[position] = self.tracks[position].met(box_N4[person], frame)
+        for position, person in associate(self.tracks, box_N4, look_N84, sure_N, frame):
+            self.tracks[position] = self.tracks[position].met(box_N4[person], look_N84[person], frame)
             id_N[person] = self.tracks[position].identity
         for person in np.flatnonzero(sure_N & (id_N < 0)).tolist():
             self.started += 1
             id_N[person] = self.started
-            self.tracks.append(
-                Trajectory(identity=self.started, box_4=box_N4[person], velocity_2=np.zeros(2), seen=frame, times=1)
-            )
+            self.tracks.append(Trajectory(
+                identity=self.started, box_4=box_N4[person], velocity_2=np.zeros(2), seen=frame, times=1,
+                look_84=look_N84[person],
+            ))
         return id_N
 
     def summary(self) -> Mapping[str, Any]:
@@ -159,6 +171,7 @@ class Track(Stage):
             times_of_ended=np.array(self.times_of_ended, np.int64),
             whole_K3=np.array([(t.identity, t.seen, t.times) for t in self.tracks], np.int64).reshape(-1, 3),
             motion_K6=np.array([(*t.box_4, *t.velocity_2) for t in self.tracks], np.float64).reshape(-1, 6),
+            look_K84=np.array([t.look_84 for t in self.tracks], np.float32).reshape(-1, REGIONS, 4),
             glance=self.glance,
         )
         return kept.getvalue()
@@ -176,16 +189,19 @@ class Track(Stage):
                     times=int(whole[2]),
                     box_4=motion[:4],
                     velocity_2=motion[4:],
+                    look_84=look_84,
                 )
-                for whole, motion in zip(kept["whole_K3"], kept["motion_K6"], strict=True)
+                for whole, motion, look_84 in zip(kept["whole_K3"], kept["motion_K6"], kept["look_K84"], strict=True)
             ]
 
 
-def associate(tracks: list[Trajectory], box_N4: Float, sure_N: Bool, frame: int) -> list[tuple[int, int]]:
+def associate(
+    tracks: list[Trajectory], box_N4: Float, look_N84: F32, sure_N: Bool, frame: int
+) -> list[tuple[int, int]]:
     """Which track goes on with which box: pairs (position in `tracks`, box), in three rounds.
 
     Sure boxes where the track is expected; then sure boxes a little farther off; then unsure ones, for tracks of the
-    last frame only.
+    last frame only. Overlap decides who may be meant, and together with looks who is.
     """
     if not tracks or not len(box_N4):
         return []
@@ -193,6 +209,7 @@ def associate(tracks: list[Trajectory], box_N4: Float, sure_N: Bool, frame: int)
     fresh_K = np.array([frame - track.seen == 1 for track in tracks])
     near_KN = overlap(expected_K4, box_N4)
     far_KN = overlap(grown(expected_K4, GROWTH), grown(box_N4, GROWTH))
+    looks_KN = LOOKS * alike(np.stack([track.look_84 for track in tracks]), look_N84)
     free_K, free_N = np.ones(len(tracks), bool), np.ones(len(box_N4), bool)
     pairs: list[tuple[int, int]] = []
     rounds = (
@@ -200,9 +217,9 @@ def associate(tracks: list[Trajectory], box_N4: Float, sure_N: Bool, frame: int)
         (far_KN, sure_N[None, :], FAR),
         (near_KN, fresh_K[:, None] & ~sure_N[None, :], FAINT),
     )
-    for likeness_KN, allowed_KN, least in rounds:
-        open_KN = free_K[:, None] & free_N[None, :] & allowed_KN
-        met = best_pairs(np.where(open_KN, likeness_KN, -np.inf), least)
+    for overlap_KN, allowed_KN, least in rounds:
+        open_KN = free_K[:, None] & free_N[None, :] & allowed_KN & (overlap_KN >= least)
+        met = best_pairs(np.where(open_KN, overlap_KN + looks_KN, -np.inf), least)
         pairs += met
         free_K[[k for k, _ in met]] = False
         free_N[[n for _, n in met]] = False

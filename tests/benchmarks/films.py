@@ -178,11 +178,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--clips", type=Path, action="append", default=[], help="a folder of videos, or a video")
     parser.add_argument("--weights", default="light")
+    parser.add_argument("--films", default="", help="with --again: only those whose names begin so")
     parser.add_argument("--again", action="store_true", help="ask the network again about the pictures kept there")
     wanted = parser.parse_args()
     network = NetworkConfig(weights=wanted.weights)
     if wanted.again:
-        for film in read(wanted.folder):
+        for film in read(wanted.folder, wanted.films):
             write(recorded(film.name, film.frames, network, film.truth), wanted.folder)
         return
     for clips in wanted.clips:

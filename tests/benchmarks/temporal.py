@@ -25,6 +25,7 @@ from stages.temporal.motion import Grid, Way
 from stages.track import Track
 from tests.benchmarks.films import Film, read
 from tests.benchmarks.temporal_scores import Tally, add_real, add_synthetic, numbers
+from tests.benchmarks.tracking import followed
 
 Smoothing = Callable[[Sequence[FrameChunk], Sequence[People], Sequence[Surfaces]], list[Surfaces]]
 
@@ -90,8 +91,7 @@ VARIANTS: dict[str, Smoothing] = {
 
 def tracked(film: Film) -> list[People]:
     """Everyone with the product's identities."""
-    stage = Track(Track.Config())
-    return [item for chunk, people in zip(film.frames, film.people, strict=True) for item in stage(chunk, people)]
+    return followed(Track.Config(), film.frames, film.people, film.surfaces)
 
 
 def groups(folder: Path, start: str) -> Iterator[tuple[str, list[Film]]]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stages.demo_clip import RATE, camera, lights, meshes_at, walkers
-from stages.payloads import FrameChunk, People, VideoInfo
+from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
 from stages.temporal.association import best_pairs, overlap
 from stages.temporal.cuts import glance, is_cut
 from stages.track import Track
@@ -201,3 +201,24 @@ def test_the_walkers_of_the_demo_keep_their_identities() -> None:
     assert smallest < 0.2  # the one behind is nearly hidden at the meeting
     assert len(ids[1]) == len(ids[2]) == 1
     assert ids[1] != ids[2]
+
+
+def test_clothes_tell_who_is_who_where_boxes_do_not() -> None:
+    """One in red, left, and one in blue, eight pixels to the right, change places while hidden for three frames."""
+    stage = Track(Track.Config())
+    seen: dict[str, set[int]] = {"red": set(), "blue": set()}
+    for t in [0, 1, 2, 3, 4, 8, 9, 10]:
+        order = ("red", "blue") if t < 5 else ("blue", "red")
+        frame = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+        surfaces = []
+        for left, edge, colour in zip((130, 138), (130, 172), order, strict=True):
+            frame[40:140, edge : edge + 6] = (200, 20, 20) if colour == "red" else (20, 20, 200)
+            labels = np.zeros((100, 40), np.uint8)
+            labels[:, edge - left : edge - left + 6] = 2
+            surfaces.append(Surface(x0=left, y0=40, labels_hw=labels, uv_2hw=np.zeros((2, 100, 40), np.float32)))
+        people = people_of([[(0, walker(150), 0.9), (1, walker(158), 0.9)]])
+        (tracked,) = stage(chunk_of(1, t, rgb=frame[None]), people, Surfaces(people=tuple(surfaces)))
+        for colour, identity in zip(order, tracked.id_N.tolist(), strict=True):
+            seen[colour].add(identity)
+    assert sorted(len(ids) for ids in seen.values()) == [1, 1]
+    assert seen["red"] != seen["blue"]

@@ -36,11 +36,13 @@ class WorstCases:
         """One more picture; nothing is kept of people who were missed, or cannot be judged."""
         for g, person in enumerate(score.people):
             quality = quality_of(person)
-            full = len(self._heap) == SHOWN
-            if score.surface_G[g] is None or np.isnan(quality) or (full and -quality <= self._heap[0][0]):
+            beaten = len(self._heap) == SHOWN and -quality <= self._heap[0][0]
+            if score.surface_G[g] is None or np.isnan(quality) or beaten:
                 continue
             entry = (-quality, f"{score.name}/{g}", panel(picture, g, score.surface_G[g], quality))
-            heapq.heappushpop(self._heap, entry) if full else heapq.heappush(self._heap, entry)
+            heapq.heappush(self._heap, entry)
+            if len(self._heap) > SHOWN:
+                heapq.heappop(self._heap)
 
     def sheet(self) -> U8 | None:
         """All panels in one picture, the worst first; None without anybody."""

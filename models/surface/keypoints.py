@@ -72,7 +72,8 @@ def neighbourhoods() -> Neighbourhoods:
     body, mesh = load_body(), open_body_mesh()
     joint_17_3 = body.keypoint_KV[:17] @ mesh.vertex_V3
     centre = (np.arange(CELLS) + 0.5) / CELLS
-    chart_Q, v_Q, u_Q = (axis.ravel() for axis in np.meshgrid(np.arange(1, CHARTS + 1), centre, centre, indexing="ij"))
+    chart_Q = np.repeat(np.arange(1, CHARTS + 1), CELLS * CELLS)
+    v_Q, u_Q = np.tile(np.repeat(centre, CELLS), CHARTS), np.tile(centre, CHARTS * CELLS)
     skin_Q3 = corner_mean(mesh.vertex_V3, mesh, ChartLookup(mesh)(chart_Q, u_Q, v_Q))
     distance_17Q = np.linalg.norm(skin_Q3[None] - joint_17_3[:, None], axis=2)
     weight_17Q = np.stack(

@@ -22,7 +22,9 @@ examples:
   run_pipeline.py dance.mp4 -c zoo_r50_s1x --weights zoo:densepose_rcnn_R_50_FPN_s1x
   run_pipeline.py photo.jpg --export instances=raw/     the network's own numbers as npz
   run_pipeline.py dance.mp4 --export iuv=iuv/ --export csv=dance.csv --export magicanimate=condition.mp4
-  run_pipeline.py dance.mp4 --set encode.crf=18 --set encode.end=10 --report report.json
+  run_pipeline.py saved/ -c render --style parts        what --export surfaces=saved/ wrote, drawn again
+  run_pipeline.py teacher.mp4 me.mp4 -c compare -o lesson.csv
+  run_pipeline.py dance.mp4 --set encode.crf=18 --set decode.end=10 --report report.json
   run_pipeline.py doctor                        what this machine can do, and what is missing
 
 styles: texture (default), parts, uv, u, v, grid, contours, confidence, skeleton, boxes, none;

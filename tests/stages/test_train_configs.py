@@ -12,6 +12,9 @@ import pytest
 from models.network import NetworkConfig, open_network
 from models.trained import load_trained
 from pipeline.cli import main
+from pipeline.config import CONFIGS, load_config
+from pipeline.conversion import ConfigError
+from stages import STAGES
 from stages.training.photos import held_out
 
 SMALL = {
@@ -210,3 +213,14 @@ def test_a_training_writes_what_tensorboard_shows(folder: Path) -> None:
     assert events.Tags()["images"] == ["answers"]
     row = json.loads((folder / "fcn" / "log.jsonl").read_text().splitlines()[-1])
     assert events.Scalars("loss/chart")[-1].value == pytest.approx(row["chart"], abs=1e-4)
+
+
+def test_every_training_configuration_is_valid() -> None:
+    names = sorted(path.stem for path in CONFIGS.glob("train_*.yaml"))
+    assert set(KINDS) | {"train_teacher", "train_student", "train_sr", "train_finetune", "train_reference"} <= set(
+        names
+    )
+    for name in set(names) - {"train_finetune"}:
+        load_config(name, [], STAGES)
+    with pytest.raises(ConfigError, match="give either a folder"):
+        load_config("train_finetune", [], STAGES)

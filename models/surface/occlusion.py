@@ -71,15 +71,15 @@ def hidden(before: Screen, pixel_Q2: F32, depth_Q: F32) -> Bool:
     # A face whose nearest corner lies behind a point cannot hide it: so fall nearly all of a surface's own faces.
     able = np.flatnonzero(nearest_T[face_K] * depth_Q[query_K] > 1 + SLACK)
     face_K, query_K = face_K[able], query_K[able]
-    a, b, c = corner_T32[face_K].astype(np.float64).transpose(1, 0, 2)
-    at = pixel_Q2[query_K].astype(np.float64) - a
-    ab, ac = b - a, c - a
-    area = ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]
-    of_b = (at[:, 0] * ac[:, 1] - at[:, 1] * ac[:, 0]) / area
-    of_c = (ab[:, 0] * at[:, 1] - ab[:, 1] * at[:, 0]) / area
+    (ax, ay), (bx, by), (cx, cy) = np.ascontiguousarray(corner_T32.transpose(1, 2, 0))[..., face_K].astype(np.float64)
+    x, y = pixel_Q2[:, 0][query_K] - ax, pixel_Q2[:, 1][query_K] - ay
+    bx, by, cx, cy = bx - ax, by - ay, cx - ax, cy - ay
+    area = bx * cy - by * cx
+    of_b = (x * cy - y * cx) / area
+    of_c = (bx * y - by * x) / area
     of_a = 1 - of_b - of_c
-    near_K3 = inverse_T3[face_K]
-    near_K = of_a * near_K3[:, 0] + of_b * near_K3[:, 1] + of_c * near_K3[:, 2]
+    near_a, near_b, near_c = np.ascontiguousarray(inverse_T3.T)[:, face_K]
+    near_K = of_a * near_a + of_b * near_b + of_c * near_c
     covers = (of_a >= 0) & (of_b >= 0) & (of_c >= 0) & (near_K * depth_Q[query_K] > 1 + SLACK)
     result = np.zeros(len(pixel_Q2), bool)
     result[query_K[covers]] = True

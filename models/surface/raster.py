@@ -41,9 +41,12 @@ class Camera:
 
     def to_pixels(self, camera_N3: F32) -> F32:
         """Camera points (z > 0) on the image, (N, 2) pixels."""
-        depth = np.maximum(camera_N3[:, 2:], NEAR)
-        pixel = camera_N3[:, :2] / depth * np.float32(self.focal) + np.asarray(self.center_2, np.float32)
-        return pixel.astype(np.float32, copy=False)
+        depth_N, focal = np.maximum(camera_N3[:, 2], NEAR), np.float32(self.focal)
+        pixel_N2 = np.empty((len(camera_N3), 2), np.float32)
+        # Axis by axis: arithmetic over so short a last axis takes three times as long.
+        for axis in (0, 1):
+            pixel_N2[:, axis] = camera_N3[:, axis] / depth_N * focal + np.float32(self.center_2[axis])
+        return pixel_N2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

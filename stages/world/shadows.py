@@ -31,7 +31,7 @@ def lamp_view(meshes: list[Mesh], toward_3: F32) -> LampView:
     """The depth map of a far lamp in the direction `toward_3`."""
     solids = together(meshes)
     vertices = solids.vertex_V3
-    low, high = vertices.min(axis=0), vertices.max(axis=0)
+    low, high = (np.array([end(vertices[:, axis]) for axis in range(3)]) for end in (np.min, np.max))
     forward = -unit(toward_3)
     right = unit(np.cross(FRONT if abs(forward[1]) > 0.9 else UP, forward))
     rotation = np.stack([right, np.cross(forward, right), forward]).astype(np.float32)

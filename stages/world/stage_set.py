@@ -63,20 +63,24 @@ def paint_set(place: StageSet, camera: Camera, spread: float = 0.0) -> F32:
         spread: pixels over which joints are averaged, so that thin ones do not flicker as the camera moves; with 0 a
             pixel shows what is at its centre.
     """
-    eye, ray = pixel_rays(camera)
-    to_floor, to_wall, on_floor, on_wall = _struck(place, eye, ray)
-    height = np.clip(ray[..., 1] / 0.6, 0, 1)[..., None]
-    picture = place.sky_23[0] + height * (place.sky_23[1] - place.sky_23[0])
-    at = (eye + to_floor[on_floor][:, None] * ray[on_floor]).astype(np.float32)
-    wide = np.float32(spread / camera.focal) * to_floor[on_floor]
-    deep = wide - wide / ray[on_floor][:, 1]
-    picture[on_floor] = _paved(place, at[:, 0], at[:, 2], place.tile, place.floor_33, (wide, deep))
-    at = (eye + to_wall[on_wall][:, None] * ray[on_wall]).astype(np.float32)
-    wide = np.float32(spread / camera.focal) * to_wall[on_wall]
+    eye, ray_HW3 = pixel_rays(camera)
+    to_floor, to_wall, on_floor, on_wall = _struck(place, eye, ray_HW3)
+    height = np.clip(ray_HW3[..., 1] / 0.6, 0, 1)[..., None]
+    picture_HW3 = (place.sky_23[0] + height * (place.sky_23[1] - place.sky_23[0])).astype(np.float32)
+    picture, ray = picture_HW3.reshape(-1, 3), ray_HW3.reshape(-1, 3)
+    floor, wall = np.flatnonzero(on_floor), np.flatnonzero(on_wall)
+    far, toward = to_floor.reshape(-1)[floor], ray[floor]
+    at = (eye + far[:, None] * toward).astype(np.float32)
+    wide = np.float32(spread / camera.focal) * far
+    deep = wide - wide / toward[:, 1]
+    picture[floor] = _paved(place, at[:, 0], at[:, 2], place.tile, place.floor_33, (wide, deep))
+    far = to_wall.reshape(-1)[wall]
+    at = (eye + far[:, None] * ray[wall]).astype(np.float32)
+    wide = np.float32(spread / camera.focal) * far
     row = np.floor(at[:, 1] / (0.45 * place.brick))
     shifted = at[:, 0] + 0.5 * place.brick * (row % 2)
-    picture[on_wall] = _paved(place, shifted, at[:, 1] / 0.45, place.brick, place.wall_33, (wide, wide / 0.45))
-    return picture.astype(np.float32)
+    picture[wall] = _paved(place, shifted, at[:, 1] / 0.45, place.brick, place.wall_33, (wide, wide / 0.45))
+    return picture_HW3
 
 
 def distance_along(place: StageSet, eye_3: F32, ray_N3: F32) -> F32:

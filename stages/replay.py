@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.stage import Job, Stage, StageError
 from stages.decode import Decode, chunk_length
 from stages.formats.moment import Moment
-from stages.formats.npz import read_moment, read_stream
+from stages.formats.npz import frame_files, read_moment, read_stream
 from stages.formats.read_back import surface_of_iuv
 from stages.payloads import U8, FrameChunk, People, Surface, Surfaces, VideoInfo
 from stages.video.source import is_url
@@ -82,9 +82,7 @@ def saved_surfaces(name: str) -> Saved:
     """An export of surfaces. Raises StageError where the folder holds none."""
     folder = Path(name)
     video = read_stream(folder)
-    files = sorted(folder.glob("*.npz"))
-    if not files:
-        raise StageError("holds no frames", name, "export it again")
+    files = frame_files(folder)
     return Saved(video=video, moments=(read_moment(file, video) for file in files), count=len(files))
 
 
@@ -93,6 +91,7 @@ def saved_iuv(job: Job, threads: int) -> Saved:
     decode = Decode(Decode.Config(), threads=threads)
     chunks = decode(job)
     first = next(chunks)
+    surface_of_iuv(first.rgb_THW3[0], job.input)  # any other picture is refused before its video is asked for
     return Saved(
         video=replace(first.video, path=""),
         moments=(moment for chunk in chain([first], chunks) for moment in _moments_of_iuv(job, chunk)),

@@ -113,6 +113,20 @@ def read_stream(folder: Path) -> VideoInfo:
         raise StageError("says too little of its stream", str(path), remedy) from error
 
 
+def frame_files(folder: Path) -> list[Path]:
+    """The frames of an export of `surfaces`, in order; at least one.
+
+    Raises StageError where the folder holds another number than was exported: frames are gone, or an older export's lie
+    among them.
+    """
+    files = sorted(folder.glob("*.npz"))
+    exported = json.loads((folder / INDEX).read_text(encoding="utf-8")).get("exported")
+    if not files or len(files) != exported:
+        what = f"holds {len(files)} frames, of which {exported} were exported last"
+        raise StageError(what, str(folder), "export again, into an empty folder")
+    return files
+
+
 def read_moment(path: Path, video: VideoInfo) -> Moment:
     """One frame of an export of `surfaces`, on black. Raises StageError for a file that is none."""
     try:

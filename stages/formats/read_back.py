@@ -26,7 +26,7 @@ def surface_of_iuv(rgb_HW3: U8, where: str) -> Surface | None:
     elif first.max(initial=0) <= LAST_CHART:
         labels_HW, u_HW, v_HW = first, rgb_HW3[..., 1], last
     else:
-        remedy = "give a PNG or a lossless film of IUV, as --export iuv=… writes"
+        remedy = "name a folder that --export surfaces=FOLDER wrote, or a PNG or lossless film of IUV"
         raise StageError("is no picture of IUV: no channel holds charts 0 to 24", where, remedy)
     rows, columns = np.flatnonzero(labels_HW.any(axis=1)), np.flatnonzero(labels_HW.any(axis=0))
     if not len(rows):

@@ -94,6 +94,10 @@ def test_the_video_is_never_written_over_and_other_folders_are_no_exports(tmp_pa
         list(Replay(Replay.Config())(job_on(folder, tmp_path / "film.mkv")))
     with pytest.raises(StageError, match="is no export of surfaces"):
         list(Replay(Replay.Config())(job_on(tmp_path)))
+    (folder / "frame_000009.npz").write_bytes(b"of an older export")
+    with pytest.raises(StageError, match="holds 4 frames, of which 3 were exported last"):
+        list(Replay(Replay.Config())(job_on(folder)))
+    (folder / "frame_000009.npz").unlink()
     (folder / "frame_000001.npz").write_bytes(b"junk")
     with pytest.raises(StageError, match=r"frame_000001\.npz: is no frame of an export"):
         list(Replay(Replay.Config())(job_on(folder)))
@@ -131,8 +135,8 @@ def test_a_film_of_iuv_is_shown_over_its_video(tmp_path: Path) -> None:
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "png" / name).read_bytes()
     with pytest.raises(StageError, match="does not say what it was made from"):
         list(Replay(Replay.Config())(job_on(tmp_path / "iuv.mkv")))
-    with pytest.raises(StageError, match=r"film\.mkv, frame 0: is no picture of IUV"):
-        list(Replay(Replay.Config(video="black"))(job_on(tmp_path / "film.mkv")))
+    with pytest.raises(StageError, match=r"film\.mkv: is no picture of IUV"):
+        list(Replay(Replay.Config())(job_on(tmp_path / "film.mkv")))
 
 
 def test_the_command_draws_the_same_frames_again_without_the_network(root: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from models.box_head import BINS as BOX_BINS
 from models.box_head import DELTA_WEIGHTS
 from models.dense_tasks import KEYPOINTS, MASK
 from models.fcn import FullConvNet
-from models.losses.coarse import coarse_targets, coarse_term
+from models.losses.coarse import IGNORED, coarse_targets, coarse_term
 from models.losses.confidence import chart_and_confident_uv_terms
 from models.losses.keypoints import keypoint_term
 from models.losses.masks import mask_targets, mask_term
@@ -82,11 +82,12 @@ class FcnLearner(nn.Module):
 
 
 def anyone(batch: TrainingBatch) -> Tensor:
-    """(B, H, W) int64: 1 where a picture shows a person."""
-    person_BHW = batch.x_BHW3.new_zeros(batch.x_BHW3.shape[:3], dtype=torch.uint8)
+    """(B, H, W) int64: 1 where a picture shows a person; IGNORED in the boxes of people without masks."""
+    person_BHW, unsure_BHW = torch.zeros(2, *batch.x_BHW3.shape[:3], dtype=torch.bool, device=batch.x_BHW3.device)
     for person, image in enumerate(batch.image_N.tolist()):
-        person_BHW[image] |= batch.mask_NHW[person]
-    return person_BHW.long()
+        shown = person_BHW if batch.masked_N[person] else unsure_BHW
+        shown[image] |= batch.mask_NHW[person] > 0
+    return person_BHW.long().masked_fill(unsure_BHW & ~person_BHW, IGNORED)
 
 
 class RcnnLearner(nn.Module):
@@ -200,8 +201,9 @@ class RcnnLearner(nn.Module):
         target = coarse_targets(batch.coarse_NLL[owner], batch.box_N4[owner], box_K4[known], maps["u"].shape[-1])
         terms["coarse"] = coarse_term(maps["coarse_segm"][known], target, config.weights.coarse)
         if MASK in maps:
-            wanted = mask_targets(batch.mask_NHW, person_K, box_K4, maps[MASK].shape[-1])
-            terms[MASK] = mask_term(maps[MASK], wanted, config.mask)
+            drawn = batch.masked_N[person_K]
+            wanted = mask_targets(batch.mask_NHW, person_K[drawn], box_K4[drawn], maps[MASK].shape[-1])
+            terms[MASK] = mask_term(maps[MASK][drawn], wanted, config.mask)
         if KEYPOINTS in maps:
             terms[KEYPOINTS] = keypoint_term(maps[KEYPOINTS], batch.keypoint_N173[person_K], box_K4, config.keypoints)
         return terms

@@ -19,7 +19,8 @@ class TrainingBatch(NamedTuple):
         seed_B3: int64, what random choices of a picture depend on (seed, step, place in the whole batch).
         image_N: int64, whose picture.
         box_N4: float32 x0, y0, x1, y1.
-        mask_NHW: uint8, 1 where the person is.
+        mask_NHW: uint8, 1 where the person is; the box of a person whose mask is not annotated.
+        masked_N: bool, whether it is.
         keypoint_N173: float32 x, y, visibility; visibility 0 = not labelled.
         annotated_N: bool, has part masks and points.
         coarse_NLL: uint8 coarse labels over the person's box; 0 where not annotated.
@@ -33,6 +34,7 @@ class TrainingBatch(NamedTuple):
     image_N: Tensor
     box_N4: Tensor
     mask_NHW: Tensor
+    masked_N: Tensor
     keypoint_N173: Tensor
     annotated_N: Tensor
     coarse_NLL: Tensor

@@ -189,6 +189,7 @@ def people_columns(people: Sequence[Shown]) -> dict[str, Tensor]:
         "keypoint_N173": torch.from_numpy(
             np.array([one.keypoint_173 for one in people], np.float32).reshape(-1, 17, 3)
         ),
+        "masked_N": torch.tensor([one.masked for one in people], dtype=torch.bool),
         "annotated_N": torch.tensor([one.coarse_LL is not None for one in people], dtype=torch.bool),
         "coarse_NLL": torch.from_numpy(np.array(coarse, np.uint8).reshape(-1, 256, 256)),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -89,6 +90,11 @@ class TrainNetwork(Stage):
             self._training = Training(self.config, batches)
         yield self._training.advance(part.last_step(self.config.fit.steps))
 
+    def close(self) -> None:
+        """End the thread that makes batches."""
+        if self._training is not None:
+            self._training.close()
+
 
 class Training:
     """One network being trained: the learner, its workers, and what watches it."""
@@ -108,6 +114,8 @@ class Training:
         learner = learner_of(network, config.losses).to(self.device)
         self._board = Board(Path(config.folder) / "tensorboard") if config.tensorboard and is_chief() else None
         self.fit = Fit(learner, config.fit, Path(config.folder), self._watch)
+        self._maker = ThreadPoolExecutor(max_workers=1)
+        self._made: dict[int, Future[TrainingBatch]] = {}
         self._shared: nn.Module = learner
         if together():
             self._shared = DistributedDataParallel(learner)
@@ -128,8 +136,18 @@ class Training:
         )
         return NetworkTrained(checkpoint=str(self.fit.path), about=about)
 
+    def close(self) -> None:
+        """Make no more batches."""
+        self._maker.shutdown(wait=True, cancel_futures=True)
+
     def _batch(self, step: int) -> Batch:
-        return self.batches.of(step, rank(), workers()).to(self.device)
+        """The batch of a step; the next one is made meanwhile, so that the network need not wait for it."""
+        made = self._made.pop(step, None) or self._asked(step)
+        self._made = {step + 1: self._asked(step + 1)}
+        return made.result().to(self.device)
+
+    def _asked(self, step: int) -> Future[TrainingBatch]:
+        return self._maker.submit(self.batches.of, step, rank(), workers())
 
     def _losses(self, net: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         # Not through `net`, which is the learner alone: the wrapper around it adds the workers' gradients up.

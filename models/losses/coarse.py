@@ -8,6 +8,9 @@ from torch import Tensor
 
 from models.losses.terms import Term
 
+IGNORED = 255
+"""The target of a cell that costs nothing."""
+
 
 def coarse_targets(label_KLL: Tensor, truth_K4: Tensor, box_K4: Tensor, side: int) -> Tensor:
     """Coarse labels of regions, from label maps over the people's own boxes.
@@ -40,9 +43,10 @@ def coarse_term(coarse_KCSS: Tensor, target_KSS: Tensor, weight: float) -> Term:
 
     Args:
         coarse_KCSS: logits, C = 2 or 15.
-        target_KSS: coarse labels 0..14, int64.
+        target_KSS: coarse labels 0..14 or IGNORED, int64.
     """
+    ignored = target_KSS == IGNORED
     if coarse_KCSS.shape[1] == 2:
-        target_KSS = (target_KSS > 0).long()
-    total = F.cross_entropy(coarse_KCSS, target_KSS, reduction="sum")
-    return Term(total, float(target_KSS.numel()), weight)
+        target_KSS = (target_KSS > 0).long().masked_fill(ignored, IGNORED)
+    total = F.cross_entropy(coarse_KCSS, target_KSS, ignore_index=IGNORED, reduction="sum")
+    return Term(total, (~ignored).sum(), weight)

@@ -33,7 +33,8 @@ class TruePerson:
 
     Attributes:
         box_4: x0, y0, x1, y1, pixels.
-        mask_HW: where the person is seen.
+        mask_HW: where the person is seen; the box, where no mask is annotated.
+        masked: whether one is.
         keypoint_173: x, y, visibility; all 0 where there are none.
         coarse_LL: coarse labels on 256 × 256 cells over the box, None where parts are not annotated.
         points: None where there are none.
@@ -41,6 +42,7 @@ class TruePerson:
 
     box_4: F32
     mask_HW: U8
+    masked: bool
     keypoint_173: F32
     coarse_LL: U8 | None
     points: AnnotatedPoints | None
@@ -148,6 +150,7 @@ def true_person(person: AnnotatedPerson, height: int, width: int) -> TruePerson:
     return TruePerson(
         box_4=np.array([x, y, x + box_width, y + box_height], np.float32),
         mask_HW=drawn_mask(rle, person.box_4, height, width),
+        masked=rle is not None,
         keypoint_173=keypoints_of(person.rest),
         coarse_LL=None if person.part_masks is None else part_labels([mask or [] for mask in person.part_masks]),
         points=person.points,

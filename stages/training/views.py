@@ -43,12 +43,14 @@ class Shown:
     """A person as shown: box, mask, joints in pixels of the view; points there too.
 
     Attributes:
+        masked: whether the mask is annotated; where not, it is the box.
         point_xy_M2, chart_M, uv_M2, weight_M: annotated points and points drawn from a dense surface.
         coarse_LL: None where parts are not annotated.
     """
 
     box_4: F32
     mask_HW: U8
+    masked: bool
     keypoint_173: F32
     coarse_LL: U8 | None
     point_xy_M2: F32
@@ -95,14 +97,15 @@ def mirrored_person(person: TruePerson, width: int) -> TruePerson:
     joint_173[:, 0] = np.where(joint_173[:, 2] > 0, width - joint_173[:, 0], 0)
     points = person.points
     if points is not None:
-        u, v = mirror_uv(points.chart_M.astype(np.uint8), points.u_M, points.v_M)
+        turned = mirror_uv(points.chart_M.astype(np.uint8), points.u_M, points.v_M)
+        u, v = (value.astype(np.float64) for value in turned)
         chart = MIRROR_CHART[points.chart_M].astype(np.int64)
-        u, v = np.asarray(u, np.float64), np.asarray(v, np.float64)
         points = AnnotatedPoints(x_M=POINT_SPAN - points.x_M, y_M=points.y_M, chart_M=chart, u_M=u, v_M=v)
     coarse = None if person.coarse_LL is None else MIRROR_COARSE[person.coarse_LL[:, ::-1]]
     return TruePerson(
         box_4=np.array([width - x1, y0, width - x0, y1], np.float32),
         mask_HW=person.mask_HW[:, ::-1],
+        masked=person.masked,
         keypoint_173=joint_173,
         coarse_LL=coarse,
         points=points,
@@ -162,6 +165,7 @@ def shown(picture: TruePicture, index: int, matrix: F64, mask_HW: U8, dense: Den
     return Shown(
         box_4=moved(person.box_4.reshape(2, 2), matrix).reshape(4).astype(np.float32),
         mask_HW=mask_HW,
+        masked=person.masked,
         keypoint_173=joint_173,
         coarse_LL=person.coarse_LL,
         point_xy_M2=moved(xy, matrix).astype(np.float32),

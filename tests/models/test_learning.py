@@ -12,12 +12,15 @@ from torchvision.models.detection.roi_heads import keypointrcnn_loss
 from models.assignment import BACKGROUND, BETWEEN, assign_anchors, assign_regions, sample
 from models.boxes import apply_deltas
 from models.cascade import evidence, evidence_channels
+from models.learner import anyone
+from models.losses.coarse import IGNORED, coarse_term
 from models.losses.keypoints import keypoint_cells, keypoint_term
 from models.losses.masks import mask_targets, mask_term
 from models.losses.regions import box_deltas, box_terms, proposal_terms
 from models.rcnn import DensePoseRCNN
 from models.teacher import WINDOW, window
 from models.trained import Trained, begin_from, load_trained, make_network, write_trained
+from models.training_batch import TrainingBatch
 from models.variant import Variant
 
 
@@ -54,6 +57,20 @@ def test_a_mask_is_cut_to_its_region() -> None:
     ours = mask_term(logit, target, 1.0).value()
     cells = torch.nn.functional.binary_cross_entropy_with_logits(logit[:, 0], target.float())
     torch.testing.assert_close(ours, cells)
+
+
+def test_people_without_masks_teach_no_figure_and_ground() -> None:
+    mask = torch.zeros(2, 4, 6, dtype=torch.uint8)
+    mask[0, :2, :2], mask[1, :, 1:4] = 1, 1
+    empty, few = torch.zeros(0), torch.zeros(2, dtype=torch.long)
+    batch = TrainingBatch(
+        torch.zeros(1, 4, 6, 3), few, few, few, empty, mask, torch.tensor([True, False]), *[empty] * 8
+    )
+    target = anyone(batch)[0]
+    assert target.tolist()[0] == [1, 1, IGNORED, IGNORED, 0, 0]
+    assert target.tolist()[3] == [0, IGNORED, IGNORED, IGNORED, 0, 0]
+    term = coarse_term(torch.zeros(1, 2, 4, 6), target[None], 1.0)
+    assert term.value().item() == pytest.approx(math.log(2)) and term.divisor == 24 - 10
 
 
 def test_detector_losses_are_the_closed_forms() -> None:

@@ -96,6 +96,10 @@ class Slot:
         """Whether the stage still owes items to packets that it was given."""
         return bool(self._held)
 
+    def forget(self) -> None:
+        """Owe nothing any more: the packets that wait are done in another way."""
+        self._held.clear()
+
     def restore(self, state: bytes, job: Job) -> None:
         """Give the stage the state that it had."""
         try:

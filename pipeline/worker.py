@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.graph import Lane, Node
 from pipeline.packet import FROM_THE_START, Commit, Packet, Restart, Step
 from pipeline.slot import Entry, Meter, Slot, StoppedError, length_of, stage_failure
+from pipeline.splitting import can_split, frame_by_frame
 from pipeline.stage import Job, Stage
 
 Outcome = tuple[Step, dict[type, Any]]
@@ -41,8 +42,8 @@ class LaneWorker:
         lane: wiring.
         configs: each stage's own `Config`, by stage name.
         threads: compute threads of the lane.
-        lenient: whether a packet that a stage fails on goes on unprocessed (`on_error: pass`); here only where order
-            matters, elsewhere the runner calls `replace`.
+        lenient: whether a packet that a stage fails on goes on unprocessed (`on_error: pass`): where order matters its
+            stage gives a blank item, elsewhere its frames are tried one by one, or the runner calls `replace`.
 
     Every call returns a `Step` and the payloads of the packet it emitted, by type. Errors of stages come back as
     `Step.failure`; the stream is then closed here.
@@ -52,7 +53,7 @@ class LaneWorker:
         self._lane = lane
         self._configs = configs
         self._threads = threads
-        self._lenient = lenient and lane.ordered
+        self._lenient = lenient
         self._shared: dict[str, Stage] = {}
         self._streams: dict[int, _Stream] = {}
         self._restarts: dict[int, tuple[int, Restart]] = {}
@@ -83,7 +84,11 @@ class LaneWorker:
             stream.accepted += 1
             stream.frames += packet.frames
             meter.packets += 1
-            self._feed(stream, 0, Entry(packet, {Job: job, **payloads}), meter)
+            entry = Entry(packet, {Job: job, **payloads})
+            if self._lenient and not self._lane.ordered and can_split(entry, self._lane.exports):
+                self._feed_or_split(stream, entry, meter)
+            else:
+                self._feed(stream, 0, entry, meter)
 
         return self._guarded(job, packet.epoch, body)
 
@@ -257,8 +262,20 @@ class LaneWorker:
                 stream.pending.append(entry)
             return
         slot = stream.slots[position]
-        for out in slot.apply_or_pass(entry, meter) if self._lenient else slot.apply(entry, meter):
+        lenient = self._lenient and self._lane.ordered
+        for out in slot.apply_or_pass(entry, meter) if lenient else slot.apply(entry, meter):
             self._feed(stream, position + 1, out, meter)
+
+    def _feed_or_split(self, stream: _Stream, entry: Entry, meter: Meter) -> None:
+        whole, counts = dict(entry.payloads), dict(meter.counts)
+        try:
+            self._feed(stream, 0, entry, meter)
+        except StoppedError:
+            for slot in stream.slots:
+                slot.forget()
+            entry.payloads, meter.counts = whole, counts
+            frame_by_frame(stream.slots, entry, self._lane.exports, meter)
+            self._feed(stream, len(stream.slots), entry, meter)
 
     def _flush(self, stream: _Stream, meter: Meter) -> None:
         for position, slot in enumerate(stream.slots):

@@ -6,6 +6,7 @@ N people of all frames of the chunk together, h w pixels of one person's box gri
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -76,6 +77,17 @@ class FrameChunk:
     def __len__(self) -> int:
         return len(self.pts_T)
 
+    def frame(self, t: int) -> FrameChunk:
+        """The chunk's frame `t` as a chunk of its own."""
+        index_T = None if self.index_T is None else self.index_T[t : t + 1]
+        return FrameChunk(
+            rgb_THW3=self.rgb_THW3[t : t + 1],
+            pts_T=self.pts_T[t : t + 1],
+            first=self.first + t,
+            video=self.video,
+            index_T=index_T,
+        )
+
     def source_index(self, t: int) -> int:
         """Number of the chunk's frame `t` in the whole input."""
         return self.first + t if self.index_T is None else int(self.index_T[t])
@@ -109,6 +121,16 @@ class People:
 
     def __len__(self) -> int:
         return len(self.frame_N)
+
+    @classmethod
+    def joined(cls, parts: Sequence[People]) -> People:
+        """The people of a chunk from those of its single frames, in order."""
+        return cls(
+            frame_N=np.concatenate([np.full(len(one), t, np.int32) for t, one in enumerate(parts)]),
+            box_N4=np.concatenate([one.box_N4 for one in parts]),
+            score_N=np.concatenate([one.score_N for one in parts]),
+            id_N=np.concatenate([one.id_N for one in parts]),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +177,11 @@ class Surfaces:
 
     def __len__(self) -> int:
         return len(self.people)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Surfaces]) -> Surfaces:
+        """The surfaces of a chunk from those of its single frames, in order."""
+        return cls(people=tuple(surface for one in parts for surface in one.people))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,7 +111,8 @@ def test_frames_that_cannot_be_processed_go_through_where_allowed(
     metrics, receipts = serially(config, list(inputs.jobs))
     assert receipts[-1][1].frames == 13
     (sentence,) = metrics.streams[0].poisoned
-    assert "frames 4..7: stage 'densepose' failed (MemoryError: a frame too many)" in sentence
+    assert "frame 4: stage 'densepose' failed (MemoryError: a frame too many)" in sentence
+    assert metrics.streams[0].people == 2 * 12  # of the packet 4..7 only one frame is unprocessed
 
 
 def test_nothing_is_left_beside_the_result(serially: Run, clip: str, settings: list[str], tmp_path: Path) -> None:

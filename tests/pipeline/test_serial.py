@@ -90,13 +90,23 @@ def test_an_unexpected_error_names_stage_input_and_frames(toy_config, toy_jobs, 
     assert "a toy breaks" in failure.trace
 
 
-def test_on_error_pass_lets_the_packet_through_and_counts_it(toy_config, toy_jobs, serially: Run) -> None:
+def test_on_error_pass_lets_the_frame_through_and_counts_it(toy_config, toy_jobs, serially: Run) -> None:
     jobs = toy_jobs("9")
     config = toy_config(count={"chunk": 3}, square={"at": 4}, smooth={"delay": 0}, on_error="pass")
     metrics, _ = serially(config, jobs)
-    squares = [0, 1, 4, 0, 0, 0, 36, 49, 64]
+    squares = [0, 1, 4, 9, 0, 25, 36, 49, 64]  # of the packet 3, 4, 5 only the frame at fault is unprocessed
     assert metrics.streams[0].facts["people"] == sum(squares)
     assert [row[0] for row in read(jobs[0].output)] == list(range(9))
+    assert len(metrics.streams[0].poisoned) == 1 and "9, frame 4: stage" in metrics.streams[0].poisoned[0]
+
+
+def test_payloads_that_cannot_be_cut_go_through_as_a_packet(
+    toy_config, toy_jobs, serially: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(toy_stages.Numbers, "frame")
+    config = toy_config(count={"chunk": 3}, square={"at": 4}, smooth={"delay": 0}, on_error="pass")
+    metrics, _ = serially(config, toy_jobs("9"))
+    assert metrics.streams[0].facts["people"] == sum([0, 1, 4, 0, 0, 0, 36, 49, 64])
     assert len(metrics.streams[0].poisoned) == 1 and "frames 3..5" in metrics.streams[0].poisoned[0]
 
 

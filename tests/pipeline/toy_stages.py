@@ -10,7 +10,7 @@ import os
 import signal
 import struct
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -31,6 +31,9 @@ class Numbers:
     def __len__(self) -> int:
         return len(self.value_T)
 
+    def frame(self, index: int) -> Numbers:
+        return Numbers(value_T=self.value_T[index : index + 1], first=self.first + index)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Squares:
@@ -40,6 +43,10 @@ class Squares:
 
     def __len__(self) -> int:
         return len(self.value_T)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Squares]) -> Squares:
+        return cls(value_T=np.concatenate([part.value_T for part in parts]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

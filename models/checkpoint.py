@@ -41,7 +41,7 @@ DERIVED = ("pixel_mean", "pixel_std", "proposal_generator.anchor_generator.cell_
 
 BROKEN = (
     *(pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
-    *(MemoryError, RuntimeError, AssertionError, OSError),
+    *(MemoryError, RuntimeError, AssertionError, OSError, SystemError),
 )
 """What unpickling stumbles over in a damaged file: a flipped bit can be any opcode, and any length."""
 NAMED_AT_MOST = 6

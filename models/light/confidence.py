@@ -51,8 +51,8 @@ def place_of(weights: Path) -> Path:
     return weights.with_suffix(".confidence.json")
 
 
-def read_calibration(weights: Path) -> Calibration:
-    """The calibration beside the weights, the neutral one where there is none.
+def read_calibration(weights: Path, sha256: str) -> Calibration:
+    """The calibration beside the weights; the neutral one where there is none, or one of weights of another sha256.
 
     Raises:
         ModelError: there is one that cannot be read.
@@ -62,13 +62,15 @@ def read_calibration(weights: Path) -> Calibration:
         return NEUTRAL
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return Calibration(slope=float(found["slope"]), offset=float(found["offset"]))
+        measured = Calibration(slope=float(found["slope"]), offset=float(found["offset"]))
+        return measured if found["weights_sha256"] == sha256 else NEUTRAL
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise ModelError(
             f"not a calibration of confidence ({error!r})", str(path), "delete it, or measure it again"
         ) from error
 
 
-def write_calibration(weights: Path, calibration: Calibration) -> None:
-    """Put a calibration beside the weights."""
-    place_of(weights).write_text(json.dumps(asdict(calibration), indent=1) + "\n", encoding="utf-8")
+def write_calibration(weights: Path, sha256: str, calibration: Calibration) -> None:
+    """Put a calibration beside the weights of that sha256."""
+    said = asdict(calibration) | {"weights_sha256": sha256}
+    place_of(weights).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")

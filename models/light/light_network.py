@@ -132,9 +132,9 @@ class LightNetwork:
         self._detector, self._surface = PersonDetector(), SurfaceNet()
         fill(self._detector, tensors, "detector.", path)
         fill(self._surface, tensors, "surface.", path)
-        self._calibration = read_calibration(path)
         self.name = name
         self.sha256 = file_sha256(path)
+        self._calibration = read_calibration(path, self.sha256)
         self.engine = choose_engine(config.engine)
         self.precision = light_precision(config.precision, self.engine, path, self.sha256)
         quantized = read_quantized(quantized_path(path), self.sha256) if self.precision == "int8" else None

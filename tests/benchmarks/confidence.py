@@ -18,10 +18,11 @@ import numpy as np
 from scipy.optimize import minimize
 
 from models.light.confidence import Calibration, log_odds, read_calibration, write_calibration
+from models.light.light_network import file_sha256
 from models.metrics.assignment import answers_by_box
 from models.metrics.reliability import Reliability, reliability
 from stages.payloads import Surface
-from tests.benchmarks.films import Film, Truth, read
+from tests.benchmarks.films import SYNTHETIC, Film, Truth, read
 from tests.benchmarks.temporal_scores import true_picture
 
 Answers = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -40,14 +41,13 @@ def answers_of(surface: Surface, truth: Truth, number: int) -> Answers:
     return tuple(one.ravel()[::THINNED] for one in (sure_hw, found_hw == true_hw, found_hw > 0))  # type: ignore[return-value]
 
 
-def answers(films: Sequence[Film]) -> Answers:
-    """All found people of films."""
-    gathered = []
-    for film in films:
-        for truth, people, surfaces in zip(film.truth, film.people, film.surfaces, strict=True):
-            for g, d in enumerate(answers_by_box(true_picture(truth, people, surfaces))):
-                if d >= 0:
-                    gathered.append(answers_of(surfaces.people[d], truth, g + 1))
+def answers(film: Film) -> Answers:
+    """All found people of a film."""
+    gathered = [(np.zeros(0), np.zeros(0, bool), np.zeros(0, bool))]
+    for truth, people, surfaces in zip(film.truth, film.people, film.surfaces, strict=True):
+        for g, d in enumerate(answers_by_box(true_picture(truth, people, surfaces))):
+            if d >= 0:
+                gathered.append(answers_of(surfaces.people[d], truth, g + 1))
     sure, right, chart = (np.concatenate(one) for one in zip(*gathered, strict=True))
     return sure.astype(np.float64), right, chart
 
@@ -90,7 +90,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--write", type=Path, metavar="WEIGHTS")
     wanted = parser.parse_args()
-    films = [answers([film]) for film in read(wanted.folder) if film.truth and any(map(len, film.people))]
+    known = (answers(film) for world, _, _ in SYNTHETIC for film in read(wanted.folder, world))
+    films = [one for one in known if len(one[0])]
     own, left_out = [], []
     for k in range(len(films)):
         line = fitted(*charts(films[:k] + films[k + 1 :]))
@@ -103,7 +104,8 @@ def main() -> None:
     line = fitted(*charts(films))
     print(f"fitted on all {len(films)} films: slope {line.slope}, offset {line.offset}")
     if wanted.write:
-        write_calibration(wanted.write, line.after(read_calibration(wanted.write)))
+        sha256 = file_sha256(wanted.write)
+        write_calibration(wanted.write, sha256, line.after(read_calibration(wanted.write, sha256)))
 
 
 if __name__ == "__main__":

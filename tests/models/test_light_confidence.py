@@ -25,9 +25,10 @@ def test_two_in_a_row_are_one() -> None:
 
 def test_it_is_read_as_written_and_neutral_where_there_is_none(tmp_path: Path) -> None:
     weights = tmp_path / "mine.safetensors"
-    assert read_calibration(weights) == NEUTRAL
-    write_calibration(weights, Calibration(slope=0.7, offset=-0.1))
-    assert read_calibration(weights) == Calibration(slope=0.7, offset=-0.1)
+    assert read_calibration(weights, "abc") == NEUTRAL
+    write_calibration(weights, "abc", Calibration(slope=0.7, offset=-0.1))
+    assert read_calibration(weights, "abc") == Calibration(slope=0.7, offset=-0.1)
+    assert read_calibration(weights, "of other weights") == NEUTRAL
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"slope": 1}', '{"slope": "steep", "offset": 0}'])
@@ -35,7 +36,7 @@ def test_a_damaged_one_is_named(tmp_path: Path, text: str) -> None:
     weights = tmp_path / "mine.safetensors"
     place_of(weights).write_text(text, encoding="utf-8")
     with pytest.raises(ModelError, match="calibration") as caught:
-        read_calibration(weights)
+        read_calibration(weights, "abc")
     assert "mine.confidence.json" in str(caught.value)
 
 

@@ -187,9 +187,10 @@ class Slot:
         if not self._held:
             self._refuse("yielded more items than it got packets", where, "yield one item per packet")
         entry = self._held.popleft()
+        for kind, payload in made.items():
+            if kind not in entry.payloads:  # a newer payload of a type is of the same people: they count once
+                meter.made(payload)
         entry.payloads.update(made)
-        for payload in made.values():
-            meter.made(payload)
         meter.worked(self.node.name, entry.packet.frames)
         return entry
 

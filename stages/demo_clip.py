@@ -122,9 +122,11 @@ def she_walks() -> Stroller:
     hair_3 = HAIRS[2]
     tail = tied(1.0, 0.0, 1.70, (0.034, 0.13, 0.034), strands(np.random.default_rng(2), hair_3))
     person = Person(
-        score_C=body_like(0.95, 0.60), outfit=dressed(1.58, garments, 1, 2),
+        score_C=body_like(0.95, 0.60),
+        outfit=dressed(1.58, garments, 1, 2),
         attached=(
-            Skirt(rings=20, flare=0.10, folds=9, phase=0.4, pattern=teal), tail,
+            Skirt(rings=20, flare=0.10, folds=9, phase=0.4, pattern=teal),
+            tail,
             Bag(middle_3=(-0.22, 0.98, 0.0), half_3=(0.05, 0.10, 0.13), bone="root", pattern=leather),
         ),
     )

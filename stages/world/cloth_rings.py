@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 F32 = npt.NDArray[np.float32]
 Float = npt.NDArray[np.float64]
+Real = npt.NDArray[np.floating[Any]]
 Index = npt.NDArray[np.intp]
 
 SIDES = 48
@@ -31,7 +34,7 @@ def ring_faces(rings: int) -> npt.NDArray[np.int32]:
     return np.stack([np.stack([a, c, b], 1), np.stack([b, c, d], 1)], axis=1).reshape(-1, 3).astype(np.int32)
 
 
-def slices(value_V: F32, levels: Float, step: float) -> tuple[Index, Index]:
+def slices(value_V: F32, levels: Real, step: float) -> tuple[Index, Index]:
     """Vertices ring by ring, four fifths of a step to either side of each level, and where each ring's begin."""
     members = [np.flatnonzero(np.abs(value_V - level) < 0.8 * step) for level in levels]
     start = np.cumsum([0, *[len(one) for one in members[:-1]]])
@@ -60,9 +63,7 @@ def across(way_R3: Float, down_R3: Float) -> Float:
     return np.asarray(flat / (np.linalg.norm(flat, axis=1, keepdims=True) + 1e-9), np.float64)
 
 
-def reaches(
-    vertex_V3: F32, member: Index, start: Index, frame: tuple[Float, Float, Float], narrowing: float
-) -> Float:
+def reaches(vertex_V3: F32, member: Index, start: Index, frame: tuple[Float, Float, Float], narrowing: float) -> Float:
     """How far cloth stands from the middle of each ring at each angle, (R, SIDES) metres.
 
     Args:

@@ -57,7 +57,10 @@ def in_wide_trousers(person: Person, rng: Rng, patterns: Patterns) -> Person:
 
 
 COSTUMES: tuple[Callable[[Person, Rng, Patterns], Person], ...] = (
-    in_coat, in_loose_shirt, in_wide_dress, in_wide_trousers,
+    in_coat,
+    in_loose_shirt,
+    in_wide_dress,
+    in_wide_trousers,
 )
 
 

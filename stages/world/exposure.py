@@ -65,8 +65,8 @@ def exposed(exposure: Exposure, hits: Hits, color_P3: F32, place_HW3: F32) -> F3
     color_HW3 = layer_4HW[:3].transpose(1, 2, 0) / np.maximum(cover, 1e-3)[..., None]
     # Neighbours that part leave a crack between them, through which nothing is seen: it is closed.
     closed = cv2.morphologyEx(np.minimum(cover / np.float32(len(instants)), 1), cv2.MORPH_CLOSE, np.ones((5, 5)))
-    share = np.where(cover > 1e-3, closed, 0)[..., None]
-    return np.asarray(behind + share * (color_HW3 - behind), np.float32)
+    opaque = np.where(cover > 1e-3, closed, 0)[..., None]
+    return np.asarray(behind + opaque * (color_HW3 - behind), np.float32)
 
 
 def _smeared_place(exposure: Exposure, instants: list[float], place_HW3: F32) -> F32:

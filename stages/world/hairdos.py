@@ -65,8 +65,13 @@ def beard(rng: Rng, hair_3: F32) -> Garment:
     line = 1.585 + cheek - y + 0.6 * np.abs(x) - 0.02
     mouth = np.hypot(x / 1.6, y - 1.594) - 0.014
     field = np.where(home().head_V > 0, np.minimum(np.minimum(line, z - 0.02), mouth), -1)
-    return Garment(field_V=field.astype(np.float32), thickness=float(rng.uniform(0.003, 0.02)), folds=0.001,
-                   pattern=strands(rng, hair_3), gloss=0.2)
+    return Garment(
+        field_V=field.astype(np.float32),
+        thickness=float(rng.uniform(0.003, 0.02)),
+        folds=0.001,
+        pattern=strands(rng, hair_3),
+        gloss=0.2,
+    )
 
 
 def hat(rng: Rng, cloth: Pattern) -> tuple[Garment, Knot]:

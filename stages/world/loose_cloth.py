@@ -103,13 +103,12 @@ def part_of(name: str) -> Part:
         charts, axis = (1, 2, *LEGS), None
     else:
         along, charts, axis, first, step, rings = {
-            "leg": (place.leg_V, LEGS, 2, 0.32, 0.07, 24), "arm": (place.arm_V, tuple(range(15, 23)), 1, 0.22, 0.1, 18),
+            "leg": (place.leg_V, LEGS, 2, 0.32, 0.07, 24),
+            "arm": (place.arm_V, tuple(range(15, 23)), 1, 0.22, 0.1, 18),
         }[limb]
         value, levels = np.where(ours, along, 9), first + step * np.arange(rings)
     member, start = slices(value.astype(np.float32), levels, step)
-    marker = [] if axis is None else [
-        one[np.argmax(place.point_V3[one, axis])] for one in np.split(member, start[1:])
-    ]
+    marker = [] if axis is None else [one[np.argmax(place.point_V3[one, axis])] for one in np.split(member, start[1:])]
     covered = np.isin(body.chart_F, charts) & ((name == "trunk") | ours[body.face_F3].all(axis=1))
     return Part(member_M=member, start_R=start, marker_R=np.array(marker, np.intp), faces=np.flatnonzero(covered))
 
@@ -144,7 +143,10 @@ def _surface(name: str, rings: int, gap: int) -> Surface:
     kept = np.flatnonzero((ring < rings - 1) & (apart >= gap / 2))
     kept = np.concatenate([kept, kept + len(whole.face_G3) // 2])
     return replace(
-        whole, face_G3=whole.face_G3[kept], chart_G=whole.chart_G[kept], corner_uv_G32=whole.corner_uv_G32[kept],
+        whole,
+        face_G3=whole.face_G3[kept],
+        chart_G=whole.chart_G[kept],
+        corner_uv_G32=whole.corner_uv_G32[kept],
         home_W3=whole.home_W3[: rings * SIDES],
     )
 
@@ -161,8 +163,13 @@ def _whole_surface(name: str) -> Surface:
 
 def _tube(rng: Rng, part: str, rings: tuple[int, int], flare: tuple[float, float], cloth: Pattern) -> Tube:
     return Tube(
-        part=part, rings=int(rng.integers(rings[0], rings[1] + 1)), flare=float(rng.uniform(*flare)),
-        folds=int(rng.integers(3, 10)), phase=float(rng.uniform(0, 6)), gap=0, pattern=cloth,
+        part=part,
+        rings=int(rng.integers(rings[0], rings[1] + 1)),
+        flare=float(rng.uniform(*flare)),
+        folds=int(rng.integers(3, 10)),
+        phase=float(rng.uniform(0, 6)),
+        gap=0,
+        pattern=cloth,
     )
 
 

@@ -6,6 +6,7 @@ Everything is a function of a place on the floor or on the houses' front, so any
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from stages.world.backdrops import noise
 from stages.world.stage_set import pixel_rays
 
 F32 = npt.NDArray[np.float32]
+Real = npt.NDArray[np.floating[Any]]
 Color = tuple[float, float, float]
 
 FRONT_Z, KERB_Z = -6.5, -4.3
@@ -23,6 +25,7 @@ STOREY = 3.3
 SKY = ((0.88, 0.91, 0.94), (0.45, 0.66, 0.90))
 GLASS: Color = (0.20, 0.27, 0.34)
 WOOD: Color = (0.33, 0.22, 0.15)
+AWNING = np.array([[0.75, 0.22, 0.18], [0.93, 0.9, 0.84]], np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +53,26 @@ class Tree:
 
 HOUSES = (
     House(left=-30, right=-8.2, high=7.5, wall=(0.72, 0.66, 0.56), frame=(0.9, 0.88, 0.82), shutter=None, step=2.2),
-    House(left=-8.2, right=-3.1, high=8.0, wall=(0.80, 0.60, 0.34), frame=(0.93, 0.9, 0.84),
-          shutter=(0.23, 0.36, 0.28), step=1.7),
+    House(
+        left=-8.2,
+        right=-3.1,
+        high=8.0,
+        wall=(0.80, 0.60, 0.34),
+        frame=(0.93, 0.9, 0.84),
+        shutter=(0.23, 0.36, 0.28),
+        step=1.7,
+    ),
     House(left=-3.1, right=2.6, high=7.2, wall=(0.74, 0.47, 0.39), frame=(0.92, 0.89, 0.85), shutter=None, step=1.9),
     House(left=2.6, right=6.4, high=2.3, wall=(0.62, 0.58, 0.52), frame=(0.6, 0.56, 0.5), shutter=None, step=99.0),
-    House(left=6.4, right=30, high=7.8, wall=(0.62, 0.67, 0.70), frame=(0.95, 0.95, 0.93),
-          shutter=(0.30, 0.36, 0.48), step=1.8),
+    House(
+        left=6.4,
+        right=30,
+        high=7.8,
+        wall=(0.62, 0.67, 0.70),
+        frame=(0.95, 0.95, 0.93),
+        shutter=(0.30, 0.36, 0.48),
+        step=1.8,
+    ),
 )
 TREES = (Tree(x=4.5, z=-8.5, crown_y=4.3, radius=2.2), Tree(x=-6.9, z=-4.9, crown_y=4.1, radius=1.5))
 
@@ -84,31 +101,29 @@ def paint_plaza(camera: Camera) -> F32:
     return np.clip(picture, 0, 1).astype(np.float32)
 
 
-def _grain(grain_GG: F32, x: npt.NDArray[np.floating], y: npt.NDArray[np.floating], size: float) -> F32:
+def _grain(grain_GG: F32, x: Real, y: Real, size: float) -> F32:
     """Noise (P,) in 0..1, mirrored every `size` metres, so that no seam shows."""
     cells = len(grain_GG)
     row, column = (np.abs(np.mod(one / size, 2) - 1) * (cells - 1) for one in (y, x))
     return grain_GG[row.astype(int), column.astype(int)]
 
 
-def _tone(x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+def _tone(x: Real, y: Real) -> Real:
     """A number in 0..1 for each cell."""
     return np.mod(np.sin(x * 12.9898 + y * 78.233) * 43758.5453, 1)
 
 
-def _inside(
-    x: npt.NDArray[np.floating], y: npt.NDArray[np.floating], half: tuple[float, float], soft: npt.NDArray[np.floating]
-) -> F32:
+def _inside(x: Real, y: Real, half: tuple[float, float], soft: Real) -> F32:
     """Share of a box about the origin, its edges `soft` metres wide, (P, 1)."""
     apart = np.maximum(np.abs(x) - half[0], np.abs(y) - half[1])
     return np.clip(0.5 - apart / np.maximum(soft, 1e-4), 0, 1)[:, None].astype(np.float32)
 
 
-def _mixed(color_P3: F32, other: Color | F32, share_P1: F32) -> F32:
+def _mixed(color_P3: F32, other: Color | Real, share_P1: F32) -> F32:
     return np.asarray(color_P3 + share_P1 * (np.asarray(other, np.float32) - color_P3), np.float32)
 
 
-def _fronts(x: F32, y: F32, soft: F32, grain_GG: F32) -> F32:
+def _fronts(x: Real, y: Real, soft: Real, grain_GG: F32) -> F32:
     """The houses at places on their front, (P, 3); `soft` is the width of a pixel there."""
     color = np.zeros((len(x), 3), np.float32)
     for house in HOUSES:
@@ -121,7 +136,7 @@ def _fronts(x: F32, y: F32, soft: F32, grain_GG: F32) -> F32:
     return color
 
 
-def _house(house: House, x: F32, y: F32, soft: F32, grain_GG: F32) -> F32:
+def _house(house: House, x: Real, y: Real, soft: Real, grain_GG: F32) -> F32:
     color = np.tile(np.array(house.wall, np.float32), (len(x), 1))
     blocks = 0.9 + 0.2 * _tone(np.floor(x / 0.7), np.floor(y / 0.35))
     stone = np.array([0.52, 0.50, 0.47], np.float32) * blocks[:, None]
@@ -139,9 +154,7 @@ def _house(house: House, x: F32, y: F32, soft: F32, grain_GG: F32) -> F32:
     return color
 
 
-def _windows(
-    house: House, color: F32, across: F32, y: F32, soft: F32, number: npt.NDArray[np.floating], storey: int
-) -> F32:
+def _windows(house: House, color: F32, across: Real, y: Real, soft: Real, number: Real, storey: int) -> F32:
     """A row of windows; on the ground floor every third is a door, and awnings hang over the others."""
     door = (number % 3 == 0) & (storey == 0)
     for chosen, half, middle, inner in ((~door, (0.46, 0.72), 1.75, GLASS), (door, (0.55, 1.2), 1.2, WOOD)):
@@ -165,18 +178,18 @@ def _windows(
     return color
 
 
-def _awning(color: F32, across: F32, y: F32, soft: F32, chosen: npt.NDArray[np.bool_]) -> F32:
+def _awning(color: F32, across: Real, y: Real, soft: Real, chosen: npt.NDArray[np.bool_]) -> F32:
     """Striped cloth over windows, and its shade."""
     at = np.flatnonzero(chosen)
     u, v = across[at], y[at]
     some = _mixed(color[at], color[at] * np.float32(0.55), _inside(u - 0.1, v - 2.05, (0.75, 0.25), soft[at] + 0.25))
-    stripe = np.where((np.mod(u, 0.3) < 0.15)[:, None], np.float32([0.75, 0.22, 0.18]), np.float32([0.93, 0.9, 0.84]))
+    stripe = np.where((np.mod(u, 0.3) < 0.15)[:, None], AWNING[0], AWNING[1])
     stripe = stripe * (0.75 + 0.4 * np.clip((v - 2.2) / 0.5, 0, 1))[:, None].astype(np.float32)
     color[at] = _mixed(some, stripe, _inside(u, v - 2.45, (0.72, 0.24), soft[at]))
     return color
 
 
-def _paving(x: F32, z: F32, soft: F32, fall: F32, grain_GG: F32) -> F32:
+def _paving(x: Real, z: Real, soft: Real, fall: Real, grain_GG: F32) -> F32:
     """Slabs of the square, a kerb, and the pavement before the houses, (P, 3)."""
     deep = soft / np.maximum(fall, 1e-3)
     color = np.zeros((len(x), 3), np.float32)

@@ -29,8 +29,12 @@ def block(rows, columns):
     row, column = np.mgrid[rows, columns]
     pixel = (row * WIDTH + column).reshape(-1).astype(np.int32)
     count = len(pixel)
-    return Hits(pixel_P=pixel, face_P=np.zeros(count, np.int32), bary_P3=np.ones((count, 3), np.float32) / 3,
-                depth_P=np.ones(count, np.float32))
+    return Hits(
+        pixel_P=pixel,
+        face_P=np.zeros(count, np.int32),
+        bary_P3=np.ones((count, 3), np.float32) / 3,
+        depth_P=np.ones(count, np.float32),
+    )
 
 
 def taken(right, shutter, hits, place_HW3, place=0.0):

@@ -22,9 +22,7 @@ from stages.world.stress import STRESS_WORLDS
 from stages.world.wardrobe import home, pattern, random_outfit
 
 CLOTH = pattern(np.random.default_rng(0))
-BARE = Person(
-    score_C=load_body().score_SC[2], outfit=replace(random_outfit(np.random.default_rng(3)), garments=())
-)
+BARE = Person(score_C=load_body().score_SC[2], outfit=replace(random_outfit(np.random.default_rng(3)), garments=()))
 
 
 def tube(part, rings, gap=0, flare=0.03):
@@ -34,8 +32,14 @@ def tube(part, rings, gap=0, flare=0.03):
 def seen_from(mesh, yaw, height=240, width=180):
     facing = (np.diag([1, -1, -1]) @ about(UP, yaw)).astype(np.float32)
     middle = (mesh.vertex_V3.min(axis=0) + mesh.vertex_V3.max(axis=0)) / 2
-    view = Camera(rotation_33=facing, shift_3=np.array([0, 0, 6], np.float32) - facing @ middle, focal=620.0,
-                  center_2=(width / 2, height / 2), height=height, width=width)
+    view = Camera(
+        rotation_33=facing,
+        shift_3=np.array([0, 0, 6], np.float32) - facing @ middle,
+        focal=620.0,
+        center_2=(width / 2, height / 2),
+        height=height,
+        width=width,
+    )
     hits = trace([mesh], view)
     return maps(hits, [mesh], view), hits
 
@@ -78,9 +82,14 @@ def test_a_coat_that_is_open_shows_what_is_under_it_in_front_alone():
     assert abs(shown[10, np.pi] - shown[0, np.pi]) < 0.02 * shown[0, np.pi]
 
 
-@pytest.mark.parametrize(("part", "rings", "least"), [
-    ("trunk", 17, 0.9), ("left leg", 20, 0.9), ("left arm", 15, 0.75),  # an elbow of this body is a ring off the mean
-])
+@pytest.mark.parametrize(
+    ("part", "rings", "least"),
+    [
+        ("trunk", 17, 0.9),
+        ("left leg", 20, 0.9),
+        ("left arm", 15, 0.75),  # an elbow of this body is a ring off the mean
+    ],
+)
 def test_labels_are_those_of_the_body_underneath(part, rings, least):
     pose = POSES["stand"](np.random.default_rng(5))
     worn = pose_person(replace(BARE, attached=(tube(part, rings, flare=0.0),)), pose, 0.0)

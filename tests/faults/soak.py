@@ -1,9 +1,9 @@
 """A long run, and the memory of every process in it: `python -m tests.faults.soak [--frames 100000] [--serial]`.
 
-The demo clip, looped, through the default command. Every few seconds the resident memory that each process has for itself
-(not what it shares: the object store has a fixed size) is noted. Printed for each process that lived to the end: memory
-in the middle and at the end, and the slope of a straight line through the second half, in MB per 1000 frames. 1 when
-any process grows by more than 0.5 MB per 1000 frames, or when frames are missing.
+The demo clip, looped, through the default command. Every few seconds the resident memory that each process has for
+itself (not what it shares: the object store has a fixed size) is noted. Printed for each process that lived to the end:
+memory in the middle and at the end, and the slope of a straight line through the second half, in MB per 1000 frames.
+1 when any process grows by more than 0.5 MB per 1000 frames, or when frames are missing.
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ import pytest
 from models.checkpoint import read_checkpoint
 from models.errors import ModelError
 from pipeline.journal import Journal
-from pipeline.stage import StageError
+from pipeline.stage import StageError, is_plain
 from stages.payloads import People
 from stages.shards.shelf import Shelf, ShelfWriter
-from tests.faults.fuzz import fuzz
+from tests.faults.fuzz import checkpoints, fuzz, one_case
 
 
 def test_damaged_files_are_read_or_refused_plainly(tmp_path: Path) -> None:
@@ -26,6 +26,15 @@ def test_a_pickle_that_promises_an_endless_text(tmp_path: Path) -> None:
     (tmp_path / "a.pkl").write_bytes(b"\x80\x04\x8d" + b"\xff" * 7 + b"\x7f" + b"text.")
     with pytest.raises(ModelError, match="not readable as weights"):
         read_checkpoint(tmp_path / "a.pkl")
+
+
+@pytest.mark.parametrize("case", [249, 3156])  # an endless text; a type that NumPy cannot describe
+def test_pickles_that_were_findings(case: int, tmp_path: Path) -> None:
+    checkpoints(tmp_path)
+    try:
+        one_case(case, [tmp_path / "l.pkl"], tmp_path)
+    except Exception as error:
+        assert is_plain(error), error
 
 
 def test_a_journal_with_bytes_that_are_no_text(tmp_path: Path) -> None:

@@ -51,15 +51,15 @@ class Round:
     same: bool
 
 
-def small_run(folder: Path) -> RunConfig:
-    """The default graph on the beginning of the clip, in short packets and segments; a network that starts quickly."""
+def small_run(folder: Path, *more: str) -> RunConfig:
+    """The default graph on the clip's beginning, in short packets and segments, with `more` changes; starts quickly."""
     weights = folder / "random.safetensors"
     torch.manual_seed(0)
     write_weights(weights, PersonDetector().state_dict(), SurfaceNet().state_dict())
     network = {"weights": weights, "score_threshold": 0.0001, "max_people": 1, "engine": "torch", "precision": "fp32"}
     changes = [f"network.{key}={value}" for key, value in network.items()]
     changes += ["decode.end=1.2", "decode.max_size=128", "decode.chunk=3", "encode.segment_frames=6", "threads=1"]
-    return load_config("video", [*changes, "lanes.network.replicas=1"], STAGES)
+    return load_config("video", [*changes, "lanes.network.replicas=1", *more], STAGES)
 
 
 def decoded(path: Path) -> tuple[int, str]:

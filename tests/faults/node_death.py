@@ -28,7 +28,7 @@ from pipeline.plan import make_plan
 from tests.faults.kill_rounds import CLIP, MACHINE, decoded, small_run, undisturbed
 
 CPUS, SHARE = 1, 0.3
-"""Of each node, and of each lane: all fit on one, and Ray begins with the second node when half of the first is taken."""
+"""Of each node, of each lane: all fit on one, and Ray begins with the second node when half of the first is taken."""
 _UP_S = 240.0
 
 

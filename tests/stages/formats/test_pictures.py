@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -34,9 +35,14 @@ ONE = people_of([0], [[10.4, 5, 40.5, 44.2]], [3])
 ONE_SURFACE = Surfaces(people=(SURFACES.people[1],))
 
 
-def film(path: Path, pixels: str = "rgb24") -> list[np.ndarray]:
+def film(path: Path) -> list[np.ndarray]:
     with av.open(str(path)) as file:
-        return [frame.to_ndarray(format=pixels) for frame in file.decode(video=0)]
+        return [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+
+
+def frame_of(path: Path, number: int) -> np.ndarray:
+    with av.open(str(path)) as file:
+        return next(islice(file.decode(video=0), number, None)).to_ndarray(format="rgb24")
 
 
 def test_iuv_is_chart_u_v_in_bgr_with_255ths_truncated(tmp_path: Path) -> None:
@@ -150,7 +156,7 @@ def test_part_colours_follow_the_charts(tmp_path: Path) -> None:
 
 
 def common_colours(path: Path, frame: int, least: int) -> np.ndarray:
-    picture = film(path)[frame].reshape(-1, 3)
+    picture = frame_of(path, frame).reshape(-1, 3)
     colours, count = np.unique(picture, axis=0, return_counts=True)
     return colours[count >= least].astype(int)
 
@@ -171,7 +177,7 @@ def test_magicanimates_own_films_have_these_colours(shared: Path, name: str) -> 
 def test_vid2denseposes_film_has_parula_on_black(shared: Path) -> None:
     """The right half shows its network's picture: scaled, so only the colours of large areas are pure."""
     path = shared / "assets/real_iuv/vid2densepose/old_side_by_side.mp4"
-    picture = film(path)[60]
+    picture = frame_of(path, 60)
     colours, count = np.unique(picture.reshape(-1, 3), axis=0, return_counts=True)
     saturated = colours.max(axis=1).astype(int) - colours.min(axis=1) > 60
     common = colours[saturated & (count > 900)].astype(int)

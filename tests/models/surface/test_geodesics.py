@@ -119,13 +119,17 @@ def test_twins_share_a_row() -> None:
 
 def test_the_table_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vertex, face, twin = mirrored_sheet()
-    first = cached_geodesics(vertex, face, twin, tmp_path)
+    heard: list[float] = []
+    first = cached_geodesics(vertex, face, twin, tmp_path, heard.append)
+    assert heard[0] == 0 and heard[-1] == 1 and heard == sorted(heard)
 
     def never(*_: Any) -> None:
         raise AssertionError("computed again")
 
     monkeypatch.setattr(geodesics, "compute_geodesics", never)
-    again = cached_geodesics(vertex, face, twin, tmp_path)
+    heard.clear()
+    again = cached_geodesics(vertex, face, twin, tmp_path, heard.append)
+    assert not heard, "nothing is computed, nothing is told"
     assert np.array_equal(first.distance_SV, again.distance_SV)
     with pytest.raises(AssertionError, match="computed again"):
         cached_geodesics(vertex * 1.001, face, twin, tmp_path)

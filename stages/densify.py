@@ -18,7 +18,7 @@ from models.structures import SurfaceMap
 from models.teacher import PersonReader
 from models.trained import load_trained
 from pipeline.stage import Stage, StageError
-from stages.training.annotated_pictures import AnnotatedPictures, TruePicture
+from stages.training.annotated_pictures import AnnotatedPictures, LabelledPicture
 from stages.training.payloads import AnnotatedSet, AnnotatedSets
 from stages.training.workers import chief_first
 
@@ -76,7 +76,7 @@ class Densify(Stage):
         return PersonReader(network, side=about.min_size, scales=self.config.scales), about.figure_ground
 
 
-def write_surface(path: Path, picture: TruePicture, reader: PersonReader, *, figure_ground: bool) -> None:
+def write_surface(path: Path, picture: LabelledPicture, reader: PersonReader, *, figure_ground: bool) -> None:
     """Read everyone of a picture and write what was found inside of their masks, whole or not at all."""
     height, width = picture.rgb_HW3.shape[:2]
     label_HW, uv_2HW = np.zeros((height, width), np.uint8), np.zeros((2, height, width), np.uint8)

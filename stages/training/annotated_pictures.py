@@ -28,7 +28,7 @@ PERSON = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TruePerson:
+class LabelledPerson:
     """A person of a picture.
 
     Attributes:
@@ -49,11 +49,11 @@ class TruePerson:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TruePicture:
+class LabelledPicture:
     """A picture, its people, and where the set has it a dense surface: chart labels and UV (255ths) of every pixel."""
 
     rgb_HW3: U8
-    people: tuple[TruePerson, ...]
+    people: tuple[LabelledPerson, ...]
     label_HW: U8 | None = None
     uv_2HW: U8 | None = None
 
@@ -82,7 +82,7 @@ class AnnotatedPictures:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def __getitem__(self, index: int) -> TruePicture:
+    def __getitem__(self, index: int) -> LabelledPicture:
         """Picture number `index`. Raises: StageError where its file cannot be read."""
         return self._cached(index)
 
@@ -101,17 +101,17 @@ class AnnotatedPictures:
     def _name(self, identity: int) -> str:
         return self._images[identity].file_name
 
-    def _read(self, index: int) -> TruePicture:
+    def _read(self, index: int) -> LabelledPicture:
         identity = self._ids[index]
         path = Path(self.source.images) / self._images[identity].file_name
         bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if bgr is None:
             raise StageError("this picture cannot be read", str(path), "get the file again")
-        people = tuple(true_person(one, *bgr.shape[:2]) for one in self._records[identity])
+        people = tuple(labelled_person(one, *bgr.shape[:2]) for one in self._records[identity])
         if not self.source.points:
             people = tuple(replace(one, points=None) for one in people)
         label_HW, uv_2HW = self._dense(index)
-        return TruePicture(
+        return LabelledPicture(
             rgb_HW3=cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8),
             people=people,
             label_HW=label_HW,
@@ -142,12 +142,12 @@ def records_by_image(dense_set: DenseSet) -> dict[int, list[AnnotatedPerson]]:
     return pointed or found
 
 
-def true_person(person: AnnotatedPerson, height: int, width: int) -> TruePerson:
+def labelled_person(person: AnnotatedPerson, height: int, width: int) -> LabelledPerson:
     """A record as arrays. Raises: ModelError for masks that cannot be drawn."""
     x, y, box_width, box_height = person.box_4
     record = person_record(person)
     rle = coco_segmentation(record.get("segmentation"), height, width) or annotated_mask(record, height, width)
-    return TruePerson(
+    return LabelledPerson(
         box_4=np.array([x, y, x + box_width, y + box_height], np.float32),
         mask_HW=drawn_mask(rle, person.box_4, height, width),
         masked=rle is not None,

@@ -14,7 +14,7 @@ from models.person_crop import cut, cut_matrix, square_around, without_ground
 from models.preprocess import resize_bgr
 from models.surface.body import KEYPOINT_NAMES
 from models.surface.charts import COARSE_NAMES, MIRROR_CHART, mirror_maps, mirror_uv
-from stages.training.annotated_pictures import TruePerson, TruePicture
+from stages.training.annotated_pictures import LabelledPerson, LabelledPicture
 from stages.training.photometry import degrade, recolour
 
 Rng = np.random.Generator
@@ -75,14 +75,14 @@ class DensePoints:
     weight: float = 0.3
 
 
-def mirrored(picture: TruePicture) -> TruePicture:
+def mirrored(picture: LabelledPicture) -> LabelledPicture:
     """The picture in a mirror: sides, charts, U and V change as the body's symmetry has it."""
     width = picture.rgb_HW3.shape[1]
     label_HW, uv_2HW = picture.label_HW, picture.uv_2HW
     if label_HW is not None and uv_2HW is not None:
         label_HW, turned = mirror_maps(label_HW, uv_2HW.astype(np.float32) / 255)
         uv_2HW = np.round(turned * 255).astype(np.uint8)
-    return TruePicture(
+    return LabelledPicture(
         rgb_HW3=np.ascontiguousarray(picture.rgb_HW3[:, ::-1]),
         people=tuple(mirrored_person(one, width) for one in picture.people),
         label_HW=label_HW,
@@ -90,7 +90,7 @@ def mirrored(picture: TruePicture) -> TruePicture:
     )
 
 
-def mirrored_person(person: TruePerson, width: int) -> TruePerson:
+def mirrored_person(person: LabelledPerson, width: int) -> LabelledPerson:
     """One person of a picture so wide, in a mirror."""
     x0, y0, x1, y1 = person.box_4
     joint_173 = person.keypoint_173[MIRROR_JOINT].copy()
@@ -102,7 +102,7 @@ def mirrored_person(person: TruePerson, width: int) -> TruePerson:
         chart = MIRROR_CHART[points.chart_M].astype(np.int64)
         points = AnnotatedPoints(x_M=POINT_SPAN - points.x_M, y_M=points.y_M, chart_M=chart, u_M=u, v_M=v)
     coarse = None if person.coarse_LL is None else MIRROR_COARSE[person.coarse_LL[:, ::-1]]
-    return TruePerson(
+    return LabelledPerson(
         box_4=np.array([width - x1, y0, width - x0, y1], np.float32),
         mask_HW=person.mask_HW[:, ::-1],
         masked=person.masked,
@@ -112,7 +112,7 @@ def mirrored_person(person: TruePerson, width: int) -> TruePerson:
     )
 
 
-def frame_view(picture: TruePicture, size_hw: tuple[int, int], dense: DensePoints, random: Rng) -> View:
+def frame_view(picture: LabelledPicture, size_hw: tuple[int, int], dense: DensePoints, random: Rng) -> View:
     """The whole picture at a size, resized as when serving (PIL, `preprocess`)."""
     height, width = picture.rgb_HW3.shape[:2]
     matrix = np.array([[size_hw[1] / width, 0, 0], [0, size_hw[0] / height, 0]])
@@ -124,7 +124,7 @@ def frame_view(picture: TruePicture, size_hw: tuple[int, int], dense: DensePoint
 
 
 def person_view(
-    picture: TruePicture, person: int, side: int, square_4: F64, dense: DensePoints, random: Rng, *, ground: bool
+    picture: LabelledPicture, person: int, side: int, square_4: F64, dense: DensePoints, random: Rng, *, ground: bool
 ) -> View:
     """A square cut around one person; the others in it are background.
 
@@ -153,7 +153,7 @@ def jittered_square(box_4: F32, scales: tuple[float, float], random: Rng) -> F64
     return square + np.tile(random.normal(0, 0.03, 2) * (square[2] - square[0]), 2)
 
 
-def shown(picture: TruePicture, index: int, matrix: F64, mask_HW: U8, dense: DensePoints, random: Rng) -> Shown:
+def shown(picture: LabelledPicture, index: int, matrix: F64, mask_HW: U8, dense: DensePoints, random: Rng) -> Shown:
     """One person through a (2, 3) map from the picture's pixels to the view's, pixel edges at whole numbers."""
     person = picture.people[index]
     joint_173 = person.keypoint_173.copy()
@@ -183,7 +183,7 @@ def moved(xy_M2: npt.NDArray[np.floating], matrix: F64) -> F64:
 Points = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
 
 
-def annotated_points(person: TruePerson) -> Points:
+def annotated_points(person: LabelledPerson) -> Points:
     """Places in the picture, charts, UV and weights (1) of a person's annotated points."""
     points = person.points
     if points is None:
@@ -193,7 +193,7 @@ def annotated_points(person: TruePerson) -> Points:
     return xy, points.chart_M, np.stack([points.u_M, points.v_M], axis=1), np.ones(len(points))
 
 
-def drawn_points(picture: TruePicture, mask_HW: U8, dense: DensePoints, random: Rng) -> Points:
+def drawn_points(picture: LabelledPicture, mask_HW: U8, dense: DensePoints, random: Rng) -> Points:
     """Points at random pixels of a person's dense surface, at the pixels' centres."""
     assert picture.label_HW is not None and picture.uv_2HW is not None
     row_K, column_K = np.nonzero((mask_HW > 0) & (picture.label_HW > 0))

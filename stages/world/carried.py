@@ -153,7 +153,8 @@ def scalp_surface(point_W3: F32, face_G3: npt.NDArray[np.int32]) -> Surface:
     body, skin_V3 = load_body(), home().point_V3
     head = np.flatnonzero((body.chart_F >= 23) & ~body.eye_F)
     scalp = np.unique(body.face_F3[head])
-    nearest = scalp[np.argmin(((point_W3[:, None] - skin_V3[scalp]) ** 2).sum(axis=2), axis=1)]
+    place_S3 = skin_V3[scalp].astype(np.float64)
+    nearest = scalp[np.argmin((place_S3**2).sum(axis=1) - 2 * point_W3.astype(np.float64) @ place_S3.T, axis=1)]
     return replace(nearest_surface(skin_V3[nearest], face_G3, skin_V3, head), home_W3=np.asarray(point_W3, np.float32))
 
 

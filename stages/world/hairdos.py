@@ -76,7 +76,7 @@ def beard(rng: Rng, hair_3: F32) -> Garment:
 
 def hat(rng: Rng, cloth: Pattern) -> tuple[Garment, Knot]:
     """Its crown, and a brim all around or a peak in front."""
-    low = float(rng.uniform(1.705, 1.725))
+    low = float(rng.choice([1.705, 1.715, 1.725]))
     above = home().point_V3[:, 1] - low + 0.08 * home().point_V3[:, 2]
     field = np.where(home().head_V > 0, above, -1).astype(np.float32)
     crown = Garment(field_V=field, thickness=float(rng.uniform(0.015, 0.035)), folds=0.001, pattern=cloth)

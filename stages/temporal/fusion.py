@@ -203,13 +203,13 @@ def corrected(surface: Surface, first: Memory, steady: Memory) -> Surface:
     height, width = surface.labels_hw.shape
     step = first.grid.step
     relabelled_hw = first.labels_hw != steady.labels_hw
-    change_hw2 = steady.known_hw4[..., :2] - first.known_hw4[..., :2]
-    change_hw2[relabelled_hw | (first.labels_hw == 0)] = 0
-    uv_2hw = np.empty((2, height, width), surface.uv_2hw.dtype)
+    changes = cv2.split(cv2.subtract(steady.known_hw4, first.known_hw4))[:2]
+    uv_2hw = surface.uv_2hw.copy()
     inside_hw = surface.labels_hw > 0
-    for axis, axis_hw in enumerate(cv2.split(change_hw2)):
-        whole_hw = cv2.resize(axis_hw, None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)[:height, :width]
-        np.add(surface.uv_2hw[axis], whole_hw * inside_hw, out=uv_2hw[axis], casting="same_kind")
+    for axis_hw, change_hw in zip(uv_2hw, changes, strict=True):
+        change_hw[relabelled_hw] = 0
+        whole_hw = cv2.resize(change_hw, None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)[:height, :width]
+        np.add(axis_hw, whole_hw, out=axis_hw, where=inside_hw, casting="same_kind")
     labels_hw = surface.labels_hw
     if relabelled_hw.any():
         rows_K, columns_K = _pixels_of(relabelled_hw, step, height, width)

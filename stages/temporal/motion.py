@@ -14,7 +14,7 @@ from stages.payloads import F32, U8
 STRIDE, DESCENT = 5, 6
 """Cells between the flow's patches, and steps of the descent: with the preset's 4 and 12 it costs a third more, and
 finds 1 % more places to within two pixels (tests/benchmarks/temporal.py)."""
-MARGIN = 8
+MARGIN = 4
 """Cells around a person that the flow sees too."""
 SMALLEST = 16
 """Cells, in either direction, under which a picture is too small for the flow's patches."""

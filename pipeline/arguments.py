@@ -19,8 +19,8 @@ examples:
   run_pipeline.py dance.mp4 -o out.mkv --style parts
   run_pipeline.py dance.mp4 --atlas suit.png --atlas 2=other.png
   run_pipeline.py photos/ more/*.jpg -o results/
-  run_pipeline.py dance.mp4 --resume                    go on after a crash, a power cut, a full disk
-  run_pipeline.py films/ -o out/ -c batch               many inputs on all cores or a cluster; again does what is missing
+  run_pipeline.py dance.mp4 --resume            go on after a crash, a power cut, a full disk
+  run_pipeline.py films/ -o out/ -c batch       many inputs, all cores or a cluster; again does what is missing
   run_pipeline.py dance.mp4 -c zoo_r50_s1x --weights zoo:densepose_rcnn_R_50_FPN_s1x
   run_pipeline.py photo.jpg --export instances=raw/     the network's own numbers as npz
   run_pipeline.py dance.mp4 --export iuv=iuv/ --export csv=dance.csv --export magicanimate=condition.mp4

@@ -57,13 +57,10 @@ def visible_part(canvas: Canvas, surface: Surface, kept_256: U8 | None = None) -
         kept_256: what becomes of each label (`part_groups.label_filter`); None keeps all.
     """
     height, width = canvas.rgb_HW3.shape[:2]
-    grid_height, grid_width = surface.labels_hw.shape
-    top, left = max(surface.y0, 0), max(surface.x0, 0)
-    bottom, right = min(surface.y0 + grid_height, height), min(surface.x0 + grid_width, width)
-    if top >= bottom or left >= right:
+    meeting = surface.windows(height, width)
+    if meeting is None:
         return None
-    grid = (slice(top - surface.y0, bottom - surface.y0), slice(left - surface.x0, right - surface.x0))
-    window = (slice(top, bottom), slice(left, right))
+    window, grid = meeting
     labels_hw = np.ascontiguousarray(surface.labels_hw[grid])
     return Visible(
         canvas=Canvas(

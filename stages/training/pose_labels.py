@@ -126,8 +126,9 @@ def pose_mask(pose: Pose, point_LL2: F64) -> F64:
     """Probability of the person at points (L,L,2) of the picture, by the pose teacher's own mask (L,L)."""
     back_23 = cv2.invertAffineTransform(pose.to_picture_23)
     at_LL2 = ((point_LL2 - 0.5) @ back_23[:, :2].T + back_23[:, 2]).astype(np.float32)
+    x_LL, y_LL = at_LL2[..., 0], at_LL2[..., 1]
     mask_SS = pose.mask_SS.astype(np.float32)
-    return cv2.remap(mask_SS, at_LL2, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    return cv2.remap(mask_SS, x_LL, y_LL, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
 
 
 def fuse(person_LL: F64, part_24LL: F64, pose: Pose | None, point_LL2: F64) -> tuple[F64, F64, bool]:

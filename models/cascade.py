@@ -1,6 +1,6 @@
 """The cross-task cascade: each task is asked twice, the second time in the light of all tasks' first answers.
 
-Güler et al. 2018, §3.3 (after Tan et al. and Cascade Pose Networks): the second stage sees the region's own
+Güler et al. 2018, §3.3: the second stage sees the region's own
 features and the first stage's outputs of every task. Both stages are trained (deep supervision); the second one answers.
 """
 
@@ -24,25 +24,25 @@ def evidence_channels(variant: Variant) -> int:
     return coarse + 3 * PARTS + (1 if variant.mask else 0) + (JOINTS if variant.keypoints else 0)
 
 
-def evidence(maps: Mapping[str, Tensor], side: int) -> Tensor:
+def evidence(maps: Mapping[str, Tensor]) -> Tensor:
     """The first stage's answers on the region's own cells: probabilities of parts, their U and V, mask, joints.
 
     Args:
-        maps: what `DenseTasks.answer` gave.
-        side: cells of the region.
+        maps: what `DenseTasks.answer` gave, four cells to one of the region along each side (the mask: two).
 
     Returns:
-        (K, channels, side, side): segmentations as probabilities, U and V weighed by their part's, joints as
-        probabilities of a cell relative to the best one.
+        (K, channels, S, S): segmentations as probabilities, U and V weighed by their part's, joints as probabilities
+        of a cell relative to the best one.
     """
     fine = maps["fine_segm"].softmax(dim=1)
     parts = [maps["coarse_segm"].softmax(dim=1), fine, fine * maps["u"], fine * maps["v"]]
-    if MASK in maps:
-        parts.append(maps[MASK].sigmoid())
     if KEYPOINTS in maps:
         score = maps[KEYPOINTS]
         parts.append((score - score.amax(dim=(2, 3), keepdim=True)).exp())
-    return torch.cat([F.adaptive_avg_pool2d(part, side) for part in parts], dim=1)
+    seen = [F.avg_pool2d(torch.cat(parts, dim=1), 4)]
+    if MASK in maps:
+        seen.append(F.avg_pool2d(maps[MASK].sigmoid(), 2))
+    return torch.cat(seen, dim=1)
 
 
 class SecondStage(nn.Module):
@@ -58,7 +58,7 @@ class SecondStage(nn.Module):
 
     def inputs(self, pooled_KChw: Tensor, first: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What each task's second head sees, (K, C, S, S)."""
-        seen = torch.cat([pooled_KChw, evidence(first, pooled_KChw.shape[-1]).to(pooled_KChw.dtype)], dim=1)
+        seen = torch.cat([pooled_KChw, evidence(first).to(pooled_KChw.dtype)], dim=1)
         # The features go past the mixing as well, so that the second stage starts no worse than the first.
         return {task: pooled_KChw + F.relu(layer(seen)) for task, layer in self.mix.items()}
 

@@ -124,7 +124,7 @@ def test_the_second_stage_sees_every_task() -> None:
     heads = DensePoseRCNN(variant).roi_heads
     pooled = torch.randn(2, variant.sizes.pyramid, 14, 14)
     first, second = heads.stages(pooled)
-    assert evidence(first, 14).shape == (2, evidence_channels(variant), 14, 14)
+    assert evidence(first).shape == (2, evidence_channels(variant), 14, 14)
     assert {name: value.shape for name, value in first.items()} == {name: value.shape for name, value in second.items()}
     alone = heads.final_surface(pooled)
     torch.testing.assert_close(alone["u"], second["u"])

@@ -51,7 +51,7 @@ def test_the_engines_agree_on_a_cascade(tmp_path: Path) -> None:
 
 
 def test_a_whole_picture_network_maps_a_box_as_its_maps_say(tmp_path: Path) -> None:
-    """The surface of a box as large as the picture is the argmax of the maps themselves."""
+    """The surface of a box as large as the picture is the maps' own argmax, in its place."""
     from models.assembly import decide_labels
     from models.preprocess import network_input
     from models.trained import load_trained
@@ -64,7 +64,10 @@ def test_a_whole_picture_network_maps_a_box_as_its_maps_say(tmp_path: Path) -> N
     with torch.no_grad():
         maps = load_trained(path)[0](network_input(frame, (96, 96)).permute(0, 3, 1, 2))
     expected = decide_labels(maps["fine_segm"][0], maps["coarse_segm"][0], (96, 96)).numpy()
-    assert (surface.labels_hw == expected).mean() > 0.9
+    # Through a window of 112 cells and back single pixels of a network as drawn change; a shift by one would change more.
+    right = (surface.labels_hw == expected).mean()
+    shifted = (surface.labels_hw[:, :-1] == expected[:, 1:]).mean()
+    assert right > 0.7 and right > shifted + 0.15
 
 
 def test_other_weights_are_refused_in_a_sentence(tmp_path: Path) -> None:

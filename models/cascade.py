@@ -1,7 +1,7 @@
 """The cross-task cascade: each task is asked twice, the second time in the light of all tasks' first answers.
 
-Güler et al. 2018, §3.3: the second stage sees the region's own
-features and the first stage's outputs of every task. Both stages are trained (deep supervision); the second one answers.
+Güler et al. 2018, §3.3: the second stage sees the region's own features and the first stage's outputs of every task.
+Both stages are trained (deep supervision); the second one answers.
 """
 
 from __future__ import annotations

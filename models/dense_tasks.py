@@ -46,7 +46,8 @@ class DenseTasks(nn.Module):
         """Maps of all tasks, from what each task's head sees, (K, C, S, S).
 
         Returns:
-            The surface maps by their names, `mask` (K, 1, 2S, 2S) and `keypoints` (K, 17, 4S, 4S) where there are such heads.
+            The surface maps by their names, `mask` (K, 1, 2S, 2S) and `keypoints` (K, 17, 4S, 4S) where there are
+            such heads.
         """
         maps = self.surface(inputs[SURFACE])
         if self.mask_head is not None and self.mask_predictor is not None:

@@ -1,7 +1,7 @@
-"""The fully convolutional way: charts, U and V for every pixel of a picture at once (Güler et al. 2018, §3.1; DenseReg).
+"""The fully convolutional way: charts, U and V of all pixels of a picture at once (Güler et al. 2018, §3.1; DenseReg).
 
-The same backbone, decoder, head and predictor as DensePose-RCNN, without regions between them. On pictures of one person
-it is the single-person network of the supervision study, and the teacher.
+The same backbone, decoder, head and predictor as DensePose-RCNN, without regions between them. On pictures of one
+person it is the single-person network of the supervision study, and the teacher.
 """
 
 from __future__ import annotations

@@ -77,7 +77,9 @@ class DecoderPart(Part):
 
     def __init__(self, decoder: Decoder) -> None:
         super().__init__()
-        self.examples = tuple(torch.zeros(1, 16 >> level, 24 >> level, decoder.predictor.in_channels) for level in range(4))
+        self.examples = tuple(
+            torch.zeros(1, 16 >> level, 24 >> level, decoder.predictor.in_channels) for level in range(4)
+        )
         self.decoder = decoder
 
     def forward(self, p2: Tensor, p3: Tensor, p4: Tensor, p5: Tensor) -> tuple[Tensor]:

@@ -1,4 +1,4 @@
-"""DensePose-RCNN: the published variants with the layer names of their checkpoints (facts §1), and larger families of it."""
+"""DensePose-RCNN: the published variants with the layer names of their checkpoints (facts §1), and kin of them."""
 
 from __future__ import annotations
 

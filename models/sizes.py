@@ -17,7 +17,7 @@ class Sizes:
         hidden: units of the box head's two layers.
         head, depth: channels and number of the 3x3 convolutions of a dense head.
         bins: cells a side of what dense heads see of a region.
-        group_norm: the norm of backbone and pyramid is a group norm, for training from nothing; else a frozen batch norm.
+        group_norm: the backbone's norm is a group norm, for training from nothing; else a frozen batch norm.
     """
 
     blocks: tuple[int, int, int, int]

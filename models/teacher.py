@@ -1,7 +1,7 @@
-"""One person read at a time, at one or several scales: the single-person network of the study, and the teacher (paper §3.2).
+"""One person read at a time, at one or several scales: the study's single-person network, and the teacher (paper §3.2).
 
-The teacher sees people with their background cut away, reads each at several scales and averages; what it says inside of
-the person becomes the dense supervision of the student.
+The teacher sees people with their background cut away, reads each at several scales and averages; what it says inside
+of the person becomes the dense supervision of the student.
 """
 
 from __future__ import annotations

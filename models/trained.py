@@ -1,4 +1,4 @@
-"""Networks that this project trained: their weights' files say what they are, so that nothing else need be configured."""
+"""Networks that this project trained: their weights' files say what they are, so nothing else need be configured."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class Variant:
         confidence: UV with one variance ("wc1") or a variance and a direction ("wc2").
         segm_confidence: segmentations weighed by a confidence of their own.
         mask, keypoints: heads for these tasks too.
-        cascade: a second stage of every dense task that sees the first stage's answers of all (Güler et al. 2018, §3.3).
+        cascade: a second stage of every dense task that sees the first stage's answers of all (Güler et al., §3.3).
     """
 
     backbone: Literal["r50", "r101", "small", "tiny"] = "r50"

@@ -64,7 +64,7 @@ def test_a_whole_picture_network_maps_a_box_as_its_maps_say(tmp_path: Path) -> N
     with torch.no_grad():
         maps = load_trained(path)[0](network_input(frame, (96, 96)).permute(0, 3, 1, 2))
     expected = decide_labels(maps["fine_segm"][0], maps["coarse_segm"][0], (96, 96)).numpy()
-    # Through a window of 112 cells and back single pixels of a network as drawn change; a shift by one would change more.
+    # A window of 112 cells changes single pixels of a network as drawn; a shift by one pixel would change more.
     right = (surface.labels_hw == expected).mean()
     shifted = (surface.labels_hw[:, :-1] == expected[:, 1:]).mean()
     assert right > 0.7 and right > shifted + 0.15

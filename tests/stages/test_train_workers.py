@@ -24,8 +24,8 @@ from stages.training.fit import FitConfig
 from stages.training.payloads import AnnotatedSets, Round
 
 STEPS = {"rcnn": 1, "fcn": 4}
-"""Steps that are compared. Which proposals survive is a choice between near ties while a network is new: from the second
-step on rounding can decide it, and one and two workers then learn from other regions."""
+"""Steps that are compared. Which proposals survive is a choice between near ties while a network is new: from the
+second step on rounding can decide it, and one and two workers then learn from other regions."""
 
 
 def config_of(folder: Path, kind: str) -> tuple[Augment, TrainNetwork.Config]:

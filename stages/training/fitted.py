@@ -1,7 +1,7 @@
-"""Fitted-body supervision: what a fitter of body models would have painted onto a picture, errors and all (paper §4.2, "UP").
+"""Fitted-body supervision: what a fitter of body models would have painted onto a picture (paper §4.2, "UP").
 
-Until this project has a fitter, the true bodies of synthetic scenes are disturbed by a stated model of its errors: every
-bone turned, the shape changed, the body moved before the camera. Clothes are left out, as body models have none.
+Until this project has a fitter, the true bodies of synthetic scenes are disturbed by a stated model of its errors:
+every bone turned, the shape changed, the body moved before the camera. Clothes are left out, as body models have none.
 """
 
 from __future__ import annotations

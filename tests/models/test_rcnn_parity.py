@@ -24,8 +24,8 @@ from models.pooling import pool_levels
 from models.prepared import PreparedRCNN
 from models.preprocess import network_input, network_size, resize_bgr
 from models.rcnn import DensePoseRCNN, empty_rcnn
-from models.variant import Variant
 from models.structures import SurfaceMap
+from models.variant import Variant
 from models.zoo_network import Limits, ZooNetwork
 from tests.golden.weights_recipe import digest, recipe_weights
 

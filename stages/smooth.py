@@ -125,7 +125,7 @@ class Smooth(Stage):
             if later is not None:
                 steady = merged(steady, later)
             if steady is not sight.first[identity]:
-                self.waiting.put(place, lambda surface, i=identity, s=steady: corrected(surface, sight.first[i], s))
+                self.waiting.put(place, corrected(self.waiting.get(place), sight.first[identity], steady))
         self.waiting.frame_done()
 
     def _later(self, identity: int, first: Memory) -> Memory | None:
@@ -150,7 +150,7 @@ class Smooth(Stage):
             **memories_kept("memory", self.memories), **sights_kept(self.sights), **waiting_kept(self.waiting),
         }
         kept = io.BytesIO()
-        np.savez(kept, **arrays)
+        np.savez(kept, **arrays)  # type: ignore[arg-type]
         return kept.getvalue()
 
     def restore(self, state: bytes) -> None:

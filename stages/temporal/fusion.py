@@ -14,9 +14,9 @@ from stages.temporal.motion import Grid, Way
 Bool = npt.NDArray[np.bool_]
 Index = npt.NDArray[np.intp]
 
-LINES = 80
-"""A person is remembered in at least so many lines, under twice as many, or in all there are: about what the light
-network itself has."""
+LINES = 140
+"""A person is remembered in at least so many lines, under twice as many, or in all there are: twice what the light
+network has. Coarser cells are cheaper, but their edges flicker (docs/benchmarks/temporal.md)."""
 LIKENESS = 0.15
 """UV distance at which two answers are averaged 1/e as much: several times the network's own jitter."""
 NOISE_OF_SURE, NOISE_OF_UNSURE = 0.02, 0.27
@@ -91,13 +91,13 @@ def carried(memory: Memory, way: Way, grid: Grid) -> Memory:
     tags_hw2 = cv2.merge([memory.labels_hw, border_hw])
     labels_hw, border_hw = cv2.split(cv2.remap(tags_hw2, way.x_hw, way.y_hw, cv2.INTER_NEAREST))
     nearest_hw4 = cv2.remap(memory.known_hw4, way.x_hw, way.y_hw, cv2.INTER_NEAREST)
-    known_hw4 = cv2.remap(memory.known_hw4, way.x_hw, way.y_hw, cv2.INTER_LINEAR)
+    known_hw4 = np.asarray(cv2.remap(memory.known_hw4, way.x_hw, way.y_hw, cv2.INTER_LINEAR), np.float32)
     cv2.copyTo(nearest_hw4, border_hw, known_hw4)
     precision_hw, strength_hw = known_hw4[..., 2], known_hw4[..., 3]
     precision_hw *= way.trust_hw / (1 + np.float32(NOISE_OF_FLOW**2) * precision_hw)
     np.minimum(strength_hw, np.float32(MOST_STRENGTH), out=strength_hw)
     strength_hw *= way.trust_hw
-    return Memory(grid=grid, labels_hw=np.asarray(labels_hw, np.uint8), known_hw4=np.asarray(known_hw4, np.float32))
+    return Memory(grid=grid, labels_hw=np.asarray(labels_hw, np.uint8), known_hw4=known_hw4)
 
 
 def merged(here: Memory, other: Memory) -> Memory:
@@ -183,7 +183,9 @@ def settled(memory: Memory) -> Memory:
 
 def _around(values_hw: npt.NDArray, rows_K: Index, columns_K: Index) -> npt.NDArray:
     """The 5 × 5 values around each place, (K, 25); beyond the grid its edge goes on."""
-    wide_hw = np.asarray(cv2.copyMakeBorder(np.ascontiguousarray(values_hw), *[SUPPORT] * 4, cv2.BORDER_REPLICATE))
+    wide_hw = np.asarray(cv2.copyMakeBorder(
+        np.ascontiguousarray(values_hw), SUPPORT, SUPPORT, SUPPORT, SUPPORT, cv2.BORDER_REPLICATE
+    ))
     width = wide_hw.shape[1]
     steps = (np.arange(SIDE)[:, None] * width + np.arange(SIDE)[None, :]).reshape(-1)
     return wide_hw.reshape(-1).take((rows_K * width + columns_K)[:, None] + steps[None, :])

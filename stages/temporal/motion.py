@@ -109,14 +109,22 @@ class Flow:
         here = window.seen(now_HW, 0, 0)
         there = window.seen(before_HW, window.shift_x, window.shift_y)
         with _one_thread():
-            back_hw2, forth_hw2 = self.search.calc(here, there, None), self.search.calc(there, here, None)
+            back_hw2, forth_hw2 = self._search(here, there), self._search(there, here)
         back_trust, forth_trust = _trust(here, there, back_hw2, forth_hw2), _trust(there, here, forth_hw2, back_hw2)
         earlier = (window.x + window.shift_x, window.y + window.shift_y)
         later = (window.x, window.y)
         return (
-            _way(cv2.merge([*cv2.split(back_hw2), back_trust]), window.step, later, earlier, grid, was),
-            _way(cv2.merge([*cv2.split(forth_hw2), forth_trust]), window.step, earlier, later, was, grid),
+            _way(_joined(back_hw2, back_trust), window.step, later, earlier, grid, was),
+            _way(_joined(forth_hw2, forth_trust), window.step, earlier, later, was, grid),
         )
+
+    def _search(self, one_hw: U8, other_hw: U8) -> F32:
+        """Where each cell of one picture went in the other, (h, w, 2)."""
+        return np.asarray(self.search.calc(one_hw, other_hw, np.zeros((*one_hw.shape, 2), np.float32)), np.float32)
+
+
+def _joined(way_hw2: F32, trust_hw: F32) -> F32:
+    return np.asarray(cv2.merge([*cv2.split(way_hw2), trust_hw]), np.float32)
 
 
 def _window(now_HW: U8, grid: Grid, was: Grid) -> Window:
@@ -140,7 +148,7 @@ def _way(
     """Flow and trust on cells of `step` pixels from the pixel `start`, read at a grid, as cells of the other grid."""
     scale = grid.step / step
     offset = [(first - at + (grid.step - step) / 2) / step for first, at in zip((grid.x0, grid.y0), start, strict=True)]
-    known_hw3 = cv2.warpAffine(
+    read_hw3 = cv2.warpAffine(
         known_hw3, np.array([[scale, 0, offset[0]], [0, scale, offset[1]]]), (grid.width, grid.height),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
     )
@@ -154,9 +162,9 @@ def _way(
         )
     )
     return Way(
-        x_hw=known_hw3[..., 0] * longer + x_w[None, :],
-        y_hw=known_hw3[..., 1] * longer + y_h[:, None],
-        trust_hw=np.ascontiguousarray(known_hw3[..., 2]),
+        x_hw=read_hw3[..., 0] * longer + x_w[None, :],
+        y_hw=read_hw3[..., 1] * longer + y_h[:, None],
+        trust_hw=np.ascontiguousarray(read_hw3[..., 2], np.float32),
     )
 
 

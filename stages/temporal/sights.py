@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from stages.payloads import Surface, Surfaces
@@ -50,10 +50,13 @@ class Waiting:
         """The first chunk with frames that are not done."""
         return next(chunk for chunk in self.chunks if chunk.frames)
 
-    def put(self, place: int, change: Callable[[Surface], Surface]) -> None:
-        """Change one surface of the oldest chunk."""
-        people = self.oldest().people
-        people[place] = change(people[place])
+    def get(self, place: int) -> Surface:
+        """One surface of the oldest chunk."""
+        return self.oldest().people[place]
+
+    def put(self, place: int, surface: Surface) -> None:
+        """Put another in its place."""
+        self.oldest().people[place] = surface
 
     def frame_done(self) -> None:
         """One more frame of the oldest chunk is as it will be given out."""

@@ -381,14 +381,14 @@ def mistakes(surfaces: Sequence[Surface], exact: list[Surface]) -> tuple[float, 
 
 
 def test_large_people_are_steadied_at_every_pixel() -> None:
-    """1101 lines are remembered on cells of 13; means and kept labels reach all pixels, the last odd ones too."""
+    """1101 lines are remembered on cells of 7; means and kept labels reach all pixels, the last odd ones too."""
     shape = (1101, 303)
     memory = first_memory(even(0.5, shape=shape))
-    assert memory.grid.step == 13 and memory.grid.height == 85 and memory.grid.width == 24
+    assert memory.grid.step == 7 and memory.grid.height == 158 and memory.grid.width == 44
     for _ in range(4):
         _, memory = fused(even(0.5, shape=shape), memory)
     slip = even(0.502, shape=shape)
-    slip.labels_hw[300:] = 1
+    slip.labels_hw[43 * 7 :] = 1
     steady, _ = fused(slip, memory)
     assert (steady.labels_hw == 2).all()
     assert ((steady.uv_2hw > 0.4999) & (steady.uv_2hw < 0.502)).all()

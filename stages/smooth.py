@@ -109,7 +109,10 @@ class Smooth(Stage):
                 forth[identity] = ways[1]
         self.memories, self.before_HW = steady, now_HW
         return Sight(
-            place={identity: place for identity, (place, _) in given.items()}, first=first, steady=steady, forth=forth,
+            place={identity: place for identity, (place, _) in given.items()},
+            first=first,
+            steady=steady,
+            forth=forth,
         )
 
     def _ways(self, identity: int, now_HW: U8, first: Memory) -> tuple[Way, Way] | None:
@@ -146,8 +149,12 @@ class Smooth(Stage):
     def state(self) -> bytes:
         """The last frame's grey picture, everyone's memory and all that waits, exactly."""
         arrays = {
-            "last_frame": np.array(self.last_frame), "glance": self.glance, "before_HW": self.before_HW,
-            **memories_kept("memory", self.memories), **sights_kept(self.sights), **waiting_kept(self.waiting),
+            "last_frame": np.array(self.last_frame),
+            "glance": self.glance,
+            "before_HW": self.before_HW,
+            **memories_kept("memory", self.memories),
+            **sights_kept(self.sights),
+            **waiting_kept(self.waiting),
         }
         kept = io.BytesIO()
         np.savez(kept, **arrays)  # type: ignore[arg-type]

@@ -150,10 +150,16 @@ class Track(Stage):
         for person in np.flatnonzero(sure_N & (id_N < 0)).tolist():
             self.started += 1
             id_N[person] = self.started
-            self.tracks.append(Trajectory(
-                identity=self.started, box_4=box_N4[person], velocity_2=np.zeros(2), seen=frame, times=1,
-                look_84=look_N84[person],
-            ))
+            self.tracks.append(
+                Trajectory(
+                    identity=self.started,
+                    box_4=box_N4[person],
+                    velocity_2=np.zeros(2),
+                    seen=frame,
+                    times=1,
+                    look_84=look_N84[person],
+                )
+            )
         return id_N
 
     def summary(self) -> Mapping[str, Any]:

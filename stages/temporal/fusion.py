@@ -114,9 +114,14 @@ def merged(here: Memory, other: Memory) -> Memory:
     mutual_hw = other_precision * cv2.exp((du_hw * du_hw + dv_hw * dv_hw) * np.float32(-1 / LIKENESS**2)) * same_hw
     total_hw = precision_hw + mutual_hw
     share_hw = mutual_hw / total_hw
-    known_hw4 = cv2.merge([
-        u_hw + du_hw * share_hw, v_hw + dv_hw * share_hw, total_hw, strength_hw + other_strength * same_hw,
-    ])
+    known_hw4 = cv2.merge(
+        [
+            u_hw + du_hw * share_hw,
+            v_hw + dv_hw * share_hw,
+            total_hw,
+            strength_hw + other_strength * same_hw,
+        ]
+    )
     labels_hw = here.labels_hw.copy()
     rows_K, columns_K = _yields(here, other)
     labels_hw[rows_K, columns_K] = other.labels_hw[rows_K, columns_K]
@@ -183,9 +188,9 @@ def settled(memory: Memory) -> Memory:
 
 def _around(values_hw: npt.NDArray, rows_K: Index, columns_K: Index) -> npt.NDArray:
     """The 5 × 5 values around each place, (K, 25); beyond the grid its edge goes on."""
-    wide_hw = np.asarray(cv2.copyMakeBorder(
-        np.ascontiguousarray(values_hw), SUPPORT, SUPPORT, SUPPORT, SUPPORT, cv2.BORDER_REPLICATE
-    ))
+    wide_hw = np.asarray(
+        cv2.copyMakeBorder(np.ascontiguousarray(values_hw), SUPPORT, SUPPORT, SUPPORT, SUPPORT, cv2.BORDER_REPLICATE)
+    )
     width = wide_hw.shape[1]
     steps = (np.arange(SIDE)[:, None] * width + np.arange(SIDE)[None, :]).reshape(-1)
     return wide_hw.reshape(-1).take((rows_K * width + columns_K)[:, None] + steps[None, :])

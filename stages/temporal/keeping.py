@@ -27,7 +27,8 @@ def memories_kept(name: str, memories: Mapping[int, Memory]) -> Arrays:
         key = f"{name}_{identity}"
         arrays |= {
             f"{key}_grid": np.array(astuple(memory.grid), np.int64),
-            f"{key}_labels": memory.labels_hw, f"{key}_known": memory.known_hw4,
+            f"{key}_labels": memory.labels_hw,
+            f"{key}_known": memory.known_hw4,
         }
     return arrays
 
@@ -61,11 +62,14 @@ def sights_read(kept: Kept) -> deque[Sight]:
     for number in range(int(kept["sights"])):
         name = f"sight_{number}"
         ways = {identity: kept[f"{name}_way_{identity}"] for identity in kept[f"{name}_forth"].tolist()}
-        found.append(Sight(
-            place=dict(kept[f"{name}_place"].tolist()),
-            first=memories_read(f"{name}_first", kept), steady=memories_read(f"{name}_steady", kept),
-            forth={identity: Way(x_hw=way[0], y_hw=way[1], trust_hw=way[2]) for identity, way in ways.items()},
-        ))
+        found.append(
+            Sight(
+                place=dict(kept[f"{name}_place"].tolist()),
+                first=memories_read(f"{name}_first", kept),
+                steady=memories_read(f"{name}_steady", kept),
+                forth={identity: Way(x_hw=way[0], y_hw=way[1], trust_hw=way[2]) for identity, way in ways.items()},
+            )
+        )
     return found
 
 
@@ -77,7 +81,8 @@ def waiting_kept(waiting: Waiting) -> Arrays:
             key = f"chunk_{number}_{place}"
             arrays |= {
                 f"{key}_corner": np.array([surface.x0, surface.y0], np.int64),
-                f"{key}_labels": surface.labels_hw, f"{key}_uv": surface.uv_2hw,
+                f"{key}_labels": surface.labels_hw,
+                f"{key}_uv": surface.uv_2hw,
             }
             if surface.confidence_hw is not None:
                 arrays[f"{key}_confidence"] = surface.confidence_hw
@@ -95,6 +100,9 @@ def waiting_read(kept: Kept) -> Waiting:
 def _surface(kept: Kept, key: str) -> Surface:
     x0, y0 = kept[f"{key}_corner"].tolist()
     return Surface(
-        x0=x0, y0=y0, labels_hw=kept[f"{key}_labels"], uv_2hw=kept[f"{key}_uv"],
+        x0=x0,
+        y0=y0,
+        labels_hw=kept[f"{key}_labels"],
+        uv_2hw=kept[f"{key}_uv"],
         confidence_hw=kept.get(f"{key}_confidence"),
     )

@@ -137,20 +137,26 @@ def _window(now_HW: U8, grid: Grid, was: Grid) -> Window:
     right = min(grid.x0 + grid.width * step + margin, columns, columns - shift_x)
     bottom = min(grid.y0 + grid.height * step + margin, lines, lines - shift_y)
     return Window(
-        x=left, y=top, height=(bottom - top) // step, width=(right - left) // step,
-        shift_x=shift_x, shift_y=shift_y, step=step,
+        x=left,
+        y=top,
+        height=(bottom - top) // step,
+        width=(right - left) // step,
+        shift_x=shift_x,
+        shift_y=shift_y,
+        step=step,
     )
 
 
-def _way(
-    known_hw3: F32, step: int, start: tuple[int, int], goal: tuple[int, int], grid: Grid, other: Grid
-) -> Way:
+def _way(known_hw3: F32, step: int, start: tuple[int, int], goal: tuple[int, int], grid: Grid, other: Grid) -> Way:
     """Flow and trust on cells of `step` pixels from the pixel `start`, read at a grid, as cells of the other grid."""
     scale = grid.step / step
     offset = [(first - at + (grid.step - step) / 2) / step for first, at in zip((grid.x0, grid.y0), start, strict=True)]
     read_hw3 = cv2.warpAffine(
-        known_hw3, np.array([[scale, 0, offset[0]], [0, scale, offset[1]]]), (grid.width, grid.height),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
+        known_hw3,
+        np.array([[scale, 0, offset[0]], [0, scale, offset[1]]]),
+        (grid.width, grid.height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
     )
     longer = np.float32(step / other.step)
     half = (grid.step - other.step) / 2

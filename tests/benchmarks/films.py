@@ -165,7 +165,9 @@ def _surfaces(grid_N4: np.ndarray, labels_K: np.ndarray, uv_K: np.ndarray, sure_
         end = at + height * width
         sure_hw = sure_K[at:end].reshape(height, width).astype(np.float32)
         yield Surface(
-            x0=x0, y0=y0, labels_hw=labels_K[at:end].reshape(height, width),
+            x0=x0,
+            y0=y0,
+            labels_hw=labels_K[at:end].reshape(height, width),
             uv_2hw=uv_K[2 * at : 2 * end].reshape(2, height, width).astype(np.float32),
             confidence_hw=None if np.isnan(sure_hw).any() else sure_hw,
         )

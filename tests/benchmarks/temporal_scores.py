@@ -92,8 +92,11 @@ def true_picture(made: Truth, people: People, surfaces: Surfaces) -> PictureInst
         wide, high = box_4[2:] - box_4[:2]
         u_M, v_M = made.uv_2HW[:, y, x].astype(np.float64)
         points = AnnotatedPoints(
-            x_M=(x + 0.5 - box_4[0]) * 255 / wide, y_M=(y + 0.5 - box_4[1]) * 255 / high,
-            chart_M=made.label_HW[y, x].astype(np.int64), u_M=u_M, v_M=v_M,
+            x_M=(x + 0.5 - box_4[0]) * 255 / wide,
+            y_M=(y + 0.5 - box_4[1]) * 255 / high,
+            chart_M=made.label_HW[y, x].astype(np.int64),
+            u_M=u_M,
+            v_M=v_M,
         )
         true.append(TrueInstance(box_4=np.array([*box_4[:2], wide, high]), area=float(wide * high), points=points))
     found = []

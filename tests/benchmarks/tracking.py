@@ -26,12 +26,18 @@ def true_answers(truth: Truth) -> tuple[People, Surfaces]:
     surfaces = []
     for number, (x0, y0, x1, y1) in enumerate(truth.box_N4.astype(int).tolist(), start=1):
         mine = truth.instance_HW[y0:y1, x0:x1] == number
-        surfaces.append(Surface(
-            x0=x0, y0=y0, labels_hw=truth.label_HW[y0:y1, x0:x1] * mine,
-            uv_2hw=(truth.uv_2HW[:, y0:y1, x0:x1] * mine).astype(np.float32),
-        ))
+        surfaces.append(
+            Surface(
+                x0=x0,
+                y0=y0,
+                labels_hw=truth.label_HW[y0:y1, x0:x1] * mine,
+                uv_2hw=(truth.uv_2HW[:, y0:y1, x0:x1] * mine).astype(np.float32),
+            )
+        )
     people = People(
-        frame_N=np.zeros(count, np.int32), box_N4=truth.box_N4, score_N=np.ones(count, np.float32),
+        frame_N=np.zeros(count, np.int32),
+        box_N4=truth.box_N4,
+        score_N=np.ones(count, np.float32),
         id_N=np.full(count, -1, np.int32),
     )
     return people, Surfaces(people=tuple(surfaces))
@@ -55,10 +61,14 @@ def scores(film: Film, found: Sequence[People]) -> dict[str, float]:
     frames = []
     for truth, people in zip(film.truth, found, strict=True):
         named = people.id_N >= 0
-        frames.append(TrackedFrame(
-            true_box_N4=sides(truth.box_N4), true_id_N=truth.track_N.astype(np.int64),
-            found_box_N4=sides(people.box_N4[named]), found_id_N=people.id_N[named].astype(np.int64),
-        ))
+        frames.append(
+            TrackedFrame(
+                true_box_N4=sides(truth.box_N4),
+                true_id_N=truth.track_N.astype(np.int64),
+                found_box_N4=sides(people.box_N4[named]),
+                found_id_N=people.id_N[named].astype(np.int64),
+            )
+        )
     return tracking_scores(frames)
 
 

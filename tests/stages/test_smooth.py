@@ -55,9 +55,7 @@ def surface_at(place: np.ndarray, jitter_hw2: np.ndarray, slips_hw: np.ndarray) 
     labels = np.where(slips_hw, CHARTS[(band + 1) % 4], CHARTS[band]) * inside
     uv = np.stack([across, 1 - (down * 4) % 1]) * inside
     sure = np.full(labels.shape, 0.5, np.float32)
-    surface = Surface(
-        x0=x0, y0=y0, labels_hw=labels.astype(np.uint8), uv_2hw=uv.astype(np.float32), confidence_hw=sure
-    )
+    surface = Surface(x0=x0, y0=y0, labels_hw=labels.astype(np.uint8), uv_2hw=uv.astype(np.float32), confidence_hw=sure)
     surface.labels_hw.flags.writeable = surface.uv_2hw.flags.writeable = False  # as between processes
     return surface
 
@@ -194,7 +192,10 @@ def fused(surface: Surface, memory: Memory, trust: float = 1.0) -> tuple[Surface
 
 def even(value: float, label: int = 2, sure: float = 0.5, shape: tuple[int, int] = (6, 6)) -> Surface:
     return Surface(
-        x0=0, y0=0, labels_hw=np.full(shape, label, np.uint8), uv_2hw=np.full((2, *shape), value, np.float32),
+        x0=0,
+        y0=0,
+        labels_hw=np.full(shape, label, np.uint8),
+        uv_2hw=np.full((2, *shape), value, np.float32),
         confidence_hw=np.full(shape, sure, np.float32),
     )
 

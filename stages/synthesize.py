@@ -55,7 +55,7 @@ class Synthesize(Stage):
 
     def __call__(self, job: Job) -> Iterator[tuple[FrameChunk, People, Surfaces, Scene]]:
         """One packet per scene; the job only names the stream."""
-        video = self._video(job.input or job.stem)
+        video = self._video()
         for index in range(self.config.first, self.config.first + self.config.count):
             made = self._draw(index)
             self._people += len(made.box_N4)
@@ -65,9 +65,9 @@ class Synthesize(Stage):
             )
             yield frame, true_people(made), true_surfaces(made), made
 
-    def _video(self, path: str) -> VideoInfo:
+    def _video(self) -> VideoInfo:
         return VideoInfo(
-            path=path, width=self.config.width, height=self.config.height, still=False, rate=RATE, time_base=1 / RATE,
+            path="", width=self.config.width, height=self.config.height, still=False, rate=RATE, time_base=1 / RATE,
             frames=self.config.count,
         )
 

@@ -96,7 +96,7 @@ def as_frame(picture: TruePicture, number: int) -> FrameChunk:
     """A picture as frame `number` of the run; a single picture is a still, so that nothing is tracked through it."""
     height, width = picture.rgb_HW3.shape[:2]
     video = VideoInfo(
-        path=f"{picture.set_name}/{picture.name}",
+        path="",
         width=width,
         height=height,
         still=not picture.film,

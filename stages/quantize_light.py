@@ -34,7 +34,7 @@ class QuantizeLight(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """`weights`: of the light network; graphs are written beside them. `pictures` to calibrate with, their `seed`."""
+        """`weights` of the light network; graphs go beside them. `pictures` to calibrate with, their `seed`."""
 
         weights: str = "models/weights/light.safetensors"
         pictures: int = 300

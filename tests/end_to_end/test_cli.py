@@ -136,7 +136,7 @@ def test_an_input_is_never_replaced(command: Command, place: Path) -> None:
         (["5", "--set", "lanes.out.replicas=2"], "lanes.out.replicas: stage 'watch' needs the packets in order"),
         (["5", "--set", "lanes.compute.gpus=64"], "lanes.compute.gpus: the lanes reserve 64 gpus"),
         (["5", "--style", "parts"], "--style parts: this configuration renders nothing"),
-        (["5", "--export", "instances=raw"], "--export instances=raw: configuration 'toy' has no export of kind 'instances'"),
+        (["5", "--export", "instances=raw"], "instances=raw: configuration 'toy' has no export of kind 'instances'"),
         (["5", "--export", "instances"], "an export is written KIND=PATH"),
         (["5", "6", "-o", "one.mp4"], "-o one.mp4: several inputs cannot go to one file"),
         (["5", "-c", "vidoe"], "there is no configuration 'vidoe'; did you mean 'video'?"),

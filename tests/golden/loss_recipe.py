@@ -1,4 +1,4 @@
-"""The batch behind loss_expected.json: two pictures, five regions, drawn from a seed (the reference's numbers come from it)."""
+"""The batch behind loss_expected.json: two pictures, five regions, drawn from a seed."""
 
 from __future__ import annotations
 

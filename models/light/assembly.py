@@ -15,6 +15,10 @@ F32 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
 
 
+OUTLINE = -0.4
+"""Person logit (p = .40) from which a pixel is the person's: masks are as good as from 0, hands and feet longer."""
+
+
 class _Corners(NamedTuple):
     """For some pixels (K): the flat index of the four grid cells around each (4,K) and their bilinear weights (4,K)."""
 
@@ -68,7 +72,7 @@ def assemble(maps_5GG: F32, region_4: F32, box_4: F32, calibration: Calibration 
     chart_GG = maps_5GG[1].astype(np.uint8)
     x_w, y_h = start[0] + step[0] * np.arange(w), start[1] + step[1] * np.arange(h)
     labels_hw = chart_GG[_nearest(y_h, cells)][:, _nearest(x_w, cells)]
-    inside_hw = person_hw > 0
+    inside_hw = person_hw > OUTLINE
     mixed = _mixed_pixels(chart_GG, x_w, y_h) & inside_hw
     corners = _corners(x_w, y_h, mixed, cells)
     labels_hw[mixed], u_hw[mixed], v_hw[mixed] = _vote(maps_5GG, corners)

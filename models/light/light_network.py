@@ -30,9 +30,7 @@ U8 = npt.NDArray[Any]
 
 BUILT_IN = Path(__file__).resolve().parent.parent / "weights" / "light.safetensors"
 LONG_SIDE = 384
-"""Pixels of the longer side of the picture that the detector sees, at most."""
-SHORTEST_LONG_SIDE = 320
-"""Frames shorter than this are enlarged to it, as in training; between the two they are seen as they are."""
+"""Pixels of the longer side of the picture that the detector sees; enlarging small frames finds small people."""
 SCORE, OVERLAP, MOST = 0.18, 0.5, 100
 GREY = (int(MEAN),) * 3
 
@@ -90,8 +88,7 @@ def fill(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Pa
 
 def fit_size(height: int, width: int, long_side: int) -> tuple[int, int]:
     """Height and width of the frame as the detector sees it, before padding to multiples of 32."""
-    longer = max(height, width)
-    scale = min(long_side, max(longer, SHORTEST_LONG_SIDE)) / longer
+    scale = long_side / max(height, width)
     return max(round(height * scale), 1), max(round(width * scale), 1)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.light.assembly import assemble, integer_box
+from models.light.assembly import OUTLINE, assemble, integer_box
 from models.light.light_network import crop_person
 from models.light.region import MARGIN, SLIMMEST, crop_region
 from models.light.surface_net import CROP
@@ -31,7 +31,7 @@ def test_one_cell_a_pixel_changes_nothing() -> None:
     maps[1] = rng.integers(1, 25, maps.shape[1:])
     maps[0] = rng.normal(size=maps.shape[1:])
     found = assemble(maps, np.array([10, 30, 30, 50], np.float32), np.array([10, 30, 30, 50], np.float32))
-    body = maps[0] > 0
+    body = maps[0] > OUTLINE
     assert (found.x0, found.y0) == (10, 30)
     np.testing.assert_array_equal(found.labels_hw, np.where(body, maps[1], 0))
     np.testing.assert_allclose(found.uv_2hw, maps[2:4] * body, atol=1e-4)

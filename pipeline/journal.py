@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -75,7 +76,9 @@ class Journal:
             self._write(self.path)
         except OSError as error:
             remedy = "free some space, then run again with --resume"
-            raise PlainError(f"cannot be written ({error.strerror})", str(self.path), remedy) from error
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            what = "the disk is full" if full else f"cannot be written ({error.strerror})"
+            raise PlainError(what, str(self.path), remedy) from error
 
     def remove(self) -> None:
         """The result is whole, or its finished part is kept under a name of its own, or another run begins."""

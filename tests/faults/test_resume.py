@@ -94,7 +94,8 @@ def test_a_full_disk_stops_cleanly_and_can_be_gone_on_from(
 
     stopped = product(root, output, settings, "--serial", preexec_fn=no_room)
     assert (stopped.returncode, output.exists()) == (1, False)
-    assert f"{output}: the disk is full" in stopped.stderr and "Traceback" not in stopped.stderr
+    assert str(output) in stopped.stderr and "Traceback" not in stopped.stderr
+    assert "the disk is full" in stopped.stderr  # at a segment, or at the journal's stages beside it
     done = product(root, output, settings, "--serial", "--resume")
     assert done.returncode == 0, done.stderr
     assert decoded(output) == calm

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from models.engine import import_openvino
 from models.errors import ModelError
+from models.light.teachers import require_file
 
 F64 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
@@ -69,10 +70,7 @@ class PoseTeacher:
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
         """Args: path of `pose_landmark_full.tflite`. Raises: ModelError when it is missing or OpenVINO is."""
-        if not path.is_file():
-            raise ModelError(
-                "the teacher's file is missing", str(path), "give the path of your copy of the .tflite file"
-            )
+        require_file(path)
         try:
             openvino = import_openvino()
         except ImportError as error:

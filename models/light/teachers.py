@@ -26,14 +26,21 @@ PART_SIDE = 257
 """Pixels of the square crop that the part teacher sees (16 k + 1)."""
 
 
+def require_file(path: Path) -> None:
+    """Raises: ModelError when a teacher's file is missing."""
+    if not path.is_file():
+        raise ModelError(
+            "the teacher's file is missing", str(path), f"give the path of your copy of the {path.suffix} file"
+        )
+
+
 def open_session(path: Path, threads: int) -> Any:
     """Open an ONNX file on the CPU with a fixed number of threads.
 
     Raises:
         ModelError: the file, or ONNX Runtime, is missing.
     """
-    if not path.is_file():
-        raise ModelError("the teacher's file is missing", str(path), "give the path of your copy of the .onnx file")
+    require_file(path)
     try:
         import onnxruntime
     except ImportError as error:
@@ -113,8 +120,7 @@ class PlaceTeacher:
 
     def __init__(self, path: Path, *, side: int, threads: int = 1) -> None:
         """Args: path of `yolox_nano.onnx`; side of the squares. Raises: ModelError: it, or OpenVINO, is missing."""
-        if not path.is_file():
-            raise ModelError("the teacher's file is missing", str(path), "give the path of your copy of the .onnx file")
+        require_file(path)
         openvino = import_openvino()
         core = openvino.Core()
         graph = core.read_model(path)

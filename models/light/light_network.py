@@ -19,7 +19,7 @@ from models.errors import ModelError
 from models.light.assembly import assemble
 from models.light.confidence import read_calibration
 from models.light.detector import MEAN, PersonDetector, decode_boxes, places
-from models.light.quantized import compile_quantized, fits, quantized_path, read_quantized
+from models.light.quantized import QuantizedLight, compile_quantized, fits, quantized_path, read_quantized
 from models.light.region import crop_region
 from models.light.surface_net import CROP, PickedSurface, SurfaceNet
 from models.network import NetworkConfig
@@ -126,16 +126,18 @@ class LightNetwork:
     def __init__(self, config: NetworkConfig, threads: int, path: Path, name: str) -> None:
         """Load the weights of `path`; raises ModelError when they are missing or do not fit."""
         tensors = read_weights(path)
-        self._detector, self._surface = PersonDetector(), SurfaceNet()
-        fill(self._detector, tensors, "detector.", path)
-        fill(self._surface, tensors, "surface.", path)
         self.name = name
         self.sha256 = file_sha256(path)
         self._calibration = read_calibration(path, self.sha256)
         self.engine = choose_engine(config.engine)
         self.precision = light_precision(config.precision, self.engine, path, self.sha256)
-        quantized = read_quantized(quantized_path(path), self.sha256) if self.precision == "int8" else None
-        self._quantized = quantized
+        self._quantized: QuantizedLight | None = None
+        if self.precision == "int8":  # made from these very weights, so that they need not be filled in
+            self._quantized = read_quantized(quantized_path(path), self.sha256)
+        else:
+            self._detector, self._surface = PersonDetector(), SurfaceNet()
+            fill(self._detector, tensors, "detector.", path)
+            fill(self._surface, tensors, "surface.", path)
         self._threads = threads
         self._long_side = config.max_size or LONG_SIDE
         self._score = SCORE if config.score_threshold is None else config.score_threshold

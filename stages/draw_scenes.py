@@ -47,10 +47,11 @@ class DrawScenes(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """`folder` of the run (shards go to its `scenes/`), how many scenes of the world `train`, and their seed."""
+        """`folder` of the run (shards go to its `scenes/`), how many scenes of which world, and their seed."""
 
         folder: str = "runs/train_light"
         count: int = 6000
+        world: str = "wide"
         seed: int = 0
 
     def __call__(self, photos: PhotoShards) -> Iterator[SceneShards]:
@@ -64,7 +65,7 @@ class DrawScenes(Stage):
             pool = PhotoPool([Path(path) for path in photos.paths])
             backgrounds = tuple(windows(pool, BACKGROUNDS, self.config.seed))
             del pool
-            world = dataclasses.replace(WORLDS["train"], backgrounds=backgrounds)
+            world = dataclasses.replace(WORLDS[self.config.world], backgrounds=backgrounds)
             for path in missing:
                 first = int(path.stem) * PER_SHARD
                 last = min(first + PER_SHARD, self.config.count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,12 @@ F32 = npt.NDArray[Any]
 F64 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
 GREY = (int(MEAN),) * 3
+CUT = 0.3
+"""Share of the crops whose person is cut off."""
+CUT_SIDES = (0.18, 0.14, 0.18, 0.5)
+"""How often left, top, right and bottom."""
+LEAST_LEFT = 150
+"""Pixels (cells of the labels) of a person that a cut must leave."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +62,70 @@ class View:
             origin = origin + axes[:, 0] * (cells - 1)
             axes = axes * (-1.0, 1.0)
         return np.concatenate([scale_2[:, None] * axes, (scale_2 * origin + offset_2 - 0.5)[:, None]], 1)
+
+
+def cut_window(box_4: F64, random: np.random.Generator) -> F64:
+    """A window over a picture that cuts a person off at one side, or at two: (x0, y0, x1, y1) in the box's pixels.
+
+    People near the picture's edge are cut off, most often at their feet, and are the hardest to read.
+    """
+    window = np.array([-np.inf, -np.inf, np.inf, np.inf])
+    first = int(random.choice(4, p=CUT_SIDES))
+    second = (first + int(random.choice((1, 3)))) % 4
+    for side in (first, second)[: 1 + int(random.random() < 0.3)]:
+        low, high = box_4[side % 2], box_4[2 + side % 2]
+        kept = random.uniform(0.2 if side % 2 else 0.4, 0.85) * (high - low)
+        window[side] = high - kept if side < 2 else low + kept
+    return window
+
+
+def inside(window_4: F64, height: int, width: int) -> tuple[slice, slice]:
+    """Rows and columns of an array of `height` x `width` that lie in a window (at least one of each)."""
+    x0, y0, x1, y1 = np.clip(window_4, 0, (width, height, width, height)).round().astype(int)
+    return slice(min(y0, height - 1), max(y1, y0 + 1)), slice(min(x0, width - 1), max(x1, x0 + 1))
+
+
+def bounds(mask_HW: npt.NDArray[Any]) -> F64:
+    """Box around what is set: (x0, y0, x1, y1)."""
+    x0, y0, wide, high = cv2.boundingRect(mask_HW.astype(np.uint8))
+    return np.array([x0, y0, x0 + wide, y0 + high], np.float64)
+
+
+def cut_scene(scene: PoolScene, person: int, random: np.random.Generator) -> PoolScene:
+    """The part of a scene that shows a person cut off; the scene itself where too little would be left of them."""
+    rows, columns = inside(cut_window(np.asarray(scene.box_N4[person], np.float64), random), *scene.label_HW.shape)
+    mine = scene.instance_HW[rows, columns] == person + 1
+    if mine.sum() < LEAST_LEFT:
+        return scene
+    box_N4 = scene.box_N4.copy()
+    box_N4[person] = bounds(mine)
+    return PoolScene(
+        rgb_HW3=scene.rgb_HW3[rows, columns],
+        label_HW=scene.label_HW[rows, columns],
+        uv_2HW=scene.uv_2HW[:, rows, columns],
+        instance_HW=scene.instance_HW[rows, columns],
+        box_N4=box_N4,
+    )
+
+
+def cut_photo(photo: PoolPhoto, person: PoolPerson, random: np.random.Generator) -> tuple[PoolPhoto, PoolPerson]:
+    """The part of a photo that shows a person cut off; both as they are where too little would be left of them."""
+    window_4 = cut_window(np.asarray(person.box_4, np.float64), random)
+    rows, columns = inside(window_4, *photo.rgb_SS3.shape[:2])
+    corner_4 = np.tile(np.array([columns.start, rows.start], np.float64), 2)
+    per_cell = (person.region_4[2:] - person.region_4[:2]) / len(person.label_LL)
+    edges = np.array([columns.start, rows.start, columns.stop, rows.stop], np.float64)
+    cells = (edges - np.tile(person.region_4[:2], 2)) / np.tile(per_cell, 2)
+    kept = np.zeros(person.label_LL.shape, bool)
+    kept[inside(cells, *kept.shape)] = True
+    label_LL = np.where(kept, person.label_LL, IGNORE)
+    body = (label_LL > 0) & (label_LL != IGNORE)
+    if body.sum() < LEAST_LEFT:
+        return photo, person
+    region_4 = person.region_4 - corner_4
+    box_4 = bounds(body) * np.tile(per_cell, 2) + np.tile(region_4[:2], 2)
+    cut = dataclasses.replace(photo, rgb_SS3=photo.rgb_SS3[rows, columns])
+    return cut, dataclasses.replace(person, box_4=box_4, region_4=region_4, label_LL=label_LL)
 
 
 def random_view(box_4: F64, random: np.random.Generator) -> View:

@@ -11,7 +11,7 @@ from torch import nn
 from models.light.surface_net import CROP, SurfaceNet
 from models.losses.light import surface_losses
 from stages.training.backgrounds import random_background
-from stages.training.crops import Crop, photo_crop, scene_crop
+from stages.training.crops import CUT, Crop, cut_photo, cut_scene, photo_crop, scene_crop
 from stages.training.fit import Batch
 from stages.training.photo_pool import PhotoPool
 from stages.training.scene_pool import ScenePool
@@ -55,13 +55,19 @@ class SurfaceBatches:
 
     def _photo(self, side: int, random: np.random.Generator) -> Crop:
         person = self.photos.people[min(int(np.searchsorted(self.odds, random.random())), len(self.odds) - 1)]
-        return photo_crop(self.photos.photos[person.photo], person, side, random)
+        photo = self.photos.photos[person.photo]
+        if random.random() < CUT:
+            photo, person = cut_photo(photo, person, random)
+        return photo_crop(photo, person, side, random)
 
     def _scene(self, side: int, random: np.random.Generator) -> Crop:
         assert self.scenes is not None
         index, person = self.scenes.people[random.integers(len(self.scenes.people))]
         behind = random_background(self.photos, random) if random.random() < REAL_BACKGROUND else None
-        return scene_crop(self.scenes.scenes[index], person, behind, side, random)
+        scene = self.scenes.scenes[index]
+        if random.random() < CUT:
+            scene = cut_scene(scene, person, random)
+        return scene_crop(scene, person, behind, side, random)
 
 
 def stack(crops: Sequence[Crop]) -> Batch:

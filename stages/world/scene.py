@@ -139,7 +139,6 @@ WORLDS: dict[str, World] = {
     ),
     "wide": World(
         name="wide", heights="human", skirts=0.12, locks=0.2, bags=0.12, loose=0.3, hairdos=0.3,
-        backdrops=("clouds", "room", "clutter", "set", "street"),
     ),
 }
 """Named worlds. `val` keeps apart from `train` by its random numbers, its bodies and partly its generators; `wide` is

@@ -12,7 +12,7 @@ from models.surface.charts import MIRROR_CHART, mirror_uv
 from stages.training import crops
 from stages.training.backgrounds import empty, over, random_background
 from stages.training.canvases import CANVAS, Sheet, make_canvas, mirror_label
-from stages.training.crops import photo_crop, random_view, scene_crop
+from stages.training.crops import cut_photo, cut_scene, photo_crop, random_view, scene_crop
 from stages.training.photo_pool import PoolPerson, PoolPhoto
 from stages.training.photos import IGNORE, LABELS, SIDE
 from stages.training.scene_pool import PoolScene
@@ -45,8 +45,7 @@ def agreement(crop: crops.Crop, flip: bool) -> float:
     return float((np.abs(shown - np.where(known, label, 0)) < 0.11)[known].mean())
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_photo_labels_stay_on_their_pixels(seed: int) -> None:
+def labelled_photo() -> tuple[PoolPhoto, PoolPerson]:
     label = tiles(LABELS, LABELS)
     picture = np.zeros((SIDE, SIDE, 3), np.uint8)
     picture[100:260, 60:220] = np.kron(grey(label), np.ones((2, 2, 1), np.uint8))
@@ -66,6 +65,12 @@ def test_photo_labels_stay_on_their_pixels(seed: int) -> None:
         label_LL=label,
         weight_LL=np.full_like(label, 255),
     )
+    return photo, person
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_photo_labels_stay_on_their_pixels(seed: int) -> None:
+    photo, person = labelled_photo()
     random, twin = np.random.default_rng(seed), np.random.default_rng(seed)
     crop = photo_crop(photo, person, CROP, random)
     natural = np.asarray(person.box_4, float) * np.tile([480 / SIDE, 360 / SIDE], 2)
@@ -103,6 +108,39 @@ def test_scene_labels_and_uv_stay_on_their_pixels(seed: int) -> None:
         u, v = mirror_uv(before, u, v)
     near = np.abs(crop.uv_2GG[:, row, column] - np.stack([u, v])).max(0) < 1.01 / 255
     assert near.mean() > 0.99
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_photo_cut_off_keeps_labels_on_their_pixels(seed: int) -> None:
+    photo, person = labelled_photo()
+    cut, left = cut_photo(photo, person, np.random.default_rng(seed))
+    whole, part = area(person.box_4), area(left.box_4)
+    assert part < 0.9 * whole and cut.rgb_SS3.size < photo.rgb_SS3.size
+    assert (left.box_4 >= -1.5).all() and (left.box_4[2:] <= np.array(cut.rgb_SS3.shape[1::-1]) + 1.5).all()
+    crop = photo_crop(cut, left, CROP, np.random.default_rng(seed))
+    natural = np.asarray(left.box_4, float) * np.tile([480 / SIDE, 360 / SIDE], 2)
+    assert agreement(crop, random_view(natural, np.random.default_rng(seed)).flip) > 0.7
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_scene_cut_off_keeps_labels_on_their_pixels(seed: int) -> None:
+    world = scene()
+    cut = cut_scene(world, 0, np.random.default_rng(seed))
+    assert area(cut.box_N4[0]) < 0.9 * area(world.box_N4[0])
+    crop = scene_crop(cut, 0, None, CROP, np.random.default_rng(seed))
+    view = random_view(cut.box_N4[0].astype(float), np.random.default_rng(seed))
+    assert agreement(crop, view.flip) > 0.7
+
+
+def test_a_cut_that_leaves_too_little_is_not_made() -> None:
+    world = scene()
+    small = dataclasses.replace(world, instance_HW=np.where(world.label_HW == 1, 1, 0).astype(np.uint8))
+    assert any(cut_scene(small, 0, np.random.default_rng(seed)) is small for seed in range(8))
+
+
+def area(box_4: np.ndarray) -> float:
+    """Of a box, in pixels."""
+    return float(np.prod(box_4[2:] - box_4[:2]))
 
 
 def test_a_scene_crop_shows_one_person_only() -> None:

@@ -18,7 +18,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from models.checkpoint import DataUnpickler
+from models.checkpoints.checkpoint import DataUnpickler
 from models.surface.charts import COARSE_OF_CHART
 from stages.annotations.densepose_coco import MASK_SIDE, AnnotatedPerson
 from stages.annotations.run_lengths import mask_of

@@ -1,9 +1,8 @@
-"""Which network a run uses: the `network:` section of every configuration, and the network behind it."""
+"""Which network a run uses: the `network:` section of every configuration, and what stages ask of a network."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args, get_type_hints
 
@@ -101,35 +100,3 @@ class Network(Protocol):
             Per frame one `SurfaceMap` per box, in the same order.
         """
         ...
-
-
-def fetch_weights(config: NetworkConfig) -> None:
-    """Download the weights of a configuration where they are published ones and not here yet. Raises ModelError."""
-    if config.kind == "zoo" and config.weights.startswith("zoo:"):
-        from models.zoo_network import weights_path
-
-        weights_path(config)
-
-
-@functools.lru_cache(maxsize=4)
-def open_network(config: NetworkConfig, threads: int) -> Network:
-    """Load the network of a configuration; two stages of one process that ask for the same one share it.
-
-    Args:
-        config: the `network:` section.
-        threads: compute threads of this process.
-
-    Raises:
-        ModelError: weights that are missing, broken or of another network.
-    """
-    if config.kind == "zoo":
-        from models.zoo_network import open_zoo
-
-        return open_zoo(config, threads)
-    if config.kind == "trained":
-        from models.trained_network import open_trained
-
-        return open_trained(config, threads)
-    from models.light import open_light
-
-    return open_light(config, threads)

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.batch import OneWorker, run_batch, settings_mark
-from pipeline.batch_parts import Parts
-from pipeline.batch_worker import BatchWorker
-from pipeline.cluster import quieten
+from pipeline.actors.cluster import quieten
+from pipeline.batch.manifest import Manifest, confirmed, results_folder
+from pipeline.batch.parts import Parts
+from pipeline.batch.run import OneWorker, run_batch, settings_mark
+from pipeline.batch.worker import BatchWorker
 from pipeline.config import RunConfig
 from pipeline.conversion import ConfigError
 from pipeline.inputs import IMAGE_SUFFIXES, Inputs, UsageError, find_inputs, pair_inputs
 from pipeline.interrupts import Interrupt
-from pipeline.manifest import Manifest, confirmed, results_folder
 from pipeline.metrics import Metrics
 from pipeline.plan import Plan
 from pipeline.recovery import settings_of
@@ -89,7 +89,7 @@ def launch_batch(
 ) -> Iterator[tuple[Job, Any]]:
     """Run a batch over workers, or one unit after the other in this process.
 
-    Arguments, receipts and errors as `pipeline.batch.run_batch`; inputs as `confirm_batch` gave them.
+    Arguments, receipts and errors as `pipeline.batch.run.run_batch`; inputs as `confirm_batch` gave them.
     """
     if not inputs.ready:
         return iter(())
@@ -100,7 +100,7 @@ def launch_batch(
         worker = BatchWorker(parts, max(lane.threads for lane in plan.lanes), os.getcwd(), mark)
         return run_batch(parts, inputs.ready, metrics, interrupt, OneWorker(worker), manifest)
     quieten()
-    from pipeline.batch_bench import run_batch_on_ray
+    from pipeline.batch.bench import run_batch_on_ray
 
     return run_batch_on_ray(parts, inputs.ready, metrics, interrupt, manifest, mark)
 

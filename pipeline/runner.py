@@ -13,9 +13,9 @@ import ray
 from ray.exceptions import RayActorError, RayError
 
 from pipeline import schedule, setbacks
-from pipeline.cluster import cluster_machine, start_ray, stop_ray
+from pipeline.actors.cluster import cluster_machine, start_ray, stop_ray
+from pipeline.actors.crew import Crew
 from pipeline.config import RunConfig
-from pipeline.crew import Crew
 from pipeline.graph import Lane
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics

@@ -32,7 +32,7 @@ def run_workers(
     """
     del interrupt  # Ray Train ends its workers itself; a checkpoint stands every so often
     trainer_of, scaling, running = import_ray_train()
-    from pipeline.cluster import start_ray, stop_ray
+    from pipeline.actors.cluster import start_ray, stop_ray
 
     count, gpu = config.settings.workers, any(lane.gpus for lane in plan.lanes)
     # One processor more than workers: the one that watches them needs a place, too.
@@ -58,7 +58,7 @@ def run_workers(
 
 def import_ray_train() -> tuple[Any, Any, Any]:
     """`TorchTrainer`, `ScalingConfig` and `RunConfig`. Raises PlainError where they are not installed."""
-    from pipeline.cluster import quieten
+    from pipeline.actors.cluster import quieten
 
     quieten()
     try:

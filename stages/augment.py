@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.preprocess import DIVISOR, network_input, network_size
-from models.trained import Kind
-from models.training_batch import TrainingBatch
+from models.checkpoints.trained import Kind
+from models.inference.preprocess import DIVISOR, network_input, network_size
+from models.learning.training_batch import TrainingBatch
 from pipeline.stage import Stage, StageError
 from stages.training.annotated_pictures import AnnotatedPictures
 from stages.training.payloads import AnnotatedSets, Batches

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from models.network import NetworkConfig, open_network
+from models.network import NetworkConfig
+from models.opening import open_network
 from pipeline.stage import Stage
 from stages.payloads import Features, FrameChunk, People, Surface, Surfaces
 

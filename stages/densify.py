@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from models.architecture.fcn import FullConvNet
+from models.checkpoints.trained import load_trained
 from models.errors import ModelError
-from models.fcn import FullConvNet
-from models.person_crop import without_ground
+from models.inference.person_crop import without_ground
+from models.inference.teacher import PersonReader
 from models.structures import SurfaceMap
-from models.teacher import PersonReader
-from models.trained import load_trained
 from pipeline.stage import Stage, StageError
 from stages.training.annotated_pictures import AnnotatedPictures, LabelledPicture
 from stages.training.payloads import AnnotatedSet, AnnotatedSets

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from models.network import NetworkConfig, fetch_weights, open_network
+from models.network import NetworkConfig
+from models.opening import fetch_weights, open_network
 from pipeline.stage import Stage
 from stages.payloads import Features, FrameChunk, People
 

@@ -13,9 +13,10 @@ import av
 import cv2
 import torch
 
-from models.engine import has_bf16
+from models.inference.engine import has_bf16
 from models.network import NetworkConfig
 from pipeline.stage import Job, Stage
+from stages.video.protocols import has_protocol
 
 _ENCODERS = {"H.264": "libx264", "HEVC": "libx265", "VP9": "libvpx-vp9", "AV1": "libsvtav1", "ProRes": "prores_ks"}
 _DECODERS = {"H.264": "h264", "HEVC": "hevc", "VP9": "vp9", "AV1": "libdav1d", "MPEG-4": "mpeg4", "MJPEG": "mjpeg"}
@@ -114,17 +115,6 @@ def _light_weights() -> Fact:
         needed=not weights.is_file(),
         remedy="" if weights.is_file() else "restore models/weights/light.safetensors from the repository",
     )
-
-
-def has_protocol(name: str) -> bool:
-    """Whether this FFmpeg knows a network protocol; asks it to open an address without a host, which goes nowhere."""
-    try:
-        av.open(f"{name}://", timeout=1.0).close()
-    except av.error.ProtocolNotFoundError:
-        return False
-    except (av.error.FFmpegError, OSError):
-        return True
-    return True
 
 
 def _has_codec(name: str, mode: Literal["r", "w"]) -> bool:

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from models.network import NetworkConfig, fetch_weights, open_network
+from models.network import NetworkConfig
+from models.opening import fetch_weights, open_network
 from models.structures import SurfaceMap
 from pipeline.stage import Stage
 from stages.evaluation.answers import PictureScore, person_score

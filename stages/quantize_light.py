@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from models.engine import convert_body, import_openvino
+from models.inference.engine import convert_body, import_openvino
 from models.light.detector import PersonDetector
 from models.light.light_network import file_sha256, fill, read_weights
 from models.light.quantized import Graph, QuantizedLight, quantized_path, write_quantized

@@ -23,7 +23,7 @@ from stages.temporal.keeping import (
     waiting_kept,
     waiting_read,
 )
-from stages.temporal.motion import Flow, Way
+from stages.temporal.motion import Flow, Search
 from stages.temporal.sights import Sight, Waiting
 
 NO_PICTURE = np.zeros((0, 0), np.uint8)
@@ -102,11 +102,12 @@ class Smooth(Stage):
         first, steady, forth = {}, {}, {}
         for identity, (_, surface) in given.items():
             first[identity] = steady[identity] = first_memory(surface)
-            ways = self._ways(identity, now_HW, first[identity])
-            if ways is not None:
-                past = carried(self.memories[identity], ways[0], first[identity].grid)
-                steady[identity] = merged(first[identity], past)
-                forth[identity] = ways[1]
+            found = self._found(identity, now_HW, first[identity])
+            if found is not None:
+                memory, grid = self.memories[identity], first[identity].grid
+                steady[identity] = merged(first[identity], carried(memory, found.back(grid, memory.grid), grid))
+                if self.config.ahead:
+                    forth[identity] = found.forth(memory.grid, grid)
         self.memories, self.before_HW = steady, now_HW
         return Sight(
             place={identity: place for identity, (place, _) in given.items()},
@@ -115,9 +116,9 @@ class Smooth(Stage):
             forth=forth,
         )
 
-    def _ways(self, identity: int, now_HW: U8, first: Memory) -> tuple[Way, Way] | None:
+    def _found(self, identity: int, now_HW: U8, first: Memory) -> Search | None:
         memory = self.memories.get(identity)
-        return None if memory is None else self.flow.ways(now_HW, self.before_HW, first.grid, memory.grid)
+        return None if memory is None else self.flow.between(now_HW, self.before_HW, first.grid, memory.grid)
 
     def _give_out(self) -> None:
         """Bring the next frames' knowledge to the oldest frame, and its result to where it waits."""

@@ -13,14 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from models.fcn import FullConvNet
-from models.learner import FcnLearner, LossConfig, RcnnLearner
+from models.architecture.fcn import FullConvNet
+from models.architecture.rcnn import DensePoseRCNN
+from models.architecture.variant import Variant
+from models.checkpoints.trained import Kind, Trained, begin_from, make_network, read_about, write_trained
+from models.inference.precision import choose_device
+from models.learning.learner import FcnLearner, LossConfig, RcnnLearner
+from models.learning.training_batch import TrainingBatch
 from models.network import NetworkConfig
-from models.precision import choose_device
-from models.rcnn import DensePoseRCNN
-from models.trained import Kind, Trained, begin_from, make_network, read_about, write_trained
-from models.training_batch import TrainingBatch
-from models.variant import Variant
 from pipeline.stage import Stage, StageError
 from stages.payloads import Written
 from stages.training.board import Board, answers, say, told

@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from models.engine import Body, Engine, choose_engine, choose_precision, compile_body, has_int8
 from models.errors import ModelError
+from models.inference.engine import Body, Engine, choose_engine, choose_precision, compile_body, has_int8
 from models.light.assembly import assemble
 from models.light.confidence import read_calibration
 from models.light.detector import MEAN, PersonDetector, decode_boxes, places

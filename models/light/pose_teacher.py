@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.engine import import_openvino
 from models.errors import ModelError
+from models.inference.engine import import_openvino
 from models.light.teachers import require_file
 
 F64 = npt.NDArray[Any]

@@ -9,8 +9,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from models.engine import Body, compile_graph, import_openvino
 from models.errors import ModelError
+from models.inference.engine import Body, compile_graph, import_openvino
 
 SUFFIX = "_int8"
 """`NAME_int8.safetensors` holds the graphs of `NAME.safetensors`."""

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.engine import import_openvino
 from models.errors import ModelError
+from models.inference.engine import import_openvino
 from models.light.detector import places
 from models.surface.charts import MIRROR_CHART
 

@@ -76,6 +76,10 @@ class Window:
     shift_y: int
     step: int
 
+    def corners(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """x, y of its upper left pixel in the later frame and in the earlier one."""
+        return (self.x, self.y), (self.x + self.shift_x, self.y + self.shift_y)
+
     def seen(self, grey_HW: U8, shift_x: int, shift_y: int) -> U8:
         """The part of a frame, one mean grey a cell."""
         x, y = self.x + shift_x, self.y + shift_y
@@ -83,6 +87,35 @@ class Window:
         if self.step == 1:
             return np.ascontiguousarray(part_HW)
         return np.asarray(cv2.resize(part_HW, (self.width, self.height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What was found in the part of two frames around one person.
+
+    Attributes:
+        window: that part.
+        now_hw, before_hw: what is seen there in this frame and the one before, uint8.
+        back_hw2, forth_hw2: cells by which each cell of the one moves to its place in the other.
+    """
+
+    window: Window
+    now_hw: U8
+    before_hw: U8
+    back_hw2: F32
+    forth_hw2: F32
+
+    def back(self, grid: Grid, was: Grid) -> Way:
+        """From the person's cells in this frame to where they were."""
+        trust_hw = _trust(self.now_hw, self.before_hw, self.back_hw2, self.forth_hw2)
+        start, goal = self.window.corners()
+        return _way(_joined(self.back_hw2, trust_hw), self.window.step, start, goal, grid, was)
+
+    def forth(self, was: Grid, grid: Grid) -> Way:
+        """From the person's cells in the frame before to where they went."""
+        trust_hw = _trust(self.before_hw, self.now_hw, self.forth_hw2, self.back_hw2)
+        goal, start = self.window.corners()
+        return _way(_joined(self.forth_hw2, trust_hw), self.window.step, start, goal, was, grid)
 
 
 class Flow:
@@ -95,28 +128,22 @@ class Flow:
         self.search.setPatchStride(STRIDE)
         self.search.setGradientDescentIterations(DESCENT)
 
-    def ways(self, now_HW: U8, before_HW: U8, grid: Grid, was: Grid) -> tuple[Way, Way] | None:
-        """Back from `grid` to `was`, and forth from `was` to `grid`; None where there is too little to see.
+    def between(self, now_HW: U8, before_HW: U8, grid: Grid, was: Grid) -> Search | None:
+        """The flow around a person, both ways; None where there is too little to see.
 
         Args:
             now_HW, before_HW: grey pictures of this frame and the one before, uint8, of one size.
-            grid: the person's cells in this frame; the flow is searched on cells of its step.
+            grid: the person's cells in this frame.
             was: the person's cells in the frame before; the search starts from the way between the two middles.
         """
         window = _window(now_HW, grid, was)
         if window.height < SMALLEST or window.width < SMALLEST:
             return None
-        here = window.seen(now_HW, 0, 0)
-        there = window.seen(before_HW, window.shift_x, window.shift_y)
+        now_hw = window.seen(now_HW, 0, 0)
+        before_hw = window.seen(before_HW, window.shift_x, window.shift_y)
         with _one_thread():
-            back_hw2, forth_hw2 = self._search(here, there), self._search(there, here)
-        back_trust, forth_trust = _trust(here, there, back_hw2, forth_hw2), _trust(there, here, forth_hw2, back_hw2)
-        earlier = (window.x + window.shift_x, window.y + window.shift_y)
-        later = (window.x, window.y)
-        return (
-            _way(_joined(back_hw2, back_trust), window.step, later, earlier, grid, was),
-            _way(_joined(forth_hw2, forth_trust), window.step, earlier, later, was, grid),
-        )
+            back_hw2, forth_hw2 = self._search(now_hw, before_hw), self._search(before_hw, now_hw)
+        return Search(window=window, now_hw=now_hw, before_hw=before_hw, back_hw2=back_hw2, forth_hw2=forth_hw2)
 
     def _search(self, one_hw: U8, other_hw: U8) -> F32:
         """Where each cell of one picture went in the other, (h, w, 2)."""
@@ -134,8 +161,8 @@ def _window(now_HW: U8, grid: Grid, was: Grid) -> Window:
     margin = MARGIN * step
     shift_x, shift_y = (round(there - here) for there, here in zip(was.centre, grid.centre, strict=True))
     left, top = max(grid.x0 - margin, 0, -shift_x), max(grid.y0 - margin, 0, -shift_y)
-    right = min(grid.x0 + grid.width * step + margin, columns, columns - shift_x)
-    bottom = min(grid.y0 + grid.height * step + margin, lines, lines - shift_y)
+    right = min(grid.x0 + grid.width * grid.step + margin, columns, columns - shift_x)
+    bottom = min(grid.y0 + grid.height * grid.step + margin, lines, lines - shift_y)
     return Window(
         x=left,
         y=top,

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from models.assembly import decide_labels
-from models.learner import DECODER_STRIDE
-from models.pooling import image_index, roi_align
-from models.preprocess import MEAN_BGR
-from models.rcnn import DensePoseRCNN
-from models.training_batch import TrainingBatch
+from models.architecture.pooling import image_index, roi_align
+from models.architecture.rcnn import DensePoseRCNN
+from models.inference.assembly import decide_labels
+from models.inference.preprocess import MEAN_BGR
+from models.learning.learner import DECODER_STRIDE
+from models.learning.training_batch import TrainingBatch
 from pipeline.stage import StageError
 from stages.drawing.chart_colours import part_palette
 

@@ -79,8 +79,9 @@ def cut_window(box_4: F64, random: np.random.Generator) -> F64:
     return window
 
 
-def inside(window_4: F64, height: int, width: int) -> tuple[slice, slice]:
-    """Rows and columns of an array of `height` x `width` that lie in a window (at least one of each)."""
+def inside(window_4: F64, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Rows and columns of an array of that shape (H, W, ...) that lie in a window (at least one of each)."""
+    height, width = shape[:2]
     x0, y0, x1, y1 = np.clip(window_4, 0, (width, height, width, height)).round().astype(int)
     return slice(min(y0, height - 1), max(y1, y0 + 1)), slice(min(x0, width - 1), max(x1, x0 + 1))
 
@@ -93,7 +94,7 @@ def bounds(mask_HW: npt.NDArray[Any]) -> F64:
 
 def cut_scene(scene: PoolScene, person: int, random: np.random.Generator) -> PoolScene:
     """The part of a scene that shows a person cut off; the scene itself where too little would be left of them."""
-    rows, columns = inside(cut_window(np.asarray(scene.box_N4[person], np.float64), random), *scene.label_HW.shape)
+    rows, columns = inside(cut_window(np.asarray(scene.box_N4[person], np.float64), random), scene.label_HW.shape)
     mine = scene.instance_HW[rows, columns] == person + 1
     if mine.sum() < LEAST_LEFT:
         return scene
@@ -111,13 +112,13 @@ def cut_scene(scene: PoolScene, person: int, random: np.random.Generator) -> Poo
 def cut_photo(photo: PoolPhoto, person: PoolPerson, random: np.random.Generator) -> tuple[PoolPhoto, PoolPerson]:
     """The part of a photo that shows a person cut off; both as they are where too little would be left of them."""
     window_4 = cut_window(np.asarray(person.box_4, np.float64), random)
-    rows, columns = inside(window_4, *photo.rgb_SS3.shape[:2])
+    rows, columns = inside(window_4, photo.rgb_SS3.shape)
     corner_4 = np.tile(np.array([columns.start, rows.start], np.float64), 2)
     per_cell = (person.region_4[2:] - person.region_4[:2]) / len(person.label_LL)
     edges = np.array([columns.start, rows.start, columns.stop, rows.stop], np.float64)
     cells = (edges - np.tile(person.region_4[:2], 2)) / np.tile(per_cell, 2)
     kept = np.zeros(person.label_LL.shape, bool)
-    kept[inside(cells, *kept.shape)] = True
+    kept[inside(cells, kept.shape)] = True
     label_LL = np.where(kept, person.label_LL, IGNORE)
     body = (label_LL > 0) & (label_LL != IGNORE)
     if body.sum() < LEAST_LEFT:

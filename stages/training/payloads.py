@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from models.trained import Kind, Trained
-from models.training_batch import TrainingBatch
+from models.checkpoints.trained import Kind, Trained
+from models.learning.training_batch import TrainingBatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

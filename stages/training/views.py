@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.inference.person_crop import cut, cut_matrix, square_around, without_ground
+from models.inference.preprocess import resize_bgr
 from models.metrics.instances import AnnotatedPoints
-from models.person_crop import cut, cut_matrix, square_around, without_ground
-from models.preprocess import resize_bgr
 from models.surface.body import KEYPOINT_NAMES
 from models.surface.charts import COARSE_NAMES, MIRROR_CHART, mirror_maps, mirror_uv
 from stages.training.annotated_pictures import LabelledPerson, LabelledPicture

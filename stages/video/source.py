@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from fractions import Fraction
+from typing import Any, Protocol
 
 import av
 import av.container
@@ -43,22 +45,46 @@ def check_readable(path: str) -> None:
         raise StageError("the file is empty", path, "copy or record it again")
 
 
-def open_container(path: str) -> av.container.InputContainer:
+class Readable(Protocol):
+    """Where a container's bytes can come from instead of its name."""
+
+    def read(self, count: int, /) -> bytes:
+        """At most `count` bytes; none at the end."""
+        ...
+
+
+def open_container(
+    path: str,
+    *,
+    named: str | None = None,
+    options: Mapping[str, str] | None = None,
+    read_timeout_s: float = READ_TIMEOUT_S,
+    pipe: Readable | None = None,
+) -> av.container.InputContainer:
     """Open a media file or URL for reading.
+
+    Args:
+        named: what messages call it; `path` itself unless that says too much.
+        options: FFmpeg's own, of protocol and format.
+        read_timeout_s: seconds that a read may take.
+        pipe: what to read instead of `path`.
 
     Raises:
         StageError: not media, damaged beyond opening, or unreachable.
     """
     check_readable(path)
+    named = path if named is None else named
     try:
         # "file:" keeps names with a colon or a leading dash from being taken for protocols.
         name = path if is_url(path) else f"file:{os.path.abspath(path)}"
-        container = av.open(name, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S), metadata_errors="replace")
+        source: Any = name if pipe is None else pipe
+        timeout = (OPEN_TIMEOUT_S, read_timeout_s)
+        container = av.open(source, timeout=timeout, options=dict(options or {}), metadata_errors="replace")
     except av.FFmpegError as error:
-        raise _unopened(path, error) from error
+        raise _unopened(named, error) from error
     if set(container.format.name.split(",")) & NOT_VIDEO_FORMATS:
         container.close()
-        raise StageError("is text, not a video or image", path, "give a video or image file")
+        raise StageError("is text, not a video or image", named, "give a video or image file")
     return container
 
 

@@ -19,7 +19,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.cluster import quieten
+from pipeline.actors.cluster import quieten
 from pipeline.config import load_config
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics

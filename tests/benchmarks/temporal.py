@@ -33,13 +33,13 @@ Smoothing = Callable[[Sequence[FrameChunk], Sequence[People], Sequence[Surfaces]
 class Standing:
     """In place of the flow: a cell was where the same cell of the box was."""
 
-    def ways(self, now_HW: np.ndarray, before_HW: np.ndarray, grid: Grid, was: Grid) -> tuple[Way, Way]:
-        """Back and forth between two boxes, trusted everywhere."""
-        return self.way(grid, was), self.way(was, grid)
+    def between(self, now_HW: np.ndarray, before_HW: np.ndarray, grid: Grid, was: Grid) -> Standing:
+        """Nothing has to be searched."""
+        return self
 
     @staticmethod
-    def way(one: Grid, other: Grid) -> Way:
-        """The box stretched to the other."""
+    def back(one: Grid, other: Grid) -> Way:
+        """The box stretched to the other, trusted everywhere."""
         x_w, y_h = (
             ((np.arange(a) + 0.5) * b / a - 0.5).astype(np.float32)
             for a, b in ((one.width, other.width), (one.height, other.height))

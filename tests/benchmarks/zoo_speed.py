@@ -20,16 +20,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.assembly import assemble
-from models.box_head import BINS as BOX_BINS
-from models.box_head import choose_people
-from models.engine import Engine, Precision, choose_precision
-from models.pooling import image_index, pool_levels, roi_align
-from models.prepared import PreparedRCNN, decoder_window
-from models.preprocess import network_input, network_size
-from models.rcnn import empty_rcnn
-from models.variant import Variant
-from models.zoo_network import PEOPLE_AT_ONCE, Limits
+from models.architecture.box_head import BINS as BOX_BINS
+from models.architecture.box_head import choose_people
+from models.architecture.pooling import image_index, pool_levels, roi_align
+from models.architecture.rcnn import empty_rcnn
+from models.architecture.variant import Variant
+from models.inference.assembly import assemble
+from models.inference.engine import Engine, Precision, choose_precision
+from models.inference.prepared import PreparedRCNN, decoder_window
+from models.inference.preprocess import network_input, network_size
+from models.inference.zoo_network import PEOPLE_AT_ONCE, Limits
 from tests.golden.weights_recipe import recipe_weights
 
 FRAME_HW = (600, 1116)
@@ -118,7 +118,7 @@ def report(engine: Engine, precision: Precision, threads: int, repeats: int) -> 
     prepared = load(engine, precision, threads)
     rgb_HW3 = np.random.default_rng(0).integers(0, 255, (*FRAME_HW, 3), dtype=np.uint8)
     before = probe(threads)
-    torch.set_num_threads(1 if engine == "openvino" else threads)  # as models.zoo_network does
+    torch.set_num_threads(1 if engine == "openvino" else threads)  # as models.inference.zoo_network does
     runs = {
         count: [one_frame(prepared, rgb_HW3, given_people(count)) for _ in range(repeats + 1)][1:] for count in PEOPLE
     }

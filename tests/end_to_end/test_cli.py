@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 TOYS = Path(__file__).resolve().parents[1] / "pipeline"
-PROGRAM = "import sys, toy_stages; from pipeline.cli import main; sys.exit(main(None, toy_stages.TABLE))"
+PROGRAM = "import sys, toy_stages; from pipeline.command.cli import main; sys.exit(main(None, toy_stages.TABLE))"
 CONFIG = """
 lanes:
   read: {stages: [count]}

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.arguments import apply_shortcuts, read_arguments
-from pipeline.cli import main
+from pipeline.command.arguments import apply_shortcuts, read_arguments
+from pipeline.command.cli import main
 from pipeline.config import read_config
 from stages import STAGES
 

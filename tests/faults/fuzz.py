@@ -31,7 +31,7 @@ import yaml
 from PIL import Image
 from safetensors.torch import save_file
 
-from models.checkpoint import read_checkpoint
+from models.checkpoints.checkpoint import read_checkpoint
 from pipeline.config import load_config
 from pipeline.journal import Journal
 from pipeline.packet import Commit

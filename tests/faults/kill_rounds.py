@@ -24,7 +24,7 @@ import torch
 from models.light.detector import PersonDetector
 from models.light.light_network import write_weights
 from models.light.surface_net import SurfaceNet
-from pipeline.cluster import start_ray, stop_ray
+from pipeline.actors.cluster import start_ray, stop_ray
 from pipeline.config import RunConfig, load_config
 from pipeline.inputs import find_inputs
 from pipeline.interrupts import Interrupt

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.cluster import quieten, start_ray, stop_ray
+from pipeline.actors.cluster import quieten, start_ray, stop_ray
 from pipeline.config import RunConfig
 from pipeline.inputs import find_inputs
 from pipeline.interrupts import Interrupt

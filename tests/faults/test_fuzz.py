@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.checkpoint import read_checkpoint
+from models.checkpoints.checkpoint import read_checkpoint
 from models.errors import ModelError
 from pipeline.journal import Journal
 from pipeline.stage import StageError, is_plain

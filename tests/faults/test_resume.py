@@ -18,7 +18,7 @@ from tests.faults.kill_rounds import decoded
 
 CRASH = """
 import os, signal, sys
-from pipeline.cli import main
+from pipeline.command.cli import main
 from pipeline.journal import Journal
 whole, appended = Journal.append, []
 def append(journal, commit):

@@ -13,13 +13,13 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from models.box_head import BoxPredictor
-from models.caffe2_names import rename_caffe2
-from models.checkpoint import Checkpoint, file_sha256, fit, read_checkpoint
+from models.architecture.box_head import BoxPredictor
+from models.architecture.rcnn import empty_rcnn
+from models.architecture.sizes import SIZES
+from models.architecture.variant import Variant
+from models.checkpoints.caffe2_names import rename_caffe2
+from models.checkpoints.checkpoint import Checkpoint, file_sha256, fit, read_checkpoint
 from models.errors import ModelError
-from models.rcnn import empty_rcnn
-from models.sizes import SIZES
-from models.variant import Variant
 
 ARRAYS = {"a.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "a.bias": np.ones(2, np.float64)}
 

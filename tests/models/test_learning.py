@@ -9,19 +9,19 @@ import pytest
 import torch
 from torchvision.models.detection.roi_heads import keypointrcnn_loss
 
-from models.assignment import BACKGROUND, BETWEEN, assign_anchors, assign_regions, sample
+from models.architecture.cascade import evidence, evidence_channels
+from models.architecture.rcnn import DensePoseRCNN
+from models.architecture.variant import Variant
 from models.boxes import apply_deltas
-from models.cascade import evidence, evidence_channels
-from models.learner import anyone
+from models.checkpoints.trained import Trained, begin_from, load_trained, make_network, write_trained
+from models.inference.teacher import WINDOW, window
+from models.learning.assignment import BACKGROUND, BETWEEN, assign_anchors, assign_regions, sample
+from models.learning.learner import anyone
+from models.learning.training_batch import TrainingBatch
 from models.losses.coarse import IGNORED, coarse_term
 from models.losses.keypoints import keypoint_cells, keypoint_term
 from models.losses.masks import mask_targets, mask_term
 from models.losses.regions import box_deltas, box_terms, proposal_terms
-from models.rcnn import DensePoseRCNN
-from models.teacher import WINDOW, window
-from models.trained import Trained, begin_from, load_trained, make_network, write_trained
-from models.training_batch import TrainingBatch
-from models.variant import Variant
 
 
 def random_boxes(count: int, seed: int) -> torch.Tensor:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from models import engine
-from models.engine import choose_engine, compile_body
 from models.errors import ModelError
+from models.inference import engine
+from models.inference.engine import choose_engine, compile_body
 from models.light.detector import PersonDetector
 from models.light.light_network import LightNetwork, fit_size, open_light, suppress, write_weights
 from models.light.surface_net import CROP, PickedSurface, SurfaceNet

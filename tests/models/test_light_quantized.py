@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from models.engine import choose_precision, compile_body, convert_body, has_int8
 from models.errors import ModelError
+from models.inference.engine import choose_precision, compile_body, convert_body, has_int8
 from models.light.light_network import light_precision
 from models.light.quantized import (
     QuantizedLight,

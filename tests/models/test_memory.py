@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.errors import ModelError
-from models.memory import GroupSize
+from models.inference.memory import GroupSize
 
 
 def limited(room: int, tried: list[int]):

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import torch
 
+from models.architecture.rcnn import empty_rcnn
+from models.architecture.variant import Variant
 from models.errors import ModelError
-from models.network import NetworkConfig, open_network
-from models.precision import choose_device, choose_engine
-from models.preprocess import network_size
-from models.rcnn import empty_rcnn
-from models.variant import Variant
-from models.zoo_network import Limits, limits_of
+from models.inference.precision import choose_device, choose_engine
+from models.inference.preprocess import network_size
+from models.inference.zoo_network import Limits, limits_of
+from models.network import NetworkConfig
+from models.opening import open_network
 
 
 @pytest.mark.parametrize(

@@ -17,16 +17,16 @@ import pytest
 import torch
 import torchvision
 
-from models.assembly import assemble
-from models.box_head import choose_people
-from models.engine import Engine
-from models.pooling import pool_levels
-from models.prepared import PreparedRCNN
-from models.preprocess import network_input, network_size, resize_bgr
-from models.rcnn import DensePoseRCNN, empty_rcnn
+from models.architecture.box_head import choose_people
+from models.architecture.pooling import pool_levels
+from models.architecture.rcnn import DensePoseRCNN, empty_rcnn
+from models.architecture.variant import Variant
+from models.inference.assembly import assemble
+from models.inference.engine import Engine
+from models.inference.prepared import PreparedRCNN
+from models.inference.preprocess import network_input, network_size, resize_bgr
+from models.inference.zoo_network import Limits, ZooNetwork
 from models.structures import SurfaceMap
-from models.variant import Variant
-from models.zoo_network import Limits, ZooNetwork
 from tests.golden.weights_recipe import digest, recipe_weights
 
 GOLDEN = Path(__file__).parent.parent / "golden"

@@ -11,14 +11,14 @@ import torch
 import torchvision
 import yaml
 
+from models.architecture.pooling import level_of, pool_levels, roi_align
+from models.architecture.proposals import anchors_at
+from models.architecture.rcnn import empty_rcnn
+from models.architecture.variant import Variant
+from models.checkpoints.zoo import ZOO
+from models.inference.prepared import PreparedRCNN
+from models.inference.zoo_network import Limits, ZooNetwork, variant_of
 from models.network import NetworkConfig
-from models.pooling import level_of, pool_levels, roi_align
-from models.prepared import PreparedRCNN
-from models.proposals import anchors_at
-from models.rcnn import empty_rcnn
-from models.variant import Variant
-from models.zoo import ZOO
-from models.zoo_network import Limits, ZooNetwork, variant_of
 
 KEY_LISTS = {
     "R50_s1x": Variant(),

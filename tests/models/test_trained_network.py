@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from models.architecture.variant import Variant
+from models.checkpoints.trained import Trained, make_network, write_trained
 from models.errors import ModelError
+from models.inference.trained_network import open_trained
 from models.network import NetworkConfig
 from models.structures import Detections, SurfaceMap
-from models.trained import Trained, make_network, write_trained
-from models.trained_network import open_trained
-from models.variant import Variant
 
 BOX = np.array([[12.0, 9.0, 70.0, 88.0]], np.float32)
 
@@ -52,9 +52,9 @@ def test_the_engines_agree_on_a_cascade(tmp_path: Path) -> None:
 
 def test_a_whole_picture_network_maps_a_box_as_its_maps_say(tmp_path: Path) -> None:
     """The surface of a box as large as the picture is the maps' own argmax, in its place."""
-    from models.assembly import decide_labels
-    from models.preprocess import network_input
-    from models.trained import load_trained
+    from models.checkpoints.trained import load_trained
+    from models.inference.assembly import decide_labels
+    from models.inference.preprocess import network_input
 
     path = written(tmp_path, "fcn", Variant(backbone="tiny"))
     network = open_trained(NetworkConfig(kind="trained", weights=str(path)), 1)

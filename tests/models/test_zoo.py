@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from models import zoo
+from models.checkpoints import zoo
 from models.errors import ModelError
 
 NAME = "densepose_rcnn_R_50_FPN_s1x"

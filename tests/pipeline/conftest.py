@@ -53,7 +53,7 @@ def serially() -> Run:
 @pytest.fixture(scope="session")
 def ray_started() -> Iterator[None]:
     """One Ray for all tests that need it."""
-    from pipeline.cluster import start_ray, stop_ray
+    from pipeline.actors.cluster import start_ray, stop_ray
 
     os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # the actors import the toys
     start_ray(None, MACHINE.cpus, STORE)

@@ -12,9 +12,9 @@ import torch
 from models.light.detector import PersonDetector
 from models.light.light_network import write_weights
 from models.light.surface_net import SurfaceNet
-from pipeline import batch_units
-from pipeline.batch_units import Board, Unit
-from pipeline.cli import main
+from pipeline.batch import units as batch_units
+from pipeline.batch.units import Board, Unit
+from pipeline.command.cli import main
 from pipeline.config import BatchConfig
 from tests.faults.kill_rounds import decoded
 

@@ -9,7 +9,7 @@ import tempfile
 
 import pytest
 
-from pipeline.cluster import quieten, start_ray
+from pipeline.actors.cluster import quieten, start_ray
 from pipeline.stage import PlainError
 
 

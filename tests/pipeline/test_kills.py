@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.batch_bench import RayBench
-from pipeline.cli import main
+from pipeline.batch.bench import RayBench
+from pipeline.command.cli import main
 from tests.faults.kill_rounds import CLIP, actor_processes, decoded, one_round, small_run, undisturbed
 
 

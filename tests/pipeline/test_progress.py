@@ -7,9 +7,9 @@ import io
 import numpy as np
 from toy_stages import Handed, Saved
 
+from pipeline.command.progress import Progress, bar, describe
 from pipeline.metrics import Metrics
 from pipeline.packet import Step
-from pipeline.progress import Progress, bar, describe
 
 
 class Terminal(io.StringIO):

@@ -122,7 +122,7 @@ def test_an_ordered_stage_that_tells_no_state_is_no_point_to_go_on_from(monkeypa
 
 
 def test_the_products_own_tails_can_be_gone_on_from() -> None:
-    from pipeline.batch_parts import split
+    from pipeline.batch.parts import split
     from pipeline.config import load_config
     from stages import STAGES
 

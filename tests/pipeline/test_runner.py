@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from toy_runs import MACHINE, Run
 
+from pipeline.command.report import make_report
 from pipeline.interrupts import Interrupt
 from pipeline.journal import Journal
 from pipeline.metrics import Metrics
 from pipeline.plan import make_plan
-from pipeline.report import make_report
 
 
 def digest(path: str | None) -> str:

@@ -10,11 +10,11 @@ import pytest
 import toy_stages
 from toy_runs import MACHINE, Run
 
+from pipeline.command.report import make_report
 from pipeline.interrupts import Interrupt
 from pipeline.journal import Journal
 from pipeline.metrics import Metrics
 from pipeline.plan import make_plan
-from pipeline.report import make_report
 from pipeline.serial import run_serial
 
 
@@ -221,5 +221,5 @@ def test_serial_runner_imports_no_ray() -> None:
     import subprocess
     import sys
 
-    code = "import sys, pipeline.serial, pipeline.cli; sys.exit('ray' in sys.modules or 'torch' in sys.modules)"
+    code = "import sys, pipeline.serial, pipeline.command.cli; sys.exit('ray' in sys.modules or 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(toy_stages.__file__).parents[2]).returncode == 0

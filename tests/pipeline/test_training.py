@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from models.trained import load_trained
-from pipeline.cli import main
+from models.checkpoints.trained import load_trained
+from pipeline.command.cli import main
 
 pytest.importorskip("ray.train", reason="needs ray[train]", exc_type=ImportError)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from models.checkpoint import DataUnpickler
+from models.checkpoints.checkpoint import DataUnpickler
 from models.metrics.instances import AnnotatedPoints
 from models.surface.charts import COARSE_OF_CHART
 from pipeline.stage import StageError

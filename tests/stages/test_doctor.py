@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from pipeline.doctor import examine
+from pipeline.command.doctor import examine
 from pipeline.inputs import UsageError
 from pipeline.stage import Job
 from stages import STAGES

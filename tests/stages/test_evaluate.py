@@ -13,7 +13,7 @@ import pytest
 
 from models.metrics.densepose_evaluator import THRESHOLD_T
 from models.metrics.pointwise import area_under_curve
-from pipeline.cli import main
+from pipeline.command.cli import main
 from pipeline.stage import StageError
 from stages import STAGES
 from stages.evaluation.breakdown import breakdowns

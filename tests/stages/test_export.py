@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent / "formats"))
 
 from made_moments import PEOPLE, SURFACES, VIDEO, frames_of, job_of, people_of
 
-from pipeline.arguments import read_arguments
+from pipeline.command.arguments import read_arguments
 from pipeline.stage import Job, StageError
 from stages.decode import Decode
 from stages.export import Export, ExportRaw

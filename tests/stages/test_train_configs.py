@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.network import NetworkConfig, open_network
-from models.trained import load_trained
-from pipeline.cli import main
+from models.checkpoints.trained import load_trained
+from models.network import NetworkConfig
+from models.opening import open_network
+from pipeline.command.cli import main
 from pipeline.config import CONFIGS, load_config
 from pipeline.conversion import ConfigError
 from stages import STAGES

@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import distributed, multiprocessing
 
-from models.assignment import Sampling
-from models.learner import LossConfig
+from models.architecture.variant import Variant
+from models.learning.assignment import Sampling
+from models.learning.learner import LossConfig
 from models.losses.points import PointWeights
 from models.losses.terms import Term, settle
-from models.variant import Variant
 from stages.annotated_sets import SetConfig, prepared
 from stages.augment import Augment
 from stages.synthesize import Synthesize

@@ -1,0 +1,149 @@
+"""ResNet-50/101 with a feature pyramid: the backbone of DensePose-RCNN (facts §3; He et al. 2016, Lin et al. 2017)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.architecture.sizes import Sizes, groups_of
+
+STRIDES = (4, 8, 16, 32, 64)
+
+
+class FrozenBatchNorm(nn.Module):
+    """A batch norm that has become a constant affine map per channel.
+
+    The default variance makes a checkpoint that carries only scale and shift exactly x * weight + bias.
+    """
+
+    epsilon = 1e-5
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.ones(channels))
+        self.register_buffer("bias", torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.full((channels,), 1 - self.epsilon))
+
+    def affine(self) -> tuple[Tensor, Tensor]:
+        """Scale and shift per channel, (C,) each."""
+        scale = self.get_buffer("weight") * (self.get_buffer("running_var") + self.epsilon).rsqrt()
+        return scale, self.get_buffer("bias") - self.get_buffer("running_mean") * scale
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        """Apply the affine map; the shape stays."""
+        scale, shift = self.affine()
+        return x_NCHW * scale[:, None, None] + shift[:, None, None]
+
+
+class NormedConv(nn.Conv2d):
+    """A convolution without bias, then its norm; `fold` makes it and a frozen batch norm one biased convolution."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, norm: nn.Module, stride: int = 1) -> None:
+        super().__init__(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
+        self.norm = norm
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        """(N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
+        return self.norm(super().forward(x_NCHW))
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Take the norm into weight and bias, in float64 so that the rounding happens once. For inference only."""
+        if not isinstance(self.norm, FrozenBatchNorm):
+            return
+        scale, shift = self.norm.double().affine()
+        self.weight = nn.Parameter((self.weight.double() * scale[:, None, None, None]).float(), requires_grad=False)
+        self.bias = nn.Parameter(shift.float(), requires_grad=False)
+        self.norm = nn.Identity()
+
+
+def norm_of(sizes: Sizes, channels: int) -> nn.Module:
+    """The backbone's norm over so many channels."""
+    return nn.GroupNorm(groups_of(channels), channels) if sizes.group_norm else FrozenBatchNorm(channels)
+
+
+class Stem(nn.Module):
+    """7x7 convolution and max pooling: (N, 3, H, W) to (N, 64, H/4, W/4)."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.conv1 = NormedConv(3, sizes.stem, 7, norm_of(sizes, sizes.stem), stride=2)
+
+    def forward(self, x_N3HW: Tensor) -> Tensor:
+        """Normalised BGR in, stride-4 map out."""
+        return F.max_pool2d(F.relu_(self.conv1(x_N3HW)), 3, stride=2, padding=1)
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3, 1x1 and a shortcut. The stride sits in the first 1x1 (the original's way, unlike torchvision's)."""
+
+    def __init__(self, sizes: Sizes, inputs: int, width: int, stride: int) -> None:
+        super().__init__()
+        outputs = 4 * width
+        self.conv1 = NormedConv(inputs, width, 1, norm_of(sizes, width), stride=stride)
+        self.conv2 = NormedConv(width, width, 3, norm_of(sizes, width))
+        self.conv3 = NormedConv(width, outputs, 1, norm_of(sizes, outputs))
+        self.shortcut = None
+        if inputs != outputs:
+            self.shortcut = NormedConv(inputs, outputs, 1, norm_of(sizes, outputs), stride=stride)
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        """(N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
+        y = F.relu_(self.conv1(x_NCHW))
+        y = F.relu_(self.conv2(y))
+        y = self.conv3(y)
+        y += x_NCHW if self.shortcut is None else self.shortcut(x_NCHW)
+        return F.relu_(y)
+
+
+class ResNet(nn.Module):
+    """The bottom-up path: stem, then stages res2..res5 at strides 4, 8, 16, 32; as published 256 to 2048 channels."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.stem = Stem(sizes)
+        inputs = sizes.stem
+        for index, blocks in enumerate(sizes.blocks):
+            width, stride = sizes.width << index, 1 if index == 0 else 2
+            stage = [Bottleneck(sizes, inputs, width, stride)]
+            stage += [Bottleneck(sizes, 4 * width, width, 1) for _ in range(blocks - 1)]
+            self.add_module(f"res{index + 2}", nn.Sequential(*stage))
+            inputs = 4 * width
+
+    def forward(self, x_N3HW: Tensor) -> list[Tensor]:
+        """res2..res5."""
+        x = self.stem(x_N3HW)
+        stages = []
+        for index in range(4):
+            x = self.get_submodule(f"res{index + 2}")(x)
+            stages.append(x)
+        return stages
+
+
+class Backbone(nn.Module):
+    """ResNet and feature pyramid: an image to p2..p6, as many channels each, strides 4, 8, 16, 32, 64."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.bottom_up = ResNet(sizes)
+        for level in range(2, 6):
+            self.add_module(f"fpn_lateral{level}", nn.Conv2d(sizes.width << level, sizes.pyramid, 1))
+            self.add_module(f"fpn_output{level}", nn.Conv2d(sizes.pyramid, sizes.pyramid, 3, padding=1))
+
+    def forward(self, x_N3HW: Tensor) -> list[Tensor]:
+        """p2..p6 of normalised, padded images whose sides are multiples of 32."""
+        return self.pyramid(self.bottom_up(x_N3HW))
+
+    def pyramid(self, stages: list[Tensor]) -> list[Tensor]:
+        """p2..p6 from res2..res5: lateral 1x1, plus the level above (nearest x2), output 3x3; p6 every second of p5."""
+        outputs: list[Tensor] = []
+        above: Tensor | None = None
+        for level in range(5, 1, -1):
+            lateral = self.get_submodule(f"fpn_lateral{level}")(stages[level - 2])
+            if above is not None:
+                lateral = lateral + F.interpolate(above, scale_factor=2.0, mode="nearest")
+            outputs.insert(0, self.get_submodule(f"fpn_output{level}")(lateral))
+            above = lateral
+        return [*outputs, F.max_pool2d(outputs[-1], 1, stride=2)]

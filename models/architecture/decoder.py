@@ -1,0 +1,51 @@
+"""The decoder: p2..p5 merged into one stride-4 map from which the DensePose head pools (facts §6;
+Kirillov et al. 2019)."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.architecture.sizes import Sizes
+
+
+class Upsample(nn.Module):
+    """Bilinear x2 without aligned corners."""
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, 2H, 2W)."""
+        return F.interpolate(x_NCHW, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+class Decoder(nn.Module):
+    """Each level climbs to stride 4 by convolution and upsampling; the four are added and mixed by a 1x1."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        for index in range(4):
+            steps: list[nn.Module] = []
+            for _ in range(max(1, index)):
+                # Checkpoints number the convolutions 0, 2, 4: the odd places are the upsamplings.
+                steps.append(ConvReLU(sizes.pyramid))
+                if index:
+                    steps.append(Upsample())
+            self.add_module(f"p{index + 2}", nn.Sequential(*steps))
+        self.predictor = nn.Conv2d(sizes.pyramid, sizes.pyramid, 1)
+
+    def forward(self, levels: list[Tensor]) -> Tensor:
+        """p2..p5 (further levels are not used) to (N, 256, H/4, W/4)."""
+        total = self.get_submodule("p2")(levels[0])
+        for index in range(1, 4):
+            total = total + self.get_submodule(f"p{index + 2}")(levels[index])
+        return self.predictor(total)
+
+
+class ConvReLU(nn.Conv2d):
+    """A 3x3 convolution with bias, then ReLU."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, channels, 3, padding=1)
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        """The shape stays."""
+        return F.relu_(super().forward(x_NCHW))

@@ -1,0 +1,221 @@
+"""Weights from files, none of whose code is run: .pkl of the model zoo, .pth of a training, .safetensors (facts §9)."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import pickle
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from models.checkpoints.caffe2_names import is_caffe2, rename_caffe2
+from models.errors import ModelError
+
+Weights = dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A weights file in memory.
+
+    Attributes:
+        weights: float32 tensors by name.
+        endings_only: the file says that its names may be endings of the network's (`matching_heuristics`).
+    """
+
+    weights: Weights
+    endings_only: bool
+
+
+DERIVED = ("pixel_mean", "pixel_std", "proposal_generator.anchor_generator.cell_anchors.")
+"""Beginnings of keys that old files carry and that follow from the architecture."""
+
+BROKEN = (
+    *(pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+    *(MemoryError, RuntimeError, AssertionError, OSError, SystemError),
+)
+"""What unpickling stumbles over in a damaged file: a flipped bit can be any opcode, and any length."""
+NAMED_AT_MOST = 6
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """All weights of a file by name, float32, on the CPU.
+
+    Raises:
+        ModelError: no such file, an unknown suffix, a damaged file, or one that asks for code to be run.
+    """
+    readers = {".pkl": _read_pickle, ".pth": _read_torch, ".pt": _read_torch, ".safetensors": _read_safetensors}
+    if path.suffix not in readers:
+        raise ModelError("not a kind of weights file that is known", str(path), f"give one of {', '.join(readers)}")
+    if not path.is_file():
+        raise ModelError("no such weights file", str(path), "check --weights (network.weights)")
+    content = readers[path.suffix](path)
+    weights = _to_tensors(content, path)
+    if is_caffe2(weights):
+        weights = rename_caffe2(weights)
+    return Checkpoint(
+        weights={name: value for name, value in weights.items() if not name.startswith(DERIVED)},
+        endings_only=isinstance(content, Mapping) and content.get("matching_heuristics") is True,
+    )
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file)
+
+
+def _digest(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def fit(checkpoint: Checkpoint, network: nn.Module, where: str) -> None:
+    """Put weights into a network, all or nothing; the network takes the tensors themselves.
+
+    Args:
+        checkpoint: from `read_checkpoint`.
+        network: its state dict names what is expected; may be on the meta device.
+        where: the file, for the message.
+
+    Raises:
+        ModelError: names missing, unexpected or of another shape; the network is untouched.
+    """
+    expected = network.state_dict()
+    weights = match_endings(checkpoint.weights, list(expected)) if checkpoint.endings_only else checkpoint.weights
+    complaints = {
+        "missing": [name for name in expected if name not in weights],
+        "unexpected": [name for name in weights if name not in expected],
+        "of another shape": [
+            f"{name} {tuple(weights[name].shape)} instead of {tuple(value.shape)}"
+            for name, value in expected.items()
+            if name in weights and weights[name].shape != value.shape
+        ],
+    }
+    told = [f"{len(names)} {kind} ({_some(names)})" for kind, names in complaints.items() if names]
+    if told:
+        what = f"these weights are not of the configured network: {'; '.join(told)}"
+        raise ModelError(what, where, "choose the configuration that fits the weights (-c zoo_…)")
+    network.load_state_dict(weights, strict=True, assign=True)
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:NAMED_AT_MOST])
+    return f"{shown} and {len(names) - NAMED_AT_MOST} more" if len(names) > NAMED_AT_MOST else shown
+
+
+def match_endings(weights: Weights, expected: list[str]) -> Weights:
+    """Give weights whose names are endings of expected ones the full names; the longest ending counts.
+
+    Files marked `matching_heuristics`, such as ImageNet backbones, leave the leading parts of names out (facts §9).
+    What matches nothing keeps its name.
+    """
+    matched: Weights = {}
+    used = set()
+    for name in expected:
+        parts = name.split(".")
+        endings = (".".join(parts[start:]) for start in range(len(parts)))
+        found = next((ending for ending in endings if ending in weights), None)
+        if found is not None:
+            matched[name] = weights[found]
+            used.add(found)
+    return matched | {name: value for name, value in weights.items() if name not in used}
+
+
+class DataUnpickler(pickle.Unpickler):
+    """Reads pickles of NumPy arrays in plain containers and refuses everything else."""
+
+    ALLOWED: ClassVar = {
+        ("collections", "OrderedDict"): OrderedDict,
+        ("numpy", "ndarray"): np.ndarray,
+        ("numpy", "dtype"): np.dtype,
+    }
+    NUMPY_INTERNALS: ClassVar = {
+        "multiarray": ("_reconstruct", "scalar"),
+        "numeric": ("_frombuffer",),
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Raises: pickle.UnpicklingError for anything that is not array data."""
+        if (module, name) in self.ALLOWED:
+            return self.ALLOWED[module, name]
+        # Byte strings of the oldest protocols are written as a call of this harmless function.
+        if (module, name) == ("_codecs", "encode"):
+            return _encode_latin1
+        package, _, last = module.rpartition(".")
+        if package in ("numpy.core", "numpy._core") and name in self.NUMPY_INTERNALS.get(last, ()):
+            home = "numpy._core" if hasattr(np, "_core") else "numpy.core"
+            return getattr(importlib.import_module(f"{home}.{last}"), name)
+        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is not array data")
+
+
+def _encode_latin1(text: str, encoding: str) -> bytes:
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"it asks for the encoding {encoding}")
+    return text.encode("latin1")
+
+
+def _read_pickle(path: Path) -> Any:
+    """Raises: ModelError. Whatever a broken pickle makes the unpickler stumble over is one and the same to the user."""
+    try:
+        with path.open("rb") as file:
+            return DataUnpickler(file, encoding="latin1").load()
+    except BROKEN as error:
+        raise ModelError(f"not readable as weights: {_reason(error)}", str(path), "download it again") from error
+
+
+def _read_torch(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except BROKEN as error:
+        remedy = "save it again as a state dict"
+        raise ModelError(f"not readable as weights: {_reason(error)}", str(path), remedy) from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _read_safetensors(path: Path) -> Any:
+    try:
+        return safetensors.torch.load_file(path)
+    except safetensors.SafetensorError as error:
+        raise ModelError(f"not readable as weights: {error}", str(path), "download it again") from error
+
+
+def _to_tensors(content: Any, path: Path) -> Weights:
+    """Unwrap `model` and `blobs`, drop what is not weights of a network, and make everything a float32 tensor."""
+    for wrapper in ("model", "blobs"):
+        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+            break
+    if not isinstance(content, Mapping):
+        raise ModelError("holds no weights by name", str(path), "give a checkpoint of DensePose-RCNN")
+    weights: Weights = {}
+    for name, value in content.items():
+        if not isinstance(name, str) or name.endswith("_momentum") or name in ("__author__", "matching_heuristics"):
+            continue
+        tensor = (
+            torch.from_numpy(np.array(value))
+            if isinstance(value, np.ndarray | np.generic) and _is_number(value)
+            else value
+        )
+        if not isinstance(tensor, Tensor):
+            raise ModelError(f"{name} is not an array of numbers", str(path), "give a checkpoint of DensePose-RCNN")
+        weights[name] = tensor.to(torch.float32)
+    return weights
+
+
+def _is_number(value: np.ndarray | np.generic) -> bool:
+    return np.issubdtype(value.dtype, np.number)

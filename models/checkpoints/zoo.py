@@ -1,0 +1,168 @@
+"""The published weights: their names, where they are, and a careful way to get them (facts §1)."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import http.client
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.checkpoints.checkpoint import file_sha256
+from models.errors import ModelError
+
+SERVER = "https://dl.fbaipublicfiles.com/densepose"
+LICENCE = (
+    "The DensePose model zoo is published by Meta under the Creative Commons Attribution-ShareAlike 3.0 licence "
+    "(https://creativecommons.org/licenses/by-sa/3.0/). The DensePose-COCO annotations it was trained on are for "
+    "non-commercial use (CC BY-NC 2.0): ask before you build a product on it."
+)
+TIMEOUT_SECONDS = 30
+BLOCK = 1 << 18
+
+_ROWS = """
+R_50_FPN_s1x_legacy 164832157 d366fa
+R_101_FPN_s1x_legacy 164832182 10af0e
+R_50_FPN_s1x 165712039 162be9
+R_101_FPN_s1x 165712084 c6ab63
+R_50_FPN_DL_s1x 165712097 0ed407
+R_101_FPN_DL_s1x 165712116 844d15
+R_50_FPN_WC1_s1x 173862049 289019
+R_50_FPN_WC2_s1x 173861455 3abe14
+R_50_FPN_DL_WC1_s1x 173067973 b1e525
+R_50_FPN_DL_WC2_s1x 173859335 60fed4
+R_101_FPN_WC1_s1x 171402969 9e47f0
+R_101_FPN_WC2_s1x 173860702 5ea023
+R_101_FPN_DL_WC1_s1x 173858525 f359f3
+R_101_FPN_DL_WC2_s1x 173294801 6e1ed1
+R_50_FPN_WC1M_s1x 217144516 48a9d9
+R_50_FPN_WC2M_s1x 216245640 d79ada
+R_50_FPN_DL_WC1M_s1x 216245703 61971e
+R_50_FPN_DL_WC2M_s1x 216245758 7bfb43
+R_101_FPN_WC1M_s1x 216453687 0a7287
+R_101_FPN_WC2M_s1x 216245682 e354d9
+R_101_FPN_DL_WC1M_s1x 216245771 0ebeb3
+R_101_FPN_DL_WC2M_s1x 216245790 de6e7a
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZooFile:
+    """One published file: the model's full name, its number, and six digits of its hash."""
+
+    name: str
+    model_id: str
+    digits: str
+
+    @property
+    def file_name(self) -> str:
+        """As the publisher calls it."""
+        return f"model_final_{self.digits}.pkl"
+
+    def url(self, server: str) -> str:
+        """Where it is."""
+        return f"{server}/{self.name}/{self.model_id}/{self.file_name}"
+
+
+def _table() -> dict[str, ZooFile]:
+    rows = [line.split() for line in _ROWS.split("\n") if line]
+    names = [(f"densepose_rcnn_{row[0]}", row[1], row[2]) for row in rows]
+    return {name: ZooFile(name=name, model_id=number, digits=digits) for name, number, digits in names}
+
+
+ZOO = _table()
+
+
+def zoo_weights(name: str, cache: Path, *, trust: bool, server: str = SERVER) -> Path:
+    """The local file of published weights, downloaded if it is not there yet.
+
+    Args:
+        name: a key of ZOO.
+        cache: folder of downloads.
+        trust: take a file whose hash does not begin with the digits of its name.
+        server: first part of the URL.
+
+    Raises:
+        ModelError: an unknown name, no connection, a file that is not what its name says or that has changed.
+    """
+    if name not in ZOO:
+        raise ModelError("no published weights of this name", f"zoo:{name}", f"use one of {', '.join(ZOO)}")
+    entry = ZOO[name]
+    path = cache / "zoo" / name / entry.file_name
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ModelError(f"cannot be made: {error.strerror}", str(path.parent), "set network.cache") from error
+    with _only_one(path.with_suffix(".lock")):
+        if not path.exists():
+            _download(entry.url(server), path)
+        _check(path, entry.digits, trust=trust)
+    return path
+
+
+@contextlib.contextmanager
+def _only_one(lock: Path) -> Iterator[None]:
+    """Hold a lock file, so that replicas that start together download once."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _check(path: Path, digits: str, *, trust: bool) -> None:
+    """Against the hash recorded at first use; at first use against the digits of the name."""
+    record = path.with_suffix(".sha256")
+    sha256 = file_sha256(path)
+    if record.exists():
+        if record.read_text().split()[:1] != [sha256]:
+            remedy = f"delete it and {record.name} to start again"
+            raise ModelError("the file changed since its first use", str(path), remedy)
+        return
+    md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    if not trust and not any(digest.startswith(digits) for digest in (md5, sha256)):
+        what = f"neither its md5 {md5} nor its sha256 {sha256} begins with the digits {digits} of its name"
+        raise ModelError(what, str(path), "delete it and try again, or accept it with --trust")
+    print(LICENCE, file=sys.stderr)
+    record.write_text(f"{sha256}  {path.name}\n")
+
+
+def _download(url: str, path: Path) -> None:
+    """Fetch to `path`, continuing what an earlier attempt left in `path`.part."""
+    part = path.with_name(path.name + ".part")
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
+            resumed = response.status == 206
+            length = response.headers.get("Content-Length")
+            total = int(length) + (have if resumed else 0) if length else None
+            _write(response, part, have if resumed else 0, total)
+    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+        # 416: the part is already whole, there was only no time left to rename it.
+        if not (isinstance(error, urllib.error.HTTPError) and error.code == 416):
+            reason = getattr(error, "reason", None) or error
+            raise ModelError(f"cannot be downloaded: {reason}", url, f"try again, or put the file at {path}") from error
+    part.rename(path)
+
+
+def _write(response: http.client.HTTPResponse, part: Path, have: int, total: int | None) -> None:
+    """Append or start anew; raises OSError when the connection ends early."""
+    shown = -1
+    start, end, percents = ("\r", "", 1) if sys.stderr.isatty() else ("", "\n", 10)
+    of_all = f" of {total >> 20} MiB" if total else " MiB"
+    with part.open("ab" if have else "wb") as file:
+        while block := response.read(BLOCK):
+            file.write(block)
+            have += len(block)
+            step = have * 100 // total // percents if total else have >> 24
+            if step != shown:
+                shown = step
+                print(f"{start}{part.stem}: {have >> 20}{of_all}", end=end, file=sys.stderr, flush=True)
+    if end == "":
+        print(file=sys.stderr)
+    if total is not None and have < total:
+        raise OSError(f"the connection ended after {have} of {total} bytes")

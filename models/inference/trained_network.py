@@ -1,0 +1,62 @@
+"""A network that this project trained, opened for serving."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from models.architecture.fcn import FullConvNet
+from models.checkpoints.trained import Trained, load_trained
+from models.errors import ModelError
+from models.inference.fcn_network import SinglePersonNetwork, WholePictureNetwork
+from models.inference.precision import choose_device, choose_engine, choose_precision
+from models.inference.prepared import PreparedRCNN
+from models.inference.teacher import PersonReader
+from models.inference.zoo_network import Limits, ZooNetwork, limits_of
+from models.network import Network, NetworkConfig
+
+
+def open_trained(config: NetworkConfig, threads: int) -> Network:
+    """Load weights that a training (`-c train_…`) wrote. Raises: ModelError where they are missing or damaged."""
+    if config.weights == "light":
+        remedy = "give --weights FILE, which a training wrote"
+        raise ModelError("a trained network has no built-in weights", "network.weights", remedy)
+    path = Path(config.weights).expanduser()
+    network, about, sha256 = load_trained(path)
+    if isinstance(network, FullConvNet):
+        torch.set_num_threads(threads)
+        if about.kind == "fcn":
+            return WholePictureNetwork(network, about, name=path.stem, sha256=sha256)
+        reader = PersonReader(network, side=about.min_size, scales=about.scales)
+        return SinglePersonNetwork(reader, people_finder(threads), name=path.stem, sha256=sha256)
+    device = choose_device(config.device)
+    engine = choose_engine(config.engine, device)
+    torch.set_num_threads(1 if engine == "openvino" else threads)
+    precision = choose_precision(config.precision, device)
+    return ZooNetwork(
+        PreparedRCNN(network, engine=engine, device=device, precision=precision, threads=threads),
+        trained_limits(config, about),
+        name=path.stem,
+        sha256=sha256,
+        batch=config.batch if isinstance(config.batch, int) else (1 if device.type == "cpu" else 4),
+    )
+
+
+def people_finder(threads: int) -> Network:
+    """Who finds people for networks that only map them: the built-in light network."""
+    from models.light import open_light
+
+    return open_light(NetworkConfig(), threads)
+
+
+def trained_limits(config: NetworkConfig, about: Trained) -> Limits:
+    """The configured limits; sizes that are not configured are those of the training."""
+    limits = limits_of(config)
+    return Limits(
+        min_size=config.min_size or about.min_size,
+        max_size=config.max_size or about.max_size,
+        score_threshold=limits.score_threshold,
+        nms_threshold=limits.nms_threshold,
+        max_people=limits.max_people,
+    )

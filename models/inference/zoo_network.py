@@ -1,0 +1,199 @@
+"""The published network as a `Network`: frames in, people and their surfaces out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from models.architecture.box_head import choose_people
+from models.architecture.proposals import Proposals
+from models.architecture.rcnn import empty_rcnn
+from models.architecture.variant import Variant
+from models.boxes import clip_boxes, non_empty
+from models.checkpoints.checkpoint import file_sha256, fit, read_checkpoint
+from models.checkpoints.zoo import zoo_weights
+from models.errors import ModelError
+from models.inference.assembly import assemble
+from models.inference.memory import GroupSize
+from models.inference.precision import choose_device, choose_engine, choose_precision
+from models.inference.prepared import PreparedRCNN
+from models.inference.preprocess import network_input, network_size
+from models.network import NetworkConfig
+from models.structures import Detections, SurfaceMap
+
+PEOPLE_AT_ONCE = 16
+"""People in one call of the DensePose head: enough to keep the processor busy, little enough memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Sizes and thresholds; the defaults are the reference's (facts §2, §5)."""
+
+    min_size: int = 800
+    max_size: int = 1333
+    score_threshold: float = 0.05
+    nms_threshold: float = 0.5
+    max_people: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupFeatures:
+    """What `surfaces` needs of frames that were computed together.
+
+    Attributes:
+        levels: p2..p5, (frames, H, W, 256).
+        network_hw, frame_hw: unpadded size of the network's image, and of the frame.
+        found: per frame the detected boxes in frame pixels (N, 4), and the same in network pixels (N, 4), so that a
+            detection handed back is pooled from exactly where it was found.
+    """
+
+    levels: list[Tensor]
+    network_hw: tuple[int, int]
+    frame_hw: tuple[int, int]
+    found: list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
+
+
+class ZooNetwork:
+    """DensePose-RCNN ready for inference. Frames are computed in groups of `batch`."""
+
+    def __init__(self, prepared: PreparedRCNN, limits: Limits, *, name: str, sha256: str, batch: int) -> None:
+        """Args: prepared: on an engine; limits; name and sha256 of the weights; batch: frames at once."""
+        self.name = name
+        self.sha256 = sha256
+        self._prepared = prepared
+        self._limits = limits
+        self._frames = GroupSize(batch, "frame")
+        self._people = GroupSize(PEOPLE_AT_ONCE, "person")
+
+    @torch.inference_mode()
+    def detect(self, rgb_THW3: npt.NDArray[np.uint8]) -> tuple[list[Detections], list[GroupFeatures]]:
+        """One `Detections` per frame, and the features of every group of frames."""
+        people: list[Detections] = []
+        groups: list[GroupFeatures] = []
+        for found, features in self._frames.over(rgb_THW3, self._detect_group):
+            people += found
+            groups.append(features)
+        return people, groups
+
+    def _detect_group(self, rgb_THW3: npt.NDArray[np.uint8]) -> tuple[list[Detections], GroupFeatures]:
+        frame_hw = rgb_THW3.shape[1], rgb_THW3.shape[2]
+        size_hw = network_size(*frame_hw, self._limits.min_size, self._limits.max_size)
+        levels, proposals = self._prepared.propose(network_input(rgb_THW3, size_hw), size_hw)
+        people, found = [], []
+        for box_N4, score_N in self._choose(levels, proposals, size_hw):
+            original = to_frame(box_N4, size_hw, frame_hw)
+            keep = non_empty(original)
+            found.append((original[keep].cpu().numpy(), box_N4[keep].cpu().numpy()))
+            people.append(Detections(box_N4=found[-1][0], score_N=score_N[keep].cpu().numpy()))
+        return people, GroupFeatures(levels=levels, network_hw=size_hw, frame_hw=frame_hw, found=found)
+
+    def _choose(
+        self, levels: list[Tensor], proposals: list[Proposals], size_hw: tuple[int, int]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Per frame box_N4 in network pixels and score_N."""
+        boxes = [one.box_N4 for one in proposals]
+        counts = [len(one) for one in boxes]
+        logit, delta = self._prepared.judge(levels, boxes)
+        limits = self._limits
+        return [
+            choose_people(*answer, size_hw, limits.score_threshold, limits.nms_threshold, limits.max_people)
+            for answer in zip(logit.split(counts), delta.split(counts), boxes, strict=True)
+        ]
+
+    @torch.inference_mode()
+    def surfaces(self, features: list[GroupFeatures], boxes: list[npt.NDArray[np.float32]]) -> list[list[SurfaceMap]]:
+        """Per frame one surface per box (frame pixels), in order."""
+        surfaces: list[list[SurfaceMap]] = []
+        for group in features:
+            start = len(surfaces)
+            surfaces += self._group_surfaces(group, boxes[start : start + len(group.found)])
+        return surfaces
+
+    def _group_surfaces(self, group: GroupFeatures, boxes: list[npt.NDArray[np.float32]]) -> list[list[SurfaceMap]]:
+        if not any(len(one) for one in boxes):
+            return [[] for _ in boxes]
+        device = self._prepared.device
+        network_boxes = [torch.from_numpy(to_network(box, group, index)).to(device) for index, box in enumerate(boxes)]
+        pooled = self._prepared.pool_people(group.levels, network_boxes)
+        people: list[SurfaceMap] = []
+        original = np.concatenate(boxes)
+        for maps in self._people.over(pooled, self._prepared.map_people):
+            for index in range(len(maps["u"])):
+                one = {name: value[index] for name, value in maps.items()}
+                people.append(assemble(one, original[len(people)]))
+        edges = np.cumsum([0, *(len(one) for one in boxes)])
+        return [people[edges[i] : edges[i + 1]] for i in range(len(boxes))]
+
+
+def to_frame(box_N4: Tensor, network_hw: tuple[int, int], frame_hw: tuple[int, int]) -> Tensor:
+    """Boxes of network pixels in frame pixels, clipped to the frame."""
+    across, down = frame_hw[1] / network_hw[1], frame_hw[0] / network_hw[0]
+    return clip_boxes(box_N4 * box_N4.new_tensor([across, down, across, down]), *frame_hw)
+
+
+def to_network(box_N4: npt.NDArray[np.float32], group: GroupFeatures, index: int) -> npt.NDArray[np.float32]:
+    """Boxes of frame pixels in network pixels; a box that was detected gets the very one it was detected as."""
+    across = group.network_hw[1] / group.frame_hw[1]
+    down = group.network_hw[0] / group.frame_hw[0]
+    scaled = (box_N4.astype(np.float64) * [across, down, across, down]).astype(np.float32)
+    original, network = group.found[index]
+    for row, box in enumerate(box_N4):
+        same = np.flatnonzero((original == box).all(axis=1))
+        if len(same):
+            scaled[row] = network[same[0]]
+    return scaled
+
+
+def open_zoo(config: NetworkConfig, threads: int) -> ZooNetwork:
+    """Load published weights, or ones of the same architecture.
+
+    Raises:
+        ModelError: weights that are missing, broken or of another network.
+    """
+    if config.weights == "light":
+        raise ModelError("a zoo network has no built-in weights", "network.weights", "give --weights FILE or zoo:NAME")
+    device = choose_device(config.device)
+    engine = choose_engine(config.engine, device)
+    # Beside OpenVINO's threads torch has small work only; threads of its own would wait for the same cores, spinning.
+    torch.set_num_threads(1 if engine == "openvino" else threads)
+    path = weights_path(config)
+    network = empty_rcnn(variant_of(config))
+    fit(read_checkpoint(path), network, str(path))
+    precision = choose_precision(config.precision, device)
+    return ZooNetwork(
+        PreparedRCNN(network, engine=engine, device=device, precision=precision, threads=threads),
+        limits_of(config),
+        name=config.weights.removeprefix("zoo:") if config.weights.startswith("zoo:") else path.name,
+        sha256=file_sha256(path),
+        batch=config.batch if isinstance(config.batch, int) else (1 if device.type == "cpu" else 4),
+    )
+
+
+def weights_path(config: NetworkConfig) -> Path:
+    """The file that `network.weights` means, fetched if need be."""
+    if config.weights.startswith("zoo:"):
+        name = config.weights.removeprefix("zoo:")
+        return zoo_weights(name, Path(config.cache).expanduser(), trust=config.trust)
+    return Path(config.weights).expanduser()
+
+
+def variant_of(config: NetworkConfig) -> Variant:
+    """The published variant that a configuration names."""
+    return Variant(
+        backbone=config.backbone,
+        head=config.head,
+        legacy=config.legacy,
+        confidence=config.confidence,
+        segm_confidence=config.segm_confidence,
+    )
+
+
+def limits_of(config: NetworkConfig) -> Limits:
+    """The configured limits, the reference's where none are configured."""
+    names = ("min_size", "max_size", "score_threshold", "nms_threshold", "max_people")
+    return Limits(**{name: getattr(config, name) for name in names if getattr(config, name) is not None})

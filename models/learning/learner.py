@@ -1,0 +1,235 @@
+"""Networks as they learn: a batch in, loss terms out. One module each, so that workers can wrap it (torch DDP)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.architecture.backbone import STRIDES
+from models.architecture.box_head import BINS as BOX_BINS
+from models.architecture.box_head import DELTA_WEIGHTS
+from models.architecture.dense_tasks import KEYPOINTS, MASK
+from models.architecture.fcn import FullConvNet
+from models.architecture.pooling import image_index, pool_levels, roi_align
+from models.architecture.proposals import ANCHOR_SIZES, anchors_at, choose_proposals
+from models.architecture.rcnn import DensePoseRCNN
+from models.learning.assignment import Sampling, assign_anchors, assign_regions, sample
+from models.learning.training_batch import TrainingBatch
+from models.losses.coarse import IGNORED, coarse_targets, coarse_term
+from models.losses.confidence import chart_and_confident_uv_terms
+from models.losses.keypoints import keypoint_term
+from models.losses.masks import mask_targets, mask_term
+from models.losses.points import PointWeights, chart_and_uv_terms
+from models.losses.regions import box_deltas, box_terms, proposal_terms
+from models.losses.regression import chart_and_mean_uv_terms
+from models.losses.terms import Term, settle
+
+PointTerms = Callable[..., dict[str, Term]]
+POINT_TERMS: dict[str, PointTerms] = {
+    "sum": chart_and_uv_terms,
+    "mean": chart_and_mean_uv_terms,
+    "confident": chart_and_confident_uv_terms,
+}
+"""How U and V are learnt, by the name a configuration gives."""
+
+DECODER_STRIDE = 4
+NEAR = 0.7
+"""IoU that a region must exceed for the dense heads to learn from it."""
+UNIT = (1.0, 1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossConfig:
+    """What losses count.
+
+    Attributes:
+        uv: "sum" (the reference's), "mean" (UV R-CNN's way) or "confident" (for networks with UV confidence).
+        weights: of the losses of charts, U and V, and coarse masks.
+        mask, keypoints: weights of these heads' losses.
+        first_stage: weight of a cascade's first stage, whose losses count beside the second's.
+        sampling: how many anchors and regions are shown.
+    """
+
+    uv: Literal["sum", "mean", "confident"] = "sum"
+    weights: PointWeights = field(default_factory=PointWeights)
+    mask: float = 1.0
+    keypoints: float = 1.0
+    first_stage: float = 1.0
+    sampling: Sampling = field(default_factory=Sampling)
+
+
+class FcnLearner(nn.Module):
+    """The fully convolutional network and its losses: points, and coarse segmentation of the whole picture."""
+
+    def __init__(self, network: FullConvNet, config: LossConfig) -> None:
+        super().__init__()
+        self.network = network
+        self.config = config
+
+    def forward(self, batch: TrainingBatch) -> dict[str, Tensor]:
+        """This worker's share of each loss (`terms.settle`)."""
+        maps = self.network(batch.x_BHW3.permute(0, 3, 1, 2))
+        points, box_B4 = batch.whole_pictures()
+        weights = self.config.weights
+        terms = POINT_TERMS[self.config.uv](maps, points, box_B4, weights)
+        terms["coarse"] = coarse_term(maps["coarse_segm"], anyone(batch), weights.coarse)
+        return settle(terms)
+
+
+def anyone(batch: TrainingBatch) -> Tensor:
+    """(B, H, W) int64: 1 where a picture shows a person; IGNORED in the boxes of people without masks."""
+    person_BHW, unsure_BHW = torch.zeros(2, *batch.x_BHW3.shape[:3], dtype=torch.bool, device=batch.x_BHW3.device)
+    for person, image in enumerate(batch.image_N.tolist()):
+        shown = person_BHW if batch.masked_N[person] else unsure_BHW
+        shown[image] |= batch.mask_NHW[person] > 0
+    return person_BHW.long().masked_fill(unsure_BHW & ~person_BHW, IGNORED)
+
+
+class RcnnLearner(nn.Module):
+    """DensePose-RCNN and all its losses: proposals, boxes, and the dense tasks of every stage."""
+
+    def __init__(self, network: DensePoseRCNN, config: LossConfig) -> None:
+        super().__init__()
+        self.network = network
+        self.config = config
+
+    def forward(self, batch: TrainingBatch) -> dict[str, Tensor]:
+        """This worker's share of each loss (`terms.settle`)."""
+        levels = self.network.backbone(batch.x_BHW3.permute(0, 3, 1, 2))
+        answers = self.network.proposal_generator(levels)
+        randoms = [np.random.default_rng(seed) for seed in batch.seed_B3.tolist()]
+        terms = self._proposal_terms(levels, answers, batch, randoms)
+        regions = self._regions(levels, answers, batch, randoms)
+        flat = [level.permute(0, 2, 3, 1).contiguous() for level in levels]
+        terms |= self._box_terms(flat[:4], regions, batch)
+        terms |= self._dense_terms(levels, regions, batch, randoms)
+        return settle(terms)
+
+    def _proposal_terms(
+        self,
+        levels: list[Tensor],
+        answers: list[tuple[Tensor, Tensor]],
+        batch: TrainingBatch,
+        randoms: list[np.random.Generator],
+    ) -> dict[str, Term]:
+        anchor_A4 = all_anchors(levels)
+        logit_BA = torch.cat([logit for logit, _ in answers], dim=1)
+        delta_BA4 = torch.cat([delta for _, delta in answers], dim=1)
+        sampling = self.config.sampling
+        logits, deltas, wanted, targets = [], [], [], []
+        for image, random in enumerate(randoms):
+            box_N4 = batch.box_N4[batch.image_N == image]
+            of_A = assign_anchors(anchor_A4, box_N4)
+            shown = sample(of_A, sampling.anchors, sampling.anchor_share, random)
+            person = of_A[shown] >= 0
+            logits.append(logit_BA[image, shown])
+            deltas.append(delta_BA4[image, shown])
+            wanted.append(person)
+            targets.append(box_deltas(anchor_A4[shown][person], box_N4[of_A[shown][person]], UNIT))
+        return proposal_terms(
+            torch.cat(logits), torch.cat(deltas), torch.cat(wanted), torch.cat(targets), sampling.anchors * len(randoms)
+        )
+
+    @torch.no_grad()
+    def _regions(
+        self,
+        levels: list[Tensor],
+        answers: list[tuple[Tensor, Tensor]],
+        batch: TrainingBatch,
+        randoms: list[np.random.Generator],
+    ) -> list[Regions]:
+        """Sampled regions of each picture; the people's own boxes are among the candidates."""
+        sampling = self.config.sampling
+        widths = [level.shape[3] for level in levels]
+        found = []
+        for image, random in enumerate(randoms):
+            logits, deltas = [one[image] for one, _ in answers], [one[image] for _, one in answers]
+            size_hw = (int(batch.size_B2[image, 0]), int(batch.size_B2[image, 1]))
+            kept = sampling.proposals
+            proposals = choose_proposals(logits, deltas, widths, size_hw, per_level=kept, per_image=kept)
+            mine = (batch.image_N == image).nonzero().squeeze(1)
+            region_R4 = torch.cat([proposals.box_N4, batch.box_N4[mine]])
+            of_R, iou_R = assign_regions(region_R4, batch.box_N4[mine])
+            shown = sample(of_R, sampling.regions, sampling.region_share, random)
+            of_R = of_R[shown]
+            person_R = torch.where(of_R >= 0, mine[of_R.clamp(min=0)] if len(mine) else of_R, of_R)
+            found.append(Regions(box_R4=region_R4[shown], person_R=person_R, iou_R=iou_R[shown]))
+        return found
+
+    def _box_terms(self, levels: list[Tensor], regions: list[Regions], batch: TrainingBatch) -> dict[str, Term]:
+        boxes = [one.box_R4 for one in regions]
+        box_K4, person_K = torch.cat(boxes), torch.cat([one.person_R for one in regions])
+        heads = self.network.roi_heads
+        pooled = pool_levels(levels, image_index(boxes), box_K4, BOX_BINS)
+        logit_K2, delta_K4 = heads.box_predictor(heads.box_head(pooled))
+        person = person_K >= 0
+        target_P4 = box_deltas(box_K4[person], batch.box_N4[person_K[person]], DELTA_WEIGHTS)
+        return box_terms(logit_K2, delta_K4, person, target_P4)
+
+    def _dense_terms(
+        self, levels: list[Tensor], regions: list[Regions], batch: TrainingBatch, randoms: list[np.random.Generator]
+    ) -> dict[str, Term]:
+        """Losses of surface, mask and keypoints of the regions that lie well on somebody."""
+        near = [one.near(self.config.sampling.dense, random) for one, random in zip(regions, randoms, strict=True)]
+        boxes = [one.box_R4 for one in near]
+        box_K4, person_K = torch.cat(boxes), torch.cat([one.person_R for one in near])
+        heads, bins = self.network.roi_heads, self.network.sizes.bins
+        assert heads.decoder is not None, "the legacy variant is not trained here"
+        decoded = heads.decoder(levels[:4]).permute(0, 2, 3, 1).contiguous()
+        pooled = roi_align(decoded, image_index(boxes), box_K4, 1 / DECODER_STRIDE, bins)
+        stages = heads.stages(pooled.permute(0, 3, 1, 2))
+        terms: dict[str, Term] = {}
+        for index, maps in enumerate(stages):
+            last = index == len(stages) - 1
+            factor = 1.0 if last else self.config.first_stage
+            for name, term in self._stage_terms(maps, person_K, box_K4, batch).items():
+                terms[name if last else f"{name}_first"] = term._replace(weight=term.weight * factor)
+        return terms
+
+    def _stage_terms(
+        self, maps: Mapping[str, Tensor], person_K: Tensor, box_K4: Tensor, batch: TrainingBatch
+    ) -> dict[str, Term]:
+        config = self.config
+        terms = POINT_TERMS[config.uv](maps, batch.points_of(person_K), box_K4, config.weights)
+        known = batch.annotated_N[person_K]
+        owner = person_K[known]
+        target = coarse_targets(batch.coarse_NLL[owner], batch.box_N4[owner], box_K4[known], maps["u"].shape[-1])
+        terms["coarse"] = coarse_term(maps["coarse_segm"][known], target, config.weights.coarse)
+        if MASK in maps:
+            drawn = batch.masked_N[person_K]
+            wanted = mask_targets(batch.mask_NHW, person_K[drawn], box_K4[drawn], maps[MASK].shape[-1])
+            terms[MASK] = mask_term(maps[MASK][drawn], wanted, config.mask)
+        if KEYPOINTS in maps:
+            terms[KEYPOINTS] = keypoint_term(maps[KEYPOINTS], batch.keypoint_N173[person_K], box_K4, config.keypoints)
+        return terms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regions:
+    """Sampled regions of one picture: boxes, whose (row of the batch's people; below 0 nobody's), IoU with them."""
+
+    box_R4: Tensor
+    person_R: Tensor
+    iou_R: Tensor
+
+    def near(self, most: int | None, random: np.random.Generator) -> Regions:
+        """Those that lie well on somebody, `most` of them at random where that is given."""
+        keep = ((self.iou_R > NEAR) & (self.person_R >= 0)).nonzero().squeeze(1)
+        if most is not None and len(keep) > most:
+            chosen = np.sort(random.permutation(len(keep))[:most])
+            keep = keep[torch.from_numpy(chosen).to(keep.device)]
+        return Regions(box_R4=self.box_R4[keep], person_R=self.person_R[keep], iou_R=self.iou_R[keep])
+
+
+def all_anchors(levels: list[Tensor]) -> Tensor:
+    """(A, 4): the anchors of all cells of p2..p6, level by level in the order of the proposal head's answers."""
+    found = []
+    for level, stride, size in zip(levels, STRIDES, ANCHOR_SIZES, strict=True):
+        count = 3 * level.shape[2] * level.shape[3]
+        found.append(anchors_at(torch.arange(count, device=level.device), level.shape[3], stride, size))
+    return torch.cat(found)

@@ -1,0 +1,97 @@
+"""The workers of a batch as Ray actors, on this machine or on a cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from pipeline.actors.cluster import cluster_machine, start_ray, stop_ray
+from pipeline.batch.manifest import Manifest
+from pipeline.batch.parts import Parts
+from pipeline.batch.run import run_batch
+from pipeline.batch.units import Unit
+from pipeline.batch.worker import BatchWorker, Outcome
+from pipeline.interrupts import Interrupt
+from pipeline.metrics import Metrics
+from pipeline.plan import THREAD_VARIABLES, LanePlan, make_plan, read_machine, worker_plan
+from pipeline.stage import Job
+
+_POLL_S = 0.5
+
+
+class RayBench:
+    """As many workers as planned, made when there is work for them.
+
+    Args:
+        parts, mark: see `BatchWorker`.
+        plan: what one worker gets, and how many there may be.
+    """
+
+    def __init__(self, parts: Parts, mark: str, plan: LanePlan) -> None:
+        self._arguments = (ray.put(parts), plan.threads, os.getcwd(), mark)
+        self._plan = plan
+        self._idle: list[Any] = []
+        self._calls: dict[Any, tuple[Unit, Any]] = {}
+        self.restarts = 0
+
+    @property
+    def free(self) -> bool:
+        """Whether a worker has nothing to do, or another may be made."""
+        return bool(self._idle) or len(self._calls) < self._plan.replicas
+
+    def begin(self, unit: Unit, job: Job, shards: Sequence[Unit]) -> None:
+        """Give a free worker a unit."""
+        actor = self._idle.pop() if self._idle else self._make()
+        self._calls[actor.run.remote(unit, job, tuple(shards))] = (unit, actor)
+
+    def finished(self) -> list[tuple[Unit, Outcome | None]]:
+        """Units that ended; waits a moment for one."""
+        ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=_POLL_S) if self._calls else ([], [])
+        ended: list[tuple[Unit, Outcome | None]] = []
+        for ref in ready:
+            unit, actor = self._calls.pop(ref)
+            try:
+                ended.append((unit, ray.get(ref)))
+                self._idle.append(actor)
+            except RayError:  # the process or its machine is gone: another one takes its place
+                ray.kill(actor)
+                self.restarts += 1
+                ended.append((unit, None))
+        return ended
+
+    def shutdown(self) -> None:
+        """End all workers, whatever they do: what is whole stays, and the same command goes on from there."""
+        for actor in [*self._idle, *(actor for _, actor in self._calls.values())]:
+            ray.kill(actor)
+        self._idle.clear()
+        self._calls.clear()
+
+    def _make(self) -> Any:
+        threads = dict.fromkeys(THREAD_VARIABLES, str(self._plan.threads))
+        options = {"num_cpus": self._plan.cpus, "num_gpus": self._plan.gpus, "runtime_env": {"env_vars": threads}}
+        return ray.remote(BatchWorker).options(**options).remote(*self._arguments)
+
+
+def run_batch_on_ray(
+    parts: Parts, jobs: Sequence[Job], metrics: Metrics, interrupt: Interrupt, manifest: Manifest, mark: str
+) -> Iterator[tuple[Job, Any]]:
+    """`pipeline.batch.run.run_batch` with workers on this machine, or on the cluster that the settings name."""
+    settings = parts.whole.settings
+    machine = read_machine()
+    store = make_plan(parts.whole.graph, settings, machine).store
+    ours = start_ray(settings.ray.address, machine.cpus, store, machine.gpus)
+    try:
+        if settings.ray.address is not None:
+            machine = cluster_machine(machine)
+        bench = RayBench(parts, mark, worker_plan(parts.whole.graph, settings, machine))
+        try:
+            yield from run_batch(parts, jobs, metrics, interrupt, bench, manifest)
+        finally:
+            bench.shutdown()
+    finally:
+        if ours:
+            stop_ray()

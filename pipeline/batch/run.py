@@ -1,0 +1,154 @@
+"""Many inputs on many workers: each takes the next unit when it is free, and what was done is never done again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from pipeline.batch import units as batch_units
+from pipeline.batch.manifest import Manifest
+from pipeline.batch.parts import Parts, fixed_chunk
+from pipeline.batch.units import Board, Unit
+from pipeline.batch.worker import BatchWorker, Outcome
+from pipeline.inputs import IMAGE_SUFFIXES
+from pipeline.interrupts import Interrupt
+from pipeline.metrics import Metrics
+from pipeline.packet import Failure
+from pipeline.stage import Job
+
+
+class Bench(Protocol):
+    """Workers, wherever they are."""
+
+    @property
+    def free(self) -> bool:
+        """Whether a worker has nothing to do."""
+        ...
+
+    def begin(self, unit: Unit, job: Job, shards: Sequence[Unit]) -> None:
+        """Give a free worker a unit."""
+        ...
+
+    def finished(self) -> list[tuple[Unit, Outcome | None]]:
+        """Units that ended since, with what they gave; None for one whose worker died. May wait a moment."""
+        ...
+
+
+class OneWorker:
+    """A bench of one, in this process."""
+
+    def __init__(self, worker: BatchWorker) -> None:
+        self._worker = worker
+        self._ended: list[tuple[Unit, Outcome | None]] = []
+
+    @property
+    def free(self) -> bool:
+        """See `Bench`."""
+        return not self._ended
+
+    def begin(self, unit: Unit, job: Job, shards: Sequence[Unit]) -> None:
+        """See `Bench`; the unit is done when this returns."""
+        self._ended.append((unit, self._worker.run(unit, job, shards)))
+
+    def finished(self) -> list[tuple[Unit, Outcome | None]]:
+        """See `Bench`."""
+        ended, self._ended = self._ended, []
+        return ended
+
+
+def settings_mark(config_text: str) -> str:
+    """A short name for settings: shards and manifest entries bear it."""
+    return hashlib.sha256(config_text.encode()).hexdigest()[:16]
+
+
+def run_batch(
+    parts: Parts, jobs: Sequence[Job], metrics: Metrics, interrupt: Interrupt, bench: Bench, manifest: Manifest
+) -> Iterator[tuple[Job, Any]]:
+    """Do every input that is not done yet.
+
+    Args:
+        parts: the runs that units are made of.
+        jobs: the inputs.
+        metrics: takes up what happens; an input that fails is noted there, and the others go on.
+        interrupt: when set, nothing more begins; the same command goes on later.
+        bench: the workers.
+        manifest: takes up how each input ended.
+
+    Yields:
+        (input, receipt) of every result. Raises PlainError where the manifest cannot be written.
+    """
+    batch = _Batch(parts, jobs, metrics, bench, manifest)
+    while not batch.over and not interrupt.requested:
+        batch.assign()
+        yield from batch.take_up()
+    metrics.finish()
+
+
+class _Batch:
+    def __init__(self, parts: Parts, jobs: Sequence[Job], metrics: Metrics, bench: Bench, manifest: Manifest) -> None:
+        self._parts, self._metrics, self._bench, self._manifest = parts, metrics, bench, manifest
+        self._jobs = {job.index: job for job in jobs}
+        self._shards: dict[int, list[Unit]] = {}
+        self._board = Board(waiting=tuple(Unit(kind=_first_kind(parts, job), index=job.index) for job in jobs))
+
+    @property
+    def over(self) -> bool:
+        """Every input ended, one way or the other."""
+        return batch_units.finished(self._board)
+
+    def assign(self) -> None:
+        """Give every free worker a unit, as long as there are any."""
+        while self._bench.free and (unit := batch_units.next_unit(self._board)) is not None:
+            self._board = batch_units.begin(self._board, unit)
+            self._bench.begin(unit, self._jobs[unit.index], self._shards.get(unit.index, ()))
+
+    def take_up(self) -> Iterator[tuple[Job, Any]]:
+        """Note the units that ended and see what follows from each."""
+        for unit, outcome in self._bench.finished():
+            tally = self._metrics.streams[unit.index]
+            if tally.failure:  # another unit of the input has failed meanwhile
+                self._board = batch_units.done(self._board, unit)
+            elif outcome is None:
+                self._died(unit)
+            else:
+                self._metrics.absorb(unit.index, outcome.metrics, result=unit.kind in ("whole", "tail"))
+                yield from self._ended(unit, outcome)
+
+    def _ended(self, unit: Unit, outcome: Outcome) -> Iterator[tuple[Job, Any]]:
+        tally = self._metrics.streams[unit.index]
+        if tally.failure:
+            self._fail(unit, tally.failure)
+            return
+        following: tuple[Unit, ...] = ()
+        if unit.kind == "probe":
+            assert self._parts.whole.settings.batch is not None
+            chunk = fixed_chunk(self._parts)
+            following = batch_units.cut(unit.index, outcome.length, self._parts.whole.settings.batch, chunk)
+            self._shards[unit.index] = [part for part in following if part.kind == "shard"]
+        self._board = batch_units.done(self._board, unit, following)
+        if unit.kind in ("whole", "tail"):
+            self._manifest.note(tally)
+            yield from ((self._jobs[unit.index], receipt) for receipt in tally.results)
+
+    def _died(self, unit: Unit) -> None:
+        """The process of a worker ended under a unit; there is a new one by now."""
+        again = batch_units.died(self._board, unit)
+        if again is not None:
+            self._board = again
+            return
+        what = "the process of a worker died twice (killed, or out of memory)"
+        remedy = "free some memory, or lower batch.workers"
+        self._fail(unit, Failure(what=what, where=self._jobs[unit.index].input, remedy=remedy))
+
+    def _fail(self, unit: Unit, failure: Failure) -> None:
+        self._metrics.failed(unit.index, failure)
+        self._board = batch_units.failed(self._board, unit)
+        self._manifest.note(self._metrics.streams[unit.index])
+
+
+def _first_kind(parts: Parts, job: Job) -> batch_units.UnitKind:
+    """What an input begins with: a look at its length where it could be cut."""
+    still = Path(job.input).suffix.lower() in IMAGE_SUFFIXES
+    return "whole" if still or parts.shard is None else "probe"

@@ -1,0 +1,1 @@
+"""The command line: arguments, progress, report, `doctor`."""

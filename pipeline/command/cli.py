@@ -1,0 +1,157 @@
+"""From arguments to a run, and from its end to an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.batch.parts import split
+from pipeline.command.arguments import apply_shortcuts, read_arguments
+from pipeline.command.progress import Progress
+from pipeline.command.report import make_report, write_report
+from pipeline.config import read_config, validate
+from pipeline.inputs import Inputs
+from pipeline.interrupts import interrupt_on_signals
+from pipeline.launch import confirm_batch, launch, launch_batch, run_inputs
+from pipeline.metrics import Metrics, StreamTally
+from pipeline.packet import is_result
+from pipeline.plan import THREAD_VARIABLES, auto_threads, make_plan, read_machine
+from pipeline.stage import Job, PlainError, is_plain
+from pipeline.storage import is_remote
+
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None, table: Mapping[str, str] | None = None) -> int:
+    """Run the program.
+
+    Args:
+        argv: arguments without the program's name; those of the process by default.
+        table: the stages there are; the product's by default.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.
+    """
+    started = time.perf_counter()
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(words, _stage_table() if table is None else table, started)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        if "--debug" in words:
+            traceback.print_exc()
+        if is_plain(error):
+            print(f"error: {error}", file=sys.stderr)
+            return int(getattr(error, "exit_code", FAILED))
+        print(f"error: {type(error).__name__}: {error}; run again with --debug for the traceback", file=sys.stderr)
+        return FAILED
+
+
+def _stage_table() -> Mapping[str, str]:
+    from stages import STAGES
+
+    return STAGES
+
+
+def _main(words: list[str], table: Mapping[str, str], started: float) -> int:
+    if words[:1] == ["doctor"]:
+        from pipeline.command.doctor import examine
+
+        return examine(words[1:], table, sys.stdout)
+    arguments = read_arguments(words)
+    raw = read_config(arguments.config, arguments.changes)
+    set_thread_limits(raw.values.get("threads"))
+    apply_shortcuts(raw, arguments, table)
+    config = validate(raw, table)
+    plan = make_plan(config.graph, config.settings, read_machine())
+    parts = split(config, table) if config.settings.batch else None
+    resume = arguments.resume or parts is not None
+    inputs = run_inputs(config, arguments.inputs, arguments.output, overwrite=arguments.overwrite, resume=resume)
+    if parts is not None:
+        inputs = confirm_batch(config, plan, inputs)
+    metrics = Metrics(config.graph, inputs.jobs, started)
+    for index, failure in inputs.refused.items():
+        metrics.failed(index, failure)
+    for index in inputs.standing:
+        metrics.stands(index)
+    with interrupt_on_signals() as interrupt:
+        if parts is not None:
+            results = launch_batch(parts, plan, inputs, metrics, interrupt, serial=arguments.serial)
+        else:
+            results = launch(config, plan, inputs.ready, metrics, interrupt, serial=arguments.serial)
+        _run(results, inputs, metrics)
+    if arguments.report:
+        write_report(make_report(metrics), arguments.report)
+    return _verdict(metrics, interrupted=interrupt.requested, debug=arguments.debug)
+
+
+def set_thread_limits(threads: Any) -> None:
+    """Tell numeric libraries their number of threads before they are loaded; `auto` is the default."""
+    count = threads if isinstance(threads, int) and threads > 0 else auto_threads(read_machine().cpus)
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(count)))
+
+
+def _run(results: Iterator[tuple[Job, Any]], inputs: Inputs, metrics: Metrics) -> None:
+    """Drive the runner to its end, showing progress."""
+    for job in inputs.ready:
+        if job.output and not is_remote(job.output):
+            _make_folder(job)
+    progress = Progress(metrics, sys.stderr)
+    metrics.listen(progress.show)
+    try:
+        for job, receipt in results:
+            if is_result(receipt) and receipt.path:
+                progress.say(_written(job, receipt, metrics.streams[job.index]))
+    finally:
+        metrics.finish()
+        progress.end()
+
+
+def _make_folder(job: Job) -> None:
+    folder = Path(job.output or ".").parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"this folder cannot be made ({error.strerror})"
+        raise PlainError(what, str(folder), "name another with -o") from error
+
+
+def _written(job: Job, receipt: Any, stream: StreamTally) -> str:
+    ending = " · stopped early" if stream.interrupted else ""
+    return f"{job.input or job.stem} → {receipt.path} ({_counted(receipt.frames, 'frame')}){ending}"
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _verdict(metrics: Metrics, *, interrupted: bool, debug: bool) -> int:
+    """Say what is to be said at the end, and find the exit code."""
+    streams = list(metrics.streams.values())
+    for stream in streams:
+        said = [*stream.facts.get("warnings", []), *stream.poisoned]
+        for result in stream.results:
+            said += result.facts.get("warnings", [])
+        for warning in dict.fromkeys(said):
+            print(f"warning: {stream.job.input}: {warning}", file=sys.stderr)
+        if stream.failure:
+            print(f"error: {stream.failure.error()}", file=sys.stderr)
+            if debug and stream.failure.trace:
+                print(stream.failure.trace, file=sys.stderr)
+    done = sum(stream.done for stream in streams)
+    frames = sum(stream.frames_done for stream in streams)
+    seconds = metrics.seconds or 0.0
+    if done:
+        rate = f", {frames / seconds:.1f} fps" if seconds and frames else ""
+        inputs = f"{done} of {_counted(len(streams), 'input')} done"
+        print(f"{inputs}: {_counted(frames, 'frame')} in {seconds:.1f} s{rate}", file=sys.stderr)
+    if interrupted:
+        return INTERRUPTED
+    return FAILED if any(stream.failure for stream in streams) else DONE

@@ -1,0 +1,1 @@
+"""Live pictures: where they come from, how the newest is kept, where they go, the page that shows them."""

@@ -1,0 +1,54 @@
+"""One connection to a live source, whatever its kind."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Protocol
+
+from stages.live.address import Address
+from stages.live.camera import CameraFeed
+from stages.live.growing import grows
+from stages.live.media import MediaFeed
+from stages.live.pictures import Shot
+from stages.live.settings import SourceSettings
+from stages.video.color import ColorTags
+
+
+class Feed(Protocol):
+    """An open connection.
+
+    Attributes:
+        rate: nominal frames a second.
+        tags: colour; known from the first frame on.
+    """
+
+    rate: Fraction | None
+    tags: ColorTags
+
+    def __iter__(self) -> Iterator[Shot]:
+        """Frames until the source is over. Raises StageError when the connection is lost."""
+        ...
+
+    def close(self) -> None:
+        """Release it."""
+        ...
+
+
+def open_feed(address: Address, settings: SourceSettings, threads: int, stopped: threading.Event) -> Feed:
+    """Connect to a source.
+
+    Args:
+        threads: of the decoder.
+        stopped: set when nobody wants the frames any more.
+
+    Raises:
+        StageError: it cannot be reached, or is no video.
+    """
+    if address.kind == "camera":
+        return CameraFeed(address.target, settings.camera)
+    if address.kind == "stream":
+        return MediaFeed(address.target, "stream", settings, threads, stopped)
+    follow = settings.file == "follow" or (settings.file == "auto" and grows(address.target, stopped))
+    return MediaFeed(address.target, "follow" if follow else "play", settings, threads, stopped)

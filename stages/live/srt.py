@@ -1,0 +1,56 @@
+"""SRT where this FFmpeg does not have it: GStreamer fetches the stream, FFmpeg reads what it passes on."""
+
+from __future__ import annotations
+
+import select
+import shutil
+import subprocess
+from functools import cache
+
+from pipeline.stage import StageError
+from stages.live.address import scheme_of, without_secrets
+from stages.video.protocols import has_protocol
+
+LAUNCH, INSPECT = "gst-launch-1.0", "gst-inspect-1.0"
+
+
+@cache
+def srt_by() -> str | None:
+    """What reads SRT here: `FFmpeg`, `GStreamer`, or None."""
+    if has_protocol("srt"):
+        return "FFmpeg"
+    if shutil.which(LAUNCH) is None or shutil.which(INSPECT) is None:
+        return None
+    found = subprocess.run([INSPECT, "srtsrc"], capture_output=True, check=False, timeout=60)
+    return "GStreamer" if found.returncode == 0 else None
+
+
+def needs_pipe(url: str) -> bool:
+    """True for an SRT address that FFmpeg cannot open itself."""
+    return scheme_of(url) == "srt" and srt_by() != "FFmpeg"
+
+
+class SrtPipe:
+    """A stream as a file that can be read, by a GStreamer process of its own."""
+
+    def __init__(self, url: str, watchdog_s: float) -> None:
+        """Raises StageError where there is no GStreamer with its SRT plugin."""
+        if srt_by() is None:
+            remedy = "install GStreamer with its SRT plugin (Debian: gstreamer1.0-tools gstreamer1.0-plugins-bad)"
+            raise StageError("neither FFmpeg nor GStreamer reads SRT here", without_secrets(url), remedy)
+        self._watchdog_s = watchdog_s
+        command = [LAUNCH, "-q", "srtsrc", f"uri={url}", "!", "fdsink", "fd=1", "sync=false"]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0)
+        assert self._process.stdout is not None
+        self._out = self._process.stdout
+
+    def read(self, count: int) -> bytes:
+        """At most `count` bytes as they come; nothing once the stream is over or silent for too long."""
+        ready, _, _ = select.select([self._out], [], [], self._watchdog_s)
+        return self._out.read(count) if ready else b""
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+        self._out.close()

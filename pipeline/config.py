@@ -94,8 +94,8 @@ class RunSettings:
         threads: compute threads of a lane; `auto` depends on the machine's cores alone, never on replicas.
         on_error: what happens to a packet that a stage cannot process: `stop` ends its input with an error,
             `pass` lets it through unprocessed where the stages know how, and counts it.
-        inputs: `media` for runs over files, `pair` for those over two at once, `none` for runs that make their own
-            material.
+        inputs: `media` for runs over files, `pair` for those over two at once, `live` for a camera or a stream,
+            `none` for runs that make their own material.
         result: what an input's name is given for an ending where no output is named; null is `.densepose.mp4`, or
             `.densepose.png` for images.
         demo: the clip that is used when no input is named, relative to the file that names it.
@@ -108,7 +108,7 @@ class RunSettings:
     credits: int = 4
     threads: int | Literal["auto"] = "auto"
     on_error: Literal["stop", "pass"] = "stop"
-    inputs: Literal["media", "pair", "none"] = "media"
+    inputs: Literal["media", "pair", "live", "none"] = "media"
     result: str | None = None
     demo: str | None = None
     workers: int = 1
@@ -212,7 +212,7 @@ def validate(raw: RawConfig, table: Mapping[str, str]) -> RunConfig:
     graph = build_graph(lanes, classes, raw.origins[()])
     configs = {name: getattr(cls, "Config") for name, cls in classes.items()}  # noqa: B009
     _check_sections(raw, known, configs, table)
-    shared = {key: value for key, value in raw.values.items() if key not in known and key not in table}
+    shared = {key: value for key, value in raw.values.items() if key not in known and key not in classes}
     stages = {name: _stage_config(name, config, shared, raw) for name, config in configs.items()}
     demo = None if settings.demo is None else Path(raw.origins["demo",]).parent / settings.demo
     return RunConfig(name=raw.name, demo=demo, settings=settings, graph=graph, stages=stages)

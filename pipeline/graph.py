@@ -7,7 +7,7 @@ import importlib
 import inspect
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Union
 
@@ -220,15 +220,23 @@ def _port(hint: Any, stage: str) -> Port:
 
 
 def _yielded(hint: Any, stage: str) -> tuple[type, ...]:
-    """Types inside `Iterator[X]`, `Iterator[tuple[X, Y]]` or `Iterator[X | Y]` (receipts); () for None."""
+    """Types inside `Iterator[X]`, `Iterator[tuple[X, Y]]`, `Iterator[X | Y]` (receipts) or both; () for None."""
     if hint is type(None):
         return ()
     if typing.get_origin(hint) in (collections.abc.Iterator, collections.abc.Iterable, collections.abc.Generator):
-        item = typing.get_args(hint)[0]
-        members = typing.get_args(item) if typing.get_origin(item) in (tuple, Union, types.UnionType) else (item,)
+        members = tuple(_members(typing.get_args(hint)[0]))
         if members and all(isinstance(member, type) for member in members):
-            return tuple(members)
+            return members
     raise GraphError(f"stage '{stage}' is annotated to return {hint}", stage, "yield payloads: -> Iterator[X], or None")
+
+
+def _members(item: Any) -> Iterator[Any]:
+    """The types in a tuple, a union, or a union of tuples."""
+    if typing.get_origin(item) in (tuple, Union, types.UnionType):
+        for member in typing.get_args(item):
+            yield from _members(member)
+    else:
+        yield item
 
 
 def _is_receipt(payload_type: type) -> bool:

@@ -123,6 +123,29 @@ def pair_inputs(names: Sequence[str], output: str | None, *, overwrite: bool) ->
     return Inputs(jobs=(job,), refused={0: failure} if failure else {})
 
 
+def live_input(names: Sequence[str], output: str | None, *, overwrite: bool) -> Inputs:
+    """The one job of a live run: a camera, a stream or a file, as its source reads the name.
+
+    Args:
+        output: a file, a URL, or None: then nothing is written.
+
+    Raises UsageError where there is not one input.
+    """
+    if len(names) != 1:
+        what = f"{len(names)} given" if names else "none given"
+        raise UsageError("a live run has one input", what, "name a camera (0), a stream's URL or a file")
+    stem = re.sub(r"[^\w.-]+", "_", _stem(names[0])) or "live"
+    job = Job(index=0, input=names[0], output=output, stem=stem, overwrite=overwrite)
+    local = output is not None and not is_url(output)
+    failure = _refusal(job, [], names) if local else None
+    return Inputs(jobs=(job,), refused={0: failure} if failure else {})
+
+
+def is_url(path: str) -> bool:
+    """True for `scheme://…`."""
+    return bool(_URL.match(path))
+
+
 def without_output(inputs: Inputs) -> Inputs:
     """The same inputs for a caller who takes the frames: nothing is written, so no output can be in the way."""
     jobs = tuple(dataclasses.replace(job, output=None) for job in inputs.jobs)

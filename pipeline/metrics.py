@@ -33,6 +33,7 @@ class StreamTally:
         people: people found so far, added over frames.
         results: the receipts of the files it gave.
         facts: what its stages say about it, for the report.
+        gauges: the newest of each value that its stages measure as it goes on.
         poisoned: sentences on packets that went through unprocessed.
         failure: why it ended early.
         interrupted, done: how it ended.
@@ -45,6 +46,7 @@ class StreamTally:
     people: int = 0
     results: list[Any] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
+    gauges: dict[str, float] = field(default_factory=dict)
     poisoned: list[str] = field(default_factory=list)
     failure: Failure | None = None
     interrupted: bool = False
@@ -91,6 +93,8 @@ class Metrics:
         entry.length = step.length or entry.length
         entry.poisoned += [str(failure.error()) for failure in step.poisoned]
         entry.results += filter(is_result, step.receipts)  # others may be whole frames: they pass, and are not kept
+        for receipt in step.receipts:
+            entry.gauges |= getattr(receipt, "gauges", {})
         for key, value in step.summary.items():
             known = entry.facts.get(key)
             entry.facts[key] = [*known, *value] if isinstance(known, list) and isinstance(value, list) else value

@@ -89,6 +89,9 @@ class Stage:
     ordered: ClassVar[bool] = False
     accelerated: ClassVar[bool] = False
     """True when it computes on a GPU where there is one: its lane then reserves one."""
+    replayable: ClassVar[bool] = True
+    """False for a source that cannot give again what it gave before: a stream that is restarted goes on with what it
+    gives next."""
     memory_frames: ClassVar[int | None] = 0
     """How many frames back the state can reach; None = unbounded."""
     exports: ClassVar[Mapping[str, str]] = {}

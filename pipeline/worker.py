@@ -217,7 +217,7 @@ class LaneWorker:
         slot = stream.slots[0]
         if stream.items is None:
             stream.items = slot.items(stream.job)
-        if stream.passed < stream.restart.packets:
+        if stream.passed < stream.restart.packets and slot.stage.replayable:
             self._pass_over(stream, meter)
             return
         item = slot.next_item(stream.items, stream.job, meter)

@@ -38,6 +38,9 @@ Ctrl-C keeps the finished part as NAME.partial.mp4; after a crash, a power cut o
 exit: 0 done · 1 failed, one sentence says why · 2 wrong usage or configuration · 130 stopped by Ctrl-C
 """
 
+_RENDERING = ("render", "preview")
+"""Stages that the `render:` section is for."""
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
@@ -91,13 +94,14 @@ def apply_shortcuts(raw: RawConfig, arguments: argparse.Namespace, table: Mappin
     """
     placed = _placed(raw)
     kinds = _export_kinds(placed, table) if arguments.export else {}
+    renders = any(name in placed for name in _RENDERING)
     paths: dict[str, str] = {}
     if arguments.style is not None:
-        if "render" not in placed:
+        if not renders:
             raise UsageError("this configuration renders nothing", f"--style {arguments.style}", "leave it out")
         raw.change(("render", "style"), arguments.style, "--style")
     for atlas in arguments.atlas:
-        if "render" not in placed:
+        if not renders:
             raise UsageError("this configuration renders nothing", f"--atlas {atlas}", "leave it out")
         identity, equals, path = atlas.partition("=")
         if equals and identity.isdigit():

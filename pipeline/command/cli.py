@@ -15,14 +15,13 @@ from pipeline.command.arguments import apply_shortcuts, read_arguments
 from pipeline.command.progress import Progress
 from pipeline.command.report import make_report, write_report
 from pipeline.config import read_config, validate
-from pipeline.inputs import Inputs
+from pipeline.inputs import Inputs, is_url
 from pipeline.interrupts import interrupt_on_signals
 from pipeline.launch import confirm_batch, launch, launch_batch, run_inputs
 from pipeline.metrics import Metrics, StreamTally
 from pipeline.packet import is_result
 from pipeline.plan import THREAD_VARIABLES, auto_threads, make_plan, read_machine
 from pipeline.stage import Job, PlainError, is_plain
-from pipeline.storage import is_remote
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -101,7 +100,7 @@ def set_thread_limits(threads: Any) -> None:
 def _run(results: Iterator[tuple[Job, Any]], inputs: Inputs, metrics: Metrics) -> None:
     """Drive the runner to its end, showing progress."""
     for job in inputs.ready:
-        if job.output and not is_remote(job.output):
+        if job.output and not is_url(job.output):
             _make_folder(job)
     progress = Progress(metrics, sys.stderr)
     metrics.listen(progress.show)

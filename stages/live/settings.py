@@ -38,8 +38,8 @@ class SourceSettings:
         watchdog_s: seconds without a frame after which a connection is given up and made anew (0.5..20).
         patient: whether a source that is not there at the start is waited for as a lost one is; without it a
             wrong address is an error at once.
-        file: `follow` a file that is being written, from its newest frame; `play` one that is whole, at the speed it was
-            recorded; `auto` looks whether it grows.
+        file: `follow` a file that is being written, from its newest frame; `play` one that is whole, at the speed
+            it was recorded; `auto` looks whether it grows.
         camera: what is asked of a camera.
         options: FFmpeg's own options of the protocol or format, e.g. `{rtsp_transport: udp}` or `{listen: 1}`.
     """

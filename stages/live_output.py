@@ -1,0 +1,134 @@
+"""The end of live graphs: a file, a stream, a virtual camera, or only the page; and how old pictures are here."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from pipeline.stage import Job, Stage
+from stages.encode import Encode, opaque
+from stages.live.address import is_broadcast, is_virtual_camera, without_secrets
+from stages.live.broadcast import Broadcast, BroadcastSettings
+from stages.live.latency import Latency
+from stages.live.payloads import Captured, Gauges
+from stages.live.virtual_camera import VirtualCamera
+from stages.payloads import FrameChunk, Overlay, SegmentWritten, VideoInfo, Written
+
+TOLD_EVERY_S = 1.0
+
+
+class LiveOutput(Stage):
+    """Takes pictures as they are ready and never makes them wait for a server.
+
+    A live run has no end of its own: when it is stopped, its file is whole, under its name.
+    """
+
+    ordered = True
+    memory_frames = None
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """Attributes:
+        encode: how files are encoded: the `encode:` section.
+        broadcast: how streams are.
+        """
+
+        encode: Encode.Config = field(default_factory=Encode.Config)
+        broadcast: BroadcastSettings = field(default_factory=BroadcastSettings)
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        super().__init__(config, threads=threads)
+        self._file = Encode(config.encode, threads=threads)
+        self._outlet: Broadcast | VirtualCamera | None = None
+        self._job: Job | None = None
+        self._frames = 0
+        self._start: int | None = None
+        self._latency = Latency()
+        self._told = 0.0
+
+    def __call__(
+        self, job: Job, frames: FrameChunk, overlay: Overlay, captured: Captured
+    ) -> Iterator[Written | SegmentWritten | Gauges]:
+        """Hand a picture on.
+
+        Raises:
+            StageError: the file cannot be written, there is no such camera, or nothing can be sent to such a URL.
+        """
+        self._job = job
+        self._start = int(frames.pts_T[0]) if self._start is None else self._start
+        # Time begins with the first picture, also after a restart.
+        frames = replace(frames, pts_T=frames.pts_T - np.int64(self._start))
+        if job.output is None:
+            pass
+        elif is_virtual_camera(job.output) or is_broadcast(job.output):
+            if self._outlet is None:
+                self._outlet = _outlet(job.output, _as_drawn(frames.video, overlay), self.config.broadcast)
+            for index, pts in enumerate(frames.pts_T.tolist()):
+                self._outlet.send(opaque(overlay, index), pts)
+        else:
+            yield from self._file(job, frames, overlay)
+        self._frames += len(frames)
+        self._latency.add(time.time() - captured.captured_s)
+        if time.monotonic() - self._told >= TOLD_EVERY_S:
+            self._told = time.monotonic()
+            yield Gauges(
+                gauges={"latency_p50_s": self._latency.recent(0.5), "latency_p95_s": self._latency.recent(0.95)}
+            )
+
+    def flush(self) -> Iterator[Written]:
+        """The end of the stream: a file gets its name."""
+        yield from self._file.flush()
+        if self._outlet is not None:
+            self._outlet.close()
+        if self._job is not None and (self._job.output is None or self._outlet is not None):
+            place = "" if self._job.output is None else without_secrets(self._job.output)
+            yield Written(path=place, frames=self._frames, facts={"audio": "none"})
+
+    def interrupt(self) -> Iterator[Written]:
+        """Stopped by hand, as live runs are: what was recorded is whole."""
+        return self.flush()
+
+    def state(self) -> bytes:
+        """The beginning of time, the number of frames, and the file's segments."""
+        kept = {"start": self._start, "frames": self._frames, "file": self._file.state().decode()}
+        return json.dumps(kept).encode()
+
+    def restore(self, state: bytes) -> None:
+        """Take up what `state` gave."""
+        kept = json.loads(state)
+        self._start, self._frames = kept["start"], kept["frames"]
+        self._file.restore(kept["file"].encode())
+
+    def summary(self) -> Mapping[str, Any]:
+        """`latency_ms` from capture to here (`p50`, `p95`, `most`), and how sending went."""
+        said = {
+            "latency_ms": {
+                "p50": round(1000 * self._latency.percentile(0.5), 1),
+                "p95": round(1000 * self._latency.percentile(0.95), 1),
+                "most": round(1000 * self._latency.worst_s, 1),
+            }
+        }
+        if self._outlet is None:
+            return said
+        return {**said, **self._outlet.facts, "warnings": self._outlet.warnings}
+
+    def close(self) -> None:
+        """Release file and server."""
+        self._file.close()
+        if self._outlet is not None:
+            self._outlet.close()
+
+
+def _as_drawn(video: VideoInfo, overlay: Overlay) -> VideoInfo:
+    """The stream as it is after rendering: several pictures side by side are wider."""
+    height, width = overlay.rgb_THW3.shape[1:3]
+    return replace(video, width=width, height=height)
+
+
+def _outlet(output: str, video: VideoInfo, settings: BroadcastSettings) -> Broadcast | VirtualCamera:
+    return VirtualCamera(output, video) if is_virtual_camera(output) else Broadcast(output, video, settings)

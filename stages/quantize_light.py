@@ -14,11 +14,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from models.inference.engine import convert_body, import_openvino
+from models.checkpoints.digest import file_sha256
+from models.inference.engine import import_openvino
+from models.inference.torch_body import convert_body
 from models.light.detector import PersonDetector
-from models.light.light_network import file_sha256, fill, read_weights
-from models.light.quantized import Graph, QuantizedLight, quantized_path, write_quantized
-from models.light.surface_net import CROP, PickedSurface, SurfaceNet
+from models.light.files import quantized_path
+from models.light.pixels import CROP
+from models.light.quantized import Graph, QuantizedLight, write_quantized
+from models.light.surface_net import PickedSurface, SurfaceNet
+from models.light.weights import fill, read_weights
 from pipeline.stage import Stage, StageError
 from stages.payloads import Written
 from stages.training.canvases import CANVAS

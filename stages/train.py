@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from models.light.detector import PersonDetector
-from models.light.light_network import fill, read_weights, write_weights
 from models.light.surface_net import SurfaceNet
 from models.light.teachers import PlaceTeacher
+from models.light.weights import fill, read_weights, write_weights
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import Written
 from stages.training.canvases import CANVAS

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +70,20 @@ def test_the_rule_catches_what_it_is_for() -> None:
     assert wrong_imports("stages", "from pipeline.graph import Lane") == ["pipeline.graph.Lane"]
     assert wrong_imports("pipeline", "from stages import STAGES") == []
     assert wrong_imports("pipeline", "from stages.payloads import People") == ["stages.payloads.People"]
+
+
+def test_a_start_does_not_wait_for_torch() -> None:
+    """Torch takes seconds to import: no stage of the default graph needs it before a network asks for it."""
+    code = (
+        "import importlib, sys, yaml; from stages import STAGES\n"
+        "lanes = yaml.safe_load(open('configs/video.yaml'))['lanes'].values()\n"
+        "for name in (name for lane in lanes for name in lane['stages']):\n"
+        "    importlib.import_module(STAGES[name].partition(':')[0])\n"
+        "import models.light\n"
+        "print(sorted({'torch', 'torchvision', 'ray'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
 
 
 def test_the_models_touch_no_video() -> None:

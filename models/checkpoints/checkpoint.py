@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
 import pickle
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import Any
 
 import numpy as np
 import safetensors
@@ -18,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoints.caffe2_names import is_caffe2, rename_caffe2
+from models.checkpoints.data_pickle import DataUnpickler
 from models.errors import ModelError
 
 Weights = dict[str, Tensor]
@@ -66,19 +64,6 @@ def read_checkpoint(path: Path) -> Checkpoint:
         weights={name: value for name, value in weights.items() if not name.startswith(DERIVED)},
         endings_only=isinstance(content, Mapping) and content.get("matching_heuristics") is True,
     )
-
-
-def file_sha256(path: Path) -> str:
-    """Hexadecimal digest of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file)
-
-
-def _digest(file: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while block := file.read(1 << 20):
-        digest.update(block)
-    return digest.hexdigest()
 
 
 def fit(checkpoint: Checkpoint, network: nn.Module, where: str) -> None:
@@ -131,39 +116,6 @@ def match_endings(weights: Weights, expected: list[str]) -> Weights:
             matched[name] = weights[found]
             used.add(found)
     return matched | {name: value for name, value in weights.items() if name not in used}
-
-
-class DataUnpickler(pickle.Unpickler):
-    """Reads pickles of NumPy arrays in plain containers and refuses everything else."""
-
-    ALLOWED: ClassVar = {
-        ("collections", "OrderedDict"): OrderedDict,
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
-    }
-    NUMPY_INTERNALS: ClassVar = {
-        "multiarray": ("_reconstruct", "scalar"),
-        "numeric": ("_frombuffer",),
-    }
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Raises: pickle.UnpicklingError for anything that is not array data."""
-        if (module, name) in self.ALLOWED:
-            return self.ALLOWED[module, name]
-        # Byte strings of the oldest protocols are written as a call of this harmless function.
-        if (module, name) == ("_codecs", "encode"):
-            return _encode_latin1
-        package, _, last = module.rpartition(".")
-        if package in ("numpy.core", "numpy._core") and name in self.NUMPY_INTERNALS.get(last, ()):
-            home = "numpy._core" if hasattr(np, "_core") else "numpy.core"
-            return getattr(importlib.import_module(f"{home}.{last}"), name)
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is not array data")
-
-
-def _encode_latin1(text: str, encoding: str) -> bytes:
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"it asks for the encoding {encoding}")
-    return text.encode("latin1")
 
 
 def _read_pickle(path: Path) -> Any:

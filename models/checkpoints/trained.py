@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from models.architecture.fcn import FullConvNet
 from models.architecture.rcnn import DensePoseRCNN
 from models.architecture.variant import Variant
-from models.checkpoints.checkpoint import file_sha256, fit, match_endings, read_checkpoint
+from models.checkpoints.checkpoint import fit, match_endings, read_checkpoint
+from models.checkpoints.digest import file_sha256
 from models.errors import ModelError
 
 Kind = Literal["rcnn", "fcn", "crops"]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.checkpoints.checkpoint import file_sha256
+from models.checkpoints.digest import file_sha256
 from models.errors import ModelError
 
 SERVER = "https://dl.fbaipublicfiles.com/densepose"

@@ -15,7 +15,8 @@ from models.architecture.proposals import Proposals
 from models.architecture.rcnn import empty_rcnn
 from models.architecture.variant import Variant
 from models.boxes import clip_boxes, non_empty
-from models.checkpoints.checkpoint import file_sha256, fit, read_checkpoint
+from models.checkpoints.checkpoint import fit, read_checkpoint
+from models.checkpoints.digest import file_sha256
 from models.checkpoints.zoo import zoo_weights
 from models.errors import ModelError
 from models.inference.assembly import assemble

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import ModelError
+from models.light.files import calibration_path
 
 F32 = npt.NDArray[Any]
 
@@ -46,18 +47,13 @@ NEUTRAL = Calibration()
 """The network's own word."""
 
 
-def place_of(weights: Path) -> Path:
-    """Where the calibration of weights lies: beside them."""
-    return weights.with_suffix(".confidence.json")
-
-
 def read_calibration(weights: Path, sha256: str) -> Calibration:
     """The calibration beside the weights; the neutral one where there is none, or one of weights of another sha256.
 
     Raises:
         ModelError: there is one that cannot be read.
     """
-    path = place_of(weights)
+    path = calibration_path(weights)
     if not path.is_file():
         return NEUTRAL
     try:
@@ -73,4 +69,4 @@ def read_calibration(weights: Path, sha256: str) -> Calibration:
 def write_calibration(weights: Path, sha256: str, calibration: Calibration) -> None:
     """Put a calibration beside the weights of that sha256."""
     said = asdict(calibration) | {"weights_sha256": sha256}
-    place_of(weights).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    calibration_path(weights).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
 import torch
 from torch import nn
 
 from models.light.blocks import Context, ConvNormAct, trunk_stage, upsample
-
-STRIDES = (8, 16, 32)
-MEAN, STD = 114.0, 58.0
-"""Pixels 0..255 enter as (value - MEAN) / STD; MEAN is also the grey of padding."""
+from models.light.pixels import MEAN, STD
+from models.light.places import STRIDES
 
 
 class PersonDetector(nn.Module):
@@ -67,17 +64,6 @@ class PersonDetector(nn.Module):
         """Rows (N, P, 5), and part logits (N, 25, H/8, W/8) for the auxiliary loss."""
         maps = self.pyramid((rgb_NCHW - MEAN) / STD)
         return self.read(maps), self.parts(maps[0])
-
-
-@cache
-def places(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Centres (P, 2) in pixels and strides (P) of the detector's places for a picture of that size."""
-    centres, strides = [], []
-    for stride in STRIDES:
-        y, x = torch.meshgrid(torch.arange(height // stride), torch.arange(width // stride), indexing="ij")
-        centres.append((torch.stack([x, y], -1).reshape(-1, 2) + 0.5) * stride)
-        strides.append(torch.full((len(centres[-1]),), float(stride)))
-    return torch.cat(centres), torch.cat(strides)
 
 
 def decode_boxes(distance_NP4: torch.Tensor, centre_P2: torch.Tensor, stride_P: torch.Tensor) -> torch.Tensor:

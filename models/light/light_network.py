@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
-from safetensors.torch import load_file, save_file
-from torch import nn
 
+from models.checkpoints.digest import file_sha256
 from models.errors import ModelError
-from models.inference.engine import Body, Engine, choose_engine, choose_precision, compile_body, has_int8
+from models.inference.engine import Body, Engine, choose_engine, choose_precision, has_int8
 from models.light.assembly import assemble
 from models.light.confidence import read_calibration
-from models.light.detector import MEAN, PersonDetector, decode_boxes, places
-from models.light.quantized import QuantizedLight, compile_quantized, fits, quantized_path, read_quantized
+from models.light.files import BUILT_IN, quantized_path, require_weights
+from models.light.pixels import CROP, MEAN, as_blob, crop_person, fit_size, resized
+from models.light.places import boxes_at, places
+from models.light.quantized import Half, ReadyLight, fits
 from models.light.region import crop_region
-from models.light.surface_net import CROP, PickedSurface, SurfaceNet
 from models.network import NetworkConfig
 from models.structures import Detections, SurfaceMap
 
 F32 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
 
-BUILT_IN = Path(__file__).resolve().parent.parent / "weights" / "light.safetensors"
 LONG_SIDE = 384
 """Pixels of the longer side of the picture that the detector sees; enlarging small frames finds small people."""
 SCORE, OVERLAP, MOST = 0.18, 0.5, 100
-GREY = (int(MEAN),) * 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,81 +36,6 @@ class Frames:
     """What `surfaces` needs of `detect`: the frames themselves."""
 
     rgb_THW3: U8
-
-
-def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a light network's file, float32, keys `detector.…` and `surface.…`.
-
-    Raises:
-        ModelError: the file is missing or not one of these.
-    """
-    if not path.is_file():
-        remedy = "train them with `run_pipeline.py -c train_light`, or name another file with --weights"
-        raise ModelError("the light network's weights are missing", str(path), remedy)
-    try:
-        tensors = load_file(path)
-    except Exception as error:  # safetensors raises its own SafetensorError, OSError or ValueError for damaged files
-        raise ModelError(
-            f"not a safetensors file ({error})", str(path), "train or download the weights again"
-        ) from error
-    return {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
-
-
-def file_sha256(path: Path) -> str:
-    """The hash that names a file of weights."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def write_weights(path: Path, detector: dict[str, torch.Tensor], surface: dict[str, torch.Tensor]) -> None:
-    """Write both networks' state into one file, whole or not at all."""
-    tensors = {f"detector.{name}": value.contiguous() for name, value in detector.items()}
-    tensors.update({f"surface.{name}": value.contiguous() for name, value in surface.items()})
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"kind": "light"})
-    partial.replace(path)
-
-
-def fill(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Path) -> None:
-    """Load the tensors under a prefix. Raises: ModelError naming the keys that do not fit."""
-    mine = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-    wanted = net.state_dict()
-    wrong = sorted(wanted.keys() ^ mine.keys())
-    wrong += sorted(name for name in wanted.keys() & mine.keys() if wanted[name].shape != mine[name].shape)
-    if wrong:
-        keys = ", ".join(prefix + name for name in wrong[:5])
-        raise ModelError(f"{len(wrong)} weights do not fit the light network: {keys}", str(path), "use its own weights")
-    net.load_state_dict(mine)
-
-
-def fit_size(height: int, width: int, long_side: int) -> tuple[int, int]:
-    """Height and width of the frame as the detector sees it, before padding to multiples of 32."""
-    scale = long_side / max(height, width)
-    return max(round(height * scale), 1), max(round(width * scale), 1)
-
-
-def resized(rgb_HW3: U8, width: int, height: int) -> U8:
-    """Resize, averaging when the picture shrinks."""
-    shrinks = width < rgb_HW3.shape[1]
-    return cv2.resize(rgb_HW3, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-
-
-def crop_person(rgb_HW3: U8, region_4: F32) -> tuple[U8, F32]:
-    """The square crop of a region and the region of whole pixels that it covers; outside of the frame is grey."""
-    x0, y0 = (int(np.floor(value)) for value in region_4[:2])
-    x1, y1 = (max(int(np.ceil(high)), low + 1) for high, low in zip(region_4[2:], (x0, y0), strict=True))
-    height, width = rgb_HW3.shape[:2]
-    part = rgb_HW3[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)]
-    pads = (max(-y0, 0), max(y1 - max(height, y0), 0), max(-x0, 0), max(x1 - max(width, x0), 0))
-    if 0 in part.shape:
-        part = np.full((y1 - y0, x1 - x0, 3), int(MEAN), np.uint8)
-    elif any(pads):
-        part = cv2.copyMakeBorder(part, *pads, cv2.BORDER_CONSTANT, value=GREY)
-    return resized(part, CROP, CROP), np.asarray([x0, y0, x1, y1], np.float32)
-
-
-def as_blob(rgb_HW3: U8) -> F32:
-    """Pixels (H,W,3) as the float32 (1,3,H,W) that bodies take."""
-    return np.ascontiguousarray(rgb_HW3.transpose(2, 0, 1), np.float32)[None]
 
 
 class LightNetwork:
@@ -125,34 +46,19 @@ class LightNetwork:
 
     def __init__(self, config: NetworkConfig, threads: int, path: Path, name: str) -> None:
         """Load the weights of `path`; raises ModelError when they are missing or do not fit."""
-        tensors = read_weights(path)
+        require_weights(path)
         self.name = name
         self.sha256 = file_sha256(path)
         self._calibration = read_calibration(path, self.sha256)
         self.engine = choose_engine(config.engine)
         self.precision = light_precision(config.precision, self.engine, path, self.sha256)
-        self._quantized: QuantizedLight | None = None
-        if self.precision == "int8":  # made from these very weights, so that they need not be filled in
-            self._quantized = read_quantized(quantized_path(path), self.sha256)
-        else:
-            self._detector, self._surface = PersonDetector(), SurfaceNet()
-            fill(self._detector, tensors, "detector.", path)
-            fill(self._surface, tensors, "surface.", path)
-        self._threads = threads
+        self._networks = open_networks(path, self.sha256, self.engine, self.precision, threads)
         self._long_side = config.max_size or LONG_SIDE
         self._score = SCORE if config.score_threshold is None else config.score_threshold
         self._overlap = OVERLAP if config.nms_threshold is None else config.nms_threshold
         self._most = config.max_people or MOST
         self._bodies: dict[tuple[int, int], Body] = {}
-        self.read_surface = self._compile("surface", CROP, CROP)
-
-    def _compile(self, part: Literal["detector", "surface"], height: int, width: int) -> Body:
-        shape = (1, 3, height, width)
-        if self._quantized is not None:
-            return compile_quantized(getattr(self._quantized, part), shape, self._threads)
-        net = PickedSurface(self._surface) if part == "surface" else self._detector
-        assert self.precision != "int8"
-        return compile_body(net, shape, engine=self.engine, precision=self.precision, threads=self._threads)
+        self.read_surface = self._networks.body("surface", CROP, CROP)
 
     def detect(self, rgb_THW3: U8) -> tuple[list[Detections], Frames]:
         """Find people in each frame; see `models.network.Network`."""
@@ -165,7 +71,7 @@ class LightNetwork:
         canvas = np.full((*padded, 3), int(MEAN), np.uint8)
         canvas[:h, :w] = resized(rgb_HW3, w, h)
         if padded not in self._bodies:
-            self._bodies[padded] = self._compile("detector", *padded)
+            self._bodies[padded] = self._networks.body("detector", *padded)
         row_P5 = self._bodies[padded](as_blob(canvas))[0]
         return self._choose(row_P5, padded, np.asarray([width / w, height / h] * 2, np.float32), (width, height))
 
@@ -175,9 +81,7 @@ class LightNetwork:
         keep = np.flatnonzero(score_P > self._score)
         keep = keep[np.argsort(-score_P[keep], kind="stable")][:1000]
         centre_P2, stride_P = places(*padded)
-        box_K4 = (
-            decode_boxes(torch.from_numpy(row_P5[None, keep, 1:]), centre_P2[keep], stride_P[keep])[0].numpy() * scale_4
-        )
+        box_K4 = boxes_at(row_P5[keep, 1:], centre_P2[keep], stride_P[keep]) * scale_4
         box_K4 = np.clip(box_K4, 0, np.asarray([*size, *size], np.float32))
         keep_K = ((box_K4[:, 2:] - box_K4[:, :2]) >= 1).all(1)
         box_K4, score_K = box_K4[keep_K], score_P[keep][keep_K]
@@ -194,6 +98,25 @@ class LightNetwork:
     def _surface_of(self, rgb_HW3: U8, box_4: F32) -> SurfaceMap:
         crop_CC3, region_4 = crop_person(rgb_HW3, crop_region(box_4))
         return assemble(self.read_surface(as_blob(crop_CC3))[0], region_4, box_4, self._calibration)
+
+
+class Networks(Protocol):
+    """Both halves, ready for pictures of any one size."""
+
+    def body(self, half: Half, height: int, width: int) -> Body:
+        """The detector or the surface network for pictures (1, 3, height, width)."""
+        ...
+
+
+def open_networks(
+    path: Path, sha256: str, engine: Engine, precision: Literal["fp32", "bf16", "int8"], threads: int
+) -> Networks:
+    """The networks of a file of weights. Raises: ModelError when something of them is damaged or does not fit."""
+    if precision == "int8":
+        return ReadyLight(path, sha256, threads=threads)
+    from models.light.converted import ConvertedLight  # brings torch, whose import is most of a start
+
+    return ConvertedLight(path, engine=engine, precision=precision, threads=threads)
 
 
 def light_precision(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -11,9 +12,9 @@ from safetensors.numpy import save_file
 
 from models.errors import ModelError
 from models.inference.engine import Body, compile_graph, import_openvino
+from models.light.files import quantized_path
 
-SUFFIX = "_int8"
-"""`NAME_int8.safetensors` holds the graphs of `NAME.safetensors`."""
+Half = Literal["detector", "surface"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +34,17 @@ class QuantizedLight:
     surface: Graph
 
 
-def quantized_path(weights: Path) -> Path:
-    """Where the quantised graphs of a file of weights stand."""
-    return weights.with_name(weights.stem + SUFFIX + weights.suffix)
+class ReadyLight:
+    """Both networks in eight-bit integers, made from the weights of a file."""
+
+    def __init__(self, path: Path, sha256: str, *, threads: int) -> None:
+        """Raises: ModelError when the graphs beside the weights are missing, damaged, or of other weights."""
+        self._graphs = read_quantized(quantized_path(path), sha256)
+        self._threads = threads
+
+    def body(self, half: Half, height: int, width: int) -> Body:
+        """One of the networks for pictures (1, 3, height, width)."""
+        return compile_quantized(getattr(self._graphs, half), (1, 3, height, width), self._threads)
 
 
 def write_quantized(path: Path, made: QuantizedLight) -> None:

@@ -9,10 +9,8 @@ import torch
 from torch import nn
 
 from models.light.blocks import Context, ConvNormAct, trunk_stage, upsample
-from models.light.detector import MEAN, STD
+from models.light.pixels import CROP, MEAN, STD
 
-CROP = 160
-"""Pixels of the square crop."""
 GRID = CROP // 2
 """Cells of the label grid along a side."""
 CHARTS = 24

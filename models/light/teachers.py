@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from models.errors import ModelError
 from models.inference.engine import import_openvino
-from models.light.detector import places
+from models.light.places import places
 from models.surface.charts import MIRROR_CHART
 
 F32 = npt.NDArray[Any]
@@ -128,8 +128,8 @@ class PlaceTeacher:
         settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1}
         self._request = core.compile_model(graph, "CPU", settings).create_infer_request()
         centre_P2, stride_P = places(side, side)
-        self._corner_P2 = centre_P2.numpy() - stride_P.numpy()[:, None] / 2
-        self._stride_P1 = stride_P.numpy()[:, None]
+        self._corner_P2 = centre_P2 - stride_P[:, None] / 2
+        self._stride_P1 = stride_P[:, None]
 
     def __call__(self, rgb_SS3: U8) -> F32:
         """Score of a person and the box x0 y0 x1 y1 in pixels at each place, (P,5)."""

@@ -19,7 +19,7 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 from scipy.spatial.distance import cdist
 
-from models.checkpoints.checkpoint import DataUnpickler
+from models.checkpoints.data_pickle import DataUnpickler
 from models.errors import ModelError
 from models.surface.charted_mesh import ChartedMesh
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.light.detector import MEAN
+from models.light.pixels import MEAN
 from models.surface.charts import MIRROR_CHART
 from stages.training.photometry import degrade, recolour
 from stages.training.photos import IGNORE, PERSON, UNSURE

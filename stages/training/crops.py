@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.light.detector import MEAN
+from models.light.pixels import MEAN
 from models.light.region import crop_region
 from models.surface.charts import mirror_uv
 from stages.training.backgrounds import over

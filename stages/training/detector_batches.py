@@ -11,7 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from models.light.detector import PersonDetector, places
+from models.light.detector import PersonDetector
+from models.light.places import places
 from models.light.teachers import PlaceTeacher
 from models.losses.light import detector_losses, taught_losses
 from stages.training.backgrounds import over, random_background
@@ -103,7 +104,8 @@ def stack(canvases: Sequence[Canvas]) -> Batch:
     )
 
 
-PLACES = places(CANVAS, CANVAS)
+CENTRE_P2, STRIDE_P = places(CANVAS, CANVAS)
+PLACES = torch.from_numpy(CENTRE_P2), torch.from_numpy(STRIDE_P)
 
 
 def detector_loss(net: nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from models.light.surface_net import CROP, SurfaceNet
+from models.light.pixels import CROP
+from models.light.surface_net import SurfaceNet
 from models.losses.light import surface_losses
 from stages.training.backgrounds import random_background
 from stages.training.crops import CUT, Crop, cut_photo, cut_scene, photo_crop, scene_crop

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import minimize
 
+from models.checkpoints.digest import file_sha256
 from models.light.confidence import Calibration, log_odds, read_calibration, write_calibration
-from models.light.light_network import file_sha256
 from models.metrics.assignment import answers_by_box
 from models.metrics.reliability import Reliability, reliability
 from stages.payloads import Surface

@@ -19,9 +19,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from models.light.assembly import assemble
 from models.light.detector import PersonDetector
-from models.light.light_network import BUILT_IN, LightNetwork, as_blob, crop_person, open_light, write_weights
+from models.light.files import BUILT_IN
+from models.light.light_network import LightNetwork, open_light
+from models.light.pixels import as_blob, crop_person
 from models.light.region import crop_region
 from models.light.surface_net import SurfaceNet
+from models.light.weights import write_weights
 from models.network import NetworkConfig
 
 SIZES = ((240, 320), (720, 1280))

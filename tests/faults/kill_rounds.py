@@ -22,8 +22,8 @@ import av
 import torch
 
 from models.light.detector import PersonDetector
-from models.light.light_network import write_weights
 from models.light.surface_net import SurfaceNet
+from models.light.weights import write_weights
 from pipeline.actors.cluster import start_ray, stop_ray
 from pipeline.config import RunConfig, load_config
 from pipeline.inputs import find_inputs

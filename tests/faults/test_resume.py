@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from models.light.detector import PersonDetector
-from models.light.light_network import write_weights
 from models.light.surface_net import SurfaceNet
+from models.light.weights import write_weights
 from tests.faults.kill_rounds import decoded
 
 CRASH = """

@@ -18,7 +18,8 @@ from models.architecture.rcnn import empty_rcnn
 from models.architecture.sizes import SIZES
 from models.architecture.variant import Variant
 from models.checkpoints.caffe2_names import rename_caffe2
-from models.checkpoints.checkpoint import Checkpoint, file_sha256, fit, read_checkpoint
+from models.checkpoints.checkpoint import Checkpoint, fit, read_checkpoint
+from models.checkpoints.digest import file_sha256
 from models.errors import ModelError
 
 ARRAYS = {"a.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "a.bias": np.ones(2, np.float64)}

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from models.light.assembly import OUTLINE, assemble, integer_box
-from models.light.light_network import crop_person
+from models.light.pixels import CROP, crop_person
 from models.light.region import MARGIN, SLIMMEST, crop_region
-from models.light.surface_net import CROP
 
 
 def grid(cells: int = 20) -> np.ndarray:

@@ -9,7 +9,8 @@ import pytest
 
 from models.errors import ModelError
 from models.light.assembly import confidence_of
-from models.light.confidence import NEUTRAL, Calibration, place_of, read_calibration, write_calibration
+from models.light.confidence import NEUTRAL, Calibration, read_calibration, write_calibration
+from models.light.files import calibration_path
 
 
 def test_slope_and_offset_act_on_log_odds() -> None:
@@ -34,7 +35,7 @@ def test_it_is_read_as_written_and_neutral_where_there_is_none(tmp_path: Path) -
 @pytest.mark.parametrize("text", ["", "[]", '{"slope": 1}', '{"slope": "steep", "offset": 0}'])
 def test_a_damaged_one_is_named(tmp_path: Path, text: str) -> None:
     weights = tmp_path / "mine.safetensors"
-    place_of(weights).write_text(text, encoding="utf-8")
+    calibration_path(weights).write_text(text, encoding="utf-8")
     with pytest.raises(ModelError, match="calibration") as caught:
         read_calibration(weights, "abc")
     assert "mine.confidence.json" in str(caught.value)

@@ -8,9 +8,16 @@ import pytest
 import torch
 from torchvision.ops import box_iou, generalized_box_iou
 
-from models.light.detector import decode_boxes, places
+from models.light.detector import decode_boxes
+from models.light.places import boxes_at, places
 from models.light.surface_net import SurfaceLogits
 from models.losses.light import assign_places, detector_losses, pair_iou, surface_losses, taught_losses
+
+
+def torch_places(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The detector's places as tensors."""
+    centre, stride = places(height, width)
+    return torch.from_numpy(centre), torch.from_numpy(stride)
 
 
 def boxes(count: int, seed: int) -> torch.Tensor:
@@ -39,10 +46,18 @@ def test_decoding_inverts_log_distances() -> None:
     centre, stride = torch.tensor([[20.0, 30.0]]), torch.tensor([8.0])
     distance = torch.log(torch.tensor([[[1.0, 2.0, 0.5, 4.0]]]))
     torch.testing.assert_close(decode_boxes(distance, centre, stride), torch.tensor([[[12.0, 14.0, 24.0, 62.0]]]))
+    assert boxes_at(distance[0].numpy(), centre.numpy(), stride.numpy()).tolist() == [[12.0, 14.0, 24.0, 62.0]]
+
+
+def test_boxes_are_decoded_alike_with_and_without_torch() -> None:
+    centre, stride = places(64, 96)
+    distance = torch.randn(len(centre), 4, generator=torch.Generator().manual_seed(0)) * 4
+    wanted = decode_boxes(distance[None], torch.from_numpy(centre), torch.from_numpy(stride))[0]
+    torch.testing.assert_close(torch.from_numpy(boxes_at(distance.numpy(), centre, stride)), wanted)
 
 
 def test_places_answer_only_for_people_they_lie_in() -> None:
-    centre, _ = places(64, 64)
+    centre, _ = torch_places(64, 64)
     truth = torch.tensor([[[0.0, 0.0, 30.0, 64.0], [34.0, 0.0, 64.0, 64.0], [0.0, 0.0, 0.0, 0.0]]])
     real = torch.tensor([[True, True, False]])
     found = torch.where(centre[:, :1] < 32, truth[0, 0], truth[0, 1])[None]
@@ -57,7 +72,7 @@ def test_places_answer_only_for_people_they_lie_in() -> None:
 
 
 def test_unsure_boxes_cost_nothing_inside() -> None:
-    where = places(64, 64)
+    where = torch_places(64, 64)
     rows = torch.zeros(1, len(where[0]), 5)
     truth, parts = torch.tensor([[[0.0, 0.0, 64.0, 64.0]]]), torch.zeros(1, 25, 8, 8)
     ignored = torch.full((1, 8, 8), 255)
@@ -69,7 +84,7 @@ def test_unsure_boxes_cost_nothing_inside() -> None:
 
 
 def test_a_teacher_costs_nothing_where_it_was_not_asked_and_least_where_it_is_met() -> None:
-    where = places(64, 64)
+    where = torch_places(64, 64)
     count = len(where[0])
     rows = torch.zeros(1, count, 5)
     own = decode_boxes(rows[..., 1:], *where)

@@ -11,10 +11,13 @@ import torch
 
 from models.errors import ModelError
 from models.inference import engine
-from models.inference.engine import choose_engine, compile_body
+from models.inference.engine import choose_engine
+from models.inference.torch_body import compile_body
 from models.light.detector import PersonDetector
-from models.light.light_network import LightNetwork, fit_size, open_light, suppress, write_weights
-from models.light.surface_net import CROP, PickedSurface, SurfaceNet
+from models.light.light_network import LightNetwork, open_light, suppress
+from models.light.pixels import CROP, fit_size
+from models.light.surface_net import PickedSurface, SurfaceNet
+from models.light.weights import write_weights
 from models.network import NetworkConfig
 
 SHAPE = (1, 3, 96, 128)

@@ -10,13 +10,14 @@ import torch
 from torch import nn
 
 from models.errors import ModelError
-from models.inference.engine import choose_precision, compile_body, convert_body, has_int8
+from models.inference.engine import choose_precision, has_int8
+from models.inference.torch_body import compile_body, convert_body
+from models.light.files import quantized_path
 from models.light.light_network import light_precision
 from models.light.quantized import (
     QuantizedLight,
     compile_quantized,
     fits,
-    quantized_path,
     read_quantized,
     write_quantized,
 )

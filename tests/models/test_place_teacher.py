@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models.errors import ModelError
-from models.light.detector import places
+from models.light.places import places
 from models.light.teachers import BoxTeacher, PlaceTeacher
 
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from models.light.detector import PersonDetector
-from models.light.light_network import write_weights
 from models.light.surface_net import SurfaceNet
+from models.light.weights import write_weights
 from pipeline.batch import units as batch_units
 from pipeline.batch.units import Board, Unit
 from pipeline.command.cli import main

@@ -11,8 +11,8 @@ import torch
 from toy_runs import Run
 
 from models.light.detector import PersonDetector
-from models.light.light_network import write_weights
 from models.light.surface_net import SurfaceNet
+from models.light.weights import write_weights
 from pipeline.command.arguments import apply_shortcuts, read_arguments
 from pipeline.config import load_config, read_config, validate
 from pipeline.conversion import ConfigError

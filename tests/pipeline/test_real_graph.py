@@ -20,8 +20,8 @@ from toy_runs import Run
 
 import pipeline
 from models.light.detector import PersonDetector
-from models.light.light_network import write_weights
 from models.light.surface_net import SurfaceNet
+from models.light.weights import write_weights
 from pipeline.config import RunConfig, load_config
 from pipeline.inputs import find_inputs
 from pipeline.stage import Job

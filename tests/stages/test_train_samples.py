@@ -7,7 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from models.light.surface_net import CROP, GRID
+from models.light.pixels import CROP
+from models.light.surface_net import GRID
 from models.surface.charts import MIRROR_CHART, mirror_uv
 from stages.training import crops
 from stages.training.backgrounds import empty, over, random_background

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from models.light import LightNetwork, open_light
-from models.light.light_network import BUILT_IN, read_weights
+from models.light.files import BUILT_IN
+from models.light.weights import read_weights
 from models.network import NetworkConfig
 from stages.train import TrainDetector, TrainSurface
 from stages.truths import Truths

@@ -1,0 +1,32 @@
+"""The light network from its weights: torch networks, made ready for the engine and precision asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from models.inference.engine import Body, Engine, Precision
+from models.inference.torch_body import compile_body
+from models.light.detector import PersonDetector
+from models.light.quantized import Half
+from models.light.surface_net import PickedSurface, SurfaceNet
+from models.light.weights import fill, read_weights
+
+
+class ConvertedLight:
+    """Both networks of a file of weights."""
+
+    def __init__(self, path: Path, *, engine: Engine, precision: Precision, threads: int) -> None:
+        """Raises: ModelError when the weights are damaged or do not fit."""
+        detector, surface = PersonDetector(), SurfaceNet()
+        tensors = read_weights(path)
+        fill(detector, tensors, "detector.", path)
+        fill(surface, tensors, "surface.", path)
+        self._nets = {"detector": detector, "surface": PickedSurface(surface)}
+        self._engine, self._precision, self._threads = engine, precision, threads
+
+    def body(self, half: Half, height: int, width: int) -> Body:
+        """One of the networks for pictures (1, 3, height, width)."""
+        shape = (1, 3, height, width)
+        return compile_body(
+            self._nets[half], shape, engine=self._engine, precision=self._precision, threads=self._threads
+        )

@@ -1,0 +1,49 @@
+"""What the light networks see: frames and crops of people as they enter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+F32 = npt.NDArray[Any]
+U8 = npt.NDArray[Any]
+
+MEAN, STD = 114.0, 58.0
+"""Pixels 0..255 enter as (value - MEAN) / STD; MEAN is also the grey of padding."""
+GREY = (int(MEAN),) * 3
+CROP = 160
+"""Pixels of the square crop of a person."""
+
+
+def fit_size(height: int, width: int, long_side: int) -> tuple[int, int]:
+    """Height and width of the frame as the detector sees it, before padding to multiples of 32."""
+    scale = long_side / max(height, width)
+    return max(round(height * scale), 1), max(round(width * scale), 1)
+
+
+def resized(rgb_HW3: U8, width: int, height: int) -> U8:
+    """Resize, averaging when the picture shrinks."""
+    shrinks = width < rgb_HW3.shape[1]
+    return cv2.resize(rgb_HW3, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def crop_person(rgb_HW3: U8, region_4: F32) -> tuple[U8, F32]:
+    """The square crop of a region and the region of whole pixels that it covers; outside of the frame is grey."""
+    x0, y0 = (int(np.floor(value)) for value in region_4[:2])
+    x1, y1 = (max(int(np.ceil(high)), low + 1) for high, low in zip(region_4[2:], (x0, y0), strict=True))
+    height, width = rgb_HW3.shape[:2]
+    part = rgb_HW3[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)]
+    pads = (max(-y0, 0), max(y1 - max(height, y0), 0), max(-x0, 0), max(x1 - max(width, x0), 0))
+    if 0 in part.shape:
+        part = np.full((y1 - y0, x1 - x0, 3), int(MEAN), np.uint8)
+    elif any(pads):
+        part = cv2.copyMakeBorder(part, *pads, cv2.BORDER_CONSTANT, value=GREY)
+    return resized(part, CROP, CROP), np.asarray([x0, y0, x1, y1], np.float32)
+
+
+def as_blob(rgb_HW3: U8) -> F32:
+    """Pixels (H,W,3) as the float32 (1,3,H,W) that bodies take."""
+    return np.ascontiguousarray(rgb_HW3.transpose(2, 0, 1), np.float32)[None]

@@ -1,0 +1,30 @@
+"""The places of a picture at which the detector answers, and the boxes it answers with."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+F32 = npt.NDArray[Any]
+
+STRIDES = (8, 16, 32)
+
+
+@cache
+def places(height: int, width: int) -> tuple[F32, F32]:
+    """Centres (P, 2) in pixels and strides (P) of the detector's places for a picture of that size, float32."""
+    centres, strides = [], []
+    for stride in STRIDES:
+        y, x = np.mgrid[: height // stride, : width // stride]
+        centres.append((np.stack([x, y], -1).reshape(-1, 2) + 0.5) * stride)
+        strides.append(np.full(len(centres[-1]), stride))
+    return np.concatenate(centres).astype(np.float32), np.concatenate(strides).astype(np.float32)
+
+
+def boxes_at(distance_P4: F32, centre_P2: F32, stride_P: F32) -> F32:
+    """Boxes x0 y0 x1 y1 in pixels (P, 4) from log-distances in strides: `detector.decode_boxes` without torch."""
+    reach_P4 = np.exp(np.clip(distance_P4, -4, 5)) * stride_P[:, None]
+    return np.concatenate([centre_P2 - reach_P4[:, :2], centre_P2 + reach_P4[:, 2:]], 1)

@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.stage import Stage
 from stages.payloads import U8, FrameChunk, People, Surface, Surfaces
 from stages.temporal.cuts import glance, is_cut
-from stages.temporal.fusion import Memory, carried, corrected, first_memory, merged
+from stages.temporal.fusion import carried, corrected, first_memory, merged
 from stages.temporal.keeping import (
     memories_kept,
     memories_read,
@@ -23,6 +23,7 @@ from stages.temporal.keeping import (
     waiting_kept,
     waiting_read,
 )
+from stages.temporal.layers import Memory
 from stages.temporal.motion import Flow, Search
 from stages.temporal.sights import Sight, Waiting
 

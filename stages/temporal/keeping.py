@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.payloads import Surface
-from stages.temporal.fusion import Memory
+from stages.temporal.layers import Memory
 from stages.temporal.motion import Grid, Way
 from stages.temporal.sights import Chunk, Sight, Waiting
 

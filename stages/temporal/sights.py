@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from stages.payloads import Surface, Surfaces
-from stages.temporal.fusion import Memory
+from stages.temporal.layers import Memory
 from stages.temporal.motion import Way
 
 

@@ -14,7 +14,8 @@ from stages.demo_clip import FINER, RATE, camera, lights, meshes_at, picture_at,
 from stages.drawing.style_pictures import surface_of
 from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
 from stages.smooth import Smooth
-from stages.temporal.fusion import Memory, carried, corrected, first_memory, merged
+from stages.temporal.fusion import carried, corrected, first_memory, merged
+from stages.temporal.layers import Memory
 from stages.temporal.motion import Way
 from stages.world.plaza import paint_plaza
 from stages.world.scene import draw

@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.plan import Machine
 from pipeline.stage import PlainError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_USAGE_STATS_PROMPT_ENABLED": "0",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.graph import Graph
-from pipeline.packet import Failure, Step, Timing, is_result
+from pipeline.packet import Failure, Step, Timing, gauges_of, is_result
 from pipeline.stage import Job
 
 
@@ -94,7 +94,7 @@ class Metrics:
         entry.poisoned += [str(failure.error()) for failure in step.poisoned]
         entry.results += filter(is_result, step.receipts)  # others may be whole frames: they pass, and are not kept
         for receipt in step.receipts:
-            entry.gauges |= getattr(receipt, "gauges", {})
+            entry.gauges |= gauges_of(receipt)
         for key, value in step.summary.items():
             known = entry.facts.get(key)
             entry.facts[key] = [*known, *value] if isinstance(known, list) and isinstance(value, list) else value

@@ -64,6 +64,12 @@ def is_result(receipt: Any) -> bool:
     return all(hasattr(receipt, part) for part in ("path", "frames", "facts"))
 
 
+def gauges_of(receipt: Any) -> Mapping[str, float]:
+    """The values of a receipt that tells how things stand in a run that goes on (`gauges`, by name); else none."""
+    gauges: Mapping[str, float] = getattr(receipt, "gauges", {})
+    return gauges
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
     """A part of a stream's result that stands for good, with what a restart right after it needs.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pipeline.graph import Lane, Node
-from pipeline.packet import FROM_THE_START, Commit, Packet, Restart, Step
+from pipeline.packet import FROM_THE_START, Commit, Packet, Restart, Step, gauges_of
 from pipeline.slot import Entry, Meter, Slot, StoppedError, length_of, stage_failure
 from pipeline.splitting import can_split, frame_by_frame
 from pipeline.stage import Job, Stage
@@ -231,7 +231,7 @@ class LaneWorker:
             meter.made(payload)
         if any(getattr(kind, "is_receipt", False) for kind in made):
             meter.receipts += list(made.values())
-            meter.worked(slot.node.name, 1)
+            meter.worked(slot.node.name, sum(not gauges_of(payload) for payload in made.values()))
             return
         frames = length_of(next(iter(made.values())))
         packet = Packet(

@@ -144,6 +144,8 @@ def _verdict(metrics: Metrics, *, interrupted: bool, debug: bool) -> int:
             print(f"error: {stream.failure.error()}", file=sys.stderr)
             if debug and stream.failure.trace:
                 print(stream.failure.trace, file=sys.stderr)
+        for note in stream.facts.get("notes", []):
+            print(note, file=sys.stderr)
     done = sum(stream.done for stream in streams)
     frames = sum(stream.frames_done for stream in streams)
     seconds = metrics.seconds or 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TextIO
 
 from pipeline.metrics import Metrics
@@ -73,9 +74,18 @@ def describe(metrics: Metrics, now: float) -> str:
     parts.append(f"{fps:.1f} fps" if fps else "starting")
     if begun:
         parts.append(f"{sum(stream.people for stream in streams) / begun:.1f} people a frame")
+    for stream in streams:
+        parts += _measured(stream.gauges)
     if total and fps:
         parts.append(f"{_clock(max(0.0, (total - frames) / fps))} left")
     return " · ".join(parts)
+
+
+def _measured(gauges: Mapping[str, float]) -> list[str]:
+    """What a live stream tells of itself."""
+    parts = [f"{1000 * gauges['latency_p50_s']:.0f} ms old"] if "latency_p50_s" in gauges else []
+    parts += [f"{gauges['dropped']:.0f} dropped"] if gauges.get("dropped") else []
+    return [*parts, "source lost, looking for it"] if gauges.get("received") and not gauges["connected"] else parts
 
 
 def bar(metrics: Metrics) -> str:

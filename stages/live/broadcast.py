@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
 
@@ -46,7 +46,7 @@ class BroadcastSettings:
     preset: Preset = "superfast"
     crf: float = 23
     kbps: int | None = None
-    options: Mapping[str, str] | None = None
+    options: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
 class Outlet(Protocol):
@@ -120,7 +120,7 @@ class Broadcast:
     def _connection(self, backoff: Backoff) -> None:
         """From one connection to its loss, or to the end of the frames."""
         kind = FORMATS.get(scheme_of(self._url), "mpegts")
-        options = {**OF_FORMAT.get(kind, {}), **(self._settings.options or {})}
+        options = {**OF_FORMAT.get(kind, {}), **{name: str(value) for name, value in self._settings.options.items()}}
         with av.open(self._url, "w", format=kind, options=options, timeout=TIMEOUT_S) as container:
             stream, found = self._stream(container), False
             convert, start, last = self._conversion(), 0, -1

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from models.errors import ModelError
+from models.surface.atlas_source import AtlasMaker, load_atlas
 from pipeline.stage import StageError
 from stages.drawing.styles import STYLES
 from stages.payloads import FrameChunk, Overlay, People, Surfaces
@@ -107,10 +108,10 @@ class Looks:
         path = Path(self._folder.name) / f"{len(self._uploaded)}_{title}"
         path.write_bytes(content)
         try:
-            Render(replace(self._config, style="texture", atlas=str(path), atlas_of={}), threads=self._threads)
-        except (StageError, ModelError) as error:
+            load_atlas(path, AtlasMaker(self._config.layout))
+        except ModelError as error:
             path.unlink()
-            raise StageError(error.what, title, error.remedy) from error
+            raise StageError(error.what.replace(str(path), title), title, error.remedy) from error
         while len(self._uploaded) >= MOST_ATLASES:
             oldest = next(one for one in self._uploaded if one != self.look.atlas)
             self._uploaded.pop(oldest).unlink(missing_ok=True)

@@ -50,7 +50,8 @@ class MediaFeed:
         self._watchdog_s = settings.watchdog_s
         self._stopped = stopped
         own = FOLLOW if manner == "follow" else {**QUICK, **OF_SCHEME.get(scheme_of(target), {})}
-        options = {**({} if manner == "play" else own), **settings.options}
+        asked = {name: str(value) for name, value in settings.options.items()}
+        options = {**({} if manner == "play" else own), **asked}
         self._pipe = SrtPipe(target, settings.watchdog_s) if needs_pipe(target) else None
         try:
             self._container = open_container(

@@ -48,7 +48,7 @@ class SourceSettings:
     patient: bool = False
     file: Literal["auto", "follow", "play"] = "auto"
     camera: CameraSettings = field(default_factory=CameraSettings)
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str | int | float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raises ValueError for a watchdog out of range."""

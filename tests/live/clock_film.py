@@ -1,0 +1,129 @@
+"""Films whose every picture says when it was made, and servers on this machine that send them as they grow."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import av
+import numpy as np
+
+BITS, BLOCK = 20, 16
+WIDTH, HEIGHT, RATE = 5 * BLOCK * 4, 6 * BLOCK * 2, 25
+"""320×192."""
+CYCLE = 2**BITS
+"""Milliseconds after which the pictures' clock begins anew: 17 minutes."""
+
+
+def clock_picture(seconds: float) -> np.ndarray:
+    """A picture of the time: each bit of its milliseconds a block of 32 × 32, white for 1, in two rows of ten."""
+    number = int(seconds * 1000) % CYCLE
+    rgb = np.full((HEIGHT, WIDTH, 3), 96, np.uint8)
+    for bit in range(BITS):
+        row, column = divmod(bit, 10)
+        value = 235 if number >> bit & 1 else 16
+        rgb[row * 32 : row * 32 + 32, column * 32 : column * 32 + 32] = value
+    return rgb
+
+
+def read_clock(rgb_HW3: np.ndarray) -> int:
+    """The milliseconds that a picture of the time shows, modulo CYCLE."""
+    number = 0
+    for bit in range(BITS):
+        row, column = divmod(bit, 10)
+        block = rgb_HW3[row * 32 + 8 : row * 32 + 24, column * 32 + 8 : column * 32 + 24]
+        number |= int(block.mean() > 125) << bit
+    return number
+
+
+def age_ms(rgb_HW3: np.ndarray, now: float) -> int:
+    """How long ago a picture of the time was made."""
+    return (int(now * 1000) - read_clock(rgb_HW3)) % CYCLE
+
+
+class Sink:
+    """What a muxer writes to: passes bytes on to a function."""
+
+    def __init__(self, put: Callable[[bytes], Any]) -> None:
+        self._put = put
+
+    def write(self, data: bytes) -> int:
+        self._put(bytes(data))
+        return len(data)
+
+
+def send_film(target: Any, stopped: threading.Event, *, form: str = "mpegts", options: dict | None = None) -> int:
+    """Encode pictures of the time into `target` (a file object or URL) as they are made; returns how many."""
+    options = {"flush_packets": "1", **(options or {})}
+    count = 0
+    with av.open(target, "w", format=form, options=options) as container:
+        stream = container.add_stream("libx264", rate=RATE, options={"preset": "ultrafast", "tune": "zerolatency"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.codec_context.gop_size = RATE
+        start = time.monotonic()
+        while not stopped.is_set():
+            frame = av.VideoFrame.from_ndarray(clock_picture(time.time()), format="rgb24")
+            frame.pts = count
+            container.mux(stream.encode(frame))
+            count += 1
+            stopped.wait(max(0.0, start + count / RATE - time.monotonic()))
+    return count
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class FilmServer:
+    """An HTTP server that sends a film without end to whoever asks; can be cut off and started again."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self._stopped = threading.Event()
+        self._sockets: list[socket.socket] = []
+        stopped, sockets = self._stopped, self._sockets
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                if self.path != "/film.ts":
+                    self.send_error(404)
+                    return
+                sockets.append(self.connection)
+                self.send_response(200)
+                self.send_header("Content-Type", "video/mp2t")
+                self.end_headers()
+                try:
+                    send_film(Sink(self.wfile.write), stopped)
+                except (OSError, av.FFmpegError):  # who watched went away
+                    return
+
+            def log_message(self, *_: Any) -> None:
+                return
+
+        ThreadingHTTPServer.allow_reuse_address = True
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/film.ts"
+
+    def kill(self) -> None:
+        """Cut every connection at once and stop listening."""
+        for connection in self._sockets:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self._stopped.set()
+        self._server.shutdown()
+        self._server.server_close()

@@ -225,7 +225,8 @@ def load_config(name: str, changes: Sequence[str], table: Mapping[str, str], con
 
 def _stage_config(name: str, config: type, shared: Mapping[str, Any], raw: RawConfig) -> Any:
     """A stage's own `Config`: its section, and the shared sections that it has a field for."""
-    own = raw.values.get(name) or {}
+    written = raw.values.get(name)
+    own = {} if written is None else written
     fields = {spec.name for spec in dataclasses.fields(config)}
     origins = {key: (key,) for key in shared if key in fields and key not in own}
 

@@ -13,7 +13,8 @@ import av
 import cv2
 import torch
 
-from models.inference.engine import has_bf16
+from models.inference.engine import has_bf16, has_int8
+from models.light.files import BUILT_IN
 from models.network import NetworkConfig
 from pipeline.stage import Job, Stage
 from stages.video.protocols import has_protocol
@@ -88,9 +89,10 @@ def _compute() -> Iterator[Fact]:
         yield Fact(name="GPU", value=names)
     else:
         yield Fact(name="GPU", value="none, networks run on the processor")
+    small = [name for name, has in (("bf16", has_bf16()), ("int8", has_int8())) if has]
     yield Fact(
         name="precision",
-        value="bf16 in hardware" if has_bf16() else "fp32 (this processor has no bf16 arithmetic)",
+        value=f"{' and '.join(small)} in hardware" if small else "fp32 (this processor has no bf16 or int8 arithmetic)",
     )
 
 
@@ -105,15 +107,14 @@ def _engines() -> Fact:
 
 
 def _light_weights() -> Fact:
-    weights = Path(__file__).resolve().parent.parent / "models" / "weights" / "light.safetensors"
     cached = sorted(file.name for file in Path(NetworkConfig().cache).expanduser().glob("*") if file.is_file())
-    value = "light built in" if weights.is_file() else "the built-in light weights are missing"
+    value = "light built in" if BUILT_IN.is_file() else "the built-in light weights are missing"
     return Fact(
         name="weights",
         value=value + (f"; in the cache: {', '.join(cached)}" if cached else ""),
-        fine=weights.is_file(),
-        needed=not weights.is_file(),
-        remedy="" if weights.is_file() else "restore models/weights/light.safetensors from the repository",
+        fine=BUILT_IN.is_file(),
+        needed=not BUILT_IN.is_file(),
+        remedy="" if BUILT_IN.is_file() else "restore models/weights/light.safetensors from the repository",
     )
 
 

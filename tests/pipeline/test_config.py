@@ -89,6 +89,7 @@ def test_extends_merges_sections_and_replaces_lanes(load) -> None:
         (TOY, ("shared.scale=[1]",), "--set: shared.scale: expected a whole number, got [1]"),
         (TOY, ("shared=5",), "--set: shared: expected a mapping of settings, got 5"),
         (TOY, ("count=5",), "--set: count: expected a mapping of settings, got 5"),
+        (TOY, ("count=false",), "--set: count: expected a mapping of settings, got False"),
         (TOY, ("chunk",), "--set chunk: a change is written key.path=value"),
         (TOY, ("a..b=1",), "a change is written key.path=value"),
         (TOY, ("lanes.all.stages=[count, svae]",), "there is no stage 'svae'; did you mean 'save'?"),

@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from pipeline.stage import StageError
 from stages.video.durable import put_in_place
 from stages.video.source import is_url
 
 OWN_FILES = ("journal.*", "segment_*", "joined.*", "picture.*", "manifest.*")
 """What this product puts into `OUT.partial/`; nothing else in there is ever removed."""
+CLAIM = "claim.lock"
+"""Locked while a run makes the result: two that wrote into the same folder would mix their parts."""
+PATIENCE_S = 5.0
+"""For a process that was killed, and whose successor is quicker than the system in letting go of its claim."""
 
 
 class Destination:
@@ -26,6 +32,7 @@ class Destination:
         self.folder = Path(f"{path}.partial")
         self._source = source
         self._overwrite = overwrite
+        self._claim: FileLock | None = None
         self.check()
 
     def check(self) -> None:
@@ -38,8 +45,13 @@ class Destination:
             raise StageError("the output exists already", self.path, "add --overwrite or name another with -o")
 
     def prepare(self, *, fresh: bool) -> None:
-        """Make the working folder; a fresh start removes what an earlier run left in it."""
+        """Make the working folder and claim it; a fresh start removes what an earlier run left in it.
+
+        Raises:
+            StageError: another run is making this result.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._take_claim()
         if fresh:
             self._remove_own_files()
 
@@ -67,9 +79,26 @@ class Destination:
         return str(part)
 
     def tidy(self) -> None:
-        """Remove the working folder when nothing is left in it."""
+        """Let go of the working folder, and remove it when nothing is left in it."""
+        if self._claim is not None:
+            Path(self._claim.lock_file).unlink(missing_ok=True)
+            self._claim.release()
+            self._claim = None
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
+
+    def _take_claim(self) -> None:
+        if self._claim is not None:
+            return
+        claim = FileLock(self.folder / CLAIM, timeout=PATIENCE_S)
+        try:
+            claim.acquire()
+        except Timeout as error:
+            remedy = "wait until it is done, or name another output with -o"
+            raise StageError("another run is making this result", self.path, remedy) from error
+        except NotImplementedError:  # a file system without locks
+            return
+        self._claim = claim
 
     def _remove_own_files(self) -> None:
         for pattern in OWN_FILES:

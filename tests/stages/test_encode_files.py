@@ -207,3 +207,20 @@ def test_transparent_results_lie_over_black_in_video_and_stay_in_png(source: Pat
     list(sink(job(source, tmp_path / "out.png"), still, Overlay(rgb_THW3=rgb, alpha_THW=alpha)))
     list(sink.flush())
     assert (np.asarray(Image.open(tmp_path / "out.png"))[..., 3] == alpha[0]).all()
+
+
+def test_one_run_at_a_time_makes_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(destination, "PATIENCE_S", 0.1)
+    output = str(tmp_path / "out.mp4")
+    first, second = (destination.Destination(output, "in.mp4", overwrite=False) for _ in range(2))
+    first.prepare(fresh=True)
+    part = first.folder / "segment_0000.mp4"
+    part.write_bytes(b"whole")
+    with pytest.raises(StageError, match="another run is making this result"):
+        second.prepare(fresh=True)
+    assert part.read_bytes() == b"whole"  # what the first run made is untouched
+    first.discard()
+    assert not first.folder.exists()
+    second.prepare(fresh=True)
+    second.tidy()
+    assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.surface.raster import NEAR, Camera
+from models.surface.raster import Facing, greatest, least
 
 F32 = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
@@ -19,44 +19,43 @@ SLACK = 1e-3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
-    """Faces before a camera, sorted by the pixels they touch: made once, it answers for any points.
+    """Faces before a camera, with the pixels they touch: made once, it answers for any points.
 
     Attributes:
-        camera: whose picture it is.
-        corner_T32, inverse_T3: corners of the T faces that can hide anything, in pixels, and their inverse depths.
+        seen: the T faces that can hide anything.
         face_K, pixel_K: pairs of a face and a pixel (row · width + column) that its box touches.
+        front_K: inverse depth of the face's nearest corner.
+        front_HW: the greatest of these in each pixel, flat; 0 where no face is.
     """
 
-    camera: Camera
-    corner_T32: F32
-    inverse_T3: F32
+    seen: Facing
     face_K: Index
     pixel_K: Index
+    front_K: F32
+    front_HW: F32
 
 
-def screen(camera: Camera, camera_V3: F32, face_F3: npt.NDArray[np.integer], *, cull: bool = True) -> Screen:
-    """Faces as things that hide.
+def screen(seen: Facing) -> Screen:
+    """Faces as things that hide."""
+    width, height = seen.camera.width, seen.camera.height
+    left_T, right_T = (_pixel(value(seen.x_3T), width) for value in (least, greatest))
+    top_T, bottom_T = (_pixel(value(seen.y_3T), height) for value in (least, greatest))
+    wide_T, high_T = right_T - left_T + 1, bottom_T - top_T + 1
+    face_R = np.repeat(np.arange(len(wide_T)), high_T)
+    row_R = np.arange(len(face_R)) - np.repeat(np.cumsum(high_T) - high_T - top_T, high_T)
+    wide_R = wide_T[face_R]
+    first_R = row_R * width + left_T[face_R]
+    pixel_K = np.arange(int(wide_R.sum())) - np.repeat(np.cumsum(wide_R) - wide_R - first_R, wide_R)
+    face_K = np.repeat(face_R, wide_R)
+    front_K = greatest(seen.inverse_3T)[face_K]
+    front_HW = np.zeros(width * height, np.float32)
+    np.maximum.at(front_HW, pixel_K, front_K)
+    return Screen(seen=seen, face_K=face_K, pixel_K=pixel_K, front_K=front_K, front_HW=front_HW)
 
-    Args:
-        camera_V3: vertices in camera axes.
-        cull: faces seen from behind hide nothing, as in `rasterize`.
-    """
-    corner_T32, inverse_T3 = _fronts(camera, camera_V3, face_F3, cull=cull)
-    limit = np.array([camera.width - 1, camera.height - 1])
-    a, b, c = corner_T32[:, 0], corner_T32[:, 1], corner_T32[:, 2]
-    low = np.clip(np.floor(np.minimum(np.minimum(a, b), c)).astype(np.int64), 0, limit)
-    high = np.clip(np.floor(np.maximum(np.maximum(a, b), c)).astype(np.int64), 0, limit)
-    wide = high[:, 0] - low[:, 0] + 1
-    count = wide * (high[:, 1] - low[:, 1] + 1)
-    face_K = np.repeat(np.arange(len(count)), count)
-    within_K = np.arange(len(face_K)) - np.repeat(np.cumsum(count) - count, count)
-    wide_K = np.repeat(wide, count)
-    down_K = within_K // wide_K
-    first_K = np.repeat(low[:, 1] * camera.width + low[:, 0], count)
-    return Screen(
-        camera=camera, corner_T32=corner_T32, inverse_T3=inverse_T3, face_K=face_K,
-        pixel_K=first_K + within_K + down_K * (camera.width - wide_K),
-    )
+
+def _pixel(place_T: F32, size: int) -> Index:
+    """The pixel in which a place lies, or the nearest in the picture."""
+    return np.clip(np.floor(place_T), 0, size - 1).astype(np.intp)
 
 
 def hidden(before: Screen, pixel_Q2: F32, depth_Q: F32) -> Bool:
@@ -65,20 +64,17 @@ def hidden(before: Screen, pixel_Q2: F32, depth_Q: F32) -> Bool:
     Args:
         pixel_Q2, depth_Q: the points: pixels in the picture (those outside are never hidden), and metres away.
     """
-    face_K, query_K = _meetings(before, pixel_Q2)
-    corner_T32, inverse_T3 = before.corner_T32, before.inverse_T3
-    nearest_T = np.maximum(np.maximum(inverse_T3[:, 0], inverse_T3[:, 1]), inverse_T3[:, 2])
-    # A face whose nearest corner lies behind a point cannot hide it: so fall nearly all of a surface's own faces.
-    able = np.flatnonzero(nearest_T[face_K] * depth_Q[query_K] > 1 + SLACK)
-    face_K, query_K = face_K[able], query_K[able]
-    (ax, ay), (bx, by), (cx, cy) = np.ascontiguousarray(corner_T32.transpose(1, 2, 0))[..., face_K].astype(np.float64)
+    face_K, query_K = _meetings(before, pixel_Q2, depth_Q)
+    seen = before.seen
+    corner_x, corner_y = seen.x_3T.take(face_K, axis=1).astype(np.float64), seen.y_3T.take(face_K, axis=1)
+    (ax, bx, cx), (ay, by, cy) = corner_x, corner_y
     x, y = pixel_Q2[:, 0][query_K] - ax, pixel_Q2[:, 1][query_K] - ay
     bx, by, cx, cy = bx - ax, by - ay, cx - ax, cy - ay
     area = bx * cy - by * cx
     of_b = (x * cy - y * cx) / area
     of_c = (bx * y - by * x) / area
     of_a = 1 - of_b - of_c
-    near_a, near_b, near_c = np.ascontiguousarray(inverse_T3.T)[:, face_K]
+    near_a, near_b, near_c = seen.inverse_3T.take(face_K, axis=1)
     near_K = of_a * near_a + of_b * near_b + of_c * near_c
     covers = (of_a >= 0) & (of_b >= 0) & (of_c >= 0) & (near_K * depth_Q[query_K] > 1 + SLACK)
     result = np.zeros(len(pixel_Q2), bool)
@@ -86,45 +82,28 @@ def hidden(before: Screen, pixel_Q2: F32, depth_Q: F32) -> Bool:
     return result
 
 
-def turned_to(camera: Camera, camera_V3: F32, face_F3: npt.NDArray[np.integer]) -> Bool:
-    """Which faces show their outside, (F,)."""
-    pixel_V2 = camera.to_pixels(camera_V3)
-    (x0, x1, x2), (y0, y1, y2) = pixel_V2[:, 0][face_F3].T, pixel_V2[:, 1][face_F3].T
-    return np.asarray((x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0) < 0)
-
-
-def _fronts(camera: Camera, camera_V3: F32, face_F3: npt.NDArray[np.integer], *, cull: bool) -> tuple[F32, F32]:
-    """Corners on the picture and their inverse depths, of the faces that can hide anything."""
-    pixel_V2 = camera.to_pixels(camera_V3)
-    x, y = pixel_V2[:, 0][face_F3], pixel_V2[:, 1][face_F3]
-    (x0, x1, x2), (y0, y1, y2) = x.T, y.T
-    area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-    kept = np.flatnonzero((area < 0) if cull else (area != 0))
-    (x0, x1, x2), (y0, y1, y2) = x[kept].T, y[kept].T
-    # Pair by pair: reducing over an axis of three takes ten times as long.
-    low_x, high_x = np.minimum(np.minimum(x0, x1), x2), np.maximum(np.maximum(x0, x1), x2)
-    low_y, high_y = np.minimum(np.minimum(y0, y1), y2), np.maximum(np.maximum(y0, y1), y2)
-    kept = kept[(high_x >= 0) & (high_y >= 0) & (low_x < camera.width) & (low_y < camera.height)]
-    before_V = camera_V3[:, 2] > NEAR
-    corner_K3 = face_F3[kept]
-    kept = kept[before_V[corner_K3[:, 0]] & before_V[corner_K3[:, 1]] & before_V[corner_K3[:, 2]]]
-    return pixel_V2[face_F3[kept]], 1 / camera_V3[:, 2][face_F3[kept]]
-
-
-def _meetings(before: Screen, pixel_Q2: F32) -> tuple[Index, Index]:
-    """Pairs (face, point) whose point lies in a pixel that the face's box touches."""
-    height, width = before.camera.height, before.camera.width
-    # Only points in a pixel that some face touches are asked about: most of a picture is empty.
-    asked = np.zeros(width * height, bool)
-    asked[before.pixel_K] = True
+def _meetings(before: Screen, pixel_Q2: F32, depth_Q: F32) -> tuple[Index, Index]:
+    """Pairs (face, point): the point lies in the box around the face, and some corner of the face may be nearer."""
+    height, width = before.seen.camera.height, before.seen.camera.width
     x, y = pixel_Q2[:, 0], pixel_Q2[:, 1]
     query = np.flatnonzero((x >= 0) & (y >= 0) & (x < width) & (y < height))
-    cell = y[query].astype(np.int64) * width + x[query].astype(np.int64)
-    inside = asked[cell]
-    query, cell = query[inside], cell[inside]
-    query = query[np.argsort(cell, kind="stable")]
-    points = np.bincount(cell, minlength=len(asked))
+    cell = y[query].astype(np.intp) * width + x[query].astype(np.intp)
+    # Only where some face comes nearer than the point: most of a picture is empty, and most skin lies in front.
+    asked = np.flatnonzero(before.front_HW[cell] * depth_Q[query] > 1 + SLACK)
+    order = asked[np.argsort(cell[asked], kind="stable")]
+    query, cell = query[order], cell[order]
+    points = np.bincount(cell, minlength=width * height)
     start = np.cumsum(points) - points
-    many = points[before.pixel_K]
-    place = np.arange(int(many.sum())) - np.repeat(np.cumsum(many) - many - start[before.pixel_K], many)
-    return np.repeat(before.face_K, many), query[place]
+    # A face whose nearest corner lies behind a point cannot hide it; so fall most of a surface's own faces.
+    deepest_HW = np.zeros(width * height, np.float32)
+    np.maximum.at(deepest_HW, cell, depth_Q[query])
+    met = np.flatnonzero(before.front_K * deepest_HW[before.pixel_K] > 1 + SLACK)
+    pixel = before.pixel_K[met]
+    many = points[pixel]
+    place = np.arange(int(many.sum())) - np.repeat(np.cumsum(many) - many - start[pixel], many)
+    face_K, query_K = np.repeat(before.face_K[met], many), query[place]
+    x_K, y_K, seen = x[query_K], y[query_K], before.seen
+    boxed = (x_K >= least(seen.x_3T)[face_K]) & (x_K <= greatest(seen.x_3T)[face_K])
+    boxed &= (y_K >= least(seen.y_3T)[face_K]) & (y_K <= greatest(seen.y_3T)[face_K])
+    kept = np.flatnonzero(boxed)
+    return face_K[kept], query_K[kept]

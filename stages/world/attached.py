@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import cKDTree
 
 from models.surface.body import load_body
 from stages.world.wardrobe import Pattern
@@ -65,10 +66,7 @@ def nearest_surface(home_W3: F32, face_G3: I32, skin_V3: F32, body_faces: npt.ND
     """
     body = load_body()
     corner_F33 = skin_V3[body.face_F3[body_faces]].astype(np.float64)
-    middle_G3, middle_F3 = home_W3[face_G3].mean(axis=1), corner_F33.mean(axis=1)
-    square_F = (middle_F3**2).sum(axis=1)
-    pieces = [middle_G3[k : k + 512] for k in range(0, len(middle_G3), 512)]
-    nearest_G = np.concatenate([np.argmin(square_F - 2 * piece @ middle_F3.T, axis=1) for piece in pieces])
+    _, nearest_G = cKDTree(corner_F33.mean(axis=1)).query(home_W3[face_G3].mean(axis=1))
     a, b, c = corner_F33[nearest_G].transpose(1, 0, 2)
     weight_G33 = np.stack([_weights(a, b, c, home_W3[face_G3[:, k]].astype(np.float64)) for k in range(3)], axis=1)
     chart_G = body.chart_F[body_faces[nearest_G]]

@@ -7,6 +7,7 @@ from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import cKDTree
 
 from models.surface.body import load_body
 from stages.world.attached import Extra, Surface, nearest_surface, two_sided
@@ -153,9 +154,9 @@ def scalp_surface(point_W3: F32, face_G3: npt.NDArray[np.int32]) -> Surface:
     body, skin_V3 = load_body(), home().point_V3
     head = np.flatnonzero((body.chart_F >= 23) & ~body.eye_F)
     scalp = np.unique(body.face_F3[head])
-    place_S3 = skin_V3[scalp].astype(np.float64)
-    nearest = scalp[np.argmin((place_S3**2).sum(axis=1) - 2 * point_W3.astype(np.float64) @ place_S3.T, axis=1)]
-    return replace(nearest_surface(skin_V3[nearest], face_G3, skin_V3, head), home_W3=np.asarray(point_W3, np.float32))
+    _, nearest = cKDTree(skin_V3[scalp]).query(point_W3)
+    on_skin = nearest_surface(skin_V3[scalp[nearest]], face_G3, skin_V3, head)
+    return replace(on_skin, home_W3=np.asarray(point_W3, np.float32))
 
 
 def _tube(around: int, *, closed: bool) -> npt.NDArray[np.int32]:

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from models.surface.body import load_body
-from models.surface.raster import Camera, Hits, rasterize
+from models.surface.raster import Camera, Hits, blend, rasterize
 from stages.world.people import Mesh, Person
 from stages.world.shading import Lights, shade, shade_extra
 from stages.world.shadows import lamp_view
-from stages.world.solids import together
+from stages.world.solids import owners, together
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
@@ -47,15 +47,16 @@ def maps(hits: Hits, meshes: list[Mesh], camera: Camera) -> Truth:
     label, instance = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
     uv, depth = np.zeros((2, size), np.float32), np.zeros(size, np.float32)
     depth[hits.pixel_P] = hits.depth_P
-    owner_P, face_P = together(meshes).owner(hits.face_P)
+    owner_P, face_P = owners(meshes, hits.face_P)
     for k, mesh in enumerate(meshes):
         mine = np.flatnonzero(owner_P == k)
         chart_F, corner_uv_F32 = _charts(mesh)
         chart, pixel = chart_F[face_P[mine]], hits.pixel_P[mine]
         label[pixel] = chart
         instance[pixel] = np.where(chart > 0, k + 1, 0)
-        uv[:, pixel] = (corner_uv_F32[face_P[mine]] * hits.bary_P3[mine][..., None]).sum(axis=1).T
-    uv[:, label == 0] = 0
+        bary_P3 = np.where(chart[:, None] > 0, hits.bary_P3[mine], 0)
+        corner_P3 = 3 * face_P[mine, None] + np.arange(3)
+        uv[:, pixel] = blend(corner_uv_F32.reshape(-1, 2), corner_P3, bary_P3).T
     shape = (camera.height, camera.width)
     return Truth(
         label_HW=label.reshape(shape), uv_2HW=uv.reshape(2, *shape), instance_HW=instance.reshape(shape),
@@ -77,7 +78,7 @@ def paint_people(
     picture_HW3: F32, hits: Hits, people: list[Person], meshes: list[Mesh], camera: Camera, lights: Lights
 ) -> None:
     """Paint the people at the hits, in place."""
-    owner_P, face_P = together(meshes).owner(hits.face_P)
+    owner_P, face_P = owners(meshes, hits.face_P)
     flat = picture_HW3.reshape(-1, 3)
     eye = -camera.rotation_33.T @ camera.shift_3
     lamp = lamp_view(meshes, lights.toward_L3[0])

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from models.surface.occlusion import Screen, hidden, screen, turned_to
-from models.surface.raster import NEAR, Camera, Hits
-from stages.world.drawing import trace
+from models.surface.occlusion import Screen, hidden, screen
+from models.surface.raster import NEAR, Camera, Hits, blend, facing, nearest
 from stages.world.people import Mesh
 from stages.world.solids import Solids, together
-from stages.world.stage_set import StageSet, distance_along, pixel_rays
+from stages.world.stage_set import Prospect, StageSet, distance_along, prospect
 
 F32 = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
@@ -28,8 +28,9 @@ class Moment:
     Attributes:
         solids: everyone's faces.
         screen: what they hide.
-        point_HW3: the point of the place behind every pixel, metres; the sky is `SKY` away.
-        depth_HW: its depth, infinite in the sky.
+        view: the place that the pixels show, without people.
+        point_HW3: the point of it behind every pixel, metres; the sky is `SKY` away.
+        beyond_Q: pixels (row · width + column) that look over the wall or into the sky: a wall may hide what they show.
     """
 
     place: StageSet
@@ -37,33 +38,35 @@ class Moment:
     camera: Camera
     solids: Solids
     screen: Screen
+    view: Prospect
     point_HW3: F32
-    depth_HW: F32
+    beyond_Q: npt.NDArray[np.intp]
 
 
 def moment(place: StageSet, meshes: tuple[Mesh, ...], camera: Camera) -> Moment:
     """With all that is asked of it more than once: by its own frame and by those before and after."""
     solids = together(meshes)
-    eye, ray_HW3 = pixel_rays(camera)
-    depth_HW = distance_along(place, eye, ray_HW3)
+    view = prospect(place, camera)
+    point_HW3 = (view.eye_3 + np.minimum(view.depth_HW, SKY)[..., None] * view.ray_HW3).astype(np.float32)
+    beyond_HW = (point_HW3[..., 2] < -1.001 * place.wall_z) | np.isinf(view.depth_HW)
     return Moment(
         place=place, meshes=meshes, camera=camera, solids=solids,
-        screen=screen(camera, camera.to_camera(solids.vertex_V3), solids.face_F3),
-        point_HW3=(eye + np.minimum(depth_HW, SKY)[..., None] * ray_HW3).astype(np.float32), depth_HW=depth_HW,
+        screen=screen(facing(camera, camera.to_camera(solids.vertex_V3), solids.face_F3)),
+        view=view, point_HW3=point_HW3, beyond_Q=np.flatnonzero(beyond_HW),
     )
 
 
 def in_the_open(seen: Moment) -> Hits:
     """The people whom the pixels show; what has sunk into the floor or a wall is not shown."""
-    hits = trace(list(seen.meshes), seen.camera)
-    kept = np.flatnonzero(hits.depth_P < seen.depth_HW.reshape(-1)[hits.pixel_P])
+    hits = nearest(seen.screen.seen)
+    kept = np.flatnonzero(hits.depth_P < seen.view.depth_HW.reshape(-1)[hits.pixel_P])
     return Hits(pixel_P=hits.pixel_P[kept], face_P=hits.face_P[kept], bary_P3=hits.bary_P3[kept],
                 depth_P=hits.depth_P[kept])
 
 
 def depth_everywhere(seen: Moment, hits: Hits) -> F32:
     """Depth of people, floor, walls and sky (infinite), (H, W) metres."""
-    depth = seen.depth_HW.copy()
+    depth = seen.view.depth_HW.copy()
     depth.reshape(-1)[hits.pixel_P] = hits.depth_P
     return depth
 
@@ -89,25 +92,34 @@ def flow(here: Moment, hits: Hits, there: Moment) -> Flow:
     Args:
         hits: what the pixels show here; the people of both moments are the same, in the same order.
     """
-    point_P3 = here.point_HW3.reshape(-1, 3).copy()
-    camera_P3 = there.camera.to_camera(point_P3)
-    pixel_P2 = there.camera.to_pixels(camera_P3)
+    camera, shown_P = there.camera, hits.pixel_P
+    place_P3 = camera.to_camera(here.point_HW3.reshape(-1, 3))
+    pixel_P2, depth_P = camera.to_pixels(place_P3), place_P3[:, 2].copy()
     place_2HW = _way(here.camera, pixel_P2)
-    corner_P3, there_V3 = there.solids.face_F3[hits.face_P], there.solids.vertex_V3
-    point_P3[hits.pixel_P] = sum(there_V3[corner_P3[:, k]] * hits.bary_P3[:, k : k + 1] for k in range(3))
-    camera_P3[hits.pixel_P] = there.camera.to_camera(point_P3[hits.pixel_P])
-    pixel_P2[hits.pixel_P] = there.camera.to_pixels(camera_P3[hits.pixel_P])
-    seen_P = _inside(there.camera, pixel_P2) & (camera_P3[:, 2] > NEAR)
-    seen_P &= ~hidden(there.screen, pixel_P2, camera_P3[:, 2])
-    seen_P &= ~_behind_the_place(there, point_P3, camera_P3[:, 2])
-    seen_P[hits.pixel_P] &= turned_to(there.camera, there.camera.to_camera(there_V3), corner_P3)
-    return Flow(way_2HW=_way(here.camera, pixel_P2), seen_HW=seen_P.reshape(here.depth_HW.shape), place_2HW=place_2HW)
+    people_Q3 = blend(there.solids.vertex_V3, there.solids.face_F3[hits.face_P], hits.bary_P3)
+    seen_Q3 = camera.to_camera(people_Q3)
+    pixel_P2[shown_P], depth_P[shown_P] = camera.to_pixels(seen_Q3), seen_Q3[:, 2]
+    seen_P = _inside(camera, pixel_P2) & (depth_P > NEAR)
+    seen_P &= ~hidden(there.screen, pixel_P2, depth_P)
+    # What stands on the floor before the wall is never behind the place, from wherever it is seen.
+    beyond_P3 = here.point_HW3.reshape(-1, 3)[here.beyond_Q]
+    seen_P[here.beyond_Q] &= ~_behind_the_place(there, beyond_P3, place_P3[here.beyond_Q, 2])
+    turned_Q = there.screen.seen.turned_F[hits.face_P]
+    seen_P[shown_P] &= turned_Q & ~_behind_the_place(there, people_Q3, seen_Q3[:, 2])
+    return Flow(
+        way_2HW=_way(here.camera, pixel_P2), seen_HW=seen_P.reshape(place_2HW.shape[1:]), place_2HW=place_2HW
+    )
 
 
 def _way(camera: Camera, pixel_P2: F32) -> F32:
     """From the centres of a picture's pixels (2, H, W)."""
-    column, row = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
-    return (pixel_P2.T.reshape(2, *column.shape) - np.stack([column, row])).astype(np.float32)
+    return pixel_P2.T.reshape(2, camera.height, camera.width) - _centres(camera.height, camera.width)
+
+
+@lru_cache(maxsize=4)
+def _centres(height: int, width: int) -> F32:
+    """Where the centres of a picture's pixels are, right and down (2, H, W)."""
+    return np.mgrid[:height, :width][::-1].astype(np.float32) + np.float32(0.5)
 
 
 def _inside(camera: Camera, pixel_P2: F32) -> Bool:
@@ -117,7 +129,6 @@ def _inside(camera: Camera, pixel_P2: F32) -> Bool:
 
 def _behind_the_place(there: Moment, point_P3: F32, depth_P: F32) -> Bool:
     """Which points lie behind a wall or under the floor as seen from there."""
-    eye = (-there.camera.rotation_33.T @ there.camera.shift_3).astype(np.float32)
     # Rays one metre deep, as the place's own limits are in metres of depth.
-    ray_P3 = np.asarray((point_P3 - eye) / np.maximum(depth_P, NEAR)[:, None], np.float32)
-    return distance_along(there.place, eye, ray_P3) < 0.999 * depth_P
+    ray_P3 = np.asarray((point_P3 - there.view.eye_3) / np.maximum(depth_P, NEAR)[:, None], np.float32)
+    return distance_along(there.place, there.view.eye_3, ray_P3) < 0.999 * depth_P

@@ -21,7 +21,7 @@ from stages.world.flow import Moment, depth_everywhere, flow, in_the_open, momen
 from stages.world.rotations import LEFT, about
 from stages.world.scene import WORLDS, Moving, Scene, World, annotated, random_person, shown
 from stages.world.shading import Lights, random_lights
-from stages.world.stage_set import StageSet, cast_shadows, paint_set, random_set
+from stages.world.stage_set import StageSet, cast_shadows, paint_set, prospect, random_set
 
 F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
@@ -109,7 +109,7 @@ def moving_scene(world: MovingWorld, seed: int, index: int) -> Scene:
         on=flow(here, hits, _moment(made, frame + 1)), back=flow(here, hits, _moment(made, frame - 1)),
         shutter=made.shutter,
     )
-    rgb = develop(made.film, np.random.default_rng([*made.salt, frame]), _picture(made, frame, here, hits, exposure))
+    rgb = develop(made.film, np.random.default_rng([*made.salt, frame]), _picture(made, here, hits, exposure))
     still = annotated(rgb, truth, np.zeros(rgb.shape[:2], bool), meshes, here.camera)
     numbers = shown(truth.instance_HW, meshes, here.camera)
     return replace(still, depth_HW=depth_everywhere(here, hits), moving=Moving(
@@ -171,14 +171,14 @@ def _moment(made: Clip, frame: int) -> Moment:
 
 
 @lru_cache(maxsize=2)
-def _empty(made: Clip, frame: int | None) -> F32:
-    """The place without anyone, seen in a frame; None: always, by a camera that stands still."""
-    return paint_set(made.place, made.work.at(0.0 if frame is None else made.time(frame)), spread=1.0)
+def _seen_standing(made: Clip) -> F32:
+    """The place without anyone, as a camera that stands still sees it through the whole clip."""
+    return paint_set(made.place, prospect(made.place, made.work.base), spread=1.0)
 
 
-def _picture(made: Clip, frame: int, here: Moment, hits: Hits, exposure: Exposure) -> F32:
+def _picture(made: Clip, here: Moment, hits: Hits, exposure: Exposure) -> F32:
     """The frame before it is developed, (H, W, 3) in 0..1."""
-    place = _empty(made, frame if made.work.moves else None).copy()
+    place = paint_set(made.place, here.view, spread=1.0) if made.work.moves else _seen_standing(made).copy()
     meshes = list(here.meshes)
     cast_shadows(place, here.camera, meshes, made.lights.toward_L3[0], made.darkness)
     sharp = place.copy()

@@ -17,7 +17,7 @@ from stages.world.lens import photograph
 from stages.world.people import Mesh, Person, in_skirt, moved, pose_person, random_shape, with_bag, with_locks
 from stages.world.poses import POSES
 from stages.world.shading import Lights, random_lights
-from stages.world.stage_set import distance_along, paint_set, pixel_rays, random_set
+from stages.world.stage_set import paint_set, prospect, random_set
 from stages.world.staging import camera_before, floor_place
 from stages.world.statures import human_shape
 from stages.world.wardrobe import PATTERNS, random_outfit
@@ -171,7 +171,8 @@ def backdrop(world: World, rng: Rng, camera: Camera | None) -> Backdrop:
         place = random_set(rng)
         if camera is None:
             return flat(clouds(rng, world.height, world.width))
-        return Backdrop(picture_HW3=paint_set(place, camera), depth_HW=distance_along(place, *pixel_rays(camera)))
+        view = prospect(place, camera)
+        return Backdrop(picture_HW3=paint_set(place, view), depth_HW=view.depth_HW)
     return flat(np.clip(BACKDROPS[kind](rng, world.height, world.width), 0, 1))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.surface.body import load_body
-from models.surface.raster import Hits
+from models.surface.raster import Hits, blend
 from stages.world.attached import Extra
 from stages.world.people import Mesh, Person
 from stages.world.shadows import LampView, lit
@@ -56,20 +56,20 @@ def shade(person: Person, mesh: Mesh, hits: Hits, eye_3: F32, lights: Lights, la
     """
     body, place = load_body(), home()
     corner_P3 = body.face_F3[hits.face_P]
-    home_P3 = _mix(place.point_V3, corner_P3, hits.bary_P3)
-    normal_P3 = _mix(mesh.normal_V3, corner_P3, hits.bary_P3)
+    home_P3 = blend(place.point_V3, corner_P3, hits.bary_P3)
+    normal_P3 = blend(mesh.normal_V3, corner_P3, hits.bary_P3)
     albedo_P3, gloss_P = _albedo(person, corner_P3, hits, home_P3)
     normal_P3 = _wrinkled(normal_P3, home_P3, person, gloss_P)
-    point_P3 = _mix(mesh.vertex_V3, corner_P3, hits.bary_P3)
+    point_P3 = blend(mesh.vertex_V3, corner_P3, hits.bary_P3)
     return _lighted(albedo_P3, gloss_P, normal_P3, point_P3, eye_3, lights, lamp)
 
 
 def shade_extra(extra: Extra, hits: Hits, eye_3: F32, lights: Lights, lamp: LampView) -> F32:
     """The same for what hangs on a person; sheets are lit on the side that is seen."""
     corner_P3 = extra.surface.face_G3[hits.face_P]
-    albedo_P3 = paint(extra.pattern, _mix(extra.surface.home_W3, corner_P3, hits.bary_P3))
-    normal_P3 = _mix(extra.normal_W3, corner_P3, hits.bary_P3)
-    point_P3 = _mix(extra.vertex_W3, corner_P3, hits.bary_P3)
+    albedo_P3 = paint(extra.pattern, blend(extra.surface.home_W3, corner_P3, hits.bary_P3))
+    normal_P3 = blend(extra.normal_W3, corner_P3, hits.bary_P3)
+    point_P3 = blend(extra.vertex_W3, corner_P3, hits.bary_P3)
     normal_P3 = normal_P3 * np.sign((normal_P3 * (eye_3 - point_P3)).sum(axis=1, keepdims=True))
     normal_P3 /= np.linalg.norm(normal_P3, axis=1, keepdims=True) + 1e-6
     gloss_P = np.full(len(albedo_P3), extra.gloss, np.float32)
@@ -95,20 +95,13 @@ def _lighted(
     return albedo_P3 * light + (gloss_P * gleam)[:, None]
 
 
-def _mix(value_VC: F32, corner_P3: npt.NDArray[np.int32], bary_P3: F32) -> F32:
-    return (
-        value_VC[corner_P3[:, 0]] * bary_P3[:, :1] + value_VC[corner_P3[:, 1]] * bary_P3[:, 1:2]
-        + value_VC[corner_P3[:, 2]] * bary_P3[:, 2:]
-    )
-
-
 def _albedo(person: Person, corner_P3: npt.NDArray[np.int32], hits: Hits, home_P3: F32) -> tuple[F32, F32]:
     outfit = person.outfit
     color = np.broadcast_to(outfit.skin_3, home_P3.shape).copy()
     gloss = np.full(len(home_P3), 0.10, np.float32)
     _paint_face(color, person, hits, home_P3)
     for garment in outfit.garments:
-        field = (garment.field_V[corner_P3] * hits.bary_P3).sum(axis=1)
+        field = blend(garment.field_V[:, None], corner_P3, hits.bary_P3)[:, 0]
         on = field > 0
         if on.any():
             color[on] = paint(garment.pattern, home_P3[on])

@@ -15,6 +15,7 @@ from stages.world.solids import together
 from stages.world.wardrobe import color
 
 F32 = npt.NDArray[np.float32]
+Bool = npt.NDArray[np.bool_]
 Rng = np.random.Generator
 
 JOINT = 0.008
@@ -56,40 +57,70 @@ def random_set(rng: Rng) -> StageSet:
     )
 
 
-def paint_set(place: StageSet, camera: Camera, spread: float = 0.0) -> F32:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prospect:
+    """A place before a camera; made by `prospect`.
+
+    Attributes:
+        eye_3: where the camera is.
+        ray_HW3: a world direction per pixel, one metre deep.
+        depth_HW: metres along the camera's axis, infinite in the sky.
+        floor_Q, wall_Q: pixels (row · width + column) that show them.
+    """
+
+    camera: Camera
+    eye_3: F32
+    ray_HW3: F32
+    depth_HW: F32
+    floor_Q: npt.NDArray[np.intp]
+    wall_Q: npt.NDArray[np.intp]
+
+
+def prospect(place: StageSet, camera: Camera) -> Prospect:
+    """What the camera sees of a place."""
+    eye_3, ray_HW3 = pixel_rays(camera)
+    to_floor, to_wall, on_floor, on_wall = _struck(place, eye_3, ray_HW3)
+    return Prospect(
+        camera=camera, eye_3=eye_3, ray_HW3=ray_HW3, depth_HW=_length(to_floor, to_wall, on_floor, on_wall),
+        floor_Q=np.flatnonzero(on_floor), wall_Q=np.flatnonzero(on_wall),
+    )
+
+
+def paint_set(place: StageSet, view: Prospect, spread: float = 0.0) -> F32:
     """The place as the camera sees it, (H, W, 3) in 0..1.
 
     Args:
         spread: pixels over which joints are averaged, so that thin ones do not flicker as the camera moves; with 0 a
             pixel shows what is at its centre.
     """
-    eye, ray_HW3 = pixel_rays(camera)
-    to_floor, to_wall, on_floor, on_wall = _struck(place, eye, ray_HW3)
-    height = np.clip(ray_HW3[..., 1] / 0.6, 0, 1)[..., None]
-    picture_HW3 = (place.sky_23[0] + height * (place.sky_23[1] - place.sky_23[0])).astype(np.float32)
-    picture, ray = picture_HW3.reshape(-1, 3), ray_HW3.reshape(-1, 3)
-    floor, wall = np.flatnonzero(on_floor), np.flatnonzero(on_wall)
-    far, toward = to_floor.reshape(-1)[floor], ray[floor]
-    at = (eye + far[:, None] * toward).astype(np.float32)
-    wide = np.float32(spread / camera.focal) * far
-    deep = wide - wide / toward[:, 1]
-    picture[floor] = _paved(place, at[:, 0], at[:, 2], place.tile, place.floor_33, (wide, deep))
-    far = to_wall.reshape(-1)[wall]
-    at = (eye + far[:, None] * ray[wall]).astype(np.float32)
-    wide = np.float32(spread / camera.focal) * far
-    row = np.floor(at[:, 1] / (0.45 * place.brick))
-    shifted = at[:, 0] + 0.5 * place.brick * (row % 2)
-    picture[wall] = _paved(place, shifted, at[:, 1] / 0.45, place.brick, place.wall_33, (wide, wide / 0.45))
+    picture_HW3 = np.empty_like(view.ray_HW3)
+    picture, ray, depth = picture_HW3.reshape(-1, 3), view.ray_HW3.reshape(-1, 3), view.depth_HW.reshape(-1)
+    sky = np.flatnonzero(np.isinf(depth))
+    height = np.clip(ray[sky, 1] / 0.6, 0, 1)[:, None]
+    picture[sky] = place.sky_23[0] + height * (place.sky_23[1] - place.sky_23[0])
+    far, (right, down, deep) = depth[view.floor_Q], ray[view.floor_Q].T
+    wide = np.float32(spread / view.camera.focal) * far
+    across, along = view.eye_3[0] + far * right, view.eye_3[2] + far * deep
+    picture[view.floor_Q] = _paved(place, across, along, place.tile, place.floor_33, (wide, wide - wide / down))
+    far, (right, down, _) = depth[view.wall_Q], ray[view.wall_Q].T
+    wide = np.float32(spread / view.camera.focal) * far
+    across, high = view.eye_3[0] + far * right, view.eye_3[1] + far * down
+    row = np.floor(high / (0.45 * place.brick))
+    across += 0.5 * place.brick * (row % 2)
+    picture[view.wall_Q] = _paved(place, across, high / 0.45, place.brick, place.wall_33, (wide, wide / 0.45))
     return picture_HW3
 
 
 def distance_along(place: StageSet, eye_3: F32, ray_N3: F32) -> F32:
     """How many lengths of each ray (..., 3) lead from the eye to the place, (...); infinite toward the sky."""
-    to_floor, to_wall, on_floor, on_wall = _struck(place, eye_3, ray_N3)
+    return _length(*_struck(place, eye_3, ray_N3))
+
+
+def _length(to_floor: F32, to_wall: F32, on_floor: Bool, on_wall: Bool) -> F32:
     return np.where(on_wall, to_wall, np.where(on_floor, to_floor, np.inf)).astype(np.float32)
 
 
-def _struck(place: StageSet, eye: F32, ray: F32) -> tuple[F32, F32, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+def _struck(place: StageSet, eye: F32, ray: F32) -> tuple[F32, F32, Bool, Bool]:
     """Lengths to the floor and to the wall, and which of them is struck."""
     with np.errstate(divide="ignore", invalid="ignore"):
         to_floor = np.where(ray[..., 1] < -1e-4, -eye[1] / ray[..., 1], np.inf)
@@ -102,23 +133,23 @@ def _struck(place: StageSet, eye: F32, ray: F32) -> tuple[F32, F32, npt.NDArray[
 
 def pixel_rays(camera: Camera) -> tuple[F32, F32]:
     """The eye, and a world direction per pixel (unit depth along the camera's axis)."""
-    column, row = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
-    ray = np.stack([
-        (column - camera.center_2[0]) / camera.focal, (row - camera.center_2[1]) / camera.focal, np.ones_like(row),
-    ], axis=-1).astype(np.float32)
+    ray = np.ones((camera.height, camera.width, 3), np.float32)
+    ray[..., 0] = (np.arange(camera.width) + 0.5 - camera.center_2[0]) / camera.focal
+    ray[..., 1] = ((np.arange(camera.height) + 0.5 - camera.center_2[1]) / camera.focal)[:, None]
     return (-camera.rotation_33.T @ camera.shift_3).astype(np.float32), ray @ camera.rotation_33
 
 
 def _paved(place: StageSet, x: F32, z: F32, size: float, colors_33: F32, spread: tuple[F32, F32]) -> F32:
     """Tiles in two tones with joints between, weathered; joints are averaged over a spread (metres) each way."""
     column, row = np.floor(x / size), np.floor(z / size)
-    tone = np.mod(np.sin(column * 12.9898 + row * 78.233) * 43758.5453, 1).astype(np.float32)[:, None]
-    paint = colors_33[0] + tone * (colors_33[1] - colors_33[0])
-    joint = np.maximum(_joint(x, size, spread[0]), _joint(z, size, spread[1]))[:, None]
-    paint = (1 - joint) * paint + joint * colors_33[2]
+    tone = np.mod(np.sin(column * 12.9898 + row * 78.233) * 43758.5453, 1).astype(np.float32)
+    first, second, between = colors_33[:, :, None]
+    paint_3P = first + tone * (second - first)
+    joint = np.maximum(_joint(x, size, spread[0]), _joint(z, size, spread[1]))
+    paint_3P = (1 - joint) * paint_3P + joint * between
     cells = len(place.grain_GG)
     grain = place.grain_GG[(z / 6 * cells).astype(int) % cells, (x / 6 * cells).astype(int) % cells]
-    return paint * (0.82 + 0.30 * grain[:, None])
+    return (paint_3P * (0.82 + 0.30 * grain)).T
 
 
 def _joint(x: F32, size: float, spread: F32) -> F32:

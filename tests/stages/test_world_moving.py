@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 
 from models.surface.body import load_body
+from models.surface.occlusion import hidden
 from models.surface.raster import Camera
 from stages.world.actors import actor
 from stages.world.camera_work import CAMERAS
+from stages.world.flow import flow, in_the_open, moment
 from stages.world.moving import MOVING_WORLDS, moving_scene
 from stages.world.people import Person
 from stages.world.pose_mixing import along, mixed, spline_weights
 from stages.world.poses import POSES
-from stages.world.rotations import unit
+from stages.world.rotations import LEFT, about, unit
+from stages.world.stage_set import random_set
 from stages.world.wardrobe import random_outfit
 
 VIDEO = MOVING_WORLDS["video"]
@@ -212,3 +215,34 @@ def test_cameras_move_as_they_are_called():
     assert turns["still"] == 0 and focals["still"] == 0
     assert turns["panning"] > 0.08 and turns["shaking"] > 0.003 and turns["zooming"] < 0.05
     assert focals["zooming"] > 40 and focals["panning"] == focals["shaking"] == 0
+
+
+def test_a_camera_that_moves_sees_over_a_wall_what_another_view_of_it_hides():
+    """A point of the place is seen where the ray to it meets the place at the point: asked of every pixel."""
+    person = Person(score_C=load_body().score_SC[1], outfit=random_outfit(np.random.default_rng(0)))
+    someone = actor("idle", person, np.random.default_rng(4), (0.0, 0.0), 0.0, 1.0)
+    place = replace(random_set(np.random.default_rng(2)), wall_y=1.2, wall_z=4.0)
+    high, low = (
+        Camera(rotation_33=np.diag([1, -1, -1]).astype(np.float32) @ about(LEFT, 0.15), focal=110.0, center_2=(80, 60),
+               shift_3=(-np.diag([1, -1, -1]).astype(np.float32) @ about(LEFT, 0.15) @ [0, y, 5]).astype(np.float32),
+               height=120, width=160)
+        for y in (2.3, 1.4)
+    )
+    here, there = (moment(place, (someone.mesh(0.0),), view) for view in (high, low))
+    hits = in_the_open(here)
+    seen = flow(here, hits, there).seen_HW.reshape(-1)
+    point = here.point_HW3.reshape(-1, 3).astype(float)
+    at = low.to_camera(here.point_HW3.reshape(-1, 3))
+    pixel = low.to_pixels(at)
+    inside = (at[:, 2] > 0.1) & (pixel >= 0).all(axis=1) & (pixel < [160, 120]).all(axis=1)
+    eye = (-low.rotation_33.T @ low.shift_3).astype(float)
+    # Where the way from the eye to the point crosses the plane of the wall, and how high it is there.
+    share = (-place.wall_z - eye[2]) / (point[:, 2] - eye[2])
+    behind = (share > 0) & (share < 0.998) & (eye[1] + share * (point[:, 1] - eye[1]) < place.wall_y)
+    free = np.ones(len(seen), bool)
+    free[hits.pixel_P] = False
+    assert (behind & inside & free).sum() > 1000
+    assert not seen[behind & free].any()
+    # The floor ends at 80 m: what is further and below the horizon is a sky under the floor of another view.
+    alone = inside & free & ~behind & (point[:, 1] > -0.01) & ~hidden(there.screen, pixel, at[:, 2])
+    assert alone.sum() > 5000 and seen[alone].mean() > 0.999

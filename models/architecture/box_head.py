@@ -78,8 +78,15 @@ def choose_people(
         box_N4 in network pixels and score_N, best first.
     """
     box = clip_boxes(apply_deltas(delta_K4, proposal_K4, DELTA_WEIGHTS), *image_hw)
+    return best_people(box, logit_K2, score_threshold, nms_threshold, most)
+
+
+def best_people(
+    box_K4: Tensor, logit_K2: Tensor, score_threshold: float, nms_threshold: float, most: int
+) -> tuple[Tensor, Tensor]:
+    """Those of an image's boxes that are people, as `choose_people` returns them."""
     score = logit_K2.softmax(dim=1)[:, PERSON]
-    keep = box.isfinite().all(dim=1) & score.isfinite() & (score > score_threshold)
-    box, score = box[keep], score[keep]
+    keep = box_K4.isfinite().all(dim=1) & score.isfinite() & (score > score_threshold)
+    box, score = box_K4[keep], score[keep]
     kept = nms(box, score, nms_threshold)[:most]
     return box[kept], score[kept]

@@ -112,6 +112,10 @@ def choose_proposals(
     finite = box.isfinite().all(dim=1) & score.isfinite()
     box = clip_boxes(box, *image_hw)
     keep = finite & non_empty(box)
-    box, score, of_level = box[keep], score[keep], of_level[keep]
-    kept = batched_nms(box, score, of_level, NMS_THRESHOLD)[:per_image]
-    return Proposals(box_N4=box[kept], logit_N=score[kept])
+    return best_proposals(box[keep], score[keep], of_level[keep], per_image)
+
+
+def best_proposals(box_K4: Tensor, logit_K: Tensor, level_K: Tensor, most: int) -> Proposals:
+    """Non-maximum suppression within levels, then the best of all."""
+    kept = batched_nms(box_K4, logit_K, level_K, NMS_THRESHOLD)[:most]
+    return Proposals(box_N4=box_K4[kept], logit_N=logit_K[kept])

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from models.architecture.box_head import choose_people
 from models.architecture.proposals import Proposals
-from models.architecture.rcnn import empty_rcnn
+from models.architecture.rcnn import DensePoseRCNN, empty_rcnn
 from models.architecture.variant import Variant
 from models.boxes import clip_boxes, non_empty
 from models.checkpoints.checkpoint import fit, read_checkpoint
@@ -156,15 +156,11 @@ def open_zoo(config: NetworkConfig, threads: int) -> ZooNetwork:
     Raises:
         ModelError: weights that are missing, broken or of another network.
     """
-    if config.weights == "light":
-        raise ModelError("a zoo network has no built-in weights", "network.weights", "give --weights FILE or zoo:NAME")
     device = choose_device(config.device)
     engine = choose_engine(config.engine, device)
     # Beside OpenVINO's threads torch has small work only; threads of its own would wait for the same cores, spinning.
     torch.set_num_threads(1 if engine == "openvino" else threads)
-    path = weights_path(config)
-    network = empty_rcnn(variant_of(config))
-    fit(read_checkpoint(path), network, str(path))
+    network, path = load_zoo(config)
     precision = choose_precision(config.precision, device)
     return ZooNetwork(
         PreparedRCNN(network, engine=engine, device=device, precision=precision, threads=threads),
@@ -173,6 +169,16 @@ def open_zoo(config: NetworkConfig, threads: int) -> ZooNetwork:
         sha256=file_sha256(path),
         batch=config.batch if isinstance(config.batch, int) else (1 if device.type == "cpu" else 4),
     )
+
+
+def load_zoo(config: NetworkConfig) -> tuple[DensePoseRCNN, Path]:
+    """The network of a configuration with its weights, and their file. Raises: ModelError as `open_zoo`."""
+    if config.weights == "light":
+        raise ModelError("a zoo network has no built-in weights", "network.weights", "give --weights FILE or zoo:NAME")
+    path = weights_path(config)
+    network = empty_rcnn(variant_of(config))
+    fit(read_checkpoint(path), network, str(path))
+    return network, path
 
 
 def weights_path(config: NetworkConfig) -> Path:

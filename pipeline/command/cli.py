@@ -144,8 +144,9 @@ def _verdict(metrics: Metrics, *, interrupted: bool, debug: bool) -> int:
             print(f"error: {stream.failure.error()}", file=sys.stderr)
             if debug and stream.failure.trace:
                 print(stream.failure.trace, file=sys.stderr)
-        for note in stream.facts.get("notes", []):
-            print(note, file=sys.stderr)
+        for facts in (stream.facts, *(result.facts for result in stream.results)):
+            for note in facts.get("notes", []):
+                print(note, file=sys.stderr)
     done = sum(stream.done for stream in streams)
     frames = sum(stream.frames_done for stream in streams)
     seconds = metrics.seconds or 0.0

@@ -61,7 +61,7 @@ class NormedConv(nn.Conv2d):
 
 def norm_of(sizes: Sizes, channels: int) -> nn.Module:
     """The backbone's norm over so many channels."""
-    return nn.GroupNorm(groups_of(channels), channels) if sizes.group_norm else FrozenBatchNorm(channels)
+    return nn.GroupNorm(groups_of(channels, sizes.group), channels) if sizes.group_norm else FrozenBatchNorm(channels)
 
 
 class Stem(nn.Module):

@@ -28,7 +28,7 @@ def evidence(maps: Mapping[str, Tensor]) -> Tensor:
     """The first stage's answers on the region's own cells: probabilities of parts, their U and V, mask, joints.
 
     Args:
-        maps: what `DenseTasks.answer` gave, four cells to one of the region along each side (the mask: two).
+        maps: what `DenseTasks.answer` gave, two cells to one of the region along each side (keypoints: four).
 
     Returns:
         (K, channels, S, S): segmentations as probabilities, U and V weighed by their part's, joints as probabilities
@@ -36,12 +36,12 @@ def evidence(maps: Mapping[str, Tensor]) -> Tensor:
     """
     fine = maps["fine_segm"].softmax(dim=1)
     parts = [maps["coarse_segm"].softmax(dim=1), fine, fine * maps["u"], fine * maps["v"]]
+    if MASK in maps:
+        parts.append(maps[MASK].sigmoid())
+    seen = [F.avg_pool2d(torch.cat(parts, dim=1), 2)]
     if KEYPOINTS in maps:
         score = maps[KEYPOINTS]
-        parts.append((score - score.amax(dim=(2, 3), keepdim=True)).exp())
-    seen = [F.avg_pool2d(torch.cat(parts, dim=1), 4)]
-    if MASK in maps:
-        seen.append(F.avg_pool2d(maps[MASK].sigmoid(), 2))
+        seen.append(F.avg_pool2d((score - score.amax(dim=(2, 3), keepdim=True)).exp(), 4))
     return torch.cat(seen, dim=1)
 
 

@@ -39,17 +39,17 @@ class DenseTasks(nn.Module):
         return (SURFACE, *(name for name, head in others if head is not None))
 
     def surface(self, x_KChw: Tensor) -> dict[str, Tensor]:
-        """The surface maps by name, (K, channels, 4S, 4S) float32."""
+        """The surface maps by name, (K, channels, 4S, 4S) float32, as they are served."""
         return self.densepose_predictor(self.densepose_head(x_KChw))
 
     def answer(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Maps of all tasks, from what each task's head sees, (K, C, S, S).
 
         Returns:
-            The surface maps by their names, `mask` (K, 1, 2S, 2S) and `keypoints` (K, 17, 4S, 4S) where there are
-            such heads.
+            The surface maps by their names, not enlarged yet (K, channels, 2S, 2S); `mask` (K, 1, 2S, 2S) and
+            `keypoints` (K, 17, 4S, 4S) where there are such heads.
         """
-        maps = self.surface(inputs[SURFACE])
+        maps = self.densepose_predictor.coarser(self.densepose_head(inputs[SURFACE]))
         if self.mask_head is not None and self.mask_predictor is not None:
             maps[MASK] = self.mask_predictor(self.mask_head(inputs[MASK]))
         if self.keypoint_head is not None and self.keypoint_predictor is not None:

@@ -124,6 +124,15 @@ RESULT_NAMES = {"ann_index": "coarse_segm", "index_uv": "fine_segm"}
 """Maps whose layer is called otherwise in checkpoints than in results."""
 
 
+FINER = 2
+"""How many times as fine along each side the maps are in the end as what the transposed convolutions give."""
+
+
+def enlarge(map_KChw: Tensor) -> Tensor:
+    """A map enlarged as all maps are in the end, bilinear."""
+    return F.interpolate(map_KChw, scale_factor=float(FINER), mode="bilinear", align_corners=False)
+
+
 class DensePosePredictor(nn.Module):
     """Transposed convolutions to the maps, then bilinear x2: S to 4 S cells a side."""
 
@@ -141,17 +150,27 @@ class DensePosePredictor(nn.Module):
         """Of the maps, in the order of `forward`'s."""
         return tuple(RESULT_NAMES.get(name, name) for name in self.channels)
 
+    @property
+    def weighs_segmentations(self) -> bool:
+        """Whether a confidence of their own weighs the segmentations."""
+        return any(f"{name}_confidence" in self.channels for name in ("fine_segm", "coarse_segm"))
+
     def forward(self, x_KChw: Tensor) -> dict[str, Tensor]:
-        """Maps by their names in results, (K, channels, 4S, 4S) float32.
+        """Maps by their names in results, (K, channels, 4S, 4S) float32."""
+        return self.enlarged(self.coarser(x_KChw))
+
+    def coarser(self, x_KChw: Tensor) -> dict[str, Tensor]:
+        """The maps before they are enlarged, (K, channels, 2S, 2S) float32: all that trainings mostly need."""
+        return {
+            RESULT_NAMES.get(name, name): self.get_submodule(f"{name}_lowres")(x_KChw).float() for name in self.channels
+        }
+
+    def enlarged(self, coarser: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The maps from what `coarser` gave.
 
         Segmentation confidences are made positive, and the segmentations multiplied by them, here as in the reference.
         """
-        maps = {}
-        for name in self.channels:
-            low = self.get_submodule(f"{name}_lowres")(x_KChw).float()
-            maps[RESULT_NAMES.get(name, name)] = F.interpolate(
-                low, scale_factor=2.0, mode="bilinear", align_corners=False
-            )
+        maps = {name: enlarge(value) for name, value in coarser.items()}
         for name in ("fine_segm", "coarse_segm"):
             if f"{name}_confidence" in maps:
                 confidence = F.softplus(maps[f"{name}_confidence"]) + CONFIDENCE_FLOOR

@@ -28,4 +28,8 @@ class FullConvNet(nn.Module):
 
     def forward(self, x_N3HW: Tensor) -> dict[str, Tensor]:
         """Maps by name, (N, channels, H, W) float32: one cell a pixel; H and W multiples of 32."""
-        return self.densepose_predictor(self.densepose_head(self.decoder(self.backbone(x_N3HW)[:4])))
+        return self.densepose_predictor.enlarged(self.coarser(x_N3HW))
+
+    def coarser(self, x_N3HW: Tensor) -> dict[str, Tensor]:
+        """The maps before they are enlarged: two pixels a cell along each side (`DensePosePredictor.coarser`)."""
+        return self.densepose_predictor.coarser(self.densepose_head(self.decoder(self.backbone(x_N3HW)[:4])))

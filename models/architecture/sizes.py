@@ -18,6 +18,8 @@ class Sizes:
         head, depth: channels and number of the 3x3 convolutions of a dense head.
         bins: cells a side of what dense heads see of a region.
         group_norm: the backbone's norm is a group norm, for training from nothing; else a frozen batch norm.
+        group: channels of a group of the backbone's norm, at least. Processors take 16 of them at once: smaller groups
+            cost several times as much (docs/benchmarks/training.md).
     """
 
     blocks: tuple[int, int, int, int]
@@ -29,6 +31,7 @@ class Sizes:
     depth: int = 8
     bins: int = 28
     group_norm: bool = False
+    group: int = 4
 
 
 SIZES = {
@@ -40,6 +43,18 @@ SIZES = {
     "tiny": Sizes(
         blocks=(1, 2, 2, 1), stem=16, width=12, pyramid=32, hidden=128, head=64, depth=3, bins=14, group_norm=True
     ),
+    "nano": Sizes(
+        blocks=(1, 1, 1, 1),
+        stem=16,
+        width=16,
+        pyramid=32,
+        hidden=64,
+        head=32,
+        depth=2,
+        bins=14,
+        group_norm=True,
+        group=16,
+    ),
 }
 """By the name that `network.backbone` and `train.backbone` give."""
 
@@ -47,9 +62,9 @@ PUBLISHED = SIZES["r50"]
 LEGACY_BINS = 14
 
 
-def groups_of(channels: int) -> int:
-    """Groups of a group norm: 32 as published where that leaves at least 4 channels in each, else fewer."""
+def groups_of(channels: int, least: int = 4) -> int:
+    """Groups of a group norm: 32 as published where that leaves at least so many channels in each, else fewer."""
     groups = 32
-    while channels % groups or channels // groups < 4:
+    while groups > 1 and (channels % groups or channels // groups < least):
         groups //= 2
-    return max(groups, 1)
+    return groups

@@ -23,7 +23,7 @@ class Variant:
         cascade: a second stage of every dense task that sees the first stage's answers of all (Güler et al., §3.3).
     """
 
-    backbone: Literal["r50", "r101", "small", "tiny"] = "r50"
+    backbone: Literal["r50", "r101", "small", "tiny", "nano"] = "r50"
     head: Literal["v1convx", "deeplab"] = "v1convx"
     legacy: bool = False
     confidence: Literal["none", "wc1", "wc2"] = "none"

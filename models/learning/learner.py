@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from models.architecture.backbone import STRIDES
 from models.architecture.box_head import BINS as BOX_BINS
 from models.architecture.box_head import DELTA_WEIGHTS
 from models.architecture.dense_tasks import KEYPOINTS, MASK
+from models.architecture.densepose_head import FINER, DensePosePredictor, enlarge
 from models.architecture.fcn import FullConvNet
 from models.architecture.pooling import image_index, pool_levels, roi_align
 from models.architecture.proposals import ANCHOR_SIZES, anchors_at, choose_proposals
@@ -63,22 +64,41 @@ class LossConfig:
     sampling: Sampling = field(default_factory=Sampling)
 
 
-class FcnLearner(nn.Module):
-    """The fully convolutional network and its losses: points, and coarse segmentation of the whole picture."""
+Net = TypeVar("Net", DensePoseRCNN, FullConvNet)
 
-    def __init__(self, network: FullConvNet, config: LossConfig) -> None:
+
+class Learner(nn.Module, Generic[Net]):
+    """A network and what it learns from."""
+
+    def __init__(self, network: Net, config: LossConfig) -> None:
         super().__init__()
         self.network = network
         self.config = config
 
+
+class FcnLearner(Learner[FullConvNet]):
+    """The fully convolutional network and its losses: points, and coarse segmentation of the whole picture."""
+
     def forward(self, batch: TrainingBatch) -> dict[str, Tensor]:
         """This worker's share of each loss (`terms.settle`)."""
-        maps = self.network(batch.x_BHW3.permute(0, 3, 1, 2))
+        coarser = self.network.coarser(batch.x_BHW3.permute(0, 3, 1, 2))
+        maps, finer = readable(self.network.densepose_predictor, coarser)
         points, box_B4 = batch.whole_pictures()
         weights = self.config.weights
-        terms = POINT_TERMS[self.config.uv](maps, points, box_B4, weights)
+        terms = POINT_TERMS[self.config.uv](maps, points, box_B4, weights, finer)
         terms["coarse"] = coarse_term(maps["coarse_segm"], anyone(batch), weights.coarse)
         return settle(terms)
+
+
+def readable(predictor: DensePosePredictor, coarser: Mapping[str, Tensor]) -> tuple[Mapping[str, Tensor], int]:
+    """Maps as the losses want them, and how many times finer the losses at points are to read them.
+
+    Only the coarse segmentation counts everywhere; charts, U and V count at points, and are not enlarged for those.
+    Segmentations that a confidence weighs are what they are only after enlarging.
+    """
+    if predictor.weighs_segmentations:
+        return {**coarser, **predictor.enlarged({name: coarser[name] for name in predictor.names})}, 1
+    return {**coarser, "coarse_segm": enlarge(coarser["coarse_segm"])}, FINER
 
 
 def anyone(batch: TrainingBatch) -> Tensor:
@@ -90,13 +110,8 @@ def anyone(batch: TrainingBatch) -> Tensor:
     return person_BHW.long().masked_fill(unsure_BHW & ~person_BHW, IGNORED)
 
 
-class RcnnLearner(nn.Module):
+class RcnnLearner(Learner[DensePoseRCNN]):
     """DensePose-RCNN and all its losses: proposals, boxes, and the dense tasks of every stage."""
-
-    def __init__(self, network: DensePoseRCNN, config: LossConfig) -> None:
-        super().__init__()
-        self.network = network
-        self.config = config
 
     def forward(self, batch: TrainingBatch) -> dict[str, Tensor]:
         """This worker's share of each loss (`terms.settle`)."""
@@ -195,10 +210,13 @@ class RcnnLearner(nn.Module):
         self, maps: Mapping[str, Tensor], person_K: Tensor, box_K4: Tensor, batch: TrainingBatch
     ) -> dict[str, Term]:
         config = self.config
-        terms = POINT_TERMS[config.uv](maps, batch.points_of(person_K), box_K4, config.weights)
+        maps, finer = readable(self.network.roi_heads.densepose_predictor, maps)
+        terms = POINT_TERMS[config.uv](maps, batch.points_of(person_K), box_K4, config.weights, finer)
         known = batch.annotated_N[person_K]
         owner = person_K[known]
-        target = coarse_targets(batch.coarse_NLL[owner], batch.box_N4[owner], box_K4[known], maps["u"].shape[-1])
+        target = coarse_targets(
+            batch.coarse_NLL[owner], batch.box_N4[owner], box_K4[known], maps["coarse_segm"].shape[-1]
+        )
         terms["coarse"] = coarse_term(maps["coarse_segm"][known], target, config.weights.coarse)
         if MASK in maps:
             drawn = batch.masked_N[person_K]

@@ -44,16 +44,16 @@ def anisotropic_cost(du_M: Tensor, dv_M: Tensor, raw_M: Tensor, ku_M: Tensor, kv
 
 
 def chart_and_confident_uv_terms(
-    maps: Mapping[str, Tensor], points: RegionPoints, box_K4: Tensor, weights: PointWeights
+    maps: Mapping[str, Tensor], points: RegionPoints, box_K4: Tensor, weights: PointWeights, finer: int = 1
 ) -> dict[str, Term]:
     """The reference's point losses with UV confidence: terms `chart` and `uv`.
 
     Arguments as `points.chart_and_uv_terms`, `maps` with `sigma_2`, and for WC2 `kappa_u` and `kappa_v`.
     """
     seen = visible_points(points, box_K4)
-    terms = {"chart": chart_term(maps["fine_segm"], seen, cells_of(seen, box_K4, maps["u"]), weights.chart)}
+    terms = {"chart": chart_term(maps["fine_segm"], seen, cells_of(seen, box_K4, maps["u"], finer), weights.chart)}
     body = on_body(seen)
-    cells = cells_of(body, box_K4, maps["u"])
+    cells = cells_of(body, box_K4, maps["u"], finer)
     du_M = read_channel(maps["u"], cells, body.chart_M) - body.uv_M2[:, 0]
     dv_M = read_channel(maps["v"], cells, body.chart_M) - body.uv_M2[:, 1]
     raw = [read_channel(maps[name], cells, body.chart_M) for name in ("sigma_2", "kappa_u", "kappa_v") if name in maps]

@@ -37,10 +37,10 @@ class RegionPoints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cells:
-    """The four cells around each point: rows of the maps as (K * h * w, C), int64, and their bilinear weights."""
+    """The cells that each point is read from: rows of the maps as (K * h * w, C), int64, and their weights."""
 
-    row_M4: Tensor
-    weight_M4: Tensor
+    row_M16: Tensor
+    weight_M16: Tensor
 
 
 def visible_points(points: RegionPoints, box_K4: Tensor) -> RegionPoints:
@@ -50,26 +50,37 @@ def visible_points(points: RegionPoints, box_K4: Tensor) -> RegionPoints:
     return points.only(inside.all(dim=1))
 
 
-def cells_of(points: RegionPoints, box_K4: Tensor, map_KChw: Tensor) -> Cells:
-    """Cells around points of a map that covers the region without a half-cell shift (facts §8)."""
-    box_M4 = box_K4[points.region_M]
-    count_2 = box_K4.new_tensor([map_KChw.shape[3], map_KChw.shape[2]])
-    at_M2 = (points.xy_M2 - box_M4[:, :2]) * count_2 / (box_M4[:, 2:] - box_M4[:, :2])
-    low_M2 = torch.minimum(at_M2.floor().clamp(min=0), count_2 - 1)
-    high_M2 = torch.minimum(low_M2 + 1, count_2 - 1)
-    right_M, down_M = (torch.minimum(at_M2, high_M2) - low_M2).unbind(1)
-    (x0, y0), (x1, y1) = low_M2.long().unbind(1), high_M2.long().unbind(1)
+def cells_of(points: RegionPoints, box_K4: Tensor, map_KChw: Tensor, finer: int) -> Cells:
+    """Where points are read in a map that covers the region without a half-cell shift (facts §8).
+
+    Args:
+        points, box_K4, map_KChw: the points, their regions, and the map.
+        finer: the map is read as if it had been enlarged so many times, bilinear; enlarging it costs far more than
+            reading a hundred points of a person.
+    """
     height, width = map_KChw.shape[2:]
-    base_M = points.region_M * height
-    rows = [(base_M + y) * width + x for y, x in ((y0, x0), (y0, x1), (y1, x0), (y1, x1))]
-    weights = [(1 - down_M) * (1 - right_M), (1 - down_M) * right_M, down_M * (1 - right_M), down_M * right_M]
-    return Cells(row_M4=torch.stack(rows, dim=1), weight_M4=torch.stack(weights, dim=1))
+    count_2 = box_K4.new_tensor([width, height])
+    box_M4 = box_K4[points.region_M]
+    at_M2 = (points.xy_M2 - box_M4[:, :2]) * (count_2 * finer) / (box_M4[:, 2:] - box_M4[:, :2])
+    low_M2 = torch.minimum(at_M2.floor().clamp(min=0), count_2 * finer - 1)
+    high_M2 = torch.minimum(low_M2 + 1, count_2 * finer - 1)
+    way_M2 = torch.minimum(at_M2, high_M2) - low_M2
+    # Along each axis: the two cells of the enlarged map, then the two cells of the map that each of these is made of.
+    place_M22 = ((torch.stack([low_M2, high_M2], dim=1) + 0.5) / finer - 0.5).clamp(min=0)
+    share_M22 = torch.stack([1 - way_M2, way_M2], dim=1)
+    first_M22 = place_M22.floor()
+    rest_M22 = place_M22 - first_M22
+    cell_M42 = torch.cat([first_M22, torch.minimum(first_M22 + 1, count_2 - 1)], dim=1).long()
+    share_M42 = torch.cat([share_M22 * (1 - rest_M22), share_M22 * rest_M22], dim=1)
+    row_M44 = (points.region_M[:, None, None] * height + cell_M42[:, :, None, 1]) * width + cell_M42[:, None, :, 0]
+    weight_M44 = share_M42[:, :, None, 1] * share_M42[:, None, :, 0]
+    return Cells(row_M16=row_M44.flatten(1), weight_M16=weight_M44.flatten(1))
 
 
 def read_all(map_KChw: Tensor, cells: Cells) -> Tensor:
     """(M, C): every channel at the points, bilinear. One bag of rows a point: its gradient is one pass over the map."""
     table = map_KChw.permute(0, 2, 3, 1).reshape(-1, map_KChw.shape[1])
-    return F.embedding_bag(cells.row_M4, table, per_sample_weights=cells.weight_M4, mode="sum")
+    return F.embedding_bag(cells.row_M16, table, per_sample_weights=cells.weight_M16, mode="sum")
 
 
 def read_channel(map_KChw: Tensor, cells: Cells, channel_M: Tensor) -> Tensor:
@@ -101,7 +112,7 @@ def chart_term(fine_K25hw: Tensor, points: RegionPoints, cells: Cells, weight: f
 
 
 def chart_and_uv_terms(
-    maps: Mapping[str, Tensor], points: RegionPoints, box_K4: Tensor, weights: PointWeights
+    maps: Mapping[str, Tensor], points: RegionPoints, box_K4: Tensor, weights: PointWeights, finer: int = 1
 ) -> dict[str, Term]:
     """The reference's point losses without confidence.
 
@@ -110,15 +121,16 @@ def chart_and_uv_terms(
         points: those outside of their regions are left out.
         box_K4: the regions in network pixels.
         weights: see `PointWeights`.
+        finer: how many times the maps are to be enlarged when they are read (`cells_of`).
 
     Returns:
         Terms `chart` (mean over points), `u` and `v` (sums over points on the body).
     """
     seen = visible_points(points, box_K4)
-    cells = cells_of(seen, box_K4, maps["u"])
+    cells = cells_of(seen, box_K4, maps["u"], finer)
     terms = {"chart": chart_term(maps["fine_segm"], seen, cells, weights.chart)}
     body = on_body(seen)
-    cells = cells_of(body, box_K4, maps["u"])
+    cells = cells_of(body, box_K4, maps["u"], finer)
     for index, name in enumerate(("u", "v")):
         found_M = read_channel(maps[name], cells, body.chart_M)
         cost_M = F.smooth_l1_loss(found_M, body.uv_M2[:, index], reduction="none")

@@ -20,13 +20,13 @@ CORNER = 0.1
 
 
 def chart_and_mean_uv_terms(
-    maps: Mapping[str, Tensor], points: RegionPoints, box_K4: Tensor, weights: PointWeights
+    maps: Mapping[str, Tensor], points: RegionPoints, box_K4: Tensor, weights: PointWeights, finer: int = 1
 ) -> dict[str, Term]:
     """Terms `chart` and `uv`, both means over points. Arguments as `points.chart_and_uv_terms`."""
     seen = visible_points(points, box_K4)
-    terms = {"chart": chart_term(maps["fine_segm"], seen, cells_of(seen, box_K4, maps["u"]), weights.chart)}
+    terms = {"chart": chart_term(maps["fine_segm"], seen, cells_of(seen, box_K4, maps["u"], finer), weights.chart)}
     body = on_body(seen)
-    cells = cells_of(body, box_K4, maps["u"])
+    cells = cells_of(body, box_K4, maps["u"], finer)
     cost_M = sum(
         F.smooth_l1_loss(
             read_channel(maps[name], cells, body.chart_M), body.uv_M2[:, axis], reduction="none", beta=CORNER

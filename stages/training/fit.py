@@ -81,7 +81,7 @@ def make_optimizer(net: nn.Module, config: FitConfig) -> torch.optim.Optimizer:
     groups = [{"params": heavy, "weight_decay": config.decay}, {"params": light, "weight_decay": 0.0}]
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.rate, momentum=0.9)
-    return torch.optim.AdamW(groups, lr=config.rate)
+    return torch.optim.AdamW(groups, lr=config.rate, fused=True)
 
 
 class Fit:
@@ -213,11 +213,11 @@ class Fit:
     @torch.no_grad()
     def _blend(self) -> None:
         keep = min(self.config.average, (self.step + 1) / (self.step + 10))
-        for name, value in self.net.state_dict().items():
-            if value.dtype.is_floating_point:
-                self.average[name].lerp_(value, 1 - keep)
-            else:
-                self.average[name].copy_(value)
+        values = self.net.state_dict()
+        real = [name for name, value in values.items() if value.dtype.is_floating_point]
+        torch._foreach_lerp_([self.average[name] for name in real], [values[name] for name in real], 1 - keep)
+        for name in values.keys() - set(real):
+            self.average[name].copy_(values[name])
 
     def _log(self, losses: Mapping[str, float], speed: Mapping[str, Any]) -> None:
         if not is_chief():

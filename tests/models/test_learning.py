@@ -10,17 +10,19 @@ import torch
 from torchvision.models.detection.roi_heads import keypointrcnn_loss
 
 from models.architecture.cascade import evidence, evidence_channels
+from models.architecture.densepose_head import DensePosePredictor, enlarge, map_channels
 from models.architecture.rcnn import DensePoseRCNN
 from models.architecture.variant import Variant
 from models.boxes import apply_deltas
 from models.checkpoints.trained import Trained, begin_from, load_trained, make_network, write_trained
 from models.inference.teacher import WINDOW, window
 from models.learning.assignment import BACKGROUND, BETWEEN, assign_anchors, assign_regions, sample
-from models.learning.learner import anyone
+from models.learning.learner import POINT_TERMS, anyone, readable
 from models.learning.training_batch import TrainingBatch
 from models.losses.coarse import IGNORED, coarse_term
 from models.losses.keypoints import keypoint_cells, keypoint_term
 from models.losses.masks import mask_targets, mask_term
+from models.losses.points import PointWeights, RegionPoints
 from models.losses.regions import box_deltas, box_terms, proposal_terms
 
 
@@ -127,7 +129,7 @@ def test_the_second_stage_sees_every_task() -> None:
     assert evidence(first).shape == (2, evidence_channels(variant), 14, 14)
     assert {name: value.shape for name, value in first.items()} == {name: value.shape for name, value in second.items()}
     alone = heads.final_surface(pooled)
-    torch.testing.assert_close(alone["u"], second["u"])
+    torch.testing.assert_close(alone["u"], enlarge(second["u"]))
     # What the first stage says of keypoints reaches the second stage's surface: the tasks are crossed.
     (gradient,) = torch.autograd.grad(second["fine_segm"].sum(), heads.keypoint_predictor.score_lowres.weight)
     assert gradient.abs().max() > 0
@@ -155,3 +157,41 @@ def test_weights_say_what_they_are_and_begin_others(tmp_path) -> None:  # type: 
     names = begin_from(larger, tmp_path / "one.safetensors")
     assert torch.equal(larger.backbone.bottom_up.stem.conv1.weight, network.backbone.bottom_up.stem.conv1.weight)
     assert all("keypoint" in name for name in names["drawn"]) and names["drawn"]
+
+
+@pytest.mark.parametrize(("way", "confidence"), [("sum", "none"), ("mean", "none"), ("confident", "wc2")])
+def test_points_read_from_coarser_maps_cost_what_they_cost_on_the_enlarged_ones(way: str, confidence: str) -> None:
+    torch.manual_seed(3)
+    regions, points = 3, 200
+    predictor = DensePosePredictor(6, map_channels(2, confidence, False))
+    features = torch.randn(regions, 6, 5, 7, requires_grad=True)
+    box = torch.tensor([[2.0, 3.0, 31.0, 18.5], [0.0, 0.0, 7.0, 40.0], [10.2, 4.0, 60.0, 61.0]])
+    region = torch.randint(regions, (points,))
+    # Up to the very edges, and some outside of their region.
+    share = torch.cat(
+        [torch.rand(points - 4, 2) * 1.02, torch.tensor([[0.0, 0.0], [0.999, 0.0], [0.0, 0.999], [1, 1]])]
+    )
+    marked = RegionPoints(
+        region_M=region,
+        xy_M2=box[region, :2] + share * (box[region, 2:] - box[region, :2]),
+        chart_M=torch.randint(25, (points,)),
+        uv_M2=torch.rand(points, 2),
+        weight_M=torch.rand(points),
+    )
+    coarser = predictor.coarser(features)
+    maps, finer = readable(predictor, coarser)
+    few = POINT_TERMS[way](maps, marked, box, PointWeights(), finer)
+    whole = POINT_TERMS[way](predictor(features), marked, box, PointWeights())
+    assert maps["u"].shape[-1] * finer == predictor(features)["u"].shape[-1]
+    for name in whole:
+        torch.testing.assert_close(few[name].value(), whole[name].value(), rtol=1e-5, atol=1e-6)
+        seen, known = (torch.autograd.grad(one[name].value(), features, retain_graph=True)[0] for one in (few, whole))
+        torch.testing.assert_close(seen, known, rtol=1e-4, atol=1e-6)
+
+
+def test_segmentations_with_a_confidence_are_enlarged_before_they_are_read() -> None:
+    predictor = DensePosePredictor(4, map_channels(2, "wc1", True))
+    features = torch.randn(1, 4, 3, 3)
+    maps, finer = readable(predictor, {**predictor.coarser(features), "mask": torch.zeros(1, 1, 6, 6)})
+    assert finer == 1 and maps["mask"].shape == (1, 1, 6, 6)
+    torch.testing.assert_close(maps["fine_segm"], predictor(features)["fine_segm"])

@@ -11,20 +11,20 @@ import numpy as np
 
 from stages.payloads import F32, U8
 
-STRIDE, DESCENT = 5, 6
-"""Cells between the flow's patches, and steps of the descent: with the preset's 4 and 12 it costs a third more, and
-finds 1 % more places to within two pixels (tests/benchmarks/temporal.py)."""
-MARGIN = 4
-"""Cells around a person that the flow sees too."""
+STRIDE, DESCENT = 4, 6
+"""Cells between the flow's patches, and steps of the descent: with the preset's 12 it finds nothing more."""
+MARGIN = 8
+"""Cells around a person that the flow sees too: what lies still around it tells where it ends, and coarse levels of the
+search need room. With 4 the flicker is 3 % more (tests/benchmarks/temporal.py)."""
 SMALLEST = 16
 """Cells, in either direction, under which a picture is too small for the flow's patches."""
 FLOW_LINES = 48
 """The flow sees a person in at least so many lines, under twice as many, or in all there are."""
 FINEST = 0
 """The flow is searched down to the picture halved so many times."""
-SURE_RESIDUAL, LOST_RESIDUAL = 5.0, 25.0
+SURE_RESIDUAL, LOST_RESIDUAL = 7.0, 30.0
 """Grey levels of 255 between a cell and where it came from: full trust up to the first, none from the second on."""
-SURE_WAY, LOST_WAY = 0.5, 1.5
+SURE_WAY, LOST_WAY = 1.0, 3.0
 """Cells by which the way there and back may miss its start: full trust up to the first, none from the second on."""
 
 
@@ -127,6 +127,7 @@ class Flow:
         self.search.setFinestScale(FINEST)
         self.search.setPatchStride(STRIDE)
         self.search.setGradientDescentIterations(DESCENT)
+        self.search.setUseMeanNormalization(False)  # the light of two successive frames is the same: grey says more
 
     def between(self, now_HW: U8, before_HW: U8, grid: Grid, was: Grid) -> Search | None:
         """The flow around a person, both ways; None where there is too little to see.

@@ -20,6 +20,9 @@ SUPPORT = 2
 """Cells on each side of one whose labels speak for or against it."""
 SIDE = 2 * SUPPORT + 1
 MIDDLE = SIDE * SIDE // 2
+MOST_SAY = 1.5
+"""How many times as much as what is seen now the other counts at most where a border runs, by its log-odds: half the
+flicker needs more than one; with 2, swinging legs in plain trousers keep wrong charts for longer."""
 WEAK = 1.0
 """Log-odds under which a cell follows those around it."""
 
@@ -60,7 +63,7 @@ def _chart_yields(mine: Layers, theirs: Layers, chart_K: Index) -> Bool:
         (labels_25K == other_K).view(np.int8) - (labels_25K == one_K).view(np.int8)
         for labels_25K in (mine_25K, theirs_25K)
     )
-    ratio_K = np.minimum(theirs.strength_hw.take(chart_K) / mine.strength_hw.take(chart_K), 1)
+    ratio_K = np.minimum(theirs.strength_hw.take(chart_K) / mine.strength_hw.take(chart_K), np.float32(MOST_SAY))
     wins_K = for_mine_25K.sum(axis=0, dtype=np.int8) + ratio_K * for_theirs_25K.sum(axis=0, dtype=np.int8) > 0
     flat_K = np.flatnonzero((for_mine_25K.max(axis=0) <= 0) & (for_theirs_25K.min(axis=0) >= 0))
     at_25K = at_25K[:, flat_K]

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import select
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
+from pathlib import Path
 from typing import Protocol
-
-import av
-import av.container
-import numpy as np
 
 from stages.live.address import scheme_of, without_secrets
 from stages.live.backoff import Backoff
-from stages.live.clock import TICKS
 from stages.live.mailbox import Mailbox
+from stages.live.sender import HEAD, SENT, Sending
 from stages.payloads import U8, VideoInfo
 from stages.video.codec_options import Preset
-from stages.video.color import ColorTags, FromRgb
 from stages.video.segments import encoder_rate
 
+ROOT = Path(__file__).resolve().parents[2]
 FORMATS = {"rtmp": "flv", "rtmps": "flv", "rtsp": "rtsp", "rtsps": "rtsp"}
 """FFmpeg's format for a scheme; all others carry MPEG-TS."""
 OF_FORMAT = {"rtsp": {"rtsp_transport": "tcp"}, "flv": {"flvflags": "no_duration_filesize"}}
-TIMEOUT_S = 10.0
-KEY_FRAME_EVERY_S = 2
-"""Who joins a stream waits so long for a picture at most; servers ask for it."""
+TIMEOUT_S = 15.0
+"""A server that takes nothing for so long is given up."""
 GOODBYE_S = 5.0
 SLACK = 2
 
@@ -65,17 +64,27 @@ class Outlet(Protocol):
         """Counts for the report."""
         ...
 
+    @property
+    def warnings(self) -> list[str]:
+        """What is to be said at the end."""
+        ...
+
+
+class LostError(Exception):
+    """The server is not there, or not any more."""
+
 
 class Broadcast:
-    """One destination; encodes and sends in a thread of its own, so that a slow server delays nobody."""
+    """One destination, served by a thread here that feeds a process of its own (`stages.live.sender`).
+
+    A process, because FFmpeg gives no way out of opening a stream that nobody answers; this one can be ended.
+    """
 
     def __init__(self, url: str, video: VideoInfo, settings: BroadcastSettings) -> None:
         """Begin to connect. Args: video: size, rate and colours of the frames."""
         self._url = url
-        self._video = video
-        self._settings = settings
+        self._order = sending(url, video, settings)
         self._mailbox: Mailbox[tuple[U8, int]] = Mailbox(SLACK)
-        self._gone = threading.Event()
         self._found = 0
         self._sent = 0
         self.lost_reason = ""
@@ -103,73 +112,123 @@ class Broadcast:
     def close(self) -> None:
         """Send what is there, say goodbye, and wait for it a few seconds."""
         self._mailbox.close()
-        self._thread.join(GOODBYE_S)
-        self._gone.set()
+        self._thread.join(2 * GOODBYE_S)
 
     def _run(self) -> None:
         backoff = Backoff()
-        while not self._mailbox.closed and not self._gone.is_set():
+        while not self._mailbox.closed:
             try:
                 self._connection(backoff)
-            except (av.FFmpegError, OSError) as error:
-                self.lost_reason = str(error.strerror)
+            except LostError as error:
+                self.lost_reason = str(error)
                 end = time.monotonic() + backoff.wait_s()
                 while time.monotonic() < end and not self._mailbox.closed:
                     self._mailbox.take(min(0.2, max(0.0, end - time.monotonic())))
 
     def _connection(self, backoff: Backoff) -> None:
         """From one connection to its loss, or to the end of the frames."""
-        kind = FORMATS.get(scheme_of(self._url), "mpegts")
-        options = {**OF_FORMAT.get(kind, {}), **{name: str(value) for name, value in self._settings.options.items()}}
-        with av.open(self._url, "w", format=kind, options=options, timeout=TIMEOUT_S) as container:
-            stream, found = self._stream(container), False
-            convert, start, last = self._conversion(), 0, -1
+        line = _Line(self._order)
+        fresh = True
+        try:
             while not self._mailbox.closed:
                 item = self._mailbox.take(0.5)
-                if item is None:
-                    continue
-                rgb_HW3, pts = item
-                start = pts if last < 0 else start
-                frame = convert(even(rgb_HW3))
-                last = max(last + 1, round((pts - start) * Fraction(1, TICKS) / stream.codec_context.time_base))
-                frame.pts, frame.time_base = last, stream.codec_context.time_base
-                container.mux(stream.encode(frame))
-                if not found:
-                    found = True
+                if item is not None:
+                    line.put(*item)
+                sent = line.sent()
+                self._sent += sent
+                if sent and fresh:
+                    fresh = False
                     self._found += 1
                     backoff.succeeded()
-                self._sent += 1
-            container.mux(stream.encode(None))
+            self._sent += line.finish()
+        finally:
+            line.kill()
 
-    def _conversion(self) -> FromRgb:
-        video = self._video
-        return FromRgb(
-            ColorTags(
-                primaries=video.color_primaries,
-                trc=video.color_trc,
-                matrix=video.colorspace,
-                full_range=video.full_range,
-            ),
-            "yuv420p",
+
+class _Line:
+    """One sending process: frames into its standard input, a byte back for each frame that was sent."""
+
+    def __init__(self, order: Sending) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "stages.live.sender"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
+        assert self._process.stdin and self._process.stdout and self._process.stderr
+        self._in, self._out, self._said = self._process.stdin, self._process.stdout, self._process.stderr
+        os.set_blocking(self._in.fileno(), False)
+        self._write(order.as_line())
 
-    def _stream(self, container: av.container.OutputContainer) -> av.VideoStream:
-        settings, rate = self._settings, encoder_rate(self._video.rate)
-        options = {"preset": settings.preset, "tune": "zerolatency", "crf": f"{settings.crf:g}"}
-        if settings.kbps is not None:
-            options |= {"maxrate": f"{settings.kbps}k", "bufsize": f"{settings.kbps}k"}
-        stream = container.add_stream("libx264", rate=rate, options=options)
-        assert isinstance(stream, av.VideoStream)
-        context = stream.codec_context
-        context.width, context.height = self._video.width // 2 * 2, self._video.height // 2 * 2
-        context.pix_fmt, context.gop_size = "yuv420p", round(rate * KEY_FRAME_EVERY_S)
-        context.time_base = Fraction(1, 1000)
-        context.color_primaries, context.color_trc = self._video.color_primaries, self._video.color_trc
-        context.colorspace, context.color_range = self._video.colorspace, 2 if self._video.full_range else 1
-        return stream
+    def put(self, rgb_HW3: U8, pts: int) -> None:
+        """Hand over a frame. Raises LostError."""
+        self._write(HEAD.pack(pts) + rgb_HW3.tobytes())
+
+    def sent(self) -> int:
+        """How many frames went out since this was last asked."""
+        count = 0
+        while select.select([self._out], [], [], 0)[0]:
+            got = self._out.read(4096)
+            if not got:
+                raise LostError(self._reason())
+            count += got.count(SENT)
+        return count
+
+    def finish(self) -> int:
+        """No more frames: wait until all went out; how many did since `sent`."""
+        self._in.close()
+        self._process.stdin = None  # or `communicate` would flush it
+        try:
+            rest, _ = self._process.communicate(timeout=GOODBYE_S)
+        except subprocess.TimeoutExpired:
+            return 0
+        return rest.count(SENT)
+
+    def kill(self) -> None:
+        """End the process, whatever it waits for."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._in, self._out, self._said):
+            pipe.close()
+
+    def _write(self, data: bytes) -> None:
+        rest, end = memoryview(data), time.monotonic() + TIMEOUT_S
+        while rest:
+            _, ready, _ = select.select([], [self._in], [], max(0.0, end - time.monotonic()))
+            if not ready:
+                raise LostError(f"it took nothing for {TIMEOUT_S:g} s")
+            try:
+                rest = rest[os.write(self._in.fileno(), rest) :]
+            except BlockingIOError:
+                continue
+            except BrokenPipeError as error:
+                raise LostError(self._reason()) from error
+
+    def _reason(self) -> str:
+        """What the process said before it ended."""
+        try:
+            _, said = self._process.communicate(timeout=GOODBYE_S)
+        except (subprocess.TimeoutExpired, ValueError):
+            return "the sending process ended"
+        lines = said.decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "the sending process ended"
 
 
-def even(rgb_HW3: U8) -> U8:
-    """The picture without an odd last row and column, which H.264's usual format cannot hold."""
-    height, width = rgb_HW3.shape[:2]
-    return np.ascontiguousarray(rgb_HW3[: height // 2 * 2, : width // 2 * 2])
+def sending(url: str, video: VideoInfo, settings: BroadcastSettings) -> Sending:
+    """What the sending process is told."""
+    kind = FORMATS.get(scheme_of(url), "mpegts")
+    options = {"preset": settings.preset, "tune": "zerolatency", "crf": f"{settings.crf:g}"}
+    if settings.kbps is not None:
+        options |= {"maxrate": f"{settings.kbps}k", "bufsize": f"{settings.kbps}k"}
+    return Sending(
+        url=url,
+        format=kind,
+        options={**OF_FORMAT.get(kind, {}), **{name: str(value) for name, value in settings.options.items()}},
+        encoder=options,
+        width=video.width,
+        height=video.height,
+        rate=str(encoder_rate(video.rate)),
+        tags=(video.color_primaries, video.color_trc, video.colorspace, video.full_range),
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -120,10 +122,17 @@ class FilmServer:
     def kill(self) -> None:
         """Cut every connection at once and stop listening."""
         for connection in self._sockets:
-            try:
+            with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
         self._stopped.set()
         self._server.shutdown()
         self._server.server_close()
+
+
+def main() -> None:
+    """Send a film to a URL until killed: `clock_film.py URL FORMAT`; what opens a URL for writing cannot be stopped."""
+    send_film(sys.argv[1], threading.Event(), form=sys.argv[2])
+
+
+if __name__ == "__main__":
+    main()

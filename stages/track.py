@@ -20,7 +20,7 @@ Bool = npt.NDArray[np.bool_]
 
 NEAR, FAR, FAINT = 0.25, 0.15, 0.4
 """Least overlaps: of a sure box with where a track is expected, the same with both boxes grown, of an unsure box."""
-LOOKS = 0.5
+LOOKS = 1.0
 """What looking the same adds to an overlap when several boxes compete for a track."""
 GROWTH = 0.4
 """Share by which boxes grow on each side for people who moved farther than their track foresaw."""
@@ -28,6 +28,8 @@ VELOCITY_GAIN = 0.4
 """How fast a track's velocity follows its last step."""
 VELOCITY_DECAY = 0.85
 """A track that is not seen slows down by this factor a frame."""
+FRESH = 8
+"""Frames after which unsure boxes no longer continue a track."""
 MOST_UNSEEN_STEP = 8
 """Frames after which a step no longer says anything of the velocity."""
 
@@ -71,7 +73,7 @@ class Track(Stage):
     """People in, the same people with identities out; on a still image nothing changes.
 
     In two rounds, after ByteTrack (Zhang et al., ECCV 2022): boxes the network is sure of find their track first and
-    start new ones; unsure boxes only continue a track that was there a frame ago, else they keep the identity -1.
+    start new ones; unsure boxes only continue a track that was there a moment ago, else they keep the identity -1.
     Where boxes compete, what people wear speaks, too: colours read on the body's surface, where it is known by then.
     A track survives `max_gap` frames out of sight. A cut ends all of them.
     """
@@ -206,13 +208,13 @@ def associate(
 ) -> list[tuple[int, int]]:
     """Which track goes on with which box: pairs (position in `tracks`, box), in three rounds.
 
-    Sure boxes where the track is expected; then sure boxes a little farther off; then unsure ones, for tracks of the
-    last frame only. Overlap decides who may be meant, and together with looks who is.
+    Sure boxes where the track is expected; then sure boxes a little farther off; then unsure ones, for tracks that
+    were seen a moment ago. Overlap decides who may be meant, and together with looks who is.
     """
     if not tracks or not len(box_N4):
         return []
     expected_K4 = np.stack([track.expected(frame) for track in tracks])
-    fresh_K = np.array([frame - track.seen == 1 for track in tracks])
+    fresh_K = np.array([frame - track.seen <= FRESH for track in tracks])
     near_KN = overlap(expected_K4, box_N4)
     far_KN = overlap(grown(expected_K4, GROWTH), grown(box_N4, GROWTH))
     looks_KN = LOOKS * alike(np.stack([track.look_84 for track in tracks]), look_N84)

@@ -79,15 +79,10 @@ class PickedSurface(nn.Module):
     def forward(self, rgb_NCHW: torch.Tensor) -> torch.Tensor:
         """(N, 5, G, G): person logit, chart 1..24, U, V, probability of that chart given a person."""
         x = self.net.features(rgb_NCHW)
-        part = by_chart(self.part(x))
-        top = part.amax(2, keepdim=True)
-        # Low precision makes ties: the last of equals wins, and its U and V alone are read.
-        chart = torch.arange(1, CHARTS + 1, dtype=torch.float32)[:, None, None]
-        best = ((part == top) * chart).amax(2, keepdim=True)
-        mine = (chart == best).to(part.dtype)
-        u, v = (mine * by_chart(self.u(x))).sum(2), (mine * by_chart(self.v(x))).sum(2)
-        share = 1 / (part - top).exp().sum(2)
-        return nn.functional.pixel_shuffle(torch.cat([self.person(x), best[:, :, 0], u, v, share], 1), 2)
+        share, best = by_chart(self.part(x)).softmax(2).max(2, keepdim=True)
+        u, v = (by_chart(read(x)).gather(2, best)[:, :, 0] for read in (self.u, self.v))
+        chart = best[:, :, 0].to(u.dtype) + 1
+        return nn.functional.pixel_shuffle(torch.cat([self.person(x), chart, u, v, share[:, :, 0]], 1), 2)
 
 
 def linear_rows(read: nn.Conv2d, rows: slice, scale: float = 1.0, shift: float = 0.0) -> nn.Conv2d:

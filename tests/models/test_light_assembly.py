@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from models.light.assembly import OUTLINE, assemble, integer_box
-from models.light.pixels import CROP, crop_person
+from models.light.pixels import CROP, crop_person, resized
 from models.light.region import MARGIN, SLIMMEST, crop_region
 
 
@@ -73,9 +74,19 @@ def test_region_is_the_grown_box_and_never_too_slim() -> None:
 def test_crop_pads_with_grey_and_says_what_it_covers() -> None:
     rgb = np.full((50, 60, 3), 200, np.uint8)
     crop, region = crop_person(rgb, np.array([-30.2, 10.0, 30.0, 70.5], np.float32))
-    assert region.tolist() == [-31, 10, 30, 71]
+    assert region.tolist() == [-31, 10, 31, 72]  # whole pixels, even sides
     assert crop.shape == (CROP, CROP, 3)
     assert (crop[20, 10] == 114).all()
     assert (crop[20, -10] == 200).all()
     outside, _ = crop_person(rgb, np.array([200, 200, 240, 240], np.float32))
     assert (outside == 114).all()
+
+
+def test_shrinking_by_halves_averages_as_much() -> None:
+    """Against the mean over exact squares, and against OpenCV's own averaging where sizes do not divide."""
+    rgb = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
+    exact = rgb.reshape(24, 4, 32, 4, 3).mean((1, 3))
+    assert np.abs(resized(rgb, 32, 24) - exact).max() <= 1.01  # each half is rounded to bytes
+    smooth = cv2.GaussianBlur(rgb, (0, 0), 4)
+    area = cv2.resize(smooth, (37, 29), interpolation=cv2.INTER_AREA).astype(int)
+    assert np.abs(resized(smooth, 37, 29) - area).max() <= 3

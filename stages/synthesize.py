@@ -14,15 +14,18 @@ import numpy as np
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
 from stages.world.far import FarWorld, far_scene
-from stages.world.moving import MOVING_WORLDS, moving_scene
+from stages.world.moving import MOVING_WORLDS, MovingWorld, moving_scene
 from stages.world.renderings import RENDERINGS
 from stages.world.scene import WORLDS, Scene, World, scene
 from stages.world.stress import STRESS_WORLDS
+from stages.world.stress_clips import STRESS_CLIPS
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 RATE = Fraction(25)
 STILL_WORLDS: dict[str, World] = {**WORLDS, **STRESS_WORLDS, "renderings": RENDERINGS}
 """Worlds of single pictures, before any backgrounds."""
+CLIP_WORLDS: dict[str, MovingWorld] = {**MOVING_WORLDS, **STRESS_CLIPS}
+"""Worlds of clips."""
 
 
 class Synthesize(Stage):
@@ -33,10 +36,11 @@ class Synthesize(Stage):
         """Which scenes.
 
         Attributes:
-            world: `train`, `val`, `far`, a stress world (`stress_rain` …), or `video` and `crowd` for clips.
+            world: `train`, `val`, `wide`, `far`, a stress world (`stress_rain` …); for clips `video`, `crowd`, or one of
+                their stress worlds (`stress_video_rain` …).
             seed, first, count: scenes first … first + count − 1 of the seed; each depends on its own number only.
             height, width: pixels.
-            backgrounds: folders of pictures to put behind people; none means procedural backgrounds.
+            backgrounds: folders of pictures to put behind most people; none means procedural backgrounds.
         """
 
         world: str = "train"
@@ -79,23 +83,23 @@ class Synthesize(Stage):
 def painter(config: Synthesize.Config) -> Callable[[int], Scene]:
     """What draws scene number i of the world, seed and size. Raises StageError for a world or a folder it can't use."""
     name, seed = known_world(config.world), config.seed
-    if name in STILL_WORLDS:
-        found = tuple(str(path) for folder in config.backgrounds for path in pictures_in(Path(folder)))
-        still = replace(STILL_WORLDS[name], height=config.height, width=config.width, backgrounds=found)
-        return lambda index: scene(still, seed, index)
-    if config.backgrounds:
-        remedy = f"leave them out, or choose one of {', '.join(sorted(STILL_WORLDS))}"
-        raise StageError(f"{name} has places of its own and takes no backgrounds", "synthesize.backgrounds", remedy)
+    if name == "far" and config.backgrounds:
+        remedy = "leave them out, or choose another world"
+        raise StageError("far has places of its own and takes no backgrounds", "synthesize.backgrounds", remedy)
     if name == "far":
         far = FarWorld(height=config.height, width=config.width)
         return lambda index: far_scene(far, seed, index)
-    moving = replace(MOVING_WORLDS[name], height=config.height, width=config.width)
+    found = tuple(str(path) for folder in config.backgrounds for path in pictures_in(Path(folder)))
+    if name in STILL_WORLDS:
+        still = replace(STILL_WORLDS[name], height=config.height, width=config.width, backgrounds=found)
+        return lambda index: scene(still, seed, index)
+    moving = replace(CLIP_WORLDS[name], height=config.height, width=config.width, backgrounds=found)
     return lambda index: moving_scene(moving, seed, index)
 
 
 def known_world(name: str) -> str:
     """The name of a world. Raises StageError that names the nearest."""
-    names = [*STILL_WORLDS, *MOVING_WORLDS, "far"]
+    names = [*STILL_WORLDS, *CLIP_WORLDS, "far"]
     if name in names:
         return name
     near = difflib.get_close_matches(name, names, 1, 0.3)

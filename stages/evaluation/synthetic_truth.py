@@ -11,13 +11,13 @@ from pycocotools import mask as coco_mask
 from models.metrics.instances import AnnotatedPoints, TrueInstance
 from stages.annotations.simulated import annotate, erring
 from stages.evaluation.truth import DenseTruth, TruePerson, TruePicture, TrueSet
-from stages.synthesize import STILL_WORLDS, Synthesize, painter
-from stages.world.moving import MOVING_WORLDS
+from stages.synthesize import CLIP_WORLDS, STILL_WORLDS, Synthesize, painter
 from stages.world.scene import Scene
 from stages.world.stress import STRESS_WORLDS
+from stages.world.stress_clips import STRESS_CLIPS
 
 FAR = "far"
-GROUPS: dict[str, tuple[str, ...]] = {"stress": tuple(STRESS_WORLDS)}
+GROUPS: dict[str, tuple[str, ...]] = {"stress": tuple(STRESS_WORLDS), "stress_video": tuple(STRESS_CLIPS)}
 """Names that stand for several worlds, each of which is scored by itself."""
 ANNOTATORS = 2
 USUAL_ERROR = 1.0
@@ -32,7 +32,7 @@ def worlds_called(name: str) -> tuple[str, ...]:
 
 def known_names() -> list[str]:
     """Everything a world can be asked for by."""
-    return sorted({*STILL_WORLDS, *MOVING_WORLDS, FAR, *GROUPS})
+    return sorted({*STILL_WORLDS, *CLIP_WORLDS, FAR, *GROUPS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +46,13 @@ class Worlds:
 
 def world_set(world: str, part: Worlds) -> TrueSet:
     """The first scenes of a world, or the first frames of its films where it moves."""
-    count = part.frames if world in MOVING_WORLDS else part.scenes
+    count = part.frames if world in CLIP_WORLDS else part.scenes
     return TrueSet(name=world, count=count, pictures=_pictures(world, part.seed, count))
 
 
 def _pictures(world: str, seed: int, count: int) -> Iterator[TruePicture]:
     draw = painter(Synthesize.Config(world=world, seed=seed))
-    length = MOVING_WORLDS[world].frames if world in MOVING_WORLDS else 0
+    length = CLIP_WORLDS[world].frames if world in CLIP_WORLDS else 0
     for index in range(count):
         picture = scene_truth(draw(index), world, index, seed)
         film = {"film": f"{index // length:04d}", "frame": index % length} if length else {}

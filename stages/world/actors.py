@@ -135,6 +135,11 @@ def _never(_: float) -> float:
     return 0.0
 
 
+def standing_still(pose: Callable[[float], Pose], yaw: float) -> Motion:
+    """Whatever the body does, it looks one way."""
+    return Motion(pose=pose, yaw=lambda t: yaw, off_floor=_never)
+
+
 def running(person: Person, rng: Rng, yaw: float) -> Motion:
     """A straight run with a flight between the steps."""
     pace = float(rng.uniform(1.5, 2.0))
@@ -178,6 +183,18 @@ def exercising(rng: Rng, half: float) -> Motion:
     return _through(rng, ("stand", "crouch", "stand", "dance"), half, float(rng.uniform(0.6, 1.0)), 0.15)
 
 
+def resting(rng: Rng, half: float) -> Motion:
+    """Down to the floor, lying there, and up again, over and over."""
+    beat = float(rng.uniform(0.4, 0.6))
+    standing, crouched, seated, lying = (POSES[kind](rng) for kind in ("stand", "crouch", "floor", "back"))
+    # Three times the same: a cubic B-spline that is pulled by nothing else rests there.
+    cycle = [standing, standing, crouched, seated, seated, lying, lying, lying, seated, seated, crouched]
+    first, count = int(rng.integers(len(cycle))), int(np.ceil(2 * half / beat)) + 6
+    keys = [cycle[(first + k) % len(cycle)] for k in range(count)]
+    yaws = rng.uniform(-np.pi, np.pi) + np.cumsum(rng.normal(0, 0.1, count))
+    return _keyed(keys, yaws, half, beat)
+
+
 def turning(rng: Rng, half: float) -> Motion:
     """On the spot, all the way around, arms at work."""
     count, beat = int(np.ceil(2 * half / 0.8)) + 6, 0.8
@@ -209,7 +226,7 @@ def strolling(person: Person, rng: Rng, middle_2: tuple[float, float], yaw: floa
 
 
 MOTIONS: dict[str, Callable[[Rng, float], Motion]] = {
-    "dance": dancing, "exercise": exercising, "turn": turning, "idle": idle,
+    "dance": dancing, "exercise": exercising, "turn": turning, "idle": idle, "rest": resting,
 }
 """What people do on the spot, by name: (rng, seconds before and after the middle of the clip)."""
 

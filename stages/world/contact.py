@@ -24,10 +24,11 @@ CLASP = 0.15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """Two posed people, the first above the origin."""
+    """Two posed people, the first above the origin, the second `apart_2` from there: x, z in metres."""
 
     first: Mesh
     second: Mesh
+    apart_2: tuple[float, float]
 
 
 def handshake(rng: Rng, people: tuple[Person, Person], yaw: float) -> Pair:
@@ -50,7 +51,7 @@ def handshake(rng: Rng, people: tuple[Person, Person], yaw: float) -> Pair:
     )
     ahead = np.array([np.sin(yaw), 0, np.cos(yaw)], np.float32)
     way = first.keypoint_K3[RIGHT_WRIST] + CLASP * ahead - second.keypoint_K3[RIGHT_WRIST]
-    return Pair(first=first, second=moved(second, float(way[0]), float(way[2])))
+    return _pair(first, second, way)
 
 
 def embrace(rng: Rng, people: tuple[Person, Person], yaw: float) -> Pair:
@@ -66,7 +67,7 @@ def embrace(rng: Rng, people: tuple[Person, Person], yaw: float) -> Pair:
     ]
     ahead = np.array([np.sin(yaw), 0, np.cos(yaw)], np.float32)
     apart = _reach(meshes[0], ahead) + _reach(meshes[1], -ahead) + 0.01
-    return Pair(first=meshes[0], second=moved(meshes[1], float(apart * ahead[0]), float(apart * ahead[2])))
+    return _pair(meshes[0], meshes[1], apart * ahead)
 
 
 def side_by_side(rng: Rng, people: tuple[Person, Person], yaw: float) -> Pair:
@@ -76,10 +77,15 @@ def side_by_side(rng: Rng, people: tuple[Person, Person], yaw: float) -> Pair:
     second = pose_person(people[1], Pose(left_arm=_hanging(rng), right_arm=_hanging(rng)), yaw)
     left = np.array([np.cos(yaw), 0, -np.sin(yaw)], np.float32)
     apart = _reach(first, left) + _reach(second, -left) + 0.08
-    return Pair(first=first, second=moved(second, float(apart * left[0]), float(apart * left[2])))
+    return _pair(first, second, apart * left)
 
 
 CONTACTS = (handshake, embrace, side_by_side)
+
+
+def _pair(first: Mesh, second: Mesh, way_3: F32) -> Pair:
+    apart_2 = float(way_3[0]), float(way_3[2])
+    return Pair(first=first, second=moved(second, *apart_2), apart_2=apart_2)
 
 
 def _hanging(rng: Rng) -> Arm:

@@ -69,8 +69,15 @@ def exposed(exposure: Exposure, hits: Hits, color_P3: F32, place_HW3: F32) -> F3
     return np.asarray(behind + opaque * (color_HW3 - behind), np.float32)
 
 
+def covered(exposure: Exposure, hits: Hits, picture_HW3: F32, place_HW3: F32, front_HW: npt.NDArray[np.bool_]) -> F32:
+    """The picture with that part of the place laid over it again that stands before people, smeared as it is."""
+    front_HW4 = np.dstack([place_HW3 * front_HW[..., None], front_HW]).astype(np.float32)
+    smeared_HW4 = _smeared_place(exposure, exposure.instants(hits), front_HW4)
+    return np.asarray(picture_HW3 * (1 - smeared_HW4[..., 3:]) + smeared_HW4[..., :3], np.float32)
+
+
 def _smeared_place(exposure: Exposure, instants: list[float], place_HW3: F32) -> F32:
-    """The place; smeared if the camera moves."""
+    """The place, of any number of layers; smeared if the camera moves."""
     if np.abs(exposure.on.place_2HW).max() < 1e-3:
         return place_HW3
     height, width = place_HW3.shape[:2]

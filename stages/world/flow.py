@@ -11,8 +11,8 @@ import numpy.typing as npt
 from models.surface.occlusion import Screen, hidden, screen
 from models.surface.raster import NEAR, Camera, Hits, blend, facing, nearest
 from stages.world.people import Mesh
+from stages.world.places import Place, Prospect, prospect
 from stages.world.solids import Solids, together
-from stages.world.stage_set import Prospect, StageSet, distance_along, prospect
 
 F32 = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
@@ -30,29 +30,28 @@ class Moment:
         screen: what they hide.
         view: the place that the pixels show, without people.
         point_HW3: the point of it behind every pixel, metres; the sky is `SKY` away.
-        beyond_Q: pixels (row · width + column) that look over the wall or into the sky: a wall may hide what they show.
+        unsure_Q: pixels (row · width + column) that show what the place itself may hide from another eye.
     """
 
-    place: StageSet
+    place: Place
     meshes: tuple[Mesh, ...]
     camera: Camera
     solids: Solids
     screen: Screen
     view: Prospect
     point_HW3: F32
-    beyond_Q: npt.NDArray[np.intp]
+    unsure_Q: npt.NDArray[np.intp]
 
 
-def moment(place: StageSet, meshes: tuple[Mesh, ...], camera: Camera) -> Moment:
+def moment(place: Place, meshes: tuple[Mesh, ...], camera: Camera) -> Moment:
     """With all that is asked of it more than once: by its own frame and by those before and after."""
     solids = together(meshes)
     view = prospect(place, camera)
     point_HW3 = (view.eye_3 + np.minimum(view.depth_HW, SKY)[..., None] * view.ray_HW3).astype(np.float32)
-    beyond_HW = (point_HW3[..., 2] < -1.001 * place.wall_z) | np.isinf(view.depth_HW)
     return Moment(
         place=place, meshes=meshes, camera=camera, solids=solids,
         screen=screen(facing(camera, camera.to_camera(solids.vertex_V3), solids.face_F3)),
-        view=view, point_HW3=point_HW3, beyond_Q=np.flatnonzero(beyond_HW),
+        view=view, point_HW3=point_HW3, unsure_Q=np.flatnonzero(place.may_hide(point_HW3)),
     )
 
 
@@ -99,13 +98,11 @@ def flow(here: Moment, hits: Hits, there: Moment) -> Flow:
     people_Q3 = blend(there.solids.vertex_V3, there.solids.face_F3[hits.face_P], hits.bary_P3)
     seen_Q3 = camera.to_camera(people_Q3)
     pixel_P2[shown_P], depth_P[shown_P] = camera.to_pixels(seen_Q3), seen_Q3[:, 2]
-    seen_P = _inside(camera, pixel_P2) & (depth_P > NEAR)
-    seen_P &= ~hidden(there.screen, pixel_P2, depth_P)
-    # What stands on the floor before the wall is never behind the place, from wherever it is seen.
-    beyond_P3 = here.point_HW3.reshape(-1, 3)[here.beyond_Q]
-    seen_P[here.beyond_Q] &= ~_behind_the_place(there, beyond_P3, place_P3[here.beyond_Q, 2])
-    turned_Q = there.screen.seen.turned_F[hits.face_P]
-    seen_P[shown_P] &= turned_Q & ~_behind_the_place(there, people_Q3, seen_Q3[:, 2])
+    behind_P = np.zeros(len(depth_P), bool)
+    unsure_Q3 = here.point_HW3.reshape(-1, 3)[here.unsure_Q]
+    behind_P[here.unsure_Q] = _behind_the_place(there, unsure_Q3, place_P3[here.unsure_Q, 2])
+    behind_P[shown_P] = ~there.screen.seen.turned_F[hits.face_P] | _behind_the_place(there, people_Q3, seen_Q3[:, 2])
+    seen_P = _inside(camera, pixel_P2) & (depth_P > NEAR) & ~behind_P & ~hidden(there.screen, pixel_P2, depth_P)
     return Flow(
         way_2HW=_way(here.camera, pixel_P2), seen_HW=seen_P.reshape(place_2HW.shape[1:]), place_2HW=place_2HW
     )
@@ -131,4 +128,4 @@ def _behind_the_place(there: Moment, point_P3: F32, depth_P: F32) -> Bool:
     """Which points lie behind a wall or under the floor as seen from there."""
     # Rays one metre deep, as the place's own limits are in metres of depth.
     ray_P3 = np.asarray((point_P3 - there.view.eye_3) / np.maximum(depth_P, NEAR)[:, None], np.float32)
-    return distance_along(there.place, there.view.eye_3, ray_P3) < 0.999 * depth_P
+    return np.asarray(there.place.struck(there.view.eye_3, ray_P3)[0] < 0.999 * depth_P)

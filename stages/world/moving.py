@@ -14,14 +14,19 @@ import numpy.typing as npt
 from models.surface.raster import Camera, Hits
 from stages.world.actors import Actor, actor
 from stages.world.camera_work import CAMERAS, CameraWork
+from stages.world.canvas import hung
 from stages.world.drawing import maps, paint_people
-from stages.world.exposure import Exposure, exposed
+from stages.world.exposure import Exposure, covered, exposed
 from stages.world.film import Film, develop, random_film
 from stages.world.flow import Moment, depth_everywhere, flow, in_the_open, moment
+from stages.world.meeting import meeting
+from stages.world.places import FLOOR, FRONT, Place, prospect
 from stages.world.rotations import LEFT, about
 from stages.world.scene import WORLDS, Moving, Scene, World, annotated, random_person, shown
 from stages.world.shading import Lights, random_lights
-from stages.world.stage_set import StageSet, cast_shadows, paint_set, prospect, random_set
+from stages.world.stage_set import StageSet, cast_shadows, random_set
+from stages.world.standing import furnished
+from stages.world.weather import WEATHER
 
 F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
@@ -30,6 +35,7 @@ STRANGERS = replace(WORLDS["train"], bodies=(0.7, 1.0), skirts=0.12, locks=0.2, 
 """Bodies that `train` does not draw on, in clothes of every kind."""
 
 PERSON = 1.7  # metres, to say how tall people are in the picture
+JOINTS = 1.0  # pixels over which the joints of floors and walls are averaged
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovingWorld:
@@ -47,6 +53,10 @@ class MovingWorld:
         dressed: the world whose bodies and clothes they have.
         frames, rate: of one clip, and a second.
         shutter: range of the share of a frame's time in which it is exposed.
+        weather: names in `WEATHER`, one of which each clip suffers.
+        fronts: fewest and most things that stand before people.
+        contact: share of clips of two or more in which two shake hands, embrace or stand arm in arm.
+        backgrounds: pictures, one of which hangs behind people instead of a place, in `photo_share` of the clips.
     """
 
     name: str
@@ -65,6 +75,11 @@ class MovingWorld:
     frames: int = 100
     rate: float = 25.0
     shutter: tuple[float, float] = (0.1, 0.7)
+    weather: tuple[str, ...] = ()
+    fronts: tuple[int, int] = (0, 0)
+    contact: float = 0.0
+    backgrounds: tuple[str, ...] = ()
+    photo_share: float = 0.8
 
 
 MOVING_WORLDS: dict[str, MovingWorld] = {
@@ -83,7 +98,7 @@ class Clip:
 
     world: MovingWorld
     salt: tuple[int, ...]
-    place: StageSet
+    place: Place
     actors: tuple[Actor, ...]
     work: CameraWork
     lights: Lights
@@ -91,6 +106,7 @@ class Clip:
     shutter: float
     darkness: float
     first_track: int
+    weather: tuple[str, ...]
 
     def time(self, frame: float) -> float:
         """Seconds from the middle of the clip."""
@@ -109,7 +125,8 @@ def moving_scene(world: MovingWorld, seed: int, index: int) -> Scene:
         on=flow(here, hits, _moment(made, frame + 1)), back=flow(here, hits, _moment(made, frame - 1)),
         shutter=made.shutter,
     )
-    rgb = develop(made.film, np.random.default_rng([*made.salt, frame]), _picture(made, here, hits, exposure))
+    passing = np.random.default_rng([*made.salt, frame])
+    rgb = develop(made.film, passing, _picture(made, here, hits, exposure, passing))
     still = annotated(rgb, truth, np.zeros(rgb.shape[:2], bool), meshes, here.camera)
     numbers = shown(truth.instance_HW, meshes, here.camera)
     return replace(still, depth_HW=depth_everywhere(here, hits), moving=Moving(
@@ -126,14 +143,28 @@ def _clip(world: MovingWorld, seed: int, number: int) -> Clip:
     base = _base_camera(world, rng)
     count = int(rng.integers(world.people[0], world.people[1] + 1))
     place = random_set(rng)
-    behind = 0.5 * (count - 1) * world.lane + 3
+    place = replace(place, wall_z=max(place.wall_z, 0.5 * (count - 1) * world.lane + 3))
     lights = random_lights(rng)
     return Clip(
-        world=world, salt=salt, place=replace(place, wall_z=max(place.wall_z, behind)),
+        world=world, salt=salt, place=_place(world, salt, place, base, count),
         actors=_actors(world, rng, count, base), work=CAMERAS[str(rng.choice(world.cameras))](rng, base), lights=lights,
         film=random_film(rng), shutter=float(rng.uniform(*world.shutter)), darkness=float(rng.uniform(0.2, 0.5)),
         first_track=number * world.people[1],
+        weather=tuple(rng.choice(world.weather, 1).tolist()) if world.weather else (),
     )
+
+
+def _place(world: MovingWorld, salt: tuple[int, ...], place: StageSet, base: Camera, count: int) -> Place:
+    """The place, or a picture in its stead, with what stands in front; with random numbers of its own."""
+    rng = np.random.default_rng([*salt, *b"place"])
+    shown: Place = place
+    if world.backgrounds and rng.random() < world.photo_share:
+        shown = hung(rng, world.backgrounds[rng.integers(len(world.backgrounds))], base, place.wall_z)
+    things = int(rng.integers(world.fronts[0], world.fronts[1] + 1))
+    if not things:
+        return shown
+    nearest = 0.5 * (count - 1) * world.lane
+    return furnished(rng, shown, things, world.width / base.focal * world.away[0], (nearest + 0.4, nearest + 1.2))
 
 
 def _base_camera(world: MovingWorld, rng: Rng) -> Camera:
@@ -153,8 +184,12 @@ def _actors(world: MovingWorld, rng: Rng, count: int, base: Camera) -> tuple[Act
     """Everyone, each on a way of their own, from the furthest to the nearest."""
     kinds, chances = zip(*world.motions, strict=True)
     half = (world.frames + 2) / 2 / world.rate
-    actors = []
-    for k in range(count):
+    actors: list[Actor] = []
+    if count > 1 and world.contact and rng.random() < world.contact:
+        two = (random_person(world.dressed, rng), random_person(world.dressed, rng))
+        middle = (float(rng.uniform(-0.3, 0.3)), -0.5 * (count - 2) * world.lane)
+        actors += meeting(rng, two, middle, float(rng.uniform(-np.pi, np.pi)), half)
+    for k in range(len(actors), count):
         z = (k - (count - 1) / 2) * world.lane
         wide = world.width / base.focal * (float(base.shift_3[2]) - z)
         middle = (float(rng.uniform(-0.38, 0.38)) * wide, z)
@@ -173,15 +208,22 @@ def _moment(made: Clip, frame: int) -> Moment:
 @lru_cache(maxsize=2)
 def _seen_standing(made: Clip) -> F32:
     """The place without anyone, as a camera that stands still sees it through the whole clip."""
-    return paint_set(made.place, prospect(made.place, made.work.base), spread=1.0)
+    return made.place.paint(prospect(made.place, made.work.base), JOINTS)
 
 
-def _picture(made: Clip, here: Moment, hits: Hits, exposure: Exposure) -> F32:
-    """The frame before it is developed, (H, W, 3) in 0..1."""
-    place = paint_set(made.place, here.view, spread=1.0) if made.work.moves else _seen_standing(made).copy()
+def _picture(made: Clip, here: Moment, hits: Hits, exposure: Exposure, passing: Rng) -> F32:
+    """The frame before it is developed, (H, W, 3) in about 0..1; `passing` makes what is of this frame only."""
+    place = made.place.paint(here.view, JOINTS) if made.work.moves else _seen_standing(made)
     meshes = list(here.meshes)
-    cast_shadows(place, here.camera, meshes, made.lights.toward_L3[0], made.darkness)
+    shaded = place.copy()
+    cast_shadows(shaded, here.camera, meshes, made.lights.toward_L3[0], made.darkness)
+    place = np.clip(np.where((here.view.part_HW == FLOOR)[..., None], shaded, place), 0, 1)
     sharp = place.copy()
     paint_people(sharp, hits, [one.person for one in made.actors], meshes, here.camera, made.lights)
     color_P3 = np.clip(sharp.reshape(-1, 3)[hits.pixel_P], 0, 1)
-    return exposed(exposure, hits, color_P3, np.clip(place, 0, 1))
+    picture = exposed(exposure, hits, color_P3, place)
+    if (here.view.part_HW >= FRONT).any():
+        picture = covered(exposure, hits, picture, place, here.view.part_HW >= FRONT)
+    for name in made.weather:
+        picture = WEATHER[name](np.random.default_rng([*made.salt, *name.encode()]), passing, picture)
+    return picture

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from models.surface.raster import Camera
 from stages.world.backdrops import noise
-from stages.world.stage_set import pixel_rays
+from stages.world.places import pixel_rays
 
 F32 = npt.NDArray[np.float32]
 Real = npt.NDArray[np.floating[Any]]

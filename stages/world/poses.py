@@ -283,6 +283,30 @@ def lie(rng: Rng) -> Pose:
     return replace(base, tilt_33=about(LEFT, down) @ roll)
 
 
+def on_the_floor(rng: Rng) -> Pose:
+    """Seated there, leaning back on straight arms or not."""
+    arms = []
+    for _ in range(2):
+        leans = rng.random() < 0.6
+        arms.append(Arm(toward=_direction(rng, (0.4, -0.7, -0.6), 0.05), elbow=0.15) if leans else _hanging(rng))
+    back, legs = float(rng.uniform(0.1, 0.35)), []
+    for _ in range(2):
+        knee = float(rng.uniform(0.1, 0.9))
+        # Heels on the floor: the thigh rises by half the bend of the knee, against the lean of the trunk.
+        toward = _direction(rng, (rng.uniform(0.05, 0.35), np.tan(0.5 * knee - back), 1.0), 0.03)
+        legs.append(Leg(toward=toward, knee=knee))
+    pose = Pose(left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1], tilt_33=about(LEFT, -back))
+    return _with_column(pose, rng, 0.2, 0.08)
+
+
+def on_the_back(rng: Rng) -> Pose:
+    """Stretched out, face up."""
+    arms = [Arm(toward=_direction(rng, (0.5, -1.0, -0.05), 0.1), elbow=float(rng.uniform(0.05, 0.3))) for _ in range(2)]
+    legs = [Leg(toward=_direction(rng, (0.12, -1.0, 0.03), 0.04), knee=float(rng.uniform(0, 0.3))) for _ in range(2)]
+    return Pose(left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1],
+                tilt_33=about(LEFT, -np.pi / 2 + float(rng.normal(0, 0.03))))
+
+
 def upside_down(rng: Rng) -> Pose:
     """Handstands and cartwheels."""
     arms = [Arm(toward=_direction(rng, (0.3, 1.0, 0.1), 0.15), elbow=float(rng.uniform(0, 0.4))) for _ in range(2)]
@@ -292,6 +316,6 @@ def upside_down(rng: Rng) -> Pose:
 
 POSES: dict[str, Callable[[Rng], Pose]] = {
     "stand": stand, "walk": walk_pose, "sit": sit, "crouch": crouch, "dance": dance, "lie": lie,
-    "upside_down": upside_down,
+    "upside_down": upside_down, "floor": on_the_floor, "back": on_the_back,
 }
 """Generators of poses by name."""

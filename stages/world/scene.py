@@ -15,9 +15,10 @@ from stages.world.costumes import in_loose_clothes, with_hairdo
 from stages.world.drawing import Truth, draw
 from stages.world.lens import photograph
 from stages.world.people import Mesh, Person, in_skirt, moved, pose_person, random_shape, with_bag, with_locks
+from stages.world.places import prospect
 from stages.world.poses import POSES
 from stages.world.shading import Lights, random_lights
-from stages.world.stage_set import paint_set, prospect, random_set
+from stages.world.stage_set import random_set
 from stages.world.staging import camera_before, floor_place
 from stages.world.statures import human_shape
 from stages.world.wardrobe import PATTERNS, random_outfit
@@ -172,7 +173,7 @@ def backdrop(world: World, rng: Rng, camera: Camera | None) -> Backdrop:
         if camera is None:
             return flat(clouds(rng, world.height, world.width))
         view = prospect(place, camera)
-        return Backdrop(picture_HW3=paint_set(place, view), depth_HW=view.depth_HW)
+        return Backdrop(picture_HW3=place.paint(view, 0.0), depth_HW=view.depth_HW)
     return flat(np.clip(BACKDROPS[kind](rng, world.height, world.width), 0, 1))
 
 
@@ -257,7 +258,7 @@ def photographed(
 def _taken(world: World, rng: Rng, picture_HW3: F32) -> U8:
     """The photograph, through the world's weather."""
     if world.weather:
-        picture_HW3 = WEATHER[str(rng.choice(world.weather))](rng, picture_HW3)
+        picture_HW3 = WEATHER[str(rng.choice(world.weather))](rng, rng, picture_HW3)
     return photograph(rng, picture_HW3)
 
 

@@ -10,16 +10,18 @@ import numpy.typing as npt
 
 from models.surface.raster import Camera, rasterize
 from stages.world.backdrops import noise
+from stages.world.paving import paved
 from stages.world.people import Mesh
+from stages.world.places import FLOOR, SKY, WALL, Prospect, upright
 from stages.world.solids import together
 from stages.world.wardrobe import color
 
 F32 = npt.NDArray[np.float32]
-Bool = npt.NDArray[np.bool_]
+U8 = npt.NDArray[np.uint8]
 Rng = np.random.Generator
 
-JOINT = 0.008
-"""Half the width of the joints between tiles and bricks, metres."""
+FAR = 80.0
+"""Metres at which the floor ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,41 @@ class StageSet:
     sky_23: F32
     grain_GG: F32
 
+    def struck(self, eye_3: F32, ray_N3: F32) -> tuple[F32, U8]:
+        """As `Place` says."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            to_floor = np.where(ray_N3[..., 1] < -1e-4, -eye_3[1] / ray_N3[..., 1], np.inf)
+        to_wall = upright(eye_3, ray_N3, -self.wall_z)
+        wall_y = eye_3[1] + np.where(np.isfinite(to_wall), to_wall, 0) * ray_N3[..., 1]
+        on_wall = (to_wall < to_floor) & np.isfinite(to_wall) & (wall_y < self.wall_y)
+        on_floor = ~on_wall & (to_floor < FAR)
+        length = np.where(on_wall, to_wall, np.where(on_floor, to_floor, np.inf)).astype(np.float32)
+        return length, (SKY + (FLOOR - SKY) * on_floor + (WALL - SKY) * on_wall).astype(np.uint8)
+
+    def paint(self, view: Prospect, spread: float) -> F32:
+        """As `Place` says."""
+        picture_HW3 = np.empty_like(view.ray_HW3)
+        picture, ray, depth = picture_HW3.reshape(-1, 3), view.ray_HW3.reshape(-1, 3), view.depth_HW.reshape(-1)
+        sky, floor, wall = (view.of_part(part) for part in (SKY, FLOOR, WALL))
+        height = np.clip(ray[sky, 1] / 0.6, 0, 1)[:, None]
+        picture[sky] = self.sky_23[0] + height * (self.sky_23[1] - self.sky_23[0])
+        far, (right, down, deep) = depth[floor], ray[floor].T
+        wide = np.float32(spread / view.camera.focal) * far
+        across, along = view.eye_3[0] + far * right, view.eye_3[2] + far * deep
+        widths = (wide, wide - wide / down)
+        picture[floor] = paved(self.grain_GG, across, along, self.tile, self.floor_33, widths)
+        far, (right, down, _) = depth[wall], ray[wall].T
+        wide = np.float32(spread / view.camera.focal) * far
+        across, high = view.eye_3[0] + far * right, view.eye_3[1] + far * down
+        row = np.floor(high / (0.45 * self.brick))
+        across += 0.5 * self.brick * (row % 2)
+        picture[wall] = paved(self.grain_GG, across, high / 0.45, self.brick, self.wall_33, (wide, wide / 0.45))
+        return picture_HW3
+
+    def may_hide(self, point_HW3: F32) -> npt.NDArray[np.bool_]:
+        """What is over the wall, and the sky: what stands on the floor before the wall never is behind either."""
+        return np.asarray((point_HW3[..., 2] < -1.001 * self.wall_z) | (np.abs(point_HW3) > FAR).any(axis=-1))
+
 
 def random_set(rng: Rng) -> StageSet:
     """A random place."""
@@ -55,108 +92,6 @@ def random_set(rng: Rng) -> StageSet:
         sky_23=np.array([[0.86, 0.90, 0.94], [0.42, 0.62, 0.88]], np.float32) * np.float32(rng.uniform(0.75, 1.05)),
         grain_GG=noise(rng, 256, 256, coarsest=6, octaves=5),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prospect:
-    """A place before a camera; made by `prospect`.
-
-    Attributes:
-        eye_3: where the camera is.
-        ray_HW3: a world direction per pixel, one metre deep.
-        depth_HW: metres along the camera's axis, infinite in the sky.
-        floor_Q, wall_Q: pixels (row · width + column) that show them.
-    """
-
-    camera: Camera
-    eye_3: F32
-    ray_HW3: F32
-    depth_HW: F32
-    floor_Q: npt.NDArray[np.intp]
-    wall_Q: npt.NDArray[np.intp]
-
-
-def prospect(place: StageSet, camera: Camera) -> Prospect:
-    """What the camera sees of a place."""
-    eye_3, ray_HW3 = pixel_rays(camera)
-    to_floor, to_wall, on_floor, on_wall = _struck(place, eye_3, ray_HW3)
-    return Prospect(
-        camera=camera, eye_3=eye_3, ray_HW3=ray_HW3, depth_HW=_length(to_floor, to_wall, on_floor, on_wall),
-        floor_Q=np.flatnonzero(on_floor), wall_Q=np.flatnonzero(on_wall),
-    )
-
-
-def paint_set(place: StageSet, view: Prospect, spread: float = 0.0) -> F32:
-    """The place as the camera sees it, (H, W, 3) in 0..1.
-
-    Args:
-        spread: pixels over which joints are averaged, so that thin ones do not flicker as the camera moves; with 0 a
-            pixel shows what is at its centre.
-    """
-    picture_HW3 = np.empty_like(view.ray_HW3)
-    picture, ray, depth = picture_HW3.reshape(-1, 3), view.ray_HW3.reshape(-1, 3), view.depth_HW.reshape(-1)
-    sky = np.flatnonzero(np.isinf(depth))
-    height = np.clip(ray[sky, 1] / 0.6, 0, 1)[:, None]
-    picture[sky] = place.sky_23[0] + height * (place.sky_23[1] - place.sky_23[0])
-    far, (right, down, deep) = depth[view.floor_Q], ray[view.floor_Q].T
-    wide = np.float32(spread / view.camera.focal) * far
-    across, along = view.eye_3[0] + far * right, view.eye_3[2] + far * deep
-    picture[view.floor_Q] = _paved(place, across, along, place.tile, place.floor_33, (wide, wide - wide / down))
-    far, (right, down, _) = depth[view.wall_Q], ray[view.wall_Q].T
-    wide = np.float32(spread / view.camera.focal) * far
-    across, high = view.eye_3[0] + far * right, view.eye_3[1] + far * down
-    row = np.floor(high / (0.45 * place.brick))
-    across += 0.5 * place.brick * (row % 2)
-    picture[view.wall_Q] = _paved(place, across, high / 0.45, place.brick, place.wall_33, (wide, wide / 0.45))
-    return picture_HW3
-
-
-def distance_along(place: StageSet, eye_3: F32, ray_N3: F32) -> F32:
-    """How many lengths of each ray (..., 3) lead from the eye to the place, (...); infinite toward the sky."""
-    return _length(*_struck(place, eye_3, ray_N3))
-
-
-def _length(to_floor: F32, to_wall: F32, on_floor: Bool, on_wall: Bool) -> F32:
-    return np.where(on_wall, to_wall, np.where(on_floor, to_floor, np.inf)).astype(np.float32)
-
-
-def _struck(place: StageSet, eye: F32, ray: F32) -> tuple[F32, F32, Bool, Bool]:
-    """Lengths to the floor and to the wall, and which of them is struck."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        to_floor = np.where(ray[..., 1] < -1e-4, -eye[1] / ray[..., 1], np.inf)
-        to_wall = np.where(ray[..., 2] < -1e-4, (-place.wall_z - eye[2]) / ray[..., 2], np.inf)
-    wall_y = eye[1] + np.where(np.isfinite(to_wall), to_wall, 0) * ray[..., 1]
-    on_wall = (to_wall < to_floor) & np.isfinite(to_wall) & (wall_y < place.wall_y)
-    on_floor = ~on_wall & np.isfinite(to_floor) & (to_floor < 80)
-    return to_floor, to_wall, on_floor, on_wall
-
-
-def pixel_rays(camera: Camera) -> tuple[F32, F32]:
-    """The eye, and a world direction per pixel (unit depth along the camera's axis)."""
-    ray = np.ones((camera.height, camera.width, 3), np.float32)
-    ray[..., 0] = (np.arange(camera.width) + 0.5 - camera.center_2[0]) / camera.focal
-    ray[..., 1] = ((np.arange(camera.height) + 0.5 - camera.center_2[1]) / camera.focal)[:, None]
-    return (-camera.rotation_33.T @ camera.shift_3).astype(np.float32), ray @ camera.rotation_33
-
-
-def _paved(place: StageSet, x: F32, z: F32, size: float, colors_33: F32, spread: tuple[F32, F32]) -> F32:
-    """Tiles in two tones with joints between, weathered; joints are averaged over a spread (metres) each way."""
-    column, row = np.floor(x / size), np.floor(z / size)
-    tone = np.mod(np.sin(column * 12.9898 + row * 78.233) * 43758.5453, 1).astype(np.float32)
-    first, second, between = colors_33[:, :, None]
-    paint_3P = first + tone * (second - first)
-    joint = np.maximum(_joint(x, size, spread[0]), _joint(z, size, spread[1]))
-    paint_3P = (1 - joint) * paint_3P + joint * between
-    cells = len(place.grain_GG)
-    grain = place.grain_GG[(z / 6 * cells).astype(int) % cells, (x / 6 * cells).astype(int) % cells]
-    return (paint_3P * (0.82 + 0.30 * grain)).T
-
-
-def _joint(x: F32, size: float, spread: F32) -> F32:
-    """Share of a joint, JOINT to either side of every multiple of `size`, in an interval around x."""
-    edge = np.abs(x / size - np.rint(x / size)) * size
-    wide = np.maximum(spread, np.float32(1e-9))
-    return np.clip(np.minimum((JOINT - edge) / wide + 0.5, 2 * JOINT / wide), 0, 1).astype(np.float32)
 
 
 def cast_shadows(picture_HW3: F32, camera: Camera, meshes: list[Mesh], toward_3: F32, darkness: float) -> None:

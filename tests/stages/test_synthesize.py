@@ -54,7 +54,7 @@ def test_clips_keep_their_identities_and_their_own_places(tmp_path):
     assert seen[0] and seen[0] == seen[1] == seen[2]
     assert all(np.array_equal(people.id_N, scene.moving.track_N) for _, people, _, scene in packets)
     with pytest.raises(StageError, match="takes no backgrounds"):
-        made(world="crowd", backgrounds=(str(tmp_path),))
+        made(world="far", backgrounds=(str(tmp_path),))
 
 
 def test_folders_of_backgrounds(tmp_path):

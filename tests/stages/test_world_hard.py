@@ -49,7 +49,7 @@ def test_blur_spreads_a_point_and_keeps_its_light(name):
     point = np.zeros((101, 101, 3), np.float32)
     point[50, 50] = 1
     for seed in range(5):
-        blurred = WEATHER[name](np.random.default_rng(seed), point)
+        blurred = WEATHER[name](*2 * [np.random.default_rng(seed)], point)
         assert blurred.sum() == pytest.approx(3, rel=1e-3) and blurred.max() < 0.5
         row, column = np.nonzero(blurred[..., 0] > 1e-4)
         assert abs(row.mean() - 50) < 0.6 and abs(column.mean() - 50) < 0.6  # nothing moves
@@ -58,9 +58,9 @@ def test_blur_spreads_a_point_and_keeps_its_light(name):
 def test_rain_takes_contrast_and_falls_down():
     board = np.kron(np.indices((6, 8)).sum(axis=0) % 2, np.ones((20, 20)))[..., None] * np.ones(3)
     for seed in range(4):
-        wet = WEATHER["rain"](np.random.default_rng(seed), board.astype(np.float32))[..., 0]
+        wet = WEATHER["rain"](*2 * [np.random.default_rng(seed)], board.astype(np.float32))[..., 0]
         assert wet.std() < 0.9 * board.std()
-        flat = WEATHER["rain"](np.random.default_rng(seed), np.full((120, 160, 3), 0.4, np.float32))[..., 0]
+        flat = WEATHER["rain"](*2 * [np.random.default_rng(seed)], np.full((120, 160, 3), 0.4, np.float32))[..., 0]
         assert np.abs(np.diff(flat, axis=0)).sum() < 0.8 * np.abs(np.diff(flat, axis=1)).sum()
 
 

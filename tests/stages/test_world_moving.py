@@ -157,7 +157,7 @@ def test_random_access_gives_the_same_bytes():
             assert np.array_equal(getattr(one.moving, part.name), getattr(other.moving, part.name))
 
 
-@pytest.mark.parametrize("kind", ["run", "dance", "exercise", "turn", "idle"])
+@pytest.mark.parametrize("kind", ["run", "dance", "exercise", "turn", "idle", "rest"])
 def test_what_touches_the_floor_stays_and_nothing_jumps(kind):
     body, rng = load_body(), np.random.default_rng(4)
     person = Person(score_C=body.score_SC[1], outfit=random_outfit(rng))

@@ -38,6 +38,7 @@ STAGES: dict[str, str] = {
     "densify": "stages.densify:Densify",
     "augment": "stages.augment:Augment",
     "train_network": "stages.train_network:TrainNetwork",
+    "score_training": "stages.score_training:ScoreTraining",
     "before_after": "stages.before_after:BeforeAfter",
     "export_network": "stages.train_network:ExportNetwork",
     "export_light": "stages.train:ExportLight",

@@ -10,6 +10,7 @@ from pipeline.stage import Job, Stage, StageError
 from stages.annotations.densepose_coco import read_dense_set
 from stages.sparse_set import ANNOTATIONS, SparseSet
 from stages.synthesize import Synthesize
+from stages.training.annotated_again import write_again
 from stages.training.fitted import write_fitted
 from stages.training.payloads import AnnotatedSet, AnnotatedSets, Round
 from stages.training.workers import chief_first
@@ -21,11 +22,14 @@ class SetConfig:
 
     Attributes:
         folder: of a synthetic set, which is drawn there if it is not there yet; empty for a set of your own.
-        draw: which scenes of the synthetic world (`synthesize`), and who annotates them (`noise`, `annotator`).
+        draw: which scenes of the synthetic world (`synthesize`).
+        noise, annotator: of a synthetic set: how many times the usual error its annotator errs, and who it is. Where
+            the set stands and somebody else annotated it, the same points are annotated again, beside it.
         annotations, images: DensePose-COCO file and folder of pictures of a set of your own.
         dense: what supervises every pixel of a person: "truth" (the renderer's), "fitted" (bodies fitted to the
             pictures, with the errors that fits have), "densified" (what a teacher reconstructed: `densify`), or none.
         points: whether annotated points supervise.
+        most_points: of a person at most, always the same ones; None = all.
         share: of the pictures that are shown, against the other sets' shares; a set of share 0 is left out.
         hold_out: keep one picture in sixteen out of the training, for `before_after`.
     """
@@ -38,6 +42,7 @@ class SetConfig:
     images: str = ""
     dense: str = ""
     points: bool = True
+    most_points: int | None = None
     share: float = 1.0
     hold_out: bool = False
 
@@ -51,8 +56,8 @@ class SetConfig:
             raise ValueError(f"dense is {self.dense!r}; use truth, fitted, densified or leave it empty")
         if self.annotations and self.dense in ("truth", "fitted"):
             raise ValueError(f"only synthetic sets have dense surfaces of the kind {self.dense!r}")
-        if self.share < 0:
-            raise ValueError("share must be at least 0")
+        if self.share < 0 or (self.most_points or 0) < 0:
+            raise ValueError("share and most_points must be at least 0")
         if not self.points and not self.dense:
             raise ValueError("nothing supervises: set points: true or dense")
 
@@ -93,20 +98,22 @@ def prepared(config: SetConfig) -> AnnotatedSet:
             images=config.images,
             dense=dense,
             points=config.points,
+            most_points=config.most_points,
             share=config.share,
             hold_out=config.hold_out,
         )
     folder = Path(config.folder)
     if not (folder / ANNOTATIONS).is_file():
         draw_set(config, folder)
-    check_size(config, folder)
+    annotations = annotated_by(config, folder)
     if config.dense == "fitted":
         write_fitted(folder, config.draw)
     return AnnotatedSet(
-        annotations=str(folder / ANNOTATIONS),
+        annotations=str(annotations),
         images=str(folder / "images"),
         dense=str(folder / config.dense) if config.dense else "",
         points=config.points,
+        most_points=config.most_points,
         share=config.share,
         hold_out=config.hold_out,
     )
@@ -124,12 +131,23 @@ def draw_set(config: SetConfig, folder: Path) -> None:
         pass
 
 
-def check_size(config: SetConfig, folder: Path) -> None:
-    """A set that stands must have as many pictures as the configuration says. Raises: StageError."""
-    count = len(read_dense_set(folder / ANNOTATIONS).images)
+def annotated_by(config: SetConfig, folder: Path) -> Path:
+    """The annotations, by the configured annotator, of a set that stands.
+
+    Raises: StageError for a set of another number of pictures than the configuration says.
+    """
+    own = folder / ANNOTATIONS
+    found = read_dense_set(own)
+    count = len(found.images)
     if count != config.draw.count:
         raise StageError(
             f"this set has {count} pictures, the configuration says {config.draw.count}",
             str(folder),
             "remove it, name another folder, or set draw.count",
         )
+    if (found.rest["info"]["noise"], found.rest["info"]["seed"]) == (config.noise, config.annotator):
+        return own
+    path = folder / f"annotations-{config.noise:g}-{config.annotator}.json"
+    if not path.is_file():
+        write_again(path, found, folder / "truth", noise=config.noise, annotator=config.annotator)
+    return path

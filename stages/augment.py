@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from models.checkpoints.trained import Kind
 from models.inference.preprocess import DIVISOR, network_input, network_size
 from models.learning.training_batch import TrainingBatch
 from pipeline.stage import Stage, StageError
-from stages.training.annotated_pictures import AnnotatedPictures
+from stages.training.annotated_pictures import KEPT, AnnotatedPictures
 from stages.training.payloads import AnnotatedSets, Batches
 from stages.training.views import (
     DensePoints,
@@ -40,6 +41,9 @@ class Augment(Stage):
         Attributes:
             kind: "rcnn" and "fcn" see whole pictures, "crops" one person each.
             batch: pictures or people a step, over all workers.
+            evenly: "pictures": whole pictures are drawn evenly; "people": each as often as it shows people, so that
+                every person is seen as often. Crops always are of people.
+            kept: pictures of each set that stay in memory.
             seed: of all random choices.
             least, most: pixels of the shorter side, drawn anew each time; `crops` are `most` × `most`.
             longest: pixels of the longer side at most.
@@ -51,6 +55,8 @@ class Augment(Stage):
 
         kind: Kind = "rcnn"
         batch: int = 8
+        evenly: Literal["pictures", "people"] = "pictures"
+        kept: int = KEPT
         seed: int = 0
         least: int = 160
         most: int = 192
@@ -69,8 +75,8 @@ class Augment(Stage):
                 raise ValueError(f"crops must be a multiple of {DIVISOR} pixels: set most")
             if self.figure_ground and self.kind != "crops":
                 raise ValueError("figure_ground needs kind: crops")
-            if self.batch < 1:
-                raise ValueError("batch must be at least 1")
+            if self.batch < 1 or self.kept < 1:
+                raise ValueError("batch and kept must be at least 1")
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)
@@ -79,11 +85,12 @@ class Augment(Stage):
     def __call__(self, sets: AnnotatedSets) -> Iterator[Batches]:
         """Open the sets once; the batches of all rounds come from them."""
         if self._sampler is None:
-            self._sampler = Sampler(self.config, [AnnotatedPictures(one) for one in sets.sets])
+            self._sampler = Sampler(self.config, [AnnotatedPictures(one, self.config.kept) for one in sets.sets])
         config = self.config
         crops = config.kind == "crops"
         yield Batches(
             of=self._sampler.batch,
+            people=self._sampler.people,
             size=config.batch,
             kind=config.kind,
             min_size=config.most,
@@ -127,16 +134,25 @@ class Sampler:
         seeds = torch.tensor([[self.config.seed, step, place] for place in places])
         return collate([self.view(plans[place]) for place in places], seeds, canvas_hw)
 
+    def people(self, step: int) -> int:
+        """How many people the batch of a step shows."""
+        if self.config.kind == "crops":
+            return self.config.batch
+        plans = [self.plan(step, place) for place in range(self.config.batch)]
+        return sum(plan.pictures.count(plan.index) for plan in plans)
+
     def plan(self, step: int, place: int) -> Plan:
         """What a place of a batch will show; cheap, so that every worker can plan the whole batch."""
         config = self.config
         random = np.random.default_rng([config.seed, step, place])
         pictures = self.pictures[int(random.choice(len(self.pictures), p=self._odds))]
-        if config.kind == "crops":
+        if config.kind == "crops" or config.evenly == "people":
             index, person = pictures.people[random.integers(len(pictures.people))]
-            size_hw = config.most, config.most
         else:
             index, person = int(random.integers(len(pictures))), 0
+        if config.kind == "crops":
+            size_hw = config.most, config.most
+        else:
             shorter = int(random.integers(config.least, config.most + 1))
             size_hw = network_size(*pictures.size(index), shorter, config.longest)
         return Plan(pictures=pictures, index=index, person=person, size_hw=size_hw, random=random)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 import sys
@@ -14,9 +15,8 @@ from models.metrics.bootstrap import Estimate
 from models.network import NetworkConfig
 from pipeline.stage import Stage, StageError
 from stages.annotations.densepose_coco import refuse
-from stages.evaluate import Evaluate
+from stages.evaluate import Evaluate, scored
 from stages.evaluation.bodies import prepare_body
-from stages.evaluation.measures import measures
 from stages.evaluation.photo_truth import Reading, annotated_set
 from stages.evaluation.text import score_table
 from stages.payloads import Written
@@ -69,16 +69,16 @@ class BeforeAfter(Stage):
         yield Written(path=self._write(rows), frames=0)
 
     def _scores(self, network: NetworkConfig, sets: list[AnnotatedSet]) -> dict[str, dict[str, Estimate]]:
-        stage = Evaluate(Evaluate.Config(network=network, boxes="both", tall=self.config.tall), threads=self.threads)
-        scores = []
-        for one in sets:
-            reading = Reading(images=one.images, annotators=(), damage=refuse)
-            pictures = annotated_set(Path(one.annotations), reading).pictures
-            scores += [stage(picture) for picture in pictures if held_out(picture.name) and picture.people]
-        found = [next(score)[0] for score in scores]
-        if not found:
+        read = [
+            annotated_set(Path(one.annotations), Reading(images=one.images, annotators=(), damage=refuse))
+            for one in sets
+        ]
+        kept = (one for found in read for one in found.pictures if held_out(one.name) and one.people)
+        first = next(kept, None)
+        if first is None:
             raise StageError("none of the sets' pictures was held out", "before_after", "give more pictures")
-        return measures(found, self.config.tall)
+        config = Evaluate.Config(network=network, tall=self.config.tall)
+        return scored(config, itertools.chain([first], kept), self.threads)
 
     def _write(self, rows: Table) -> str:
         path = Path(self.config.report)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.architecture.fcn import FullConvNet
-from models.checkpoints.trained import load_trained
+from models.checkpoints.trained import Trained, load_trained
 from models.errors import ModelError
 from models.inference.person_crop import without_ground
 from models.inference.teacher import PersonReader
@@ -28,7 +28,8 @@ U8 = npt.NDArray[np.uint8]
 class Densify(Stage):
     """Sets in, the same sets with dense surfaces out: `NAME.npz` of `label_HW` and `uv_2HW` (255ths) for each picture.
 
-    The surfaces of a set that are there already are kept. Sets that are supervised otherwise pass unchanged.
+    Every teacher has a folder of its own (`densified-` and the beginning of its file's sha256), and what it has said
+    already is kept. Sets that are supervised otherwise pass unchanged.
     """
 
     ordered = True
@@ -49,31 +50,35 @@ class Densify(Stage):
         """Fill what is missing. Raises: ModelError or StageError where the teacher is none."""
         if self._ready is None:
             with chief_first():
-                self._ready = AnnotatedSets(sets=tuple(self._dense(one) for one in sets.sets))
+                reader, about, sha256 = self._teacher()
+                self._ready = AnnotatedSets(
+                    sets=tuple(dense(one, reader, sha256, figure_ground=about.figure_ground) for one in sets.sets)
+                )
         yield self._ready
 
-    def _dense(self, source: AnnotatedSet) -> AnnotatedSet:
-        if Path(source.dense).name and not Path(source.dense).name.endswith("densified"):
-            return source
-        folder = Path(source.dense) if source.dense else Path(source.annotations).with_suffix(".densified")
-        bare = AnnotatedPictures(dataclasses.replace(source, dense=""))
-        folder.mkdir(parents=True, exist_ok=True)
-        missing = [index for index in range(len(bare)) if not (folder / f"{bare.name(index)}.npz").is_file()]
-        if missing:
-            reader, figure_ground = self._teacher()
-            for index in missing:
-                write_surface(folder / f"{bare.name(index)}.npz", bare[index], reader, figure_ground=figure_ground)
-        return dataclasses.replace(source, dense=str(folder))
-
-    def _teacher(self) -> tuple[PersonReader, bool]:
+    def _teacher(self) -> tuple[PersonReader, Trained, str]:
         path = Path(self.config.teacher).expanduser()
         try:
-            network, about, _ = load_trained(path)
+            network, about, sha256 = load_trained(path)
         except ModelError as error:
             raise StageError(error.what, error.where, "train one with `run_pipeline.py -c train_teacher`") from error
         if not isinstance(network, FullConvNet) or about.kind != "crops":
             raise StageError("this network does not read single people", str(path), "train one with -c train_teacher")
-        return PersonReader(network, side=about.min_size, scales=self.config.scales), about.figure_ground
+        return PersonReader(network, side=about.min_size, scales=self.config.scales), about, sha256
+
+
+def dense(source: AnnotatedSet, reader: PersonReader, sha256: str, *, figure_ground: bool) -> AnnotatedSet:
+    """A set with its dense surfaces, as a teacher whose file has this sha256 reads them where they are missing."""
+    if Path(source.dense).name and not Path(source.dense).name.endswith("densified"):
+        return source
+    folder = Path(f"{source.dense or Path(source.annotations).with_suffix('.densified')}-{sha256[:8]}")
+    bare = AnnotatedPictures(dataclasses.replace(source, dense=""))
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in range(len(bare)):
+        path = folder / f"{bare.name(index)}.npz"
+        if not path.is_file():
+            write_surface(path, bare[index], reader, figure_ground=figure_ground)
+    return dataclasses.replace(source, dense=str(folder))
 
 
 def write_surface(path: Path, picture: LabelledPicture, reader: PersonReader, *, figure_ground: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,13 +13,15 @@ import numpy as np
 from models.network import NetworkConfig
 from models.opening import fetch_weights, open_network
 from models.structures import SurfaceMap
-from pipeline.stage import Stage
+from pipeline.stage import Stage, StageError
 from stages.evaluation.answers import PictureScore, person_score
 from stages.evaluation.bodies import body_of, prepare_body
-from stages.evaluation.protocols import Protocol, ask_detected, ask_given, precise
+from stages.evaluation.measures import Measures, measures
+from stages.evaluation.protocols import Protocol, ask_cut_out, ask_detected, ask_given, precise
 from stages.evaluation.truth import TruePicture
 from stages.payloads import People, Surface, Surfaces
 
+Boxes = Literal["given", "detected", "both"]
 LOW_SCORE = 0.02
 """Average precision wants detections far below those that are shown."""
 
@@ -36,13 +38,15 @@ class Evaluate(Stage):
         Attributes:
             network: the run's shared section; its `score_threshold` is replaced by `score`.
             boxes: `given` = the paper's single-person protocol on true boxes, `detected` = the multi-person one.
+            oracle_masks: ask again, with given boxes and everyone cut out by their true mask (DensePose*): `cut_out`.
             body: folder with DensePose's own surface files, for what was annotated on it; empty: the open body.
             score: detections below it answer for nobody; average precision goes down to far lower scores.
             tall: least height in pixels of people whose recall, precision and joints count.
         """
 
         network: NetworkConfig = field(default_factory=NetworkConfig)
-        boxes: Literal["given", "detected", "both"] = "both"
+        boxes: Boxes = "both"
+        oracle_masks: bool = False
         body: str = ""
         score: float = 0.18
         tall: float = 100.0
@@ -72,6 +76,8 @@ class Evaluate(Stage):
             protocols["detected"] = ask_detected(self._network, features, found, picture, self._body, self.config.score)
         if self.config.boxes != "detected":
             protocols["given"] = ask_given(self._network, features, picture, self._body)
+        if self.config.oracle_masks:
+            protocols["cut_out"] = ask_cut_out(self._network, picture, self._body)
         yield self._scores(picture, protocols), *shown(next(iter(protocols.values())), self.config.score)
 
     def _scores(self, picture: TruePicture, protocols: Mapping[str, Protocol]) -> PictureScore:
@@ -94,6 +100,18 @@ class Evaluate(Stage):
     def summary(self) -> Mapping[str, Any]:
         """Which weights were scored: their name and the sha256 of their file."""
         return {"weights": {"name": self._network.name, "sha256": self._network.sha256}}
+
+
+def scored(config: Evaluate.Config, pictures: Iterable[TruePicture], threads: int) -> dict[str, Measures]:
+    """The measures of a network on pictures, by column: each protocol that was asked for, and the annotators.
+
+    Raises: ModelError for a network that cannot be opened; StageError where there is no picture.
+    """
+    stage = Evaluate(config, threads=threads)
+    found = [next(stage(picture))[0] for picture in pictures]
+    if not found:
+        raise StageError("there is no picture to score", "evaluate", "give more pictures")
+    return measures(found, config.tall)
 
 
 def shown(protocol: Protocol, score: float) -> tuple[People, Surfaces]:

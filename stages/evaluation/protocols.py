@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pycocotools import mask as coco_mask
 
+from models.inference.person_crop import without_ground
 from models.metrics.assignment import answering
 from models.metrics.densepose_evaluator import MOST_DETECTIONS, Similarities, similarities
 from models.metrics.instances import ANNOTATION_SIDE, FoundInstance, PictureInstances
@@ -70,11 +72,30 @@ def instances_of(picture: TruePicture, found: Detections, surface_D: Sequence[Su
 
 def ask_given(network: Network, features: Any, picture: TruePicture, geometry: Geometry) -> Protocol:
     """The single-person protocol: the boxes are given, person i answers for person i."""
+    return answered(network.surfaces(features, [picture.boxes])[0], picture, geometry)
+
+
+def answered(surface_M: Sequence[SurfaceMap], picture: TruePicture, geometry: Geometry) -> Protocol:
+    """A surface for each person of a picture, in their own boxes."""
     box_M4 = picture.boxes
-    surface_M = network.surfaces(features, [box_M4])[0]
     found = Detections(box_N4=box_M4, score_N=np.ones(len(box_M4), np.float32))
     known = similarities(instances_of(picture, found, surface_M), geometry)
     return Protocol(found=found, surface_D=surface_M, answer_G=np.arange(len(box_M4)), known=known)
+
+
+def ask_cut_out(network: Network, picture: TruePicture, geometry: Geometry) -> Protocol:
+    """The single-person protocol with oracle masks (DensePose*, paper §4.2): everyone alone before the mean colour.
+
+    Of people without a mask the background stays.
+    """
+    box_M4 = picture.boxes
+    surface_M = []
+    for person, box_4 in zip(picture.people, box_M4, strict=True):
+        mask = person.instance.mask
+        seen = picture.rgb_HW3 if mask is None else without_ground(picture.rgb_HW3, coco_mask.decode(mask) > 0)
+        _, features = network.detect(seen[None])
+        surface_M += network.surfaces(features, [box_4[None]])[0]
+    return answered(surface_M, picture, geometry)
 
 
 def ask_detected(

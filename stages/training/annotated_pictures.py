@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from stages.training.photos import held_out
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
-CACHED = 64
+KEPT = 64
+"""Pictures that stay in memory, if nothing else is said: about 0.5 MB each of 320×240."""
 PERSON = 1
 """COCO's category of people."""
 
@@ -65,8 +66,11 @@ class AnnotatedPictures:
         people: (picture, person) of everyone, for drawing people rather than pictures.
     """
 
-    def __init__(self, source: AnnotatedSet) -> None:
-        """Read the annotations. Raises: StageError where they are missing, damaged, or nobody is annotated."""
+    def __init__(self, source: AnnotatedSet, kept: int = KEPT) -> None:
+        """Read the annotations; so many pictures will stay in memory.
+
+        Raises: StageError where they are missing, damaged, or nobody is annotated.
+        """
         self.source = source
         dense_set = read_dense_set(Path(source.annotations), pictures=Path(source.images))
         self._images = {image.id: image for image in dense_set.images}
@@ -77,7 +81,7 @@ class AnnotatedPictures:
         if not self._ids:
             raise StageError("all pictures of this set are held out", source.annotations, "set hold_out: false")
         self.people = [(index, k) for index, one in enumerate(self._ids) for k in range(len(self._records[one]))]
-        self._cached = lru_cache(maxsize=CACHED)(self._read)
+        self._cached = lru_cache(maxsize=kept)(self._read)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -94,6 +98,10 @@ class AnnotatedPictures:
         height, width = self[index].rgb_HW3.shape[:2]
         return height, width
 
+    def count(self, index: int) -> int:
+        """How many people a picture shows."""
+        return len(self._records[self._ids[index]])
+
     def name(self, index: int) -> str:
         """The picture's file name without suffix; dense surfaces are called so too."""
         return Path(self._name(self._ids[index])).stem
@@ -108,8 +116,10 @@ class AnnotatedPictures:
         if bgr is None:
             raise StageError("this picture cannot be read", str(path), "get the file again")
         people = tuple(labelled_person(one, *bgr.shape[:2]) for one in self._records[identity])
-        if not self.source.points:
-            people = tuple(replace(one, points=None) for one in people)
+        people = tuple(
+            replace(one, points=self._supervising(one.points, record.id))
+            for one, record in zip(people, self._records[identity], strict=True)
+        )
         label_HW, uv_2HW = self._dense(index)
         return LabelledPicture(
             rgb_HW3=cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8),
@@ -117,6 +127,16 @@ class AnnotatedPictures:
             label_HW=label_HW,
             uv_2HW=uv_2HW,
         )
+
+    def _supervising(self, points: AnnotatedPoints | None, annotation: int) -> AnnotatedPoints | None:
+        """Those of a person's points that supervise, by the number of the annotation always the same."""
+        if points is None or not self.source.points:
+            return None
+        most = self.source.most_points
+        if most is None or len(points) <= most:
+            return points
+        chosen = np.sort(np.random.default_rng([annotation, *b"points"]).permutation(len(points))[:most])
+        return AnnotatedPoints(**{spec.name: getattr(points, spec.name)[chosen] for spec in fields(points)})
 
     def _dense(self, index: int) -> tuple[U8 | None, U8 | None]:
         if not self.source.dense:

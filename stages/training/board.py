@@ -23,7 +23,7 @@ from stages.drawing.chart_colours import part_palette
 U8 = npt.NDArray[np.uint8]
 SHOWN = 4
 """Pictures of a batch that are drawn."""
-NOT_LOSSES = frozenset({"step", "rate", "waiting", "images_s", "time", "left"})
+NOT_LOSSES = frozenset({"step", "rate", "waiting", "images_s", "cpu_s", "time", "left"})
 
 
 def told(row: Mapping[str, Any], batch: int) -> str:

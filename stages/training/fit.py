@@ -162,6 +162,7 @@ class Fit:
         if self.step >= last:
             return
         saved_at = began = time.monotonic()
+        worked = time.process_time()
         sums: dict[str, float] = {}
         waited, steps = 0.0, 0
         while self.step < last:
@@ -176,8 +177,9 @@ class Fit:
                 spent = time.monotonic() - began
                 shown = steps * sum(len(part[0]) for part in parts)
                 speed = {"waiting": round(waited / spent, 3), "images_s": round(shown / spent, 1)}
+                speed["cpu_s"] = round(time.process_time() - worked, 2)
                 self._log({name: value / steps for name, value in sums.items()}, speed)
-                sums, waited, steps, began = {}, 0.0, 0, time.monotonic()
+                sums, waited, steps, began, worked = {}, 0.0, 0, time.monotonic(), time.process_time()
             if time.monotonic() - saved_at > self.config.save_every_s:
                 self.save()
                 saved_at = time.monotonic()

@@ -64,6 +64,7 @@ class AnnotatedSet:
         images: folder of the pictures.
         dense: folder of dense surfaces (`NAME.npz` of `label_HW` and `uv_2HW` for each picture), or empty.
         points: whether annotated points supervise; where not, only the dense surfaces do.
+        most_points: of a person at most, always the same ones; None = all.
         share: of the pictures that are shown, against the other sets' shares.
         hold_out: one picture in sixteen, by a hash of its name, is not shown, so that it can be scored.
     """
@@ -72,6 +73,7 @@ class AnnotatedSet:
     images: str
     dense: str = ""
     points: bool = True
+    most_points: int | None = None
     share: float = 1.0
     hold_out: bool = False
 
@@ -89,6 +91,7 @@ class Batches:
 
     Attributes:
         of: the batches; each depends on the step alone.
+        people: how many people the whole batch of a step shows.
         size: pictures or people of a whole batch.
         kind: what is shown: "rcnn" and "fcn" whole pictures, "crops" one person each.
         min_size, max_size: pixels of the pictures' sides, as the network is served.
@@ -96,6 +99,7 @@ class Batches:
     """
 
     of: Callable[[int, int, int], TrainingBatch]
+    people: Callable[[int], int]
     size: int
     kind: Kind
     min_size: int

@@ -11,11 +11,14 @@ import cv2
 import numpy as np
 import pytest
 
+from models.inference.person_crop import FILL
 from models.metrics.densepose_evaluator import THRESHOLD_T
 from models.metrics.pointwise import area_under_curve
+from models.structures import Detections, SurfaceMap
 from pipeline.command.cli import main
 from pipeline.stage import StageError
 from stages import STAGES
+from stages.evaluate import Evaluate
 from stages.evaluation.breakdown import breakdowns
 from stages.evaluation.synthetic_truth import scene_truth
 from stages.evaluation.text import score_table
@@ -183,3 +186,33 @@ def test_errors_at_points_are_the_networks_own(monkeypatch: pytest.MonkeyPatch, 
         ]
     )
     assert written.flat()["AUC10"] == pytest.approx(area_under_curve(100 * errors, 10))
+
+
+class Silhouettes:
+    """A network to which everything that is not the mean colour is somebody."""
+
+    def detect(self, rgb_THW3: Any) -> tuple[list[Detections], Any]:
+        return [Detections(box_N4=np.zeros((0, 4), np.float32), score_N=np.zeros(0, np.float32))], rgb_THW3[0]
+
+    def surfaces(self, features: Any, boxes: list[Any]) -> list[list[SurfaceMap]]:
+        found = []
+        for x0, y0, x1, y1 in boxes[0].astype(int).tolist():
+            label_hw = (features[y0:y1, x0:x1] != FILL).any(axis=2).astype(np.uint8)
+            found.append(
+                SurfaceMap(x0=x0, y0=y0, labels_hw=label_hw, uv_2hw=np.zeros((2, *label_hw.shape), np.float32))
+            )
+        return [found]
+
+
+def test_oracle_masks_leave_everyone_alone_before_the_mean_colour(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What it finds is then exactly the person's true mask; with the background left, it is the whole box."""
+    made = (scene_truth(scene(WORLDS["val"], 0, index), "val", index) for index in range(20))
+    picture = next(one for one in made if len(one.people) > 1)
+    monkeypatch.setattr("stages.evaluate.open_network", lambda config, threads: Silhouettes())
+    config = Evaluate.Config(boxes="given", oracle_masks=True)
+    score = next(Evaluate(config)(picture))[0]
+    for person in score.people:
+        assert person.answers["cut_out"].mask_iou > 0.99
+        assert person.answers["given"].mask_iou < 0.9

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from models.metrics.human_error import annotator_errors
 from stages.annotated_sets import SetConfig, prepared
 from stages.augment import Augment, Sampler
+from stages.evaluation.bodies import body_of
 from stages.synthesize import STILL_WORLDS, Synthesize
 from stages.training.annotated_pictures import AnnotatedPictures
 from stages.training.fitted import FitErrors, fitted_mesh
@@ -99,3 +104,62 @@ def test_fits_err_as_they_say() -> None:
             off.append(np.linalg.norm(aligned, axis=1).mean())
     assert np.max(none) < 0.03, "clothes hide the skin by up to 3 cm; nothing else may differ"
     assert 0.03 < np.mean(off) < 0.15
+
+
+def test_drawn_by_people_everybody_is_seen_as_often(pictures: AnnotatedPictures) -> None:
+    sampler = Sampler(Augment.Config(batch=8, least=64, most=64, longest=96, evenly="people"), [pictures])
+    plans = [sampler.plan(step, place) for step in range(500) for place in range(8)]
+    seen = np.bincount([plan.index for plan in plans], minlength=len(pictures))
+    people = np.array([pictures.count(index) for index in range(len(pictures))])
+    assert people.max() > people.min(), "the set must hold pictures of one and of several people"
+    # 4,000 draws: three deviations of a share of a tenth are 1.4 %.
+    assert np.abs(seen / seen.sum() - people / people.sum()).max() < 0.03
+    shown = sum(len(sampler.batch(step).box_N4) for step in range(3))
+    assert sum(sampler.people(step) for step in range(3)) == shown
+
+
+def test_crops_count_one_person_each(pictures: AnnotatedPictures) -> None:
+    sampler = Sampler(Augment.Config(kind="crops", batch=3, least=64, most=64, longest=64), [pictures])
+    assert sampler.people(0) == len(sampler.batch(0).x_BHW3) == 3
+
+
+def test_few_points_are_always_the_same_of_those_there_are(tmp_path: Path) -> None:
+    config = SetConfig(folder=str(tmp_path), draw=Synthesize.Config(count=2, height=120, width=160), noise=0)
+    whole = AnnotatedPictures(prepared(config))
+    few = [AnnotatedPictures(prepared(dataclasses.replace(config, most_points=7))) for _ in range(2)]
+    for index in range(len(whole)):
+        for one, other, full in zip(few[0][index].people, few[1][index].people, whole[index].people, strict=True):
+            assert one.points is not None and other.points is not None and full.points is not None
+            assert len(one.points) == 7 < len(full.points)
+            assert np.array_equal(one.points.x_M, other.points.x_M)
+            assert set(zip(one.points.x_M, one.points.y_M, one.points.u_M, strict=True)) <= set(
+                zip(full.points.x_M, full.points.y_M, full.points.u_M, strict=True)
+            )
+            assert one.coarse_LL is not None and np.array_equal(one.coarse_LL, full.coarse_LL)
+
+
+def test_another_annotator_marks_the_same_places_and_errs_as_said(tmp_path: Path) -> None:
+    """A set annotated without error gives the truth back, at whoever's places; a worse annotator errs farther."""
+    draw = Synthesize.Config(count=3, height=120, width=160)
+    first = prepared(SetConfig(folder=str(tmp_path), draw=draw, noise=1))
+    sets = {noise: prepared(SetConfig(folder=str(tmp_path), draw=draw, noise=noise)) for noise in (1.0, 0.0, 2.0)}
+    assert first == sets[1.0] and len({one.annotations for one in sets.values()}) == 3
+    body = body_of("")
+    read = {noise: AnnotatedPictures(one) for noise, one in sets.items()}
+    errors: dict[float, list[float]] = {1.0: [], 2.0: []}
+    for index in range(len(read[1.0])):
+        truth = np.load(tmp_path / "truth" / f"{read[1.0].name(index)}.npz")
+        for k, exact in enumerate(read[0.0][index].people):
+            assert exact.points is not None
+            column = (exact.box_4[0] + exact.points.x_M * (exact.box_4[2] - exact.box_4[0]) / 255).astype(int)
+            row = (exact.box_4[1] + exact.points.y_M * (exact.box_4[3] - exact.box_4[1]) / 255).astype(int)
+            assert np.array_equal(exact.points.chart_M, truth["label_HW"][row, column])
+            assert np.allclose(exact.points.u_M, truth["uv_2HW"][0, row, column], atol=1e-4)
+            for noise, found in errors.items():
+                marked = read[noise][index].people[k].points
+                assert marked is not None
+                assert np.array_equal(marked.x_M, exact.points.x_M)
+                found += annotator_errors(body, marked, exact.points)[1].tolist()
+    # docs/annotations.md: 3.4 cm on average with the usual error. Edges of charts hold the larger errors back.
+    assert 0.02 < np.mean(errors[1.0]) < 0.05
+    assert 1.5 < np.mean(errors[2.0]) / np.mean(errors[1.0]) < 2.1

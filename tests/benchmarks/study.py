@@ -1,0 +1,99 @@
+"""The study, row by row: trains and scores what `study_rows.yaml` lists and the record does not hold yet.
+
+    nice -n 5 python -m tests.benchmarks.study                            everything; stopped, it goes on where it was
+    python -m tests.benchmarks.study --only person,rcnn --seeds 0         some rows
+    python -m tests.benchmarks.study_tables                               the tables of docs/study.md from the record
+
+Every row is one run of the product (`run_pipeline.py -c CONFIG --set …`, printed before it starts).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.command.cli import main as run
+
+ROWS = Path(__file__).with_name("study_rows.yaml")
+RECORD = Path("docs/benchmarks/study.jsonl")
+FOLDER = Path("runs/study/rows")
+DONE = 0
+
+
+def rows_listed(path: Path = ROWS) -> dict[str, dict[str, Any]]:
+    """The rows by name, in the order in which they are trained."""
+    listed: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return listed
+
+
+def scored(record: Path) -> set[tuple[str, int]]:
+    """Rows and seeds that a record holds."""
+    if not record.is_file():
+        return set()
+    lines = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
+    return {(line["row"], line["seed"]) for line in lines}
+
+
+def words_of(name: str, row: Mapping[str, Any], seed: int, folder: Path, record: Path) -> list[str]:
+    """What the command line says to train and score a row."""
+    own = folder / f"{name}-{seed}"
+    settings: dict[str, Any] = {
+        "row": name,
+        "seed": seed,
+        "train_network.folder": str(own),
+        "train_network.quiet": True,
+        "export_network.weights": str(own / "weights.safetensors"),
+        "score_training.weights": str(own / "weights.safetensors"),
+        "score_training.log": str(own / "log.jsonl"),
+        "score_training.record": str(record),
+        **row.get("set", {}),
+    }
+    words = ["-c", row["config"]]
+    for key, value in settings.items():
+        if isinstance(value, str):
+            value = value.format(seed=seed, folder=folder)
+        words += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
+    return words
+
+
+def wanted(rows: Sequence[str], seeds: Sequence[int], done: set[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+    """What is still to be trained: all rows of the first seed, then of the next."""
+    for seed in seeds:
+        for name in rows:
+            if (name, seed) not in done:
+                yield name, seed
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train row after row; gives the exit code of the first that failed, or 0."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", metavar="ROW,ROW", help="these rows")
+    parser.add_argument("--seeds", default="0,1", metavar="N,N", help="seeds of the first weights and of what is shown")
+    parser.add_argument("--record", type=Path, default=RECORD, help="JSON lines of what was scored")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="gets weights and logs")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of every row")
+    chosen = parser.parse_args(arguments)
+    rows = rows_listed()
+    names = chosen.only.split(",") if chosen.only else list(rows)
+    unknown = [name for name in names if name not in rows]
+    if unknown:
+        parser.error(f"there is no row {unknown[0]}; choose from {', '.join(rows)}")
+    seeds = [int(seed) for seed in chosen.seeds.split(",")]
+    for name, seed in wanted(names, seeds, scored(chosen.record)):
+        words = words_of(name, rows[name], seed, chosen.folder, chosen.record)
+        words += [word for change in chosen.set for word in ("--set", change)]
+        print("run_pipeline.py", *words, flush=True)
+        code = run(words)
+        if code != DONE:
+            return code
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""The study runs row by row from one command, goes on where it stopped, and says what every row was worth and cost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.config import read_config, validate
+from stages import STAGES
+from tests.benchmarks import study
+
+SMALL = {
+    "rounds.count": 1,
+    "augment.batch": 2,
+    "train_network.fit.steps": 50,
+    "train_network.fit.warmup": 1,
+    "annotated_sets.sets.sparse.draw.count": 3,
+    "annotated_sets.sets.sparse.draw.height": 120,
+    "annotated_sets.sets.sparse.draw.width": 160,
+    "score_training.scenes": 2,
+    "score_training.worlds": '["val"]',
+}
+
+
+def go(folder: Path, only: str) -> int:
+    settings = {**SMALL, "annotated_sets.sets.sparse.folder": folder / "sparse"}
+    words = ["--only", only, "--seeds", "0", "--record", str(folder / "study.jsonl"), "--folder", str(folder / "rows")]
+    return study.main([*words, *(word for key, value in settings.items() for word in ("--set", f"{key}={value}"))])
+
+
+def lines(folder: Path) -> dict[str, dict[str, Any]]:
+    found = [json.loads(line) for line in (folder / "study.jsonl").read_text().splitlines()]
+    return {line["row"]: line for line in found}
+
+
+def test_rows_are_trained_and_scored_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert go(tmp_path, "teacher,person_distilled") == 0
+    found = lines(tmp_path)
+    assert list(found) == ["teacher", "person_distilled"]
+    teacher, student = found.values()
+    # Crops show one person each, as many as steps times batch.
+    assert teacher["steps"] == 50 and teacher["pictures"] == teacher["people"] == 100
+    assert student["kind"] == "crops" and student["cpu_minutes"] > 0
+    assert {"given", "cut_out", "annotators"} <= set(teacher["scores"]["val"])
+    assert "cut_out" not in student["scores"]["val"]
+    for value, low, high in teacher["scores"]["val"]["given"].values():
+        assert low <= value <= high
+    # A second call trains nothing more.
+    capsys.readouterr()
+    assert go(tmp_path, "teacher,person_distilled") == 0
+    assert "-c" not in capsys.readouterr().out
+    assert len((tmp_path / "study.jsonl").read_text().splitlines()) == 2
+
+
+def test_whole_pictures_show_several_people_and_networks_are_read_at_several_scales(tmp_path: Path) -> None:
+    assert go(tmp_path, "rcnn,star") == 0
+    found = lines(tmp_path)
+    assert found["rcnn"]["people"] > found["rcnn"]["pictures"] == 100
+    assert {"detected", "given"} <= set(found["rcnn"]["scores"]["val"])
+    assert {"given_at_0.8_1_1.2", "cut_out_at_0.8_1_1.2"} <= set(found["star"]["scores"]["val"])
+    assert not list((tmp_path / "rows" / "star-0").glob("*_at_*"))
+
+
+@pytest.mark.parametrize("name", study.rows_listed())
+def test_every_row_is_a_configuration_that_can_run(name: str, tmp_path: Path) -> None:
+    words = study.words_of(name, study.rows_listed()[name], 1, tmp_path, tmp_path / "study.jsonl")
+    raw = read_config(words[1])
+    for change in words[3::2]:
+        key, value = change.split("=", 1)
+        raw.change(tuple(key.split(".")), read_value(value), "--set")
+    config = validate(raw, STAGES)
+    assert config.stages["score_training"].row == name
+    assert config.stages["augment"].seed == config.stages["train_network"].seed == 1
+    assert config.stages["train_network"].folder in config.stages["score_training"].log
+    # About 100,000 people: one a crop; 2.5 a picture, where pictures are drawn by their people (docs/study.md).
+    shown = config.stages["augment"].batch * config.stages["train_network"].fit.steps
+    assert shown * (1 if config.stages["augment"].kind == "crops" else 2.5) == pytest.approx(100_000, rel=0.01)
+    if "densify" in config.stages:
+        assert config.stages["densify"].teacher == str(tmp_path / "teacher-1" / "weights.safetensors")
+
+
+def read_value(text: str) -> Any:
+    import yaml
+
+    return yaml.safe_load(text)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.stage import Job, Stage, StageError
-from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
+from stages.payloads import FrameChunk, People, Surfaces, VideoInfo
+from stages.world.exact_surface import exact_surface
 from stages.world.far import FarWorld, far_scene
 from stages.world.moving import MOVING_WORLDS, MovingWorld, moving_scene
 from stages.world.renderings import RENDERINGS
@@ -36,8 +37,8 @@ class Synthesize(Stage):
         """Which scenes.
 
         Attributes:
-            world: `train`, `val`, `wide`, `far`, a stress world (`stress_rain` …); for clips `video`, `crowd`, or one of
-                their stress worlds (`stress_video_rain` …).
+            world: `train`, `val`, `wide`, `far`, a stress world (`stress_rain` …); for clips `video`, `crowd`, or one
+                of their stress worlds (`stress_video_rain` …).
             seed, first, count: scenes first … first + count − 1 of the seed; each depends on its own number only.
             height, width: pixels.
             backgrounds: folders of pictures to put behind most people; none means procedural backgrounds.
@@ -127,11 +128,4 @@ def true_people(made: Scene) -> People:
 
 def true_surfaces(made: Scene) -> Surfaces:
     """The visible surface of everyone of a scene on their box grids."""
-    people = []
-    for number, (x0, y0, x1, y1) in enumerate(made.box_N4.astype(int).tolist(), start=1):
-        mine = made.instance_HW[y0:y1, x0:x1] == number
-        people.append(Surface(
-            x0=x0, y0=y0, labels_hw=np.where(mine, made.label_HW[y0:y1, x0:x1], 0).astype(np.uint8),
-            uv_2hw=np.where(mine, made.uv_2HW[:, y0:y1, x0:x1], 0).astype(np.float32),
-        ))
-    return Surfaces(people=tuple(people))
+    return Surfaces(people=tuple(exact_surface(made, number) for number in range(1, len(made.box_N4) + 1)))

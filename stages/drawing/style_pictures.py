@@ -23,12 +23,12 @@ from stages.demo_clip import camera, lights, meshes_at, walkers
 from stages.densepose import DensePose
 from stages.detect import Detect
 from stages.drawing.styles import STYLES
-from stages.payloads import U8, FrameChunk, People, Surface, Surfaces, VideoInfo
+from stages.payloads import U8, FrameChunk, People, Surfaces, VideoInfo
 from stages.render import Render
 from stages.unwrap import Unwrap
-from stages.world.drawing import Truth, draw
+from stages.world.drawing import draw
+from stages.world.exact_surface import exact_surface
 from stages.world.plaza import paint_plaza
-from stages.world.scene import mask_box
 from stages.world.stage_set import cast_shadows
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "pictures"
@@ -51,7 +51,7 @@ def moment(second: float) -> tuple[FrameChunk, People, Surfaces]:
     cast_shadows(picture_HW3, view, meshes, sun.toward_L3[0], 0.45)
     truth = draw(picture_HW3, [w.person for w in cast], meshes, view, sun)
     rgb_HW3 = np.rint(np.clip(picture_HW3, 0, 1) * 255).astype(np.uint8)
-    surfaces = [surface_of(truth, k + 1) for k in range(len(cast))]
+    surfaces = [exact_surface(truth, k + 1) for k in range(len(cast))]
     corners = [(s.x0, s.y0, s.x0 + s.labels_hw.shape[1], s.y0 + s.labels_hw.shape[0]) for s in surfaces]
     info = VideoInfo(
         path="", width=view.width, height=view.height, still=False, rate=Fraction(25), time_base=Fraction(1, 25)
@@ -66,19 +66,6 @@ def moment(second: float) -> tuple[FrameChunk, People, Surfaces]:
             id_N=np.arange(1, count + 1, dtype=np.int32),
         ),
         Surfaces(people=tuple(surfaces)),
-    )
-
-
-def surface_of(truth: Truth, number: int) -> Surface:
-    """One person's exact surface on the grid of its visible pixels."""
-    mine_HW = truth.instance_HW == number
-    x0, y0, x1, y1 = mask_box(mine_HW)
-    grid = (slice(y0, y1), slice(x0, x1))
-    return Surface(
-        x0=x0,
-        y0=y0,
-        labels_hw=np.where(mine_HW[grid], truth.label_HW[grid], 0).astype(np.uint8),
-        uv_2hw=truth.uv_2HW[:, grid[0], grid[1]] * mine_HW[grid],
     )
 
 

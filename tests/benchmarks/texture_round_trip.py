@@ -17,10 +17,10 @@ from models.surface.raster import Camera
 from models.surface.texels import open_body_cover
 from models.surface.unwrapping import TexelMemory, sight
 from stages.drawing.compositing import Canvas, Visible, visible_part
-from stages.drawing.style_pictures import surface_of
 from stages.drawing.texture import wear
 from stages.payloads import U8, Surface
 from stages.world.drawing import draw
+from stages.world.exact_surface import exact_surface
 from stages.world.people import Person, pose_person, random_shape
 from stages.world.poses import POSES
 from stages.world.shading import random_lights
@@ -51,7 +51,7 @@ def views(count: int) -> list[tuple[U8, Surface]]:
         mesh = pose_person(person, POSES["stand" if number % 4 else "walk"](rng), 2 * np.pi * number / count)
         picture_HW3 = np.full((HEIGHT, WIDTH, 3), 0.5, np.float32)
         truth = draw(picture_HW3, [person], [mesh], camera, lights)
-        made.append((np.rint(np.clip(picture_HW3, 0, 1) * 255).astype(np.uint8), surface_of(truth, 1)))
+        made.append((np.rint(np.clip(picture_HW3, 0, 1) * 255).astype(np.uint8), exact_surface(truth, 1)))
     return made
 
 

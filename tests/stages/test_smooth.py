@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from stages.demo_clip import FINER, RATE, camera, lights, meshes_at, picture_at, walkers
-from stages.drawing.style_pictures import surface_of
 from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
 from stages.smooth import Smooth
 from stages.temporal.fusion import carried, corrected, first_memory, merged
 from stages.temporal.layers import Memory
 from stages.temporal.motion import Way
+from stages.world.exact_surface import exact_surface
 from stages.world.plaza import paint_plaza
 from stages.world.scene import draw
 
@@ -364,7 +364,7 @@ def test_a_walking_person_comes_nearer_to_the_truth_and_keeps_the_right_charts()
         frames.append(picture_at(number / RATE, cast, backdrop))
         (mesh,) = meshes_at(number / RATE, cast)
         truth = draw(np.zeros((view.height, view.width, 3), np.float32), [cast[0].person], [mesh], view, lights())
-        exact.append(surface_of(truth, 1))
+        exact.append(exact_surface(truth, 1))
     seen = [jittery(surface, rng) for surface in exact]
     (result,) = Smooth(Smooth.Config())(chunk_of(np.stack(frames)), people_of(len(seen)), Surfaces(people=tuple(seen)))
     wrong, error = zip(*(mistakes(surfaces, exact) for surfaces in (seen, result.people)), strict=True)

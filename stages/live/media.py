@@ -24,12 +24,12 @@ from stages.video.interlace import Deinterlacer, TimedFrame
 from stages.video.rotation import UPRIGHT, turn_of_matrix
 from stages.video.source import default_video_stream, frame_rate, open_container
 
-QUICK = {"analyzeduration": "2000000", "probesize": "2000000", "fflags": "nobuffer"}
-"""FFmpeg looks at a stream for 2 s at most before it says what it is, and keeps nothing back."""
+QUICK = {"analyzeduration": "1000000", "probesize": "1000000", "fflags": "nobuffer"}
+"""FFmpeg looks at a stream for 1 s at most before it says what it is, and keeps nothing back."""
 OF_SCHEME = {"rtsp": {"rtsp_transport": "tcp"}, "rtsps": {"rtsp_transport": "tcp"}}
 """Over UDP, RTSP loses packets and thereby pictures; `options: {rtsp_transport: udp}` asks for it."""
-FOLLOW = {"follow": "1"}
-"""FFmpeg's file protocol then waits at the end of a file for more."""
+FOLLOW = {**QUICK, "follow": "1", "seekable": "0"}
+"""FFmpeg's file protocol then waits at the end of a file for more, and does not look there for the film's length."""
 
 Manner = Literal["stream", "follow", "play"]
 

@@ -90,7 +90,8 @@ class FilmServer:
         self.port = port
         self._stopped = threading.Event()
         self._sockets: list[socket.socket] = []
-        stopped, sockets = self._stopped, self._sockets
+        self._held = threading.Event()
+        stopped, sockets, held = self._stopped, self._sockets, self._held
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
@@ -102,7 +103,7 @@ class FilmServer:
                 self.send_header("Content-Type", "video/mp2t")
                 self.end_headers()
                 try:
-                    send_film(Sink(self.wfile.write), stopped)
+                    send_film(Sink(lambda data: None if held.is_set() else self.wfile.write(data)), stopped)
                 except (OSError, av.FFmpegError):  # who watched went away
                     return
 
@@ -118,6 +119,10 @@ class FilmServer:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/film.ts"
+
+    def hold(self) -> None:
+        """Send nothing more, and stay connected."""
+        self._held.set()
 
     def kill(self) -> None:
         """Cut every connection at once and stop listening."""

@@ -24,7 +24,7 @@ from stages.temporal.keeping import (
     waiting_read,
 )
 from stages.temporal.layers import Memory
-from stages.temporal.motion import Flow, Search
+from stages.temporal.motion import Flow
 from stages.temporal.sights import Sight, Waiting
 
 NO_PICTURE = np.zeros((0, 0), np.uint8)
@@ -103,12 +103,13 @@ class Smooth(Stage):
         first, steady, forth = {}, {}, {}
         for identity, (_, surface) in given.items():
             first[identity] = steady[identity] = first_memory(surface)
-            found = self._found(identity, now_HW, first[identity])
-            if found is not None:
-                memory, grid = self.memories[identity], first[identity].grid
-                steady[identity] = merged(first[identity], carried(memory, found.back(grid, memory.grid), grid))
-                if self.config.ahead:
-                    forth[identity] = found.forth(memory.grid, grid)
+            memory, grid = self.memories.get(identity), first[identity].grid
+            back = None if memory is None else self.flow.way(now_HW, self.before_HW, grid, memory.grid)
+            if memory is not None and back is not None:
+                steady[identity] = merged(first[identity], carried(memory, back, grid))
+                way = self.flow.way(self.before_HW, now_HW, memory.grid, grid) if self.config.ahead else None
+                if way is not None:
+                    forth[identity] = way
         self.memories, self.before_HW = steady, now_HW
         return Sight(
             place={identity: place for identity, (place, _) in given.items()},
@@ -116,10 +117,6 @@ class Smooth(Stage):
             steady=steady,
             forth=forth,
         )
-
-    def _found(self, identity: int, now_HW: U8, first: Memory) -> Search | None:
-        memory = self.memories.get(identity)
-        return None if memory is None else self.flow.between(now_HW, self.before_HW, first.grid, memory.grid)
 
     def _give_out(self) -> None:
         """Bring the next frames' knowledge to the oldest frame, and its result to where it waits."""

@@ -41,9 +41,7 @@ class Layers:
     def of(cls, memory: Memory) -> Layers:
         """The layers of a memory, the labels shared with it."""
         u_hw, v_hw, precision_hw, strength_hw = (np.asarray(axis, np.float32) for axis in cv2.split(memory.known_hw4))
-        return cls(
-            labels_hw=memory.labels_hw, u_hw=u_hw, v_hw=v_hw, precision_hw=precision_hw, strength_hw=strength_hw
-        )
+        return cls(labels_hw=memory.labels_hw, u_hw=u_hw, v_hw=v_hw, precision_hw=precision_hw, strength_hw=strength_hw)
 
     def memory(self, grid: Grid) -> Memory:
         """Joined again."""

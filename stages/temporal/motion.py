@@ -1,4 +1,4 @@
-"""Where each cell of a person was one frame ago, and where those went: dense optical flow around the person."""
+"""Where each cell of a person is in the frame before or after: dense optical flow around the person."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from stages.payloads import F32, U8
 
 STRIDE, DESCENT = 4, 6
 """Cells between the flow's patches, and steps of the descent: with the preset's 12 it finds nothing more."""
-MARGIN = 8
+MARGIN = 6
 """Cells around a person that the flow sees too: what lies still around it tells where it ends, and coarse levels of the
 search need room. With 4 the flicker is 3 % more (tests/benchmarks/temporal.py)."""
 SMALLEST = 16
 """Cells, in either direction, under which a picture is too small for the flow's patches."""
-FLOW_LINES = 48
-"""The flow sees a person in at least so many lines, under twice as many, or in all there are."""
+FLOW_LINES = 64
+"""The flow sees a person in at most so many lines."""
 FINEST = 0
 """The flow is searched down to the picture halved so many times."""
 SURE_RESIDUAL, LOST_RESIDUAL = 7.0, 30.0
 """Grey levels of 255 between a cell and where it came from: full trust up to the first, none from the second on."""
-SURE_WAY, LOST_WAY = 1.0, 3.0
-"""Cells by which the way there and back may miss its start: full trust up to the first, none from the second on."""
+TRUST_256 = np.clip((LOST_RESIDUAL - np.arange(256)) / (LOST_RESIDUAL - SURE_RESIDUAL), 0, 1).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +62,8 @@ class Window:
     """The part of two frames in which a person's flow is searched, in whole cells.
 
     Attributes:
-        x, y, height, width: upper left pixel in the later frame; rows and columns of cells.
-        shift_x, shift_y: pixels from there to the same part of the earlier frame.
+        x, y, height, width: upper left pixel in the one frame; rows and columns of cells.
+        shift_x, shift_y: pixels from there to the same part of the other frame.
         step: pixels along a cell's side.
     """
 
@@ -76,10 +75,6 @@ class Window:
     shift_y: int
     step: int
 
-    def corners(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """x, y of its upper left pixel in the later frame and in the earlier one."""
-        return (self.x, self.y), (self.x + self.shift_x, self.y + self.shift_y)
-
     def seen(self, grey_HW: U8, shift_x: int, shift_y: int) -> U8:
         """The part of a frame, one mean grey a cell."""
         x, y = self.x + shift_x, self.y + shift_y
@@ -87,35 +82,6 @@ class Window:
         if self.step == 1:
             return np.ascontiguousarray(part_HW)
         return np.asarray(cv2.resize(part_HW, (self.width, self.height), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
-    """What was found in the part of two frames around one person.
-
-    Attributes:
-        window: that part.
-        now_hw, before_hw: what is seen there in this frame and the one before, uint8.
-        back_hw2, forth_hw2: cells by which each cell of the one moves to its place in the other.
-    """
-
-    window: Window
-    now_hw: U8
-    before_hw: U8
-    back_hw2: F32
-    forth_hw2: F32
-
-    def back(self, grid: Grid, was: Grid) -> Way:
-        """From the person's cells in this frame to where they were."""
-        trust_hw = _trust(self.now_hw, self.before_hw, self.back_hw2, self.forth_hw2)
-        start, goal = self.window.corners()
-        return _way(_joined(self.back_hw2, trust_hw), self.window.step, start, goal, grid, was)
-
-    def forth(self, was: Grid, grid: Grid) -> Way:
-        """From the person's cells in the frame before to where they went."""
-        trust_hw = _trust(self.before_hw, self.now_hw, self.forth_hw2, self.back_hw2)
-        goal, start = self.window.corners()
-        return _way(_joined(self.forth_hw2, trust_hw), self.window.step, start, goal, was, grid)
 
 
 class Flow:
@@ -129,38 +95,35 @@ class Flow:
         self.search.setGradientDescentIterations(DESCENT)
         self.search.setUseMeanNormalization(False)  # the light of two successive frames is the same: grey says more
 
-    def between(self, now_HW: U8, before_HW: U8, grid: Grid, was: Grid) -> Search | None:
-        """The flow around a person, both ways; None where there is too little to see.
+    def way(self, here_HW: U8, there_HW: U8, grid: Grid, other: Grid) -> Way | None:
+        """Where a person's cells in one frame are in a neighbouring one; None where there is too little to see.
+
+        The search goes one way: a second one home again, to trust only what comes back, made the flicker 0.6 % less
+        and the stage a fifth dearer (docs/benchmarks/temporal.md).
 
         Args:
-            now_HW, before_HW: grey pictures of this frame and the one before, uint8, of one size.
-            grid: the person's cells in this frame.
-            was: the person's cells in the frame before; the search starts from the way between the two middles.
+            here_HW, there_HW: grey pictures of the two frames, uint8, of one size.
+            grid, other: the person's cells in each; the search starts from the way between the two middles.
         """
-        window = _window(now_HW, grid, was)
+        window = _window(here_HW, grid, other)
         if window.height < SMALLEST or window.width < SMALLEST:
             return None
-        now_hw = window.seen(now_HW, 0, 0)
-        before_hw = window.seen(before_HW, window.shift_x, window.shift_y)
+        here_hw = window.seen(here_HW, 0, 0)
+        there_hw = window.seen(there_HW, window.shift_x, window.shift_y)
         with _one_thread():
-            back_hw2, forth_hw2 = self._search(now_hw, before_hw), self._search(before_hw, now_hw)
-        return Search(window=window, now_hw=now_hw, before_hw=before_hw, back_hw2=back_hw2, forth_hw2=forth_hw2)
-
-    def _search(self, one_hw: U8, other_hw: U8) -> F32:
-        """Where each cell of one picture went in the other, (h, w, 2)."""
-        return np.asarray(self.search.calc(one_hw, other_hw, np.zeros((*one_hw.shape, 2), np.float32)), np.float32)
-
-
-def _joined(way_hw2: F32, trust_hw: F32) -> F32:
-    return np.asarray(cv2.merge([*cv2.split(way_hw2), trust_hw]), np.float32)
+            way_hw2 = np.asarray(
+                self.search.calc(here_hw, there_hw, np.zeros((*here_hw.shape, 2), np.float32)), np.float32
+            )
+        known_hw3 = np.asarray(cv2.merge([*cv2.split(way_hw2), _trust(here_hw, there_hw, way_hw2)]), np.float32)
+        return _way(known_hw3, window, grid, other)
 
 
-def _window(now_HW: U8, grid: Grid, was: Grid) -> Window:
+def _window(here_HW: U8, grid: Grid, other: Grid) -> Window:
     """Around the grid, cut so that it lies inside both frames."""
-    lines, columns = now_HW.shape
-    step = max(1, grid.height * grid.step // FLOW_LINES)
+    lines, columns = here_HW.shape
+    step = -(-grid.height * grid.step // FLOW_LINES)
     margin = MARGIN * step
-    shift_x, shift_y = (round(there - here) for there, here in zip(was.centre, grid.centre, strict=True))
+    shift_x, shift_y = (round(there - here) for there, here in zip(other.centre, grid.centre, strict=True))
     left, top = max(grid.x0 - margin, 0, -shift_x), max(grid.y0 - margin, 0, -shift_y)
     right = min(grid.x0 + grid.width * grid.step + margin, columns, columns - shift_x)
     bottom = min(grid.y0 + grid.height * grid.step + margin, lines, lines - shift_y)
@@ -175,48 +138,45 @@ def _window(now_HW: U8, grid: Grid, was: Grid) -> Window:
     )
 
 
-def _way(known_hw3: F32, step: int, start: tuple[int, int], goal: tuple[int, int], grid: Grid, other: Grid) -> Way:
-    """Flow and trust on cells of `step` pixels from the pixel `start`, read at a grid, as cells of the other grid."""
+def _way(known_hw3: F32, window: Window, grid: Grid, other: Grid) -> Way:
+    """Flow and trust on the cells of a window, read at a grid, as cells of the other grid."""
+    step = window.step
     scale = grid.step / step
-    offset = [(first - at + (grid.step - step) / 2) / step for first, at in zip((grid.x0, grid.y0), start, strict=True)]
+    offset_x, offset_y = (
+        (first - at + (grid.step - step) / 2) / step for first, at in ((grid.x0, window.x), (grid.y0, window.y))
+    )
     read_hw3 = cv2.warpAffine(
         known_hw3,
-        np.array([[scale, 0, offset[0]], [0, scale, offset[1]]]),
+        np.array([[scale, 0, offset_x], [0, scale, offset_y]]),
         (grid.width, grid.height),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    longer = np.float32(step / other.step)
+    x_hw, y_hw, trust_hw = (np.asarray(axis_hw, np.float32) for axis_hw in cv2.split(read_hw3))
     half = (grid.step - other.step) / 2
     x_w, y_h = (
-        ((np.arange(count) * grid.step + (first - at + to - first_there + half)) / other.step).astype(np.float32)
-        for count, first, at, to, first_there in (
-            (grid.width, grid.x0, start[0], goal[0], other.x0),
-            (grid.height, grid.y0, start[1], goal[1], other.y0),
+        ((np.arange(count) * grid.step + (first + shift - first_there + half)) / other.step).astype(np.float32)
+        for count, first, shift, first_there in (
+            (grid.width, grid.x0, window.shift_x, other.x0),
+            (grid.height, grid.y0, window.shift_y, other.y0),
         )
     )
-    return Way(
-        x_hw=read_hw3[..., 0] * longer + x_w[None, :],
-        y_hw=read_hw3[..., 1] * longer + y_h[:, None],
-        trust_hw=np.ascontiguousarray(read_hw3[..., 2], np.float32),
-    )
+    longer = np.float32(step / other.step)
+    x_hw *= longer
+    y_hw *= longer
+    x_hw += x_w[None, :]
+    y_hw += y_h[:, None]
+    return Way(x_hw=x_hw, y_hw=y_hw, trust_hw=trust_hw)
 
 
-def _trust(here_hw: U8, there_hw: U8, way_hw2: F32, home_hw2: F32) -> F32:
-    """1 where the flow leads to the same grey and the flow back leads home, 0 where one of the two is lost.
-
-    The grey is judged over 3 × 3 cells.
-    """
+def _trust(here_hw: U8, there_hw: U8, way_hw2: F32) -> F32:
+    """1 where the flow leads to the same grey, judged over 3 × 3 cells, 0 where it leads to quite another."""
     height, width = here_hw.shape
     to_x, to_y = cv2.split(way_hw2)
     to_x += np.arange(width, dtype=np.float32)[None, :]
     to_y += np.arange(height, dtype=np.float32)[:, None]
     carried_hw = cv2.remap(there_hw, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    residual_hw = cv2.blur(cv2.absdiff(here_hw, carried_hw), (3, 3)).astype(np.float32)
-    back_hw2 = cv2.remap(home_hw2, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    astray_hw = cv2.magnitude(*cv2.split(cv2.add(back_hw2, way_hw2)))
-    alike_hw = np.clip((LOST_RESIDUAL - residual_hw) / (LOST_RESIDUAL - SURE_RESIDUAL), 0, 1)
-    return np.asarray(alike_hw * np.clip((LOST_WAY - astray_hw) / (LOST_WAY - SURE_WAY), 0, 1), np.float32)
+    return TRUST_256.take(cv2.blur(cv2.absdiff(here_hw, carried_hw), (3, 3)))
 
 
 @contextmanager

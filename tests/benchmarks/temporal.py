@@ -33,12 +33,8 @@ Smoothing = Callable[[Sequence[FrameChunk], Sequence[People], Sequence[Surfaces]
 class Standing:
     """In place of the flow: a cell was where the same cell of the box was."""
 
-    def between(self, now_HW: np.ndarray, before_HW: np.ndarray, grid: Grid, was: Grid) -> Standing:
-        """Nothing has to be searched."""
-        return self
-
     @staticmethod
-    def back(one: Grid, other: Grid) -> Way:
+    def way(here_HW: np.ndarray, there_HW: np.ndarray, one: Grid, other: Grid) -> Way:
         """The box stretched to the other, trusted everywhere."""
         x_w, y_h = (
             ((np.arange(a) + 0.5) * b / a - 0.5).astype(np.float32)

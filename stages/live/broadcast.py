@@ -27,7 +27,7 @@ FORMATS = {"rtmp": "flv", "rtmps": "flv", "rtsp": "rtsp", "rtsps": "rtsp"}
 OF_FORMAT = {"rtsp": {"rtsp_transport": "tcp"}, "flv": {"flvflags": "no_duration_filesize"}}
 TIMEOUT_S = 15.0
 """A server that takes nothing for so long is given up."""
-GOODBYE_S = 5.0
+GOODBYE_S = 3.0
 SLACK = 2
 
 

@@ -78,7 +78,8 @@ class Browser:
         """Wait until an expression is true; its value."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            value = self.run(expression)
+            # Names that the page has not defined yet are no value.
+            value = self.run(f"(() => {{ try {{ return {expression} }} catch (error) {{ return null }} }})()")
             if value:
                 return value
             time.sleep(0.1)

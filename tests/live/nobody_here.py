@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
@@ -36,7 +38,9 @@ from pipeline.command.cli import main
 from tests.live.nobody_here import TABLE
 sys.exit(main(None, TABLE))
 """
-TABLE = MappingProxyType({**STAGES, "nobody": "tests.live.nobody_here:Nobody"})
+TABLE = MappingProxyType(
+    {**STAGES, "nobody": "tests.live.nobody_here:Nobody", "dawdle": "tests.live.nobody_here:Dawdle"}
+)
 
 
 class Nobody(Stage):
@@ -57,6 +61,20 @@ def nobody() -> People:
     )
 
 
+class Dawdle(Stage):
+    """Takes its time."""
+
+    def __call__(self, frames: FrameChunk) -> None:
+        """Longer than four frames."""
+        time.sleep(0.2)
+
+
+def below(process: int) -> list[int]:
+    """Every process that a process started, and those that they started."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [one for child in map(int, children) for one in (child, *below(child))]
+
+
 class LiveRun:
     """The program in a process of its own, with the graph above."""
 
@@ -73,8 +91,21 @@ class LiveRun:
             )
 
     @property
-    def pid(self) -> int:
-        return self._process.pid
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def resident(self) -> int:
+        """Bytes of memory that it has."""
+        status = Path(f"/proc/{self._process.pid}/statm").read_text()
+        return int(status.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def process_with(self, part: str) -> int:
+        """The id of the process below it that has a file open whose path holds `part`."""
+        for process in below(self._process.pid):
+            with contextlib.suppress(OSError):
+                if any(part in os.readlink(file) for file in Path(f"/proc/{process}/fd").iterdir()):
+                    return process
+        raise AssertionError(f"no process has {part} open")
 
     def stop(self) -> None:
         """Ctrl-C."""

@@ -1,0 +1,143 @@
+"""A whole live run, as a user starts it: a server that dies and comes back, Ctrl-C, reports, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.live.clock_film import CYCLE, FilmServer, free_port, read_clock
+from tests.live.nobody_here import CONFIG, LiveRun, pictures
+
+TRACEBACK = "Traceback (most recent call last)"
+
+
+def wait_for(true: Callable[[], bool], run: LiveRun, seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, run.said()
+        time.sleep(0.1)
+
+
+def recorded(path: Path) -> int:
+    """Frames in the whole segments of a result that is being made."""
+    manifest = path.with_name(f"{path.name}.partial") / "manifest.jsonl"
+    lines = manifest.read_text().splitlines() if manifest.exists() else []
+    return sum(len(json.loads(line)["pts"]) for line in lines)
+
+
+@pytest.mark.parametrize("way", ["--serial", "ray"])
+def test_one_file_though_the_source_died_and_came_back(way: str, tmp_path: Path) -> None:
+    port = free_port()
+    server = FilmServer(port)
+    out = tmp_path / "day.mp4"
+    words = ["--set", "encode.segment_frames=5", "--report", "report.json", *([way] if way != "ray" else [])]
+    run = LiveRun(tmp_path, server.url, "-o", "day.mp4", *words)
+    try:
+        wait_for(lambda: recorded(out) >= 20, run)
+        server.kill()
+        before = recorded(out)
+        time.sleep(1)
+        server = FilmServer(port)
+        wait_for(lambda: recorded(out) >= before + 30, run)
+        run.stop()
+        assert run.end() == 130
+    finally:
+        run.end(1) if run.running else None
+        server.kill()
+    shown, times = pictures(out)
+    clocks = [read_clock(rgb) for rgb in shown]
+    assert len(shown) >= before + 30
+    assert all(later > earlier for earlier, later in pairwise(times))
+    went_by = (clocks[-1] - clocks[0]) % CYCLE / 1000
+    assert times[-1] - times[0] == pytest.approx(went_by, abs=1.0)
+    assert (np.diff(clocks) % CYCLE < CYCLE / 2).all()  # never a picture older than the one before
+    assert not (tmp_path / "day.mp4.partial").exists()
+    (entry,) = json.loads((tmp_path / "report.json").read_text())["inputs"]
+    assert entry["frames_out"] == len(shown) and entry["output"].endswith("day.mp4")
+    assert entry["reconnects"] == 1 and entry["frames_received"] >= len(shown)
+    assert 0 < entry["latency_ms"]["p50"] <= entry["latency_ms"]["p95"]
+    assert "from capture to display" in run.said() and "was lost once" in run.said()
+    assert TRACEBACK not in run.said()
+
+
+def test_a_process_that_is_killed_costs_a_moment_and_not_the_file(tmp_path: Path) -> None:
+    server = FilmServer(free_port())
+    out = tmp_path / "day.mp4"
+    run = LiveRun(tmp_path, server.url, "-o", "day.mp4", "--set", "encode.segment_frames=5", "--report", "r.json")
+    try:
+        wait_for(lambda: recorded(out) >= 10, run)
+        os.kill(run.process_with("day.mp4.partial"), signal.SIGKILL)
+        before = recorded(out)
+        wait_for(lambda: recorded(out) >= before + 20, run)
+        run.stop()
+        assert run.end() == 130
+    finally:
+        run.end(1) if run.running else None
+        server.kill()
+    shown, times = pictures(out)
+    clocks = [read_clock(rgb) for rgb in shown]
+    assert len(shown) >= before + 20
+    assert all(later > earlier for earlier, later in pairwise(times))
+    assert (np.diff(clocks) % CYCLE < CYCLE / 2).all()
+    assert json.loads((tmp_path / "r.json").read_text())["lanes"]["out"]["restarts"] == 1
+
+
+def test_a_run_of_so_many_seconds_ends_by_itself_and_well(tmp_path: Path) -> None:
+    server = FilmServer(free_port())
+    run = LiveRun(tmp_path, server.url, "-o", "a.mp4", "--serial", "--set", "live_decode.seconds=2")
+    code = run.end()
+    server.kill()
+    assert code == 0, run.said()
+    assert len(pictures(tmp_path / "a.mp4")[0]) > 5
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "part"),
+    [
+        (["http://127.0.0.1:9/film.ts", "-o", "a.mp4"], 1, "could not be opened"),
+        (["98"], 1, "there is no such camera"),
+        (["gopher://x/y"], 1, "'gopher' is no kind of stream"),
+        ([], 2, "a live run has one input"),
+        (["0", "1"], 2, "a live run has one input"),
+        (["0", "-o", "nobody.yaml"], 1, "this file exists already"),
+        (["nobody.yaml"], 1, "not a video"),
+        (["0", "--set", "live_decode.source.watchdog_s=99"], 2, "watchdog_s is 99"),
+        (["0", "--set", "preview.port=0"], 2, "port is 0"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(words: list[str], code: int, part: str, tmp_path: Path) -> None:
+    run = LiveRun(tmp_path, *words, "--serial")
+    assert run.end() == code, run.said()
+    assert part in run.said() and TRACEBACK not in run.said()
+    assert run.said().count("error:") == 1
+    assert not (tmp_path / "a.mp4").exists()
+
+
+def test_memory_does_not_grow_while_frames_are_dropped(tmp_path: Path) -> None:
+    """Everything that waits has a bound: a graph that takes a tenth of the frames holds no more after ten seconds."""
+    server = FilmServer(free_port())
+    slow = CONFIG.replace("nobody, preview", "nobody, dawdle, preview")
+    run = LiveRun(tmp_path, server.url, "--serial", "--report", "r.json", config=slow)
+    try:
+        wait_for(lambda: "people a frame" in run.said(), run)
+        time.sleep(2)
+        early = run.resident()
+        time.sleep(8)
+        late = run.resident()
+        run.stop()
+        assert run.end() == 130
+    finally:
+        run.end(1) if run.running else None
+        server.kill()
+    (entry,) = json.loads((tmp_path / "r.json").read_text())["inputs"]
+    assert entry["dropped"] > 100
+    assert late - early < 20 << 20  # the frames dropped in that time alone are 36 MB
+    assert entry["latency_ms"]["p95"] < 6000  # without dropping, the last one would have been a quarter of a minute old

@@ -36,6 +36,7 @@ STAGES: dict[str, str] = {
     "train_surface": "stages.train:TrainSurface",
     "annotated_sets": "stages.annotated_sets:AnnotatedSetsStage",
     "densify": "stages.densify:Densify",
+    "annotated_photos": "stages.annotated_photos:AnnotatedPhotos",
     "augment": "stages.augment:Augment",
     "train_network": "stages.train_network:TrainNetwork",
     "score_training": "stages.score_training:ScoreTraining",

@@ -20,7 +20,7 @@ from stages.evaluation.bodies import prepare_body
 from stages.evaluation.photo_truth import Reading, annotated_set
 from stages.evaluation.text import score_table
 from stages.payloads import Written
-from stages.training.payloads import AnnotatedSet, AnnotatedSets, NetworkTrained, Round
+from stages.training.payloads import AnnotatedSet, AnnotatedSets, Round
 from stages.training.photos import held_out
 from stages.training.workers import is_chief
 
@@ -51,7 +51,7 @@ class BeforeAfter(Stage):
         """Distances on the body, once. Raises ModelError."""
         prepare_body("", sys.stderr)
 
-    def __call__(self, part: Round, sets: AnnotatedSets, trained: NetworkTrained) -> Iterator[Written]:
+    def __call__(self, part: Round, sets: AnnotatedSets) -> Iterator[Written]:
         """Score both. Raises: StageError where no picture was held out, or the report cannot be written."""
         if not part.last or not is_chief():
             return
@@ -60,7 +60,7 @@ class BeforeAfter(Stage):
         if not kept:
             remedy = "set annotated_sets.sets.NAME.hold_out: true"
             raise StageError("no set holds pictures out, so nothing can be compared", "before_after", remedy)
-        after = dataclasses.replace(config.network, kind="trained", weights=config.weights)
+        after = dataclasses.replace(config.network, weights=config.weights)
         rows: Table = {}
         for name, network in (("before", config.network), ("after", after)):
             for protocol, found in self._scores(network, kept).items():

@@ -11,9 +11,11 @@ import torch
 from torch import nn
 
 from models.light.detector import PersonDetector
+from models.light.files import BUILT_IN
 from models.light.surface_net import SurfaceNet
 from models.light.teachers import PlaceTeacher
 from models.light.weights import fill, read_weights, write_weights
+from models.network import NetworkConfig
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import Written
 from stages.training.canvases import CANVAS
@@ -30,10 +32,25 @@ def open_pools(photos: PhotoShards, scenes: SceneShards) -> tuple[PhotoPool, Sce
     return PhotoPool([Path(path) for path in photos.paths]), ScenePool([Path(path) for path in scenes.paths])
 
 
-def begun(net: nn.Module, start: str, prefix: str) -> nn.Module:
-    """The network with the weights of a file, or as it is where none is named. Raises: ModelError for other weights."""
+def begun(net: nn.Module, start: str, network: NetworkConfig | None, prefix: str) -> nn.Module:
+    """The network with the weights of a file, or as it is where none is named.
+
+    Args:
+        net: half of the light network.
+        start: a file; empty for none.
+        network: the run's network, whose weights are taken instead, where the run has one.
+        prefix: of the half's tensors in the file.
+
+    Raises: ModelError for other weights; StageError for a network of another kind.
+    """
+    if network is not None:
+        if network.kind != "light":
+            what = f"weights of the kind {network.kind!r} are not of the light network"
+            raise StageError(what, "network.kind", "use -c train_finetune_trained")
+        start = str(BUILT_IN) if network.weights == "light" else network.weights
     if start:
-        fill(net, read_weights(Path(start)), prefix, Path(start))
+        path = Path(start).expanduser()
+        fill(net, read_weights(path), prefix, path)
     return net
 
 
@@ -67,6 +84,7 @@ class TrainDetector(Stage):
             batch: pictures per step.
             seed: of the pictures' order and changes.
             start: weights to start from (a .safetensors file).
+            network: a light network to go on from instead (`--weights`).
             box_teacher: the YOLOX-nano .onnx file, to learn its answer at every place of photos (optional).
             fit: how to fit.
         """
@@ -76,6 +94,7 @@ class TrainDetector(Stage):
         batch: int = 16
         seed: int = 1
         start: str = ""
+        network: NetworkConfig | None = None
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=3400))
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
@@ -83,7 +102,8 @@ class TrainDetector(Stage):
         super().__init__(config, threads=threads)
         cv2.setNumThreads(threads)
         torch.manual_seed(config.seed)
-        self.fit = Fit(begun(PersonDetector(), config.start, "detector."), config.fit, Path(config.folder) / "detector")
+        net = begun(PersonDetector(), config.start, config.network, "detector.")
+        self.fit = Fit(net, config.fit, Path(config.folder) / "detector")
         self._batches: DetectorBatches | None = None
 
     def __call__(self, part: Round, photos: PhotoShards, scenes: SceneShards) -> Iterator[DetectorTrained]:
@@ -107,12 +127,23 @@ class TrainSurface(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """`folder` of the run, crops per step, seed, weights to start from, steps with smaller crops, how to fit."""
+        """How the surface network is trained.
+
+        Attributes:
+            folder: of the run.
+            batch: crops per step.
+            seed: of the crops' order and changes.
+            start: weights to start from (a .safetensors file).
+            network: a light network to go on from instead (`--weights`).
+            small_until: the step until which crops are smaller.
+            fit: how to fit.
+        """
 
         folder: str = "runs/train_light"
         batch: int = 24
         seed: int = 2
         start: str = ""
+        network: NetworkConfig | None = None
         small_until: int = 3200
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=5400))
 
@@ -121,7 +152,8 @@ class TrainSurface(Stage):
         super().__init__(config, threads=threads)
         cv2.setNumThreads(threads)
         torch.manual_seed(config.seed)
-        self.fit = Fit(begun(SurfaceNet(), config.start, "surface."), config.fit, Path(config.folder) / "surface")
+        net = begun(SurfaceNet(), config.start, config.network, "surface.")
+        self.fit = Fit(net, config.fit, Path(config.folder) / "surface")
         self._batches: SurfaceBatches | None = None
 
     def __call__(self, part: Round, photos: PhotoShards, scenes: SceneShards) -> Iterator[SurfaceTrained]:

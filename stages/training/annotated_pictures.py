@@ -75,6 +75,7 @@ class AnnotatedPictures:
         dense_set = read_dense_set(Path(source.annotations), pictures=Path(source.images))
         self._images = {image.id: image for image in dense_set.images}
         self._records = records_by_image(dense_set)
+        self._crowds = crowds_by_image(dense_set)
         if not self._records:
             raise StageError("nobody is annotated in this set", source.annotations, "give a DensePose-COCO file")
         self._ids = sorted(one for one in self._records if not source.hold_out or not held_out(self._name(one)))
@@ -102,9 +103,17 @@ class AnnotatedPictures:
         """How many people a picture shows."""
         return len(self._records[self._ids[index]])
 
+    def crowds(self, index: int) -> F32:
+        """(K, 4) x0, y0, x1, y1 of regions of a picture that are full of people whom nobody counted."""
+        return np.array(self._crowds.get(self._ids[index], []), np.float32).reshape(-1, 4)
+
+    def file_name(self, index: int) -> str:
+        """As the annotations have it."""
+        return self._name(self._ids[index])
+
     def name(self, index: int) -> str:
         """The picture's file name without suffix; dense surfaces are called so too."""
-        return Path(self._name(self._ids[index])).stem
+        return Path(self.file_name(index)).stem
 
     def _name(self, identity: int) -> str:
         return self._images[identity].file_name
@@ -160,6 +169,16 @@ def records_by_image(dense_set: DenseSet) -> dict[int, list[AnnotatedPerson]]:
             found.setdefault(person.image, []).append(person)
     pointed = {image: people for image, people in found.items() if any(one.points is not None for one in people)}
     return pointed or found
+
+
+def crowds_by_image(dense_set: DenseSet) -> dict[int, list[tuple[float, float, float, float]]]:
+    """Boxes (x0, y0, x1, y1) of crowds by image."""
+    found: dict[int, list[tuple[float, float, float, float]]] = {}
+    for person in dense_set.people:
+        if person.rest.get("iscrowd", 0) and person.rest.get("category_id", PERSON) == PERSON:
+            x, y, width, height = person.box_4
+            found.setdefault(person.image, []).append((x, y, x + width, y + height))
+    return found
 
 
 def labelled_person(person: AnnotatedPerson, height: int, width: int) -> LabelledPerson:

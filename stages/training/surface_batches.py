@@ -32,7 +32,10 @@ def rarity(label_LL: np.ndarray) -> float:
 
 
 class SurfaceBatches:
-    """Half real crops with the teacher's parts, half synthetic ones with exact parts and UV (none without scenes)."""
+    """Half real crops with the teacher's parts, half synthetic ones with exact parts and UV (none without scenes).
+
+    Where nobody of the photos is labelled, all are synthetic.
+    """
 
     def __init__(self, photos: PhotoPool, scenes: ScenePool | None, *, size: int, seed: int, small_until: int) -> None:
         """`small_until`: crops have SMALL pixels a side before that step and CROP after it, which saves time."""
@@ -42,7 +45,7 @@ class SurfaceBatches:
         self.seed = seed
         self.small_until = small_until
         weight = np.array([rarity(person.label_LL) for person in photos.people])
-        self.odds = np.cumsum(weight / weight.sum())
+        self.odds = np.cumsum(weight / max(weight.sum(), 1e-9))
 
     def __call__(self, step: int) -> Batch:
         """RGB (N,3,C,C), labels, trust (N,G,G), UV (N,2,G,G), 1 where UV is known (N)."""
@@ -50,7 +53,7 @@ class SurfaceBatches:
         side = SMALL if step < self.small_until else CROP
         for index in range(self.size):
             random = np.random.default_rng([self.seed, step, index])
-            real = self.scenes is None or index % 2 == 0
+            real = self.scenes is None or (index % 2 == 0 and len(self.odds) > 0)
             crops.append(self._photo(side, random) if real else self._scene(side, random))
         return stack(crops)
 

@@ -164,7 +164,7 @@ def test_a_finetuning_tells_what_it_has_changed(folder: Path, capsys: pytest.Cap
         "before_after.report": folder / "finetune" / "report.json",
     }
     words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
-    assert main(["-c", "train_finetune", *words]) == 0
+    assert main(["-c", "train_finetune_trained", *words]) == 0
     report = json.loads((folder / "finetune" / "report.json").read_text())
     assert set(report) == {"before", "after"}
     assert {"AUC10", "AUC30"} <= set(report["before"]["given"])
@@ -173,7 +173,7 @@ def test_a_finetuning_tells_what_it_has_changed(folder: Path, capsys: pytest.Cap
     old, new = (load_trained(path)[0].state_dict() for path in (start, weights))
     gap = max(float((old[name] - value).abs().max()) for name, value in new.items())
     assert 0 < gap < 0.1
-    assert main(["-c", "train_finetune", *words, "--set", "network.kind=light"]) == 1
+    assert main(["-c", "train_finetune_trained", *words, "--set", "network.kind=light"]) == 1
     assert "cannot be fine-tuned here" in capsys.readouterr().err
 
 
@@ -221,7 +221,9 @@ def test_every_training_configuration_is_valid() -> None:
     assert set(KINDS) | {"train_teacher", "train_student", "train_sr", "train_finetune", "train_reference"} <= set(
         names
     )
-    for name in set(names) - {"train_finetune"}:
+    unfilled = {"train_finetune", "train_finetune_trained"}
+    for name in set(names) - unfilled:
         load_config(name, [], STAGES)
-    with pytest.raises(ConfigError, match="give either a folder"):
-        load_config("train_finetune", [], STAGES)
+    for name in unfilled:
+        with pytest.raises(ConfigError, match="give either a folder"):
+            load_config(name, [], STAGES)

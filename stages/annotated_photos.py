@@ -1,0 +1,70 @@
+"""The user's own annotated pictures as the light network's training wants them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import cv2
+
+from models.light.teachers import PartTeacher
+from pipeline.stage import Stage
+from stages.label_photos import PER_SHARD, REMEDY
+from stages.training.annotated_labels import labelled_photo
+from stages.training.annotated_pictures import AnnotatedPictures
+from stages.training.payloads import AnnotatedSets, PhotoShards, Round
+from stages.training.photos import write_shard
+from stages.training.real_pictures import require
+
+
+class AnnotatedPhotos(Stage):
+    """Annotated sets in, shards of labelled photos out, made anew by every run; held-out pictures are left out.
+
+    Boxes teach the detector; masks say where nobody is; points say which chart. People without points are labelled by
+    the part teacher, where there is one. U and V stay what synthetic scenes teach.
+    """
+
+    ordered = True
+    memory_frames = None
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """Attributes:
+        folder: of the run; the shards go to its `photos/`.
+        part_teacher: the BodyPix .onnx file, for people whose surface is not annotated (optional).
+        """
+
+        folder: str = "runs/finetune"
+        part_teacher: str = ""
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        """Nothing has been labelled."""
+        super().__init__(config, threads=threads)
+        self._made: PhotoShards | None = None
+
+    def __call__(self, part: Round, sets: AnnotatedSets) -> Iterator[PhotoShards]:
+        """All shards, made in the first round. Raises: StageError for a path that is missing or cannot be read."""
+        if self._made is None:
+            self._made = self._label(sets)
+        yield self._made
+
+    def _label(self, sets: AnnotatedSets) -> PhotoShards:
+        cv2.setNumThreads(self.threads)
+        folder = Path(self.config.folder) / "photos"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        path = self.config.part_teacher
+        teacher = (
+            PartTeacher(require(path, "annotated_photos.part_teacher", REMEDY), threads=self.threads) if path else None
+        )
+        opened = [AnnotatedPictures(one) for one in sets.sets]
+        pictures = ((one, index) for one in opened for index in range(len(one)))
+        shards = []
+        for number, batch in enumerate(iter(lambda: list(islice(pictures, PER_SHARD)), [])):
+            shard = folder / f"{number:04d}.npz"
+            write_shard(shard, [labelled_photo(one, index, teacher) for one, index in batch])
+            shards.append(str(shard))
+        return PhotoShards(paths=tuple(shards))

@@ -14,7 +14,7 @@ from models.network import NetworkConfig
 from models.opening import fetch_weights, open_network
 from models.structures import SurfaceMap
 from pipeline.stage import Stage, StageError
-from stages.evaluation.answers import PictureScore, person_score
+from stages.evaluation.answers import PictureScore, found_keypoints, person_score, true_keypoints
 from stages.evaluation.bodies import body_of, prepare_body
 from stages.evaluation.measures import Measures, measures
 from stages.evaluation.protocols import Protocol, ask_cut_out, ask_detected, ask_given, precise
@@ -95,6 +95,8 @@ class Evaluate(Stage):
             if detected is None
             else precise(detected, picture, self.config.score, self.config.tall),
             surface_G=tuple(first.surface_D[d] if d >= 0 else None for d in first.answer_G),
+            keypoint_G173=true_keypoints(picture),
+            keypoint_D173=found_keypoints(first),
         )
 
     def summary(self) -> Mapping[str, Any]:

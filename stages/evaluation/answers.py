@@ -16,6 +16,7 @@ from models.metrics.joints import charts_under, part_of_joint
 from models.metrics.masks import found_mask, mask_overlaps
 from models.structures import Detections, SurfaceMap
 from models.surface.geometry import Float, Geometry
+from models.surface.keypoints import keypoints_of
 from stages.evaluation.protocols import Protocol, found_instance
 from stages.evaluation.truth import DenseTruth, TruePerson, TruePicture
 
@@ -81,6 +82,8 @@ class PictureScore:
         found: all detections, down to very low scores; none where only given boxes were asked about.
         precise_K: of the sure detections of tall people, whether each answers for somebody; those in crowds left out.
         surface_G: by the first protocol, the surface that answers for each person.
+        keypoint_G173: x, y, visibility of everyone's keypoints, then of the crowds; zeros where none are annotated.
+        keypoint_D173: by the first protocol, those of the first D of the found, as their surfaces tell them.
     """
 
     set_name: str
@@ -92,6 +95,20 @@ class PictureScore:
     found: Detections
     precise_K: Bool
     surface_G: tuple[SurfaceMap | None, ...] = field(default=())
+    keypoint_G173: Float = field(default_factory=lambda: np.zeros((0, 17, 3)))
+    keypoint_D173: Float = field(default_factory=lambda: np.zeros((0, 17, 3)))
+
+
+def true_keypoints(picture: TruePicture) -> Float:
+    """COCO's keypoints of the people, then of the crowds, (G, 17, 3); zeros where none are annotated."""
+    nothing = np.zeros((17, 3))
+    told = [nothing if person.keypoint_173 is None else person.keypoint_173 for person in picture.people]
+    return np.array([*told, *(nothing for _ in picture.crowds)]).reshape(-1, 17, 3)
+
+
+def found_keypoints(protocol: Protocol) -> Float:
+    """COCO's keypoints as the found surfaces tell them, (D, 17, 3)."""
+    return np.array([keypoints_of(surface) for surface in protocol.surface_D], np.float64).reshape(-1, 17, 3)
 
 
 def person_score(picture: TruePicture, g: int, protocols: Mapping[str, Protocol], geometry: Geometry) -> PersonScore:

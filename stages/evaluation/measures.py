@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from models.metrics.average_precision import Ranking, ranking
 from models.metrics.bootstrap import NOTHING, Estimate, over_pictures, ratio
-from models.metrics.coco_ap import CocoFound, CocoTruth, box_ap
+from models.metrics.coco_ap import CocoFound, CocoTruth, box_ap, keypoint_ap
 from models.metrics.densepose_evaluator import THRESHOLD_T, Similarities, table, verdicts_by_area, verdicts_of
 from models.metrics.gps import KAPPA_PAPER_25, KAPPA_REFERENCE_25, gps_paper, masked_gps
 from models.metrics.masks import box_overlaps
@@ -53,25 +53,39 @@ def exact(value: float) -> Estimate:
 
 
 def detection(pictures: Sequence[PictureScore], tall: float) -> Measures:
-    """COCO's box AP, and recall and precision of tall people among the sure detections."""
-    truth, found = [], []
-    for one in pictures:
-        given = one.known["detected"]
-        crowd_N = given.crowd_G.tolist()
-        truth.append(
-            CocoTruth(height=one.height, width=one.width, box_N4=given.true_G4, area_N=given.area_G, crowd_N=crowd_N)
-        )
-        found.append(CocoFound(box_N4=corner_and_size(one.found.box_N4), score_N=one.found.score_N))
-    numbers = box_ap(truth, found)
+    """COCO's box and keypoint AP, and recall and precision of tall people among the sure detections."""
+    truth, found = [_annotated(one) for one in pictures], [_detected(one) for one in pictures]
+    boxes, joints_found = box_ap(truth, found), keypoint_ap(truth, found)
     spread = over_pictures(partial(_mean_precision, box_ranking(truth, found)), len(pictures))
     hits_P = np.array([one.found for picture in pictures for one in picture.people if one.height >= tall], float)
     right_K = np.concatenate([one.precise_K for one in pictures]).astype(float)
     return {
-        "box_AP": exact(numbers["AP"]),
-        "box_AP50": Estimate(value=numbers["AP50"], low=spread.low, high=spread.high),
+        "box_AP": exact(boxes["AP"]),
+        "box_AP50": Estimate(value=boxes["AP50"], low=spread.low, high=spread.high),
+        "keypoint_AP": exact(joints_found["AP"]),
+        "keypoint_AP50": exact(joints_found["AP50"]),
         "recall": ratio(hits_P, np.ones(len(hits_P))),
         "precision": ratio(right_K, np.ones(len(right_K))),
     }
+
+
+def _annotated(one: PictureScore) -> CocoTruth:
+    given = one.known["detected"]
+    return CocoTruth(
+        height=one.height,
+        width=one.width,
+        box_N4=given.true_G4,
+        area_N=given.area_G,
+        crowd_N=given.crowd_G.tolist(),
+        keypoint_N173=one.keypoint_G173,
+    )
+
+
+def _detected(one: PictureScore) -> CocoFound:
+    """What was found; those so far down that they have no surface have no keypoints either."""
+    keypoint_N173 = np.zeros((len(one.found.box_N4), 17, 3))
+    keypoint_N173[: len(one.keypoint_D173)] = one.keypoint_D173
+    return CocoFound(box_N4=corner_and_size(one.found.box_N4), score_N=one.found.score_N, keypoint_N173=keypoint_N173)
 
 
 def box_ranking(truth: Sequence[CocoTruth], found: Sequence[CocoFound]) -> Ranking:

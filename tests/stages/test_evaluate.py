@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -15,6 +16,7 @@ from models.inference.person_crop import FILL
 from models.metrics.densepose_evaluator import THRESHOLD_T
 from models.metrics.pointwise import area_under_curve
 from models.structures import Detections, SurfaceMap
+from models.surface.keypoints import keypoints_of
 from pipeline.command.cli import main
 from pipeline.stage import StageError
 from stages import STAGES
@@ -23,6 +25,7 @@ from stages.evaluation.breakdown import breakdowns
 from stages.evaluation.synthetic_truth import scene_truth
 from stages.evaluation.text import score_table
 from stages.truths import Truths
+from stages.world.exact_surface import exact_surface
 from stages.world.scene import WORLDS, scene
 from stages.world.stress import STRESS_WORLDS
 from tests.models.metrics.ruled_body import LineBody
@@ -216,3 +219,34 @@ def test_oracle_masks_leave_everyone_alone_before_the_mean_colour(
     for person in score.people:
         assert person.answers["cut_out"].mask_iou > 0.99
         assert person.answers["given"].mask_iou < 0.9
+
+
+def test_keypoints_of_the_true_surface_are_found_and_others_are_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """COCO's keypoint AP is 1 where the truth is what the surfaces tell, and 0 where it lies a person's height away."""
+    pictures, off = [], []
+    for index in range(4):
+        made = scene(WORLDS["val"], 0, index)
+        told = [keypoints_of(exact_surface(made, number + 1)) for number in range(len(made.box_N4))]
+        people = scene_truth(made, "val", index).people
+        for kept, shift in ((pictures, 0.0), (off, 1.0)):
+            kept.append(
+                dataclasses.replace(
+                    scene_truth(made, "val", index),
+                    people=tuple(
+                        dataclasses.replace(person, keypoint_173=moved(keypoint_173, shift * person.height))
+                        for person, keypoint_173 in zip(people, told, strict=True)
+                    ),
+                )
+            )
+    found = scored(monkeypatch, tmp_path, Oracle(pictures), pictures, boxes="detected").flat()
+    assert found["keypoint_AP"] == pytest.approx(1) and found["keypoint_AP50"] == pytest.approx(1)
+    found = scored(monkeypatch, tmp_path, Oracle(off), off, boxes="detected").flat()
+    assert found["keypoint_AP50"] == pytest.approx(0)
+
+
+def moved(keypoint_173: Any, down: float) -> Any:
+    """Keypoints that were told, as annotated and seen ones, so many pixels further down."""
+    told_17 = keypoint_173[:, 2] > 0
+    return np.stack([keypoint_173[:, 0], keypoint_173[:, 1] + down * told_17, 2.0 * told_17], axis=1)

@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from models.light.pose_teacher import Pose, PoseTeacher
 from models.light.teachers import PART_SIDE, BoxTeacher, PartTeacher
@@ -146,11 +147,6 @@ def resample(map_Chw: F32, cells: int) -> F32:
     return np.einsum("ai,cij,bj->cab", axis(map_Chw.shape[1]), map_Chw, axis(map_Chw.shape[2]), optimize=True)
 
 
-def sigmoid(x: F32) -> F32:
-    """Logistic function."""
-    return 1 / (1 + np.exp(-x))
-
-
 def crop(rgb_HW3: U8, region_4: F32, side: int) -> U8:
     """The region (x0 y0 x1 y1, may reach outside) resized to side x side; outside is grey."""
     x0, y0, x1, y1 = region_4
@@ -180,7 +176,7 @@ def person_labels(
     x_L = region_4[0] + step[0] * (np.arange(LABELS) + 0.5)
     y_L = region_4[1] + step[1] * (np.arange(LABELS) + 0.5)
     person_LL, part_24LL, posed = fuse(
-        sigmoid(resample(person_hw[None], LABELS)[0]),
+        expit(resample(person_hw[None], LABELS)[0]),
         resample(part_24hw, LABELS),
         pose,
         np.stack(np.meshgrid(x_L, y_L), -1),
@@ -237,7 +233,7 @@ def dense_labels(teacher: PartTeacher, rgb_HW3: U8) -> U8:
     """Part labels (DENSE²) of a whole photo: 0 background, 1..24, IGNORE where the teacher is unsure."""
     height, width = (16 * round((n - 1) / 16) + 1 for n in rgb_HW3.shape[:2])
     person_hw, part_24hw = teacher.logits(cv2.resize(rgb_HW3, (width, height), interpolation=cv2.INTER_LINEAR))
-    person_DD = sigmoid(resample(person_hw[None], DENSE)[0])
+    person_DD = expit(resample(person_hw[None], DENSE)[0])
     label_DD = (resample(part_24hw, DENSE).argmax(0) + 1).astype(np.uint8)
     label_DD[person_DD <= 0.6] = IGNORE
     label_DD[person_DD < 0.35] = 0

@@ -12,6 +12,7 @@ import yaml
 
 from pipeline.conversion import ConfigError, convert, nearest, to_dataclass
 from pipeline.graph import Graph, build_graph, stage_class
+from pipeline.watch.settings import ObserveConfig
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 COMMAND_LINE = "--set"
@@ -54,11 +55,13 @@ class RayConfig:
         address: a cluster to join, `HOST:PORT`; null starts Ray on this machine alone.
         object_store_gb: memory for payloads in flight; `auto` takes a quarter of what is free, 4 GB at most.
         start_timeout_s: how long a lane may take to come up.
+        dashboard: whether Ray's own page is served on this machine; its address is printed.
     """
 
     address: str | None = None
     object_store_gb: float | Literal["auto"] = "auto"
     start_timeout_s: float = 300.0
+    dashboard: bool = False
 
     def __post_init__(self) -> None:
         """Raises ValueError for a number out of range."""
@@ -101,6 +104,7 @@ class RunSettings:
         demo: the clip that is used when no input is named, relative to the file that names it.
         workers: processes that train together, each on its part of every batch (`pipeline.training`).
         ray: see `RayConfig`.
+        observe: what of the run is watched, and where; see `ObserveConfig`.
         batch: makes the run a batch over many inputs; see `BatchConfig`.
     """
 
@@ -113,6 +117,7 @@ class RunSettings:
     demo: str | None = None
     workers: int = 1
     ray: RayConfig = field(default_factory=RayConfig)
+    observe: ObserveConfig = field(default_factory=ObserveConfig)
     batch: BatchConfig | None = None
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from pipeline.graph import Graph
 from pipeline.packet import Failure, Step, Timing, gauges_of, is_result
@@ -14,11 +14,15 @@ from pipeline.stage import Job
 
 @dataclass(slots=True)
 class LaneTally:
-    """A lane's sums: seconds its stages were busy, packets it took or started, restarts of its processes."""
+    """A lane's sums: seconds its stages were busy, packets it took or started, restarts of its processes.
+
+    `waiting`: packets that wait before it now.
+    """
 
     busy_s: float = 0.0
     packets: int = 0
     restarts: int = 0
+    waiting: int = 0
 
 
 @dataclass(slots=True)
@@ -62,6 +66,18 @@ class StreamTally:
         return "done" if self.done else "not finished"
 
 
+class Observer(Protocol):
+    """What hears of everything that happens in a run, in the order in which it becomes known."""
+
+    def step(self, lane: str, stream: int, step: Step) -> None:
+        """One call of a lane on a stream gave this."""
+        ...
+
+    def restarted(self, lane: str) -> None:
+        """A process of a lane died."""
+        ...
+
+
 class Metrics:
     """Gathers steps as a runner gets them; the report and the progress bar read it."""
 
@@ -75,10 +91,21 @@ class Metrics:
         self.streams = {job.index: StreamTally(job) for job in jobs}
         self.facts: dict[str, Any] = {}
         self._listeners: list[Callable[[], None]] = []
+        self._observers: list[Observer] = []
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call this after every step."""
         self._listeners.append(listener)
+
+    def observe(self, observer: Observer) -> None:
+        """Tell this of every step and restart."""
+        self._observers.append(observer)
+
+    def restarted(self, lane: str) -> None:
+        """A process of a lane died, and another takes its place."""
+        self.lanes[lane].restarts += 1
+        for observer in self._observers:
+            observer.restarted(lane)
 
     def step(self, lane: str, stream: int, step: Step) -> None:
         """Add what one call of a lane on a stream gave."""
@@ -102,6 +129,8 @@ class Metrics:
             self.first_frame_s = time.perf_counter() - self.started
         if step.failure:
             self.failed(stream, step.failure)
+        for observer in self._observers:
+            observer.step(lane, stream, step)
         for listener in self._listeners:
             listener()
 

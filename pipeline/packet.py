@@ -59,6 +59,26 @@ class Timing:
         return Timing(busy_s=self.busy_s + other.busy_s, cpu_s=self.cpu_s + other.cpu_s, items=self.items + other.items)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """One stretch of a stage's work.
+
+    Attributes:
+        stage: its name.
+        start_s: when it began, seconds since 1970.
+        seconds: how long it took.
+        process: number of the process that it ran in.
+        first, frames: which frames of the stream it was given; None at its beginning and end.
+    """
+
+    stage: str
+    start_s: float
+    seconds: float
+    process: int
+    first: int | None = None
+    frames: int = 0
+
+
 def is_result(receipt: Any) -> bool:
     """True for a receipt that names a file of the result: `path`, `frames`, and `facts` for the report."""
     return all(hasattr(receipt, part) for part in ("path", "frames", "facts"))
@@ -118,6 +138,7 @@ class Step:
         receipts: what sinks had to say.
         commits: see `Commit`.
         timings: cost of each stage in this call.
+        spans: what the stages did when.
         counts: length of the payloads made in this call, by type name (`FrameChunk`: frames, `People`: people).
         packets: packets that the lane took (a source: started) in this call.
         started: frames in the packets that the source started.
@@ -135,6 +156,7 @@ class Step:
     receipts: tuple[Any, ...] = ()
     commits: tuple[Commit, ...] = ()
     timings: Mapping[str, Timing] = field(default_factory=dict)
+    spans: tuple[Span, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     packets: int = 0
     started: int = 0

@@ -44,7 +44,8 @@ def run_ray(config: RunConfig, plan: Plan, jobs: Sequence[Job], metrics: Metrics
     """
     settings = config.settings
     machine = read_machine()
-    ours = start_ray(settings.ray.address, machine.cpus, plan.store, machine.gpus)
+    asked = settings.ray
+    ours = start_ray(asked.address, machine.cpus, plan.store, machine.gpus, dashboard=asked.dashboard)
     try:
         if settings.ray.address is not None:
             plan = make_plan(config.graph, settings, cluster_machine(machine))
@@ -106,11 +107,18 @@ class _Coordinator:
                 self._state = schedule.begin(self._state, call)
                 self._send(call)
             ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=_POLL_S)
+            self._count_waiting()
             for step_ref in ready:
                 yield from self._take(step_ref)
             self._check_starts()
         if self._interrupt.requested:
             yield from self._keep()
+
+    def _count_waiting(self) -> None:
+        """Note how many packets wait before each lane."""
+        for index, lane in enumerate(self._lanes):
+            queues = [stream.places[index].queue for stream in self._state.streams]
+            self._metrics.lanes[lane.name].waiting = sum(map(len, queues))
 
     def _begin(self) -> None:
         """Decide where each input begins; one that cannot go on where it was asked to is given up."""
@@ -240,7 +248,7 @@ class _Coordinator:
             if self._starts_lost[call.lane] > _STARTS_LOST:
                 what = f"the process of lane '{lane.name}' ended while it started, {_STARTS_LOST + 1} times"
                 raise PlainError(what, f"lanes.{lane.name}", "free some memory, or run with --serial") from error
-        self._metrics.lanes[lane.name].restarts += 1
+        self._metrics.restarted(lane.name)
         inside = setbacks.streams_inside(self._state, call.lane) if lane.ordered else []
         failure = self._failure(call, "died (killed, or out of memory)", "")
         self._settle(call, failure, *setbacks.after_failure(self._state, call, died=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 import traceback
 from collections import deque
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pipeline.graph import Node
-from pipeline.packet import Failure, Packet, Timing
+from pipeline.packet import Failure, Packet, Span, Timing
 from pipeline.stage import Job, Stage, is_plain
 
 
@@ -35,6 +36,7 @@ class Meter:
     """What one call of a lane adds up: cost, lengths of what was made, receipts, packets and frames."""
 
     timings: dict[str, Timing] = dataclasses.field(default_factory=dict)
+    spans: list[Span] = dataclasses.field(default_factory=list)
     counts: dict[str, int] = dataclasses.field(default_factory=dict)
     receipts: list[Any] = dataclasses.field(default_factory=list)
     poisoned: list[Failure] = dataclasses.field(default_factory=list)
@@ -45,6 +47,13 @@ class Meter:
     def spent(self, stage: str, busy_s: float, cpu_s: float) -> None:
         """Add to a stage's cost."""
         self.timings[stage] = self.timings.get(stage, Timing()) + Timing(busy_s=busy_s, cpu_s=cpu_s)
+
+    def did(self, stage: str, start_s: float, seconds: float, packet: Packet | None) -> None:
+        """Note a stretch of a stage's work."""
+        first, frames = (None, 0) if packet is None else (packet.first, packet.frames)
+        self.spans.append(
+            Span(stage=stage, start_s=start_s, seconds=seconds, process=os.getpid(), first=first, frames=frames)
+        )
 
     def made(self, payload: Any) -> None:
         """Add a payload's length to those of its type."""
@@ -122,7 +131,7 @@ class Slot:
         """Give the stage one packet; yields the packets, this or earlier ones, that can go on."""
         where = _place(entry)
         arguments = [entry.payloads.get(port.type) for port in self.node.takes]
-        items = self._timed(lambda: self.stage(*arguments), where, meter)
+        items = self._timed(lambda: self.stage(*arguments), where, meter, entry.packet)
         if self.node.role != "map":
             meter.receipts += list(items)
             meter.worked(self.node.name, entry.packet.frames)
@@ -194,11 +203,12 @@ class Slot:
         meter.worked(self.node.name, entry.packet.frames)
         return entry
 
-    def _timed(self, call: Any, where: str, meter: Meter) -> Iterator[Any]:
+    def _timed(self, call: Any, where: str, meter: Meter, packet: Packet | None = None) -> Iterator[Any]:
         """Call, then iterate what came back, timing each step; an exception becomes `StoppedError`."""
         items: Iterator[Any] | None = None
+        given = 0
         while True:
-            wall, cpu = time.perf_counter(), time.process_time()
+            begun, wall, cpu = time.time(), time.perf_counter(), time.process_time()
             try:
                 if items is None:
                     items = iter(_none_is_empty(call()))
@@ -206,9 +216,13 @@ class Slot:
             except Exception as error:
                 raise StoppedError(stage_failure(error, self.node.name, where)) from error
             finally:
-                meter.spent(self.node.name, time.perf_counter() - wall, time.process_time() - cpu)
+                busy_s = time.perf_counter() - wall
+                meter.spent(self.node.name, busy_s, time.process_time() - cpu)
+            if item is not _END or not given:  # to hear that there is no more takes no time worth telling
+                meter.did(self.node.name, begun, busy_s, packet)
             if item is _END:
                 return
+            given += 1
             yield item
 
     def _refuse(self, what: str, where: str, remedy: str) -> None:

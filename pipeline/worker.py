@@ -67,7 +67,7 @@ class LaneWorker:
                     self._shared[node.name] = self._build(node)
                 except Exception as error:
                     return Step(failure=stage_failure(error, node.name, "")), {}
-        return Step(timings=meter.timings), {}
+        return Step(timings=meter.timings, spans=tuple(meter.spans)), {}
 
     def restart(self, index: int, epoch: int, restart: Restart) -> None:
         """A stream begins anew under another epoch: its next call opens it where `restart` says."""
@@ -187,10 +187,12 @@ class LaneWorker:
             commits = self._commits(stream, meter)
         except StoppedError as stopped:
             self.close(job.index)
-            return Step(failure=stopped.failure, receipts=tuple(meter.receipts), timings=meter.timings), {}
+            return Step(
+                failure=stopped.failure, receipts=tuple(meter.receipts), timings=meter.timings, spans=tuple(meter.spans)
+            ), {}
         if stream.dry:
             self.close(job.index)
-            return Step(dry=True, timings=meter.timings), {}
+            return Step(dry=True, timings=meter.timings, spans=tuple(meter.spans)), {}
         entry = stream.pending.popleft() if stream.pending else None
         done = stream.ended and not stream.pending
         step = Step(
@@ -200,6 +202,7 @@ class LaneWorker:
             receipts=tuple(meter.receipts),
             commits=commits,
             timings=meter.timings,
+            spans=tuple(meter.spans),
             counts=meter.counts,
             packets=meter.packets,
             started=meter.started,

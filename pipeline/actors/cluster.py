@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,13 +34,14 @@ def quieten() -> None:
     os.environ.update(_QUIET)
 
 
-def start_ray(address: str | None, cpus: int, store: int, gpus: int = 0) -> bool:
+def start_ray(address: str | None, cpus: int, store: int, gpus: int = 0, *, dashboard: bool = False) -> bool:
     """Start Ray on this machine alone, or join the cluster at an address; does nothing when Ray runs already.
 
     Args:
         address: of a cluster, or None.
         cpus, gpus: what Ray may use here.
         store: bytes of shared memory for payloads in flight.
+        dashboard: whether a Ray that is started here serves its own page.
 
     Returns whether it was started here, so that the caller ends it. Raises PlainError.
     """
@@ -57,20 +59,23 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: int = 0) -> bool
             _check_reachable(address)
             ray.init(address=address, runtime_env={"working_dir": str(ROOT), "excludes": _NOT_SHIPPED}, **_SILENT)
         else:
-            _start_here({"num_cpus": cpus, "num_gpus": gpus, "object_store_memory": store})
+            wishes = {"num_cpus": cpus, "num_gpus": gpus, "object_store_memory": store, "include_dashboard": dashboard}
+            _start_here(wishes)
+            if dashboard:
+                sys.stderr.write(f"Ray's dashboard: http://{ray.get_dashboard_url()}\n")
     except Exception as error:  # Ray raises its bare base class where a node does not come up in time
         raise _start_error(address, error) from error
     return True
 
 
-def _start_here(resources: Mapping[str, Any]) -> None:
+def _start_here(wishes: Mapping[str, Any]) -> None:
     """Start Ray on this machine; again where it did not answer in the 30 s that Ray grants, as on a busy machine."""
     import ray
 
     for patience in reversed(range(_STARTS)):
         folder = tempfile.mkdtemp(prefix="ray-")
         try:
-            ray.init(address="local", include_dashboard=False, _temp_dir=folder, **resources, **_SILENT)
+            ray.init(address="local", _temp_dir=folder, **wishes, **_SILENT)
             _folders.append(folder)
             return
         except Exception as error:

@@ -79,6 +79,9 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
     )
     add("--set", action="append", default=[], dest="changes", metavar="KEY.PATH=VALUE", help="change a setting")
     add("--report", metavar="FILE", help="write what happened as JSON")
+    add("--profile", metavar="FILE", help="write what each stage did when, for ui.perfetto.dev (observe.profile)")
+    add("--log", metavar="FILE", help="write what happens as lines of JSON (observe.log)")
+    add("--metrics", metavar="PORT", type=int, help="serve figures for Prometheus on this machine (observe.metrics)")
     add("--serial", action="store_true", help="run in this one process, without Ray; gives the same bytes")
     add("--overwrite", action="store_true", help="replace results that exist; never an input")
     add("--resume", action="store_true", help="go on after the parts that a run of the same command left behind")
@@ -110,6 +113,9 @@ def apply_shortcuts(raw: RawConfig, arguments: argparse.Namespace, table: Mappin
             raw.change(("render", "atlas"), atlas, "--atlas")
     if arguments.weights is not None:
         raw.change(("network", "weights"), arguments.weights, "--weights")
+    for key in ("profile", "log", "metrics"):
+        if getattr(arguments, key) is not None:
+            raw.change(("observe", key), getattr(arguments, key), f"--{key}")
     if arguments.trust:
         raw.change(("network", "trust"), True, "--trust")
     for export in arguments.export:

@@ -22,6 +22,7 @@ from pipeline.metrics import Metrics, StreamTally
 from pipeline.packet import is_result
 from pipeline.plan import THREAD_VARIABLES, auto_threads, make_plan, read_machine
 from pipeline.stage import Job, PlainError, is_plain
+from pipeline.watch.watching import watching
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -85,7 +86,8 @@ def _main(words: list[str], table: Mapping[str, str], started: float) -> int:
             results = launch_batch(parts, plan, inputs, metrics, interrupt, serial=arguments.serial)
         else:
             results = launch(config, plan, inputs.ready, metrics, interrupt, serial=arguments.serial)
-        _run(results, inputs, metrics)
+        with watching(config.settings.observe, metrics):
+            _run(results, inputs, metrics)
     if arguments.report:
         write_report(make_report(metrics), arguments.report)
     return _verdict(metrics, interrupted=interrupt.requested, debug=arguments.debug)

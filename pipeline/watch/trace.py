@@ -1,0 +1,59 @@
+"""The trace of a run in Chrome's format, which Perfetto opens: what each stage did when, in which process."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pipeline.packet import Step
+from pipeline.watch.events import open_text
+
+MICRO = 1_000_000
+
+
+class Trace:
+    """Writes the spans that an observer of `Metrics` hears: a bar each, one row a lane, one group a process."""
+
+    def __init__(self, path: str) -> None:
+        """Raises PlainError where the file cannot be made."""
+        self._file = open_text(path, "profile")
+        self._file.write("[\n")
+        self._rows: dict[tuple[int, str], int] = {}
+        self._comma = ""
+
+    def step(self, lane: str, stream: int, step: Step) -> None:
+        """One call of a lane."""
+        for span in step.spans:
+            facts = {"stream": stream}
+            if span.first is not None:
+                facts |= {"first": span.first, "frames": span.frames}
+            self._event(
+                name=span.stage,
+                ph="X",
+                ts=round(span.start_s * MICRO, 1),
+                dur=round(span.seconds * MICRO, 1),
+                pid=span.process,
+                tid=self._row(span.process, lane),
+                args=facts,
+            )
+
+    def restarted(self, lane: str) -> None:
+        """Seen by the new process's own group."""
+
+    def close(self) -> None:
+        """End the list, so that strict readers take it too."""
+        self._file.write("\n]\n")
+        self._file.close()
+
+    def _row(self, process: int, lane: str) -> int:
+        """The number of a lane's row in a process; named when it is new."""
+        key = (process, lane)
+        if key not in self._rows:
+            row = self._rows[key] = len(self._rows) + 1
+            for kind, name in (("process_name", f"process {process}"), ("thread_name", f"lane {lane}")):
+                self._event(name=kind, ph="M", pid=process, tid=row, args={"name": name})
+        return self._rows[key]
+
+    def _event(self, **event: Any) -> None:
+        self._file.write(self._comma + json.dumps(event))
+        self._comma = ",\n"

@@ -1,0 +1,40 @@
+"""Opening and closing what watches a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from pipeline.metrics import Metrics
+from pipeline.watch.events import EventLog
+from pipeline.watch.settings import ObserveConfig
+from pipeline.watch.trace import Trace
+
+if TYPE_CHECKING:
+    from pipeline.watch.figures import Figures
+
+
+@contextmanager
+def watching(config: ObserveConfig, metrics: Metrics) -> Iterator[None]:
+    """Let what is asked for hear of everything that happens while the block runs. Raises PlainError."""
+    with ExitStack() as stack:
+        if config.log is not None:
+            log = EventLog(config.log)
+            stack.callback(log.close)
+            metrics.observe(log)
+        if config.profile is not None:
+            trace = Trace(config.profile)
+            stack.callback(trace.close)
+            metrics.observe(trace)
+        if config.metrics is not None:
+            figures = _figures(metrics, config.host, config.metrics)
+            stack.callback(figures.close)
+            metrics.observe(figures)
+        yield
+
+
+def _figures(metrics: Metrics, host: str, port: int) -> Figures:
+    from pipeline.watch.figures import Figures  # only who asks for figures waits for its web server to load
+
+    return Figures(metrics, host, port)

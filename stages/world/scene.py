@@ -29,7 +29,8 @@ U8 = npt.NDArray[np.uint8]
 Rng = np.random.Generator
 
 SHAPES = {"even": random_shape, "human": human_shape}
-LEAST_PIXELS = 24  # a person with fewer visible pixels is not annotated
+LEAST_PIXELS = 24
+"""A person with fewer visible pixels is not annotated, where a world says nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ class World:
         contact: share of scenes of two or more in which two shake hands, embrace or stand arm in arm.
         facing: range of headings, radians; 0 looks at the camera.
         weather: names in `WEATHER`, one of which each picture suffers.
+        least: fewest visible pixels of a person that is annotated.
     """
 
     name: str
@@ -86,6 +88,7 @@ class World:
     contact: float = 0.0
     facing: tuple[float, float] = (-np.pi, np.pi)
     weather: tuple[str, ...] = ()
+    least: int = LEAST_PIXELS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,7 +254,7 @@ def photographed(
                 mask, colors = occluder(rng, world.height, world.width, (xs.min(), ys.min(), xs.max(), ys.max()))
                 picture[mask] = colors[mask]
                 hidden |= mask
-    made = annotated(_taken(world, rng, picture), truth, hidden, meshes, camera)
+    made = annotated(_taken(world, rng, picture), truth, hidden, meshes, camera, world.least)
     return replace(made, depth_HW=np.where(np.isinf(made.depth_HW), behind.depth_HW, made.depth_HW))
 
 
@@ -280,10 +283,13 @@ def _cast_shadows(rng: Rng, picture_HW3: F32, meshes: list[Mesh], camera: Camera
     picture_HW3 *= 1 - np.float32(rng.uniform(0.1, 0.55)) * np.clip(dark, 0, 1)[..., None]
 
 
-def annotated(rgb_HW3: U8, truth: Truth, hidden_HW: npt.NDArray[np.bool_], meshes: list[Mesh], camera: Camera) -> Scene:
+def annotated(
+    rgb_HW3: U8, truth: Truth, hidden_HW: npt.NDArray[np.bool_], meshes: list[Mesh], camera: Camera,
+    least: int = LEAST_PIXELS,
+) -> Scene:
     """Truth without what is hidden; people with too few visible pixels are left out of all annotations."""
     instance = np.where(hidden_HW, 0, truth.instance_HW)
-    numbers = shown(instance, meshes, camera)
+    numbers = shown(instance, meshes, camera, least)
     renumber = np.zeros(len(meshes) + 1, np.uint8)
     renumber[numbers] = np.arange(1, len(numbers) + 1)
     instance = renumber[instance]
@@ -299,9 +305,9 @@ def annotated(rgb_HW3: U8, truth: Truth, hidden_HW: npt.NDArray[np.bool_], meshe
     )
 
 
-def shown(instance_HW: U8, meshes: list[Mesh], camera: Camera) -> list[int]:
+def shown(instance_HW: U8, meshes: list[Mesh], camera: Camera, least: int = LEAST_PIXELS) -> list[int]:
     """Numbers (from 1) of those with enough visible pixels, the furthest first: a new number says who is nearer."""
-    numbers = [k + 1 for k in range(len(meshes)) if (instance_HW == k + 1).sum() >= LEAST_PIXELS]
+    numbers = [k + 1 for k in range(len(meshes)) if (instance_HW == k + 1).sum() >= least]
     numbers.sort(key=lambda k: -float(camera.to_camera(meshes[k - 1].vertex_V3.mean(axis=0, keepdims=True))[0, 2]))
     return numbers
 

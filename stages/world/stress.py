@@ -29,7 +29,7 @@ STRESS_WORLDS: dict[str, World] = {
         _hard("low_light", weather=("night",)),
         _hard("blur", weather=("shaken", "unfocused")),
         _hard("rain", weather=("rain",)),
-        _hard("small", tall=(0.06, 0.16)),
+        _hard("small", tall=(0.042, 0.16), least=10),
         _hard("crowd", people=(0.0, 0.0, 0.0, 0.0, 0.2, 0.2, 0.2, 0.2, 0.1, 0.05, 0.05), tall=(0.3, 0.8)),
         _hard("contact", contact=1.0, people=(0.0, 0.0, 0.8, 0.2), children=0.0),
         _hard("loose", loose=1.0, hairdos=0.5, skirts=0.0),

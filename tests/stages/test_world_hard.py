@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -66,9 +66,23 @@ def test_rain_takes_contrast_and_falls_down():
 
 def test_small_people_and_crowds(plain):
     tall = [box[3] - box[1] for made in some("small") for box in made.box_N4]
-    assert np.median(tall) < 40 and len(tall) >= 8
+    assert np.median(tall) < 30 and len(tall) >= 8
     count = [len(made.box_N4) for made in some("crowd")]
     assert max(count) >= 6 and np.mean(count) > 3.5
+    assert len(scene(STRESS_WORLDS["stress_crowd"], 4, 21).box_N4) == 10
+
+
+@pytest.mark.parametrize(("pixels", "height", "width"), [(10, 240, 320), (600, 720, 960)])
+def test_people_are_drawn_from_ten_to_six_hundred_pixels(pixels, height, width):
+    """Standing ones: as tall as asked, but for perspective and for raised arms."""
+    world = replace(
+        STRESS_WORLDS["stress_small"], height=height, width=width, people=(0, 1), tall=(pixels / height,) * 2,
+        poses=(("stand", 1.0),), children=0.0,
+    )
+    made = [scene(world, 1, index) for index in range(6)]
+    tall = [box[3] - box[1] for one in made for box in one.box_N4]
+    assert len(tall) >= 5 and np.median(tall) == pytest.approx(pixels, rel=0.15)
+    assert all((one.instance_HW > 0).sum() >= 10 for one in made if len(one.box_N4))
 
 
 def test_backs_are_turned():

@@ -184,3 +184,15 @@ def test_every_stress_clip_is_the_same_for_the_same_number(name):
     assert np.array_equal(one.moving.next_2HW, other.moving.next_2HW)
     assert np.array_equal(one.label_HW > 0, one.instance_HW > 0)
     assert name in worlds_called("stress_video") and worlds_called(name) == (name,)
+
+
+def test_difficult_clips_show_the_same_people_as_plain_ones():
+    """What weather, lens and boards do is all that differs, so that scores can be compared."""
+    plain, rain, boards = (
+        moving_scene(replace(STRESS_CLIPS[f"stress_video_{tag}"], height=120, width=160), 2, 20)
+        for tag in ("plain", "rain", "occlusion")
+    )
+    assert np.array_equal(plain.label_HW, rain.label_HW)
+    assert np.array_equal(plain.moving.next_2HW, rain.moving.next_2HW)
+    seen = boards.label_HW > 0
+    assert seen.any() and np.array_equal(boards.label_HW[seen], plain.label_HW[seen])

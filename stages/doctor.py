@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +18,7 @@ from models.inference.engine import has_bf16, has_int8
 from models.light.files import BUILT_IN
 from models.network import NetworkConfig
 from pipeline.stage import Job, Stage
+from stages.live.srt import srt_by
 from stages.video.protocols import has_protocol
 
 _ENCODERS = {"H.264": "libx264", "HEVC": "libx265", "VP9": "libvpx-vp9", "AV1": "libsvtav1", "ProRes": "prores_ks"}
@@ -60,13 +62,29 @@ def _video() -> Iterator[Fact]:
     yield Fact(name="OpenCV", value=cv2.__version__)
     yield _codecs("encoders", _ENCODERS, "w")
     yield _codecs("decoders", _DECODERS, "r")
-    absent = [name for name in _PROTOCOLS if not has_protocol(name)]
+    yield from _live()
+
+
+def _live() -> Iterator[Fact]:
+    """What live runs can read and write."""
+    ways = {name: "FFmpeg" if has_protocol(name) else None for name in _PROTOCOLS}
+    ways["srt"] = srt_by()
+    there = [name if way == "FFmpeg" else f"{name} (by {way})" for name, way in ways.items() if way]
+    absent = [name for name, way in ways.items() if not way]
+    remedy = "GStreamer reads SRT where FFmpeg does not: gstreamer1.0-tools, gstreamer1.0-plugins-bad on Debian"
     yield Fact(
         name="protocols",
-        value=", ".join(name for name in _PROTOCOLS if name not in absent)
-        + (f"; missing: {', '.join(absent)}" if absent else ""),
+        value=", ".join(there) + (f"; missing: {', '.join(absent)}" if absent else ""),
         fine=not absent,
-        remedy="the FFmpeg in the wheel lacks it; a PyAV built on a system FFmpeg may have it" if absent else "",
+        remedy=remedy if absent == ["srt"] else "a PyAV built on a system FFmpeg may have them" if absent else "",
+    )
+    cameras = sorted(str(device) for device in Path("/dev").glob("video[0-9]*"))
+    found = ", ".join(cameras) or ("none" if sys.platform == "linux" else "by number: 0, 1 …")
+    yield Fact(name="cameras", value=f"{found} (by OpenCV)")
+    virtual = importlib.util.find_spec("pyvirtualcam") is not None
+    yield Fact(
+        name="virtual cam.",
+        value=f"pyvirtualcam {_version('pyvirtualcam')}" if virtual else "none: pip install pyvirtualcam",
     )
 
 

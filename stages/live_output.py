@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.stage import Job, Stage
 from stages.encode import Encode, opaque
 from stages.live.address import is_broadcast, is_virtual_camera, without_secrets
-from stages.live.broadcast import Broadcast, BroadcastSettings
+from stages.live.broadcast import Broadcast, BroadcastSettings, Outlet
 from stages.live.latency import Latency
 from stages.live.payloads import Captured, Gauges
 from stages.live.virtual_camera import VirtualCamera
@@ -44,7 +44,7 @@ class LiveOutput(Stage):
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)
         self._file = Encode(config.encode, threads=threads)
-        self._outlet: Broadcast | VirtualCamera | None = None
+        self._outlet: Outlet | None = None
         self._job: Job | None = None
         self._frames = 0
         self._start: int | None = None
@@ -77,9 +77,12 @@ class LiveOutput(Stage):
         self._measure(captured.captured_s)
         if time.monotonic() - self._told >= TOLD_EVERY_S:
             self._told = time.monotonic()
-            yield Gauges(
-                gauges={"latency_p50_s": self._latency.recent(0.5), "latency_p95_s": self._latency.recent(0.95)}
-            )
+            yield self._gauges()
+
+    def _gauges(self) -> Gauges:
+        ages = {"latency_p50_s": self._latency.recent(0.5), "latency_p95_s": self._latency.recent(0.95)}
+        served = {} if self._outlet is None else {"output_connected": int(self._outlet.connected)}
+        return Gauges(gauges={**ages, **served})
 
     def _measure(self, captured_s: float) -> None:
         """Note how old a picture is; those that came while the networks were still being loaded waited for them."""
@@ -135,5 +138,5 @@ def _as_drawn(video: VideoInfo, overlay: Overlay) -> VideoInfo:
     return replace(video, width=width, height=height)
 
 
-def _outlet(output: str, video: VideoInfo, settings: BroadcastSettings) -> Broadcast | VirtualCamera:
+def _outlet(output: str, video: VideoInfo, settings: BroadcastSettings) -> Outlet:
     return VirtualCamera(output, video) if is_virtual_camera(output) else Broadcast(output, video, settings)

@@ -27,6 +27,7 @@ _SILENT: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
 _ANSWER_S = 10.0
 _STARTS = 4
 _folders: list[str] = []
+NO_DASHBOARD = "Ray's dashboard did not come up: pip install 'ray[default]' brings what it needs\n"
 
 
 def quieten() -> None:
@@ -60,24 +61,29 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: int = 0, *, dash
             ray.init(address=address, runtime_env={"working_dir": str(ROOT), "excludes": _NOT_SHIPPED}, **_SILENT)
         else:
             wishes = {"num_cpus": cpus, "num_gpus": gpus, "object_store_memory": store, "include_dashboard": dashboard}
-            _start_here(wishes)
+            page = _start_here(wishes)
             if dashboard:
-                sys.stderr.write(f"Ray's dashboard: http://{ray.get_dashboard_url()}\n")
+                sys.stderr.write(f"Ray's dashboard: http://{page}\n" if page else NO_DASHBOARD)
     except Exception as error:  # Ray raises its bare base class where a node does not come up in time
         raise _start_error(address, error) from error
     return True
 
 
-def _start_here(wishes: Mapping[str, Any]) -> None:
-    """Start Ray on this machine; again where it did not answer in the 30 s that Ray grants, as on a busy machine."""
+def _start_here(wishes: Mapping[str, Any]) -> str | None:
+    """Start Ray on this machine; returns where its page is, if it has one.
+
+    Again where it did not answer in the 30 s that Ray grants, as on a busy machine.
+    """
     import ray
 
-    for patience in reversed(range(_STARTS)):
+    patience = _STARTS
+    while True:
+        patience -= 1
         folder = tempfile.mkdtemp(prefix="ray-")
         try:
-            ray.init(address="local", _temp_dir=folder, **wishes, **_SILENT)
+            context = ray.init(address="local", _temp_dir=folder, **wishes, **_SILENT)
             _folders.append(folder)
-            return
+            return context.dashboard_url or None
         except Exception as error:
             ray.shutdown()
             shutil.rmtree(folder, ignore_errors=True)

@@ -85,6 +85,7 @@ def _measured(gauges: Mapping[str, float]) -> list[str]:
     """What a live stream tells of itself."""
     parts = [f"{1000 * gauges['latency_p50_s']:.0f} ms old"] if "latency_p50_s" in gauges else []
     parts += [f"{gauges['dropped']:.0f} dropped"] if gauges.get("dropped") else []
+    parts += ["output not reached"] if gauges.get("output_connected") == 0 else []
     return [*parts, "source lost, looking for it"] if gauges.get("received") and not gauges["connected"] else parts
 
 

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from pipeline.stage import StageError
 from stages.live.address import scheme_of, without_secrets
 from stages.live.backoff import Backoff
 from stages.live.mailbox import Mailbox
 from stages.live.sender import HEAD, SENT, Sending
 from stages.payloads import U8, VideoInfo
 from stages.video.codec_options import Preset
+from stages.video.protocols import has_protocol
 from stages.video.segments import encoder_rate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,6 +61,9 @@ class Outlet(Protocol):
         """No more will come."""
         ...
 
+    connected: bool
+    """Whether somebody takes the frames now."""
+
     @property
     def facts(self) -> dict[str, int]:
         """Counts for the report."""
@@ -81,12 +86,23 @@ class Broadcast:
     """
 
     def __init__(self, url: str, video: VideoInfo, settings: BroadcastSettings) -> None:
-        """Begin to connect. Args: video: size, rate and colours of the frames."""
+        """Begin to connect.
+
+        Args:
+            video: size, rate and colours of the frames.
+
+        Raises:
+            StageError: this FFmpeg does not speak the URL's protocol.
+        """
+        if not has_protocol(scheme_of(url)):
+            what = f"this FFmpeg cannot send by '{scheme_of(url)}'"
+            raise StageError(what, without_secrets(url), "use rtmp or rtsp, or a PyAV built on a system FFmpeg")
         self._url = url
         self._order = sending(url, video, settings)
         self._mailbox: Mailbox[tuple[U8, int]] = Mailbox(SLACK)
         self._found = 0
         self._sent = 0
+        self.connected = False
         self.lost_reason = ""
         self._thread = threading.Thread(target=self._run, name="broadcast", daemon=True)
         self._thread.start()
@@ -120,7 +136,7 @@ class Broadcast:
             try:
                 self._connection(backoff)
             except LostError as error:
-                self.lost_reason = str(error)
+                self.connected, self.lost_reason = False, str(error)
                 end = time.monotonic() + backoff.wait_s()
                 while time.monotonic() < end and not self._mailbox.closed:
                     self._mailbox.take(min(0.2, max(0.0, end - time.monotonic())))
@@ -139,6 +155,7 @@ class Broadcast:
                 if sent and fresh:
                     fresh = False
                     self._found += 1
+                    self.connected = True
                     backoff.succeeded()
             self._sent += line.finish()
         finally:

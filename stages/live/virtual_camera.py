@@ -37,6 +37,7 @@ class VirtualCamera:
             remedy = "on Linux load the kernel module v4l2loopback, elsewhere install OBS (docs/live.md)"
             raise StageError(f"there is no virtual camera ({error})", output, remedy) from error
         self._sent = 0
+        self.connected = True
 
     def send(self, rgb_HW3: U8, pts: int) -> None:
         """See `Outlet`."""

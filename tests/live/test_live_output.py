@@ -23,6 +23,7 @@ from stages.live.payloads import Captured, Gauges
 from stages.live.virtual_camera import VirtualCamera
 from stages.live_output import LiveOutput
 from stages.payloads import FrameChunk, Overlay, SegmentWritten, VideoInfo, Written
+from stages.video.protocols import has_protocol
 from tests.live.clock_film import HEIGHT, WIDTH, clock_picture, free_port, read_clock
 from tests.live.nobody_here import pictures
 from tests.live.test_live_sources import rtsp_process
@@ -142,6 +143,13 @@ def test_a_server_that_hangs_does_not_hold_the_program() -> None:
         sending.close()
         assert time.monotonic() - began < 25
     assert sending.facts["sent"] == 0
+
+
+def test_a_protocol_that_is_not_there_is_one_sentence() -> None:
+    if has_protocol("srt"):
+        pytest.skip("this FFmpeg has it")
+    with pytest.raises(StageError, match="cannot send by 'srt'"):
+        Broadcast("srt://127.0.0.1:9", VIDEO, BroadcastSettings())
 
 
 def test_a_lost_server_is_found_again() -> None:

@@ -86,7 +86,7 @@ def free_port() -> int:
 class FilmServer:
     """An HTTP server that sends a film without end to whoever asks; can be cut off and started again."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, send: Callable[[Any, threading.Event], Any] = send_film) -> None:
         self.port = port
         self._stopped = threading.Event()
         self._sockets: list[socket.socket] = []
@@ -103,7 +103,7 @@ class FilmServer:
                 self.send_header("Content-Type", "video/mp2t")
                 self.end_headers()
                 try:
-                    send_film(Sink(lambda data: None if held.is_set() else self.wfile.write(data)), stopped)
+                    send(Sink(lambda data: None if held.is_set() else self.wfile.write(data)), stopped)
                 except (OSError, av.FFmpegError):  # who watched went away
                     return
 

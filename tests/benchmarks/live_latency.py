@@ -1,0 +1,176 @@
+"""How old a live picture is on a viewer's screen, what is dropped, and what a second of source costs.
+
+    python -m tests.benchmarks.live_latency [--size 640x360] [--seconds 30] [--serial]
+
+A process sends the demo clip over HTTP without end, as fast as it was filmed; into a strip at the top of each picture
+it paints the time. The program runs on it (`-c live`, and records it); a viewer of its page reads the strip in the
+JPEGs that come: now minus that is the whole way: the sender's encoder, HTTP, demuxer, decoder, networks, smoothing,
+drawing, JPEG, WebSocket. Beside it stand the program's own figure (from the packet's arrival to the picture's being
+handed out), the frames taken, and, as figures that other load changes little, processor milliseconds a frame: of the
+stages, and of every process of the run; and how many cores the latter is at the source's rate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import av
+import cv2
+import numpy as np
+from PIL import Image
+
+from tests.benchmarks.end_to_end import cpu_of_family
+from tests.live.clock_film import BITS, CYCLE, FilmServer, Sink, free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIP = ROOT / "configs" / "demo_walk.mp4"
+RATE = 25
+WARM_S = 8.0
+"""Seconds of pictures that are not counted: networks are made ready for the size."""
+
+
+def strip(rgb_HW3: np.ndarray, seconds: float) -> None:
+    """Paint a time into the top of a picture, in place: 20 blocks side by side, black or white."""
+    side = rgb_HW3.shape[1] // BITS
+    number = int(seconds * 1000) % CYCLE
+    for bit in range(BITS):
+        rgb_HW3[:side, bit * side : (bit + 1) * side] = 235 if number >> bit & 1 else 16
+
+
+def read_strip(rgb_HW3: np.ndarray) -> int:
+    """The milliseconds in the top of a picture."""
+    side = rgb_HW3.shape[1] // BITS
+    quarter = side // 4
+    blocks = (
+        rgb_HW3[quarter : side - quarter, bit * side + quarter : (bit + 1) * side - quarter] for bit in range(BITS)
+    )
+    return sum(int(block.mean() > 125) << bit for bit, block in enumerate(blocks))
+
+
+def serve(port: int, width: int, height: int) -> None:
+    """The source, in a process of its own."""
+    with av.open(str(CLIP)) as clip:
+        rate = clip.streams.video[0].average_rate
+        pictures = [frame.to_ndarray(format="rgb24") for frame in clip.decode(video=0)]
+    pictures = [np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)) for rgb in pictures]
+
+    def send(target: Sink, stopped: threading.Event) -> None:
+        with av.open(target, "w", format="mpegts", options={"flush_packets": "1"}) as container:
+            stream = container.add_stream("libx264", rate=rate, options={"preset": "ultrafast", "tune": "zerolatency"})
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            start, count = time.monotonic(), 0
+            while not stopped.is_set():
+                rgb = pictures[count % len(pictures)]
+                strip(rgb, time.time())
+                frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+                frame.pts = count
+                container.mux(stream.encode(frame))
+                count += 1
+                stopped.wait(max(0.0, start + count / float(rate) - time.monotonic()))
+
+    FilmServer(port, send)
+    threading.Event().wait()
+
+
+@dataclass(slots=True)
+class Watched:
+    """What a viewer saw: ages of pictures in seconds, and of the whole run meanwhile: CPU seconds and frames."""
+
+    ages: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    frames: list[int] = field(default_factory=list)
+
+
+async def watch(port: int, seconds: float, process: int) -> Watched:
+    """Look on for so long, once pictures come and the warm-up is over."""
+    seen = Watched()
+    async with aiohttp.ClientSession() as session, session.ws_connect(f"http://127.0.0.1:{port}/live") as socket:
+        first = None
+        while first is None or time.monotonic() - first < WARM_S + seconds:
+            message = await socket.receive(timeout=120)
+            warm = first is not None and time.monotonic() - first > WARM_S
+            if message.type == aiohttp.WSMsgType.TEXT and warm and "figures" in (news := json.loads(message.data)):
+                seen.cpu.append(sum(cpu_of_family(process).values()))
+                seen.frames.append(news["figures"]["frames"])
+            if message.type != aiohttp.WSMsgType.BINARY:
+                continue
+            first = time.monotonic() if first is None else first
+            shown = read_strip(np.asarray(Image.open(io.BytesIO(message.data[8:]))))
+            if warm:
+                seen.ages.append(((int(time.time() * 1000) - shown) % CYCLE) / 1000)
+    return seen
+
+
+def measure(size: str, seconds: float, *words: str) -> None:
+    """One run; prints its line of the table."""
+    port, page = free_port(), free_port()
+    source = subprocess.Popen(
+        [sys.executable, "-m", "tests.benchmarks.live_latency", "--serve", str(port), "--size", size]
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        command = [sys.executable, "run_pipeline.py", "-c", "live", f"http://127.0.0.1:{port}/film.ts"]
+        options = ["-o", f"{folder}/out.mp4", "--report", str(report), "--set", f"preview.port={page}"]
+        patient = ["--set", "live_decode.source.patient=true"]
+        run = subprocess.Popen([*command, *options, *patient, *words], cwd=ROOT, stderr=subprocess.DEVNULL)
+        try:
+            seen = asyncio.run(_when_up(page, seconds, run.pid))
+            run.send_signal(signal.SIGINT)
+            run.wait(120)
+        finally:
+            run.kill()
+            source.kill()
+        told = json.loads(report.read_text())
+    entry = told["inputs"][0]
+    stages = 1000 * sum(stage["cpu_s"] for stage in told["stages"].values()) / entry["frames_in"]
+    whole = 1000 * (seen.cpu[-1] - seen.cpu[0]) / (seen.frames[-1] - seen.frames[0])
+    p50, p95 = np.quantile(seen.ages, [0.5, 0.95]) * 1000
+    own = entry["latency_ms"]
+    taken = 1 - entry["dropped"] / entry["frames_received"]
+    cells = [size, f"{p50:.0f} / {p95:.0f} ms", f"{own['p50']:.0f} / {own['p95']:.0f} ms", f"{taken:.0%}"]
+    print("| " + " | ".join([*cells, f"{stages:.1f} ms", f"{whole:.1f} ms", f"{whole * RATE / 1000:.2f}"]) + " |")
+
+
+async def _when_up(port: int, seconds: float, process: int) -> Watched:
+    for _ in range(120):
+        try:
+            return await watch(port, seconds, process)
+        except aiohttp.ClientConnectorError:
+            await asyncio.sleep(1)
+    raise SystemExit("the program did not come up")
+
+
+def main() -> None:
+    """Measure the sizes asked for."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--size", action="append", default=[])
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--serial", action="store_true")
+    parser.add_argument("--serve", type=int)
+    arguments = parser.parse_args()
+    sizes = arguments.size or ["320x240", "640x360", "1280x720"]
+    if arguments.serve:
+        width, height = map(int, sizes[0].split("x"))
+        serve(arguments.serve, width, height)
+        return
+    heads = ["size", "to a viewer, p50 / p95", "the program's figure", "frames taken"]
+    print("| " + " | ".join([*heads, "CPU a frame, stages", "… all processes", "cores at 25 fps"]) + " |")
+    print("|---" * 7 + "|")
+    for size in sizes:
+        measure(size, arguments.seconds, *(["--serial"] if arguments.serial else []))
+
+
+if __name__ == "__main__":
+    main()

@@ -26,6 +26,8 @@ examples:
   run_pipeline.py dance.mp4 --export iuv=iuv/ --export csv=dance.csv --export magicanimate=condition.mp4
   run_pipeline.py saved/ -c render --style parts        what --export surfaces=saved/ wrote, drawn again
   run_pipeline.py teacher.mp4 me.mp4 -c compare -o lesson.csv
+  run_pipeline.py 0 -c live                     the first webcam, on a page at http://127.0.0.1:8765/
+  run_pipeline.py rtsp://camera/stream -c live -o day.mp4     recorded; -o rtmp://server/app/key sends it on
   run_pipeline.py dance.mp4 --set encode.crf=18 --set decode.end=10 --report report.json
   run_pipeline.py doctor                        what this machine can do, and what is missing
 
@@ -58,9 +60,10 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("inputs", nargs="*", metavar="INPUT", help="video files, images, folders, globs, URLs; none: the demo clip")
+    places = "video files, images, folders, globs, URLs; with -c live a camera's number; none: the demo clip"
+    add("inputs", nargs="*", metavar="INPUT", help=places)
     add("-c", "--config", default="video", metavar="NAME", help="configuration: a name in configs/ or a path")
-    add("-o", "--output", metavar="OUTPUT", help="a file (its suffix picks the container), or a folder")
+    add("-o", "--output", metavar="OUTPUT", help="a file (its suffix picks the container), a folder, or a live stream")
     add("--style", metavar="STYLE", help="how people are drawn (render.style)")
     add(
         "--atlas",

@@ -123,11 +123,13 @@ def pair_inputs(names: Sequence[str], output: str | None, *, overwrite: bool) ->
     return Inputs(jobs=(job,), refused={0: failure} if failure else {})
 
 
-def live_input(names: Sequence[str], output: str | None, *, overwrite: bool) -> Inputs:
+def live_input(names: Sequence[str], output: str | None, *, overwrite: bool, resume: bool = False) -> Inputs:
     """The one job of a live run: a camera, a stream or a file, as its source reads the name.
 
     Args:
         output: a file, a URL, or None: then nothing is written.
+        overwrite: whether a file that exists may be replaced.
+        resume: whether a recording goes on after the parts that a run which died left of it.
 
     Raises UsageError where there is not one input.
     """
@@ -135,7 +137,7 @@ def live_input(names: Sequence[str], output: str | None, *, overwrite: bool) -> 
         what = f"{len(names)} given" if names else "none given"
         raise UsageError("a live run has one input", what, "name a camera (0), a stream's URL or a file")
     stem = re.sub(r"[^\w.-]+", "_", _stem(names[0])) or "live"
-    job = Job(index=0, input=names[0], output=output, stem=stem, overwrite=overwrite)
+    job = Job(index=0, input=names[0], output=output, stem=stem, overwrite=overwrite, resume=resume)
     local = output is not None and not is_url(output)
     failure = _refusal(job, [], names) if local else None
     return Inputs(jobs=(job,), refused={0: failure} if failure else {})

@@ -38,7 +38,7 @@ def run_inputs(
     if config.settings.inputs == "pair":
         return pair_inputs(names, output, overwrite=overwrite)
     if config.settings.inputs == "live":
-        return live_input(names, output, overwrite=overwrite)
+        return live_input(names, output, overwrite=overwrite, resume=resume)
     if not names:
         if config.demo is None:
             raise UsageError("no input", "command line", "name a video, an image or a folder")

@@ -107,6 +107,11 @@ class LiveRun:
                     return process
         raise AssertionError(f"no process has {part} open")
 
+    def kill(self) -> None:
+        """As a power cut would."""
+        self._process.kill()
+        self._process.wait()
+
     def stop(self) -> None:
         """Ctrl-C."""
         self._process.send_signal(signal.SIGINT)

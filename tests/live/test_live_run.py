@@ -90,6 +90,29 @@ def test_a_process_that_is_killed_costs_a_moment_and_not_the_file(tmp_path: Path
     assert json.loads((tmp_path / "r.json").read_text())["lanes"]["out"]["restarts"] == 1
 
 
+def test_after_the_program_itself_was_killed_a_recording_goes_on_in_the_same_file(tmp_path: Path) -> None:
+    server = FilmServer(free_port())
+    out = tmp_path / "day.mp4"
+    words = [server.url, "-o", "day.mp4", "--serial", "--set", "encode.segment_frames=5"]
+    run = LiveRun(tmp_path, *words)
+    try:
+        wait_for(lambda: recorded(out) >= 10, run)
+        run.kill()
+        before = recorded(out)
+        run = LiveRun(tmp_path, *words, "--resume")
+        wait_for(lambda: recorded(out) >= before + 10, run)
+        run.stop()
+        assert run.end() == 130
+    finally:
+        run.end(1) if run.running else None
+        server.kill()
+    shown, times = pictures(out)
+    clocks = [read_clock(rgb) for rgb in shown]
+    assert len(shown) >= before + 10
+    assert (np.diff(clocks) % CYCLE < CYCLE / 2).all()
+    assert times[-1] - times[0] == pytest.approx((clocks[-1] - clocks[0]) % CYCLE / 1000, abs=1.0)
+
+
 def test_a_run_of_so_many_seconds_ends_by_itself_and_well(tmp_path: Path) -> None:
     server = FilmServer(free_port())
     run = LiveRun(tmp_path, server.url, "-o", "a.mp4", "--serial", "--set", "live_decode.seconds=2")

@@ -49,7 +49,6 @@ class LiveOutput(Stage):
         self._frames = 0
         self._start: int | None = None
         self._latency = Latency()
-        self._shown_first: float | None = None
         self._told = 0.0
 
     def __call__(
@@ -74,7 +73,7 @@ class LiveOutput(Stage):
         else:
             yield from self._file(job, frames, overlay)
         self._frames += len(frames)
-        self._measure(captured.captured_s)
+        self._latency.shown(captured.captured_s, time.time())
         if time.monotonic() - self._told >= TOLD_EVERY_S:
             self._told = time.monotonic()
             yield self._gauges()
@@ -83,13 +82,6 @@ class LiveOutput(Stage):
         ages = {"latency_p50_s": self._latency.recent(0.5), "latency_p95_s": self._latency.recent(0.95)}
         served = {} if self._outlet is None else {"output_connected": int(self._outlet.connected)}
         return Gauges(gauges={**ages, **served})
-
-    def _measure(self, captured_s: float) -> None:
-        """Note how old a picture is; those that came while the networks were still being loaded waited for them."""
-        now = time.time()
-        if self._shown_first is not None and captured_s >= self._shown_first:
-            self._latency.add(now - captured_s)
-        self._shown_first = now if self._shown_first is None else self._shown_first
 
     def flush(self) -> Iterator[Written]:
         """The end of the stream: a file gets its name."""

@@ -19,8 +19,20 @@ class Latency:
     def __init__(self) -> None:
         self._bins = [0] * (len(BOUNDS_S) + 1)
         self._recent: deque[float] = deque(maxlen=RECENT)
+        self._begun: float | None = None
         self.count = 0
         self.worst_s = 0.0
+
+    def shown(self, captured_s: float, now_s: float) -> None:
+        """A picture is shown. Those that came before the first was shown waited for networks to load: left out.
+
+        Args:
+            captured_s, now_s: seconds on one clock.
+        """
+        if self._begun is None:
+            self._begun = now_s
+        elif captured_s >= self._begun:
+            self.add(now_s - captured_s)
 
     def add(self, seconds: float) -> None:
         """One more picture was shown at this age."""

@@ -58,7 +58,7 @@ class Showing:
             self._last, self._people = captured, people
             now = time.time()
             self._times.append(now)
-            self._latency.add(now - captured.captured_s)
+            self._latency.shown(captured.captured_s, now)
             self._changed.notify_all()
 
     def after(self, number: int, seconds: float) -> Shown | None:

@@ -107,6 +107,13 @@ def test_percentiles_of_a_run_are_at_most_five_percent_off() -> None:
     assert Latency().percentile(0.95) == 0
 
 
+def test_pictures_that_waited_for_the_networks_to_load_do_not_count() -> None:
+    latency = Latency()
+    for captured, shown in ((10.0, 20.0), (10.1, 20.1), (19.9, 20.2), (20.3, 20.4), (21.0, 21.3)):
+        latency.shown(captured, shown)
+    assert latency.count == 2 and latency.worst_s == pytest.approx(0.3)
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "target"),
     [("0", "camera", "0"), ("camera:3", "camera", "3"), ("rtsp://a/b", "stream", "rtsp://a/b")],

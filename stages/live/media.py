@@ -24,8 +24,8 @@ from stages.video.interlace import Deinterlacer, TimedFrame
 from stages.video.rotation import UPRIGHT, turn_of_matrix
 from stages.video.source import default_video_stream, frame_rate, open_container
 
-QUICK = {"analyzeduration": "1000000", "probesize": "1000000", "fflags": "nobuffer"}
-"""FFmpeg looks at a stream for 1 s at most before it says what it is, and keeps nothing back."""
+QUICK = {"analyzeduration": "1000000", "probesize": "1000000"}
+"""FFmpeg looks at a stream for 1 s at most before it says what it is."""
 OF_SCHEME = {"rtsp": {"rtsp_transport": "tcp"}, "rtsps": {"rtsp_transport": "tcp"}}
 """Over UDP, RTSP loses packets and thereby pictures; `options: {rtsp_transport: udp}` asks for it."""
 FOLLOW = {**QUICK, "follow": "1", "seekable": "0"}
@@ -65,7 +65,8 @@ class MediaFeed:
         # Threads on whole frames would each hold one back.
         context.thread_type, context.thread_count = "SLICE", threads
         self.rate = frame_rate(self._stream)
-        self._finite = manner != "stream" or bool(self._container.duration)
+        # A server that knows how much it will send has a recording; a live stream has neither length nor size.
+        self._finite = manner != "stream" or bool(self._container.duration) or self._container.size > 0
         self._pace = Pace() if self._finite and manner != "follow" else None
 
     def __iter__(self) -> Iterator[Shot]:

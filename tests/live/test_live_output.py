@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import threading
 import time
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 
@@ -25,6 +23,7 @@ from stages.live_output import LiveOutput
 from stages.payloads import FrameChunk, Overlay, SegmentWritten, VideoInfo, Written
 from stages.video.protocols import has_protocol
 from tests.live.clock_film import HEIGHT, WIDTH, clock_picture, free_port, read_clock
+from tests.live.live_receiver import Receiver
 from tests.live.nobody_here import pictures
 from tests.live.test_live_sources import rtsp_process
 
@@ -63,26 +62,6 @@ def send_numbers(target: Broadcast, count: int) -> None:
     for number in range(count):
         target.send(clock_picture(number / 1000), number * 3600)
         time.sleep(0.02)
-
-
-class Receiver(threading.Thread):
-    """Takes a stream that is pushed to this machine, by FFmpeg's own server; `numbers` is what its pictures show."""
-
-    def __init__(self, url: str, most: int = 10_000) -> None:
-        super().__init__(daemon=True)
-        self.url, self.most = url, most
-        self.numbers: list[int] = []
-        self.start()
-
-    def run(self) -> None:
-        try:
-            with av.open(self.url, options={"listen": "1", "analyzeduration": "500000"}, timeout=20) as stream:
-                for frame in stream.decode(video=0):
-                    self.numbers.append(read_clock(frame.to_ndarray(format="rgb24")))
-                    if len(self.numbers) == self.most:
-                        return
-        except (av.FFmpegError, OSError):  # its server takes the end of a stream for a fault
-            return
 
 
 def test_a_stream_arrives_picture_by_picture() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.live.clock_film import CYCLE, FilmServer, free_port, read_clock
+from tests.live.live_receiver import Receiver
 from tests.live.nobody_here import CONFIG, LiveRun, pictures
 
 TRACEBACK = "Traceback (most recent call last)"
@@ -66,6 +67,39 @@ def test_one_file_though_the_source_died_and_came_back(way: str, tmp_path: Path)
     assert 0 < entry["latency_ms"]["p50"] <= entry["latency_ms"]["p95"]
     assert "from capture to display" in run.said() and "was lost once" in run.said()
     assert TRACEBACK not in run.said()
+
+
+def test_ctrl_c_while_the_source_is_away_leaves_the_file_whole(tmp_path: Path) -> None:
+    server = FilmServer(free_port())
+    out = tmp_path / "day.mp4"
+    run = LiveRun(tmp_path, server.url, "-o", "day.mp4", "--serial", "--set", "encode.segment_frames=5")
+    try:
+        wait_for(lambda: recorded(out) >= 10, run)
+        server.kill()
+        time.sleep(1.5)
+        run.stop()
+        assert run.end(30) == 130
+    finally:
+        run.end(1) if run.running else None
+    assert len(pictures(out)[0]) >= 10 and not (tmp_path / "day.mp4.partial").exists()
+
+
+def test_a_run_is_sent_on(tmp_path: Path) -> None:
+    server = FilmServer(free_port())
+    url = f"rtmp://127.0.0.1:{free_port()}/live/film"
+    receiver = Receiver(url, most=15)
+    run = LiveRun(tmp_path, server.url, "-o", url, "--serial", "--report", "r.json")
+    try:
+        receiver.join(60)
+        run.stop()
+        assert run.end() == 130
+    finally:
+        run.end(1) if run.running else None
+        server.kill()
+    assert len(receiver.numbers) == 15
+    assert (np.diff(receiver.numbers) % CYCLE < CYCLE / 2).all()
+    (entry,) = json.loads((tmp_path / "r.json").read_text())["inputs"]
+    assert entry["output"] == url and entry["sent"] >= 15
 
 
 def test_a_process_that_is_killed_costs_a_moment_and_not_the_file(tmp_path: Path) -> None:

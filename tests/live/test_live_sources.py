@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -215,6 +217,31 @@ def test_a_recording_is_played_at_its_own_speed_to_its_end(tmp_path: Path, watch
     assert took >= 29 / RATE - 0.05
     shown = clocks(seen.chunks)
     assert shown == sorted(shown) and shown[-1] == 29
+
+
+class Silent(SimpleHTTPRequestHandler):
+    """Serves files and says nothing."""
+
+    def log_message(self, *_: Any) -> None:
+        return
+
+
+def test_a_recording_behind_a_url_ends_and_is_not_asked_for_again(
+    tmp_path: Path, watch: Callable[..., Watching]
+) -> None:
+    stopped = threading.Event()
+    threading.Timer(1.0, stopped.set).start()
+    count = send_film(str(tmp_path / "whole.ts"), stopped)
+    files = functools.partial(Silent, directory=str(tmp_path))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), files)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    seen = watch(f"http://127.0.0.1:{server.server_port}/whole.ts")
+    for _ in seen.items:
+        pass
+    server.shutdown()
+    server.server_close()
+    facts = seen.stage.summary()
+    assert facts["frames_received"] == count and facts["reconnects"] == 0
 
 
 def test_an_unfinished_mp4_is_refused_in_a_sentence(tmp_path: Path, watch: Callable[..., Watching]) -> None:

@@ -36,6 +36,19 @@ def test_the_role_follows_from_the_signature(name: str, role: str, sequential: b
     assert (node.role, node.sequential) == (role, sequential)
 
 
+def test_a_source_may_yield_packets_and_in_between_how_it_stands() -> None:
+    class Standing:
+        is_receipt = True
+
+    class Both(Stage):
+        def __call__(self, job: Job) -> Iterator[tuple[Numbers, Squares] | Standing]:
+            raise NotImplementedError
+
+    Both.__call__.__annotations__ = {"job": Job, "return": Iterator[tuple[Numbers, Squares] | Standing]}
+    node = read_node("both", Both)
+    assert (node.role, node.makes) == ("source", (Numbers, Squares, Standing))
+
+
 def test_lanes_import_and_export_what_crosses_them_and_nothing_else() -> None:
     read, compute, out = graph(["count"], ["square", "use_local"], ["smooth", "save"]).lanes
     assert (read.imports, read.exports, read.ordered) == ((), (Numbers,), True)

@@ -79,7 +79,7 @@ class ScoreTraining(Stage):
             "steps": steps,
             "pictures": steps * batches.size,
             "people": sum(map(batches.people, range(steps))),
-            "cpu_minutes": round(cost_of(Path(config.log)) / 60, 2),
+            "cpu_minutes": round(cost_of(Path(config.log)) / 60, 4),
             "parameters": sum(value.numel() for value in read_checkpoint(weights).weights.values()),
             "scenes": config.scenes,
             "scores": {world: self._scores(world, weights) for world in config.worlds},
@@ -135,7 +135,7 @@ def steps_of(log: Path) -> int:
     """Steps of the whole training. Raises: StageError for a log that cannot be read or is empty."""
     rows = rows_of(log)
     if not rows:
-        raise StageError("the training's log is empty", str(log), "train for 50 steps at least")
+        raise StageError("the training's log is empty", str(log), "train first")
     last = rows[max(rows)]
     return int(last["step"]) + int(last["left"])
 

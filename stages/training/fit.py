@@ -173,7 +173,7 @@ class Fit:
                 sums[name] = sums.get(name, 0.0) + value
             self.step += 1
             steps += 1
-            if self.step % LOG_EVERY == 0:
+            if self.step % LOG_EVERY == 0 or self.step == self.config.steps:
                 spent = time.monotonic() - began
                 shown = steps * sum(len(part[0]) for part in parts)
                 speed = {"waiting": round(waited / spent, 3), "images_s": round(shown / spent, 1)}

@@ -19,10 +19,16 @@ from typing import Any
 import yaml
 
 from pipeline.command.cli import main as run
+from stages.evaluation.answers import person_score
+from stages.evaluation.bodies import body_of
+from stages.evaluation.measures import ANNOTATORS, human
+from stages.evaluation.synthetic_truth import Worlds, world_set
+from stages.score_training import ScoreTraining, told
 
 ROWS = Path(__file__).with_name("study_rows.yaml")
 RECORD = Path("docs/benchmarks/study.jsonl")
 FOLDER = Path("runs/study/rows")
+SCORED = ScoreTraining.Config()
 DONE = 0
 
 
@@ -70,6 +76,30 @@ def wanted(rows: Sequence[str], seeds: Sequence[int], done: set[tuple[str, int]]
                 yield name, seed
 
 
+def human_line(name: str, seed: int, worlds: Sequence[str], scenes: int) -> dict[str, Any]:
+    """The line of a row without a network: two simulated annotators against the truth, at the points scored."""
+    body = body_of("")
+    scores = {}
+    for world in worlds:
+        pictures = world_set(world, Worlds(seed=0, scenes=scenes, frames=scenes)).pictures
+        people = [person_score(one, g, {}, body) for one in pictures for g in range(len(one.people))]
+        scores[world] = {ANNOTATORS: {measure: told(value) for measure, value in human(people).items()}}
+    return {"row": name, "seed": seed, "cpu_minutes": 0.0, "scenes": scenes, "scores": scores}
+
+
+def go(name: str, row: Mapping[str, Any], seed: int, chosen: argparse.Namespace) -> int:
+    """Train and score one row; gives its exit code."""
+    if "config" not in row:
+        chosen.record.parent.mkdir(parents=True, exist_ok=True)
+        with chosen.record.open("a", encoding="utf-8") as record:
+            record.write(json.dumps(human_line(name, seed, SCORED.worlds, SCORED.scenes)) + "\n")
+        return DONE
+    words = words_of(name, row, seed, chosen.folder, chosen.record)
+    words += [word for change in chosen.set for word in ("--set", change)]
+    print("run_pipeline.py", *words, flush=True)
+    return run(words)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train row after row; gives the exit code of the first that failed, or 0."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -86,10 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"there is no row {unknown[0]}; choose from {', '.join(rows)}")
     seeds = [int(seed) for seed in chosen.seeds.split(",")]
     for name, seed in wanted(names, seeds, scored(chosen.record)):
-        words = words_of(name, rows[name], seed, chosen.folder, chosen.record)
-        words += [word for change in chosen.set for word in ("--set", change)]
-        print("run_pipeline.py", *words, flush=True)
-        code = run(words)
+        code = go(name, rows[name], seed, chosen)
         if code != DONE:
             return code
     return DONE

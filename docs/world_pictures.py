@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +13,13 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from stages.demo_clip import camera  # noqa: E402
 from stages.world.far import FarWorld, far_scene  # noqa: E402
 from stages.world.moving import MOVING_WORLDS, moving_scene  # noqa: E402
+from stages.world.plaza import paint_plaza  # noqa: E402
 from stages.world.scene import WORLDS, Scene, scene  # noqa: E402
 from stages.world.stress import STRESS_WORLDS  # noqa: E402
+from stages.world.stress_clips import STRESS_CLIPS  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
 COLORS = np.random.default_rng(3).integers(70, 250, (25, 3)).astype(np.uint8)
@@ -62,6 +66,18 @@ def attached_sheet() -> np.ndarray:
     ])
 
 
+def hard_clips_sheet() -> np.ndarray:
+    """Rain, night, boards in front, the floor, an embrace, and a picture of the user's own behind."""
+    shown = (("rain", 270), ("low_light", 270), ("occlusion", 270), ("floor", 70), ("contact", 75))
+    made = [moving_scene(STRESS_CLIPS[f"stress_video_{tag}"], 1, index) for tag, index in shown]
+    with tempfile.TemporaryDirectory() as scratch:
+        own = Path(scratch) / "own.png"
+        square = np.rint(paint_plaza(camera(1)) * 255).astype(np.uint8)
+        cv2.imwrite(str(own), square[:, :, ::-1])
+        world = replace(MOVING_WORLDS["video"], backgrounds=(str(own),), photo_share=1.0)
+        return pairs([*made, moving_scene(world, 1, 40)])
+
+
 def save(name: str, rgb: np.ndarray) -> None:
     """Smaller, as JPEG into docs/pictures."""
     small = cv2.resize(rgb, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
@@ -75,6 +91,7 @@ def main() -> None:
     tags = ("stress_occlusion", "stress_blur", "stress_rain", "stress_crowd")
     hard = pairs([scene(STRESS_WORLDS[tag], 1, 0) for tag in tags])
     far = pairs([far_scene(FarWorld(), 1, index) for index in (1, 3, 6, 13)])
+    save("world_clips_hard.jpg", hard_clips_sheet())
     save("world_hard.jpg", np.vstack([hard, far]))
 
 

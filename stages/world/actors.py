@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from models.surface.body import OpenBody, forward_kinematics, load_body, skin
 from stages.world.people import Dressed, Mesh, Person, dressed_rest, pose_dressed
-from stages.world.pose_mixing import along, spline_weights
+from stages.world.pose_mixing import along, mixed, spline_weights
 from stages.world.poses import POSES, Arm, Pose, bone_rotations, stride
+from stages.world.rotations import FRONT, about
 from stages.world.walking import Gait, gait_of, walking
 
 F32 = npt.NDArray[np.float32]
@@ -195,6 +196,23 @@ def resting(rng: Rng, half: float) -> Motion:
     return _keyed(keys, yaws, half, beat)
 
 
+def cartwheeling(rng: Rng, half: float) -> Motion:
+    """Sideways over the hands and back on the feet, with a rest between."""
+    standing, wheel = POSES["stand"](rng), POSES["star"](rng)
+    period, turning_share = float(rng.uniform(3.0, 3.8)), float(rng.uniform(0.7, 0.85))
+    way, start = float(rng.choice([-1, 1])), float(rng.random())
+    yaw = float(rng.uniform(-np.pi, np.pi))
+
+    def pose(t: float) -> Pose:
+        share = min(((t / period + start) % 1.0) / turning_share, 1.0)
+        turned = share - float(np.sin(2 * np.pi * share)) / (2 * np.pi)
+        spread = float(np.clip(2.5 * np.sin(np.pi * share), 0, 1))
+        limbs = mixed((standing, wheel), (1 - spread, spread))
+        return replace(limbs, tilt_33=about(FRONT, 2 * np.pi * way * turned))
+
+    return standing_still(pose, yaw)
+
+
 def turning(rng: Rng, half: float) -> Motion:
     """On the spot, all the way around, arms at work."""
     count, beat = int(np.ceil(2 * half / 0.8)) + 6, 0.8
@@ -227,6 +245,7 @@ def strolling(person: Person, rng: Rng, middle_2: tuple[float, float], yaw: floa
 
 MOTIONS: dict[str, Callable[[Rng, float], Motion]] = {
     "dance": dancing, "exercise": exercising, "turn": turning, "idle": idle, "rest": resting,
+    "cartwheel": cartwheeling,
 }
 """What people do on the spot, by name: (rng, seconds before and after the middle of the clip)."""
 

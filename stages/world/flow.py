@@ -99,8 +99,9 @@ def flow(here: Moment, hits: Hits, there: Moment) -> Flow:
     seen_Q3 = camera.to_camera(people_Q3)
     pixel_P2[shown_P], depth_P[shown_P] = camera.to_pixels(seen_Q3), seen_Q3[:, 2]
     behind_P = np.zeros(len(depth_P), bool)
-    unsure_Q3 = here.point_HW3.reshape(-1, 3)[here.unsure_Q]
-    behind_P[here.unsure_Q] = _behind_the_place(there, unsure_Q3, place_P3[here.unsure_Q, 2])
+    if camera is not here.camera:
+        unsure_Q3 = here.point_HW3.reshape(-1, 3)[here.unsure_Q]
+        behind_P[here.unsure_Q] = _behind_the_place(there, unsure_Q3, place_P3[here.unsure_Q, 2])
     behind_P[shown_P] = ~there.screen.seen.turned_F[hits.face_P] | _behind_the_place(there, people_Q3, seen_Q3[:, 2])
     seen_P = _inside(camera, pixel_P2) & (depth_P > NEAR) & ~behind_P & ~hidden(there.screen, pixel_P2, depth_P)
     return Flow(

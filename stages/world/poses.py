@@ -307,6 +307,13 @@ def on_the_back(rng: Rng) -> Pose:
                 tilt_33=about(LEFT, -np.pi / 2 + float(rng.normal(0, 0.03))))
 
 
+def star(rng: Rng) -> Pose:
+    """Arms up, legs apart, everything straight."""
+    arms = [Arm(toward=_direction(rng, (0.4, 1.0, 0.05), 0.03), elbow=0.05) for _ in range(2)]
+    legs = [Leg(toward=_direction(rng, (0.6, -1.0, 0.0), 0.03), knee=0.05) for _ in range(2)]
+    return Pose(left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1])
+
+
 def upside_down(rng: Rng) -> Pose:
     """Handstands and cartwheels."""
     arms = [Arm(toward=_direction(rng, (0.3, 1.0, 0.1), 0.15), elbow=float(rng.uniform(0, 0.4))) for _ in range(2)]
@@ -316,6 +323,6 @@ def upside_down(rng: Rng) -> Pose:
 
 POSES: dict[str, Callable[[Rng], Pose]] = {
     "stand": stand, "walk": walk_pose, "sit": sit, "crouch": crouch, "dance": dance, "lie": lie,
-    "upside_down": upside_down, "floor": on_the_floor, "back": on_the_back,
+    "upside_down": upside_down, "floor": on_the_floor, "back": on_the_back, "star": star,
 }
 """Generators of poses by name."""

@@ -76,8 +76,9 @@ class Furnished:
         return picture_HW3
 
     def may_hide(self, point_HW3: F32) -> npt.NDArray[np.bool_]:
-        """Anything."""
-        return np.ones(point_HW3.shape[:-1], bool)
+        """What is behind the first board, and what the place itself may hide."""
+        first = max((board.z for board in self.boards), default=-np.inf)
+        return np.asarray(self.place.may_hide(point_HW3) | (point_HW3[..., 2] < first))
 
 
 def furnished(rng: Rng, place: Place, count: int, wide: float, z: tuple[float, float]) -> Furnished:

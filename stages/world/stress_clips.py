@@ -21,6 +21,7 @@ STRESS_CLIPS: dict[str, MovingWorld] = {
     "stress_video_unfocused": replace(_PLAIN, weather=("unfocused",)),
     "stress_video_occlusion": replace(_PLAIN, fronts=(2, 4)),
     "stress_video_floor": replace(_PLAIN, motions=(("rest", 1.0),), tall=(0.4, 0.7)),
+    "stress_video_upside_down": replace(_PLAIN, motions=(("cartwheel", 1.0),), tall=(0.4, 0.7)),
     "stress_video_contact": replace(_PLAIN, contact=1.0, motions=_ON_FEET, dressed=_GROWN, people=(2, 3)),
     "stress_video_fast": replace(
         _PLAIN, motions=(("run", 0.5), ("dance", 0.5)), cameras=("shaking",), shutter=(0.6, 0.9)

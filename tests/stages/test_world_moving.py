@@ -23,8 +23,14 @@ from stages.world.stage_set import random_set
 from stages.world.wardrobe import random_outfit
 
 VIDEO = MOVING_WORLDS["video"]
-SMALL = replace(VIDEO, height=120, width=160, people=(2, 2), tall=(0.8, 0.9),
-                dressed=replace(VIDEO.dressed, skirts=0.15, bags=0.0, loose=0.0, hairdos=0.0))
+SMALL = replace(
+    VIDEO,
+    height=120,
+    width=160,
+    people=(2, 2),
+    tall=(0.8, 0.9),
+    dressed=replace(VIDEO.dressed, skirts=0.15, bags=0.0, loose=0.0, hairdos=0.0),
+)
 """Without bags, so that whatever has no label is the place."""
 
 
@@ -55,9 +61,16 @@ def places(way_2HW, seen_HW):
     return row, column, column + 0.5 + way_2HW[0, row, column], row + 0.5 + way_2HW[1, row, column]
 
 
-@pytest.mark.parametrize(("cameras", "skirts", "loose"), [
-    ("still", 1.0, 0.0), ("panning", 0.0, 0.0), ("shaking", 0.0, 0.0), ("zooming", 1.0, 0.0), ("still", 0.0, 1.0),
-])
+@pytest.mark.parametrize(
+    ("cameras", "skirts", "loose"),
+    [
+        ("still", 1.0, 0.0),
+        ("panning", 0.0, 0.0),
+        ("shaking", 0.0, 0.0),
+        ("zooming", 1.0, 0.0),
+        ("still", 0.0, 1.0),
+    ],
+)
 def test_flow_leads_to_the_same_point_of_the_same_person(cameras, skirts, loose):
     clothes = replace(VIDEO.dressed, skirts=skirts, locks=skirts, loose=loose, hairdos=loose)
     world = small(cameras=(cameras,), dressed=clothes)
@@ -157,7 +170,7 @@ def test_random_access_gives_the_same_bytes():
             assert np.array_equal(getattr(one.moving, part.name), getattr(other.moving, part.name))
 
 
-@pytest.mark.parametrize("kind", ["run", "dance", "exercise", "turn", "idle", "rest"])
+@pytest.mark.parametrize("kind", ["run", "dance", "exercise", "turn", "idle", "rest", "cartwheel"])
 def test_what_touches_the_floor_stays_and_nothing_jumps(kind):
     body, rng = load_body(), np.random.default_rng(4)
     person = Person(score_C=body.score_SC[1], outfit=random_outfit(rng))
@@ -223,9 +236,14 @@ def test_a_camera_that_moves_sees_over_a_wall_what_another_view_of_it_hides():
     someone = actor("idle", person, np.random.default_rng(4), (0.0, 0.0), 0.0, 1.0)
     place = replace(random_set(np.random.default_rng(2)), wall_y=1.2, wall_z=4.0)
     high, low = (
-        Camera(rotation_33=np.diag([1, -1, -1]).astype(np.float32) @ about(LEFT, 0.15), focal=110.0, center_2=(80, 60),
-               shift_3=(-np.diag([1, -1, -1]).astype(np.float32) @ about(LEFT, 0.15) @ [0, y, 5]).astype(np.float32),
-               height=120, width=160)
+        Camera(
+            rotation_33=np.diag([1, -1, -1]).astype(np.float32) @ about(LEFT, 0.15),
+            focal=110.0,
+            center_2=(80, 60),
+            shift_3=(-np.diag([1, -1, -1]).astype(np.float32) @ about(LEFT, 0.15) @ [0, y, 5]).astype(np.float32),
+            height=120,
+            width=160,
+        )
         for y in (2.3, 1.4)
     )
     here, there = (moment(place, (someone.mesh(0.0),), view) for view in (high, low))

@@ -145,6 +145,15 @@ def test_who_rests_stands_sits_lies_and_stands_again():
     assert seated.any()
 
 
+def test_a_cartwheel_goes_over_the_hands_and_ends_on_the_feet():
+    person = someone(4)
+    mover = actor("cartwheel", person, np.random.default_rng(1), (0.0, 0.0), 0.0, 2.0)
+    nose, ankle = KEYPOINT_NAMES.index("nose"), KEYPOINT_NAMES.index("left_ankle")
+    up = np.array([np.diff(mover.mesh(float(t)).keypoint_K3[[ankle, nose], 1])[0] for t in np.arange(-2, 2, 0.1)])
+    tall = np.ptp(load_body().rest(person.score_C)[0][:, 1])
+    assert up.max() > 0.8 * tall and up.min() < -0.6 * tall
+
+
 def test_two_who_meet_touch_when_they_should_and_keep_their_feet():
     soles = load_body().twin_V[::7]
     for seed in (0, 1, 6, 7):

@@ -10,6 +10,7 @@ STAGES: dict[str, str] = {
     "densepose": "stages.densepose:DensePose",
     "export_raw": "stages.export:ExportRaw",
     "track": "stages.track:Track",
+    "bridge": "stages.bridge:Bridge",
     "smooth": "stages.smooth:Smooth",
     "replay_pair": "stages.replay_pair:ReplayPair",
     "replay": "stages.replay:Replay",

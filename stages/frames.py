@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -63,9 +63,4 @@ def _some(people: People | None, chosen_N: np.ndarray) -> People:
     if people is None:
         empty = np.zeros(0, np.int32)
         return People(frame_N=empty, box_N4=np.zeros((0, 4), np.float32), score_N=np.zeros(0, np.float32), id_N=empty)
-    return People(
-        frame_N=np.zeros(len(chosen_N), np.int32),
-        box_N4=people.box_N4[chosen_N],
-        score_N=people.score_N[chosen_N],
-        id_N=people.id_N[chosen_N],
-    )
+    return replace(people.some(chosen_N), frame_N=np.zeros(len(chosen_N), np.int32))

@@ -20,6 +20,7 @@ U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
+Bool = npt.NDArray[np.bool_]
 Float = npt.NDArray[np.floating[Any]]
 
 
@@ -112,24 +113,42 @@ class People:
         box_N4: x0, y0, x1, y1 in pixels of the upright original.
         score_N: 0..1.
         id_N: identity through the stream, or -1 before tracking.
+        bridged_N: True for people whom the network missed here, and who stand where flow carried them; None = nobody.
     """
 
     frame_N: I32
     box_N4: F32
     score_N: F32
     id_N: I32
+    bridged_N: Bool | None = None
 
     def __len__(self) -> int:
         return len(self.frame_N)
 
+    def bridged(self) -> Bool:
+        """`bridged_N`, written out."""
+        return np.zeros(len(self), bool) if self.bridged_N is None else self.bridged_N
+
+    def some(self, chosen_N: I64) -> People:
+        """Those of the given indices, in that order."""
+        return People(
+            frame_N=self.frame_N[chosen_N],
+            box_N4=self.box_N4[chosen_N],
+            score_N=self.score_N[chosen_N],
+            id_N=self.id_N[chosen_N],
+            bridged_N=None if self.bridged_N is None else self.bridged_N[chosen_N],
+        )
+
     @classmethod
     def joined(cls, parts: Sequence[People]) -> People:
         """The people of a chunk from those of its single frames, in order."""
+        known = any(one.bridged_N is not None for one in parts)
         return cls(
             frame_N=np.concatenate([np.full(len(one), t, np.int32) for t, one in enumerate(parts)]),
             box_N4=np.concatenate([one.box_N4 for one in parts]),
             score_N=np.concatenate([one.score_N for one in parts]),
             id_N=np.concatenate([one.id_N for one in parts]),
+            bridged_N=np.concatenate([one.bridged() for one in parts]) if known else None,
         )
 
 

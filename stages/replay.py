@@ -123,7 +123,6 @@ def _corner(surface: Surface) -> tuple[int, int]:
 
 def packet_of(moments: tuple[Moment, ...], video: VideoInfo, first: int) -> tuple[FrameChunk, People, Surfaces]:
     """Moments as stages pass them on; `first` is the number of the first among those that are processed."""
-    frame_N = np.repeat(np.arange(len(moments), dtype=np.int32), [len(moment.surfaces) for moment in moments])
     frames = FrameChunk(
         rgb_THW3=np.stack([moment.rgb_HW3 for moment in moments]),
         pts_T=np.array([moment.pts for moment in moments], np.int64),
@@ -131,11 +130,17 @@ def packet_of(moments: tuple[Moment, ...], video: VideoInfo, first: int) -> tupl
         video=video,
         index_T=np.array([moment.index for moment in moments], np.int64),
     )
-    people = People(
-        frame_N=frame_N,
-        box_N4=np.concatenate([moment.box_N4 for moment in moments]),
-        score_N=np.concatenate([moment.score_N for moment in moments]),
-        id_N=np.concatenate([moment.id_N for moment in moments]),
+    people = People.joined(
+        [
+            People(
+                frame_N=np.zeros(len(moment.surfaces), np.int32),
+                box_N4=moment.box_N4,
+                score_N=moment.score_N,
+                id_N=moment.id_N,
+                bridged_N=moment.bridged_N,
+            )
+            for moment in moments
+        ]
     )
     return frames, people, Surfaces(people=tuple(one for moment in moments for one in moment.surfaces))
 

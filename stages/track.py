@@ -15,6 +15,7 @@ from stages.payloads import F32, I32, U8, Float, FrameChunk, People, Surfaces
 from stages.temporal.appearance import REGIONS, alike, look, remembered
 from stages.temporal.association import best_pairs, grown, overlap
 from stages.temporal.cuts import glance, is_cut
+from stages.temporal.steady_box import SteadyBox
 
 Bool = npt.NDArray[np.bool_]
 
@@ -45,6 +46,7 @@ class Trajectory:
         seen: index of the frame in which it was last seen.
         times: frames in which it was seen.
         look_84: what it wears, see `stages.temporal.appearance`.
+        steady: the box that is shown.
     """
 
     identity: int
@@ -53,24 +55,28 @@ class Trajectory:
     seen: int
     times: int
     look_84: F32
+    steady: SteadyBox
 
     def expected(self, frame: int) -> Float:
         """The box where the person should be by now: constant velocity that dies away while unseen."""
         steps = (1 - VELOCITY_DECAY ** (frame - self.seen)) / (1 - VELOCITY_DECAY)
         return self.box_4 + np.tile(self.velocity_2 * steps, 2)
 
-    def met(self, box_4: Float, look_84: F32, frame: int) -> Trajectory:
-        """The trajectory with one more box and look."""
+    def met(self, box_4: Float, look_84: F32, frame: int, box_gain: float) -> Trajectory:
+        """The trajectory with one more box and look; `box_gain` as in `Track.Config`."""
         elapsed = frame - self.seen
         step_2 = ((box_4 - self.box_4)[:2] + (box_4 - self.box_4)[2:]) / 2 / elapsed
         gain = VELOCITY_GAIN if elapsed <= MOST_UNSEEN_STEP else 0.0
         velocity_2 = self.velocity_2 + gain * (step_2 - self.velocity_2)
         look_84 = remembered(self.look_84, look_84)
-        return replace(self, box_4=box_4, velocity_2=velocity_2, seen=frame, times=self.times + 1, look_84=look_84)
+        steady = self.steady.met(box_4, frame, box_gain)
+        return replace(
+            self, box_4=box_4, velocity_2=velocity_2, seen=frame, times=self.times + 1, look_84=look_84, steady=steady
+        )
 
 
 class Track(Stage):
-    """People in, the same people with identities out; on a still image nothing changes.
+    """People in, the same people with identities and steadier boxes out; on a still image nothing changes.
 
     In two rounds, after ByteTrack (Zhang et al., ECCV 2022): boxes the network is sure of find their track first and
     start new ones; unsure boxes only continue a track that was there a moment ago, else they keep the identity -1.
@@ -89,11 +95,13 @@ class Track(Stage):
             sure_score: boxes from this score on may start a track.
             max_gap: frames out of sight after which a person who comes back is a new one.
             confirm_frames: the report counts people who were seen in at least so many frames.
+            box_gain: how much of a box's trembling is shown, over 0 and up to 1; 1 shows boxes as found.
         """
 
         sure_score: float = 0.3
         max_gap: int = 30
         confirm_frames: int = 3
+        box_gain: float = 0.4
 
         def __post_init__(self) -> None:
             """Raises ValueError for a number out of range."""
@@ -101,6 +109,8 @@ class Track(Stage):
                 raise ValueError(f"sure_score is {self.sure_score}, must be from 0 to 1")
             if self.max_gap < 0 or self.confirm_frames < 1:
                 raise ValueError("max_gap must be at least 0 and confirm_frames at least 1")
+            if not 0 < self.box_gain <= 1:
+                raise ValueError(f"box_gain is {self.box_gain}, must be over 0 and at most 1")
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """A stream begins: no one was seen yet."""
@@ -113,14 +123,14 @@ class Track(Stage):
         self.glance = np.zeros((0, 0, 3), np.uint8)
 
     def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces | None = None) -> Iterator[People]:
-        """The chunk's people with `id_N` filled in; their order, boxes and scores stay."""
+        """The chunk's people with `id_N` filled in and their boxes steadied; their order and scores stay."""
         self.frames += len(frames)
         sure_N = people.score_N >= self.config.sure_score
         if frames.video.still:
             self.sure_on_still += int(sure_N.sum())
             yield people
             return
-        id_N = np.full(len(people), -1, np.int32)
+        id_N, shown_N4 = np.full(len(people), -1, np.int32), people.box_N4.copy()
         for t in range(len(frames)):
             self._forget(frames.rgb_THW3[t], frames.first + t)
             here_N = np.flatnonzero(people.frame_N == t)
@@ -129,7 +139,10 @@ class Track(Stage):
                 look_N84 = np.stack([look(frames.rgb_THW3[t], surfaces.people[person]) for person in here_N])
             box_N4 = people.box_N4[here_N].astype(np.float64)
             id_N[here_N] = self._identities(box_N4, look_N84, sure_N[here_N], frames.first + t)
-        yield replace(people, id_N=id_N)
+            shown = {track.identity: track.steady.box_4 for track in self.tracks}
+            for person in here_N[id_N[here_N] >= 0]:
+                shown_N4[person] = shown[int(id_N[person])]
+        yield replace(people, id_N=id_N, box_N4=shown_N4)
 
     def blank(self, frames: FrameChunk, people: People | None) -> People | None:
         """The people without identities."""
@@ -147,7 +160,9 @@ class Track(Stage):
         """Identities of one frame's boxes; the tracks move on."""
         id_N = np.full(len(box_N4), -1, np.int32)
         for position, person in associate(self.tracks, box_N4, look_N84, sure_N, frame):
-            self.tracks[position] = self.tracks[position].met(box_N4[person], look_N84[person], frame)
+            self.tracks[position] = self.tracks[position].met(
+                box_N4[person], look_N84[person], frame, self.config.box_gain
+            )
             id_N[person] = self.tracks[position].identity
         for person in np.flatnonzero(sure_N & (id_N < 0)).tolist():
             self.started += 1
@@ -160,6 +175,7 @@ class Track(Stage):
                     seen=frame,
                     times=1,
                     look_84=look_N84[person],
+                    steady=SteadyBox.first(box_N4[person], frame),
                 )
             )
         return id_N
@@ -179,6 +195,7 @@ class Track(Stage):
             times_of_ended=np.array(self.times_of_ended, np.int64),
             whole_K3=np.array([(t.identity, t.seen, t.times) for t in self.tracks], np.int64).reshape(-1, 3),
             motion_K6=np.array([(*t.box_4, *t.velocity_2) for t in self.tracks], np.float64).reshape(-1, 6),
+            steady_K8=np.array([(*t.steady.box_4, *t.steady.drift_4) for t in self.tracks], np.float64).reshape(-1, 8),
             look_K84=np.array([t.look_84 for t in self.tracks], np.float32).reshape(-1, REGIONS, 4),
             glance=self.glance,
         )
@@ -190,6 +207,7 @@ class Track(Stage):
             self.started, self.frames, self.sure_on_still = (int(value) for value in kept["counters"])
             self.times_of_ended = [int(value) for value in kept["times_of_ended"]]
             self.glance = kept["glance"]
+            rows = zip(kept["whole_K3"], kept["motion_K6"], kept["steady_K8"], kept["look_K84"], strict=True)
             self.tracks = [
                 Trajectory(
                     identity=int(whole[0]),
@@ -198,8 +216,9 @@ class Track(Stage):
                     box_4=motion[:4],
                     velocity_2=motion[4:],
                     look_84=look_84,
+                    steady=SteadyBox(box_4=steady[:4], drift_4=steady[4:], seen=int(whole[1])),
                 )
-                for whole, motion, look_84 in zip(kept["whole_K3"], kept["motion_K6"], kept["look_K84"], strict=True)
+                for whole, motion, steady, look_84 in rows
             ]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.stage import Job
 from stages.drawing.depth_order import painters_order
-from stages.payloads import F32, I32, U8, Float, FrameChunk, Overlay, People, Surface, Surfaces, VideoInfo
+from stages.payloads import F32, I32, U8, Bool, Float, FrameChunk, Overlay, People, Surface, Surfaces, VideoInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,6 +25,7 @@ class Moment:
         rgb_HW3: the upright original.
         box_N4, score_N, id_N: as in `People`.
         surfaces: one a person.
+        bridged_N: as in `People`.
         drawn_HW3: the rendered frame; None where nothing has rendered.
         alpha_HW: its transparency; None where it has none.
     """
@@ -40,6 +41,11 @@ class Moment:
     surfaces: tuple[Surface, ...]
     drawn_HW3: U8 | None = None
     alpha_HW: U8 | None = None
+    bridged_N: Bool | None = None
+
+    def is_bridged(self, i: int) -> bool:
+        """Whether the network missed a person here, and flow carried the surface."""
+        return self.bridged_N is not None and bool(self.bridged_N[i])
 
     @property
     def seconds(self) -> float:
@@ -74,6 +80,7 @@ def moments_of(
             surfaces=tuple(surfaces.people[i] for i in here_N),
             drawn_HW3=None if overlay is None else overlay.rgb_THW3[t],
             alpha_HW=None if overlay is None or overlay.alpha_THW is None else overlay.alpha_THW[t],
+            bridged_N=None if people.bridged_N is None else people.bridged_N[here_N],
         )
 
 

@@ -28,7 +28,8 @@ def surfaces(moment: Moment) -> bytes:
     """The same after tracking and smoothing, and besides:
 
     `ids_N` int32, −1 = none; `corners_N2` int32, the frame's column and row under each grid's first cell; `frame`, the
-    number of the frame in its source; `pts`; and `confidence_i` (h, w) where the network has one.
+    number of the frame in its source; `pts`; `bridged_N`, True for whom the network missed here, and who stands where
+    flow carried them; and `confidence_i` (h, w) where the network has one.
     """
     corners = [(surface.x0, surface.y0) for surface in moment.surfaces]
     arrays = _people(moment) | {
@@ -36,6 +37,7 @@ def surfaces(moment: Moment) -> bytes:
         "corners_N2": np.array(corners, np.int32).reshape(-1, 2),
         "frame": np.int64(moment.index),
         "pts": np.int64(moment.pts),
+        "bridged_N": np.array([moment.is_bridged(i) for i in range(len(moment.surfaces))], bool),
     }
     for i, surface in enumerate(moment.surfaces):
         if surface.confidence_hw is not None:
@@ -143,6 +145,7 @@ def read_moment(path: Path, video: VideoInfo) -> Moment:
                 score_N=file["scores_N"],
                 id_N=file["ids_N"],
                 surfaces=people,
+                bridged_N=file["bridged_N"] if "bridged_N" in file.files else None,
             )
     except (OSError, ValueError, KeyError) as error:
         raise StageError("is no frame of an export of surfaces", str(path), "export it again") from error

@@ -52,7 +52,7 @@ def image_id(moment: Moment) -> int | str:
 def _densepose(moment: Moment, i: int) -> dict[str, Any]:
     surface = moment.surfaces[i]
     height, width = surface.labels_hw.shape
-    x0, y0 = (round(float(corner), 1) for corner in moment.box_N4[i, :2])
+    x0, y0 = (round(corner, 1) for corner in _corners(moment, i)[:2])
     # The PNG is RGB = chart, U, V: as it is read it has the shape that `uv_shape` says, channels last.
     return {
         "image_id": image_id(moment),
@@ -62,12 +62,13 @@ def _densepose(moment: Moment, i: int) -> dict[str, Any]:
         "uv_shape": [3, height, width],
         "uv_data": base64.b64encode(png(quantised(surface.labels_hw, surface.uv_2hw))).decode(),
         **_identity(moment, i),
+        **({"bridged": True} if moment.is_bridged(i) else {}),
     }
 
 
 def _coco(moment: Moment, i: int) -> dict[str, Any]:
     surface = moment.surfaces[i]
-    x0, y0, x1, y1 = moment.box_N4[i].tolist()
+    x0, y0, x1, y1 = _corners(moment, i)
     keypoint_173 = keypoints_of(surface)
     return {
         **_densepose(moment, i),
@@ -75,6 +76,16 @@ def _coco(moment: Moment, i: int) -> dict[str, Any]:
         "segmentation": _mask(moment, surface),
         "keypoints": [round(float(value), 2) for value in keypoint_173.ravel()],
     }
+
+
+def _corners(moment: Moment, i: int) -> list[float]:
+    """The box, if its whole part is where the grid begins, as readers place it; the grid's if tracking moved it."""
+    surface = moment.surfaces[i]
+    box: list[float] = moment.box_N4[i].tolist()
+    if [int(corner) for corner in box[:2]] == [surface.x0, surface.y0]:
+        return box
+    height, width = surface.labels_hw.shape
+    return [float(surface.x0), float(surface.y0), float(surface.x0 + width), float(surface.y0 + height)]
 
 
 def _identity(moment: Moment, i: int) -> dict[str, int]:

@@ -16,8 +16,10 @@ COLUMNS = (
     *("frame", "seconds", "person", "id", "score", "x0", "y0", "x1", "y1"),
     *(f"{name}_{part}" for name in COCO_KEYPOINTS for part in ("x", "y", "seen")),
     *(f"{name}_angle" for name in ANGLE_NAMES),
+    "bridged",
 )
-"""`person` counts from 0 within the frame, best score first; `id` is empty for people without one; angles: degrees."""
+"""`person` counts from 0 within the frame, best score first; `id` is empty for people without one; angles: degrees;
+`bridged` is 1 for people whom the network missed in this frame, and who stand where flow carried them."""
 
 
 def begin_csv(target: Target) -> Writer:
@@ -40,6 +42,7 @@ def csv_lines(moment: Moment) -> Iterator[str]:
         for x, y, seen in keypoint_173:
             cells += [f"{x:.2f}", f"{y:.2f}", f"{seen:.2f}"] if seen else ["", "", "0"]
         cells += ["" if np.isnan(angle) else f"{angle:.1f}" for angle in joint_angles(keypoint_173)]
+        cells.append(f"{int(moment.is_bridged(i))}")
         yield ",".join(cells) + "\n"
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from stages.payloads import Surface
 from stages.temporal.layers import Layers, Memory
-from stages.temporal.motion import Grid, Way
+from stages.temporal.motion import Grid, Way, warped
 from stages.temporal.votes import MASK_STRENGTH, settle, yields
 
 LINES = 140
@@ -60,22 +60,13 @@ def first_memory(surface: Surface) -> Memory:
 
 
 def carried(memory: Memory, way: Way, grid: Grid) -> Memory:
-    """The memory at the cells of another frame's grid, weaker where the way is not trusted.
-
-    UV is read between cells, else slow movement would be rounded away and lag; at a chart's border, from the nearest.
-    """
-    around = np.ones((3, 3), np.uint8)
-    border_hw = cv2.compare(cv2.erode(memory.labels_hw, around), cv2.dilate(memory.labels_hw, around), cv2.CMP_NE)
-    tags_hw2 = cv2.merge([memory.labels_hw, border_hw])
-    labels_hw, border_hw = cv2.split(cv2.remap(tags_hw2, way.x_hw, way.y_hw, cv2.INTER_NEAREST))
-    nearest_hw4 = cv2.remap(memory.known_hw4, way.x_hw, way.y_hw, cv2.INTER_NEAREST)
-    known_hw4 = np.asarray(cv2.remap(memory.known_hw4, way.x_hw, way.y_hw, cv2.INTER_LINEAR), np.float32)
-    cv2.copyTo(nearest_hw4, border_hw, known_hw4)
+    """The memory at the cells of another frame's grid, weaker where the way is not trusted."""
+    labels_hw, known_hw4 = warped(memory.labels_hw, memory.known_hw4, way)
     precision_hw, strength_hw = known_hw4[..., 2], known_hw4[..., 3]
     precision_hw *= way.trust_hw / (1 + np.float32(NOISE_OF_FLOW**2) * precision_hw)
     np.minimum(strength_hw, np.float32(MOST_STRENGTH), out=strength_hw)
     strength_hw *= way.trust_hw
-    return Memory(grid=grid, labels_hw=np.asarray(labels_hw, np.uint8), known_hw4=known_hw4)
+    return Memory(grid=grid, labels_hw=labels_hw, known_hw4=known_hw4)
 
 
 def merged(here: Memory, other: Memory) -> Memory:
@@ -139,7 +130,9 @@ def corrected(surface: Surface, first: Memory, steady: Memory) -> Surface:
         cv2.add(axis_hw, _pixels(change_hw, step, labels_hw.shape, cv2.INTER_LINEAR), axis_hw, surface.labels_hw)
     if relabelled_hw.any():
         changed_hw = _pixels(relabelled_hw, step, labels_hw.shape, cv2.INTER_NEAREST_EXACT)
-        for axis_hw, cells_hw in ((labels_hw, steady.labels_hw), *zip(uv_2hw, steady_uv, strict=True)):
+        pairs: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = [(labels_hw, steady.labels_hw)]
+        pairs += zip(uv_2hw, steady_uv, strict=True)
+        for axis_hw, cells_hw in pairs:
             cv2.copyTo(_pixels(cells_hw, step, labels_hw.shape, cv2.INTER_NEAREST_EXACT), changed_hw, axis_hw)
     return replace(surface, labels_hw=labels_hw, uv_2hw=uv_2hw.astype(kind, copy=False))
 

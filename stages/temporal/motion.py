@@ -118,6 +118,22 @@ class Flow:
         return _way(known_hw3, window, grid, other)
 
 
+def warped(labels_hw: U8, values_hw4: F32, way: Way) -> tuple[U8, F32]:
+    """Labels and what goes with them, read where a way leads; nothing beyond their edge.
+
+    Values are read between cells, else slow movement would be rounded away and lag; at a chart's border, from the
+    nearest.
+    """
+    around = np.ones((3, 3), np.uint8)
+    border_hw = cv2.compare(cv2.erode(labels_hw, around), cv2.dilate(labels_hw, around), cv2.CMP_NE)
+    tags_hw2 = cv2.merge([labels_hw, border_hw])
+    read_hw, border_hw = cv2.split(cv2.remap(tags_hw2, way.x_hw, way.y_hw, cv2.INTER_NEAREST))
+    nearest_hw4 = cv2.remap(values_hw4, way.x_hw, way.y_hw, cv2.INTER_NEAREST)
+    between_hw4 = np.asarray(cv2.remap(values_hw4, way.x_hw, way.y_hw, cv2.INTER_LINEAR), np.float32)
+    cv2.copyTo(nearest_hw4, border_hw, between_hw4)
+    return np.asarray(read_hw, np.uint8), between_hw4
+
+
 def _window(here_HW: U8, grid: Grid, other: Grid) -> Window:
     """Around the grid, cut so that it lies inside both frames."""
     lines, columns = here_HW.shape

@@ -2,7 +2,8 @@
 
 FOLDER holds what `tests.benchmarks.films` recorded. For each synthetic world, over the boxes that the network found,
 and over given boxes (the true ones of everyone visible, with the true surfaces), which shows what the association alone
-is worth. Means over films; boxes without an identity are not counted as found.
+is worth. Boxes are scored as they were found (`box_gain=1`). Means over films; boxes without an identity count as not
+found.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=NUMBER", help="of the stage's configuration")
     wanted = parser.parse_args()
-    config = Track.Config(**{key: float(value) for key, value in (one.split("=") for one in wanted.set)})
+    asked = {key: float(value) for key, value in (one.split("=") for one in wanted.set)}
+    config = Track.Config(**{"box_gain": 1.0} | asked)
     for world in ("video", "crowd"):
         films = [film for film in read(wanted.folder, world) if sum(len(truth.box_N4) for truth in film.truth) > 30]
         for kind in ("network's", "given"):

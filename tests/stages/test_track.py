@@ -45,7 +45,7 @@ def followed(frames: list[Frame], chunk: int = 1, stage: Track | None = None, **
         part = frames[first : first + chunk]
         given = people_of(part)
         (tracked,) = stage(chunk_of(len(part), first), given)
-        assert np.array_equal(tracked.box_N4, given.box_N4) and np.array_equal(tracked.frame_N, given.frame_N)
+        assert np.array_equal(tracked.score_N, given.score_N) and np.array_equal(tracked.frame_N, given.frame_N)
         ids = iter(tracked.id_N.tolist())
         result += [{who: next(ids) for who, _, _ in sorted(frame, key=lambda row: -row[2])} for frame in part]
     return result

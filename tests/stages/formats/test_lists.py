@@ -181,3 +181,27 @@ def test_one_file_for_several_inputs_or_one_that_exists_is_refused(tmp_path: Pat
     export({"csv": tmp_path}, job=job_of(overwrite=True))
     with pytest.raises(StageError, match=r'"csv" cannot be written as ".xls"; use .csv'):
         export({"csv": tmp_path / "a.xls"})
+
+
+def test_a_box_that_tracking_moved_is_named_where_its_surface_is(tmp_path: Path) -> None:
+    """Readers put the surface at the whole part of the box's corner."""
+    moved = replace(PEOPLE, box_N4=PEOPLE.box_N4 + np.float32(1.6))
+    for kind in ("result_json", "coco"):
+        export({kind: tmp_path / f"{kind}.json"}, people=moved)
+        entries = json.loads((tmp_path / f"{kind}.json").read_text())
+        for entry, surface in zip(entries, SURFACES.people, strict=True):
+            assert entry["bbox"] == [surface.x0, surface.y0, *reversed(surface.labels_hw.shape)]
+
+
+def test_bridged_people_are_marked_where_the_format_has_a_place(tmp_path: Path) -> None:
+    people = replace(PEOPLE, bridged_N=np.array([False, True, False]))
+    export({kind: tmp_path / f"{kind}.{suffix}" for kind, suffix in LISTS.items()}, people=people)
+    for kind in ("result_json", "coco"):
+        entries = json.loads((tmp_path / f"{kind}.json").read_text())
+        assert [entry.get("bridged") for entry in entries] == [None, True, None]
+    with (tmp_path / "csv.csv").open() as file:
+        assert [row["bridged"] for row in csv.DictReader(file)] == ["0", "1", "0"]
+    assert len((tmp_path / "mot.txt").read_text().splitlines()) == 3
+
+
+LISTS = {"result_json": "json", "coco": "json", "csv": "csv", "mot": "txt"}

@@ -91,6 +91,16 @@ def test_surfaces_come_back_as_they_were_with_identity_and_confidence(tmp_path: 
     assert np.array_equal(moment.surfaces[0].confidence_hw, confidence)
 
 
+def test_bridged_people_come_back_marked(tmp_path: Path) -> None:
+    people = replace(PEOPLE, bridged_N=np.array([False, True, False]))
+    export({"surfaces": tmp_path / "some"}, people=people)
+    export({"surfaces": tmp_path / "none"})
+    for folder, marked in (("some", [[False, True], [], [False]]), ("none", [[False, False], [], [False]])):
+        video = read_stream(tmp_path / folder)
+        moments = [read_moment(tmp_path / folder / f"frame_{t:06d}.npz", video) for t in range(3)]
+        assert [np.asarray(moment.bridged_N).tolist() for moment in moments] == marked
+
+
 def test_the_stream_is_described_only_when_all_frames_are_there(tmp_path: Path) -> None:
     export({"surfaces": tmp_path})
     assert json.loads((tmp_path / "stream.json").read_text())["exported"] == 3

@@ -31,8 +31,9 @@ def degrade(rgb_HW3: U8, random: np.random.Generator) -> U8:
     if random.random() < 0.15:
         rgb_HW3 = cv2.GaussianBlur(rgb_HW3, (0, 0), random.uniform(0.4, 1.6))
     if random.random() < 0.2:
-        y, x = random.integers(0, 512 - min(height, 511)), random.integers(0, 1024 - width)
-        grain = _GRAIN[y : y + height, x : x + width] * random.uniform(2, 12)
+        y, x = random.integers(0, max(512 - height, 1)), random.integers(0, max(1024 - width, 1))
+        rows, columns = range(y, y + height), range(x, x + width)
+        grain = _GRAIN.take(rows, 0, mode="wrap").take(columns, 1, mode="wrap") * random.uniform(2, 12)
         rgb_HW3 = np.clip(rgb_HW3 + grain, 0, 255).astype(np.uint8)
     if random.random() < 0.25:
         data = cv2.imencode(".jpg", rgb_HW3, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(25, 90))])[1]

@@ -15,6 +15,7 @@ from stages.evaluation.bodies import body_of
 from stages.synthesize import STILL_WORLDS, Synthesize
 from stages.training.annotated_pictures import AnnotatedPictures
 from stages.training.fitted import FitErrors, fitted_mesh
+from stages.training.photometry import degrade
 from stages.training.views import DensePoints, frame_view, mirrored, person_view
 from stages.world.scene import cast_of
 
@@ -163,3 +164,11 @@ def test_another_annotator_marks_the_same_places_and_errs_as_said(tmp_path: Path
     # docs/annotations.md: 3.4 cm on average with the usual error. Edges of charts hold the larger errors back.
     assert 0.02 < np.mean(errors[1.0]) < 0.05
     assert 1.5 < np.mean(errors[2.0]) / np.mean(errors[1.0]) < 2.1
+
+
+def test_pictures_of_any_size_get_grain() -> None:
+    for height, width in ((64, 64), (600, 40), (30, 1400), (700, 1100)):
+        grey = np.full((height, width, 3), 128, np.uint8)
+        changed = [degrade(grey, np.random.default_rng(seed)) for seed in range(12)]
+        assert all(one.shape == grey.shape for one in changed)
+        assert any(not np.array_equal(one, grey) for one in changed)

@@ -11,8 +11,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from pycocotools import mask as coco_mask
 
 from models.inference.person_crop import FILL
+from models.metrics.coco_ap import CocoFound, CocoTruth, mask_ap
 from models.metrics.densepose_evaluator import THRESHOLD_T
 from models.metrics.pointwise import area_under_curve
 from models.structures import Detections, SurfaceMap
@@ -250,3 +252,50 @@ def moved(keypoint_173: Any, down: float) -> Any:
     """Keypoints that were told, as annotated and seen ones, so many pixels further down."""
     told_17 = keypoint_173[:, 2] > 0
     return np.stack([keypoint_173[:, 0], keypoint_173[:, 1] + down * told_17, 2.0 * told_17], axis=1)
+
+
+class Eroded(Oracle):
+    """Answers with masks that lose their rim, person by person another width, and with scores of its own."""
+
+    def detect(self, rgb_THW3: Any) -> tuple[list[Detections], Any]:
+        (found,), picture = super().detect(rgb_THW3)
+        order = np.arange(len(found.box_N4))
+        return [dataclasses.replace(found, score_N=(0.95 - 0.1 * order).astype(np.float32))], picture
+
+    def surface(self, picture: Any, box_4: Any) -> SurfaceMap:
+        true = super().surface(picture, box_4)
+        width = 1 + 2 * (int(box_4.sum()) % 4)
+        kept = cv2.erode((true.labels_hw > 0).astype(np.uint8), np.ones((width, width), np.uint8), borderValue=0)
+        return dataclasses.replace(true, labels_hw=true.labels_hw * kept)
+
+
+def test_mask_precision_is_pycocotools_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pictures = [scene_truth(scene(WORLDS["val"], 0, index), "val", index) for index in range(12)]
+    network = Eroded(pictures)
+    found = scored(monkeypatch, tmp_path, network, pictures, boxes="detected").flat()
+    truth, answers = [], []
+    for one in pictures:
+        height, width = one.rgb_HW3.shape[:2]
+        (detections,), _ = network.detect(one.rgb_HW3[None])
+        masks = []
+        for box_4 in detections.box_N4:
+            surface, whole = network.surface(one, box_4), np.zeros((height, width), np.uint8, order="F")
+            high, wide = surface.labels_hw.shape
+            whole[surface.y0 : surface.y0 + high, surface.x0 : surface.x0 + wide] = surface.labels_hw > 0
+            masks.append(coco_mask.encode(whole))
+        boxes = np.array([person.instance.box_4 for person in one.people]).reshape(-1, 4)
+        truth.append(
+            CocoTruth(
+                height=height,
+                width=width,
+                box_N4=boxes,
+                area_N=np.array([person.instance.area for person in one.people]),
+                crowd_N=[False] * len(boxes),
+                mask=[person.instance.mask for person in one.people if person.instance.mask is not None],
+            )
+        )
+        answers.append(CocoFound(box_N4=boxes, score_N=detections.score_N.astype(float), mask=masks))
+    expected = mask_ap(truth, answers)
+    assert 0.1 < expected["AP"] < 0.95
+    assert found["mask_AP"] == pytest.approx(expected["AP"], abs=1e-6)
+    assert found["mask_AR"] == pytest.approx(expected["AR100"], abs=1e-6)

@@ -72,7 +72,7 @@ class Learner(nn.Module, Generic[Net]):
 
     def __init__(self, network: Net, config: LossConfig) -> None:
         super().__init__()
-        self.network = network
+        self.network: Net = network
         self.config = config
 
 

@@ -68,11 +68,13 @@ def words_of(name: str, row: Mapping[str, Any], seed: int, folder: Path, record:
     return words
 
 
-def wanted(rows: Sequence[str], seeds: Sequence[int], done: set[tuple[str, int]]) -> Iterator[tuple[str, int]]:
-    """What is still to be trained: all rows of the first seed, then of the next."""
+def wanted(
+    rows: Mapping[str, Mapping[str, Any]], seeds: Sequence[int], done: set[tuple[str, int]]
+) -> Iterator[tuple[str, int]]:
+    """What is still to be done: all rows of the first seed, then of the next; a row without a network has one alone."""
     for seed in seeds:
-        for name in rows:
-            if (name, seed) not in done:
+        for name, row in rows.items():
+            if (name, seed) not in done and ("config" in row or seed == seeds[0]):
                 yield name, seed
 
 
@@ -115,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         parser.error(f"there is no row {unknown[0]}; choose from {', '.join(rows)}")
     seeds = [int(seed) for seed in chosen.seeds.split(",")]
-    for name, seed in wanted(names, seeds, scored(chosen.record)):
+    for name, seed in wanted({name: rows[name] for name in names}, seeds, scored(chosen.record)):
         code = go(name, rows[name], seed, chosen)
         if code != DONE:
             return code

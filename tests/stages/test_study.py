@@ -89,6 +89,14 @@ def test_the_human_row_needs_no_network_and_errs_as_annotators_do() -> None:
     assert scores["AUC30"][0] == pytest.approx(1 - 3.4 / 30, abs=0.04)
 
 
+def test_what_stands_in_the_record_is_not_done_again() -> None:
+    rows = {"human": {}, "one": {"config": "study"}, "two": {"config": "study"}}
+    assert list(study.wanted(rows, (3, 5), set())) == [
+        ("human", 3), ("one", 3), ("two", 3), ("one", 5), ("two", 5),
+    ]  # fmt: skip
+    assert list(study.wanted(rows, (3, 5), {("human", 3), ("two", 3), ("one", 5)})) == [("one", 3), ("two", 5)]
+
+
 def test_tables_stand_beside_the_papers_and_say_what_is_not_there(tmp_path: Path) -> None:
     """Two seeds are a mean with half of their difference, one its interval, none a dash."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.surface.raster import Facing, greatest, least
+from models.surface.raster import Facing, cells_of, greatest, least
 
 F32 = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
@@ -40,13 +40,8 @@ def screen(seen: Facing) -> Screen:
     width, height = seen.camera.width, seen.camera.height
     left_T, right_T = (_pixel(value(seen.x_3T), width) for value in (least, greatest))
     top_T, bottom_T = (_pixel(value(seen.y_3T), height) for value in (least, greatest))
-    wide_T, high_T = right_T - left_T + 1, bottom_T - top_T + 1
-    face_R = np.repeat(np.arange(len(wide_T)), high_T)
-    row_R = np.arange(len(face_R)) - np.repeat(np.cumsum(high_T) - high_T - top_T, high_T)
-    wide_R = wide_T[face_R]
-    first_R = row_R * width + left_T[face_R]
-    pixel_K = np.arange(int(wide_R.sum())) - np.repeat(np.cumsum(wide_R) - wide_R - first_R, wide_R)
-    face_K = np.repeat(face_R, wide_R)
+    face_K, column_K, row_K = cells_of(left_T, top_T, right_T - left_T + 1, bottom_T - top_T + 1)
+    pixel_K = row_K * width + column_K
     front_K = greatest(seen.inverse_3T)[face_K]
     front_HW = np.zeros(width * height, np.float32)
     np.maximum.at(front_HW, pixel_K, front_K)

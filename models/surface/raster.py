@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 F32 = npt.NDArray[np.float32]
 I32 = npt.NDArray[np.int32]
+Index = npt.NDArray[np.intp]
 
 NEAR = 0.05
 PIECE = 16384
@@ -93,7 +94,7 @@ class Facing:
 
     camera: Camera
     turned_F: npt.NDArray[np.bool_]
-    face_T: npt.NDArray[np.intp]
+    face_T: Index
     x_3T: F32
     y_3T: F32
     inverse_3T: F32
@@ -157,25 +158,29 @@ def nearest(seen: Facing) -> Hits:
     )
 
 
-def _centres_in_boxes(seen: Facing) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _centres_in_boxes(seen: Facing) -> tuple[Index, Index, Index]:
     """Every pixel centre in every face's box: (index among the faces that count, column, row)."""
     camera = seen.camera
-    left_T, top_T = (np.maximum(np.ceil(least(at) - 0.5), 0).astype(np.int64) for at in (seen.x_3T, seen.y_3T))
-    right_T = np.minimum(np.floor(greatest(seen.x_3T) - 0.5), camera.width - 1).astype(np.int64)
-    bottom_T = np.minimum(np.floor(greatest(seen.y_3T) - 0.5), camera.height - 1).astype(np.int64)
-    wide_T, high_T = np.maximum(right_T - left_T + 1, 0), np.maximum(bottom_T - top_T + 1, 0)
-    # Faces, then their rows, then the centres of those: repeating twice is faster than dividing.
-    face_R = np.repeat(np.arange(len(wide_T)), high_T)
-    row_R = np.arange(len(face_R)) - np.repeat(np.cumsum(high_T) - high_T - top_T, high_T)
-    wide_R = wide_T[face_R]
-    before_R = np.cumsum(wide_R) - wide_R - left_T[face_R]
+    left_T, top_T = (np.maximum(np.ceil(least(at) - 0.5), 0).astype(np.intp) for at in (seen.x_3T, seen.y_3T))
+    right_T = np.minimum(np.floor(greatest(seen.x_3T) - 0.5), camera.width - 1).astype(np.intp)
+    bottom_T = np.minimum(np.floor(greatest(seen.y_3T) - 0.5), camera.height - 1).astype(np.intp)
+    return cells_of(left_T, top_T, np.maximum(right_T - left_T + 1, 0), np.maximum(bottom_T - top_T + 1, 0))
+
+
+def cells_of(left_T: Index, top_T: Index, wide_T: Index, high_T: Index) -> tuple[Index, Index, Index]:
+    """Every cell of T rectangles of a grid: (which rectangle, column, row)."""
+    # Rectangles, then their rows, then the cells of those: repeating twice is faster than dividing.
+    owner_R = np.repeat(np.arange(len(wide_T)), high_T)
+    row_R = np.arange(len(owner_R)) - np.repeat(np.cumsum(high_T) - high_T - top_T, high_T)
+    wide_R = wide_T[owner_R]
+    before_R = np.cumsum(wide_R) - wide_R - left_T[owner_R]
     column_P = np.arange(int(wide_R.sum())) - np.repeat(before_R, wide_R)
-    return np.repeat(face_R, wide_R), column_P, np.repeat(row_R, wide_R)
+    return np.repeat(owner_R, wide_R), column_P, np.repeat(row_R, wide_R)
 
 
 def _edge_weights(
-    seen: Facing, owner_P: npt.NDArray[np.intp], column_P: npt.NDArray[np.int64], row_P: npt.NDArray[np.int64]
-) -> tuple[F32, npt.NDArray[np.intp]]:
+    seen: Facing, owner_P: Index, column_P: Index, row_P: Index
+) -> tuple[F32, Index]:
     """The screen-space weights (3, P) of the corners at the centres that are inside, and which those are."""
     (ax, bx, cx), (ay, by, cy) = seen.x_3T.astype(np.float64), seen.y_3T.astype(np.float64)
     scale = 1 / ((bx - ax) * (cy - ay) - (by - ay) * (cx - ax))
@@ -189,7 +194,7 @@ def _edge_weights(
     return np.stack(weights).astype(np.float32), inside
 
 
-def _nearest(pixel_P: npt.NDArray[np.int64], near_P: F32, pixels: int) -> npt.NDArray[np.intp]:
+def _nearest(pixel_P: Index, near_P: F32, pixels: int) -> Index:
     """For each covered pixel the candidate with the greatest inverse depth (one of them where two are equal)."""
     best = np.zeros(pixels, np.float32)
     np.maximum.at(best, pixel_P, near_P)

@@ -20,8 +20,10 @@ def main() -> None:
         if not chart or name.startswith(("right", "head right")):
             continue
         found = chart_distortion(body, chart)
-        print(f"| {chart} | {name} | {found.area * 1e4:.0f} | {found.filled:.2f} | {found.flipped:g} "
-              f"| {found.stretch_median:.2f} | {found.stretch_p95:.2f} |")
+        print(
+            f"| {chart} | {name} | {found.area * 1e4:.0f} | {found.filled:.2f} | {found.flipped:g} "
+            f"| {found.stretch_median:.2f} | {found.stretch_p95:.2f} |"
+        )
     print("\n| landmark | distance in UV |\n|---|---|")
     for name in LANDMARKS:
         print(f"| {name} | {landmark_error(body, name):.3f} |")

@@ -1,56 +1,59 @@
-"""Milliseconds a frame of `track` and `smooth`: `python -m tests.benchmarks.smooth_speed`."""
+"""Milliseconds a frame of `track`, `bridge` and `smooth`: `python -m tests.benchmarks.smooth_speed FOLDER`.
+
+FOLDER is what `tests.benchmarks.films` recorded (`films FOLDER --clips CLIP`): cost depends on how far answers of a
+network differ from frame to frame. Each film is gone through several times, and the least processor time of each frame
+counts: what other programs on the machine take is no cost of ours. Two versions are compared by running both in turn.
+"""
 
 from __future__ import annotations
 
+import argparse
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 
-from stages.payloads import FrameChunk, People, Surfaces
+from stages.bridge import Bridge
 from stages.smooth import Smooth
 from stages.track import Track
-from tests.benchmarks.render_speed import SCENES, scene
-
-Step = Callable[[int], object]
+from tests.benchmarks.films import Film, read
 
 
-def moving(frames: FrameChunk, t: int) -> FrameChunk:
-    """The frame of the scene, moved two pixels a step, as frame t of a stream."""
-    return replace(frames, rgb_THW3=np.roll(frames.rgb_THW3, 2 * t, axis=2), first=t)
-
-
-def milliseconds(step: Step, repeats: int = 30) -> float:
-    """Median processor time of one step, the first two left out."""
-    taken = []
-    for t in range(repeats):
-        start = time.process_time()
-        step(t)
-        taken.append((time.process_time() - start) * 1e3)
-    return float(np.median(taken[2:]))
-
-
-def steps(frames: FrameChunk, people: People, surfaces: Surfaces) -> tuple[Step, Step]:
-    """One frame through a fresh `track` and a fresh `smooth`."""
-    chunks = [moving(frames, t) for t in range(30)]
-    shifted = [tuple(replace(surface, x0=surface.x0 + 2 * t) for surface in surfaces.people) for t in range(30)]
-    track, smooth = Track(Track.Config()), Smooth(Smooth.Config())
-    return (
-        lambda t: list(track(chunks[t], people)),
-        lambda t: list(smooth(chunks[t], people, Surfaces(people=shifted[t]))),
-    )
+def once(film: Film, ahead: int) -> np.ndarray:
+    """Seconds of each frame in fresh stages, (T, 3)."""
+    track, bridge, smooth = Track(Track.Config()), Bridge(Bridge.Config()), Smooth(Smooth.Config(ahead=ahead))
+    spent = []
+    for frames, people, surfaces in zip(film.frames, film.people, film.surfaces, strict=True):
+        marks = [time.thread_time()]
+        (people,) = track(frames, people, surfaces)
+        marks.append(time.thread_time())
+        ((people, surfaces),) = bridge(frames, people, surfaces)
+        marks.append(time.thread_time())
+        list(smooth(frames, people, surfaces))
+        spent.append(np.diff([*marks, time.thread_time()]))
+    return np.stack(spent)
 
 
 def main() -> None:
-    """Print the table."""
+    """Print a line for each film."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--films", default="", help="only those whose names begin so")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--ahead", type=int, default=0)
+    wanted = parser.parse_args()
     cv2.setNumThreads(1)
-    for name, size, person, count in SCENES:
-        frames, people, surfaces = scene(size, person, count)
-        soft = cv2.GaussianBlur(frames.rgb_THW3[0], (0, 0), 2)[None]
-        track, smooth = steps(replace(frames, rgb_THW3=soft), people, surfaces)
-        print(f"{name}: track {milliseconds(track):.2f}  smooth {milliseconds(smooth):.2f}  (ms a frame, one thread)")
+    for film in read(wanted.folder, wanted.films):
+        least_T3 = np.min([once(film, wanted.ahead) for _ in range(wanted.repeats)], axis=0)
+        track, bridge, smooth = 1000 * least_T3[1:].mean(axis=0)
+        height, width = film.frames[0].rgb_THW3.shape[1:3]
+        count = np.mean([len(one) for one in film.people])
+        print(
+            f"{film.name}, {width}x{height}, {count:.1f} people: track {track:.2f}  bridge {bridge:.2f}  "
+            f"smooth {smooth:.2f}  (ms a frame, one thread)",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

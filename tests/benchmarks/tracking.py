@@ -1,9 +1,9 @@
 """HOTA and IDF1 of `track`: `python -m tests.benchmarks.tracking FOLDER [--set sure_score=0.3]`.
 
 FOLDER holds what `tests.benchmarks.films` recorded. For each synthetic world, over the boxes that the network found,
-and over given boxes (the true ones of everyone visible, with the true surfaces), which shows what the association alone
-is worth. Boxes are scored as they were found (`box_gain=1`). Means over films; boxes without an identity count as not
-found.
+over the same with gaps bridged, and over given boxes (the true ones of everyone visible, with the true surfaces), which
+shows what the association alone is worth. Boxes are scored as they were found (`box_gain=1`). Means over films; boxes
+without an identity count as not found.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from models.metrics.tracking import TrackedFrame, tracking_scores
+from stages.bridge import Bridge
 from stages.payloads import FrameChunk, People, Surface, Surfaces
 from stages.track import Track
 from tests.benchmarks.films import Film, Truth, read
@@ -73,6 +74,19 @@ def scores(film: Film, found: Sequence[People]) -> dict[str, float]:
     return tracking_scores(frames)
 
 
+def answers(kind: str, film: Film, config: Track.Config) -> list[People]:
+    """Everyone of a film with an identity: over the network's boxes, the same with gaps bridged, or the true ones."""
+    made = list(zip(film.people, film.surfaces, strict=True))
+    if kind == "given":
+        made = [true_answers(truth) for truth in film.truth]
+    found = followed(config, film.frames, [people for people, _ in made], [surfaces for _, surfaces in made])
+    if kind != "bridged":
+        return found
+    stage = Bridge(Bridge.Config())
+    packets = zip(film.frames, found, film.surfaces, strict=True)
+    return [people for packet in packets for people, _ in stage(*packet)]
+
+
 def main() -> None:
     """Print a line for each world and kind of boxes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -83,16 +97,11 @@ def main() -> None:
     config = Track.Config(**{"box_gain": 1.0} | asked)
     for world in ("video", "crowd"):
         films = [film for film in read(wanted.folder, world) if sum(len(truth.box_N4) for truth in film.truth) > 30]
-        for kind in ("network's", "given"):
-            rows, spent = [], 0.0
-            for film in films:
-                made = list(zip(film.people, film.surfaces, strict=True))
-                if kind == "given":
-                    made = [true_answers(truth) for truth in film.truth]
-                start = time.process_time()
-                found = followed(config, film.frames, [p for p, _ in made], [s for _, s in made])
-                spent += time.process_time() - start
-                rows.append(scores(film, found))
+        for kind in ("network's", "bridged", "given"):
+            start = time.process_time()
+            found = [answers(kind, film, config) for film in films]
+            spent = time.process_time() - start
+            rows = [scores(film, people) for film, people in zip(films, found, strict=True)]
             mean = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
             cells = "  ".join(f"{key} {value:.3f}" for key, value in mean.items())
             frames = sum(len(film.frames) for film in films)

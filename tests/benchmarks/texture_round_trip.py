@@ -7,6 +7,8 @@ edge.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -27,6 +29,8 @@ from stages.world.shading import random_lights
 from stages.world.wardrobe import random_outfit
 
 VIEWS = 16
+TREMBLE, TREMBLE_REACH = 2.0, 6.0
+"""Pixels by which a trembling surface is wrong, and over which it is wrong the same way."""
 SIDE = 200
 HEIGHT, WIDTH, DISTANCE = 480, 480, 3.2
 """Pixels, and metres to the camera: the person is about 370 pixels tall."""
@@ -53,6 +57,20 @@ def views(count: int) -> list[tuple[U8, Surface]]:
         truth = draw(picture_HW3, [person], [mesh], camera, lights)
         made.append((np.rint(np.clip(picture_HW3, 0, 1) * 255).astype(np.uint8), exact_surface(truth, 1)))
     return made
+
+
+def trembling(surface: Surface, rng: np.random.Generator) -> Surface:
+    """The surface as if read `TREMBLE` pixels beside the place, another way in every picture and part of the body."""
+    shape = surface.labels_hw.shape
+    place_y, place_x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    away_x, away_y = (
+        cv2.GaussianBlur(rng.normal(0, 1, shape).astype(np.float32), (0, 0), TREMBLE_REACH) for _ in range(2)
+    )
+    place_x += away_x / away_x.std() * np.float32(TREMBLE)
+    place_y += away_y / away_y.std() * np.float32(TREMBLE)
+    labels_hw = cv2.remap(surface.labels_hw, place_x, place_y, cv2.INTER_NEAREST)
+    axes = (cv2.remap(np.ascontiguousarray(axis), place_x, place_y, cv2.INTER_NEAREST) for axis in surface.uv_2hw)
+    return replace(surface, labels_hw=np.asarray(labels_hw, np.uint8), uv_2hw=np.stack(list(axes)))
 
 
 def worn(rgb_HW3: U8, surface: Surface, tiles_PSSC: U8) -> U8:
@@ -110,6 +128,8 @@ def measured() -> dict[str, float]:
     seen = (back[..., 3] > 0) & open_body_cover(SIDE)
     filled = without_holes(back)
     clothes = without_holes(unwrapped(shown))
+    rng = np.random.default_rng(6)
+    trembled = without_holes(unwrapped([(rgb, trembling(surface, rng)) for rgb, surface in shown]))
     return {
         "share of the surface seen": float(seen.sum() / open_body_cover(SIDE).sum()),
         "painted atlas, texels that were seen": psnr(back[..., :3][seen], painted[seen]),
@@ -120,6 +140,9 @@ def measured() -> dict[str, float]:
             [(worn(rgb, s, clothes), rgb) for rgb, s in shown], [s for _, s in shown]
         ),
         "lit clothes, worn in held-out views": over_views([(worn(rgb, s, clothes), rgb) for rgb, s in held], surfaces),
+        "the same of trembling surfaces, worn in held-out views": over_views(
+            [(worn(rgb, s, trembled), rgb) for rgb, s in held], surfaces
+        ),
     }
 
 

@@ -31,6 +31,8 @@ class Crew:
         self._plan = plan
         self._lenient = config.settings.on_error == "pass"
         self._remote = config.settings.ray.address is not None
+        # Ray's head keeps a record of every call, for its page alone, and grows by it for as long as a run lasts.
+        self._recorded = config.settings.ray.dashboard
         self._actors: dict[tuple[int, int], Any] = {}
         self._ready: set[tuple[int, int]] = set()
         self._restarts: dict[int, tuple[int, Restart]] = {}
@@ -105,6 +107,7 @@ class Crew:
         lane = self._lanes[index]
         plan = self._plan.lane(lane.name)
         options: dict[str, Any] = {"num_cpus": plan.cpus, "num_gpus": plan.gpus, "max_concurrency": 1}
+        options["enable_task_events"] = self._recorded
         if plan.memory:
             options["memory"] = plan.memory
         threads = dict.fromkeys(THREAD_VARIABLES, str(plan.threads))

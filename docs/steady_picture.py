@@ -1,0 +1,37 @@
+"""Draws docs/pictures/steady.jpg: successive frames as found, above the same ones steadied.
+
+    run_pipeline.py --style parts --set smooth.kind=none --set track.box_gain=1 --set bridge.frames=0 -o FOUND.mp4
+    run_pipeline.py --style parts -o STEADY.mp4
+    python docs/steady_picture.py FOUND.mp4 STEADY.mp4
+"""
+
+from __future__ import annotations
+
+import sys
+from itertools import islice
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+OUT = Path(__file__).resolve().parent / "pictures" / "steady.jpg"
+FIRST, COUNT = 94, 8
+WINDOW = (slice(90, 310), slice(430, 540))
+
+
+def strip(path: Path) -> np.ndarray:
+    """The window of some successive frames, side by side."""
+    with av.open(str(path)) as container:
+        shown = islice(container.decode(video=0), FIRST, FIRST + COUNT)
+        return np.hstack([frame.to_ndarray(format="bgr24")[WINDOW] for frame in shown])
+
+
+def main() -> None:
+    """Two strips, one above the other."""
+    sheet = np.vstack([strip(Path(path)) for path in sys.argv[1:3]])
+    cv2.imwrite(str(OUT), sheet, [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
+if __name__ == "__main__":
+    main()

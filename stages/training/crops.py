@@ -28,6 +28,10 @@ CUT = 0.3
 """Share of the crops whose person is cut off."""
 CUT_SIDES = (0.18, 0.14, 0.18, 0.5)
 """How often left, top, right and bottom."""
+TUMBLED = 0.12
+"""Share of the crops that are turned by any angle, for people who lie or stand on their hands."""
+ROUNDED = 0.9
+"""A turned person's box against their box turned, in length."""
 LEAST_LEFT = 150
 """Pixels (cells of the labels) of a person that a cut must leave."""
 
@@ -130,14 +134,19 @@ def cut_photo(photo: PoolPhoto, person: PoolPerson, random: np.random.Generator)
 
 
 def random_view(box_4: F64, random: np.random.Generator) -> View:
-    """A view of a box as a detector may give it: shifted, scaled, stretched, sometimes turned, half mirrored."""
+    """A view of a box as a detector may give it: shifted, scaled, stretched, now and then turned, half mirrored."""
     size = box_4[2:] - box_4[:2]
     centre = (box_4[:2] + box_4[2:]) / 2 + random.normal(0, 0.035, 2) * size
     size = size * np.exp(random.normal(0, 0.07, 2))
+    tumbled = random.random() < TUMBLED
+    angle = np.radians(random.normal(0, 17)) if random.random() < 0.35 else 0.0
+    if tumbled:
+        angle = random.uniform(-np.pi, np.pi)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    if tumbled:  # the box of somebody who lies is not the turned box of somebody who stands
+        size = ROUNDED * np.abs(turn.T) @ size
     region = crop_region(np.concatenate([centre - size / 2, centre + size / 2]).astype(np.float32)).astype(np.float64)
     half = (region[2:] - region[:2]) / 2 * np.exp(random.normal(0, 0.06, 2)) * np.exp(random.normal(0, 0.08))
-    angle = np.radians(random.normal(0, 17)) if random.random() < 0.35 else 0.0
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     axes = turn @ np.diag(2 * half)
     return View(origin_2=centre - axes @ (0.5, 0.5), axes_22=axes, flip=bool(random.random() < 0.5))
 

@@ -77,7 +77,7 @@ def test_photo_labels_stay_on_their_pixels(seed: int) -> None:
     natural = np.asarray(person.box_4, float) * np.tile([480 / SIDE, 360 / SIDE], 2)
     view = random_view(natural, twin)
     assert agreement(crop, view.flip) > 0.75  # cells on borders between tiles mix
-    assert (crop.label_GG == IGNORE).mean() < 0.5
+    assert (crop.label_GG == IGNORE).mean() < 0.65  # outside of what was labelled; a tumbled crop has more of it
     assert not crop.uv_known
 
 

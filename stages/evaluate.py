@@ -92,7 +92,7 @@ class Evaluate(Stage):
             known={name: one.known for name, one in protocols.items()},
             found=first.found,
             precise_K=np.zeros(0, bool)
-            if detected is None
+            if detected is None or not picture.complete
             else precise(detected, picture, self.config.score, self.config.tall),
             surface_G=tuple(first.surface_D[d] if d >= 0 else None for d in first.answer_G),
             keypoint_G173=true_keypoints(picture),

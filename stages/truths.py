@@ -29,9 +29,10 @@ class Truths(Stage):
 
         Attributes:
             data: one or several: a synthetic world (`val`, `far`, `video`, `crowd`, `stress_rain`; `stress` for all of
-                these), a COCO folder, a DensePose-COCO file, a folder of photos with IUV pictures, Human Dataset v2.
+                these), a COCO folder, a DensePose-COCO file, a folder of photos with IUV pictures, Human Dataset v2, or
+                a video (of which nothing is known: how steady its surfaces are).
             scenes: pictures of each world of single scenes.
-            film_frames: frames of each world of films (100 a film).
+            film_frames: frames of each world of films (100 a film), and of a video at most.
             seed: of the worlds.
             images: folder of the pictures of an annotation file; empty: looked for around the file.
             annotators: files in which others marked the same points of an annotation file's people: how far they are

@@ -84,7 +84,8 @@ class WriteScores(Stage):
         for name, tally in self._sets.items():
             self._columns |= {(name, column): one for column, one in self._measured(name, tally).items()}
         text += score_table(self._columns)
-        tables = {name: breakdowns(tally.pictures) for name, tally in self._sets.items()}
+        peopled = {name: one.pictures for name, one in self._sets.items() if any(each.people for each in one.pictures)}
+        tables = {name: breakdowns(pictures) for name, pictures in peopled.items()}
         for name, found in tables.items():
             for title, rows in found.items():
                 text += ["", *row_table(f"{name} {title}", rows)]

@@ -1,4 +1,4 @@
-"""How steady surfaces and identities are in films whose flow and people are known to the pixel."""
+"""How steady surfaces and identities are in films: synthetic ones, known to the pixel, and any others."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from models.metrics.masks import box_overlaps
 from models.metrics.temporal import SurfaceFrame, box_jitter, flicker, texel_deviation, unwrap
 from models.metrics.tracking import TrackedFrame, tracking_scores
 from models.surface.geometry import Float, Geometry
+from stages.evaluation.estimated_flow import EstimatedFlow
 from stages.evaluation.protocols import corner_and_size
 from stages.evaluation.truth import TruePicture
 from stages.payloads import People, Surface, Surfaces
@@ -30,7 +31,8 @@ class FilmFrame:
 
     film: str
     frame: int
-    moving: Moving
+    rgb_HW3: npt.NDArray[np.uint8]
+    moving: Moving | None
     person_HW: npt.NDArray[np.bool_]
     surface: SurfaceFrame
 
@@ -40,6 +42,7 @@ class FilmScores:
 
     def __init__(self, geometry: Geometry) -> None:
         self._geometry = geometry
+        self._estimate = EstimatedFlow()
         self._before: FilmFrame | None = None
         self._boxes: dict[tuple[str, int], dict[int, Float]] = {}
         self._colours: dict[tuple[str, int], list[tuple[Float, npt.NDArray[np.bool_]]]] = {}
@@ -57,39 +60,42 @@ class FilmScores:
             people: who was found in it, with identities.
             surfaces: their surfaces, in the same order.
         """
-        if picture.moving is None or picture.dense is None:
+        if not picture.film:
             return
-        person_HW = picture.dense.instance_HW > 0
+        surface = whole_surface(surfaces.people, *picture.rgb_HW3.shape[:2])
         now = FilmFrame(
             film=picture.film,
             frame=picture.frame,
+            rgb_HW3=picture.rgb_HW3,
             moving=picture.moving,
-            person_HW=person_HW,
-            surface=whole_surface(surfaces.people, *person_HW.shape),
+            person_HW=surface.label_HW > 0 if picture.dense is None else picture.dense.instance_HW > 0,
+            surface=surface,
         )
         before = self._before
         if before is not None and (before.film, before.frame + 1) == (now.film, now.frame):
             self._follow(before, now)
         self._before = now
-        self._identify(picture, picture.moving, people)
-        self._texture(picture, picture.moving, people, surfaces)
+        if picture.moving is not None:
+            self._identify(picture, picture.moving, people)
+        for who, d in found_again(picture, people).items():
+            self._boxes.setdefault((picture.film, who), {})[picture.frame] = people.box_N4[d].astype(np.float64)
+            one = whole_surface([surfaces.people[d]], *picture.rgb_HW3.shape[:2])
+            self._colours.setdefault((picture.film, who), []).append(unwrap(picture.rgb_HW3, one, TEXELS))
 
     def _follow(self, before: FilmFrame, now: FilmFrame) -> None:
         """What became of the pixels that show the same point of a person in both frames."""
-        found = flicker(
-            self._geometry,
-            before.surface,
-            now.surface,
-            np.moveaxis(before.moving.next_2HW, 0, -1),
-            before.moving.next_seen_HW & before.person_HW,
-        )
+        if before.moving is None:
+            flow_HW2, seen_HW = self._estimate.between(before.rgb_HW3, now.rgb_HW3)
+        else:
+            flow_HW2, seen_HW = np.moveaxis(before.moving.next_2HW, 0, -1), before.moving.next_seen_HW
+        found = flicker(self._geometry, before.surface, now.surface, flow_HW2, seen_HW & before.person_HW)
         self._moved_cm.append(METRES_TO_CM * float(found.moved_M.sum()))
         self._changed.append(int(found.changed_M.sum()))
         self._kept.append(len(found.moved_M))
         self._lost.append(found.lost)
 
     def _identify(self, picture: TruePicture, moving: Moving, people: People) -> None:
-        """Boxes and identities, true and found, and whose box is whose."""
+        """Boxes and identities, true and found."""
         named = people.id_N >= 0
         self._tracked.append(
             TrackedFrame(
@@ -99,21 +105,12 @@ class FilmScores:
                 found_id_N=people.id_N[named],
             )
         )
-        for track, d in zip(moving.track_N.tolist(), answers(picture, people), strict=True):
-            if d >= 0:
-                self._boxes.setdefault((picture.film, track), {})[picture.frame] = people.box_N4[d].astype(np.float64)
-
-    def _texture(self, picture: TruePicture, moving: Moving, people: People, surfaces: Surfaces) -> None:
-        """Colours of everyone found, brought to the charts."""
-        for track, d in zip(moving.track_N.tolist(), answers(picture, people), strict=True):
-            if d >= 0:
-                frame = whole_surface([surfaces.people[d]], *picture.rgb_HW3.shape[:2])
-                self._colours.setdefault((picture.film, track), []).append(unwrap(picture.rgb_HW3, frame, TEXELS))
 
     def steadiness(self) -> dict[str, Estimate]:
-        """Flicker along the true flow, changes of part, pixels lost, jitter of boxes, spread of texels; else nan.
+        """Flicker along the flow, changes of part, pixels lost, jitter of boxes, spread of texels; else nan.
 
-        Intervals are over pairs of frames, or over people where each person has one number.
+        The flow is the true one where it is known, else an estimate. Intervals are over pairs of frames, or over people
+        where each person has one number.
         """
         kept_P, lost_P = np.array(self._kept, float), np.array(self._lost, float)
         jitter_P = np.array([value for value in map(_jitter, self._boxes.values()) if not np.isnan(value)])
@@ -132,6 +129,13 @@ class FilmScores:
             return {}
         nan = float("nan")
         return {name: Estimate(value=one, low=nan, high=nan) for name, one in tracking_scores(self._tracked).items()}
+
+
+def found_again(picture: TruePicture, people: People) -> dict[int, int]:
+    """Rows of people by who they are: by the truth where it is known, else as the tracker says."""
+    if picture.moving is None:
+        return {who: d for d, who in enumerate(people.id_N.tolist()) if who >= 0}
+    return {who: d for who, d in zip(picture.moving.track_N.tolist(), answers(picture, people), strict=True) if d >= 0}
 
 
 def answers(picture: TruePicture, people: People) -> list[int]:

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from pipeline.stage import StageError
+from stages.evaluation.film_truth import SUFFIXES, video_set
 from stages.evaluation.iuv_truth import iuv_pairs, iuv_set
 from stages.evaluation.photo_truth import Reading, annotated_set, coco_file, human_v2_set
 from stages.evaluation.synthetic_truth import Worlds, known_names, world_set, worlds_called
@@ -14,7 +15,7 @@ from stages.evaluation.truth import TrueSet
 from stages.label_photos import LISTING
 
 YOLO_FOLDER = "train/labels"
-KINDS = "a COCO folder, a DensePose-COCO file, a folder of NAME.jpg with NAME_IUV.png, or Human Dataset v2"
+KINDS = "a COCO folder, a DensePose-COCO file, a folder of NAME.jpg with NAME_IUV.png, a video, or Human Dataset v2"
 
 
 def sets_called(names: tuple[str, ...], worlds: Worlds, reading: Reading) -> list[TrueSet]:
@@ -22,7 +23,7 @@ def sets_called(names: tuple[str, ...], worlds: Worlds, reading: Reading) -> lis
 
     Args:
         names: of worlds, and paths.
-        worlds: which scenes of synthetic worlds.
+        worlds: which scenes of synthetic worlds, and how many frames of films.
         reading: how annotation files are read.
 
     Raises: StageError naming what is neither a world nor a set of a known kind, and sets of the same name.
@@ -30,18 +31,20 @@ def sets_called(names: tuple[str, ...], worlds: Worlds, reading: Reading) -> lis
     found: list[TrueSet] = []
     for name in names:
         called = worlds_called(name)
-        found += [world_set(world, worlds) for world in called] if called else [set_at(name, reading)]
+        found += [world_set(world, worlds) for world in called] if called else [set_at(name, worlds, reading)]
     twice = [name for name, count in Counter(one.name for one in found).items() if count > 1]
     if twice:
         raise StageError(f"two sets are called {twice[0]}", "data", "score them one after the other")
     return found
 
 
-def set_at(name: str, reading: Reading) -> TrueSet:
+def set_at(name: str, worlds: Worlds, reading: Reading) -> TrueSet:
     """The set at a path. Raises: StageError."""
     path = Path(name).expanduser()
     if path.is_file() and path.suffix == ".json":
         return annotated_set(path, reading)
+    if path.is_file() and path.suffix.lower() in SUFFIXES:
+        return video_set(path, worlds.frames)
     if path.is_dir():
         annotations = coco_file(path)
         if annotations is not None:

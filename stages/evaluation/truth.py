@@ -64,6 +64,7 @@ class TruePicture:
         crowds: regions of many people, which nobody has to find and nobody is blamed for finding.
         dense: every pixel's surface; person i of `people` is number i + 1 there. None where only points are known.
         moving: what is true of it among its neighbours, in films of the synthetic world.
+        complete: whether everyone is annotated, so that who is found besides is found wrongly.
         film, frame: which film of the set it is a frame of ("" for a single picture), and which frame.
     """
 
@@ -74,6 +75,7 @@ class TruePicture:
     crowds: tuple[TrueInstance, ...] = ()
     dense: DenseTruth | None = None
     moving: Moving | None = None
+    complete: bool = True
     film: str = ""
     frame: int = 0
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -17,7 +15,8 @@ from models.metrics.instances import AnnotatedPoints, FoundInstance, PictureInst
 from models.metrics.pointwise import area_under_curve
 from models.metrics.temporal import SurfaceFrame, flicker
 from models.surface.geometry import Geometry
-from stages.payloads import FrameChunk, People, Surface, Surfaces
+from stages.evaluation.estimated_flow import EstimatedFlow
+from stages.payloads import People, Surface, Surfaces
 from tests.benchmarks.films import Film, Truth
 
 Bool = npt.NDArray[np.bool_]
@@ -29,8 +28,6 @@ FAST = 4.0
 """Pixels a frame from which a place counts as fast."""
 MOST_PIXELS = 1000
 """Of a person and a pair of frames that are followed along the flow."""
-LOST_WAY = 1.0
-"""Pixels by which an estimated flow there and back may miss, where a pixel still counts as seen in both frames."""
 
 
 @dataclass(slots=True)
@@ -143,36 +140,19 @@ def trail(tally: Tally, now: Truth, was: Truth, mine_HW: Bool, found: SurfaceFra
 
 def add_real(tally: Tally, geometry: Geometry, film: Film, people: Sequence[People], made: Sequence[Surfaces]) -> None:
     """Score a real film along estimated flow; people are who the tracker says."""
-    ways = estimated_flows(film.frames)
+    search = EstimatedFlow()
     last: dict[int, SurfaceFrame] = {}
     height, width = film.frames[0].rgb_THW3.shape[1:3]
     for t in range(len(film.frames)):
         ids = people[t].id_N.tolist()
         here = {i: on_frame(one, height, width) for i, one in zip(ids, made[t].people, strict=True) if i >= 0}
-        flow, seen = next(ways) if t else (np.zeros((0, 0, 2), np.float32), np.zeros((0, 0), bool))
+        if not t:
+            last = here
+            continue
+        flow, seen = search.between(film.frames[t - 1].rgb_THW3[0], film.frames[t].rgb_THW3[0])
         for identity in here.keys() & last.keys():
             follow(tally, geometry, last[identity], here[identity], flow, seen & (last[identity].label_HW > 0))
         last = here
-
-
-def estimated_flows(frames: Sequence[FrameChunk]) -> Iterator[tuple[F32, Bool]]:
-    """Way from each frame to the next in pixels (H, W, 2), and where the way back leads home.
-
-    A finer search than the product's: the medium preset of DIS on the whole frame, at 720 lines at most.
-    """
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    grey = []
-    for chunk in frames:
-        height, width = chunk.rgb_THW3.shape[1:3]
-        size = (width, height) if height <= 720 else (round(width * 720 / height), 720)
-        grey.append(cv2.resize(cv2.cvtColor(chunk.rgb_THW3[0], cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA))
-    for one, other in pairwise(grey):
-        way, back = search.calc(one, other, None), search.calc(other, one, None)
-        y, x = np.mgrid[: one.shape[0], : one.shape[1]].astype(np.float32)
-        home = cv2.remap(back, x + way[..., 0], y + way[..., 1], cv2.INTER_LINEAR, borderValue=(99.0, 99.0))
-        seen = np.hypot(*(way + home).transpose(2, 0, 1)) < LOST_WAY
-        large = cv2.resize(way, (width, height)) * np.float32(width / one.shape[1])
-        yield large, cv2.resize(seen.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
 
 
 def numbers(tally: Tally, geometry: Geometry) -> Mapping[str, float]:

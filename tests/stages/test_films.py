@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from functools import cache
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from models.surface.geometry import open_body_geometry
+from stages.evaluation.estimated_flow import EstimatedFlow
 from stages.evaluation.films import FilmScores, whole_surface
 from stages.evaluation.truth import TruePicture
 from stages.payloads import People, Surface, Surfaces
@@ -131,3 +134,37 @@ def test_the_first_of_two_people_lies_on_top() -> None:
 
     whole = whole_surface([block(2, 5), block(0, 9), block(50, 1)], 4, 6)
     assert whole.label_HW.tolist() == [[9, 9, 5, 5, 5, 5]] * 2 + [[0] * 6] * 2
+
+
+def unknown(picture: TruePicture) -> TruePicture:
+    """The same frame as one of a video of which nothing is known."""
+    return dataclasses.replace(picture, people=(), dense=None, moving=None, complete=False)
+
+
+def test_an_estimated_flow_says_nearly_what_the_true_one_says() -> None:
+    """Where the estimate is sure of itself; the film's people walk and its camera moves."""
+    flows = EstimatedFlow()
+    for before, now in pairwise(film()):
+        assert before.moving is not None and before.dense is not None
+        way_HW2, seen_HW = flows.between(before.rgb_HW3, now.rgb_HW3)
+        both_HW = seen_HW & before.moving.next_seen_HW & (before.dense.instance_HW > 0)
+        assert both_HW.sum() > 0.3 * (before.dense.instance_HW > 0).sum()
+        off = np.hypot(*(way_HW2.transpose(2, 0, 1) - before.moving.next_2HW)[:, both_HW])
+        assert np.median(off) < 0.6  # pixels
+
+
+def test_a_video_of_which_nothing_is_known_is_scored_along_the_estimate() -> None:
+    steady = gathered(*((unknown(one), *answers(one)) for one in film()))
+    numbers = steady.steadiness()
+    assert 0 < numbers["flicker_cm"].value < 2.5 and numbers["part_changes"].value < 0.15
+    assert numbers["box_jitter"].value > 0 and numbers["texel_deviation"].value > 0
+    assert steady.identities() == {}  # who is who is not known
+
+
+def test_a_video_file_is_a_set(root: Path) -> None:
+    config = Truths.Config(data=str(root / "configs" / "demo_walk.mp4"), film_frames=3)
+    frames = list(Truths(config)(JOB))
+    assert [(one.film, one.frame, one.people, one.complete) for _, one in frames] == [
+        ("demo_walk", number, (), False) for number in range(3)
+    ]
+    assert not any(chunk.video.still for chunk, _ in frames)

@@ -236,7 +236,7 @@ def test_an_uploaded_atlas_is_worn(running: Callable[..., Running]) -> None:
             return answer.status, await answer.json()
 
     assert talk(body) == (200, {"atlas": "green suit.png"})
-    wait_for(lambda: np.subtract(*run.drawn[-1][140, 130, 1::-1].astype(int)) > 60)
+    wait_for(lambda: bool(run.drawn) and np.subtract(*run.drawn[-1][140, 130, 1::-1].astype(int)) > 60)
 
 
 @pytest.mark.parametrize(
@@ -347,7 +347,7 @@ def test_the_page_in_a_browser(running: Callable[..., Running], tmp_path: Path) 
         )
         assert age < 5000  # what is on the screen is of now
         browser.run("at('style').value = 'none'; at('style').onchange({target: at('style')})")
-        wait_for(lambda: spread(run.drawn[-1]) == 0)
+        wait_for(lambda: bool(run.drawn) and spread(run.drawn[-1]) == 0)
         browser.run("at('beside').checked = true; at('beside').onchange({target: at('beside')})")
         browser.run("at('style').value = 'uv'; at('style').onchange({target: at('style')})")
         browser.wait(f"at('picture').width == {2 * WIDTH}")

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.architecture.convolution import Convolution
 from models.architecture.first_values import draw_he
 from models.architecture.sizes import Sizes, groups_of
 
@@ -23,7 +24,7 @@ class ConvHead(nn.Module):
         super().__init__()
         self.depth = sizes.depth
         for index in range(sizes.depth):
-            conv = nn.Conv2d(sizes.head if index else sizes.pyramid, sizes.head, 3, padding=1)
+            conv = Convolution(sizes.head if index else sizes.pyramid, sizes.head, 3, padding=1)
             draw_he(conv)
             self.add_module(f"body_conv_fcn{index + 1}", conv)
 
@@ -34,7 +35,7 @@ class ConvHead(nn.Module):
         return x_KChw
 
 
-class GroupNormConv(nn.Conv2d):
+class GroupNormConv(Convolution):
     """A 3x3 convolution without bias, group norm, ReLU."""
 
     def __init__(self, inputs: int, outputs: int) -> None:

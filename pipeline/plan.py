@@ -14,7 +14,9 @@ from pipeline.graph import Graph, Lane
 from pipeline.stage import PlainError
 
 GB = 1 << 30
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+"""What numeric libraries read their number of threads from when they are loaded. OpenCV's threads, where there are more
+than cores for them, wait for each other busily."""
 _REPLICAS_PER_CORE = 4
 _MAX_THREADS = 4
 _REPLICA_MEMORY = 2 * GB  # a published network and its activations; only a guess that keeps small machines whole

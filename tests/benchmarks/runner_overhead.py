@@ -2,15 +2,16 @@
 
 Three lanes that do next to nothing pass packets of M megabytes: one payload, taken by two lanes (8 MB is a usual chunk
 of frames). Printed for the serial runner and for Ray: seconds to the first packet at the end (for Ray: its start and
-three processes), milliseconds a packet from then on, and milliseconds of the driver's CPU.
+three processes), milliseconds a packet from then on, and CPU milliseconds a packet of the driver, of the lanes and of
+Ray's own processes, once a quarter of the packets is through. CPU time hardly depends on what else the machine does.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +24,10 @@ from pipeline.actors.cluster import quieten
 from pipeline.config import load_config
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
-from pipeline.plan import make_plan, read_machine
+from pipeline.plan import THREAD_VARIABLES, make_plan, read_machine
 from pipeline.serial import run_serial
 from pipeline.stage import Job, Stage
+from tests.benchmarks.end_to_end import cpu_of_family
 
 GRAPH = "lanes:\n  a: {stages: [make]}\n  b: {stages: [look], replicas: 1}\n  c: {stages: [end]}\n"
 
@@ -84,6 +86,38 @@ class End(Stage):
         return iter(())
 
 
+class Meter:
+    """CPU seconds of this process and its family, noted when a quarter of the packets is through and near the end."""
+
+    def __init__(self, metrics: Metrics, packets: int) -> None:
+        self._metrics = metrics
+        self._marks = [packets // 4, packets - 2]
+        self._noted: list[tuple[int, dict[str, float]]] = []
+        metrics.listen(self._look)
+
+    def _look(self) -> None:
+        done = self._metrics.lanes["c"].packets
+        if self._marks and done >= self._marks[0]:
+            self._marks.pop(0)
+            self._noted.append((done, cpu_by_kind()))
+
+    def milliseconds(self) -> dict[str, float]:
+        """CPU milliseconds a packet, by kind of process."""
+        (before, early), (after, late) = self._noted
+        return {kind: 1000 * (late[kind] - early[kind]) / (after - before) for kind in late}
+
+
+def cpu_by_kind() -> dict[str, float]:
+    """CPU seconds so far of the driver, the lanes and Ray's own processes."""
+    sums = {"driver": 0.0, "lanes": 0.0, "Ray": 0.0}
+    for pid, seconds in cpu_of_family(os.getpid()).items():
+        with contextlib.suppress(OSError):
+            name = (Path("/proc") / str(pid) / "cmdline").read_bytes()
+            kind = "driver" if pid == os.getpid() else "lanes" if name.startswith(b"ray::LaneActor") else "Ray"
+            sums[kind] += seconds
+    return sums
+
+
 HERE = "tests.benchmarks.runner_overhead"
 TABLE = {"make": f"{HERE}:Make", "look": f"{HERE}:Look", "end": f"{HERE}:End"}
 
@@ -98,15 +132,16 @@ def measure(megabytes: float, packets: int, folder: Path) -> None:
     plan = make_plan(config.graph, config.settings, read_machine())
     jobs = [Job(index=0, input="", output=None, stem="")]
     for name, runner in (("serial", run_serial), ("Ray", run_ray)):
-        metrics, cpu = Metrics(config.graph, jobs), time.process_time()
+        metrics = Metrics(config.graph, jobs)
+        meter = Meter(metrics, packets)
         for _ in runner(config, plan, jobs, metrics, Interrupt()):
             pass
-        cpu = time.process_time() - cpu
         assert metrics.first_frame_s is not None and metrics.seconds is not None
         each = 1000 * (metrics.seconds - metrics.first_frame_s) / packets
+        cpu = ", ".join(f"{kind} {spent:.2f}" for kind, spent in meter.milliseconds().items() if spent)
         print(
             f"{megabytes:6.1f} MB  {name:6s}  first {metrics.first_frame_s:6.2f} s   {each:6.2f} ms a packet   "
-            f"driver CPU {1000 * cpu / packets:5.2f} ms   load {os.getloadavg()[0]:.1f}",
+            f"CPU ms: {cpu}   load {os.getloadavg()[0]:.1f}",
             flush=True,
         )
 
@@ -118,7 +153,7 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, nargs="+", default=[0.01, 8.0, 25.0])
     options = parser.parse_args()
     quieten()
-    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     with tempfile.TemporaryDirectory() as folder:
         for megabytes in options.megabytes:
             measure(megabytes, options.packets, Path(folder))

@@ -6,6 +6,7 @@ import io
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
 import cv2
@@ -14,7 +15,7 @@ import numpy as np
 from pipeline.stage import Stage
 from stages.payloads import U8, FrameChunk, People, Surface, Surfaces
 from stages.temporal.cuts import glance, is_cut
-from stages.temporal.fusion import carried, corrected, first_memory, merged
+from stages.temporal.fusion import carried, corrected, first_memory, merged, reviewed
 from stages.temporal.keeping import (
     memories_kept,
     memories_read,
@@ -23,8 +24,8 @@ from stages.temporal.keeping import (
     waiting_kept,
     waiting_read,
 )
-from stages.temporal.layers import Memory
-from stages.temporal.motion import Flow
+from stages.temporal.layers import Layers, Memory
+from stages.temporal.motion import Flow, Grid, Way
 from stages.temporal.sights import Sight, Waiting
 
 NO_PICTURE = np.zeros((0, 0), np.uint8)
@@ -100,17 +101,19 @@ class Smooth(Stage):
             self.memories = {}
         self.glance, self.last_frame = now, frame
         now_HW = np.asarray(cv2.cvtColor(frame_HW3, cv2.COLOR_RGB2GRAY), np.uint8) if given else NO_PICTURE
-        first, steady, forth = {}, {}, {}
-        for identity, (_, surface) in given.items():
-            first[identity] = steady[identity] = first_memory(surface)
-            memory, grid = self.memories.get(identity), first[identity].grid
-            back = None if memory is None else self.flow.way(now_HW, self.before_HW, grid, memory.grid)
-            if memory is not None and back is not None:
-                steady[identity] = merged(first[identity], carried(memory, back, grid))
-                way = self.flow.way(self.before_HW, now_HW, memory.grid, grid) if self.config.ahead else None
-                if way is not None:
-                    forth[identity] = way
-        self.memories, self.before_HW = steady, now_HW
+        first = {identity: first_memory(surface) for identity, (_, surface) in given.items()}
+        memories, steady, forth = dict(first), {}, {}
+        for identity, seen in first.items():
+            memory = self.memories.get(identity)
+            if memory is None:
+                continue
+            back, onward = self._ways(now_HW, seen.grid, memory.grid)
+            if back is not None:
+                steady[identity] = merged(Layers.of(seen), carried(memory, back))
+                memories[identity] = steady[identity].memory(seen.grid)
+            if onward is not None:
+                forth[identity] = onward
+        self.memories, self.before_HW = memories, now_HW
         return Sight(
             place={identity: place for identity, (place, _) in given.items()},
             first=first,
@@ -118,31 +121,32 @@ class Smooth(Stage):
             forth=forth,
         )
 
+    def _ways(self, now_HW: U8, grid: Grid, before: Grid) -> tuple[Way | None, Way | None]:
+        """From a person's cells to those of the frame before, and on from those, which only a look ahead takes."""
+        if self.config.ahead:
+            return self.flow.both_ways(now_HW, self.before_HW, grid, before) or (None, None)
+        return self.flow.way(now_HW, self.before_HW, grid, before), None
+
     def _give_out(self) -> None:
         """Bring the next frames' knowledge to the oldest frame, and its result to where it waits."""
         sight = self.sights.popleft()
         for identity, place in sight.place.items():
-            steady = sight.steady[identity]
-            later = self._later(identity, sight.first[identity])
+            first, steady, later = sight.first[identity], sight.steady.get(identity), self._later(identity)
             if later is not None:
-                steady = merged(steady, later)
-            if steady is not sight.first[identity]:
-                self.waiting.put(place, corrected(self.waiting.get(place), sight.first[identity], steady))
+                steady = reviewed(steady or Layers.of(first), later)
+            if steady is not None:
+                self.waiting.put(place, corrected(self.waiting.get(place), first, steady))
         self.waiting.frame_done()
 
-    def _later(self, identity: int, first: Memory) -> Memory | None:
+    def _later(self, identity: int) -> Layers | None:
         """What the frames that wait know of a person, carried back to the frame before them; None for nothing."""
-        chain = []
-        for sight in self.sights:
-            if identity not in sight.forth:
-                break
-            chain.append(sight)
-        later: Memory | None = None
-        for k in range(len(chain) - 1, -1, -1):
-            known = chain[k].first[identity]
-            known = known if later is None else merged(known, later)
-            grid = chain[k - 1].first[identity].grid if k else first.grid
-            later = carried(known, chain[k].forth[identity], grid)
+        seen = list(takewhile(lambda sight: identity in sight.forth, self.sights))
+        later: Layers | None = None
+        for sight in reversed(seen):
+            known = sight.first[identity]
+            if later is not None:
+                known = merged(Layers.of(known), later).memory(known.grid)
+            later = carried(known, sight.forth[identity])
         return later
 
     def state(self) -> bytes:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from stages.payloads import Surface
 from stages.temporal.layers import Layers, Memory
 from stages.temporal.motion import Grid, Way, warped
-from stages.temporal.votes import MASK_STRENGTH, settle, yields
+from stages.temporal.votes import MASK_STRENGTH, later_wins, settle, yields
 
 LINES = 140
 """A person is remembered in at least so many lines, under twice as many, or in all there are: twice what the light
@@ -59,24 +59,24 @@ def first_memory(surface: Surface) -> Memory:
     return Memory(grid=grid, labels_hw=labels_hw, known_hw4=known_hw4)
 
 
-def carried(memory: Memory, way: Way, grid: Grid) -> Memory:
-    """The memory at the cells of another frame's grid, weaker where the way is not trusted."""
+def carried(memory: Memory, way: Way) -> Layers:
+    """The memory at the cells that a way leads from, those of another frame's grid; weaker where it is not trusted."""
     labels_hw, known_hw4 = warped(memory.labels_hw, memory.known_hw4, way)
-    precision_hw, strength_hw = known_hw4[..., 2], known_hw4[..., 3]
+    layers = Layers.split(labels_hw, known_hw4)
+    precision_hw, strength_hw = layers.precision_hw, layers.strength_hw
     precision_hw *= way.trust_hw / (1 + np.float32(NOISE_OF_FLOW**2) * precision_hw)
     np.minimum(strength_hw, np.float32(MOST_STRENGTH), out=strength_hw)
     strength_hw *= way.trust_hw
-    return Memory(grid=grid, labels_hw=labels_hw, known_hw4=known_hw4)
+    return layers
 
 
-def merged(here: Memory, other: Memory) -> Memory:
-    """Two knowledges of the same cells made one: `other` was carried here.
+def merged(mine: Layers, theirs: Layers) -> Layers:
+    """Two knowledges of the same cells made one: theirs was carried here.
 
     Where both name one chart, UV is their mean by precision, the less mutual the farther they are apart (a Kalman
     filter with a gate), and the log-odds add up; where they differ, the label with more behind it wins (`yields`) and
     loses what speaks against it.
     """
-    mine, theirs = Layers.of(here), Layers.of(other)
     made = _agreed(mine, theirs)
     won_K = yields(mine, theirs)
     for layer, axis in ((made.labels_hw, theirs.labels_hw), (made.u_hw, theirs.u_hw), (made.v_hw, theirs.v_hw),
@@ -85,7 +85,21 @@ def merged(here: Memory, other: Memory) -> Memory:
     left_K = theirs.strength_hw.take(won_K) - mine.strength_hw.take(won_K)
     made.strength_hw.put(won_K, np.maximum(left_K, np.float32(0.1)))
     settle(made)
-    return made.memory(here.grid)
+    return made
+
+
+def reviewed(mine: Layers, later: Layers) -> Layers:
+    """What is known of a frame, looked over again when later ones have been seen; theirs was carried here.
+
+    UV as `merged`; labels change between charts alone, by one vote (`later_wins`). To merge in full would take twice as
+    long and make the flicker 1 % less. What comes out is shown and not remembered: its precision and log-odds are those
+    of an agreement everywhere.
+    """
+    made = _agreed(mine, later)
+    won_K = later_wins(mine, later)
+    for layer, axis in ((made.labels_hw, later.labels_hw), (made.u_hw, later.u_hw), (made.v_hw, later.v_hw)):
+        layer.put(won_K, axis.take(won_K))
+    return made
 
 
 def _agreed(mine: Layers, theirs: Layers) -> Layers:
@@ -108,8 +122,8 @@ def _agreed(mine: Layers, theirs: Layers) -> Layers:
     )
 
 
-def corrected(surface: Surface, first: Memory, steady: Memory) -> Surface:
-    """The surface with the memory's changes brought to every pixel.
+def corrected(surface: Surface, first: Memory, steady: Layers) -> Surface:
+    """The surface with what was learnt of it brought to every pixel.
 
     Args:
         surface: as the network gave it.
@@ -117,7 +131,7 @@ def corrected(surface: Surface, first: Memory, steady: Memory) -> Surface:
         steady: what became of that: changes of UV are interpolated between cells, changed labels taken by the cell.
     """
     kind, step = surface.uv_2hw.dtype, first.grid.step
-    steady_uv = [np.asarray(axis_hw, np.float32) for axis_hw in cv2.split(steady.known_hw4)[:2]]
+    steady_uv = [steady.u_hw, steady.v_hw]
     if step == 1:
         inside_hw = steady.labels_hw > 0
         uv_2hw = np.stack([axis_hw * inside_hw for axis_hw in steady_uv]).astype(kind, copy=False)

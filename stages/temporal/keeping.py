@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.payloads import Surface
-from stages.temporal.layers import Memory
+from stages.temporal.layers import Layers, Memory
 from stages.temporal.motion import Grid, Way
 from stages.temporal.sights import Chunk, Sight, Waiting
 
@@ -52,7 +52,8 @@ def sights_kept(sights: deque[Sight]) -> Arrays:
         arrays[f"{name}_forth"] = np.array(list(sight.forth), np.int64)
         for identity, way in sight.forth.items():
             arrays[f"{name}_way_{identity}"] = np.stack([way.x_hw, way.y_hw, way.trust_hw])
-        arrays |= memories_kept(f"{name}_first", sight.first) | memories_kept(f"{name}_steady", sight.steady)
+        steady = {identity: layers.memory(sight.first[identity].grid) for identity, layers in sight.steady.items()}
+        arrays |= memories_kept(f"{name}_first", sight.first) | memories_kept(f"{name}_steady", steady)
     return arrays
 
 
@@ -61,12 +62,13 @@ def sights_read(kept: Kept) -> deque[Sight]:
     found: deque[Sight] = deque()
     for number in range(int(kept["sights"])):
         name = f"sight_{number}"
+        steady = memories_read(f"{name}_steady", kept)
         ways = {identity: kept[f"{name}_way_{identity}"] for identity in kept[f"{name}_forth"].tolist()}
         found.append(
             Sight(
                 place=dict(kept[f"{name}_place"].tolist()),
                 first=memories_read(f"{name}_first", kept),
-                steady=memories_read(f"{name}_steady", kept),
+                steady={identity: Layers.of(memory) for identity, memory in steady.items()},
                 forth={identity: Way(x_hw=way[0], y_hw=way[1], trust_hw=way[2]) for identity, way in ways.items()},
             )
         )

@@ -40,8 +40,13 @@ class Layers:
     @classmethod
     def of(cls, memory: Memory) -> Layers:
         """The layers of a memory, the labels shared with it."""
-        u_hw, v_hw, precision_hw, strength_hw = (np.asarray(axis, np.float32) for axis in cv2.split(memory.known_hw4))
-        return cls(labels_hw=memory.labels_hw, u_hw=u_hw, v_hw=v_hw, precision_hw=precision_hw, strength_hw=strength_hw)
+        return cls.split(memory.labels_hw, memory.known_hw4)
+
+    @classmethod
+    def split(cls, labels_hw: U8, known_hw4: F32) -> Layers:
+        """What a memory holds, with its numbers taken apart."""
+        u_hw, v_hw, precision_hw, strength_hw = (np.asarray(axis, np.float32) for axis in cv2.split(known_hw4))
+        return cls(labels_hw=labels_hw, u_hw=u_hw, v_hw=v_hw, precision_hw=precision_hw, strength_hw=strength_hw)
 
     def memory(self, grid: Grid) -> Memory:
         """Joined again."""

@@ -27,6 +27,10 @@ SURE_RESIDUAL, LOST_RESIDUAL = 7.0, 30.0
 TRUST_256 = np.clip((LOST_RESIDUAL - np.arange(256)) / (LOST_RESIDUAL - SURE_RESIDUAL), 0, 1).astype(np.float32)
 
 
+LABEL, BORDER = np.uint8(0x1F), np.uint8(0x80)
+"""Bits of a label, and the bit that marks a border, where both are read at once."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
     """Square cells of `step` × `step` pixels of a frame: the first one's upper left pixel, how many, their side."""
@@ -75,6 +79,18 @@ class Window:
     shift_y: int
     step: int
 
+    def opposite(self) -> Window:
+        """The same part as the other frame has it."""
+        return Window(
+            x=self.x + self.shift_x,
+            y=self.y + self.shift_y,
+            height=self.height,
+            width=self.width,
+            shift_x=-self.shift_x,
+            shift_y=-self.shift_y,
+            step=self.step,
+        )
+
     def seen(self, grey_HW: U8, shift_x: int, shift_y: int) -> U8:
         """The part of a frame, one mean grey a cell."""
         x, y = self.x + shift_x, self.y + shift_y
@@ -105,6 +121,23 @@ class Flow:
             here_HW, there_HW: grey pictures of the two frames, uint8, of one size.
             grid, other: the person's cells in each; the search starts from the way between the two middles.
         """
+        found = self._searched(here_HW, there_HW, grid, other)
+        return None if found is None else _way(found[1], found[0], grid, other)
+
+    def both_ways(self, here_HW: U8, there_HW: U8, grid: Grid, other: Grid) -> tuple[Way, Way] | None:
+        """As `way`, and the way back: where the cells of the other grid are in this frame.
+
+        The way back is the same search turned round (`_turned`): a search of its own makes the flicker of a smoothing
+        that looks ahead 0.8 % less and takes five times as long.
+        """
+        found = self._searched(here_HW, there_HW, grid, other)
+        if found is None:
+            return None
+        window, known_hw3 = found
+        return _way(known_hw3, window, grid, other), _way(_turned(known_hw3), window.opposite(), other, grid)
+
+    def _searched(self, here_HW: U8, there_HW: U8, grid: Grid, other: Grid) -> tuple[Window, F32] | None:
+        """A window around the person, and in its cells the way in x and y and its trust."""
         window = _window(here_HW, grid, other)
         if window.height < SMALLEST or window.width < SMALLEST:
             return None
@@ -115,7 +148,7 @@ class Flow:
                 self.search.calc(here_hw, there_hw, np.zeros((*here_hw.shape, 2), np.float32)), np.float32
             )
         known_hw3 = np.asarray(cv2.merge([*cv2.split(way_hw2), _trust(here_hw, there_hw, way_hw2)]), np.float32)
-        return _way(known_hw3, window, grid, other)
+        return window, known_hw3
 
 
 def warped(labels_hw: U8, values_hw4: F32, way: Way) -> tuple[U8, F32]:
@@ -125,13 +158,13 @@ def warped(labels_hw: U8, values_hw4: F32, way: Way) -> tuple[U8, F32]:
     nearest.
     """
     around = np.ones((3, 3), np.uint8)
-    border_hw = cv2.compare(cv2.erode(labels_hw, around), cv2.dilate(labels_hw, around), cv2.CMP_NE)
-    tags_hw2 = cv2.merge([labels_hw, border_hw])
-    read_hw, border_hw = cv2.split(cv2.remap(tags_hw2, way.x_hw, way.y_hw, cv2.INTER_NEAREST))
+    border_hw = cv2.erode(labels_hw, around) != cv2.dilate(labels_hw, around)
+    tags_hw = labels_hw | BORDER * border_hw
+    tags_hw = np.asarray(cv2.remap(tags_hw, way.x_hw, way.y_hw, cv2.INTER_NEAREST), np.uint8)
     nearest_hw4 = cv2.remap(values_hw4, way.x_hw, way.y_hw, cv2.INTER_NEAREST)
     between_hw4 = np.asarray(cv2.remap(values_hw4, way.x_hw, way.y_hw, cv2.INTER_LINEAR), np.float32)
-    cv2.copyTo(nearest_hw4, border_hw, between_hw4)
-    return np.asarray(read_hw, np.uint8), between_hw4
+    cv2.copyTo(nearest_hw4, tags_hw & BORDER, between_hw4)
+    return np.asarray(tags_hw & LABEL, np.uint8), between_hw4
 
 
 def _window(here_HW: U8, grid: Grid, other: Grid) -> Window:
@@ -183,6 +216,21 @@ def _way(known_hw3: F32, window: Window, grid: Grid, other: Grid) -> Way:
     x_hw += x_w[None, :]
     y_hw += y_h[:, None]
     return Way(x_hw=x_hw, y_hw=y_hw, trust_hw=trust_hw)
+
+
+def _turned(known_hw3: F32) -> F32:
+    """Ways from there to here from those from here to there, trust with them.
+
+    Against the way that leads off at the same place of the window lies about the place that led there; its own way,
+    turned round, is the answer.
+    """
+    height, width = known_hw3.shape[:2]
+    dx_hw, dy_hw = cv2.split(known_hw3)[:2]
+    from_x = np.arange(width, dtype=np.float32)[None, :] - dx_hw
+    from_y = np.arange(height, dtype=np.float32)[:, None] - dy_hw
+    turned_hw3 = cv2.remap(known_hw3, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    turned_hw3[..., :2] *= -1
+    return np.asarray(turned_hw3, np.float32)
 
 
 def _trust(here_hw: U8, there_hw: U8, way_hw2: F32) -> F32:

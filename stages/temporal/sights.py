@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from stages.payloads import Surface, Surfaces
-from stages.temporal.layers import Memory
+from stages.temporal.layers import Layers, Memory
 from stages.temporal.motion import Way
 
 
@@ -18,13 +18,13 @@ class Sight:
     Attributes:
         place: which surface of its chunk is theirs.
         first: what the network said.
-        steady: the same fused with the past.
+        steady: the same fused with the past; not of those who have none.
         forth: the way from their cells in the frame before to those in this one; not of those who were not there.
     """
 
     place: dict[int, int]
     first: dict[int, Memory]
-    steady: dict[int, Memory]
+    steady: dict[int, Layers]
     forth: dict[int, Way]
 
 

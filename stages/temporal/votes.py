@@ -25,6 +25,9 @@ MOST_SAY = 1.5
 flicker needs more than one; with 2, swinging legs in plain trousers keep wrong charts for longer."""
 WEAK = 1.0
 """Log-odds under which a cell follows those around it."""
+LEAST_SAY, LATER_SAY = 0.5, 0.75
+"""Log-odds of later frames, in terms of those of a frame, from which on they are asked, and what theirs count then: as
+much would be 1 % more flicker."""
 
 
 def yields(mine: Layers, theirs: Layers) -> Index:
@@ -57,20 +60,39 @@ def _all_alike(mine: Layers, theirs: Layers) -> Bool:
 def _chart_yields(mine: Layers, theirs: Layers, chart_K: Index) -> Bool:
     """Of the cells that are two different charts, those where the other's wins."""
     at_25K = _around(chart_K, mine.labels_hw.shape)
-    mine_25K, theirs_25K = (_wide(layers.labels_hw).take(at_25K) for layers in (mine, theirs))
-    one_K, other_K = mine_25K[MIDDLE], theirs_25K[MIDDLE]
-    for_mine_25K, for_theirs_25K = (
-        (labels_25K == other_K).view(np.int8) - (labels_25K == one_K).view(np.int8)
-        for labels_25K in (mine_25K, theirs_25K)
-    )
+    one_K, other_K = mine.labels_hw.take(chart_K), theirs.labels_hw.take(chart_K)
+    for_mine_25K, for_theirs_25K = (_sides(layers, at_25K, one_K, other_K) for layers in (mine, theirs))
     ratio_K = np.minimum(theirs.strength_hw.take(chart_K) / mine.strength_hw.take(chart_K), np.float32(MOST_SAY))
     wins_K = for_mine_25K.sum(axis=0, dtype=np.int8) + ratio_K * for_theirs_25K.sum(axis=0, dtype=np.int8) > 0
     flat_K = np.flatnonzero((for_mine_25K.max(axis=0) <= 0) & (for_theirs_25K.min(axis=0) >= 0))
-    at_25K = at_25K[:, flat_K]
-    weighed_K = (_wide(mine.strength_hw).take(at_25K) * for_mine_25K[:, flat_K]).sum(axis=0)
-    weighed_K += (_wide(theirs.strength_hw).take(at_25K) * for_theirs_25K[:, flat_K]).sum(axis=0)
+    at_25K = at_25K.take(flat_K, axis=1)
+    weighed_K = (_wide(mine.strength_hw).take(at_25K) * for_mine_25K.take(flat_K, axis=1)).sum(axis=0)
+    weighed_K += (_wide(theirs.strength_hw).take(at_25K) * for_theirs_25K.take(flat_K, axis=1)).sum(axis=0)
     wins_K[flat_K] = weighed_K > 0
     return np.asarray(wins_K)
+
+
+def later_wins(mine: Layers, later: Layers) -> Index:
+    """Flat indices of the cells that are two different charts, where what later frames know wins.
+
+    By the log-odds around, those of later frames counted `LATER_SAY` times; they are asked where theirs are over
+    `LEAST_SAY` times mine, since what is known of the past seldom gives way to less.
+    """
+    heard_hw = later.strength_hw > np.float32(LEAST_SAY) * mine.strength_hw
+    heard_hw &= mine.labels_hw != later.labels_hw
+    chart_K = np.flatnonzero(heard_hw)
+    chart_K = chart_K[(mine.labels_hw.take(chart_K) > 0) & (later.labels_hw.take(chart_K) > 0)]
+    at_25K = _around(chart_K, mine.labels_hw.shape)
+    one_K, other_K = mine.labels_hw.take(chart_K), later.labels_hw.take(chart_K)
+    weighed_K = (_wide(mine.strength_hw).take(at_25K) * _sides(mine, at_25K, one_K, other_K)).sum(axis=0)
+    later_K = (_wide(later.strength_hw).take(at_25K) * _sides(later, at_25K, one_K, other_K)).sum(axis=0)
+    return chart_K[weighed_K + np.float32(LATER_SAY) * later_K > 0]
+
+
+def _sides(layers: Layers, at_25K: Index, one_K: U8, other_K: U8) -> npt.NDArray[np.int8]:
+    """1 where a cell around is the other label, -1 where it is the one, else 0."""
+    labels_25K = _wide(layers.labels_hw).take(at_25K)
+    return np.asarray((labels_25K == other_K).view(np.int8) - (labels_25K == one_K).view(np.int8))
 
 
 def settle(layers: Layers) -> None:
@@ -91,20 +113,13 @@ def settle(layers: Layers) -> None:
     votes_K25 = np.bincount(slot_25K.ravel(), weights=weight_25K.ravel(), minlength=25 * len(weak_K)).reshape(-1, 25)
     chosen_K = votes_K25.argmax(axis=1)
     taken_K = np.flatnonzero(chosen_K != labels_25K[MIDDLE])
-    chosen_K, weak_K = chosen_K[taken_K], weak_K[taken_K]
-    best_K = np.where(labels_25K[:, taken_K] == chosen_K, weight_25K[:, taken_K], -1).argmax(axis=0)
-    source_K = _neighbour(weak_K, best_K, labels_hw.shape)
+    chosen_K, weak_K = chosen_K.take(taken_K), weak_K.take(taken_K)
+    for_it_25K = labels_25K.take(taken_K, axis=1) == chosen_K
+    best_K = np.where(for_it_25K, weight_25K.take(taken_K, axis=1), -1).argmax(axis=0)
+    source_K = at_25K[best_K, taken_K]
     labels_hw.put(weak_K, chosen_K)
     for axis_hw in (layers.u_hw, layers.v_hw):
-        axis_hw.put(weak_K, axis_hw.take(source_K))
-
-
-def _neighbour(at_K: Index, which_K: Index, shape: tuple[int, ...]) -> Index:
-    """Flat index of the `which`-th of the cells around; beyond the grid its edge goes on."""
-    height, width = shape
-    row_K, column_K = np.divmod(at_K, width)
-    row_K = np.clip(row_K + which_K // SIDE - SUPPORT, 0, height - 1)
-    return np.asarray(row_K * width + np.clip(column_K + which_K % SIDE - SUPPORT, 0, width - 1))
+        axis_hw.put(weak_K, _wide(axis_hw).take(source_K))
 
 
 def _around(at_K: Index, shape: tuple[int, ...]) -> Index:

@@ -41,19 +41,20 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--films", default="", help="only those whose names begin so")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--ahead", type=int, default=0)
+    parser.add_argument("--ahead", type=int, nargs="+", default=[0], help="one or several, which take turns")
     wanted = parser.parse_args()
     cv2.setNumThreads(1)
     for film in read(wanted.folder, wanted.films):
-        least_T3 = np.min([once(film, wanted.ahead) for _ in range(wanted.repeats)], axis=0)
-        track, bridge, smooth = 1000 * least_T3[1:].mean(axis=0)
+        rounds = [[once(film, ahead) for ahead in wanted.ahead] for _ in range(wanted.repeats)]
         height, width = film.frames[0].rgb_THW3.shape[1:3]
         count = np.mean([len(one) for one in film.people])
-        print(
-            f"{film.name}, {width}x{height}, {count:.1f} people: track {track:.2f}  bridge {bridge:.2f}  "
-            f"smooth {smooth:.2f}  (ms a frame, one thread)",
-            flush=True,
-        )
+        for ahead, times in zip(wanted.ahead, zip(*rounds, strict=True), strict=True):
+            track, bridge, smooth = 1000 * np.min(times, axis=0)[1:].mean(axis=0)
+            print(
+                f"{film.name}, {width}x{height}, {count:.1f} people, {ahead} ahead: track {track:.2f}  "
+                f"bridge {bridge:.2f}  smooth {smooth:.2f}  (ms a frame, one thread)",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ from moving_oval import BODY_WIDTH, FAST, START, STEADY, Shot, chunk_of, people_
 from stages.demo_clip import FINER, RATE, camera, lights, meshes_at, picture_at, walkers
 from stages.payloads import Surface, Surfaces
 from stages.smooth import Smooth
-from stages.temporal.fusion import carried, corrected, first_memory, merged
-from stages.temporal.layers import Memory
-from stages.temporal.motion import Way
+from stages.temporal.fusion import carried, corrected, first_memory, merged, reviewed
+from stages.temporal.layers import Layers, Memory
+from stages.temporal.motion import Flow, Way
 from stages.world.exact_surface import exact_surface
 from stages.world.plaza import paint_plaza
 from stages.world.scene import draw
@@ -105,8 +105,8 @@ def standing(memory: Memory, trust: float = 1.0) -> Way:
 def fused(surface: Surface, memory: Memory, trust: float = 1.0) -> tuple[Surface, Memory]:
     """One more answer, fused with what was known before; nothing moves."""
     first = first_memory(surface)
-    steady = merged(first, carried(memory, standing(memory, trust), first.grid))
-    return corrected(surface, first, steady), steady
+    steady = merged(Layers.of(first), carried(memory, standing(memory, trust)))
+    return corrected(surface, first, steady), steady.memory(first.grid)
 
 
 def even(value: float, label: int = 2, sure: float = 0.5, shape: tuple[int, int] = (6, 6)) -> Surface:
@@ -158,6 +158,48 @@ def test_stills_and_kind_none_pass_untouched() -> None:
     assert out is surfaces
     (out,) = Smooth(Smooth.Config(kind="none"))(chunk_of(given.rgb_THW3), people_of(2), surfaces)
     assert out is surfaces
+
+
+def test_the_way_back_is_the_way_there_turned_round() -> None:
+    """An oval that moves 3 pixels right and 2 down a frame: its cells are found there, and from there here."""
+    given = shot(np.array([[3, 2], [3, 2]]))
+    before_HW, now_HW = (np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)) for rgb in given.rgb_THW3)
+    before, now = (first_memory(surface).grid for surface in given.truth)
+    ways = Flow().both_ways(now_HW, before_HW, now, before)
+    assert ways is not None
+    middle = (slice(40, 140), slice(28, 58))
+    y_hw, x_hw = np.mgrid[0 : now.height, 0 : now.width]
+    for way, step in zip(ways, (-1, 1), strict=True):
+        moved_x = way.x_hw - x_hw + (before.x0 - now.x0) * -step
+        moved_y = way.y_hw - y_hw + (before.y0 - now.y0) * -step
+        assert np.abs(moved_x[middle] - 3 * step).mean() < 0.3
+        assert np.abs(moved_y[middle] - 2 * step).mean() < 0.3
+        assert way.trust_hw[middle].mean() > 0.95
+
+
+def layers(label: int, value: float, precision: float, strength: float) -> Layers:
+    shape = (7, 7)
+    return Layers(
+        labels_hw=np.full(shape, label, np.uint8),
+        u_hw=np.full(shape, value, np.float32),
+        v_hw=np.full(shape, value, np.float32),
+        precision_hw=np.full(shape, precision, np.float32),
+        strength_hw=np.full(shape, strength, np.float32),
+    )
+
+
+def test_later_frames_move_uv_by_their_precision_and_a_chart_by_their_odds() -> None:
+    mine, later = layers(2, 0.5, 300, 2), layers(2, 0.51, 100, 2)
+    gate = np.exp(-2 * (0.01 / 0.15) ** 2)
+    assert np.allclose(reviewed(mine, later).u_hw, 0.5 + 0.01 * gate * 100 / (300 + gate * 100), atol=1e-6)
+    for strength, label in ((0.9, 2), (2.6, 2), (2.7, 9)):  # asked from half as much on, wins when .75 of it is more
+        result = reviewed(mine, layers(9, 0.8, 100, strength))
+        assert (result.labels_hw == label).all()
+        assert np.allclose(result.u_hw, 0.5 if label == 2 else 0.8)
+    assert (reviewed(mine, layers(0, 0, 0, 4)).labels_hw == 2).all()  # outlines are the frame's own
+    slip = layers(2, 0.5, 300, 2)
+    slip.labels_hw[3, 3], slip.strength_hw[3, 3] = 9, 0.5
+    assert (reviewed(slip, later).labels_hw == 2).all()
 
 
 def test_people_without_identity_and_strangers_pass_as_they_are() -> None:

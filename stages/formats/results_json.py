@@ -52,7 +52,7 @@ def image_id(moment: Moment) -> int | str:
 def _densepose(moment: Moment, i: int) -> dict[str, Any]:
     surface = moment.surfaces[i]
     height, width = surface.labels_hw.shape
-    x0, y0 = (round(corner, 1) for corner in _corners(moment, i)[:2])
+    x0, y0 = (as_placed(corner, 1) for corner in _corners(moment, i)[:2])
     # The PNG is RGB = chart, U, V: as it is read it has the shape that `uv_shape` says, channels last.
     return {
         "image_id": image_id(moment),
@@ -72,10 +72,16 @@ def _coco(moment: Moment, i: int) -> dict[str, Any]:
     keypoint_173 = keypoints_of(surface)
     return {
         **_densepose(moment, i),
-        "bbox": [round(value, 2) for value in (x0, y0, x1 - x0, y1 - y0)],
+        "bbox": [as_placed(x0, 2), as_placed(y0, 2), round(x1 - x0, 2), round(y1 - y0, 2)],
         "segmentation": _mask(moment, surface),
         "keypoints": [round(float(value), 2) for value in keypoint_173.ravel()],
     }
+
+
+def as_placed(corner: float, digits: int) -> float:
+    """A corner rounded as the challenge's example is, but never into another pixel: readers place grids by int()."""
+    rounded = round(corner, digits)
+    return rounded if int(rounded) == int(corner) else int(corner * 10**digits) / 10**digits
 
 
 def _corners(moment: Moment, i: int) -> list[float]:

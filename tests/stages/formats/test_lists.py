@@ -73,6 +73,18 @@ def test_a_real_result_exported_again_is_the_same(shared: Path, tmp_path: Path) 
         assert "track_id" not in ours  # an image knows no identities
 
 
+def test_rounding_moves_no_grid(tmp_path: Path) -> None:
+    """Corners just short of a whole pixel: a reader that takes int() of them finds the grid where it lies."""
+    people = people_of([0], [[10.96, -2.998, 40.5, 30.0]], [3])
+    surface = Surface(x0=10, y0=-2, labels_hw=np.ones((32, 30), np.uint8), uv_2hw=np.zeros((2, 32, 30), np.float32))
+    for kind, corner in (("result_json", [10.9, -2.9]), ("coco", [10.96, -2.99])):
+        path = tmp_path / f"{kind}.json"
+        export({kind: path}, frames_of(1), people, Surfaces(people=(surface,)))
+        (entry,) = json.loads(path.read_text())
+        assert entry["bbox"][:2] == corner
+        assert [int(value) for value in entry["bbox"][:2]] == [surface.x0, surface.y0]
+
+
 def test_coco_reads_boxes_masks_and_keypoints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     export({"coco": tmp_path / "c.json"}, frames_of(3, index=[10, 12, 14]))
     entries = json.loads((tmp_path / "c.json").read_text())

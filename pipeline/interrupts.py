@@ -22,15 +22,18 @@ class Interrupt:
 
 
 @contextmanager
-def interrupt_on_signals() -> Iterator[Interrupt]:
-    """Turn SIGINT and SIGTERM into an `Interrupt` while the block runs; a second one raises KeyboardInterrupt."""
+def interrupt_on_signals(promise: str) -> Iterator[Interrupt]:
+    """Turn SIGINT and SIGTERM into an `Interrupt` while the block runs; a second one raises KeyboardInterrupt.
+
+    Args: promise: what the first one brings about, for the message.
+    """
     interrupt = Interrupt()
 
     def handle(number: int, frame: FrameType | None) -> None:
         if interrupt.requested:
             raise KeyboardInterrupt
         interrupt.request()
-        sys.stderr.write("\nstopping after the current packet; once more stops at once\n")
+        sys.stderr.write(f"\n{promise}; once more stops at once\n")
 
     if threading.current_thread() is not threading.main_thread():
         yield interrupt

@@ -103,7 +103,7 @@ class Metrics:
 
     def restarted(self, lane: str) -> None:
         """A process of a lane died, and another takes its place."""
-        self.lanes[lane].restarts += 1
+        self.lanes.setdefault(lane, LaneTally()).restarts += 1
         for observer in self._observers:
             observer.restarted(lane)
 

@@ -36,7 +36,6 @@ class RayBench:
         self._plan = plan
         self._idle: list[Any] = []
         self._calls: dict[Any, tuple[Unit, Any]] = {}
-        self.restarts = 0
 
     @property
     def free(self) -> bool:
@@ -59,7 +58,6 @@ class RayBench:
                 self._idle.append(actor)
             except RayError:  # the process or its machine is gone: another one takes its place
                 ray.kill(actor)
-                self.restarts += 1
                 ended.append((unit, None))
         return ended
 
@@ -83,9 +81,10 @@ def run_batch_on_ray(
     settings = parts.whole.settings
     machine = read_machine()
     store = make_plan(parts.whole.graph, settings, machine).store
-    ours = start_ray(settings.ray.address, machine.cpus, store, machine.gpus)
+    asked = settings.ray
+    ours = start_ray(asked.address, machine.cpus, store, machine.gpus, dashboard=asked.dashboard)
     try:
-        if settings.ray.address is not None:
+        if asked.address is not None:
             machine = cluster_machine(machine)
         bench = RayBench(parts, mark, worker_plan(parts.whole.graph, settings, machine))
         try:

@@ -18,6 +18,9 @@ from pipeline.metrics import Metrics
 from pipeline.packet import Failure
 from pipeline.stage import Job
 
+WORKER = "worker"
+"""What the processes of a batch are called in metrics."""
+
 
 class Bench(Protocol):
     """Workers, wherever they are."""
@@ -134,6 +137,7 @@ class _Batch:
 
     def _died(self, unit: Unit) -> None:
         """The process of a worker ended under a unit; there is a new one by now."""
+        self._metrics.restarted(WORKER)
         again = batch_units.died(self._board, unit)
         if again is not None:
             self._board = again

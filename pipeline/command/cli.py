@@ -25,6 +25,9 @@ from pipeline.stage import Job, PlainError, is_plain
 from pipeline.watch.watching import watching
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+STOPPING = "stopping after the current packet"
+STOPPING_BATCH = "no further part of the batch begins"
+AGAIN = "the same command again does what is missing"
 
 
 def main(argv: Sequence[str] | None = None, table: Mapping[str, str] | None = None) -> int:
@@ -81,7 +84,7 @@ def _main(words: list[str], table: Mapping[str, str], started: float) -> int:
         metrics.failed(index, failure)
     for index in inputs.standing:
         metrics.stands(index)
-    with interrupt_on_signals() as interrupt:
+    with interrupt_on_signals(STOPPING if parts is None else STOPPING_BATCH) as interrupt:
         if parts is not None:
             results = launch_batch(parts, plan, inputs, metrics, interrupt, serial=arguments.serial)
         else:
@@ -90,7 +93,10 @@ def _main(words: list[str], table: Mapping[str, str], started: float) -> int:
             _run(results, inputs, metrics)
     if arguments.report:
         write_report(make_report(metrics), arguments.report)
-    return _verdict(metrics, interrupted=interrupt.requested, debug=arguments.debug)
+    code = _verdict(metrics, interrupted=interrupt.requested, debug=arguments.debug)
+    if parts is not None and code != DONE:
+        print(AGAIN, file=sys.stderr)
+    return code
 
 
 def set_thread_limits(threads: Any) -> None:

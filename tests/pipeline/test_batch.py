@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 import torch
+import toy_stages
 
 from models.light.detector import PersonDetector
 from models.light.surface_net import SurfaceNet
 from models.light.weights import write_weights
+from pipeline.batch import bench
 from pipeline.batch import units as batch_units
+from pipeline.batch.manifest import Manifest
+from pipeline.batch.parts import split
+from pipeline.batch.run import OneWorker, run_batch
 from pipeline.batch.units import Board, Unit
+from pipeline.batch.worker import BatchWorker, Outcome
 from pipeline.command.cli import main
-from pipeline.config import BatchConfig
+from pipeline.config import BatchConfig, RunConfig
+from pipeline.interrupts import Interrupt
+from pipeline.metrics import Metrics
+from pipeline.packet import is_result
+from pipeline.stage import Job, PlainError
 from tests.faults.kill_rounds import decoded
 
 SMALL = ["decode.max_size=96", "threads=1", "encode.segment_frames=60"]
@@ -50,7 +62,8 @@ def test_a_cut_video_gives_the_frames_of_an_uncut_one_and_nothing_is_done_twice(
     cut = ["--set", "batch.shard_frames=50", "--report", str(report)]
     command = [str(folder), "-o", f"{out}/", "-c", "batch", "--serial", *settings, *cut]
     assert main(command) == 1  # one input is no video
-    assert "b_broken.mp4" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "b_broken.mp4" in said and said.endswith("the same command again does what is missing\n")
     result = out / "a_walk.densepose.mp4"
     assert decoded(result) == decoded(calm)
     assert result.read_bytes() == calm.read_bytes()
@@ -74,6 +87,7 @@ def test_results_of_other_settings_are_not_taken_for_done(
     assert main([*command, "--set", "decode.end=0.3"]) == 1
     assert "this batch did not make it" in capsys.readouterr().err
     assert main([*command, "--set", "decode.end=0.3", "--overwrite"]) == 0
+    assert "the same command again" not in capsys.readouterr().err
     assert decoded(tmp_path / "a_walk.densepose.mp4")[0] == 8
 
 
@@ -149,6 +163,66 @@ def test_a_worker_that_dies_twice_under_a_unit_ends_its_input() -> None:
     assert batch_units.died(board, retried) is None
     board = batch_units.failed(board, retried)
     assert [left.index for left in board.waiting] == [1] and not board.running
+
+
+class DyingOnce:
+    """A bench whose process ends under its first unit."""
+
+    def __init__(self, worker: BatchWorker) -> None:
+        self._next = OneWorker(worker)
+        self._died: list[tuple[Unit, None]] = []
+        self._deaths = 0
+
+    @property
+    def free(self) -> bool:
+        return self._next.free and not self._died
+
+    def begin(self, unit: Unit, job: Job, shards: Sequence[Unit]) -> None:
+        if self._deaths:
+            self._next.begin(unit, job, shards)
+        else:
+            self._deaths += 1
+            self._died.append((unit, None))
+
+    def finished(self) -> list[tuple[Unit, Outcome | None]]:
+        died, self._died = self._died, []
+        return [*died, *self._next.finished()]
+
+
+def test_a_worker_that_died_is_counted_and_its_unit_done_by_the_next(
+    toy_config: Callable[..., RunConfig], toy_jobs: Callable[..., list[Job]], tmp_path: Path
+) -> None:
+    config, jobs = toy_config(batch={"most_shards": 1}), toy_jobs("3", "4")
+    parts = split(config, toy_stages.TABLE)
+    metrics = Metrics(config.graph, jobs)
+    manifest = Manifest(str(tmp_path / "results"), "mark")
+    dying = DyingOnce(BatchWorker(parts, 1, os.getcwd(), "mark"))
+    receipts = list(run_batch(parts, jobs, metrics, Interrupt(), dying, manifest))
+    assert sorted(job.index for job, receipt in receipts if is_result(receipt)) == [0, 1]
+    assert metrics.lanes["worker"].restarts == 1
+    assert all(tally.state == "done" for tally in metrics.streams.values())
+
+
+def test_a_batch_serves_rays_page_when_it_is_asked_for(
+    toy_config: Callable[..., RunConfig],
+    toy_jobs: Callable[..., list[Job]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[bool] = []
+
+    def start(*_: object, dashboard: bool) -> bool:
+        asked.append(dashboard)
+        raise PlainError("no Ray in this test", "", "")
+
+    monkeypatch.setattr(bench, "start_ray", start)
+    for wish in (True, False):
+        config, jobs = toy_config(f"ray.dashboard={wish}", batch={"most_shards": 1}), toy_jobs("3")
+        parts = split(config, toy_stages.TABLE)
+        manifest = Manifest(str(tmp_path / "results"), "mark")
+        with pytest.raises(PlainError, match="no Ray in this test"):
+            list(bench.run_batch_on_ray(parts, jobs, Metrics(config.graph, jobs), Interrupt(), manifest, "mark"))
+    assert asked == [True, False]
 
 
 def _begin(board: Board, count: int) -> tuple[Unit, ...]:

@@ -1,0 +1,42 @@
+"""How sure the published confidence variants are of each pixel, as one number (Neverova et al. 2019; facts §6, §8).
+
+They say a variance of U and V (`sigma_2`; WC2 also a direction of larger error, `kappa_u` and `kappa_v`), and the M
+variants have their segmentations' logits weighed by a confidence of their own before they come here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.losses.confidence import FLOOR
+
+NEAR = 0.25
+"""U and V count as right within a quarter of a chart. The least variance the networks can say is 0.01."""
+
+
+def body_probability(coarse_KSS: Tensor) -> Tensor:
+    """(S, S): that the person's body is there, from the coarse logits, of which the first is the background's."""
+    return 1 - coarse_KSS.softmax(dim=0)[0]
+
+
+def chart_probability(fine_25SS: Tensor, body_SS: Tensor) -> Tensor:
+    """(25, S, S): that the body is there and each fine part is the one."""
+    return fine_25SS.softmax(dim=0) * body_SS
+
+
+def near_probability(said: Mapping[str, Tensor]) -> Tensor:
+    """That U and V lie within `NEAR` of the truth, by the error model that the network was trained with.
+
+    Args:
+        said: `sigma_2` as the network gives it, any shape; for WC2 `kappa_u` and `kappa_v` of the same shape.
+
+    Of WC1 exact: 1 − exp(−r² / 2σ²). The ellipse of WC2 is taken for the circle of the same area.
+    """
+    variance = F.softplus(said["sigma_2"]) + FLOOR
+    if "kappa_u" in said:
+        variance = torch.sqrt(variance * (variance + said["kappa_u"] ** 2 + said["kappa_v"] ** 2))
+    return 1 - torch.exp(-(NEAR**2) / (2 * variance))

@@ -1,0 +1,63 @@
+"""The published variants' own confidence as one number a pixel: against sampled errors and probabilities by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from models.inference.assembly import assemble
+from models.inference.stated_confidence import NEAR, near_probability
+
+
+def raw(variance: float) -> torch.Tensor:
+    """What softplus and the floor of 0.01 make that variance of."""
+    return torch.tensor(math.log(math.expm1(variance - 0.01)))
+
+
+def test_a_variance_says_how_often_uv_is_near() -> None:
+    """Closed form of a round Gaussian: with variance r² / 2, one minus 1/e of the errors are within r."""
+    assert near_probability({"sigma_2": raw(NEAR**2 / 2)}).item() == pytest.approx(1 - 1 / math.e, abs=1e-5)
+
+
+@pytest.mark.parametrize(("variance", "kappa", "far"), [(0.02, (0.0, 0.0), 0.005), (0.04, (0.15, -0.2), 0.02)])
+def test_errors_drawn_from_the_model_are_near_so_often(variance: float, kappa: tuple[float, float], far: float) -> None:
+    rng = np.random.default_rng(4)
+    error_M2 = rng.normal(0, math.sqrt(variance), (200_000, 2)) + rng.normal(0, 1, (200_000, 1)) * np.array(kappa)
+    near = (np.hypot(*error_M2.T) <= NEAR).mean()
+    said = {"sigma_2": raw(variance), "kappa_u": torch.tensor(kappa[0]), "kappa_v": torch.tensor(kappa[1])}
+    assert near_probability(said).item() == pytest.approx(near, abs=far)
+
+
+def columns(*values: float) -> torch.Tensor:
+    """A map of four equal columns of cells, (16, 16)."""
+    return torch.tensor(values, dtype=torch.float32).repeat_interleave(4).expand(16, 16).clone()
+
+
+def maps_of_four() -> dict[str, torch.Tensor]:
+    """Columns: sure of all; unsure of the chart; unsure of UV; body surely not there."""
+    coarse = torch.stack([columns(-5, -5, -5, 5), columns(5, 5, 5, -5)])
+    fine = torch.full((25, 16, 16), -20.0)
+    fine[2], fine[1] = 0.0, columns(-20, -1, -20, -20)
+    sigma = columns(raw(0.02).item(), raw(0.02).item(), raw(0.5).item(), raw(0.02).item())
+    flat = torch.full((25, 16, 16), 0.5)
+    return {"coarse_segm": coarse, "fine_segm": fine, "u": flat, "v": flat, "sigma_2": sigma.expand(25, 16, 16)}
+
+
+def test_hidden_unsure_of_the_chart_and_unsure_of_uv_are_told_apart() -> None:
+    surface = assemble(maps_of_four(), np.array([0, 0, 16, 16], np.float32))
+    assert surface.confidence_hw is not None and surface.confidence_hw.dtype == np.float32
+    sure, chart, uv, hidden = (float(surface.confidence_hw[8, column]) for column in (1, 5, 9, 14))
+    near = 1 - math.exp(-(NEAR**2) / 0.04)
+    assert sure == pytest.approx(near, abs=1e-3)
+    assert chart == pytest.approx(near / (1 + math.exp(-1)), abs=1e-3)
+    assert uv == pytest.approx(1 - math.exp(-(NEAR**2) / 1.0), abs=1e-3)
+    assert surface.labels_hw[8, 14] == 0 and hidden == pytest.approx(1, abs=1e-3)
+
+
+def test_networks_that_say_no_variance_have_no_confidence() -> None:
+    maps = maps_of_four()
+    del maps["sigma_2"]
+    assert assemble(maps, np.array([0, 0, 16, 16], np.float32)).confidence_hw is None

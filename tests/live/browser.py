@@ -19,6 +19,13 @@ FLAGS = (
     *("--no-first-run", "--disable-background-networking", "--disable-extensions", "--window-size=1200,700"),
 )
 
+AGE_ON_SCREEN = (
+    "(() => { const d = pen.getImageData(0, 0, 320, 64).data; let n = 0;"
+    "for (let b = 0; b < 20; b++) { const x = b % 10 * 32 + 16, y = (b > 9 ? 48 : 16);"
+    "n += (d[4 * (y * 320 + x)] > 125) * 2 ** b; } return (Math.floor(Date.now()) - n + 2**20) % 2**20; })()"
+)
+"""Milliseconds since the picture on the page's canvas was made, from the clock that is painted into it."""
+
 
 def browser_program() -> str | None:
     """Where a Chromium is on this machine."""

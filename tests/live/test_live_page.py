@@ -24,7 +24,7 @@ from stages.live.payloads import Captured
 from stages.payloads import FrameChunk, Surface, Surfaces, VideoInfo
 from stages.payloads import People as PeopleFound
 from stages.preview import Preview
-from tests.live.browser import Browser, browser_program
+from tests.live.browser import AGE_ON_SCREEN, Browser, browser_program
 from tests.live.clock_film import HEIGHT, WIDTH, age_ms, clock_picture, free_port
 from tests.live.nobody_here import nobody
 
@@ -340,12 +340,7 @@ def test_the_page_in_a_browser(running: Callable[..., Running], tmp_path: Path) 
         assert browser.run("[at('picture').width, at('picture').height]") == [WIDTH, HEIGHT]
         browser.wait("at('fps').textContent > 0 && at('dropped').textContent.includes(' of ')")
         browser.wait("at('lamp').className == 'on' && at('people').textContent == '1'")
-        age = browser.run(
-            "(() => { const d = pen.getImageData(0, 0, 320, 64).data; let n = 0;"
-            "for (let b = 0; b < 20; b++) { const x = b % 10 * 32 + 16, y = (b > 9 ? 48 : 16);"
-            "n += (d[4 * (y * 320 + x)] > 125) * 2 ** b; } return (Math.floor(Date.now()) - n + 2**20) % 2**20; })()"
-        )
-        assert age < 5000  # what is on the screen is of now
+        assert browser.run(AGE_ON_SCREEN) < 5000  # what is on the screen is of now
         browser.run("at('style').value = 'none'; at('style').onchange({target: at('style')})")
         wait_for(lambda: bool(run.drawn) and spread(run.drawn[-1]) == 0)
         browser.run("at('beside').checked = true; at('beside').onchange({target: at('beside')})")

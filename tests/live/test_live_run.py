@@ -13,11 +13,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.live.browser import AGE_ON_SCREEN, Browser, browser_program
 from tests.live.clock_film import CYCLE, FilmServer, free_port, read_clock
 from tests.live.live_receiver import Receiver
 from tests.live.nobody_here import CONFIG, LiveRun, pictures
+from tests.live.test_live_sources import rtsp_process
 
 TRACEBACK = "Traceback (most recent call last)"
+GREEN_ATLAS = (
+    "new Promise(done => { const suit = document.createElement('canvas'); suit.width = 400; suit.height = 600;"
+    "suit.toBlob(blob => done(upload(new File([blob], 'green.png')))); })"
+)
 
 
 def wait_for(true: Callable[[], bool], run: LiveRun, seconds: float = 90) -> None:
@@ -88,6 +94,61 @@ def test_ctrl_c_while_the_source_is_away_leaves_the_file_whole(tmp_path: Path) -
     finally:
         run.end(1) if run.running else None
     assert len(pictures(out)[0]) >= 10 and not (tmp_path / "day.mp4.partial").exists()
+
+
+def test_a_browser_watches_a_stream_through_its_loss(tmp_path: Path) -> None:
+    program = browser_program()
+    if program is None:
+        pytest.skip("no Chromium here")
+    source, page = free_port(), free_port()
+    server = FilmServer(source)
+    run = LiveRun(tmp_path, server.url, "--serial", "--set", f"preview.port={page}", "--set", "preview.quality=95")
+    browser = Browser(program, tmp_path / "profile")
+    try:
+        wait_for(lambda: "people a frame" in run.said(), run)
+        browser.open(f"http://127.0.0.1:{page}/")
+        browser.wait("at('lamp').className == 'on' && Number(at('picture').dataset.shown) > 10", 60)
+        assert browser.run(AGE_ON_SCREEN) < 20_000
+        browser.run(GREEN_ATLAS)
+        browser.wait("at('atlas').value == 'green.png' && at('style').value == 'texture'")
+        server.kill()
+        browser.wait("at('lamp').className == 'off' && at('said').textContent.includes('the source is lost')")
+        server = FilmServer(source)
+        browser.wait("at('lamp').className == 'on' && at('reconnects').textContent == '1'", 60)
+        assert browser.run(AGE_ON_SCREEN) < 20_000  # of now, and not of before the loss
+        run.stop()
+        assert run.end() == 130
+        browser.wait("at('said').textContent == 'not connected to the program'")
+    finally:
+        browser.close()
+        run.end(1) if run.running else None
+        server.kill()
+
+
+def test_one_file_though_an_rtsp_server_was_killed_and_started_again(tmp_path: Path) -> None:
+    port = free_port()
+    server = rtsp_process(port)
+    out = tmp_path / "day.mp4"
+    words = ["--serial", "--set", "encode.segment_frames=5", "--report", "report.json"]
+    run = LiveRun(tmp_path, f"rtsp://127.0.0.1:{port}/film", "-o", "day.mp4", *words)
+    try:
+        wait_for(lambda: recorded(out) >= 20, run)
+        server.kill()
+        server.wait()
+        before = recorded(out)
+        server = rtsp_process(port)
+        wait_for(lambda: recorded(out) >= before + 20, run)
+        run.stop()
+        assert run.end() == 130
+    finally:
+        run.end(1) if run.running else None
+        server.kill()
+        server.wait()
+    shown, times = pictures(out)
+    assert len(shown) >= before + 20 and all(later > earlier for earlier, later in pairwise(times))
+    (entry,) = json.loads((tmp_path / "report.json").read_text())["inputs"]
+    assert entry["frames_out"] == len(shown) and entry["reconnects"] == 1
+    assert not (tmp_path / "day.mp4.partial").exists() and TRACEBACK not in run.said()
 
 
 def test_a_run_is_sent_on(tmp_path: Path) -> None:

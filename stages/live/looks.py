@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -50,6 +51,7 @@ class Looks:
         self._threads = threads
         self._folder = TemporaryDirectory(prefix="densepose-atlases-")
         self._uploaded: dict[str, Path] = {}
+        self._numbers = count()
         self._lock = threading.Lock()
         self._proven = Render(config, threads=threads)
         self._wanted = self._proven
@@ -105,17 +107,20 @@ class Looks:
         title = re.sub(r"[^\w. -]+", "_", Path(name).name)[-60:].lstrip(".") or "atlas.png"
         if Path(title).suffix.lower() not in ATLAS_SUFFIXES:
             raise StageError("an atlas is a picture", title, f"give one of {', '.join(ATLAS_SUFFIXES)}")
-        path = Path(self._folder.name) / f"{len(self._uploaded)}_{title}"
+        path = Path(self._folder.name) / f"{next(self._numbers)}_{title}"
         path.write_bytes(content)
         try:
             load_atlas(path, AtlasMaker(self._config.layout))
         except ModelError as error:
             path.unlink()
             raise StageError(error.what.replace(str(path), title), title, error.remedy) from error
-        while len(self._uploaded) >= MOST_ATLASES:
-            oldest = next(one for one in self._uploaded if one != self.look.atlas)
-            self._uploaded.pop(oldest).unlink(missing_ok=True)
-        self._uploaded[title] = path
+        with self._lock:
+            gone = [title] if title in self._uploaded else []
+            if not gone and len(self._uploaded) == MOST_ATLASES:
+                gone = [next(one for one in self._uploaded if one != self.look.atlas)]
+            for one in gone:
+                self._uploaded.pop(one).unlink()
+            self._uploaded[title] = path
         return title
 
     def close(self) -> None:

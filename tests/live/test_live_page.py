@@ -20,10 +20,12 @@ from PIL import Image
 
 from models.surface.atlas import DEFAULT_ATLAS
 from pipeline.stage import Job, StageError
+from stages.live.looks import MOST_ATLASES, Looks
 from stages.live.payloads import Captured
 from stages.payloads import FrameChunk, Surface, Surfaces, VideoInfo
 from stages.payloads import People as PeopleFound
 from stages.preview import Preview
+from stages.render import Render
 from tests.live.browser import AGE_ON_SCREEN, Browser, browser_program
 from tests.live.clock_film import HEIGHT, WIDTH, age_ms, clock_picture, free_port
 from tests.live.nobody_here import nobody
@@ -263,6 +265,30 @@ def test_an_upload_that_is_no_atlas_is_refused(
 
     status, answer = talk(body)
     assert status == 400 and part in answer["error"] and "/tmp" not in answer["error"]
+
+
+def test_atlases_make_place_for_each_other_and_a_bad_one_takes_nothing_away() -> None:
+    looks = Looks(Render.Config(), 1)
+
+    def atlas(green: int) -> bytes:
+        picture = io.BytesIO()
+        Image.new("RGB", (400, 600), (0, green, 0)).save(picture, "PNG")
+        return picture.getvalue()
+
+    try:
+        for number in range(MOST_ATLASES + 2):
+            looks.upload(f"{number}.png", atlas(number))
+        names = looks.atlases
+        assert names == ["default", *(f"{number}.png" for number in range(2, MOST_ATLASES + 2))]
+        for name in names[1:]:
+            with pytest.raises(StageError, match="cannot be read"):
+                looks.upload(name, b"no picture")
+        assert [looks.change({"atlas": name}).atlas for name in names] == names  # all of them are still there
+        looks.upload(names[1], atlas(99))  # under the same name: the new one, and nobody else goes
+        assert set(looks.atlases) == set(names)
+        assert len(list(Path(looks._folder.name).iterdir())) == MOST_ATLASES
+    finally:
+        looks.close()
 
 
 def test_too_large_an_upload_is_refused(running: Callable[..., Running]) -> None:

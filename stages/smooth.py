@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.stage import Stage
 from stages.payloads import U8, FrameChunk, People, Surface, Surfaces
 from stages.temporal.cuts import glance, is_cut
-from stages.temporal.fusion import carried, corrected, first_memory, merged, reviewed
+from stages.temporal.fusion import carried, first_memory, merged, reviewed
 from stages.temporal.keeping import (
     memories_kept,
     memories_read,
@@ -26,6 +26,7 @@ from stages.temporal.keeping import (
 )
 from stages.temporal.layers import Layers, Memory
 from stages.temporal.motion import Flow, Grid, Way
+from stages.temporal.shown import corrected
 from stages.temporal.sights import Sight, Waiting
 
 NO_PICTURE = np.zeros((0, 0), np.uint8)

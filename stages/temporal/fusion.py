@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -10,13 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.payloads import Surface
+from stages.temporal.cells import grid_of, middles
 from stages.temporal.layers import Layers, Memory
-from stages.temporal.motion import Grid, Way, warped
+from stages.temporal.motion import Way, warped
 from stages.temporal.votes import MASK_STRENGTH, later_wins, settle, yields
 
-LINES = 140
-"""A person is remembered in at least so many lines, under twice as many, or in all there are: twice what the light
-network has. Coarser cells are cheaper, but their edges flicker (docs/benchmarks/temporal.md)."""
 LIKENESS = 0.15
 """UV distance at which two answers are averaged 1/e as much: several times the network's own jitter."""
 NOISE_OF_SURE, NOISE_OF_UNSURE = 0.02, 0.27
@@ -40,12 +37,11 @@ STRENGTH_101 = np.log(RIVALS * _SURE_101 / (1 - _SURE_101)).astype(np.float32)
 
 def first_memory(surface: Surface) -> Memory:
     """What one answer of the network says, read at the middle of every cell."""
-    height, width = surface.labels_hw.shape
-    step = max(1, height // LINES)
-    rows, columns = (np.minimum(np.arange(0, n, step) + step // 2, n - 1) for n in (height, width))
+    grid = grid_of(surface)
+    rows, columns = middles(surface, grid)
 
-    def read(values_hw: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return values_hw if step == 1 else values_hw.take(rows, axis=0).take(columns, axis=1)
+    def read(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return values if grid.step == 1 else values.take(rows, axis=-2).take(columns, axis=-1)
 
     labels_hw = np.ascontiguousarray(read(surface.labels_hw))
     percent_hw = np.full(labels_hw.shape, int(100 * UNSAID), np.uint8)
@@ -53,9 +49,8 @@ def first_memory(surface: Surface) -> Memory:
         percent_hw = np.clip(read(surface.confidence_hw) * 100, 0, 100).astype(np.uint8)
     strength_hw = STRENGTH_101.take(percent_hw)
     strength_hw[labels_hw == 0] = MASK_STRENGTH
-    seen = (read(axis_hw).astype(np.float32, copy=False) for axis_hw in surface.uv_2hw)
-    known_hw4 = np.asarray(cv2.merge([*seen, PRECISION_101.take(percent_hw), strength_hw]), np.float32)
-    grid = Grid(x0=surface.x0, y0=surface.y0, height=len(rows), width=len(columns), step=step)
+    seen_2hw = read(surface.uv_2hw).astype(np.float32, copy=False)
+    known_hw4 = np.asarray(cv2.merge([*seen_2hw, PRECISION_101.take(percent_hw), strength_hw]), np.float32)
     return Memory(grid=grid, labels_hw=labels_hw, known_hw4=known_hw4)
 
 
@@ -120,37 +115,3 @@ def _agreed(mine: Layers, theirs: Layers) -> Layers:
     return Layers(
         labels_hw=mine.labels_hw.copy(), u_hw=du_hw, v_hw=dv_hw, precision_hw=total_hw, strength_hw=strength_hw
     )
-
-
-def corrected(surface: Surface, first: Memory, steady: Layers) -> Surface:
-    """The surface with what was learnt of it brought to every pixel.
-
-    Args:
-        surface: as the network gave it.
-        first: `first_memory` of it.
-        steady: what became of that: changes of UV are interpolated between cells, changed labels taken by the cell.
-    """
-    kind, step = surface.uv_2hw.dtype, first.grid.step
-    steady_uv = [steady.u_hw, steady.v_hw]
-    if step == 1:
-        inside_hw = steady.labels_hw > 0
-        uv_2hw = np.stack([axis_hw * inside_hw for axis_hw in steady_uv]).astype(kind, copy=False)
-        return replace(surface, labels_hw=steady.labels_hw, uv_2hw=uv_2hw)
-    relabelled_hw = cv2.compare(first.labels_hw, steady.labels_hw, cv2.CMP_NE)
-    kept_hw = cv2.bitwise_not(relabelled_hw)
-    labels_hw, uv_2hw = surface.labels_hw.copy(), surface.uv_2hw.astype(np.float32)
-    for axis_hw, steady_hw, first_hw in zip(uv_2hw, steady_uv, cv2.split(first.known_hw4), strict=False):
-        change_hw = cv2.copyTo(cv2.subtract(steady_hw, first_hw), kept_hw)
-        cv2.add(axis_hw, _pixels(change_hw, step, labels_hw.shape, cv2.INTER_LINEAR), axis_hw, surface.labels_hw)
-    if relabelled_hw.any():
-        changed_hw = _pixels(relabelled_hw, step, labels_hw.shape, cv2.INTER_NEAREST_EXACT)
-        pairs: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = [(labels_hw, steady.labels_hw)]
-        pairs += zip(uv_2hw, steady_uv, strict=True)
-        for axis_hw, cells_hw in pairs:
-            cv2.copyTo(_pixels(cells_hw, step, labels_hw.shape, cv2.INTER_NEAREST_EXACT), changed_hw, axis_hw)
-    return replace(surface, labels_hw=labels_hw, uv_2hw=uv_2hw.astype(kind, copy=False))
-
-
-def _pixels(cells_hw: npt.NDArray[Any], step: int, shape: tuple[int, ...], way: int) -> npt.NDArray[Any]:
-    """Values of cells at all pixels; a last row and column of cells may be cut."""
-    return np.asarray(cv2.resize(cells_hw, None, fx=step, fy=step, interpolation=way))[: shape[0], : shape[1]]

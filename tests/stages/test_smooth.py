@@ -13,9 +13,10 @@ from moving_oval import BODY_WIDTH, FAST, START, STEADY, Shot, chunk_of, people_
 from stages.demo_clip import FINER, RATE, camera, lights, meshes_at, picture_at, walkers
 from stages.payloads import Surface, Surfaces
 from stages.smooth import Smooth
-from stages.temporal.fusion import carried, corrected, first_memory, merged, reviewed
+from stages.temporal.fusion import carried, first_memory, merged, reviewed
 from stages.temporal.layers import Layers, Memory
 from stages.temporal.motion import Flow, Way
+from stages.temporal.shown import corrected
 from stages.world.exact_surface import exact_surface
 from stages.world.plaza import paint_plaza
 from stages.world.scene import draw

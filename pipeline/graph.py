@@ -148,20 +148,20 @@ def _lane(
 ) -> Lane:
     earlier = {made for _, nodes in before for node in nodes for made in node.makes}
     made_here = [made for node in members for made in node.makes if not _is_receipt(made)]
-    wanted_later = _wanted([node for _, nodes in after for node in nodes])
+    wanted_later = taken_from_before([node for _, nodes in after for node in nodes])
     return Lane(
         name=name,
         nodes=tuple(members),
         ordered=any(node.sequential for node in members),
-        imports=tuple(t for t in _wanted(members) if t in earlier),
+        imports=tuple(t for t in taken_from_before(members) if t in earlier),
         exports=tuple(t for t in dict.fromkeys(made_here) if t in wanted_later),
         onward=tuple(wanted_later),
         last=not after,
     )
 
 
-def _wanted(nodes: Sequence[Node]) -> list[type]:
-    """Types that a run of stages takes from before it: those taken before one of the stages makes them anew."""
+def taken_from_before(nodes: Sequence[Node]) -> list[type]:
+    """Payload types that a run of stages takes from before it: those taken before one of the stages makes them anew."""
     wanted: list[type] = []
     made: set[type] = {Job}
     for node in nodes:

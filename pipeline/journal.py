@@ -1,25 +1,27 @@
 """The committed parts of a result, with what a restart right after the last of them needs.
 
 `OUT.partial/journal.jsonl`: a line that says which run it belongs to, then one line a commit, each with the hash of its
-content. Only the last commits are kept, since a restart needs no others and states can be large; the file is written
-anew beside the old one and put in its place, so that a crash leaves the one or the other.
+content. States, and the payloads of packets that wait, lie beside it in a file a commit, `journal.HASH.states`, end to
+end; the line says which bytes are whose. Only the last commits are kept, since a restart needs no others and states can
+be large. Every file is written anew beside the old one and put in its place, the states before the line that names
+them, so that a crash leaves the one or the other.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import dataclasses
 import errno
 import hashlib
+import io
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.packet import Commit
+from pipeline.packet import Commit, Waiting
 from pipeline.stage import Job, PlainError
 
 KEPT = 2
@@ -31,16 +33,26 @@ class Record:
     """A commit as the journal keeps it.
 
     Attributes:
-        accepted: packets of the stream that were accepted by the lane when it committed.
+        packets: of the stream, that stand for good.
         frames: frames in them.
         receipt: the fields of the sink's receipt.
         states: `state()` of the lane's ordered stages, by stage name.
+        waiting: packets that stages held back, by `seq`.
     """
 
-    accepted: int
+    packets: int
     frames: int
     receipt: Mapping[str, Any]
     states: Mapping[str, bytes]
+    waiting: Mapping[int, Waiting] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A commit's line, and the name of the file of its states."""
+
+    text: str
+    states: str
 
 
 class Journal:
@@ -54,7 +66,7 @@ class Journal:
     def __init__(self, path: Path | None, identity: str = "") -> None:
         self.path = path
         self._identity = identity
-        self._lines: list[str] = []
+        self._lines: list[_Line] = []
 
     @classmethod
     def of(cls, job: Job, identity: str = "") -> Journal:
@@ -65,14 +77,20 @@ class Journal:
         """Write a commit and wait until it is on the disk. Raises PlainError where the disk refuses."""
         if self.path is None:
             return
+        states = b"".join([*commit.states.values(), *(one.payloads for one in commit.waiting.values())])
+        name = _states_name(states)
         content = {
-            "accepted": commit.accepted,
+            "packets": commit.packets,
             "frames": commit.frames,
             "receipt": _plain(commit.receipt),
-            "states": {name: base64.b64encode(state).decode() for name, state in commit.states.items()},
+            "states": {stage: len(state) for stage, state in commit.states.items()},
+            "waiting": [(seq, one.stage, len(one.payloads)) for seq, one in commit.waiting.items()],
+            "file": name,
         }
-        self._lines = [*self._lines, _line(content)][-KEPT:]
+        self._lines = [*self._lines, _Line(_line(content), name)][-KEPT:]
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            _put(self.path.with_name(name), states)
             self._write(self.path)
         except OSError as error:
             remedy = "free some space, then run again with --resume"
@@ -87,6 +105,7 @@ class Journal:
             return
         with contextlib.suppress(OSError):  # a folder with something else in it stays
             self.path.unlink(missing_ok=True)
+            self._tidy(self.path)
             self.path.parent.rmdir()
 
     def drop_last(self) -> None:
@@ -110,12 +129,22 @@ class Journal:
         records = []
         for line in self._stored()[1:]:
             content = _content(line)
-            if content is None:
+            states = self._states(content.get("file", "")) if content else None
+            if content is None or states is None:
                 break
-            states = {name: base64.b64decode(state) for name, state in content.pop("states").items()}
-            records.append(Record(**content, states=states))
-            self._lines.append(f"{line}\n")
+            records.append(_record(content, states))
+            self._lines.append(_Line(f"{line}\n", content["file"]))
         return records
+
+    def _states(self, name: str) -> bytes | None:
+        """The bytes of a commit's states; None where they are not those that its line names."""
+        if self.path is None or not name:
+            return None
+        try:
+            states = self.path.with_name(name).read_bytes()
+        except OSError:
+            return None
+        return states if name == _states_name(states) else None
 
     def _stored(self) -> list[str]:
         stored = self.path is not None and self.path.exists()
@@ -123,16 +152,16 @@ class Journal:
         return self.path.read_text(encoding="utf-8", errors="replace").splitlines() if stored and self.path else []
 
     def _write(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(".fresh")
-        try:
-            with fresh.open("w", encoding="utf-8") as file:
-                file.writelines([_line({"identity": self._identity}), *self._lines])
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
-        finally:
-            fresh.unlink(missing_ok=True)
+        """The lines, and then no states but theirs."""
+        lines = [_line({"identity": self._identity}), *(line.text for line in self._lines)]
+        _put(path, "".join(lines).encode())
+        self._tidy(path)
+
+    def _tidy(self, path: Path) -> None:
+        kept = {line.states for line in self._lines}
+        for file in path.parent.glob("journal.*.states"):
+            if file.name not in kept:
+                file.unlink(missing_ok=True)
 
 
 def journal_path(output: str) -> Path:
@@ -140,8 +169,39 @@ def journal_path(output: str) -> Path:
     return Path(f"{output}.partial") / "journal.jsonl"
 
 
+def _put(path: Path, content: bytes) -> None:
+    """Write a file beside its name, wait until it is on the disk, and put it in its place."""
+    fresh = path.with_suffix(".fresh")
+    try:
+        with fresh.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _states_name(states: bytes) -> str:
+    return f"journal.{hashlib.sha256(states).hexdigest()}.states"
+
+
+def _record(content: Mapping[str, Any], states: bytes) -> Record:
+    """A commit from its line and its states: the lengths of all of them, in order, say which bytes are whose."""
+    stored = io.BytesIO(states)
+    return Record(
+        packets=content["packets"],
+        frames=content["frames"],
+        receipt=content["receipt"],
+        states={stage: stored.read(length) for stage, length in content["states"].items()},
+        waiting={
+            seq: Waiting(stage=stage, payloads=stored.read(length)) for seq, stage, length in content["waiting"]
+        },
+    )
+
+
 def _line(content: Mapping[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True)
+    text = json.dumps(content)
     return json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), "content": text}) + "\n"
 
 

@@ -91,23 +91,38 @@ def gauges_of(receipt: Any) -> Mapping[str, float]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A packet that a look-ahead stage held back at a commit. It comes again, passes the stages that saw it, and waits.
+
+    Attributes:
+        stage: which one held it.
+        payloads: of what earlier stages of the lane made for it, all that later ones take, packed (`pipeline.waiting`).
+    """
+
+    stage: str
+    payloads: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
     """A part of a stream's result that stands for good, with what a restart right after it needs.
 
     Attributes:
         stream, epoch: whose.
-        accepted: packets of the stream that the lane had accepted.
+        packets: how many of the stream have left every stage of the lane; those that follow come again.
         frames: frames in them.
         receipt: the sink's payload that says what was committed.
         states: `state()` of the lane's ordered stages, by stage name.
+        waiting: the packets after those that stages have seen and hold back, by `seq`.
     """
 
     stream: int
     epoch: int
-    accepted: int
+    packets: int
     frames: int
     receipt: Any
     states: Mapping[str, bytes]
+    waiting: Mapping[int, Waiting] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,12 +131,14 @@ class Restart:
 
     Attributes:
         packets, frames: how many; the source passes them over.
-        states: `state()` of the ordered stages after them, by stage name.
+        states: `state()` of the ordered stages, by stage name: after them, and after those that wait.
+        waiting: packets after them that go straight to the stage that held them, by `seq`.
     """
 
     packets: int = 0
     frames: int = 0
     states: Mapping[str, bytes] = field(default_factory=dict)
+    waiting: Mapping[int, Waiting] = field(default_factory=dict)
 
 
 FROM_THE_START = Restart()

@@ -26,6 +26,7 @@ class Recovery:
     def __init__(self, config: RunConfig, plan: Plan, jobs: Sequence[Job]) -> None:
         settings = settings_of(config, plan)
         self._restorable = one_lane_has_all_states(config.graph)
+        self._replayable = config.graph.nodes[0].cls.replayable
         self._journals = {job.index: Journal.of(job, _identity(settings, job)) for job in jobs}
 
     def begin(self, job: Job) -> Restart:
@@ -41,7 +42,8 @@ class Recovery:
         records = self._journals[index].read()
         if not records:
             return FROM_THE_START
-        return Restart(packets=records[-1].accepted, frames=records[-1].frames, states=records[-1].states)
+        last = records[-1]
+        return Restart(packets=last.packets, frames=last.frames, states=last.states, waiting=last.waiting)
 
     def earlier(self, index: int) -> Restart:
         """The point before: nothing came after the last one, and a sink needs a packet to know what it writes."""
@@ -50,8 +52,11 @@ class Recovery:
         return self.point(index)
 
     def commit(self, commit: Commit) -> None:
-        """Note what stands for good. Raises PlainError where the disk refuses."""
-        if self._restorable:
+        """Note what stands for good. Raises PlainError where the disk refuses.
+
+        Packets that wait must come again, which a source that cannot give them again does not do.
+        """
+        if self._restorable and (self._replayable or not commit.waiting):
             self._journals[commit.stream].append(commit)
 
     def remove(self, index: int) -> None:

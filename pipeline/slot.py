@@ -101,9 +101,13 @@ class Slot:
         self._held: deque[Entry] = deque()
 
     @property
-    def holds(self) -> bool:
-        """Whether the stage still owes items to packets that it was given."""
-        return bool(self._held)
+    def held(self) -> tuple[Entry, ...]:
+        """The packets that the stage was given and owes items to, oldest first."""
+        return tuple(self._held)
+
+    def hold(self, entry: Entry) -> None:
+        """Take up a packet that the stage, by the state that it was given, owes an item to."""
+        self._held.append(entry)
 
     def forget(self) -> None:
         """Owe nothing any more: the packets that wait are done in another way."""
@@ -187,7 +191,7 @@ class Slot:
         for kind, payload in payloads.items():
             if kind not in self.node.makes:
                 self._refuse(f"yielded {kind.__name__}, which its annotation does not name", where, "correct it")
-            _freeze(payload)
+            freeze(payload)
         return payloads
 
     def _aligned(self, item: Any, where: str, meter: Meter) -> Entry:
@@ -250,13 +254,13 @@ def _place(entry: Entry) -> str:
     return f"{job.input or job.stem}, {frames}"
 
 
-def _freeze(payload: Any) -> None:
+def freeze(payload: Any) -> None:
     """Make the arrays in a payload read-only, as they are anyway for whoever gets them from another process."""
     if hasattr(payload, "setflags"):
         payload.setflags(write=False)
     elif isinstance(payload, (tuple, list)):
         for member in payload:
-            _freeze(member)
+            freeze(member)
     elif dataclasses.is_dataclass(payload):
         for spec in dataclasses.fields(payload):
-            _freeze(getattr(payload, spec.name))
+            freeze(getattr(payload, spec.name))

@@ -11,6 +11,7 @@ from pipeline.packet import FROM_THE_START, Commit, Packet, Restart, Step, gauge
 from pipeline.slot import Entry, Meter, Slot, StoppedError, length_of, stage_failure
 from pipeline.splitting import can_split, frame_by_frame
 from pipeline.stage import Job, Stage
+from pipeline.waiting import first_to_come_again, noted, taken_up
 
 Outcome = tuple[Step, dict[type, Any]]
 
@@ -27,6 +28,7 @@ class _Stream:
         self.slots = slots
         self.restart = restart
         self.pending: deque[Entry] = deque()
+        self.waiting: dict[int, tuple[int, dict[type, Any]]] = {}
         self.passed = 0
         self.accepted = restart.packets
         self.frames = restart.frames
@@ -88,7 +90,7 @@ class LaneWorker:
             if self._lenient and not self._lane.ordered and can_split(entry, self._lane.exports):
                 self._feed_or_split(stream, entry, meter)
             else:
-                self._feed(stream, 0, entry, meter)
+                self._enter(stream, 0, entry, meter)
 
         return self._guarded(job, packet.epoch, body)
 
@@ -159,8 +161,18 @@ class LaneWorker:
         stream = _Stream(job, epoch, self._slots(job), restart if begun == epoch else FROM_THE_START)
         if self._lane.ordered:
             self._streams[job.index] = stream
-            _restore(stream)
+            self._restore(stream)
         return stream
+
+    def _restore(self, stream: _Stream) -> None:
+        """Give the stages of a stream that goes on their states, and note which packets they wait for."""
+        for slot in stream.slots:
+            if slot.node.name in stream.restart.states:
+                slot.restore(stream.restart.states[slot.node.name], stream.job)
+        try:
+            stream.waiting = taken_up(self._lane, stream.restart.waiting)
+        except ValueError as error:
+            raise StoppedError(stage_failure(error, self._lane.name, stream.job.input)) from error
 
     def _slots(self, job: Job) -> list[Slot]:
         slots: list[Slot] = []
@@ -245,7 +257,7 @@ class LaneWorker:
         meter.packets += 1
         meter.started += frames
         meter.worked(slot.node.name, frames)
-        self._feed(stream, 1, Entry(packet, {Job: stream.job, **made}), meter)
+        self._enter(stream, 1, Entry(packet, {Job: stream.job, **made}), meter)
 
     def _pass_over(self, stream: _Stream, meter: Meter) -> None:
         """Read packets that stand for good already, and forget them."""
@@ -255,6 +267,15 @@ class LaneWorker:
                 stream.dry = True
                 return
             stream.passed += 1
+
+    def _enter(self, stream: _Stream, position: int, entry: Entry, meter: Meter) -> None:
+        """Feed a packet; one that waited at the commit after which the stream goes on, waits where it did."""
+        if entry.packet.seq not in stream.waiting:
+            self._feed(stream, position, entry, meter)
+            return
+        place, payloads = stream.waiting.pop(entry.packet.seq)
+        entry.payloads.update(payloads)
+        stream.slots[place].hold(entry)
 
     def _feed(self, stream: _Stream, position: int, entry: Entry, meter: Meter) -> None:
         """Push an entry through the stages from a position on, depth first, so that nothing piles up between them."""
@@ -288,35 +309,31 @@ class LaneWorker:
         stream.ended = True
 
     def _commits(self, stream: _Stream, meter: Meter) -> tuple[Commit, ...]:
-        """The receipts of this call that stand for good, with the stages' states after it.
+        """The receipts of this call that stand for good, with the stages' states after it and the packets they hold.
 
-        None while a stage holds packets back: they came before the commit and would have to come again after it.
+        None where a packet that is held back cannot be noted.
         """
         said = [receipt for receipt in meter.receipts if getattr(receipt, "commits", False)]
-        if not said or any(slot.holds for slot in stream.slots):
+        waiting = noted(self._lane, stream.slots) if said else None
+        if waiting is None:
             return ()
+        oldest = first_to_come_again(stream.slots)
         states = {slot.node.name: slot.stage.state() for slot in stream.slots if slot.node.sequential}
         return tuple(
             Commit(
                 stream=stream.job.index,
                 epoch=stream.epoch,
-                accepted=stream.accepted,
-                frames=stream.frames,
+                packets=oldest.seq if oldest else stream.accepted,
+                frames=oldest.first if oldest else stream.frames,
                 receipt=receipt,
                 states=states,
+                waiting=waiting,
             )
             for receipt in said
         )
 
     def _length(self, stream: _Stream) -> int | None:
         return stream.slots[0].stage.length() if stream.slots[0].node.role == "source" else None
-
-
-def _restore(stream: _Stream) -> None:
-    """Give the stages of a stream that goes on their states."""
-    for slot in stream.slots:
-        if slot.node.name in stream.restart.states:
-            slot.restore(stream.restart.states[slot.node.name], stream.job)
 
 
 def _summary(stream: _Stream) -> dict[str, Any]:

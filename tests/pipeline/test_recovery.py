@@ -68,7 +68,7 @@ def test_when_all_packets_stand_the_last_part_is_made_again(
         patch.setattr(Journal, "remove", lambda journal: None)
         run(config, jobs)
     assert Journal.remove is whole
-    assert [record.accepted for record in Journal.of(jobs[0]).read()] == [3, 6]
+    assert [record.packets for record in Journal.of(jobs[0]).read()] == [3, 6]
     Path(jobs[0].output).unlink()
     metrics, _ = run(config, again(jobs))
     assert Path(jobs[0].output).read_bytes() == Path(calm[0].output).read_bytes()
@@ -98,10 +98,94 @@ def test_nothing_to_go_on_from_is_a_start(toy_config, toy_jobs, serially: Run) -
     assert [row[0] for row in json.loads(Path(jobs[0].output).read_text())] == list(range(7))
 
 
-def test_held_back_packets_are_never_committed(toy_config, toy_jobs, tmp_path, serially: Run) -> None:
+LANES: dict[str, list[list[str]]] = {
+    "one holds": [["count"], ["square"], ["watch", "total", "smooth", "save_totals"]],
+    "two hold": [["count"], ["square"], ["total", "smooth", "watch", "later", "save_totals"]],
+    "with the source": [["count", "square", "total", "smooth", "save_totals"]],
+}
+
+
+def lanes(name: str) -> dict[str, dict[str, list[str]]]:
+    """Graphs in which stages after a look-ahead take what stages before it made."""
+    return {f"lane{position}": {"stages": stages} for position, stages in enumerate(LANES[name])}
+
+
+@pytest.mark.parametrize(
+    ("graph", "delay", "at", "ray"),
+    [
+        *((graph, delay, at, False) for graph in LANES for delay, at in ((1, 7), (2, 9), (2, 11), (5, 10))),
+        *((graph, 2, 9, True) for graph in LANES),
+    ],
+)
+def test_a_run_that_held_packets_back_goes_on_with_them(
+    toy_config, toy_jobs, tmp_path, request: pytest.FixtureRequest, graph: str, delay: int, at: int, ray: bool
+) -> None:
+    run: Run = request.getfixturevalue("under_ray" if ray else "serially")
+    keys = {"lanes": lanes(graph), "count": {"chunk": 1}, "smooth": {"delay": delay}, "save_totals": {"part": 3}}
+    calm, jobs = toy_jobs("12", folder="calm"), toy_jobs("12")
+    expected, _ = run(toy_config(**keys), calm)
+    config = toy_config(square={"at": at, "do": "raise_once", "flag": str(tmp_path / "flag")}, **keys)
+    run(config, jobs)
+    last = Journal.of(jobs[0]).read()[-1]
+    held = delay + (graph == "two hold")
+    assert last.packets % 3 == 0 and sorted(last.waiting) == list(range(last.packets, last.packets + held))
+    metrics, _ = run(config, again(jobs))
+    assert Path(jobs[0].output).read_bytes() == Path(calm[0].output).read_bytes()
+    assert metrics.stages["save_totals"].items == 12 - last.packets
+    assert metrics.stages["total"].items == 12 - last.packets - held
+    assert metrics.streams[0].facts == expected.streams[0].facts
+    assert (metrics.streams[0].frames_in, metrics.streams[0].frames_done) == (12, 12)
+    assert not Path(f"{jobs[0].output}.partial").exists()
+
+
+def test_a_crash_while_packets_that_waited_come_again_loses_nothing(
+    toy_config, toy_jobs, tmp_path, serially: Run
+) -> None:
+    keys = {"smooth": {"delay": 4}}
+    calm, jobs = toy_jobs("12", folder="calm"), toy_jobs("12")
+    serially(toy_config(**{**QUIET, **keys}), calm)
+    config = stopped(toy_config, jobs, serially, tmp_path / "flag", 8, **keys)
+    before = Journal.of(jobs[0]).path.read_bytes()
+    (tmp_path / "flag").unlink()
+    whole = toy_stages.Count.__call__
+
+    def cut_short(stage: toy_stages.Count, job: Job):
+        yield from list(whole(stage, job))[:5]
+        raise ZeroDivisionError
+
+    with pytest.MonkeyPatch.context() as patch:  # packets 3 and 4 of those that wait, 3 to 6, have come again
+        patch.setattr(toy_stages.Count, "__call__", cut_short)
+        metrics, _ = serially(config, again(jobs))
+    assert metrics.streams[0].failure is not None
+    assert Journal.of(jobs[0]).path.read_bytes() == before
+    (tmp_path / "flag").touch()
+    serially(config, again(jobs))
+    assert Path(jobs[0].output).read_bytes() == Path(calm[0].output).read_bytes()
+
+
+def test_what_a_source_cannot_give_again_is_not_waited_for(
+    toy_config, toy_jobs, tmp_path, serially: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(toy_stages.Count, "replayable", False)
     jobs = toy_jobs("12")
     stopped(toy_config, jobs, serially, tmp_path / "flag", 9, smooth={"delay": 2})
     assert Journal.of(jobs[0]).read() == []
+
+
+def test_states_that_are_damaged_or_gone_are_no_point_to_go_on_from(
+    toy_config, toy_jobs, tmp_path, serially: Run
+) -> None:
+    jobs = toy_jobs("12")
+    config = stopped(toy_config, jobs, serially, tmp_path / "flag", 9, smooth={"delay": 2})
+    files = sorted(Path(f"{jobs[0].output}.partial").glob("journal.*.states"))
+    assert len(files) == len(Journal.of(jobs[0]).read()) == 2
+    files[0].write_bytes(files[0].read_bytes()[:-1])
+    assert len(Journal.of(jobs[0]).read()) < 2
+    for file in files:
+        file.unlink(missing_ok=True)
+    assert Journal.of(jobs[0]).read() == []
+    metrics, _ = serially(config, again(jobs))
+    assert metrics.stages["save"].items == 12
 
 
 def test_states_in_two_lanes_are_no_point_to_go_on_from() -> None:

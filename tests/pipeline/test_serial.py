@@ -189,7 +189,7 @@ def test_commits_reach_the_journal_with_the_states_after_them(toy_config, toy_jo
     serially(toy_config(count={"chunk": 1, "fail_at": 7}, smooth={"delay": 0}, save={"part": 3}), jobs)
     records = Journal.of(jobs[0]).read()
     assert [record.receipt for record in records] == [{"first": 0, "frames": 3}, {"first": 3, "frames": 3}]
-    assert [record.accepted for record in records] == [3, 6]
+    assert [record.packets for record in records] == [3, 6]
     assert [row[0] for row in json.loads(records[1].states["save"])[1]] == [0, 1, 2, 3, 4, 5]
 
 
@@ -205,8 +205,8 @@ def test_a_journal_cut_short_is_read_as_far_as_it_is_whole(toy_config, toy_jobs,
     journal = Journal.of(jobs[0])
     text = journal.path.read_text()
     journal.path.write_text(text[: len(text) - 20])
-    assert [record.accepted for record in journal.read()] == [3]
-    journal.path.write_text(text.replace("accepted", "acceptod", 1))
+    assert [record.packets for record in journal.read()] == [3]
+    journal.path.write_text(text.replace("packets", "pockets", 1))
     assert journal.read() == []
 
 

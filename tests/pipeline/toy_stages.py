@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import struct
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,6 +61,13 @@ class Smoothed:
     """Mean of each square and its neighbours in time."""
 
     value_T: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """The sum of all squares up to each."""
+
+    value_T: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,10 +224,56 @@ class Smooth(Stage):
         return Smoothed(value_T=(line[:-2] + line[1:-1] + line[2:]) / 3)
 
     def state(self) -> bytes:
-        return struct.pack("<qd", self._seen, self._last)
+        return json.dumps([self._seen, self._last, [chunk.tolist() for chunk in self._held]]).encode()
 
     def restore(self, state: bytes) -> None:
-        self._seen, self._last = struct.unpack("<qd", state)
+        self._seen, self._last, held = json.loads(state)
+        self._held = deque(np.array(chunk) for chunk in held)
+
+
+class Later(Stage):
+    """Ordered map with look-ahead: hands on what it gets, one chunk later."""
+
+    ordered = True
+
+    def __init__(self, config: Any, *, threads: int = 1) -> None:
+        super().__init__(config, threads=threads)
+        self._held: deque[Smoothed] = deque()
+
+    def __call__(self, smoothed: Smoothed) -> Iterator[Smoothed]:
+        self._held.append(smoothed)
+        if len(self._held) > 1:
+            yield self._held.popleft()
+
+    def flush(self) -> Iterator[Smoothed]:
+        yield from self._held
+
+    def state(self) -> bytes:
+        return json.dumps([chunk.value_T.tolist() for chunk in self._held]).encode()
+
+    def restore(self, state: bytes) -> None:
+        self._held = deque(Smoothed(value_T=np.array(chunk)) for chunk in json.loads(state))
+
+
+class Total(Stage):
+    """Ordered map whose answer depends on all that came before."""
+
+    ordered = True
+
+    def __init__(self, config: Any, *, threads: int = 1) -> None:
+        super().__init__(config, threads=threads)
+        self._sum = 0
+
+    def __call__(self, squares: Squares) -> Iterator[Totals]:
+        totals = Totals(value_T=self._sum + np.cumsum(squares.value_T))
+        self._sum = int(totals.value_T[-1])
+        yield totals
+
+    def state(self) -> bytes:
+        return str(self._sum).encode()
+
+    def restore(self, state: bytes) -> None:
+        self._sum = int(state)
 
 
 class Watch(Stage):
@@ -260,14 +312,18 @@ class Save(Stage):
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)
-        self._rows: list[tuple[int, float]] = []
+        self._rows: list[list[float]] = []
         self._job: Job | None = None
         self._committed = 0
 
     def __call__(self, job: Job, numbers: Numbers, smoothed: Smoothed | None) -> Iterator[Saved | Part]:
-        self._job = job
         values = np.zeros(len(numbers)) if smoothed is None else smoothed.value_T
-        self._rows += zip(numbers.value_T.tolist(), values.tolist(), strict=True)
+        return self._saved(job, numbers, values)
+
+    def _saved(self, job: Job, numbers: Numbers, *columns: npt.NDArray[Any]) -> Iterator[Saved | Part]:
+        self._job = job
+        table = zip(numbers.value_T.tolist(), *(column.tolist() for column in columns), strict=True)
+        self._rows += (list(row) for row in table)
         if self.config.interrupt_at in numbers.value_T:
             os.kill(os.getpid(), signal.SIGINT)
         while self.config.part and len(self._rows) - self._committed >= self.config.part:
@@ -291,8 +347,14 @@ class Save(Stage):
         return json.dumps([self._committed, self._rows]).encode()
 
     def restore(self, state: bytes) -> None:
-        self._committed, rows = json.loads(state)
-        self._rows = [(number, value) for number, value in rows]
+        self._committed, self._rows = json.loads(state)
+
+
+class SaveTotals(Save):
+    """The same with totals."""
+
+    def __call__(self, job: Job, numbers: Numbers, smoothed: Smoothed, totals: Totals) -> Iterator[Saved | Part]:
+        return self._saved(job, numbers, smoothed.value_T, totals.value_T)
 
 
 class Hand(Stage):
@@ -369,8 +431,11 @@ TABLE: dict[str, str] = {
         "square": "Square",
         "use_local": "UseLocal",
         "smooth": "Smooth",
+        "later": "Later",
+        "total": "Total",
         "watch": "Watch",
         "save": "Save",
+        "save_totals": "SaveTotals",
         "hand": "Hand",
         "task": "Task",
         "forgetful": "Forgetful",

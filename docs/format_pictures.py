@@ -1,7 +1,7 @@
 """Draws `docs/pictures/format_*.png`: `python docs/format_pictures.py`.
 
 A moment of the demo clip with its exact surfaces goes through the product's own formats; what is a number in a file is
-drawn over the frame.
+drawn over the frame. Only `confidence` shows what the built-in network says.
 """
 
 from __future__ import annotations
@@ -27,15 +27,16 @@ from stages.comparison.picture import comparison_picture
 from stages.comparison.poses import Pose, performance_of, pose_of
 from stages.drawing.chart_colours import part_palette
 from stages.drawing.skeleton import draw_skeleton
-from stages.drawing.style_pictures import SECOND, WINDOW, moment
+from stages.drawing.style_pictures import SECOND, WINDOW, by_the_network, moment
 from stages.formats.angles import ANGLES, joint_angles
-from stages.formats.iuv import inds_picture, iuv_picture
+from stages.formats.iuv import confidence_picture, inds_picture, iuv_picture
 from stages.formats.layer import layer_picture
 from stages.formats.moment import Moment, flat, moments_of
 from stages.formats.part_colours import dp_segm_picture, magicanimate_picture, parula_picture
 from stages.formats.results_json import densepose_results
-from stages.payloads import Overlay
+from stages.payloads import FrameChunk, Overlay
 from stages.render import Render
+from stages.temporal.appearance import REGION_25, look
 
 U8 = npt.NDArray[np.uint8]
 FOLDER = Path(__file__).parent / "pictures"
@@ -60,6 +61,7 @@ def main() -> None:
         "surfaces": parts_with_names(now),
         "iuv": iuv_picture(now)[WINDOW],
         "inds": np.repeat((numbers.astype(np.uint8) * np.uint8(100))[WINDOW][..., None], 3, axis=2),
+        "confidence": sure_picture(frames),
         "dp_segm": dp_segm_picture(now)[WINDOW],
         "magicanimate": magicanimate_picture(now)[WINDOW],
         "parula": parula_picture(now)[WINDOW],
@@ -67,6 +69,7 @@ def main() -> None:
         "coco": coco_picture(now),
         "csv": angles_picture(now),
         "mot": tracks_picture(now),
+        "looks": looks_picture(now),
         "layer": on_squares(now, overlay),
     }
     for name, picture in pictures.items():
@@ -103,6 +106,23 @@ def parts_with_names(now: Moment) -> U8:
     picture = np.where(chart_HW[..., None] > 0, part_palette()[chart_HW], picture).astype(np.uint8)
     for box_4, identity in zip(now.box_N4, now.id_N, strict=True):
         say(picture, f"id {identity}", (int(box_4[0]), int(box_4[1]) - 8))
+    return picture[WINDOW]
+
+
+def sure_picture(frames: FrameChunk) -> U8:
+    """How sure the built-in network is of the same moment: exact surfaces know no doubt."""
+    (now,) = moments_of(JOB, frames, *by_the_network(frames), None)
+    return np.repeat(confidence_picture(now)[WINDOW][..., None], 3, axis=2)
+
+
+def looks_picture(now: Moment) -> U8:
+    """Each region of each person in its mean colour."""
+    picture = now.rgb_HW3 // 2
+    charts_HW, person_HW = flat(now).iuv_HW3[..., 0], flat(now).person_HW
+    for i, surface in enumerate(now.surfaces):
+        mine_HW = person_HW == i + 1
+        colour_83 = 255 * look(now.rgb_HW3, surface)[:, :3]
+        picture[mine_HW] = colour_83[REGION_25[charts_HW[mine_HW]]].astype(np.uint8)
     return picture[WINDOW]
 
 

@@ -33,8 +33,8 @@ examples:
 
 styles: texture (default), parts, uv, u, v, grid, contours, confidence, skeleton, boxes, none;
         STYLE+STYLE puts two or more side by side, e.g. none+texture
-exports: instances, surfaces, iuv, iuv_video, inds, dp_segm, magicanimate, parula, result_json, coco, csv, mot, prores,
-  webm (docs/formats.md says what each is and who reads it)
+exports: instances, surfaces, iuv, iuv_video, inds, confidence, dp_segm, magicanimate, parula, result_json, coco, csv,
+  mot, looks, prores, webm (docs/formats.md says what each is and who reads it)
 a configuration is configs/NAME.yaml or a path; every key in it can be changed with --set key.path=value
 Ctrl-C keeps the finished part as NAME.partial.mp4; after a crash, a power cut or a full disk --resume goes on
 exit: 0 done · 1 failed, one sentence says why · 2 wrong usage or configuration · 130 stopped by Ctrl-C

@@ -1,9 +1,10 @@
-"""Pictures of the numbers: IUV and who is where, as the first DensePose's tools wrote them."""
+"""Pictures of the numbers: IUV and who is where, as the first DensePose's tools wrote them, and how sure that is."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from pipeline.stage import StageError
 from stages.formats.moment import Moment, flat
 from stages.formats.one_film import OneFilm
 from stages.formats.pictures import LOSSLESS, begin_pictures, png
@@ -29,6 +30,11 @@ def begin_inds(target: Target) -> Writer:
     return FileAFrame(target, ".png", lambda moment: png(inds_picture(moment)))
 
 
+def begin_confidence(target: Target) -> Writer:
+    """PNGs."""
+    return FileAFrame(target, ".png", lambda moment: png(confidence_picture(moment)))
+
+
 def iuv_picture(moment: Moment) -> U8:
     """(H, W, 3) RGB = V, U, chart: a reader that takes BGR, as OpenCV does, has chart, U, V (reference facts)."""
     return np.ascontiguousarray(flat(moment).iuv_HW3[..., ::-1])
@@ -52,3 +58,22 @@ def person_numbers(id_N: I32, *, still: bool) -> I32:
     top = 255 if id_N.max(initial=0) <= LAST_SMALL else 65535
     nameless_N = id_N < 0
     return np.where(nameless_N, top + 1 - np.cumsum(nameless_N), id_N).astype(np.int32)
+
+
+def confidence_picture(moment: Moment) -> U8:
+    """(H, W) grey: 255 times the confidence, rounded, of whom a pixel shows; 0 where nobody is.
+
+    Raises StageError where the network has none.
+    """
+    person_HW = flat(moment).person_HW
+    picture_HW = np.zeros(person_HW.shape, np.uint8)
+    for i, surface in enumerate(moment.surfaces):
+        if surface.confidence_hw is None:
+            remedy = "leave this export out, or choose a network that does"
+            raise StageError("this network does not say how sure it is", "export.to.confidence", remedy)
+        if windows := surface.windows(*person_HW.shape):
+            frame, grid = windows
+            mine_hw = person_HW[frame] == i + 1
+            sure_hw = np.rint(255 * surface.confidence_hw[grid].astype(np.float32)).astype(np.uint8)
+            picture_HW[frame][mine_hw] = sure_hw[mine_hw]
+    return picture_HW

@@ -40,6 +40,7 @@ KINDS: dict[str, Kind] = {
     "iuv": Kind(what="PNG a frame, BGR = chart, U, V, as DensePose writes it", maker="iuv:begin_iuv"),
     "iuv_video": Kind(what="the same as one lossless film (.mkv, .mp4, .mov)", maker="iuv:begin_iuv_video"),
     "inds": Kind(what="grey PNG a frame: which person each pixel is", maker="iuv:begin_inds"),
+    "confidence": Kind(what="grey PNG a frame: how sure the network is of each pixel", maker="iuv:begin_confidence"),
     "dp_segm": Kind(what="parula over the grey picture, for try-on", maker="part_colours:begin_dp_segm"),
     "magicanimate": Kind(what="viridis on (68, 1, 84), for MagicAnimate", maker="part_colours:begin_magicanimate"),
     "parula": Kind(what="parula on black, for CivitAI's workflows", maker="part_colours:begin_parula"),
@@ -47,6 +48,7 @@ KINDS: dict[str, Kind] = {
     "coco": Kind(what="COCO's results: boxes, masks, keypoints, charts", maker="results_json:begin_coco"),
     "csv": Kind(what="a row a person: box, identity, keypoints, joint angles", maker="tables:begin_csv"),
     "mot": Kind(what="tracks as the MOT challenge reads them", maker="tables:begin_mot"),
+    "looks": Kind(what="a row a person: mean colours of eight regions of the body", maker="looks:begin_looks"),
     "prores": Kind(what="ProRes 4444 with alpha: people alone, as drawn", maker="layer:begin_prores"),
     "webm": Kind(what="WebM with alpha: the same for browsers", maker="layer:begin_webm"),
 }

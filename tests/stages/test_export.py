@@ -26,9 +26,9 @@ from stages.formats.kinds import KINDS
 from stages.payloads import FrameChunk, Surfaces
 
 ALL = {
-    "surfaces": "s", "iuv": "i", "iuv_video": "v.mkv", "inds": "n", "dp_segm": "d", "magicanimate": "m.mp4",
-    "parula": "p", "result_json": "r.json", "coco": "c.json", "csv": "t.csv", "mot": "t.txt", "prores": "l.mov",
-    "webm": "l.webm",
+    "surfaces": "s", "iuv": "i", "iuv_video": "v.mkv", "inds": "n", "confidence": "k", "dp_segm": "d",
+    "magicanimate": "m.mp4", "parula": "p", "result_json": "r.json", "coco": "c.json", "csv": "t.csv", "mot": "t.txt",
+    "looks": "a.csv", "prores": "l.mov", "webm": "l.webm",
 }  # fmt: skip
 
 
@@ -64,13 +64,14 @@ def chunks(sizes: list[int]) -> Iterator[tuple[FrameChunk, Any, Surfaces]]:
     """Twelve frames of one person, cut in one way or another."""
     rng = np.random.default_rng(3)
     rgb = rng.integers(0, 256, (12, VIDEO.height, VIDEO.width, 3), dtype=np.uint8)
+    one = replace(SURFACES.people[2], confidence_hw=rng.random(SURFACES.people[2].labels_hw.shape))
     start = 0
     for size in sizes:
         frames = FrameChunk(
             rgb_THW3=rgb[start : start + size], pts_T=np.arange(start, start + size), first=start, video=VIDEO
         )
         boxes = [[30 - i, 20, 63 - i, 47] for i in range(start, start + size)]
-        surfaces = tuple(replace(SURFACES.people[2], x0=30 - i) for i in range(start, start + size))
+        surfaces = tuple(replace(one, x0=30 - i) for i in range(start, start + size))
         yield frames, people_of(list(range(size)), boxes, [4] * size), Surfaces(people=surfaces)
         start += size
 
@@ -107,7 +108,7 @@ def test_files_do_not_depend_on_how_frames_are_cut(tmp_path: Path) -> None:
         list(stage.flush())
         stage.close()
     assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
-    assert len(hashes(tmp_path / "a")) == 6 * 12 - 12 + 8 + 1
+    assert len(hashes(tmp_path / "a")) == 6 * 12 + 9 + 1
 
 
 def test_a_restart_gives_the_same_as_no_interruption(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from pycocotools.coco import COCO
 from models.surface.keypoints import COCO_KEYPOINTS
 from pipeline.stage import StageError
 from stages.formats.angles import ANGLE_NAMES, joint_angles
+from stages.formats.looks import LOOK_COLUMNS, REGION_NAMES
 from stages.formats.moment import quantised
 from stages.formats.tables import COLUMNS
 from stages.payloads import Surface, Surfaces
@@ -174,13 +175,37 @@ def test_tracks_count_frames_and_pixels_from_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "content"), [("coco", "[]"), ("result_json", "[]"), ("csv", ",".join(COLUMNS)), ("mot", "")]
+    ("kind", "content"),
+    [("coco", "[]"), ("result_json", "[]"), ("csv", ",".join(COLUMNS)), ("mot", ""), ("looks", ",".join(LOOK_COLUMNS))],
 )
 def test_nobody_at_all_is_an_empty_list(tmp_path: Path, kind: str, content: str) -> None:
     export({kind: tmp_path}, frames_of(2), people_of([], [], []), Surfaces(people=()))
     (path,) = tmp_path.iterdir()
     assert path.read_text().replace("[\n\n]", "[]").strip() == content
-    assert kind in ("csv", "mot") or json.loads(path.read_text()) == []
+    assert kind in ("csv", "mot", "looks") or json.loads(path.read_text()) == []
+
+
+def test_looks_are_the_mean_colours_of_the_body_and_nowhere_else(tmp_path: Path) -> None:
+    """Shirt charts 1 and 2 on red, thigh charts 7 to 10 on blue, half of the pixels each."""
+    labels = np.repeat(np.array([[1], [2], [7], [10]], np.uint8), 6, axis=1)
+    surface = Surface(x0=4, y0=2, labels_hw=labels, uv_2hw=np.full((2, 4, 6), 0.5, np.float32))
+    frames = frames_of(1, index=[8])
+    rgb = frames.rgb_THW3.copy()
+    rgb[0, 2:4, 4:10], rgb[0, 4:6, 4:10] = (200, 20, 10), (0, 40, 250)
+    frames, people, surfaces = replace(frames, rgb_THW3=rgb), people_of([0], [[4, 2, 10, 6]], [5]), (surface,)
+    others = {kind: tmp_path / f"{kind}.{suffix}" for kind, suffix in LISTS.items()}
+    to = {"looks": tmp_path / "l.csv", **others, "surfaces": tmp_path / "s"}
+    export(to, frames, people, Surfaces(people=surfaces))
+    with (tmp_path / "l.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert (row["frame"], row["id"]) == ("8", "5")
+    told = {name: [row[f"{name}_{part}"] for part in ("red", "green", "blue", "share")] for name in REGION_NAMES}
+    assert told["torso"] == ["200.0", "20.0", "10.0", "0.500"] and told["thighs"] == ["0.0", "40.0", "250.0", "0.500"]
+    assert all(told[name] == ["", "", "", "0.000"] for name in REGION_NAMES if name not in ("torso", "thighs"))
+    entries = [json.loads((tmp_path / f"{kind}.json").read_text())[0] for kind in ("coco", "result_json")]
+    with np.load(tmp_path / "s" / "frame_000008.npz") as saved:
+        keys = {*COLUMNS, *entries[0], *entries[1], *saved.files}
+    assert not [key for key in keys if any(word in key for word in ("look", "red", "colour", "appearance"))]
 
 
 def test_one_file_for_several_inputs_or_one_that_exists_is_refused(tmp_path: Path) -> None:

@@ -105,6 +105,22 @@ def test_an_identity_that_no_byte_holds_makes_the_picture_16_bit(tmp_path: Path)
     assert picture.dtype == np.uint16 and set(np.unique(picture).tolist()) == {0, 4464}
 
 
+def test_confidence_is_that_of_whom_a_pixel_shows(tmp_path: Path) -> None:
+    rng = np.random.default_rng(6)
+    sure = [rng.random(one.labels_hw.shape).astype(np.float32) for one in SURFACES.people[:2]]
+    pairs = zip(SURFACES.people, sure, strict=False)
+    surfaces = Surfaces(people=tuple(replace(one, confidence_hw=its) for one, its in pairs))
+    people = people_of([0, 0], PEOPLE.box_N4[:2].tolist(), [7, 3])
+    export({"confidence": tmp_path}, frames_of(1), people, surfaces)
+    expected = np.zeros((HEIGHT, WIDTH), np.uint8)
+    for person in (0, 1):  # person 1 stands lower in the picture
+        for row, column, y, x in in_frame(SURFACES.people[person]):
+            expected[row, column] = round(float(sure[person][y, x] * np.float32(255)))
+    assert np.array_equal(cv2.imread(str(tmp_path / "frame_000000.png"), cv2.IMREAD_UNCHANGED), expected)
+    with pytest.raises(StageError, match="this network does not say how sure it is"):
+        export({"confidence": tmp_path}, frames_of(1), ONE, ONE_SURFACE)
+
+
 @pytest.mark.parametrize("name", ["film.mkv", "film.mp4", "film.mov"])
 def test_films_of_pictures_are_lossless_and_on_time(tmp_path: Path, name: str) -> None:
     export({"iuv": tmp_path / "png", "iuv_video": tmp_path / name}, frames_of(3, first=4))

@@ -33,6 +33,7 @@ class Truths(Stage):
                 a video (of which nothing is known: how steady its surfaces are).
             scenes: pictures of each world of single scenes.
             film_frames: frames of each world of films (100 a film), and of a video at most.
+            video_start: second of a video at which they begin.
             seed: of the worlds.
             images: folder of the pictures of an annotation file; empty: looked for around the file.
             annotators: files in which others marked the same points of an annotation file's people: how far they are
@@ -44,6 +45,7 @@ class Truths(Stage):
         data: str | tuple[str, ...] = "val"
         scenes: int = 500
         film_frames: int = 200
+        video_start: float = 0.0
         seed: int = 0
         images: str = ""
         annotators: tuple[str, ...] = ()
@@ -56,6 +58,8 @@ class Truths(Stage):
             for name in ("scenes", "film_frames"):
                 if getattr(self, name) < 1:
                     raise ValueError(f"{name} is {getattr(self, name)}, must be at least 1")
+            if self.video_start < 0:
+                raise ValueError(f"video_start is {self.video_start}, must not be negative")
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Find every set. Raises StageError for a name that is none, and for what cannot be read."""
@@ -64,7 +68,12 @@ class Truths(Stage):
         self._sets = sets_called(
             (config.data,) if isinstance(config.data, str) else config.data,
             Worlds(seed=config.seed, scenes=config.scenes, frames=config.film_frames),
-            Reading(images=config.images, annotators=config.annotators, damage=self._damage),
+            Reading(
+                images=config.images,
+                annotators=config.annotators,
+                damage=self._damage,
+                video_start=config.video_start,
+            ),
         )
         self._pictures = 0
 

@@ -13,13 +13,13 @@ from stages.evaluation.truth import TruePicture, TrueSet
 SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".mpeg", ".wmv", ".flv"})
 
 
-def video_set(path: Path, most: int) -> TrueSet:
-    """The first frames of a video, upright. Raises (while it is read): StageError for what is no video."""
-    return TrueSet(name=path.stem, count=most, pictures=_pictures(path, most))
+def video_set(path: Path, start: float, most: int) -> TrueSet:
+    """So many frames of a video from a second on, upright. Raises (while it is read): StageError for what is no video."""
+    return TrueSet(name=path.stem, count=most, pictures=_pictures(path, start, most))
 
 
-def _pictures(path: Path, most: int) -> Iterator[TruePicture]:
-    decode = Decode(Decode.Config(chunk=1))
+def _pictures(path: Path, start: float, most: int) -> Iterator[TruePicture]:
+    decode = Decode(Decode.Config(chunk=1, start=start))
     try:
         chunks = decode(Job(index=0, input=str(path), output=None, stem=path.stem))
         for number, chunk in enumerate(islice(chunks, most)):

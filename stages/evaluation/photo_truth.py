@@ -55,17 +55,19 @@ def pictures_of(file: Path, dense_set: DenseSet, given: str) -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """How annotation files are read.
+    """How files of annotations and videos are read.
 
     Attributes:
-        images: folder of the pictures; "" to look around the file.
+        images: folder of an annotation file's pictures; "" to look around the file.
         annotators: files in which others marked the same points of the same people.
         damage: what is done about records and pictures that cannot be used.
+        video_start: second of a video at which its frames begin.
     """
 
     images: str
     annotators: tuple[str, ...]
     damage: Damage
+    video_start: float = 0.0
 
 
 def annotated_set(file: Path, reading: Reading) -> TrueSet:

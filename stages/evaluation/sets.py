@@ -24,7 +24,7 @@ def sets_called(names: tuple[str, ...], worlds: Worlds, reading: Reading) -> lis
     Args:
         names: of worlds, and paths.
         worlds: which scenes of synthetic worlds, and how many frames of films.
-        reading: how annotation files are read.
+        reading: how files are read.
 
     Raises: StageError naming what is neither a world nor a set of a known kind, and sets of the same name.
     """
@@ -44,7 +44,7 @@ def set_at(name: str, worlds: Worlds, reading: Reading) -> TrueSet:
     if path.is_file() and path.suffix == ".json":
         return annotated_set(path, reading)
     if path.is_file() and path.suffix.lower() in SUFFIXES:
-        return video_set(path, worlds.frames)
+        return video_set(path, reading.video_start, worlds.frames)
     if path.is_dir():
         annotations = coco_file(path)
         if annotations is not None:

@@ -1,7 +1,8 @@
 """Films with a network's answers, kept on disk: `python -m tests.benchmarks.films FOLDER [--clips DIR] [--weights W]`.
 
 What comes after the network (tracking, smoothing, confidence) is then measured again and again without running it. One
-file a film: clips of the synthetic worlds `video` and `crowd` with their exact truth, and the files of a folder.
+file a film: clips of the synthetic worlds `video` and `crowd` with their exact truth, and the files of a folder; with
+`--real` these alone.
 """
 
 from __future__ import annotations
@@ -87,9 +88,9 @@ def as_chunks(pictures: Sequence[np.ndarray]) -> list[FrameChunk]:
     ]
 
 
-def decoded(path: Path) -> list[FrameChunk]:
-    """The first frames of a file."""
-    stage = Decode(Decode.Config(chunk=1))
+def decoded(path: Path, start: float) -> list[FrameChunk]:
+    """The first frames of a file from a second on."""
+    stage = Decode(Decode.Config(chunk=1, start=start))
     job = Job(index=0, input=str(path), output=None, stem=path.stem)
     found = []
     for chunk in stage(job):
@@ -179,6 +180,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--clips", type=Path, action="append", default=[], help="a folder of videos, or a video")
+    parser.add_argument("--start", type=float, default=0.0, help="second of the videos to begin at")
+    parser.add_argument("--real", action="store_true", help="no synthetic films")
     parser.add_argument("--weights", default="light")
     parser.add_argument("--films", default="", help="with --again: only those whose names begin so")
     parser.add_argument("--again", action="store_true", help="ask the network again about the pictures kept there")
@@ -191,8 +194,8 @@ def main() -> None:
     for clips in wanted.clips:
         for path in sorted(clips.iterdir()) if clips.is_dir() else [clips]:
             if not (wanted.folder / f"real_{path.stem}.npz").exists():
-                write(recorded(f"real_{path.stem}", decoded(path), network), wanted.folder)
-    for world, films, count in SYNTHETIC:
+                write(recorded(f"real_{path.stem}", decoded(path, wanted.start), network), wanted.folder)
+    for world, films, count in () if wanted.real else SYNTHETIC:
         for number in range(films):
             if not (wanted.folder / f"{world}_{number}.npz").exists():
                 pictures, truth = synthetic(world, number, count)

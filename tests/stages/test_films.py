@@ -168,3 +168,11 @@ def test_a_video_file_is_a_set(root: Path) -> None:
         ("demo_walk", number, (), False) for number in range(3)
     ]
     assert not any(chunk.video.still for chunk, _ in frames)
+
+
+def test_a_video_may_be_scored_from_a_second_on(root: Path) -> None:
+    config = Truths.Config(data=str(root / "configs" / "demo_walk.mp4"), film_frames=14)
+    whole = [picture.rgb_HW3 for _, picture in Truths(config)(JOB)]
+    later = [one for _, one in Truths(dataclasses.replace(config, film_frames=2, video_start=0.48))(JOB)]
+    assert [one.frame for one in later] == [0, 1]  # of 25 a second: the 12th and 13th
+    assert all(np.array_equal(one.rgb_HW3, whole[12 + one.frame]) for one in later)

@@ -19,6 +19,7 @@ from pipeline.config import RunConfig
 from pipeline.graph import Lane
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
+from pipeline.pace import Stopwatch, frames_left, worth_a_start
 from pipeline.packet import Failure, Packet, Restart, Step, failure_of
 from pipeline.plan import Plan, make_plan, read_machine
 from pipeline.recovery import Recovery
@@ -29,10 +30,7 @@ from pipeline.stage import Job, PlainError
 _POLL_S = 0.2
 _KEEP_S = 60.0
 _CLOSE_S = 20.0
-_PATIENCE = 24
 _STARTS_LOST = 2
-_WARM = 2
-"""Packets after which a lane's speed is known: the first one is slow where a network is compiled for its size."""
 
 Receipts = Iterator[tuple[Job, Any]]
 
@@ -48,8 +46,9 @@ def run_ray(config: RunConfig, plan: Plan, jobs: Sequence[Job], metrics: Metrics
     ours = start_ray(asked.address, machine.cpus, plan.store, machine.gpus, dashboard=asked.dashboard)
     try:
         if settings.ray.address is not None:
-            plan = make_plan(config.graph, settings, cluster_machine(machine))
-        coordinator = _Coordinator(config, plan, jobs, metrics, interrupt)
+            machine = cluster_machine(machine)
+            plan = make_plan(config.graph, settings, machine)
+        coordinator = _Coordinator(config, plan, machine.cpus, jobs, metrics, interrupt)
         try:
             yield from coordinator.run()
             metrics.finish()
@@ -73,9 +72,10 @@ class _Coordinator:
     """Holds the envelopes and references of packets on their way; frames themselves never come here."""
 
     def __init__(
-        self, config: RunConfig, plan: Plan, jobs: Sequence[Job], metrics: Metrics, interrupt: Interrupt
+        self, config: RunConfig, plan: Plan, cores: int, jobs: Sequence[Job], metrics: Metrics, interrupt: Interrupt
     ) -> None:
         self._lanes = config.graph.lanes
+        self._cores = cores
         self._jobs = {job.index: job for job in jobs}
         self._recovery = Recovery(config, plan, jobs)
         self._metrics = metrics
@@ -85,6 +85,7 @@ class _Coordinator:
         self._rules = tuple(self._rule(lane, config, plan) for lane in self._lanes)
         self._credits, self._lenient = config.settings.credits, config.settings.on_error == "pass"
         self._state = schedule.start(self._rules, (), credits=self._credits, lenient=self._lenient)
+        self._stopwatch = Stopwatch(self._lanes, {lane.name for lane in plan.lanes if lane.gpus}, metrics)
         self._start_s: dict[int, float] = {}
         self._starts_lost = Counter[int]()
         self._calls: dict[Any, _Sent] = {}
@@ -93,9 +94,9 @@ class _Coordinator:
 
     @staticmethod
     def _rule(lane: Lane, config: RunConfig, plan: Plan) -> LaneRule:
-        """Replicas that were asked for start when packets wait; automatic ones only in runs that turn out long."""
-        patience = _PATIENCE if config.settings.lanes[lane.name].replicas == "auto" else 0
-        return LaneRule(ordered=lane.ordered, replicas=plan.lane(lane.name).replicas, patience=patience)
+        """Replicas that were asked for start when packets wait; automatic ones only where they save time."""
+        eager = config.settings.lanes[lane.name].replicas != "auto"
+        return LaneRule(ordered=lane.ordered, replicas=plan.lane(lane.name).replicas, eager=eager)
 
     def run(self) -> Receipts:
         """Make calls and take up their results until every stream is done. Raises PlainError."""
@@ -106,6 +107,7 @@ class _Coordinator:
             while (call := schedule.next_call(self._state)) is not None:
                 self._state = schedule.begin(self._state, call)
                 self._send(call)
+            self._reinforce()
             ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=_POLL_S)
             self._count_waiting()
             for step_ref in ready:
@@ -188,7 +190,7 @@ class _Coordinator:
             self._hand_on(call, step, sent.payload_refs)
         self._metrics.step(self._lanes[call.lane].name, call.stream, step)
         self._commit(call, step)
-        self._hurry(call.lane)
+        self._stopwatch.note(call.lane)
         yield from ((self._jobs[call.stream], receipt) for receipt in step.receipts)
 
     def _hand_on(self, call: Call, step: Step, payload_refs: tuple[Any, ...]) -> None:
@@ -218,18 +220,18 @@ class _Coordinator:
         except PlainError as error:
             self._give_up(call.stream, failure_of(error))
 
-    def _hurry(self, lane: int) -> None:
-        """Start further replicas early where the lengths of the inputs say that there is work for them."""
-        if lane not in self._start_s or not any(place[0] == lane for place in self._state.dormant):
-            return
-        tally = self._metrics.lanes[self._lanes[lane].name]
-        done = self._metrics.stages[self._lanes[lane].nodes[0].name].items
-        known = sum(stream.length or 0 for stream in self._metrics.streams.values())
-        start_s = self._start_s[lane]
-        if tally.packets >= _WARM and schedule.worth_a_start(
-            busy_s=tally.busy_s, done=done, known=known, start_s=start_s
-        ):
-            self._state = schedule.hurry(self._state, lane)
+    def _reinforce(self) -> None:
+        """Start one more replica of a lane that packets wait for, where that saves time."""
+        for lane in {place[0] for place in self._state.dormant if not self._rules[place[0]].eager}:
+            call = schedule.another(self._state, lane)
+            pace = self._stopwatch.pace(lane, self._cores) if call else None
+            if call is None or pace is None:
+                continue
+            done = self._metrics.stages[self._lanes[lane].nodes[0].name].items
+            left, start_s = frames_left(self._metrics, done), self._start_s[lane]
+            if worth_a_start(pace, replicas=call.replica, left=left, start_s=start_s):
+                self._state = schedule.begin(self._state, call)
+                self._send(call)
 
     def _failed(self, call: Call, step: Step) -> None:
         """A stage refused a packet: let it through unprocessed where that is allowed, else end the input."""

@@ -15,8 +15,6 @@ from typing import Literal
 Kind = Literal["prepare", "pull", "accept", "replace", "drain", "finish"]
 
 NO_STREAM = -1
-STARTS_WORTH = 2.0
-"""A replica is started when so many times the seconds of its start lie before its lane."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +24,12 @@ class LaneRule:
     Attributes:
         ordered: a stream's packets must come in sequence.
         replicas: processes it may have.
-        patience: packets it takes before it is worth starting a second one.
+        eager: a further one starts whenever packets wait for the lane; else only when the runner asks for `another`.
     """
 
     ordered: bool
     replicas: int = 1
-    patience: int = 0
+    eager: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +101,6 @@ class State:
         waiting: those not begun, each with the number of its packets that are done already.
         running: calls under way.
         dormant: (lane, replica) that nobody needed so far.
-        taken: packets that each lane took.
     """
 
     rules: tuple[LaneRule, ...]
@@ -113,7 +110,6 @@ class State:
     waiting: tuple[tuple[int, int], ...] = ()
     running: tuple[Call, ...] = ()
     dormant: tuple[tuple[int, int], ...] = ()
-    taken: tuple[int, ...] = ()
 
 
 def start(
@@ -135,7 +131,6 @@ def start(
         waiting=tuple((index, (passed or {}).get(index, 0)) for index in streams),
         running=tuple(Call(kind="prepare", lane=lane, replica=0) for lane in range(len(rules))),
         dormant=tuple((lane, replica) for lane, rule in enumerate(rules) for replica in range(1, rule.replicas)),
-        taken=(0,) * len(rules),
     )
     return admit(state)
 
@@ -154,8 +149,7 @@ def in_flight(state: State, index: int) -> int:
 def next_call(state: State) -> Call | None:
     """The call to make now, or None until another ends. Later lanes go first, then earlier inputs.
 
-    A dormant replica is prepared when its lane's patience is over, packets wait for the lane and nothing else is being
-    prepared, so that short runs do without it and its start delays no other.
+    Lanes that are not eager get further replicas only by `another`.
     """
     busy = {(call.lane, call.replica) for call in state.running} | set(state.dormant)
     for lane in reversed(range(len(state.rules))):
@@ -164,13 +158,20 @@ def next_call(state: State) -> Call | None:
             call = _call_for(state, stream, lane, free[0])
             if call:
                 return call
-    if any(call.kind == "prepare" for call in state.running):
+    eager = (lane for lane, rule in enumerate(state.rules) if rule.eager)
+    return next((call for lane in eager if (call := another(state, lane))), None)
+
+
+def another(state: State, lane: int) -> Call | None:
+    """The start of a dormant replica, where packets wait for its lane.
+
+    None while anything else is being prepared, so that no start delays another.
+    """
+    waiting = any(stream.places[lane].queue for stream in state.streams)
+    if not waiting or any(call.kind == "prepare" for call in state.running):
         return None
-    for lane, replica in state.dormant:
-        worth_it = state.taken[lane] >= state.rules[lane].patience
-        if worth_it and any(stream.places[lane].queue for stream in state.streams):
-            return Call(kind="prepare", lane=lane, replica=replica)
-    return None
+    replicas = (replica for place, replica in state.dormant if place == lane)
+    return next((Call(kind="prepare", lane=lane, replica=replica) for replica in replicas), None)
 
 
 def begin(state: State, call: Call) -> State:
@@ -185,8 +186,6 @@ def begin(state: State, call: Call) -> State:
         return with_place(state, stream, call.lane, replace(place, expected=place.expected + 1))
     if call.seq is None:
         return state
-    taken = tuple(count + (lane == call.lane) for lane, count in enumerate(state.taken))
-    state = replace(state, taken=taken)
     queue = tuple(seq for seq in place.queue if seq != call.seq)
     return with_place(state, stream, call.lane, replace(place, queue=queue, expected=max(place.expected, call.seq + 1)))
 
@@ -206,23 +205,6 @@ def complete(state: State, call: Call, result: Result) -> State:
         target = stream.places[onward]
         state = with_place(state, stream, onward, replace(target, queue=tuple(sorted((*target.queue, result.emitted)))))
     return admit(_retire(state))
-
-
-def hurry(state: State, lane: int) -> State:
-    """A lane has so much before it that further replicas are worth their start at once: see `worth_a_start`."""
-    rules = tuple(replace(rule, patience=0) if index == lane else rule for index, rule in enumerate(state.rules))
-    return replace(state, rules=rules)
-
-
-def worth_a_start(*, busy_s: float, done: int, known: int, start_s: float) -> bool:
-    """Whether another replica of a lane earns the seconds of its start by the work that is left.
-
-    Args:
-        busy_s: seconds that the lane took for `done` frames so far.
-        known: frames that all inputs together will have, as far as they are known.
-        start_s: what the start of the lane's first replica took.
-    """
-    return done > 0 and busy_s / done * (known - done) > STARTS_WORTH * start_s
 
 
 def _call_for(state: State, stream: Stream, lane: int, replica: int) -> Call | None:

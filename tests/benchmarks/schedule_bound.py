@@ -2,22 +2,59 @@
 
 `pipeline.schedule` drives lanes that only pretend to work, on cores shared evenly among the calls under way. No other
 program disturbs it: it says what the order of calls, credits and replicas allow, and nothing of Ray. The costs are CPU
-milliseconds a frame of the default graph (docs/benchmarks/end_to_end.md). Printed: frames a second from the first
-finished packet on, over 1 / max(slowest stage, CPU sum / cores).
+milliseconds a frame of the default graph (docs/benchmarks/end_to_end.md); networks side by side cost CROWDING more, and
+a lane is one thread (x264 has two). Printed: frames a second from the first finished packet on, over 1 / max(slowest
+stage, CPU sum / cores), with one network, with a second one as soon as packets wait, and as `pipeline.pace` decides.
 """
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pipeline import schedule
+from pipeline.pace import CROWDING, Pace, worth_a_start
 from pipeline.schedule import Call, LaneRule, Result, State
 
-STAGE_MS = {"decode": 0.4, "detect": 8.9, "densepose": 12.8, "track": 0.3, "smooth": 4.8, "render": 0.6, "encode": 1.2}
-LANES = (("decode",), ("detect", "densepose"), ("track", "smooth", "render", "encode"))
-CHUNK, CORES, START_S, CALL_S, JITTER = 15, 2, 4.0, 0.004, 0.15
-"""Frames of a packet, cores, CPU seconds of a network's start, cost of a call beside its work, spread of the work."""
+LANES = (("decode",), ("detect", "densepose"), ("track", "bridge", "smooth", "render", "encode"))
+STAGE_MS = {
+    "320x240": (0.24, 2.54, 3.69, 0.37, 0.04, 1.52, 0.58, 0.85),
+    "1280x720": (2.11, 3.28, 6.65, 0.41, 0.15, 3.95, 2.03, 8.14),
+    "800x1100": (1.94, 3.92, 4.83, 0.42, 0.06, 3.27, 1.24, 6.12),
+}
+"""In the order of LANES."""
+CHUNK = {"320x240": 30, "1280x720": 8, "800x1100": 8}
+CORES, START_S, CALL_S, JITTER = 2, 2.5, 0.004, 0.15
+"""Cores, CPU seconds of a network's start, cost of a call beside its work, spread of the work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Film:
+    """What goes through: CPU milliseconds a frame of each lane and of the slowest stage, frames a packet, packets."""
+
+    lane_ms: tuple[float, ...]
+    slowest_ms: float
+    chunk: int
+    packets: int
+
+    @property
+    def bound(self) -> float:
+        """Frames a second that the stages' costs allow."""
+        return 1000 / max(self.slowest_ms, sum(self.lane_ms) / CORES)
+
+    @property
+    def pace(self) -> Pace:
+        """What the runner would measure."""
+        decode_s, network_s, out_s = (cost / 1000 for cost in self.lane_ms)
+        return Pace(lane_s=network_s, others_s=max(decode_s, out_s), cpu_s=decode_s + network_s + out_s, cores=CORES)
+
+
+def film(size: str, frames: int) -> Film:
+    """So many frames of a size."""
+    costs = dict(zip((stage for lane in LANES for stage in lane), STAGE_MS[size], strict=True))
+    lane_ms = tuple(sum(costs[stage] for stage in lane) for lane in LANES)
+    return Film(lane_ms=lane_ms, slowest_ms=max(costs.values()), chunk=CHUNK[size], packets=frames // CHUNK[size])
 
 
 @dataclass
@@ -42,43 +79,60 @@ class Machine:
         return call
 
 
-def frames_a_second(packets: int, replicas: int, patience: int, credits: int) -> float:
-    """Run a stream of so many packets through the default graph; frames a second after the first."""
-    patient = LaneRule(ordered=False, replicas=replicas, patience=patience)
+def frames_a_second(one: Film, second: Literal["never", "at once", "decided"], credits: int) -> float:
+    """Run a film through the default graph; frames a second after the first packet."""
+    network = LaneRule(ordered=False, replicas=1 if second == "never" else 2, eager=second == "at once")
     state: State = schedule.start(
-        (LaneRule(ordered=True), patient, LaneRule(ordered=True)), (0,), credits=credits, lenient=False
+        (LaneRule(ordered=True), network, LaneRule(ordered=True)), (0,), credits=credits, lenient=False
     )
-    machine, first, pulled = Machine(random.Random(0)), 0.0, 0
+    machine, first, pulled, taken = Machine(random.Random(0)), 0.0, 0, 0
     for call in state.running:
         machine.begin(call, 0.0)
     while not schedule.finished(state):
-        while (call := schedule.next_call(state)) is not None:
+        while (call := schedule.next_call(state) or _reinforcement(state, one, taken)) is not None:
+            taken += call.kind == "accept" and call.lane == 1
             state = schedule.begin(state, call)
-            work = CHUNK * sum(STAGE_MS[name] for name in LANES[call.lane]) / 1000
-            idle = call.kind == "finish" or (call.kind == "pull" and pulled + 1 > packets)
-            machine.begin(call, START_S if call.kind == "prepare" else 0.0 if idle else work)
+            machine.begin(call, _work(state, one, call, pulled))
         call = machine.next_end()
         result = Result(ended=call.kind == "finish")
         if call.kind == "pull":
-            result = Result(emitted=pulled) if pulled < packets else Result(ended=True)
+            result = Result(emitted=pulled) if pulled < one.packets else Result(ended=True)
             pulled += 1
         elif call.kind == "accept" and call.lane == 1:
             result = Result(emitted=call.seq)
         elif call.kind == "accept":
             first = first or machine.now
         state = schedule.complete(state, call, result)
-    return (packets - 1) * CHUNK / (machine.now - first)
+    return (one.packets - 1) * one.chunk / (machine.now - first)
+
+
+def _work(state: State, one: Film, call: Call, pulled: int) -> float:
+    """CPU seconds of a call."""
+    if call.kind == "prepare":
+        return START_S
+    if call.kind == "finish" or (call.kind == "pull" and pulled + 1 > one.packets):
+        return 0.0
+    crowded = call.lane == 1 and sum(other.lane == 1 and other.kind == "accept" for other in state.running) > 1
+    return one.chunk * one.lane_ms[call.lane] / 1000 * (1 + CROWDING * crowded)
+
+
+def _reinforcement(state: State, one: Film, taken: int) -> Call | None:
+    """What the runner does when the schedule has no call to make."""
+    call = None if state.rules[1].eager else schedule.another(state, 1)
+    left = (one.packets - taken) * one.chunk
+    return call if call and worth_a_start(one.pace, replicas=1, left=left, start_s=START_S) else None
 
 
 def main() -> None:
-    """Print a table: length of the clip, how the second network starts, credits."""
-    bound = 1000 / max(max(STAGE_MS.values()), sum(STAGE_MS.values()) / CORES)
-    print(f"bound {bound:.1f} fps")
-    for packets in (27, 134, 1000):
-        for label, replicas, patience in (("one network", 1, 0), ("second after 24", 2, 24), ("second at once", 2, 0)):
-            shares = [frames_a_second(packets, replicas, patience, credits) / bound for credits in (2, 4, 8)]
-            text = "  ".join(f"{share:.2f}" for share in shares)
-            print(f"{packets * CHUNK:6d} frames  {label:16s} share with 2, 4, 8 credits: {text}")
+    """Print a table: size, length, how the second network starts, credits."""
+    for size in STAGE_MS:
+        print(f"{size}: bound {film(size, 1).bound:.0f} fps")
+        for frames in (600, 2_000, 6_000, 20_000):
+            for second in ("never", "at once", "decided"):
+                one = film(size, frames)
+                shares = [frames_a_second(one, second, credits) / one.bound for credits in (2, 4, 8)]
+                text = "  ".join(f"{share:.2f}" for share in shares)
+                print(f"  {frames:6d} frames, second network {second:8s} share with 2, 4, 8 credits: {text}")
 
 
 if __name__ == "__main__":

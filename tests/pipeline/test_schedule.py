@@ -226,16 +226,10 @@ def test_a_stream_that_was_begun_before_starts_after_what_is_done() -> None:
     assert state.waiting == ((1, 0),)
 
 
-@pytest.mark.parametrize(("known", "worth"), [(100, False), (180, False), (181, True), (0, False)])
-def test_a_replica_starts_when_twice_its_start_lies_before_its_lane(known: int, worth: bool) -> None:
-    # 20 frames took 1 s, so 160 more take 8 s: twice a start of 4 s
-    assert schedule.worth_a_start(busy_s=1.0, done=20, known=known, start_s=4.0) is worth
-    assert not schedule.worth_a_start(busy_s=0.0, done=0, known=known, start_s=4.0)
-
-
-def test_a_lane_in_a_hurry_does_not_wait_for_its_patience() -> None:
-    rules = (LaneRule(ordered=True), LaneRule(ordered=False, replicas=2, patience=99), LaneRule(ordered=True))
+def test_a_lane_that_is_not_eager_gets_another_replica_when_it_is_asked_for_and_packets_wait() -> None:
+    rules = (LaneRule(ordered=True), LaneRule(ordered=False, replicas=2, eager=False), LaneRule(ordered=True))
     state = schedule.start(rules, (0,), credits=4, lenient=False)
+    assert schedule.another(state, 1) is None  # all lanes are being prepared, and nothing waits
     for call in state.running:
         state = schedule.complete(state, call, Result())
     for number in range(3):
@@ -245,7 +239,10 @@ def test_a_lane_in_a_hurry_does_not_wait_for_its_patience() -> None:
         state = schedule.complete(state, pull, Result(emitted=number)) if number < 2 else state
     assert not any(call.kind == "prepare" for call in state.running)
     assert schedule.next_call(state) is None  # packet 1 waits for packet 0
-    assert schedule.next_call(schedule.hurry(state, 1)) == Call(kind="prepare", lane=1, replica=1)
+    call = schedule.another(state, 1)
+    assert call == Call(kind="prepare", lane=1, replica=1)
+    state = schedule.begin(state, call)
+    assert schedule.another(state, 1) is None  # it is being prepared, and there is no third
 
 
 def test_short_inputs_keep_the_lanes_busy() -> None:
@@ -279,14 +276,6 @@ def test_further_replicas_start_when_packets_wait_and_nothing_else_starts() -> N
     assert woken == [(1, 1)]  # the next one starts when this one has started
     world = World(CHAIN, (1,), credits=4, delays={}, seed=0)
     assert world.run().dormant == ((1, 1), (1, 2))  # a single packet needs no second replica
-
-
-@pytest.mark.parametrize(("length", "woken"), [(5, 0), (30, 2)])
-def test_patient_lanes_start_replicas_in_long_runs_only(length: int, woken: int) -> None:
-    rules = (LaneRule(ordered=True), LaneRule(ordered=False, replicas=3, patience=6), LaneRule(ordered=True))
-    world = World(rules, (length,), credits=4, delays={}, seed=0)
-    assert len(world.run().dormant) == 2 - woken
-    assert world.lanes[2].taken == {0: list(range(length))}
 
 
 def test_a_second_long_input_waits_until_the_first_is_read() -> None:

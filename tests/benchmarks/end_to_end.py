@@ -2,16 +2,15 @@
 
 For each picture size the clip is resized and looped into a file first (not timed). Then the default command runs on it,
 with Ray and with --serial; each run's own report gives the figures. Printed: median frames a second without start-up,
-the start-up to the first finished frame, CPU milliseconds of every stage per frame, the share of the bound
-1 / max(slowest stage, CPU sum / cores) that was reached, and which part of all processes' CPU seconds was the stages':
-on a machine that others use as well, that share alone says what the runner costs.
-Clips are long enough that the start of a second network, a few seconds of CPU, does not decide.
+the start-up to the first finished frame, the share of the bound 1 / max(slowest stage, CPU sum / cores) that was
+reached, CPU milliseconds of every stage per frame, and those of all processes from the first finished frame on, by
+kind. The share has two parts: how much of all CPU time is the stages' own, and how busy the cores were (`used`: CPU
+time of all processes over cores and clock). On a machine that others use as well, the first alone means something.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import statistics
@@ -26,10 +25,12 @@ from typing import Any
 
 import av
 
+from tests.benchmarks.processes import cpu_by_kind
+
 ROOT = Path(__file__).resolve().parents[2]
-SIZES = {(320, 240): 2000, (1280, 720): 800, (800, 1100): 1000}
-"""Width and height, and frames."""
-TICK = os.sysconf("SC_CLK_TCK")
+SIZES = {(320, 240): 6000, (1280, 720): 2000, (800, 1100): 2500}
+"""Width and height, and frames: half a minute and more each, beside which starts and ends are short."""
+LOOK_EVERY_S = 0.5
 
 
 def looped_clip(source: Path, width: int, height: int, frames: int, target: Path) -> None:
@@ -55,32 +56,26 @@ def timed_run(clip: Path, folder: Path, extra: list[str]) -> dict[str, Any]:
     """Run the default command on a clip; its report."""
     report = folder / "report.json"
     command = [sys.executable, "run_pipeline.py", str(clip), "-o", str(folder / "out.mp4"), "--overwrite"]
-    spent: dict[int, float] = {}
+    began, looks = time.perf_counter(), []
     with (folder / "said.txt").open("w") as said:
         process = subprocess.Popen(
             [*command, "--report", str(report), *extra], cwd=ROOT, stdout=said, stderr=subprocess.STDOUT
         )
         while process.poll() is None:
-            spent |= cpu_of_family(process.pid)
-            time.sleep(0.1)
+            looks.append((time.perf_counter() - began, cpu_by_kind(process.pid)))
+            time.sleep(LOOK_EVERY_S)
     if process.returncode:
         raise SystemExit((folder / "said.txt").read_text())
     facts: dict[str, Any] = json.loads(report.read_text())
-    return {**facts, "all_cpu_s": sum(spent.values())}
+    return {**facts, **steady_cpu(looks, facts["first_frame_s"], facts["seconds"])}
 
 
-def cpu_of_family(ancestor: int) -> dict[int, float]:
-    """CPU seconds so far of a process and of all that descend from it, by process id."""
-    known: dict[int, tuple[int, float]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                words = (entry / "stat").read_text().rpartition(")")[2].split()
-                known[int(entry.name)] = (int(words[1]), (int(words[11]) + int(words[12])) / TICK)
-    family = {ancestor}
-    while more := {pid for pid, (parent, _) in known.items() if parent in family} - family:
-        family |= more
-    return {pid: known[pid][1] for pid in family & set(known)}
+def steady_cpu(looks: list[tuple[float, dict[str, float]]], first_s: float, last_s: float) -> dict[str, Any]:
+    """CPU seconds by kind of process between two looks soon after the first frame and soon before the end, and their
+    distance in seconds."""
+    early = next(look for look in looks if look[0] >= first_s)
+    late = [look for look in looks if look[0] <= last_s][-1]
+    return {"steady_s": late[0] - early[0], "steady_cpu_s": {kind: late[1][kind] - early[1][kind] for kind in late[1]}}
 
 
 def steady_fps(report: dict[str, Any]) -> float:
@@ -103,14 +98,19 @@ def show(label: str, reports: list[dict[str, Any]]) -> None:
     frames = sum(one["frames_out"] for one in best["inputs"])
     start = statistics.median(report["first_frame_s"] or 0.0 for report in reports)
     share = steady_fps(best) / bound_fps(best)
-    own = sum(stage["cpu_s"] for stage in best["stages"].values()) / best["all_cpu_s"]
+    busy = sum(best["steady_cpu_s"].values()) / best["steady_s"]
+    used = busy / len(os.sched_getaffinity(0))
     load = os.getloadavg()[0]
     print(
         f"{label:24s} {steady_fps(best):7.1f} fps   start {start:5.2f} s   {share:.2f} of the bound   "
-        f"{own:.2f} of all CPU in stages   load {load:.1f}"
+        f"used {used:.2f}   load {load:.1f}"
     )
     stages = ", ".join(f"{name} {1000 * stage['cpu_s'] / frames:.2f}" for name, stage in best["stages"].items())
-    print(f"{'':24s} CPU ms a frame: {stages}", flush=True)
+    print(f"{'':24s} CPU ms a frame: {stages}")
+    per_frame = 1000 / (best["steady_s"] * steady_fps(best))
+    kinds = ", ".join(f"{kind} {seconds * per_frame:.2f}" for kind, seconds in best["steady_cpu_s"].items() if seconds)
+    own = sum(stage["cpu_s"] for stage in best["stages"].values()) * 1000 / frames
+    print(f"{'':24s} stages {own:.2f}, all processes {1000 * busy / steady_fps(best):.2f}: {kinds}", flush=True)
 
 
 def main() -> None:

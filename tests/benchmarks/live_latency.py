@@ -31,7 +31,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from tests.benchmarks.end_to_end import cpu_of_family
+from tests.benchmarks.processes import cpu_of_family
 from tests.live.clock_film import BITS, CYCLE, FilmServer, Sink, free_port
 
 ROOT = Path(__file__).resolve().parents[2]

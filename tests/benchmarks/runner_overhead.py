@@ -9,7 +9,6 @@ Ray's own processes, once a quarter of the packets is through. CPU time hardly d
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ from pipeline.metrics import Metrics
 from pipeline.plan import THREAD_VARIABLES, make_plan, read_machine
 from pipeline.serial import run_serial
 from pipeline.stage import Job, Stage
-from tests.benchmarks.end_to_end import cpu_of_family
+from tests.benchmarks.processes import cpu_by_kind
 
 GRAPH = "lanes:\n  a: {stages: [make]}\n  b: {stages: [look], replicas: 1}\n  c: {stages: [end]}\n"
 
@@ -99,23 +98,12 @@ class Meter:
         done = self._metrics.lanes["c"].packets
         if self._marks and done >= self._marks[0]:
             self._marks.pop(0)
-            self._noted.append((done, cpu_by_kind()))
+            self._noted.append((done, cpu_by_kind(os.getpid())))
 
     def milliseconds(self) -> dict[str, float]:
         """CPU milliseconds a packet, by kind of process."""
         (before, early), (after, late) = self._noted
         return {kind: 1000 * (late[kind] - early[kind]) / (after - before) for kind in late}
-
-
-def cpu_by_kind() -> dict[str, float]:
-    """CPU seconds so far of the driver, the lanes and Ray's own processes."""
-    sums = {"driver": 0.0, "lanes": 0.0, "Ray": 0.0}
-    for pid, seconds in cpu_of_family(os.getpid()).items():
-        with contextlib.suppress(OSError):
-            name = (Path("/proc") / str(pid) / "cmdline").read_bytes()
-            kind = "driver" if pid == os.getpid() else "lanes" if name.startswith(b"ray::LaneActor") else "Ray"
-            sums[kind] += seconds
-    return sums
 
 
 HERE = "tests.benchmarks.runner_overhead"

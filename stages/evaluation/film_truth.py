@@ -14,7 +14,7 @@ SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".
 
 
 def video_set(path: Path, start: float, most: int) -> TrueSet:
-    """So many frames of a video from a second on, upright. Raises (while it is read): StageError for what is no video."""
+    """So many frames of a video from a second on, upright. Raises (while it is read): StageError for no video."""
     return TrueSet(name=path.stem, count=most, pictures=_pictures(path, start, most))
 
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 
+from models.architecture.variant import Variant
 from models.errors import ModelError
 from models.inference.memory import GroupSize
+from models.inference.trained_network import open_trained
+from models.inference.zoo_network import ZooNetwork
+from models.network import NetworkConfig
+from tests.models.test_trained_network import written
 
 
 def limited(room: int, tried: list[int]):
@@ -40,6 +49,51 @@ def test_groups_that_fit_stay_whole() -> None:
     tried: list[int] = []
     GroupSize(4, "frame").over(torch.arange(10), lambda group: tried.append(len(group)))
     assert tried == [4, 4, 2]
+
+
+def test_a_network_gives_the_same_people_when_the_memory_holds_a_part_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four frames at once, of which two fit; of their people, three at once of which one fits."""
+    network = open_trained(_config(tmp_path, batch=4), 1)
+    whole = open_trained(_config(tmp_path, batch=4), 1)
+    assert isinstance(network, ZooNetwork) and isinstance(whole, ZooNetwork)
+    frames = np.random.default_rng(1).integers(0, 255, (4, 64, 96, 3), dtype=np.uint8)
+    boxes = [np.tile(np.array([5, 4, 60, 60], np.float32), (count, 1)) for count in (3, 0, 1, 2)]
+    propose, map_people = network._prepared.propose, network._prepared.map_people
+    refused: list[str] = []
+
+    def proposing(rgb_NHW3: torch.Tensor, *others):
+        return propose(_if_it_fits(rgb_NHW3, 2, "frames", refused), *others)
+
+    def mapping(pooled_N: torch.Tensor):
+        return map_people(_if_it_fits(pooled_N, 1, "people", refused))
+
+    monkeypatch.setattr(network._prepared, "propose", proposing)
+    monkeypatch.setattr(network._prepared, "map_people", mapping)
+    (found, features), (expected, whole_features) = network.detect(frames), whole.detect(frames)
+    assert len(features) == 2 and len(whole_features) == 1
+    for one, other in zip(found, expected, strict=True):
+        assert len(one) == len(other) > 0
+        assert np.allclose(one.box_N4, other.box_N4, atol=1e-3) and np.allclose(one.score_N, other.score_N, atol=1e-5)
+    surfaces, others = network.surfaces(features, boxes), whole.surfaces(whole_features, boxes)
+    assert [len(people) for people in surfaces] == [len(people) for people in others] == [3, 0, 1, 2]
+    for one, other in zip(chain(*surfaces), chain(*others), strict=True):
+        assert (one.labels_hw == other.labels_hw).mean() > 0.999
+    assert refused == ["frames", "people"]  # 4 → 2 frames; 3 → 1 people, and so it stays
+
+
+def _config(folder: Path, batch: int) -> NetworkConfig:
+    path = written(folder, "rcnn", Variant(backbone="tiny"))
+    return NetworkConfig(kind="trained", weights=str(path), engine="torch", precision="fp32", batch=batch)
+
+
+def _if_it_fits(items: torch.Tensor, room: int, what: str, refused: list[str]) -> torch.Tensor:
+    """The items, unless there are more than fit."""
+    if len(items) > room:
+        refused.append(what)
+        raise torch.OutOfMemoryError("CUDA out of memory (a test says so)")
+    return items
 
 
 def test_other_errors_pass() -> None:

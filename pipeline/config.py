@@ -97,8 +97,8 @@ class RunSettings:
         threads: compute threads of a lane; `auto` depends on the machine's cores alone, never on replicas.
         on_error: what happens to a packet that a stage cannot process: `stop` ends its input with an error,
             `pass` lets it through unprocessed where the stages know how, and counts it.
-        inputs: `media` for runs over files, `pair` for those over two at once, `live` for a camera or a stream,
-            `none` for runs that make their own material.
+        inputs: `media` for runs over files, `saved` for those over exports, `pair` for those over two at once,
+            `live` for a camera or a stream, `none` for runs that make their own material.
         result: what an input's name is given for an ending where no output is named; null is `.densepose.mp4`, or
             `.densepose.png` for images.
         demo: the clip that is used when no input is named, relative to the file that names it.
@@ -112,7 +112,7 @@ class RunSettings:
     credits: int = 4
     threads: int | Literal["auto"] = "auto"
     on_error: Literal["stop", "pass"] = "stop"
-    inputs: Literal["media", "pair", "live", "none"] = "media"
+    inputs: Literal["media", "saved", "pair", "live", "none"] = "media"
     result: str | None = None
     demo: str | None = None
     workers: int = 1

@@ -25,6 +25,8 @@ VIDEO_SUFFIXES = (
 _MEDIA = frozenset(IMAGE_SUFFIXES + VIDEO_SUFFIXES)
 SAVED = "stream.json"
 """A folder with this file in it is an export that can be shown again: one input (`-c render`)."""
+SAVED_PICTURES = "frame_*.png"
+"""Pictures of one video, saved frame by frame: their folder is one export as well."""
 _URL = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]+://")
 
 
@@ -84,6 +86,23 @@ def find_inputs(
     Raises UsageError: a file as output for several inputs. Everything else refuses that one input.
     """
     found = [item for name in names for item in _expand(name)]
+    return _placed(found, output, overwrite=overwrite, resume=resume, folder=folder, ending=ending)
+
+
+def saved_inputs(names: Sequence[str], output: str | None, *, overwrite: bool, resume: bool = False) -> Inputs:
+    """The jobs of a run over exports: as `find_inputs`, but a folder of a video's pictures is one of them."""
+    found = [item for name in names for item in ([_Found(name)] if _is_of_one_video(name) else _expand(name))]
+    return _placed(found, output, overwrite=overwrite, resume=resume, folder=None, ending=None)
+
+
+def _is_of_one_video(name: str) -> bool:
+    return not is_url(name) and next(Path(name).glob(SAVED_PICTURES), None) is not None
+
+
+def _placed(
+    found: list[_Found], output: str | None, *, overwrite: bool, resume: bool, folder: Path | None, ending: str | None
+) -> Inputs:
+    """The jobs of inputs that were found. Raises UsageError as `find_inputs`."""
     several = len(found) > 1
     target = _target_folder(output, several)
     stems = _distinct_stems([item.path for item in found])

@@ -14,7 +14,7 @@ from pipeline.batch.run import OneWorker, run_batch, settings_mark
 from pipeline.batch.worker import BatchWorker
 from pipeline.config import RunConfig
 from pipeline.conversion import ConfigError
-from pipeline.inputs import IMAGE_SUFFIXES, Inputs, UsageError, find_inputs, live_input, pair_inputs
+from pipeline.inputs import IMAGE_SUFFIXES, Inputs, UsageError, find_inputs, live_input, pair_inputs, saved_inputs
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
 from pipeline.plan import Plan
@@ -37,6 +37,8 @@ def run_inputs(
         return Inputs(jobs=(job,), refused={})
     if config.settings.inputs == "pair":
         return pair_inputs(names, output, overwrite=overwrite)
+    if config.settings.inputs == "saved" and names:
+        return saved_inputs(names, output, overwrite=overwrite, resume=resume)
     if config.settings.inputs == "live":
         return live_input(names, output, overwrite=overwrite, resume=resume)
     if not names:

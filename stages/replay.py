@@ -16,13 +16,15 @@ from pipeline.stage import Job, Stage, StageError
 from stages.decode import Decode, chunk_length
 from stages.formats.moment import Moment
 from stages.formats.npz import frame_files, read_moment, read_stream
-from stages.formats.read_back import surface_of_iuv
-from stages.payloads import U8, FrameChunk, People, Surface, Surfaces, VideoInfo
+from stages.formats.numbered import Crowd, Numbered, numbered_results
+from stages.formats.read_back import people_of_iuv, read_inds, surface_of_iuv
+from stages.payloads import U8, FrameChunk, People, Surfaces, VideoInfo
 from stages.video.source import is_url
 
 BLACK = "black"
 SAME_TIME = Fraction(1, 1000)
 """Seconds: frames of a copy of the video, whose clock may tick otherwise, are the same frames if they are this near."""
+NUMBERED_REMEDY = "name the video or photo it was made from with --set replay.video=FILE"
 REMEDY = "name the video it was made from with --set replay.video=FILE, or --set replay.video=black"
 
 
@@ -36,13 +38,22 @@ class Saved:
 
 
 class Replay(Stage):
-    """A folder that `--export surfaces=FOLDER` wrote in, or IUV as PNG or lossless film; its frames and people out."""
+    """What exports saved; its frames and people out.
+
+    A folder that `--export surfaces=FOLDER` or `iuv=FOLDER` wrote in, IUV as PNG or lossless film, or a list of results
+    in JSON (`result_json`, `coco`).
+    """
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """`video`: the frames: a file, `black`, or null for the file that the export says it was made from."""
+        """Attributes:
+        video: the frames: a file, `black`, or null for the file that the export says it was made from.
+        inds: who is who in pictures of IUV: the folder that `--export inds=FOLDER` wrote, or of one picture the file;
+            null = everyone counts as one person.
+        """
 
         video: str | None = None
+        inds: str | None = None
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)
@@ -55,19 +66,29 @@ class Replay(Stage):
         Raises:
             StageError: no export, a damaged one, or a video that it does not belong to.
         """
-        saved = saved_surfaces(job.input) if Path(job.input).is_dir() else saved_iuv(job, self.threads)
+        saved = self._saved(job)
         self._length = saved.count
+        size = chunk_length("auto", saved.video.width, saved.video.height)
+        while batch := tuple(islice(saved.moments, size)):
+            yield packet_of(batch, saved.video, self._frames)
+            self._frames += len(batch)
+
+    def _saved(self, job: Job) -> Saved:
+        """What is saved, with the frames it belongs to."""
+        inds = None if self.config.inds is None else Path(self.config.inds)
+        if (numbered := numbered_results(job.input, inds)) is not None:
+            if self.config.video is None or self.config.video == BLACK:
+                raise StageError("says neither times nor size of its frames", job.input, NUMBERED_REMEDY)
+            _check_output(job, self.config.video)
+            return saved_by_number(numbered, job, self.config.video, self.threads)
+        saved = saved_surfaces(job.input) if Path(job.input).is_dir() else saved_iuv(job, inds, self.threads)
         path = self.config.video or saved.video.path
         if not path:
             raise StageError("does not say what it was made from", job.input, REMEDY)
         _check_output(job, path)
-        shown, video = saved.moments, replace(saved.video, path="" if path == BLACK else path, frames=saved.count)
-        if path != BLACK:
-            shown = _with_frames(shown, job, path, video, self.threads)
-        size = chunk_length("auto", video.width, video.height)
-        while batch := tuple(islice(shown, size)):
-            yield packet_of(batch, video, self._frames)
-            self._frames += len(batch)
+        video = replace(saved.video, path="" if path == BLACK else path, frames=saved.count)
+        shown = saved.moments if path == BLACK else _with_frames(saved.moments, job, path, video, self.threads)
+        return replace(saved, video=video, moments=shown)
 
     def length(self) -> int | None:
         """Frames of the export."""
@@ -86,39 +107,68 @@ def saved_surfaces(name: str) -> Saved:
     return Saved(video=video, moments=(read_moment(file, video) for file in files), count=len(files))
 
 
-def saved_iuv(job: Job, threads: int) -> Saved:
-    """A picture or film of IUV, everyone in it as one person. Raises StageError for one that is none."""
+def saved_iuv(job: Job, inds: Path | None, threads: int) -> Saved:
+    """A picture or film of IUV; everyone in it as one person unless `inds` says who is who. Raises StageError."""
     decode = Decode(Decode.Config(), threads=threads)
     chunks = decode(job)
     first = next(chunks)
     surface_of_iuv(first.rgb_THW3[0], job.input)  # any other picture is refused before its video is asked for
     return Saved(
         video=replace(first.video, path=""),
-        moments=(moment for chunk in chain([first], chunks) for moment in _moments_of_iuv(job, chunk)),
+        moments=(moment for chunk in chain([first], chunks) for moment in _moments_of_iuv(job, chunk, inds)),
         count=decode.length(),
     )
 
 
-def _moments_of_iuv(job: Job, chunk: FrameChunk) -> Iterator[Moment]:
+def _moments_of_iuv(job: Job, chunk: FrameChunk, inds: Path | None) -> Iterator[Moment]:
     for t in range(len(chunk)):
-        surface = surface_of_iuv(chunk.rgb_THW3[t], f"{job.input}, frame {chunk.source_index(t)}")
-        grid = [] if surface is None else [[surface.x0, surface.y0, *_corner(surface)]]
-        yield Moment(
-            stem=job.stem,
-            index=chunk.source_index(t),
-            pts=int(chunk.pts_T[t]),
-            video=chunk.video,
-            rgb_HW3=np.zeros_like(chunk.rgb_THW3[t]),
-            box_N4=np.array(grid, np.float32).reshape(-1, 4),
-            score_N=np.ones(len(grid), np.float32),
-            id_N=np.ones(len(grid), np.int32),
-            surfaces=() if surface is None else (surface,),
-        )
+        number = chunk.source_index(t)
+        picture = None if inds is None else inds / f"frame_{number:06d}.png" if inds.is_dir() else inds
+        persons_HW = None if picture is None else read_inds(picture)
+        people = people_of_iuv(chunk.rgb_THW3[t], persons_HW, f"{job.input}, frame {number}")
+        yield _moment_of(Crowd.named(people), np.zeros_like(chunk.rgb_THW3[t]), job, chunk, t)
 
 
-def _corner(surface: Surface) -> tuple[int, int]:
-    height, width = surface.labels_hw.shape
-    return surface.x0 + width, surface.y0 + height
+def saved_by_number(numbered: Numbered, job: Job, path: str, threads: int) -> Saved:
+    """Results that name frames by number, with those frames of a video or photo.
+
+    Raises StageError for a source that does not have all of them.
+    """
+    decode = Decode(Decode.Config(), threads=threads)
+    chunks = decode(replace(job, input=path))
+    first = next(chunks)
+    return Saved(
+        video=replace(first.video, frames=numbered.count() or first.video.frames),
+        moments=_moments_by_number(numbered, job, path, chain([first], chunks)),
+        count=numbered.count() or decode.length(),
+    )
+
+
+def _moments_by_number(numbered: Numbered, job: Job, path: str, chunks: Iterator[FrameChunk]) -> Iterator[Moment]:
+    shown = 0
+    for chunk in chunks:
+        for t in range(len(chunk)):
+            crowd = numbered.crowd(chunk.source_index(t), Path(path).stem, chunk.video.still)
+            if crowd is not None:
+                shown += 1
+                yield _moment_of(crowd, chunk.rgb_THW3[t], job, chunk, t)
+    if shown < (numbered.count() or 1):
+        raise StageError(f"has {shown} of the export's {numbered.count() or 1} frames", path, NUMBERED_REMEDY)
+
+
+def _moment_of(crowd: Crowd, rgb_HW3: U8, job: Job, chunk: FrameChunk, t: int) -> Moment:
+    return Moment(
+        stem=job.stem,
+        index=chunk.source_index(t),
+        pts=int(chunk.pts_T[t]),
+        video=chunk.video,
+        rgb_HW3=rgb_HW3,
+        box_N4=crowd.box_N4,
+        score_N=crowd.score_N,
+        id_N=crowd.id_N,
+        surfaces=crowd.surfaces,
+        bridged_N=crowd.bridged_N,
+    )
 
 
 def packet_of(moments: tuple[Moment, ...], video: VideoInfo, first: int) -> tuple[FrameChunk, People, Surfaces]:

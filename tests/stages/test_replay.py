@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import subprocess
 import sys
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent / "formats"))
 
 from made_moments import PEOPLE, SURFACES, VIDEO, export, frames_of, people_of
 
+from pipeline.inputs import find_inputs, saved_inputs
 from pipeline.stage import Job, StageError
 from stages.payloads import Surfaces
 from stages.replay import Replay
@@ -137,6 +143,102 @@ def test_a_film_of_iuv_is_shown_over_its_video(tmp_path: Path) -> None:
         list(Replay(Replay.Config())(job_on(tmp_path / "iuv.mkv")))
     with pytest.raises(StageError, match=r"film\.mkv: is no picture of IUV"):
         list(Replay(Replay.Config())(job_on(tmp_path / "film.mkv")))
+
+
+@pytest.mark.parametrize(("number", "count"), [(785, 1), (872, 2)])
+def test_real_results_are_read_and_exported_again(shared: Path, tmp_path: Path, number: int, count: int) -> None:
+    """The challenge's own list over its photos: scores, boxes and the stored charts come back as they were."""
+    real = shared / "assets/real_iuv/fb_densepose"
+    photo, listed = real / f"{number:012d}.jpg", real / "challenge2018_example_results.json"
+    job = replace(job_on(listed), stem=f"{number:012d}")
+    ((frames, people, surfaces),) = list(Replay(Replay.Config(video=str(photo)))(job))
+    given = [entry for entry in json.loads(listed.read_text()) if entry["image_id"] == number]
+    assert len(given) == len(people) == count and frames.rgb_THW3.mean() > 20
+    export({"result_json": tmp_path / "r.json"}, frames, people, surfaces, job=job)
+    again = json.loads((tmp_path / "r.json").read_text())
+    for ours, theirs in zip(again, sorted(given, key=lambda entry: -entry["score"]), strict=True):
+        assert ours["score"] == pytest.approx(theirs["score"], abs=1e-6)
+        assert {key: ours[key] for key in ("image_id", "bbox", "uv_shape")} == {
+            key: theirs[key] for key in ("image_id", "bbox", "uv_shape")
+        }
+        assert np.array_equal(stored(ours), stored(theirs))
+    with pytest.raises(StageError, match="lists nobody for the photo 'demo_im'"):
+        list(Replay(Replay.Config(video=str(real / "demo_im.jpg")))(job_on(listed)))
+
+
+def stored(entry: dict[str, Any]) -> np.ndarray:
+    """The picture in an entry."""
+    return np.asarray(Image.open(BytesIO(base64.b64decode(entry["uv_data"]))))
+
+
+def test_a_real_picture_of_persons_tells_who_is_who_in_iuv(shared: Path, tmp_path: Path) -> None:
+    real = shared / "assets/real_iuv/fb_densepose"
+    config = Replay.Config(video=str(real / "demo_im.jpg"), inds=str(real / "demo_im_INDS.png"))
+    job = replace(job_on(real / "demo_im_IUV.png"), stem="again")
+    ((frames, people, surfaces),) = list(Replay(config)(job))
+    inds = cv2.imread(str(real / "demo_im_INDS.png"), cv2.IMREAD_UNCHANGED)
+    assert people.id_N.tolist() == np.unique(inds[inds > 0]).tolist() == list(range(7, 20))
+    for who, surface in zip(people.id_N, surfaces.people, strict=True):
+        frame, grid = surface.windows(*inds.shape)
+        assert np.array_equal(surface.labels_hw[grid] > 0, inds[frame] == who)
+    export({"iuv": tmp_path}, frames, people, surfaces, job=job)
+    assert np.array_equal(cv2.imread(str(tmp_path / "again.png")), cv2.imread(str(real / "demo_im_IUV.png")))
+
+
+@pytest.mark.parametrize("kind", ["iuv", "coco", "result_json"])
+def test_numbered_exports_are_shown_over_the_frames_they_name(tmp_path: Path, kind: str) -> None:
+    """Of a film of 12 frames 3, 6 and 9 were processed; nobody was in 6."""
+    rgb = film(tmp_path / "film.mkv", 12)
+    given = frames_of(3, index=[3, 6, 9])
+    target = tmp_path / ("iuv" if kind == "iuv" else "list.json")
+    people = replace(PEOPLE, bridged_N=np.array([False, kind != "iuv", False]))
+    export({kind: target, "inds": tmp_path / "inds"}, given, people)
+    inds = str(tmp_path / "inds") if kind == "iuv" else None
+    stage = Replay(Replay.Config(video=str(tmp_path / "film.mkv"), inds=inds))
+    ((frames, again, surfaces),) = list(stage(job_on(target)))
+    numbers = [frames.source_index(t) for t in range(len(frames))]
+    assert numbers == ([3, 6, 9] if kind == "iuv" else list(range(12)))  # lists do not name empty frames
+    assert np.array_equal(frames.rgb_THW3, rgb[numbers])
+    assert [numbers[t] for t in again.frame_N] == [3, 3, 9]
+    assert again.id_N.tolist() == ([3, 7, 7] if kind == "iuv" else [7, 3, 7])
+    assert again.bridged().tolist() == [False, kind != "iuv", False]
+    export({"iuv": tmp_path / "first", "inds": tmp_path / "first_inds"}, given)
+    export({"iuv": tmp_path / "second", "inds": tmp_path / "second_inds"}, frames, again, surfaces)
+    for name in ("frame_000003.png", "frame_000006.png", "frame_000009.png"):
+        for folder in ("", "_inds"):
+            first, second = (tmp_path / f"{which}{folder}" / name for which in ("first", "second"))
+            assert first.read_bytes() == second.read_bytes()
+    short = film(tmp_path / "short.mkv", 5)
+    assert len(short) == 5
+    if kind == "iuv":
+        with pytest.raises(StageError, match=r"short\.mkv: has 1 of the export's 3 frames"):
+            list(Replay(Replay.Config(video=str(tmp_path / "short.mkv")))(job_on(target)))
+    with pytest.raises(StageError, match="says neither times nor size"):
+        list(Replay(Replay.Config())(job_on(target)))
+
+
+def test_what_is_no_saved_result_is_refused(tmp_path: Path) -> None:
+    rgb = film(tmp_path / "film.mkv", 3)
+    assert len(rgb) == 3
+    (tmp_path / "a.json").write_text('{"image_id": 1}')
+    (tmp_path / "b.json").write_text('[{"image_id": 1, "bbox": [0, 0, 2, 2], "uv_data": "bm9uZQ=="}]')
+    (tmp_path / "unnumbered").mkdir()
+    (tmp_path / "unnumbered" / "a.png").write_bytes(b"")
+    config = Replay.Config(video=str(tmp_path / "film.mkv"))
+    for name, sentence in (
+        ("a.json", "is no list of DensePose's results"),
+        ("b.json", "has a damaged entry for image_id 1"),
+        ("unnumbered", "holds no pictures that end in a frame's number"),
+    ):
+        with pytest.raises(StageError, match=sentence):
+            list(Replay(config)(job_on(tmp_path / name)))
+
+
+def test_a_folder_of_one_videos_pictures_is_one_input(tmp_path: Path) -> None:
+    export({"iuv": tmp_path / "iuv"})
+    (job,) = saved_inputs([str(tmp_path / "iuv")], str(tmp_path / "out.mp4"), overwrite=False).jobs
+    assert job.input == str(tmp_path / "iuv")
+    assert len(find_inputs([str(tmp_path / "iuv")], str(tmp_path / "out"), overwrite=False).jobs) == 3
 
 
 def test_the_command_draws_the_same_frames_again_without_the_network(root: Path, tmp_path: Path) -> None:

@@ -72,8 +72,9 @@ class Smooth(Stage):
         self.last_frame = -1
 
     def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces) -> Iterator[Surfaces]:
-        """The chunk's surfaces, steadied, or an earlier chunk's that waited; their order and grids stay."""
+        """The chunk's surfaces, steadied, or earlier chunks' that waited; their order and grids stay."""
         if frames.video.still or self.config.kind == "none":
+            yield from self.flush()
             yield surfaces
             return
         self.waiting.add(surfaces, len(frames))

@@ -39,11 +39,12 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(weights: Path) -> list[str]:
-    """Half a second of the clip, and two people in every frame, wherever the network sees them."""
+    """Half a second of the clip, and two people in every frame, wherever the network sees them; they are steadied."""
     return [
         f"network.weights={weights}",
         "network.score_threshold=0.0001",
         "network.max_people=2",
+        "track.sure_score=0",
         "decode.end=0.5",
         "threads=1",
     ]

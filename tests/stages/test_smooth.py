@@ -266,6 +266,17 @@ def test_looking_ahead_is_steadier_and_shows_no_single_slip() -> None:
     assert abs(lag(later, given.truth, given.place_T2)) < 0.3
 
 
+def test_a_still_after_a_film_waits_for_nothing_and_overtakes_nothing() -> None:
+    given = shot(STEADY[:4])
+    whole = ended(given, Smooth(Smooth.Config(ahead=2)), chunk=1)
+    stage = Smooth(Smooth.Config(ahead=2))
+    assert len(smoothed(given, stage=stage, chunk=1)) == 2
+    picture = Surfaces(people=(given.seen[0],))
+    *late, last = stage(chunk_of(given.rgb_THW3[:1], still=True), people_of(1), picture)
+    assert last is picture
+    assert_same([surface for surfaces in late for surface in surfaces.people], whole[2:])
+
+
 def ended(given: Shot, stage: Smooth, chunk: int, first: int = 0) -> list[Surface]:
     """The whole film, with what the stage still held at its end."""
     result = smoothed(given, stage=stage, chunk=chunk, first=first)
@@ -327,10 +338,13 @@ def test_a_walking_person_comes_nearer_to_the_truth_and_keeps_the_right_charts()
         truth = draw(np.zeros((view.height, view.width, 3), np.float32), [cast[0].person], [mesh], view, lights())
         exact.append(exact_surface(truth, 1))
     seen = [jittery(surface, rng) for surface in exact]
-    (result,) = Smooth(Smooth.Config())(chunk_of(np.stack(frames)), people_of(len(seen)), Surfaces(people=tuple(seen)))
-    wrong, error = zip(*(mistakes(surfaces, exact) for surfaces in (seen, result.people)), strict=True)
-    assert wrong[1] < 1.05 * wrong[0]
-    assert error[1] < 0.9 * error[0]
+    given = chunk_of(np.stack(frames)), people_of(len(seen)), Surfaces(people=tuple(seen))
+    for ahead in (0, 1):
+        stage = Smooth(Smooth.Config(ahead=ahead))
+        (result,) = [*stage(*given), *stage.flush()]
+        wrong, error = zip(*(mistakes(surfaces, exact) for surfaces in (seen, result.people)), strict=True)
+        assert wrong[1] < 1.05 * wrong[0]
+        assert error[1] < 0.9 * error[0]
 
 
 def mistakes(surfaces: Sequence[Surface], exact: list[Surface]) -> tuple[float, float]:

@@ -12,6 +12,7 @@ import dataclasses
 import io
 import json
 import typing
+import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
@@ -99,11 +100,11 @@ def unpacked(content: bytes, kinds: Sequence[type]) -> dict[type, Any]:
     Raises ValueError for bytes that are nothing of the kind.
     """
     classes = _classes(kinds)
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        try:
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             made = [_grown(branch, arrays, classes) for branch in json.loads(arrays["tree"].tobytes())]
-        except (LookupError, TypeError) as error:
-            raise ValueError(f"the payloads of a packet that waited cannot be read ({error})") from error
+    except (LookupError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"the payloads of a packet that waited cannot be read ({error})") from error
     return {type(payload): payload for payload in made}
 
 

@@ -27,14 +27,17 @@ Packet = tuple[FrameChunk, People, Surfaces]
 
 
 def packets() -> Iterator[Packet]:
-    """One frame each, everything in it two pixels farther to the right."""
-    frames, people, surfaces = moment(SECOND)
+    """One frame each, everything in it two pixels farther to the right; sure of each pixel as noise is."""
+    frames, people, exact = moment(SECOND)
+    rng = np.random.default_rng(0)
+    sure = [rng.random(one.labels_hw.shape, np.float32) for one in exact.people]
+    surfaces = [replace(one, confidence_hw=its) for one, its in zip(exact.people, sure, strict=True)]
     for t in range(FRAMES):
         moved = np.roll(frames.rgb_THW3, 2 * t, axis=2)
         yield (
             replace(frames, rgb_THW3=moved, pts_T=np.array([t]), first=t),
             replace(people, box_N4=people.box_N4 + np.array([2 * t, 0, 2 * t, 0], np.float32)),
-            Surfaces(people=tuple(replace(one, x0=one.x0 + 2 * t) for one in surfaces.people)),
+            Surfaces(people=tuple(replace(one, x0=one.x0 + 2 * t) for one in surfaces)),
         )
 
 

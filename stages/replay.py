@@ -50,10 +50,17 @@ class Replay(Stage):
         video: the frames: a file, `black`, or null for the file that the export says it was made from.
         inds: who is who in pictures of IUV: the folder that `--export inds=FOLDER` wrote, or of one picture the file;
             null = everyone counts as one person.
+        start: seconds into `video` from which the time of a film of IUV counts: what `decode.start` was.
         """
 
         video: str | None = None
         inds: str | None = None
+        start: float = 0.0
+
+        def __post_init__(self) -> None:
+            """Raises ValueError for a start before the beginning."""
+            if self.start < 0:
+                raise ValueError("start must not be negative")
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)
@@ -87,7 +94,9 @@ class Replay(Stage):
             raise StageError("does not say what it was made from", job.input, REMEDY)
         _check_output(job, path)
         video = replace(saved.video, path="" if path == BLACK else path, frames=saved.count)
-        shown = saved.moments if path == BLACK else _with_frames(saved.moments, job, path, video, self.threads)
+        shown = saved.moments
+        if path != BLACK:
+            shown = _with_frames(shown, job, path, video, self.config.start, self.threads)
         return replace(saved, video=video, moments=shown)
 
     def length(self) -> int | None:
@@ -202,11 +211,13 @@ def _check_output(job: Job, video: str) -> None:
         raise StageError("the output would overwrite the video", str(output), "name another output with -o")
 
 
-def _with_frames(moments: Iterator[Moment], job: Job, path: str, video: VideoInfo, threads: int) -> Iterator[Moment]:
-    """Each moment with its frame of the video, found by its time."""
+def _with_frames(
+    moments: Iterator[Moment], job: Job, path: str, video: VideoInfo, start: float, threads: int
+) -> Iterator[Moment]:
+    """Each moment with its frame of the video, found by its time, which counts from `start`."""
     if not is_url(path) and not Path(path).exists():
         raise StageError("the video of this export is gone", path, REMEDY)
-    decode = Decode(Decode.Config(max_size=max(video.width, video.height)), threads=threads)
+    decode = Decode(Decode.Config(max_size=max(video.width, video.height), start=start or None), threads=threads)
     with closing(decode):
         pictures = _pictures(decode, replace(job, input=path))
         for moment in moments:
@@ -214,17 +225,17 @@ def _with_frames(moments: Iterator[Moment], job: Job, path: str, video: VideoInf
             found = next((each for each in pictures if each[0] >= wanted - SAME_TIME), None)
             if found is None:
                 raise StageError(f"ends before frame {moment.index} of the export", path, REMEDY)
-            seconds, rgb_HW3 = found
+            seconds, index, rgb_HW3 = found
             if seconds > wanted + SAME_TIME:
                 raise StageError(f"has no frame at {float(wanted):.3f} s, where the export has one", path, REMEDY)
             if rgb_HW3.shape[:2] != (video.height, video.width):
                 size = f"{rgb_HW3.shape[1]}×{rgb_HW3.shape[0]}, the export of {video.width}×{video.height}"
                 raise StageError(f"has frames of {size}", path, REMEDY)
-            yield replace(moment, rgb_HW3=rgb_HW3)
+            yield replace(moment, rgb_HW3=rgb_HW3, index=index)
 
 
-def _pictures(decode: Decode, job: Job) -> Iterator[tuple[Fraction, U8]]:
-    """(seconds, frame) of a whole input."""
+def _pictures(decode: Decode, job: Job) -> Iterator[tuple[Fraction, int, U8]]:
+    """(seconds, number, frame) of an input; of a part of it, seconds count from where that was cut, as in its films."""
     for chunk in decode(job):
-        for pts, rgb_HW3 in zip(chunk.pts_T.tolist(), chunk.rgb_THW3, strict=True):
-            yield pts * chunk.video.time_base, rgb_HW3
+        for t, pts in enumerate(chunk.pts_T.tolist()):
+            yield pts * chunk.video.time_base - (chunk.video.cut_start or 0), chunk.source_index(t), chunk.rgb_THW3[t]

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,24 @@ def test_a_film_of_iuv_is_shown_over_its_video(tmp_path: Path) -> None:
         list(Replay(Replay.Config())(job_on(tmp_path / "iuv.mkv")))
     with pytest.raises(StageError, match=r"film\.mkv: is no picture of IUV"):
         list(Replay(Replay.Config())(job_on(tmp_path / "film.mkv")))
+
+
+def test_a_film_of_iuv_begins_where_its_part_of_the_video_did(tmp_path: Path) -> None:
+    """Frames 5, 6, 7 of twelve were processed (`decode.start=0.19`); the time of their film counts from there."""
+    rgb = film(tmp_path / "film.mkv", 12)
+    given = frames_of(3, index=[5, 6, 7], video=replace(VIDEO, cut_start=Fraction(19, 100)))
+    export({"iuv_video": tmp_path / "iuv.mkv", "iuv": tmp_path / "png"}, replace(given, pts_T=np.array([5, 6, 7])))
+    with pytest.raises(StageError, match=r"has no frame at 0\.010 s"):  # the film's first frame, 10 ms after the cut
+        list(Replay(Replay.Config(video=str(tmp_path / "film.mkv")))(job_on(tmp_path / "iuv.mkv")))
+    stage = Replay(Replay.Config(video=str(tmp_path / "film.mkv"), start=0.19))
+    ((frames, people, surfaces),) = list(stage(job_on(tmp_path / "iuv.mkv")))
+    assert np.array_equal(frames.rgb_THW3, rgb[[5, 6, 7]])
+    assert [frames.source_index(t) for t in range(3)] == [5, 6, 7]
+    export({"iuv": tmp_path / "again"}, frames, people, surfaces)
+    for name in ("frame_000005.png", "frame_000006.png", "frame_000007.png"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "png" / name).read_bytes()
+    with pytest.raises(StageError, match=r"film\.mkv"):
+        list(Replay(Replay.Config(video=str(tmp_path / "film.mkv"), start=9.0))(job_on(tmp_path / "iuv.mkv")))
 
 
 @pytest.mark.parametrize(("number", "count"), [(785, 1), (872, 2)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import socket
@@ -27,7 +28,6 @@ _SILENT: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
 _ANSWER_S = 10.0
 _STARTS = 4
 _folders: list[str] = []
-NO_DASHBOARD = "Ray's dashboard did not come up: pip install 'ray[default]' brings what it needs\n"
 
 
 def quieten() -> None:
@@ -55,6 +55,8 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: int = 0, *, dash
         raise PlainError("Ray is not installed", "", "install ray, or run with --serial") from error
     if ray.is_initialized():
         return False
+    if dashboard and address is None:
+        _check_dashboard()
     try:
         if address is not None:
             _check_reachable(address)
@@ -63,10 +65,21 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: int = 0, *, dash
             wishes = {"num_cpus": cpus, "num_gpus": gpus, "object_store_memory": store, "include_dashboard": dashboard}
             page = _start_here(wishes)
             if dashboard:
-                sys.stderr.write(f"Ray's dashboard: http://{page}\n" if page else NO_DASHBOARD)
+                sys.stderr.write(f"Ray's dashboard: http://{page}\n" if page else "Ray's dashboard did not come up\n")
     except Exception as error:  # Ray raises its bare base class where a node does not come up in time
         raise _start_error(address, error) from error
     return True
+
+
+def _check_dashboard() -> None:
+    """Raise PlainError where the packages that Ray's page needs are absent; Ray itself says so in paragraphs."""
+    module = "ray.dashboard.optional_deps"
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        if error.name != module:  # else this Ray keeps them elsewhere, and judges for itself
+            what = f"Ray's dashboard needs packages that are not installed ({error.name})"
+            raise PlainError(what, "ray.dashboard", "pip install 'ray[default]', or leave it out") from error
 
 
 def _start_here(wishes: Mapping[str, Any]) -> str | None:

@@ -51,6 +51,17 @@ def test_a_start_that_fails_is_a_sentence_and_leaves_no_folder(monkeypatch: pyte
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_dashboard_without_its_packages_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setenv("PYTHONPATH", "")
+    monkeypatch.setitem(sys.modules, "aiohttp_cors", None)
+    monkeypatch.delitem(sys.modules, "ray.dashboard.optional_deps", raising=False)
+    with pytest.raises(PlainError, match=r"ray\.dashboard: .*\(aiohttp_cors\); pip install 'ray\[default\]'"):
+        start_ray(None, cpus=1, store=1 << 28, dashboard=True)
+
+
 def test_nothing_is_reported_to_anyone() -> None:
     quieten()
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"

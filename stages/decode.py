@@ -21,7 +21,7 @@ from stages.video.source import check_readable
 from stages.video.stills import is_still, read_still
 
 CHUNK_BYTES = 24_000_000
-"""The way of a packet through the lanes costs 10 to 15 ms of CPU, however large it is (docs/benchmarks/runner.md)."""
+"""The way of a packet through the lanes costs some 10 ms of CPU, however large it is (docs/benchmarks/runner.md)."""
 CHUNK_LENGTHS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 24, 30)
 """Divisors of 120, the encoder's usual segment: chunks then end where segments end, and a restart loses no frame."""
 STILL_TIME_BASE = Fraction(1, 25)

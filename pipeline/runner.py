@@ -318,16 +318,21 @@ class _Coordinator:
                 raise PlainError(what, f"lanes.{name}", "lower what it reserves, or raise ray.start_timeout_s")
 
     def _keep(self) -> Receipts:
-        """Interrupted: let every lane keep what is whole of the inputs that were begun."""
+        """Interrupted: let every lane keep what is whole of the inputs that were begun.
+
+        Where none has anything yet, what stands can be gone on from.
+        """
         for stream in self._state.streams:
-            job = self._jobs[stream.index]
+            job, kept = self._jobs[stream.index], False
             self._metrics.streams[stream.index].interrupted = True
             for index, lane in enumerate(self._lanes):
                 step = self._crew.interrupt(index, job, stream.epoch, _KEEP_S) if lane.ordered else None
                 if step:
+                    kept = kept or bool(step.receipts)
                     self._metrics.step(lane.name, stream.index, step)
                     yield from ((job, receipt) for receipt in step.receipts)
-            self._recovery.remove(stream.index)
+            if kept:
+                self._recovery.remove(stream.index)
 
 
 def _first_line(error: Exception) -> str:

@@ -106,9 +106,10 @@ class _Serial:
                 raise _DryError
             ended = step.ended
             yield from self._onward(0, job, (step, payloads))
-        if not ended:
+        if ended:
+            self._recovery.remove(job.index)
+        else:
             yield from self._keep(job)
-        self._recovery.remove(job.index)
         self._metrics.streams[job.index].done = ended
 
     def shutdown(self) -> None:
@@ -157,8 +158,15 @@ class _Serial:
             raise _StreamFailedError
 
     def _keep(self, job: Job) -> Iterator[tuple[Job, Any]]:
-        """Interrupted: let every lane keep what is whole."""
+        """Interrupted: let every lane keep what is whole.
+
+        Where none has anything yet, what stands can be gone on from.
+        """
         self._metrics.streams[job.index].interrupted = True
+        kept = False
         for index, worker in enumerate(self._workers):
             step, _ = worker.interrupt(job, self._epoch)
+            kept = kept or bool(step.receipts)
             yield from self._note(index, job, step)
+        if kept:
+            self._recovery.remove(job.index)

@@ -8,11 +8,16 @@ from pathlib import Path
 
 import pytest
 import toy_stages
-from toy_runs import Run
+from toy_runs import MACHINE, Run
 
 from pipeline.graph import build_graph, stage_class
+from pipeline.interrupts import Interrupt
 from pipeline.journal import Journal
+from pipeline.metrics import Metrics
+from pipeline.plan import make_plan
 from pipeline.recovery import one_lane_has_all_states
+from pipeline.runner import run_ray
+from pipeline.serial import run_serial
 from pipeline.stage import Job
 
 QUIET = {"count": {"chunk": 1}, "smooth": {"delay": 0}, "save": {"part": 3}}
@@ -160,6 +165,25 @@ def test_a_crash_while_packets_that_waited_come_again_loses_nothing(
     assert Journal.of(jobs[0]).path.read_bytes() == before
     (tmp_path / "flag").touch()
     serially(config, again(jobs))
+    assert Path(jobs[0].output).read_bytes() == Path(calm[0].output).read_bytes()
+
+
+@pytest.mark.parametrize("ray", [False, True])
+def test_an_interrupt_before_anything_new_is_there_keeps_what_stands(
+    toy_config, toy_jobs, tmp_path, request: pytest.FixtureRequest, ray: bool
+) -> None:
+    run: Run = request.getfixturevalue("under_ray" if ray else "serially")
+    calm, jobs = toy_jobs("12", folder="calm"), toy_jobs("12")
+    keys = {"smooth": {"delay": 4}}
+    run(toy_config(**{**QUIET, **keys}), calm)
+    config = stopped(toy_config, jobs, run, tmp_path / "flag", 8, **keys)
+    interrupt, metrics = Interrupt(), Metrics(config.graph, jobs)
+    metrics.listen(lambda: interrupt.request() if metrics.streams[0].frames_in == 4 else None)
+    plan = make_plan(config.graph, config.settings, MACHINE)
+    assert list((run_ray if ray else run_serial)(config, plan, again(jobs), metrics, interrupt)) == []
+    assert metrics.streams[0].state == "interrupted"
+    assert Journal.of(jobs[0]).read()[-1].packets == 3
+    run(config, again(jobs))
     assert Path(jobs[0].output).read_bytes() == Path(calm[0].output).read_bytes()
 
 

@@ -132,10 +132,23 @@ def saved_iuv(job: Job, inds: Path | None, threads: int) -> Saved:
 def _moments_of_iuv(job: Job, chunk: FrameChunk, inds: Path | None) -> Iterator[Moment]:
     for t in range(len(chunk)):
         number = chunk.source_index(t)
-        picture = None if inds is None else inds / f"frame_{number:06d}.png" if inds.is_dir() else inds
-        persons_HW = None if picture is None else read_inds(picture)
+        persons_HW = None if inds is None else read_inds(_picture_of(inds, number))
         people = people_of_iuv(chunk.rgb_THW3[t], persons_HW, f"{job.input}, frame {number}")
         yield _moment_of(Crowd.named(people), np.zeros_like(chunk.rgb_THW3[t]), job, chunk, t)
+
+
+def _picture_of(inds: Path, number: int) -> Path:
+    """Who is who in the frame of a film with that number: films count from 0, a folder's pictures as the source does.
+
+    Raises StageError for a folder of fewer pictures.
+    """
+    if not inds.is_dir():
+        return inds
+    pictures = sorted(inds.glob("*.png"))
+    if number >= len(pictures):
+        what = f"holds {len(pictures)} pictures, fewer than the film of IUV"
+        raise StageError(what, str(inds), "export both in one run")
+    return pictures[number]
 
 
 def saved_by_number(numbered: Numbered, job: Job, path: str, threads: int) -> Saved:

@@ -236,6 +236,18 @@ def test_numbered_exports_are_shown_over_the_frames_they_name(tmp_path: Path, ki
         list(Replay(Replay.Config())(job_on(target)))
 
 
+def test_a_film_of_a_part_finds_its_pictures_of_persons(tmp_path: Path) -> None:
+    """The film counts from 0, the pictures as their source: 3, 6, 9."""
+    film(tmp_path / "film.mkv", 3)
+    export({"iuv_video": tmp_path / "iuv.mkv", "inds": tmp_path / "inds"}, frames_of(3, index=[3, 6, 9]))
+    config = Replay.Config(video=str(tmp_path / "film.mkv"), inds=str(tmp_path / "inds"))
+    ((_, people, _),) = list(Replay(config)(job_on(tmp_path / "iuv.mkv")))
+    assert people.frame_N.tolist() == [0, 0, 2] and people.id_N.tolist() == [3, 7, 7]
+    (tmp_path / "inds" / "frame_000009.png").unlink()
+    with pytest.raises(StageError, match="holds 2 pictures, fewer than the film"):
+        list(Replay(config)(job_on(tmp_path / "iuv.mkv")))
+
+
 def test_what_is_no_saved_result_is_refused(tmp_path: Path) -> None:
     rgb = film(tmp_path / "film.mkv", 3)
     assert len(rgb) == 3

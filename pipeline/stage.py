@@ -102,6 +102,11 @@ class Stage:
         """Settings of the stage; every field has a default or is required by name."""
 
     @classmethod
+    def uses_gpu(cls, config: Any) -> bool:
+        """Whether an `accelerated` stage would compute on a GPU with these settings."""
+        return cls.accelerated
+
+    @classmethod
     def fetch(cls, config: Any) -> None:
         """Get what the stage needs from outside (a download), before anything starts; may show progress on stderr."""
         return
@@ -134,6 +139,7 @@ class Stage:
     def state(self) -> bytes:
         """What a restart needs to continue as if nothing had happened, asked after a packet.
 
+        Packets that the stage holds back then are not given to it again: what it needs of them is part of its state.
         An ordered stage defines it together with `restore`, even if it has nothing to say: where one does not, a run
         that lost a process begins its input anew.
         """

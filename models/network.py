@@ -68,6 +68,11 @@ class NetworkConfig:
             _require(name, None if value == "auto" else value, 1, None)
 
 
+    def uses_gpu(self) -> bool:
+        """Whether the network would run on a GPU if there were one; the light one runs on the processor."""
+        return self.kind != "light" and self.device != "cpu"
+
+
 def _require(name: str, value: float | None, least: float, most: float | None) -> None:
     if value is not None and (value < least or (most is not None and value > most)):
         span = f"at least {least}" if most is None else f"from {least} to {most}"

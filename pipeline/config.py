@@ -12,6 +12,7 @@ import yaml
 
 from pipeline.conversion import ConfigError, convert, nearest, to_dataclass
 from pipeline.graph import Graph, build_graph, stage_class
+from pipeline.stage import Stage
 from pipeline.watch.settings import ObserveConfig
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
@@ -219,8 +220,18 @@ def validate(raw: RawConfig, table: Mapping[str, str]) -> RunConfig:
     _check_sections(raw, known, configs, table)
     shared = {key: value for key, value in raw.values.items() if key not in known and key not in classes}
     stages = {name: _stage_config(name, config, shared, raw) for name, config in configs.items()}
+    settings = dataclasses.replace(
+        settings, lanes={name: _without_idle_gpu(lane, classes, stages) for name, lane in settings.lanes.items()}
+    )
     demo = None if settings.demo is None else Path(raw.origins["demo",]).parent / settings.demo
     return RunConfig(name=raw.name, demo=demo, settings=settings, graph=graph, stages=stages)
+
+
+def _without_idle_gpu(lane: LaneConfig, classes: Mapping[str, type[Stage]], stages: Mapping[str, Any]) -> LaneConfig:
+    """The lane, with no GPU in the place of `auto` where its stages could use one and none does with its settings."""
+    able = [name for name in lane.stages if classes[name].accelerated]
+    used = not able or any(classes[name].uses_gpu(stages[name]) for name in able)
+    return lane if used or lane.gpus != "auto" else dataclasses.replace(lane, gpus=0.0)
 
 
 def load_config(name: str, changes: Sequence[str], table: Mapping[str, str], configs: Path = CONFIGS) -> RunConfig:

@@ -98,7 +98,8 @@ def worker_plan(graph: Graph, settings: RunSettings, machine: Machine) -> LanePl
     """What one worker of a batch gets, which runs all stages in one process; `replicas` is how many there may be."""
     base = auto_threads(machine.cpus) if settings.threads == "auto" else settings.threads
     workers = settings.batch.workers if settings.batch else 1
-    accelerated = any(node.cls.accelerated for node in graph.nodes)
+    may = [lane for lane in graph.lanes if settings.lanes[lane.name].gpus != 0]
+    accelerated = any(node.cls.accelerated for lane in may for node in lane.nodes)
     asked = LaneConfig(stages=tuple(node.name for node in graph.nodes))
     count = _fitting_replicas(asked, base, machine, accelerated) if workers == "auto" else workers
     gpus = min(1.0, machine.gpus / count) if accelerated else 0.0

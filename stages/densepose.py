@@ -23,6 +23,11 @@ class DensePose(Stage):
 
         network: NetworkConfig = field(default_factory=NetworkConfig)
 
+    @classmethod
+    def uses_gpu(cls, config: Config) -> bool:
+        """As its network does."""
+        return config.network.uses_gpu()
+
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Take the network that `detect` opened in this lane."""
         super().__init__(config, threads=threads)

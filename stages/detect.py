@@ -26,6 +26,11 @@ class Detect(Stage):
         network: NetworkConfig = field(default_factory=NetworkConfig)
 
     @classmethod
+    def uses_gpu(cls, config: Config) -> bool:
+        """As its network does."""
+        return config.network.uses_gpu()
+
+    @classmethod
     def fetch(cls, config: Config) -> None:
         """Download published weights where they are asked for. Raises ModelError."""
         fetch_weights(config.network)

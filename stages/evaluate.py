@@ -57,6 +57,11 @@ class Evaluate(Stage):
                 raise ValueError(f"score is {self.score}, must be from {LOW_SCORE} to 1")
 
     @classmethod
+    def uses_gpu(cls, config: Config) -> bool:
+        """As its network does."""
+        return config.network.uses_gpu()
+
+    @classmethod
     def fetch(cls, config: Config) -> None:
         """Weights that are asked for from the zoo, and the distances on the body, once. Raises ModelError."""
         fetch_weights(config.network)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.plan import GB, Machine, PlanError, auto_threads, make_plan, read_machine
+from pipeline.config import load_config
+from pipeline.plan import GB, Machine, PlanError, auto_threads, make_plan, read_machine, worker_plan
+from stages import STAGES
 
 SMALL = Machine(cpus=2, gpus=0, memory=4 * GB)
 LARGE = Machine(cpus=16, gpus=2, memory=64 * GB)
@@ -59,6 +61,22 @@ def test_replicas_of_an_accelerated_lane_share_the_gpus(toy_config, monkeypatch)
     shared = plan(toy_config("lanes.compute.replicas=3"), LARGE)
     assert shared.lane("compute").gpus * 3 <= 2
     assert plan(toy_config("lanes.compute.replicas=3"), SMALL).lane("compute").gpus == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "replicas", "gpus", "workers"),
+    [
+        ([], 4, 0, 4),  # the light network runs on the processor: as many as cores allow
+        (["network.kind=zoo"], 2, 1, 2),
+        (["network.kind=zoo", "network.device=cpu"], 4, 0, 4),
+    ],
+)
+def test_only_a_network_that_would_use_a_gpu_keeps_one(changes, replicas, gpus, workers) -> None:
+    config = load_config("batch", changes, STAGES)
+    lane = plan(config, LARGE).lane("network")
+    assert (lane.replicas, lane.gpus) == (replicas, gpus)
+    worker = worker_plan(config.graph, config.settings, LARGE)
+    assert worker.replicas == workers and worker.gpus == gpus
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,109 @@
+"""Another tool's coloured film steadied: `python -m tests.benchmarks.coloured FILM`.
+
+FILM is vid2densepose's side by side (1280×720: its input to the left, parula on black to the right). Its colours are
+read back to charts, everyone as one person, and go through `track` and `smooth`; beside it the built-in network's
+answers for the same input. Printed: share of pixels whose chart changes from frame to frame along the estimated flow of
+the input, and of pixels lost. UV and confidence are not in the colours, so geodesic flicker says nothing here.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from itertools import islice, pairwise
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from scipy import ndimage
+
+from models.metrics.temporal import flicker
+from models.network import NetworkConfig
+from models.surface.geometry import open_body_geometry
+from stages.evaluation.estimated_flow import EstimatedFlow
+from stages.evaluation.films import whole_surface
+from stages.formats.part_colours import PARULA_ON_BLACK
+from stages.payloads import People, Surface, Surfaces
+from tests.benchmarks.films import Film, as_chunks, recorded
+from tests.benchmarks.temporal import VARIANTS, tracked
+
+INPUT, COLOURED = slice(94, 499), slice(774, 1179)
+"""Columns of the two pictures in the film."""
+MARK = (slice(625, None), slice(140, None))
+"""Rows and columns of each that an editor's mark covers: nothing counts there."""
+NEAR = 24
+"""Sum over RGB by which compression may have changed a colour."""
+MAJORITY = 15
+"""Of the 25 pixels around, how many must be one chart: smeared colours between two charts look like a third."""
+
+
+def charts_of(rgb_HW3: np.ndarray) -> np.ndarray:
+    """Charts (H, W) by their colours; what is no colour of a chart, or stands alone, is what is nearest to it."""
+    away_HW25 = np.abs(rgb_HW3.astype(np.int16)[:, :, None] - PARULA_ON_BLACK.astype(np.int16)).sum(axis=-1)
+    label_HW = away_HW25.argmin(axis=-1).astype(np.uint8)
+    height, width = label_HW.shape
+    wide_HW = np.pad(label_HW, 2, mode="edge")
+    alike_HW = sum(
+        (wide_HW[y : y + height, x : x + width] == label_HW).astype(np.uint8) for y in range(5) for x in range(5)
+    )
+    unsure_HW = (away_HW25.min(axis=-1) > NEAR) | (alike_HW < MAJORITY)
+    nearest = ndimage.distance_transform_edt(unsure_HW, return_distances=False, return_indices=True)
+    return label_HW[tuple(nearest)]
+
+
+def person_in(rgb_HW3: np.ndarray) -> tuple[People, Surfaces]:
+    """The largest coloured piece, as a network's answer."""
+    label_HW = charts_of(rgb_HW3)
+    label_HW[MARK] = 0
+    _, piece_HW, size_K5, _ = cv2.connectedComponentsWithStats((label_HW > 0).astype(np.uint8))
+    x0, y0, width, height, _ = size_K5[1 + size_K5[1:, 4].argmax()].tolist()
+    window = (slice(y0, y0 + height), slice(x0, x0 + width))
+    labels_hw = label_HW[window] * (piece_HW[window] == 1 + size_K5[1:, 4].argmax())
+    uv_2hw = np.broadcast_to((labels_hw > 0) * np.float32(0.5), (2, height, width)).copy()
+    people = People(
+        frame_N=np.zeros(1, np.int32),
+        box_N4=np.array([[x0, y0, x0 + width, y0 + height]], np.float32),
+        score_N=np.ones(1, np.float32),
+        id_N=np.full(1, -1, np.int32),
+    )
+    return people, Surfaces(people=(Surface(x0=x0, y0=y0, labels_hw=labels_hw, uv_2hw=uv_2hw),))
+
+
+def changes(film: Film, made: Sequence[Surfaces], ways: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
+    """Share of pixels that change their chart along the flow, and share that are nobody any more."""
+    geometry, height, width = open_body_geometry(), *film.frames[0].rgb_THW3.shape[1:3]
+    clear_HW = np.ones((height, width), bool)
+    clear_HW[MARK] = False
+    changed = kept = lost = 0
+    whole = [whole_surface(one.people, height, width) for one in made]
+    for (before, after), (flow_HW2, seen_HW) in zip(pairwise(whole), ways, strict=True):
+        found = flicker(geometry, before, after, flow_HW2, seen_HW & clear_HW)
+        changed, kept, lost = changed + int(found.changed_M.sum()), kept + len(found.changed_M), lost + found.lost
+    return changed / kept, lost / (kept + lost)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("film", type=Path)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--count", type=int, default=60)
+    wanted = parser.parse_args()
+    with av.open(str(wanted.film)) as container:
+        shown = islice(container.decode(video=0), wanted.first, wanted.first + wanted.count)
+        both = [frame.to_ndarray(format="rgb24") for frame in shown]
+    frames = as_chunks([np.ascontiguousarray(rgb_HW3[:, INPUT]) for rgb_HW3 in both])
+    people, surfaces = zip(*(person_in(rgb_HW3[:, COLOURED]) for rgb_HW3 in both), strict=True)
+    search = EstimatedFlow()
+    ways = [search.between(one.rgb_THW3[0], other.rgb_THW3[0]) for one, other in pairwise(frames)]
+    published = Film(name="its colours", frames=frames, people=people, surfaces=surfaces)
+    for film in (published, recorded("built in", frames, NetworkConfig())):
+        identities = tracked(film)
+        for name in ("none", "flow+sure", "ahead 1"):
+            changed, lost = changes(film, VARIANTS[name](film.frames, identities, film.surfaces), ways)
+            print(f"{film.name:12s} {name:10s} charts changed {changed:.4f}  lost {lost:.4f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

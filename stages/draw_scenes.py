@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ import numpy.typing as npt
 
 from pipeline.stage import Stage
 from stages.training.backgrounds import random_background
+from stages.training.loaders import deaths_told, made_in_order, require_count
 from stages.training.payloads import PhotoShards, SceneShards
 from stages.training.photo_pool import PhotoPool
 from stages.training.scene_pool import PoolScene, write_scenes
@@ -42,17 +46,45 @@ def windows(pool: PhotoPool, count: int, seed: int) -> list[npt.NDArray[Any]]:
     return [window for window in found if window is not None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneRecipe:
+    """What a process that draws scenes is told."""
+
+    photos: PhotoShards
+    world: str
+    seed: int
+
+    def __call__(self) -> Callable[[int], PoolScene]:
+        """Choose the windows of photos that become backgrounds, the same ones in every process. Raises: StageError."""
+        pool = PhotoPool([Path(path) for path in self.photos.paths])
+        backgrounds = tuple(windows(pool, BACKGROUNDS, self.seed))
+        return partial(compact, dataclasses.replace(WORLDS[self.world], backgrounds=backgrounds), self.seed)
+
+
 class DrawScenes(Stage):
     """Labelled photos in (their empty places become backgrounds), shards of scenes out; shards that exist are kept."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """`folder` of the run (shards go to its `scenes/`), how many scenes of which world, and their seed."""
+        """What to draw.
+
+        Attributes:
+            folder: of the run; the shards go to its `scenes/`.
+            count: scenes.
+            world: of which world.
+            seed: of the scenes and their backgrounds.
+            workers: processes that draw; 0 draws in this one.
+        """
 
         folder: str = "runs/train_light"
         count: int = 6000
         world: str = "wide"
         seed: int = 0
+        workers: int = 0
+
+        def __post_init__(self) -> None:
+            """Raises ValueError for a number out of range."""
+            require_count("workers", self.workers)
 
     def __call__(self, photos: PhotoShards) -> Iterator[SceneShards]:
         """One payload naming all shards."""
@@ -62,12 +94,14 @@ class DrawScenes(Stage):
         paths = [folder / f"{number:04d}.npz" for number in range(-(-self.config.count // PER_SHARD))]
         missing = [path for path in paths if not path.is_file()]
         if missing:
-            pool = PhotoPool([Path(path) for path in photos.paths])
-            backgrounds = tuple(windows(pool, BACKGROUNDS, self.config.seed))
-            del pool
-            world = dataclasses.replace(WORLDS[self.config.world], backgrounds=backgrounds)
-            for path in missing:
-                first = int(path.stem) * PER_SHARD
-                last = min(first + PER_SHARD, self.config.count)
-                write_scenes(path, [compact(world, self.config.seed, index) for index in range(first, last)])
+            self._draw(missing, SceneRecipe(photos=photos, world=self.config.world, seed=self.config.seed))
         yield SceneShards(paths=tuple(map(str, paths)))
+
+    def _draw(self, paths: Sequence[Path], recipe: SceneRecipe) -> None:
+        key = "draw_scenes.workers"
+        first = [int(path.stem) * PER_SHARD for path in paths]
+        numbers = [range(start, min(start + PER_SHARD, self.config.count)) for start in first]
+        drawn = made_in_order(recipe, itertools.chain(*numbers), processes=self.config.workers, key=key)
+        with deaths_told(key), closing(drawn):
+            for path, shard in zip(paths, numbers, strict=True):
+                write_scenes(path, list(itertools.islice(drawn, len(shard))))

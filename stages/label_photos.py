@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -14,8 +15,9 @@ import cv2
 from models.light.pose_teacher import PoseTeacher
 from models.light.teachers import BoxTeacher, PartTeacher
 from pipeline.stage import Stage, StageError
+from stages.training.loaders import deaths_told, made_in_order, require_count
 from stages.training.payloads import PhotoShards, Round
-from stages.training.photos import Picture, Teachers, label_photo, write_shard
+from stages.training.photos import LabelledPhoto, Picture, Teachers, label_photo, write_shard
 from stages.training.real_pictures import COMMERCIAL_LICENCES, clip, coco_people, human_v2, require, sequence
 
 LISTING = Path(__file__).resolve().parent.parent / "models" / "weights" / "light_photos.txt"
@@ -38,6 +40,7 @@ class LabelPhotos(Stage):
             every: frames between two that are taken of sequences and clips.
             part_teacher, box_teacher: the BodyPix and YOLOX-nano .onnx files.
             pose_teacher: MediaPipe's pose_landmark_full.tflite, which corrects arms and legs (optional).
+            workers: processes that label photos; 0 labels them in this one.
         """
 
         folder: str = "runs/train_light"
@@ -49,11 +52,16 @@ class LabelPhotos(Stage):
         part_teacher: str = ""
         box_teacher: str = ""
         pose_teacher: str = ""
+        workers: int = 0
+
+        def __post_init__(self) -> None:
+            """Raises ValueError for a number out of range."""
+            require_count("workers", self.workers)
 
     def __call__(self, part: Round) -> Iterator[PhotoShards]:
         """All shards, made in the first round. Raises: StageError naming the key of a path that is missing."""
         folder = Path(self.config.folder) / "photos"
-        done, wanted = folder / "done.json", json.dumps(dataclasses.asdict(self.config), sort_keys=True)
+        done, wanted = folder / "done.json", record(self.config)
         if not (done.is_file() and done.read_text() == wanted):
             folder.mkdir(parents=True, exist_ok=True)
             self._label(folder)
@@ -62,33 +70,73 @@ class LabelPhotos(Stage):
 
     def _label(self, folder: Path) -> None:
         cv2.setNumThreads(self.threads)
-        teachers = self._teachers()
-        pictures, first = self._pictures(), 0
-        while batch := list(islice(pictures, PER_SHARD)):
-            shard = folder / f"{first // PER_SHARD:04d}.npz"
-            if not shard.is_file():
-                write_shard(shard, [label_photo(picture, teachers, first + i) for i, picture in enumerate(batch)])
-            first += len(batch)
+        key = "label_photos.workers"
+        made = {int(path.stem) for path in folder.glob("[0-9]*.npz") if path.stem.isdigit()}
+        numbers = (number for number in itertools.count() if number // PER_SHARD not in made)
+        photos = made_in_order(LabelRecipe(config=self.config), numbers, processes=self.config.workers, key=key)
+        with deaths_told(key), closing(photos):
+            labelled = itertools.takewhile(lambda one: one.photo is not None, photos)
+            for shard, group in itertools.groupby(labelled, lambda one: one.number // PER_SHARD):
+                write_shard(folder / f"{shard:04d}.npz", [one.photo for one in group if one.photo is not None])
 
-    def _teachers(self) -> Teachers:
-        config, threads = self.config, self.threads
-        poses = require(config.pose_teacher, "label_photos.pose_teacher", REMEDY) if config.pose_teacher else None
-        return Teachers(
-            parts=PartTeacher(require(config.part_teacher, "label_photos.part_teacher", REMEDY), threads=threads),
-            boxes=BoxTeacher(require(config.box_teacher, "label_photos.box_teacher", REMEDY), threads=threads),
-            poses=PoseTeacher(poses, threads=threads) if poses else None,
-        )
 
-    def _pictures(self) -> Iterator[Picture]:
-        config = self.config
-        if not (config.human_v2 or config.coco or config.sequences or config.clips):
-            raise StageError("no pictures are given", "label_photos.human_v2", REMEDY)
-        if config.human_v2:
-            yield from human_v2(require(config.human_v2, "label_photos.human_v2", REMEDY), LISTING)
-        if config.coco:
-            coco = require(config.coco, "label_photos.coco", REMEDY)
-            yield from coco_people(coco, "train2017", COMMERCIAL_LICENCES)
-        for name in config.sequences:
-            yield from sequence(require(name, "label_photos.sequences", REMEDY), config.every)
-        for name in config.clips:
-            yield from clip(require(name, "label_photos.clips", REMEDY), config.every)
+def record(config: LabelPhotos.Config) -> str:
+    """What `done.json` says: all that the labels depend on."""
+    settings = dataclasses.asdict(config)
+    del settings["workers"]
+    return json.dumps(settings, sort_keys=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelled:
+    """The labelled photo of a number, None after the last."""
+
+    number: int
+    photo: LabelledPhoto | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelRecipe:
+    """What a process that labels photos is told."""
+
+    config: LabelPhotos.Config
+
+    def __call__(self) -> Callable[[int], Labelled]:
+        """Open the teachers, each on one thread; every process reads through all pictures and labels its own.
+
+        Raises: StageError naming the key of a path that is missing; ModelError for a teacher that cannot be opened.
+        """
+        teachers = open_teachers(self.config)
+        pictures = enumerate(all_pictures(self.config))
+
+        def label(number: int) -> Labelled:
+            picture = next((picture for at, picture in pictures if at == number), None)
+            photo = None if picture is None else label_photo(picture, teachers, number)
+            return Labelled(number=number, photo=photo)
+
+        return label
+
+
+def open_teachers(config: LabelPhotos.Config) -> Teachers:
+    """The configured teachers. Raises: StageError naming the key of a path that is missing; ModelError."""
+    poses = require(config.pose_teacher, "label_photos.pose_teacher", REMEDY) if config.pose_teacher else None
+    return Teachers(
+        parts=PartTeacher(require(config.part_teacher, "label_photos.part_teacher", REMEDY), threads=1),
+        boxes=BoxTeacher(require(config.box_teacher, "label_photos.box_teacher", REMEDY), threads=1),
+        poses=PoseTeacher(poses, threads=1) if poses else None,
+    )
+
+
+def all_pictures(config: LabelPhotos.Config) -> Iterator[Picture]:
+    """All pictures, always in the same order. Raises: StageError naming the key of a path that is missing."""
+    if not (config.human_v2 or config.coco or config.sequences or config.clips):
+        raise StageError("no pictures are given", "label_photos.human_v2", REMEDY)
+    if config.human_v2:
+        yield from human_v2(require(config.human_v2, "label_photos.human_v2", REMEDY), LISTING)
+    if config.coco:
+        coco = require(config.coco, "label_photos.coco", REMEDY)
+        yield from coco_people(coco, "train2017", COMMERCIAL_LICENCES)
+    for name in config.sequences:
+        yield from sequence(require(name, "label_photos.sequences", REMEDY), config.every)
+    for name in config.clips:
+        yield from clip(require(name, "label_photos.clips", REMEDY), config.every)

@@ -17,12 +17,11 @@ from torch import nn
 from models.checkpoints.digest import file_sha256
 from models.inference.engine import import_openvino
 from models.inference.torch_body import convert_body
-from models.light.detector import PersonDetector
 from models.light.files import quantized_path
 from models.light.pixels import CROP
 from models.light.quantized import Graph, QuantizedLight, write_quantized
-from models.light.surface_net import PickedSurface, SurfaceNet
-from models.light.weights import fill, read_weights
+from models.light.surface_net import PickedSurface
+from models.light.weights import load_networks
 from pipeline.stage import Stage, StageError
 from stages.payloads import Written
 from stages.training.canvases import CANVAS
@@ -56,10 +55,7 @@ class QuantizeLight(Stage):
         cv2.setNumThreads(self.threads)
         torch.set_num_threads(self.threads)
         path = Path(self.config.weights)
-        tensors = read_weights(path)
-        detector, surface = PersonDetector(), SurfaceNet()
-        fill(detector, tensors, "detector.", path)
-        fill(surface, tensors, "surface.", path)
+        detector, surface = load_networks(path)
         pool = PhotoPool([Path(shard) for shard in photos.paths])
         canvases = DetectorBatches(pool, None, size=1, seed=self.config.seed, teacher=None)
         crops = SurfaceBatches(pool, None, size=1, seed=self.config.seed, small_until=0)
@@ -74,7 +70,7 @@ class QuantizeLight(Stage):
     def _quantize(self, net: nn.Module, side: int, batch_of: Callable[[int], Batch]) -> Graph:
         import nncf
 
-        pictures = (np.asarray(batch_of(step)[0].contiguous()) for step in range(self.config.pictures))
+        pictures = (np.asarray(batch_of(step)[0].float().contiguous()) for step in range(self.config.pictures))
         model = convert_body(net, (1, 3, side, side))
         data = nncf.Dataset(list(pictures))
         return saved(nncf.quantize(model, data, subset_size=self.config.pictures, preset=nncf.QuantizationPreset.MIXED))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import torch
@@ -12,46 +13,50 @@ from torch import nn
 
 from models.light.detector import PersonDetector
 from models.light.files import BUILT_IN
+from models.light.sizes import DetectorSizes, LightSizes, SurfaceSizes
 from models.light.surface_net import SurfaceNet
-from models.light.teachers import PlaceTeacher
-from models.light.weights import fill, read_weights, write_weights
+from models.light.weights import fill, read_sizes, read_weights, write_weights
 from models.network import NetworkConfig
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import Written
-from stages.training.canvases import CANVAS
-from stages.training.detector_batches import DetectorBatches, detector_loss
-from stages.training.fit import Fit, FitConfig
+from stages.training.accelerator import training_device
+from stages.training.detector_batches import detector_loss
+from stages.training.fit import Batch, Fit, FitConfig
+from stages.training.loaders import Batches, Recipe, deaths_told, require_count
 from stages.training.payloads import DetectorTrained, PhotoShards, Round, SceneShards, SurfaceTrained
-from stages.training.photo_pool import PhotoPool
-from stages.training.scene_pool import ScenePool
-from stages.training.surface_batches import SurfaceBatches, surface_loss
+from stages.training.recipes import DetectorRecipe, SurfaceRecipe
+from stages.training.surface_batches import surface_loss
 
 
-def open_pools(photos: PhotoShards, scenes: SceneShards) -> tuple[PhotoPool, ScenePool]:
-    """Open all shards (memory maps: about 0.6 MB a photo or scene, as far as they are touched)."""
-    return PhotoPool([Path(path) for path in photos.paths]), ScenePool([Path(path) for path in scenes.paths])
-
-
-def begun(net: nn.Module, start: str, network: NetworkConfig | None, prefix: str) -> nn.Module:
-    """The network with the weights of a file, or as it is where none is named.
+def first_weights(start: str, network: NetworkConfig | None) -> Path | None:
+    """The file that a training begins with, or None where none is named.
 
     Args:
-        net: half of the light network.
         start: a file; empty for none.
         network: the run's network, whose weights are taken instead, where the run has one.
-        prefix: of the half's tensors in the file.
 
-    Raises: ModelError for other weights; StageError for a network of another kind.
+    Raises: StageError for a network of another kind.
     """
-    if network is not None:
-        if network.kind != "light":
-            what = f"weights of the kind {network.kind!r} are not of the light network"
-            raise StageError(what, "network.kind", "use -c train_finetune_trained")
-        start = str(BUILT_IN) if network.weights == "light" else network.weights
-    if start:
-        path = Path(start).expanduser()
+    if network is None:
+        return Path(start).expanduser() if start else None
+    if network.kind != "light":
+        what = f"weights of the kind {network.kind!r} are not of the light network"
+        raise StageError(what, "network.kind", "use -c train_finetune_trained")
+    return BUILT_IN if network.weights == "light" else Path(network.weights).expanduser()
+
+
+def begun(net: nn.Module, path: Path | None, prefix: str) -> nn.Module:
+    """The network with the tensors of a file that have the prefix, or as it is without a file. Raises: ModelError."""
+    if path is not None:
         fill(net, read_weights(path), prefix, path)
     return net
+
+
+def batches_for(fit: Fit, recipe: Recipe[Batch], *, loaders: int, device: torch.device, key: str) -> Batches:
+    """The batches of all steps that a training has before it."""
+    parts = fit.config.accumulate
+    numbers = range(fit.step * parts, fit.config.steps * parts)
+    return Batches(recipe, numbers, loaders=loaders, device=device, key=key)
 
 
 class Rounds(Stage):
@@ -74,6 +79,7 @@ class TrainDetector(Stage):
 
     ordered = True
     memory_frames = None
+    accelerated = True
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
@@ -83,8 +89,11 @@ class TrainDetector(Stage):
             folder: of the run.
             batch: pictures per step.
             seed: of the pictures' order and changes.
-            start: weights to start from (a .safetensors file).
-            network: a light network to go on from instead (`--weights`).
+            sizes: of the network.
+            start: weights to start from (a .safetensors file of these sizes).
+            network: a light network to go on from instead (`--weights`), of whatever sizes.
+            device: "auto" takes a GPU when there is one.
+            loaders: processes that make batches ahead; 0 makes each in this process, when it is its turn.
             box_teacher: the YOLOX-nano .onnx file, to learn its answer at every place of photos (optional).
             fit: how to fit.
         """
@@ -95,28 +104,45 @@ class TrainDetector(Stage):
         seed: int = 1
         start: str = ""
         network: NetworkConfig | None = None
+        sizes: DetectorSizes = field(default_factory=DetectorSizes)
+        device: Literal["auto", "cpu", "cuda"] = "auto"
+        loaders: int = 0
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=3400))
+
+        def __post_init__(self) -> None:
+            """Raises ValueError for a number out of range."""
+            require_count("loaders", self.loaders)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open the network and its checkpoint, if there is one."""
         super().__init__(config, threads=threads)
         cv2.setNumThreads(threads)
+        self._device = training_device(config.device, "train_detector.device")
+        path = first_weights(config.start, config.network)
+        self.sizes = read_sizes(path).detector if path and config.network else config.sizes
         torch.manual_seed(config.seed)
-        net = begun(PersonDetector(), config.start, config.network, "detector.")
-        self.fit = Fit(net, config.fit, Path(config.folder) / "detector")
-        self._batches: DetectorBatches | None = None
+        net = begun(PersonDetector(self.sizes), path, "detector.")
+        self.fit = Fit(net.to(self._device), config.fit, Path(config.folder) / "detector")
+        self._batches: Batches | None = None
 
     def __call__(self, part: Round, photos: PhotoShards, scenes: SceneShards) -> Iterator[DetectorTrained]:
         """Train to the end of the round."""
-        last = part.last_step(self.config.fit.steps)
+        config, key = self.config, "train_detector.loaders"
+        last = part.last_step(config.fit.steps)
         if self._batches is None and self.fit.step < last:
-            pools = open_pools(photos, scenes)
-            path, threads = self.config.box_teacher, self.threads
-            teacher = PlaceTeacher(Path(path), side=CANVAS, threads=threads) if path else None
-            self._batches = DetectorBatches(*pools, size=self.config.batch, seed=self.config.seed, teacher=teacher)
+            recipe = DetectorRecipe(
+                photos=photos, scenes=scenes, size=config.batch, seed=config.seed, box_teacher=config.box_teacher
+            )
+            self._batches = batches_for(self.fit, recipe, loaders=config.loaders, device=self._device, key=key)
         if self._batches is not None:
-            self.fit.run(self._batches, detector_loss, last)
-        yield DetectorTrained(checkpoint=str(self.fit.path))
+            with deaths_told(key):
+                self.fit.run(self._batches, detector_loss, last)
+        yield DetectorTrained(checkpoint=str(self.fit.path), sizes=self.sizes)
+
+    def close(self) -> None:
+        """End the processes that make batches."""
+        if self._batches is not None:
+            self._batches.close()
 
 
 class TrainSurface(Stage):
@@ -124,6 +150,7 @@ class TrainSurface(Stage):
 
     ordered = True
     memory_frames = None
+    accelerated = True
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
@@ -133,8 +160,11 @@ class TrainSurface(Stage):
             folder: of the run.
             batch: crops per step.
             seed: of the crops' order and changes.
-            start: weights to start from (a .safetensors file).
-            network: a light network to go on from instead (`--weights`).
+            sizes: of the network.
+            start: weights to start from (a .safetensors file of these sizes).
+            network: a light network to go on from instead (`--weights`), of whatever sizes.
+            device: "auto" takes a GPU when there is one.
+            loaders: processes that make batches ahead; 0 makes each in this process, when it is its turn.
             small_until: the step until which crops are smaller.
             fit: how to fit.
         """
@@ -145,27 +175,45 @@ class TrainSurface(Stage):
         start: str = ""
         network: NetworkConfig | None = None
         small_until: int = 3200
+        sizes: SurfaceSizes = field(default_factory=SurfaceSizes)
+        device: Literal["auto", "cpu", "cuda"] = "auto"
+        loaders: int = 0
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=5400))
+
+        def __post_init__(self) -> None:
+            """Raises ValueError for a number out of range."""
+            require_count("loaders", self.loaders)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open the network and its checkpoint, if there is one."""
         super().__init__(config, threads=threads)
         cv2.setNumThreads(threads)
+        self._device = training_device(config.device, "train_surface.device")
+        path = first_weights(config.start, config.network)
+        self.sizes = read_sizes(path).surface if path and config.network else config.sizes
         torch.manual_seed(config.seed)
-        net = begun(SurfaceNet(), config.start, config.network, "surface.")
-        self.fit = Fit(net, config.fit, Path(config.folder) / "surface")
-        self._batches: SurfaceBatches | None = None
+        net = begun(SurfaceNet(self.sizes), path, "surface.")
+        self.fit = Fit(net.to(self._device), config.fit, Path(config.folder) / "surface")
+        self._batches: Batches | None = None
 
     def __call__(self, part: Round, photos: PhotoShards, scenes: SceneShards) -> Iterator[SurfaceTrained]:
         """Train to the end of the round."""
-        config, last = self.config, part.last_step(self.config.fit.steps)
+        config, key = self.config, "train_surface.loaders"
+        last = part.last_step(config.fit.steps)
         if self._batches is None and self.fit.step < last:
-            pools = open_pools(photos, scenes)
-            size, small_until = config.batch, config.small_until
-            self._batches = SurfaceBatches(*pools, size=size, seed=config.seed, small_until=small_until)
+            recipe = SurfaceRecipe(
+                photos=photos, scenes=scenes, size=config.batch, seed=config.seed, small_until=config.small_until
+            )
+            self._batches = batches_for(self.fit, recipe, loaders=config.loaders, device=self._device, key=key)
         if self._batches is not None:
-            self.fit.run(self._batches, surface_loss, last)
-        yield SurfaceTrained(checkpoint=str(self.fit.path))
+            with deaths_told(key):
+                self.fit.run(self._batches, surface_loss, last)
+        yield SurfaceTrained(checkpoint=str(self.fit.path), sizes=self.sizes)
+
+    def close(self) -> None:
+        """End the processes that make batches."""
+        if self._batches is not None:
+            self._batches.close()
 
 
 class ExportLight(Stage):
@@ -183,7 +231,8 @@ class ExportLight(Stage):
             return
         path = Path(self.config.weights)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_weights(path, averaged(detector.checkpoint), averaged(surface.checkpoint))
+        sizes = LightSizes(detector=detector.sizes, surface=surface.sizes)
+        write_weights(path, averaged(detector.checkpoint), averaged(surface.checkpoint), sizes)
         yield Written(path=str(path), frames=0)
 
 
@@ -191,5 +240,5 @@ def averaged(checkpoint: str) -> dict[str, torch.Tensor]:
     """The moving average of a training's weights. Raises: StageError when there is no checkpoint."""
     if not Path(checkpoint).is_file():
         raise StageError("there is no checkpoint", checkpoint, "run the training first")
-    state = torch.load(checkpoint, weights_only=True)["average"]
+    state = torch.load(checkpoint, weights_only=True, map_location="cpu")["average"]
     return {name: value.half() if value.is_floating_point() else value for name, value in state.items()}

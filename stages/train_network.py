@@ -102,7 +102,7 @@ class Training:
     def __init__(self, config: TrainNetwork.Config, batches: Batches) -> None:
         self.config = config
         self.batches = batches
-        self.device = choose_device(config.device)
+        self.device = choose_device(config.device, "train_network.device")
         torch.manual_seed(config.seed)
         self.variant = config.variant if config.network is None else variant_of(config.network, batches.kind)
         network = make_network(checked(batches.kind, self.variant), self.variant)

@@ -19,11 +19,10 @@ from models.checkpoints.trained import load_trained
 from models.errors import ModelError
 from models.inference.onnx_network import WholeNetwork
 from models.inference.zoo_network import limits_of, load_zoo
-from models.light.detector import PersonDetector
 from models.light.files import BUILT_IN
 from models.light.pixels import CROP
-from models.light.surface_net import PickedSurface, SurfaceNet
-from models.light.weights import fill, read_weights
+from models.light.surface_net import PickedSurface
+from models.light.weights import load_networks
 from models.network import NetworkConfig
 
 OPSET = 17
@@ -92,10 +91,7 @@ def graphs_of(config: NetworkConfig, pictures: Sequence[np.ndarray]) -> list[Gra
 
 def light_graphs(path: Path, pictures: Sequence[np.ndarray]) -> list[Graph]:
     """The light network's two halves; between them the caller chooses people and cuts out their crops."""
-    tensors = read_weights(path)
-    detector, surface = PersonDetector(), SurfaceNet()
-    fill(detector, tensors, "detector.", path)
-    fill(surface, tensors, "surface.", path)
+    detector, surface = load_networks(path)
     floats = [torch.from_numpy(np.ascontiguousarray(one)).permute(2, 0, 1)[None].float() for one in pictures]
     whole = tuple(one[:, :, : one.shape[2] // 32 * 32, : one.shape[3] // 32 * 32] for one in floats)
     crops = tuple(

@@ -11,14 +11,14 @@ from models.inference import engine as cpu
 from models.inference.engine import Engine, Precision
 
 
-def choose_device(wish: Literal["auto", "cpu", "cuda"]) -> torch.device:
-    """The device of a wish; "auto" is a GPU when there is one.
+def choose_device(wish: Literal["auto", "cpu", "cuda"], key: str = "network.device") -> torch.device:
+    """The device of a wish, which the configuration's `key` holds; "auto" is a GPU when there is one.
 
     Raises:
         ModelError: a GPU is asked for and there is none.
     """
     if wish == "cuda" and not torch.cuda.is_available():
-        raise ModelError("there is no GPU that torch can use", "network.device", "use auto or cpu")
+        raise ModelError("there is no GPU that torch can use", key, "use auto or cpu")
     if wish == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(wish)

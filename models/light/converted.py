@@ -6,10 +6,9 @@ from pathlib import Path
 
 from models.inference.engine import Body, Engine, Precision
 from models.inference.torch_body import compile_body
-from models.light.detector import PersonDetector
 from models.light.quantized import Half
-from models.light.surface_net import PickedSurface, SurfaceNet
-from models.light.weights import fill, read_weights
+from models.light.surface_net import PickedSurface
+from models.light.weights import load_networks
 
 
 class ConvertedLight:
@@ -17,10 +16,7 @@ class ConvertedLight:
 
     def __init__(self, path: Path, *, engine: Engine, precision: Precision, threads: int) -> None:
         """Raises: ModelError when the weights are damaged or do not fit."""
-        detector, surface = PersonDetector(), SurfaceNet()
-        tensors = read_weights(path)
-        fill(detector, tensors, "detector.", path)
-        fill(surface, tensors, "surface.", path)
+        detector, surface = load_networks(path)
         self._nets = {"detector": detector, "surface": PickedSurface(surface)}
         self._engine, self._precision, self._threads = engine, precision, threads
 

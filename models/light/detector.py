@@ -10,6 +10,7 @@ from torch import nn
 from models.light.blocks import Context, ConvNormAct, trunk_stage, upsample
 from models.light.pixels import MEAN, STD
 from models.light.places import STRIDES
+from models.light.sizes import BUILT_IN_SIZES, DetectorSizes
 
 
 class PersonDetector(nn.Module):
@@ -19,8 +20,9 @@ class PersonDetector(nn.Module):
         parts: an auxiliary head on the stride-8 map, background and 24 charts, that only training uses.
     """
 
-    def __init__(self, widths: Sequence[int] = (16, 32, 64, 128, 256), blocks: Sequence[int] = (1, 3, 4, 3)) -> None:
+    def __init__(self, sizes: DetectorSizes = BUILT_IN_SIZES.detector) -> None:
         super().__init__()
+        widths, blocks = sizes.widths, sizes.blocks
         pyramid = widths[2]
         self.stem = ConvNormAct(3, widths[0], 3, 2)
         self.stages = nn.ModuleList(

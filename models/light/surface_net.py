@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -10,6 +9,7 @@ from torch import nn
 
 from models.light.blocks import Context, ConvNormAct, trunk_stage, upsample
 from models.light.pixels import CROP, MEAN, STD
+from models.light.sizes import BUILT_IN_SIZES, SurfaceSizes
 
 GRID = CROP // 2
 """Cells of the label grid along a side."""
@@ -30,10 +30,9 @@ class SurfaceLogits(NamedTuple):
 class SurfaceNet(nn.Module):
     """A trunk at strides 2..16, a decoder back to stride 4, and one linear map to the four outputs at stride 2."""
 
-    def __init__(
-        self, widths: Sequence[int] = (24, 48, 96, 224), blocks: Sequence[int] = (1, 4, 5), wide: int = 64
-    ) -> None:
+    def __init__(self, sizes: SurfaceSizes = BUILT_IN_SIZES.surface) -> None:
         super().__init__()
+        widths, blocks, wide = sizes.widths, sizes.blocks, sizes.wide
         self.stem = ConvNormAct(3, widths[0], 3, 2)
         self.stages = nn.ModuleList(
             trunk_stage(c_in, c_out, count) for c_in, c_out, count in zip(widths[:-1], widths[1:], blocks, strict=True)

@@ -1,15 +1,21 @@
-"""The light network's file of weights: both networks' tensors, half precision, `detector.…` and `surface.…`."""
+"""The light network's file of weights: both networks' tensors, half precision, and of which sizes they are."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from models.errors import ModelError
+from models.light.detector import PersonDetector
 from models.light.files import require_weights
+from models.light.sizes import BUILT_IN_SIZES, LightSizes, as_text, from_text
+from models.light.surface_net import SurfaceNet
+
+REMEDY = "train or download the weights again"
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
@@ -22,18 +28,50 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     try:
         tensors = load_file(path)
     except Exception as error:  # safetensors raises its own SafetensorError, OSError or ValueError for damaged files
-        raise ModelError(
-            f"not a safetensors file ({error})", str(path), "train or download the weights again"
-        ) from error
+        raise ModelError(f"not a safetensors file ({error})", str(path), REMEDY) from error
     return {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
 
 
-def write_weights(path: Path, detector: dict[str, torch.Tensor], surface: dict[str, torch.Tensor]) -> None:
-    """Write both networks' state into one file, whole or not at all."""
+def read_sizes(path: Path) -> LightSizes:
+    """The sizes of the networks whose weights a file holds; the built-in ones' where it says nothing.
+
+    Raises:
+        ModelError: the file is missing, not one of these, or what it says is no sizes.
+    """
+    require_weights(path)
+    try:
+        with safe_open(path, "pt") as file:
+            text = (file.metadata() or {}).get("sizes")
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"not a safetensors file ({error})", str(path), REMEDY) from error
+    try:
+        return BUILT_IN_SIZES if text is None else from_text(text)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"its sizes cannot be read ({error!r})", str(path), REMEDY) from error
+
+
+def load_networks(path: Path) -> tuple[PersonDetector, SurfaceNet]:
+    """Both networks of a file, of the sizes that it says. Raises: ModelError for a file that is none of these."""
+    sizes, tensors = read_sizes(path), read_weights(path)
+    detector, surface = PersonDetector(sizes.detector), SurfaceNet(sizes.surface)
+    fill(detector, tensors, "detector.", path)
+    fill(surface, tensors, "surface.", path)
+    return detector, surface
+
+
+def write_weights(
+    path: Path,
+    detector: dict[str, torch.Tensor],
+    surface: dict[str, torch.Tensor],
+    sizes: LightSizes = BUILT_IN_SIZES,
+) -> None:
+    """Write both networks' state, and of which sizes they are, into one file, whole or not at all."""
     tensors = {f"detector.{name}": value.contiguous() for name, value in detector.items()}
     tensors.update({f"surface.{name}": value.contiguous() for name, value in surface.items()})
+    # One entry alone: several are written in any order, and equal weights shall be equal files.
+    metadata = {"kind": "light"} if sizes == BUILT_IN_SIZES else {"sizes": as_text(sizes)}
     partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"kind": "light"})
+    save_file(tensors, partial, metadata=metadata)
     partial.replace(path)
 
 

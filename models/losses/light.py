@@ -153,7 +153,7 @@ def surface_losses(
     person = functional.binary_cross_entropy_with_logits(maps.person[:, 0].float(), body, reduction="none")
     index = (label_Nhw.clamp(1, 24) - 1)[:, None]
     part = -maps.part.float().log_softmax(1).gather(1, index)[:, 0]
-    weighted = body * weight_Nhw * PART_WEIGHT[index[:, 0]]
+    weighted = body * weight_Nhw * PART_WEIGHT.to(index.device)[index[:, 0]]
     gap = (maps.u.gather(1, index)[:, 0].float() - uv_N2hw[:, 0]).abs()
     gap = gap + (maps.v.gather(1, index)[:, 0].float() - uv_N2hw[:, 1]).abs()
     exact = body * known_N[:, None, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import cv2
@@ -79,7 +80,7 @@ class DetectorBatches:
         return photo_sheet(self.photos.photos[random.integers(len(self.photos.photos))])
 
     def __call__(self, step: int) -> Batch:
-        """RGB (N,3,S,S), boxes (N,M,4), kinds (N,M), part labels (N,S/8,S/8), the teacher's answers (N,P,5)."""
+        """RGB (N,3,S,S) uint8, boxes (N,M,4), kinds (N,M), part labels (N,S/8,S/8), the teacher's answers (N,P,5)."""
         canvases = []
         for index in range(self.size):
             random = np.random.default_rng([self.seed, step, index])
@@ -89,13 +90,13 @@ class DetectorBatches:
     def _answer(self, canvas: Canvas) -> npt.NDArray[Any]:
         """What the teacher says at every place (P,5); its score is negative where it was not asked."""
         if self.teacher is None or not canvas.real:
-            return np.full((len(PLACES[0]), 5), -1, np.float32)
+            return np.full((len(places(CANVAS, CANVAS)[0]), 5), -1, np.float32)
         return self.teacher(canvas.rgb_HW3)
 
 
 def stack(canvases: Sequence[Canvas]) -> Batch:
-    """Canvases as tensors: RGB, boxes, kinds, part labels."""
-    rgb = torch.from_numpy(np.stack([canvas.rgb_HW3 for canvas in canvases])).permute(0, 3, 1, 2).float()
+    """Canvases as tensors: RGB (bytes, a quarter of what travels between processes), boxes, kinds, part labels."""
+    rgb = torch.from_numpy(np.stack([canvas.rgb_HW3 for canvas in canvases])).permute(0, 3, 1, 2)
     return (
         rgb.contiguous(memory_format=torch.channels_last),
         torch.from_numpy(np.stack([canvas.box_M4 for canvas in canvases])),
@@ -104,15 +105,19 @@ def stack(canvases: Sequence[Canvas]) -> Batch:
     )
 
 
-CENTRE_P2, STRIDE_P = places(CANVAS, CANVAS)
-PLACES = torch.from_numpy(CENTRE_P2), torch.from_numpy(STRIDE_P)
+@cache
+def places_on(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Centres (P,2) and strides (P) of a canvas's places."""
+    centre_P2, stride_P = places(CANVAS, CANVAS)
+    return torch.from_numpy(centre_P2).to(device), torch.from_numpy(stride_P).to(device)
 
 
 def detector_loss(net: nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
     """The detector's loss terms on a batch of `DetectorBatches`."""
     assert isinstance(net, PersonDetector)
     rgb, box, kind, part, answer = batch
-    row, part_logits = net.forward_with_parts(rgb)
-    own = detector_losses(row, part_logits, PLACES, box, kind, part)
-    taught = taught_losses(row, PLACES, answer)
+    where = places_on(rgb.device)
+    row, part_logits = net.forward_with_parts(rgb.float())
+    own = detector_losses(row, part_logits, where, box, kind, part)
+    taught = taught_losses(row, where, answer)
     return {**own._asdict(), **taught._asdict()}

@@ -116,7 +116,11 @@ class Fit:
     def _restore(self) -> None:
         device = next(self.net.parameters()).device
         saved = torch.load(self.path, weights_only=True, map_location=device)
-        self.net.load_state_dict(saved["net"])
+        try:
+            self.net.load_state_dict(saved["net"])
+        except RuntimeError as error:  # torch's word for keys and shapes that differ
+            remedy = "train in another folder, or remove this one"
+            raise StageError("the checkpoint is of a network of other sizes", str(self.path), remedy) from error
         self.average = saved["average"]
         self.optimizer.load_state_dict(saved["optimizer"])
         self.step = saved["step"]
@@ -203,14 +207,15 @@ class Fit:
         """Add the gradient of one part of a step's batch. Raises: StageError where the loss is not a number."""
         with torch.autocast(batch[0].device.type, torch.bfloat16, enabled=self.config.bf16):
             terms = loss_of(self.net, batch)
-        total = torch.stack(list(terms.values())).sum()
-        if not torch.isfinite(total):
-            torch.save(tuple(batch), self.folder / "bad_batch.pt")
-            raise StageError(
-                f"the loss is {total.item()} at step {self.step}", str(self.folder), "look at bad_batch.pt"
-            )
+        values = torch.stack(list(terms.values()))
+        total = values.sum()
         (total / parts).backward()
-        return {name: float(value.detach()) for name, value in terms.items()}
+        # Read once, after all work has been given out: each reading waits until a GPU has done what it was given.
+        *told, sum_told = torch.cat([values.detach(), total.detach()[None]]).tolist()
+        if not math.isfinite(sum_told):
+            torch.save(tuple(part.cpu() for part in batch), self.folder / "bad_batch.pt")
+            raise StageError(f"the loss is {sum_told} at step {self.step}", str(self.folder), "look at bad_batch.pt")
+        return dict(zip(terms, told, strict=True))
 
     @torch.no_grad()
     def _blend(self) -> None:
@@ -218,8 +223,8 @@ class Fit:
         values = self.net.state_dict()
         real = [name for name, value in values.items() if value.dtype.is_floating_point]
         torch._foreach_lerp_([self.average[name] for name in real], [values[name] for name in real], 1 - keep)
-        for name in values.keys() - set(real):
-            self.average[name].copy_(values[name])
+        if counts := sorted(values.keys() - set(real)):
+            torch._foreach_copy_([self.average[name] for name in counts], [values[name] for name in counts])
 
     def _log(self, losses: Mapping[str, float], speed: Mapping[str, Any]) -> None:
         if not is_chief():

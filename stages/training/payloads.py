@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from models.checkpoints.trained import Kind, Trained
 from models.learning.training_batch import TrainingBatch
+from models.light.sizes import DetectorSizes, SurfaceSizes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +44,18 @@ class SceneShards:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorTrained:
-    """The detector's checkpoint after a round."""
+    """The detector's checkpoint after a round, and of which sizes it is."""
 
     checkpoint: str
+    sizes: DetectorSizes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurfaceTrained:
-    """The surface network's checkpoint after a round."""
+    """The surface network's checkpoint after a round, and of which sizes it is."""
 
     checkpoint: str
+    sizes: SurfaceSizes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,76 @@
+"""How large the light network's halves are; a file of weights says which sizes it is of."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+
+
+def require_sizes(widths: tuple[int, ...], blocks: tuple[int, ...]) -> None:
+    """Raises: ValueError; a bottleneck halves its channels."""
+    if min(widths) < 2 or min(blocks) < 0:
+        raise ValueError("widths must be 2 or more, blocks 0 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorSizes:
+    """The detector's trunk; the defaults are those of the built-in weights.
+
+    Attributes:
+        widths: channels at strides 2, 4, 8, 16 and 32; the pyramid and the head have those of stride 8.
+        blocks: bottlenecks at strides 4, 8, 16 and 32.
+    """
+
+    widths: tuple[int, int, int, int, int] = (16, 32, 64, 128, 256)
+    blocks: tuple[int, int, int, int] = (1, 3, 4, 3)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for numbers that make no network."""
+        require_sizes(self.widths, self.blocks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurfaceSizes:
+    """The surface network's trunk and decoder; the defaults are those of the built-in weights.
+
+    Attributes:
+        widths: channels at strides 2, 4, 8 and 16.
+        blocks: bottlenecks at strides 4, 8 and 16.
+        wide: channels that the outputs are read from, at stride 4.
+    """
+
+    widths: tuple[int, int, int, int] = (24, 48, 96, 224)
+    blocks: tuple[int, int, int] = (1, 4, 5)
+    wide: int = 64
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for numbers that make no network."""
+        require_sizes((*self.widths, self.wide), self.blocks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LightSizes:
+    """Both halves."""
+
+    detector: DetectorSizes = field(default_factory=DetectorSizes)
+    surface: SurfaceSizes = field(default_factory=SurfaceSizes)
+
+
+BUILT_IN_SIZES = LightSizes()
+"""Of the built-in weights, and of every file that says nothing."""
+
+
+def as_text(sizes: LightSizes) -> str:
+    """For a file's metadata."""
+    return json.dumps(dataclasses.asdict(sizes))
+
+
+def from_text(text: str) -> LightSizes:
+    """What `as_text` wrote. Raises: ValueError, KeyError or TypeError for other text."""
+    raw = json.loads(text)
+    detector, surface = raw["detector"], raw["surface"]
+    return LightSizes(
+        detector=DetectorSizes(widths=tuple(detector["widths"]), blocks=tuple(detector["blocks"])),
+        surface=SurfaceSizes(widths=tuple(surface["widths"]), blocks=tuple(surface["blocks"]), wide=surface["wide"]),
+    )

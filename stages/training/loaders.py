@@ -1,0 +1,166 @@
+"""Processes that make things ahead of time, in order: batches of the steps to come, labelled photos, scenes."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from typing import Any, Generic, Protocol, TypeVar
+
+import cv2
+import torch
+from torch.utils.data import DataLoader, Dataset, get_worker_info
+
+from pipeline.stage import StageError, is_plain
+from stages.training.fit import Batch
+
+T = TypeVar("T", covariant=True)
+
+AHEAD = 2
+"""Things that each process has made, or is making, before they are asked for."""
+
+
+class Recipe(Protocol[T]):
+    """What a process is told, small enough to be sent to it: calling it opens what is needed to make things.
+
+    What it opens is asked for things by number, and in one process the numbers only rise.
+    """
+
+    def __call__(self) -> Callable[[int], T]:
+        """Open files and networks, in the process that will use them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An error that a user can act on, on its way out of a process; its parts are `pipeline.stage.PlainError`'s."""
+
+    what: str
+    where: str
+    remedy: str
+
+
+class ByNumber(Dataset[Any], Generic[T]):
+    """Things by their number, as torch's loader asks for them; the recipe is opened where the first one is made."""
+
+    def __init__(self, recipe: Recipe[T]) -> None:
+        self._recipe = recipe
+        self._make: Callable[[int], T] | None = None
+
+    def __getitem__(self, number: int) -> T | Failure:
+        """Make one; of processes of their own come errors for users as data, so that they arrive as they were."""
+        try:
+            if self._make is None:
+                self._make = self._recipe()
+            return self._make(number)
+        except Exception as error:
+            if get_worker_info() is None or not is_plain(error):
+                raise
+            return Failure(what=error.what, where=error.where, remedy=error.remedy)  # type: ignore[attr-defined]
+
+
+def made_in_order(
+    recipe: Recipe[T], numbers: Iterable[int], *, processes: int, key: str, pinned: bool = False
+) -> Generator[T, None, None]:
+    """The things of these numbers, in their order, and the same whatever the number of processes.
+
+    Args:
+        recipe: opened once in each process.
+        numbers: rising; may be endless.
+        processes: that make things ahead; 0 makes each when it is asked for, in this process.
+        key: of the configuration that says how many, for errors.
+        pinned: put tensors into pinned memory, out of which a GPU copies by itself (a tuple of them becomes a list).
+
+    Close the iterator, or let go of it, to end the processes. They end by themselves when this process dies.
+
+    Raises:
+        StageError: of the recipe's work; or a process died.
+    """
+    loader: DataLoader[Any] = DataLoader(
+        ByNumber(recipe),
+        batch_size=None,
+        sampler=numbers,
+        num_workers=processes,
+        collate_fn=as_made,
+        pin_memory=pinned,
+        # Not forked: this process has threads, and perhaps a GPU, that a fork would break.
+        multiprocessing_context="spawn" if processes else None,
+        prefetch_factor=AHEAD if processes else None,
+        worker_init_fn=one_thread,
+        generator=torch.Generator(),  # the loader draws a seed, which must not come out of the global generator
+    )
+    with deaths_told(key):
+        with out_of_reach_of_ctrl_c() if processes else nullcontext():
+            things = iter(loader)
+        for thing in things:
+            if isinstance(thing, Failure):
+                raise StageError(thing.what, thing.where, thing.remedy)
+            yield thing
+
+
+def as_made(thing: Any) -> Any:
+    """Nothing is collated: what is made is whole."""
+    return thing
+
+
+def one_thread(number: int) -> None:
+    """Many processes share the cores; torch sets its own threads to one."""
+    cv2.setNumThreads(1)
+
+
+@contextmanager
+def out_of_reach_of_ctrl_c() -> Iterator[None]:
+    """Processes started meanwhile never see SIGINT: a run that is asked to stop goes on to the end of its round."""
+    resource_tracker.ensure_running()  # with the first process it would be started, and the signal let through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def deaths_told(key: str) -> Iterator[None]:
+    """A process that died becomes a StageError naming `key`; torch tells of it wherever this process happens to be."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker (pid"):
+            raise
+        remedy = "with fewer processes less memory is needed; the same command goes on where the checkpoint stands"
+        raise StageError(f"a process died ({str(error).splitlines()[0].rstrip('. ')})", key, remedy) from error
+
+
+def require_count(name: str, processes: int) -> None:
+    """Raises: ValueError for a number of processes below 0."""
+    if processes < 0:
+        raise ValueError(f"{name} must be 0 or more")
+
+
+class Batches:
+    """The batches of a training, on its device, made ahead by processes where there are any.
+
+    Batches depend on their number alone, so the number of processes changes nothing but the time.
+    """
+
+    def __init__(
+        self, recipe: Recipe[Batch], numbers: Iterable[int], *, loaders: int, device: torch.device, key: str
+    ) -> None:
+        """`numbers`: of all batches that will be asked for, in their order; the rest is `made_in_order`'s."""
+        self._device = device
+        self._made = made_in_order(recipe, numbers, processes=loaders, key=key, pinned=device.type == "cuda")
+
+    def __call__(self, number: int) -> Batch:
+        """The next batch, which is that of the number."""
+        return moved(next(self._made), self._device)
+
+    def close(self) -> None:
+        """End the processes."""
+        self._made.close()
+
+
+def moved(batch: Iterable[torch.Tensor], device: torch.device) -> Batch:
+    """A batch on a device; out of pinned memory it is copied while this process goes on."""
+    return tuple(part.to(device, non_blocking=True) for part in batch)

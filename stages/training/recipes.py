@@ -1,0 +1,54 @@
+"""What a process that makes batches is told: enough to open the shards and to make the batch of any step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.light.teachers import PlaceTeacher
+from stages.training.canvases import CANVAS
+from stages.training.detector_batches import DetectorBatches
+from stages.training.payloads import PhotoShards, SceneShards
+from stages.training.photo_pool import PhotoPool
+from stages.training.scene_pool import ScenePool
+from stages.training.surface_batches import SurfaceBatches
+
+
+def open_pools(photos: PhotoShards, scenes: SceneShards) -> tuple[PhotoPool, ScenePool]:
+    """Open all shards: memory maps, about 0.6 MB a photo or scene as far as they are touched, which processes share."""
+    return PhotoPool([Path(path) for path in photos.paths]), ScenePool([Path(path) for path in scenes.paths])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorRecipe:
+    """The detector's batches. `box_teacher`: YOLOX-nano's .onnx file, which answers for canvases of photos, or ""."""
+
+    photos: PhotoShards
+    scenes: SceneShards
+    size: int
+    seed: int
+    box_teacher: str
+
+    def __call__(self) -> DetectorBatches:
+        """Open the pools and the teacher, which runs on one thread: its answers shall not depend on how many there are.
+
+        Raises: StageError for shards, ModelError for a teacher that cannot be opened.
+        """
+        teacher = PlaceTeacher(Path(self.box_teacher), side=CANVAS, threads=1) if self.box_teacher else None
+        return DetectorBatches(*open_pools(self.photos, self.scenes), size=self.size, seed=self.seed, teacher=teacher)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurfaceRecipe:
+    """The surface network's batches; see `SurfaceBatches`."""
+
+    photos: PhotoShards
+    scenes: SceneShards
+    size: int
+    seed: int
+    small_until: int
+
+    def __call__(self) -> SurfaceBatches:
+        """Open the pools. Raises: StageError for shards that cannot be opened."""
+        pools = open_pools(self.photos, self.scenes)
+        return SurfaceBatches(*pools, size=self.size, seed=self.seed, small_until=self.small_until)

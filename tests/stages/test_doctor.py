@@ -9,7 +9,7 @@ import pytest
 from pipeline.command.doctor import examine
 from pipeline.inputs import UsageError
 from pipeline.stage import Job
-from stages import STAGES
+from stages import STAGES, doctor
 from stages.doctor import Doctor, has_protocol
 
 
@@ -24,6 +24,18 @@ def test_every_fact_that_is_not_fine_has_a_remedy() -> None:
 def test_protocols_are_asked_of_the_library() -> None:
     assert has_protocol("http")
     assert not has_protocol("nonsense")
+
+
+@pytest.mark.parametrize(
+    ("way", "said", "fine"), [("FFmpeg", "srt", True), ("GStreamer", "srt (by GStreamer)", True), (None, "srt", False)]
+)
+def test_it_says_by_what_srt_is_read(way: str | None, said: str, fine: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "srt_by", lambda: way)
+    monkeypatch.setattr(doctor, "has_protocol", lambda name: True)
+    fact = next(fact for fact in Doctor(None)(Job(index=0, input="", output=None, stem="")) if fact.name == "protocols")
+    there, _, missing = fact.value.partition("; missing: ")
+    assert said in (there if fine else missing).split(", ")
+    assert fact.fine == fine and ("GStreamer" in fact.remedy) == (not fine)
 
 
 def test_the_verdict_follows_what_is_needed() -> None:

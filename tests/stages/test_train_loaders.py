@@ -27,7 +27,9 @@ from models.light.surface_net import GRID, SurfaceNet
 from models.light.weights import read_sizes, read_weights
 from models.losses.light import taught_losses
 from models.network import NetworkConfig
+from pipeline.config import load_config
 from pipeline.stage import Stage, StageError
+from stages import STAGES
 from stages.draw_scenes import DrawScenes
 from stages.label_photos import LabelPhotos
 from stages.train import ExportLight, TrainDetector, TrainSurface
@@ -175,26 +177,35 @@ def test_photos_are_labelled_to_the_same_bytes_from_processes(shared: Path, tmp_
     assert made[0] == made[1] and len(made[0]) == 1
 
 
-def trained(folder: Path, photos: PhotoShards, scenes: SceneShards, loaders: int) -> bytes:
-    """Two rounds of both halves, and the file that they end in."""
-    fit = FitConfig(steps=3, warmup=1, accumulate=2)
-    detector = TrainDetector(TrainDetector.Config(folder=str(folder), batch=2, fit=fit, loaders=loaders, device="cpu"))
-    config = TrainSurface.Config(folder=str(folder), batch=2, fit=fit, loaders=loaders, device="cpu", small_until=2)
-    surface = TrainSurface(config)
-    export = ExportLight(ExportLight.Config(weights=str(folder / "light.safetensors")))
+FIT = FitConfig(steps=3, warmup=1, accumulate=2)
+
+
+def halves(folder: Path, loaders: int) -> tuple[TrainDetector, TrainSurface]:
+    detector = TrainDetector.Config(folder=str(folder), batch=2, fit=FIT, loaders=loaders, device="cpu")
+    surface = TrainSurface.Config(folder=str(folder), batch=2, fit=FIT, loaders=loaders, device="cpu", small_until=2)
+    return TrainDetector(detector), TrainSurface(surface)
+
+
+def trained(folder: Path, photos: PhotoShards, scenes: SceneShards, loaders: int, *, stopped: bool = False) -> bytes:
+    """Two rounds of both halves, by new stages after the first where it was `stopped`, and the file they end in."""
+    stages = halves(folder, loaders)
     for index in range(2):
         part = Round(index=index, count=2)
-        (one,), (other,) = detector(part, photos, scenes), surface(part, photos, scenes)
-        list(export(part, one, other))
-    detector.close()
-    surface.close()
+        (one,), (other,) = (stage(part, photos, scenes) for stage in stages)
+        list(ExportLight(ExportLight.Config(weights=str(folder / "light.safetensors")))(part, one, other))
+        if stopped or part.last:
+            for stage in stages:
+                stage.close()
+            stages = halves(folder, loaders)
     return (folder / "light.safetensors").read_bytes()
 
 
 def test_weights_are_the_same_bits_whatever_the_number_of_loaders(
     photos: PhotoShards, scenes: SceneShards, tmp_path: Path
 ) -> None:
-    assert trained(tmp_path / "none", photos, scenes, 0) == trained(tmp_path / "two", photos, scenes, 2)
+    one = trained(tmp_path / "none", photos, scenes, 0)
+    assert one == trained(tmp_path / "stopped", photos, scenes, 0, stopped=True)
+    assert one == trained(tmp_path / "two", photos, scenes, 2)
     assert multiprocessing.active_children() == []
     assert all(torch.isfinite(value).all() for value in read_weights(tmp_path / "two" / "light.safetensors").values())
 
@@ -299,3 +310,10 @@ def test_the_built_in_file_says_nothing_of_sizes_and_others_must_be_readable(tmp
             read_sizes(tmp_path / f"{number}")
     with pytest.raises(ValueError, match="widths must be 2 or more"):
         SurfaceSizes(wide=1)
+
+
+def test_the_larger_sibling_fits_into_sixty_megabytes() -> None:
+    stages = load_config("train_light_large", (), STAGES).stages
+    with torch.device("meta"):
+        halves = PersonDetector(stages["train_detector"].sizes), SurfaceNet(stages["train_surface"].sizes)
+    assert 40e6 < sum(2 * value.numel() for net in halves for value in net.state_dict().values()) < 60e6

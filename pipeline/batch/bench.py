@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import ray
@@ -23,6 +24,17 @@ from pipeline.stage import Job
 _POLL_S = 0.5
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """A unit with a worker; `up` is there once the worker's process is, None for one that has worked before."""
+
+    unit: Unit
+    job: Job
+    shards: tuple[Unit, ...]
+    actor: Any
+    up: Any
+
+
 class RayBench:
     """As many workers as planned, made when there is work for them.
 
@@ -35,7 +47,7 @@ class RayBench:
         self._arguments = (ray.put(parts), plan.threads, os.getcwd(), mark)
         self._plan = plan
         self._idle: list[Any] = []
-        self._calls: dict[Any, tuple[Unit, Any]] = {}
+        self._calls: dict[Any, _Call] = {}
 
     @property
     def free(self) -> bool:
@@ -44,26 +56,42 @@ class RayBench:
 
     def begin(self, unit: Unit, job: Job, shards: Sequence[Unit]) -> None:
         """Give a free worker a unit."""
-        actor = self._idle.pop() if self._idle else self._make()
-        self._calls[actor.run.remote(unit, job, tuple(shards))] = (unit, actor)
+        if self._idle:
+            actor, up = self._idle.pop(), None
+        else:
+            actor = self._make()
+            up = actor.__ray_ready__.remote()
+        call = _Call(unit=unit, job=job, shards=tuple(shards), actor=actor, up=up)
+        self._calls[actor.run.remote(unit, job, call.shards)] = call
 
     def finished(self) -> list[tuple[Unit, Outcome | None]]:
         """Units that ended; waits a moment for one."""
+        self._take_from_who_has_no_room()
         ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=_POLL_S) if self._calls else ([], [])
         ended: list[tuple[Unit, Outcome | None]] = []
         for ref in ready:
-            unit, actor = self._calls.pop(ref)
+            call = self._calls.pop(ref)
             try:
-                ended.append((unit, ray.get(ref)))
-                self._idle.append(actor)
+                ended.append((call.unit, ray.get(ref)))
+                self._idle.append(call.actor)
             except RayError:  # the process or its machine is gone: another one takes its place
-                ray.kill(actor)
-                ended.append((unit, None))
+                ray.kill(call.actor)
+                ended.append((call.unit, None))
         return ended
+
+    def _take_from_who_has_no_room(self) -> None:
+        """Units whose worker has not come up go to idle ones: a cluster that lost a machine has less room."""
+        for ref, call in list(self._calls.items()):
+            if not self._idle:
+                return
+            if call.up is not None and not ray.wait([call.up], timeout=0)[0]:
+                del self._calls[ref]
+                ray.kill(call.actor)
+                self.begin(call.unit, call.job, call.shards)
 
     def shutdown(self) -> None:
         """End all workers, whatever they do: what is whole stays, and the same command goes on from there."""
-        for actor in [*self._idle, *(actor for _, actor in self._calls.values())]:
+        for actor in [*self._idle, *(call.actor for call in self._calls.values())]:
             ray.kill(actor)
         self._idle.clear()
         self._calls.clear()

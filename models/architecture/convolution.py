@@ -1,4 +1,4 @@
-"""The convolution of all networks here."""
+"""A convolution that can be computed in more than one way: the dense heads'."""
 
 from __future__ import annotations
 

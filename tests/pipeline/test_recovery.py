@@ -23,6 +23,13 @@ from pipeline.stage import Job
 QUIET = {"count": {"chunk": 1}, "smooth": {"delay": 0}, "save": {"part": 3}}
 
 
+@pytest.fixture
+def run(request: pytest.FixtureRequest, ray: bool) -> Run:
+    """The runner that a test's `ray` names."""
+    chosen: Run = request.getfixturevalue("under_ray" if ray else "serially")
+    return chosen
+
+
 def again(jobs: list[Job]) -> list[Job]:
     """The same jobs, to go on."""
     return [dataclasses.replace(job, resume=True) for job in jobs]
@@ -62,9 +69,8 @@ def test_a_run_goes_on_under_the_other_runner(toy_config, toy_jobs, tmp_path, se
 
 @pytest.mark.parametrize("ray", [False, True])
 def test_when_all_packets_stand_the_last_part_is_made_again(
-    toy_config, toy_jobs, tmp_path, request: pytest.FixtureRequest, ray: bool
+    toy_config, toy_jobs, tmp_path, ray: bool, run: Run
 ) -> None:
-    run: Run = request.getfixturevalue("under_ray" if ray else "serially")
     calm, jobs = toy_jobs("6", folder="calm"), toy_jobs("6")
     run(toy_config(**QUIET), calm)
     config = toy_config(**QUIET)
@@ -123,9 +129,8 @@ def lanes(name: str) -> dict[str, dict[str, list[str]]]:
     ],
 )
 def test_a_run_that_held_packets_back_goes_on_with_them(
-    toy_config, toy_jobs, tmp_path, request: pytest.FixtureRequest, graph: str, delay: int, at: int, ray: bool
+    toy_config, toy_jobs, tmp_path, run: Run, graph: str, delay: int, at: int, ray: bool
 ) -> None:
-    run: Run = request.getfixturevalue("under_ray" if ray else "serially")
     keys = {"lanes": lanes(graph), "count": {"chunk": 1}, "smooth": {"delay": delay}, "save_totals": {"part": 3}}
     calm, jobs = toy_jobs("12", folder="calm"), toy_jobs("12")
     expected, _ = run(toy_config(**keys), calm)
@@ -170,9 +175,8 @@ def test_a_crash_while_packets_that_waited_come_again_loses_nothing(
 
 @pytest.mark.parametrize("ray", [False, True])
 def test_an_interrupt_before_anything_new_is_there_keeps_what_stands(
-    toy_config, toy_jobs, tmp_path, request: pytest.FixtureRequest, ray: bool
+    toy_config, toy_jobs, tmp_path, ray: bool, run: Run
 ) -> None:
-    run: Run = request.getfixturevalue("under_ray" if ray else "serially")
     calm, jobs = toy_jobs("12", folder="calm"), toy_jobs("12")
     keys = {"smooth": {"delay": 4}}
     run(toy_config(**{**QUIET, **keys}), calm)

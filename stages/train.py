@@ -15,7 +15,7 @@ from models.light.detector import PersonDetector
 from models.light.files import BUILT_IN
 from models.light.sizes import DetectorSizes, LightSizes, SurfaceSizes
 from models.light.surface_net import SurfaceNet
-from models.light.weights import fill, read_sizes, read_weights, write_weights
+from models.light.weights import grow, read_sizes, read_weights, write_weights
 from models.network import NetworkConfig
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import Written
@@ -46,9 +46,14 @@ def first_weights(start: str, network: NetworkConfig | None) -> Path | None:
 
 
 def begun(net: nn.Module, path: Path | None, prefix: str) -> nn.Module:
-    """The network with the tensors of a file that have the prefix, or as it is without a file. Raises: ModelError."""
+    """The network with the tensors of a file that have the prefix, or as it is without a file.
+
+    The file's may have fewer bottlenecks: what the network says is then the same before it has learnt.
+
+    Raises: ModelError for a file of other widths, or of more.
+    """
     if path is not None:
-        fill(net, read_weights(path), prefix, path)
+        grow(net, read_weights(path), prefix, path)
     return net
 
 
@@ -90,7 +95,7 @@ class TrainDetector(Stage):
             batch: pictures per step.
             seed: of the pictures' order and changes.
             sizes: of the network.
-            start: weights to start from (a .safetensors file of these sizes).
+            start: weights to start from (a .safetensors file of these widths, and no deeper).
             network: a light network to go on from instead (`--weights`), of whatever sizes.
             device: "auto" takes a GPU when there is one.
             loaders: processes that make batches ahead; 0 makes each in this process, when it is its turn.
@@ -161,7 +166,7 @@ class TrainSurface(Stage):
             batch: crops per step.
             seed: of the crops' order and changes.
             sizes: of the network.
-            start: weights to start from (a .safetensors file of these sizes).
+            start: weights to start from (a .safetensors file of these widths, and no deeper).
             network: a light network to go on from instead (`--weights`), of whatever sizes.
             device: "auto" takes a GPU when there is one.
             loaders: processes that make batches ahead; 0 makes each in this process, when it is its turn.

@@ -49,9 +49,14 @@ class Context(nn.Module):
         return x_NCHW + self.tell(x_NCHW.mean((2, 3), keepdim=True))
 
 
+def bottlenecks(channels: int, count: int) -> nn.Sequential:
+    """`count` bottlenecks, each of which changes nothing (after a ReLU) before it has learnt."""
+    return nn.Sequential(*[Bottleneck(channels) for _ in range(count)])
+
+
 def trunk_stage(c_in: int, c_out: int, blocks: int) -> nn.Sequential:
     """Halve the resolution, then `blocks` bottlenecks."""
-    return nn.Sequential(ConvNormAct(c_in, c_out, 3, 2), *[Bottleneck(c_out) for _ in range(blocks)])
+    return nn.Sequential(ConvNormAct(c_in, c_out, 3, 2), *bottlenecks(c_out, blocks))
 
 
 def upsample(x_NCHW: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,7 @@ from torch import nn
 from models.light.blocks import Context, ConvNormAct, trunk_stage, upsample
 from models.light.pixels import MEAN, STD
 from models.light.places import STRIDES
-from models.light.sizes import BUILT_IN_SIZES, DetectorSizes
+from models.light.sizes import UNSAID_SIZES, DetectorSizes
 
 
 class PersonDetector(nn.Module):
@@ -20,7 +20,7 @@ class PersonDetector(nn.Module):
         parts: an auxiliary head on the stride-8 map, background and 24 charts, that only training uses.
     """
 
-    def __init__(self, sizes: DetectorSizes = BUILT_IN_SIZES.detector) -> None:
+    def __init__(self, sizes: DetectorSizes = UNSAID_SIZES.detector) -> None:
         super().__init__()
         widths, blocks = sizes.widths, sizes.blocks
         pyramid = widths[2]

@@ -15,7 +15,7 @@ def require_sizes(widths: tuple[int, ...], blocks: tuple[int, ...]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorSizes:
-    """The detector's trunk; the defaults are those of the built-in weights.
+    """The detector's trunk; the defaults are those of a file that says nothing.
 
     Attributes:
         widths: channels at strides 2, 4, 8, 16 and 32; the pyramid and the head have those of stride 8.
@@ -32,21 +32,23 @@ class DetectorSizes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurfaceSizes:
-    """The surface network's trunk and decoder; the defaults are those of the built-in weights.
+    """The surface network's trunk and decoder; the defaults are those of a file that says nothing.
 
     Attributes:
         widths: channels at strides 2, 4, 8 and 16.
         blocks: bottlenecks at strides 4, 8 and 16.
         wide: channels that the outputs are read from, at stride 4.
+        refined: bottlenecks of the decoder at strides 8 and 4.
     """
 
     widths: tuple[int, int, int, int] = (24, 48, 96, 224)
     blocks: tuple[int, int, int] = (1, 4, 5)
     wide: int = 64
+    refined: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
         """Raises ValueError for numbers that make no network."""
-        require_sizes((*self.widths, self.wide), self.blocks)
+        require_sizes((*self.widths, self.wide), (*self.blocks, *self.refined))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +59,8 @@ class LightSizes:
     surface: SurfaceSizes = field(default_factory=SurfaceSizes)
 
 
-BUILT_IN_SIZES = LightSizes()
-"""Of the built-in weights, and of every file that says nothing."""
+UNSAID_SIZES = LightSizes()
+"""Of a file that says nothing, as the first built-in weights did."""
 
 
 def as_text(sizes: LightSizes) -> str:
@@ -72,5 +74,10 @@ def from_text(text: str) -> LightSizes:
     detector, surface = raw["detector"], raw["surface"]
     return LightSizes(
         detector=DetectorSizes(widths=tuple(detector["widths"]), blocks=tuple(detector["blocks"])),
-        surface=SurfaceSizes(widths=tuple(surface["widths"]), blocks=tuple(surface["blocks"]), wide=surface["wide"]),
+        surface=SurfaceSizes(
+            widths=tuple(surface["widths"]),
+            blocks=tuple(surface["blocks"]),
+            wide=surface["wide"],
+            refined=tuple(surface.get("refined", (0, 0))),
+        ),
     )

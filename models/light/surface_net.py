@@ -7,9 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from models.light.blocks import Context, ConvNormAct, trunk_stage, upsample
+from models.light.blocks import Context, ConvNormAct, bottlenecks, trunk_stage, upsample
 from models.light.pixels import CROP, MEAN, STD
-from models.light.sizes import BUILT_IN_SIZES, SurfaceSizes
+from models.light.sizes import UNSAID_SIZES, SurfaceSizes
 
 GRID = CROP // 2
 """Cells of the label grid along a side."""
@@ -30,7 +30,7 @@ class SurfaceLogits(NamedTuple):
 class SurfaceNet(nn.Module):
     """A trunk at strides 2..16, a decoder back to stride 4, and one linear map to the four outputs at stride 2."""
 
-    def __init__(self, sizes: SurfaceSizes = BUILT_IN_SIZES.surface) -> None:
+    def __init__(self, sizes: SurfaceSizes = UNSAID_SIZES.surface) -> None:
         super().__init__()
         widths, blocks, wide = sizes.widths, sizes.blocks, sizes.wide
         self.stem = ConvNormAct(3, widths[0], 3, 2)
@@ -40,8 +40,10 @@ class SurfaceNet(nn.Module):
         self.context = Context(widths[3])
         self.lateral8 = nn.Conv2d(widths[3], widths[2], 1)
         self.decode8 = ConvNormAct(widths[2], widths[2], 3)
+        self.refined8 = bottlenecks(widths[2], sizes.refined[0])
         self.lateral4 = nn.Conv2d(widths[2], widths[1], 1)
         self.decode4 = ConvNormAct(widths[1], wide, 3)
+        self.refined4 = bottlenecks(wide, sizes.refined[1])
         self.read = nn.Conv2d(wide, 4 * (1 + 3 * CHARTS), 1)
 
     def features(self, rgb_NCHW: torch.Tensor) -> torch.Tensor:
@@ -49,8 +51,8 @@ class SurfaceNet(nn.Module):
         x4 = self.stages[0](self.stem((rgb_NCHW - MEAN) / STD))
         x8 = self.stages[1](x4)
         x16 = self.context(self.stages[2](x8))
-        x8 = self.decode8(x8 + upsample(self.lateral8(x16)))
-        return self.decode4(x4 + upsample(self.lateral4(x8)))
+        x8 = self.refined8(self.decode8(x8 + upsample(self.lateral8(x16))))
+        return self.refined4(self.decode4(x4 + upsample(self.lateral4(x8))))
 
     def forward(self, rgb_NCHW: torch.Tensor) -> SurfaceLogits:
         """Maps of crops (N, 3, CROP, CROP) of pixels 0..255."""

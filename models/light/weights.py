@@ -10,9 +10,10 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from models.errors import ModelError
+from models.light.blocks import Bottleneck
 from models.light.detector import PersonDetector
 from models.light.files import require_weights
-from models.light.sizes import BUILT_IN_SIZES, LightSizes, as_text, from_text
+from models.light.sizes import UNSAID_SIZES, LightSizes, as_text, from_text
 from models.light.surface_net import SurfaceNet
 
 REMEDY = "train or download the weights again"
@@ -33,7 +34,7 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
 
 
 def read_sizes(path: Path) -> LightSizes:
-    """The sizes of the networks whose weights a file holds; the built-in ones' where it says nothing.
+    """The sizes of the networks whose weights a file holds; the first ones' where it says nothing.
 
     Raises:
         ModelError: the file is missing, not one of these, or what it says is no sizes.
@@ -45,7 +46,7 @@ def read_sizes(path: Path) -> LightSizes:
     except (SafetensorError, OSError) as error:
         raise ModelError(f"not a safetensors file ({error})", str(path), REMEDY) from error
     try:
-        return BUILT_IN_SIZES if text is None else from_text(text)
+        return UNSAID_SIZES if text is None else from_text(text)
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"its sizes cannot be read ({error!r})", str(path), REMEDY) from error
 
@@ -63,13 +64,13 @@ def write_weights(
     path: Path,
     detector: dict[str, torch.Tensor],
     surface: dict[str, torch.Tensor],
-    sizes: LightSizes = BUILT_IN_SIZES,
+    sizes: LightSizes = UNSAID_SIZES,
 ) -> None:
     """Write both networks' state, and of which sizes they are, into one file, whole or not at all."""
     tensors = {f"detector.{name}": value.contiguous() for name, value in detector.items()}
     tensors.update({f"surface.{name}": value.contiguous() for name, value in surface.items()})
     # One entry alone: several are written in any order, and equal weights shall be equal files.
-    metadata = {"kind": "light"} if sizes == BUILT_IN_SIZES else {"sizes": as_text(sizes)}
+    metadata = {"kind": "light"} if sizes == UNSAID_SIZES else {"sizes": as_text(sizes)}
     partial = path.with_suffix(".partial")
     save_file(tensors, partial, metadata=metadata)
     partial.replace(path)
@@ -85,3 +86,18 @@ def fill(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Pa
         keys = ", ".join(prefix + name for name in wrong[:5])
         raise ModelError(f"{len(wrong)} weights do not fit the light network: {keys}", str(path), "use its own weights")
     net.load_state_dict(mine)
+
+
+def grow(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Path) -> None:
+    """Load the tensors of a shallower network under a prefix; bottlenecks it lacks stay new, and change nothing yet.
+
+    Raises: ModelError naming the keys that do not fit.
+    """
+    known = {name.removeprefix(prefix).rpartition(".")[0] for name in tensors if name.startswith(prefix)}
+    lacking = tuple(
+        f"{name}."
+        for name, block in net.named_modules()
+        if isinstance(block, Bottleneck) and not any(one.startswith(f"{name}.") for one in known)
+    )
+    new = {prefix + name: value for name, value in net.state_dict().items() if name.startswith(lacking)}
+    fill(net, {**new, **tensors}, prefix, path)

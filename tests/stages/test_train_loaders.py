@@ -22,7 +22,7 @@ from models.light import open_light
 from models.light.detector import PersonDetector
 from models.light.files import BUILT_IN
 from models.light.pixels import CROP
-from models.light.sizes import BUILT_IN_SIZES, DetectorSizes, LightSizes, SurfaceSizes
+from models.light.sizes import UNSAID_SIZES, DetectorSizes, LightSizes, SurfaceSizes
 from models.light.surface_net import GRID, SurfaceNet
 from models.light.weights import read_sizes, read_weights
 from models.losses.light import taught_losses
@@ -303,7 +303,7 @@ def test_networks_of_other_sizes_train_and_serve(photos: PhotoShards, scenes: Sc
 
 
 def test_the_built_in_file_says_nothing_of_sizes_and_others_must_be_readable(tmp_path: Path) -> None:
-    assert read_sizes(BUILT_IN) == BUILT_IN_SIZES
+    assert read_sizes(BUILT_IN) == UNSAID_SIZES
     for number, text in enumerate(("{}", "no", '{"detector": 1, "surface": 2}')):
         save_file({"detector.x": torch.zeros(1)}, tmp_path / f"{number}", metadata={"sizes": text})
         with pytest.raises(ModelError, match="its sizes cannot be read"):

@@ -1,0 +1,59 @@
+"""A deeper light network that begins from a shallower one's weights says the same before it has learnt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from models.errors import ModelError
+from models.light.detector import PersonDetector
+from models.light.files import BUILT_IN
+from models.light.sizes import DetectorSizes, LightSizes, SurfaceSizes, as_text, from_text
+from models.light.surface_net import SurfaceNet
+from models.light.weights import grow, load_networks, read_sizes, read_weights
+
+
+def deeper(blocks: tuple[int, ...], by: int = 1) -> tuple[int, ...]:
+    return tuple(count + by for count in blocks)
+
+
+def grown(net: nn.Module, prefix: str) -> nn.Module:
+    grow(net, read_weights(BUILT_IN), prefix, BUILT_IN)
+    return net.eval()
+
+
+@torch.no_grad()
+def test_new_bottlenecks_change_nothing_until_they_learn() -> None:
+    sizes = read_sizes(BUILT_IN)
+    detector, surface = (net.eval() for net in load_networks(BUILT_IN))
+    deep = DetectorSizes(widths=sizes.detector.widths, blocks=deeper(sizes.detector.blocks))  # type: ignore[arg-type]
+    fine = SurfaceSizes(
+        widths=sizes.surface.widths,
+        blocks=deeper(sizes.surface.blocks),  # type: ignore[arg-type]
+        wide=sizes.surface.wide,
+        refined=deeper(sizes.surface.refined),  # type: ignore[arg-type]
+    )
+    more = grown(PersonDetector(deep), "detector."), grown(SurfaceNet(fine), "surface.")
+    assert len(more[0].state_dict()) > len(detector.state_dict())
+    rgb = torch.rand(1, 3, 160, 160, generator=torch.Generator().manual_seed(0)) * 255
+    assert torch.equal(more[0](rgb), detector(rgb))
+    assert all(torch.equal(a, b) for a, b in zip(more[1](rgb), surface(rgb), strict=True))
+    for parameter in more[1].refined4[-1].expand.parameters():
+        torch.nn.init.constant_(parameter, 0.1)
+    assert not torch.equal(more[1](rgb).part, surface(rgb).part)
+
+
+def test_other_widths_and_fewer_bottlenecks_are_refused() -> None:
+    sizes = read_sizes(BUILT_IN).surface
+    for other in (SurfaceSizes(wide=sizes.wide + 2), SurfaceSizes(blocks=(1, 0, 1))):
+        with pytest.raises(ModelError, match=r"weights do not fit the light network: surface\."):
+            grow(SurfaceNet(other), read_weights(BUILT_IN), "surface.", Path("some.safetensors"))
+
+
+def test_sizes_are_read_as_they_were_written_also_before_decoders_were_refined() -> None:
+    sizes = LightSizes(surface=SurfaceSizes(blocks=(2, 6, 9), refined=(2, 1)))
+    assert from_text(as_text(sizes)) == sizes
+    assert from_text(as_text(LightSizes()).replace(', "refined": [0, 0]', "")) == LightSizes()

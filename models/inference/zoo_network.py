@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +121,14 @@ class ZooNetwork:
             return [[] for _ in boxes]
         device = self._prepared.device
         network_boxes = [torch.from_numpy(to_network(box, group, index)).to(device) for index, box in enumerate(boxes)]
-        pooled = self._prepared.pool_people(group.levels, network_boxes)
+
+        def pool(pictures: range) -> list[Tensor]:
+            part = slice(pictures.start, pictures.stop)
+            if not any(len(one) for one in network_boxes[part]):
+                return []
+            return [self._prepared.pool_people([level[part] for level in group.levels], network_boxes[part])]
+
+        pooled = torch.cat(list(chain(*self._frames.over(range(len(boxes)), pool))))
         people: list[SurfaceMap] = []
         original = np.concatenate(boxes)
         for maps in self._people.over(pooled, self._prepared.map_people):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,22 +55,27 @@ def test_groups_that_fit_stay_whole() -> None:
 def test_a_network_gives_the_same_people_when_the_memory_holds_a_part_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Four frames at once, of which two fit; of their people, three at once of which one fits."""
+    """Four frames at once, of which two fit; of these one is pooled at once; of its people one fits of three."""
     network = open_trained(_config(tmp_path, batch=4), 1)
     whole = open_trained(_config(tmp_path, batch=4), 1)
     assert isinstance(network, ZooNetwork) and isinstance(whole, ZooNetwork)
     frames = np.random.default_rng(1).integers(0, 255, (4, 64, 96, 3), dtype=np.uint8)
     boxes = [np.tile(np.array([5, 4, 60, 60], np.float32), (count, 1)) for count in (3, 0, 1, 2)]
-    propose, map_people = network._prepared.propose, network._prepared.map_people
+    propose, pool, map_people = network._prepared.propose, network._prepared.pool_people, network._prepared.map_people
     refused: list[str] = []
 
     def proposing(rgb_NHW3: torch.Tensor, *others):
         return propose(_if_it_fits(rgb_NHW3, 2, "frames", refused), *others)
 
+    def pooling(levels: list[torch.Tensor], boxes: list[torch.Tensor]):
+        assert len(levels[0]) == len(boxes)
+        return pool(levels, _if_it_fits(boxes, 1, "decoded frames", refused))
+
     def mapping(pooled_N: torch.Tensor):
         return map_people(_if_it_fits(pooled_N, 1, "people", refused))
 
     monkeypatch.setattr(network._prepared, "propose", proposing)
+    monkeypatch.setattr(network._prepared, "pool_people", pooling)
     monkeypatch.setattr(network._prepared, "map_people", mapping)
     (found, features), (expected, whole_features) = network.detect(frames), whole.detect(frames)
     assert len(features) == 2 and len(whole_features) == 1
@@ -80,7 +86,7 @@ def test_a_network_gives_the_same_people_when_the_memory_holds_a_part_of_them(
     assert [len(people) for people in surfaces] == [len(people) for people in others] == [3, 0, 1, 2]
     for one, other in zip(chain(*surfaces), chain(*others), strict=True):
         assert (one.labels_hw == other.labels_hw).mean() > 0.999
-    assert refused == ["frames", "people"]  # 4 → 2 frames; 3 → 1 people, and so it stays
+    assert refused == ["frames", "decoded frames", "people"]  # 4 → 2 → 1 frames; 3 → 1 people, and so it stays
 
 
 def _config(folder: Path, batch: int) -> NetworkConfig:
@@ -88,7 +94,7 @@ def _config(folder: Path, batch: int) -> NetworkConfig:
     return NetworkConfig(kind="trained", weights=str(path), engine="torch", precision="fp32", batch=batch)
 
 
-def _if_it_fits(items: torch.Tensor, room: int, what: str, refused: list[str]) -> torch.Tensor:
+def _if_it_fits(items: Any, room: int, what: str, refused: list[str]) -> Any:
     """The items, unless there are more than fit."""
     if len(items) > room:
         refused.append(what)

@@ -5,63 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-import cv2
 import torch
-from torch import nn
 
 from models.light.detector import PersonDetector
-from models.light.files import BUILT_IN
 from models.light.sizes import DetectorSizes, LightSizes, SurfaceSizes
 from models.light.surface_net import SurfaceNet
-from models.light.weights import grow, read_sizes, read_weights, write_weights
-from models.network import NetworkConfig
+from models.light.weights import read_sizes, write_weights
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import Written
-from stages.training.accelerator import training_device
 from stages.training.detector_batches import detector_loss
-from stages.training.fit import Batch, Fit, FitConfig
-from stages.training.loaders import Batches, Recipe, deaths_told, require_count
+from stages.training.fit import FitConfig
+from stages.training.half import Half, HalfConfig
 from stages.training.payloads import DetectorTrained, PhotoShards, Round, SceneShards, SurfaceTrained
 from stages.training.recipes import DetectorRecipe, SurfaceRecipe
 from stages.training.surface_batches import surface_loss
-
-
-def first_weights(start: str, network: NetworkConfig | None) -> Path | None:
-    """The file that a training begins with, or None where none is named.
-
-    Args:
-        start: a file; empty for none.
-        network: the run's network, whose weights are taken instead, where the run has one.
-
-    Raises: StageError for a network of another kind.
-    """
-    if network is None:
-        return Path(start).expanduser() if start else None
-    if network.kind != "light":
-        what = f"weights of the kind {network.kind!r} are not of the light network"
-        raise StageError(what, "network.kind", "use -c train_finetune_trained")
-    return BUILT_IN if network.weights == "light" else Path(network.weights).expanduser()
-
-
-def begun(net: nn.Module, path: Path | None, prefix: str) -> nn.Module:
-    """The network with the tensors of a file that have the prefix, or as it is without a file.
-
-    The file's may have fewer bottlenecks: what the network says is then the same before it has learnt.
-
-    Raises: ModelError for a file of other widths, or of more.
-    """
-    if path is not None:
-        grow(net, read_weights(path), prefix, path)
-    return net
-
-
-def batches_for(fit: Fit, recipe: Recipe[Batch], *, loaders: int, device: torch.device, key: str) -> Batches:
-    """The batches of all steps that a training has before it."""
-    parts = fit.config.accumulate
-    numbers = range(fit.step * parts, fit.config.steps * parts)
-    return Batches(recipe, numbers, loaders=loaders, device=device, key=key)
 
 
 class Rounds(Stage):
@@ -87,67 +45,41 @@ class TrainDetector(Stage):
     accelerated = True
 
     @dataclass(frozen=True, slots=True, kw_only=True)
-    class Config:
+    class Config(HalfConfig):
         """How the detector is trained.
 
         Attributes:
-            folder: of the run.
             batch: pictures per step.
             seed: of the pictures' order and changes.
             sizes: of the network.
-            start: weights to start from (a .safetensors file of these widths, and no deeper).
-            network: a light network to go on from instead (`--weights`), of whatever sizes.
-            device: "auto" takes a GPU when there is one.
-            loaders: processes that make batches ahead; 0 makes each in this process, when it is its turn.
             box_teacher: the YOLOX-nano .onnx file, to learn its answer at every place of photos (optional).
-            fit: how to fit.
         """
 
-        folder: str = "runs/train_light"
-        box_teacher: str = ""
         batch: int = 16
         seed: int = 1
-        start: str = ""
-        network: NetworkConfig | None = None
         sizes: DetectorSizes = field(default_factory=DetectorSizes)
-        device: Literal["auto", "cpu", "cuda"] = "auto"
-        loaders: int = 0
+        box_teacher: str = ""
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=3400))
-
-        def __post_init__(self) -> None:
-            """Raises ValueError for a number out of range."""
-            require_count("loaders", self.loaders)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open the network and its checkpoint, if there is one."""
         super().__init__(config, threads=threads)
-        cv2.setNumThreads(threads)
-        self._device = training_device(config.device, "train_detector.device")
-        path = first_weights(config.start, config.network)
-        self.sizes = read_sizes(path).detector if path and config.network else config.sizes
+        self.sizes = read_sizes(config.first).detector if config.first and config.network else config.sizes
         torch.manual_seed(config.seed)
-        net = begun(PersonDetector(self.sizes), path, "detector.")
-        self.fit = Fit(net.to(self._device), config.fit, Path(config.folder) / "detector")
-        self._batches: Batches | None = None
+        self.half = Half(PersonDetector(self.sizes), config, name="detector", threads=threads)
 
     def __call__(self, part: Round, photos: PhotoShards, scenes: SceneShards) -> Iterator[DetectorTrained]:
         """Train to the end of the round."""
-        config, key = self.config, "train_detector.loaders"
-        last = part.last_step(config.fit.steps)
-        if self._batches is None and self.fit.step < last:
-            recipe = DetectorRecipe(
-                photos=photos, scenes=scenes, size=config.batch, seed=config.seed, box_teacher=config.box_teacher
-            )
-            self._batches = batches_for(self.fit, recipe, loaders=config.loaders, device=self._device, key=key)
-        if self._batches is not None:
-            with deaths_told(key):
-                self.fit.run(self._batches, detector_loss, last)
-        yield DetectorTrained(checkpoint=str(self.fit.path), sizes=self.sizes)
+        config = self.config
+        recipe = DetectorRecipe(
+            photos=photos, scenes=scenes, size=config.batch, seed=config.seed, box_teacher=config.box_teacher
+        )
+        self.half.run(recipe, detector_loss, part.last_step(config.fit.steps))
+        yield DetectorTrained(checkpoint=str(self.half.fit.path), sizes=self.sizes)
 
     def close(self) -> None:
         """End the processes that make batches."""
-        if self._batches is not None:
-            self._batches.close()
+        self.half.close()
 
 
 class TrainSurface(Stage):
@@ -158,67 +90,41 @@ class TrainSurface(Stage):
     accelerated = True
 
     @dataclass(frozen=True, slots=True, kw_only=True)
-    class Config:
+    class Config(HalfConfig):
         """How the surface network is trained.
 
         Attributes:
-            folder: of the run.
             batch: crops per step.
             seed: of the crops' order and changes.
             sizes: of the network.
-            start: weights to start from (a .safetensors file of these widths, and no deeper).
-            network: a light network to go on from instead (`--weights`), of whatever sizes.
-            device: "auto" takes a GPU when there is one.
-            loaders: processes that make batches ahead; 0 makes each in this process, when it is its turn.
             small_until: the step until which crops are smaller.
-            fit: how to fit.
         """
 
-        folder: str = "runs/train_light"
         batch: int = 24
         seed: int = 2
-        start: str = ""
-        network: NetworkConfig | None = None
-        small_until: int = 3200
         sizes: SurfaceSizes = field(default_factory=SurfaceSizes)
-        device: Literal["auto", "cpu", "cuda"] = "auto"
-        loaders: int = 0
+        small_until: int = 3200
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=5400))
-
-        def __post_init__(self) -> None:
-            """Raises ValueError for a number out of range."""
-            require_count("loaders", self.loaders)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open the network and its checkpoint, if there is one."""
         super().__init__(config, threads=threads)
-        cv2.setNumThreads(threads)
-        self._device = training_device(config.device, "train_surface.device")
-        path = first_weights(config.start, config.network)
-        self.sizes = read_sizes(path).surface if path and config.network else config.sizes
+        self.sizes = read_sizes(config.first).surface if config.first and config.network else config.sizes
         torch.manual_seed(config.seed)
-        net = begun(SurfaceNet(self.sizes), path, "surface.")
-        self.fit = Fit(net.to(self._device), config.fit, Path(config.folder) / "surface")
-        self._batches: Batches | None = None
+        self.half = Half(SurfaceNet(self.sizes), config, name="surface", threads=threads)
 
     def __call__(self, part: Round, photos: PhotoShards, scenes: SceneShards) -> Iterator[SurfaceTrained]:
         """Train to the end of the round."""
-        config, key = self.config, "train_surface.loaders"
-        last = part.last_step(config.fit.steps)
-        if self._batches is None and self.fit.step < last:
-            recipe = SurfaceRecipe(
-                photos=photos, scenes=scenes, size=config.batch, seed=config.seed, small_until=config.small_until
-            )
-            self._batches = batches_for(self.fit, recipe, loaders=config.loaders, device=self._device, key=key)
-        if self._batches is not None:
-            with deaths_told(key):
-                self.fit.run(self._batches, surface_loss, last)
-        yield SurfaceTrained(checkpoint=str(self.fit.path), sizes=self.sizes)
+        config = self.config
+        recipe = SurfaceRecipe(
+            photos=photos, scenes=scenes, size=config.batch, seed=config.seed, small_until=config.small_until
+        )
+        self.half.run(recipe, surface_loss, part.last_step(config.fit.steps))
+        yield SurfaceTrained(checkpoint=str(self.half.fit.path), sizes=self.sizes)
 
     def close(self) -> None:
         """End the processes that make batches."""
-        if self._batches is not None:
-            self._batches.close()
+        self.half.close()
 
 
 class ExportLight(Stage):

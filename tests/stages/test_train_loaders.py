@@ -295,7 +295,7 @@ def test_networks_of_other_sizes_train_and_serve(photos: PhotoShards, scenes: Sc
     assert len(open_light(network, 1).detect(np.zeros((1, 64, 64, 3), np.uint8))[0]) == 1
     on = TrainSurface(TrainSurface.Config(folder=str(tmp_path / "on"), network=network, device="cpu"))
     assert on.sizes == WIDER
-    assert torch.equal(on.fit.net.state_dict()["read.weight"], read_weights(path)["surface.read.weight"])
+    assert torch.equal(on.half.fit.net.state_dict()["read.weight"], read_weights(path)["surface.read.weight"])
     with pytest.raises(StageError, match=r"state\.pt: the checkpoint is of a network of other sizes"):
         TrainSurface(TrainSurface.Config(folder=str(tmp_path), device="cpu"))
     with pytest.raises(ModelError, match="do not fit the light network"):

@@ -59,6 +59,6 @@ def test_a_training_can_start_from_them(tmp_path: Path) -> None:
     for stage, name in ((TrainDetector, "detector"), (TrainSurface, "surface")):
         started = stage(stage.Config(folder=str(tmp_path), start=str(BUILT_IN)))
         tensors = read_weights(BUILT_IN)
-        state = started.fit.net.state_dict()
+        state = started.half.fit.net.state_dict()
         assert all(torch.equal(value, tensors[f"{name}.{key}"]) for key, value in state.items())
-        assert started.fit.step == 0
+        assert started.half.fit.step == 0

@@ -168,7 +168,7 @@ class Surface:
         x0, y0: upper left pixel of the grid in the frame (may lie outside of it).
         labels_hw: 0 = background, 1..24 = chart.
         uv_2hw: chart coordinates, float16 or float32, unclamped as the network gave them; 0 where the label is 0.
-        confidence_hw: 0..1, or None where the network has none.
+        confidence_hw: 0..1, or None where nothing says it (IUV pictures shown again).
     """
 
     x0: int

@@ -32,22 +32,19 @@ def assemble(maps: dict[str, Tensor], box_4: npt.NDArray[np.float32]) -> Surface
         maps: by name, (channels, S, S) float32.
         box_4: x0, y0, x1, y1 float32 in pixels of the original frame.
 
-    Networks that say how unsure they are of UV (`sigma_2`) give a confidence too: on the person that the chart is right
-    and UV is near, elsewhere that the body is not there; so what is hidden is told from what is unsure.
+    The confidence is, on the person, that the chart is right, and with networks that say how unsure they are of UV
+    (`sigma_2`) that UV is near, too; elsewhere that the body is not there: so what is hidden is told from the unsure.
     """
     x0, y0, width, height = pixel_grid(box_4)
     labels_hw = decide_labels(maps["fine_segm"], maps["coarse_segm"], (height, width))
     names = [name for name in PER_PART if name in maps]
     layers = [maps[name] for name in names]
-    body_SS = body_probability(maps["coarse_segm"]) if "sigma_2" in maps else None
-    if body_SS is not None:
-        layers.append(chart_probability(maps["fine_segm"], body_SS))
+    body_SS = body_probability(maps["coarse_segm"])
+    layers.append(chart_probability(maps["fine_segm"], body_SS))
     values = gather_parts(torch.stack(layers, dim=-1), labels_hw)
     said = dict(zip(names[2:], values[2:], strict=False))
-    confidence_hw = None
-    if body_SS is not None:
-        off_body_hw = 1 - resize(body_SS[None], (height, width))[:, :, 0]
-        confidence_hw = to_numpy(torch.where(labels_hw > 0, values[-1] * near_probability(said), off_body_hw))
+    right_hw = values[-1] * near_probability(said) if "sigma_2" in said else values[-1]
+    off_body_hw = 1 - resize(body_SS[None], (height, width))[:, :, 0]
     uncertainty = {name: to_numpy(value) for name, value in said.items()}
     for name in WHOLE:
         if name in maps:
@@ -57,7 +54,7 @@ def assemble(maps: dict[str, Tensor], box_4: npt.NDArray[np.float32]) -> Surface
         y0=y0,
         labels_hw=labels_hw.cpu().numpy(),
         uv_2hw=to_numpy(values[:2]),
-        confidence_hw=confidence_hw,
+        confidence_hw=to_numpy(torch.where(labels_hw > 0, right_hw, off_body_hw)),
         uncertainty=uncertainty,
     )
 

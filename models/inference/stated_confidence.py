@@ -1,7 +1,9 @@
-"""How sure the published confidence variants are of each pixel, as one number (Neverova et al. 2019; facts §6, §8).
+"""How sure the published networks are of each pixel, as one number (Neverova et al. 2019; facts §6, §8).
 
-They say a variance of U and V (`sigma_2`; WC2 also a direction of larger error, `kappa_u` and `kappa_v`), and the M
-variants have their segmentations' logits weighed by a confidence of their own before they come here.
+All of them name a chart by logits. The confidence variants say a variance of U and V besides (`sigma_2`; WC2 also a
+direction of larger error, `kappa_u` and `kappa_v`), and the M variants have their segmentations' logits weighed by a
+confidence of their own before they come here. The probabilities are the networks' own word: nobody has held them
+against truth here, and networks of this size are known to say more than they know (Guo et al., ICML 2017).
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Visible:
         labels_hw: 0 = background or a part that is not to be drawn, 1..24 = chart.
         uv_2hw: chart coordinates, not clamped.
         frame_height: pixels of the whole frame, to which the width of lines is fitted.
-        confidence_hw: 0..1, or None where the network has none.
+        confidence_hw: 0..1, or None where nothing says it.
     """
 
     canvas: Canvas

@@ -107,7 +107,6 @@ def _painter(style: str, manner: Manner) -> Callable[[Visible, Atlas | None], No
 
 def _confidence(visible: Visible, opacity: float) -> None:
     if visible.confidence_hw is None:
-        raise StageError(
-            "this network does not say how sure it is", "render.style: confidence", "choose another style, or network"
-        )
+        remedy = "choose another style, or begin with a video or an export of surfaces"
+        raise StageError("nothing says how sure these surfaces are", "render.style: confidence", remedy)
     paint_confidence(visible, visible.confidence_hw, opacity=opacity)

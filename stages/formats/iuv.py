@@ -63,14 +63,14 @@ def person_numbers(id_N: I32, *, still: bool) -> I32:
 def confidence_picture(moment: Moment) -> U8:
     """(H, W) grey: 255 times the confidence, rounded, of whom a pixel shows; 0 where nobody is.
 
-    Raises StageError where the network has none.
+    Raises StageError where it is not known: IUV pictures and lists that are shown again do not hold it.
     """
     person_HW = flat(moment).person_HW
     picture_HW = np.zeros(person_HW.shape, np.uint8)
     for i, surface in enumerate(moment.surfaces):
         if surface.confidence_hw is None:
-            remedy = "leave this export out, or choose a network that does"
-            raise StageError("this network does not say how sure it is", "export.to.confidence", remedy)
+            remedy = "leave this export out, or begin with a video or an export of surfaces"
+            raise StageError("nothing says how sure these surfaces are", "export.to.confidence", remedy)
         if windows := surface.windows(*person_HW.shape):
             frame, grid = windows
             mine_hw = person_HW[frame] == i + 1

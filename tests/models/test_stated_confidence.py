@@ -1,4 +1,4 @@
-"""The published variants' own confidence as one number a pixel: against sampled errors and probabilities by hand."""
+"""The published networks' own confidence as one number a pixel: against sampled errors and probabilities by hand."""
 
 from __future__ import annotations
 
@@ -57,7 +57,13 @@ def test_hidden_unsure_of_the_chart_and_unsure_of_uv_are_told_apart() -> None:
     assert surface.labels_hw[8, 14] == 0 and hidden == pytest.approx(1, abs=1e-3)
 
 
-def test_networks_that_say_no_variance_have_no_confidence() -> None:
+def test_networks_that_say_no_variance_are_as_sure_as_their_logits() -> None:
+    """Two charts whose logits differ by 1 in the second column, by 20 in the others; a body of log-odds ±10."""
     maps = maps_of_four()
     del maps["sigma_2"]
-    assert assemble(maps, np.array([0, 0, 16, 16], np.float32)).confidence_hw is None
+    surface = assemble(maps, np.array([0, 0, 16, 16], np.float32))
+    assert surface.confidence_hw is not None and not surface.uncertainty
+    sure, chart, uv, hidden = (float(surface.confidence_hw[8, column]) for column in (1, 5, 9, 14))
+    assert sure == uv == pytest.approx(1 / (1 + math.exp(-10)), abs=1e-5)
+    assert chart == pytest.approx(1 / (1 + math.exp(-1)) / (1 + math.exp(-10)), abs=1e-5)
+    assert surface.labels_hw[8, 14] == 0 and hidden == pytest.approx(1 / (1 + math.exp(-10)), abs=1e-5)

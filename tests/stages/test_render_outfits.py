@@ -186,7 +186,7 @@ def test_confidence_is_shown_or_its_absence_told() -> None:
     )
     assert np.abs(low.astype(int) - (68, 1, 84)).max() <= 1  # viridis' ends, as published
     assert np.abs(high.astype(int) - (253, 231, 37)).max() <= 1
-    with pytest.raises(StageError, match="does not say how sure it is"):
+    with pytest.raises(StageError, match="nothing says how sure"):
         drawn(grey(), people_of(1), [block(2)], style="confidence")
 
 

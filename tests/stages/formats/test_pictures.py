@@ -117,7 +117,7 @@ def test_confidence_is_that_of_whom_a_pixel_shows(tmp_path: Path) -> None:
         for row, column, y, x in in_frame(SURFACES.people[person]):
             expected[row, column] = round(float(sure[person][y, x] * np.float32(255)))
     assert np.array_equal(cv2.imread(str(tmp_path / "frame_000000.png"), cv2.IMREAD_UNCHANGED), expected)
-    with pytest.raises(StageError, match="this network does not say how sure it is"):
+    with pytest.raises(StageError, match="nothing says how sure these surfaces are"):
         export({"confidence": tmp_path}, frames_of(1), ONE, ONE_SURFACE)
 
 

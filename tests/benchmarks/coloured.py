@@ -100,7 +100,7 @@ def main() -> None:
     published = Film(name="its colours", frames=frames, people=people, surfaces=surfaces)
     for film in (published, recorded("built in", frames, NetworkConfig())):
         identities = tracked(film)
-        for name in ("none", "flow+sure", "ahead 1"):
+        for name in ("none", "flow+sure", "ahead 1", "ahead 2"):
             changed, lost = changes(film, VARIANTS[name](film.frames, identities, film.surfaces), ways)
             print(f"{film.name:12s} {name:10s} charts changed {changed:.4f}  lost {lost:.4f}", flush=True)
 

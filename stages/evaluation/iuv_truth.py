@@ -30,18 +30,18 @@ LEAST_SHARE = 0.05
 
 
 def iuv_pairs(folder: Path) -> list[tuple[Path, Path, Path | None]]:
-    """Photo, IUV picture and picture of instance numbers (`NAME_INDS.png`, where there is one), by name.
+    """Photo, IUV picture and picture of instance numbers (`NAME_INDS.png`, where there is one), folders in it included.
 
     Only photos that have an IUV picture beside them, `NAME_IUV.png`, count.
     """
     found = []
-    for iuv in sorted(folder.glob("*.png")):
+    for iuv in sorted(folder.rglob("*.png")):
         match = IUV_NAME.fullmatch(iuv.name)
         if match is None:
             continue
-        stem = match["stem"]
-        photos = [folder / f"{stem}{suffix}" for suffix in PHOTOS if (folder / f"{stem}{suffix}").is_file()]
-        numbers = folder / f"{stem}_INDS.png"
+        beside, stem = iuv.parent, match["stem"]
+        photos = [beside / f"{stem}{suffix}" for suffix in PHOTOS if (beside / f"{stem}{suffix}").is_file()]
+        numbers = beside / f"{stem}_INDS.png"
         if photos:
             found.append((photos[0], iuv, numbers if numbers.is_file() else None))
     return found
@@ -63,7 +63,8 @@ def _pictures(folder: Path, pairs: list[tuple[Path, Path, Path | None]], damage:
         except StageError as error:
             damage(error)
             continue
-        yield TruePicture(set_name=folder.name, name=photo.name, rgb_HW3=rgb_HW3, people=people_of(dense), dense=dense)
+        name = photo.relative_to(folder).as_posix()
+        yield TruePicture(set_name=folder.name, name=name, rgb_HW3=rgb_HW3, people=people_of(dense), dense=dense)
 
 
 def read_iuv(path: Path, numbers: Path | None) -> DenseTruth:

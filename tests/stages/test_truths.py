@@ -54,6 +54,16 @@ def test_iuv_pictures_are_read_in_either_order(tmp_path: Path, order: str) -> No
     assert sorted(map(tuple, picture.boxes.tolist())) == [(5, 10, 29, 50), (50, 10, 74, 50)]
 
 
+def test_folders_of_iuv_pictures_are_one_set(tmp_path: Path) -> None:
+    photo, iuv = chequered()
+    for folder in ("street", "park/far"):
+        (tmp_path / folder).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / folder / "a.png"), photo)
+        cv2.imwrite(str(tmp_path / folder / "a_IUV.png"), iuv)
+    pictures, facts = read(data=str(tmp_path))
+    assert [one.name for one in pictures] == ["park/far/a.png", "street/a.png"] and facts["frames_in"] == 2
+
+
 def test_numbers_beside_an_iuv_picture_say_who_is_who(tmp_path: Path) -> None:
     photo, iuv = chequered()
     number = np.where(iuv[..., 0] > 12, 7, 3).astype(np.uint8) * (iuv[..., 0] > 0)

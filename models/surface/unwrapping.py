@@ -25,9 +25,11 @@ FINEST = 4
 JUMP, USUAL_STEPS = 0.08, 2.5
 """Neighbouring pixels of one chart lie on different islands where U or V differ by more, and by more than so many times
 what is usual between the person's pixels."""
-EDGE_SHARE = 1 / 60
+RIM_SHARE = 1 / 50
 """Pixels nearer to the outline than this share of the person's height show background, blur and errors as well."""
-EDGE_WORTH = 0.02
+BARE = 0.5
+"""Of that rim, or of half a limb that is thinner, the outer share that is not looked at: networks' outlines are too
+wide, and skin that is seen nowhere else is better filled than given the wall's colour."""
 _FIRST, _LATER = slice(None, -1), slice(1, None)
 LEAST_WORTH = 0.1
 """Texels whose best sighting is worth less than this share of the usual are held for unseen."""
@@ -52,7 +54,8 @@ def sight(rgb_hw3: U8, labels_hw: U8, uv_2hw: Float, confidence_hw: Float | None
     """The texels that one person shows in one picture.
 
     Worth more: skin that faces the camera (many pixels a texel), sharp pictures, the inside of the outline, and what
-    the network is sure of. Between pixels of one chart, colour and place are interpolated.
+    the network is sure of; the outermost pixels show nothing. Between pixels of one chart, colour and place are
+    interpolated.
 
     Args:
         rgb_hw3: the picture under the person's grid.
@@ -60,12 +63,12 @@ def sight(rgb_hw3: U8, labels_hw: U8, uv_2hw: Float, confidence_hw: Float | None
         side: texels of a tile's side.
     """
     uv_hw2 = np.clip(np.moveaxis(uv_2hw, 0, -1), 0, 1, dtype=np.float32)
-    row_Q, column_Q = np.nonzero(_whole_quads(labels_hw, uv_hw2))
+    worth_hw = _worth(rgb_hw3, labels_hw, confidence_hw)
+    row_Q, column_Q = np.nonzero(_whole_quads(labels_hw, uv_hw2) & (worth_hw > 0))
     if not len(row_Q):
         return Sighting(
             texel_M=np.zeros(0, np.int64), rgb_M3=np.zeros((0, 3), np.uint8), weight_M=np.zeros(0, np.float32)
         )
-    worth_hw = _worth(rgb_hw3, labels_hw, confidence_hw)
     corners = [(row_Q + down, column_Q + right) for down in (0, 1) for right in (0, 1)]
     uv_Q42 = np.stack([uv_hw2[at] for at in corners], axis=1) * np.float32(side - 1)
     along_Q2, down_Q2 = uv_Q42[:, 1] - uv_Q42[:, 0], uv_Q42[:, 2] - uv_Q42[:, 0]
@@ -96,11 +99,14 @@ def _whole_quads(labels_hw: U8, uv_hw2: F32) -> npt.NDArray[np.bool_]:
 
 
 def _worth(rgb_hw3: U8, labels_hw: U8, confidence_hw: Float | None) -> F32:
-    """Weight of each pixel for itself: less at the outline, where unsure, and all over where the picture is blurred."""
+    """Weight of each pixel for itself: none at the outline, less where unsure, and everywhere if blurred."""
     inside_hw = (labels_hw > 0).astype(np.uint8)
     depth_hw = cv2.distanceTransform(cv2.copyMakeBorder(inside_hw, 1, 1, 1, 1, cv2.BORDER_CONSTANT), cv2.DIST_L2, 3)
-    rim = max(2.0, labels_hw.shape[0] * EDGE_SHARE)
-    worth_hw = np.clip(depth_hw[1:-1, 1:-1] / rim, EDGE_WORTH, 1)
+    depth_hw = depth_hw[1:-1, 1:-1]
+    rim = max(2.0, labels_hw.shape[0] * RIM_SHARE)
+    around = np.ones((2 * round(rim) + 1,) * 2, np.uint8)
+    reach_hw = np.clip(cv2.dilate(depth_hw, around), 1, rim)
+    worth_hw = np.clip((depth_hw / reach_hw - BARE) / (1 - BARE), 0, 1)
     if confidence_hw is not None:
         worth_hw = worth_hw * np.clip(confidence_hw.astype(np.float32), 0.05, 1)
     luma_hw = np.asarray(cv2.cvtColor(rgb_hw3, cv2.COLOR_RGB2GRAY))

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+from scipy import ndimage
 
 from models.surface.atlas import DEFAULT_ATLAS, atlas_from_tiles, split_tiles
 from models.surface.atlas_source import read_texels
@@ -31,6 +32,8 @@ from stages.world.wardrobe import random_outfit
 VIEWS = 16
 TREMBLE, TREMBLE_REACH = 2.0, 6.0
 """Pixels by which a trembling surface is wrong, and over which it is wrong the same way."""
+WIDER = 4
+"""Pixels by which a wide surface reaches beyond the person: a hundredth of the height, as the built-in network's do."""
 SIDE = 200
 HEIGHT, WIDTH, DISTANCE = 480, 480, 3.2
 """Pixels, and metres to the camera: the person is about 370 pixels tall."""
@@ -71,6 +74,16 @@ def trembling(surface: Surface, rng: np.random.Generator) -> Surface:
     labels_hw = cv2.remap(surface.labels_hw, place_x, place_y, cv2.INTER_NEAREST)
     axes = (cv2.remap(np.ascontiguousarray(axis), place_x, place_y, cv2.INTER_NEAREST) for axis in surface.uv_2hw)
     return replace(surface, labels_hw=np.asarray(labels_hw, np.uint8), uv_2hw=np.stack(list(axes)))
+
+
+def widened(surface: Surface) -> Surface:
+    """The surface with an outline `WIDER` pixels too wide: what lies around is called what is nearest to it."""
+    wide_hw = cv2.copyMakeBorder(surface.labels_hw, *[WIDER] * 4, cv2.BORDER_CONSTANT)
+    far_hw, nearest = ndimage.distance_transform_edt(wide_hw == 0, return_indices=True)
+    uv_2hw = np.pad(surface.uv_2hw, ((0, 0), (WIDER, WIDER), (WIDER, WIDER)))
+    labels_hw = np.where(far_hw <= WIDER, wide_hw[tuple(nearest)], 0).astype(np.uint8)
+    x0, y0 = surface.x0 - WIDER, surface.y0 - WIDER
+    return replace(surface, x0=x0, y0=y0, labels_hw=labels_hw, uv_2hw=uv_2hw[:, *nearest] * (labels_hw > 0))
 
 
 def worn(rgb_HW3: U8, surface: Surface, tiles_PSSC: U8) -> U8:
@@ -129,6 +142,7 @@ def measured() -> dict[str, float]:
     filled = without_holes(back)
     clothes = without_holes(unwrapped(shown))
     rng = np.random.default_rng(6)
+    wide = without_holes(unwrapped([(rgb, widened(surface)) for rgb, surface in shown]))
     trembled = without_holes(unwrapped([(rgb, trembling(surface, rng)) for rgb, surface in shown]))
     return {
         "share of the surface seen": float(seen.sum() / open_body_cover(SIDE).sum()),
@@ -140,6 +154,9 @@ def measured() -> dict[str, float]:
             [(worn(rgb, s, clothes), rgb) for rgb, s in shown], [s for _, s in shown]
         ),
         "lit clothes, worn in held-out views": over_views([(worn(rgb, s, clothes), rgb) for rgb, s in held], surfaces),
+        "the same of surfaces too wide, worn in held-out views": over_views(
+            [(worn(rgb, s, wide), rgb) for rgb, s in held], surfaces
+        ),
         "the same of trembling surfaces, worn in held-out views": over_views(
             [(worn(rgb, s, trembled), rgb) for rgb, s in held], surfaces
         ),

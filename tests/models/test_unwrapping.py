@@ -69,19 +69,29 @@ def test_the_best_sightings_are_kept_and_blurred_ones_lose() -> None:
     assert memory.tiles()[1][8:-8, 8:-8, 0].max() <= 100
 
 
-def test_the_outline_and_unsure_places_count_for_little() -> None:
-    labels, uv = facing(2, 60)
-    rgb = np.full((60, 60, 3), 50, np.uint8)
-    rgb[0] = 255
+def test_the_outline_counts_for_nothing_and_unsure_places_for_little() -> None:
+    labels, uv = facing(2, 240)
+    rgb = np.full((240, 240, 3), 255, np.uint8)
+    rgb[2:-2, 2:-2] = 50
     seen = sight(rgb, labels, uv, None, SIDE)
-    top_row = seen.texel_M // SIDE % SIDE == 0
-    middle = seen.texel_M // SIDE % SIDE == SIDE // 2
-    assert seen.weight_M[top_row].max() < 0.7 * np.median(seen.weight_M[middle])
+    assert len(seen.texel_M) > 0.8 * SIDE**2 and seen.rgb_M3.max() == 50
+    middle = np.abs(seen.texel_M // SIDE % SIDE - SIDE // 2) < 3
+    assert seen.weight_M.min() < 0.7 * np.median(seen.weight_M[middle])
+    labels, uv = facing(2, 60)
     confidence = np.ones((60, 60), np.float32)
     confidence[:30] = 0.2
     doubted = sight(np.full((60, 60, 3), 50, np.uint8), labels, uv, confidence, SIDE)
     high, low = (doubted.texel_M // SIDE % SIDE == row for row in (24, 8))
     assert np.median(doubted.weight_M[low]) == pytest.approx(0.2 * np.median(doubted.weight_M[high]), rel=0.05)
+
+
+def test_of_a_thin_limb_the_middle_is_seen() -> None:
+    labels, uv = facing(2, 60)
+    labels[:, :28], labels[:, 33:] = 0, 0
+    rgb = np.full((60, 60, 3), 255, np.uint8)
+    rgb[:, 29:32] = 50
+    seen = sight(rgb, labels, uv, None, SIDE)
+    assert len(seen.texel_M) and np.median(seen.rgb_M3) == 50
 
 
 def test_jumps_between_islands_of_a_chart_are_not_bridged() -> None:

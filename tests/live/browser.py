@@ -13,18 +13,25 @@ from typing import Any
 
 import aiohttp
 
+from tests.live.clock_film import CYCLE
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-port=0"),
     *("--no-first-run", "--disable-background-networking", "--disable-extensions", "--window-size=1200,700"),
 )
 
-AGE_ON_SCREEN = (
+CLOCK_ON_SCREEN = (
     "(() => { const d = pen.getImageData(0, 0, 320, 64).data; let n = 0;"
     "for (let b = 0; b < 20; b++) { const x = b % 10 * 32 + 16, y = (b > 9 ? 48 : 16);"
-    "n += (d[4 * (y * 320 + x)] > 125) * 2 ** b; } return (Math.floor(Date.now()) - n + 2**20) % 2**20; })()"
+    "n += (d[4 * (y * 320 + x)] > 125) * 2 ** b; } return n; })()"
 )
-"""Milliseconds since the picture on the page's canvas was made, from the clock that is painted into it."""
+"""The time that is painted into the picture on the page's canvas (`tests.live.clock_film`)."""
+
+
+def made_after(seconds: float) -> str:
+    """Whether the picture on the page's canvas was made later than a time, as an expression."""
+    return f"({CLOCK_ON_SCREEN} - {int(seconds * 1000) % CYCLE} + {CYCLE}) % {CYCLE} < {CYCLE // 2}"
 
 
 def browser_program() -> str | None:

@@ -42,11 +42,6 @@ def read_clock(rgb_HW3: np.ndarray) -> int:
     return number
 
 
-def age_ms(rgb_HW3: np.ndarray, now: float) -> int:
-    """How long ago a picture of the time was made."""
-    return (int(now * 1000) - read_clock(rgb_HW3)) % CYCLE
-
-
 class Sink:
     """What a muxer writes to: passes bytes on to a function."""
 

@@ -189,13 +189,13 @@ def test_a_restart_goes_on_in_the_same_file_and_time(tmp_path: Path) -> None:
 
 def test_ages_are_measured_and_reported() -> None:
     stage = output_stage()
-    feed(stage, None, range(1), age_s=5.0)  # came while the networks were being loaded
+    feed(stage, None, range(1), age_s=3600.0)  # came while the networks were being loaded
     said = []
     for number in range(1, 40):
         time.sleep(0.002)
         said += feed(stage, None, range(number, number + 1), age_s=0.0)
     facts = stage.summary()
-    assert facts["latency_ms"]["p50"] <= facts["latency_ms"]["p95"] <= facts["latency_ms"]["most"] < 1000
+    assert facts["latency_ms"]["p50"] <= facts["latency_ms"]["p95"] <= facts["latency_ms"]["most"] < 3_600_000
     assert "from capture to display" in facts["notes"][0]
     (written,) = stage.flush()
     assert written.path == "" and written.frames == 40

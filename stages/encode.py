@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.stage import Job, Stage, StageError
+from pipeline.stage import Aside, Job, Stage, StageError
 from stages.payloads import U8, FrameChunk, Overlay, SegmentWritten, VideoInfo, Written
 from stages.video.codec_options import Preset
 from stages.video.color import over_black
@@ -23,7 +25,8 @@ class Encode(Stage):
     """Overlays in order to `job.output`; work lies in `OUT.partial/` and gets its name when it is whole.
 
     Video is encoded in segments of `segment_frames` frames, each by its own encoder, so that what is on the disk does
-    not depend on how the run was cut into packets, and a run can go on after its last whole segment.
+    not depend on how the run was cut into packets, and a run can go on after its last whole segment. A packet is
+    encoded while the stages before are at the next one, but where a segment ends with it.
     """
 
     ordered = True
@@ -36,14 +39,14 @@ class Encode(Stage):
         crf: quality on the encoder's own scale, lower is better; None = a good one.
         preset: speed against size, ultrafast to veryslow.
         segment_frames: frames in a segment.
-        threads: of the encoder; fixed, because it decides the output's bytes.
+        threads: of the encoder; fixed, because it decides the output's bytes. More pay where encoding is the slowest.
         """
 
         codec: str | None = None
         crf: float | None = None
         preset: Preset = "veryfast"
         segment_frames: int = 120
-        threads: int = 2
+        threads: int = 1
 
         def __post_init__(self) -> None:
             """Raises ValueError for a number out of range or an encoder that this FFmpeg does not have."""
@@ -58,6 +61,7 @@ class Encode(Stage):
         super().__init__(config, threads=threads)
         self._destination: Destination | None = None
         self._recording: Recording | None = None
+        self._taken = 0
         self._still: Path | None = None
         self._restored: bytes = b""
 
@@ -65,7 +69,8 @@ class Encode(Stage):
         """Take the frames of one packet; says when segments stand for good.
 
         Raises:
-            StageError: the output exists, is the input, cannot be written, or cannot be what its suffix says.
+            StageError: the output exists, is the input, cannot be written, or cannot be what its suffix says; for
+                frames of the packet before, too.
         """
         if self._destination is None:
             height, width = overlay.rgb_THW3.shape[1:3]  # several pictures side by side are wider than the frame
@@ -74,24 +79,35 @@ class Encode(Stage):
             if self._recording is None:
                 self._write_still(frames, overlay)
                 return
+            assert self.aside is not None
             if overlay.alpha_THW is not None:
                 self._recording.note("the transparency of the result lies over black: this video holds none")
-            try:
-                for index, pts in enumerate(frames.pts_T.tolist()):
-                    self._recording.add(opaque(overlay, index), pts)
-            except StageError:
-                # The frames cannot be written as wished, so what was written of them is of no use.
-                self._recording.close()
-                self._destination.discard()
-                raise
-            yield from self._recording.committed()
+            with self._discarding():
+                self.aside.give(partial(_add, self._recording, overlay, frames.pts_T.tolist()))
+                self._taken += len(frames)
+                if self._taken % self.config.segment_frames == 0:
+                    self.aside.wait()
+                    yield from self._recording.committed()
+
+    @contextmanager
+    def _discarding(self) -> Iterator[None]:
+        """Where frames cannot be written as wished, what was written of them is of no use."""
+        assert self._recording is not None and self._destination is not None
+        try:
+            yield
+        except StageError:
+            self._recording.close()
+            self._destination.discard()
+            raise
 
     def flush(self) -> Iterator[Written]:
         """The end of the stream: the file gets its name."""
         if self._destination is None:
             return
         with writing_to(self._destination.path):
-            if self._recording is not None:
+            if self._recording is not None and self.aside is not None:
+                with self._discarding():
+                    self.aside.wait()
                 joined = self._recording.finish()
                 self._destination.publish(self._recording.draft)
                 yield Written(
@@ -105,9 +121,12 @@ class Encode(Stage):
 
     def interrupt(self) -> Iterator[Written]:
         """The run stops early: what is there becomes `NAME.partial.SUFFIX`, playable."""
-        if self._destination is None or self._recording is None or not self._recording.frames:
+        if self._destination is None or self._recording is None or self.aside is None:
             return
         with writing_to(self._destination.path):
+            self.aside.wait()
+            if not self._recording.frames:
+                return
             joined = self._recording.finish(early=True)
             kept = self._destination.publish_part(self._recording.draft)
             yield Written(
@@ -126,6 +145,8 @@ class Encode(Stage):
 
     def close(self) -> None:
         """Release the encoder; what is not whole is removed."""
+        if self.aside is not None:
+            self.aside.close()
         if self._recording is not None:
             self._recording.close()
         if self._destination is not None:
@@ -153,7 +174,7 @@ class Encode(Stage):
                 recording = Recording(destination.folder, job.output, video, settings)
                 destination.prepare(fresh=not self._restored)
                 recording.restore(self._restored)
-                self._recording = recording
+                self._recording, self._taken, self.aside = recording, recording.frames, Aside()
         return destination
 
     def _write_still(self, frames: FrameChunk, overlay: Overlay) -> None:
@@ -162,6 +183,11 @@ class Encode(Stage):
         write_still(
             self._still, overlay.rgb_THW3[0], alpha, SUFFIXES[self._still.suffix], lasting_metadata(frames.video.path)
         )
+
+
+def _add(recording: Recording, overlay: Overlay, pts_T: list[int]) -> None:
+    for index, pts in enumerate(pts_T):
+        recording.add(opaque(overlay, index), pts)
 
 
 def opaque(overlay: Overlay, index: int) -> U8:

@@ -14,6 +14,7 @@ from models.light.surface_net import SurfaceNet
 from models.light.weights import read_sizes, write_weights
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import Written
+from stages.training.crop_mix import CropMix
 from stages.training.detector_batches import detector_loss
 from stages.training.fit import FitConfig
 from stages.training.half import Half, HalfConfig
@@ -98,12 +99,14 @@ class TrainSurface(Stage):
             seed: of the crops' order and changes.
             sizes: of the network.
             small_until: the step until which crops are smaller.
+            mix: what kinds of crops are shown.
         """
 
         batch: int = 24
         seed: int = 2
         sizes: SurfaceSizes = field(default_factory=SurfaceSizes)
         small_until: int = 3200
+        mix: CropMix = field(default_factory=CropMix)
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=5400))
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
@@ -117,7 +120,12 @@ class TrainSurface(Stage):
         """Train to the end of the round."""
         config = self.config
         recipe = SurfaceRecipe(
-            photos=photos, scenes=scenes, size=config.batch, seed=config.seed, small_until=config.small_until
+            photos=photos,
+            scenes=scenes,
+            size=config.batch,
+            seed=config.seed,
+            small_until=config.small_until,
+            mix=config.mix,
         )
         self.half.run(recipe, surface_loss, part.last_step(config.fit.steps))
         yield SurfaceTrained(checkpoint=str(self.half.fit.path), sizes=self.sizes)

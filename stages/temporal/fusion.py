@@ -18,8 +18,8 @@ LIKENESS = 0.15
 """UV distance at which two answers are averaged 1/e as much: several times the network's own jitter."""
 NOISE_OF_SURE, NOISE_OF_UNSURE = 0.02, 0.27
 """Standard deviations of the network's UV where its confidence is 1 and where it is 0."""
-NOISE_OF_FLOW = 0.03
-"""What one frame's flow adds to the standard deviation of a UV carried along: half a cell on a chart of 16."""
+NOISE_OF_FLOW = 1.8
+"""What one frame's flow adds to the standard deviation of a UV carried along, in terms of the person's lines."""
 RIVALS = 4.0
 """Charts that a cell could have beside the one that is named."""
 UNSAID = 0.6
@@ -59,7 +59,8 @@ def carried(memory: Memory, way: Way) -> Layers:
     labels_hw, known_hw4 = warped(memory.labels_hw, memory.known_hw4, way)
     layers = Layers.split(labels_hw, known_hw4)
     precision_hw, strength_hw = layers.precision_hw, layers.strength_hw
-    precision_hw *= way.trust_hw / (1 + np.float32(NOISE_OF_FLOW**2) * precision_hw)
+    added = np.float32((NOISE_OF_FLOW / memory.grid.height) ** 2)
+    precision_hw *= way.trust_hw / (1 + added * precision_hw)
     np.minimum(strength_hw, np.float32(MOST_STRENGTH), out=strength_hw)
     strength_hw *= way.trust_hw
     return layers

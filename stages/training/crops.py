@@ -15,6 +15,7 @@ from models.light.region import crop_region
 from models.surface.charts import mirror_uv
 from stages.training.backgrounds import over
 from stages.training.canvases import mirror_label
+from stages.training.crop_mix import AS_SHIPPED, CropMix
 from stages.training.photo_pool import PoolPerson, PoolPhoto
 from stages.training.photometry import degrade, recolour
 from stages.training.photos import IGNORE, SIDE
@@ -24,16 +25,14 @@ F32 = npt.NDArray[Any]
 F64 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
 GREY = (int(MEAN),) * 3
-CUT = 0.3
-"""Share of the crops whose person is cut off."""
 CUT_SIDES = (0.18, 0.14, 0.18, 0.5)
 """How often left, top, right and bottom."""
-TUMBLED = 0.12
-"""Share of the crops that are turned by any angle, for people who lie or stand on their hands."""
 ROUNDED = 0.9
 """A turned person's box against their box turned, in length."""
 LEAST_LEFT = 150
 """Pixels (cells of the labels) of a person that a cut must leave."""
+LEAST_SEEN = 0.4
+"""Share of a person's cells that somebody before them must leave."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,13 +132,13 @@ def cut_photo(photo: PoolPhoto, person: PoolPerson, random: np.random.Generator)
     return cut, dataclasses.replace(person, box_4=box_4, region_4=region_4, label_LL=label_LL)
 
 
-def random_view(box_4: F64, random: np.random.Generator) -> View:
+def random_view(box_4: F64, random: np.random.Generator, mix: CropMix = AS_SHIPPED) -> View:
     """A view of a box as a detector may give it: shifted, scaled, stretched, now and then turned, half mirrored."""
     size = box_4[2:] - box_4[:2]
     centre = (box_4[:2] + box_4[2:]) / 2 + random.normal(0, 0.035, 2) * size
     size = size * np.exp(random.normal(0, 0.07, 2))
-    tumbled = random.random() < TUMBLED
-    angle = np.radians(random.normal(0, 17)) if random.random() < 0.35 else 0.0
+    tumbled = random.random() < mix.tumbled
+    angle = np.radians(random.normal(0, 17)) if random.random() < mix.turned else 0.0
     if tumbled:
         angle = random.uniform(-np.pi, np.pi)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -165,17 +164,26 @@ def look_finely(rgb_HW3: U8, view: View, scale_2: F64, side: int) -> U8:
     return cv2.resize(fine, (side, side), interpolation=cv2.INTER_AREA)
 
 
-def photo_crop(photo: PoolPhoto, person: PoolPerson, side: int, random: np.random.Generator) -> Crop:
+def spoilt(rgb_CC3: U8, random: np.random.Generator, mix: CropMix) -> U8:
+    """The crop in another light, and at times blurred, noisy or compressed."""
+    if mix.spoilt < 1 and random.random() >= mix.spoilt:
+        return rgb_CC3
+    return degrade(recolour(rgb_CC3, random), random)
+
+
+def photo_crop(
+    photo: PoolPhoto, person: PoolPerson, side: int, random: np.random.Generator, mix: CropMix = AS_SHIPPED
+) -> Crop:
     """A crop (side x side pixels) of a labelled person of a photo; its UV is not known."""
     cells = side // 2
     scale_2 = SIDE / np.array(photo.natural, np.float64)
-    view = random_view(np.asarray(person.box_4, np.float64) / np.tile(scale_2, 2), random)
+    view = random_view(np.asarray(person.box_4, np.float64) / np.tile(scale_2, 2), random, mix)
     per_cell = len(person.label_LL) / np.asarray(person.region_4[2:] - person.region_4[:2], np.float64)
     matrix = view.matrix(cells, scale_2 * per_cell, -person.region_4[:2] * per_cell)
     label_GG = look(person.label_LL, matrix, cells, smooth=False, outside=IGNORE)
     weight_GG = look(person.weight_LL, matrix, cells, smooth=False, outside=0)
     return Crop(
-        rgb_CC3=degrade(recolour(look_finely(photo.rgb_SS3, view, scale_2, side), random), random),
+        rgb_CC3=spoilt(look_finely(photo.rgb_SS3, view, scale_2, side), random, mix),
         label_GG=mirror_label(label_GG) if view.flip else label_GG,
         weight_GG=weight_GG.astype(np.float32) / 255,
         uv_2GG=np.zeros((2, cells, cells), np.float32),
@@ -184,7 +192,12 @@ def photo_crop(photo: PoolPhoto, person: PoolPerson, side: int, random: np.rando
 
 
 def scene_crop(
-    scene: PoolScene, person: int, background_HW3: U8 | None, side: int, random: np.random.Generator
+    scene: PoolScene,
+    person: int,
+    background_HW3: U8 | None,
+    side: int,
+    random: np.random.Generator,
+    mix: CropMix = AS_SHIPPED,
 ) -> Crop:
     """A crop of a person of a synthetic scene, its UV known.
 
@@ -194,7 +207,7 @@ def scene_crop(
         side: pixels of the crop.
     """
     cells = side // 2
-    view = random_view(np.asarray(scene.box_N4[person], np.float64), random)
+    view = random_view(np.asarray(scene.box_N4[person], np.float64), random, mix)
     one, none = np.ones(2), np.zeros(2)
     matrix = view.matrix(cells, one, none)
     mine = look((scene.instance_HW == person + 1).astype(np.uint8), matrix, cells, smooth=False, outside=0) > 0
@@ -207,7 +220,7 @@ def scene_crop(
         label_GG = mirror_label(label_GG)
     rgb_CC3 = _crop_pixels(scene, view, background_HW3, side)
     return Crop(
-        rgb_CC3=degrade(recolour(rgb_CC3, random), random),
+        rgb_CC3=spoilt(rgb_CC3, random, mix),
         label_GG=label_GG,
         weight_GG=np.ones((cells, cells), np.float32),
         uv_2GG=uv_2GG,
@@ -224,3 +237,30 @@ def _crop_pixels(scene: PoolScene, view: View, background_HW3: U8 | None, side: 
     people = look((scene.instance_HW > 0).astype(np.uint8) * 255, matrix, fine, smooth=True, outside=0)
     behind = cv2.resize(background_HW3, (fine, fine), interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.resize(over(rgb, people, behind), (side, side), interpolation=cv2.INTER_AREA))
+
+
+def hidden(crop: Crop, scene: PoolScene, person: int, random: np.random.Generator) -> Crop:
+    """The crop with a person of a synthetic scene before it; as it is where too little would be left to see.
+
+    Who stands before somebody is background to them, as in every crop.
+    """
+    side, cells = len(crop.rgb_CC3), len(crop.label_GG)
+    box_4 = np.asarray(scene.box_N4[person], np.float64)
+    height = max(box_4[3] - box_4[1], 1.0)
+    size = random.uniform(0.7, 1.3) * side / height  # crop pixels for a pixel of the scene
+    centre_2 = (box_4[:2] + box_4[2:]) / 2
+    at_2 = np.array([random.choice((-1, 1)) * random.uniform(0.15, 0.5) + 0.5, random.uniform(0.4, 0.8)]) * side
+    matrix = np.array([[1 / size, 0, centre_2[0] - at_2[0] / size], [0, 1 / size, centre_2[1] - at_2[1] / size]])
+    mine = (scene.instance_HW == person + 1).astype(np.uint8) * 255
+    cover_CC = look(mine, matrix, side, smooth=True, outside=0)
+    covered_GG = cv2.resize(cover_CC, (cells, cells), interpolation=cv2.INTER_AREA) > 127
+    body = (crop.label_GG > 0) & (crop.label_GG != IGNORE)
+    if (body & ~covered_GG).sum() < LEAST_SEEN * body.sum():
+        return crop
+    person_CC3 = look(scene.rgb_HW3, matrix, side, smooth=True, outside=GREY)
+    return dataclasses.replace(
+        crop,
+        rgb_CC3=over(person_CC3, cover_CC, crop.rgb_CC3),
+        label_GG=np.where(covered_GG, 0, crop.label_GG),
+        weight_GG=np.where(covered_GG, np.float32(1), crop.weight_GG),
+    )

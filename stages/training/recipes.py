@@ -7,6 +7,7 @@ from pathlib import Path
 
 from models.light.teachers import PlaceTeacher
 from stages.training.canvases import CANVAS
+from stages.training.crop_mix import CropMix
 from stages.training.detector_batches import DetectorBatches
 from stages.training.payloads import PhotoShards, SceneShards
 from stages.training.photo_pool import PhotoPool
@@ -47,8 +48,9 @@ class SurfaceRecipe:
     size: int
     seed: int
     small_until: int
+    mix: CropMix
 
     def __call__(self) -> SurfaceBatches:
         """Open the pools. Raises: StageError for shards that cannot be opened."""
         pools = open_pools(self.photos, self.scenes)
-        return SurfaceBatches(*pools, size=self.size, seed=self.seed, small_until=self.small_until)
+        return SurfaceBatches(*pools, size=self.size, seed=self.seed, small_until=self.small_until, mix=self.mix)

@@ -12,39 +12,49 @@ from models.light.pixels import CROP
 from models.light.surface_net import SurfaceNet
 from models.losses.light import surface_losses
 from stages.training.backgrounds import random_background
-from stages.training.crops import CUT, Crop, cut_photo, cut_scene, photo_crop, scene_crop
+from stages.training.crop_mix import AS_SHIPPED, CropMix
+from stages.training.crops import Crop, cut_photo, cut_scene, hidden, photo_crop, scene_crop
 from stages.training.fit import Batch
 from stages.training.photo_pool import PhotoPool
 from stages.training.scene_pool import ScenePool
 
-REAL_BACKGROUND = 0.8
 SMALL = 128
 LEGS = frozenset(range(5, 15))
 ARMS = frozenset({3, 4, *range(15, 23)})
 
 
-def rarity(label_LL: np.ndarray) -> float:
-    """How often to show a real crop: twice as often when legs are seen, half again when much of the arms is."""
+def rarity(label_LL: np.ndarray, mix: CropMix) -> float:
+    """How often to show a real crop, by whether legs are seen, and much of the arms."""
     counts = np.bincount(label_LL.reshape(-1), minlength=256)[:25]
     body = max(int(counts[1:].sum()), 1)
     legs, arms = counts[list(LEGS)].sum() / body, counts[list(ARMS)].sum() / body
-    return float((2.0 if legs > 0.15 else 1.0) * (1.5 if arms > 0.15 else 1.0))
+    return float((mix.legs if legs > 0.15 else 1.0) * (mix.arms if arms > 0.15 else 1.0))
 
 
 class SurfaceBatches:
-    """Half real crops with the teacher's parts, half synthetic ones with exact parts and UV (none without scenes).
+    """Real crops with the teacher's parts, and synthetic ones with exact parts and UV (none without scenes).
 
     Where nobody of the photos is labelled, all are synthetic.
     """
 
-    def __init__(self, photos: PhotoPool, scenes: ScenePool | None, *, size: int, seed: int, small_until: int) -> None:
+    def __init__(
+        self,
+        photos: PhotoPool,
+        scenes: ScenePool | None,
+        *,
+        size: int,
+        seed: int,
+        small_until: int,
+        mix: CropMix = AS_SHIPPED,
+    ) -> None:
         """`small_until`: crops have SMALL pixels a side before that step and CROP after it, which saves time."""
         self.photos = photos
         self.scenes = scenes
         self.size = size
         self.seed = seed
         self.small_until = small_until
-        weight = np.array([rarity(person.label_LL) for person in photos.people])
+        self.mix = mix
+        weight = np.array([rarity(person.label_LL, mix) for person in photos.people])
         self.odds = np.cumsum(weight / max(weight.sum(), 1e-9))
 
     def __call__(self, step: int) -> Batch:
@@ -53,25 +63,32 @@ class SurfaceBatches:
         side = SMALL if step < self.small_until else CROP
         for index in range(self.size):
             random = np.random.default_rng([self.seed, step, index])
-            real = self.scenes is None or (index % 2 == 0 and len(self.odds) > 0)
-            crops.append(self._photo(side, random) if real else self._scene(side, random))
+            real = self.scenes is None or (self.mix.is_real(index) and len(self.odds) > 0)
+            crop = self._photo(side, random) if real else self._scene(side, random)
+            crops.append(self._hidden(crop, random))
         return stack(crops)
+
+    def _hidden(self, crop: Crop, random: np.random.Generator) -> Crop:
+        if self.scenes is None or self.mix.hidden == 0 or random.random() >= self.mix.hidden:
+            return crop
+        index, person = self.scenes.people[random.integers(len(self.scenes.people))]
+        return hidden(crop, self.scenes.scenes[index], person, random)
 
     def _photo(self, side: int, random: np.random.Generator) -> Crop:
         person = self.photos.people[min(int(np.searchsorted(self.odds, random.random())), len(self.odds) - 1)]
         photo = self.photos.photos[person.photo]
-        if random.random() < CUT:
+        if random.random() < self.mix.cut:
             photo, person = cut_photo(photo, person, random)
-        return photo_crop(photo, person, side, random)
+        return photo_crop(photo, person, side, random, self.mix)
 
     def _scene(self, side: int, random: np.random.Generator) -> Crop:
         assert self.scenes is not None
         index, person = self.scenes.people[random.integers(len(self.scenes.people))]
-        behind = random_background(self.photos, random) if random.random() < REAL_BACKGROUND else None
+        behind = random_background(self.photos, random) if random.random() < self.mix.behind else None
         scene = self.scenes.scenes[index]
-        if random.random() < CUT:
+        if random.random() < self.mix.cut:
             scene = cut_scene(scene, person, random)
-        return scene_crop(scene, person, behind, side, random)
+        return scene_crop(scene, person, behind, side, random, self.mix)
 
 
 def stack(crops: Sequence[Crop]) -> Batch:

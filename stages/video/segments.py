@@ -150,7 +150,8 @@ def _video_stream(container: av.container.OutputContainer, spec: EncoderSpec) ->
     context.sample_aspect_ratio = spec.sample_aspect
     context.color_primaries, context.color_trc = spec.tags.primaries, spec.tags.trc
     context.colorspace, context.color_range = spec.tags.matrix, 2 if spec.tags.full_range else 1
-    context.thread_count = spec.threads
+    # Whole frames side by side where an encoder can: x264's slices wait for each other, and make larger files.
+    context.thread_count, context.thread_type = spec.threads, "AUTO"
     return stream
 
 

@@ -13,7 +13,8 @@ from models.surface.charts import MIRROR_CHART, mirror_uv
 from stages.training import crops
 from stages.training.backgrounds import empty, over, random_background
 from stages.training.canvases import CANVAS, Sheet, make_canvas, mirror_label
-from stages.training.crops import cut_photo, cut_scene, photo_crop, random_view, scene_crop
+from stages.training.crop_mix import CropMix
+from stages.training.crops import cut_photo, cut_scene, hidden, photo_crop, random_view, scene_crop
 from stages.training.photo_pool import PoolPerson, PoolPhoto
 from stages.training.photos import IGNORE, LABELS, SIDE
 from stages.training.scene_pool import PoolScene
@@ -158,6 +159,41 @@ def test_real_backgrounds_stay_behind_people() -> None:
     shown = crop.rgb_CC3[..., 0].reshape(GRID, 2, GRID, 2).mean((1, 3))
     assert (shown[inside] < 60).mean() > 0.9
     assert (shown[0, 0], crop.rgb_CC3.shape) == (255, (CROP, CROP, 3))
+
+
+def test_who_stands_before_somebody_is_background_and_covers_their_pixels_alone() -> None:
+    """The person in front is white: where a cell is white its label is 0, and nothing else has changed."""
+    photo, person = labelled_photo()
+    crop = photo_crop(photo, person, CROP, np.random.default_rng(1))
+    mine = np.zeros((120, 160), np.uint8)
+    mine[20:100, 60:80] = 1
+    front = dataclasses.replace(
+        scene(),
+        rgb_HW3=np.full((120, 160, 3), 255, np.uint8),
+        instance_HW=mine,
+        box_N4=np.array([[60, 20, 80, 100]], np.float32),
+    )
+    changed = 0
+    for seed in range(8):
+        covered = hidden(crop, front, 0, np.random.default_rng(seed))
+        white = (covered.rgb_CC3 > 250).all(axis=2).reshape(GRID, 2, GRID, 2)
+        assert (covered.label_GG[white.all(axis=(1, 3))] == 0).all()
+        elsewhere = ~(covered.rgb_CC3 != crop.rgb_CC3).any(axis=2).reshape(GRID, 2, GRID, 2).any(axis=(1, 3))
+        edge = covered.label_GG[elsewhere] != crop.label_GG[elsewhere]
+        assert edge.mean() < 0.01, "soft edges are drawn half a pixel inwards"
+        changed += bool(white.any())
+        body = (crop.label_GG > 0) & (crop.label_GG != IGNORE)
+        assert (covered.label_GG[body] > 0).mean() >= crops.LEAST_SEEN
+    assert changed >= 4
+
+
+def test_a_mix_spreads_real_crops_evenly_and_refuses_what_is_no_share() -> None:
+    assert [CropMix().is_real(index) for index in range(4)] == [True, False, True, False]
+    assert sum(CropMix(real=0.7).is_real(index) for index in range(20)) == 14
+    assert not CropMix(real=0).is_real(0) and all(CropMix(real=1).is_real(index) for index in range(5))
+    assert CropMix(legs=3.0).legs == 3.0
+    with pytest.raises(ValueError, match=r"tumbled is 1\.5; a share is between 0 and 1"):
+        CropMix(tumbled=1.5)
 
 
 def test_over_keeps_the_inside_and_the_outside() -> None:

@@ -1,0 +1,149 @@
+"""What moves the light network's score on real people: ways of training it, each alone, paired over people.
+
+    python -m tests.benchmarks.ways FOLDER --data runs/lsp.json COCO IUV --images LSP/images
+    python -m tests.benchmarks.ways FOLDER --data … --only base,again,hidden
+
+FOLDER is that of a run of `-c train_light`, whose labelled photos and scenes are taken. For each way of `ways.yaml` the
+surface network goes on from the built-in weights for so many steps, and reads people in given boxes. A way that has
+been scored is not trained again (FOLDER/ways/NAME.json); the table then says how much better each is than `base`, over
+the same people, with the middle 95 % of that difference over people drawn again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from models.light.files import BUILT_IN
+from models.light.sizes import LightSizes
+from models.light.weights import read_sizes, read_weights, write_weights
+from models.network import NetworkConfig
+from pipeline.conversion import to_dataclass
+from stages.evaluate import Evaluate
+from stages.evaluation.answers import PersonScore
+from stages.evaluation.photo_truth import Reading
+from stages.evaluation.sets import sets_called
+from stages.evaluation.synthetic_truth import Worlds
+from stages.train import TrainSurface, averaged
+from stages.training.payloads import PhotoShards, Round, SceneShards
+
+WAYS = Path(__file__).with_name("ways.yaml")
+BASE = "base"
+DRAWS = 2000
+
+Counts = dict[str, list[tuple[int, int]]]
+"""By set and measure, what was right of what was asked, person by person."""
+
+
+def trained(name: str, changes: Mapping[str, Any], chosen: argparse.Namespace) -> Path:
+    """Train a way, or go on with it; gives its weights."""
+    folder = chosen.folder / "ways" / name
+    settings = {
+        "folder": str(folder),
+        "start": str(BUILT_IN),
+        "small_until": 0,
+        "seed": 33,
+        "sizes": {"blocks": [2, 6, 9], "refined": [2, 2]},
+        "fit": {"steps": chosen.steps, "rate": chosen.rate},
+        **changes,
+    }
+    place = ".".join
+    stage = TrainSurface(to_dataclass(TrainSurface.Config, settings, (name,), lambda path: f"{WAYS}: {place(path)}"))
+    photos, scenes = (
+        tuple(map(str, sorted((chosen.folder / kind).glob("[0-9]*.npz")))) for kind in ("photos", "scenes")
+    )
+    (made,) = stage(Round(index=0, count=1), PhotoShards(paths=photos), SceneShards(paths=scenes))
+    stage.close()
+    detector = {
+        key.removeprefix("detector."): value.half() if value.is_floating_point() else value
+        for key, value in read_weights(BUILT_IN).items()
+        if key.startswith("detector.")
+    }
+    weights: Path = folder / "weights.safetensors"
+    sizes = LightSizes(detector=read_sizes(BUILT_IN).detector, surface=stage.sizes)
+    write_weights(weights, detector, averaged(made.checkpoint), sizes)
+    return weights
+
+
+def scored(weights: Path, chosen: argparse.Namespace) -> Counts:
+    """What the weights get right on every set, in given boxes."""
+    stage = Evaluate(Evaluate.Config(network=NetworkConfig(weights=str(weights), precision="fp32"), boxes="given"))
+    reading = Reading(images=chosen.images, annotators=(), damage=refused)
+    found: Counts = {}
+    for one in sets_called(tuple(chosen.data), Worlds(seed=0, scenes=chosen.scenes, frames=1), reading):
+        for picture in one.pictures:
+            for person in next(stage(picture))[0].people:
+                for measure, right, asked in counted(person):
+                    found.setdefault(f"{one.name} {measure}", []).append((right, asked))
+    return found
+
+
+def refused(error: Exception) -> None:
+    """Damaged records end the run."""
+    raise error
+
+
+def counted(person: PersonScore) -> Iterator[tuple[str, int, int]]:
+    """Right and asked: joints of a person, and pixels of the true mask."""
+    answer = person.answers["given"]
+    if answer.joint_17 is not None and person.visible_17 is not None and person.visible_17.any():
+        yield "part_of_joint", int(answer.joint_17.sum()), int(person.visible_17.sum())
+    if answer.chart_2525 is not None:
+        yield "part_accuracy", int(np.trace(answer.chart_2525)), int(answer.chart_2525.sum())
+
+
+def gain(base: Sequence[tuple[int, int]], other: Sequence[tuple[int, int]]) -> tuple[float, float, float]:
+    """How much more of what was asked is right, and the ends of the middle 95 % with people drawn again."""
+    right_P = np.array([one[0] for one in other], float) - np.array([one[0] for one in base], float)
+    asked_P = np.array([one[1] for one in base], float)
+    pick = np.random.default_rng(0).integers(0, len(asked_P), (DRAWS, len(asked_P)))
+    low, high = np.percentile(right_P[pick].sum(axis=1) / asked_P[pick].sum(axis=1), (2.5, 97.5))
+    return float(right_P.sum() / asked_P.sum()), float(low), float(high)
+
+
+def table(found: Mapping[str, Counts]) -> list[str]:
+    """The ways as lines of Markdown: `base` itself, and of the others what they gain on it."""
+    base = found[BASE]
+    lines = ["| way | " + " | ".join(base) + " |", "|" + "---|" * (len(base) + 1)]
+    totals = [f"{sum(right for right, _ in one) / sum(asked for _, asked in one):.3f}" for one in base.values()]
+    lines.append(f"| {BASE} | " + " | ".join(totals) + " |")
+    for name, counts in found.items():
+        if name != BASE:
+            cells = ["{:+.3f} [{:+.3f}, {:+.3f}]".format(*gain(base[key], counts[key])) for key in base]
+            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train and score what is missing, and print the table of what is there."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--data", nargs="+", required=True, help="sets of real people, and worlds")
+    parser.add_argument("--images", default="", help="folder of a JSON file's pictures")
+    parser.add_argument("--scenes", type=int, default=150, help="of worlds among the sets")
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--rate", type=float, default=0.001)
+    parser.add_argument("--only", default="", metavar="WAY,WAY")
+    chosen = parser.parse_args(arguments)
+    ways: dict[str, dict[str, Any]] = yaml.safe_load(WAYS.read_text(encoding="utf-8"))
+    names = chosen.only.split(",") if chosen.only else list(ways)
+    for name in names:
+        record = chosen.folder / "ways" / f"{name}.json"
+        if not record.is_file():
+            counts = scored(trained(name, ways[name], chosen), chosen)
+            record.write_text(json.dumps(counts), encoding="utf-8")
+            print(f"{name} is scored", flush=True)
+    records = {name: chosen.folder / "ways" / f"{name}.json" for name in ways}
+    print("\n".join(table({name: json.loads(path.read_text()) for name, path in records.items() if path.is_file()})))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

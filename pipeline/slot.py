@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.graph import Node
 from pipeline.packet import Failure, Packet, Span, Timing
-from pipeline.stage import Job, Stage, is_plain
+from pipeline.stage import Aside, Job, Stage, is_plain
 
 
 class StoppedError(Exception):
@@ -176,6 +176,11 @@ class Slot:
         """The run stops early: collect what the stage keeps."""
         meter.receipts += list(self._timed(self.stage.interrupt, job.input, meter))
 
+    def count_aside(self, meter: Meter) -> None:
+        """Add what the stage has spent between its calls."""
+        if self.stage.aside is not None:
+            meter.spent(self.node.name, 0.0, self.stage.aside.newly_spent_s())
+
     def blank(self, entry: Entry) -> None:
         """Put the stage's blank item into a packet that cannot be processed."""
         if self.node.role != "map":
@@ -212,7 +217,7 @@ class Slot:
         items: Iterator[Any] | None = None
         given = 0
         while True:
-            begun, wall, cpu = time.time(), time.perf_counter(), time.process_time()
+            begun, wall, cpu = time.time(), time.perf_counter(), _cpu_s()
             try:
                 if items is None:
                     items = iter(_none_is_empty(call()))
@@ -221,7 +226,7 @@ class Slot:
                 raise StoppedError(stage_failure(error, self.node.name, where)) from error
             finally:
                 busy_s = time.perf_counter() - wall
-                meter.spent(self.node.name, busy_s, time.process_time() - cpu)
+                meter.spent(self.node.name, busy_s, _cpu_s() - cpu)
             if item is not _END or not given:  # to hear that there is no more takes no time worth telling
                 meter.did(self.node.name, begun, busy_s, packet)
             if item is _END:
@@ -234,6 +239,11 @@ class Slot:
 
 
 _END = object()
+
+
+def _cpu_s() -> float:
+    """CPU seconds of this process, but for what stages do between their calls."""
+    return time.process_time() - Aside.running_cpu_s()
 
 
 def _none_is_empty(result: Iterable[Any] | None) -> Iterable[Any]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -66,6 +69,57 @@ class Job:
     resume: bool = False
 
 
+class Aside:
+    """A thread of a stage's own, for work that goes on between its calls: one piece at a time, in order.
+
+    What it costs counts as its stage's, whichever stages are called meanwhile. Threads that the work itself makes are
+    not known here: theirs counts as that of whoever is called.
+    """
+
+    _running: ClassVar[set[Aside]] = set()
+
+    def __init__(self) -> None:
+        """The thread starts."""
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._clock = self._thread.submit(_clock_of_this_thread).result()
+        self._under_way: Future[None] | None = None
+        self._told_s = 0.0
+        self._running.add(self)
+
+    @classmethod
+    def running_cpu_s(cls) -> float:
+        """CPU seconds so far of all that run in this process."""
+        return sum(time.clock_gettime(one._clock) for one in cls._running if one._clock is not None)
+
+    def give(self, work: Callable[[], None]) -> None:
+        """Do some work when what was given before is done. Raises what that raised."""
+        self.wait()
+        self._under_way = self._thread.submit(work)
+
+    def wait(self) -> None:
+        """Until what was given is done. Raises what it raised."""
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            under_way.result()
+
+    def newly_spent_s(self) -> float:
+        """CPU seconds since this was asked last."""
+        spent_s = 0.0 if self._clock is None else time.clock_gettime(self._clock)
+        told_s, self._told_s = self._told_s, spent_s
+        return spent_s - told_s
+
+    def close(self) -> None:
+        """End the thread after what it is doing; how that went is not told any more."""
+        self._running.discard(self)
+        self._clock = None
+        self._thread.shutdown()
+
+
+def _clock_of_this_thread() -> int | None:
+    """The number of its CPU clock, which other threads may read; None where the system has none."""
+    return time.pthread_getcpuclockid(threading.get_ident()) if hasattr(time, "pthread_getcpuclockid") else None
+
+
 class Stage:
     """One step of the graph; the annotated signature of `__call__` is its wiring.
 
@@ -94,6 +148,8 @@ class Stage:
     gives next."""
     memory_frames: ClassVar[int | None] = 0
     """How many frames back the state can reach; None = unbounded."""
+    aside: Aside | None = None
+    """Where it works between its calls, if it does."""
     exports: ClassVar[Mapping[str, str]] = {}
     """Kinds of `--export KIND=PATH` that the stage writes, each with its own key that takes the path."""
 

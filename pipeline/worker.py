@@ -197,6 +197,8 @@ class LaneWorker:
             stream = self._stream(job, epoch)
             body(stream, meter)
             commits = self._commits(stream, meter)
+            for slot in stream.slots:
+                slot.count_aside(meter)
         except StoppedError as stopped:
             self.close(job.index)
             return Step(

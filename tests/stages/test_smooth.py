@@ -121,16 +121,28 @@ def even(value: float, label: int = 2, sure: float = 0.5, shape: tuple[int, int]
 
 
 def test_uv_is_the_kalman_filters_estimate_where_all_agrees() -> None:
-    """Closed form: noise of 0.02 + 0.25 · (1 − confidence) an answer, 0.03 a step; values too near for the gate."""
-    values, noise, drift = [0.5, 0.502, 0.499, 0.503, 0.5], (0.02 + 0.25 * 0.5) ** 2, 0.03**2
-    memory, mean, variance = first_memory(even(values[0])), values[0], noise
+    """Closed form: noise of 0.02 + 0.25 · (1 − confidence) an answer, 0.01 a step; values too near for the gate."""
+    values, noise, drift = [0.5, 0.502, 0.499, 0.503, 0.5], (0.02 + 0.25 * 0.5) ** 2, 0.01**2
+    tall = (180, 6)
+    memory, mean, variance = first_memory(even(values[0], shape=tall)), values[0], noise
     for value in values[1:]:
-        steady, memory = fused(even(value), memory)
+        steady, memory = fused(even(value, shape=tall), memory)
         variance += drift
         gain = variance / (variance + noise)
         mean, variance = mean + gain * (value - mean), (1 - gain) * variance
         assert float(steady.uv_2hw[0, 3, 3]) == pytest.approx(mean, abs=2e-5)
         assert float(memory.known_hw4[3, 3, 2]) == pytest.approx(1 / variance, rel=1e-3)
+
+
+def test_of_sure_answers_no_more_is_kept_than_the_flow_can_carry() -> None:
+    """A cell on a sixth of 120 lines, 0.05, is the least deviation of what was carried; an answer's own is 0.0225."""
+    tall, past, now = (120, 6), 1 / 0.05**2, 1 / (0.02 + 0.25 * 0.01) ** 2
+    memory = first_memory(even(0.5, sure=0.995, shape=tall))
+    for _ in range(3):
+        steady, memory = fused(even(0.501, sure=0.995, shape=tall), memory)
+        assert float(memory.known_hw4[60, 3, 2]) == pytest.approx(past + now, rel=1e-3)
+    first = fused(even(0.501, sure=0.995, shape=tall), first_memory(even(0.5, sure=0.995, shape=tall)))[0]
+    assert float(first.uv_2hw[0, 60, 3]) == pytest.approx((0.5 * past + 0.501 * now) / (past + now), abs=1e-5)
 
 
 def test_the_past_counts_less_the_farther_it_is_and_nothing_without_trust() -> None:

@@ -139,7 +139,7 @@ def test_of_sure_answers_no_more_is_kept_than_the_flow_can_carry() -> None:
     tall, past, now = (120, 6), 1 / 0.05**2, 1 / (0.02 + 0.25 * 0.01) ** 2
     memory = first_memory(even(0.5, sure=0.995, shape=tall))
     for _ in range(3):
-        steady, memory = fused(even(0.501, sure=0.995, shape=tall), memory)
+        _, memory = fused(even(0.501, sure=0.995, shape=tall), memory)
         assert float(memory.known_hw4[60, 3, 2]) == pytest.approx(past + now, rel=1e-3)
     first = fused(even(0.501, sure=0.995, shape=tall), first_memory(even(0.5, sure=0.995, shape=tall)))[0]
     assert float(first.uv_2hw[0, 60, 3]) == pytest.approx((0.5 * past + 0.501 * now) / (past + now), abs=1e-5)

@@ -114,13 +114,17 @@ class Journal:
         if self.path is not None and self.path.exists():
             self._write(self.path)
 
-    def check(self) -> None:
-        """Raises PlainError for a journal of a run with another input or other settings."""
+    def is_foreign(self) -> bool:
+        """Whether it is of a run with another input or other settings."""
         lines = self._stored()
         known = _content(lines[0]) if lines else None
-        if known is not None and known.get("identity") != self._identity:
+        return known is not None and known.get("identity") != self._identity
+
+    def check(self) -> None:
+        """Raises PlainError for a journal of a run with another input or other settings."""
+        if self.is_foreign():
             what = "the parts that are there come from another input or from other settings"
-            remedy = "give the command they were made with, or leave out --resume to start anew"
+            remedy = "give the command they were made with, or --overwrite to start anew"
             raise PlainError(what, str(self.path and self.path.parent), remedy)
 
     def read(self) -> list[Record]:

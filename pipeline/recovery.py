@@ -12,7 +12,7 @@ from pipeline.graph import Graph
 from pipeline.journal import Journal
 from pipeline.packet import FROM_THE_START, Commit, Restart
 from pipeline.plan import Plan
-from pipeline.stage import Job, Stage
+from pipeline.stage import Job, PlainError, Stage
 
 
 class Recovery:
@@ -30,10 +30,20 @@ class Recovery:
         self._journals = {job.index: Journal.of(job, _identity(settings, job)) for job in jobs}
 
     def begin(self, job: Job) -> Restart:
-        """Where an input begins: after what an earlier run of it left, if that is wanted. Raises PlainError."""
-        if job.resume:
-            self._journals[job.index].check()
+        """Where an input begins: after what an earlier run of it left, if that is wanted.
+
+        Raises:
+            PlainError: an unfinished result is there, and it was not said what is to become of it; or it is of another
+                run.
+        """
+        journal = self._journals[job.index]
+        if job.resume and not (job.overwrite and journal.is_foreign()):
+            journal.check()
             return self.point(job.index)
+        if not job.overwrite and (records := journal.read()):
+            what = f"{records[-1].frames} frames of an unfinished result are there"
+            remedy = "--resume goes on after them, --overwrite starts anew"
+            raise PlainError(what, str(journal.path and journal.path.parent), remedy)
         self.remove(job.index)
         return FROM_THE_START
 

@@ -92,14 +92,25 @@ def test_parts_of_other_settings_are_refused_and_kept(toy_config, toy_jobs, tmp_
     before = Journal.of(jobs[0]).path.read_bytes()
     metrics, _ = serially(toy_config(**QUIET), again(jobs))
     said = str(metrics.streams[0].failure.error())
-    assert "come from another input or from other settings" in said and "leave out --resume" in said
+    assert "come from another input or from other settings" in said and "--overwrite" in said
     assert Journal.of(jobs[0]).path.read_bytes() == before
+    anew = [dataclasses.replace(job, overwrite=True) for job in again(jobs)]
+    metrics, _ = serially(toy_config(**QUIET), anew)
+    assert metrics.streams[0].failure is None and metrics.stages["save"].items == 12
 
 
-def test_without_resume_a_run_starts_anew(toy_config, toy_jobs, tmp_path, serially: Run) -> None:
+@pytest.mark.parametrize("ray", [False, True])
+def test_an_unfinished_result_is_not_thrown_away_unasked(
+    toy_config, toy_jobs, tmp_path, ray: bool, run: Run, serially: Run
+) -> None:
     jobs = toy_jobs("12")
     config = stopped(toy_config, jobs, serially, tmp_path / "flag", 7)
-    metrics, _ = serially(config, jobs)
+    before = Journal.of(jobs[0]).path.read_bytes()
+    metrics, _ = run(config, jobs)
+    said = str(metrics.streams[0].failure.error())
+    assert "6 frames of an unfinished result" in said and "--resume" in said and "--overwrite" in said
+    assert Journal.of(jobs[0]).path.read_bytes() == before
+    metrics, _ = run(config, [dataclasses.replace(job, overwrite=True) for job in jobs])
     assert metrics.stages["save"].items == 12
 
 

@@ -78,6 +78,12 @@ def wanted(
                 yield name, seed
 
 
+def needed(row: Mapping[str, Any], seed: int, folder: Path) -> str | None:
+    """The row whose weights another one learns from, where they are not there: the record outlives them."""
+    name = row.get("needs")
+    return name if name and not (folder / f"{name}-{seed}" / "weights.safetensors").is_file() else None
+
+
 def human_line(name: str, seed: int, worlds: Sequence[str], scenes: int) -> dict[str, Any]:
     """The line of a row without a network: two simulated annotators against the truth, at the points scored."""
     body = body_of("")
@@ -118,9 +124,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"there is no row {unknown[0]}; choose from {', '.join(rows)}")
     seeds = [int(seed) for seed in chosen.seeds.split(",")]
     for name, seed in wanted({name: rows[name] for name in names}, seeds, scored(chosen.record)):
-        code = go(name, rows[name], seed, chosen)
-        if code != DONE:
-            return code
+        before = needed(rows[name], seed, chosen.folder)
+        for one in (before, name) if before else (name,):
+            code = go(one, rows[one], seed, chosen)
+            if code != DONE:
+                return code
     return DONE
 
 

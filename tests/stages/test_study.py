@@ -55,6 +55,17 @@ def test_rows_are_trained_and_scored_once(tmp_path: Path, capsys: pytest.Capture
     assert len((tmp_path / "study.jsonl").read_text().splitlines()) == 2
 
 
+def test_a_teacher_whose_weights_are_gone_is_trained_again_before_its_student(tmp_path: Path) -> None:
+    (tmp_path / "study.jsonl").write_text('{"row": "teacher", "seed": 0}\n')
+    row = study.rows_listed()["person_distilled"]
+    assert study.needed(row, 0, tmp_path / "rows") == "teacher"
+    assert study.needed(study.rows_listed()["rcnn"], 0, tmp_path / "rows") is None
+    assert go(tmp_path, "person_distilled") == 0
+    rows = [json.loads(line)["row"] for line in (tmp_path / "study.jsonl").read_text().splitlines()]
+    assert rows == ["teacher", "teacher", "person_distilled"]
+    assert study.needed(row, 0, tmp_path / "rows") is None
+
+
 def test_whole_pictures_show_several_people_and_networks_are_read_at_several_scales(tmp_path: Path) -> None:
     assert go(tmp_path, "rcnn,star") == 0
     found = lines(tmp_path)

@@ -7,7 +7,7 @@ import os
 import posixpath
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from pipeline.stage import PlainError
 
 STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hdfs", "webhdfs", "sftp", "file")
 """Schemes of stores. Streams (http, rtsp …) are none: the source reads those itself."""
+VERSIONS = ("ETag", "etag", "content_md5", "md5Hash", "LastModified", "last_modified", "mtime", "modificationTime")
+"""What stores call the mark of a file's content, or its date; the first that one has."""
 _SCHEME = re.compile(r"^([a-z0-9]+)://")
 
 
@@ -51,6 +53,22 @@ def exists(path: str) -> bool:
         return os.path.isfile(path)
     with _asking(path) as (store, place):
         return bool(store.isfile(place))
+
+
+def stamp(path: str) -> Mapping[str, Any] | None:
+    """Size of a file and what changes when it does: its date, or the mark that its store gives it; None for no file."""
+    if not is_remote(path):
+        try:
+            facts = os.stat(path)
+        except OSError:
+            return None
+        return {"size": facts.st_size, "mtime_ns": facts.st_mtime_ns}
+    try:
+        with _asking(path) as (store, place):
+            told = store.info(place)
+    except PlainError:
+        return None
+    return {"size": told.get("size"), "version": next((str(told[key]) for key in VERSIONS if told.get(key)), None)}
 
 
 def fetch(path: str, folder: Path) -> str:
@@ -92,7 +110,7 @@ def _asking(path: str) -> Iterator[tuple[Any, str]]:
         raise PlainError(f"this store cannot be read here ({error})", path, "install what it names") from error
     except FileNotFoundError as error:
         raise PlainError("this file does not exist", path, "check the name") from error
-    except (OSError, ValueError) as error:
+    except Exception as error:  # every store's library has errors of its own
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise PlainError(
             f"the store refuses ({reason})", path, "check the name, the network and your access"

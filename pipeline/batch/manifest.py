@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +42,13 @@ class Manifest:
     def stands(self, job: Job) -> bool:
         """Whether an input's result was made from the same file with the same settings, and is there."""
         entry = self._entries.get(job.input, {})
-        same = entry.get("settings") == self._settings and entry.get("source") == _source(job.input)
+        same = entry.get("settings") == self._settings and entry.get("source") == storage.stamp(job.input)
         return bool(same and entry.get("output") == job.output and job.output and storage.exists(job.output))
 
     def note(self, tally: StreamTally) -> None:
         """Write down how an input ended. Raises PlainError where the disk refuses."""
         job = tally.job
-        entry: dict[str, Any] = {"settings": self._settings, "source": _source(job.input), "state": tally.state}
+        entry: dict[str, Any] = {"settings": self._settings, "source": storage.stamp(job.input), "state": tally.state}
         if tally.failure:
             entry["error"] = str(tally.failure.error())
         else:
@@ -102,12 +101,3 @@ def confirmed(inputs: Inputs, manifest: Manifest) -> Inputs:
 def results_folder(jobs: tuple[Job, ...]) -> str:
     """The folder that a batch's results go to."""
     return storage.parent(jobs[0].output) if jobs and jobs[0].output else "."
-
-
-def _source(path: str) -> Mapping[str, int] | None:
-    """Size and date of an input; None for one that is no file here."""
-    try:
-        facts = os.stat(path)
-    except OSError:
-        return None
-    return {"size": facts.st_size, "mtime_ns": facts.st_mtime_ns}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import os
 import shutil
 import tempfile
@@ -24,6 +25,9 @@ from pipeline.serial import run_serial
 from pipeline.slot import stage_failure
 from pipeline.stage import Job, PlainError
 from pipeline.worker import LaneWorker
+
+SHARDS = "shards-"
+"""How the folders of shards begin, in `OUT.partial/`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +63,14 @@ class BatchWorker:
             except PlainError as error:
                 return _refused(job, error)
             if unit.kind == "shard":
-                return self._shard(unit, here, shard_file(job, unit, self._mark), Path(place))
+                return _said_of(job, here, self._shard(unit, here, shard_file(job, unit, self._mark), Path(place)))
             files = [(shard.first, shard_file(job, shard, self._mark)) for shard in shards]
             try:
                 known = [(first, storage.fetch(file, Path(place))) for first, file in files if storage.exists(file)]
                 config = run_of(self._parts, unit, known, here.input)
                 if unit.kind == "probe":
-                    return self._probe(config.graph, here)
-                outcome = self._run(config, here)
-                return self._taken_there(outcome, job, here)
+                    return _said_of(job, here, self._probe(config.graph, here))
+                return self._taken_there(_said_of(job, here, self._run(config, here)), job, here)
             except PlainError as error:
                 return _refused(job, error)
 
@@ -91,9 +94,8 @@ class BatchWorker:
         return Outcome(metrics=metrics)
 
     def _taken_there(self, outcome: Outcome, job: Job, here: Job) -> Outcome:
-        """Put a result where it belongs; what is said of it speaks of the places the user knows."""
+        """Put a result where it belongs."""
         tally = outcome.metrics.streams[job.index]
-        tally.job = job
         if tally.failure:
             return outcome
         if here.output != job.output and here.output and job.output:
@@ -130,13 +132,29 @@ def remove_shards(job: Job, mark: str) -> None:
     if storage.is_remote(folder):
         storage.remove(storage.parent(folder))
         return
-    shutil.rmtree(folder, ignore_errors=True)
+    partial = Path(folder).parent
+    for shards in partial.glob(f"{SHARDS}*"):  # those of a file that was replaced meanwhile, too
+        shutil.rmtree(shards, ignore_errors=True)
     with contextlib.suppress(OSError):  # something else lies in it
-        Path(folder).parent.rmdir()
+        partial.rmdir()
 
 
 def _shard_folder(job: Job, mark: str) -> str:
-    return storage.inside(f"{job.output}.partial", f"shards-{mark}")
+    """Another one for other settings, and for another file under the input's name."""
+    source = hashlib.sha256(repr(storage.stamp(job.input)).encode()).hexdigest()
+    return storage.inside(f"{job.output}.partial", f"{SHARDS}{mark}-{source[:16]}")
+
+
+def _said_of(job: Job, here: Job, outcome: Outcome) -> Outcome:
+    """What is said of an input speaks of the places that the user knows."""
+    tally = outcome.metrics.streams[job.index]
+    tally.job = job
+    if tally.failure:
+        where = tally.failure.where.replace(here.input, job.input)
+        if here.output and job.output:
+            where = where.replace(here.output, job.output)
+        tally.failure = dataclasses.replace(tally.failure, where=where)
+    return outcome
 
 
 def _brought_here(job: Job, place: Path) -> Job:

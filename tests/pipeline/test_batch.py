@@ -107,6 +107,20 @@ def test_inputs_and_results_may_lie_in_a_store(folder: Path, settings: list[str]
     made = result.stat().st_mtime_ns
     assert main(command) == 0
     assert result.stat().st_mtime_ns == made
+    os.utime(store / "in" / "a_walk.mp4", (0, 0))  # another film under the same name
+    assert main([*command, "--overwrite"]) == 0
+    assert result.stat().st_mtime_ns != made
+
+
+def test_a_film_in_a_store_that_cannot_be_read_is_named_as_it_was_given(
+    settings: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "bad.mp4").write_bytes(b"no film")
+    command = [f"file://{tmp_path}/in/", "-o", f"file://{tmp_path}/out/", "-c", "batch", "--serial", *settings]
+    assert main(command) == 1
+    assert f"error: file://{tmp_path}/in/bad.mp4: is not a readable video" in capsys.readouterr().err
+    assert list(json.loads((tmp_path / "out" / "batch.json").read_text())["inputs"]) == [f"file://{tmp_path}/in/bad.mp4"]
 
 
 def test_a_store_without_the_file_is_one_sentence(settings: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.inference.stated_confidence import body_probability, chart_probability, near_probability
+from models.inference.stated_confidence import body_probability, chart_probability, near_probability, tempered
 from models.structures import SurfaceMap
 
 PER_PART = ("u", "v", "sigma_2", "kappa_u", "kappa_v")
@@ -43,7 +43,7 @@ def assemble(maps: dict[str, Tensor], box_4: npt.NDArray[np.float32]) -> Surface
     layers.append(chart_probability(maps["fine_segm"], body_SS))
     values = gather_parts(torch.stack(layers, dim=-1), labels_hw)
     said = dict(zip(names[2:], values[2:], strict=False))
-    right_hw = values[-1] * near_probability(said) if "sigma_2" in said else values[-1]
+    right_hw = values[-1] * near_probability(said) if "sigma_2" in said else tempered(values[-1])
     off_body_hw = 1 - resize(body_SS[None], (height, width))[:, :, 0]
     uncertainty = {name: to_numpy(value) for name, value in said.items()}
     for name in WHOLE:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from models.inference.assembly import assemble
-from models.inference.stated_confidence import NEAR, near_probability
+from models.inference.stated_confidence import NEAR, TEMPER, near_probability, tempered
 
 
 def raw(variance: float) -> torch.Tensor:
@@ -57,13 +57,20 @@ def test_hidden_unsure_of_the_chart_and_unsure_of_uv_are_told_apart() -> None:
     assert surface.labels_hw[8, 14] == 0 and hidden == pytest.approx(1, abs=1e-3)
 
 
-def test_networks_that_say_no_variance_are_as_sure_as_their_logits() -> None:
+def test_networks_that_say_no_variance_are_surer_the_more_their_logits_differ() -> None:
     """Two charts whose logits differ by 1 in the second column, by 20 in the others; a body of log-odds ±10."""
     maps = maps_of_four()
     del maps["sigma_2"]
     surface = assemble(maps, np.array([0, 0, 16, 16], np.float32))
     assert surface.confidence_hw is not None and not surface.uncertainty
     sure, chart, uv, hidden = (float(surface.confidence_hw[8, column]) for column in (1, 5, 9, 14))
-    assert sure == uv == pytest.approx(1 / (1 + math.exp(-10)), abs=1e-5)
-    assert chart == pytest.approx(1 / (1 + math.exp(-1)) / (1 + math.exp(-10)), abs=1e-5)
+    assert sure == uv == pytest.approx(1 / (1 + math.exp(-10 * TEMPER)), abs=1e-3)
+    assert chart == pytest.approx(1 / (1 + math.exp(-TEMPER)), abs=1e-3)
     assert surface.labels_hw[8, 14] == 0 and hidden == pytest.approx(1 / (1 + math.exp(-10)), abs=1e-5)
+
+
+def test_tempering_keeps_even_odds_and_both_sides_alike() -> None:
+    even, sure, unsure = tempered(torch.tensor([0.5, 0.8, 0.2])).tolist()
+    assert even == 0.5
+    assert sure == pytest.approx(4**TEMPER / (1 + 4**TEMPER), abs=1e-6)
+    assert sure + unsure == pytest.approx(1, abs=1e-6)

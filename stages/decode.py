@@ -20,7 +20,7 @@ from stages.video.selection import Selection
 from stages.video.source import check_readable
 from stages.video.stills import is_still, read_still
 
-CHUNK_BYTES = 24_000_000
+CHUNK_BYTES = 48_000_000
 """The way of a packet through the lanes costs some 10 ms of CPU, however large it is (docs/benchmarks/runner.md)."""
 CHUNK_LENGTHS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 24, 30)
 """Divisors of 120, the encoder's usual segment: chunks then end where segments end, and a restart loses no frame."""
@@ -38,7 +38,7 @@ class Decode(Stage):
         max_size: longest side of the frames in pixels; larger ones are made smaller.
         first_frame, end_frame: of the frames that are left by the keys above, numbered from 0, process first_frame
             and those after it up to end_frame, which is left out; a shard of a video.
-        chunk: frames in a chunk, or "auto": as many as fit 24 MB, at most 30.
+        chunk: frames in a chunk, or "auto": as many as fit 48 MB, at most 30.
         threads: frames decoded at once, for large pictures on many cores; a damaged file then gives up to as many
             frames less. 0 = one at a time, with the stage's own threads on its slices.
         """

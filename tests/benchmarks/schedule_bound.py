@@ -3,8 +3,9 @@
 `pipeline.schedule` drives lanes that only pretend to work, on cores shared evenly among the calls under way. No other
 program disturbs it: it says what the order of calls, credits and replicas allow, and nothing of Ray. The costs are CPU
 milliseconds a frame of the default graph (docs/benchmarks/end_to_end.md); networks side by side cost CROWDING more, and
-a lane is one thread (x264 has two). Printed: frames a second from the first finished packet on, over 1 / max(slowest
-stage, CPU sum / cores), with one network, with a second one as soon as packets wait, and as `pipeline.pace` decides.
+a lane is one thread, but for the encoder's beside it. Printed: frames a second from the first finished packet on, over
+1 / max(slowest stage, CPU sum / cores), with one network, with a second one as soon as packets wait, and as
+`pipeline.pace` decides.
 """
 
 from __future__ import annotations
@@ -19,22 +20,26 @@ from pipeline.schedule import Call, LaneRule, Result, State
 
 LANES = (("decode",), ("detect", "densepose"), ("track", "bridge", "smooth", "render", "encode"))
 STAGE_MS = {
-    "320x240": (0.24, 2.54, 3.69, 0.37, 0.04, 1.52, 0.58, 0.85),
-    "1280x720": (2.11, 3.28, 6.65, 0.41, 0.15, 3.95, 2.03, 8.14),
-    "800x1100": (1.94, 3.92, 4.83, 0.42, 0.06, 3.27, 1.24, 6.12),
+    "320x240": (0.2, 1.9, 2.9, 0.3, 0.0, 2.7, 0.4, 0.8),
+    "1280x720": (2.3, 3.3, 6.2, 0.4, 0.2, 9.7, 2.0, 7.8),
+    "800x1100": (2.0, 3.8, 4.1, 0.4, 0.1, 6.4, 1.1, 6.0),
 }
 """In the order of LANES."""
-CHUNK = {"320x240": 30, "1280x720": 8, "800x1100": 8}
+CHUNK = {"320x240": 30, "1280x720": 15, "800x1100": 15}
+SEGMENT = 120
+ASIDE = "the encoder"
 CORES, START_S, CALL_S, JITTER = 2, 2.5, 0.004, 0.15
 """Cores, CPU seconds of a network's start, cost of a call beside its work, spread of the work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Film:
-    """What goes through: CPU milliseconds a frame of each lane and of the slowest stage, frames a packet, packets."""
+    """What goes through: CPU milliseconds a frame of each lane, of the slowest stage and of the last, frames a packet,
+    packets."""
 
     lane_ms: tuple[float, ...]
     slowest_ms: float
+    encode_ms: float
     chunk: int
     packets: int
 
@@ -54,7 +59,9 @@ def film(size: str, frames: int) -> Film:
     """So many frames of a size."""
     costs = dict(zip((stage for lane in LANES for stage in lane), STAGE_MS[size], strict=True))
     lane_ms = tuple(sum(costs[stage] for stage in lane) for lane in LANES)
-    return Film(lane_ms=lane_ms, slowest_ms=max(costs.values()), chunk=CHUNK[size], packets=frames // CHUNK[size])
+    chunk = CHUNK[size]
+    encode_ms, slowest_ms = costs["encode"], max(costs.values())
+    return Film(lane_ms=lane_ms, slowest_ms=slowest_ms, encode_ms=encode_ms, chunk=chunk, packets=frames // chunk)
 
 
 @dataclass
@@ -62,20 +69,45 @@ class Machine:
     """Cores shared evenly by what runs."""
 
     random: random.Random
-    left: dict[Call, float] = field(default_factory=dict)
+    left: dict[Call | str, float] = field(default_factory=dict)
     now: float = 0.0
 
-    def begin(self, call: Call, cpu_s: float) -> None:
+    def begin(self, call: Call | str, cpu_s: float) -> None:
         """A call gets work to do."""
         self.left[call] = CALL_S + cpu_s * self.random.uniform(1 - JITTER, 1 + JITTER)
 
-    def next_end(self) -> Call:
-        """The call that ends next; time goes on to there."""
+    def next_end(self) -> Call | str:
+        """What ends next; time goes on to there."""
         call = min(self.left, key=lambda one: self.left[one])
         rate = min(1.0, CORES / len(self.left))
         spent = self.left.pop(call)
         self.left = {other: rest - spent for other, rest in self.left.items()}
         self.now += spent / rate
+        return call
+
+
+@dataclass
+class Encoder:
+    """Encodes a packet after the out lane's call, which waits for the packet before, and where a segment ends."""
+
+    machine: Machine
+    film: Film
+    waits: Call | None = None
+    packets: int = 0
+    given: bool = False
+
+    def after(self, ended: Call | str) -> Call | None:
+        """The out lane's call that is over, after its own work or the encoder's has ended."""
+        if isinstance(ended, Call):
+            self.waits, self.given = ended, False
+        if self.waits is None or ASIDE in self.machine.left:
+            return None
+        if not self.given:
+            self.machine.begin(ASIDE, self.film.chunk * self.film.encode_ms / 1000)
+            self.packets, self.given = self.packets + 1, True
+            if self.packets * self.film.chunk % SEGMENT == 0:
+                return None
+        call, self.waits = self.waits, None
         return call
 
 
@@ -86,6 +118,7 @@ def frames_a_second(one: Film, second: Literal["never", "at once", "decided"], c
         (LaneRule(ordered=True), network, LaneRule(ordered=True)), (0,), credits=credits, lenient=False
     )
     machine, first, pulled, taken = Machine(random.Random(0)), 0.0, 0, 0
+    encoder = Encoder(machine, one)
     for call in state.running:
         machine.begin(call, 0.0)
     while not schedule.finished(state):
@@ -93,7 +126,10 @@ def frames_a_second(one: Film, second: Literal["never", "at once", "decided"], c
             taken += call.kind == "accept" and call.lane == 1
             state = schedule.begin(state, call)
             machine.begin(call, _work(state, one, call, pulled))
-        call = machine.next_end()
+        ended = machine.next_end()
+        call = encoder.after(ended) if _is_out(ended) else ended
+        if not isinstance(call, Call):
+            continue
         result = Result(ended=call.kind == "finish")
         if call.kind == "pull":
             result = Result(emitted=pulled) if pulled < one.packets else Result(ended=True)
@@ -106,6 +142,10 @@ def frames_a_second(one: Film, second: Literal["never", "at once", "decided"], c
     return (one.packets - 1) * one.chunk / (machine.now - first)
 
 
+def _is_out(ended: Call | str) -> bool:
+    return not isinstance(ended, Call) or (ended.kind == "accept" and ended.lane == len(LANES) - 1)
+
+
 def _work(state: State, one: Film, call: Call, pulled: int) -> float:
     """CPU seconds of a call."""
     if call.kind == "prepare":
@@ -113,7 +153,8 @@ def _work(state: State, one: Film, call: Call, pulled: int) -> float:
     if call.kind == "finish" or (call.kind == "pull" and pulled + 1 > one.packets):
         return 0.0
     crowded = call.lane == 1 and sum(other.lane == 1 and other.kind == "accept" for other in state.running) > 1
-    return one.chunk * one.lane_ms[call.lane] / 1000 * (1 + CROWDING * crowded)
+    own_ms = one.lane_ms[call.lane] - (one.encode_ms if call.lane == len(LANES) - 1 else 0.0)
+    return one.chunk * own_ms / 1000 * (1 + CROWDING * crowded)
 
 
 def _reinforcement(state: State, one: Film, taken: int) -> Call | None:

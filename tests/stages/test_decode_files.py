@@ -223,8 +223,8 @@ def test_start_after_the_end_is_one_plain_error(tmp_path: Path) -> None:
 
 def test_chunks_fit_their_bytes_and_divide_segments() -> None:
     assert chunk_length("auto", 3840, 2160) == 1
-    assert chunk_length("auto", 1920, 1080) == 3
-    assert chunk_length("auto", 1280, 720) == 8
+    assert chunk_length("auto", 1920, 1080) == 6
+    assert chunk_length("auto", 1280, 720) == 15
     assert chunk_length("auto", 320, 240) == 30
     assert all(120 % chunk_length("auto", w, w * 9 // 16) == 0 for w in range(64, 4000, 16))
     assert chunk_length(7, 1920, 1080) == 7

@@ -104,7 +104,9 @@ class Aside:
 
     def newly_spent_s(self) -> float:
         """CPU seconds since this was asked last."""
-        spent_s = 0.0 if self._clock is None else time.clock_gettime(self._clock)
+        if self._clock is None:
+            return 0.0
+        spent_s = time.clock_gettime(self._clock)
         told_s, self._told_s = self._told_s, spent_s
         return spent_s - told_s
 

@@ -72,6 +72,7 @@ class LiveOutput(Stage):
                 self._outlet.send(opaque(overlay, index), pts)
         else:
             yield from self._file(job, frames, overlay)
+            self.aside = self._file.aside
         self._frames += len(frames)
         self._latency.shown(captured.captured_s, time.time())
         if time.monotonic() - self._told >= TOLD_EVERY_S:

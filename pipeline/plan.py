@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ class Machine:
     """What there is: processor cores this process may use, GPUs, bytes of memory that are free."""
 
     cpus: int
-    gpus: int
+    gpus: float
     memory: int
 
 
@@ -73,12 +74,14 @@ def auto_threads(cpus: int) -> int:
 def make_plan(graph: Graph, settings: RunSettings, machine: Machine) -> Plan:
     """Divide the machine among the lanes.
 
-    Explicit requests are met or refused; automatic ones share what is left.
+    Explicit requests are met or refused; automatic ones share what is left, and lanes that compute on GPUs share these.
 
     Raises PlanError, naming the key, for more than the machine has.
     """
     base = auto_threads(machine.cpus) if settings.threads == "auto" else settings.threads
-    lanes = [_lane_plan(lane, settings.lanes[lane.name], base, machine) for lane in graph.lanes]
+    sharing = sum(_takes_gpus(lane, settings) for lane in graph.lanes)
+    own = dataclasses.replace(machine, gpus=machine.gpus / max(1, sharing))
+    lanes = [_lane_plan(lane, settings.lanes[lane.name], base, own) for lane in graph.lanes]
     for what, need, has in (
         ("cpus", sum(lane.cpus * lane.replicas for lane in lanes), machine.cpus),
         ("gpus", sum(lane.gpus * lane.replicas for lane in lanes), machine.gpus),
@@ -92,6 +95,11 @@ def make_plan(graph: Graph, settings: RunSettings, machine: Machine) -> Plan:
                 "lower it, or the number of replicas",
             )
     return Plan(lanes=tuple(_share_cpus(lanes, settings, machine)), store=_store_size(settings, machine))
+
+
+def _takes_gpus(lane: Lane, settings: RunSettings) -> bool:
+    """Whether a lane gets an automatic part of the GPUs."""
+    return settings.lanes[lane.name].gpus == "auto" and any(node.cls.accelerated for node in lane.nodes)
 
 
 def worker_plan(graph: Graph, settings: RunSettings, machine: Machine) -> LanePlan:

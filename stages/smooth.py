@@ -25,7 +25,7 @@ from stages.temporal.keeping import (
     waiting_read,
 )
 from stages.temporal.layers import Layers, Memory
-from stages.temporal.motion import Flow, Grid, Way
+from stages.temporal.motion import Flow, Grid, InverseSearch, Search, Way
 from stages.temporal.shown import corrected
 from stages.temporal.sights import Sight, Waiting
 
@@ -42,6 +42,7 @@ class Smooth(Stage):
 
     ordered = True
     memory_frames = None
+    accelerated = True
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
@@ -50,20 +51,30 @@ class Smooth(Stage):
         Attributes:
             kind: `flow`, or `none` to pass surfaces as the network made them.
             ahead: frames that are looked at before a frame is given out (0..8); 0 answers at once, for live pictures.
+            search: what finds the flow: `dis`, OpenCV's dense inverse search on the processor, or `raft`, torchvision's
+                network, which wants a GPU.
+            raft_weights: torchvision's file of raft_small or raft_large.
         """
 
         kind: Literal["flow", "none"] = "flow"
         ahead: int = 0
+        search: Literal["dis", "raft"] = "dis"
+        raft_weights: str = ""
 
         def __post_init__(self) -> None:
             """Raises ValueError for a number out of range."""
             if not 0 <= self.ahead <= 8:
                 raise ValueError(f"ahead is {self.ahead}, must be from 0 to 8")
 
+    @classmethod
+    def uses_gpu(cls, config: Config) -> bool:
+        """Only RAFT does."""
+        return config.kind == "flow" and config.search == "raft"
+
     def __init__(self, config: Config, *, threads: int = 1) -> None:
-        """A stream begins: nothing is remembered."""
+        """A stream begins: nothing is remembered. Raises: ModelError for weights of RAFT that cannot be read."""
         super().__init__(config, threads=threads)
-        self.flow = Flow()
+        self.flow = Flow(search_of(config, threads))
         self.waiting = Waiting()
         self.sights: deque[Sight] = deque()
         self.memories: dict[int, Memory] = {}
@@ -171,3 +182,12 @@ class Smooth(Stage):
             self.last_frame, self.glance, self.before_HW = int(kept["last_frame"]), kept["glance"], kept["before_HW"]
             self.memories = memories_read("memory", kept)
             self.sights, self.waiting = sights_read(kept), waiting_read(kept)
+
+
+def search_of(config: Smooth.Config, threads: int) -> Search:
+    """What finds the flow. Raises: ModelError for weights of RAFT that cannot be read."""
+    if config.search == "dis":
+        return InverseSearch()
+    from stages.temporal.raft import RaftSearch  # takes seconds to import, and is seldom wanted
+
+    return RaftSearch(config.raft_weights, threads=threads)

@@ -35,7 +35,7 @@ def quieten() -> None:
     os.environ.update(_QUIET)
 
 
-def start_ray(address: str | None, cpus: int, store: int, gpus: int = 0, *, dashboard: bool = False) -> bool:
+def start_ray(address: str | None, cpus: int, store: int, gpus: float = 0, *, dashboard: bool = False) -> bool:
     """Start Ray on this machine alone, or join the cluster at an address; does nothing when Ray runs already.
 
     Args:

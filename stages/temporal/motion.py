@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -100,7 +100,11 @@ class Window:
         return np.asarray(cv2.resize(part_HW, (self.width, self.height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-class Flow:
+Search = Callable[[U8, U8], F32]
+"""From two grey pictures of one size to where the one's pixels are in the other: (h, w, 2), pixels in x and y."""
+
+
+class InverseSearch:
     """Dense inverse search (Kroeger et al., ECCV 2016), OpenCV's, at its fastest setting."""
 
     def __init__(self) -> None:
@@ -110,6 +114,20 @@ class Flow:
         self.search.setPatchStride(STRIDE)
         self.search.setGradientDescentIterations(DESCENT)
         self.search.setUseMeanNormalization(False)  # the light of two successive frames is the same: grey says more
+
+    def __call__(self, here_hw: U8, there_hw: U8) -> F32:
+        """The way of each pixel, (h, w, 2) float32."""
+        begin_hw2 = np.zeros((*here_hw.shape, 2), np.float32)
+        with _one_thread():
+            return np.asarray(self.search.calc(here_hw, there_hw, begin_hw2), np.float32)
+
+
+class Flow:
+    """Where people's cells are in a neighbouring frame, by one kind of search or another."""
+
+    def __init__(self, search: Search | None = None) -> None:
+        """`search`: how the flow is found; `InverseSearch` where none is given."""
+        self.search = search or InverseSearch()
 
     def way(self, here_HW: U8, there_HW: U8, grid: Grid, other: Grid) -> Way | None:
         """Where a person's cells in one frame are in a neighbouring one; None where there is too little to see.
@@ -143,10 +161,7 @@ class Flow:
             return None
         here_hw = window.seen(here_HW, 0, 0)
         there_hw = window.seen(there_HW, window.shift_x, window.shift_y)
-        with _one_thread():
-            way_hw2 = np.asarray(
-                self.search.calc(here_hw, there_hw, np.zeros((*here_hw.shape, 2), np.float32)), np.float32
-            )
+        way_hw2 = self.search(here_hw, there_hw)
         known_hw3 = np.asarray(cv2.merge([*cv2.split(way_hw2), _trust(here_hw, there_hw, way_hw2)]), np.float32)
         return window, known_hw3
 

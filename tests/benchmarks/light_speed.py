@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from models.inference.engine import Engine, Precision
 from models.light.assembly import assemble
 from models.light.detector import PersonDetector
 from models.light.files import BUILT_IN
@@ -28,6 +30,8 @@ from models.light.weights import write_weights
 from models.network import NetworkConfig
 
 SIZES = ((240, 320), (720, 1280))
+CROWDS = (1, 2, 5, 10, 20)
+PRECISIONS: dict[Engine, tuple[Precision, ...]] = {"openvino": ("fp32", "bf16", "int8"), "torch": ("fp32", "bf16")}
 
 
 def quartiles(work: Callable[[], object], calls: int = 100) -> str:
@@ -50,6 +54,11 @@ def some_weights() -> Path:
     return path
 
 
+def frame(network: LightNetwork, rgb_HW3: np.ndarray, boxes_N4: np.ndarray) -> None:
+    """All of the network's work on a frame in which these people are found."""
+    network.surfaces(network.detect(rgb_HW3[None])[1], [boxes_N4])
+
+
 def measure(network: LightNetwork, height: int, width: int) -> None:
     """Print one size's table: the detector, and one person half as tall as the frame."""
     rgb_HW3 = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
@@ -65,6 +74,9 @@ def measure(network: LightNetwork, height: int, width: int) -> None:
         "  of it: network": lambda: network.read_surface(blob),
         "  of it: assembly": lambda: assemble(maps_5GG, region_4, box_4),
     }
+    for people in CROWDS:
+        boxes_N4 = box_4 + np.linspace(-width * 0.3, width * 0.3, people, dtype=np.float32)[:, None] * (1, 0, 1, 0)
+        rows[f"frame, {people} people"] = partial(frame, network, rgb_HW3, boxes_N4.astype(np.float32))
     for name, work in rows.items():
         print(f"  {width}x{height} {name:18s} {quartiles(work)}")
 
@@ -77,8 +89,8 @@ def main() -> None:
     options = parser.parse_args()
     weights = options.weights or str(some_weights())
     torch.set_num_threads(options.threads)
-    for engine in ("openvino", "torch"):
-        for precision in ("fp32", "bf16"):
+    for engine, precisions in PRECISIONS.items():
+        for precision in precisions:
             began = time.perf_counter()
             network = open_light(NetworkConfig(weights=weights, engine=engine, precision=precision), options.threads)
             print(f"{engine} {precision}, {options.threads} threads: opened in {time.perf_counter() - began:.2f} s")

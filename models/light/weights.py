@@ -93,11 +93,8 @@ def grow(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Pa
 
     Raises: ModelError naming the keys that do not fit.
     """
-    known = {name.removeprefix(prefix).rpartition(".")[0] for name in tensors if name.startswith(prefix)}
-    lacking = tuple(
-        f"{name}."
-        for name, block in net.named_modules()
-        if isinstance(block, Bottleneck) and not any(one.startswith(f"{name}.") for one in known)
-    )
-    new = {prefix + name: value for name, value in net.state_dict().items() if name.startswith(lacking)}
+    blocks = [f"{prefix}{name}." for name, module in net.named_modules() if isinstance(module, Bottleneck)]
+    lacking = tuple(block for block in blocks if not any(name.startswith(block) for name in tensors))
+    own = {prefix + name: value for name, value in net.state_dict().items()}
+    new = {name: value for name, value in own.items() if name.startswith(lacking)}
     fill(net, {**new, **tensors}, prefix, path)

@@ -47,9 +47,8 @@ def iuv_pairs(folder: Path) -> list[tuple[Path, Path, Path | None]]:
     return found
 
 
-def iuv_set(folder: Path, damage: Damage) -> TrueSet:
-    """All pairs of a folder; a pair that cannot be used is `damage`'s affair."""
-    pairs = iuv_pairs(folder)
+def iuv_set(folder: Path, pairs: list[tuple[Path, Path, Path | None]], damage: Damage) -> TrueSet:
+    """The pairs of a folder (`iuv_pairs`); one that cannot be used is `damage`'s affair."""
     return TrueSet(name=folder.name, count=len(pairs), pictures=_pictures(folder, pairs, damage))
 
 

@@ -51,8 +51,8 @@ def set_at(name: str, worlds: Worlds, reading: Reading) -> TrueSet:
             return annotated_set(annotations, reading)
         if (path / YOLO_FOLDER).is_dir():
             return human_v2_set(path, LISTING)
-        if iuv_pairs(path):
-            return iuv_set(path, reading.damage)
+        if pairs := iuv_pairs(path):
+            return iuv_set(path, pairs, reading.damage)
     if path.exists():
         raise StageError("no set of a kind that can be scored", f"data: {name}", f"give {KINDS}")
     near = difflib.get_close_matches(name, known_names(), 1, 0.5)

@@ -10,6 +10,7 @@ from torch import nn
 from torchvision.models.optical_flow import raft_large, raft_small
 
 from models.errors import ModelError
+from models.inference.precision import choose_device
 from stages.payloads import F32, U8
 
 MULTIPLE, LEAST = 8, 128
@@ -43,7 +44,7 @@ class RaftSearch:
 
     def __init__(self, path: str, *, threads: int) -> None:
         """Raises: ModelError as `read_raft`."""
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = choose_device("auto")
         torch.set_num_threads(threads)
         self.net = read_raft(path).to(self.device)
 

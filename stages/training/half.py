@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
 import cv2
 import torch
@@ -57,13 +57,10 @@ class HalfConfig:
         return BUILT_IN if self.network.weights == "light" else Path(self.network.weights).expanduser()
 
 
-Net = TypeVar("Net", bound=nn.Module)
-
-
-class Half(Generic[Net]):
+class Half:
     """A half being trained in its folder; goes on where its checkpoint stands."""
 
-    def __init__(self, net: Net, config: HalfConfig, *, name: str, threads: int) -> None:
+    def __init__(self, net: nn.Module, config: HalfConfig, *, name: str, threads: int) -> None:
         """Open the first weights and the checkpoint, as far as there are any.
 
         The first weights may have fewer bottlenecks: what the network says is then the same before it has learnt.

@@ -69,7 +69,7 @@ class SurfaceBatches:
         return stack(crops)
 
     def _hidden(self, crop: Crop, random: np.random.Generator) -> Crop:
-        if self.scenes is None or self.mix.hidden == 0 or random.random() >= self.mix.hidden:
+        if self.scenes is None or random.random() >= self.mix.hidden:
             return crop
         index, person = self.scenes.people[random.integers(len(self.scenes.people))]
         return hidden(crop, self.scenes.scenes[index], person, random)

@@ -20,10 +20,12 @@ from typing import Any
 
 import numpy as np
 import yaml
+from safetensors.torch import load_file
 
 from models.light.files import BUILT_IN
 from models.light.sizes import LightSizes
-from models.light.weights import read_sizes, read_weights, write_weights
+from models.light.weights import read_sizes, write_weights
+from models.metrics.bootstrap import ratio
 from models.network import NetworkConfig
 from pipeline.conversion import to_dataclass
 from stages.evaluate import Evaluate
@@ -36,7 +38,6 @@ from stages.training.payloads import PhotoShards, Round, SceneShards
 
 WAYS = Path(__file__).with_name("ways.yaml")
 BASE = "base"
-DRAWS = 2000
 
 Counts = dict[str, list[tuple[int, int]]]
 """By set and measure, what was right of what was asked, person by person."""
@@ -62,8 +63,8 @@ def trained(name: str, changes: Mapping[str, Any], chosen: argparse.Namespace) -
     (made,) = stage(Round(index=0, count=1), PhotoShards(paths=photos), SceneShards(paths=scenes))
     stage.close()
     detector = {
-        key.removeprefix("detector."): value.half() if value.is_floating_point() else value
-        for key, value in read_weights(BUILT_IN).items()
+        key.removeprefix("detector."): value
+        for key, value in load_file(BUILT_IN).items()
         if key.startswith("detector.")
     }
     weights: Path = folder / "weights.safetensors"
@@ -99,13 +100,11 @@ def counted(person: PersonScore) -> Iterator[tuple[str, int, int]]:
         yield "part_accuracy", int(np.trace(answer.chart_2525)), int(answer.chart_2525.sum())
 
 
-def gain(base: Sequence[tuple[int, int]], other: Sequence[tuple[int, int]]) -> tuple[float, float, float]:
+def gain(base: Sequence[tuple[int, int]], other: Sequence[tuple[int, int]]) -> str:
     """How much more of what was asked is right, and the ends of the middle 95 % with people drawn again."""
-    right_P = np.array([one[0] for one in other], float) - np.array([one[0] for one in base], float)
-    asked_P = np.array([one[1] for one in base], float)
-    pick = np.random.default_rng(0).integers(0, len(asked_P), (DRAWS, len(asked_P)))
-    low, high = np.percentile(right_P[pick].sum(axis=1) / asked_P[pick].sum(axis=1), (2.5, 97.5))
-    return float(right_P.sum() / asked_P.sum()), float(low), float(high)
+    before_P2, after_P2 = np.array(base, float), np.array(other, float)
+    more = ratio(after_P2[:, 0] - before_P2[:, 0], before_P2[:, 1])
+    return f"{more.value:+.3f} [{more.low:+.3f}, {more.high:+.3f}]"
 
 
 def table(found: Mapping[str, Counts]) -> list[str]:
@@ -116,7 +115,7 @@ def table(found: Mapping[str, Counts]) -> list[str]:
     lines.append(f"| {BASE} | " + " | ".join(totals) + " |")
     for name, counts in found.items():
         if name != BASE:
-            cells = ["{:+.3f} [{:+.3f}, {:+.3f}]".format(*gain(base[key], counts[key])) for key in base]
+            cells = [gain(base[key], counts[key]) for key in base]
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return lines
 

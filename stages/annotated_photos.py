@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 
-from models.light.teachers import PartTeacher
+from models.light.part_teacher import open_part_teacher
 from pipeline.stage import Stage
 from stages.label_photos import PER_SHARD, REMEDY
 from stages.training.annotated_labels import labelled_photo
@@ -34,7 +34,7 @@ class AnnotatedPhotos(Stage):
     class Config:
         """Attributes:
         folder: of the run; the shards go to its `photos/`.
-        part_teacher: the BodyPix .onnx file, for people whose surface is not annotated (optional).
+        part_teacher: a BodyPix file (.tflite or .onnx), for people whose surface is not annotated (optional).
         """
 
         folder: str = "runs/finetune"
@@ -57,9 +57,9 @@ class AnnotatedPhotos(Stage):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         path = self.config.part_teacher
-        teacher = (
-            PartTeacher(require(path, "annotated_photos.part_teacher", REMEDY), threads=self.threads) if path else None
-        )
+        teacher = None
+        if path:
+            teacher = open_part_teacher(require(path, "annotated_photos.part_teacher", REMEDY), threads=self.threads)
         opened = [AnnotatedPictures(one) for one in sets.sets]
         pictures = ((one, index) for one in opened for index in range(len(one)))
         shards = []

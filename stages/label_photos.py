@@ -12,8 +12,9 @@ from pathlib import Path
 
 import cv2
 
+from models.light.box_teacher import BoxTeacher
+from models.light.part_teacher import open_part_teacher
 from models.light.pose_teacher import PoseTeacher
-from models.light.teachers import BoxTeacher, PartTeacher
 from pipeline.stage import Stage, StageError
 from stages.training.loaders import deaths_told, made_in_order, require_count
 from stages.training.payloads import PhotoShards, Round
@@ -38,8 +39,9 @@ class LabelPhotos(Stage):
             coco: a COCO 2017 folder; its training images of a licence for commercial use are read.
             sequences, clips: folders of numbered JPEGs, and videos, that may be trained on.
             every: frames between two that are taken of sequences and clips.
-            part_teacher, box_teacher: the BodyPix and YOLOX-nano .onnx files.
-            pose_teacher: MediaPipe's pose_landmark_full.tflite, which corrects arms and legs (optional).
+            part_teacher: a BodyPix file, Coral's .tflite (the better) or the .onnx.
+            box_teacher: the YOLOX-nano .onnx file.
+            pose_teacher: MediaPipe's pose_landmark_heavy.tflite, which corrects arms and legs (optional).
             workers: processes that label photos; 0 labels them in this one.
         """
 
@@ -121,7 +123,7 @@ def open_teachers(config: LabelPhotos.Config) -> Teachers:
     """The configured teachers. Raises: StageError naming the key of a path that is missing; ModelError."""
     poses = require(config.pose_teacher, "label_photos.pose_teacher", REMEDY) if config.pose_teacher else None
     return Teachers(
-        parts=PartTeacher(require(config.part_teacher, "label_photos.part_teacher", REMEDY), threads=1),
+        parts=open_part_teacher(require(config.part_teacher, "label_photos.part_teacher", REMEDY), threads=1),
         boxes=BoxTeacher(require(config.box_teacher, "label_photos.box_teacher", REMEDY), threads=1),
         poses=PoseTeacher(poses, threads=1) if poses else None,
     )

@@ -1,6 +1,7 @@
 """An openly licensed network that finds a person's joints in real photos, to label them for the training.
 
-BlazePose (MediaPipe's `pose_landmark_full.tflite`, Apache-2.0; Bazarevsky et al. 2020), from a file the user has.
+BlazePose (MediaPipe's `pose_landmark_heavy.tflite` or `…_full`, Apache-2.0; Bazarevsky et al. 2020), from a file the
+user has.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import numpy.typing as npt
 
 from models.errors import ModelError
 from models.inference.engine import import_openvino
-from models.light.teachers import require_file
+from models.light.teacher_files import require_file
+from models.light.turned_square import turned_square
 
 F64 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
@@ -69,7 +71,7 @@ class PoseTeacher:
     """Where the joints of a person in a box are."""
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
-        """Args: path of `pose_landmark_full.tflite`. Raises: ModelError when it is missing or OpenVINO is."""
+        """Args: path of `pose_landmark_heavy.tflite`, or of `…_full`. Raises: ModelError for it or no OpenVINO."""
         require_file(path)
         try:
             openvino = import_openvino()
@@ -108,16 +110,14 @@ class PoseTeacher:
         return self._look(rgb_HW3, first.point_K2[_CENTRE], closer, float(np.arctan2(up_2[0], -up_2[1])))
 
     def _look(self, rgb_HW3: U8, centre_2: F64, half: float, angle: float) -> _Look:
-        turn_22 = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        axes_22 = turn_22 * (2 * half / SIDE)
-        corner_2 = centre_2 - turn_22 @ (half, half)
-        matrix_23 = np.column_stack([axes_22, corner_2 + axes_22 @ (0.5, 0.5) - 0.5])
+        matrix_23 = turned_square(centre_2, half, angle, SIDE)
+        axes_22 = matrix_23[:, :2]
         crop = cv2.warpAffine(rgb_HW3, matrix_23, (SIDE, SIDE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         self._request.infer({0: (crop.astype(np.float32) / 255)[None]})
         row_K5 = self._request.get_output_tensor(0).data.reshape(-1, 5).astype(np.float64)
         mask_SS = self._request.get_output_tensor(2).data[0, :, :, 0].astype(np.float64)
         return _Look(
-            point_K2=row_K5[:, :2] @ axes_22.T + corner_2,
+            point_K2=(row_K5[:, :2] - 0.5) @ axes_22.T + matrix_23[:, 2] + 0.5,
             seen_K=1 / (1 + np.exp(-row_K5[:, 3].clip(-30, 30))),
             present=float(self._request.get_output_tensor(1).data[0, 0]),
             mask_SS=1 / (1 + np.exp(-mask_SS.clip(-30, 30))),

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from models.light.teachers import PartTeacher
+from models.light.part_teacher import PartTeacher
 from models.surface.charts import COARSE_OF_CHART
 from stages.training.annotated_pictures import AnnotatedPictures, LabelledPerson, LabelledPicture
 from stages.training.photos import (

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from models.light.box_teacher import PlaceTeacher
 from models.light.detector import PersonDetector
 from models.light.places import places
-from models.light.teachers import PlaceTeacher
 from models.losses.light import detector_losses, taught_losses
 from stages.training.backgrounds import over, random_background
 from stages.training.canvases import CANVAS, Canvas, Sheet, make_canvas

@@ -17,9 +17,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
+from models.light.box_teacher import BoxTeacher
+from models.light.part_teacher import PartTeacher
 from models.light.pose_teacher import Pose, PoseTeacher
-from models.light.teachers import PART_SIDE, BoxTeacher, PartTeacher
-from stages.training.pose_labels import fuse
+from models.light.turned_square import turned_square
+from stages.training.pose_labels import fuse, lean
 
 F32 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
@@ -34,6 +36,8 @@ IGNORE = 255
 PERSON, UNSURE = 0, 1
 UNPOSED = 0.6
 """Trust in the part teacher's labels of a person whose pose the pose teacher, when it is asked, does not find."""
+LEAST_AGREEMENT, LEAST_FILLED = 0.4, 0.2
+"""A person is labelled where the part teacher says as much in the mirror, and sees the person in as much of the box."""
 ASPECTS = (4 / 3, 3 / 2, 3 / 4, 2 / 3)
 """Width over height that a stretched photo may have had."""
 
@@ -127,26 +131,6 @@ def inside_share(a_N4: F32, b_M4: F32) -> F32:
     return intersections(a_N4, b_M4) / (areas(a_N4)[:, None] + 1e-9)
 
 
-def interpolation(cells: int, start: float, step: float, grid: int) -> F32:
-    """Linear interpolation weights (cells, grid): cell i lies at grid position start + i * step, clamped."""
-    at = np.clip(start + step * np.arange(cells), 0, grid - 1)
-    low = np.minimum(at.astype(int), grid - 2)
-    weight = np.zeros((cells, grid), np.float32)
-    weight[np.arange(cells), low] = 1 - (at - low)
-    weight[np.arange(cells), low + 1] = at - low
-    return weight
-
-
-def resample(map_Chw: F32, cells: int) -> F32:
-    """A stride-8 map of a picture of 8 n + 1 pixels a side, read at the centres of cells x cells, (C, cells, cells)."""
-
-    def axis(grid: int) -> F32:
-        pixels = 8 * (grid - 1) + 1
-        return interpolation(cells, (pixels / cells / 2 - 0.5) / 8, pixels / cells / 8, grid)
-
-    return np.einsum("ai,cij,bj->cab", axis(map_Chw.shape[1]), map_Chw, axis(map_Chw.shape[2]), optimize=True)
-
-
 def crop(rgb_HW3: U8, region_4: F32, side: int) -> U8:
     """The region (x0 y0 x1 y1, may reach outside) resized to side x side; outside is grey."""
     x0, y0, x1, y1 = region_4
@@ -169,22 +153,25 @@ def person_labels(
     """Labels and weights (LABELS²) of one person from the teachers, or None where they do not trust themselves.
 
     Person probability < .35 is background; > .6 inside the target's box and no other is a part; > .35 in another's
-    box and clear of the target's is background too (it teaches "only this person"); the rest is ignored.
+    box and clear of the target's is background too (it teaches "only this person"); the rest is ignored. The part
+    teacher is shown a person who leans over as if upright.
     """
-    person_hw, part_24hw, agreement = parts.logits_both_ways(crop(rgb_HW3, region_4, PART_SIDE))
+    side = parts.geometry.side
+    to_photo_23 = turned_square((region_4[:2] + region_4[2:]) / 2, (region_4[2] - region_4[0]) / 2, lean(pose), side)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    upright = cv2.warpAffine(rgb_HW3, to_photo_23, (side, side), flags=flags, borderValue=(114, 114, 114))
+    answer, agreement = parts.both_ways(upright)
     step = (region_4[2:] - region_4[:2]) / LABELS
     x_L = region_4[0] + step[0] * (np.arange(LABELS) + 0.5)
     y_L = region_4[1] + step[1] * (np.arange(LABELS) + 0.5)
-    person_LL, part_24LL, posed = fuse(
-        expit(resample(person_hw[None], LABELS)[0]),
-        resample(part_24hw, LABELS),
-        pose,
-        np.stack(np.meshgrid(x_L, y_L), -1),
-    )
+    point_LL2 = np.stack(np.meshgrid(x_L, y_L), -1)
+    to_crop_23 = cv2.invertAffineTransform(to_photo_23)
+    person_LL, part_24LL = answer.at((point_LL2 - 0.5) @ to_crop_23[:, :2].T + to_crop_23[:, 2] + 0.5)
+    person_LL, part_24LL, posed = fuse(expit(person_LL), part_24LL, pose, point_LL2)
     own_LL = inside(box_4, x_L, y_L)
     near_LL = inside(square_free(box_4, 1.1), x_L, y_L)
     other_LL = np.any([inside(other, x_L, y_L) for other in others_M4] or [np.zeros_like(own_LL)], axis=0)
-    if agreement < 0.6 or (person_LL[own_LL] > 0.6).mean() < 0.3:
+    if agreement < LEAST_AGREEMENT or (person_LL[own_LL] > 0.6).mean() < LEAST_FILLED:
         return None
     label_LL = np.full((LABELS, LABELS), IGNORE, np.uint8)
     label_LL[person_LL < 0.35] = 0
@@ -220,21 +207,21 @@ def likely_aspect(teacher: PartTeacher, square_SS3: U8, box_M4: F32) -> float:
         width, height = natural_size(aspect)
         scale_4 = np.asarray([width, height, width, height], np.float32) / SIDE
         picture = cv2.resize(square_SS3, (width, height), interpolation=cv2.INTER_LINEAR)
-        person_hw, part_24hw = teacher.logits(
-            crop(picture, square_region(box_4 * scale_4, 1.2, np.zeros(2)), PART_SIDE)
-        )
-        inner = person_hw > 0
-        return float(part_24hw.max(0)[inner].mean()) if inner.any() else -np.inf
+        region_4 = square_region(box_4 * scale_4, 1.2, np.zeros(2))
+        answer = teacher(crop(picture, region_4, teacher.geometry.side))
+        inner = answer.person_hw > 0
+        return float(answer.part_24hw.max(0)[inner].mean()) if inner.any() else -np.inf
 
     return max(ASPECTS, key=certainty)
 
 
 def dense_labels(teacher: PartTeacher, rgb_HW3: U8) -> U8:
     """Part labels (DENSE²) of a whole photo: 0 background, 1..24, IGNORE where the teacher is unsure."""
-    height, width = (16 * round((n - 1) / 16) + 1 for n in rgb_HW3.shape[:2])
-    person_hw, part_24hw = teacher.logits(cv2.resize(rgb_HW3, (width, height), interpolation=cv2.INTER_LINEAR))
-    person_DD = expit(resample(person_hw[None], DENSE)[0])
-    label_DD = (resample(part_24hw, DENSE).argmax(0) + 1).astype(np.uint8)
+    height, width = map(teacher.geometry.fitting, rgb_HW3.shape[:2])
+    answer = teacher(cv2.resize(rgb_HW3, (width, height), interpolation=cv2.INTER_LINEAR))
+    logit_DD, part_24DD = answer.everywhere(DENSE)
+    person_DD = expit(logit_DD)
+    label_DD = (part_24DD.argmax(0) + 1).astype(np.uint8)
     label_DD[person_DD <= 0.6] = IGNORE
     label_DD[person_DD < 0.35] = 0
     return label_DD

@@ -22,6 +22,8 @@ PRESENT = 0.5
 """A pose is used when the teacher is at least so sure that there is a person."""
 SEEN, GAP = 0.5, 0.3
 """A landmark is used when it is probably visible and moves by less than this share of the body in a mirror."""
+UPRIGHT = 0.35
+"""Radians that a person may lean over for the part teacher to know them as well as anyone."""
 NEUTRAL, FARTHEST = 1.5, 6.0
 """Penalty of a part whose bone is not known, and the largest one (both in squared radii over two)."""
 ALONG_BONE = 0.65
@@ -70,6 +72,15 @@ class Evidence(NamedTuple):
     penalty_24LL: F64
     bone_LL: F64
     known: int
+
+
+def lean(pose: Pose | None) -> float:
+    """Radians, clockwise as seen, by which a person found leans over; 0 for one who is upright, or nearly."""
+    if pose is None or pose.present <= PRESENT:
+        return 0.0
+    up_2 = pose.point_K2[[11, 12]].mean(0) - pose.point_K2[[23, 24]].mean(0)
+    angle = float(np.arctan2(up_2[0], -up_2[1]))
+    return angle if abs(angle) > UPRIGHT else 0.0
 
 
 def body_scale(point_K2: F64) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.light.teachers import PlaceTeacher
+from models.light.box_teacher import PlaceTeacher
 from stages.training.canvases import CANVAS
 from stages.training.crop_mix import CropMix
 from stages.training.detector_batches import DetectorBatches

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.light.pose_teacher import LANDMARKS, Pose
-from stages.training.pose_labels import ALONG_BONE, FARTHEST, NEUTRAL, distance_to_hull, fuse, pose_evidence
+from stages.training.pose_labels import ALONG_BONE, FARTHEST, NEUTRAL, distance_to_hull, fuse, lean, pose_evidence
 
 GRID = np.stack(np.meshgrid(np.arange(100.0), np.arange(100.0)), -1)
 LEFT_LOWER_ARM, RIGHT_LOWER_ARM, LEFT_HAND = (18, 20), (19, 21), 3
@@ -59,6 +59,15 @@ def test_landmarks_that_are_not_trusted_say_nothing() -> None:
         assert (evidence.penalty_24LL[LEFT_LOWER_ARM[0]] == NEUTRAL).all()
         assert (evidence.penalty_24LL[LEFT_HAND] == NEUTRAL).all()
         assert evidence.penalty_24LL[RIGHT_LOWER_ARM[0]].min() == pytest.approx(0, abs=0.02)
+
+
+@pytest.mark.parametrize(("angle", "found"), [(0.0, 0.0), (0.3, 0.0), (1.2, 1.2), (-2.5, -2.5)])
+def test_who_leans_over_is_turned_back(angle: float, found: float) -> None:
+    """Clockwise as seen is positive; nearly upright is upright."""
+    turn_22 = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    leaning = stick_figure(point_K2=stick_figure().point_K2 @ turn_22.T)
+    assert lean(leaning) == pytest.approx(found)
+    assert lean(stick_figure(point_K2=leaning.point_K2, present=0.2)) == lean(None) == 0
 
 
 def test_an_absent_person_leaves_the_part_teacher_alone() -> None:

@@ -23,7 +23,6 @@ from stages.training.photos import (
     iou,
     merge_boxes,
     natural_size,
-    resample,
     write_shard,
 )
 from stages.training.real_pictures import COMMERCIAL_LICENCES, coco_people, human_v2
@@ -62,12 +61,6 @@ def test_held_out_goes_by_the_photo_not_the_copy() -> None:
     kept = [held_out(name) for name in names]
     assert 0.05 < np.mean(kept) < 0.075  # one in sixteen
     assert all(held_out(f"train/images/{i:016x}_jpg.rf.other.jpg") == kept[i] for i in range(200))
-
-
-def test_resampling_reads_cell_centres() -> None:
-    pixels = np.arange(0, 257, 8, dtype=np.float32)  # a stride-8 map that holds its own pixel position
-    read = resample(np.broadcast_to(pixels, (1, 33, 33)), 80)[0, 5]
-    np.testing.assert_allclose(read, (np.arange(80) + 0.5) * 257 / 80 - 0.5, atol=1e-3)
 
 
 def test_shards_round_trip_without_the_held_out(tmp_path: Path) -> None:

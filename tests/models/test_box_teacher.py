@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from models.errors import ModelError
+from models.light.box_teacher import BoxTeacher, PlaceTeacher
 from models.light.places import places
-from models.light.teachers import BoxTeacher, PlaceTeacher
 
 
 def test_its_best_places_hold_the_detections(shared: Path) -> None:

@@ -1,6 +1,6 @@
-"""Openly licensed networks that label real photos for the training; nothing of them is used when the product runs.
+"""An openly licensed network that finds people in real photos, to label them for the training: YOLOX-nano.
 
-Both are read from ONNX files that the user has: BodyPix (24 body parts) and YOLOX-nano (person boxes), Apache-2.0.
+Apache-2.0; read from an ONNX file that the user has; nothing of it is used when the product runs.
 """
 
 from __future__ import annotations
@@ -12,71 +12,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.errors import ModelError
 from models.inference.engine import import_openvino
 from models.light.places import places
-from models.surface.charts import MIRROR_CHART
+from models.light.teacher_files import open_session, require_file
 
 F32 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
-
-BODYPIX_TO_CHART = np.array([24, 23, 17, 15, 18, 16, 21, 19, 22, 20, 4, 3, 2, 1, 10, 8, 9, 7, 14, 12, 13, 11, 5, 6])
-"""DensePose chart (1..24) of each of BodyPix's 24 channels."""
-PART_SIDE = 257
-"""Pixels of the square crop that the part teacher sees (16 k + 1)."""
-
-
-def require_file(path: Path) -> None:
-    """Raises: ModelError when a teacher's file is missing."""
-    if not path.is_file():
-        raise ModelError(
-            "the teacher's file is missing", str(path), f"give the path of your copy of the {path.suffix} file"
-        )
-
-
-def open_session(path: Path, threads: int) -> Any:
-    """Open an ONNX file on the CPU with a fixed number of threads.
-
-    Raises:
-        ModelError: the file, or ONNX Runtime, is missing.
-    """
-    require_file(path)
-    try:
-        import onnxruntime
-    except ImportError as error:
-        what = "ONNX Runtime, which runs the teachers, is not installed"
-        raise ModelError(what, str(path), "pip install '.[teachers]'") from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-class PartTeacher:
-    """BodyPix MobileNet-0.50 stride 8: person and 24 parts on a picture whose sides are 16 k + 1."""
-
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
-        """Args: path of `bodypix_mobilenet050_stride8.onnx`. Raises: ModelError when it is missing."""
-        self._session = open_session(path, threads)
-
-    def logits(self, rgb_HW3: U8) -> tuple[F32, F32]:
-        """Person logit (h,w) and part logits (24,h,w) in chart order, at stride 8."""
-        blob = (rgb_HW3.astype(np.float32) / 127.5 - 1.0)[None]
-        person, parts = self._session.run(["segments", "part_heatmaps"], {"input": blob})
-        part_24hw = np.empty((24, *parts.shape[1:3]), np.float32)
-        part_24hw[BODYPIX_TO_CHART - 1] = parts[0].transpose(2, 0, 1)
-        return person[0, :, :, 0], part_24hw
-
-    def logits_both_ways(self, rgb_HW3: U8) -> tuple[F32, F32, float]:
-        """Logits averaged with those of the mirrored picture, and the share of person pixels whose part agrees."""
-        person_hw, part_24hw = self.logits(rgb_HW3)
-        mirror_hw, mirror_24hw = self.logits(np.ascontiguousarray(rgb_HW3[:, ::-1]))
-        mirror_hw, mirror_24hw = mirror_hw[:, ::-1], mirror_24hw[MIRROR_CHART[1:] - 1][:, :, ::-1]
-        mean_hw = (person_hw + mirror_hw) / 2
-        inside = mean_hw > 0
-        same = part_24hw.argmax(0) == mirror_24hw.argmax(0)
-        agreement = float(same[inside].mean()) if inside.any() else 0.0
-        return mean_hw, (part_24hw + mirror_24hw) / 2, agreement
 
 
 class BoxTeacher:

@@ -35,14 +35,14 @@ def yields(mine: Layers, theirs: Layers) -> Index:
 
     Between two charts: where a border between them runs nearby, the one with more cells around, here and there counted
     together, so that borders move on smoothly; where the two flatly contradict each other, the one with more log-odds
-    around. Between person and background only where they flatly contradict each other: outlines belong to what is seen
-    now (voted on, they cost 4 points of AUC10 on exact answers and gain nothing in steadiness).
+    around. Outlines belong to what is seen now (voted on, they cost 4 points of AUC10 on exact answers and gain nothing
+    in steadiness): the other fills in a person where mine flatly has nobody, and never takes away whom mine shows.
     """
-    contested_hw = (mine.labels_hw != theirs.labels_hw) & (theirs.strength_hw > 0)
-    both_hw = (mine.labels_hw > 0) & (theirs.labels_hw > 0)
-    outline_K = np.flatnonzero(contested_hw & ~both_hw & _outweighed(mine, theirs) & _all_alike(mine, theirs))
-    chart_K = np.flatnonzero(contested_hw & both_hw)
-    return np.concatenate([outline_K, chart_K[_chart_yields(mine, theirs, chart_K)]])
+    contested_hw = (mine.labels_hw != theirs.labels_hw) & (theirs.strength_hw > 0) & (theirs.labels_hw > 0)
+    shown_hw = mine.labels_hw > 0
+    missed_K = np.flatnonzero(contested_hw & ~shown_hw & _outweighed(mine, theirs) & _all_alike(mine, theirs))
+    chart_K = np.flatnonzero(contested_hw & shown_hw)
+    return np.concatenate([missed_K, chart_K[_chart_yields(mine, theirs, chart_K)]])
 
 
 def _outweighed(mine: Layers, theirs: Layers) -> Bool:

@@ -17,6 +17,7 @@ from stages.temporal.fusion import carried, first_memory, merged, reviewed
 from stages.temporal.layers import Layers, Memory
 from stages.temporal.motion import Flow, Way
 from stages.temporal.shown import corrected
+from stages.temporal.votes import yields
 from stages.world.exact_surface import exact_surface
 from stages.world.plaza import paint_plaza
 from stages.world.scene import draw
@@ -381,3 +382,11 @@ def test_large_people_are_steadied_at_every_pixel() -> None:
     steady, _ = fused(slip, memory)
     assert (steady.labels_hw == 2).all()
     assert ((steady.uv_2hw > 0.4999) & (steady.uv_2hw < 0.502)).all()
+
+
+def test_a_person_is_filled_in_where_nobody_is_shown_and_never_taken_away() -> None:
+    """Flatly contradicted, all around, by more log-odds than the network's own word."""
+    mine, nobody = layers(2, 0.5, 300, 2), layers(0, 0, 0, 2)
+    assert len(yields(mine, layers(0, 0, 0, 9))) == 0
+    assert len(yields(nobody, layers(2, 0.5, 300, 9))) == 49
+    assert len(yields(nobody, layers(2, 0.5, 300, 2.4))) == 0  # less than the network's word that nobody is there

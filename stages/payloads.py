@@ -162,7 +162,7 @@ class Features:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surface:
-    """The body surface of one person on the person's own box grid.
+    """The body surface of one person on the person's own box grid, or one that reaches beyond it.
 
     Attributes:
         x0, y0: upper left pixel of the grid in the frame (may lie outside of it).

@@ -19,6 +19,7 @@ from models.light.files import BUILT_IN, quantized_path, require_weights
 from models.light.pixels import CROP, MEAN, as_blob, crop_person, fit_size, resized
 from models.light.places import boxes_at, places
 from models.light.quantized import Half, ReadyLight, fits
+from models.light.reach import reached, trimmed
 from models.light.region import crop_region
 from models.network import NetworkConfig
 from models.structures import Detections, SurfaceMap
@@ -97,7 +98,9 @@ class LightNetwork:
 
     def _surface_of(self, rgb_HW3: U8, box_4: F32) -> SurfaceMap:
         crop_CC3, region_4 = crop_person(rgb_HW3, crop_region(box_4))
-        return assemble(self.read_surface(as_blob(crop_CC3))[0], region_4, box_4, self._calibration)
+        height, width = rgb_HW3.shape[:2]
+        maps_5GG = self.read_surface(as_blob(crop_CC3))[0]
+        return trimmed(assemble(maps_5GG, region_4, reached(box_4, width, height), self._calibration), box_4)
 
 
 class Networks(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -13,15 +14,19 @@ import numpy as np
 from pipeline.stage import StageError
 from stages.formats.moment import Moment
 from stages.formats.writer import FileAFrame, Target, Writer, put_whole
-from stages.payloads import Surface, VideoInfo
+from stages.payloads import F32, Surface, VideoInfo
 
 INDEX = "stream.json"
 """Beside the npz files of `surfaces`: what they belong to; it is written last, so where it stands they are whole."""
 
 
 def instances(moment: Moment) -> bytes:
-    """`boxes_N4`, `scores_N`, and of each person i `labels_i`, `uv_i` on the grid that begins at int(x0), int(y0)."""
-    return _npz(_people(moment))
+    """`boxes_N4`, `scores_N`, and of each person i `labels_i`, `uv_i` on the grid that begins at int(x0), int(y0).
+
+    What of a surface reaches beyond the box to the left, or above it, is left out.
+    """
+    placed = [_placed(surface, box_4) for surface, box_4 in zip(moment.surfaces, moment.box_N4, strict=True)]
+    return _npz(_people(replace(moment, surfaces=tuple(placed))))
 
 
 def surfaces(moment: Moment) -> bytes:
@@ -51,6 +56,19 @@ def _people(moment: Moment) -> dict[str, Any]:
         arrays[f"labels_{i}"] = surface.labels_hw
         arrays[f"uv_{i}"] = surface.uv_2hw.astype(np.float32, copy=False)
     return arrays
+
+
+def _placed(surface: Surface, box_4: F32) -> Surface:
+    """A surface without what lies left of its box's first pixel or above it, by which readers place the grid."""
+    left, top = max(int(box_4[0]) - surface.x0, 0), max(int(box_4[1]) - surface.y0, 0)
+    return replace(
+        surface,
+        x0=surface.x0 + left,
+        y0=surface.y0 + top,
+        labels_hw=surface.labels_hw[top:, left:],
+        uv_2hw=surface.uv_2hw[:, top:, left:],
+        confidence_hw=None if surface.confidence_hw is None else surface.confidence_hw[top:, left:],
+    )
 
 
 def _npz(arrays: dict[str, Any]) -> bytes:

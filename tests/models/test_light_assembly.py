@@ -7,6 +7,7 @@ import numpy as np
 
 from models.light.assembly import OUTLINE, assemble, integer_box
 from models.light.pixels import CROP, crop_person, resized
+from models.light.reach import REACH, reached, trimmed
 from models.light.region import MARGIN, SLIMMEST, crop_region
 
 
@@ -90,3 +91,29 @@ def test_shrinking_by_halves_averages_as_much() -> None:
     smooth = cv2.GaussianBlur(rgb, (0, 0), 4)
     area = cv2.resize(smooth, (37, 29), interpolation=cv2.INTER_AREA).astype(int)
     assert np.abs(resized(smooth, 37, 29) - area).max() <= 3
+
+
+def test_a_surface_reaches_beyond_its_box_where_the_person_does() -> None:
+    """A head 5 pixels above the box shows; where nobody is, the grid stays the box's."""
+    box_4, maps = np.array([40.0, 40, 80, 140], np.float32), grid(160)
+    maps[0] = -3.0
+    maps[0, 35:130, 50:70] = 3.0
+    region_4 = np.array([0, 0, 160, 160], np.float32)
+    grown_4 = reached(box_4, 200, 200)
+    np.testing.assert_allclose(grown_4, box_4 + np.array([-40, -100, 40, 100]) * REACH)
+    found = trimmed(assemble(maps, region_4, grown_4), box_4)
+    assert (found.x0, found.y0, *found.labels_hw.shape) == (40, 35, 105, 40)
+    assert (found.labels_hw[:95, 10:30] > 0).all()
+    assert (found.labels_hw > 0).sum() == 95 * 20
+    assert found.uv_2hw.shape == (2, 105, 40)
+    assert found.confidence_hw is not None
+    assert found.confidence_hw.shape == (105, 40)
+    maps[0] = -3.0
+    nobody = trimmed(assemble(maps, region_4, grown_4), box_4)
+    assert (nobody.x0, nobody.y0, *nobody.labels_hw.shape) == (40, 40, 100, 40)
+
+
+def test_a_surface_ends_with_the_frame() -> None:
+    """Unless the box itself does not."""
+    np.testing.assert_array_equal(reached(np.array([0, 2, 50, 100]), 52, 100), [0, 0, 52, 100])
+    np.testing.assert_array_equal(reached(np.array([-9.0, 40, 50, 120]), 52, 100)[[0, 3]], [-9, 120])

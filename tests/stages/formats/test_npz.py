@@ -38,9 +38,19 @@ def test_instances_hold_exactly_what_the_contract_names(tmp_path: Path) -> None:
     assert SURFACES.people[1].uv_2hw.min() < 0 < 1 < SURFACES.people[1].uv_2hw.max()  # nothing was clamped
 
 
+def test_instances_leave_out_what_reaches_beyond_where_the_box_begins(tmp_path: Path) -> None:
+    """Readers place a grid by its box: of one begun two rows above and a column to the left these are cut."""
+    whole = SURFACES.people[1]
+    people = people_of([0], [[whole.x0 + 1.5, whole.y0 + 2.5, 39, 40]], [-1])
+    export({"instances": tmp_path}, frames_of(1), people, Surfaces(people=(whole,)), stage=ExportRaw)
+    with np.load(tmp_path / "frame_000000.npz") as file:
+        assert np.array_equal(file["labels_0"], whole.labels_hw[2:, 1:])
+        assert np.array_equal(file["uv_0"], whole.uv_2hw[:, 2:, 1:])
+
+
 def test_half_precision_coordinates_become_single_without_loss(tmp_path: Path) -> None:
     half = SURFACES.people[0].uv_2hw.astype(np.float16)
-    people = people_of([0], [[0, 0, 22, 27]], [-1])
+    people = people_of([0], [[-2, 3, 20, 30]], [-1])
     surfaces = Surfaces(people=(replace(SURFACES.people[0], uv_2hw=half),))
     export({"instances": tmp_path}, frames_of(1), people, surfaces, stage=ExportRaw)
     with np.load(tmp_path / "frame_000000.npz") as file:

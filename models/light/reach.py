@@ -1,0 +1,48 @@
+"""How far a person's surface may go beyond the box: boxes end at foreheads and wrists, people do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.light.assembly import integer_box
+from models.structures import SurfaceMap
+
+F32 = npt.NDArray[Any]
+
+REACH = 0.08
+"""Of a box's sides, beyond each; the crop ends at 0.1. On 45 people of COCO val2017 in detected boxes it takes the
+masks' IoU from .678 to .688 and part of joint from .678 to .695; 0.04 to .685 and .688."""
+
+
+def reached(box_4: F32, width: int, height: int) -> F32:
+    """The box grown by REACH, as far as the frame goes; never less than the box."""
+    reach_2 = REACH * (box_4[2:] - box_4[:2])
+    low = np.maximum(box_4[:2] - reach_2, np.minimum(box_4[:2], 0))
+    high = np.minimum(box_4[2:] + reach_2, np.maximum(box_4[2:], (width, height)))
+    return np.concatenate([low, high]).astype(np.float32)
+
+
+def trimmed(surface: SurfaceMap, box_4: F32) -> SurfaceMap:
+    """The surface on the box's own integer grid (facts §7), and on as much more as the person takes."""
+    x0, y0, w, h = integer_box(box_4)
+    shown_hw = surface.labels_hw > 0
+    columns = _span(shown_hw.any(axis=0), x0 - surface.x0, w)
+    rows = _span(shown_hw.any(axis=1), y0 - surface.y0, h)
+    sure_hw = surface.confidence_hw
+    return SurfaceMap(
+        x0=surface.x0 + columns.start,
+        y0=surface.y0 + rows.start,
+        labels_hw=surface.labels_hw[rows, columns],
+        uv_2hw=np.ascontiguousarray(surface.uv_2hw[:, rows, columns]),
+        confidence_hw=None if sure_hw is None else sure_hw[rows, columns],
+    )
+
+
+def _span(shown_n: Any, first: int, count: int) -> slice:
+    """From the box's first cell, or the first that shows the person, to the last of either."""
+    seen = np.flatnonzero(shown_n)
+    start, stop = max(first, 0), min(first + count, len(shown_n))
+    return slice(start, stop) if not len(seen) else slice(min(start, int(seen[0])), max(stop, int(seen[-1]) + 1))

@@ -1,7 +1,7 @@
 """People in extreme poses: every twentieth photo of LSP-extended as a file in COCO's format, for `-c evaluate`.
 
-    python -m tests.benchmarks.lsp FOLDER runs/lsp.json
-    python run_pipeline.py -c evaluate --set data=runs/lsp.json --set images=FOLDER/images --set boxes=given
+    python -m tests.benchmarks.lsp FOLDER FOLDER/lsp.json
+    python run_pipeline.py -c evaluate --set data=FOLDER/lsp.json --set boxes=given
 
 FOLDER holds joints.mat and images/ (Johnson and Everingham 2011). Boxes are drawn around the joints; of the 14 joints
 the twelve count that COCO has, too, where they are marked as seen.

@@ -1,6 +1,6 @@
 """What moves the light network's score on real people: ways of training it, each alone, paired over people.
 
-    python -m tests.benchmarks.ways FOLDER --data runs/lsp.json COCO IUV --images LSP/images
+    python -m tests.benchmarks.ways FOLDER --data LSP/lsp.json COCO IUV
     python -m tests.benchmarks.ways FOLDER --data … --only base,again,hidden
 
 FOLDER is that of a run of `-c train_light`, whose labelled photos and scenes are taken. For each way of `ways.yaml` the
@@ -76,7 +76,7 @@ def trained(name: str, changes: Mapping[str, Any], chosen: argparse.Namespace) -
 def scored(weights: Path, chosen: argparse.Namespace) -> Counts:
     """What the weights get right on every set, in given boxes."""
     stage = Evaluate(Evaluate.Config(network=NetworkConfig(weights=str(weights), precision="fp32"), boxes="given"))
-    reading = Reading(images=chosen.images, annotators=(), damage=refused)
+    reading = Reading(images="", annotators=(), damage=refused)
     found: Counts = {}
     for one in sets_called(tuple(chosen.data), Worlds(seed=0, scenes=chosen.scenes, frames=1), reading):
         for picture in one.pictures:
@@ -125,7 +125,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--data", nargs="+", required=True, help="sets of real people, and worlds")
-    parser.add_argument("--images", default="", help="folder of a JSON file's pictures")
     parser.add_argument("--scenes", type=int, default=150, help="of worlds among the sets")
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--rate", type=float, default=0.001)

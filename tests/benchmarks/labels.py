@@ -1,0 +1,86 @@
+"""How good the labels are that teachers give photos of people: read at the joints that people have marked.
+
+    python -m tests.benchmarks.labels --part BODYPIX [--pose BLAZEPOSE.tflite] --data COCO LSP/lsp.json
+
+Every person from 100 px (`--tall`) is labelled in a square of 1.2 times the box's longer side, by `-c train_light`'s
+rules. Of the visible joints: the share whose cell has a label, the share of these that is right (a chart that touches
+the joint), and the share of all that is right; with the middle 95 % over people drawn again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from models.light.part_teacher import open_part_teacher
+from models.light.pose_teacher import PoseTeacher
+from models.metrics.bootstrap import ratio
+from models.metrics.joints import charts_under, part_of_joint
+from models.structures import SurfaceMap
+from stages.evaluation.photo_truth import Reading
+from stages.evaluation.sets import sets_called
+from stages.evaluation.synthetic_truth import Worlds
+from stages.evaluation.truth import TruePicture
+from stages.training.photos import IGNORE, LABELS, person_labels, square_region
+
+WIDER = 1.2
+
+
+def refused(error: Exception) -> None:
+    """Damaged records end the run."""
+    raise error
+
+
+class Labeller:
+    """Counts a picture's joints: right, labelled, visible, person by person."""
+
+    def __init__(self, part: Path, pose: Path | None, tall: float) -> None:
+        """Args: the teachers' files; the least height of a person in pixels."""
+        self.parts = open_part_teacher(part)
+        self.poses = PoseTeacher(pose) if pose else None
+        self.tall = tall
+
+    def __call__(self, picture: TruePicture) -> Iterator[tuple[int, int, int]]:
+        """Everyone tall enough whose joints are marked."""
+        box_M4 = picture.boxes
+        for i, person in enumerate(picture.people):
+            if person.keypoint_173 is None or person.height < self.tall:
+                continue
+            region_4 = square_region(box_M4[i], WIDER, np.zeros(2))
+            pose = self.poses(picture.rgb_HW3, box_M4[i]) if self.poses else None
+            made = person_labels(self.parts, picture.rgb_HW3, box_M4[i], np.delete(box_M4, i, 0), region_4, pose)
+            label_LL = np.full((LABELS, LABELS), IGNORE, np.uint8) if made is None else made[0]
+            at_173 = person.keypoint_173.copy()
+            at_173[:, :2] = (at_173[:, :2] - region_4[:2]) / (region_4[2:] - region_4[:2]) * LABELS
+            grid = SurfaceMap(x0=0, y0=0, labels_hw=label_LL, uv_2hw=np.zeros((2, LABELS, LABELS), np.float32))
+            right_17, seen_17 = part_of_joint(grid, at_173)
+            labelled_17 = seen_17 & (charts_under(grid, at_173[:, :2]) != IGNORE)
+            yield int(right_17.sum()), int(labelled_17.sum()), int(seen_17.sum())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print a row for each set."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", type=Path, required=True, help="a BodyPix file")
+    parser.add_argument("--pose", type=Path, help="a BlazePose file")
+    parser.add_argument("--data", nargs="+", required=True, help="sets of people whose joints are marked")
+    parser.add_argument("--tall", type=float, default=100)
+    chosen = parser.parse_args(arguments)
+    label = Labeller(chosen.part, chosen.pose, chosen.tall)
+    reading = Reading(images="", annotators=(), damage=refused)
+    print("| set | people | labelled | of these right | of all right |\n|---|---|---|---|---|")
+    for one in sets_called(tuple(chosen.data), Worlds(seed=0, scenes=1, frames=1), reading):
+        count_P3 = np.array([row for picture in one.pictures for row in label(picture)], float).reshape(-1, 3)
+        right_P, labelled_P, seen_P = count_P3.T
+        shares = ratio(labelled_P, seen_P), ratio(right_P, labelled_P), ratio(right_P, seen_P)
+        cells = [f"{share.value:.3f} [{share.low:.3f}, {share.high:.3f}]" for share in shares]
+        print(" | ".join(["", one.name, str(len(count_P3)), *cells, ""]).strip(), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

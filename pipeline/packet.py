@@ -68,7 +68,8 @@ class Span:
         start_s: when it began, seconds since 1970.
         seconds: how long it took.
         process: number of the process that it ran in.
-        first, frames: which frames of the stream it was given; None at its beginning and end.
+        first, frames: which frames of the stream it was given; None at its beginning and end, and aside.
+        aside: whether it went on between the stage's calls (`Aside`).
     """
 
     stage: str
@@ -77,6 +78,7 @@ class Span:
     process: int
     first: int | None = None
     frames: int = 0
+    aside: bool = False
 
 
 def is_result(receipt: Any) -> bool:

@@ -48,11 +48,21 @@ class Meter:
         """Add to a stage's cost."""
         self.timings[stage] = self.timings.get(stage, Timing()) + Timing(busy_s=busy_s, cpu_s=cpu_s)
 
-    def did(self, stage: str, start_s: float, seconds: float, packet: Packet | None) -> None:
-        """Note a stretch of a stage's work."""
+    def did(
+        self, stage: str, start_s: float, seconds: float, packet: Packet | None, *, aside: bool = False
+    ) -> None:
+        """Note a stretch of a stage's work, on a packet or not, in its calls or beside them."""
         first, frames = (None, 0) if packet is None else (packet.first, packet.frames)
         self.spans.append(
-            Span(stage=stage, start_s=start_s, seconds=seconds, process=os.getpid(), first=first, frames=frames)
+            Span(
+                stage=stage,
+                start_s=start_s,
+                seconds=seconds,
+                process=os.getpid(),
+                first=first,
+                frames=frames,
+                aside=aside,
+            )
         )
 
     def made(self, payload: Any) -> None:
@@ -177,8 +187,10 @@ class Slot:
         meter.receipts += list(self._timed(self.stage.interrupt, job.input, meter))
 
     def count_aside(self, meter: Meter) -> None:
-        """Add what the stage has spent between its calls."""
+        """Add what the stage has spent, and done, between its calls."""
         if self.stage.aside is not None:
+            for begun, seconds in self.stage.aside.newly_done():
+                meter.did(self.node.name, begun, seconds, None, aside=True)
             meter.spent(self.node.name, 0.0, self.stage.aside.newly_spent_s())
 
     def blank(self, entry: Entry) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -84,6 +85,7 @@ class Aside:
         self._clock = self._thread.submit(_clock_of_this_thread).result()
         self._under_way: Future[None] | None = None
         self._told_s = 0.0
+        self._done: deque[tuple[float, float]] = deque()
         self._running.add(self)
 
     @classmethod
@@ -94,13 +96,18 @@ class Aside:
     def give(self, work: Callable[[], None]) -> None:
         """Do some work when what was given before is done. Raises what that raised."""
         self.wait()
-        self._under_way = self._thread.submit(work)
+        self._under_way = self._thread.submit(self._do, work)
 
     def wait(self) -> None:
         """Until what was given is done. Raises what it raised."""
         under_way, self._under_way = self._under_way, None
         if under_way is not None:
             under_way.result()
+
+    def newly_done(self) -> Iterator[tuple[float, float]]:
+        """Of each piece done since this was asked last: when it began, seconds since 1970, and how long it took."""
+        while self._done:
+            yield self._done.popleft()
 
     def newly_spent_s(self) -> float:
         """CPU seconds since this was asked last."""
@@ -109,6 +116,13 @@ class Aside:
         spent_s = time.clock_gettime(self._clock)
         told_s, self._told_s = self._told_s, spent_s
         return spent_s - told_s
+
+    def _do(self, work: Callable[[], None]) -> None:
+        begun, wall = time.time(), time.perf_counter()
+        try:
+            work()
+        finally:
+            self._done.append((begun, time.perf_counter() - wall))
 
     def close(self) -> None:
         """End the thread after what it is doing; how that went is not told any more."""

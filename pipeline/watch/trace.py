@@ -12,7 +12,10 @@ MICRO = 1_000_000
 
 
 class Trace:
-    """Writes the spans that an observer of `Metrics` hears: a bar each, one row a lane, one group a process."""
+    """Writes the spans that an observer of `Metrics` hears: a bar each, one row a lane, one group a process.
+
+    What a stage does between its calls has a row of its own.
+    """
 
     def __init__(self, path: str) -> None:
         """Raises PlainError where the file cannot be made."""
@@ -33,7 +36,7 @@ class Trace:
                 ts=round(span.start_s * MICRO, 1),
                 dur=round(span.seconds * MICRO, 1),
                 pid=span.process,
-                tid=self._row(span.process, lane),
+                tid=self._row(span.process, f"{lane}, aside" if span.aside else lane),
                 args=facts,
             )
 

@@ -95,11 +95,16 @@ def test_what_goes_on_beside_other_stages_is_not_counted_as_theirs() -> None:
     worker = LaneWorker(lane, {"wait": None, "burn": None}, 1)
     job = Job(index=0, input="3", output=None, stem="3")
     spent = {"wait": 0.0, "burn": 0.0}
+    beside = []
     for seq in range(3):
         packet = Packet(stream=0, epoch=0, seq=seq, first=seq, frames=1)
         step, _ = worker.accept(job, packet, {Squares: Squares(value_T=np.zeros(1, np.int64))})
         assert step.failure is None
         for name, timing in step.timings.items():
             spent[name] += timing.cpu_s
+        beside += [span for span in step.spans if span.aside]
     worker.close(0)
     assert spent["burn"] >= 2 * BURNT_S > spent["wait"]  # of the third, nobody knows yet
+    assert len(beside) >= 2
+    assert {span.stage for span in beside} == {"burn"}
+    assert all(span.seconds > BURNT_S / 2 and span.first is None for span in beside)

@@ -180,6 +180,17 @@ def test_a_trace_of_a_run_that_broke_off_can_be_read(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "t.json").read_text()) == events
 
 
+def test_what_goes_on_beside_the_calls_has_a_row_of_its_own(tmp_path: Path) -> None:
+    """Bars of one row must not overlap."""
+    trace = Trace(str(tmp_path / "t.json"))
+    spans = [Span(stage="encode", start_s=5.0, seconds=0.5, process=7, aside=aside) for aside in (False, True)]
+    trace.step("out", 1, Step(spans=tuple(spans)))
+    trace.close()
+    events = json.loads((tmp_path / "t.json").read_text())
+    rows = {event["args"]["name"]: event["tid"] for event in events if event["name"] == "thread_name"}
+    assert [event["tid"] for event in events if event["ph"] == "X"] == [rows["lane out"], rows["lane out, aside"]]
+
+
 @pytest.mark.parametrize("kind", ["log", "profile"])
 def test_a_file_that_cannot_be_written_is_one_sentence(kind: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")

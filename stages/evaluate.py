@@ -70,7 +70,8 @@ class Evaluate(Stage):
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open network and body; raises ModelError for files that are missing or do not fit."""
         super().__init__(config, threads=threads)
-        self._network = open_network(dataclasses.replace(config.network, score_threshold=LOW_SCORE), threads)
+        least = 1.0 if config.boxes == "given" else LOW_SCORE  # in given boxes nobody has to be found
+        self._network = open_network(dataclasses.replace(config.network, score_threshold=least), threads)
         self._body = body_of(config.body)
 
     def __call__(self, picture: TruePicture) -> Iterator[tuple[PictureScore, People, Surfaces]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -19,7 +20,7 @@ from models.light.files import BUILT_IN, quantized_path, require_weights
 from models.light.pixels import CROP, MEAN, as_blob, crop_person, fit_size, resized
 from models.light.places import boxes_at, places
 from models.light.quantized import Half, ReadyLight, fits
-from models.light.reach import reached, trimmed
+from models.light.reach import fitted, reached, trimmed
 from models.light.region import crop_region
 from models.network import NetworkConfig
 from models.structures import Detections, SurfaceMap
@@ -34,9 +35,10 @@ SCORE, OVERLAP, MOST = 0.18, 0.5, 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frames:
-    """What `surfaces` needs of `detect`: the frames themselves."""
+    """What `surfaces` needs of `detect`: the frames, and the surfaces that it has seen, by frame and by box."""
 
     rgb_THW3: U8
+    seen_T: tuple[Mapping[bytes, SurfaceMap], ...]
 
 
 class LightNetwork:
@@ -62,8 +64,27 @@ class LightNetwork:
         self.read_surface = self._networks.body("surface", CROP, CROP)
 
     def detect(self, rgb_THW3: U8) -> tuple[list[Detections], Frames]:
-        """Find people in each frame; see `models.network.Network`."""
-        return [self._detect_one(rgb_HW3) for rgb_HW3 in rgb_THW3], Frames(rgb_THW3=rgb_THW3)
+        """Find people in each frame; see `models.network.Network`.
+
+        Each is looked at more closely at once: the surface shows where the person ends, so the box is fitted to it, and
+        of people whose boxes then are nearly one, one stays. `surfaces` gives what was seen.
+        """
+        found, seen = [], []
+        for rgb_HW3 in rgb_THW3:
+            fitted_here, seen_here = self._fitted(rgb_HW3, self._detect_one(rgb_HW3))
+            found.append(fitted_here)
+            seen.append(seen_here)
+        return found, Frames(rgb_THW3=rgb_THW3, seen_T=tuple(seen))
+
+    def _fitted(self, rgb_HW3: U8, found: Detections) -> tuple[Detections, dict[bytes, SurfaceMap]]:
+        """Detections with boxes that fit the surfaces, and these by the bytes of their boxes."""
+        whole = [self._look(rgb_HW3, box_4) for box_4 in found.box_N4]
+        if not whole:
+            return found, {}
+        box_N4 = np.stack([fitted(box_4, surface) for box_4, surface in zip(found.box_N4, whole, strict=True)])
+        chosen = suppress(box_N4, found.score_N, self._overlap)
+        seen = {box_N4[i].tobytes(): trimmed(whole[i], box_N4[i]) for i in chosen}
+        return Detections(box_N4=box_N4[chosen], score_N=found.score_N[chosen]), seen
 
     def _detect_one(self, rgb_HW3: U8) -> Detections:
         height, width = rgb_HW3.shape[:2]
@@ -92,15 +113,16 @@ class LightNetwork:
     def surfaces(self, features: Any, boxes: list[F32]) -> list[list[SurfaceMap]]:
         """Map people to the body surface; see `models.network.Network`."""
         return [
-            [self._surface_of(rgb_HW3, box_4) for box_4 in box_N4]
-            for rgb_HW3, box_N4 in zip(features.rgb_THW3, boxes, strict=True)
+            [seen.get(box_4.tobytes()) or trimmed(self._look(rgb_HW3, box_4), box_4) for box_4 in box_N4]
+            for rgb_HW3, seen, box_N4 in zip(features.rgb_THW3, features.seen_T, boxes, strict=True)
         ]
 
-    def _surface_of(self, rgb_HW3: U8, box_4: F32) -> SurfaceMap:
+    def _look(self, rgb_HW3: U8, box_4: F32) -> SurfaceMap:
+        """The surface of the person in a box, and around it as far as it may reach."""
         crop_CC3, region_4 = crop_person(rgb_HW3, crop_region(box_4))
         height, width = rgb_HW3.shape[:2]
         maps_5GG = self.read_surface(as_blob(crop_CC3))[0]
-        return trimmed(assemble(maps_5GG, region_4, reached(box_4, width, height), self._calibration), box_4)
+        return assemble(maps_5GG, region_4, reached(box_4, width, height), self._calibration)
 
 
 class Networks(Protocol):

@@ -1,4 +1,4 @@
-"""How far a person's surface may go beyond the box: boxes end at foreheads and wrists, people do not."""
+"""Box and surface of a person, brought together: boxes end at foreheads and wrists, people do not."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ REACH = 0.08
 """Of a box's sides, beyond each; the crop ends at 0.1. On 45 people of COCO val2017 in detected boxes it takes the
 masks' IoU from .678 to .688 and part of joint from .678 to .695; 0.04 to .685 and .688."""
 
+FIT = 0.7
+"""How far a box goes to the bounds of the surface: on the found people of COCO's val2017 sample the boxes' IoU is .705
+as detected, .725 with 0.3, .737 with 0.5 and .749 with 0.7."""
+
 
 def reached(box_4: F32, width: int, height: int) -> F32:
     """The box grown by REACH, as far as the frame goes; never less than the box."""
@@ -23,6 +27,16 @@ def reached(box_4: F32, width: int, height: int) -> F32:
     low = np.maximum(box_4[:2] - reach_2, np.minimum(box_4[:2], 0))
     high = np.minimum(box_4[2:] + reach_2, np.maximum(box_4[2:], (width, height)))
     return np.concatenate([low, high]).astype(np.float32)
+
+
+def fitted(box_4: F32, surface: SurfaceMap) -> F32:
+    """The box moved most of the way to the bounds of what is shown of the person; as it is where nothing is."""
+    row_h, column_w = (np.flatnonzero(surface.labels_hw.any(axis=axis)) for axis in (1, 0))
+    if not len(row_h):
+        return box_4
+    low = (surface.x0 + column_w[0], surface.y0 + row_h[0])
+    high = (surface.x0 + column_w[-1] + 1, surface.y0 + row_h[-1] + 1)
+    return (box_4 + FIT * (np.array([*low, *high], np.float32) - box_4)).astype(np.float32)
 
 
 def trimmed(surface: SurfaceMap, box_4: F32) -> SurfaceMap:

@@ -7,7 +7,7 @@ import numpy as np
 
 from models.light.assembly import OUTLINE, assemble, integer_box
 from models.light.pixels import CROP, crop_person, resized
-from models.light.reach import REACH, reached, trimmed
+from models.light.reach import FIT, REACH, fitted, reached, trimmed
 from models.light.region import MARGIN, SLIMMEST, crop_region
 
 
@@ -111,6 +111,18 @@ def test_a_surface_reaches_beyond_its_box_where_the_person_does() -> None:
     maps[0] = -3.0
     nobody = trimmed(assemble(maps, region_4, grown_4), box_4)
     assert (nobody.x0, nobody.y0, *nobody.labels_hw.shape) == (40, 40, 100, 40)
+
+
+def test_a_box_goes_most_of_the_way_to_the_bounds_of_its_surface() -> None:
+    """From a head above the box to feet above its end; where nobody is shown it stays."""
+    box_4, maps = np.array([40.0, 40, 80, 140], np.float32), grid(160)
+    maps[0] = -3.0
+    maps[0, 35:130, 50:70] = 3.0
+    whole = assemble(maps, np.array([0, 0, 160, 160], np.float32), reached(box_4, 200, 200))
+    np.testing.assert_allclose(fitted(box_4, whole), box_4 + FIT * (np.array([50, 35, 70, 130]) - box_4))
+    maps[0] = -3.0
+    nobody = assemble(maps, np.array([0, 0, 160, 160], np.float32), reached(box_4, 200, 200))
+    np.testing.assert_array_equal(fitted(box_4, nobody), box_4)
 
 
 def test_a_surface_ends_with_the_frame() -> None:

@@ -148,7 +148,8 @@ def test_an_image_by_itself_gives_what_the_export_says(
     assert np.array_equal(exported["boxes_N4"], people.box_N4)
     assert len(surfaces) == len(people) == 2
     for i, (one, box_4) in enumerate(zip(surfaces.people, people.box_N4, strict=True)):
-        assert np.array_equal(exported[f"labels_{i}"], one.labels_hw[int(box_4[1]) - one.y0 :, int(box_4[0]) - one.x0 :])
+        left, top = int(box_4[0]) - one.x0, int(box_4[1]) - one.y0
+        assert np.array_equal(exported[f"labels_{i}"], one.labels_hw[top:, left:])
 
 
 def save_png(rgb_HW3: np.ndarray, path: Path) -> Path:

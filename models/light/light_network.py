@@ -30,7 +30,7 @@ U8 = npt.NDArray[Any]
 
 LONG_SIDE = 384
 """Pixels of the longer side of the picture that the detector sees; enlarging small frames finds small people."""
-SCORE, OVERLAP, MOST = 0.18, 0.45, 100
+SCORE, OVERLAP, MOST = 0.18, 0.475, 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

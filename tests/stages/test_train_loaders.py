@@ -302,8 +302,12 @@ def test_networks_of_other_sizes_train_and_serve(photos: PhotoShards, scenes: Sc
         TrainSurface(TrainSurface.Config(folder=str(tmp_path / "new"), start=str(path), device="cpu"))
 
 
-def test_the_built_in_file_says_nothing_of_sizes_and_others_must_be_readable(tmp_path: Path) -> None:
-    assert read_sizes(BUILT_IN) == UNSAID_SIZES
+def test_the_built_in_file_says_its_sizes_and_what_others_say_must_be_readable(tmp_path: Path) -> None:
+    stages = load_config("train_light", (), STAGES).stages
+    assert read_sizes(BUILT_IN).detector == stages["train_detector"].sizes
+    assert read_sizes(BUILT_IN).surface == stages["train_surface"].sizes
+    save_file({"detector.x": torch.zeros(1)}, tmp_path / "silent", metadata={"kind": "light"})
+    assert read_sizes(tmp_path / "silent") == UNSAID_SIZES
     for number, text in enumerate(("{}", "no", '{"detector": 1, "surface": 2}')):
         save_file({"detector.x": torch.zeros(1)}, tmp_path / f"{number}", metadata={"sizes": text})
         with pytest.raises(ModelError, match="its sizes cannot be read"):

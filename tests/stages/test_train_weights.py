@@ -10,7 +10,7 @@ import torch
 
 from models.light import LightNetwork, open_light
 from models.light.files import BUILT_IN
-from models.light.weights import read_weights
+from models.light.weights import read_sizes, read_weights
 from models.network import NetworkConfig
 from stages.train import TrainDetector, TrainSurface
 from stages.truths import Truths
@@ -56,9 +56,10 @@ def test_a_grey_frame_holds_nobody(network: LightNetwork) -> None:
 
 
 def test_a_training_can_start_from_them(tmp_path: Path) -> None:
-    for stage, name in ((TrainDetector, "detector"), (TrainSurface, "surface")):
-        started = stage(stage.Config(folder=str(tmp_path), start=str(BUILT_IN)))
-        tensors = read_weights(BUILT_IN)
+    sizes, tensors = read_sizes(BUILT_IN), read_weights(BUILT_IN)
+    detector = TrainDetector.Config(folder=str(tmp_path), start=str(BUILT_IN), sizes=sizes.detector)
+    surface = TrainSurface.Config(folder=str(tmp_path), start=str(BUILT_IN), sizes=sizes.surface)
+    for started, name in ((TrainDetector(detector), "detector"), (TrainSurface(surface), "surface")):
         state = started.half.fit.net.state_dict()
         assert all(torch.equal(value, tensors[f"{name}.{key}"]) for key, value in state.items())
         assert started.half.fit.step == 0

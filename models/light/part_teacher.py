@@ -130,17 +130,16 @@ def _quantized(path: Path, threads: int) -> Ask:
     core = openvino.Core()
     requests: dict[tuple[int, ...], Any] = {}
 
-    def graph() -> Any:
-        whole = core.read_model(path)
-        by_name = {name: output for output in whole.outputs for name in output.get_names()}
-        if not set(_OUTPUTS) <= set(by_name):
-            remedy = "give a file without `decoder` in its name, e.g. bodypix_mobilenet_v1_075_720_1280_16_quant.tflite"
-            raise ModelError(f"it has no outputs {' and '.join(_OUTPUTS)}", str(path), remedy)
-        return openvino.Model([_before_rounding(by_name[name]) for name in _OUTPUTS], whole.get_parameters())
+    whole = core.read_model(path)
+    by_name = {name: output for output in whole.outputs for name in output.get_names()}
+    if not set(_OUTPUTS) <= set(by_name):
+        remedy = "give a file without `decoder` in its name, e.g. bodypix_mobilenet_v1_075_720_1280_16_quant.tflite"
+        raise ModelError(f"it has no outputs {' and '.join(_OUTPUTS)}", str(path), remedy)
+    graph = openvino.Model([_before_rounding(by_name[name]) for name in _OUTPUTS], whole.get_parameters())
 
     def ask(rgb_HW3: U8) -> tuple[F32, F32]:
         if rgb_HW3.shape not in requests:
-            sized = graph()
+            sized = graph.clone()
             sized.reshape([1, *rgb_HW3.shape])
             settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1}
             requests[rgb_HW3.shape] = core.compile_model(sized, "CPU", settings).create_infer_request()
@@ -149,7 +148,6 @@ def _quantized(path: Path, threads: int) -> Ask:
         person, parts = (request.get_output_tensor(place).data[0].transpose(1, 2, 0) for place in (0, 1))
         return person.astype(np.float32), parts.astype(np.float32)
 
-    graph()
     return ask
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from models.errors import ModelError
 from models.inference.engine import import_openvino
 from models.light.teacher_files import require_file
-from models.light.turned_square import turned_square
+from models.light.turned_square import moved, turned_square
 
 F64 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
@@ -111,13 +111,12 @@ class PoseTeacher:
 
     def _look(self, rgb_HW3: U8, centre_2: F64, half: float, angle: float) -> _Look:
         matrix_23 = turned_square(centre_2, half, angle, SIDE)
-        axes_22 = matrix_23[:, :2]
         crop = cv2.warpAffine(rgb_HW3, matrix_23, (SIDE, SIDE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         self._request.infer({0: (crop.astype(np.float32) / 255)[None]})
         row_K5 = self._request.get_output_tensor(0).data.reshape(-1, 5).astype(np.float64)
         mask_SS = self._request.get_output_tensor(2).data[0, :, :, 0].astype(np.float64)
         return _Look(
-            point_K2=(row_K5[:, :2] - 0.5) @ axes_22.T + matrix_23[:, 2] + 0.5,
+            point_K2=moved(row_K5[:, :2], matrix_23),
             seen_K=1 / (1 + np.exp(-row_K5[:, 3].clip(-30, 30))),
             present=float(self._request.get_output_tensor(1).data[0, 0]),
             mask_SS=1 / (1 + np.exp(-mask_SS.clip(-30, 30))),

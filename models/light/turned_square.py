@@ -10,6 +10,11 @@ import numpy.typing as npt
 F64 = npt.NDArray[Any]
 
 
+def moved(point_2: F64, matrix_23: F64) -> F64:
+    """Points (..., 2) in pixels of one picture, in pixels of another: by the affine map between their pixel indices."""
+    return (point_2 - 0.5) @ matrix_23[:, :2].T + matrix_23[:, 2] + 0.5
+
+
 def turned_square(centre_2: F64, half: float, angle: float, side: int) -> F64:
     """The affine map (2,3) from pixel indices of a square picture of `side` pixels to those of the picture.
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
 from models.inference.person_crop import without_ground
+from models.light.assembly import integer_box
 from models.metrics.assignment import answering
 from models.metrics.densepose_evaluator import MOST_DETECTIONS, Similarities, similarities
 from models.metrics.instances import ANNOTATION_SIDE, FoundInstance, PictureInstances
@@ -49,11 +50,9 @@ def found_instance(surface: SurfaceMap, box_4: Box, score: float) -> FoundInstan
     Measures place the grid by the box, so one that reaches beyond the box is its own.
     """
     grid = (surface.x0, surface.y0, *surface.labels_hw.shape[::-1])
-    x, y, w, h = corner_and_size(box_4[None])[0]
-    of_box = (int(x), int(y), max(int(w), 1), max(int(h), 1)) == grid
     uv_2hw = np.clip(surface.uv_2hw.astype(np.float32), 0, 1) * ANNOTATION_SIDE
     return FoundInstance(
-        box_4=np.array((x, y, w, h) if of_box else grid, np.float64),
+        box_4=corner_and_size(box_4[None])[0] if integer_box(box_4) == grid else np.array(grid, np.float64),
         score=score,
         iuv_3hw=np.concatenate([surface.labels_hw[None].astype(np.float32), uv_2hw]),
     )

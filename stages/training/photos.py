@@ -20,7 +20,7 @@ from scipy.special import expit
 from models.light.box_teacher import BoxTeacher
 from models.light.part_teacher import PartTeacher
 from models.light.pose_teacher import Pose, PoseTeacher
-from models.light.turned_square import turned_square
+from models.light.turned_square import moved, turned_square
 from stages.training.pose_labels import fuse, lean
 
 F32 = npt.NDArray[Any]
@@ -136,8 +136,13 @@ def crop(rgb_HW3: U8, region_4: F32, side: int) -> U8:
     x0, y0, x1, y1 = region_4
     sx, sy = (x1 - x0) / side, (y1 - y0) / side
     matrix = np.asarray([[sx, 0, x0 + sx / 2 - 0.5], [0, sy, y0 + sy / 2 - 0.5]], np.float32)
+    return cut_out(rgb_HW3, matrix, side)
+
+
+def cut_out(rgb_HW3: U8, to_photo_23: F32, side: int) -> U8:
+    """The square of `side` pixels whose pixel indices this affine map takes into the photo; outside is grey."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(rgb_HW3, matrix, (side, side), flags=flags, borderValue=(114, 114, 114))
+    return cv2.warpAffine(rgb_HW3, to_photo_23, (side, side), flags=flags, borderValue=(114, 114, 114))
 
 
 def square_region(box_4: F32, scale: float, shift_2: F32) -> F32:
@@ -158,15 +163,12 @@ def person_labels(
     """
     side = parts.geometry.side
     to_photo_23 = turned_square((region_4[:2] + region_4[2:]) / 2, (region_4[2] - region_4[0]) / 2, lean(pose), side)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    upright = cv2.warpAffine(rgb_HW3, to_photo_23, (side, side), flags=flags, borderValue=(114, 114, 114))
-    answer, agreement = parts.both_ways(upright)
+    answer, agreement = parts.both_ways(cut_out(rgb_HW3, to_photo_23, side))
     step = (region_4[2:] - region_4[:2]) / LABELS
     x_L = region_4[0] + step[0] * (np.arange(LABELS) + 0.5)
     y_L = region_4[1] + step[1] * (np.arange(LABELS) + 0.5)
     point_LL2 = np.stack(np.meshgrid(x_L, y_L), -1)
-    to_crop_23 = cv2.invertAffineTransform(to_photo_23)
-    person_LL, part_24LL = answer.at((point_LL2 - 0.5) @ to_crop_23[:, :2].T + to_crop_23[:, 2] + 0.5)
+    person_LL, part_24LL = answer.at(moved(point_LL2, cv2.invertAffineTransform(to_photo_23)))
     person_LL, part_24LL, posed = fuse(expit(person_LL), part_24LL, pose, point_LL2)
     own_LL = inside(box_4, x_L, y_L)
     near_LL = inside(square_free(box_4, 1.1), x_L, y_L)

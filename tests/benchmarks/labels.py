@@ -25,14 +25,9 @@ from stages.evaluation.photo_truth import Reading
 from stages.evaluation.sets import sets_called
 from stages.evaluation.synthetic_truth import Worlds
 from stages.evaluation.truth import TruePicture
+from stages.training.annotated_labels import WIDER
 from stages.training.photos import IGNORE, LABELS, person_labels, square_region
-
-WIDER = 1.2
-
-
-def refused(error: Exception) -> None:
-    """Damaged records end the run."""
-    raise error
+from tests.benchmarks.ways import refused
 
 
 class Labeller:

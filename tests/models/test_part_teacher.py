@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -65,7 +66,6 @@ def test_the_mirrored_answer_is_turned_back() -> None:
 
 def test_a_body_lies_where_it_is(shared: Path) -> None:
     """The real network on a man who squats in the middle of the picture: head above torso above feet."""
-    cv2 = pytest.importorskip("cv2")
     pytest.importorskip("onnxruntime", reason="the teachers need onnxruntime")
     film = cv2.VideoCapture(str(shared / "assets" / "video" / "people" / "jump_576.mp4"))
     bgr = film.read()[1]

@@ -15,7 +15,7 @@ from stages.temporal.motion import Grid
 Values = npt.NDArray[Any]
 Index = npt.NDArray[np.intp]
 
-LINES = 180
+LINES = 240
 """A person is remembered in at least so many lines, under twice as many, or in all there are. Finer cells flicker less
 and cost in proportion (docs/benchmarks/temporal.md)."""
 PAIRS = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))

@@ -14,7 +14,7 @@ from stages.temporal.layers import Layers, Memory
 from stages.temporal.motion import Way, warped
 from stages.temporal.votes import MASK_STRENGTH, later_wins, settle, yields
 
-LIKENESS = 0.15
+LIKENESS = 0.2
 """UV distance at which two answers are averaged 1/e as much: several times the network's own jitter."""
 NOISE_OF_SURE, NOISE_OF_UNSURE = 0.02, 0.27
 """Standard deviations of the network's UV where its confidence is 1 and where it is 0."""

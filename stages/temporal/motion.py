@@ -18,7 +18,7 @@ MARGIN = 6
 search need room. With 4 the flicker is 3 % more (tests/benchmarks/temporal.py)."""
 SMALLEST = 16
 """Cells, in either direction, under which a picture is too small for the flow's patches."""
-FLOW_LINES = 128
+FLOW_LINES = 180
 """The flow sees a person in at most so many lines."""
 FINEST = 0
 """The flow is searched down to the picture halved so many times."""

@@ -26,7 +26,7 @@ from stages.world.moving import MOVING_WORLDS, moving_scene
 
 SEED = 20
 """Of the synthetic films; the product's trainings use none of these worlds."""
-SYNTHETIC = (("video", 6, 60), ("crowd", 2, 50))
+SYNTHETIC = (("video", 18, 60), ("crowd", 4, 50))
 """World, films, frames of each: the middle of the clip."""
 MOST_FRAMES = 60
 """Of a real film."""

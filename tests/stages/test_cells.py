@@ -23,33 +23,33 @@ def blank(height: int, width: int, x0: int = 0, y0: int = 0) -> Surface:
 
 @pytest.mark.parametrize("corner", [(0, 0), (5, 3), (-7, 11), (101, -2)])
 def test_cells_lie_on_one_lattice_of_the_frame_and_cover_the_surface(corner: tuple[int, int]) -> None:
-    surface = blank(763, 211, *corner)
+    surface = blank(1013, 211, *corner)
     grid = grid_of(surface)
     assert grid.step == 4
     assert grid.x0 % 4 == 0 and grid.y0 % 4 == 0
     assert 0 <= surface.x0 - grid.x0 < 4 and 0 <= grid.x0 + 4 * grid.width - (surface.x0 + 211) < 4
-    assert 0 <= surface.y0 - grid.y0 < 4 and 0 <= grid.y0 + 4 * grid.height - (surface.y0 + 763) < 4
+    assert 0 <= surface.y0 - grid.y0 < 4 and 0 <= grid.y0 + 4 * grid.height - (surface.y0 + 1013) < 4
     rows, columns = middles(surface, grid)
     assert ((rows[1:-1] + surface.y0) % 4 == 2).all() and ((columns[1:-1] + surface.x0) % 4 == 2).all()
-    assert rows[0] >= 0 and rows[-1] < 763 and columns[0] >= 0 and columns[-1] < 211
+    assert rows[0] >= 0 and rows[-1] < 1013 and columns[0] >= 0 and columns[-1] < 211
 
 
 @pytest.mark.parametrize("step", [2, 5, 6])
 def test_a_slanting_border_of_cells_is_drawn_straight(step: int) -> None:
-    """Cells i + j < 180 are one chart, the others another: by bilinear weights the border is i + j = 179.5 to within
+    """Cells i + j < 240 are one chart, the others another: by bilinear weights the border is i + j = 239.5 to within
     0.09 of a cell (where three are alike, the fourth wins from y · x > 1/2 on); along cells' edges it would be a half.
     Beyond the middles of the outermost cells there is nothing to weigh.
     """
-    surface = blank(180 * step, 180 * step)
+    surface = blank(240 * step, 240 * step)
     grid = grid_of(surface)
-    i, j = np.mgrid[0:180, 0:180]
-    labels_hw = np.where(i + j < 180, 1, 2).astype(np.uint8)
+    i, j = np.mgrid[0:240, 0:240]
+    labels_hw = np.where(i + j < 240, 1, 2).astype(np.uint8)
     u_hw = labels_hw / np.float32(10)
     label_hw, u_pixels_hw, _ = spread_charts(labels_hw, (u_hw, u_hw), surface, grid)
     assert np.array_equal(u_pixels_hw, label_hw / np.float32(10))
-    y, x = np.mgrid[step : 179 * step, step : 179 * step]
+    y, x = np.mgrid[step : 239 * step, step : 239 * step]
     label_hw = label_hw[step:-step, step:-step]
-    beyond_hw = (y + 0.5 + x + 0.5) / step - 1 - 179.5  # cells beyond the line, along i + j
+    beyond_hw = (y + 0.5 + x + 0.5) / step - 1 - 239.5  # cells beyond the line, along i + j
     sure_hw = np.abs(beyond_hw) > 0.1
     assert grid.step == step
     assert (label_hw == np.where(beyond_hw > 0, 2, 1))[sure_hw].all()
@@ -57,10 +57,10 @@ def test_a_slanting_border_of_cells_is_drawn_straight(step: int) -> None:
 
 
 def test_borders_to_the_background_and_single_charts_are_the_nearest_cells() -> None:
-    surface = blank(720, 720)
-    labels_hw = np.zeros((180, 180), np.uint8)
+    surface = blank(960, 960)
+    labels_hw = np.zeros((240, 240), np.uint8)
     cv2.circle(labels_hw, (90, 90), 52, 3, -1)
-    zeros_hw = np.zeros((180, 180), np.float32)
+    zeros_hw = np.zeros((240, 240), np.float32)
     label_hw, _, _ = spread_charts(labels_hw, (zeros_hw, zeros_hw), surface, grid_of(surface))
     assert np.array_equal(label_hw, labels_hw.repeat(4, axis=0).repeat(4, axis=1))
 

@@ -204,7 +204,7 @@ def layers(label: int, value: float, precision: float, strength: float) -> Layer
 
 def test_later_frames_move_uv_by_their_precision_and_a_chart_by_their_odds() -> None:
     mine, later = layers(2, 0.5, 300, 2), layers(2, 0.51, 100, 2)
-    gate = np.exp(-2 * (0.01 / 0.15) ** 2)
+    gate = np.exp(-2 * (0.01 / 0.2) ** 2)
     assert np.allclose(reviewed(mine, later).u_hw, 0.5 + 0.01 * gate * 100 / (300 + gate * 100), atol=1e-6)
     for strength, label in ((0.9, 2), (2.6, 2), (2.7, 9)):  # asked from half as much on, wins when .75 of it is more
         result = reviewed(mine, layers(9, 0.8, 100, strength))
@@ -371,10 +371,10 @@ def mistakes(surfaces: Sequence[Surface], exact: list[Surface]) -> tuple[float, 
 
 
 def test_large_people_are_steadied_at_every_pixel() -> None:
-    """1261 lines are remembered on cells of 7; means and kept labels reach all pixels, the last odd ones too."""
-    shape = (1261, 303)
+    """1681 lines are remembered on cells of 7; means and kept labels reach all pixels, the last odd ones too."""
+    shape = (1681, 303)
     memory = first_memory(even(0.5, shape=shape))
-    assert memory.grid.step == 7 and memory.grid.height == 181 and memory.grid.width == 44
+    assert memory.grid.step == 7 and memory.grid.height == 241 and memory.grid.width == 44
     for _ in range(4):
         _, memory = fused(even(0.5, shape=shape), memory)
     slip = even(0.502, shape=shape)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pipeline.stage import Stage
 from stages.payloads import F32, I32, U8, Float, FrameChunk, People, Surfaces
 from stages.temporal.appearance import REGIONS, alike, look, remembered
-from stages.temporal.association import best_pairs, grown, overlap
+from stages.temporal.association import best_pairs, covered, grown, overlap
 from stages.temporal.cuts import glance, is_cut
 from stages.temporal.steady_box import SteadyBox
 
@@ -21,6 +21,9 @@ Bool = npt.NDArray[np.bool_]
 
 NEAR, FAR, FAINT = 0.25, 0.15, 0.4
 """Least overlaps: of a sure box with where a track is expected, the same with both boxes grown, of an unsure box."""
+PART, SAME = 0.4, 0.5
+"""Least share of the smaller of a sure box and where a track is expected that both cover, and least likeness of what is
+worn, for a person of whom an edge or somebody else hides so much that the overlap says nothing."""
 LOOKS = 1.0
 """What looking the same adds to an overlap when several boxes compete for a track."""
 GROWTH = 0.4
@@ -225,10 +228,11 @@ class Track(Stage):
 def associate(
     tracks: list[Trajectory], box_N4: Float, look_N84: F32, sure_N: Bool, frame: int
 ) -> list[tuple[int, int]]:
-    """Which track goes on with which box: pairs (position in `tracks`, box), in three rounds.
+    """Which track goes on with which box: pairs (position in `tracks`, box), in four rounds.
 
-    Sure boxes where the track is expected; then sure boxes a little farther off; then unsure ones, for tracks that
-    were seen a moment ago. Overlap decides who may be meant, and together with looks who is.
+    Sure boxes where the track is expected; then sure boxes a little farther off; then sure boxes that are a part of
+    where it is expected, or hold it, and look the same; then unsure ones, for tracks that were seen a moment ago.
+    Overlap decides who may be meant, and together with looks who is.
     """
     if not tracks or not len(box_N4):
         return []
@@ -236,12 +240,15 @@ def associate(
     fresh_K = np.array([frame - track.seen <= FRESH for track in tracks])
     near_KN = overlap(expected_K4, box_N4)
     far_KN = overlap(grown(expected_K4, GROWTH), grown(box_N4, GROWTH))
-    looks_KN = LOOKS * alike(np.stack([track.look_84 for track in tracks]), look_N84)
+    part_KN = covered(expected_K4, box_N4)
+    alike_KN = alike(np.stack([track.look_84 for track in tracks]), look_N84)
+    looks_KN = LOOKS * alike_KN
     free_K, free_N = np.ones(len(tracks), bool), np.ones(len(box_N4), bool)
     pairs: list[tuple[int, int]] = []
     rounds = (
         (near_KN, sure_N[None, :], NEAR),
         (far_KN, sure_N[None, :], FAR),
+        (part_KN, sure_N[None, :] & (alike_KN > SAME), PART),
         (near_KN, fresh_K[:, None] & ~sure_N[None, :], FAINT),
     )
     for overlap_KN, allowed_KN, least in rounds:

@@ -9,7 +9,7 @@ import pytest
 
 from stages.demo_clip import RATE, camera, lights, meshes_at, walkers
 from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
-from stages.temporal.association import best_pairs, overlap
+from stages.temporal.association import best_pairs, covered, overlap
 from stages.temporal.cuts import glance, is_cut
 from stages.track import Track
 from stages.world.scene import draw, mask_box
@@ -161,6 +161,31 @@ def test_overlap_by_hand() -> None:
     a = np.array([[0, 0, 10, 10.0]])
     b = np.array([[5, 0, 15, 10.0], [0, 0, 10, 10], [20, 20, 30, 30], [2, 2, 4, 4]])
     assert overlap(a, b)[0] == pytest.approx([50 / 150, 1, 0, 4 / 100])
+
+
+def test_a_part_covers_the_smaller_box_whole() -> None:
+    boxes_24 = np.array([[0, 0, 10, 10], [5, 5, 25, 25]], np.float64)
+    parts_34 = np.array([[2, 2, 4, 4], [8, 0, 12, 10], [30, 30, 40, 40]], np.float64)
+    assert np.allclose(covered(boxes_24, parts_34), [[1, 0.5, 0], [0, 0.5, 0]])
+
+
+@pytest.mark.parametrize(("shirt", "same"), [(200, True), (60, False)])
+def test_a_sliver_at_an_edge_stays_who_it_was_if_it_looks_the_same(shirt: int, same: bool) -> None:
+    """A person of 40 × 100 pixels of whom a frame later 8 × 40 are seen: the overlap is .08."""
+    stage, ids = Track(Track.Config()), []
+    for t, (box, grey) in enumerate([((0, 40, 40, 140), 200), ((0, 70, 8, 110), shirt)]):
+        rgb_HW3 = np.full((1, HEIGHT, WIDTH, 3), 90, np.uint8)
+        x0, y0, x1, y1 = box
+        rgb_HW3[0, y0:y1, x0:x1] = grey
+        body = Surface(
+            x0=x0,
+            y0=y0,
+            labels_hw=np.full((y1 - y0, x1 - x0), 2, np.uint8),
+            uv_2hw=np.zeros((2, y1 - y0, x1 - x0), np.float32),
+        )
+        (tracked,) = stage(chunk_of(1, t, rgb=rgb_HW3), people_of([[(0, box, 0.9)]]), Surfaces(people=(body,)))
+        ids.append(int(tracked.id_N[0]))
+    assert (ids[0] == ids[1]) == same
 
 
 def test_pairs_are_taken_from_the_best_down() -> None:

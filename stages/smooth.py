@@ -158,7 +158,7 @@ class Smooth(Stage):
         for sight in reversed(seen):
             known = sight.first[identity]
             if later is not None:
-                known = merged(Layers.of(known), later).memory(known.grid)
+                known = reviewed(Layers.of(known), later).memory(known.grid)
             later = carried(known, sight.forth[identity])
         return later
 

@@ -12,15 +12,16 @@ from stages.payloads import Surface
 from stages.temporal.cells import grid_of, middles
 from stages.temporal.layers import Layers, Memory
 from stages.temporal.motion import Way, warped
-from stages.temporal.votes import MASK_STRENGTH, later_wins, settle, yields
+from stages.temporal.votes import MASK_STRENGTH, Index, later_wins, settle, yields
 
 LIKENESS = 0.2
 """UV distance at which two answers are averaged 1/e as much: several times the network's own jitter."""
-NOISE_OF_SURE, NOISE_OF_UNSURE = 0.02, 0.27
-"""Standard deviations of the network's UV where its confidence is 1 and where it is 0."""
-NOISE_OF_FLOW = 0.01
-"""What one frame's flow adds to the standard deviation of a UV carried along: usual answers are remembered for some
-twelve frames. With 0.03 the skin of real clips flickers up to a tenth more."""
+NOISE, NEARLY_EXACT = 0.136, (0.01, 1.2)
+"""Standard deviation of an answer's U and of its V by its doubt, 1 - confidence: NOISE times the fourth root of it, as
+measured on the light network (docs/benchmarks/temporal.md), and at most a straight line, offset and slope: who is surer
+than that network ever is, is believed to a cell."""
+NOISE_OF_FLOW = 0.005
+"""What one frame's flow adds to the standard deviation of a UV carried along."""
 CHARTS_HIGH = 6
 """No UV that was carried is known better than to a cell, on a chart as long as the person's lines over this: else exact
 answers are worn away by the flow's errors (3 points of AUC10)."""
@@ -30,10 +31,11 @@ UNSAID = 0.6
 """Confidence of a network that gives none."""
 LEAST, MOST = 0.22, 0.995
 """Bounds of the confidence."""
-MOST_STRENGTH = 5.0
+MOST_STRENGTH = 5.5
 """Log-odds that a label gathers at most, so that a lasting change of mind is shown in time."""
 _SURE_101 = np.clip(np.arange(101) / 100, LEAST, MOST)
-PRECISION_101 = (1 / (NOISE_OF_SURE + (NOISE_OF_UNSURE - NOISE_OF_SURE) * (1 - _SURE_101)) ** 2).astype(np.float32)
+_NOISE_101 = np.minimum(NOISE * (1 - _SURE_101) ** 0.25, NEARLY_EXACT[0] + NEARLY_EXACT[1] * (1 - _SURE_101))
+PRECISION_101 = (1 / _NOISE_101**2).astype(np.float32)
 """Precision of UV by percent of confidence."""
 STRENGTH_101 = np.log(RIVALS * _SURE_101 / (1 - _SURE_101)).astype(np.float32)
 """Log-odds of the label by percent of confidence."""
@@ -79,12 +81,7 @@ def merged(mine: Layers, theirs: Layers) -> Layers:
     loses what speaks against it.
     """
     made = _agreed(mine, theirs)
-    won_K = yields(mine, theirs)
-    for layer, axis in ((made.labels_hw, theirs.labels_hw), (made.u_hw, theirs.u_hw), (made.v_hw, theirs.v_hw),
-                        (made.precision_hw, theirs.precision_hw)):  # fmt: skip
-        layer.put(won_K, axis.take(won_K))
-    left_K = theirs.strength_hw.take(won_K) - mine.strength_hw.take(won_K)
-    made.strength_hw.put(won_K, np.maximum(left_K, np.float32(0.1)))
+    _take_over(made, mine, theirs, yields(mine, theirs))
     settle(made)
     return made
 
@@ -92,15 +89,21 @@ def merged(mine: Layers, theirs: Layers) -> Layers:
 def reviewed(mine: Layers, later: Layers) -> Layers:
     """What is known of a frame, looked over again when later ones have been seen; theirs was carried here.
 
-    UV as `merged`; labels change between charts alone, by one vote (`later_wins`). To merge in full would take twice as
-    long and make the flicker 1 % less. What comes out is shown and not remembered: its precision and log-odds are those
-    of an agreement everywhere.
+    As `merged`, but labels change between charts alone, by one vote (`later_wins`): to merge in full takes twice as
+    long, and is as steady.
     """
     made = _agreed(mine, later)
-    won_K = later_wins(mine, later)
-    for layer, axis in ((made.labels_hw, later.labels_hw), (made.u_hw, later.u_hw), (made.v_hw, later.v_hw)):
-        layer.put(won_K, axis.take(won_K))
+    _take_over(made, mine, later, later_wins(mine, later))
     return made
+
+
+def _take_over(made: Layers, mine: Layers, theirs: Layers, won_K: Index) -> None:
+    """Cells that become the other's, in place: with their UV, and the log-odds that are left of theirs."""
+    for layer, axis in ((made.labels_hw, theirs.labels_hw), (made.u_hw, theirs.u_hw), (made.v_hw, theirs.v_hw),
+                        (made.precision_hw, theirs.precision_hw)):  # fmt: skip
+        layer.put(won_K, axis.take(won_K))
+    left_K = theirs.strength_hw.take(won_K) - mine.strength_hw.take(won_K)
+    made.strength_hw.put(won_K, np.maximum(left_K, np.float32(0.1)))
 
 
 def _agreed(mine: Layers, theirs: Layers) -> Layers:

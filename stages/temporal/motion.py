@@ -11,7 +11,7 @@ import numpy as np
 
 from stages.payloads import F32, U8
 
-STRIDE, DESCENT = 4, 6
+STRIDE, DESCENT = 3, 6
 """Cells between the flow's patches, and steps of the descent: with the preset's 12 it finds nothing more."""
 MARGIN = 6
 """Cells around a person that the flow sees too: what lies still around it tells where it ends, and coarse levels of the

@@ -122,8 +122,8 @@ def even(value: float, label: int = 2, sure: float = 0.5, shape: tuple[int, int]
 
 
 def test_uv_is_the_kalman_filters_estimate_where_all_agrees() -> None:
-    """Closed form: noise of 0.02 + 0.25 · (1 − confidence) an answer, 0.01 a step; values too near for the gate."""
-    values, noise, drift = [0.5, 0.502, 0.499, 0.503, 0.5], (0.02 + 0.25 * 0.5) ** 2, 0.01**2
+    """Closed form: noise of 0.136 · (1 − confidence)^¼ an answer, 0.005 a step; values too near for the gate."""
+    values, noise, drift = [0.5, 0.502, 0.499, 0.503, 0.5], (0.136 * 0.5**0.25) ** 2, 0.005**2
     tall = (180, 6)
     memory, mean, variance = first_memory(even(values[0], shape=tall)), values[0], noise
     for value in values[1:]:
@@ -136,8 +136,8 @@ def test_uv_is_the_kalman_filters_estimate_where_all_agrees() -> None:
 
 
 def test_of_sure_answers_no_more_is_kept_than_the_flow_can_carry() -> None:
-    """A cell on a sixth of 120 lines, 0.05, is the least deviation of what was carried; an answer's own is 0.0225."""
-    tall, past, now = (120, 6), 1 / 0.05**2, 1 / (0.02 + 0.25 * 0.01) ** 2
+    """A cell on a sixth of 120 lines, 0.05, is the least deviation of what was carried; an answer's own is 0.022."""
+    tall, past, now = (120, 6), 1 / 0.05**2, 1 / (0.01 + 1.2 * 0.01) ** 2
     memory = first_memory(even(0.5, sure=0.995, shape=tall))
     for _ in range(3):
         _, memory = fused(even(0.501, sure=0.995, shape=tall), memory)
@@ -153,7 +153,7 @@ def test_the_past_counts_less_the_farther_it_is_and_nothing_without_trust() -> N
 
 
 def test_a_sure_answer_wins_at_once_and_an_unsure_one_after_as_many_frames_as_its_odds_take() -> None:
-    """Log-odds of four rivals: ln(4 · 0.5 / 0.5) = 1.39 an answer, at most 5 remembered: the fourth against it wins."""
+    """Log-odds of four rivals: ln(4 · 0.5 / 0.5) = 1.39 an answer, 5.5 at most are kept: the fourth against wins."""
     memory = first_memory(even(0.5, label=2))
     for _ in range(6):
         _, memory = fused(even(0.5, label=2), memory)

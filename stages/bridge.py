@@ -109,7 +109,14 @@ class Bridge(Stage):
             if who >= 0:
                 times = self.known[who].times + 1 if who in self.known else 1
                 score = float(people.score_N[i])
-                seen[who] = StandIn(surface=surfaces[i], box_4=people.box_N4[i], score=score, missed=0, times=times)
+                seen[who] = StandIn(
+                    surface=surfaces[i],
+                    box_4=people.box_N4[i],
+                    score=score,
+                    missed=0,
+                    times=times,
+                    near=float(people.near()[i]),
+                )
         self.known = seen | missed
 
     def summary(self) -> Mapping[str, Any]:
@@ -129,6 +136,7 @@ class Bridge(Stage):
                 f"whole {who}": np.array([surface.x0, surface.y0, one.missed, one.times], np.int64),
                 f"box {who}": one.box_4,
                 f"score {who}": np.float64(one.score),
+                f"near {who}": np.float64(one.near),
                 f"labels {who}": surface.labels_hw,
                 f"uv {who}": surface.uv_2hw,
             }
@@ -162,6 +170,7 @@ def with_missed(people: People, missed: dict[int, StandIn]) -> tuple[People, lis
         score_N=np.concatenate([people.score_N, [one.score for one in missed.values()]]).astype(np.float32),
         id_N=np.concatenate([people.id_N, list(missed)]).astype(np.int32),
         bridged_N=np.concatenate([people.bridged(), np.ones(count, bool)]),
+        near_N=np.concatenate([people.near(), [one.near for one in missed.values()]]).astype(np.float32),
     )
     order_N = np.argsort(-everyone.score_N, kind="stable")
     return everyone.some(order_N), order_N.tolist()
@@ -177,5 +186,10 @@ def _stand_in(kept: Mapping[str, Any], who: int) -> StandIn:
         confidence_hw=kept.get(f"confidence {who}"),
     )
     return StandIn(
-        surface=surface, box_4=kept[f"box {who}"], score=float(kept[f"score {who}"]), missed=missed, times=times
+        surface=surface,
+        box_4=kept[f"box {who}"],
+        score=float(kept[f"score {who}"]),
+        missed=missed,
+        times=times,
+        near=float(kept[f"near {who}"]),
     )

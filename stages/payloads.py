@@ -114,6 +114,7 @@ class People:
         score_N: 0..1.
         id_N: identity through the stream, or -1 before tracking.
         bridged_N: True for people whom the network missed here, and who stand where flow carried them; None = nobody.
+        near_N: how near each stands, told over time: larger is nearer, NaN where nobody said; None = nobody anywhere.
     """
 
     frame_N: I32
@@ -121,6 +122,7 @@ class People:
     score_N: F32
     id_N: I32
     bridged_N: Bool | None = None
+    near_N: F32 | None = None
 
     def __len__(self) -> int:
         return len(self.frame_N)
@@ -128,6 +130,10 @@ class People:
     def bridged(self) -> Bool:
         """`bridged_N`, written out."""
         return np.zeros(len(self), bool) if self.bridged_N is None else self.bridged_N
+
+    def near(self) -> F32:
+        """`near_N`, written out."""
+        return np.full(len(self), np.nan, np.float32) if self.near_N is None else self.near_N
 
     def some(self, chosen_N: I64) -> People:
         """Those of the given indices, in that order."""
@@ -137,18 +143,21 @@ class People:
             score_N=self.score_N[chosen_N],
             id_N=self.id_N[chosen_N],
             bridged_N=None if self.bridged_N is None else self.bridged_N[chosen_N],
+            near_N=None if self.near_N is None else self.near_N[chosen_N],
         )
 
     @classmethod
     def joined(cls, parts: Sequence[People]) -> People:
         """The people of a chunk from those of its single frames, in order."""
         known = any(one.bridged_N is not None for one in parts)
+        told = any(one.near_N is not None for one in parts)
         return cls(
             frame_N=np.concatenate([np.full(len(one), t, np.int32) for t, one in enumerate(parts)]),
             box_N4=np.concatenate([one.box_N4 for one in parts]),
             score_N=np.concatenate([one.score_N for one in parts]),
             id_N=np.concatenate([one.id_N for one in parts]),
             bridged_N=np.concatenate([one.bridged() for one in parts]) if known else None,
+            near_N=np.concatenate([one.near() for one in parts]) if told else None,
         )
 
 

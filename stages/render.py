@@ -120,7 +120,8 @@ class Render(Stage):
         """Everyone of a frame who is to be drawn, the farthest first."""
         here_N = np.flatnonzero((people.frame_N == t) & (people.score_N >= self.config.min_score))
         surfaces_here = [surfaces.people[n] for n in here_N]
-        order = painters_order(people.box_N4[here_N], people.score_N[here_N], surfaces_here, frames.video.height)
+        here = people.some(here_N)
+        order = painters_order(here.box_N4, here.score_N, surfaces_here, frames.video.height, here.id_N, here.near_N)
         second = int(frames.pts_T[t]) * frames.video.time_base
         return [
             Drawn(

@@ -210,6 +210,7 @@ def packet_of(moments: tuple[Moment, ...], video: VideoInfo, first: int) -> tupl
                 score_N=moment.score_N,
                 id_N=moment.id_N,
                 bridged_N=moment.bridged_N,
+                near_N=moment.near_N,
             )
             for moment in moments
         ]

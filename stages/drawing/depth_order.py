@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 
 from models.surface.charted_mesh import open_body_mesh
 from models.surface.texels import CHARTS, nearest_texel, texel_faces
-from stages.payloads import F32, Surface
+from stages.payloads import F32, I32, Surface
 
 CELLS = 24
 STEP_SHARE = 1 / 24
@@ -19,17 +20,40 @@ FEWEST = 10
 EDGE_WORTH = 2.0
 
 
-def painters_order(box_N4: F32, score_N: F32, surfaces: list[Surface], frame_height: int) -> list[int]:
+def painters_order(
+    box_N4: F32,
+    score_N: F32,
+    surfaces: Sequence[Surface],
+    frame_height: int,
+    id_N: I32 | None = None,
+    near_N: F32 | None = None,
+) -> list[int]:
     """Indices of people of one frame from the farthest to the nearest; of equals, the surer one is drawn last.
 
-    Nearness is log(pixels a metre of skin) + `EDGE_WORTH` · lower edge of the box / frame height: feet tell more while
-    they are in the picture, size where they are not. Measured by tests/benchmarks/who_is_in_front.py.
+    Those without an identity, where others have one, lie behind them: they are unsure, and gone a frame later.
+
+    Args:
+        box_N4, score_N, id_N: as in `People`.
+        surfaces: one a person.
+        frame_height: pixels.
+        near_N: `nearness` told over time, NaN where it has to be found out; None = everywhere.
     """
-    if not _any_overlap(box_N4):
+    if not overlapping(box_N4):
         return list(range(len(box_N4)))
-    size_N = np.array([pixels_a_metre(surface) for surface in surfaces])
-    near_N = np.log(np.maximum(size_N, 1e-6)) + EDGE_WORTH * box_N4[:, 3] / frame_height
-    return [int(i) for i in np.lexsort((score_N, near_N))]
+    told_N = np.full(len(box_N4), np.nan, np.float32) if near_N is None else near_N.astype(np.float32)
+    for i in np.flatnonzero(np.isnan(told_N)).tolist():
+        told_N[i] = nearness(surfaces[i], float(box_N4[i, 3]), frame_height)
+    named_N = np.zeros(len(box_N4), bool) if id_N is None else id_N >= 0
+    return [int(i) for i in np.lexsort((score_N, told_N, named_N))]
+
+
+def nearness(surface: Surface, lower_edge: float, frame_height: int) -> float:
+    """How near a person stands, larger is nearer: log(pixels a metre of skin) + `EDGE_WORTH` · lower edge / height.
+
+    The box's lower edge (feet) tells more while it is in the picture, size where it is not. Measured by
+    tests/benchmarks/who_is_in_front.py.
+    """
+    return float(np.log(max(pixels_a_metre(surface), 1e-6)) + EDGE_WORTH * lower_edge / frame_height)
 
 
 def pixels_a_metre(surface: Surface) -> float:
@@ -70,7 +94,8 @@ def resting_skin() -> F32:
     return tiles.reshape(CHARTS, CELLS, CELLS, 3)[:, ::-1]
 
 
-def _any_overlap(box_N4: F32) -> bool:
+def overlapping(box_N4: F32) -> bool:
+    """Whether any two boxes meet: else nobody can stand before anybody."""
     low_NN2 = np.maximum(box_N4[:, None, :2], box_N4[None, :, :2])
     high_NN2 = np.minimum(box_N4[:, None, 2:], box_N4[None, :, 2:])
     meets_NN = (low_NN2 < high_NN2).all(axis=2)

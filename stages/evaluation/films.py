@@ -14,6 +14,7 @@ from models.metrics.masks import box_overlaps
 from models.metrics.temporal import SurfaceFrame, box_jitter, flicker, texel_deviation, unwrap
 from models.metrics.tracking import TrackedFrame, tracking_scores
 from models.surface.geometry import Float, Geometry
+from stages.drawing.depth_order import painters_order
 from stages.evaluation.estimated_flow import EstimatedFlow
 from stages.evaluation.protocols import corner_and_size
 from stages.evaluation.truth import TruePicture
@@ -62,7 +63,9 @@ class FilmScores:
         """
         if not picture.film:
             return
-        surface = whole_surface(surfaces.people, *picture.rgb_HW3.shape[:2])
+        height, width = picture.rgb_HW3.shape[:2]
+        order = painters_order(people.box_N4, people.score_N, surfaces.people, height, people.id_N, people.near_N)
+        surface = whole_surface([surfaces.people[i] for i in reversed(order)], height, width)
         now = FilmFrame(
             film=picture.film,
             frame=picture.frame,

@@ -25,7 +25,7 @@ class Moment:
         rgb_HW3: the upright original.
         box_N4, score_N, id_N: as in `People`.
         surfaces: one a person.
-        bridged_N: as in `People`.
+        bridged_N, near_N: as in `People`.
         drawn_HW3: the rendered frame; None where nothing has rendered.
         alpha_HW: its transparency; None where it has none.
     """
@@ -42,6 +42,7 @@ class Moment:
     drawn_HW3: U8 | None = None
     alpha_HW: U8 | None = None
     bridged_N: Bool | None = None
+    near_N: F32 | None = None
 
     def is_bridged(self, i: int) -> bool:
         """Whether the network missed a person here, and flow carried the surface."""
@@ -59,7 +60,7 @@ class Moment:
 
     def nearest_last(self) -> list[int]:
         """People in the order in which they are painted: who stands in front comes last."""
-        return painters_order(self.box_N4, self.score_N, list(self.surfaces), self.video.height)
+        return painters_order(self.box_N4, self.score_N, self.surfaces, self.video.height, self.id_N, self.near_N)
 
 
 def moments_of(
@@ -81,6 +82,7 @@ def moments_of(
             drawn_HW3=None if overlay is None else overlay.rgb_THW3[t],
             alpha_HW=None if overlay is None or overlay.alpha_THW is None else overlay.alpha_THW[t],
             bridged_N=None if people.bridged_N is None else people.bridged_N[here_N],
+            near_N=None if people.near_N is None else people.near_N[here_N],
         )
 
 

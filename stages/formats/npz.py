@@ -34,7 +34,8 @@ def surfaces(moment: Moment) -> bytes:
 
     `ids_N` int32, −1 = none; `corners_N2` int32, the frame's column and row under each grid's first cell; `frame`, the
     number of the frame in its source; `pts`; `bridged_N`, True for whom the network missed here, and who stands where
-    flow carried them; and `confidence_i` (h, w) where the network has one.
+    flow carried them; `near_N` float32 where people were tracked, larger is nearer, NaN = nobody was near; and
+    `confidence_i` (h, w) where the network has one.
     """
     corners = [(surface.x0, surface.y0) for surface in moment.surfaces]
     arrays = _people(moment) | {
@@ -44,6 +45,8 @@ def surfaces(moment: Moment) -> bytes:
         "pts": np.int64(moment.pts),
         "bridged_N": np.array([moment.is_bridged(i) for i in range(len(moment.surfaces))], bool),
     }
+    if moment.near_N is not None:
+        arrays["near_N"] = moment.near_N
     for i, surface in enumerate(moment.surfaces):
         if surface.confidence_hw is not None:
             arrays[f"confidence_{i}"] = surface.confidence_hw
@@ -164,6 +167,7 @@ def read_moment(path: Path, video: VideoInfo) -> Moment:
                 id_N=file["ids_N"],
                 surfaces=people,
                 bridged_N=file["bridged_N"] if "bridged_N" in file.files else None,
+                near_N=file["near_N"] if "near_N" in file.files else None,
             )
     except (OSError, ValueError, KeyError) as error:
         raise StageError("is no frame of an export of surfaces", str(path), "export it again") from error

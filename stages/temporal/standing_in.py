@@ -32,6 +32,7 @@ class StandIn:
         box_4, score: that went with it; float32.
         missed: frames since the network saw the person; 0 = it just did.
         times: frames in which it did.
+        near: how near the person stood, as in `People`.
     """
 
     surface: Surface
@@ -39,6 +40,7 @@ class StandIn:
     score: float
     missed: int
     times: int
+    near: float
 
 
 def carried_on(last: StandIn, flow: Flow, before_HW: U8, now_HW: U8) -> StandIn | None:

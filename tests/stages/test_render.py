@@ -182,6 +182,18 @@ def test_grids_that_leave_the_frame_are_cut(tmp_path: Path) -> None:
     assert np.array_equal(lit, expected)
 
 
+def test_the_unsure_lie_behind_and_what_was_told_of_nearness_counts() -> None:
+    boxes, sure = np.array([[0, 0, 9, 20], [0, 0, 9, 50]], np.float32), np.float32([0.9, 0.2])
+    surfaces = [patch(0, 0, 20, 9, 5), patch(0, 0, 50, 9, 5)]
+    assert painters_order(boxes, sure, surfaces, 60) == [0, 1]
+    assert painters_order(boxes, sure, surfaces, 60, id_N=np.array([1, -1], np.int32)) == [1, 0]
+    both = np.array([1, 2], np.int32)
+    assert painters_order(boxes, sure, surfaces, 60, both, np.float32([9, 0])) == [1, 0]
+    assert painters_order(boxes, sure, surfaces, 60, both, np.float32([np.nan, 9])) == [0, 1]
+    apart = boxes + np.float32([[0, 0, 0, 0], [30, 0, 30, 0]])
+    assert painters_order(apart, sure, surfaces, 60, both, np.float32([9, 0])) == [0, 1]
+
+
 def test_the_person_whose_feet_are_lower_stands_in_front() -> None:
     order = painters_order(
         np.array([[0, 0, 9, 50], [0, 0, 9, 20], [0, 0, 9, 50]], np.float32),

@@ -56,10 +56,11 @@ def test_a_gain_of_one_shows_boxes_as_found() -> None:
 
 
 def test_tracking_shows_steadier_boxes_of_people_with_an_identity_and_leaves_the_others() -> None:
-    """Two people stand; the second is too unsure to be anyone."""
+    """Someone stands; another, too unsure to be anyone at first sight, is here in one frame and there in the next."""
     rng = np.random.default_rng(2)
     video = VideoInfo(path="", width=320, height=240, still=False, rate=Fraction(25), time_base=Fraction(1, 25))
     box_T24 = np.stack([BOX, BOX + 100])[None] + rng.normal(0, 1, (30, 2, 4))
+    box_T24[::2, 1] -= [90, 0, 90, 0]
     chunk = FrameChunk(rgb_THW3=np.zeros((30, 240, 320, 3), np.uint8), pts_T=np.arange(30), first=0, video=video)
     people = People(
         frame_N=np.repeat(np.arange(30, dtype=np.int32), 2),

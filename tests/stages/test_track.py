@@ -102,12 +102,35 @@ def test_few_frames_a_second_make_long_steps() -> None:
     assert {ids[0] for ids in followed(frames)} == {1}
 
 
-def test_unsure_boxes_continue_tracks_but_start_none() -> None:
+def test_unsure_boxes_continue_tracks_and_start_one_at_second_sight() -> None:
+    """Whom the network was never sure of is not counted; one that jumps about is nobody."""
     frames: list[Frame] = [[(0, walker(100), 0.9), (1, walker(250), 0.2)]]
     frames += [[(0, walker(101), 0.15), (1, walker(250), 0.2)] for _ in range(5)]
-    result = followed(frames)
+    stage = Track(Track.Config())
+    result = followed(frames, stage=stage)
     assert [ids[0] for ids in result] == [1] * 6
-    assert [ids[1] for ids in result] == [-1] * 6
+    assert [ids[1] for ids in result] == [-1] + [2] * 5
+    assert stage.summary() == {"people": 1}
+    restless: list[Frame] = [[(0, walker(60 + 60 * (t % 4)), 0.2)] for t in range(8)]
+    assert {ids[0] for ids in followed(restless)} == {-1}
+
+
+def test_nearness_is_told_over_time_where_people_meet() -> None:
+    """The lower edge of one of two who overlap jumps to and fro around the other's: who is nearer changes once."""
+    stage, charts = Track(Track.Config(box_gain=1)), np.ones((40, 20), np.uint8)
+    uv_2hw = np.stack(np.meshgrid(np.linspace(0, 1, 20), np.linspace(0, 1, 40))).astype(np.float32)
+
+    def near(frame: int, *boxes: tuple[float, float, float, float]) -> list[float]:
+        surfaces = tuple(Surface(x0=int(box[0]), y0=60, labels_hw=charts, uv_2hw=uv_2hw) for box in boxes)
+        given = people_of([[(who, box, 0.9) for who, box in enumerate(boxes)]])
+        (tracked,) = stage(chunk_of(1, frame), given, Surfaces(people=surfaces))
+        return tracked.near().tolist()
+
+    lower = [150.0] + [100 + 20 * (-1.0) ** t for t in range(1, 12)]
+    told = [near(t, (50, 60, 70, y), (60, 60, 80, 110)) for t, y in enumerate(lower)]
+    changes = np.diff([one > other for one, other in told]).sum()
+    assert changes <= 1 < np.diff(np.array(lower) > 110).sum()
+    assert np.isnan(near(12, (50, 60, 70, 100), (150, 60, 170, 110))).all()
 
 
 def test_a_cut_ends_all_tracks() -> None:

@@ -111,6 +111,15 @@ def test_bridged_people_come_back_marked(tmp_path: Path) -> None:
         assert [np.asarray(moment.bridged_N).tolist() for moment in moments] == marked
 
 
+def test_what_was_told_of_nearness_comes_back(tmp_path: Path) -> None:
+    near_N = np.array([0.5, np.nan, 2.0], np.float32)
+    export({"surfaces": tmp_path}, people=replace(PEOPLE, near_N=near_N))
+    video = read_stream(tmp_path)
+    moments = [read_moment(tmp_path / f"frame_{t:06d}.npz", video) for t in range(3)]
+    found_N = np.concatenate([np.asarray(moment.near_N) for moment in moments])
+    assert np.array_equal(found_N, near_N, equal_nan=True)
+
+
 def test_the_stream_is_described_only_when_all_frames_are_there(tmp_path: Path) -> None:
     export({"surfaces": tmp_path})
     assert json.loads((tmp_path / "stream.json").read_text())["exported"] == 3

@@ -20,7 +20,7 @@ NOISE, NEARLY_EXACT = 0.136, (0.01, 1.2)
 """Standard deviation of an answer's U and of its V by its doubt, 1 - confidence: NOISE times the fourth root of it, as
 measured on the light network (docs/benchmarks/temporal.md), and at most a straight line, offset and slope: who is surer
 than that network ever is, is believed to a cell."""
-NOISE_OF_FLOW = 0.005
+NOISE_OF_FLOW = 0.003
 """What one frame's flow adds to the standard deviation of a UV carried along."""
 CHARTS_HIGH = 6
 """No UV that was carried is known better than to a cell, on a chart as long as the person's lines over this: else exact

@@ -20,7 +20,7 @@ SUPPORT = 2
 """Cells on each side of one whose labels speak for or against it."""
 SIDE = 2 * SUPPORT + 1
 MIDDLE = SIDE * SIDE // 2
-MOST_SAY = 1.5
+MOST_SAY = 1.75
 """How many times as much as what is seen now the other counts at most where a border runs, by its log-odds: half the
 flicker needs more than one; with 2, swinging legs in plain trousers keep wrong charts for longer."""
 WEAK = 2.0

@@ -122,8 +122,8 @@ def even(value: float, label: int = 2, sure: float = 0.5, shape: tuple[int, int]
 
 
 def test_uv_is_the_kalman_filters_estimate_where_all_agrees() -> None:
-    """Closed form: noise of 0.136 · (1 − confidence)^¼ an answer, 0.005 a step; values too near for the gate."""
-    values, noise, drift = [0.5, 0.502, 0.499, 0.503, 0.5], (0.136 * 0.5**0.25) ** 2, 0.005**2
+    """Closed form: noise of 0.136 · (1 − confidence)^¼ an answer, 0.003 a step; values too near for the gate."""
+    values, noise, drift = [0.5, 0.502, 0.499, 0.503, 0.5], (0.136 * 0.5**0.25) ** 2, 0.003**2
     tall = (180, 6)
     memory, mean, variance = first_memory(even(values[0], shape=tall)), values[0], noise
     for value in values[1:]:

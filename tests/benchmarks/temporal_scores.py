@@ -26,6 +26,8 @@ POINTS = 60
 """Of each true person and frame, for AUC and GPS."""
 FAST = 4.0
 """Pixels a frame from which a place counts as fast."""
+THIN = (3, 4, 19, 20, 21, 22)
+"""Charts of hands and lower arms: what smoothing costs first."""
 MOST_PIXELS = 1000
 """Of a person and a pair of frames that are followed along the flow."""
 
@@ -38,6 +40,7 @@ class Tally:
         moved, changed, lost: sums along the flow: geodesic metres, changed charts, pixels gone.
         followed: pixels followed.
         behind, way: sums for the lag: error against the way that the truth made in a frame, and that way squared.
+        thin, thin_right: true pixels of hands and lower arms, and how many are called so.
         pictures: for AUC and GPS.
     """
 
@@ -47,6 +50,8 @@ class Tally:
     followed: list[float] = field(default_factory=list)
     behind: list[float] = field(default_factory=list)
     way: list[float] = field(default_factory=list)
+    thin: list[float] = field(default_factory=list)
+    thin_right: list[float] = field(default_factory=list)
     pictures: list[PictureInstances] = field(default_factory=list)
 
 
@@ -119,6 +124,9 @@ def add_synthetic(
                 continue
             track = int(scene.track_N[g])
             here[track] = on_frame(made[t].people[d], *scene.label_HW.shape)
+            thin_HW = (scene.instance_HW == g + 1) & np.isin(scene.label_HW, THIN)
+            tally.thin.append(float(thin_HW.sum()))
+            tally.thin_right.append(float((here[track].label_HW == scene.label_HW)[thin_HW].sum()))
             if track in last:
                 was = film.truth[t - 1]
                 mine = was.instance_HW == 1 + was.track_N.tolist().index(track)
@@ -156,7 +164,8 @@ def add_real(tally: Tally, geometry: Geometry, film: Film, people: Sequence[Peop
 
 
 def numbers(tally: Tally, geometry: Geometry) -> Mapping[str, float]:
-    """Flicker (cm), changed and lost (shares); with truth also lag (frames), AUC10, AUC30, GPS AP (paper's kappa)."""
+    """Flicker (cm), changed and lost (shares); with truth also lag (frames), AUC10, AUC30, GPS AP (paper's kappa), and
+    the share of hands' and lower arms' pixels that are called so."""
     followed = max(sum(tally.followed), 1.0)
     result = {
         "flicker_cm": 100 * sum(tally.moved) / followed,
@@ -166,6 +175,7 @@ def numbers(tally: Tally, geometry: Geometry) -> Mapping[str, float]:
     if tally.pictures:
         errors = [picture_errors(geometry, one, answers_by_box(one))[0] for one in tally.pictures]
         result["lag"] = sum(tally.behind) / max(sum(tally.way), 1e-9)
+        result["thin"] = sum(tally.thin_right) / max(sum(tally.thin), 1.0)
         result["AUC10"] = area_under_curve(np.concatenate(errors), 0.10)
         result["AUC30"] = area_under_curve(np.concatenate(errors), 0.30)
         result["GPS_AP"] = evaluate_densepose(tally.pictures, geometry, KAPPA_PAPER_25)["GPS"]["AP"]

@@ -104,7 +104,7 @@ class Bridge(Stage):
 
     def _remember(self, people: People, surfaces: list[Surface], missed: dict[int, StandIn]) -> None:
         """Who is known from now on: those who are seen, and those who are carried."""
-        seen = {}
+        seen, near_N = {}, people.near()
         for i, who in enumerate(people.id_N.tolist()):
             if who >= 0:
                 times = self.known[who].times + 1 if who in self.known else 1
@@ -115,7 +115,7 @@ class Bridge(Stage):
                     score=score,
                     missed=0,
                     times=times,
-                    near=float(people.near()[i]),
+                    near=float(near_N[i]),
                 )
         self.known = seen | missed
 

@@ -110,9 +110,9 @@ class Trajectory:
 class Track(Stage):
     """People in, the same people with identities and steadier boxes out; on a still image nothing changes.
 
-    In two rounds, after ByteTrack (Zhang et al., ECCV 2022): boxes the network is sure of find their track first and
-    start new ones; unsure boxes continue a track that was there a moment ago, or start one when they are seen at one
-    place twice in a row, else they keep the identity -1.
+    In rounds (`associate`), after ByteTrack (Zhang et al., ECCV 2022): boxes the network is sure of find their track
+    first and start new ones; unsure boxes continue a track that was there a moment ago, or start one when they are seen
+    at one place twice in a row, else they keep the identity -1.
     Where boxes compete, what people wear speaks, too: colours read on the body's surface, where it is known by then.
     A track survives `max_gap` frames out of sight. A cut ends all of them.
     """

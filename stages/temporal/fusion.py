@@ -14,7 +14,7 @@ from stages.temporal.layers import Layers, Memory
 from stages.temporal.motion import Way, warped
 from stages.temporal.votes import MASK_STRENGTH, Index, later_wins, settle, yields
 
-LIKENESS = 0.2
+LIKENESS = 0.21
 """UV distance at which two answers are averaged 1/e as much: several times the network's own jitter."""
 NOISE, NEARLY_EXACT = 0.136, (0.01, 1.2)
 """Standard deviation of an answer's U and of its V by its doubt, 1 - confidence: NOISE times the fourth root of it, as
@@ -31,7 +31,7 @@ UNSAID = 0.6
 """Confidence of a network that gives none."""
 LEAST, MOST = 0.22, 0.995
 """Bounds of the confidence."""
-MOST_STRENGTH = 5.5
+MOST_STRENGTH = 5.9
 """Log-odds that a label gathers at most, so that a lasting change of mind is shown in time."""
 _SURE_101 = np.clip(np.arange(101) / 100, LEAST, MOST)
 _NOISE_101 = np.minimum(NOISE * (1 - _SURE_101) ** 0.25, NEARLY_EXACT[0] + NEARLY_EXACT[1] * (1 - _SURE_101))

@@ -23,6 +23,11 @@ MIDDLE = SIDE * SIDE // 2
 MOST_SAY = 1.75
 """How many times as much as what is seen now the other counts at most where a border runs, by its log-odds: half the
 flicker needs more than one; with 2, swinging legs in plain trousers keep wrong charts for longer."""
+SAY_OF_HANDS, SAY_OF_LOWER_ARMS = 3.0, 2.0
+"""How many times as much a hand or a lower arm that is seen now counts against another chart that is remembered: thin
+and fast, they are named in one frame and not in the next, and came too late before a body that is remembered well."""
+_SAY_256 = np.ones(256, np.float32)
+_SAY_256[[3, 4]], _SAY_256[[19, 20, 21, 22]] = SAY_OF_HANDS, SAY_OF_LOWER_ARMS
 WEAK = 2.0
 """Log-odds under which a cell follows those around it; with 1 the charts of real clips change a tenth more."""
 LEAST_SAY, LATER_SAY = 0.5, 0.75
@@ -59,14 +64,15 @@ def _all_alike(mine: Layers, theirs: Layers) -> Bool:
 
 def _chart_yields(mine: Layers, theirs: Layers, chart_K: Index) -> Bool:
     """Of the cells that are two different charts, those where the other's wins."""
+    said_hw = mine.strength_hw * np.asarray(cv2.LUT(mine.labels_hw, _SAY_256), np.float32)
     at_25K = _around(chart_K, mine.labels_hw.shape)
     one_K, other_K = mine.labels_hw.take(chart_K), theirs.labels_hw.take(chart_K)
     for_mine_25K, for_theirs_25K = (_sides(layers, at_25K, one_K, other_K) for layers in (mine, theirs))
-    ratio_K = np.minimum(theirs.strength_hw.take(chart_K) / mine.strength_hw.take(chart_K), np.float32(MOST_SAY))
+    ratio_K = np.minimum(theirs.strength_hw.take(chart_K) / said_hw.take(chart_K), np.float32(MOST_SAY))
     wins_K = for_mine_25K.sum(axis=0, dtype=np.int8) + ratio_K * for_theirs_25K.sum(axis=0, dtype=np.int8) > 0
     flat_K = np.flatnonzero((for_mine_25K.max(axis=0) <= 0) & (for_theirs_25K.min(axis=0) >= 0))
     at_25K = at_25K.take(flat_K, axis=1)
-    weighed_K = (_wide(mine.strength_hw).take(at_25K) * for_mine_25K.take(flat_K, axis=1)).sum(axis=0)
+    weighed_K = (_wide(said_hw).take(at_25K) * for_mine_25K.take(flat_K, axis=1)).sum(axis=0)
     weighed_K += (_wide(theirs.strength_hw).take(at_25K) * for_theirs_25K.take(flat_K, axis=1)).sum(axis=0)
     wins_K[flat_K] = weighed_K > 0
     return np.asarray(wins_K)

@@ -24,8 +24,9 @@ MOST_SAY = 1.75
 """How many times as much as what is seen now the other counts at most where a border runs, by its log-odds: half the
 flicker needs more than one; with 2, swinging legs in plain trousers keep wrong charts for longer."""
 SAY_OF_HANDS, SAY_OF_LOWER_ARMS = 3.0, 2.0
-"""How many times as much a hand or a lower arm that is seen now counts against another chart that is remembered: thin
-and fast, they are named in one frame and not in the next, and came too late before a body that is remembered well."""
+"""How many times as much hands and lower arms count that are seen now, against what is remembered, and, when later
+frames are asked, those of both: thin and fast, they are named in one frame and not in the next, and came too late
+before a body that is remembered well."""
 _SAY_256 = np.ones(256, np.float32)
 _SAY_256[[3, 4]], _SAY_256[[19, 20, 21, 22]] = SAY_OF_HANDS, SAY_OF_LOWER_ARMS
 WEAK = 2.0
@@ -64,7 +65,7 @@ def _all_alike(mine: Layers, theirs: Layers) -> Bool:
 
 def _chart_yields(mine: Layers, theirs: Layers, chart_K: Index) -> Bool:
     """Of the cells that are two different charts, those where the other's wins."""
-    said_hw = mine.strength_hw * np.asarray(cv2.LUT(mine.labels_hw, _SAY_256), np.float32)
+    said_hw = _said(mine)
     at_25K = _around(chart_K, mine.labels_hw.shape)
     one_K, other_K = mine.labels_hw.take(chart_K), theirs.labels_hw.take(chart_K)
     for_mine_25K, for_theirs_25K = (_sides(layers, at_25K, one_K, other_K) for layers in (mine, theirs))
@@ -84,15 +85,21 @@ def later_wins(mine: Layers, later: Layers) -> Index:
     By the log-odds around, those of later frames counted `LATER_SAY` times; they are asked where theirs are over
     `LEAST_SAY` times mine, since what is known of the past seldom gives way to less.
     """
-    heard_hw = later.strength_hw > np.float32(LEAST_SAY) * mine.strength_hw
+    said_hw, later_hw = _said(mine), _said(later)
+    heard_hw = later_hw > np.float32(LEAST_SAY) * said_hw
     heard_hw &= mine.labels_hw != later.labels_hw
     chart_K = np.flatnonzero(heard_hw)
     chart_K = chart_K[(mine.labels_hw.take(chart_K) > 0) & (later.labels_hw.take(chart_K) > 0)]
     at_25K = _around(chart_K, mine.labels_hw.shape)
     one_K, other_K = mine.labels_hw.take(chart_K), later.labels_hw.take(chart_K)
-    weighed_K = (_wide(mine.strength_hw).take(at_25K) * _sides(mine, at_25K, one_K, other_K)).sum(axis=0)
-    later_K = (_wide(later.strength_hw).take(at_25K) * _sides(later, at_25K, one_K, other_K)).sum(axis=0)
+    weighed_K = (_wide(said_hw).take(at_25K) * _sides(mine, at_25K, one_K, other_K)).sum(axis=0)
+    later_K = (_wide(later_hw).take(at_25K) * _sides(later, at_25K, one_K, other_K)).sum(axis=0)
     return chart_K[weighed_K + np.float32(LATER_SAY) * later_K > 0]
+
+
+def _said(layers: Layers) -> F32:
+    """The log-odds, more of them where a hand or a lower arm is named."""
+    return np.asarray(layers.strength_hw * cv2.LUT(layers.labels_hw, _SAY_256), np.float32)
 
 
 def _sides(layers: Layers, at_25K: Index, one_K: U8, other_K: U8) -> npt.NDArray[np.int8]:

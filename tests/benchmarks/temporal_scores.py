@@ -41,6 +41,7 @@ class Tally:
         followed: pixels followed.
         behind, way: sums for the lag: error against the way that the truth made in a frame, and that way squared.
         thin, thin_right: true pixels of hands and lower arms, and how many are called so.
+        fast, fast_right: of these, pixels that move by `FAST` at least.
         pictures: for AUC and GPS.
     """
 
@@ -52,6 +53,8 @@ class Tally:
     way: list[float] = field(default_factory=list)
     thin: list[float] = field(default_factory=list)
     thin_right: list[float] = field(default_factory=list)
+    fast: list[float] = field(default_factory=list)
+    fast_right: list[float] = field(default_factory=list)
     pictures: list[PictureInstances] = field(default_factory=list)
 
 
@@ -125,8 +128,11 @@ def add_synthetic(
             track = int(scene.track_N[g])
             here[track] = on_frame(made[t].people[d], *scene.label_HW.shape)
             thin_HW = (scene.instance_HW == g + 1) & np.isin(scene.label_HW, THIN)
+            fast_HW, right_HW = np.hypot(*scene.previous_2HW) >= FAST, here[track].label_HW == scene.label_HW
             tally.thin.append(float(thin_HW.sum()))
-            tally.thin_right.append(float((here[track].label_HW == scene.label_HW)[thin_HW].sum()))
+            tally.thin_right.append(float((thin_HW & right_HW).sum()))
+            tally.fast.append(float((thin_HW & fast_HW).sum()))
+            tally.fast_right.append(float((thin_HW & fast_HW & right_HW).sum()))
             if track in last:
                 was = film.truth[t - 1]
                 mine = was.instance_HW == 1 + was.track_N.tolist().index(track)
@@ -165,7 +171,7 @@ def add_real(tally: Tally, geometry: Geometry, film: Film, people: Sequence[Peop
 
 def numbers(tally: Tally, geometry: Geometry) -> Mapping[str, float]:
     """Flicker (cm), changed and lost (shares); with truth also lag (frames), AUC10, AUC30, GPS AP (paper's kappa), and
-    the share of hands' and lower arms' pixels that are called so."""
+    the share of hands' and lower arms' pixels, all and fast ones, that are called so."""
     followed = max(sum(tally.followed), 1.0)
     result = {
         "flicker_cm": 100 * sum(tally.moved) / followed,
@@ -176,6 +182,7 @@ def numbers(tally: Tally, geometry: Geometry) -> Mapping[str, float]:
         errors = [picture_errors(geometry, one, answers_by_box(one))[0] for one in tally.pictures]
         result["lag"] = sum(tally.behind) / max(sum(tally.way), 1e-9)
         result["thin"] = sum(tally.thin_right) / max(sum(tally.thin), 1.0)
+        result["fast_thin"] = sum(tally.fast_right) / max(sum(tally.fast), 1.0)
         result["AUC10"] = area_under_curve(np.concatenate(errors), 0.10)
         result["AUC30"] = area_under_curve(np.concatenate(errors), 0.30)
         result["GPS_AP"] = evaluate_densepose(tally.pictures, geometry, KAPPA_PAPER_25)["GPS"]["AP"]

@@ -12,7 +12,9 @@ from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
 from stages.temporal.association import best_pairs, covered, overlap
 from stages.temporal.cuts import glance, is_cut
 from stages.track import Track
+from stages.world.moving import moving_scene
 from stages.world.scene import draw, mask_box
+from stages.world.stress_clips import STRESS_CLIPS
 
 WIDTH, HEIGHT = 320, 180
 Frame = list[tuple[int, tuple[float, float, float, float], float]]  # (who, box, score)
@@ -136,10 +138,11 @@ def test_nearness_is_told_over_time_where_people_meet() -> None:
 def test_a_cut_ends_all_tracks() -> None:
     stage = Track(Track.Config())
     frames: list[Frame] = [[(0, walker(100), 0.9)]]
-    noise = np.random.default_rng(1).integers(0, 40, (1, HEIGHT, WIDTH, 3), dtype=np.uint8)
+    scenes = [np.random.default_rng(k).integers(0, 200, (1, HEIGHT, WIDTH, 3), dtype=np.uint8) for k in (1, 2)]
     ids = []
-    for first, base in enumerate((60, 61, 60, 200, 201)):
-        (tracked,) = stage(chunk_of(1, first, rgb=noise + np.uint8(base - 20)), people_of(frames))
+    for first, (scene, light) in enumerate(((0, 0), (0, 1), (0, 0), (1, 50), (1, 51))):
+        picture = scenes[scene] + np.uint8(light)
+        (tracked,) = stage(chunk_of(1, first, rgb=picture), people_of(frames))
         ids.append(int(tracked.id_N[0]))
     assert ids == [1, 1, 1, 2, 2]
 
@@ -227,6 +230,21 @@ def test_cuts_are_told_from_movement_and_light() -> None:
     assert not is_cut(here, glance((scene[:, :320] * 0.93).astype(np.uint8)))  # a cloud
     assert is_cut(here, glance(other[:, :320]))
     assert is_cut(np.zeros((0, 0, 3), np.uint8), here)  # nothing comes before the first frame
+
+
+@pytest.mark.parametrize("light", [0.5, 0.7, 1.25, (1.3, 1.0, 0.7)], ids=str)
+def test_lamps_and_exposures_are_no_cuts(light: float | tuple[float, ...]) -> None:
+    before, now = (moving_scene(STRESS_CLIPS["stress_video_plain"], 0, t).rgb_HW3 for t in (48, 49))
+    assert not is_cut(glance(before), glance(np.clip(now * np.array(light), 0, 255).astype(np.uint8)))
+
+
+@pytest.mark.parametrize("world", ["plain", "unfocused", "rain", "occlusion", "low_light"])
+def test_cuts_between_places_of_one_make_are_found(world: str) -> None:
+    """A wall behind a floor cut to another wall behind another floor, at night, too, where colours say nothing."""
+    clip = STRESS_CLIPS[f"stress_video_{world}"]
+    for first in (clip.frames, 2 * clip.frames):
+        last, now = (glance(moving_scene(clip, 0, t).rgb_HW3) for t in (first - 1, first))
+        assert is_cut(last, now)
 
 
 def test_the_walkers_of_the_demo_keep_their_identities() -> None:

@@ -77,7 +77,8 @@ def test_whole_pictures_show_several_people_and_networks_are_read_at_several_sca
 
 @pytest.mark.parametrize("name", [name for name, row in study.rows_listed().items() if "config" in row])
 def test_every_row_is_a_configuration_that_can_run(name: str, tmp_path: Path) -> None:
-    words = study.words_of(name, study.rows_listed()[name], 1, tmp_path, tmp_path / "study.jsonl")
+    row = study.rows_listed()[name]
+    words = study.words_of(name, row, 1, tmp_path, tmp_path / "study.jsonl")
     raw = read_config(words[1])
     for change in words[3::2]:
         key, value = change.split("=", 1)
@@ -90,7 +91,7 @@ def test_every_row_is_a_configuration_that_can_run(name: str, tmp_path: Path) ->
     shown = config.stages["augment"].batch * config.stages["train_network"].fit.steps
     assert shown * (1 if config.stages["augment"].kind == "crops" else 2.5) == pytest.approx(100_000, rel=0.01)
     if "densify" in config.stages:
-        assert config.stages["densify"].teacher == str(tmp_path / "teacher-1" / "weights.safetensors")
+        assert config.stages["densify"].teacher == str(tmp_path / f"{row['needs']}-1" / "weights.safetensors")
 
 
 def test_the_human_row_needs_no_network_and_errs_as_annotators_do() -> None:

@@ -36,7 +36,7 @@ class Evaluate(Stage):
         """How the network is asked.
 
         Attributes:
-            network: the run's shared section; its `score_threshold` is replaced by `score`.
+            network: the run's shared section, without a `score_threshold`: `score` is meant for that here.
             boxes: `given` = the paper's single-person protocol on true boxes, `detected` = the multi-person one.
             oracle_masks: ask again, with given boxes and everyone cut out by their true mask (DensePose*): `cut_out`.
             body: folder with DensePose's own surface files, for what was annotated on it; empty: the open body.
@@ -52,7 +52,9 @@ class Evaluate(Stage):
         tall: float = 100.0
 
         def __post_init__(self) -> None:
-            """Raises ValueError for a score out of range."""
+            """Raises ValueError: a score out of range, or one given to the network, where it would not count."""
+            if self.network.score_threshold is not None:
+                raise ValueError("network.score_threshold does not count here; give evaluate.score")
             if not LOW_SCORE <= self.score <= 1:
                 raise ValueError(f"score is {self.score}, must be from {LOW_SCORE} to 1")
 

@@ -17,6 +17,7 @@ from models.inference.person_crop import FILL
 from models.metrics.coco_ap import CocoFound, CocoTruth, mask_ap
 from models.metrics.densepose_evaluator import THRESHOLD_T
 from models.metrics.pointwise import area_under_curve
+from models.network import NetworkConfig
 from models.structures import Detections, SurfaceMap
 from models.surface.keypoints import keypoints_of
 from pipeline.command.cli import main
@@ -159,6 +160,11 @@ def test_a_set_that_is_none_is_named(tmp_path: Path) -> None:
 def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         Truths.Config(**settings)
+
+
+def test_a_score_given_to_the_network_is_refused_where_it_would_not_count() -> None:
+    with pytest.raises(ValueError, match=r"network\.score_threshold does not count here; give evaluate\.score"):
+        Evaluate.Config(network=NetworkConfig(score_threshold=0.3))
 
 
 def test_several_sets_follow_each_other_and_stress_is_all_of_them() -> None:

@@ -22,6 +22,8 @@ from stages.training.payloads import Batches, NetworkTrained, Round
 from stages.training.workers import is_chief
 
 Scores = dict[str, dict[str, dict[str, list[float]]]]
+NO_LOSSES = frozenset({"step", "rate", "waiting", "images_s", "cpu_s", "time", "left"})
+"""What a row of the log says beside the losses."""
 
 
 class ScoreTraining(Stage):
@@ -80,6 +82,7 @@ class ScoreTraining(Stage):
             "pictures": steps * batches.size,
             "people": sum(map(batches.people, range(steps))),
             "cpu_minutes": round(cost_of(Path(config.log)) / 60, 4),
+            "losses": losses_of(Path(config.log)),
             "parameters": sum(value.numel() for value in read_checkpoint(weights).weights.values()),
             "scenes": config.scenes,
             "scores": {world: self._scores(world, weights) for world in config.worlds},
@@ -138,6 +141,13 @@ def steps_of(log: Path) -> int:
         raise StageError("the training's log is empty", str(log), "train first")
     last = rows[max(rows)]
     return int(last["step"]) + int(last["left"])
+
+
+def losses_of(log: Path) -> dict[str, list[float]]:
+    """Every loss at the first and at the last row of the log."""
+    rows = rows_of(log)
+    first, last = rows[min(rows)], rows[max(rows)]
+    return {name: [first[name], last[name]] for name in last if name in first and name not in NO_LOSSES}
 
 
 def cost_of(log: Path) -> float:

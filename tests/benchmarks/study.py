@@ -3,6 +3,7 @@
     nice -n 5 python -m tests.benchmarks.study                            everything; stopped, it goes on where it was
     python -m tests.benchmarks.study --only person,rcnn --seeds 0         some rows
     python -m tests.benchmarks.study_tables                               the tables of docs/study.md from the record
+    python -m tests.benchmarks.study --of trainings --seeds 0             the trainings that ship, as they are, instead
 
 Every row is one run of the product (`run_pipeline.py -c CONFIG --set …`, printed before it starts).
 """
@@ -25,17 +26,22 @@ from stages.evaluation.measures import ANNOTATORS, human
 from stages.evaluation.synthetic_truth import Worlds, world_set
 from stages.score_training import ScoreTraining, told
 
-ROWS = Path(__file__).with_name("study_rows.yaml")
-RECORD = Path("docs/benchmarks/study.jsonl")
+OF = ("study", "trainings")
 FOLDER = Path("runs/study/rows")
 SCORED = ScoreTraining.Config()
 DONE = 0
 
 
-def rows_listed(path: Path = ROWS) -> dict[str, dict[str, Any]]:
-    """The rows by name, in the order in which they are trained."""
+def rows_listed(of: str = "study") -> dict[str, dict[str, Any]]:
+    """The rows by name, in the order in which they are trained; `of` the study or the trainings."""
+    path = Path(__file__).with_name(f"{of}_rows.yaml")
     listed: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return listed
+
+
+def record_of(of: str) -> Path:
+    """The record that is committed."""
+    return Path(f"docs/benchmarks/{of}.jsonl")
 
 
 def scored(record: Path) -> set[tuple[str, int]]:
@@ -111,13 +117,15 @@ def go(name: str, row: Mapping[str, Any], seed: int, chosen: argparse.Namespace)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train row after row; gives the exit code of the first that failed, or 0."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--of", choices=OF, default=OF[0], help="which rows: the study's, or the trainings that ship")
     parser.add_argument("--only", default="", metavar="ROW,ROW", help="these rows")
     parser.add_argument("--seeds", default="0,1", metavar="N,N", help="seeds of the first weights and of what is shown")
-    parser.add_argument("--record", type=Path, default=RECORD, help="JSON lines of what was scored")
+    parser.add_argument("--record", type=Path, help="JSON lines of what was scored; docs/benchmarks/OF.jsonl")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="gets weights and logs")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of every row")
     chosen = parser.parse_args(arguments)
-    rows = rows_listed()
+    chosen.record = chosen.record or record_of(chosen.of)
+    rows = rows_listed(chosen.of)
     names = chosen.only.split(",") if chosen.only else list(rows)
     unknown = [name for name in names if name not in rows]
     if unknown:

@@ -1,6 +1,7 @@
 """The tables of docs/study.md, from the record of the study and beside the paper's numbers.
 
-python -m tests.benchmarks.study_tables            writes them between the marks in docs/study.md
+python -m tests.benchmarks.study_tables                    writes them between the marks in docs/study.md
+python -m tests.benchmarks.study_tables --of trainings     those of docs/benchmarks/trainings.md
 """
 
 from __future__ import annotations
@@ -15,10 +16,9 @@ from typing import Any
 
 import yaml
 
-from tests.benchmarks.study import RECORD
+from tests.benchmarks.study import OF, record_of
 
-PAGE = Path("docs/study.md")
-TABLES = Path(__file__).with_name("study_tables.yaml")
+PAGES = {"study": Path("docs/study.md"), "trainings": Path("docs/benchmarks/trainings.md")}
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 ABSENT = "–"
 
@@ -42,8 +42,9 @@ class Table:
     paper: tuple[str, ...] = ()
 
 
-def tables_listed(path: Path = TABLES) -> list[Table]:
+def tables_listed(of: str = "study") -> list[Table]:
     """The tables in the order of the page."""
+    path = Path(__file__).with_name(f"{of}_tables.yaml")
     listed = yaml.safe_load(path.read_text(encoding="utf-8"))
     return [
         Table(
@@ -106,7 +107,7 @@ def markdown(table: Table, record: Mapping[str, Sequence[Mapping[str, Any]]]) ->
 def with_tables(page: str, text: Sequence[str]) -> str:
     """The page with its tables replaced. Raises ValueError where its marks are missing."""
     if BEGIN not in page or END not in page:
-        raise ValueError(f"{PAGE} has no marks {BEGIN} and {END}")
+        raise ValueError(f"the page has no marks {BEGIN} and {END}")
     before, rest = page.split(BEGIN, 1)
     return "\n".join([before + BEGIN, "", *text]) + END + rest.split(END, 1)[1]
 
@@ -114,12 +115,13 @@ def with_tables(page: str, text: Sequence[str]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the tables into the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--record", type=Path, default=RECORD)
-    parser.add_argument("--page", type=Path, default=PAGE)
+    parser.add_argument("--of", choices=OF, default=OF[0])
+    parser.add_argument("--record", type=Path)
+    parser.add_argument("--page", type=Path)
     chosen = parser.parse_args(arguments)
-    record = read_record(chosen.record)
-    text = [line for table in tables_listed() for line in markdown(table, record)]
-    chosen.page.write_text(with_tables(chosen.page.read_text(encoding="utf-8"), text), encoding="utf-8")
+    record, page = read_record(chosen.record or record_of(chosen.of)), chosen.page or PAGES[chosen.of]
+    text = [line for table in tables_listed(chosen.of) for line in markdown(table, record)]
+    page.write_text(with_tables(page.read_text(encoding="utf-8"), text), encoding="utf-8")
     return 0
 
 

@@ -44,6 +44,8 @@ def test_rows_are_trained_and_scored_once(tmp_path: Path, capsys: pytest.Capture
     # Crops show one person each, as many as steps times batch.
     assert teacher["steps"] == 10 and teacher["pictures"] == teacher["people"] == 20
     assert student["kind"] == "crops" and student["cpu_minutes"] > 0
+    assert set(student["losses"]) == {"chart", "uv", "coarse"}
+    assert all(first > 0 and last > 0 for first, last in student["losses"].values())
     assert {"given", "cut_out", "annotators"} <= set(teacher["scores"]["val"])
     assert "cut_out" not in student["scores"]["val"]
     for value, low, high in teacher["scores"]["val"]["given"].values():
@@ -73,6 +75,23 @@ def test_whole_pictures_show_several_people_and_networks_are_read_at_several_sca
     assert {"detected", "given"} <= set(found["rcnn"]["scores"]["val"])
     assert {"given_at_0.8_1_1.2", "cut_out_at_0.8_1_1.2"} <= set(found["star"]["scores"]["val"])
     assert not list((tmp_path / "rows" / "star-0").glob("*_at_*"))
+
+
+def test_the_trainings_that_ship_are_run_as_they_are(tmp_path: Path) -> None:
+    """Their rows change nothing but where files go, what comes after the training, and whom it is scored on."""
+    rows = study.rows_listed("trainings")
+    for name, row in rows.items():
+        assert row["config"] == f"train_{name}"
+        changed = {key.split(".")[0] for key in row["set"]} - {"lanes", "score_training"}
+        assert changed <= ({"densify"} if "needs" in row else set())
+        raw = read_config(row["config"])
+        for change in study.words_of(name, row, 0, tmp_path, tmp_path / "record.jsonl")[3::2]:
+            key, value = change.split("=", 1)
+            raw.change(tuple(key.split(".")), read_value(value), "--set")
+        config = validate(raw, STAGES)
+        shown = config.stages["augment"].batch * config.stages["train_network"].fit.steps
+        assert shown * (1 if config.stages["augment"].kind == "crops" else 2) == 104_000
+    assert {row["row"] for table in study_tables.tables_listed("trainings") for row in table.rows} == set(rows)
 
 
 @pytest.mark.parametrize("name", [name for name, row in study.rows_listed().items() if "config" in row])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -74,13 +75,13 @@ class Segment:
     Attributes:
         name: file name in the working folder.
         first: number of its first frame in the output.
-        pts: presentation times of its frames, in ticks of the source.
+        pts: presentation times of its frames, in ticks of the source; eight bytes each, since recordings last for days.
         delay: frames that its decoder holds back.
     """
 
     name: str
     first: int
-    pts: tuple[int, ...]
+    pts: array[int]
     delay: int
 
 
@@ -99,7 +100,7 @@ class SegmentEncoder:
         self._first = first
         self._spec = spec
         self._from_rgb = FromRgb(spec.tags, spec.pix_fmt)
-        self._pts: list[int] = []
+        self._pts = array("q")
         self._coded: list[int] = []
         self._file = self._draft.open("wb")
         self._container = av.open(self._file, "w", format="matroska", options=SAME_BYTES)
@@ -123,9 +124,7 @@ class SegmentEncoder:
         self._file.close()
         self._draft.replace(self._final)
         sync_folder(self._final.parent)
-        segment = Segment(
-            name=self._final.name, first=self._first, pts=tuple(self._pts), delay=reorder_delay(self._coded)
-        )
+        segment = Segment(name=self._final.name, first=self._first, pts=self._pts, delay=reorder_delay(self._coded))
         append_manifest(self._final.parent, segment)
         return segment
 
@@ -210,19 +209,19 @@ def append_manifest(folder: Path, segment: Segment) -> None:
 
 
 def _manifest_line(segment: Segment) -> str:
-    return json.dumps(asdict(segment)) + "\n"
+    return json.dumps({**asdict(segment), "pts": segment.pts.tolist()}) + "\n"
 
 
 def read_manifest(folder: Path) -> list[Segment]:
-    """All segments that are whole, in order; a line cut short by a crash ends the list."""
+    """All segments that are whole, in order; a line that a crash cut short, or that says no segment, ends the list."""
     segments: list[Segment] = []
     path = folder / MANIFEST
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         try:
             fields = json.loads(line)
-        except json.JSONDecodeError:
+            segments.append(Segment(**{**fields, "pts": array("q", fields["pts"])}))
+        except (ValueError, TypeError, KeyError, OverflowError):
             break
-        segments.append(Segment(**{**fields, "pts": tuple(fields["pts"])}))
     return segments
 
 

@@ -117,7 +117,7 @@ def test_segments_stand_on_the_disk_before_they_are_announced(source: Path, tmp_
             announced.append(receipt)
     assert [(s.first, s.frames) for s in announced] == [(0, 10), (10, 10), (20, 10)]
     manifest = read_manifest(folder)
-    assert [(s.first, s.pts) for s in manifest] == [(i, tuple(range(i, i + 10))) for i in (0, 10, 20)]
+    assert [(s.first, tuple(s.pts)) for s in manifest] == [(i, tuple(range(i, i + 10))) for i in (0, 10, 20)]
     assert not (tmp_path / "out.mp4").exists()
     sink.close()
 

@@ -1,0 +1,76 @@
+"""The page of a live run, as a browser shows it: `python docs/live_picture.py docs/pictures/live.jpg` (wants Chromium).
+
+The demo clip, looped, is played at its own speed as a camera's pictures would come; the picture is taken after some
+seconds. Its figures are those of the machine that it is taken on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import cv2
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tests.benchmarks.end_to_end import ROOT, looped_clip
+from tests.live.browser import Browser, browser_program
+
+FRAMES, SHOWN = 1500, 500
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def main() -> int:
+    """Take the picture."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("target", type=Path)
+    target, program, port = parser.parse_args().target, browser_program(), free_port()
+    if program is None:
+        print("no Chromium here")
+        return 1
+    with tempfile.TemporaryDirectory() as kept:
+        clip, picture = Path(kept) / "street.mp4", Path(kept) / "page.png"
+        looped_clip(ROOT / "configs" / "demo_walk.mp4", 640, 360, FRAMES, clip)
+        words = ["-c", "live", str(clip), "--set", f"preview.port={port}", "--set", "live_decode.source.file=play"]
+        run = subprocess.Popen([sys.executable, str(ROOT / "run_pipeline.py"), *words], cwd=kept)
+        browser = Browser(program, Path(kept) / "profile")
+        try:
+            size = {"width": 1200, "height": 660, "deviceScaleFactor": 1, "mobile": False}
+            browser.call("Emulation.setDeviceMetricsOverride", **size)
+            wait_for_page(browser, f"http://127.0.0.1:{port}/")
+            browser.run("at('beside').click()")
+            browser.wait(f"Number(at('picture').dataset.shown) > {SHOWN}", 90)
+            browser.screenshot(picture)
+        finally:
+            browser.close()
+            run.send_signal(signal.SIGINT)
+            run.wait(60)
+        cv2.imwrite(str(target), cv2.imread(str(picture)), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    return 0
+
+
+def wait_for_page(browser: Browser, url: str) -> None:
+    """Until the program serves its page and shows pictures there."""
+    for _ in range(60):
+        browser.open(url)
+        try:
+            browser.wait("at('lamp').className == 'on' && Number(at('picture').dataset.shown) > 10", 2)
+            return
+        except AssertionError:
+            continue
+    raise SystemExit("the page does not come up")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

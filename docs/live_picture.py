@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,15 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tests.benchmarks.end_to_end import ROOT, looped_clip
 from tests.live.browser import Browser, browser_program
+from tests.live.clock_film import free_port
 
 FRAMES, SHOWN = 1500, 500
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def main() -> int:

@@ -73,7 +73,8 @@ class ScoreTraining(Stage):
             return
         config = self.config
         weights = Path(config.weights)
-        steps = steps_of(Path(config.log))
+        log = rows_of(Path(config.log))
+        steps = int(log[-1]["step"]) + int(log[-1]["left"])
         line = {
             "row": config.row,
             "seed": config.seed,
@@ -81,8 +82,8 @@ class ScoreTraining(Stage):
             "steps": steps,
             "pictures": steps * batches.size,
             "people": sum(map(batches.people, range(steps))),
-            "cpu_minutes": round(cost_of(Path(config.log)) / 60, 4),
-            "losses": losses_of(Path(config.log)),
+            "cpu_minutes": round(sum(row["cpu_s"] for row in log) / 60, 4),
+            "losses": losses_of(log[0], log[-1]),
             "parameters": sum(value.numel() for value in read_checkpoint(weights).weights.values()),
             "scenes": config.scenes,
             "scores": {world: self._scores(world, weights) for world in config.worlds},
@@ -125,31 +126,21 @@ def told(one: Estimate) -> list[float]:
     return [round(float(value), 4) for value in (one.value, *ends)]
 
 
-def rows_of(log: Path) -> dict[int, dict[str, Any]]:
-    """The rows of a training's log by step; of steps that a resumed training took twice the later ones."""
+def rows_of(log: Path) -> list[dict[str, Any]]:
+    """The rows of a training's log in the order of their steps; of steps that were taken twice the later ones.
+
+    Raises: StageError for a log that cannot be read or is empty.
+    """
     try:
         rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError) as error:
         raise StageError("the training's log cannot be read", str(log), "set score_training.log") from error
-    return {row["step"]: row for row in rows}
-
-
-def steps_of(log: Path) -> int:
-    """Steps of the whole training. Raises: StageError for a log that cannot be read or is empty."""
-    rows = rows_of(log)
     if not rows:
         raise StageError("the training's log is empty", str(log), "train first")
-    last = rows[max(rows)]
-    return int(last["step"]) + int(last["left"])
+    latest = {row["step"]: row for row in rows}
+    return [latest[step] for step in sorted(latest)]
 
 
-def losses_of(log: Path) -> dict[str, list[float]]:
-    """Every loss at the first and at the last row of the log."""
-    rows = rows_of(log)
-    first, last = rows[min(rows)], rows[max(rows)]
+def losses_of(first: Mapping[str, Any], last: Mapping[str, Any]) -> dict[str, list[float]]:
+    """Every loss that both rows of a log have."""
     return {name: [first[name], last[name]] for name in last if name in first and name not in NO_LOSSES}
-
-
-def cost_of(log: Path) -> float:
-    """Seconds of processor time of the whole training."""
-    return float(sum(row["cpu_s"] for row in rows_of(log).values()))

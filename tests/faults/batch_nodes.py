@@ -18,7 +18,8 @@ from pathlib import Path
 
 from pipeline.actors.cluster import quieten
 from tests.faults.kill_rounds import CLIP
-from tests.faults.node_death import free_port, kill_node, node
+from tests.faults.node_death import kill_node, node
+from tests.live.clock_film import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ["--set", "decode.max_size=192", "--set", "threads=1"]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,18 +25,11 @@ from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
 from pipeline.plan import make_plan
 from tests.faults.kill_rounds import CLIP, MACHINE, decoded, small_run, undisturbed
+from tests.live.clock_film import free_port
 
 CPUS, SHARE = 1, 0.3
 """Of each node, of each lane: all fit on one, and Ray begins with the second node when half of the first is taken."""
 _UP_S = 240.0
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -26,13 +26,8 @@ from pipeline.watch.figures import Figures, gpu_figures
 from pipeline.watch.settings import ObserveConfig
 from pipeline.watch.trace import Trace
 from pipeline.watch.watching import watching
+from tests.live.clock_film import free_port
 from tests.pipeline.toy_runs import MACHINE
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def samples(port: int) -> dict[tuple[str, ...], float]:

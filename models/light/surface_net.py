@@ -14,6 +14,8 @@ from models.light.sizes import UNSAID_SIZES, SurfaceSizes
 GRID = CROP // 2
 """Cells of the label grid along a side."""
 CHARTS = 24
+PERSON, PART, U, V = slice(0, 1), slice(1, 25), slice(25, 49), slice(49, 73)
+"""Which of the 73 maps of the last linear map say what."""
 UV_RANGE = (0.25, 0.5)
 """U and V are the linear map's outputs times the first plus the second, so that both begin in the middle."""
 
@@ -61,6 +63,19 @@ class SurfaceNet(nn.Module):
         scale, shift = UV_RANGE
         return SurfaceLogits(person, part, u * scale + shift, v * scale + shift)
 
+    def read_person(self, x_PC: torch.Tensor) -> torch.Tensor:
+        """Person logits (P, 4) of the four cells, row by row, of each of P places, from its features."""
+        return nn.functional.linear(x_PC, *linear_rows(self.read, PERSON))
+
+    def read_part(self, x_PC: torch.Tensor) -> torch.Tensor:
+        """Part logits (P, 4, 24) of the cells of places."""
+        return nn.functional.linear(x_PC, *linear_rows(self.read, PART)).unflatten(1, (4, CHARTS))
+
+    def read_uv(self, x_PC: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """U and V of the cells of places, each (P, 4, 24)."""
+        u, v = (nn.functional.linear(x_PC, *linear_rows(self.read, rows, *UV_RANGE)) for rows in (U, V))
+        return u.unflatten(1, (4, CHARTS)), v.unflatten(1, (4, CHARTS))
+
 
 class PickedSurface(nn.Module):
     """A `SurfaceNet` that already picked the likeliest part of every cell and its U and V: five maps, not 73.
@@ -72,10 +87,10 @@ class PickedSurface(nn.Module):
     def __init__(self, net: SurfaceNet) -> None:
         super().__init__()
         self.net = net
-        self.person = linear_rows(net.read, slice(0, 1))
-        self.part = linear_rows(net.read, slice(1, 1 + CHARTS))
-        self.u = linear_rows(net.read, slice(1 + CHARTS, 1 + 2 * CHARTS), *UV_RANGE)
-        self.v = linear_rows(net.read, slice(1 + 2 * CHARTS, 1 + 3 * CHARTS), *UV_RANGE)
+        self.person = linear_map(net.read, PERSON)
+        self.part = linear_map(net.read, PART)
+        self.u = linear_map(net.read, U, *UV_RANGE)
+        self.v = linear_map(net.read, V, *UV_RANGE)
 
     def forward(self, rgb_NCHW: torch.Tensor) -> torch.Tensor:
         """(N, 5, G, G): person logit, chart 1..24, U, V, probability of that chart given a person."""
@@ -86,13 +101,24 @@ class PickedSurface(nn.Module):
         return nn.functional.pixel_shuffle(torch.cat([self.person(x), chart, u, v, share[:, :, 0]], 1), 2)
 
 
-def linear_rows(read: nn.Conv2d, rows: slice, scale: float = 1.0, shift: float = 0.0) -> nn.Conv2d:
-    """The part of `SurfaceNet.read` that makes some of its 73 maps, times `scale` plus `shift`; cells before maps."""
+def linear_rows(
+    read: nn.Conv2d, rows: slice, scale: float = 1.0, shift: float = 0.0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weight and bias of the part of `SurfaceNet.read` that makes some of its 73 maps, times `scale` plus `shift`.
+
+    Cells come before maps: (4 * rows, C) and (4 * rows).
+    """
     assert read.bias is not None
-    weight = read.weight.detach().unflatten(0, (-1, 4))[rows].transpose(0, 1).flatten(0, 1)
-    bias = read.bias.detach().unflatten(0, (-1, 4))[rows].transpose(0, 1).flatten()
+    weight = read.weight.flatten(1).unflatten(0, (-1, 4))[rows].transpose(0, 1).flatten(0, 1)
+    bias = read.bias.unflatten(0, (-1, 4))[rows].transpose(0, 1).flatten()
+    return weight * scale, bias * scale + shift
+
+
+def linear_map(read: nn.Conv2d, rows: slice, scale: float = 1.0, shift: float = 0.0) -> nn.Conv2d:
+    """The same as a layer of its own, which does not learn."""
+    weight, bias = linear_rows(read, rows, scale, shift)
     made = nn.Conv2d(read.in_channels, len(weight), 1)
-    made.load_state_dict({"weight": weight * scale, "bias": bias * scale + shift})
+    made.load_state_dict({"weight": weight.detach()[:, :, None, None], "bias": bias.detach()})
     return made
 
 

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from models.light.detector import decode_boxes
-from models.light.surface_net import SurfaceLogits
+from models.light.surface_net import SurfaceNet
 
 TOP_PLACES = 10
 SURE_PLACE = 0.05
@@ -139,26 +139,89 @@ class SurfaceLosses(NamedTuple):
 
 
 def surface_losses(
-    maps: SurfaceLogits, label_Nhw: torch.Tensor, weight_Nhw: torch.Tensor, uv_N2hw: torch.Tensor, known_N: torch.Tensor
+    net: SurfaceNet,
+    rgb_NCHW: torch.Tensor,
+    label_NGG: torch.Tensor,
+    weight_NGG: torch.Tensor,
+    uv_N2GG: torch.Tensor,
+    places: BodyPlaces,
 ) -> SurfaceLosses:
     """Losses of a batch of crops: person or not, which part given a person, and UV of the true part (L1).
 
+    Parts and UV count on the body alone, so only its places are read: far less to compute than whole maps.
+
     Args:
-        label_Nhw: int64, 0 background, 1..24 the chart, 255 ignored.
-        weight_Nhw: 0..1, how far the label of a part is trusted.
-        uv_N2hw: true UV; known_N: 1 for crops whose UV is known (synthetic ones), else 0.
+        rgb_NCHW: pixels 0..255.
+        label_NGG: int64, 0 background, 1..24 the chart, 255 ignored.
+        weight_NGG: 0..1, how far the label of a part is trusted.
+        uv_N2GG: true UV.
+        places: `body_places` of the labels.
     """
-    seen = (label_Nhw != 255).float()
-    body = ((label_Nhw > 0) & (label_Nhw != 255)).float()
-    person = functional.binary_cross_entropy_with_logits(maps.person[:, 0].float(), body, reduction="none")
-    index = (label_Nhw.clamp(1, 24) - 1)[:, None]
-    part = -maps.part.float().log_softmax(1).gather(1, index)[:, 0]
-    weighted = body * weight_Nhw * PART_WEIGHT.to(index.device)[index[:, 0]]
-    gap = (maps.u.gather(1, index)[:, 0].float() - uv_N2hw[:, 0]).abs()
-    gap = gap + (maps.v.gather(1, index)[:, 0].float() - uv_N2hw[:, 1]).abs()
-    exact = body * known_N[:, None, None]
+    x_PC = net.features(rgb_NCHW).permute(0, 2, 3, 1).flatten(0, 2)
+    label_P4, weight_P4, u_P4, v_P4 = (by_place(x) for x in (label_NGG, weight_NGG, uv_N2GG[:, 0], uv_N2GG[:, 1]))
+    body, exact = places
+    uv_P24 = torch.stack([u_P4[exact], v_P4[exact]], 1)
     return SurfaceLosses(
-        (person * seen).sum() / seen.sum().clamp(min=1),
-        (part * weighted).sum() / weighted.sum().clamp(min=1),
-        4.0 * (gap * exact).sum() / exact.sum().clamp(min=1),
+        person_loss(net.read_person(x_PC), label_P4),
+        part_loss(net.read_part(x_PC[body]), label_P4[body], weight_P4[body]),
+        uv_loss(net.read_uv(x_PC[exact]), label_P4[exact], uv_P24),
     )
+
+
+class BodyPlaces(NamedTuple):
+    """Places (2x2 cells of the grid, all crops' one after the other) that show the body; and where UV is known, too."""
+
+    body_B: torch.Tensor
+    exact_E: torch.Tensor
+
+
+def body_places(label_NGG: torch.Tensor, known_N: torch.Tensor) -> BodyPlaces:
+    """The places of a batch; it looks at the labels, so make it where they are made, not on a GPU that would wait.
+
+    Args:
+        label_NGG: 0 background, 1..24 the chart, 255 ignored.
+        known_N: which crops' UV is known (synthetic ones).
+    """
+    body_P = on_body(by_place(label_NGG)).any(1)
+    exact_P = body_P & known_N.repeat_interleave(len(body_P) // len(known_N))
+    return BodyPlaces(body_P.nonzero()[:, 0], exact_P.nonzero()[:, 0])
+
+
+def by_place(map_NGG: torch.Tensor) -> torch.Tensor:
+    """A map of the grid as the four cells of every place, image by image and row by row: (N * G/2 * G/2, 4)."""
+    return map_NGG.unflatten(2, (-1, 2)).unflatten(1, (-1, 2)).transpose(2, 3).flatten(0, 2).flatten(1)
+
+
+def on_body(label: torch.Tensor) -> torch.Tensor:
+    """Where a label names a chart."""
+    return (label > 0) & (label != 255)
+
+
+def person_loss(logit: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+    """Person or not, a mean over the cells that are labelled (any shape)."""
+    seen = (label != 255).float()
+    person = functional.binary_cross_entropy_with_logits(logit.float(), on_body(label).float(), reduction="none")
+    return (person * seen).sum() / seen.sum().clamp(min=1)
+
+
+def chart_index(label: torch.Tensor) -> torch.Tensor:
+    """Where in 24 charts the labelled one stands; any where none is labelled."""
+    return label.clamp(1, 24) - 1
+
+
+def part_loss(logit_P4K: torch.Tensor, label_P4: torch.Tensor, weight_P4: torch.Tensor) -> torch.Tensor:
+    """Which part, a mean over the body's cells, small parts weighing more."""
+    index = chart_index(label_P4)
+    part = -logit_P4K.float().log_softmax(2).gather(2, index[:, :, None])[:, :, 0]
+    weighted = on_body(label_P4) * weight_P4 * PART_WEIGHT.to(index.device)[index]
+    return (part * weighted).sum() / weighted.sum().clamp(min=1)
+
+
+def uv_loss(said: tuple[torch.Tensor, torch.Tensor], label_P4: torch.Tensor, uv_P24: torch.Tensor) -> torch.Tensor:
+    """How far U and V of the true parts are off, a mean over the body's cells."""
+    index = chart_index(label_P4)[:, :, None]
+    gap = sum(
+        (x.gather(2, index)[:, :, 0].float() - true).abs() for x, true in zip(said, uv_P24.unbind(1), strict=True)
+    )
+    body = on_body(label_P4).float()
+    return 4.0 * (gap * body).sum() / body.sum().clamp(min=1)

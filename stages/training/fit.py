@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from pipeline.stage import StageError
+from stages.training.optimizers import Optimizers, make_optimizer
 from stages.training.workers import is_chief
 
 LOG_EVERY = 50
@@ -27,7 +28,7 @@ class FitConfig:
 
     Attributes:
         steps: of the whole training; the learning rate falls to zero there.
-        optimizer: "adamw", or "sgd" with a momentum of 0.9 as the paper's.
+        optimizer: "adamw", "muon", or "sgd" with a momentum of 0.9 as the paper's.
         rate, decay: learning rate at its highest, and weight decay (not of norms and biases).
         warmup: steps until the highest rate.
         schedule: "cosine", or "step": a tenth after each share of the steps in `milestones`.
@@ -40,7 +41,7 @@ class FitConfig:
     """
 
     steps: int
-    optimizer: Literal["adamw", "sgd"] = "adamw"
+    optimizer: Optimizers = "adamw"
     rate: float = 2e-3
     decay: float = 0.03
     warmup: int = 150
@@ -74,16 +75,6 @@ Loss = Callable[[nn.Module, Batch], Mapping[str, torch.Tensor]]
 Row = Mapping[str, Any]
 
 
-def make_optimizer(net: nn.Module, config: FitConfig) -> torch.optim.Optimizer:
-    """The configured optimizer; what has one dimension or none (norms, biases) does not decay."""
-    known = [p for p in net.parameters() if p.requires_grad]
-    heavy, light = [p for p in known if p.ndim > 1], [p for p in known if p.ndim <= 1]
-    groups = [{"params": heavy, "weight_decay": config.decay}, {"params": light, "weight_decay": 0.0}]
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=config.rate, momentum=0.9)
-    return torch.optim.AdamW(groups, lr=config.rate, fused=True)
-
-
 class Fit:
     """One network being trained in a folder: `state.pt` (resume), `log.jsonl` (losses), `best.pt`.
 
@@ -103,7 +94,7 @@ class Fit:
         self._watch = watch
         self._since_saved: list[float] = []
         self.average = {name: value.detach().clone() for name, value in net.state_dict().items()}
-        self.optimizer = make_optimizer(net, config)
+        self.optimizer = make_optimizer(self.net, config.optimizer, config.rate, config.decay)
         folder.mkdir(parents=True, exist_ok=True)
         if self.path.is_file():
             self._restore()
@@ -122,7 +113,11 @@ class Fit:
             remedy = "train in another folder, or remove this one"
             raise StageError("the checkpoint is of a network of other sizes", str(self.path), remedy) from error
         self.average = saved["average"]
-        self.optimizer.load_state_dict(saved["optimizer"])
+        try:
+            self.optimizer.load_state_dict(saved["optimizer"])
+        except (KeyError, ValueError) as error:  # torch's words for states of other groups
+            remedy = "go on with the optimizer it began with, or train in another folder"
+            raise StageError("the checkpoint is of another optimizer", str(self.path), remedy) from error
         self.step = saved["step"]
         self.best = saved.get("best", math.inf)
 

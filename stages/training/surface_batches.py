@@ -10,7 +10,7 @@ from torch import nn
 
 from models.light.pixels import CROP
 from models.light.surface_net import SurfaceNet
-from models.losses.light import surface_losses
+from models.losses.light import BodyPlaces, body_places, surface_losses
 from stages.training.backgrounds import random_background
 from stages.training.crop_mix import AS_SHIPPED, CropMix
 from stages.training.crops import Crop, cut_photo, cut_scene, hidden, photo_crop, scene_crop
@@ -58,7 +58,7 @@ class SurfaceBatches:
         self.odds = np.cumsum(weight / max(weight.sum(), 1e-9))
 
     def __call__(self, step: int) -> Batch:
-        """RGB (N,3,C,C) uint8, labels, trust (N,G,G), UV (N,2,G,G), 1 where UV is known (N)."""
+        """RGB (N,3,C,C) uint8, labels, trust (N,G,G), UV (N,2,G,G), places of the body, of them those with UV."""
         crops = []
         side = SMALL if step < self.small_until else CROP
         for index in range(self.size):
@@ -94,17 +94,18 @@ class SurfaceBatches:
 def stack(crops: Sequence[Crop]) -> Batch:
     """Crops as tensors; RGB stays bytes, a quarter of what travels between processes."""
     rgb = torch.from_numpy(np.stack([crop.rgb_CC3 for crop in crops])).permute(0, 3, 1, 2)
+    label = torch.from_numpy(np.stack([crop.label_GG for crop in crops])).long()
     return (
         rgb.contiguous(memory_format=torch.channels_last),
-        torch.from_numpy(np.stack([crop.label_GG for crop in crops])).long(),
+        label,
         torch.from_numpy(np.stack([crop.weight_GG for crop in crops])),
         torch.from_numpy(np.stack([crop.uv_2GG for crop in crops])),
-        torch.tensor([float(crop.uv_known) for crop in crops]),
+        *body_places(label, torch.tensor([crop.uv_known for crop in crops])),
     )
 
 
 def surface_loss(net: nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
     """The surface network's loss terms on a batch of `SurfaceBatches`."""
     assert isinstance(net, SurfaceNet)
-    rgb, label, weight, uv, known = batch
-    return surface_losses(net(rgb.float()), label, weight, uv, known)._asdict()
+    rgb, label, weight, uv, body, exact = batch
+    return surface_losses(net, rgb.float(), label, weight, uv, BodyPlaces(body, exact))._asdict()

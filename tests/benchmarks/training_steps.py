@@ -24,7 +24,7 @@ from stages.annotated_sets import prepared
 from stages.augment import Sampler, collate
 from stages.train_network import learner_of
 from stages.training.annotated_pictures import AnnotatedPictures
-from stages.training.fit import make_optimizer
+from stages.training.optimizers import make_optimizer
 
 STEPS, COLD = 20, 2
 """Steps that are measured, and before them those that are not."""
@@ -53,7 +53,7 @@ def measure(name: str) -> str:
     torch.manual_seed(0)
     learner = learner_of(make_network(augment.kind, training.variant), training.losses)
     learner = learner.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    optimizer = make_optimizer(learner, training.fit)
+    optimizer = make_optimizer(learner, training.fit.optimizer, training.fit.rate, training.fit.decay)
     clock, people = Clock(), 0
     for step in range(STEPS + COLD):
         if step == COLD:

@@ -9,9 +9,21 @@ import torch
 from torchvision.ops import box_iou, generalized_box_iou
 
 from models.light.detector import decode_boxes
+from models.light.pixels import CROP
 from models.light.places import boxes_at, places
-from models.light.surface_net import SurfaceLogits
-from models.losses.light import assign_places, detector_losses, pair_iou, surface_losses, taught_losses
+from models.light.sizes import SurfaceSizes
+from models.light.surface_net import GRID, SurfaceNet
+from models.losses.light import (
+    assign_places,
+    body_places,
+    detector_losses,
+    pair_iou,
+    part_loss,
+    person_loss,
+    surface_losses,
+    taught_losses,
+    uv_loss,
+)
 
 
 def torch_places(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -100,18 +112,40 @@ def test_a_teacher_costs_nothing_where_it_was_not_asked_and_least_where_it_is_me
 
 
 def test_surface_losses_are_the_closed_forms() -> None:
-    maps = SurfaceLogits(
-        person=torch.full((1, 1, 2, 2), 1.5),
-        part=torch.zeros(1, 24, 2, 2),
-        u=torch.full((1, 24, 2, 2), 0.5),
-        v=torch.full((1, 24, 2, 2), 0.25),
-    )
-    label = torch.tensor([[[0, 3], [24, 255]]])
-    uv = torch.zeros(1, 2, 2, 2)
-    uv[0, 0, 0, 1] = 0.75
-    known = surface_losses(maps, label, torch.ones(1, 2, 2), uv, torch.tensor([1.0]))
+    label = torch.tensor([[0, 3, 24, 255]])
+    uv = torch.zeros(1, 2, 4)
+    uv[0, 0, 1] = 0.75
     body, empty = math.log1p(math.exp(-1.5)), math.log1p(math.exp(1.5))
-    assert known.person == pytest.approx((2 * body + empty) / 3, rel=1e-5)
-    assert known.part == pytest.approx(math.log(24), rel=1e-5)
-    assert known.uv == pytest.approx(4 * ((0.25 + 0.25) + (0.5 + 0.25)) / 2, rel=1e-5)
-    assert surface_losses(maps, label, torch.ones(1, 2, 2), uv, torch.tensor([0.0])).uv == 0
+    assert person_loss(torch.full((1, 4), 1.5), label) == pytest.approx((2 * body + empty) / 3, rel=1e-5)
+    assert part_loss(torch.zeros(1, 4, 24), label, torch.ones(1, 4)) == pytest.approx(math.log(24), rel=1e-5)
+    said = torch.full((1, 4, 24), 0.5), torch.full((1, 4, 24), 0.25)
+    assert uv_loss(said, label, uv) == pytest.approx(4 * ((0.25 + 0.25) + (0.5 + 0.25)) / 2, rel=1e-5)
+
+
+def test_surface_losses_read_on_the_body_what_whole_maps_would_say() -> None:
+    torch.manual_seed(2)
+    net = SurfaceNet(SurfaceSizes(blocks=(1, 1, 1), refined=(0, 0))).eval()
+    rgb = torch.rand(3, 3, CROP, CROP) * 255
+    label = torch.randint(0, 25, (3, GRID, GRID))
+    label[0, :20] = 0
+    label[1, 10:30] = 255
+    label[2] = 0  # of nobody
+    weight, uv, known = torch.rand(3, GRID, GRID), torch.rand(3, 2, GRID, GRID), torch.tensor([True, False, True])
+    sparse = surface_losses(net, rgb, label, weight, uv, body_places(label, known))
+    maps = net(rgb)
+    part, u, v = (x.flatten(2).transpose(1, 2) for x in maps[1:])  # all cells of a picture, charts last
+    exact = label.where(known[:, None, None], torch.tensor(0)).flatten(1)
+    dense = (
+        person_loss(maps.person[:, 0], label),
+        part_loss(part, label.flatten(1), weight.flatten(1)),
+        uv_loss((u, v), exact, uv.flatten(2)),
+    )
+    for one, other in zip(sparse, dense, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+        first, second = (
+            torch.autograd.grad(x, list(net.parameters()), allow_unused=True, retain_graph=True) for x in (one, other)
+        )
+        for a, b in zip(first, second, strict=True):
+            assert (a is None) == (b is None)
+            if a is not None and b is not None:
+                torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5)

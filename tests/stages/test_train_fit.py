@@ -12,6 +12,7 @@ from torch import nn
 
 from pipeline.stage import StageError
 from stages.training.fit import Batch, Fit, FitConfig
+from stages.training.optimizers import Optimizers, make_optimizer
 from stages.training.payloads import Round
 
 
@@ -30,27 +31,56 @@ def loss_of(net: nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
     return {"square": (net(batch[0]).mean((1, 2, 3)) - batch[1]).square().mean()}
 
 
-def config() -> FitConfig:
-    return FitConfig(steps=60, warmup=5, rate=0.01, bf16=False)
+def config(optimizer: Optimizers = "adamw") -> FitConfig:
+    return FitConfig(steps=60, warmup=5, rate=0.01, bf16=False, optimizer=optimizer)
 
 
-def test_interrupted_training_ends_with_the_same_weights(tmp_path: Path) -> None:
-    straight = Fit(network(), config(), tmp_path / "straight")
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "muon"])
+def test_interrupted_training_ends_with_the_same_weights(optimizer: Optimizers, tmp_path: Path) -> None:
+    straight = Fit(network(), config(optimizer), tmp_path / "straight")
     straight.run(batch_of, loss_of, 60)
-    Fit(network(), config(), tmp_path / "broken").run(batch_of, loss_of, 23)
-    resumed = Fit(network(), config(), tmp_path / "broken")
+    Fit(network(), config(optimizer), tmp_path / "broken").run(batch_of, loss_of, 23)
+    resumed = Fit(network(), config(optimizer), tmp_path / "broken")
     assert resumed.step == 23
     resumed.run(batch_of, loss_of, 60)
     for name, value in straight.net.state_dict().items():
         assert torch.equal(value, resumed.net.state_dict()[name]), name
         assert torch.equal(straight.average[name], resumed.average[name]), name
-    assert Fit(network(), config(), tmp_path / "broken").step == 60
+    assert Fit(network(), config(optimizer), tmp_path / "broken").step == 60
 
 
-def test_it_learns_and_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("first", "second"), [("adamw", "muon"), ("muon", "adamw")])
+def test_the_state_of_another_optimizer_is_refused(first: Optimizers, second: Optimizers, tmp_path: Path) -> None:
+    Fit(network(), config(first), tmp_path).run(batch_of, loss_of, 2)
+    with pytest.raises(StageError, match="the checkpoint is of another optimizer"):
+        Fit(network(), config(second), tmp_path)
+
+
+def test_muon_changes_kernels_by_orthogonal_steps_and_the_rest_as_adamw_does() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 16, 3))
+    net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    before = {name: value.detach().clone() for name, value in net.named_parameters()}
+    generator = torch.Generator().manual_seed(1)
+    for value in net.parameters():
+        value.grad = torch.empty_like(value).normal_(generator=generator)
+    make_optimizer(net, "muon", 0.01, 0.0).step()
+    moved = {name: value.detach() - before[name] for name, value in net.named_parameters()}
+    kernel = moved.pop("1.weight")
+    singular = torch.linalg.svdvals(kernel.flatten(1)) / (0.01 * 0.2 * 72**0.5)
+    assert singular.min() > 0.6
+    assert singular.max() < 1.3
+    # Down the gradient, element by element: a matrix that named them in another order than the kernel would not be.
+    gradient = net[1].weight.grad
+    assert torch.nn.functional.cosine_similarity(kernel.flatten(), -gradient.flatten(), dim=0) > 0.8
+    for value in moved.values():  # AdamW's first step is the rate, whatever the gradient
+        torch.testing.assert_close(value.abs(), torch.full_like(value, 0.01), rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_it_learns_and_says_so(optimizer: Optimizers, tmp_path: Path) -> None:
     net = network()
     before = loss_of(net.train(), batch_of(999))["square"].item()
-    Fit(net, config(), tmp_path).run(batch_of, loss_of, 60)
+    Fit(net, config(optimizer), tmp_path).run(batch_of, loss_of, 60)
     assert loss_of(net, batch_of(999))["square"].item() < before / 2
     row = json.loads((tmp_path / "log.jsonl").read_text().split("\n")[0])
     assert row["step"] == 50

@@ -260,7 +260,7 @@ def test_networks_and_losses_stay_on_the_gpu() -> None:
         on_gpu(PersonDetector(), detector_loss, (rgb, *boxes, cells, torch.zeros(2, places, 5)))
         rgb, label = torch.zeros(2, 3, CROP, CROP, dtype=torch.uint8), torch.zeros(2, GRID, GRID).long()
         maps = label, torch.zeros(2, GRID, GRID), torch.zeros(2, 2, GRID, GRID)
-        on_gpu(SurfaceNet(), surface_loss, (rgb, *maps, torch.zeros(2)))
+        on_gpu(SurfaceNet(), surface_loss, (rgb, *maps, torch.arange(9), torch.arange(5)))
     places_on.cache_clear()
 
 

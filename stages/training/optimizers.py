@@ -1,0 +1,113 @@
+"""How a training changes weights by their gradient: AdamW, plain descent with momentum, or Muon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import nn
+
+Optimizers = Literal["adamw", "sgd", "muon"]
+PIXELS = 4
+"""A kernel that reads so many channels at most reads pixels, which are no features: Muon leaves it to AdamW."""
+
+
+class Optimizer(Protocol):
+    """What the training loop wants of one."""
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The groups, whose `lr` may be set."""
+        ...
+
+    def zero_grad(self, set_to_none: bool = ...) -> None:
+        """Forget the gradient."""
+        ...
+
+    def step(self) -> Any:
+        """Change the weights by their gradient."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that an exact resume needs."""
+        ...
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up such a state; raises KeyError or ValueError for another optimizer's."""
+        ...
+
+
+def make_optimizer(net: nn.Module, kind: Optimizers, rate: float, decay: float) -> Optimizer:
+    """The optimizer of a network; what has one dimension or none (norms, biases) does not decay.
+
+    Args:
+        net: on its device and in its memory format: neither may change afterwards.
+        kind: "adamw", "sgd" with a momentum of 0.9, or "muon".
+        rate, decay: learning rate and weight decay; Muon's steps are scaled so that AdamW's rates suit it.
+    """
+    known = [p for p in net.parameters() if p.requires_grad]
+    heavy, light = [p for p in known if p.ndim > 1], [p for p in known if p.ndim <= 1]
+    if kind == "sgd":
+        return torch.optim.SGD(groups(heavy, light, decay), lr=rate, momentum=0.9)
+    if kind == "adamw":
+        return torch.optim.AdamW(groups(heavy, light, decay), lr=rate, fused=True)
+    inner = [p for p in heavy if p.shape[1] > PIXELS]
+    first = [p for p in heavy if p.shape[1] <= PIXELS]
+    return Muon(inner, torch.optim.AdamW(groups(first, light, decay), lr=rate, fused=True), rate, decay)
+
+
+def groups(heavy: Sequence[nn.Parameter], light: Sequence[nn.Parameter], decay: float) -> list[dict[str, Any]]:
+    """Two groups of parameters: those that decay, and those that do not."""
+    return [{"params": list(heavy), "weight_decay": decay}, {"params": list(light), "weight_decay": 0.0}]
+
+
+class Muon:
+    """Orthogonalised momentum for kernels (Jordan 2024), as matrices of outputs by all they read; AdamW for the rest.
+
+    `torch.optim.Muon` wants matrices, so it is given views of the kernels' own memory.
+    """
+
+    def __init__(self, kernels: Sequence[nn.Parameter], rest: torch.optim.AdamW, rate: float, decay: float) -> None:
+        """`rest`: who changes the other parameters."""
+        self._kernels = list(kernels)
+        self._matrices = [nn.Parameter(as_matrix(kernel.detach())) for kernel in kernels]
+        for kernel, matrix in zip(self._kernels, self._matrices, strict=True):
+            assert kernel.data_ptr() == matrix.data_ptr(), "a kernel that is not whole in memory"
+        self._muon = torch.optim.Muon(self._matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
+        self._rest = rest
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The groups of both."""
+        return [*self._muon.param_groups, *self._rest.param_groups]
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradient."""
+        for kernel in self._kernels:
+            kernel.grad = None
+        self._rest.zero_grad(set_to_none)
+
+    def step(self) -> None:
+        """Change the weights by their gradient."""
+        for kernel, matrix in zip(self._kernels, self._matrices, strict=True):
+            matrix.grad = None if kernel.grad is None else as_matrix(kernel.grad)
+        self._muon.step()
+        self._rest.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The states of both."""
+        return {"muon": self._muon.state_dict(), "rest": self._rest.state_dict()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take up the states of both. Raises KeyError for another optimizer's."""
+        self._muon.load_state_dict(state_dict["muon"])
+        self._rest.load_state_dict(state_dict["rest"])
+
+
+def as_matrix(kernel: torch.Tensor) -> torch.Tensor:
+    """A kernel (out, in, ...) as (out, all that it reads), a view where its memory is whole.
+
+    In which order it names what it reads does not matter to Muon; channels last follows the memory of such kernels.
+    """
+    return kernel.movedim(1, -1).flatten(1) if kernel.ndim > 2 else kernel

@@ -52,8 +52,8 @@ def trained(name: str, changes: Mapping[str, Any], chosen: argparse.Namespace) -
         "small_until": 0,
         "seed": 33,
         "sizes": {"blocks": [2, 6, 9], "refined": [2, 2]},
-        "fit": {"steps": chosen.steps, "rate": chosen.rate},
         **changes,
+        "fit": {"steps": chosen.steps, "rate": chosen.rate, **changes.get("fit", {})},
     }
     place = ".".join
     stage = TrainSurface(to_dataclass(TrainSurface.Config, settings, (name,), lambda path: f"{WAYS}: {place(path)}"))

@@ -32,6 +32,7 @@ STAGES: dict[str, str] = {
     "export_truth": "stages.export_truth:ExportTruth",
     "rounds": "stages.train:Rounds",
     "label_photos": "stages.label_photos:LabelPhotos",
+    "relabel_photos": "stages.relabel_photos:RelabelPhotos",
     "draw_scenes": "stages.draw_scenes:DrawScenes",
     "train_detector": "stages.train:TrainDetector",
     "train_surface": "stages.train:TrainSurface",

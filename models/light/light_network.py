@@ -78,7 +78,7 @@ class LightNetwork:
 
     def _fitted(self, rgb_HW3: U8, found: Detections) -> tuple[Detections, dict[bytes, SurfaceMap]]:
         """Detections with boxes that fit the surfaces, and these by the bytes of their boxes."""
-        whole = [self._look(rgb_HW3, box_4) for box_4 in found.box_N4]
+        whole = [self.look(rgb_HW3, box_4) for box_4 in found.box_N4]
         if not whole:
             return found, {}
         box_N4 = np.stack([fitted(box_4, surface) for box_4, surface in zip(found.box_N4, whole, strict=True)])
@@ -113,11 +113,11 @@ class LightNetwork:
     def surfaces(self, features: Any, boxes: list[F32]) -> list[list[SurfaceMap]]:
         """Map people to the body surface; see `models.network.Network`."""
         return [
-            [seen.get(box_4.tobytes()) or trimmed(self._look(rgb_HW3, box_4), box_4) for box_4 in box_N4]
+            [seen.get(box_4.tobytes()) or trimmed(self.look(rgb_HW3, box_4), box_4) for box_4 in box_N4]
             for rgb_HW3, seen, box_N4 in zip(features.rgb_THW3, features.seen_T, boxes, strict=True)
         ]
 
-    def _look(self, rgb_HW3: U8, box_4: F32) -> SurfaceMap:
+    def look(self, rgb_HW3: U8, box_4: F32) -> SurfaceMap:
         """The surface of the person in a box, and around it as far as it may reach."""
         crop_CC3, region_4 = crop_person(rgb_HW3, crop_region(box_4))
         height, width = rgb_HW3.shape[:2]

@@ -43,9 +43,10 @@ Counts = dict[str, list[tuple[int, int]]]
 """By set and measure, what was right of what was asked, person by person."""
 
 
-def trained(name: str, changes: Mapping[str, Any], chosen: argparse.Namespace) -> Path:
-    """Train a way, or go on with it; gives its weights."""
+def trained(name: str, way: Mapping[str, Any], chosen: argparse.Namespace) -> Path:
+    """Train a way, or go on with it; gives its weights. `way`: changes to train_surface, and where its photos are."""
     folder = chosen.folder / "ways" / name
+    changes = {key: value for key, value in way.items() if key != "photos"}
     settings = {
         "folder": str(folder),
         "start": str(BUILT_IN),
@@ -58,7 +59,8 @@ def trained(name: str, changes: Mapping[str, Any], chosen: argparse.Namespace) -
     place = ".".join
     stage = TrainSurface(to_dataclass(TrainSurface.Config, settings, (name,), lambda path: f"{WAYS}: {place(path)}"))
     photos, scenes = (
-        tuple(map(str, sorted((chosen.folder / kind).glob("[0-9]*.npz")))) for kind in ("photos", "scenes")
+        tuple(map(str, sorted((chosen.folder / kind).glob("[0-9]*.npz"))))
+        for kind in (way.get("photos", "photos"), "scenes")
     )
     (made,) = stage(Round(index=0, count=1), PhotoShards(paths=photos), SceneShards(paths=scenes))
     stage.close()

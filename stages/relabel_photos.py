@@ -1,0 +1,80 @@
+"""Complete the labels of real people by what a trained network says: a second round of self-training."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from models.light.files import BUILT_IN
+from models.light.light_network import LightNetwork
+from models.network import NetworkConfig
+from pipeline.stage import Stage
+from stages.training.payloads import PhotoShards, Round
+from stages.training.photos import SIDE, PersonLabels, held_out, natural_size
+from stages.training.second_labels import SecondLabels, second_labels
+from stages.training.shards import map_shard
+
+
+class RelabelPhotos(Stage):
+    """Shards of labelled photos in, the same with a student's opinion out; shards that exist are kept."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """Whose opinion, and when it counts.
+
+        Attributes:
+            folder: of the run; the shards go to its `photos_again/`.
+            weights: of a light network; "light" are the built-in ones.
+            rules: when it counts.
+        """
+
+        folder: str = "runs/train_light"
+        weights: str = "light"
+        rules: SecondLabels = field(default_factory=SecondLabels)
+
+    def __call__(self, part: Round, photos: PhotoShards) -> Iterator[PhotoShards]:
+        """All shards, made in the first round. Raises: ModelError for weights that are no light network's."""
+        folder = Path(self.config.folder) / "photos_again"
+        done, wanted = folder / "done.json", json.dumps([dataclasses.asdict(self.config), photos.paths])
+        paths = [folder / Path(path).name for path in photos.paths]
+        if not (done.is_file() and done.read_text() == wanted):
+            folder.mkdir(parents=True, exist_ok=True)
+            done.unlink(missing_ok=True)
+            chosen = Path(self.config.weights).expanduser()
+            weights = BUILT_IN if self.config.weights == "light" else chosen
+            network = LightNetwork(NetworkConfig(), self.threads, weights, weights.stem)
+            for before, after in zip(map(Path, photos.paths), paths, strict=True):
+                relabel(before, after, network, self.config.rules)
+            done.write_text(wanted)
+        yield PhotoShards(paths=tuple(map(str, paths)))
+
+
+def relabel(before: Path, after: Path, network: LightNetwork, rules: SecondLabels) -> None:
+    """Write a shard again, with the student's opinion of all people that are trained on."""
+    data = map_shard(before)
+    labels, weights = np.array(data["person_label"]), np.array(data["person_weight"])
+    for row, photo in enumerate(data["person_photo"]):
+        if held_out(str(data["name"][photo])):
+            continue
+        natural = natural_size(float(data["aspect"][photo]))
+        to_natural_4 = np.tile(np.array(natural, np.float32) / SIDE, 2)
+        person = PersonLabels(
+            box_4=data["person_box"][row] * to_natural_4,
+            region_4=data["person_region"][row] * to_natural_4,
+            label_LL=labels[row],
+            weight_LL=weights[row],
+        )
+        rgb_HW3 = cv2.resize(np.asarray(data["rgb"][photo]), natural, interpolation=cv2.INTER_LINEAR)
+        again = second_labels(rgb_HW3, person, network.look, rules)
+        labels[row], weights[row] = again.label_LL, again.weight_LL
+    partial = after.with_suffix(".partial.npz")
+    whole: dict[str, Any] = {**data, "person_label": labels, "person_weight": weights}
+    np.savez(partial, **whole)
+    partial.rename(after)

@@ -132,12 +132,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, default=0.001)
     parser.add_argument("--only", default="", metavar="WAY,WAY")
     chosen = parser.parse_args(arguments)
-    ways: dict[str, dict[str, Any]] = yaml.safe_load(WAYS.read_text(encoding="utf-8"))
+    ways: dict[str, dict[str, Any] | None] = yaml.safe_load(WAYS.read_text(encoding="utf-8"))
     names = chosen.only.split(",") if chosen.only else list(ways)
     for name in names:
         record = chosen.folder / "ways" / f"{name}.json"
         if not record.is_file():
-            counts = scored(trained(name, ways[name], chosen), chosen)
+            way = ways[name]
+            counts = scored(BUILT_IN if way is None else trained(name, way, chosen), chosen)
             record.write_text(json.dumps(counts), encoding="utf-8")
             print(f"{name} is scored", flush=True)
     records = {name: chosen.folder / "ways" / f"{name}.json" for name in ways}

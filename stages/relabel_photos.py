@@ -12,8 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from models.light.files import BUILT_IN
-from models.light.light_network import LightNetwork
+from models.light.light_network import LightNetwork, open_light
 from models.network import NetworkConfig
 from pipeline.stage import Stage
 from stages.training.payloads import PhotoShards, Round
@@ -47,9 +46,7 @@ class RelabelPhotos(Stage):
         if not (done.is_file() and done.read_text() == wanted):
             folder.mkdir(parents=True, exist_ok=True)
             done.unlink(missing_ok=True)
-            chosen = Path(self.config.weights).expanduser()
-            weights = BUILT_IN if self.config.weights == "light" else chosen
-            network = LightNetwork(NetworkConfig(), self.threads, weights, weights.stem)
+            network = open_light(NetworkConfig(weights=self.config.weights), self.threads)
             for before, after in zip(map(Path, photos.paths), paths, strict=True):
                 relabel(before, after, network, self.config.rules)
             done.write_text(wanted)

@@ -59,7 +59,7 @@ class SurfaceNet(nn.Module):
     def forward(self, rgb_NCHW: torch.Tensor) -> SurfaceLogits:
         """Maps of crops (N, 3, CROP, CROP) of pixels 0..255."""
         maps = nn.functional.pixel_shuffle(self.read(self.features(rgb_NCHW)), 2)
-        person, part, u, v = maps.split([1, CHARTS, CHARTS, CHARTS], 1)
+        person, part, u, v = (maps[:, rows] for rows in (PERSON, PART, U, V))
         scale, shift = UV_RANGE
         return SurfaceLogits(person, part, u * scale + shift, v * scale + shift)
 

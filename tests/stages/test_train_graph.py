@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from models.light import open_light
+from models.light.files import BUILT_IN
+from models.light.weights import read_sizes
 from models.network import NetworkConfig
 
 
-def train(root: Path, settings: dict[str, object]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(root / "run_pipeline.py"), "-c", "train_light", "--serial"]
+def train(root: Path, settings: dict[str, object], config: str = "train_light") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(root / "run_pipeline.py"), "-c", config, "--serial"]
     for key, value in settings.items():
         command += ["--set", f"{key}={value}"]
     return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
@@ -54,6 +56,23 @@ def test_training_runs_and_goes_on(root: Path, settings: dict[str, object]) -> N
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.npz")} == stamps
     second = open_light(NetworkConfig(weights=str(folder / "light.safetensors"), engine="torch"), 1)
     assert first.sha256 != second.sha256
+
+
+def test_halves_that_train_alone_are_joined(root: Path, settings: dict[str, object]) -> None:
+    pytest.importorskip("onnxruntime", reason="the teachers need onnxruntime")
+    folder = Path(str(settings["folder"])) / "halves"
+    alone = {**settings, "folder": folder, "export_light.weights": folder / "light.safetensors"}
+    for half, other in (("detector", "surface"), ("surface", "detector")):
+        elsewhere = (f"train_{other}.", "export_light.")
+        own = {key: value for key, value in alone.items() if not key.startswith(elsewhere)}
+        done = train(root, own, f"train_light_{half}")
+        assert done.returncode == 0, done.stderr
+    left = {path: path.read_bytes() for path in folder.glob("*/state.pt")}
+    assert len(left) == 2
+    done = train(root, alone)
+    assert done.returncode == 0, done.stderr
+    assert {path: path.read_bytes() for path in folder.glob("*/state.pt")} == left
+    assert read_sizes(folder / "light.safetensors") == read_sizes(BUILT_IN)
 
 
 def test_without_pictures_it_says_what_to_give(root: Path, settings: dict[str, object]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -100,6 +101,7 @@ class TrainSurface(Stage):
             sizes: of the network.
             small_until: the step until which crops are smaller.
             mix: what kinds of crops are shown.
+            soft_labels: what a teacher's label lacks in trust goes to the other parts; else the cell counts for less.
         """
 
         batch: int = 24
@@ -107,6 +109,7 @@ class TrainSurface(Stage):
         sizes: SurfaceSizes = field(default_factory=SurfaceSizes)
         small_until: int = 3200
         mix: CropMix = field(default_factory=CropMix)
+        soft_labels: bool = False
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=5400))
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
@@ -127,7 +130,7 @@ class TrainSurface(Stage):
             small_until=config.small_until,
             mix=config.mix,
         )
-        self.half.run(recipe, surface_loss, part.last_step(config.fit.steps))
+        self.half.run(recipe, partial(surface_loss, soft_labels=config.soft_labels), part.last_step(config.fit.steps))
         yield SurfaceTrained(checkpoint=str(self.half.fit.path), sizes=self.sizes)
 
     def close(self) -> None:

@@ -145,6 +145,8 @@ def surface_losses(
     weight_NGG: torch.Tensor,
     uv_N2GG: torch.Tensor,
     places: BodyPlaces,
+    *,
+    soft_labels: bool = False,
 ) -> SurfaceLosses:
     """Losses of a batch of crops: person or not, which part given a person, and UV of the true part (L1).
 
@@ -156,6 +158,7 @@ def surface_losses(
         weight_NGG: 0..1, how far the label of a part is trusted.
         uv_N2GG: true UV.
         places: `body_places` of the labels.
+        soft_labels: what a label lacks in trust goes to the other parts, and the cell counts in full.
     """
     x_PC = net.features(rgb_NCHW).permute(0, 2, 3, 1).flatten(0, 2)
     label_P4, weight_P4, u_P4, v_P4 = (by_place(x) for x in (label_NGG, weight_NGG, uv_N2GG[:, 0], uv_N2GG[:, 1]))
@@ -163,7 +166,7 @@ def surface_losses(
     uv_P24 = torch.stack([u_P4[exact], v_P4[exact]], 1)
     return SurfaceLosses(
         person_loss(net.read_person(x_PC), label_P4),
-        part_loss(net.read_part(x_PC[body]), label_P4[body], weight_P4[body]),
+        part_loss(net.read_part(x_PC[body]), label_P4[body], weight_P4[body], soft_labels=soft_labels),
         uv_loss(net.read_uv(x_PC[exact]), label_P4[exact], uv_P24),
     )
 
@@ -209,10 +212,19 @@ def chart_index(label: torch.Tensor) -> torch.Tensor:
     return label.clamp(1, 24) - 1
 
 
-def part_loss(logit_P4K: torch.Tensor, label_P4: torch.Tensor, weight_P4: torch.Tensor) -> torch.Tensor:
-    """Which part, a mean over the body's cells, small parts weighing more."""
+def part_loss(
+    logit_P4K: torch.Tensor, label_P4: torch.Tensor, weight_P4: torch.Tensor, *, soft_labels: bool = False
+) -> torch.Tensor:
+    """Which part, a mean over the body's cells, small parts weighing more.
+
+    With soft labels the weight is the share of the labelled part, and the others share the rest alike.
+    """
     index = chart_index(label_P4)
-    part = -logit_P4K.float().log_softmax(2).gather(2, index[:, :, None])[:, :, 0]
+    cost_P4K = -logit_P4K.float().log_softmax(2)
+    part = cost_P4K.gather(2, index[:, :, None])[:, :, 0]
+    if soft_labels:
+        others = (cost_P4K.sum(2) - part) / (cost_P4K.shape[2] - 1)
+        part, weight_P4 = weight_P4 * part + (1 - weight_P4) * others, torch.ones_like(weight_P4)
     weighted = on_body(label_P4) * weight_P4 * PART_WEIGHT.to(index.device)[index]
     return (part * weighted).sum() / weighted.sum().clamp(min=1)
 

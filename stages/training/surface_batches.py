@@ -104,8 +104,9 @@ def stack(crops: Sequence[Crop]) -> Batch:
     )
 
 
-def surface_loss(net: nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
+def surface_loss(net: nn.Module, batch: Batch, *, soft_labels: bool = False) -> Mapping[str, torch.Tensor]:
     """The surface network's loss terms on a batch of `SurfaceBatches`."""
     assert isinstance(net, SurfaceNet)
     rgb, label, weight, uv, body, exact = batch
-    return surface_losses(net, rgb.float(), label, weight, uv, BodyPlaces(body, exact))._asdict()
+    places = BodyPlaces(body, exact)
+    return surface_losses(net, rgb.float(), label, weight, uv, places, soft_labels=soft_labels)._asdict()

@@ -44,9 +44,9 @@ Counts = dict[str, list[tuple[int, int]]]
 
 
 def trained(name: str, way: Mapping[str, Any], chosen: argparse.Namespace) -> Path:
-    """Train a way, or go on with it; gives its weights. `way`: changes to train_surface, and where its photos are."""
+    """Train a way, or go on with it; gives its weights. `way`: changes to train_surface, and which photos."""
     folder = chosen.folder / "ways" / name
-    changes = {key: value for key, value in way.items() if key != "photos"}
+    changes = {key: value for key, value in way.items() if not key.startswith("photos")}
     settings = {
         "folder": str(folder),
         "start": str(BUILT_IN),
@@ -62,7 +62,8 @@ def trained(name: str, way: Mapping[str, Any], chosen: argparse.Namespace) -> Pa
         tuple(map(str, sorted((chosen.folder / kind).glob("[0-9]*.npz"))))
         for kind in (way.get("photos", "photos"), "scenes")
     )
-    (made,) = stage(Round(index=0, count=1), PhotoShards(paths=photos), SceneShards(paths=scenes))
+    chosen_photos = PhotoShards(paths=photos[:: way.get("photos_every", 1)])
+    (made,) = stage(Round(index=0, count=1), chosen_photos, SceneShards(paths=scenes))
     stage.close()
     detector = {
         key.removeprefix("detector."): value

@@ -14,6 +14,7 @@ from models.light.places import boxes_at, places
 from models.light.sizes import SurfaceSizes
 from models.light.surface_net import GRID, SurfaceNet
 from models.losses.light import (
+    PART_WEIGHT,
     assign_places,
     body_places,
     detector_losses,
@@ -120,6 +121,21 @@ def test_surface_losses_are_the_closed_forms() -> None:
     assert part_loss(torch.zeros(1, 4, 24), label, torch.ones(1, 4)) == pytest.approx(math.log(24), rel=1e-5)
     said = torch.full((1, 4, 24), 0.5), torch.full((1, 4, 24), 0.25)
     assert uv_loss(said, label, uv) == pytest.approx(4 * ((0.25 + 0.25) + (0.5 + 0.25)) / 2, rel=1e-5)
+
+
+def test_soft_labels_are_distributions_over_the_parts() -> None:
+    torch.manual_seed(3)
+    logit, label, trust = torch.randn(5, 4, 24), torch.randint(0, 25, (5, 4)), torch.rand(5, 4)
+    label[0] = 255
+    body = (label > 0) & (label != 255)
+    wanted = ((1 - trust) / 23)[..., None].expand(5, 4, 24).clone()
+    wanted.scatter_(2, (label.clamp(1, 24) - 1)[..., None], trust[..., None])
+    cost = torch.nn.functional.cross_entropy(logit[body], wanted[body], reduction="none")
+    weight = PART_WEIGHT[label[body] - 1]
+    met = part_loss(logit, label, trust, soft_labels=True)
+    assert met == pytest.approx(((cost * weight).sum() / weight.sum()).item(), rel=1e-5)
+    sure = torch.ones(5, 4)
+    assert part_loss(logit, label, sure, soft_labels=True) == part_loss(logit, label, sure)
 
 
 def test_surface_losses_read_on_the_body_what_whole_maps_would_say() -> None:

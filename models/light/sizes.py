@@ -39,16 +39,18 @@ class SurfaceSizes:
         blocks: bottlenecks at strides 4, 8 and 16.
         wide: channels that the outputs are read from, at stride 4.
         refined: bottlenecks of the decoder at strides 8 and 4.
+        attention: after the trunk, at stride 16: self-attentions, each with a bottleneck after it.
     """
 
     widths: tuple[int, int, int, int] = (24, 48, 96, 224)
     blocks: tuple[int, int, int] = (1, 4, 5)
     wide: int = 64
     refined: tuple[int, int] = (0, 0)
+    attention: int = 0
 
     def __post_init__(self) -> None:
         """Raises ValueError for numbers that make no network."""
-        require_sizes((*self.widths, self.wide), (*self.blocks, *self.refined))
+        require_sizes((*self.widths, self.wide), (*self.blocks, *self.refined, self.attention))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,5 +81,6 @@ def from_text(text: str) -> LightSizes:
             blocks=tuple(surface["blocks"]),
             wide=surface["wide"],
             refined=tuple(surface.get("refined", (0, 0))),
+            attention=surface.get("attention", 0),
         ),
     )

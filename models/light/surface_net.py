@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from models.light.blocks import Context, ConvNormAct, bottlenecks, trunk_stage, upsample
+from models.light.blocks import Context, ConvNormAct, attentive, bottlenecks, trunk_stage, upsample
 from models.light.pixels import CROP, MEAN, STD
 from models.light.sizes import UNSAID_SIZES, SurfaceSizes
 
@@ -39,6 +39,7 @@ class SurfaceNet(nn.Module):
         self.stages = nn.ModuleList(
             trunk_stage(c_in, c_out, count) for c_in, c_out, count in zip(widths[:-1], widths[1:], blocks, strict=True)
         )
+        self.attention = attentive(widths[3], sizes.attention)
         self.context = Context(widths[3])
         self.lateral8 = nn.Conv2d(widths[3], widths[2], 1)
         self.decode8 = ConvNormAct(widths[2], widths[2], 3)
@@ -52,7 +53,7 @@ class SurfaceNet(nn.Module):
         """What the outputs are read from, (N, wide, CROP / 4, CROP / 4), for crops (N, 3, CROP, CROP) of 0..255."""
         x4 = self.stages[0](self.stem((rgb_NCHW - MEAN) / STD))
         x8 = self.stages[1](x4)
-        x16 = self.context(self.stages[2](x8))
+        x16 = self.context(self.attention(self.stages[2](x8)))
         x8 = self.refined8(self.decode8(x8 + upsample(self.lateral8(x16))))
         return self.refined4(self.decode4(x4 + upsample(self.lateral4(x8))))
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from models.errors import ModelError
-from models.light.blocks import Bottleneck
+from models.light.blocks import Bottleneck, SelfAttention
 from models.light.detector import PersonDetector
 from models.light.files import require_weights
 from models.light.sizes import UNSAID_SIZES, LightSizes, as_text, from_text
@@ -89,11 +89,12 @@ def fill(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Pa
 
 
 def grow(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Path) -> None:
-    """Load the tensors of a shallower network under a prefix; bottlenecks it lacks stay new, and change nothing yet.
+    """Load the tensors of a shallower network under a prefix; blocks it lacks stay new, and change nothing yet.
 
     Raises: ModelError naming the keys that do not fit.
     """
-    blocks = [f"{prefix}{name}." for name, module in net.named_modules() if isinstance(module, Bottleneck)]
+    new_blocks = (Bottleneck, SelfAttention)
+    blocks = [f"{prefix}{name}." for name, module in net.named_modules() if isinstance(module, new_blocks)]
     lacking = tuple(block for block in blocks if not any(name.startswith(block) for name in tensors))
     own = {prefix + name: value for name, value in net.state_dict().items()}
     new = {name: value for name, value in own.items() if name.startswith(lacking)}

@@ -26,7 +26,7 @@ def grown(net: nn.Module, prefix: str) -> nn.Module:
 
 
 @torch.no_grad()
-def test_new_bottlenecks_change_nothing_until_they_learn() -> None:
+def test_new_blocks_change_nothing_until_they_learn() -> None:
     sizes = read_sizes(BUILT_IN)
     detector, surface = (net.eval() for net in load_networks(BUILT_IN))
     deep = DetectorSizes(widths=sizes.detector.widths, blocks=deeper(sizes.detector.blocks))  # type: ignore[arg-type]
@@ -35,6 +35,7 @@ def test_new_bottlenecks_change_nothing_until_they_learn() -> None:
         blocks=deeper(sizes.surface.blocks),  # type: ignore[arg-type]
         wide=sizes.surface.wide,
         refined=deeper(sizes.surface.refined),  # type: ignore[arg-type]
+        attention=sizes.surface.attention + 1,
     )
     more = grown(PersonDetector(deep), "detector."), grown(SurfaceNet(fine), "surface.")
     assert len(more[0].state_dict()) > len(detector.state_dict())
@@ -53,7 +54,7 @@ def test_other_widths_and_fewer_bottlenecks_are_refused() -> None:
             grow(SurfaceNet(other), read_weights(BUILT_IN), "surface.", Path("some.safetensors"))
 
 
-def test_sizes_are_read_as_they_were_written_also_before_decoders_were_refined() -> None:
-    sizes = LightSizes(surface=SurfaceSizes(blocks=(2, 6, 9), refined=(2, 1)))
+def test_sizes_are_read_as_they_were_written_also_before_there_was_more_to_say() -> None:
+    sizes = LightSizes(surface=SurfaceSizes(blocks=(2, 6, 9), refined=(2, 1), attention=2))
     assert from_text(as_text(sizes)) == sizes
-    assert from_text(as_text(LightSizes()).replace(', "refined": [0, 0]', "")) == LightSizes()
+    assert from_text(as_text(LightSizes()).replace(', "refined": [0, 0], "attention": 0', "")) == LightSizes()

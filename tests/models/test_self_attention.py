@@ -1,0 +1,42 @@
+"""Self-attention of the light networks against torch's own, and as the engine that serves it computes it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from models.inference.torch_body import compile_body
+from models.light.blocks import SelfAttention
+
+
+def taught() -> SelfAttention:
+    torch.manual_seed(4)
+    block = SelfAttention(24, heads=3).eval()
+    nn.init.normal_(block.tell.weight, std=0.3)
+    return block
+
+
+@torch.no_grad()
+def test_it_is_multi_head_attention_added_to_what_stood_there() -> None:
+    block = taught()
+    known = nn.MultiheadAttention(24, 3, batch_first=True).eval()
+    known.in_proj_weight.copy_(block.ask.weight[:, :, 0, 0])
+    known.out_proj.weight.copy_(block.tell.weight[:, :, 0, 0])
+    x = torch.randn(2, 24, 5, 7)
+    places = block.norm(x).flatten(2).transpose(1, 2)
+    wanted = x + known(places, places, places, need_weights=False)[0].transpose(1, 2).unflatten(2, (5, 7))
+    torch.testing.assert_close(block(x), wanted, rtol=1e-5, atol=1e-5)
+
+
+@torch.no_grad()
+def test_it_is_served_as_it_was_trained() -> None:
+    block, x = taught(), torch.randn(1, 24, 6, 6)
+    body = compile_body(block, (1, 24, 6, 6), engine="openvino", precision="fp32", threads=1)
+    np.testing.assert_allclose(body(x.numpy()), block(x).numpy(), rtol=1e-4, atol=1e-4)
+
+
+def test_heads_share_the_channels_alike() -> None:
+    with pytest.raises(ValueError, match="22 channels cannot be shared by 4 heads"):
+        SelfAttention(22)

@@ -15,10 +15,10 @@ from models.light.surface_net import SurfaceNet
 from models.light.weights import read_sizes, write_weights
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import Written
-from stages.training.crop_mix import CropMix
 from stages.training.detector_batches import detector_loss
 from stages.training.fit import FitConfig
 from stages.training.half import Half, HalfConfig
+from stages.training.mixes import CropMix, SheetMix
 from stages.training.payloads import DetectorTrained, PhotoShards, Round, SceneShards, SurfaceTrained
 from stages.training.recipes import DetectorRecipe, SurfaceRecipe
 from stages.training.surface_batches import surface_loss
@@ -54,12 +54,14 @@ class TrainDetector(Stage):
             batch: pictures per step.
             seed: of the pictures' order and changes.
             sizes: of the network.
+            mix: what the pictures are made of.
             box_teacher: the YOLOX-nano .onnx file, to learn its answer at every place of photos (optional).
         """
 
         batch: int = 16
         seed: int = 1
         sizes: DetectorSizes = field(default_factory=DetectorSizes)
+        mix: SheetMix = field(default_factory=SheetMix)
         box_teacher: str = ""
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=3400))
 
@@ -74,7 +76,12 @@ class TrainDetector(Stage):
         """Train to the end of the round."""
         config = self.config
         recipe = DetectorRecipe(
-            photos=photos, scenes=scenes, size=config.batch, seed=config.seed, box_teacher=config.box_teacher
+            photos=photos,
+            scenes=scenes,
+            size=config.batch,
+            seed=config.seed,
+            box_teacher=config.box_teacher,
+            mix=config.mix,
         )
         self.half.run(recipe, detector_loss, part.last_step(config.fit.steps))
         yield DetectorTrained(checkpoint=str(self.half.fit.path), sizes=self.sizes)

@@ -15,7 +15,7 @@ from models.light.region import crop_region
 from models.surface.charts import mirror_uv
 from stages.training.backgrounds import over
 from stages.training.canvases import mirror_label
-from stages.training.crop_mix import AS_SHIPPED, CropMix
+from stages.training.mixes import CROPS_AS_SHIPPED, CropMix
 from stages.training.photo_pool import PoolPerson, PoolPhoto
 from stages.training.photometry import degrade, recolour
 from stages.training.photos import IGNORE, SIDE
@@ -132,7 +132,7 @@ def cut_photo(photo: PoolPhoto, person: PoolPerson, random: np.random.Generator)
     return cut, dataclasses.replace(person, box_4=box_4, region_4=region_4, label_LL=label_LL)
 
 
-def random_view(box_4: F64, random: np.random.Generator, mix: CropMix = AS_SHIPPED) -> View:
+def random_view(box_4: F64, random: np.random.Generator, mix: CropMix = CROPS_AS_SHIPPED) -> View:
     """A view of a box as a detector may give it: shifted, scaled, stretched, now and then turned, half mirrored."""
     size = box_4[2:] - box_4[:2]
     centre = (box_4[:2] + box_4[2:]) / 2 + random.normal(0, 0.035, 2) * size
@@ -172,7 +172,7 @@ def spoilt(rgb_CC3: U8, random: np.random.Generator, mix: CropMix) -> U8:
 
 
 def photo_crop(
-    photo: PoolPhoto, person: PoolPerson, side: int, random: np.random.Generator, mix: CropMix = AS_SHIPPED
+    photo: PoolPhoto, person: PoolPerson, side: int, random: np.random.Generator, mix: CropMix = CROPS_AS_SHIPPED
 ) -> Crop:
     """A crop (side x side pixels) of a labelled person of a photo; its UV is not known."""
     cells = side // 2
@@ -197,7 +197,7 @@ def scene_crop(
     background_HW3: U8 | None,
     side: int,
     random: np.random.Generator,
-    mix: CropMix = AS_SHIPPED,
+    mix: CropMix = CROPS_AS_SHIPPED,
 ) -> Crop:
     """A crop of a person of a synthetic scene, its UV known.
 

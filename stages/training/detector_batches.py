@@ -19,13 +19,10 @@ from models.losses.light import detector_losses, taught_losses
 from stages.training.backgrounds import over, random_background
 from stages.training.canvases import CANVAS, Canvas, Sheet, make_canvas
 from stages.training.fit import Batch
+from stages.training.mixes import SHEETS_AS_SHIPPED, SheetMix
 from stages.training.photo_pool import PhotoPool, PoolPhoto
-from stages.training.photos import PERSON, UNSURE
+from stages.training.photos import DENSE, PERSON, UNSURE
 from stages.training.scene_pool import PoolScene, ScenePool
-
-MOSAIC = 0.35
-SYNTHETIC = 0.25
-REAL_BACKGROUND = 0.8
 
 
 def photo_sheet(photo: PoolPhoto) -> Sheet:
@@ -60,12 +57,33 @@ def scene_sheet(scene: PoolScene, background_HW3: npt.NDArray[Any] | None) -> Sh
     )
 
 
+def empty_sheet(window_HW3: npt.NDArray[Any]) -> Sheet:
+    """A part of a photo where nobody is as something to make canvases of."""
+    height, width = window_HW3.shape[:2]
+    return Sheet(
+        rgb_HW3=window_HW3,
+        natural=(width, height),
+        box_M4=np.zeros((0, 4), np.float32),
+        kind_M=np.zeros(0, np.uint8),
+        part_hw=np.zeros((DENSE, DENSE), np.uint8),
+        real=True,
+    )
+
+
 class DetectorBatches:
-    """Photos, and synthetic scenes (one sheet in four) when there are any; a teacher answers for canvases of photos."""
+    """Photos, and synthetic scenes when there are any; a teacher answers for canvases of photos."""
 
     def __init__(
-        self, photos: PhotoPool, scenes: ScenePool | None, *, size: int, seed: int, teacher: PlaceTeacher | None
+        self,
+        photos: PhotoPool,
+        scenes: ScenePool | None,
+        *,
+        size: int,
+        seed: int,
+        teacher: PlaceTeacher | None,
+        mix: SheetMix = SHEETS_AS_SHIPPED,
     ) -> None:
+        self.mix = mix
         self.teacher = teacher
         self.photos = photos
         self.scenes = scenes
@@ -73,10 +91,13 @@ class DetectorBatches:
         self.seed = seed
 
     def _sheet(self, random: np.random.Generator) -> Sheet:
-        if self.scenes is not None and random.random() < SYNTHETIC:
+        mix, kind = self.mix, random.random()
+        if self.scenes is not None and kind < mix.synthetic:
             scene = self.scenes.scenes[random.integers(len(self.scenes.scenes))]
-            behind = random_background(self.photos, random) if random.random() < REAL_BACKGROUND else None
+            behind = random_background(self.photos, random) if random.random() < mix.behind else None
             return scene_sheet(scene, behind)
+        if kind >= 1 - mix.empty and (window := random_background(self.photos, random)) is not None:
+            return empty_sheet(window)
         return photo_sheet(self.photos.photos[random.integers(len(self.photos.photos))])
 
     def __call__(self, step: int) -> Batch:
@@ -84,7 +105,7 @@ class DetectorBatches:
         canvases = []
         for index in range(self.size):
             random = np.random.default_rng([self.seed, step, index])
-            canvases.append(make_canvas(self._sheet, random, mosaic=MOSAIC))
+            canvases.append(make_canvas(self._sheet, random, mosaic=self.mix.mosaic))
         return (*stack(canvases), torch.from_numpy(np.stack([self._answer(canvas) for canvas in canvases])))
 
     def _answer(self, canvas: Canvas) -> npt.NDArray[Any]:

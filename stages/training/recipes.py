@@ -7,8 +7,8 @@ from pathlib import Path
 
 from models.light.box_teacher import PlaceTeacher
 from stages.training.canvases import CANVAS
-from stages.training.crop_mix import CropMix
 from stages.training.detector_batches import DetectorBatches
+from stages.training.mixes import CropMix, SheetMix
 from stages.training.payloads import PhotoShards, SceneShards
 from stages.training.photo_pool import PhotoPool
 from stages.training.scene_pool import ScenePool
@@ -29,6 +29,7 @@ class DetectorRecipe:
     size: int
     seed: int
     box_teacher: str
+    mix: SheetMix
 
     def __call__(self) -> DetectorBatches:
         """Open the pools and the teacher, which runs on one thread: its answers shall not depend on how many there are.
@@ -36,7 +37,8 @@ class DetectorRecipe:
         Raises: StageError for shards, ModelError for a teacher that cannot be opened.
         """
         teacher = PlaceTeacher(Path(self.box_teacher), side=CANVAS, threads=1) if self.box_teacher else None
-        return DetectorBatches(*open_pools(self.photos, self.scenes), size=self.size, seed=self.seed, teacher=teacher)
+        pools = open_pools(self.photos, self.scenes)
+        return DetectorBatches(*pools, size=self.size, seed=self.seed, teacher=teacher, mix=self.mix)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

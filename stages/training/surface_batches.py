@@ -12,9 +12,9 @@ from models.light.pixels import CROP
 from models.light.surface_net import SurfaceNet
 from models.losses.light import BodyPlaces, body_places, surface_losses
 from stages.training.backgrounds import random_background
-from stages.training.crop_mix import AS_SHIPPED, CropMix
 from stages.training.crops import Crop, cut_photo, cut_scene, hidden, photo_crop, scene_crop
 from stages.training.fit import Batch
+from stages.training.mixes import CROPS_AS_SHIPPED, CropMix
 from stages.training.photo_pool import PhotoPool
 from stages.training.scene_pool import ScenePool
 
@@ -45,7 +45,7 @@ class SurfaceBatches:
         size: int,
         seed: int,
         small_until: int,
-        mix: CropMix = AS_SHIPPED,
+        mix: CropMix = CROPS_AS_SHIPPED,
     ) -> None:
         """`small_until`: crops have SMALL pixels a side before that step and CROP after it, which saves time."""
         self.photos = photos

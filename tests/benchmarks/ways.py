@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import yaml
 from safetensors.torch import load_file
 
@@ -65,14 +66,19 @@ def trained(name: str, way: Mapping[str, Any], chosen: argparse.Namespace) -> Pa
     chosen_photos = PhotoShards(paths=photos[:: way.get("photos_every", 1)])
     (made,) = stage(Round(index=0, count=1), chosen_photos, SceneShards(paths=scenes))
     stage.close()
-    detector = {
-        key.removeprefix("detector."): value
-        for key, value in load_file(BUILT_IN).items()
-        if key.startswith("detector.")
-    }
-    weights: Path = folder / "weights.safetensors"
     sizes = LightSizes(detector=read_sizes(BUILT_IN).detector, surface=stage.sizes)
-    write_weights(weights, detector, averaged(made.checkpoint), sizes)
+    return with_built_in(folder, {"surface": averaged(made.checkpoint)}, sizes)
+
+
+def with_built_in(folder: Path, trained: Mapping[str, dict[str, torch.Tensor]], sizes: LightSizes) -> Path:
+    """Write a half that was trained and the built-in other one into one file."""
+    built_in = load_file(BUILT_IN)
+    halves = {
+        half: {key.removeprefix(f"{half}."): value for key, value in built_in.items() if key.startswith(f"{half}.")}
+        for half in ("detector", "surface")
+    }
+    weights = folder / "weights.safetensors"
+    write_weights(weights, **{**halves, **trained}, sizes=sizes)
     return weights
 
 

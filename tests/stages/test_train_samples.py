@@ -13,8 +13,9 @@ from models.surface.charts import MIRROR_CHART, mirror_uv
 from stages.training import crops
 from stages.training.backgrounds import empty, over, random_background
 from stages.training.canvases import CANVAS, Sheet, make_canvas, mirror_label
-from stages.training.crop_mix import CropMix
 from stages.training.crops import cut_photo, cut_scene, hidden, photo_crop, random_view, scene_crop
+from stages.training.detector_batches import DetectorBatches
+from stages.training.mixes import CropMix, SheetMix
 from stages.training.photo_pool import PoolPerson, PoolPhoto
 from stages.training.photos import IGNORE, LABELS, SIDE
 from stages.training.scene_pool import PoolScene
@@ -194,6 +195,8 @@ def test_a_mix_spreads_real_crops_evenly_and_refuses_what_is_no_share() -> None:
     assert CropMix(legs=3.0).legs == 3.0
     with pytest.raises(ValueError, match=r"tumbled is 1\.5; a share is between 0 and 1"):
         CropMix(tumbled=1.5)
+    with pytest.raises(ValueError, match="synthetic and empty together are more than all sheets"):
+        SheetMix(synthetic=0.6, empty=0.5)
 
 
 def test_over_keeps_the_inside_and_the_outside() -> None:
@@ -226,6 +229,31 @@ def test_backgrounds_show_nobody() -> None:
     for seed in range(20):
         window = random_background(Pool(), np.random.default_rng(seed))
         assert window is None or (window > 0).mean() < 0.05
+
+
+def test_the_detector_is_shown_as_many_empty_sheets_as_asked() -> None:
+    photo = PoolPhoto(
+        name="x",
+        natural=(SIDE, SIDE),
+        rgb_SS3=np.full((SIDE, SIDE, 3), 90, np.uint8),
+        box_M4=np.array([[0, 0, 60, 60]], np.float32),
+        kind_M=np.zeros(1),
+        dense_DD=np.zeros((52, 52), np.uint8),
+    )
+
+    class Pool:
+        photos = (photo,)
+
+    def empty_canvases(share: float) -> int:
+        mix = SheetMix(empty=share, mosaic=0, synthetic=0)
+        batches = DetectorBatches(Pool(), None, size=100, seed=1, teacher=None, mix=mix)  # type: ignore[arg-type]
+        _, _, kind_NM, part_Nhw, _ = batches(0)
+        empty_N = (kind_NM == -1).all(1)
+        assert (part_Nhw[empty_N] == 0).all()
+        return int(empty_N.sum())
+
+    assert empty_canvases(1.0) == 100
+    assert 20 <= empty_canvases(0.4) - empty_canvases(0.0) <= 60
 
 
 @pytest.mark.parametrize("mosaic", [0.0, 1.0])

@@ -1,0 +1,117 @@
+"""What moves the light detector: ways of training it, each alone.
+
+    python -m tests.benchmarks.detector_ways FOLDER --box-teacher YOLOX.onnx --data COCO HUMAN_V2 val --scenes 100
+    python -m tests.benchmarks.detector_ways FOLDER --box-teacher YOLOX.onnx --data … --only base,again,empty
+
+FOLDER is that of a run of `-c train_light`, whose labelled photos and scenes are taken. For each way of
+`detector_ways.yaml` the detector goes on from the built-in weights for so many steps and is scored by `-c evaluate` in
+float32, people and detections from 100 pixels at score 0.18. A way that has been scored is not trained again
+(FOLDER/detector_ways/NAME.json).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from models.light.files import BUILT_IN
+from models.light.sizes import LightSizes
+from models.light.weights import read_sizes
+from pipeline.conversion import to_dataclass
+from stages.train import TrainDetector, averaged
+from stages.training.payloads import PhotoShards, Round, SceneShards
+from tests.benchmarks.ways import with_built_in
+
+WAYS = Path(__file__).with_name("detector_ways.yaml")
+ROOT = Path(__file__).resolve().parents[2]
+MEASURES = ("box_AP50", "recall", "precision")
+
+Scores = dict[str, dict[str, float]]
+"""By set, by measure."""
+
+
+def trained(name: str, way: Mapping[str, Any], chosen: argparse.Namespace) -> Path:
+    """Train a way, or go on with it; gives its weights. `way`: changes to train_detector, and where its photos are."""
+    folder = chosen.folder / "detector_ways" / name
+    settings = {
+        "folder": str(folder),
+        "start": str(BUILT_IN),
+        "seed": 43,
+        "sizes": {"blocks": list(read_sizes(BUILT_IN).detector.blocks)},
+        "box_teacher": chosen.box_teacher,
+        **{key: value for key, value in way.items() if key not in ("photos", "fit")},
+        "fit": {"steps": chosen.steps, "rate": chosen.rate, **way.get("fit", {})},
+    }
+    place = ".".join
+    config = to_dataclass(TrainDetector.Config, settings, (name,), lambda path: f"{WAYS}: {place(path)}")
+    stage = TrainDetector(config)
+    photos, scenes = (
+        tuple(map(str, sorted((chosen.folder / kind).glob("[0-9]*.npz"))))
+        for kind in (way.get("photos", "photos"), "scenes")
+    )
+    (made,) = stage(Round(index=0, count=1), PhotoShards(paths=photos), SceneShards(paths=scenes))
+    stage.close()
+    sizes = LightSizes(detector=stage.sizes, surface=read_sizes(BUILT_IN).surface)
+    return with_built_in(folder, {"detector": averaged(made.checkpoint)}, sizes)
+
+
+def scored(weights: Path, name: str, chosen: argparse.Namespace) -> Scores:
+    """What `-c evaluate` says of the weights."""
+    report = chosen.folder / "detector_ways" / f"{name}_report.json"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, str(ROOT / "run_pipeline.py"), "-c", "evaluate", "--weights", str(weights.resolve())]
+    data = ", ".join(f"'{one}'" for one in chosen.data)
+    settings = ("boxes=detected", "network.precision=fp32", f"scenes={chosen.scenes}", f"data=[{data}]")
+    for change in (*settings, f"write_scores.folder={report.parent.resolve() / name}"):
+        command += ["--set", change]
+    subprocess.run([*command, "--report", str(report)], check=True, stdout=subprocess.DEVNULL)
+    sets = json.loads(report.read_text(encoding="utf-8"))["inputs"][0]["sets"]
+    return {
+        one: {measure: found["detected"][measure]["value"] for measure in MEASURES if measure in found["detected"]}
+        for one, found in sets.items()
+    }
+
+
+def table(found: Mapping[str, Scores]) -> list[str]:
+    """The ways as lines of Markdown."""
+    columns = [(one, measure) for one, scores in found["base"].items() for measure in scores]
+    lines = ["| way | " + " | ".join(f"{one} {measure}" for one, measure in columns) + " |"]
+    lines.append("|" + "---|" * (len(columns) + 1))
+    for name, scores in found.items():
+        lines.append(f"| {name} | " + " | ".join(f"{scores[one][measure]:.3f}" for one, measure in columns) + " |")
+    return lines
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train and score what is missing, and print the table of what is there."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--data", nargs="+", required=True, help="sets of real people, and worlds")
+    parser.add_argument("--box-teacher", default="", metavar="YOLOX.onnx")
+    parser.add_argument("--scenes", type=int, default=100, help="of worlds among the sets")
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--rate", type=float, default=0.001)
+    parser.add_argument("--only", default="", metavar="WAY,WAY")
+    chosen = parser.parse_args(arguments)
+    ways: dict[str, dict[str, Any] | None] = yaml.safe_load(WAYS.read_text(encoding="utf-8"))
+    for name in chosen.only.split(",") if chosen.only else ways:
+        record = chosen.folder / "detector_ways" / f"{name}.json"
+        if not record.is_file():
+            way = ways[name]
+            scores = scored(BUILT_IN if way is None else trained(name, way, chosen), name, chosen)
+            record.write_text(json.dumps(scores), encoding="utf-8")
+            print(f"{name} is scored", flush=True)
+    records = {name: chosen.folder / "detector_ways" / f"{name}.json" for name in ways}
+    print("\n".join(table({name: json.loads(path.read_text()) for name, path in records.items() if path.is_file()})))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -220,10 +220,10 @@ def part_loss(
     With soft labels the weight is the share of the labelled part, and the others share the rest alike.
     """
     index = chart_index(label_P4)
-    cost_P4K = -logit_P4K.float().log_softmax(2)
-    part = cost_P4K.gather(2, index[:, :, None])[:, :, 0]
+    log_P4K = logit_P4K.float().log_softmax(2)
+    part = -log_P4K.gather(2, index[:, :, None])[:, :, 0]
     if soft_labels:
-        others = (cost_P4K.sum(2) - part) / (cost_P4K.shape[2] - 1)
+        others = -(log_P4K.sum(2) + part) / (log_P4K.shape[2] - 1)
         part, weight_P4 = weight_P4 * part + (1 - weight_P4) * others, torch.ones_like(weight_P4)
     weighted = on_body(label_P4) * weight_P4 * PART_WEIGHT.to(index.device)[index]
     return (part * weighted).sum() / weighted.sum().clamp(min=1)

@@ -91,7 +91,9 @@ class DetectorBatches:
         self.seed = seed
 
     def _sheet(self, random: np.random.Generator) -> Sheet:
-        mix, kind = self.mix, random.random()
+        mix = self.mix
+        # Where there is nothing to choose nothing is drawn: the canvases that quantising looks at stay the same.
+        kind = random.random() if self.scenes is not None or mix.empty else 0.0
         if self.scenes is not None and kind < mix.synthetic:
             scene = self.scenes.scenes[random.integers(len(self.scenes.scenes))]
             behind = random_background(self.photos, random) if random.random() < mix.behind else None

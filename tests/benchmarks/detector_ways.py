@@ -17,17 +17,14 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from models.light.files import BUILT_IN
 from models.light.sizes import LightSizes
 from models.light.weights import read_sizes
 from pipeline.conversion import to_dataclass
 from stages.train import TrainDetector, averaged
-from stages.training.payloads import PhotoShards, Round, SceneShards
-from tests.benchmarks.ways import with_built_in
+from stages.training.payloads import Round
+from tests.benchmarks.way_runs import Way, arguments, changes, recorded, shards, with_built_in
 
 WAYS = Path(__file__).with_name("detector_ways.yaml")
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,26 +34,23 @@ Scores = dict[str, dict[str, float]]
 """By set, by measure."""
 
 
-def trained(name: str, way: Mapping[str, Any], chosen: argparse.Namespace) -> Path:
-    """Train a way, or go on with it; gives its weights. `way`: changes to train_detector, and where its photos are."""
+def trained(name: str, way: Way, chosen: argparse.Namespace) -> Path:
+    """Train a way, or go on with it; gives its weights. `way`: changes to train_detector, and which photos."""
     folder = chosen.folder / "detector_ways" / name
+    changed = changes(way)
     settings = {
         "folder": str(folder),
         "start": str(BUILT_IN),
         "seed": 43,
         "sizes": {"blocks": list(read_sizes(BUILT_IN).detector.blocks)},
         "box_teacher": chosen.box_teacher,
-        **{key: value for key, value in way.items() if key not in ("photos", "fit")},
-        "fit": {"steps": chosen.steps, "rate": chosen.rate, **way.get("fit", {})},
+        **changed,
+        "fit": {"steps": chosen.steps, "rate": chosen.rate, **changed.get("fit", {})},
     }
     place = ".".join
     config = to_dataclass(TrainDetector.Config, settings, (name,), lambda path: f"{WAYS}: {place(path)}")
     stage = TrainDetector(config)
-    photos, scenes = (
-        tuple(map(str, sorted((chosen.folder / kind).glob("[0-9]*.npz"))))
-        for kind in (way.get("photos", "photos"), "scenes")
-    )
-    (made,) = stage(Round(index=0, count=1), PhotoShards(paths=photos), SceneShards(paths=scenes))
+    (made,) = stage(Round(index=0, count=1), *shards(chosen.folder, way))
     stage.close()
     sizes = LightSizes(detector=stage.sizes, surface=read_sizes(BUILT_IN).surface)
     return with_built_in(folder, {"detector": averaged(made.checkpoint)}, sizes)
@@ -89,27 +83,16 @@ def table(found: Mapping[str, Scores]) -> list[str]:
     return lines
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(given: Sequence[str] | None = None) -> int:
     """Train and score what is missing, and print the table of what is there."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--data", nargs="+", required=True, help="sets of real people, and worlds")
+    parser = arguments(__doc__, scenes=100, steps=1000)
     parser.add_argument("--box-teacher", default="", metavar="YOLOX.onnx")
-    parser.add_argument("--scenes", type=int, default=100, help="of worlds among the sets")
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--rate", type=float, default=0.001)
-    parser.add_argument("--only", default="", metavar="WAY,WAY")
-    chosen = parser.parse_args(arguments)
-    ways: dict[str, dict[str, Any] | None] = yaml.safe_load(WAYS.read_text(encoding="utf-8"))
-    for name in chosen.only.split(",") if chosen.only else ways:
-        record = chosen.folder / "detector_ways" / f"{name}.json"
-        if not record.is_file():
-            way = ways[name]
-            scores = scored(BUILT_IN if way is None else trained(name, way, chosen), name, chosen)
-            record.write_text(json.dumps(scores), encoding="utf-8")
-            print(f"{name} is scored", flush=True)
-    records = {name: chosen.folder / "detector_ways" / f"{name}.json" for name in ways}
-    print("\n".join(table({name: json.loads(path.read_text()) for name, path in records.items() if path.is_file()})))
+    chosen = parser.parse_args(given)
+
+    def score(name: str, way: Way | None) -> Scores:
+        return scored(BUILT_IN if way is None else trained(name, way, chosen), name, chosen)
+
+    print("\n".join(table(recorded(WAYS, chosen.folder / "detector_ways", chosen.only, score))))
     return 0
 
 

@@ -13,16 +13,16 @@ from typing import get_args
 
 import torch
 
+from models.light.files import BUILT_IN
 from models.light.pixels import CROP
-from models.light.sizes import SurfaceSizes
 from models.light.surface_net import GRID, SurfaceNet
+from models.light.weights import read_sizes
 from models.losses.light import body_places
 from stages.training.optimizers import Optimizers, make_optimizer
 from stages.training.surface_batches import surface_loss
 
 CROPS, STEPS, COLD = 24, 10, 4
-SIZES = SurfaceSizes(blocks=(2, 6, 9), refined=(2, 2))
-"""Of the built-in weights."""
+SIZES = read_sizes(BUILT_IN).surface
 
 
 def batch() -> tuple[torch.Tensor, ...]:

@@ -12,20 +12,15 @@ the same people, with the middle 95 % of that difference over people drawn again
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
-import yaml
-from safetensors.torch import load_file
 
 from models.light.files import BUILT_IN
 from models.light.sizes import LightSizes
-from models.light.weights import read_sizes, write_weights
+from models.light.weights import read_sizes
 from models.metrics.bootstrap import ratio
 from models.network import NetworkConfig
 from pipeline.conversion import to_dataclass
@@ -35,7 +30,8 @@ from stages.evaluation.photo_truth import Reading
 from stages.evaluation.sets import sets_called
 from stages.evaluation.synthetic_truth import Worlds
 from stages.train import TrainSurface, averaged
-from stages.training.payloads import PhotoShards, Round, SceneShards
+from stages.training.payloads import Round
+from tests.benchmarks.way_runs import Way, arguments, changes, recorded, shards, with_built_in
 
 WAYS = Path(__file__).with_name("ways.yaml")
 BASE = "base"
@@ -44,42 +40,25 @@ Counts = dict[str, list[tuple[int, int]]]
 """By set and measure, what was right of what was asked, person by person."""
 
 
-def trained(name: str, way: Mapping[str, Any], chosen: argparse.Namespace) -> Path:
+def trained(name: str, way: Way, chosen: argparse.Namespace) -> Path:
     """Train a way, or go on with it; gives its weights. `way`: changes to train_surface, and which photos."""
     folder = chosen.folder / "ways" / name
-    changes = {key: value for key, value in way.items() if not key.startswith("photos")}
+    changed = changes(way)
     settings = {
         "folder": str(folder),
         "start": str(BUILT_IN),
         "small_until": 0,
         "seed": 33,
         "sizes": {"blocks": [2, 6, 9], "refined": [2, 2]},
-        **changes,
-        "fit": {"steps": chosen.steps, "rate": chosen.rate, **changes.get("fit", {})},
+        **changed,
+        "fit": {"steps": chosen.steps, "rate": chosen.rate, **changed.get("fit", {})},
     }
     place = ".".join
     stage = TrainSurface(to_dataclass(TrainSurface.Config, settings, (name,), lambda path: f"{WAYS}: {place(path)}"))
-    photos, scenes = (
-        tuple(map(str, sorted((chosen.folder / kind).glob("[0-9]*.npz"))))
-        for kind in (way.get("photos", "photos"), "scenes")
-    )
-    chosen_photos = PhotoShards(paths=photos[:: way.get("photos_every", 1)])
-    (made,) = stage(Round(index=0, count=1), chosen_photos, SceneShards(paths=scenes))
+    (made,) = stage(Round(index=0, count=1), *shards(chosen.folder, way))
     stage.close()
     sizes = LightSizes(detector=read_sizes(BUILT_IN).detector, surface=stage.sizes)
     return with_built_in(folder, {"surface": averaged(made.checkpoint)}, sizes)
-
-
-def with_built_in(folder: Path, trained: Mapping[str, dict[str, torch.Tensor]], sizes: LightSizes) -> Path:
-    """Write a half that was trained and the built-in other one into one file."""
-    built_in = load_file(BUILT_IN)
-    halves = {
-        half: {key.removeprefix(f"{half}."): value for key, value in built_in.items() if key.startswith(f"{half}.")}
-        for half in ("detector", "surface")
-    }
-    weights = folder / "weights.safetensors"
-    write_weights(weights, **{**halves, **trained}, sizes=sizes)
-    return weights
 
 
 def scored(weights: Path, chosen: argparse.Namespace) -> Counts:
@@ -129,27 +108,14 @@ def table(found: Mapping[str, Counts]) -> list[str]:
     return lines
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(given: Sequence[str] | None = None) -> int:
     """Train and score what is missing, and print the table of what is there."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--data", nargs="+", required=True, help="sets of real people, and worlds")
-    parser.add_argument("--scenes", type=int, default=150, help="of worlds among the sets")
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--rate", type=float, default=0.001)
-    parser.add_argument("--only", default="", metavar="WAY,WAY")
-    chosen = parser.parse_args(arguments)
-    ways: dict[str, dict[str, Any] | None] = yaml.safe_load(WAYS.read_text(encoding="utf-8"))
-    names = chosen.only.split(",") if chosen.only else list(ways)
-    for name in names:
-        record = chosen.folder / "ways" / f"{name}.json"
-        if not record.is_file():
-            way = ways[name]
-            counts = scored(BUILT_IN if way is None else trained(name, way, chosen), chosen)
-            record.write_text(json.dumps(counts), encoding="utf-8")
-            print(f"{name} is scored", flush=True)
-    records = {name: chosen.folder / "ways" / f"{name}.json" for name in ways}
-    print("\n".join(table({name: json.loads(path.read_text()) for name, path in records.items() if path.is_file()})))
+    chosen = arguments(__doc__, scenes=150, steps=1500).parse_args(given)
+
+    def score(name: str, way: Way | None) -> Counts:
+        return scored(BUILT_IN if way is None else trained(name, way, chosen), chosen)
+
+    print("\n".join(table(recorded(WAYS, chosen.folder / "ways", chosen.only, score))))
     return 0
 
 

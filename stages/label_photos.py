@@ -19,7 +19,15 @@ from pipeline.stage import Stage, StageError
 from stages.training.loaders import deaths_told, made_in_order, require_count
 from stages.training.payloads import PhotoShards, Round
 from stages.training.photos import LabelledPhoto, Picture, Teachers, label_photo, write_shard
-from stages.training.real_pictures import COMMERCIAL_LICENCES, clip, coco_people, human_v2, require, sequence
+from stages.training.real_pictures import (
+    COMMERCIAL_LICENCES,
+    clip,
+    coco_people,
+    human_v2,
+    photos_below,
+    require,
+    sequence,
+)
 
 LISTING = Path(__file__).resolve().parent.parent / "models" / "weights" / "light_photos.txt"
 PER_SHARD = 128
@@ -37,6 +45,7 @@ class LabelPhotos(Stage):
             folder: of the run; the shards go to its `photos/`.
             human_v2: checkout of brianhuster/human-dataset (the files of models/weights/light_photos.txt are read).
             coco: a COCO 2017 folder; its training images of a licence for commercial use are read.
+            photos: folders of photos that may be trained on, of people or of anything else, in any depth.
             sequences, clips: folders of numbered JPEGs, and videos, that may be trained on.
             every: frames between two that are taken of sequences and clips.
             part_teacher: a BodyPix file, Coral's .tflite (the better) or the .onnx.
@@ -48,6 +57,7 @@ class LabelPhotos(Stage):
         folder: str = "runs/train_light"
         human_v2: str = ""
         coco: str = ""
+        photos: tuple[str, ...] = ()
         sequences: tuple[str, ...] = ()
         clips: tuple[str, ...] = ()
         every: int = 8
@@ -131,13 +141,15 @@ def open_teachers(config: LabelPhotos.Config) -> Teachers:
 
 def all_pictures(config: LabelPhotos.Config) -> Iterator[Picture]:
     """All pictures, always in the same order. Raises: StageError naming the key of a path that is missing."""
-    if not (config.human_v2 or config.coco or config.sequences or config.clips):
+    if not (config.human_v2 or config.coco or config.photos or config.sequences or config.clips):
         raise StageError("no pictures are given", "label_photos.human_v2", REMEDY)
     if config.human_v2:
         yield from human_v2(require(config.human_v2, "label_photos.human_v2", REMEDY), LISTING)
     if config.coco:
         coco = require(config.coco, "label_photos.coco", REMEDY)
         yield from coco_people(coco, "train2017", COMMERCIAL_LICENCES)
+    for name in config.photos:
+        yield from photos_below(require(name, "label_photos.photos", REMEDY))
     for name in config.sequences:
         yield from sequence(require(name, "label_photos.sequences", REMEDY), config.every)
     for name in config.clips:

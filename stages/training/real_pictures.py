@@ -17,6 +17,7 @@ from stages.training.photos import Picture
 
 COMMERCIAL_LICENCES = frozenset({4, 5, 7, 8})
 """COCO's `license` ids that allow commercial use: CC BY, CC BY-SA, no known restrictions, US government work."""
+PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 
 
 def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
@@ -80,6 +81,19 @@ def corner_boxes(rows: Sequence[Mapping[str, Any]]) -> npt.NDArray[Any]:
     box_N4 = np.array([row["bbox"] for row in rows], np.float32).reshape(-1, 4)
     box_N4[:, 2:] += box_N4[:, :2]
     return box_N4
+
+
+def photos_below(folder: Path) -> Iterator[Picture]:
+    """All JPEGs and PNGs below a folder, in the order of their paths, not annotated.
+
+    Raises: StageError for a folder without any, or for one that is damaged.
+    """
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
+    if not paths:
+        raise StageError("no photos are below it", str(folder), "give a folder of .jpg, .jpeg or .png files")
+    for path in paths:
+        name = f"{folder.name}/{path.relative_to(folder).as_posix()}"
+        yield Picture(name=name, rgb_HW3=read_rgb(path), box_M4=None, stretched=False)
 
 
 def sequence(folder: Path, every: int) -> Iterator[Picture]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from pipeline.stage import StageError
-from stages.label_photos import LISTING, LabelPhotos
+from stages.label_photos import LISTING, LabelPhotos, all_pictures
 from stages.training.payloads import Round
 from stages.training.photo_pool import PhotoPool
 from stages.training.photos import (
@@ -25,7 +26,7 @@ from stages.training.photos import (
     natural_size,
     write_shard,
 )
-from stages.training.real_pictures import COMMERCIAL_LICENCES, coco_people, human_v2
+from stages.training.real_pictures import COMMERCIAL_LICENCES, coco_people, human_v2, photos_below
 from stages.training.shards import map_shard
 
 
@@ -111,6 +112,27 @@ def test_a_missing_photo_is_named(tmp_path: Path) -> None:
     listing.write_text("train 0123456789abcdef 01234567\n")
     with pytest.raises(StageError, match="no photo 0123456789abcdef"):
         list(human_v2(tmp_path, listing))
+
+
+def test_photos_below_a_folder_are_read_in_order_and_need_no_annotation(tmp_path: Path) -> None:
+    (tmp_path / "things" / "cups").mkdir(parents=True)
+    for name, red in (("b.PNG", 2), ("cups/a.jpg", 9), ("a.jpeg", 1), ("notes.txt", None)):
+        path = tmp_path / "things" / name
+        if red is None:
+            path.write_text("no photo")
+        else:
+            assert cv2.imwrite(str(path), np.full((8, 6, 3), (0, 0, 20 * red), np.uint8))
+    found = list(photos_below(tmp_path / "things"))
+    assert [picture.name for picture in found] == ["things/a.jpeg", "things/b.PNG", "things/cups/a.jpg"]
+    assert [round(picture.rgb_HW3[..., 0].mean() / 20) for picture in found] == [1, 2, 9]
+    assert all(picture.box_M4 is None and not picture.stretched for picture in found)
+
+
+def test_a_folder_without_photos_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StageError, match="no photos are below it"):
+        list(photos_below(tmp_path))
+    with pytest.raises(StageError, match=r"label_photos\.photos"):
+        list(all_pictures(LabelPhotos.Config(photos=(str(tmp_path / "absent"),))))
 
 
 def test_only_commercial_licences_trained_the_shipped_weights(root: Path, shared: Path) -> None:

@@ -1,4 +1,4 @@
-"""Put real places behind synthetic people."""
+"""Places of photos where nobody is: put behind synthetic people, and shown as they are."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stages.training.photo_pool import PhotoPool, PoolPhoto
-from stages.training.photos import DENSE, IGNORE, SIDE
+from stages.training.photo_pool import PhotoPool, PoolPerson, PoolPhoto
+from stages.training.photos import DENSE, IGNORE, LABELS, SIDE
 
+F64 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
 
 TRIES = 8
@@ -29,19 +30,34 @@ def random_background(pool: PhotoPool, random: np.random.Generator) -> U8 | None
         photo = pool.photos[random.integers(len(pool.photos))]
         side = random.uniform(0.25, 0.8) * SIDE
         x, y = random.uniform(0, SIDE - side, 2)
-        if empty(photo, x, y, side):
+        if empty(photo, np.array([x, y, x + side, y + side])):
             x0, y0, n = int(x), int(y), int(side)
             window = photo.rgb_SS3[y0 : y0 + n, x0 : x0 + n]
             return np.asarray(cv2.flip(window, 1)) if random.random() < 0.5 else window
     return None
 
 
-def empty(photo: PoolPhoto, x: float, y: float, side: float) -> bool:
-    """Whether a square window of a photo touches no box and holds less than MOST_PERSON of a person."""
-    low, high = photo.box_M4[:, :2], photo.box_M4[:, 2:]
-    touches = ((low < (x + side, y + side)) & (high > (x, y))).all(1)
+def nobody(pool: PhotoPool, random: np.random.Generator) -> tuple[PoolPhoto, PoolPerson] | None:
+    """A box in a training photo, shaped as somebody's, in which nobody is: all background; None if none is found."""
+    for _ in range(TRIES):
+        index = int(random.integers(len(pool.photos)))
+        shape_4 = pool.people[random.integers(len(pool.people))].box_4
+        size_2 = (shape_4[2:] - shape_4[:2]) / np.max(shape_4[2:] - shape_4[:2]) * random.uniform(0.25, 1.0) * SIDE
+        corner_2 = random.uniform(0, SIDE - size_2)
+        box_4 = np.concatenate([corner_2, corner_2 + size_2]).astype(np.float32)
+        if empty(pool.photos[index], box_4):
+            label_LL = np.zeros((LABELS, LABELS), np.uint8)
+            person = PoolPerson(photo=index, box_4=box_4, region_4=box_4, label_LL=label_LL, weight_LL=label_LL)
+            return pool.photos[index], person
+    return None
+
+
+def empty(photo: PoolPhoto, window_4: F64) -> bool:
+    """Whether a window of a photo touches no box and holds less than MOST_PERSON of a person."""
+    touches = ((photo.box_M4[:, :2] < window_4[2:]) & (photo.box_M4[:, 2:] > window_4[:2])).all(1)
     if touches.any():
         return False
-    a, b, n = (int(value * DENSE / SIDE) for value in (x, y, side))
-    seen = photo.dense_DD[b : b + n + 1, a : a + n + 1]
+    a, b = (window_4[:2] * DENSE / SIDE).astype(int)
+    wide, high = ((window_4[2:] - window_4[:2]) * DENSE / SIDE).astype(int)
+    seen = photo.dense_DD[b : b + high + 1, a : a + wide + 1]
     return bool(((seen > 0) & (seen != IGNORE)).mean() < MOST_PERSON)

@@ -17,6 +17,7 @@ class CropMix:
         turned: turned a little (17 degrees of standard deviation).
         tumbled: turned by any angle, for people who lie or stand on their hands.
         hidden: behind somebody synthetic who covers a part of them.
+        nobody: of parts of photos where nobody is, so that nothing is painted on what the detector mistakes for people.
         spoilt: with another light, and at times blur, noise or compression.
         legs, arms: how many times as often real crops are shown that show legs, and much of the arms.
     """
@@ -27,6 +28,7 @@ class CropMix:
     turned: float = 0.35
     tumbled: float = 0.12
     hidden: float = 0.0
+    nobody: float = 0.0
     spoilt: float = 1.0
     legs: float = 2.0
     arms: float = 1.5

@@ -11,7 +11,7 @@ from torch import nn
 from models.light.pixels import CROP
 from models.light.surface_net import SurfaceNet
 from models.losses.light import BodyPlaces, body_places, surface_losses
-from stages.training.backgrounds import random_background
+from stages.training.backgrounds import nobody, random_background
 from stages.training.crops import Crop, cut_photo, cut_scene, hidden, photo_crop, scene_crop
 from stages.training.fit import Batch
 from stages.training.mixes import CROPS_AS_SHIPPED, CropMix
@@ -63,10 +63,18 @@ class SurfaceBatches:
         side = SMALL if step < self.small_until else CROP
         for index in range(self.size):
             random = np.random.default_rng([self.seed, step, index])
-            real = self.scenes is None or (self.mix.is_real(index) and len(self.odds) > 0)
-            crop = self._photo(side, random) if real else self._scene(side, random)
-            crops.append(self._hidden(crop, random))
+            crops.append(self._nobody(side, random) or self._somebody(index, side, random))
         return stack(crops)
+
+    def _somebody(self, index: int, side: int, random: np.random.Generator) -> Crop:
+        real = self.scenes is None or (self.mix.is_real(index) and len(self.odds) > 0)
+        return self._hidden(self._photo(side, random) if real else self._scene(side, random), random)
+
+    def _nobody(self, side: int, random: np.random.Generator) -> Crop | None:
+        if not self.mix.nobody or not self.photos.people or random.random() >= self.mix.nobody:
+            return None
+        found = nobody(self.photos, random)
+        return None if found is None else photo_crop(*found, side, random, self.mix)
 
     def _hidden(self, crop: Crop, random: np.random.Generator) -> Crop:
         if self.scenes is None or random.random() >= self.mix.hidden:

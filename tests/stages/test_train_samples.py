@@ -19,6 +19,7 @@ from stages.training.mixes import CropMix, SheetMix
 from stages.training.photo_pool import PoolPerson, PoolPhoto
 from stages.training.photos import IGNORE, LABELS, SIDE
 from stages.training.scene_pool import PoolScene
+from stages.training.surface_batches import SurfaceBatches
 
 
 @pytest.fixture(autouse=True)
@@ -219,9 +220,9 @@ def test_backgrounds_show_nobody() -> None:
         kind_M=np.zeros(1),
         dense_DD=dense,
     )
-    assert empty(photo, 220, 10, 150)
-    assert not empty(photo, 100, 10, 150)  # the teacher sees a person
-    assert not empty(photo, 250, 200, 150)  # a box
+    assert empty(photo, np.array([220, 10, 370, 160]))
+    assert not empty(photo, np.array([100, 10, 250, 160]))  # the teacher sees a person
+    assert not empty(photo, np.array([250, 200, 400, 350]))  # a box
 
     class Pool:
         photos = (photo,)
@@ -229,6 +230,36 @@ def test_backgrounds_show_nobody() -> None:
     for seed in range(20):
         window = random_background(Pool(), np.random.default_rng(seed))
         assert window is None or (window > 0).mean() < 0.05
+
+
+def test_crops_of_nobody_are_as_many_as_asked_and_background_alone() -> None:
+    dense = np.zeros((52, 52), np.uint8)
+    dense[:, :26] = 2
+    rgb = np.full((SIDE, SIDE, 3), 60, np.uint8)
+    rgb[:, : SIDE // 2] = 255
+    photo = PoolPhoto(
+        name="x", natural=(SIDE, SIDE), rgb_SS3=rgb, box_M4=np.zeros((0, 4)), kind_M=np.zeros(0), dense_DD=dense
+    )
+    body = np.full((LABELS, LABELS), 2, np.uint8)
+    box_4 = np.array([10, 20, 110, 300], np.float32)
+    person = PoolPerson(photo=0, box_4=box_4, region_4=box_4, label_LL=body, weight_LL=body)
+
+    class Pool:
+        photos = (photo,)
+        people = (person,)
+
+    def nobodies(share: float) -> int:
+        mix = CropMix(nobody=share, cut=0, tumbled=0, turned=0, spoilt=0)
+        batches = SurfaceBatches(Pool(), None, size=100, seed=1, small_until=0, mix=mix)  # type: ignore[arg-type]
+        rgb_NCHW, label_NGG, *_ = batches(0)
+        body_N = ((label_NGG > 0) & (label_NGG != 255)).any(2).any(1)
+        shown_N = rgb_NCHW[:, :, 80, 80].float().mean(1)
+        assert (label_NGG[~body_N] == 0).any(2).any(1).all() and (shown_N[~body_N] < 150).all()
+        assert (shown_N[body_N] > 150).all()
+        return int((~body_N).sum())
+
+    assert nobodies(0.0) == 0
+    assert 5 <= nobodies(0.3) <= 40
 
 
 def test_the_detector_is_shown_as_many_empty_sheets_as_asked() -> None:

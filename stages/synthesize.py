@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import FrameChunk, People, Surfaces, VideoInfo
+from stages.picture_folder import pictures_in
 from stages.world.exact_surface import exact_surface
 from stages.world.far import FarWorld, far_scene
 from stages.world.moving import MOVING_WORLDS, MovingWorld, moving_scene
@@ -21,7 +22,6 @@ from stages.world.scene import WORLDS, Scene, World, scene
 from stages.world.stress import STRESS_WORLDS
 from stages.world.stress_clips import STRESS_CLIPS
 
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 RATE = Fraction(25)
 STILL_WORLDS: dict[str, World] = {**WORLDS, **STRESS_WORLDS, "renderings": RENDERINGS}
 """Worlds of single pictures, before any backgrounds."""
@@ -90,7 +90,8 @@ def painter(config: Synthesize.Config) -> Callable[[int], Scene]:
     if name == "far":
         far = FarWorld(height=config.height, width=config.width)
         return lambda index: far_scene(far, seed, index)
-    found = tuple(str(path) for folder in config.backgrounds for path in pictures_in(Path(folder)))
+    lack = "no pictures for backgrounds there"
+    found = tuple(str(path) for folder in config.backgrounds for path in pictures_in(Path(folder), lack))
     if name in STILL_WORLDS:
         still = replace(STILL_WORLDS[name], height=config.height, width=config.width, backgrounds=found)
         return lambda index: scene(still, seed, index)
@@ -106,14 +107,6 @@ def known_world(name: str) -> str:
     near = difflib.get_close_matches(name, names, 1, 0.3)
     remedy = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(sorted(names))}"
     raise StageError(f"there is no synthetic world called {name!r}", "synthesize.world", remedy)
-
-
-def pictures_in(folder: Path) -> list[Path]:
-    """The pictures of a folder and its subfolders, sorted. Raises StageError when there is none."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES) if folder.is_dir() else []
-    if not found:
-        raise StageError("no pictures for backgrounds there", str(folder), "name a folder with .jpg or .png files")
-    return found
 
 
 def true_people(made: Scene) -> People:

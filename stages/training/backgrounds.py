@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -26,29 +27,43 @@ def over(rgb_HW3: U8, people_HW: U8, behind_HW3: U8) -> U8:
 
 def random_background(pool: PhotoPool, random: np.random.Generator) -> U8 | None:
     """A window of a training photo that shows nobody: .25 to .8 of its side, touching no box; None if none is found."""
-    for _ in range(TRIES):
-        photo = pool.photos[random.integers(len(pool.photos))]
-        side = random.uniform(0.25, 0.8) * SIDE
-        x, y = random.uniform(0, SIDE - side, 2)
-        if empty(photo, np.array([x, y, x + side, y + side])):
-            x0, y0, n = int(x), int(y), int(side)
-            window = photo.rgb_SS3[y0 : y0 + n, x0 : x0 + n]
-            return np.asarray(cv2.flip(window, 1)) if random.random() < 0.5 else window
-    return None
+    found = empty_place(pool, random, lambda: np.full(2, random.uniform(0.25, 0.8) * SIDE))
+    if found is None:
+        return None
+    index, corner_2, size_2 = found
+    (x0, y0), n = corner_2.astype(int), int(size_2[0])
+    window = pool.photos[index].rgb_SS3[y0 : y0 + n, x0 : x0 + n]
+    return np.asarray(cv2.flip(window, 1)) if random.random() < 0.5 else window
 
 
-def nobody(pool: PhotoPool, random: np.random.Generator) -> tuple[PoolPhoto, PoolPerson] | None:
+def nobody(pool: PhotoPool, random: np.random.Generator) -> PoolPerson | None:
     """A box in a training photo, shaped as somebody's, in which nobody is: all background; None if none is found."""
+
+    def size() -> F64:
+        shape_4 = pool.people[random.integers(len(pool.people))].box_4
+        size_2 = shape_4[2:] - shape_4[:2]
+        return np.asarray(size_2 / np.max(size_2) * random.uniform(0.25, 1.0) * SIDE)
+
+    found = empty_place(pool, random, size)
+    if found is None:
+        return None
+    index, corner_2, size_2 = found
+    box_4 = np.concatenate([corner_2, corner_2 + size_2]).astype(np.float32)
+    label_LL = np.zeros((LABELS, LABELS), np.uint8)
+    return PoolPerson(photo=index, box_4=box_4, region_4=box_4, label_LL=label_LL, weight_LL=label_LL)
+
+
+def empty_place(pool: PhotoPool, random: np.random.Generator, size: Callable[[], F64]) -> tuple[int, F64, F64] | None:
+    """A photo's index, and corner and size (x, y) of a window in it that shows nobody; None if none is found.
+
+    `size` draws the size anew for every try.
+    """
     for _ in range(TRIES):
         index = int(random.integers(len(pool.photos)))
-        shape_4 = pool.people[random.integers(len(pool.people))].box_4
-        size_2 = (shape_4[2:] - shape_4[:2]) / np.max(shape_4[2:] - shape_4[:2]) * random.uniform(0.25, 1.0) * SIDE
+        size_2 = size()
         corner_2 = random.uniform(0, SIDE - size_2)
-        box_4 = np.concatenate([corner_2, corner_2 + size_2]).astype(np.float32)
-        if empty(pool.photos[index], box_4):
-            label_LL = np.zeros((LABELS, LABELS), np.uint8)
-            person = PoolPerson(photo=index, box_4=box_4, region_4=box_4, label_LL=label_LL, weight_LL=label_LL)
-            return pool.photos[index], person
+        if empty(pool.photos[index], np.concatenate([corner_2, corner_2 + size_2])):
+            return index, corner_2, size_2
     return None
 
 

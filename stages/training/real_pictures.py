@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.stage import StageError
+from stages.picture_folder import pictures_in
 from stages.training.photos import Picture
 
 COMMERCIAL_LICENCES = frozenset({4, 5, 7, 8})
 """COCO's `license` ids that allow commercial use: CC BY, CC BY-SA, no known restrictions, US government work."""
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 
 
 def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
@@ -84,14 +84,11 @@ def corner_boxes(rows: Sequence[Mapping[str, Any]]) -> npt.NDArray[Any]:
 
 
 def photos_below(folder: Path) -> Iterator[Picture]:
-    """All JPEGs and PNGs below a folder, in the order of their paths, not annotated.
+    """All pictures below a folder, in the order of their paths, not annotated.
 
     Raises: StageError for a folder without any, or for one that is damaged.
     """
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
-    if not paths:
-        raise StageError("no photos are below it", str(folder), "give a folder of .jpg, .jpeg or .png files")
-    for path in paths:
+    for path in pictures_in(folder, "no photos are below it"):
         name = f"{folder.name}/{path.relative_to(folder).as_posix()}"
         yield Picture(name=name, rgb_HW3=read_rgb(path), box_M4=None, stretched=False)
 

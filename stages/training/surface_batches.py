@@ -73,8 +73,10 @@ class SurfaceBatches:
     def _nobody(self, side: int, random: np.random.Generator) -> Crop | None:
         if not self.mix.nobody or not self.photos.people or random.random() >= self.mix.nobody:
             return None
-        found = nobody(self.photos, random)
-        return None if found is None else photo_crop(*found, side, random, self.mix)
+        person = nobody(self.photos, random)
+        if person is None:
+            return None
+        return photo_crop(self.photos.photos[person.photo], person, side, random, self.mix)
 
     def _hidden(self, crop: Crop, random: np.random.Generator) -> Crop:
         if self.scenes is None or random.random() >= self.mix.hidden:

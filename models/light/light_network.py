@@ -17,6 +17,7 @@ from models.inference.engine import Body, Engine, choose_engine, choose_precisio
 from models.light.assembly import assemble
 from models.light.confidence import read_calibration
 from models.light.files import BUILT_IN, quantized_path, require_weights
+from models.light.mirrored import agreed
 from models.light.pixels import CROP, MEAN, as_blob, crop_person, fit_size, resized
 from models.light.places import boxes_at, places
 from models.light.quantized import Half, ReadyLight, fits
@@ -60,6 +61,7 @@ class LightNetwork:
         self._score = SCORE if config.score_threshold is None else config.score_threshold
         self._overlap = OVERLAP if config.nms_threshold is None else config.nms_threshold
         self._most = config.max_people or MOST
+        self._mirror = config.mirror
         self._bodies: dict[tuple[int, int], Body] = {}
         self.read_surface = self._networks.body("surface", CROP, CROP)
 
@@ -121,8 +123,14 @@ class LightNetwork:
         """The surface of the person in a box, and around it as far as it may reach."""
         crop_CC3, region_4 = crop_person(rgb_HW3, crop_region(box_4))
         height, width = rgb_HW3.shape[:2]
+        return assemble(self.maps(crop_CC3), region_4, reached(box_4, width, height), self._calibration)
+
+    def maps(self, crop_CC3: U8) -> F32:
+        """What the surface network says of a crop (5,G,G; see `PickedSurface`), where wished with its mirror image."""
         maps_5GG = self.read_surface(as_blob(crop_CC3))[0]
-        return assemble(maps_5GG, region_4, reached(box_4, width, height), self._calibration)
+        if not self._mirror:
+            return maps_5GG
+        return agreed(maps_5GG, self.read_surface(as_blob(crop_CC3[:, ::-1]))[0])
 
 
 class Networks(Protocol):

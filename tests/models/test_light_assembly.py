@@ -6,9 +6,11 @@ import cv2
 import numpy as np
 
 from models.light.assembly import OUTLINE, assemble, integer_box
+from models.light.mirrored import agreed
 from models.light.pixels import CROP, crop_person, resized
 from models.light.reach import FIT, REACH, fitted, reached, trimmed
 from models.light.region import MARGIN, SLIMMEST, crop_region
+from models.surface.charts import MIRROR_CHART, mirror_uv
 
 
 def grid(cells: int = 20) -> np.ndarray:
@@ -129,3 +131,20 @@ def test_a_surface_ends_with_the_frame() -> None:
     """Unless the box itself does not."""
     np.testing.assert_array_equal(reached(np.array([0, 2, 50, 100]), 52, 100), [0, 0, 52, 100])
     np.testing.assert_array_equal(reached(np.array([-9.0, 40, 50, 120]), 52, 100)[[0, 3]], [-9, 120])
+
+
+def test_a_picture_and_its_mirror_image_are_believed_alike() -> None:
+    """A network that sees the same both ways says the same; elsewhere the surer chart stands with its own U and V."""
+    seen = grid()
+    seen[1, :, 10:] = 4
+    mirror = seen[:, :, ::-1].copy()
+    chart = mirror[1].astype(np.uint8)
+    mirror[2], mirror[3] = mirror_uv(chart, mirror[2], mirror[3])
+    mirror[1] = MIRROR_CHART[chart]
+    np.testing.assert_allclose(agreed(seen, mirror), seen, atol=1e-6)
+
+    mirror[:, 3, 0] = -1.0, 12, 0.25, 0.75, 0.95  # the last column of what was seen, in the mirror
+    both = agreed(seen, mirror)
+    np.testing.assert_allclose(both[:, 3, -1], [1.0, 11, 0.25, 0.75, 0.475], atol=1e-6)
+    both[:, 3, -1] = seen[:, 3, -1]
+    np.testing.assert_allclose(both, seen, atol=1e-6)

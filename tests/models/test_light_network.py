@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from models.light.pixels import CROP, fit_size
 from models.light.surface_net import PickedSurface, SurfaceNet
 from models.light.weights import write_weights
 from models.network import NetworkConfig
+from models.surface.charts import mirror_maps
 
 SHAPE = (1, 3, 96, 128)
 
@@ -137,3 +139,21 @@ def test_suppression_equals_torchvision() -> None:
     expected = nms(torch.from_numpy(boxes), torch.from_numpy(scores), 0.5)
     assert suppress(boxes, scores, 0.5).tolist() == expected.tolist()
     assert suppress(boxes[:0], scores[:0], 0.5).tolist() == []
+
+
+def test_asked_in_the_mirror_too_a_mirrored_picture_has_the_mirrored_answer(weights: Path) -> None:
+    config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", mirror=True)
+    crop_CC3 = np.random.default_rng(0).integers(0, 256, (CROP, CROP, 3), np.uint8)
+    for mirror, alike in ((True, True), (False, False)):
+        network = open_light(dataclasses.replace(config, mirror=mirror), 1)
+        seen_5GG, flipped_5GG = network.maps(crop_CC3), network.maps(crop_CC3[:, ::-1])
+        label_GG, uv_2GG = mirror_maps(flipped_5GG[1].astype(np.uint8), flipped_5GG[2:4])
+        same_GG = label_GG == seen_5GG[1]
+        assert bool(same_GG.mean() > 0.99) is alike  # of equally sure charts either may be named
+        assert np.allclose(flipped_5GG[0, :, ::-1], seen_5GG[0], atol=1e-4) is alike
+        assert np.allclose(uv_2GG[:, same_GG], seen_5GG[2:4, same_GG], atol=1e-4) is alike
+
+
+def test_other_networks_are_not_asked_in_the_mirror() -> None:
+    with pytest.raises(ModelError, match=r"network\.mirror"):
+        NetworkConfig(kind="zoo", mirror=True)

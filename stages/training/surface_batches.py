@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+import cv2
 import numpy as np
 import torch
 from torch import nn
@@ -16,9 +18,12 @@ from stages.training.crops import Crop, cut_photo, cut_scene, hidden, photo_crop
 from stages.training.fit import Batch
 from stages.training.mixes import CROPS_AS_SHIPPED, CropMix
 from stages.training.photo_pool import PhotoPool
+from stages.training.photometry import in_the_look_of
 from stages.training.scene_pool import ScenePool
 
 SMALL = 128
+LOOK_REACH = 0.02
+"""Of frequencies: three waves across a crop."""
 LEGS = frozenset(range(5, 15))
 ARMS = frozenset({3, 4, *range(15, 23)})
 
@@ -98,7 +103,14 @@ class SurfaceBatches:
         scene = self.scenes.scenes[index]
         if random.random() < self.mix.cut:
             scene = cut_scene(scene, person, random)
-        return scene_crop(scene, person, behind, side, random, self.mix)
+        return self._adapted(scene_crop(scene, person, behind, side, random, self.mix), random)
+
+    def _adapted(self, crop: Crop, random: np.random.Generator) -> Crop:
+        if not self.mix.adapted or random.random() >= self.mix.adapted:
+            return crop
+        photo = self.photos.photos[random.integers(len(self.photos.photos))]
+        other_CC3 = cv2.resize(photo.rgb_SS3, crop.rgb_CC3.shape[1::-1], interpolation=cv2.INTER_AREA)
+        return replace(crop, rgb_CC3=in_the_look_of(crop.rgb_CC3, np.asarray(other_CC3), LOOK_REACH))
 
 
 def stack(crops: Sequence[Crop]) -> Batch:

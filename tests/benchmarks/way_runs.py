@@ -18,7 +18,8 @@ from models.light.weights import write_weights
 from stages.training.payloads import PhotoShards, SceneShards
 
 Way = Mapping[str, Any]
-"""Changes to the stage that trains the half, and which photos."""
+"""Changes to the stage that trains the half, and which photos and scenes."""
+SHOWN = ("photos", "photos_every", "scenes")
 
 
 def arguments(description: str | None, *, scenes: int, steps: int) -> argparse.ArgumentParser:
@@ -34,16 +35,16 @@ def arguments(description: str | None, *, scenes: int, steps: int) -> argparse.A
 
 
 def shards(folder: Path, way: Way) -> tuple[PhotoShards, SceneShards]:
-    """The photos of a way (`photos`: their folder; `photos_every`: so-many-th of their shards) and the scenes."""
+    """Photos (`photos`: their folder; `photos_every`: so-many-th of their shards) and scenes (`scenes`) of a way."""
     photos, scenes = (
-        tuple(map(str, sorted((folder / kind).glob("[0-9]*.npz")))) for kind in (way.get("photos", "photos"), "scenes")
+        tuple(map(str, sorted((folder / way.get(kind, kind)).glob("[0-9]*.npz")))) for kind in ("photos", "scenes")
     )
     return PhotoShards(paths=photos[:: way.get("photos_every", 1)]), SceneShards(paths=scenes)
 
 
 def changes(way: Way) -> dict[str, Any]:
     """What a way changes of the stage's own settings."""
-    return {key: value for key, value in way.items() if not key.startswith("photos")}
+    return {key: value for key, value in way.items() if key not in SHOWN}
 
 
 def with_built_in(folder: Path, trained: Mapping[str, dict[str, torch.Tensor]], sizes: LightSizes) -> Path:

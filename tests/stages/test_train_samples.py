@@ -15,8 +15,10 @@ from stages.training.backgrounds import empty, over, random_background
 from stages.training.canvases import CANVAS, Sheet, make_canvas, mirror_label
 from stages.training.crops import cut_photo, cut_scene, hidden, photo_crop, random_view, scene_crop
 from stages.training.detector_batches import DetectorBatches
+from stages.training.fit import Batch
 from stages.training.mixes import CropMix, SheetMix
 from stages.training.photo_pool import PoolPerson, PoolPhoto
+from stages.training.photometry import in_the_look_of
 from stages.training.photos import IGNORE, LABELS, SIDE
 from stages.training.scene_pool import PoolScene
 from stages.training.surface_batches import SurfaceBatches
@@ -315,3 +317,36 @@ def test_boxes_stay_around_their_people(mosaic: float) -> None:
         cells = canvas.rgb_HW3[4::8, 4::8, 0] > 180
         labelled = np.isin(canvas.part_hw, (3, 4))
         assert (cells != labelled).mean() < 0.05
+
+
+def test_the_look_of_another_picture_leaves_shapes_where_they_are() -> None:
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[:64, :64]
+    mine = np.repeat((60 + 30 * ((x // 4 + y // 4) % 2))[..., None], 3, 2).astype(np.uint8)
+    other = np.clip(random.normal((180, 120, 60), 8, (64, 64, 3)), 0, 255).astype(np.uint8)
+    made = in_the_look_of(mine, other, 0.02).astype(float)
+    np.testing.assert_allclose(made.mean((0, 1)), other.mean((0, 1)), atol=1)
+    for channel in range(3):
+        assert np.corrcoef(made[..., channel].ravel(), mine[..., channel].ravel())[0, 1] > 0.99
+    np.testing.assert_array_equal(in_the_look_of(mine, mine, 0.02), mine)
+
+
+def test_as_many_synthetic_crops_are_adapted_as_asked() -> None:
+    photo, _ = labelled_photo()
+
+    class Photos:
+        photos = (dataclasses.replace(photo, rgb_SS3=np.full((SIDE, SIDE, 3), 200, np.uint8)),)
+        people = ()
+
+    class Scenes:
+        scenes = (scene(),)
+        people = ((0, 0),)
+
+    def batch(share: float) -> Batch:
+        mix = CropMix(adapted=share, behind=0, cut=0)
+        return SurfaceBatches(Photos(), Scenes(), size=6, seed=1, small_until=0, mix=mix)(0)  # type: ignore[arg-type]
+
+    plain, adapted = batch(0.0), batch(1.0)
+    assert (adapted[0].float().mean((1, 2, 3)) - 200).abs().max() < 25
+    assert (plain[0].float().mean((1, 2, 3)) - 200).abs().min() > 25
+    np.testing.assert_array_equal(adapted[1], plain[1])

@@ -21,6 +21,7 @@ from models.light.box_teacher import BoxTeacher
 from models.light.part_teacher import PartTeacher
 from models.light.pose_teacher import Pose, PoseTeacher
 from models.light.turned_square import moved, turned_square
+from stages.training.carried_labels import IGNORE, NearFrame, near_frames, voted
 from stages.training.pose_labels import fuse, lean
 
 F32 = npt.NDArray[Any]
@@ -32,7 +33,6 @@ LABELS = 80
 """Cells of a person's label map along a side."""
 DENSE = 52
 """Cells of a photo's label map along a side (stride 8)."""
-IGNORE = 255
 PERSON, UNSURE = 0, 1
 UNPOSED = 0.6
 """Trust in the part teacher's labels of a person whose pose the pose teacher, when it is asked, does not find."""
@@ -51,6 +51,7 @@ class Picture:
         stretched: True when the photo was squeezed into a square and its aspect is lost.
         crowd_K4: regions full of people that nobody counted.
         keypoint_M173: COCO-17 keypoints of the annotated people.
+        near: of a film: the frames before and after that vote on its labels, each of the same size.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Picture:
     stretched: bool
     crowd_K4: F32 | None = None
     keypoint_M173: F32 | None = None
+    near: tuple[U8, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,10 +166,7 @@ def person_labels(
     side = parts.geometry.side
     to_photo_23 = turned_square((region_4[:2] + region_4[2:]) / 2, (region_4[2] - region_4[0]) / 2, lean(pose), side)
     answer, agreement = parts.both_ways(cut_out(rgb_HW3, to_photo_23, side))
-    step = (region_4[2:] - region_4[:2]) / LABELS
-    x_L = region_4[0] + step[0] * (np.arange(LABELS) + 0.5)
-    y_L = region_4[1] + step[1] * (np.arange(LABELS) + 0.5)
-    point_LL2 = np.stack(np.meshgrid(x_L, y_L), -1)
+    x_L, y_L, point_LL2 = cells_of(region_4)
     person_LL, part_24LL = answer.at(moved(point_LL2, cv2.invertAffineTransform(to_photo_23)))
     person_LL, part_24LL, posed = fuse(expit(person_LL), part_24LL, pose, point_LL2)
     own_LL = inside(box_4, x_L, y_L)
@@ -183,6 +182,14 @@ def person_labels(
     odds_24LL = np.exp(part_24LL - part_24LL.max(0))
     trust = 1.0 if posed or pose is None else UNPOSED
     return label_LL, np.round(255 * trust / odds_24LL.sum(0)).astype(np.uint8)
+
+
+def cells_of(region_4: F32) -> tuple[F32, F32, F32]:
+    """Columns and rows (L) and both (L,L,2) of the middles of a label map's cells, in pixels of the picture."""
+    step = (region_4[2:] - region_4[:2]) / LABELS
+    x_L = region_4[0] + step[0] * (np.arange(LABELS) + 0.5)
+    y_L = region_4[1] + step[1] * (np.arange(LABELS) + 0.5)
+    return x_L, y_L, np.stack(np.meshgrid(x_L, y_L), -1)
 
 
 def inside(box_4: F32, x_W: F32, y_H: F32) -> npt.NDArray[np.bool_]:
@@ -251,7 +258,8 @@ def label_photo(picture: Picture, teachers: Teachers, seed: int) -> LabelledPhot
     rgb_HW3 = cv2.resize(picture.rgb_HW3, natural, interpolation=cv2.INTER_AREA)
     found_N4, score_N = teachers.boxes(rgb_HW3)
     box_M4, kind_M = merge_boxes(None if known_M4 is None else known_M4 * to_natural, found_N4, score_N)
-    people = list(label_people(teachers, rgb_HW3, box_M4, kind_M, to_natural, np.random.default_rng(seed)))
+    near = near_frames(rgb_HW3, [cv2.resize(one, natural, interpolation=cv2.INTER_AREA) for one in picture.near])
+    people = list(label_people(teachers, rgb_HW3, box_M4, kind_M, to_natural, np.random.default_rng(seed), near))
     return LabelledPhoto(
         name=picture.name,
         aspect=aspect,
@@ -264,7 +272,13 @@ def label_photo(picture: Picture, teachers: Teachers, seed: int) -> LabelledPhot
 
 
 def label_people(
-    teachers: Teachers, rgb_HW3: U8, box_M4: F32, kind_M: U8, to_natural_4: F32, random: np.random.Generator
+    teachers: Teachers,
+    rgb_HW3: U8,
+    box_M4: F32,
+    kind_M: U8,
+    to_natural_4: F32,
+    random: np.random.Generator,
+    near: Sequence[NearFrame] = (),
 ) -> Iterable[PersonLabels]:
     """Two labelled crops of each of the four largest people that are at least 48 px tall, where the teacher is sure."""
     tall = np.flatnonzero((kind_M == PERSON) & (box_M4[:, 3] - box_M4[:, 1] >= 48))
@@ -272,7 +286,11 @@ def label_people(
         pose = teachers.poses(rgb_HW3, box_M4[index]) if teachers.poses else None
         for _ in range(2):
             region_4 = square_region(box_M4[index], random.uniform(1.05, 1.35), random.uniform(-0.05, 0.05, 2))
-            made = person_labels(teachers.parts, rgb_HW3, box_M4[index], np.delete(box_M4, index, 0), region_4, pose)
+            others_M4 = np.delete(box_M4, index, 0)
+            made = person_labels(teachers.parts, rgb_HW3, box_M4[index], others_M4, region_4, pose)
+            around = [carried_labels(teachers, one, box_M4[index], others_M4, region_4) for one in near]
+            if made is not None and len(around) == 2 and around[0] is not None and around[1] is not None:
+                made = voted(made, around[0], around[1])
             if made is not None:
                 yield PersonLabels(
                     box_4=box_M4[index] / to_natural_4,
@@ -280,6 +298,18 @@ def label_people(
                     label_LL=made[0],
                     weight_LL=made[1],
                 )
+
+
+def carried_labels(
+    teachers: Teachers, near: NearFrame, box_4: F32, others_M4: F32, region_4: F32
+) -> tuple[U8, U8] | None:
+    """What the teachers say of a person in a near frame, carried to the cells of `region_4` in the labelled one."""
+    there_4 = near.moved(box_4)
+    region_there_4 = region_4 + there_4 - box_4
+    others_there_M4 = np.array([near.moved(other_4) for other_4 in others_M4], np.float32).reshape(-1, 4)
+    pose = teachers.poses(near.rgb_HW3, there_4) if teachers.poses else None
+    said = person_labels(teachers.parts, near.rgb_HW3, there_4, others_there_M4, region_there_4, pose)
+    return None if said is None else near.carried(said, region_there_4, cells_of(region_4)[2])
 
 
 def write_shard(path: Path, photos: Sequence[LabelledPhoto]) -> None:

@@ -18,13 +18,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from models.light.files import BUILT_IN
 from models.light.sizes import LightSizes
 from models.light.weights import read_sizes
 from pipeline.conversion import to_dataclass
 from stages.train import TrainDetector, averaged
 from stages.training.payloads import Round
-from tests.benchmarks.way_runs import Way, arguments, changes, recorded, shards, with_built_in
+from tests.benchmarks.way_runs import Way, arguments, changes, recorded, shards, with_start
 
 WAYS = Path(__file__).with_name("detector_ways.yaml")
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,9 +39,9 @@ def trained(name: str, way: Way, chosen: argparse.Namespace) -> Path:
     changed = changes(way)
     settings = {
         "folder": str(folder),
-        "start": str(BUILT_IN),
+        "start": str(chosen.start),
         "seed": 43,
-        "sizes": {"blocks": list(read_sizes(BUILT_IN).detector.blocks)},
+        "sizes": {"blocks": list(read_sizes(chosen.start).detector.blocks)},
         "box_teacher": chosen.box_teacher,
         **changed,
         "fit": {"steps": chosen.steps, "rate": chosen.rate, **changed.get("fit", {})},
@@ -52,8 +51,8 @@ def trained(name: str, way: Way, chosen: argparse.Namespace) -> Path:
     stage = TrainDetector(config)
     (made,) = stage(Round(index=0, count=1), *shards(chosen.folder, way))
     stage.close()
-    sizes = LightSizes(detector=stage.sizes, surface=read_sizes(BUILT_IN).surface)
-    return with_built_in(folder, {"detector": averaged(made.checkpoint)}, sizes)
+    sizes = LightSizes(detector=stage.sizes, surface=read_sizes(chosen.start).surface)
+    return with_start(folder, {"detector": averaged(made.checkpoint)}, sizes, chosen.start)
 
 
 def scored(weights: Path, name: str, chosen: argparse.Namespace) -> Scores:
@@ -90,7 +89,7 @@ def main(given: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(given)
 
     def score(name: str, way: Way | None) -> Scores:
-        return scored(BUILT_IN if way is None else trained(name, way, chosen), name, chosen)
+        return scored(chosen.start if way is None else trained(name, way, chosen), name, chosen)
 
     print("\n".join(table(recorded(WAYS, chosen.folder / "detector_ways", chosen.only, score))))
     return 0

@@ -26,6 +26,7 @@ def arguments(description: str | None, *, scenes: int, steps: int) -> argparse.A
     """The arguments that both benchmarks take, and how many scenes and steps there are where nothing is said."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--start", type=Path, default=BUILT_IN, help="weights to go on from (default: built in)")
     parser.add_argument("--data", nargs="+", required=True, help="sets of real people, and worlds")
     parser.add_argument("--scenes", type=int, default=scenes, help="of worlds among the sets")
     parser.add_argument("--steps", type=int, default=steps)
@@ -47,11 +48,13 @@ def changes(way: Way) -> dict[str, Any]:
     return {key: value for key, value in way.items() if key not in SHOWN}
 
 
-def with_built_in(folder: Path, trained: Mapping[str, dict[str, torch.Tensor]], sizes: LightSizes) -> Path:
-    """Write a half that was trained and the built-in other one into one file."""
-    built_in = load_file(BUILT_IN)
+def with_start(
+    folder: Path, trained: Mapping[str, dict[str, torch.Tensor]], sizes: LightSizes, start: Path = BUILT_IN
+) -> Path:
+    """Write a half that was trained, and the other one of the file that it began from, into one file."""
+    began = load_file(start)
     halves = {
-        half: {key.removeprefix(f"{half}."): value for key, value in built_in.items() if key.startswith(f"{half}.")}
+        half: {key.removeprefix(f"{half}."): value for key, value in began.items() if key.startswith(f"{half}.")}
         for half in ("detector", "surface")
     }
     weights = folder / "weights.safetensors"

@@ -4,9 +4,9 @@
     python -m tests.benchmarks.ways FOLDER --data … --only base,again,hidden
 
 FOLDER is that of a run of `-c train_light`, whose labelled photos and scenes are taken. For each way of `ways.yaml` the
-surface network goes on from the built-in weights for so many steps, and reads people in given boxes. A way that has
-been scored is not trained again (FOLDER/ways/NAME.json); the table then says how much better each is than `base`, over
-the same people, with the middle 95 % of that difference over people drawn again.
+surface network goes on from the built-in weights (or `--start FILE`) for so many steps, and reads people in given boxes.
+A way that has been scored is not trained again (FOLDER/ways/NAME.json); the table then says how much better each is than
+`base`, over the same people, with the middle 95 % of that difference over people drawn again.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from models.light.files import BUILT_IN
 from models.light.sizes import LightSizes
 from models.light.weights import read_sizes
 from models.metrics.bootstrap import ratio
@@ -31,7 +31,7 @@ from stages.evaluation.sets import sets_called
 from stages.evaluation.synthetic_truth import Worlds
 from stages.train import TrainSurface, averaged
 from stages.training.payloads import Round
-from tests.benchmarks.way_runs import Way, arguments, changes, recorded, shards, with_built_in
+from tests.benchmarks.way_runs import Way, arguments, changes, recorded, shards, with_start
 
 WAYS = Path(__file__).with_name("ways.yaml")
 BASE = "base"
@@ -46,19 +46,19 @@ def trained(name: str, way: Way, chosen: argparse.Namespace) -> Path:
     changed = changes(way)
     settings = {
         "folder": str(folder),
-        "start": str(BUILT_IN),
+        "start": str(chosen.start),
         "small_until": 0,
         "seed": 33,
-        "sizes": {"blocks": [2, 6, 9], "refined": [2, 2]},
         **changed,
+        "sizes": {**asdict(read_sizes(chosen.start).surface), **changed.get("sizes", {})},
         "fit": {"steps": chosen.steps, "rate": chosen.rate, **changed.get("fit", {})},
     }
     place = ".".join
     stage = TrainSurface(to_dataclass(TrainSurface.Config, settings, (name,), lambda path: f"{WAYS}: {place(path)}"))
     (made,) = stage(Round(index=0, count=1), *shards(chosen.folder, way))
     stage.close()
-    sizes = LightSizes(detector=read_sizes(BUILT_IN).detector, surface=stage.sizes)
-    return with_built_in(folder, {"surface": averaged(made.checkpoint)}, sizes)
+    sizes = LightSizes(detector=read_sizes(chosen.start).detector, surface=stage.sizes)
+    return with_start(folder, {"surface": averaged(made.checkpoint)}, sizes, chosen.start)
 
 
 def scored(weights: Path, chosen: argparse.Namespace) -> Counts:
@@ -113,7 +113,7 @@ def main(given: Sequence[str] | None = None) -> int:
     chosen = arguments(__doc__, scenes=150, steps=1500).parse_args(given)
 
     def score(name: str, way: Way | None) -> Counts:
-        return scored(BUILT_IN if way is None else trained(name, way, chosen), chosen)
+        return scored(chosen.start if way is None else trained(name, way, chosen), chosen)
 
     print("\n".join(table(recorded(WAYS, chosen.folder / "ways", chosen.only, score))))
     return 0

@@ -3,10 +3,10 @@
     python -m tests.benchmarks.ways FOLDER --data LSP/lsp.json COCO IUV
     python -m tests.benchmarks.ways FOLDER --data … --only base,again,hidden
 
-FOLDER is that of a run of `-c train_light`, whose labelled photos and scenes are taken. For each way of `ways.yaml` the
-surface network goes on from the built-in weights (or `--start FILE`) for so many steps, and reads people in given boxes.
-A way that has been scored is not trained again (FOLDER/ways/NAME.json); the table then says how much better each is than
-`base`, over the same people, with the middle 95 % of that difference over people drawn again.
+FOLDER is that of a run of `-c train_light`, whose labelled photos and scenes are taken. For each way of `ways.yaml`
+the surface network goes on from the built-in weights (or `--start FILE`) for so many steps, and reads people in given
+boxes. A way that has been scored is not trained again (FOLDER/ways/NAME.json); the table then says how much better each
+is than `base`, over the same people, with the middle 95 % of that difference over people drawn again.
 """
 
 from __future__ import annotations

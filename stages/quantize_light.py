@@ -69,6 +69,8 @@ class QuantizeLight(Stage):
 
     def _quantize(self, net: nn.Module, side: int, batch_of: Callable[[int], Batch]) -> Graph:
         import nncf
+        from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
+        from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
         pictures = (np.asarray(batch_of(step)[0].float().contiguous()) for step in range(self.config.pictures))
         model = convert_body(net, (1, 3, side, side))
@@ -79,6 +81,11 @@ class QuantizeLight(Stage):
             subset_size=self.config.pictures,
             preset=nncf.QuantizationPreset.MIXED,
             fast_bias_correction=False,  # layer after layer: the detector's scores err by .0146 in the place of .0169
+            # As far as numbers go, not as they go in the mean of pictures: by .0112 in the place of .0135; .969 of the
+            # charts are float's in the place of .950, and U and V are off by .0065 in the place of .0108.
+            advanced_parameters=AdvancedQuantizationParameters(
+                activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
+            ),
         )
         return saved(made)
 

@@ -10,9 +10,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from models.box_overlap import iou
 from pipeline.stage import Stage
 from stages.payloads import U8, FrameChunk, People, Surface, Surfaces
-from stages.temporal.association import overlap
 from stages.temporal.cuts import glance, is_cut
 from stages.temporal.motion import Flow
 from stages.temporal.standing_in import StandIn, carried_on
@@ -156,7 +156,7 @@ class Bridge(Stage):
 
 def _is_seen(one: StandIn, people: People) -> bool:
     """Whether somebody is found in the same place: then nobody was missed there, or whoever was is covered now."""
-    return bool((overlap(one.box_4[None], people.box_N4) >= SAME_PLACE).any())
+    return bool((iou(one.box_4[None], people.box_N4) >= SAME_PLACE).any())
 
 
 def with_missed(people: People, missed: dict[int, StandIn]) -> tuple[People, list[int]]:

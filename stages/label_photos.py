@@ -18,7 +18,8 @@ from models.light.pose_teacher import PoseTeacher
 from pipeline.stage import Stage, StageError
 from stages.training.loaders import deaths_told, made_in_order, require_count
 from stages.training.payloads import PhotoShards, Round
-from stages.training.photos import LabelledPhoto, Picture, Teachers, label_photo, write_shard
+from stages.training.photo_labels import Teachers, label_photo
+from stages.training.photos import LabelledPhoto, Picture, write_shard
 from stages.training.real_pictures import (
     COMMERCIAL_LICENCES,
     clip,

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.box_overlap import covered, iou
 from pipeline.stage import Stage
 from stages.drawing.depth_order import nearness, overlapping
 from stages.payloads import F32, I32, U8, Float, FrameChunk, People, Surfaces
 from stages.temporal.appearance import REGIONS, alike, look, remembered
-from stages.temporal.association import best_pairs, covered, grown, overlap
+from stages.temporal.association import best_pairs, grown
 from stages.temporal.cuts import glance, is_cut
 from stages.temporal.steady_box import SteadyBox
 
@@ -228,7 +229,7 @@ class Track(Stage):
 
     def _seen_before(self, box_N4: Float) -> Bool:
         """Boxes that lie where the frame before had one that nobody was."""
-        return np.asarray(overlap(self.unsure_N4, box_N4).max(axis=0, initial=0.0) >= AGAIN)
+        return np.asarray(iou(self.unsure_N4, box_N4).max(axis=0, initial=0.0) >= AGAIN)
 
     def summary(self) -> Mapping[str, Any]:
         """`people`: how many different people were seen (on a still image: how many are in it)."""
@@ -289,8 +290,8 @@ def associate(tracks: list[Trajectory], seen: Seen, frame: int) -> list[tuple[in
         return []
     expected_K4 = np.stack([track.expected(frame) for track in tracks])
     fresh_K = np.array([frame - track.seen <= FRESH for track in tracks])
-    near_KN = overlap(expected_K4, box_N4)
-    far_KN = overlap(grown(expected_K4, GROWTH), grown(box_N4, GROWTH))
+    near_KN = iou(expected_K4, box_N4)
+    far_KN = iou(grown(expected_K4, GROWTH), grown(box_N4, GROWTH))
     part_KN = covered(expected_K4, box_N4)
     alike_KN = alike(np.stack([track.look_84 for track in tracks]), seen.look_N84)
     looks_KN = LOOKS * alike_KN

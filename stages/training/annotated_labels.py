@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 from models.light.part_teacher import PartTeacher
 from models.surface.charts import COARSE_OF_CHART
 from stages.training.annotated_pictures import AnnotatedPictures, LabelledPerson, LabelledPicture
+from stages.training.photo_labels import person_labels, square_region
 from stages.training.photos import (
     DENSE,
     IGNORE,
@@ -22,8 +23,6 @@ from stages.training.photos import (
     LabelledPhoto,
     PersonLabels,
     natural_size,
-    person_labels,
-    square_region,
 )
 from stages.training.views import annotated_points
 

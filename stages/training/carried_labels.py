@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.evaluation.estimated_flow import EstimatedFlow
+from stages.training.photos import IGNORE
 
 F32 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
 Labels = tuple[U8, U8]
 """Labels (0, 1..24, IGNORE) and weights (0..255) of one person's cells, (L, L) each."""
-
-IGNORE = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

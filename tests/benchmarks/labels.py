@@ -26,7 +26,8 @@ from stages.evaluation.sets import sets_called
 from stages.evaluation.synthetic_truth import Worlds
 from stages.evaluation.truth import TruePicture
 from stages.training.annotated_labels import WIDER
-from stages.training.photos import IGNORE, LABELS, person_labels, square_region
+from stages.training.photo_labels import person_labels, square_region
+from stages.training.photos import IGNORE, LABELS
 from tests.benchmarks.ways import refused
 
 

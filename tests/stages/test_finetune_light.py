@@ -19,8 +19,9 @@ from stages.synthesize import Synthesize
 from stages.training.annotated_labels import labelled_photo, square_labels
 from stages.training.annotated_pictures import AnnotatedPictures
 from stages.training.payloads import AnnotatedSet, AnnotatedSets, Round
+from stages.training.photo_labels import square_region
 from stages.training.photo_pool import PhotoPool
-from stages.training.photos import IGNORE, LABELS, PERSON, UNSURE, held_out, square_region
+from stages.training.photos import IGNORE, LABELS, PERSON, UNSURE, held_out
 
 SMALL: Mapping[str, object] = {
     "rounds.count": 2,

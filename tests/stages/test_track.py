@@ -7,9 +7,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from models.box_overlap import covered, iou
 from stages.demo_clip import RATE, camera, lights, meshes_at, walkers
 from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
-from stages.temporal.association import best_pairs, covered, overlap
+from stages.temporal.association import best_pairs
 from stages.temporal.cuts import glance, is_cut
 from stages.track import Track
 from stages.world.moving import moving_scene
@@ -186,7 +187,7 @@ def test_restoring_the_state_goes_on_as_if_nothing_had_happened() -> None:
 def test_overlap_by_hand() -> None:
     a = np.array([[0, 0, 10, 10.0]])
     b = np.array([[5, 0, 15, 10.0], [0, 0, 10, 10], [20, 20, 30, 30], [2, 2, 4, 4]])
-    assert overlap(a, b)[0] == pytest.approx([50 / 150, 1, 0, 4 / 100])
+    assert iou(a, b)[0] == pytest.approx([50 / 150, 1, 0, 4 / 100])
 
 
 def test_a_part_covers_the_smaller_box_whole() -> None:

@@ -11,22 +11,22 @@ import cv2
 import numpy as np
 import pytest
 
+from models.box_overlap import iou
 from pipeline.stage import StageError
 from stages.label_photos import LISTING, LabelPhotos, all_pictures
-from stages.training.carried_labels import IGNORE, near_frames, voted
+from stages.training.carried_labels import near_frames, voted
 from stages.training.payloads import Round
+from stages.training.photo_labels import cells_of, merge_boxes
 from stages.training.photo_pool import PhotoPool
 from stages.training.photos import (
+    IGNORE,
     LABELS,
     PERSON,
     SIDE,
     UNSURE,
     LabelledPhoto,
     PersonLabels,
-    cells_of,
     held_out,
-    iou,
-    merge_boxes,
     natural_size,
     write_shard,
 )
@@ -201,9 +201,7 @@ def test_a_film_gives_every_so_manieth_frame_and_those_around_it() -> None:
         return [(f"film/{i}", partial(np.full, (2, 2, 3), i, np.uint8)) for i in range(10)]
 
     taken = list(film_pictures(frames(), every=4, near=0))
-    assert [(one.name, one.rgb_HW3[0, 0, 0], one.near) for one in taken] == [
-        (f"film/{i}", i, ()) for i in (0, 4, 8)
-    ]
+    assert [(one.name, one.rgb_HW3[0, 0, 0], one.near) for one in taken] == [(f"film/{i}", i, ()) for i in (0, 4, 8)]
     voted_on = list(film_pictures(frames(), every=4, near=2))
     assert [one.name for one in voted_on] == ["film/0", "film/4", "film/8"]
     assert [[int(near[0, 0, 0]) for near in one.near] for one in voted_on] == [[], [2, 6], []]

@@ -9,7 +9,7 @@ from typing import Literal
 
 import safetensors
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from models.architecture.fcn import FullConvNet
@@ -17,6 +17,7 @@ from models.architecture.rcnn import DensePoseRCNN
 from models.architecture.variant import Variant
 from models.checkpoints.checkpoint import fit, match_endings, read_checkpoint
 from models.checkpoints.digest import file_sha256
+from models.checkpoints.whole_file import write_whole
 from models.errors import ModelError
 
 Kind = Literal["rcnn", "fcn", "crops"]
@@ -51,9 +52,7 @@ def make_network(kind: Kind, variant: Variant) -> DensePoseRCNN | FullConvNet:
 def write_trained(path: Path, weights: dict[str, Tensor], about: Trained) -> None:
     """Write weights and what they are into one .safetensors file, whole or not at all."""
     tensors = {name: value.detach().to("cpu").contiguous() for name, value in weights.items()}
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"format": FORMAT, "about": json.dumps(asdict(about))})
-    partial.replace(path)
+    write_whole(path, save(tensors, {"format": FORMAT, "about": json.dumps(asdict(about))}))
 
 
 def read_about(path: Path) -> Trained:

@@ -8,8 +8,9 @@ from typing import Literal
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
+from models.checkpoints.whole_file import write_whole
 from models.errors import ModelError
 from models.inference.engine import Body, compile_graph, import_openvino
 from models.light.files import quantized_path
@@ -54,9 +55,7 @@ def write_quantized(path: Path, made: QuantizedLight) -> None:
         for name, graph in (("detector", made.detector), ("surface", made.surface))
         for field in ("xml", "constants")
     }
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"kind": "light int8", "source_sha256": made.source_sha256})
-    partial.replace(path)
+    write_whole(path, save(tensors, {"kind": "light int8", "source_sha256": made.source_sha256}))
 
 
 def read_quantized(path: Path, source_sha256: str) -> QuantizedLight:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
+from models.checkpoints.whole_file import write_whole
 from models.errors import ModelError
 from models.light.blocks import Bottleneck, SelfAttention
 from models.light.detector import PersonDetector
@@ -71,9 +72,7 @@ def write_weights(
     tensors.update({f"surface.{name}": value.contiguous() for name, value in surface.items()})
     # One entry alone: several are written in any order, and equal weights shall be equal files.
     metadata = {"kind": "light"} if sizes == UNSAID_SIZES else {"sizes": as_text(sizes)}
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata=metadata)
-    partial.replace(path)
+    write_whole(path, save(tensors, metadata))
 
 
 def fill(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Path) -> None:

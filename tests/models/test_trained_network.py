@@ -70,6 +70,14 @@ def test_a_whole_picture_network_maps_a_box_as_its_maps_say(tmp_path: Path) -> N
     assert right > 0.7 and right > shifted + 0.15
 
 
+def test_weights_are_for_whom_files_made_here_are(tmp_path: Path) -> None:
+    """safetensors' own writer shuts everybody else out."""
+    (tmp_path / "plain").touch()
+    path = written(tmp_path, "fcn", Variant(backbone="tiny"))
+    assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
+    assert not list(tmp_path.glob("*.partial"))
+
+
 def test_other_weights_are_refused_in_a_sentence(tmp_path: Path) -> None:
     from safetensors.torch import save_file
 

@@ -31,8 +31,6 @@ ROUNDED = 0.9
 """A turned person's box against their box turned, in length."""
 LEAST_LEFT = 150
 """Pixels (cells of the labels) of a person that a cut must leave."""
-LEAST_SEEN = 0.4
-"""Share of a person's cells that somebody before them must leave."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,30 +235,3 @@ def _crop_pixels(scene: PoolScene, view: View, background_HW3: U8 | None, side: 
     people = look((scene.instance_HW > 0).astype(np.uint8) * 255, matrix, fine, smooth=True, outside=0)
     behind = cv2.resize(background_HW3, (fine, fine), interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.resize(over(rgb, people, behind), (side, side), interpolation=cv2.INTER_AREA))
-
-
-def hidden(crop: Crop, scene: PoolScene, person: int, random: np.random.Generator) -> Crop:
-    """The crop with a person of a synthetic scene before it; as it is where too little would be left to see.
-
-    Who stands before somebody is background to them, as in every crop.
-    """
-    side, cells = len(crop.rgb_CC3), len(crop.label_GG)
-    box_4 = np.asarray(scene.box_N4[person], np.float64)
-    height = max(box_4[3] - box_4[1], 1.0)
-    size = random.uniform(0.7, 1.3) * side / height  # crop pixels for a pixel of the scene
-    centre_2 = (box_4[:2] + box_4[2:]) / 2
-    at_2 = np.array([random.choice((-1, 1)) * random.uniform(0.15, 0.5) + 0.5, random.uniform(0.4, 0.8)]) * side
-    matrix = np.array([[1 / size, 0, centre_2[0] - at_2[0] / size], [0, 1 / size, centre_2[1] - at_2[1] / size]])
-    mine = (scene.instance_HW == person + 1).astype(np.uint8) * 255
-    cover_CC = look(mine, matrix, side, smooth=True, outside=0)
-    covered_GG = cv2.resize(cover_CC, (cells, cells), interpolation=cv2.INTER_AREA) > 127
-    body = (crop.label_GG > 0) & (crop.label_GG != IGNORE)
-    if (body & ~covered_GG).sum() < LEAST_SEEN * body.sum():
-        return crop
-    person_CC3 = look(scene.rgb_HW3, matrix, side, smooth=True, outside=GREY)
-    return dataclasses.replace(
-        crop,
-        rgb_CC3=over(person_CC3, cover_CC, crop.rgb_CC3),
-        label_GG=np.where(covered_GG, 0, crop.label_GG),
-        weight_GG=np.where(covered_GG, np.float32(1), crop.weight_GG),
-    )

@@ -17,6 +17,7 @@ class CropMix:
         turned: turned a little (17 degrees of standard deviation).
         tumbled: turned by any angle, for people who lie or stand on their hands.
         hidden: behind somebody synthetic who covers a part of them.
+        obstructed: behind slats, a post or something round.
         nobody: of parts of photos where nobody is, so that nothing is painted on what the detector mistakes for people.
         spoilt: with another light, and at times blur, noise or compression.
         adapted: of the synthetic crops with the coarse light and colours of a photo.
@@ -29,6 +30,7 @@ class CropMix:
     turned: float = 0.35
     tumbled: float = 0.12
     hidden: float = 0.0
+    obstructed: float = 0.0
     nobody: float = 0.0
     spoilt: float = 1.0
     adapted: float = 0.0

@@ -14,8 +14,9 @@ from models.light.pixels import CROP
 from models.light.surface_net import SurfaceNet
 from models.losses.light import BodyPlaces, body_places, surface_losses
 from stages.training.backgrounds import nobody, random_background
-from stages.training.crops import Crop, cut_photo, cut_scene, hidden, photo_crop, scene_crop
+from stages.training.crops import Crop, cut_photo, cut_scene, photo_crop, scene_crop
 from stages.training.fit import Batch
+from stages.training.in_front import hidden, obstructed
 from stages.training.mixes import CROPS_AS_SHIPPED, CropMix
 from stages.training.photo_pool import PhotoPool
 from stages.training.photometry import in_the_look_of
@@ -73,7 +74,10 @@ class SurfaceBatches:
 
     def _somebody(self, index: int, side: int, random: np.random.Generator) -> Crop:
         real = self.scenes is None or (self.mix.is_real(index) and len(self.odds) > 0)
-        return self._hidden(self._photo(side, random) if real else self._scene(side, random), random)
+        crop = self._hidden(self._photo(side, random) if real else self._scene(side, random), random)
+        if self.mix.obstructed and random.random() < self.mix.obstructed:
+            return obstructed(crop, self.photos, random)
+        return crop
 
     def _nobody(self, side: int, random: np.random.Generator) -> Crop | None:
         if not self.mix.nobody or not self.photos.people or random.random() >= self.mix.nobody:

@@ -43,21 +43,21 @@ Counts = dict[str, list[tuple[int, int]]]
 def trained(name: str, way: Way, chosen: argparse.Namespace) -> Path:
     """Train a way, or go on with it; gives its weights. `way`: changes to train_surface, and which photos."""
     folder = chosen.folder / "ways" / name
-    changed = changes(way)
+    changed, before = changes(way), read_sizes(chosen.start)
     settings = {
         "folder": str(folder),
         "start": str(chosen.start),
         "small_until": 0,
         "seed": 33,
         **changed,
-        "sizes": {**asdict(read_sizes(chosen.start).surface), **changed.get("sizes", {})},
+        "sizes": {**asdict(before.surface), **changed.get("sizes", {})},
         "fit": {"steps": chosen.steps, "rate": chosen.rate, **changed.get("fit", {})},
     }
     place = ".".join
     stage = TrainSurface(to_dataclass(TrainSurface.Config, settings, (name,), lambda path: f"{WAYS}: {place(path)}"))
     (made,) = stage(Round(index=0, count=1), *shards(chosen.folder, way))
     stage.close()
-    sizes = LightSizes(detector=read_sizes(chosen.start).detector, surface=stage.sizes)
+    sizes = LightSizes(detector=before.detector, surface=stage.sizes)
     return with_start(folder, {"surface": averaged(made.checkpoint)}, sizes, chosen.start)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ from models.surface.charts import MIRROR_CHART, mirror_uv
 from stages.training import crops
 from stages.training.backgrounds import empty, over, random_background
 from stages.training.canvases import CANVAS, Sheet, make_canvas, mirror_label
-from stages.training.crops import cut_photo, cut_scene, hidden, photo_crop, random_view, scene_crop
+from stages.training.crops import cut_photo, cut_scene, photo_crop, random_view, scene_crop
 from stages.training.detector_batches import DetectorBatches
 from stages.training.fit import Batch
+from stages.training.in_front import LEAST_SEEN, covered, hidden, post, round_thing, slats
 from stages.training.mixes import CropMix, SheetMix
 from stages.training.photo_pool import PoolPerson, PoolPhoto
 from stages.training.photometry import in_the_look_of
@@ -179,16 +181,34 @@ def test_who_stands_before_somebody_is_background_and_covers_their_pixels_alone(
     )
     changed = 0
     for seed in range(8):
-        covered = hidden(crop, front, 0, np.random.default_rng(seed))
-        white = (covered.rgb_CC3 > 250).all(axis=2).reshape(GRID, 2, GRID, 2)
-        assert (covered.label_GG[white.all(axis=(1, 3))] == 0).all()
-        elsewhere = ~(covered.rgb_CC3 != crop.rgb_CC3).any(axis=2).reshape(GRID, 2, GRID, 2).any(axis=(1, 3))
-        edge = covered.label_GG[elsewhere] != crop.label_GG[elsewhere]
+        behind = hidden(crop, front, 0, np.random.default_rng(seed))
+        white = (behind.rgb_CC3 > 250).all(axis=2).reshape(GRID, 2, GRID, 2)
+        assert (behind.label_GG[white.all(axis=(1, 3))] == 0).all()
+        elsewhere = ~(behind.rgb_CC3 != crop.rgb_CC3).any(axis=2).reshape(GRID, 2, GRID, 2).any(axis=(1, 3))
+        edge = behind.label_GG[elsewhere] != crop.label_GG[elsewhere]
         assert edge.mean() < 0.01, "soft edges are drawn half a pixel inwards"
         changed += bool(white.any())
         body = (crop.label_GG > 0) & (crop.label_GG != IGNORE)
-        assert (covered.label_GG[body] > 0).mean() >= crops.LEAST_SEEN
+        assert (behind.label_GG[body] > 0).mean() >= LEAST_SEEN
     assert changed >= 4
+
+
+@pytest.mark.parametrize("shape", [slats, post, round_thing])
+def test_things_before_somebody_are_background_and_leave_enough_to_see(
+    shape: Callable[[int, np.random.Generator], np.ndarray],
+) -> None:
+    """White things: where a cell is white its label is 0; they differ from draw to draw and never hide nearly all."""
+    crop = photo_crop(*labelled_photo(), CROP, np.random.default_rng(1))
+    body = (crop.label_GG > 0) & (crop.label_GG != IGNORE)
+    white_CC3 = np.full(crop.rgb_CC3.shape, 255, np.uint8)
+    shares = []
+    for seed in range(12):
+        behind = covered(crop, shape(CROP, np.random.default_rng(seed)), white_CC3)
+        white = (behind.rgb_CC3 > 250).all(axis=2).reshape(GRID, 2, GRID, 2).all(axis=(1, 3))
+        assert (behind.label_GG[white] == 0).all() and (behind.weight_GG[white] == 1).all()
+        assert (behind.label_GG[~white] == crop.label_GG[~white]).mean() > 0.85, "soft edges alone"
+        shares.append((behind.label_GG[body] > 0).mean())
+    assert min(shares) >= LEAST_SEEN and len(set(shares)) > 4 and min(shares) < 0.9
 
 
 def test_a_mix_spreads_real_crops_evenly_and_refuses_what_is_no_share() -> None:

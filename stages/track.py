@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.box_overlap import covered, iou
+from models.box_overlap import covered, grown, iou
 from pipeline.stage import Stage
 from stages.drawing.depth_order import nearness, overlapping
 from stages.payloads import F32, I32, U8, Float, FrameChunk, People, Surfaces
 from stages.temporal.appearance import REGIONS, alike, look, remembered
-from stages.temporal.association import best_pairs, grown
+from stages.temporal.association import best_pairs
 from stages.temporal.cuts import glance, is_cut
 from stages.temporal.steady_box import SteadyBox
 

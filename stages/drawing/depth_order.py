@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 
+from models.box_overlap import intersections
 from models.surface.charted_mesh import open_body_mesh
 from models.surface.texels import CHARTS, nearest_texel, texel_faces
 from stages.payloads import F32, I32, Surface
@@ -96,7 +97,4 @@ def resting_skin() -> F32:
 
 def overlapping(box_N4: F32) -> bool:
     """Whether any two boxes meet: else nobody can stand before anybody."""
-    low_NN2 = np.maximum(box_N4[:, None, :2], box_N4[None, :, :2])
-    high_NN2 = np.minimum(box_N4[:, None, 2:], box_N4[None, :, 2:])
-    meets_NN = (low_NN2 < high_NN2).all(axis=2)
-    return bool(meets_NN.sum() > len(box_N4))
+    return bool((intersections(box_N4, box_N4) > 0).sum() > len(box_N4))

@@ -7,12 +7,6 @@ import numpy as np
 from stages.payloads import Float
 
 
-def grown(box_N4: Float, share: float) -> Float:
-    """Boxes with `share` of their width and height added on each side."""
-    margin_N2 = (box_N4[:, 2:] - box_N4[:, :2]) * share
-    return np.concatenate([box_N4[:, :2] - margin_N2, box_N4[:, 2:] + margin_N2], axis=1)
-
-
 def best_pairs(likeness_AB: Float, least: float) -> list[tuple[int, int]]:
     """Pairs (a, b) from the likest down, each a and each b once, none under `least`.
 

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from models.light.part_teacher import PartTeacher
 from models.surface.charts import COARSE_OF_CHART
 from stages.training.annotated_pictures import AnnotatedPictures, LabelledPerson, LabelledPicture
-from stages.training.photo_labels import person_labels, square_region
+from stages.training.photo_labels import LEAST_HEIGHT, cells_of, inside, person_labels, square_region
 from stages.training.photos import (
     DENSE,
     IGNORE,
@@ -30,8 +30,6 @@ U8 = npt.NDArray[np.uint8]
 F32 = npt.NDArray[np.float32]
 Grid = tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]
 
-LEAST_HEIGHT = 48
-"""Pixels of a person, in a photo of the stored square's area, from which their surface is worth learning."""
 REACH = 0.03
 """Of a box's longer side: as far a point's chart is taken to reach, within its own coarse part."""
 WIDER = 1.2
@@ -65,8 +63,8 @@ def whole_labels(picture: LabelledPicture, crowd_K4: F32) -> U8:
     for person in picture.people:
         found_DD = person_cells(person, (x_D, y_D))
         label_DD = np.where(found_DD > 0, found_DD, label_DD).astype(np.uint8)
-    for x0, y0, x1, y1 in crowd_K4:
-        label_DD[np.ix_((y_D >= y0) & (y_D < y1), (x_D >= x0) & (x_D < x1))] = IGNORE
+    for crowd_4 in crowd_K4:
+        label_DD[inside(crowd_4, x_D, y_D)] = IGNORE
     return label_DD
 
 
@@ -92,8 +90,7 @@ def people_labels(picture: LabelledPicture, to_square: F32, teacher: PartTeacher
 
 def square_labels(picture: LabelledPicture, index: int, region_4: F32) -> tuple[U8, U8]:
     """Labels of a square around a person, and full trust in each: others in it are background, as nobody is."""
-    step = (region_4[2:] - region_4[:2]) / LABELS
-    x_L, y_L = (region_4[axis] + step[axis] * (np.arange(LABELS) + 0.5) for axis in (0, 1))
+    x_L, y_L, _ = cells_of(region_4)
     label_LL = person_cells(picture.people[index], (x_L, y_L))
     return label_LL, np.full((LABELS, LABELS), 255, np.uint8)
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.training.photo_pool import PhotoPool, PoolPerson, PoolPhoto
-from stages.training.photos import DENSE, IGNORE, LABELS, SIDE
+from stages.training.photos import DENSE, LABELS, SIDE, on_body
 
 F64 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
@@ -75,4 +75,4 @@ def empty(photo: PoolPhoto, window_4: F64) -> bool:
     a, b = (window_4[:2] * DENSE / SIDE).astype(int)
     wide, high = ((window_4[2:] - window_4[:2]) * DENSE / SIDE).astype(int)
     seen = photo.dense_DD[b : b + high + 1, a : a + wide + 1]
-    return bool(((seen > 0) & (seen != IGNORE)).mean() < MOST_PERSON)
+    return bool(on_body(seen).mean() < MOST_PERSON)

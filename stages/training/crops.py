@@ -18,7 +18,7 @@ from stages.training.canvases import mirror_label
 from stages.training.mixes import CROPS_AS_SHIPPED, CropMix
 from stages.training.photo_pool import PoolPerson, PoolPhoto
 from stages.training.photometry import degrade, recolour
-from stages.training.photos import IGNORE, SIDE
+from stages.training.photos import IGNORE, SIDE, on_body
 from stages.training.scene_pool import PoolScene
 
 F32 = npt.NDArray[Any]
@@ -121,7 +121,7 @@ def cut_photo(photo: PoolPhoto, person: PoolPerson, random: np.random.Generator)
     kept = np.zeros(person.label_LL.shape, bool)
     kept[inside(cells, kept.shape)] = True
     label_LL = np.where(kept, person.label_LL, IGNORE)
-    body = (label_LL > 0) & (label_LL != IGNORE)
+    body = on_body(label_LL)
     if body.sum() < LEAST_LEFT:
         return photo, person
     region_4 = person.region_4 - corner_4

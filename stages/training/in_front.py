@@ -13,7 +13,7 @@ import numpy.typing as npt
 from stages.training.backgrounds import over, random_background
 from stages.training.crops import GREY, Crop, look
 from stages.training.photo_pool import PhotoPool
-from stages.training.photos import IGNORE
+from stages.training.photos import on_body
 from stages.training.scene_pool import PoolScene
 
 F64 = npt.NDArray[Any]
@@ -60,7 +60,7 @@ def covered(crop: Crop, cover_CC: U8, pixels_CC3: U8) -> Crop:
     """The crop under other pixels where a mask (0..255) says so; as it is where that leaves less than LEAST_SEEN."""
     cells = len(crop.label_GG)
     covered_GG = cv2.resize(cover_CC, (cells, cells), interpolation=cv2.INTER_AREA) > 127
-    body = (crop.label_GG > 0) & (crop.label_GG != IGNORE)
+    body = on_body(crop.label_GG)
     if (body & ~covered_GG).sum() < LEAST_SEEN * body.sum():
         return crop
     return replace(

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from models.box_overlap import areas, inside_share, iou
+from models.box_overlap import areas, grown, inside_share, iou
 from models.light.box_teacher import BoxTeacher
 from models.light.part_teacher import PartTeacher
 from models.light.pose_teacher import Pose, PoseTeacher
@@ -41,7 +41,7 @@ LEAST_AGREEMENT, LEAST_FILLED = 0.4, 0.2
 ASPECTS = (4 / 3, 3 / 2, 3 / 4, 2 / 3)
 """Width over height that a stretched photo may have had."""
 LEAST_HEIGHT, MOST_PEOPLE = 48, 4
-"""Pixels from which on people are labelled, and how many of a photo: the largest."""
+"""Pixels of a person, in a photo of the stored square's area, from which they are labelled; how many: the largest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +159,7 @@ def person_labels(
     person_LL, part_24LL = answer.at(moved(point_LL2, cv2.invertAffineTransform(to_photo_23)))
     person_LL, part_24LL, posed = fuse(expit(person_LL), part_24LL, pose, point_LL2)
     own_LL = inside(box_4, x_L, y_L)
-    near_LL = inside(grown(box_4, 1.1), x_L, y_L)
+    near_LL = inside(grown(box_4[None], 0.05)[0], x_L, y_L)
     other_LL = np.any([inside(other, x_L, y_L) for other in others_M4] or [np.zeros_like(own_LL)], axis=0)
     if agreement < LEAST_AGREEMENT or (person_LL[own_LL] > 0.6).mean() < LEAST_FILLED:
         return None
@@ -184,12 +184,6 @@ def cells_of(region_4: F32) -> tuple[F32, F32, F32]:
 def inside(box_4: F32, x_W: F32, y_H: F32) -> npt.NDArray[np.bool_]:
     """Mask (H,W) of the points of a grid that lie in a box."""
     return ((y_H >= box_4[1]) & (y_H < box_4[3]))[:, None] & ((x_W >= box_4[0]) & (x_W < box_4[2]))[None]
-
-
-def grown(box_4: F32, scale: float) -> F32:
-    """A box grown about its centre."""
-    centre, half = (box_4[:2] + box_4[2:]) / 2, (box_4[2:] - box_4[:2]) / 2 * scale
-    return np.concatenate([centre - half, centre + half])
 
 
 def likely_aspect(teacher: PartTeacher, square_SS3: U8, box_M4: F32) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.stage import StageError
-from stages.training.photos import IGNORE, held_out, natural_size
+from stages.training.photos import held_out, natural_size, on_body
 from stages.training.shards import map_shard
 
 F32 = npt.NDArray[Any]
@@ -76,7 +76,7 @@ class PhotoPool:
         for i in range(len(data["person_photo"])):
             photo = place.get(int(data["person_photo"][i]))
             label = data["person_label"][i]
-            if photo is not None and ((label > 0) & (label != IGNORE)).mean() >= LEAST_BODY:
+            if photo is not None and on_body(label).mean() >= LEAST_BODY:
                 self.people.append(
                     PoolPerson(
                         photo=photo,

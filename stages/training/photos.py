@@ -80,6 +80,11 @@ def held_out(name: str) -> bool:
     return hashlib.sha256(identity.encode()).digest()[0] % 16 == 0
 
 
+def on_body(label: U8) -> npt.NDArray[np.bool_]:
+    """Where labels name a chart; of any shape."""
+    return (label > 0) & (label != IGNORE)
+
+
 def natural_size(aspect: float) -> tuple[int, int]:
     """Width and height in pixels of a photo of that aspect with the area of the stored square."""
     return round(SIDE * aspect**0.5), round(SIDE / aspect**0.5)

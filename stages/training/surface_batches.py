@@ -74,10 +74,8 @@ class SurfaceBatches:
 
     def _somebody(self, index: int, side: int, random: np.random.Generator) -> Crop:
         real = self.scenes is None or (self.mix.is_real(index) and len(self.odds) > 0)
-        crop = self._hidden(self._photo(side, random) if real else self._scene(side, random), random)
-        if self.mix.obstructed and random.random() < self.mix.obstructed:
-            return obstructed(crop, self.photos, random)
-        return crop
+        crop = self._photo(side, random) if real else self._scene(side, random)
+        return self._obstructed(self._hidden(crop, random), random)
 
     def _nobody(self, side: int, random: np.random.Generator) -> Crop | None:
         if not self.mix.nobody or not self.photos.people or random.random() >= self.mix.nobody:
@@ -92,6 +90,11 @@ class SurfaceBatches:
             return crop
         index, person = self.scenes.people[random.integers(len(self.scenes.people))]
         return hidden(crop, self.scenes.scenes[index], person, random)
+
+    def _obstructed(self, crop: Crop, random: np.random.Generator) -> Crop:
+        if not self.mix.obstructed or random.random() >= self.mix.obstructed:
+            return crop
+        return obstructed(crop, self.photos, random)
 
     def _photo(self, side: int, random: np.random.Generator) -> Crop:
         person = self.photos.people[min(int(np.searchsorted(self.odds, random.random())), len(self.odds) - 1)]

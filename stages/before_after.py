@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from models.metrics.bootstrap import Estimate
 from models.network import NetworkConfig
+from models.whole_file import whole_file
 from pipeline.stage import Stage, StageError
 from stages.annotations.densepose_coco import refuse
 from stages.evaluate import Evaluate, scored
@@ -88,9 +88,8 @@ class BeforeAfter(Stage):
             document.setdefault(name, {})[protocol] = values
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_suffix(".partial")
-            partial.write_text(json.dumps(document, indent=1))
-            os.replace(partial, path)
+            with whole_file(path) as draft:
+                draft.write_text(json.dumps(document, indent=1))
         except OSError as error:
             what = f"the scores cannot be written ({error.strerror})"
             raise StageError(what, str(path), "set before_after.report") from error

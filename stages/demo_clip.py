@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from models.surface.body import load_body
 from models.surface.raster import Camera
+from models.whole_file import whole_file
 from stages.world.actors import Stroller
 from stages.world.carried import Bag, strands
 from stages.world.drawing import draw
@@ -253,8 +254,8 @@ def _pluck(hertz: float) -> F32:
 def write_clip(path: Path = CLIP) -> None:
     """Write the clip: H.264 and AAC in MP4."""
     cast, backdrop_HW3 = walkers(), paint_plaza(camera(FINER))
-    unfinished = path.with_name(f".{path.name}.partial")
-    with av.open(str(unfinished), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+    faststart = {"movflags": "+faststart"}
+    with whole_file(path) as draft, av.open(str(draft), "w", format="mp4", options=faststart) as container:
         video = container.add_stream("libx264", rate=RATE, options={"crf": "22", "preset": "slow", "threads": "2"})
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         audio = container.add_stream("aac", rate=SOUND_RATE, layout="stereo")
@@ -268,7 +269,6 @@ def write_clip(path: Path = CLIP) -> None:
         heard.sample_rate, heard.pts, heard.time_base = SOUND_RATE, 0, Fraction(1, SOUND_RATE)
         container.mux(audio.encode(heard))
         container.mux(audio.encode(None))
-    unfinished.replace(path)
 
 
 if __name__ == "__main__":

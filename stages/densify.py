@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from models.errors import ModelError
 from models.inference.person_crop import without_ground
 from models.inference.teacher import PersonReader
 from models.structures import SurfaceMap
+from models.whole_file import whole_file
 from pipeline.stage import Stage, StageError
 from stages.training.annotated_pictures import AnnotatedPictures, LabelledPicture
 from stages.training.payloads import AnnotatedSet, AnnotatedSets
@@ -89,9 +89,8 @@ def write_surface(path: Path, picture: LabelledPicture, reader: PersonReader, *,
         mask_HW = person.mask_HW > 0
         seen = without_ground(picture.rgb_HW3, mask_HW) if figure_ground else picture.rgb_HW3
         paste(reader.surface(seen, person.box_4), mask_HW, label_HW, uv_2HW)
-    partial = path.with_suffix(".partial.npz")
-    np.savez_compressed(partial, label_HW=label_HW, uv_2HW=uv_2HW)
-    os.replace(partial, path)
+    with whole_file(path) as draft, draft.open("wb") as file:
+        np.savez_compressed(file, label_HW=label_HW, uv_2HW=uv_2HW)
 
 
 def paste(surface: SurfaceMap, mask_HW: npt.NDArray[np.bool_], label_HW: U8, uv_2HW: U8) -> None:

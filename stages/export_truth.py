@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, ClassVar
 import cv2
 import numpy as np
 
+from models.whole_file import whole_file
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import FrameChunk
 from stages.world.scene import Scene
@@ -41,8 +41,10 @@ class ExportTruth(Stage):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _, png = cv2.imencode(".png", scene.rgb_HW3[..., ::-1])
-            _write_whole(stem.with_suffix(".png"), png.tobytes())
-            _write_arrays(stem.with_suffix(".npz"), true_arrays(scene))
+            with whole_file(stem.with_suffix(".png")) as draft:
+                draft.write_bytes(png.tobytes())
+            with whole_file(stem.with_suffix(".npz")) as draft, draft.open("wb") as file:
+                np.savez_compressed(file, **true_arrays(scene))
         except OSError as error:
             reason = error.strerror or str(error)
             remedy = "give a folder that can be written to, with room for the files"
@@ -55,27 +57,3 @@ def true_arrays(scene: Scene) -> dict[str, Any]:
     if scene.moving is not None:
         arrays |= {part.name: getattr(scene.moving, part.name) for part in fields(scene.moving)}
     return arrays
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """A reader sees the whole file or none."""
-    unfinished = _beside(path)
-    try:
-        unfinished.write_bytes(data)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _write_arrays(path: Path, arrays: dict[str, Any]) -> None:
-    unfinished = _beside(path)
-    try:
-        with unfinished.open("wb") as file:
-            np.savez_compressed(file, **arrays)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.partial")

@@ -14,6 +14,7 @@ import numpy as np
 
 from models.light.light_network import LightNetwork, open_light
 from models.network import NetworkConfig
+from models.whole_file import whole_file
 from pipeline.stage import Stage
 from stages.training.payloads import PhotoShards, Round
 from stages.training.photos import SIDE, PersonLabels, held_out, natural_size
@@ -71,7 +72,6 @@ def relabel(before: Path, after: Path, network: LightNetwork, rules: SecondLabel
         rgb_HW3 = cv2.resize(np.asarray(data["rgb"][photo]), natural, interpolation=cv2.INTER_LINEAR)
         again = second_labels(rgb_HW3, person, network.look, rules)
         labels[row], weights[row] = again.label_LL, again.weight_LL
-    partial = after.with_suffix(".partial.npz")
     whole: dict[str, Any] = {**data, "person_label": labels, "person_weight": weights}
-    np.savez(partial, **whole)
-    partial.rename(after)
+    with whole_file(after) as draft, draft.open("wb") as file:
+        np.savez(file, **whole)

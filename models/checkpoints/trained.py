@@ -17,8 +17,8 @@ from models.architecture.rcnn import DensePoseRCNN
 from models.architecture.variant import Variant
 from models.checkpoints.checkpoint import fit, match_endings, read_checkpoint
 from models.checkpoints.digest import file_sha256
-from models.checkpoints.whole_file import write_whole
 from models.errors import ModelError
+from models.whole_file import whole_file
 
 Kind = Literal["rcnn", "fcn", "crops"]
 FORMAT = "densepose-video 1"
@@ -52,7 +52,8 @@ def make_network(kind: Kind, variant: Variant) -> DensePoseRCNN | FullConvNet:
 def write_trained(path: Path, weights: dict[str, Tensor], about: Trained) -> None:
     """Write weights and what they are into one .safetensors file, whole or not at all."""
     tensors = {name: value.detach().to("cpu").contiguous() for name, value in weights.items()}
-    write_whole(path, save(tensors, {"format": FORMAT, "about": json.dumps(asdict(about))}))
+    with whole_file(path) as draft:
+        draft.write_bytes(save(tensors, {"format": FORMAT, "about": json.dumps(asdict(about))}))
 
 
 def read_about(path: Path) -> Trained:

@@ -24,6 +24,7 @@ from models.light.pixels import CROP
 from models.light.surface_net import PickedSurface
 from models.light.weights import load_networks
 from models.network import NetworkConfig
+from models.whole_file import whole_file
 
 OPSET = 17
 
@@ -129,25 +130,21 @@ def write_graph(graph: Graph, folder: Path, *, threads: int) -> Exported:
         if importlib.util.find_spec(package) is None:
             raise ModelError(f"{package} is not installed", "export_onnx", "pip install '.[onnx]'")
     network = graph.network.eval().requires_grad_(False)
-    partial = folder / f".{graph.name}.onnx.partial"
-    try:
+    path = folder / f"{graph.name}.onnx"
+    with whole_file(path) as draft:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 network,
                 (graph.examples[0],),
-                str(partial),
+                str(draft),
                 input_names=list(graph.inputs),
                 output_names=list(graph.outputs),
                 dynamic_axes=graph.free,
                 opset_version=OPSET,
                 dynamo=False,  # torch.export cannot follow numbers of people that depend on the picture
             )
-        error, most = compare(graph, partial, threads)
-        path = folder / f"{graph.name}.onnx"
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+        error, most = compare(graph, draft, threads)
     return Exported(path=path, error=error, most=most)
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from models.checkpoints.whole_file import write_whole
 from models.errors import ModelError
 from models.inference.engine import Body, compile_graph, import_openvino
 from models.light.files import quantized_path
+from models.whole_file import whole_file
 
 Half = Literal["detector", "surface"]
 
@@ -55,7 +55,8 @@ def write_quantized(path: Path, made: QuantizedLight) -> None:
         for name, graph in (("detector", made.detector), ("surface", made.surface))
         for field in ("xml", "constants")
     }
-    write_whole(path, save(tensors, {"kind": "light int8", "source_sha256": made.source_sha256}))
+    with whole_file(path) as draft:
+        draft.write_bytes(save(tensors, {"kind": "light int8", "source_sha256": made.source_sha256}))
 
 
 def read_quantized(path: Path, source_sha256: str) -> QuantizedLight:

@@ -9,13 +9,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import nn
 
-from models.checkpoints.whole_file import write_whole
 from models.errors import ModelError
 from models.light.blocks import Bottleneck, SelfAttention
 from models.light.detector import PersonDetector
 from models.light.files import require_weights
 from models.light.sizes import UNSAID_SIZES, LightSizes, as_text, from_text
 from models.light.surface_net import SurfaceNet
+from models.whole_file import whole_file
 
 REMEDY = "train or download the weights again"
 
@@ -72,7 +72,8 @@ def write_weights(
     tensors.update({f"surface.{name}": value.contiguous() for name, value in surface.items()})
     # One entry alone: several are written in any order, and equal weights shall be equal files.
     metadata = {"kind": "light"} if sizes == UNSAID_SIZES else {"sizes": as_text(sizes)}
-    write_whole(path, save(tensors, metadata))
+    with whole_file(path) as draft:  # safetensors' own writer gives a file to its owner alone
+        draft.write_bytes(save(tensors, metadata))
 
 
 def fill(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Path) -> None:

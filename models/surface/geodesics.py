@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from scipy.spatial import cKDTree
 
 from models.errors import ModelError
 from models.surface.straight_ways import EDGES_CROSSED, LONGEST_WAY, shortest_entries, way_lengths
+from models.whole_file import whole_file
 
 Float = npt.NDArray[np.floating[Any]]
 F16 = npt.NDArray[np.float16]
@@ -132,9 +131,8 @@ def _write(path: Path, distance_SV: F16) -> None:
     """Under a temporary name first, so that nobody ever reads half a table."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+        with whole_file(path) as draft, draft.open("wb") as file:
             np.save(file, distance_SV)
-        os.replace(file.name, path)
     except OSError as error:
         remedy = "name a cache folder with 200 MB free"
         raise ModelError(f"cannot be made: {error.strerror}", str(path), remedy) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ import numpy as np
 
 from models.metrics.instances import AnnotatedPoints
 from models.surface.charts import COARSE_NAMES
+from models.whole_file import whole_file
 from pipeline.stage import StageError
 from stages.annotations.run_lengths import check_runs
 from stages.annotations.segmentations import check_segmentation
@@ -133,10 +133,9 @@ def write_dense_set(path: Path, dense_set: DenseSet) -> None:
         "images": [image_record(image) for image in dense_set.images],
         "annotations": [person_record(person) for person in dense_set.people],
     }
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        unfinished.write_text(json.dumps(document, allow_nan=False))
-        os.replace(unfinished, path)
+        with whole_file(path) as draft:
+            draft.write_text(json.dumps(document, allow_nan=False))
     except OSError as error:
         reason = error.strerror or str(error)
         raise StageError(f"the annotations cannot be written ({reason})", str(path), "name another file") from error

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.whole_file import whole_file
 from pipeline.stage import Job, StageError
 from stages.formats.moment import Moment
 
@@ -155,15 +156,10 @@ def put_whole(path: Path, content: bytes) -> None:
 
     Raises StageError naming the file where the disk refuses.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.write_bytes(content)
-            os.replace(unfinished, path)
-        finally:
-            if path.parent.is_dir():
-                unfinished.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as draft:
+            draft.write_bytes(content)
     except OSError as error:
         reason = error.strerror or str(error)
         remedy = "give a folder that can be written to, with room for the files"

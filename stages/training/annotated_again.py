@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,9 +34,7 @@ def write_again(path: Path, found: DenseSet, truth: Path, *, noise: float, annot
         rng = np.random.default_rng([annotator, image.id, *b"again"])
         people += [annotated_again(person, uv_2HW, noise, rng) for person in by_image[image.id]]
     info = {"description": "synthetic people, annotated again", "noise": noise, "seed": annotator}
-    partial = path.with_suffix(".partial")
-    write_dense_set(partial, replace(found, people=tuple(people), rest={**found.rest, "info": info}))
-    os.replace(partial, path)
+    write_dense_set(path, replace(found, people=tuple(people), rest={**found.rest, "info": info}))
 
 
 def true_uv(path: Path) -> npt.NDArray[np.floating]:

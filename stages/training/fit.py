@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from models.whole_file import whole_file
 from pipeline.stage import StageError
 from stages.training.optimizers import Optimizers, make_optimizer
 from stages.training.workers import is_chief
@@ -135,9 +135,8 @@ class Fit:
             "step": self.step,
             "best": self.best,
         }
-        partial = self.path.with_suffix(".partial")
-        torch.save(state, partial)
-        os.replace(partial, self.path)
+        with whole_file(self.path) as draft:
+            torch.save(state, draft)
         if self.config.keep:
             self._keep(f"state-{self.step:07d}.pt")
             for old in sorted(self.folder.glob("state-*.pt"))[: -self.config.keep]:
@@ -147,9 +146,8 @@ class Fit:
 
     def _keep(self, name: str) -> None:
         """A copy of the newest checkpoint under another name, whole or not at all."""
-        partial = self.folder / f"{name}.partial"
-        shutil.copyfile(self.path, partial)
-        os.replace(partial, self.folder / name)
+        with whole_file(self.folder / name) as draft:
+            shutil.copyfile(self.path, draft)
 
     def run(self, batch_of: Callable[[int], Batch], loss_of: Loss, last: int) -> None:
         """Train up to step `last`, saving now and then and at its end.

@@ -6,7 +6,6 @@ every bone turned, the shape changed, the body moved before the camera. Clothes 
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from models.surface.body import forward_kinematics, load_body, skin
 from models.surface.raster import Camera
+from models.whole_file import whole_file
 from pipeline.stage import StageError
 from stages.synthesize import STILL_WORLDS, Synthesize
 from stages.world.drawing import maps, trace
@@ -110,6 +110,6 @@ def write_fitted(folder: Path, draw: Synthesize.Config) -> None:
         if path.is_file():
             continue
         label_HW, uv_2HW = fitted_surface(world, draw.seed, draw.first + number, FitErrors())
-        partial = path.with_suffix(".partial.npz")
-        np.savez_compressed(partial, label_HW=label_HW, uv_2HW=np.round(np.clip(uv_2HW, 0, 1) * 255).astype(np.uint8))
-        os.replace(partial, path)
+        byte_2HW = np.round(np.clip(uv_2HW, 0, 1) * 255).astype(np.uint8)
+        with whole_file(path) as draft, draft.open("wb") as file:
+            np.savez_compressed(file, label_HW=label_HW, uv_2HW=byte_2HW)

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.whole_file import whole_file
+
 F32 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
 
@@ -94,20 +96,19 @@ def write_shard(path: Path, photos: Sequence[LabelledPhoto]) -> None:
     """Write one shard whole: it stands under its name only when complete."""
     people = [(i, person) for i, photo in enumerate(photos) for person in photo.people]
     empty = np.zeros((0, LABELS, LABELS), np.uint8)
-    temporary = path.with_suffix(".partial.npz")
-    np.savez(
-        temporary,
-        name=np.array([photo.name for photo in photos]),
-        aspect=np.asarray([photo.aspect for photo in photos], np.float32),
-        rgb=np.stack([photo.rgb_SS3 for photo in photos]),
-        dense=np.stack([photo.dense_DD for photo in photos]),
-        box_photo=np.repeat(np.arange(len(photos)), [len(photo.box_M4) for photo in photos]),
-        box=np.concatenate([photo.box_M4 for photo in photos]).astype(np.float32),
-        box_kind=np.concatenate([photo.kind_M for photo in photos]),
-        person_photo=np.array([i for i, _ in people], np.int64),
-        person_box=np.array([person.box_4 for _, person in people], np.float32).reshape(-1, 4),
-        person_region=np.array([person.region_4 for _, person in people], np.float32).reshape(-1, 4),
-        person_label=np.stack([person.label_LL for _, person in people]) if people else empty,
-        person_weight=np.stack([person.weight_LL for _, person in people]) if people else empty,
-    )
-    temporary.rename(path)
+    with whole_file(path) as draft, draft.open("wb") as file:
+        np.savez(
+            file,
+            name=np.array([photo.name for photo in photos]),
+            aspect=np.asarray([photo.aspect for photo in photos], np.float32),
+            rgb=np.stack([photo.rgb_SS3 for photo in photos]),
+            dense=np.stack([photo.dense_DD for photo in photos]),
+            box_photo=np.repeat(np.arange(len(photos)), [len(photo.box_M4) for photo in photos]),
+            box=np.concatenate([photo.box_M4 for photo in photos]).astype(np.float32),
+            box_kind=np.concatenate([photo.kind_M for photo in photos]),
+            person_photo=np.array([i for i, _ in people], np.int64),
+            person_box=np.array([person.box_4 for _, person in people], np.float32).reshape(-1, 4),
+            person_region=np.array([person.region_4 for _, person in people], np.float32).reshape(-1, 4),
+            person_label=np.stack([person.label_LL for _, person in people]) if people else empty,
+            person_weight=np.stack([person.weight_LL for _, person in people]) if people else empty,
+        )

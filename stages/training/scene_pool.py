@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.whole_file import whole_file
 from pipeline.stage import StageError
 from stages.training.shards import map_shard
 
@@ -66,14 +67,13 @@ class ScenePool:
 
 def write_scenes(path: Path, scenes: Sequence[PoolScene]) -> None:
     """Write one shard whole: it stands under its name only when complete."""
-    partial = path.with_suffix(".partial.npz")
-    np.savez(
-        partial,
-        rgb=np.stack([scene.rgb_HW3 for scene in scenes]),
-        label=np.stack([scene.label_HW for scene in scenes]),
-        uv=np.stack([scene.uv_2HW for scene in scenes]),
-        instance=np.stack([scene.instance_HW for scene in scenes]),
-        box=np.concatenate([scene.box_N4 for scene in scenes]).astype(np.float32),
-        box_scene=np.repeat(np.arange(len(scenes)), [len(scene.box_N4) for scene in scenes]),
-    )
-    partial.rename(path)
+    with whole_file(path) as draft, draft.open("wb") as file:
+        np.savez(
+            file,
+            rgb=np.stack([scene.rgb_HW3 for scene in scenes]),
+            label=np.stack([scene.label_HW for scene in scenes]),
+            uv=np.stack([scene.uv_2HW for scene in scenes]),
+            instance=np.stack([scene.instance_HW for scene in scenes]),
+            box=np.concatenate([scene.box_N4 for scene in scenes]).astype(np.float32),
+            box_scene=np.repeat(np.arange(len(scenes)), [len(scene.box_N4) for scene in scenes]),
+        )

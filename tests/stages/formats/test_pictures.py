@@ -250,6 +250,21 @@ def test_layers_are_opaque_on_people_alone(tmp_path: Path, kind: str, name: str,
     assert np.abs(rgb[expected == 255] - 200).max() <= 8
 
 
+@pytest.mark.parametrize(("kind", "name"), [("prores", "layer.mov"), ("webm", "layer.webm")])
+def test_the_clear_part_of_a_layer_holds_nothing_of_the_place(tmp_path: Path, kind: str, name: str) -> None:
+    """Whoever ignores alpha sees the person and a strip around, not the room."""
+    frames = frames_of(2)
+    bright = replace(frames, rgb_THW3=np.full_like(frames.rgb_THW3, 200))
+    block = np.full((8, 8), 2, np.uint8)
+    surface = replace(SURFACES.people[1], labels_hw=block, uv_2hw=np.zeros((2, 8, 8), np.float32), x0=4, y0=4)
+    export({kind: tmp_path / name}, bright, ONE, Surfaces(people=(surface,)))
+    with av.open(str(tmp_path / name)) as file:
+        decoded = [frame.to_ndarray(format="rgb24").astype(int) for frame in file.decode(video=0)]
+    assert np.abs(decoded[0][4:12, 4:12] - 200).max() <= 8 and np.abs(decoded[0][:20, :20] - 200).max() <= 16
+    assert decoded[0][:, 40:].max() <= 8 and decoded[0][44:].max() <= 8
+    assert decoded[1].max() <= 8  # nobody is in the second frame
+
+
 def test_players_are_told_that_there_is_alpha(tmp_path: Path) -> None:
     """ProRes 4444 by its four letters, WebM by its AlphaMode element (Matroska's number 53 C0)."""
     export({"prores": tmp_path / "a.mov", "webm": tmp_path / "a.webm"}, frames_of(1), ONE, ONE_SURFACE)

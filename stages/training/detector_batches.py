@@ -19,6 +19,7 @@ from models.losses.light import detector_losses, taught_losses
 from stages.training.backgrounds import over, random_background
 from stages.training.canvases import CANVAS, Canvas, Sheet, make_canvas
 from stages.training.fit import Batch
+from stages.training.in_front import thing
 from stages.training.mixes import SHEETS_AS_SHIPPED, SheetMix
 from stages.training.photo_pool import PhotoPool, PoolPhoto
 from stages.training.photos import DENSE, PERSON, UNSURE
@@ -107,7 +108,9 @@ class DetectorBatches:
         canvases = []
         for index in range(self.size):
             random = np.random.default_rng([self.seed, step, index])
-            canvases.append(make_canvas(self._sheet, random, mosaic=self.mix.mosaic))
+            behind = self.mix.obstructed > 0 and random.random() < self.mix.obstructed
+            before = thing(CANVAS, self.photos, random) if behind else None
+            canvases.append(make_canvas(self._sheet, random, mosaic=self.mix.mosaic, before=before))
         return (*stack(canvases), torch.from_numpy(np.stack([self._answer(canvas) for canvas in canvases])))
 
     def _answer(self, canvas: Canvas) -> npt.NDArray[Any]:

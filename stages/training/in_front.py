@@ -1,4 +1,4 @@
-"""What stands before the person of a training crop: somebody else, or a thing."""
+"""What stands before the people of training pictures: somebody else, or a thing."""
 
 from __future__ import annotations
 
@@ -43,17 +43,18 @@ def hidden(crop: Crop, scene: PoolScene, person: int, random: np.random.Generato
 
 
 def obstructed(crop: Crop, photos: PhotoPool, random: np.random.Generator) -> Crop:
-    """The crop with slats, a post or something round before it, plain or with a photo's pixels (Sárándi et al. 2018).
+    """The crop behind a thing; as it is where too little of the person would be left to see."""
+    return covered(crop, *thing(len(crop.rgb_CC3), photos, random))
 
-    It stays as it is where too little of the person would be left to see.
-    """
-    side = len(crop.rgb_CC3)
+
+def thing(side: int, photos: PhotoPool, random: np.random.Generator) -> tuple[U8, U8]:
+    """Slats, a post or something round, plain or with a photo's pixels (Sárándi et al. 2018): mask (0..255) and RGB."""
     shape: Callable[[int, np.random.Generator], U8] = (slats, post, round_thing)[random.integers(3)]
     cover_CC = shape(side, random)
     seen_HW3 = None if random.random() < PLAIN else random_background(photos, random)
     if seen_HW3 is None:
         seen_HW3 = random.integers(0, 256, (1, 1, 3), dtype=np.uint8)
-    return covered(crop, cover_CC, np.asarray(cv2.resize(seen_HW3, (side, side), interpolation=cv2.INTER_AREA)))
+    return cover_CC, np.asarray(cv2.resize(seen_HW3, (side, side), interpolation=cv2.INTER_AREA))
 
 
 def covered(crop: Crop, cover_CC: U8, pixels_CC3: U8) -> Crop:

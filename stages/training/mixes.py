@@ -55,12 +55,14 @@ class SheetMix:
         synthetic: of sheets with a synthetic scene; the rest are photos.
         behind: of synthetic sheets before a real background.
         empty: of sheets that show a part of a photo where nobody is, enlarged: what is mistaken for people.
+        obstructed: of canvases behind slats, a post or something round.
     """
 
     mosaic: float = 0.35
     synthetic: float = 0.25
     behind: float = 0.8
     empty: float = 0.0
+    obstructed: float = 0.0
 
     def __post_init__(self) -> None:
         """Raises ValueError for a share that is none."""

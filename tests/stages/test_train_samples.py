@@ -13,7 +13,7 @@ from models.light.surface_net import GRID
 from models.surface.charts import MIRROR_CHART, mirror_uv
 from stages.training import crops
 from stages.training.backgrounds import empty, over, random_background
-from stages.training.canvases import CANVAS, Sheet, make_canvas, mirror_label
+from stages.training.canvases import CANVAS, Sheet, make_canvas, mirror_label, uncovered
 from stages.training.crops import cut_photo, cut_scene, photo_crop, random_view, scene_crop
 from stages.training.detector_batches import DetectorBatches
 from stages.training.fit import Batch
@@ -21,7 +21,7 @@ from stages.training.in_front import LEAST_SEEN, covered, hidden, post, round_th
 from stages.training.mixes import CropMix, SheetMix
 from stages.training.photo_pool import PoolPerson, PoolPhoto
 from stages.training.photometry import in_the_look_of
-from stages.training.photos import IGNORE, LABELS, SIDE
+from stages.training.photos import IGNORE, LABELS, PERSON, SIDE, UNSURE
 from stages.training.scene_pool import PoolScene
 from stages.training.surface_batches import SurfaceBatches
 
@@ -309,13 +309,13 @@ def test_the_detector_is_shown_as_many_empty_sheets_as_asked() -> None:
     assert 20 <= empty_canvases(0.4) - empty_canvases(0.0) <= 60
 
 
-@pytest.mark.parametrize("mosaic", [0.0, 1.0])
-def test_boxes_stay_around_their_people(mosaic: float) -> None:
+def bright_sheet() -> Sheet:
+    """A bright person on black."""
     rgb = np.zeros((200, 300, 3), np.uint8)
     rgb[50:150, 100:160] = 250
     part = np.zeros((50, 75), np.uint8)
     part[13:37, 25:40] = 3
-    sheet = Sheet(
+    return Sheet(
         rgb_HW3=rgb,
         natural=(300, 200),
         box_M4=np.array([[100, 50, 160, 150]], np.float32),
@@ -323,6 +323,63 @@ def test_boxes_stay_around_their_people(mosaic: float) -> None:
         part_hw=part,
         real=True,
     )
+
+
+@pytest.mark.parametrize(("share", "left_alone"), [(0.5, False), (0.85, True)])
+def test_boxes_end_where_a_thing_hides_their_people(share: float, left_alone: bool) -> None:
+    """A grey board from the right hides a share of the person: their box is the rest, or left alone."""
+    seen = 0
+    for seed in range(10):
+        plain = make_canvas(lambda random: bright_sheet(), np.random.default_rng(seed), mosaic=0)
+        x0, y0, x1, y1 = plain.box_M4[0]
+        if plain.kind_M[0] != PERSON:
+            continue
+        edge = round(x0 + (1 - share) * (x1 - x0))
+        board_CC = np.zeros((CANVAS, CANVAS), np.uint8)
+        board_CC[:, edge:] = 255
+        before = (board_CC, np.full((CANVAS, CANVAS, 3), 128, np.uint8))
+        canvas = make_canvas(lambda random: bright_sheet(), np.random.default_rng(seed), mosaic=0, before=before)
+        assert np.allclose(canvas.box_M4[0], [x0, y0, edge, y1])
+        assert canvas.kind_M[0] == (UNSURE if left_alone else PERSON)
+        assert np.abs(canvas.rgb_HW3[:, edge + 3 :].astype(int) - 128).max(initial=0) <= 1
+        assert (canvas.rgb_HW3[:, : edge - 3] == plain.rgb_HW3[:, : edge - 3]).all()
+        cell = np.arange(CANVAS // 8) * 8 + 4
+        assert (canvas.part_hw[:, cell >= edge] == 0).all()
+        assert (canvas.part_hw[:, cell < edge] == plain.part_hw[:, cell < edge]).all()
+        seen += 1
+    assert seen >= 5
+
+
+def test_slats_leave_boxes_as_they_are() -> None:
+    """Bars between which a person shows on all sides."""
+    box_4 = np.array([40.4, 30.2, 120.3, 200.1], np.float32)
+    hidden_CC = np.zeros((CANVAS, CANVAS), bool)
+    hidden_CC[:, 10::20] = True
+    same_4, share = uncovered(box_4, hidden_CC)
+    assert np.array_equal(same_4, box_4) and share == pytest.approx(0.95)
+    assert uncovered(box_4, ~np.zeros_like(hidden_CC))[1] == 0
+
+
+def test_as_many_canvases_stand_behind_things_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Things of one colour before a black photo on the canvas's grey: other colours than these two are the things'."""
+    monkeypatch.setattr("stages.training.in_front.PLAIN", 1.0)
+    photo = dataclasses.replace(labelled_photo()[0], rgb_SS3=np.zeros((SIDE, SIDE, 3), np.uint8))
+
+    class Pool:
+        photos = (photo,)
+
+    def behind(share: float) -> int:
+        mix = SheetMix(obstructed=share, mosaic=0, synthetic=0)
+        batches = DetectorBatches(Pool(), None, size=60, seed=1, teacher=None, mix=mix)  # type: ignore[arg-type]
+        rgb_N3SS = batches(0)[0].numpy()
+        return int(sum(len(np.unique(rgb)) > 2 for rgb in rgb_N3SS))
+
+    assert behind(0.0) == 0 and 15 <= behind(0.5) <= 45 and behind(1.0) == 60
+
+
+@pytest.mark.parametrize("mosaic", [0.0, 1.0])
+def test_boxes_stay_around_their_people(mosaic: float) -> None:
+    sheet = bright_sheet()
     for seed in range(10):
         canvas = make_canvas(lambda random: sheet, np.random.default_rng(seed), mosaic=mosaic)
         assert canvas.rgb_HW3.shape == (CANVAS, CANVAS, 3)

@@ -28,8 +28,8 @@ class NetworkConfig:
         device: "auto" takes a GPU when there is one.
         score_threshold, nms_threshold, max_people: detections kept; None = the network's own.
         min_size, max_size: pixels of the shorter and longer side the network sees; None = the network's own.
-        mirror: ask for every person in the mirror, too, and take both answers together: better parts, twice the time a
-            person; the light network alone.
+        mirror: ask for every person in the mirror, too, and take both answers together: better parts, half as much time
+            again a person; only the light network can, and does unless told not to ("auto").
         batch: frames computed at once; "auto" is 1 on a CPU: results then do not depend on how frames are grouped.
         cache: folder of downloaded weights.
         trust: accept a downloaded file whose hash does not fit its name.
@@ -50,7 +50,7 @@ class NetworkConfig:
     max_people: int | None = None
     min_size: int | None = None
     max_size: int | None = None
-    mirror: bool = False
+    mirror: bool | Literal["auto"] = "auto"
     batch: int | Literal["auto"] = "auto"
     cache: str = "~/.cache/densepose-video"
     trust: bool = False
@@ -69,7 +69,7 @@ class NetworkConfig:
         for name in ("max_people", "min_size", "max_size", "batch"):
             value = getattr(self, name)
             _require(name, None if value == "auto" else value, 1, None)
-        if self.mirror and self.kind != "light":
+        if self.mirror is True and self.kind != "light":
             raise ModelError("only the light network can be asked in the mirror", "network.mirror", "leave it out")
 
     def uses_gpu(self) -> bool:

@@ -61,9 +61,9 @@ class LightNetwork:
         self._score = SCORE if config.score_threshold is None else config.score_threshold
         self._overlap = OVERLAP if config.nms_threshold is None else config.nms_threshold
         self._most = config.max_people or MOST
-        self._mirror = config.mirror
+        self._mirror = config.mirror is not False
         self._bodies: dict[tuple[int, int], Body] = {}
-        self.read_surface = self._networks.body("surface", CROP, CROP)
+        self._read_surface = self._networks.body("surface", CROP, CROP, pictures=2 if self._mirror else 1)
 
     def detect(self, rgb_THW3: U8) -> tuple[list[Detections], Frames]:
         """Find people in each frame; see `models.network.Network`.
@@ -127,17 +127,16 @@ class LightNetwork:
 
     def maps(self, crop_CC3: U8) -> F32:
         """What the surface network says of a crop (5,G,G; see `PickedSurface`), where wished with its mirror image."""
-        maps_5GG = self.read_surface(as_blob(crop_CC3))[0]
         if not self._mirror:
-            return maps_5GG
-        return agreed(maps_5GG, self.read_surface(as_blob(crop_CC3[:, ::-1]))[0])
+            return self._read_surface(as_blob(crop_CC3))[0]
+        return agreed(*self._read_surface(as_blob(crop_CC3, crop_CC3[:, ::-1])))
 
 
 class Networks(Protocol):
     """Both halves, ready for pictures of any one size."""
 
-    def body(self, half: Half, height: int, width: int) -> Body:
-        """The detector or the surface network for pictures (1, 3, height, width)."""
+    def body(self, half: Half, height: int, width: int, pictures: int = 1) -> Body:
+        """The detector or the surface network for inputs (pictures, 3, height, width)."""
         ...
 
 

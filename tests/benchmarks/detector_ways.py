@@ -61,8 +61,9 @@ def scored(weights: Path, name: str, chosen: argparse.Namespace) -> Scores:
     report.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(ROOT / "run_pipeline.py"), "-c", "evaluate", "--weights", str(weights.resolve())]
     data = ", ".join(f"'{one}'" for one in chosen.data)
-    settings = ("boxes=detected", "network.precision=fp32", f"scenes={chosen.scenes}", f"data=[{data}]")
-    for change in (*settings, f"write_scores.folder={report.parent.resolve() / name}"):
+    network = ("network.precision=fp32", "network.mirror=false")
+    settings = ("boxes=detected", f"scenes={chosen.scenes}", f"data=[{data}]")
+    for change in (*network, *settings, f"write_scores.folder={report.parent.resolve() / name}"):
         command += ["--set", change]
     subprocess.run([*command, "--report", str(report)], check=True, stdout=subprocess.DEVNULL)
     sets = json.loads(report.read_text(encoding="utf-8"))["inputs"][0]["sets"]

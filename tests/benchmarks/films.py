@@ -183,10 +183,11 @@ def main() -> None:
     parser.add_argument("--start", type=float, default=0.0, help="second of the videos to begin at")
     parser.add_argument("--real", action="store_true", help="no synthetic films")
     parser.add_argument("--weights", default="light")
+    parser.add_argument("--once", action="store_true", help="people are not read in the mirror, too: as live")
     parser.add_argument("--films", default="", help="with --again: only those whose names begin so")
     parser.add_argument("--again", action="store_true", help="ask the network again about the pictures kept there")
     wanted = parser.parse_args()
-    network = NetworkConfig(weights=wanted.weights)
+    network = NetworkConfig(weights=wanted.weights, mirror=not wanted.once)
     if wanted.again:
         for film in read(wanted.folder, wanted.films):
             write(recorded(film.name, film.frames, network, film.truth), wanted.folder)

@@ -23,7 +23,7 @@ from models.light.assembly import assemble
 from models.light.detector import PersonDetector
 from models.light.files import BUILT_IN
 from models.light.light_network import LightNetwork, open_light
-from models.light.pixels import as_blob, crop_person
+from models.light.pixels import crop_person
 from models.light.region import crop_region
 from models.light.surface_net import SurfaceNet
 from models.light.weights import write_weights
@@ -65,13 +65,13 @@ def measure(network: LightNetwork, height: int, width: int) -> None:
     box_4 = np.array([width * 0.4, height * 0.25, width * 0.4 + height * 0.25, height * 0.75], np.float32)
     features = network.detect(rgb_HW3[None])[1]
     region_4 = crop_region(box_4)
-    blob = as_blob(crop_person(rgb_HW3, region_4)[0])
-    maps_5GG = network.read_surface(blob)[0]
+    crop_CC3 = crop_person(rgb_HW3, region_4)[0]
+    maps_5GG = network.maps(crop_CC3)
     rows: dict[str, Callable[[], object]] = {
         "detect a frame": lambda: network.detect(rgb_HW3[None]),
         "one person, all": lambda: network.surfaces(features, [box_4[None]]),
         "  of it: crop": lambda: crop_person(rgb_HW3, region_4),
-        "  of it: network": lambda: network.read_surface(blob),
+        "  of it: network": lambda: network.maps(crop_CC3),
         "  of it: assembly": lambda: assemble(maps_5GG, region_4, box_4),
     }
     for people in CROWDS:
@@ -86,13 +86,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", default="")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--once", action="store_true", help="people are not read in the mirror, too")
     options = parser.parse_args()
     weights = options.weights or str(some_weights())
     torch.set_num_threads(options.threads)
     for engine, precisions in PRECISIONS.items():
         for precision in precisions:
             began = time.perf_counter()
-            network = open_light(NetworkConfig(weights=weights, engine=engine, precision=precision), options.threads)
+            config = NetworkConfig(weights=weights, engine=engine, precision=precision, mirror=not options.once)
+            network = open_light(config, options.threads)
             print(f"{engine} {precision}, {options.threads} threads: opened in {time.perf_counter() - began:.2f} s")
             for height, width in SIZES:
                 measure(network, height, width)

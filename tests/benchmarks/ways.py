@@ -63,7 +63,8 @@ def trained(name: str, way: Way, chosen: argparse.Namespace) -> Path:
 
 def scored(weights: Path, chosen: argparse.Namespace) -> Counts:
     """What the weights get right on every set, in given boxes."""
-    stage = Evaluate(Evaluate.Config(network=NetworkConfig(weights=str(weights), precision="fp32"), boxes="given"))
+    network = NetworkConfig(weights=str(weights), precision="fp32", mirror=False)
+    stage = Evaluate(Evaluate.Config(network=network, boxes="given"))
     reading = Reading(images="", annotators=(), damage=refused)
     found: Counts = {}
     for one in sets_called(tuple(chosen.data), Worlds(seed=0, scenes=chosen.scenes, frames=1), reading):

@@ -144,7 +144,7 @@ def test_suppression_equals_torchvision() -> None:
 def test_asked_in_the_mirror_too_a_mirrored_picture_has_the_mirrored_answer(weights: Path) -> None:
     config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", mirror=True)
     crop_CC3 = np.random.default_rng(0).integers(0, 256, (CROP, CROP, 3), np.uint8)
-    for mirror, alike in ((True, True), (False, False)):
+    for mirror, alike in ((True, True), ("auto", True), (False, False)):
         network = open_light(dataclasses.replace(config, mirror=mirror), 1)
         seen_5GG, flipped_5GG = network.maps(crop_CC3), network.maps(crop_CC3[:, ::-1])
         label_GG, uv_2GG = mirror_maps(flipped_5GG[1].astype(np.uint8), flipped_5GG[2:4])

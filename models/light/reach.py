@@ -22,11 +22,14 @@ as detected, .725 with 0.3, .737 with 0.5 and .749 with 0.7."""
 
 
 def reached(box_4: F32, width: int, height: int) -> F32:
-    """The box grown by REACH, as far as the frame goes; never less than the box."""
+    """The box grown by REACH to whole pixels, as far as the frame goes; never less than the box.
+
+    Whole, so that its grid has a cell for every pixel that a box inside may begin in, at the frame's edge, too.
+    """
     reach_2 = REACH * (box_4[2:] - box_4[:2])
     low = np.maximum(box_4[:2] - reach_2, np.minimum(box_4[:2], 0))
     high = np.minimum(box_4[2:] + reach_2, np.maximum(box_4[2:], (width, height)))
-    return np.concatenate([low, high]).astype(np.float32)
+    return np.concatenate([np.floor(low), np.ceil(high)]).astype(np.float32)
 
 
 def fitted(box_4: F32, surface: SurfaceMap) -> F32:

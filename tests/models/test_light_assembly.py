@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 
 from models.light.assembly import OUTLINE, assemble, integer_box
 from models.light.mirrored import agreed
@@ -102,7 +103,8 @@ def test_a_surface_reaches_beyond_its_box_where_the_person_does() -> None:
     maps[0, 35:130, 50:70] = 3.0
     region_4 = np.array([0, 0, 160, 160], np.float32)
     grown_4 = reached(box_4, 200, 200)
-    np.testing.assert_allclose(grown_4, box_4 + np.array([-40, -100, 40, 100]) * REACH)
+    np.testing.assert_allclose(grown_4, box_4 + np.array([-4, -8, 4, 8]))
+    assert np.allclose(np.abs(grown_4 - box_4), np.ceil(np.array([40, 100, 40, 100]) * REACH))
     found = trimmed(assemble(maps, region_4, grown_4), box_4)
     assert (found.x0, found.y0, *found.labels_hw.shape) == (40, 35, 105, 40)
     assert (found.labels_hw[:95, 10:30] > 0).all()
@@ -131,6 +133,22 @@ def test_a_surface_ends_with_the_frame() -> None:
     """Unless the box itself does not."""
     np.testing.assert_array_equal(reached(np.array([0, 2, 50, 100]), 52, 100), [0, 0, 52, 100])
     np.testing.assert_array_equal(reached(np.array([-9.0, 40, 50, 120]), 52, 100)[[0, 3]], [-9, 120])
+
+
+@pytest.mark.parametrize("box", [(318.5, 4.2, 320, 9.1), (319, 0, 320, 9.3), (0, 239, 3.4, 240), (0.4, 0.3, 1.4, 1.3)])
+def test_a_box_of_a_pixel_at_the_edge_has_its_pixel(box: tuple[float, ...]) -> None:
+    """Somebody who hardly comes into the picture: the surface has a cell wherever the fitted box may begin."""
+    box_4, maps = np.array(box, np.float32), grid(160)
+    maps[0] = -3.0
+    maps[0, 80:, 80:] = 3.0
+    grown_4 = reached(box_4, 320, 240)
+    assert (grown_4 >= 0).all() and grown_4[2] <= 320 and grown_4[3] <= 240
+    whole = assemble(maps, np.array([*(grown_4[:2] - 2), *(grown_4[2:] + 2)], np.float32), grown_4)
+    for inner_4 in (box_4, fitted(box_4, whole)):
+        found = trimmed(whole, inner_4)
+        x0, y0, w, h = integer_box(inner_4)
+        assert found.x0 <= x0 and x0 + w <= found.x0 + found.labels_hw.shape[1]
+        assert found.y0 <= y0 and y0 + h <= found.y0 + found.labels_hw.shape[0]
 
 
 def test_a_picture_and_its_mirror_image_are_believed_alike() -> None:

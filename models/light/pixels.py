@@ -54,4 +54,4 @@ def crop_person(rgb_HW3: U8, region_4: F32) -> tuple[U8, F32]:
 
 def as_blob(*pictures: U8) -> F32:
     """Pictures (H,W,3) of one size as the float32 (N,3,H,W) that bodies take."""
-    return np.stack([rgb_HW3.transpose(2, 0, 1) for rgb_HW3 in pictures]).astype(np.float32)
+    return np.ascontiguousarray(np.stack(pictures).transpose(0, 3, 1, 2), np.float32)

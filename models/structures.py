@@ -47,3 +47,11 @@ class SurfaceMap:
     uv_2hw: F32
     confidence_hw: F32 | None = None
     uncertainty: Mapping[str, F32] = field(default_factory=dict)
+
+    @property
+    def sureness(self) -> float:
+        """The mean confidence of the pixels of the person: 0 where there is none, 1 where nothing says it."""
+        if self.confidence_hw is None:
+            return 1.0
+        shown_K = self.confidence_hw[self.labels_hw > 0]
+        return float(shown_K.mean()) if len(shown_K) else 0.0

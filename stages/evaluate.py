@@ -48,7 +48,7 @@ class Evaluate(Stage):
         boxes: Boxes = "both"
         oracle_masks: bool = False
         body: str = ""
-        score: float = 0.18
+        score: float = 0.1
         tall: float = 100.0
 
         def __post_init__(self) -> None:

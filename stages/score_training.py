@@ -42,6 +42,7 @@ class ScoreTraining(Stage):
             scenes: of each world, the first ones.
             boxes: `detected`, `given` or `both`, as in `evaluate`.
             oracle_masks: ask once more with everyone cut out by their true mask.
+            score: detections below it answer for nobody, as in `evaluate`.
             read_at: of networks for single people: further sets of scales at which they are read and averaged; their
                 columns end in `_at_` and the scales.
         """
@@ -55,6 +56,7 @@ class ScoreTraining(Stage):
         scenes: int = 200
         boxes: Boxes = "both"
         oracle_masks: bool = False
+        score: float = 0.18
         read_at: tuple[tuple[float, ...], ...] = ()
 
         def __post_init__(self) -> None:
@@ -103,7 +105,9 @@ class ScoreTraining(Stage):
     def _asked(self, world: str, weights: Path) -> dict[str, dict[str, list[float]]]:
         config = self.config
         network = NetworkConfig(kind="trained", weights=str(weights))
-        asking = Evaluate.Config(network=network, boxes=config.boxes, oracle_masks=config.oracle_masks)
+        asking = Evaluate.Config(
+            network=network, boxes=config.boxes, oracle_masks=config.oracle_masks, score=config.score
+        )
         pictures = world_set(world, Worlds(seed=0, scenes=config.scenes, frames=config.scenes)).pictures
         found = scored(asking, (one for one in pictures if one.people), self.threads)
         return {name: {measure: told(one) for measure, one in column.items()} for name, column in found.items()}

@@ -31,7 +31,10 @@ U8 = npt.NDArray[Any]
 
 LONG_SIDE = 384
 """Pixels of the longer side of the picture that the detector sees; enlarging small frames finds small people."""
-SCORE, OVERLAP, MOST = 0.18, 0.475, 100
+SCORE, OVERLAP, MOST = 0.1, 0.475, 100
+SURENESS = 0.5
+"""Power of the surface's sureness in a person's score. 0.5 takes GPS AP on 200 scenes of `val` from .416 to .451 (1 to
+.456) and costs the boxes of photos nothing, as 1 does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +72,8 @@ class LightNetwork:
         """Find people in each frame; see `models.network.Network`.
 
         Each is looked at more closely at once: the surface shows where the person ends, so the box is fitted to it, and
-        of people whose boxes then are nearly one, one stays. `surfaces` gives what was seen.
+        how sure the network is of it counts in the score, as in Mask Scoring R-CNN (Huang et al., CVPR 2019). Of people
+        whose boxes then are nearly one, one stays. `surfaces` gives what was seen.
         """
         found, seen = [], []
         for rgb_HW3 in rgb_THW3:
@@ -79,14 +83,17 @@ class LightNetwork:
         return found, Frames(rgb_THW3=rgb_THW3, seen_T=tuple(seen))
 
     def _fitted(self, rgb_HW3: U8, found: Detections) -> tuple[Detections, dict[bytes, SurfaceMap]]:
-        """Detections with boxes that fit the surfaces, and these by the bytes of their boxes."""
+        """Detections whose boxes and scores fit the surfaces, and these by the bytes of their boxes."""
         whole = [self.look(rgb_HW3, box_4) for box_4 in found.box_N4]
         if not whole:
             return found, {}
         box_N4 = np.stack([fitted(box_4, surface) for box_4, surface in zip(found.box_N4, whole, strict=True)])
-        chosen = suppress(box_N4, found.score_N, self._overlap)
+        sure_N = np.array([surface.sureness for surface in whole], np.float32)
+        score_N = found.score_N * sure_N**SURENESS
+        chosen = suppress(box_N4, score_N, self._overlap)
+        chosen = chosen[score_N[chosen] > self._score]
         seen = {box_N4[i].tobytes(): trimmed(whole[i], box_N4[i]) for i in chosen}
-        return Detections(box_N4=box_N4[chosen], score_N=found.score_N[chosen]), seen
+        return Detections(box_N4=box_N4[chosen], score_N=score_N[chosen]), seen
 
     def _detect_one(self, rgb_HW3: U8) -> Detections:
         height, width = rgb_HW3.shape[:2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -81,10 +81,11 @@ def ask_given(network: Network, features: Any, picture: TruePicture, geometry: G
 
 
 def answered(surface_M: Sequence[SurfaceMap], picture: TruePicture, geometry: Geometry) -> Protocol:
-    """A surface for each person of a picture, in their own boxes."""
+    """A surface for each person of a picture, in their own boxes; average precision ranks them by their sureness."""
     box_M4 = picture.boxes
     found = Detections(box_N4=box_M4, score_N=np.ones(len(box_M4), np.float32))
-    known = similarities(instances_of(picture, found, surface_M), geometry)
+    ranked = replace(found, score_N=np.array([surface.sureness for surface in surface_M], np.float32))
+    known = similarities(instances_of(picture, ranked, surface_M), geometry)
     return Protocol(found=found, surface_D=surface_M, answer_G=np.arange(len(box_M4)), known=known)
 
 

@@ -23,6 +23,7 @@ from models.network import NetworkConfig
 from models.surface.charts import mirror_maps
 
 SHAPE = (1, 3, 96, 128)
+THRESHOLD = 0.001
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
     torch.nn.init.normal_(detector.score.weight, std=0.5)
+    assert surface.read.bias is not None
+    torch.nn.init.constant_(surface.read.bias[:4], 1.0)  # it sees somebody everywhere
     path = tmp_path_factory.mktemp("light") / "random.safetensors"
     write_weights(path, detector.state_dict(), surface.state_dict())
     return path
@@ -40,7 +43,12 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def network(weights: Path) -> LightNetwork:
-    return open_light(NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=0.01), 1)
+    return opened(weights, THRESHOLD)
+
+
+def opened(weights: Path, threshold: float) -> LightNetwork:
+    config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=threshold)
+    return open_light(config, 1)
 
 
 def frames() -> np.ndarray:
@@ -103,6 +111,23 @@ def test_a_found_person_is_shown_as_seen_and_the_box_fits(network: LightNetwork)
         height, width = one.labels_hw.shape
         assert one.x0 <= box_4[0] and one.y0 <= box_4[1]
         assert one.x0 + width >= int(box_4[2]) and one.y0 + height >= int(box_4[3])
+
+
+def test_how_sure_the_surface_is_counts_in_the_score(
+    network: LightNetwork, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quarter of the sureness halves every score, and who falls below the threshold so is not found."""
+
+    def scores(asked: LightNetwork, sureness: float) -> np.ndarray:
+        monkeypatch.setattr("models.structures.SurfaceMap.sureness", sureness)
+        return np.concatenate([found.score_N for found in asked.detect(frames())[0]])
+
+    surely, unsurely = scores(network, 1.0), scores(network, 0.25)
+    np.testing.assert_allclose(unsurely, surely / 2, rtol=1e-6)
+    middle = float(np.median(unsurely))
+    above = scores(opened(weights, middle), 0.25)
+    np.testing.assert_array_equal(above, unsurely[unsurely > middle])
+    assert 0 < len(above) < len(unsurely)
 
 
 def test_nobody_is_fine(network: LightNetwork) -> None:

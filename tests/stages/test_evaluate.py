@@ -27,6 +27,7 @@ from stages.evaluate import Evaluate
 from stages.evaluation.breakdown import breakdowns
 from stages.evaluation.synthetic_truth import scene_truth
 from stages.evaluation.text import score_table
+from stages.evaluation.truth import TruePicture
 from stages.truths import Truths
 from stages.world.exact_surface import exact_surface
 from stages.world.scene import WORLDS, scene
@@ -91,6 +92,28 @@ def test_missed_people_are_wrong_in_every_point(monkeypatch: pytest.MonkeyPatch,
     assert found["recall"] == found["GPS_AR"] == 0.5
     assert found["precision"] == found["part_agreement"] == found["AUC30_given"] == 1
     assert found["GPS_AP"] == pytest.approx(51 / 101), "recalls 0, .01 … .50 are reached"
+
+
+@pytest.mark.parametrize(("sure_of_right", "precision"), [(0.9, 51 / 101), (0.1, 51 / 101 / 2)])
+def test_in_given_boxes_the_surest_answers_come_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sure_of_right: float, precision: float
+) -> None:
+    """Half of the people are answered rightly, half wrongly: what average precision is depends on who is told first."""
+
+    class Half(Oracle):
+        def surface(self, picture: TruePicture, box_4: Any) -> SurfaceMap:
+            seen = super().surface(picture, box_4)
+            right = bool((box_4 == picture.boxes[0]).all())
+            labels_hw = seen.labels_hw
+            if not right:
+                labels_hw = np.where(labels_hw > 0, 25 - labels_hw, 0).astype(np.uint8)
+            sure_hw = np.full(labels_hw.shape, sure_of_right if right else 0.5, np.float32)
+            return dataclasses.replace(seen, labels_hw=labels_hw, confidence_hw=sure_hw)
+
+    pictures = [one for one in low_scenes(8) if len(one.people) == 2]
+    found = scored(monkeypatch, tmp_path, Half(pictures), pictures, LineBody(), boxes="given").flat()
+    assert found["GPS_AR"] == 0.5
+    assert found["GPS_AP"] == pytest.approx(precision, abs=0.02)
 
 
 @pytest.mark.parametrize("boxes", ["given", "detected"])

@@ -22,8 +22,6 @@ from stages.evaluation.truth import TruePicture
 from stages.payloads import People, Surface, Surfaces
 
 Boxes = Literal["given", "detected", "both"]
-LOW_SCORE = 0.02
-"""Average precision wants detections far below those that are shown."""
 
 
 class Evaluate(Stage):
@@ -40,7 +38,8 @@ class Evaluate(Stage):
             boxes: `given` = the paper's single-person protocol on true boxes, `detected` = the multi-person one.
             oracle_masks: ask again, with given boxes and everyone cut out by their true mask (DensePose*): `cut_out`.
             body: folder with DensePose's own surface files, for what was annotated on it; empty: the open body.
-            score: detections below it answer for nobody; average precision goes down to far lower scores.
+            score: detections below it answer for nobody.
+            least: average precision goes down to detections of this score, far below those that are shown.
             tall: least height in pixels of people whose recall, precision and joints count.
         """
 
@@ -49,14 +48,15 @@ class Evaluate(Stage):
         oracle_masks: bool = False
         body: str = ""
         score: float = 0.1
+        least: float = 0.01
         tall: float = 100.0
 
         def __post_init__(self) -> None:
             """Raises ValueError: a score out of range, or one given to the network, where it would not count."""
             if self.network.score_threshold is not None:
                 raise ValueError("network.score_threshold does not count here; give evaluate.score")
-            if not LOW_SCORE <= self.score <= 1:
-                raise ValueError(f"score is {self.score}, must be from {LOW_SCORE} to 1")
+            if not 0 <= self.least <= self.score <= 1:
+                raise ValueError(f"score is {self.score}, least {self.least}; 0 <= least <= score <= 1 is needed")
 
     @classmethod
     def uses_gpu(cls, config: Config) -> bool:
@@ -72,7 +72,7 @@ class Evaluate(Stage):
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open network and body; raises ModelError for files that are missing or do not fit."""
         super().__init__(config, threads=threads)
-        least = 1.0 if config.boxes == "given" else LOW_SCORE  # in given boxes nobody has to be found
+        least = 1.0 if config.boxes == "given" else config.least  # in given boxes nobody has to be found
         self._network = open_network(dataclasses.replace(config.network, score_threshold=least), threads)
         self._body = body_of(config.body)
 

@@ -42,7 +42,7 @@ class ScoreTraining(Stage):
             scenes: of each world, the first ones.
             boxes: `detected`, `given` or `both`, as in `evaluate`.
             oracle_masks: ask once more with everyone cut out by their true mask.
-            score: detections below it answer for nobody, as in `evaluate`.
+            score, least: of detections, as in `evaluate`.
             read_at: of networks for single people: further sets of scales at which they are read and averaged; their
                 columns end in `_at_` and the scales.
         """
@@ -57,6 +57,7 @@ class ScoreTraining(Stage):
         boxes: Boxes = "both"
         oracle_masks: bool = False
         score: float = 0.18
+        least: float = 0.02
         read_at: tuple[tuple[float, ...], ...] = ()
 
         def __post_init__(self) -> None:
@@ -106,7 +107,11 @@ class ScoreTraining(Stage):
         config = self.config
         network = NetworkConfig(kind="trained", weights=str(weights))
         asking = Evaluate.Config(
-            network=network, boxes=config.boxes, oracle_masks=config.oracle_masks, score=config.score
+            network=network,
+            boxes=config.boxes,
+            oracle_masks=config.oracle_masks,
+            score=config.score,
+            least=config.least,
         )
         pictures = world_set(world, Worlds(seed=0, scenes=config.scenes, frames=config.scenes)).pictures
         found = scored(asking, (one for one in pictures if one.people), self.threads)

@@ -132,7 +132,7 @@ class Track(Stage):
             box_gain: how much of a box's trembling is shown, over 0 and up to 1; 1 shows boxes as found.
         """
 
-        sure_score: float = 0.3
+        sure_score: float = 0.18
         max_gap: int = 30
         confirm_frames: int = 3
         box_gain: float = 0.4

@@ -107,14 +107,14 @@ def test_few_frames_a_second_make_long_steps() -> None:
 
 def test_unsure_boxes_continue_tracks_and_start_one_at_second_sight() -> None:
     """Whom the network was never sure of is not counted; one that jumps about is nobody."""
-    frames: list[Frame] = [[(0, walker(100), 0.9), (1, walker(250), 0.2)]]
-    frames += [[(0, walker(101), 0.15), (1, walker(250), 0.2)] for _ in range(5)]
+    frames: list[Frame] = [[(0, walker(100), 0.9), (1, walker(250), 0.12)]]
+    frames += [[(0, walker(101), 0.1), (1, walker(250), 0.12)] for _ in range(5)]
     stage = Track(Track.Config())
     result = followed(frames, stage=stage)
     assert [ids[0] for ids in result] == [1] * 6
     assert [ids[1] for ids in result] == [-1] + [2] * 5
     assert stage.summary() == {"people": 1}
-    restless: list[Frame] = [[(0, walker(60 + 60 * (t % 4)), 0.2)] for t in range(8)]
+    restless: list[Frame] = [[(0, walker(60 + 60 * (t % 4)), 0.12)] for t in range(8)]
     assert {ids[0] for ids in followed(restless)} == {-1}
 
 
@@ -149,7 +149,7 @@ def test_a_cut_ends_all_tracks() -> None:
 
 
 def test_a_still_is_left_as_it_is() -> None:
-    people = people_of([[(0, walker(50), 0.9), (1, walker(200), 0.2)]])
+    people = people_of([[(0, walker(50), 0.9), (1, walker(200), 0.12)]])
     stage = Track(Track.Config())
     (tracked,) = stage(chunk_of(1, still=True), people)
     assert tracked is people

@@ -5,7 +5,7 @@
 
 FOLDER is that of a run of `-c train_light`, whose labelled photos and scenes are taken. For each way of
 `detector_ways.yaml` the detector goes on from the built-in weights for so many steps and is scored by `-c evaluate` in
-float32, people and detections from 100 pixels at score 0.18. A way that has been scored is not trained again
+float32, people and detections from 100 pixels and from the score that is shown. A way that has been scored is not trained again
 (FOLDER/detector_ways/NAME.json).
 """
 

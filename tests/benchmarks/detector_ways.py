@@ -5,8 +5,8 @@
 
 FOLDER is that of a run of `-c train_light`, whose labelled photos and scenes are taken. For each way of
 `detector_ways.yaml` the detector goes on from the built-in weights for so many steps and is scored by `-c evaluate` in
-float32, people and detections from 100 pixels and from the score that is shown. A way that has been scored is not trained again
-(FOLDER/detector_ways/NAME.json).
+float32, people and detections from 100 pixels and from the score that is shown. A way that has been scored is not
+trained again (FOLDER/detector_ways/NAME.json).
 """
 
 from __future__ import annotations

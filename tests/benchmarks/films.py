@@ -16,6 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from models.checkpoints.digest import file_sha256
+from models.light.confidence import read_calibration
+from models.light.files import BUILT_IN
 from models.network import NetworkConfig
 from pipeline.stage import Job
 from stages.decode import Decode
@@ -54,6 +57,7 @@ class Film:
         name: `video_3`, or `real_` and the file's name without its end.
         frames: T chunks of one frame.
         people, surfaces: what the network says of each; identities are all -1.
+        network: which one, as `named` says it.
         truth: of the T frames of a synthetic film; else empty.
     """
 
@@ -62,6 +66,14 @@ class Film:
     people: Sequence[People]
     surfaces: Sequence[Surfaces]
     truth: Sequence[Truth] = ()
+    network: str = ""
+
+
+def named(network: NetworkConfig) -> str:
+    """A light network by the hash of its weights, its calibration, and whether people are read in the mirror, too."""
+    path = BUILT_IN if network.weights == "light" else Path(network.weights)
+    sha256 = file_sha256(path)
+    return f"{sha256} {read_calibration(path, sha256)} mirror={network.mirror}"
 
 
 def synthetic(world: str, number: int, count: int) -> tuple[list[np.ndarray], list[Truth]]:
@@ -110,7 +122,7 @@ def recorded(name: str, frames: Sequence[FrameChunk], network: NetworkConfig, tr
         (surfaces,) = densepose(chunk, people, features)
         everyone.append(people)
         everywhere.append(surfaces)
-    return Film(name=name, frames=frames, people=everyone, surfaces=everywhere, truth=truth)
+    return Film(name=name, frames=frames, people=everyone, surfaces=everywhere, truth=truth, network=named(network))
 
 
 def write(film: Film, folder: Path) -> None:
@@ -119,6 +131,7 @@ def write(film: Film, folder: Path) -> None:
     people = [person for surfaces in film.surfaces for person in surfaces.people]
     sure = [np.full(p.labels_hw.shape, np.nan) if p.confidence_hw is None else p.confidence_hw for p in people]
     arrays = {
+        "network": np.array(film.network),
         "rgb_THW3": np.concatenate([chunk.rgb_THW3 for chunk in film.frames]),
         "count_T": np.array([len(one) for one in film.people]),
         "box_N4": np.concatenate([one.box_N4 for one in film.people]),
@@ -150,6 +163,7 @@ def read(folder: Path, start: str = "") -> Iterator[Film]:
                 people=[_people(box_N4[a:b], score_N[a:b]) for a, b in pairwise(first_T)],
                 surfaces=[Surfaces(people=tuple(persons[a:b])) for a, b in pairwise(first_T)],
                 truth=[Truth(**{name: kept[f"{name}_{t}"] for name in names}) for t in known],
+                network=str(kept["network"]) if "network" in kept else "",
             )
 
 
@@ -176,7 +190,7 @@ def _surfaces(grid_N4: np.ndarray, labels_K: np.ndarray, uv_K: np.ndarray, sure_
 
 
 def main() -> None:
-    """Record what is not there yet, or with other weights what is."""
+    """Record what is not there yet; what another network answered is asked again."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--clips", type=Path, action="append", default=[], help="a folder of videos, or a video")
@@ -184,14 +198,11 @@ def main() -> None:
     parser.add_argument("--real", action="store_true", help="no synthetic films")
     parser.add_argument("--weights", default="light")
     parser.add_argument("--once", action="store_true", help="people are not read in the mirror, too: as live")
-    parser.add_argument("--films", default="", help="with --again: only those whose names begin so")
-    parser.add_argument("--again", action="store_true", help="ask the network again about the pictures kept there")
     wanted = parser.parse_args()
     network = NetworkConfig(weights=wanted.weights, mirror=not wanted.once)
-    if wanted.again:
-        for film in read(wanted.folder, wanted.films):
+    for film in read(wanted.folder):
+        if film.network != named(network):
             write(recorded(film.name, film.frames, network, film.truth), wanted.folder)
-        return
     for clips in wanted.clips:
         for path in sorted(clips.iterdir()) if clips.is_dir() else [clips]:
             if not (wanted.folder / f"real_{path.stem}.npz").exists():

@@ -47,7 +47,7 @@ class Evaluate(Stage):
         boxes: Boxes = "both"
         oracle_masks: bool = False
         body: str = ""
-        score: float = 0.1
+        score: float = 0.11
         least: float = 0.01
         tall: float = 100.0
 

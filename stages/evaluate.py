@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from models.light.light_network import SCORE
 from models.network import NetworkConfig
 from models.opening import fetch_weights, open_network
 from models.structures import SurfaceMap
@@ -47,7 +48,7 @@ class Evaluate(Stage):
         boxes: Boxes = "both"
         oracle_masks: bool = False
         body: str = ""
-        score: float = 0.11
+        score: float = SCORE
         least: float = 0.01
         tall: float = 100.0
 

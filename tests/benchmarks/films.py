@@ -57,8 +57,8 @@ class Film:
         name: `video_3`, or `real_` and the file's name without its end.
         frames: T chunks of one frame.
         people, surfaces: what the network says of each; identities are all -1.
-        network: which one, as `named` says it.
         truth: of the T frames of a synthetic film; else empty.
+        network: which one answered, as `named` says it.
     """
 
     name: str
@@ -200,8 +200,9 @@ def main() -> None:
     parser.add_argument("--once", action="store_true", help="people are not read in the mirror, too: as live")
     wanted = parser.parse_args()
     network = NetworkConfig(weights=wanted.weights, mirror=not wanted.once)
+    asked = named(network)
     for film in read(wanted.folder):
-        if film.network != named(network):
+        if film.network != asked:
             write(recorded(film.name, film.frames, network, film.truth), wanted.folder)
     for clips in wanted.clips:
         for path in sorted(clips.iterdir()) if clips.is_dir() else [clips]:

@@ -19,7 +19,7 @@ from models.checkpoints.trained import load_trained
 from models.errors import ModelError
 from models.inference.onnx_network import WholeNetwork
 from models.inference.zoo_network import limits_of, load_zoo
-from models.light.files import BUILT_IN
+from models.light.files import weights_path
 from models.light.pixels import CROP
 from models.light.surface_net import PickedSurface
 from models.light.weights import load_networks
@@ -72,7 +72,7 @@ def graphs_of(config: NetworkConfig, pictures: Sequence[np.ndarray]) -> list[Gra
         ModelError: weights that are missing or do not fit, or a network that answers otherwise than by people.
     """
     if config.kind == "light":
-        return light_graphs(BUILT_IN if config.weights == "light" else Path(config.weights).expanduser(), pictures)
+        return light_graphs(weights_path(config.weights), pictures)
     if config.kind == "zoo":
         network, path = load_zoo(config)
         name = config.weights.removeprefix("zoo:") if config.weights.startswith("zoo:") else path.stem

@@ -9,6 +9,11 @@ from models.errors import ModelError
 BUILT_IN = Path(__file__).resolve().parent.parent / "weights" / "light.safetensors"
 
 
+def weights_path(weights: str) -> Path:
+    """The file behind `network.weights`: the built-in one for `light`, else the one at that path."""
+    return BUILT_IN if weights == "light" else Path(weights).expanduser()
+
+
 def quantized_path(weights: Path) -> Path:
     """`NAME_int8.safetensors` holds the eight-bit graphs of `NAME.safetensors`."""
     return weights.with_name(weights.stem + "_int8" + weights.suffix)

@@ -16,7 +16,7 @@ from models.errors import ModelError
 from models.inference.engine import Body, Engine, choose_engine, choose_precision, has_int8
 from models.light.assembly import assemble
 from models.light.confidence import read_calibration
-from models.light.files import BUILT_IN, quantized_path, require_weights
+from models.light.files import quantized_path, require_weights, weights_path
 from models.light.mirrored import agreed
 from models.light.pixels import CROP, MEAN, as_blob, crop_person, fit_size, resized
 from models.light.places import boxes_at, places
@@ -188,7 +188,5 @@ def open_light(config: NetworkConfig, threads: int) -> LightNetwork:
     Raises:
         ModelError: the weights are missing or of another network.
     """
-    if config.weights == "light":
-        return LightNetwork(config, threads, BUILT_IN, "light")
-    path = Path(config.weights).expanduser()
+    path = weights_path(config.weights)
     return LightNetwork(config, threads, path, path.stem)

@@ -10,7 +10,7 @@ import cv2
 import torch
 from torch import nn
 
-from models.light.files import BUILT_IN
+from models.light.files import weights_path
 from models.light.weights import grow, read_weights
 from models.network import NetworkConfig
 from pipeline.stage import StageError
@@ -54,7 +54,7 @@ class HalfConfig:
         if self.network.kind != "light":
             what = f"weights of the kind {self.network.kind!r} are not of the light network"
             raise StageError(what, "network.kind", "use -c train_finetune_trained")
-        return BUILT_IN if self.network.weights == "light" else Path(self.network.weights).expanduser()
+        return weights_path(self.network.weights)
 
 
 class Half:

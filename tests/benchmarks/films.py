@@ -18,7 +18,7 @@ import numpy as np
 
 from models.checkpoints.digest import file_sha256
 from models.light.confidence import read_calibration
-from models.light.files import BUILT_IN
+from models.light.files import weights_path
 from models.network import NetworkConfig
 from pipeline.stage import Job
 from stages.decode import Decode
@@ -71,7 +71,7 @@ class Film:
 
 def named(network: NetworkConfig) -> str:
     """A light network by the hash of its weights, its calibration, and whether people are read in the mirror, too."""
-    path = BUILT_IN if network.weights == "light" else Path(network.weights)
+    path = weights_path(network.weights)
     sha256 = file_sha256(path)
     return f"{sha256} {read_calibration(path, sha256)} mirror={network.mirror}"
 

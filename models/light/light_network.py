@@ -51,10 +51,10 @@ class LightNetwork:
     Every frame and every person is computed alone, so that results never depend on how they are grouped.
     """
 
-    def __init__(self, config: NetworkConfig, threads: int, path: Path, name: str) -> None:
+    def __init__(self, config: NetworkConfig, threads: int, path: Path) -> None:
         """Load the weights of `path`; raises ModelError when they are missing or do not fit."""
         require_weights(path)
-        self.name = name
+        self.name = path.stem
         self.sha256 = file_sha256(path)
         self._calibration = read_calibration(path, self.sha256)
         self.engine = choose_engine(config.engine)
@@ -188,5 +188,4 @@ def open_light(config: NetworkConfig, threads: int) -> LightNetwork:
     Raises:
         ModelError: the weights are missing or of another network.
     """
-    path = weights_path(config.weights)
-    return LightNetwork(config, threads, path, path.stem)
+    return LightNetwork(config, threads, weights_path(config.weights))

@@ -58,7 +58,6 @@ class Film:
         frames: T chunks of one frame.
         people, surfaces: what the network says of each; identities are all -1.
         truth: of the T frames of a synthetic film; else empty.
-        network: which one answered, as `named` says it.
     """
 
     name: str
@@ -66,7 +65,6 @@ class Film:
     people: Sequence[People]
     surfaces: Sequence[Surfaces]
     truth: Sequence[Truth] = ()
-    network: str = ""
 
 
 def named(network: NetworkConfig) -> str:
@@ -122,16 +120,16 @@ def recorded(name: str, frames: Sequence[FrameChunk], network: NetworkConfig, tr
         (surfaces,) = densepose(chunk, people, features)
         everyone.append(people)
         everywhere.append(surfaces)
-    return Film(name=name, frames=frames, people=everyone, surfaces=everywhere, truth=truth, network=named(network))
+    return Film(name=name, frames=frames, people=everyone, surfaces=everywhere, truth=truth)
 
 
-def write(film: Film, folder: Path) -> None:
-    """Keep a film as NAME.npz."""
+def write(film: Film, folder: Path, network: str) -> None:
+    """Keep a film as NAME.npz. `network`: which one answered, as `named` says it."""
     folder.mkdir(parents=True, exist_ok=True)
     people = [person for surfaces in film.surfaces for person in surfaces.people]
     sure = [np.full(p.labels_hw.shape, np.nan) if p.confidence_hw is None else p.confidence_hw for p in people]
     arrays = {
-        "network": np.array(film.network),
+        "network": np.array(network),
         "rgb_THW3": np.concatenate([chunk.rgb_THW3 for chunk in film.frames]),
         "count_T": np.array([len(one) for one in film.people]),
         "box_N4": np.concatenate([one.box_N4 for one in film.people]),
@@ -149,22 +147,31 @@ def write(film: Film, folder: Path) -> None:
 
 def read(folder: Path, start: str = "") -> Iterator[Film]:
     """The kept films whose names begin so, in order of their names."""
-    for path in sorted(folder.glob(f"{start}*.npz")):
-        with np.load(path) as kept:
-            count_T = kept["count_T"]
-            first_T = np.concatenate([[0], np.cumsum(count_T)])
-            persons = list(_surfaces(kept["grid_N4"], kept["labels_K"], kept["uv_K"], kept["sure_K"]))
-            box_N4, score_N = kept["box_N4"], kept["score_N"]
-            names = [spec.name for spec in fields(Truth)]
-            known = range(len(count_T)) if "label_HW_0" in kept else range(0)
-            yield Film(
-                name=path.stem,
-                frames=as_chunks(kept["rgb_THW3"]),
-                people=[_people(box_N4[a:b], score_N[a:b]) for a, b in pairwise(first_T)],
-                surfaces=[Surfaces(people=tuple(persons[a:b])) for a, b in pairwise(first_T)],
-                truth=[Truth(**{name: kept[f"{name}_{t}"] for name in names}) for t in known],
-                network=str(kept["network"]) if "network" in kept else "",
-            )
+    return map(read_film, sorted(folder.glob(f"{start}*.npz")))
+
+
+def read_film(path: Path) -> Film:
+    """A kept film."""
+    with np.load(path) as kept:
+        count_T = kept["count_T"]
+        first_T = np.concatenate([[0], np.cumsum(count_T)])
+        persons = list(_surfaces(kept["grid_N4"], kept["labels_K"], kept["uv_K"], kept["sure_K"]))
+        box_N4, score_N = kept["box_N4"], kept["score_N"]
+        names = [spec.name for spec in fields(Truth)]
+        known = range(len(count_T)) if "label_HW_0" in kept else range(0)
+        return Film(
+            name=path.stem,
+            frames=as_chunks(kept["rgb_THW3"]),
+            people=[_people(box_N4[a:b], score_N[a:b]) for a, b in pairwise(first_T)],
+            surfaces=[Surfaces(people=tuple(persons[a:b])) for a, b in pairwise(first_T)],
+            truth=[Truth(**{name: kept[f"{name}_{t}"] for name in names}) for t in known],
+        )
+
+
+def answered_by(path: Path) -> str:
+    """Which network answered in a kept film, as `named` says it; nothing in those kept before that was noted."""
+    with np.load(path) as kept:
+        return str(kept["network"]) if "network" in kept else ""
 
 
 def _people(box_N4: np.ndarray, score_N: np.ndarray) -> People:
@@ -201,18 +208,19 @@ def main() -> None:
     wanted = parser.parse_args()
     network = NetworkConfig(weights=wanted.weights, mirror=not wanted.once)
     asked = named(network)
-    for film in read(wanted.folder):
-        if film.network != asked:
-            write(recorded(film.name, film.frames, network, film.truth), wanted.folder)
+    for path in sorted(wanted.folder.glob("*.npz")):
+        if answered_by(path) != asked:
+            film = read_film(path)
+            write(recorded(film.name, film.frames, network, film.truth), wanted.folder, asked)
     for clips in wanted.clips:
         for path in sorted(clips.iterdir()) if clips.is_dir() else [clips]:
             if not (wanted.folder / f"real_{path.stem}.npz").exists():
-                write(recorded(f"real_{path.stem}", decoded(path, wanted.start), network), wanted.folder)
+                write(recorded(f"real_{path.stem}", decoded(path, wanted.start), network), wanted.folder, asked)
     for world, films, count in () if wanted.real else SYNTHETIC:
         for number in range(films):
             if not (wanted.folder / f"{world}_{number}.npz").exists():
                 pictures, truth = synthetic(world, number, count)
-                write(recorded(f"{world}_{number}", as_chunks(pictures), network, truth), wanted.folder)
+                write(recorded(f"{world}_{number}", as_chunks(pictures), network, truth), wanted.folder, asked)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from models.light.weights import read_sizes
 from pipeline.conversion import to_dataclass
 from stages.train import TrainDetector, averaged
 from stages.training.payloads import Round
-from tests.benchmarks.way_runs import Way, arguments, changes, recorded, shards, with_start
+from tests.benchmarks.way_runs import Way, arguments, changes, recorded, shards, usual_fit, with_start
 
 WAYS = Path(__file__).with_name("detector_ways.yaml")
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +44,7 @@ def trained(name: str, way: Way, chosen: argparse.Namespace) -> Path:
         "sizes": {"blocks": list(read_sizes(chosen.start).detector.blocks)},
         "box_teacher": chosen.box_teacher,
         **changed,
-        "fit": {"steps": chosen.steps, "rate": chosen.rate, **changed.get("fit", {})},
+        "fit": {**usual_fit(chosen), **changed.get("fit", {})},
     }
     place = ".".join
     config = to_dataclass(TrainDetector.Config, settings, (name,), lambda path: f"{WAYS}: {place(path)}")

@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 import yaml
@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from models.light.files import BUILT_IN
 from models.light.sizes import LightSizes
 from models.light.weights import write_weights
+from stages.training.optimizers import Optimizers
 from stages.training.payloads import PhotoShards, SceneShards
 
 Way = Mapping[str, Any]
@@ -31,8 +32,14 @@ def arguments(description: str | None, *, scenes: int, steps: int) -> argparse.A
     parser.add_argument("--scenes", type=int, default=scenes, help="of worlds among the sets")
     parser.add_argument("--steps", type=int, default=steps)
     parser.add_argument("--rate", type=float, default=0.001)
+    parser.add_argument("--optimizer", choices=get_args(Optimizers), default="adamw")
     parser.add_argument("--only", default="", metavar="WAY,WAY")
     return parser
+
+
+def usual_fit(chosen: argparse.Namespace) -> dict[str, Any]:
+    """How every way is fitted that does not say otherwise."""
+    return {"steps": chosen.steps, "rate": chosen.rate, "optimizer": chosen.optimizer}
 
 
 def shards(folder: Path, way: Way) -> tuple[PhotoShards, SceneShards]:

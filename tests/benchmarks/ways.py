@@ -31,7 +31,7 @@ from stages.evaluation.sets import sets_called
 from stages.evaluation.synthetic_truth import Worlds
 from stages.train import TrainSurface, averaged
 from stages.training.payloads import Round
-from tests.benchmarks.way_runs import Way, arguments, changes, recorded, shards, with_start
+from tests.benchmarks.way_runs import Way, arguments, changes, recorded, shards, usual_fit, with_start
 
 WAYS = Path(__file__).with_name("ways.yaml")
 BASE = "base"
@@ -51,7 +51,7 @@ def trained(name: str, way: Way, chosen: argparse.Namespace) -> Path:
         "seed": 33,
         **changed,
         "sizes": {**asdict(before.surface), **changed.get("sizes", {})},
-        "fit": {"steps": chosen.steps, "rate": chosen.rate, **changed.get("fit", {})},
+        "fit": {**usual_fit(chosen), **changed.get("fit", {})},
     }
     place = ".".join
     stage = TrainSurface(to_dataclass(TrainSurface.Config, settings, (name,), lambda path: f"{WAYS}: {place(path)}"))

@@ -40,6 +40,7 @@ class SurfaceSizes:
         wide: channels that the outputs are read from, at stride 4.
         refined: bottlenecks of the decoder at strides 8 and 4.
         attention: after the trunk, at stride 16: self-attentions, each with a bottleneck after it.
+        joints: whether there is an auxiliary head of maps of joints, which only training uses.
     """
 
     widths: tuple[int, int, int, int] = (24, 48, 96, 224)
@@ -47,6 +48,7 @@ class SurfaceSizes:
     wide: int = 64
     refined: tuple[int, int] = (0, 0)
     attention: int = 0
+    joints: bool = False
 
     def __post_init__(self) -> None:
         """Raises ValueError for numbers that make no network."""
@@ -82,5 +84,6 @@ def from_text(text: str) -> LightSizes:
             wide=surface["wide"],
             refined=tuple(surface.get("refined", (0, 0))),
             attention=surface.get("attention", 0),
+            joints=surface.get("joints", False),
         ),
     )

@@ -14,6 +14,8 @@ from models.light.sizes import UNSAID_SIZES, SurfaceSizes
 GRID = CROP // 2
 """Cells of the label grid along a side."""
 CHARTS = 24
+JOINTS = 17
+"""COCO's."""
 PERSON, PART, U, V = slice(0, 1), slice(1, 25), slice(25, 49), slice(49, 73)
 """Which of the 73 maps of the last linear map say what."""
 UV_RANGE = (0.25, 0.5)
@@ -29,8 +31,19 @@ class SurfaceLogits(NamedTuple):
     v: torch.Tensor
 
 
+class JointMaps(nn.Conv2d):
+    """A map of logits for each joint, at stride 4; where there are none, the network says the same."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, JOINTS, 1)
+
+
 class SurfaceNet(nn.Module):
-    """A trunk at strides 2..16, a decoder back to stride 4, and one linear map to the four outputs at stride 2."""
+    """A trunk at strides 2..16, a decoder back to stride 4, and one linear map to the four outputs at stride 2.
+
+    Attributes:
+        joints: an auxiliary head on the same features, which only training uses; None without one.
+    """
 
     def __init__(self, sizes: SurfaceSizes = UNSAID_SIZES.surface) -> None:
         super().__init__()
@@ -48,6 +61,7 @@ class SurfaceNet(nn.Module):
         self.decode4 = ConvNormAct(widths[1], wide, 3)
         self.refined4 = bottlenecks(wide, sizes.refined[1])
         self.read = nn.Conv2d(wide, 4 * (1 + 3 * CHARTS), 1)
+        self.joints = JointMaps(wide) if sizes.joints else None
 
     def features(self, rgb_NCHW: torch.Tensor) -> torch.Tensor:
         """What the outputs are read from, (N, wide, CROP / 4, CROP / 4), for crops (N, 3, CROP, CROP) of 0..255."""

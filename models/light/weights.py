@@ -14,7 +14,7 @@ from models.light.blocks import Bottleneck, SelfAttention
 from models.light.detector import PersonDetector
 from models.light.files import require_weights
 from models.light.sizes import UNSAID_SIZES, LightSizes, as_text, from_text
-from models.light.surface_net import SurfaceNet
+from models.light.surface_net import JointMaps, SurfaceNet
 from models.whole_file import whole_file
 
 REMEDY = "train or download the weights again"
@@ -89,12 +89,14 @@ def fill(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Pa
 
 
 def grow(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Path) -> None:
-    """Load the tensors of a shallower network under a prefix; blocks it lacks stay new, and change nothing yet.
+    """Load the tensors of a smaller network under a prefix; what it lacks stays new, and changes nothing yet.
+
+    It may lack bottlenecks, attentions and the maps of joints.
 
     Raises: ModelError naming the keys that do not fit.
     """
-    new_blocks = (Bottleneck, SelfAttention)
-    blocks = [f"{prefix}{name}." for name, module in net.named_modules() if isinstance(module, new_blocks)]
+    silent = (Bottleneck, SelfAttention, JointMaps)
+    blocks = [f"{prefix}{name}." for name, module in net.named_modules() if isinstance(module, silent)]
     lacking = tuple(block for block in blocks if not any(name.startswith(block) for name in tensors))
     own = {prefix + name: value for name, value in net.state_dict().items()}
     new = {name: value for name, value in own.items() if name.startswith(lacking)}

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from models.light.detector import decode_boxes
 from models.light.surface_net import SurfaceNet
+from models.losses.keypoints import keypoint_cells
 
 TOP_PLACES = 10
 SURE_PLACE = 0.05
@@ -16,6 +17,7 @@ SURE_PLACE = 0.05
 _AREA = (0.21, 0.30, *[0.035] * 2, *[0.06] * 2, *[0.095] * 4, *[0.057] * 4, *[0.039] * 4, *[0.032] * 4, *[0.075] * 2)
 PART_WEIGHT = torch.tensor([min(max((0.075 / area) ** 0.5, 0.5), 1.6) for area in _AREA])
 """Weight of each chart in the part loss: small ones count more, by the root of their area on the body."""
+JOINT_WEIGHT = 0.1
 
 
 class Assignment(NamedTuple):
@@ -140,7 +142,7 @@ class SurfaceLosses(NamedTuple):
 
 def surface_losses(
     net: SurfaceNet,
-    rgb_NCHW: torch.Tensor,
+    x_NCHW: torch.Tensor,
     label_NGG: torch.Tensor,
     weight_NGG: torch.Tensor,
     uv_N2GG: torch.Tensor,
@@ -153,14 +155,14 @@ def surface_losses(
     Parts and UV count on the body alone, so only its places are read: far less to compute than whole maps.
 
     Args:
-        rgb_NCHW: pixels 0..255.
+        x_NCHW: the crops' features, `net.features`.
         label_NGG: int64, 0 background, 1..24 the chart, 255 ignored.
         weight_NGG: 0..1, how far the label of a part is trusted.
         uv_N2GG: true UV.
         places: `body_places` of the labels.
         soft_labels: what a label lacks in trust goes to the other parts, and the cell counts in full.
     """
-    x_PC = net.features(rgb_NCHW).permute(0, 2, 3, 1).flatten(0, 2)
+    x_PC = x_NCHW.permute(0, 2, 3, 1).flatten(0, 2)
     label_P4, weight_P4, u_P4, v_P4 = (by_place(x) for x in (label_NGG, weight_NGG, uv_N2GG[:, 0], uv_N2GG[:, 1]))
     body, exact = places
     uv_P24 = torch.stack([u_P4[exact], v_P4[exact]], 1)
@@ -237,3 +239,17 @@ def uv_loss(said: tuple[torch.Tensor, torch.Tensor], label_P4: torch.Tensor, uv_
     )
     body = on_body(label_P4).float()
     return 4.0 * (gap * body).sum() / body.sum().clamp(min=1)
+
+
+def joint_loss(logit_NJSS: torch.Tensor, joint_NJ3: torch.Tensor, side: int) -> torch.Tensor:
+    """Where each joint is: cross entropy over the map's cells (He et al. 2017, §5), a mean over the known joints.
+
+    Args:
+        logit_NJSS: `SurfaceNet.joints` of the crops' features.
+        joint_NJ3: x, y in pixels of the crop, and above 0 where it is known.
+        side: pixels of the crop.
+    """
+    crop_N4 = joint_NJ3.new_tensor([0, 0, side, side]).expand(len(joint_NJ3), 4)
+    cell_NJ, counts_NJ = keypoint_cells(joint_NJ3, crop_N4, logit_NJSS.shape[-1])
+    away = functional.cross_entropy(logit_NJSS.float().flatten(2).flatten(0, 1), cell_NJ.flatten(), reduction="none")
+    return JOINT_WEIGHT * (away * counts_NJ.flatten()).sum() / counts_NJ.sum().clamp(min=1)

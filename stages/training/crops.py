@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
@@ -18,8 +18,9 @@ from stages.training.canvases import mirror_label
 from stages.training.mixes import CROPS_AS_SHIPPED, CropMix
 from stages.training.photo_pool import PoolPerson, PoolPhoto
 from stages.training.photometry import degrade, recolour
-from stages.training.photos import IGNORE, SIDE, on_body
+from stages.training.photos import IGNORE, SIDE, no_joints, on_body
 from stages.training.scene_pool import PoolScene
+from stages.training.views import MIRROR_JOINT
 
 F32 = npt.NDArray[Any]
 F64 = npt.NDArray[Any]
@@ -35,13 +36,18 @@ LEAST_LEFT = 150
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crop:
-    """A training crop: pixels, labels (0, 1..24, 255 ignored), trust in them (0..1), UV, and if the UV is known."""
+    """A training crop: pixels, labels (0, 1..24, 255 ignored), trust in them (0..1), UV, and if the UV is known.
+
+    Attributes:
+        joint_J3: x, y in pixels of the crop, and above 0 where they are known.
+    """
 
     rgb_CC3: U8
     label_GG: U8
     weight_GG: F32
     uv_2GG: F32
     uv_known: bool
+    joint_J3: F32 = field(default_factory=no_joints)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +69,14 @@ class View:
             origin = origin + axes[:, 0] * (cells - 1)
             axes = axes * (-1.0, 1.0)
         return np.concatenate([scale_2[:, None] * axes, (scale_2 * origin + offset_2 - 0.5)[:, None]], 1)
+
+    def joints(self, joint_J3: F32, side: int) -> F32:
+        """Joints (J,3) of the source, its pixels, in the crop: its pixels, `side` of them, left and right exchanged
+        where it is mirrored."""
+        at_J2 = np.linalg.solve(self.axes_22, (joint_J3[:, :2] - self.origin_2).T).T
+        if self.flip:
+            at_J2, joint_J3 = (at_J2 * (-1, 1) + (1, 0))[MIRROR_JOINT], joint_J3[MIRROR_JOINT]
+        return np.concatenate([side * at_J2, joint_J3[:, 2:]], 1).astype(np.float32)
 
 
 def cut_window(box_4: F64, random: np.random.Generator) -> F64:
@@ -127,7 +141,10 @@ def cut_photo(photo: PoolPhoto, person: PoolPerson, random: np.random.Generator)
     region_4 = person.region_4 - corner_4
     box_4 = bounds(body) * np.tile(per_cell, 2) + np.tile(region_4[:2], 2)
     cut = dataclasses.replace(photo, rgb_SS3=photo.rgb_SS3[rows, columns])
-    return cut, dataclasses.replace(person, box_4=box_4, region_4=region_4, label_LL=label_LL)
+    at_J2 = person.joint_J3[:, :2] - corner_4[:2]
+    left_J = ((at_J2 >= 0) & (at_J2 < cut.rgb_SS3.shape[1::-1])).all(1)
+    joint_J3 = np.concatenate([at_J2, (person.joint_J3[:, 2] * left_J)[:, None]], 1)
+    return cut, dataclasses.replace(person, box_4=box_4, region_4=region_4, label_LL=label_LL, joint_J3=joint_J3)
 
 
 def random_view(box_4: F64, random: np.random.Generator, mix: CropMix = CROPS_AS_SHIPPED) -> View:
@@ -186,6 +203,7 @@ def photo_crop(
         weight_GG=weight_GG.astype(np.float32) / 255,
         uv_2GG=np.zeros((2, cells, cells), np.float32),
         uv_known=False,
+        joint_J3=view.joints(person.joint_J3 / (*scale_2, 1), side),
     )
 
 

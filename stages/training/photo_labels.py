@@ -29,7 +29,7 @@ from stages.training.photos import (
     Picture,
     natural_size,
 )
-from stages.training.pose_labels import fuse, lean
+from stages.training.pose_labels import fuse, joints_of, lean
 
 F32 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
@@ -107,7 +107,11 @@ def label_people(
             if len(heard) == 2 and heard[0] is not None and heard[1] is not None:
                 made = voted(made, heard[0], heard[1])
             yield PersonLabels(
-                box_4=box_4 / to_natural_4, region_4=region_4 / to_natural_4, label_LL=made[0], weight_LL=made[1]
+                box_4=box_4 / to_natural_4,
+                region_4=region_4 / to_natural_4,
+                label_LL=made[0],
+                weight_LL=made[1],
+                joint_J3=joints_of(pose) / (*to_natural_4[:2], 1),
             )
 
 

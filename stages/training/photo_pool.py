@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.stage import StageError
-from stages.training.photos import held_out, natural_size, on_body
+from stages.training.photos import held_out, natural_size, no_joints, on_body
 from stages.training.shards import map_shard
 
 F32 = npt.NDArray[Any]
@@ -42,6 +42,7 @@ class PoolPerson:
     region_4: F32
     label_LL: U8
     weight_LL: U8
+    joint_J3: F32 = field(default_factory=no_joints)
 
 
 class PhotoPool:
@@ -84,5 +85,6 @@ class PhotoPool:
                         region_4=data["person_region"][i],
                         label_LL=label,
                         weight_LL=data["person_weight"][i],
+                        joint_J3=data["person_joint"][i] if "person_joint" in data else no_joints(),
                     )
                 )

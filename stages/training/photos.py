@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from models.light.surface_net import JOINTS
 from models.whole_file import whole_file
 
 F32 = npt.NDArray[Any]
@@ -30,6 +31,11 @@ IGNORE = 255
 """The label of a cell that says nothing."""
 PERSON, UNSURE = 0, 1
 """Kinds of boxes: to learn, and to leave alone."""
+
+
+def no_joints() -> F32:
+    """Joints (J,3) of whom none is known."""
+    return np.zeros((JOINTS, 3), np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +61,17 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonLabels:
-    """One labelled crop: `label_LL` (0, 1..24, 255 = ignore) covers `region_4` (x0 y0 x1 y1) of the square photo."""
+    """One labelled crop: `label_LL` (0, 1..24, 255 = ignore) covers `region_4` (x0 y0 x1 y1) of the square photo.
+
+    Attributes:
+        joint_J3: COCO's joints: x, y in the pixels of the box, and above 0 where they are known.
+    """
 
     box_4: F32
     region_4: F32
     label_LL: U8
     weight_LL: U8
+    joint_J3: F32 = field(default_factory=no_joints)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,4 +122,5 @@ def write_shard(path: Path, photos: Sequence[LabelledPhoto]) -> None:
             person_region=np.array([person.region_4 for _, person in people], np.float32).reshape(-1, 4),
             person_label=np.stack([person.label_LL for _, person in people]) if people else empty,
             person_weight=np.stack([person.weight_LL for _, person in people]) if people else empty,
+            person_joint=np.array([person.joint_J3 for _, person in people], np.float32).reshape(-1, JOINTS, 3),
         )

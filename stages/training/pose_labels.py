@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from models.light.pose_teacher import Pose
 from models.light.turned_square import moved
+from stages.training.photos import no_joints
 
 F64 = npt.NDArray[Any]
 
@@ -61,6 +62,10 @@ TORSO = (11, 12, 24, 23)
 TORSO_CHARTS, TORSO_RADIUS = (1, 2), 0.14
 
 
+COCO_JOINTS = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
+"""The landmarks that are COCO's 17 joints, in COCO's order."""
+
+
 class Evidence(NamedTuple):
     """What a pose says about a grid of points (L,L).
 
@@ -97,6 +102,20 @@ def distance_to_segment(point_LL2: F64, a_2: F64, b_2: F64) -> F64:
     return np.hypot(*np.moveaxis(point_LL2 - (a_2 + share[..., None] * along_2), -1, 0))
 
 
+def trusted(pose: Pose) -> npt.NDArray[np.bool_]:
+    """Which landmarks (K) are used: of a person found, seen, and in the same place in a mirror."""
+    near_K = pose.gap_K < GAP * body_scale(pose.point_K2)
+    return (pose.present > PRESENT) & (pose.seen_K > SEEN) & near_K
+
+
+def joints_of(pose: Pose | None) -> F64:
+    """COCO's joints (J,3) by a pose: x, y in pixels of the picture, and 1 where they are known, else 0."""
+    if pose is None:
+        return no_joints()
+    joints = list(COCO_JOINTS)
+    return np.concatenate([pose.point_K2, trusted(pose)[:, None]], 1)[joints].astype(np.float32)
+
+
 def pose_evidence(pose: Pose, point_LL2: F64) -> Evidence:
     """Compare points (L,L,2; pixels of the picture, a regular upright grid) with the limbs of a pose."""
     size = point_LL2.shape[:2]
@@ -105,7 +124,7 @@ def pose_evidence(pose: Pose, point_LL2: F64) -> Evidence:
     if pose.present <= PRESENT:
         return Evidence(penalty_25LL[1:], bone_LL, known)
     scale = body_scale(pose.point_K2)
-    trusted_K = (pose.seen_K > SEEN) & (pose.gap_K < GAP * scale)
+    trusted_K = trusted(pose)
     for bone in BONES:
         if not trusted_K[[*bone.start, *bone.end]].all():
             continue

@@ -12,7 +12,7 @@ from torch import nn
 
 from models.light.pixels import CROP
 from models.light.surface_net import SurfaceNet
-from models.losses.light import BodyPlaces, body_places, surface_losses
+from models.losses.light import BodyPlaces, body_places, joint_loss, surface_losses
 from stages.training.backgrounds import nobody, random_background
 from stages.training.crops import Crop, cut_photo, cut_scene, photo_crop, scene_crop
 from stages.training.fit import Batch
@@ -64,7 +64,7 @@ class SurfaceBatches:
         self.odds = np.cumsum(weight / max(weight.sum(), 1e-9))
 
     def __call__(self, step: int) -> Batch:
-        """RGB (N,3,C,C) uint8, labels, trust (N,G,G), UV (N,2,G,G), places of the body, of them those with UV."""
+        """RGB (N,3,C,C) uint8, labels, trust (N,G,G), UV (N,2,G,G), joints (N,J,3), places on bodies, those with UV."""
         crops = []
         side = SMALL if step < self.small_until else CROP
         for index in range(self.size):
@@ -129,6 +129,7 @@ def stack(crops: Sequence[Crop]) -> Batch:
         label,
         torch.from_numpy(np.stack([crop.weight_GG for crop in crops])),
         torch.from_numpy(np.stack([crop.uv_2GG for crop in crops])),
+        torch.from_numpy(np.stack([crop.joint_J3 for crop in crops])),
         *body_places(label, torch.tensor([crop.uv_known for crop in crops])),
     )
 
@@ -136,6 +137,9 @@ def stack(crops: Sequence[Crop]) -> Batch:
 def surface_loss(net: nn.Module, batch: Batch, *, soft_labels: bool = False) -> Mapping[str, torch.Tensor]:
     """The surface network's loss terms on a batch of `SurfaceBatches`."""
     assert isinstance(net, SurfaceNet)
-    rgb, label, weight, uv, body, exact = batch
-    places = BodyPlaces(body, exact)
-    return surface_losses(net, rgb.float(), label, weight, uv, places, soft_labels=soft_labels)._asdict()
+    rgb, label, weight, uv, joint, body, exact = batch
+    x_NCHW, places = net.features(rgb.float()), BodyPlaces(body, exact)
+    losses = surface_losses(net, x_NCHW, label, weight, uv, places, soft_labels=soft_labels)._asdict()
+    if net.joints is not None:
+        losses["joint"] = joint_loss(net.joints(x_NCHW), joint, rgb.shape[-1])
+    return losses

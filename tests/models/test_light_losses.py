@@ -14,10 +14,12 @@ from models.light.places import boxes_at, places
 from models.light.sizes import SurfaceSizes
 from models.light.surface_net import GRID, SurfaceNet
 from models.losses.light import (
+    JOINT_WEIGHT,
     PART_WEIGHT,
     assign_places,
     body_places,
     detector_losses,
+    joint_loss,
     pair_iou,
     part_loss,
     person_loss,
@@ -123,6 +125,17 @@ def test_surface_losses_are_the_closed_forms() -> None:
     assert uv_loss(said, label, uv) == pytest.approx(4 * ((0.25 + 0.25) + (0.5 + 0.25)) / 2, rel=1e-5)
 
 
+def test_a_joint_costs_the_entropy_of_its_cell_where_it_is_known() -> None:
+    logit = torch.zeros(2, 17, 40, 40)
+    joint = torch.zeros(2, 17, 3)
+    assert joint_loss(logit, joint, 160) == 0  # none is known
+    joint[0, 3] = torch.tensor([81.0, 42.0, 1.0])
+    joint[1, 4] = torch.tensor([-1.0, 42.0, 1.0])  # outside of the crop
+    assert joint_loss(logit, joint, 160) == pytest.approx(JOINT_WEIGHT * math.log(1600), rel=1e-5)
+    logit[0, 3, 10, 20] = math.log(1599)  # as likely as all other cells together
+    assert joint_loss(logit, joint, 160) == pytest.approx(JOINT_WEIGHT * math.log(2), rel=1e-5)
+
+
 def test_soft_labels_are_distributions_over_the_parts() -> None:
     torch.manual_seed(3)
     logit, label, trust = torch.randn(5, 4, 24), torch.randint(0, 25, (5, 4)), torch.rand(5, 4)
@@ -147,7 +160,7 @@ def test_surface_losses_read_on_the_body_what_whole_maps_would_say() -> None:
     label[1, 10:30] = 255
     label[2] = 0  # of nobody
     weight, uv, known = torch.rand(3, GRID, GRID), torch.rand(3, 2, GRID, GRID), torch.tensor([True, False, True])
-    sparse = surface_losses(net, rgb, label, weight, uv, body_places(label, known))
+    sparse = surface_losses(net, net.features(rgb), label, weight, uv, body_places(label, known))
     maps = net(rgb)
     part, u, v = (x.flatten(2).transpose(1, 2) for x in maps[1:])  # all cells of a picture, charts last
     exact = label.where(known[:, None, None], torch.tensor(0)).flatten(1)

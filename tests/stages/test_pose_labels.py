@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from models.light.pose_teacher import LANDMARKS, Pose
-from stages.training.pose_labels import ALONG_BONE, FARTHEST, NEUTRAL, distance_to_hull, fuse, lean, pose_evidence
+from models.surface.body import KEYPOINT_NAMES
+from stages.training.pose_labels import (
+    ALONG_BONE,
+    FARTHEST,
+    NEUTRAL,
+    distance_to_hull,
+    fuse,
+    joints_of,
+    lean,
+    pose_evidence,
+)
 
 GRID = np.stack(np.meshgrid(np.arange(100.0), np.arange(100.0)), -1)
 LEFT_LOWER_ARM, RIGHT_LOWER_ARM, LEFT_HAND = (18, 20), (19, 21), 3
@@ -48,6 +58,17 @@ def test_penalty_grows_with_the_square_of_the_distance() -> None:
     penalty_LL = pose_evidence(stick_figure(), GRID).penalty_24LL[LEFT_LOWER_ARM[0]]
     assert penalty_LL[28, 80] == pytest.approx(1 / 2)
     assert penalty_LL[30, 80] == pytest.approx((5 / 3) ** 2 / 2)
+
+
+def test_joints_are_cocos_as_far_as_they_are_trusted() -> None:
+    gap_K = np.zeros(LANDMARKS)
+    gap_K[15] = 20
+    joint_J3 = joints_of(stick_figure(gap_K=gap_K))
+    places = {name: tuple(joint) for name, joint in zip(KEYPOINT_NAMES[:17], joint_J3, strict=True)}
+    assert places["nose"] == (50, 15, 1) and places["left_ear"] == (53, 15, 1)
+    assert places["left_elbow"] == (73, 25, 1) and places["right_ankle"] == (45, 90, 1)
+    assert places["left_wrist"][2] == 0 and places["right_wrist"] == (12, 25, 1)
+    assert not joints_of(stick_figure(present=0.1))[:, 2].any() and not joints_of(None).any()
 
 
 def test_landmarks_that_are_not_trusted_say_nothing() -> None:

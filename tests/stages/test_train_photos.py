@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from models.box_overlap import iou
+from models.light.surface_net import JOINTS
 from pipeline.stage import StageError
 from stages.label_photos import LISTING, LabelPhotos, all_pictures
 from stages.training.carried_labels import near_frames, voted
@@ -81,7 +82,11 @@ def test_shards_round_trip_without_the_held_out(tmp_path: Path) -> None:
     label = np.zeros((LABELS, LABELS), np.uint8)
     label[:20] = 2
     person = PersonLabels(
-        box_4=array((1, 2, 3, 4))[0], region_4=array((0, 0, 8, 8))[0], label_LL=label, weight_LL=label
+        box_4=array((1, 2, 3, 4))[0],
+        region_4=array((0, 0, 8, 8))[0],
+        label_LL=label,
+        weight_LL=label,
+        joint_J3=np.arange(3 * JOINTS, dtype=np.float32).reshape(JOINTS, 3),
     )
     photos = [
         LabelledPhoto(
@@ -105,6 +110,28 @@ def test_shards_round_trip_without_the_held_out(tmp_path: Path) -> None:
     assert pool.photos[0].natural == natural_size(1.5)
     assert len(pool.people) == sum(i % 3 for i in kept)
     assert all(pool.photos[one.photo].rgb_SS3[0, 0, 0] % 3 for one in pool.people)
+    assert all((one.joint_J3 == person.joint_J3).all() for one in pool.people)
+
+
+def test_shards_of_before_joints_were_kept_have_none(tmp_path: Path) -> None:
+    name = next(f"{i}.jpg" for i in range(9) if not held_out(f"{i}.jpg"))
+    label = np.ones((LABELS, LABELS), np.uint8)
+    person = PersonLabels(box_4=np.ones(4), region_4=np.ones(4), label_LL=label, weight_LL=label)
+    photo = LabelledPhoto(
+        name=name,
+        aspect=1.0,
+        rgb_SS3=np.zeros((SIDE, SIDE, 3), np.uint8),
+        box_M4=array((0, 0, 9, 9)),
+        kind_M=np.zeros(1, np.uint8),
+        dense_DD=np.zeros((52, 52), np.uint8),
+        people=(person,),
+    )
+    write_shard(tmp_path / "0000.npz", [photo])
+    with np.load(tmp_path / "0000.npz") as shard:
+        before = {key: shard[key] for key in shard if key != "person_joint"}
+    np.savez(tmp_path / "0001.npz", **before)
+    people = PhotoPool([tmp_path / "0000.npz", tmp_path / "0001.npz"]).people
+    assert len(people) == 2 and not any(one.joint_J3.any() for one in people)
 
 
 def test_an_empty_pool_says_what_to_run() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models.light.pixels import CROP
-from models.light.surface_net import GRID
+from models.light.surface_net import GRID, JOINTS
 from models.surface.charts import MIRROR_CHART, mirror_uv
 from stages.training import crops
 from stages.training.backgrounds import empty, over, random_background
@@ -24,6 +24,7 @@ from stages.training.photometry import in_the_look_of
 from stages.training.photos import IGNORE, LABELS, PERSON, SIDE, UNSURE
 from stages.training.scene_pool import PoolScene
 from stages.training.surface_batches import SurfaceBatches
+from stages.training.views import MIRROR_JOINT
 
 
 @pytest.fixture(autouse=True)
@@ -128,6 +129,39 @@ def test_a_photo_cut_off_keeps_labels_on_their_pixels(seed: int) -> None:
     crop = photo_crop(cut, left, CROP, np.random.default_rng(seed))
     natural = np.asarray(left.box_4, float) * np.tile([480 / SIDE, 360 / SIDE], 2)
     assert agreement(crop, random_view(natural, np.random.default_rng(seed)).flip) > 0.7
+
+
+TILE_OF_JOINT = np.arange(JOINTS) * 24 // JOINTS
+"""All over the chequerboard."""
+
+
+def with_joints(person: PoolPerson) -> PoolPerson:
+    """Each in the middle of its tile; one in four is not known."""
+    at_J2 = person.region_4[:2] + 160 / np.array([6, 4]) * (np.stack([TILE_OF_JOINT % 6, TILE_OF_JOINT // 6], 1) + 0.5)
+    known_J1 = (np.arange(JOINTS) % 4 != 1)[:, None]
+    return dataclasses.replace(person, joint_J3=np.concatenate([at_J2, known_J1], 1).astype(np.float32))
+
+
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize("seed", range(8))
+def test_joints_stay_on_their_pixels_and_change_sides_in_a_mirror(seed: int, cut: bool) -> None:
+    photo, person = labelled_photo()
+    person = whole = with_joints(person)
+    if cut:
+        photo, person = cut_photo(photo, person, np.random.default_rng(seed))
+        assert person.joint_J3[:, 2].sum() < whole.joint_J3[:, 2].sum()  # who is cut off lacks joints, too
+    crop = photo_crop(photo, person, CROP, np.random.default_rng(seed))
+    natural = np.asarray(person.box_4, float) * np.tile([480 / SIDE, 360 / SIDE], 2)
+    flip = random_view(natural, np.random.default_rng(seed)).flip
+    joints = MIRROR_JOINT if flip else range(JOINTS)
+    assert (crop.joint_J3[:, 2] == person.joint_J3[joints, 2]).all()
+    seen = crop.joint_J3[((crop.joint_J3[:, :2] >= 0) & (crop.joint_J3[:, :2] < CROP)).all(1)]
+    assert len(seen)
+    for (x, y, known), was in zip(crop.joint_J3, joints, strict=True):
+        if known and 0 <= x < CROP and 0 <= y < CROP:
+            tile = TILE_OF_JOINT[was] + 1
+            assert round(float(crop.rgb_CC3[int(y), int(x), 0]) / 10) == tile
+            assert crop.label_GG[int(y / 2), int(x / 2)] == (MIRROR_CHART[tile] if flip else tile)
 
 
 @pytest.mark.parametrize("seed", range(8))

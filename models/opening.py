@@ -10,9 +10,9 @@ from models.network import Network, NetworkConfig
 def fetch_weights(config: NetworkConfig) -> None:
     """Download the weights of a configuration where they are published ones and not here yet. Raises ModelError."""
     if config.kind == "zoo" and config.weights.startswith("zoo:"):
-        from models.inference.zoo_network import weights_path
+        from models.inference.zoo_network import checkpoint_path
 
-        weights_path(config)
+        checkpoint_path(config)
 
 
 @functools.lru_cache(maxsize=4)

@@ -183,13 +183,13 @@ def load_zoo(config: NetworkConfig) -> tuple[DensePoseRCNN, Path]:
     """The network of a configuration with its weights, and their file. Raises: ModelError as `open_zoo`."""
     if config.weights == "light":
         raise ModelError("a zoo network has no built-in weights", "network.weights", "give --weights FILE or zoo:NAME")
-    path = weights_path(config)
+    path = checkpoint_path(config)
     network = empty_rcnn(variant_of(config))
     fit(read_checkpoint(path), network, str(path))
     return network, path
 
 
-def weights_path(config: NetworkConfig) -> Path:
+def checkpoint_path(config: NetworkConfig) -> Path:
     """The file that `network.weights` means, fetched if need be."""
     if config.weights.startswith("zoo:"):
         name = config.weights.removeprefix("zoo:")

@@ -16,12 +16,12 @@ from models.metrics.instances import TrueInstance
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import Damage
 from stages.evaluation.truth import DenseTruth, TruePerson, TruePicture, TrueSet
+from stages.picture_folder import PICTURES
 from stages.training.real_pictures import read_rgb
 from stages.world.scene import mask_box
 
 U8 = npt.NDArray[np.uint8]
 IUV_NAME = re.compile(r"(?P<stem>.+)_iuv(_rgb)?\.png", re.IGNORECASE)
-PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 CHARTS = 24
 GAP = 0.02
 """Parts of the picture's height by which pieces of one person may lie apart, where no file tells who is who."""
@@ -40,7 +40,7 @@ def iuv_pairs(folder: Path) -> list[tuple[Path, Path, Path | None]]:
         if match is None:
             continue
         beside, stem = iuv.parent, match["stem"]
-        photos = [beside / f"{stem}{suffix}" for suffix in PHOTOS if (beside / f"{stem}{suffix}").is_file()]
+        photos = [photo for suffix in sorted(PICTURES) if (photo := beside / f"{stem}{suffix}").is_file()]
         numbers = beside / f"{stem}_INDS.png"
         if photos:
             found.append((photos[0], iuv, numbers if numbers.is_file() else None))

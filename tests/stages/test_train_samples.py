@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 
 from models.light.pixels import CROP
-from models.light.surface_net import GRID, JOINTS
+from models.light.sizes import SurfaceSizes
+from models.light.surface_net import GRID, JOINTS, SurfaceNet
 from models.surface.charts import MIRROR_CHART, mirror_uv
 from stages.training import crops
 from stages.training.backgrounds import empty, over, random_background
@@ -23,7 +25,7 @@ from stages.training.photo_pool import PoolPerson, PoolPhoto
 from stages.training.photometry import in_the_look_of
 from stages.training.photos import IGNORE, LABELS, PERSON, SIDE, UNSURE
 from stages.training.scene_pool import PoolScene
-from stages.training.surface_batches import SurfaceBatches
+from stages.training.surface_batches import SurfaceBatches, stack, surface_loss
 from stages.training.views import MIRROR_JOINT
 
 
@@ -162,6 +164,21 @@ def test_joints_stay_on_their_pixels_and_change_sides_in_a_mirror(seed: int, cut
             tile = TILE_OF_JOINT[was] + 1
             assert round(float(crop.rgb_CC3[int(y), int(x), 0]) / 10) == tile
             assert crop.label_GG[int(y / 2), int(x / 2)] == (MIRROR_CHART[tile] if flip else tile)
+
+
+def test_joints_are_learnt_where_the_network_has_a_head_for_them() -> None:
+    torch.manual_seed(1)
+    photo, person = labelled_photo()
+    joint_loss = {}
+    for known in (with_joints(person), person):
+        batch = stack([photo_crop(photo, known, CROP, np.random.default_rng(seed)) for seed in range(2)])
+        net = SurfaceNet(SurfaceSizes(blocks=(1, 1, 1), joints=True))
+        losses = surface_loss(net, batch)
+        assert net.joints is not None
+        (gradient,) = torch.autograd.grad(losses["joint"], [net.joints.weight])
+        joint_loss[bool(gradient.any())] = losses["joint"]
+    assert joint_loss[True] > 0 and joint_loss[False] == 0  # who is labelled without joints teaches none
+    assert "joint" not in surface_loss(SurfaceNet(SurfaceSizes(blocks=(1, 1, 1))), batch)
 
 
 @pytest.mark.parametrize("seed", range(8))

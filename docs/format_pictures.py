@@ -20,7 +20,8 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from models.surface.keypoints import COCO_KEYPOINTS, keypoints_of
+from models.surface.body import COCO_KEYPOINTS
+from models.surface.keypoints import keypoints_of
 from pipeline.stage import Job
 from stages.comparison.difference import difference_at
 from stages.comparison.picture import comparison_picture

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pipeline.stage import StageError
 
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+"""How their names end; where one photo is there in several ways, the first counts."""
 
 
 def pictures_in(folder: Path, lack: str) -> list[Path]:

@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from models.architecture.first_values import draw_he
 from models.architecture.sizes import Sizes
+from models.surface.body import COCO_KEYPOINTS
 
-KEYPOINTS = 17
+KEYPOINTS = len(COCO_KEYPOINTS)
 
 
 class KeypointPredictor(nn.Module):

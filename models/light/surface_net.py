@@ -10,12 +10,11 @@ from torch import nn
 from models.light.blocks import Context, ConvNormAct, attentive, bottlenecks, trunk_stage, upsample
 from models.light.pixels import CROP, MEAN, STD
 from models.light.sizes import UNSAID_SIZES, SurfaceSizes
+from models.surface.body import COCO_KEYPOINTS
 
 GRID = CROP // 2
 """Cells of the label grid along a side."""
 CHARTS = 24
-JOINTS = 17
-"""COCO's."""
 PERSON, PART, U, V = slice(0, 1), slice(1, 25), slice(25, 49), slice(49, 73)
 """Which of the 73 maps of the last linear map say what."""
 UV_RANGE = (0.25, 0.5)
@@ -32,10 +31,10 @@ class SurfaceLogits(NamedTuple):
 
 
 class JointMaps(nn.Conv2d):
-    """A map of logits for each joint, at stride 4; where there are none, the network says the same."""
+    """A map of logits for each of COCO's joints, at stride 4; where there are none, the network says the same."""
 
     def __init__(self, channels: int) -> None:
-        super().__init__(channels, JOINTS, 1)
+        super().__init__(channels, len(COCO_KEYPOINTS), 1)
 
 
 class SurfaceNet(nn.Module):

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from models.losses.terms import Term
 
+IGNORED = -1
+
 
 def keypoint_cells(keypoint_KJ3: Tensor, box_K4: Tensor, side: int) -> tuple[Tensor, Tensor]:
     """The cell of each joint, row-major, and which joints count: labelled and inside the region (its far edge too).
@@ -29,7 +31,10 @@ def keypoint_cells(keypoint_KJ3: Tensor, box_K4: Tensor, side: int) -> tuple[Ten
 
 
 def keypoint_term(score_KJSS: Tensor, keypoint_KJ3: Tensor, box_K4: Tensor, weight: float) -> Term:
-    """Cross entropy over cells, a mean over the joints that count."""
+    """Cross entropy over cells, a mean over the joints that count; a GPU need not be waited for to know which."""
     cell_KJ, counts_KJ = keypoint_cells(keypoint_KJ3, box_K4, score_KJSS.shape[-1])
-    total = F.cross_entropy(score_KJSS.flatten(2)[counts_KJ], cell_KJ[counts_KJ], reduction="sum")
+    cell_KJ = torch.where(counts_KJ, cell_KJ, IGNORED)
+    total = F.cross_entropy(
+        score_KJSS.flatten(2).flatten(0, 1), cell_KJ.flatten(), ignore_index=IGNORED, reduction="sum"
+    )
     return Term(total, counts_KJ.sum(), weight)

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from models.light.detector import decode_boxes
 from models.light.surface_net import SurfaceNet
-from models.losses.keypoints import keypoint_cells
+from models.losses.keypoints import keypoint_term
 
 TOP_PLACES = 10
 SURE_PLACE = 0.05
@@ -18,6 +18,7 @@ _AREA = (0.21, 0.30, *[0.035] * 2, *[0.06] * 2, *[0.095] * 4, *[0.057] * 4, *[0.
 PART_WEIGHT = torch.tensor([min(max((0.075 / area) ** 0.5, 0.5), 1.6) for area in _AREA])
 """Weight of each chart in the part loss: small ones count more, by the root of their area on the body."""
 JOINT_WEIGHT = 0.1
+"""Of the joints' loss among the others."""
 
 
 class Assignment(NamedTuple):
@@ -250,6 +251,4 @@ def joint_loss(logit_NJSS: torch.Tensor, joint_NJ3: torch.Tensor, side: int) -> 
         side: pixels of the crop.
     """
     crop_N4 = joint_NJ3.new_tensor([0, 0, side, side]).expand(len(joint_NJ3), 4)
-    cell_NJ, counts_NJ = keypoint_cells(joint_NJ3, crop_N4, logit_NJSS.shape[-1])
-    away = functional.cross_entropy(logit_NJSS.float().flatten(2).flatten(0, 1), cell_NJ.flatten(), reduction="none")
-    return JOINT_WEIGHT * (away * counts_NJ.flatten()).sum() / counts_NJ.sum().clamp(min=1)
+    return keypoint_term(logit_NJSS.float(), joint_NJ3, crop_N4, JOINT_WEIGHT).value()

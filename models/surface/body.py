@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import ModelError
-from models.surface.charts import MIRROR_CHART, mirror_uv
+from models.surface.charts import MIRROR_CHART, mirror_uv, mirrored_name
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
@@ -30,6 +30,10 @@ KEYPOINT_NAMES = (
     "right_ankle", "left_big_toe", "right_big_toe", "left_small_toe", "right_small_toe", "left_heel", "right_heel",
 )
 """COCO-17 in COCO's order, then six of the feet."""
+COCO_KEYPOINTS = KEYPOINT_NAMES[:17]
+MIRROR_KEYPOINT = [KEYPOINT_NAMES.index(mirrored_name(name)) for name in KEYPOINT_NAMES]
+"""The keypoint that each becomes in a mirror image; of COCO's 17 it is one of them."""
+MIRROR_JOINT = MIRROR_KEYPOINT[: len(COCO_KEYPOINTS)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,10 +188,7 @@ def _keypoints(half: Mapping[str, Any], middle: npt.NDArray[np.bool_]) -> F32:
     near, far = half["keypoint_near_KV"].astype(np.float32), half["keypoint_far_KV"].astype(np.float32)
     full = np.concatenate([near, far[:, ~middle]], axis=1)
     flipped = np.concatenate([np.where(middle, near, far), near[:, ~middle]], axis=1)
-    swap = {"left": "right", "right": "left"}
-    sides = [name.partition("_") for name in KEYPOINT_NAMES]
-    partner = [KEYPOINT_NAMES.index(swap.get(side, side) + dash + joint) for side, dash, joint in sides]
-    mean = (full + flipped[partner]) / 2
+    mean = (full + flipped[MIRROR_KEYPOINT]) / 2
     return mean / mean.sum(axis=1, keepdims=True)
 
 

@@ -26,6 +26,17 @@ COARSE_OF_CHART: U8 = np.array(
 )
 """Coarse part (0..14) of each label (0..24)."""
 
+
+def mirrored_name(name: str) -> str:
+    """What a part or joint is called in a mirror image."""
+    for side, other in (("left", "right"), ("right", "left")):
+        if side in name:
+            return name.replace(side, other)
+    return name
+
+
+MIRROR_COARSE: U8 = np.array([COARSE_NAMES.index(mirrored_name(name)) for name in COARSE_NAMES], np.uint8)
+"""The coarse part a coarse part becomes in a mirror image."""
 MIRROR_CHART: U8 = np.array(
     [0, 1, 2, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21, 24, 23], np.uint8
 )

@@ -14,13 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from models.metrics.joints import CHARTS_AT_JOINT
-from models.surface.body import KEYPOINT_NAMES, load_body
+from models.surface.body import COCO_KEYPOINTS, load_body
 from models.surface.charted_mesh import open_body_mesh
 from models.surface.points import CHARTS, ChartLookup, corner_mean
 
 F32 = npt.NDArray[np.float32]
 
-COCO_KEYPOINTS = KEYPOINT_NAMES[:17]
 CELLS = 48
 """Cells along U and V in which pixels are gathered."""
 REACH_M = 0.02

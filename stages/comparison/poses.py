@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.surface.body import COCO_KEYPOINTS
 from models.surface.charts import MIRROR_CHART
-from models.surface.keypoints import COCO_KEYPOINTS, keypoints_of
+from models.surface.keypoints import keypoints_of
 from stages.formats.angles import ANGLE_NAMES, joint_angles
 from stages.payloads import F32, I64, Float, Surface
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from models.surface.keypoints import COCO_KEYPOINTS, keypoints_of
+from models.surface.body import COCO_KEYPOINTS
+from models.surface.keypoints import keypoints_of
 from stages.payloads import F32, U8, Surface
 
 BONES = (

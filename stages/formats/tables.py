@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from models.surface.keypoints import COCO_KEYPOINTS, keypoints_of
+from models.surface.body import COCO_KEYPOINTS
+from models.surface.keypoints import keypoints_of
 from stages.formats.angles import ANGLE_NAMES, joint_angles
 from stages.formats.moment import Moment
 from stages.formats.one_text import OneText

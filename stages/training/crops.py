@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from models.light.pixels import MEAN
 from models.light.region import crop_region
+from models.surface.body import MIRROR_JOINT
 from models.surface.charts import mirror_uv
 from stages.training.backgrounds import over
 from stages.training.canvases import mirror_label
@@ -20,7 +21,6 @@ from stages.training.photo_pool import PoolPerson, PoolPhoto
 from stages.training.photometry import degrade, recolour
 from stages.training.photos import IGNORE, SIDE, no_joints, on_body
 from stages.training.scene_pool import PoolScene
-from stages.training.views import MIRROR_JOINT
 
 F32 = npt.NDArray[Any]
 F64 = npt.NDArray[Any]
@@ -71,8 +71,7 @@ class View:
         return np.concatenate([scale_2[:, None] * axes, (scale_2 * origin + offset_2 - 0.5)[:, None]], 1)
 
     def joints(self, joint_J3: F32, side: int) -> F32:
-        """Joints (J,3) of the source, its pixels, in the crop: its pixels, `side` of them, left and right exchanged
-        where it is mirrored."""
+        """Joints (J,3; x, y in pixels of the source) in those of a crop of `side` pixels, which may mirror them."""
         at_J2 = np.linalg.solve(self.axes_22, (joint_J3[:, :2] - self.origin_2).T).T
         if self.flip:
             at_J2, joint_J3 = (at_J2 * (-1, 1) + (1, 0))[MIRROR_JOINT], joint_J3[MIRROR_JOINT]

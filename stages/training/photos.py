@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.light.surface_net import JOINTS
+from models.surface.body import COCO_KEYPOINTS
 from models.whole_file import whole_file
 
 F32 = npt.NDArray[Any]
@@ -35,7 +35,7 @@ PERSON, UNSURE = 0, 1
 
 def no_joints() -> F32:
     """Joints (J,3) of whom none is known."""
-    return np.zeros((JOINTS, 3), np.float32)
+    return np.zeros((len(COCO_KEYPOINTS), 3), np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +106,7 @@ def natural_size(aspect: float) -> tuple[int, int]:
 def write_shard(path: Path, photos: Sequence[LabelledPhoto]) -> None:
     """Write one shard whole: it stands under its name only when complete."""
     people = [(i, person) for i, photo in enumerate(photos) for person in photo.people]
+    joints = [person.joint_J3 for _, person in people]
     empty = np.zeros((0, LABELS, LABELS), np.uint8)
     with whole_file(path) as draft, draft.open("wb") as file:
         np.savez(
@@ -122,5 +123,5 @@ def write_shard(path: Path, photos: Sequence[LabelledPhoto]) -> None:
             person_region=np.array([person.region_4 for _, person in people], np.float32).reshape(-1, 4),
             person_label=np.stack([person.label_LL for _, person in people]) if people else empty,
             person_weight=np.stack([person.weight_LL for _, person in people]) if people else empty,
-            person_joint=np.array([person.joint_J3 for _, person in people], np.float32).reshape(-1, JOINTS, 3),
+            person_joint=np.array(joints, np.float32).reshape(-1, *no_joints().shape),
         )

@@ -121,8 +121,6 @@ def pose_evidence(pose: Pose, point_LL2: F64) -> Evidence:
     size = point_LL2.shape[:2]
     penalty_25LL = np.full((25, *size), NEUTRAL)
     bone_LL, known = np.zeros(size), 0
-    if pose.present <= PRESENT:
-        return Evidence(penalty_25LL[1:], bone_LL, known)
     scale = body_scale(pose.point_K2)
     trusted_K = trusted(pose)
     for bone in BONES:

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from models.inference.person_crop import cut, cut_matrix, square_around, without_ground
 from models.inference.preprocess import resize_bgr
 from models.metrics.instances import AnnotatedPoints
-from models.surface.body import KEYPOINT_NAMES
-from models.surface.charts import COARSE_NAMES, MIRROR_CHART, mirror_maps, mirror_uv
+from models.surface.body import MIRROR_JOINT
+from models.surface.charts import MIRROR_CHART, MIRROR_COARSE, mirror_maps, mirror_uv
 from stages.training.annotated_pictures import LabelledPerson, LabelledPicture
 from stages.training.photometry import degrade, recolour
 
@@ -24,18 +24,6 @@ U8 = npt.NDArray[np.uint8]
 
 POINT_SPAN = 256.0
 """Annotated coordinates span the box in as many steps, in training (facts §8)."""
-
-
-def mirrored_name(name: str) -> str:
-    """What a part or joint is called in a mirror image."""
-    for side, other in (("left", "right"), ("right", "left")):
-        if side in name:
-            return name.replace(side, other)
-    return name
-
-
-MIRROR_JOINT = [KEYPOINT_NAMES.index(mirrored_name(name)) for name in KEYPOINT_NAMES[:17]]
-MIRROR_COARSE = np.array([COARSE_NAMES.index(mirrored_name(name)) for name in COARSE_NAMES], np.uint8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,9 +15,10 @@ import torch
 
 from models.light.files import BUILT_IN
 from models.light.pixels import CROP
-from models.light.surface_net import GRID, JOINTS, SurfaceNet
+from models.light.surface_net import GRID, SurfaceNet
 from models.light.weights import read_sizes
 from models.losses.light import body_places
+from models.surface.body import COCO_KEYPOINTS
 from stages.training.optimizers import Optimizers, make_optimizer
 from stages.training.surface_batches import surface_loss
 
@@ -33,7 +34,7 @@ def batch() -> tuple[torch.Tensor, ...]:
     label[:, 10:70, 25:60] = torch.randint(1, 25, (CROPS, 60, 35), generator=random)
     uv = torch.rand(CROPS, 2, GRID, GRID, generator=random)
     places = body_places(label, torch.arange(CROPS) % 2 == 0)
-    joints = torch.zeros(CROPS, JOINTS, 3)
+    joints = torch.zeros(CROPS, len(COCO_KEYPOINTS), 3)
     return rgb.contiguous(memory_format=torch.channels_last), label, torch.ones(label.shape), uv, joints, *places
 
 

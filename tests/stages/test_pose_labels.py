@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.light.pose_teacher import LANDMARKS, Pose
-from models.surface.body import KEYPOINT_NAMES
+from models.surface.body import COCO_KEYPOINTS
 from stages.training.pose_labels import (
     ALONG_BONE,
     FARTHEST,
@@ -64,7 +64,7 @@ def test_joints_are_cocos_as_far_as_they_are_trusted() -> None:
     gap_K = np.zeros(LANDMARKS)
     gap_K[15] = 20
     joint_J3 = joints_of(stick_figure(gap_K=gap_K))
-    places = {name: tuple(joint) for name, joint in zip(KEYPOINT_NAMES[:17], joint_J3, strict=True)}
+    places = {name: tuple(joint) for name, joint in zip(COCO_KEYPOINTS, joint_J3, strict=True)}
     assert places["nose"] == (50, 15, 1) and places["left_ear"] == (53, 15, 1)
     assert places["left_elbow"] == (73, 25, 1) and places["right_ankle"] == (45, 90, 1)
     assert places["left_wrist"][2] == 0 and places["right_wrist"] == (12, 25, 1)

@@ -23,10 +23,11 @@ from models.light.detector import PersonDetector
 from models.light.files import BUILT_IN
 from models.light.pixels import CROP
 from models.light.sizes import UNSAID_SIZES, DetectorSizes, LightSizes, SurfaceSizes
-from models.light.surface_net import GRID, JOINTS, SurfaceNet
+from models.light.surface_net import GRID, SurfaceNet
 from models.light.weights import read_sizes, read_weights
 from models.losses.light import taught_losses
 from models.network import NetworkConfig
+from models.surface.body import COCO_KEYPOINTS
 from pipeline.config import load_config
 from pipeline.stage import Stage, StageError
 from stages import STAGES
@@ -259,7 +260,7 @@ def test_networks_and_losses_stay_on_the_gpu() -> None:
         boxes = torch.zeros(2, 24, 4), torch.zeros(2, 24, dtype=torch.int32)
         on_gpu(PersonDetector(), detector_loss, (rgb, *boxes, cells, torch.zeros(2, places, 5)))
         rgb, label = torch.zeros(2, 3, CROP, CROP, dtype=torch.uint8), torch.zeros(2, GRID, GRID).long()
-        maps = label, torch.zeros(2, GRID, GRID), torch.zeros(2, 2, GRID, GRID), torch.ones(2, JOINTS, 3)
+        maps = label, torch.zeros(2, GRID, GRID), torch.zeros(2, 2, GRID, GRID), torch.ones(2, len(COCO_KEYPOINTS), 3)
         net = SurfaceNet(SurfaceSizes(joints=True))
         on_gpu(net, surface_loss, (rgb, *maps, torch.arange(9), torch.arange(5)))
     places_on.cache_clear()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from models.box_overlap import iou
-from models.light.surface_net import JOINTS
+from models.surface.body import COCO_KEYPOINTS
 from pipeline.stage import StageError
 from stages.label_photos import LISTING, LabelPhotos, all_pictures
 from stages.training.carried_labels import near_frames, voted
@@ -86,7 +86,7 @@ def test_shards_round_trip_without_the_held_out(tmp_path: Path) -> None:
         region_4=array((0, 0, 8, 8))[0],
         label_LL=label,
         weight_LL=label,
-        joint_J3=np.arange(3 * JOINTS, dtype=np.float32).reshape(JOINTS, 3),
+        joint_J3=np.arange(3 * len(COCO_KEYPOINTS), dtype=np.float32).reshape(-1, 3),
     )
     photos = [
         LabelledPhoto(

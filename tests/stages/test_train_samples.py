@@ -11,7 +11,8 @@ import torch
 
 from models.light.pixels import CROP
 from models.light.sizes import SurfaceSizes
-from models.light.surface_net import GRID, JOINTS, SurfaceNet
+from models.light.surface_net import GRID, SurfaceNet
+from models.surface.body import COCO_KEYPOINTS, MIRROR_JOINT
 from models.surface.charts import MIRROR_CHART, mirror_uv
 from stages.training import crops
 from stages.training.backgrounds import empty, over, random_background
@@ -26,7 +27,6 @@ from stages.training.photometry import in_the_look_of
 from stages.training.photos import IGNORE, LABELS, PERSON, SIDE, UNSURE
 from stages.training.scene_pool import PoolScene
 from stages.training.surface_batches import SurfaceBatches, stack, surface_loss
-from stages.training.views import MIRROR_JOINT
 
 
 @pytest.fixture(autouse=True)
@@ -133,6 +133,7 @@ def test_a_photo_cut_off_keeps_labels_on_their_pixels(seed: int) -> None:
     assert agreement(crop, random_view(natural, np.random.default_rng(seed)).flip) > 0.7
 
 
+JOINTS = len(COCO_KEYPOINTS)
 TILE_OF_JOINT = np.arange(JOINTS) * 24 // JOINTS
 """All over the chequerboard."""
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from models.structures import SurfaceMap
+from models.surface.body import COCO_KEYPOINTS
 from models.surface.charts import mirror_maps
-from models.surface.keypoints import COCO_KEYPOINTS, keypoints_of, neighbourhoods
+from models.surface.keypoints import keypoints_of, neighbourhoods
 from stages.synthesize import Synthesize, painter, true_surfaces
 
 SEEN = 2

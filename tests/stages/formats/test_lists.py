@@ -17,7 +17,7 @@ from PIL import Image
 from pycocotools import mask as coco_masks
 from pycocotools.coco import COCO
 
-from models.surface.keypoints import COCO_KEYPOINTS
+from models.surface.body import COCO_KEYPOINTS
 from pipeline.stage import StageError
 from stages.formats.angles import ANGLE_NAMES, joint_angles
 from stages.formats.looks import LOOK_COLUMNS, REGION_NAMES

@@ -31,7 +31,11 @@ U8 = npt.NDArray[Any]
 
 LONG_SIDE = 384
 """Pixels of the longer side of the picture that the detector sees; enlarging small frames finds small people."""
-SCORE, OVERLAP, MOST = 0.11, 0.475, 100
+SCORE, OVERLAP, MOST = 0.11, 0.7, 100
+LOOKED_AT, FADING = 0.7, 0.3
+"""How slowly scores fade with what surer people cover of a box (see `faded`): to be looked at more closely, and after.
+Against boxes that end from an overlap of .475: AP50 of 500 scenes of `val` .880 → .894, of photos of Human v2 .540 →
+.549, of COCO .590 → .600 (down to scores of .01), for a tenth more looks; as many are found at the same precision."""
 SURENESS = 0.5
 """Power of the surface's sureness in a person's score. 0.5 takes GPS AP on 200 scenes of `val` from .416 to .451 (1 to
 .456) and costs the boxes of photos nothing, as 1 does."""
@@ -73,7 +77,7 @@ class LightNetwork:
 
         Each is looked at more closely at once: the surface shows where the person ends, so the box is fitted to it, and
         how sure the network is of it counts in the score, as in Mask Scoring R-CNN (Huang et al., CVPR 2019). Of people
-        whose boxes then are nearly one, one stays. `surfaces` gives what was seen.
+        whose boxes then are nearly one, one stays, and scores fade as `faded` says. `surfaces` gives what was seen.
         """
         found, seen = [], []
         for rgb_HW3 in rgb_THW3:
@@ -91,9 +95,10 @@ class LightNetwork:
         sure_N = np.array([surface.sureness for surface in whole], np.float32)
         score_N = found.score_N * sure_N**SURENESS
         chosen = suppress(box_N4, score_N, self._overlap)
-        chosen = chosen[score_N[chosen] > self._score]
+        still, faded_N = faded(box_N4[chosen], score_N[chosen], FADING, self._score)
+        chosen = chosen[still]
         seen = {box_N4[i].tobytes(): trimmed(whole[i], box_N4[i]) for i in chosen}
-        return Detections(box_N4=box_N4[chosen], score_N=score_N[chosen]), seen
+        return Detections(box_N4=box_N4[chosen], score_N=faded_N), seen
 
     def _detect_one(self, rgb_HW3: U8) -> Detections:
         height, width = rgb_HW3.shape[:2]
@@ -116,7 +121,8 @@ class LightNetwork:
         box_K4 = np.clip(box_K4, 0, np.asarray([*size, *size], np.float32))
         keep_K = ((box_K4[:, 2:] - box_K4[:, :2]) >= 1).all(1)
         box_K4, score_K = box_K4[keep_K], score_P[keep][keep_K]
-        chosen = suppress(box_K4, score_K, self._overlap)[: self._most]
+        chosen = suppress(box_K4, score_K, self._overlap)
+        chosen = chosen[faded(box_K4[chosen], score_K[chosen], LOOKED_AT, self._score)[0]][: self._most]
         return Detections(box_N4=box_K4[chosen].astype(np.float32), score_N=score_K[chosen].astype(np.float32))
 
     def surfaces(self, features: Any, boxes: list[F32]) -> list[list[SurfaceMap]]:
@@ -177,9 +183,25 @@ def light_precision(
 
 def suppress(box_N4: F32, score_N: F32, overlap: float) -> npt.NDArray[np.int64]:
     """Indices that survive non-maximum suppression, best first."""
-    rect_N4 = np.concatenate([box_N4[:, :2], box_N4[:, 2:] - box_N4[:, :2]], 1)
-    kept = cv2.dnn.NMSBoxes(rect_N4.tolist(), score_N.tolist(), 0.0, overlap)
+    kept = cv2.dnn.NMSBoxes(_rectangles(box_N4).tolist(), score_N.tolist(), 0.0, overlap)
     return np.asarray(kept, np.int64).reshape(-1)
+
+
+def faded(box_N4: F32, score_N: F32, sigma: float, least: float) -> tuple[npt.NDArray[np.int64], F32]:
+    """Soft-NMS (Bodla et al., ICCV 2017): a score is multiplied by exp(-IoU² / sigma) for every surer box.
+
+    Of two people whose boxes overlap both stay, the less sure one behind those who stand alone.
+
+    Returns: indices of those that stay above `least`, best first, and their scores.
+    """
+    whole_N4 = np.round(16 * _rectangles(box_N4)).astype(int)  # OpenCV takes whole numbers here
+    score_K, kept = cv2.dnn.softNMSBoxes(whole_N4.tolist(), score_N.tolist(), least, 1.0, sigma=sigma)
+    return np.asarray(kept, np.int64).reshape(-1), np.asarray(score_K, np.float32).reshape(-1)
+
+
+def _rectangles(box_N4: F32) -> F32:
+    """Corner, width and height."""
+    return np.concatenate([box_N4[:, :2], box_N4[:, 2:] - box_N4[:, :2]], 1)
 
 
 def open_light(config: NetworkConfig, threads: int) -> LightNetwork:

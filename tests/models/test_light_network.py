@@ -15,7 +15,7 @@ from models.inference import engine
 from models.inference.engine import choose_engine
 from models.inference.torch_body import compile_body
 from models.light.detector import PersonDetector
-from models.light.light_network import LightNetwork, open_light, suppress
+from models.light.light_network import LightNetwork, faded, open_light, suppress
 from models.light.pixels import CROP, fit_size
 from models.light.surface_net import PickedSurface, SurfaceNet
 from models.light.weights import write_weights
@@ -164,6 +164,27 @@ def test_suppression_equals_torchvision() -> None:
     expected = nms(torch.from_numpy(boxes), torch.from_numpy(scores), 0.5)
     assert suppress(boxes, scores, 0.5).tolist() == expected.tolist()
     assert suppress(boxes[:0], scores[:0], 0.5).tolist() == []
+
+
+def test_scores_fade_with_what_surer_people_cover() -> None:
+    """Soft-NMS as its paper's figure 2 has it: in turn the surest is taken, and the scores of the others fall."""
+    from torchvision.ops import box_iou
+
+    random = np.random.default_rng(0)
+    corner = random.uniform(0, 100, (40, 2))
+    boxes = np.concatenate([corner, corner + random.uniform(5, 60, (40, 2))], 1).astype(np.float32)
+    scores = random.random(40).astype(np.float32)
+    overlap = box_iou(torch.from_numpy(boxes), torch.from_numpy(boxes)).numpy()
+    left, expected = scores.astype(float), {}
+    while (left > 0.05).any():
+        first = int(left.argmax())
+        expected[first] = left[first]
+        left *= np.exp(-(overlap[first] ** 2) / 0.3)
+        left[first] = 0
+    kept, now = faded(boxes, scores, 0.3, 0.05)
+    assert set(kept.tolist()) == set(expected) and 10 < len(kept) < 40 and (np.diff(now) <= 0).all()
+    np.testing.assert_allclose(now, [expected[i] for i in kept], atol=2e-3)  # boxes in sixteenths of a pixel
+    assert [len(one) for one in faded(boxes[:0], scores[:0], 0.3, 0.05)] == [0, 0]
 
 
 def test_asked_in_the_mirror_too_a_mirrored_picture_has_the_mirrored_answer(weights: Path) -> None:

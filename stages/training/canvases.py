@@ -20,8 +20,12 @@ F32 = npt.NDArray[Any]
 I32 = npt.NDArray[np.int32]
 U8 = npt.NDArray[Any]
 
-CANVAS = 320
-"""Pixels of a training picture's sides."""
+CANVAS = 416
+"""Pixels of a training picture's sides: those for which the teacher of boxes was made, and of a stored photo."""
+ZOOM = (0.6, 1.8)
+"""A sheet's size in terms of the size at which it fits: photos are shown at 250 to 750 pixels, as the product's."""
+MOSAIC = (18, 35)
+"""Where four sheets on a canvas meet, in cells of 8 pixels; the end is open."""
 MOST_PEOPLE = 24
 SMALLEST = 6.0
 """Boxes that end up smaller than this many pixels are left alone."""
@@ -99,7 +103,7 @@ class _Painter:
             sheet = mirrored(sheet)
         natural = np.asarray(sheet.natural, np.float64) * np.exp(self.random.uniform(-0.2, 0.2, 2))
         fit = min(width / natural[0], height / natural[1])
-        size = np.maximum(np.round(natural * fit * np.exp(self.random.uniform(np.log(0.7), np.log(2.1)))), 8).astype(
+        size = np.maximum(np.round(natural * fit * np.exp(self.random.uniform(*np.log(ZOOM)))), 8).astype(
             int
         )
         slack = np.array([width, height]) - size
@@ -185,7 +189,7 @@ def make_canvas(
     """
     painter = _Painter(random)
     if random.random() < mosaic:
-        x, y = (8 * int(random.integers(14, 27)) for _ in range(2))
+        x, y = (8 * int(random.integers(*MOSAIC)) for _ in range(2))
         for x0, y0, width, height in (
             (0, 0, x, y),
             (x, 0, CANVAS - x, y),

@@ -43,6 +43,8 @@ from stages.training.photos import LABELS, SIDE, LabelledPhoto, PersonLabels, he
 from stages.training.surface_batches import surface_loss
 
 KEY = "train_detector.loaders"
+PLACES = (CANVAS // 8) ** 2 * 21 // 16
+"""Of a canvas: cells at strides 8, 16 and 32."""
 
 
 @dataclass(frozen=True)
@@ -256,9 +258,9 @@ def test_networks_and_losses_stay_on_the_gpu() -> None:
     """On a GPU that torch only pretends to have: a tensor left on the CPU would be an error."""
     with FakeTensorMode(allow_non_fake_inputs=True), torch.device("cuda:0"):
         rgb = torch.zeros(2, 3, CANVAS, CANVAS, dtype=torch.uint8)
-        cells, places = torch.zeros(2, CANVAS // 8, CANVAS // 8).long(), (CANVAS // 8) ** 2 * 21 // 16
+        cells = torch.zeros(2, CANVAS // 8, CANVAS // 8).long()
         boxes = torch.zeros(2, 24, 4), torch.zeros(2, 24, dtype=torch.int32)
-        on_gpu(PersonDetector(), detector_loss, (rgb, *boxes, cells, torch.zeros(2, places, 5)))
+        on_gpu(PersonDetector(), detector_loss, (rgb, *boxes, cells, torch.zeros(2, PLACES, 5)))
         rgb, label = torch.zeros(2, 3, CROP, CROP, dtype=torch.uint8), torch.zeros(2, GRID, GRID).long()
         maps = label, torch.zeros(2, GRID, GRID), torch.zeros(2, 2, GRID, GRID), torch.ones(2, len(COCO_KEYPOINTS), 3)
         net = SurfaceNet(SurfaceSizes(joints=True))
@@ -272,7 +274,7 @@ def on_gpu(net: nn.Module, loss_of: Loss, batch: Batch) -> None:
 
 def test_what_is_left_on_the_cpu_is_noticed() -> None:
     with FakeTensorMode(allow_non_fake_inputs=True), pytest.raises(RuntimeError, match="device"):
-        rows = torch.zeros(2, 2100, 5, device="cuda:0")
+        rows = torch.zeros(2, PLACES, 5, device="cuda:0")
         taught_losses(rows, places_on(torch.device("cpu")), rows)
     places_on.cache_clear()
 

@@ -18,9 +18,13 @@ CROP = 160
 """Pixels of the square crop of a person."""
 
 
-def fit_size(height: int, width: int, long_side: int) -> tuple[int, int]:
-    """Height and width of the frame as the detector sees it, before padding to multiples of 32."""
-    scale = long_side / max(height, width)
+def fit_size(height: int, width: int, long_sides: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of the frame as the detector sees it, before padding to multiples of 32.
+
+    Its longer side is made at least the first of `long_sides`, and at most the second.
+    """
+    least, most = long_sides
+    scale = min(max(max(height, width), least), most) / max(height, width)
     return max(round(height * scale), 1), max(round(width * scale), 1)
 
 

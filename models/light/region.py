@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 F32 = npt.NDArray[Any]
 
-MARGIN = 1.2
-SLIMMEST = 0.6
+MARGIN = 1.15
+SLIMMEST = 0.5
 
 
 def crop_region(box_4: F32) -> F32:

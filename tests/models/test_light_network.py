@@ -136,9 +136,10 @@ def test_nobody_is_fine(network: LightNetwork) -> None:
 
 
 def test_detector_sees_the_long_side() -> None:
-    assert fit_size(240, 320, 384) == (288, 384)
-    assert fit_size(1280, 720, 384) == (384, 216)
-    assert fit_size(1, 4000, 384) == (1, 384)
+    assert fit_size(240, 320, (384, 512)) == (288, 384)
+    assert fit_size(300, 400, (384, 512)) == (300, 400)
+    assert fit_size(1280, 720, (384, 512)) == (512, 288)
+    assert fit_size(1, 4000, (384, 384)) == (1, 384)
 
 
 def test_bad_weights_are_named(weights: Path, tmp_path: Path) -> None:

@@ -96,9 +96,7 @@ class LightNetwork:
         box_N4 = np.stack([fitted(box_4, surface) for box_4, surface in zip(found.box_N4, whole, strict=True)])
         sure_N = np.array([surface.sureness for surface in whole], np.float32)
         score_N = found.score_N * sure_N**SURENESS
-        chosen = suppress(box_N4, score_N, self._overlap)
-        still, faded_N = faded(box_N4[chosen], score_N[chosen], FADING, self._score)
-        chosen = chosen[still]
+        chosen, faded_N = self._standing(box_N4, score_N, FADING)
         seen = {box_N4[i].tobytes(): trimmed(whole[i], box_N4[i]) for i in chosen}
         return Detections(box_N4=box_N4[chosen], score_N=faded_N), seen
 
@@ -123,9 +121,14 @@ class LightNetwork:
         box_K4 = np.clip(box_K4, 0, np.asarray([*size, *size], np.float32))
         keep_K = ((box_K4[:, 2:] - box_K4[:, :2]) >= 1).all(1)
         box_K4, score_K = box_K4[keep_K], score_P[keep][keep_K]
-        chosen = suppress(box_K4, score_K, self._overlap)
-        chosen = chosen[faded(box_K4[chosen], score_K[chosen], LOOKED_AT, self._score)[0]][: self._most]
+        chosen = self._standing(box_K4, score_K, LOOKED_AT)[0][: self._most]
         return Detections(box_N4=box_K4[chosen].astype(np.float32), score_N=score_K[chosen].astype(np.float32))
+
+    def _standing(self, box_N4: F32, score_N: F32, sigma: float) -> tuple[npt.NDArray[np.int64], F32]:
+        """Of boxes that are nearly one the surest, as far as their faded scores suffice: indices and these scores."""
+        kept = suppress(box_N4, score_N, self._overlap)
+        still, faded_K = faded(box_N4[kept], score_N[kept], sigma, self._score)
+        return kept[still], faded_K
 
     def surfaces(self, features: Any, boxes: list[F32]) -> list[list[SurfaceMap]]:
         """Map people to the body surface; see `models.network.Network`."""

@@ -40,7 +40,6 @@ class SurfaceSizes:
         wide: channels that the outputs are read from, at stride 4.
         refined: bottlenecks of the decoder at strides 8 and 4.
         attention: after the trunk, at stride 16: self-attentions, each with a bottleneck after it.
-        cascade: bottlenecks at each stride of a second stage, which sees what the first said; 0: there is none.
         joints: whether there is an auxiliary head of maps of joints, which only training uses.
     """
 
@@ -49,12 +48,11 @@ class SurfaceSizes:
     wide: int = 64
     refined: tuple[int, int] = (0, 0)
     attention: int = 0
-    cascade: int = 0
     joints: bool = False
 
     def __post_init__(self) -> None:
         """Raises ValueError for numbers that make no network."""
-        require_sizes((*self.widths, self.wide), (*self.blocks, *self.refined, self.attention, self.cascade))
+        require_sizes((*self.widths, self.wide), (*self.blocks, *self.refined, self.attention))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +84,6 @@ def from_text(text: str) -> LightSizes:
             wide=surface["wide"],
             refined=tuple(surface.get("refined", (0, 0))),
             attention=surface.get("attention", 0),
-            cascade=surface.get("cascade", 0),
             joints=surface.get("joints", False),
         ),
     )

@@ -6,10 +6,8 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from models.light.blocks import Context, ConvNormAct, attentive, bottlenecks, trunk_stage, upsample
-from models.light.cascade import SecondStage
 from models.light.pixels import CROP, MEAN, STD
 from models.light.sizes import UNSAID_SIZES, SurfaceSizes
 from models.surface.body import COCO_KEYPOINTS
@@ -62,47 +60,34 @@ class SurfaceNet(nn.Module):
         self.decode4 = ConvNormAct(widths[1], wide, 3)
         self.refined4 = bottlenecks(wide, sizes.refined[1])
         self.read = nn.Conv2d(wide, 4 * (1 + 3 * CHARTS), 1)
-        levels = (wide, widths[2], widths[3])
-        self.second = SecondStage(levels, 1 + CHARTS, sizes.cascade) if sizes.cascade else None
         self.joints = JointMaps(wide) if sizes.joints else None
 
     def features(self, rgb_NCHW: torch.Tensor) -> torch.Tensor:
         """What the outputs are read from, (N, wide, CROP / 4, CROP / 4), for crops (N, 3, CROP, CROP) of 0..255."""
-        return self.features_by_stage(rgb_NCHW)[-1]
-
-    def features_by_stage(self, rgb_NCHW: torch.Tensor) -> list[torch.Tensor]:
-        """The same of every stage of the cascade: the last is the one that is served, training asks the others, too."""
         x4 = self.stages[0](self.stem((rgb_NCHW - MEAN) / STD))
         x8 = self.stages[1](x4)
         x16 = self.context(self.attention(self.stages[2](x8)))
         x8 = self.refined8(self.decode8(x8 + upsample(self.lateral8(x16))))
-        x4 = self.refined4(self.decode4(x4 + upsample(self.lateral4(x8))))
-        return [x4] if self.second is None else [x4, self.second(x4, x8, x16, self.answer(x4))]
-
-    def answer(self, x_NCHW: torch.Tensor) -> torch.Tensor:
-        """What features say, (N, 25, H, W): whether there is a person, and how likely each chart is."""
-        kernels = (linear_rows(self.read, rows) for rows in (PERSON, PART))
-        person, part = (functional.conv2d(x_NCHW, *mean_of_cells(*kernel)) for kernel in kernels)
-        return torch.cat([person.sigmoid(), part.softmax(1)], 1)
+        return self.refined4(self.decode4(x4 + upsample(self.lateral4(x8))))
 
     def forward(self, rgb_NCHW: torch.Tensor) -> SurfaceLogits:
         """Maps of crops (N, 3, CROP, CROP) of pixels 0..255."""
-        maps = functional.pixel_shuffle(self.read(self.features(rgb_NCHW)), 2)
+        maps = nn.functional.pixel_shuffle(self.read(self.features(rgb_NCHW)), 2)
         person, part, u, v = (maps[:, rows] for rows in (PERSON, PART, U, V))
         scale, shift = UV_RANGE
         return SurfaceLogits(person, part, u * scale + shift, v * scale + shift)
 
     def read_person(self, x_PC: torch.Tensor) -> torch.Tensor:
         """Person logits (P, 4) of the four cells, row by row, of each of P places, from its features."""
-        return functional.linear(x_PC, *linear_rows(self.read, PERSON))
+        return nn.functional.linear(x_PC, *linear_rows(self.read, PERSON))
 
     def read_part(self, x_PC: torch.Tensor) -> torch.Tensor:
         """Part logits (P, 4, 24) of the cells of places."""
-        return functional.linear(x_PC, *linear_rows(self.read, PART)).unflatten(1, (4, CHARTS))
+        return nn.functional.linear(x_PC, *linear_rows(self.read, PART)).unflatten(1, (4, CHARTS))
 
     def read_uv(self, x_PC: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """U and V of the cells of places, each (P, 4, 24)."""
-        u, v = (functional.linear(x_PC, *linear_rows(self.read, rows, *UV_RANGE)) for rows in (U, V))
+        u, v = (nn.functional.linear(x_PC, *linear_rows(self.read, rows, *UV_RANGE)) for rows in (U, V))
         return u.unflatten(1, (4, CHARTS)), v.unflatten(1, (4, CHARTS))
 
 
@@ -127,7 +112,7 @@ class PickedSurface(nn.Module):
         share, best = by_chart(self.part(x)).softmax(2).max(2, keepdim=True)
         u, v = (by_chart(read(x)).gather(2, best)[:, :, 0] for read in (self.u, self.v))
         chart = best[:, :, 0].to(u.dtype) + 1
-        return functional.pixel_shuffle(torch.cat([self.person(x), chart, u, v, share[:, :, 0]], 1), 2)
+        return nn.functional.pixel_shuffle(torch.cat([self.person(x), chart, u, v, share[:, :, 0]], 1), 2)
 
 
 def linear_rows(
@@ -141,11 +126,6 @@ def linear_rows(
     weight = read.weight.flatten(1).unflatten(0, (-1, 4))[rows].transpose(0, 1).flatten(0, 1)
     bias = read.bias.unflatten(0, (-1, 4))[rows].transpose(0, 1).flatten()
     return weight * scale, bias * scale + shift
-
-
-def mean_of_cells(weight_RC: torch.Tensor, bias_R: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Kernel and bias of a convolution that gives the mean over the four cells of what `linear_rows` gives of each."""
-    return weight_RC.unflatten(0, (4, -1)).mean(0)[:, :, None, None], bias_R.unflatten(0, (4, -1)).mean(0)
 
 
 def linear_map(read: nn.Conv2d, rows: slice, scale: float = 1.0, shift: float = 0.0) -> nn.Conv2d:

@@ -11,7 +11,6 @@ from torch import nn
 
 from models.errors import ModelError
 from models.light.blocks import Bottleneck, SelfAttention
-from models.light.cascade import SecondStage
 from models.light.detector import PersonDetector
 from models.light.files import require_weights
 from models.light.sizes import UNSAID_SIZES, LightSizes, as_text, from_text
@@ -92,11 +91,11 @@ def fill(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Pa
 def grow(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Path) -> None:
     """Load the tensors of a smaller network under a prefix; what it lacks stays new, and changes nothing yet.
 
-    It may lack bottlenecks, attentions, the cascade's second stage and the maps of joints.
+    It may lack bottlenecks, attentions and the maps of joints.
 
     Raises: ModelError naming the keys that do not fit.
     """
-    silent = (Bottleneck, SelfAttention, SecondStage, JointMaps)
+    silent = (Bottleneck, SelfAttention, JointMaps)
     blocks = [f"{prefix}{name}." for name, module in net.named_modules() if isinstance(module, silent)]
     lacking = tuple(block for block in blocks if not any(name.startswith(block) for name in tensors))
     own = {prefix + name: value for name, value in net.state_dict().items()}

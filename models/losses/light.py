@@ -163,40 +163,15 @@ def surface_losses(
         places: `body_places` of the labels.
         soft_labels: what a label lacks in trust goes to the other parts, and the cell counts in full.
     """
-    exact = places.exact_E
-    label_P4, u_P4, v_P4 = (by_place(x) for x in (label_NGG, uv_N2GG[:, 0], uv_N2GG[:, 1]))
+    x_PC = x_NCHW.permute(0, 2, 3, 1).flatten(0, 2)
+    label_P4, weight_P4, u_P4, v_P4 = (by_place(x) for x in (label_NGG, weight_NGG, uv_N2GG[:, 0], uv_N2GG[:, 1]))
+    body, exact = places
     uv_P24 = torch.stack([u_P4[exact], v_P4[exact]], 1)
-    uv = uv_loss(net.read_uv(features_by_place(x_NCHW)[exact]), label_P4[exact], uv_P24)
-    answer = answer_losses(net, x_NCHW, label_NGG, weight_NGG, places.body_B, soft_labels=soft_labels)
-    return SurfaceLosses(*answer, uv)
-
-
-class AnswerLosses(NamedTuple):
-    """Terms of what a stage of the cascade tells the next, each a scalar."""
-
-    person: torch.Tensor
-    part: torch.Tensor
-
-
-def answer_losses(
-    net: SurfaceNet,
-    x_NCHW: torch.Tensor,
-    label_NGG: torch.Tensor,
-    weight_NGG: torch.Tensor,
-    body_B: torch.Tensor,
-    *,
-    soft_labels: bool = False,
-) -> AnswerLosses:
-    """Losses of person or not, and of which part, as in `surface_losses`."""
-    x_PC, label_P4 = features_by_place(x_NCHW), by_place(label_NGG)
-    weight_B4 = by_place(weight_NGG)[body_B]
-    part = part_loss(net.read_part(x_PC[body_B]), label_P4[body_B], weight_B4, soft_labels=soft_labels)
-    return AnswerLosses(person_loss(net.read_person(x_PC), label_P4), part)
-
-
-def features_by_place(x_NCHW: torch.Tensor) -> torch.Tensor:
-    """Features (N * H * W, C), image by image and row by row."""
-    return x_NCHW.permute(0, 2, 3, 1).flatten(0, 2)
+    return SurfaceLosses(
+        person_loss(net.read_person(x_PC), label_P4),
+        part_loss(net.read_part(x_PC[body]), label_P4[body], weight_P4[body], soft_labels=soft_labels),
+        uv_loss(net.read_uv(x_PC[exact]), label_P4[exact], uv_P24),
+    )
 
 
 class BodyPlaces(NamedTuple):

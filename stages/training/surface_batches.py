@@ -12,7 +12,7 @@ from torch import nn
 
 from models.light.pixels import CROP
 from models.light.surface_net import SurfaceNet
-from models.losses.light import BodyPlaces, answer_losses, body_places, joint_loss, surface_losses
+from models.losses.light import BodyPlaces, body_places, joint_loss, surface_losses
 from stages.training.backgrounds import nobody, random_background
 from stages.training.crops import Crop, cut_photo, cut_scene, photo_crop, scene_crop
 from stages.training.fit import Batch
@@ -25,8 +25,6 @@ from stages.training.scene_pool import ScenePool
 SMALL = 128
 LOOK_REACH = 0.02
 """Of frequencies: three waves across a crop."""
-EARLIER = 0.3
-"""Weight of the first stage's losses, where a second corrects it."""
 LEGS = frozenset(range(5, 15))
 ARMS = frozenset({3, 4, *range(15, 23)})
 
@@ -140,11 +138,8 @@ def surface_loss(net: nn.Module, batch: Batch, *, soft_labels: bool = False) -> 
     """The surface network's loss terms on a batch of `SurfaceBatches`."""
     assert isinstance(net, SurfaceNet)
     rgb, label, weight, uv, joint, body, exact = batch
-    *earlier, x_NCHW = net.features_by_stage(rgb.float())
-    losses = surface_losses(net, x_NCHW, label, weight, uv, BodyPlaces(body, exact), soft_labels=soft_labels)._asdict()
-    for first_NCHW in earlier:
-        first = answer_losses(net, first_NCHW, label, weight, body, soft_labels=soft_labels)
-        losses |= {"first_person": EARLIER * first.person, "first_part": EARLIER * first.part}
+    x_NCHW, places = net.features(rgb.float()), BodyPlaces(body, exact)
+    losses = surface_losses(net, x_NCHW, label, weight, uv, places, soft_labels=soft_labels)._asdict()
     if net.joints is not None:
         losses["joint"] = joint_loss(net.joints(x_NCHW), joint, rgb.shape[-1])
     return losses

@@ -36,7 +36,6 @@ def test_new_blocks_change_nothing_until_they_learn() -> None:
         wide=sizes.surface.wide,
         refined=deeper(sizes.surface.refined),  # type: ignore[arg-type]
         attention=sizes.surface.attention + 1,
-        cascade=sizes.surface.cascade + 1,
         joints=True,
     )
     more = grown(PersonDetector(deep), "detector."), grown(SurfaceNet(fine), "surface.")
@@ -57,8 +56,8 @@ def test_other_widths_and_fewer_bottlenecks_are_refused() -> None:
 
 
 def test_sizes_are_read_as_they_were_written_also_before_there_was_more_to_say() -> None:
-    sizes = LightSizes(surface=SurfaceSizes(blocks=(2, 6, 9), refined=(2, 1), attention=2, cascade=1, joints=True))
+    sizes = LightSizes(surface=SurfaceSizes(blocks=(2, 6, 9), refined=(2, 1), attention=2, joints=True))
     assert from_text(as_text(sizes)) == sizes
-    said_later = ', "refined": [0, 0], "attention": 0, "cascade": 0, "joints": false'
+    said_later = ', "refined": [0, 0], "attention": 0, "joints": false'
     assert said_later in as_text(LightSizes())
     assert from_text(as_text(LightSizes()).replace(said_later, "")) == LightSizes()

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from models.errors import ModelError
 from models.light.files import calibration_path
+from models.light.logistic import logistic
 
 F32 = npt.NDArray[Any]
 
@@ -36,7 +37,7 @@ class Calibration:
         """The calibrated probabilities of any array, float32."""
         if self == NEUTRAL:
             return probability
-        return np.asarray(1 / (1 + np.exp(-(self.slope * log_odds(probability) + self.offset))), np.float32)
+        return np.asarray(logistic(self.slope * log_odds(probability) + self.offset), np.float32)
 
     def after(self, first: Calibration) -> Calibration:
         """This one applied to what `first` gives, as one."""

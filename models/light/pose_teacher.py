@@ -13,10 +13,10 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from models.errors import ModelError
 from models.inference.engine import import_openvino
-from models.light.logistic import logistic
 from models.light.teacher_files import require_file
 from models.light.turned_square import moved, turned_square
 
@@ -118,8 +118,8 @@ class PoseTeacher:
         mask_SS = self._request.get_output_tensor(2).data[0, :, :, 0].astype(np.float64)
         return _Look(
             point_K2=moved(row_K5[:, :2], matrix_23),
-            seen_K=logistic(row_K5[:, 3]),
+            seen_K=expit(row_K5[:, 3]),
             present=float(self._request.get_output_tensor(1).data[0, 0]),
-            mask_SS=logistic(mask_SS),
+            mask_SS=expit(mask_SS),
             to_picture_23=matrix_23,
         )

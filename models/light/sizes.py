@@ -48,7 +48,6 @@ class SurfaceSizes:
     wide: int = 64
     refined: tuple[int, int] = (0, 0)
     attention: int = 0
-    hidden: int = 0
     joints: bool = False
 
     def __post_init__(self) -> None:
@@ -85,7 +84,6 @@ def from_text(text: str) -> LightSizes:
             wide=surface["wide"],
             refined=tuple(surface.get("refined", (0, 0))),
             attention=surface.get("attention", 0),
-            hidden=surface.get("hidden", 0),
             joints=surface.get("joints", False),
         ),
     )

@@ -59,8 +59,7 @@ class SurfaceNet(nn.Module):
         self.lateral4 = nn.Conv2d(widths[2], widths[1], 1)
         self.decode4 = ConvNormAct(widths[1], wide, 3)
         self.refined4 = bottlenecks(wide, sizes.refined[1])
-        self.hidden = ConvNormAct(wide, sizes.hidden, 1) if sizes.hidden else None
-        self.read = nn.Conv2d(wide + sizes.hidden, 4 * (1 + 3 * CHARTS), 1)
+        self.read = nn.Conv2d(wide, 4 * (1 + 3 * CHARTS), 1)
         self.joints = JointMaps(wide) if sizes.joints else None
 
     def features(self, rgb_NCHW: torch.Tensor) -> torch.Tensor:
@@ -69,8 +68,7 @@ class SurfaceNet(nn.Module):
         x8 = self.stages[1](x4)
         x16 = self.context(self.attention(self.stages[2](x8)))
         x8 = self.refined8(self.decode8(x8 + upsample(self.lateral8(x16))))
-        x4 = self.refined4(self.decode4(x4 + upsample(self.lateral4(x8))))
-        return x4 if self.hidden is None else torch.cat([x4, self.hidden(x4)], 1)
+        return self.refined4(self.decode4(x4 + upsample(self.lateral4(x8))))
 
     def forward(self, rgb_NCHW: torch.Tensor) -> SurfaceLogits:
         """Maps of crops (N, 3, CROP, CROP) of pixels 0..255."""

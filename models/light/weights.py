@@ -98,12 +98,6 @@ def grow(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Pa
     silent = (Bottleneck, SelfAttention, JointMaps)
     blocks = [f"{prefix}{name}." for name, module in net.named_modules() if isinstance(module, silent)]
     lacking = tuple(block for block in blocks if not any(name.startswith(block) for name in tensors))
-    lacking += (f"{prefix}hidden.",)
-    wide = net.state_dict().get("read.weight")
-    if wide is not None and wide.shape[1] > tensors["surface.read.weight"].shape[1]:
-        more = torch.zeros_like(wide)
-        more[:, : tensors["surface.read.weight"].shape[1]] = tensors["surface.read.weight"]
-        tensors = {**tensors, "surface.read.weight": more}
     own = {prefix + name: value for name, value in net.state_dict().items()}
     new = {name: value for name, value in own.items() if name.startswith(lacking)}
     fill(net, {**new, **tensors}, prefix, path)

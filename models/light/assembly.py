@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
 
 from models.light.confidence import NEUTRAL, Calibration
+from models.light.logistic import logistic
 from models.structures import SurfaceMap
 
 F32 = npt.NDArray[Any]
@@ -43,7 +43,7 @@ def confidence_of(person_GG: F32, chart_GG: F32, calibration: Calibration) -> F3
         person_GG: person logit.
         chart_GG: probability of the named chart, given a person.
     """
-    person = expit(person_GG)
+    person = logistic(person_GG)
     return np.where(person_GG > 0, calibration(person * chart_GG), 1 - person)
 
 

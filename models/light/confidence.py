@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
 
 from models.errors import ModelError
 from models.light.files import calibration_path
+from models.light.logistic import logistic
 
 F32 = npt.NDArray[Any]
 
@@ -37,7 +37,7 @@ class Calibration:
         """The calibrated probabilities of any array, float32."""
         if self == NEUTRAL:
             return probability
-        return np.asarray(expit(self.slope * log_odds(probability) + self.offset), np.float32)
+        return np.asarray(logistic(self.slope * log_odds(probability) + self.offset), np.float32)
 
     def after(self, first: Calibration) -> Calibration:
         """This one applied to what `first` gives, as one."""

@@ -10,7 +10,6 @@ from typing import Any, Literal, Protocol
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
 
 from models.checkpoints.digest import file_sha256
 from models.errors import ModelError
@@ -18,6 +17,7 @@ from models.inference.engine import Body, Engine, choose_engine, choose_precisio
 from models.light.assembly import assemble
 from models.light.confidence import read_calibration
 from models.light.files import quantized_path, require_weights, weights_path
+from models.light.logistic import logistic
 from models.light.mirrored import agreed
 from models.light.pixels import CROP, MEAN, as_blob, crop_person, fit_size, resized
 from models.light.places import boxes_at, places
@@ -114,7 +114,7 @@ class LightNetwork:
 
     def _choose(self, row_P5: F32, padded: tuple[int, int], scale_4: F32, size: tuple[int, int]) -> Detections:
         """Decode, suppress, clip: the detections of one frame in its own pixels."""
-        score_P = expit(row_P5[:, 0])
+        score_P = logistic(row_P5[:, 0])
         keep = np.flatnonzero(score_P > self._score)
         keep = keep[np.argsort(-score_P[keep], kind="stable")][:1000]
         centre_P2, stride_P = places(*padded)

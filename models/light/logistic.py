@@ -1,0 +1,20 @@
+"""The logistic function: a network's logits as probabilities.
+
+NumPy alone: where people are detected SciPy is not loaded, and its `expit` would cost every such process a fifth of a
+second. Where teachers label photos, `expit` it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FARTHEST = 30.0
+"""Beyond it a logit changes no float32 near 1, and its power could overflow."""
+
+
+def logistic(logit: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Probabilities 0..1 of logits, of any shape, in their own precision."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(logit, -FARTHEST, FARTHEST))))

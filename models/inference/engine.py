@@ -75,16 +75,31 @@ def import_openvino() -> Any:
     return importlib.import_module("openvino")
 
 
-def compile_graph(graph: Any, *, precision: Precision, threads: int) -> Body:
-    """Make an OpenVINO model of one fixed shape, one input and one output ready to run."""
-    settings = {
+def compile_request(graph: Any, *, threads: int, precision: Precision | None = None) -> Any:
+    """An OpenVINO request that runs a graph on this machine's processor, its threads left to move between cores.
+
+    Unless told not to, OpenVINO binds the calling thread to a core, in every process to the same one: workers side by
+    side then share that core while the others idle.
+
+    Args:
+        graph: an OpenVINO model.
+        threads: compute threads.
+        precision: of the arithmetic; None leaves it to OpenVINO.
+    """
+    settings: dict[str, Any] = {
         "INFERENCE_NUM_THREADS": threads,
-        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": 1,
         "ENABLE_CPU_PINNING": False,
     }
-    request = import_openvino().Core().compile_model(graph, "CPU", settings).create_infer_request()
+    if precision is not None:
+        settings["INFERENCE_PRECISION_HINT"] = "bf16" if precision == "bf16" else "f32"
+    return import_openvino().Core().compile_model(graph, "CPU", settings).create_infer_request()
+
+
+def compile_graph(graph: Any, *, precision: Precision, threads: int) -> Body:
+    """Make an OpenVINO model of one fixed shape, one input and one output ready to run."""
+    request = compile_request(graph, threads=threads, precision=precision)
 
     def run(x_NCHW: F32) -> F32:
         request.infer({0: x_NCHW}, share_inputs=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from models.inference.engine import Precision, import_openvino
+from models.inference.engine import Precision, compile_request, import_openvino
 from models.inference.parts import Part, Run
 
 
@@ -27,14 +27,7 @@ def run_by_openvino(part: Part, precision: Precision, threads: int) -> Run:
         # Traced here: left to itself, OpenVINO traces twice and copies the weights once more.
         traced = torch.jit.trace(part, part.examples, check_trace=False)
         graph = openvino.convert_model(traced, example_input=part.examples, input=shapes)
-    settings = {
-        "INFERENCE_NUM_THREADS": threads,
-        "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision],
-        "PERFORMANCE_HINT": "LATENCY",
-        "NUM_STREAMS": 1,
-        "ENABLE_CPU_PINNING": False,
-    }
-    request = openvino.Core().compile_model(graph, "CPU", settings).create_infer_request()
+    request = compile_request(graph, threads=threads, precision=precision)
 
     def run(inputs: Sequence[Tensor]) -> list[Tensor]:
         # The request's memory is used again by the next call: what leaves is a copy.

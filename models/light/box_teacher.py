@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.inference.engine import import_openvino
+from models.inference.engine import compile_request, import_openvino
 from models.light.places import places
 from models.light.teacher_files import open_session, require_file
 
@@ -62,12 +62,9 @@ class PlaceTeacher:
     def __init__(self, path: Path, *, side: int, threads: int = 1) -> None:
         """Args: path of `yolox_nano.onnx`; side of the squares. Raises: ModelError: it, or OpenVINO, is missing."""
         require_file(path)
-        openvino = import_openvino()
-        core = openvino.Core()
-        graph = core.read_model(path)
+        graph = import_openvino().Core().read_model(path)
         graph.reshape([1, 3, side, side])
-        settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1}
-        self._request = core.compile_model(graph, "CPU", settings).create_infer_request()
+        self._request = compile_request(graph, threads=threads)
         centre_P2, stride_P = places(side, side)
         self._corner_P2 = centre_P2 - stride_P[:, None] / 2
         self._stride_P1 = stride_P[:, None]

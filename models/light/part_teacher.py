@@ -17,7 +17,7 @@ import numpy.typing as npt
 from scipy.ndimage import map_coordinates
 
 from models.errors import ModelError
-from models.inference.engine import import_openvino
+from models.inference.engine import compile_request, import_openvino
 from models.light.teacher_files import open_session, require_file
 from models.surface.charts import MIRROR_CHART
 
@@ -127,10 +127,9 @@ def _quantized(path: Path, threads: int) -> Ask:
         openvino = import_openvino()
     except ImportError as error:
         raise ModelError("OpenVINO, which reads it, is not installed", str(path), "pip install openvino") from error
-    core = openvino.Core()
     requests: dict[tuple[int, ...], Any] = {}
 
-    whole = core.read_model(path)
+    whole = openvino.Core().read_model(path)
     by_name = {name: output for output in whole.outputs for name in output.get_names()}
     if not set(_OUTPUTS) <= set(by_name):
         remedy = "give a file without `decoder` in its name, e.g. bodypix_mobilenet_v1_075_720_1280_16_quant.tflite"
@@ -141,8 +140,7 @@ def _quantized(path: Path, threads: int) -> Ask:
         if rgb_HW3.shape not in requests:
             sized = graph.clone()
             sized.reshape([1, *rgb_HW3.shape])
-            settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1}
-            requests[rgb_HW3.shape] = core.compile_model(sized, "CPU", settings).create_infer_request()
+            requests[rgb_HW3.shape] = compile_request(sized, threads=threads)
         request = requests[rgb_HW3.shape]
         request.infer({0: rgb_HW3[None]})
         person, parts = (request.get_output_tensor(place).data[0].transpose(1, 2, 0) for place in (0, 1))

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from models.errors import ModelError
-from models.inference.engine import import_openvino
+from models.inference.engine import compile_request, import_openvino
 from models.light.teacher_files import require_file
 from models.light.turned_square import moved, turned_square
 
@@ -78,9 +78,7 @@ class PoseTeacher:
             openvino = import_openvino()
         except ImportError as error:
             raise ModelError("OpenVINO, which reads it, is not installed", str(path), "pip install openvino") from error
-        core = openvino.Core()
-        settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
-        self._request = core.compile_model(core.read_model(path), "CPU", settings).create_infer_request()
+        self._request = compile_request(openvino.Core().read_model(path), threads=threads, precision="fp32")
 
     def __call__(self, rgb_HW3: U8, box_4: F64) -> Pose:
         """Landmarks of the person in a box (x0, y0, x1, y1), averaged with those of the mirrored picture."""

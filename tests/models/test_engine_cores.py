@@ -1,0 +1,38 @@
+"""Processes that run graphs side by side keep all cores: none is bound to one."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import numpy as np
+import pytest
+
+from models.inference.engine import compile_request, import_openvino
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="which cores a thread may use is not told here")
+def test_a_thread_may_use_all_cores_while_it_runs_a_graph() -> None:
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("there is one core")
+    openvino = import_openvino()
+    x = openvino.opset13.parameter([1, 64, 64, 64], np.float32)
+    weight = openvino.opset13.constant(np.ones((64, 64, 3, 3), np.float32))
+    layer = openvino.opset13.convolution(x, weight, [1, 1], [1, 1], [1, 1], [1, 1])
+    request = compile_request(openvino.Model([layer], [x]), threads=1)
+
+    def run() -> None:
+        for _ in range(50):
+            request.infer({0: np.ones((1, 64, 64, 64), np.float32)})
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    allowed = set()
+    while thread.is_alive():
+        assert thread.native_id is not None
+        try:
+            allowed.add(frozenset(os.sched_getaffinity(thread.native_id)))
+        except ProcessLookupError:
+            break
+    assert request.get_output_tensor(0).data.max() == 64 * 9
+    assert allowed == {frozenset(os.sched_getaffinity(0))}

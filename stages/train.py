@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ import torch
 from models.light.detector import PersonDetector
 from models.light.sizes import DetectorSizes, LightSizes, SurfaceSizes
 from models.light.surface_net import SurfaceNet
-from models.light.weights import read_sizes, write_weights
+from models.light.weights import fill, read_sizes, read_weights, write_weights
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import Written
 from stages.training.detector_batches import detector_loss
@@ -150,19 +150,41 @@ class ExportLight(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """`weights`: the file to write."""
+        """What is written.
+
+        Attributes:
+            weights: the file to write.
+            detector_with: light weights of the same sizes: the detector written is the mean of theirs and the trained
+                one's (Wortsman et al., Model soups, ICML 2022), which finds more than either where a training goes on
+                from what was trained long (docs/benchmarks/ways.md). Empty: the trained one.
+        """
 
         weights: str = "runs/train_light/light.safetensors"
+        detector_with: str = ""
 
     def __call__(self, part: Round, detector: DetectorTrained, surface: SurfaceTrained) -> Iterator[Written]:
-        """Write the file whole, in half precision."""
+        """Write the file whole, in half precision. Raises: ModelError where `detector_with` does not fit."""
         if not part.last:
             return
         path = Path(self.config.weights)
         path.parent.mkdir(parents=True, exist_ok=True)
         sizes = LightSizes(detector=detector.sizes, surface=surface.sizes)
-        write_weights(path, averaged(detector.checkpoint), averaged(surface.checkpoint), sizes)
+        found = averaged(detector.checkpoint)
+        if self.config.detector_with:
+            other = PersonDetector(detector.sizes)
+            with_path = Path(self.config.detector_with).expanduser()
+            fill(other, read_weights(with_path), "detector.", with_path)
+            found = mean_of(found, other.state_dict())
+        write_weights(path, found, averaged(surface.checkpoint), sizes)
         yield Written(path=str(path), frames=0)
+
+
+def mean_of(one: dict[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The mean of two networks' states, in the precision of the first, whose counts are kept."""
+    return {
+        name: ((value.float() + other[name].float()) / 2).to(value.dtype) if value.is_floating_point() else value
+        for name, value in one.items()
+    }
 
 
 def averaged(checkpoint: str) -> dict[str, torch.Tensor]:

@@ -24,7 +24,7 @@ from models.light.files import BUILT_IN
 from models.light.pixels import CROP
 from models.light.sizes import UNSAID_SIZES, DetectorSizes, LightSizes, SurfaceSizes
 from models.light.surface_net import GRID, SurfaceNet
-from models.light.weights import read_sizes, read_weights
+from models.light.weights import read_sizes, read_weights, write_weights
 from models.losses.light import taught_losses
 from models.network import NetworkConfig
 from models.surface.body import COCO_KEYPOINTS
@@ -38,7 +38,7 @@ from stages.training.canvases import CANVAS
 from stages.training.detector_batches import detector_loss, places_on
 from stages.training.fit import Batch, FitConfig, Loss
 from stages.training.loaders import Batches, made_in_order, moved
-from stages.training.payloads import PhotoShards, Round, SceneShards
+from stages.training.payloads import DetectorTrained, PhotoShards, Round, SceneShards, SurfaceTrained
 from stages.training.photos import LABELS, SIDE, LabelledPhoto, PersonLabels, held_out, write_shard
 from stages.training.surface_batches import surface_loss
 
@@ -282,6 +282,18 @@ def test_what_is_left_on_the_cpu_is_noticed() -> None:
 WIDER = SurfaceSizes(widths=(8, 16, 24, 32), blocks=(1, 0, 1), wide=12)
 
 
+def mean_of_it_and_nothing(path: Path, part: Round, one: DetectorTrained, other: SurfaceTrained) -> None:
+    """Exported with a detector of zeros (`detector_with`) the detector's weights are half; the surface is as it was."""
+    whole, zeros, out = read_weights(path), path.with_name("zeros.safetensors"), path.with_name("mean.safetensors")
+    found = {name: value for name, value in whole.items() if name.startswith("detector.")}
+    nothing = {name.removeprefix("detector."): 0 * value for name, value in found.items()}
+    write_weights(zeros, nothing, {}, read_sizes(path))
+    list(ExportLight(ExportLight.Config(weights=str(out), detector_with=str(zeros)))(part, one, other))
+    for name, value in read_weights(out).items():
+        halved = name in found and value.is_floating_point()
+        torch.testing.assert_close(value, (whole[name] / 2).to(value.dtype) if halved else whole[name])
+
+
 def test_networks_of_other_sizes_train_and_serve(photos: PhotoShards, scenes: SceneShards, tmp_path: Path) -> None:
     """The file says what it is of; `--weights` takes it up; a checkpoint of other sizes is refused."""
     sizes = DetectorSizes(widths=(8, 16, 24, 32, 40), blocks=(1, 1, 0, 1))
@@ -295,6 +307,7 @@ def test_networks_of_other_sizes_train_and_serve(photos: PhotoShards, scenes: Sc
     path = tmp_path / "wider.safetensors"
     list(ExportLight(ExportLight.Config(weights=str(path)))(part, one, other))
     assert read_sizes(path) == LightSizes(detector=sizes, surface=WIDER)
+    mean_of_it_and_nothing(path, part, one, other)
     network = NetworkConfig(weights=str(path), engine="torch", precision="fp32")
     assert len(open_light(network, 1).detect(np.zeros((1, 64, 64, 3), np.uint8))[0]) == 1
     on = TrainSurface(TrainSurface.Config(folder=str(tmp_path / "on"), network=network, device="cpu"))

@@ -155,8 +155,8 @@ class ExportLight(Stage):
         Attributes:
             weights: the file to write.
             detector_with: light weights of the same sizes: the detector written is the mean of theirs and the trained
-                one's (Wortsman et al., Model soups, ICML 2022), which finds more than either where a training goes on
-                from what was trained long (docs/benchmarks/ways.md). Empty: the trained one.
+                one's (Wortsman et al., Model soups, ICML 2022); what it gained: docs/benchmarks/ways.md. Empty: the
+                trained one.
         """
 
         weights: str = "runs/train_light/light.safetensors"

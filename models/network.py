@@ -29,7 +29,9 @@ class NetworkConfig:
         score_threshold, nms_threshold, max_people: detections kept; None = the network's own.
         min_size, max_size: pixels of the shorter and longer side the network sees; None = the network's own.
         mirror: ask for every person in the mirror, too, and take both answers together: better parts, half as much time
-            again a person; only the light network can, and does unless told not to ("auto").
+            again a person; only the light network can this and the next two, and does unless told not to ("auto").
+        closer: look again at everyone found, in the box that fits what the first look showed.
+        turn: read again, turned upright, who lies or stands on their hands by what was read first.
         batch: frames computed at once; "auto" is 1 on a CPU: results then do not depend on how frames are grouped.
         cache: folder of downloaded weights.
         trust: accept a downloaded file whose hash does not fit its name.
@@ -51,6 +53,8 @@ class NetworkConfig:
     min_size: int | None = None
     max_size: int | None = None
     mirror: bool | Literal["auto"] = "auto"
+    closer: bool | Literal["auto"] = "auto"
+    turn: bool | Literal["auto"] = "auto"
     batch: int | Literal["auto"] = "auto"
     cache: str = "~/.cache/densepose-video"
     trust: bool = False
@@ -69,8 +73,9 @@ class NetworkConfig:
         for name in ("max_people", "min_size", "max_size", "batch"):
             value = getattr(self, name)
             _require(name, None if value == "auto" else value, 1, None)
-        if self.mirror is True and self.kind != "light":
-            raise ModelError("only the light network can be asked in the mirror", "network.mirror", "leave it out")
+        for name in ("mirror", "closer", "turn"):
+            if getattr(self, name) is True and self.kind != "light":
+                raise ModelError("only the light network can do this", f"network.{name}", "leave it out")
 
     def uses_gpu(self) -> bool:
         """Whether the network would run on a GPU if there were one; the light one runs on the processor."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -14,16 +14,14 @@ import numpy.typing as npt
 from models.checkpoints.digest import file_sha256
 from models.errors import ModelError
 from models.inference.engine import Body, Engine, choose_engine, choose_precision, has_int8
-from models.light.assembly import assemble
 from models.light.confidence import read_calibration
 from models.light.files import quantized_path, require_weights, weights_path
 from models.light.logistic import logistic
-from models.light.mirrored import agreed
-from models.light.pixels import CROP, MEAN, as_blob, crop_person, fit_size, resized
+from models.light.pixels import MEAN, as_blob, fit_size, resized
 from models.light.places import boxes_at, places
-from models.light.quantized import Half, ReadyLight, fits
-from models.light.reach import fitted, reached, trimmed
-from models.light.region import crop_region
+from models.light.quantized import ReadyLight, fits
+from models.light.reach import fitted, trimmed
+from models.light.reader import Networks, Reader
 from models.network import NetworkConfig
 from models.structures import Detections, SurfaceMap
 
@@ -42,6 +40,8 @@ Against boxes that end from an overlap of .475: AP50 of 500 scenes of `val` .880
 SURENESS = 0.5
 """Power of the surface's sureness in a person's score. 0.5 takes GPS AP on 200 scenes of `val` from .416 to .451 (1 to
 .456) and costs the boxes of photos nothing, as 1 does."""
+LEAST_SURE = 1e-3
+"""Nobody is taken to be less sure than that, where a second look is held against the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,24 @@ class Frames:
 
     rgb_THW3: U8
     seen_T: tuple[Mapping[bytes, SurfaceMap], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """People of a frame: boxes (N,4), scores (N) and what was seen of each, reaching beyond the box."""
+
+    box_N4: F32
+    score_N: F32
+    seen_N: tuple[SurfaceMap, ...]
+
+    def fitted(self) -> F32:
+        """The boxes as what was seen has them."""
+        boxes = [fitted(box_4, surface) for box_4, surface in zip(self.box_N4, self.seen_N, strict=True)]
+        return np.array(boxes, np.float32).reshape(-1, 4)
+
+    def sure(self) -> F32:
+        """How sure the network is of each, float32."""
+        return np.array([surface.sureness for surface in self.seen_N], np.float32)
 
 
 class LightNetwork:
@@ -63,7 +81,6 @@ class LightNetwork:
         require_weights(path)
         self.name = path.stem
         self.sha256 = file_sha256(path)
-        self._calibration = read_calibration(path, self.sha256)
         self.engine = choose_engine(config.engine)
         self.precision = light_precision(config.precision, self.engine, path, self.sha256)
         self._networks = open_networks(path, self.sha256, self.engine, self.precision, threads)
@@ -71,35 +88,47 @@ class LightNetwork:
         self._score = SCORE if config.score_threshold is None else config.score_threshold
         self._overlap = OVERLAP if config.nms_threshold is None else config.nms_threshold
         self._most = config.max_people or MOST
-        self._mirror = config.mirror is not False
+        self._closer = config.closer is not False
+        self.reader = Reader(
+            self._networks,
+            mirror=config.mirror is not False,
+            turn=config.turn is not False,
+            calibration=read_calibration(path, self.sha256),
+        )
         self._bodies: dict[tuple[int, int], Body] = {}
-        self._read_surface = self._networks.body("surface", CROP, CROP, pictures=2 if self._mirror else 1)
 
     def detect(self, rgb_THW3: U8) -> tuple[list[Detections], Frames]:
         """Find people in each frame; see `models.network.Network`.
 
-        Each is looked at more closely at once: the surface shows where the person ends, so the box is fitted to it, and
-        how sure the network is of it counts in the score, as in Mask Scoring R-CNN (Huang et al., CVPR 2019). Of people
-        whose boxes then are nearly one, one stays, and scores fade as `faded` says. `surfaces` gives what was seen.
+        Each is looked at at once: the surface shows where the person ends, so the box is fitted to it, and how sure the
+        network is of it counts in the score, as in Mask Scoring R-CNN (Huang et al., CVPR 2019). Of people whose boxes
+        then are nearly one, one stays, and scores fade as `faded` says. Who stays is looked at again in the box that
+        fits, as in Cascade R-CNN (Cai and Vasconcelos, CVPR 2018), if `network.closer` has it; all that a first look
+        need tell then is the crop's own. `surfaces` gives what was seen last.
         """
         found, seen = [], []
         for rgb_HW3 in rgb_THW3:
-            fitted_here, seen_here = self._fitted(rgb_HW3, self._detect_one(rgb_HW3))
-            found.append(fitted_here)
-            seen.append(seen_here)
+            looks = self._first_looks(rgb_HW3, self._detect_one(rgb_HW3))
+            looks = self._closer_looks(rgb_HW3, looks) if self._closer else looks
+            found.append(Detections(box_N4=looks.box_N4, score_N=looks.score_N))
+            seen.append({box.tobytes(): trimmed(one, box) for box, one in zip(looks.box_N4, looks.seen_N, strict=True)})
         return found, Frames(rgb_THW3=rgb_THW3, seen_T=tuple(seen))
 
-    def _fitted(self, rgb_HW3: U8, found: Detections) -> tuple[Detections, dict[bytes, SurfaceMap]]:
-        """Detections whose boxes and scores fit the surfaces, and these by the bytes of their boxes."""
-        whole = [self.look(rgb_HW3, box_4) for box_4 in found.box_N4]
-        if not whole:
-            return found, {}
-        box_N4 = np.stack([fitted(box_4, surface) for box_4, surface in zip(found.box_N4, whole, strict=True)])
-        sure_N = np.array([surface.sureness for surface in whole], np.float32)
-        score_N = found.score_N * sure_N**SURENESS
-        chosen, faded_N = self._standing(box_N4, score_N, FADING)
-        seen = {box_N4[i].tobytes(): trimmed(whole[i], box_N4[i]) for i in chosen}
-        return Detections(box_N4=box_N4[chosen], score_N=faded_N), seen
+    def _first_looks(self, rgb_HW3: U8, found: Detections) -> Looks:
+        """Of detections those that stand once their boxes and scores fit what is seen of each."""
+        look = self.reader.glance if self._closer else self.reader.look
+        looks = Looks(found.box_N4, found.score_N, tuple(look(rgb_HW3, box_4) for box_4 in found.box_N4))
+        box_N4 = looks.fitted()
+        chosen, score_N = self._standing(box_N4, found.score_N * looks.sure() ** SURENESS, FADING)
+        return Looks(box_N4[chosen], score_N, tuple(looks.seen_N[i] for i in chosen))
+
+    def _closer_looks(self, rgb_HW3: U8, first: Looks) -> Looks:
+        """All looked at again in their boxes, which fit better then; how sure the network is now is in the score."""
+        again = Looks(first.box_N4, first.score_N, tuple(self.reader.look(rgb_HW3, box_4) for box_4 in first.box_N4))
+        change_N = (again.sure() / np.maximum(first.sure(), LEAST_SURE)) ** SURENESS
+        score_N = np.asarray(first.score_N * change_N, np.float32)
+        chosen = [i for i in np.argsort(-score_N, kind="stable") if score_N[i] > self._score]
+        return Looks(again.fitted()[chosen], score_N[chosen], tuple(again.seen_N[i] for i in chosen))
 
     def _detect_one(self, rgb_HW3: U8) -> Detections:
         height, width = rgb_HW3.shape[:2]
@@ -134,29 +163,9 @@ class LightNetwork:
     def surfaces(self, features: Any, boxes: list[F32]) -> list[list[SurfaceMap]]:
         """Map people to the body surface; see `models.network.Network`."""
         return [
-            [seen.get(box_4.tobytes()) or trimmed(self.look(rgb_HW3, box_4), box_4) for box_4 in box_N4]
+            [seen.get(box_4.tobytes()) or trimmed(self.reader.look(rgb_HW3, box_4), box_4) for box_4 in box_N4]
             for rgb_HW3, seen, box_N4 in zip(features.rgb_THW3, features.seen_T, boxes, strict=True)
         ]
-
-    def look(self, rgb_HW3: U8, box_4: F32) -> SurfaceMap:
-        """The surface of the person in a box, and around it as far as it may reach."""
-        crop_CC3, region_4 = crop_person(rgb_HW3, crop_region(box_4))
-        height, width = rgb_HW3.shape[:2]
-        return assemble(self.maps(crop_CC3), region_4, reached(box_4, width, height), self._calibration)
-
-    def maps(self, crop_CC3: U8) -> F32:
-        """What the surface network says of a crop (5,G,G; see `PickedSurface`), where wished with its mirror image."""
-        if not self._mirror:
-            return self._read_surface(as_blob(crop_CC3))[0]
-        return agreed(*self._read_surface(as_blob(crop_CC3, crop_CC3[:, ::-1])))
-
-
-class Networks(Protocol):
-    """Both halves, ready for pictures of any one size."""
-
-    def body(self, half: Half, height: int, width: int, pictures: int = 1) -> Body:
-        """The detector or the surface network for inputs (pictures, 3, height, width)."""
-        ...
 
 
 def open_networks(

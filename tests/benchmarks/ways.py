@@ -63,7 +63,7 @@ def trained(name: str, way: Way, chosen: argparse.Namespace) -> Path:
 
 def scored(weights: Path, chosen: argparse.Namespace) -> Counts:
     """What the weights get right on every set, in given boxes."""
-    network = NetworkConfig(weights=str(weights), precision="fp32", mirror=False)
+    network = NetworkConfig(weights=str(weights), precision="fp32", mirror=False, turn=False)
     stage = Evaluate(Evaluate.Config(network=network, boxes="given"))
     reading = Reading(images="", annotators=(), damage=refused)
     found: Counts = {}

@@ -17,6 +17,7 @@ from models.inference.torch_body import compile_body
 from models.light.detector import PersonDetector
 from models.light.light_network import LightNetwork, faded, open_light, suppress
 from models.light.pixels import CROP, fit_size
+from models.light.reach import fitted
 from models.light.surface_net import PickedSurface, SurfaceNet
 from models.light.weights import write_weights
 from models.network import NetworkConfig
@@ -193,7 +194,7 @@ def test_asked_in_the_mirror_too_a_mirrored_picture_has_the_mirrored_answer(weig
     crop_CC3 = np.random.default_rng(0).integers(0, 256, (CROP, CROP, 3), np.uint8)
     for mirror, alike in ((True, True), ("auto", True), (False, False)):
         network = open_light(dataclasses.replace(config, mirror=mirror), 1)
-        seen_5GG, flipped_5GG = network.maps(crop_CC3), network.maps(crop_CC3[:, ::-1])
+        seen_5GG, flipped_5GG = network.reader.maps(crop_CC3), network.reader.maps(crop_CC3[:, ::-1])
         label_GG, uv_2GG = mirror_maps(flipped_5GG[1].astype(np.uint8), flipped_5GG[2:4])
         same_GG = label_GG == seen_5GG[1]
         assert bool(same_GG.mean() > 0.99) is alike  # of equally sure charts either may be named
@@ -201,6 +202,22 @@ def test_asked_in_the_mirror_too_a_mirrored_picture_has_the_mirrored_answer(weig
         assert np.allclose(uv_2GG[:, same_GG], seen_5GG[2:4, same_GG], atol=1e-4) is alike
 
 
-def test_other_networks_are_not_asked_in_the_mirror() -> None:
-    with pytest.raises(ModelError, match=r"network\.mirror"):
-        NetworkConfig(kind="zoo", mirror=True)
+def test_who_is_looked_at_again_is_shown_as_seen_in_the_box_of_the_first_look(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first look's boxes are looked at again, and fitted to what is seen then."""
+    usual = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=THRESHOLD)
+    once, twice = (open_light(dataclasses.replace(usual, mirror=False, closer=closer), 1) for closer in (False, True))
+    rgb_HW3 = frames()[0]
+    monkeypatch.setattr("models.structures.SurfaceMap.sureness", 1.0)
+    (first,), (last,) = once.detect(rgb_HW3[None])[0], twice.detect(rgb_HW3[None])[0]
+    expected = np.array([fitted(box_4, twice.reader.look(rgb_HW3, box_4)) for box_4 in first.box_N4])
+    assert len(first) > 5 and not np.array_equal(expected, first.box_N4)
+    np.testing.assert_array_equal(last.box_N4, expected)
+    np.testing.assert_array_equal(last.score_N, first.score_N)
+
+
+@pytest.mark.parametrize("name", ["mirror", "closer", "turn"])
+def test_other_networks_are_not_asked_twice(name: str) -> None:
+    with pytest.raises(ModelError, match=rf"network\.{name}"):
+        NetworkConfig(kind="zoo", **{name: True})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -40,8 +40,6 @@ Against boxes that end from an overlap of .475: AP50 of 500 scenes of `val` .880
 SURENESS = 0.5
 """Power of the surface's sureness in a person's score. 0.5 takes GPS AP on 200 scenes of `val` from .416 to .451 (1 to
 .456) and costs the boxes of photos nothing, as 1 does."""
-LEAST_SURE = 1e-3
-"""Nobody is taken to be less sure than that, where a second look is held against the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,22 +50,21 @@ class Frames:
     seen_T: tuple[Mapping[bytes, SurfaceMap], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Looks:
-    """People of a frame: boxes (N,4), scores (N) and what was seen of each, reaching beyond the box."""
+    """Who stands in a frame, looked at.
+
+    Attributes:
+        box_N4: as what was seen has them.
+        detected_N: the detector's scores.
+        score_N: these times the root of how sure the surface is, faded; the highest first.
+        seen_N: the surfaces, which reach beyond the boxes.
+    """
 
     box_N4: F32
+    detected_N: F32
     score_N: F32
     seen_N: tuple[SurfaceMap, ...]
-
-    def fitted(self) -> F32:
-        """The boxes as what was seen has them."""
-        boxes = [fitted(box_4, surface) for box_4, surface in zip(self.box_N4, self.seen_N, strict=True)]
-        return np.array(boxes, np.float32).reshape(-1, 4)
-
-    def sure(self) -> F32:
-        """How sure the network is of each, float32."""
-        return np.array([surface.sureness for surface in self.seen_N], np.float32)
 
 
 class LightNetwork:
@@ -103,32 +100,33 @@ class LightNetwork:
         Each is looked at at once: the surface shows where the person ends, so the box is fitted to it, and how sure the
         network is of it counts in the score, as in Mask Scoring R-CNN (Huang et al., CVPR 2019). Of people whose boxes
         then are nearly one, one stays, and scores fade as `faded` says. Who stays is looked at again in the box that
-        fits, as in Cascade R-CNN (Cai and Vasconcelos, CVPR 2018), if `network.closer` has it; all that a first look
-        need tell then is the crop's own. `surfaces` gives what was seen last.
+        fits, and all this done again, as in Cascade R-CNN (Cai and Vasconcelos, CVPR 2018), if `network.closer` has it;
+        the first look then is at the crop alone. `surfaces` gives what was seen last.
         """
         found, seen = [], []
         for rgb_HW3 in rgb_THW3:
-            looks = self._first_looks(rgb_HW3, self._detect_one(rgb_HW3))
-            looks = self._closer_looks(rgb_HW3, looks) if self._closer else looks
+            first = self.reader.glance if self._closer else self.reader.look
+            looks = self._looked_at(rgb_HW3, self._detect_one(rgb_HW3), first)
+            if self._closer:
+                again = Detections(box_N4=looks.box_N4, score_N=looks.detected_N)
+                looks = self._looked_at(rgb_HW3, again, self.reader.look)
             found.append(Detections(box_N4=looks.box_N4, score_N=looks.score_N))
             seen.append({box.tobytes(): trimmed(one, box) for box, one in zip(looks.box_N4, looks.seen_N, strict=True)})
         return found, Frames(rgb_THW3=rgb_THW3, seen_T=tuple(seen))
 
-    def _first_looks(self, rgb_HW3: U8, found: Detections) -> Looks:
+    def _looked_at(self, rgb_HW3: U8, found: Detections, look: Callable[[U8, F32], SurfaceMap]) -> Looks:
         """Of detections those that stand once their boxes and scores fit what is seen of each."""
-        look = self.reader.glance if self._closer else self.reader.look
-        looks = Looks(found.box_N4, found.score_N, tuple(look(rgb_HW3, box_4) for box_4 in found.box_N4))
-        box_N4 = looks.fitted()
-        chosen, score_N = self._standing(box_N4, found.score_N * looks.sure() ** SURENESS, FADING)
-        return Looks(box_N4[chosen], score_N, tuple(looks.seen_N[i] for i in chosen))
-
-    def _closer_looks(self, rgb_HW3: U8, first: Looks) -> Looks:
-        """All looked at again in their boxes, which fit better then; how sure the network is now is in the score."""
-        again = Looks(first.box_N4, first.score_N, tuple(self.reader.look(rgb_HW3, box_4) for box_4 in first.box_N4))
-        change_N = (again.sure() / np.maximum(first.sure(), LEAST_SURE)) ** SURENESS
-        score_N = np.asarray(first.score_N * change_N, np.float32)
-        chosen = [i for i in np.argsort(-score_N, kind="stable") if score_N[i] > self._score]
-        return Looks(again.fitted()[chosen], score_N[chosen], tuple(again.seen_N[i] for i in chosen))
+        seen = [look(rgb_HW3, box_4) for box_4 in found.box_N4]
+        boxes = [fitted(box_4, surface) for box_4, surface in zip(found.box_N4, seen, strict=True)]
+        box_N4 = np.array(boxes, np.float32).reshape(-1, 4)
+        sure_N = np.array([surface.sureness for surface in seen], np.float32)
+        chosen, score_N = self._standing(box_N4, found.score_N * sure_N**SURENESS, FADING)
+        return Looks(
+            box_N4=box_N4[chosen],
+            detected_N=found.score_N[chosen],
+            score_N=score_N,
+            seen_N=tuple(seen[i] for i in chosen),
+        )
 
     def _detect_one(self, rgb_HW3: U8) -> Detections:
         height, width = rgb_HW3.shape[:2]

@@ -47,9 +47,9 @@ def network(weights: Path) -> LightNetwork:
     return opened(weights, THRESHOLD)
 
 
-def opened(weights: Path, threshold: float) -> LightNetwork:
+def opened(weights: Path, threshold: float, *, closer: bool = True) -> LightNetwork:
     config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=threshold)
-    return open_light(config, 1)
+    return open_light(dataclasses.replace(config, closer=closer), 1)
 
 
 def frames() -> np.ndarray:
@@ -114,19 +114,18 @@ def test_a_found_person_is_shown_as_seen_and_the_box_fits(network: LightNetwork)
         assert one.x0 + width >= int(box_4[2]) and one.y0 + height >= int(box_4[3])
 
 
-def test_how_sure_the_surface_is_counts_in_the_score(
-    network: LightNetwork, weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_how_sure_the_surface_is_counts_in_the_score(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A quarter of the sureness halves every score, and who falls below the threshold so is not found."""
 
     def scores(asked: LightNetwork, sureness: float) -> np.ndarray:
         monkeypatch.setattr("models.structures.SurfaceMap.sureness", sureness)
         return np.concatenate([found.score_N for found in asked.detect(frames())[0]])
 
+    network = opened(weights, THRESHOLD, closer=False)
     surely, unsurely = scores(network, 1.0), scores(network, 0.25)
     np.testing.assert_allclose(unsurely, surely / 2, rtol=1e-6)
     middle = float(np.median(unsurely))
-    above = scores(opened(weights, middle), 0.25)
+    above = scores(opened(weights, middle, closer=False), 0.25)
     np.testing.assert_array_equal(above, unsurely[unsurely > middle])
     assert 0 < len(above) < len(unsurely)
 
@@ -211,10 +210,9 @@ def test_who_is_looked_at_again_is_shown_as_seen_in_the_box_of_the_first_look(
     rgb_HW3 = frames()[0]
     monkeypatch.setattr("models.structures.SurfaceMap.sureness", 1.0)
     (first,), (last,) = once.detect(rgb_HW3[None])[0], twice.detect(rgb_HW3[None])[0]
-    expected = np.array([fitted(box_4, twice.reader.look(rgb_HW3, box_4)) for box_4 in first.box_N4])
-    assert len(first) > 5 and not np.array_equal(expected, first.box_N4)
-    np.testing.assert_array_equal(last.box_N4, expected)
-    np.testing.assert_array_equal(last.score_N, first.score_N)
+    expected = {fitted(box_4, twice.reader.look(rgb_HW3, box_4)).tobytes() for box_4 in first.box_N4}
+    assert len(last) > 5 and expected != {box_4.tobytes() for box_4 in first.box_N4}
+    assert {box_4.tobytes() for box_4 in last.box_N4} <= expected
 
 
 @pytest.mark.parametrize("name", ["mirror", "closer", "turn"])

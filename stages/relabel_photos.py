@@ -70,7 +70,9 @@ def relabel(before: Path, after: Path, network: LightNetwork, rules: SecondLabel
             weight_LL=weights[row],
         )
         rgb_HW3 = cv2.resize(np.asarray(data["rgb"][photo]), natural, interpolation=cv2.INTER_LINEAR)
-        again = second_labels(rgb_HW3, person, network.reader.look, rules)
+        again = second_labels(
+            rgb_HW3, person, lambda rgb_HW3, box_4: network.reader.look(rgb_HW3, box_4).surface, rules
+        )
         labels[row], weights[row] = again.label_LL, again.weight_LL
     whole: dict[str, Any] = {**data, "person_label": labels, "person_weight": weights}
     with whole_file(after) as draft, draft.open("wb") as file:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +21,7 @@ from models.light.pixels import MEAN, as_blob, fit_size, resized
 from models.light.places import boxes_at, places
 from models.light.quantized import ReadyLight, fits
 from models.light.reach import fitted, trimmed
-from models.light.reader import Networks, Reader
+from models.light.reader import Look, Networks, Reader
 from models.network import NetworkConfig
 from models.structures import Detections, SurfaceMap
 
@@ -58,13 +58,13 @@ class Looks:
         box_N4: as what was seen has them.
         detected_N: the detector's scores.
         score_N: these times the root of how sure the surface is, faded; the highest first.
-        seen_N: the surfaces, which reach beyond the boxes.
+        seen_N: what was seen of each.
     """
 
     box_N4: F32
     detected_N: F32
     score_N: F32
-    seen_N: tuple[SurfaceMap, ...]
+    seen_N: tuple[Look, ...]
 
 
 class LightNetwork:
@@ -101,25 +101,30 @@ class LightNetwork:
         network is of it counts in the score, as in Mask Scoring R-CNN (Huang et al., CVPR 2019). Of people whose boxes
         then are nearly one, one stays, and scores fade as `faded` says. Who stays is looked at again in the box that
         fits, and all this done again, as in Cascade R-CNN (Cai and Vasconcelos, CVPR 2018), if `network.closer` has it;
-        the first look then is at the crop alone. `surfaces` gives what was seen last.
+        the first look then is at the crop alone, and counts as one of two. `surfaces` gives what was seen last.
         """
         found, seen = [], []
         for rgb_HW3 in rgb_THW3:
-            first = self.reader.glance if self._closer else self.reader.look
-            looks = self._looked_at(rgb_HW3, self._detect_one(rgb_HW3), first)
-            if self._closer:
-                again = Detections(box_N4=looks.box_N4, score_N=looks.detected_N)
-                looks = self._looked_at(rgb_HW3, again, self.reader.look)
+            looks = self._looks(rgb_HW3, self._detect_one(rgb_HW3))
             found.append(Detections(box_N4=looks.box_N4, score_N=looks.score_N))
-            seen.append({box.tobytes(): trimmed(one, box) for box, one in zip(looks.box_N4, looks.seen_N, strict=True)})
+            here = zip(looks.box_N4, looks.seen_N, strict=True)
+            seen.append({box_4.tobytes(): trimmed(look.surface, box_4) for box_4, look in here})
         return found, Frames(rgb_THW3=rgb_THW3, seen_T=tuple(seen))
 
-    def _looked_at(self, rgb_HW3: U8, found: Detections, look: Callable[[U8, F32], SurfaceMap]) -> Looks:
+    def _looks(self, rgb_HW3: U8, found: Detections) -> Looks:
+        """Look at all detections, and again at who stands."""
+        if not self._closer:
+            return self._stand(found, [self.reader.look(rgb_HW3, box_4) for box_4 in found.box_N4])
+        first = self._stand(found, [self.reader.glance(rgb_HW3, box_4) for box_4 in found.box_N4])
+        pairs = zip(first.box_N4, first.seen_N, strict=True)
+        again = [self.reader.look(rgb_HW3, box_4, before) for box_4, before in pairs]
+        return self._stand(Detections(box_N4=first.box_N4, score_N=first.detected_N), again)
+
+    def _stand(self, found: Detections, seen: list[Look]) -> Looks:
         """Of detections those that stand once their boxes and scores fit what is seen of each."""
-        seen = [look(rgb_HW3, box_4) for box_4 in found.box_N4]
-        boxes = [fitted(box_4, surface) for box_4, surface in zip(found.box_N4, seen, strict=True)]
+        boxes = [fitted(box_4, look.surface) for box_4, look in zip(found.box_N4, seen, strict=True)]
         box_N4 = np.array(boxes, np.float32).reshape(-1, 4)
-        sure_N = np.array([surface.sureness for surface in seen], np.float32)
+        sure_N = np.array([look.surface.sureness for look in seen], np.float32)
         chosen, score_N = self._standing(box_N4, found.score_N * sure_N**SURENESS, FADING)
         return Looks(
             box_N4=box_N4[chosen],
@@ -161,7 +166,7 @@ class LightNetwork:
     def surfaces(self, features: Any, boxes: list[F32]) -> list[list[SurfaceMap]]:
         """Map people to the body surface; see `models.network.Network`."""
         return [
-            [seen.get(box_4.tobytes()) or trimmed(self.reader.look(rgb_HW3, box_4), box_4) for box_4 in box_N4]
+            [seen.get(box_4.tobytes()) or trimmed(self.reader.look(rgb_HW3, box_4).surface, box_4) for box_4 in box_N4]
             for rgb_HW3, seen, box_N4 in zip(features.rgb_THW3, features.seen_T, boxes, strict=True)
         ]
 

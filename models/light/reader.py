@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from models.inference.engine import Body
 from models.light.assembly import assemble
 from models.light.confidence import Calibration
 from models.light.mirrored import agreed
+from models.light.moved_maps import moved_maps
 from models.light.pixels import CROP, as_blob, crop_person
 from models.light.quantized import Half
 from models.light.reach import reached
@@ -33,6 +35,21 @@ class Networks(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What was read of a person.
+
+    Attributes:
+        surface: of the person in the box looked at, and around it as far as it may reach.
+        maps_5GG: as the network gave them (see `PickedSurface`).
+        region_4: x0, y0, x1, y1 of the part of the frame that these cover.
+    """
+
+    surface: SurfaceMap
+    maps_5GG: F32
+    region_4: F32
+
+
 class Reader:
     """Reads people off frames, each alone.
 
@@ -48,23 +65,38 @@ class Reader:
         self._turn = turn
         self._calibration = calibration
 
-    def glance(self, rgb_HW3: U8, box_4: F32) -> SurfaceMap:
-        """The surface of the person in a box, and around it as far as it may reach, by the crop as it is alone."""
-        return self._surface(rgb_HW3, box_4, "glance")
-
-    def look(self, rgb_HW3: U8, box_4: F32) -> SurfaceMap:
-        """The same by all that is asked."""
-        return self._surface(rgb_HW3, box_4, "look")
-
-    def _surface(self, rgb_HW3: U8, box_4: F32, how: Literal["glance", "look"]) -> SurfaceMap:
+    def glance(self, rgb_HW3: U8, box_4: F32) -> Look:
+        """Read the crop of a box as it is, once."""
         crop_CC3, region_4 = crop_person(rgb_HW3, crop_region(box_4))
-        maps_5GG = self.maps(crop_CC3) if how == "look" else self._once(as_blob(crop_CC3))[0]
+        return self._look(rgb_HW3, box_4, self._seen(crop_CC3), region_4)
+
+    def look(self, rgb_HW3: U8, box_4: F32, before: Look | None = None) -> Look:
+        """Read the crop of a box by all that is asked.
+
+        Args:
+            rgb_HW3: the frame.
+            box_4: of the person.
+            before: an earlier look at the person in about this box; it then is the one answer, and the crop's mirror
+                image the other, so that no more is asked than of a box looked at for the first time.
+        """
+        crop_CC3, region_4 = crop_person(rgb_HW3, crop_region(box_4))
+        if before is None or self._both is None:
+            return self._look(rgb_HW3, box_4, self.maps(crop_CC3), region_4)
+        mirror_5GG = self._seen(crop_CC3[:, ::-1])
+        both_5GG = agreed(moved_maps(before.maps_5GG, before.region_4, region_4), mirror_5GG)
+        return self._look(rgb_HW3, box_4, self._upright(crop_CC3, both_5GG), region_4)
+
+    def _look(self, rgb_HW3: U8, box_4: F32, maps_5GG: F32, region_4: F32) -> Look:
         height, width = rgb_HW3.shape[:2]
-        return assemble(maps_5GG, region_4, reached(box_4, width, height), self._calibration)
+        surface = assemble(maps_5GG, region_4, reached(box_4, width, height), self._calibration)
+        return Look(surface=surface, maps_5GG=maps_5GG, region_4=region_4)
 
     def maps(self, crop_CC3: U8) -> F32:
         """What is read of a crop (5,G,G; see `PickedSurface`), by all that is asked."""
-        seen_5GG = self._asked(crop_CC3)
+        return self._upright(crop_CC3, self._asked(crop_CC3))
+
+    def _upright(self, crop_CC3: U8, seen_5GG: F32) -> F32:
+        """What was read of a crop, or what is read of it turned upright where that is surer."""
         quarters = way_up(seen_5GG) if self._turn else 0
         if not quarters:
             return seen_5GG
@@ -73,7 +105,10 @@ class Reader:
         return turned_back(upright_5GG, quarters) if surer else seen_5GG
 
     def _asked(self, crop_CC3: U8) -> F32:
-        """The maps of a crop as it is; a copy, since a body may answer the next question in the same memory."""
         if self._both is None:
-            return np.array(self._once(as_blob(crop_CC3))[0])
+            return self._seen(crop_CC3)
         return agreed(*self._both(as_blob(crop_CC3, crop_CC3[:, ::-1])))
+
+    def _seen(self, crop_CC3: U8) -> F32:
+        """The maps of a crop as it is; a copy, since a body may answer the next question in the same memory."""
+        return np.array(self._once(as_blob(crop_CC3))[0])

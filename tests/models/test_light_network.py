@@ -210,7 +210,7 @@ def test_who_is_looked_at_again_is_shown_as_seen_in_the_box_of_the_first_look(
     rgb_HW3 = frames()[0]
     monkeypatch.setattr("models.structures.SurfaceMap.sureness", 1.0)
     (first,), (last,) = once.detect(rgb_HW3[None])[0], twice.detect(rgb_HW3[None])[0]
-    expected = {fitted(box_4, twice.reader.look(rgb_HW3, box_4)).tobytes() for box_4 in first.box_N4}
+    expected = {fitted(box_4, twice.reader.look(rgb_HW3, box_4).surface).tobytes() for box_4 in first.box_N4}
     assert len(last) > 5 and expected != {box_4.tobytes() for box_4 in first.box_N4}
     assert {box_4.tobytes() for box_4 in last.box_N4} <= expected
 

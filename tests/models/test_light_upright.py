@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from models.light.confidence import NEUTRAL
+from models.light.moved_maps import moved_maps
 from models.light.pixels import CROP
 from models.light.reader import Reader
 from models.light.surface_net import GRID
@@ -91,3 +92,36 @@ def test_the_first_reading_stands_where_the_second_is_no_surer_and_where_nothing
         networks = Upright(sure=sure, unsure=0.4)
         found = Reader(networks, mirror=False, turn=turn, calibration=NEUTRAL).maps(lying_CC3)
         assert (networks.asked, found[4].max()) == (asked, np.float32(0.4))
+
+
+@pytest.mark.parametrize("to", [(10, 20, 110, 220), (14, 12, 104, 232), (0, 0, 130, 240)])
+def test_maps_keep_their_place_in_the_frame_on_another_region(to: tuple[int, int, int, int]) -> None:
+    """Charts are columns of the frame, the logit rises with its rows; beyond the region both stay as at its edge."""
+    region, other = np.array([10, 20, 110, 220], np.float32), np.array(to, np.float32)
+
+    def x_and_y(region_4: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        size = (region_4[2:] - region_4[:2]) / GRID
+        x, y = (region_4[i] + (np.arange(GRID) + 0.5) * size[i] for i in (0, 1))
+        return np.clip(x, 10 + 50 / GRID, 110 - 50 / GRID), np.clip(y, 20 + 100 / GRID, 220 - 100 / GRID)
+
+    maps = np.zeros((5, GRID, GRID), np.float32)
+    maps[0], maps[1] = x_and_y(region)[1][:, None], x_and_y(region)[0][None]
+    found = moved_maps(maps, region, other)
+    np.testing.assert_allclose(found[0], np.broadcast_to(x_and_y(other)[1][:, None], (GRID, GRID)), atol=0.1)
+    assert np.abs(found[1] - x_and_y(other)[0][None]).max() <= 50 / GRID + 1e-4  # half a cell
+
+
+@pytest.mark.parametrize("quarters", [0, 1])
+def test_a_second_look_asks_for_the_mirror_image_alone(quarters: int) -> None:
+    """What was read before is the other answer; who is to be turned is asked for both ways."""
+    rgb_HW3 = np.zeros((240, 240, 3), np.uint8)
+    box_4 = np.array([40, 40, 200, 200], np.float32)
+    edge = (slice(20, 40), slice(None)) if quarters == 0 else (slice(None), slice(200, 220))
+    rgb_HW3[edge] = 255
+    networks = Upright(sure=0.9, unsure=0.4)
+    reader = Reader(networks, mirror=True, turn=True, calibration=NEUTRAL)
+    before = reader.glance(rgb_HW3, box_4)
+    assert networks.asked == 1
+    whole = reader.look(rgb_HW3, box_4, before)
+    assert networks.asked == 2 + 2 * quarters
+    np.testing.assert_allclose(whole.maps_5GG, reader.look(rgb_HW3, box_4).maps_5GG, atol=1e-6)

@@ -68,10 +68,11 @@ class Film:
 
 
 def named(network: NetworkConfig) -> str:
-    """A light network by the hash of its weights, its calibration, and whether people are read in the mirror, too."""
+    """A light network by the hash of its weights, its calibration, and how people are read."""
     path = weights_path(network.weights)
     sha256 = file_sha256(path)
-    return f"{sha256} {read_calibration(path, sha256)} mirror={network.mirror}"
+    how = f"mirror={network.mirror} closer={network.closer} turn={network.turn}"
+    return f"{sha256} {read_calibration(path, sha256)} {how}"
 
 
 def synthetic(world: str, number: int, count: int) -> tuple[list[np.ndarray], list[Truth]]:
@@ -204,9 +205,9 @@ def main() -> None:
     parser.add_argument("--start", type=float, default=0.0, help="second of the videos to begin at")
     parser.add_argument("--real", action="store_true", help="no synthetic films")
     parser.add_argument("--weights", default="light")
-    parser.add_argument("--once", action="store_true", help="people are not read in the mirror, too: as live")
+    parser.add_argument("--once", action="store_true", help="neither closer nor in the mirror, too: as live")
     wanted = parser.parse_args()
-    network = NetworkConfig(weights=wanted.weights, mirror=not wanted.once)
+    network = NetworkConfig(weights=wanted.weights, mirror=not wanted.once, closer=not wanted.once)
     asked = named(network)
     for path in sorted(wanted.folder.glob("*.npz")):
         if answered_by(path) != asked:

@@ -86,14 +86,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", default="")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--once", action="store_true", help="people are not read in the mirror, too")
+    parser.add_argument("--once", action="store_true", help="neither closer nor in the mirror, too: as live")
     options = parser.parse_args()
-    weights = options.weights or str(some_weights())
+    weights, more = options.weights or str(some_weights()), not options.once
     torch.set_num_threads(options.threads)
     for engine, precisions in PRECISIONS.items():
         for precision in precisions:
             began = time.perf_counter()
-            config = NetworkConfig(weights=weights, engine=engine, precision=precision, mirror=not options.once)
+            config = NetworkConfig(weights=weights, engine=engine, precision=precision, mirror=more, closer=more)
             network = open_light(config, options.threads)
             print(f"{engine} {precision}, {options.threads} threads: opened in {time.perf_counter() - began:.2f} s")
             for height, width in SIZES:

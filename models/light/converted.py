@@ -20,9 +20,9 @@ class ConvertedLight:
         self._nets = {"detector": detector, "surface": PickedSurface(surface)}
         self._engine, self._precision, self._threads = engine, precision, threads
 
-    def body(self, half: Half, height: int, width: int, pictures: int = 1) -> Body:
-        """One of the networks for inputs (pictures, 3, height, width)."""
-        shape = (pictures, 3, height, width)
+    def body(self, half: Half, height: int, width: int) -> Body:
+        """One of the networks for inputs (1, 3, height, width)."""
+        shape = (1, 3, height, width)
         return compile_body(
             self._nets[half], shape, engine=self._engine, precision=self._precision, threads=self._threads
         )

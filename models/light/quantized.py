@@ -43,9 +43,9 @@ class ReadyLight:
         self._graphs = read_quantized(quantized_path(path), sha256)
         self._threads = threads
 
-    def body(self, half: Half, height: int, width: int, pictures: int = 1) -> Body:
-        """One of the networks for inputs (pictures, 3, height, width)."""
-        return compile_quantized(getattr(self._graphs, half), (pictures, 3, height, width), self._threads)
+    def body(self, half: Half, height: int, width: int) -> Body:
+        """One of the networks for inputs (1, 3, height, width)."""
+        return compile_quantized(getattr(self._graphs, half), (1, 3, height, width), self._threads)
 
 
 def write_quantized(path: Path, made: QuantizedLight) -> None:

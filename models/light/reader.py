@@ -30,8 +30,8 @@ SURER = 0.02
 class Networks(Protocol):
     """Both halves, ready for pictures of any one size."""
 
-    def body(self, half: Half, height: int, width: int, pictures: int = 1) -> Body:
-        """The detector or the surface network for inputs (pictures, 3, height, width)."""
+    def body(self, half: Half, height: int, width: int) -> Body:
+        """The detector or the surface network for inputs (1, 3, height, width)."""
         ...
 
 
@@ -60,8 +60,8 @@ class Reader:
     """
 
     def __init__(self, networks: Networks, *, mirror: bool, turn: bool, calibration: Calibration) -> None:
-        self._once = networks.body("surface", CROP, CROP)
-        self._both = networks.body("surface", CROP, CROP, pictures=2) if mirror else None
+        self._read = networks.body("surface", CROP, CROP)
+        self._mirror = mirror
         self._turn = turn
         self._calibration = calibration
 
@@ -80,10 +80,10 @@ class Reader:
                 image the other, so that no more is asked than of a box looked at for the first time.
         """
         crop_CC3, region_4 = crop_person(rgb_HW3, crop_region(box_4))
-        if before is None or self._both is None:
+        if before is None or not self._mirror:
             return self._look(rgb_HW3, box_4, self.maps(crop_CC3), region_4)
-        mirror_5GG = self._seen(crop_CC3[:, ::-1])
-        both_5GG = agreed(moved_maps(before.maps_5GG, before.region_4, region_4), mirror_5GG)
+        before_5GG = moved_maps(before.maps_5GG, before.region_4, region_4)
+        both_5GG = agreed(before_5GG, self._seen(crop_CC3[:, ::-1]))
         return self._look(rgb_HW3, box_4, self._upright(crop_CC3, both_5GG), region_4)
 
     def _look(self, rgb_HW3: U8, box_4: F32, maps_5GG: F32, region_4: F32) -> Look:
@@ -105,10 +105,9 @@ class Reader:
         return turned_back(upright_5GG, quarters) if surer else seen_5GG
 
     def _asked(self, crop_CC3: U8) -> F32:
-        if self._both is None:
-            return self._seen(crop_CC3)
-        return agreed(*self._both(as_blob(crop_CC3, crop_CC3[:, ::-1])))
+        seen_5GG = self._seen(crop_CC3)
+        return agreed(seen_5GG, self._seen(crop_CC3[:, ::-1])) if self._mirror else seen_5GG
 
     def _seen(self, crop_CC3: U8) -> F32:
         """The maps of a crop as it is; a copy, since a body may answer the next question in the same memory."""
-        return np.array(self._once(as_blob(crop_CC3))[0])
+        return np.array(self._read(as_blob(crop_CC3))[0])

@@ -58,7 +58,7 @@ class Upright:
         self.sure, self.unsure = sure, unsure
         self.asked = 0
 
-    def body(self, half: str, height: int, width: int, pictures: int = 1) -> Any:
+    def body(self, half: str, height: int, width: int) -> Any:
         def maps(blob_N3CC: np.ndarray) -> np.ndarray:
             self.asked += len(blob_N3CC)
             return np.stack([self.read(picture_3CC[0]) for picture_3CC in blob_N3CC])

@@ -72,7 +72,7 @@ def assemble(maps_5GG: F32, region_4: F32, box_4: F32, calibration: Calibration 
     )
     chart_GG = maps_5GG[1].astype(np.uint8)
     x_w, y_h = start[0] + step[0] * np.arange(w), start[1] + step[1] * np.arange(h)
-    labels_hw = chart_GG[_nearest(y_h, cells)][:, _nearest(x_w, cells)]
+    labels_hw = chart_GG[nearest(y_h, cells)][:, nearest(x_w, cells)]
     inside_hw = person_hw > OUTLINE
     mixed = _mixed_pixels(chart_GG, x_w, y_h) & inside_hw
     corners = _corners(x_w, y_h, mixed, cells)
@@ -82,7 +82,8 @@ def assemble(maps_5GG: F32, region_4: F32, box_4: F32, calibration: Calibration 
     return SurfaceMap(x0=x0, y0=y0, labels_hw=labels_hw, uv_2hw=uv_2hw, confidence_hw=sure_hw.astype(np.float32))
 
 
-def _nearest(at: npt.NDArray[np.float64], cells: int) -> npt.NDArray[np.int64]:
+def nearest(at: npt.NDArray[np.float64], cells: int) -> npt.NDArray[np.int64]:
+    """The grid cells nearest to positions on a side of so many; beyond its ends the first and the last."""
     return np.clip(np.floor(at + 0.5), 0, cells - 1).astype(np.int64)
 
 

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.light.assembly import nearest
+
 F32 = npt.NDArray[Any]
 
 
@@ -27,5 +29,5 @@ def moved_maps(maps_5GG: F32, region_4: F32, to_4: F32) -> F32:
     matrix_23 = np.array([[step_2[0], 0, start_2[0]], [0, step_2[1], start_2[1]]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     person_GG = cv2.warpAffine(maps_5GG[0], matrix_23, (cells, cells), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    column_G, row_G = np.clip(np.round(start_2[:, None] + step_2[:, None] * np.arange(cells)), 0, cells - 1).astype(int)
+    column_G, row_G = nearest(start_2[:, None] + step_2[:, None] * np.arange(cells), cells)
     return np.concatenate([person_GG[None], maps_5GG[1:, row_G][:, :, column_G]])

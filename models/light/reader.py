@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 import numpy.typing as npt
 
 from models.inference.engine import Body
@@ -109,5 +108,5 @@ class Reader:
         return agreed(seen_5GG, self._seen(crop_CC3[:, ::-1])) if self._mirror else seen_5GG
 
     def _seen(self, crop_CC3: U8) -> F32:
-        """The maps of a crop as it is; a copy, since a body may answer the next question in the same memory."""
-        return np.array(self._read(as_blob(crop_CC3))[0])
+        """The maps of a crop as it is."""
+        return self._read(as_blob(crop_CC3))[0]

@@ -45,6 +45,7 @@ STAGES: dict[str, str] = {
     "before_after": "stages.before_after:BeforeAfter",
     "export_network": "stages.train_network:ExportNetwork",
     "export_light": "stages.train:ExportLight",
+    "average_light": "stages.average_light:AverageLight",
     "export_onnx": "stages.export_onnx:ExportOnnx",
     "quantize_light": "stages.quantize_light:QuantizeLight",
     "truths": "stages.truths:Truths",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,9 +12,10 @@ import torch
 from models.light.detector import PersonDetector
 from models.light.sizes import DetectorSizes, LightSizes, SurfaceSizes
 from models.light.surface_net import SurfaceNet
-from models.light.weights import fill, read_sizes, read_weights, write_weights
-from pipeline.stage import Job, Stage, StageError
+from models.light.weights import read_sizes, write_weights
+from pipeline.stage import Job, Stage
 from stages.payloads import Written
+from stages.training.checkpoint import average_of
 from stages.training.detector_batches import detector_loss
 from stages.training.fit import FitConfig
 from stages.training.half import Half, HalfConfig
@@ -150,46 +151,22 @@ class ExportLight(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """What is written.
-
-        Attributes:
-            weights: the file to write.
-            detector_with: light weights of the same sizes: the detector written is the mean of theirs and the trained
-                one's (Wortsman et al., Model soups, ICML 2022); what it gained: docs/benchmarks/ways.md. Empty: the
-                trained one.
-        """
+        """`weights`: the file to write."""
 
         weights: str = "runs/train_light/light.safetensors"
-        detector_with: str = ""
 
     def __call__(self, part: Round, detector: DetectorTrained, surface: SurfaceTrained) -> Iterator[Written]:
-        """Write the file whole, in half precision. Raises: ModelError where `detector_with` does not fit."""
+        """Write the file whole, in half precision."""
         if not part.last:
             return
         path = Path(self.config.weights)
         path.parent.mkdir(parents=True, exist_ok=True)
         sizes = LightSizes(detector=detector.sizes, surface=surface.sizes)
-        found = averaged(detector.checkpoint)
-        if self.config.detector_with:
-            other = PersonDetector(detector.sizes)
-            with_path = Path(self.config.detector_with).expanduser()
-            fill(other, read_weights(with_path), "detector.", with_path)
-            found = mean_of(found, other.state_dict())
-        write_weights(path, found, averaged(surface.checkpoint), sizes)
+        write_weights(path, averaged(detector.checkpoint), averaged(surface.checkpoint), sizes)
         yield Written(path=str(path), frames=0)
 
 
-def mean_of(one: dict[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The mean of two networks' states, in the precision of the first, whose counts are kept."""
-    return {
-        name: ((value.float() + other[name].float()) / 2).to(value.dtype) if value.is_floating_point() else value
-        for name, value in one.items()
-    }
-
-
 def averaged(checkpoint: str) -> dict[str, torch.Tensor]:
-    """The moving average of a training's weights. Raises: StageError when there is no checkpoint."""
-    if not Path(checkpoint).is_file():
-        raise StageError("there is no checkpoint", checkpoint, "run the training first")
-    state = torch.load(checkpoint, weights_only=True, map_location="cpu")["average"]
+    """The moving average of a training's weights, in half precision. Raises: StageError without a checkpoint."""
+    state = average_of(Path(checkpoint))
     return {name: value.half() if value.is_floating_point() else value for name, value in state.items()}

@@ -24,6 +24,7 @@ from models.network import NetworkConfig
 from pipeline.stage import Stage, StageError
 from stages.payloads import Written
 from stages.training.board import Board, answers, say, told
+from stages.training.checkpoint import average_of
 from stages.training.fit import Batch, Fit, FitConfig
 from stages.training.payloads import Batches, NetworkTrained, Round
 from stages.training.workers import is_chief, rank, together, workers
@@ -206,10 +207,7 @@ class ExportNetwork(Stage):
         """Write the file whole. Raises: StageError where there is no checkpoint."""
         if not part.last or not is_chief():
             return
-        checkpoint, path = Path(trained.checkpoint), Path(self.config.weights)
-        if not checkpoint.is_file():
-            raise StageError("there is no checkpoint", str(checkpoint), "run the training first")
-        average: dict[str, Tensor] = torch.load(checkpoint, weights_only=True, map_location="cpu")["average"]
+        average, path = average_of(Path(trained.checkpoint)), Path(self.config.weights)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_trained(path, {name.removeprefix("network."): value for name, value in average.items()}, trained.about)
         yield Written(path=str(path), frames=0)

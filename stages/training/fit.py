@@ -16,6 +16,7 @@ from torch import nn
 
 from models.whole_file import whole_file
 from pipeline.stage import StageError
+from stages.training.checkpoint import read_checkpoint
 from stages.training.optimizers import Optimizers, make_optimizer
 from stages.training.workers import is_chief
 
@@ -106,7 +107,7 @@ class Fit:
 
     def _restore(self) -> None:
         device = next(self.net.parameters()).device
-        saved = torch.load(self.path, weights_only=True, map_location=device)
+        saved = read_checkpoint(self.path, device)
         try:
             self.net.load_state_dict(saved["net"])
         except RuntimeError as error:  # torch's word for keys and shapes that differ

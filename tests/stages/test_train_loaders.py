@@ -31,6 +31,7 @@ from models.surface.body import COCO_KEYPOINTS
 from pipeline.config import load_config
 from pipeline.stage import Stage, StageError
 from stages import STAGES
+from stages.average_light import AverageLight
 from stages.draw_scenes import DrawScenes
 from stages.label_photos import LabelPhotos
 from stages.train import ExportLight, TrainDetector, TrainSurface
@@ -38,9 +39,10 @@ from stages.training.canvases import CANVAS
 from stages.training.detector_batches import detector_loss, places_on
 from stages.training.fit import Batch, FitConfig, Loss
 from stages.training.loaders import Batches, made_in_order, moved
-from stages.training.payloads import DetectorTrained, PhotoShards, Round, SceneShards, SurfaceTrained
+from stages.training.payloads import PhotoShards, Round, SceneShards, SurfaceTrained
 from stages.training.photos import LABELS, SIDE, LabelledPhoto, PersonLabels, held_out, write_shard
 from stages.training.surface_batches import surface_loss
+from tests.stages.scored_people import JOB
 
 KEY = "train_detector.loaders"
 PLACES = (CANVAS // 8) ** 2 * 21 // 16
@@ -282,16 +284,27 @@ def test_what_is_left_on_the_cpu_is_noticed() -> None:
 WIDER = SurfaceSizes(widths=(8, 16, 24, 32), blocks=(1, 0, 1), wide=12)
 
 
-def mean_of_it_and_nothing(path: Path, part: Round, one: DetectorTrained, other: SurfaceTrained) -> None:
-    """Exported with a detector of zeros (`detector_with`) the detector's weights are half; the surface is as it was."""
+def mean_of_it_and_nothing(path: Path, other: SurfaceTrained) -> None:
+    """The mean of a detector and one of zeros is half of it; that of a surface and its own checkpoint is itself."""
     whole, zeros, out = read_weights(path), path.with_name("zeros.safetensors"), path.with_name("mean.safetensors")
     found = {name: value for name, value in whole.items() if name.startswith("detector.")}
     nothing = {name.removeprefix("detector."): 0 * value for name, value in found.items()}
     write_weights(zeros, nothing, {}, read_sizes(path))
-    list(ExportLight(ExportLight.Config(weights=str(out), detector_with=str(zeros)))(part, one, other))
+    files = {"detector": (str(path), str(zeros)), "surface": (str(path), other.checkpoint)}
+    config = AverageLight.Config(of=str(path), weights=str(out), **files)
+    (written,) = AverageLight(config)(JOB)
+    assert written.path == str(out)
+    assert read_sizes(out) == read_sizes(path)
     for name, value in read_weights(out).items():
         halved = name in found and value.is_floating_point()
         torch.testing.assert_close(value, (whole[name] / 2).to(value.dtype) if halved else whole[name])
+    with pytest.raises(ModelError, match="do not fit the light network"):
+        list(AverageLight(AverageLight.Config(surface=(str(path),)))(JOB))
+    damaged = path.with_name("damaged.pt")
+    damaged.write_bytes(b"PK")
+    for files, what in (((), "no files to average"), ((str(damaged),), r"damaged\.pt: the checkpoint cannot be read")):
+        with pytest.raises(StageError, match=what):
+            list(AverageLight(AverageLight.Config(surface=files))(JOB))
 
 
 def test_networks_of_other_sizes_train_and_serve(photos: PhotoShards, scenes: SceneShards, tmp_path: Path) -> None:
@@ -307,7 +320,7 @@ def test_networks_of_other_sizes_train_and_serve(photos: PhotoShards, scenes: Sc
     path = tmp_path / "wider.safetensors"
     list(ExportLight(ExportLight.Config(weights=str(path)))(part, one, other))
     assert read_sizes(path) == LightSizes(detector=sizes, surface=WIDER)
-    mean_of_it_and_nothing(path, part, one, other)
+    mean_of_it_and_nothing(path, other)
     network = NetworkConfig(weights=str(path), engine="torch", precision="fp32")
     assert len(open_light(network, 1).detect(np.zeros((1, 64, 64, 3), np.uint8))[0]) == 1
     on = TrainSurface(TrainSurface.Config(folder=str(tmp_path / "on"), network=network, device="cpu"))

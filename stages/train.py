@@ -107,7 +107,8 @@ class TrainSurface(Stage):
             batch: crops per step.
             seed: of the crops' order and changes.
             sizes: of the network.
-            small_until: the step until which crops are smaller.
+            small_until: the step until which crops are smaller (128 pixels a side in the place of 160).
+            small: share of the later steps whose crops are smaller, so that the network reads either size.
             mix: what kinds of crops are shown.
             soft_labels: what a teacher's label lacks in trust goes to the other parts; else the cell counts for less.
         """
@@ -116,9 +117,16 @@ class TrainSurface(Stage):
         seed: int = 2
         sizes: SurfaceSizes = field(default_factory=SurfaceSizes)
         small_until: int = 3200
+        small: float = 0.0
         mix: CropMix = field(default_factory=CropMix)
         soft_labels: bool = False
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=5400))
+
+        def __post_init__(self) -> None:
+            """Raises ValueError for a number out of range."""
+            HalfConfig.__post_init__(self)
+            if not 0 <= self.small <= 1:
+                raise ValueError("small is a share, 0 to 1")
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open the network and its checkpoint, if there is one."""
@@ -136,6 +144,7 @@ class TrainSurface(Stage):
             size=config.batch,
             seed=config.seed,
             small_until=config.small_until,
+            small=config.small,
             mix=config.mix,
         )
         self.half.run(recipe, partial(surface_loss, soft_labels=config.soft_labels), part.last_step(config.fit.steps))

@@ -50,9 +50,18 @@ class SurfaceRecipe:
     size: int
     seed: int
     small_until: int
+    small: float
     mix: CropMix
 
     def __call__(self) -> SurfaceBatches:
         """Open the pools. Raises: StageError for shards that cannot be opened."""
-        pools = open_pools(self.photos, self.scenes)
-        return SurfaceBatches(*pools, size=self.size, seed=self.seed, small_until=self.small_until, mix=self.mix)
+        photos, scenes = open_pools(self.photos, self.scenes)
+        return SurfaceBatches(
+            photos,
+            scenes,
+            size=self.size,
+            seed=self.seed,
+            small_until=self.small_until,
+            small=self.small,
+            mix=self.mix,
+        )

@@ -51,14 +51,16 @@ class SurfaceBatches:
         size: int,
         seed: int,
         small_until: int,
+        small: float = 0.0,
         mix: CropMix = CROPS_AS_SHIPPED,
     ) -> None:
-        """`small_until`: crops have SMALL pixels a side before that step and CROP after it, which saves time."""
+        """Crops have SMALL pixels a side before step `small_until`, and in a share `small` of later ones; else CROP."""
         self.photos = photos
         self.scenes = scenes
         self.size = size
         self.seed = seed
         self.small_until = small_until
+        self.small = small
         self.mix = mix
         weight = np.array([rarity(person.label_LL, mix) for person in photos.people])
         self.odds = np.cumsum(weight / max(weight.sum(), 1e-9))
@@ -66,11 +68,15 @@ class SurfaceBatches:
     def __call__(self, step: int) -> Batch:
         """RGB (N,3,C,C) uint8, labels, trust (N,G,G), UV (N,2,G,G), joints (N,J,3), places on bodies, those with UV."""
         crops = []
-        side = SMALL if step < self.small_until else CROP
+        side = self._side(step)
         for index in range(self.size):
             random = np.random.default_rng([self.seed, step, index])
             crops.append(self._nobody(side, random) or self._somebody(index, side, random))
         return stack(crops)
+
+    def _side(self, step: int) -> int:
+        small = step < self.small_until or np.random.default_rng([self.seed, step]).random() < self.small
+        return SMALL if small else CROP
 
     def _somebody(self, index: int, side: int, random: np.random.Generator) -> Crop:
         real = self.scenes is None or (self.mix.is_real(index) and len(self.odds) > 0)

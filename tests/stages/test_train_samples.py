@@ -26,7 +26,7 @@ from stages.training.photo_pool import PoolPerson, PoolPhoto
 from stages.training.photometry import in_the_look_of
 from stages.training.photos import IGNORE, LABELS, PERSON, SIDE, UNSURE
 from stages.training.scene_pool import PoolScene
-from stages.training.surface_batches import SurfaceBatches, stack, surface_loss
+from stages.training.surface_batches import SMALL, SurfaceBatches, stack, surface_loss
 
 
 @pytest.fixture(autouse=True)
@@ -306,7 +306,7 @@ def test_backgrounds_show_nobody() -> None:
         assert window is None or (window > 0).mean() < 0.05
 
 
-def test_crops_of_nobody_are_as_many_as_asked_and_background_alone() -> None:
+def test_crops_are_of_the_sizes_asked_and_of_nobody_as_many_as_asked_and_background_alone() -> None:
     dense = np.zeros((52, 52), np.uint8)
     dense[:, :26] = 2
     rgb = np.full((SIDE, SIDE, 3), 60, np.uint8)
@@ -321,6 +321,12 @@ def test_crops_of_nobody_are_as_many_as_asked_and_background_alone() -> None:
     class Pool:
         photos = (photo,)
         people = (person,)
+
+    sides = [
+        SurfaceBatches(Pool(), None, size=1, seed=1, small_until=5, small=0.5)(step)[0].shape[-1]  # type: ignore[arg-type]
+        for step in range(25)
+    ]
+    assert sides[:5] == [SMALL] * 5 and 4 <= sides[5:].count(SMALL) <= 16 and {*sides} == {SMALL, CROP}
 
     def nobodies(share: float) -> int:
         mix = CropMix(nobody=share, cut=0, tumbled=0, turned=0, spoilt=0)

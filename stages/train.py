@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from models.light.detector import PersonDetector
+from models.light.pixels import CROP
 from models.light.sizes import DetectorSizes, LightSizes, SurfaceSizes
 from models.light.surface_net import SurfaceNet
 from models.light.weights import read_sizes, write_weights
@@ -107,8 +108,8 @@ class TrainSurface(Stage):
             batch: crops per step.
             seed: of the crops' order and changes.
             sizes: of the network.
-            small_until: the step until which crops are smaller (128 pixels a side in the place of 160).
-            small: share of the later steps whose crops are smaller, so that the network reads either size.
+            small_until: the step until which crops have 128 pixels a side.
+            sides: pixels a side of the crops after it, for every step one of these: 160, as they are read, or several.
             mix: what kinds of crops are shown.
             soft_labels: what a teacher's label lacks in trust goes to the other parts; else the cell counts for less.
         """
@@ -117,7 +118,7 @@ class TrainSurface(Stage):
         seed: int = 2
         sizes: SurfaceSizes = field(default_factory=SurfaceSizes)
         small_until: int = 3200
-        small: float = 0.0
+        sides: tuple[int, ...] = (CROP,)
         mix: CropMix = field(default_factory=CropMix)
         soft_labels: bool = False
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=5400))
@@ -125,8 +126,8 @@ class TrainSurface(Stage):
         def __post_init__(self) -> None:
             """Raises ValueError for a number out of range."""
             HalfConfig.__post_init__(self)
-            if not 0 <= self.small <= 1:
-                raise ValueError("small is a share, 0 to 1")
+            if not self.sides or any(side < 64 or side % 32 for side in self.sides):
+                raise ValueError("sides must be multiples of 32 from 64 on, at least one")
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open the network and its checkpoint, if there is one."""
@@ -144,7 +145,7 @@ class TrainSurface(Stage):
             size=config.batch,
             seed=config.seed,
             small_until=config.small_until,
-            small=config.small,
+            sides=config.sides,
             mix=config.mix,
         )
         self.half.run(recipe, partial(surface_loss, soft_labels=config.soft_labels), part.last_step(config.fit.steps))

@@ -50,7 +50,7 @@ class SurfaceRecipe:
     size: int
     seed: int
     small_until: int
-    small: float
+    sides: tuple[int, ...]
     mix: CropMix
 
     def __call__(self) -> SurfaceBatches:
@@ -62,6 +62,6 @@ class SurfaceRecipe:
             size=self.size,
             seed=self.seed,
             small_until=self.small_until,
-            small=self.small,
+            sides=self.sides,
             mix=self.mix,
         )

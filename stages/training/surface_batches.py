@@ -51,16 +51,16 @@ class SurfaceBatches:
         size: int,
         seed: int,
         small_until: int,
-        small: float = 0.0,
+        sides: Sequence[int] = (CROP,),
         mix: CropMix = CROPS_AS_SHIPPED,
     ) -> None:
-        """Crops have SMALL pixels a side before step `small_until`, and in a share `small` of later ones; else CROP."""
+        """Crops have SMALL pixels a side before step `small_until`; after it one of `sides`, another at every step."""
         self.photos = photos
         self.scenes = scenes
         self.size = size
         self.seed = seed
         self.small_until = small_until
-        self.small = small
+        self.sides = tuple(sides)
         self.mix = mix
         weight = np.array([rarity(person.label_LL, mix) for person in photos.people])
         self.odds = np.cumsum(weight / max(weight.sum(), 1e-9))
@@ -75,8 +75,9 @@ class SurfaceBatches:
         return stack(crops)
 
     def _side(self, step: int) -> int:
-        small = step < self.small_until or np.random.default_rng([self.seed, step]).random() < self.small
-        return SMALL if small else CROP
+        if step < self.small_until:
+            return SMALL
+        return self.sides[np.random.default_rng([self.seed, step]).integers(len(self.sides))]
 
     def _somebody(self, index: int, side: int, random: np.random.Generator) -> Crop:
         real = self.scenes is None or (self.mix.is_real(index) and len(self.odds) > 0)

@@ -6,7 +6,7 @@
 FOLDER is that of a run of `-c train_light`, whose labelled photos and scenes are taken. For each way of `ways.yaml`
 the surface network goes on from the built-in weights (or `--start FILE`) for so many steps, and reads people in given
 boxes. A way that has been scored is not trained again (FOLDER/ways/NAME.json); the table then says how much better each
-is than `base`, over the same people, with the middle 95 % of that difference over people drawn again.
+is than `base` (`--base WAY`), over the same people, with the middle 95 % of that difference over people drawn again.
 """
 
 from __future__ import annotations
@@ -34,8 +34,6 @@ from stages.training.payloads import Round
 from tests.benchmarks.way_runs import Way, arguments, changes, recorded, shards, usual_fit, with_start
 
 WAYS = Path(__file__).with_name("ways.yaml")
-BASE = "base"
-
 Counts = dict[str, list[tuple[int, int]]]
 """By set and measure, what was right of what was asked, person by person."""
 
@@ -96,14 +94,14 @@ def gain(base: Sequence[tuple[int, int]], other: Sequence[tuple[int, int]]) -> s
     return f"{more.value:+.3f} [{more.low:+.3f}, {more.high:+.3f}]"
 
 
-def table(found: Mapping[str, Counts]) -> list[str]:
-    """The ways as lines of Markdown: `base` itself, and of the others what they gain on it."""
-    base = found[BASE]
+def table(found: Mapping[str, Counts], against: str) -> list[str]:
+    """The ways as lines of Markdown: the one that others are held against, and of these what they gain on it."""
+    base = found[against]
     lines = ["| way | " + " | ".join(base) + " |", "|" + "---|" * (len(base) + 1)]
     totals = [f"{sum(right for right, _ in one) / sum(asked for _, asked in one):.3f}" for one in base.values()]
-    lines.append(f"| {BASE} | " + " | ".join(totals) + " |")
+    lines.append(f"| {against} | " + " | ".join(totals) + " |")
     for name, counts in found.items():
-        if name != BASE:
+        if name != against:
             cells = [gain(base[key], counts[key]) for key in base]
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return lines
@@ -111,12 +109,14 @@ def table(found: Mapping[str, Counts]) -> list[str]:
 
 def main(given: Sequence[str] | None = None) -> int:
     """Train and score what is missing, and print the table of what is there."""
-    chosen = arguments(__doc__, scenes=150, steps=1500).parse_args(given)
+    parser = arguments(__doc__, scenes=150, steps=1500)
+    parser.add_argument("--base", default="base", metavar="WAY", help="the way that others are held against")
+    chosen = parser.parse_args(given)
 
     def score(name: str, way: Way | None) -> Counts:
         return scored(chosen.start if way is None else trained(name, way, chosen), chosen)
 
-    print("\n".join(table(recorded(WAYS, chosen.folder / "ways", chosen.only, score))))
+    print("\n".join(table(recorded(WAYS, chosen.folder / "ways", chosen.only, score), chosen.base)))
     return 0
 
 

@@ -323,10 +323,10 @@ def test_crops_are_of_the_sizes_asked_and_of_nobody_as_many_as_asked_and_backgro
         people = (person,)
 
     sides = [
-        SurfaceBatches(Pool(), None, size=1, seed=1, small_until=5, small=0.5)(step)[0].shape[-1]  # type: ignore[arg-type]
+        SurfaceBatches(Pool(), None, size=1, seed=1, small_until=5, sides=(CROP, 192))(step)[0].shape[-1]  # type: ignore[arg-type]
         for step in range(25)
     ]
-    assert sides[:5] == [SMALL] * 5 and 4 <= sides[5:].count(SMALL) <= 16 and {*sides} == {SMALL, CROP}
+    assert sides[:5] == [SMALL] * 5 and 4 <= sides[5:].count(192) <= 16 and {*sides[5:]} == {CROP, 192}
 
     def nobodies(share: float) -> int:
         mix = CropMix(nobody=share, cut=0, tumbled=0, turned=0, spoilt=0)

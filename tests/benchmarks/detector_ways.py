@@ -75,7 +75,7 @@ def scored(weights: Path, name: str, chosen: argparse.Namespace) -> Scores:
 
 def table(found: Mapping[str, Scores]) -> list[str]:
     """The ways as lines of Markdown."""
-    columns = [(one, measure) for one, scores in found["base"].items() for measure in scores]
+    columns = [(one, measure) for one, scores in next(iter(found.values())).items() for measure in scores]
     lines = ["| way | " + " | ".join(f"{one} {measure}" for one, measure in columns) + " |"]
     lines.append("|" + "---|" * (len(columns) + 1))
     for name, scores in found.items():

@@ -96,6 +96,8 @@ def gain(base: Sequence[tuple[int, int]], other: Sequence[tuple[int, int]]) -> s
 
 def table(found: Mapping[str, Counts], against: str) -> list[str]:
     """The ways as lines of Markdown: the one that others are held against, and of these what they gain on it."""
+    if against not in found:
+        return [f"{against}, which the others are held against, has not been scored yet"]
     base = found[against]
     lines = ["| way | " + " | ".join(base) + " |", "|" + "---|" * (len(base) + 1)]
     totals = [f"{sum(right for right, _ in one) / sum(asked for _, asked in one):.3f}" for one in base.values()]

@@ -58,7 +58,7 @@ class QuantizeLight(Stage):
         detector, surface = load_networks(path)
         pool = PhotoPool([Path(shard) for shard in photos.paths])
         canvases = DetectorBatches(pool, None, size=1, seed=self.config.seed, teacher=None)
-        crops = SurfaceBatches(pool, None, size=1, seed=self.config.seed, small_until=0)
+        crops = SurfaceBatches(pool, None, size=1, seed=self.config.seed)
         made = QuantizedLight(
             source_sha256=file_sha256(path),
             detector=self._quantize(detector, CANVAS, canvases),

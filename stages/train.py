@@ -108,8 +108,7 @@ class TrainSurface(Stage):
             batch: crops per step.
             seed: of the crops' order and changes.
             sizes: of the network.
-            small_until: the step until which crops have 128 pixels a side.
-            sides: pixels a side of the crops after it, for every step one of these: 160, as they are read, or several.
+            sides: pixels a side of the crops, for every step one of these; they are read at 160.
             mix: what kinds of crops are shown.
             soft_labels: what a teacher's label lacks in trust goes to the other parts; else the cell counts for less.
         """
@@ -117,8 +116,7 @@ class TrainSurface(Stage):
         batch: int = 24
         seed: int = 2
         sizes: SurfaceSizes = field(default_factory=SurfaceSizes)
-        small_until: int = 3200
-        sides: tuple[int, ...] = (CROP,)
+        sides: tuple[int, ...] = (128, CROP)
         mix: CropMix = field(default_factory=CropMix)
         soft_labels: bool = False
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=5400))
@@ -144,7 +142,6 @@ class TrainSurface(Stage):
             scenes=scenes,
             size=config.batch,
             seed=config.seed,
-            small_until=config.small_until,
             sides=config.sides,
             mix=config.mix,
         )

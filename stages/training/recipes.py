@@ -49,7 +49,6 @@ class SurfaceRecipe:
     scenes: SceneShards
     size: int
     seed: int
-    small_until: int
     sides: tuple[int, ...]
     mix: CropMix
 
@@ -61,7 +60,6 @@ class SurfaceRecipe:
             scenes,
             size=self.size,
             seed=self.seed,
-            small_until=self.small_until,
             sides=self.sides,
             mix=self.mix,
         )

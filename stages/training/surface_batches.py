@@ -22,7 +22,6 @@ from stages.training.photo_pool import PhotoPool
 from stages.training.photometry import in_the_look_of
 from stages.training.scene_pool import ScenePool
 
-SMALL = 128
 LOOK_REACH = 0.02
 """Of frequencies: three waves across a crop."""
 LEGS = frozenset(range(5, 15))
@@ -50,16 +49,14 @@ class SurfaceBatches:
         *,
         size: int,
         seed: int,
-        small_until: int,
         sides: Sequence[int] = (CROP,),
         mix: CropMix = CROPS_AS_SHIPPED,
     ) -> None:
-        """Crops have SMALL pixels a side before step `small_until`; after it one of `sides`, another at every step."""
+        """Crops have one of `sides` pixels a side, another at every step."""
         self.photos = photos
         self.scenes = scenes
         self.size = size
         self.seed = seed
-        self.small_until = small_until
         self.sides = tuple(sides)
         self.mix = mix
         weight = np.array([rarity(person.label_LL, mix) for person in photos.people])
@@ -68,16 +65,11 @@ class SurfaceBatches:
     def __call__(self, step: int) -> Batch:
         """RGB (N,3,C,C) uint8, labels, trust (N,G,G), UV (N,2,G,G), joints (N,J,3), places on bodies, those with UV."""
         crops = []
-        side = self._side(step)
+        side = self.sides[np.random.default_rng([self.seed, step]).integers(len(self.sides))]
         for index in range(self.size):
             random = np.random.default_rng([self.seed, step, index])
             crops.append(self._nobody(side, random) or self._somebody(index, side, random))
         return stack(crops)
-
-    def _side(self, step: int) -> int:
-        if step < self.small_until:
-            return SMALL
-        return self.sides[np.random.default_rng([self.seed, step]).integers(len(self.sides))]
 
     def _somebody(self, index: int, side: int, random: np.random.Generator) -> Crop:
         real = self.scenes is None or (self.mix.is_real(index) and len(self.odds) > 0)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.light.pixels import CROP
 from models.light.sizes import LightSizes
 from models.light.weights import read_sizes
 from models.metrics.bootstrap import ratio
@@ -45,7 +46,7 @@ def trained(name: str, way: Way, chosen: argparse.Namespace) -> Path:
     settings = {
         "folder": str(folder),
         "start": str(chosen.start),
-        "small_until": 0,
+        "sides": [CROP],
         "seed": 33,
         **changed,
         "sizes": {**asdict(before.surface), **changed.get("sizes", {})},

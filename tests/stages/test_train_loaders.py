@@ -187,7 +187,7 @@ FIT = FitConfig(steps=3, warmup=1, accumulate=2)
 
 def halves(folder: Path, loaders: int) -> tuple[TrainDetector, TrainSurface]:
     detector = TrainDetector.Config(folder=str(folder), batch=2, fit=FIT, loaders=loaders, device="cpu")
-    surface = TrainSurface.Config(folder=str(folder), batch=2, fit=FIT, loaders=loaders, device="cpu", small_until=2)
+    surface = TrainSurface.Config(folder=str(folder), batch=2, fit=FIT, loaders=loaders, device="cpu")
     return TrainDetector(detector), TrainSurface(surface)
 
 

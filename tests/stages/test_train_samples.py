@@ -26,7 +26,7 @@ from stages.training.photo_pool import PoolPerson, PoolPhoto
 from stages.training.photometry import in_the_look_of
 from stages.training.photos import IGNORE, LABELS, PERSON, SIDE, UNSURE
 from stages.training.scene_pool import PoolScene
-from stages.training.surface_batches import SMALL, SurfaceBatches, stack, surface_loss
+from stages.training.surface_batches import SurfaceBatches, stack, surface_loss
 
 
 @pytest.fixture(autouse=True)
@@ -323,14 +323,14 @@ def test_crops_are_of_the_sizes_asked_and_of_nobody_as_many_as_asked_and_backgro
         people = (person,)
 
     sides = [
-        SurfaceBatches(Pool(), None, size=1, seed=1, small_until=5, sides=(CROP, 192))(step)[0].shape[-1]  # type: ignore[arg-type]
-        for step in range(25)
+        SurfaceBatches(Pool(), None, size=1, seed=1, sides=(CROP, 192))(step)[0].shape[-1]  # type: ignore[arg-type]
+        for step in range(20)
     ]
-    assert sides[:5] == [SMALL] * 5 and 4 <= sides[5:].count(192) <= 16 and {*sides[5:]} == {CROP, 192}
+    assert 4 <= sides.count(192) <= 16 and {*sides} == {CROP, 192}
 
     def nobodies(share: float) -> int:
         mix = CropMix(nobody=share, cut=0, tumbled=0, turned=0, spoilt=0)
-        batches = SurfaceBatches(Pool(), None, size=100, seed=1, small_until=0, mix=mix)  # type: ignore[arg-type]
+        batches = SurfaceBatches(Pool(), None, size=100, seed=1, mix=mix)  # type: ignore[arg-type]
         rgb_NCHW, label_NGG, *_ = batches(0)
         body_N = ((label_NGG > 0) & (label_NGG != 255)).any(2).any(1)
         shown_N = rgb_NCHW[:, :, 80, 80].float().mean(1)
@@ -479,7 +479,7 @@ def test_as_many_synthetic_crops_are_adapted_as_asked() -> None:
 
     def batch(share: float) -> Batch:
         mix = CropMix(adapted=share, behind=0, cut=0)
-        return SurfaceBatches(Photos(), Scenes(), size=6, seed=1, small_until=0, mix=mix)(0)  # type: ignore[arg-type]
+        return SurfaceBatches(Photos(), Scenes(), size=6, seed=1, mix=mix)(0)  # type: ignore[arg-type]
 
     plain, adapted = batch(0.0), batch(1.0)
     assert (adapted[0].float().mean((1, 2, 3)) - 200).abs().max() < 25

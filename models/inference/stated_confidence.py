@@ -21,7 +21,7 @@ NEAR = 0.25
 TEMPER = 0.3
 """Log-odds of networks that only name charts count so much: such networks say more than they know (Guo et al., ICML
 2017). Of .99 and .999 remain .80 and .89; two runs of the published network agree on .88 of a photo's charts. Smoothing
-that believes .99 everywhere is worse than one that is told nothing (docs/benchmarks/temporal.md)."""
+that believes .99 everywhere is worse than one that is told nothing (docs/benchmarks/temporal_tried.md)."""
 
 
 def body_probability(coarse_KSS: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ Index = npt.NDArray[np.intp]
 
 LINES = 240
 """A person is remembered in at least so many lines, under twice as many, or in all there are. Finer cells flicker less
-and cost in proportion (docs/benchmarks/temporal.md)."""
+and cost in proportion (docs/benchmarks/temporal_tried.md)."""
 PAIRS = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 """Of the four cells around a corner: upper left, upper right, lower left, lower right."""
 

@@ -19,7 +19,7 @@ MOST_SHARED = 0.7
 """Share of colours in common over which two frames that look somewhat alike are one scene."""
 LIKE_AND_SHARED = 1.5
 """Likeness and share of colours, light and tint set equal, from which on together two frames are one scene. Like the
-rest chosen on cuts made between films, and on what is none (docs/benchmarks/temporal.md)."""
+rest chosen on cuts made between films, and on what is none (docs/benchmarks/identities.md)."""
 LEAST_SPREAD = 4.0
 """Grey levels added to the spread of a channel: of an all but even one, noise is not enlarged to the other's."""
 

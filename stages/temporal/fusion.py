@@ -18,8 +18,8 @@ LIKENESS = 0.21
 """UV distance at which two answers are averaged 1/e as much: several times the network's own jitter."""
 NOISE, NEARLY_EXACT = 0.136, (0.01, 1.2)
 """Standard deviation of an answer's U and of its V by its doubt, 1 - confidence: NOISE times the fourth root of it, as
-measured on the light network (docs/benchmarks/temporal.md), and at most a straight line, offset and slope: who is surer
-than that network ever is, is believed to a cell."""
+measured on the light network (docs/benchmarks/temporal_tried.md), and at most a straight line, offset and slope: who
+is surer than that network ever is, is believed to a cell."""
 NOISE_OF_FLOW = 0.003
 """What one frame's flow adds to the standard deviation of a UV carried along."""
 CHARTS_HIGH = 6

@@ -16,6 +16,7 @@ from pipeline.stage import Stage
 from stages.payloads import U8, FrameChunk, People, Surface, Surfaces
 from stages.temporal.cuts import glance, is_cut
 from stages.temporal.fusion import carried, first_memory, merged, reviewed
+from stages.temporal.guess import guessed
 from stages.temporal.keeping import (
     memories_kept,
     memories_read,
@@ -25,7 +26,7 @@ from stages.temporal.keeping import (
     waiting_read,
 )
 from stages.temporal.layers import Layers, Memory
-from stages.temporal.motion import Flow, Grid, InverseSearch, Search, Way
+from stages.temporal.motion import Flow, InverseSearch, Search, Way
 from stages.temporal.shown import corrected
 from stages.temporal.sights import Sight, Waiting
 
@@ -120,7 +121,7 @@ class Smooth(Stage):
             memory = self.memories.get(identity)
             if memory is None:
                 continue
-            back, onward = self._ways(now_HW, seen.grid, memory.grid)
+            back, onward = self._ways(now_HW, seen, memory)
             if back is not None:
                 steady[identity] = merged(Layers.of(seen), carried(memory, back))
                 memories[identity] = steady[identity].memory(seen.grid)
@@ -134,11 +135,12 @@ class Smooth(Stage):
             forth=forth,
         )
 
-    def _ways(self, now_HW: U8, grid: Grid, before: Grid) -> tuple[Way | None, Way | None]:
+    def _ways(self, now_HW: U8, seen: Memory, before: Memory) -> tuple[Way | None, Way | None]:
         """From a person's cells to those of the frame before, and on from those, which only a look ahead takes."""
+        frames, cells, guess = (now_HW, self.before_HW), (seen.grid, before.grid), guessed(seen, before)
         if self.config.ahead:
-            return self.flow.both_ways(now_HW, self.before_HW, grid, before) or (None, None)
-        return self.flow.way(now_HW, self.before_HW, grid, before), None
+            return self.flow.both_ways(*frames, *cells, guess) or (None, None)
+        return self.flow.way(*frames, *cells, guess), None
 
     def _give_out(self) -> None:
         """Bring the next frames' knowledge to the oldest frame, and its result to where it waits."""

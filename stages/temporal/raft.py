@@ -49,8 +49,8 @@ class RaftSearch:
         self.net = read_raft(path).to(self.device)
 
     @torch.inference_mode()
-    def __call__(self, here_hw: U8, there_hw: U8) -> F32:
-        """(h, w, 2) float32: in x and y, pixels to where each of the one's pixels is in the other."""
+    def __call__(self, here_hw: U8, there_hw: U8, guess_hw2: F32) -> F32:
+        """(h, w, 2) float32: in x and y, pixels to where each of the one's pixels is in the other; needs no guess."""
         height, width = here_hw.shape
         here, there = (self._ready(one) for one in (here_hw, there_hw))
         way_12hw = self.net(here, there, num_flow_updates=UPDATES)[-1][:, :, :height, :width]

@@ -23,7 +23,7 @@ MIDDLE = SIDE * SIDE // 2
 MOST_SAY = 1.75
 """How many times as much as what is seen now the other counts at most where a border runs, by its log-odds: half the
 flicker needs more than one; with 2, swinging legs in plain trousers keep wrong charts for longer."""
-SAY_OF_HANDS, SAY_OF_LOWER_ARMS = 3.0, 2.0
+SAY_OF_HANDS, SAY_OF_LOWER_ARMS = 1.5, 1.25
 """How many times as much hands and lower arms count that are seen now, against what is remembered, and, when later
 frames are asked, those of both: thin and fast, they are named in one frame and not in the next, and came too late
 before a body that is remembered well."""

@@ -36,7 +36,7 @@ def pictures(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_it_says_what_torchvisions_network_says_of_the_continued_pictures(weights: Path) -> None:
     here, there = pictures(130, 61)
-    way = RaftSearch(str(weights), threads=1)(here, there)
+    way = RaftSearch(str(weights), threads=1)(here, there, np.zeros((130, 61, 2), np.float32))
     assert way.shape == (130, 61, 2) and way.dtype == np.float32
     net = raft_small(weights=None).eval()
     net.load_state_dict(torch.load(weights, weights_only=True))
@@ -52,7 +52,7 @@ def test_people_are_followed_by_whatever_search_is_given() -> None:
     """A search that knows the way: 2 pixels to the left, 3 up."""
     here, there = pictures(100, 90)
     cells = Grid(x0=20, y0=10, height=70, width=50)
-    way = Flow(lambda one, _: np.full((*one.shape, 2), (-2, -3), np.float32)).way(here, there, cells, cells)
+    way = Flow(lambda one, *_: np.full((*one.shape, 2), (-2, -3), np.float32)).way(here, there, cells, cells)
     assert way is not None
     assert np.allclose(way.x_hw - np.arange(50), -2) and np.allclose(way.y_hw.T - np.arange(70), -3)
     assert way.trust_hw.mean() > 0.99, "the pictures do move so"

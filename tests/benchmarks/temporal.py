@@ -21,7 +21,7 @@ import numpy as np
 from models.surface.geometry import open_body_geometry
 from stages.payloads import FrameChunk, People, Surfaces
 from stages.smooth import Smooth
-from stages.temporal.motion import Grid, Way
+from stages.temporal.motion import Grid, Guess, Way
 from stages.track import Track
 from tests.benchmarks.films import Film, read
 from tests.benchmarks.temporal_scores import Tally, add_real, add_synthetic, numbers
@@ -34,7 +34,7 @@ class Standing:
     """In place of the flow: a cell was where the same cell of the box was."""
 
     @staticmethod
-    def way(here_HW: np.ndarray, there_HW: np.ndarray, one: Grid, other: Grid) -> Way:
+    def way(here_HW: np.ndarray, there_HW: np.ndarray, one: Grid, other: Grid, guess: Guess | None) -> Way:
         """The box stretched to the other, trusted everywhere."""
         x_w, y_h = (
             ((np.arange(a) + 0.5) * b / a - 0.5).astype(np.float32)

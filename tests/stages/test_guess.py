@@ -63,6 +63,15 @@ def test_large_people_are_looked_at_in_some_of_their_cells() -> None:
     assert np.abs(guess.moved_hw2[8:56, 34:41] - (-7, 0)).max() < 2
 
 
+def test_who_is_remembered_in_cells_of_another_size_has_not_moved() -> None:
+    """The same legs in cells of 2 pixels, and of 1."""
+    coarse, grid = legs(100, 50, step=2), Grid(x0=100, y0=50, height=2 * HEIGHT, width=2 * WIDTH)
+    every = np.ix_(np.arange(2 * HEIGHT) // 2, np.arange(2 * WIDTH) // 2)
+    guess = guessed(coarse, Memory(grid=grid, labels_hw=coarse.labels_hw[every], known_hw4=coarse.known_hw4[every]))
+    assert guess is not None
+    assert np.abs(guess.moved_hw2).max() < 1e-4
+
+
 def drawn(memory: Memory) -> U8:
     """A frame of 120 × 160 with the two legs on plain grey, each in a cloth of its own."""
     frame_HW = np.full((120, 160), 90, np.uint8)

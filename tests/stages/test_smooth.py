@@ -165,15 +165,18 @@ def test_a_sure_answer_wins_at_once_and_an_unsure_one_after_as_many_frames_as_it
     assert (fused(even(0.5, label=9, sure=0.99), memory)[0].labels_hw == 9).all()
 
 
-@pytest.mark.parametrize(("label", "frames"), [(3, 4), (9, 5), (18, 5)])
-def test_hands_come_sooner(label: int, frames: int) -> None:
+@pytest.mark.parametrize(
+    ("label", "sure", "frames"),
+    [(3, 0.5, 4), (20, 0.5, 5), (9, 0.5, 5), (18, 0.5, 5), (3, 0.4, 6), (20, 0.4, 6), (9, 0.4, 7), (18, 0.4, 7)],
+)
+def test_hands_and_lower_arms_come_sooner(label: int, sure: float, frames: int) -> None:
     """Before a torso that six answers named: the frames until what is named now is shown."""
     memory = first_memory(even(0.5))
     for _ in range(6):
         _, memory = fused(even(0.5), memory)
     shown: list[int] = []
     while not shown or shown[-1] != label:
-        steady, memory = fused(even(0.5, label=label), memory)
+        steady, memory = fused(even(0.5, label=label, sure=sure), memory)
         shown.append(int(steady.labels_hw[3, 3]))
     assert len(shown) == frames
 

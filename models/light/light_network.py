@@ -13,12 +13,10 @@ import numpy.typing as npt
 
 from models.checkpoints.digest import file_sha256
 from models.errors import ModelError
-from models.inference.engine import Body, Engine, choose_engine, choose_precision, has_int8
+from models.inference.engine import Engine, choose_engine, choose_precision, has_int8
 from models.light.confidence import read_calibration
 from models.light.files import quantized_path, require_weights, weights_path
-from models.light.logistic import logistic
-from models.light.pixels import MEAN, as_blob, fit_size, resized
-from models.light.places import boxes_at, places
+from models.light.finder import Finder
 from models.light.quantized import ReadyLight, fits
 from models.light.reach import fitted, trimmed
 from models.light.reader import Look, Networks, Reader
@@ -28,10 +26,6 @@ from models.structures import Detections, SurfaceMap
 F32 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
 
-LONG_SIDES = (384, 512)
-"""Pixels of the longer side of the picture that the detector sees, at least and at most: enlarging small frames finds
-small people, and so does shrinking large ones less. Of COCO's people of 50 to 80 pixels .77 are found at 512, .50 at
-384; its AP50 is .66 for .61, that of Human v2's photos .56 for .57."""
 SCORE, OVERLAP, MOST = 0.08, 0.7, 100
 LOOKED_AT, FADING = 0.7, 0.3
 """How slowly scores fade with what surer people cover of a box (see `faded`): to be looked at more closely, and after.
@@ -81,18 +75,19 @@ class LightNetwork:
         self.engine = choose_engine(config.engine)
         self.precision = light_precision(config.precision, self.engine, path, self.sha256)
         self._networks = open_networks(path, self.sha256, self.engine, self.precision, threads)
-        self._long_sides = (config.max_size,) * 2 if config.max_size else LONG_SIDES
         self._score = SCORE if config.score_threshold is None else config.score_threshold
         self._overlap = OVERLAP if config.nms_threshold is None else config.nms_threshold
         self._most = config.max_people or MOST
         self._closer = config.closer is not False
+        self._finder = Finder(
+            self._networks, least=self._score, long_side=config.max_size, mirror=config.mirror is not False
+        )
         self.reader = Reader(
             self._networks,
             mirror=config.mirror is not False,
             turn=config.turn is not False,
             calibration=read_calibration(path, self.sha256),
         )
-        self._bodies: dict[tuple[int, int], Body] = {}
 
     def detect(self, rgb_THW3: U8) -> tuple[list[Detections], Frames]:
         """Find people in each frame; see `models.network.Network`.
@@ -134,28 +129,10 @@ class LightNetwork:
         )
 
     def _detect_one(self, rgb_HW3: U8) -> Detections:
-        height, width = rgb_HW3.shape[:2]
-        h, w = fit_size(height, width, self._long_sides)
-        padded = (-(-h // 32) * 32, -(-w // 32) * 32)
-        canvas = np.full((*padded, 3), int(MEAN), np.uint8)
-        canvas[:h, :w] = resized(rgb_HW3, w, h)
-        if padded not in self._bodies:
-            self._bodies[padded] = self._networks.body("detector", *padded)
-        row_P5 = self._bodies[padded](as_blob(canvas))[0]
-        return self._choose(row_P5, padded, np.asarray([width / w, height / h] * 2, np.float32), (width, height))
-
-    def _choose(self, row_P5: F32, padded: tuple[int, int], scale_4: F32, size: tuple[int, int]) -> Detections:
-        """Decode, suppress, clip: the detections of one frame in its own pixels."""
-        score_P = logistic(row_P5[:, 0])
-        keep = np.flatnonzero(score_P > self._score)
-        keep = keep[np.argsort(-score_P[keep], kind="stable")][:1000]
-        centre_P2, stride_P = places(*padded)
-        box_K4 = boxes_at(row_P5[keep, 1:], centre_P2[keep], stride_P[keep]) * scale_4
-        box_K4 = np.clip(box_K4, 0, np.asarray([*size, *size], np.float32))
-        keep_K = ((box_K4[:, 2:] - box_K4[:, :2]) >= 1).all(1)
-        box_K4, score_K = box_K4[keep_K], score_P[keep][keep_K]
-        chosen = self._standing(box_K4, score_K, LOOKED_AT)[0][: self._most]
-        return Detections(box_N4=box_K4[chosen].astype(np.float32), score_N=score_K[chosen].astype(np.float32))
+        """Who is to be looked at: of the detector's boxes those that stand beside surer ones."""
+        candidates = self._finder.find(rgb_HW3)
+        chosen = self._standing(candidates.box_N4, candidates.score_N, LOOKED_AT)[0][: self._most]
+        return Detections(box_N4=candidates.box_N4[chosen], score_N=candidates.score_N[chosen])
 
     def _standing(self, box_N4: F32, score_N: F32, sigma: float) -> tuple[npt.NDArray[np.int64], F32]:
         """Of boxes that are nearly one the surest, as far as their faded scores suffice: indices and these scores."""

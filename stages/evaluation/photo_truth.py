@@ -1,4 +1,4 @@
-"""Photos that people annotated as sets to be scored on: COCO folders, DensePose-COCO files, Human Dataset v2."""
+"""Photos that people annotated as sets to be scored on: COCO folders and DensePose-COCO files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from models.metrics.densepose_evaluator import true_instance
 from models.metrics.human_error import same_pixels
-from models.metrics.instances import AnnotatedPoints, TrueInstance
+from models.metrics.instances import AnnotatedPoints
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import (
     REMEDY,
@@ -22,8 +22,7 @@ from stages.annotations.densepose_coco import (
     read_dense_set,
 )
 from stages.evaluation.truth import TruePerson, TruePicture, TrueSet
-from stages.training.photos import held_out
-from stages.training.real_pictures import human_v2, read_rgb
+from stages.training.real_pictures import read_rgb
 
 PERSON = 1
 KINDS = ("densepose_*.json", "person_keypoints_*.json")
@@ -146,32 +145,3 @@ def _person(person: AnnotatedPerson, told: tuple[AnnotatedPoints, ...], height: 
 def _record(person: AnnotatedPerson) -> dict[str, object]:
     """The COCO record; the box's area stands for one that is not annotated."""
     return {"area": person.box_4[2] * person.box_4[3], **person_record(person)}
-
-
-def human_v2_set(folder: Path, listing: Path) -> TrueSet:
-    """Photos of Human Dataset v2 that were kept out of training: boxes only.
-
-    Args:
-        folder: checkout of brianhuster/human-dataset.
-        listing: which of its photos belong to the training and to what was kept out.
-    """
-    count = sum(held_out(line.split(" ")[1]) for line in listing.read_text().split("\n") if line)
-    return TrueSet(name="human_v2_held_out", count=count, pictures=_kept_out(folder, listing))
-
-
-def _kept_out(folder: Path, listing: Path) -> Iterator[TruePicture]:
-    for photo in human_v2(folder, listing):
-        if not held_out(photo.name):
-            continue
-        box_M4 = np.zeros((0, 4)) if photo.box_M4 is None else photo.box_M4.astype(np.float64)
-        size_M2 = box_M4[:, 2:] - box_M4[:, :2]
-        instances = [
-            TrueInstance(box_4=np.concatenate([box_4[:2], size_2]), area=float(size_2.prod()))
-            for box_4, size_2 in zip(box_M4, size_M2, strict=True)
-        ]
-        yield TruePicture(
-            set_name="human_v2_held_out",
-            name=photo.name,
-            rgb_HW3=photo.rgb_HW3,
-            people=tuple(TruePerson(instance=one) for one in instances),
-        )

@@ -9,11 +9,13 @@ from pathlib import Path
 from pipeline.stage import StageError
 from stages.evaluation.film_truth import SUFFIXES, video_set
 from stages.evaluation.iuv_truth import iuv_pairs, iuv_set
-from stages.evaluation.photo_truth import Reading, annotated_set, coco_file, human_v2_set
+from stages.evaluation.kept_out import human_v2_sets
+from stages.evaluation.photo_truth import Reading, annotated_set, coco_file
 from stages.evaluation.synthetic_truth import Worlds, known_names, world_set, worlds_called
 from stages.evaluation.truth import TrueSet
 from stages.label_photos import LISTING
 
+KEPT_OUT = LISTING.with_name("light_kept_out.txt")
 YOLO_FOLDER = "train/labels"
 KINDS = "a COCO folder, a DensePose-COCO file, a folder of NAME.jpg with NAME_IUV.png, a video, or Human Dataset v2"
 
@@ -31,28 +33,28 @@ def sets_called(names: tuple[str, ...], worlds: Worlds, reading: Reading) -> lis
     found: list[TrueSet] = []
     for name in names:
         called = worlds_called(name)
-        found += [world_set(world, worlds) for world in called] if called else [set_at(name, worlds, reading)]
+        found += [world_set(world, worlds) for world in called] if called else sets_at(name, worlds, reading)
     twice = [name for name, count in Counter(one.name for one in found).items() if count > 1]
     if twice:
         raise StageError(f"two sets are called {twice[0]}", "data", "score them one after the other")
     return found
 
 
-def set_at(name: str, worlds: Worlds, reading: Reading) -> TrueSet:
-    """The set at a path. Raises: StageError."""
+def sets_at(name: str, worlds: Worlds, reading: Reading) -> list[TrueSet]:
+    """The set at a path; of Human Dataset v2 there are two. Raises: StageError."""
     path = Path(name).expanduser()
     if path.is_file() and path.suffix == ".json":
-        return annotated_set(path, reading)
+        return [annotated_set(path, reading)]
     if path.is_file() and path.suffix.lower() in SUFFIXES:
-        return video_set(path, reading.video_start, worlds.frames)
+        return [video_set(path, reading.video_start, worlds.frames)]
     if path.is_dir():
         annotations = coco_file(path)
         if annotations is not None:
-            return annotated_set(annotations, reading)
+            return [annotated_set(annotations, reading)]
         if (path / YOLO_FOLDER).is_dir():
-            return human_v2_set(path, LISTING)
+            return human_v2_sets(path, LISTING, KEPT_OUT)
         if pairs := iuv_pairs(path):
-            return iuv_set(path, pairs, reading.damage)
+            return [iuv_set(path, pairs, reading.damage)]
     if path.exists():
         raise StageError("no set of a kind that can be scored", f"data: {name}", f"give {KINDS}")
     near = difflib.get_close_matches(name, known_names(), 1, 0.5)

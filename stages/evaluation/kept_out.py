@@ -1,0 +1,108 @@
+"""Human Dataset v2's photos that were kept out of training as sets to be scored on: as they are, and the people alone.
+
+The data set's export lost what Open Images, where the photos are from, says of boxes: that they are around a group, or
+a depiction (a drawing, a statue, a doll). And it squeezed every photo into a square. A listing gives both back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from models.metrics.instances import TrueInstance
+from pipeline.stage import StageError
+from stages.evaluation.truth import TruePerson, TruePicture, TrueSet
+from stages.training.photos import held_out
+from stages.training.real_pictures import human_v2
+
+AS_ANNOTATED, PEOPLE = "human_v2_held_out", "human_v2_people"
+NOBODY = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What is known of a photo that was kept out.
+
+    Attributes:
+        aspect: width over height before it was squeezed, as `stages.training.photo_labels.likely_aspect` guesses.
+        group, depiction: which of its boxes from 100 pixels, counted from 0 in their file, are around several people,
+            and around a likeness of a person; looked through by eye, without knowing who is found.
+    """
+
+    aspect: float
+    group: frozenset[int]
+    depiction: frozenset[int]
+
+
+def read_kept(listing: Path) -> dict[str, Kept]:
+    """Photos by identity, from lines of identity, width:height, groups and depictions (numbers with commas, or -)."""
+    found = {}
+    for line in listing.read_text().splitlines():
+        identity, aspect, group, depiction = line.split(" ")
+        width, height = map(int, aspect.split(":"))
+        found[identity] = Kept(aspect=width / height, group=_numbers(group), depiction=_numbers(depiction))
+    return found
+
+
+def _numbers(text: str) -> frozenset[int]:
+    return frozenset() if text == NOBODY else frozenset(map(int, text.split(",")))
+
+
+def human_v2_sets(folder: Path, listing: Path, kept: Path) -> list[TrueSet]:
+    """The photos as the data set has them, and again with their aspects and of people alone.
+
+    Args:
+        folder: checkout of brianhuster/human-dataset.
+        listing: which of its photos belong to the training and to what was kept out.
+        kept: what is known of these (see `read_kept`).
+    """
+    known = read_kept(kept)
+    return [
+        TrueSet(name=AS_ANNOTATED, count=len(known), pictures=(photo for _, photo in _photos(folder, listing))),
+        TrueSet(name=PEOPLE, count=len(known), pictures=_people(folder, listing, known)),
+    ]
+
+
+def _photos(folder: Path, listing: Path) -> Iterator[tuple[str, TruePicture]]:
+    """Photos by identity, as they are."""
+    for photo in human_v2(folder, listing):
+        if not held_out(photo.name):
+            continue
+        box_M4 = np.zeros((0, 4)) if photo.box_M4 is None else photo.box_M4.astype(np.float64)
+        size_M2 = box_M4[:, 2:] - box_M4[:, :2]
+        instances = [
+            TrueInstance(box_4=np.concatenate([box_4[:2], size_2]), area=float(size_2.prod()))
+            for box_4, size_2 in zip(box_M4, size_M2, strict=True)
+        ]
+        people = tuple(TruePerson(instance=one) for one in instances)
+        picture = TruePicture(set_name=AS_ANNOTATED, name=photo.name, rgb_HW3=photo.rgb_HW3, people=people)
+        yield Path(photo.name).name.split("_jpg")[0], picture
+
+
+def _people(folder: Path, listing: Path, known: Mapping[str, Kept]) -> Iterator[TruePicture]:
+    for identity, picture in _photos(folder, listing):
+        if identity not in known:
+            what = f"the photo {identity} was kept out and is not in the list of such photos"
+            raise StageError(what, picture.name, "get the project's own copy of light_kept_out.txt")
+        yield people_alone(picture, known[identity])
+
+
+def people_alone(picture: TruePicture, kept: Kept) -> TruePicture:
+    """A photo as wide as it was, its height kept; groups and depictions are regions where nobody has to be found."""
+    height, width = picture.rgb_HW3.shape[:2]
+    wide = round(height * kept.aspect)
+    scale_4 = np.array([wide / width, 1.0] * 2)
+    boxes = [person.instance.box_4 * scale_4 for person in picture.people]
+    instances = [TrueInstance(box_4=box_4, area=float(box_4[2] * box_4[3])) for box_4 in boxes]
+    apart = kept.group | kept.depiction
+    return replace(
+        picture,
+        set_name=PEOPLE,
+        rgb_HW3=np.asarray(cv2.resize(picture.rgb_HW3, (wide, height), interpolation=cv2.INTER_LINEAR)),
+        people=tuple(TruePerson(instance=one) for at, one in enumerate(instances) if at not in apart),
+        crowds=tuple(one for at, one in enumerate(instances) if at in apart),
+    )

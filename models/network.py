@@ -29,7 +29,8 @@ class NetworkConfig:
         score_threshold, nms_threshold, max_people: detections kept; None = the network's own.
         min_size, max_size: pixels of the shorter and longer side the network sees; None = the network's own.
         mirror: ask for every person in the mirror, too, and take both answers together: better parts, half as much time
-            again a person; only the light network can this and the next two, and does unless told not to ("auto").
+            again a person; and look for people in the mirror, too, in frames over 384 pixels. Only the light network
+            can this and the next two, and does unless told not to ("auto").
         closer: look again at everyone found, in the box that fits what the first look showed.
         turn: read again, turned upright, who lies or stands on their hands by what was read first.
         batch: frames computed at once; "auto" is 1 on a CPU: results then do not depend on how frames are grouped.

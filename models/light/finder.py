@@ -48,7 +48,7 @@ class Finder:
         self._networks = networks
         self._least = least
         self._long_sides = (long_side, long_side) if long_side else LONG_SIDES
-        self._mirror = mirror
+        self.mirror = mirror
         self._bodies: dict[tuple[int, int], Body] = {}
 
     def find(self, rgb_HW3: U8) -> Detections:
@@ -57,7 +57,7 @@ class Finder:
         h, w = fit_size(height, width, self._long_sides)
         canvas = np.full((-(-h // 32) * 32, -(-w // 32) * 32, 3), int(MEAN), np.uint8)
         canvas[:h, :w] = resized(rgb_HW3, w, h)
-        score_P, distance_P4 = self._answers(canvas, mirror=self._mirror and max(height, width) > self._long_sides[0])
+        score_P, distance_P4 = self._answers(canvas, mirror=self.mirror and max(height, width) > self._long_sides[0])
         keep = np.flatnonzero(score_P > self._least)
         keep = keep[np.argsort(-score_P[keep], kind="stable")][:MOST_CANDIDATES]
         centre_P2, stride_P = places(*canvas.shape[:2])

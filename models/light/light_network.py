@@ -79,7 +79,7 @@ class LightNetwork:
         self._overlap = OVERLAP if config.nms_threshold is None else config.nms_threshold
         self._most = config.max_people or MOST
         self._closer = config.closer is not False
-        self._finder = Finder(
+        self.finder = Finder(
             self._networks, least=self._score, long_side=config.max_size, mirror=config.mirror is not False
         )
         self.reader = Reader(
@@ -130,7 +130,7 @@ class LightNetwork:
 
     def _detect_one(self, rgb_HW3: U8) -> Detections:
         """Who is to be looked at: of the detector's boxes those that stand beside surer ones."""
-        candidates = self._finder.find(rgb_HW3)
+        candidates = self.finder.find(rgb_HW3)
         chosen = self._standing(candidates.box_N4, candidates.score_N, LOOKED_AT)[0][: self._most]
         return Detections(box_N4=candidates.box_N4[chosen], score_N=candidates.score_N[chosen])
 

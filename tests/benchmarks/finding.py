@@ -1,0 +1,76 @@
+"""Who is found, frames asked once and in the mirror, too: `python -m tests.benchmarks.finding FOLDER [FOLDER ...]`.
+
+FOLDER is a COCO folder, or Human Dataset v2. Printed of every set: recall of people from 100 pixels at the threshold at
+which the precision of detections from 100 pixels is at least so much, and both at the product's own threshold.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+import numpy as np
+
+from models.light.light_network import LightNetwork, open_light
+from models.metrics.assignment import answering
+from models.metrics.masks import box_overlaps
+from models.network import NetworkConfig
+from models.structures import Detections
+from stages.evaluation.photo_truth import Reading
+from stages.evaluation.protocols import IN_CROWD, corner_and_size
+from stages.evaluation.sets import sets_at
+from stages.evaluation.synthetic_truth import Worlds
+from stages.evaluation.truth import TruePicture
+
+TALL = 100.0
+LEAST = 0.03
+PRECISIONS = (0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
+
+
+def recall_precision(pictures: Sequence[TruePicture], found: Sequence[Detections], score: float) -> tuple[float, float]:
+    """Of tall people the share that is found, of tall detections the share that is right, as `-c evaluate` counts."""
+    hits, right = [], []
+    for picture, detections in zip(pictures, found, strict=True):
+        sure = detections.score_N >= score
+        box_D4 = detections.box_N4[sure]
+        nobody_G = np.zeros(len(picture.people), bool)
+        overlap_DG = box_overlaps(corner_and_size(box_D4), corner_and_size(picture.boxes), nobody_G)
+        answer_G = answering(overlap_DG, detections.score_N[sure])
+        hits += [answer >= 0 for answer, one in zip(answer_G, picture.people, strict=True) if one.height >= TALL]
+        right_D = np.isin(np.arange(len(box_D4)), answer_G)
+        counts_D = box_D4[:, 3] - box_D4[:, 1] >= TALL
+        if picture.crowds:
+            crowd_K4 = np.array([crowd.box_4 for crowd in picture.crowds])
+            share_DK = box_overlaps(corner_and_size(box_D4), crowd_K4, np.ones(len(crowd_K4), bool))
+            counts_D &= right_D | (share_DK.max(axis=1, initial=0) < IN_CROWD)
+        right += right_D[counts_D].tolist()
+    return float(np.mean(hits)), float(np.mean(right or [0]))
+
+
+def show(name: str, network: LightNetwork, pictures: Sequence[TruePicture]) -> None:
+    """One line."""
+    found = [network.detect(picture.rgb_HW3[None])[0][0] for picture in pictures]
+    points = [recall_precision(pictures, found, float(score)) for score in np.arange(LEAST, 0.6, 0.005)]
+    best = [max((recall for recall, right in points if right >= least), default=float("nan")) for least in PRECISIONS]
+    at = "  ".join(f"{least:.2f}: {value:.3f}" for least, value in zip(PRECISIONS, best, strict=True))
+    print(f"{name:48s} {at}", flush=True)
+
+
+def main() -> None:
+    """Ask once and twice."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+")
+    parser.add_argument("--weights", default="light")
+    options = parser.parse_args()
+    network = open_light(NetworkConfig(weights=options.weights, score_threshold=LEAST), 1)
+    reading = Reading(images="", annotators=(), damage=lambda error: None)
+    for folder in options.folders:
+        for one in sets_at(folder, Worlds(seed=0, scenes=1, frames=1), reading):
+            pictures = list(one.pictures)
+            for name, mirror in (("once", False), ("in the mirror, too", True)):
+                network.finder.mirror = mirror
+                show(f"{one.name}, {name}", network, pictures)
+
+
+if __name__ == "__main__":
+    main()

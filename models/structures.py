@@ -49,9 +49,14 @@ class SurfaceMap:
     uncertainty: Mapping[str, F32] = field(default_factory=dict)
 
     @property
+    def shown_hw(self) -> npt.NDArray[np.bool_]:
+        """Whether a cell is the person's."""
+        return self.labels_hw > 0
+
+    @property
     def sureness(self) -> float:
         """The mean confidence of the pixels of the person: 0 where there is none, 1 where nothing says it."""
         if self.confidence_hw is None:
             return 1.0
-        shown_K = self.confidence_hw[self.labels_hw > 0]
+        shown_K = self.confidence_hw[self.shown_hw]
         return float(shown_K.mean()) if len(shown_K) else 0.0

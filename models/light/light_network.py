@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Generic, Literal
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ from models.light.files import quantized_path, require_weights, weights_path
 from models.light.finder import Finder
 from models.light.quantized import ReadyLight, fits
 from models.light.reach import fitted, trimmed
-from models.light.reader import Look, Networks, Reader
+from models.light.reader import Look, Networks, Reader, Seen
 from models.network import NetworkConfig
 from models.structures import Detections, SurfaceMap
 
@@ -45,7 +45,7 @@ class Frames:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looks:
+class Looks(Generic[Seen]):
     """Who stands in a frame, looked at.
 
     Attributes:
@@ -58,7 +58,7 @@ class Looks:
     box_N4: F32
     detected_N: F32
     score_N: F32
-    seen_N: tuple[Look, ...]
+    seen_N: tuple[Look[Seen], ...]
 
 
 class LightNetwork:
@@ -106,7 +106,7 @@ class LightNetwork:
             seen.append({box_4.tobytes(): trimmed(look.surface, box_4) for box_4, look in here})
         return found, Frames(rgb_THW3=rgb_THW3, seen_T=tuple(seen))
 
-    def _looks(self, rgb_HW3: U8, found: Detections) -> Looks:
+    def _looks(self, rgb_HW3: U8, found: Detections) -> Looks[SurfaceMap]:
         """Look at all detections, and again at who stands."""
         if not self._closer:
             return self._stand(found, [self.reader.look(rgb_HW3, box_4) for box_4 in found.box_N4])
@@ -115,7 +115,7 @@ class LightNetwork:
         again = [self.reader.look(rgb_HW3, box_4, before) for box_4, before in pairs]
         return self._stand(Detections(box_N4=first.box_N4, score_N=first.detected_N), again)
 
-    def _stand(self, found: Detections, seen: list[Look]) -> Looks:
+    def _stand(self, found: Detections, seen: list[Look[Seen]]) -> Looks[Seen]:
         """Of detections those that stand once their boxes and scores fit what is seen of each."""
         boxes = [fitted(box_4, look.surface) for box_4, look in zip(found.box_N4, seen, strict=True)]
         box_N4 = np.array(boxes, np.float32).reshape(-1, 4)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.light.assembly import integer_box
+from models.light.assembly import Silhouette, integer_box
 from models.light.region import MARGIN
 from models.structures import SurfaceMap
 
@@ -33,13 +33,14 @@ def reached(box_4: F32, width: int, height: int) -> F32:
     return np.concatenate([np.floor(low), np.ceil(high)]).astype(np.float32)
 
 
-def fitted(box_4: F32, surface: SurfaceMap) -> F32:
+def fitted(box_4: F32, seen: SurfaceMap | Silhouette) -> F32:
     """The box moved most of the way to the bounds of what is shown of the person; as it is where nothing is."""
-    row_h, column_w = (np.flatnonzero(surface.labels_hw.any(axis=axis)) for axis in (1, 0))
+    shown_hw = seen.shown_hw
+    row_h, column_w = (np.flatnonzero(shown_hw.any(axis=axis)) for axis in (1, 0))
     if not len(row_h):
         return box_4
-    low = (surface.x0 + column_w[0], surface.y0 + row_h[0])
-    high = (surface.x0 + column_w[-1] + 1, surface.y0 + row_h[-1] + 1)
+    low = (seen.x0 + column_w[0], seen.y0 + row_h[0])
+    high = (seen.x0 + column_w[-1] + 1, seen.y0 + row_h[-1] + 1)
     return (box_4 + FIT * (np.array([*low, *high], np.float32) - box_4)).astype(np.float32)
 
 

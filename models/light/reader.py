@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy.typing as npt
 
 from models.inference.engine import Body
-from models.light.assembly import assemble
+from models.light.assembly import Silhouette, assemble, silhouette
 from models.light.confidence import Calibration
 from models.light.mirrored import agreed
 from models.light.moved_maps import moved_maps
@@ -34,17 +34,20 @@ class Networks(Protocol):
         ...
 
 
+Seen = TypeVar("Seen", SurfaceMap, Silhouette)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Look(Generic[Seen]):
     """What was read of a person.
 
     Attributes:
-        surface: of the person in the box looked at, and around it as far as it may reach.
+        surface: of the person in the box looked at, and around it as far as it may reach; of a glance the silhouette.
         maps_5GG: as the network gave them (see `PickedSurface`).
         region_4: x0, y0, x1, y1 of the part of the frame that these cover.
     """
 
-    surface: SurfaceMap
+    surface: Seen
     maps_5GG: F32
     region_4: F32
 
@@ -64,12 +67,15 @@ class Reader:
         self._turn = turn
         self._calibration = calibration
 
-    def glance(self, rgb_HW3: U8, box_4: F32) -> Look:
-        """Read the crop of a box as it is, once."""
+    def glance(self, rgb_HW3: U8, box_4: F32) -> Look[Silhouette]:
+        """Read the crop of a box as it is, once, for where the person ends and how sure the network is of it."""
         crop_CC3, region_4 = crop_person(rgb_HW3, crop_region(box_4))
-        return self._look(rgb_HW3, box_4, self._seen(crop_CC3), region_4)
+        maps_5GG = self._seen(crop_CC3)
+        reach_4 = reached(box_4, rgb_HW3.shape[1], rgb_HW3.shape[0])
+        shape = silhouette(maps_5GG, region_4, reach_4, self._calibration)
+        return Look(surface=shape, maps_5GG=maps_5GG, region_4=region_4)
 
-    def look(self, rgb_HW3: U8, box_4: F32, before: Look | None = None) -> Look:
+    def look(self, rgb_HW3: U8, box_4: F32, before: Look[Silhouette] | None = None) -> Look[SurfaceMap]:
         """Read the crop of a box by all that is asked.
 
         Args:
@@ -85,7 +91,7 @@ class Reader:
         both_5GG = agreed(before_5GG, self._seen(crop_CC3[:, ::-1]))
         return self._look(rgb_HW3, box_4, self._upright(crop_CC3, both_5GG), region_4)
 
-    def _look(self, rgb_HW3: U8, box_4: F32, maps_5GG: F32, region_4: F32) -> Look:
+    def _look(self, rgb_HW3: U8, box_4: F32, maps_5GG: F32, region_4: F32) -> Look[SurfaceMap]:
         height, width = rgb_HW3.shape[:2]
         surface = assemble(maps_5GG, region_4, reached(box_4, width, height), self._calibration)
         return Look(surface=surface, maps_5GG=maps_5GG, region_4=region_4)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.light.assembly import OUTLINE, assemble, integer_box
+from models.light.assembly import OUTLINE, assemble, integer_box, silhouette
 from models.light.mirrored import agreed
 from models.light.pixels import CROP, crop_person, resized
 from models.light.reach import FIT, REACH, fitted, reached, trimmed
@@ -49,6 +49,25 @@ def test_inside_one_chart_uv_stays_linear() -> None:
     np.testing.assert_allclose(found.uv_2hw[0, 7], expected / 19, atol=2e-3)
     np.testing.assert_allclose(found.uv_2hw[1, :, 7], expected / 19, atol=2e-3)
     assert (found.labels_hw == 2).all()
+
+
+def test_a_silhouette_is_where_the_surface_is_shown_and_as_sure() -> None:
+    """To the bit, and so boxes fit to either alike: of somebody, of a part beyond the crop, and of nobody."""
+    random = np.random.default_rng(1)
+    maps = grid(80)
+    maps[0] = cv2.GaussianBlur(random.normal(size=(80, 80)).astype(np.float32) * 20, (0, 0), 4)
+    maps[4] = random.random((80, 80))
+    region = np.array([3, 5, 163, 165], np.float32)
+    for low in (0.0, -100.0):
+        maps[0] += low
+        for box in ((20.3, 11.7, 90.1, 150.9), (-9.0, -4.0, 60.0, 70.0), (9, 9, 9.5, 10)):
+            box_4 = np.array(box)
+            whole, shape = (make(maps, region, box_4.astype(np.float32)) for make in (assemble, silhouette))
+            assert (shape.x0, shape.y0) == (whole.x0, whole.y0)
+            np.testing.assert_array_equal(shape.shown_hw, whole.labels_hw > 0)
+            np.testing.assert_array_equal(shape.confidence_hw, whole.confidence_hw)
+            assert shape.sureness == whole.sureness
+            np.testing.assert_array_equal(fitted(box_4, shape), fitted(box_4, whole))
 
 
 def test_uv_never_mixes_charts() -> None:

@@ -208,7 +208,8 @@ def test_who_is_looked_at_again_is_shown_as_seen_in_the_box_of_the_first_look(
     usual = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=THRESHOLD)
     once, twice = (open_light(dataclasses.replace(usual, mirror=False, closer=closer), 1) for closer in (False, True))
     rgb_HW3 = frames()[0]
-    monkeypatch.setattr("models.structures.SurfaceMap.sureness", 1.0)
+    for seen in ("models.structures.SurfaceMap", "models.light.assembly.Silhouette"):
+        monkeypatch.setattr(f"{seen}.sureness", 1.0)
     (first,), (last,) = once.detect(rgb_HW3[None])[0], twice.detect(rgb_HW3[None])[0]
     expected = {fitted(box_4, twice.reader.look(rgb_HW3, box_4).surface).tobytes() for box_4 in first.box_N4}
     assert len(last) > 5 and expected != {box_4.tobytes() for box_4 in first.box_N4}

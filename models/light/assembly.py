@@ -23,7 +23,7 @@ OUTLINE = -0.4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silhouette:
-    """What a first look needs of a `SurfaceMap`, to the bit, at a third of its price: where somebody is, how surely.
+    """What a first look needs of a `SurfaceMap`, to the bit, and no more: where somebody is, and how surely.
 
     Attributes:
         x0, y0: pixel of the frame under the grid's first cell.

@@ -40,8 +40,8 @@ class Finder:
         least: score above which there may be somebody.
         long_side: pixels of the longer side that the detector sees; None: as LONG_SIDES say.
         mirror: ask for the mirror image, too, of frames that are not enlarged. A place's answers count as one, the mean
-            of its scores and of its distances in their logarithms. Of small frames the mirror would cost a twelfth of
-            the whole pipeline's speed, of large ones, where decoding, smoothing and encoding are dearer, much less.
+            of its scores and of its distances in their logarithms. Small frames, for which the detector is most of the
+            work and which are to be fast, would lose a twelfth of the whole pipeline's speed.
     """
 
     def __init__(self, networks: Networks, *, least: float, long_side: int | None, mirror: bool) -> None:

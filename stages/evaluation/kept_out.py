@@ -30,7 +30,7 @@ class Kept:
     Attributes:
         aspect: width over height before it was squeezed, as `stages.training.photo_labels.likely_aspect` guesses.
         group, depiction: which of its boxes from 100 pixels, counted from 0 in their file, are around several people,
-            and around a likeness of a person; looked through by eye, without knowing who is found.
+            and around a likeness of a person; judged by eye, all boxes by the same rule.
     """
 
     aspect: float

@@ -246,7 +246,7 @@ def test_a_coco_folder_has_boxes_keypoints_and_crowds(tmp_path: Path) -> None:
     assert picture.people[0].seen_share == pytest.approx(4 / 17) and picture.people[0].instance.points is None
 
 
-def test_photos_kept_out_of_the_training_are_a_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_photos_kept_out_of_the_training_are_two_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from stages.training.photos import held_out
 
     names = [f"{number:016d}" for number in range(60)]
@@ -259,10 +259,14 @@ def test_photos_kept_out_of_the_training_are_a_set(tmp_path: Path, monkeypatch: 
         (tmp_path / f"train/labels/{name}_jpg.rf.abcd12.txt").write_text("0 0.5 0.5 0.5 0.25\n")
     listing = tmp_path / "listing.txt"
     listing.write_text("".join(f"train {name} abcd12\n" for name in kept))
+    marks = tmp_path / "marks.txt"
+    marks.write_text("".join(f"{name} 3:2 - -\n" for name in kept))
     monkeypatch.setattr("stages.evaluation.sets.LISTING", listing)
+    monkeypatch.setattr("stages.evaluation.sets.KEPT_OUT", marks)
     pictures, _ = read(data=str(tmp_path))
-    assert len(pictures) == len(kept)
-    assert all(one.boxes.tolist() == [[10, 15, 30, 25]] for one in pictures)
+    assert len(pictures) == 2 * len(kept)
+    assert all(one.boxes.tolist() == [[10, 15, 30, 25]] for one in pictures[: len(kept)])
+    assert all(one.boxes.tolist() == [[15, 15, 45, 25]] for one in pictures[len(kept) :])
 
 
 def test_two_sets_of_one_name_are_refused() -> None:

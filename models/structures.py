@@ -56,7 +56,10 @@ class SurfaceMap:
     @property
     def sureness(self) -> float:
         """The mean confidence of the pixels of the person: 0 where there is none, 1 where nothing says it."""
-        if self.confidence_hw is None:
-            return 1.0
-        shown_K = self.confidence_hw[self.shown_hw]
-        return float(shown_K.mean()) if len(shown_K) else 0.0
+        return 1.0 if self.confidence_hw is None else mean_where(self.shown_hw, self.confidence_hw)
+
+
+def mean_where(shown_hw: npt.NDArray[np.bool_], map_hw: F32) -> float:
+    """The mean of a map over the cells that are shown; 0 where none is."""
+    shown_K = map_hw[shown_hw]
+    return float(shown_K.mean()) if len(shown_K) else 0.0

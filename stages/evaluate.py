@@ -18,7 +18,7 @@ from pipeline.stage import Stage, StageError
 from stages.evaluation.answers import PictureScore, found_keypoints, person_score, true_keypoints
 from stages.evaluation.bodies import body_of, prepare_body
 from stages.evaluation.measures import Measures, measures
-from stages.evaluation.protocols import Protocol, ask_cut_out, ask_detected, ask_given, precise
+from stages.evaluation.protocols import Protocol, ask_cut_out, ask_detected, ask_given, precise, sure_of
 from stages.evaluation.truth import TruePicture
 from stages.payloads import People, Surface, Surfaces
 
@@ -92,6 +92,7 @@ class Evaluate(Stage):
 
     def _scores(self, picture: TruePicture, protocols: Mapping[str, Protocol]) -> PictureScore:
         first, detected = next(iter(protocols.values())), protocols.get("detected")
+        sure = sure_of(first.found, self.config.score)
         height, width = picture.rgb_HW3.shape[:2]
         return PictureScore(
             set_name=picture.set_name,
@@ -103,7 +104,7 @@ class Evaluate(Stage):
             found=first.found,
             precise_K=np.zeros(0, bool)
             if detected is None or not picture.complete
-            else precise(detected, picture, self.config.score, self.config.tall),
+            else precise(sure.box_N4, detected.answer_G, picture, self.config.tall),
             surface_G=tuple(first.surface_D[d] if d >= 0 else None for d in first.answer_G),
             keypoint_G173=true_keypoints(picture),
             keypoint_D173=found_keypoints(first),
@@ -128,14 +129,14 @@ def scored(config: Evaluate.Config, pictures: Iterable[TruePicture], threads: in
 
 def shown(protocol: Protocol, score: float) -> tuple[People, Surfaces]:
     """The sure people of a picture and their surfaces, as the product shows them."""
-    sure = int((protocol.found.score_N >= score).sum())
+    sure = sure_of(protocol.found, score)
     people = People(
-        frame_N=np.zeros(sure, np.int32),
-        box_N4=protocol.found.box_N4[:sure],
-        score_N=protocol.found.score_N[:sure],
-        id_N=np.full(sure, -1, np.int32),
+        frame_N=np.zeros(len(sure), np.int32),
+        box_N4=sure.box_N4,
+        score_N=sure.score_N,
+        id_N=np.full(len(sure), -1, np.int32),
     )
-    return people, Surfaces(people=tuple(map(as_surface, protocol.surface_D[:sure])))
+    return people, Surfaces(people=tuple(map(as_surface, protocol.surface_D[: len(sure)])))
 
 
 def as_surface(one: SurfaceMap) -> Surface:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from models.light.confidence import NEUTRAL, Calibration
 from models.light.logistic import logistic
-from models.structures import SurfaceMap
+from models.structures import SurfaceMap, mean_where
 
 F32 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
@@ -39,8 +39,7 @@ class Silhouette:
     @property
     def sureness(self) -> float:
         """The mean confidence of the pixels of the person: 0 where there is none."""
-        shown_K = self.confidence_hw[self.shown_hw]
-        return float(shown_K.mean()) if len(shown_K) else 0.0
+        return mean_where(self.shown_hw, self.confidence_hw)
 
 
 class _Place(NamedTuple):
@@ -118,7 +117,7 @@ def assemble(maps_5GG: F32, region_4: F32, box_4: F32, calibration: Calibration 
     sure_GG = confidence_of(maps_5GG[0], maps_5GG[4], calibration)
     person_hw, u_hw, v_hw, sure_hw = map(place.spread, (maps_5GG[0], maps_5GG[2], maps_5GG[3], sure_GG))
     chart_GG = maps_5GG[1].astype(np.uint8)
-    x_w, y_h = (first + step * np.arange(n) for first, step, n in zip(place.start, place.step, place[2:4], strict=True))
+    x_w, y_h = (place.start[axis] + place.step[axis] * np.arange(side) for axis, side in enumerate((place.w, place.h)))
     labels_hw = chart_GG[nearest(y_h, cells)][:, nearest(x_w, cells)]
     inside_hw = person_hw > OUTLINE
     mixed = _mixed_pixels(chart_GG, x_w, y_h) & inside_hw

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.metrics.assignment import answering
 from models.metrics.bootstrap import Estimate, ratio
-from models.metrics.masks import box_overlaps
 from models.metrics.temporal import SurfaceFrame, box_jitter, flicker, texel_deviation, unwrap
 from models.metrics.tracking import TrackedFrame, tracking_scores
 from models.surface.geometry import Float, Geometry
 from stages.drawing.depth_order import painters_order
 from stages.evaluation.estimated_flow import EstimatedFlow
-from stages.evaluation.protocols import corner_and_size
+from stages.evaluation.protocols import answers, corner_and_size
 from stages.evaluation.truth import TruePicture
 from stages.payloads import People, Surface, Surfaces
 from stages.world.scene import Moving
@@ -138,14 +136,8 @@ def found_again(picture: TruePicture, people: People) -> dict[int, int]:
     """Rows of people by who they are: by the truth where it is known, else as the tracker says."""
     if picture.moving is None:
         return {who: d for d, who in enumerate(people.id_N.tolist()) if who >= 0}
-    return {who: d for who, d in zip(picture.moving.track_N.tolist(), answers(picture, people), strict=True) if d >= 0}
-
-
-def answers(picture: TruePicture, people: People) -> list[int]:
-    """For each true person the row of who was found there, -1 for a missed one."""
-    nobody_is_a_crowd = np.zeros(len(picture.people), bool)
-    overlap_DG = box_overlaps(corner_and_size(people.box_N4), corner_and_size(picture.boxes), nobody_is_a_crowd)
-    return answering(overlap_DG, people.score_N).tolist()
+    answer_G = answers(people.box_N4, people.score_N, picture).tolist()
+    return {who: d for who, d in zip(picture.moving.track_N.tolist(), answer_G, strict=True) if d >= 0}
 
 
 def whole_surface(surfaces: Sequence[Surface], height: int, width: int) -> SurfaceFrame:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from models.metrics.instances import TrueInstance
 from pipeline.stage import StageError
 from stages.evaluation.truth import TruePerson, TruePicture, TrueSet
-from stages.training.photos import held_out
+from stages.training.photos import held_out, identity
 from stages.training.real_pictures import human_v2
 
 AS_ANNOTATED, PEOPLE = "human_v2_held_out", "human_v2_people"
@@ -62,33 +63,33 @@ def human_v2_sets(folder: Path, listing: Path, kept: Path) -> list[TrueSet]:
     """
     known = read_kept(kept)
     return [
-        TrueSet(name=AS_ANNOTATED, count=len(known), pictures=(photo for _, photo in _photos(folder, listing))),
+        TrueSet(name=AS_ANNOTATED, count=len(known), pictures=_photos(folder, listing)),
         TrueSet(name=PEOPLE, count=len(known), pictures=_people(folder, listing, known)),
     ]
 
 
-def _photos(folder: Path, listing: Path) -> Iterator[tuple[str, TruePicture]]:
-    """Photos by identity, as they are."""
+def _photos(folder: Path, listing: Path) -> Iterator[TruePicture]:
     for photo in human_v2(folder, listing):
         if not held_out(photo.name):
             continue
         box_M4 = np.zeros((0, 4)) if photo.box_M4 is None else photo.box_M4.astype(np.float64)
-        size_M2 = box_M4[:, 2:] - box_M4[:, :2]
-        instances = [
-            TrueInstance(box_4=np.concatenate([box_4[:2], size_2]), area=float(size_2.prod()))
-            for box_4, size_2 in zip(box_M4, size_M2, strict=True)
-        ]
-        people = tuple(TruePerson(instance=one) for one in instances)
-        picture = TruePicture(set_name=AS_ANNOTATED, name=photo.name, rgb_HW3=photo.rgb_HW3, people=people)
-        yield Path(photo.name).name.split("_jpg")[0], picture
+        box_M4[:, 2:] -= box_M4[:, :2]
+        people = tuple(TruePerson(instance=_boxed(box_4)) for box_4 in box_M4)
+        yield TruePicture(set_name=AS_ANNOTATED, name=photo.name, rgb_HW3=photo.rgb_HW3, people=people)
+
+
+def _boxed(box_4: npt.NDArray[np.float64]) -> TrueInstance:
+    """Of x, y, width and height alone."""
+    return TrueInstance(box_4=box_4, area=float(box_4[2:].prod()))
 
 
 def _people(folder: Path, listing: Path, known: Mapping[str, Kept]) -> Iterator[TruePicture]:
-    for identity, picture in _photos(folder, listing):
-        if identity not in known:
-            what = f"the photo {identity} was kept out and is not in the list of such photos"
+    for picture in _photos(folder, listing):
+        name = identity(picture.name)
+        if name not in known:
+            what = f"the photo {name} was kept out and is not in the list of such photos"
             raise StageError(what, picture.name, "get the project's own copy of light_kept_out.txt")
-        yield people_alone(picture, known[identity])
+        yield people_alone(picture, known[name])
 
 
 def people_alone(picture: TruePicture, kept: Kept) -> TruePicture:
@@ -96,8 +97,7 @@ def people_alone(picture: TruePicture, kept: Kept) -> TruePicture:
     height, width = picture.rgb_HW3.shape[:2]
     wide = round(height * kept.aspect)
     scale_4 = np.array([wide / width, 1.0] * 2)
-    boxes = [person.instance.box_4 * scale_4 for person in picture.people]
-    instances = [TrueInstance(box_4=box_4, area=float(box_4[2] * box_4[3])) for box_4 in boxes]
+    instances = [_boxed(person.instance.box_4 * scale_4) for person in picture.people]
     apart = kept.group | kept.depiction
     return replace(
         picture,

@@ -113,27 +113,34 @@ def ask_detected(
         found: what the network detected, best first, down to very low scores, for average precision.
         sure_score: detections below it answer for nobody.
     """
-    sure = int((found.score_N >= sure_score).sum())
-    surface_D = network.surfaces(features, [found.box_N4[: max(sure, MOST_DETECTIONS)]])[0]
-    overlap_DG = box_overlaps(
-        corner_and_size(found.box_N4[:sure]), corner_and_size(picture.boxes), np.zeros(len(picture.people), bool)
-    )
+    sure = sure_of(found, sure_score)
+    surface_D = network.surfaces(features, [found.box_N4[: max(len(sure), MOST_DETECTIONS)]])[0]
     return Protocol(
         found=found,
         surface_D=surface_D,
-        answer_G=answering(overlap_DG, found.score_N[:sure]),
+        answer_G=answers(sure.box_N4, sure.score_N, picture),
         known=similarities(instances_of(picture, found, surface_D), geometry),
     )
 
 
-def precise(protocol: Protocol, picture: TruePicture, sure_score: float, tall: float) -> Bool:
+def sure_of(found: Detections, score: float) -> Detections:
+    """Those of a score or more, of detections that begin with the best."""
+    sure = int((found.score_N >= score).sum())
+    return Detections(box_N4=found.box_N4[:sure], score_N=found.score_N[:sure])
+
+
+def answers(box_D4: Box, score_D: npt.NDArray[np.float32], picture: TruePicture) -> npt.NDArray[np.int64]:
+    """For each true person of a picture the row of the box that answers, -1 for a missed one."""
+    nobody_is_a_crowd = np.zeros(len(picture.people), bool)
+    return answering(box_overlaps(corner_and_size(box_D4), corner_and_size(picture.boxes), nobody_is_a_crowd), score_D)
+
+
+def precise(box_D4: Box, answer_G: npt.NDArray[np.int64], picture: TruePicture, tall: float) -> Bool:
     """Of the sure detections at least `tall` pixels high, whether each answers for somebody: (K,).
 
     Those that answer for nobody but lie in a crowd are left out.
     """
-    sure = int((protocol.found.score_N >= sure_score).sum())
-    box_D4 = protocol.found.box_N4[:sure]
-    right_D = np.isin(np.arange(sure), protocol.answer_G)
+    right_D = np.isin(np.arange(len(box_D4)), answer_G)
     counts_D = box_D4[:, 3] - box_D4[:, 1] >= tall
     if picture.crowds:
         crowd_K4 = np.array([crowd.box_4 for crowd in picture.crowds])

@@ -87,10 +87,14 @@ class LabelledPhoto:
     people: tuple[PersonLabels, ...]
 
 
+def identity(name: str) -> str:
+    """A photo's id: the file's name up to the first `_jpg` or dot."""
+    return Path(name).name.split("_jpg")[0].split(".")[0]
+
+
 def held_out(name: str) -> bool:
-    """One photo in sixteen is kept out of training, by a hash of its id (the name up to the first `_jpg` or dot)."""
-    identity = Path(name).name.split("_jpg")[0].split(".")[0]
-    return hashlib.sha256(identity.encode()).digest()[0] % 16 == 0
+    """One photo in sixteen is kept out of training, by a hash of its id."""
+    return hashlib.sha256(identity(name).encode()).digest()[0] % 16 == 0
 
 
 def on_body(label: U8) -> npt.NDArray[np.bool_]:

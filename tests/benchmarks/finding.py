@@ -1,7 +1,7 @@
 """Who is found, frames asked once and in the mirror, too: `python -m tests.benchmarks.finding FOLDER [FOLDER ...]`.
 
 FOLDER is a COCO folder, or Human Dataset v2. Printed of every set: recall of people from 100 pixels at the threshold at
-which the precision of detections from 100 pixels is at least so much, and both at the product's own threshold.
+which the precision of detections from 100 pixels is at least so much.
 """
 
 from __future__ import annotations
@@ -12,12 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from models.light.light_network import LightNetwork, open_light
-from models.metrics.assignment import answering
-from models.metrics.masks import box_overlaps
 from models.network import NetworkConfig
 from models.structures import Detections
 from stages.evaluation.photo_truth import Reading
-from stages.evaluation.protocols import IN_CROWD, corner_and_size
+from stages.evaluation.protocols import answers, precise, sure_of
 from stages.evaluation.sets import sets_at
 from stages.evaluation.synthetic_truth import Worlds
 from stages.evaluation.truth import TruePicture
@@ -31,19 +29,10 @@ def recall_precision(pictures: Sequence[TruePicture], found: Sequence[Detections
     """Of tall people the share that is found, of tall detections the share that is right, as `-c evaluate` counts."""
     hits, right = [], []
     for picture, detections in zip(pictures, found, strict=True):
-        sure = detections.score_N >= score
-        box_D4 = detections.box_N4[sure]
-        nobody_G = np.zeros(len(picture.people), bool)
-        overlap_DG = box_overlaps(corner_and_size(box_D4), corner_and_size(picture.boxes), nobody_G)
-        answer_G = answering(overlap_DG, detections.score_N[sure])
+        sure = sure_of(detections, score)
+        answer_G = answers(sure.box_N4, sure.score_N, picture)
         hits += [answer >= 0 for answer, one in zip(answer_G, picture.people, strict=True) if one.height >= TALL]
-        right_D = np.isin(np.arange(len(box_D4)), answer_G)
-        counts_D = box_D4[:, 3] - box_D4[:, 1] >= TALL
-        if picture.crowds:
-            crowd_K4 = np.array([crowd.box_4 for crowd in picture.crowds])
-            share_DK = box_overlaps(corner_and_size(box_D4), crowd_K4, np.ones(len(crowd_K4), bool))
-            counts_D &= right_D | (share_DK.max(axis=1, initial=0) < IN_CROWD)
-        right += right_D[counts_D].tolist()
+        right += precise(sure.box_N4, answer_G, picture, TALL).tolist()
     return float(np.mean(hits)), float(np.mean(right or [0]))
 
 

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import torch
 
 from models.light.converted import ConvertedLight
-from models.light.detector import PersonDetector
 from models.light.finder import MIRROR_ODDS, Finder, mirror_places
 from models.light.places import places
-from models.light.surface_net import SurfaceNet
-from models.light.weights import write_weights
+from tests.models.random_light import write_random_light
 
 LEAST = 0.005
 
 
 @pytest.fixture(scope="module")
 def networks(tmp_path_factory: pytest.TempPathFactory) -> ConvertedLight:
-    torch.manual_seed(0)
-    detector = PersonDetector()
-    for module in detector.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
-    torch.nn.init.normal_(detector.score.weight, std=0.5)
-    path: Path = tmp_path_factory.mktemp("finder") / "random.safetensors"
-    write_weights(path, detector.state_dict(), SurfaceNet().state_dict())
+    path = write_random_light(tmp_path_factory.mktemp("finder") / "random.safetensors")
     return ConvertedLight(path, engine="torch", precision="fp32", threads=1)
 
 

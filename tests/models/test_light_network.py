@@ -22,6 +22,7 @@ from models.light.surface_net import PickedSurface, SurfaceNet
 from models.light.weights import write_weights
 from models.network import NetworkConfig
 from models.surface.charts import mirror_maps
+from tests.models.random_light import write_random_light
 
 SHAPE = (1, 3, 96, 128)
 THRESHOLD = 0.001
@@ -29,17 +30,7 @@ THRESHOLD = 0.001
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    detector, surface = PersonDetector(), SurfaceNet()
-    for module in detector.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
-    torch.nn.init.normal_(detector.score.weight, std=0.5)
-    assert surface.read.bias is not None
-    torch.nn.init.constant_(surface.read.bias[:4], 1.0)  # it sees somebody everywhere
-    path = tmp_path_factory.mktemp("light") / "random.safetensors"
-    write_weights(path, detector.state_dict(), surface.state_dict())
-    return path
+    return write_random_light(tmp_path_factory.mktemp("light") / "random.safetensors")
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from models.light.detector import PersonDetector
 from models.light.files import require_weights
 from models.light.sizes import UNSAID_SIZES, LightSizes, as_text, from_text
 from models.light.surface_net import JointMaps, SurfaceNet
+from models.light.widening import widened
 from models.whole_file import whole_file
 
 REMEDY = "train or download the weights again"
@@ -91,7 +92,7 @@ def fill(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Pa
 def grow(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Path) -> None:
     """Load the tensors of a smaller network under a prefix; what it lacks stays new, and changes nothing yet.
 
-    It may lack bottlenecks, attentions and the maps of joints.
+    It may lack bottlenecks, attentions and the maps of joints, and be narrower (see `widened`).
 
     Raises: ModelError naming the keys that do not fit.
     """
@@ -100,4 +101,4 @@ def grow(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Pa
     lacking = tuple(block for block in blocks if not any(name.startswith(block) for name in tensors))
     own = {prefix + name: value for name, value in net.state_dict().items()}
     new = {name: value for name, value in own.items() if name.startswith(lacking)}
-    fill(net, {**new, **tensors}, prefix, path)
+    fill(net, {**new, **widened(net, tensors, prefix)}, prefix, path)

@@ -25,7 +25,7 @@ class HalfConfig:
 
     Attributes:
         folder: of the run.
-        start: weights to start from (a .safetensors file of these widths, and no deeper).
+        start: weights to start from (a .safetensors file of a network that is no wider and no deeper).
         network: a light network to go on from instead (`--weights`), of whatever sizes.
         device: "auto" takes a GPU when there is one.
         loaders: processes that make batches ahead; 0 makes each in this process, when it is its turn.
@@ -63,13 +63,13 @@ class Half:
     def __init__(self, net: nn.Module, config: HalfConfig, *, name: str, threads: int) -> None:
         """Open the first weights and the checkpoint, as far as there are any.
 
-        The first weights may have fewer bottlenecks: what the network says is then the same before it has learnt.
+        The first weights may be of a narrower network of fewer bottlenecks: it says the same before it has learnt.
 
         Args:
             net: of the wanted sizes.
             name: "detector" or "surface": of the weights in files, of the folder, and of the stage after `train_`.
 
-        Raises: ModelError for a file of other widths, or of more; StageError for a device that is not there.
+        Raises: ModelError for a file of a wider or deeper network; StageError for a device that is not there.
         """
         cv2.setNumThreads(threads)
         torch.set_num_threads(threads)

@@ -1,7 +1,8 @@
-"""A deeper light network that begins from a shallower one's weights says the same before it has learnt."""
+"""A deeper or wider light network that begins from a smaller one's weights says the same before it has learnt."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,14 @@ from models.light.weights import grow, load_networks, read_sizes, read_weights
 
 def deeper(blocks: tuple[int, ...], by: int = 1) -> tuple[int, ...]:
     return tuple(count + by for count in blocks)
+
+
+def wider(widths: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(width + 8 for width in widths)
+
+
+def wider_surface(sizes: SurfaceSizes) -> SurfaceSizes:
+    return dataclasses.replace(sizes, widths=wider(sizes.widths), wide=sizes.wide + 6)  # type: ignore[arg-type]
 
 
 def grown(net: nn.Module, prefix: str) -> nn.Module:
@@ -48,9 +57,31 @@ def test_new_blocks_change_nothing_until_they_learn() -> None:
     assert not torch.equal(more[1](rgb).part, surface(rgb).part)
 
 
-def test_other_widths_and_fewer_bottlenecks_are_refused() -> None:
+@torch.no_grad()
+def test_wider_networks_say_the_same_until_they_learn() -> None:
+    sizes = read_sizes(BUILT_IN)
+    detector, surface = (net.eval() for net in load_networks(BUILT_IN))
+    broad = dataclasses.replace(sizes.detector, widths=wider(sizes.detector.widths))  # type: ignore[arg-type]
+    fine = wider_surface(sizes.surface)
+    more = grown(PersonDetector(broad), "detector."), grown(SurfaceNet(fine), "surface.")
+    rgb = torch.rand(1, 3, 160, 160, generator=torch.Generator().manual_seed(0)) * 255
+    torch.testing.assert_close(more[0](rgb), detector(rgb), rtol=0, atol=1e-4)
+    for wide, narrow in zip(more[1](rgb), surface(rgb), strict=True):
+        torch.testing.assert_close(wide, narrow, rtol=0, atol=1e-4)
+
+
+def test_what_a_wider_network_has_more_of_learns() -> None:
     sizes = read_sizes(BUILT_IN).surface
-    for other in (SurfaceSizes(wide=sizes.wide + 2), SurfaceSizes(blocks=(1, 0, 1))):
+    net = SurfaceNet(wider_surface(sizes))
+    grow(net, read_weights(BUILT_IN), "surface.", BUILT_IN)
+    torch.stack([part.square().mean() for part in net(torch.rand(2, 3, 64, 64) * 255)]).sum().backward()
+    assert net.read.weight.grad is not None
+    assert net.read.weight.grad[:, sizes.wide :].abs().min() > 0
+
+
+def test_narrower_networks_and_fewer_bottlenecks_are_refused() -> None:
+    sizes = read_sizes(BUILT_IN).surface
+    for other in (dataclasses.replace(sizes, wide=sizes.wide - 2), SurfaceSizes(blocks=(1, 0, 1))):
         with pytest.raises(ModelError, match=r"weights do not fit the light network: surface\."):
             grow(SurfaceNet(other), read_weights(BUILT_IN), "surface.", Path("some.safetensors"))
 

@@ -14,6 +14,7 @@ from models.light.pixels import CROP
 from models.light.sizes import DetectorSizes, LightSizes, SurfaceSizes
 from models.light.surface_net import SurfaceNet
 from models.light.weights import read_sizes, write_weights
+from models.losses.light_taught import read_teacher
 from pipeline.stage import Job, Stage
 from stages.payloads import Written
 from stages.training.checkpoint import average_of
@@ -111,6 +112,7 @@ class TrainSurface(Stage):
             sides: pixels a side of the crops, for every step one of these; they are read at 160.
             mix: what kinds of crops are shown.
             soft_labels: what a teacher's label lacks in trust goes to the other parts; else the cell counts for less.
+            teacher: a light network (a .safetensors file of any sizes) whose answers are learnt beside the labels.
         """
 
         batch: int = 24
@@ -119,6 +121,7 @@ class TrainSurface(Stage):
         sides: tuple[int, ...] = (128, CROP)
         mix: CropMix = field(default_factory=CropMix)
         soft_labels: bool = False
+        teacher: str = ""
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=5400))
 
         def __post_init__(self) -> None:
@@ -133,6 +136,8 @@ class TrainSurface(Stage):
         self.sizes = read_sizes(config.first).surface if config.first and config.network else config.sizes
         torch.manual_seed(config.seed)
         self.half = Half(SurfaceNet(self.sizes), config, name="surface", threads=threads)
+        teacher = read_teacher(Path(config.teacher).expanduser()).to(self.half.device) if config.teacher else None
+        self._loss = partial(surface_loss, soft_labels=config.soft_labels, teacher=teacher)
 
     def __call__(self, part: Round, photos: PhotoShards, scenes: SceneShards) -> Iterator[SurfaceTrained]:
         """Train to the end of the round."""
@@ -145,7 +150,7 @@ class TrainSurface(Stage):
             sides=config.sides,
             mix=config.mix,
         )
-        self.half.run(recipe, partial(surface_loss, soft_labels=config.soft_labels), part.last_step(config.fit.steps))
+        self.half.run(recipe, self._loss, part.last_step(config.fit.steps))
         yield SurfaceTrained(checkpoint=str(self.half.fit.path), sizes=self.sizes)
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from torch import nn
 from models.light.pixels import CROP
 from models.light.surface_net import SurfaceNet
 from models.losses.light import BodyPlaces, body_places, joint_loss, surface_losses
+from models.losses.light_taught import SurfaceTeacher, taught_surface
 from stages.training.backgrounds import nobody, random_background
 from stages.training.crops import Crop, cut_photo, cut_scene, photo_crop, scene_crop
 from stages.training.fit import Batch
@@ -133,12 +134,16 @@ def stack(crops: Sequence[Crop]) -> Batch:
     )
 
 
-def surface_loss(net: nn.Module, batch: Batch, *, soft_labels: bool = False) -> Mapping[str, torch.Tensor]:
-    """The surface network's loss terms on a batch of `SurfaceBatches`."""
+def surface_loss(
+    net: nn.Module, batch: Batch, *, soft_labels: bool = False, teacher: SurfaceTeacher | None = None
+) -> Mapping[str, torch.Tensor]:
+    """The surface network's loss terms on a batch of `SurfaceBatches`, and those of learning from a teacher."""
     assert isinstance(net, SurfaceNet)
     rgb, label, weight, uv, joint, body, exact = batch
     x_NCHW, places = net.features(rgb.float()), BodyPlaces(body, exact)
     losses = surface_losses(net, x_NCHW, label, weight, uv, places, soft_labels=soft_labels)._asdict()
     if net.joints is not None:
         losses["joint"] = joint_loss(net.joints(x_NCHW), joint, rgb.shape[-1])
+    if teacher is not None:
+        losses |= taught_surface(net, x_NCHW, teacher(rgb.float()))._asdict()
     return losses

@@ -112,6 +112,7 @@ class TrainSurface(Stage):
             sides: pixels a side of the crops, for every step one of these; they are read at 160.
             mix: what kinds of crops are shown.
             soft_labels: what a teacher's label lacks in trust goes to the other parts; else the cell counts for less.
+            metric_uv: errors of U and V count by how far along the skin they are, as they are measured; else all alike.
             teacher: a light network (a .safetensors file of any sizes) whose answers are learnt beside the labels.
         """
 
@@ -121,6 +122,7 @@ class TrainSurface(Stage):
         sides: tuple[int, ...] = (128, CROP)
         mix: CropMix = field(default_factory=CropMix)
         soft_labels: bool = False
+        metric_uv: bool = False
         teacher: str = ""
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=5400))
 
@@ -137,7 +139,7 @@ class TrainSurface(Stage):
         torch.manual_seed(config.seed)
         self.half = Half(SurfaceNet(self.sizes), config, name="surface", threads=threads)
         teacher = read_teacher(Path(config.teacher).expanduser()).to(self.half.device) if config.teacher else None
-        self._loss = partial(surface_loss, soft_labels=config.soft_labels, teacher=teacher)
+        self._loss = partial(surface_loss, soft_labels=config.soft_labels, metric_uv=config.metric_uv, teacher=teacher)
 
     def __call__(self, part: Round, photos: PhotoShards, scenes: SceneShards) -> Iterator[SurfaceTrained]:
         """Train to the end of the round."""

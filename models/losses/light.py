@@ -17,6 +17,29 @@ SURE_PLACE = 0.05
 _AREA = (0.21, 0.30, *[0.035] * 2, *[0.06] * 2, *[0.095] * 4, *[0.057] * 4, *[0.039] * 4, *[0.032] * 4, *[0.075] * 2)
 PART_WEIGHT = torch.tensor([min(max((0.075 / area) ** 0.5, 0.5), 1.6) for area in _AREA])
 """Weight of each chart in the part loss: small ones count more, by the root of their area on the body."""
+_LIMBS = (
+    (0.59, 0.39),
+    (0.51, 0.32),
+    (0.43, 0.20),
+    (0.43, 0.19),
+    (0.27, 0.17),
+    (0.30, 0.25),
+    (0.26, 0.12),
+    (0.27, 0.14),
+)
+UV_METRES = torch.tensor(
+    [
+        (0.57, 0.44),
+        (0.78, 0.56),
+        *[(0.44, 0.26)] * 2,
+        *[(0.41, 0.36)] * 2,
+        *[limb for limb in _LIMBS for _ in range(2)],
+        *[(0.32, 0.39)] * 2,
+    ]
+)
+"""Metres of skin that one unit of U and of V spans on each chart of the open body, a mean over its area (24, 2)."""
+MEAN_METRES = 0.42
+"""The mean of these over the whole skin."""
 JOINT_WEIGHT = 0.1
 """Of the joints' loss among the others."""
 
@@ -150,6 +173,7 @@ def surface_losses(
     places: BodyPlaces,
     *,
     soft_labels: bool = False,
+    metric_uv: bool = False,
 ) -> SurfaceLosses:
     """Losses of a batch of crops: person or not, which part given a person, and UV of the true part (L1).
 
@@ -162,6 +186,7 @@ def surface_losses(
         uv_N2GG: true UV.
         places: `body_places` of the labels.
         soft_labels: what a label lacks in trust goes to the other parts, and the cell counts in full.
+        metric_uv: U and V count by how far along the skin they are off.
     """
     x_PC = x_NCHW.permute(0, 2, 3, 1).flatten(0, 2)
     label_P4, weight_P4, u_P4, v_P4 = (by_place(x) for x in (label_NGG, weight_NGG, uv_N2GG[:, 0], uv_N2GG[:, 1]))
@@ -170,7 +195,7 @@ def surface_losses(
     return SurfaceLosses(
         person_loss(net.read_person(x_PC), label_P4),
         part_loss(net.read_part(x_PC[body]), label_P4[body], weight_P4[body], soft_labels=soft_labels),
-        uv_loss(net.read_uv(x_PC[exact]), label_P4[exact], uv_P24),
+        uv_loss(net.read_uv(x_PC[exact]), label_P4[exact], uv_P24, metric=metric_uv),
     )
 
 
@@ -232,14 +257,26 @@ def part_loss(
     return (part * weighted).sum() / weighted.sum().clamp(min=1)
 
 
-def uv_loss(said: tuple[torch.Tensor, torch.Tensor], label_P4: torch.Tensor, uv_P24: torch.Tensor) -> torch.Tensor:
-    """How far U and V of the true parts are off, a mean over the body's cells."""
-    index = chart_index(label_P4)[:, :, None]
+def uv_loss(
+    said: tuple[torch.Tensor, torch.Tensor], label_P4: torch.Tensor, uv_P24: torch.Tensor, *, metric: bool = False
+) -> torch.Tensor:
+    """How far U and V of the true parts are off, a mean over the body's cells; metric: see `uv_cost`."""
+    index = chart_index(label_P4)
+    cost_K2 = uv_cost(metric=metric).to(uv_P24)
     gap = sum(
-        (x.gather(2, index)[:, :, 0].float() - true).abs() for x, true in zip(said, uv_P24.unbind(1), strict=True)
+        (x.gather(2, index[:, :, None])[:, :, 0].float() - true).abs() * cost_K[index]
+        for x, true, cost_K in zip(said, uv_P24.unbind(1), cost_K2.unbind(1), strict=True)
     )
     body = on_body(label_P4).float()
     return 4.0 * (gap * body).sum() / body.sum().clamp(min=1)
+
+
+def uv_cost(*, metric: bool) -> torch.Tensor:
+    """What an error of one costs in U and V of each chart (24, 2): one, or its metres along the skin over their mean.
+
+    A unit of U on the torso is six times as long as one of V on a forearm, and measures count metres.
+    """
+    return UV_METRES / MEAN_METRES if metric else torch.ones_like(UV_METRES)
 
 
 def joint_loss(logit_NJSS: torch.Tensor, joint_NJ3: torch.Tensor, side: int) -> torch.Tensor:

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from models.light.surface_net import SurfaceLogits, SurfaceNet
 from models.light.weights import load_networks
-from models.losses.light import PART_WEIGHT, by_place
+from models.losses.light import PART_WEIGHT, by_place, uv_cost
 from models.surface.charts import MIRROR_CHART, mirror_uv
 
 _CHART = np.arange(1, 25, dtype=np.uint8)
@@ -83,7 +83,7 @@ def mirrored(said: SurfaceLogits) -> SurfaceLogits:
     )
 
 
-def taught_surface(net: SurfaceNet, x_NCHW: torch.Tensor, answer: Answer) -> TaughtSurface:
+def taught_surface(net: SurfaceNet, x_NCHW: torch.Tensor, answer: Answer, *, metric_uv: bool = False) -> TaughtSurface:
     """Losses of a batch of crops against a teacher's answers.
 
     The person's probability everywhere; charts, and U and V in each as probable as it is, where the teacher sees the
@@ -92,6 +92,7 @@ def taught_surface(net: SurfaceNet, x_NCHW: torch.Tensor, answer: Answer) -> Tau
     Args:
         x_NCHW: the crops' features, `net.features`.
         answer: of a teacher about these crops.
+        metric_uv: U and V count by how far along the skin they are off.
     """
     x_PC = x_NCHW.permute(0, 2, 3, 1).flatten(0, 2)
     person_P4 = by_place(answer.person_N1GG[:, 0])
@@ -102,7 +103,9 @@ def taught_surface(net: SurfaceNet, x_NCHW: torch.Tensor, answer: Answer) -> Tau
     log_B4K = net.read_part(x_PC[body]).float().log_softmax(2)
     weighted_B4K = share_B4K * PART_WEIGHT.to(share_B4K) * seen_B4[:, :, None]
     part = -(log_B4K * weighted_B4K).sum() / weighted_B4K.sum().clamp(min=1)
-    gap_B4K = sum((x.float() - y).abs() for x, y in zip(net.read_uv(x_PC[body]), (u_B4K, v_B4K), strict=True))
+    costs = uv_cost(metric=metric_uv).to(share_B4K).unbind(1)
+    pairs = zip(net.read_uv(x_PC[body]), (u_B4K, v_B4K), costs, strict=True)
+    gap_B4K = sum((x.float() - y).abs() * cost_K for x, y, cost_K in pairs)
     uv = ((gap_B4K * share_B4K).sum(2) * seen_B4).sum() / seen_B4.sum().clamp(min=1)
     return TaughtSurface(*(weight * term for weight, term in zip(PERSON_PART_UV, (person, part, uv), strict=True)))
 

@@ -135,15 +135,22 @@ def stack(crops: Sequence[Crop]) -> Batch:
 
 
 def surface_loss(
-    net: nn.Module, batch: Batch, *, soft_labels: bool = False, teacher: SurfaceTeacher | None = None
+    net: nn.Module,
+    batch: Batch,
+    *,
+    soft_labels: bool = False,
+    metric_uv: bool = False,
+    teacher: SurfaceTeacher | None = None,
 ) -> Mapping[str, torch.Tensor]:
     """The surface network's loss terms on a batch of `SurfaceBatches`, and those of learning from a teacher."""
     assert isinstance(net, SurfaceNet)
     rgb, label, weight, uv, joint, body, exact = batch
     x_NCHW, places = net.features(rgb.float()), BodyPlaces(body, exact)
-    losses = surface_losses(net, x_NCHW, label, weight, uv, places, soft_labels=soft_labels)._asdict()
+    losses = surface_losses(
+        net, x_NCHW, label, weight, uv, places, soft_labels=soft_labels, metric_uv=metric_uv
+    )._asdict()
     if net.joints is not None:
         losses["joint"] = joint_loss(net.joints(x_NCHW), joint, rgb.shape[-1])
     if teacher is not None:
-        losses |= taught_surface(net, x_NCHW, teacher(rgb.float()))._asdict()
+        losses |= taught_surface(net, x_NCHW, teacher(rgb.float()), metric_uv=metric_uv)._asdict()
     return losses

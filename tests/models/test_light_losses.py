@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torchvision.ops import box_iou, generalized_box_iou
@@ -15,7 +16,9 @@ from models.light.sizes import SurfaceSizes
 from models.light.surface_net import GRID, SurfaceNet
 from models.losses.light import (
     JOINT_WEIGHT,
+    MEAN_METRES,
     PART_WEIGHT,
+    UV_METRES,
     assign_places,
     body_places,
     detector_losses,
@@ -27,6 +30,7 @@ from models.losses.light import (
     taught_losses,
     uv_loss,
 )
+from models.surface.charted_mesh import open_body_mesh
 
 
 def torch_places(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -123,6 +127,26 @@ def test_surface_losses_are_the_closed_forms() -> None:
     assert part_loss(torch.zeros(1, 4, 24), label, torch.ones(1, 4)) == pytest.approx(math.log(24), rel=1e-5)
     said = torch.full((1, 4, 24), 0.5), torch.full((1, 4, 24), 0.25)
     assert uv_loss(said, label, uv) == pytest.approx(4 * ((0.25 + 0.25) + (0.5 + 0.25)) / 2, rel=1e-5)
+
+
+def test_metric_uv_counts_what_a_step_of_u_and_v_is_along_the_skin() -> None:
+    mesh = open_body_mesh()
+    corner_F33 = mesh.vertex_V3[mesh.face_F3]
+    edge_F23 = corner_F33[:, 1:] - corner_F33[:, :1]
+    step_F22 = mesh.corner_uv_F32[:, 1:] - mesh.corner_uv_F32[:, :1]
+    flat = np.abs(np.linalg.det(step_F22)) > 1e-12
+    slope_F23 = np.linalg.inv(step_F22[flat]) @ edge_F23[flat]  # metres by U and by V
+    metres_F2 = np.linalg.norm(slope_F23, axis=2).clip(0, 3)
+    area_F = np.linalg.norm(np.cross(edge_F23[flat, 0], edge_F23[flat, 1]), axis=1)
+    chart_F = mesh.chart_F[flat]
+    for chart, said_2 in enumerate(UV_METRES.tolist(), start=1):
+        here = chart_F == chart
+        np.testing.assert_allclose(np.average(metres_F2[here], axis=0, weights=area_F[here]), said_2, atol=0.006)
+    assert np.average(metres_F2.mean(1), weights=area_F) == pytest.approx(MEAN_METRES, abs=0.005)
+    label, uv = torch.tensor([[0, 2, 21, 255]]), torch.zeros(1, 2, 4)
+    said = torch.full((1, 4, 24), 0.1), torch.full((1, 4, 24), 0.2)
+    metres = float((UV_METRES[1] + UV_METRES[20]) @ torch.tensor([0.1, 0.2])) / 2
+    assert uv_loss(said, label, uv, metric=True) == pytest.approx(4 * metres / MEAN_METRES, rel=1e-5)
 
 
 def test_a_joint_costs_the_entropy_of_its_cell_where_it_is_known() -> None:

@@ -9,8 +9,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from models.errors import ModelError
+from models.light.detector import PersonDetector
 from models.light.files import BUILT_IN
-from models.light.weights import fill, load_networks, read_sizes, read_weights, write_weights
+from models.light.quantized import Half
+from models.light.seen_sizes import State, detector_sizes, surface_sizes
+from models.light.sizes import LightSizes
+from models.light.surface_net import SurfaceNet
+from models.light.weights import fill, read_weights, write_weights
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import Written
 from stages.training.checkpoint import average_of
@@ -28,8 +34,9 @@ class AverageLight(Stage):
         """What is averaged.
 
         Attributes:
-            of: light weights: all networks have their sizes, and a half without files of its own is theirs.
-            detector, surface: files with that half: light weights, or the `state.pt` of a training of it.
+            of: light weights: a half without files of its own is theirs.
+            detector, surface: files with that half, all of the same sizes: light weights, or the `state.pt` of a
+                training of it.
             weights: the file to write.
         """
 
@@ -44,36 +51,43 @@ class AverageLight(Stage):
         if not config.detector and not config.surface:
             remedy = "name files, e.g. --set average_light.surface=[A.safetensors,B.safetensors]"
             raise StageError("no files to average", "average_light", remedy)
-        of = Path(config.of).expanduser()
-        detector, surface = load_networks(of)
+        detector = mean_half("detector", config.detector or (config.of,))
+        surface = mean_half("surface", config.surface or (config.of,))
+        sizes = LightSizes(detector=detector_sizes(detector), surface=surface_sizes(surface))
         path = Path(config.weights).expanduser()
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_weights(
-            path,
-            mean_half(detector, "detector", config.detector),
-            mean_half(surface, "surface", config.surface),
-            read_sizes(of),
-        )
+        write_weights(path, detector, surface, sizes)
         yield Written(path=str(path), frames=0)
 
 
-def mean_half(net: nn.Module, half: str, files: Sequence[str]) -> dict[str, torch.Tensor]:
-    """The mean of a half's states in files, in half precision; the network's own state where there are none.
-
-    Args:
-        net: of the sizes that all have; what it holds is lost.
+def mean_half(half: Half, files: Sequence[str]) -> dict[str, torch.Tensor]:
+    """The mean of a half's states in files, in half precision; all have the sizes of the first.
 
     Raises: ModelError for a file of another kind or of other sizes; StageError where there is none.
     """
-    states = [net.state_dict()] if not files else []
+    states: list[dict[str, torch.Tensor]] = []
+    net: nn.Module | None = None
     for file in files:
         path = Path(file).expanduser()
-        if path.suffix == ".pt":
-            fill(net, average_of(path), "", path)
-        else:
-            fill(net, read_weights(path), f"{half}.", path)
+        state = average_of(path) if path.suffix == ".pt" else half_of(read_weights(path), half)
+        net = net or of_sizes_seen(half, state, path)
+        fill(net, state, "", path)
         states.append({name: value.clone() for name, value in net.state_dict().items()})
     return {
         name: torch.stack([state[name] for state in states]).mean(dim=0).half() if value.is_floating_point() else value
         for name, value in states[0].items()
     }
+
+
+def half_of(tensors: State, half: Half) -> dict[str, torch.Tensor]:
+    """Of a whole network's tensors those of a half."""
+    prefix = f"{half}."
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def of_sizes_seen(half: Half, state: State, path: Path) -> nn.Module:
+    """A half of the sizes of a state. Raises: ModelError where it is no state of such a half."""
+    try:
+        return PersonDetector(detector_sizes(state)) if half == "detector" else SurfaceNet(surface_sizes(state))
+    except (KeyError, ValueError) as error:
+        raise ModelError(f"no {half} of a light network ({error})", str(path), "use its own weights") from error

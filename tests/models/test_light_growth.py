@@ -12,6 +12,7 @@ from torch import nn
 from models.errors import ModelError
 from models.light.detector import PersonDetector
 from models.light.files import BUILT_IN
+from models.light.seen_sizes import detector_sizes, surface_sizes
 from models.light.sizes import DetectorSizes, LightSizes, SurfaceSizes, as_text, from_text
 from models.light.surface_net import SurfaceNet
 from models.light.weights import grow, load_networks, read_sizes, read_weights
@@ -84,6 +85,17 @@ def test_narrower_networks_and_fewer_bottlenecks_are_refused() -> None:
     for other in (dataclasses.replace(sizes, wide=sizes.wide - 2), SurfaceSizes(blocks=(1, 0, 1))):
         with pytest.raises(ModelError, match=r"weights do not fit the light network: surface\."):
             grow(SurfaceNet(other), read_weights(BUILT_IN), "surface.", Path("some.safetensors"))
+
+
+def test_sizes_are_seen_in_the_tensors() -> None:
+    detector = DetectorSizes(widths=(8, 16, 24, 32, 40), blocks=(1, 2, 0, 3))
+    assert detector_sizes(PersonDetector(detector).state_dict()) == detector
+    for sizes in (
+        SurfaceSizes(),
+        read_sizes(BUILT_IN).surface,
+        SurfaceSizes(widths=(8, 12, 16, 24), blocks=(2, 0, 4), wide=10, refined=(2, 1), attention=3, joints=True),
+    ):
+        assert surface_sizes(SurfaceNet(sizes).state_dict()) == sizes
 
 
 def test_sizes_are_read_as_they_were_written_also_before_there_was_more_to_say() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+import json
 import multiprocessing
 import os
 import signal
@@ -298,8 +300,12 @@ def mean_of_it_and_nothing(path: Path, other: SurfaceTrained) -> None:
     for name, value in read_weights(out).items():
         halved = name in found and value.is_floating_point()
         torch.testing.assert_close(value, (whole[name] / 2).to(value.dtype) if halved else whole[name])
+    (joined,) = AverageLight(AverageLight.Config(surface=(other.checkpoint,), weights=str(out)))(JOB)
+    assert read_sizes(Path(joined.path)) == LightSizes(detector=read_sizes(BUILT_IN).detector, surface=WIDER)
     with pytest.raises(ModelError, match="do not fit the light network"):
-        list(AverageLight(AverageLight.Config(surface=(str(path),)))(JOB))
+        list(AverageLight(AverageLight.Config(surface=(str(path), str(BUILT_IN))))(JOB))
+    with pytest.raises(ModelError, match="no surface of a light network"):
+        list(AverageLight(AverageLight.Config(surface=(str(zeros),)))(JOB))
     damaged = path.with_name("damaged.pt")
     damaged.write_bytes(b"PK")
     for files, what in (((), "no files to average"), ((str(damaged),), r"damaged\.pt: the checkpoint cannot be read")):
@@ -329,7 +335,28 @@ def test_networks_of_other_sizes_train_and_serve(photos: PhotoShards, scenes: Sc
     with pytest.raises(StageError, match=r"state\.pt: the checkpoint is of a network of other sizes"):
         TrainSurface(TrainSurface.Config(folder=str(tmp_path), device="cpu"))
     with pytest.raises(ModelError, match="do not fit the light network"):
-        TrainSurface(TrainSurface.Config(folder=str(tmp_path / "new"), start=str(path), device="cpu"))
+        narrow = dataclasses.replace(WIDER, wide=WIDER.wide - 2)
+        TrainSurface(TrainSurface.Config(folder=str(tmp_path / "new"), start=str(path), sizes=narrow, device="cpu"))
+
+
+def test_a_surface_network_learns_from_another_ones_answers(
+    photos: PhotoShards, scenes: SceneShards, tmp_path: Path
+) -> None:
+    """Its log has the teacher's terms; a teacher that is not there is named."""
+    config = TrainSurface.Config(
+        folder=str(tmp_path),
+        batch=1,
+        fit=FitConfig(steps=2),
+        device="cpu",
+        sizes=WIDER,
+        teacher=str(BUILT_IN),
+        metric_uv=True,
+    )
+    list(TrainSurface(config)(Round(index=0, count=1), photos, scenes))
+    row = json.loads((tmp_path / "surface" / "log.jsonl").read_text().splitlines()[-1])
+    assert row.keys() >= {"person", "part", "uv", "taught_person", "taught_part", "taught_uv"}
+    with pytest.raises(ModelError, match=r"nobody\.safetensors"):
+        TrainSurface(dataclasses.replace(config, teacher=str(tmp_path / "nobody.safetensors")))
 
 
 def test_the_built_in_file_says_its_sizes_and_what_others_say_must_be_readable(tmp_path: Path) -> None:

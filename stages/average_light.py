@@ -16,7 +16,7 @@ from models.light.quantized import Half
 from models.light.seen_sizes import State, detector_sizes, surface_sizes
 from models.light.sizes import LightSizes
 from models.light.surface_net import SurfaceNet
-from models.light.weights import fill, read_weights, write_weights
+from models.light.weights import fill, read_weights, under, write_weights
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import Written
 from stages.training.checkpoint import average_of
@@ -69,7 +69,7 @@ def mean_half(half: Half, files: Sequence[str]) -> dict[str, torch.Tensor]:
     net: nn.Module | None = None
     for file in files:
         path = Path(file).expanduser()
-        state = average_of(path) if path.suffix == ".pt" else half_of(read_weights(path), half)
+        state = average_of(path) if path.suffix == ".pt" else under(f"{half}.", read_weights(path))
         net = net or of_sizes_seen(half, state, path)
         fill(net, state, "", path)
         states.append({name: value.clone() for name, value in net.state_dict().items()})
@@ -77,12 +77,6 @@ def mean_half(half: Half, files: Sequence[str]) -> dict[str, torch.Tensor]:
         name: torch.stack([state[name] for state in states]).mean(dim=0).half() if value.is_floating_point() else value
         for name, value in states[0].items()
     }
-
-
-def half_of(tensors: State, half: Half) -> dict[str, torch.Tensor]:
-    """Of a whole network's tensors those of a half."""
-    prefix = f"{half}."
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def of_sizes_seen(half: Half, state: State, path: Path) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -77,9 +78,14 @@ def write_weights(
         draft.write_bytes(save(tensors, metadata))
 
 
+def under(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors whose names begin with a prefix, by the rest of their names."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
 def fill(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Path) -> None:
     """Load the tensors under a prefix. Raises: ModelError naming the keys that do not fit."""
-    mine = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    mine = under(prefix, tensors)
     wanted = net.state_dict()
     wrong = sorted(wanted.keys() ^ mine.keys())
     wrong += sorted(name for name in wanted.keys() & mine.keys() if wanted[name].shape != mine[name].shape)

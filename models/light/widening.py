@@ -15,7 +15,7 @@ from torch import nn
 from models.light.blocks import SelfAttention
 
 
-def widened(net: nn.Module, narrow: Mapping[str, torch.Tensor], prefix: str = "") -> dict[str, torch.Tensor]:
+def widened(net: nn.Module, narrow: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
     """The weights of a narrower network at the sizes of `net`, whose own weights fill what is new.
 
     Args:
@@ -28,9 +28,10 @@ def widened(net: nn.Module, narrow: Mapping[str, torch.Tensor], prefix: str = ""
     attentions = {f"{prefix}{name}": one for name, one in net.named_modules() if isinstance(one, SelfAttention)}
     wide = dict(narrow)
     for name in narrow.keys() & own.keys():
-        new, old = own[name].clone(), narrow[name]
-        if not _narrower(old, new):
+        old = narrow[name]
+        if not _narrower(old, own[name]):
             continue
+        new = own[name].clone()
         owner, _, part = name.removesuffix(".weight").rpartition(".")
         widen_heads = _WITH_HEADS.get(part) if owner in attentions else None
         wide[name] = widen_heads(new, old, attentions[owner].heads) if widen_heads else _widen(new, old)
@@ -39,8 +40,9 @@ def widened(net: nn.Module, narrow: Mapping[str, torch.Tensor], prefix: str = ""
 
 def _narrower(old: torch.Tensor, new: torch.Tensor) -> bool:
     """Whether a tensor fits into another one, and not wholly."""
-    sides = list(zip(old.shape, new.shape, strict=False))
-    return old.ndim == new.ndim and old.shape != new.shape and all(a <= b for a, b in sides)
+    if old.ndim != new.ndim or old.shape == new.shape:
+        return False
+    return all(a <= b for a, b in zip(old.shape, new.shape, strict=True))
 
 
 def _widen(new: torch.Tensor, old: torch.Tensor) -> torch.Tensor:

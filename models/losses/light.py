@@ -40,6 +40,8 @@ UV_METRES = torch.tensor(
 """Metres of skin that one unit of U and of V spans on each chart of the open body, a mean over its area (24, 2)."""
 MEAN_METRES = 0.42
 """The mean of these over the whole skin."""
+UV_WEIGHT = 4.0
+"""Of the loss of U and V among the others."""
 JOINT_WEIGHT = 0.1
 """Of the joints' loss among the others."""
 
@@ -219,8 +221,11 @@ def body_places(label_NGG: torch.Tensor, known_N: torch.Tensor) -> BodyPlaces:
 
 
 def by_place(map_NGG: torch.Tensor) -> torch.Tensor:
-    """A map of the grid as the four cells of every place, image by image and row by row: (N * G/2 * G/2, 4)."""
-    return map_NGG.unflatten(2, (-1, 2)).unflatten(1, (-1, 2)).transpose(2, 3).flatten(0, 2).flatten(1)
+    """A map of the grid as the four cells of every place, image by image and row by row: (N * G/2 * G/2, 4).
+
+    Further dimensions stay behind these.
+    """
+    return map_NGG.unflatten(2, (-1, 2)).unflatten(1, (-1, 2)).transpose(2, 3).flatten(0, 2).flatten(1, 2)
 
 
 def on_body(label: torch.Tensor) -> torch.Tensor:
@@ -268,7 +273,7 @@ def uv_loss(
         for x, true, cost_K in zip(said, uv_P24.unbind(1), cost_K2.unbind(1), strict=True)
     )
     body = on_body(label_P4).float()
-    return 4.0 * (gap * body).sum() / body.sum().clamp(min=1)
+    return UV_WEIGHT * (gap * body).sum() / body.sum().clamp(min=1)
 
 
 def uv_cost(*, metric: bool) -> torch.Tensor:

@@ -16,15 +16,13 @@ from torch.nn import functional
 
 from models.light.surface_net import SurfaceLogits, SurfaceNet
 from models.light.weights import load_networks
-from models.losses.light import PART_WEIGHT, by_place, uv_cost
+from models.losses.light import PART_WEIGHT, UV_WEIGHT, by_place, uv_cost
 from models.surface.charts import MIRROR_CHART, mirror_uv
 
 _CHART = np.arange(1, 25, dtype=np.uint8)
 _MIRRORED = torch.from_numpy(MIRROR_CHART[1:].astype(np.int64) - 1)
 _TURNED_U, _TURNED_V = (torch.from_numpy(turned) for turned in mirror_uv(_CHART, np.zeros(24), np.zeros(24)))
 """Per chart 1 where U or V runs the other way in a mirror image, else 0."""
-PERSON_PART_UV = (1.0, 1.0, 4.0)
-"""Weights of the terms: those of the labels' (see `models.losses.light`)."""
 
 
 class Answer(NamedTuple):
@@ -98,7 +96,7 @@ def taught_surface(net: SurfaceNet, x_NCHW: torch.Tensor, answer: Answer, *, met
     person_P4 = by_place(answer.person_N1GG[:, 0])
     person = functional.binary_cross_entropy_with_logits(net.read_person(x_PC).float(), person_P4)
     body = (person_P4 > 0.5).any(1).nonzero()[:, 0]
-    share_B4K, u_B4K, v_B4K = (_charts_by_place(maps)[body] for maps in answer[1:])
+    share_B4K, u_B4K, v_B4K = (by_place(maps.movedim(1, -1))[body] for maps in answer[1:])
     seen_B4 = (person_P4[body] > 0.5).float()
     log_B4K = net.read_part(x_PC[body]).float().log_softmax(2)
     weighted_B4K = share_B4K * PART_WEIGHT.to(share_B4K) * seen_B4[:, :, None]
@@ -107,10 +105,4 @@ def taught_surface(net: SurfaceNet, x_NCHW: torch.Tensor, answer: Answer, *, met
     pairs = zip(net.read_uv(x_PC[body]), (u_B4K, v_B4K), costs, strict=True)
     gap_B4K = sum((x.float() - y).abs() * cost_K for x, y, cost_K in pairs)
     uv = ((gap_B4K * share_B4K).sum(2) * seen_B4).sum() / seen_B4.sum().clamp(min=1)
-    return TaughtSurface(*(weight * term for weight, term in zip(PERSON_PART_UV, (person, part, uv), strict=True)))
-
-
-def _charts_by_place(maps_NKGG: torch.Tensor) -> torch.Tensor:
-    """Maps of charts as (P, 4, 24): the four cells of every place."""
-    by_cell_NKP4 = maps_NKGG.unflatten(3, (-1, 2)).unflatten(2, (-1, 2)).transpose(3, 4).flatten(4).flatten(2, 3)
-    return by_cell_NKP4.permute(0, 2, 3, 1).flatten(0, 1)
+    return TaughtSurface(person, part, UV_WEIGHT * uv)

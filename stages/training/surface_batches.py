@@ -145,12 +145,13 @@ def surface_loss(
     """The surface network's loss terms on a batch of `SurfaceBatches`, and those of learning from a teacher."""
     assert isinstance(net, SurfaceNet)
     rgb, label, weight, uv, joint, body, exact = batch
-    x_NCHW, places = net.features(rgb.float()), BodyPlaces(body, exact)
+    rgb = rgb.float()
+    x_NCHW, places = net.features(rgb), BodyPlaces(body, exact)
     losses = surface_losses(
         net, x_NCHW, label, weight, uv, places, soft_labels=soft_labels, metric_uv=metric_uv
     )._asdict()
     if net.joints is not None:
         losses["joint"] = joint_loss(net.joints(x_NCHW), joint, rgb.shape[-1])
     if teacher is not None:
-        losses |= taught_surface(net, x_NCHW, teacher(rgb.float()), metric_uv=metric_uv)._asdict()
+        losses |= taught_surface(net, x_NCHW, teacher(rgb), metric_uv=metric_uv)._asdict()
     return losses

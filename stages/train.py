@@ -113,6 +113,8 @@ class TrainSurface(Stage):
             mix: what kinds of crops are shown.
             soft_labels: what a teacher's label lacks in trust goes to the other parts; else the cell counts for less.
             metric_uv: errors of U and V count by how far along the skin they are, as they are measured; else all alike.
+            as_points: cells count as the points that annotators set, at most 14 in a part however large it is; else
+                parts weigh by the root of their area, U and V of all cells alike.
             teacher: a light network (a .safetensors file of any sizes) whose answers are learnt beside the labels.
         """
 
@@ -123,6 +125,7 @@ class TrainSurface(Stage):
         mix: CropMix = field(default_factory=CropMix)
         soft_labels: bool = False
         metric_uv: bool = False
+        as_points: bool = False
         teacher: str = ""
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=5400))
 
@@ -139,7 +142,13 @@ class TrainSurface(Stage):
         torch.manual_seed(config.seed)
         self.half = Half(SurfaceNet(self.sizes), config, name="surface", threads=threads)
         teacher = read_teacher(Path(config.teacher).expanduser()).to(self.half.device) if config.teacher else None
-        self._loss = partial(surface_loss, soft_labels=config.soft_labels, metric_uv=config.metric_uv, teacher=teacher)
+        self._loss = partial(
+            surface_loss,
+            soft_labels=config.soft_labels,
+            metric_uv=config.metric_uv,
+            as_points=config.as_points,
+            teacher=teacher,
+        )
 
     def __call__(self, part: Round, photos: PhotoShards, scenes: SceneShards) -> Iterator[SurfaceTrained]:
         """Train to the end of the round."""

@@ -8,8 +8,10 @@ import torch
 from torch.nn import functional
 
 from models.light.detector import decode_boxes
+from models.light.region import MARGIN
 from models.light.surface_net import SurfaceNet
 from models.losses.keypoints import keypoint_term
+from models.surface.charts import COARSE_NAMES, COARSE_OF_CHART
 
 TOP_PLACES = 10
 SURE_PLACE = 0.05
@@ -42,6 +44,9 @@ MEAN_METRES = 0.42
 """The mean of these over the whole skin."""
 UV_WEIGHT = 4.0
 """Of the loss of U and V among the others."""
+POINTED = 14 * 130 / 256**2
+"""Share of a person's box that a part takes when it gets the most points, 14: annotators set one for every 130 cells of
+the box's 256 x 256 (paper §2.1), so that a larger part has no more of them."""
 JOINT_WEIGHT = 0.1
 """Of the joints' loss among the others."""
 
@@ -176,6 +181,7 @@ def surface_losses(
     *,
     soft_labels: bool = False,
     metric_uv: bool = False,
+    as_points: bool = False,
 ) -> SurfaceLosses:
     """Losses of a batch of crops: person or not, which part given a person, and UV of the true part (L1).
 
@@ -189,16 +195,35 @@ def surface_losses(
         places: `body_places` of the labels.
         soft_labels: what a label lacks in trust goes to the other parts, and the cell counts in full.
         metric_uv: U and V count by how far along the skin they are off.
+        as_points: cells of parts, and U and V there, count as the points that annotators set (see `point_share`).
     """
     x_PC = x_NCHW.permute(0, 2, 3, 1).flatten(0, 2)
     label_P4, weight_P4, u_P4, v_P4 = (by_place(x) for x in (label_NGG, weight_NGG, uv_N2GG[:, 0], uv_N2GG[:, 1]))
     body, exact = places
     uv_P24 = torch.stack([u_P4[exact], v_P4[exact]], 1)
+    if as_points:
+        part_P4 = uv_share_P4 = by_place(point_share(label_NGG))
+    else:
+        part_P4, uv_share_P4 = PART_WEIGHT.to(label_P4.device)[chart_index(label_P4)], torch.ones_like(weight_P4)
     return SurfaceLosses(
         person_loss(net.read_person(x_PC), label_P4),
-        part_loss(net.read_part(x_PC[body]), label_P4[body], weight_P4[body], soft_labels=soft_labels),
-        uv_loss(net.read_uv(x_PC[exact]), label_P4[exact], uv_P24, metric=metric_uv),
+        part_loss(net.read_part(x_PC[body]), label_P4[body], weight_P4[body], part_P4[body], soft_labels=soft_labels),
+        uv_loss(net.read_uv(x_PC[exact]), label_P4[exact], uv_P24, uv_share_P4[exact], metric=metric_uv),
     )
+
+
+def point_share(label_NGG: torch.Tensor) -> torch.Tensor:
+    """How much every cell counts where points are counted (N,G,G): 1 in small parts, and all of a large part's alike.
+
+    The measures of the paper (§4.1) are means over annotated points, of which every part of a person has at most 14,
+    however much of the picture it takes: a chest that fills a close-up weighs no more than a forearm does.
+    """
+    coarse_NC = torch.from_numpy(COARSE_OF_CHART).to(label_NGG.device).long()[label_NGG * (label_NGG < 25)].flatten(1)
+    count_NK = coarse_NC.new_zeros(len(coarse_NC), len(COARSE_NAMES))
+    count_NK.scatter_add_(1, coarse_NC, torch.ones_like(coarse_NC))
+    most = POINTED * label_NGG[0].numel() / MARGIN**2
+    share_NK = (most / count_NK.clamp(min=1)).clamp(max=1.0)
+    return share_NK.gather(1, coarse_NC).view(label_NGG.shape)
 
 
 class BodyPlaces(NamedTuple):
@@ -246,11 +271,16 @@ def chart_index(label: torch.Tensor) -> torch.Tensor:
 
 
 def part_loss(
-    logit_P4K: torch.Tensor, label_P4: torch.Tensor, weight_P4: torch.Tensor, *, soft_labels: bool = False
+    logit_P4K: torch.Tensor,
+    label_P4: torch.Tensor,
+    weight_P4: torch.Tensor,
+    share_P4: torch.Tensor,
+    *,
+    soft_labels: bool = False,
 ) -> torch.Tensor:
-    """Which part, a mean over the body's cells, small parts weighing more.
+    """Which part, a mean over the body's cells, each counting by its share and by how far its label is trusted.
 
-    With soft labels the weight is the share of the labelled part, and the others share the rest alike.
+    With soft labels the trust is the share of the labelled part, and the others share the rest alike.
     """
     index = chart_index(label_P4)
     log_P4K = logit_P4K.float().log_softmax(2)
@@ -258,22 +288,27 @@ def part_loss(
     if soft_labels:
         others = -(log_P4K.sum(2) + part) / (log_P4K.shape[2] - 1)
         part, weight_P4 = weight_P4 * part + (1 - weight_P4) * others, torch.ones_like(weight_P4)
-    weighted = on_body(label_P4) * weight_P4 * PART_WEIGHT.to(index.device)[index]
+    weighted = on_body(label_P4) * weight_P4 * share_P4
     return (part * weighted).sum() / weighted.sum().clamp(min=1)
 
 
 def uv_loss(
-    said: tuple[torch.Tensor, torch.Tensor], label_P4: torch.Tensor, uv_P24: torch.Tensor, *, metric: bool = False
+    said: tuple[torch.Tensor, torch.Tensor],
+    label_P4: torch.Tensor,
+    uv_P24: torch.Tensor,
+    share_P4: torch.Tensor,
+    *,
+    metric: bool = False,
 ) -> torch.Tensor:
-    """How far U and V of the true parts are off, a mean over the body's cells; metric: see `uv_cost`."""
+    """How far U and V of the true parts are off, a mean over the body by the cells' shares; metric: see `uv_cost`."""
     index = chart_index(label_P4)
     cost_K2 = uv_cost(metric=metric).to(uv_P24)
     gap = sum(
         (x.gather(2, index[:, :, None])[:, :, 0].float() - true).abs() * cost_K[index]
         for x, true, cost_K in zip(said, uv_P24.unbind(1), cost_K2.unbind(1), strict=True)
     )
-    body = on_body(label_P4).float()
-    return UV_WEIGHT * (gap * body).sum() / body.sum().clamp(min=1)
+    weighted = on_body(label_P4) * share_P4
+    return UV_WEIGHT * (gap * weighted).sum() / weighted.sum().clamp(min=1)
 
 
 def uv_cost(*, metric: bool) -> torch.Tensor:

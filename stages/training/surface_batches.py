@@ -140,6 +140,7 @@ def surface_loss(
     *,
     soft_labels: bool = False,
     metric_uv: bool = False,
+    as_points: bool = False,
     teacher: SurfaceTeacher | None = None,
 ) -> Mapping[str, torch.Tensor]:
     """The surface network's loss terms on a batch of `SurfaceBatches`, and those of learning from a teacher."""
@@ -148,7 +149,7 @@ def surface_loss(
     rgb = rgb.float()
     x_NCHW, places = net.features(rgb), BodyPlaces(body, exact)
     losses = surface_losses(
-        net, x_NCHW, label, weight, uv, places, soft_labels=soft_labels, metric_uv=metric_uv
+        net, x_NCHW, label, weight, uv, places, soft_labels=soft_labels, metric_uv=metric_uv, as_points=as_points
     )._asdict()
     if net.joints is not None:
         losses["joint"] = joint_loss(net.joints(x_NCHW), joint, rgb.shape[-1])

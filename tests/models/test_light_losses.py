@@ -12,12 +12,14 @@ from torchvision.ops import box_iou, generalized_box_iou
 from models.light.detector import decode_boxes
 from models.light.pixels import CROP
 from models.light.places import boxes_at, places
+from models.light.region import MARGIN
 from models.light.sizes import SurfaceSizes
 from models.light.surface_net import GRID, SurfaceNet
 from models.losses.light import (
     JOINT_WEIGHT,
     MEAN_METRES,
     PART_WEIGHT,
+    POINTED,
     UV_METRES,
     assign_places,
     body_places,
@@ -26,11 +28,14 @@ from models.losses.light import (
     pair_iou,
     part_loss,
     person_loss,
+    point_share,
     surface_losses,
     taught_losses,
     uv_loss,
 )
 from models.surface.charted_mesh import open_body_mesh
+from models.surface.charts import COARSE_OF_CHART
+from stages.annotations.simulated import MOST_POINTS, over_box, spread_points
 
 
 def torch_places(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -124,9 +129,12 @@ def test_surface_losses_are_the_closed_forms() -> None:
     uv[0, 0, 1] = 0.75
     body, empty = math.log1p(math.exp(-1.5)), math.log1p(math.exp(1.5))
     assert person_loss(torch.full((1, 4), 1.5), label) == pytest.approx((2 * body + empty) / 3, rel=1e-5)
-    assert part_loss(torch.zeros(1, 4, 24), label, torch.ones(1, 4)) == pytest.approx(math.log(24), rel=1e-5)
+    alike = torch.ones(1, 4)
+    assert part_loss(torch.zeros(1, 4, 24), label, alike, alike) == pytest.approx(math.log(24), rel=1e-5)
     said = torch.full((1, 4, 24), 0.5), torch.full((1, 4, 24), 0.25)
-    assert uv_loss(said, label, uv) == pytest.approx(4 * ((0.25 + 0.25) + (0.5 + 0.25)) / 2, rel=1e-5)
+    assert uv_loss(said, label, uv, alike) == pytest.approx(4 * ((0.25 + 0.25) + (0.5 + 0.25)) / 2, rel=1e-5)
+    thrice = torch.tensor([[9.0, 3.0, 1.0, 9.0]])
+    assert uv_loss(said, label, uv, thrice) == pytest.approx(4 * (3 * (0.25 + 0.25) + (0.5 + 0.25)) / 4, rel=1e-5)
 
 
 def test_metric_uv_counts_what_a_step_of_u_and_v_is_along_the_skin() -> None:
@@ -146,7 +154,7 @@ def test_metric_uv_counts_what_a_step_of_u_and_v_is_along_the_skin() -> None:
     label, uv = torch.tensor([[0, 2, 21, 255]]), torch.zeros(1, 2, 4)
     said = torch.full((1, 4, 24), 0.1), torch.full((1, 4, 24), 0.2)
     metres = float((UV_METRES[1] + UV_METRES[20]) @ torch.tensor([0.1, 0.2])) / 2
-    assert uv_loss(said, label, uv, metric=True) == pytest.approx(4 * metres / MEAN_METRES, rel=1e-5)
+    assert uv_loss(said, label, uv, torch.ones(1, 4), metric=True) == pytest.approx(4 * metres / MEAN_METRES, rel=1e-5)
 
 
 def test_a_joint_costs_the_entropy_of_its_cell_where_it_is_known() -> None:
@@ -168,14 +176,39 @@ def test_soft_labels_are_distributions_over_the_parts() -> None:
     wanted = ((1 - trust) / 23)[..., None].expand(5, 4, 24).clone()
     wanted.scatter_(2, (label.clamp(1, 24) - 1)[..., None], trust[..., None])
     cost = torch.nn.functional.cross_entropy(logit[body], wanted[body], reduction="none")
-    weight = PART_WEIGHT[label[body] - 1]
-    met = part_loss(logit, label, trust, soft_labels=True)
+    share = torch.rand(5, 4)
+    weight = share[body]
+    met = part_loss(logit, label, trust, share, soft_labels=True)
     assert met == pytest.approx(((cost * weight).sum() / weight.sum()).item(), rel=1e-5)
     sure = torch.ones(5, 4)
-    assert part_loss(logit, label, sure, soft_labels=True) == part_loss(logit, label, sure)
+    assert part_loss(logit, label, sure, share, soft_labels=True) == part_loss(logit, label, sure, share)
 
 
-def test_surface_losses_read_on_the_body_what_whole_maps_would_say() -> None:
+def test_cells_count_as_the_points_that_annotators_set() -> None:
+    label = torch.zeros(2, GRID, GRID, dtype=torch.int64)
+    low, high = 5, 75  # the person's box: the crop is 1.15 times as large, 80 of 70 cells
+    label[0, low:50, low:high] = 2  # a close-up: a chest and the outer side of an upper arm
+    label[0, 50:high, low:30] = 17
+    label[1, low:30, 20:40] = 1
+    label[1, 30:36, 20:24] = 3
+    label[1, 36:high, 20:30] = 7
+    label[1, 36:high, 30:40] = 9  # the other side of the same thigh
+    label[1, 36:high, 40:] = 255
+    share = point_share(label)
+    for one, said in zip(label.numpy(), share.numpy(), strict=True):
+        coarse = np.where(one == 255, 0, COARSE_OF_CHART[one * (one < 25)])
+        box = coarse[low:high, low:high]
+        cells = np.bincount(over_box(box).ravel(), minlength=15)
+        rows, columns = spread_points(box, cells, np.random.default_rng(0))
+        points = np.bincount(box[rows, columns], minlength=15)
+        for part in np.unique(coarse[coarse > 0]):
+            counted = said[coarse == part].sum() * MOST_POINTS / (POINTED * GRID**2 / MARGIN**2)
+            assert counted == pytest.approx(points[part], abs=0.6)
+            assert np.ptp(said[coarse == part]) == 0
+
+
+@pytest.mark.parametrize("as_points", [False, True])
+def test_surface_losses_read_on_the_body_what_whole_maps_would_say(*, as_points: bool) -> None:
     torch.manual_seed(2)
     net = SurfaceNet(SurfaceSizes(blocks=(1, 1, 1), refined=(0, 0))).eval()
     rgb = torch.rand(3, 3, CROP, CROP) * 255
@@ -184,14 +217,17 @@ def test_surface_losses_read_on_the_body_what_whole_maps_would_say() -> None:
     label[1, 10:30] = 255
     label[2] = 0  # of nobody
     weight, uv, known = torch.rand(3, GRID, GRID), torch.rand(3, 2, GRID, GRID), torch.tensor([True, False, True])
-    sparse = surface_losses(net, net.features(rgb), label, weight, uv, body_places(label, known))
+    features, on = net.features(rgb), body_places(label, known)
+    sparse = surface_losses(net, features, label, weight, uv, on, as_points=as_points)
     maps = net(rgb)
     part, u, v = (x.flatten(2).transpose(1, 2) for x in maps[1:])  # all cells of a picture, charts last
     exact = label.where(known[:, None, None], torch.tensor(0)).flatten(1)
+    share = point_share(label) if as_points else PART_WEIGHT[label.clamp(1, 24) - 1]
+    uv_share = share if as_points else torch.ones_like(share)
     dense = (
         person_loss(maps.person[:, 0], label),
-        part_loss(part, label.flatten(1), weight.flatten(1)),
-        uv_loss((u, v), exact, uv.flatten(2)),
+        part_loss(part, label.flatten(1), weight.flatten(1), share.flatten(1)),
+        uv_loss((u, v), exact, uv.flatten(2), uv_share.flatten(1)),
     )
     for one, other in zip(sparse, dense, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)

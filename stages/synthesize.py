@@ -37,8 +37,8 @@ class Synthesize(Stage):
         """Which scenes.
 
         Attributes:
-            world: `train`, `val`, `wide`, `far`, a stress world (`stress_rain` …); for clips `video`, `crowd`, or one
-                of their stress worlds (`stress_video_rain` …).
+            world: `train`, `val`, `wide`, `broad`, `far`, a stress world (`stress_rain` …); for clips `video`,
+                `crowd`, or one of their stress worlds (`stress_video_rain` …).
             seed, first, count: scenes first … first + count − 1 of the seed; each depends on its own number only.
             height, width: pixels.
             backgrounds: folders of pictures to put behind most people; none means procedural backgrounds.

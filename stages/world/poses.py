@@ -275,6 +275,24 @@ def dance(rng: Rng) -> Pose:
     return _with_column(pose, rng, 0.1, 0.3)
 
 
+def anyhow(rng: Rng) -> Pose:
+    """Every limb anywhere its joints let it go, whatever the others do; the trunk bent, turned and tilted."""
+    legs = []
+    for _ in range(2):
+        forward, outward = float(rng.uniform(-0.9, 2.0)), float(np.clip(rng.normal(0.2, 0.3), -0.2, 1.1))
+        thigh = (np.sin(outward), -np.cos(outward) * np.cos(forward), np.cos(outward) * np.sin(forward))
+        knee = rng.uniform(0.0, 2.3) if rng.random() < 0.6 else rng.uniform(0, 0.3)
+        legs.append(Leg(toward=(float(thigh[0]), float(thigh[1]), float(thigh[2])), knee=float(knee),
+                        twist=float(rng.normal(0.12, 0.25)), ankle=float(rng.normal(0, 0.3))))
+    arms = []
+    for _ in range(2):
+        x, y, z = unit(rng.normal(0, 1, 3).astype(np.float32)).tolist()
+        arms.append(replace(_any_arm(rng), toward=(abs(x) if z < 0.3 else x, y, max(z, -0.6))))
+    tilt = about(LEFT, float(rng.uniform(-0.4, 1.1))) @ about(FRONT, float(rng.normal(0, 0.25)))
+    pose = Pose(left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1], tilt_33=tilt)
+    return _with_column(pose, rng, float(rng.uniform(-0.3, 0.9)), 0.25)
+
+
 def lie(rng: Rng) -> Pose:
     """On the back, the belly or a side."""
     base = (stand, dance, sit)[rng.integers(3)](rng)
@@ -323,6 +341,6 @@ def upside_down(rng: Rng) -> Pose:
 
 POSES: dict[str, Callable[[Rng], Pose]] = {
     "stand": stand, "walk": walk_pose, "sit": sit, "crouch": crouch, "dance": dance, "lie": lie,
-    "upside_down": upside_down, "floor": on_the_floor, "back": on_the_back, "star": star,
+    "upside_down": upside_down, "anyhow": anyhow, "floor": on_the_floor, "back": on_the_back, "star": star,
 }
 """Generators of poses by name."""

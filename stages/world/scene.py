@@ -19,7 +19,7 @@ from stages.world.places import prospect
 from stages.world.poses import POSES
 from stages.world.shading import Lights, random_lights
 from stages.world.stage_set import random_set
-from stages.world.staging import camera_before, floor_place
+from stages.world.staging import LENS, camera_before, floor_place
 from stages.world.statures import human_shape
 from stages.world.wardrobe import PATTERNS, random_outfit
 from stages.world.weather import WEATHER
@@ -49,6 +49,7 @@ class World:
         backgrounds: pictures (paths or (H, W, 3) uint8 arrays) put behind people with probability `photo_share`.
         pitch: range of the camera's downward tilt, radians.
         roll: standard deviation of its roll, radians.
+        lens: range of its focal length, in longer sides of the picture.
         occluded: probability that something stands before a person.
         occluders: how many things stand there then.
         skirts, locks, bags: shares of people in skirts and dresses, with long hair, with a bag.
@@ -77,6 +78,7 @@ class World:
     photo_share: float = 0.8
     pitch: tuple[float, float] = (-0.15, 0.55)
     roll: float = 0.06
+    lens: tuple[float, float] = LENS
     occluded: float = 0.25
     occluders: int = 1
     skirts: float = 0.0
@@ -144,9 +146,18 @@ WORLDS: dict[str, World] = {
     "wide": World(
         name="wide", heights="human", skirts=0.12, locks=0.2, bags=0.12, loose=0.3, hairdos=0.3,
     ),
+    "broad": World(
+        name="broad", heights="human", skirts=0.12, locks=0.2, bags=0.12, loose=0.3, hairdos=0.3,
+        poses=(
+            ("stand", 0.22), ("walk", 0.15), ("sit", 0.10), ("crouch", 0.08), ("dance", 0.13), ("anyhow", 0.25),
+            ("lie", 0.05), ("upside_down", 0.02),
+        ),
+        pitch=(-0.3, 1.0), roll=0.1, lens=(0.5, 3.0),
+    ),
 }
 """Named worlds. `val` keeps apart from `train` by its random numbers, its bodies and partly its generators; `wide` is
-`train` with clothes and hair of every kind."""
+`train` with clothes and hair of every kind; `broad` is `wide` with a quarter of people posed anyhow, seen from further
+below and above, through wider and longer lenses."""
 
 
 def scene(world: World, seed: int, index: int) -> Scene:
@@ -233,7 +244,7 @@ def _first_camera(world: World, rng: Rng, mesh: Mesh) -> Camera:
         world.width * (0.5 + float(rng.uniform(-spread, spread)) * 0.8),
         world.height * (0.52 + float(rng.normal(0, 0.10 if tall < 0.9 * world.height else 0.2))),
     )
-    return camera_before(rng, mesh, world.height, world.width, tall, center, world.pitch, world.roll)
+    return camera_before(rng, mesh, world.height, world.width, tall, center, world.pitch, world.roll, world.lens)
 
 
 def photographed(

@@ -14,17 +14,19 @@ Rng = np.random.Generator
 
 # World (y up, z toward the viewer) → camera (y down, z away).
 _FACING = np.diag([1, -1, -1]).astype(np.float32)
+LENS = (0.8, 2.5)
+"""Range of the focal length in longer sides of the picture: fields of view of 64° to 23°."""
 
 
 def camera_before(
     rng: Rng, mesh: Mesh, height: int, width: int, person_px: float, center_2: tuple[float, float],
-    pitch_range: tuple[float, float], roll_spread: float,
+    pitch_range: tuple[float, float], roll_spread: float, lens: tuple[float, float] = LENS,
 ) -> Camera:
     """A camera in which a person is about `person_px` tall (its larger extent) and centred on pixel `center_2`.
 
-    Pitch is radians downward.
+    Pitch is radians downward; `lens` as `LENS`.
     """
-    focal = max(height, width) * float(np.exp(rng.uniform(np.log(0.8), np.log(2.5))))
+    focal = max(height, width) * float(np.exp(rng.uniform(*np.log(lens))))
     pitch, roll = float(rng.uniform(*pitch_range)), float(rng.normal(0, roll_spread))
     rotation = (_FACING @ about(FRONT, roll) @ about(LEFT, pitch)).astype(np.float32)
     low, high = mesh.vertex_V3.min(axis=0), mesh.vertex_V3.max(axis=0)

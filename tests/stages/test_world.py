@@ -111,6 +111,30 @@ def test_the_camera_frames_the_person_as_asked():
     assert 120 < y1 - y0 < 190 and abs((y0 + y1) / 2 - 100) < 12 and abs((x0 + x1) / 2 - 80) < 12
 
 
+def test_a_lens_is_as_long_as_asked_and_people_stay_as_tall():
+    mesh = standing(4)[1]
+    for lens in ((0.5, 0.52), (3.0, 3.1)):
+        frame = (200, 160, 90.0, (80.0, 100.0), (0.0, 0.0), 0.0)
+        view = camera_before(np.random.default_rng(1), mesh, *frame, lens)
+        assert lens[0] * 200 <= view.focal <= lens[1] * 200
+        row_V = view.to_pixels(view.to_camera(mesh.vertex_V3))[:, 1]
+        assert 75 < np.ptp(row_V) < 120
+
+
+def test_broad_shows_whom_wide_does_not():
+    """Cameras beyond the range of `wide`, and thighs lifted by one leg alone."""
+    broad, wide = WORLDS["broad"], WORLDS["wide"]
+    assert broad.lens[0] < wide.lens[0] and wide.lens[1] < broad.lens[1]
+    assert broad.pitch[0] < wide.pitch[0] and wide.pitch[1] < broad.pitch[1]
+    assert sum(dict(broad.poses).values()) == pytest.approx(1)
+    lifted = [abs(pose.left_leg.toward[2] - pose.right_leg.toward[2]) for pose in map(POSES["anyhow"], rngs(200))]
+    assert np.mean(np.array(lifted) > 1) > 0.2
+
+
+def rngs(count):
+    return [np.random.default_rng(seed) for seed in range(count)]
+
+
 def test_someone_who_faces_the_camera_shows_the_front_left_on_the_right():
     _, _, _, truth = standing(4)
     label = truth.label_HW

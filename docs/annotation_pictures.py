@@ -24,7 +24,8 @@ from stages.annotations.densepose_coco import MASK_SIDE, AnnotatedPerson
 from stages.annotations.run_lengths import mask_of
 from stages.annotations.simulated import annotate
 from stages.drawing.chart_colours import part_palette
-from stages.world.scene import WORLDS, scene
+from stages.world.scene import scene
+from stages.world.worlds import WORLDS
 
 U8 = npt.NDArray[np.uint8]
 OUT = Path(__file__).parent / "pictures" / "annotations.jpg"

@@ -17,9 +17,10 @@ from stages.demo_clip import camera  # noqa: E402
 from stages.world.far import FarWorld, far_scene  # noqa: E402
 from stages.world.moving import MOVING_WORLDS, moving_scene  # noqa: E402
 from stages.world.plaza import paint_plaza  # noqa: E402
-from stages.world.scene import WORLDS, Scene, scene  # noqa: E402
+from stages.world.scene import Scene, scene  # noqa: E402
 from stages.world.stress import STRESS_WORLDS  # noqa: E402
 from stages.world.stress_clips import STRESS_CLIPS  # noqa: E402
+from stages.world.worlds import WORLDS  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
 COLORS = np.random.default_rng(3).integers(70, 250, (25, 3)).astype(np.uint8)

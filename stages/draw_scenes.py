@@ -21,7 +21,8 @@ from stages.training.loaders import deaths_told, made_in_order, require_count
 from stages.training.payloads import PhotoShards, SceneShards
 from stages.training.photo_pool import PhotoPool
 from stages.training.scene_pool import PoolScene, write_scenes
-from stages.world.scene import WORLDS, World, scene
+from stages.world.scene import scene
+from stages.world.worlds import WORLDS, World
 
 PER_SHARD = 250
 BACKGROUNDS = 800

@@ -18,9 +18,10 @@ from stages.world.exact_surface import exact_surface
 from stages.world.far import FarWorld, far_scene
 from stages.world.moving import MOVING_WORLDS, MovingWorld, moving_scene
 from stages.world.renderings import RENDERINGS
-from stages.world.scene import WORLDS, Scene, World, scene
+from stages.world.scene import Scene, scene
 from stages.world.stress import STRESS_WORLDS
 from stages.world.stress_clips import STRESS_CLIPS
+from stages.world.worlds import WORLDS, World
 
 RATE = Fraction(25)
 STILL_WORLDS: dict[str, World] = {**WORLDS, **STRESS_WORLDS, "renderings": RENDERINGS}

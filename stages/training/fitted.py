@@ -21,7 +21,8 @@ from stages.synthesize import STILL_WORLDS, Synthesize
 from stages.world.drawing import maps, trace
 from stages.world.people import Mesh, Person
 from stages.world.poses import bone_rotations
-from stages.world.scene import World, cast_of
+from stages.world.scene import cast_of
+from stages.world.worlds import World
 
 F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator

@@ -22,11 +22,12 @@ from stages.world.flow import Moment, depth_everywhere, flow, in_the_open, momen
 from stages.world.meeting import meeting
 from stages.world.places import FLOOR, FRONT, Place, prospect
 from stages.world.rotations import LEFT, about
-from stages.world.scene import WORLDS, Moving, Scene, World, annotated, random_person, shown
+from stages.world.scene import Moving, Scene, annotated, random_person, shown
 from stages.world.shading import Lights, random_lights
 from stages.world.stage_set import StageSet, cast_shadows, random_set
 from stages.world.standing import furnished
 from stages.world.weather import WEATHER
+from stages.world.worlds import WORLDS, World
 
 F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stages.world.scene import World
+from stages.world.worlds import World
 
 RENDERINGS = World(
     name="renderings",

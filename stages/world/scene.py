@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.surface.raster import Camera
-from stages.world.backdrops import BACKDROPS, Backdrop, Picture, clouds, flat, occluder, window
+from stages.world.backdrops import BACKDROPS, Backdrop, clouds, flat, occluder, window
 from stages.world.contact import CONTACTS
 from stages.world.costumes import in_loose_clothes, with_hairdo
 from stages.world.drawing import Truth, draw
@@ -19,78 +19,17 @@ from stages.world.places import prospect
 from stages.world.poses import POSES
 from stages.world.shading import Lights, random_lights
 from stages.world.stage_set import random_set
-from stages.world.staging import LENS, camera_before, floor_place
+from stages.world.staging import camera_before, floor_place
 from stages.world.statures import human_shape
-from stages.world.wardrobe import PATTERNS, random_outfit
+from stages.world.wardrobe import random_outfit
 from stages.world.weather import WEATHER
+from stages.world.worlds import LEAST_PIXELS, World
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
 Rng = np.random.Generator
 
 SHAPES = {"even": random_shape, "human": human_shape}
-LEAST_PIXELS = 24
-"""A person with fewer visible pixels is not annotated, where a world says nothing else."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """What a world contains. Worlds of other names share no random numbers, bodies or (where cheap) generators.
-
-    Attributes:
-        name: salts the seed.
-        height, width: pixels of a scene.
-        people: probability of 0, 1, 2 … people.
-        tall: range of a person's height as a share of the image's height.
-        poses: names in `POSES` and their probabilities.
-        bodies: the share (from, to) of the sampled bodies it draws on.
-        children: share of children.
-        patterns, backdrops: names of cloth patterns and procedural backgrounds ("set": a place seen by the camera).
-        backgrounds: pictures (paths or (H, W, 3) uint8 arrays) put behind people with probability `photo_share`.
-        pitch: range of the camera's downward tilt, radians.
-        roll: standard deviation of its roll, radians.
-        lens: range of its focal length, in longer sides of the picture.
-        occluded: probability that something stands before a person.
-        occluders: how many things stand there then.
-        skirts, locks, bags: shares of people in skirts and dresses, with long hair, with a bag.
-        loose, hairdos: shares in coats, loose shirts, wide dresses or trousers; with hair of other cuts or a hat.
-        heights: how adults' heights are spread: "even" over all the body can be, or as "human" ones.
-        contact: share of scenes of two or more in which two shake hands, embrace or stand arm in arm.
-        facing: range of headings, radians; 0 looks at the camera.
-        weather: names in `WEATHER`, one of which each picture suffers.
-        least: fewest visible pixels of a person that is annotated.
-    """
-
-    name: str
-    height: int = 240
-    width: int = 320
-    people: tuple[float, ...] = (0.04, 0.36, 0.32, 0.18, 0.10)
-    tall: tuple[float, float] = (0.22, 1.35)
-    poses: tuple[tuple[str, float], ...] = (
-        ("stand", 0.32), ("walk", 0.20), ("sit", 0.14), ("crouch", 0.10), ("dance", 0.18), ("lie", 0.04),
-        ("upside_down", 0.02),
-    )
-    bodies: tuple[float, float] = (0.0, 0.7)
-    children: float = 0.12
-    patterns: tuple[str, ...] = PATTERNS
-    backdrops: tuple[str, ...] = ("clouds", "room", "clutter", "set")
-    backgrounds: tuple[Picture, ...] = ()
-    photo_share: float = 0.8
-    pitch: tuple[float, float] = (-0.15, 0.55)
-    roll: float = 0.06
-    lens: tuple[float, float] = LENS
-    occluded: float = 0.25
-    occluders: int = 1
-    skirts: float = 0.0
-    locks: float = 0.0
-    bags: float = 0.0
-    loose: float = 0.0
-    hairdos: float = 0.0
-    heights: str = "even"
-    contact: float = 0.0
-    facing: tuple[float, float] = (-np.pi, np.pi)
-    weather: tuple[str, ...] = ()
-    least: int = LEAST_PIXELS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,29 +74,6 @@ class Moving:
     previous_2HW: F32
     next_seen_HW: npt.NDArray[np.bool_]
     previous_seen_HW: npt.NDArray[np.bool_]
-
-
-WORLDS: dict[str, World] = {
-    "train": World(name="train"),
-    "val": World(
-        name="val", bodies=(0.7, 1.0), patterns=("plain", "checks", "stripes", "dots"), backdrops=("street", "room"),
-        poses=(("stand", 0.30), ("walk", 0.24), ("sit", 0.14), ("crouch", 0.10), ("dance", 0.20), ("lie", 0.02)),
-    ),
-    "wide": World(
-        name="wide", heights="human", skirts=0.12, locks=0.2, bags=0.12, loose=0.3, hairdos=0.3,
-    ),
-    "broad": World(
-        name="broad", heights="human", skirts=0.12, locks=0.2, bags=0.12, loose=0.3, hairdos=0.3,
-        poses=(
-            ("stand", 0.22), ("walk", 0.15), ("sit", 0.10), ("crouch", 0.08), ("dance", 0.13), ("anyhow", 0.25),
-            ("lie", 0.05), ("upside_down", 0.02),
-        ),
-        pitch=(-0.3, 1.0), roll=0.1, lens=(0.5, 3.0),
-    ),
-}
-"""Named worlds. `val` keeps apart from `train` by its random numbers, its bodies and partly its generators; `wide` is
-`train` with clothes and hair of every kind; `broad` is `wide` with a quarter of people posed anyhow, seen from further
-below and above, through wider and longer lenses."""
 
 
 def scene(world: World, seed: int, index: int) -> Scene:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from stages.world.scene import WORLDS, World
+from stages.world.worlds import WORLDS, World
 
 TURNED_AWAY = (np.pi - 0.7, np.pi + 0.7)
 

@@ -13,7 +13,8 @@ import cv2
 
 from stages.world.far import FarWorld, far_scene
 from stages.world.moving import MOVING_WORLDS, moving_scene
-from stages.world.scene import WORLDS, scene
+from stages.world.scene import scene
+from stages.world.worlds import WORLDS
 
 TWO = (0.0, 0.0, 1.0)
 STILLS = {name: replace(WORLDS[name], people=TWO) for name in ("train", "val", "wide")}

@@ -16,7 +16,8 @@ from pipeline.stage import Job
 from stages.evaluate import Evaluate
 from stages.evaluation.synthetic_truth import scene_truth
 from stages.evaluation.truth import TruePicture
-from stages.world.scene import WORLDS, scene
+from stages.world.scene import scene
+from stages.world.worlds import WORLDS
 from stages.write_scores import WriteScores
 
 JOB = Job(index=0, input="", output=None, stem="evaluate")

@@ -30,8 +30,9 @@ from stages.evaluation.text import score_table
 from stages.evaluation.truth import TruePicture
 from stages.truths import Truths
 from stages.world.exact_surface import exact_surface
-from stages.world.scene import WORLDS, scene
+from stages.world.scene import scene
 from stages.world.stress import STRESS_WORLDS
+from stages.world.worlds import WORLDS
 from tests.models.metrics.ruled_body import LineBody
 from tests.stages.scored_people import JOB, Oracle, low_scenes, scored
 

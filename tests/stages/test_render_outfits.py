@@ -22,7 +22,8 @@ from stages.drawing.styles import STYLES
 from stages.payloads import FrameChunk, Overlay, People, Surface, Surfaces, VideoInfo
 from stages.render import Render
 from stages.synthesize import true_surfaces
-from stages.world.scene import WORLDS, Scene, scene
+from stages.world.scene import Scene, scene
+from stages.world.worlds import WORLDS
 
 SIDE = 16
 SIZE = 40

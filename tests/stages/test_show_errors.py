@@ -13,7 +13,8 @@ from stages import STAGES
 from stages.drawing.error_colours import MADE_UP, MISSED, WORST, error_picture, error_ramp
 from stages.evaluation.films import SurfaceFrame
 from stages.show_errors import surface_error
-from stages.world.scene import WORLDS, Scene, scene
+from stages.world.scene import Scene, scene
+from stages.world.worlds import WORLDS
 
 
 class Sheets:

@@ -20,7 +20,8 @@ from stages.annotations.run_lengths import mask_of
 from stages.annotations.simulated import ERROR_OF_CHART, MOST_POINTS, annotate, erring
 from stages.sparse_set import SparseSet
 from stages.synthesize import Synthesize
-from stages.world.scene import WORLDS, Scene, scene
+from stages.world.scene import Scene, scene
+from stages.world.worlds import WORLDS
 
 
 @cache

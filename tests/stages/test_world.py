@@ -12,11 +12,12 @@ from pipeline.stage import StageError
 from stages.world.backdrops import window
 from stages.world.people import Person, dressed_rest, pose_person
 from stages.world.poses import POSES
-from stages.world.scene import WORLDS, annotated, draw, mask_box, scene
+from stages.world.scene import annotated, draw, mask_box, scene
 from stages.world.shading import random_lights
 from stages.world.staging import camera_before
 from stages.world.walking import gait_of, walking
 from stages.world.wardrobe import random_outfit
+from stages.world.worlds import WORLDS
 
 
 @pytest.fixture(scope="module")

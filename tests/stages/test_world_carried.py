@@ -14,8 +14,9 @@ from stages.world.drawing import maps, trace
 from stages.world.people import Person, pose_person
 from stages.world.poses import POSES
 from stages.world.rotations import UP, about
-from stages.world.scene import WORLDS, scene
+from stages.world.scene import scene
 from stages.world.wardrobe import home, pattern, random_outfit
+from stages.world.worlds import WORLDS
 
 RNG = np.random.default_rng(0)
 CLOTH = pattern(RNG)

@@ -17,9 +17,10 @@ from stages.world.loose_cloth import Tube, part_of
 from stages.world.people import Person, pose_person
 from stages.world.poses import POSES
 from stages.world.rotations import UP, about
-from stages.world.scene import WORLDS, scene
+from stages.world.scene import scene
 from stages.world.stress import STRESS_WORLDS
 from stages.world.wardrobe import home, pattern, random_outfit
+from stages.world.worlds import WORLDS
 
 CLOTH = pattern(np.random.default_rng(0))
 BARE = Person(score_C=load_body().score_SC[2], outfit=replace(random_outfit(np.random.default_rng(3)), garments=()))

@@ -15,10 +15,11 @@ from stages.world.drawing import maps, trace
 from stages.world.people import Person, pose_person
 from stages.world.poses import POSES
 from stages.world.rotations import UP, about
-from stages.world.scene import WORLDS, scene
+from stages.world.scene import scene
 from stages.world.skirts import RING, WAIST_Y, Skirt
 from stages.world.solids import together
 from stages.world.wardrobe import home, pattern, random_outfit
+from stages.world.worlds import WORLDS
 
 PLAIN = WORLDS["train"]
 

@@ -32,6 +32,7 @@ from tests.live.clock_film import CYCLE, RATE, FilmServer, clock_picture, free_p
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 RTSP_SERVER = Path(__file__).with_name("rtsp_server.py")
+PATIENCE_S = 60.0
 
 
 def job(name: str) -> Job:
@@ -178,13 +179,30 @@ def test_a_patient_run_waits_for_a_source_that_is_not_there_yet(watch: Callable[
     server[0].kill()
 
 
+def wait_for_frames(path: Path, least: int) -> None:
+    """Wait until so many frames stand in a file that grows, however late a busy machine begins to write it."""
+    end = time.monotonic() + PATIENCE_S
+    while frames_in(path) < least:
+        assert time.monotonic() < end, f"{path} has {frames_in(path)} frames of {least} after {PATIENCE_S} s"
+        time.sleep(0.2)
+
+
+def frames_in(path: Path) -> int:
+    """How many frames of a file can be read so far; none while it has no beginning yet."""
+    try:
+        with av.open(str(path)) as film:
+            return sum(1 for packet in film.demux(video=0) if packet.size)
+    except (av.error.FFmpegError, IndexError):
+        return 0
+
+
 def test_a_growing_file_is_read_at_its_newest_end_until_it_stops_growing(
     tmp_path: Path, watch: Callable[..., Watching]
 ) -> None:
     path, stopped = tmp_path / "grows.ts", threading.Event()
     writer = threading.Thread(target=send_film, args=(str(path), stopped))
     writer.start()
-    time.sleep(2.5)
+    wait_for_frames(path, 50)
     seen = watch(str(path)).frames(1)
     behind = seen.captured[0].received
     seen.frames(15)

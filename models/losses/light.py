@@ -47,6 +47,7 @@ UV_WEIGHT = 4.0
 POINTED = 14 * 130 / 256**2
 """Share of a person's box that a part takes when it gets the most points, 14: annotators set one for every 130 cells of
 the box's 256 x 256 (paper §2.1), so that a larger part has no more of them."""
+_COARSE = torch.from_numpy(COARSE_OF_CHART).long()
 JOINT_WEIGHT = 0.1
 """Of the joints' loss among the others."""
 
@@ -202,12 +203,14 @@ def surface_losses(
     body, exact = places
     uv_P24 = torch.stack([u_P4[exact], v_P4[exact]], 1)
     if as_points:
-        part_P4 = uv_share_P4 = by_place(point_share(label_NGG))
+        part_share_P4 = uv_share_P4 = by_place(point_share(label_NGG))
     else:
-        part_P4, uv_share_P4 = PART_WEIGHT.to(label_P4.device)[chart_index(label_P4)], torch.ones_like(weight_P4)
+        part_share_P4, uv_share_P4 = PART_WEIGHT.to(label_P4.device)[chart_index(label_P4)], torch.ones_like(weight_P4)
     return SurfaceLosses(
         person_loss(net.read_person(x_PC), label_P4),
-        part_loss(net.read_part(x_PC[body]), label_P4[body], weight_P4[body], part_P4[body], soft_labels=soft_labels),
+        part_loss(
+            net.read_part(x_PC[body]), label_P4[body], weight_P4[body], part_share_P4[body], soft_labels=soft_labels
+        ),
         uv_loss(net.read_uv(x_PC[exact]), label_P4[exact], uv_P24, uv_share_P4[exact], metric=metric_uv),
     )
 
@@ -218,7 +221,7 @@ def point_share(label_NGG: torch.Tensor) -> torch.Tensor:
     The measures of the paper (§4.1) are means over annotated points, of which every part of a person has at most 14,
     however much of the picture it takes: a chest that fills a close-up weighs no more than a forearm does.
     """
-    coarse_NC = torch.from_numpy(COARSE_OF_CHART).to(label_NGG.device).long()[label_NGG * (label_NGG < 25)].flatten(1)
+    coarse_NC = _COARSE.to(label_NGG.device)[label_NGG * on_body(label_NGG)].flatten(1)
     count_NK = coarse_NC.new_zeros(len(coarse_NC), len(COARSE_NAMES))
     count_NK.scatter_add_(1, coarse_NC, torch.ones_like(coarse_NC))
     most = POINTED * label_NGG[0].numel() / MARGIN**2

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.world.poses import Arm, Leg, Pose
-from stages.world.rotations import FRONT, LEFT, UP, about
+from stages.world.rotations import FRONT, LEFT, UP, about, lifted
 
 Rng = np.random.Generator
 Floats = npt.NDArray[np.float64]
@@ -83,12 +83,6 @@ def _mirrored(pose: Pose) -> Pose:
     )
 
 
-def _way(flexion: float, abduction: float) -> tuple[float, float, float]:
-    """Direction of a limb that was lifted forward, then sideways; radians."""
-    inward = float(np.cos(abduction))
-    return float(np.sin(abduction)), -inward * float(np.cos(flexion)), inward * float(np.sin(flexion))
-
-
 def _noisy(rng: Rng, angles: tuple[float, ...], spread: float, low: Floats, high: Floats) -> list[float]:
     return np.radians(np.clip(np.asarray(angles) + rng.normal(0, spread, len(angles)), low, high)).tolist()
 
@@ -96,11 +90,11 @@ def _noisy(rng: Rng, angles: tuple[float, ...], spread: float, low: Floats, high
 def _arm(rng: Rng, angles: tuple[float, float, float, float], spread: float) -> Arm:
     low, high = np.array([-50.0, -10, 0, -60]), np.array([170.0, 165, 145, 60])
     flexion, abduction, elbow, twist = _noisy(rng, angles, spread, low, high)
-    return Arm(toward=_way(flexion, abduction), elbow=elbow, twist=twist, turn=float(rng.normal(0, 0.5)),
+    return Arm(toward=lifted(flexion, abduction), elbow=elbow, twist=twist, turn=float(rng.normal(0, 0.5)),
                wrist=float(rng.normal(0, 0.25)), curl=float(rng.beta(1.5, 2) * 1.4))
 
 
 def _leg(rng: Rng, angles: tuple[float, float, float, float], spread: float) -> Leg:
     low, high = np.array([-65.0, -5, 0, -45]), np.array([120.0, 60, 140, 30])
     flexion, abduction, knee, ankle = _noisy(rng, angles, spread * 0.8, low, high)
-    return Leg(toward=_way(flexion, abduction), knee=knee, ankle=ankle, twist=float(rng.normal(0.12, 0.12)))
+    return Leg(toward=lifted(flexion, abduction), knee=knee, ankle=ankle, twist=float(rng.normal(0.12, 0.12)))

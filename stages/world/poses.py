@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.surface.body import OpenBody, load_body
-from stages.world.rotations import FRONT, LEFT, UP, about, swing, unit
+from stages.world.rotations import FRONT, LEFT, UP, about, lifted, swing, unit
 
 F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
@@ -280,10 +280,9 @@ def anyhow(rng: Rng) -> Pose:
     legs = []
     for _ in range(2):
         forward, outward = float(rng.uniform(-0.9, 2.0)), float(np.clip(rng.normal(0.2, 0.3), -0.2, 1.1))
-        thigh = (np.sin(outward), -np.cos(outward) * np.cos(forward), np.cos(outward) * np.sin(forward))
         knee = rng.uniform(0.0, 2.3) if rng.random() < 0.6 else rng.uniform(0, 0.3)
-        legs.append(Leg(toward=(float(thigh[0]), float(thigh[1]), float(thigh[2])), knee=float(knee),
-                        twist=float(rng.normal(0.12, 0.25)), ankle=float(rng.normal(0, 0.3))))
+        twist, ankle = float(rng.normal(0.12, 0.25)), float(rng.normal(0, 0.3))
+        legs.append(Leg(toward=lifted(forward, outward), knee=float(knee), twist=twist, ankle=ankle))
     arms = []
     for _ in range(2):
         x, y, z = unit(rng.normal(0, 1, 3).astype(np.float32)).tolist()

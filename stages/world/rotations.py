@@ -1,4 +1,4 @@
-"""Small rotations of bones, float32 matrices; angles in radians."""
+"""Small rotations of bones, float32 matrices, and directions of limbs; angles in radians."""
 
 from __future__ import annotations
 
@@ -44,3 +44,9 @@ def unit(v_3: npt.ArrayLike) -> F32:
     """A vector of length 1."""
     v = np.asarray(v_3, np.float32)
     return v / np.sqrt(v.dot(v))
+
+
+def lifted(flexion: float, abduction: float) -> tuple[float, float, float]:
+    """Direction of a limb that was lifted forward, then sideways; radians."""
+    inward = float(np.cos(abduction))
+    return float(np.sin(abduction)), -inward * float(np.cos(flexion)), inward * float(np.sin(flexion))

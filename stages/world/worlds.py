@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -74,22 +74,20 @@ class World:
     least: int = LEAST_PIXELS
 
 
+_WIDE = World(name="wide", heights="human", skirts=0.12, locks=0.2, bags=0.12, loose=0.3, hairdos=0.3)
 WORLDS: dict[str, World] = {
     "train": World(name="train"),
     "val": World(
         name="val", bodies=(0.7, 1.0), patterns=("plain", "checks", "stripes", "dots"), backdrops=("street", "room"),
         poses=(("stand", 0.30), ("walk", 0.24), ("sit", 0.14), ("crouch", 0.10), ("dance", 0.20), ("lie", 0.02)),
     ),
-    "wide": World(
-        name="wide", heights="human", skirts=0.12, locks=0.2, bags=0.12, loose=0.3, hairdos=0.3,
-    ),
-    "broad": World(
-        name="broad", heights="human", skirts=0.12, locks=0.2, bags=0.12, loose=0.3, hairdos=0.3,
+    "wide": _WIDE,
+    "broad": replace(
+        _WIDE, name="broad", pitch=(-0.3, 1.0), roll=0.1, lens=(0.5, 3.0),
         poses=(
             ("stand", 0.22), ("walk", 0.15), ("sit", 0.10), ("crouch", 0.08), ("dance", 0.13), ("anyhow", 0.25),
             ("lie", 0.05), ("upside_down", 0.02),
         ),
-        pitch=(-0.3, 1.0), roll=0.1, lens=(0.5, 3.0),
     ),
 }
 """Named worlds. `val` keeps apart from `train` by its random numbers, its bodies and partly its generators; `wide` is

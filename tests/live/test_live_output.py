@@ -27,14 +27,13 @@ from tests.live.clock_film import HEIGHT, WIDTH, clock_picture, free_port, read_
 from tests.live.live_receiver import Receiver
 from tests.live.nobody_here import pictures
 from tests.live.test_live_sources import rtsp_process
+from tests.live.waiting import PATIENCE_S
 
 VIDEO = VideoInfo(
     path="", width=WIDTH, height=HEIGHT, still=False, rate=Fraction(25), time_base=Fraction(1, 90_000), colorspace=6
 )
 BEGIN = 1_700_000_000 * 90_000
 """Time stamps of live frames count from 1970."""
-PATIENCE_S = 60.0
-"""How long a busy machine may take to start what is waited for."""
 
 
 def job(output: str | None) -> Job:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,12 @@ from stages.payloads import FrameChunk, Surface, Surfaces, VideoInfo
 from stages.payloads import People as PeopleFound
 from stages.preview import Preview
 from stages.render import Render
+from tests.live import waiting
 from tests.live.browser import Browser, browser_program, made_after
 from tests.live.clock_film import CYCLE, HEIGHT, WIDTH, clock_picture, free_port, read_clock
 from tests.live.nobody_here import nobody
 
+wait_for = partial(waiting.wait_for, seconds=20)
 VIDEO = VideoInfo(path="", width=WIDTH, height=HEIGHT, still=False, rate=Fraction(25), time_base=Fraction(1, 90_000))
 JOB = Job(index=0, input="0", output=None, stem="live")
 
@@ -202,13 +205,6 @@ def test_a_viewer_changes_the_style_of_the_result(running: Callable[..., Running
 def spread(rgb_HW3: np.ndarray) -> float:
     """How much the person's square differs within itself: grey ground has nothing of it."""
     return float(np.ptp(rgb_HW3[115:165, 105:155].astype(int), axis=(0, 1)).max())
-
-
-def wait_for(true: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not become true"
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(

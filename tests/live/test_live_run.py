@@ -6,31 +6,26 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.live import waiting
 from tests.live.browser import Browser, browser_program, made_after
 from tests.live.clock_film import CYCLE, FilmServer, free_port, read_clock
 from tests.live.live_receiver import Receiver
 from tests.live.nobody_here import CONFIG, LiveRun, pictures
 from tests.live.test_live_sources import rtsp_process
 
+wait_for = partial(waiting.wait_for, seconds=90)
 TRACEBACK = "Traceback (most recent call last)"
 GREEN_ATLAS = (
     "new Promise(done => { const suit = document.createElement('canvas'); suit.width = 400; suit.height = 600;"
     "suit.toBlob(blob => done(upload(new File([blob], 'green.png')))); })"
 )
-
-
-def wait_for(true: Callable[[], bool], run: LiveRun, seconds: float = 90) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, run.said()
-        time.sleep(0.1)
 
 
 def recorded(path: Path) -> int:
@@ -59,12 +54,12 @@ def test_one_file_though_the_source_died_and_came_back(way: str, tmp_path: Path)
     words = ["--set", "encode.segment_frames=5", "--report", "report.json", *([way] if way != "ray" else [])]
     run = LiveRun(tmp_path, server.url, "-o", "day.mp4", *words)
     try:
-        wait_for(lambda: recorded(out) >= 20, run)
+        wait_for(lambda: recorded(out) >= 20, run.said)
         server.kill()
         before = recorded(out)
         time.sleep(1)
         server = FilmServer(port)
-        wait_for(lambda: recorded(out) >= before + 30, run)
+        wait_for(lambda: recorded(out) >= before + 30, run.said)
         run.stop()
         assert run.end() == 130
     finally:
@@ -86,7 +81,7 @@ def test_ctrl_c_while_the_source_is_away_leaves_the_file_whole(tmp_path: Path) -
     out = tmp_path / "day.mp4"
     run = LiveRun(tmp_path, server.url, "-o", "day.mp4", "--serial", "--set", "encode.segment_frames=5")
     try:
-        wait_for(lambda: recorded(out) >= 10, run)
+        wait_for(lambda: recorded(out) >= 10, run.said)
         server.kill()
         time.sleep(1.5)
         run.stop()
@@ -105,7 +100,7 @@ def test_a_browser_watches_a_stream_through_its_loss(tmp_path: Path) -> None:
     run = LiveRun(tmp_path, server.url, "--serial", "--set", f"preview.port={page}", "--set", "preview.quality=95")
     browser = Browser(program, tmp_path / "profile")
     try:
-        wait_for(lambda: "people a frame" in run.said(), run)
+        wait_for(lambda: "people a frame" in run.said(), run.said)
         browser.open(f"http://127.0.0.1:{page}/")
         browser.wait("at('lamp').className == 'on' && Number(at('picture').dataset.shown) > 10", 60)
         browser.wait(made_after(time.time()), 60)
@@ -133,12 +128,12 @@ def test_one_file_though_an_rtsp_server_was_killed_and_started_again(tmp_path: P
     words = ["--serial", "--set", "encode.segment_frames=5", "--report", "report.json"]
     run = LiveRun(tmp_path, f"rtsp://127.0.0.1:{port}/film", "-o", "day.mp4", *words)
     try:
-        wait_for(lambda: recorded(out) >= 20, run)
+        wait_for(lambda: recorded(out) >= 20, run.said)
         server.kill()
         server.wait()
         before = recorded(out)
         server = rtsp_process(port)
-        wait_for(lambda: recorded(out) >= before + 20, run)
+        wait_for(lambda: recorded(out) >= before + 20, run.said)
         run.stop()
         assert run.end() == 130
     finally:
@@ -175,10 +170,10 @@ def test_a_process_that_is_killed_costs_a_moment_and_not_the_file(tmp_path: Path
     out = tmp_path / "day.mp4"
     run = LiveRun(tmp_path, server.url, "-o", "day.mp4", "--set", "encode.segment_frames=5", "--report", "r.json")
     try:
-        wait_for(lambda: recorded(out) >= 10, run)
+        wait_for(lambda: recorded(out) >= 10, run.said)
         os.kill(run.process_with("day.mp4.partial"), signal.SIGKILL)
         before = recorded(out)
-        wait_for(lambda: recorded(out) >= before + 20, run)
+        wait_for(lambda: recorded(out) >= before + 20, run.said)
         run.stop()
         assert run.end() == 130
     finally:
@@ -194,11 +189,11 @@ def test_after_the_program_itself_was_killed_a_recording_goes_on_in_the_same_fil
     words = [server.url, "-o", "day.mp4", "--serial", "--set", "encode.segment_frames=5"]
     run = LiveRun(tmp_path, *words)
     try:
-        wait_for(lambda: recorded(out) >= 10, run)
+        wait_for(lambda: recorded(out) >= 10, run.said)
         run.kill()
         before = recorded(out)
         run = LiveRun(tmp_path, *words, "--resume")
-        wait_for(lambda: recorded(out) >= before + 10, run)
+        wait_for(lambda: recorded(out) >= before + 10, run.said)
         run.stop()
         assert run.end() == 130
     finally:
@@ -244,7 +239,7 @@ def test_memory_does_not_grow_while_frames_are_dropped(tmp_path: Path) -> None:
     slow = CONFIG.replace("nobody, preview", "nobody, dawdle, preview")
     run = LiveRun(tmp_path, server.url, "--serial", "--report", "r.json", config=slow)
     try:
-        wait_for(lambda: "people a frame" in run.said(), run)
+        wait_for(lambda: "people a frame" in run.said(), run.said)
         time.sleep(2)
         early = run.resident()
         time.sleep(8)

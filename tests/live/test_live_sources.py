@@ -29,10 +29,10 @@ from stages.live_decode import LiveDecode
 from stages.payloads import FrameChunk
 from tests.live import clock_film
 from tests.live.clock_film import CYCLE, RATE, FilmServer, clock_picture, free_port, read_clock, send_film
+from tests.live.waiting import wait_for
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 RTSP_SERVER = Path(__file__).with_name("rtsp_server.py")
-PATIENCE_S = 60.0
 
 
 def job(name: str) -> Job:
@@ -179,14 +179,6 @@ def test_a_patient_run_waits_for_a_source_that_is_not_there_yet(watch: Callable[
     server[0].kill()
 
 
-def wait_for_frames(path: Path, least: int) -> None:
-    """Wait until so many frames stand in a file that grows, however late a busy machine begins to write it."""
-    end = time.monotonic() + PATIENCE_S
-    while frames_in(path) < least:
-        assert time.monotonic() < end, f"{path} has {frames_in(path)} frames of {least} after {PATIENCE_S} s"
-        time.sleep(0.2)
-
-
 def frames_in(path: Path) -> int:
     """How many frames of a file can be read so far; none while it has no beginning yet."""
     try:
@@ -202,7 +194,7 @@ def test_a_growing_file_is_read_at_its_newest_end_until_it_stops_growing(
     path, stopped = tmp_path / "grows.ts", threading.Event()
     writer = threading.Thread(target=send_film, args=(str(path), stopped))
     writer.start()
-    wait_for_frames(path, 50)
+    wait_for(lambda: frames_in(path) >= 50)  # however late a busy machine begins to write
     seen = watch(str(path)).frames(1)
     behind = seen.captured[0].received
     seen.frames(15)

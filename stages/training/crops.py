@@ -32,6 +32,8 @@ ROUNDED = 0.9
 """A turned person's box against their box turned, in length."""
 LEAST_LEFT = 150
 """Pixels (cells of the labels) of a person that a cut must leave."""
+FEWEST = 32
+"""Pixels along a side of the crop of the most distant person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,10 @@ class View:
             origin = origin + axes[:, 0] * (cells - 1)
             axes = axes * (-1.0, 1.0)
         return np.concatenate([scale_2[:, None] * axes, (scale_2 * origin + offset_2 - 0.5)[:, None]], 1)
+
+    def pixels(self, scale_2: F64) -> float:
+        """Of an array along the longer side of what is looked at; `scale_2` takes source pixels to its pixels."""
+        return float(np.linalg.norm(scale_2[:, None] * self.axes_22, axis=0).max())
 
     def joints(self, joint_J3: F32, side: int) -> F32:
         """Joints (J,3; x, y in pixels of the source) in those of a crop of `side` pixels, which may mirror them."""
@@ -185,6 +191,22 @@ def spoilt(rgb_CC3: U8, random: np.random.Generator, mix: CropMix) -> U8:
     return degrade(recolour(rgb_CC3, random), random)
 
 
+def photographed(rgb_CC3: U8, seen: float, random: np.random.Generator, mix: CropMix) -> U8:
+    """The crop as a camera gives it: spoilt, and at times so from further away, where the same body takes fewer pixels.
+
+    Args:
+        seen: pixels of the source along a side of the crop; a distant crop has between FEWEST and all of them, more
+            often few.
+    """
+    side = len(rgb_CC3)
+    most = min(seen, side)
+    if not mix.distant or random.random() >= mix.distant or most <= FEWEST:
+        return spoilt(rgb_CC3, random, mix)
+    few = round(float(np.exp(random.uniform(np.log(FEWEST), np.log(most)))))
+    small = spoilt(np.asarray(cv2.resize(rgb_CC3, (few, few), interpolation=cv2.INTER_AREA)), random, mix)
+    return np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR))
+
+
 def photo_crop(
     photo: PoolPhoto, person: PoolPerson, side: int, random: np.random.Generator, mix: CropMix = CROPS_AS_SHIPPED
 ) -> Crop:
@@ -197,7 +219,7 @@ def photo_crop(
     label_GG = look(person.label_LL, matrix, cells, smooth=False, outside=IGNORE)
     weight_GG = look(person.weight_LL, matrix, cells, smooth=False, outside=0)
     return Crop(
-        rgb_CC3=spoilt(look_finely(photo.rgb_SS3, view, scale_2, side), random, mix),
+        rgb_CC3=photographed(look_finely(photo.rgb_SS3, view, scale_2, side), view.pixels(scale_2), random, mix),
         label_GG=mirror_label(label_GG) if view.flip else label_GG,
         weight_GG=weight_GG.astype(np.float32) / 255,
         uv_2GG=np.zeros((2, cells, cells), np.float32),
@@ -235,7 +257,7 @@ def scene_crop(
         label_GG = mirror_label(label_GG)
     rgb_CC3 = _crop_pixels(scene, view, background_HW3, side)
     return Crop(
-        rgb_CC3=spoilt(rgb_CC3, random, mix),
+        rgb_CC3=photographed(rgb_CC3, view.pixels(one), random, mix),
         label_GG=label_GG,
         weight_GG=np.ones((cells, cells), np.float32),
         uv_2GG=uv_2GG,

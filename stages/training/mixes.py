@@ -20,6 +20,7 @@ class CropMix:
         obstructed: behind slats, a post or something round.
         nobody: of parts of photos where nobody is, so that nothing is painted on what the detector mistakes for people.
         spoilt: with another light, and at times blur, noise or compression.
+        distant: of as few pixels as people further away have.
         adapted: of the synthetic crops with the coarse light and colours of a photo.
         legs, arms: how many times as often real crops are shown that show legs, and much of the arms.
     """
@@ -33,6 +34,7 @@ class CropMix:
     obstructed: float = 0.0
     nobody: float = 0.0
     spoilt: float = 1.0
+    distant: float = 0.0
     adapted: float = 0.0
     legs: float = 2.0
     arms: float = 1.5

@@ -36,7 +36,7 @@ class ScenePool:
         people: (scene, person) of everyone who shows at least LEAST_PIXELS pixels.
     """
 
-    LEAST_PIXELS = 300
+    LEAST_PIXELS = 80
 
     def __init__(self, shards: Sequence[Path]) -> None:
         """Raises: StageError when there is no shard."""

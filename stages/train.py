@@ -14,6 +14,7 @@ from models.light.pixels import CROP
 from models.light.sizes import DetectorSizes, LightSizes, SurfaceSizes
 from models.light.surface_net import SurfaceNet
 from models.light.weights import read_sizes, write_weights
+from models.losses.light_surface import Counting
 from models.losses.light_taught import read_teacher
 from pipeline.stage import Job, Stage
 from stages.payloads import Written
@@ -142,13 +143,8 @@ class TrainSurface(Stage):
         torch.manual_seed(config.seed)
         self.half = Half(SurfaceNet(self.sizes), config, name="surface", threads=threads)
         teacher = read_teacher(Path(config.teacher).expanduser()).to(self.half.device) if config.teacher else None
-        self._loss = partial(
-            surface_loss,
-            soft_labels=config.soft_labels,
-            metric_uv=config.metric_uv,
-            as_points=config.as_points,
-            teacher=teacher,
-        )
+        counting = Counting(soft_labels=config.soft_labels, metric_uv=config.metric_uv, as_points=config.as_points)
+        self._loss = partial(surface_loss, counting=counting, teacher=teacher)
 
     def __call__(self, part: Round, photos: PhotoShards, scenes: SceneShards) -> Iterator[SurfaceTrained]:
         """Train to the end of the round."""

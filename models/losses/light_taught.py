@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from models.light.surface_net import SurfaceLogits, SurfaceNet
 from models.light.weights import load_networks
-from models.losses.light import PART_WEIGHT, UV_WEIGHT, by_place, uv_cost
+from models.losses.light_surface import PART_WEIGHT, UV_WEIGHT, by_place, uv_cost
 from models.surface.charts import MIRROR_CHART, mirror_uv
 
 _CHART = np.arange(1, 25, dtype=np.uint8)

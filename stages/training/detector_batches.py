@@ -15,7 +15,7 @@ from torch import nn
 from models.light.box_teacher import PlaceTeacher
 from models.light.detector import PersonDetector
 from models.light.places import places
-from models.losses.light import detector_losses, taught_losses
+from models.losses.light_detector import detector_losses, taught_losses
 from stages.training.backgrounds import over, random_background
 from stages.training.canvases import CANVAS, Canvas, Sheet, make_canvas
 from stages.training.fit import Batch

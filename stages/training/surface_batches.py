@@ -12,7 +12,7 @@ from torch import nn
 
 from models.light.pixels import CROP
 from models.light.surface_net import SurfaceNet
-from models.losses.light import BodyPlaces, body_places, joint_loss, surface_losses
+from models.losses.light_surface import ALL_CELLS, BodyPlaces, Counting, body_places, joint_loss, surface_losses
 from models.losses.light_taught import SurfaceTeacher, taught_surface
 from stages.training.backgrounds import nobody, random_background
 from stages.training.crops import Crop, cut_photo, cut_scene, photo_crop, scene_crop
@@ -138,9 +138,7 @@ def surface_loss(
     net: nn.Module,
     batch: Batch,
     *,
-    soft_labels: bool = False,
-    metric_uv: bool = False,
-    as_points: bool = False,
+    counting: Counting = ALL_CELLS,
     teacher: SurfaceTeacher | None = None,
 ) -> Mapping[str, torch.Tensor]:
     """The surface network's loss terms on a batch of `SurfaceBatches`, and those of learning from a teacher."""
@@ -148,11 +146,9 @@ def surface_loss(
     rgb, label, weight, uv, joint, body, exact = batch
     rgb = rgb.float()
     x_NCHW, places = net.features(rgb), BodyPlaces(body, exact)
-    losses = surface_losses(
-        net, x_NCHW, label, weight, uv, places, soft_labels=soft_labels, metric_uv=metric_uv, as_points=as_points
-    )._asdict()
+    losses = surface_losses(net, x_NCHW, label, weight, uv, places, counting)._asdict()
     if net.joints is not None:
         losses["joint"] = joint_loss(net.joints(x_NCHW), joint, rgb.shape[-1])
     if teacher is not None:
-        losses |= taught_surface(net, x_NCHW, teacher(rgb), metric_uv=metric_uv)._asdict()
+        losses |= taught_surface(net, x_NCHW, teacher(rgb), metric_uv=counting.metric_uv)._asdict()
     return losses

@@ -17,7 +17,7 @@ from models.light.files import BUILT_IN
 from models.light.pixels import CROP
 from models.light.surface_net import GRID, SurfaceNet
 from models.light.weights import read_sizes
-from models.losses.light import body_places
+from models.losses.light_surface import body_places
 from models.surface.body import COCO_KEYPOINTS
 from stages.training.optimizers import Optimizers, make_optimizer
 from stages.training.surface_batches import surface_loss

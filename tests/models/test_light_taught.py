@@ -9,7 +9,7 @@ from models.light.files import BUILT_IN
 from models.light.sizes import SurfaceSizes
 from models.light.surface_net import SurfaceLogits, SurfaceNet
 from models.light.weights import load_networks
-from models.losses.light import PART_WEIGHT
+from models.losses.light_surface import PART_WEIGHT
 from models.losses.light_taught import Answer, SurfaceTeacher, mirrored, read_teacher, taught_surface
 from models.surface.charts import mirror_maps
 

@@ -27,7 +27,7 @@ from models.light.pixels import CROP
 from models.light.sizes import UNSAID_SIZES, DetectorSizes, LightSizes, SurfaceSizes
 from models.light.surface_net import GRID, SurfaceNet
 from models.light.weights import read_sizes, read_weights, write_weights
-from models.losses.light import taught_losses
+from models.losses.light_detector import taught_losses
 from models.network import NetworkConfig
 from models.surface.body import COCO_KEYPOINTS
 from pipeline.config import load_config

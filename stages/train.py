@@ -14,7 +14,7 @@ from models.light.pixels import CROP
 from models.light.sizes import DetectorSizes, LightSizes, SurfaceSizes
 from models.light.surface_net import SurfaceNet
 from models.light.weights import read_sizes, write_weights
-from models.losses.light_surface import Counting
+from models.losses.light_surface import UV_WEIGHT, Counting
 from models.losses.light_taught import read_teacher
 from pipeline.stage import Job, Stage
 from stages.payloads import Written
@@ -116,6 +116,7 @@ class TrainSurface(Stage):
             metric_uv: errors of U and V count by how far along the skin they are, as they are measured; else all alike.
             as_points: cells count as the points that annotators set, at most 14 in a part however large it is; else
                 parts weigh by the root of their area, U and V of all cells alike.
+            uv_weight: of the loss of U and V among the others.
             teacher: a light network (a .safetensors file of any sizes) whose answers are learnt beside the labels.
         """
 
@@ -127,6 +128,7 @@ class TrainSurface(Stage):
         soft_labels: bool = False
         metric_uv: bool = False
         as_points: bool = False
+        uv_weight: float = UV_WEIGHT
         teacher: str = ""
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=5400))
 
@@ -135,6 +137,8 @@ class TrainSurface(Stage):
             HalfConfig.__post_init__(self)
             if not self.sides or any(side < 64 or side % 32 for side in self.sides):
                 raise ValueError("sides must be multiples of 32 from 64 on, at least one")
+            if self.uv_weight < 0:
+                raise ValueError("uv_weight must not be negative")
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open the network and its checkpoint, if there is one."""
@@ -143,7 +147,12 @@ class TrainSurface(Stage):
         torch.manual_seed(config.seed)
         self.half = Half(SurfaceNet(self.sizes), config, name="surface", threads=threads)
         teacher = read_teacher(Path(config.teacher).expanduser()).to(self.half.device) if config.teacher else None
-        counting = Counting(soft_labels=config.soft_labels, metric_uv=config.metric_uv, as_points=config.as_points)
+        counting = Counting(
+            soft_labels=config.soft_labels,
+            metric_uv=config.metric_uv,
+            as_points=config.as_points,
+            uv_weight=config.uv_weight,
+        )
         self._loss = partial(surface_loss, counting=counting, teacher=teacher)
 
     def __call__(self, part: Round, photos: PhotoShards, scenes: SceneShards) -> Iterator[SurfaceTrained]:

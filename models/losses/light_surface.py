@@ -40,7 +40,7 @@ UV_METRES = torch.tensor(
 MEAN_METRES = 0.42
 """The mean of these over the whole skin."""
 UV_WEIGHT = 4.0
-"""Of the loss of U and V among the others."""
+"""Of the loss of U and V among the others, where nothing else is asked."""
 POINTED = 14 * 130 / 256**2
 """Share of a person's box that a part takes when it gets the most points, 14: annotators set one for every 130 cells of
 the box's 256 x 256 (paper §2.1), so that a larger part has no more of them."""
@@ -57,11 +57,13 @@ class Counting:
         soft_labels: what a label lacks in trust goes to the other parts, and the cell counts in full.
         metric_uv: U and V count by how far along the skin they are off.
         as_points: cells of parts, and U and V there, count as the points that annotators set (see `point_share`).
+        uv_weight: of the loss of U and V among the others.
     """
 
     soft_labels: bool = False
     metric_uv: bool = False
     as_points: bool = False
+    uv_weight: float = UV_WEIGHT
 
 
 ALL_CELLS = Counting()
@@ -114,7 +116,8 @@ def surface_losses(
             part_share_P4[body],
             soft_labels=counting.soft_labels,
         ),
-        uv_loss(net.read_uv(x_PC[exact]), label_P4[exact], uv_P24, uv_share_P4[exact], metric=counting.metric_uv),
+        counting.uv_weight
+        * uv_loss(net.read_uv(x_PC[exact]), label_P4[exact], uv_P24, uv_share_P4[exact], metric=counting.metric_uv),
     )
 
 
@@ -214,7 +217,7 @@ def uv_loss(
         for x, true, cost_K in zip(said, uv_P24.unbind(1), cost_K2.unbind(1), strict=True)
     )
     weighted = on_body(label_P4) * share_P4
-    return UV_WEIGHT * (gap * weighted).sum() / weighted.sum().clamp(min=1)
+    return (gap * weighted).sum() / weighted.sum().clamp(min=1)
 
 
 def uv_cost(*, metric: bool) -> torch.Tensor:

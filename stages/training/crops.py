@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.light.pixels import MEAN
+from models.light.pixels import GREY
 from models.light.region import crop_region
 from models.surface.body import MIRROR_JOINT
 from models.surface.charts import mirror_uv
@@ -25,7 +25,6 @@ from stages.training.scene_pool import PoolScene
 F32 = npt.NDArray[Any]
 F64 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
-GREY = (int(MEAN),) * 3
 CUT_SIDES = (0.18, 0.14, 0.18, 0.5)
 """How often left, top, right and bottom."""
 ROUNDED = 0.9

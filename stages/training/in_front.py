@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.light.pixels import GREY
 from stages.training.backgrounds import over, random_background
-from stages.training.crops import GREY, Crop, look
+from stages.training.crops import Crop, look
 from stages.training.photo_pool import PhotoPool
 from stages.training.photos import on_body
 from stages.training.scene_pool import PoolScene

@@ -18,6 +18,7 @@ from models.losses.light_surface import (
     PART_WEIGHT,
     POINTED,
     UV_METRES,
+    UV_WEIGHT,
     Counting,
     body_places,
     joint_loss,
@@ -41,9 +42,9 @@ def test_surface_losses_are_the_closed_forms() -> None:
     alike = torch.ones(1, 4)
     assert part_loss(torch.zeros(1, 4, 24), label, alike, alike) == pytest.approx(math.log(24), rel=1e-5)
     said = torch.full((1, 4, 24), 0.5), torch.full((1, 4, 24), 0.25)
-    assert uv_loss(said, label, uv, alike) == pytest.approx(4 * ((0.25 + 0.25) + (0.5 + 0.25)) / 2, rel=1e-5)
+    assert uv_loss(said, label, uv, alike) == pytest.approx(((0.25 + 0.25) + (0.5 + 0.25)) / 2, rel=1e-5)
     thrice = torch.tensor([[9.0, 3.0, 1.0, 9.0]])
-    assert uv_loss(said, label, uv, thrice) == pytest.approx(4 * (3 * (0.25 + 0.25) + (0.5 + 0.25)) / 4, rel=1e-5)
+    assert uv_loss(said, label, uv, thrice) == pytest.approx((3 * (0.25 + 0.25) + (0.5 + 0.25)) / 4, rel=1e-5)
 
 
 def test_metric_uv_counts_what_a_step_of_u_and_v_is_along_the_skin() -> None:
@@ -63,7 +64,7 @@ def test_metric_uv_counts_what_a_step_of_u_and_v_is_along_the_skin() -> None:
     label, uv = torch.tensor([[0, 2, 21, 255]]), torch.zeros(1, 2, 4)
     said = torch.full((1, 4, 24), 0.1), torch.full((1, 4, 24), 0.2)
     metres = float((UV_METRES[1] + UV_METRES[20]) @ torch.tensor([0.1, 0.2])) / 2
-    assert uv_loss(said, label, uv, torch.ones(1, 4), metric=True) == pytest.approx(4 * metres / MEAN_METRES, rel=1e-5)
+    assert uv_loss(said, label, uv, torch.ones(1, 4), metric=True) == pytest.approx(metres / MEAN_METRES, rel=1e-5)
 
 
 def test_a_joint_costs_the_entropy_of_its_cell_where_it_is_known() -> None:
@@ -116,8 +117,8 @@ def test_cells_count_as_the_points_that_annotators_set() -> None:
             assert np.ptp(said[coarse == part]) == 0
 
 
-@pytest.mark.parametrize("as_points", [False, True])
-def test_surface_losses_read_on_the_body_what_whole_maps_would_say(*, as_points: bool) -> None:
+@pytest.mark.parametrize(("as_points", "uv_weight"), [(False, UV_WEIGHT), (True, 7.0)])
+def test_surface_losses_read_on_the_body_what_whole_maps_would_say(*, as_points: bool, uv_weight: float) -> None:
     torch.manual_seed(2)
     net = SurfaceNet(SurfaceSizes(blocks=(1, 1, 1), refined=(0, 0))).eval()
     rgb = torch.rand(3, 3, CROP, CROP) * 255
@@ -127,7 +128,7 @@ def test_surface_losses_read_on_the_body_what_whole_maps_would_say(*, as_points:
     label[2] = 0  # of nobody
     weight, uv, known = torch.rand(3, GRID, GRID), torch.rand(3, 2, GRID, GRID), torch.tensor([True, False, True])
     features, on = net.features(rgb), body_places(label, known)
-    sparse = surface_losses(net, features, label, weight, uv, on, Counting(as_points=as_points))
+    sparse = surface_losses(net, features, label, weight, uv, on, Counting(as_points=as_points, uv_weight=uv_weight))
     maps = net(rgb)
     part, u, v = (x.flatten(2).transpose(1, 2) for x in maps[1:])  # all cells of a picture, charts last
     exact = label.where(known[:, None, None], torch.tensor(0)).flatten(1)
@@ -136,7 +137,7 @@ def test_surface_losses_read_on_the_body_what_whole_maps_would_say(*, as_points:
     dense = (
         person_loss(maps.person[:, 0], label),
         part_loss(part, label.flatten(1), weight.flatten(1), share.flatten(1)),
-        uv_loss((u, v), exact, uv.flatten(2), uv_share.flatten(1)),
+        uv_weight * uv_loss((u, v), exact, uv.flatten(2), uv_share.flatten(1)),
     )
     for one, other in zip(sparse, dense, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)

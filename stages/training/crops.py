@@ -16,6 +16,7 @@ from models.surface.body import MIRROR_JOINT
 from models.surface.charts import mirror_uv
 from stages.training.backgrounds import over
 from stages.training.canvases import mirror_label
+from stages.training.filmed import filmed
 from stages.training.mixes import CROPS_AS_SHIPPED, CropMix
 from stages.training.photo_pool import PoolPerson, PoolPhoto
 from stages.training.photometry import degrade, recolour
@@ -195,15 +196,24 @@ def photographed(rgb_CC3: U8, seen: float, random: np.random.Generator, mix: Cro
 
     Args:
         seen: pixels of the source along a side of the crop; a distant crop has between FEWEST and all of them, more
-            often few.
+            often few. A filmed one is spoilt at all of them, as films are, and enlarged again.
     """
     side = len(rgb_CC3)
     most = min(seen, side)
-    if not mix.distant or random.random() >= mix.distant or most <= FEWEST:
+    if mix.filmed and random.random() < mix.filmed:
+        few = max(2 * round(most / 2), FEWEST)
+        small = filmed(recolour(resized(rgb_CC3, few), random), random)
+    elif mix.distant and random.random() < mix.distant and most > FEWEST:
+        few = round(float(np.exp(random.uniform(np.log(FEWEST), np.log(most)))))
+        small = spoilt(resized(rgb_CC3, few), random, mix)
+    else:
         return spoilt(rgb_CC3, random, mix)
-    few = round(float(np.exp(random.uniform(np.log(FEWEST), np.log(most)))))
-    small = spoilt(np.asarray(cv2.resize(rgb_CC3, (few, few), interpolation=cv2.INTER_AREA)), random, mix)
     return np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR))
+
+
+def resized(rgb_CC3: U8, side: int) -> U8:
+    """A square picture of fewer pixels, each a mean."""
+    return np.asarray(cv2.resize(rgb_CC3, (side, side), interpolation=cv2.INTER_AREA))
 
 
 def photo_crop(

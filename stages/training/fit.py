@@ -32,10 +32,12 @@ class FitConfig:
         optimizer: "adamw", "muon", or "sgd" with a momentum of 0.9 as the paper's.
         rate, decay: learning rate at its highest, and weight decay (not of norms and biases).
         warmup: steps until the highest rate.
-        schedule: "cosine", or "step": a tenth after each share of the steps in `milestones`.
+        schedule: "cosine"; "step": a tenth after each share of the steps in `milestones`; or "constant".
         clip: largest norm of the gradient.
         accumulate: parts of a batch that are computed one after the other before a step; their losses are averaged.
         average: share of the old weights in the moving average, per step.
+        average_from: step from which on all weights count alike in the average (Izmailov et al., *Averaging Weights
+            Leads to Wider Optima and Better Generalization*, UAI 2018); 0: the average moves on to the end.
         save_every_s: seconds between checkpoints.
         bf16: compute the network in bfloat16.
         keep: checkpoints that stay beside the newest, each from another time of saving (`state-STEP.pt`).
@@ -46,29 +48,39 @@ class FitConfig:
     rate: float = 2e-3
     decay: float = 0.03
     warmup: int = 150
-    schedule: Literal["cosine", "step"] = "cosine"
+    schedule: Literal["cosine", "step", "constant"] = "cosine"
     milestones: tuple[float, ...] = (0.77, 0.92)
     clip: float = 5.0
     accumulate: int = 1
     average: float = 0.998
+    average_from: int = 0
     save_every_s: float = 120.0
     bf16: bool = True
     keep: int = 0
 
     def __post_init__(self) -> None:
         """Raises ValueError for a number out of range."""
-        if self.steps < 1 or self.accumulate < 1 or self.keep < 0:
-            raise ValueError("steps and accumulate must be at least 1, keep at least 0")
+        if self.steps < 1 or self.accumulate < 1 or self.keep < 0 or self.average_from < 0:
+            raise ValueError("steps and accumulate must be at least 1, keep and average_from at least 0")
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step."""
         if step < self.warmup:
             return self.rate * (step + 1) / self.warmup
+        if self.schedule == "constant":
+            return self.rate
         if self.schedule == "step":
             passed: int = sum(step >= share * self.steps for share in self.milestones)
             return float(self.rate * 0.1**passed)
         done = (step - self.warmup) / max(1, self.steps - self.warmup)
         return self.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+
+    def kept_at(self, step: int) -> float:
+        """The share of the average that stays when the weights after a step are added to it."""
+        if 0 < self.average_from <= step:
+            counted = step - self.average_from
+            return counted / (counted + 1)
+        return min(self.average, (step + 1) / (step + 10))
 
 
 Batch = tuple[torch.Tensor, ...]
@@ -213,7 +225,7 @@ class Fit:
 
     @torch.no_grad()
     def _blend(self) -> None:
-        keep = min(self.config.average, (self.step + 1) / (self.step + 10))
+        keep = self.config.kept_at(self.step)
         values = self.net.state_dict()
         real = [name for name, value in values.items() if value.dtype.is_floating_point]
         torch._foreach_lerp_([self.average[name] for name in real], [values[name] for name in real], 1 - keep)

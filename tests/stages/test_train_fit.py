@@ -105,6 +105,34 @@ def test_the_average_lags_behind(tmp_path: Path) -> None:
     torch.testing.assert_close(fit.average["0.weight"], expected)
 
 
+def test_from_a_step_on_the_average_is_the_mean_of_all_weights(tmp_path: Path) -> None:
+    config = FitConfig(steps=9, warmup=0, bf16=False, schedule="constant", average_from=4)
+    straight = Fit(network(), config, tmp_path / "straight")
+    seen = []
+    for step in range(1, 10):
+        straight.run(batch_of, loss_of, step)
+        seen.append({name: value.clone() for name, value in straight.net.state_dict().items()})
+    for name, value in straight.average.items():
+        if value.is_floating_point():  # the weights after steps 4 to 8, counted from 0
+            torch.testing.assert_close(value, torch.stack([one[name] for one in seen[4:]]).mean(0), msg=name)
+    Fit(network(), config, tmp_path / "broken").run(batch_of, loss_of, 6)
+    resumed = Fit(network(), config, tmp_path / "broken")
+    resumed.run(batch_of, loss_of, 9)
+    for name, value in straight.average.items():
+        assert torch.equal(value, resumed.average[name]), name
+
+
+def test_the_rate_follows_its_schedule() -> None:
+    rates = {
+        kind: [FitConfig(steps=100, warmup=10, rate=1.0, schedule=kind).rate_at(step) for step in (0, 10, 50, 99)]
+        for kind in ("cosine", "constant", "step")
+    }
+    assert rates["constant"] == [0.1, 1.0, 1.0, 1.0]
+    assert rates["step"] == pytest.approx([0.1, 1.0, 1.0, 0.01])
+    assert rates["cosine"][0] == 0.1 and rates["cosine"][1] == 1.0
+    assert 0.4 < rates["cosine"][2] < 0.7 and rates["cosine"][3] < 0.02
+
+
 def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
     fit = Fit(network(), config(), tmp_path)
     with pytest.raises(StageError, match=r"the loss is nan at step 0.*bad_batch\.pt"):

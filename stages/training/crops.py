@@ -178,10 +178,15 @@ def look(picture: npt.NDArray, matrix: F64, cells: int, *, smooth: bool, outside
     )
 
 
+def resized(rgb_CC3: U8, side: int) -> U8:
+    """A square picture of fewer pixels, each a mean."""
+    return np.asarray(cv2.resize(rgb_CC3, (side, side), interpolation=cv2.INTER_AREA))
+
+
 def look_finely(rgb_HW3: U8, view: View, scale_2: F64, side: int) -> U8:
     """The crop of a picture, sampled twice as densely and averaged, so that it does not alias."""
     fine = look(rgb_HW3, view.matrix(2 * side, scale_2, np.zeros(2)), 2 * side, smooth=True, outside=GREY)
-    return cv2.resize(fine, (side, side), interpolation=cv2.INTER_AREA)
+    return resized(fine, side)
 
 
 def spoilt(rgb_CC3: U8, random: np.random.Generator, mix: CropMix) -> U8:
@@ -209,11 +214,6 @@ def photographed(rgb_CC3: U8, seen: float, random: np.random.Generator, mix: Cro
     else:
         return spoilt(rgb_CC3, random, mix)
     return np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR))
-
-
-def resized(rgb_CC3: U8, side: int) -> U8:
-    """A square picture of fewer pixels, each a mean."""
-    return np.asarray(cv2.resize(rgb_CC3, (side, side), interpolation=cv2.INTER_AREA))
 
 
 def photo_crop(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,35 +33,31 @@ SOFT = 0.6
 """Standard deviation of the blur that stays where a camera has none: the renderer's edges are stairs."""
 
 
-def clean(rng: np.random.Generator, picture_HW3: np.ndarray) -> np.ndarray:
-    """The picture without any fault; the camera's random numbers are drawn as ever."""
+def clean(picture_HW3: np.ndarray) -> np.ndarray:
+    """The picture without any fault."""
     soft = cv2.GaussianBlur(picture_HW3, (3, 3), SOFT)
     return np.asarray(np.clip(soft, 0, 1) * 255, np.uint8)
 
 
-def after(original: Callable[..., Any], other: Callable[..., Any]) -> Callable[..., Any]:
+def compressed_by_jpeg(picture_HW3: np.ndarray, quality: int) -> np.ndarray:
+    """The clean picture in JPEG of that quality, as OpenCV writes it."""
+    data = cv2.imencode(".jpg", clean(picture_HW3), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+
+
+def as_it_is(picture: np.ndarray) -> np.ndarray:
+    """Nothing is done."""
+    return picture
+
+
+def instead(original: Callable[..., Any], other: Callable[[np.ndarray], np.ndarray]) -> Callable[..., Any]:
     """`other` in the place of `original`, which is called all the same, on a copy, so that later numbers stay."""
 
     def call(rng: np.random.Generator, picture_HW3: np.ndarray) -> Any:
         original(rng, picture_HW3.copy())
-        return other(rng, picture_HW3)
+        return other(picture_HW3)
 
     return call
-
-
-def compressed_by_jpeg(quality: int) -> Callable[..., Any]:
-    """The clean picture in JPEG of that quality, as OpenCV writes it."""
-
-    def call(rng: np.random.Generator, picture_HW3: np.ndarray) -> Any:
-        data = cv2.imencode(".jpg", clean(rng, picture_HW3), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
-
-    return call
-
-
-def as_it_is(_rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
-    """Nothing is done."""
-    return picture
 
 
 class NoCodec:
@@ -78,16 +75,18 @@ class NoCodec:
 WAYS: dict[str, dict[str, tuple[Patch, ...]]] = {
     "val": {
         "as it is": (),
-        "no camera": ((scene, "photograph", after(lens.photograph, clean)),),
-        "no JPEG": ((lens, "_compressed", after(lens._compressed, as_it_is)),),
+        "no camera": ((scene, "photograph", instead(lens.photograph, clean)),),
+        "no JPEG": ((lens, "_compressed", instead(lens._compressed, as_it_is)),),
         **{
-            f"no camera, but JPEG {q}": ((scene, "photograph", after(lens.photograph, compressed_by_jpeg(q))),)
-            for q in (95, 75, 50, 30)
+            f"no camera, but JPEG {quality}": (
+                (scene, "photograph", instead(lens.photograph, partial(compressed_by_jpeg, quality=quality))),
+            )
+            for quality in (95, 75, 50, 30)
         },
     },
     "far": {
         "as it is": (),
-        "no camera": ((far, "far_photograph", after(far_lens.far_photograph, clean)),),
+        "no camera": ((far, "far_photograph", instead(far_lens.far_photograph, clean)),),
         "no WebP": ((far_lens, "cv2", NoCodec()),),
         "no lattice": ((far, "_lattice", lambda *_: None),),
     },
@@ -111,11 +110,11 @@ def scored(net: LightNetwork, geometry: SurfaceGeometry, world: str, part: World
     """AUC10 and AUC30 of the people of scenes, in their own boxes."""
     errors = []
     for picture in world_set(world, part).pictures:
-        people = [one for one in picture.instances if one.points is not None and len(one.points)]
-        boxes = [np.concatenate([one.box_4[:2], one.box_4[:2] + one.box_4[2:]]).astype(np.float32) for one in people]
-        frames = Frames(rgb_THW3=picture.rgb_HW3[None], seen_T=({},))
-        for one, surface, box_4 in zip(people, net.surfaces(frames, [boxes])[0], boxes, strict=True):
-            errors.append(point_errors(geometry, one, found_instance(surface, box_4, 1.0)))
+        frames, box_M4 = Frames(rgb_THW3=picture.rgb_HW3[None], seen_T=({},)), picture.boxes
+        rows = zip(picture.people, net.surfaces(frames, [box_M4])[0], box_M4, strict=True)
+        for person, surface, box_4 in rows:
+            if person.instance.points:
+                errors.append(point_errors(geometry, person.instance, found_instance(surface, box_4, 1.0)))
     error_M = np.concatenate(errors)
     return f"{len(errors)} | {area_under_curve(error_M, 0.1):.3f} | {area_under_curve(error_M, 0.3):.3f}"
 

@@ -12,10 +12,10 @@ from stages.training.mixes import CropMix
 SIDE = 160
 
 
-def halves(left: int = 60, right: int = 190) -> np.ndarray:
+def halves() -> np.ndarray:
     """A dark half beside a light one."""
-    made = np.full((SIDE, SIDE, 3), left, np.uint8)
-    made[:, SIDE // 2 :] = right
+    made = np.full((SIDE, SIDE, 3), 60, np.uint8)
+    made[:, SIDE // 2 :] = 190
     return made
 
 

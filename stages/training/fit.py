@@ -62,6 +62,8 @@ class FitConfig:
         """Raises ValueError for a number out of range."""
         if self.steps < 1 or self.accumulate < 1 or self.keep < 0 or self.average_from < 0:
             raise ValueError("steps and accumulate must be at least 1, keep and average_from at least 0")
+        if self.average_from >= self.steps:
+            raise ValueError(f"average_from must be below the last step ({self.steps}); 0 averages as it goes")
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step."""

@@ -122,6 +122,11 @@ def test_from_a_step_on_the_average_is_the_mean_of_all_weights(tmp_path: Path) -
         assert torch.equal(value, resumed.average[name]), name
 
 
+def test_an_average_that_would_never_begin_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"average_from must be below the last step \(9\)"):
+        FitConfig(steps=9, average_from=9)
+
+
 def test_the_rate_follows_its_schedule() -> None:
     rates = {
         kind: [FitConfig(steps=100, warmup=10, rate=1.0, schedule=kind).rate_at(step) for step in (0, 10, 50, 99)]

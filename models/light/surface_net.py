@@ -96,7 +96,7 @@ class PickedSurface(nn.Module):
 
     The last linear map is cut into one for each output, in which the four cells of a stride-4 place come first and the
     charts second. Charts are picked along the innermost axis, as compiled convolutions leave their numbers, so that
-    nothing is rearranged but the five maps that are left: of the whole network's time that saves a fifteenth.
+    nothing is rearranged but the five maps that are left: of a crop's time in eight bits that saves .00 to .06.
     """
 
     def __init__(self, net: SurfaceNet) -> None:

@@ -1,0 +1,59 @@
+"""The surface network's loss on crops of scenes, of several files of weights on the same crops.
+
+Run: `python -m tests.benchmarks.surface_loss FOLDER WEIGHTS [WEIGHTS ...] [--batches N]`. FOLDER is that of a run of
+`-c train_light`, whose scenes and photos (for backgrounds) are taken. Crops are as in training, but none is real; the
+mean of person, part and UV loss over batches of 24 is printed. It tells weights apart that AUC of 200 scenes does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+import torch
+
+from models.light.seen_sizes import surface_sizes
+from models.light.surface_net import SurfaceNet
+from models.light.weights import fill, read_weights, under
+from models.losses.light_surface import Counting
+from stages.training.mixes import CropMix
+from stages.training.photo_pool import PhotoPool
+from stages.training.scene_pool import ScenePool
+from stages.training.surface_batches import SurfaceBatches, surface_loss
+
+MIX = CropMix(real=0.0, tumbled=0.1, nobody=0.04, hidden=0.1, obstructed=0.05, filmed=0.2)
+SEED = 77
+
+
+def main() -> None:
+    """One line for each file of weights."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("weights", type=Path, nargs="+")
+    parser.add_argument("--batches", type=int, default=30)
+    parser.add_argument("--shards", type=int, default=None, help="of the scenes the first so many")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    photos = PhotoPool(sorted((options.folder / "photos").glob("*.npz")))
+    scenes = ScenePool(sorted((options.folder / "scenes").glob("*.npz"))[: options.shards])
+    batch_of = SurfaceBatches(photos, scenes, size=24, seed=SEED, sides=(128, 160), mix=MIX)
+    batches = [batch_of(step) for step in range(options.batches)]
+    for path in options.weights:
+        tensors = read_weights(path)
+        net = SurfaceNet(surface_sizes(under("surface.", tensors)))
+        fill(net, tensors, "surface.", path)
+        net = net.to(memory_format=torch.channels_last).eval()
+        sums: dict[str, float] = {}
+        for batch in batches:
+            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+                terms = surface_loss(net, batch, counting=Counting(metric_uv=True, as_points=True))
+            for name, value in terms.items():
+                sums[name] = sums.get(name, 0.0) + float(value) / len(batches)
+        told = "  ".join(f"{name} {value:.4f}" for name, value in sums.items())
+        print(f"{path.name:24s} {told}  all {sum(sums.values()):.4f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -61,33 +61,34 @@ class QuantizeLight(Stage):
         crops = SurfaceBatches(pool, None, size=1, seed=self.config.seed)
         made = QuantizedLight(
             source_sha256=file_sha256(path),
-            detector=self._quantize(detector, CANVAS, canvases),
-            surface=self._quantize(PickedSurface(surface), CROP, crops),
+            detector=quantized(detector, CANVAS, canvases, self.config.pictures),
+            surface=quantized(PickedSurface(surface), CROP, crops, self.config.pictures),
         )
         write_quantized(quantized_path(path), made)
         yield Written(path=str(quantized_path(path)), frames=0)
 
-    def _quantize(self, net: nn.Module, side: int, batch_of: Callable[[int], Batch]) -> Graph:
-        import nncf
-        from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
-        from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
-        pictures = (np.asarray(batch_of(step)[0].float().contiguous()) for step in range(self.config.pictures))
-        model = convert_body(net, (1, 3, side, side))
-        data = nncf.Dataset(list(pictures))
-        made = nncf.quantize(
-            model,
-            data,
-            subset_size=self.config.pictures,
-            preset=nncf.QuantizationPreset.MIXED,
-            fast_bias_correction=False,  # layer after layer: the detector's scores err by .0146 in the place of .0169
-            # As far as numbers go, not as they go in the mean of pictures: by .0112 in the place of .0135; .969 of the
-            # charts are float's in the place of .950, and U and V are off by .0065 in the place of .0108.
-            advanced_parameters=AdvancedQuantizationParameters(
-                activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
-            ),
-        )
-        return saved(made)
+def quantized(net: nn.Module, side: int, batch_of: Callable[[int], Batch], pictures: int) -> Graph:
+    """A network for one picture (1, 3, side, side) in eight bits, its ranges as the first so many batches show them."""
+    import nncf
+    from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
+    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
+
+    model = convert_body(net, (1, 3, side, side))
+    data = nncf.Dataset([np.asarray(batch_of(step)[0].float().contiguous()) for step in range(pictures)])
+    made = nncf.quantize(
+        model,
+        data,
+        subset_size=pictures,
+        preset=nncf.QuantizationPreset.MIXED,
+        fast_bias_correction=False,  # layer after layer: the detector's scores err by .0146 in the place of .0169
+        # As far as numbers go, not as they go in the mean of pictures: by .0112 in the place of .0135; .969 of the
+        # charts are float's in the place of .950, and U and V are off by .0065 in the place of .0108.
+        advanced_parameters=AdvancedQuantizationParameters(
+            activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
+        ),
+    )
+    return saved(made)
 
 
 def saved(model: Any) -> Graph:

@@ -1,8 +1,9 @@
 """The surface network's loss on crops of scenes, of several files of weights on the same crops.
 
-Run: `python -m tests.benchmarks.surface_loss FOLDER WEIGHTS [WEIGHTS ...] [--batches N]`. FOLDER is that of a run of
-`-c train_light`, whose scenes and photos (for backgrounds) are taken. Crops are as in training, but none is real; the
-mean of person, part and UV loss over batches of 24 is printed. It tells weights apart that AUC of 200 scenes does not.
+Run: `python -m tests.benchmarks.surface_loss FOLDER WEIGHTS [WEIGHTS ...] [--batches N] [--shards N]`. FOLDER is that
+of a run of `-c train_light`, whose scenes and photos (for backgrounds) are taken. Crops are as in training, but none is
+real; the mean of person, part and UV loss over batches of 24 is printed. It tells weights apart that AUC of 200 scenes
+does not.
 """
 
 from __future__ import annotations
@@ -13,9 +14,7 @@ from pathlib import Path
 import cv2
 import torch
 
-from models.light.seen_sizes import surface_sizes
-from models.light.surface_net import SurfaceNet
-from models.light.weights import fill, read_weights, under
+from models.light.weights import load_networks
 from models.losses.light_surface import Counting
 from stages.training.mixes import CropMix
 from stages.training.photo_pool import PhotoPool
@@ -41,10 +40,7 @@ def main() -> None:
     batch_of = SurfaceBatches(photos, scenes, size=24, seed=SEED, sides=(128, 160), mix=MIX)
     batches = [batch_of(step) for step in range(options.batches)]
     for path in options.weights:
-        tensors = read_weights(path)
-        net = SurfaceNet(surface_sizes(under("surface.", tensors)))
-        fill(net, tensors, "surface.", path)
-        net = net.to(memory_format=torch.channels_last).eval()
+        net = load_networks(path)[1].to(memory_format=torch.channels_last).eval()
         sums: dict[str, float] = {}
         for batch in batches:
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):

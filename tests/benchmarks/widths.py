@@ -11,17 +11,17 @@ from __future__ import annotations
 import argparse
 import logging
 import time
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from models.inference.engine import import_openvino
-from models.inference.torch_body import convert_body
 from models.light.pixels import CROP
+from models.light.quantized import compile_quantized
 from models.light.sizes import SurfaceSizes
 from models.light.surface_net import PickedSurface, SurfaceNet
+from stages.quantize_light import quantized
 
 NETWORKS = {
     "24 48 96 224, 64": ((24, 48, 96, 224), 64),
@@ -42,18 +42,10 @@ PICTURES = 8
 
 def multiplications(net: nn.Module) -> int:
     """Of all convolutions for one crop."""
-    total = 0
-
-    def count(layer: nn.Module, _: Any, made: torch.Tensor) -> None:
-        nonlocal total
-        total += next(layer.parameters()).numel() * made.shape[2] * made.shape[3]
-
-    hooks = [layer.register_forward_hook(count) for layer in net.modules() if isinstance(layer, nn.Conv2d)]
-    with torch.no_grad():
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
         net.eval()(torch.zeros(1, 3, CROP, CROP))
-    for hook in hooks:
-        hook.remove()
-    return total
+    return int(counter.get_flop_counts()["Global"][torch.ops.aten.convolution] // 2)  # it counts additions, too
 
 
 def main() -> None:
@@ -61,30 +53,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=200)
     options = parser.parse_args()
-    import nncf
-
     logging.disable(logging.WARNING)
     torch.set_num_threads(1)
-    rng = np.random.default_rng(0)
-    crops = [rng.integers(0, 256, (1, 3, CROP, CROP)).astype(np.float32) for _ in range(PICTURES)]
-    core = import_openvino().Core()
-    settings = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
-    told, requests = {}, {}
+    crops = torch.randint(256, (PICTURES, 1, 3, CROP, CROP), generator=torch.Generator().manual_seed(0)).float()
+    told, networks = {}, {}
     for name, (widths, wide) in NETWORKS.items():
-        sizes = SurfaceSizes(widths=widths, wide=wide, blocks=(2, 6, 9), refined=(2, 2), attention=2)
-        net = SurfaceNet(sizes)
+        net = SurfaceNet(SurfaceSizes(widths=widths, wide=wide, blocks=(2, 6, 9), refined=(2, 2), attention=2))
         weights = sum(parameter.numel() for parameter in net.parameters())
         told[name] = f"{weights / 1e6:5.2f} M weights, {multiplications(net) / 1e6:5.0f} M multiplications"
-        model = convert_body(PickedSurface(net), (1, 3, CROP, CROP))
-        eight_bits = nncf.quantize(
-            model, nncf.Dataset(crops), preset=nncf.QuantizationPreset.MIXED, subset_size=PICTURES
-        )
-        requests[name] = core.compile_model(eight_bits, "CPU", settings).create_infer_request()
+        graph = quantized(PickedSurface(net), CROP, lambda step: (crops[step],), PICTURES)
+        networks[name] = compile_quantized(graph, (1, 3, CROP, CROP), threads=1)
     spent: dict[str, list[float]] = {name: [] for name in NETWORKS}
     for call in range(options.calls):
-        for name, request in requests.items():
+        for name, network in networks.items():
             began = time.perf_counter()
-            request.infer([crops[call % PICTURES]])
+            network(crops[call % PICTURES].numpy())
             spent[name].append(1e3 * (time.perf_counter() - began))
     quartile = {name: float(np.percentile(times, 25)) for name, times in spent.items()}
     first = next(iter(quartile.values()))

@@ -1,4 +1,4 @@
-"""What a film's camera and codec leave of a crop, at the pixels that the film has: for training samples."""
+"""What a camera and codec leave of a crop, at the pixels that the film or picture has: for training samples."""
 
 from __future__ import annotations
 
@@ -17,14 +17,26 @@ COMPRESSED = 0.75
 """How often a codec follows the camera."""
 CRF = (20, 41)
 """x264's constant rate factors, from hardly visible to what poor streams have."""
+QUALITY = (25, 96)
+"""Of JPEG and WebP, likewise."""
 
 
 def filmed(rgb_HW3: U8, random: np.random.Generator) -> U8:
-    """A picture (H, W, 3; even sides) by a film's camera and codec: soft, with photon noise, sharpened, in H.264."""
+    """A picture (H, W, 3; even sides) by a camera and codec: soft, with photon noise, sharpened, compressed."""
     linear = np.asarray(cv2.GaussianBlur(rgb_HW3, (0, 0), random.uniform(0.3, 0.9)), np.float32) / 255
     sharp = sharpened(curved(with_photons(linear, random), random), random)
     rgb = (np.clip(sharp, 0, 1) * 255).astype(np.uint8)
-    return through_h264(rgb, int(random.integers(*CRF))) if random.random() < COMPRESSED else rgb
+    return compressed(rgb, random) if random.random() < COMPRESSED else rgb
+
+
+def compressed(rgb_HW3: U8, random: np.random.Generator) -> U8:
+    """A picture (even sides) as films (H.264) or pictures (JPEG, WebP) keep it, each a third of the time."""
+    codec = random.integers(3)
+    if codec == 0:
+        return through_h264(rgb_HW3, int(random.integers(*CRF)))
+    suffix, key = (".jpg", cv2.IMWRITE_JPEG_QUALITY) if codec == 1 else (".webp", cv2.IMWRITE_WEBP_QUALITY)
+    data = cv2.imencode(suffix, rgb_HW3, [key, int(random.integers(*QUALITY))])[1]
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
 
 
 def with_photons(picture_HW3: F32, random: np.random.Generator) -> F32:

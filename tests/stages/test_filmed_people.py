@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stages.training.crops import photographed
-from stages.training.filmed import filmed, through_h264, with_photons
+from stages.training.filmed import compressed, filmed, through_h264, with_photons
 from stages.training.mixes import CropMix
 
 SIDE = 160
@@ -41,6 +41,17 @@ def test_a_codec_keeps_colour_at_half_the_resolution() -> None:
     made = through_h264(stripes, 4).astype(float)
     assert abs(made[:, ::2, 0].mean() - made[:, 1::2, 0].mean()) < 30  # 120 before
     assert made.mean() == pytest.approx(stripes.mean(), abs=6)
+
+
+def test_films_and_pictures_are_compressed_alike_by_every_codec() -> None:
+    """Blocks are of eight pixels in JPEG and of sixteen in WebP: what comes back has all its pixels."""
+    cut = textured()[:86, :154]
+    lost = np.array([loss(compressed(cut, np.random.default_rng(seed)), cut) for seed in range(60)])
+    assert (lost > 0).all() and 10 < np.median(lost) < 400
+    kinds = [int(np.random.default_rng(seed).integers(3)) for seed in range(60)]
+    assert [kinds.count(kind) >= 10 for kind in range(3)] == [True] * 3
+    by_kind = [np.median(lost[np.array(kinds) == kind]) for kind in range(3)]
+    assert max(by_kind) < 8 * min(by_kind), by_kind
 
 
 def test_noise_of_light_grows_with_the_root_of_light() -> None:

@@ -21,8 +21,8 @@ MOST_PERSON = 0.04
 
 def over(rgb_HW3: U8, people_HW: U8, behind_HW3: U8) -> U8:
     """People (0..255 mask, its soft edge drawn inwards by half a pixel) over a background of the same size."""
-    alpha = np.clip((people_HW.astype(np.int16) - 128) * 2, 0, 255).astype(np.float32)[..., None] / 255
-    return (rgb_HW3 * alpha + behind_HW3 * (1 - alpha)).astype(np.uint8)
+    share_HW = (np.maximum(people_HW, 128) - 128).astype(np.float32) * np.float32(2 / 255)
+    return np.asarray(cv2.blendLinear(rgb_HW3, behind_HW3, share_HW, 1 - share_HW))
 
 
 def random_background(pool: PhotoPool, random: np.random.Generator) -> U8 | None:

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from stages.world.still_codecs import through_codec
+
 U8 = npt.NDArray[Any]
 F32 = npt.NDArray[Any]
 
@@ -34,9 +36,7 @@ def compressed(rgb_HW3: U8, random: np.random.Generator) -> U8:
     codec = random.integers(3)
     if codec == 0:
         return through_h264(rgb_HW3, int(random.integers(*CRF)))
-    suffix, key = (".jpg", cv2.IMWRITE_JPEG_QUALITY) if codec == 1 else (".webp", cv2.IMWRITE_WEBP_QUALITY)
-    data = cv2.imencode(suffix, rgb_HW3, [key, int(random.integers(*QUALITY))])[1]
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
+    return through_codec(rgb_HW3, ".jpg" if codec == 1 else ".webp", int(random.integers(*QUALITY)))
 
 
 def with_photons(picture_HW3: F32, random: np.random.Generator) -> F32:

@@ -21,7 +21,7 @@ class CropMix:
         nobody: of parts of photos where nobody is, so that nothing is painted on what the detector mistakes for people.
         spoilt: with another light, and at times blur, noise or compression.
         distant: of as few pixels as people further away have.
-        filmed: as a camera and codec leave them, at the source's own pixels: photon noise, sharpening, JPEG or H.264.
+        filmed: as a camera and codec leave them, at the source's own pixels: photon noise, sharpening, a codec.
         adapted: of the synthetic crops with the coarse light and colours of a photo.
         legs, arms: how many times as often real crops are shown that show legs, and much of the arms.
     """

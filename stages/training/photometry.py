@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
+from stages.world.still_codecs import through_codec
+
 U8 = npt.NDArray[Any]
 
 _GRAIN = np.random.default_rng(1).normal(0, 1, (512, 1024, 3)).astype(np.float32)
@@ -38,8 +40,7 @@ def degrade(rgb_HW3: U8, random: np.random.Generator) -> U8:
         grain = _GRAIN.take(rows, 0, mode="wrap").take(columns, 1, mode="wrap") * random.uniform(2, 12)
         rgb_HW3 = np.clip(rgb_HW3 + grain, 0, 255).astype(np.uint8)
     if random.random() < 0.25:
-        data = cv2.imencode(".jpg", rgb_HW3, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(25, 90))])[1]
-        rgb_HW3 = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
+        rgb_HW3 = through_codec(rgb_HW3, ".jpg", int(random.integers(25, 90)))
     return rgb_HW3
 
 

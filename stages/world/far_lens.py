@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from stages.world.still_codecs import through_codec
+
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
 Rng = np.random.Generator
@@ -32,5 +34,4 @@ def far_photograph(rng: Rng, picture_HW3: F32) -> U8:
     soft = cv2.GaussianBlur(picture, (0, 0), 1.2)
     picture = picture + rng.uniform(0, 0.8) * (picture - soft)
     rgb = (np.clip(picture, 0, 1) * 255).astype(np.uint8)
-    _, data = cv2.imencode(".webp", rgb, [cv2.IMWRITE_WEBP_QUALITY, int(rng.integers(35, 96))])
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return through_codec(rgb, ".webp", int(rng.integers(35, 96)))

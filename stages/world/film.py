@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from stages.world.still_codecs import through_codec
+
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
 Rng = np.random.Generator
@@ -40,5 +42,4 @@ def develop(film: Film, rng: Rng, picture_HW3: F32) -> U8:
     toned = ((soft - 0.5) * np.float32(film.gain) + np.float32(0.5 + film.lift)) * film.tint_3
     grainy = toned + rng.standard_normal(toned.shape, dtype=np.float32) * np.float32(film.grain)
     rgb = (np.clip(grainy, 0, 1) * 255).astype(np.uint8)
-    _, data = cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, film.quality])
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return through_codec(rgb, ".jpg", film.quality)

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from stages.world.still_codecs import through_codec
+
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
 Rng = np.random.Generator
@@ -24,7 +26,7 @@ def photograph(rng: Rng, picture_HW3: F32) -> U8:
     if grain > 0.002:
         picture = picture + rng.standard_normal(picture.shape, dtype=np.float32) * np.float32(grain)
     rgb = (np.clip(picture, 0, 1) * 255).astype(np.uint8)
-    return _compressed(rng, rgb) if rng.random() < 0.5 else rgb
+    return through_codec(rgb, ".jpg", int(rng.integers(25, 92))) if rng.random() < 0.5 else rgb
 
 
 def _blurred(rng: Rng, picture: F32) -> F32:
@@ -50,9 +52,3 @@ def _blurred(rng: Rng, picture: F32) -> F32:
 def _f32(picture: npt.ArrayLike) -> F32:
     """OpenCV keeps float32; its type stubs do not say so."""
     return np.asarray(picture, np.float32)
-
-
-def _compressed(rng: Rng, rgb: U8) -> U8:
-    quality = int(rng.integers(25, 92))
-    _, data = cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)

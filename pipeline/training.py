@@ -19,6 +19,8 @@ from pipeline.stage import Job, PlainError
 RECEIPTS, FAILURES = "receipts", "failures"
 RAY_FILES = Path("runs") / "ray_train"
 """Where Ray Train notes what it does; removed at the end."""
+PATIENCE_S = 24 * 3600
+"""How long workers wait for one another: the first may label photos and draw scenes for hours while the others wait."""
 
 
 def run_workers(
@@ -31,7 +33,7 @@ def run_workers(
     Raises PlainError where Ray Train is not installed, or a worker died.
     """
     del interrupt  # Ray Train ends its workers itself; a checkpoint stands every so often
-    trainer_of, scaling, running = import_ray_train()
+    trainer_of, torch_settings, scaling, running = import_ray_train()
     from pipeline.actors.cluster import start_ray, stop_ray
 
     count, gpu = config.settings.workers, any(lane.gpus for lane in plan.lanes)
@@ -43,6 +45,7 @@ def run_workers(
         trainer_of(
             work,
             train_loop_config=loop,
+            torch_config=torch_settings(timeout_s=PATIENCE_S),
             scaling_config=scaling(num_workers=count, use_gpu=gpu),
             run_config=running(storage_path=str(RAY_FILES.resolve())),
         ).fit()
@@ -56,19 +59,19 @@ def run_workers(
     yield from taken_up(told, jobs, metrics)
 
 
-def import_ray_train() -> tuple[Any, Any, Any]:
-    """`TorchTrainer`, `ScalingConfig` and `RunConfig`. Raises PlainError where they are not installed."""
+def import_ray_train() -> tuple[Any, Any, Any, Any]:
+    """`TorchTrainer`, `TorchConfig`, `ScalingConfig`, `RunConfig`. Raises PlainError where they are not installed."""
     from pipeline.actors.cluster import quieten
 
     quieten()
     try:
         from ray.train import RunConfig as Running
         from ray.train import ScalingConfig
-        from ray.train.torch import TorchTrainer
+        from ray.train.torch import TorchConfig, TorchTrainer
     except ImportError as error:
         remedy = "pip install '.[train]', or set workers: 1"
         raise PlainError("Ray Train is not installed", "workers", remedy) from error
-    return TorchTrainer, ScalingConfig, Running
+    return TorchTrainer, TorchConfig, ScalingConfig, Running
 
 
 class Notes:

@@ -13,7 +13,7 @@ from torch import Tensor
 from models.checkpoints.trained import Kind
 from models.inference.preprocess import DIVISOR, network_input, network_size
 from models.learning.training_batch import TrainingBatch
-from pipeline.stage import Stage, StageError
+from pipeline.stage import Stage
 from stages.training.annotated_pictures import KEPT, AnnotatedPictures
 from stages.training.payloads import AnnotatedSets, Batches
 from stages.training.views import (
@@ -26,6 +26,7 @@ from stages.training.views import (
     person_view,
     with_colours,
 )
+from stages.training.workers import indices_of
 
 
 class Augment(Stage):
@@ -124,13 +125,10 @@ class Sampler:
 
         Raises: StageError where a batch cannot be shared equally, or a picture cannot be read.
         """
-        if self.config.batch % workers:
-            what = f"a batch of {self.config.batch} cannot be shared by {workers} workers"
-            raise StageError(what, "augment.batch", "make it a multiple of the workers")
+        places = indices_of(worker, workers, self.config.batch, "augment.batch")
         plans = [self.plan(step, place) for place in range(self.config.batch)]
         # Padded to the largest of the whole batch, whoever has it: norms see the padding.
         canvas_hw = max(plan.size_hw[0] for plan in plans), max(plan.size_hw[1] for plan in plans)
-        places = range(worker, self.config.batch, workers)
         seeds = torch.tensor([[self.config.seed, step, place] for place in places])
         return collate([self.view(plans[place]) for place in places], seeds, canvas_hw)
 

@@ -21,6 +21,7 @@ from stages.training.loaders import deaths_told, made_in_order, require_count
 from stages.training.payloads import PhotoShards, SceneShards
 from stages.training.photo_pool import PhotoPool
 from stages.training.scene_pool import PoolScene, write_scenes
+from stages.training.workers import chief_first
 from stages.world.scene import scene
 from stages.world.worlds import WORLDS, World
 
@@ -93,9 +94,9 @@ class DrawScenes(Stage):
         folder = Path(self.config.folder) / "scenes"
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f"{number:04d}.npz" for number in range(-(-self.config.count // PER_SHARD))]
-        missing = [path for path in paths if not path.is_file()]
-        if missing:
-            self._draw(missing, SceneRecipe(photos=photos, world=self.config.world, seed=self.config.seed))
+        with chief_first():
+            if missing := [path for path in paths if not path.is_file()]:
+                self._draw(missing, SceneRecipe(photos=photos, world=self.config.world, seed=self.config.seed))
         yield SceneShards(paths=tuple(map(str, paths)))
 
     def _draw(self, paths: Sequence[Path], recipe: SceneRecipe) -> None:

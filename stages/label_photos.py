@@ -29,6 +29,7 @@ from stages.training.real_pictures import (
     require,
     sequence,
 )
+from stages.training.workers import chief_first
 
 LISTING = Path(__file__).resolve().parent.parent / "models" / "weights" / "light_photos.txt"
 PER_SHARD = 128
@@ -78,10 +79,11 @@ class LabelPhotos(Stage):
         """All shards, made in the first round. Raises: StageError naming the key of a path that is missing."""
         folder = Path(self.config.folder) / "photos"
         done, wanted = folder / "done.json", record(self.config)
-        if not (done.is_file() and done.read_text() == wanted):
-            folder.mkdir(parents=True, exist_ok=True)
-            self._label(folder)
-            done.write_text(wanted)
+        with chief_first():
+            if not (done.is_file() and done.read_text() == wanted):
+                folder.mkdir(parents=True, exist_ok=True)
+                self._label(folder)
+                done.write_text(wanted)
         yield PhotoShards(paths=tuple(map(str, sorted(folder.glob("[0-9]*.npz")))))
 
     def _label(self, folder: Path) -> None:

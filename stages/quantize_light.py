@@ -57,8 +57,8 @@ class QuantizeLight(Stage):
         path = Path(self.config.weights)
         detector, surface = load_networks(path)
         pool = PhotoPool([Path(shard) for shard in photos.paths])
-        canvases = DetectorBatches(pool, None, size=1, seed=self.config.seed, teacher=None)
-        crops = SurfaceBatches(pool, None, size=1, seed=self.config.seed)
+        canvases = DetectorBatches(pool, None, indices=range(1), seed=self.config.seed, teacher=None)
+        crops = SurfaceBatches(pool, None, indices=range(1), seed=self.config.seed)
         made = QuantizedLight(
             source_sha256=file_sha256(path),
             detector=quantized(detector, CANVAS, canvases, self.config.pictures),

@@ -26,6 +26,7 @@ from stages.training.mixes import CropMix, SheetMix
 from stages.training.payloads import DetectorTrained, PhotoShards, Round, SceneShards, SurfaceTrained
 from stages.training.recipes import DetectorRecipe, SurfaceRecipe
 from stages.training.surface_batches import surface_loss
+from stages.training.workers import indices_of, is_chief, rank, workers
 
 
 class Rounds(Stage):
@@ -55,7 +56,7 @@ class TrainDetector(Stage):
         """How the detector is trained.
 
         Attributes:
-            batch: pictures per step.
+            batch: pictures per step, over all workers.
             seed: of the pictures' order and changes.
             sizes: of the network.
             mix: what the pictures are made of.
@@ -82,7 +83,7 @@ class TrainDetector(Stage):
         recipe = DetectorRecipe(
             photos=photos,
             scenes=scenes,
-            size=config.batch,
+            indices=indices_of(rank(), workers(), config.batch, f"{self.half.key}.batch"),
             seed=config.seed,
             box_teacher=config.box_teacher,
             mix=config.mix,
@@ -107,7 +108,7 @@ class TrainSurface(Stage):
         """How the surface network is trained.
 
         Attributes:
-            batch: crops per step.
+            batch: crops per step, over all workers.
             seed: of the crops' order and changes.
             sizes: of the network.
             sides: pixels a side of the crops, for every step one of these; they are read at 160.
@@ -161,7 +162,7 @@ class TrainSurface(Stage):
         recipe = SurfaceRecipe(
             photos=photos,
             scenes=scenes,
-            size=config.batch,
+            indices=indices_of(rank(), workers(), config.batch, f"{self.half.key}.batch"),
             seed=config.seed,
             sides=config.sides,
             mix=config.mix,
@@ -185,7 +186,7 @@ class ExportLight(Stage):
 
     def __call__(self, part: Round, detector: DetectorTrained, surface: SurfaceTrained) -> Iterator[Written]:
         """Write the file whole, in half precision."""
-        if not part.last:
+        if not part.last or not is_chief():
             return
         path = Path(self.config.weights)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -72,14 +72,17 @@ def empty_sheet(window_HW3: npt.NDArray[Any]) -> Sheet:
 
 
 class DetectorBatches:
-    """Photos, and synthetic scenes when there are any; a teacher answers for canvases of photos."""
+    """Photos, and synthetic scenes when there are any; a teacher answers for canvases of photos.
+
+    `indices` are those that are made, of the whole batch of a step: every canvas depends on its step and index.
+    """
 
     def __init__(
         self,
         photos: PhotoPool,
         scenes: ScenePool | None,
         *,
-        size: int,
+        indices: range,
         seed: int,
         teacher: PlaceTeacher | None,
         mix: SheetMix = SHEETS_AS_SHIPPED,
@@ -88,7 +91,7 @@ class DetectorBatches:
         self.teacher = teacher
         self.photos = photos
         self.scenes = scenes
-        self.size = size
+        self.indices = indices
         self.seed = seed
 
     def _sheet(self, random: np.random.Generator) -> Sheet:
@@ -106,7 +109,7 @@ class DetectorBatches:
     def __call__(self, step: int) -> Batch:
         """RGB (N,3,S,S) uint8, boxes (N,M,4), kinds (N,M), part labels (N,S/8,S/8), the teacher's answers (N,P,5)."""
         canvases = []
-        for index in range(self.size):
+        for index in self.indices:
             random = np.random.default_rng([self.seed, step, index])
             behind = self.mix.obstructed > 0 and random.random() < self.mix.obstructed
             before = thing(CANVAS, self.photos, random) if behind else None

@@ -18,7 +18,7 @@ from models.whole_file import whole_file
 from pipeline.stage import StageError
 from stages.training.checkpoint import read_checkpoint
 from stages.training.optimizers import Optimizers, make_optimizer
-from stages.training.workers import is_chief
+from stages.training.workers import is_chief, workers
 
 LOG_EVERY = 50
 
@@ -28,11 +28,14 @@ class FitConfig:
     """How long and how fast to learn.
 
     Attributes:
-        steps: of the whole training; the learning rate falls to zero there.
+        steps: of the whole training; with "cosine" the learning rate falls to a hundredth there.
         optimizer: "adamw", "muon", or "sgd" with a momentum of 0.9 as the paper's.
         rate, decay: learning rate at its highest, and weight decay (not of norms and biases).
         warmup: steps until the highest rate.
         schedule: "cosine"; "step": a tenth after each share of the steps in `milestones`; or "constant".
+        cooldown: steps at the end in which a constant rate falls in a line to nothing (Hägele et al., *Scaling Laws and
+            Compute-Optimal Training Beyond Fixed Training Durations*, NeurIPS 2024): a checkpoint at the full rate can
+            be ended at any time, or gone on from.
         clip: largest norm of the gradient.
         accumulate: parts of a batch that are computed one after the other before a step; their losses are averaged.
         average: share of the old weights in the moving average, per step.
@@ -50,6 +53,7 @@ class FitConfig:
     warmup: int = 150
     schedule: Literal["cosine", "step", "constant"] = "cosine"
     milestones: tuple[float, ...] = (0.77, 0.92)
+    cooldown: int = 0
     clip: float = 5.0
     accumulate: int = 1
     average: float = 0.998
@@ -62,6 +66,8 @@ class FitConfig:
         """Raises ValueError for a number out of range."""
         if self.steps < 1 or self.accumulate < 1 or self.keep < 0 or self.average_from < 0:
             raise ValueError("steps and accumulate must be at least 1, keep and average_from at least 0")
+        if not 0 <= self.cooldown <= self.steps or (self.cooldown and self.schedule != "constant"):
+            raise ValueError(f"cooldown is of a constant schedule, and has at most its {self.steps} steps")
         if self.average_from >= self.steps:
             raise ValueError(f"average_from must be below the last step ({self.steps}); 0 averages as it goes")
 
@@ -70,7 +76,7 @@ class FitConfig:
         if step < self.warmup:
             return self.rate * (step + 1) / self.warmup
         if self.schedule == "constant":
-            return self.rate
+            return self.rate * min(1.0, (self.steps - step) / max(1, self.cooldown))
         if self.schedule == "step":
             passed: int = sum(step >= share * self.steps for share in self.milestones)
             return float(self.rate * 0.1**passed)
@@ -98,15 +104,26 @@ class Fit:
     """
 
     def __init__(
-        self, net: nn.Module, config: FitConfig, folder: Path, watch: Callable[[Row], None] | None = None
+        self,
+        net: nn.Module,
+        config: FitConfig,
+        folder: Path,
+        watch: Callable[[Row], None] | None = None,
+        join: Callable[[nn.Module], None] | None = None,
     ) -> None:
-        """Take up the training where the folder's checkpoint left it, if there is one; `watch` sees the log's rows."""
+        """Take up the training where the folder's checkpoint left it, if there is one.
+
+        Args:
+            watch: sees the log's rows.
+            join: makes gradients those of all workers, where the losses' own network does not.
+        """
         self.net = net.to(memory_format=torch.channels_last)
         self.config = config
         self.folder = folder
         self.step = 0
         self.best = math.inf
         self._watch = watch
+        self._join = join
         self._since_saved: list[float] = []
         self.average = {name: value.detach().clone() for name, value in net.state_dict().items()}
         self.optimizer = make_optimizer(self.net, config.optimizer, config.rate, config.decay)
@@ -187,7 +204,7 @@ class Fit:
             steps += 1
             if self.step % LOG_EVERY == 0 or self.step == self.config.steps:
                 spent = time.monotonic() - began
-                shown = steps * sum(len(part[0]) for part in parts)
+                shown = steps * workers() * sum(len(part[0]) for part in parts)
                 speed = {"waiting": round(waited / spent, 3), "images_s": round(shown / spent, 1)}
                 speed["cpu_s"] = round(time.process_time() - worked, 2)
                 self._log({name: value / steps for name, value in sums.items()}, speed)
@@ -205,6 +222,8 @@ class Fit:
         for batch in parts:
             for name, value in self._learn(batch, loss_of, len(parts)).items():
                 told[name] = told.get(name, 0.0) + value / len(parts)
+        if self._join is not None:
+            self._join(self.net)
         nn.utils.clip_grad_norm_(self.net.parameters(), self.config.clip)
         self.optimizer.step()
         self._blend()

@@ -17,6 +17,7 @@ from pipeline.stage import StageError
 from stages.training.accelerator import training_device
 from stages.training.fit import Batch, Fit, FitConfig, Loss
 from stages.training.loaders import Batches, Recipe, deaths_told, require_count
+from stages.training.workers import average_over_workers, together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,11 @@ class HalfConfig:
 
 
 class Half:
-    """A half being trained in its folder; goes on where its checkpoint stands."""
+    """A half being trained in its folder; goes on where its checkpoint stands.
+
+    Of several workers (`torch.distributed`) each makes its part of every batch. Gradients and running statistics are
+    their means; batch norms and divisors of losses see a worker's own part.
+    """
 
     def __init__(self, net: nn.Module, config: HalfConfig, *, name: str, threads: int) -> None:
         """Open the first weights and the checkpoint, as far as there are any.
@@ -78,7 +83,8 @@ class Half:
         self.device = training_device(config.device, f"{self.key}.device")
         if path := config.first:
             grow(net, read_weights(path), f"{name}.", path)
-        self.fit = Fit(net.to(self.device), config.fit, Path(config.folder) / name)
+        join = average_over_workers if together() else None
+        self.fit = Fit(net.to(self.device), config.fit, Path(config.folder) / name, join=join)
         self._batches: Batches | None = None
 
     def run(self, recipe: Recipe[Batch], loss: Loss, last: int) -> None:

@@ -26,7 +26,7 @@ class DetectorRecipe:
 
     photos: PhotoShards
     scenes: SceneShards
-    size: int
+    indices: range
     seed: int
     box_teacher: str
     mix: SheetMix
@@ -38,7 +38,7 @@ class DetectorRecipe:
         """
         teacher = PlaceTeacher(Path(self.box_teacher), side=CANVAS, threads=1) if self.box_teacher else None
         pools = open_pools(self.photos, self.scenes)
-        return DetectorBatches(*pools, size=self.size, seed=self.seed, teacher=teacher, mix=self.mix)
+        return DetectorBatches(*pools, indices=self.indices, seed=self.seed, teacher=teacher, mix=self.mix)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class SurfaceRecipe:
 
     photos: PhotoShards
     scenes: SceneShards
-    size: int
+    indices: range
     seed: int
     sides: tuple[int, ...]
     mix: CropMix
@@ -58,7 +58,7 @@ class SurfaceRecipe:
         return SurfaceBatches(
             photos,
             scenes,
-            size=self.size,
+            indices=self.indices,
             seed=self.seed,
             sides=self.sides,
             mix=self.mix,

@@ -48,15 +48,18 @@ class SurfaceBatches:
         photos: PhotoPool,
         scenes: ScenePool | None,
         *,
-        size: int,
+        indices: range,
         seed: int,
         sides: Sequence[int] = (CROP,),
         mix: CropMix = CROPS_AS_SHIPPED,
     ) -> None:
-        """Crops have one of `sides` pixels a side, another at every step."""
+        """Crops have one of `sides` pixels a side, another at every step.
+
+        `indices` are those that are made, of the whole batch of a step: every crop depends on its step and index.
+        """
         self.photos = photos
         self.scenes = scenes
-        self.size = size
+        self.indices = indices
         self.seed = seed
         self.sides = tuple(sides)
         self.mix = mix
@@ -67,7 +70,7 @@ class SurfaceBatches:
         """RGB (N,3,C,C) uint8, labels, trust (N,G,G), UV (N,2,G,G), joints (N,J,3), places on bodies, those with UV."""
         crops = []
         side = self.sides[np.random.default_rng([self.seed, step]).integers(len(self.sides))]
-        for index in range(self.size):
+        for index in self.indices:
             random = np.random.default_rng([self.seed, step, index])
             crops.append(self._nobody(side, random) or self._somebody(index, side, random))
         return stack(crops)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from torch import distributed
+import torch
+from torch import distributed, nn
+
+from pipeline.stage import StageError
 
 
 def together() -> bool:
@@ -26,6 +29,38 @@ def workers() -> int:
 def is_chief() -> bool:
     """Whether this worker writes for all."""
     return rank() == 0
+
+
+def indices_of(worker: int, workers: int, batch: int, key: str) -> range:
+    """Of a batch's indices those that a worker makes: worker, worker + workers, …
+
+    Args:
+        key: of the configuration that says how large a batch is.
+
+    Raises: StageError where the batch cannot be shared equally.
+    """
+    if batch % workers:
+        what = f"a batch of {batch} cannot be shared by {workers} workers"
+        raise StageError(what, key, "make it a multiple of the workers")
+    return range(worker, batch, workers)
+
+
+@torch.no_grad()
+def average_over_workers(net: nn.Module) -> None:
+    """Gradients and real buffers (running statistics of batch norms) become the means over all workers, in place.
+
+    A parameter that one worker's part says nothing of has a gradient of 0 there, so that all send the same numbers.
+    """
+    shared = [buffer for buffer in net.buffers() if buffer.is_floating_point()]
+    for parameter in net.parameters():
+        if parameter.requires_grad:
+            parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            shared.append(parameter.grad)
+    flat = torch.cat([one.reshape(-1) for one in shared])
+    distributed.all_reduce(flat)
+    flat /= workers()
+    for one, mean in zip(shared, flat.split([one.numel() for one in shared]), strict=True):
+        one.copy_(mean.view(one.shape))
 
 
 @contextmanager

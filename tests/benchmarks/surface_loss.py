@@ -37,7 +37,7 @@ def main() -> None:
     torch.set_num_threads(1)
     photos = PhotoPool(sorted((options.folder / "photos").glob("*.npz")))
     scenes = ScenePool(sorted((options.folder / "scenes").glob("*.npz"))[: options.shards])
-    batch_of = SurfaceBatches(photos, scenes, size=24, seed=SEED, sides=(128, 160), mix=MIX)
+    batch_of = SurfaceBatches(photos, scenes, indices=range(24), seed=SEED, sides=(128, 160), mix=MIX)
     batches = [batch_of(step) for step in range(options.batches)]
     for path in options.weights:
         net = load_networks(path)[1].to(memory_format=torch.channels_last).eval()

@@ -138,6 +138,15 @@ def test_the_rate_follows_its_schedule() -> None:
     assert 0.4 < rates["cosine"][2] < 0.7 and rates["cosine"][3] < 0.02
 
 
+def test_a_constant_rate_cools_down_in_a_line_at_the_end() -> None:
+    cooled = FitConfig(steps=100, warmup=10, rate=1.0, schedule="constant", cooldown=40)
+    assert [cooled.rate_at(step) for step in (0, 10, 60, 80, 99)] == pytest.approx([0.1, 1.0, 1.0, 0.5, 0.025])
+    with pytest.raises(ValueError, match="cooldown is of a constant schedule, and has at most its 9 steps"):
+        FitConfig(steps=9, schedule="constant", cooldown=10)
+    with pytest.raises(ValueError, match="cooldown is of a constant schedule"):
+        FitConfig(steps=9, cooldown=1)
+
+
 def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
     fit = Fit(network(), config(), tmp_path)
     with pytest.raises(StageError, match=r"the loss is nan at step 0.*bad_batch\.pt"):

@@ -75,6 +75,21 @@ def test_halves_that_train_alone_are_joined(root: Path, settings: dict[str, obje
     assert read_sizes(folder / "light.safetensors") == read_sizes(BUILT_IN)
 
 
+def test_two_workers_train_it_and_one_writes(root: Path, settings: dict[str, object]) -> None:
+    pytest.importorskip("onnxruntime", reason="the teachers need onnxruntime")
+    pytest.importorskip("ray.train", reason="needs ray[train]", exc_type=ImportError)
+    folder = Path(str(settings["folder"])) / "workers"
+    both = {**settings, "folder": folder, "export_light.weights": folder / "light.safetensors", "workers": 2}
+    done = train(root, both)
+    assert done.returncode == 0, done.stderr
+    assert read_sizes(folder / "light.safetensors") == read_sizes(BUILT_IN)
+    assert {path.name for path in folder.glob("*/*")} == {"0000.npz", "done.json", "log.jsonl", "state.pt"}
+    refused = train(root, {**both, "train_surface.batch": 3, "train_surface.fit.steps": 3})
+    assert refused.returncode == 1
+    assert "train_surface.batch: a batch of 3 cannot be shared by 2 workers" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_without_pictures_it_says_what_to_give(root: Path, settings: dict[str, object]) -> None:
     bare = {**settings, "folder": Path(str(settings["folder"])) / "bare", "label_photos.coco": '""'}
     done = train(root, bare)

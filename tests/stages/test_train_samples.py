@@ -323,14 +323,20 @@ def test_crops_are_of_the_sizes_asked_and_of_nobody_as_many_as_asked_and_backgro
         people = (person,)
 
     sides = [
-        SurfaceBatches(Pool(), None, size=1, seed=1, sides=(CROP, 192))(step)[0].shape[-1]  # type: ignore[arg-type]
+        SurfaceBatches(Pool(), None, indices=range(1), seed=1, sides=(CROP, 192))(step)[0].shape[-1]  # type: ignore[arg-type]
         for step in range(20)
     ]
     assert 4 <= sides.count(192) <= 16 and {*sides} == {CROP, 192}
+    # Workers that make parts of a batch make the crops that one would make, of one size.
+    whole, *parts = [
+        SurfaceBatches(Pool(), None, indices=indices, seed=1, sides=(CROP, 192))(3)[0]  # type: ignore[arg-type]
+        for indices in (range(4), range(0, 4, 2), range(1, 4, 2))
+    ]
+    assert torch.equal(whole[::2], parts[0]) and torch.equal(whole[1::2], parts[1])
 
     def nobodies(share: float) -> int:
         mix = CropMix(nobody=share, cut=0, tumbled=0, turned=0, spoilt=0)
-        batches = SurfaceBatches(Pool(), None, size=100, seed=1, mix=mix)  # type: ignore[arg-type]
+        batches = SurfaceBatches(Pool(), None, indices=range(100), seed=1, mix=mix)  # type: ignore[arg-type]
         rgb_NCHW, label_NGG, *_ = batches(0)
         body_N = ((label_NGG > 0) & (label_NGG != 255)).any(2).any(1)
         shown_N = rgb_NCHW[:, :, 80, 80].float().mean(1)
@@ -357,7 +363,7 @@ def test_the_detector_is_shown_as_many_empty_sheets_as_asked() -> None:
 
     def empty_canvases(share: float) -> int:
         mix = SheetMix(empty=share, mosaic=0, synthetic=0)
-        batches = DetectorBatches(Pool(), None, size=100, seed=1, teacher=None, mix=mix)  # type: ignore[arg-type]
+        batches = DetectorBatches(Pool(), None, indices=range(100), seed=1, teacher=None, mix=mix)  # type: ignore[arg-type]
         _, _, kind_NM, part_Nhw, _ = batches(0)
         empty_N = (kind_NM == -1).all(1)
         assert (part_Nhw[empty_N] == 0).all()
@@ -428,7 +434,7 @@ def test_as_many_canvases_stand_behind_things_as_asked(monkeypatch: pytest.Monke
 
     def behind(share: float) -> int:
         mix = SheetMix(obstructed=share, mosaic=0, synthetic=0)
-        batches = DetectorBatches(Pool(), None, size=60, seed=1, teacher=None, mix=mix)  # type: ignore[arg-type]
+        batches = DetectorBatches(Pool(), None, indices=range(60), seed=1, teacher=None, mix=mix)  # type: ignore[arg-type]
         rgb_N3SS = batches(0)[0].numpy()
         return int(sum(len(np.unique(rgb)) > 2 for rgb in rgb_N3SS))
 
@@ -479,7 +485,7 @@ def test_as_many_synthetic_crops_are_adapted_as_asked() -> None:
 
     def batch(share: float) -> Batch:
         mix = CropMix(adapted=share, behind=0, cut=0)
-        return SurfaceBatches(Photos(), Scenes(), size=6, seed=1, mix=mix)(0)  # type: ignore[arg-type]
+        return SurfaceBatches(Photos(), Scenes(), indices=range(6), seed=1, mix=mix)(0)  # type: ignore[arg-type]
 
     plain, adapted = batch(0.0), batch(1.0)
     assert (adapted[0].float().mean((1, 2, 3)) - 200).abs().max() < 25

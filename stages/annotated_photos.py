@@ -18,6 +18,7 @@ from stages.training.annotated_pictures import AnnotatedPictures
 from stages.training.payloads import AnnotatedSets, PhotoShards, Round
 from stages.training.photos import write_shard
 from stages.training.real_pictures import require
+from stages.training.workers import chief_first, is_chief
 
 
 class AnnotatedPhotos(Stage):
@@ -48,12 +49,15 @@ class AnnotatedPhotos(Stage):
     def __call__(self, part: Round, sets: AnnotatedSets) -> Iterator[PhotoShards]:
         """All shards, made in the first round. Raises: StageError for a path that is missing or cannot be read."""
         if self._made is None:
-            self._made = self._label(sets)
+            folder = Path(self.config.folder) / "photos"
+            with chief_first():
+                if is_chief():
+                    self._label(sets, folder)
+            self._made = PhotoShards(paths=tuple(map(str, sorted(folder.glob("[0-9]*.npz")))))
         yield self._made
 
-    def _label(self, sets: AnnotatedSets) -> PhotoShards:
+    def _label(self, sets: AnnotatedSets, folder: Path) -> None:
         cv2.setNumThreads(self.threads)
-        folder = Path(self.config.folder) / "photos"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         path = self.config.part_teacher
@@ -62,9 +66,5 @@ class AnnotatedPhotos(Stage):
             teacher = open_part_teacher(require(path, "annotated_photos.part_teacher", REMEDY), threads=self.threads)
         opened = [AnnotatedPictures(one) for one in sets.sets]
         pictures = ((one, index) for one in opened for index in range(len(one)))
-        shards = []
         for number, batch in enumerate(iter(lambda: list(islice(pictures, PER_SHARD)), [])):
-            shard = folder / f"{number:04d}.npz"
-            write_shard(shard, [labelled_photo(one, index, teacher) for one, index in batch])
-            shards.append(str(shard))
-        return PhotoShards(paths=tuple(shards))
+            write_shard(folder / f"{number:04d}.npz", [labelled_photo(one, index, teacher) for one, index in batch])

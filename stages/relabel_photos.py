@@ -20,6 +20,7 @@ from stages.training.payloads import PhotoShards, Round
 from stages.training.photos import SIDE, PersonLabels, held_out, natural_size
 from stages.training.second_labels import SecondLabels, second_labels
 from stages.training.shards import map_shard
+from stages.training.workers import chief_first
 
 
 class RelabelPhotos(Stage):
@@ -44,13 +45,14 @@ class RelabelPhotos(Stage):
         folder = Path(self.config.folder) / "photos_again"
         done, wanted = folder / "done.json", json.dumps([dataclasses.asdict(self.config), photos.paths])
         paths = [folder / Path(path).name for path in photos.paths]
-        if not (done.is_file() and done.read_text() == wanted):
-            folder.mkdir(parents=True, exist_ok=True)
-            done.unlink(missing_ok=True)
-            network = open_light(NetworkConfig(weights=self.config.weights, mirror=False), self.threads)
-            for before, after in zip(map(Path, photos.paths), paths, strict=True):
-                relabel(before, after, network, self.config.rules)
-            done.write_text(wanted)
+        with chief_first():
+            if not (done.is_file() and done.read_text() == wanted):
+                folder.mkdir(parents=True, exist_ok=True)
+                done.unlink(missing_ok=True)
+                network = open_light(NetworkConfig(weights=self.config.weights, mirror=False), self.threads)
+                for before, after in zip(map(Path, photos.paths), paths, strict=True):
+                    relabel(before, after, network, self.config.rules)
+                done.write_text(wanted)
         yield PhotoShards(paths=tuple(map(str, paths)))
 
 

@@ -76,7 +76,8 @@ class FitConfig:
         if step < self.warmup:
             return self.rate * (step + 1) / self.warmup
         if self.schedule == "constant":
-            return self.rate * min(1.0, (self.steps - step) / max(1, self.cooldown))
+            left = self.steps - step
+            return self.rate * left / self.cooldown if left < self.cooldown else self.rate
         if self.schedule == "step":
             passed: int = sum(step >= share * self.steps for share in self.milestones)
             return float(self.rate * 0.1**passed)

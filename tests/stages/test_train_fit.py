@@ -141,6 +141,9 @@ def test_the_rate_follows_its_schedule() -> None:
 def test_a_constant_rate_cools_down_in_a_line_at_the_end() -> None:
     cooled = FitConfig(steps=100, warmup=10, rate=1.0, schedule="constant", cooldown=40)
     assert [cooled.rate_at(step) for step in (0, 10, 60, 80, 99)] == pytest.approx([0.1, 1.0, 1.0, 0.5, 0.025])
+    assert FitConfig(steps=100, warmup=10, rate=1.0, schedule="constant").rate_at(100) == 1.0, (
+        "the log's last row says it"
+    )
     with pytest.raises(ValueError, match="cooldown is of a constant schedule, and has at most its 9 steps"):
         FitConfig(steps=9, schedule="constant", cooldown=10)
     with pytest.raises(ValueError, match="cooldown is of a constant schedule"):

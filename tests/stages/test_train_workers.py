@@ -155,6 +155,7 @@ def test_two_workers_train_a_half_as_one_does(tmp_path: Path) -> None:
         torch.testing.assert_close(first[name], alone[name], rtol=1e-5, atol=1e-6, msg=name)
     assert 0 < first["rare"] < alone["rare"], "what one of two workers says counts half"
     assert [path.name for path in (two / "line").iterdir()].count("state.pt") == 1
+    assert len((two / "line" / "log.jsonl").read_text().splitlines()) == 1, "one writes"
 
 
 def test_a_batch_that_cannot_be_shared_is_refused() -> None:

@@ -75,6 +75,13 @@ class World:
 
 
 _WIDE = World(name="wide", heights="human", skirts=0.12, locks=0.2, bags=0.12, loose=0.3, hairdos=0.3)
+_BROAD = replace(
+    _WIDE, name="broad", pitch=(-0.3, 1.0), roll=0.1, lens=(0.5, 3.0),
+    poses=(
+        ("stand", 0.22), ("walk", 0.15), ("sit", 0.10), ("crouch", 0.08), ("dance", 0.13), ("anyhow", 0.25),
+        ("lie", 0.05), ("upside_down", 0.02),
+    ),
+)
 WORLDS: dict[str, World] = {
     "train": World(name="train"),
     "val": World(
@@ -82,14 +89,16 @@ WORLDS: dict[str, World] = {
         poses=(("stand", 0.30), ("walk", 0.24), ("sit", 0.14), ("crouch", 0.10), ("dance", 0.20), ("lie", 0.02)),
     ),
     "wide": _WIDE,
-    "broad": replace(
-        _WIDE, name="broad", pitch=(-0.3, 1.0), roll=0.1, lens=(0.5, 3.0),
+    "broad": _BROAD,
+    "agile": replace(
+        _BROAD, name="agile",
         poses=(
-            ("stand", 0.22), ("walk", 0.15), ("sit", 0.10), ("crouch", 0.08), ("dance", 0.13), ("anyhow", 0.25),
-            ("lie", 0.05), ("upside_down", 0.02),
+            ("stand", 0.06), ("walk", 0.06), ("sit", 0.08), ("crouch", 0.10), ("dance", 0.24), ("anyhow", 0.38),
+            ("lie", 0.05), ("upside_down", 0.03),
         ),
     ),
 }
 """Named worlds. `val` keeps apart from `train` by its random numbers, its bodies and partly its generators; `wide` is
 `train` with clothes and hair of every kind; `broad` is `wide` with a quarter of people posed anyhow, seen from further
-below and above, through wider and longer lenses."""
+below and above, through wider and longer lenses; `agile` is `broad` with few who stand or walk: most dance, crouch or
+are posed anyhow."""

@@ -132,6 +132,14 @@ def test_broad_shows_whom_wide_does_not():
     assert np.mean(np.array(lifted) > 1) > 0.2
 
 
+def test_agile_is_broad_with_fewer_who_stand_or_walk():
+    agile, broad = WORLDS["agile"], WORLDS["broad"]
+    assert replace(agile, name=broad.name, poses=broad.poses) == broad
+    assert sum(dict(agile.poses).values()) == pytest.approx(1)
+    assert all(dict(agile.poses)[pose] < dict(broad.poses)[pose] / 2 for pose in ("stand", "walk"))
+    assert not np.array_equal(scene(agile, 0, 0).rgb_HW3, scene(broad, 0, 0).rgb_HW3)
+
+
 def rngs(count):
     return [np.random.default_rng(seed) for seed in range(count)]
 

@@ -45,11 +45,6 @@ def compressed_by_jpeg(picture_HW3: np.ndarray, quality: int) -> np.ndarray:
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
 
 
-def as_it_is(picture: np.ndarray) -> np.ndarray:
-    """Nothing is done."""
-    return picture
-
-
 def instead(original: Callable[..., Any], other: Callable[[np.ndarray], np.ndarray]) -> Callable[..., Any]:
     """`other` in the place of `original`, which is called all the same, on a copy, so that later numbers stay."""
 
@@ -60,23 +55,16 @@ def instead(original: Callable[..., Any], other: Callable[[np.ndarray], np.ndarr
     return call
 
 
-class NoCodec:
-    """OpenCV for the module of `far`'s lens, but that WebP loses nothing."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(cv2, name)
-
-    @staticmethod
-    def imencode(_kind: str, rgb_HW3: np.ndarray, _options: Sequence[int]) -> Any:
-        """PNG."""
-        return cv2.imencode(".png", rgb_HW3)
+def nothing_lost(rgb_HW3: np.ndarray, _kind: str, _quality: int) -> np.ndarray:
+    """In the place of a codec."""
+    return rgb_HW3
 
 
 WAYS: dict[str, dict[str, tuple[Patch, ...]]] = {
     "val": {
         "as it is": (),
         "no camera": ((scene, "photograph", instead(lens.photograph, clean)),),
-        "no JPEG": ((lens, "_compressed", instead(lens._compressed, as_it_is)),),
+        "no JPEG": ((lens, "through_codec", nothing_lost),),
         **{
             f"no camera, but JPEG {quality}": (
                 (scene, "photograph", instead(lens.photograph, partial(compressed_by_jpeg, quality=quality))),
@@ -87,7 +75,7 @@ WAYS: dict[str, dict[str, tuple[Patch, ...]]] = {
     "far": {
         "as it is": (),
         "no camera": ((far, "far_photograph", instead(far_lens.far_photograph, clean)),),
-        "no WebP": ((far_lens, "cv2", NoCodec()),),
+        "no WebP": ((far_lens, "through_codec", nothing_lost),),
         "no lattice": ((far, "_lattice", lambda *_: None),),
     },
 }

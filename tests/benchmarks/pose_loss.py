@@ -45,19 +45,20 @@ def ways() -> dict[str, tuple[Patch, ...]]:
 
 def main() -> None:
     """Print a row for each kind of pose."""
+    rows = ways()
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--weights", type=Path, default=BUILT_IN, help="of the light network")
     asked.add_argument("--scenes", type=int, default=45, help="of each kind of pose")
     asked.add_argument("--seed", type=int, default=0, help="of the world")
-    asked.add_argument("--poses", nargs="*", default=list(ways()), help="the rows to print", metavar="NAME")
+    asked.add_argument("--poses", nargs="*", default=list(rows), help="the rows to print", metavar="NAME")
     given = asked.parse_args()
-    if unknown := set(given.poses) - set(ways()):
-        asked.error(f"--poses: {', '.join(sorted(unknown))} unknown; there are {', '.join(ways())}")
+    if unknown := set(given.poses) - set(rows):
+        asked.error(f"--poses: {', '.join(sorted(unknown))} unknown; there are {', '.join(rows)}")
     net = LightNetwork(NetworkConfig(weights="light", precision="fp32"), 1, given.weights)
     geometry = open_body_geometry()
     print("| pose | people | AUC10 | AUC30 |\n|---|---|---|---|")
     for name in given.poses:
-        with patched(ways()[name]):
+        with patched(rows[name]):
             found = scored(net, geometry, "far", Worlds(seed=given.seed, scenes=given.scenes, frames=0))
         print(f"| {name} | {found} |", flush=True)
 

@@ -102,7 +102,8 @@ def test_scores_are_written(root: Path, settings: dict[str, object], shared: Pat
     folder = Path(str(settings["folder"]))
     weights, report = folder / "light.safetensors", folder / "report.json"
     command = [sys.executable, str(root / "run_pipeline.py"), "-c", "evaluate", "--weights", str(weights)]
-    for change in ("scenes=3", f"data=[val, '{settings['label_photos.coco']}']", f"write_scores.folder={folder}"):
+    sets = f"data=[val, '{settings['label_photos.coco']}']"
+    for change in ("scenes=3", "network.max_people=4", sets, f"write_scores.folder={folder}"):
         command += ["--set", change]
     command += ["--report", str(report)]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)

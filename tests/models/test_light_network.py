@@ -180,11 +180,13 @@ def test_scores_fade_with_what_surer_people_cover() -> None:
 
 
 def test_asked_in_the_mirror_too_a_mirrored_picture_has_the_mirrored_answer(weights: Path) -> None:
-    config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", mirror=True)
+    config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", turn=False)
     crop_CC3 = np.random.default_rng(0).integers(0, 256, (CROP, CROP, 3), np.uint8)
+    box_4 = np.array([11, 11, CROP - 11, CROP - 11], np.float32)  # its crop is the whole picture, and a little more
     for mirror, alike in ((True, True), ("auto", True), (False, False)):
         network = open_light(dataclasses.replace(config, mirror=mirror), 1)
-        seen_5GG, flipped_5GG = network.reader.maps(crop_CC3), network.reader.maps(crop_CC3[:, ::-1])
+        looks = [network.reader.look(rgb_HW3, box_4) for rgb_HW3 in (crop_CC3, crop_CC3[:, ::-1])]
+        seen_5GG, flipped_5GG = (look.maps_5GG for look in looks)
         label_GG, uv_2GG = mirror_maps(flipped_5GG[1].astype(np.uint8), flipped_5GG[2:4])
         same_GG = label_GG == seen_5GG[1]
         assert bool(same_GG.mean() > 0.99) is alike  # of equally sure charts either may be named

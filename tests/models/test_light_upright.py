@@ -1,102 +1,144 @@
-"""Who lies is read upright: the maps of a crop tell which way is up, and the surer reading stands."""
+"""Who leans or lies is read upright: the maps of a crop tell by how much, and the surer answers count."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
+from models.light.answers import agreed, sureness, unmirrored
 from models.light.confidence import NEUTRAL
-from models.light.moved_maps import moved_maps
-from models.light.pixels import CROP
-from models.light.reader import Reader
+from models.light.pixels import CROP, crop_person
+from models.light.reader import LEANING, LYING, Reader
+from models.light.region import MARGIN, crop_region
 from models.light.surface_net import GRID
-from models.light.upright import sureness, turned, turned_back, way_up
+from models.light.upright import lean, upright_view
+from models.light.view import View, moved_maps, turn_about, turned_crop
+from models.surface.charts import MIRROR_CHART
 
 HEAD, TORSO, LEG, HAND = 23, 2, 9, 3
-WIDTH = slice(GRID // 3, GRID - GRID // 3)
+CHARTS = np.array([HEAD, TORSO, LEG])
+SIDE = 300
+"""Pixels of the frames' sides."""
+ANGLES = [0, 15, 40, 75, 90, 130, 180, -25, -60, -90, -140]
 
 
-def standing(share: float = 0.8) -> np.ndarray:
-    """A head above a torso above legs, in the middle third of the grid."""
+def person(angle: float) -> np.ndarray:
+    """A frame with somebody who leans clockwise by an angle: head, torso and legs are red, green and blue."""
+    upright = np.zeros((SIDE, SIDE, 3), np.uint8)
+    for colour, (top, bottom, half) in enumerate(((60, 90, 14), (90, 160, 24), (160, 240, 20))):
+        upright[top:bottom, 150 - half : 150 + half, colour] = 255
+    matrix = turn_about(np.array([150.0, 150.0]), angle)[:2]
+    return np.asarray(cv2.warpAffine(upright, matrix, (SIDE, SIDE)))
+
+
+def box_of(rgb_HW3: np.ndarray) -> np.ndarray:
+    rows, columns = np.nonzero(rgb_HW3.max(2) > 127)
+    return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], np.float32)
+
+
+def whole(chart_GG: np.ndarray) -> np.ndarray:
+    """Charts without their side: who sees colours sees the same ones in the mirror."""
+    chart_GG = chart_GG.astype(np.uint8)
+    return np.minimum(chart_GG, MIRROR_CHART[chart_GG])
+
+
+def colours(crop_CC3: np.ndarray, share: float = 0.8) -> np.ndarray:
+    """Maps of a crop by its colours; U and V are columns and rows of the crop."""
+    seen = cv2.resize(crop_CC3, (GRID, GRID), interpolation=cv2.INTER_AREA).astype(np.float32)
     maps = np.zeros((5, GRID, GRID), np.float32)
-    maps[0], maps[1], maps[4] = -5.0, 1.0, share
-    maps[0, :, WIDTH] = 5.0
-    for chart, top, bottom in ((HEAD, 0, 10), (TORSO, 10, 40), (LEG, 40, GRID)):
-        maps[1, top:bottom] = chart
+    maps[0] = (seen.max(2) - 127) / 20
+    maps[1] = CHARTS[seen.argmax(2)]
+    maps[2], maps[3] = np.linspace(0, 1, GRID)[None], np.linspace(0, 1, GRID)[:, None]
+    maps[4] = share
     return maps
 
 
-@pytest.mark.parametrize("quarters", range(4))
-def test_the_way_up_is_where_the_head_is(quarters: int) -> None:
-    """As many turns as bring the head to the top; and as far back again."""
-    lying = turned_back(standing(), quarters)
-    assert way_up(lying) == quarters
-    np.testing.assert_array_equal(turned_back(np.rot90(lying, quarters, axes=(1, 2)), quarters), lying)
-    picture = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
-    np.testing.assert_array_equal(turned(turned(picture, quarters), 4 - quarters), picture)
+class Colours:
+    """Networks that see colours, and are sure of who leans by less than 30° in their crop."""
 
-
-@pytest.mark.parametrize(("missing", "expected"), [((HEAD,), 1), ((TORSO,), 1), ((LEG,), 1), ((HEAD, TORSO), 0)])
-def test_two_of_head_torso_and_legs_suffice(missing: tuple[int, ...], expected: int) -> None:
-    lying = turned_back(standing(), 1)
-    lying[1][np.isin(lying[1], missing)] = HAND
-    assert way_up(lying) == expected
-
-
-def test_where_nobody_is_nothing_is_turned() -> None:
-    maps = turned_back(standing(), 2)
-    maps[0] = -5.0
-    assert (way_up(maps), sureness(maps)) == (0, 0.0)
-
-
-class Upright:
-    """Networks that are sure of whom they see upright: a crop's white edge is above the head."""
-
-    def __init__(self, *, sure: float, unsure: float) -> None:
+    def __init__(self, *, sure: float = 0.9, unsure: float = 0.4) -> None:
         self.sure, self.unsure = sure, unsure
         self.asked = 0
 
     def body(self, half: str, height: int, width: int) -> Any:
+        assert (half, height, width) == ("surface", CROP, CROP)
+
         def maps(blob_N3CC: np.ndarray) -> np.ndarray:
             self.asked += len(blob_N3CC)
-            return np.stack([self.read(picture_3CC[0]) for picture_3CC in blob_N3CC])
+            return np.stack([self.read(picture_3CC.transpose(1, 2, 0)) for picture_3CC in blob_N3CC])
 
-        assert (half, height, width) == ("surface", CROP, CROP)
         return maps
 
-    def read(self, crop_CC: np.ndarray) -> np.ndarray:
-        edges = [np.rot90(crop_CC, quarters)[0].mean() for quarters in range(4)]
-        quarters = int(np.argmax(edges))
-        return turned_back(standing(self.unsure if quarters else self.sure), quarters)
+    def read(self, crop_CC3: np.ndarray) -> np.ndarray:
+        maps = colours(crop_CC3.astype(np.uint8))
+        inside = View.straight(np.array([0, 0, 1, 1], np.float32))
+        maps[4] = self.sure if abs(lean(maps, inside)) < 30 else self.unsure
+        return maps
 
 
-@pytest.mark.parametrize("mirror", [False, True])
-@pytest.mark.parametrize("quarters", range(4))
-def test_who_lies_is_read_again_upright(quarters: int, mirror: bool) -> None:
-    crop_CC3 = np.zeros((CROP, CROP, 3), np.uint8)
-    crop_CC3[:4] = 255
-    lying_CC3 = turned(crop_CC3, -quarters)
-    networks = Upright(sure=0.9, unsure=0.4)
-    found = Reader(networks, mirror=mirror, turn=True, calibration=NEUTRAL).maps(lying_CC3)
-    assert networks.asked == (1 + mirror) * (2 if quarters else 1)
-    np.testing.assert_array_equal(found[0] > 0, turned_back(standing(), quarters)[0] > 0)
-    assert found[4].max() == np.float32(0.9)
+@pytest.mark.parametrize("angle", ANGLES)
+def test_up_is_where_the_head_is(angle: int) -> None:
+    """By any angle, though crops are stretched; and in the mirror by the same one the other way."""
+    rgb = person(angle)
+    crop, region = crop_person(rgb, crop_region(box_of(rgb)))
+    found = lean(colours(crop), View.straight(region))
+    assert (found - angle + 180) % 360 - 180 == pytest.approx(0, abs=1.5)
+    back = lean(colours(crop[:, ::-1]), View.straight(region))
+    assert (back + found + 180) % 360 - 180 == pytest.approx(0, abs=0.5)
 
 
-def test_the_first_reading_stands_where_the_second_is_no_surer_and_where_nothing_is_to_be_turned() -> None:
-    lying_CC3 = np.zeros((CROP, CROP, 3), np.uint8)
-    lying_CC3[:, :4] = 255
-    for sure, turn, asked in ((0.41, True, 2), (0.9, False, 1)):
-        networks = Upright(sure=sure, unsure=0.4)
-        found = Reader(networks, mirror=False, turn=turn, calibration=NEUTRAL).maps(lying_CC3)
-        assert (networks.asked, found[4].max()) == (asked, np.float32(0.4))
+@pytest.mark.parametrize(("missing", "expected"), [((HEAD,), 90), ((TORSO,), 90), ((LEG,), 90), ((HEAD, TORSO), 0)])
+def test_two_of_head_torso_and_legs_suffice(missing: tuple[int, ...], expected: int) -> None:
+    rgb = person(90)
+    crop, region = crop_person(rgb, crop_region(box_of(rgb)))
+    lying = colours(crop)
+    lying[1][np.isin(lying[1], missing)] = HAND
+    assert lean(lying, View.straight(region)) == pytest.approx(expected, abs=1.5)
+
+
+def test_where_nobody_is_nothing_is_turned() -> None:
+    maps = colours(np.zeros((CROP, CROP, 3), np.uint8))
+    view = View.straight(np.array([0, 0, 100, 200], np.float32))
+    assert (lean(maps, view), upright_view(maps, view), sureness(maps)) == (0.0, None, 0.0)
+
+
+@pytest.mark.parametrize("scale", [0.5, 1, 4])
+@pytest.mark.parametrize("angle", ANGLES)
+def test_turned_upright_a_person_stands_in_a_crop_as_boxes_have_it(angle: int, scale: float) -> None:
+    """As tall as in the crop of a box, in frames of any size; and the maps of it go back to where the person is."""
+    rgb = cv2.resize(person(angle), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    crop, region = crop_person(rgb, crop_region(box_of(rgb)))
+    straight = View.straight(region)
+    upright = upright_view(colours(crop), straight)
+    assert upright is not None
+    maps = colours(turned_crop(rgb, upright))
+    assert abs(lean(maps, upright) - angle) % 360 < 1.5 or abs(lean(maps, upright) - angle) % 360 > 358.5
+    rows = np.flatnonzero((maps[0] > 0).any(1))
+    assert (rows[-1] + 1 - rows[0]) / GRID == pytest.approx(1 / MARGIN, abs=0.06)
+    assert (maps[1][rows[0] + 2, GRID // 2], maps[1][rows[-1] - 2, GRID // 2]) == (HEAD, LEG)
+    back, seen = moved_maps(maps, upright, straight), colours(crop)
+    both = (back[0] > 0) & (seen[0] > 0)
+    assert both.sum() / ((back[0] > 0) | (seen[0] > 0)).sum() > 0.88
+    assert (back[1] == seen[1])[both].mean() > 0.96
+
+
+def test_what_a_turned_view_sees_outside_of_the_frame_is_grey() -> None:
+    white = np.full((60, 60, 3), 255, np.uint8)
+    view = View.straight(np.array([20, 20, 60, 60], np.float32)).before(turn_about(np.array([40.0, 40.0]), 45))
+    crop = turned_crop(white, view)
+    corners = 2 * (20 * 2**0.5 - 20) ** 2 / 40**2  # two of the turned square's corners leave the frame
+    assert (crop == 114).all(2).mean() == pytest.approx(corners, abs=0.012)
+    assert (crop[: CROP // 2, : CROP // 2] == 255).all()
+    away = View.straight(np.array([200, 200, 240, 240], np.float32))
+    assert (turned_crop(white, away) == 114).all()
 
 
 @pytest.mark.parametrize("to", [(10, 20, 110, 220), (14, 12, 104, 232), (0, 0, 130, 240)])
 def test_maps_keep_their_place_in_the_frame_on_another_region(to: tuple[int, int, int, int]) -> None:
-    """Charts are columns of the frame, the logit rises with its rows; beyond the region both stay as at its edge."""
+    """Charts and U are columns of the frame, the logit and V rise with its rows; beyond the region it is its edge's."""
     region, other = np.array([10, 20, 110, 220], np.float32), np.array(to, np.float32)
 
     def x_and_y(region_4: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -105,23 +147,93 @@ def test_maps_keep_their_place_in_the_frame_on_another_region(to: tuple[int, int
         return np.clip(x, 10 + 50 / GRID, 110 - 50 / GRID), np.clip(y, 20 + 100 / GRID, 220 - 100 / GRID)
 
     maps = np.zeros((5, GRID, GRID), np.float32)
-    maps[0], maps[1] = x_and_y(region)[1][:, None], x_and_y(region)[0][None]
-    found = moved_maps(maps, region, other)
-    np.testing.assert_allclose(found[0], np.broadcast_to(x_and_y(other)[1][:, None], (GRID, GRID)), atol=0.1)
-    assert np.abs(found[1] - x_and_y(other)[0][None]).max() <= 50 / GRID + 1e-4  # half a cell
+    maps[0] = maps[3] = x_and_y(region)[1][:, None]
+    maps[1] = maps[2] = x_and_y(region)[0][None]
+    here, there = View.straight(region), View.straight(other)
+    found = moved_maps(maps, here, there)
+    rows = np.broadcast_to(x_and_y(other)[1][:, None], (GRID, GRID))
+    np.testing.assert_allclose(found[0], rows, atol=0.1)
+    assert np.abs(found[1:3] - x_and_y(other)[0][None]).max() <= 50 / GRID + 1e-4  # half a cell: all are other charts
+    assert np.abs(found[3] - rows).max() > 0.3 or to == (10, 20, 110, 220)
+    maps[1] = TORSO
+    found = moved_maps(maps, here, there)
+    np.testing.assert_allclose(found[3], rows, atol=0.1)  # bilinear within a chart
+    np.testing.assert_allclose(found[2], np.broadcast_to(x_and_y(other)[0][None], (GRID, GRID)), atol=0.1)
 
 
-@pytest.mark.parametrize("quarters", [0, 1])
-def test_a_second_look_asks_for_the_mirror_image_alone(quarters: int) -> None:
-    """What was read before is the other answer; who is to be turned is asked for both ways."""
-    rgb_HW3 = np.zeros((240, 240, 3), np.uint8)
-    box_4 = np.array([40, 40, 200, 200], np.float32)
-    edge = (slice(20, 40), slice(None)) if quarters == 0 else (slice(None), slice(200, 220))
-    rgb_HW3[edge] = 255
-    networks = Upright(sure=0.9, unsure=0.4)
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("angle", ANGLES)
+def test_who_leans_is_read_again_upright(angle: int, mirror: bool) -> None:
+    """Twice in all, and four times from `LEANING` on; without the mirror once, and twice from `LYING` on."""
+    rgb = person(angle)
+    box = box_of(rgb)
+    networks = Colours()
+    found = Reader(networks, mirror=mirror, turn=True, calibration=NEUTRAL).look(rgb, box)
+    asked = (4 if abs(angle) > LEANING else 2) if mirror else (2 if abs(angle) > LYING else 1)
+    assert networks.asked == asked
+    true = colours(crop_person(rgb, crop_region(box))[0])
+    both = (true[0] > 0) & (found.maps_5GG[0] > 0)
+    assert both.sum() > 0.9 * (true[0] > 0).sum()
+    assert (whole(found.maps_5GG[1]) == whole(true[1]))[both].mean() > 0.97
+    assert found.maps_5GG[4].max() > 0.88 or (not mirror and abs(angle) < LYING)
+
+
+def test_nobody_is_turned_who_is_not_to_be() -> None:
+    rgb = person(90)
+    for mirror in (False, True):
+        networks = Colours()
+        found = Reader(networks, mirror=mirror, turn=False, calibration=NEUTRAL).look(rgb, box_of(rgb))
+        assert (networks.asked, found.maps_5GG[4].max()) == (1 + mirror, np.float32(0.4))
+
+
+@pytest.mark.parametrize("angle", [0, 90])
+def test_a_second_look_asks_for_one_answer_less(angle: int) -> None:
+    """What was read before is the first answer."""
+    rgb = person(angle)
+    networks = Colours()
     reader = Reader(networks, mirror=True, turn=True, calibration=NEUTRAL)
-    before = reader.glance(rgb_HW3, box_4)
+    before = reader.glance(rgb, box_of(rgb))
     assert networks.asked == 1
-    whole = reader.look(rgb_HW3, box_4, before)
-    assert networks.asked == 2 + 2 * quarters
-    np.testing.assert_allclose(whole.maps_5GG, reader.look(rgb_HW3, box_4).maps_5GG, atol=1e-6)
+    whole = reader.look(rgb, box_of(rgb), before)
+    assert networks.asked == (4 if angle else 2)
+    np.testing.assert_allclose(whole.maps_5GG, reader.look(rgb, box_of(rgb)).maps_5GG, atol=1e-6)
+
+
+def test_surer_answers_count_more_and_their_charts_are_voted_on() -> None:
+    """Of two unlike ones the much surer decides; of three that are as sure two outvote the third."""
+    rgb = person(0)
+    crop = crop_person(rgb, crop_region(box_of(rgb)))[0]
+    first, second = colours(crop, 0.9), colours(crop, 0.3)
+    second[1] = HAND
+    second[2] = 1.0
+    both = agreed([first, second])
+    np.testing.assert_array_equal(both[1], first[1])
+    np.testing.assert_array_equal(both[2], first[2])
+    weight = 0.9**8 / (0.9**8 + 0.3**8)
+    np.testing.assert_allclose(both[4], 0.9 * weight, rtol=1e-5)
+    third = first.copy()
+    third[1], third[2] = HAND, 0.5
+    alike = second.copy()
+    alike[4] = 0.9
+    three = agreed([first, alike, third])
+    assert (three[1] == HAND).all()
+    np.testing.assert_allclose(three[2], 0.75, atol=1e-6)
+    np.testing.assert_allclose(three[4], 0.6, atol=1e-6)
+    np.testing.assert_allclose(three[0], first[0], atol=1e-5)
+
+
+def test_where_nobody_is_sure_all_answers_count_alike() -> None:
+    nobody = colours(np.zeros((CROP, CROP, 3), np.uint8))
+    other = nobody.copy()
+    other[0] = -1.0
+    np.testing.assert_allclose(agreed([nobody, other])[0], (nobody[0] - 1) / 2, rtol=1e-6)
+
+
+def test_the_mirror_image_is_undone() -> None:
+    """Pixels reversed, sides exchanged; twice is nothing."""
+    maps = colours(crop_person(person(20), crop_region(box_of(person(20))))[0])
+    maps[1][maps[1] == LEG] = 9
+    back = unmirrored(maps)
+    np.testing.assert_array_equal(back[0], maps[0, :, ::-1])
+    assert set(np.unique(back[1])) == {24, 2, 10}  # the head's other half, the torso, the other leg
+    np.testing.assert_allclose(unmirrored(back), maps, atol=1e-6)

@@ -1,0 +1,107 @@
+"""Which part of a frame a person's crop shows, and turned by how much: crops, and maps carried from one to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from models.light.pixels import CROP, GREY, resized
+
+F32 = npt.NDArray[Any]
+U8 = npt.NDArray[Any]
+F64 = npt.NDArray[np.floating]
+
+HALF = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+"""From the whole numbers of pixels or cells to where their middles are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A rectangle of a frame, stretched to a square crop.
+
+    Attributes:
+        to_square_33: affine, from the frame in pixels (the first one's middle is at .5, .5) to the square 0..1.
+    """
+
+    to_square_33: F64
+
+    @classmethod
+    def straight(cls, region_4: F32) -> View:
+        """Of a region x0, y0, x1, y1 of the frame, as it is."""
+        scale_2 = 1 / (region_4[2:] - region_4[:2]).astype(np.float64)
+        x, y = -region_4[:2] * scale_2
+        return cls(to_square_33=np.array([[scale_2[0], 0, x], [0, scale_2[1], y], [0, 0, 1]]))
+
+    def before(self, turn_33: F64) -> View:
+        """This one, of a frame turned before by an affine map."""
+        return View(to_square_33=self.to_square_33 @ turn_33)
+
+    def places(self, xy_2K: F64) -> F64:
+        """Places (2, K) of the square in pixels of the frame."""
+        return _mapped(np.linalg.inv(self.to_square_33), xy_2K)
+
+
+def turned_crop(rgb_HW3: U8, view: View) -> U8:
+    """The crop (CROP, CROP, 3) of a view that may be turned; outside of the frame is grey."""
+    corner_24 = view.places(np.array([[0.0, 1, 1, 0], [0, 0, 1, 1]]))
+    low_2 = np.clip(np.floor(corner_24.min(1)) - 1, 0, None).astype(int)
+    high_2 = np.clip(np.ceil(corner_24.max(1)) + 1, 0, rgb_HW3.shape[1::-1]).astype(int)
+    part = rgb_HW3[low_2[1] : high_2[1], low_2[0] : high_2[0]]
+    if 0 in part.shape:
+        return np.full((CROP, CROP, 3), int(GREY[0]), np.uint8)
+    to_crop_33 = np.diag([CROP, CROP, 1.0]) @ view.to_square_33 @ _moved(*low_2)
+    scale = np.linalg.norm(to_crop_33[:2, :2], axis=1).max()
+    if scale < 1:  # a picture that shrinks is averaged, which turning it would not do
+        size = [max(round(side * scale), 1) for side in part.shape[1::-1]]
+        to_crop_33 = to_crop_33 @ np.diag([part.shape[1] / size[0], part.shape[0] / size[1], 1.0])
+        part = resized(part, *size)
+    matrix_23 = (np.linalg.inv(HALF) @ to_crop_33 @ HALF)[:2]
+    return np.asarray(
+        cv2.warpAffine(
+            part, matrix_23, (CROP, CROP), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=GREY
+        )
+    )
+
+
+def moved_maps(maps_5GG: F32, view: View, to: View) -> F32:
+    """What `PickedSurface` says of one view, on the grid of another. Beyond the first it stays as at its edge.
+
+    The person's logit is bilinear; charts and their probability are those of the nearest cell, and so are U and V next
+    to other charts; within a chart they are bilinear.
+    """
+    cells = maps_5GG.shape[-1]
+    grid_33 = np.diag([cells, cells, 1.0])
+    there_33 = grid_33 @ view.to_square_33 @ np.linalg.inv(grid_33 @ to.to_square_33)
+    matrix_23 = (np.linalg.inv(HALF) @ there_33 @ HALF)[:2]
+
+    def moved(map_GG: F32, how: int) -> F32:
+        flags = how | cv2.WARP_INVERSE_MAP
+        return cv2.warpAffine(map_GG, matrix_23, (cells, cells), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+    chart_GG = maps_5GG[1]
+    around = np.ones((3, 3), np.uint8)
+    alone_GG = (cv2.dilate(chart_GG, around) != cv2.erode(chart_GG, around)).astype(np.uint8)
+    alone_GG = moved(alone_GG, cv2.INTER_NEAREST).astype(bool)
+    near_4GG = np.stack([moved(each_GG, cv2.INTER_NEAREST) for each_GG in maps_5GG[1:]])
+    for row in (1, 2):
+        near_4GG[row] = np.where(alone_GG, near_4GG[row], moved(maps_5GG[row + 1], cv2.INTER_LINEAR))
+    return np.concatenate([moved(maps_5GG[0], cv2.INTER_LINEAR)[None], near_4GG])
+
+
+def turn_about(xy_2: F64, degrees: float) -> F64:
+    """The affine map (3, 3) that turns a frame clockwise about a place of it."""
+    angle = np.radians(degrees)
+    turn_33 = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    return _moved(*xy_2) @ turn_33 @ _moved(*-xy_2)
+
+
+def _moved(x: float, y: float) -> F64:
+    return np.array([[1.0, 0, x], [0, 1, y], [0, 0, 1]])
+
+
+def _mapped(affine_33: F64, xy_2K: F64) -> F64:
+    return affine_33[:2, :2] @ xy_2K + affine_33[:2, 2:]

@@ -32,10 +32,10 @@ def has_bf16() -> bool:
 
 @cache
 def has_int8() -> bool:
-    """Whether this processor has dot products of eight-bit integers (AVX512-VNNI, AVX-VNNI or AMX)."""
+    """Whether eight-bit integers are fastest here: AVX512-VNNI, AVX-VNNI or AMX, or AVX2 (docs/benchmarks/light.md)."""
     flags = Path("/proc/cpuinfo")
     text = flags.read_text() if flags.is_file() else ""
-    return any(name in text for name in ("avx512_vnni", "avx_vnni", "amx_int8"))
+    return any(name in text for name in ("avx512_vnni", "avx_vnni", "amx_int8", "avx2"))
 
 
 def choose_engine(wanted: Literal["auto", "torch", "openvino"]) -> Engine:

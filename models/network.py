@@ -32,7 +32,9 @@ class NetworkConfig:
             again a person; and look for people in the mirror, too, in frames over 384 pixels. Only the light network
             can this and the next two, and does unless told not to ("auto").
         closer: look again at everyone found, in the box that fits what the first look showed.
-        turn: read again, turned upright, who lies or stands on their hands by what was read first.
+        turn: read everyone turned upright, too, by how much they lean by what was read first: the mirror image is that
+            of the turned crop, and who leans by 20 degrees is asked for twice more, or four times. Without the mirror
+            only who lies is.
         batch: frames computed at once; "auto" is 1 on a CPU: results then do not depend on how frames are grouped.
         cache: folder of downloaded weights.
         trust: accept a downloaded file whose hash does not fit its name.

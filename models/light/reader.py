@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy.typing as npt
 
 from models.inference.engine import Body
-from models.light.answers import agreed, unmirrored
+from models.light.answers import agreed, sureness, unmirrored
 from models.light.assembly import Silhouette, assemble, silhouette
 from models.light.confidence import Calibration
 from models.light.pixels import CROP, as_blob, crop_person
@@ -25,6 +26,8 @@ U8 = npt.NDArray[Any]
 LEANING = 20.0
 """Degrees by which somebody leans who is asked for twice more: in given boxes a third of `far`'s people, a sixth of
 `val`'s. Asked of all, AUC10 is .466 for .463 (160 scenes of `far`) and .547 for .544 (100 of `val`)."""
+UNSURE, TILT = 0.7, 25.0
+"""How sure four answers are together below which two more are asked for, and by how many degrees from upright."""
 LYING = 45.0
 """Degrees from which somebody is read turned, too, where nobody is read in the mirror."""
 
@@ -59,7 +62,7 @@ class Reader:
     """Reads people off frames, each alone.
 
     Args:
-        mirror: ask for every crop's mirror image, too, and of who leans by much two more.
+        mirror: ask for every crop's mirror image, too, and of who leans two to four more.
         turn: ask for it turned as shows the person upright, by what was read first; without a mirror, of who lies.
         calibration: of the confidence.
     """
@@ -103,16 +106,26 @@ class Reader:
         if not self._mirror:
             if upright is None or abs(lean(first_5GG, view)) < LYING:
                 return first_5GG
-            return agreed([first_5GG, moved_maps(self.seen(turned_crop(rgb_HW3, upright)), upright, view)])
+            return agreed([first_5GG, self._turned(rgb_HW3, upright, view, self.seen)])
         if upright is None:
             return agreed([first_5GG, self._mirrored(crop_CC3)])
-        answers = [first_5GG, moved_maps(self._mirrored(turned_crop(rgb_HW3, upright)), upright, view)]
-        both_5GG = agreed(answers)
-        if abs(lean(both_5GG, view)) < LEANING:
-            return both_5GG
-        upright = upright_view(both_5GG, view) or upright  # both know better by how much
-        answers += [self._mirrored(crop_CC3), moved_maps(self.seen(turned_crop(rgb_HW3, upright)), upright, view)]
-        return agreed(answers)
+        answers = [first_5GG, self._turned(rgb_HW3, upright, view, self._mirrored)]
+        told_5GG = agreed(answers)
+        if abs(lean(told_5GG, view)) < LEANING:
+            return told_5GG
+        upright = upright_view(told_5GG, view) or upright  # both know better by how much
+        answers += [self._mirrored(crop_CC3), self._turned(rgb_HW3, upright, view, self.seen)]
+        told_5GG = agreed(answers)
+        if sureness(told_5GG) < UNSURE:
+            for tilt, asked in ((TILT, self.seen), (-TILT, self._mirrored)):
+                tilted = upright_view(told_5GG, view, tilt) or upright
+                answers.append(self._turned(rgb_HW3, tilted, view, asked))
+            told_5GG = agreed(answers)
+        return told_5GG
+
+    def _turned(self, rgb_HW3: U8, turned: View, view: View, asked: Callable[[U8], F32]) -> F32:
+        """What is read of the crop of one view, on the grid of another."""
+        return moved_maps(asked(turned_crop(rgb_HW3, turned)), turned, view)
 
     def seen(self, crop_CC3: U8) -> F32:
         """The maps of a crop as it is."""

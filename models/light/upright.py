@@ -39,12 +39,18 @@ def lean(maps_5GG: F32, view: View) -> float:
     return float(np.degrees(np.arctan2(up_2[0], -up_2[1]))) if up_2.any() else 0.0
 
 
-def upright_view(maps_5GG: F32, view: View) -> View | None:
-    """The view that shows the person of a view upright, about as large as a box's crop does; None where nobody is."""
+def upright_view(maps_5GG: F32, view: View, tilt: float = 0.0) -> View | None:
+    """The view that shows the person of a view upright, about as large as a box's crop does; None where nobody is.
+
+    Args:
+        maps_5GG: what was read of the person.
+        view: of these maps.
+        tilt: degrees by which the person is to lean clockwise there.
+    """
     at_2K = _places(np.argwhere(maps_5GG[0] > OUTLINE).T[::-1], maps_5GG.shape[-1], view)
     if at_2K.shape[1] < LEAST_PERSON:
         return None
-    turn_33 = turn_about(at_2K.mean(1), -lean(maps_5GG, view))
+    turn_33 = turn_about(at_2K.mean(1), tilt - lean(maps_5GG, view))
     upright_2K = turn_33[:2, :2] @ at_2K + turn_33[:2, 2:]
     bounds_4 = np.concatenate([upright_2K.min(1), upright_2K.max(1)]).astype(np.float32)
     return View.straight(crop_region(bounds_4)).before(turn_33)

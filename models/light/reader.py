@@ -25,7 +25,7 @@ U8 = npt.NDArray[Any]
 
 LEANING = 20.0
 """Degrees by which somebody leans who is asked for twice more: in given boxes a third of `far`'s people, a sixth of
-`val`'s. Asked of all, AUC10 is .466 for .463 (160 scenes of `far`) and .547 for .544 (100 of `val`)."""
+`val`'s. If all were, AUC10 would be .466 for .463 (160 scenes of `far`) and .547 for .544 (100 of `val`)."""
 UNSURE, TILT = 0.7, 25.0
 """How sure four answers are together below which two more are asked for, and by how many degrees from upright."""
 LYING = 45.0
@@ -68,7 +68,7 @@ class Reader:
     """
 
     def __init__(self, networks: Networks, *, mirror: bool, turn: bool, calibration: Calibration) -> None:
-        self._read = networks.body("surface", CROP, CROP)
+        self.body = networks.body("surface", CROP, CROP)
         self._mirror = mirror
         self._turn = turn
         self._calibration = calibration
@@ -129,7 +129,7 @@ class Reader:
 
     def seen(self, crop_CC3: U8) -> F32:
         """The maps of a crop as it is."""
-        return self._read(as_blob(crop_CC3))[0]
+        return self.body(as_blob(crop_CC3))[0]
 
     def _mirrored(self, crop_CC3: U8) -> F32:
         """The maps of a crop as they are seen in its mirror image."""

@@ -1,0 +1,82 @@
+"""What reading people upright is worth, step by step: worlds in given boxes, with the reader's constants changed.
+
+    python -m tests.benchmarks.leaning --scenes 100 [--worlds far val stress_lying] [--weights FILE] [--seed 0]
+
+Beside AUC10 and AUC30 stands how often the surface network was asked a person.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.light import reader
+from models.light.files import BUILT_IN
+from models.light.light_network import LightNetwork
+from models.network import NetworkConfig
+from models.surface.geometry import open_body_geometry
+from stages.evaluation.synthetic_truth import Worlds
+from tests.benchmarks.camera_loss import Patch, patched, scored
+
+NOBODY, EVERYBODY = 360.0, 0.0
+FOUR = (reader, "UNSURE", 0.0)
+"""Four answers at most."""
+WAYS: dict[str, tuple[Patch, ...]] = {
+    "as built in": (),
+    "two answers": ((reader, "LEANING", NOBODY),),
+    "two more from 30°": (FOUR, (reader, "LEANING", 30.0)),
+    "two more from 20°": (FOUR,),
+    "two more from 12°": (FOUR, (reader, "LEANING", 12.0)),
+    "two more of everybody": (FOUR, (reader, "LEANING", EVERYBODY)),
+    "tilted by 15°": ((reader, "TILT", 15.0),),
+    "tilted by 35°": ((reader, "TILT", 35.0),),
+    "tilted below .8": ((reader, "UNSURE", 0.8),),
+}
+"""What to change, by name."""
+
+
+class Counted:
+    """A reader's network that counts how often it is asked."""
+
+    def __init__(self, body: Any) -> None:
+        self.body, self.calls = body, 0
+
+    def __call__(self, x_NCHW: np.ndarray) -> np.ndarray:
+        self.calls += 1
+        return np.asarray(self.body(x_NCHW))
+
+
+def row(net: LightNetwork, worlds: list[str], seed: int, scenes: int) -> str:
+    """Cells of a row: of each world people, AUC10, AUC30, and answers a person."""
+    geometry, cells = open_body_geometry(), []
+    for world in worlds:
+        counted = Counted(net.reader.body)
+        with patched([(net.reader, "body", counted)]):
+            found = scored(net, geometry, world, Worlds(seed=seed, scenes=scenes, frames=0))
+        cells.append(f"{found} | {counted.calls / int(found.split(' | ')[0]):.2f}")
+    return " | ".join(cells)
+
+
+def main() -> None:
+    """Print a row for each way, and one for people who are not turned at all."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--weights", type=Path, default=BUILT_IN, help="of the light network")
+    asked.add_argument("--scenes", type=int, default=100, help="of each world")
+    asked.add_argument("--seed", type=int, default=0, help="of the worlds")
+    asked.add_argument("--worlds", nargs="*", default=["far", "val", "stress_lying"], metavar="WORLD")
+    given = asked.parse_args()
+    print("| way |" + "".join(f" `{world}`: people | AUC10 | AUC30 | answers |" for world in given.worlds))
+    print("|---|" + "---|---|---|---|" * len(given.worlds))
+    straight = LightNetwork(NetworkConfig(weights="light", turn=False), 1, given.weights)
+    print(f"| not turned | {row(straight, given.worlds, given.seed, given.scenes)} |", flush=True)
+    net = LightNetwork(NetworkConfig(weights="light"), 1, given.weights)
+    for name, patches in WAYS.items():
+        with patched(patches):
+            print(f"| {name} | {row(net, given.worlds, given.seed, given.scenes)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

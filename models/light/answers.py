@@ -47,5 +47,5 @@ def agreed(answers: Sequence[F32]) -> F32:
     chart_GG, total_GG = (np.take_along_axis(each, best_1GG, 0)[0] for each in (chart_AGG, support_AGG))
     share_AGG = np.where(chart_AGG == chart_GG, share_AGG, 0) / np.maximum(total_GG, 1e-9)
     u_GG, v_GG = (share_AGG * maps_A5GG[:, 2]).sum(0), (share_AGG * maps_A5GG[:, 3]).sum(0)
-    person_GG = np.tensordot(weight_A, maps_A5GG[:, 0], 1)
+    person_GG = (weight_A[:, None, None] * maps_A5GG[:, 0]).sum(0)
     return np.stack([person_GG, chart_GG, u_GG, v_GG, total_GG]).astype(np.float32)

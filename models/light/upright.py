@@ -15,7 +15,7 @@ import numpy.typing as npt
 from models.light.answers import LEAST_PERSON
 from models.light.assembly import OUTLINE
 from models.light.region import crop_region
-from models.light.view import View, turn_about
+from models.light.view import View, mapped, turn_about
 
 F32 = npt.NDArray[Any]
 
@@ -42,6 +42,9 @@ def lean(maps_5GG: F32, view: View) -> float:
 def upright_view(maps_5GG: F32, view: View, tilt: float = 0.0) -> View | None:
     """The view that shows the person of a view upright, about as large as a box's crop does; None where nobody is.
 
+    By whole degrees about a whole pixel: what a network says has other last bits on other numbers of threads, and crops
+    are not to differ for them.
+
     Args:
         maps_5GG: what was read of the person.
         view: of these maps.
@@ -50,8 +53,8 @@ def upright_view(maps_5GG: F32, view: View, tilt: float = 0.0) -> View | None:
     at_2K = _places(np.argwhere(maps_5GG[0] > OUTLINE).T[::-1], maps_5GG.shape[-1], view)
     if at_2K.shape[1] < LEAST_PERSON:
         return None
-    turn_33 = turn_about(at_2K.mean(1), tilt - lean(maps_5GG, view))
-    upright_2K = turn_33[:2, :2] @ at_2K + turn_33[:2, 2:]
+    turn_33 = turn_about(np.round(at_2K.mean(1)), tilt - round(lean(maps_5GG, view)))
+    upright_2K = mapped(turn_33, at_2K)
     bounds_4 = np.concatenate([upright_2K.min(1), upright_2K.max(1)]).astype(np.float32)
     return View.straight(crop_region(bounds_4)).before(turn_33)
 
@@ -63,7 +66,7 @@ def _centre(maps_5GG: F32, charts: tuple[int, ...], view: View) -> F32 | None:
     if total < LEAST_CELLS:
         return None
     cells = np.arange(len(sure_GG))
-    cell_2 = np.array([sure_GG.sum(0) @ cells, sure_GG.sum(1) @ cells]) / total
+    cell_2 = np.array([(sure_GG.sum(axis) * cells).sum() for axis in (0, 1)]) / total
     return _places(cell_2[:, None], len(sure_GG), view)[:, 0]
 
 

@@ -42,7 +42,7 @@ class View:
 
     def places(self, xy_2K: F64) -> F64:
         """Places (2, K) of the square in pixels of the frame."""
-        return _mapped(np.linalg.inv(self.to_square_33), xy_2K)
+        return mapped(np.linalg.inv(self.to_square_33), xy_2K)
 
 
 def turned_crop(rgb_HW3: U8, view: View) -> U8:
@@ -103,5 +103,8 @@ def _moved(x: float, y: float) -> F64:
     return np.array([[1.0, 0, x], [0, 1, y], [0, 0, 1]])
 
 
-def _mapped(affine_33: F64, xy_2K: F64) -> F64:
-    return affine_33[:2, :2] @ xy_2K + affine_33[:2, 2:]
+def mapped(affine_33: F64, xy_2K: F64) -> F64:
+    """Places (2, K) moved by an affine map: the same bits whatever multiplies matrices, on however many threads."""
+    (a, b, c), (d, e, f) = affine_33[:2]
+    x_K, y_K = xy_2K
+    return np.stack([a * x_K + b * y_K + c, d * x_K + e * y_K + f])

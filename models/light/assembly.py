@@ -118,7 +118,7 @@ def assemble(maps_5GG: F32, region_4: F32, box_4: F32, calibration: Calibration 
     person_hw, u_hw, v_hw, sure_hw = map(place.spread, (maps_5GG[0], maps_5GG[2], maps_5GG[3], sure_GG))
     chart_GG = maps_5GG[1].astype(np.uint8)
     x_w, y_h = (place.start[axis] + place.step[axis] * np.arange(side) for axis, side in enumerate((place.w, place.h)))
-    labels_hw = chart_GG[nearest(y_h, cells)][:, nearest(x_w, cells)]
+    labels_hw = chart_GG[_nearest(y_h, cells)][:, _nearest(x_w, cells)]
     inside_hw = person_hw > OUTLINE
     mixed = _mixed_pixels(chart_GG, x_w, y_h) & inside_hw
     corners = _corners(x_w, y_h, mixed, cells)
@@ -130,7 +130,7 @@ def assemble(maps_5GG: F32, region_4: F32, box_4: F32, calibration: Calibration 
     )
 
 
-def nearest(at: npt.NDArray[np.float64], cells: int) -> npt.NDArray[np.int64]:
+def _nearest(at: npt.NDArray[np.float64], cells: int) -> npt.NDArray[np.int64]:
     """The grid cells nearest to positions on a side of so many; beyond its ends the first and the last."""
     return np.clip(np.floor(at + 0.5), 0, cells - 1).astype(np.int64)
 

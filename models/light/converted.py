@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+
 from models.inference.engine import Body, Engine, Precision
 from models.inference.torch_body import compile_body
 from models.light.quantized import Half
@@ -15,8 +17,13 @@ class ConvertedLight:
     """Both networks of a file of weights."""
 
     def __init__(self, path: Path, *, engine: Engine, precision: Precision, threads: int) -> None:
-        """Raises: ModelError when the weights are damaged or do not fit."""
+        """Raises: ModelError when the weights are damaged or do not fit.
+
+        With torch the process computes on so many threads from now on: on others sums have other last bits.
+        """
         detector, surface = load_networks(path)
+        if engine == "torch":
+            torch.set_num_threads(threads)
         self._nets = {"detector": detector, "surface": PickedSurface(surface)}
         self._engine, self._precision, self._threads = engine, precision, threads
 

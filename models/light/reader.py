@@ -68,7 +68,7 @@ class Reader:
     """
 
     def __init__(self, networks: Networks, *, mirror: bool, turn: bool, calibration: Calibration) -> None:
-        self.body = networks.body("surface", CROP, CROP)
+        self._read = networks.body("surface", CROP, CROP)
         self._mirror = mirror
         self._turn = turn
         self._calibration = calibration
@@ -102,23 +102,25 @@ class Reader:
 
     def _all_told(self, rgb_HW3: U8, crop_CC3: U8, view: View, first_5GG: F32) -> F32:
         """What is read of a crop, given its first answer, by all that is asked."""
-        upright = upright_view(first_5GG, view) if self._turn else None
-        if not self._mirror:
-            if upright is None or abs(lean(first_5GG, view)) < LYING:
-                return first_5GG
-            return agreed([first_5GG, self._turned(rgb_HW3, upright, view, self.seen)])
+        leaning = lean(first_5GG, view) if self._turn else 0.0
+        turns = self._turn and (self._mirror or abs(leaning) >= LYING)
+        upright = upright_view(first_5GG, view, leaning) if turns else None
         if upright is None:
-            return agreed([first_5GG, self._mirrored(crop_CC3)])
+            return agreed([first_5GG, self._mirrored(crop_CC3)]) if self._mirror else first_5GG
+        if not self._mirror:
+            return agreed([first_5GG, self._turned(rgb_HW3, upright, view, self.seen)])
         answers = [first_5GG, self._turned(rgb_HW3, upright, view, self._mirrored)]
         told_5GG = agreed(answers)
-        if abs(lean(told_5GG, view)) < LEANING:
+        leaning = lean(told_5GG, view)
+        if abs(leaning) < LEANING:
             return told_5GG
-        upright = upright_view(told_5GG, view) or upright  # both know better by how much
+        upright = upright_view(told_5GG, view, leaning) or upright  # both know better by how much
         answers += [self._mirrored(crop_CC3), self._turned(rgb_HW3, upright, view, self.seen)]
         told_5GG = agreed(answers)
         if sureness(told_5GG) < UNSURE:
+            leaning = lean(told_5GG, view)
             for tilt, asked in ((TILT, self.seen), (-TILT, self._mirrored)):
-                tilted = upright_view(told_5GG, view, tilt) or upright
+                tilted = upright_view(told_5GG, view, leaning - tilt) or upright
                 answers.append(self._turned(rgb_HW3, tilted, view, asked))
             told_5GG = agreed(answers)
         return told_5GG
@@ -129,7 +131,7 @@ class Reader:
 
     def seen(self, crop_CC3: U8) -> F32:
         """The maps of a crop as it is."""
-        return self.body(as_blob(crop_CC3))[0]
+        return self._read(as_blob(crop_CC3))[0]
 
     def _mirrored(self, crop_CC3: U8) -> F32:
         """The maps of a crop as they are seen in its mirror image."""

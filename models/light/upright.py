@@ -39,7 +39,7 @@ def lean(maps_5GG: F32, view: View) -> float:
     return float(np.degrees(np.arctan2(up_2[0], -up_2[1]))) if up_2.any() else 0.0
 
 
-def upright_view(maps_5GG: F32, view: View, tilt: float = 0.0) -> View | None:
+def upright_view(maps_5GG: F32, view: View, leaning: float) -> View | None:
     """The view that shows the person of a view upright, about as large as a box's crop does; None where nobody is.
 
     By whole degrees about a whole pixel: what a network says has other last bits on other numbers of threads, and crops
@@ -48,12 +48,12 @@ def upright_view(maps_5GG: F32, view: View, tilt: float = 0.0) -> View | None:
     Args:
         maps_5GG: what was read of the person.
         view: of these maps.
-        tilt: degrees by which the person is to lean clockwise there.
+        leaning: degrees by which the person leans (see `lean`); with some taken off, they lean by so many there.
     """
     at_2K = _places(np.argwhere(maps_5GG[0] > OUTLINE).T[::-1], maps_5GG.shape[-1], view)
     if at_2K.shape[1] < LEAST_PERSON:
         return None
-    turn_33 = turn_about(np.round(at_2K.mean(1)), tilt - round(lean(maps_5GG, view)))
+    turn_33 = turn_about(np.round(at_2K.mean(1)), -round(leaning))
     upright_2K = mapped(turn_33, at_2K)
     bounds_4 = np.concatenate([upright_2K.min(1), upright_2K.max(1)]).astype(np.float32)
     return View.straight(crop_region(bounds_4)).before(turn_33)

@@ -59,10 +59,14 @@ def turned_crop(rgb_HW3: U8, view: View) -> U8:
         size = [max(round(side * scale), 1) for side in part.shape[1::-1]]
         to_crop_33 = to_crop_33 @ np.diag([part.shape[1] / size[0], part.shape[0] / size[1], 1.0])
         part = resized(part, *size)
-    matrix_23 = (np.linalg.inv(HALF) @ to_crop_33 @ HALF)[:2]
     return np.asarray(
         cv2.warpAffine(
-            part, matrix_23, (CROP, CROP), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=GREY
+            part,
+            _of_whole_numbers(to_crop_33),
+            (CROP, CROP),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=GREY,
         )
     )
 
@@ -76,7 +80,7 @@ def moved_maps(maps_5GG: F32, view: View, to: View) -> F32:
     cells = maps_5GG.shape[-1]
     grid_33 = np.diag([cells, cells, 1.0])
     there_33 = grid_33 @ view.to_square_33 @ np.linalg.inv(grid_33 @ to.to_square_33)
-    matrix_23 = (np.linalg.inv(HALF) @ there_33 @ HALF)[:2]
+    matrix_23 = _of_whole_numbers(there_33)
 
     def moved(map_GG: F32, how: int) -> F32:
         flags = how | cv2.WARP_INVERSE_MAP
@@ -99,12 +103,17 @@ def turn_about(xy_2: F64, degrees: float) -> F64:
     return _moved(*xy_2) @ turn_33 @ _moved(*-xy_2)
 
 
+def _of_whole_numbers(affine_33: F64) -> F64:
+    """An affine map as OpenCV takes it (2, 3), by the whole numbers of pixels or cells."""
+    return (np.linalg.inv(HALF) @ affine_33 @ HALF)[:2]
+
+
 def _moved(x: float, y: float) -> F64:
     return np.array([[1.0, 0, x], [0, 1, y], [0, 0, 1]])
 
 
 def mapped(affine_33: F64, xy_2K: F64) -> F64:
-    """Places (2, K) moved by an affine map: the same bits whatever multiplies matrices, on however many threads."""
+    """Places (2, K) moved by an affine map."""
     (a, b, c), (d, e, f) = affine_33[:2]
     x_K, y_K = xy_2K
     return np.stack([a * x_K + b * y_K + c, d * x_K + e * y_K + f])

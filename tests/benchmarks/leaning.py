@@ -8,8 +8,8 @@ Beside AUC10 and AUC30 stands how often the surface network was asked a person.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -39,22 +39,22 @@ WAYS: dict[str, tuple[Patch, ...]] = {
 
 
 class Counted:
-    """A reader's network that counts how often it is asked."""
+    """What a reader sees of a crop, and how often it was asked."""
 
-    def __init__(self, body: Any) -> None:
-        self.body, self.calls = body, 0
+    def __init__(self, seen: Callable[[np.ndarray], np.ndarray]) -> None:
+        self.seen, self.calls = seen, 0
 
-    def __call__(self, x_NCHW: np.ndarray) -> np.ndarray:
+    def __call__(self, crop_CC3: np.ndarray) -> np.ndarray:
         self.calls += 1
-        return np.asarray(self.body(x_NCHW))
+        return self.seen(crop_CC3)
 
 
 def row(net: LightNetwork, worlds: list[str], seed: int, scenes: int) -> str:
     """Cells of a row: of each world people, AUC10, AUC30, and answers a person."""
     geometry, cells = open_body_geometry(), []
     for world in worlds:
-        counted = Counted(net.reader.body)
-        with patched([(net.reader, "body", counted)]):
+        counted = Counted(net.reader.seen)
+        with patched([(net.reader, "seen", counted)]):
             found = scored(net, geometry, world, Worlds(seed=seed, scenes=scenes, frames=0))
         cells.append(f"{found} | {counted.calls / int(found.split(' | ')[0]):.2f}")
     return " | ".join(cells)

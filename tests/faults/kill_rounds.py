@@ -52,11 +52,7 @@ class Round:
 
 
 def small_run(folder: Path, *more: str) -> RunConfig:
-    """The default graph on the clip's beginning, in short packets and segments, with `more` changes; starts quickly.
-
-    Torch computes on one thread from now on, in this process as in actors: on more its sums have other last bits.
-    """
-    torch.set_num_threads(1)
+    """The default graph on the clip's beginning, in short packets and segments, with `more` changes; starts quickly."""
     weights = folder / "random.safetensors"
     torch.manual_seed(0)
     write_weights(weights, PersonDetector().state_dict(), SurfaceNet().state_dict())

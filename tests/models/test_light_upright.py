@@ -106,7 +106,7 @@ def test_two_of_head_torso_and_legs_suffice(missing: tuple[int, ...], expected: 
 def test_where_nobody_is_nothing_is_turned() -> None:
     maps = colours(np.zeros((CROP, CROP, 3), np.uint8))
     view = View.straight(np.array([0, 0, 100, 200], np.float32))
-    assert (lean(maps, view), upright_view(maps, view), sureness(maps)) == (0.0, None, 0.0)
+    assert (lean(maps, view), upright_view(maps, view, 0.0), sureness(maps)) == (0.0, None, 0.0)
 
 
 @pytest.mark.parametrize("scale", [0.5, 1, 4])
@@ -116,7 +116,7 @@ def test_turned_upright_a_person_stands_in_a_crop_as_boxes_have_it(angle: int, s
     rgb = cv2.resize(person(angle), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     crop, region = crop_person(rgb, crop_region(box_of(rgb)))
     straight = View.straight(region)
-    upright = upright_view(colours(crop), straight)
+    upright = upright_view(colours(crop), straight, lean(colours(crop), straight))
     assert upright is not None
     maps = colours(turned_crop(rgb, upright))
     assert abs(lean(maps, upright) - angle) % 360 < 1.5 or abs(lean(maps, upright) - angle) % 360 > 358.5
@@ -189,10 +189,11 @@ def test_of_whom_nothing_is_sure_two_more_are_asked_for() -> None:
     found = Reader(networks, mirror=True, turn=True, calibration=NEUTRAL).look(rgb, box_of(rgb))
     assert networks.asked == 6
     view = View.straight(found.region_4)
+    leaning = lean(found.maps_5GG, view)
     leans = [
         lean(colours(turned_crop(rgb, tilted)), View.straight(np.array([0, 0, 1, 1], np.float32)))
         for tilt in (0, 25, -25)
-        if (tilted := upright_view(found.maps_5GG, view, tilt)) is not None
+        if (tilted := upright_view(found.maps_5GG, view, leaning - tilt)) is not None
     ]
     assert abs(leans[0]) < 2 and 12 < leans[1] < 40 and -40 < leans[2] < -12  # crops are stretched
 

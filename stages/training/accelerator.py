@@ -1,4 +1,4 @@
-"""The device that a training computes on."""
+"""The device that a training computes on, and the arithmetic of its network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 
-from models.inference.precision import choose_device
+from models.inference.precision import choose_device, choose_precision
 
 
 def training_device(wish: Literal["auto", "cpu", "cuda"], key: str) -> torch.device:
@@ -19,3 +19,12 @@ def training_device(wish: Literal["auto", "cpu", "cuda"], key: str) -> torch.dev
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.benchmark = True
     return device
+
+
+def arithmetic(wish: Literal["auto", "fp32", "bf16"], device: torch.device) -> torch.autocast:
+    """The context in which a network computes: "auto" is bfloat16 where the hardware multiplies it, else float32.
+
+    A CPU that only imitates bfloat16 took more than ten times as long with it (docs/benchmarks/trainings.md).
+    """
+    bf16 = choose_precision(wish, device) == "bf16"
+    return torch.autocast(device.type, torch.bfloat16, enabled=bf16)

@@ -16,6 +16,7 @@ from torch import nn
 
 from models.whole_file import whole_file
 from pipeline.stage import StageError
+from stages.training.accelerator import arithmetic
 from stages.training.checkpoint import read_checkpoint
 from stages.training.optimizers import Optimizers, make_optimizer
 from stages.training.workers import is_chief, workers
@@ -42,7 +43,8 @@ class FitConfig:
         average_from: step from which on all weights count alike in the average (Izmailov et al., *Averaging Weights
             Leads to Wider Optima and Better Generalization*, UAI 2018); 0: the average moves on to the end.
         save_every_s: seconds between checkpoints.
-        bf16: compute the network in bfloat16.
+        precision: the arithmetic that the network computes in; "auto" is bfloat16 where the
+            hardware multiplies it, else float32.
         keep: checkpoints that stay beside the newest, each from another time of saving (`state-STEP.pt`).
     """
 
@@ -59,7 +61,7 @@ class FitConfig:
     average: float = 0.998
     average_from: int = 0
     save_every_s: float = 120.0
-    bf16: bool = True
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
     keep: int = 0
 
     def __post_init__(self) -> None:
@@ -233,7 +235,7 @@ class Fit:
 
     def _learn(self, batch: Batch, loss_of: Loss, parts: int) -> dict[str, float]:
         """Add the gradient of one part of a step's batch. Raises: StageError where the loss is not a number."""
-        with torch.autocast(batch[0].device.type, torch.bfloat16, enabled=self.config.bf16):
+        with arithmetic(self.config.precision, batch[0].device):
             terms = loss_of(self.net, batch)
         values = torch.stack(list(terms.values()))
         total = values.sum()

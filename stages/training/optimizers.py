@@ -8,6 +8,9 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import nn
 
+from models.inference.precision import choose_precision
+from stages.training.float32_muon import Float32Muon
+
 Optimizers = Literal["adamw", "sgd", "muon"]
 PIXELS = 4
 """A kernel that reads so many channels at most reads pixels, which are no features: Muon leaves it to AdamW."""
@@ -74,7 +77,9 @@ class Muon:
         self._matrices = [nn.Parameter(as_matrix(kernel.detach())) for kernel in kernels]
         for kernel, matrix in zip(self._kernels, self._matrices, strict=True):
             assert kernel.data_ptr() == matrix.data_ptr(), "a kernel that is not whole in memory"
-        self._muon = torch.optim.Muon(self._matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
+        multiplied = bool(kernels) and choose_precision("auto", kernels[0].device) == "bf16"
+        kind = torch.optim.Muon if multiplied else Float32Muon
+        self._muon = kind(self._matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
         self._rest = rest
 
     @property

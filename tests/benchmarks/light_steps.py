@@ -2,7 +2,8 @@
 
     python -m tests.benchmarks.light_steps
 
-24 crops of random pixels, a third of each labelled as a body, half with UV; one thread, bfloat16, as `-c train_light`.
+24 crops of random pixels, a third of each labelled as a body, half with UV; one thread, bfloat16 where the processor
+has it, as `-c train_light`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from models.light.surface_net import GRID, SurfaceNet
 from models.light.weights import read_sizes
 from models.losses.light_surface import body_places
 from models.surface.body import COCO_KEYPOINTS
+from stages.training.accelerator import arithmetic
 from stages.training.optimizers import Optimizers, make_optimizer
 from stages.training.surface_batches import surface_loss
 
@@ -50,7 +52,7 @@ def measure(kind: Optimizers) -> str:
             learnt = changed = 0.0
         began = time.process_time()
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16):
+        with arithmetic("auto", torch.device("cpu")):
             loss = torch.stack(list(surface_loss(net, shown).values())).sum()
         loss.backward()
         between = time.process_time()

@@ -16,6 +16,7 @@ import torch
 
 from models.light.weights import load_networks
 from models.losses.light_surface import Counting
+from stages.training.accelerator import arithmetic
 from stages.training.mixes import CropMix
 from stages.training.photo_pool import PhotoPool
 from stages.training.scene_pool import ScenePool
@@ -43,7 +44,7 @@ def main() -> None:
         net = load_networks(path)[1].to(memory_format=torch.channels_last).eval()
         sums: dict[str, float] = {}
         for batch in batches:
-            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            with torch.no_grad(), arithmetic("auto", torch.device("cpu")):
                 terms = surface_loss(net, batch, counting=Counting(metric_uv=True, as_points=True))
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0.0) + float(value) / len(batches)

@@ -23,6 +23,7 @@ from stages import STAGES
 from stages.annotated_sets import prepared
 from stages.augment import Sampler, collate
 from stages.train_network import learner_of
+from stages.training.accelerator import arithmetic
 from stages.training.annotated_pictures import AnnotatedPictures
 from stages.training.optimizers import make_optimizer
 
@@ -69,7 +70,7 @@ def measure(name: str) -> str:
             batch = collate(views, torch.tensor([[0, step, place] for place in range(augment.batch)]), canvas_hw)
         people += sampler.people(step)
         optimizer.zero_grad(set_to_none=True)
-        with clock.part("forward"), torch.autocast("cpu", torch.bfloat16, enabled=training.fit.bf16):
+        with clock.part("forward"), arithmetic(training.fit.precision, torch.device("cpu")):
             loss = torch.stack(list(learner(batch).values())).sum()
         with clock.part("backward"):
             loss.backward()

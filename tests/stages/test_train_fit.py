@@ -10,8 +10,11 @@ import pytest
 import torch
 from torch import nn
 
+from models.inference import engine
 from pipeline.stage import StageError
+from stages.training.accelerator import arithmetic
 from stages.training.fit import Batch, Fit, FitConfig
+from stages.training.float32_muon import Float32Muon
 from stages.training.optimizers import Optimizers, make_optimizer
 from stages.training.payloads import Round
 
@@ -32,7 +35,7 @@ def loss_of(net: nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
 
 
 def config(optimizer: Optimizers = "adamw") -> FitConfig:
-    return FitConfig(steps=60, warmup=5, rate=0.01, bf16=False, optimizer=optimizer)
+    return FitConfig(steps=60, warmup=5, rate=0.01, precision="fp32", optimizer=optimizer)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd", "muon"])
@@ -76,6 +79,35 @@ def test_muon_changes_kernels_by_orthogonal_steps_and_the_rest_as_adamw_does() -
         torch.testing.assert_close(value.abs(), torch.full_like(value, 0.01), rtol=1e-3, atol=0)
 
 
+@pytest.mark.parametrize("shape", [(8, 72), (40, 9)])
+def test_muon_in_float32_steps_as_torchs_in_bfloat16_does(shape: tuple[int, int]) -> None:
+    generator = torch.Generator().manual_seed(2)
+    start = torch.empty(shape).normal_(generator=generator)
+    matrices = [nn.Parameter(start.clone()) for _ in range(2)]
+    settings = {"lr": 0.01, "weight_decay": 0.1, "adjust_lr_fn": "match_rms_adamw"}
+    optimizers = [Float32Muon(matrices[:1], **settings), torch.optim.Muon(matrices[1:], **settings)]
+    for _ in range(3):
+        gradient = torch.empty(shape).normal_(generator=generator)
+        for matrix, optimizer in zip(matrices, optimizers, strict=True):
+            matrix.grad = gradient.clone()
+            optimizer.step()
+    moved, as_torch = (matrix.detach() - start for matrix in matrices)
+    assert (moved - as_torch).norm() < 0.02 * as_torch.norm()
+    momenta = [optimizer.state_dict()["state"][0]["momentum_buffer"] for optimizer in optimizers]
+    torch.testing.assert_close(*momenta, rtol=0, atol=0)
+
+
+def test_bfloat16_is_for_hardware_that_multiplies_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu, found = torch.device("cpu"), []
+    for has in (True, False):
+        monkeypatch.setattr(engine, "has_bf16", lambda has=has: has)
+        for wish in ("auto", "bf16", "fp32"):
+            with arithmetic(wish, cpu):  # type: ignore[arg-type]
+                found.append((torch.ones(2, 2) @ torch.ones(2, 2)).dtype)
+    small, full = torch.bfloat16, torch.float32
+    assert found == [small, small, full, full, small, full]
+
+
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_it_learns_and_says_so(optimizer: Optimizers, tmp_path: Path) -> None:
     net = network()
@@ -89,7 +121,7 @@ def test_it_learns_and_says_so(optimizer: Optimizers, tmp_path: Path) -> None:
 
 
 def test_the_average_lags_behind(tmp_path: Path) -> None:
-    fit = Fit(network(), FitConfig(steps=3, bf16=False, average=0.5), tmp_path)
+    fit = Fit(network(), FitConfig(steps=3, precision="fp32", average=0.5), tmp_path)
     seen = [{name: value.clone() for name, value in fit.average.items()}]
 
     def watched(step: int) -> Batch:
@@ -106,7 +138,7 @@ def test_the_average_lags_behind(tmp_path: Path) -> None:
 
 
 def test_from_a_step_on_the_average_is_the_mean_of_all_weights(tmp_path: Path) -> None:
-    config = FitConfig(steps=9, warmup=0, bf16=False, schedule="constant", average_from=4)
+    config = FitConfig(steps=9, warmup=0, precision="fp32", schedule="constant", average_from=4)
     straight = Fit(network(), config, tmp_path / "straight")
     seen = []
     for step in range(1, 10):

@@ -45,7 +45,7 @@ def config_of(folder: Path, kind: str) -> tuple[Augment, TrainNetwork.Config]:
         folder=str(folder),
         variant=Variant(backbone="tiny", mask=rcnn, keypoints=rcnn, cascade=rcnn),
         losses=losses,
-        fit=FitConfig(steps=STEPS[kind], optimizer="sgd", rate=0.01, warmup=1, bf16=False, clip=1e9),
+        fit=FitConfig(steps=STEPS[kind], optimizer="sgd", rate=0.01, warmup=1, precision="fp32", clip=1e9),
         quiet=True,
         device="cpu",
     )
@@ -134,7 +134,7 @@ def train_half(place: int, count: int, folder: Path) -> None:
     if count > 1:
         store = distributed.FileStore(str(folder / "store"), count)
         distributed.init_process_group("gloo", store=store, rank=place, world_size=count)
-    fit = FitConfig(steps=6, optimizer="sgd", rate=0.05, warmup=1, bf16=False, clip=1e9)
+    fit = FitConfig(steps=6, optimizer="sgd", rate=0.05, warmup=1, precision="fp32", clip=1e9)
     half = Half(Line(), HalfConfig(folder=str(folder), fit=fit, device="cpu"), name="line", threads=1)
     half.run(Numbers(indices_of(place, count, 8, "batch")), partial(line_loss, place=place), 6)
     torch.save(half.fit.net.state_dict(), folder / f"net{place}.pt")

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from models.light.confidence import NEUTRAL, Calibration
 from models.light.logistic import logistic
+from models.light.planes import at_places, planes
 from models.structures import SurfaceMap, mean_where
 
 F32 = npt.NDArray[Any]
@@ -60,10 +61,13 @@ class _Place(NamedTuple):
 
 
 class _Corners(NamedTuple):
-    """For some pixels (K): the flat index of the four grid cells around each (4,K) and their bilinear weights (4,K)."""
+    """Of the four grid cells around each of some pixels: flat index (4,K) and bilinear weight (4,K)."""
 
     cell_4K: npt.NDArray[np.int64]
     weight_4K: F32
+    row_K: F32
+    """Where on the grid the pixels lie."""
+    column_K: F32
 
 
 def integer_box(box_4: F32) -> tuple[int, int, int, int]:
@@ -110,7 +114,8 @@ def assemble(maps_5GG: F32, region_4: F32, box_4: F32, calibration: Calibration 
         calibration: of the confidence.
 
     The person's outline follows the bilinearly resized logit. Where the four cells around a pixel agree on the chart,
-    U and V are bilinear; elsewhere the chart with the largest bilinear weight wins, and U, V come from its cells alone.
+    U and V are bilinear; elsewhere the chart with the largest bilinear weight wins, and U, V go on from its nearest
+    cell as they change within it (`planes`).
     """
     cells = maps_5GG.shape[-1]
     place = _place(cells, region_4, box_4)
@@ -157,16 +162,16 @@ def _corners(x_w: npt.NDArray, y_h: npt.NDArray, mask_hw: npt.NDArray[np.bool_],
     first = top[row] * cells + left[column]
     fx, fy = right_share[column], low_share[row]
     cell_4K = np.stack([first, first + 1, first + cells, first + cells + 1])
-    return _Corners(cell_4K, np.stack([(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy]))
+    weight_4K = np.stack([(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy])
+    return _Corners(cell_4K, weight_4K, top[row] + fy, left[column] + fx)
 
 
 def _vote(maps_5GG: F32, corners: _Corners) -> tuple[U8, F32, F32]:
     """Chart, U and V (K) of pixels between cells of different charts."""
-    chart_4K, u_4K, v_4K = (maps_5GG[i].reshape(-1)[corners.cell_4K] for i in (1, 2, 3))
-    same_44K = chart_4K[:, None] == chart_4K[None]
-    support_4K = (same_44K * corners.weight_4K[None]).sum(1)
-    best = support_4K.argmax(0)[None]
-    chart_K = np.take_along_axis(chart_4K, best, 0)[0]
-    weight_4K = corners.weight_4K * (chart_4K == chart_K)
-    weight_4K /= np.maximum(weight_4K.sum(0), 1e-9)
-    return chart_K.astype(np.uint8), (u_4K * weight_4K).sum(0), (v_4K * weight_4K).sum(0)
+    chart_4K = maps_5GG[1].reshape(-1)[corners.cell_4K]
+    support_4K = ((chart_4K[:, None] == chart_4K[None]) * corners.weight_4K[None]).sum(1)
+    chart_K = np.take_along_axis(chart_4K, support_4K.argmax(0)[None], 0)[0]
+    nearest_K = (corners.weight_4K * (chart_4K == chart_K)).argmax(0)[None]
+    cell_K = np.take_along_axis(corners.cell_4K, nearest_K, 0)[0]
+    plane_32K = planes(maps_5GG).reshape(3, 2, -1)[:, :, cell_K]
+    return chart_K.astype(np.uint8), *at_places(plane_32K, corners.row_K, corners.column_K)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.light.pixels import CROP, GREY, resized
+from models.light.planes import at_places, planes
 
 F32 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
@@ -74,26 +75,23 @@ def turned_crop(rgb_HW3: U8, view: View) -> U8:
 def moved_maps(maps_5GG: F32, view: View, to: View) -> F32:
     """What `PickedSurface` says of one view, on the grid of another. Beyond the first it stays as at its edge.
 
-    The person's logit is bilinear; charts and their probability are those of the nearest cell, and so are U and V next
-    to other charts; within a chart they are bilinear.
+    The person's logit is bilinear; charts and their probability are those of the nearest cell, and so are the planes of
+    U and V.
     """
     cells = maps_5GG.shape[-1]
     grid_33 = np.diag([cells, cells, 1.0])
     there_33 = grid_33 @ view.to_square_33 @ np.linalg.inv(grid_33 @ to.to_square_33)
     matrix_23 = _of_whole_numbers(there_33)
 
-    def moved(map_GG: F32, how: int) -> F32:
+    def moved(map_GG: F32, how: int = cv2.INTER_NEAREST) -> F32:
         flags = how | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(map_GG, matrix_23, (cells, cells), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
-    chart_GG = maps_5GG[1]
-    around = np.ones((3, 3), np.uint8)
-    alone_GG = (cv2.dilate(chart_GG, around) != cv2.erode(chart_GG, around)).astype(np.uint8)
-    alone_GG = moved(alone_GG, cv2.INTER_NEAREST).astype(bool)
-    near_4GG = np.stack([moved(each_GG, cv2.INTER_NEAREST) for each_GG in maps_5GG[1:]])
-    for row in (1, 2):
-        near_4GG[row] = np.where(alone_GG, near_4GG[row], moved(maps_5GG[row + 1], cv2.INTER_LINEAR))
-    return np.concatenate([moved(maps_5GG[0], cv2.INTER_LINEAR)[None], near_4GG])
+    whole = np.arange(cells, dtype=np.float32)
+    column_GG, row_GG = np.clip(mapped(matrix_23, (whole, whole[:, None])), 0, cells - 1).astype(np.float32)
+    plane_6GG = np.stack([moved(each_GG) for each_GG in planes(maps_5GG).reshape(6, cells, cells)])
+    uv_2GG = at_places(plane_6GG.reshape(3, 2, cells, cells), row_GG, column_GG)
+    return np.stack([moved(maps_5GG[0], cv2.INTER_LINEAR), moved(maps_5GG[1]), *uv_2GG, moved(maps_5GG[4])])
 
 
 def turn_about(xy_2: F64, degrees: float) -> F64:
@@ -112,8 +110,8 @@ def _moved(x: float, y: float) -> F64:
     return np.array([[1.0, 0, x], [0, 1, y], [0, 0, 1]])
 
 
-def mapped(affine_33: F64, xy_2K: F64) -> F64:
-    """Places (2, K) moved by an affine map."""
+def mapped(affine_33: F64, xy_2K: F64 | tuple[F64, F64]) -> F64:
+    """Places (2, ...), or all of some columns and rows, moved by an affine map."""
     (a, b, c), (d, e, f) = affine_33[:2]
     x_K, y_K = xy_2K
     return np.stack([a * x_K + b * y_K + c, d * x_K + e * y_K + f])

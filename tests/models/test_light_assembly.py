@@ -9,6 +9,7 @@ import pytest
 from models.light.answers import agreed, unmirrored
 from models.light.assembly import OUTLINE, assemble, integer_box, silhouette
 from models.light.pixels import CROP, crop_person, resized
+from models.light.planes import at_places, planes
 from models.light.reach import FIT, REACH, fitted, reached, trimmed
 from models.light.region import MARGIN, SLIMMEST, crop_region
 from models.surface.charts import MIRROR_CHART, mirror_uv
@@ -49,6 +50,34 @@ def test_inside_one_chart_uv_stays_linear() -> None:
     np.testing.assert_allclose(found.uv_2hw[0, 7], expected / 19, atol=2e-3)
     np.testing.assert_allclose(found.uv_2hw[1, :, 7], expected / 19, atol=2e-3)
     assert (found.labels_hw == 2).all()
+
+
+def test_at_a_charts_edge_uv_goes_on_as_within() -> None:
+    """Three pixels a cell: those beyond the middle of a chart's last cell would else have that cell's U and V."""
+    maps = grid()
+    maps[1, :, 10:] = 7
+    region = np.array([0, 0, 60, 60], np.float32)
+    found = assemble(maps, region, region)
+    column = np.clip((np.arange(60) + 0.5) / 3 - 0.5, 0, 19)
+    assert (np.diff(found.labels_hw[7].astype(int)) != 0).sum() == 1
+    np.testing.assert_allclose(found.uv_2hw[0, 7], column / 19, atol=1e-5)
+    np.testing.assert_allclose(found.uv_2hw[1, :, 30], column / 19, atol=1e-5)
+
+
+def test_planes_grow_as_neighbours_in_the_same_chart_do() -> None:
+    maps = grid(4)
+    maps[1] = [[1, 1, 2, 2], [1, 1, 1, 2], [3, 1, 1, 2], [3, 3, 3, 4]]
+    maps[2] = [[0.0, 0.1, 0.9, 0.7], [0.0, 0.3, 0.4, 0.5], [0.9, 0.2, 0.6, 0.6], [0.1, 0.2, 0.4, 0.8]]
+    made = planes(maps)
+    _, (down, _), (right, _) = made
+    np.testing.assert_allclose(right[0], [0.1, 0.1, -0.2, -0.2], atol=1e-6)
+    np.testing.assert_allclose(right[1], [0.3, 0.2, 0.1, 0.0], atol=1e-6)
+    np.testing.assert_allclose(right[3], [0.1, 0.15, 0.2, 0.0], atol=1e-6)
+    np.testing.assert_allclose(down[:, 0], [0.0, 0.0, -0.8, -0.8], atol=1e-6)
+    np.testing.assert_allclose(down[:, 1], [0.2, 0.05, -0.1, 0.0], atol=1e-6)
+    rows, columns = np.mgrid[:4, :4]
+    np.testing.assert_allclose(at_places(made, rows, columns), maps[2:4], atol=1e-6)
+    np.testing.assert_allclose(at_places(made, rows, columns + 0.5)[0], np.clip(maps[2] + right / 2, 0, 1), atol=1e-6)
 
 
 def test_a_silhouette_is_where_the_surface_is_shown_and_as_sure() -> None:

@@ -142,7 +142,7 @@ def test_what_a_turned_view_sees_outside_of_the_frame_is_grey() -> None:
 
 @pytest.mark.parametrize("to", [(10, 20, 110, 220), (14, 12, 104, 232), (0, 0, 130, 240)])
 def test_maps_keep_their_place_in_the_frame_on_another_region(to: tuple[int, int, int, int]) -> None:
-    """Charts and U are columns of the frame, the logit and V rise with its rows; beyond the region it is its edge's."""
+    """Charts and U tell columns of the frame, the logit and V its rows; beyond the region it is its edge's."""
     region, other = np.array([10, 20, 110, 220], np.float32), np.array(to, np.float32)
 
     def x_and_y(region_4: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -151,18 +151,23 @@ def test_maps_keep_their_place_in_the_frame_on_another_region(to: tuple[int, int
         return np.clip(x, 10 + 50 / GRID, 110 - 50 / GRID), np.clip(y, 20 + 100 / GRID, 220 - 100 / GRID)
 
     maps = np.zeros((5, GRID, GRID), np.float32)
-    maps[0] = maps[3] = x_and_y(region)[1][:, None]
-    maps[1] = maps[2] = x_and_y(region)[0][None]
+    maps[0] = x_and_y(region)[1][:, None]
+    maps[3] = maps[0] / 240
+    maps[1] = x_and_y(region)[0][None]
+    maps[2] = maps[1] / 240
     here, there = View.straight(region), View.straight(other)
     found = moved_maps(maps, here, there)
     rows = np.broadcast_to(x_and_y(other)[1][:, None], (GRID, GRID))
     np.testing.assert_allclose(found[0], rows, atol=0.1)
-    assert np.abs(found[1:3] - x_and_y(other)[0][None]).max() <= 50 / GRID + 1e-4  # half a cell: all are other charts
-    assert np.abs(found[3] - rows).max() > 0.3 or to == (10, 20, 110, 220)
+    columns = np.broadcast_to(x_and_y(other)[0][None], (GRID, GRID))
+    for told in (found[1], found[2] * 240):  # every column another chart: nothing is known between their middles
+        assert np.abs(told - columns).max() <= 50 / GRID + 1e-3
+    assert np.abs(found[2] * 240 - columns).max() > 0.3 or to == (10, 20, 110, 220)
+    np.testing.assert_allclose(found[3] * 240, rows, atol=0.1)  # though along a column V's slope is
     maps[1] = TORSO
     found = moved_maps(maps, here, there)
-    np.testing.assert_allclose(found[3], rows, atol=0.1)  # bilinear within a chart
-    np.testing.assert_allclose(found[2], np.broadcast_to(x_and_y(other)[0][None], (GRID, GRID)), atol=0.1)
+    np.testing.assert_allclose(found[3] * 240, rows, atol=0.1)
+    np.testing.assert_allclose(found[2] * 240, columns, atol=0.1)
 
 
 @pytest.mark.parametrize("mirror", [False, True])

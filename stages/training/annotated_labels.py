@@ -86,9 +86,7 @@ def people_labels(picture: LabelledPicture, to_square: F32, teacher: PartTeacher
         if found is not None:
             box_4, square_4 = person.box_4 * to_square, region_4 * to_square
             joint_J3 = person.keypoint_173 * (*to_square[:2], 1)
-            yield PersonLabels(
-                box_4=box_4, region_4=square_4, label_LL=found[0], weight_LL=found[1], joint_J3=joint_J3
-            )
+            yield PersonLabels(box_4=box_4, region_4=square_4, label_LL=found[0], weight_LL=found[1], joint_J3=joint_J3)
 
 
 def square_labels(picture: LabelledPicture, index: int, region_4: F32) -> tuple[U8, U8]:

@@ -103,9 +103,7 @@ class _Painter:
             sheet = mirrored(sheet)
         natural = np.asarray(sheet.natural, np.float64) * np.exp(self.random.uniform(-0.2, 0.2, 2))
         fit = min(width / natural[0], height / natural[1])
-        size = np.maximum(np.round(natural * fit * np.exp(self.random.uniform(*np.log(ZOOM)))), 8).astype(
-            int
-        )
+        size = np.maximum(np.round(natural * fit * np.exp(self.random.uniform(*np.log(ZOOM)))), 8).astype(int)
         slack = np.array([width, height]) - size
         at = self.random.uniform(np.minimum(slack, 0), np.maximum(slack, 0)).round().astype(int)
         picture = cv2.resize(sheet.rgb_HW3, size.tolist(), interpolation=cv2.INTER_AREA)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from stages.training import crops
-from stages.training.crops import FEWEST, View, photographed, scene_crop
+from stages.training.crop_views import View
+from stages.training.crops import FEWEST, photographed, scene_crop
 from stages.training.mixes import CropMix
 from stages.training.scene_pool import PoolScene
 

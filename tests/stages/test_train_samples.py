@@ -17,7 +17,8 @@ from models.surface.charts import MIRROR_CHART, mirror_uv
 from stages.training import crops
 from stages.training.backgrounds import empty, over, random_background
 from stages.training.canvases import CANVAS, Sheet, make_canvas, mirror_label, uncovered
-from stages.training.crops import cut_photo, cut_scene, photo_crop, random_view, scene_crop
+from stages.training.crop_views import random_view
+from stages.training.crops import cut_photo, cut_scene, photo_crop, scene_crop
 from stages.training.detector_batches import DetectorBatches
 from stages.training.fit import Batch
 from stages.training.in_front import LEAST_SEEN, covered, hidden, post, round_thing, slats

@@ -30,7 +30,11 @@ def lean(maps_5GG: F32, view: View) -> float:
 
     Up is from the torso to the head and from the legs to the torso; 0 where neither can be told.
     """
-    head, torso, legs = (_centre(maps_5GG, charts, view) for charts in (HEAD, TORSO, LEGS))
+    return lean_of(*(_centre(maps_5GG, charts, view) for charts in (HEAD, TORSO, LEGS)))
+
+
+def lean_of(head: F32 | None, torso: F32 | None, legs: F32 | None) -> float:
+    """The same of the x and y (2) about which head, torso and legs lie, None for what is not seen."""
     pairs = ((head, torso), (torso, legs)) if torso is not None else ((head, legs),)
     up_2 = np.zeros(2)
     for high, low in pairs:

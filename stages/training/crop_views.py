@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.light.region import crop_region
+from models.light.upright import HEAD, LEGS, TORSO, lean_of
 from models.surface.body import MIRROR_JOINT
 from stages.training.mixes import CROPS_AS_SHIPPED, CropMix
 
@@ -16,6 +17,10 @@ F32 = npt.NDArray[Any]
 F64 = npt.NDArray[Any]
 ROUNDED = 0.9
 """A turned person's box against their box turned, in length."""
+LEAN_ERROR = 9.0
+"""Degrees (a standard deviation) by which people are not turned upright, for the first answer knows it no better."""
+LEAST_SEEN = 0.005
+"""Of what is seen of somebody, a part without which it says nothing of how they lean."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +64,36 @@ def random_view(box_4: F64, random: np.random.Generator, mix: CropMix = CROPS_AS
     angle = np.radians(random.normal(0, 17)) if random.random() < mix.turned else 0.0
     if tumbled:
         angle = random.uniform(-np.pi, np.pi)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turn = turned(angle)
     if tumbled:  # the box of somebody who lies is not the turned box of somebody who stands
         size = ROUNDED * np.abs(turn.T) @ size
+    return _around(centre, size, turn, random)
+
+
+def upright_view(seen_3K: F64, random: np.random.Generator) -> View:
+    """A view that shows somebody upright, as `models.light.upright` finds it by a first answer that errs a little.
+
+    Args:
+        seen_3K: x, y in the source's pixels, and chart 1..24, of the places where they are seen.
+    """
+    xy_2K, chart_K = seen_3K[:2], seen_3K[2]
+    least = max(chart_K.size * LEAST_SEEN, 1.0)
+    parts = (xy_2K[:, np.isin(chart_K, charts)] for charts in (HEAD, TORSO, LEGS))
+    leaning = lean_of(*(part.mean(1) if part.shape[1] >= least else None for part in parts))
+    turn = turned(np.radians(leaning + random.normal(0, LEAN_ERROR)))
+    upright_2K = turn.T @ xy_2K
+    low_2, high_2 = upright_2K.min(1), upright_2K.max(1)
+    size = high_2 - low_2
+    centre = (low_2 + high_2) / 2 + random.normal(0, 0.035, 2) * size
+    return _around(turn @ centre, size * np.exp(random.normal(0, 0.07, 2)), turn, random)
+
+
+def turned(angle: float) -> F64:
+    """The axes (2,2) of a crop that is turned clockwise by radians."""
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
+def _around(centre: F64, size: F64, turn: F64, random: np.random.Generator) -> View:
     region = crop_region(np.concatenate([centre - size / 2, centre + size / 2]).astype(np.float32)).astype(np.float64)
     half = (region[2:] - region[:2]) / 2 * np.exp(random.normal(0, 0.06, 2)) * np.exp(random.normal(0, 0.08))
     axes = turn @ np.diag(2 * half)

@@ -10,11 +10,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.light.answers import LEAST_PERSON
 from models.light.pixels import GREY
 from models.surface.charts import mirror_uv
 from stages.training.backgrounds import over
 from stages.training.canvases import mirror_label
-from stages.training.crop_views import View, random_view
+from stages.training.crop_views import View, random_view, upright_view
 from stages.training.filmed import filmed
 from stages.training.mixes import CROPS_AS_SHIPPED, CropMix
 from stages.training.photo_pool import PoolPerson, PoolPhoto
@@ -117,6 +118,16 @@ def cut_photo(photo: PoolPhoto, person: PoolPerson, random: np.random.Generator)
     return cut, dataclasses.replace(person, box_4=box_4, region_4=region_4, label_LL=label_LL, joint_J3=joint_J3)
 
 
+def seen(label_HW: U8, random: np.random.Generator, mix: CropMix) -> F64 | None:
+    """Of who is to be turned upright x and y of the middles of their pixels, and the charts there: (3, K)."""
+    if not mix.upright or random.random() >= mix.upright:
+        return None
+    row_K, column_K = np.nonzero(label_HW)
+    if len(row_K) < LEAST_PERSON:  # as of nobody
+        return None
+    return np.stack([column_K + 0.5, row_K + 0.5, label_HW[row_K, column_K]])
+
+
 def look(picture: npt.NDArray, matrix: F64, cells: int, *, smooth: bool, outside: int | tuple[int, ...]) -> npt.NDArray:
     """Sample an array through a 2x3 map; `smooth` interpolates linearly, else the nearest pixel is taken."""
     flags = cv2.WARP_INVERSE_MAP | (cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST)
@@ -169,8 +180,13 @@ def photo_crop(
     """A crop (side x side pixels) of a labelled person of a photo; its UV is not known."""
     cells = side // 2
     scale_2 = SIDE / np.array(photo.natural, np.float64)
-    view = random_view(np.asarray(person.box_4, np.float64) / np.tile(scale_2, 2), random, mix)
     per_cell = len(person.label_LL) / np.asarray(person.region_4[2:] - person.region_4[:2], np.float64)
+    seen_3K = seen(np.where(on_body(person.label_LL), person.label_LL, 0), random, mix)
+    if seen_3K is not None:
+        seen_3K[:2] = ((seen_3K[:2].T / per_cell + person.region_4[:2]) / scale_2).T
+        view = upright_view(seen_3K, random)
+    else:
+        view = random_view(np.asarray(person.box_4, np.float64) / np.tile(scale_2, 2), random, mix)
     matrix = view.matrix(cells, scale_2 * per_cell, -person.region_4[:2] * per_cell)
     label_GG = look(person.label_LL, matrix, cells, smooth=False, outside=IGNORE)
     weight_GG = look(person.weight_LL, matrix, cells, smooth=False, outside=0)
@@ -200,10 +216,15 @@ def scene_crop(
         side: pixels of the crop.
     """
     cells = side // 2
-    view = random_view(np.asarray(scene.box_N4[person], np.float64), random, mix)
+    mine_HW = scene.instance_HW == person + 1
+    seen_3K = seen(scene.label_HW * mine_HW, random, mix)
+    if seen_3K is not None:
+        view = upright_view(seen_3K, random)
+    else:
+        view = random_view(np.asarray(scene.box_N4[person], np.float64), random, mix)
     one, none = np.ones(2), np.zeros(2)
     matrix = view.matrix(cells, one, none)
-    mine = look((scene.instance_HW == person + 1).astype(np.uint8), matrix, cells, smooth=False, outside=0) > 0
+    mine = look(mine_HW.astype(np.uint8), matrix, cells, smooth=False, outside=0) > 0
     label_GG = look(scene.label_HW, matrix, cells, smooth=False, outside=0) * mine
     uv_2GG = np.stack([look(one_HW, matrix, cells, smooth=False, outside=0) for one_HW in scene.uv_2HW]) / np.float32(
         255

@@ -16,6 +16,7 @@ class CropMix:
         cut: of people whom the crop cuts off.
         turned: turned a little (17 degrees of standard deviation).
         tumbled: turned by any angle, for people who lie or stand on their hands.
+        upright: turned so that who leans or lies stands up, around what is seen of them: as people are asked for again.
         hidden: behind somebody synthetic who covers a part of them.
         obstructed: behind slats, a post or something round.
         nobody: of parts of photos where nobody is, so that nothing is painted on what the detector mistakes for people.
@@ -31,6 +32,7 @@ class CropMix:
     cut: float = 0.3
     turned: float = 0.35
     tumbled: float = 0.12
+    upright: float = 0.0
     hidden: float = 0.0
     obstructed: float = 0.0
     nobody: float = 0.0

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from models.light.region import crop_region
 from models.light.upright import HEAD, LEGS, TORSO, lean_of
+from models.light.view import mapped
 from models.surface.body import MIRROR_JOINT
 from stages.training.mixes import CROPS_AS_SHIPPED, CropMix
 
@@ -81,7 +82,7 @@ def upright_view(seen_3K: F64, random: np.random.Generator) -> View:
     parts = (xy_2K[:, np.isin(chart_K, charts)] for charts in (HEAD, TORSO, LEGS))
     leaning = lean_of(*(part.mean(1) if part.shape[1] >= least else None for part in parts))
     turn = turned(np.radians(leaning + random.normal(0, LEAN_ERROR)))
-    upright_2K = turn.T @ xy_2K
+    upright_2K = mapped(np.column_stack([turn.T, np.zeros(2)]), xy_2K)  # not by BLAS: bits would hang on threads
     low_2, high_2 = upright_2K.min(1), upright_2K.max(1)
     size = high_2 - low_2
     centre = (low_2 + high_2) / 2 + random.normal(0, 0.035, 2) * size

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from models.light.answers import LEAST_PERSON
 from models.light.region import crop_region
 from models.light.upright import HEAD, LEGS, TORSO, lean_of
 from models.light.view import mapped
@@ -54,6 +56,15 @@ class View:
         if self.flip:
             at_J2, joint_J3 = (at_J2 * (-1, 1) + (1, 0))[MIRROR_JOINT], joint_J3[MIRROR_JOINT]
         return np.concatenate([side * at_J2, joint_J3[:, 2:]], 1).astype(np.float32)
+
+
+def person_view(box_4: F64, seen: Callable[[], F64], random: np.random.Generator, mix: CropMix) -> View:
+    """A view of somebody in a box, or upright around what is seen of them, if that is anybody: see `upright_view`."""
+    if mix.upright and random.random() < mix.upright:
+        seen_3K = seen()
+        if seen_3K.shape[1] >= LEAST_PERSON:
+            return upright_view(seen_3K, random)
+    return random_view(box_4, random, mix)
 
 
 def random_view(box_4: F64, random: np.random.Generator, mix: CropMix = CROPS_AS_SHIPPED) -> View:

@@ -10,12 +10,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.light.answers import LEAST_PERSON
 from models.light.pixels import GREY
 from models.surface.charts import mirror_uv
 from stages.training.backgrounds import over
 from stages.training.canvases import mirror_label
-from stages.training.crop_views import View, random_view, upright_view
+from stages.training.crop_views import View, person_view
 from stages.training.filmed import filmed
 from stages.training.mixes import CROPS_AS_SHIPPED, CropMix
 from stages.training.photo_pool import PoolPerson, PoolPhoto
@@ -118,13 +117,9 @@ def cut_photo(photo: PoolPhoto, person: PoolPerson, random: np.random.Generator)
     return cut, dataclasses.replace(person, box_4=box_4, region_4=region_4, label_LL=label_LL, joint_J3=joint_J3)
 
 
-def seen(label_HW: U8, random: np.random.Generator, mix: CropMix) -> F64 | None:
-    """Of who is to be turned upright x and y of the middles of their pixels, and the charts there: (3, K)."""
-    if not mix.upright or random.random() >= mix.upright:
-        return None
+def seen(label_HW: U8) -> F64:
+    """x and y of the middles of the pixels that show somebody, and their charts: (3, K)."""
     row_K, column_K = np.nonzero(label_HW)
-    if len(row_K) < LEAST_PERSON:  # as of nobody
-        return None
     return np.stack([column_K + 0.5, row_K + 0.5, label_HW[row_K, column_K]])
 
 
@@ -181,12 +176,13 @@ def photo_crop(
     cells = side // 2
     scale_2 = SIDE / np.array(photo.natural, np.float64)
     per_cell = len(person.label_LL) / np.asarray(person.region_4[2:] - person.region_4[:2], np.float64)
-    seen_3K = seen(np.where(on_body(person.label_LL), person.label_LL, 0), random, mix)
-    if seen_3K is not None:
-        seen_3K[:2] = ((seen_3K[:2].T / per_cell + person.region_4[:2]) / scale_2).T
-        view = upright_view(seen_3K, random)
-    else:
-        view = random_view(np.asarray(person.box_4, np.float64) / np.tile(scale_2, 2), random, mix)
+
+    def seen_in_photo() -> F64:
+        x_K, y_K, chart_K = seen(np.where(on_body(person.label_LL), person.label_LL, 0))
+        xy_K2 = (np.stack([x_K, y_K], 1) / per_cell + person.region_4[:2]) / scale_2
+        return np.stack([*xy_K2.T, chart_K])
+
+    view = person_view(np.asarray(person.box_4, np.float64) / np.tile(scale_2, 2), seen_in_photo, random, mix)
     matrix = view.matrix(cells, scale_2 * per_cell, -person.region_4[:2] * per_cell)
     label_GG = look(person.label_LL, matrix, cells, smooth=False, outside=IGNORE)
     weight_GG = look(person.weight_LL, matrix, cells, smooth=False, outside=0)
@@ -217,11 +213,8 @@ def scene_crop(
     """
     cells = side // 2
     mine_HW = scene.instance_HW == person + 1
-    seen_3K = seen(scene.label_HW * mine_HW, random, mix)
-    if seen_3K is not None:
-        view = upright_view(seen_3K, random)
-    else:
-        view = random_view(np.asarray(scene.box_N4[person], np.float64), random, mix)
+    box_4 = np.asarray(scene.box_N4[person], np.float64)
+    view = person_view(box_4, lambda: seen(scene.label_HW * mine_HW), random, mix)
     one, none = np.ones(2), np.zeros(2)
     matrix = view.matrix(cells, one, none)
     mine = look(mine_HW.astype(np.uint8), matrix, cells, smooth=False, outside=0) > 0

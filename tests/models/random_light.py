@@ -12,7 +12,7 @@ from models.light.surface_net import SurfaceNet
 from models.light.weights import write_weights
 
 SMALL = SurfaceSizes(widths=(8, 16, 24, 32), blocks=(1, 1, 1), wide=16, refined=(1, 1), attention=1)
-"""Of every kind of block, and no more: in noise a hundred people are found and read several times each."""
+"""Of every kind of block, and no more: in noise dozens of people are found and read several times each."""
 
 
 def write_random_light(path: Path) -> Path:

@@ -26,7 +26,7 @@ from tests.models.random_light import write_random_light
 
 SHAPE = (1, 3, 96, 128)
 THRESHOLD = 0.002
-"""From which score on in noise some 20 people a frame are found."""
+"""From which score on in noise some 35 people a frame are found."""
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import faulthandler
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +11,18 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+STDERR = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing is captured yet."""
+    config.stash[STDERR] = os.dup(2)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A crash says where it happened: once started, Ray hears of it instead, and what Ray says is captured."""
+    faulthandler.disable()
+    faulthandler.enable(file=item.config.stash[STDERR])
 
 
 @pytest.fixture(scope="session")

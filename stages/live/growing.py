@@ -8,11 +8,12 @@ import time
 
 QUIET_S = 10.0
 """A file that nobody wrote to for so long does not grow."""
-LOOKED_AT_S = 2.0
+LOOKED_AT_S = 5.0
+"""Recorders write fragments of some seconds, and a busy machine is late."""
 
 
 def grows(path: str, stopped: threading.Event) -> bool:
-    """Whether a file gets longer while it is looked at, for two seconds at most; an old one is not waited for."""
+    """Whether a file gets longer while it is looked at, for some seconds at most; an old one is not waited for."""
     facts = os.stat(path)
     if time.time() - facts.st_mtime > QUIET_S:
         return False

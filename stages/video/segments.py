@@ -27,6 +27,7 @@ from pipeline.stage import StageError
 from stages.video.color import ColorTags, FromRgb
 from stages.video.containers import Container
 from stages.video.durable import sync_file, sync_folder
+from stages.video.priority import priority_kept
 from stages.video.timestamps import FALLBACK_RATE, reorder_delay
 
 U8 = npt.NDArray[np.uint8]
@@ -151,6 +152,8 @@ def _video_stream(container: av.container.OutputContainer, spec: EncoderSpec) ->
     context.colorspace, context.color_range = spec.tags.matrix, 2 if spec.tags.full_range else 1
     # Whole frames side by side where an encoder can: x264's slices wait for each other, and make larger files.
     context.thread_count, context.thread_type = spec.threads, "AUTO"
+    with priority_kept():
+        context.open(strict=False)
     return stream
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -17,6 +19,7 @@ from stages.decode import Decode
 from stages.encode import Encode
 from stages.payloads import FrameChunk, Overlay, SegmentWritten, VideoInfo, Written
 from stages.video.containers import CONTAINERS
+from stages.video.priority import threads_here
 from stages.video.recording import RecordingSettings, encoder_spec
 from stages.video.segments import SegmentEncoder, read_manifest
 from tests.stages.made_footage import HEIGHT, WIDTH, frames_of, number_in, numbered, sound_packets, write_video
@@ -68,6 +71,19 @@ def test_output_does_not_depend_on_chunks_and_is_the_same_twice(source: Path, tm
         transcode(source, tmp_path / name, decode={"chunk": chunk}, encode={"segment_frames": 12})
         names.append((tmp_path / name).read_bytes())
     assert names[0] == names[1] == names[2] == names[3]
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="SVT-AV1 takes priority as root, on Linux")
+def test_no_encoder_takes_the_machine_for_itself(tmp_path: Path) -> None:
+    before = threads_here()
+    settings = RecordingSettings(codec="av1", crf=None, preset="fast", segment_frames=12, threads=1)
+    spec = encoder_spec(chunk(0, [0])[0].video, CONTAINERS[".mp4"], settings, "out.mp4")
+    encoder = SegmentEncoder(tmp_path, 0, 0, spec)
+    encoder.add(PICTURES[0], 0)
+    begun = threads_here() - before
+    assert len(begun) > 1, "the encoder has threads of its own"
+    assert {os.sched_getscheduler(thread) for thread in begun | {0}} == {os.SCHED_OTHER}
+    encoder.finish()
 
 
 def test_a_segment_has_the_same_bytes_every_time(tmp_path: Path) -> None:

@@ -33,8 +33,8 @@ class NetworkConfig:
             can this and the next two, and does unless told not to ("auto").
         closer: look again at everyone found, in the box that fits what the first look showed.
         turn: read everyone turned upright, too, by how much they lean by what was read first: the mirror image is that
-            of the turned crop, and who leans by 20 degrees is asked for twice more, or four times. Without the mirror
-            only who lies is.
+            of the turned crop. Who leans by 20 degrees, or is read unsurely, is asked for twice more, and who leans
+            and is unsure then twice again. Without the mirror only who lies is turned.
         batch: frames computed at once; "auto" is 1 on a CPU: results then do not depend on how frames are grouped.
         cache: folder of downloaded weights.
         trust: accept a downloaded file whose hash does not fit its name.

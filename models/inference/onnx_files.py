@@ -111,7 +111,7 @@ def light_graphs(path: Path, pictures: Sequence[np.ndarray]) -> list[Graph]:
         ),
         Graph(
             name=f"{path.stem}_surface",
-            network=PickedSurface(surface),
+            network=PickedSurface(surface, choices=1),
             inputs=("rgb",),
             outputs=("maps",),
             examples=crops,

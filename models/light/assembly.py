@@ -96,19 +96,19 @@ def _place(cells: int, region_4: F32, box_4: F32) -> _Place:
     return _Place(x0, y0, w, h, (np.array([x0, y0]) + 0.5 - region_4[:2]) * step - 0.5, step)
 
 
-def silhouette(maps_5GG: F32, region_4: F32, box_4: F32, calibration: Calibration = NEUTRAL) -> Silhouette:
+def silhouette(maps_LGG: F32, region_4: F32, box_4: F32, calibration: Calibration = NEUTRAL) -> Silhouette:
     """Where `assemble` would show the person, and how surely."""
-    place = _place(maps_5GG.shape[-1], region_4, box_4)
-    sure_hw = place.spread(confidence_of(maps_5GG[0], maps_5GG[4], calibration))
-    shown_hw = place.spread(maps_5GG[0]) > OUTLINE
+    place = _place(maps_LGG.shape[-1], region_4, box_4)
+    sure_hw = place.spread(confidence_of(maps_LGG[0], maps_LGG[4], calibration))
+    shown_hw = place.spread(maps_LGG[0]) > OUTLINE
     return Silhouette(x0=place.x0, y0=place.y0, shown_hw=shown_hw, confidence_hw=sure_hw.astype(np.float32))
 
 
-def assemble(maps_5GG: F32, region_4: F32, box_4: F32, calibration: Calibration = NEUTRAL) -> SurfaceMap:
+def assemble(maps_LGG: F32, region_4: F32, box_4: F32, calibration: Calibration = NEUTRAL) -> SurfaceMap:
     """Spread the picked surface of a crop over the person's box grid.
 
     Args:
-        maps_5GG: person logit, chart 1..24, U, V, probability of the chart (see `PickedSurface`).
+        maps_LGG: person logit, chart 1..24, U, V, probability of the chart (see `PickedSurface`).
         region_4: the region of the frame that the grid covers.
         box_4: the person's box.
         calibration: of the confidence.
@@ -117,17 +117,17 @@ def assemble(maps_5GG: F32, region_4: F32, box_4: F32, calibration: Calibration 
     U and V are bilinear; elsewhere the chart with the largest bilinear weight wins, and U, V go on from its nearest
     cell as they change within it (`planes`).
     """
-    cells = maps_5GG.shape[-1]
+    cells = maps_LGG.shape[-1]
     place = _place(cells, region_4, box_4)
-    sure_GG = confidence_of(maps_5GG[0], maps_5GG[4], calibration)
-    person_hw, u_hw, v_hw, sure_hw = map(place.spread, (maps_5GG[0], maps_5GG[2], maps_5GG[3], sure_GG))
-    chart_GG = maps_5GG[1].astype(np.uint8)
+    sure_GG = confidence_of(maps_LGG[0], maps_LGG[4], calibration)
+    person_hw, u_hw, v_hw, sure_hw = map(place.spread, (maps_LGG[0], maps_LGG[2], maps_LGG[3], sure_GG))
+    chart_GG = maps_LGG[1].astype(np.uint8)
     x_w, y_h = (place.start[axis] + place.step[axis] * np.arange(side) for axis, side in enumerate((place.w, place.h)))
     labels_hw = chart_GG[_nearest(y_h, cells)][:, _nearest(x_w, cells)]
     inside_hw = person_hw > OUTLINE
     mixed = _mixed_pixels(chart_GG, x_w, y_h) & inside_hw
     corners = _corners(x_w, y_h, mixed, cells)
-    labels_hw[mixed], u_hw[mixed], v_hw[mixed] = _vote(maps_5GG, corners)
+    labels_hw[mixed], u_hw[mixed], v_hw[mixed] = _vote(maps_LGG, corners)
     labels_hw[~inside_hw] = 0
     uv_2hw: F32 = np.stack([u_hw, v_hw]) * inside_hw
     return SurfaceMap(
@@ -166,12 +166,12 @@ def _corners(x_w: npt.NDArray, y_h: npt.NDArray, mask_hw: npt.NDArray[np.bool_],
     return _Corners(cell_4K, weight_4K, top[row] + fy, left[column] + fx)
 
 
-def _vote(maps_5GG: F32, corners: _Corners) -> tuple[U8, F32, F32]:
+def _vote(maps_LGG: F32, corners: _Corners) -> tuple[U8, F32, F32]:
     """Chart, U and V (K) of pixels between cells of different charts."""
-    chart_4K = maps_5GG[1].reshape(-1)[corners.cell_4K]
+    chart_4K = maps_LGG[1].reshape(-1)[corners.cell_4K]
     support_4K = ((chart_4K[:, None] == chart_4K[None]) * corners.weight_4K[None]).sum(1)
     chart_K = np.take_along_axis(chart_4K, support_4K.argmax(0)[None], 0)[0]
     nearest_K = (corners.weight_4K * (chart_4K == chart_K)).argmax(0)[None]
     cell_K = np.take_along_axis(corners.cell_4K, nearest_K, 0)[0]
-    plane_32K = planes(maps_5GG).reshape(3, 2, -1)[:, :, cell_K]
+    plane_32K = planes(maps_LGG[1], maps_LGG[2:4]).reshape(3, 2, -1)[:, :, cell_K]
     return chart_K.astype(np.uint8), *at_places(plane_32K, corners.row_K, corners.column_K)

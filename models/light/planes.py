@@ -10,15 +10,14 @@ import numpy.typing as npt
 F32 = npt.NDArray[Any]
 
 
-def planes(maps_5GG: F32) -> F32:
+def planes(chart_GG: F32, uv_2GG: F32) -> F32:
     """Around every cell U and V as they go on within its chart: (3, U or V, G, G), float32.
 
     First what they would be in row 0 and column 0, then by how much they grow a row, then a column: the mean over the
     neighbours on both sides that have the cell's chart, 0 where neither has.
     """
-    cells = maps_5GG.shape[-1]
+    cells = chart_GG.shape[-1]
     made_32GG = np.zeros((3, 2, cells, cells), np.float32)
-    chart_GG, uv_2GG = maps_5GG[1], maps_5GG[2:4]
     for growth_2GG, rest in ((made_32GG[1], (slice(None),)), (made_32GG[2], ())):
         before, after = ((..., which, *rest) for which in (slice(None, -1), slice(1, None)))
         same = (chart_GG[after] == chart_GG[before]).astype(np.float32)

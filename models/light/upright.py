@@ -25,12 +25,12 @@ LEAST_CELLS = 4.0
 """Cells of a part, each counted as sure as it is, without which the part says nothing."""
 
 
-def lean(maps_5GG: F32, view: View) -> float:
+def lean(maps_LGG: F32, view: View) -> float:
     """By how many degrees a person leans clockwise, -180 to 180, in the frame, by the maps read of a view of it.
 
     Up is from the torso to the head and from the legs to the torso; 0 where neither can be told.
     """
-    return lean_of(*(_centre(maps_5GG, charts, view) for charts in (HEAD, TORSO, LEGS)))
+    return lean_of(*(_centre(maps_LGG, charts, view) for charts in (HEAD, TORSO, LEGS)))
 
 
 def lean_of(head: F32 | None, torso: F32 | None, legs: F32 | None) -> float:
@@ -43,18 +43,18 @@ def lean_of(head: F32 | None, torso: F32 | None, legs: F32 | None) -> float:
     return float(np.degrees(np.arctan2(up_2[0], -up_2[1]))) if up_2.any() else 0.0
 
 
-def upright_view(maps_5GG: F32, view: View, leaning: float) -> View | None:
+def upright_view(maps_LGG: F32, view: View, leaning: float) -> View | None:
     """The view that shows the person of a view upright, about as large as a box's crop does; None where nobody is.
 
     By whole degrees about a whole pixel: what a network says has other last bits on other numbers of threads, and crops
     are not to differ for them.
 
     Args:
-        maps_5GG: what was read of the person.
+        maps_LGG: what was read of the person.
         view: of these maps.
         leaning: degrees by which the person leans (see `lean`); with some taken off, they lean by so many there.
     """
-    at_2K = _places(np.argwhere(maps_5GG[0] > OUTLINE).T[::-1], maps_5GG.shape[-1], view)
+    at_2K = _places(np.argwhere(maps_LGG[0] > OUTLINE).T[::-1], maps_LGG.shape[-1], view)
     if at_2K.shape[1] < LEAST_PERSON:
         return None
     turn_33 = turn_about(np.round(at_2K.mean(1)), -round(leaning))
@@ -63,9 +63,9 @@ def upright_view(maps_5GG: F32, view: View, leaning: float) -> View | None:
     return View.straight(crop_region(bounds_4)).before(turn_33)
 
 
-def _centre(maps_5GG: F32, charts: tuple[int, ...], view: View) -> F32 | None:
+def _centre(maps_LGG: F32, charts: tuple[int, ...], view: View) -> F32 | None:
     """The x and y about which the cells of some charts lie in the frame; None where there are too few."""
-    sure_GG = np.where((maps_5GG[0] > 0) & np.isin(maps_5GG[1], charts), maps_5GG[4], 0)
+    sure_GG = np.where((maps_LGG[0] > 0) & np.isin(maps_LGG[1], charts), maps_LGG[4], 0)
     total = sure_GG.sum()
     if total < LEAST_CELLS:
         return None

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.light.choices import choices
 from models.light.pixels import CROP, GREY, resized
 from models.light.planes import at_places, planes
 
@@ -72,13 +73,13 @@ def turned_crop(rgb_HW3: U8, view: View) -> U8:
     )
 
 
-def moved_maps(maps_5GG: F32, view: View, to: View) -> F32:
+def moved_maps(maps_LGG: F32, view: View, to: View) -> F32:
     """What `PickedSurface` says of one view, on the grid of another. Beyond the first it stays as at its edge.
 
     The person's logit is bilinear; charts and their probability are those of the nearest cell, and so are the planes of
     U and V.
     """
-    cells = maps_5GG.shape[-1]
+    cells = maps_LGG.shape[-1]
     grid_33 = np.diag([cells, cells, 1.0])
     there_33 = grid_33 @ view.to_square_33 @ np.linalg.inv(grid_33 @ to.to_square_33)
     matrix_23 = _of_whole_numbers(there_33)
@@ -89,9 +90,12 @@ def moved_maps(maps_5GG: F32, view: View, to: View) -> F32:
 
     whole = np.arange(cells, dtype=np.float32)
     column_GG, row_GG = np.clip(mapped(matrix_23, (whole, whole[:, None])), 0, cells - 1).astype(np.float32)
-    plane_6GG = np.stack([moved(each_GG) for each_GG in planes(maps_5GG).reshape(6, cells, cells)])
-    uv_2GG = at_places(plane_6GG.reshape(3, 2, cells, cells), row_GG, column_GG)
-    return np.stack([moved(maps_5GG[0], cv2.INTER_LINEAR), moved(maps_5GG[1]), *uv_2GG, moved(maps_5GG[4])])
+    there = [moved(maps_LGG[0], cv2.INTER_LINEAR)]
+    for chart_GG, *uv, share_GG in choices(maps_LGG):
+        plane_6GG = np.stack([moved(each_GG) for each_GG in planes(chart_GG, np.stack(uv)).reshape(6, cells, cells)])
+        uv_2GG = at_places(plane_6GG.reshape(3, 2, cells, cells), row_GG, column_GG)
+        there += [moved(chart_GG), *uv_2GG, moved(share_GG)]
+    return np.stack(there)
 
 
 def turn_about(xy_2: F64, degrees: float) -> F64:

@@ -68,7 +68,7 @@ def test_planes_grow_as_neighbours_in_the_same_chart_do() -> None:
     maps = grid(4)
     maps[1] = [[1, 1, 2, 2], [1, 1, 1, 2], [3, 1, 1, 2], [3, 3, 3, 4]]
     maps[2] = [[0.0, 0.1, 0.9, 0.7], [0.0, 0.3, 0.4, 0.5], [0.9, 0.2, 0.6, 0.6], [0.1, 0.2, 0.4, 0.8]]
-    made = planes(maps)
+    made = planes(maps[1], maps[2:4])
     _, (down, _), (right, _) = made
     np.testing.assert_allclose(right[0], [0.1, 0.1, -0.2, -0.2], atol=1e-6)
     np.testing.assert_allclose(right[1], [0.3, 0.2, 0.1, 0.0], atol=1e-6)

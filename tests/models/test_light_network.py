@@ -187,12 +187,12 @@ def test_asked_in_the_mirror_too_a_mirrored_picture_has_the_mirrored_answer(weig
     for mirror, alike in ((True, True), ("auto", True), (False, False)):
         network = open_light(dataclasses.replace(config, mirror=mirror), 1)
         looks = [network.reader.look(rgb_HW3, box_4) for rgb_HW3 in (crop_CC3, crop_CC3[:, ::-1])]
-        seen_5GG, flipped_5GG = (look.maps_5GG for look in looks)
-        label_GG, uv_2GG = mirror_maps(flipped_5GG[1].astype(np.uint8), flipped_5GG[2:4])
-        same_GG = label_GG == seen_5GG[1]
+        seen_LGG, flipped_LGG = (look.maps_LGG for look in looks)
+        label_GG, uv_2GG = mirror_maps(flipped_LGG[1].astype(np.uint8), flipped_LGG[2:4])
+        same_GG = label_GG == seen_LGG[1]
         assert bool(same_GG.mean() > 0.99) is alike  # of equally sure charts either may be named
-        assert np.allclose(flipped_5GG[0, :, ::-1], seen_5GG[0], atol=1e-4) is alike
-        assert np.allclose(uv_2GG[:, same_GG], seen_5GG[2:4, same_GG], atol=1e-4) or not alike
+        assert np.allclose(flipped_LGG[0, :, ::-1], seen_LGG[0], atol=1e-4) is alike
+        assert np.allclose(uv_2GG[:, same_GG], seen_LGG[2:4, same_GG], atol=1e-4) or not alike
 
 
 def test_who_is_looked_at_again_is_shown_as_seen_in_the_box_of_the_first_look(

@@ -181,24 +181,33 @@ def test_who_leans_is_read_again_upright(angle: int, mirror: bool) -> None:
     asked = (4 if abs(angle) > LEANING else 2) if mirror else (2 if abs(angle) > LYING else 1)
     assert networks.asked == asked
     true = colours(crop_person(rgb, crop_region(box))[0])
-    both = (true[0] > 0) & (found.maps_5GG[0] > 0)
+    both = (true[0] > 0) & (found.maps_LGG[0] > 0)
     assert both.sum() > 0.9 * (true[0] > 0).sum()
-    assert (found.maps_5GG[1] == true[1])[both].mean() > 0.97
-    assert found.maps_5GG[4].max() > 0.88 or (not mirror and abs(angle) < LYING)
+    assert (found.maps_LGG[1] == true[1])[both].mean() > 0.97
+    assert found.maps_LGG[4].max() > 0.88 or (not mirror and abs(angle) < LYING)
 
 
-def test_of_whom_nothing_is_sure_two_more_are_asked_for() -> None:
+@pytest.mark.parametrize(("sure", "asked"), [(0.9, 2), (0.6, 4)])
+def test_of_whom_two_answers_leave_unsure_two_more_are_asked_for(sure: float, asked: int) -> None:
+    """Who does not lean is not tilted then, however unsure all are."""
+    rgb = person(0)
+    networks = Colours(sure=sure)
+    Reader(networks, mirror=True, turn=True, calibration=NEUTRAL).look(rgb, box_of(rgb))
+    assert networks.asked == asked
+
+
+def test_who_leans_and_of_whom_nothing_is_sure_is_asked_for_twice_more() -> None:
     """25° to either side of upright."""
     rgb = person(40)
     networks = Colours(sure=0.6)
     found = Reader(networks, mirror=True, turn=True, calibration=NEUTRAL).look(rgb, box_of(rgb))
     assert networks.asked == 6
     view = View.straight(found.region_4)
-    leaning = lean(found.maps_5GG, view)
+    leaning = lean(found.maps_LGG, view)
     leans = [
         lean(colours(turned_crop(rgb, tilted)), View.straight(np.array([0, 0, 1, 1], np.float32)))
         for tilt in (0, 25, -25)
-        if (tilted := upright_view(found.maps_5GG, view, leaning - tilt)) is not None
+        if (tilted := upright_view(found.maps_LGG, view, leaning - tilt)) is not None
     ]
     assert abs(leans[0]) < 2 and 12 < leans[1] < 40 and -40 < leans[2] < -12  # crops are stretched
 
@@ -208,7 +217,7 @@ def test_nobody_is_turned_who_is_not_to_be() -> None:
     for mirror in (False, True):
         networks = Colours()
         found = Reader(networks, mirror=mirror, turn=False, calibration=NEUTRAL).look(rgb, box_of(rgb))
-        assert (networks.asked, found.maps_5GG[4].max()) == (1 + mirror, np.float32(0.4))
+        assert (networks.asked, found.maps_LGG[4].max()) == (1 + mirror, np.float32(0.4))
 
 
 @pytest.mark.parametrize("angle", [0, 90])
@@ -221,7 +230,7 @@ def test_a_second_look_asks_for_one_answer_less(angle: int) -> None:
     assert networks.asked == 1
     whole = reader.look(rgb, box_of(rgb), before)
     assert networks.asked == (4 if angle else 2)
-    np.testing.assert_allclose(whole.maps_5GG, reader.look(rgb, box_of(rgb)).maps_5GG, atol=1e-6)
+    np.testing.assert_allclose(whole.maps_LGG, reader.look(rgb, box_of(rgb)).maps_LGG, atol=1e-6)
 
 
 def test_surer_answers_count_more_and_their_charts_are_voted_on() -> None:

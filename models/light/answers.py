@@ -23,9 +23,9 @@ scenes of `far` is .462 without weights, .465 with 8 and .455 with 32 (`val` .54
 def unmirrored(maps_LGG: F32) -> F32:
     """The maps of a crop's mirror image (see `PickedSurface`) as those of the crop."""
     made = [maps_LGG[0, :, ::-1]]
-    for chart_GG, *uv, share_GG in choices(maps_LGG):
-        seen_GG, uv_2GG = mirror_maps(chart_GG.astype(np.uint8), np.stack(uv))
-        made += [seen_GG, *uv_2GG, share_GG[:, ::-1]]
+    for said_4GG in choices(maps_LGG):
+        chart_GG, uv_2GG = mirror_maps(said_4GG[0].astype(np.uint8), said_4GG[1:3])
+        made += [chart_GG, *uv_2GG, said_4GG[3, :, ::-1]]
     return np.stack(made).astype(np.float32)
 
 

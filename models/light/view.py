@@ -91,10 +91,11 @@ def moved_maps(maps_LGG: F32, view: View, to: View) -> F32:
     whole = np.arange(cells, dtype=np.float32)
     column_GG, row_GG = np.clip(mapped(matrix_23, (whole, whole[:, None])), 0, cells - 1).astype(np.float32)
     there = [moved(maps_LGG[0], cv2.INTER_LINEAR)]
-    for chart_GG, *uv, share_GG in choices(maps_LGG):
-        plane_6GG = np.stack([moved(each_GG) for each_GG in planes(chart_GG, np.stack(uv)).reshape(6, cells, cells)])
+    for said_4GG in choices(maps_LGG):
+        plane_6GG = planes(said_4GG[0], said_4GG[1:3]).reshape(6, cells, cells)
+        plane_6GG = np.stack([moved(each_GG) for each_GG in plane_6GG])
         uv_2GG = at_places(plane_6GG.reshape(3, 2, cells, cells), row_GG, column_GG)
-        there += [moved(chart_GG), *uv_2GG, moved(share_GG)]
+        there += [moved(said_4GG[0]), *uv_2GG, moved(said_4GG[3])]
     return np.stack(there)
 
 

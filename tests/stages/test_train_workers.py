@@ -79,7 +79,7 @@ def train(place: int, count: int, folder: Path, kind: str, dataset: Path) -> Non
 
 def in_two_processes(call: str) -> None:
     """Make a call of this file in two new processes, its PLACE 0 and 1: they share nothing with what runs the tests."""
-    program = "from pathlib import Path; from tests.stages.test_train_workers import *; "
+    program = "from tests.stages.test_train_workers import *; "
     commands = [[sys.executable, "-c", program + call.replace("PLACE", str(place))] for place in range(2)]
     workers = [subprocess.Popen(command, cwd=ROOT) for command in commands]
     try:

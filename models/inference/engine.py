@@ -75,6 +75,17 @@ def import_openvino() -> Any:
     return importlib.import_module("openvino")
 
 
+@cache
+def openvino_core() -> Any:
+    """This process's one OpenVINO core, never given up.
+
+    Each core's CPU plugin puts its own alternate signal stack in the place of the one it finds, and unmaps it when it
+    goes. Two that go in the order they came leave the thread with a stack that is no more, and the next signal that
+    Python handles (a Ctrl-C, a child's end under a DataLoader) kills the process.
+    """
+    return import_openvino().Core()
+
+
 def compile_request(graph: Any, *, threads: int, precision: Precision | None = None) -> Any:
     """An OpenVINO request that runs a graph on this machine's processor, its threads left to move between cores.
 
@@ -94,7 +105,7 @@ def compile_request(graph: Any, *, threads: int, precision: Precision | None = N
     }
     if precision is not None:
         settings["INFERENCE_PRECISION_HINT"] = "bf16" if precision == "bf16" else "f32"
-    return import_openvino().Core().compile_model(graph, "CPU", settings).create_infer_request()
+    return openvino_core().compile_model(graph, "CPU", settings).create_infer_request()
 
 
 def compile_graph(graph: Any, *, precision: Precision, threads: int) -> Body:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.inference.engine import compile_request, import_openvino
+from models.inference.engine import compile_request, openvino_core
 from models.light.places import places
 from models.light.teacher_files import open_session, require_file
 
@@ -62,7 +62,7 @@ class PlaceTeacher:
     def __init__(self, path: Path, *, side: int, threads: int = 1) -> None:
         """Args: path of `yolox_nano.onnx`; side of the squares. Raises: ModelError: it, or OpenVINO, is missing."""
         require_file(path)
-        graph = import_openvino().Core().read_model(path)
+        graph = openvino_core().read_model(path)
         graph.reshape([1, 3, side, side])
         self._request = compile_request(graph, threads=threads)
         centre_P2, stride_P = places(side, side)

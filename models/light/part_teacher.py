@@ -17,7 +17,7 @@ import numpy.typing as npt
 from scipy.ndimage import map_coordinates
 
 from models.errors import ModelError
-from models.inference.engine import compile_request, import_openvino
+from models.inference.engine import compile_request, import_openvino, openvino_core
 from models.light.teacher_files import open_session, require_file
 from models.surface.charts import MIRROR_CHART
 
@@ -129,7 +129,7 @@ def _quantized(path: Path, threads: int) -> Ask:
         raise ModelError("OpenVINO, which reads it, is not installed", str(path), "pip install openvino") from error
     requests: dict[tuple[int, ...], Any] = {}
 
-    whole = openvino.Core().read_model(path)
+    whole = openvino_core().read_model(path)
     by_name = {name: output for output in whole.outputs for name in output.get_names()}
     if not set(_OUTPUTS) <= set(by_name):
         remedy = "give a file without `decoder` in its name, e.g. bodypix_mobilenet_v1_075_720_1280_16_quant.tflite"

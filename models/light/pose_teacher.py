@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from models.errors import ModelError
-from models.inference.engine import compile_request, import_openvino
+from models.inference.engine import compile_request, openvino_core
 from models.light.teacher_files import require_file
 from models.light.turned_square import moved, turned_square
 
@@ -75,10 +75,10 @@ class PoseTeacher:
         """Args: path of `pose_landmark_heavy.tflite`, or of `…_full`. Raises: ModelError for it or no OpenVINO."""
         require_file(path)
         try:
-            openvino = import_openvino()
+            core = openvino_core()
         except ImportError as error:
             raise ModelError("OpenVINO, which reads it, is not installed", str(path), "pip install openvino") from error
-        self._request = compile_request(openvino.Core().read_model(path), threads=threads, precision="fp32")
+        self._request = compile_request(core.read_model(path), threads=threads, precision="fp32")
 
     def __call__(self, rgb_HW3: U8, box_4: F64) -> Pose:
         """Landmarks of the person in a box (x0, y0, x1, y1), averaged with those of the mirrored picture."""

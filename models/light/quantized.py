@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from models.errors import ModelError
-from models.inference.engine import Body, compile_graph, import_openvino
+from models.inference.engine import Body, compile_graph, openvino_core
 from models.light.files import quantized_path
 from models.whole_file import whole_file
 
@@ -95,8 +95,7 @@ def fits(path: Path, source_sha256: str) -> bool:
 
 def compile_quantized(graph: Graph, shape: tuple[int, int, int, int], threads: int) -> Body:
     """Make a quantised graph ready for inputs of one shape."""
-    openvino = import_openvino()
-    model = openvino.Core().read_model(model=graph.xml, weights=graph.constants)
+    model = openvino_core().read_model(model=graph.xml, weights=graph.constants)
     model.reshape(list(shape))
     # What is not quantised stays in float32: bfloat16 between integers gained nothing measurable.
     return compile_graph(model, precision="fp32", threads=threads)

@@ -1,9 +1,12 @@
-"""Processes that run graphs side by side keep all cores: none is bound to one."""
+"""Graphs on OpenVINO leave the process as it was: free to use all cores, and able to take a signal."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,3 +39,26 @@ def test_a_thread_may_use_all_cores_while_it_runs_a_graph() -> None:
             break
     assert request.get_output_tensor(0).data.max() == 64 * 9
     assert allowed == {frozenset(os.sched_getaffinity(0))}
+
+
+CLOSED_IN_ORDER = """
+import signal
+import numpy as np
+from models.inference.engine import compile_request, import_openvino
+
+openvino = import_openvino()
+x = openvino.opset13.parameter([1, 4], np.float32)
+graph = openvino.Model([openvino.opset13.relu(x)], [x])
+first, second = (compile_request(graph, threads=1) for _ in range(2))
+del first
+del second
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_a_signal_after_engines_are_closed_is_taken(root: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", CLOSED_IN_ORDER], cwd=root, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr

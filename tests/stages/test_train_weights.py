@@ -25,8 +25,7 @@ def network() -> LightNetwork:
 def scores(monkeypatch: pytest.MonkeyPatch, folder: Path, **data: object) -> dict[str, float]:
     """What the stages of `evaluate` say about the built-in weights."""
     pictures = [picture for _, picture in Truths(Truths.Config(**data))(JOB)]  # type: ignore[arg-type]
-    network = open_light(NetworkConfig(engine="torch", precision="fp32", score_threshold=0.1), 1)
-    return scored(monkeypatch, folder, network, pictures).flat()
+    return scored(monkeypatch, folder, open_light(NetworkConfig(score_threshold=0.1), 1), pictures).flat()
 
 
 def test_the_file_is_small_and_has_a_card(network: LightNetwork) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import distributed, nn
+from torch import distributed, multiprocessing, nn
 
 from models.architecture.variant import Variant
 from models.learning.assignment import Sampling
@@ -30,7 +28,6 @@ from stages.training.fit import FitConfig
 from stages.training.half import Half, HalfConfig
 from stages.training.payloads import AnnotatedSets, Round
 from stages.training.workers import indices_of
-from tests.conftest import ROOT
 
 STEPS = {"rcnn": 1, "fcn": 4}
 """Steps that are compared. Which proposals survive is a choice between near ties while a network is new: from the
@@ -77,25 +74,13 @@ def train(place: int, count: int, folder: Path, kind: str, dataset: Path) -> Non
         distributed.destroy_process_group()
 
 
-def in_two_processes(call: str) -> None:
-    """Make a call of this file in two new processes, its PLACE 0 and 1: they share nothing with what runs the tests."""
-    program = "from tests.stages.test_train_workers import *; "
-    commands = [[sys.executable, "-c", program + call.replace("PLACE", str(place))] for place in range(2)]
-    workers = [subprocess.Popen(command, cwd=ROOT) for command in commands]
-    try:
-        assert [worker.wait(timeout=300) for worker in workers] == [0, 0]
-    finally:
-        for worker in workers:
-            worker.kill()
-
-
 @pytest.mark.parametrize("kind", ["rcnn", "fcn"])
 def test_two_workers_are_one(kind: str, tmp_path: Path) -> None:
     dataset, one, two = tmp_path / "set", tmp_path / "one", tmp_path / "two"
     one.mkdir()
     two.mkdir()
     train(0, 1, one, kind, dataset)
-    in_two_processes(f"train(PLACE, 2, Path({str(two)!r}), {kind!r}, Path({str(dataset)!r}))")
+    multiprocessing.spawn(train, args=(2, two, kind, dataset), nprocs=2)
     alone = json.loads((one / "losses0.json").read_text())
     shared = [json.loads((two / f"losses{place}.json").read_text()) for place in range(2)]
     assert set(alone) == set(shared[0]) == set(shared[1])
@@ -163,7 +148,7 @@ def test_two_workers_train_a_half_as_one_does(tmp_path: Path) -> None:
     one.mkdir()
     two.mkdir()
     train_half(0, 1, one)
-    in_two_processes(f"train_half(PLACE, 2, Path({str(two)!r}))")
+    multiprocessing.spawn(train_half, args=(2, two), nprocs=2)
     alone, first, second = (torch.load(path) for path in (one / "net0.pt", two / "net0.pt", two / "net1.pt"))
     assert all(torch.equal(value, second[name]) for name, value in first.items())
     for name in ("line.weight", "line.bias", "norm.running_mean"):

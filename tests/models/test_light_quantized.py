@@ -12,6 +12,7 @@ from torch import nn
 from models.errors import ModelError
 from models.inference.engine import choose_precision, has_int8
 from models.inference.torch_body import compile_body, convert_body
+from models.light.detector import PersonDetector
 from models.light.files import quantized_path
 from models.light.light_network import light_precision
 from models.light.quantized import (
@@ -21,7 +22,7 @@ from models.light.quantized import (
     read_quantized,
     write_quantized,
 )
-from stages.quantize_light import saved
+from stages.quantize_light import edges, saved
 
 SOURCE = "ab" * 32
 
@@ -78,3 +79,15 @@ def test_damage_absence_and_wrong_engines_are_named(tmp_path: Path) -> None:
         light_precision("int8", "torch", path, SOURCE)
     with pytest.raises(ModelError, match="only the light network"):
         choose_precision("int8")
+
+
+def test_a_detectors_first_layer_and_what_it_says_are_named() -> None:
+    model = convert_body(PersonDetector(), (1, 3, 64, 96))
+    shapes = {
+        op.get_friendly_name(): (op.input(1).get_shape()[1], op.output(0).get_shape()[1])
+        for op in model.get_ordered_ops()
+        if op.get_type_name() == "Convolution"
+    }
+    channels = [shapes[name] for name in edges(model)]
+    assert channels[0][0] == 3
+    assert sorted(told for _, told in channels[1:]) == [1, 1, 1, 4, 4, 4]

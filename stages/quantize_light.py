@@ -61,14 +61,14 @@ class QuantizeLight(Stage):
         crops = SurfaceBatches(pool, None, indices=range(1), seed=self.config.seed)
         made = QuantizedLight(
             source_sha256=file_sha256(path),
-            detector=quantized(detector, CANVAS, canvases, self.config.pictures, in_float=edges),
+            detector=quantized(detector, CANVAS, canvases, self.config.pictures, in_float=first_and_outputs),
             surface=quantized(PickedSurface(surface), CROP, crops, self.config.pictures),
         )
         write_quantized(quantized_path(path), made)
         yield Written(path=str(quantized_path(path)), frames=0)
 
 
-def edges(model: Any) -> list[str]:
+def first_and_outputs(model: Any) -> list[str]:
     """Names of a detector's first convolution, and of those that tell scores and distances.
 
     In floating point they take no time that could be measured, and logits err by .060 in the place of .069, distances

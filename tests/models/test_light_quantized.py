@@ -22,7 +22,7 @@ from models.light.quantized import (
     read_quantized,
     write_quantized,
 )
-from stages.quantize_light import edges, saved
+from stages.quantize_light import first_and_outputs, saved
 
 SOURCE = "ab" * 32
 
@@ -88,6 +88,6 @@ def test_a_detectors_first_layer_and_what_it_says_are_named() -> None:
         for op in model.get_ordered_ops()
         if op.get_type_name() == "Convolution"
     }
-    channels = [shapes[name] for name in edges(model)]
+    channels = [shapes[name] for name in first_and_outputs(model)]
     assert channels[0][0] == 3
     assert sorted(told for _, told in channels[1:]) == [1, 1, 1, 4, 4, 4]

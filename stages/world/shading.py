@@ -120,7 +120,8 @@ def _paint_face(color_P3: F32, person: Person, hits: Hits, home_P3: F32) -> None
     x, y = np.abs(home_P3[head, 0]), home_P3[head, 1]
     brow = (np.abs(x - 0.033) < 0.021) & (np.abs(y - 1.690 - 0.12 * (0.05 - x)) < 0.0035)
     color_P3[head[brow]] = outfit.hair_3 * 0.8
-    lips = ((x / 0.024) ** 2 + ((y - MOUTH[1]) / (0.0095 - 0.12 * x)) ** 2) < 1
+    thick = np.maximum(0.0095 - 0.12 * x, 1e-3)
+    lips = ((x / 0.024) ** 2 + ((y - MOUTH[1]) / thick) ** 2) < 1
     color_P3[head[lips]] = outfit.lips_3
     eyeball = load_body().eye_F[hits.face_P[head]]
     if eyeball.any():

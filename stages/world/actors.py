@@ -13,7 +13,8 @@ import numpy.typing as npt
 from models.surface.body import OpenBody, forward_kinematics, load_body, skin
 from stages.world.people import Dressed, Mesh, Person, dressed_rest, pose_dressed
 from stages.world.pose_mixing import along, mixed, spline_weights
-from stages.world.poses import POSES, Arm, Pose, bone_rotations, stride
+from stages.world.poses import Arm, Pose, bone_rotations
+from stages.world.postures import POSES, stride
 from stages.world.rotations import FRONT, about
 from stages.world.walking import Gait, gait_of, walking
 

@@ -16,7 +16,7 @@ from stages.world.drawing import Truth, draw
 from stages.world.lens import photograph
 from stages.world.people import Mesh, Person, in_skirt, moved, pose_person, random_shape, with_bag, with_locks
 from stages.world.places import prospect
-from stages.world.poses import POSES
+from stages.world.postures import POSES
 from stages.world.shading import Lights, random_lights
 from stages.world.stage_set import random_set
 from stages.world.staging import camera_before, floor_place

@@ -20,7 +20,8 @@ from models.network import NetworkConfig
 from models.surface.geometry import open_body_geometry
 from stages.evaluation.synthetic_truth import Worlds
 from stages.world import far, far_poses
-from stages.world.poses import POSES, Pose
+from stages.world.poses import Pose
+from stages.world.postures import POSES
 from tests.benchmarks.camera_loss import Patch, patched, scored
 
 Rng = np.random.Generator

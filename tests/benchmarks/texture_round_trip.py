@@ -25,7 +25,7 @@ from stages.payloads import U8, Surface
 from stages.world.drawing import draw
 from stages.world.exact_surface import exact_surface
 from stages.world.people import Person, pose_person, random_shape
-from stages.world.poses import POSES
+from stages.world.postures import POSES
 from stages.world.shading import random_lights
 from stages.world.wardrobe import random_outfit
 

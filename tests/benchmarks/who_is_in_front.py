@@ -14,7 +14,7 @@ from stages.drawing.depth_order import painters_order
 from stages.world.drawing import maps, trace
 from stages.world.exact_surface import exact_surface
 from stages.world.people import Mesh, Person, moved, pose_person
-from stages.world.poses import POSES
+from stages.world.postures import POSES
 from stages.world.rotations import LEFT, about
 from stages.world.statures import human_shape
 from stages.world.wardrobe import random_outfit

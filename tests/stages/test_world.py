@@ -11,7 +11,7 @@ from models.surface.body import load_body
 from pipeline.stage import StageError
 from stages.world.backdrops import window
 from stages.world.people import Person, dressed_rest, pose_person
-from stages.world.poses import POSES
+from stages.world.postures import POSES
 from stages.world.scene import annotated, draw, mask_box, scene
 from stages.world.shading import random_lights
 from stages.world.staging import camera_before

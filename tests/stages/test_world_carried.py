@@ -12,7 +12,7 @@ from models.surface.raster import Camera
 from stages.world.carried import Bag, Locks, random_bag, random_locks
 from stages.world.drawing import maps, trace
 from stages.world.people import Person, pose_person
-from stages.world.poses import POSES
+from stages.world.postures import POSES
 from stages.world.rotations import UP, about
 from stages.world.scene import scene
 from stages.world.wardrobe import home, pattern, random_outfit

@@ -15,7 +15,7 @@ from stages.world.drawing import maps, trace
 from stages.world.hairdos import hat, random_hairdo
 from stages.world.loose_cloth import Tube, part_of
 from stages.world.people import Person, pose_person
-from stages.world.poses import POSES
+from stages.world.postures import POSES
 from stages.world.rotations import UP, about
 from stages.world.scene import scene
 from stages.world.stress import STRESS_WORLDS

@@ -17,7 +17,7 @@ from stages.world.flow import flow, in_the_open, moment
 from stages.world.moving import MOVING_WORLDS, moving_scene
 from stages.world.people import Person
 from stages.world.pose_mixing import along, mixed, spline_weights
-from stages.world.poses import POSES
+from stages.world.postures import POSES
 from stages.world.rotations import LEFT, about, unit
 from stages.world.stage_set import random_set
 from stages.world.wardrobe import random_outfit

@@ -13,7 +13,7 @@ from models.surface.occlusion import hidden, screen
 from models.surface.raster import Camera, facing
 from stages.world.drawing import maps, trace
 from stages.world.people import Person, pose_person
-from stages.world.poses import POSES
+from stages.world.postures import POSES
 from stages.world.rotations import UP, about
 from stages.world.scene import scene
 from stages.world.skirts import RING, WAIST_Y, Skirt

@@ -146,6 +146,21 @@ def anyhow(rng: Rng) -> Pose:
     return _with_column(pose, rng, float(rng.uniform(-0.3, 0.9)), 0.25)
 
 
+def leaning(rng: Rng) -> Pose:
+    """The trunk far over, mostly forwards, on one leg or both, and folded or not; the rest of it anyhow."""
+    base, way = anyhow(rng), float(rng.normal(0, 0.6))
+    axis_3 = np.cos(way) * LEFT + np.sin(way) * FRONT
+    tilt_33 = about(axis_3.astype(np.float32), float(rng.uniform(0.5, 1.75)))
+    x, y, z = (tilt_33.T @ -UP).tolist()
+    legs = [base.left_leg, base.right_leg]
+    first, both = int(rng.integers(2)), rng.random() < 0.4
+    for side, outward in enumerate((x, -x)):
+        if both or side == first:
+            toward = _direction(rng, (max(outward, -0.2), y, z), 0.12)
+            legs[side] = Leg(toward=toward, knee=float(rng.uniform(0, 0.5)), twist=float(rng.normal(0.12, 0.2)))
+    return replace(base, left_leg=legs[0], right_leg=legs[1], tilt_33=tilt_33)
+
+
 def lie(rng: Rng) -> Pose:
     """On the back, the belly or a side."""
     base = (stand, dance, sit)[rng.integers(3)](rng)
@@ -194,6 +209,7 @@ def upside_down(rng: Rng) -> Pose:
 
 POSES: dict[str, Callable[[Rng], Pose]] = {
     "stand": stand, "walk": walk_pose, "sit": sit, "crouch": crouch, "dance": dance, "lie": lie,
-    "upside_down": upside_down, "anyhow": anyhow, "floor": on_the_floor, "back": on_the_back, "star": star,
+    "upside_down": upside_down, "anyhow": anyhow, "leaning": leaning, "floor": on_the_floor,
+    "back": on_the_back, "star": star,
 }
 """Generators of poses by name."""

@@ -82,6 +82,13 @@ _BROAD = replace(
         ("lie", 0.05), ("upside_down", 0.02),
     ),
 )
+_AGILE = replace(
+    _BROAD, name="agile",
+    poses=(
+        ("stand", 0.06), ("walk", 0.06), ("sit", 0.08), ("crouch", 0.10), ("dance", 0.24), ("anyhow", 0.38),
+        ("lie", 0.05), ("upside_down", 0.03),
+    ),
+)
 WORLDS: dict[str, World] = {
     "train": World(name="train"),
     "val": World(
@@ -90,15 +97,16 @@ WORLDS: dict[str, World] = {
     ),
     "wide": _WIDE,
     "broad": _BROAD,
-    "agile": replace(
-        _BROAD, name="agile",
+    "agile": _AGILE,
+    "supple": replace(
+        _AGILE, name="supple",
         poses=(
-            ("stand", 0.06), ("walk", 0.06), ("sit", 0.08), ("crouch", 0.10), ("dance", 0.24), ("anyhow", 0.38),
-            ("lie", 0.05), ("upside_down", 0.03),
+            ("stand", 0.03), ("walk", 0.03), ("sit", 0.06), ("crouch", 0.08), ("dance", 0.22), ("anyhow", 0.25),
+            ("leaning", 0.25), ("lie", 0.05), ("upside_down", 0.03),
         ),
     ),
 }
 """Named worlds. `val` keeps apart from `train` by its random numbers, its bodies and partly its generators; `wide` is
 `train` with clothes and hair of every kind; `broad` is `wide` with a quarter of people posed anyhow, seen from further
 below and above, through wider and longer lenses; `agile` is `broad` with few who stand or walk: most dance, crouch or
-are posed anyhow."""
+are posed anyhow; `supple` is `agile` with a quarter of people whose trunk is far over."""

@@ -140,6 +140,21 @@ def test_agile_is_broad_with_fewer_who_stand_or_walk():
     assert not np.array_equal(scene(agile, 0, 0).rgb_HW3, scene(broad, 0, 0).rgb_HW3)
 
 
+def test_in_supple_trunks_are_far_over_on_legs_that_stand():
+    """A standing leg points down in the world, whatever the trunk does; a quarter of the people of `supple` are so."""
+    supple, agile = WORLDS["supple"], WORLDS["agile"]
+    assert replace(supple, name=agile.name, poses=agile.poses) == agile
+    assert sum(dict(supple.poses).values()) == pytest.approx(1)
+    upright, stands = [], []
+    for pose in map(POSES["leaning"], rngs(200)):
+        upright.append(pose.tilt_33[1, 1])
+        left, right = np.array(pose.left_leg.toward), np.array(pose.right_leg.toward) * [-1, 1, 1]
+        down = [-(pose.tilt_33 @ leg)[1] / np.linalg.norm(leg) for leg in (left, right)]
+        stands.append(max(down))
+    assert np.mean(np.array(upright) < 0.7) > 0.6
+    assert np.mean(np.array(stands) > 0.85) > 0.9
+
+
 def rngs(count):
     return [np.random.default_rng(seed) for seed in range(count)]
 

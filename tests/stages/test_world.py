@@ -141,7 +141,7 @@ def test_agile_is_broad_with_fewer_who_stand_or_walk():
 
 
 def test_in_supple_trunks_are_far_over_on_legs_that_stand():
-    """A standing leg points down in the world, whatever the trunk does; a quarter of the people of `supple` are so."""
+    """A standing leg points down in the world, whatever the trunk does."""
     supple, agile = WORLDS["supple"], WORLDS["agile"]
     assert replace(supple, name=agile.name, poses=agile.poses) == agile
     assert sum(dict(supple.poses).values()) == pytest.approx(1)

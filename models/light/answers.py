@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.light.assembly import OUTLINE
 from models.light.choices import choices
 from models.surface.charts import mirror_maps
 
@@ -40,17 +42,29 @@ def agreed(answers: Sequence[F32]) -> F32:
 
     The person's logit is the mean. A cell's chart is that which the answers together find likeliest, where each gives
     those that it names the probability that it says and the others none; U and V are means over who names that chart.
+    Cells of which nothing can show (see `_seen`) are as the first answer's likeliest are.
     """
     weight_A = np.array([sureness(one_LGG) ** BELIEF for one_LGG in answers])
     weight_A = weight_A / weight_A.sum() if weight_A.any() else np.full(len(answers), 1 / len(answers))
-    person_GG = sum(weight * one_LGG[0] for weight, one_LGG in zip(weight_A, answers, strict=True))
-    said = [choices(one_LGG) for one_LGG in answers]
+    told_5GG = answers[0][:5].astype(np.float32)
+    told_5GG[0] = sum(weight * one_LGG[0] for weight, one_LGG in zip(weight_A, answers, strict=True))
+    seen_K = np.flatnonzero(_seen(told_5GG[0]))
+    said = [choices(one_LGG.reshape(len(one_LGG), -1).take(seen_K, 1)) for one_LGG in answers]
     weight_B = np.repeat(weight_A, [len(one) for one in said]).astype(np.float32)
-    chart_BGG, u_BGG, v_BGG, share_BGG = np.concatenate(said).swapaxes(0, 1)
-    share_BGG = weight_B[:, None, None] * share_BGG
-    support_BGG = np.stack([np.where(chart_BGG == chart_GG, share_BGG, 0).sum(0) for chart_GG in chart_BGG])
-    best_1GG = support_BGG.argmax(0)[None]
-    chart_GG, total_GG = (np.take_along_axis(each, best_1GG, 0)[0] for each in (chart_BGG, support_BGG))
-    share_BGG = np.where(chart_BGG == chart_GG, share_BGG, 0) / np.maximum(total_GG, 1e-9)
-    u_GG, v_GG = (share_BGG * u_BGG).sum(0), (share_BGG * v_BGG).sum(0)
-    return np.stack([person_GG, chart_GG, u_GG, v_GG, total_GG]).astype(np.float32)
+    chart_BK, u_BK, v_BK, share_BK = np.concatenate(said).swapaxes(0, 1)
+    share_BK = weight_B[:, None] * share_BK
+    support_BK = ((chart_BK[:, None] == chart_BK) * share_BK).sum(1)
+    best_1K = support_BK.argmax(0)[None]
+    chart_K, total_K = (np.take_along_axis(each, best_1K, 0)[0] for each in (chart_BK, support_BK))
+    share_BK = (chart_BK == chart_K) * share_BK / np.maximum(total_K, 1e-9)
+    told_5GG.reshape(5, -1)[1:, seen_K] = chart_K, (share_BK * u_BK).sum(0), (share_BK * v_BK).sum(0), total_K
+    return told_5GG
+
+
+def _seen(person_GG: F32) -> npt.NDArray[np.bool_]:
+    """Cells from which what is shown of a person is read (see `assemble`).
+
+    Those of their own, those beside these, between which pixels lie, and those beside these in turn, by which U and V
+    go on.
+    """
+    return cv2.dilate((person_GG > OUTLINE).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0

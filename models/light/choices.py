@@ -18,4 +18,4 @@ def choices(maps_LGG: F32) -> F32:
 
     The first of the maps is the logit of the person. K is 1 where answers have become one.
     """
-    return maps_LGG[1:].reshape(-1, 4, *maps_LGG.shape[1:])
+    return maps_LGG[1:].reshape(len(maps_LGG) // 4, 4, *maps_LGG.shape[1:])

@@ -17,17 +17,17 @@ def planes(chart_GG: F32, uv_2GG: F32) -> F32:
     neighbours on both sides that have the cell's chart, 0 where neither has.
     """
     cells = chart_GG.shape[-1]
-    made_32GG = np.zeros((3, 2, cells, cells), np.float32)
-    for growth_2GG, rest in ((made_32GG[1], (slice(None),)), (made_32GG[2], ())):
-        before, after = ((..., which, *rest) for which in (slice(None, -1), slice(1, None)))
-        same = (chart_GG[after] == chart_GG[before]).astype(np.float32)
-        step_2GG = (uv_2GG[after] - uv_2GG[before]) * same
-        growth_2GG[before] = step_2GG
-        growth_2GG[after] += step_2GG
-        count_GG = np.zeros((cells, cells), np.float32)
-        count_GG[before] = same
-        count_GG[after] += same
-        growth_2GG *= np.where(count_GG > 1, np.float32(0.5), np.float32(1))
+    chart_P, uv_2P = chart_GG.reshape(-1), uv_2GG.reshape(2, -1)
+    made_32P = np.zeros((3, 2, len(chart_P)), np.float32)
+    for growth_2P, ahead in ((made_32P[1], cells), (made_32P[2], 1)):
+        same = (chart_P[ahead:] == chart_P[:-ahead]).astype(np.float32)
+        if ahead == 1:
+            same[cells - 1 :: cells] = 0  # the next row begins there
+        step_2 = (uv_2P[:, ahead:] - uv_2P[:, :-ahead]) * same
+        growth_2P[:, :-ahead] = step_2
+        growth_2P[:, ahead:] += step_2
+        growth_2P[:, ahead:-ahead] *= 1 - np.float32(0.5) * (same[ahead:] * same[:-ahead])
+    made_32GG = made_32P.reshape(3, 2, cells, cells)
     whole = np.arange(cells, dtype=np.float32)
     made_32GG[0] = uv_2GG - made_32GG[1] * whole[:, None] - made_32GG[2] * whole
     return made_32GG

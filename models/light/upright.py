@@ -21,6 +21,9 @@ F32 = npt.NDArray[Any]
 
 HEAD, TORSO = (23, 24), (1, 2)
 LEGS = (5, 6, 7, 8, 9, 10, 11, 12, 13, 14)
+REGIONS = (HEAD, TORSO, LEGS)
+_REGION = np.array([next((i + 1 for i, charts in enumerate(REGIONS) if chart in charts), 0) for chart in range(25)])
+"""Of every chart 1 for the head, 2 for the torso, 3 for the legs, 0 for the rest."""
 LEAST_CELLS = 4.0
 """Cells of a part, each counted as sure as it is, without which the part says nothing."""
 
@@ -30,7 +33,7 @@ def lean(maps_LGG: F32, view: View) -> float:
 
     Up is from the torso to the head and from the legs to the torso; 0 where neither can be told.
     """
-    return lean_of(*(_centre(maps_LGG, charts, view) for charts in (HEAD, TORSO, LEGS)))
+    return lean_of(*_centres(maps_LGG, view))
 
 
 def lean_of(head: F32 | None, torso: F32 | None, legs: F32 | None) -> float:
@@ -63,15 +66,15 @@ def upright_view(maps_LGG: F32, view: View, leaning: float) -> View | None:
     return View.straight(crop_region(bounds_4)).before(turn_33)
 
 
-def _centre(maps_LGG: F32, charts: tuple[int, ...], view: View) -> F32 | None:
-    """The x and y about which the cells of some charts lie in the frame; None where there are too few."""
-    sure_GG = np.where((maps_LGG[0] > 0) & np.isin(maps_LGG[1], charts), maps_LGG[4], 0)
-    total = sure_GG.sum()
-    if total < LEAST_CELLS:
-        return None
-    cells = np.arange(len(sure_GG))
-    cell_2 = np.array([(sure_GG.sum(axis) * cells).sum() for axis in (0, 1)]) / total
-    return _places(cell_2[:, None], len(sure_GG), view)[:, 0]
+def _centres(maps_LGG: F32, view: View) -> list[F32 | None]:
+    """The x and y about which head, torso and legs lie in the frame; None for those of too few cells."""
+    row_K, column_K = np.nonzero(maps_LGG[0] > 0)
+    region_K = _REGION[maps_LGG[1, row_K, column_K].astype(np.intp)]
+    sure_K = maps_LGG[4, row_K, column_K]
+    counted = (sure_K, sure_K * column_K, sure_K * row_K)
+    total, x, y = (np.bincount(region_K, each_K, 1 + len(REGIONS))[1:] for each_K in counted)
+    centre_2R = _places(np.stack([x, y]) / np.maximum(total, LEAST_CELLS), maps_LGG.shape[-1], view)
+    return [at_2 if cells >= LEAST_CELLS else None for at_2, cells in zip(centre_2R.T, total, strict=True)]
 
 
 def _places(cell_2K: Any, cells: int, view: View) -> npt.NDArray[np.floating]:

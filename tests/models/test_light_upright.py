@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from models.light.answers import agreed, sureness, unmirrored
+from models.light.assembly import OUTLINE, assemble
 from models.light.confidence import NEUTRAL
 from models.light.pixels import CROP, crop_person
 from models.light.reader import LEANING, LYING, Reader
@@ -234,7 +235,7 @@ def test_a_second_look_asks_for_one_answer_less(angle: int) -> None:
 
 
 def test_surer_answers_count_more_and_their_charts_are_voted_on() -> None:
-    """Of two unlike ones the much surer decides; of three that are as sure two outvote the third."""
+    """Where anybody is, of two unlike ones the much surer decides; of three that are as sure two outvote the third."""
     rgb = person(0)
     crop = crop_person(rgb, crop_region(box_of(rgb)))[0]
     first, second = colours(crop, 0.9), colours(crop, 0.3)
@@ -244,16 +245,40 @@ def test_surer_answers_count_more_and_their_charts_are_voted_on() -> None:
     np.testing.assert_array_equal(both[1], first[1])
     np.testing.assert_array_equal(both[2], first[2])
     weight = 0.9**8 / (0.9**8 + 0.3**8)
-    np.testing.assert_allclose(both[4], 0.9 * weight, rtol=1e-5)
+    shown = first[0] > OUTLINE
+    np.testing.assert_allclose(both[4][shown], 0.9 * weight, rtol=1e-5)
     third = first.copy()
     third[1], third[2] = HAND, 0.5
     alike = second.copy()
     alike[4] = 0.9
     three = agreed([first, alike, third])
-    assert (three[1] == HAND).all()
-    np.testing.assert_allclose(three[2], 0.75, atol=1e-6)
-    np.testing.assert_allclose(three[4], 0.6, atol=1e-6)
+    assert (three[1][shown] == HAND).all()
+    np.testing.assert_allclose(three[2][shown], 0.75, atol=1e-6)
+    np.testing.assert_allclose(three[4][shown], 0.6, atol=1e-6)
     np.testing.assert_allclose(three[0], first[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("side", [90, 233])
+def test_what_shows_is_what_a_vote_on_every_cell_would_show(side: int) -> None:
+    """Cells that nothing shows are not voted on: in boxes of fewer pixels than cells and of more, it makes no pixel."""
+    random = np.random.default_rng(3)
+    person_GG = cv2.GaussianBlur(random.normal(0, 1, (GRID, GRID)), None, 2).astype(np.float32) * 20 - 1
+    answers = []
+    for _ in range(2):
+        maps = random.uniform(0, 1, (9, GRID, GRID)).astype(np.float32)
+        maps[0] = person_GG
+        maps[[1, 5]] = random.integers(1, 25, (2, GRID // 4, GRID // 4)).repeat(4, 1).repeat(4, 2)
+        maps[4], maps[8] = 0.5, 0.2
+        answers.append(maps)
+    everywhere = agreed([np.concatenate([np.full_like(maps[:1], 9.0), maps[1:]]) for maps in answers])
+    everywhere[0] = person_GG
+    region = np.array([0, 0, side, side], np.float32)
+    box = np.array([3, 5, side - 4, side - 2], np.float32)
+    told, expected = assemble(agreed(answers), region, box), assemble(everywhere, region, box)
+    assert 0.2 < (told.labels_hw > 0).mean() < 0.8
+    np.testing.assert_array_equal(told.labels_hw, expected.labels_hw)
+    np.testing.assert_array_equal(told.uv_2hw, expected.uv_2hw)
+    np.testing.assert_allclose(told.confidence_hw, expected.confidence_hw, atol=1e-6)
 
 
 def test_where_nobody_is_sure_all_answers_count_alike() -> None:

@@ -35,7 +35,9 @@ class NetworkConfig:
         turn: read everyone turned upright, too, by how much they lean by what was read first: the mirror image is that
             of the turned crop. Who leans by 20 degrees, or is read unsurely, is asked for twice more, and who leans
             and is unsure then twice again. Without the mirror only who lies is turned.
-        batch: frames computed at once; "auto" is 1 on a CPU: results then do not depend on how frames are grouped.
+        batch: frames computed at once. The light network computes them side by side, each by its share of the threads;
+            "auto" is one a thread, and 1 gives a frame that comes alone all of them, as `-c live` does. Of the others
+            "auto" is 1 on a CPU: results then do not depend on how frames are grouped.
         cache: folder of downloaded weights.
         trust: accept a downloaded file whose hash does not fit its name.
     """

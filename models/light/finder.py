@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,7 @@ class Finder:
         self._long_sides = (long_side, long_side) if long_side else LONG_SIDES
         self.mirror = mirror
         self._bodies: dict[tuple[int, int], Body] = {}
+        self._making = Lock()
 
     def find(self, rgb_HW3: U8) -> Detections:
         """Boxes inside a frame (H, W, 3) uint8 in its own pixels, the surest first; many for each person."""
@@ -79,8 +81,9 @@ class Finder:
 
     def _ask(self, canvas_HW3: U8) -> F32:
         size = canvas_HW3.shape[:2]
-        if size not in self._bodies:
-            self._bodies[size] = self._networks.body("detector", *size)
+        with self._making:
+            if size not in self._bodies:
+                self._bodies[size] = self._networks.body("detector", *size)
         return self._bodies[size](as_blob(canvas_HW3))[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal
@@ -64,7 +65,8 @@ class Looks(Generic[Seen]):
 class LightNetwork:
     """Detector and surface network, compiled.
 
-    Every frame and every person is computed alone, so that results never depend on how they are grouped.
+    Every frame and every person is computed alone, so that results never depend on how they are grouped. Frames are
+    computed side by side, each by its share of the threads: two threads on one frame waste a third of their time.
     """
 
     def __init__(self, config: NetworkConfig, threads: int, path: Path) -> None:
@@ -74,16 +76,18 @@ class LightNetwork:
         self.sha256 = file_sha256(path)
         self.engine = choose_engine(config.engine)
         self.precision = light_precision(config.precision, self.engine, path, self.sha256)
-        self._networks = open_networks(path, self.sha256, self.engine, self.precision, threads)
+        self._at_once = threads if config.batch == "auto" else min(config.batch, threads)
+        networks = open_networks(path, self.sha256, self.engine, self.precision, threads // self._at_once)
         self._score = SCORE if config.score_threshold is None else config.score_threshold
         self._overlap = OVERLAP if config.nms_threshold is None else config.nms_threshold
         self._most = config.max_people or MOST
         self._closer = config.closer is not False
+        self._workers: ThreadPoolExecutor | None = None
         self.finder = Finder(
-            self._networks, least=self._score, long_side=config.max_size, mirror=config.mirror is not False
+            networks, least=self._score, long_side=config.max_size, mirror=config.mirror is not False
         )
         self.reader = Reader(
-            self._networks,
+            networks,
             mirror=config.mirror is not False,
             turn=config.turn is not False,
             calibration=read_calibration(path, self.sha256),
@@ -99,15 +103,23 @@ class LightNetwork:
         the first look then is at the crop alone, and counts as one of two. `surfaces` gives what was seen last.
         """
         found, seen = [], []
-        for rgb_HW3 in rgb_THW3:
-            looks = self._looks(rgb_HW3, self._detect_one(rgb_HW3))
+        for looks in self._looks_of_each(rgb_THW3):
             found.append(Detections(box_N4=looks.box_N4, score_N=looks.score_N))
             here = zip(looks.box_N4, looks.seen_N, strict=True)
             seen.append({box_4.tobytes(): trimmed(look.surface, box_4) for box_4, look in here})
         return found, Frames(rgb_THW3=rgb_THW3, seen_T=tuple(seen))
 
-    def _looks(self, rgb_HW3: U8, found: Detections) -> Looks[SurfaceMap]:
-        """Look at all detections, and again at who stands."""
+    def _looks_of_each(self, rgb_THW3: U8) -> list[Looks[SurfaceMap]]:
+        """Who stands in every frame, several frames at once."""
+        if self._at_once == 1 or len(rgb_THW3) == 1:
+            return [self._looks(rgb_HW3) for rgb_HW3 in rgb_THW3]
+        if self._workers is None:
+            self._workers = ThreadPoolExecutor(self._at_once, thread_name_prefix="light")
+        return list(self._workers.map(self._looks, rgb_THW3))
+
+    def _looks(self, rgb_HW3: U8) -> Looks[SurfaceMap]:
+        """Find people in a frame, look at all of them, and again at who stands."""
+        found = self._detect_one(rgb_HW3)
         if not self._closer:
             return self._stand(found, [self.reader.look(rgb_HW3, box_4) for box_4 in found.box_N4])
         first = self._stand(found, [self.reader.glance(rgb_HW3, box_4) for box_4 in found.box_N4])

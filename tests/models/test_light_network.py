@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,6 +75,28 @@ def test_frames_do_not_depend_on_each_other(network: LightNetwork) -> None:
         alone = network.detect(frames()[index : index + 1])[0][0]
         np.testing.assert_array_equal(found.box_N4, alone.box_N4)
         np.testing.assert_array_equal(found.score_N, alone.score_N)
+
+
+@pytest.mark.parametrize("engine_name", ["torch", "openvino"])
+def test_frames_side_by_side_are_read_as_alone(weights: Path, engine_name: Any) -> None:
+    """Two threads, each of which reads frames by itself, say to the bit what one says of them one after the other."""
+    if engine_name == "openvino":
+        pytest.importorskip("openvino", reason="OpenVINO is not installed")
+    config = NetworkConfig(weights=str(weights), engine=engine_name, precision="fp32", score_threshold=THRESHOLD)
+    before = torch.get_num_threads()
+    one, two = open_light(config, 1), open_light(config, 2)
+    torch.set_num_threads(before)
+    many = np.concatenate([frames(), frames()[:, ::-1], frames()[:1]])
+    (found, features), (found_2, features_2) = one.detect(many), two.detect(many)
+    assert min(len(each) for each in found) > 0
+    for each, other in zip(found, found_2, strict=True):
+        np.testing.assert_array_equal(each.box_N4, other.box_N4)
+        np.testing.assert_array_equal(each.score_N, other.score_N)
+    boxes = [each.box_N4 for each in found]
+    for here, there in zip(one.surfaces(features, boxes), two.surfaces(features_2, boxes), strict=True):
+        for surface, other_surface in zip(here, there, strict=True):
+            np.testing.assert_array_equal(surface.labels_hw, other_surface.labels_hw)
+            np.testing.assert_array_equal(surface.uv_2hw, other_surface.uv_2hw)
 
 
 def test_detections_are_ordered_and_inside(network: LightNetwork) -> None:

@@ -82,7 +82,7 @@ class LightNetwork:
         self._overlap = OVERLAP if config.nms_threshold is None else config.nms_threshold
         self._most = config.max_people or MOST
         self._closer = config.closer is not False
-        self._workers: ThreadPoolExecutor | None = None
+        self._workers = ThreadPoolExecutor(self._at_once, thread_name_prefix="light")
         self.finder = Finder(
             networks, least=self._score, long_side=config.max_size, mirror=config.mirror is not False
         )
@@ -113,8 +113,6 @@ class LightNetwork:
         """Who stands in every frame, several frames at once."""
         if self._at_once == 1 or len(rgb_THW3) == 1:
             return [self._looks(rgb_HW3) for rgb_HW3 in rgb_THW3]
-        if self._workers is None:
-            self._workers = ThreadPoolExecutor(self._at_once, thread_name_prefix="light")
         return list(self._workers.map(self._looks, rgb_THW3))
 
     def _looks(self, rgb_HW3: U8) -> Looks[SurfaceMap]:

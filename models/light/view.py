@@ -81,23 +81,22 @@ def moved_maps(maps_LGG: F32, view: View, to: View) -> F32:
     """
     cells = maps_LGG.shape[-1]
     grid_33 = np.diag([cells, cells, 1.0])
-    matrix_23 = _of_whole_numbers(grid_33 @ view.to_square_33 @ np.linalg.inv(grid_33 @ to.to_square_33))
+    there_33 = grid_33 @ view.to_square_33 @ np.linalg.inv(grid_33 @ to.to_square_33)
+    matrix_23 = _of_whole_numbers(there_33)
 
-    def moved(from_BGG: F32, to_BGG: F32, how: int) -> None:
-        for from_GG, to_GG in zip(from_BGG, to_BGG, strict=True):
-            flags = how | cv2.WARP_INVERSE_MAP
-            cv2.warpAffine(from_GG, matrix_23, (cells, cells), to_GG, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    def moved(map_GG: F32, how: int = cv2.INTER_NEAREST) -> F32:
+        flags = how | cv2.WARP_INVERSE_MAP
+        return cv2.warpAffine(map_GG, matrix_23, (cells, cells), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
     whole = np.arange(cells, dtype=np.float32)
     column_GG, row_GG = np.clip(mapped(matrix_23, (whole, whole[:, None])), 0, cells - 1).astype(np.float32)
-    there_LGG, plane_32GG = np.empty_like(maps_LGG), np.empty((3, 2, cells, cells), np.float32)
-    moved(maps_LGG[:1], there_LGG[:1], cv2.INTER_LINEAR)
-    for said_4GG, there_4GG in zip(choices(maps_LGG), choices(there_LGG), strict=True):
-        moved(said_4GG[::3], there_4GG[::3], cv2.INTER_NEAREST)
+    there = [moved(maps_LGG[0], cv2.INTER_LINEAR)]
+    for said_4GG in choices(maps_LGG):
         plane_6GG = planes(said_4GG[0], said_4GG[1:3]).reshape(6, cells, cells)
-        moved(plane_6GG, plane_32GG.reshape(6, cells, cells), cv2.INTER_NEAREST)
-        there_4GG[1:3] = at_places(plane_32GG, row_GG, column_GG)
-    return there_LGG
+        plane_6GG = np.stack([moved(each_GG) for each_GG in plane_6GG])
+        uv_2GG = at_places(plane_6GG.reshape(3, 2, cells, cells), row_GG, column_GG)
+        there += [moved(said_4GG[0]), *uv_2GG, moved(said_4GG[3])]
+    return np.stack(there)
 
 
 def turn_about(xy_2: F64, degrees: float) -> F64:

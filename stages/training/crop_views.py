@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from models.light.answers import LEAST_PERSON
 from models.light.region import crop_region
-from models.light.upright import HEAD, LEGS, TORSO, lean_of
+from models.light.upright import REGIONS, lean_of
 from models.light.view import mapped
 from models.surface.body import MIRROR_JOINT
 from stages.training.mixes import CROPS_AS_SHIPPED, CropMix
@@ -90,7 +90,7 @@ def upright_view(seen_3K: F64, random: np.random.Generator) -> View:
     """
     xy_2K, chart_K = seen_3K[:2], seen_3K[2]
     least = max(chart_K.size * LEAST_SEEN, 1.0)
-    parts = (xy_2K[:, np.isin(chart_K, charts)] for charts in (HEAD, TORSO, LEGS))
+    parts = (xy_2K[:, np.isin(chart_K, charts)] for charts in REGIONS)
     leaning = lean_of(*(part.mean(1) if part.shape[1] >= least else None for part in parts))
     turn = turned(np.radians(leaning + random.normal(0, LEAN_ERROR)))
     upright_2K = mapped(np.column_stack([turn.T, np.zeros(2)]), xy_2K)  # not by BLAS: bits would hang on threads

@@ -118,6 +118,7 @@ class TrainSurface(Stage):
             as_points: cells count as the points that annotators set, at most 14 in a part however large it is; else
                 parts weigh by the root of their area, U and V of all cells alike.
             uv_weight: of the loss of U and V among the others.
+            extremities: how many times a cell of hands and feet counts where persons are told from what is around them.
             teacher: a light network (a .safetensors file of any sizes) whose answers are learnt beside the labels.
         """
 
@@ -130,6 +131,7 @@ class TrainSurface(Stage):
         metric_uv: bool = False
         as_points: bool = False
         uv_weight: float = UV_WEIGHT
+        extremities: float = 1.0
         teacher: str = ""
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=5400))
 
@@ -138,8 +140,8 @@ class TrainSurface(Stage):
             HalfConfig.__post_init__(self)
             if not self.sides or any(side < 64 or side % 32 for side in self.sides):
                 raise ValueError("sides must be multiples of 32 from 64 on, at least one")
-            if self.uv_weight < 0:
-                raise ValueError("uv_weight must not be negative")
+            if self.uv_weight < 0 or self.extremities < 0:
+                raise ValueError("uv_weight and extremities must not be negative")
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open the network and its checkpoint, if there is one."""
@@ -153,6 +155,7 @@ class TrainSurface(Stage):
             metric_uv=config.metric_uv,
             as_points=config.as_points,
             uv_weight=config.uv_weight,
+            extremities=config.extremities,
         )
         self._loss = partial(surface_loss, counting=counting, teacher=teacher)
 

@@ -45,6 +45,8 @@ POINTED = 14 * 130 / 256**2
 """Share of a person's box that a part takes when it gets the most points, 14: annotators set one for every 130 cells of
 the box's 256 x 256 (paper §2.1), so that a larger part has no more of them."""
 _COARSE = torch.from_numpy(COARSE_OF_CHART).long()
+EXTREMITIES = (3, 4, 5, 6)
+"""The charts of hands and feet."""
 JOINT_WEIGHT = 0.1
 """Of the joints' loss among the others."""
 
@@ -58,12 +60,14 @@ class Counting:
         metric_uv: U and V count by how far along the skin they are off.
         as_points: cells of parts, and U and V there, count as the points that annotators set (see `point_share`).
         uv_weight: of the loss of U and V among the others.
+        extremities: how many times a cell of hands and feet counts where persons are told from what is around them.
     """
 
     soft_labels: bool = False
     metric_uv: bool = False
     as_points: bool = False
     uv_weight: float = UV_WEIGHT
+    extremities: float = 1.0
 
 
 ALL_CELLS = Counting()
@@ -108,7 +112,7 @@ def surface_losses(
     else:
         part_share_P4, uv_share_P4 = PART_WEIGHT.to(label_P4.device)[chart_index(label_P4)], torch.ones_like(weight_P4)
     return SurfaceLosses(
-        person_loss(net.read_person(x_PC), label_P4),
+        person_loss(net.read_person(x_PC), label_P4, counting.extremities),
         part_loss(
             net.read_part(x_PC[body]),
             label_P4[body],
@@ -167,11 +171,15 @@ def on_body(label: torch.Tensor) -> torch.Tensor:
     return (label > 0) & (label != 255)
 
 
-def person_loss(logit: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
-    """Person or not, a mean over the cells that are labelled (any shape)."""
+def person_loss(logit: torch.Tensor, label: torch.Tensor, extremities: float = 1.0) -> torch.Tensor:
+    """Person or not, summed over the cells that are labelled and divided by their number (any shape).
+
+    Cells of hands and feet count `extremities` times: an eighth of the skin, and four of its fourteen parts.
+    """
     seen = (label != 255).float()
     person = functional.binary_cross_entropy_with_logits(logit.float(), on_body(label).float(), reduction="none")
-    return (person * seen).sum() / seen.sum().clamp(min=1)
+    count = 1 + (extremities - 1) * torch.isin(label, label.new_tensor(EXTREMITIES))
+    return (person * seen * count).sum() / seen.sum().clamp(min=1)
 
 
 def chart_index(label: torch.Tensor) -> torch.Tensor:

@@ -39,6 +39,7 @@ def test_surface_losses_are_the_closed_forms() -> None:
     uv[0, 0, 1] = 0.75
     body, empty = math.log1p(math.exp(-1.5)), math.log1p(math.exp(1.5))
     assert person_loss(torch.full((1, 4), 1.5), label) == pytest.approx((2 * body + empty) / 3, rel=1e-5)
+    assert person_loss(torch.full((1, 4), 1.5), label, 3.0) == pytest.approx((4 * body + empty) / 3, rel=1e-5)
     alike = torch.ones(1, 4)
     assert part_loss(torch.zeros(1, 4, 24), label, alike, alike) == pytest.approx(math.log(24), rel=1e-5)
     said = torch.full((1, 4, 24), 0.5), torch.full((1, 4, 24), 0.25)
@@ -117,8 +118,10 @@ def test_cells_count_as_the_points_that_annotators_set() -> None:
             assert np.ptp(said[coarse == part]) == 0
 
 
-@pytest.mark.parametrize(("as_points", "uv_weight"), [(False, UV_WEIGHT), (True, 7.0)])
-def test_surface_losses_read_on_the_body_what_whole_maps_would_say(*, as_points: bool, uv_weight: float) -> None:
+@pytest.mark.parametrize(("as_points", "uv_weight", "extremities"), [(False, UV_WEIGHT, 1.0), (True, 7.0, 2.5)])
+def test_surface_losses_read_on_the_body_what_whole_maps_would_say(
+    *, as_points: bool, uv_weight: float, extremities: float
+) -> None:
     torch.manual_seed(2)
     net = SurfaceNet(SurfaceSizes(blocks=(1, 1, 1), refined=(0, 0))).eval()
     rgb = torch.rand(3, 3, CROP, CROP) * 255
@@ -128,14 +131,15 @@ def test_surface_losses_read_on_the_body_what_whole_maps_would_say(*, as_points:
     label[2] = 0  # of nobody
     weight, uv, known = torch.rand(3, GRID, GRID), torch.rand(3, 2, GRID, GRID), torch.tensor([True, False, True])
     features, on = net.features(rgb), body_places(label, known)
-    sparse = surface_losses(net, features, label, weight, uv, on, Counting(as_points=as_points, uv_weight=uv_weight))
+    counting = Counting(as_points=as_points, uv_weight=uv_weight, extremities=extremities)
+    sparse = surface_losses(net, features, label, weight, uv, on, counting)
     maps = net(rgb)
     part, u, v = (x.flatten(2).transpose(1, 2) for x in maps[1:])  # all cells of a picture, charts last
     exact = label.where(known[:, None, None], torch.tensor(0)).flatten(1)
     share = point_share(label) if as_points else PART_WEIGHT[label.clamp(1, 24) - 1]
     uv_share = share if as_points else torch.ones_like(share)
     dense = (
-        person_loss(maps.person[:, 0], label),
+        person_loss(maps.person[:, 0], label, extremities),
         part_loss(part, label.flatten(1), weight.flatten(1), share.flatten(1)),
         uv_weight * uv_loss((u, v), exact, uv.flatten(2), uv_share.flatten(1)),
     )

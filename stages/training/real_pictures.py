@@ -22,6 +22,8 @@ from stages.training.photos import Picture
 Frame = tuple[str, Callable[[], npt.NDArray[np.uint8]]]
 """A frame of a film: its name, and what reads it as RGB (H, W, 3)."""
 
+UNSEEN = (0,) * 51
+"""The keypoints of a record that has none."""
 COMMERCIAL_LICENCES = frozenset({4, 5, 7, 8})
 """COCO's `license` ids that allow commercial use: CC BY, CC BY-SA, no known restrictions, US government work."""
 
@@ -61,7 +63,10 @@ def human_v2(folder: Path, listing: Path) -> Iterator[Picture]:
 
 
 def coco_people(folder: Path, split: str, licences: frozenset[int] | None) -> Iterator[Picture]:
-    """Images of a COCO folder whose licence is among those given (None: any), with people's boxes and keypoints."""
+    """Images of a COCO folder whose licence is among those given (None: any), with people's boxes and keypoints.
+
+    Keypoints of people who are annotated without (as in `instances_*.json`) are zeros, as those that COCO's annotators left out are.
+    """
     path = folder / "annotations" / f"person_keypoints_{split}.json"
     if not path.is_file():
         remedy = "give a folder with annotations/ and the images of COCO 2017"
@@ -78,7 +83,7 @@ def coco_people(folder: Path, split: str, licences: frozenset[int] | None) -> It
             box_M4=corner_boxes(people),
             stretched=False,
             crowd_K4=corner_boxes([row for row in rows if row["iscrowd"]]),
-            keypoint_M173=np.array([row["keypoints"] for row in people], np.float32).reshape(-1, 17, 3),
+            keypoint_M173=np.array([row.get("keypoints", UNSEEN) for row in people], np.float32).reshape(-1, 17, 3),
         )
 
 

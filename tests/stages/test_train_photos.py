@@ -204,6 +204,19 @@ def test_coco_boxes_are_corners(shared: Path) -> None:
     assert picture.keypoint_M173.shape == (len(picture.box_M4), 17, 3)
 
 
+def test_people_annotated_without_keypoints_have_their_boxes(tmp_path: Path) -> None:
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "train2017").mkdir()
+    cv2.imwrite(str(tmp_path / "train2017" / "a.jpg"), np.zeros((40, 30, 3), np.uint8))
+    people = [{"image_id": 1, "iscrowd": 0, "bbox": [1, 2, 3, 4]}, {"image_id": 1, "iscrowd": 0, "bbox": [5, 6, 7, 8]}]
+    people[1]["keypoints"] = [1, 2, 2] * 17
+    document = {"images": [{"id": 1, "file_name": "a.jpg", "license": 4}], "annotations": people}
+    (tmp_path / "annotations" / "person_keypoints_train2017.json").write_text(json.dumps(document))
+    (picture,) = coco_people(tmp_path, "train2017", COMMERCIAL_LICENCES)
+    assert picture.box_M4.tolist() == [[1, 2, 4, 6], [5, 6, 12, 14]]
+    assert picture.keypoint_M173.tolist() == [[[0, 0, 0]] * 17, [[1, 2, 2]] * 17]
+
+
 def test_shards_are_mapped_as_they_were_saved(tmp_path: Path) -> None:
     arrays = {
         "a": np.arange(24, dtype=np.uint8).reshape(2, 3, 4),

@@ -65,7 +65,7 @@ def human_v2(folder: Path, listing: Path) -> Iterator[Picture]:
 def coco_people(folder: Path, split: str, licences: frozenset[int] | None) -> Iterator[Picture]:
     """Images of a COCO folder whose licence is among those given (None: any), with people's boxes and keypoints.
 
-    Keypoints of people who are annotated without (as in `instances_*.json`) are zeros, as those that COCO's annotators left out are.
+    Keypoints of people who are annotated without (as in `instances_*.json`) are zeros, as those left out are.
     """
     path = folder / "annotations" / f"person_keypoints_{split}.json"
     if not path.is_file():

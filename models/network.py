@@ -30,11 +30,14 @@ class NetworkConfig:
         min_size, max_size: pixels of the shorter and longer side the network sees; None = the network's own.
         mirror: ask for every person in the mirror, too, and take both answers together: better parts, half as much time
             again a person; and look for people in the mirror, too, in frames over 384 pixels. Only the light network
-            can this and the next two, and does unless told not to ("auto").
+            can this and the next three, and does unless told not to ("auto").
         closer: look again at everyone found, in the box that fits what the first look showed.
         turn: read everyone turned upright, too, by how much they lean by what was read first: the mirror image is that
             of the turned crop. Who leans by 20 degrees, or is read unsurely, is asked for twice more, and who leans
             and is unsure then twice again. Without the mirror only who lies is turned.
+        thorough: ask for everyone eight times, by other tilts and widths, too, in the place of two to six: better parts
+            for some three times as long a person. "auto" is thorough with single pictures, and not with films, whose
+            frames tell of each other. It needs the mirror and turning.
         batch: frames computed at once. The light network computes them side by side, each by its share of the threads;
             "auto" is one a thread, and 1 gives a frame that comes alone all of them, as `-c live` does. Of the others
             "auto" is 1 on a CPU: results then do not depend on how frames are grouped.
@@ -60,6 +63,7 @@ class NetworkConfig:
     mirror: bool | Literal["auto"] = "auto"
     closer: bool | Literal["auto"] = "auto"
     turn: bool | Literal["auto"] = "auto"
+    thorough: bool | Literal["auto"] = "auto"
     batch: int | Literal["auto"] = "auto"
     cache: str = "~/.cache/densepose-video"
     trust: bool = False
@@ -78,9 +82,12 @@ class NetworkConfig:
         for name in ("max_people", "min_size", "max_size", "batch"):
             value = getattr(self, name)
             _require(name, None if value == "auto" else value, 1, None)
-        for name in ("mirror", "closer", "turn"):
+        for name in ("mirror", "closer", "turn", "thorough"):
             if getattr(self, name) is True and self.kind != "light":
                 raise ModelError("only the light network can do this", f"network.{name}", "leave it out")
+        if self.thorough is True and (self.mirror is False or self.turn is False):
+            what = "thorough asks for people in the mirror and turned"
+            raise ModelError(what, "network.thorough", "leave network.mirror and network.turn out")
 
     def uses_gpu(self) -> bool:
         """Whether the network would run on a GPU if there were one; the light one runs on the processor."""
@@ -104,8 +111,11 @@ class Network(Protocol):
     name: str
     sha256: str
 
-    def detect(self, rgb_THW3: npt.NDArray[np.uint8]) -> tuple[list[Detections], Any]:
-        """Find people: one `Detections` per frame, and features that only `surfaces` understands."""
+    def detect(self, rgb_THW3: npt.NDArray[np.uint8], *, still: bool = False) -> tuple[list[Detections], Any]:
+        """Find people: one `Detections` per frame, and features that only `surfaces` understands.
+
+        `still` tells that these are single pictures, which nothing else tells about and nobody waits for.
+        """
         ...
 
     def surfaces(self, features: Any, boxes: list[npt.NDArray[np.float32]]) -> list[list[SurfaceMap]]:

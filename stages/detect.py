@@ -42,7 +42,7 @@ class Detect(Stage):
 
     def __call__(self, frames: FrameChunk) -> Iterator[tuple[People, Features]]:
         """People of all frames of the chunk, in original pixels, best score first within a frame."""
-        detections, features = self.network.detect(frames.rgb_THW3)
+        detections, features = self.network.detect(frames.rgb_THW3, still=frames.video.still)
         counts = [len(found.score_N) for found in detections]
         people = People(
             frame_N=np.repeat(np.arange(len(counts), dtype=np.int32), counts),

@@ -80,7 +80,7 @@ class Evaluate(Stage):
 
     def __call__(self, picture: TruePicture) -> Iterator[tuple[PictureScore, People, Surfaces]]:
         """One picture's scores; the sure people and their surfaces, as the stages after `densepose` want them."""
-        (found,), features = self._network.detect(picture.rgb_HW3[None])
+        (found,), features = self._network.detect(picture.rgb_HW3[None], still=picture.still)
         protocols: dict[str, Protocol] = {}
         if self.config.boxes != "given":
             protocols["detected"] = ask_detected(self._network, features, found, picture, self._body, self.config.score)

@@ -42,7 +42,7 @@ class WholePictureNetwork:
         self._about = about
 
     @torch.inference_mode()
-    def detect(self, rgb_THW3: U8) -> tuple[list[Detections], list[PictureMaps]]:
+    def detect(self, rgb_THW3: U8, *, still: bool = False) -> tuple[list[Detections], list[PictureMaps]]:
         """Patches of body in each frame as people, and the frames' maps."""
         pictures = [self._read(rgb_HW3) for rgb_HW3 in rgb_THW3]
         return [patches(picture) for picture in pictures], pictures
@@ -97,9 +97,9 @@ class SinglePersonNetwork:
         self._reader = reader
         self._finder = finder
 
-    def detect(self, rgb_THW3: U8) -> tuple[list[Detections], U8]:
+    def detect(self, rgb_THW3: U8, *, still: bool = False) -> tuple[list[Detections], U8]:
         """The finder's people; the features are the frames themselves."""
-        return self._finder.detect(rgb_THW3)[0], rgb_THW3
+        return self._finder.detect(rgb_THW3, still=still)[0], rgb_THW3
 
     def surfaces(self, features: U8, boxes: list[F32]) -> list[list[SurfaceMap]]:
         """Each person read alone; see `models.network.Network`."""

@@ -73,7 +73,9 @@ class ZooNetwork:
         self._people = GroupSize(PEOPLE_AT_ONCE, "person")
 
     @torch.inference_mode()
-    def detect(self, rgb_THW3: npt.NDArray[np.uint8]) -> tuple[list[Detections], list[GroupFeatures]]:
+    def detect(
+        self, rgb_THW3: npt.NDArray[np.uint8], *, still: bool = False
+    ) -> tuple[list[Detections], list[GroupFeatures]]:
         """One `Detections` per frame, and the features of every group of frames."""
         people: list[Detections] = []
         groups: list[GroupFeatures] = []

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from models.light.assembly import OUTLINE
 from models.light.choices import choices
+from models.light.logistic import logistic, logit_of
 from models.surface.charts import mirror_maps
 
 F32 = npt.NDArray[Any]
@@ -40,24 +41,24 @@ def sureness(maps_LGG: F32) -> float:
 def agreed(answers: Sequence[F32]) -> F32:
     """Answers about the same crop, each as `PickedSurface` gives it, as one (5, G, G); the surer ones count more.
 
-    The person's logit is the mean. A cell's chart is that which the answers together find likeliest, where each gives
-    those that it names the probability that it says and the others none; U and V are means over who names that chart.
-    Cells of which nothing can show (see `_seen`) are as the first answer's likeliest are.
+    The person is as probable as in the mean. A cell's chart is that which the answers together find likeliest, where
+    each gives those that it names the probability that it says and the others none; U and V are means over who names
+    that chart. Cells of which nothing can show (see `_seen`) are as the first answer's likeliest are.
     """
     weight_A = np.array([sureness(one_LGG) ** BELIEF for one_LGG in answers])
     weight_A = weight_A / weight_A.sum() if weight_A.any() else np.full(len(answers), 1 / len(answers))
     told_5GG = answers[0][:5].astype(np.float32)
-    told_5GG[0] = sum(weight * one_LGG[0] for weight, one_LGG in zip(weight_A, answers, strict=True))
+    told_5GG[0] = logit_of(sum(w * logistic(one_LGG[0]) for w, one_LGG in zip(weight_A, answers, strict=True)))
     seen_K = np.flatnonzero(_seen(told_5GG[0]))
     said = [choices(one_LGG.reshape(len(one_LGG), -1).take(seen_K, 1)) for one_LGG in answers]
     weight_B = np.repeat(weight_A, [len(one) for one in said]).astype(np.float32)
     chart_BK, u_BK, v_BK, share_BK = np.concatenate(said).swapaxes(0, 1)
-    share_BK = weight_B[:, None] * share_BK
-    support_BK = ((chart_BK[:, None] == chart_BK) * share_BK).sum(1)
+    support_BK = ((chart_BK[:, None] == chart_BK) * (weight_B[:, None] * share_BK)).sum(1)
     best_1K = support_BK.argmax(0)[None]
     chart_K, total_K = (np.take_along_axis(each, best_1K, 0)[0] for each in (chart_BK, support_BK))
-    share_BK = (chart_BK == chart_K) * share_BK / np.maximum(total_K, 1e-9)
-    told_5GG.reshape(5, -1)[1:, seen_K] = chart_K, (share_BK * u_BK).sum(0), (share_BK * v_BK).sum(0), total_K
+    part_BK = (chart_BK == chart_K) * weight_B[:, None]
+    part_BK /= np.maximum(part_BK.sum(0), 1e-9)
+    told_5GG.reshape(5, -1)[1:, seen_K] = chart_K, (part_BK * u_BK).sum(0), (part_BK * v_BK).sum(0), total_K
     return told_5GG
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Literal
 
@@ -39,10 +40,11 @@ SURENESS = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frames:
-    """What `surfaces` needs of `detect`: the frames, and the surfaces that it has seen, by frame and by box."""
+    """What `surfaces` needs of `detect`: the frames, the surfaces that it has seen, by frame and by box, and how."""
 
     rgb_THW3: U8
     seen_T: tuple[Mapping[bytes, SurfaceMap], ...]
+    thorough: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,7 @@ class LightNetwork:
         self._overlap = OVERLAP if config.nms_threshold is None else config.nms_threshold
         self._most = config.max_people or MOST
         self._closer = config.closer is not False
+        self._thorough = config.thorough
         self._workers = ThreadPoolExecutor(self._at_once, thread_name_prefix="light")
         self.finder = Finder(
             networks, least=self._score, long_side=config.max_size, mirror=config.mirror is not False
@@ -93,7 +96,7 @@ class LightNetwork:
             calibration=read_calibration(path, self.sha256),
         )
 
-    def detect(self, rgb_THW3: U8) -> tuple[list[Detections], Frames]:
+    def detect(self, rgb_THW3: U8, *, still: bool = False) -> tuple[list[Detections], Frames]:
         """Find people in each frame; see `models.network.Network`.
 
         Each is looked at at once: the surface shows where the person ends, so the box is fitted to it, and how sure the
@@ -102,27 +105,30 @@ class LightNetwork:
         fits, and all this done again, as in Cascade R-CNN (Cai and Vasconcelos, CVPR 2018), if `network.closer` has it;
         the first look then is at the crop alone, and counts as one of two. `surfaces` gives what was seen last.
         """
+        thorough = still if self._thorough == "auto" else self._thorough
         found, seen = [], []
-        for looks in self._looks_of_each(rgb_THW3):
+        for looks in self._looks_of_each(rgb_THW3, thorough):
             found.append(Detections(box_N4=looks.box_N4, score_N=looks.score_N))
             here = zip(looks.box_N4, looks.seen_N, strict=True)
             seen.append({box_4.tobytes(): trimmed(look.surface, box_4) for box_4, look in here})
-        return found, Frames(rgb_THW3=rgb_THW3, seen_T=tuple(seen))
+        return found, Frames(rgb_THW3=rgb_THW3, seen_T=tuple(seen), thorough=thorough)
 
-    def _looks_of_each(self, rgb_THW3: U8) -> list[Looks[SurfaceMap]]:
+    def _looks_of_each(self, rgb_THW3: U8, thorough: bool) -> list[Looks[SurfaceMap]]:
         """Who stands in every frame, several frames at once."""
+        looks = partial(self._looks, thorough=thorough)
         if self._at_once == 1 or len(rgb_THW3) == 1:
-            return [self._looks(rgb_HW3) for rgb_HW3 in rgb_THW3]
-        return list(self._workers.map(self._looks, rgb_THW3))
+            return [looks(rgb_HW3) for rgb_HW3 in rgb_THW3]
+        return list(self._workers.map(looks, rgb_THW3))
 
-    def _looks(self, rgb_HW3: U8) -> Looks[SurfaceMap]:
+    def _looks(self, rgb_HW3: U8, *, thorough: bool) -> Looks[SurfaceMap]:
         """Find people in a frame, look at all of them, and again at who stands."""
         found = self._detect_one(rgb_HW3)
         if not self._closer:
-            return self._stand(found, [self.reader.look(rgb_HW3, box_4) for box_4 in found.box_N4])
+            seen = [self.reader.look(rgb_HW3, box_4, thorough=thorough) for box_4 in found.box_N4]
+            return self._stand(found, seen)
         first = self._stand(found, [self.reader.glance(rgb_HW3, box_4) for box_4 in found.box_N4])
         pairs = zip(first.box_N4, first.seen_N, strict=True)
-        again = [self.reader.look(rgb_HW3, box_4, before) for box_4, before in pairs]
+        again = [self.reader.look(rgb_HW3, box_4, before, thorough=thorough) for box_4, before in pairs]
         return self._stand(Detections(box_N4=first.box_N4, score_N=first.detected_N), again)
 
     def _stand(self, found: Detections, seen: list[Look[Seen]]) -> Looks[Seen]:
@@ -152,8 +158,12 @@ class LightNetwork:
 
     def surfaces(self, features: Any, boxes: list[F32]) -> list[list[SurfaceMap]]:
         """Map people to the body surface; see `models.network.Network`."""
+
+        def surface(rgb_HW3: U8, box_4: F32) -> SurfaceMap:
+            return trimmed(self.reader.look(rgb_HW3, box_4, thorough=features.thorough).surface, box_4)
+
         return [
-            [seen.get(box_4.tobytes()) or trimmed(self.reader.look(rgb_HW3, box_4).surface, box_4) for box_4 in box_N4]
+            [seen.get(box_4.tobytes()) or surface(rgb_HW3, box_4) for box_4 in box_N4]
             for rgb_HW3, seen, box_N4 in zip(features.rgb_THW3, features.seen_T, boxes, strict=True)
         ]
 

@@ -46,7 +46,7 @@ def lean_of(head: F32 | None, torso: F32 | None, legs: F32 | None) -> float:
     return float(np.degrees(np.arctan2(up_2[0], -up_2[1]))) if up_2.any() else 0.0
 
 
-def upright_view(maps_LGG: F32, view: View, leaning: float) -> View | None:
+def upright_view(maps_LGG: F32, view: View, leaning: float, scale: float = 1.0) -> View | None:
     """The view that shows the person of a view upright, about as large as a box's crop does; None where nobody is.
 
     By whole degrees about a whole pixel: what a network says has other last bits on other numbers of threads, and crops
@@ -56,6 +56,7 @@ def upright_view(maps_LGG: F32, view: View, leaning: float) -> View | None:
         maps_LGG: what was read of the person.
         view: of these maps.
         leaning: degrees by which the person leans (see `lean`); with some taken off, they lean by so many there.
+        scale: how many times as wide and as high a part of the frame is seen.
     """
     at_2K = _places(np.argwhere(maps_LGG[0] > OUTLINE).T[::-1], maps_LGG.shape[-1], view)
     if at_2K.shape[1] < LEAST_PERSON:
@@ -63,7 +64,13 @@ def upright_view(maps_LGG: F32, view: View, leaning: float) -> View | None:
     turn_33 = turn_about(np.round(at_2K.mean(1)), -round(leaning))
     upright_2K = mapped(turn_33, at_2K)
     bounds_4 = np.concatenate([upright_2K.min(1), upright_2K.max(1)]).astype(np.float32)
-    return View.straight(crop_region(bounds_4)).before(turn_33)
+    return View.straight(widened(crop_region(bounds_4), scale)).before(turn_33)
+
+
+def widened(region_4: F32, scale: float) -> F32:
+    """A region x0, y0, x1, y1, so many times as wide and as high about its middle."""
+    grown_2 = (region_4[2:] - region_4[:2]) * np.float32((scale - 1) / 2)
+    return np.concatenate([region_4[:2] - grown_2, region_4[2:] + grown_2])
 
 
 def _centres(maps_LGG: F32, view: View) -> list[F32 | None]:

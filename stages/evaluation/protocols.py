@@ -99,7 +99,7 @@ def ask_cut_out(network: Network, picture: TruePicture, geometry: Geometry) -> P
     for person, box_4 in zip(picture.people, box_M4, strict=True):
         mask = person.instance.mask
         seen = picture.rgb_HW3 if mask is None else without_ground(picture.rgb_HW3, coco_mask.decode(mask) > 0)
-        _, features = network.detect(seen[None])
+        _, features = network.detect(seen[None], still=picture.still)
         surface_M += network.surfaces(features, [box_4[None]])[0]
     return answered(surface_M, picture, geometry)
 

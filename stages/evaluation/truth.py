@@ -80,6 +80,11 @@ class TruePicture:
     frame: int = 0
 
     @property
+    def still(self) -> bool:
+        """Whether it is a picture by itself, not a frame of a film."""
+        return not self.film
+
+    @property
     def instances(self) -> list[TrueInstance]:
         """The people, then the crowds, as the measures want them."""
         return [*(person.instance for person in self.people), *self.crowds]

@@ -129,6 +129,46 @@ def test_a_found_person_is_shown_as_seen_and_the_box_fits(network: LightNetwork)
         assert one.x0 + width >= int(box_4[2]) and one.y0 + height >= int(box_4[3])
 
 
+@pytest.mark.parametrize(
+    ("wish", "still", "thorough"),
+    [("auto", False, False), ("auto", True, True), (False, True, False), (True, False, True)],
+)
+def test_single_pictures_are_read_thoroughly(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, wish: Any, still: bool, thorough: bool
+) -> None:
+    """Eight times everyone, found or given; the first look is one of them."""
+    config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=THRESHOLD)
+    network = open_light(dataclasses.replace(config, max_people=3, thorough=wish), 1)
+    asked = {"seen": 0, "glance": 0}
+
+    def counted(name: str) -> None:
+        whole = getattr(network.reader, name)
+
+        def counting(*args: Any) -> Any:
+            asked[name] += 1
+            return whole(*args)
+
+        monkeypatch.setattr(network.reader, name, counting)
+
+    counted("seen")
+    counted("glance")
+    (found,), features = network.detect(frames()[:1], still=still)
+    assert len(found) > 0
+    again = asked["seen"] - asked["glance"]
+    box_N4 = np.array([[10, 10, 60, 110]], np.float32)
+    asked["seen"] = 0
+    network.surfaces(features, [box_N4])
+    assert (asked["seen"] == 8) is thorough
+    assert (again >= 7 * len(found) and again % 7 == 0) is thorough
+
+
+def test_what_cannot_be_thorough_says_so() -> None:
+    with pytest.raises(ModelError, match=r"network\.thorough: thorough asks for people in the mirror and turned"):
+        NetworkConfig(thorough=True, turn=False)
+    with pytest.raises(ModelError, match="only the light network can do this"):
+        NetworkConfig(thorough=True, kind="zoo")
+
+
 def test_how_sure_the_surface_is_counts_in_the_score(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A quarter of the sureness halves every score, and who falls below the threshold so is not found."""
 

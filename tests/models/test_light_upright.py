@@ -11,6 +11,7 @@ import pytest
 from models.light.answers import agreed, sureness, unmirrored
 from models.light.assembly import OUTLINE, assemble
 from models.light.confidence import NEUTRAL
+from models.light.logistic import logistic
 from models.light.pixels import CROP, crop_person
 from models.light.reader import LEANING, LYING, Reader
 from models.light.region import MARGIN, crop_region
@@ -213,6 +214,39 @@ def test_who_leans_and_of_whom_nothing_is_sure_is_asked_for_twice_more() -> None
     assert abs(leans[0]) < 2 and 12 < leans[1] < 40 and -40 < leans[2] < -12  # crops are stretched
 
 
+@pytest.mark.parametrize(("angle", "tilt"), [(0, 12), (40, 25)])
+def test_read_thoroughly_everybody_is_asked_for_eight_times(angle: int, tilt: int) -> None:
+    """Last tilted to either side, and in a wider and a narrower crop; however sure all are."""
+    rgb = person(angle)
+    networks = Colours()
+    seen: list[np.ndarray] = []
+    read = networks.read
+    networks.read = lambda crop: seen.append(crop.astype(np.uint8)) or read(crop)  # type: ignore[method-assign,func-returns-value]
+    found = Reader(networks, mirror=True, turn=True, calibration=NEUTRAL).look(rgb, box_of(rgb), thorough=True)
+    assert networks.asked == len(seen) == 8
+    inside = View.straight(np.array([0, 0, 1, 1], np.float32))
+    leans = [lean(colours(crop), inside) for crop in seen[3:]]
+    assert abs(leans[0]) < 2 and tilt / 2 < leans[1] < 2 * tilt  # crops are stretched
+    assert leans[2] == pytest.approx(leans[1], abs=3)  # to the other side, in the mirror
+    assert max(map(abs, leans[3:])) < 2
+    upright, wider, narrower = (np.flatnonzero((colours(seen[i])[0] > 0).any(1)) for i in (3, 6, 7))
+    high = upright[-1] - upright[0]
+    assert (wider[-1] - wider[0]) / high == pytest.approx(1 / 1.2, abs=0.03)
+    assert (narrower[-1] - narrower[0]) / high == pytest.approx(1 / 0.85, abs=0.05)
+    true = colours(crop_person(rgb, crop_region(box_of(rgb)))[0])
+    both = (true[0] > 0) & (found.maps_LGG[0] > 0)
+    assert both.sum() > 0.9 * (true[0] > 0).sum()
+    assert (found.maps_LGG[1] == true[1])[both].mean() > 0.97
+
+
+@pytest.mark.parametrize(("mirror", "turn", "asked"), [(True, False, 2), (False, True, 1), (False, False, 1)])
+def test_without_the_mirror_or_turning_nothing_is_thorough(mirror: bool, turn: bool, asked: int) -> None:
+    networks = Colours()
+    rgb = person(0)
+    Reader(networks, mirror=mirror, turn=turn, calibration=NEUTRAL).look(rgb, box_of(rgb), thorough=True)
+    assert networks.asked == asked
+
+
 def test_nobody_is_turned_who_is_not_to_be() -> None:
     rgb = person(90)
     for mirror in (False, True):
@@ -255,7 +289,7 @@ def test_surer_answers_count_more_and_their_charts_are_voted_on() -> None:
     assert (three[1][shown] == HAND).all()
     np.testing.assert_allclose(three[2][shown], 0.75, atol=1e-6)
     np.testing.assert_allclose(three[4][shown], 0.6, atol=1e-6)
-    np.testing.assert_allclose(three[0], first[0], atol=1e-5)
+    np.testing.assert_allclose(three[0], first[0], atol=1e-3)
 
 
 @pytest.mark.parametrize("side", [90, 233])
@@ -285,7 +319,8 @@ def test_where_nobody_is_sure_all_answers_count_alike() -> None:
     nobody = colours(np.zeros((CROP, CROP, 3), np.uint8))
     other = nobody.copy()
     other[0] = -1.0
-    np.testing.assert_allclose(agreed([nobody, other])[0], (nobody[0] - 1) / 2, rtol=1e-6)
+    half = (logistic(nobody[0]) + logistic(other[0])) / 2
+    np.testing.assert_allclose(agreed([nobody, other])[0], np.log(half / (1 - half)), rtol=1e-5)
 
 
 def test_the_mirror_image_is_undone() -> None:

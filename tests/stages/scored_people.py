@@ -35,7 +35,7 @@ class Oracle:
         self.pictures = {one.rgb_HW3.tobytes(): one for one in pictures}
         self.shift, self.kept = shift, kept
 
-    def detect(self, rgb_THW3: Any) -> tuple[list[Detections], Any]:
+    def detect(self, rgb_THW3: Any, *, still: bool = False) -> tuple[list[Detections], Any]:
         picture = self.pictures[rgb_THW3[0].tobytes()]
         boxes = picture.boxes[: round(self.kept * len(picture.people))]
         return [Detections(box_N4=boxes, score_N=np.ones(len(boxes), np.float32))], picture

@@ -82,6 +82,24 @@ def test_shifted_truth_has_a_closed_form(monkeypatch: pytest.MonkeyPatch, tmp_pa
         assert found[f"median_dV{ending}"] == 0
 
 
+@pytest.mark.parametrize(("film", "still"), [("", True), ("walk", False)])
+def test_pictures_are_asked_about_as_such_and_frames_as_frames(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, film: str, still: bool
+) -> None:
+    pictures = [dataclasses.replace(one, film=film) for one in low_scenes(1)]
+    asked = []
+
+    class Asked(Oracle):
+        def detect(self, rgb_THW3: Any, *, still: bool = False) -> tuple[list[Detections], Any]:
+            asked.append(still)
+            return super().detect(rgb_THW3)
+
+    monkeypatch.setattr("stages.evaluate.open_network", lambda config, threads: Asked(pictures))
+    monkeypatch.setattr("stages.evaluate.body_of", lambda folder: LineBody())
+    list(Evaluate(Evaluate.Config(oracle_masks=True, boxes="given"))(pictures[0]))
+    assert asked == [still] * (1 + len(pictures[0].people))
+
+
 def test_missed_people_are_wrong_in_every_point(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pictures = [one for one in low_scenes(8) if len(one.people) == 2]
     assert len(pictures) >= 2
@@ -226,7 +244,7 @@ def test_errors_at_points_are_the_networks_own(monkeypatch: pytest.MonkeyPatch, 
 class Silhouettes:
     """A network to which everything that is not the mean colour is somebody."""
 
-    def detect(self, rgb_THW3: Any) -> tuple[list[Detections], Any]:
+    def detect(self, rgb_THW3: Any, *, still: bool = False) -> tuple[list[Detections], Any]:
         return [Detections(box_N4=np.zeros((0, 4), np.float32), score_N=np.zeros(0, np.float32))], rgb_THW3[0]
 
     def surfaces(self, features: Any, boxes: list[Any]) -> list[list[SurfaceMap]]:
@@ -287,7 +305,7 @@ def moved(keypoint_173: Any, down: float) -> Any:
 class Eroded(Oracle):
     """Answers with masks that lose their rim, person by person another width, and with scores of its own."""
 
-    def detect(self, rgb_THW3: Any) -> tuple[list[Detections], Any]:
+    def detect(self, rgb_THW3: Any, *, still: bool = False) -> tuple[list[Detections], Any]:
         (found,), picture = super().detect(rgb_THW3)
         order = np.arange(len(found.box_N4))
         return [dataclasses.replace(found, score_N=(0.95 - 0.1 * order).astype(np.float32))], picture

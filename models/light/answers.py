@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from models.light.assembly import OUTLINE
 from models.light.choices import choices
-from models.light.logistic import logistic, logit_of
+from models.light.logistic import log_odds, logistic
 from models.surface.charts import mirror_maps
 
 F32 = npt.NDArray[Any]
@@ -48,7 +48,7 @@ def agreed(answers: Sequence[F32]) -> F32:
     weight_A = np.array([sureness(one_LGG) ** BELIEF for one_LGG in answers])
     weight_A = weight_A / weight_A.sum() if weight_A.any() else np.full(len(answers), 1 / len(answers))
     told_5GG = answers[0][:5].astype(np.float32)
-    told_5GG[0] = logit_of(sum(w * logistic(one_LGG[0]) for w, one_LGG in zip(weight_A, answers, strict=True)))
+    told_5GG[0] = log_odds(sum(w * logistic(one_LGG[0]) for w, one_LGG in zip(weight_A, answers, strict=True)))
     seen_K = np.flatnonzero(_seen(told_5GG[0]))
     said = [choices(one_LGG.reshape(len(one_LGG), -1).take(seen_K, 1)) for one_LGG in answers]
     weight_B = np.repeat(weight_A, [len(one) for one in said]).astype(np.float32)

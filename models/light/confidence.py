@@ -12,18 +12,12 @@ import numpy.typing as npt
 
 from models.errors import ModelError
 from models.light.files import calibration_path
-from models.light.logistic import logistic
+from models.light.logistic import log_odds, logistic
 
 F32 = npt.NDArray[Any]
 
 BOUND = 1e-4
 """Probabilities are kept so far from 0 and 1."""
-
-
-def log_odds(probability: F32) -> F32:
-    """ln(p / (1 − p)) of probabilities, kept within `BOUND`."""
-    kept = np.clip(probability, BOUND, 1 - BOUND)
-    return np.log(kept / (1 - kept))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +31,7 @@ class Calibration:
         """The calibrated probabilities of any array, float32."""
         if self == NEUTRAL:
             return probability
-        return np.asarray(logistic(self.slope * log_odds(probability) + self.offset), np.float32)
+        return np.asarray(logistic(self.slope * log_odds(probability, BOUND) + self.offset), np.float32)
 
     def after(self, first: Calibration) -> Calibration:
         """This one applied to what `first` gives, as one."""

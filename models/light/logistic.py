@@ -1,4 +1,4 @@
-"""The logistic function: a network's logits as probabilities.
+"""The logistic function and its inverse: a network's logits as probabilities, and back.
 
 NumPy alone: where people are detected SciPy is not loaded, and its `expit` would cost every such process a fifth of a
 second. Where teachers label photos, `expit` it is.
@@ -14,7 +14,7 @@ import numpy.typing as npt
 FARTHEST = 30.0
 """Beyond it a logit changes no float32 near 1, and its power could overflow."""
 LEAST = 1e-7
-"""About the least that a float32 can lack to 1."""
+"""About the least that a float32 near 1 can lack to it."""
 
 
 def logistic(logit: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -22,7 +22,7 @@ def logistic(logit: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.asarray(1 / (1 + np.exp(-np.clip(logit, -FARTHEST, FARTHEST))))
 
 
-def logit_of(probability: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Logits of probabilities, of any shape, in their own precision; 0 and 1 are taken for a ten-millionth off them."""
-    sure = np.clip(probability, LEAST, 1 - LEAST)
-    return np.asarray(np.log(sure / (1 - sure)))
+def log_odds(probability: npt.NDArray[Any], least: float = LEAST) -> npt.NDArray[Any]:
+    """ln(p / (1 − p)) of probabilities, of any shape, in their own precision, kept so far from 0 and 1."""
+    kept = np.clip(probability, least, 1 - least)
+    return np.asarray(np.log(kept / (1 - kept)))

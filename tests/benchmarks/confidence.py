@@ -18,7 +18,8 @@ import numpy as np
 from scipy.optimize import minimize
 
 from models.checkpoints.digest import file_sha256
-from models.light.confidence import Calibration, log_odds, read_calibration, write_calibration
+from models.light.confidence import BOUND, Calibration, read_calibration, write_calibration
+from models.light.logistic import log_odds
 from models.metrics.assignment import answers_by_box
 from models.metrics.reliability import Reliability, reliability
 from stages.payloads import Surface
@@ -54,7 +55,7 @@ def answers(film: Film) -> Answers:
 
 def fitted(sure_M: np.ndarray, right_M: np.ndarray) -> Calibration:
     """Slope and offset of the greatest likelihood."""
-    odds_M = log_odds(sure_M)
+    odds_M = log_odds(sure_M, BOUND)
 
     def loss(line_2: np.ndarray) -> float:
         signed_M = np.where(right_M, 1, -1) * (line_2[0] * odds_M + line_2[1])

@@ -8,7 +8,7 @@ import pytest
 
 from models.light.answers import agreed, unmirrored
 from models.light.assembly import OUTLINE, assemble, integer_box, silhouette
-from models.light.logistic import logistic, logit_of
+from models.light.logistic import log_odds, logistic
 from models.light.pixels import CROP, crop_person, resized
 from models.light.planes import at_places, planes
 from models.light.reach import FIT, REACH, fitted, reached, trimmed
@@ -212,7 +212,7 @@ def test_a_picture_and_its_mirror_image_are_believed_alike() -> None:
 
     mirror[:, 3, 0] = -1.0, 12, 0.25, 0.75, 0.95  # the last column of what was seen, in the mirror
     both = agreed([seen, unmirrored(mirror)])
-    person = logit_of((logistic(seen[0, 3, -1]) + logistic(np.float32(-1))) / 2)
+    person = log_odds((logistic(seen[0, 3, -1]) + logistic(np.float32(-1))) / 2)
     np.testing.assert_allclose(both[:, 3, -1], [person, 11, 0.25, 0.75, 0.475], atol=0.003)  # and a little surer
     both[:, 3, -1] = seen[:, 3, -1]
     np.testing.assert_allclose(both, seen, atol=1e-6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Literal
@@ -104,6 +104,9 @@ class LightNetwork:
         then are nearly one, one stays, and scores fade as `faded` says. Who stays is looked at again in the box that
         fits, and all this done again, as in Cascade R-CNN (Cai and Vasconcelos, CVPR 2018), if `network.closer` has it;
         the first look then is at the crop alone, and counts as one of two. `surfaces` gives what was seen last.
+
+        Single pictures and films find the same people in the same boxes; who is found in a single picture is then asked
+        for more often, and shown as that has it.
         """
         thorough = still if self._thorough == "auto" else self._thorough
         found, seen = [], []
@@ -121,14 +124,20 @@ class LightNetwork:
         return list(self._workers.map(looks, rgb_THW3))
 
     def _looks(self, rgb_HW3: U8, *, thorough: bool) -> Looks[SurfaceMap]:
+        """Who stands in a frame, looked at as often as is asked for."""
+        standing = self._who_stands(rgb_HW3)
+        if not thorough:
+            return standing
+        return replace(standing, seen_N=tuple(self.reader.thoroughly(rgb_HW3, look) for look in standing.seen_N))
+
+    def _who_stands(self, rgb_HW3: U8) -> Looks[SurfaceMap]:
         """Find people in a frame, look at all of them, and again at who stands."""
         found = self._detect_one(rgb_HW3)
         if not self._closer:
-            seen = [self.reader.look(rgb_HW3, box_4, thorough=thorough) for box_4 in found.box_N4]
-            return self._stand(found, seen)
+            return self._stand(found, [self.reader.look(rgb_HW3, box_4) for box_4 in found.box_N4])
         first = self._stand(found, [self.reader.glance(rgb_HW3, box_4) for box_4 in found.box_N4])
         pairs = zip(first.box_N4, first.seen_N, strict=True)
-        again = [self.reader.look(rgb_HW3, box_4, before, thorough=thorough) for box_4, before in pairs]
+        again = [self.reader.look(rgb_HW3, box_4, before) for box_4, before in pairs]
         return self._stand(Detections(box_N4=first.box_N4, score_N=first.detected_N), again)
 
     def _stand(self, found: Detections, seen: list[Look[Seen]]) -> Looks[Seen]:

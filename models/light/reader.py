@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy.typing as npt
 
@@ -57,11 +57,31 @@ class Look(Generic[Seen]):
         surface: of the person in the box looked at, and around it as far as it may reach; of a glance the silhouette.
         maps_LGG: person logit, chart 1..24, U, V, probability of the chart; of one answer more charts (see `choices`).
         region_4: x0, y0, x1, y1 of the part of the frame that these cover.
+        box_4: the box looked at.
+        answers: what these maps are made of, each on the same grid.
     """
 
     surface: Seen
     maps_LGG: F32
     region_4: F32
+    box_4: F32
+    answers: tuple[F32, ...]
+
+
+class Subject(NamedTuple):
+    """A box in a frame, cut out: the crop as the network sees it, the part of the frame that it covers, its view."""
+
+    rgb_HW3: U8
+    box_4: F32
+    crop_CC3: U8
+    region_4: F32
+    view: View
+
+    @classmethod
+    def cut(cls, rgb_HW3: U8, box_4: F32) -> Subject:
+        """The crop of a box of a frame."""
+        crop_CC3, region_4 = crop_person(rgb_HW3, crop_region(box_4))
+        return cls(rgb_HW3, box_4, crop_CC3, region_4, View.straight(region_4))
 
 
 class Reader:
@@ -86,7 +106,7 @@ class Reader:
         maps_LGG = self.seen(crop_CC3)
         reach_4 = reached(box_4, rgb_HW3.shape[1], rgb_HW3.shape[0])
         shape = silhouette(maps_LGG, region_4, reach_4, self._calibration)
-        return Look(surface=shape, maps_LGG=maps_LGG, region_4=region_4)
+        return Look(surface=shape, maps_LGG=maps_LGG, region_4=region_4, box_4=box_4, answers=(maps_LGG,))
 
     def look(
         self, rgb_HW3: U8, box_4: F32, before: Look[Silhouette] | None = None, *, thorough: bool = False
@@ -100,32 +120,57 @@ class Reader:
                 more is asked than of a box looked at for the first time.
             thorough: ask for more answers than a film has time for.
         """
-        crop_CC3, region_4 = crop_person(rgb_HW3, crop_region(box_4))
-        view = View.straight(region_4)
+        seen = Subject.cut(rgb_HW3, box_4)
         if before is None or not self._mirror:
-            first_LGG = self.seen(crop_CC3)
+            first_LGG = self.seen(seen.crop_CC3)
         else:
-            first_LGG = moved_maps(before.maps_LGG, View.straight(before.region_4), view)
-        maps_LGG = self._all_told(rgb_HW3, crop_CC3, view, first_LGG, thorough=thorough)
-        surface = assemble(maps_LGG, region_4, reached(box_4, *rgb_HW3.shape[1::-1]), self._calibration)
-        return Look(surface=surface, maps_LGG=maps_LGG, region_4=region_4)
+            first_LGG = moved_maps(before.maps_LGG, View.straight(before.region_4), seen.view)
+        return self._told(seen, (first_LGG,), thorough=thorough)
 
-    def _all_told(self, rgb_HW3: U8, crop_CC3: U8, view: View, first_LGG: F32, *, thorough: bool) -> F32:
-        """What is read of a crop, given its first answer, by all that is asked."""
-        leaning = lean(first_LGG, view) if self._turn else 0.0
+    def thoroughly(self, rgb_HW3: U8, look: Look[SurfaceMap]) -> Look[SurfaceMap]:
+        """The same look with as many answers as a photo is asked for; those that it has are not asked again."""
+        return self._told(Subject.cut(rgb_HW3, look.box_4), look.answers, thorough=True)
+
+    def _told(self, seen: Subject, known: Sequence[F32], *, thorough: bool) -> Look[SurfaceMap]:
+        """What all answers say together, of which the first ones are known."""
+        answers = self._answers(seen, known, thorough=thorough)
+        maps_LGG = agreed(answers) if len(answers) > 1 else answers[0]
+        reach_4 = reached(seen.box_4, *seen.rgb_HW3.shape[1::-1])
+        surface = assemble(maps_LGG, seen.region_4, reach_4, self._calibration)
+        return Look(
+            surface=surface, maps_LGG=maps_LGG, region_4=seen.region_4, box_4=seen.box_4, answers=tuple(answers)
+        )
+
+    def _answers(self, seen: Subject, known: Sequence[F32], *, thorough: bool) -> list[F32]:
+        """All that is asked about somebody; what is known already is taken in the order in which it was asked."""
+        answers, left, view = [known[0]], list(known[1:]), seen.view
+
+        def ask(asked: Callable[[U8], F32], turned: View | None = None) -> None:
+            if left:
+                answers.append(left.pop(0))
+            elif turned is None:
+                answers.append(asked(seen.crop_CC3))
+            else:
+                answers.append(moved_maps(asked(turned_crop(seen.rgb_HW3, turned)), turned, view))
+
+        leaning = lean(known[0], view) if self._turn else 0.0
         turns = self._turn and (self._mirror or abs(leaning) >= LYING)
-        upright = upright_view(first_LGG, view, leaning) if turns else None
+        upright = upright_view(known[0], view, leaning) if turns else None
         if upright is None:
-            return agreed([first_LGG, self._mirrored(crop_CC3)]) if self._mirror else first_LGG
+            if self._mirror:
+                ask(self._mirrored)
+            return answers
         if not self._mirror:
-            return agreed([first_LGG, self._turned(rgb_HW3, upright, view, self.seen)])
-        answers = [first_LGG, self._turned(rgb_HW3, upright, view, self._mirrored)]
+            ask(self.seen, upright)
+            return answers
+        ask(self._mirrored, upright)
         told_5GG = agreed(answers)
         leaning = lean(told_5GG, view)
         if not thorough and abs(leaning) < LEANING and sureness(told_5GG) >= UNSURE:
-            return told_5GG
+            return answers
         upright = upright_view(told_5GG, view, leaning) or upright  # both know better by how much
-        answers += [self._mirrored(crop_CC3), self._turned(rgb_HW3, upright, view, self.seen)]
+        ask(self._mirrored)
+        ask(self.seen, upright)
         told_5GG = agreed(answers)
         leaning = lean(told_5GG, view)
         leans = abs(leaning) >= LEANING
@@ -136,13 +181,8 @@ class Reader:
         if thorough:
             more += [(0.0, WIDER, self._mirrored), (0.0, NARROWER, self.seen)]
         for off, scale, asked in more:
-            other = upright_view(told_5GG, view, leaning - off, scale) or upright
-            answers.append(self._turned(rgb_HW3, other, view, asked))
-        return agreed(answers) if more else told_5GG
-
-    def _turned(self, rgb_HW3: U8, turned: View, view: View, asked: Callable[[U8], F32]) -> F32:
-        """What is read of the crop of one view, on the grid of another."""
-        return moved_maps(asked(turned_crop(rgb_HW3, turned)), turned, view)
+            ask(asked, upright_view(told_5GG, view, leaning - off, scale) or upright)
+        return answers
 
     def seen(self, crop_CC3: U8) -> F32:
         """The maps of a crop as it is."""

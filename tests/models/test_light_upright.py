@@ -239,6 +239,21 @@ def test_read_thoroughly_everybody_is_asked_for_eight_times(angle: int, tilt: in
     assert (found.maps_LGG[1] == true[1])[both].mean() > 0.97
 
 
+@pytest.mark.parametrize(("angle", "sure", "known"), [(0, 0.9, 2), (0, 0.5, 4), (40, 0.9, 4), (40, 0.5, 6)])
+def test_a_look_goes_on_to_be_thorough_and_asks_nothing_twice(angle: int, sure: float, known: int) -> None:
+    rgb = person(angle)
+    networks = Colours(sure=sure, unsure=sure)
+    reader = Reader(networks, mirror=True, turn=True, calibration=NEUTRAL)
+    at_once = reader.look(rgb, box_of(rgb), thorough=True)
+    assert networks.asked == 8
+    look = reader.look(rgb, box_of(rgb))
+    assert networks.asked == 8 + known
+    gone_on = reader.thoroughly(rgb, look)
+    assert networks.asked == 16
+    np.testing.assert_array_equal(gone_on.maps_LGG, at_once.maps_LGG)
+    np.testing.assert_array_equal(gone_on.surface.uv_2hw, at_once.surface.uv_2hw)
+
+
 @pytest.mark.parametrize(("mirror", "turn", "asked"), [(True, False, 2), (False, True, 1), (False, False, 1)])
 def test_without_the_mirror_or_turning_nothing_is_thorough(mirror: bool, turn: bool, asked: int) -> None:
     networks = Colours()

@@ -44,7 +44,8 @@ def read(made: Scene, stage: DensePose) -> U8:
 
 def main() -> None:
     """Rows: the truth, read as they lie, read turned."""
-    stages = [DensePose(DensePose.Config(network=NetworkConfig(turn=turn))) for turn in (False, True)]
+    networks = [NetworkConfig(reading="careful", turn=turn) for turn in (False, True)]
+    stages = [DensePose(DensePose.Config(network=network)) for network in networks]
     columns = []
     for index in SCENES:
         made = scene(STRESS_WORLDS["stress_lying"], SEED, index)

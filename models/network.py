@@ -28,16 +28,16 @@ class NetworkConfig:
         device: "auto" takes a GPU when there is one.
         score_threshold, nms_threshold, max_people: detections kept; None = the network's own.
         min_size, max_size: pixels of the shorter and longer side the network sees; None = the network's own.
-        mirror: ask for every person in the mirror, too, and take both answers together: better parts, half as much time
-            again a person; and look for people in the mirror, too, in frames over 384 pixels. Only the light network
-            can this and the next three, and does unless told not to ("auto").
-        closer: look again at everyone found, in the box that fits what the first look showed.
-        turn: read everyone turned upright, too, by how much they lean by what was read first: the mirror image is that
-            of the turned crop. Who leans by 20 degrees, or is read unsurely, is asked for twice more, and who leans
-            and is unsure then twice again. Without the mirror only who lies is turned.
-        thorough: ask for everyone eight times, by other tilts and widths, too, in the place of two to six: better parts
-            for some three times as long a person. "auto" is thorough with single pictures, and not with films, whose
-            frames tell of each other. It needs the mirror and turning.
+        reading: how often everyone is asked for; only the light network can this and the next three. "quick": once, and
+            who leans by 20 degrees or is read unsurely a second time. "careful": everyone found is looked at again in
+            the box that fits, with two answers, or four to six for who leans or is unsure. "thorough": who is found
+            carefully has eight answers, by other tilts and widths, too. "auto" is thorough with single pictures and
+            quick with films, whose frames tell of each other.
+        mirror: ask for people in the mirror image, too, and look for them there, too, in frames over 384 pixels. This
+            and the next two are done as the reading has it unless told not to ("auto").
+        closer: look again at everyone found, in the box that fits what the first look showed; true has it quickly, too.
+        turn: read people turned upright, too, by how much they lean by what was read first: the mirror image is that of
+            the turned crop. Without the mirror only who lies is turned.
         batch: frames computed at once. The light network computes them side by side, each by its share of the threads;
             "auto" is one a thread, and 1 gives a frame that comes alone all of them, as `-c live` does. Of the others
             "auto" is 1 on a CPU: results then do not depend on how frames are grouped.
@@ -60,10 +60,10 @@ class NetworkConfig:
     max_people: int | None = None
     min_size: int | None = None
     max_size: int | None = None
+    reading: Literal["auto", "quick", "careful", "thorough"] = "auto"
     mirror: bool | Literal["auto"] = "auto"
     closer: bool | Literal["auto"] = "auto"
     turn: bool | Literal["auto"] = "auto"
-    thorough: bool | Literal["auto"] = "auto"
     batch: int | Literal["auto"] = "auto"
     cache: str = "~/.cache/densepose-video"
     trust: bool = False
@@ -82,12 +82,13 @@ class NetworkConfig:
         for name in ("max_people", "min_size", "max_size", "batch"):
             value = getattr(self, name)
             _require(name, None if value == "auto" else value, 1, None)
-        for name in ("mirror", "closer", "turn", "thorough"):
-            if getattr(self, name) is True and self.kind != "light":
-                raise ModelError("only the light network can do this", f"network.{name}", "leave it out")
-        if self.thorough is True and (self.mirror is False or self.turn is False):
-            what = "thorough asks for people in the mirror and turned"
-            raise ModelError(what, "network.thorough", "leave network.mirror and network.turn out")
+        asked = [name for name in ("mirror", "closer", "turn") if getattr(self, name) is True]
+        if self.kind != "light" and (asked or self.reading != "auto"):
+            key = asked[0] if asked else "reading"
+            raise ModelError("only the light network can do this", f"network.{key}", "leave it out")
+        if self.reading == "thorough" and (self.mirror is False or self.turn is False):
+            what = "a thorough reading asks for people in the mirror and turned"
+            raise ModelError(what, "network.reading", "leave network.mirror and network.turn out")
 
     def uses_gpu(self) -> bool:
         """Whether the network would run on a GPU if there were one; the light one runs on the processor."""

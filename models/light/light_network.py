@@ -21,7 +21,7 @@ from models.light.files import quantized_path, require_weights, weights_path
 from models.light.finder import Finder
 from models.light.quantized import ReadyLight, fits
 from models.light.reach import fitted, trimmed
-from models.light.reader import Look, Networks, Reader, Seen
+from models.light.reader import Look, Networks, Reader, Reading, Seen
 from models.network import NetworkConfig
 from models.structures import Detections, SurfaceMap
 
@@ -44,7 +44,7 @@ class Frames:
 
     rgb_THW3: U8
     seen_T: tuple[Mapping[bytes, SurfaceMap], ...]
-    thorough: bool
+    reading: Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +83,8 @@ class LightNetwork:
         self._score = SCORE if config.score_threshold is None else config.score_threshold
         self._overlap = OVERLAP if config.nms_threshold is None else config.nms_threshold
         self._most = config.max_people or MOST
-        self._closer = config.closer is not False
-        self._thorough = config.thorough
+        self._closer = config.closer
+        self._reading = config.reading
         self._workers = ThreadPoolExecutor(self._at_once, thread_name_prefix="light")
         self.finder = Finder(
             networks, least=self._score, long_side=config.max_size, mirror=config.mirror is not False
@@ -102,42 +102,45 @@ class LightNetwork:
         Each is looked at at once: the surface shows where the person ends, so the box is fitted to it, and how sure the
         network is of it counts in the score, as in Mask Scoring R-CNN (Huang et al., CVPR 2019). Of people whose boxes
         then are nearly one, one stays, and scores fade as `faded` says. Who stays is looked at again in the box that
-        fits, and all this done again, as in Cascade R-CNN (Cai and Vasconcelos, CVPR 2018), if `network.closer` has it;
-        the first look then is at the crop alone, and counts as one of two. `surfaces` gives what was seen last.
+        fits, and all this done again, as in Cascade R-CNN (Cai and Vasconcelos, CVPR 2018), unless they are read
+        quickly; the first look then is at the crop alone, and counts as one of two. `surfaces` gives what was seen
+        last.
 
-        Single pictures and films find the same people in the same boxes; who is found in a single picture is then asked
-        for more often, and shown as that has it.
+        Who is read thoroughly is found as carefully as who is not, in the same box with the same score; then asked for
+        more often, and shown as that has it.
         """
-        thorough = still if self._thorough == "auto" else self._thorough
+        reading = self._reading if self._reading != "auto" else "thorough" if still else "quick"
         found, seen = [], []
-        for looks in self._looks_of_each(rgb_THW3, thorough):
+        for looks in self._looks_of_each(rgb_THW3, reading):
             found.append(Detections(box_N4=looks.box_N4, score_N=looks.score_N))
             here = zip(looks.box_N4, looks.seen_N, strict=True)
             seen.append({box_4.tobytes(): trimmed(look.surface, box_4) for box_4, look in here})
-        return found, Frames(rgb_THW3=rgb_THW3, seen_T=tuple(seen), thorough=thorough)
+        return found, Frames(rgb_THW3=rgb_THW3, seen_T=tuple(seen), reading=reading)
 
-    def _looks_of_each(self, rgb_THW3: U8, thorough: bool) -> list[Looks[SurfaceMap]]:
+    def _looks_of_each(self, rgb_THW3: U8, reading: Reading) -> list[Looks[SurfaceMap]]:
         """Who stands in every frame, several frames at once."""
-        looks = partial(self._looks, thorough=thorough)
+        looks = partial(self._looks, reading=reading)
         if self._at_once == 1 or len(rgb_THW3) == 1:
             return [looks(rgb_HW3) for rgb_HW3 in rgb_THW3]
         return list(self._workers.map(looks, rgb_THW3))
 
-    def _looks(self, rgb_HW3: U8, *, thorough: bool) -> Looks[SurfaceMap]:
+    def _looks(self, rgb_HW3: U8, *, reading: Reading) -> Looks[SurfaceMap]:
         """Who stands in a frame, looked at as often as is asked for."""
-        standing = self._who_stands(rgb_HW3)
-        if not thorough:
+        standing = self._who_stands(rgb_HW3, reading)
+        if reading != "thorough":
             return standing
         return replace(standing, seen_N=tuple(self.reader.thoroughly(rgb_HW3, look) for look in standing.seen_N))
 
-    def _who_stands(self, rgb_HW3: U8) -> Looks[SurfaceMap]:
+    def _who_stands(self, rgb_HW3: U8, reading: Reading) -> Looks[SurfaceMap]:
         """Find people in a frame, look at all of them, and again at who stands."""
         found = self._detect_one(rgb_HW3)
-        if not self._closer:
-            return self._stand(found, [self.reader.look(rgb_HW3, box_4) for box_4 in found.box_N4])
+        look = partial(self.reader.look, rgb_HW3, reading="quick" if reading == "quick" else "careful")
+        closer = reading != "quick" if self._closer == "auto" else self._closer
+        if not closer:
+            return self._stand(found, [look(box_4) for box_4 in found.box_N4])
         first = self._stand(found, [self.reader.glance(rgb_HW3, box_4) for box_4 in found.box_N4])
         pairs = zip(first.box_N4, first.seen_N, strict=True)
-        again = [self.reader.look(rgb_HW3, box_4, before) for box_4, before in pairs]
+        again = [look(box_4, before) for box_4, before in pairs]
         return self._stand(Detections(box_N4=first.box_N4, score_N=first.detected_N), again)
 
     def _stand(self, found: Detections, seen: list[Look[Seen]]) -> Looks[Seen]:
@@ -169,7 +172,7 @@ class LightNetwork:
         """Map people to the body surface; see `models.network.Network`."""
 
         def surface(rgb_HW3: U8, box_4: F32) -> SurfaceMap:
-            return trimmed(self.reader.look(rgb_HW3, box_4, thorough=features.thorough).surface, box_4)
+            return trimmed(self.reader.look(rgb_HW3, box_4, reading=features.reading).surface, box_4)
 
         return [
             [seen.get(box_4.tobytes()) or surface(rgb_HW3, box_4) for box_4 in box_N4]

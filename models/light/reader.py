@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 import numpy.typing as npt
 
@@ -27,6 +27,8 @@ LEANING, UNSURE = 20.0, 0.7
 """Degrees by which somebody leans, or how sure two answers are together below which, two more are asked for: in given
 boxes of three fifths of `far`'s people and a third of `val`'s. AUC10 of 100 scenes each is .4678 and .5474; with who
 leans alone .4660 and .5461, below .8 .4691 and .5486, with everybody .4696 and .5501."""
+UNSURE_ONCE = 0.65
+"""How sure one answer has to be that nothing more is asked of somebody read quickly."""
 TILT = 25.0
 """By how many degrees from upright two more are asked for of who leans, where four together leave unsure: of who does
 not they help `far` (+.0015) and harm `val` (−.0037)."""
@@ -47,6 +49,8 @@ class Networks(Protocol):
 
 
 Seen = TypeVar("Seen", SurfaceMap, Silhouette)
+Reading = Literal["quick", "careful", "thorough"]
+"""How often somebody is asked for: once, twice if need be; two to six times; eight times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +92,9 @@ class Reader:
     """Reads people off frames, each alone.
 
     Args:
-        mirror: ask for every crop's mirror image, too, and two to four more of who leans or is read unsurely.
-        turn: ask for it turned as shows the person upright, by what was read first; without a mirror, of who lies.
+        mirror: ask for crops' mirror images, too: read quickly of who leans or is read unsurely; carefully of everyone,
+            and for two to four more of who leans or is read unsurely.
+        turn: ask for them turned as shows the person upright, by what was read first; without a mirror, of who lies.
             What is read thoroughly is asked for eight times, whoever it is, where both are done.
         calibration: of the confidence.
     """
@@ -109,7 +114,7 @@ class Reader:
         return Look(surface=shape, maps_LGG=maps_LGG, region_4=region_4, box_4=box_4, answers=(maps_LGG,))
 
     def look(
-        self, rgb_HW3: U8, box_4: F32, before: Look[Silhouette] | None = None, *, thorough: bool = False
+        self, rgb_HW3: U8, box_4: F32, before: Look[Silhouette] | None = None, *, reading: Reading = "careful"
     ) -> Look[SurfaceMap]:
         """Read the crop of a box by all that is asked.
 
@@ -118,22 +123,22 @@ class Reader:
             box_4: of the person.
             before: an earlier look at the person in about this box; it then is the first of the answers, so that no
                 more is asked than of a box looked at for the first time.
-            thorough: ask for more answers than a film has time for.
+            reading: how often to ask.
         """
         seen = Subject.cut(rgb_HW3, box_4)
         if before is None or not self._mirror:
             first_LGG = self.seen(seen.crop_CC3)
         else:
             first_LGG = moved_maps(before.maps_LGG, View.straight(before.region_4), seen.view)
-        return self._told(seen, (first_LGG,), thorough=thorough)
+        return self._told(seen, (first_LGG,), reading)
 
     def thoroughly(self, rgb_HW3: U8, look: Look[SurfaceMap]) -> Look[SurfaceMap]:
         """The same look with as many answers as a photo is asked for; those that it has are not asked again."""
-        return self._told(Subject.cut(rgb_HW3, look.box_4), look.answers, thorough=True)
+        return self._told(Subject.cut(rgb_HW3, look.box_4), look.answers, "thorough")
 
-    def _told(self, seen: Subject, known: Sequence[F32], *, thorough: bool) -> Look[SurfaceMap]:
+    def _told(self, seen: Subject, known: Sequence[F32], reading: Reading) -> Look[SurfaceMap]:
         """What all answers say together, of which the first ones are known."""
-        answers = self._answers(seen, known, thorough=thorough)
+        answers = self._answers(seen, known, reading)
         maps_LGG = agreed(answers) if len(answers) > 1 else answers[0]
         reach_4 = reached(seen.box_4, *seen.rgb_HW3.shape[1::-1])
         surface = assemble(maps_LGG, seen.region_4, reach_4, self._calibration)
@@ -141,7 +146,7 @@ class Reader:
             surface=surface, maps_LGG=maps_LGG, region_4=seen.region_4, box_4=seen.box_4, answers=tuple(answers)
         )
 
-    def _answers(self, seen: Subject, known: Sequence[F32], *, thorough: bool) -> list[F32]:
+    def _answers(self, seen: Subject, known: Sequence[F32], reading: Reading) -> list[F32]:
         """All that is asked about somebody; what is known already is taken in the order in which it was asked."""
         answers, left, view = [known[0]], list(known[1:]), seen.view
 
@@ -153,7 +158,10 @@ class Reader:
             else:
                 answers.append(moved_maps(asked(turned_crop(seen.rgb_HW3, turned)), turned, view))
 
+        thorough = reading == "thorough"
         leaning = lean(known[0], view) if self._turn else 0.0
+        if reading == "quick" and self._mirror and abs(leaning) < LEANING and sureness(known[0]) >= UNSURE_ONCE:
+            return answers
         turns = self._turn and (self._mirror or abs(leaning) >= LYING)
         upright = upright_view(known[0], view, leaning) if turns else None
         if upright is None:
@@ -164,6 +172,8 @@ class Reader:
             ask(self.seen, upright)
             return answers
         ask(self._mirrored, upright)
+        if reading == "quick":
+            return answers
         told_5GG = agreed(answers)
         leaning = lean(told_5GG, view)
         if not thorough and abs(leaning) < LEANING and sureness(told_5GG) >= UNSURE:

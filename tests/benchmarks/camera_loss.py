@@ -114,7 +114,7 @@ def main() -> None:
     asked.add_argument("--scenes", type=int, default=100, help="of each world")
     asked.add_argument("--seed", type=int, default=0, help="of the worlds")
     given = asked.parse_args()
-    net = LightNetwork(NetworkConfig(weights="light", precision="fp32"), 1, given.weights)
+    net = LightNetwork(NetworkConfig(weights="light", precision="fp32", reading="careful"), 1, given.weights)
     geometry = open_body_geometry()
     print("| world | pictures | people | AUC10 | AUC30 |\n|---|---|---|---|---|")
     for world, ways in WAYS.items():

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -71,7 +72,7 @@ def named(network: NetworkConfig) -> str:
     """A light network by the hash of its weights, its calibration, and how people are read."""
     path = weights_path(network.weights)
     sha256 = file_sha256(path)
-    how = f"mirror={network.mirror} closer={network.closer} turn={network.turn}"
+    how = f"reading={network.reading} mirror={network.mirror} closer={network.closer} turn={network.turn}"
     return f"{sha256} {read_calibration(path, sha256)} {how}"
 
 
@@ -205,9 +206,11 @@ def main() -> None:
     parser.add_argument("--start", type=float, default=0.0, help="second of the videos to begin at")
     parser.add_argument("--real", action="store_true", help="no synthetic films")
     parser.add_argument("--weights", default="light")
-    parser.add_argument("--once", action="store_true", help="neither closer nor in the mirror, too: as live")
+    parser.add_argument("--reading", default="auto", choices=("auto", "quick", "careful", "thorough"))
+    parser.add_argument("--once", action="store_true", help="never in the mirror: as live")
     wanted = parser.parse_args()
-    network = NetworkConfig(weights=wanted.weights, mirror=not wanted.once, closer=not wanted.once)
+    mirror: Literal["auto", False] = False if wanted.once else "auto"
+    network = NetworkConfig(weights=wanted.weights, reading=wanted.reading, mirror=mirror)
     asked = named(network)
     for path in sorted(wanted.folder.glob("*.npz")):
         if answered_by(path) != asked:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -86,14 +87,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", default="")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--once", action="store_true", help="neither closer nor in the mirror, too: as live")
+    parser.add_argument("--reading", default="quick", choices=("quick", "careful", "thorough"))
+    parser.add_argument("--once", action="store_true", help="never in the mirror: as live")
     options = parser.parse_args()
-    weights, more = options.weights or str(some_weights()), not options.once
+    weights = options.weights or str(some_weights())
+    mirror: Literal["auto", False] = False if options.once else "auto"
     torch.set_num_threads(options.threads)
     for engine, precisions in PRECISIONS.items():
         for precision in precisions:
             began = time.perf_counter()
-            config = NetworkConfig(weights=weights, engine=engine, precision=precision, mirror=more, closer=more)
+            how = {"reading": options.reading, "mirror": mirror}
+            config = NetworkConfig(weights=weights, engine=engine, precision=precision, **how)
             network = open_light(config, options.threads)
             print(f"{engine} {precision}, {options.threads} threads: opened in {time.perf_counter() - began:.2f} s")
             for height, width in SIZES:

@@ -130,15 +130,18 @@ def test_a_found_person_is_shown_as_seen_and_the_box_fits(network: LightNetwork)
 
 
 @pytest.mark.parametrize(
-    ("wish", "still", "thorough"),
-    [("auto", False, False), ("auto", True, True), (False, True, False), (True, False, True)],
+    ("wish", "still", "reading"),
+    [
+        ("auto", False, "quick"), ("auto", True, "thorough"),
+        ("quick", True, "quick"), ("careful", True, "careful"), ("thorough", False, "thorough"),
+    ],
 )
-def test_single_pictures_are_read_thoroughly(
-    weights: Path, monkeypatch: pytest.MonkeyPatch, wish: Any, still: bool, thorough: bool
+def test_single_pictures_are_read_thoroughly_and_films_quickly(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, wish: Any, still: bool, reading: str
 ) -> None:
-    """Eight times everyone, found or given; the first look is one of them."""
+    """Eight times or once or twice everyone, found or given; a first look is one of a careful reading's answers."""
     config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=THRESHOLD)
-    network = open_light(dataclasses.replace(config, max_people=3, thorough=wish), 1)
+    network = open_light(dataclasses.replace(config, max_people=3, reading=wish), 1)
     asked = {"seen": 0, "glance": 0, "thoroughly": 0}
 
     def counted(name: str) -> None:
@@ -150,31 +153,34 @@ def test_single_pictures_are_read_thoroughly(
 
         monkeypatch.setattr(network.reader, name, counting)
 
-    counted("seen")
-    counted("glance")
-    counted("thoroughly")
+    for name in asked:
+        counted(name)
     (found,), features = network.detect(frames()[:1], still=still)
-    assert asked["thoroughly"] == (len(found) if thorough else 0)
-    assert asked["seen"] - asked["glance"] >= (7 if thorough else 1) * len(found) > 0
-    box_N4 = np.array([[10, 10, 60, 110]], np.float32)
+    assert len(found) > 0
+    assert (asked["glance"] > 0) is (reading != "quick")
+    assert asked["thoroughly"] == (len(found) if reading == "thorough" else 0)
+    if reading != "quick":
+        least = 7 if reading == "thorough" else 1
+        assert asked["seen"] - asked["glance"] >= least * len(found)
     asked["seen"] = 0
-    network.surfaces(features, [box_N4])
-    assert (asked["seen"] == 8) is thorough
+    network.surfaces(features, [np.array([[10, 10, 60, 110]], np.float32)])
+    assert asked["seen"] in {"quick": (1, 2), "careful": (2, 4, 6), "thorough": (8,)}[reading]
 
 
-def test_a_single_picture_has_the_people_of_a_film_s_frame(network: LightNetwork) -> None:
-    (film,), _ = network.detect(frames()[:1])
-    (still,), features = network.detect(frames()[:1], still=True)
-    np.testing.assert_array_equal(film.box_N4, still.box_N4)
-    np.testing.assert_array_equal(film.score_N, still.score_N)
-    assert len(features.seen_T[0]) == len(still) > 0
+def test_who_is_read_thoroughly_is_found_as_carefully_as_who_is_not(weights: Path) -> None:
+    config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=THRESHOLD)
+    (careful,), _ = open_light(dataclasses.replace(config, reading="careful"), 1).detect(frames()[:1])
+    (thorough,), features = open_light(config, 1).detect(frames()[:1], still=True)
+    np.testing.assert_array_equal(careful.box_N4, thorough.box_N4)
+    np.testing.assert_array_equal(careful.score_N, thorough.score_N)
+    assert len(features.seen_T[0]) == len(thorough) > 0
 
 
 def test_what_cannot_be_thorough_says_so() -> None:
-    with pytest.raises(ModelError, match=r"network\.thorough: thorough asks for people in the mirror and turned"):
-        NetworkConfig(thorough=True, turn=False)
-    with pytest.raises(ModelError, match="only the light network can do this"):
-        NetworkConfig(thorough=True, kind="zoo")
+    with pytest.raises(ModelError, match=r"network\.reading: a thorough reading asks for people in the mirror"):
+        NetworkConfig(reading="thorough", turn=False)
+    with pytest.raises(ModelError, match=r"network\.reading: only the light network can do this"):
+        NetworkConfig(reading="quick", kind="zoo")
 
 
 def test_how_sure_the_surface_is_counts_in_the_score(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:

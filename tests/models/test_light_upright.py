@@ -222,7 +222,7 @@ def test_read_thoroughly_everybody_is_asked_for_eight_times(angle: int, tilt: in
     seen: list[np.ndarray] = []
     read = networks.read
     networks.read = lambda crop: seen.append(crop.astype(np.uint8)) or read(crop)  # type: ignore[method-assign,func-returns-value]
-    found = Reader(networks, mirror=True, turn=True, calibration=NEUTRAL).look(rgb, box_of(rgb), thorough=True)
+    found = Reader(networks, mirror=True, turn=True, calibration=NEUTRAL).look(rgb, box_of(rgb), reading="thorough")
     assert networks.asked == len(seen) == 8
     inside = View.straight(np.array([0, 0, 1, 1], np.float32))
     leans = [lean(colours(crop), inside) for crop in seen[3:]]
@@ -239,12 +239,30 @@ def test_read_thoroughly_everybody_is_asked_for_eight_times(angle: int, tilt: in
     assert (found.maps_LGG[1] == true[1])[both].mean() > 0.97
 
 
+@pytest.mark.parametrize(("angle", "sure", "asked"), [(0, 0.66, 1), (0, 0.64, 2), (25, 0.9, 2), (-70, 0.5, 2)])
+def test_read_quickly_who_leans_or_is_unsure_is_asked_for_twice(angle: int, sure: float, asked: int) -> None:
+    """The second answer is of the mirror image of the person upright."""
+    rgb = person(angle)
+    networks = Colours(sure=sure, unsure=sure)
+    seen: list[np.ndarray] = []
+    read = networks.read
+    networks.read = lambda crop: seen.append(crop.astype(np.uint8)) or read(crop)  # type: ignore[method-assign,func-returns-value]
+    reader = Reader(networks, mirror=True, turn=True, calibration=NEUTRAL)
+    found = reader.look(rgb, box_of(rgb), reading="quick")
+    assert (networks.asked, len(found.answers)) == (asked, asked)
+    inside = View.straight(np.array([0, 0, 1, 1], np.float32))
+    if asked == 2:
+        assert abs(lean(colours(seen[1]), inside)) < 4
+    once = Reader(Colours(), mirror=False, turn=False, calibration=NEUTRAL).look(rgb, box_of(rgb), reading="quick")
+    assert len(once.answers) == 1
+
+
 @pytest.mark.parametrize(("angle", "sure", "known"), [(0, 0.9, 2), (0, 0.5, 4), (40, 0.9, 4), (40, 0.5, 6)])
 def test_a_look_goes_on_to_be_thorough_and_asks_nothing_twice(angle: int, sure: float, known: int) -> None:
     rgb = person(angle)
     networks = Colours(sure=sure, unsure=sure)
     reader = Reader(networks, mirror=True, turn=True, calibration=NEUTRAL)
-    at_once = reader.look(rgb, box_of(rgb), thorough=True)
+    at_once = reader.look(rgb, box_of(rgb), reading="thorough")
     assert networks.asked == 8
     look = reader.look(rgb, box_of(rgb))
     assert networks.asked == 8 + known
@@ -258,7 +276,7 @@ def test_a_look_goes_on_to_be_thorough_and_asks_nothing_twice(angle: int, sure: 
 def test_without_the_mirror_or_turning_nothing_is_thorough(mirror: bool, turn: bool, asked: int) -> None:
     networks = Colours()
     rgb = person(0)
-    Reader(networks, mirror=mirror, turn=turn, calibration=NEUTRAL).look(rgb, box_of(rgb), thorough=True)
+    Reader(networks, mirror=mirror, turn=turn, calibration=NEUTRAL).look(rgb, box_of(rgb), reading="thorough")
     assert networks.asked == asked
 
 

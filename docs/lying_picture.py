@@ -38,13 +38,14 @@ def read(made: Scene, stage: DensePose) -> U8:
         id_N=np.full(count, -1, np.int32),
     )
     (frame,) = as_chunks([made.rgb_HW3])
-    (surfaces,) = stage(frame, people, Features(content=Frames(rgb_THW3=frame.rgb_THW3, seen_T=({},))))
+    nothing_seen = Frames(rgb_THW3=frame.rgb_THW3, seen_T=({},), reading="careful")
+    (surfaces,) = stage(frame, people, Features(content=nothing_seen))
     return charts(surfaces, *made.rgb_HW3.shape[:2])
 
 
 def main() -> None:
     """Rows: the truth, read as they lie, read turned."""
-    networks = [NetworkConfig(reading="careful", turn=turn) for turn in (False, True)]
+    networks = [NetworkConfig(turn=turn) for turn in (False, True)]
     stages = [DensePose(DensePose.Config(network=network)) for network in networks]
     columns = []
     for index in SCENES:

@@ -98,7 +98,7 @@ def scored(net: LightNetwork, geometry: SurfaceGeometry, world: str, part: World
     """AUC10 and AUC30 of the people of scenes, in their own boxes."""
     errors = []
     for picture in world_set(world, part).pictures:
-        frames, box_M4 = Frames(rgb_THW3=picture.rgb_HW3[None], seen_T=({},)), picture.boxes
+        frames, box_M4 = Frames(rgb_THW3=picture.rgb_HW3[None], seen_T=({},), reading="careful"), picture.boxes
         rows = zip(picture.people, net.surfaces(frames, [box_M4])[0], box_M4, strict=True)
         for person, surface, box_4 in rows:
             if person.instance.points:

@@ -71,11 +71,11 @@ def things() -> Iterator[tuple[str, list[str]]]:
         yield key, [path for name, path in rows if name == key]
 
 
-def records(clone: Path, paths: Iterable[str]) -> Iterator[tuple[bool, dict[str, Any]]]:
-    """The annotations of COCO's training images in a sample, keypoints' files last, each with whether it is one."""
+def annotations(clone: Path, paths: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """What a sample of COCO has of the training images' annotations."""
     named = [path for path in paths if path.endswith(("instances_train2017.json", "person_keypoints_train2017.json"))]
     for path in sorted(named):
-        yield "person_keypoints" in path, json.loads(git(clone, "show", f"HEAD:{path}"))
+        yield json.loads(git(clone, "show", f"HEAD:{path}"))
 
 
 def coco(clones: Path, out: Path) -> None:
@@ -96,7 +96,7 @@ def coco(clones: Path, out: Path) -> None:
             file = path.rsplit("/", 1)[-1]
             if file in listed and file not in found:
                 found[file] = git(clone, "show", f"HEAD:{path}")
-        for _, document in records(clone, paths):
+        for document in annotations(clone, paths):
             numbers = {image["id"]: image for image in document["images"] if image["file_name"] in listed}
             images |= {image["file_name"]: image for image in numbers.values()}
             for one in document["annotations"]:

@@ -12,6 +12,9 @@ import numpy.typing as npt
 from models.errors import ModelError
 from models.structures import Detections, SurfaceMap
 
+Reading = Literal["quick", "careful", "thorough"]
+"""How often somebody is asked for: once, twice if need be; two to six times; eight times."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkConfig:
@@ -60,7 +63,7 @@ class NetworkConfig:
     max_people: int | None = None
     min_size: int | None = None
     max_size: int | None = None
-    reading: Literal["auto", "quick", "careful", "thorough"] = "auto"
+    reading: Literal["auto", Reading] = "auto"
     mirror: bool | Literal["auto"] = "auto"
     closer: bool | Literal["auto"] = "auto"
     turn: bool | Literal["auto"] = "auto"

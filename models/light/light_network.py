@@ -21,8 +21,8 @@ from models.light.files import quantized_path, require_weights, weights_path
 from models.light.finder import Finder
 from models.light.quantized import ReadyLight, fits
 from models.light.reach import fitted, trimmed
-from models.light.reader import Look, Networks, Reader, Reading, Seen
-from models.network import NetworkConfig
+from models.light.reader import Look, Networks, Reader, Seen
+from models.network import NetworkConfig, Reading
 from models.structures import Detections, SurfaceMap
 
 F32 = npt.NDArray[Any]
@@ -126,15 +126,15 @@ class LightNetwork:
 
     def _looks(self, rgb_HW3: U8, *, reading: Reading) -> Looks[SurfaceMap]:
         """Who stands in a frame, looked at as often as is asked for."""
-        standing = self._who_stands(rgb_HW3, reading)
         if reading != "thorough":
-            return standing
+            return self._who_stands(rgb_HW3, reading)
+        standing = self._who_stands(rgb_HW3, "careful")
         return replace(standing, seen_N=tuple(self.reader.thoroughly(rgb_HW3, look) for look in standing.seen_N))
 
-    def _who_stands(self, rgb_HW3: U8, reading: Reading) -> Looks[SurfaceMap]:
+    def _who_stands(self, rgb_HW3: U8, reading: Literal["quick", "careful"]) -> Looks[SurfaceMap]:
         """Find people in a frame, look at all of them, and again at who stands."""
         found = self._detect_one(rgb_HW3, FADING if reading == "quick" else LOOKED_AT)
-        look = partial(self.reader.look, rgb_HW3, reading="quick" if reading == "quick" else "careful")
+        look = partial(self.reader.look, rgb_HW3, reading=reading)
         closer = reading != "quick" if self._closer == "auto" else self._closer
         if not closer:
             return self._stand(found, [look(box_4) for box_4 in found.box_N4])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy.typing as npt
 
@@ -18,6 +18,7 @@ from models.light.reach import reached
 from models.light.region import crop_region
 from models.light.upright import lean, upright_view
 from models.light.view import View, moved_maps, turned_crop
+from models.network import Reading
 from models.structures import SurfaceMap
 
 F32 = npt.NDArray[Any]
@@ -49,8 +50,6 @@ class Networks(Protocol):
 
 
 Seen = TypeVar("Seen", SurfaceMap, Silhouette)
-Reading = Literal["quick", "careful", "thorough"]
-"""How often somebody is asked for: once, twice if need be; two to six times; eight times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +86,11 @@ class Subject(NamedTuple):
         crop_CC3, region_4 = crop_person(rgb_HW3, crop_region(box_4))
         return cls(rgb_HW3, box_4, crop_CC3, region_4, View.straight(region_4))
 
+    @property
+    def reach_4(self) -> F32:
+        """The box as far as the person may reach beyond it."""
+        return reached(self.box_4, *self.rgb_HW3.shape[1::-1])
+
 
 class Reader:
     """Reads people off frames, each alone.
@@ -107,11 +111,10 @@ class Reader:
 
     def glance(self, rgb_HW3: U8, box_4: F32) -> Look[Silhouette]:
         """Read the crop of a box as it is, once, for where the person ends and how sure the network is of it."""
-        crop_CC3, region_4 = crop_person(rgb_HW3, crop_region(box_4))
-        maps_LGG = self.seen(crop_CC3)
-        reach_4 = reached(box_4, rgb_HW3.shape[1], rgb_HW3.shape[0])
-        shape = silhouette(maps_LGG, region_4, reach_4, self._calibration)
-        return Look(surface=shape, maps_LGG=maps_LGG, region_4=region_4, box_4=box_4, answers=(maps_LGG,))
+        seen = Subject.cut(rgb_HW3, box_4)
+        maps_LGG = self.seen(seen.crop_CC3)
+        shape = silhouette(maps_LGG, seen.region_4, seen.reach_4, self._calibration)
+        return Look(surface=shape, maps_LGG=maps_LGG, region_4=seen.region_4, box_4=box_4, answers=(maps_LGG,))
 
     def look(
         self, rgb_HW3: U8, box_4: F32, before: Look[Silhouette] | None = None, *, reading: Reading = "careful"
@@ -138,16 +141,17 @@ class Reader:
 
     def _told(self, seen: Subject, known: Sequence[F32], reading: Reading) -> Look[SurfaceMap]:
         """What all answers say together, of which the first ones are known."""
-        answers = self._answers(seen, known, reading)
-        maps_LGG = agreed(answers) if len(answers) > 1 else answers[0]
-        reach_4 = reached(seen.box_4, *seen.rgb_HW3.shape[1::-1])
-        surface = assemble(maps_LGG, seen.region_4, reach_4, self._calibration)
+        answers, maps_LGG = self._answers(seen, known, reading)
+        surface = assemble(maps_LGG, seen.region_4, seen.reach_4, self._calibration)
         return Look(
             surface=surface, maps_LGG=maps_LGG, region_4=seen.region_4, box_4=seen.box_4, answers=tuple(answers)
         )
 
-    def _answers(self, seen: Subject, known: Sequence[F32], reading: Reading) -> list[F32]:
-        """All that is asked about somebody; what is known already is taken in the order in which it was asked."""
+    def _answers(self, seen: Subject, known: Sequence[F32], reading: Reading) -> tuple[list[F32], F32]:
+        """All that is asked about somebody, and what it says together.
+
+        What is known already is taken in the order in which it was asked.
+        """
         answers, left, view = [known[0]], list(known[1:]), seen.view
 
         def ask(asked: Callable[[U8], F32], turned: View | None = None) -> None:
@@ -161,23 +165,18 @@ class Reader:
         thorough = reading == "thorough"
         leaning = lean(known[0], view) if self._turn else 0.0
         if reading == "quick" and self._mirror and abs(leaning) < LEANING and sureness(known[0]) >= UNSURE_ONCE:
-            return answers
+            return answers, known[0]
         turns = self._turn and (self._mirror or abs(leaning) >= LYING)
         upright = upright_view(known[0], view, leaning) if turns else None
-        if upright is None:
-            if self._mirror:
-                ask(self._mirrored)
-            return answers
-        if not self._mirror:
-            ask(self.seen, upright)
-            return answers
-        ask(self._mirrored, upright)
-        if reading == "quick":
-            return answers
+        if upright is None and not self._mirror:
+            return answers, known[0]
+        ask(self._mirrored if self._mirror else self.seen, upright)
         told_5GG = agreed(answers)
+        if upright is None or not self._mirror or reading == "quick":
+            return answers, told_5GG
         leaning = lean(told_5GG, view)
         if not thorough and abs(leaning) < LEANING and sureness(told_5GG) >= UNSURE:
-            return answers
+            return answers, told_5GG
         upright = upright_view(told_5GG, view, leaning) or upright  # both know better by how much
         ask(self._mirrored)
         ask(self.seen, upright)
@@ -192,7 +191,7 @@ class Reader:
             more += [(0.0, WIDER, self._mirrored), (0.0, NARROWER, self.seen)]
         for off, scale, asked in more:
             ask(asked, upright_view(told_5GG, view, leaning - off, scale) or upright)
-        return answers
+        return answers, agreed(answers) if more else told_5GG
 
     def seen(self, crop_CC3: U8) -> F32:
         """The maps of a crop as it is."""

@@ -13,14 +13,14 @@ from dataclasses import dataclass, fields
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from models.checkpoints.digest import file_sha256
 from models.light.confidence import read_calibration
 from models.light.files import weights_path
-from models.network import NetworkConfig
+from models.network import NetworkConfig, Reading
 from pipeline.stage import Job
 from stages.decode import Decode
 from stages.densepose import DensePose
@@ -206,7 +206,7 @@ def main() -> None:
     parser.add_argument("--start", type=float, default=0.0, help="second of the videos to begin at")
     parser.add_argument("--real", action="store_true", help="no synthetic films")
     parser.add_argument("--weights", default="light")
-    parser.add_argument("--reading", default="auto", choices=("auto", "quick", "careful", "thorough"))
+    parser.add_argument("--reading", default="auto", choices=("auto", *get_args(Reading)))
     parser.add_argument("--once", action="store_true", help="never in the mirror: as live")
     wanted = parser.parse_args()
     mirror: Literal["auto", False] = False if wanted.once else "auto"

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ from models.light.pixels import crop_person
 from models.light.region import crop_region
 from models.light.surface_net import SurfaceNet
 from models.light.weights import write_weights
-from models.network import NetworkConfig
+from models.network import NetworkConfig, Reading
 
 SIZES = ((240, 320), (720, 1280))
 CROWDS = (1, 2, 5, 10, 20)
@@ -87,7 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", default="")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--reading", default="quick", choices=("quick", "careful", "thorough"))
+    parser.add_argument("--reading", default="quick", choices=get_args(Reading))
     parser.add_argument("--once", action="store_true", help="never in the mirror: as live")
     options = parser.parse_args()
     weights = options.weights or str(some_weights())
@@ -96,8 +96,9 @@ def main() -> None:
     for engine, precisions in PRECISIONS.items():
         for precision in precisions:
             began = time.perf_counter()
-            how = {"reading": options.reading, "mirror": mirror}
-            config = NetworkConfig(weights=weights, engine=engine, precision=precision, **how)
+            config = NetworkConfig(
+                weights=weights, engine=engine, precision=precision, reading=options.reading, mirror=mirror
+            )
             network = open_light(config, options.threads)
             print(f"{engine} {precision}, {options.threads} threads: opened in {time.perf_counter() - began:.2f} s")
             for height, width in SIZES:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ import numpy as np
 
 from models.light.light_network import LightNetwork, open_light
 from models.network import NetworkConfig
+from models.structures import SurfaceMap
 from models.whole_file import whole_file
 from pipeline.stage import Stage
+from stages.payloads import F32, U8
 from stages.training.payloads import PhotoShards, Round
 from stages.training.photos import SIDE, PersonLabels, held_out, natural_size
 from stages.training.second_labels import SecondLabels, second_labels
@@ -56,6 +59,12 @@ class RelabelPhotos(Stage):
         yield PhotoShards(paths=tuple(map(str, paths)))
 
 
+def looked_at(network: LightNetwork, rgb_HW3: U8, box_4: F32) -> SurfaceMap:
+    """What a network says of the person in a box."""
+    (look,) = network.reader.read([network.reader.look(rgb_HW3, box_4)])
+    return look.surface
+
+
 def relabel(before: Path, after: Path, network: LightNetwork, rules: SecondLabels) -> None:
     """Write a shard again, with the student's opinion of all people that are trained on."""
     data = map_shard(before)
@@ -72,9 +81,7 @@ def relabel(before: Path, after: Path, network: LightNetwork, rules: SecondLabel
             weight_LL=weights[row],
         )
         rgb_HW3 = cv2.resize(np.asarray(data["rgb"][photo]), natural, interpolation=cv2.INTER_LINEAR)
-        again = second_labels(
-            rgb_HW3, person, lambda rgb_HW3, box_4: network.reader.look(rgb_HW3, box_4).surface, rules
-        )
+        again = second_labels(rgb_HW3, person, partial(looked_at, network), rules)
         labels[row], weights[row] = again.label_LL, again.weight_LL
     whole: dict[str, Any] = {**data, "person_label": labels, "person_weight": weights}
     with whole_file(after) as draft, draft.open("wb") as file:

@@ -14,7 +14,14 @@ from models.light.weights import load_networks
 
 
 class ConvertedLight:
-    """Both networks of a file of weights."""
+    """Both networks of a file of weights.
+
+    Attributes:
+        together: 1. In torch each of several pictures in one call has other last bits than alone; in OpenVINO the same
+            ones, for 3 to 7 % less time.
+    """
+
+    together = 1
 
     def __init__(self, path: Path, *, engine: Engine, precision: Precision, threads: int) -> None:
         """Raises: ModelError when the weights are damaged or do not fit.
@@ -27,9 +34,9 @@ class ConvertedLight:
         self._nets = {"detector": detector, "surface": PickedSurface(surface)}
         self._engine, self._precision, self._threads = engine, precision, threads
 
-    def body(self, half: Half, height: int, width: int) -> Body:
-        """One of the networks for inputs (1, 3, height, width)."""
-        shape = (1, 3, height, width)
+    def body(self, half: Half, count: int, height: int, width: int) -> Body:
+        """One of the networks for inputs (count, 3, height, width)."""
+        shape = (count, 3, height, width)
         return compile_body(
             self._nets[half], shape, engine=self._engine, precision=self._precision, threads=self._threads
         )

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from threading import Lock
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from models.inference.engine import Body
 from models.light.logistic import logistic
-from models.light.pixels import MEAN, as_blob, fit_size, resized
+from models.light.pixels import MEAN, fit_size, resized
 from models.light.places import STRIDES, boxes_at, places
-from models.light.reader import Networks
+from models.light.together import Networks, Together
 from models.structures import Detections
 
 F32 = npt.NDArray[Any]
@@ -34,7 +32,7 @@ MIRROR_DISTANCES = [2, 1, 0, 3]
 
 
 class Finder:
-    """Asks the detector where people may be, frame by frame.
+    """Asks the detector where people may be, in each frame alone.
 
     Args:
         networks: the halves.
@@ -50,41 +48,45 @@ class Finder:
         self._least = least
         self._long_sides = (long_side, long_side) if long_side else LONG_SIDES
         self.mirror = mirror
-        self._bodies: dict[tuple[int, int], Body] = {}
-        self._making = Lock()
+        self._asked: dict[tuple[int, int], Together] = {}
 
-    def find(self, rgb_HW3: U8) -> Detections:
-        """Boxes inside a frame (H, W, 3) uint8 in its own pixels, the surest first; many for each person."""
-        height, width = rgb_HW3.shape[:2]
+    def find(self, rgb_THW3: U8) -> list[Detections]:
+        """Boxes inside each of some frames uint8 in its own pixels, the surest first; many for each person."""
+        height, width = rgb_THW3.shape[1:3]
         h, w = fit_size(height, width, self._long_sides)
-        canvas = np.full((-(-h // 32) * 32, -(-w // 32) * 32, 3), int(MEAN), np.uint8)
-        canvas[:h, :w] = resized(rgb_HW3, w, h)
-        score_P, distance_P4 = self._answers(canvas, mirror=self.mirror and max(height, width) > self._long_sides[0])
-        keep = np.flatnonzero(score_P > self._least)
-        keep = keep[np.argsort(-score_P[keep], kind="stable")][:MOST_CANDIDATES]
-        centre_P2, stride_P = places(*canvas.shape[:2])
-        scale_4, size_4 = (np.array(pair * 2, np.float32) for pair in ([width / w, height / h], [width, height]))
-        box_K4 = boxes_at(distance_P4[keep], centre_P2[keep], stride_P[keep]) * scale_4
-        box_K4 = np.clip(box_K4, 0, size_4).astype(np.float32)
-        wide_K = ((box_K4[:, 2:] - box_K4[:, :2]) >= 1).all(1)
-        return Detections(box_N4=box_K4[wide_K], score_N=score_P[keep][wide_K].astype(np.float32))
+        canvas_THW3 = np.full((len(rgb_THW3), -(-h // 32) * 32, -(-w // 32) * 32, 3), int(MEAN), np.uint8)
+        for canvas_HW3, rgb_HW3 in zip(canvas_THW3, rgb_THW3, strict=True):
+            canvas_HW3[:h, :w] = resized(rgb_HW3, w, h)
+        mirror = self.mirror and max(height, width) > self._long_sides[0]
+        scale_2, size_2 = (np.array(pair, np.float32) for pair in ([width / w, height / h], [width, height]))
+        centre_P2, stride_P = places(*canvas_THW3.shape[1:3])
+        found = []
+        for score_P, distance_P4 in self._answers(canvas_THW3, mirror=mirror):
+            keep = np.flatnonzero(score_P > self._least)
+            keep = keep[np.argsort(-score_P[keep], kind="stable")][:MOST_CANDIDATES]
+            box_K4 = boxes_at(distance_P4[keep], centre_P2[keep], stride_P[keep]) * np.tile(scale_2, 2)
+            box_K4 = np.clip(box_K4, 0, np.tile(size_2, 2)).astype(np.float32)
+            wide_K = ((box_K4[:, 2:] - box_K4[:, :2]) >= 1).all(1)
+            found.append(Detections(box_N4=box_K4[wide_K], score_N=score_P[keep][wide_K].astype(np.float32)))
+        return found
 
-    def _answers(self, canvas_HW3: U8, *, mirror: bool) -> tuple[F32, F32]:
-        """Score (P) and log-distances (P,4) of every place of a canvas."""
-        seen_P5 = self._ask(canvas_HW3)
+    def _answers(self, canvas_THW3: U8, *, mirror: bool) -> list[tuple[F32, F32]]:
+        """Score (P) and log-distances (P,4) of every place of each canvas."""
+        size, canvases = canvas_THW3.shape[1:3], list(canvas_THW3)
+        ask = self._asked.setdefault(size, Together(self._networks, "detector", *size))
         if not mirror:
-            return logistic(seen_P5[:, 0]), seen_P5[:, 1:]
-        turned_P5 = self._ask(canvas_HW3[:, ::-1])[mirror_places(*canvas_HW3.shape[:2])]
-        mean_P = (logistic(seen_P5[:, 0]) + logistic(turned_P5[:, 0])) / 2
-        score_P = MIRROR_ODDS * mean_P / (1 + (MIRROR_ODDS - 1) * mean_P)
-        return score_P, (seen_P5[:, 1:] + turned_P5[:, 1:][:, MIRROR_DISTANCES]) / 2
+            return [(logistic(seen_P5[:, 0]), seen_P5[:, 1:]) for seen_P5 in ask(canvases)]
+        mirror_P = mirror_places(*size)
+        seen = ask([*canvases, *(canvas_HW3[:, ::-1] for canvas_HW3 in canvases)])
+        turned = [seen_P5[mirror_P] for seen_P5 in seen[len(canvases) :]]
+        return [_mean(*both) for both in zip(seen[: len(canvases)], turned, strict=True)]
 
-    def _ask(self, canvas_HW3: U8) -> F32:
-        size = canvas_HW3.shape[:2]
-        with self._making:
-            if size not in self._bodies:
-                self._bodies[size] = self._networks.body("detector", *size)
-        return self._bodies[size](as_blob(canvas_HW3))[0]
+
+def _mean(seen_P5: F32, turned_P5: F32) -> tuple[F32, F32]:
+    """Score (P) and log-distances (P,4) of places by what is said of them in a picture and in its mirror image."""
+    mean_P = (logistic(seen_P5[:, 0]) + logistic(turned_P5[:, 0])) / 2
+    score_P = MIRROR_ODDS * mean_P / (1 + (MIRROR_ODDS - 1) * mean_P)
+    return score_P, (seen_P5[:, 1:] + turned_P5[:, 1:][:, MIRROR_DISTANCES]) / 2
 
 
 @cache

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Generic, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -19,14 +20,16 @@ from models.inference.engine import Engine, choose_engine, choose_precision, has
 from models.light.confidence import read_calibration
 from models.light.files import quantized_path, require_weights, weights_path
 from models.light.finder import Finder
-from models.light.quantized import ReadyLight, fits
+from models.light.quantized import TOGETHER, ReadyLight, fits
 from models.light.reach import fitted, trimmed
-from models.light.reader import Look, Networks, Reader, Seen
+from models.light.reader import Look, Reader, Seen
+from models.light.together import Networks
 from models.network import NetworkConfig, Reading
 from models.structures import Detections, SurfaceMap
 
 F32 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
+T = TypeVar("T")
 
 SCORE, OVERLAP, MOST = 0.075, 0.7, 100
 LOOKED_AT, FADING = 0.7, 0.3
@@ -63,12 +66,16 @@ class Looks(Generic[Seen]):
     score_N: F32
     seen_N: tuple[Look[Seen], ...]
 
+    def __len__(self) -> int:
+        return len(self.score_N)
+
 
 class LightNetwork:
     """Detector and surface network, compiled.
 
-    Every frame and every person is computed alone, so that results never depend on how they are grouped. Frames are
-    computed side by side, each by its share of the threads: two threads on one frame waste a third of their time.
+    Every frame and every person gets the same bits as alone, so that results never depend on how they are grouped: the
+    networks are asked about several at once only where that holds (see `Networks`). Groups of frames are computed side
+    by side, each by its share of the threads: two threads on one frame waste a third of their time.
     """
 
     def __init__(self, config: NetworkConfig, threads: int, path: Path) -> None:
@@ -95,6 +102,8 @@ class LightNetwork:
             turn=config.turn is not False,
             calibration=read_calibration(path, self.sha256),
         )
+        if config.batch == 1:  # somebody waits for every frame: nothing is left to be made ready meanwhile
+            self.reader.seen.prepare()
 
     def detect(self, rgb_THW3: U8, *, still: bool = False) -> tuple[list[Detections], Frames]:
         """Find people in each frame; see `models.network.Network`.
@@ -118,33 +127,47 @@ class LightNetwork:
         return found, Frames(rgb_THW3=rgb_THW3, seen_T=tuple(seen), reading=reading)
 
     def _looks_of_each(self, rgb_THW3: U8, reading: Reading) -> list[Looks[SurfaceMap]]:
-        """Who stands in every frame, several frames at once."""
+        """Who stands in every frame: some frames together, several such groups at once."""
         looks = partial(self._looks, reading=reading)
-        if self._at_once == 1 or len(rgb_THW3) == 1:
-            return [looks(rgb_HW3) for rgb_HW3 in rgb_THW3]
-        return list(self._workers.map(looks, rgb_THW3))
+        many = min(TOGETHER, -(-len(rgb_THW3) // self._at_once))
+        groups = [rgb_THW3[first : first + many] for first in range(0, len(rgb_THW3), many)]
+        alone = self._at_once == 1 or len(groups) == 1
+        return list(chain.from_iterable(map(looks, groups) if alone else self._workers.map(looks, groups)))
 
-    def _looks(self, rgb_HW3: U8, *, reading: Reading) -> Looks[SurfaceMap]:
-        """Who stands in a frame, looked at as often as is asked for."""
+    def _looks(self, rgb_THW3: U8, *, reading: Reading) -> list[Looks[SurfaceMap]]:
+        """Who stands in each of some frames, looked at as often as is asked for."""
         if reading != "thorough":
-            return self._who_stands(rgb_HW3, reading)
-        standing = self._who_stands(rgb_HW3, "careful")
-        return replace(standing, seen_N=tuple(self.reader.thoroughly(rgb_HW3, look) for look in standing.seen_N))
+            return self._who_stands(rgb_THW3, reading)
+        standing = self._who_stands(rgb_THW3, "careful")
+        more = self.reader.read(
+            self.reader.thoroughly(rgb_HW3, look)
+            for rgb_HW3, looks in zip(rgb_THW3, standing, strict=True)
+            for look in looks.seen_N
+        )
+        seen = _shared(more, standing)
+        return [replace(looks, seen_N=tuple(mine)) for looks, mine in zip(standing, seen, strict=True)]
 
-    def _who_stands(self, rgb_HW3: U8, reading: Literal["quick", "careful"]) -> Looks[SurfaceMap]:
-        """Find people in a frame, look at all of them, and again at who stands."""
-        found = self._detect_one(rgb_HW3, FADING if reading == "quick" else LOOKED_AT)
-        look = partial(self.reader.look, rgb_HW3, reading=reading)
+    def _who_stands(self, rgb_THW3: U8, reading: Literal["quick", "careful"]) -> list[Looks[SurfaceMap]]:
+        """Find people in frames, look at all of them, and again at who stands."""
+        found = self._detect(rgb_THW3, FADING if reading == "quick" else LOOKED_AT)
         closer = reading != "quick" if self._closer == "auto" else self._closer
+        boxed = [(rgb_HW3, box_4) for rgb_HW3, one in zip(rgb_THW3, found, strict=True) for box_4 in one.box_N4]
         if not closer:
-            return self._stand(found, [look(box_4) for box_4 in found.box_N4])
-        first = self._stand(found, [self.reader.glance(rgb_HW3, box_4) for box_4 in found.box_N4])
-        pairs = zip(first.box_N4, first.seen_N, strict=True)
-        again = [look(box_4, before) for box_4, before in pairs]
-        return self._stand(Detections(box_N4=first.box_N4, score_N=first.detected_N), again)
+            return self._stand(found, self.reader.read(self.reader.look(*one, reading=reading) for one in boxed))
+        first = self._stand(found, self.reader.read(self.reader.glance(*one) for one in boxed))
+        again = self.reader.read(
+            self.reader.look(rgb_HW3, box_4, before, reading=reading)
+            for rgb_HW3, looks in zip(rgb_THW3, first, strict=True)
+            for box_4, before in zip(looks.box_N4, looks.seen_N, strict=True)
+        )
+        return self._stand([Detections(box_N4=one.box_N4, score_N=one.detected_N) for one in first], again)
 
-    def _stand(self, found: Detections, seen: list[Look[Seen]]) -> Looks[Seen]:
-        """Of detections those that stand once their boxes and scores fit what is seen of each."""
+    def _stand(self, found: list[Detections], seen: list[Look[Seen]]) -> list[Looks[Seen]]:
+        """Of each frame's detections those that stand, by what is seen of all of them."""
+        return [self._stand_here(*here) for here in zip(found, _shared(seen, found), strict=True)]
+
+    def _stand_here(self, found: Detections, seen: list[Look[Seen]]) -> Looks[Seen]:
+        """Of a frame's detections those that stand once their boxes and scores fit what is seen of each."""
         boxes = [fitted(box_4, look.surface) for box_4, look in zip(found.box_N4, seen, strict=True)]
         box_N4 = np.array(boxes, np.float32).reshape(-1, 4)
         sure_N = np.array([look.surface.sureness for look in seen], np.float32)
@@ -156,11 +179,13 @@ class LightNetwork:
             seen_N=tuple(seen[i] for i in chosen),
         )
 
-    def _detect_one(self, rgb_HW3: U8, sigma: float) -> Detections:
-        """Who is to be looked at: of the detector's boxes those that stand beside surer ones."""
-        candidates = self.finder.find(rgb_HW3)
-        chosen = self._standing(candidates.box_N4, candidates.score_N, sigma)[0][: self._most]
-        return Detections(box_N4=candidates.box_N4[chosen], score_N=candidates.score_N[chosen])
+    def _detect(self, rgb_THW3: U8, sigma: float) -> list[Detections]:
+        """Who is to be looked at: of each frame's boxes those that stand beside surer ones."""
+        found = []
+        for candidates in self.finder.find(rgb_THW3):
+            chosen = self._standing(candidates.box_N4, candidates.score_N, sigma)[0][: self._most]
+            found.append(Detections(box_N4=candidates.box_N4[chosen], score_N=candidates.score_N[chosen]))
+        return found
 
     def _standing(self, box_N4: F32, score_N: F32, sigma: float) -> tuple[npt.NDArray[np.int64], F32]:
         """Of boxes that are nearly one the surest, as far as their faded scores suffice: indices and these scores."""
@@ -170,14 +195,19 @@ class LightNetwork:
 
     def surfaces(self, features: Any, boxes: list[F32]) -> list[list[SurfaceMap]]:
         """Map people to the body surface; see `models.network.Network`."""
+        made = []
+        for rgb_HW3, seen, box_N4 in zip(features.rgb_THW3, features.seen_T, boxes, strict=True):
+            new = [box_4 for box_4 in box_N4 if box_4.tobytes() not in seen]
+            looks = self.reader.read(self.reader.look(rgb_HW3, box_4, reading=features.reading) for box_4 in new)
+            now = {box_4.tobytes(): trimmed(look.surface, box_4) for box_4, look in zip(new, looks, strict=True)}
+            made.append([seen.get(box_4.tobytes()) or now[box_4.tobytes()] for box_4 in box_N4])
+        return made
 
-        def surface(rgb_HW3: U8, box_4: F32) -> SurfaceMap:
-            return trimmed(self.reader.look(rgb_HW3, box_4, reading=features.reading).surface, box_4)
 
-        return [
-            [seen.get(box_4.tobytes()) or surface(rgb_HW3, box_4) for box_4 in box_N4]
-            for rgb_HW3, seen, box_N4 in zip(features.rgb_THW3, features.seen_T, boxes, strict=True)
-        ]
+def _shared(all_N: Sequence[T], among: Sequence[Sized]) -> list[list[T]]:
+    """A row of things given to frames, to each as many as it has people."""
+    rest = iter(all_N)
+    return [list(islice(rest, len(one))) for one in among]
 
 
 def open_networks(

@@ -54,8 +54,3 @@ def crop_person(rgb_HW3: U8, region_4: F32) -> tuple[U8, F32]:
     elif any(pads):
         part = cv2.copyMakeBorder(part, *pads, cv2.BORDER_CONSTANT, value=GREY)
     return resized(part, CROP, CROP), np.asarray([x0, y0, x1, y1], np.float32)
-
-
-def as_blob(rgb_HW3: U8) -> F32:
-    """A picture as the float32 (1,3,H,W) that bodies take."""
-    return np.ascontiguousarray(rgb_HW3.transpose(2, 0, 1)[None], np.float32)

@@ -17,6 +17,10 @@ from models.whole_file import whole_file
 
 Half = Literal["detector", "surface"]
 
+TOGETHER = 4
+"""Pictures in a call, each of which has the same bits as alone. One thread of an AMD EPYC without AMX takes 7.1 ms for
+a crop alone, 6.4 of two, 6.1 of four and of eight; for a picture of 384 × 288 5.6, 5.0 and 4.8."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
@@ -38,14 +42,16 @@ class QuantizedLight:
 class ReadyLight:
     """Both networks in eight-bit integers, made from the weights of a file."""
 
+    together = TOGETHER
+
     def __init__(self, path: Path, sha256: str, *, threads: int) -> None:
         """Raises: ModelError when the graphs beside the weights are missing, damaged, or of other weights."""
         self._graphs = read_quantized(quantized_path(path), sha256)
         self._threads = threads
 
-    def body(self, half: Half, height: int, width: int) -> Body:
-        """One of the networks for inputs (1, 3, height, width)."""
-        return compile_quantized(getattr(self._graphs, half), (1, 3, height, width), self._threads)
+    def body(self, half: Half, count: int, height: int, width: int) -> Body:
+        """One of the networks for inputs (count, 3, height, width)."""
+        return compile_quantized(getattr(self._graphs, half), (count, 3, height, width), self._threads)
 
 
 def write_quantized(path: Path, made: QuantizedLight) -> None:

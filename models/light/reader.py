@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy.typing as npt
 
-from models.inference.engine import Body
 from models.light.answers import agreed, sureness, unmirrored
+from models.light.asking import Asking, Told, answered
 from models.light.assembly import Silhouette, assemble, silhouette
 from models.light.confidence import Calibration
-from models.light.pixels import CROP, as_blob, crop_person
-from models.light.quantized import Half
+from models.light.pixels import CROP, crop_person
 from models.light.reach import reached
 from models.light.region import crop_region
+from models.light.together import Networks, Together
 from models.light.upright import lean, upright_view
 from models.light.view import View, moved_maps, turned_crop
 from models.network import Reading
@@ -39,14 +39,6 @@ WIDER, NARROWER = 1.2, 0.85
 """How many times as wide and as high a part of the frame the last two of eight answers see."""
 LYING = 45.0
 """Degrees from which somebody is read turned, too, where nobody is read in the mirror."""
-
-
-class Networks(Protocol):
-    """Both halves, ready for pictures of any one size."""
-
-    def body(self, half: Half, height: int, width: int) -> Body:
-        """The detector or the surface network for inputs (1, 3, height, width)."""
-        ...
 
 
 Seen = TypeVar("Seen", SurfaceMap, Silhouette)
@@ -91,9 +83,15 @@ class Subject(NamedTuple):
         """The box as far as the person may reach beyond it."""
         return reached(self.box_4, *self.rgb_HW3.shape[1::-1])
 
+    def asked(self, turned: View | None, *, mirrored: bool) -> Asking[F32]:
+        """What is said of the crop, or of another view of the frame, or of its mirror image, on the crop's grid."""
+        crop_CC3 = self.crop_CC3 if turned is None else turned_crop(self.rgb_HW3, turned)
+        maps_LGG = unmirrored((yield crop_CC3[:, ::-1])) if mirrored else (yield crop_CC3)
+        return maps_LGG if turned is None else moved_maps(maps_LGG, turned, self.view)
+
 
 class Reader:
-    """Reads people off frames, each alone.
+    """Reads people off frames: each alone, but the network is asked about all of them together.
 
     Args:
         mirror: ask for crops' mirror images, too: read quickly of who leans or is read unsurely; carefully of everyone,
@@ -104,21 +102,25 @@ class Reader:
     """
 
     def __init__(self, networks: Networks, *, mirror: bool, turn: bool, calibration: Calibration) -> None:
-        self._read = networks.body("surface", CROP, CROP)
+        self.seen = Together(networks, "surface", CROP, CROP)
         self._mirror = mirror
         self._turn = turn
         self._calibration = calibration
 
-    def glance(self, rgb_HW3: U8, box_4: F32) -> Look[Silhouette]:
+    def read(self, askings: Iterable[Asking[Told]]) -> list[Told]:
+        """What each of these, made by `glance`, `look` or `thoroughly`, ends with."""
+        return answered(self.seen, askings)
+
+    def glance(self, rgb_HW3: U8, box_4: F32) -> Asking[Look[Silhouette]]:
         """Read the crop of a box as it is, once, for where the person ends and how sure the network is of it."""
         seen = Subject.cut(rgb_HW3, box_4)
-        maps_LGG = self.seen(seen.crop_CC3)
+        maps_LGG = yield seen.crop_CC3
         shape = silhouette(maps_LGG, seen.region_4, seen.reach_4, self._calibration)
         return Look(surface=shape, maps_LGG=maps_LGG, region_4=seen.region_4, box_4=box_4, answers=(maps_LGG,))
 
     def look(
         self, rgb_HW3: U8, box_4: F32, before: Look[Silhouette] | None = None, *, reading: Reading = "careful"
-    ) -> Look[SurfaceMap]:
+    ) -> Asking[Look[SurfaceMap]]:
         """Read the crop of a box by all that is asked.
 
         Args:
@@ -130,73 +132,61 @@ class Reader:
         """
         seen = Subject.cut(rgb_HW3, box_4)
         if before is None or not self._mirror:
-            first_LGG = self.seen(seen.crop_CC3)
+            first_LGG = yield seen.crop_CC3
         else:
             first_LGG = moved_maps(before.maps_LGG, View.straight(before.region_4), seen.view)
-        return self._told(seen, (first_LGG,), reading)
+        return (yield from self._told(seen, (first_LGG,), reading))
 
-    def thoroughly(self, rgb_HW3: U8, look: Look[SurfaceMap]) -> Look[SurfaceMap]:
+    def thoroughly(self, rgb_HW3: U8, look: Look[SurfaceMap]) -> Asking[Look[SurfaceMap]]:
         """The same look with as many answers as a photo is asked for; those that it has are not asked again."""
         return self._told(Subject.cut(rgb_HW3, look.box_4), look.answers, "thorough")
 
-    def _told(self, seen: Subject, known: Sequence[F32], reading: Reading) -> Look[SurfaceMap]:
+    def _told(self, seen: Subject, known: Sequence[F32], reading: Reading) -> Asking[Look[SurfaceMap]]:
         """What all answers say together, of which the first ones are known."""
-        answers, maps_LGG = self._answers(seen, known, reading)
+        answers, maps_LGG = yield from self._answers(seen, known, reading)
         surface = assemble(maps_LGG, seen.region_4, seen.reach_4, self._calibration)
         return Look(
             surface=surface, maps_LGG=maps_LGG, region_4=seen.region_4, box_4=seen.box_4, answers=tuple(answers)
         )
 
-    def _answers(self, seen: Subject, known: Sequence[F32], reading: Reading) -> tuple[list[F32], F32]:
+    def _answers(self, seen: Subject, known: Sequence[F32], reading: Reading) -> Asking[tuple[list[F32], F32]]:
         """All that is asked about somebody, and what it says together.
 
         What is known already is taken in the order in which it was asked.
         """
-        answers, left, view = [known[0]], list(known[1:]), seen.view
+        answers, left = [known[0]], list(known[1:])
 
-        def ask(asked: Callable[[U8], F32], turned: View | None = None) -> None:
-            if left:
-                answers.append(left.pop(0))
-            elif turned is None:
-                answers.append(asked(seen.crop_CC3))
-            else:
-                answers.append(moved_maps(asked(turned_crop(seen.rgb_HW3, turned)), turned, view))
+        def ask(turned: View | None = None, *, mirrored: bool = False) -> Asking[None]:
+            answers.append(left.pop(0) if left else (yield from seen.asked(turned, mirrored=mirrored)))
 
         thorough = reading == "thorough"
-        leaning = lean(known[0], view) if self._turn else 0.0
+        leaning = lean(known[0], seen.view) if self._turn else 0.0
         if reading == "quick" and self._mirror and abs(leaning) < LEANING and sureness(known[0]) >= UNSURE_ONCE:
             return answers, known[0]
         turns = self._turn and (self._mirror or abs(leaning) >= LYING)
-        upright = upright_view(known[0], view, leaning) if turns else None
+        upright = upright_view(known[0], seen.view, leaning) if turns else None
         if upright is None and not self._mirror:
             return answers, known[0]
-        ask(self._mirrored if self._mirror else self.seen, upright)
+        yield from ask(upright, mirrored=self._mirror)
         told_5GG = agreed(answers)
         if upright is None or not self._mirror or reading == "quick":
             return answers, told_5GG
-        leaning = lean(told_5GG, view)
+        leaning = lean(told_5GG, seen.view)
         if not thorough and abs(leaning) < LEANING and sureness(told_5GG) >= UNSURE:
             return answers, told_5GG
-        upright = upright_view(told_5GG, view, leaning) or upright  # both know better by how much
-        ask(self._mirrored)
-        ask(self.seen, upright)
+        upright = upright_view(told_5GG, seen.view, leaning) or upright  # both know better by how much
+        yield from ask(mirrored=True)
+        yield from ask(upright)
         told_5GG = agreed(answers)
-        leaning = lean(told_5GG, view)
+        leaning = lean(told_5GG, seen.view)
         leans = abs(leaning) >= LEANING
         tilt = TILT if leans else TILTED
-        more: list[tuple[float, float, Callable[[U8], F32]]] = []
+        more: list[tuple[float, float, bool]] = []
         if thorough or (leans and sureness(told_5GG) < UNSURE):
-            more += [(tilt, 1.0, self.seen), (-tilt, 1.0, self._mirrored)]
+            more += [(tilt, 1.0, False), (-tilt, 1.0, True)]
         if thorough:
-            more += [(0.0, WIDER, self._mirrored), (0.0, NARROWER, self.seen)]
-        for off, scale, asked in more:
-            ask(asked, upright_view(told_5GG, view, leaning - off, scale) or upright)
+            more += [(0.0, WIDER, True), (0.0, NARROWER, False)]
+        for off, scale, mirrored in more:
+            view = upright_view(told_5GG, seen.view, leaning - off, scale) or upright
+            yield from ask(view, mirrored=mirrored)
         return answers, agreed(answers) if more else told_5GG
-
-    def seen(self, crop_CC3: U8) -> F32:
-        """The maps of a crop as it is."""
-        return self._read(as_blob(crop_CC3))[0]
-
-    def _mirrored(self, crop_CC3: U8) -> F32:
-        """The maps of a crop as they are seen in its mirror image."""
-        return unmirrored(self.seen(crop_CC3[:, ::-1]))

@@ -8,7 +8,7 @@ Beside AUC10 and AUC30 stands how often the surface network was asked a person.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,14 +39,14 @@ WAYS: dict[str, tuple[Patch, ...]] = {
 
 
 class Counted:
-    """What a reader sees of a crop, and how often it was asked."""
+    """What a reader sees of crops, and of how many it was asked."""
 
-    def __init__(self, seen: Callable[[np.ndarray], np.ndarray]) -> None:
-        self.seen, self.calls = seen, 0
+    def __init__(self, seen: Callable[[Sequence[np.ndarray]], list[np.ndarray]]) -> None:
+        self.seen, self.crops = seen, 0
 
-    def __call__(self, crop_CC3: np.ndarray) -> np.ndarray:
-        self.calls += 1
-        return self.seen(crop_CC3)
+    def __call__(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
+        self.crops += len(crops)
+        return self.seen(crops)
 
 
 def row(net: LightNetwork, worlds: list[str], seed: int, scenes: int) -> str:
@@ -56,7 +56,7 @@ def row(net: LightNetwork, worlds: list[str], seed: int, scenes: int) -> str:
         counted = Counted(net.reader.seen)
         with patched([(net.reader, "seen", counted)]):
             found = scored(net, geometry, world, Worlds(seed=seed, scenes=scenes, frames=0))
-        cells.append(f"{found} | {counted.calls / int(found.split(' | ')[0]):.2f}")
+        cells.append(f"{found} | {counted.crops / int(found.split(' | ')[0]):.2f}")
     return " | ".join(cells)
 
 

@@ -67,12 +67,13 @@ def measure(network: LightNetwork, height: int, width: int) -> None:
     features = network.detect(rgb_HW3[None])[1]
     region_4 = crop_region(box_4)
     crop_CC3 = crop_person(rgb_HW3, region_4)[0]
-    maps_LGG = network.reader.seen(crop_CC3)
+    (maps_LGG,) = network.reader.seen([crop_CC3])
     rows: dict[str, Callable[[], object]] = {
         "detect a frame": lambda: network.detect(rgb_HW3[None]),
         "one person, all": lambda: network.surfaces(features, [box_4[None]]),
         "  of it: crop": lambda: crop_person(rgb_HW3, region_4),
-        "  network, once": lambda: network.reader.seen(crop_CC3),
+        "  network, once": lambda: network.reader.seen([crop_CC3]),
+        "  network, 4 crops": lambda: network.reader.seen([crop_CC3] * 4),
         "  of it: assembly": lambda: assemble(maps_LGG, region_4, box_4),
     }
     for people in CROWDS:

@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 
 from models.light.answers import agreed, sureness, unmirrored
+from models.light.asking import Asking, Told
 from models.light.assembly import OUTLINE, assemble
 from models.light.confidence import NEUTRAL
 from models.light.logistic import logistic
 from models.light.pixels import CROP, crop_person
-from models.light.reader import LEANING, LYING, Reader
+from models.light.reader import LEANING, LYING, Look, Reader
 from models.light.region import MARGIN, crop_region
 from models.light.surface_net import GRID
 from models.light.upright import lean, upright_view
 from models.light.view import View, moved_maps, turn_about, turned_crop
+from models.structures import SurfaceMap
 
 HEAD, TORSO, LEG, HAND = 23, 2, 9, 3
 CHARTS = np.array([HEAD, TORSO, LEG])
@@ -69,8 +71,10 @@ class Colours:
         self.sure, self.unsure = sure, unsure
         self.asked = 0
 
-    def body(self, half: str, height: int, width: int) -> Any:
-        assert (half, height, width) == ("surface", CROP, CROP)
+    together = 1
+
+    def body(self, half: str, count: int, height: int, width: int) -> Any:
+        assert (half, count, height, width) == ("surface", 1, CROP, CROP)
 
         def maps(blob_N3CC: np.ndarray) -> np.ndarray:
             self.asked += len(blob_N3CC)
@@ -83,6 +87,17 @@ class Colours:
         inside = View.straight(np.array([0, 0, 1, 1], np.float32))
         maps[4] = self.sure if abs(lean(maps, inside)) < 30 else self.unsure
         return maps
+
+
+def only(reader: Reader, asking: Asking[Told]) -> Told:
+    """What one asking ends with."""
+    (told,) = reader.read([asking])
+    return told
+
+
+def look(reader: Reader, *args: Any, **kwargs: Any) -> Look[SurfaceMap]:
+    """One look."""
+    return only(reader, reader.look(*args, **kwargs))
 
 
 @pytest.mark.parametrize("angle", ANGLES)
@@ -179,7 +194,7 @@ def test_who_leans_is_read_again_upright(angle: int, mirror: bool) -> None:
     rgb = person(angle)
     box = box_of(rgb)
     networks = Colours()
-    found = Reader(networks, mirror=mirror, turn=True, calibration=NEUTRAL).look(rgb, box)
+    found = look(Reader(networks, mirror=mirror, turn=True, calibration=NEUTRAL), rgb, box)
     asked = (4 if abs(angle) > LEANING else 2) if mirror else (2 if abs(angle) > LYING else 1)
     assert networks.asked == asked
     true = colours(crop_person(rgb, crop_region(box))[0])
@@ -194,7 +209,7 @@ def test_of_whom_two_answers_leave_unsure_two_more_are_asked_for(sure: float, as
     """Who does not lean is not tilted then, however unsure all are."""
     rgb = person(0)
     networks = Colours(sure=sure)
-    Reader(networks, mirror=True, turn=True, calibration=NEUTRAL).look(rgb, box_of(rgb))
+    look(Reader(networks, mirror=True, turn=True, calibration=NEUTRAL), rgb, box_of(rgb))
     assert networks.asked == asked
 
 
@@ -202,7 +217,7 @@ def test_who_leans_and_of_whom_nothing_is_sure_is_asked_for_twice_more() -> None
     """25° to either side of upright."""
     rgb = person(40)
     networks = Colours(sure=0.6)
-    found = Reader(networks, mirror=True, turn=True, calibration=NEUTRAL).look(rgb, box_of(rgb))
+    found = look(Reader(networks, mirror=True, turn=True, calibration=NEUTRAL), rgb, box_of(rgb))
     assert networks.asked == 6
     view = View.straight(found.region_4)
     leaning = lean(found.maps_LGG, view)
@@ -222,7 +237,7 @@ def test_read_thoroughly_everybody_is_asked_for_eight_times(angle: int, tilt: in
     seen: list[np.ndarray] = []
     read = networks.read
     networks.read = lambda crop: seen.append(crop.astype(np.uint8)) or read(crop)  # type: ignore[method-assign,func-returns-value]
-    found = Reader(networks, mirror=True, turn=True, calibration=NEUTRAL).look(rgb, box_of(rgb), reading="thorough")
+    found = look(Reader(networks, mirror=True, turn=True, calibration=NEUTRAL), rgb, box_of(rgb), reading="thorough")
     assert networks.asked == len(seen) == 8
     inside = View.straight(np.array([0, 0, 1, 1], np.float32))
     leans = [lean(colours(crop), inside) for crop in seen[3:]]
@@ -248,12 +263,12 @@ def test_read_quickly_who_leans_or_is_unsure_is_asked_for_twice(angle: int, sure
     read = networks.read
     networks.read = lambda crop: seen.append(crop.astype(np.uint8)) or read(crop)  # type: ignore[method-assign,func-returns-value]
     reader = Reader(networks, mirror=True, turn=True, calibration=NEUTRAL)
-    found = reader.look(rgb, box_of(rgb), reading="quick")
+    found = look(reader, rgb, box_of(rgb), reading="quick")
     assert (networks.asked, len(found.answers)) == (asked, asked)
     inside = View.straight(np.array([0, 0, 1, 1], np.float32))
     if asked == 2:
         assert abs(lean(colours(seen[1]), inside)) < 4
-    once = Reader(Colours(), mirror=False, turn=False, calibration=NEUTRAL).look(rgb, box_of(rgb), reading="quick")
+    once = look(Reader(Colours(), mirror=False, turn=False, calibration=NEUTRAL), rgb, box_of(rgb), reading="quick")
     assert len(once.answers) == 1
 
 
@@ -262,11 +277,11 @@ def test_a_look_goes_on_to_be_thorough_and_asks_nothing_twice(angle: int, sure: 
     rgb = person(angle)
     networks = Colours(sure=sure, unsure=sure)
     reader = Reader(networks, mirror=True, turn=True, calibration=NEUTRAL)
-    at_once = reader.look(rgb, box_of(rgb), reading="thorough")
+    at_once = look(reader, rgb, box_of(rgb), reading="thorough")
     assert networks.asked == 8
-    look = reader.look(rgb, box_of(rgb))
+    careful = look(reader, rgb, box_of(rgb))
     assert networks.asked == 8 + known
-    gone_on = reader.thoroughly(rgb, look)
+    gone_on = only(reader, reader.thoroughly(rgb, careful))
     assert networks.asked == 16
     np.testing.assert_array_equal(gone_on.maps_LGG, at_once.maps_LGG)
     np.testing.assert_array_equal(gone_on.surface.uv_2hw, at_once.surface.uv_2hw)
@@ -276,7 +291,7 @@ def test_a_look_goes_on_to_be_thorough_and_asks_nothing_twice(angle: int, sure: 
 def test_without_the_mirror_or_turning_nothing_is_thorough(mirror: bool, turn: bool, asked: int) -> None:
     networks = Colours()
     rgb = person(0)
-    Reader(networks, mirror=mirror, turn=turn, calibration=NEUTRAL).look(rgb, box_of(rgb), reading="thorough")
+    look(Reader(networks, mirror=mirror, turn=turn, calibration=NEUTRAL), rgb, box_of(rgb), reading="thorough")
     assert networks.asked == asked
 
 
@@ -284,7 +299,7 @@ def test_nobody_is_turned_who_is_not_to_be() -> None:
     rgb = person(90)
     for mirror in (False, True):
         networks = Colours()
-        found = Reader(networks, mirror=mirror, turn=False, calibration=NEUTRAL).look(rgb, box_of(rgb))
+        found = look(Reader(networks, mirror=mirror, turn=False, calibration=NEUTRAL), rgb, box_of(rgb))
         assert (networks.asked, found.maps_LGG[4].max()) == (1 + mirror, np.float32(0.4))
 
 
@@ -294,11 +309,11 @@ def test_a_second_look_asks_for_one_answer_less(angle: int) -> None:
     rgb = person(angle)
     networks = Colours()
     reader = Reader(networks, mirror=True, turn=True, calibration=NEUTRAL)
-    before = reader.glance(rgb, box_of(rgb))
+    before = only(reader, reader.glance(rgb, box_of(rgb)))
     assert networks.asked == 1
-    whole = reader.look(rgb, box_of(rgb), before)
+    whole = look(reader, rgb, box_of(rgb), before)
     assert networks.asked == (4 if angle else 2)
-    np.testing.assert_allclose(whole.maps_LGG, reader.look(rgb, box_of(rgb)).maps_LGG, atol=1e-6)
+    np.testing.assert_allclose(whole.maps_LGG, look(reader, rgb, box_of(rgb)).maps_LGG, atol=1e-6)
 
 
 def test_surer_answers_count_more_and_their_charts_are_voted_on() -> None:

@@ -75,9 +75,11 @@ def widened(region_4: F32, scale: float) -> F32:
 
 def _centres(maps_LGG: F32, view: View) -> list[F32 | None]:
     """The x and y about which head, torso and legs lie in the frame; None for those of too few cells."""
-    row_K, column_K = np.nonzero(maps_LGG[0] > 0)
-    region_K = _REGION[maps_LGG[1, row_K, column_K].astype(np.intp)]
-    sure_K = maps_LGG[4, row_K, column_K]
+    maps_LP = maps_LGG.reshape(len(maps_LGG), -1)
+    shown_K = np.flatnonzero(maps_LP[0] > 0)
+    row_K, column_K = np.divmod(shown_K, maps_LGG.shape[-1])
+    region_K = _REGION.take(maps_LP[1].take(shown_K).astype(np.intp))
+    sure_K = maps_LP[4].take(shown_K)
     counted = (sure_K, sure_K * column_K, sure_K * row_K)
     total, x, y = (np.bincount(region_K, each_K, 1 + len(REGIONS))[1:] for each_K in counted)
     centre_2R = _places(np.stack([x, y]) / np.maximum(total, LEAST_CELLS), maps_LGG.shape[-1], view)

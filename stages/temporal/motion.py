@@ -11,8 +11,11 @@ import numpy as np
 
 from stages.payloads import F32, U8
 
-STRIDE, DESCENT = 3, 6
-"""Cells between the flow's patches, and steps of the descent: with the preset's 12 it finds nothing more."""
+STRIDE, DESCENT = 3, 4
+"""Cells between the flow's patches, and steps of the descent: with 6 or the preset's 12 it finds nothing more."""
+SMALL, STRIDE_OF_SMALL = 130, 4
+"""In pictures of fewer lines patches lie farther apart and nothing is refined, for half of the search's time: films of
+320 × 240 flicker .2 to .6 % more. Larger people would by 1 to 3 % (docs/benchmarks/temporal_tried.md)."""
 MARGIN = 6
 """Cells around a person that the flow sees too: what lies still around it tells where it ends, and coarse levels of the
 search need room. With 4 the flicker is 3 % more (tests/benchmarks/temporal.py)."""
@@ -125,17 +128,24 @@ class InverseSearch:
 
     def __init__(self) -> None:
         """Buffers are kept between calls; results do not depend on earlier calls."""
-        self.search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        self.search.setFinestScale(FINEST)
-        self.search.setPatchStride(STRIDE)
-        self.search.setGradientDescentIterations(DESCENT)
-        self.search.setVariationalRefinementIterations(REFINEMENTS)
-        self.search.setUseMeanNormalization(False)  # the light of two successive frames is the same: grey says more
+        self.small, self.large = _inverse_search(STRIDE_OF_SMALL, 0), _inverse_search(STRIDE, REFINEMENTS)
 
     def __call__(self, here_hw: U8, there_hw: U8, guess_hw2: F32) -> F32:
         """The way of each pixel, (h, w, 2) float32: the guess is taken where it fits better than what is searched."""
+        search = self.small if len(here_hw) < SMALL else self.large
         with _one_thread():
-            return np.asarray(self.search.calc(here_hw, there_hw, guess_hw2.copy()), np.float32)
+            return np.asarray(search.calc(here_hw, there_hw, guess_hw2.copy()), np.float32)
+
+
+def _inverse_search(stride: int, refinements: int) -> cv2.DISOpticalFlow:
+    """A search whose patches lie so many cells apart, refined by so many steps."""
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    search.setFinestScale(FINEST)
+    search.setPatchStride(stride)
+    search.setGradientDescentIterations(DESCENT)
+    search.setVariationalRefinementIterations(refinements)
+    search.setUseMeanNormalization(False)  # the light of two successive frames is the same: grey says more
+    return search
 
 
 class Flow:

@@ -15,7 +15,7 @@ from stages.payloads import Surface, Surfaces
 from stages.smooth import Smooth
 from stages.temporal.fusion import carried, first_memory, merged, reviewed
 from stages.temporal.layers import Layers, Memory
-from stages.temporal.motion import Flow, Way
+from stages.temporal.motion import SMALL, Flow, InverseSearch, Way
 from stages.temporal.shown import corrected
 from stages.temporal.votes import yields
 from stages.world.exact_surface import exact_surface
@@ -205,6 +205,17 @@ def test_the_way_back_is_the_way_there_turned_round() -> None:
         assert np.abs(moved_x[middle] - 3 * step).mean() < 0.3
         assert np.abs(moved_y[middle] - 2 * step).mean() < 0.3
         assert way.trust_hw[middle].mean() > 0.95
+
+
+@pytest.mark.parametrize("lines", [SMALL - 70, SMALL - 1, SMALL, SMALL + 50])
+def test_the_search_finds_how_far_small_and_large_pictures_moved(lines: int) -> None:
+    """Smooth noise that moved 3 pixels right and 2 up, of fewer lines than are searched finely and of more."""
+    noise_HW = np.random.default_rng(0).integers(0, 256, (lines + 20, 100), np.uint8)
+    whole_HW = cv2.normalize(cv2.GaussianBlur(noise_HW, (0, 0), 2), None, 0, 255, cv2.NORM_MINMAX)
+    here_hw, there_hw = whole_HW[10 : 10 + lines, 10:70], whole_HW[12 : 12 + lines, 7:67]
+    still_hw2 = np.zeros((lines, 60, 2), np.float32)
+    way_hw2 = InverseSearch()(np.ascontiguousarray(here_hw), np.ascontiguousarray(there_hw), still_hw2)
+    assert np.abs(way_hw2[8:-8, 8:-8] - (3, -2)).mean() < 0.15
 
 
 def layers(label: int, value: float, precision: float, strength: float) -> Layers:

@@ -51,7 +51,7 @@ class Finder:
         self._asked: dict[tuple[int, int], Together] = {}
 
     def find(self, rgb_THW3: U8) -> list[Detections]:
-        """Boxes inside each of some frames uint8 in its own pixels, the surest first; many for each person."""
+        """Boxes inside each of some frames (T, H, W, 3) uint8, in its own pixels, the surest first; many a person."""
         height, width = rgb_THW3.shape[1:3]
         h, w = fit_size(height, width, self._long_sides)
         canvas_THW3 = np.full((len(rgb_THW3), -(-h // 32) * 32, -(-w // 32) * 32, 3), int(MEAN), np.uint8)

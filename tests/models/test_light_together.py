@@ -26,9 +26,12 @@ class Adding:
     together = 3
 
     def __init__(self) -> None:
+        self.made: list[int] = []
         self.calls: list[int] = []
 
     def body(self, half: Half, count: int, height: int, width: int) -> Any:
+        self.made.append(count)
+
         def run(x_NCHW: np.ndarray) -> np.ndarray:
             assert x_NCHW.shape == (count, 3, height, width)
             self.calls.append(count)
@@ -71,6 +74,15 @@ def test_pictures_are_asked_about_in_whole_calls_and_the_rest_alone(count: int, 
     together = Together(networks, "surface", 2, 2)
     assert [int(said) for said in together([picture(n) for n in range(count)])] == [12 * n for n in range(count)]
     assert networks.calls == calls
+    assert sorted(networks.made) == sorted(set(calls))
+
+
+def test_what_is_prepared_is_not_made_ready_later() -> None:
+    networks = Adding()
+    together = Together(networks, "surface", 2, 2)
+    together.prepare()
+    together([picture(n) for n in range(5)])
+    assert networks.made == [1, 3]
 
 
 def test_a_blob_has_channels_first_of_a_mirrored_view_too() -> None:

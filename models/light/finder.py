@@ -58,14 +58,14 @@ class Finder:
         for canvas_HW3, rgb_HW3 in zip(canvas_THW3, rgb_THW3, strict=True):
             canvas_HW3[:h, :w] = resized(rgb_HW3, w, h)
         mirror = self.mirror and max(height, width) > self._long_sides[0]
-        scale_2, size_2 = (np.array(pair, np.float32) for pair in ([width / w, height / h], [width, height]))
+        scale_4, size_4 = (np.array(pair * 2, np.float32) for pair in ([width / w, height / h], [width, height]))
         centre_P2, stride_P = places(*canvas_THW3.shape[1:3])
         found = []
         for score_P, distance_P4 in self._answers(canvas_THW3, mirror=mirror):
             keep = np.flatnonzero(score_P > self._least)
             keep = keep[np.argsort(-score_P[keep], kind="stable")][:MOST_CANDIDATES]
-            box_K4 = boxes_at(distance_P4[keep], centre_P2[keep], stride_P[keep]) * np.tile(scale_2, 2)
-            box_K4 = np.clip(box_K4, 0, np.tile(size_2, 2)).astype(np.float32)
+            box_K4 = boxes_at(distance_P4[keep], centre_P2[keep], stride_P[keep]) * scale_4
+            box_K4 = np.clip(box_K4, 0, size_4).astype(np.float32)
             wide_K = ((box_K4[:, 2:] - box_K4[:, :2]) >= 1).all(1)
             found.append(Detections(box_N4=box_K4[wide_K], score_N=score_P[keep][wide_K].astype(np.float32)))
         return found

@@ -20,7 +20,7 @@ from models.inference.engine import Engine, choose_engine, choose_precision, has
 from models.light.confidence import read_calibration
 from models.light.files import quantized_path, require_weights, weights_path
 from models.light.finder import Finder
-from models.light.quantized import TOGETHER, ReadyLight, fits
+from models.light.quantized import ReadyLight, fits
 from models.light.reach import fitted, trimmed
 from models.light.reader import Look, Reader, Seen
 from models.light.together import Networks
@@ -87,6 +87,7 @@ class LightNetwork:
         self.precision = light_precision(config.precision, self.engine, path, self.sha256)
         self._at_once = threads if config.batch == "auto" else min(config.batch, threads)
         networks = open_networks(path, self.sha256, self.engine, self.precision, threads // self._at_once)
+        self._together = networks.together
         self._score = SCORE if config.score_threshold is None else config.score_threshold
         self._overlap = OVERLAP if config.nms_threshold is None else config.nms_threshold
         self._most = config.max_people or MOST
@@ -129,7 +130,7 @@ class LightNetwork:
     def _looks_of_each(self, rgb_THW3: U8, reading: Reading) -> list[Looks[SurfaceMap]]:
         """Who stands in every frame: some frames together, several such groups at once."""
         looks = partial(self._looks, reading=reading)
-        many = min(TOGETHER, -(-len(rgb_THW3) // self._at_once))
+        many = max(min(self._together, -(-len(rgb_THW3) // self._at_once)), 1)
         groups = [rgb_THW3[first : first + many] for first in range(0, len(rgb_THW3), many)]
         alone = self._at_once == 1 or len(groups) == 1
         return list(chain.from_iterable(map(looks, groups) if alone else self._workers.map(looks, groups)))
@@ -200,7 +201,8 @@ class LightNetwork:
             new = [box_4 for box_4 in box_N4 if box_4.tobytes() not in seen]
             looks = self.reader.read(self.reader.look(rgb_HW3, box_4, reading=features.reading) for box_4 in new)
             now = {box_4.tobytes(): trimmed(look.surface, box_4) for box_4, look in zip(new, looks, strict=True)}
-            made.append([seen.get(box_4.tobytes()) or now[box_4.tobytes()] for box_4 in box_N4])
+            known = {**seen, **now}
+            made.append([known[box_4.tobytes()] for box_4 in box_N4])
         return made
 
 

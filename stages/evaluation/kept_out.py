@@ -1,12 +1,14 @@
-"""Human Dataset v2's photos that were kept out of training as sets to be scored on: as they are, and the people alone.
+"""Human Dataset v2's photos that were kept out of training as sets to be scored on.
 
-The data set's export lost what Open Images, where the photos are from, says of boxes: that they are around a group, or
-a depiction (a drawing, a statue, a doll). And it squeezed every photo into a square. A listing gives both back.
+Those of Open Images of which the training takes others: as they are, and the people alone, for the data set's export
+lost what Open Images says of boxes: that they are around a group, or a depiction (a drawing, a statue, a doll). And it
+squeezed every photo into a square. A listing gives both back. And those of COCO, of which the training takes none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,10 +19,11 @@ import numpy.typing as npt
 from models.metrics.instances import TrueInstance
 from pipeline.stage import StageError
 from stages.evaluation.truth import TruePerson, TruePicture, TrueSet
-from stages.training.photos import held_out, identity
-from stages.training.real_pictures import human_v2
+from stages.training.photos import Picture, held_out, identity
+from stages.training.real_pictures import human_v2, squeezed
 
-AS_ANNOTATED, PEOPLE = "human_v2_held_out", "human_v2_people"
+AS_ANNOTATED, PEOPLE, COCO = "human_v2_held_out", "human_v2_people", "human_v2_coco"
+COCO_NAMES = f"*/images/{'[0-9]' * 12}_jpg.rf.*.jpg"
 NOBODY = "-"
 
 
@@ -53,29 +56,44 @@ def _numbers(text: str) -> frozenset[int]:
     return frozenset() if text == NOBODY else frozenset(map(int, text.split(",")))
 
 
-def human_v2_sets(folder: Path, listing: Path, kept: Path) -> list[TrueSet]:
-    """The photos as the data set has them, and again with their aspects and of people alone.
+def human_v2_sets(folder: Path, listing: Path, kept: Path, trained: Path) -> list[TrueSet]:
+    """The photos as the data set has them, again with their aspects and of people alone, and COCO's, where it has any.
 
     Args:
         folder: checkout of brianhuster/human-dataset.
         listing: which of its photos belong to the training and to what was kept out.
         kept: what is known of these (see `read_kept`).
+        trained: the images of COCO itself that belong to the training, as keys of a JSON object.
     """
     known = read_kept(kept)
-    return [
+    sets = [
         TrueSet(name=AS_ANNOTATED, count=len(known), pictures=_photos(folder, listing)),
         TrueSet(name=PEOPLE, count=len(known), pictures=_people(folder, listing, known)),
     ]
+    if coco := coco_photos(folder, frozenset(json.loads(trained.read_text()))):
+        sets.append(TrueSet(name=COCO, count=len(coco), pictures=_as_annotated(COCO, map(squeezed, coco))))
+    return sets
+
+
+def coco_photos(folder: Path, trained: frozenset[str]) -> list[Path]:
+    """The checkout's photos that are named as COCO's are, each once, without those that the training takes from COCO.
+
+    Groups that nobody counted, which COCO marks, are people's boxes as others are: the export does not say which.
+    """
+    found = {identity(path.name): path for path in sorted(folder.glob(COCO_NAMES), reverse=True)}
+    return [found[name] for name in sorted(found) if f"{name}.jpg" not in trained]
 
 
 def _photos(folder: Path, listing: Path) -> Iterator[TruePicture]:
-    for photo in human_v2(folder, listing):
-        if not held_out(photo.name):
-            continue
+    return _as_annotated(AS_ANNOTATED, (photo for photo in human_v2(folder, listing) if held_out(photo.name)))
+
+
+def _as_annotated(set_name: str, photos: Iterable[Picture]) -> Iterator[TruePicture]:
+    for photo in photos:
         box_M4 = np.zeros((0, 4)) if photo.box_M4 is None else photo.box_M4.astype(np.float64)
         box_M4[:, 2:] -= box_M4[:, :2]
         people = tuple(TruePerson(instance=_boxed(box_4)) for box_4 in box_M4)
-        yield TruePicture(set_name=AS_ANNOTATED, name=photo.name, rgb_HW3=photo.rgb_HW3, people=people)
+        yield TruePicture(set_name=set_name, name=photo.name, rgb_HW3=photo.rgb_HW3, people=people)
 
 
 def _boxed(box_4: npt.NDArray[np.float64]) -> TrueInstance:

@@ -15,7 +15,7 @@ from stages.evaluation.synthetic_truth import Worlds, known_names, world_set, wo
 from stages.evaluation.truth import TrueSet
 from stages.label_photos import LISTING
 
-KEPT_OUT = LISTING.with_name("light_kept_out.txt")
+KEPT_OUT, TRAINED_COCO = (LISTING.with_name(name) for name in ("light_kept_out.txt", "light_coco.json"))
 YOLO_FOLDER = "train/labels"
 KINDS = "a COCO folder, a DensePose-COCO file, a folder of NAME.jpg with NAME_IUV.png, a video, or Human Dataset v2"
 
@@ -41,7 +41,7 @@ def sets_called(names: tuple[str, ...], worlds: Worlds, reading: Reading) -> lis
 
 
 def sets_at(name: str, worlds: Worlds, reading: Reading) -> list[TrueSet]:
-    """The set at a path; of Human Dataset v2 there are two. Raises: StageError."""
+    """The set at a path; of Human Dataset v2 there are two or three. Raises: StageError."""
     path = Path(name).expanduser()
     if path.is_file() and path.suffix == ".json":
         return [annotated_set(path, reading)]
@@ -52,7 +52,7 @@ def sets_at(name: str, worlds: Worlds, reading: Reading) -> list[TrueSet]:
         if annotations is not None:
             return [annotated_set(annotations, reading)]
         if (path / YOLO_FOLDER).is_dir():
-            return human_v2_sets(path, LISTING, KEPT_OUT)
+            return human_v2_sets(path, LISTING, KEPT_OUT, TRAINED_COCO)
         if pairs := iuv_pairs(path):
             return [iuv_set(path, pairs, reading.damage)]
     if path.exists():

@@ -53,13 +53,20 @@ def human_v2(folder: Path, listing: Path) -> Iterator[Picture]:
         if not found:
             remedy = "get the repository brianhuster/human-dataset and give its folder as photos.human_v2"
             raise StageError(f"no photo {identity} with hash {digits}", str(folder / split / "images"), remedy)
-        rgb = read_rgb(found[0])
-        labels = folder / split / "labels" / f"{found[0].stem}.txt"
-        rows = [[float(x) for x in row.split()[1:5]] for row in labels.read_text().split("\n") if row.strip()]
-        centre = np.array(rows, np.float32).reshape(-1, 4) * np.tile(np.asarray(rgb.shape[1::-1], np.float32), 2)
-        low, high = centre[:, :2] - centre[:, 2:] / 2, centre[:, :2] + centre[:, 2:] / 2
-        name = f"human_v2/{found[0].name}"
-        yield Picture(name=name, rgb_HW3=rgb, box_M4=np.concatenate([low, high], 1), stretched=True)
+        yield squeezed(found[0])
+
+
+def squeezed(path: Path) -> Picture:
+    """A photo of Human Dataset v2 with the boxes of the file beside it. Raises: StageError where either is missing."""
+    rgb = read_rgb(path)
+    labels = path.parent.parent / "labels" / f"{path.stem}.txt"
+    if not labels.is_file():
+        raise StageError("the photo's boxes are missing", str(labels), "get the whole of brianhuster/human-dataset")
+    rows = [[float(x) for x in row.split()[1:5]] for row in labels.read_text().split("\n") if row.strip()]
+    centre = np.array(rows, np.float32).reshape(-1, 4) * np.tile(np.asarray(rgb.shape[1::-1], np.float32), 2)
+    low, high = centre[:, :2] - centre[:, 2:] / 2, centre[:, :2] + centre[:, 2:] / 2
+    name = f"human_v2/{path.name}"
+    return Picture(name=name, rgb_HW3=rgb, box_M4=np.concatenate([low, high], 1), stretched=True)
 
 
 def coco_people(folder: Path, split: str, licences: frozenset[int] | None) -> Iterator[Picture]:

@@ -10,9 +10,9 @@ import pytest
 
 from models.metrics.instances import TrueInstance
 from pipeline.stage import StageError
-from stages.evaluation.kept_out import AS_ANNOTATED, PEOPLE, Kept, human_v2_sets, people_alone, read_kept
+from stages.evaluation.kept_out import AS_ANNOTATED, COCO, PEOPLE, Kept, human_v2_sets, people_alone, read_kept
 from stages.evaluation.photo_truth import Reading
-from stages.evaluation.sets import KEPT_OUT, sets_at
+from stages.evaluation.sets import KEPT_OUT, TRAINED_COCO, sets_at
 from stages.evaluation.synthetic_truth import Worlds
 from stages.evaluation.truth import TruePerson, TruePicture
 from stages.label_photos import LISTING
@@ -51,7 +51,7 @@ def test_people_alone_are_as_wide_as_they_were_and_the_rest_is_apart() -> None:
 
 def write_photo(folder: Path, identity: str) -> Path:
     for kind in ("images", "labels"):
-        (folder / "train" / kind).mkdir(parents=True)
+        (folder / "train" / kind).mkdir(parents=True, exist_ok=True)
     name = f"{identity}_jpg.rf.abcdef12"
     cv2.imwrite(str(folder / "train" / "images" / f"{name}.jpg"), np.full((416, 416, 3), 90, np.uint8))
     (folder / "train" / "labels" / f"{name}.txt").write_text("0 0.5 0.5 0.25 0.5\n0 0.25 0.5 0.5 1\n")
@@ -64,7 +64,7 @@ def test_both_sets_hold_the_same_photos(tmp_path: Path) -> None:
     identity = identity_kept_out()
     listing, kept = write_photo(tmp_path, identity), tmp_path / "kept.txt"
     kept.write_text(f"{identity} 3:4 1 -\n")
-    as_annotated, people = (list(one.pictures) for one in human_v2_sets(tmp_path, listing, kept))
+    as_annotated, people = (list(one.pictures) for one in human_v2_sets(tmp_path, listing, kept, TRAINED_COCO))
     assert [len(one.people) for one in (*as_annotated, *people)] == [2, 1]
     np.testing.assert_allclose(as_annotated[0].boxes, [[156, 104, 260, 312], [0, 0, 208, 416]])
     np.testing.assert_allclose(people[0].boxes, [[117, 104, 195, 312]])
@@ -75,7 +75,7 @@ def test_a_photo_that_is_not_listed_is_named(tmp_path: Path) -> None:
     listing, kept = write_photo(tmp_path, identity_kept_out()), tmp_path / "kept.txt"
     kept.write_text("")
     with pytest.raises(StageError, match="is not in the list"):
-        list(human_v2_sets(tmp_path, listing, kept)[1].pictures)
+        list(human_v2_sets(tmp_path, listing, kept, TRAINED_COCO)[1].pictures)
 
 
 def test_a_checkout_is_two_sets(tmp_path: Path) -> None:
@@ -83,3 +83,30 @@ def test_a_checkout_is_two_sets(tmp_path: Path) -> None:
     reading = Reading(images="", annotators=(), damage=lambda error: None)
     found = sets_at(str(tmp_path), Worlds(seed=0, scenes=1, frames=1), reading)
     assert [one.name for one in found] == [AS_ANNOTATED, PEOPLE]
+
+
+def test_what_is_named_as_coco_is_a_third_set_without_what_was_trained_on(tmp_path: Path) -> None:
+    trained, identity = tmp_path / "trained.json", identity_kept_out()
+    trained.write_text('{"000000000030.jpg": 5}')
+    for name in ("000000000030", "000000000034", identity):
+        listing = write_photo(tmp_path, name)
+    (tmp_path / "valid" / "images").mkdir(parents=True)
+    (tmp_path / "valid" / "images" / "000000000034_jpg.rf.fedcba98.jpg").write_bytes(b"the same photo once more")
+    *_, coco = human_v2_sets(tmp_path, listing, KEPT_OUT, trained)
+    (picture,) = coco.pictures
+    assert (coco.name, coco.count, picture.set_name) == (COCO, 1, COCO)
+    assert picture.name == "human_v2/000000000034_jpg.rf.abcdef12.jpg"
+    np.testing.assert_allclose(picture.boxes, [[156, 104, 260, 312], [0, 0, 208, 416]])
+
+
+def test_the_training_takes_no_photo_of_human_v2_that_is_named_as_coco_names_its_own() -> None:
+    assert not any(len(line.split(" ")[1]) == 12 for line in LISTING.read_text().splitlines())
+
+
+def test_a_photo_without_the_file_of_its_boxes_is_named(tmp_path: Path) -> None:
+    listing = write_photo(tmp_path, "000000000034")
+    for boxes in (tmp_path / "train" / "labels").iterdir():
+        boxes.unlink()
+    *_, coco = human_v2_sets(tmp_path, listing, KEPT_OUT, TRAINED_COCO)
+    with pytest.raises(StageError, match="boxes are missing"):
+        list(coco.pictures)

@@ -2,7 +2,8 @@
 
 Those of Open Images of which the training takes others: as they are, and the people alone, for the data set's export
 lost what Open Images says of boxes: that they are around a group, or a depiction (a drawing, a statue, a doll). And it
-squeezed every photo into a square. A listing gives both back. And those of COCO, of which the training takes none.
+squeezed every photo into a square. A listing gives both back. And those of COCO, of which the training takes none: the
+people alone, squeezed, for the export lost which boxes are COCO's crowds, too.
 """
 
 from __future__ import annotations
@@ -28,11 +29,29 @@ NOBODY = "-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Listings:
+    """Files that say which of the data set's photos are what.
+
+    Attributes:
+        photos: which of Open Images belong to the training and to what was kept out of it.
+        kept: what is known of the latter (see `read_kept`).
+        kept_coco: the same of those of COCO of which something is known.
+        trained_coco: the images of COCO itself that belong to the training, as keys of a JSON object.
+    """
+
+    photos: Path
+    kept: Path
+    kept_coco: Path
+    trained_coco: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """What is known of a photo that was kept out.
 
     Attributes:
-        aspect: width over height before it was squeezed, as `stages.training.photo_labels.likely_aspect` guesses.
+        aspect: width over height before it was squeezed, as `stages.training.photo_labels.likely_aspect` guesses; 1
+            where nobody guessed.
         group, depiction: which of its boxes from 100 pixels, counted from 0 in their file, are around several people,
             and around a likeness of a person; judged by eye, all boxes by the same rule.
     """
@@ -40,6 +59,9 @@ class Kept:
     aspect: float
     group: frozenset[int]
     depiction: frozenset[int]
+
+
+AS_IT_IS = Kept(aspect=1.0, group=frozenset(), depiction=frozenset())
 
 
 def read_kept(listing: Path) -> dict[str, Kept]:
@@ -56,32 +78,33 @@ def _numbers(text: str) -> frozenset[int]:
     return frozenset() if text == NOBODY else frozenset(map(int, text.split(",")))
 
 
-def human_v2_sets(folder: Path, listing: Path, kept: Path, trained: Path) -> list[TrueSet]:
+def human_v2_sets(folder: Path, listings: Listings) -> list[TrueSet]:
     """The photos as the data set has them, again with their aspects and of people alone, and COCO's, where it has any.
 
     Args:
         folder: checkout of brianhuster/human-dataset.
-        listing: which of its photos belong to the training and to what was kept out.
-        kept: what is known of these (see `read_kept`).
-        trained: the images of COCO itself that belong to the training, as keys of a JSON object.
+        listings: which of its photos are what.
     """
-    known = read_kept(kept)
+    known = read_kept(listings.kept)
     sets = [
-        TrueSet(name=AS_ANNOTATED, count=len(known), pictures=_photos(folder, listing)),
-        TrueSet(name=PEOPLE, count=len(known), pictures=_people(folder, listing, known)),
+        TrueSet(name=AS_ANNOTATED, count=len(known), pictures=_photos(folder, listings.photos)),
+        TrueSet(name=PEOPLE, count=len(known), pictures=_people(folder, listings.photos, known)),
     ]
-    if coco := coco_photos(folder, frozenset(json.loads(trained.read_text()))):
-        sets.append(TrueSet(name=COCO, count=len(coco), pictures=_as_annotated(COCO, map(squeezed, coco))))
+    if coco := coco_photos(folder, frozenset(json.loads(listings.trained_coco.read_text()))):
+        pictures = _coco_people(coco, read_kept(listings.kept_coco))
+        sets.append(TrueSet(name=COCO, count=len(coco), pictures=pictures))
     return sets
 
 
 def coco_photos(folder: Path, trained: frozenset[str]) -> list[Path]:
-    """The checkout's photos that are named as COCO's are, each once, without those that the training takes from COCO.
-
-    Groups that nobody counted, which COCO marks, are people's boxes as others are: the export does not say which.
-    """
+    """The checkout's photos that are named as COCO's are, each once, without those that COCO gave to the training."""
     found = {identity(path.name): path for path in sorted(folder.glob(COCO_NAMES), reverse=True)}
     return [found[name] for name in sorted(found) if f"{name}.jpg" not in trained]
+
+
+def _coco_people(photos: Iterable[Path], known: Mapping[str, Kept]) -> Iterator[TruePicture]:
+    for picture in _as_annotated(COCO, map(squeezed, photos)):
+        yield people_alone(picture, known.get(identity(picture.name), AS_IT_IS))
 
 
 def _photos(folder: Path, listing: Path) -> Iterator[TruePicture]:
@@ -107,7 +130,7 @@ def _people(folder: Path, listing: Path, known: Mapping[str, Kept]) -> Iterator[
         if name not in known:
             what = f"the photo {name} was kept out and is not in the list of such photos"
             raise StageError(what, picture.name, "get the project's own copy of light_kept_out.txt")
-        yield people_alone(picture, known[name])
+        yield people_alone(replace(picture, set_name=PEOPLE), known[name])
 
 
 def people_alone(picture: TruePicture, kept: Kept) -> TruePicture:
@@ -119,7 +142,6 @@ def people_alone(picture: TruePicture, kept: Kept) -> TruePicture:
     apart = kept.group | kept.depiction
     return replace(
         picture,
-        set_name=PEOPLE,
         rgb_HW3=np.asarray(cv2.resize(picture.rgb_HW3, (wide, height), interpolation=cv2.INTER_LINEAR)),
         people=tuple(TruePerson(instance=one) for at, one in enumerate(instances) if at not in apart),
         crowds=tuple(one for at, one in enumerate(instances) if at in apart),

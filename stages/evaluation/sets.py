@@ -9,13 +9,18 @@ from pathlib import Path
 from pipeline.stage import StageError
 from stages.evaluation.film_truth import SUFFIXES, video_set
 from stages.evaluation.iuv_truth import iuv_pairs, iuv_set
-from stages.evaluation.kept_out import human_v2_sets
+from stages.evaluation.kept_out import Listings, human_v2_sets
 from stages.evaluation.photo_truth import Reading, annotated_set, coco_file
 from stages.evaluation.synthetic_truth import Worlds, known_names, world_set, worlds_called
 from stages.evaluation.truth import TrueSet
 from stages.label_photos import LISTING
 
-KEPT_OUT, TRAINED_COCO = (LISTING.with_name(name) for name in ("light_kept_out.txt", "light_coco.json"))
+HUMAN_V2 = Listings(
+    photos=LISTING,
+    kept=LISTING.with_name("light_kept_out.txt"),
+    kept_coco=LISTING.with_name("light_kept_out_coco.txt"),
+    trained_coco=LISTING.with_name("light_coco.json"),
+)
 YOLO_FOLDER = "train/labels"
 KINDS = "a COCO folder, a DensePose-COCO file, a folder of NAME.jpg with NAME_IUV.png, a video, or Human Dataset v2"
 
@@ -52,7 +57,7 @@ def sets_at(name: str, worlds: Worlds, reading: Reading) -> list[TrueSet]:
         if annotations is not None:
             return [annotated_set(annotations, reading)]
         if (path / YOLO_FOLDER).is_dir():
-            return human_v2_sets(path, LISTING, KEPT_OUT, TRAINED_COCO)
+            return human_v2_sets(path, HUMAN_V2)
         if pairs := iuv_pairs(path):
             return [iuv_set(path, pairs, reading.damage)]
     if path.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,9 +11,18 @@ import pytest
 
 from models.metrics.instances import TrueInstance
 from pipeline.stage import StageError
-from stages.evaluation.kept_out import AS_ANNOTATED, COCO, PEOPLE, Kept, human_v2_sets, people_alone, read_kept
+from stages.evaluation.kept_out import (
+    AS_ANNOTATED,
+    COCO,
+    PEOPLE,
+    Kept,
+    Listings,
+    human_v2_sets,
+    people_alone,
+    read_kept,
+)
 from stages.evaluation.photo_truth import Reading
-from stages.evaluation.sets import KEPT_OUT, TRAINED_COCO, sets_at
+from stages.evaluation.sets import HUMAN_V2, sets_at
 from stages.evaluation.synthetic_truth import Worlds
 from stages.evaluation.truth import TruePerson, TruePicture
 from stages.label_photos import LISTING
@@ -27,7 +37,7 @@ def identity_kept_out() -> str:
 
 def test_the_list_has_every_photo_that_was_kept_out_and_no_other() -> None:
     listed = [line.split(" ")[1] for line in LISTING.read_text().splitlines()]
-    known = read_kept(KEPT_OUT)
+    known = read_kept(HUMAN_V2.kept)
     assert set(known) == {identity for identity in listed if held_out(identity)}
     assert {one.aspect for one in known.values()} <= {4 / 3, 3 / 2, 3 / 4, 2 / 3}
     assert all(not one.group & one.depiction for one in known.values())
@@ -42,7 +52,6 @@ def test_people_alone_are_as_wide_as_they_were_and_the_rest_is_apart() -> None:
     )
     kept = Kept(aspect=1.5, group=frozenset({2}), depiction=frozenset({0}))
     alone = people_alone(picture, kept)
-    assert alone.set_name == PEOPLE
     assert alone.rgb_HW3.shape == (100, 150, 3)
     assert [one.instance.box_4.tolist() for one in alone.people] == [[75, 5, 30, 80]]
     assert [one.box_4.tolist() for one in alone.crowds] == [[15, 20, 45, 60], [0, 0, 150, 90]]
@@ -64,8 +73,10 @@ def test_both_sets_hold_the_same_photos(tmp_path: Path) -> None:
     identity = identity_kept_out()
     listing, kept = write_photo(tmp_path, identity), tmp_path / "kept.txt"
     kept.write_text(f"{identity} 3:4 1 -\n")
-    as_annotated, people = (list(one.pictures) for one in human_v2_sets(tmp_path, listing, kept, TRAINED_COCO))
+    listings = replace(HUMAN_V2, photos=listing, kept=kept)
+    as_annotated, people = (list(one.pictures) for one in human_v2_sets(tmp_path, listings))
     assert [len(one.people) for one in (*as_annotated, *people)] == [2, 1]
+    assert [one.set_name for one in (*as_annotated, *people)] == [AS_ANNOTATED, PEOPLE]
     np.testing.assert_allclose(as_annotated[0].boxes, [[156, 104, 260, 312], [0, 0, 208, 416]])
     np.testing.assert_allclose(people[0].boxes, [[117, 104, 195, 312]])
     np.testing.assert_allclose(people[0].crowds[0].box_4, [0, 0, 156, 416])
@@ -75,7 +86,7 @@ def test_a_photo_that_is_not_listed_is_named(tmp_path: Path) -> None:
     listing, kept = write_photo(tmp_path, identity_kept_out()), tmp_path / "kept.txt"
     kept.write_text("")
     with pytest.raises(StageError, match="is not in the list"):
-        list(human_v2_sets(tmp_path, listing, kept, TRAINED_COCO)[1].pictures)
+        list(human_v2_sets(tmp_path, replace(HUMAN_V2, photos=listing, kept=kept))[1].pictures)
 
 
 def test_a_checkout_is_two_sets(tmp_path: Path) -> None:
@@ -92,11 +103,14 @@ def test_what_is_named_as_coco_is_a_third_set_without_what_was_trained_on(tmp_pa
         listing = write_photo(tmp_path, name)
     (tmp_path / "valid" / "images").mkdir(parents=True)
     (tmp_path / "valid" / "images" / "000000000034_jpg.rf.fedcba98.jpg").write_bytes(b"the same photo once more")
-    *_, coco = human_v2_sets(tmp_path, listing, KEPT_OUT, trained)
+    (groups := tmp_path / "groups.txt").write_text("000000000034 1:1 1 -\n")
+    listings = Listings(photos=listing, kept=HUMAN_V2.kept, kept_coco=groups, trained_coco=trained)
+    *_, coco = human_v2_sets(tmp_path, listings)
     (picture,) = coco.pictures
     assert (coco.name, coco.count, picture.set_name) == (COCO, 1, COCO)
     assert picture.name == "human_v2/000000000034_jpg.rf.abcdef12.jpg"
-    np.testing.assert_allclose(picture.boxes, [[156, 104, 260, 312], [0, 0, 208, 416]])
+    np.testing.assert_allclose(picture.boxes, [[156, 104, 260, 312]])
+    np.testing.assert_allclose(picture.crowds[0].box_4, [0, 0, 208, 416])
 
 
 def test_the_training_takes_no_photo_of_human_v2_that_is_named_as_coco_names_its_own() -> None:
@@ -107,6 +121,6 @@ def test_a_photo_without_the_file_of_its_boxes_is_named(tmp_path: Path) -> None:
     listing = write_photo(tmp_path, "000000000034")
     for boxes in (tmp_path / "train" / "labels").iterdir():
         boxes.unlink()
-    *_, coco = human_v2_sets(tmp_path, listing, KEPT_OUT, TRAINED_COCO)
+    *_, coco = human_v2_sets(tmp_path, replace(HUMAN_V2, photos=listing))
     with pytest.raises(StageError, match="boxes are missing"):
         list(coco.pictures)

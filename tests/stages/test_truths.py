@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from models.errors import ModelError
 from pipeline.stage import StageError
 from stages.annotations.segmentations import check_segmentation
 from stages.evaluation.bodies import open_body_or_own, prepare_body
+from stages.evaluation.sets import HUMAN_V2
 from stages.evaluation.truth import TruePicture
 from stages.sparse_set import SparseSet
 from stages.synthesize import Synthesize
@@ -261,8 +263,7 @@ def test_photos_kept_out_of_the_training_are_two_sets(tmp_path: Path, monkeypatc
     listing.write_text("".join(f"train {name} abcd12\n" for name in kept))
     marks = tmp_path / "marks.txt"
     marks.write_text("".join(f"{name} 3:2 - -\n" for name in kept))
-    monkeypatch.setattr("stages.evaluation.sets.LISTING", listing)
-    monkeypatch.setattr("stages.evaluation.sets.KEPT_OUT", marks)
+    monkeypatch.setattr("stages.evaluation.sets.HUMAN_V2", replace(HUMAN_V2, photos=listing, kept=marks))
     pictures, _ = read(data=str(tmp_path))
     assert len(pictures) == 2 * len(kept)
     assert all(one.boxes.tolist() == [[10, 15, 30, 25]] for one in pictures[: len(kept)])

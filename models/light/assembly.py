@@ -20,6 +20,10 @@ U8 = npt.NDArray[Any]
 
 OUTLINE = -0.4
 """Person logit (p = .40) from which a pixel is the person's: masks are as good as from 0, hands and feet longer."""
+HEDGING = 0.1
+"""What is not sure is said nearer to its chart's middle than it lies: by a tenth of how unsure it is. Corrected, AUC10
+of 100 scenes of `agile` that nothing learnt from goes .4315 → .4342 read eight times, of 150 others .4423 → .4446 once;
+a stretch of all by .03 has .4336 and .4439, by .05 of the doubt .4333 and .4439, by .15 .4341 read eight times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,24 +119,30 @@ def assemble(maps_LGG: F32, region_4: F32, box_4: F32, calibration: Calibration 
 
     The person's outline follows the bilinearly resized logit. Where the four cells around a pixel agree on the chart,
     U and V are bilinear; elsewhere the chart with the largest bilinear weight wins, and U, V go on from its nearest
-    cell as they change within it (`planes`).
+    cell as they change within it (`planes`). U and V of what is not sure are first moved from the chart's middle.
     """
     cells = maps_LGG.shape[-1]
     place = _place(cells, region_4, box_4)
     sure_GG = confidence_of(maps_LGG[0], maps_LGG[4], calibration)
-    person_hw, u_hw, v_hw, sure_hw = map(place.spread, (maps_LGG[0], maps_LGG[2], maps_LGG[3], sure_GG))
+    uv_2GG = _unhedged(maps_LGG[2:4], sure_GG)
+    person_hw, u_hw, v_hw, sure_hw = map(place.spread, (maps_LGG[0], *uv_2GG, sure_GG))
     chart_GG = maps_LGG[1].astype(np.uint8)
     x_w, y_h = (place.start[axis] + place.step[axis] * np.arange(side) for axis, side in enumerate((place.w, place.h)))
     labels_hw = chart_GG[_nearest(y_h, cells)][:, _nearest(x_w, cells)]
     inside_hw = person_hw > OUTLINE
     mixed = _mixed_pixels(chart_GG, x_w, y_h) & inside_hw
     corners = _corners(x_w, y_h, mixed, cells)
-    labels_hw[mixed], u_hw[mixed], v_hw[mixed] = _vote(maps_LGG, corners)
+    labels_hw[mixed], u_hw[mixed], v_hw[mixed] = _vote(maps_LGG[1], uv_2GG, corners)
     labels_hw[~inside_hw] = 0
     uv_2hw: F32 = np.stack([u_hw, v_hw]) * inside_hw
     return SurfaceMap(
         x0=place.x0, y0=place.y0, labels_hw=labels_hw, uv_2hw=uv_2hw, confidence_hw=sure_hw.astype(np.float32)
     )
+
+
+def _unhedged(uv_2GG: F32, sure_GG: F32) -> F32:
+    """U and V as far from the middle of their chart as they lie (see `HEDGING`)."""
+    return np.clip(0.5 + (uv_2GG - 0.5) * (1 + HEDGING * (1 - sure_GG)), 0, 1)
 
 
 def _nearest(at: npt.NDArray[np.float64], cells: int) -> npt.NDArray[np.int64]:
@@ -166,12 +176,12 @@ def _corners(x_w: npt.NDArray, y_h: npt.NDArray, mask_hw: npt.NDArray[np.bool_],
     return _Corners(cell_4K, weight_4K, top[row] + fy, left[column] + fx)
 
 
-def _vote(maps_LGG: F32, corners: _Corners) -> tuple[U8, F32, F32]:
+def _vote(chart_GG: F32, uv_2GG: F32, corners: _Corners) -> tuple[U8, F32, F32]:
     """Chart, U and V (K) of pixels between cells of different charts."""
-    chart_4K = maps_LGG[1].reshape(-1)[corners.cell_4K]
+    chart_4K = chart_GG.reshape(-1)[corners.cell_4K]
     support_4K = ((chart_4K[:, None] == chart_4K[None]) * corners.weight_4K[None]).sum(1)
     chart_K = np.take_along_axis(chart_4K, support_4K.argmax(0)[None], 0)[0]
     nearest_K = (corners.weight_4K * (chart_4K == chart_K)).argmax(0)[None]
     cell_K = np.take_along_axis(corners.cell_4K, nearest_K, 0)[0]
-    plane_32K = planes(maps_LGG[1], maps_LGG[2:4]).reshape(3, 2, -1)[:, :, cell_K]
+    plane_32K = planes(chart_GG, uv_2GG).reshape(3, 2, -1)[:, :, cell_K]
     return chart_K.astype(np.uint8), *at_places(plane_32K, corners.row_K, corners.column_K)

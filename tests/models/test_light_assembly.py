@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from models.light import assembly
 from models.light.answers import agreed, unmirrored
 from models.light.assembly import OUTLINE, assemble, integer_box, silhouette
 from models.light.logistic import log_odds, logistic
@@ -26,11 +27,31 @@ def grid(cells: int = 20) -> np.ndarray:
     return maps
 
 
+@pytest.fixture
+def taken_at_its_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """U and V as they are said, for what is asked is where they go."""
+    monkeypatch.setattr(assembly, "HEDGING", 0.0)
+
+
+def test_what_is_unsure_lies_further_from_its_charts_middle_than_it_is_said() -> None:
+    """By a tenth of the doubt, never beyond the chart, and what is sure not at all."""
+    maps, region = grid(), np.array([0, 0, 20, 20], np.float32)
+    doubt = 1 - 0.9 / (1 + np.exp(-3))
+    found = assemble(maps, region, region)
+    np.testing.assert_allclose(found.confidence_hw, 1 - doubt, rtol=1e-5)
+    expected = np.clip(0.5 + (np.arange(20) / 19 - 0.5) * (1 + doubt / 10), 0, 1)
+    np.testing.assert_allclose(found.uv_2hw[0, 7], expected, atol=1e-5)
+    np.testing.assert_allclose(found.uv_2hw[1, :, 7], expected, atol=1e-5)
+    maps[0], maps[4] = 30.0, 1.0
+    np.testing.assert_allclose(assemble(maps, region, region).uv_2hw, maps[2:4], atol=1e-5)
+
+
 def test_integer_box_truncates_toward_zero() -> None:
     assert integer_box(np.array([3.9, -2.7, 10.2, 0.1])) == (3, -2, 6, 2)
     assert integer_box(np.array([5.0, 5.0, 5.3, 5.2])) == (5, 5, 1, 1)
 
 
+@pytest.mark.usefixtures("taken_at_its_word")
 def test_one_cell_a_pixel_changes_nothing() -> None:
     maps = grid()
     rng = np.random.default_rng(0)
@@ -43,6 +64,7 @@ def test_one_cell_a_pixel_changes_nothing() -> None:
     np.testing.assert_allclose(found.uv_2hw, maps[2:4] * body, atol=1e-4)
 
 
+@pytest.mark.usefixtures("taken_at_its_word")
 def test_inside_one_chart_uv_stays_linear() -> None:
     maps = grid()
     region = np.array([0, 0, 100, 100], np.float32)
@@ -53,6 +75,7 @@ def test_inside_one_chart_uv_stays_linear() -> None:
     assert (found.labels_hw == 2).all()
 
 
+@pytest.mark.usefixtures("taken_at_its_word")
 def test_at_a_charts_edge_uv_goes_on_as_within() -> None:
     """Three pixels a cell: those beyond the middle of a chart's last cell would else have that cell's U and V."""
     maps = grid()
@@ -100,6 +123,7 @@ def test_a_silhouette_is_where_the_surface_is_shown_and_as_sure() -> None:
             np.testing.assert_array_equal(fitted(box_4, shape), fitted(box_4, whole))
 
 
+@pytest.mark.usefixtures("taken_at_its_word")
 def test_uv_never_mixes_charts() -> None:
     maps = grid()
     maps[1, :, 10:] = 7

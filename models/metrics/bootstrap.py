@@ -45,12 +45,12 @@ def ratio(hits_P: Float, trials_P: Float, draws: int = DRAWS, seed: int = 0) -> 
 def over_pictures(
     measure: Callable[[Int], float], pictures: int, draws: int = PICTURE_DRAWS, seed: int = 0
 ) -> Estimate:
-    """A measure of whole pictures (an average precision), with pictures drawn again with replacement.
+    """A measure of whole pictures or people (an average precision, a median), these drawn again with replacement.
 
     Args:
         measure: from how many times each picture was drawn, (P,), to a number; nan where it has none.
-        pictures: P.
-        draws, seed: as in `ratio`, but fewer draws, as each ranks all detections anew.
+        pictures: P, the number of pictures, or of people where the measure is of these.
+        draws, seed: as in `ratio`, but fewer draws, as average precisions rank all detections anew in each.
     """
     value = measure(np.ones(pictures, np.int64))
     if np.isnan(value):

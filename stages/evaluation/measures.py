@@ -178,14 +178,20 @@ def pixels(people: Sequence[PersonScore], protocol: str) -> Measures:
         "part_accuracy": ratio(right_P, true_P),
         "part_agreement": ratio(right_P, covered_P),
         "mask_iou": ratio(mask_P, np.ones(len(mask_P))),
-        "median_dU": exact(median_off(answers, 0)),
-        "median_dV": exact(median_off(answers, 1)),
+        "median_dU": median_off(answers, 0),
+        "median_dV": median_off(answers, 1),
     }
 
 
-def median_off(answers: Sequence[Answer], axis: int) -> float:
+def median_off(answers: Sequence[Answer], axis: int) -> Estimate:
     """Median of |difference| of U (0) or V (1), 0..1, over the pixels whose chart is right; nan without any."""
-    off_S = sum((one.off_2S[axis] for one in answers if one.off_2S is not None), np.zeros(STEPS, np.int64))
+    off_PS = np.array([one.off_2S[axis] for one in answers if one.off_2S is not None]).reshape(-1, STEPS)
+    return over_pictures(partial(_median, off_PS), len(off_PS)) if off_PS.any() else NOTHING
+
+
+def _median(off_PS: npt.NDArray[np.int64], weight_P: npt.NDArray[np.int64]) -> float:
+    """The median of people's differences, each person counted so often, from how many pixels have which."""
+    off_S = weight_P @ off_PS
     return float(np.searchsorted(np.cumsum(off_S), off_S.sum() / 2) / (STEPS - 1)) if off_S.any() else float("nan")
 
 

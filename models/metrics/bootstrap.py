@@ -10,7 +10,7 @@ import numpy as np
 from models.surface.geometry import Float, Int
 
 DRAWS = 2000
-PICTURE_DRAWS = 200
+FEW_DRAWS = 200
 MIDDLE = (2.5, 97.5)
 
 
@@ -42,20 +42,18 @@ def ratio(hits_P: Float, trials_P: Float, draws: int = DRAWS, seed: int = 0) -> 
     return Estimate(value=float(np.sum(hits_P) / np.sum(trials_P)), low=float(low), high=float(high))
 
 
-def over_pictures(
-    measure: Callable[[Int], float], pictures: int, draws: int = PICTURE_DRAWS, seed: int = 0
-) -> Estimate:
+def resampled(measure: Callable[[Int], float], count: int, draws: int = FEW_DRAWS, seed: int = 0) -> Estimate:
     """A measure of whole pictures or people (an average precision, a median), these drawn again with replacement.
 
     Args:
-        measure: from how many times each picture was drawn, (P,), to a number; nan where it has none.
-        pictures: P, the number of pictures, or of people where the measure is of these.
+        measure: from how many times each picture or person was drawn, (P,), to a number; nan where it has none.
+        count: P, how many pictures or people there are.
         draws, seed: as in `ratio`, but fewer draws, as average precisions rank all detections anew in each.
     """
-    value = measure(np.ones(pictures, np.int64))
+    value = measure(np.ones(count, np.int64))
     if np.isnan(value):
         return NOTHING
-    pick = np.random.default_rng(seed).integers(0, pictures, (draws, pictures))
-    drawn = np.array([measure(np.bincount(one, minlength=pictures)) for one in pick])
+    pick = np.random.default_rng(seed).integers(0, count, (draws, count))
+    drawn = np.array([measure(np.bincount(one, minlength=count)) for one in pick])
     low, high = np.percentile(drawn[~np.isnan(drawn)], MIDDLE)
     return Estimate(value=value, low=float(low), high=float(high))

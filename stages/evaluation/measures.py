@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.metrics.average_precision import Ranking, ranking
-from models.metrics.bootstrap import NOTHING, Estimate, over_pictures, ratio
+from models.metrics.bootstrap import NOTHING, Estimate, ratio, resampled
 from models.metrics.coco_ap import CocoFound, CocoTruth, box_ap, keypoint_ap
 from models.metrics.densepose_evaluator import THRESHOLD_T, Similarities, table, verdicts_by_area, verdicts_of
 from models.metrics.gps import KAPPA_PAPER_25, KAPPA_REFERENCE_25, gps_paper, masked_gps
@@ -56,7 +56,7 @@ def detection(pictures: Sequence[PictureScore], tall: float) -> Measures:
     """COCO's box and keypoint AP, and recall and precision of tall people among the sure detections."""
     truth, found = [_annotated(one) for one in pictures], [_detected(one) for one in pictures]
     boxes, joints_found = box_ap(truth, found), keypoint_ap(truth, found)
-    spread = over_pictures(partial(_mean_precision, box_ranking(truth, found)), len(pictures))
+    spread = resampled(partial(_mean_precision, box_ranking(truth, found)), len(pictures))
     hits_P = np.array([one.found for picture in pictures for one in picture.people if one.height >= tall], float)
     right_K = np.concatenate([one.precise_K for one in pictures]).astype(float)
     return {
@@ -132,8 +132,8 @@ def precision(pictures: Sequence[PictureScore], protocol: str) -> Measures:
         if name in ("GPS", "GPSm"):
             verdicts = [verdicts_by_area(one, value, EVERY_AREA) for one, value in zip(known, value_DG, strict=True)]
             ranked = ranking(verdicts)
-            numbers[f"{name}_AP"] = over_pictures(partial(_mean_precision, ranked), len(pictures))
-            numbers[f"{name}_AR"] = over_pictures(partial(_mean_recall, ranked), len(pictures))
+            numbers[f"{name}_AP"] = resampled(partial(_mean_precision, ranked), len(pictures))
+            numbers[f"{name}_AR"] = resampled(partial(_mean_recall, ranked), len(pictures))
     return numbers
 
 
@@ -186,7 +186,7 @@ def pixels(people: Sequence[PersonScore], protocol: str) -> Measures:
 def median_off(answers: Sequence[Answer], axis: int) -> Estimate:
     """Median of |difference| of U (0) or V (1), 0..1, over the pixels whose chart is right; nan without any."""
     off_PS = np.array([one.off_2S[axis] for one in answers if one.off_2S is not None]).reshape(-1, STEPS)
-    return over_pictures(partial(_median, off_PS), len(off_PS)) if off_PS.any() else NOTHING
+    return resampled(partial(_median, off_PS), len(off_PS))
 
 
 def _median(off_PS: npt.NDArray[np.int64], weight_P: npt.NDArray[np.int64]) -> float:

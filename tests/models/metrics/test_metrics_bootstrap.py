@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from models.metrics.bootstrap import over_pictures, ratio
+from models.metrics.bootstrap import ratio, resampled
 
 
 def test_the_interval_of_a_share_is_the_binomial_one() -> None:
@@ -29,16 +29,16 @@ def test_people_are_drawn_not_trials() -> None:
 def test_pictures_are_drawn_as_often_as_their_weights_say() -> None:
     """The mean of 100 numbers, one a picture: value ± 1.96 * deviation / 10."""
     value_P = np.random.default_rng(0).normal(5, 1, 100)
-    found = over_pictures(lambda weight_P: float((value_P * weight_P).sum() / weight_P.sum()), 100, draws=2000)
+    found = resampled(lambda weight_P: float((value_P * weight_P).sum() / weight_P.sum()), 100, draws=2000)
     assert found.value == pytest.approx(value_P.mean())
     assert found.high - found.low == pytest.approx(2 * 1.96 * value_P.std() / 10, rel=0.1)
 
 
 def test_draws_without_anything_to_measure_are_left_out() -> None:
     """Nobody counts but in the first picture: some draws miss it."""
-    found = over_pictures(lambda weight_P: 0.3 if weight_P[0] else math.nan, 3)
+    found = resampled(lambda weight_P: 0.3 if weight_P[0] else math.nan, 3)
     assert (found.value, found.low, found.high) == (0.3, 0.3, 0.3)
-    assert math.isnan(over_pictures(lambda weight_P: math.nan, 3).value)
+    assert math.isnan(resampled(lambda weight_P: math.nan, 3).value)
 
 
 def test_nothing_to_measure() -> None:

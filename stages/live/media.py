@@ -18,10 +18,10 @@ from stages.live.pictures import DecodedPicture, Shot
 from stages.live.settings import SourceSettings
 from stages.live.srt import SrtPipe, needs_pipe
 from stages.video.color import ColorTags, ToRgb, tags_of
-from stages.video.footage import display_matrix
 from stages.video.hdr import SDR_TAGS, ToneMap, is_hdr
 from stages.video.interlace import Deinterlacer, TimedFrame
 from stages.video.rotation import UPRIGHT, turn_of_matrix
+from stages.video.side_data import display_matrix
 from stages.video.source import default_video_stream, frame_rate, open_container
 
 QUICK = {"analyzeduration": "1000000", "probesize": "1000000"}

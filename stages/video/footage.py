@@ -10,8 +10,6 @@ import av.container
 import av.video.stream
 import numpy as np
 import numpy.typing as npt
-from av.buffer import Buffer
-from av.sidedata.sidedata import Type as SideData
 
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
@@ -21,6 +19,7 @@ from stages.video.hdr import HDR_NAMES, SDR_TAGS, ToneMap, is_hdr
 from stages.video.interlace import Deinterlacer, TimedFrame
 from stages.video.rotation import UPRIGHT, Turn, fitted_size, is_quarter_turn, turn_of_matrix
 from stages.video.selection import Selection
+from stages.video.side_data import display_matrix
 from stages.video.source import (
     default_video_stream,
     frame_rate,
@@ -211,12 +210,6 @@ class Footage:
             cut_start=None if cut.start is None else self._beginning() + cut.start,
             cut_end=None if cut.end is None else self._beginning() + cut.end,
         )
-
-
-def display_matrix(frame: av.VideoFrame) -> bytes | None:
-    """The matrix that says how a frame is to be shown, from container or codec; None when it is upright."""
-    data = frame.side_data.get(SideData.DISPLAYMATRIX.name)
-    return bytes(data) if isinstance(data, Buffer) else None
 
 
 def _decoder(stream: av.video.stream.VideoStream, slice_threads: int, frame_threads: int) -> av.VideoCodecContext:

@@ -17,7 +17,7 @@ from stages.video.animation import Animation, is_animation
 from stages.video.footage import Footage
 from stages.video.rotation import fitted_size
 from stages.video.selection import Selection
-from stages.video.source import check_readable
+from stages.video.source import check_readable, local_path
 from stages.video.stills import is_still, read_still
 
 CHUNK_BYTES = 48_000_000
@@ -79,9 +79,10 @@ class Decode(Stage):
         Raises:
             StageError: the input is missing, empty, not a video or image, or has no frame that decodes.
         """
-        check_readable(job.input)
-        if is_still(job.input):
-            yield self._still(job.input)
+        path = local_path(job.input)
+        check_readable(path)
+        if is_still(path):
+            yield self._still(path)
             return
         self._frames = self.config.first_frame
         cut = Selection(
@@ -91,11 +92,11 @@ class Decode(Stage):
             first_frame=self.config.first_frame,
             end_frame=self.config.end_frame,
         )
-        if is_animation(job.input):
-            self._footage = Animation(job.input, cut, max_size=self.config.max_size)
+        if is_animation(path):
+            self._footage = Animation(path, cut, max_size=self.config.max_size)
         else:
             self._footage = Footage(
-                job.input,
+                path,
                 cut,
                 max_size=self.config.max_size,
                 slice_threads=self.threads,

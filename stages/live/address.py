@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipeline.stage import StageError
-from stages.video.source import check_readable, is_url
+from stages.video.source import check_readable, is_url, local_path
 
 STREAMS = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp", "tcp", "rtp")
 """Schemes of sources."""
@@ -42,6 +42,7 @@ def read_address(name: str) -> Address:
     Raises:
         StageError: a scheme that is no live source, a device that is not there, a file that cannot be read.
     """
+    name = local_path(name)
     number = name.removeprefix("camera:")
     if number.isdecimal():
         return Address(kind="camera", target=number)

@@ -16,6 +16,7 @@ from stages.payloads import VideoInfo
 from stages.video.color import ToRgb, tags_of
 from stages.video.damage import VideoReader
 from stages.video.hdr import HDR_NAMES, SDR_TAGS, ToneMap, is_hdr
+from stages.video.heif import exif_turn
 from stages.video.interlace import Deinterlacer, TimedFrame
 from stages.video.rotation import UPRIGHT, Turn, fitted_size, is_quarter_turn, turn_of_matrix
 from stages.video.selection import Selection
@@ -175,7 +176,7 @@ class Footage:
     def _turn(self, frame: av.VideoFrame) -> Turn:
         matrix = display_matrix(frame)
         if matrix is None:
-            return UPRIGHT
+            return exif_turn(self._path) if "mov" in self._container.format.name else UPRIGHT
         if not is_quarter_turn(matrix):
             self.warnings.append("the video asks to be shown tilted; it was turned to the nearest quarter")
         return turn_of_matrix(matrix)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 import av
 import av.container
@@ -27,6 +28,16 @@ def is_url(path: str) -> bool:
     """True for `scheme://…`; everything else is a file name."""
     scheme, found, _ = path.partition("://")
     return bool(found) and scheme.isalnum()
+
+
+def local_path(name: str) -> str:
+    """The path that a `file:` URL names; every other name as it is."""
+    scheme, _, rest = name.partition("://")
+    host, slash, path = rest.partition("/")
+    if scheme.lower() != "file" or host.lower() not in ("", "localhost"):
+        return name
+    # Programs write such URLs with and without escapes; a name that is there as written is the one meant.
+    return slash + path if os.path.exists(slash + path) else slash + unquote(path)
 
 
 def check_readable(path: str) -> None:

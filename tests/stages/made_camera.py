@@ -1,0 +1,42 @@
+"""Pictures and films as cameras make them: JPEG with EXIF in each."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+U8 = npt.NDArray[np.uint8]
+
+PICTURE = np.zeros((48, 64, 3), np.uint8)
+PICTURE[:24, :32], PICTURE[:24, 32:], PICTURE[24:, :32] = (200, 30, 30), (30, 200, 30), (30, 30, 200)
+"""Red, green, blue and black quarters."""
+
+
+def camera_jpeg(picture: U8, orientation: int) -> bytes:
+    """A JPEG as cameras make them: EXIF with a maker's name and an orientation."""
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "Camera", orientation
+    memory = BytesIO()
+    Image.fromarray(picture).save(memory, format="JPEG", quality=95, exif=exif)
+    return memory.getvalue()
+
+
+def film_of_jpegs(path: Path, jpegs: list[bytes]) -> Path:
+    """A Motion JPEG film of ready pictures."""
+    with av.open(str(path), "w") as output:
+        stream: Any = output.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for number, jpeg in enumerate(jpegs):
+            packet = av.Packet(jpeg)
+            packet.stream, packet.time_base = stream, Fraction(1, 25)
+            packet.pts = packet.dts = number
+            packet.duration, packet.is_keyframe = 1, True
+            output.mux(packet)
+    return path

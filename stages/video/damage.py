@@ -9,7 +9,7 @@ import av
 import av.container
 import av.video.stream
 
-from stages.video.source import stream_seconds
+from stages.video.source import stated_packets, stream_seconds
 from stages.video.stated_size import missing_bytes
 
 MAX_FRUITLESS_ERRORS = 2000
@@ -57,13 +57,22 @@ class VideoReader:
         self.seconds: float | None = None
 
     def seek(self, seconds: Fraction) -> None:
-        """Go to the last key frame at or before a time on the file's clock; stay where that cannot be done."""
+        """Go to the last key frame at or before a time on the file's clock; anywhere, where that cannot be done."""
+        self._sought = True
         try:
             self._container.seek(int(seconds * av.time_base))
         except av.FFmpegError:
             return
         self._decoder.flush_buffers()
-        self._sought = True
+
+    def forget_damage(self) -> None:
+        """What was noted so far does not concern the frames that are wanted."""
+        self.damage = Damage()
+
+    def count_from(self, frames: int) -> None:
+        """The frame given last is the last of so many that the whole file shows up to it."""
+        self.damage.frame += frames - self.frames
+        self.frames = frames
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
         fruitless = 0
@@ -90,7 +99,7 @@ class VideoReader:
 
     def check_complete(self, path: str) -> None:
         """After the last frame: note it when the file promised more than there was."""
-        promised = self._stream.frames
+        promised = stated_packets(self._container, self._stream)
         seconds = stream_seconds(self._stream)
         missing = missing_bytes(path)
         if self.damage.errors:

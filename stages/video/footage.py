@@ -15,31 +15,25 @@ from pipeline.stage import StageError
 from stages.payloads import VideoInfo
 from stages.video.color import ToRgb, tags_of
 from stages.video.damage import VideoReader
+from stages.video.decoders import decoder_of
 from stages.video.hdr import HDR_NAMES, SDR_TAGS, ToneMap, is_hdr
 from stages.video.heif import exif_turn
 from stages.video.interlace import Deinterlacer, TimedFrame
+from stages.video.late_start import SEEK_FROM_S, can_start_late, start_late
 from stages.video.rotation import UPRIGHT, Turn, fitted_size, is_quarter_turn, turn_of_matrix
 from stages.video.selection import Selection
 from stages.video.side_data import display_matrix
 from stages.video.source import (
     default_video_stream,
     frame_rate,
-    frames_before,
     is_one_picture,
     open_container,
+    stated_frames,
     stream_seconds,
 )
 from stages.video.timestamps import PtsRepair, nominal_ticks
 
 U8 = npt.NDArray[np.uint8]
-
-INDEXED_FORMATS = frozenset({"mov", "matroska", "webm"})
-"""Containers that know where their key frames are and what time it is there."""
-SEEK_FROM_S = 10
-SEEK_MARGIN_S = 2
-"""A run that starts later than SEEK_FROM_S goes to a key frame at least SEEK_MARGIN_S before its start."""
-ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-"""FFmpeg's own decoders of these drop the transparency that WebM can hold."""
 
 
 class Footage:
@@ -73,15 +67,19 @@ class Footage:
         self._path = path
         self._selection = selection
         self._max_size = max_size
-        self._container = open_container(path)
-        self._stream = default_video_stream(self._container, path)
+        self._threads = slice_threads, frame_threads
+        self._open()
         self._time_base = Fraction(self._stream.time_base or Fraction(1, 90_000))
         self._rate = frame_rate(self._stream)
         self._repair = PtsRepair(nominal_ticks(self._rate, self._time_base))
-        self._reader = VideoReader(self._container, self._stream, _decoder(self._stream, slice_threads, frame_threads))
         self._deinterlacer = Deinterlacer()
         self._to_rgb: ToRgb | None = None
         self._skipped = 0
+
+    def _open(self) -> None:
+        self._container = open_container(self._path)
+        self._stream = default_video_stream(self._container, self._path)
+        self._reader = VideoReader(self._container, self._stream, decoder_of(self._stream, *self._threads))
 
     def close(self) -> None:
         """Release the file."""
@@ -125,21 +123,16 @@ class Footage:
     def _frames(self) -> Iterator[av.VideoFrame]:
         """Decoded frames, from a key frame before `start` where that saves much, else from the first one."""
         start = self._selection.start
-        indexed = set(self._container.format.name.split(",")) & INDEXED_FORMATS
-        if start is None or start < SEEK_FROM_S or not indexed:
-            yield from self._reader
-            return
-        self._reader.seek(self._beginning() + start - SEEK_MARGIN_S)
-        frames = iter(self._reader)
-        first = next(frames, None)
-        if first is None or first.pts is None or first.pts * self._time_base > self._beginning() + start:
-            # The file's index led past the place: begin anew and count through.
-            self._reader.seek(self._beginning())
-            frames, first = iter(self._reader), None
-        if first is not None:
-            self._skipped = frames_before(self._path, self._stream.index, first.pts)
-            yield first
-        yield from frames
+        if start is not None and start >= SEEK_FROM_S and can_start_late(self._container, self._stream):
+            late = start_late(self._reader, self._path, self._stream, self._beginning() + start)
+            if late is not None:
+                self._skipped = late.number
+                yield from late.frames
+                return
+            # What a run from the beginning shows is known from such a run alone.
+            self.close()
+            self._open()
+        yield from self._reader
 
     def _beginning(self) -> Fraction:
         """Where the file's own clock starts, in seconds."""
@@ -203,7 +196,9 @@ class Footage:
             rate=self._rate / cut.every if self._rate else None,
             time_base=self._time_base,
             sample_aspect=1 / aspect if turn.transpose else aspect,
-            frames=cut.expected(self._stream.frames, stream_seconds(self._stream), self._rate),
+            frames=cut.expected(
+                stated_frames(self._container, self._stream), stream_seconds(self._stream), self._rate
+            ),
             color_primaries=tags.primaries,
             color_trc=tags.trc,
             colorspace=tags.matrix,
@@ -211,17 +206,3 @@ class Footage:
             cut_start=None if cut.start is None else self._beginning() + cut.start,
             cut_end=None if cut.end is None else self._beginning() + cut.end,
         )
-
-
-def _decoder(stream: av.video.stream.VideoStream, slice_threads: int, frame_threads: int) -> av.VideoCodecContext:
-    """The stream's decoder, or one that sees transparency where the stream says it has some."""
-    context: av.VideoCodecContext = stream.codec_context
-    other = ALPHA_DECODERS.get(context.codec.canonical_name)
-    if stream.metadata.get("alpha_mode") == "1" and other in av.codecs_available:
-        decoder = av.VideoCodecContext.create(other, "r")
-        assert isinstance(decoder, av.VideoCodecContext)
-        context = decoder
-        context.extradata = stream.codec_context.extradata
-    context.thread_type = "FRAME" if frame_threads else "SLICE"
-    context.thread_count = frame_threads or slice_threads
-    return context

@@ -154,20 +154,23 @@ def frame_rate(stream: av.video.stream.VideoStream) -> Fraction | None:
     return None
 
 
-def frames_before(path: str, stream: int, pts: int | None) -> int:
-    """How many frames of a stream are shown before `pts` (ticks), counted without decoding; 0 for a frame without one.
+def stated_packets(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> int:
+    """Packets of the stream that the file says it has; 0 where it says nothing.
 
-    Reads the file from its beginning to there.
+    An edit list of MP4 shows a part of what is stored; FFmpeg's index has what is read for that, and no more.
     """
-    if pts is None:
-        return 0
-    count = 0
-    with open_container(path) as container:
-        for packet in container.demux(container.streams[stream]):
-            if packet.dts is not None and packet.dts > pts:
-                break
-            count += bool(packet.size) and packet.pts is not None and packet.pts < pts
-    return count
+    return len(stream.index_entries) if _has_edits(container, stream) else stream.frames
+
+
+def stated_frames(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> int:
+    """Frames that the file says it shows; 0 where it says nothing."""
+    if not _has_edits(container, stream):
+        return stream.frames
+    return sum(not entry.is_discard for entry in stream.index_entries)
+
+
+def _has_edits(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> bool:
+    return bool(stream.frames and stream.index_entries) and "mov" in container.format.name
 
 
 def stream_seconds(stream: av.video.stream.VideoStream) -> Fraction | None:

@@ -18,7 +18,8 @@ from av.stream import Disposition, Stream
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
 from stages.video.containers import Container
-from stages.video.sound import SoundEncoder
+from stages.video.shown_sound import ShownSound
+from stages.video.sound import SILENT_FROM_S, SoundEncoder
 from stages.video.source import open_container
 from stages.video.subtitles import TextPackets, is_text
 
@@ -96,12 +97,19 @@ class Companions:
             return
         try:
             for packet in self._source.demux(self._routed):
-                if packet.size and self._window.holds(_seconds(packet)):
+                if packet.size and self._window.holds(_seconds(packet)) and not self._is_over(packet):
                     yield from self._converted(packet.stream.index, packet)
         except av.FFmpegError as error:
             self.warnings.append(f"sound and subtitles end early: reading failed ({error.strerror})")
         for index in self._routes:
             yield from self._converted(index, None)
+
+    def _is_over(self, packet: av.Packet) -> bool:
+        """True for words that are gone before the output begins."""
+        seconds = _seconds(packet)
+        if packet.stream.type != "subtitle" or seconds is None or not packet.duration:
+            return False
+        return seconds + packet.duration * packet.time_base + self._window.shift <= 0
 
     def check_metadata(self, written: Path) -> None:
         """Read the finished file's header and note what it did not take up."""
@@ -124,12 +132,15 @@ class Companions:
         return "mov" in self._source.format.name and stream.frames == len(self._source.chapters()) > 0
 
     def _add_sound(self, stream: AudioStream, output: av.container.OutputContainer) -> None:
-        if fits(self._path, stream, self._container):
-            self._copy(stream, output)
+        begin = None
+        if not self._container.timed_sound and _has_holes(self._path, stream, self._window):
+            begin = -self._window.shift
+        elif fits(self._path, stream, self._container):
+            self._copy_sound(stream, output)
             self.audio = "copied" if self.audio == "none" else self.audio
             return
         try:
-            encoder = SoundEncoder(stream, output, self._container.audio)
+            encoder = SoundEncoder(stream, output, self._container.audio, begin)
         except (av.FFmpegError, ValueError) as error:
             self.warnings.append(
                 f"sound (stream {stream.index}) was left out: it neither fits {self._container.name} "
@@ -162,6 +173,21 @@ class Companions:
         else:
             self.warnings.append(f"the attached file (stream {stream.index}) does not fit {self._container.name}")
 
+    def _copy_sound(self, stream: AudioStream, output: av.container.OutputContainer) -> None:
+        copy = output.add_stream_from_template(stream)
+        self._describe(stream, copy)
+        shown = ShownSound(self._window.shift, negative_times=self._container.negative_times)
+
+        def convert(packet: av.Packet | None) -> list[av.Packet]:
+            heard = [] if packet is None else shown(packet)
+            for one in heard:
+                one.stream = copy
+            if packet is None and shown.repaired:
+                self.warnings.append(f"{shown.repaired} packets of sound had no usable time and were given one")
+            return [self._moved(one) for one in heard]
+
+        self._route(stream, convert)
+
     def _copy(self, stream: Stream, output: av.container.OutputContainer) -> None:
         copy = output.add_stream_from_template(stream)
         self._describe(stream, copy)
@@ -189,6 +215,9 @@ class Companions:
         assert packet.time_base is not None
         ticks = round(self._window.shift / packet.time_base)
         floor = None if self._container.negative_times else 0
+        if packet.stream.type == "subtitle" and packet.pts is not None and packet.duration:
+            packet.duration += min(packet.pts + ticks, 0)  # words that are shown already at the beginning
+            floor = 0
         for name in ("pts", "dts"):
             value = getattr(packet, name)
             if value is not None:
@@ -257,6 +286,20 @@ def fits(path: str, stream: Stream, container: Container) -> bool:
     except (av.FFmpegError, ValueError):
         return False
     return True
+
+
+def _has_holes(path: str, stream: Stream, window: Window) -> bool:
+    """True when the sound of an output begins clearly later than the output does, or is silent in between."""
+    due = -window.shift
+    with open_container(path) as source:
+        for packet in source.demux(source.streams[stream.index]):
+            seconds = _seconds(packet)
+            if not packet.size or packet.is_discard or seconds is None or not window.holds(seconds):
+                continue
+            if seconds - due >= SILENT_FROM_S:
+                return True
+            due = seconds + Fraction(packet.duration or 0) * packet.time_base
+    return False
 
 
 def _moved_chapter(chapter: Chapter, window: Window) -> Chapter | None:

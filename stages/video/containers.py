@@ -23,6 +23,7 @@ class Container:
         negative_times: True when packets may lie before 0 (sound that primes its decoder).
         constant_rate: True when all frames must last equally long.
         start_codes: True when H.264 and HEVC are stored with start codes rather than lengths.
+        timed_sound: False when sound has no times: it begins with the film, and has no holes.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Container:
     negative_times: bool = False
     constant_rate: bool = False
     start_codes: bool = False
+    timed_sound: bool = True
 
 
 MP4 = Container(name="mp4", video="libx264", audio="aac", text="mov_text", negative_times=True)
@@ -41,7 +43,9 @@ CONTAINERS = {
     ".mov": Container(name="mov", video="libx264", audio="aac", text="mov_text", negative_times=True),
     ".mkv": Container(name="matroska", video="libx264", audio="aac", text="subrip"),
     ".webm": Container(name="webm", video="libvpx-vp9", audio="libopus", text="webvtt"),
-    ".avi": Container(name="avi", video="mpeg4", audio="libmp3lame", constant_rate=True, start_codes=True),
+    ".avi": Container(
+        name="avi", video="mpeg4", audio="libmp3lame", constant_rate=True, start_codes=True, timed_sound=False
+    ),
 }
 
 SHORT_NAMES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 
 import av
@@ -15,11 +16,28 @@ LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 MAX_CHANNELS = {"libmp3lame": 2}
 
 
-class SoundEncoder:
-    """Packets of one sound stream in, packets of another codec out."""
+SILENT_FROM_S = Fraction(1, 10)
+"""A hole of this length or longer is filled with silence; shorter ones are clocks that are rounded."""
+SILENT_TO_S = 3600
+"""A hole of more than an hour is a clock that jumped."""
 
-    def __init__(self, source: AudioStream, output: av.container.OutputContainer, codec: str) -> None:
-        """Add the new stream to `output`. Raises ValueError or FFmpegError where the source cannot be decoded."""
+
+class SoundEncoder:
+    """Packets of one sound stream in, packets of another codec out.
+
+    What it makes has no holes, since not every container tells where one is.
+    """
+
+    def __init__(
+        self, source: AudioStream, output: av.container.OutputContainer, codec: str, begin: Fraction | None = None
+    ) -> None:
+        """Add the new stream to `output`.
+
+        Args:
+            begin: seconds on the input's clock where the sound has to begin; None = where it does.
+
+        Raises ValueError or FFmpegError where the source cannot be decoded.
+        """
         context = source.codec_context
         if context is None or not context.sample_rate:
             raise ValueError("no decoder")
@@ -37,6 +55,9 @@ class SoundEncoder:
         self._rate = rate
         self._resampler: av.AudioResampler | None = None
         self._clock: int | None = None
+        self._taken = 0
+        if begin is not None:
+            self._clock = self._taken = round(begin * rate)
         self.damaged = 0
 
     def __call__(self, packet: av.Packet | None) -> list[av.Packet]:
@@ -55,8 +76,18 @@ class SoundEncoder:
         return made
 
     def _encode(self, frame: av.AudioFrame) -> list[av.Packet]:
+        begin = None if frame.time is None else round(frame.time * self._rate)
         if self._clock is None:
-            self._clock = round((frame.time or 0) * self._rate)
+            self._clock = self._taken = begin or 0
+        hole = 0 if begin is None else begin - self._taken
+        made = []
+        if SILENT_FROM_S * self._rate <= hole <= SILENT_TO_S * self._rate:
+            made = [packet for silent in silence(frame, hole / self._rate) for packet in self._add(silent)]
+            self._taken += hole
+        self._taken += round(frame.samples * self._rate / frame.sample_rate)
+        return made + self._add(frame)
+
+    def _add(self, frame: av.AudioFrame) -> list[av.Packet]:
         frame.pts = None
         return [packet for part in self._resampled(frame) for packet in self._paced(part)]
 
@@ -77,3 +108,17 @@ class SoundEncoder:
         frame.pts, frame.time_base = self._clock, Fraction(1, self._rate)
         self._clock = (self._clock or 0) + frame.samples
         return self._codec.encode(frame)
+
+
+def silence(like: av.AudioFrame, seconds: float) -> Iterator[av.AudioFrame]:
+    """Frames in which nothing is heard, of the same kind as another one, at most a second each."""
+    left = round(seconds * like.sample_rate)
+    while left > 0:
+        frame = av.AudioFrame(format=like.format, layout=like.layout, samples=min(left, like.sample_rate))
+        # Unsigned samples rest in the middle of their range.
+        rest = b"\x80" if like.format.name in ("u8", "u8p") else b"\0"
+        for plane in frame.planes:
+            plane.update(rest * plane.buffer_size)
+        frame.sample_rate = like.sample_rate
+        left -= frame.samples
+        yield frame

@@ -12,7 +12,7 @@ import pytest
 
 from stages.encode import Encode
 from stages.payloads import Overlay
-from stages.video.subtitles import plain_words, text_payload
+from stages.video.subtitles import ASS_HEADER, plain_words, text_payload
 from tests.stages.made_footage import number_in, numbered, sound_packets, times_of, write_video
 from tests.stages.video_runs import decoded, job, transcode
 
@@ -264,3 +264,30 @@ def test_chapters_of_mp4_come_through_without_a_false_alarm(rich: Path, tmp_path
     with av.open(str(tmp_path / "second.mp4")) as container:
         assert [c["metadata"]["title"] for c in container.chapters()] == ["in", "out"]
     assert streams_of(tmp_path / "second.mp4") == streams_of(tmp_path / "first.mp4")
+
+
+def test_words_from_before_the_first_picture_are_not_shown_at_its_time(tmp_path: Path) -> None:
+    """A clock that starts late is moved to 0, and what lies before the pictures with it."""
+    pictures = write_video(tmp_path / "pictures.mkv", PICTURES[:30], pts=[30 * 20 + i for i in range(30)])
+    with av.open(str(pictures)) as before, av.open(str(tmp_path / "in.mkv"), "w") as after:
+        copy = after.add_stream_from_template(before.streams.video[0])
+        text = after.add_stream("subrip")
+        text.codec_context.subtitle_header = ASS_HEADER.encode()
+        after.start_encoding()
+        for words, start, end in (("gone", 12_000, 13_000), ("begun", 19_500, 20_500), ("next", 20_600, 20_700)):
+            packet = av.Packet(words.encode())
+            packet.stream, packet.time_base = text, Fraction(1, 1000)
+            packet.pts = packet.dts = start
+            packet.duration = end - start
+            after.mux(packet)
+        for packet in before.demux():
+            if packet.size:
+                packet.stream = copy
+                after.mux(packet)
+    for target in ("mkv", "mp4"):
+        transcode(tmp_path / "in.mkv", tmp_path / f"out.{target}")
+        shown = subtitles_of(tmp_path / f"out.{target}")
+        assert [(words, round(start, 2), round(end, 2)) for words, start, end in shown] == [
+            ("begun", 0.0, 0.5),
+            ("next", 0.6, 0.7),
+        ]

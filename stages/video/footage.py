@@ -17,7 +17,6 @@ from stages.video.color import ToRgb, tags_of
 from stages.video.damage import VideoReader
 from stages.video.decoders import decoder_of
 from stages.video.hdr import HDR_NAMES, SDR_TAGS, ToneMap, is_hdr
-from stages.video.heif import exif_turn
 from stages.video.interlace import Deinterlacer, TimedFrame
 from stages.video.late_start import SEEK_FROM_S, can_start_late, start_late
 from stages.video.rotation import UPRIGHT, Turn, fitted_size, is_quarter_turn, turn_of_matrix
@@ -169,7 +168,7 @@ class Footage:
     def _turn(self, frame: av.VideoFrame) -> Turn:
         matrix = display_matrix(frame)
         if matrix is None:
-            return exif_turn(self._path) if "mov" in self._container.format.name else UPRIGHT
+            return UPRIGHT
         if not is_quarter_turn(matrix):
             self.warnings.append("the video asks to be shown tilted; it was turned to the nearest quarter")
         return turn_of_matrix(matrix)

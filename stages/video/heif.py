@@ -1,108 +1,91 @@
-"""What HEIF photos say about their orientation in EXIF, which FFmpeg reads and does not pass on."""
+"""HEIF pictures, as phones take them (HEIC): which files are one, and what libheif reads of them."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
+import av
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
-from stages.video.rotation import EXIF_TURNS, UPRIGHT, Turn
+from stages.video.hdr import HDR_NAMES, ToneMap, is_hdr
 
-EXIF_ORIENTATION = 0x0112
-BRANDS = frozenset({b"mif1", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"avif", b"msf1"})
-LONGEST_META = 2**22
-LONGEST_EXIF = 2**20
-"""Bytes that are looked at: real ones have some thousand."""
-OWN_TURNS = (b"irot", b"imir")
-"""Properties of a picture; where there is one it is what counts, and EXIF only repeats it (ISO/IEC 23008-12, 8.2)."""
+U8 = npt.NDArray[np.uint8]
+
+FORMAT = "HEIF"
+"""What Pillow calls them, once the reader is registered."""
+BRANDS = (b"heic", b"heix", b"heim", b"heis")
+"""Of files that are a picture first. Those that are a film first (hevc, msf1 …) are for FFmpeg."""
+ANY_CODEC = b"mif1"
+"""A picture of whichever codec: the other brands of the file tell which."""
+TURNS = (b"irot", b"imir")
+"""Boxes by which a file says how its picture is turned and mirrored."""
+LONGEST_HEAD = 4096
 
 
-def exif_turn(path: str) -> Turn:
-    """The move that EXIF asks for in a HEIF file whose picture has no turn of its own; none for other files."""
+def is_heif(path: str | Path) -> bool:
+    """True for a file that names itself a HEIF picture in its first bytes; AVIF, which Pillow reads, is none here."""
     try:
-        with Path(path).open("rb") as file:
-            head = file.read(LONGEST_META)
-            place = _exif_place(head)
-            if place is None:
-                return UPRIGHT
-            file.seek(place[0])
-            block = file.read(min(place[1], LONGEST_EXIF))
-        # Four bytes say how many more lie before the header of TIFF.
-        start = 4 + struct.unpack_from(">I", block)[0]
-        exif = Image.Exif()
-        exif.load(b"Exif\0\0" + block[start:])
-        return EXIF_TURNS.get(exif.get(EXIF_ORIENTATION, 1), UPRIGHT)
-    except (OSError, ValueError, SyntaxError, struct.error):
-        return UPRIGHT
+        with open(path, "rb") as file:
+            head = file.read(LONGEST_HEAD)
+    except (OSError, ValueError):
+        return False
+    if head[4:8] != b"ftyp":
+        return False
+    length = int.from_bytes(head[:4], "big")
+    brands = [head[8:12], *(head[at : at + 4] for at in range(16, min(length, len(head)), 4))]
+    return brands[0] in BRANDS or (brands[0] == ANY_CODEC and any(brand in BRANDS for brand in brands))
 
 
-def _exif_place(head: bytes) -> tuple[int, int] | None:
-    """Offset and length of the EXIF block in the file; None where there is none, or where it does not count."""
-    boxes = dict(_boxes(head, 0, len(head)))
-    if b"ftyp" not in boxes or b"meta" not in boxes:
-        return None
-    if head[boxes[b"ftyp"].start :][:4] not in BRANDS:
-        return None
-    meta = dict(_boxes(head, boxes[b"meta"].start + 4, boxes[b"meta"].stop))
-    if not {b"iinf", b"iloc", b"iprp"} <= meta.keys():
-        return None
-    properties = dict(_boxes(head, meta[b"iprp"].start, meta[b"iprp"].stop)).get(b"ipco", range(0))
-    if any(kind in OWN_TURNS for kind, _ in _boxes(head, properties.start, properties.stop)):
-        return None
-    exif = _exif_item(head, meta[b"iinf"])
-    return None if exif is None else _location(head, meta[b"iloc"], exif, meta.get(b"idat"))
+def register() -> None:
+    """Let Pillow open HEIF pictures. The library is loaded by who meets the first one."""
+    if FORMAT not in Image.OPEN:
+        import pillow_heif
+
+        pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
 
-def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, range]]:
-    """(kind, where its content lies) of the boxes that follow each other (ISO/IEC 14496-12, 4.2)."""
-    while start + 8 <= end:
-        length, kind = struct.unpack_from(">I4s", data, start)
-        header = 8
-        if length == 1 and start + 16 <= end:
-            length, header = struct.unpack_from(">Q", data, start + 8)[0], 16
-        length = length or end - start
-        if length < header:
+def exif_orientation(path: str | Path, image: Image.Image) -> int:
+    """The EXIF orientation that is still to be undone: none where the file's own boxes turn it, as libheif then did."""
+    return 1 if _turns_itself(path) else int(image.info.get("original_orientation") or 1)
+
+
+def tone_mapped(path: str | Path, image: Image.Image, notes: list[str]) -> U8 | None:
+    """An HDR picture (PQ, HLG) as SDR, uint8 (H, W, 3) and as stored; None for all others. Said in `notes`."""
+    profile: dict[str, Any] = image.info.get("nclx_profile") or {}
+    curve = int(profile.get("transfer_characteristics", 0))
+    if not is_hdr(curve) or int(image.info.get("bit_depth", 8)) <= 8 or image.mode != "RGB":
+        return None
+    import pillow_heif
+
+    rgb_HW3 = np.ascontiguousarray(np.asarray(pillow_heif.open_heif(path, convert_hdr_to_8bit=False)), np.uint16)
+    frame = av.VideoFrame.from_ndarray(rgb_HW3, format="rgb48le")
+    notes.append(f"HDR picture ({HDR_NAMES[curve]}) was tone-mapped to SDR (BT.709)")
+    return np.asarray(ToneMap(curve, int(profile["color_primaries"]))(frame).to_ndarray(format="rgb24"), np.uint8)
+
+
+def _turns_itself(path: str | Path) -> bool:
+    """Whether the boxes that describe the file's items hold one that turns or mirrors."""
+    with open(path, "rb") as file:
+        return any(turn in described for described in _descriptions(file) for turn in TURNS)
+
+
+def _descriptions(file: BinaryIO) -> Iterator[bytes]:
+    """The content of each `meta` box at the file's top level (ISO/IEC 14496-12, 4.2: size, type, long size)."""
+    while len(header := file.read(8)) == 8:
+        size, kind = struct.unpack(">I4s", header)
+        rest = size - 8
+        if size == 1:
+            rest = int.from_bytes(file.read(8), "big") - 16
+        if size != 0 and rest < 0:
             return
-        yield kind, range(start + header, min(start + length, end))
-        start += length
-
-
-def _exif_item(data: bytes, iinf: range) -> int | None:
-    """Number of the item that is EXIF (8.11.6)."""
-    entries = iinf.start + (6 if data[iinf.start] == 0 else 8)
-    for kind, place in _boxes(data, entries, iinf.stop):
-        version = data[place.start]
-        if kind != b"infe" or version < 2:
-            continue
-        number, width = struct.unpack_from(">H" if version == 2 else ">I", data, place.start + 4)[0], 2 * (version - 1)
-        if data[place.start + 6 + width :][:4] == b"Exif":
-            return int(number)
-    return None
-
-
-def _location(data: bytes, iloc: range, wanted: int, idat: range | None) -> tuple[int, int] | None:
-    """Offset and length of an item's first piece (8.11.3)."""
-    position = iloc.start
-
-    def number(width: int) -> int:
-        nonlocal position
-        position += width
-        return int.from_bytes(data[position - width : position], "big")
-
-    version = number(4) >> 24
-    sizes = number(2)
-    offset_size, length_size, base_size = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15
-    index_size = sizes & 15 if version else 0
-    for _ in range(number(4 if version == 2 else 2)):
-        if position >= iloc.stop:
-            return None
-        item = number(4 if version == 2 else 2)
-        inside = number(2) & 15 if version else 0
-        number(2)
-        base = number(base_size)
-        pieces = [(number(index_size), number(offset_size), number(length_size)) for _ in range(number(2))]
-        if item == wanted and pieces and inside < 2:
-            return base + pieces[0][1] + (idat.start if inside and idat else 0), pieces[0][2]
-    return None
+        if kind == b"meta":
+            yield file.read(rest if size else -1)
+        elif size == 0:
+            return
+        else:
+            file.seek(rest, 1)

@@ -18,6 +18,9 @@ from pipeline.stage import StageError
 NOT_VIDEO_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf", "concat", "ffmetadata", "srt", "ass", "webvtt"})
 """FFmpeg reads these as media though people mean text by them."""
 
+PICTURE_BRANDS = ("heic", "heix", "heim", "heis", "mif1", "avif")
+"""How files of the MP4 family name themselves that are one picture."""
+
 OPEN_TIMEOUT_S = 20.0
 READ_TIMEOUT_S = 20.0
 MAX_PIXELS = 2**28
@@ -118,7 +121,8 @@ def _unopened(path: str, error: av.FFmpegError) -> StageError:
 def is_one_picture(container: av.container.InputContainer) -> bool:
     """True for pictures that reach FFmpeg: of kinds that Pillow does not know, or from a URL."""
     name = container.format.name
-    return name.endswith("_pipe") or name == "image2"
+    brand = container.metadata.get("major_brand", "")
+    return name.endswith("_pipe") or name == "image2" or brand in PICTURE_BRANDS
 
 
 def is_picture_on_the_side(stream: av.video.stream.VideoStream) -> bool:
@@ -133,6 +137,9 @@ def default_video_stream(container: av.container.InputContainer, path: str) -> a
         StageError: there is none, or this FFmpeg cannot decode it.
     """
     streams = [s for s in container.streams.video if not is_picture_on_the_side(s)]
+    if streams and all(stream.disposition & Disposition.dependent for stream in streams):
+        what = "is a picture put together from tiles, which cannot be read from here"
+        raise StageError(what, path, "give the file itself, or save it as JPEG or PNG")
     if not streams:
         kind = "has sound but no video" if container.streams.audio else "has no video stream"
         raise StageError(kind, path, "give a file with a video stream")

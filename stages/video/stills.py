@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from pipeline.stage import StageError
+from stages.video import heif
 from stages.video.color import over_black
 from stages.video.rotation import EXIF_TURNS, UPRIGHT
 from stages.video.source import is_url
@@ -19,10 +22,16 @@ from stages.video.source import is_url
 U8 = npt.NDArray[np.uint8]
 
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "ICO", "TGA")
+"""What Pillow is asked about; HEIF besides, of files that say that they are."""
 FORMATS_BY_PILLOW = ("WEBP", "AVIF")
 """Animations of these FFmpeg does not read, or not whole."""
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 """Formats whose several pictures are a video; several pages of others are not."""
+MORE_OF = {
+    "TIFF": "only the first of {} pages is processed",
+    heif.FORMAT: "only the main one of {} pictures is processed",
+}
+"""What is said where a file holds more than the one picture that is taken."""
 
 FILM_OF_JPEGS = (".mjpeg", ".mjpg")
 """One JPEG after the other without a container: only the name tells them from a photo."""
@@ -49,11 +58,11 @@ def is_still(path: str) -> bool:
     """True for a file that holds one picture, by its content. Animated files and everything else are for FFmpeg."""
     if is_url(path) or Path(path).suffix.lower() in FILM_OF_JPEGS:
         return False
+    if heif.is_heif(path):
+        return True
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=known_formats(FORMATS)) as image:
-                return not (image.format in ANIMATED and getattr(image, "n_frames", 1) > 1)
+        with _opened(path) as image:
+            return not (image.format in ANIMATED and getattr(image, "n_frames", 1) > 1)
     except Image.DecompressionBombError:
         return True
     except (OSError, SyntaxError, ValueError):
@@ -70,23 +79,48 @@ def read_still(path: str) -> tuple[U8, list[str]]:
     """
     notes: list[str] = []
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=known_formats(FORMATS)) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise _too_large(path)
-                turn = EXIF_TURNS.get(image.getexif().get(EXIF_ORIENTATION, 1), UPRIGHT)
-                pages = getattr(image, "n_frames", 1)
-                if pages > 1 and image.format == "TIFF":
-                    notes.append(f"only the first of {pages} pages is processed")
+        with _opened(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise _too_large(path)
+            turn = EXIF_TURNS.get(_orientation(path, image), UPRIGHT)
+            pages = getattr(image, "n_frames", 1)
+            if pages > 1 and image.format in MORE_OF:
+                notes.append(MORE_OF[image.format].format(pages))
+            rgb = _tone_mapped(path, image, notes)
+            if rgb is None:
                 rgb = rgb_of(image, notes)
     except Image.DecompressionBombError as error:
         raise _too_large(path) from error
-    except UnidentifiedImageError:
-        return _read_by_opencv(path), notes
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise StageError(f"is a damaged picture ({error})", path, "copy or save it again") from error
+    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError) as error:
+        unknown = isinstance(error, UnidentifiedImageError)
+        if unknown and not heif.is_heif(path):
+            return _read_by_opencv(path), notes
+        reason = "its description of itself cannot be read" if unknown else error
+        raise StageError(f"is a damaged picture ({reason})", path, "copy or save it again") from error
     return turn.apply(rgb), notes
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[Image.Image]:
+    """The picture as Pillow knows it before it is decoded. Raises what Pillow raises."""
+    phones = heif.is_heif(path)
+    if phones:
+        heif.register()
+    formats = (heif.FORMAT,) if phones else FORMATS
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(path, formats=known_formats(formats)) as image:
+            yield image
+
+
+def _orientation(path: str, image: Image.Image) -> int:
+    if image.format == heif.FORMAT:
+        return heif.exif_orientation(path, image)
+    return int(image.getexif().get(EXIF_ORIENTATION, 1))
+
+
+def _tone_mapped(path: str, image: Image.Image, notes: list[str]) -> U8 | None:
+    return heif.tone_mapped(path, image, notes) if image.format == heif.FORMAT else None
 
 
 def known_formats(formats: tuple[str, ...]) -> list[str]:
@@ -144,11 +178,9 @@ def lasting_metadata(path: str) -> dict[str, bytes]:
     if not is_still(path):
         return {}
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=known_formats(FORMATS)) as image:
-                exif = image.getexif()
-                profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
+        with _opened(path) as image:
+            exif = image.getexif()
+            profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
     except (OSError, SyntaxError, ValueError):
         return {}
     exif.pop(EXIF_ORIENTATION, None)

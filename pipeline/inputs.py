@@ -13,16 +13,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from pipeline.journal import journal_path
+from pipeline.media import is_called_media, is_media, is_picture
 from pipeline.packet import Failure
 from pipeline.stage import Job, PlainError
 from pipeline.storage import exists, inside, is_remote, listing
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jp2")
-VIDEO_SUFFIXES = (
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".flv", ".wmv"),
-    *(".ogv", ".3gp", ".gif", ".apng", ".y4m", ".mxf", ".h264", ".h265"),
-)
-_MEDIA = frozenset(IMAGE_SUFFIXES + VIDEO_SUFFIXES)
 SAVED = "stream.json"
 """A folder with this file in it is an export that can be shown again: one input (`-c render`)."""
 SAVED_PICTURES = "frame_*.png"
@@ -44,11 +39,14 @@ class Inputs:
         jobs: all of them.
         refused: why some cannot start, by job index.
         standing: those that a run which goes on finds done.
+        left_out: what else lies in the folders that were named: files of other kinds, and folders other than the one
+            that results go to.
     """
 
     jobs: tuple[Job, ...]
     refused: dict[int, Failure]
     standing: frozenset[int] = frozenset()
+    left_out: tuple[str, ...] = ()
 
     @property
     def ready(self) -> list[Job]:
@@ -58,10 +56,11 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """One input as found: its path, and the failure if it is none."""
+    """One input as found: its path, and the failure if it is none; or what lies beside inputs and is left out."""
 
     path: str
     failure: Failure | None = None
+    left_out: bool = False
 
 
 def find_inputs(
@@ -103,8 +102,11 @@ def _placed(
     found: list[_Found], output: str | None, *, overwrite: bool, resume: bool, folder: Path | None, ending: str | None
 ) -> Inputs:
     """The jobs of inputs that were found. Raises UsageError as `find_inputs`."""
+    left_out = [item.path for item in found if item.left_out]
+    found = [item for item in found if not item.left_out]
     several = len(found) > 1
     target = _target_folder(output, several)
+    left_out = [path for path in left_out if os.path.realpath(path) != os.path.realpath(target or "")]
     stems = _distinct_stems([item.path for item in found])
     jobs: list[Job] = []
     refused: dict[int, Failure] = {}
@@ -122,7 +124,7 @@ def _placed(
         jobs.append(job)
         if failure:
             refused[index] = failure
-    return Inputs(jobs=tuple(jobs), refused=refused, standing=frozenset(standing))
+    return Inputs(jobs=tuple(jobs), refused=refused, standing=frozenset(standing), left_out=tuple(left_out))
 
 
 def pair_inputs(names: Sequence[str], output: str | None, *, overwrite: bool) -> Inputs:
@@ -130,7 +132,7 @@ def pair_inputs(names: Sequence[str], output: str | None, *, overwrite: bool) ->
 
     Raises UsageError where there are not two.
     """
-    found = [item for name in names for item in _expand(name)]
+    found = [item for name in names for item in _expand(name) if not item.left_out]
     if len(found) != 2:
         raise UsageError("two inputs are compared", f"{len(found)} given", "name two videos")
     stem = "_vs_".join(_distinct_stems([item.path for item in found]))
@@ -178,7 +180,7 @@ def default_name(path: str, stem: str, ending: str | None = None) -> str:
     """The file name of an input's result."""
     if ending is not None:
         return f"{stem}{ending}"
-    return f"{stem}.densepose{'.png' if Path(path).suffix.lower() in IMAGE_SUFFIXES else '.mp4'}"
+    return f"{stem}.densepose{'.png' if is_picture(path) else '.mp4'}"
 
 
 def _expand(name: str) -> list[_Found]:
@@ -186,22 +188,30 @@ def _expand(name: str) -> list[_Found]:
         files = listing(name)
         if files is None:
             return [_Found(name)] if exists(name) else [_missing(name, "this file does not exist")]
-        media = [file for file in files if Path(file).suffix.lower() in _MEDIA]
-        return [_Found(file) for file in media] or [_missing(name, "no video or image in this folder")]
+        return _in_folder(name, files, [])
     if _URL.match(name):
         return [_Found(name)]
     path = Path(name)
     if (path / SAVED).is_file():
         return [_Found(name)]
     if path.is_dir():
-        media = sorted(str(file) for file in path.iterdir() if file.is_file() and file.suffix.lower() in _MEDIA)
-        return [_Found(file) for file in media] or [_missing(name, "no video or image in this folder")]
+        items = sorted(path.iterdir())
+        folders = [f"{item}/" for item in items if item.is_dir()]
+        return _in_folder(name, [str(item) for item in items if not item.is_dir()], folders)
     if path.exists():
         return [_Found(name)]
     if glob.has_magic(name):
         matches = sorted(file for file in glob.glob(name, recursive=True) if Path(file).is_file())
         return [_Found(file) for file in matches] or [_missing(name, "nothing fits this pattern")]
     return [_missing(name, "this file does not exist")]
+
+
+def _in_folder(name: str, files: Sequence[str], folders: Sequence[str]) -> list[_Found]:
+    """The media of a folder, then what is left out of it. Files in stores are known by their names alone."""
+    media = [file for file in files if is_media(file)]
+    others = sorted({*files, *folders} - {*media})
+    found = [_Found(file) for file in media] or [_missing(name, "no video or image in this folder")]
+    return [*found, *(_Found(file, left_out=True) for file in others)]
 
 
 def _missing(name: str, what: str) -> _Found:
@@ -216,7 +226,7 @@ def _target_folder(output: str | None, several: bool) -> str | None:
         return output
     if not several:
         return None
-    if Path(output).suffix.lower() in _MEDIA:
+    if is_called_media(output):
         raise UsageError("several inputs cannot go to one file", f"-o {output}", "name a folder")
     return output
 

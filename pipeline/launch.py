@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from pipeline.actors.cluster import quieten
@@ -14,8 +13,9 @@ from pipeline.batch.run import OneWorker, run_batch, settings_mark
 from pipeline.batch.worker import BatchWorker
 from pipeline.config import RunConfig
 from pipeline.conversion import ConfigError
-from pipeline.inputs import IMAGE_SUFFIXES, Inputs, UsageError, find_inputs, live_input, pair_inputs, saved_inputs
+from pipeline.inputs import Inputs, UsageError, find_inputs, live_input, pair_inputs, saved_inputs
 from pipeline.interrupts import Interrupt
+from pipeline.media import is_picture
 from pipeline.metrics import Metrics
 from pipeline.plan import Plan
 from pipeline.recovery import settings_of
@@ -62,7 +62,7 @@ def fetch(config: RunConfig) -> None:
 def one_thing_at_a_time(plan: Plan, jobs: Sequence[Job]) -> bool:
     """Whether nothing of a run could happen side by side: a single lane, or a single image, which is one packet."""
     single_lane = len(plan.lanes) == 1 and plan.lanes[0].replicas == 1
-    single_image = len(jobs) == 1 and Path(jobs[0].input).suffix.lower() in IMAGE_SUFFIXES
+    single_image = len(jobs) == 1 and is_picture(jobs[0].input)
     return single_lane or single_image
 
 

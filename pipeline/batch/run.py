@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.batch import units as batch_units
@@ -12,8 +11,8 @@ from pipeline.batch.manifest import Manifest
 from pipeline.batch.parts import Parts, fixed_chunk
 from pipeline.batch.units import Board, Unit
 from pipeline.batch.worker import BatchWorker, Outcome
-from pipeline.inputs import IMAGE_SUFFIXES
 from pipeline.interrupts import Interrupt
+from pipeline.media import is_picture
 from pipeline.metrics import Metrics
 from pipeline.packet import Failure
 from pipeline.stage import Job
@@ -154,5 +153,4 @@ class _Batch:
 
 def _first_kind(parts: Parts, job: Job) -> batch_units.UnitKind:
     """What an input begins with: a look at its length where it could be cut."""
-    still = Path(job.input).suffix.lower() in IMAGE_SUFFIXES
-    return "whole" if still or parts.shard is None else "probe"
+    return "whole" if is_picture(job.input) or parts.shard is None else "probe"

@@ -27,6 +27,8 @@ from pipeline.watch.watching import watching
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 STOPPING = "stopping after the current packet"
 STOPPING_BATCH = "no further part of the batch begins"
+NAMED_FILES = 8
+"""Of those that were left out of a folder, so many are named on the terminal."""
 AGAIN = "the same command again does what is missing"
 
 
@@ -92,8 +94,10 @@ def _main(words: list[str], table: Mapping[str, str], started: float) -> int:
         with watching(config.settings.observe, metrics):
             _run(results, inputs, metrics)
     if arguments.report:
-        write_report(make_report(metrics), arguments.report)
+        write_report(make_report(metrics, inputs.left_out), arguments.report)
     code = _verdict(metrics, interrupted=interrupt.requested, debug=arguments.debug)
+    if inputs.left_out:
+        print(_left_out(inputs.left_out), file=sys.stderr)
     if parts is not None and code != DONE:
         print(AGAIN, file=sys.stderr)
     return code
@@ -137,6 +141,14 @@ def _written(job: Job, receipt: Any, stream: StreamTally) -> str:
 
 def _counted(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _left_out(names: Sequence[str]) -> str:
+    """What of the named folders is no input, some of it by name; names that no terminal shows are escaped."""
+    shown = [name if name.isprintable() else ascii(name)[1:-1] for name in names[:NAMED_FILES]]
+    more = f", and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    were = "was" if len(names) == 1 else "were"
+    return f"{len(names)} in the folder {were} left out, being no video or image: {', '.join(shown)}{more}"
 
 
 def _verdict(metrics: Metrics, *, interrupted: bool, debug: bool) -> int:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.metrics import Metrics, StreamTally
 from pipeline.stage import PlainError
 
+NAMED_FILES = 100
+"""Of those that were left out of a folder, so many are named in a report."""
 
-def make_report(metrics: Metrics) -> dict[str, Any]:
+
+def make_report(metrics: Metrics, left_out: Sequence[str] = ()) -> dict[str, Any]:
     """Everything that is known after a run.
 
-    Keys: `inputs` (one entry per input), `seconds`, `fps`, `first_frame_s`, `lanes`, `stages`, the facts of the
-    stages that all inputs share (`weights`), and `metrics` where the run measured something on its only input.
+    Keys: `inputs` (one entry per input), `left_out` (what of the named folders is no input: how much, and the first
+    names), `seconds`, `fps`, `first_frame_s`, `lanes`, `stages`, the facts of the stages that all inputs share
+    (`weights`), and `metrics` where the run measured something on its only input.
     """
     frames = sum(stream.frames_done for stream in metrics.streams.values())
     seconds = metrics.seconds or 0.0
@@ -22,6 +27,7 @@ def make_report(metrics: Metrics) -> dict[str, Any]:
     measured = {"metrics": entries[0]["metrics"]} if len(entries) == 1 and "metrics" in entries[0] else {}
     return {
         "inputs": entries,
+        "left_out": {"count": len(left_out), "names": list(left_out[:NAMED_FILES])},
         "seconds": round(seconds, 3),
         "fps": round(frames / seconds, 2) if seconds else 0.0,
         "first_frame_s": None if metrics.first_frame_s is None else round(metrics.first_frame_s, 3),

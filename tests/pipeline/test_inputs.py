@@ -43,6 +43,33 @@ def test_folders_and_patterns_give_media_in_order(folder: Path) -> None:
     assert [job.input for job in find_inputs(["**/*.mp4"], "o/", overwrite=False).jobs] == ["a.mp4", "sub/a.mp4"]
 
 
+def test_a_folder_gives_what_its_content_makes_media_and_tells_what_it_leaves_out(folder: Path) -> None:
+    photo = b"\xff\xd8\xff\xe0" + bytes(20)
+    for name, content in {
+        "sub/IMG_1.JFIF": photo, "sub/photo": photo, "sub/film.jpg": b"\x1a\x45\xdf\xa3" + bytes(20),
+        "sub/png.mp4": b"\x89PNG\r\n\x1a\n" + bytes(20), "sub/notes.txt": b"words", "sub/.hidden": b"x",
+        "sub/lower/x.mp4": b"x", "sub/out/x.mp4": b"x",
+    }.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
+    found = find_inputs(["sub"], "sub/out/", overwrite=False)
+    assert {job.input: Path(job.output or "").name for job in found.jobs} == {
+        "sub/IMG_1.JFIF": "IMG_1.densepose.png",
+        "sub/a.mp4": "a.densepose.mp4",
+        "sub/c.mov": "c.mov.densepose.mp4",
+        "sub/c.png": "c.png.densepose.png",
+        "sub/film.jpg": "film.densepose.mp4",
+        "sub/photo": "photo.densepose.png",
+        "sub/png.mp4": "png.densepose.png",
+    }
+    assert found.left_out == ("sub/.hidden", "sub/lower/", "sub/notes.txt")
+
+
+def test_a_folder_without_media_tells_what_it_holds(folder: Path) -> None:
+    found = find_inputs(["empty"], None, overwrite=False)
+    assert refusals(found) == ["no video or image in this folder"] and found.left_out == ("empty/readme.md",)
+
+
 def test_names_that_clash_get_suffix_or_folder(folder: Path) -> None:
     assert outputs(find_inputs(["sub"], "o", overwrite=False)) == [
         "o/a.densepose.mp4",

@@ -205,3 +205,13 @@ def test_a_picture_that_only_ffmpeg_reads_is_a_still(tmp_path: Path) -> None:
     run = transcode(tmp_path / "in.sgi", tmp_path / "out.png")
     assert run.written is not None and run.written.frames == 1
     assert (np.asarray(Image.open(tmp_path / "out.png")) == PICTURE).all()
+
+
+@pytest.mark.parametrize(
+    "kind", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "JPEG2000", "PPM", "SGI", "PCX", "QOI", "TGA"]
+)
+@pytest.mark.parametrize("name", ["photo", "photo.mp4", "photo.jpe", "PHOTO.TXT"])
+def test_content_tells_the_kind_and_not_the_name(tmp_path: Path, kind: str, name: str) -> None:
+    Image.fromarray(PICTURE).save(tmp_path / "made", kind)
+    (tmp_path / "made").rename(tmp_path / name)
+    assert still(tmp_path / name).shape == PICTURE.shape

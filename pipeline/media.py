@@ -1,0 +1,206 @@
+"""What a file holds: a picture, a film, or neither, by its first bytes; by its name where those say nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import BinaryIO, Literal
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+Kind = Literal["picture", "film"]
+
+RAW_SUFFIXES = (
+    *(".3fr", ".arw", ".cr2", ".cr3", ".dng", ".erf", ".gpr", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw"),
+    *(".orf", ".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
+)
+"""Photos that are to be developed first: they are found, so that their owner is told."""
+PICTURE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".png", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".heic", ".heif"),
+    *(".hif", ".avif", ".jp2", ".j2k", ".jpf", ".jpx", ".jxl", ".tga", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".pfm"),
+    *(".hdr", ".exr", ".psd", ".sgi", ".qoi", ".dds", ".dpx", ".pcx"),
+    *RAW_SUFFIXES,
+)
+FILM_OF_JPEGS = (".mjpeg", ".mjpg")
+"""One JPEG after the other without a container: only the name tells them from a photo."""
+FILM_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob", ".flv"),
+    *(".wmv", ".asf", ".ogv", ".3gp", ".3g2", ".gif", ".apng", ".y4m", ".mxf", ".h264", ".h265", ".ivf", ".dv"),
+    *FILM_OF_JPEGS,
+)
+SOUND_SUFFIXES = (".m4a", ".m4b", ".mka", ".oga", ".ogg", ".opus", ".spx", ".weba", ".wma", ".aax")
+"""Sound that lies in containers of films."""
+
+PICTURE_HEADS = (
+    b"\xff\xd8\xff",  # JPEG
+    *(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),  # TIFF, and BigTIFF
+    *(b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM"),  # raw photos
+    *(b"\xff\x4f\xff\x51", b"\0\0\0\x0cJXL \r\n\x87\n"),  # JPEG 2000 as a bare stream, JPEG XL
+    *(b"8BPS\0", b"qoif\0", b"DDS \x7c\0\0\0", b"SDPX", b"XPDS", b"\x76\x2f\x31\x01", b"#?RADIANCE", b"#?RGBE"),
+    *(b"\x01\xda\x00\x01", b"\x01\xda\x00\x02", b"\x01\xda\x01\x01", b"\x01\xda\x01\x02"),  # SGI
+    *(b"\x0a\x05\x01\x08", b"\x0a\x05\x01\x01", b"\x59\xa6\x6a\x95"),  # PCX, Sun raster
+)
+PICTURE_PATTERN = re.compile(
+    rb"P[1-6]\s+(#[^\n]*\n\s*)*\d+\s+\d+\s|P7\n(#|WIDTH|HEIGHT)|P[Ff]\s+\d+\s+\d+\s"
+    rb"|BM.{4}\0{4}.{4}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0",
+    re.S,
+)
+"""Netpbm with its size, and BMP with a header of a known length."""
+FILM_HEADS = (
+    *(b"\x1a\x45\xdf\xa3", b"FLV\x01", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"OggS"),  # Matroska, FLV, ASF, Ogg
+    *(b"\0\0\x01\xba", b"\0\0\x01\xb3", b"YUV4MPEG2", b"\x06\x0e\x2b\x34\x02\x05\x01\x01", b"DKIF", b".RMF"),
+    *(b"\0\0\0\x01\x67", b"\0\0\0\x01\x27", b"\0\0\0\x01\x40\x01", b"\0\0\0\x01\x42\x01"),  # H.264, HEVC as streams
+)
+TRANSPORT_PATTERN = re.compile(rb"(G.{187}){2}G|.{4}(G.{191}){2}G", re.S)
+"""MPEG-TS, with the four bytes before each packet that Blu-ray has, too."""
+BOXES = (b"moov", b"mdat", b"wide", b"pnot", b"styp", b"moof", b"sidx", b"free", b"skip")
+"""How films of the MP4 family begin that do not name themselves."""
+PICTURE_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"avif", b"crx ")
+SOUND_BRANDS = (b"M4A ", b"M4B ", b"M4P ", b"aax ")
+APPLE_DOUBLE = b"\x00\x05\x16\x07"
+"""What macOS puts beside a file on other systems' disks, `._NAME`: never the file itself, though it is called so."""
+HEAD = 600
+TGA_END = b"TRUEVISION-XFILE.\0"
+
+
+def is_picture(path: str) -> bool:
+    """Whether an input is one picture: a photo, not a film. Of addresses the name tells."""
+    return _kind(path) == "picture"
+
+
+def is_media(path: str) -> bool:
+    """Whether a file of a folder is a film or a picture by its content, or is called one."""
+    if _suffix(path) in SOUND_SUFFIXES:
+        return False
+    return _kind(path) is not None
+
+
+def is_called_media(path: str) -> bool:
+    """Whether a name is that of a film or a picture."""
+    return _kind_called(path) is not None
+
+
+def _kind(path: str) -> Kind | None:
+    local = _local(path)
+    if local is None:
+        return _kind_called(path)
+    try:
+        with open(local, "rb") as file:
+            head = file.read(HEAD)
+            if head.startswith(APPLE_DOUBLE):
+                return None
+            found = kind_of_content(head, file)
+    except (OSError, ValueError):
+        return _kind_called(path)
+    if found == "picture" and _suffix(path) in FILM_OF_JPEGS and head.startswith(b"\xff\xd8"):
+        return "film"
+    return found or _kind_called(path)
+
+
+def _local(path: str) -> str | None:
+    """The regular file that a path or `file://` address names, None for all else."""
+    scheme, found, rest = path.partition("://")
+    if found and scheme.lower() == "file" and not os.path.exists(rest):
+        rest = url2pathname(urlsplit(path).path)
+    local = path if not found else rest if scheme.lower() == "file" else ""
+    return local if local and os.path.isfile(local) else None
+
+
+def _suffix(path: str) -> str:
+    named = re.sub(r"[?#].*$", "", path) if "://" in path else path
+    return Path(named).suffix.lower()
+
+
+def _kind_called(path: str) -> Kind | None:
+    suffix = _suffix(path)
+    if suffix in PICTURE_SUFFIXES:
+        return "picture"
+    return "film" if suffix in FILM_SUFFIXES else None
+
+
+def kind_of_content(head: bytes, file: BinaryIO) -> Kind | None:
+    """What a file is by its content, None where that says nothing.
+
+    Args:
+        head: its first bytes, some hundred.
+        file: itself, for what is told further in: whether a GIF, PNG or WebP moves, and the end of a TGA.
+    """
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return _moving(_gif_pictures(file))
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return _moving(_png_pictures(file))
+    if head[:4] == b"RIFF":
+        return _kind_of_riff(head, file)
+    if head[4:8] == b"ftyp":
+        brand = head[8:12]
+        return None if brand in SOUND_BRANDS else "picture" if brand in PICTURE_BRANDS else "film"
+    if head[4:8] == b"jP  ":
+        return "film" if head[20:24] == b"mjp2" else "picture"
+    if head.startswith(PICTURE_HEADS) or PICTURE_PATTERN.match(head):
+        return "picture"
+    boxes = head[:1] < b" " and head[4:8] in BOXES  # no text begins with the length of a box
+    if boxes or head.startswith(FILM_HEADS) or TRANSPORT_PATTERN.match(head):
+        return "film"
+    return "picture" if _ends_as_tga(file) else None
+
+
+def _moving(pictures: int) -> Kind:
+    return "film" if pictures > 1 else "picture"
+
+
+def _kind_of_riff(head: bytes, file: BinaryIO) -> Kind | None:
+    if head[8:12] == b"WEBP":
+        return _moving(_webp_pictures(file) if head[12:16] == b"VP8X" and head[20] & 2 else 1)
+    return "film" if head[8:11] == b"AVI" else None
+
+
+def _gif_pictures(file: BinaryIO) -> int:
+    """How many pictures a GIF holds; no more than two are counted (GIF89a, appendix A)."""
+    file.seek(10)
+    screen = file.read(3)
+    file.seek(13 + _palette(screen[:1]))
+    pictures = 0
+    while pictures < 2 and (kind := file.read(1)) in (b"!", b","):
+        if kind == b"!":
+            file.seek(1, os.SEEK_CUR)
+        else:
+            pictures += 1
+            file.seek(_palette(file.read(9)[8:]) + 1, os.SEEK_CUR)
+        while (size := file.read(1)) not in (b"", b"\0"):
+            file.seek(size[0], os.SEEK_CUR)
+    return pictures
+
+
+def _palette(flags: bytes) -> int:
+    """Bytes of the palette that flags announce."""
+    return 3 << ((flags[0] & 7) + 1) if flags and flags[0] & 0x80 else 0
+
+
+def _png_pictures(file: BinaryIO) -> int:
+    """How many pictures a PNG says that it holds, in a chunk before the first one's data; one where it says nothing."""
+    file.seek(8)
+    while len(header := file.read(8)) == 8 and header[4:] != b"IDAT":
+        if header[4:] == b"acTL":
+            return int.from_bytes(file.read(4), "big")
+        file.seek(int.from_bytes(header[:4], "big") + 4, os.SEEK_CUR)
+    return 1
+
+
+def _webp_pictures(file: BinaryIO) -> int:
+    """How many frames a WebP that may move holds; no more than two are counted."""
+    file.seek(12)
+    frames = 0
+    while frames < 2 and len(header := file.read(8)) == 8:
+        frames += header[:4] == b"ANMF"
+        size = int.from_bytes(header[4:], "little")
+        file.seek(size + size % 2, os.SEEK_CUR)
+    return frames
+
+
+def _ends_as_tga(file: BinaryIO) -> bool:
+    size = file.seek(0, os.SEEK_END)
+    if size < len(TGA_END):
+        return False
+    file.seek(size - len(TGA_END))
+    return file.read() == TGA_END

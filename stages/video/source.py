@@ -146,6 +146,10 @@ def default_video_stream(container: av.container.InputContainer, path: str) -> a
     marked = [s for s in streams if s.disposition & Disposition.default]
     best = container.streams.best("video")
     chosen = marked[0] if marked else (best if best in streams else streams[0])
+    if chosen.codec_context is None and is_one_picture(container):
+        kind = os.path.splitext(path)[1] or container.format.name.removesuffix("_pipe")
+        what = f"is a picture of a kind that cannot be read here ({kind})"
+        raise StageError(what, path, "save it as PNG or JPEG")
     if chosen.codec_context is None:
         raise StageError("its video codec is unknown to this FFmpeg", path, "convert it to H.264")
     if chosen.codec_context.width * chosen.codec_context.height > MAX_PIXELS:

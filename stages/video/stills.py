@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from pipeline.stage import StageError
-from stages.video import heif
+from stages.video import heif, raw_photos
 from stages.video.color import over_black
 from stages.video.rotation import EXIF_TURNS, UPRIGHT
 from stages.video.source import is_url
@@ -58,7 +58,7 @@ def is_still(path: str) -> bool:
     """True for a file that holds one picture, by its content. Animated files and everything else are for FFmpeg."""
     if is_url(path) or Path(path).suffix.lower() in FILM_OF_JPEGS:
         return False
-    if heif.is_heif(path):
+    if heif.is_heif(path) or raw_photos.is_raw(path):
         return True
     try:
         with _opened(path) as image:
@@ -72,14 +72,19 @@ def is_still(path: str) -> bool:
 def read_still(path: str) -> tuple[U8, list[str]]:
     """The picture, upright, uint8 (H,W,3) RGB, and what had to be done to it in sentences.
 
-    Transparent pictures lie over black; 16-bit ones are rounded to 8; of several pages the first is taken.
+    Transparent pictures lie over black; 16-bit ones are rounded to 8; of several pages the first is taken that is no
+    preview of another.
 
     Raises:
-        StageError: the file is damaged.
+        StageError: the file is damaged, or a raw photo.
     """
+    if raw_photos.is_raw(path):
+        raise raw_photos.refusal(path)
     notes: list[str] = []
     try:
         with _opened(path) as image:
+            if image.format == "TIFF" and raw_photos.find_full_page(path, image):
+                notes.append("the preview that the file begins with is passed over")
             if image.width * image.height > MAX_PIXELS:
                 raise _too_large(path)
             turn = EXIF_TURNS.get(_orientation(path, image), UPRIGHT)

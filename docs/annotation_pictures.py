@@ -18,7 +18,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from models.checkpoints.checkpoint import DataUnpickler
+from models.checkpoints.data_pickle import read_data_pickle
 from models.surface.charts import COARSE_OF_CHART
 from stages.annotations.densepose_coco import MASK_SIDE, AnnotatedPerson
 from stages.annotations.run_lengths import mask_of
@@ -83,7 +83,7 @@ def main() -> None:
     wanted = parser.parse_args()
     if wanted.real:
         with Path(wanted.real[0]).open("rb") as file:
-            real = DataUnpickler(file, encoding="latin1").load()
+            real = read_data_pickle(file)
         picture, path = dotted(real["ICrop"], real["x"], real["y"], real["I"]), wanted.real[1]
     else:
         picture, path = synthetic(), str(OUT)

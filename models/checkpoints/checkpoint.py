@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoints.caffe2_names import is_caffe2, rename_caffe2
-from models.checkpoints.data_pickle import DataUnpickler
+from models.checkpoints.data_pickle import read_data_pickle
+from models.checkpoints.torch_file import read_torch_file
 from models.errors import ModelError
 
 Weights = dict[str, Tensor]
@@ -37,11 +38,8 @@ class Checkpoint:
 DERIVED = ("pixel_mean", "pixel_std", "proposal_generator.anchor_generator.cell_anchors.")
 """Beginnings of keys that old files carry and that follow from the architecture."""
 
-BROKEN = (
-    *(pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
-    *(MemoryError, RuntimeError, AssertionError, OSError, SystemError),
-)
-"""What unpickling stumbles over in a damaged file: a flipped bit can be any opcode, and any length."""
+MOST_GROWTH, SPARE_BYTES = 16, 1 << 26
+"""Eight bits become 32, and a tensor may have some names: what grows more than that names the same again and again."""
 NAMED_AT_MOST = 6
 
 
@@ -119,24 +117,19 @@ def match_endings(weights: Weights, expected: list[str]) -> Weights:
 
 
 def _read_pickle(path: Path) -> Any:
-    """Raises: ModelError. Whatever a broken pickle makes the unpickler stumble over is one and the same to the user."""
     try:
         with path.open("rb") as file:
-            return DataUnpickler(file, encoding="latin1").load()
-    except BROKEN as error:
-        raise ModelError(f"not readable as weights: {_reason(error)}", str(path), "download it again") from error
+            return read_data_pickle(file)
+    except (pickle.UnpicklingError, OSError) as error:
+        raise ModelError(f"not readable as weights: {error}", str(path), "download it again") from error
 
 
 def _read_torch(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except BROKEN as error:
+        return read_torch_file(path)
+    except (pickle.UnpicklingError, OSError) as error:
         remedy = "save it again as a state dict"
-        raise ModelError(f"not readable as weights: {_reason(error)}", str(path), remedy) from error
-
-
-def _reason(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"not readable as weights: {error}", str(path), remedy) from error
 
 
 def _read_safetensors(path: Path) -> Any:
@@ -155,19 +148,27 @@ def _to_tensors(content: Any, path: Path) -> Weights:
     if not isinstance(content, Mapping):
         raise ModelError("holds no weights by name", str(path), "give a checkpoint of DensePose-RCNN")
     weights: Weights = {}
-    for name, value in content.items():
+    room = MOST_GROWTH * path.stat().st_size + SPARE_BYTES
+    for key, value in content.items():
+        name = key.decode("latin1") if isinstance(key, bytes) else key
         if not isinstance(name, str) or name.endswith("_momentum") or name in ("__author__", "matching_heuristics"):
             continue
-        tensor = (
-            torch.from_numpy(np.array(value))
-            if isinstance(value, np.ndarray | np.generic) and _is_number(value)
-            else value
-        )
-        if not isinstance(tensor, Tensor):
+        if not isinstance(value, Tensor) and not _is_number(value):
             raise ModelError(f"{name} is not an array of numbers", str(path), "give a checkpoint of DensePose-RCNN")
-        weights[name] = tensor.to(torch.float32)
+        room -= torch.float32.itemsize * (value.numel() if isinstance(value, Tensor) else value.size)
+        if room < 0:
+            raise ModelError("holds the same numbers under too many names", str(path), "download it again")
+        weights[name] = _as_float32(value)
     return weights
 
 
-def _is_number(value: np.ndarray | np.generic) -> bool:
-    return np.issubdtype(value.dtype, np.number)
+def _as_float32(value: Tensor | np.ndarray | np.generic) -> Tensor:
+    if isinstance(value, Tensor):
+        return value.to(torch.float32)
+    with np.errstate(over="ignore"):
+        return torch.from_numpy(np.array(value, np.float32))
+
+
+def _is_number(value: Any) -> bool:
+    real = (np.integer, np.floating)
+    return isinstance(value, np.ndarray | np.generic) and any(np.issubdtype(value.dtype, kind) for kind in real)

@@ -5,21 +5,20 @@ None of the files is ours to ship: DensePose's data are CC BY-NC 4.0 and the SMP
 
 from __future__ import annotations
 
-import io
 import math
 import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 from scipy.spatial.distance import cdist
 
-from models.checkpoints.data_pickle import DataUnpickler
+from models.checkpoints.data_pickle import data_maker, read_data_pickle
+from models.checkpoints.pickle_machine import Maker, Unfinished, unpickled
 from models.errors import ModelError
 from models.surface.charted_mesh import ChartedMesh
 
@@ -143,7 +142,7 @@ def _read_mat(path: Path, keys: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
     _require(path, NOT_OURS[path.name])
     try:
         content = loadmat(str(path))
-    except (MatReadError, NotImplementedError, ValueError, TypeError, OSError, KeyError, IndexError) as error:
+    except Exception as error:  # SciPy raises whatever zlib, struct and its own readers do
         raise ModelError(f"cannot be read as a MATLAB file ({error})", str(path), DAMAGED) from error
     missing = [key for key in keys if key not in content]
     if missing:
@@ -157,32 +156,30 @@ def _read_mat(path: Path, keys: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
 
 def _read_distances(path: Path) -> Float:
     _require(path, NOT_OURS[path.name])
-    with path.open("rb") as file:
-        content = _unpickled(DataUnpickler(file, encoding="latin1").load, path)
+    content = _unpickled(read_data_pickle, path)
     table = content.get("Pdist_matrix") if isinstance(content, dict) else None
     if not isinstance(table, np.ndarray) or not np.issubdtype(table.dtype, np.floating) or not table.size:
         raise ModelError("holds no Pdist_matrix", str(path), DAMAGED)
     return table.ravel()
 
 
-class _Inert:
+class _Inert(Unfinished):
     """Stands for any object of an SMPL pickle; it keeps the state and has no behaviour."""
 
     def __init__(self, *_: Any) -> None:
         self.state: Any = None
 
-    def __setstate__(self, state: Any) -> None:
+    def finish(self, state: Any) -> _Inert:
         self.state = state
+        return self
 
 
-class _BodyUnpickler(DataUnpickler):
-    """Reads the arrays of an SMPL pickle; what is no array (chumpy's, SciPy's) comes as an inert object."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return super().find_class(module, name)
-        except pickle.UnpicklingError:
-            return _Inert
+def _body_maker(module: str, name: str) -> Maker:
+    """What is no array (chumpy's, SciPy's) comes as an inert object."""
+    try:
+        return data_maker(module, name)
+    except pickle.UnpicklingError:
+        return Maker(name=name, make=_Inert)
 
 
 def _read_vertices(body: Path) -> F32:
@@ -208,7 +205,7 @@ def _npz_vertices(path: Path) -> Any:
 
 
 def _pkl_vertices(path: Path) -> Any:
-    content = _unpickled(_BodyUnpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load, path)
+    content = _unpickled(lambda file: unpickled(file, _body_maker), path)
     found = content.get("v_template") if isinstance(content, dict) else None
     if isinstance(found, _Inert) and isinstance(found.state, dict):
         return found.state.get("x")
@@ -223,9 +220,10 @@ def _obj_vertices(path: Path) -> Any:
         raise ModelError(f"cannot be read as a mesh ({error})", str(path), DAMAGED) from error
 
 
-def _unpickled(load: Callable[[], Any], path: Path) -> Any:
-    """Raises: ModelError. Whatever a broken pickle makes the unpickler stumble over is one and the same to the user."""
+def _unpickled(read: Callable[[BinaryIO], Any], path: Path) -> Any:
+    """Raises: ModelError."""
     try:
-        return load()
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
+        with path.open("rb") as file:
+            return read(file)
+    except (pickle.UnpicklingError, OSError) as error:
         raise ModelError(f"cannot be read ({error})", str(path), DAMAGED) from error

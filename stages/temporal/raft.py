@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torchvision.models.optical_flow import raft_large, raft_small
 
+from models.checkpoints.torch_file import read_torch_file
 from models.errors import ModelError
 from models.inference.precision import choose_device
 from stages.payloads import F32, U8
@@ -31,10 +32,10 @@ def read_raft(path: str) -> nn.Module:
     if not file.is_file():
         raise ModelError("no such file of weights", f"{KEY}: {path}", REMEDY)
     try:
-        tensors = torch.load(file, weights_only=True, map_location="cpu")
+        tensors = read_torch_file(file)
         net = NAMES[len(tensors[FIRST])](weights=None)
         net.load_state_dict(tensors)
-    except Exception as error:  # torch raises many kinds for damaged files, and others for weights of something else
+    except Exception as error:  # torch raises many kinds for weights of something else
         raise ModelError(f"not RAFT's weights ({type(error).__name__})", f"{KEY}: {path}", REMEDY) from error
     return net.eval()
 

@@ -150,7 +150,7 @@ class Fit:
         self.average = saved["average"]
         try:
             self.optimizer.load_state_dict(saved["optimizer"])
-        except (KeyError, ValueError) as error:  # torch's words for states of other groups
+        except (LookupError, ValueError, TypeError, AttributeError) as error:  # torch's words for others
             remedy = "go on with the optimizer it began with, or train in another folder"
             raise StageError("the checkpoint is of another optimizer", str(self.path), remedy) from error
         self.step = saved["step"]

@@ -95,6 +95,8 @@ class RunSettings:
     Attributes:
         lanes: the graph, in order.
         credits: packets in flight per stream.
+        largest_picture: millions of pixels that one picture or frame may have; null: what a third of the machine's
+            memory holds. Larger ones are refused by their header.
         threads: compute threads of a lane; `auto` depends on the machine's cores alone, never on replicas.
         on_error: what happens to a packet that a stage cannot process: `stop` ends its input with an error,
             `pass` lets it through unprocessed where the stages know how, and counts it.
@@ -111,6 +113,7 @@ class RunSettings:
 
     lanes: dict[str, LaneConfig]
     credits: int = 4
+    largest_picture: float | None = None
     threads: int | Literal["auto"] = "auto"
     on_error: Literal["stop", "pass"] = "stop"
     inputs: Literal["media", "saved", "pair", "live", "none"] = "media"
@@ -124,6 +127,7 @@ class RunSettings:
     def __post_init__(self) -> None:
         """Raises ValueError for a number out of range or a run without lanes."""
         _at_least(1, credits=self.credits, threads=self.threads, workers=self.workers)
+        _at_least(1, largest_picture=self.largest_picture)
         if not self.lanes:
             raise ValueError("a run needs at least one lane")
 

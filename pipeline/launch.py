@@ -17,7 +17,7 @@ from pipeline.inputs import Inputs, UsageError, find_inputs, live_input, pair_in
 from pipeline.interrupts import Interrupt
 from pipeline.media import is_picture
 from pipeline.metrics import Metrics
-from pipeline.plan import Plan
+from pipeline.plan import PICTURE_VARIABLE, Plan
 from pipeline.recovery import settings_of
 from pipeline.serial import run_serial
 from pipeline.stage import Job
@@ -53,8 +53,14 @@ def run_inputs(
 def fetch(config: RunConfig) -> None:
     """Let every stage get what it needs from outside, in this process, where its progress can be seen.
 
+    Before that, this process and those that it starts hear how large a picture may be.
+
     Raises what the stages raise: an error with what, where and remedy.
     """
+    if config.settings.largest_picture is None:
+        os.environ.pop(PICTURE_VARIABLE, None)
+    else:
+        os.environ[PICTURE_VARIABLE] = repr(config.settings.largest_picture)
     for node in config.graph.nodes:
         node.cls.fetch(config.stages[node.name])
 

@@ -15,6 +15,8 @@ from pipeline.graph import Graph, Lane
 from pipeline.stage import PlainError
 
 GB = 1 << 30
+PICTURE_VARIABLE = "DENSEPOSE_LARGEST_PICTURE"
+"""Tells `models.picture_size` in every process what the run's key `largest_picture` says."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
 """What numeric libraries read their number of threads from when they are loaded. OpenCV's threads, where there are more
 than cores for them, wait for each other busily."""
@@ -214,6 +216,13 @@ def _store_size(settings: RunSettings, machine: Machine) -> int:
             "lower it",
         )
     return int(asked * GB)
+
+
+def told_to_processes(threads: int) -> dict[str, str]:
+    """The environment variables by which a process with so many compute threads learns what it may do."""
+    picture = os.environ.get(PICTURE_VARIABLE)
+    said = {} if picture is None else {PICTURE_VARIABLE: picture}
+    return dict.fromkeys(THREAD_VARIABLES, str(threads)) | said
 
 
 def read_machine() -> Machine:

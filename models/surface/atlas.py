@@ -49,12 +49,18 @@ def split_tiles(texels_HWC: U8) -> U8:
     6 columns, counted along the rows. Raises ModelError for any other shape.
     """
     height, width, channels = texels_HWC.shape
-    side = max(height, width) // 6
-    if (height, width) == (6 * side, 4 * side) and side > 1:
+    side = tile_side(width, height)
+    if height > width:
         grid = texels_HWC.reshape(6, side, 4, side, channels).transpose(2, 0, 1, 3, 4)
-    elif (height, width) == (4 * side, 6 * side) and side > 1:
-        grid = texels_HWC.reshape(4, side, 6, side, channels).transpose(0, 2, 1, 3, 4)
     else:
+        grid = texels_HWC.reshape(4, side, 6, side, channels).transpose(0, 2, 1, 3, 4)
+    return np.ascontiguousarray(grid).reshape(CHARTS, side, side, channels)
+
+
+def tile_side(width: int, height: int) -> int:
+    """Pixels of a tile's side in an atlas picture of this size. Raises ModelError for a shape that is none."""
+    side = max(height, width) // 6
+    if side < 2 or (height, width) not in ((6 * side, 4 * side), (4 * side, 6 * side)):
         raise ModelError(
             f"an atlas of {width}×{height} pixels is not 24 square tiles",
             "",
@@ -62,7 +68,7 @@ def split_tiles(texels_HWC: U8) -> U8:
         )
     if side > LARGEST_SIDE:
         raise ModelError(f"tiles of {side} pixels are too large", "", f"use tiles of at most {LARGEST_SIDE} pixels")
-    return np.ascontiguousarray(grid).reshape(CHARTS, side, side, channels)
+    return side
 
 
 def join_tiles(tiles_PSSC: U8) -> U8:

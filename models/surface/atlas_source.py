@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
 
 from models.errors import ModelError
-from models.surface.atlas import CHARTS, LARGEST_SIDE, Atlas, atlas_from_tiles, split_tiles
+from models.picture_size import opened
+from models.surface.atlas import CHARTS, LARGEST_SIDE, Atlas, atlas_from_tiles, split_tiles, tile_side
 from models.surface.atlas_rims import filled, rim_sources
 from models.surface.logos import SHARP_SIDE, Logo, put_on
 from models.surface.whole_body import MapReader, read_layout
@@ -20,15 +20,22 @@ U8 = npt.NDArray[np.uint8]
 Int = npt.NDArray[np.integer[Any]]
 
 
-def read_texels(path: str | Path) -> U8:
-    """An image file as (H, W, 3) or, where it has transparent texels, (H, W, 4) uint8. Raises ModelError."""
+def read_texels(path: str | Path, check: Callable[[int, int], object] | None = None) -> U8:
+    """An image file as (H, W, 3) or, where it has transparent texels, (H, W, 4) uint8.
+
+    `check` is given width and height before pixels are decoded. Raises ModelError.
+    """
     try:
-        with Image.open(path) as image:
+        with opened(path, str(path)) as image:
+            if check is not None:
+                check(image.width, image.height)
             transparent = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
             return np.asarray(image.convert("RGBA" if transparent else "RGB"))
     except FileNotFoundError as error:
         raise ModelError("there is no such picture", str(path), "give the path of an image file") from error
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+    except ModelError:
+        raise
+    except Exception as error:  # Pillow raises whatever its readers of formats do
         raise ModelError(f"this picture cannot be read ({error})", str(path), "give a PNG or JPEG") from error
 
 
@@ -51,6 +58,14 @@ class AtlasMaker:
         """Raises ModelError for a picture whose shape is none of the layout."""
         return atlas_from_tiles(self._with_logos(self._tiles(texels_HWC)))
 
+    def check(self, width: int, height: int) -> None:
+        """Raises ModelError for a picture whose shape is none of the layout."""
+        if self._layout is None:
+            tile_side(width, height)
+        elif height != width or height > LARGEST_SIDE * CHARTS:
+            what = f"a whole-body map of {width}×{height} pixels is not square"
+            raise ModelError(what, "", "give a square picture, or leave out the layout for 24 tiles")
+
     def bare(self, texels_4: Sequence[int]) -> Atlas:
         """One colour (RGBA) all over, under the logos."""
         side = SHARP_SIDE if self._logos else 16
@@ -69,9 +84,7 @@ class AtlasMaker:
                 self._rims = (tiles_PSSC.shape, rim_sources(tiles_PSSC))
             return filled(tiles_PSSC, self._rims[1])
         height, width = texels_HWC.shape[:2]
-        if height != width or height > LARGEST_SIDE * CHARTS:
-            what = f"a whole-body map of {width}×{height} pixels is not square"
-            raise ModelError(what, "", "give a square picture, or leave out the layout for 24 tiles")
+        self.check(width, height)
         if self._reader is None or self._reader[0] != height:
             self._reader = (height, MapReader(self._layout, height))
         return self._reader[1](texels_HWC)
@@ -82,8 +95,8 @@ def load_atlas(path: str | Path, maker: AtlasMaker | None = None) -> Atlas:
 
     Raises ModelError, naming the file, for one that is missing or unreadable or has the shape of no layout.
     """
-    texels_HWC = read_texels(path)
+    maker = maker or AtlasMaker()
     try:
-        return (maker or AtlasMaker())(texels_HWC)
+        return maker(read_texels(path, maker.check))
     except ModelError as error:
         raise ModelError(error.what, error.where or str(path), error.remedy) from error

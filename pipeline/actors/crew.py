@@ -12,7 +12,7 @@ from ray.exceptions import RayError
 from pipeline.actors.lane_actor import LaneActor
 from pipeline.config import RunConfig
 from pipeline.packet import FROM_THE_START, Packet, Restart, Step
-from pipeline.plan import THREAD_VARIABLES, Plan
+from pipeline.plan import Plan, told_to_processes
 from pipeline.schedule import Call
 from pipeline.stage import Job
 
@@ -110,9 +110,9 @@ class Crew:
         options["enable_task_events"] = self._recorded
         if plan.memory:
             options["memory"] = plan.memory
-        threads = dict.fromkeys(THREAD_VARIABLES, str(plan.threads))
-        if self._remote or any(os.environ.get(name) != count for name, count in threads.items()):
-            options["runtime_env"] = {"env_vars": threads}
+        told = told_to_processes(plan.threads)
+        if self._remote or any(os.environ.get(name) != value for name, value in told.items()):
+            options["runtime_env"] = {"env_vars": told}
         return (
             ray.remote(LaneActor)
             .options(**options)

@@ -18,7 +18,7 @@ from pipeline.batch.units import Unit
 from pipeline.batch.worker import BatchWorker, Outcome
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
-from pipeline.plan import THREAD_VARIABLES, LanePlan, make_plan, read_machine, worker_plan
+from pipeline.plan import LanePlan, make_plan, read_machine, told_to_processes, worker_plan
 from pipeline.stage import Job
 
 _POLL_S = 0.5
@@ -97,8 +97,8 @@ class RayBench:
         self._calls.clear()
 
     def _make(self) -> Any:
-        threads = dict.fromkeys(THREAD_VARIABLES, str(self._plan.threads))
-        options = {"num_cpus": self._plan.cpus, "num_gpus": self._plan.gpus, "runtime_env": {"env_vars": threads}}
+        told = told_to_processes(self._plan.threads)
+        options = {"num_cpus": self._plan.cpus, "num_gpus": self._plan.gpus, "runtime_env": {"env_vars": told}}
         return ray.remote(BatchWorker).options(**options).remote(*self._arguments)
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
 from models.metrics.instances import TrueInstance
+from models.picture_size import read_pixels
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import Damage
 from stages.evaluation.truth import DenseTruth, TruePerson, TruePicture, TrueSet
@@ -93,7 +94,7 @@ def read_iuv(path: Path, numbers: Path | None) -> DenseTruth:
 
 
 def _picture(path: Path) -> npt.NDArray[Any]:
-    found: Any = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    found: Any = read_pixels(path, cv2.IMREAD_UNCHANGED)
     if found is None:
         raise StageError("cannot be read as a picture", str(path), "get the file again")
     return np.asarray(found)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
+from models.picture_size import decode_pixels, read_pixels
 from pipeline.stage import StageError
 from stages.formats.npz import INDEX
 from stages.formats.read_back import people_of_iuv, read_inds, surface_of_result
@@ -85,7 +86,7 @@ class IuvFolder:
         path = self._files.get(number)
         if path is None:
             return None
-        bgr_HW3 = cv2.imread(str(path))
+        bgr_HW3 = read_pixels(path)
         if bgr_HW3 is None:
             raise StageError("is no picture", str(path), "export it again")
         inds_HW = None if self._inds is None else read_inds(self._inds / path.name)
@@ -152,8 +153,7 @@ def numbered_results(name: str, inds: Path | None) -> Numbered | None:
 
 def _stored(entry: dict[str, Any]) -> U8:
     """Chart, U, V of an entry, (h, w, 3), channels in the order in which the PNG holds them."""
-    content = np.frombuffer(base64.b64decode(entry["uv_data"]), np.uint8)
-    bgr_hw3 = cv2.imdecode(content, cv2.IMREAD_COLOR)
+    bgr_hw3 = decode_pixels(base64.b64decode(entry["uv_data"]), "uv_data")
     if bgr_hw3 is None:
         raise ValueError("uv_data is no PNG")
     return np.ascontiguousarray(bgr_hw3[..., ::-1])

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.picture_size import read_pixels
 from models.surface.charts import CHART_NAMES
 from pipeline.stage import StageError
 from stages.formats.iuv import LAST_SMALL
@@ -80,7 +81,7 @@ def surface_of_result(bbox: list[float], iuv_hw3: U8) -> Surface:
 
 def read_inds(path: Path) -> npt.NDArray[np.integer]:
     """A picture of persons, grey of 8 or 16 bit. Raises StageError where there is none."""
-    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    picture = read_pixels(path, cv2.IMREAD_UNCHANGED)
     if picture is None or picture.ndim != 2:
         raise StageError("is no grey picture of persons", str(path), "name what --export inds=FOLDER wrote")
     return np.asarray(picture)

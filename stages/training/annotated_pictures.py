@@ -15,6 +15,7 @@ from pycocotools import mask as coco_mask
 
 from models.metrics.instances import AnnotatedPoints
 from models.metrics.masks import annotated_mask, coco_segmentation, part_labels
+from models.picture_size import read_pixels
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import AnnotatedPerson, DenseSet, person_record, read_dense_set
 from stages.training.payloads import AnnotatedSet
@@ -121,7 +122,7 @@ class AnnotatedPictures:
     def _read(self, index: int) -> LabelledPicture:
         identity = self._ids[index]
         path = Path(self.source.images) / self._images[identity].file_name
-        bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        bgr = read_pixels(path)
         if bgr is None:
             raise StageError("this picture cannot be read", str(path), "get the file again")
         people = tuple(labelled_person(one, *bgr.shape[:2]) for one in self._records[identity])

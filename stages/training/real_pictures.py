@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.picture_size import read_pixels
 from pipeline.stage import StageError
 from stages.picture_folder import pictures_in
 from stages.training.photos import Picture
@@ -30,7 +31,7 @@ COMMERCIAL_LICENCES = frozenset({4, 5, 7, 8})
 
 def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
     """An image file as RGB. Raises: StageError when it is missing or no image."""
-    bgr: Any = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    bgr: Any = read_pixels(path)
     if bgr is None:
         raise StageError("the image is missing or damaged", str(path), "check the folder given for the training photos")
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))

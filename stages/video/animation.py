@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from models.picture_size import opened
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
 from stages.video.rotation import fitted_size
@@ -24,11 +25,11 @@ DEFAULT_MS = 100
 
 
 def is_animation(path: str) -> bool:
-    """True for an animated WebP or AVIF."""
+    """True for an animated WebP or AVIF, of a size that `is_still` has let pass."""
     try:
-        with Image.open(path, formats=known_formats(FORMATS_BY_PILLOW)) as image:
+        with opened(path, path, FORMATS_BY_PILLOW) as image:
             return getattr(image, "n_frames", 1) > 1
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except Exception:  # Pillow raises whatever its readers of formats do
         return False
 
 
@@ -75,7 +76,7 @@ class Animation:
             try:
                 self._image.seek(number)
                 rgb_HW3 = rgb_of(self._image, notes)
-            except (OSError, EOFError, ValueError, SyntaxError) as error:
+            except Exception as error:  # Pillow raises whatever its readers of formats do
                 self.truncated = True
                 self.warnings.append(
                     f"the file is damaged or cut short at {time / 1000:.3f} s, after frame {number}: {error}"

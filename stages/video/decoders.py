@@ -5,6 +5,8 @@ from __future__ import annotations
 import av
 import av.video.stream
 
+from models.picture_size import most_pixels
+
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """FFmpeg's own decoders of these drop the transparency that WebM can hold."""
 
@@ -25,6 +27,7 @@ def decoder_of(
         assert isinstance(decoder, av.VideoCodecContext)
         context = decoder
         context.extradata = stream.codec_context.extradata
+    context.options = {"max_pixels": str(most_pixels())}  # sizes may change within a stream
     context.thread_type = "FRAME" if frame_threads else "SLICE"
     context.thread_count = frame_threads or slice_threads
     return context

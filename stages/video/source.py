@@ -13,6 +13,7 @@ import av.container
 import av.video.stream
 from av.stream import Disposition
 
+from models.picture_size import REMEDY, most_pixels, too_large
 from pipeline.stage import StageError
 
 NOT_VIDEO_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf", "concat", "ffmetadata", "srt", "ass", "webvtt"})
@@ -23,8 +24,6 @@ PICTURE_BRANDS = ("heic", "heix", "heim", "heis", "mif1", "avif")
 
 OPEN_TIMEOUT_S = 20.0
 READ_TIMEOUT_S = 20.0
-MAX_PIXELS = 2**28
-"""Of one frame: 16384×16384; FFmpeg's own limit would ask for tens of gigabytes."""
 
 
 def is_url(path: str) -> bool:
@@ -93,7 +92,9 @@ def open_container(
         name = path if is_url(path) else f"file:{os.path.abspath(path)}"
         source: Any = name if pipe is None else pipe
         timeout = (OPEN_TIMEOUT_S, read_timeout_s)
-        container = av.open(source, timeout=timeout, options=dict(options or {}), metadata_errors="replace")
+        # FFmpeg decodes a frame to learn what a stream is: it, too, must not decode giants.
+        wishes = {"max_pixels": str(most_pixels()), **(options or {})}
+        container = av.open(source, timeout=timeout, options=wishes, metadata_errors="replace")
     except av.FFmpegError as error:
         raise _unopened(named, error) from error
     if set(container.format.name.split(",")) & NOT_VIDEO_FORMATS:
@@ -152,9 +153,20 @@ def default_video_stream(container: av.container.InputContainer, path: str) -> a
         raise StageError(what, path, "save it as PNG or JPEG")
     if chosen.codec_context is None:
         raise StageError("its video codec is unknown to this FFmpeg", path, "convert it to H.264")
-    if chosen.codec_context.width * chosen.codec_context.height > MAX_PIXELS:
-        raise StageError("says that its frames have more pixels than fit into memory", path, "make it smaller first")
+    width, height = chosen.codec_context.width, chosen.codec_context.height
+    what = too_large(*(_size_undecoded(container, chosen.index) if not width * height else (width, height)))
+    if what is not None:
+        raise StageError(what, path, REMEDY)
     return chosen
+
+
+def _size_undecoded(container: av.container.InputContainer, stream: int) -> tuple[int, int]:
+    """What a file says of a stream's size, where FFmpeg forgot it because it was not to decode so much."""
+    if is_url(container.name.removeprefix("file:")) or not os.path.isfile(container.name.removeprefix("file:")):
+        return 0, 0
+    with av.open(container.name, options={"skip_frame": "all"}, metadata_errors="replace") as again:
+        context = again.streams[stream].codec_context
+        return (context.width, context.height) if isinstance(context, av.VideoCodecContext) else (0, 0)
 
 
 def frame_rate(stream: av.video.stream.VideoStream) -> Fraction | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from models.errors import ModelError
+from models.picture_size import FORMATS, opened, read_pixels
 from pipeline.stage import StageError
 from stages.video import heif, raw_photos
 from stages.video.color import over_black
@@ -21,8 +22,6 @@ from stages.video.source import is_url
 
 U8 = npt.NDArray[np.uint8]
 
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "ICO", "TGA")
-"""What Pillow is asked about; HEIF besides, of files that say that they are."""
 FORMATS_BY_PILLOW = ("WEBP", "AVIF")
 """Animations of these FFmpeg does not read, or not whole."""
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
@@ -50,8 +49,6 @@ SUFFIXES = {
 """What a still can be written as."""
 
 EXIF_ORIENTATION = 0x0112
-MAX_PIXELS = 2**29
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
 def is_still(path: str) -> bool:
@@ -63,9 +60,9 @@ def is_still(path: str) -> bool:
     try:
         with _opened(path) as image:
             return not (image.format in ANIMATED and getattr(image, "n_frames", 1) > 1)
-    except Image.DecompressionBombError:
-        return True
-    except (OSError, SyntaxError, ValueError):
+    except ModelError as error:
+        raise StageError(error.what, path, error.remedy) from error
+    except Exception:  # Pillow raises whatever its readers of formats do
         return Path(path).suffix.lower() in CV_SUFFIXES and cv2.haveImageReader(path)
 
 
@@ -85,8 +82,6 @@ def read_still(path: str) -> tuple[U8, list[str]]:
         with _opened(path) as image:
             if image.format == "TIFF" and raw_photos.find_full_page(path, image):
                 notes.append("the preview that the file begins with is passed over")
-            if image.width * image.height > MAX_PIXELS:
-                raise _too_large(path)
             turn = EXIF_TURNS.get(_orientation(path, image), UPRIGHT)
             pages = getattr(image, "n_frames", 1)
             if pages > 1 and image.format in MORE_OF:
@@ -94,9 +89,9 @@ def read_still(path: str) -> tuple[U8, list[str]]:
             rgb = _tone_mapped(path, image, notes)
             if rgb is None:
                 rgb = rgb_of(image, notes)
-    except Image.DecompressionBombError as error:
-        raise _too_large(path) from error
-    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError) as error:
+    except ModelError as error:
+        raise StageError(error.what, path, error.remedy) from error
+    except Exception as error:  # Pillow raises whatever its readers of formats do
         unknown = isinstance(error, UnidentifiedImageError)
         if unknown and not heif.is_heif(path):
             return _read_by_opencv(path), notes
@@ -111,11 +106,8 @@ def _opened(path: str) -> Iterator[Image.Image]:
     phones = heif.is_heif(path)
     if phones:
         heif.register()
-    formats = (heif.FORMAT,) if phones else FORMATS
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Image.open(path, formats=known_formats(formats)) as image:
-            yield image
+    with opened(path, path, (heif.FORMAT,) if phones else FORMATS) as image:
+        yield image
 
 
 def _orientation(path: str, image: Image.Image) -> int:
@@ -132,10 +124,6 @@ def known_formats(formats: tuple[str, ...]) -> list[str]:
     """Those that this Pillow was built with."""
     Image.init()
     return [name for name in formats if name in Image.OPEN]
-
-
-def _too_large(path: str) -> StageError:
-    return StageError("says that it has more pixels than fit into memory", path, "make it smaller first")
 
 
 def rgb_of(image: Image.Image, notes: list[str]) -> U8:
@@ -161,9 +149,9 @@ def to_eight_bits(values: npt.NDArray[np.generic]) -> U8:
 
 def _read_by_opencv(path: str) -> U8:
     try:
-        pixels = cv2.imread(path, cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        pixels = None
+        pixels = read_pixels(path, cv2.IMREAD_UNCHANGED)
+    except ModelError as error:
+        raise StageError(error.what, path, error.remedy) from error
     if pixels is None:
         raise StageError("is a damaged picture, or of a kind that is not supported", path, "save it as PNG")
     pixels8 = to_eight_bits(np.asarray(pixels))
@@ -186,7 +174,7 @@ def lasting_metadata(path: str) -> dict[str, bytes]:
         with _opened(path) as image:
             exif = image.getexif()
             profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
-    except (OSError, SyntaxError, ValueError):
+    except Exception:  # Pillow raises whatever its readers of formats do
         return {}
     exif.pop(EXIF_ORIENTATION, None)
     return {**({"exif": exif.tobytes()} if exif else {}), **({"icc_profile": profile} if profile else {})}

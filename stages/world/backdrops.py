@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.picture_size import read_pixels
 from pipeline.stage import StageError
 from stages.world.wardrobe import color
 
@@ -151,7 +152,7 @@ def window(rng: Rng, picture: Picture, height: int, width: int) -> F32:
 
 @lru_cache(maxsize=64)
 def _read(path: str) -> U8:
-    bgr = cv2.imread(path, cv2.IMREAD_COLOR)
+    bgr = read_pixels(path)
     if bgr is None:
         raise StageError("a background cannot be read as a picture", path, "take it out of the backgrounds")
     largest = max(bgr.shape[:2])

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.packet import Commit, Waiting
-from pipeline.stage import Job, PlainError
+from pipeline.stage import Job, PlainError, working_folder
 
 KEPT = 2
 """Commits in the file: the last one, and the one before for a crash right at the end of the input."""
@@ -170,7 +170,7 @@ class Journal:
 
 def journal_path(output: str) -> Path:
     """Where the journal of a result lies."""
-    return Path(f"{output}.partial") / "journal.jsonl"
+    return Path(working_folder(output)) / "journal.jsonl"
 
 
 def _put(path: Path, content: bytes) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import threading
 import time
 from collections import deque
@@ -43,6 +45,29 @@ def is_plain(error: BaseException) -> bool:
 
 class StageError(PlainError):
     """A stage could not do its work on what it was given."""
+
+
+NAME_BYTES = 255
+"""The longest name of a file that the usual file systems take, in bytes."""
+
+
+def fitting_name(stem: str, ending: str) -> str:
+    """`stem` followed by `ending`; where no file system takes so long a name, its stem is cut and a hash of it added."""
+    if len(os.fsencode(stem + ending)) <= NAME_BYTES:
+        return stem + ending
+    mark = f"-{hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]}{ending}"
+    kept = os.fsencode(stem)[: NAME_BYTES - len(os.fsencode(mark))]
+    return kept.decode("utf-8", "ignore") + mark
+
+
+CLAIM = "claim.lock"
+"""Locked in a working folder while a run makes the result: two that wrote into it would mix their parts."""
+
+
+def working_folder(path: str) -> str:
+    """Where a result is made before it has its name: `OUT.partial`, beside it."""
+    name = os.path.basename(path)
+    return path[: len(path) - len(name)] + fitting_name(name, ".partial")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,18 +6,22 @@ import importlib
 import os
 import posixpath
 import re
+import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from pipeline.stage import PlainError
+from pipeline.stage import PlainError, fitting_name
 
 STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hdfs", "webhdfs", "sftp", "file")
 """Schemes of stores. Streams (http, rtsp …) are none: the source reads those itself."""
 VERSIONS = ("ETag", "etag", "content_md5", "md5Hash", "LastModified", "last_modified", "mtime", "modificationTime")
 """What stores call the mark of a file's content, or its date; the first that one has."""
+DRAFT = ".draft"
+"""How the names of files end that a process was killed under, or still writes."""
 _SCHEME = re.compile(r"^([a-z0-9]+)://")
 
 
@@ -25,6 +29,11 @@ def is_remote(path: str) -> bool:
     """Whether a path names something in a store."""
     found = _SCHEME.match(path)
     return found is not None and found[1] in STORES
+
+
+def place_here(path: str) -> Path | None:
+    """Where a path lies on this machine's disks; None for one in a store elsewhere."""
+    return Path(path.removeprefix("file://")) if not is_remote(path) or path.startswith("file://") else None
 
 
 def inside(folder: str, name: str) -> str:
@@ -81,16 +90,83 @@ def fetch(path: str, folder: Path) -> str:
     return str(copy)
 
 
+@contextmanager
+def at_hand(path: str) -> Iterator[str]:
+    """A local path of a file: its own, or that of a copy which goes with the block. Raises PlainError."""
+    if not is_remote(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield fetch(path, Path(folder))
+
+
+def read(path: str) -> str:
+    """The text of a small file. Raises PlainError where it cannot be read."""
+    with at_hand(path) as file:
+        try:
+            return Path(file).read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise PlainError(f"cannot be read ({error.strerror})", path, "see who may read it") from error
+
+
+def write(path: str, text: str) -> None:
+    """Write a small file; a reader sees the old one or the new one, and never half of it. Raises PlainError."""
+    if is_remote(path):
+        with tempfile.TemporaryDirectory() as folder:
+            draft = Path(folder) / posixpath.basename(path)
+            draft.write_text(text, encoding="utf-8")
+            publish(draft, path)
+        return
+    final = Path(path)
+    draft = draft_name(final)
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(text)
+        _name(draft, final)
+    except OSError as error:
+        raise PlainError(f"cannot be written ({error.strerror})", path, "free some space") from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
 def publish(local: Path, path: str) -> None:
-    """Put a whole local file where it belongs; it is not seen there before it is whole. Raises PlainError."""
+    """Put a whole local file where it belongs; it is not seen there before it is whole. Raises PlainError.
+
+    A local file that goes to a folder of this machine is moved, and must lie on the same disk.
+    """
+    if not is_remote(path):
+        try:
+            _name(local, Path(path))
+        except OSError as error:
+            raise PlainError(f"cannot be written ({error.strerror})", path, "free some space") from error
+        return
     with _asking(path) as (store, place):
         store.makedirs(posixpath.dirname(place), exist_ok=True)
         if "file" in store.protocol:
-            draft = f"{place}.{os.getpid()}.draft"
+            draft = draft_name(Path(place))
             shutil.copyfile(local, draft)
-            os.replace(draft, place)
+            _name(draft, Path(place))
         else:  # object stores show an object when its upload is complete
             store.put_file(str(local), place)
+
+
+def draft_name(path: Path) -> Path:
+    """A name beside a file that no other process uses, for what is to take its place."""
+    return path.with_name(fitting_name(path.name, f".{secrets.token_hex(4)}{DRAFT}"))
+
+
+def _name(draft: Path, final: Path) -> None:
+    """Give a whole file its name, durably and in one step."""
+    with draft.open("rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(draft, final)
+    folder = os.open(final.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def remove(folder: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,7 @@ class Shelve(Stage):
             if job.output is None:
                 raise StageError("a shard has no file to go to", job.input, "run it through -c batch")
             self._job = job
-            self._draft = Path(f"{job.output}.{os.getpid()}.draft")
+            self._draft = Path(f"{job.output}.{os.getpid()}-{secrets.token_hex(4)}.draft")
             self._draft.parent.mkdir(parents=True, exist_ok=True)
             self._writer = ShelfWriter(self._draft)
         return self._writer

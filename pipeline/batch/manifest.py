@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from pipeline import storage
+from pipeline.batch.results import clear, whole_result
 from pipeline.inputs import Inputs
 from pipeline.metrics import StreamTally
 from pipeline.packet import Failure
@@ -32,11 +30,10 @@ class Manifest:
         self._settings = settings
         self._entries: dict[str, dict[str, Any]] = {}
         if storage.exists(self._path):
-            with tempfile.TemporaryDirectory() as place:
-                text = Path(storage.fetch(self._path, Path(place))).read_text(encoding="utf-8")
             try:
-                self._entries = dict(json.loads(text)["inputs"])
-            except (ValueError, KeyError, TypeError) as error:
+                stored = json.loads(storage.read(self._path))["inputs"].items()
+                self._entries = {name: entry for name, entry in stored if isinstance(entry, dict)}
+            except (ValueError, LookupError, TypeError, AttributeError) as error:
                 raise PlainError("this is no manifest of a batch", self._path, "move it away") from error
 
     def stands(self, job: Job) -> bool:
@@ -45,48 +42,39 @@ class Manifest:
         same = entry.get("settings") == self._settings and entry.get("source") == storage.stamp(job.input)
         return bool(same and entry.get("output") == job.output and job.output and storage.exists(job.output))
 
+    def takes(self, job: Job) -> bool:
+        """Whether a result stands, or is whole but was not noted before a batch was killed: it is noted then.
+
+        Nothing that led to the result is left. Raises PlainError.
+        """
+        if not self.stands(job):
+            mark = whole_result(job, self._settings)
+            if mark is None:
+                return False
+            self._note(job, {"state": "done", "output": job.output, "frames": mark.frames})
+        clear(job)
+        return True
+
     def note(self, tally: StreamTally) -> None:
         """Write down how an input ended. Raises PlainError where the disk refuses."""
-        job = tally.job
-        entry: dict[str, Any] = {"settings": self._settings, "source": storage.stamp(job.input), "state": tally.state}
+        entry: dict[str, Any] = {"state": tally.state}
         if tally.failure:
             entry["error"] = str(tally.failure.error())
         else:
-            entry |= {"output": job.output, "frames": tally.frames_done}
-        self._entries[job.input] = entry
-        self._write(json.dumps({"inputs": self._entries}, indent=1))
+            entry |= {"output": tally.job.output, "frames": tally.frames_done}
+        self._note(tally.job, entry)
 
-    def _write(self, text: str) -> None:
-        with tempfile.TemporaryDirectory() as place:
-            draft = Path(place) / NAME
-            draft.write_text(text, encoding="utf-8")
-            if storage.is_remote(self._path):
-                storage.publish(draft, self._path)
-            else:
-                _put(draft, Path(self._path))
-
-
-def _put(draft: Path, final: Path) -> None:
-    """Replace a local file by another in one step. Raises PlainError where the disk refuses."""
-    beside = final.with_suffix(".draft")
-    try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            file.write(draft.read_bytes())
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(final)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise PlainError(f"cannot be written ({error.strerror})", str(final), "free some space") from error
+    def _note(self, job: Job, entry: dict[str, Any]) -> None:
+        self._entries[job.input] = {"settings": self._settings, "source": storage.stamp(job.input), **entry}
+        storage.write(self._path, json.dumps({"inputs": self._entries}, indent=1))
 
 
 def confirmed(inputs: Inputs, manifest: Manifest) -> Inputs:
-    """The inputs of a batch that is begun or gone on with: results that its manifest knows stand.
+    """The inputs of a batch that is begun or gone on with: results that it made and that are whole stand.
 
-    Others that are in the way are made anew with `overwrite`, and refused without.
+    Others that are in the way are made anew with `overwrite`, and refused without. Raises PlainError.
     """
-    standing = frozenset(job.index for job in inputs.jobs if job.index in inputs.standing and manifest.stands(job))
+    standing = frozenset(job.index for job in inputs.jobs if job.index in inputs.standing and manifest.takes(job))
     refused: dict[int, Failure] = dict(inputs.refused)
     for job in inputs.jobs:
         if job.index in inputs.standing - standing and not job.overwrite:

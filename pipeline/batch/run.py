@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from pipeline.batch import units as batch_units
 from pipeline.batch.manifest import Manifest
 from pipeline.batch.parts import Parts, fixed_chunk
+from pipeline.batch.results import clear
 from pipeline.batch.units import Board, Unit
 from pipeline.batch.worker import BatchWorker, Outcome
 from pipeline.interrupts import Interrupt
@@ -132,6 +133,7 @@ class _Batch:
         self._board = batch_units.done(self._board, unit, following)
         if unit.kind in ("whole", "tail"):
             self._manifest.note(tally)
+            clear(self._jobs[unit.index])
             yield from ((self._jobs[unit.index], receipt) for receipt in tally.results)
 
     def _died(self, unit: Unit) -> None:

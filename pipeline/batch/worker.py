@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import os
-import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from pipeline import storage
 from pipeline.batch.parts import Parts, run_of
+from pipeline.batch.results import Mark, origin, put_in_place, shard_file, unfinished, whole_result
 from pipeline.batch.units import Unit
 from pipeline.config import RunConfig
 from pipeline.graph import Graph
@@ -23,11 +25,11 @@ from pipeline.packet import failure_of
 from pipeline.plan import LanePlan, Plan
 from pipeline.serial import run_serial
 from pipeline.slot import stage_failure
-from pipeline.stage import Job, PlainError
+from pipeline.stage import CLAIM, Job, PlainError, working_folder
 from pipeline.worker import LaneWorker
 
-SHARDS = "shards-"
-"""How the folders of shards begin, in `OUT.partial/`."""
+PATIENCE_S = 30.0
+"""For a worker of a batch that was killed, which may still be at the same result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,20 +61,38 @@ class BatchWorker:
         """Do a unit of an input; errors of stages are in the metrics. `shards`: those that a tail takes up."""
         with tempfile.TemporaryDirectory() as place:
             try:
-                here = _brought_here(job, Path(place))
-            except PlainError as error:
-                return _refused(job, error)
-            if unit.kind == "shard":
-                return _said_of(job, here, self._shard(unit, here, shard_file(job, unit, self._mark), Path(place)))
-            files = [(shard.first, shard_file(job, shard, self._mark)) for shard in shards]
-            try:
+                made_from = origin(job, self._mark)
+                here = _brought_here(job, Path(place), self._mark)
+                if unit.kind == "shard":
+                    file = shard_file(job, unit.first, self._mark)
+                    return _said_of(job, here, self._shard(unit, here, file, Path(place)))
+                files = [(shard.first, shard_file(job, shard.first, self._mark)) for shard in shards]
                 known = [(first, storage.fetch(file, Path(place))) for first, file in files if storage.exists(file)]
                 config = run_of(self._parts, unit, known, here.input)
                 if unit.kind == "probe":
                     return _said_of(job, here, self._probe(config.graph, here))
-                return self._taken_there(_said_of(job, here, self._run(config, here)), job, here)
+                return self._result(config, job, here, made_from)
             except PlainError as error:
                 return _refused(job, error)
+
+    def _result(self, config: RunConfig, job: Job, here: Job, made_from: str) -> Outcome:
+        """Make a result and put it where it belongs, unless a worker of a batch that was killed has done so."""
+        if job.output is None:
+            return self._run(config, job)
+        with _claimed(job.output):
+            mark = whole_result(job, self._mark)
+            if mark is not None:
+                return _standing(job, mark)
+            draft = Path(here.output or "")
+            draft.parent.mkdir(parents=True, exist_ok=True)  # OUT.partial/ could be made: this can, too
+            outcome = _said_of(job, here, self._run(config, here))
+            tally = outcome.metrics.streams[job.index]
+            if not tally.failure and draft.is_file():
+                put_in_place(draft, job, made_from, tally.frames_done)
+                tally.results = [dataclasses.replace(receipt, path=job.output) for receipt in tally.results]
+            with contextlib.suppress(OSError):  # there is none, or what a restart needs lies in it
+                draft.parent.rmdir()
+            return outcome
 
     def _shard(self, unit: Unit, job: Job, file: str, place: Path) -> Outcome:
         config = run_of(self._parts, unit, (), job.input)
@@ -93,17 +113,6 @@ class BatchWorker:
             metrics.failed(job.index, stage_failure(error, config.graph.lanes[0].name, job.input))
         return Outcome(metrics=metrics)
 
-    def _taken_there(self, outcome: Outcome, job: Job, here: Job) -> Outcome:
-        """Put a result where it belongs."""
-        tally = outcome.metrics.streams[job.index]
-        if tally.failure:
-            return outcome
-        if here.output != job.output and here.output and job.output:
-            storage.publish(Path(here.output), job.output)
-            tally.results = [dataclasses.replace(receipt, path=job.output) for receipt in tally.results]
-        remove_shards(job, self._mark)
-        return outcome
-
     def _probe(self, graph: Graph, job: Job) -> Outcome:
         metrics = Metrics(graph, [job])
         worker = LaneWorker(graph.lanes[0], self._parts.probe.stages, self._threads)
@@ -121,28 +130,40 @@ class BatchWorker:
         return Plan(lanes=tuple(lanes), store=0)
 
 
-def shard_file(job: Job, shard: Unit, mark: str) -> str:
-    """Where what a shard found lies."""
-    return storage.inside(_shard_folder(job, mark), f"shard_{shard.first:09d}.zip")
-
-
-def remove_shards(job: Job, mark: str) -> None:
-    """The result of a video is whole: nothing of its shards is needed any more. Raises PlainError."""
-    folder = _shard_folder(job, mark)
-    if storage.is_remote(folder):
-        storage.remove(storage.parent(folder))
+@contextmanager
+def _claimed(output: str) -> Iterator[None]:
+    """Keep every other run from a result that goes to this machine's disks. Raises PlainError."""
+    if storage.is_remote(output):
+        yield
         return
-    partial = Path(folder).parent
-    for shards in partial.glob(f"{SHARDS}*"):  # those of a file that was replaced meanwhile, too
-        shutil.rmtree(shards, ignore_errors=True)
-    with contextlib.suppress(OSError):  # something else lies in it
-        partial.rmdir()
+    claim = FileLock(Path(working_folder(output)) / CLAIM, timeout=PATIENCE_S)
+    try:
+        Path(claim.lock_file).parent.mkdir(parents=True, exist_ok=True)
+        claim.acquire()
+    except Timeout as error:
+        raise PlainError("another run is making this result", output, "wait until it is done") from error
+    except NotImplementedError:  # a file system without locks
+        yield
+        return
+    except OSError as error:
+        what = f"cannot be written ({error.strerror or error})"
+        raise PlainError(what, output, "name another folder with -o") from error
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            Path(claim.lock_file).unlink()
+        claim.release()
+        with contextlib.suppress(OSError):  # what a restart needs lies in it
+            Path(claim.lock_file).parent.rmdir()
 
 
-def _shard_folder(job: Job, mark: str) -> str:
-    """Another one for other settings, and for another file under the input's name."""
-    source = hashlib.sha256(repr(storage.stamp(job.input)).encode()).hexdigest()
-    return storage.inside(f"{job.output}.partial", f"{SHARDS}{mark}-{source[:16]}")
+def _standing(job: Job, mark: Mark) -> Outcome:
+    """Of an input whose result was made meanwhile."""
+    metrics = Metrics(Graph(lanes=()), [job])
+    metrics.stands(job.index)
+    metrics.streams[job.index].frames_done = mark.frames
+    return Outcome(metrics=metrics)
 
 
 def _said_of(job: Job, here: Job, outcome: Outcome) -> Outcome:
@@ -157,14 +178,17 @@ def _said_of(job: Job, here: Job, outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _brought_here(job: Job, place: Path) -> Job:
-    """The job with local paths: a copy of an input from a store, a result that will be put into one."""
+def _brought_here(job: Job, place: Path, settings: str) -> Job:
+    """The job with local paths: a copy of an input from a store, and a result that is given its name when it is whole."""
     source = storage.fetch(job.input, place)
     output = job.output
     if output and storage.is_remote(output):
         output = str(place / "result" / Path(output).name)
         Path(output).parent.mkdir()
-    return dataclasses.replace(job, input=source, output=output)
+    elif output:
+        output = str(unfinished(job, settings))
+    # What has that name there, a result that was whole before it was marked, is made again.
+    return dataclasses.replace(job, input=source, output=output, overwrite=True)
 
 
 def _refused(job: Job, error: PlainError) -> Outcome:

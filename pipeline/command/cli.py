@@ -6,21 +6,24 @@ import os
 import sys
 import time
 import traceback
+from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.batch.parts import split
+from pipeline.batch.manifest import results_folder
+from pipeline.batch.ownership import owned
+from pipeline.batch.parts import Parts, split
 from pipeline.command.arguments import apply_shortcuts, read_arguments
 from pipeline.command.progress import Progress
 from pipeline.command.report import make_report, write_report
-from pipeline.config import read_config, validate
+from pipeline.config import RunConfig, read_config, validate
 from pipeline.inputs import Inputs, is_url
 from pipeline.interrupts import interrupt_on_signals
 from pipeline.launch import confirm_batch, launch, launch_batch, run_inputs
 from pipeline.metrics import Metrics, StreamTally
 from pipeline.packet import is_result
-from pipeline.plan import THREAD_VARIABLES, auto_threads, make_plan, read_machine
+from pipeline.plan import THREAD_VARIABLES, Plan, auto_threads, make_plan, read_machine
 from pipeline.stage import Job, PlainError, is_plain
 from pipeline.watch.watching import watching
 
@@ -79,8 +82,17 @@ def _main(words: list[str], table: Mapping[str, str], started: float) -> int:
     parts = split(config, table) if config.settings.batch else None
     resume = arguments.resume or parts is not None
     inputs = run_inputs(config, arguments.inputs, arguments.output, overwrite=arguments.overwrite, resume=resume)
-    if parts is not None:
-        inputs = confirm_batch(config, plan, inputs)
+    if parts is None:
+        return _carry_out(config, plan, parts, inputs, arguments, started)
+    with owned(results_folder(inputs.jobs)):
+        confirmed = confirm_batch(config, plan, inputs)
+        return _carry_out(config, plan, parts, confirmed, arguments, started)
+
+
+def _carry_out(
+    config: RunConfig, plan: Plan, parts: Parts | None, inputs: Inputs, arguments: Namespace, started: float
+) -> int:
+    """Run what was asked for, or the batch of `parts`, and tell how it went; returns the exit code."""
     metrics = Metrics(config.graph, inputs.jobs, started)
     for index, failure in inputs.refused.items():
         metrics.failed(index, failure)

@@ -7,14 +7,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pipeline.stage import StageError
+from pipeline.stage import CLAIM, StageError, fitting_name, working_folder
 from stages.video.durable import put_in_place
 from stages.video.source import is_url
 
 OWN_FILES = ("journal.*", "segment_*", "joined.*", "picture.*", "manifest.*")
 """What this product puts into `OUT.partial/`; nothing else in there is ever removed."""
-CLAIM = "claim.lock"
-"""Locked while a run makes the result: two that wrote into the same folder would mix their parts."""
 PATIENCE_S = 5.0
 """For a process that was killed, and whose successor is quicker than the system in letting go of its claim."""
 
@@ -29,7 +27,7 @@ class Destination:
             StageError: the output is the input or a folder, or exists and may not be replaced.
         """
         self.path = path
-        self.folder = Path(f"{path}.partial")
+        self.folder = Path(working_folder(path))
         self._source = source
         self._overwrite = overwrite
         self._claim: FileLock | None = None
@@ -69,10 +67,10 @@ class Destination:
     def publish_part(self, draft: Path) -> str:
         """Put the finished part of an interrupted run beside the output; returns its name."""
         final = Path(self.path)
-        part = final.with_name(f"{final.stem}.partial{final.suffix}")
+        part = final.with_name(fitting_name(final.stem, f".partial{final.suffix}"))
         count = 2
         while _same_file(str(part), self._source):
-            part = final.with_name(f"{final.stem}.partial-{count}{final.suffix}")
+            part = final.with_name(fitting_name(final.stem, f".partial-{count}{final.suffix}"))
             count += 1
         put_in_place(draft, part)
         self.discard()

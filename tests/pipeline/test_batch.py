@@ -8,6 +8,8 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 import toy_stages
@@ -15,7 +17,7 @@ import toy_stages
 from models.light.detector import PersonDetector
 from models.light.surface_net import SurfaceNet
 from models.light.weights import write_weights
-from pipeline.batch import bench
+from pipeline.batch import bench, ownership
 from pipeline.batch import units as batch_units
 from pipeline.batch.manifest import Manifest
 from pipeline.batch.parts import split
@@ -135,6 +137,105 @@ def test_a_manifest_that_is_none_is_said(
     (tmp_path / "batch.json").write_text("[]")
     assert main([str(folder / "a_walk.mp4"), "-o", f"{tmp_path}/", "-c", "batch", "--serial", *settings]) == 1
     assert "this is no manifest of a batch" in capsys.readouterr().err
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing catches it."""
+
+
+@pytest.fixture
+def killed(
+    settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], tuple[list[str], Path]]:
+    """A batch of a picture whose driver is killed when the result has its name, before the manifest knows of it.
+
+    Gives the command, and the result. `there` is what stands before the folder's name: `file://` for a store.
+    """
+
+    def run(there: str) -> tuple[list[str], Path]:
+        picture = tmp_path / "in" / "photo.png"
+        picture.parent.mkdir()
+        cv2.imwrite(str(picture), np.full((48, 64, 3), 90, np.uint8))
+        command = [str(picture), "-o", f"{there}{tmp_path}/out/", "-c", "batch", "--serial", *settings]
+        with monkeypatch.context() as patch:
+            patch.setattr(Manifest, "note", _killing)
+            with pytest.raises(Killed):
+                main(command)
+        result = tmp_path / "out" / "photo.densepose.png"
+        assert result.is_file() and not (result.parent / "batch.json").exists()
+        return command, result
+
+    return run
+
+
+def _killing(*_: object) -> None:
+    raise Killed
+
+
+@pytest.mark.parametrize("there", ["", "file://"])
+def test_a_whole_result_that_was_not_noted_is_taken_and_nothing_else_is_left(
+    killed: Callable[[str], tuple[list[str], Path]], there: str
+) -> None:
+    command, result = killed(there)
+    made = result.stat().st_mtime_ns
+    (result.parent / "batch.json.0123abcd.draft").write_text("half of it")
+    (result.parent / "batch.lock").touch()  # of a driver that was killed
+    assert main(command) == 0
+    assert result.stat().st_mtime_ns == made
+    assert sorted(file.name for file in result.parent.iterdir()) == ["batch.json", result.name]
+    assert [entry["state"] for entry in _manifest(result.parent).values()] == ["done"]
+
+
+@pytest.mark.parametrize("there", ["", "file://"])
+def test_a_file_of_the_users_under_a_results_name_stays(
+    killed: Callable[[str], tuple[list[str], Path]], there: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, result = killed(there)
+    result.write_bytes(b"mine")
+    assert main(command) == 1
+    assert "this batch did not make it from this input" in capsys.readouterr().err
+    assert result.read_bytes() == b"mine"
+    assert main([*command, "--overwrite"]) == 0
+    assert sorted(file.name for file in result.parent.iterdir()) == ["batch.json", result.name]
+
+
+def test_a_whole_result_of_another_input_is_not_taken(
+    killed: Callable[[str], tuple[list[str], Path]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, result = killed("")
+    made = result.read_bytes()
+    os.utime(command[0], (0, 0))
+    assert main(command) == 1
+    assert "this batch did not make it from this input" in capsys.readouterr().err
+    assert result.read_bytes() == made
+
+
+def test_one_batch_at_a_time_has_a_folder(
+    folder: Path,
+    settings: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ownership, "PATIENCE_S", 0.1)
+    command = [str(folder / "a_walk.mp4"), "-c", "batch", "--serial", *settings, "--set", "decode.end=0.1"]
+    for place in (f"{tmp_path}/out/", f"file://{tmp_path}/out/"):
+        with ownership.owned(place):
+            assert main([*command, "-o", place]) == 1
+        assert capsys.readouterr().err.count("another batch is writing its results there") == 1
+    assert list((tmp_path / "out").iterdir()) == []
+    assert main([*command, "-o", f"{tmp_path}/out/"]) == 0
+
+
+def test_a_worker_finds_what_a_worker_of_a_killed_batch_made_meanwhile(
+    toy_config: Callable[..., RunConfig], toy_jobs: Callable[..., list[Job]]
+) -> None:
+    config, (job,) = toy_config(batch={"most_shards": 1}), toy_jobs("3")
+    worker = BatchWorker(split(config, toy_stages.TABLE), 1, os.getcwd(), "mark")
+    unit = Unit(kind="whole", index=0)
+    first, second = (worker.run(unit, job, ()).metrics.streams[0] for _ in range(2))
+    assert (first.state, second.state) == ("done", "done")
+    assert (first.frames_done, second.frames_done, second.results) == (3, 3, [])
 
 
 def _manifest(out: Path) -> dict[str, dict[str, str]]:

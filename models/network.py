@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import ModelError
+from models.places import USUAL_CACHE
 from models.structures import Detections, SurfaceMap
 
 Reading = Literal["quick", "careful", "thorough"]
@@ -68,7 +69,7 @@ class NetworkConfig:
     closer: bool | Literal["auto"] = "auto"
     turn: bool | Literal["auto"] = "auto"
     batch: int | Literal["auto"] = "auto"
-    cache: str = "~/.cache/densepose-video"
+    cache: str = USUAL_CACHE
     trust: bool = False
 
     def __post_init__(self) -> None:

@@ -52,7 +52,7 @@ NAME_BYTES = 255
 
 
 def fitting_name(stem: str, ending: str) -> str:
-    """`stem` followed by `ending`; where no file system takes so long a name, its stem is cut and a hash of it added."""
+    """`stem` followed by `ending`; where no file system takes so long a name, the stem is cut and its hash added."""
     if len(os.fsencode(stem + ending)) <= NAME_BYTES:
         return stem + ending
     mark = f"-{hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]}{ending}"

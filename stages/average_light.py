@@ -17,6 +17,7 @@ from models.light.seen_sizes import State, detector_sizes, surface_sizes
 from models.light.sizes import LightSizes
 from models.light.surface_net import SurfaceNet
 from models.light.weights import fill, read_weights, under, write_weights
+from models.places import path_named
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import Written
 from stages.training.checkpoint import average_of
@@ -54,7 +55,7 @@ class AverageLight(Stage):
         detector = mean_half("detector", config.detector or (config.of,))
         surface = mean_half("surface", config.surface or (config.of,))
         sizes = LightSizes(detector=detector_sizes(detector), surface=surface_sizes(surface))
-        path = Path(config.weights).expanduser()
+        path = path_named(config.weights)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_weights(path, detector, surface, sizes)
         yield Written(path=str(path), frames=0)
@@ -68,7 +69,7 @@ def mean_half(half: Half, files: Sequence[str]) -> dict[str, torch.Tensor]:
     states: list[dict[str, torch.Tensor]] = []
     net: nn.Module | None = None
     for file in files:
-        path = Path(file).expanduser()
+        path = path_named(file)
         state = average_of(path) if path.suffix == ".pt" else under(f"{half}.", read_weights(path))
         net = net or of_sizes_seen(half, state, path)
         fill(net, state, "", path)

@@ -15,6 +15,7 @@ from models.checkpoints.trained import Trained, load_trained
 from models.errors import ModelError
 from models.inference.person_crop import without_ground
 from models.inference.teacher import PersonReader
+from models.places import path_named
 from models.structures import SurfaceMap
 from models.whole_file import whole_file
 from pipeline.stage import Stage, StageError
@@ -57,7 +58,7 @@ class Densify(Stage):
         yield self._ready
 
     def _teacher(self) -> tuple[PersonReader, Trained, str]:
-        path = Path(self.config.teacher).expanduser()
+        path = path_named(self.config.teacher)
         try:
             network, about, sha256 = load_trained(path)
         except ModelError as error:

@@ -14,9 +14,11 @@ import av
 import cv2
 import torch
 
+from models.errors import ModelError
 from models.inference.engine import has_bf16, has_int8
 from models.light.files import BUILT_IN
 from models.network import NetworkConfig
+from models.places import kept_file, kept_files
 from pipeline.stage import Job, Stage
 from stages.live.srt import srt_by
 from stages.video.protocols import has_protocol
@@ -54,6 +56,7 @@ class Doctor(Stage):
         yield from _compute()
         yield _engines()
         yield _light_weights()
+        yield _kept()
 
 
 def _video() -> Iterator[Fact]:
@@ -125,7 +128,7 @@ def _engines() -> Fact:
 
 
 def _light_weights() -> Fact:
-    cached = sorted(file.name for file in Path(NetworkConfig().cache).expanduser().glob("*") if file.is_file())
+    cached = sorted(file.name for file in kept_files(NetworkConfig().cache) if file.suffix == ".pkl")
     value = "light built in" if BUILT_IN.is_file() else "the built-in light weights are missing"
     return Fact(
         name="weights",
@@ -134,6 +137,15 @@ def _light_weights() -> Fact:
         needed=not BUILT_IN.is_file(),
         remedy="" if BUILT_IN.is_file() else "restore models/weights/light.safetensors from the repository",
     )
+
+
+def _kept() -> Fact:
+    """Where downloads and distances on the body are kept: needed by `zoo:` weights and by scores alone."""
+    try:
+        place = kept_file(NetworkConfig().cache, "tried").parent
+    except ModelError as error:
+        return Fact(name="cache", value=f"none: {error}", fine=False, remedy="name a folder with network.cache")
+    return Fact(name="cache", value=str(place))
 
 
 def _has_codec(name: str, mode: Literal["r", "w"]) -> bool:

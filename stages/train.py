@@ -16,6 +16,7 @@ from models.light.surface_net import SurfaceNet
 from models.light.weights import read_sizes, write_weights
 from models.losses.light_surface import UV_WEIGHT, Counting
 from models.losses.light_taught import read_teacher
+from models.places import path_named
 from pipeline.stage import Job, Stage
 from stages.payloads import Written
 from stages.training.checkpoint import average_of
@@ -149,7 +150,7 @@ class TrainSurface(Stage):
         self.sizes = read_sizes(config.first).surface if config.first and config.network else config.sizes
         torch.manual_seed(config.seed)
         self.half = Half(SurfaceNet(self.sizes), config, name="surface", threads=threads)
-        teacher = read_teacher(Path(config.teacher).expanduser()).to(self.half.device) if config.teacher else None
+        teacher = read_teacher(path_named(config.teacher)).to(self.half.device) if config.teacher else None
         counting = Counting(
             soft_labels=config.soft_labels,
             metric_uv=config.metric_uv,

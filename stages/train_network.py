@@ -21,6 +21,7 @@ from models.inference.precision import choose_device
 from models.learning.learner import FcnLearner, LossConfig, RcnnLearner
 from models.learning.training_batch import TrainingBatch
 from models.network import NetworkConfig
+from models.places import path_named
 from pipeline.stage import Stage, StageError
 from stages.payloads import Written
 from stages.training.board import Board, answers, say, told
@@ -109,7 +110,7 @@ class Training:
         network = make_network(checked(batches.kind, self.variant), self.variant)
         start = config.start if config.network is None else config.network.weights
         if start:
-            begin_from(network, Path(start).expanduser())
+            begin_from(network, path_named(start))
         freeze(network)
         self.network = network
         learner = learner_of(network, config.losses).to(self.device)
@@ -171,7 +172,7 @@ def variant_of(network: NetworkConfig, kind: Kind) -> Variant:
     if network.kind != "trained":
         what = f"weights of the kind {network.kind!r} cannot be fine-tuned here"
         raise StageError(what, "network.kind", "give --weights FILE of a training, and network.kind: trained")
-    about = read_about(Path(network.weights).expanduser())
+    about = read_about(path_named(network.weights))
     if about.kind != kind:
         what = f"these weights are of the kind {about.kind!r}, the batches of {kind!r}"
         raise StageError(what, network.weights, f"set augment.kind: {about.kind}")

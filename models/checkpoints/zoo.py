@@ -15,6 +15,7 @@ from pathlib import Path
 
 from models.checkpoints.digest import file_sha256
 from models.errors import ModelError
+from models.places import kept_file
 
 SERVER = "https://dl.fbaipublicfiles.com/densepose"
 LICENCE = (
@@ -78,12 +79,12 @@ def _table() -> dict[str, ZooFile]:
 ZOO = _table()
 
 
-def zoo_weights(name: str, cache: Path, *, trust: bool, server: str = SERVER) -> Path:
+def zoo_weights(name: str, cache: str | Path, *, trust: bool, server: str = SERVER) -> Path:
     """The local file of published weights, downloaded if it is not there yet.
 
     Args:
         name: a key of ZOO.
-        cache: folder of downloads.
+        cache: folder of downloads, see `models.places.kept_file`.
         trust: take a file whose hash does not begin with the digits of its name.
         server: first part of the URL.
 
@@ -93,15 +94,12 @@ def zoo_weights(name: str, cache: Path, *, trust: bool, server: str = SERVER) ->
     if name not in ZOO:
         raise ModelError("no published weights of this name", f"zoo:{name}", f"use one of {', '.join(ZOO)}")
     entry = ZOO[name]
-    path = cache / "zoo" / name / entry.file_name
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ModelError(f"cannot be made: {error.strerror}", str(path.parent), "set network.cache") from error
-    with _only_one(path.with_suffix(".lock")):
-        if not path.exists():
-            _download(entry.url(server), path)
-        _check(path, entry.digits, trust=trust)
+    path = kept_file(cache, f"zoo/{name}/{entry.file_name}")
+    if not path.exists():
+        with _only_one(path.with_suffix(".lock")):
+            if not path.exists():
+                _download(entry.url(server), path)
+    _check(path, entry.digits, trust=trust)
     return path
 
 
@@ -127,7 +125,8 @@ def _check(path: Path, digits: str, *, trust: bool) -> None:
         what = f"neither its md5 {md5} nor its sha256 {sha256} begins with the digits {digits} of its name"
         raise ModelError(what, str(path), "delete it and try again, or accept it with --trust")
     print(LICENCE, file=sys.stderr)
-    record.write_text(f"{sha256}  {path.name}\n")
+    with contextlib.suppress(OSError):  # a cache that is only read: it is compared with its name every time
+        record.write_text(f"{sha256}  {path.name}\n")
 
 
 def _download(url: str, path: Path) -> None:

@@ -24,6 +24,7 @@ from models.light.pixels import CROP
 from models.light.surface_net import PickedSurface
 from models.light.weights import load_networks
 from models.network import NetworkConfig
+from models.places import path_named
 from models.whole_file import whole_file
 
 OPSET = 17
@@ -77,7 +78,7 @@ def graphs_of(config: NetworkConfig, pictures: Sequence[np.ndarray]) -> list[Gra
         network, path = load_zoo(config)
         name = config.weights.removeprefix("zoo:") if config.weights.startswith("zoo:") else path.stem
     else:
-        path = Path(config.weights).expanduser()
+        path = path_named(config.weights)
         trained, about, _ = load_trained(path)
         if isinstance(trained, FullConvNet):
             raise ModelError(f"networks of kind {about.kind} are not exported", str(path), "export one of kind rcnn")

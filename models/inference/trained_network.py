@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 
 from models.architecture.fcn import FullConvNet
@@ -15,6 +13,7 @@ from models.inference.prepared import PreparedRCNN
 from models.inference.teacher import PersonReader
 from models.inference.zoo_network import Limits, ZooNetwork, limits_of
 from models.network import Network, NetworkConfig
+from models.places import path_named
 
 
 def open_trained(config: NetworkConfig, threads: int) -> Network:
@@ -22,7 +21,7 @@ def open_trained(config: NetworkConfig, threads: int) -> Network:
     if config.weights == "light":
         remedy = "give --weights FILE, which a training wrote"
         raise ModelError("a trained network has no built-in weights", "network.weights", remedy)
-    path = Path(config.weights).expanduser()
+    path = path_named(config.weights)
     network, about, sha256 = load_trained(path)
     if isinstance(network, FullConvNet):
         torch.set_num_threads(threads)

@@ -26,6 +26,7 @@ from models.inference.precision import choose_device, choose_engine, choose_prec
 from models.inference.prepared import PreparedRCNN
 from models.inference.preprocess import network_input, network_size
 from models.network import NetworkConfig
+from models.places import path_named
 from models.structures import Detections, SurfaceMap
 
 PEOPLE_AT_ONCE = 16
@@ -195,8 +196,8 @@ def checkpoint_path(config: NetworkConfig) -> Path:
     """The file that `network.weights` means, fetched if need be."""
     if config.weights.startswith("zoo:"):
         name = config.weights.removeprefix("zoo:")
-        return zoo_weights(name, Path(config.cache).expanduser(), trust=config.trust)
-    return Path(config.weights).expanduser()
+        return zoo_weights(name, config.cache, trust=config.trust)
+    return path_named(config.weights)
 
 
 def variant_of(config: NetworkConfig) -> Variant:

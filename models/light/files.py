@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from models.errors import ModelError
+from models.places import path_named
 
 BUILT_IN = Path(__file__).resolve().parent.parent / "weights" / "light.safetensors"
 
 
 def weights_path(weights: str) -> Path:
     """The file behind `network.weights`: the built-in one for `light`, else the one at that path."""
-    return BUILT_IN if weights == "light" else Path(weights).expanduser()
+    return BUILT_IN if weights == "light" else path_named(weights)
 
 
 def quantized_path(weights: Path) -> Path:

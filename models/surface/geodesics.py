@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import cKDTree
 
 from models.errors import ModelError
+from models.places import REMEDY, kept_file
 from models.surface.straight_ways import EDGES_CROSSED, LONGEST_WAY, shortest_entries, way_lengths
 from models.whole_file import whole_file
 
@@ -22,7 +23,6 @@ F16 = npt.NDArray[np.float16]
 F32 = npt.NDArray[np.float32]
 Int = npt.NDArray[np.integer[Any]]
 
-DEFAULT_CACHE = "~/.cache/densepose-video"
 FORMAT = 1
 SOURCES_AT_ONCE = 256
 
@@ -66,18 +66,21 @@ def silent(share: float) -> None:
 
 
 def cached_geodesics(
-    vertex_V3: Float, face_F3: Int, twin_V: Int, cache: Path, told: Callable[[float], None] = silent
+    vertex_V3: Float, face_F3: Int, twin_V: Int, cache: str | Path, told: Callable[[float], None] = silent
 ) -> GeodesicTable:
     """The table of a mesh from the cache, computed (under a minute for 13,700 vertices) when it is not there.
 
     The file is named by a digest of the mesh and of how distances are computed, so a changed mesh never meets an old
     table. While it is computed, `told` hears from time to time which share is done, 0..1.
 
-    Raises: ModelError when the folder cannot be written or a file in it is damaged.
+    Args:
+        cache: the folder, see `models.places.kept_file`.
+
+    Raises: ModelError when nothing can be written there, before anything is computed, or a file in it is damaged.
     """
     settings = f"v{FORMAT}-{EDGES_CROSSED}-{LONGEST_WAY}"
     name = f"geodesics-{settings}-{mesh_digest(vertex_V3, face_F3, twin_V)[:20]}.npy"
-    path = cache.expanduser() / "geodesics" / name
+    path = kept_file(cache, f"geodesics/{name}")
     if not path.is_file():
         _write(path, compute_geodesics(vertex_V3, face_F3, source_vertices(twin_V), told))
     try:
@@ -130,9 +133,7 @@ def mesh_digest(vertex_V3: Float, face_F3: Int, twin_V: Int) -> str:
 def _write(path: Path, distance_SV: F16) -> None:
     """Under a temporary name first, so that nobody ever reads half a table."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as draft, draft.open("wb") as file:
             np.save(file, distance_SV)
     except OSError as error:
-        remedy = "name a cache folder with 200 MB free"
-        raise ModelError(f"cannot be made: {error.strerror}", str(path), remedy) from error
+        raise ModelError(f"cannot be made: {error.strerror}", str(path), REMEDY) from error

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
-import shutil
 import socket
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.actors.own_folder import keep_token_in, make_own_folder, remove_own_folder
 from pipeline.plan import Machine
 from pipeline.stage import PlainError
 
@@ -27,7 +26,7 @@ _NOT_SHIPPED = ["runs", ".venv", ".git", "**/__pycache__"]
 _SILENT: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
 _ANSWER_S = 10.0
 _STARTS = 4
-_folders: list[str] = []
+_folders: list[Path] = []
 
 
 def quieten() -> None:
@@ -66,6 +65,8 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: float = 0, *, da
             page = _start_here(wishes)
             if dashboard:
                 sys.stderr.write(f"Ray's dashboard: http://{page}\n" if page else "Ray's dashboard did not come up\n")
+    except PlainError:
+        raise
     except Exception as error:  # Ray raises its bare base class where a node does not come up in time
         raise _start_error(address, error) from error
     return True
@@ -92,14 +93,15 @@ def _start_here(wishes: Mapping[str, Any]) -> str | None:
     patience = _STARTS
     while True:
         patience -= 1
-        folder = tempfile.mkdtemp(prefix="ray-")
+        folder = make_own_folder()
+        keep_token_in(folder)
         try:
-            context = ray.init(address="local", _temp_dir=folder, **wishes, **_SILENT)
+            context = ray.init(address="local", _temp_dir=str(folder), **wishes, **_SILENT)
             _folders.append(folder)
             return context.dashboard_url or None
         except Exception as error:
             ray.shutdown()
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_own_folder(folder)
             if not patience or "timed out during startup" not in str(error):
                 raise
 
@@ -152,4 +154,4 @@ def stop_ray() -> None:
 
     ray.shutdown()
     while _folders:
-        shutil.rmtree(_folders.pop(), ignore_errors=True)
+        remove_own_folder(_folders.pop())

@@ -1,4 +1,4 @@
-"""One batch at a time writes into a folder of results: two would write the same files, and each other's `batch.json`."""
+"""One batch at a time writes into a folder of results: two would write the same files and the same manifest."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def _said_of(job: Job, here: Job, outcome: Outcome) -> Outcome:
 
 
 def _brought_here(job: Job, place: Path, settings: str) -> Job:
-    """The job with local paths: a copy of an input from a store, and a result that is given its name when it is whole."""
+    """The job with local paths: a copy of an input from a store, a result that is named when it is whole."""
     source = storage.fetch(job.input, place)
     output = job.output
     if output and storage.is_remote(output):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,10 +11,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 
+from pipeline.actors.own_folder import make_own_folder, remove_own_folder
 from pipeline.graph import Lane, read_node, stage_class
 from pipeline.inputs import UsageError
 from pipeline.plan import GB, auto_threads, read_machine
-from pipeline.stage import Job
+from pipeline.stage import Job, PlainError
 from pipeline.worker import LaneWorker
 
 EXAMINER = "doctor"
@@ -30,6 +32,9 @@ def examine(words: Sequence[str], table: Mapping[str, str], out: TextIO) -> int:
     for name, value in _basics():
         out.write(f"  {name:<12} {value}\n")
     works = True
+    for name, place, refusal in _places():
+        out.write(f"{'!' if refusal else ' '} {name:<12} {refusal or place}\n")
+        works = works and not refusal
     for fact in _findings(table):
         mark = " " if fact.fine else "!"
         out.write(f"{mark} {fact.name:<12} {fact.value}\n")
@@ -51,6 +56,20 @@ def _basics() -> list[tuple[str, str]]:
         ("Ray", version("ray") if importlib.util.find_spec("ray") else "not installed: use --serial"),
         ("shared mem.", "/dev/shm" if shared.is_dir() else "none: Ray will use slower files"),
     ]
+
+
+def _places() -> list[tuple[str, str, str]]:
+    """What the default run writes to: name, place, and why it cannot, tried out."""
+    found = []
+    try:
+        folder = make_own_folder()
+        found.append(("temporary", f"{folder.parent} (Ray's own folder)", ""))
+        remove_own_folder(folder)
+    except PlainError as error:
+        found.append(("temporary", "", str(error)))
+    here = os.getcwd()
+    refusal = "" if os.access(here, os.W_OK | os.X_OK) else f"{here} cannot be written to; go to another, or give -o"
+    return [*found, ("results", here, refusal)]
 
 
 def _findings(table: Mapping[str, str]) -> list[Any]:

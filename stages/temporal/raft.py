@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import nn
@@ -12,6 +10,7 @@ from torchvision.models.optical_flow import raft_large, raft_small
 from models.checkpoints.torch_file import read_torch_file
 from models.errors import ModelError
 from models.inference.precision import choose_device
+from models.places import path_named
 from stages.payloads import F32, U8
 
 MULTIPLE, LEAST = 8, 128
@@ -28,7 +27,7 @@ def read_raft(path: str) -> nn.Module:
     """The network of a file of torchvision's weights. Raises: ModelError for a missing file or another one."""
     if not path:
         raise ModelError("RAFT wants its weights", KEY, REMEDY)
-    file = Path(path).expanduser()
+    file = path_named(path)
     if not file.is_file():
         raise ModelError("no such file of weights", f"{KEY}: {path}", REMEDY)
     try:

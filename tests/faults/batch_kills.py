@@ -93,7 +93,7 @@ def main() -> int:
         command = batch_command(folder, out, *way)
         for number in range(options.kills):
             code = killed_run(command, out, rng)
-            print(f"kill {number:3d}: {results(out)} results; exit {'by the kill' if code is None else code}", flush=True)
+            print(f"kill {number:3d}: {results(out)} results; exit {code}", flush=True)
             if code is not None:
                 break
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

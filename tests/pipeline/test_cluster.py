@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 
+from pipeline.actors import own_folder
 from pipeline.actors.cluster import quieten, start_ray
+from pipeline.actors.own_folder import BELOW, SOCKET_BYTES, keep_token_in, make_own_folder, remove_own_folder
 from pipeline.stage import PlainError
 
 
@@ -49,6 +54,70 @@ def test_a_start_that_fails_is_a_sentence_and_leaves_no_folder(monkeypatch: pyte
     with pytest.raises(PlainError, match=r"Ray did not start \(no room\); run with --serial"):
         start_ray(None, cpus=1, store=1 << 28)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("length", [1, 34, 48, 120, 900])
+def test_rays_folder_is_short_enough_and_private_however_long_the_given_one_is(
+    length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent = Path(tempfile.mkdtemp(dir="/tmp", prefix="t"))
+    place = parent.joinpath(*("d" * min(200, length - start) for start in range(0, length, 200)))
+    place.mkdir(parents=True)
+    try:
+        monkeypatch.setattr(tempfile, "tempdir", str(place))
+        folder = make_own_folder()
+        assert len(str(folder)) + BELOW <= SOCKET_BYTES
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert (folder.parent == place) == (length == 1)
+        remove_own_folder(folder)
+        assert not folder.exists()
+    finally:
+        shutil.rmtree(parent)
+
+
+def test_without_any_folder_for_temporary_files_ray_finds_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def none() -> str:
+        raise FileNotFoundError("no usable temporary directory")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    remove_own_folder(make_own_folder())
+    monkeypatch.setattr(own_folder, "_OTHERS", (str(tmp_path / "nowhere"),))
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    with pytest.raises(PlainError, match=r"TMPDIR: no folder .*; name such a folder there, or run with --serial"):
+        make_own_folder()
+
+
+def test_rays_token_lies_in_its_own_folder_unless_the_user_gives_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_MODE", own_folder.TOKEN):
+        monkeypatch.delenv(name, raising=False)
+    tokens = []
+    for _ in range(2):
+        folder = make_own_folder()
+        keep_token_in(folder)
+        file = Path(os.environ[own_folder.TOKEN])
+        assert file.parent == folder and file.stat().st_mode & 0o777 == 0o600
+        tokens.append(file.read_text())
+        remove_own_folder(folder)
+        assert own_folder.TOKEN not in os.environ
+    assert tokens[0] != tokens[1] and len(tokens[0]) >= 32
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "mine")
+    keep_token_in(tmp_path)
+    assert own_folder.TOKEN not in os.environ and list(tmp_path.iterdir()) == []
+
+
+def test_a_run_leaves_nothing_in_the_home_folder_and_beside_temporary_files(root: Path, tmp_path: Path) -> None:
+    home, temporary = tmp_path / "home", tmp_path / ("t" * 60)
+    home.mkdir()
+    temporary.mkdir()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    environment |= {"HOME": str(home), "TMPDIR": str(temporary)}
+    command = [sys.executable, "run_pipeline.py", "configs/demo_walk.mp4", "-o", str(tmp_path / "out.mp4")]
+    command += ["--set", "decode.end=0.2", "--set", "decode.max_size=96"]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert list(home.iterdir()) == list(temporary.iterdir()) == []
 
 
 def test_a_dashboard_without_its_packages_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from pipeline.config import CONFIGS, RawConfig, RunConfig, read_config, validate
 from pipeline.graph import Lane, Node, read_node, stage_class
 from pipeline.inputs import without_output
 from pipeline.interrupts import Interrupt
-from pipeline.launch import fetch, run_inputs
+from pipeline.launch import checked, fetch, run_inputs
 from pipeline.metrics import Metrics
 from pipeline.packet import Packet
 from pipeline.plan import make_plan, read_machine
@@ -52,7 +52,7 @@ def run(
     _take_frames(raw, stages)
     run_config = validate(raw, stages)
     names = [inputs] if isinstance(inputs, str) else list(inputs)
-    found = without_output(run_inputs(run_config, names, None, overwrite=True))
+    found = checked(run_config, without_output(run_inputs(run_config, names, None, overwrite=True)))
     metrics = Metrics(run_config.graph, found.jobs)
     for index, failure in found.refused.items():
         metrics.failed(index, failure)

@@ -15,7 +15,7 @@ from typing import ClassVar
 from pipeline.journal import journal_path
 from pipeline.media import is_called_media, is_media, is_picture
 from pipeline.packet import Failure
-from pipeline.stage import Job, PlainError
+from pipeline.stage import NAME_BYTES, Job, PlainError, fitting_name
 from pipeline.storage import exists, inside, is_remote, listing
 
 SAVED = "stream.json"
@@ -95,7 +95,7 @@ def saved_inputs(names: Sequence[str], output: str | None, *, overwrite: bool, r
 
 
 def _is_of_one_video(name: str) -> bool:
-    return not is_url(name) and next(Path(name).glob(SAVED_PICTURES), None) is not None
+    return not is_url(name) and os.path.isdir(name) and next(Path(name).glob(SAVED_PICTURES), None) is not None
 
 
 def _placed(
@@ -116,7 +116,7 @@ def _placed(
         place = output if target is None and output else inside(target or str(folder or ""), name)
         job = Job(index=index, input=item.path, output=place, stem=stem, several=several, overwrite=overwrite)
         job = dataclasses.replace(job, resume=resume)
-        if resume and not item.failure and exists(place) and not journal_path(place).exists():
+        if resume and not item.failure and exists(place) and not os.path.exists(journal_path(place)):
             standing.add(index)
             jobs.append(job)
             continue
@@ -137,7 +137,7 @@ def pair_inputs(names: Sequence[str], output: str | None, *, overwrite: bool) ->
         raise UsageError("two inputs are compared", f"{len(found)} given", "name two videos")
     stem = "_vs_".join(_distinct_stems([item.path for item in found]))
     target = _target_folder(output, several=False)
-    place = output if target is None and output else inside(target or "", f"{stem}.csv")
+    place = output if target is None and output else inside(target or "", fitting_name(stem, ".csv"))
     one, other = found
     job = Job(index=0, input=one.path, partner=other.path, output=place, stem=stem, overwrite=overwrite)
     failure = one.failure or other.failure or _refusal(job, [], [one.path, other.path])
@@ -179,8 +179,8 @@ def without_output(inputs: Inputs) -> Inputs:
 def default_name(path: str, stem: str, ending: str | None = None) -> str:
     """The file name of an input's result."""
     if ending is not None:
-        return f"{stem}{ending}"
-    return f"{stem}.densepose{'.png' if is_picture(path) else '.mp4'}"
+        return fitting_name(stem, ending)
+    return fitting_name(stem, f".densepose{'.png' if is_picture(path) else '.mp4'}")
 
 
 def _expand(name: str) -> list[_Found]:
@@ -192,13 +192,15 @@ def _expand(name: str) -> list[_Found]:
     if _URL.match(name):
         return [_Found(name)]
     path = Path(name)
-    if (path / SAVED).is_file():
+    if os.path.isfile(path / SAVED):
         return [_Found(name)]
-    if path.is_dir():
+    if os.path.isdir(path):
+        if not os.access(path, os.R_OK | os.X_OK):
+            return [_missing(name, "this folder cannot be read")]
         items = sorted(path.iterdir())
         folders = [f"{item}/" for item in items if item.is_dir()]
         return _in_folder(name, [str(item) for item in items if not item.is_dir()], folders)
-    if path.exists():
+    if os.path.exists(path):
         return [_Found(name)]
     if glob.has_magic(name):
         matches = sorted(file for file in glob.glob(name, recursive=True) if Path(file).is_file())
@@ -252,6 +254,8 @@ def _stem(path: str) -> str:
 def _refusal(job: Job, earlier: Sequence[Job], inputs: Sequence[str]) -> Failure | None:
     """Why a result must not go where it would."""
     assert job.output is not None
+    if len(os.fsencode(os.path.basename(job.output))) > NAME_BYTES:
+        return Failure(what="this name is too long", where=job.output, remedy="name a shorter one with -o")
     output = os.path.realpath(job.output)
     if any(os.path.realpath(path) == output for path in inputs):
         return Failure(what="the result would replace an input", where=job.output, remedy="name another file with -o")

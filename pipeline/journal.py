@@ -111,7 +111,7 @@ class Journal:
     def drop_last(self) -> None:
         """Forget the last commit. Raises PlainError where the disk refuses."""
         self._lines = self._lines[:-1]
-        if self.path is not None and self.path.exists():
+        if self.path is not None and os.path.exists(self.path):
             self._write(self.path)
 
     def is_foreign(self) -> bool:
@@ -151,7 +151,7 @@ class Journal:
         return states if name == _states_name(states) else None
 
     def _stored(self) -> list[str]:
-        stored = self.path is not None and self.path.exists()
+        stored = self.path is not None and os.path.exists(self.path)
         # A damaged byte must not hide what is whole: its line fails its hash.
         return self.path.read_text(encoding="utf-8", errors="replace").splitlines() if stored and self.path else []
 

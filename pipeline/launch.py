@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -17,10 +18,11 @@ from pipeline.inputs import Inputs, UsageError, find_inputs, live_input, pair_in
 from pipeline.interrupts import Interrupt
 from pipeline.media import is_picture
 from pipeline.metrics import Metrics
+from pipeline.packet import Failure, failure_of
 from pipeline.plan import PICTURE_VARIABLE, Plan
 from pipeline.recovery import settings_of
 from pipeline.serial import run_serial
-from pipeline.stage import Job
+from pipeline.stage import Job, is_plain
 
 
 def run_inputs(
@@ -48,6 +50,27 @@ def run_inputs(
             raise ConfigError("the demo clip is missing", str(config.demo), "name an input, or restore the clip")
         names = [os.path.relpath(config.demo)]
     return find_inputs(names, output, overwrite=overwrite, resume=resume, ending=config.settings.result)
+
+
+def checked(config: RunConfig, inputs: Inputs) -> Inputs:
+    """The inputs, without those that could not end as it is wanted, as far as that is known before anything starts.
+
+    Raises UsageError where that is true of all of them for the same reason.
+    """
+    failures: dict[int, Failure] = {}
+    for job in inputs.ready:
+        try:
+            for node in config.graph.nodes:
+                node.cls.check(config.stages[node.name], job)
+        except Exception as error:
+            if not is_plain(error):
+                raise
+            failures[job.index] = failure_of(error)
+    said = {failure.what for failure in failures.values()}
+    if len(failures) == len(inputs.ready) and len(said) == 1:
+        first = next(iter(failures.values()))
+        raise UsageError(first.what, first.where, first.remedy)
+    return dataclasses.replace(inputs, refused=inputs.refused | failures)
 
 
 def fetch(config: RunConfig) -> None:

@@ -36,6 +36,13 @@ class Recovery:
             PlainError: an unfinished result is there, and it was not said what is to become of it; or it is of another
                 run.
         """
+        try:
+            return self._begun(job)
+        except OSError as error:  # a folder that may not be read, a name that is too long
+            what = f"what an earlier run may have left cannot be looked for ({error.strerror})"
+            raise PlainError(what, job.output or "", "name another output with -o") from error
+
+    def _begun(self, job: Job) -> Restart:
         journal = self._journals[job.index]
         if job.resume and not (job.overwrite and journal.is_foreign()):
             journal.check()

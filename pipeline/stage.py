@@ -60,6 +60,16 @@ def fitting_name(stem: str, ending: str) -> str:
     return kept.decode("utf-8", "ignore") + mark
 
 
+def closed_folder(folder: str) -> str | None:
+    """Why nothing can be put into a folder, or why it cannot be made; None where nothing seems in the way."""
+    place = os.path.abspath(folder)
+    while not os.path.lexists(place):
+        place = os.path.dirname(place)
+    if not os.path.isdir(place):
+        return "is no folder" if place == os.path.abspath(folder) else f"{place} is no folder"
+    return None if os.access(place, os.W_OK | os.X_OK) else "nothing can be written there"
+
+
 CLAIM = "claim.lock"
 """Locked in a working folder while a run makes the result: two that wrote into it would mix their parts."""
 
@@ -194,6 +204,9 @@ class Stage:
     exports: ClassVar[Mapping[str, str]] = {}
     """Kinds of `--export KIND=PATH` that the stage writes, each with its own key that takes the path."""
 
+    writes_to: ClassVar[str] = ""
+    """The setting that names the folder which the stage writes to, if there is one."""
+
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """Settings of the stage; every field has a default or is required by name."""
@@ -207,6 +220,16 @@ class Stage:
     def fetch(cls, config: Any) -> None:
         """Get what the stage needs from outside (a download), before anything starts; may show progress on stderr."""
         return
+
+    @classmethod
+    def check(cls, config: Any, job: Job) -> None:
+        """See whether an input could end as the settings want it, as far as that is known before anything starts.
+
+        Raises what the stage would raise later. Nothing is written.
+        """
+        folder = getattr(config, cls.writes_to) if cls.writes_to else None
+        if folder and (reason := closed_folder(folder)):
+            raise StageError(f"this folder cannot be used ({reason})", folder, f"name another for `{cls.writes_to}`")
 
     def __init__(self, config: Any, *, threads: int = 1) -> None:
         """Args: the stage's own `Config`, and the number of compute threads it may use."""

@@ -54,6 +54,11 @@ class Compare(Stage):
             if not 0 <= self.max_shift <= 60:
                 raise ValueError(f"max_shift is {self.max_shift}, must be from 0 to 60")
 
+    @classmethod
+    def check(cls, config: Config, job: Job) -> None:
+        """Raises StageError for an output that is no table, or where one of the files may not be replaced."""
+        _check_free(job)
+
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Nothing was seen yet."""
         super().__init__(config, threads=threads)

@@ -66,6 +66,8 @@ class SceneRecipe:
 class DrawScenes(Stage):
     """Labelled photos in (their empty places become backgrounds), shards of scenes out; shards that exist are kept."""
 
+    writes_to = "folder"
+
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """What to draw.

@@ -14,7 +14,7 @@ from pipeline.stage import Aside, Job, Stage, StageError
 from stages.payloads import U8, FrameChunk, Overlay, SegmentWritten, VideoInfo, Written
 from stages.video.codec_options import Preset
 from stages.video.color import over_black
-from stages.video.containers import encoder_named
+from stages.video.containers import container_for, encoder_for, encoder_named
 from stages.video.destination import Destination
 from stages.video.durable import writing_to
 from stages.video.recording import Recording, RecordingSettings
@@ -56,6 +56,12 @@ class Encode(Stage):
                 raise ValueError("crf must lie between 0 and 63")
             if self.codec is not None:
                 encoder_named(self.codec)
+
+    @classmethod
+    def check(cls, config: Config, job: Job) -> None:
+        """Raises StageError for an output that is neither a picture nor a kind of video that holds the codec."""
+        if job.output is not None and Path(job.output).suffix.lower() not in SUFFIXES:
+            encoder_for(config.codec, container_for(job.output), job.output)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)

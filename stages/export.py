@@ -50,6 +50,12 @@ class Exporter(Stage):
             if self.segment_frames < 1 or self.threads < 1:
                 raise ValueError("segment_frames and threads must be 1 or more")
 
+    @classmethod
+    def check(cls, config: Config, job: Job) -> None:
+        """Raises StageError for a path that a kind of export, or this input, cannot have."""
+        for kind, path in config.to.items():
+            KINDS[kind].begin(target_of(config, kind, path, job)).check()
+
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """An input begins: nothing is open."""
         super().__init__(config, threads=threads)
@@ -99,15 +105,18 @@ class Exporter(Stage):
                 writer.add(moment)
 
     def _open(self, kind: str, path: str, job: Job) -> None:
-        config = self.config
-        target = Target(kind=kind, path=path, job=job, segment_frames=config.segment_frames, threads=config.threads)
-        writer = KINDS[kind].begin(target)
+        writer = KINDS[kind].begin(target_of(self.config, kind, path, job))
         if self._restored:
             state = self._restored[len(self._writers)]
             if writer.stands():
                 writer = Standing(state)
             writer.restore(state)
         self._writers.append(writer)
+
+
+def target_of(config: Exporter.Config, kind: str, path: str, job: Job) -> Target:
+    """Where an export of an input goes."""
+    return Target(kind=kind, path=path, job=job, segment_frames=config.segment_frames, threads=config.threads)
 
 
 class ExportRaw(Exporter):

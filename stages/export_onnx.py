@@ -25,6 +25,8 @@ SIZES = ((256, 320), (224, 416), (320, 256))
 class ExportOnnx(Stage):
     """A network in, ONNX files out: one of all of it, or of the light network one for each half."""
 
+    writes_to = "folder"
+
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """`folder` to write to, and the `network` (the section of the same name)."""

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from models.whole_file import whole_file
-from pipeline.stage import Job, Stage, StageError
+from pipeline.stage import Job, Stage, StageError, fitting_name
 from stages.payloads import FrameChunk
 from stages.world.scene import Scene
 
@@ -26,6 +26,8 @@ class ExportTruth(Stage):
 
     exports: ClassVar[Mapping[str, str]] = {"truth": "folder"}
 
+    writes_to = "folder"
+
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """`folder`: where the files go; None = no export."""
@@ -36,7 +38,7 @@ class ExportTruth(Stage):
         """Write one picture and one file of arrays; raises StageError when the folder cannot be written to."""
         if self.config.folder is None:
             return
-        folder = Path(self.config.folder) / job.stem if job.several else Path(self.config.folder)
+        folder = Path(self.config.folder) / fitting_name(job.stem, "") if job.several else Path(self.config.folder)
         stem = folder / f"frame_{frames.first:06d}"
         try:
             folder.mkdir(parents=True, exist_ok=True)

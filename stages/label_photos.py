@@ -39,6 +39,8 @@ REMEDY = "see models/weights/light.md for where to get it, and give its path"
 class LabelPhotos(Stage):
     """Your copies of openly licensed pictures in, shards of labelled photos out; shards that exist are kept."""
 
+    writes_to = "folder"
+
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """What to label.

@@ -41,6 +41,12 @@ class LiveOutput(Stage):
         encode: Encode.Config = field(default_factory=Encode.Config)
         broadcast: BroadcastSettings = field(default_factory=BroadcastSettings)
 
+    @classmethod
+    def check(cls, config: Config, job: Job) -> None:
+        """Raises StageError for a file that is no kind of video."""
+        if job.output is not None and not (is_virtual_camera(job.output) or is_broadcast(job.output)):
+            Encode.check(config.encode, job)
+
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)
         self._file = Encode(config.encode, threads=threads)

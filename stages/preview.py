@@ -52,7 +52,8 @@ class Preview(Stage):
 
     @classmethod
     def fetch(cls, config: Config) -> None:
-        """Say where the page will be."""
+        """Say where the page will be. Raises StageError for an atlas or a logo that cannot be used."""
+        Render.fetch(config.render)
         if config.port is not None:
             host = f"[{config.host}]" if ":" in config.host else config.host
             query = "" if config.token is None else f"?token={config.token}"

@@ -29,6 +29,8 @@ from stages.training.workers import chief_first
 class RelabelPhotos(Stage):
     """Shards of labelled photos in, the same with a student's opinion out; shards that exist are kept."""
 
+    writes_to = "folder"
+
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """Whose opinion, and when it counts.

@@ -74,7 +74,7 @@ class Render(Stage):
                 if value is not None and not 0 <= value <= 1:
                     raise ValueError(f"{key} is {value}, must be from 0 to 1")
             for identity in self.atlas_of:
-                if not identity.isdigit():
+                if not identity.isdecimal():
                     raise ValueError(f"atlas_of names the identity {identity!r}, must be a whole number")
             charts_of(self.only)
 
@@ -82,6 +82,13 @@ class Render(Stage):
         def styles(self) -> list[str]:
             """The styles of the pictures side by side, left to right."""
             return self.style.split(BESIDE)
+
+    @classmethod
+    def fetch(cls, config: Config) -> None:
+        """Raises StageError for an atlas or a logo that cannot be used; the atlas of the product can."""
+        chosen = (config.atlas, config.layout, *config.atlas_of.values(), *config.logos)
+        if "texture" in config.styles and any(chosen):
+            _outfits(config)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Make the brushes of the styles; raises StageError for an atlas or logo that cannot be used."""

@@ -29,6 +29,8 @@ class SparseSet(Stage):
     ordered = True
     memory_frames = None
 
+    writes_to = "folder"
+
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """How it is annotated.

@@ -51,6 +51,7 @@ class TrainDetector(Stage):
     ordered = True
     memory_frames = None
     accelerated = True
+    writes_to = "folder"
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config(HalfConfig):
@@ -103,6 +104,7 @@ class TrainSurface(Stage):
     ordered = True
     memory_frames = None
     accelerated = True
+    writes_to = "folder"
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config(HalfConfig):

@@ -40,6 +40,7 @@ class TrainNetwork(Stage):
     ordered = True
     memory_frames = None
     accelerated = True
+    writes_to = "folder"
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:

@@ -64,6 +64,11 @@ class Unwrap(Stage):
             if not 0 <= self.min_score <= 1:
                 raise ValueError(f"min_score is {self.min_score}, must be from 0 to 1")
 
+    @classmethod
+    def check(cls, config: Config, job: Job) -> None:
+        """Raises StageError for an output that is no lossless picture, or that may not be replaced."""
+        _checked(job)
+
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Raises StageError for a layout that cannot be read."""
         super().__init__(config, threads=threads)

@@ -46,6 +46,8 @@ class WriteScores(Stage):
     ordered = True
     memory_frames = None
 
+    writes_to = "folder"
+
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """Where the scores go.

@@ -15,12 +15,13 @@ from pipeline.batch.manifest import results_folder
 from pipeline.batch.ownership import owned
 from pipeline.batch.parts import Parts, split
 from pipeline.command.arguments import apply_shortcuts, read_arguments
+from pipeline.command.checks import check_places
 from pipeline.command.progress import Progress
 from pipeline.command.report import make_report, write_report
 from pipeline.config import RunConfig, read_config, validate
 from pipeline.inputs import Inputs, is_url
 from pipeline.interrupts import interrupt_on_signals
-from pipeline.launch import confirm_batch, launch, launch_batch, run_inputs
+from pipeline.launch import checked, confirm_batch, launch, launch_batch, run_inputs
 from pipeline.metrics import Metrics, StreamTally
 from pipeline.packet import is_result
 from pipeline.plan import THREAD_VARIABLES, Plan, auto_threads, make_plan, read_machine
@@ -82,6 +83,8 @@ def _main(words: list[str], table: Mapping[str, str], started: float) -> int:
     parts = split(config, table) if config.settings.batch else None
     resume = arguments.resume or parts is not None
     inputs = run_inputs(config, arguments.inputs, arguments.output, overwrite=arguments.overwrite, resume=resume)
+    observe = config.settings.observe
+    check_places(inputs, {"--report": arguments.report, "--log": observe.log, "--profile": observe.profile})
     if parts is None:
         return _carry_out(config, plan, parts, inputs, arguments, started)
     with owned(results_folder(inputs.jobs)):
@@ -93,6 +96,7 @@ def _carry_out(
     config: RunConfig, plan: Plan, parts: Parts | None, inputs: Inputs, arguments: Namespace, started: float
 ) -> int:
     """Run what was asked for, or the batch of `parts`, and tell how it went; returns the exit code."""
+    inputs = checked(config, inputs)
     metrics = Metrics(config.graph, inputs.jobs, started)
     for index, failure in inputs.refused.items():
         metrics.failed(index, failure)

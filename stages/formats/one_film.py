@@ -32,6 +32,7 @@ class OneFilm(Writer):
     def __init__(self, target: Target, codings: dict[str, Coding], picture: Callable[[Moment], U8]) -> None:
         """Args: codings: by suffix, the usual one first; picture: (H, W, 3), or (H, W, 4) with alpha."""
         self._path = target.file(tuple(codings))
+        self.place = Path(self._path)
         self._destination = Destination(self._path, target.job.input, overwrite=target.replaces())
         coding = codings[Path(self._path).suffix.lower()]
         self._settings = RecordingSettings(

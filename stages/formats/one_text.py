@@ -28,6 +28,7 @@ class OneText(Writer):
     ) -> None:
         """Args: lines: entries of a frame; head, between, tail: what stands before, between and after all of them."""
         path = target.file((suffix,))
+        self.place = Path(path)
         self._destination = Destination(path, target.job.input, overwrite=target.replaces())
         self._draft = self._destination.folder / f"joined{suffix}"
         self._lines, self._head, self._between, self._tail = lines, head, between, tail

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.whole_file import whole_file
-from pipeline.stage import Job, StageError
+from models.whole_file import remove_left_drafts, whole_file
+from pipeline.stage import Job, StageError, closed_folder, fitting_name
 from stages.formats.moment import Moment
 
 
@@ -37,7 +37,7 @@ class Target:
 
     def folder(self) -> Path:
         """The folder of an input's files: its own where there are several inputs."""
-        return Path(self.path) / self.job.stem if self.job.several else Path(self.path)
+        return Path(self.path) / fitting_name(self.job.stem, "") if self.job.several else Path(self.path)
 
     def file(self, suffixes: tuple[str, ...]) -> str:
         """The one file of an input: as named, or by the input's name in the folder that is named.
@@ -46,7 +46,7 @@ class Target:
         """
         path = Path(self.path)
         if self.path.endswith(("/", os.sep)) or path.is_dir() or not path.suffix:
-            return str(path / f"{self.job.stem}{suffixes[0]}")
+            return str(path / fitting_name(self.job.stem, suffixes[0]))
         if path.suffix.lower() not in suffixes:
             what = f'the export "{self.kind}" cannot be written as "{path.suffix}"'
             raise StageError(what, self.path, f"use {' or '.join(suffixes)}, or name a folder")
@@ -57,8 +57,14 @@ class Target:
         return self.path
 
 
+REMEDY = "give a folder that can be written to, with room for the files"
+
+
 class Writer(ABC):
     """One export of one input: frames in, files out."""
+
+    place: Path
+    """The file that is written, or one in the folder of those that are."""
 
     @abstractmethod
     def add(self, moment: Moment) -> None:
@@ -83,6 +89,12 @@ class Writer(ABC):
     @abstractmethod
     def close(self) -> None:
         """Release files; called once, after a failure too."""
+
+    def check(self) -> None:
+        """Raises StageError where nothing can be written, as far as that shows before anything is."""
+        folder = str(self.place.parent)
+        if reason := closed_folder(folder):
+            raise StageError(f"the export cannot be written ({reason})", str(self.place), REMEDY)
 
     def stands(self) -> bool:
         """True when a run that died had given the file its name already."""
@@ -123,13 +135,15 @@ class FileAFrame(Writer):
     def __init__(self, target: Target, suffix: str, encode: Callable[[Moment], bytes]) -> None:
         """Args: encode: the content of a frame's file."""
         self.folder = target.folder()
+        self.place = self.folder / "frame"
+        remove_left_drafts(self.folder)
         self.frames = 0
         self._suffix = suffix
         self._encode = encode
 
     def add(self, moment: Moment) -> None:
         """Write the frame's file."""
-        put_whole(self.folder / f"{moment.name}{self._suffix}", self._encode(moment))
+        put_whole(self.folder / fitting_name(moment.name, self._suffix), self._encode(moment))
         self.frames += 1
 
     def finish(self) -> list[str]:
@@ -162,5 +176,4 @@ def put_whole(path: Path, content: bytes) -> None:
             draft.write_bytes(content)
     except OSError as error:
         reason = error.strerror or str(error)
-        remedy = "give a folder that can be written to, with room for the files"
-        raise StageError(f"the export cannot be written ({reason})", str(path), remedy) from error
+        raise StageError(f"the export cannot be written ({reason})", str(path), REMEDY) from error

@@ -1,0 +1,104 @@
+"""What can be known before a run starts is said before it starts: exit 2, one sentence, and nothing made or lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from pipeline.command import cli
+from pipeline.command.cli import main
+from pipeline.stage import Job
+
+
+@pytest.fixture
+def place(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with two films, a folder that is none, and a run that must not start."""
+    for name in ("a.mp4", "b.mp4"):
+        shutil.copy(root / "configs" / "demo_walk.mp4", tmp_path / name)
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.chdir(tmp_path)
+
+    def never(*_: object, **__: object) -> NoReturn:
+        raise AssertionError("the run started")
+
+    monkeypatch.setattr(cli, "launch", never)
+    monkeypatch.setattr(cli, "launch_batch", never)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["a.mp4", "b.mp4", "--export", "coco=all.json"], "all.json: several inputs cannot go to one file"),
+        (["a.mp4", "b.mp4", "--export", "csv=all.csv", "-c", "batch"], "all.csv: several inputs cannot go to one file"),
+        (["a.mp4", "b.mp4", "--export", "prores=x.mov"], "x.mov: several inputs cannot go to one file"),
+        (["a.mp4", "--export", "csv=a.xls"], '"csv" cannot be written as ".xls"; use .csv'),
+        (["a.mp4", "--export", "webm=a.mp4x"], '"webm" cannot be written as ".mp4x"'),
+        (["a.mp4", "--export", "iuv=file/iuv/"], "the export cannot be written ("),
+        (["a.mp4", "--export", "csv=file/a.csv"], "the export cannot be written ("),
+        (["a.mp4", "-o", "o.mp4", "--export", "magicanimate=o.mp4"], "o.mp4: the result itself goes there"),
+        (["a.mp4", "-o", "out.xyz"], 'out.xyz: a video cannot be written as ".xyz"; use one of .mp4'),
+        (["a.mp4", "-o", "out.webm", "--set", "encode.codec=h264"], "webm cannot hold video made by libx264"),
+        (["0", "-c", "live", "-o", "day.xyz"], 'day.xyz: a video cannot be written as ".xyz"'),
+        (["a.mp4", "-o", "file/out.mp4"], "file: the results cannot be written (is no folder)"),
+        (["a.mp4", "b.mp4", "-o", "file/deep/", "-c", "batch"], "the results cannot be written ("),
+        (["a.mp4", "--report", "file/r.json"], "--report file/r.json: cannot be written (is no folder)"),
+        (["a.mp4", "--log", "."], "--log .: cannot be written (is a folder)"),
+        (["a.mp4", "--report", "a.mp4"], "--report a.mp4: an input is there"),
+        (["a.mp4", "-o", "o.mp4", "--profile", "./o.mp4"], "--profile ./o.mp4: a result is there"),
+        (["a.mp4", "--log", "x.json", "--profile", "x.json"], "x.json: what --log writes is there"),
+        (["a.mp4", "--atlas", "²=x.png"], "atlas_of names the identity"),
+        (["a.mp4", "-c", "unwrap", "-o", "o.jpg"], "o.jpg: an atlas is a lossless picture"),
+        (["a.mp4", "b.mp4", "-c", "compare", "-o", "o.png"], "o.png: a comparison is written as a table"),
+        (["-c", "evaluate", "--set", "write_scores.folder=file"], "file: this folder cannot be used (is no folder)"),
+        (["-c", "train_rcnn", "--set", "train_network.folder=file/x"], "file/x: this folder cannot be used ("),
+    ],
+)
+def test_it_is_said_at_once(place: Path, words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path: path.stat().st_mtime_ns for path in place.rglob("*")}
+    if "²" in words[-1]:
+        words = [*words[:1], "--set", "render.atlas_of={²: x.png}"]
+    assert main([*words, "--serial"]) == 2
+    said = capsys.readouterr().err
+    assert sentence in said and said.startswith("error: ") and len(said.splitlines()) == 1
+    assert {path: path.stat().st_mtime_ns for path in place.rglob("*")} == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
+def test_a_closed_folder_is_said(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "closed").mkdir(mode=0o500)
+    assert main(["a.mp4", "-o", "closed/"]) == 2
+    assert "closed: the results cannot be written (nothing can be written there)" in capsys.readouterr().err
+
+
+def test_an_input_whose_export_is_there_does_not_stop_the_others(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "csv").mkdir()
+    (place / "csv" / "a.csv").write_text("mine")
+    begun: list[str] = []
+
+    def begin(config: object, plan: object, jobs: list[Job], *_: object, **__: object) -> Iterator[object]:
+        begun.extend(job.input for job in jobs)
+        return iter(())
+
+    monkeypatch.setattr(cli, "launch", begin)
+    assert main(["a.mp4", "b.mp4", "--export", "csv=csv/", "--serial"]) == 1
+    assert begun == ["b.mp4"]
+    assert "csv/a.csv: the output exists already" in capsys.readouterr().err
+
+
+def test_an_atlas_that_is_not_there_is_said_before_the_network_is_loaded(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.chdir(place)
+    monkeypatch.setattr("pipeline.launch.run_serial", lambda *_: pytest.fail("the run started"))
+    for words in (["--atlas", "absent.png"], ["--atlas", "2=absent.png"]):
+        assert main(["a.mp4", "--serial", *words]) == 1
+        assert "render.atlas: absent.png: there is no such picture" in capsys.readouterr().err

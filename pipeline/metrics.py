@@ -65,6 +65,12 @@ class StreamTally:
             return "interrupted"
         return "done" if self.done else "not finished"
 
+    @property
+    def given_up(self) -> list[str]:
+        """What was lost on the way and not found again by the end: the result is whole, and less than was asked for."""
+        said: list[str] = self.facts.get("given_up", [])
+        return said
+
 
 class Observer(Protocol):
     """What hears of everything that happens in a run, in the order in which it becomes known."""

@@ -272,7 +272,8 @@ class Stage:
         """JSON-ready facts for the run's report, asked after `flush`.
 
         Facts of sources and ordered stages join the stream's entry (`frames_in`, `people`, `warnings`: a list
-        of sentences …); facts of the others join the report itself (`weights`).
+        of sentences …); facts of the others join the report itself (`weights`). A sentence in `given_up` says what
+        was lost and not found again: the result is whole, and the run fails.
         """
         return {}
 

@@ -15,7 +15,7 @@ from pipeline.stage import Job, Stage, StageError
 from stages.live.address import read_address, without_secrets
 from stages.live.capture import Capture
 from stages.live.clock import TICKS, LiveClock
-from stages.live.feeds import open_feed
+from stages.live.feeds import Feed, open_feed
 from stages.live.payloads import Captured, Gauges
 from stages.live.pictures import Shot, size_for
 from stages.live.settings import SourceSettings
@@ -71,10 +71,10 @@ class LiveDecode(Stage):
         address = read_address(job.input)
         settings = self.config.source
 
-        def connect(stopped: threading.Event) -> Any:
-            return open_feed(address, settings, self.threads, stopped)
+        def connect(stopped: threading.Event, resume_s: float | None) -> Feed:
+            return open_feed(address, settings, self.threads, stopped, resume_s=resume_s)
 
-        capture = self._capture = Capture(connect, patient=settings.patient)
+        capture = self._capture = Capture(connect, patient=settings.patient, give_up_s=settings.give_up_s)
         capture.start()
         started = told = time.monotonic()
         while self.config.seconds is None or time.monotonic() - started < self.config.seconds:
@@ -142,19 +142,27 @@ class LiveDecode(Stage):
         )
 
     def summary(self) -> Mapping[str, Any]:
-        """`frames_received`, `dropped`, `reconnects`, `warnings`."""
-        if self._capture is None:
+        """`frames_received`, `dropped`, `losses`, `reconnects`, `warnings`, `given_up`: what was not found again."""
+        capture = self._capture
+        if capture is None:
             return {}
-        counts, times = self._capture.counts, self._capture.reconnects
-        said = f"the source was lost and found again, {times} times" if times > 1 else "the source was lost once"
         return {
-            "frames_received": counts.received,
-            "dropped": counts.dropped,
-            "reconnects": times,
-            "warnings": [f"{said} ({self._capture.lost_reason})"] if times else [],
+            "frames_received": capture.counts.received,
+            "dropped": capture.counts.dropped,
+            "losses": capture.losses,
+            "reconnects": capture.reconnects,
+            "warnings": _said_of(capture),
+            "given_up": [f"the source was not found again: {capture.lost_reason}"] if capture.lost else [],
         }
 
     def close(self) -> None:
         """Let the source go."""
         if self._capture is not None:
             self._capture.stop()
+
+
+def _said_of(capture: Capture) -> list[str]:
+    times = capture.reconnects
+    found = f"the source was lost and found again, {times} times" if times > 1 else "the source was lost once"
+    said = [f"{found} ({capture.lost_reason})"] if times else []
+    return [*said, capture.note] if capture.note else said

@@ -122,7 +122,7 @@ class LiveOutput(Stage):
         said = {"latency_ms": ages, "notes": [note] if self._latency.count else []}
         if self._outlet is None:
             return said
-        return {**said, **self._outlet.facts, "warnings": self._outlet.warnings}
+        return {**said, **self._outlet.facts, "warnings": self._outlet.warnings, "given_up": self._outlet.given_up}
 
     def close(self) -> None:
         """Release file and server."""

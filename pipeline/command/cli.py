@@ -180,6 +180,8 @@ def _verdict(metrics: Metrics, *, interrupted: bool, debug: bool) -> int:
             print(f"error: {stream.failure.error()}", file=sys.stderr)
             if debug and stream.failure.trace:
                 print(stream.failure.trace, file=sys.stderr)
+        for loss in stream.given_up:
+            print(f"error: {stream.job.input}: {loss}", file=sys.stderr)
         for facts in (stream.facts, *(result.facts for result in stream.results)):
             for note in facts.get("notes", []):
                 print(note, file=sys.stderr)
@@ -192,4 +194,4 @@ def _verdict(metrics: Metrics, *, interrupted: bool, debug: bool) -> int:
         print(f"{inputs}: {_counted(frames, 'frame')} in {seconds:.1f} s{rate}", file=sys.stderr)
     if interrupted:
         return INTERRUPTED
-    return FAILED if any(stream.failure for stream in streams) else DONE
+    return FAILED if any(stream.failure or stream.given_up for stream in streams) else DONE

@@ -74,6 +74,11 @@ class Outlet(Protocol):
         """What is to be said at the end."""
         ...
 
+    @property
+    def given_up(self) -> list[str]:
+        """Why it does not take frames any more, or never did."""
+        ...
+
 
 class LostError(Exception):
     """The server is not there, or not any more."""
@@ -119,11 +124,17 @@ class Broadcast:
 
     @property
     def warnings(self) -> list[str]:
-        """What is to be said at the end."""
+        """See `Outlet`."""
+        name = without_secrets(self._url)
+        return [f"{name} was lost and found again ({self.lost_reason})"] if self._found > 1 else []
+
+    @property
+    def given_up(self) -> list[str]:
+        """See `Outlet`."""
         name = without_secrets(self._url)
         if not self._found:
             return [f"nothing was sent to {name}: {self.lost_reason or 'no connection'}"]
-        return [f"{name} was lost and found again ({self.lost_reason})"] if self._found > 1 else []
+        return [] if self.connected else [f"{name} was lost and not found again: {self.lost_reason}"]
 
     def close(self) -> None:
         """Send what is there, say goodbye, and wait for it a few seconds."""
@@ -144,22 +155,23 @@ class Broadcast:
     def _connection(self, backoff: Backoff) -> None:
         """From one connection to its loss, or to the end of the frames."""
         line = _Line(self._order)
-        fresh = True
         try:
             while not self._mailbox.closed:
                 item = self._mailbox.take(0.5)
                 if item is not None:
                     line.put(*item)
-                sent = line.sent()
-                self._sent += sent
-                if sent and fresh:
-                    fresh = False
-                    self._found += 1
-                    self.connected = True
-                    backoff.succeeded()
-            self._sent += line.finish()
+                self._count(line.sent(), backoff)
+            self._count(line.finish(), backoff)
         finally:
             line.kill()
+
+    def _count(self, sent: int, backoff: Backoff) -> None:
+        """Add frames that went out; the first of a connection says that the server is there."""
+        self._sent += sent
+        if sent and not self.connected:
+            self._found += 1
+            self.connected = True
+            backoff.succeeded()
 
 
 class _Line:

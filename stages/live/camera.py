@@ -24,6 +24,9 @@ FAILED_READS = 3
 class CameraFeed:
     """One open camera; see `stages.live.feeds.Feed`. OpenCV itself gives up a frame that does not come for 10 s."""
 
+    note = ""
+    reached_s = None
+
     def __init__(self, target: str, settings: CameraSettings) -> None:
         """Args: target: number of the camera, or its device.
 

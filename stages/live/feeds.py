@@ -22,10 +22,17 @@ class Feed(Protocol):
     Attributes:
         rate: nominal frames a second.
         tags: colour; known from the first frame on.
+        note: what is to be said of its end, known after it.
     """
 
     rate: Fraction | None
     tags: ColorTags
+    note: str
+
+    @property
+    def reached_s(self) -> float | None:
+        """How far a recording on a server was given, seconds from its beginning; None for what has no end."""
+        ...
 
     def __iter__(self) -> Iterator[Shot]:
         """Frames until the source is over. Raises StageError when the connection is lost."""
@@ -36,12 +43,20 @@ class Feed(Protocol):
         ...
 
 
-def open_feed(address: Address, settings: SourceSettings, threads: int, stopped: threading.Event) -> Feed:
+def open_feed(
+    address: Address,
+    settings: SourceSettings,
+    threads: int,
+    stopped: threading.Event,
+    *,
+    resume_s: float | None = None,
+) -> Feed:
     """Connect to a source.
 
     Args:
         threads: of the decoder.
         stopped: set when nobody wants the frames any more.
+        resume_s: where a recording goes on that was lost there (`Feed.reached_s`), if its server knows how.
 
     Raises:
         StageError: it cannot be reached, or is no video.
@@ -49,6 +64,6 @@ def open_feed(address: Address, settings: SourceSettings, threads: int, stopped:
     if address.kind == "camera":
         return CameraFeed(address.target, settings.camera)
     if address.kind == "stream":
-        return MediaFeed(address.target, "stream", settings, threads, stopped)
+        return MediaFeed(address.target, "stream", settings, threads, stopped, resume_s=resume_s)
     follow = settings.file == "follow" or (settings.file == "auto" and grows(address.target, stopped))
     return MediaFeed(address.target, "follow" if follow else "play", settings, threads, stopped)

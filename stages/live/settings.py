@@ -38,6 +38,8 @@ class SourceSettings:
         watchdog_s: seconds without a frame after which a connection is given up and made anew (0.5..20).
         patient: whether a source that is not there at the start is waited for as a lost one is; without it a
             wrong address is an error at once.
+        give_up_s: a source that is away for so many seconds is not looked for any more: the run ends with what it has,
+            says so, and fails; null looks without end.
         file: `follow` a file that is being written, from its newest frame; `play` one that is whole, at the speed
             it was recorded; `auto` looks whether it grows.
         camera: what is asked of a camera.
@@ -46,11 +48,14 @@ class SourceSettings:
 
     watchdog_s: float = 10.0
     patient: bool = False
+    give_up_s: float | None = None
     file: Literal["auto", "follow", "play"] = "auto"
     camera: CameraSettings = field(default_factory=CameraSettings)
     options: Mapping[str, str | int | float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a watchdog out of range."""
+        """Raises ValueError for a number out of range."""
         if not 0.5 <= self.watchdog_s <= MOST_WATCHDOG_S:
             raise ValueError(f"watchdog_s is {self.watchdog_s}, must be from 0.5 to {MOST_WATCHDOG_S:g}")
+        if self.give_up_s is not None and self.give_up_s < 0:
+            raise ValueError(f"give_up_s is {self.give_up_s}, must not be negative")

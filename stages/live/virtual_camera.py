@@ -54,6 +54,11 @@ class VirtualCamera:
         """Nothing is lost on the way to a camera."""
         return []
 
+    @property
+    def given_up(self) -> list[str]:
+        """See `Outlet`."""
+        return []
+
     def close(self) -> None:
         """Give it back."""
         self._camera.close()

@@ -9,7 +9,7 @@ import av
 import av.container
 import av.video.stream
 
-from stages.video.source import stated_packets, stream_seconds
+from stages.video.source import is_url, stated_packets, stream_seconds
 from stages.video.stated_size import missing_bytes
 
 MAX_FRUITLESS_ERRORS = 2000
@@ -100,7 +100,7 @@ class VideoReader:
     def check_complete(self, path: str) -> None:
         """After the last frame: note it when the file promised more than there was."""
         promised = stated_packets(self._container, self._stream)
-        seconds = stream_seconds(self._stream)
+        seconds = stream_seconds(self._stream) or self._seconds_of_server(path)
         missing = missing_bytes(path)
         if self.damage.errors:
             return
@@ -110,6 +110,11 @@ class VideoReader:
             self.damage.note(f"its last {missing} bytes are missing", self.seconds, self.frames)
         elif not promised and self._end and seconds and seconds - self._end > max(Fraction(1, 2), seconds / 50):
             self.damage.note(f"{float(self._end):.1f} of {float(seconds):.1f} s are there", self.seconds, self.frames)
+
+    def _seconds_of_server(self, path: str) -> Fraction | None:
+        """How long a film is that comes from a server, where that is said of the whole and not of its streams."""
+        told = self._container.duration if is_url(path) else None
+        return Fraction(told, av.time_base) if told else None
 
     def _demux(self) -> Iterator[av.Packet]:
         """Packets of the stream, then the one that flushes the decoder, also when reading breaks off."""

@@ -1,8 +1,9 @@
 """An RTSP server by GStreamer, run by the system's Python: `/film` is shown, what is announced at `/take` is taken.
 
-    python3 rtsp_server.py PORT
+    python3 rtsp_server.py PORT [FILE]
 
-Frames of `/film` carry a clock that counts up; frames taken are counted on stdout.
+Frames of `/film` carry a clock that counts up; frames taken are counted on stdout. `/file` shows an MP4 from its
+beginning to its end, for each who asks, and says how long it is.
 """
 
 import sys
@@ -17,6 +18,7 @@ FILM = (
     "( videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=192,framerate=25/1 "
     "! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 ! rtph264pay name=pay0 config-interval=1 )"
 )
+RECORDING = "( filesrc location={} ! qtdemux ! h264parse ! rtph264pay name=pay0 config-interval=1 )"
 TAKE = "( rtph264depay name=depay0 ! h264parse ! avdec_h264 ! fakesink name=end signal-handoffs=true sync=false )"
 
 
@@ -39,9 +41,12 @@ def main() -> None:
         print(f"taken {taken}", flush=True)
 
     take.connect("media-configure", lambda _, media: media.get_element().get_by_name("end").connect("handoff", count))
+    recording = GstRtspServer.RTSPMediaFactory()
+    recording.set_launch(RECORDING.format(*sys.argv[2:] or [""]))
     points = server.get_mount_points()
     points.add_factory("/film", film)
     points.add_factory("/take", take)
+    points.add_factory("/file", recording)
     server.attach(None)
     print("ready", flush=True)
     GLib.MainLoop().run()

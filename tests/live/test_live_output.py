@@ -89,7 +89,7 @@ def test_a_stream_arrives_picture_by_picture() -> None:
     assert facts["sent"] + facts["unsent"] == given and facts["sent"] >= 20
     assert len(receiver.numbers) >= facts["sent"] - 2
     assert receiver.numbers == sorted(set(receiver.numbers)) and set(receiver.numbers) <= set(range(given))
-    assert sending.warnings == []
+    assert sending.warnings == [] and sending.given_up == []
 
 
 def test_an_rtsp_server_takes_what_is_announced_to_it() -> None:
@@ -126,8 +126,8 @@ def test_a_server_that_is_not_there_delays_nobody_and_is_said() -> None:
     sending.close()
     assert max(took) < 5
     assert sending.facts["sent"] == 0 and sending.facts["unsent"] == 20
-    (warning,) = sending.warnings
-    assert "refused" in warning and "secret" not in warning and "key" not in warning
+    (said,) = sending.given_up
+    assert "refused" in said and "secret" not in said and "key" not in said
 
 
 def test_a_server_that_hangs_does_not_hold_the_program() -> None:
@@ -167,7 +167,22 @@ def test_a_lost_server_is_found_again() -> None:
     second.join(20)
     assert sending.facts["output_reconnects"] == 1
     assert second.numbers
-    assert "lost and found again" in sending.warnings[0]
+    assert "lost and found again" in sending.warnings[0] and sending.given_up == []
+
+
+def test_a_server_that_is_lost_to_the_end_is_given_up() -> None:
+    url = f"rtmp://127.0.0.1:{free_port()}/live/film"
+    receiver = Receiver(url, most=5)
+    time.sleep(0.5)
+    sending = Broadcast(url, VIDEO, BroadcastSettings())
+    end = time.monotonic() + 30
+    while (receiver.is_alive() or sending.connected) and time.monotonic() < end:
+        sending.send(clock_picture(0), round(time.monotonic() * 90_000))
+        time.sleep(0.04)
+    sending.close()
+    assert sending.facts["sent"] >= 5
+    (said,) = sending.given_up
+    assert "was lost and not found again" in said
 
 
 def test_a_file_begins_at_zero_and_holds_every_frame(tmp_path: Path) -> None:

@@ -279,15 +279,16 @@ def test_a_stream_pushed_to_us_by_rtmp(watch: Callable[..., Watching]) -> None:
     assert np.median(steps) == pytest.approx(1000 / RATE, abs=15)
 
 
-def rtsp_process(port: int) -> subprocess.Popen[str]:
-    """GStreamer's RTSP server, when it is ready; the test is skipped where there is none."""
+def rtsp_process(port: int, file: Path | None = None) -> subprocess.Popen[str]:
+    """GStreamer's RTSP server, when it is ready, with a file if any; the test is skipped where there is none."""
     probe = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
     if (
         not os.path.exists(SYSTEM_PYTHON)
         or subprocess.run([SYSTEM_PYTHON, "-c", probe], capture_output=True).returncode
     ):
         pytest.skip("no RTSP server here (Debian: gir1.2-gst-rtsp-server-1.0 and GStreamer's plugins)")
-    process = subprocess.Popen([SYSTEM_PYTHON, str(RTSP_SERVER), str(port)], stdout=subprocess.PIPE, text=True)
+    command = [SYSTEM_PYTHON, str(RTSP_SERVER), str(port), *([] if file is None else [str(file)])]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
     return process
 

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from pipeline.addresses import keeping_secrets
 from pipeline.config import CONFIGS, RawConfig, RunConfig, read_config, validate
 from pipeline.graph import Lane, Node, read_node, stage_class
 from pipeline.inputs import without_output
@@ -45,7 +46,13 @@ def run(
     Raises:
         PlainError: a configuration that cannot be used at once; an input that failed after the others have run.
     """
-    stages = _stage_table() if table is None else table
+    with keeping_secrets(inputs, dict(settings or {})):
+        yield from _frames(config, inputs, settings, _stage_table() if table is None else table)
+
+
+def _frames(
+    config: str, inputs: str | Sequence[str], settings: Mapping[str, Any] | None, stages: Mapping[str, str]
+) -> Iterator[Any]:
     raw = read_config(config)
     for key, value in (settings or {}).items():
         raw.change(tuple(key.split(".")), value, "settings")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from pipeline.addresses import HIDDEN, discreet, without_secrets
 from pipeline.journal import journal_path
 from pipeline.media import is_called_media, is_media, is_picture
 from pipeline.packet import Failure
@@ -169,10 +170,18 @@ def is_url(path: str) -> bool:
     return bool(_URL.match(path))
 
 
+def check_on_this_machine(path: str, named: str) -> None:
+    """Raise UsageError, saying `named`, for an address where a file of this machine is meant."""
+    if is_url(path):
+        remedy = "name a file or a folder; -c batch writes to stores, -c live to streams"
+        raise UsageError("this is an address, and no file of this machine", f"{named} {path}", remedy)
+
+
 def without_output(inputs: Inputs) -> Inputs:
     """The same inputs for a caller who takes the frames: nothing is written, so no output can be in the way."""
     jobs = tuple(dataclasses.replace(job, output=None) for job in inputs.jobs)
-    absent = {index: failure for index, failure in inputs.refused.items() if failure.where == inputs.jobs[index].input}
+    names = {job.index: discreet(job.input) for job in jobs}
+    absent = {index: failure for index, failure in inputs.refused.items() if failure.where == names[index]}
     return Inputs(jobs=jobs, refused=absent)
 
 
@@ -247,8 +256,10 @@ def _longer(stems: list[str], longer: list[str]) -> list[str]:
 
 
 def _stem(path: str) -> str:
-    name = Path(re.sub(r"[?#].*$", "", path)).stem if _URL.match(path) else Path(path).stem
-    return re.sub(r"[^\w.-]+", "_", name) or "stream" if _URL.match(path) else name
+    if not _URL.match(path):
+        return Path(path).stem
+    said = without_secrets(path).replace(HIDDEN, "").rstrip("/")
+    return re.sub(r"[^\w.-]+", "_", Path(re.sub(r"[?#].*$", "", said)).stem) or "stream"
 
 
 def _refusal(job: Job, earlier: Sequence[Job], inputs: Sequence[str]) -> Failure | None:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.addresses import discreet_data
 from pipeline.packet import Commit, Waiting
 from pipeline.stage import Job, PlainError, working_folder
 
@@ -198,9 +199,7 @@ def _record(content: Mapping[str, Any], states: bytes) -> Record:
         frames=content["frames"],
         receipt=content["receipt"],
         states={stage: stored.read(length) for stage, length in content["states"].items()},
-        waiting={
-            seq: Waiting(stage=stage, payloads=stored.read(length)) for seq, stage, length in content["waiting"]
-        },
+        waiting={seq: Waiting(stage=stage, payloads=stored.read(length)) for seq, stage, length in content["waiting"]},
     )
 
 
@@ -223,4 +222,5 @@ def _content(line: str) -> dict[str, Any] | None:
 def _plain(receipt: Any) -> dict[str, Any]:
     """A receipt's fields as JSON knows them."""
     fields = {spec.name: getattr(receipt, spec.name) for spec in dataclasses.fields(receipt)}
-    return json.loads(json.dumps(fields, default=str))
+    plain: dict[str, Any] = discreet_data(json.loads(json.dumps(fields, default=str)))
+    return plain

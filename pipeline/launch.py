@@ -14,7 +14,15 @@ from pipeline.batch.run import OneWorker, run_batch, settings_mark
 from pipeline.batch.worker import BatchWorker
 from pipeline.config import RunConfig
 from pipeline.conversion import ConfigError
-from pipeline.inputs import Inputs, UsageError, find_inputs, live_input, pair_inputs, saved_inputs
+from pipeline.inputs import (
+    Inputs,
+    UsageError,
+    check_on_this_machine,
+    find_inputs,
+    live_input,
+    pair_inputs,
+    saved_inputs,
+)
 from pipeline.interrupts import Interrupt
 from pipeline.media import is_picture
 from pipeline.metrics import Metrics
@@ -23,6 +31,7 @@ from pipeline.plan import PICTURE_VARIABLE, Plan
 from pipeline.recovery import settings_of
 from pipeline.serial import run_serial
 from pipeline.stage import Job, is_plain
+from pipeline.storage import is_remote
 
 
 def run_inputs(
@@ -32,6 +41,8 @@ def run_inputs(
 
     Arguments as `pipeline.inputs.find_inputs`. Raises UsageError or ConfigError.
     """
+    if output is not None and config.settings.inputs != "live" and not (config.settings.batch and is_remote(output)):
+        check_on_this_machine(output, "-o")
     if config.settings.inputs == "none":
         if names:
             raise UsageError(f"configuration '{config.name}' takes no inputs", names[0], "leave them out")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.addresses import discreet
 from pipeline.stage import PlainError
 
 
@@ -30,12 +31,20 @@ class Packet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """An error as plain data, so that it crosses processes whole: the sentence, and the traceback for `--debug`."""
+    """An error as plain data, so that it crosses processes whole: the sentence, and the traceback for `--debug`.
+
+    Secrets of addresses in them are left out.
+    """
 
     what: str
     where: str
     remedy: str
     trace: str = ""
+
+    def __post_init__(self) -> None:
+        """Leave out secrets."""
+        for part in ("what", "where", "remedy", "trace"):
+            object.__setattr__(self, part, discreet(getattr(self, part)))
 
     def error(self) -> PlainError:
         """The same as an exception."""

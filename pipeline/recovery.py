@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 
+from pipeline.addresses import address_key
 from pipeline.config import RunConfig
 from pipeline.graph import Graph
 from pipeline.journal import Journal
@@ -109,4 +110,4 @@ def _identity(settings: str, job: Job) -> str:
         state = (facts.st_size, facts.st_mtime_ns)
     except OSError:  # a URL, or no file at all
         state = (0, 0)
-    return hashlib.sha256(repr((settings, job.input, state)).encode()).hexdigest()
+    return hashlib.sha256(repr((settings, address_key(job.input), state)).encode()).hexdigest()

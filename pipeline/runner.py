@@ -301,7 +301,7 @@ class _Coordinator:
 
     def _failure(self, call: Call, what: str, trace: str) -> Failure:
         job = self._jobs.get(call.stream)
-        where = job.input if job else ""
+        where = job.name if job else ""
         packet = self._packets.get((call.stream, call.seq)) if call.seq is not None else None
         if packet:
             where = f"{where}, frames {packet.first}..{packet.first + packet.frames - 1}"

@@ -48,9 +48,7 @@ class Meter:
         """Add to a stage's cost."""
         self.timings[stage] = self.timings.get(stage, Timing()) + Timing(busy_s=busy_s, cpu_s=cpu_s)
 
-    def did(
-        self, stage: str, start_s: float, seconds: float, packet: Packet | None, *, aside: bool = False
-    ) -> None:
+    def did(self, stage: str, start_s: float, seconds: float, packet: Packet | None, *, aside: bool = False) -> None:
         """Note a stretch of a stage's work, on a packet or not, in its calls or beside them."""
         first, frames = (None, 0) if packet is None else (packet.first, packet.frames)
         self.spans.append(
@@ -128,18 +126,18 @@ class Slot:
         try:
             self.stage.restore(state)
         except Exception as error:
-            raise StoppedError(stage_failure(error, self.node.name, job.input)) from error
+            raise StoppedError(stage_failure(error, self.node.name, job.name)) from error
 
     def items(self, job: Job) -> Iterator[Any]:
         """Start a source; its items come through `next_item`."""
         try:
             return iter(_none_is_empty(self.stage(job)))
         except Exception as error:
-            raise StoppedError(stage_failure(error, self.node.name, job.input)) from error
+            raise StoppedError(stage_failure(error, self.node.name, job.name)) from error
 
     def next_item(self, items: Iterator[Any], job: Job, meter: Meter) -> Any:
         """The next item of a source, or None at its end; timed in the call that asks for it."""
-        return next(self._timed(lambda: _one(items), job.input, meter), None)
+        return next(self._timed(lambda: _one(items), job.name, meter), None)
 
     def apply(self, entry: Entry, meter: Meter) -> Iterator[Entry]:
         """Give the stage one packet; yields the packets, this or earlier ones, that can go on."""
@@ -174,17 +172,17 @@ class Slot:
 
     def flush(self, job: Job, meter: Meter) -> Iterator[Entry]:
         """End of the stream: yields the packets that the stage still held."""
-        for item in self._timed(self.stage.flush, job.input, meter):
+        for item in self._timed(self.stage.flush, job.name, meter):
             if self.node.role == "map":
-                yield self._aligned(item, job.input, meter)
+                yield self._aligned(item, job.name, meter)
             else:
                 meter.receipts.append(item)
         if self._held:
-            self._refuse(f"ended with {len(self._held)} packets unanswered", job.input, "yield one item per packet")
+            self._refuse(f"ended with {len(self._held)} packets unanswered", job.name, "yield one item per packet")
 
     def interrupt(self, job: Job, meter: Meter) -> None:
         """The run stops early: collect what the stage keeps."""
-        meter.receipts += list(self._timed(self.stage.interrupt, job.input, meter))
+        meter.receipts += list(self._timed(self.stage.interrupt, job.name, meter))
 
     def count_aside(self, meter: Meter) -> None:
         """Add what the stage has spent, and done, between its calls."""
@@ -273,7 +271,7 @@ def _place(entry: Entry) -> str:
     job: Job = entry.payloads[Job]
     last = packet.first + packet.frames - 1
     frames = f"frame {packet.first}" if last <= packet.first else f"frames {packet.first}..{last}"
-    return f"{job.input or job.stem}, {frames}"
+    return f"{job.name or job.stem}, {frames}"
 
 
 def freeze(payload: Any) -> None:

@@ -12,6 +12,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from pipeline.addresses import discreet
+from pipeline.addresses import without_secrets as without_secrets
+
 
 class PlainError(Exception):
     """A failure that a user can act on, told in one plain sentence.
@@ -21,16 +24,15 @@ class PlainError(Exception):
         where: the file, stream or configuration key at fault; may be empty.
         remedy: what to do about it, without a full stop; may be empty.
 
-    All three are positional so that the error survives pickling between processes.
+    All three are positional so that the error survives pickling between processes. Secrets of addresses in them are
+    left out.
     """
 
     exit_code: ClassVar[int] = 1
 
     def __init__(self, what: str, where: str = "", remedy: str = "") -> None:
-        super().__init__(what, where, remedy)
-        self.what = what
-        self.where = where
-        self.remedy = remedy
+        self.what, self.where, self.remedy = discreet(what), discreet(where), discreet(remedy)
+        super().__init__(self.what, self.where, self.remedy)
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
@@ -103,6 +105,11 @@ class Job:
     partner: str | None = None
     overwrite: bool = False
     resume: bool = False
+
+    @property
+    def name(self) -> str:
+        """The input as it may be said: without the secrets that its address may hold."""
+        return without_secrets(self.input)
 
 
 class Aside:

@@ -172,7 +172,7 @@ class LaneWorker:
         try:
             stream.waiting = taken_up(self._lane, stream.restart.waiting)
         except ValueError as error:
-            raise StoppedError(stage_failure(error, self._lane.name, stream.job.input)) from error
+            raise StoppedError(stage_failure(error, self._lane.name, stream.job.name)) from error
 
     def _slots(self, job: Job) -> list[Slot]:
         slots: list[Slot] = []
@@ -184,7 +184,7 @@ class LaneWorker:
                 for slot in slots:
                     if slot.node.sequential:
                         slot.stage.close()
-                raise StoppedError(stage_failure(error, node.name, job.input)) from error
+                raise StoppedError(stage_failure(error, node.name, job.name)) from error
             if not node.sequential:
                 self._shared[node.name] = stage
             slots.append(Slot(node, stage))
@@ -243,7 +243,7 @@ class LaneWorker:
             if not stream.dry:
                 self._flush(stream, meter)
             return
-        made = slot.as_payloads(item, stream.job.input)
+        made = slot.as_payloads(item, stream.job.name)
         for payload in made.values():
             meter.made(payload)
         if any(getattr(kind, "is_receipt", False) for kind in made):

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from models.surface.charts import CHART_NAMES
-from pipeline.stage import Job, Stage, StageError
+from pipeline.stage import Job, Stage, StageError, without_secrets
 from stages.comparison.difference import Difference, best_shift, difference_at
 from stages.comparison.picture import comparison_picture
 from stages.comparison.poses import Performance, Pose, mean_where_seen, mirrored, performance_of, pose_of
@@ -92,7 +92,7 @@ class Compare(Stage):
         difference = difference_at(a, b, shift)
         if not len(difference.row_T2):
             raise StageError("the two have no moment in common", job.partner, "set compare.align to shift")
-        title = f"{Path(job.input).name} and {Path(job.partner).name}"
+        title = f"{Path(job.name).name} and {Path(without_secrets(job.partner)).name}"
         second_T = a.second_T[difference.row_T2[:, 0]]
         contents = {
             ".csv": table(a, b, difference).encode(),
@@ -143,8 +143,8 @@ def summary(job: Job, a: Performance, b: Performance, difference: Difference) ->
     angles = {name: _of_one(np.abs(difference.angle_T9[:, k]), second_T) for k, name in enumerate(ANGLE_NAMES)}
     parts = {name: _of_one(difference.distance_TP[:, k], second_T) for k, name in enumerate(PARTS)}
     return {
-        "a": job.input,
-        "b": job.partner,
+        "a": job.name,
+        "b": without_secrets(job.partner or ""),
         "frames": {"a": len(a), "b": len(b), "compared": len(second_T)},
         "shift_s": round(difference.shift, 3),
         "mean_angle_difference_deg": _rounded(mean_where_seen(np.abs(difference.angle_T9))),

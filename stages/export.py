@@ -14,6 +14,7 @@ from stages.formats.kinds import KINDS
 from stages.formats.moment import Moment, moments_of
 from stages.formats.writer import Standing, Target, Writer
 from stages.payloads import FrameChunk, Overlay, People, Surfaces
+from stages.video.source import is_url
 
 
 class Exporter(Stage):
@@ -45,6 +46,8 @@ class Exporter(Stage):
                     raise ValueError(f"there is no export of kind {kind!r}; {hint}")
                 if not path:
                     raise ValueError(f"the export {kind!r} needs a path")
+                if is_url(path):
+                    raise ValueError(f"the export {kind!r} needs a file or folder of this machine, and no address")
             if len({os.path.abspath(path) for path in self.to.values()}) < len(self.to):
                 raise ValueError("two exports have the same path; give each one of its own")
             if self.segment_frames < 1 or self.threads < 1:

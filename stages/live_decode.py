@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pipeline.stage import Job, Stage, StageError
-from stages.live.address import read_address, without_secrets
+from stages.live.address import read_address
 from stages.live.capture import Capture
 from stages.live.clock import TICKS, LiveClock
 from stages.live.feeds import Feed, open_feed
@@ -87,7 +87,7 @@ class LiveDecode(Stage):
                 told = time.monotonic()
                 yield self._gauges(capture)
         if not self._frames:
-            raise StageError("no picture came", without_secrets(job.input), "check that the source is sending")
+            raise StageError("no picture came", job.name, "check that the source is sending")
 
     def _chunk(self, shot: Shot, capture: Capture) -> tuple[FrameChunk, Captured]:
         if self._video is None:

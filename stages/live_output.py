@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.stage import Job, Stage
+from pipeline.stage import Job, Stage, without_secrets
 from stages.encode import Encode, opaque
-from stages.live.address import is_broadcast, is_virtual_camera, without_secrets
+from stages.live.address import is_broadcast, is_virtual_camera
 from stages.live.broadcast import Broadcast, BroadcastSettings, Outlet
 from stages.live.latency import Latency
 from stages.live.payloads import Captured, Gauges

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from pipeline import storage
+from pipeline.addresses import address_key, discreet_data
 from pipeline.batch.results import clear, whole_result
 from pipeline.inputs import Inputs
 from pipeline.metrics import StreamTally
@@ -18,6 +19,8 @@ NAME = "batch.json"
 
 class Manifest:
     """One entry an input: how it ended, its result, and the size and date of the file it was made from.
+
+    Addresses stand in it without their secrets.
 
     Args:
         folder: of the results.
@@ -32,15 +35,16 @@ class Manifest:
         if storage.exists(self._path):
             try:
                 stored = json.loads(storage.read(self._path))["inputs"].items()
-                self._entries = {name: entry for name, entry in stored if isinstance(entry, dict)}
+                self._entries = {address_key(name): entry for name, entry in stored if isinstance(entry, dict)}
             except (ValueError, LookupError, TypeError, AttributeError) as error:
                 raise PlainError("this is no manifest of a batch", self._path, "move it away") from error
 
     def stands(self, job: Job) -> bool:
         """Whether an input's result was made from the same file with the same settings, and is there."""
-        entry = self._entries.get(job.input, {})
+        entry = self._entries.get(address_key(job.input), {})
         same = entry.get("settings") == self._settings and entry.get("source") == storage.stamp(job.input)
-        return bool(same and entry.get("output") == job.output and job.output and storage.exists(job.output))
+        there = job.output is not None and entry.get("output") == address_key(job.output)
+        return bool(same and there and job.output and storage.exists(job.output))
 
     def takes(self, job: Job) -> bool:
         """Whether a result stands, or is whole but was not noted before a batch was killed: it is noted then.
@@ -51,7 +55,7 @@ class Manifest:
             mark = whole_result(job, self._settings)
             if mark is None:
                 return False
-            self._note(job, {"state": "done", "output": job.output, "frames": mark.frames})
+            self._note(job, {"state": "done", "output": address_key(job.output or ""), "frames": mark.frames})
         clear(job)
         return True
 
@@ -61,11 +65,12 @@ class Manifest:
         if tally.failure:
             entry["error"] = str(tally.failure.error())
         else:
-            entry |= {"output": tally.job.output, "frames": tally.frames_done}
+            entry |= {"output": address_key(tally.job.output or ""), "frames": tally.frames_done}
         self._note(tally.job, entry)
 
     def _note(self, job: Job, entry: dict[str, Any]) -> None:
-        self._entries[job.input] = {"settings": self._settings, "source": storage.stamp(job.input), **entry}
+        known = {"settings": self._settings, "source": storage.stamp(job.input), **discreet_data(entry)}
+        self._entries[address_key(job.input)] = known
         storage.write(self._path, json.dumps({"inputs": self._entries}, indent=1))
 
 

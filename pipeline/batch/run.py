@@ -145,7 +145,7 @@ class _Batch:
             return
         what = "the process of a worker died twice (killed, or out of memory)"
         remedy = "free some memory, or lower batch.workers"
-        self._fail(unit, Failure(what=what, where=self._jobs[unit.index].input, remedy=remedy))
+        self._fail(unit, Failure(what=what, where=self._jobs[unit.index].name, remedy=remedy))
 
     def _fail(self, unit: Unit, failure: Failure) -> None:
         self._metrics.failed(unit.index, failure)

@@ -110,7 +110,7 @@ class BatchWorker:
             for _ in run_serial(config, self._plan(config.graph), [job], metrics, Interrupt()):
                 pass
         except Exception as error:  # a stage that all inputs share: weights that are missing, an unexpected mistake
-            metrics.failed(job.index, stage_failure(error, config.graph.lanes[0].name, job.input))
+            metrics.failed(job.index, stage_failure(error, config.graph.lanes[0].name, job.name))
         return Outcome(metrics=metrics)
 
     def _probe(self, graph: Graph, job: Job) -> Outcome:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from pipeline.config import RawConfig
 from pipeline.conversion import ConfigError, nearest
 from pipeline.graph import stage_class
-from pipeline.inputs import UsageError
+from pipeline.inputs import UsageError, check_on_this_machine
 
 EXAMPLES = """\
 examples:
@@ -119,6 +119,8 @@ def apply_shortcuts(raw: RawConfig, arguments: argparse.Namespace, table: Mappin
     for key in ("profile", "log", "metrics"):
         if getattr(arguments, key) is not None:
             raw.change(("observe", key), getattr(arguments, key), f"--{key}")
+    for key in ("report", "profile", "log"):
+        check_on_this_machine(getattr(arguments, key) or "", f"--{key}")
     if arguments.trust:
         raw.change(("network", "trust"), True, "--trust")
     for export in arguments.export:

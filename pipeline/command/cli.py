@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.addresses import discreet, keep_secret, keeping_secrets
 from pipeline.batch.manifest import results_folder
 from pipeline.batch.ownership import owned
 from pipeline.batch.parts import Parts, split
@@ -18,6 +19,7 @@ from pipeline.command.arguments import apply_shortcuts, read_arguments
 from pipeline.command.checks import check_places
 from pipeline.command.progress import Progress
 from pipeline.command.report import make_report, write_report
+from pipeline.command.streams import discreet_streams
 from pipeline.config import RunConfig, read_config, validate
 from pipeline.inputs import Inputs, is_url
 from pipeline.interrupts import interrupt_on_signals
@@ -48,19 +50,25 @@ def main(argv: Sequence[str] | None = None, table: Mapping[str, str] | None = No
     """
     started = time.perf_counter()
     words = list(sys.argv[1:] if argv is None else argv)
-    try:
-        return _main(words, _stage_table() if table is None else table, started)
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return INTERRUPTED
-    except Exception as error:
-        if "--debug" in words:
-            traceback.print_exc()
-        if is_plain(error):
-            print(f"error: {error}", file=sys.stderr)
-            return int(getattr(error, "exit_code", FAILED))
-        print(f"error: {type(error).__name__}: {error}; run again with --debug for the traceback", file=sys.stderr)
-        return FAILED
+    with keeping_secrets(words), discreet_streams():
+        try:
+            return _main(words, _stage_table() if table is None else table, started)
+        except KeyboardInterrupt:
+            _say("stopped")
+            return INTERRUPTED
+        except Exception as error:
+            if "--debug" in words:
+                _say(traceback.format_exc())
+            if is_plain(error):
+                _say(f"error: {error}")
+                return int(getattr(error, "exit_code", FAILED))
+            _say(f"error: {type(error).__name__}: {error}; run again with --debug for the traceback")
+            return FAILED
+
+
+def _say(text: str) -> None:
+    """Tell the user, and no secret."""
+    print(discreet(text), file=sys.stderr)
 
 
 def _stage_table() -> Mapping[str, str]:
@@ -76,6 +84,7 @@ def _main(words: list[str], table: Mapping[str, str], started: float) -> int:
         return examine(words[1:], table, sys.stdout)
     arguments = read_arguments(words)
     raw = read_config(arguments.config, arguments.changes)
+    keep_secret(raw.values)
     set_thread_limits(raw.values.get("threads"))
     apply_shortcuts(raw, arguments, table)
     config = validate(raw, table)
@@ -152,7 +161,7 @@ def _make_folder(job: Job) -> None:
 
 def _written(job: Job, receipt: Any, stream: StreamTally) -> str:
     ending = " · stopped early" if stream.interrupted else ""
-    return f"{job.input or job.stem} → {receipt.path} ({_counted(receipt.frames, 'frame')}){ending}"
+    return f"{job.name or job.stem} → {receipt.path} ({_counted(receipt.frames, 'frame')}){ending}"
 
 
 def _counted(number: int, thing: str) -> str:
@@ -175,16 +184,16 @@ def _verdict(metrics: Metrics, *, interrupted: bool, debug: bool) -> int:
         for result in stream.results:
             said += result.facts.get("warnings", [])
         for warning in dict.fromkeys(said):
-            print(f"warning: {stream.job.input}: {warning}", file=sys.stderr)
+            _say(f"warning: {stream.job.name}: {warning}")
         if stream.failure:
-            print(f"error: {stream.failure.error()}", file=sys.stderr)
+            _say(f"error: {stream.failure.error()}")
             if debug and stream.failure.trace:
-                print(stream.failure.trace, file=sys.stderr)
+                _say(stream.failure.trace)
         for loss in stream.given_up:
-            print(f"error: {stream.job.input}: {loss}", file=sys.stderr)
+            _say(f"error: {stream.job.name}: {loss}")
         for facts in (stream.facts, *(result.facts for result in stream.results)):
             for note in facts.get("notes", []):
-                print(note, file=sys.stderr)
+                _say(note)
     done = sum(stream.done for stream in streams)
     frames = sum(stream.frames_done for stream in streams)
     seconds = metrics.seconds or 0.0

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TextIO
 
+from pipeline.addresses import discreet
 from pipeline.metrics import Metrics
 
 _BAR_EVERY_S = 0.2
@@ -45,11 +46,11 @@ class Progress:
         self._out.flush()
 
     def say(self, sentence: str) -> None:
-        """Write a line of its own."""
+        """Write a line of its own, without secrets of addresses."""
         if self._terminal and self._length:
             self._out.write("\r" + " " * self._length + "\r")
             self._length = 0
-        self._out.write(sentence + "\n")
+        self._out.write(discreet(sentence) + "\n")
         self._out.flush()
 
     def end(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.addresses import discreet_data
 from pipeline.metrics import Metrics, StreamTally
 from pipeline.stage import PlainError
 
@@ -46,10 +47,10 @@ def make_report(metrics: Metrics, left_out: Sequence[str] = ()) -> dict[str, Any
 
 
 def write_report(report: dict[str, Any], path: str) -> None:
-    """Write a report. Raises PlainError where the file cannot be written."""
+    """Write a report, without secrets of addresses. Raises PlainError where the file cannot be written."""
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(json.dumps(report, indent=2, default=str) + "\n", encoding="utf-8")
+        Path(path).write_text(json.dumps(discreet_data(report), indent=2, default=str) + "\n", encoding="utf-8")
     except OSError as error:
         raise PlainError(f"the report cannot be written ({error.strerror})", path, "name another file") from error
 
@@ -57,7 +58,7 @@ def write_report(report: dict[str, Any], path: str) -> None:
 def _entry(stream: StreamTally) -> dict[str, Any]:
     """One input: what every input has, then what its stages and its receipts say, then how it ended."""
     entry: dict[str, Any] = {
-        "path": stream.job.input,
+        "path": stream.job.name,
         "output": None,
         "frames_in": stream.frames_in,
         "frames_out": 0,

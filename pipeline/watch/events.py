@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
+from pipeline.addresses import discreet_data
 from pipeline.packet import Step, gauges_of, is_result
 from pipeline.stage import PlainError
 
@@ -67,4 +68,4 @@ class EventLog:
 
     def _write(self, event: str, stream: int | None, **facts: Any) -> None:
         line = {"time": round(time.time(), 6), "event": event, "stream": stream, **facts}
-        self._file.write(json.dumps(line) + "\n")
+        self._file.write(json.dumps(discreet_data(line)) + "\n")

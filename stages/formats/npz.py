@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.stage import StageError
+from pipeline.stage import StageError, without_secrets
 from stages.formats.moment import Moment
 from stages.formats.writer import FileAFrame, Target, Writer, put_whole
 from stages.payloads import F32, Surface, VideoInfo
@@ -112,8 +112,9 @@ class SurfaceFolder(FileAFrame):
 
 
 def _described(video: VideoInfo) -> dict[str, Any]:
-    """A stream as JSON: fractions as "a/b"."""
+    """A stream as JSON: fractions as "a/b", and no secrets of an address it came from."""
     fields = {name: getattr(video, name) for name in VideoInfo.__dataclass_fields__}
+    fields["path"] = without_secrets(video.path)
     return {name: str(value) if isinstance(value, Fraction) else value for name, value in fields.items()}
 
 

@@ -77,8 +77,3 @@ def is_broadcast(output: str) -> bool:
 def is_virtual_camera(output: str) -> bool:
     """True for `camera://…`."""
     return is_url(output) and scheme_of(output) == VIRTUAL_CAMERA
-
-
-def without_secrets(url: str) -> str:
-    """A URL as it may stand in logs and on a page: without user name, password and query."""
-    return re.sub(r"\?.*$", "", re.sub(r"://[^/@]*@", "://", url))

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from pipeline.stage import StageError
-from stages.live.address import scheme_of, without_secrets
+from pipeline.stage import StageError, without_secrets
+from stages.live.address import scheme_of
 from stages.live.backoff import Backoff
 from stages.live.mailbox import Mailbox
 from stages.live.sender import HEAD, SENT, Sending

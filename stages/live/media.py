@@ -11,8 +11,8 @@ from typing import Literal
 
 import av
 
-from pipeline.stage import StageError
-from stages.live.address import scheme_of, without_secrets
+from pipeline.stage import StageError, without_secrets
+from stages.live.address import scheme_of
 from stages.live.clock import Pace
 from stages.live.ending import Extent, LostError
 from stages.live.pictures import DecodedPicture, Shot

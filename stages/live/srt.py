@@ -7,8 +7,8 @@ import shutil
 import subprocess
 from functools import cache
 
-from pipeline.stage import StageError
-from stages.live.address import scheme_of, without_secrets
+from pipeline.stage import StageError, without_secrets
+from stages.live.address import scheme_of
 from stages.video.protocols import has_protocol
 
 LAUNCH, INSPECT = "gst-launch-1.0", "gst-inspect-1.0"

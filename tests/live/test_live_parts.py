@@ -17,7 +17,7 @@ from pipeline.inputs import UsageError, live_input
 from pipeline.stage import StageError
 from stages import STAGES
 from stages.live.access import is_loopback, own_page, right_token
-from stages.live.address import is_broadcast, is_virtual_camera, read_address, without_secrets
+from stages.live.address import is_broadcast, is_virtual_camera, read_address
 from stages.live.backoff import Backoff
 from stages.live.clock import TICKS, LiveClock, Pace
 from stages.live.growing import grows
@@ -143,10 +143,6 @@ def test_outputs_are_told_apart() -> None:
     assert is_virtual_camera("camera:///dev/video10") and not is_virtual_camera("camera.mp4")
     with pytest.raises(StageError, match="nothing can be sent to 'ftp'"):
         is_broadcast("ftp://host/x")
-
-
-def test_passwords_stay_out_of_what_is_said() -> None:
-    assert without_secrets("rtsp://me:secret@host:554/a?key=1") == "rtsp://host:554/a"
 
 
 def test_only_a_file_that_gets_longer_grows(tmp_path: Path) -> None:

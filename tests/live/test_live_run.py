@@ -162,7 +162,7 @@ def test_a_run_is_sent_on(tmp_path: Path) -> None:
     assert len(receiver.numbers) == 15
     assert (np.diff(receiver.numbers) % CYCLE < CYCLE / 2).all()
     (entry,) = json.loads((tmp_path / "r.json").read_text())["inputs"]
-    assert entry["output"] == url and entry["sent"] >= 15
+    assert entry["output"] == url.replace("film", "…") and entry["sent"] >= 15
 
 
 def test_a_process_that_is_killed_costs_a_moment_and_not_the_file(tmp_path: Path) -> None:

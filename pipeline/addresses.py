@@ -7,6 +7,7 @@ shown passes through `without_secrets` where it is an address, and through `disc
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -43,11 +44,13 @@ _SUBSCRIPTION = re.compile(r"(?:live/|movie/|series/)?[^/]+/[^/]+/(\d+(?:\.\w+)?
 def without_secrets(address: str) -> str:
     """An address as it may stand in messages, files and on pages: without credentials, query, fragment and key.
 
-    Everything else, and what is no `scheme://…`, comes back as it was. Where a mark in a password makes it unclear what
-    is host and what is password, the scheme alone is said.
+    Everything else, and what has no `scheme://…` in it, comes back as it was. Where a mark in a password makes it
+    unclear what is host and what is password, the scheme alone is said.
     """
     found = _ADDRESS.fullmatch(address)
-    if found is None or found[1].lower() in LOCAL:
+    if found is None:  # an address within another name: concat:http://…|http://…
+        return _IN_TEXT.sub(_said, address) if "://" in address else address
+    if found[1].lower() in LOCAL:
         return address
     _, host, path, _ = _parts(address)
     if host is None:
@@ -81,9 +84,10 @@ def keep_secret(value: Any, name: str = "") -> None:
     if isinstance(value, str):
         for address in {value, *_IN_TEXT.findall(value)}:
             if is_secretive(address):
-                _known.update(dict.fromkeys(_telling(address), HIDDEN))
-                _known[address] = without_secrets(address)
-                _known[address.replace("://", ":/")] = without_secrets(address)
+                for secret in {*_telling(address)}:
+                    _known.update(dict.fromkeys(_escaped(secret), HIDDEN))
+                for spelling in (address, address.replace("://", ":/")):
+                    _known.update(dict.fromkeys(_escaped(spelling), without_secrets(address)))
         if name and SECRET_NAME.search(name) and _ADDRESS.fullmatch(value) is None:
             _known.update(dict.fromkeys(_spellings(value), HIDDEN))
         _net.cache_clear()
@@ -121,11 +125,11 @@ def discreet(text: str) -> str:
 
 
 def discreet_data(value: Any) -> Any:
-    """The same for every text in mappings and sequences, keys included."""
+    """The same for every text in mappings and sequences; of keys, which readers know, addresses alone are cleaned."""
     if isinstance(value, str):
         return discreet(value)
     if isinstance(value, Mapping):
-        return {discreet(key) if isinstance(key, str) else key: discreet_data(one) for key, one in value.items()}
+        return {without_secrets(key) if isinstance(key, str) else key: discreet_data(one) for key, one in value.items()}
     return [discreet_data(one) for one in value] if isinstance(value, list | tuple) else value
 
 
@@ -163,7 +167,7 @@ def _parts(address: str) -> tuple[str, str | None, str, str]:
     authority, slash, _ = place.partition("/")
     name, colon, port = authority.rpartition(":")
     odd = bool(colon) and not port.isdigit() and not name.startswith("[")
-    if "@" in tail and (not slash or (odd and "@" not in place)):
+    if ("@" in tail and not slash) or (odd and "@" not in place):
         return rest, None, "", ""
     credentials = ""
     if "@" in authority or (colon and "@" in place):
@@ -235,6 +239,11 @@ def _telling_names(scheme: str, path: str) -> Iterator[str]:
             yield from _spellings(name)
         for pair in re.split(r"[&;]|_(?=[a-z]+=)", name) if name not in shown else ():
             yield from _spellings(pair.partition("=")[2] if SECRET_NAME.search(pair) else "")
+
+
+def _escaped(text: str) -> set[str]:
+    """A text as Python and JSON write it between quotes, too."""
+    return {text, repr(text)[1:-1], json.dumps(text)[1:-1]}
 
 
 def _spellings(secret: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, Union
 
-from pipeline.addresses import discreet
+from pipeline.addresses import discreet_data
 from pipeline.stage import PlainError, is_plain
 
 T = TypeVar("T")
@@ -154,5 +154,5 @@ def _shown(value: Any) -> str:
     kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", dict: "a mapping"}
     if value is None:
         return "nothing"
-    text = discreet(repr(value))  # whole, for what is cut short cannot be told any more
-    return f"{text:.60} ({kinds.get(type(value), type(value).__name__)})"
+    known = discreet_data(value)  # before it is cut short, for then a secret cannot be told any more
+    return f"{known!r:.60} ({kinds.get(type(value), type(value).__name__)})"

@@ -256,7 +256,7 @@ def _longer(stems: list[str], longer: list[str]) -> list[str]:
 
 
 def _stem(path: str) -> str:
-    if not _URL.match(path):
+    if "://" not in path:
         return Path(path).stem
     said = without_secrets(path).replace(HIDDEN, "").rstrip("/")
     return re.sub(r"[^\w.-]+", "_", Path(re.sub(r"[?#].*$", "", said)).stem) or "stream"

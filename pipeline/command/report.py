@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.addresses import discreet_data
+from pipeline.addresses import discreet, discreet_data
 from pipeline.metrics import Metrics, StreamTally
 from pipeline.stage import PlainError
 
@@ -48,9 +48,10 @@ def make_report(metrics: Metrics, left_out: Sequence[str] = ()) -> dict[str, Any
 
 def write_report(report: dict[str, Any], path: str) -> None:
     """Write a report, without secrets of addresses. Raises PlainError where the file cannot be written."""
+    text = json.dumps(discreet_data(report), indent=2, default=lambda value: discreet(str(value)))
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(json.dumps(discreet_data(report), indent=2, default=str) + "\n", encoding="utf-8")
+        Path(path).write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise PlainError(f"the report cannot be written ({error.strerror})", path, "name another file") from error
 

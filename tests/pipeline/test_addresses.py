@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,10 @@ from pipeline.addresses import (
     without_known_secrets,
     without_secrets,
 )
+from pipeline.batch.manifest import Manifest
 from pipeline.conversion import ConfigError, convert
 from pipeline.inputs import live_input
+from pipeline.metrics import StreamTally
 from pipeline.packet import Failure
 from pipeline.slot import stage_failure
 from pipeline.stage import Job, StageError
@@ -29,6 +33,8 @@ SAID = {
     "rtsp://me:p?ss@host/a": "rtsp://…",
     "rtsp://me:p#ss@host": "rtsp://…",
     "rtsp://me:p%40ss@host/a": "rtsp://host/a",
+    "rtsp://me:cut_short": "rtsp://…",
+    "concat:http://me:secret@host/a.ts|http://host/b.ts?t=1": "concat:http://host/a.ts|http://host/b.ts",
     "http://host:80/a.ts?mail=a@b.c": "http://host:80/a.ts",
     "http://host/a.ts#token": "http://host/a.ts",
     "http://me@host": "http://host",
@@ -84,6 +90,29 @@ def test_known_secrets_are_found_in_whatever_a_library_makes_of_them() -> None:
             "rtsp://host/a": 2,
         }
     assert without_known_secrets("abc12345") == "abc12345"
+
+
+def test_secrets_are_known_as_python_and_json_write_them() -> None:
+    address = "rtsp://me:s'e\\c\"rét@host/a"
+    with keeping_secrets([address]):
+        for text in (str(OSError(5, "no answer", address)), json.dumps(address), repr([address])):
+            assert (
+                "rét" not in discreet(text) and "r\\u00e9t" not in discreet(text) and "rtsp://host/a" in discreet(text)
+            )
+
+
+def test_a_batch_knows_its_inputs_again_without_their_secrets(tmp_path: Path) -> None:
+    result = tmp_path / "film.mp4"
+    result.write_bytes(b"film")
+    address = "http://me:secret@host/film.mp4?token=secret"
+    job = Job(index=0, input=address, output=str(result), stem="film")
+    tally = StreamTally(job, done=True, frames_done=3)
+    manifest = Manifest(str(tmp_path), "settings")
+    manifest.note(tally)
+    assert Manifest(str(tmp_path), "settings").stands(job)
+    other = dataclasses.replace(job, input=address.replace("token=secret", "token=other"))
+    assert not Manifest(str(tmp_path), "settings").stands(other)
+    assert "secret" not in (tmp_path / "batch.json").read_text()
 
 
 def test_what_ffmpeg_is_told_is_a_secret_where_its_name_says_so() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -28,7 +29,9 @@ class Recovery:
         settings = settings_of(config, plan)
         self._restorable = one_lane_has_all_states(config.graph)
         self._replayable = config.graph.nodes[0].cls.replayable
-        self._journals = {job.index: Journal.of(job, _identity(settings, job)) for job in jobs}
+        identities = {job.index: _identity(settings, job, replayable=self._replayable) for job in jobs}
+        self._journals = {job.index: Journal.of(job, identities[job.index]) for job in jobs}
+        self._left: set[int] = set()
 
     def begin(self, job: Job) -> Restart:
         """Where an input begins: after what an earlier run of it left, if that is wanted.
@@ -46,6 +49,8 @@ class Recovery:
     def _begun(self, job: Job) -> Restart:
         journal = self._journals[job.index]
         if job.resume and not (job.overwrite and journal.is_foreign()):
+            if journal.path is not None and journal.path.parent.is_dir():
+                self._left.add(job.index)
             journal.check()
             return self.point(job.index)
         if not job.overwrite and (records := journal.read()):
@@ -54,6 +59,14 @@ class Recovery:
             raise PlainError(what, str(journal.path and journal.path.parent), remedy)
         self.remove(job.index)
         return FROM_THE_START
+
+    def has_left(self, index: int) -> bool:
+        """Whether an earlier run left parts that this one is to go on with."""
+        return index in self._left
+
+    def loses(self, index: int, restart: Restart) -> bool:
+        """Whether parts are left that a start would throw away, and their source cannot give them again."""
+        return index in self._left and restart is FROM_THE_START and not self._replayable
 
     def point(self, index: int) -> Restart:
         """After the last commit that is on the disk; from the start where there is none. Raises PlainError."""
@@ -103,11 +116,10 @@ def settings_of(config: RunConfig, plan: Plan) -> str:
     return repr((lanes, stages))
 
 
-def _identity(settings: str, job: Job) -> str:
-    """Of one input's run: settings, and the input's path, size and date."""
-    try:
+def _identity(settings: str, job: Job, *, replayable: bool) -> str:
+    """Of one input's run: settings, and the input's path, size and date; a live source's grow while it is recorded."""
+    state = (0, 0)
+    with contextlib.suppress(OSError):  # a URL, or no file at all
         facts = os.stat(job.input)
-        state = (facts.st_size, facts.st_mtime_ns)
-    except OSError:  # a URL, or no file at all
-        state = (0, 0)
+        state = (facts.st_size, facts.st_mtime_ns) if replayable else state
     return hashlib.sha256(repr((settings, address_key(job.input), state)).encode()).hexdigest()

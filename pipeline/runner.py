@@ -23,6 +23,7 @@ from pipeline.pace import Stopwatch, frames_left, worth_a_start
 from pipeline.packet import Failure, Packet, Restart, Step, failure_of
 from pipeline.plan import Plan, make_plan, read_machine
 from pipeline.recovery import Recovery
+from pipeline.salvage import salvaged
 from pipeline.schedule import Call, LaneRule, Result, State
 from pipeline.setbacks import Verdict
 from pipeline.stage import Job, PlainError
@@ -74,6 +75,7 @@ class _Coordinator:
     def __init__(
         self, config: RunConfig, plan: Plan, cores: int, jobs: Sequence[Job], metrics: Metrics, interrupt: Interrupt
     ) -> None:
+        self._config = config
         self._lanes = config.graph.lanes
         self._cores = cores
         self._jobs = {job.index: job for job in jobs}
@@ -100,7 +102,7 @@ class _Coordinator:
 
     def run(self) -> Receipts:
         """Make calls and take up their results until every stream is done. Raises PlainError."""
-        self._begin()
+        yield from self._begin()
         for prepare in self._state.running:
             self._send(prepare)
         while not schedule.finished(self._state) and not self._interrupt.requested:
@@ -115,6 +117,9 @@ class _Coordinator:
             self._check_starts()
         if self._interrupt.requested:
             yield from self._keep()
+        for job in self._jobs.values():
+            if self._metrics.streams[job.index].failure and self._recovery.has_left(job.index):
+                yield from salvaged(self._config, job, self._metrics)
 
     def _count_waiting(self) -> None:
         """Note how many packets wait before each lane."""
@@ -122,7 +127,7 @@ class _Coordinator:
             queues = [stream.places[index].queue for stream in self._state.streams]
             self._metrics.lanes[lane.name].waiting = sum(map(len, queues))
 
-    def _begin(self) -> None:
+    def _begin(self) -> Receipts:
         """Decide where each input begins; one that cannot go on where it was asked to is given up."""
         passed: dict[int, int] = {}
         for job in self._jobs.values():
@@ -132,6 +137,8 @@ class _Coordinator:
                 self._metrics.failed(job.index, failure_of(error))
                 continue
             passed[job.index] = restart.packets
+            if self._recovery.loses(job.index, restart):
+                yield from salvaged(self._config, job, self._metrics)
             self._restart(job.index, 0, restart)
         self._state = schedule.start(
             self._rules, tuple(passed), credits=self._credits, lenient=self._lenient, passed=passed
@@ -320,19 +327,22 @@ class _Coordinator:
     def _keep(self) -> Receipts:
         """Interrupted: let every lane keep what is whole of the inputs that were begun.
 
-        Where none has anything yet, what stands can be gone on from.
+        Where none has anything yet, what stands can be gone on from. Of lanes that died, the parts are kept from here.
         """
         for stream in self._state.streams:
-            job, kept = self._jobs[stream.index], False
+            job, kept, lost = self._jobs[stream.index], False, stream.epoch > 0
             self._metrics.streams[stream.index].interrupted = True
             for index, lane in enumerate(self._lanes):
                 step = self._crew.interrupt(index, job, stream.epoch, _KEEP_S) if lane.ordered else None
+                lost = lost or (lane.ordered and step is None)
                 if step:
                     kept = kept or bool(step.receipts)
                     self._metrics.step(lane.name, stream.index, step)
                     yield from ((job, receipt) for receipt in step.receipts)
             if kept:
                 self._recovery.remove(stream.index)
+            elif lost:
+                yield from salvaged(self._config, job, self._metrics)
 
 
 def _first_line(error: Exception) -> str:

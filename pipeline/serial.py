@@ -11,6 +11,7 @@ from pipeline.metrics import Metrics
 from pipeline.packet import FROM_THE_START, Packet, Restart, Step, failure_of
 from pipeline.plan import Plan
 from pipeline.recovery import Recovery
+from pipeline.salvage import salvaged
 from pipeline.stage import Job, PlainError
 from pipeline.worker import LaneWorker, Outcome
 
@@ -56,6 +57,7 @@ class _Serial:
     def __init__(
         self, config: RunConfig, plan: Plan, metrics: Metrics, interrupt: Interrupt, recovery: Recovery
     ) -> None:
+        self._config = config
         self._lanes = config.graph.lanes
         self._pass = config.settings.on_error == "pass"
         self._workers = [
@@ -76,8 +78,15 @@ class _Serial:
 
     def stream(self, job: Job) -> Iterator[tuple[Job, Any]]:
         """One input from its first packet, or the first that is not done yet, to its last."""
+        yield from self._stream(job)
+        if self._metrics.streams[job.index].failure and self._recovery.has_left(job.index):
+            yield from salvaged(self._config, job, self._metrics)
+
+    def _stream(self, job: Job) -> Iterator[tuple[Job, Any]]:
         try:
             restart = self._recovery.begin(job)
+            if self._recovery.loses(job.index, restart):
+                yield from salvaged(self._config, job, self._metrics)
             epoch = 0
             while True:
                 try:

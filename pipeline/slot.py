@@ -7,7 +7,8 @@ import os
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from pipeline.graph import Node
@@ -123,17 +124,35 @@ class Slot:
 
     def restore(self, state: bytes, job: Job) -> None:
         """Give the stage the state that it had."""
-        try:
+        with self._blamed(job.name):
             self.stage.restore(state)
-        except Exception as error:
-            raise StoppedError(stage_failure(error, self.node.name, job.name)) from error
 
-    def items(self, job: Job) -> Iterator[Any]:
-        """Start a source; its items come through `next_item`."""
-        try:
+    def state(self, job: Job) -> bytes:
+        """What the stage needs to go on."""
+        with self._blamed(job.name):
+            return self.stage.state()
+
+    def reopen(self, job: Job) -> None:
+        """No packet comes after what the stage was restored to: it takes up from the disk what one would have told."""
+        with self._blamed(job.name):
+            self.stage.reopen(job)
+
+    def summary(self, job: Job) -> Mapping[str, Any]:
+        """The stage's facts for the report."""
+        with self._blamed(job.name):
+            return self.stage.summary()
+
+    def length(self, job: Job) -> int | None:
+        """Frames that a source will have given, when it knows."""
+        with self._blamed(job.name):
+            return self.stage.length() if self.node.role == "source" else None
+
+    def items(self, job: Job, frames: int) -> Iterator[Any]:
+        """Start a source after so many frames that stand; its items come through `next_item`."""
+        with self._blamed(job.name):
+            if frames and not self.stage.replayable:
+                self.stage.go_on_after(frames)
             return iter(_none_is_empty(self.stage(job)))
-        except Exception as error:
-            raise StoppedError(stage_failure(error, self.node.name, job.name)) from error
 
     def next_item(self, items: Iterator[Any], job: Job, meter: Meter) -> Any:
         """The next item of a source, or None at its end; timed in the call that asks for it."""
@@ -195,7 +214,8 @@ class Slot:
         """Put the stage's blank item into a packet that cannot be processed."""
         if self.node.role != "map":
             return
-        item = self.stage.blank(*(entry.payloads.get(port.type) for port in self.node.takes))
+        with self._blamed(_place(entry)):
+            item = self.stage.blank(*(entry.payloads.get(port.type) for port in self.node.takes))
         if item is None:
             self._refuse("cannot let a packet through unprocessed", _place(entry), "mend the cause above")
         entry.payloads.update(self.as_payloads(item, _place(entry)))
@@ -243,6 +263,14 @@ class Slot:
                 return
             given += 1
             yield item
+
+    @contextmanager
+    def _blamed(self, where: str) -> Iterator[None]:
+        """Whatever the stage raises becomes `StoppedError`."""
+        try:
+            yield
+        except Exception as error:
+            raise StoppedError(stage_failure(error, self.node.name, where)) from error
 
     def _refuse(self, what: str, where: str, remedy: str) -> None:
         raise StoppedError(Failure(what=f"stage '{self.node.name}' {what}", where=where, remedy=remedy))

@@ -203,7 +203,7 @@ class Stage:
     """True when it computes on a GPU where there is one: its lane then reserves one."""
     replayable: ClassVar[bool] = True
     """False for a source that cannot give again what it gave before: a stream that is restarted goes on with what it
-    gives next."""
+    gives next, and `go_on_after` says which number that has."""
     memory_frames: ClassVar[int | None] = 0
     """How many frames back the state can reach; None = unbounded."""
     aside: Aside | None = None
@@ -247,6 +247,12 @@ class Stage:
         """Do the work of one packet."""
         raise NotImplementedError
 
+    def go_on_after(self, frames: int) -> None:
+        """A source that is not `replayable` hears before its first item how many frames of the stream stand already.
+
+        The numbers of what it gives go on from there: to the stages after it the stream is one.
+        """
+
     def length(self) -> int | None:
         """Frames the stream will have when a source knows it; asked after its first item, for the progress bar."""
         return None
@@ -274,6 +280,19 @@ class Stage:
 
     def restore(self, state: bytes) -> None:
         """Take up the state that `state` gave."""
+
+    def reopen(self, job: Job) -> None:
+        """The stream is over and no packet came after what `restore` gave: `flush` is next.
+
+        A sink takes up from the disk what a packet would have told it.
+        """
+
+    def salvage(self, job: Job) -> Iterator[Any]:
+        """A run cannot go on after what an earlier one left: make a result of what of it is whole, if there is any.
+
+        Asked of a sink in the place of packets. What the earlier run left stays as it is.
+        """
+        return iter(())
 
     def summary(self) -> Mapping[str, Any]:
         """JSON-ready facts for the run's report, asked after `flush`.

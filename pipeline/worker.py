@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipeline.graph import Lane, Node
+from pipeline.open_stream import OpenStream, summary_of
 from pipeline.packet import FROM_THE_START, Commit, Packet, Restart, Step, gauges_of
 from pipeline.slot import Entry, Meter, Slot, StoppedError, length_of, stage_failure
 from pipeline.splitting import can_split, frame_by_frame
@@ -17,24 +17,6 @@ Outcome = tuple[Step, dict[type, Any]]
 
 _PASSED_AT_ONCE = 32
 """Packets that a source passes over in one call, so that a run that goes on late still answers."""
-
-
-class _Stream:
-    """What a lane holds of one stream: its stages, in order, and the packets that wait to leave."""
-
-    def __init__(self, job: Job, epoch: int, slots: list[Slot], restart: Restart) -> None:
-        self.job = job
-        self.epoch = epoch
-        self.slots = slots
-        self.restart = restart
-        self.pending: deque[Entry] = deque()
-        self.waiting: dict[int, tuple[int, dict[type, Any]]] = {}
-        self.passed = 0
-        self.accepted = restart.packets
-        self.frames = restart.frames
-        self.items: Iterator[Any] | None = None
-        self.ended = False
-        self.dry = False
 
 
 class LaneWorker:
@@ -57,7 +39,7 @@ class LaneWorker:
         self._threads = threads
         self._lenient = lenient
         self._shared: dict[str, Stage] = {}
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[int, OpenStream] = {}
         self._restarts: dict[int, tuple[int, Restart]] = {}
 
     def prepare(self) -> Outcome:
@@ -82,7 +64,7 @@ class LaneWorker:
     def accept(self, job: Job, packet: Packet, payloads: Mapping[type, Any]) -> Outcome:
         """Run a packet through the lane; what leaves may be an earlier packet that a look-ahead stage held."""
 
-        def body(stream: _Stream, meter: Meter) -> None:
+        def body(stream: OpenStream, meter: Meter) -> None:
             stream.accepted += 1
             stream.frames += packet.frames
             meter.packets += 1
@@ -97,7 +79,7 @@ class LaneWorker:
     def replace(self, job: Job, packet: Packet, payloads: Mapping[type, Any]) -> Outcome:
         """Let a packet through unprocessed: every stage gives its `blank` item. Fails where a stage has none."""
 
-        def body(stream: _Stream, meter: Meter) -> None:
+        def body(stream: OpenStream, meter: Meter) -> None:
             entry = Entry(packet, {Job: job, **payloads})
             for slot in stream.slots:
                 slot.blank(entry)
@@ -119,7 +101,7 @@ class LaneWorker:
     def interrupt(self, job: Job, epoch: int) -> Outcome:
         """The run stops early: ask every stage of the stream to keep what is whole, then close them."""
 
-        def body(stream: _Stream, meter: Meter) -> None:
+        def body(stream: OpenStream, meter: Meter) -> None:
             for slot in stream.slots:
                 if slot.node.sequential:
                     slot.interrupt(job, meter)
@@ -151,20 +133,20 @@ class LaneWorker:
     def _build(self, node: Node) -> Stage:
         return node.cls(self._configs[node.name], threads=self._threads)
 
-    def _stream(self, job: Job, epoch: int) -> _Stream:
+    def _stream(self, job: Job, epoch: int) -> OpenStream:
         """The stream's entry, made anew under a new epoch; a lane without order keeps none."""
         known = self._streams.get(job.index)
         if known and known.epoch == epoch:
             return known
         self.close(job.index)
         begun, restart = self._restarts.get(job.index, (epoch, FROM_THE_START))
-        stream = _Stream(job, epoch, self._slots(job), restart if begun == epoch else FROM_THE_START)
+        stream = OpenStream(job, epoch, self._slots(job), restart if begun == epoch else FROM_THE_START)
         if self._lane.ordered:
             self._streams[job.index] = stream
             self._restore(stream)
         return stream
 
-    def _restore(self, stream: _Stream) -> None:
+    def _restore(self, stream: OpenStream) -> None:
         """Give the stages of a stream that goes on their states, and note which packets they wait for."""
         for slot in stream.slots:
             if slot.node.name in stream.restart.states:
@@ -190,7 +172,7 @@ class LaneWorker:
             slots.append(Slot(node, stage))
         return slots
 
-    def _guarded(self, job: Job, epoch: int, body: Callable[[_Stream, Meter], None]) -> Outcome:
+    def _guarded(self, job: Job, epoch: int, body: Callable[[OpenStream, Meter], None]) -> Outcome:
         """Run one call on a stream and gather what it gave."""
         meter = Meter()
         try:
@@ -199,14 +181,19 @@ class LaneWorker:
             commits = self._commits(stream, meter)
             for slot in stream.slots:
                 slot.count_aside(meter)
+            if stream.dry:
+                self.close(job.index)
+                return Step(dry=True, timings=meter.timings, spans=tuple(meter.spans)), {}
+            return self._given(stream, meter, commits)
         except StoppedError as stopped:
             self.close(job.index)
             return Step(
                 failure=stopped.failure, receipts=tuple(meter.receipts), timings=meter.timings, spans=tuple(meter.spans)
             ), {}
-        if stream.dry:
-            self.close(job.index)
-            return Step(dry=True, timings=meter.timings, spans=tuple(meter.spans)), {}
+
+    def _given(self, stream: OpenStream, meter: Meter, commits: tuple[Commit, ...]) -> Outcome:
+        """What a call gave: at most one packet; a stream that is over is closed."""
+        length = stream.slots[0].length(stream.job)
         entry = stream.pending.popleft() if stream.pending else None
         done = stream.ended and not stream.pending
         step = Step(
@@ -221,25 +208,25 @@ class LaneWorker:
             packets=meter.packets,
             started=meter.started,
             finished=meter.finished,
-            length=self._length(stream),
+            length=length,
             poisoned=tuple(meter.poisoned),
-            summary=_summary(stream) if done else {},
+            summary=summary_of(stream) if done else {},
         )
         if done:
-            self.close(job.index)
+            self.close(stream.job.index)
         payloads = entry.payloads if entry else {}
         return step, {made: payloads[made] for made in self._lane.exports if made in payloads}
 
-    def _pull(self, stream: _Stream, meter: Meter) -> None:
+    def _pull(self, stream: OpenStream, meter: Meter) -> None:
         slot = stream.slots[0]
         if stream.items is None:
-            stream.items = slot.items(stream.job)
+            stream.items = slot.items(stream.job, stream.restart.frames)
         if stream.passed < stream.restart.packets and slot.stage.replayable:
             self._pass_over(stream, meter)
             return
         item = slot.next_item(stream.items, stream.job, meter)
         if item is None:
-            stream.dry = 0 < stream.accepted == stream.restart.packets
+            stream.dry = slot.stage.replayable and stream.nothing_new
             if not stream.dry:
                 self._flush(stream, meter)
             return
@@ -261,7 +248,7 @@ class LaneWorker:
         meter.worked(slot.node.name, frames)
         self._enter(stream, 1, Entry(packet, {Job: stream.job, **made}), meter)
 
-    def _pass_over(self, stream: _Stream, meter: Meter) -> None:
+    def _pass_over(self, stream: OpenStream, meter: Meter) -> None:
         """Read packets that stand for good already, and forget them."""
         assert stream.items is not None
         for _ in range(min(_PASSED_AT_ONCE, stream.restart.packets - stream.passed)):
@@ -270,7 +257,7 @@ class LaneWorker:
                 return
             stream.passed += 1
 
-    def _enter(self, stream: _Stream, position: int, entry: Entry, meter: Meter) -> None:
+    def _enter(self, stream: OpenStream, position: int, entry: Entry, meter: Meter) -> None:
         """Feed a packet; one that waited at the commit after which the stream goes on, waits where it did."""
         if entry.packet.seq not in stream.waiting:
             self._feed(stream, position, entry, meter)
@@ -279,7 +266,7 @@ class LaneWorker:
         entry.payloads.update(payloads)
         stream.slots[place].hold(entry)
 
-    def _feed(self, stream: _Stream, position: int, entry: Entry, meter: Meter) -> None:
+    def _feed(self, stream: OpenStream, position: int, entry: Entry, meter: Meter) -> None:
         """Push an entry through the stages from a position on, depth first, so that nothing piles up between them."""
         if position == len(stream.slots):
             if self._lane.last:
@@ -292,7 +279,7 @@ class LaneWorker:
         for out in slot.apply_or_pass(entry, meter) if lenient else slot.apply(entry, meter):
             self._feed(stream, position + 1, out, meter)
 
-    def _feed_or_split(self, stream: _Stream, entry: Entry, meter: Meter) -> None:
+    def _feed_or_split(self, stream: OpenStream, entry: Entry, meter: Meter) -> None:
         whole, counts = dict(entry.payloads), dict(meter.counts)
         try:
             self._feed(stream, 0, entry, meter)
@@ -303,14 +290,16 @@ class LaneWorker:
             frame_by_frame(stream.slots, entry, self._lane.exports, meter)
             self._feed(stream, len(stream.slots), entry, meter)
 
-    def _flush(self, stream: _Stream, meter: Meter) -> None:
+    def _flush(self, stream: OpenStream, meter: Meter) -> None:
         for position, slot in enumerate(stream.slots):
             if slot.node.sequential:
+                if stream.nothing_new:
+                    slot.reopen(stream.job)
                 for out in slot.flush(stream.job, meter):
                     self._feed(stream, position + 1, out, meter)
         stream.ended = True
 
-    def _commits(self, stream: _Stream, meter: Meter) -> tuple[Commit, ...]:
+    def _commits(self, stream: OpenStream, meter: Meter) -> tuple[Commit, ...]:
         """The receipts of this call that stand for good, with the stages' states after it and the packets they hold.
 
         None where a packet that is held back cannot be noted.
@@ -320,7 +309,7 @@ class LaneWorker:
         if waiting is None:
             return ()
         oldest = first_to_come_again(stream.slots)
-        states = {slot.node.name: slot.stage.state() for slot in stream.slots if slot.node.sequential}
+        states = {slot.node.name: slot.state(stream.job) for slot in stream.slots if slot.node.sequential}
         return tuple(
             Commit(
                 stream=stream.job.index,
@@ -333,17 +322,3 @@ class LaneWorker:
             )
             for receipt in said
         )
-
-    def _length(self, stream: _Stream) -> int | None:
-        return stream.slots[0].stage.length() if stream.slots[0].node.role == "source" else None
-
-
-def _summary(stream: _Stream) -> dict[str, Any]:
-    """Facts of the stream's own stages; lists of several stages (`warnings`) are joined."""
-    facts: dict[str, Any] = {}
-    for slot in stream.slots:
-        if slot.node.sequential:
-            for key, value in slot.stage.summary().items():
-                known = facts.get(key)
-                facts[key] = [*known, *value] if isinstance(known, list) and isinstance(value, list) else value
-    return facts

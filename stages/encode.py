@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.stage import Aside, Job, Stage, StageError
+from pipeline.stage import Aside, Job, Stage, StageError, without_secrets, working_folder
 from stages.payloads import U8, FrameChunk, Overlay, SegmentWritten, VideoInfo, Written
 from stages.video.codec_options import Preset
 from stages.video.color import over_black
 from stages.video.containers import container_for, encoder_for, encoder_named
+from stages.video.description import read_description, write_description
 from stages.video.destination import Destination
 from stages.video.durable import writing_to
 from stages.video.recording import Recording, RecordingSettings
@@ -141,6 +142,31 @@ class Encode(Stage):
                 facts={"audio": joined.audio, "warnings": joined.warnings, "partial": True},
             )
 
+    def reopen(self, job: Job) -> None:
+        """Take up the whole segments that were restored, by what was noted beside them."""
+        known = _begun_with(job) if self._restored else None
+        if self._destination is None and known is not None:
+            self._destination = self._begin(job, known[0])
+
+    def salvage(self, job: Job) -> Iterator[Written]:
+        """Every whole segment that an earlier run left becomes `NAME.partial.SUFFIX`; the segments stay."""
+        known = _begun_with(job)
+        if job.output is None or known is None:
+            return
+        destination = Destination(job.output, job.input, overwrite=True)
+        with writing_to(job.output):
+            recording = Recording(destination.folder, job.output, *known)
+            try:
+                destination.prepare(fresh=False)
+                recording.take_up_all()
+                if recording.frames:
+                    joined = recording.finish(early=True)
+                    kept = destination.publish_copy(recording.draft)
+                    yield Written(path=kept, frames=joined.frames, facts={"partial": True, "salvaged": True})
+            finally:
+                recording.close()
+                destination.tidy()
+
     def state(self) -> bytes:
         """Where a restart goes on: after the segments that are whole."""
         return self._recording.state() if self._recording is not None else b""
@@ -179,6 +205,7 @@ class Encode(Stage):
                 )
                 recording = Recording(destination.folder, job.output, video, settings)
                 destination.prepare(fresh=not self._restored)
+                write_description(destination.folder, video, settings)
                 recording.restore(self._restored)
                 self._recording, self._taken, self.aside = recording, recording.frames, Aside()
         return destination
@@ -202,3 +229,11 @@ def opaque(overlay: Overlay, index: int) -> U8:
     if overlay.alpha_THW is None:
         return rgb_HW3
     return over_black(np.dstack([rgb_HW3, overlay.alpha_THW[index]]))
+
+
+def _begun_with(job: Job) -> tuple[VideoInfo, RecordingSettings] | None:
+    """What a job's recording was begun with, as it was noted; None where nothing was."""
+    known = read_description(Path(working_folder(job.output))) if job.output else None
+    if known is None or known[0].path != without_secrets(job.input):
+        return known
+    return replace(known[0], path=job.input), known[1]

@@ -87,6 +87,12 @@ class Exporter(Stage):
         """Take up what `state` gave, once the writers are open."""
         self._restored = json.loads(state) if state else []
 
+    def reopen(self, job: Job) -> None:
+        """Open what was restored, so that it gets its name."""
+        self._write(job, iter(()))
+        for writer in self._writers:
+            writer.reopen()
+
     def summary(self) -> Mapping[str, Any]:
         """`exports`: path by kind; `warnings`."""
         return {"exports": dict(self.config.to), "warnings": self._warnings} if self.config.to else {}

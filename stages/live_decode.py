@@ -62,6 +62,10 @@ class LiveDecode(Stage):
         self._connection = 0
         self._frames = 0
 
+    def go_on_after(self, frames: int) -> None:
+        """The next frame is number `frames` of the stream."""
+        self._frames = frames
+
     def __call__(self, job: Job) -> Iterator[tuple[FrameChunk, Captured] | Gauges]:
         """Frames as they come; in between, and while none come, how the source stands.
 
@@ -86,7 +90,7 @@ class LiveDecode(Stage):
             if shot is None or time.monotonic() - told >= TOLD_EVERY_S:
                 told = time.monotonic()
                 yield self._gauges(capture)
-        if not self._frames:
+        if not self._frames:  # a recording that goes on is whole without any more
             raise StageError("no picture came", job.name, "check that the source is sending")
 
     def _chunk(self, shot: Shot, capture: Capture) -> tuple[FrameChunk, Captured]:

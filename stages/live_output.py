@@ -54,6 +54,7 @@ class LiveOutput(Stage):
         self._job: Job | None = None
         self._frames = 0
         self._start: int | None = None
+        self._last = -1
         self._latency = Latency()
         self._told = 0.0
 
@@ -66,9 +67,11 @@ class LiveOutput(Stage):
             StageError: the file cannot be written, there is no such camera, or nothing can be sent to such a URL.
         """
         self._job = job
-        self._start = int(frames.pts_T[0]) if self._start is None else self._start
-        # Time begins with the first picture, also after a restart.
+        # Time begins with the first picture, also after a restart; never before what is recorded, if a clock was set.
+        first = int(frames.pts_T[0])
+        self._start = min(first if self._start is None else self._start, first - self._last - 1)
         frames = replace(frames, pts_T=frames.pts_T - np.int64(self._start))
+        self._last = int(frames.pts_T[-1])
         if job.output is None:
             pass
         elif is_virtual_camera(job.output) or is_broadcast(job.output):
@@ -103,15 +106,27 @@ class LiveOutput(Stage):
         """Stopped by hand, as live runs are: what was recorded is whole."""
         return self.flush()
 
+    def reopen(self, job: Job) -> None:
+        """The recording that was restored is whole."""
+        self._job = job
+        if _is_file(job.output):
+            self._file.reopen(job)
+            self.aside = self._file.aside
+
+    def salvage(self, job: Job) -> Iterator[Written]:
+        """See `Encode`."""
+        return self._file.salvage(job) if _is_file(job.output) else iter(())
+
     def state(self) -> bytes:
-        """The beginning of time, the number of frames, and the file's segments."""
-        kept = {"start": self._start, "frames": self._frames, "file": self._file.state().decode()}
+        """The beginning of time and how far it is, the number of frames, and the file's segments."""
+        times = {"start": self._start, "last": self._last}
+        kept = {**times, "frames": self._frames, "file": self._file.state().decode()}
         return json.dumps(kept).encode()
 
     def restore(self, state: bytes) -> None:
         """Take up what `state` gave."""
         kept = json.loads(state)
-        self._start, self._frames = kept["start"], kept["frames"]
+        self._start, self._last, self._frames = kept["start"], kept["last"], kept["frames"]
         self._file.restore(kept["file"].encode())
 
     def summary(self) -> Mapping[str, Any]:
@@ -129,6 +144,10 @@ class LiveOutput(Stage):
         self._file.close()
         if self._outlet is not None:
             self._outlet.close()
+
+
+def _is_file(output: str | None) -> bool:
+    return output is not None and not is_virtual_camera(output) and not is_broadcast(output)
 
 
 def _as_drawn(video: VideoInfo, overlay: Overlay) -> VideoInfo:

@@ -161,6 +161,8 @@ def _make_folder(job: Job) -> None:
 
 def _written(job: Job, receipt: Any, stream: StreamTally) -> str:
     ending = " · stopped early" if stream.interrupted else ""
+    if receipt.facts.get("salvaged"):
+        ending = " · what was whole of it; its parts stay"
     return f"{job.name or job.stem} → {receipt.path} ({_counted(receipt.frames, 'frame')}){ending}"
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.stage import StageError, without_secrets
+from pipeline.stage import StageError
 from stages.formats.moment import Moment
 from stages.formats.writer import FileAFrame, Target, Writer, put_whole
 from stages.payloads import F32, Surface, VideoInfo
+from stages.video.description import described, video_of
 
 INDEX = "stream.json"
 """Beside the npz files of `surfaces`: what they belong to; it is written last, so where it stands they are whole."""
@@ -102,7 +102,7 @@ class SurfaceFolder(FileAFrame):
     def finish(self) -> list[str]:
         """All frames are there: say so, and what they belong to."""
         if self._video is not None:
-            content = {**_described(self._video), "exported": self.frames}
+            content = {**described(self._video), "exported": self.frames}
             put_whole(self.folder / INDEX, json.dumps(content, indent=1).encode())
         return super().finish()
 
@@ -110,12 +110,14 @@ class SurfaceFolder(FileAFrame):
         """The frames so far can be shown too."""
         self.finish()
 
+    def state(self) -> dict[str, Any]:
+        """Number of frames, and what they belong to."""
+        return {**super().state(), "video": self._video and described(self._video)}
 
-def _described(video: VideoInfo) -> dict[str, Any]:
-    """A stream as JSON: fractions as "a/b", and no secrets of an address it came from."""
-    fields = {name: getattr(video, name) for name in VideoInfo.__dataclass_fields__}
-    fields["path"] = without_secrets(video.path)
-    return {name: str(value) if isinstance(value, Fraction) else value for name, value in fields.items()}
+    def restore(self, state: dict[str, Any]) -> None:
+        """Frames that come again replace their files by the same."""
+        super().restore(state)
+        self._video = video_of(state["video"]) if state["video"] else None
 
 
 def read_stream(folder: Path) -> VideoInfo:
@@ -128,11 +130,8 @@ def read_stream(folder: Path) -> VideoInfo:
         raise StageError("is no export of surfaces", str(folder), remedy) from error
     except ValueError as error:
         raise StageError("is damaged", str(path), remedy) from error
-    fractions = ("rate", "time_base", "sample_aspect", "cut_start", "cut_end")
     try:
-        known = {name: fields[name] for name in VideoInfo.__dataclass_fields__}
-        exact = {name: Fraction(known[name]) for name in fractions if known[name] is not None}
-        return VideoInfo(**{**known, **exact})
+        return video_of(fields)
     except (KeyError, TypeError, ValueError) as error:
         raise StageError("says too little of its stream", str(path), remedy) from error
 

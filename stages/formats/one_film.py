@@ -12,6 +12,7 @@ from pipeline.stage import StageError
 from stages.formats.moment import Moment
 from stages.formats.writer import Target, Writer
 from stages.payloads import U8, VideoInfo
+from stages.video.description import read_description, write_description
 from stages.video.destination import Destination
 from stages.video.durable import writing_to
 from stages.video.recording import Recording, RecordingSettings
@@ -82,6 +83,13 @@ class OneFilm(Writer):
         """Remember the segments that are whole."""
         self._restored = state
 
+    def reopen(self) -> None:
+        """Take up the segments that were restored, by what was noted beside them."""
+        known = read_description(self._destination.folder)
+        if self._recording is None and known is not None:
+            with writing_to(self._path):
+                self._recording = self._begin(known[0])
+
     def close(self) -> None:
         """Release the encoder; whole segments stay for a restart."""
         if self._recording is not None:
@@ -97,6 +105,7 @@ class OneFilm(Writer):
         plain = replace(video, path="", sample_aspect=Fraction(1))
         recording = Recording(self._destination.folder, self._path, plain, self._settings)
         self._destination.prepare(fresh=self._restored is None)
+        write_description(self._destination.folder, plain, self._settings)
         if self._restored is not None:
             recording.restore(self._restored.get("recording", "").encode())
             if recording.frames != self._restored["frames"]:

@@ -96,6 +96,9 @@ class Writer(ABC):
         if reason := closed_folder(folder):
             raise StageError(f"the export cannot be written ({reason})", str(self.place), REMEDY)
 
+    def reopen(self) -> None:  # noqa: B027 - most writers know all they need from their state
+        """No frame comes after what was restored: take up from the disk what one would have told; `finish` is next."""
+
     def stands(self) -> bool:
         """True when a run that died had given the file its name already."""
         return False

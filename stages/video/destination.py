@@ -65,7 +65,13 @@ class Destination:
         self.discard()
 
     def publish_part(self, draft: Path) -> str:
-        """Put the finished part of an interrupted run beside the output; returns its name."""
+        """Put the finished part of an interrupted run beside the output and remove the working folder; its name."""
+        part = self.publish_copy(draft)
+        self.discard()
+        return part
+
+    def publish_copy(self, draft: Path) -> str:
+        """Put a part of the result beside the output, and leave the working folder; returns its name."""
         final = Path(self.path)
         part = final.with_name(fitting_name(final.stem, f".partial{final.suffix}"))
         count = 2
@@ -73,7 +79,6 @@ class Destination:
             part = final.with_name(fitting_name(final.stem, f".partial-{count}{final.suffix}"))
             count += 1
         put_in_place(draft, part)
-        self.discard()
         return str(part)
 
     def tidy(self) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import takewhile
 from pathlib import Path
 
 from pipeline.stage import StageError
@@ -22,7 +23,15 @@ from stages.video.containers import (
     pixel_format,
 )
 from stages.video.joining import Joined, join
-from stages.video.segments import EncoderSpec, Segment, SegmentEncoder, check_encoder, encoder_rate, keep_manifest
+from stages.video.segments import (
+    EncoderSpec,
+    Segment,
+    SegmentEncoder,
+    check_encoder,
+    encoder_rate,
+    keep_manifest,
+    read_manifest,
+)
 from stages.video.timestamps import nominal_ticks
 
 
@@ -124,6 +133,11 @@ class Recording:
         self._segments = keep_manifest(self._folder, kept["segments"])
         self._notes = kept["notes"]
         self._first_pts = self._segments[0].pts[0] if self._segments else None
+
+    def take_up_all(self) -> None:
+        """Take up every segment that is whole on the disk, whatever a state says."""
+        found = read_manifest(self._folder)
+        self._segments = list(takewhile(lambda segment: (self._folder / segment.name).is_file(), found))
 
     def close(self) -> None:
         """Give up the open segment and a file that was not joined to its end; whole segments stay."""

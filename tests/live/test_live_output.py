@@ -221,6 +221,39 @@ def test_a_restart_goes_on_in_the_same_file_and_time(tmp_path: Path) -> None:
     assert times[10] == pytest.approx(50 * 0.04, abs=1e-4)
 
 
+def test_a_clock_that_was_set_back_meanwhile_does_not_turn_time_around(tmp_path: Path) -> None:
+    path = tmp_path / "live.mp4"
+    first = output_stage()
+    feed(first, str(path), range(100, 110))
+    state = first.state()
+    first.close()
+    second = output_stage()
+    second.restore(state)
+    feed(second, str(path), range(5))
+    list(second.flush())
+    shown, times = pictures(path)
+    assert [read_clock(rgb) for rgb in shown] == [*range(100, 110), *range(5)]
+    assert times == sorted(times) and times[-1] - times[10] == pytest.approx(4 * 0.04, abs=1e-4)
+
+
+def test_a_recording_whose_source_gives_nothing_more_is_whole_or_can_be_saved(tmp_path: Path) -> None:
+    path = tmp_path / "live.mp4"
+    first = output_stage()
+    feed(first, str(path), range(14))
+    assert first.aside is not None
+    first.aside.wait()
+    state = first.state()
+    first.close()
+    (saved,) = output_stage().salvage(job(str(path)))
+    assert [read_clock(rgb) for rgb in pictures(Path(saved.path))[0]] == list(range(10))
+    second = output_stage()
+    second.restore(state)
+    second.reopen(job(str(path)))
+    (written,) = second.flush()
+    second.close()
+    assert (written.path, written.frames) == (str(path), 10)
+
+
 def test_ages_are_measured_and_reported() -> None:
     stage = output_stage()
     feed(stage, None, range(1), age_s=3600.0)  # came while the networks were being loaded

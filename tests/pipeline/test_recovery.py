@@ -214,6 +214,69 @@ def test_what_a_source_cannot_give_again_is_not_waited_for(
     assert Journal.of(jobs[0]).read() == []
 
 
+CAMERA: dict[str, dict[str, list[str]]] = {
+    "network": {"stages": ["camera", "square", "use_local"]},
+    "out": {"stages": ["watch", "smooth", "save"]},
+}
+LIVE = {"lanes": CAMERA, "camera": {"chunk": 1}, "smooth": {"delay": 0}, "save": {"part": 3}}
+
+
+@pytest.mark.parametrize("ray", [False, True])
+def test_the_numbers_of_a_source_that_cannot_give_again_go_on(
+    toy_config, toy_jobs, tmp_path, ray: bool, run: Run
+) -> None:
+    jobs = toy_jobs("12")
+    broken = toy_config(square={"at": 7, "do": "raise_once", "flag": str(tmp_path / "flag")}, **LIVE)
+    run(broken, jobs)
+    stands = Journal.of(jobs[0]).read()[-1].frames
+    metrics, _ = run(broken, again(jobs))
+    rows = json.loads(Path(jobs[0].output).read_text())
+    assert [row[0] for row in rows] == [*range(stands), *range(12)]  # what it gave when it was opened again
+    assert (metrics.streams[0].frames_done, metrics.streams[0].failure) == (stands + 12, None)
+
+
+def test_a_lane_with_such_a_source_that_dies_goes_on_with_its_numbers(
+    toy_config, toy_jobs, tmp_path, under_ray: Run
+) -> None:
+    jobs = toy_jobs("12")
+    config = toy_config(square={"at": 7, "do": "die_once", "flag": str(tmp_path / "died")}, **LIVE)
+    metrics, _ = under_ray(config, jobs)
+    rows = [row[0] for row in json.loads(Path(jobs[0].output).read_text())]
+    assert metrics.streams[0].failure is None and metrics.lanes["network"].restarts == 1
+    assert len(rows) % 3 == 0 and rows == [*range(len(rows) - 12), *range(12)]
+
+
+@pytest.mark.parametrize("ray", [False, True])
+def test_a_source_that_gives_nothing_more_leaves_a_whole_result(
+    toy_config, toy_jobs, tmp_path, ray: bool, run: Run
+) -> None:
+    source = tmp_path / "7"  # a file that grows while it is recorded
+    source.write_bytes(b"x")
+    jobs = [dataclasses.replace(job, input=str(source)) for job in toy_jobs("7")]
+    config = toy_config(square={"at": 6, "do": "raise_once", "flag": str(tmp_path / "flag")}, **LIVE)
+    run(config, jobs)
+    stands = Journal.of(jobs[0]).read()[-1].frames
+    source.write_bytes(b"more")
+    (tmp_path / "over").touch()
+    metrics, receipts = run(config, again(jobs))
+    assert metrics.streams[0].failure is None and [receipt.frames for _, receipt in receipts] == [stands]
+    assert [row[0] for row in json.loads(Path(jobs[0].output).read_text())] == list(range(stands))
+
+
+@pytest.mark.parametrize("ray", [False, True])
+def test_where_a_run_cannot_go_on_what_is_whole_is_saved_and_stays(
+    toy_config, toy_jobs, tmp_path, ray: bool, run: Run
+) -> None:
+    jobs = toy_jobs("12")
+    broken = toy_config(square={"at": 7, "do": "raise"}, **QUIET)
+    metrics, _ = run(broken, jobs)
+    assert metrics.streams[0].results == [] and Journal.of(jobs[0]).read()  # the first time it can be gone on
+    before = Journal.of(jobs[0]).path.read_bytes()
+    metrics, _ = run(broken, again(jobs))
+    assert [receipt.path for receipt in metrics.streams[0].results] == [f"{jobs[0].output}.saved"]
+    assert Journal.of(jobs[0]).path.read_bytes() == before
+
+
 def test_states_that_are_damaged_or_gone_are_no_point_to_go_on_from(
     toy_config, toy_jobs, tmp_path, serially: Run
 ) -> None:

@@ -10,7 +10,7 @@ import os
 import signal
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -120,6 +120,26 @@ class Count(Stage):
 
     def summary(self) -> Mapping[str, Any]:
         return {"repaired_pts": 0, "warnings": [f"counted to {self._count}"]}
+
+
+class Camera(Count):
+    """Source of what cannot be had again: whenever it is opened it gives COUNT numbers, numbered on.
+
+    None once a file `over` lies beside its input.
+    """
+
+    replayable = False
+
+    def __init__(self, config: Count.Config, *, threads: int = 1) -> None:
+        super().__init__(config, threads=threads)
+        self._stood = 0
+
+    def go_on_after(self, frames: int) -> None:
+        self._stood = frames
+
+    def __call__(self, job: Job) -> Iterator[Numbers]:
+        for numbers in () if Path(job.input).with_name("over").exists() else super().__call__(job):
+            yield replace(numbers, first=numbers.first + self._stood)
 
 
 class Square(Stage):
@@ -343,6 +363,12 @@ class Save(Stage):
         Path(path).write_text(json.dumps(self._rows))
         return Saved(path=path, frames=len(self._rows), facts={"audio": "none"})
 
+    def reopen(self, job: Job) -> None:
+        self._job = job
+
+    def salvage(self, job: Job) -> Iterator[Saved]:
+        yield Saved(path=f"{job.output}.saved", frames=0, facts={"salvaged": True})
+
     def state(self) -> bytes:
         return json.dumps([self._committed, self._rows]).encode()
 
@@ -427,6 +453,7 @@ TABLE: dict[str, str] = {
     name: f"{MODULE}:{cls}"
     for name, cls in {
         "count": "Count",
+        "camera": "Camera",
         "count_with_truth": "CountWithTruth",
         "square": "Square",
         "use_local": "UseLocal",

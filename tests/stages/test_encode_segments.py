@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -176,6 +177,68 @@ def test_a_restart_after_a_committed_segment_gives_the_same_file(source: Path, t
     second.close()
     assert written[0].frames == COUNT
     assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+    assert not (tmp_path / "out.mp4.partial").exists()
+
+
+def died(source: Path, output: Path, packets: int) -> bytes:
+    """What a run that ended without a word leaves on the disk after so many packets of 5; the state of its commit."""
+    sink, state = Encode(Encode.Config(segment_frames=10)), b""
+    reader = Decode(Decode.Config(chunk=5))
+    for _, part in zip(range(packets), reader(job(source, None)), strict=False):
+        if list(sink(job(source, output), part, Overlay(rgb_THW3=part.rgb_THW3))):
+            state = sink.state()
+    reader.close()
+    assert sink.aside is not None
+    sink.aside.wait()
+    return state
+
+
+def test_what_is_whole_can_be_had_without_a_frame_and_stays(source: Path, tmp_path: Path) -> None:
+    died(source, tmp_path / "out.mp4", 7)
+    before = sorted(file.name for file in (tmp_path / "out.mp4.partial").glob("segment_*.mkv"))
+    sink = Encode(Encode.Config(crf=40))  # of other settings: the recording's own count
+    written = list(sink.salvage(job(source, tmp_path / "out.mp4")))
+    sink.close()
+    assert [(receipt.path, receipt.frames) for receipt in written] == [(str(tmp_path / "out.partial.mp4"), 30)]
+    assert [number_in(rgb) for _, rgb in frames_of(tmp_path / "out.partial.mp4")] == list(range(30))
+    assert sorted(file.name for file in (tmp_path / "out.mp4.partial").glob("segment_*.mkv")) == before
+    again = Encode(Encode.Config(segment_frames=10))
+    again.restore(json.dumps({"segments": 3, "notes": []}).encode())
+    for number, part in enumerate(decoded_chunks(source)[6:]):
+        list(again(job(source, tmp_path / "out.mp4"), part, Overlay(rgb_THW3=part.rgb_THW3)))
+        assert number < 4
+    assert [receipt.frames for receipt in again.flush()] == [COUNT]
+    again.close()
+
+
+def decoded_chunks(source: Path) -> list[FrameChunk]:
+    reader = Decode(Decode.Config(chunk=5))
+    chunks = list(reader(job(source, None)))
+    reader.close()
+    return chunks
+
+
+@pytest.mark.parametrize("left", [(), ("manifest.recording.json",), ("segment_000000.mkv",)])
+def test_nothing_is_saved_of_nothing(source: Path, tmp_path: Path, left: tuple[str, ...]) -> None:
+    """No folder; a description that is gone; a first segment that is."""
+    if left:
+        died(source, tmp_path / "out.mp4", 3)
+        for name in left:
+            (tmp_path / "out.mp4.partial" / name).unlink()
+    sink = Encode(Encode.Config())
+    assert list(sink.salvage(job(source, tmp_path / "out.mp4"))) == []
+    sink.close()
+    assert not (tmp_path / "out.partial.mp4").exists()
+
+
+def test_a_recording_that_gets_no_frame_more_is_whole(source: Path, tmp_path: Path) -> None:
+    state = died(source, tmp_path / "out.mp4", 6)
+    sink = Encode(Encode.Config(segment_frames=10))
+    sink.restore(state)
+    sink.reopen(job(source, tmp_path / "out.mp4"))
+    assert [receipt.frames for receipt in sink.flush()] == [30]
+    sink.close()
+    assert [number_in(rgb) for _, rgb in frames_of(tmp_path / "out.mp4")] == list(range(30))
     assert not (tmp_path / "out.mp4.partial").exists()
 
 

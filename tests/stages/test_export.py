@@ -130,6 +130,24 @@ def test_a_restart_gives_the_same_as_no_interruption(tmp_path: Path) -> None:
     assert hashes(tmp_path / "broken") == hashes(tmp_path / "whole")
 
 
+def test_a_restart_that_no_frame_follows_gives_what_was_there_its_names(tmp_path: Path) -> None:
+    packets = list(chunks([4, 4, 4]))
+    whole = stage_for(tmp_path / "whole")
+    run(whole, iter(packets[:2]))
+    list(whole.flush())
+    whole.close()
+    broken = stage_for(tmp_path / "broken")
+    run(broken, iter(packets[:2]))
+    state = broken.state()
+    broken.close()
+    again = stage_for(tmp_path / "broken")
+    again.restore(state)
+    again.reopen(replace(job_of(), resume=True))
+    list(again.flush())
+    again.close()
+    assert hashes(tmp_path / "broken") == hashes(tmp_path / "whole")
+
+
 def test_exports_that_were_whole_when_the_run_died_stay_as_they_are(tmp_path: Path) -> None:
     """Exports get their names before the result does; a run may die in between."""
     packets = list(chunks([4, 4, 4]))

@@ -10,7 +10,7 @@ from pipeline.stage import Job, Stage, StageError
 from stages.decode import Decode
 from stages.payloads import FrameChunk
 
-GAP = 1_000_000
+GAP = 1 << 40
 """Frame numbers left out between the two: what follows people over time forgets them."""
 
 

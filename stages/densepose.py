@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+
+import numpy as np
 
 from models.network import NetworkConfig
 from models.opening import open_network
@@ -51,6 +52,19 @@ class DensePose(Stage):
             )
         )
 
-    def blank(self, *payloads: Any) -> Any:
-        """No surfaces, as `detect` found nobody either."""
-        return Surfaces(people=())
+    def blank(self, frames: FrameChunk, people: People | None, features: Features | None) -> Surfaces:
+        """Of everyone who was found a surface on which nothing is known: later stages want one a person."""
+        corners = [] if people is None else people.box_N4[:, :2].astype(int).tolist()
+        return Surfaces(people=tuple(_unknown(x0, y0) for x0, y0 in corners))
+
+
+def _unknown(x0: int, y0: int) -> Surface:
+    """A pixel that is background."""
+    nothing_hw = np.zeros((1, 1), np.float32)
+    return Surface(
+        x0=x0,
+        y0=y0,
+        labels_hw=np.zeros((1, 1), np.uint8),
+        uv_2hw=np.zeros((2, 1, 1), np.float32),
+        confidence_hw=nothing_hw,
+    )

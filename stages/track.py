@@ -84,7 +84,7 @@ class Trajectory:
 
     def expected(self, frame: int) -> Float:
         """The box where the person should be by now: constant velocity that dies away while unseen."""
-        steps = (1 - VELOCITY_DECAY ** (frame - self.seen)) / (1 - VELOCITY_DECAY)
+        steps = (1 - VELOCITY_DECAY ** max(frame - self.seen, 0)) / (1 - VELOCITY_DECAY)
         return self.box_4 + np.tile(self.velocity_2 * steps, 2)
 
     def met(self, seen: Seen, person: int, frame: int, box_gain: float) -> Trajectory:
@@ -188,19 +188,24 @@ class Track(Stage):
                 near_N[person] = shown[int(id_N[person])].near
         yield replace(people, id_N=id_N, box_N4=shown_N4, near_N=near_N)
 
-    def blank(self, frames: FrameChunk, people: People | None) -> People | None:
+    def blank(self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None = None) -> People | None:
         """The people without identities."""
         return people
 
     def _forget(self, frame_HW3: U8, frame: int) -> None:
-        """End the tracks that were out of sight for too long; at a cut, all."""
+        """End the tracks that were out of sight for too long; at a cut, all.
+
+        Frame numbers rise: a track that was seen in this frame or a later one is of another time, and ends, too.
+        """
         now = glance(frame_HW3)
         longest = self.config.max_gap + 1
         if (self.tracks or len(self.unsure_N4)) and is_cut(self.glance, now):
             longest, self.unsure_N4 = -1, NOBODY_04
         self.glance = now
-        self.times_of_ended += [track.times for track in self.tracks if track.sure and frame - track.seen > longest]
-        self.tracks = [track for track in self.tracks if frame - track.seen <= longest]
+        stay = [track for track in self.tracks if 0 < frame - track.seen <= longest]
+        kept = {track.identity for track in stay}
+        self.times_of_ended += [track.times for track in self.tracks if track.sure and track.identity not in kept]
+        self.tracks = stay
 
     def _identities(self, seen: Seen, frame: int) -> I32:
         """Identities of one frame's boxes; the tracks move on."""

@@ -39,7 +39,7 @@ class SteadyBox:
     def met(self, found_4: Float, frame: int, gain: float) -> SteadyBox:
         """One more box, of a later frame. `gain` is the least share of a surprise that is shown; 1 shows it all."""
         elapsed = frame - self.seen
-        if elapsed > LONGEST_GAP:
+        if not 0 < elapsed <= LONGEST_GAP:
             return SteadyBox.first(found_4, frame)
         expected_4 = self.box_4 + self.drift_4 * elapsed
         surprise_4 = found_4 - expected_4

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 from pipeline.addresses import discreet
 from pipeline.addresses import without_secrets as without_secrets
@@ -40,7 +40,7 @@ class PlainError(Exception):
         return f"{place}{self.what}{advice}"
 
 
-def is_plain(error: BaseException) -> bool:
+def is_plain(error: BaseException) -> TypeGuard[PlainError]:
     """True for an error that tells a user what, where and what to do; models have their own class of that shape."""
     return all(isinstance(getattr(error, part, None), str) for part in ("what", "where", "remedy"))
 

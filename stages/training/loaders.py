@@ -58,7 +58,7 @@ class ByNumber(Dataset[Any], Generic[T]):
         except Exception as error:
             if get_worker_info() is None or not is_plain(error):
                 raise
-            return Failure(what=error.what, where=error.where, remedy=error.remedy)  # type: ignore[attr-defined]
+            return Failure(what=error.what, where=error.where, remedy=error.remedy)
 
 
 def made_in_order(

@@ -154,9 +154,9 @@ def default_video_stream(container: av.container.InputContainer, path: str) -> a
     if chosen.codec_context is None:
         raise StageError("its video codec is unknown to this FFmpeg", path, "convert it to H.264")
     width, height = chosen.codec_context.width, chosen.codec_context.height
-    what = too_large(*(_size_undecoded(container, chosen.index) if not width * height else (width, height)))
-    if what is not None:
-        raise StageError(what, path, REMEDY)
+    refusal = too_large(*(_size_undecoded(container, chosen.index) if not width * height else (width, height)))
+    if refusal is not None:
+        raise StageError(refusal, path, REMEDY)
     return chosen
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import cv2
 
@@ -14,7 +15,7 @@ from models.light.part_teacher import open_part_teacher
 from pipeline.stage import Stage
 from stages.label_photos import PER_SHARD, REMEDY
 from stages.training.annotated_labels import labelled_photo
-from stages.training.annotated_pictures import AnnotatedPictures
+from stages.training.annotated_pictures import AnnotatedPictures, notes_of
 from stages.training.payloads import AnnotatedSets, PhotoShards, Round
 from stages.training.photos import write_shard
 from stages.training.real_pictures import require
@@ -45,6 +46,7 @@ class AnnotatedPhotos(Stage):
         """Nothing has been labelled."""
         super().__init__(config, threads=threads)
         self._made: PhotoShards | None = None
+        self._notes: dict[str, Any] = {}
 
     def __call__(self, part: Round, sets: AnnotatedSets) -> Iterator[PhotoShards]:
         """All shards, made in the first round. Raises: StageError for a path that is missing or cannot be read."""
@@ -56,6 +58,10 @@ class AnnotatedPhotos(Stage):
             self._made = PhotoShards(paths=tuple(map(str, sorted(folder.glob("[0-9]*.npz")))))
         yield self._made
 
+    def summary(self) -> Mapping[str, Any]:
+        """What of the sets' files counts as people, where that is to be said."""
+        return self._notes
+
     def _label(self, sets: AnnotatedSets, folder: Path) -> None:
         cv2.setNumThreads(self.threads)
         shutil.rmtree(folder, ignore_errors=True)
@@ -65,6 +71,7 @@ class AnnotatedPhotos(Stage):
         if path:
             teacher = open_part_teacher(require(path, "annotated_photos.part_teacher", REMEDY), threads=self.threads)
         opened = [AnnotatedPictures(one) for one in sets.sets]
+        self._notes = notes_of(opened)
         pictures = ((one, index) for one in opened for index in range(len(one)))
         for number, batch in enumerate(iter(lambda: list(islice(pictures, PER_SHARD)), [])):
             write_shard(folder / f"{number:04d}.npz", [labelled_photo(one, index, teacher) for one, index in batch])

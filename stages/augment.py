@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from models.checkpoints.trained import Kind
 from models.inference.preprocess import DIVISOR, network_input, network_size
 from models.learning.training_batch import TrainingBatch
 from pipeline.stage import Stage
-from stages.training.annotated_pictures import KEPT, AnnotatedPictures
+from stages.training.annotated_pictures import KEPT, AnnotatedPictures, notes_of
 from stages.training.payloads import AnnotatedSets, Batches
 from stages.training.views import (
     DensePoints,
@@ -98,6 +98,10 @@ class Augment(Stage):
             max_size=config.most if crops else config.longest,
             figure_ground=config.figure_ground,
         )
+
+    def summary(self) -> Mapping[str, Any]:
+        """What of the sets' files counts as people, where that is to be said."""
+        return notes_of(self._sampler.pictures if self._sampler else ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

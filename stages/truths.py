@@ -92,8 +92,10 @@ class Truths(Stage):
         return sum(one.count for one in self._sets)
 
     def summary(self) -> Mapping[str, Any]:
-        """How many pictures, and what was left out."""
+        """How many pictures, what counted as people in them, and what was left out."""
         facts: dict[str, Any] = {"frames_in": self._pictures, "skipped": 0}
+        if notes := [one.note for one in self._sets if one.note]:
+            facts["notes"] = notes
         if isinstance(self._damage, Skipped) and len(self._damage):
             counts = self._damage.counts()
             facts["skipped"] = len(self._damage)

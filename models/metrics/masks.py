@@ -69,11 +69,18 @@ def annotated_mask(annotation: Mapping[str, Any], height: int, width: int) -> Rl
 
 
 def coco_segmentation(segmentation: Any, height: int, width: int) -> Rle | None:
-    """COCO's three ways to write a mask as compressed run lengths of the picture; None where there is nothing."""
+    """COCO's three ways to write a mask as compressed run lengths of the picture; None where there is nothing.
+
+    Raises: ModelError for run lengths of a picture of another size.
+    """
     if not segmentation:
         return None
     if isinstance(segmentation, list):
         return coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
+    if list(segmentation["size"]) != [height, width]:
+        rows, columns = segmentation["size"]
+        what = f"a mask is of {columns}×{rows} pixels, its picture of {width}×{height}"
+        raise ModelError(what, "segmentation", "draw it on the picture itself")
     if isinstance(segmentation["counts"], list):
         return coco_mask.frPyObjects(segmentation, height, width)
     return segmentation

@@ -16,6 +16,7 @@ from models.metrics.instances import AnnotatedPoints
 from models.surface.charts import COARSE_NAMES
 from models.whole_file import whole_file
 from pipeline.stage import StageError
+from stages.annotations.picture_files import picture_path
 from stages.annotations.run_lengths import check_runs
 from stages.annotations.segmentations import check_segmentation
 
@@ -68,14 +69,25 @@ class AnnotatedPerson:
     track: int | None = None
     rest: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def crowd(self) -> bool:
+        """Whether it is a region of many people whom nobody counted."""
+        return bool(self.rest.get("iscrowd"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenseSet:
-    """A file of annotations; `rest` holds the document's other entries (info, licenses, categories …)."""
+    """A file of annotations.
+
+    Attributes:
+        rest: the document's other entries (info, licenses, categories …).
+        note: what of the file counts as people, in a sentence; empty where everything does.
+    """
 
     images: tuple[AnnotatedImage, ...]
     people: tuple[AnnotatedPerson, ...]
     rest: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
 
 
 def refuse(error: StageError) -> None:
@@ -105,7 +117,7 @@ DAMAGES: dict[str, Callable[[], Damage]] = {"refuse": lambda: refuse, "skip": Sk
 
 
 def read_dense_set(path: Path, damage: Damage = refuse, pictures: Path | None = None) -> DenseSet:
-    """All pictures and people of a DensePose-COCO or DensePose-PoseTrack file.
+    """All pictures and annotations of a DensePose-COCO or DensePose-PoseTrack file, as they stand there.
 
     Args:
         path: the JSON file.
@@ -115,12 +127,23 @@ def read_dense_set(path: Path, damage: Damage = refuse, pictures: Path | None = 
     Raises: StageError for a file that is missing, no JSON or has no images and annotations; and what `damage` raises,
         naming the file and the annotation or image.
     """
-    document = _document(path)
-    images = [made for record in document["images"] if (made := _kept(_image, record, path, damage, pictures))]
-    known = {image.id: image for image in images}
-    people = [made for record in document["annotations"] if (made := _kept(_person, record, path, damage, known))]
+    return dense_set_of(read_document(path), path, damage, pictures)
+
+
+def dense_set_of(
+    document: Mapping[str, Any], path: Path, damage: Damage = refuse, pictures: Path | None = None
+) -> DenseSet:
+    """The set that a document says. Arguments and errors as `read_dense_set`; `path` is named in errors."""
+    images: dict[int, AnnotatedImage] = {}
+    for record in document["images"]:
+        made = _kept(_image, record, path, damage, pictures)
+        if made is not None and made.id in images:
+            damage(StageError(f"image {made.id}: another image has its id", str(path), REMEDY))
+        elif made is not None:
+            images[made.id] = made
+    people = [made for record in document["annotations"] if (made := _kept(_person, record, path, damage, images))]
     rest = {key: value for key, value in document.items() if key not in ("images", "annotations")}
-    return DenseSet(images=tuple(images), people=tuple(people), rest=rest)
+    return DenseSet(images=tuple(images.values()), people=tuple(people), rest=rest)
 
 
 def write_dense_set(path: Path, dense_set: DenseSet) -> None:
@@ -176,14 +199,17 @@ def person_record(person: AnnotatedPerson) -> dict[str, Any]:
     return record
 
 
-def _document(path: Path) -> dict[str, Any]:
+def read_document(path: Path) -> dict[str, Any]:
+    """A file's content. Raises: StageError for one that is missing, no JSON, or has no images and annotations."""
     remedy = "give a DensePose-COCO file, such as densepose_minival2014.json"
     try:
-        document = json.loads(path.read_text())
+        document = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise StageError("the annotations are missing", str(path), remedy) from error
     except ValueError as error:
         raise StageError(f"the annotations are damaged ({error})", str(path), "get the file again") from error
+    if isinstance(document, list):
+        raise StageError("is a list of results, not of what is true", str(path), remedy)
     lists = isinstance(document, dict) and all(isinstance(document.get(k), list) for k in ("images", "annotations"))
     if not lists:
         raise StageError("holds no lists of images and annotations", str(path), remedy)
@@ -206,7 +232,7 @@ def _image(record: Any, pictures: Path | None) -> AnnotatedImage:
     identity, name = _whole(record, "id"), record.get("file_name")
     if not isinstance(name, str) or not name:
         raise ValueError("has no file_name")
-    if pictures is not None and not (pictures / name).is_file():
+    if pictures is not None and not picture_path(pictures, name).is_file():
         raise ValueError(f"its file {name} is missing")
     own = ("id", "file_name", "height", "width", "vid_id", "frame_id")
     sizes = {key: _whole(record, key) for key in ("height", "width", "frame_id") if key in record}
@@ -227,6 +253,8 @@ def _person(record: Any, images: Mapping[int, AnnotatedImage]) -> AnnotatedPerso
     own = {"id", "image_id", "bbox", "track_id", "dp_masks", *POINT_KEYS}
     if record.get("segmentation"):
         _checked("segmentation", record["segmentation"], check_segmentation)
+    if record.get("iscrowd", 0) not in (0, 1):
+        raise ValueError(f"has the iscrowd {record['iscrowd']!r}, which is neither 0 nor 1")
     if "keypoints" in record:
         _numbers(record, "keypoints", 3 * KEYPOINTS)
     if "area" in record and not (type(record["area"]) in (int, float) and record["area"] >= 0):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.errors import ModelError
 from models.metrics.densepose_evaluator import true_instance
 from models.metrics.human_error import same_pixels
 from models.metrics.instances import AnnotatedPoints
@@ -22,12 +23,15 @@ from stages.annotations.densepose_coco import (
     person_record,
     read_dense_set,
 )
+from stages.annotations.people import read_people
+from stages.annotations.picture_files import picture_path
 from stages.evaluation.truth import TruePerson, TruePicture, TrueSet
 from stages.training.real_pictures import read_rgb
 
-PERSON = 1
 KINDS = ("densepose_*.json", "person_keypoints_*.json")
 """Annotation files of a COCO folder, the richest first."""
+LOOKED_FOR = 20
+"""Pictures by which their folder is known."""
 
 
 def coco_file(folder: Path) -> Path | None:
@@ -40,17 +44,19 @@ def coco_file(folder: Path) -> Path | None:
 
 
 def pictures_of(file: Path, dense_set: DenseSet, given: str) -> Path:
-    """The folder of a file's pictures: as given, else the one around the file that holds the first of them.
+    """The folder of a file's pictures: as given, else the one around the file that holds one of the first of them.
 
     Raises: StageError naming the key where there is none.
     """
-    first = dense_set.images[0].file_name if dense_set.images else ""
+    first = [image.file_name for image in dense_set.images[:LOOKED_FOR]]
     around = [file.parent, *sorted(path for path in file.parent.parent.iterdir() if path.is_dir()), file.parent.parent]
     candidates = [Path(given)] if given else [file.parent / "images", *around]
     for folder in candidates:
-        if (folder / first).is_file() or (folder.is_dir() and not first):
+        there = folder.is_dir() and (not first or any(picture_path(folder, name).is_file() for name in first))
+        if there:
             return folder
-    raise StageError(f"the picture {first} of {file} is not there", "images", "give the folder that holds the pictures")
+    what = f"the picture {first[0]} of {file} is not there" if first else f"the folder {candidates[0]} is not there"
+    raise StageError(what, "images", "give the folder that holds the pictures")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,18 +78,21 @@ class Reading:
 
 def annotated_set(file: Path, reading: Reading) -> TrueSet:
     """A COCO or DensePose-COCO file and its pictures, people only. Raises: StageError as the readers of its parts."""
-    dense_set = read_dense_set(file, reading.damage)
+    dense_set = read_people(file, reading.damage)
     others = [read_dense_set(path_named(other), reading.damage) for other in reading.annotators]
     folder = pictures_of(file, dense_set, reading.images)
     there = []
     for image in dense_set.images:
-        if (folder / image.file_name).is_file():
+        if picture_path(folder, image.file_name).is_file():
             there.append(image)
         else:
             what = f"image {image.id}: its file is missing"
             reading.damage(StageError(what, str(folder / image.file_name), REMEDY))
-    pictures = _annotated(file, folder, there, of_images(dense_set, others, file, reading.damage), reading.damage)
-    return TrueSet(name=file.stem, count=len(there), pictures=pictures)
+    people = of_images(dense_set, others, file, reading.damage)
+    if all(one.crowd for image in there for one, _ in people.get(image.id, [])):
+        raise StageError("the pictures that are there show nobody", str(file), "give the folder of all pictures")
+    pictures = _annotated(file, folder, there, people, reading.damage)
+    return TrueSet(name=file.stem, count=len(there), pictures=pictures, note=dense_set.note)
 
 
 Annotated = tuple[AnnotatedPerson, tuple[AnnotatedPoints, ...]]
@@ -97,8 +106,6 @@ def of_images(
     marked = [{person.id: person.points for person in other.people} for other in others]
     found: dict[int, list[Annotated]] = {}
     for person in dense_set.people:
-        if person.rest.get("category_id", PERSON) != PERSON:
-            continue
         told = tuple(points for one in marked if (points := one.get(person.id)) is not None)
         if person.points is not None and not all(same_pixels(person.points, one) for one in told):
             what = f"annotation {person.id}: another annotator marked other pixels"
@@ -116,20 +123,23 @@ def _annotated(
             yield _picture(file, folder, image, people.get(image.id, []))
         except StageError as error:
             damage(error)
+        except ModelError as error:
+            damage(StageError(f"image {image.id}: {error.what}", str(file), error.remedy or REMEDY))
 
 
 def _picture(file: Path, folder: Path, image: AnnotatedImage, people: list[Annotated]) -> TruePicture:
-    rgb_HW3 = read_rgb(folder / image.file_name)
+    path = picture_path(folder, image.file_name)
+    rgb_HW3 = read_rgb(path)
     height, width = rgb_HW3.shape[:2]
     if (image.height or height, image.width or width) != (height, width):
         what = f"image {image.id}: is {width}×{height} pixels, not the {image.width}×{image.height} of its record"
-        raise StageError(what, str(folder / image.file_name), "get the picture that was annotated")
-    crowds = [one for one, _ in people if one.rest.get("iscrowd")]
+        raise StageError(what, str(path), "get the picture that was annotated")
+    crowds = [one for one, _ in people if one.crowd]
     return TruePicture(
         set_name=file.stem,
         name=image.file_name,
         rgb_HW3=rgb_HW3,
-        people=tuple(_person(one, told, height, width) for one, told in people if not one.rest.get("iscrowd")),
+        people=tuple(_person(one, told, height, width) for one, told in people if not one.crowd),
         crowds=tuple(true_instance(_record(one), height, width) for one in crowds),
     )
 

@@ -48,7 +48,7 @@ def sets_called(names: tuple[str, ...], worlds: Worlds, reading: Reading) -> lis
 def sets_at(name: str, worlds: Worlds, reading: Reading) -> list[TrueSet]:
     """The set at a path; of Human Dataset v2 there are two or three. Raises: StageError."""
     path = path_named(name)
-    if path.is_file() and path.suffix == ".json":
+    if path.is_file() and path.suffix.lower() == ".json":
         return [annotated_set(path, reading)]
     if path.is_file() and path.suffix.lower() in SUFFIXES:
         return [video_set(path, reading.video_start, worlds.frames)]

@@ -99,8 +99,12 @@ class TruePicture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrueSet:
-    """A set to be scored on: how many pictures it has at most, and the pictures, read as they are asked for."""
+    """A set to be scored on: how many pictures it has at most, and the pictures, read as they are asked for.
+
+    `note`: what is to be said of it, or nothing.
+    """
 
     name: str
     count: int
     pictures: Iterable[TruePicture]
+    note: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,11 +13,14 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
+from models.errors import ModelError
 from models.metrics.instances import AnnotatedPoints
 from models.metrics.masks import annotated_mask, coco_segmentation, part_labels
 from models.picture_size import read_pixels
 from pipeline.stage import StageError
-from stages.annotations.densepose_coco import AnnotatedPerson, DenseSet, person_record, read_dense_set
+from stages.annotations.densepose_coco import AnnotatedPerson, DenseSet, person_record
+from stages.annotations.people import read_people
+from stages.annotations.picture_files import picture_path
 from stages.training.payloads import AnnotatedSet
 from stages.training.photos import held_out
 
@@ -25,8 +28,6 @@ F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
 KEPT = 64
 """Pictures that stay in memory, if nothing else is said: about 0.5 MB each of 320×240."""
-PERSON = 1
-"""COCO's category of people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,20 +66,20 @@ class AnnotatedPictures:
 
     Attributes:
         people: (picture, person) of everyone, for drawing people rather than pictures.
+        note: what of the set's file counts as people, in a sentence; empty where everything does.
     """
 
     def __init__(self, source: AnnotatedSet, kept: int = KEPT) -> None:
         """Read the annotations; so many pictures will stay in memory.
 
-        Raises: StageError where they are missing, damaged, or nobody is annotated.
+        Raises: StageError where they are missing, damaged, or nobody is annotated, and as `read_people`.
         """
         self.source = source
-        dense_set = read_dense_set(Path(source.annotations), pictures=Path(source.images))
+        dense_set = read_people(Path(source.annotations), pictures=Path(source.images))
+        self.note = dense_set.note
         self._images = {image.id: image for image in dense_set.images}
         self._records = records_by_image(dense_set)
         self._crowds = crowds_by_image(dense_set)
-        if not self._records:
-            raise StageError("nobody is annotated in this set", source.annotations, "give a DensePose-COCO file")
         self._ids = sorted(one for one in self._records if not source.hold_out or not held_out(self._name(one)))
         if not self._ids:
             raise StageError("all pictures of this set are held out", source.annotations, "set hold_out: false")
@@ -121,11 +122,14 @@ class AnnotatedPictures:
 
     def _read(self, index: int) -> LabelledPicture:
         identity = self._ids[index]
-        path = Path(self.source.images) / self._images[identity].file_name
+        path = picture_path(Path(self.source.images), self._images[identity].file_name)
         bgr = read_pixels(path)
         if bgr is None:
             raise StageError("this picture cannot be read", str(path), "get the file again")
-        people = tuple(labelled_person(one, *bgr.shape[:2]) for one in self._records[identity])
+        try:
+            people = tuple(labelled_person(one, *bgr.shape[:2]) for one in self._records[identity])
+        except ModelError as error:
+            raise StageError(f"image {identity}: {error.what}", self.source.annotations, error.remedy) from error
         people = tuple(
             replace(one, points=self._supervising(one.points, record.id))
             for one, record in zip(people, self._records[identity], strict=True)
@@ -162,11 +166,17 @@ class AnnotatedPictures:
         return label_HW.astype(np.uint8), uv_2HW
 
 
+def notes_of(opened: Iterable[AnnotatedPictures]) -> dict[str, Any]:
+    """What sets say of themselves, for the summary of the stage that opened them."""
+    notes = [one.note for one in opened if one.note]
+    return {"notes": notes} if notes else {}
+
+
 def records_by_image(dense_set: DenseSet) -> dict[int, list[AnnotatedPerson]]:
-    """People by image, crowds and things of other categories left out; in a set with points, images that have some."""
+    """People by image, crowds left out; in a set with points, images that have some."""
     found: dict[int, list[AnnotatedPerson]] = {}
     for person in dense_set.people:
-        if not person.rest.get("iscrowd", 0) and person.rest.get("category_id", PERSON) == PERSON:
+        if not person.crowd:
             found.setdefault(person.image, []).append(person)
     pointed = {image: people for image, people in found.items() if any(one.points is not None for one in people)}
     return pointed or found
@@ -176,7 +186,7 @@ def crowds_by_image(dense_set: DenseSet) -> dict[int, list[tuple[float, float, f
     """Boxes (x0, y0, x1, y1) of crowds by image."""
     found: dict[int, list[tuple[float, float, float, float]]] = {}
     for person in dense_set.people:
-        if person.rest.get("iscrowd", 0) and person.rest.get("category_id", PERSON) == PERSON:
+        if person.crowd:
             x, y, width, height = person.box_4
             found.setdefault(person.image, []).append((x, y, x + width, y + height))
     return found

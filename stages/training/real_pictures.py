@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from models.picture_size import read_pixels
 from pipeline.stage import StageError
+from stages.annotations.categories import people_categories
 from stages.picture_folder import pictures_in
 from stages.training.photos import Picture
 
@@ -74,23 +75,28 @@ def coco_people(folder: Path, split: str, licences: frozenset[int] | None) -> It
     """Images of a COCO folder whose licence is among those given (None: any), with people's boxes and keypoints.
 
     Keypoints of people who are annotated without (as in `instances_*.json`) are zeros, as those left out are.
+
+    Raises: StageError where the annotations are missing or tell no people apart.
     """
     path = folder / "annotations" / f"person_keypoints_{split}.json"
     if not path.is_file():
         remedy = "give a folder with annotations/ and the images of COCO 2017"
         raise StageError("the annotations are missing", str(path), remedy)
-    document = json.loads(path.read_text())
+    document = json.loads(path.read_text(encoding="utf-8"))
+    rows_of: dict[Any, list[Mapping[str, Any]]] = {}
+    for row in people_categories(document, path).of_people(document["annotations"]):
+        rows_of.setdefault(row["image_id"], []).append(row)
     for image in document["images"]:
         if licences is not None and image["license"] not in licences:
             continue
-        rows = [row for row in document["annotations"] if row["image_id"] == image["id"]]
-        people = [row for row in rows if not row["iscrowd"]]
+        rows = rows_of.get(image["id"], [])
+        people = [row for row in rows if not row.get("iscrowd")]
         yield Picture(
             name=f"coco_{split}/{image['file_name']}",
             rgb_HW3=read_rgb(folder / split / image["file_name"]),
             box_M4=corner_boxes(people),
             stretched=False,
-            crowd_K4=corner_boxes([row for row in rows if row["iscrowd"]]),
+            crowd_K4=corner_boxes([row for row in rows if row.get("iscrowd")]),
             keypoint_M173=np.array([row.get("keypoints", UNSEEN) for row in people], np.float32).reshape(-1, 17, 3),
         )
 

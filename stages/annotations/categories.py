@@ -1,0 +1,151 @@
+"""Which annotations of a COCO file are of people: those whose category is called so, whatever its number."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.surface.body import COCO_KEYPOINTS
+from pipeline.stage import StageError
+
+PERSON = "person"
+NAMED = 12
+"""Categories that a sentence names at most."""
+MISSING = object()
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Categories:
+    """The categories of a file.
+
+    Attributes:
+        people: those of people, number (as text) to name.
+        others: all others, likewise.
+        keypoints: by number, where each of COCO's 17 keypoints stands in a record of that category: -1 for nowhere;
+            only of categories that name keypoints.
+    """
+
+    people: Mapping[str, str]
+    others: Mapping[str, str]
+    keypoints: Mapping[str, tuple[int, ...]]
+
+    def of_people(self, records: Sequence[Any]) -> list[Any]:
+        """The records of people as COCO has them: keypoints in its order, each with an id of its own.
+
+        What is no record at all stays, for its reader to say so.
+        """
+        return list(_numbered([self._in_order(one) for one in records if self._is_person(one)]))
+
+    def note(self, file: Path, records: Sequence[Any]) -> str:
+        """Which names counted as people, and what was left out of a file, in a sentence.
+
+        Nothing is said of files as COCO's own, with people alone, under number 1.
+        """
+        foreign = [
+            self.people[number] for number, at in self.keypoints.items() if number in self.people and max(at) < 0
+        ]
+        lost = f"; its keypoints are none of COCO's {len(COCO_KEYPOINTS)} and are left out" if foreign else ""
+        if dict(self.people) in ({}, {"1": PERSON}) and not self.others and not lost:
+            return ""
+        count: Counter[str] = Counter(self._name(one) for one in records if isinstance(one, Mapping))
+        names = [name for name in dict.fromkeys(self.people.values()) if count[name]] or [PERSON]
+        people = ", ".join(f"{name!r} ({count[name]})" for name in names)
+        rest = [f"{name!r} ({found})" for name, found in count.most_common() if name not in names]
+        left = f"; left out: {_some(rest)}" if rest else ""
+        return f"{file.name}: people are the annotations of the category {people}{left}{lost}"
+
+    def _is_person(self, record: Any) -> bool:
+        if not isinstance(record, Mapping):
+            return True
+        number = record.get("category_id", MISSING)
+        return not self.others if number is MISSING else str(number) in self.people
+
+    def _name(self, record: Record) -> str:
+        number = record.get("category_id", MISSING)
+        if number is MISSING:
+            return PERSON if not self.others else "without a category"
+        return self.people.get(str(number)) or self.others.get(str(number)) or f"number {number}"
+
+    def _in_order(self, record: Any) -> Any:
+        """A record with COCO's keypoints; those of a category that names none of them are left out."""
+        if not isinstance(record, Mapping):
+            return record
+        known = {key: value for key, value in record.items() if value is not None}
+        place_17 = self.keypoints.get(str(record.get("category_id")))
+        values = known.get("keypoints")
+        if values == [] or (place_17 is not None and max(place_17) < 0):
+            return {key: value for key, value in known.items() if key not in ("keypoints", "num_keypoints")}
+        if place_17 is None or not isinstance(values, list):
+            return known
+        if len(values) <= 3 * max(place_17) + 2:
+            return known
+        ordered = [value for at in place_17 for value in (values[3 * at : 3 * at + 3] if at >= 0 else (0, 0, 0))]
+        return {**known, "keypoints": ordered}
+
+
+def people_categories(document: Record, file: Path) -> Categories:
+    """The categories of a COCO document. A file that knows no categories at all annotates people alone.
+
+    Raises: StageError where no category is called "person", naming those that there are.
+    """
+    listed = document.get("categories")
+    named = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    if not named:
+        if any(isinstance(one, Mapping) and "category_id" in one for one in document["annotations"]):
+            what = "names no categories, so that people cannot be told from other things"
+            remedy = 'add "categories": [{"id": 1, "name": "person"}], with the category_id of its people as id'
+            raise StageError(what, str(file), remedy)
+        return Categories(people={}, others={}, keypoints={})
+    people = {str(one.get("id")): str(one["name"]) for one in named if is_person(one.get("name"))}
+    others = {str(one.get("id")): str(one.get("name")) for one in named if not is_person(one.get("name"))}
+    if not people:
+        found = _some([repr(name) for name in others.values()])
+        what = f"has no category called {PERSON!r}; its categories are {found}"
+        raise StageError(what, str(file), f"call the category of its people {PERSON!r}")
+    places = {str(one.get("id")): coco_places(one["keypoints"]) for one in named if one.get("keypoints")}
+    return Categories(people=people, others=others, keypoints=places)
+
+
+def is_person(name: object) -> bool:
+    """Whether a category is called person, in whatever case."""
+    return isinstance(name, str) and name.strip().casefold() == PERSON
+
+
+def coco_places(names: object) -> tuple[int, ...]:
+    """Where each of COCO's 17 keypoints stands among named ones, -1 for nowhere: `Left Hip`, `left_hip`, `lhip`."""
+    listed = [_plain(name) for name in names] if isinstance(names, list) else []
+    wanted = [_plain(name) for name in COCO_KEYPOINTS]
+    return tuple(listed.index(name) if name in listed else -1 for name in wanted)
+
+
+def _plain(name: object) -> str:
+    """A keypoint's name without what names are written differently in."""
+    letters = re.sub(r"[^a-z]", "", str(name).casefold())
+    return re.sub(r"^(l|r)(?:eft|ight)?(?=(eye|ear|shoulder|elbow|wrist|hip|knee|ankle)$)", r"\1", letters)
+
+
+def _numbered(records: Sequence[Any]) -> Iterator[Any]:
+    """The records, those without an id, or with another's, under numbers that none has."""
+    given = [one["id"] for one in records if isinstance(one, Mapping) and type(one.get("id")) is int]
+    taken: set[int] = set()
+    fresh = max(given, default=0) + 1
+    for one in records:
+        number = one.get("id") if isinstance(one, Mapping) else MISSING
+        if isinstance(one, Mapping) and (number is None or (type(number) is int and number in taken)):
+            yield {**one, "id": fresh}
+            fresh += 1
+            continue
+        if type(number) is int:
+            taken.add(number)
+        yield one
+
+
+def _some(names: Sequence[str]) -> str:
+    """A list in words, no longer than a sentence bears."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

@@ -3,6 +3,11 @@
 The table holds `module:Class`, so that naming a stage imports nothing until it is used.
 """
 
+import os
+
+# OpenCV reads it when it is imported: what it finds wrong with a picture is told in a sentence by whoever reads that.
+os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+
 STAGES: dict[str, str] = {
     "decode": "stages.decode:Decode",
     "decode_pair": "stages.decode_pair:DecodePair",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.stage import StageError
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".jpe", ".jfif", ".tif", ".tiff", ".avif")
 """How their names end; where one photo is there in several ways, the first counts."""
 
 

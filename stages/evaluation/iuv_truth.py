@@ -19,6 +19,7 @@ from stages.annotations.densepose_coco import Damage
 from stages.evaluation.truth import DenseTruth, TruePerson, TruePicture, TrueSet
 from stages.picture_folder import PICTURES
 from stages.training.real_pictures import read_rgb
+from stages.video.quiet import quiet_libraries
 from stages.world.scene import mask_box
 
 U8 = npt.NDArray[np.uint8]
@@ -94,7 +95,8 @@ def read_iuv(path: Path, numbers: Path | None) -> DenseTruth:
 
 
 def _picture(path: Path) -> npt.NDArray[Any]:
-    found: Any = read_pixels(path, cv2.IMREAD_UNCHANGED)
+    with quiet_libraries():
+        found: Any = read_pixels(path, cv2.IMREAD_UNCHANGED)
     if found is None:
         raise StageError("cannot be read as a picture", str(path), "get the file again")
     return np.asarray(found)

@@ -18,6 +18,7 @@ from pipeline.stage import StageError
 from stages.formats.npz import INDEX
 from stages.formats.read_back import people_of_iuv, read_inds, surface_of_result
 from stages.payloads import F32, I32, U8, Bool, Surface
+from stages.video.quiet import quiet_libraries
 
 NUMBER = re.compile(r"(\d+)\.png$")
 """The number of a frame at the end of its picture's name."""
@@ -86,7 +87,8 @@ class IuvFolder:
         path = self._files.get(number)
         if path is None:
             return None
-        bgr_HW3 = read_pixels(path)
+        with quiet_libraries():
+            bgr_HW3 = read_pixels(path)
         if bgr_HW3 is None:
             raise StageError("is no picture", str(path), "export it again")
         inds_HW = None if self._inds is None else read_inds(self._inds / path.name)
@@ -153,7 +155,8 @@ def numbered_results(name: str, inds: Path | None) -> Numbered | None:
 
 def _stored(entry: dict[str, Any]) -> U8:
     """Chart, U, V of an entry, (h, w, 3), channels in the order in which the PNG holds them."""
-    bgr_hw3 = decode_pixels(base64.b64decode(entry["uv_data"]), "uv_data")
+    with quiet_libraries():
+        bgr_hw3 = decode_pixels(base64.b64decode(entry["uv_data"]), "uv_data")
     if bgr_hw3 is None:
         raise ValueError("uv_data is no PNG")
     return np.ascontiguousarray(bgr_hw3[..., ::-1])

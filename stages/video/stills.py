@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from models.picture_size import FORMATS, opened, read_pixels
 from pipeline.stage import StageError
 from stages.video import heif, raw_photos
 from stages.video.color import over_black
+from stages.video.quiet import quiet_libraries
 from stages.video.rotation import EXIF_TURNS, UPRIGHT
 from stages.video.source import is_url
 
@@ -49,6 +51,7 @@ SUFFIXES = {
 """What a still can be written as."""
 
 EXIF_ORIENTATION = 0x0112
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what Pillow logs of damage is told in a sentence
 
 
 def is_still(path: str) -> bool:
@@ -88,7 +91,8 @@ def read_still(path: str) -> tuple[U8, list[str]]:
                 notes.append(MORE_OF[image.format].format(pages))
             rgb = _tone_mapped(path, image, notes)
             if rgb is None:
-                rgb = rgb_of(image, notes)
+                with quiet_libraries() if image.format == "TIFF" else nullcontext():
+                    rgb = rgb_of(image, notes)
     except ModelError as error:
         raise StageError(error.what, path, error.remedy) from error
     except Exception as error:  # Pillow raises whatever its readers of formats do
@@ -149,7 +153,8 @@ def to_eight_bits(values: npt.NDArray[np.generic]) -> U8:
 
 def _read_by_opencv(path: str) -> U8:
     try:
-        pixels = read_pixels(path, cv2.IMREAD_UNCHANGED)
+        with quiet_libraries():
+            pixels = read_pixels(path, cv2.IMREAD_UNCHANGED)
     except ModelError as error:
         raise StageError(error.what, path, error.remedy) from error
     if pixels is None:

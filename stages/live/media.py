@@ -21,6 +21,7 @@ from stages.live.srt import SrtPipe, needs_pipe
 from stages.video.color import ColorTags, ToRgb, tags_of
 from stages.video.hdr import SDR_TAGS, ToneMap, is_hdr
 from stages.video.interlace import Deinterlacer, TimedFrame
+from stages.video.programmes import read_only
 from stages.video.rotation import UPRIGHT, turn_of_matrix
 from stages.video.side_data import display_matrix
 from stages.video.source import default_video_stream, frame_rate, open_container
@@ -82,6 +83,7 @@ class MediaFeed:
         try:
             self._container, self._resume_s = self._open_at(resume_s)
             self._stream = default_video_stream(self._container, self._name)
+            read_only(self._container, [self._stream])
         except StageError:
             self._release_pipe()
             raise

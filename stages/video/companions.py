@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
 from itertools import islice
@@ -18,10 +17,12 @@ from av.stream import Disposition, Stream
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
 from stages.video.containers import Container
-from stages.video.shown_sound import ShownSound
-from stages.video.sound import SILENT_FROM_S, SoundEncoder
-from stages.video.source import open_container
+from stages.video.programmes import company_of, has_programmes, has_variants, read_only
+from stages.video.shown_sound import ShownSound, has_holes
+from stages.video.sound import SoundEncoder
+from stages.video.source import default_video_stream, open_container
 from stages.video.subtitles import TextPackets, is_text
+from stages.video.window import Window, seconds_of
 
 if TYPE_CHECKING:
     from av.container.core import Chapter
@@ -38,21 +39,6 @@ Convert = Callable[[av.Packet | None], list[av.Packet]]
 """Turns a packet of the input into packets of the output; None = the end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """Which times of the input go into the output, and by how much they move. All in seconds."""
-
-    start: Fraction | None = None
-    end: Fraction | None = None
-    shift: Fraction = Fraction(0)
-
-    def holds(self, seconds: Fraction | None) -> bool:
-        """True for times within the window; packets without a time are within."""
-        return seconds is None or (
-            (self.start is None or seconds >= self.start) and (self.end is None or seconds < self.end)
-        )
-
-
 class Companions:
     """The other streams of one input on their way into one output."""
 
@@ -60,6 +46,7 @@ class Companions:
         self.warnings: list[str] = []
         self.audio = "none"
         self._source = open_container(path)
+        self._streams = _beside_the_video(self._source, path)
         self._path = path
         self._container = container
         self._window = window
@@ -74,11 +61,15 @@ class Companions:
 
     def sample_rates(self) -> list[int]:
         """Of all sound streams: the clocks that an output's edit list should be able to tell."""
-        return [stream.rate for stream in self._source.streams.audio if stream.codec_context is not None]
+        return [
+            stream.rate
+            for stream in self._streams
+            if isinstance(stream, AudioStream) and stream.codec_context is not None
+        ]
 
     def add_to(self, output: av.container.OutputContainer) -> None:
         """Make streams in the output for everything that fits; note what does not."""
-        for stream in self._source.streams:
+        for stream in self._streams:
             if isinstance(stream, AudioStream):
                 self._add_sound(stream, output)
             elif stream.type == "subtitle":
@@ -95,9 +86,10 @@ class Companions:
         """(seconds, packet) of the output's other streams, in the order they lie in the input."""
         if not self._routed:
             return
+        read_only(self._source, self._routed)
         try:
             for packet in self._source.demux(self._routed):
-                if packet.size and self._window.holds(_seconds(packet)) and not self._is_over(packet):
+                if packet.size and self._window.holds(seconds_of(packet)) and not self._is_over(packet):
                     yield from self._converted(packet.stream.index, packet)
         except av.FFmpegError as error:
             self.warnings.append(f"sound and subtitles end early: reading failed ({error.strerror})")
@@ -106,7 +98,7 @@ class Companions:
 
     def _is_over(self, packet: av.Packet) -> bool:
         """True for words that are gone before the output begins."""
-        seconds = _seconds(packet)
+        seconds = seconds_of(packet)
         if packet.stream.type != "subtitle" or seconds is None or not packet.duration:
             return False
         return seconds + packet.duration * packet.time_base + self._window.shift <= 0
@@ -125,7 +117,7 @@ class Companions:
 
     def _converted(self, index: int, packet: av.Packet | None) -> Iterator[tuple[Fraction, av.Packet]]:
         for made in self._routes[index](packet):
-            yield _seconds(made) or Fraction(0), made
+            yield seconds_of(made) or Fraction(0), made
 
     def _tells_chapters(self, stream: Stream) -> bool:
         """MP4 tells chapters by a text track, one sample for each; the output gets its own."""
@@ -133,7 +125,7 @@ class Companions:
 
     def _add_sound(self, stream: AudioStream, output: av.container.OutputContainer) -> None:
         begin = None
-        if not self._container.timed_sound and _has_holes(self._path, stream, self._window):
+        if not self._container.timed_sound and has_holes(self._path, stream, self._window):
             begin = -self._window.shift
         elif fits(self._path, stream, self._container):
             self._copy_sound(stream, output)
@@ -288,18 +280,12 @@ def fits(path: str, stream: Stream, container: Container) -> bool:
     return True
 
 
-def _has_holes(path: str, stream: Stream, window: Window) -> bool:
-    """True when the sound of an output begins clearly later than the output does, or is silent in between."""
-    due = -window.shift
-    with open_container(path) as source:
-        for packet in source.demux(source.streams[stream.index]):
-            seconds = _seconds(packet)
-            if not packet.size or packet.is_discard or seconds is None or not window.holds(seconds):
-                continue
-            if seconds - due >= SILENT_FROM_S:
-                return True
-            due = seconds + Fraction(packet.duration or 0) * packet.time_base
-    return False
+def _beside_the_video(container: av.container.InputContainer, path: str) -> list[Stream]:
+    """The streams that go with the one that is processed."""
+    streams = list(container.streams)
+    if not (has_variants(container) or has_programmes(container)):
+        return streams
+    return company_of(container, default_video_stream(container, path), streams)
 
 
 def _moved_chapter(chapter: Chapter, window: Window) -> Chapter | None:
@@ -319,11 +305,6 @@ def _is_lasting(key: str) -> bool:
     return key.lower() not in MUXER_OWN_KEYS and not key.upper().startswith(
         ("DURATION", "_STATISTICS", "BPS", "NUMBER_OF_")
     )
-
-
-def _seconds(packet: av.Packet) -> Fraction | None:
-    ticks = packet.pts if packet.pts is not None else packet.dts
-    return None if ticks is None or packet.time_base is None else ticks * packet.time_base
 
 
 def _codec_name(stream: Stream) -> str:

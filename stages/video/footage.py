@@ -19,6 +19,7 @@ from stages.video.decoders import decoder_of
 from stages.video.hdr import HDR_NAMES, SDR_TAGS, ToneMap, is_hdr
 from stages.video.interlace import Deinterlacer, TimedFrame
 from stages.video.late_start import SEEK_FROM_S, can_start_late, start_late
+from stages.video.programmes import is_one_of_several, read_only
 from stages.video.rotation import UPRIGHT, Turn, fitted_size, is_quarter_turn, turn_of_matrix
 from stages.video.selection import Selection
 from stages.video.side_data import display_matrix
@@ -78,6 +79,7 @@ class Footage:
     def _open(self) -> None:
         self._container = open_container(self._path)
         self._stream = default_video_stream(self._container, self._path)
+        read_only(self._container, [self._stream])
         self._reader = VideoReader(self._container, self._stream, decoder_of(self._stream, *self._threads))
 
     def close(self) -> None:
@@ -142,6 +144,8 @@ class Footage:
             self._reader.check_complete(self._path)
         if self.video is None:
             raise self._nothing()
+        if is_one_of_several(self._container):
+            self.warnings.append("of several programmes in it the one with the largest picture is processed")
         if self._deinterlacer.interlaced:
             self.warnings.append(f"{self._deinterlacer.interlaced} interlaced frames were deinterlaced")
         if self._reader.resized:

@@ -14,7 +14,7 @@ import av.container
 
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
-from stages.video.companions import Window, companions_of
+from stages.video.companions import companions_of
 from stages.video.containers import Container
 from stages.video.segments import SAME_BYTES, EncoderSpec, Segment, read_packets
 from stages.video.timestamps import (
@@ -26,6 +26,7 @@ from stages.video.timestamps import (
     output_time_base,
     strictly_increasing,
 )
+from stages.video.window import Window
 
 LATEST_START_S = 10
 """A recording whose clock starts later than this is moved to 0; an earlier start is kept as it is."""

@@ -5,6 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 import av
+from av.stream import Stream
+
+from stages.video.sound import SILENT_FROM_S
+from stages.video.source import open_container
+from stages.video.window import Window, seconds_of
 
 PRIMING_S = Fraction(1, 8)
 """Encoders put up to so much sound, which is not heard, before the first that is; decoders want it as far back."""
@@ -45,12 +50,12 @@ class ShownSound:
 
     def _before(self, first: av.Packet) -> list[av.Packet]:
         """Of the hidden packets those that prime the decoder for the first one that is heard."""
-        begin, hidden = _seconds(first), self._hidden
+        begin, hidden = seconds_of(first), self._hidden
         self._hidden = []
         if begin is None or not hidden:
             self._primes = first.has_sidedata("skip_samples")
             return hidden
-        leads = [begin - (_seconds(packet) or Fraction(0)) for packet in hidden]
+        leads = [begin - (seconds_of(packet) or Fraction(0)) for packet in hidden]
         self._primes = max(leads) <= PRIMING_S
         if self._primes:
             return hidden
@@ -59,7 +64,7 @@ class ShownSound:
 
     def _is_early(self, packet: av.Packet) -> bool:
         """Whether more than half of a packet lies before the output's beginning, and cannot be told to."""
-        seconds = _seconds(packet)
+        seconds = seconds_of(packet)
         if self._negative_times or seconds is None:
             return False
         begin = seconds + self._shift
@@ -79,6 +84,15 @@ class ShownSound:
         return packet
 
 
-def _seconds(packet: av.Packet) -> Fraction | None:
-    ticks = packet.pts if packet.pts is not None else packet.dts
-    return None if ticks is None or packet.time_base is None else ticks * packet.time_base
+def has_holes(path: str, stream: Stream, window: Window) -> bool:
+    """True when the sound of an output begins clearly later than the output does, or is silent in between."""
+    due = -window.shift
+    with open_container(path) as source:
+        for packet in source.demux(source.streams[stream.index]):
+            seconds = seconds_of(packet)
+            if not packet.size or packet.is_discard or seconds is None or not window.holds(seconds):
+                continue
+            if seconds - due >= SILENT_FROM_S:
+                return True
+            due = seconds + Fraction(packet.duration or 0) * packet.time_base
+    return False

@@ -15,6 +15,7 @@ from av.stream import Disposition
 
 from models.picture_size import REMEDY, most_pixels, too_large
 from pipeline.stage import StageError
+from stages.video.programmes import has_programmes, has_variants, largest_picture
 
 NOT_VIDEO_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf", "concat", "ffmetadata", "srt", "ass", "webvtt"})
 """FFmpeg reads these as media though people mean text by them."""
@@ -132,7 +133,10 @@ def is_picture_on_the_side(stream: av.video.stream.VideoStream) -> bool:
 
 
 def default_video_stream(container: av.container.InputContainer, path: str) -> av.video.stream.VideoStream:
-    """The stream marked default, else FFmpeg's choice, among those that are moving pictures.
+    """Of the streams that are moving pictures the one to process.
+
+    Of several programmes, or several variants of a film, that of the largest picture; else the one marked default, or
+    FFmpeg's choice.
 
     Raises:
         StageError: there is none, or this FFmpeg cannot decode it.
@@ -144,9 +148,12 @@ def default_video_stream(container: av.container.InputContainer, path: str) -> a
     if not streams:
         kind = "has sound but no video" if container.streams.audio else "has no video stream"
         raise StageError(kind, path, "give a file with a video stream")
-    marked = [s for s in streams if s.disposition & Disposition.default]
-    best = container.streams.best("video")
-    chosen = marked[0] if marked else (best if best in streams else streams[0])
+    if len(streams) > 1 and (has_variants(container) or has_programmes(container)):
+        chosen = largest_picture(streams)
+    else:
+        marked = [s for s in streams if s.disposition & Disposition.default]
+        best = container.streams.best("video")
+        chosen = marked[0] if marked else (best if best in streams else streams[0])
     if chosen.codec_context is None and is_one_picture(container):
         kind = os.path.splitext(path)[1] or container.format.name.removesuffix("_pipe")
         what = f"is a picture of a kind that cannot be read here ({kind})"

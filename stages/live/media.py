@@ -19,6 +19,7 @@ from stages.live.pictures import DecodedPicture, Shot
 from stages.live.settings import SourceSettings
 from stages.live.srt import SrtPipe, needs_pipe
 from stages.video.color import ColorTags, ToRgb, tags_of
+from stages.video.cropping import crop_of
 from stages.video.hdr import SDR_TAGS, ToneMap, is_hdr
 from stages.video.interlace import Deinterlacer, TimedFrame
 from stages.video.programmes import read_only
@@ -246,7 +247,8 @@ class MediaFeed:
         matrix, trc = display_matrix(first), int(first.color_trc)
         turn = UPRIGHT if matrix is None else turn_of_matrix(matrix)
         hdr = is_hdr(trc)
-        to_rgb = ToRgb(tone_map=ToneMap(trc, int(first.color_primaries)) if hdr else None)
+        tone_map = ToneMap(trc, int(first.color_primaries)) if hdr else None
+        to_rgb = ToRgb(tone_map=tone_map, crop=crop_of(self._container, self._stream))
         self.tags = SDR_TAGS if hdr else tags_of(first, self._stream.codec_context)
         return lambda frame: DecodedPicture(frame, turn, to_rgb)
 

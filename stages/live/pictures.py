@@ -54,7 +54,7 @@ class DecodedPicture:
     @property
     def size(self) -> tuple[int, int]:
         """See `Picture`."""
-        return self.turn.size(self.frame.width, self.frame.height)
+        return self.turn.size(*self.to_rgb.size(self.frame))
 
     def rgb(self, width: int, height: int) -> U8:
         """See `Picture`."""

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
+from stages.video.cropping import WHOLE, Crop
+
 U8 = npt.NDArray[np.uint8]
 
 UNSPECIFIED = 2
@@ -108,14 +110,33 @@ def packed_pixels(frame: av.VideoFrame, channels: int) -> U8:
 class ToRgb:
     """Converts decoded frames of one stream to RGB of one size, as FFmpeg itself would, with the right matrix."""
 
-    def __init__(self, *, tone_map: Callable[[av.VideoFrame], av.VideoFrame] | None = None) -> None:
-        """Args: tone_map: turns an HDR frame into an SDR one of an RGB format."""
+    def __init__(
+        self, *, tone_map: Callable[[av.VideoFrame], av.VideoFrame] | None = None, crop: Crop = WHOLE
+    ) -> None:
+        """Args:
+        tone_map: turns an HDR frame into an SDR one of an RGB format.
+        crop: what is cut off each frame.
+        """
         self._reformatter = VideoReformatter()
         self._tone_map = tone_map
+        self._crop = crop
         self.transparent = False
 
+    def size(self, frame: av.VideoFrame) -> tuple[int, int]:
+        """Width and height of what is shown of a frame."""
+        return self._crop.size(frame.width, frame.height)
+
     def __call__(self, frame: av.VideoFrame, width: int, height: int) -> U8:
-        """uint8 (height, width, 3); may share memory with an FFmpeg frame that it keeps alive."""
+        """uint8 (height, width, 3) of what is shown; may share memory with an FFmpeg frame that it keeps alive."""
+        if self.size(frame) == (frame.width, frame.height):
+            return self._pixels(frame, width, height)
+        shown = self._crop.apply(self._pixels(frame, frame.width, frame.height))
+        if shown.shape[1::-1] == (width, height):
+            return np.ascontiguousarray(shown)
+        return np.asarray(cv2.resize(shown, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+    def _pixels(self, frame: av.VideoFrame, width: int, height: int) -> U8:
+        """The whole frame at a size."""
         if self._tone_map is not None:
             frame = self._tone_map(frame)
         alpha = has_alpha(frame)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
 from stages.video.color import ToRgb, tags_of
+from stages.video.cropping import crop_of
 from stages.video.damage import VideoReader
 from stages.video.decoders import decoder_of
 from stages.video.hdr import HDR_NAMES, SDR_TAGS, ToneMap, is_hdr
@@ -105,9 +106,10 @@ class Footage:
             self.index = index
             if self._to_rgb is None:
                 turn = self._turn(item.frame)
-                size = fitted_size(item.frame.width, item.frame.height, self._max_size)
                 self._to_rgb = self._conversion(item.frame)
-                self.video = self._describe(item.frame, turn, size)
+                shown = self._to_rgb.size(item.frame)
+                size = fitted_size(*shown, self._max_size)
+                self.video = self._describe(item.frame, turn, shown, size)
             if self._selection.passes_over(number):
                 continue
             yield item.pts, turn.apply(self._to_rgb(item.frame, *size))
@@ -183,12 +185,14 @@ class Footage:
         if is_hdr(trc):
             tone_map = ToneMap(trc, int(frame.color_primaries))
             self.warnings.append(f"HDR video ({HDR_NAMES[trc]}) was tone-mapped to SDR (BT.709)")
-        return ToRgb(tone_map=tone_map)
+        return ToRgb(tone_map=tone_map, crop=crop_of(self._container, self._stream))
 
-    def _describe(self, frame: av.VideoFrame, turn: Turn, size: tuple[int, int]) -> VideoInfo:
+    def _describe(
+        self, frame: av.VideoFrame, turn: Turn, shown: tuple[int, int], size: tuple[int, int]
+    ) -> VideoInfo:
         tags = SDR_TAGS if is_hdr(int(frame.color_trc)) else tags_of(frame, self._stream.codec_context)
         aspect = Fraction(self._stream.sample_aspect_ratio or 1) or Fraction(1)
-        aspect *= Fraction(frame.width, frame.height) / Fraction(*size)
+        aspect *= Fraction(*shown) / Fraction(*size)
         width, height = turn.size(*size)
         cut = self._selection
         return VideoInfo(

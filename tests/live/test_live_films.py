@@ -17,6 +17,8 @@ from stages.live_decode import LiveDecode
 from stages.payloads import FrameChunk
 from stages.video.rotation import EXIF_TURNS
 from tests.stages.made_camera import PICTURE, camera_jpeg, film_of_jpegs
+from tests.stages.made_crops import with_crop
+from tests.stages.made_footage import HEIGHT, WIDTH, numbered, write_video
 from tests.stages.made_programmes import hls_variants, two_programmes
 
 SMALL, LARGE = (64, 48), (128, 96)
@@ -72,3 +74,11 @@ def test_the_largest_programme_of_a_transport_stream(served: tuple[Path, str]) -
     chunks, facts = watched(f"{address}/programmes.ts")
     assert facts["frames_received"] == 50
     assert {(chunk.video.width, chunk.video.height) for chunk in chunks} == {LARGE}
+
+
+def test_the_part_that_the_container_asks_for(served: tuple[Path, str]) -> None:
+    folder, address = served
+    write_video(folder / "whole.mkv", [numbered(i) for i in range(10)])
+    with_crop(folder / "whole.mkv", folder / "in.mkv", top=10, bottom=6, left=4)
+    chunks, _ = watched(f"{address}/in.mkv")
+    assert {chunk.rgb_THW3.shape for chunk in chunks} == {(1, HEIGHT - 16, WIDTH - 4, 3)}

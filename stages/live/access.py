@@ -6,12 +6,10 @@ import hmac
 import ipaddress
 from urllib.parse import urlsplit
 
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
-
 
 def is_loopback(host: str) -> bool:
-    """True for an address that only this machine can reach."""
-    if host == "localhost":
+    """True for an address that only this machine can reach, and for the name that always means one."""
+    if host.lower() == "localhost":
         return True
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -30,8 +28,16 @@ def own_page(origin: str | None, host: str | None, *, loopback: bool) -> bool:
     Args:
         origin: the header of that name; browsers send it with every WebSocket and upload.
         host: what the visitor's browser believes to talk to.
-        loopback: whether the page is bound to this machine alone: another name is then a name that points here.
+        loopback: whether the page is bound to this machine alone: a name of another site is then one that points here.
     """
-    if loopback and (urlsplit(f"//{host or ''}").hostname or "") not in LOOPBACK_NAMES:
+    if loopback and not is_loopback(_host_name(host)):
         return False
-    return origin is None or urlsplit(origin).netloc == host
+    return origin is None or origin.partition("://")[2] == host
+
+
+def _host_name(host: str | None) -> str:
+    """Of a `Host` header, without its port; empty for one that is none."""
+    try:
+        return urlsplit(f"//{host or ''}").hostname or ""
+    except ValueError:
+        return ""

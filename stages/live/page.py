@@ -18,12 +18,16 @@ from stages.drawing.styles import STYLES
 from stages.live.access import is_loopback, own_page, right_token
 from stages.live.looks import Looks
 from stages.live.showing import Showing
+from stages.live.visitors import PATIENCE_S, REQUEST_S, Visitors
 
 PAGE = Path(__file__).with_name("page.html")
 COOKIE = "token"
+LIVE = "/live"
 FIGURES_EVERY_S = 0.5
 MOST_UPLOAD = 16 * 2**20
 MOST_VIEWERS = 8
+MOST_ASKING = 16
+"""Requests at once, uploads among them: each may take the memory of one."""
 START_S = 10.0
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
@@ -50,7 +54,7 @@ class Page:
         """
         self._host, self._port, self._token = host, port, token
         self._showing, self._looks = showing, looks
-        self._viewers = 0
+        self._viewers = self._asking = 0
         self._loop = asyncio.new_event_loop()
         self._pool = ThreadPoolExecutor(MOST_VIEWERS + 2, thread_name_prefix="page")
         self._encoder = ThreadPoolExecutor(1, thread_name_prefix="jpeg")
@@ -89,20 +93,24 @@ class Page:
     async def _serve(self) -> None:
         app = web.Application(client_max_size=MOST_UPLOAD, middlewares=[self._guard])
         app.add_routes(
-            [web.get("/", self._page), web.get("/live", self._live), web.post("/atlas/{name}", self._upload)]
+            [web.get("/", self._page), web.get(LIVE, self._live), web.post("/atlas/{name}", self._upload)]
         )
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=PATIENCE_S)
         await runner.setup()
+        assert runner.server is not None
+        self._visitors = Visitors(runner.server)
         try:
-            await web.TCPSite(runner, self._host, self._port, reuse_address=True).start()
+            server = await self._loop.create_server(self._visitors, self._host, self._port, reuse_address=True)
             self._started.set()
             await self._stopping.wait()
+            server.close()
         finally:
             await runner.cleanup()
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
         """Let in who may come in, and tell browsers how little this page needs."""
+        self._visitors.heard(request.protocol)
         given = request.query.get(COOKIE) or request.cookies.get(COOKIE)
         if not right_token(given, self._token):
             return web.Response(
@@ -111,10 +119,28 @@ class Page:
         origin, host = request.headers.get("Origin"), request.headers.get("Host")
         if not own_page(origin, host, loopback=is_loopback(self._host)):
             return web.Response(status=403, text="this page speaks to itself only\n")
-        response: web.StreamResponse = await handler(request)
+        response = await (handler(request) if request.path == LIVE else self._in_time(request, handler))
         if not response.prepared:
             response.headers.update(HEADERS)
         return response
+
+    async def _in_time(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        """Answer what is soon answered; whoever takes long over asking for it, or is one of many, is sent away."""
+        if self._asking >= MOST_ASKING:
+            return web.Response(status=503, text="too many ask at once\n")
+        self._asking += 1
+        try:
+            async with asyncio.timeout(REQUEST_S):
+                answer: web.StreamResponse = await handler(request)
+                return answer
+        except TimeoutError:
+            return web.Response(status=408, text=f"not done within {REQUEST_S:g} s\n")
+        except (ConnectionError, RuntimeError):
+            if request.transport is not None:
+                raise
+            return web.Response(status=400)  # whoever asked has hung up, and hears no answer
+        finally:
+            self._asking -= 1
 
     async def _page(self, request: web.Request) -> web.Response:
         response = web.Response(text=PAGE.read_text(encoding="utf-8"), content_type="text/html")

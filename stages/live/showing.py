@@ -49,6 +49,7 @@ class Showing:
         self._latency = Latency()
         self._last: Captured | None = None
         self._people = 0
+        self._began = time.monotonic()
 
     def put(self, rgb_HW3: U8, captured: Captured, people: int) -> None:
         """A new picture is there."""
@@ -90,6 +91,7 @@ class Showing:
                 "reconnects": last.reconnects if last else 0,
                 "people": self._people,
                 "live": not quiet,
+                "waited_s": 0 if times else round(time.monotonic() - self._began, 1),
             }
 
 

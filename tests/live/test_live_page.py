@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
+import socket
 import struct
 import threading
 import time
@@ -21,7 +23,10 @@ from PIL import Image
 
 from models.surface.atlas import DEFAULT_ATLAS
 from pipeline.stage import Job, StageError
+from stages.live import page as live_page
+from stages.live import visitors
 from stages.live.looks import MOST_ATLASES, Looks
+from stages.live.page import PAGE
 from stages.live.payloads import Captured
 from stages.payloads import FrameChunk, Surface, Surfaces, VideoInfo
 from stages.payloads import People as PeopleFound
@@ -392,3 +397,56 @@ def test_the_page_in_a_browser(running: Callable[..., Running], tmp_path: Path) 
         assert Image.open(tmp_path / "page.png").size[0] >= 1000
     finally:
         browser.close()
+
+
+def closed(connection: socket.socket) -> bool:
+    """Whether the other side has hung up."""
+    try:
+        return connection.recv(4096, socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
+def test_who_says_nothing_or_says_it_slowly_is_let_go_and_viewers_stay(
+    running: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name in ((visitors, "PATIENCE_S"), (live_page, "PATIENCE_S"), (live_page, "REQUEST_S")):
+        monkeypatch.setattr(module, name, 1.0)
+    run = running()
+    head = f"HTTP/1.1\r\nHost: {run.host}\r\n"
+    words = ["", f"GET / {head}X: ", f"POST /atlas/a.png {head}Content-Length: 99\r\n\r\n", f"GET / {head}\r\n"]
+    slow = 1
+
+    async def body(session: aiohttp.ClientSession) -> None:
+        async with session.ws_connect(f"http://{run.host}/live") as viewer:
+            opened = [(number % 4, socket_to(run.port)) for number in range(120)]
+            for kind, connection in opened:
+                connection.sendall(words[kind].encode())
+            while left := [one for one in opened if not closed(one[1])]:
+                for kind, connection in left:
+                    with contextlib.suppress(OSError):
+                        connection.send(b"x" if kind == slow else b"")
+                await asyncio.sleep(0.2)
+            for _, connection in opened:
+                connection.close()
+            await told(viewer, lambda news: news["figures"]["live"])
+
+    talk(body)
+
+
+def socket_to(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port))
+
+
+def test_a_page_before_the_first_picture_says_what_is_done_meanwhile(running: Callable[..., Running]) -> None:
+    run = running(by_itself=False)
+
+    async def body(session: aiohttp.ClientSession) -> dict[str, Any]:
+        async with session.ws_connect(f"http://{run.host}/live") as viewer:
+            return await told(viewer, lambda news: news["figures"]["waited_s"] > 0)
+
+    figures = talk(body)["figures"]
+    assert figures["frames"] == 0 and not figures["live"]
+    assert "the network is being loaded" in PAGE.read_text()

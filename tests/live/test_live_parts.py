@@ -173,6 +173,12 @@ def test_other_sites_may_not_speak_to_the_page() -> None:
     assert not own_page("http://evil.example", "127.0.0.1:8765", loopback=True)
     assert not own_page("http://evil.example", "evil.example", loopback=True)  # a name made to point here
     assert own_page("http://10.0.0.7:8765", "10.0.0.7:8765", loopback=False)
+    assert not own_page("null", "127.0.0.1:8765", loopback=True) and not own_page(None, "[", loopback=True)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "localhost", "LOCALHOST", "[::1]", "127.255.0.1"])
+def test_every_address_of_this_machine_alone_is_the_page_itself(host: str) -> None:
+    assert own_page(f"http://{host}:8765", f"{host}:8765", loopback=True)
 
 
 def test_a_page_for_others_makes_up_a_token_and_one_for_this_machine_none() -> None:
@@ -180,6 +186,8 @@ def test_a_page_for_others_makes_up_a_token_and_one_for_this_machine_none() -> N
     assert one.token and len(one.token) >= 16 and one.token != other.token
     assert Preview.Config().token is None
     assert Preview.Config(host="0.0.0.0", token="mine").token == "mine"
+    with pytest.raises(ValueError, match="host is empty"):
+        Preview.Config(host="")
 
 
 def test_the_live_configuration_is_whole_and_looks_at_nothing_of_the_future() -> None:

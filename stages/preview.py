@@ -42,7 +42,7 @@ class Preview(Stage):
         def __post_init__(self) -> None:
             """Makes up a token where one is needed. Raises ValueError for a number out of range."""
             if not self.host:
-                raise ValueError("host is empty, must be an address of this machine: 127.0.0.1, or 0.0.0.0 for all of them")
+                raise ValueError("host is empty, must be an address of this machine, or 0.0.0.0 for all it has")
             if self.port is not None and not 1 <= self.port <= 65535:
                 raise ValueError(f"port is {self.port}, must be from 1 to 65535")
             if not 1 <= self.quality <= 100:

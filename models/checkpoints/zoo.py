@@ -12,6 +12,8 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
 
 from models.checkpoints.digest import file_sha256
 from models.errors import ModelError
@@ -23,8 +25,11 @@ LICENCE = (
     "(https://creativecommons.org/licenses/by-sa/3.0/). The DensePose-COCO annotations it was trained on are for "
     "non-commercial use (CC BY-NC 2.0): ask before you build a product on it."
 )
+TOO_LARGE = "get the file elsewhere, and give its path to --weights"
 TIMEOUT_SECONDS = 30
 BLOCK = 1 << 18
+MOST_BYTES = 1 << 30
+"""The largest published file has a third of it: what sends more is another file, or no end."""
 
 _ROWS = """
 R_50_FPN_s1x_legacy 164832157 d366fa
@@ -129,16 +134,36 @@ def _check(path: Path, digits: str, *, trust: bool) -> None:
         record.write_text(f"{sha256}  {path.name}\n")
 
 
+class _Guarded(urllib.request.HTTPRedirectHandler):
+    """Follows a server elsewhere, but never from an encrypted line to one that others can write on."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """As its parent. Raises URLError."""
+        if req.type == "https" and urlsplit(newurl).scheme != "https":
+            raise urllib.error.URLError("its server leads to an address that is not encrypted")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
 def _download(url: str, path: Path) -> None:
     """Fetch to `path`, continuing what an earlier attempt left in `path`.part."""
     part = path.with_name(path.name + ".part")
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
+        with urllib.request.build_opener(_Guarded).open(request, timeout=TIMEOUT_SECONDS) as response:
             resumed = response.status == 206
-            length = response.headers.get("Content-Length")
-            total = int(length) + (have if resumed else 0) if length else None
+            length = response.headers.get("Content-Length") or ""
+            total = int(length) + (have if resumed else 0) if length.isdecimal() else None
+            if total is not None and total > MOST_BYTES:
+                raise ModelError(f"has {total >> 20} MiB there, more than any published file", url, TOO_LARGE)
             _write(response, part, have if resumed else 0, total)
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         # 416: the part is already whole, there was only no time left to rename it.
@@ -149,7 +174,7 @@ def _download(url: str, path: Path) -> None:
 
 
 def _write(response: http.client.HTTPResponse, part: Path, have: int, total: int | None) -> None:
-    """Append or start anew; raises OSError when the connection ends early."""
+    """Append or start anew; raises OSError when the connection ends early or sends without end."""
     shown = -1
     start, end, percents = ("\r", "", 1) if sys.stderr.isatty() else ("", "\n", 10)
     of_all = f" of {total >> 20} MiB" if total else " MiB"
@@ -157,6 +182,9 @@ def _write(response: http.client.HTTPResponse, part: Path, have: int, total: int
         while block := response.read(BLOCK):
             file.write(block)
             have += len(block)
+            if have > MOST_BYTES:
+                part.unlink()
+                raise OSError(f"more than {MOST_BYTES >> 20} MiB came, which no published file has")
             step = have * 100 // total // percents if total else have >> 24
             if step != shown:
                 shown = step

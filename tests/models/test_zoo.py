@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 import re
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -25,6 +29,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.cut: int | None = None
+        self.sized = True
         self.requests: list[tuple[str, str | None]] = []
 
     @property
@@ -46,7 +51,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(416)
             return
         self.send_response(206 if asked else 200)
-        self.send_header("Content-Length", str(len(CONTENT) - start))
+        if self.server.sized:
+            self.send_header("Content-Length", str(len(CONTENT) - start))
         self.end_headers()
         self.wfile.write(CONTENT[start : self.server.cut])
 
@@ -136,6 +142,36 @@ def test_an_error_of_the_server(tmp_path: Path, server: Server) -> None:
     with pytest.raises(ModelError, match="Not Found"):
         zoo.zoo_weights(NAME, tmp_path, trust=False, server=f"{server.url}/missing")
     assert list(tmp_path.rglob("*.p*")) == []
+
+
+def test_a_file_larger_than_any_is_refused_before_it_is_fetched(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zoo, "MOST_BYTES", len(CONTENT) - 1)
+    with pytest.raises(ModelError, match="more than any published file"):
+        zoo.zoo_weights(NAME, tmp_path, trust=True, server=server.url)
+    assert list(tmp_path.rglob("*.p*")) == []
+
+
+def test_a_server_that_sends_without_end_is_cut_off(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zoo, "MOST_BYTES", len(CONTENT) // 2)
+    monkeypatch.setattr(zoo, "BLOCK", 1 << 12)
+    server.sized = False
+    with pytest.raises(ModelError, match="which no published file has"):
+        zoo.zoo_weights(NAME, tmp_path, trust=True, server=server.url)
+    assert list(tmp_path.rglob("*.p*")) == []
+
+
+@pytest.mark.parametrize(("target", "followed"), [("http://h/x", False), ("https://h/x", True), ("ftp://h/x", False)])
+def test_an_encrypted_line_is_not_left(target: str, followed: bool) -> None:
+    asked = urllib.request.Request(f"{zoo.SERVER}/a.pkl")
+    if followed:
+        assert zoo._Guarded().redirect_request(asked, io.BytesIO(), 302, "", HTTPMessage(), target) is not None
+        return
+    with pytest.raises(urllib.error.URLError, match="not encrypted"):
+        zoo._Guarded().redirect_request(asked, io.BytesIO(), 302, "", HTTPMessage(), target)
 
 
 def test_an_unknown_name(tmp_path: Path) -> None:

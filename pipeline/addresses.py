@@ -93,7 +93,7 @@ def keep_secret(value: Any, name: str = "") -> None:
         _net.cache_clear()
     elif isinstance(value, Mapping):
         for key, member in value.items():
-            keep_secret(member, str(key) if name == OPTIONS else OPTIONS if key == OPTIONS else "")
+            keep_secret(member, str(key) if name == OPTIONS else OPTIONS if key == OPTIONS else name)
     elif isinstance(value, list | tuple):
         for member in value:
             keep_secret(member, name)

@@ -330,7 +330,8 @@ def _apply_change(raw: RawConfig, change: str) -> None:
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigError("the value is no YAML", f"{COMMAND_LINE} {change}", "quote it") from error
+        # The value is not repeated: it may be a passphrase.
+        raise ConfigError("the value is no YAML", f"{COMMAND_LINE} {path_text}", "quote it") from error
     raw.change(tuple(path), value, COMMAND_LINE)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shlex
 import socket
 import sys
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.actors.own_folder import keep_token_in, make_own_folder, remove_own_folder
+from pipeline.addresses import discreet
 from pipeline.plan import Machine
 from pipeline.stage import PlainError
 
@@ -54,6 +56,7 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: float = 0, *, da
         raise PlainError("Ray is not installed", "", "install ray, or run with --serial") from error
     if ray.is_initialized():
         return False
+    hide_secrets_of_command()
     if dashboard and address is None:
         _check_dashboard()
     try:
@@ -70,6 +73,19 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: float = 0, *, da
     except Exception as error:  # Ray raises its bare base class where a node does not come up in time
         raise _start_error(address, error) from error
     return True
+
+
+def hide_secrets_of_command() -> None:
+    """Take the secrets of addresses out of this process's command line, as others see it.
+
+    Ray keeps the command line of every job, and shows it on the page of its cluster.
+    """
+    import ray
+
+    command = shlex.join(sys.orig_argv)
+    rename = getattr(ray._raylet, "setproctitle", None)
+    if rename is not None and discreet(command) != command:
+        rename(discreet(command))
 
 
 def _check_dashboard() -> None:

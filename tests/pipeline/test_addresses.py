@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from pipeline.addresses import (
     without_secrets,
 )
 from pipeline.batch.manifest import Manifest
+from pipeline.config import read_config
 from pipeline.conversion import ConfigError, convert
 from pipeline.inputs import live_input
 from pipeline.metrics import StreamTally
@@ -119,6 +122,28 @@ def test_what_ffmpeg_is_told_is_a_secret_where_its_name_says_so() -> None:
     options = {"passphrase": "hush-hush", "rtsp_transport": "udp", "headers": "Authorization: Bearer x"}
     with keeping_secrets({"live_decode": {"source": {"options": options}}}):
         assert without_known_secrets("hush-hush udp Authorization: Bearer x") == "… udp …"
+
+
+def test_a_header_that_yaml_takes_for_a_mapping_is_a_secret_too() -> None:
+    options = {"headers": {"Authorization": "Bearer abcdef"}}
+    with keeping_secrets({"live_decode": {"source": {"options": options}}}), pytest.raises(ConfigError) as caught:
+        convert(str, options["headers"], ("live_decode",), lambda path: "--set")
+    assert "abcdef" not in str(caught.value)
+    with pytest.raises(ConfigError) as caught:
+        read_config("live", ["live_decode.source.options.headers=X: hush: hush"])
+    assert "hush" not in str(caught.value) and "options.headers" in str(caught.value)
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="only Linux shows command lines as files")
+def test_the_command_line_that_ray_keeps_has_no_secret() -> None:
+    code = (
+        "import sys; from pipeline.actors.cluster import hide_secrets_of_command\n"
+        "from pipeline.addresses import keep_secret\n"
+        "keep_secret(sys.argv); hide_secrets_of_command(); print(open('/proc/self/cmdline').read())"
+    )
+    command = [sys.executable, "-c", code, "rtsp://me:secret@host/a", "-o", "day.mp4"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "secret@" not in said and "rtsp://host/a -o day.mp4" in said
 
 
 def test_keys_differ_for_different_addresses_and_tell_nothing() -> None:

@@ -68,8 +68,8 @@ def start_late(
         reader.forget_damage()
         before.append(frame.pts)
         neighbours.append(frame)
-    else:
-        return None
+    else:  # the film ends before its start, or cannot be read from there
+        return LateStart(number=0, frames=iter(neighbours)) if before else None
     times = shown_times(path, stream.index, frame.pts)
     if not before or times is None or times[-len(before) :] != before:
         return None

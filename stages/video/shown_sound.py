@@ -14,6 +14,9 @@ from stages.video.window import Window, seconds_of
 PRIMING_S = Fraction(1, 8)
 """Encoders put up to so much sound, which is not heard, before the first that is; decoders want it as far back."""
 
+ROUNDED_S = Fraction(1, 250)
+"""Times of packets are rounded, to milliseconds in Matroska; what is shorter than this is no hole."""
+
 
 class ShownSound:
     """Packets of one sound stream in order in, those that the output takes out.
@@ -85,14 +88,15 @@ class ShownSound:
 
 
 def has_holes(path: str, stream: Stream, window: Window) -> bool:
-    """True when the sound of an output begins clearly later than the output does, or is silent in between."""
-    due = -window.shift
+    """True when sound that has no times would be clearly early: it begins late, or pieces of it are missing."""
+    due, early = -window.shift, Fraction(0)
     with open_container(path) as source:
         for packet in source.demux(source.streams[stream.index]):
             seconds = seconds_of(packet)
             if not packet.size or packet.is_discard or seconds is None or not window.holds(seconds):
                 continue
-            if seconds - due >= SILENT_FROM_S:
+            early += seconds - due if seconds - due > ROUNDED_S else 0
+            if early >= SILENT_FROM_S:
                 return True
             due = seconds + Fraction(packet.duration or 0) * packet.time_base
     return False

@@ -44,6 +44,17 @@ def test_holes_are_silent_where_sound_has_no_times(tmp_path: Path, begin: float,
     assert clicks_in(tmp_path / "out.avi", by_clock=False) == pytest.approx(clicks_in(source), abs=0.025)
 
 
+def test_small_holes_do_not_add_up_where_sound_has_no_times(tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    whole = film_with_clicks(tmp_path / "whole.mp4", 5)
+    for i in range(8):
+        source = without_sound_between(whole, tmp_path / f"in{i}.mkv", 0.2 + i / 2, 0.23 + i / 2)
+        whole = source
+    run = transcode(source, tmp_path / "out.avi")
+    assert run.written is not None and run.written.facts["audio"] == "reencoded (libmp3lame)"
+    assert clicks_in(tmp_path / "out.avi", by_clock=False) == pytest.approx(clicks_in(source), abs=0.12)
+
+
 @pytest.mark.parametrize("target", ["mp4", "mkv", "mov", "avi"])
 def test_two_recordings_in_one_file_become_one_film(tmp_path: Path, target: str) -> None:
     """Transport streams are joined by laying one after the other, and the clock starts anew in the middle."""

@@ -14,6 +14,7 @@ from typing import Any
 from models.errors import ModelError
 from models.surface.atlas_source import AtlasMaker, load_atlas
 from pipeline.stage import StageError
+from stages.drawing.outfits import Outfits, is_film
 from stages.drawing.styles import STYLES
 from stages.payloads import FrameChunk, Overlay, People, Surfaces
 from stages.render import BESIDE, Render
@@ -22,6 +23,8 @@ OWN = "default"
 """The atlas that the run began with, on the page's list."""
 MOST_ATLASES = 12
 """Uploaded atlases that are kept; the oldest makes place."""
+MOST_BYTES = 64 * 2**20
+"""Of their files together; the oldest make place."""
 ATLAS_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -98,30 +101,46 @@ class Looks:
             self._wanted, self.look, self.trouble = wanted, look, ""
         return look
 
-    def upload(self, name: str, content: bytes) -> str:
-        """Take an atlas; returns the name it has on the list.
+    def upload(self, name: str, content: bytes) -> tuple[str, list[str]]:
+        """Take an atlas; returns the name it has on the list, and the names of older ones that made place for it.
 
         Raises:
-            StageError: it is no atlas.
+            StageError: it is no atlas; nothing of it stays, and nothing makes place.
         """
         title = re.sub(r"[^\w. -]+", "_", Path(name).name)[-60:].lstrip(".") or "atlas.png"
         if Path(title).suffix.lower() not in ATLAS_SUFFIXES:
             raise StageError("an atlas is a picture", title, f"give one of {', '.join(ATLAS_SUFFIXES)}")
         path = Path(self._folder.name) / f"{next(self._numbers)}_{title}"
-        path.write_bytes(content)
         try:
-            load_atlas(path, AtlasMaker(self._config.layout))
-        except ModelError as error:
-            path.unlink()
-            raise StageError(error.what.replace(str(path), title), title, error.remedy) from error
+            path.write_bytes(content)
+            maker = AtlasMaker(self._config.layout)
+            load_atlas(path, maker)
+            if is_film(str(path)):
+                Outfits(str(path), {}, maker)
+        except BaseException as error:
+            path.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise StageError(f"cannot be kept ({error.strerror})", title, "free some disk space") from error
+            if isinstance(error, StageError | ModelError):
+                raise StageError(error.what.replace(str(path), title), title, error.remedy) from error
+            raise
         with self._lock:
-            gone = [title] if title in self._uploaded else []
-            if not gone and len(self._uploaded) == MOST_ATLASES:
-                gone = [next(one for one in self._uploaded if one != self.look.atlas)]
-            for one in gone:
-                self._uploaded.pop(one).unlink()
+            if title in self._uploaded:
+                self._uploaded.pop(title).unlink()
+            gone = self._made_place(len(content))
             self._uploaded[title] = path
-        return title
+        return title, gone
+
+    def _made_place(self, size: int) -> list[str]:
+        """Take away the oldest atlases until one more of so many bytes has place; the one that is worn stays."""
+        gone = []
+        for one in [name for name in self._uploaded if name != self.look.atlas]:
+            kept = sum(path.stat().st_size for path in self._uploaded.values())
+            if len(self._uploaded) < MOST_ATLASES and kept + size <= MOST_BYTES:
+                break
+            self._uploaded.pop(one).unlink()
+            gone.append(one)
+        return gone
 
     def close(self) -> None:
         """Remove what was uploaded."""

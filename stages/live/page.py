@@ -13,6 +13,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from models.errors import ModelError
 from pipeline.stage import StageError
 from stages.drawing.styles import STYLES
 from stages.live.access import is_loopback, own_page, right_token
@@ -25,6 +26,7 @@ COOKIE = "token"
 LIVE = "/live"
 FIGURES_EVERY_S = 0.5
 MOST_UPLOAD = 16 * 2**20
+MOST_UPLOADS_AT_ONCE = 4
 MOST_VIEWERS = 8
 MOST_ASKING = 16
 """Requests at once, uploads among them: each may take the memory of one."""
@@ -58,6 +60,9 @@ class Page:
         self._loop = asyncio.new_event_loop()
         self._pool = ThreadPoolExecutor(MOST_VIEWERS + 2, thread_name_prefix="page")
         self._encoder = ThreadPoolExecutor(1, thread_name_prefix="jpeg")
+        # One picture after the other: each may take as much memory as a picture may.
+        self._uploader = ThreadPoolExecutor(1, thread_name_prefix="upload")
+        self._uploads = 0
         self._stopping = asyncio.Event()
         self._started = threading.Event()
         self._failure: OSError | None = None
@@ -79,6 +84,7 @@ class Page:
             self._thread.join(START_S)
         self._pool.shutdown(wait=False)
         self._encoder.shutdown(wait=False)
+        self._uploader.shutdown(wait=False)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -150,15 +156,26 @@ class Page:
 
     async def _upload(self, request: web.Request) -> web.Response:
         """An atlas: the picture is the body, its name the path; it is worn at once."""
-        content = await request.read()
-        name = request.match_info["name"]
+        if self._uploads >= MOST_UPLOADS_AT_ONCE:
+            said = {"error": "other pictures are being uploaded; try again when they are done"}
+            return web.json_response(said, status=429)
+        self._uploads += 1
         try:
-            title = await self._loop.run_in_executor(self._pool, self._looks.upload, name, content)
+            return await self._uploaded(request.match_info["name"], await request.read())
+        except web.HTTPRequestEntityTooLarge:
+            said = {"error": f"the picture has more than {MOST_UPLOAD >> 20} MB; make it smaller first"}
+            return web.json_response(said, status=413)
+        finally:
+            self._uploads -= 1
+
+    async def _uploaded(self, name: str, content: bytes) -> web.Response:
+        try:
+            title, gone = await self._loop.run_in_executor(self._uploader, self._looks.upload, name, content)
             wish = {"atlas": title, "style": "texture"}
-            await self._loop.run_in_executor(self._pool, self._looks.change, wish)
-        except StageError as error:
+            await self._loop.run_in_executor(self._uploader, self._looks.change, wish)
+        except (StageError, ModelError) as error:
             return web.json_response({"error": str(error)}, status=400)
-        return web.json_response({"atlas": title})
+        return web.json_response({"atlas": title, **({"gone": gone} if gone else {})})
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         if self._viewers >= MOST_VIEWERS:
@@ -204,7 +221,7 @@ class Page:
                 if not isinstance(wish, dict):
                     raise StageError("a wish is a mapping", "preview", 'send JSON such as {"style": "parts"}')
                 await self._loop.run_in_executor(self._pool, self._looks.change, wish)
-            except (StageError, json.JSONDecodeError) as error:
+            except (StageError, ModelError, ValueError, RecursionError) as error:
                 await socket.send_str(json.dumps({"trouble": str(error)}))
             else:
                 await socket.send_str(json.dumps(self._state()))

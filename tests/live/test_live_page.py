@@ -294,7 +294,8 @@ def test_atlases_make_place_for_each_other_and_a_bad_one_takes_nothing_away() ->
 
     try:
         for number in range(MOST_ATLASES + 2):
-            looks.upload(f"{number}.png", atlas(number))
+            _, gone = looks.upload(f"{number}.png", atlas(number))
+            assert gone == ([f"{number - MOST_ATLASES}.png"] if number >= MOST_ATLASES else [])
         names = looks.atlases
         assert names == ["default", *(f"{number}.png" for number in range(2, MOST_ATLASES + 2))]
         for name in names[1:]:
@@ -308,14 +309,73 @@ def test_atlases_make_place_for_each_other_and_a_bad_one_takes_nothing_away() ->
         looks.close()
 
 
+def duplicated(content: bytes) -> bytes:
+    """A picture of which a stretch stands there twice, as damaged copies have it."""
+    return content[:100] + content[60:]
+
+
+def hostile_uploads() -> dict[str, bytes]:
+    """Names and contents that are pictures, but no atlases."""
+    made = {}
+    for kind in ("PNG", "JPEG", "WEBP"):
+        picture = io.BytesIO()
+        noise = np.random.default_rng(0).integers(0, 255, (60, 40, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(picture, kind)
+        suffix = "jpg" if kind == "JPEG" else kind.lower()
+        whole = picture.getvalue()
+        made |= {f"cut.{suffix}": whole[: len(whole) // 2], f"empty.{suffix}": b""}
+        made |= {f"other{at}.{suffix}": whole[:at] + b"\xff" * 8 + whole[at + 8 :] for at in (8, 12, 16, 20, 33, 41)}
+    whole = DEFAULT_ATLAS.read_bytes()
+    made |= {f"twice{at}.png": whole[:at] + whole[max(0, at - 30) :] for at in (30, 60, 100, 5000, len(whole) - 12)}
+    film = io.BytesIO()
+    frames = [Image.new("RGB", (400, 600), (value, 0, 0)) for value in (0, 90, 200)]
+    frames[0].save(film, "WEBP", save_all=True, append_images=frames[1:])
+    made["film.webp"] = film.getvalue()[:-20]
+    return made
+
+
+def test_whatever_is_uploaded_is_worn_or_refused_in_words(running: Callable[..., Running]) -> None:
+    run = running()
+    uploads = hostile_uploads()
+
+    async def body(session: aiohttp.ClientSession) -> dict[str, Any]:
+        said = {}
+        for name, content in uploads.items():
+            async with session.post(f"http://{run.host}/atlas/{name}", data=content) as answer:
+                said[name] = answer.status, await answer.json()
+        return said
+
+    said = talk(body)
+    refused = {name: answer for name, (status, answer) in said.items() if status != 200}
+    assert {status for status, _ in said.values()} <= {200, 400}
+    assert all(answer["error"] and "/tmp" not in answer["error"] for answer in refused.values())
+    assert len(refused) > len(uploads) / 2
+    kept = list(Path(run.stage._looks._folder.name).iterdir())
+    assert len(kept) == len(run.stage._looks.atlases) - 1
+
+
+def test_uploads_have_a_quota_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.live.looks.MOST_BYTES", 3 * DEFAULT_ATLAS.stat().st_size)
+    looks = Looks(Render.Config(), 1)
+    try:
+        for number in range(5):
+            looks.upload(f"{number}.png", DEFAULT_ATLAS.read_bytes())
+            looks.change({"atlas": "0.png"})
+        assert looks.atlases == ["default", "0.png", "3.png", "4.png"]
+        assert len(list(Path(looks._folder.name).iterdir())) == 3
+    finally:
+        looks.close()
+
+
 def test_too_large_an_upload_is_refused(running: Callable[..., Running]) -> None:
     run = running()
 
-    async def body(session: aiohttp.ClientSession) -> int:
+    async def body(session: aiohttp.ClientSession) -> tuple[int, Any]:
         async with session.post(f"http://{run.host}/atlas/a.png", data=bytes(17 << 20)) as answer:
-            return answer.status
+            return answer.status, await answer.json()
 
-    assert talk(body) == 413
+    status, answer = talk(body)
+    assert status == 413 and "more than 16 MB" in answer["error"]
 
 
 def test_with_a_token_nobody_comes_in_without_it(running: Callable[..., Running]) -> None:

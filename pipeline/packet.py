@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from pipeline.addresses import discreet
@@ -20,6 +20,7 @@ class Packet:
         seq: position in the stream, from 0 without gaps; every lane keeps it.
         first: index of its first frame in the stream.
         frames: number of frames in it.
+        bytes: what its source's payloads take in memory, nearly all of them frames.
     """
 
     stream: int
@@ -27,6 +28,14 @@ class Packet:
     seq: int
     first: int
     frames: int
+    bytes: int = 0
+
+
+def bytes_of(payloads: Iterable[Any]) -> int:
+    """What the arrays of payloads take in memory."""
+    known = (payload for payload in payloads if is_dataclass(payload))
+    values = (getattr(payload, field.name) for payload in known for field in fields(payload))
+    return sum(getattr(value, "nbytes", 0) for value in values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

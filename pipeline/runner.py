@@ -208,8 +208,8 @@ class _Coordinator:
             known = self._payloads.get(key, {}) | dict(zip(lane.exports, payload_refs, strict=True))
             self._payloads[key] = {kind: known[kind] for kind in lane.onward if kind in known}
             self._packets[key] = step.emitted
-        emitted = step.emitted.seq if step.emitted else None
-        result = Result(emitted=emitted, pending=step.pending, ended=step.ended)
+        emitted, size = (step.emitted.seq, step.emitted.bytes) if step.emitted else (None, 0)
+        result = Result(emitted=emitted, pending=step.pending, ended=step.ended, bytes=size)
         self._state = schedule.complete(self._state, call, result)
         if lane.last and call.seq is not None:
             del self._payloads[call.stream, call.seq], self._packets[call.stream, call.seq]

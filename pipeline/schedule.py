@@ -1,9 +1,9 @@
 """Which call comes next: pure functions on plain, frozen state. Knows neither Ray nor payloads.
 
 A stream's packets move through a chain of lanes. Between the lanes they wait in queues; a call takes a packet in and
-lets at most one out. `credits` bounds the packets of a stream that wait or are in a call; what stages hold inside a
-lane is the lane's state and costs no credit. Every call but `pull`, `drain` and `finish` gives back what it took, so
-with one credit or more the chain cannot lock up: what is in flight can always move on.
+lets at most one out. `credits` bounds the packets of a stream that wait or are in a call (fewer where packets are very
+large); what stages hold inside a lane is the lane's state and costs no credit. Every call but `pull`, `drain` and
+`finish` gives back what it took, so with one credit or more the chain cannot lock up: what is in flight can move on.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Literal
 Kind = Literal["prepare", "pull", "accept", "replace", "drain", "finish"]
 
 NO_STREAM = -1
+IN_FLIGHT_BYTES = 512 * 2**20
+"""Of a stream's packets in flight: four packets of 8K fit, and two of 67 megapixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +48,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a call gave, as far as scheduling goes: see `pipeline.packet.Step`."""
+    """What a call gave, as far as scheduling goes: see `pipeline.packet.Step`; `bytes` of the packet that left."""
 
     emitted: int | None = None
     pending: int = 0
     ended: bool = False
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,7 @@ class Stream:
         places: where it stands at each lane.
         retried: (lane, packet) that went wrong once and is tried again.
         poisoned: (lane, packet) that goes through unprocessed.
+        bytes: of its largest packet so far.
     """
 
     index: int
@@ -87,6 +91,7 @@ class Stream:
     places: tuple[Place, ...]
     retried: frozenset[tuple[int, int]] = frozenset()
     poisoned: frozenset[tuple[int, int]] = frozenset()
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +151,11 @@ def in_flight(state: State, index: int) -> int:
     return queued + sum(call.stream == index for call in state.running)
 
 
+def credits_of(state: State, stream: Stream) -> int:
+    """Packets that a stream may have in flight: its credits, fewer where packets are so large, and always one."""
+    return max(1, min(state.credits, IN_FLIGHT_BYTES // max(stream.bytes, 1)))
+
+
 def next_call(state: State) -> Call | None:
     """The call to make now, or None until another ends. Later lanes go first, then earlier inputs.
 
@@ -197,7 +207,7 @@ def complete(state: State, call: Call, result: Result) -> State:
     if stream is None:
         return admit(state)
     place = replace(stream.places[call.lane], pending=result.pending, ended=result.ended)
-    state = with_place(state, stream, call.lane, place)
+    state = with_place(state, replace(stream, bytes=max(stream.bytes, result.bytes)), call.lane, place)
     onward = call.lane + 1
     if result.emitted is not None and onward < len(state.rules):
         stream = stream_of(state, call)
@@ -209,7 +219,7 @@ def complete(state: State, call: Call, result: Result) -> State:
 
 def _call_for(state: State, stream: Stream, lane: int, replica: int) -> Call | None:
     place = stream.places[lane]
-    credit = in_flight(state, stream.index) < state.credits
+    credit = in_flight(state, stream.index) < credits_of(state, stream)
     call = Call(kind="pull", lane=lane, replica=replica, stream=stream.index, epoch=stream.epoch)
     ordered = state.rules[lane].ordered
     if ordered and place.pending and credit:

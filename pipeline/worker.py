@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.graph import Lane, Node
 from pipeline.open_stream import OpenStream, summary_of
-from pipeline.packet import FROM_THE_START, Commit, Packet, Restart, Step, gauges_of
+from pipeline.packet import FROM_THE_START, Commit, Packet, Restart, Step, bytes_of, gauges_of
 from pipeline.slot import Entry, Meter, Slot, StoppedError, length_of, stage_failure
 from pipeline.splitting import can_split, frame_by_frame
 from pipeline.stage import Job, Stage
@@ -238,8 +238,9 @@ class LaneWorker:
             meter.worked(slot.node.name, sum(not gauges_of(payload) for payload in made.values()))
             return
         frames = length_of(next(iter(made.values())))
+        at, size = stream.accepted, bytes_of(made.values())
         packet = Packet(
-            stream=stream.job.index, epoch=stream.epoch, seq=stream.accepted, first=stream.frames, frames=frames
+            stream=stream.job.index, epoch=stream.epoch, seq=at, first=stream.frames, frames=frames, bytes=size
         )
         stream.accepted += 1
         stream.frames += frames

@@ -113,7 +113,7 @@ class Decode(Stage):
         frames = chain(first, frames)
         while batch := list(islice(frames, size)):
             chunk = FrameChunk(
-                rgb_THW3=np.stack([rgb for _, _, rgb in batch]),
+                rgb_THW3=_stacked([rgb for _, _, rgb in batch]),
                 pts_T=np.array([pts for _, pts, _ in batch], np.int64),
                 first=self._frames,
                 video=footage.video,
@@ -162,6 +162,11 @@ def chunk_length(chunk: int | Literal["auto"], width: int, height: int) -> int:
     if chunk != "auto":
         return chunk
     return max((n for n in CHUNK_LENGTHS if n * width * height * 3 <= CHUNK_BYTES), default=1)
+
+
+def _stacked(frames: list[U8]) -> U8:
+    """Frames as one array; a single one, which may be very large, is not copied."""
+    return np.ascontiguousarray(frames[0])[None] if len(frames) == 1 else np.stack(frames)
 
 
 def _seconds(value: float | None) -> Fraction | None:

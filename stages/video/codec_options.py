@@ -23,6 +23,10 @@ CPU_AVX2 = 11
 """OpenCV's CV_CPU_AVX2."""
 LAMBDA = 118
 """FFmpeg's FF_QP2LAMBDA."""
+USUAL_PIXELS = 2**24
+PIXELS_8K = 8192 * 4320
+AHEAD_AT_8K, AHEAD_BEYOND = 10, 2
+"""Frames that an encoder may hold back; ten is what x264's preset veryfast does of its own accord."""
 SVT_PRESETS = {name: 12 - i for i, name in enumerate(PRESETS)}
 VPX_SPEEDS = {name: max(8 - i, 0) for i, name in enumerate(PRESETS)}
 
@@ -59,6 +63,30 @@ def encoder_options(
     if not reorder and codec in ("libx264", "libx265"):
         options["bf"] = "0"
     return tuple(options.items())
+
+
+def with_memory_bounded(options: tuple[tuple[str, str], ...], codec: str, pixels: int) -> tuple[tuple[str, str], ...]:
+    """The options of an encoder that holds back fewer frames where they are very large; as they are up to 5K.
+
+    An encoder looks at up to sixty frames before it writes one, each of which takes 3 bytes a pixel and more.
+
+    Args:
+        pixels: of a frame.
+    """
+    if pixels <= USUAL_PIXELS:
+        return options
+    ahead, bounded = (AHEAD_AT_8K if pixels <= PIXELS_8K else AHEAD_BEYOND), dict(options)
+    if codec in ("libx264", "libx264rgb", "libx265") and pixels > PIXELS_8K:
+        bounded["bf"] = "0"
+    if codec in ("libx264", "libx264rgb"):
+        bounded["rc-lookahead"] = str(ahead)
+    elif codec == "libx265":
+        bounded["x265-params"] += f":rc-lookahead={ahead}"
+    elif codec in ("libvpx", "libvpx-vp9"):
+        bounded["lag-in-frames"] = str(ahead)
+    elif codec == "libsvtav1":
+        bounded["svtav1-params"] = f"lookahead={ahead}"
+    return tuple(bounded.items())
 
 
 def steady_x264() -> dict[str, str]:

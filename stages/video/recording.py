@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.stage import StageError
 from stages.payloads import U8, SegmentWritten, VideoInfo
-from stages.video.codec_options import Preset, encoder_options
+from stages.video.codec_options import Preset, encoder_options, with_memory_bounded
 from stages.video.color import RGB_TAGS, ColorTags
 from stages.video.containers import (
     ASPECT_IN_STREAM,
@@ -199,9 +199,10 @@ def encoder_spec(video: VideoInfo, container: Container, settings: RecordingSett
             full_range=video.full_range or codec in FULL_RANGE_ONLY,
         )
     )
+    wishes = encoder_options(codec, settings.crf, settings.preset, reorder=not container.constant_rate)
     return EncoderSpec(
         codec=codec,
-        options=encoder_options(codec, settings.crf, settings.preset, reorder=not container.constant_rate),
+        options=with_memory_bounded(wishes, codec, width * height),
         picture=(width, height),
         width=width + width % 2 * odd,
         height=height + height % 2 * odd,

@@ -180,10 +180,10 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def digest(path: Path, folder: Path) -> str:
-    """Of a file's bytes; of JSON without what tells of time, or of the place of the folder of all commands."""
+    """Of a file's bytes; of JSON without what tells of time, or of where the project and the results lie."""
     content = path.read_bytes()
     if path.suffix == ".json":
-        placeless = content.decode().replace(str(folder.parent), "")
+        placeless = content.decode().replace(str(folder.parent), "").replace(str(ROOT), "")
         content = json.dumps(_timeless(json.loads(placeless)), sort_keys=True).encode()
     return hashlib.sha256(content).hexdigest()[:16]
 

@@ -31,9 +31,16 @@ def is_one_of_several(container: av.container.InputContainer) -> bool:
     return len(container.streams.video) > 1 and not has_variants(container) and has_programmes(container)
 
 
-def largest_picture(streams: Sequence[av.video.stream.VideoStream]) -> av.video.stream.VideoStream:
-    """The stream of the largest picture that can be decoded, of equal ones that of the highest rate, else the first."""
-    return max(streams, key=lambda stream: (*_size(stream), _stated_rate(stream), -stream.index))
+def largest_of_several(
+    container: av.container.InputContainer, streams: Sequence[av.video.stream.VideoStream]
+) -> list[av.video.stream.VideoStream]:
+    """Of several films the one stream to process, none where there is one film alone.
+
+    It has the largest picture that can be decoded, of equal ones the highest rate; else it is the first.
+    """
+    if len(streams) < 2 or not (has_variants(container) or has_programmes(container)):
+        return []
+    return [max(streams, key=lambda stream: (*_size(stream), _stated_rate(stream), -stream.index))]
 
 
 def company_of(

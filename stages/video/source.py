@@ -15,7 +15,7 @@ from av.stream import Disposition
 
 from models.picture_size import REMEDY, most_pixels, too_large
 from pipeline.stage import StageError
-from stages.video.programmes import has_programmes, has_variants, largest_picture
+from stages.video.programmes import largest_of_several
 
 NOT_VIDEO_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf", "concat", "ffmetadata", "srt", "ass", "webvtt"})
 """FFmpeg reads these as media though people mean text by them."""
@@ -148,12 +148,9 @@ def default_video_stream(container: av.container.InputContainer, path: str) -> a
     if not streams:
         kind = "has sound but no video" if container.streams.audio else "has no video stream"
         raise StageError(kind, path, "give a file with a video stream")
-    if len(streams) > 1 and (has_variants(container) or has_programmes(container)):
-        chosen = largest_picture(streams)
-    else:
-        marked = [s for s in streams if s.disposition & Disposition.default]
-        best = container.streams.best("video")
-        chosen = marked[0] if marked else (best if best in streams else streams[0])
+    marked = largest_of_several(container, streams) or [s for s in streams if s.disposition & Disposition.default]
+    best = container.streams.best("video")
+    chosen = marked[0] if marked else (best if best in streams else streams[0])
     if chosen.codec_context is None and is_one_picture(container):
         kind = os.path.splitext(path)[1] or container.format.name.removesuffix("_pipe")
         what = f"is a picture of a kind that cannot be read here ({kind})"

@@ -18,7 +18,9 @@ from stages.video.source import open_container
 
 INDEXED_FORMATS = frozenset({"mov", "matroska", "webm"})
 """Containers that know where their key frames are and what time it is there."""
-ONE_FRAME_A_PACKET = frozenset({"h264", "hevc", "vvc", "vp9", "av1", "mjpeg", "prores", "dnxhd", "ffv1", "png"})
+ONE_FRAME_A_PACKET = frozenset(
+    {"h264", "hevc", "vvc", "vp9", "av1", "mpeg2video", "mjpeg", "prores", "dnxhd", "dvvideo", "ffv1", "png"}
+)
 """Codecs each of whose packets shows one frame, as a rule; of others some show none."""
 SEEK_FROM_S = 10
 SEEK_MARGIN_S = 2

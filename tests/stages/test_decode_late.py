@@ -24,7 +24,7 @@ OPEN = "open-gop=1:keyint=24:min-keyint=24:bframes=3:b-adapt=0:scenecut=0:log-le
 def film(path: Path, codec: str, **keys: Any) -> Path:
     """Six seconds of numbered pictures."""
     names = {"libx264": "x264-params", "libx265": "x265-params"}
-    options = {names[codec]: OPEN, "crf": "15"} if codec in names else keys.pop("options", {})
+    options = {names[codec]: OPEN, "crf": "15"} if codec in names else keys.pop("options", {"bf": "2", "g": "12"})
     return write_video(path, PICTURES, codec=codec, options=options, time_base=Fraction(1, 25), **keys)
 
 
@@ -86,7 +86,7 @@ def assert_starts_late(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[bool
     return went
 
 
-@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg2video"])
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 @pytest.mark.parametrize("chosen", [None, second_key, after_second_key])
 def test_films_cut_where_frames_need_what_the_cut_took_away(
@@ -146,7 +146,7 @@ def test_films_whose_times_need_repair(tmp_path: Path, monkeypatch: pytest.Monke
 def test_damage_after_a_late_start_is_placed_in_the_whole_film(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = film(tmp_path / "in.mkv", "mjpeg", pix_fmt="yuvj420p")
+    source = film(tmp_path / "in.mkv", "mjpeg", pix_fmt="yuvj420p", options={})
     data = source.read_bytes()
     path = tmp_path / "cut.mkv"
     path.write_bytes(data[: len(data) * 5 // 6])

@@ -131,7 +131,10 @@ def known_formats(formats: tuple[str, ...]) -> list[str]:
 
 
 def rgb_of(image: Image.Image, notes: list[str]) -> U8:
-    """8-bit RGB of any mode Pillow knows."""
+    """8-bit RGB of any mode Pillow knows, as it is stored."""
+    if image.format == "TIFF":
+        # Pillow turns these while it loads them, and these alone; whoever asks for pixels turns them all.
+        image.getexif().pop(EXIF_ORIENTATION, None)
     if image.mode.startswith("I") or image.mode == "F":
         return np.repeat(to_eight_bits(np.asarray(image))[..., None], 3, axis=-1)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:

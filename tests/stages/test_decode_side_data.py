@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.stage import StageError
 from stages.live.address import read_address
+from stages.video.footage import Footage
 from stages.video.rotation import EXIF_TURNS
+from stages.video.selection import Selection
 from stages.video.source import local_path
 from tests.stages.made_camera import PICTURE, camera_jpeg, film_of_jpegs
 from tests.stages.made_footage import numbered
@@ -68,6 +71,18 @@ def test_a_heif_photo_cut_short_is_one_sentence(tmp_path: Path, cut: int) -> Non
     path.write_bytes(heif_photo(PICTURE, 6)[:cut])
     with pytest.raises(StageError):
         decoded(path)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 5, 6])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
+def test_exif_turns_photos_of_every_kind_once(tmp_path: Path, suffix: str, orientation: int) -> None:
+    path = tmp_path / f"in.{suffix}"
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(PICTURE).save(path, exif=exif)
+    by_pillow, by_ffmpeg = decoded(path)[0][0].rgb_THW3[0], next(iter(Footage(str(path), Selection())))[1]
+    expected = EXIF_TURNS[orientation].apply(PICTURE)
+    assert corners(by_pillow) == corners(by_ffmpeg) == corners(expected)
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "a photo.jpg"])

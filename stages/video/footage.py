@@ -138,10 +138,8 @@ class Footage:
         yield from self._reader
 
     def _beginning(self) -> Fraction:
-        """Where the file's own clock starts, in seconds; sound that primes its decoder before 0 does not count."""
-        start = Fraction(self._container.start_time or 0, av.time_base)
-        own = self._stream.start_time
-        return max(start, min(Fraction(0), start if own is None else own * self._time_base))
+        """Where the file's own clock starts, in seconds."""
+        return Fraction(self._container.start_time or 0, av.time_base)
 
     def _conclude(self) -> None:
         if self._reader.exhausted:

@@ -87,12 +87,27 @@ def join(
             companions.add_to(output)
             packets = (item for segment in segments for item in _packets(folder, segment, spec, container))
             frames = _timed(packets, segments, video, pts, tick, stream)
-            for _, packet in heapq.merge(frames, companions.packets(), key=lambda item: item[0]):
-                output.mux(packet)
+            refused = _write(output, stream, heapq.merge(frames, companions.packets(), key=lambda item: item[0]))
         companions.check_metadata(draft)
-        return Joined(frames=len(pts), audio=companions.audio, warnings=_shift_said(shift, video) + companions.warnings)
+        said = _shift_said(shift, video) + companions.warnings + refused
+        return Joined(frames=len(pts), audio=companions.audio, warnings=said)
     finally:
         companions.close()
+
+
+def _write(
+    output: av.container.OutputContainer, video: av.VideoStream, packets: Iterator[tuple[Fraction, av.Packet]]
+) -> list[str]:
+    """Write all packets; damaged ones beside the video that the container refuses are left out, and that is said."""
+    refused = 0
+    for _, packet in packets:
+        try:
+            output.mux(packet)
+        except (av.InvalidDataError, av.ArgumentError):
+            if packet.stream_index == video.index:
+                raise
+            refused += 1
+    return [f"damaged packets of sound or subtitles were left out: {refused}"] if refused else []
 
 
 def _shift_said(shift: Fraction, video: VideoInfo) -> list[str]:

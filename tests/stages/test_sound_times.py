@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
 
+from stages.video.companions import Companions
 from tests.stages.made_clicks import clicks_in, film_with_clicks
+from tests.stages.made_footage import sound_packets
 from tests.stages.video_runs import transcode
 
 
@@ -65,3 +69,26 @@ def test_two_recordings_in_one_file_become_one_film(tmp_path: Path, target: str)
     heard = clicks_in(tmp_path / f"out.{target}")
     first = heard[0]
     assert heard == pytest.approx([first + i for i in range(6)], abs=0.06)
+
+
+def test_a_packet_that_the_container_refuses_costs_that_packet_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as AAC without its header, in transport streams that are damaged."""
+    source = film_with_clicks(tmp_path / "in.ts", 2)
+    whole = Companions.packets
+
+    def with_a_damaged_one(companions: Companions) -> Iterator[tuple[Fraction, av.Packet]]:
+        for number, (seconds, packet) in enumerate(whole(companions)):
+            if number == 20:
+                damaged = av.Packet(b"\0\0\0")
+                damaged.stream, damaged.time_base = packet.stream, packet.time_base
+                damaged.pts, damaged.dts = packet.pts, packet.dts
+                yield seconds, damaged
+            yield seconds, packet
+
+    monkeypatch.setattr(Companions, "packets", with_a_damaged_one)
+    run = transcode(source, tmp_path / "out.mp4")
+    assert run.written is not None and run.written.frames == 50
+    assert "damaged packets of sound or subtitles were left out: 1" in run.warnings
+    assert sound_packets(tmp_path / "out.mp4")[0]

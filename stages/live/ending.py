@@ -59,7 +59,7 @@ class Extent:
 
 
 class Fruitless:
-    """Counts the connections in a row that ended quietly, and brought nothing beyond where the one before had ended."""
+    """Counts the connections in a row that ended quietly, and where the one before them had ended."""
 
     def __init__(self) -> None:
         self._place: float | None = None
@@ -67,7 +67,6 @@ class Fruitless:
 
     def ended(self, place_s: float | None, *, quiet: bool) -> None:
         """A connection ended at a place, seconds from the recording's beginning; None for what has no end."""
-        further = place_s is None or self._place is None or place_s - self._place > SAME_PLACE_S
-        self.count = 0 if further or not quiet else self.count + 1
-        if place_s is not None:
-            self._place = max(place_s, self._place or 0.0)
+        elsewhere = place_s is None or self._place is None or abs(place_s - self._place) > SAME_PLACE_S
+        self.count = 0 if elsewhere or not quiet else self.count + 1
+        self._place = place_s

@@ -151,7 +151,8 @@ def test_what_said_that_there_is_more_was_lost(extent: Extent, reached_s: float,
 
 def test_connections_are_fruitless_that_end_where_the_last_one_did() -> None:
     fruitless = Fruitless()
-    for place_s, quiet, count in [(5.0, True, 0), (9.0, True, 0), (9.1, True, 1), (9.1, False, 0), (3.0, True, 1)]:
+    ends = [(5.0, True, 0), (9.0, True, 0), (9.1, True, 1), (9.1, False, 0), (9.1, True, 1), (9.1, True, 2)]
+    for place_s, quiet, count in [*ends, (3.0, True, 0), (2.0, True, 0)]:
         fruitless.ended(place_s, quiet=quiet)
         assert fruitless.count == count
     fruitless.ended(None, quiet=True)

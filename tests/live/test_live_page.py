@@ -496,6 +496,19 @@ def test_who_says_nothing_or_says_it_slowly_is_let_go_and_viewers_stay(
     talk(body)
 
 
+def test_an_address_of_this_machine_alone_shows_the_page(running: Callable[..., Running]) -> None:
+    try:
+        run = running(host="127.0.0.2")
+    except StageError:
+        pytest.skip("this system has 127.0.0.1 alone")
+
+    async def body(session: aiohttp.ClientSession) -> int:
+        async with session.get(f"http://127.0.0.2:{run.port}/") as answer:
+            return answer.status
+
+    assert talk(body) == 200
+
+
 def socket_to(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port))
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
+import urllib.request
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from pipeline.command.cli import main
-from tests.live.clock_film import free_port
+from tests.live.clock_film import FilmServer, free_port
 from tests.live.nobody_here import CONFIG, TABLE
 from tests.live.test_live_ending import HLS, write_film
+from tests.live.waiting import wait_for
 
 SECRET = "Hush7Hush"
 """Stands in every address below, in one piece or in several."""
@@ -168,3 +172,45 @@ def test_a_page_of_a_run_shows_no_secret(tmp_path: Path, capfd: pytest.CaptureFi
     said = capfd.readouterr().err
     assert "?token=Open7Door" in said
     assert_quiet(said, tmp_path)
+
+
+def test_neither_page_nor_figures_tell_a_secret(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    source, page, figures = FilmServer(free_port()), free_port(), free_port()
+    seen: list[bytes] = []
+
+    def look() -> None:
+        """As a viewer and Prometheus do, when both have something to show; then the source goes away."""
+        measured = f"http://127.0.0.1:{figures}/metrics"
+        try:
+            wait_for(lambda: b'densepose_live_received{stream="0"}' in shown(measured))
+            seen.extend([shown(f"http://127.0.0.1:{page}/"), shown(measured), asyncio.run(news(page))])
+        finally:
+            source.kill()
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    words = ["--set", f"preview.port={page}", "--metrics", str(figures), "--set", "live_decode.source.give_up_s=0"]
+    code = run(CONFIG, [source.url.replace("//", f"//me:{SECRET}@"), "-o", "day.mp4", *words])
+    looking.join(20)
+    said = capfd.readouterr()
+    assert code == 1 and "was not found again" in said.err and len(seen) == 3, said
+    assert SECRET.encode() not in b"".join(seen)
+    assert_quiet(said.out + said.err, tmp_path)
+
+
+def shown(address: str) -> bytes:
+    """What is at an address; nothing while nobody answers."""
+    try:
+        with urllib.request.urlopen(address, timeout=5) as answer:
+            content: bytes = answer.read()
+            return content
+    except OSError:
+        return b""
+
+
+async def news(port: int) -> bytes:
+    """What the page is told."""
+    async with aiohttp.ClientSession() as session, session.ws_connect(f"http://127.0.0.1:{port}/live") as viewer:
+        while (message := await viewer.receive(timeout=10)).type != aiohttp.WSMsgType.TEXT:
+            pass
+        return str(message.data).encode()

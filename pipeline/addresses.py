@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -32,7 +32,7 @@ OPTIONS = "options"
 """The sections of a configuration that hold what FFmpeg is told: passphrases and headers among it."""
 _ADDRESS = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://(.*)", re.DOTALL)
 _IN_TEXT = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"<>`|]+")
-_AFTER_ADDRESS = re.compile(r"[.,;:!?)\]}]*$")
+_AFTER_ADDRESS = ".,;:!?)]}"
 _ASSIGNMENT = re.compile(r"[=&;]|%3[bdBD]|%26")
 _TOKEN = re.compile(
     r"(?=[^/]*\d)(?=[^/]*[a-zA-Z])(?:.*[a-zA-Z0-9]{20}.*|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|eyJ.*)"
@@ -63,13 +63,14 @@ def is_secretive(address: str) -> bool:
     return without_secrets(address) != address
 
 
+@lru_cache(maxsize=4096)
 def address_key(address: str) -> str:
     """A name for an address that differs for different ones and tells no secret: it may be written into files."""
     if not is_secretive(address):
         return address
     said = without_secrets(address)
     # A password may be short: to find it by trying must be slow.
-    digest = hashlib.scrypt(address.encode(), salt=said.encode(), n=2**12, r=8, p=1, dklen=8)
+    digest = hashlib.scrypt(address.encode(), salt=said.encode(), n=2**10, r=8, p=1, dklen=8)
     return f"{said} ({digest.hex()})"
 
 
@@ -90,7 +91,6 @@ def keep_secret(value: Any, name: str = "") -> None:
                     _known.update(dict.fromkeys(_escaped(spelling), without_secrets(address)))
         if name and SECRET_NAME.search(name) and _ADDRESS.fullmatch(value) is None:
             _known.update(dict.fromkeys(_spellings(value), HIDDEN))
-        _net.cache_clear()
     elif isinstance(value, Mapping):
         for key, member in value.items():
             keep_secret(member, str(key) if name == OPTIONS else OPTIONS if key == OPTIONS else name)
@@ -109,13 +109,15 @@ def keeping_secrets(*values: Any) -> Iterator[None]:
     finally:
         _known.clear()
         _known.update(before)
-        _net.cache_clear()
 
 
 def without_known_secrets(text: str) -> str:
     """A text in which nothing stands of what `keep_secret` was told."""
-    net = _net()
-    return text if net is None else net.sub(lambda found: _known[found[0]], text)
+    found = [secret for secret in _known if secret in text]
+    if not found:
+        return text
+    net = "|".join(map(_as_word, sorted(found, key=len, reverse=True)))
+    return re.sub(net, lambda match: _known[match[0]], text)
 
 
 def discreet(text: str) -> str:
@@ -141,22 +143,14 @@ _LEAST = 4
 """Still shorter ones only within their addresses: else they would be found everywhere."""
 
 
-@cache
-def _net() -> re.Pattern[str] | None:
-    """Finds every known secret, longer ones first."""
-    words = sorted(_known, key=len, reverse=True)
-    return re.compile("|".join(map(_as_word, words))) if words else None
-
-
 def _as_word(secret: str) -> str:
     text = re.escape(secret)
     return text if len(secret) >= _WHOLE_WORD else rf"(?<![a-zA-Z0-9]){text}(?![a-zA-Z0-9])"
 
 
 def _said(found: re.Match[str]) -> str:
-    ending = _AFTER_ADDRESS.search(found[0])
-    end = ending.start() if ending else len(found[0])
-    return without_secrets(found[0][:end]) + found[0][end:]
+    address = found[0].rstrip(_AFTER_ADDRESS)
+    return without_secrets(address) + found[0][len(address) :]
 
 
 def _parts(address: str) -> tuple[str, str | None, str, str]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from wsgiref.simple_server import WSGIRequestHandler
 
 from prometheus_client import CollectorRegistry, Histogram, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -16,7 +20,29 @@ from pipeline.stage import PlainError
 
 BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 PREFIX = "densepose_"
+PATIENCE_S = 10.0
+"""A connection that has not asked and been answered by then is closed."""
 GPU_QUERY = ("--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits")
+
+
+class _Visit(WSGIRequestHandler):
+    """One request; whoever takes long over it is let go."""
+
+    def handle(self) -> None:
+        """Answer, within some seconds."""
+        timer = threading.Timer(PATIENCE_S, self._hang_up)
+        timer.daemon = True
+        timer.start()
+        with suppress(OSError):  # whoever asked has hung up
+            super().handle()
+        timer.cancel()
+
+    def _hang_up(self) -> None:
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
 
 
 class Figures(Collector):
@@ -36,6 +62,7 @@ class Figures(Collector):
         )
         try:
             self._server, self._thread = start_http_server(port, host, registry)
+            self._server.RequestHandlerClass = _Visit
         except OSError as error:
             what = f"the figures cannot be served at {host}:{port} ({error.strerror})"
             raise PlainError(what, "observe.metrics", "name another port") from error

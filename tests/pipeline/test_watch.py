@@ -21,6 +21,7 @@ from pipeline.packet import Failure, Span, Step, Timing
 from pipeline.plan import make_plan
 from pipeline.serial import run_serial
 from pipeline.stage import Job, PlainError
+from pipeline.watch import figures as figures_module
 from pipeline.watch.events import EventLog
 from pipeline.watch.figures import Figures, gpu_figures
 from pipeline.watch.settings import ObserveConfig
@@ -198,3 +199,22 @@ def test_options_become_settings() -> None:
     words = ["a.mp4", "--profile", "p.json", "--log", "l.jsonl", "--metrics", "9001"]
     apply_shortcuts(raw, read_arguments(words), {})
     assert raw.values["observe"] == {"profile": "p.json", "log": "l.jsonl", "metrics": 9001}
+
+
+def test_who_asks_for_no_figures_is_let_go(
+    toy_config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures_module, "PATIENCE_S", 0.5)
+    port = free_port()
+    figures = Figures(Metrics(toy_config().graph, []), "127.0.0.1", port)
+    try:
+        opened = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
+        for connection in opened[::2]:
+            connection.sendall(b"GET /metrics HTTP/1.1\r\nX: ")
+        for connection in opened:
+            connection.settimeout(20)
+            assert connection.recv(1) == b""
+            connection.close()
+        assert samples(port)
+    finally:
+        figures.close()

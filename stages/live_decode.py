@@ -146,7 +146,7 @@ class LiveDecode(Stage):
         )
 
     def summary(self) -> Mapping[str, Any]:
-        """`frames_received`, `dropped`, `losses`, `reconnects`, `warnings`, `given_up`: what was not found again."""
+        """`frames_received`, `dropped`, `losses`, `reconnects`, `warnings`, `notes`, `given_up` (not found again)."""
         capture = self._capture
         if capture is None:
             return {}
@@ -156,6 +156,7 @@ class LiveDecode(Stage):
             "losses": capture.losses,
             "reconnects": capture.reconnects,
             "warnings": _said_of(capture),
+            "notes": [capture.note] if capture.note else [],
             "given_up": [f"the source was not found again: {capture.lost_reason}"] if capture.lost else [],
         }
 
@@ -169,4 +170,4 @@ def _said_of(capture: Capture) -> list[str]:
     times = capture.reconnects
     found = f"the source was lost and found again, {times} times" if times > 1 else "the source was lost once"
     said = [f"{found} ({capture.lost_reason})"] if times else []
-    return [*said, capture.note] if capture.note else said
+    return [*said, capture.damage] if capture.damage else said

@@ -24,7 +24,7 @@ FAILED_READS = 3
 class CameraFeed:
     """One open camera; see `stages.live.feeds.Feed`. OpenCV itself gives up a frame that does not come for 10 s."""
 
-    note = ""
+    note = damage = ""
     reached_s = None
 
     def __init__(self, target: str, settings: CameraSettings) -> None:

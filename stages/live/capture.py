@@ -52,7 +52,7 @@ class Capture:
         self.connected = False
         self.lost_reason = ""
         self.losses = 0
-        self.note = ""
+        self.note = self.damage = ""
         self.rate: Fraction | None = None
         self.tags = ColorTags()
 
@@ -142,7 +142,7 @@ class Capture:
                 self._mailbox.put(Shot(shot.picture, shot.source_s, shot.captured_s, self._found))
                 if self._stopped.is_set():
                     return
-            self.connected, self.note = True, feed.note
+            self.connected, self.note, self.damage = True, feed.note, feed.damage
         except LostError as error:
             self._place_s = feed.reached_s
             self._fruitless.ended(feed.reached_s, quiet=error.quiet)

@@ -22,12 +22,13 @@ class Feed(Protocol):
     Attributes:
         rate: nominal frames a second.
         tags: colour; known from the first frame on.
-        note: what is to be said of its end, known after it.
+        note, damage: what is to be said of its end, known after it; empty where there is nothing.
     """
 
     rate: Fraction | None
     tags: ColorTags
     note: str
+    damage: str
 
     @property
     def reached_s(self) -> float | None:

@@ -75,7 +75,7 @@ class MediaFeed:
             StageError: not reachable, or no video.
         """
         self.tags = ColorTags()
-        self.note = ""
+        self.note = self.damage = ""
         self._target, self._name, self._manner = target, without_secrets(target), manner
         self._watchdog_s = settings.watchdog_s
         self._stopped = stopped
@@ -215,7 +215,8 @@ class MediaFeed:
         """Nothing more comes: say what is to be said of an end. Raises LostError where it is none."""
         reached, stated = f"{self._reached_s:.1f}", self._extent.seconds
         place = f"{reached} of {stated:.1f} s" if self._extent.is_short(self._reached_s) else f"{reached} s"
-        if self._manner == "follow":  # nobody writes it any more
+        if self._manner == "follow":
+            self.note = f"nobody wrote to the file for {self._watchdog_s:g} s: that was taken for its end"
             return
         if self._manner == "stream" and self._broke_off(failure):
             if not self._extent.known and failure is None:
@@ -227,7 +228,7 @@ class MediaFeed:
             raise error
         exact = bool(EXACT_FORMATS & set(self._container.format.name.split(",")))
         if failure is not None or (exact and self._extent.is_short(self._reached_s)):
-            self.note = f"the recording is damaged or cut short: it ends at {place}"
+            self.damage = f"the recording is damaged or cut short: it ends at {place}"
 
     def _broke_off(self, failure: av.FFmpegError | None) -> bool:
         if not self._extent.broke_off(self._reached_s, failed=failure is not None):

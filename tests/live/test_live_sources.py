@@ -204,7 +204,9 @@ def test_a_growing_file_is_read_at_its_newest_end_until_it_stops_growing(
     writer.join()
     for _ in seen.items:  # its end is the end, not a loss
         pass
-    assert seen.stage.summary()["reconnects"] == 0
+    facts = seen.stage.summary()
+    assert facts["reconnects"] == 0 and facts["given_up"] == []
+    assert "nobody wrote to the file for 2 s" in facts["notes"][0]
 
 
 def test_a_recording_is_played_at_its_own_speed_to_its_end(tmp_path: Path, watch: Callable[..., Watching]) -> None:

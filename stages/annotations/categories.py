@@ -15,6 +15,7 @@ from pipeline.stage import StageError
 PERSON = "person"
 NAMED = 12
 """Categories that a sentence names at most."""
+JOINTS = "eye|ear|shoulder|elbow|wrist|hip|knee|ankle"
 MISSING = object()
 Record = Mapping[str, Any]
 
@@ -63,20 +64,20 @@ class Categories:
         if not isinstance(record, Mapping):
             return True
         number = record.get("category_id", MISSING)
-        return not self.others if number is MISSING else str(number) in self.people
+        return not self.others if number is MISSING else number_of(number) in self.people
 
     def _name(self, record: Record) -> str:
         number = record.get("category_id", MISSING)
         if number is MISSING:
             return PERSON if not self.others else "without a category"
-        return self.people.get(str(number)) or self.others.get(str(number)) or f"number {number}"
+        return self.people.get(number_of(number)) or self.others.get(number_of(number)) or f"number {number}"
 
     def _in_order(self, record: Any) -> Any:
         """A record with COCO's keypoints; those of a category that names none of them are left out."""
         if not isinstance(record, Mapping):
             return record
         known = {key: value for key, value in record.items() if value is not None}
-        place_17 = self.keypoints.get(str(record.get("category_id")))
+        place_17 = self.keypoints.get(number_of(record.get("category_id")))
         values = known.get("keypoints")
         if values == [] or (place_17 is not None and max(place_17) < 0):
             return {key: value for key, value in known.items() if key not in ("keypoints", "num_keypoints")}
@@ -101,13 +102,13 @@ def people_categories(document: Record, file: Path) -> Categories:
             remedy = 'add "categories": [{"id": 1, "name": "person"}], with the category_id of its people as id'
             raise StageError(what, str(file), remedy)
         return Categories(people={}, others={}, keypoints={})
-    people = {str(one.get("id")): str(one["name"]) for one in named if is_person(one.get("name"))}
-    others = {str(one.get("id")): str(one.get("name")) for one in named if not is_person(one.get("name"))}
+    people = {number_of(one.get("id")): str(one["name"]) for one in named if is_person(one.get("name"))}
+    others = {number_of(one.get("id")): str(one.get("name")) for one in named if not is_person(one.get("name"))}
     if not people:
         found = _some([repr(name) for name in others.values()])
         what = f"has no category called {PERSON!r}; its categories are {found}"
         raise StageError(what, str(file), f"call the category of its people {PERSON!r}")
-    places = {str(one.get("id")): coco_places(one["keypoints"]) for one in named if one.get("keypoints")}
+    places = {number_of(one.get("id")): coco_places(one["keypoints"]) for one in named if one.get("keypoints")}
     return Categories(people=people, others=others, keypoints=places)
 
 
@@ -116,17 +117,26 @@ def is_person(name: object) -> bool:
     return isinstance(name, str) and name.strip().casefold() == PERSON
 
 
+def number_of(value: object) -> str:
+    """A category's number as text, in whichever of JSON's ways it is written: 1, 1.0, "1"."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
 def coco_places(names: object) -> tuple[int, ...]:
-    """Where each of COCO's 17 keypoints stands among named ones, -1 for nowhere: `Left Hip`, `left_hip`, `lhip`."""
+    """Where each of COCO's 17 keypoints stands among named ones, -1 for nowhere: `Left Hip`, `lhip`, `hip_left`."""
     listed = [_plain(name) for name in names] if isinstance(names, list) else []
     wanted = [_plain(name) for name in COCO_KEYPOINTS]
     return tuple(listed.index(name) if name in listed else -1 for name in wanted)
 
 
 def _plain(name: object) -> str:
-    """A keypoint's name without what names are written differently in."""
+    """A keypoint's name without what names are written differently in: `lhip` for the left hip."""
     letters = re.sub(r"[^a-z]", "", str(name).casefold())
-    return re.sub(r"^(l|r)(?:eft|ight)?(?=(eye|ear|shoulder|elbow|wrist|hip|knee|ankle)$)", r"\1", letters)
+    before = re.fullmatch(rf"(l|r)(?:eft|ight)?({JOINTS})", letters)
+    after = re.fullmatch(rf"({JOINTS})(l|r)(?:eft|ight)?", letters)
+    if before:
+        return before[1] + before[2]
+    return after[2] + after[1] if after else letters
 
 
 def _numbered(records: Sequence[Any]) -> Iterator[Any]:

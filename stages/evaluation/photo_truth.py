@@ -28,7 +28,7 @@ from stages.annotations.picture_files import picture_path
 from stages.evaluation.truth import TruePerson, TruePicture, TrueSet
 from stages.training.real_pictures import read_rgb
 
-KINDS = ("densepose_*.json", "person_keypoints_*.json")
+KINDS = ("densepose_*.json", "person_keypoints_*.json", "instances_*.json")
 """Annotation files of a COCO folder, the richest first."""
 LOOKED_FOR = 20
 """Pictures by which their folder is known."""

@@ -143,8 +143,8 @@ def default_video_stream(container: av.container.InputContainer, path: str) -> a
     """
     streams = [s for s in container.streams.video if not is_picture_on_the_side(s)]
     if streams and all(stream.disposition & Disposition.dependent for stream in streams):
-        what = "is a picture put together from tiles, which cannot be read from here"
-        raise StageError(what, path, "give the file itself, or save it as JPEG or PNG")
+        what = "is a picture put together from tiles, which is read from a file alone, and not live"
+        raise StageError(what, path, "name a file of this machine, or save it as JPEG or PNG")
     if not streams:
         kind = "has sound but no video" if container.streams.audio else "has no video stream"
         raise StageError(kind, path, "give a file with a video stream")

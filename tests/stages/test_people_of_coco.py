@@ -87,11 +87,20 @@ def test_case_does_not_matter_and_the_name_is_said(tmp_path: Path, name: str) ->
     assert f"{name!r} (2)" in note and "left out: 'door' (2)" in note
 
 
-def test_numbers_written_as_text_are_numbers(tmp_path: Path) -> None:
+@pytest.mark.parametrize("written", [str, float])
+def test_a_number_is_one_however_it_is_written(tmp_path: Path, written: Callable[[int], object]) -> None:
     document = labelled(0, 1)
     for record in document["annotations"]:
-        record["category_id"] = str(record["category_id"])
+        record["category_id"] = written(record["category_id"])
     only_people(stored(tmp_path, document))
+
+
+def test_a_folder_of_instances_is_one_of_coco(tmp_path: Path) -> None:
+    (tmp_path / "annotations").mkdir()
+    path = stored(tmp_path, labelled(2, 1))
+    path.rename(tmp_path / "annotations" / "instances_default.json")
+    pictures, _ = scored(tmp_path)
+    assert [len(one.people) for one in pictures] == [1, 1]
 
 
 def test_a_file_that_knows_no_categories_annotates_people(tmp_path: Path) -> None:
@@ -211,7 +220,13 @@ def keypoints(names: list[str], **where: tuple[int, int]) -> tuple[list[str], li
 
 
 @pytest.mark.parametrize(
-    "written", [str.title, lambda name: name.replace("_", "-"), lambda name: name.replace("left_", "L")]
+    "written",
+    [
+        str.title,
+        lambda name: name.replace("_", "-"),
+        lambda name: name.replace("left_", "L"),
+        lambda name: "_".join(name.split("_")[::-1]),
+    ],
 )
 def test_keypoints_are_found_by_their_names(tmp_path: Path, written: Callable[[str], str]) -> None:
     names, values = keypoints(

@@ -18,7 +18,7 @@ from pipeline.batch.parts import Parts, split
 from pipeline.command.arguments import apply_shortcuts, read_arguments
 from pipeline.command.checks import check_places
 from pipeline.command.progress import Progress
-from pipeline.command.report import make_report, write_report
+from pipeline.command.report import left_out_sentence, make_report, write_report
 from pipeline.command.streams import discreet_streams
 from pipeline.config import RunConfig, read_config, validate
 from pipeline.inputs import Inputs, is_url
@@ -33,8 +33,6 @@ from pipeline.watch.watching import watching
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 STOPPING = "stopping after the current packet"
 STOPPING_BATCH = "no further part of the batch begins"
-NAMED_FILES = 8
-"""Of those that were left out of a folder, so many are named on the terminal."""
 AGAIN = "the same command again does what is missing"
 
 
@@ -122,7 +120,7 @@ def _carry_out(
         write_report(make_report(metrics, inputs.left_out), arguments.report)
     code = _verdict(metrics, interrupted=interrupt.requested, debug=arguments.debug)
     if inputs.left_out:
-        print(_left_out(inputs.left_out), file=sys.stderr)
+        print(left_out_sentence(inputs.left_out), file=sys.stderr)
     if parts is not None and code != DONE:
         print(AGAIN, file=sys.stderr)
     return code
@@ -168,14 +166,6 @@ def _written(job: Job, receipt: Any, stream: StreamTally) -> str:
 
 def _counted(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-def _left_out(names: Sequence[str]) -> str:
-    """What of the named folders is no input, some of it by name; names that no terminal shows are escaped."""
-    shown = [name if name.isprintable() else ascii(name)[1:-1] for name in names[:NAMED_FILES]]
-    more = f", and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
-    were = "was" if len(names) == 1 else "were"
-    return f"{len(names)} in the folder {were} left out, being no video or image: {', '.join(shown)}{more}"
 
 
 def _verdict(metrics: Metrics, *, interrupted: bool, debug: bool) -> int:

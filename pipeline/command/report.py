@@ -11,8 +11,8 @@ from pipeline.addresses import discreet, discreet_data
 from pipeline.metrics import Metrics, StreamTally
 from pipeline.stage import PlainError
 
-NAMED_FILES = 100
-"""Of those that were left out of a folder, so many are named in a report."""
+NAMED_FILES, NAMED_ON_TERMINAL = 100, 8
+"""Of those that were left out of folders, so many are named in a report, and in a sentence."""
 
 
 def make_report(metrics: Metrics, left_out: Sequence[str] = ()) -> dict[str, Any]:
@@ -44,6 +44,14 @@ def make_report(metrics: Metrics, left_out: Sequence[str] = ()) -> dict[str, Any
         **measured,
         **metrics.facts,
     }
+
+
+def left_out_sentence(names: Sequence[str]) -> str:
+    """What of the named folders is no input, some of it by name; names that no terminal shows are escaped."""
+    shown = [name if name.isprintable() else ascii(name)[1:-1] for name in names[:NAMED_ON_TERMINAL]]
+    more = f", and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    were = "was" if len(names) == 1 else "were"
+    return f"{len(names)} in the folder {were} left out, being no video or image: {', '.join(shown)}{more}"
 
 
 def write_report(report: dict[str, Any], path: str) -> None:

@@ -105,6 +105,18 @@ def test_with_ray_the_result_is_the_same(command: Command, place: Path) -> None:
     assert len(done.stderr.splitlines()) <= 5  # the result, warnings of the toys, the sum: nothing of Ray's own
 
 
+def test_what_a_folder_holds_besides_is_counted_and_named(command: Command, place: Path) -> None:
+    (place / "clips" / "more").mkdir(parents=True)
+    (place / "clips" / "5").write_bytes(b"\xff\xd8\xff\xe0")
+    (place / "clips" / "notes.txt").write_text("words")
+    done = command("clips", "-o", "made/", "--report", "report.json")
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 input done" in done.stderr and "2 in the folder were left out" in done.stderr
+    assert (place / "made" / "5.densepose.png").is_file()
+    left_out = json.loads((place / "report.json").read_text())["left_out"]
+    assert left_out == {"count": 2, "names": ["clips/more/", "clips/notes.txt"]}
+
+
 def test_one_bad_input_fails_the_run_but_not_the_others(command: Command, place: Path) -> None:
     done = command("nonsense", "absent", "7", "-o", "results/")
     assert done.returncode == 1

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.command.report import left_out_sentence, make_report
+from pipeline.graph import Graph
 from pipeline.inputs import Inputs, UsageError, find_inputs
+from pipeline.metrics import Metrics
 
 
 @pytest.fixture
@@ -63,6 +66,16 @@ def test_a_folder_gives_what_its_content_makes_media_and_tells_what_it_leaves_ou
         "sub/png.mp4": "png.densepose.png",
     }
     assert found.left_out == ("sub/.hidden", "sub/lower/", "sub/notes.txt")
+
+
+def test_what_is_left_out_is_counted_and_named_as_far_as_fits() -> None:
+    assert left_out_sentence(["a.txt"]) == "1 in the folder was left out, being no video or image: a.txt"
+    many = [f"{number}.txt" for number in range(300)]
+    assert left_out_sentence(many).startswith("300 in the folder were left out")
+    assert left_out_sentence(many).endswith("7.txt, and 292 more")
+    assert left_out_sentence(["a\x1b[31m\n.txt"]).endswith(r"a\x1b[31m\n.txt")
+    found = make_report(Metrics(Graph(lanes=()), []), many)["left_out"]
+    assert found == {"count": 300, "names": many[:100]}
 
 
 def test_a_folder_without_media_tells_what_it_holds(folder: Path) -> None:

@@ -19,7 +19,7 @@ RAW_SUFFIXES = (
 PICTURE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".png", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".heic", ".heif"),
     *(".hif", ".avif", ".jp2", ".j2k", ".jpf", ".jpx", ".jxl", ".tga", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".pfm"),
-    *(".hdr", ".exr", ".psd", ".sgi", ".qoi", ".dds", ".dpx", ".pcx"),
+    *(".hdr", ".exr", ".psd", ".sgi", ".qoi", ".dds", ".dpx", ".pcx", ".ico", ".jls"),
     *RAW_SUFFIXES,
 )
 FILM_OF_JPEGS = (".mjpeg", ".mjpg")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,27 @@ NAMED = 12
 JOINTS = "eye|ear|shoulder|elbow|wrist|hip|knee|ankle"
 MISSING = object()
 Record = Mapping[str, Any]
+Damaged = Callable[[Any, ValueError], None]
+"""What is done about a record, and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keypoints:
+    """The keypoints that a category names: how many, and where COCO's 17 stand among them, -1 for nowhere."""
+
+    count: int
+    place_17: tuple[int, ...]
+
+    @property
+    def foreign(self) -> bool:
+        """Whether none of them is COCO's."""
+        return max(self.place_17) < 0
+
+    def in_cocos_order(self, values: list[Any]) -> list[Any]:
+        """COCO's 51 numbers of a record, zeros for what is not named. Raises: ValueError for a wrong count."""
+        if len(values) != 3 * self.count:
+            raise ValueError(f"its keypoints has {len(values)} values, its category names {self.count} keypoints")
+        return [value for at in self.place_17 for value in (values[3 * at : 3 * at + 3] if at >= 0 else (0, 0, 0))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,29 +48,32 @@ class Categories:
     Attributes:
         people: those of people, number (as text) to name.
         others: all others, likewise.
-        keypoints: by number, where each of COCO's 17 keypoints stands in a record of that category: -1 for nowhere;
-            only of categories that name keypoints.
+        keypoints: by number, of the categories that name any.
     """
 
     people: Mapping[str, str]
     others: Mapping[str, str]
-    keypoints: Mapping[str, tuple[int, ...]]
+    keypoints: Mapping[str, Keypoints]
 
-    def of_people(self, records: Sequence[Any]) -> list[Any]:
+    def of_people(self, records: Sequence[Any], damaged: Damaged) -> list[Any]:
         """The records of people as COCO has them: keypoints in its order, each with an id of its own.
 
-        What is no record at all stays, for its reader to say so.
+        What is no record at all stays, for its reader to say so; what is `damaged` here is left out.
         """
-        return list(_numbered([self._in_order(one) for one in records if self._is_person(one)]))
+        people = []
+        for record in filter(self._is_person, records):
+            try:
+                people.append(self._in_order(record))
+            except ValueError as error:
+                damaged(record, error)
+        return list(_numbered(people))
 
     def note(self, file: Path, records: Sequence[Any]) -> str:
         """Which names counted as people, and what was left out of a file, in a sentence.
 
         Nothing is said of files as COCO's own, with people alone, under number 1.
         """
-        foreign = [
-            self.people[number] for number, at in self.keypoints.items() if number in self.people and max(at) < 0
-        ]
+        foreign = any(one.foreign for number, one in self.keypoints.items() if number in self.people)
         lost = f"; its keypoints are none of COCO's {len(COCO_KEYPOINTS)} and are left out" if foreign else ""
         if dict(self.people) in ({}, {"1": PERSON}) and not self.others and not lost:
             return ""
@@ -73,20 +97,17 @@ class Categories:
         return self.people.get(number_of(number)) or self.others.get(number_of(number)) or f"number {number}"
 
     def _in_order(self, record: Any) -> Any:
-        """A record with COCO's keypoints; those of a category that names none of them are left out."""
+        """A record with COCO's keypoints, or without where its category names none of them. Raises: ValueError."""
         if not isinstance(record, Mapping):
             return record
         known = {key: value for key, value in record.items() if value is not None}
-        place_17 = self.keypoints.get(number_of(record.get("category_id")))
-        values = known.get("keypoints")
-        if values == [] or (place_17 is not None and max(place_17) < 0):
+        number = number_of(known["category_id"]) if "category_id" in known else next(iter(self.people), "")
+        named, values = self.keypoints.get(number), known.get("keypoints")
+        if values == [] or (named is not None and named.foreign):
             return {key: value for key, value in known.items() if key not in ("keypoints", "num_keypoints")}
-        if place_17 is None or not isinstance(values, list):
+        if named is None or not isinstance(values, list):
             return known
-        if len(values) <= 3 * max(place_17) + 2:
-            return known
-        ordered = [value for at in place_17 for value in (values[3 * at : 3 * at + 3] if at >= 0 else (0, 0, 0))]
-        return {**known, "keypoints": ordered}
+        return {**known, "keypoints": named.in_cocos_order(values)}
 
 
 def people_categories(document: Record, file: Path) -> Categories:
@@ -108,8 +129,8 @@ def people_categories(document: Record, file: Path) -> Categories:
         found = _some([repr(name) for name in others.values()])
         what = f"has no category called {PERSON!r}; its categories are {found}"
         raise StageError(what, str(file), f"call the category of its people {PERSON!r}")
-    places = {number_of(one.get("id")): coco_places(one["keypoints"]) for one in named if one.get("keypoints")}
-    return Categories(people=people, others=others, keypoints=places)
+    keypoints = {number_of(one.get("id")): keypoints_called(one["keypoints"]) for one in named if one.get("keypoints")}
+    return Categories(people=people, others=others, keypoints=keypoints)
 
 
 def is_person(name: object) -> bool:
@@ -122,11 +143,11 @@ def number_of(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def coco_places(names: object) -> tuple[int, ...]:
-    """Where each of COCO's 17 keypoints stands among named ones, -1 for nowhere: `Left Hip`, `lhip`, `hip_left`."""
+def keypoints_called(names: object) -> Keypoints:
+    """The keypoints that a category names in its way: `Left Hip`, `lhip`, `hip_left`."""
     listed = [_plain(name) for name in names] if isinstance(names, list) else []
     wanted = [_plain(name) for name in COCO_KEYPOINTS]
-    return tuple(listed.index(name) if name in listed else -1 for name in wanted)
+    return Keypoints(count=len(listed), place_17=tuple(listed.index(name) if name in listed else -1 for name in wanted))
 
 
 def _plain(name: object) -> str:

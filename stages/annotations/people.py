@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pipeline.stage import StageError
 from stages.annotations.categories import people_categories
-from stages.annotations.densepose_coco import Damage, DenseSet, dense_set_of, read_document, refuse
+from stages.annotations.densepose_coco import REMEDY, Damage, DenseSet, dense_set_of, read_document, refuse
 
 
 def read_people(path: Path, damage: Damage = refuse, pictures: Path | None = None) -> DenseSet:
@@ -21,7 +22,11 @@ def read_people(path: Path, damage: Damage = refuse, pictures: Path | None = Non
     document = read_document(path)
     categories = people_categories(document, path)
     note = categories.note(path, document["annotations"])
-    people = {**document, "annotations": categories.of_people(document["annotations"])}
+
+    def damaged(record: Any, error: ValueError) -> None:
+        damage(StageError(f"annotation {record.get('id', 'without id')}: {error}", str(path), REMEDY))
+
+    people = {**document, "annotations": categories.of_people(document["annotations"], damaged)}
     found = replace(dense_set_of(people, path, damage, pictures), note=note)
     if not found.people:
         detail = f" ({note})" if note else ""

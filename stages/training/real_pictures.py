@@ -84,7 +84,11 @@ def coco_people(folder: Path, split: str, licences: frozenset[int] | None) -> It
         raise StageError("the annotations are missing", str(path), remedy)
     document = json.loads(path.read_text(encoding="utf-8"))
     rows_of: dict[Any, list[Mapping[str, Any]]] = {}
-    for row in people_categories(document, path).of_people(document["annotations"]):
+
+    def damaged(row: Any, error: ValueError) -> None:
+        raise StageError(f"annotation {row.get('id')}: {error}", str(path), "get the file again") from error
+
+    for row in people_categories(document, path).of_people(document["annotations"], damaged):
         rows_of.setdefault(row["image_id"], []).append(row)
     for image in document["images"]:
         if licences is not None and image["license"] not in licences:

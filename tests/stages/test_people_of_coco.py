@@ -243,6 +243,14 @@ def test_keypoints_are_found_by_their_names(tmp_path: Path, written: Callable[[s
     assert (trained[0].people[0].keypoint_173 == expected).all()
 
 
+def test_keypoints_that_do_not_fit_their_names_are_damage(tmp_path: Path) -> None:
+    document = labelled(keypoints=[1, 1, 2] * 17)
+    document["categories"][1]["keypoints"] = ["pelvis", *COCO_KEYPOINTS]
+    path = stored(tmp_path, document)
+    with pytest.raises(StageError, match="annotation 2: its keypoints has 51 values, its category names 18 keypoints"):
+        scored(path)
+
+
 def test_keypoints_that_are_none_of_cocos_are_left_out(tmp_path: Path) -> None:
     names, values = keypoints(["head", "foot"], head=(5, 6), foot=(7, 8))
     document = labelled(keypoints=values, num_keypoints=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 
 from pipeline.conversion import ConfigError, convert, nearest, to_dataclass
 from pipeline.graph import Graph, build_graph, stage_class
+from pipeline.plain_yaml import DEEPEST, MOST_CHARACTERS, read_yaml
 from pipeline.stage import Stage
 from pipeline.watch.settings import ObserveConfig
 
@@ -128,6 +130,8 @@ class RunSettings:
         """Raises ValueError for a number out of range or a run without lanes."""
         _at_least(1, credits=self.credits, threads=self.threads, workers=self.workers)
         _at_least(1, largest_picture=self.largest_picture)
+        if self.largest_picture is not None and not math.isfinite(self.largest_picture):
+            raise ValueError("largest_picture must be a number of millions")
         if not self.lanes:
             raise ValueError("a run needs at least one lane")
 
@@ -268,14 +272,16 @@ def _check_sections(
             continue
         if key in table:
             raise ConfigError(f"stage '{key}' is in no lane", raw.origin((key,)), "place it in a lane, or leave it out")
-        raise ConfigError(f"unknown key '{key}'", raw.origin((key,)), nearest(key, {*known, *configs, *shared}))
+        told = f"{key:.60}"
+        raise ConfigError(f"unknown key '{told}'", raw.origin((told,)), nearest(told, {*known, *configs, *shared}))
 
 
 def _read_file(path: Path, configs: Path, seen: tuple[Path, ...]) -> RawConfig:
     if path.resolve() in seen:
         raise ConfigError("configurations extend each other in a circle", str(path), "remove one `extends`")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as file:
+            values = read_yaml(file.read(MOST_CHARACTERS + 1))
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
@@ -325,13 +331,15 @@ def _merge(
 def _apply_change(raw: RawConfig, change: str) -> None:
     path_text, equals, text = change.partition("=")
     path = path_text.strip().split(".")
-    if not equals or not all(path):
-        raise ConfigError("a change is written key.path=value", f"{COMMAND_LINE} {change}", "e.g. --set encode.crf=20")
+    if not equals or not all(path) or len(path) > DEEPEST:
+        where = f"{COMMAND_LINE} {change:.80}"
+        raise ConfigError("a change is written key.path=value", where, "e.g. --set encode.crf=20")
     try:
-        value = yaml.safe_load(text)
+        value = read_yaml(text)
     except yaml.YAMLError as error:
         # The value is not repeated: it may be a passphrase.
-        raise ConfigError("the value is no YAML", f"{COMMAND_LINE} {path_text}", "quote it") from error
+        reason = getattr(error, "problem", None) or "not text"
+        raise ConfigError(f"the value is no YAML ({reason})", f"{COMMAND_LINE} {path_text:.80}", "quote it") from error
     raw.change(tuple(path), value, COMMAND_LINE)
 
 

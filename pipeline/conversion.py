@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import reprlib
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +23,8 @@ class ConfigError(PlainError):
     exit_code: ClassVar[int] = 2
 
 
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = 60
 Origin = Callable[[tuple[str, ...]], str]
 """Tells where a key path was written: `FILE: a.b`, or `--set: a.b`."""
 
@@ -46,7 +49,8 @@ def to_dataclass(cls: type[T], value: Any, path: tuple[str, ...], origin: Origin
     fields = {field.name: field for field in dataclasses.fields(typing.cast(Any, cls))}
     for key in value:
         if key not in fields:
-            raise ConfigError(f"unknown key '{key}'", origin((*path, str(key))), nearest(str(key), fields))
+            told = _brief(key)
+            raise ConfigError(f"unknown key '{told}'", origin((*path, told)), nearest(told, fields))
     hints = typing.get_type_hints(cls)
     found = {key: convert(hints[key], item, (*path, key), origin) for key, item in value.items()}
     for key, field in fields.items():
@@ -150,9 +154,14 @@ def _named(hint: Any) -> str:
     return words.get(hint, "a mapping of settings" if dataclasses.is_dataclass(hint) else str(hint))
 
 
+def _brief(key: Any) -> str:
+    """A key of a mapping, which may be of any length and kind, as messages show it."""
+    return f"{key if isinstance(key, str) else _BRIEF.repr(key):.60}"
+
+
 def _shown(value: Any) -> str:
     kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", dict: "a mapping"}
     if value is None:
         return "nothing"
     known = discreet_data(value)  # before it is cut short, for then a secret cannot be told any more
-    return f"{known!r:.60} ({kinds.get(type(value), type(value).__name__)})"
+    return f"{_BRIEF.repr(known):.60} ({kinds.get(type(value), type(value).__name__)})"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from pipeline.addresses import HIDDEN, discreet, without_secrets
-from pipeline.journal import journal_path
+from pipeline.journal import stands_whole
 from pipeline.media import is_called_media, is_media, is_picture
 from pipeline.packet import Failure
 from pipeline.stage import NAME_BYTES, Job, PlainError, fitting_name
@@ -117,7 +117,7 @@ def _placed(
         place = output if target is None and output else inside(target or str(folder or ""), name)
         job = Job(index=index, input=item.path, output=place, stem=stem, several=several, overwrite=overwrite)
         job = dataclasses.replace(job, resume=resume)
-        if resume and not item.failure and exists(place) and not os.path.exists(journal_path(place)):
+        if resume and not item.failure and exists(place) and stands_whole(place):
             standing.add(index)
             jobs.append(job)
             continue

@@ -23,7 +23,7 @@ from typing import Any
 
 from pipeline.addresses import discreet_data
 from pipeline.packet import Commit, Waiting
-from pipeline.stage import Job, PlainError, working_folder
+from pipeline.stage import CLAIM, PARTS, WHOLE, Job, PlainError, working_folder
 
 KEPT = 2
 """Commits in the file: the last one, and the one before for a crash right at the end of the input."""
@@ -167,6 +167,33 @@ class Journal:
         for file in path.parent.glob("journal.*.states"):
             if file.name not in kept:
                 file.unlink(missing_ok=True)
+
+
+def stands_whole(output: str) -> bool:
+    """Whether a result is there that no run will go on with: there is no journal, or it got its name after that."""
+    if not os.path.exists(journal_path(output)):
+        return True
+    return _is_marked_whole(output)
+
+
+def remove_parts(output: str) -> None:
+    """Remove what a run left that was killed right after its result had its name."""
+    folder = Path(working_folder(output))
+    with contextlib.suppress(OSError):  # something else lies in it
+        if _is_marked_whole(output):
+            for part in (part for pattern in (*PARTS, CLAIM) for part in folder.glob(pattern)):
+                part.unlink()
+            folder.rmdir()
+
+
+def _is_marked_whole(output: str) -> bool:
+    """Whether the mark of a whole result fits the file under its name."""
+    try:
+        mark = json.loads((Path(working_folder(output)) / WHOLE).read_text(encoding="utf-8"))
+        facts = os.stat(output)
+    except (OSError, ValueError):
+        return False
+    return mark == {"size": facts.st_size, "mtime_ns": facts.st_mtime_ns}
 
 
 def journal_path(output: str) -> Path:

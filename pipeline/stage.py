@@ -76,6 +76,13 @@ CLAIM = "claim.lock"
 """Locked in a working folder while a run makes the result: two that wrote into it would mix their parts."""
 
 
+PARTS = ("journal.*", "segment_*", "joined.*", "picture.*", "manifest.*", "whole.*")
+"""What this product puts into a working folder, in the order in which it goes when the result has its name; nothing
+else in there is ever removed."""
+WHOLE = "whole.json"
+"""Says of which size and date a result is that is about to get its name: a run which ends right after it was whole."""
+
+
 def working_folder(path: str) -> str:
     """Where a result is made before it has its name: `OUT.partial`, beside it."""
     name = os.path.basename(path)

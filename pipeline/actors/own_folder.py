@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import secrets
 import shutil
@@ -73,8 +74,6 @@ def remove_own_folder(folder: Path) -> None:
 
 def _forget_token() -> None:
     """Ray reads a token once a process; the next run has another."""
-    try:
-        from ray._raylet import AuthenticationTokenLoader
-    except ImportError:  # a Ray without tokens
-        return
-    AuthenticationTokenLoader.instance().reset_cache()
+    loader = getattr(importlib.import_module("ray._raylet"), "AuthenticationTokenLoader", None)
+    if loader is not None:  # else this Ray knows no tokens
+        loader.instance().reset_cache()

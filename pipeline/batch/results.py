@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline import storage
-from pipeline.stage import Job, PlainError, working_folder
+from pipeline.stage import CLAIM, Job, PlainError, working_folder
 
 SHARDS, WHOLE = "shards-", "whole-"
 """How the folders of shards, and of results that are not whole yet, begin in `OUT.partial/`."""
@@ -93,8 +93,8 @@ def clear(job: Job) -> None:
     for made in (*here.glob(f"{SHARDS}*"), *here.glob(f"{WHOLE}*")):  # of a file that was replaced meanwhile, too
         shutil.rmtree(made, ignore_errors=True)
     with contextlib.suppress(OSError):  # something else lies in it
-        for mark in here.glob(f"{_MARK}*"):
-            mark.unlink()
+        for left in (*here.glob(f"{_MARK}*"), *here.glob(CLAIM)):  # a worker that was killed leaves its claim
+            left.unlink()
         here.rmdir()
 
 

@@ -19,10 +19,11 @@ from pipeline.command.arguments import apply_shortcuts, read_arguments
 from pipeline.command.checks import check_places
 from pipeline.command.progress import Progress
 from pipeline.command.report import left_out_sentence, make_report, write_report
-from pipeline.command.streams import discreet_streams
+from pipeline.command.terminal import one_line, plain_terminal
 from pipeline.config import RunConfig, read_config, validate
 from pipeline.inputs import Inputs, is_url
 from pipeline.interrupts import interrupt_on_signals
+from pipeline.journal import remove_parts
 from pipeline.launch import checked, confirm_batch, launch, launch_batch, run_inputs
 from pipeline.metrics import Metrics, StreamTally
 from pipeline.packet import is_result
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None, table: Mapping[str, str] | None = No
     """
     started = time.perf_counter()
     words = list(sys.argv[1:] if argv is None else argv)
-    with keeping_secrets(words), discreet_streams():
+    with keeping_secrets(words), plain_terminal():
         try:
             return _main(words, _stage_table() if table is None else table, started)
         except KeyboardInterrupt:
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None, table: Mapping[str, str] | None = No
             return INTERRUPTED
         except Exception as error:
             if "--debug" in words:
-                _say(traceback.format_exc())
+                print(discreet(traceback.format_exc()), file=sys.stderr)
             if is_plain(error):
                 _say(f"error: {error}")
                 return int(getattr(error, "exit_code", FAILED))
@@ -64,9 +65,9 @@ def main(argv: Sequence[str] | None = None, table: Mapping[str, str] | None = No
             return FAILED
 
 
-def _say(text: str) -> None:
-    """Tell the user, and no secret."""
-    print(discreet(text), file=sys.stderr)
+def _say(sentence: str) -> None:
+    """Tell the user, on one line and no secret."""
+    print(one_line(discreet(sentence)), file=sys.stderr)
 
 
 def _stage_table() -> Mapping[str, str]:
@@ -107,8 +108,10 @@ def _carry_out(
     metrics = Metrics(config.graph, inputs.jobs, started)
     for index, failure in inputs.refused.items():
         metrics.failed(index, failure)
-    for index in inputs.standing:
-        metrics.stands(index)
+    for job in inputs.jobs:
+        if job.index in inputs.standing:
+            metrics.stands(job.index)
+            remove_parts(job.output or "")
     with interrupt_on_signals(STOPPING if parts is None else STOPPING_BATCH) as interrupt:
         if parts is not None:
             results = launch_batch(parts, plan, inputs, metrics, interrupt, serial=arguments.serial)
@@ -122,7 +125,7 @@ def _carry_out(
     if inputs.left_out:
         print(left_out_sentence(inputs.left_out), file=sys.stderr)
     if parts is not None and code != DONE:
-        print(AGAIN, file=sys.stderr)
+        _say(AGAIN)
     return code
 
 
@@ -180,7 +183,7 @@ def _verdict(metrics: Metrics, *, interrupted: bool, debug: bool) -> int:
         if stream.failure:
             _say(f"error: {stream.failure.error()}")
             if debug and stream.failure.trace:
-                _say(stream.failure.trace)
+                print(discreet(stream.failure.trace), file=sys.stderr)
         for loss in stream.given_up:
             _say(f"error: {stream.job.name}: {loss}")
         for facts in (stream.facts, *(result.facts for result in stream.results)):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pipeline.actors.own_folder import make_own_folder, remove_own_folder
+from pipeline.command.terminal import one_line
 from pipeline.graph import Lane, read_node, stage_class
 from pipeline.inputs import UsageError
 from pipeline.plan import GB, auto_threads, read_machine
@@ -37,7 +38,7 @@ def examine(words: Sequence[str], table: Mapping[str, str], out: TextIO) -> int:
         works = works and not refusal
     for fact in _findings(table):
         mark = " " if fact.fine else "!"
-        out.write(f"{mark} {fact.name:<12} {fact.value}\n")
+        out.write(f"{mark} {fact.name:<12} {one_line(fact.value)}\n")
         if not fact.fine and fact.remedy:
             out.write(f"  {'':<12} → {fact.remedy}\n")
         works = works and not (fact.needed and not fact.fine)

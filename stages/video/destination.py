@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pipeline.stage import CLAIM, StageError, fitting_name, working_folder
-from stages.video.durable import put_in_place
+from pipeline.stage import CLAIM, PARTS, WHOLE, StageError, fitting_name, working_folder
+from stages.video.durable import put_in_place, sync_file
 from stages.video.source import is_url
 
-OWN_FILES = ("journal.*", "segment_*", "joined.*", "picture.*", "manifest.*")
-"""What this product puts into `OUT.partial/`; nothing else in there is ever removed."""
 PATIENCE_S = 5.0
 """For a process that was killed, and whose successor is quicker than the system in letting go of its claim."""
 
@@ -61,6 +60,11 @@ class Destination:
     def publish(self, draft: Path) -> None:
         """Give a whole file the final name and remove the working folder."""
         self.check()
+        if any(self.folder.glob("journal.*")):  # there is something to go on from, which the result makes void
+            facts = draft.stat()
+            with (self.folder / WHOLE).open("w", encoding="utf-8") as file:
+                json.dump({"size": facts.st_size, "mtime_ns": facts.st_mtime_ns}, file)
+                sync_file(file)
         put_in_place(draft, Path(self.path))
         self.discard()
 
@@ -104,7 +108,7 @@ class Destination:
         self._claim = claim
 
     def _remove_own_files(self) -> None:
-        for pattern in OWN_FILES:
+        for pattern in PARTS:
             for file in self.folder.glob(pattern):
                 file.unlink()
 

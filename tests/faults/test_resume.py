@@ -133,6 +133,37 @@ def test_a_disk_without_a_byte_left_stops_cleanly(
         subprocess.run(["umount", str(disk)], check=False)
 
 
+KILLED_AT_THE_END = """
+import os, signal, sys
+from pipeline.command.cli import main
+from stages.video.destination import Destination
+def killed(destination):
+    os.kill(os.getpid(), signal.SIGKILL)
+Destination.discard = killed
+sys.exit(main())
+"""
+
+
+def test_a_result_that_had_its_name_before_its_journal_was_gone_is_done(
+    root: Path, settings: list[str], calm: tuple[int, str], tmp_path: Path
+) -> None:
+    output = tmp_path / "out.mp4"
+    command = [sys.executable, "-c", KILLED_AT_THE_END, "configs/demo_walk.mp4", "-o", str(output), *settings]
+    killed = subprocess.run([*command, "--serial"], cwd=root, capture_output=True, timeout=300, check=False)
+    assert killed.returncode == -9 and journal_path(str(output)).exists()
+    assert decoded(output) == calm
+    whole, made = output.read_bytes(), output.stat()
+    output.write_bytes(b"mine")  # another file under the name
+    refused = product(root, output, settings, "--serial", "--resume")
+    assert refused.returncode == 1 and "this file exists already" in refused.stderr
+    assert output.read_bytes() == b"mine"
+    output.write_bytes(whole)
+    os.utime(output, ns=(made.st_atime_ns, made.st_mtime_ns))
+    done = product(root, output, settings, "--serial", "--resume")
+    assert (done.returncode, list(tmp_path.iterdir())) == (0, [output]), done.stderr
+    assert output.stat().st_mtime_ns == made.st_mtime_ns
+
+
 def test_other_settings_are_refused(root: Path, settings: list[str], tmp_path: Path) -> None:
     output = tmp_path / "out.mp4"
     command = [sys.executable, "-c", CRASH, "configs/demo_walk.mp4", "-o", str(output), *settings, "--serial"]

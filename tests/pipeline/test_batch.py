@@ -180,6 +180,7 @@ def test_a_whole_result_that_was_not_noted_is_taken_and_nothing_else_is_left(
     made = result.stat().st_mtime_ns
     (result.parent / "batch.json.0123abcd.draft").write_text("half of it")
     (result.parent / "batch.lock").touch()  # of a driver that was killed
+    (result.parent / f"{result.name}.partial" / "claim.lock").touch()  # and of its worker
     assert main(command) == 0
     assert result.stat().st_mtime_ns == made
     assert sorted(file.name for file in result.parent.iterdir()) == ["batch.json", result.name]

@@ -1,0 +1,67 @@
+"""Text on its way to the terminal: no secret of the run, no sign that steers a terminal or that its encoding lacks."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from pipeline.addresses import without_known_secrets
+
+_STEERING = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+"""Control characters, but for those that text is laid out with, and what turns the direction of writing round."""
+_IN_TEXT = re.compile(f"\x1b\\[K|[{_STEERING}]")
+_IN_A_LINE = re.compile(f"[\t\n\r{_STEERING}]")
+ERASE = "\x1b[K"
+"""Progress erases the rest of its line; nothing else may steer a terminal."""
+_PLAIN = str.maketrans({"→": "->", "…": "...", "·": "-", "×": "x", "−": "-", "–": "-", "█": "#", "░": ".", "’": "'"})
+
+
+class Terminal:
+    """A text stream that leaves out known secrets, shows what would steer it, and replaces signs it has no code for."""
+
+    def __init__(self, out: TextIO) -> None:
+        """Args: out: what is written to."""
+        self._out = out
+
+    def write(self, text: str) -> int:
+        """Write a text; returns its length."""
+        text = _IN_TEXT.sub(lambda f: ERASE if f[0] == ERASE else _escaped(f), without_known_secrets(text))
+        encoding = getattr(self._out, "encoding", None) or "utf-8"
+        try:
+            text.encode(encoding)
+        except UnicodeEncodeError:
+            text = text.translate(_PLAIN).encode(encoding, "backslashreplace").decode(encoding)
+        return self._out.write(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write each."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._out, name)
+
+
+@contextmanager
+def plain_terminal() -> Iterator[None]:
+    """Let everything that this process writes while the block runs pass through a `Terminal`."""
+    before = sys.stdout, sys.stderr
+    out: Any = Terminal(before[0])
+    err: Any = Terminal(before[1])
+    sys.stdout, sys.stderr = out, err
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+def one_line(sentence: str) -> str:
+    """A sentence that names files, on one line whatever their names hold."""
+    return _IN_A_LINE.sub(_escaped, sentence)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")

@@ -3,16 +3,47 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 
+from models.errors import ModelError
 from models.network import Network, NetworkConfig
+from models.places import path_named
 
 
 def fetch_weights(config: NetworkConfig) -> None:
-    """Download the weights of a configuration where they are published ones and not here yet. Raises ModelError."""
+    """Download the weights of a configuration where they are published ones and not here yet.
+
+    Raises ModelError where they cannot be had, or are of another network than the configuration's.
+    """
     if config.kind == "zoo" and config.weights.startswith("zoo:"):
         from models.inference.zoo_network import checkpoint_path
 
         checkpoint_path(config)
+    elif config.kind == "light" and config.weights != "light":
+        refuse_other_kinds(path_named(config.weights))
+
+
+def refuse_other_kinds(path: Path) -> None:
+    """Raises ModelError for weights of another network than the light one, saying which setting they want."""
+    from models.checkpoints.trained import read_about
+    from models.checkpoints.zoo import ZOO
+
+    published = next((entry.name for entry in ZOO.values() if entry.file_name == path.name), None)
+    if published is not None:
+        what = "these are weights of a published network, not of the light one"
+        raise ModelError(what, str(path), f"add -c {configuration_of(published)}")
+    try:
+        kind = read_about(path).kind
+    except ModelError:  # the light network says itself what is wrong with them
+        return
+    what = f"these weights are of a trained network of the kind '{kind}', not of the light one"
+    raise ModelError(what, str(path), "add --set network.kind=trained")
+
+
+def configuration_of(published: str) -> str:
+    """The configuration of published weights: `zoo_r101_dl` of `densepose_rcnn_R_101_FPN_DL_s1x`."""
+    _, depth, *rest = published.removeprefix("densepose_rcnn_").replace("_FPN", "").split("_")
+    return "_".join([f"zoo_r{depth}", *([part.lower() for part in rest if part != "s1x"] or ["s1x"])])
 
 
 @functools.lru_cache(maxsize=4)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from os import PathLike
 from typing import Any
 
 from pipeline.addresses import keeping_secrets
+from pipeline.command.published import fitting_network
 from pipeline.config import CONFIGS, RawConfig, RunConfig, read_config, validate
-from pipeline.graph import Lane, Node, read_node, stage_class
+from pipeline.graph import Lane, Node, read_node, refuse_strangers, stage_class
 from pipeline.inputs import without_output
 from pipeline.interrupts import Interrupt
 from pipeline.launch import checked, fetch, run_inputs
@@ -26,8 +29,8 @@ WEIGHTS = ("network", "weights")
 
 
 def run(
-    config: str = "video",
-    inputs: str | Sequence[str] = (),
+    config: str | PathLike[str] = "video",
+    inputs: str | PathLike[str] | Sequence[str | PathLike[str]] = (),
     *,
     settings: Mapping[str, Any] | None = None,
     table: Mapping[str, str] | None = None,
@@ -51,14 +54,17 @@ def run(
 
 
 def _frames(
-    config: str, inputs: str | Sequence[str], settings: Mapping[str, Any] | None, stages: Mapping[str, str]
+    config: str | PathLike[str],
+    inputs: str | PathLike[str] | Sequence[str | PathLike[str]],
+    settings: Mapping[str, Any] | None,
+    stages: Mapping[str, str],
 ) -> Iterator[Any]:
-    raw = read_config(config)
+    raw = read_config(os.fspath(config))
     for key, value in (settings or {}).items():
-        raw.change(tuple(key.split(".")), value, "settings")
+        raw.change(tuple(key.split(".")), _plain(value), "settings")
     _take_frames(raw, stages)
     run_config = validate(raw, stages)
-    names = [inputs] if isinstance(inputs, str) else list(inputs)
+    names = [os.fspath(name) for name in ([inputs] if isinstance(inputs, str | PathLike) else inputs)]
     found = checked(run_config, without_output(run_inputs(run_config, names, None, overwrite=True)))
     metrics = Metrics(run_config.graph, found.jobs)
     for index, failure in found.refused.items():
@@ -73,7 +79,10 @@ def _frames(
 
 
 def load(
-    weights: str = "light", config: str = "video", *, table: Mapping[str, str] | None = None
+    weights: str | PathLike[str] = "light",
+    config: str | PathLike[str] = "video",
+    *,
+    table: Mapping[str, str] | None = None,
 ) -> Callable[[Any], tuple[Any, ...]]:
     """Load a network for single images.
 
@@ -90,8 +99,8 @@ def load(
         PlainError: a configuration or weights that cannot be used.
     """
     stages = _stage_table() if table is None else table
-    raw = read_config(config)
-    raw.change(WEIGHTS, weights, "weights")
+    raw = read_config(*fitting_network(os.fspath(config), weights, ()))
+    raw.change(WEIGHTS, _plain(weights), "weights")
     run_config = validate(raw, stages)
     lane = _still_lane(run_config)
     fetch(run_config)
@@ -115,9 +124,21 @@ def load(
 
 
 def _stage_table() -> Mapping[str, str]:
-    from stages import STAGES
-
+    try:
+        from stages import STAGES
+    except ImportError as error:
+        refuse_strangers(error)
+        raise
     return STAGES
+
+
+def _plain(value: Any) -> Any:
+    """A setting as YAML would hold it: paths as text, in lists and tables too."""
+    if isinstance(value, PathLike):
+        return os.fspath(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _take_frames(raw: RawConfig, table: Mapping[str, str]) -> None:

@@ -5,15 +5,22 @@ from __future__ import annotations
 import collections.abc
 import importlib
 import inspect
+import sys
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Union
 
 from pipeline.stage import Job, PlainError, Stage
 
 Role = Literal["source", "map", "tap", "sink"]
+
+
+ROOT = Path(__file__).resolve().parent.parent
+OURS = ("models", "pipeline", "stages")
+"""The packages of this product, whose names others may use for their own."""
 
 
 class GraphError(PlainError):
@@ -94,13 +101,27 @@ def stage_class(name: str, table: Mapping[str, str]) -> type[Stage]:
     module_name, _, class_name = table[name].partition(":")
     try:
         found = getattr(importlib.import_module(module_name), class_name, None)
-    except ModuleNotFoundError as error:
+    except ImportError as error:
+        refuse_strangers(error)
+        if not isinstance(error, ModuleNotFoundError):
+            raise
         raise GraphError(
             f"stage '{name}' needs the module '{error.name}'", table[name], "install it (see the README)"
         ) from error
     if not (isinstance(found, type) and issubclass(found, Stage)):
         raise GraphError(f"stage '{name}' is no subclass of Stage", table[name], "correct the stage table")
     return found
+
+
+def refuse_strangers(error: ImportError) -> None:
+    """Raises GraphError where an import failed because another package, a user's own, bears the name of one of ours."""
+    name = (error.name or "").partition(".")[0]
+    module = sys.modules.get(name)
+    if name in OURS and module is not None:
+        places = [*getattr(module, "__path__", []), getattr(module, "__file__", None) or ""]
+        if not any(Path(place).is_relative_to(ROOT) for place in places if place):
+            what = f"another package is called '{name}' and is found before this product's"
+            raise GraphError(what, places[0], "rename it, or put this clone first on PYTHONPATH") from error
 
 
 def read_node(name: str, cls: type[Stage]) -> Node:

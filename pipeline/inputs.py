@@ -214,6 +214,9 @@ def _expand(name: str) -> list[_Found]:
     if glob.has_magic(name):
         matches = sorted(file for file in glob.glob(name, recursive=True) if Path(file).is_file())
         return [_Found(file) for file in matches] or [_missing(name, "nothing fits this pattern")]
+    if name.isdecimal():
+        failure = Failure(what="this file does not exist", where=name, remedy=f"for a camera give -c live {name}")
+        return [_Found(name, failure)]
     return [_missing(name, "this file does not exist")]
 
 

@@ -18,6 +18,7 @@ from pipeline.batch.parts import Parts, split
 from pipeline.command.arguments import apply_shortcuts, read_arguments
 from pipeline.command.checks import check_places
 from pipeline.command.progress import Progress
+from pipeline.command.published import fitting_network
 from pipeline.command.report import left_out_sentence, make_report, write_report
 from pipeline.command.terminal import one_line, plain_terminal
 from pipeline.config import RunConfig, read_config, validate
@@ -82,7 +83,7 @@ def _main(words: list[str], table: Mapping[str, str], started: float) -> int:
 
         return examine(words[1:], table, sys.stdout)
     arguments = read_arguments(words)
-    raw = read_config(arguments.config, arguments.changes)
+    raw = read_config(*fitting_network(arguments.config, arguments.weights, arguments.changes))
     keep_secret(raw.values)
     set_thread_limits(raw.values.get("threads"))
     apply_shortcuts(raw, arguments, table)
@@ -164,7 +165,8 @@ def _written(job: Job, receipt: Any, stream: StreamTally) -> str:
     ending = " · stopped early" if stream.interrupted else ""
     if receipt.facts.get("salvaged"):
         ending = " · what was whole of it; its parts stay"
-    return f"{job.name or job.stem} → {receipt.path} ({_counted(receipt.frames, 'frame')}){ending}"
+    frames = f" ({_counted(receipt.frames, 'frame')})" if receipt.frames else ""  # a training has none
+    return f"{job.name or job.stem} → {receipt.path}{frames}{ending}"
 
 
 def _counted(number: int, thing: str) -> str:
@@ -193,9 +195,10 @@ def _verdict(metrics: Metrics, *, interrupted: bool, debug: bool) -> int:
     frames = sum(stream.frames_done for stream in streams)
     seconds = metrics.seconds or 0.0
     if done:
-        rate = f", {frames / seconds:.1f} fps" if seconds and frames else ""
-        inputs = f"{done} of {_counted(len(streams), 'input')} done"
-        print(f"{inputs}: {_counted(frames, 'frame')} in {seconds:.1f} s{rate}", file=sys.stderr)
+        filmed = any(result.frames for stream in streams for result in stream.results)
+        counted = f": {_counted(frames, 'frame')} in {seconds:.1f} s" if filmed else f" in {seconds:.1f} s"
+        rate = f", {frames / seconds:.1f} fps" if seconds and frames and filmed else ""
+        _say(f"{done} of {_counted(len(streams), 'input')} done{counted}{rate}")
     if interrupted:
         return INTERRUPTED
     return FAILED if any(stream.failure or stream.given_up for stream in streams) else DONE

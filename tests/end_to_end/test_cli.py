@@ -83,6 +83,7 @@ def test_a_run_without_inputs_takes_none_and_needs_no_ray(command: Command, plac
     done = command("-c", "task.yaml", "--report", "report.json", serial=False)
     assert done.returncode == 0, done.stderr
     assert json.loads((place / "report.json").read_text())["inputs"][0]["stem"] == "task"
+    assert done.stderr.splitlines()[-1].startswith("1 of 1 input done in ") and "fps" not in done.stderr
     refused = command("-c", "task.yaml", "5")
     assert refused.returncode == 2 and "5: configuration 'task' takes no inputs" in refused.stderr
 
@@ -160,6 +161,10 @@ def test_wrong_usage_is_one_sentence_and_exit_2(command: Command, place: Path, w
     assert said.returncode == 2
     assert sentence in said.stderr and len(said.stderr.splitlines()) == 1
     assert sorted(place.iterdir()) == before
+
+
+def test_a_number_that_is_no_file_may_be_meant_for_a_camera(command: Command) -> None:
+    assert "0: this file does not exist; for a camera give -c live 0" in command("0").stderr
 
 
 def test_an_unexpected_error_is_a_sentence_and_debug_shows_more(command: Command) -> None:

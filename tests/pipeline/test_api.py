@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,3 +71,21 @@ def test_load_applies_the_stages_without_order(config: str, monkeypatch) -> None
     apply = pipeline.load(3, config, table=TABLE)
     (squares,) = apply([1, 2, 5])
     assert squares.value_T.tolist() == [3, 12, 75]
+
+
+def test_paths_may_be_given_as_such(config: str, tmp_path: Path) -> None:
+    given = list(pipeline.run(tmp_path / config, tmp_path / "5", table=TABLE))
+    assert sum(len(chunk.value_T) for chunk in given) == 5
+    several = pipeline.run(Path(config), [Path("5"), "3"], settings={"count.chunk": 2}, table=TABLE)
+    assert sum(len(chunk.value_T) for chunk in several) == 8
+    assert pipeline.api._plain({"a": [tmp_path, 1]}) == {"a": [str(tmp_path), 1]}
+
+
+def test_a_package_of_the_users_that_bears_our_name_is_named(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "__init__.py").touch()
+    (tmp_path / "mine.py").write_text("from pipeline import run\nnext(run('video', 'a.mp4'))")
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert f"{tmp_path}/models: another package is called 'models'" in done.stderr
+    assert "rename it, or put this clone first on PYTHONPATH" in done.stderr

@@ -5,7 +5,15 @@ from __future__ import annotations
 
 import sys
 
-from pipeline.command.cli import main
+from pipeline.front import Again, supervised
+
+
+def work(again: Again | None) -> int:
+    """The program, once it has a process of its own: only there is it loaded."""
+    from pipeline.command.cli import main
+
+    return main(again=again)
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(supervised(work))

@@ -70,6 +70,7 @@ def find_inputs(
     *,
     overwrite: bool,
     resume: bool = False,
+    since: float | None = None,
     folder: Path | None = None,
     ending: str | None = None,
 ) -> Inputs:
@@ -80,19 +81,22 @@ def find_inputs(
         output: a file (one input), a folder, or None for `NAME.densepose.mp4` (`.png`) in the current folder.
         overwrite: whether results may replace files that exist.
         resume: whether parts that an earlier run left are to be kept, and inputs whose result stands are done.
+        since: only results that were made from then on stand, seconds since 1970; None = whenever they were made.
         folder: where default outputs go; the current folder.
         ending: of default names, in the place of `.densepose.mp4`.
 
     Raises UsageError: a file as output for several inputs. Everything else refuses that one input.
     """
     found = [item for name in names for item in _expand(name)]
-    return _placed(found, output, overwrite=overwrite, resume=resume, folder=folder, ending=ending)
+    return _placed(found, output, overwrite=overwrite, resume=resume, since=since, folder=folder, ending=ending)
 
 
-def saved_inputs(names: Sequence[str], output: str | None, *, overwrite: bool, resume: bool = False) -> Inputs:
+def saved_inputs(
+    names: Sequence[str], output: str | None, *, overwrite: bool, resume: bool = False, since: float | None = None
+) -> Inputs:
     """The jobs of a run over exports: as `find_inputs`, but a folder of a video's pictures is one of them."""
     found = [item for name in names for item in ([_Found(name)] if _is_of_one_video(name) else _expand(name))]
-    return _placed(found, output, overwrite=overwrite, resume=resume, folder=None, ending=None)
+    return _placed(found, output, overwrite=overwrite, resume=resume, since=since, folder=None, ending=None)
 
 
 def _is_of_one_video(name: str) -> bool:
@@ -100,7 +104,14 @@ def _is_of_one_video(name: str) -> bool:
 
 
 def _placed(
-    found: list[_Found], output: str | None, *, overwrite: bool, resume: bool, folder: Path | None, ending: str | None
+    found: list[_Found],
+    output: str | None,
+    *,
+    overwrite: bool,
+    resume: bool,
+    since: float | None,
+    folder: Path | None,
+    ending: str | None,
 ) -> Inputs:
     """The jobs of inputs that were found. Raises UsageError as `find_inputs`."""
     left_out = [item.path for item in found if item.left_out]
@@ -117,7 +128,7 @@ def _placed(
         place = output if target is None and output else inside(target or str(folder or ""), name)
         job = Job(index=index, input=item.path, output=place, stem=stem, several=several, overwrite=overwrite)
         job = dataclasses.replace(job, resume=resume)
-        if resume and not item.failure and exists(place) and stands_whole(place):
+        if resume and not item.failure and _stands(place, since):
             standing.add(index)
             jobs.append(job)
             continue
@@ -263,6 +274,12 @@ def _stem(path: str) -> str:
         return Path(path).stem
     said = without_secrets(path).replace(HIDDEN, "").rstrip("/")
     return re.sub(r"[^\w.-]+", "_", Path(re.sub(r"[?#].*$", "", said)).stem) or "stream"
+
+
+def _stands(place: str, since: float | None) -> bool:
+    """Whether a result is whole; in a run that is begun again, one that this run has made."""
+    made = since is None or (os.path.exists(place) and os.path.getmtime(place) >= since)
+    return made and exists(place) and stands_whole(place)
 
 
 def _refusal(job: Job, earlier: Sequence[Job], inputs: Sequence[str]) -> Failure | None:

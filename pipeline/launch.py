@@ -35,7 +35,13 @@ from pipeline.storage import is_remote
 
 
 def run_inputs(
-    config: RunConfig, names: Sequence[str], output: str | None, *, overwrite: bool, resume: bool = False
+    config: RunConfig,
+    names: Sequence[str],
+    output: str | None,
+    *,
+    overwrite: bool,
+    resume: bool = False,
+    since: float | None = None,
 ) -> Inputs:
     """The jobs of a run: what is named, else the demo clip, or the one job of a run that makes its own material.
 
@@ -51,7 +57,7 @@ def run_inputs(
     if config.settings.inputs == "pair":
         return pair_inputs(names, output, overwrite=overwrite)
     if config.settings.inputs == "saved" and names:
-        return saved_inputs(names, output, overwrite=overwrite, resume=resume)
+        return saved_inputs(names, output, overwrite=overwrite, resume=resume, since=since)
     if config.settings.inputs == "live":
         return live_input(names, output, overwrite=overwrite, resume=resume)
     if not names:
@@ -60,7 +66,8 @@ def run_inputs(
         if not config.demo.is_file():
             raise ConfigError("the demo clip is missing", str(config.demo), "name an input, or restore the clip")
         names = [os.path.relpath(config.demo)]
-    return find_inputs(names, output, overwrite=overwrite, resume=resume, ending=config.settings.result)
+    ending = config.settings.result
+    return find_inputs(names, output, overwrite=overwrite, resume=resume, since=since, ending=ending)
 
 
 def checked(config: RunConfig, inputs: Inputs) -> Inputs:

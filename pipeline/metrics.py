@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from pipeline.graph import Graph
 from pipeline.packet import Failure, Step, Timing, gauges_of, is_result
-from pipeline.stage import Job
+from pipeline.stage import Job, PlainError
 
 
 @dataclass(slots=True)
@@ -85,7 +85,10 @@ class Observer(Protocol):
 
 
 class Metrics:
-    """Gathers steps as a runner gets them; the report and the progress bar read it."""
+    """Gathers steps as a runner gets them; the report and the progress bar read it.
+
+    `complaints`: what failed beside the results.
+    """
 
     def __init__(self, graph: Graph, jobs: Sequence[Job], started: float | None = None) -> None:
         """Args: the graph, all inputs, and the `time.perf_counter()` at which the program started."""
@@ -96,6 +99,7 @@ class Metrics:
         self.stages = {node.name: Timing() for node in graph.nodes}
         self.streams = {job.index: StreamTally(job) for job in jobs}
         self.facts: dict[str, Any] = {}
+        self.complaints: list[PlainError] = []
         self._listeners: list[Callable[[], None]] = []
         self._observers: list[Observer] = []
 

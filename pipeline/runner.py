@@ -13,7 +13,7 @@ import ray
 from ray.exceptions import RayActorError, RayError
 
 from pipeline import schedule, setbacks
-from pipeline.actors.cluster import cluster_machine, start_ray, stop_ray
+from pipeline.actors.cluster import check_ray, cluster_machine, start_ray, stop_ray
 from pipeline.actors.crew import Crew
 from pipeline.config import RunConfig
 from pipeline.graph import Lane
@@ -111,6 +111,7 @@ class _Coordinator:
                 self._send(call)
             self._reinforce()
             ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=_POLL_S)
+            check_ray()
             self._count_waiting()
             for step_ref in ready:
                 yield from self._take(step_ref)

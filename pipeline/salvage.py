@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.config import RunConfig
@@ -30,3 +30,10 @@ def salvaged(config: RunConfig, job: Job, metrics: Metrics) -> Iterator[tuple[Jo
             continue
         finally:
             stage.close()
+
+
+def kept(config: RunConfig, jobs: Sequence[Job], metrics: Metrics) -> Iterator[tuple[Job, Any]]:
+    """As `salvaged`, of every input of a run that was asked to stop, and whose processes are gone."""
+    for job in jobs:
+        metrics.streams[job.index].interrupted = True
+        yield from salvaged(config, job, metrics)

@@ -11,9 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline import front
 from pipeline.actors.own_folder import keep_token_in, make_own_folder, remove_own_folder
 from pipeline.addresses import discreet
+from pipeline.interrupts import own_handlers
 from pipeline.plan import Machine
+from pipeline.scratch import Scratch
 from pipeline.stage import PlainError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,12 +26,20 @@ _QUIET = {
     "RAY_worker_niceness": "0",  # by default lanes yield to every other program at once: they are the program here
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # paragraphs on dead processes: the runner says it in a sentence
+    "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # it takes SIGTERM for a failure, writes its stack and aborts
 }
 _NOT_SHIPPED = ["runs", ".venv", ".git", "**/__pycache__"]
 _SILENT: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
 _ANSWER_S = 10.0
 _STARTS = 4
-_folders: list[Path] = []
+LOG_LEVEL = "RAY_BACKEND_LOG_LEVEL"
+_VITAL = ("raylet", "gcs_server")
+"""Ray's own processes without which nothing of it works."""
+_folders: list[Scratch] = []
+
+
+class RayLostError(PlainError):
+    """The Ray that was started here does not work any more."""
 
 
 def quieten() -> None:
@@ -59,13 +70,18 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: float = 0, *, da
     hide_secrets_of_command()
     if dashboard and address is None:
         _check_dashboard()
+    if LOG_LEVEL not in os.environ:  # who sets it looks for Ray's own faults
+        front.hush()
+    front.ray_begins()
     try:
         if address is not None:
             _check_reachable(address)
-            ray.init(address=address, runtime_env={"working_dir": str(ROOT), "excludes": _NOT_SHIPPED}, **_SILENT)
+            with own_handlers():
+                ray.init(address=address, runtime_env={"working_dir": str(ROOT), "excludes": _NOT_SHIPPED}, **_SILENT)
         else:
             wishes = {"num_cpus": cpus, "num_gpus": gpus, "object_store_memory": store, "include_dashboard": dashboard}
-            page = _start_here(wishes)
+            with own_handlers():
+                page = _start_here(wishes)
             if dashboard:
                 sys.stderr.write(f"Ray's dashboard: http://{page}\n" if page else "Ray's dashboard did not come up\n")
     except PlainError:
@@ -110,14 +126,13 @@ def _start_here(wishes: Mapping[str, Any]) -> str | None:
     while True:
         patience -= 1
         folder = make_own_folder()
-        keep_token_in(folder)
+        _folders.append(folder)
+        keep_token_in(Path(folder.path))
         try:
-            context = ray.init(address="local", _temp_dir=str(folder), **wishes, **_SILENT)
-            _folders.append(folder)
+            context = ray.init(address="local", _temp_dir=folder.path, **wishes, **_SILENT)
             return context.dashboard_url or None
         except Exception as error:
-            ray.shutdown()
-            remove_own_folder(folder)
+            stop_ray()
             if not patience or "timed out during startup" not in str(error):
                 raise
 
@@ -162,6 +177,23 @@ def cluster_machine(machine: Machine) -> Machine:
         gpus=int(resources.get("GPU", 0)),
         memory=int(resources.get("memory", machine.memory)),
     )
+
+
+def check_ray() -> None:
+    """Raise RayLostError where a process of the Ray that was started here has ended: calls would wait for ever.
+
+    Under a front this process ends instead, and the front begins again.
+    """
+    import ray
+
+    node = getattr(ray._private.worker, "_global_node", None)
+    dead = [kind for kind, _ in node.dead_processes()] if node is not None else []
+    lost = next((kind for kind in dead if kind in _VITAL), None)
+    if lost is None:
+        return
+    front.begin_again()
+    what = f"Ray ended (its process '{lost}' died: killed, or out of memory)"
+    raise RayLostError(what, "Ray on this machine", "--resume goes on after what stands; or run with --serial")
 
 
 def stop_ray() -> None:

@@ -6,11 +6,11 @@ import contextlib
 import importlib
 import os
 import secrets
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.scratch import Scratch
 from pipeline.stage import PlainError
 
 SOCKET_BYTES = 103
@@ -23,7 +23,7 @@ _OTHERS = ("/tmp", "/var/tmp", "/dev/shm")
 TOKEN = "RAY_AUTH_TOKEN_PATH"
 
 
-def make_own_folder() -> Path:
+def make_own_folder() -> Scratch:
     """A new private folder (mode 0700) where temporary files lie, or where paths are shorter.
 
     Raises PlainError where there is none.
@@ -32,7 +32,7 @@ def make_own_folder() -> Path:
         if longest(place) + _NAME + BELOW > SOCKET_BYTES:
             continue
         try:
-            return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+            return Scratch(_PREFIX, place)
         except OSError:
             continue
     room = SOCKET_BYTES - BELOW - _NAME
@@ -64,12 +64,12 @@ def keep_token_in(folder: Path) -> None:
     _forget_token()
 
 
-def remove_own_folder(folder: Path) -> None:
+def remove_own_folder(folder: Scratch) -> None:
     """The run is over, or Ray did not start."""
-    if os.environ.get(TOKEN) == str(folder / "token"):
+    if os.environ.get(TOKEN) == str(Path(folder.path) / "token"):
         del os.environ[TOKEN]
         _forget_token()
-    shutil.rmtree(folder, ignore_errors=True)
+    folder.remove()
 
 
 def _forget_token() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from pipeline.actors.cluster import cluster_machine, start_ray, stop_ray
+from pipeline.actors.cluster import check_ray, cluster_machine, start_ray, stop_ray
 from pipeline.batch.manifest import Manifest
 from pipeline.batch.parts import Parts
 from pipeline.batch.run import run_batch
@@ -67,6 +67,7 @@ class RayBench:
     def finished(self) -> list[tuple[Unit, Outcome | None]]:
         """Units that ended; waits a moment for one."""
         self._take_from_who_has_no_room()
+        check_ray()
         ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=_POLL_S) if self._calls else ([], [])
         ended: list[tuple[Unit, Outcome | None]] = []
         for ref in ready:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 import traceback
@@ -22,40 +23,46 @@ from pipeline.command.published import fitting_network
 from pipeline.command.report import left_out_sentence, make_report, write_report
 from pipeline.command.terminal import one_line, plain_terminal
 from pipeline.config import RunConfig, read_config, validate
+from pipeline.front import Again
 from pipeline.inputs import Inputs, is_url
-from pipeline.interrupts import interrupt_on_signals
+from pipeline.interrupts import Interrupt, exit_code, interrupt_on_signals
 from pipeline.journal import remove_parts
 from pipeline.launch import checked, confirm_batch, launch, launch_batch, run_inputs
 from pipeline.metrics import Metrics, StreamTally
 from pipeline.packet import is_result
 from pipeline.plan import THREAD_VARIABLES, Plan, auto_threads, make_plan, read_machine
+from pipeline.salvage import kept
 from pipeline.stage import Job, PlainError, is_plain
 from pipeline.watch.watching import watching
 
-DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, USAGE = 0, 1, 2
 STOPPING = "stopping after the current packet"
 STOPPING_BATCH = "no further part of the batch begins"
 AGAIN = "the same command again does what is missing"
 
 
-def main(argv: Sequence[str] | None = None, table: Mapping[str, str] | None = None) -> int:
+def main(
+    argv: Sequence[str] | None = None, table: Mapping[str, str] | None = None, again: Again | None = None
+) -> int:
     """Run the program.
 
     Args:
         argv: arguments without the program's name; those of the process by default.
         table: the stages there are; the product's by default.
+        again: that it is begun again, and goes on after what stands.
 
     Returns:
-        The exit code: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.
+        The exit code: 0 done, 1 failed, 2 wrong usage or configuration, 128 and the signal's number where one stopped
+        it (130 for Ctrl-C).
     """
     started = time.perf_counter()
     words = list(sys.argv[1:] if argv is None else argv)
     with keeping_secrets(words), plain_terminal():
         try:
-            return _main(words, _stage_table() if table is None else table, started)
-        except KeyboardInterrupt:
+            return _main(words, _stage_table() if table is None else table, started, again)
+        except KeyboardInterrupt as stop:
             _say("stopped")
-            return INTERRUPTED
+            return exit_code(stop.args[0] if stop.args else signal.SIGINT)
         except Exception as error:
             if "--debug" in words:
                 print(discreet(traceback.format_exc()), file=sys.stderr)
@@ -77,7 +84,7 @@ def _stage_table() -> Mapping[str, str]:
     return STAGES
 
 
-def _main(words: list[str], table: Mapping[str, str], started: float) -> int:
+def _main(words: list[str], table: Mapping[str, str], started: float, again: Again | None) -> int:
     if words[:1] == ["doctor"]:
         from pipeline.command.doctor import examine
 
@@ -90,19 +97,28 @@ def _main(words: list[str], table: Mapping[str, str], started: float) -> int:
     config = validate(raw, table)
     plan = make_plan(config.graph, config.settings, read_machine())
     parts = split(config, table) if config.settings.batch else None
-    resume = arguments.resume or parts is not None
-    inputs = run_inputs(config, arguments.inputs, arguments.output, overwrite=arguments.overwrite, resume=resume)
+    resume = arguments.resume or parts is not None or again is not None
+    since = again.since if again is not None and not arguments.resume and parts is None else None
+    inputs = run_inputs(
+        config, arguments.inputs, arguments.output, overwrite=arguments.overwrite, resume=resume, since=since
+    )
     observe = config.settings.observe
     check_places(inputs, {"--report": arguments.report, "--log": observe.log, "--profile": observe.profile})
     if parts is None:
-        return _carry_out(config, plan, parts, inputs, arguments, started)
+        return _carry_out(config, plan, parts, inputs, arguments, started, again)
     with owned(results_folder(inputs.jobs)):
         confirmed = confirm_batch(config, plan, inputs)
-        return _carry_out(config, plan, parts, confirmed, arguments, started)
+        return _carry_out(config, plan, parts, confirmed, arguments, started, again)
 
 
 def _carry_out(
-    config: RunConfig, plan: Plan, parts: Parts | None, inputs: Inputs, arguments: Namespace, started: float
+    config: RunConfig,
+    plan: Plan,
+    parts: Parts | None,
+    inputs: Inputs,
+    arguments: Namespace,
+    started: float,
+    again: Again | None,
 ) -> int:
     """Run what was asked for, or the batch of `parts`, and tell how it went; returns the exit code."""
     inputs = checked(config, inputs)
@@ -114,15 +130,18 @@ def _carry_out(
             metrics.stands(job.index)
             remove_parts(job.output or "")
     with interrupt_on_signals(STOPPING if parts is None else STOPPING_BATCH) as interrupt:
-        if parts is not None:
+        if again is not None and again.stopped is not None:
+            interrupt.request(again.stopped)
+            results = kept(config, inputs.ready, metrics)
+        elif parts is not None:
             results = launch_batch(parts, plan, inputs, metrics, interrupt, serial=arguments.serial)
         else:
             results = launch(config, plan, inputs.ready, metrics, interrupt, serial=arguments.serial)
-        with watching(config.settings.observe, metrics):
+        with watching(config.settings.observe, metrics, goes_on=again is not None):
             _run(results, inputs, metrics)
-    if arguments.report:
-        write_report(make_report(metrics, inputs.left_out), arguments.report)
-    code = _verdict(metrics, interrupted=interrupt.requested, debug=arguments.debug)
+        if arguments.report:
+            _report(metrics, arguments.report, inputs.left_out)
+        code = _verdict(metrics, interrupt, debug=arguments.debug)
     if inputs.left_out:
         print(left_out_sentence(inputs.left_out), file=sys.stderr)
     if parts is not None and code != DONE:
@@ -152,6 +171,14 @@ def _run(results: Iterator[tuple[Job, Any]], inputs: Inputs, metrics: Metrics) -
         progress.end()
 
 
+def _report(metrics: Metrics, path: str, left_out: Sequence[str]) -> None:
+    """Write the report; where it cannot be, the results stand and are told all the same."""
+    try:
+        write_report(make_report(metrics, left_out), path)
+    except PlainError as error:
+        metrics.complaints.append(error)
+
+
 def _make_folder(job: Job) -> None:
     folder = Path(job.output or ".").parent
     try:
@@ -173,7 +200,7 @@ def _counted(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
-def _verdict(metrics: Metrics, *, interrupted: bool, debug: bool) -> int:
+def _verdict(metrics: Metrics, interrupt: Interrupt, *, debug: bool) -> int:
     """Say what is to be said at the end, and find the exit code."""
     streams = list(metrics.streams.values())
     for stream in streams:
@@ -191,6 +218,8 @@ def _verdict(metrics: Metrics, *, interrupted: bool, debug: bool) -> int:
         for facts in (stream.facts, *(result.facts for result in stream.results)):
             for note in facts.get("notes", []):
                 _say(note)
+    for complaint in metrics.complaints:
+        _say(f"error: {complaint}")
     done = sum(stream.done for stream in streams)
     frames = sum(stream.frames_done for stream in streams)
     seconds = metrics.seconds or 0.0
@@ -199,6 +228,7 @@ def _verdict(metrics: Metrics, *, interrupted: bool, debug: bool) -> int:
         counted = f": {_counted(frames, 'frame')} in {seconds:.1f} s" if filmed else f" in {seconds:.1f} s"
         rate = f", {frames / seconds:.1f} fps" if seconds and frames and filmed else ""
         _say(f"{done} of {_counted(len(streams), 'input')} done{counted}{rate}")
-    if interrupted:
-        return INTERRUPTED
-    return FAILED if any(stream.failure or stream.given_up for stream in streams) else DONE
+    if interrupt.requested:
+        return exit_code(interrupt.number)
+    wrong = metrics.complaints or any(stream.failure or stream.given_up for stream in streams)
+    return FAILED if wrong else DONE

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from pipeline.addresses import discreet_data
 from pipeline.packet import Step, gauges_of, is_result
-from pipeline.stage import PlainError
-
-
-def open_text(path: str, what: str) -> TextIO:
-    """A file to write to, line by line. Raises PlainError naming `what` where it cannot be made."""
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        return open(path, "w", encoding="utf-8", buffering=1)
-    except OSError as error:
-        raise PlainError(f"the {what} cannot be written ({error.strerror})", path, "name another file") from error
+from pipeline.watch.lines import LinesFile
 
 
 class EventLog:
@@ -29,9 +19,9 @@ class EventLog:
     `restarted`.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, goes_on: bool = False) -> None:
         """Raises PlainError where the file cannot be made."""
-        self._file = open_text(path, "log")
+        self.file = LinesFile(path, "log", goes_on=goes_on)
 
     def step(self, lane: str, stream: int, step: Step) -> None:
         """One call of a lane."""
@@ -64,8 +54,8 @@ class EventLog:
 
     def close(self) -> None:
         """Nothing more happens."""
-        self._file.close()
+        self.file.close()
 
     def _write(self, event: str, stream: int | None, **facts: Any) -> None:
         line = {"time": round(time.time(), 6), "event": event, "stream": stream, **facts}
-        self._file.write(json.dumps(discreet_data(line)) + "\n")
+        self.file.write(json.dumps(discreet_data(line)) + "\n")

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from pipeline.packet import Step
-from pipeline.watch.events import open_text
+from pipeline.watch.lines import LinesFile
 
 MICRO = 1_000_000
 
@@ -17,12 +17,11 @@ class Trace:
     What a stage does between its calls has a row of its own.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, goes_on: bool = False) -> None:
         """Raises PlainError where the file cannot be made."""
-        self._file = open_text(path, "profile")
-        self._file.write("[\n")
+        self.file = LinesFile(path, "profile", goes_on=goes_on)
         self._rows: dict[tuple[int, str], int] = {}
-        self._comma = ""
+        self._comma = ",\n" if goes_on else "[\n"
 
     def step(self, lane: str, stream: int, step: Step) -> None:
         """One call of a lane."""
@@ -45,8 +44,8 @@ class Trace:
 
     def close(self) -> None:
         """End the list, so that strict readers take it too."""
-        self._file.write("\n]\n")
-        self._file.close()
+        self.file.write("\n]\n" if self._rows else f"{self._comma}]\n")
+        self.file.close()
 
     def _row(self, process: int, lane: str) -> int:
         """The number of a lane's row in a process; named when it is new."""
@@ -58,5 +57,5 @@ class Trace:
         return self._rows[key]
 
     def _event(self, **event: Any) -> None:
-        self._file.write(self._comma + json.dumps(event))
+        self.file.write(self._comma + json.dumps(event))
         self._comma = ",\n"

@@ -16,22 +16,32 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def watching(config: ObserveConfig, metrics: Metrics) -> Iterator[None]:
-    """Let what is asked for hear of everything that happens while the block runs. Raises PlainError."""
+def watching(config: ObserveConfig, metrics: Metrics, *, goes_on: bool = False) -> Iterator[None]:
+    """Let what is asked for hear of everything that happens while the block runs. Raises PlainError.
+
+    Args: goes_on: the run was begun before, and its files are written on.
+    """
     with ExitStack() as stack:
         if config.log is not None:
-            log = EventLog(config.log)
-            stack.callback(log.close)
+            log = EventLog(config.log, goes_on=goes_on)
+            stack.callback(_close, log, metrics)
             metrics.observe(log)
         if config.profile is not None:
-            trace = Trace(config.profile)
-            stack.callback(trace.close)
+            trace = Trace(config.profile, goes_on=goes_on)
+            stack.callback(_close, trace, metrics)
             metrics.observe(trace)
         if config.metrics is not None:
             figures = _figures(metrics, config.host, config.metrics)
             stack.callback(figures.close)
             metrics.observe(figures)
         yield
+
+
+def _close(watcher: EventLog | Trace, metrics: Metrics) -> None:
+    """End a file; that it is not whole is told beside the results, which are."""
+    watcher.close()
+    if watcher.file.refusal is not None:
+        metrics.complaints.append(watcher.file.refusal)
 
 
 def _figures(metrics: Metrics, host: str, port: int) -> Figures:

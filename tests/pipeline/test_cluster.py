@@ -65,11 +65,12 @@ def test_rays_folder_is_short_enough_and_private_however_long_the_given_one_is(
     place.mkdir(parents=True)
     try:
         monkeypatch.setattr(tempfile, "tempdir", str(place))
-        folder = make_own_folder()
+        scratch = make_own_folder()
+        folder = Path(scratch.path)
         assert len(str(folder)) + BELOW <= SOCKET_BYTES
         assert folder.stat().st_mode & 0o777 == 0o700
         assert (folder.parent == place) == (length == 1)
-        remove_own_folder(folder)
+        remove_own_folder(scratch)
         assert not folder.exists()
     finally:
         shutil.rmtree(parent)
@@ -95,9 +96,9 @@ def test_rays_token_lies_in_its_own_folder_unless_the_user_gives_one(
     tokens = []
     for _ in range(2):
         folder = make_own_folder()
-        keep_token_in(folder)
+        keep_token_in(Path(folder.path))
         file = Path(os.environ[own_folder.TOKEN])
-        assert file.parent == folder and file.stat().st_mode & 0o777 == 0o600
+        assert file.parent == Path(folder.path) and file.stat().st_mode & 0o777 == 0o600
         tokens.append(file.read_text())
         remove_own_folder(folder)
         assert own_folder.TOKEN not in os.environ

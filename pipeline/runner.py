@@ -13,7 +13,7 @@ import ray
 from ray.exceptions import RayActorError, RayError
 
 from pipeline import schedule, setbacks
-from pipeline.actors.cluster import check_ray, cluster_machine, start_ray, stop_ray
+from pipeline.actors.cluster import check_ray, cluster_machine, first_line, start_ray, stop_ray
 from pipeline.actors.crew import Crew
 from pipeline.config import RunConfig
 from pipeline.graph import Lane
@@ -41,6 +41,8 @@ def run_ray(config: RunConfig, plan: Plan, jobs: Sequence[Job], metrics: Metrics
 
     Arguments, receipts and errors as `pipeline.serial.run_serial`, and the same results.
     """
+    if interrupt.requested:
+        return
     settings = config.settings
     machine = read_machine()
     asked = settings.ray
@@ -103,7 +105,7 @@ class _Coordinator:
     def run(self) -> Receipts:
         """Make calls and take up their results until every stream is done. Raises PlainError."""
         yield from self._begin()
-        for prepare in self._state.running:
+        for prepare in () if self._interrupt.requested else self._state.running:
             self._send(prepare)
         while not schedule.finished(self._state) and not self._interrupt.requested:
             while (call := schedule.next_call(self._state)) is not None:
@@ -175,7 +177,7 @@ class _Coordinator:
             self._died(call, error)
             return
         except RayError as error:  # what the call was to take is gone with the machine that held it
-            failure = self._failure(call, f"could not be called ({_first_line(error)})", str(error))
+            failure = self._failure(call, f"could not be called ({first_line(error)})", str(error))
             self._settle(call, failure, *setbacks.after_loss(self._state, call))
             return
         if call.kind == "prepare":
@@ -344,7 +346,3 @@ class _Coordinator:
                 self._recovery.remove(stream.index)
             elif lost:
                 yield from salvaged(self._config, job, self._metrics)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.actors.cluster import RayLostError, check_ray
 from pipeline.config import RunConfig
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
@@ -19,6 +21,7 @@ from pipeline.stage import Job, PlainError
 RECEIPTS, FAILURES = "receipts", "failures"
 RAY_FILES = Path("runs") / "ray_train"
 """Where Ray Train notes what it does; removed at the end."""
+_POLL_S = 0.2
 PATIENCE_S = 24 * 3600
 """How long workers wait for one another: the first may label photos and draw scenes for hours while the others wait."""
 
@@ -32,7 +35,8 @@ def run_workers(
 
     Raises PlainError where Ray Train is not installed, or a worker died.
     """
-    del interrupt  # Ray Train ends its workers itself; a checkpoint stands every so often
+    if interrupt.requested:
+        return
     trainer_of, torch_settings, scaling, running = import_ray_train()
     from pipeline.actors.cluster import start_ray, stop_ray
 
@@ -42,21 +46,53 @@ def run_workers(
     try:
         notes = open_notes()
         loop = {"config": config, "plan": plan, "jobs": tuple(jobs), "notes": notes, "folder": os.getcwd()}
-        trainer_of(
+        trainer = trainer_of(
             work,
             train_loop_config=loop,
             torch_config=torch_settings(timeout_s=PATIENCE_S),
             scaling_config=scaling(num_workers=count, use_gpu=gpu),
             run_config=running(storage_path=str(RAY_FILES.resolve())),
-        ).fit()
-        told = read_notes(notes)
+        )
+        told = read_notes(notes) if fitted(trainer, interrupt) else None
+    except RayLostError:
+        raise
     except Exception as error:  # whatever ended Ray Train is told in a sentence
         raise PlainError(f"the workers ended ({first_line(error)})", "workers", "or set workers: 1") from error
     finally:
         shutil.rmtree(RAY_FILES, ignore_errors=True)
         if started:
             stop_ray()
+    if told is None:  # a checkpoint stands every so often, and the same command goes on from it
+        for job in jobs:
+            metrics.streams[job.index].interrupted = True
+        return
     yield from taken_up(told, jobs, metrics)
+
+
+def fitted(trainer: Any, interrupt: Interrupt) -> bool:
+    """Train to the end, unless a wish to stop comes: then False, and the workers end with Ray.
+
+    Ray Train waits in a thread of its own: in this one it would answer Ctrl-C itself, and know no other wish.
+    Raises what Ray Train raises.
+    """
+    raised: list[BaseException] = []
+
+    def fit() -> None:
+        try:
+            trainer.fit()
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=fit, name="ray-train", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(_POLL_S)
+        check_ray()
+        if interrupt.requested:
+            return False
+    if raised:
+        raise raised[0]
+    return True
 
 
 def import_ray_train() -> tuple[Any, Any, Any, Any]:

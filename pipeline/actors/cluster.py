@@ -86,6 +86,9 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: float = 0, *, da
                 sys.stderr.write(f"Ray's dashboard: http://{page}\n" if page else "Ray's dashboard did not come up\n")
     except PlainError:
         raise
+    except KeyboardInterrupt:  # what was started ends with this process
+        _remove_folders()
+        raise
     except Exception as error:  # Ray raises its bare base class where a node does not come up in time
         raise _start_error(address, error) from error
     return True
@@ -151,7 +154,7 @@ def _check_reachable(address: str) -> None:
 
 def _start_error(address: str | None, error: Exception) -> PlainError:
     """Why Ray did not start, in one sentence."""
-    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    first = first_line(error)
     if address is None:
         return PlainError(f"Ray did not start ({first})", "Ray on this machine", "run with --serial")
     causes = []
@@ -165,6 +168,11 @@ def _start_error(address: str | None, error: Exception) -> PlainError:
     return PlainError(
         f"this cluster cannot be joined ({first})", f"ray.address: {address}", "correct the address, or leave it out"
     )
+
+
+def first_line(error: Exception) -> str:
+    """What an error says first; its name where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def cluster_machine(machine: Machine) -> Machine:
@@ -201,5 +209,9 @@ def stop_ray() -> None:
     import ray
 
     ray.shutdown()
+    _remove_folders()
+
+
+def _remove_folders() -> None:
     while _folders:
         remove_own_folder(_folders.pop())

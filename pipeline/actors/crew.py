@@ -67,7 +67,12 @@ class Crew:
         self._told = {told for told in self._told if told[:2] != (lane, replica)}
 
     def interrupt(self, lane: int, job: Job, epoch: int, timeout_s: float) -> Step | None:
-        """Ask a lane to keep what is whole of a stream; None when it cannot answer any more."""
+        """Ask a lane to keep what is whole of a stream; None when it cannot answer any more.
+
+        A process that still starts has nothing, and is not waited for.
+        """
+        if (lane, 0) not in self._ready:
+            return Step(ended=True)
         try:
             return ray.get(self._actors[lane, 0].interrupt.remote(job, epoch), timeout=timeout_s)
         except RayError:

@@ -107,6 +107,8 @@ def run_batch_on_ray(
     parts: Parts, jobs: Sequence[Job], metrics: Metrics, interrupt: Interrupt, manifest: Manifest, mark: str
 ) -> Iterator[tuple[Job, Any]]:
     """`pipeline.batch.run.run_batch` with workers on this machine, or on the cluster that the settings name."""
+    if interrupt.requested:
+        return
     settings = parts.whole.settings
     machine = read_machine()
     store = make_plan(parts.whole.graph, settings, machine).store

@@ -20,7 +20,7 @@ from stages.video.containers import Container
 from stages.video.programmes import company_of, has_programmes, has_variants, read_only
 from stages.video.shown_sound import ShownSound, has_holes
 from stages.video.sound import SoundEncoder
-from stages.video.source import default_video_stream, open_container
+from stages.video.source import default_video_stream, open_container, packets_of
 from stages.video.subtitles import TextPackets, is_text
 from stages.video.window import Window, seconds_of
 
@@ -64,7 +64,7 @@ class Companions:
         return [
             stream.rate
             for stream in self._streams
-            if isinstance(stream, AudioStream) and stream.codec_context is not None
+            if isinstance(stream, AudioStream) and stream.codec_context is not None and stream.rate
         ]
 
     def add_to(self, output: av.container.OutputContainer) -> None:
@@ -88,7 +88,7 @@ class Companions:
             return
         read_only(self._source, self._routed)
         try:
-            for packet in self._source.demux(self._routed):
+            for packet in packets_of(self._source, *self._routed):
                 if packet.size and self._window.holds(seconds_of(packet)) and not self._is_over(packet):
                     yield from self._converted(packet.stream.index, packet)
         except av.FFmpegError as error:
@@ -262,15 +262,16 @@ def companions_of(video: VideoInfo, container: Container, window: Window) -> Com
 def fits(path: str, stream: Stream, container: Container) -> bool:
     """True when the muxer takes the stream as it is: tried out in memory, with a packet, up to the trailer.
 
-    Some muxers look at what they got only when they close the file.
+    Some muxers look at what they got only when they close the file. Sound that begins late in a transport stream may
+    say nothing of itself yet.
     """
-    if stream.codec_context is None:
+    if stream.codec_context is None or (isinstance(stream, AudioStream) and not stream.rate):
         return False
     try:
         with open_container(path) as source, av.open(BytesIO(), "w", format=container.name) as trial:
             copy = trial.add_stream_from_template(source.streams[stream.index])
             trial.start_encoding()
-            for packet in islice(source.demux(), TRIAL_PACKETS):
+            for packet in islice(packets_of(source), TRIAL_PACKETS):
                 if packet.stream_index == stream.index and packet.size:
                     packet.stream = copy
                     trial.mux(packet)

@@ -9,7 +9,7 @@ import av
 import av.container
 import av.video.stream
 
-from stages.video.source import is_url, stated_packets, stream_seconds
+from stages.video.source import is_url, packets_of, stated_packets, stream_seconds
 from stages.video.stated_size import missing_bytes
 
 MAX_FRUITLESS_ERRORS = 2000
@@ -119,7 +119,7 @@ class VideoReader:
     def _demux(self) -> Iterator[av.Packet]:
         """Packets of the stream, then the one that flushes the decoder, also when reading breaks off."""
         try:
-            for packet in self._container.demux(self._stream):
+            for packet in packets_of(self._container, self._stream):
                 if packet.size:
                     self._account(packet)
                 yield packet

@@ -14,7 +14,7 @@ import av.video.stream
 
 from stages.video.damage import VideoReader
 from stages.video.decoders import decoder_of
-from stages.video.source import open_container
+from stages.video.source import open_container, packets_of
 
 INDEXED_FORMATS = frozenset({"mov", "matroska", "webm"})
 """Containers that know where their key frames are and what time it is there."""
@@ -118,7 +118,7 @@ def _packets(
 ) -> Iterator[av.Packet[av.video.stream.VideoStream]]:
     """Packets with something in them, as far as the file can be read."""
     try:
-        yield from (packet for packet in container.demux(stream) if packet.size)
+        yield from (packet for packet in packets_of(container, stream) if packet.size)
     except av.FFmpegError:
         return
 

@@ -8,7 +8,7 @@ import av
 from av.stream import Stream
 
 from stages.video.sound import SILENT_FROM_S
-from stages.video.source import open_container
+from stages.video.source import open_container, packets_of
 from stages.video.window import Window, seconds_of
 
 PRIMING_S = Fraction(1, 8)
@@ -91,7 +91,7 @@ def has_holes(path: str, stream: Stream, window: Window) -> bool:
     """True when sound that has no times would be clearly early: it begins late, or pieces of it are missing."""
     due, early = -window.shift, Fraction(0)
     with open_container(path) as source:
-        for packet in source.demux(source.streams[stream.index]):
+        for packet in packets_of(source, source.streams[stream.index]):
             seconds = seconds_of(packet)
             if not packet.size or packet.is_discard or seconds is None or not window.holds(seconds):
                 continue

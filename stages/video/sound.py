@@ -40,7 +40,7 @@ class SoundEncoder:
         """
         context = source.codec_context
         if context is None or not context.sample_rate:
-            raise ValueError("no decoder")
+            raise ValueError("no decoder" if context is None else "it says nothing of itself")
         rate = context.sample_rate
         if codec in RATES and rate not in RATES[codec]:
             rate = RATES[codec][0]

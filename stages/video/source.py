@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Protocol
 from urllib.parse import unquote
@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import av
 import av.container
 import av.video.stream
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 
 from models.picture_size import REMEDY, most_pixels, too_large
 from pipeline.stage import StageError
@@ -118,6 +118,18 @@ def _unopened(path: str, error: av.FFmpegError) -> StageError:
         path,
         "convert it to mp4, or check that it is the file you meant",
     )
+
+
+def packets_of(container: av.container.InputContainer, *streams: Stream) -> Iterator[av.Packet[Any]]:
+    """Packets of some streams, of all where none is named, and an empty one for each at its end.
+
+    Raises av.FFmpegError where reading fails.
+    """
+    try:
+        yield from container.demux(*streams)
+    except IndexError:
+        # A stream that begins in the middle of a transport stream: PyAV looks for it among those it found at first.
+        return
 
 
 def is_one_picture(container: av.container.InputContainer) -> bool:

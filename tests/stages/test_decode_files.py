@@ -8,8 +8,10 @@ import random
 import signal
 import struct
 import zlib
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -18,6 +20,7 @@ from PIL import Image
 
 from pipeline.stage import StageError
 from stages.decode import Decode, chunk_length
+from stages.video.source import packets_of
 from stages.video.stated_size import missing_bytes
 from tests.stages.made_footage import number_in, numbered, sound_packets, write_video
 from tests.stages.video_runs import decoded, transcode
@@ -297,3 +300,21 @@ def _outcome(source: Path, output: Path) -> str:
             os._exit(code)
     status = os.waitpid(child, 0)[1]
     return {0: "frames", 256: "refused"}.get(status, f"status {status}")
+
+
+class BeginsInTheMiddle:
+    """A container as PyAV's are when a stream turned up that was not there at the beginning."""
+
+    def demux(self, *streams: Any) -> Iterator[Any]:
+        yield from streams
+        raise IndexError("list index out of range")
+
+
+def test_a_stream_that_begins_in_the_middle_ends_no_run(tmp_path: Path) -> None:
+    container, streams = BeginsInTheMiddle(), ("first", "second")
+    assert list(packets_of(cast(Any, container), *cast(Any, streams))) == ["first", "second"]
+    silent = write_video(tmp_path / "silent.ts", [numbered(i) for i in range(30)])
+    spoken = write_video(tmp_path / "spoken.ts", [numbered(i) for i in range(30)], sound=("aac", "aac"))
+    (tmp_path / "in.ts").write_bytes(silent.read_bytes() * 40 + spoken.read_bytes())
+    run = transcode(tmp_path / "in.ts", tmp_path / "out.mp4", encode={"preset": "ultrafast"})
+    assert run.written is not None and run.written.frames == 41 * 30

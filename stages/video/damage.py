@@ -53,6 +53,7 @@ class VideoReader:
         self._decoder = decoder
         self._size: tuple[int, int] | None = None
         self._packets = 0
+        self._promised = stated_packets(container, stream)
         self._end = Fraction(0)
         self.seconds: float | None = None
 
@@ -99,7 +100,7 @@ class VideoReader:
 
     def check_complete(self, path: str) -> None:
         """After the last frame: note it when the file promised more than there was."""
-        promised = stated_packets(self._container, self._stream)
+        promised = self._promised
         seconds = stream_seconds(self._stream) or self._seconds_of_server(path)
         missing = missing_bytes(path)
         if self.damage.errors:

@@ -196,20 +196,22 @@ def frame_rate(stream: av.video.stream.VideoStream) -> Fraction | None:
 def stated_packets(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> int:
     """Packets of the stream that the file says it has; 0 where it says nothing.
 
-    An edit list of MP4 shows a part of what is stored; FFmpeg's index has what is read for that, and no more.
+    An edit list of MP4 shows a part of what is stored, and AVI counts the empty ones that stand for frames which the
+    camera left out. FFmpeg's index has what is read, and no more, before reading begins.
     """
-    return len(stream.index_entries) if _has_edits(container, stream) else stream.frames
+    return len(stream.index_entries) if _has_index(container, stream) else stream.frames
 
 
 def stated_frames(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> int:
     """Frames that the file says it shows; 0 where it says nothing."""
-    if not _has_edits(container, stream):
+    if not _has_index(container, stream):
         return stream.frames
     return sum(not entry.is_discard for entry in stream.index_entries)
 
 
-def _has_edits(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> bool:
-    return bool(stream.frames and stream.index_entries) and "mov" in container.format.name
+def _has_index(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> bool:
+    indexed = bool({"mov", "avi"} & set(container.format.name.split(",")))
+    return indexed and bool(stream.frames and stream.index_entries)
 
 
 def stream_seconds(stream: av.video.stream.VideoStream) -> Fraction | None:

@@ -318,3 +318,16 @@ def test_a_stream_that_begins_in_the_middle_ends_no_run(tmp_path: Path) -> None:
     (tmp_path / "in.ts").write_bytes(silent.read_bytes() * 40 + spoken.read_bytes())
     run = transcode(tmp_path / "in.ts", tmp_path / "out.mp4", encode={"preset": "ultrafast"})
     assert run.written is not None and run.written.frames == 41 * 30
+
+
+def test_frames_that_a_camera_left_out_are_not_missed(tmp_path: Path) -> None:
+    """AVI has an empty packet in the place of each."""
+    times = [i + 5 * (i >= 15) for i in range(30)]
+    source = write_video(tmp_path / "in.avi", NOISE[:30], pts=times, codec="mpeg4")
+    chunks, facts = decoded(source)
+    assert [pts for chunk in chunks for pts in chunk.pts_T.tolist()] == times
+    assert chunks[0].video.frames == 30 and not facts["truncated"]
+    data = source.read_bytes()
+    (tmp_path / "cut.avi").write_bytes(data[: len(data) * 2 // 3])
+    _, facts = decoded(tmp_path / "cut.avi")
+    assert facts["truncated"] and 0 < facts["frames_in"] < 30

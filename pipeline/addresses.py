@@ -84,7 +84,7 @@ def keep_secret(value: Any, name: str = "") -> None:
     """
     if isinstance(value, str):
         for address in {value, *_IN_TEXT.findall(value)}:
-            if is_secretive(address):
+            if address not in _known and is_secretive(address):
                 for secret in {*_telling(address)}:
                     _known.update(dict.fromkeys(_escaped(secret), HIDDEN))
                 for spelling in (address, address.replace("://", ":/")):

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeGuard
 
-from pipeline.addresses import discreet
+from pipeline.addresses import discreet, keep_secret
 from pipeline.addresses import without_secrets as without_secrets
 
 
@@ -117,6 +117,10 @@ class Job:
     def name(self) -> str:
         """The input as it may be said: without the secrets that its address may hold."""
         return without_secrets(self.input)
+
+    def keep_secrets(self) -> None:
+        """Let nothing that is said in this process tell the secrets of input and output."""
+        keep_secret((self.input, self.output, self.partner))
 
 
 class Aside:

@@ -37,6 +37,8 @@ class LaneActor:
             job, epoch: the stream.
             packet: what goes in, with `payloads` of the types `kinds`.
         """
+        if job is not None:
+            job.keep_secrets()
         step, made = self._outcome(kind, job, epoch, packet, dict(zip(kinds, payloads, strict=True)))
         exports = self._lane.exports
         return step if not exports else (step, *(made.get(export) for export in exports))

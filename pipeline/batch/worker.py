@@ -59,6 +59,7 @@ class BatchWorker:
 
     def run(self, unit: Unit, job: Job, shards: Sequence[Unit]) -> Outcome:
         """Do a unit of an input; errors of stages are in the metrics. `shards`: those that a tail takes up."""
+        job.keep_secrets()
         with tempfile.TemporaryDirectory() as place:
             try:
                 made_from = origin(job, self._mark)

@@ -104,6 +104,14 @@ def test_secrets_are_known_as_python_and_json_write_them() -> None:
             )
 
 
+def test_a_lane_in_a_process_of_its_own_knows_the_secrets_of_its_job() -> None:
+    address = "rtsp://me:first sec'ret@host/a"
+    with keeping_secrets():
+        Job(index=0, input=address, output=None, stem="a").keep_secrets()
+        error = StageError(f"cannot be opened ({address})", address)
+    assert str(error) == "rtsp://host/a: cannot be opened (rtsp://host/a)"
+
+
 def test_a_batch_knows_its_inputs_again_without_their_secrets(tmp_path: Path) -> None:
     result = tmp_path / "film.mp4"
     result.write_bytes(b"film")

@@ -24,9 +24,7 @@ OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hdfs", "webhd
 """Names in stores are names of files, however they look."""
 CONTAINER_AT_ACCOUNT = ("az", "abfs", "abfss")
 """Stores in whose addresses a container, and no user, stands before the `@`."""
-SECRET_NAME = re.compile(
-    r"pass|pwd|secret|token|key|sig|auth|cred|cookie|header|session|ticket|policy|hmac|jwt|streamid|login|user", re.I
-)
+SECRET_NAME = re.compile(r"pass|pwd|secret|token|key|sig|auth|cred|cookie|header|session|ticket|policy|hmac|jwt", re.I)
 """Names of settings and of parts of a query whose values are secrets."""
 OPTIONS = "options"
 """The sections of a configuration that hold what FFmpeg is told: passphrases and headers among it."""
@@ -83,7 +81,7 @@ def keep_secret(value: Any, name: str = "") -> None:
             like is taken for one.
     """
     if isinstance(value, str):
-        for address in {value, *_IN_TEXT.findall(value)}:
+        for address in {value, value.partition("=")[2], *_IN_TEXT.findall(value)}:
             if address not in _known and is_secretive(address):
                 for secret in {*_telling(address)}:
                     _known.update(dict.fromkeys(_escaped(secret), HIDDEN))
@@ -113,7 +111,7 @@ def keeping_secrets(*values: Any) -> Iterator[None]:
 
 def without_known_secrets(text: str) -> str:
     """A text in which nothing stands of what `keep_secret` was told."""
-    found = [secret for secret in _known if secret in text]
+    found = [secret for secret in list(_known) if secret in text]  # another thread may add some meanwhile
     if not found:
         return text
     net = "|".join(map(_as_word, sorted(found, key=len, reverse=True)))
@@ -213,26 +211,30 @@ def _telling(address: str) -> Iterator[str]:
         name, equals, value = pair.partition("=")
         if equals:
             yield from (one for one in (pair, unquote(pair)) if len(one) > _LEAST)
-        long = len(value) >= 12 and any(letter.isdigit() for letter in value)
-        yield from _spellings(value if SECRET_NAME.search(name) or long else "" if equals else name)
+        telling = SECRET_NAME.search(name) or _is_random(value)
+        yield from _spellings(value if telling else "" if equals else name)
     if host is not None:
         yield from _telling_names(scheme.lower(), path)
 
 
 def _telling_names(scheme: str, path: str) -> Iterator[str]:
-    """What of a path is not said; a plain word only with what stands before it, for it may mean other things too."""
+    """What of a path is not said, but for plain words, which may mean other things too."""
     said = _path(scheme, path)
     if said == path:
         return
-    if scheme in RTMP:
-        yield path
     shown = set(said.split("/"))
     for name in path.split("/"):
-        plain = name.isalpha() and name.islower()
-        if name not in shown and len(name) >= _WHOLE_WORD and not plain:
-            yield from _spellings(name)
-        for pair in re.split(r"[&;]|_(?=[a-z]+=)", name) if name not in shown else ():
+        if name in shown:
+            continue
+        odd = scheme not in RTMP and len(name) >= _WHOLE_WORD and any(letter.isdigit() for letter in name)
+        yield from _spellings(name if odd or _is_random(name) else "")
+        for pair in re.split(r"[&;]|_(?=[a-z]+=)", name):
             yield from _spellings(pair.partition("=")[2] if SECRET_NAME.search(pair) else "")
+
+
+def _is_random(word: str) -> bool:
+    """Whether it is too long and odd to be the name of anything else, as of the file that a camera is recorded to."""
+    return len(word) >= 2 * _WHOLE_WORD and not word.isalpha()
 
 
 def _escaped(text: str) -> set[str]:

@@ -75,7 +75,7 @@ def test_an_address_in_a_sentence_is_said_without_its_secrets_too() -> None:
 
 def test_known_secrets_are_found_in_whatever_a_library_makes_of_them() -> None:
     address = "rtsp://me:s%40cret pass@host/a?token=abc12345&width=1280"
-    with keeping_secrets([address, "-o", "rtmp://host/app/Key_123"]):
+    with keeping_secrets([address, "-o", "rtmp://host/app/live_123_Key"]):
         for text in (
             address,
             str(Path(address)),
@@ -86,13 +86,22 @@ def test_known_secrets_are_found_in_whatever_a_library_makes_of_them() -> None:
         ):
             said = without_known_secrets(text)
             assert not any(secret in said for secret in ("cret", "abc12345")), said
-        assert without_known_secrets("wrong key Key_123") == "wrong key …"
+        assert without_known_secrets("wrong key live_123_Key") == "wrong key …"
         assert without_known_secrets("1280×720") == "1280×720"
         assert discreet_data({"a": [address, 1, None], address: 2}) == {
             "a": ["rtsp://host/a", 1, None],
             "rtsp://host/a": 2,
         }
     assert without_known_secrets("abc12345") == "abc12345"
+
+
+def test_names_that_others_bear_too_are_left_to_them() -> None:
+    """What a camera is called in its address is often what its recording is called."""
+    with keeping_secrets(["srt://host:1?streamid=cam1", "rtmp://host/app/camera1", "http://host/b/yard/12"]):
+        assert without_known_secrets("cam1.mp4 camera1.mp4 yard.mp4") == "cam1.mp4 camera1.mp4 yard.mp4"
+        assert (
+            discreet("'srt://host:1?streamid=cam1' 'rtmp://host/app/camera1'") == "'srt://host:1' 'rtmp://host/app/…'"
+        )
 
 
 def test_secrets_are_known_as_python_and_json_write_them() -> None:

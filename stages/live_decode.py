@@ -140,6 +140,7 @@ class LiveDecode(Stage):
             gauges={
                 "received": counts.received,
                 "dropped": counts.dropped,
+                "losses": capture.losses,
                 "reconnects": capture.reconnects,
                 "connected": int(capture.connected),
             }

@@ -122,7 +122,7 @@ def test_a_silent_connection_is_given_up_by_the_watchdog(watch: Callable[..., Wa
         item = next(seen.items)
         if not isinstance(item, tuple) and not item.gauges["connected"]:
             break
-    assert not item.gauges["connected"]
+    assert not item.gauges["connected"] and item.gauges["losses"] == 1
     server.kill()
     server = FilmServer(port)
     seen.until(lambda one: one.captured[-1].reconnects == 1)

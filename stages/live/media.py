@@ -33,7 +33,7 @@ OF_SCHEME = {"rtsp": {"rtsp_transport": "tcp"}, "rtsps": {"rtsp_transport": "tcp
 """Over UDP, RTSP loses packets and thereby pictures; `options: {rtsp_transport: udp}` asks for it."""
 IO_TIMEOUT = {"rtsp": "timeout", "rtsps": "timeout", "http": "rw_timeout", "https": "rw_timeout"}
 """What FFmpeg calls the time, in microseconds, after which looking for a place in a recording is given up."""
-LISTS = ("hls", "dash")
+LISTS = frozenset({"hls", "dash"})
 """Formats that are lists of files: the size of the list says nothing, and one that is still written has no length."""
 EXACT_FORMATS = frozenset({"mov", "matroska", "avi", "flv"})
 """Files that say how long they are; the length of others is guessed from a part of them."""
@@ -44,7 +44,7 @@ READ_THROUGH = ("http", "https")
 """Recordings come from these faster than they are shown: to read up to a place takes little time."""
 PASSED_OVER_S = 10.0
 """What takes longer to read up to the place is shown from where it is."""
-WITHOUT_INDEX = ("mpegts", "mpeg")
+WITHOUT_INDEX = frozenset({"mpegts", "mpeg"})
 KEY_FRAMES_EVERY_S = 10.0
 """Formats that do not know where their key frames are, and how far apart those lie at most."""
 MOST_BEFORE_S = 30.0
@@ -92,7 +92,7 @@ class MediaFeed:
         # Threads on whole frames would each hold one back.
         context.thread_type, context.thread_count = "SLICE", threads
         self.rate = frame_rate(self._stream)
-        self._is_list = self._container.format.name in LISTS
+        self._is_list = _is_of(self._container, LISTS)
         self._extent = _extent(self._container, counted=manner == "stream" and not self._is_list)
         # Whoever has a whole film at hand sends it at once; a playlist gives seconds at a time.
         paced = manner == "play" or (manner == "stream" and (self._extent.known or self._is_list))
@@ -123,7 +123,7 @@ class MediaFeed:
         container = self._open(self._pipe)
         if place_s is None or self._scheme not in IO_TIMEOUT or not container.duration:
             return container, place_s if self._scheme in READ_THROUGH else None
-        margin_s = KEY_FRAMES_EVERY_S if container.format.name in WITHOUT_INDEX else 0.0
+        margin_s = KEY_FRAMES_EVERY_S if _is_of(container, WITHOUT_INDEX) else 0.0
         goal_s = max(0.0, place_s - margin_s) + _origin_s(container, self._scheme)
         try:
             container.seek(round(goal_s * av.time_base))
@@ -226,7 +226,7 @@ class MediaFeed:
             error = LostError(f"the connection was lost{where}{reason}", self._name, TRIED_AGAIN)
             error.quiet = failure is None
             raise error
-        exact = bool(EXACT_FORMATS & set(self._container.format.name.split(",")))
+        exact = _is_of(self._container, EXACT_FORMATS)
         if failure is not None or (exact and self._extent.is_short(self._reached_s)):
             self.damage = f"the recording is damaged or cut short: it ends at {place}"
 
@@ -275,3 +275,8 @@ def _extent(container: av.container.InputContainer, *, counted: bool) -> Extent:
 def _origin_s(container: av.container.InputContainer, scheme: str) -> float:
     """Where a recording begins on its own clock; an RTSP server's counts from 0, wherever one joins it."""
     return 0.0 if scheme.startswith("rtsp") else (container.start_time or 0) / av.time_base
+
+
+def _is_of(container: av.container.InputContainer, formats: frozenset[str]) -> bool:
+    """Whether FFmpeg calls a container by one of these names; it has several for some."""
+    return not formats.isdisjoint(container.format.name.split(","))

@@ -151,7 +151,8 @@ def _moving(pictures: int) -> Kind:
 
 def _kind_of_riff(head: bytes, file: BinaryIO) -> Kind | None:
     if head[8:12] == b"WEBP":
-        return _moving(_webp_pictures(file) if head[12:16] == b"VP8X" and head[20] & 2 else 1)
+        may_move = head[12:16] == b"VP8X" and int.from_bytes(head[20:21], "big") & 2
+        return _moving(_webp_pictures(file) if may_move else 1)
     return "film" if head[8:11] == b"AVI" else None
 
 

@@ -104,6 +104,14 @@ def test_what_is_neither_goes_by_its_name(tmp_path: Path, kind: str) -> None:
         assert (is_media(str(tmp_path / name)), is_picture(str(tmp_path / name))) == (media, picture)
 
 
+@pytest.mark.parametrize("kind", [*MOVING, "TIFF", "BMP", "HEIF"])
+def test_a_cut_file_is_looked_at_without_an_error(tmp_path: Path, kind: str) -> None:
+    content = stored(kind, several=kind in MOVING)
+    for length in (*range(64), *range(64, len(content), 97)):
+        (tmp_path / "a").write_bytes(content[:length])
+        is_picture(str(tmp_path / "a"))
+
+
 def test_what_macos_lays_beside_a_photo_is_no_photo(tmp_path: Path) -> None:
     (tmp_path / "._a.jpg").write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X")
     assert not is_media(str(tmp_path / "._a.jpg"))

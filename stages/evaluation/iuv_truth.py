@@ -42,7 +42,8 @@ def iuv_pairs(folder: Path) -> list[tuple[Path, Path, Path | None]]:
         if match is None:
             continue
         beside, stem = iuv.parent, match["stem"]
-        photos = [photo for suffix in PICTURES if (photo := beside / f"{stem}{suffix}").is_file()]
+        names = [f"{stem}{suffix}" for lower in PICTURES for suffix in (lower, lower.upper())]
+        photos = [photo for name in names if (photo := beside / name).is_file()]
         numbers = beside / f"{stem}_INDS.png"
         if photos:
             found.append((photos[0], iuv, numbers if numbers.is_file() else None))

@@ -23,6 +23,11 @@ NOT_VIDEO_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf", "concat", "ff
 PICTURE_BRANDS = ("heic", "heix", "heim", "heis", "mif1", "avif")
 """How files of the MP4 family name themselves that are one picture."""
 
+CALLED_A_PICTURE = "image2"
+"""How FFmpeg opens a file whose name ends as a picture's and whose content is not plainly something else."""
+LESS_PLAIN = ("mpeg", "mpegvideo", "h264", "hevc")
+"""Films that FFmpeg is less sure of than of a name."""
+
 OPEN_TIMEOUT_S = 20.0
 READ_TIMEOUT_S = 20.0
 
@@ -98,10 +103,26 @@ def open_container(
         container = av.open(source, timeout=timeout, options=wishes, metadata_errors="replace")
     except av.FFmpegError as error:
         raise _unopened(named, error) from error
+    if container.format.name == CALLED_A_PICTURE and pipe is None and not is_url(path):
+        container = _film_in(path, container)
     if set(container.format.name.split(",")) & NOT_VIDEO_FORMATS:
         container.close()
         raise StageError("is text, not a video or image", named, "give a video or image file")
     return container
+
+
+def _film_in(path: str, picture: av.container.InputContainer) -> av.container.InputContainer:
+    """The film that a file called a picture holds, seen when FFmpeg does not see the name; else the picture."""
+    with open(path, "rb") as file:
+        try:
+            film = av.open("fd:", options={"fd": str(file.fileno())}, metadata_errors="replace")
+        except av.FFmpegError:
+            return picture
+    if film.format.name not in LESS_PLAIN:
+        film.close()
+        return picture
+    picture.close()
+    return film
 
 
 def _unopened(path: str, error: av.FFmpegError) -> StageError:

@@ -331,3 +331,11 @@ def test_frames_that_a_camera_left_out_are_not_missed(tmp_path: Path) -> None:
     (tmp_path / "cut.avi").write_bytes(data[: len(data) * 2 // 3])
     _, facts = decoded(tmp_path / "cut.avi")
     assert facts["truncated"] and 0 < facts["frames_in"] < 30
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("mpg", "mpeg2video"), ("ts", "libx264"), ("mp4", "libx264")])
+@pytest.mark.parametrize("name", ["film.jpg", "film.PNG", "film.tif", "film"])
+def test_a_film_that_is_called_a_picture_is_a_film(tmp_path: Path, suffix: str, codec: str, name: str) -> None:
+    made = write_video(tmp_path / f"in.{suffix}", [numbered(i) for i in range(6)], codec=codec)
+    chunks, facts = decoded(made.rename(tmp_path / name))
+    assert facts["frames_in"] == 6 and not chunks[0].video.still

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pipeline.stage import StageError
 from stages.video.hdr import HDR_NAMES, ToneMap, is_hdr
 
 U8 = npt.NDArray[np.uint8]
@@ -42,10 +43,13 @@ def is_heif(path: str | Path) -> bool:
 
 
 def register() -> None:
-    """Let Pillow open HEIF pictures. The library is loaded by who meets the first one."""
+    """Let Pillow open HEIF pictures; the first one loads the library. Raises: StageError where there is none."""
     if FORMAT not in Image.OPEN:
-        import pillow_heif
-
+        try:
+            import pillow_heif
+        except ImportError as error:
+            what = "HEIC pictures are read by a library that is missing here"
+            raise StageError(what, "pillow-heif", "install the program's packages again: pip install .") from error
         pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,20 @@ def test_a_file_address_is_read_as_the_file(tmp_path: Path) -> None:
     path = heic(tmp_path / "a photo.heic", LARGE, tile_size=64)
     chunks, _ = decoded(path.as_uri())
     assert chunks[0].video.still and chunks[0].rgb_THW3.shape == (1, 180, 240, 3)
+
+
+def test_odd_sizes_are_whole(tmp_path: Path) -> None:
+    odd = np.ascontiguousarray(LARGE[:179, :237])
+    assert seen_as(odd, heic(tmp_path / "in.heic", odd, tile_size=64))
+    assert still(ten_bits(tmp_path / "hdr.heic", odd, 16)).shape == odd.shape
+
+
+def test_without_its_library_one_sentence_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = heic(tmp_path / "in.heic", LARGE)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
+    with pytest.raises(StageError, match=r"pillow-heif: .*pip install"):
+        decoded(path)
 
 
 def test_a_sequence_is_a_film(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def _check_size(text: str) -> None:
         elif isinstance(event, yaml.AliasEvent):
             if any(branch.anchor == event.anchor for branch in open_branches):
                 raise _problem(f"*{event.anchor:.40} holds itself", event.start_mark)
-            held = known.get(event.anchor, _Branch(None, depth=0))
+            held = known.get(str(event.anchor), _Branch(None, depth=0))
             _put(_Branch(None, nodes=held.nodes, depth=held.depth), open_branches, known)
         deepest = len(open_branches) - 1 + open_branches[-1].depth
         if max(deepest, whole.depth) > DEEPEST:

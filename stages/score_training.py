@@ -11,6 +11,7 @@ from typing import Any
 
 from models.checkpoints.checkpoint import read_checkpoint
 from models.checkpoints.trained import read_about, write_trained
+from models.json_file import parsed_json
 from models.metrics.bootstrap import Estimate
 from models.network import NetworkConfig
 from pipeline.stage import Stage, StageError
@@ -141,7 +142,7 @@ def rows_of(log: Path) -> list[dict[str, Any]]:
     Raises: StageError for a log that cannot be read or is empty.
     """
     try:
-        rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+        rows = [parsed_json(line) for line in log.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError) as error:
         raise StageError("the training's log cannot be read", str(log), "set score_training.log") from error
     if not rows:

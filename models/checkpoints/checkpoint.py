@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
@@ -18,6 +16,7 @@ from models.checkpoints.caffe2_names import is_caffe2, rename_caffe2
 from models.checkpoints.data_pickle import read_data_pickle
 from models.checkpoints.torch_file import read_torch_file
 from models.errors import ModelError
+from models.safetensors_file import read_tensors
 
 Weights = dict[str, Tensor]
 
@@ -134,8 +133,8 @@ def _read_torch(path: Path) -> Any:
 
 def _read_safetensors(path: Path) -> Any:
     try:
-        return safetensors.torch.load_file(path)
-    except safetensors.SafetensorError as error:
+        return read_tensors(path)
+    except ValueError as error:
         raise ModelError(f"not readable as weights: {error}", str(path), "download it again") from error
 
 

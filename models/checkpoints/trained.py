@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-import safetensors
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -18,6 +17,8 @@ from models.architecture.variant import Variant
 from models.checkpoints.checkpoint import fit, match_endings, read_checkpoint
 from models.checkpoints.digest import file_sha256
 from models.errors import ModelError
+from models.json_file import parsed_json
+from models.safetensors_file import read_metadata
 from models.whole_file import whole_file
 
 Kind = Literal["rcnn", "fcn", "crops"]
@@ -62,21 +63,25 @@ def read_about(path: Path) -> Trained:
     if not path.is_file():
         raise ModelError("no such weights file", str(path), remedy)
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-        about = json.loads(metadata["about"])
+        about = parsed_json(read_metadata(path)["about"])
         about["variant"] = Variant(**about["variant"])
         about["scales"] = tuple(about["scales"])
+        if about["kind"] not in get_args(Kind) or not all(type(about[key]) is int for key in ("min_size", "max_size")):
+            raise ValueError("no kind of network")
         return Trained(**about)
-    except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise ModelError("does not say which trained network it is of", str(path), remedy) from error
 
 
 def load_trained(path: Path) -> tuple[DensePoseRCNN | FullConvNet, Trained, str]:
     """The network of a file with its weights, what it is, and the file's sha256. Raises: ModelError."""
     about = read_about(path)
-    with torch.device("meta"):
-        network = make_network(about.kind, about.variant)
+    try:
+        with torch.device("meta"):
+            network = make_network(about.kind, about.variant)
+    except Exception as error:  # torch raises whatever sizes that make no network lead to
+        what = f"says sizes that make no network ({type(error).__name__})"
+        raise ModelError(what, str(path), "train or download the weights again") from error
     fit(read_checkpoint(path), network, str(path))
     return network, about, file_sha256(path)
 

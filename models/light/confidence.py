@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import ModelError
+from models.json_file import read_json
 from models.light.files import calibration_path
 from models.light.logistic import log_odds, logistic
 
@@ -52,7 +53,7 @@ def read_calibration(weights: Path, sha256: str) -> Calibration:
     if not path.is_file():
         return NEUTRAL
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
         measured = Calibration(slope=float(found["slope"]), offset=float(found["offset"]))
         return measured if found["weights_sha256"] == sha256 else NEUTRAL
     except (ValueError, KeyError, TypeError, OSError) as error:

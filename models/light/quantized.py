@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import save
 
 from models.errors import ModelError
 from models.inference.engine import Body, compile_graph, openvino_core
 from models.light.files import quantized_path
+from models.safetensors_file import read_metadata
 from models.whole_file import whole_file
 
 Half = Literal["detector", "surface"]
@@ -81,7 +82,7 @@ def read_quantized(path: Path, source_sha256: str) -> QuantizedLight:
                 name: Graph(**{field: file.get_tensor(f"{name}.{field}").tobytes() for field in ("xml", "constants")})
                 for name in ("detector", "surface")
             }
-    except (SafetensorError, OSError) as error:
+    except Exception as error:  # damaged headers raise safetensors' own error, other kinds of numbers others
         raise ModelError(f"not a file of eight-bit graphs ({error})", str(path), remedy) from error
     if source != source_sha256:
         raise ModelError("these eight-bit graphs were made from other weights", str(path), remedy)
@@ -93,9 +94,8 @@ def fits(path: Path, source_sha256: str) -> bool:
     if not path.is_file():
         return False
     try:
-        with safe_open(path, "np") as file:
-            return (file.metadata() or {}).get("source_sha256") == source_sha256
-    except (SafetensorError, OSError) as error:
+        return read_metadata(path).get("source_sha256") == source_sha256
+    except ValueError as error:
         raise ModelError(f"not a file of eight-bit graphs ({error})", str(path), "delete or remake it") from error
 
 

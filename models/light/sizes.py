@@ -5,12 +5,19 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass, field
+from typing import Any
+
+from models.json_file import parsed_json
+
+MOST_CHANNELS, MOST_BLOCKS = 4096, 64
 
 
 def require_sizes(widths: tuple[int, ...], blocks: tuple[int, ...]) -> None:
     """Raises: ValueError; a bottleneck halves its channels."""
-    if min(widths) < 2 or min(blocks) < 0:
+    if not all(type(size) is int for size in (*widths, *blocks)) or min(widths) < 2 or min(blocks) < 0:
         raise ValueError("widths must be 2 or more, blocks 0 or more")
+    if max(widths) > MOST_CHANNELS or max(blocks) > MOST_BLOCKS:
+        raise ValueError(f"widths must be {MOST_CHANNELS} at most, blocks {MOST_BLOCKS}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +81,23 @@ def as_text(sizes: LightSizes) -> str:
 
 def from_text(text: str) -> LightSizes:
     """What `as_text` wrote. Raises: ValueError, KeyError or TypeError for other text."""
-    raw = json.loads(text)
+    raw = parsed_json(text)
     detector, surface = raw["detector"], raw["surface"]
     return LightSizes(
-        detector=DetectorSizes(widths=tuple(detector["widths"]), blocks=tuple(detector["blocks"])),
+        detector=DetectorSizes(widths=_some(detector["widths"], 5), blocks=_some(detector["blocks"], 4)),
         surface=SurfaceSizes(
-            widths=tuple(surface["widths"]),
-            blocks=tuple(surface["blocks"]),
+            widths=_some(surface["widths"], 4),
+            blocks=_some(surface["blocks"], 3),
             wide=surface["wide"],
-            refined=tuple(surface.get("refined", (0, 0))),
+            refined=_some(surface.get("refined", (0, 0)), 2),
             attention=surface.get("attention", 0),
             joints=surface.get("joints", False),
         ),
     )
+
+
+def _some(values: Any, count: int) -> Any:
+    """So many values. Raises: ValueError for another number of them."""
+    if not isinstance(values, list | tuple) or len(values) != count:
+        raise ValueError(f"{count} numbers are wanted")
+    return tuple(values)

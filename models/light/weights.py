@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import nn
 
 from models.errors import ModelError
@@ -17,6 +16,7 @@ from models.light.files import require_weights
 from models.light.sizes import UNSAID_SIZES, LightSizes, as_text, from_text
 from models.light.surface_net import JointMaps, SurfaceNet
 from models.light.widening import widened
+from models.safetensors_file import read_metadata, read_tensors
 from models.whole_file import whole_file
 
 REMEDY = "train or download the weights again"
@@ -30,8 +30,8 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     """
     require_weights(path)
     try:
-        tensors = load_file(path)
-    except Exception as error:  # safetensors raises its own SafetensorError, OSError or ValueError for damaged files
+        tensors = read_tensors(path)
+    except ValueError as error:
         raise ModelError(f"not a safetensors file ({error})", str(path), REMEDY) from error
     return {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
 
@@ -44,13 +44,12 @@ def read_sizes(path: Path) -> LightSizes:
     """
     require_weights(path)
     try:
-        with safe_open(path, "pt") as file:
-            text = (file.metadata() or {}).get("sizes")
-    except (SafetensorError, OSError) as error:
+        text = read_metadata(path).get("sizes")
+    except ValueError as error:
         raise ModelError(f"not a safetensors file ({error})", str(path), REMEDY) from error
     try:
         return UNSAID_SIZES if text is None else from_text(text)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"its sizes cannot be read ({error!r})", str(path), REMEDY) from error
 
 

@@ -85,7 +85,7 @@ def cached_geodesics(
         _write(path, compute_geodesics(vertex_V3, face_F3, source_vertices(twin_V), told))
     try:
         distance_SV = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # damaged headers raise whatever ast, tokenize and NumPy do
         raise ModelError(f"cannot be read as geodesics ({error})", str(path), "delete it, it is made again") from error
     if distance_SV.shape != (len(source_vertices(twin_V)), len(twin_V)) or distance_SV.dtype != np.float16:
         raise ModelError("holds geodesics of another mesh", str(path), "delete it, it is made again")

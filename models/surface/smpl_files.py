@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import pickle
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,6 +16,7 @@ import numpy.typing as npt
 from scipy.io import loadmat
 from scipy.spatial.distance import cdist
 
+from models.array_file import read_arrays
 from models.checkpoints.data_pickle import data_maker, read_data_pickle
 from models.checkpoints.pickle_machine import Maker, Unfinished, unpickled
 from models.errors import ModelError
@@ -189,7 +189,8 @@ def _read_vertices(body: Path) -> F32:
     if body.suffix not in readers:
         raise ModelError("not a kind of body file that is known", str(body), f"give one of {', '.join(readers)}")
     found = readers[body.suffix](body)
-    if not isinstance(found, np.ndarray) or found.ndim != 2 or found.shape[1] != 3 or not np.isfinite(found).all():
+    shaped = isinstance(found, np.ndarray) and found.ndim == 2 and found.shape[1] == 3 and len(found) > 0
+    if not shaped or not np.issubdtype(found.dtype, np.number) or not np.isfinite(found).all():
         raise ModelError("holds no v_template of (V, 3) numbers", str(body), "give the SMPL model file")
     if np.ptp(found, axis=0).max() > FARTHEST:
         raise ModelError(f"is {np.ptp(found, axis=0).max():.0f} tall", str(body), "give the body in metres")
@@ -198,9 +199,8 @@ def _read_vertices(body: Path) -> F32:
 
 def _npz_vertices(path: Path) -> Any:
     try:
-        with np.load(path, allow_pickle=False) as content:
-            return content["v_template"] if "v_template" in content.files else None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        return read_arrays(path).get("v_template")
+    except (OSError, ValueError) as error:
         raise ModelError(f"cannot be read ({error})", str(path), DAMAGED) from error
 
 

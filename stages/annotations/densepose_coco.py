@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from models.json_file import read_json
 from models.metrics.instances import AnnotatedPoints
 from models.surface.charts import COARSE_NAMES
 from models.whole_file import whole_file
@@ -203,7 +204,7 @@ def read_document(path: Path) -> dict[str, Any]:
     """A file's content. Raises: StageError for one that is missing, no JSON, or has no images and annotations."""
     remedy = "give a DensePose-COCO file, such as densepose_minival2014.json"
     try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
+        document = read_json(path)
     except OSError as error:
         raise StageError("the annotations are missing", str(path), remedy) from error
     except ValueError as error:

@@ -8,7 +8,6 @@ people alone, squeezed, for the export lost which boxes are COCO's crowds, too.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.json_file import read_json
 from models.metrics.instances import TrueInstance
 from pipeline.stage import StageError
 from stages.evaluation.truth import TruePerson, TruePicture, TrueSet
@@ -90,7 +90,7 @@ def human_v2_sets(folder: Path, listings: Listings) -> list[TrueSet]:
         TrueSet(name=AS_ANNOTATED, count=len(known), pictures=_photos(folder, listings.photos)),
         TrueSet(name=PEOPLE, count=len(known), pictures=_people(folder, listings.photos, known)),
     ]
-    if coco := coco_photos(folder, frozenset(json.loads(listings.trained_coco.read_text()))):
+    if coco := coco_photos(folder, frozenset(read_json(listings.trained_coco))):
         pictures = _coco_people(coco, read_kept(listings.kept_coco))
         sets.append(TrueSet(name=COCO, count=len(coco), pictures=pictures))
     return sets

@@ -10,11 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from models.array_file import read_arrays
+from models.json_file import read_json
+from models.picture_size import require_size
 from pipeline.stage import StageError
+from stages.formats.frame_file import Arrays, checked, corners_of, finite, surface_at, whole
 from stages.formats.moment import Moment
 from stages.formats.writer import FileAFrame, Target, Writer, put_whole
 from stages.payloads import F32, Surface, VideoInfo
-from stages.video.description import described, video_of
+from stages.video.description import LAST, described, video_of
 
 INDEX = "stream.json"
 """Beside the npz files of `surfaces`: what they belong to; it is written last, so where it stands they are whole."""
@@ -125,15 +129,17 @@ def read_stream(folder: Path) -> VideoInfo:
     path = folder / INDEX
     remedy = "name a folder that --export surfaces=FOLDER has written to its end"
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        fields = read_json(path)
     except OSError as error:
         raise StageError("is no export of surfaces", str(folder), remedy) from error
     except ValueError as error:
         raise StageError("is damaged", str(path), remedy) from error
     try:
-        return video_of(fields)
+        video = video_of(fields)
+        require_size(video.width, video.height, str(path))
+        return video
     except (KeyError, TypeError, ValueError) as error:
-        raise StageError("says too little of its stream", str(path), remedy) from error
+        raise StageError("says too little of its stream, or what cannot be", str(path), remedy) from error
 
 
 def frame_files(folder: Path) -> list[Path]:
@@ -143,7 +149,7 @@ def frame_files(folder: Path) -> list[Path]:
     among them.
     """
     files = sorted(folder.glob("*.npz"))
-    exported = json.loads((folder / INDEX).read_text(encoding="utf-8")).get("exported")
+    exported = read_json(folder / INDEX).get("exported")
     if not files or len(files) != exported:
         what = f"holds {len(files)} frames, of which {exported} were exported last"
         raise StageError(what, str(folder), "export again, into an empty folder")
@@ -153,32 +159,26 @@ def frame_files(folder: Path) -> list[Path]:
 def read_moment(path: Path, video: VideoInfo) -> Moment:
     """One frame of an export of `surfaces`, on black. Raises StageError for a file that is none."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            box_N4 = file["boxes_N4"]
-            people = tuple(_read_surface(file, i, corner) for i, corner in enumerate(file["corners_N2"].tolist()))
-            return Moment(
-                stem=path.stem,
-                index=int(file["frame"]),
-                pts=int(file["pts"]),
-                video=video,
-                rgb_HW3=np.zeros((video.height, video.width, 3), np.uint8),
-                box_N4=box_N4,
-                score_N=file["scores_N"],
-                id_N=file["ids_N"],
-                surfaces=people,
-                bridged_N=file["bridged_N"] if "bridged_N" in file.files else None,
-                near_N=file["near_N"] if "near_N" in file.files else None,
-            )
-    except (OSError, ValueError, KeyError) as error:
-        raise StageError("is no frame of an export of surfaces", str(path), "export it again") from error
+        return _moment(path.stem, read_arrays(path), video)
+    except (OSError, ValueError) as error:
+        what = f"is no frame of an export of surfaces ({error})"
+        raise StageError(what, str(path), "export it again") from error
 
 
-def _read_surface(file: Any, i: int, corner: list[int]) -> Surface:
-    confidence = f"confidence_{i}"
-    return Surface(
-        x0=corner[0],
-        y0=corner[1],
-        labels_hw=file[f"labels_{i}"],
-        uv_2hw=file[f"uv_{i}"],
-        confidence_hw=file[confidence] if confidence in file.files else None,
+def _moment(stem: str, arrays: Arrays, video: VideoInfo) -> Moment:
+    """Raises ValueError for arrays that are not a frame's."""
+    corners = corners_of(arrays)
+    count = len(corners)
+    return Moment(
+        stem=stem,
+        index=whole(arrays, "frame", 0, LAST),
+        pts=whole(arrays, "pts", -LAST, LAST),
+        video=video,
+        rgb_HW3=np.zeros((video.height, video.width, 3), np.uint8),
+        box_N4=finite(arrays, "boxes_N4", (count, 4)),
+        score_N=finite(arrays, "scores_N", (count,)),
+        id_N=checked(arrays, "ids_N", "i", (count,)),
+        surfaces=tuple(surface_at(arrays, i, corner) for i, corner in enumerate(corners)),
+        bridged_N=checked(arrays, "bridged_N", "b", (count,)) if "bridged_N" in arrays else None,
+        near_N=checked(arrays, "near_N", "f", (count,)) if "near_N" in arrays else None,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,16 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
+from models.json_file import read_json
 from models.picture_size import decode_pixels, read_pixels
 from pipeline.stage import StageError
+from stages.formats.frame_file import FARTHEST
 from stages.formats.npz import INDEX
 from stages.formats.read_back import people_of_iuv, read_inds, surface_of_result
 from stages.payloads import F32, I32, U8, Bool, Surface
 from stages.video.quiet import quiet_libraries
 
+LARGEST_TRACK = 2**31 - 1
 NUMBER = re.compile(r"(\d+)\.png$")
 """The number of a frame at the end of its picture's name."""
 
@@ -103,7 +105,7 @@ class ResultList:
         self._path = path
         self._of_frame: dict[int | str, list[dict[str, Any]]] = {}
         try:
-            for entry in json.loads(path.read_text(encoding="utf-8")):
+            for entry in read_json(path):
                 self._of_frame.setdefault(entry["image_id"], []).append(entry)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StageError("is no list of DensePose's results", str(path), _REMEDY) from error
@@ -121,8 +123,10 @@ class ResultList:
         if still and key not in self._of_frame:
             raise StageError(f"lists nobody for the photo {key!r}", str(self._path), "name the photo it was made from")
         listed = self._of_frame.get(key, [])
-        listed = sorted(listed, key=lambda entry: -entry.get("score", 1.0))
         try:
+            for entry in listed:
+                _check_entry(entry)
+            listed = sorted(listed, key=lambda entry: -entry.get("score", 1.0))
             surfaces = tuple(surface_of_result(entry["bbox"], _stored(entry)) for entry in listed)
             box = [[x, y, x + w, y + h] for x, y, w, h in (entry["bbox"] for entry in listed)]
         except (KeyError, TypeError, ValueError, binascii.Error, cv2.error) as error:
@@ -139,6 +143,20 @@ class ResultList:
 def _corners(surface: Surface) -> tuple[int, int, int, int]:
     height, width = surface.labels_hw.shape
     return surface.x0, surface.y0, surface.x0 + width, surface.y0 + height
+
+
+def _check_entry(entry: dict[str, Any]) -> None:
+    """Raises ValueError for values that no result has."""
+    box, numbers = entry["bbox"], (int, float)
+    if not isinstance(box, list) or len(box) != 4 or any(type(side) not in numbers for side in box):
+        raise ValueError("its box is no four numbers")
+    if not all(abs(side) <= FARTHEST for side in box):
+        raise ValueError("its box lies far outside of every frame")
+    score, track = entry.get("score", 1.0), entry.get("track_id", -1)
+    if type(score) not in numbers or not abs(score) < FARTHEST:
+        raise ValueError("its score is no number")
+    if type(track) is not int or abs(track) > LARGEST_TRACK or type(entry.get("bridged", False)) is not bool:
+        raise ValueError("its track_id is no whole number, or bridged neither true nor false")
 
 
 _REMEDY = "name a file that --export result_json=FILE or coco=FILE wrote, or the DensePose challenge's"

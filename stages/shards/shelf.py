@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,11 +17,15 @@ from typing import Any
 
 import numpy as np
 
+from models.json_file import parsed_json
 from pipeline.stage import StageError
 from stages.payloads import People, Surface, Surfaces
 
 KINDS: dict[str, Any] = {kind.__name__: kind for kind in (People, Surface, Surfaces)}
-DAMAGE = (zipfile.BadZipFile, zlib.error, LookupError, ValueError, TypeError, EOFError, RuntimeError, OSError)
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, LookupError, ValueError, TypeError, EOFError, RuntimeError),
+    *(OSError, SyntaxError, MemoryError, OverflowError, NotImplementedError),
+)
 """What a damaged ZIP makes its reader stumble over (RuntimeError: it claims to be encrypted, or packed otherwise)."""
 _FAST = 1
 
@@ -61,7 +66,7 @@ class Shelf:
     def packet(self, first: int) -> tuple[Any, ...]:
         """The payloads of the packet that begins with frame `first`. Raises StageError where there is none."""
         try:
-            tree = json.loads(self._zip.read(f"{first}/packet.json"))
+            tree = parsed_json(self._zip.read(f"{first}/packet.json"))
             return tuple(self._unpacked(branch, first) for branch in tree)
         except DAMAGE as error:
             what = f"this shard has no packet that begins with frame {first}"

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from models.array_file import read_arrays
 from models.metrics.instances import AnnotatedPoints
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import AnnotatedPerson, DenseSet, write_dense_set
@@ -40,8 +41,7 @@ def write_again(path: Path, found: DenseSet, truth: Path, *, noise: float, annot
 def true_uv(path: Path) -> npt.NDArray[np.floating]:
     """(2, H, W) true U and V of a picture. Raises: StageError."""
     try:
-        with np.load(path) as held:
-            return np.asarray(held["uv_2HW"])
+        return read_arrays(path)["uv_2HW"]
     except (OSError, ValueError, KeyError) as error:
         raise StageError(
             "the truth of this picture cannot be read", str(path), "remove the set, and it is drawn again"

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
+from models.array_file import read_arrays
 from models.errors import ModelError
 from models.metrics.instances import AnnotatedPoints
 from models.metrics.masks import annotated_mask, coco_segmentation, part_labels
@@ -157,8 +158,10 @@ class AnnotatedPictures:
             return None, None
         path = Path(self.source.dense) / f"{self.name(index)}.npz"
         try:
-            with np.load(path) as held:
-                label_HW, uv_2HW = held["label_HW"], held["uv_2HW"]
+            held = read_arrays(path)
+            label_HW, uv_2HW = held["label_HW"], held["uv_2HW"]
+            if label_HW.dtype.kind not in "biu" or uv_2HW.dtype.kind not in "uf" or label_HW.ndim != 2:
+                raise ValueError("its arrays are no labels and UV")
         except (OSError, ValueError, KeyError) as error:
             raise StageError("the dense surface cannot be read", str(path), "make the set again") from error
         if uv_2HW.dtype != np.uint8:

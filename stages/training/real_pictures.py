@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -15,6 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.json_file import read_json
 from models.picture_size import read_pixels
 from pipeline.stage import StageError
 from stages.annotations.categories import people_categories
@@ -82,7 +82,7 @@ def coco_people(folder: Path, split: str, licences: frozenset[int] | None) -> It
     if not path.is_file():
         remedy = "give a folder with annotations/ and the images of COCO 2017"
         raise StageError("the annotations are missing", str(path), remedy)
-    document = json.loads(path.read_text(encoding="utf-8"))
+    document = read_json(path)
     rows_of: dict[Any, list[Mapping[str, Any]]] = {}
 
     def damaged(row: Any, error: ValueError) -> None:

@@ -28,7 +28,9 @@ def map_shard(path: Path) -> dict[str, npt.NDArray[Any]]:
             if any(member.compress_type != zipfile.ZIP_STORED for member in members):
                 raise StageError("the shard is compressed", str(path), "remove it, it will be made again")
             return {member.filename.removesuffix(".npy"): _map_member(path, file, member) for member in members}
-    except (OSError, zipfile.BadZipFile, ValueError) as error:
+    except StageError:
+        raise
+    except Exception as error:  # damaged zips and headers raise whatever ast, struct, tokenize and NumPy do
         raise StageError(
             f"the shard cannot be read ({error})", str(path), "remove it, it will be made again"
         ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from fractions import Fraction
@@ -15,7 +16,11 @@ from stages.video.durable import sync_file
 from stages.video.recording import RecordingSettings
 
 DESCRIPTION = "manifest.recording.json"
-FRACTIONS = ("rate", "time_base", "sample_aspect", "cut_start", "cut_end")
+LAST = 1 << 62
+FRACTION = re.compile(r"-?\d{1,18}(/[1-9]\d{0,17})?")
+TIMES = ("cut_start", "cut_end")
+FRACTIONS = ("rate", "time_base", "sample_aspect", *TIMES)
+MAY_BE_UNKNOWN = ("rate", "frames", *TIMES)
 
 
 def described(video: VideoInfo) -> dict[str, Any]:
@@ -27,9 +32,22 @@ def described(video: VideoInfo) -> dict[str, Any]:
 
 def video_of(fields: Mapping[str, Any]) -> VideoInfo:
     """The stream that `described` told. Raises KeyError, TypeError or ValueError for anything else."""
-    known = {name: fields[name] for name in VideoInfo.__dataclass_fields__}
-    exact = {name: Fraction(known[name]) for name in FRACTIONS if known[name] is not None}
-    return VideoInfo(**{**known, **exact})
+    return VideoInfo(**{name: _known(name, fields[name]) for name in VideoInfo.__dataclass_fields__})
+
+
+def _known(name: str, value: Any) -> Any:
+    """A field of `VideoInfo` as `described` wrote it. Raises ValueError or TypeError for what it cannot be."""
+    if value is None and name in MAY_BE_UNKNOWN:
+        return None
+    if name in FRACTIONS:
+        if not FRACTION.fullmatch(value) or (name not in TIMES and Fraction(value) <= 0):
+            raise ValueError(f"{name} cannot be {value[:40]}")
+        return Fraction(value)
+    kind: type = {"path": str, "still": bool, "full_range": bool}.get(name, int)
+    least = 1 if name in ("width", "height") else 0
+    if type(value) is not kind or (type(value) is int and not least <= value <= LAST):
+        raise ValueError(f"{name} is no {kind.__name__}")
+    return value
 
 
 def write_description(folder: Path, video: VideoInfo, settings: RecordingSettings) -> None:

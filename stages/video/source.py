@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Protocol
@@ -28,6 +29,8 @@ CALLED_A_PICTURE = "image2"
 LESS_PLAIN = ("mpeg", "mpegvideo", "h264", "hevc")
 """Films that FFmpeg is less sure of than of a name."""
 
+DURATION = re.compile(r"\s*(\d{1,6}):(\d{1,6}):(\d{1,6}(?:\.\d{1,12})?)\s*")
+"""As Matroska states it. (A fraction of `1e999999999` would be worked out.)"""
 OPEN_TIMEOUT_S = 20.0
 READ_TIMEOUT_S = 20.0
 
@@ -239,9 +242,5 @@ def stream_seconds(stream: av.video.stream.VideoStream) -> Fraction | None:
     """Length of the stream as the container states it, or None where it does not."""
     if stream.duration and stream.time_base:
         return stream.duration * stream.time_base
-    stated = stream.metadata.get("DURATION", "")
-    try:
-        hours, minutes, seconds = stated.split(":")
-        return Fraction(int(hours) * 3600 + int(minutes) * 60) + Fraction(seconds)
-    except ValueError:
-        return None
+    stated = DURATION.fullmatch(stream.metadata.get("DURATION", ""))
+    return Fraction(int(stated[1]) * 3600 + int(stated[2]) * 60) + Fraction(stated[3]) if stated else None

@@ -9,6 +9,7 @@ A case hangs when it takes more than 10 s of its own CPU, or waits for two minut
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import os
 import pickle
@@ -20,7 +21,9 @@ import tempfile
 import traceback
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +34,13 @@ import yaml
 from PIL import Image
 from safetensors.torch import save_file
 
+from models.architecture.variant import Variant
 from models.checkpoints.checkpoint import read_checkpoint
+from models.checkpoints.trained import Trained, load_trained, write_trained
+from models.light.sizes import DetectorSizes, LightSizes
+from models.light.weights import load_networks, write_weights
+from models.surface.atlas_source import load_atlas
+from models.surface.smpl_files import _read_vertices as read_vertices
 from pipeline.config import load_config
 from pipeline.journal import Journal
 from pipeline.packet import Commit
@@ -39,8 +48,15 @@ from pipeline.stage import Job, is_plain
 from stages import STAGES
 from stages.annotations.densepose_coco import read_dense_set
 from stages.decode import Decode
-from stages.payloads import People, SegmentWritten
+from stages.formats.npz import _described, frame_files, read_moment, read_stream
+from stages.formats.numbered import ResultList
+from stages.formats.read_back import people_of_iuv, read_inds
+from stages.payloads import People, SegmentWritten, VideoInfo
+from stages.render import Render
+from stages.replay import packet_of
 from stages.shards.shelf import Shelf, ShelfWriter
+from stages.training.checkpoint import read_checkpoint as read_training
+from stages.video.stills import read_still
 
 CPU_S, WAIT_S, BATCH = 10, 120, 25
 FRAMES = 40
@@ -103,6 +119,111 @@ def notes(folder: Path) -> list[Path]:
     return [folder / "p.jsonl", folder / "q.zip"]
 
 
+def saved(folder: Path) -> list[Path]:
+    """What `-c render` shows again: a frame's arrays and its stream, lists of results, pictures of IUV."""
+    rng = np.random.default_rng(0)
+    arrays: dict[str, Any] = {
+        "boxes_N4": rng.random((2, 4), np.float32) * 40,
+        "scores_N": np.ones(2, np.float32),
+        "ids_N": np.array([1, 2], np.int32),
+        "corners_N2": np.array([[3, 4], [20, 8]], np.int32),
+        "frame": np.int64(0),
+        "pts": np.int64(0),
+        "bridged_N": np.zeros(2, bool),
+        "near_N": np.array([1.5, np.nan], np.float32),
+    }
+    for i in range(2):
+        arrays[f"labels_{i}"] = rng.integers(0, 25, (12, 9), dtype=np.uint8)
+        arrays[f"uv_{i}"] = rng.random((2, 12, 9), np.float32)
+        arrays[f"confidence_{i}"] = rng.random((12, 9), np.float32)
+    (folder / "plain.frame.npz").write_bytes(_npz(np.savez, arrays))
+    (folder / "packed.frame.npz").write_bytes(_npz(np.savez_compressed, arrays))
+    video = VideoInfo(path="", width=64, height=48, still=False, rate=Fraction(25), time_base=Fraction(1, 25))
+    (folder / "a.stream.json").write_text(json.dumps({**_described(video), "exported": 1}))
+    iuv = np.zeros((48, 64, 3), np.uint8)
+    iuv[10:30, 20:40] = rng.integers(1, 25, (20, 20, 3))
+    Image.fromarray(iuv).save(folder / "a.iuv.png")
+    png = base64.b64encode((folder / "a.iuv.png").read_bytes()).decode()
+    entry = {"image_id": 0, "category_id": 1, "bbox": [3.0, 4.0, 64.0, 48.0], "score": 0.9, "uv_data": png}
+    (folder / "a.results.json").write_text(json.dumps([entry, {**entry, "image_id": 1, "track_id": 4}]))
+    names = ("plain.frame.npz", "packed.frame.npz", "a.stream.json", "a.iuv.png", "a.results.json")
+    return [folder / name for name in names]
+
+
+def _npz(save: Callable[..., None], arrays: dict[str, Any]) -> bytes:
+    made = BytesIO()
+    save(made, **arrays)
+    return made.getvalue()
+
+
+def worn(folder: Path) -> list[Path]:
+    """Atlases and bodies."""
+    atlas = Image.fromarray(np.random.default_rng(0).integers(0, 255, (36, 24, 4), dtype=np.uint8))
+    for name in ("a.atlas.png", "a.atlas.webp"):
+        atlas.save(folder / name)
+    atlas.convert("RGB").save(folder / "a.atlas.jpg")
+    vertices = np.random.default_rng(0).random((20, 3))
+    np.savez(folder / "a.body.npz", v_template=vertices)
+    (folder / "a.body.obj").write_text("".join(f"v {x} {y} {z}\n" for x, y, z in vertices))
+    (folder / "a.body.pkl").write_bytes(pickle.dumps({"v_template": vertices}, protocol=2))
+    names = ("a.atlas.png", "a.atlas.webp", "a.atlas.jpg", "a.body.npz", "a.body.obj", "a.body.pkl")
+    return [folder / name for name in names]
+
+
+def trained(folder: Path) -> list[Path]:
+    """Files of weights that say what network they are of."""
+    about = Trained(kind="rcnn", variant=Variant(), min_size=240, max_size=320)
+    write_trained(folder / "a.about.safetensors", {"a": torch.zeros(2)}, about)
+    sizes = LightSizes()
+    net = torch.nn.Linear(2, 2).state_dict()
+    wide = replace(sizes, detector=DetectorSizes(widths=(16, 32, 64, 128, 260)))
+    write_weights(folder / "a.light.safetensors", net, torch.nn.Linear(2, 2).state_dict(), wide)
+    state = {"net": net, "average": net, "optimizer": {"state": {}, "param_groups": []}, "step": 3}
+    torch.save(state, folder / "a.state.pt")
+    return [folder / name for name in ("a.about.safetensors", "a.light.safetensors", "a.state.pt")]
+
+
+VIDEO = VideoInfo(path="", width=64, height=48, still=False, rate=None, time_base=Fraction(1, 25))
+
+
+def read_frame(path: Path) -> None:
+    """A frame of an export, as far as its being drawn."""
+    chunk, people, surfaces = packet_of((read_moment(path, VIDEO),), VIDEO, 0)
+    list(Render(Render.Config(style="parts+uv+boxes+confidence"))(chunk, people, surfaces))
+
+
+def read_results(path: Path) -> None:
+    """A list of results, both of its frames."""
+    results = ResultList(path)
+    for number in range(2):
+        results.crowd(number, "a", False)
+
+
+def read_iuv(path: Path) -> None:
+    """A picture of IUV, and the same as a picture of persons."""
+    rgb_HW3, _ = read_still(str(path))
+    people_of_iuv(rgb_HW3, None, str(path))
+    read_inds(path)
+
+
+def in_folder(read: Callable[[Path], Any], name: str) -> Callable[[Path], Any]:
+    """A reader of folders, for a file that stands in one under a name."""
+
+    def reading(path: Path) -> None:
+        folder = path.parent / "folder"
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_bytes(path.read_bytes())
+        read(folder)
+
+    return reading
+
+
+def read_stream_and_frames(folder: Path) -> None:
+    """What `-c render` asks of a folder first."""
+    read_stream(folder)
+    frame_files(folder)
+
+
 def read_media(path: Path) -> None:
     """Decode some frames."""
     stage = Decode(Decode.Config())
@@ -118,6 +239,15 @@ def read_media(path: Path) -> None:
 
 
 READERS: dict[str, Callable[[Path], Any]] = {
+    ".frame.npz": read_frame,
+    ".stream.json": in_folder(read_stream_and_frames, "stream.json"),
+    ".results.json": read_results,
+    ".iuv.png": read_iuv,
+    **dict.fromkeys((".atlas.png", ".atlas.webp", ".atlas.jpg"), load_atlas),
+    **dict.fromkeys((".body.npz", ".body.obj", ".body.pkl"), read_vertices),
+    ".about.safetensors": load_trained,
+    ".light.safetensors": load_networks,
+    ".state.pt": read_training,
     **dict.fromkeys((".pth", ".pkl", ".safetensors"), read_checkpoint),
     ".json": read_dense_set,
     ".yaml": lambda path: load_config(str(path), [], STAGES),
@@ -167,9 +297,10 @@ def one_case(number: int, seeds: list[Path], folder: Path) -> None:
             content = json.dumps(yaml.safe_load(content)).encode()
     else:
         content = damaged(content, rng)
-    path = folder / f"case{seed.suffix}"
+    kind = "".join(seed.suffixes)
+    path = folder / f"case{kind}"
     path.write_bytes(content)
-    READERS.get(seed.suffix, read_media)(path)
+    READERS.get(kind, read_media)(path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,9 +352,15 @@ def _child(cases: list[int], seeds: list[Path], folder: Path, writing: int) -> N
     os._exit(0)
 
 
+def seeds_in(folder: Path) -> list[Path]:
+    """A whole file of every kind."""
+    makers = (media, checkpoints, texts, notes, saved, worn, trained)
+    return [path for make in makers for path in make(folder)]
+
+
 def fuzz(first: int, count: int, folder: Path) -> tuple[Counter[str], list[Finding]]:
     """Run cases first, first + 1 …; verdicts (read, refused, found) and what was found."""
-    seeds = [*media(folder), *checkpoints(folder), *texts(folder), *notes(folder)]
+    seeds = seeds_in(folder)
     verdicts, findings = Counter[str](), list[Finding]()
     for start in range(first, first + count, BATCH):
         left = list(range(start, min(start + BATCH, first + count)))
@@ -246,7 +383,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         if options.case is not None:
-            seeds = [*media(folder), *checkpoints(folder), *texts(folder), *notes(folder)]
+            seeds = seeds_in(folder)
             try:
                 one_case(options.case, seeds, folder)
             except Exception:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from models.checkpoints.checkpoint import DataUnpickler
+from models.checkpoints.data_pickle import read_data_pickle
 from models.metrics.instances import AnnotatedPoints
 from models.surface.charts import COARSE_OF_CHART
 from pipeline.stage import StageError
@@ -257,7 +257,7 @@ def test_run_lengths_are_pycocotools_own() -> None:
 
 def real_person(shared: Path) -> tuple[AnnotatedPerson, np.ndarray]:
     with (shared / "assets" / "gt" / "demo_dp_single_ann.pkl").open("rb") as file:
-        real = DataUnpickler(file, encoding="latin1").load()
+        real = read_data_pickle(file)
     height, width = real["ICrop"].shape[:2]
     points = AnnotatedPoints(
         x_M=real["x"] * 255 / width, y_M=real["y"] * 255 / height, chart_M=real["I"].astype(np.int64), u_M=real["U"],

@@ -1,0 +1,41 @@
+"""Safetensors files that people give: whatever is wrong with one is a ValueError."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import safetensors
+
+if TYPE_CHECKING:  # torch takes seconds to import, and is not wanted for metadata
+    import torch
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """All tensors by name. Raises: ValueError for a damaged file, or kinds of numbers that torch lacks."""
+
+    def tensors() -> dict[str, torch.Tensor]:
+        from safetensors.torch import load_file
+
+        return load_file(path)
+
+    return _read(tensors)
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """What a file says about itself. Raises: ValueError."""
+
+    def said() -> dict[str, str]:
+        with safetensors.safe_open(path, framework="np") as file:
+            return dict(file.metadata() or {})
+
+    return _read(said)
+
+
+def _read(read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    except Exception as error:  # damaged headers raise safetensors' own error, other kinds of numbers others
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise ValueError(f"{type(error).__name__}: {reason:.120}") from error

@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import safetensors
 
+KINDS = tuple(
+    f"torch.{name}"
+    for name in ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
+)
+
 if TYPE_CHECKING:  # torch takes seconds to import, and is not wanted for metadata
     import torch
 
@@ -18,7 +23,11 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     def tensors() -> dict[str, torch.Tensor]:
         from safetensors.torch import load_file
 
-        return load_file(path)
+        found = load_file(path)
+        for name, value in found.items():
+            if str(value.dtype) not in KINDS:
+                raise ValueError(f"{name:.60} is of {value.dtype}, which networks here do not compute with")
+        return found
 
     return _read(tensors)
 

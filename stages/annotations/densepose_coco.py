@@ -14,6 +14,7 @@ import numpy as np
 
 from models.json_file import read_json
 from models.metrics.instances import AnnotatedPoints
+from models.picture_size import too_large
 from models.surface.charts import COARSE_NAMES
 from models.whole_file import whole_file
 from pipeline.stage import StageError
@@ -237,6 +238,8 @@ def _image(record: Any, pictures: Path | None) -> AnnotatedImage:
         raise ValueError(f"its file {name} is missing")
     own = ("id", "file_name", "height", "width", "vid_id", "frame_id")
     sizes = {key: _whole(record, key) for key in ("height", "width", "frame_id") if key in record}
+    if (what := too_large(sizes.get("width", 1), sizes.get("height", 1))) is not None:
+        raise ValueError(what)
     video = record.get("vid_id")
     if video is not None and not isinstance(video, str):
         raise ValueError("has a vid_id that is no text")
@@ -279,6 +282,8 @@ def _box(record: Mapping[str, Any], image: AnnotatedImage) -> tuple[float, float
     x, y, width, height = _numbers(record, "bbox", 4)
     if width <= 0 or height <= 0:
         raise ValueError(f"its box is {width:g}×{height:g} pixels")
+    if (what := too_large(math.ceil(width), math.ceil(height))) is not None:
+        raise ValueError(f"its box {what}")
     inside = x >= -SLACK and y >= -SLACK
     if image.width is not None and image.height is not None:
         inside = inside and x + width <= image.width + SLACK and y + height <= image.height + SLACK

@@ -9,6 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
+from models.picture_size import too_large
+
+LONGEST = 2**31
+
 
 def mask_of(rle: Mapping[str, Any]) -> npt.NDArray[np.uint8]:
     """The mask (H, W) of 0 and 1. Raises: ValueError saying what is wrong with the run lengths."""
@@ -24,6 +28,8 @@ def check_runs(rle: Any) -> None:
     whole = isinstance(size, list | tuple) and len(size) == 2 and all(type(side) is int and side > 0 for side in size)
     if not whole:
         raise ValueError(f"has the size {size}")
+    if (what := too_large(size[1], size[0])) is not None:
+        raise ValueError(what)
     if not isinstance(counts, str | bytes):
         raise ValueError("has counts that are no text")
     filled = sum(run_lengths(counts))
@@ -51,6 +57,8 @@ def run_lengths(counts: str | bytes) -> list[int]:
         runs.append(value + runs[-2] if len(runs) > 2 else value)
         if runs[-1] < 0:
             raise ValueError("has a run of negative length")
+        if runs[-1] > LONGEST:
+            raise ValueError("has a run longer than every picture")
         value, shift = 0, 0
     if shift:
         raise ValueError("ends within a number")

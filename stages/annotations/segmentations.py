@@ -6,7 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from models.picture_size import too_large
 from stages.annotations.run_lengths import check_runs
+
+FARTHEST, LONGEST_OUTLINE = 1e6, 1e7
+"""Pixels: pycocotools takes memory for every pixel of an outline, and does not look whether it got it."""
 
 
 def check_segmentation(drawn: Any) -> None:
@@ -24,8 +28,15 @@ def _check_polygon(number: int, polygon: Any) -> None:
     numbers = isinstance(polygon, list) and all(type(one) in (int, float) and math.isfinite(one) for one in polygon)
     if not numbers:
         raise ValueError(f"has a polygon {number} that is no list of numbers")
+    if not all(abs(one) <= FARTHEST for one in polygon) or _outline(polygon) > LONGEST_OUTLINE:
+        raise ValueError(f"has a polygon {number} that reaches far outside of every picture")
     if len(polygon) < 6 or len(polygon) % 2:
         raise ValueError(f"has a polygon {number} of {len(polygon)} numbers instead of three points or more")
+
+
+def _outline(polygon: list[float]) -> float:
+    """Pixels that drawing the outline visits."""
+    return sum(abs(here - before) for before, here in zip(polygon, polygon[2:], strict=False))
 
 
 def _check_numbers(drawn: Mapping[str, Any]) -> None:
@@ -33,6 +44,8 @@ def _check_numbers(drawn: Mapping[str, Any]) -> None:
     size, counts = drawn.get("size"), drawn["counts"]
     if not (isinstance(size, list) and len(size) == 2 and all(type(side) is int and side > 0 for side in size)):
         raise ValueError(f"has the size {size}")
+    if (what := too_large(size[1], size[0])) is not None:
+        raise ValueError(what)
     if not all(type(run) is int and run >= 0 for run in counts):
         raise ValueError("has runs that are no whole numbers")
     if sum(counts) != size[0] * size[1]:

@@ -1,0 +1,56 @@
+"""Annotations of small files that name giants: masks, polygons, boxes, pictures; each is one complaint."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.stage import StageError
+from stages.annotations.densepose_coco import DAMAGES, read_dense_set
+
+SIDE = 10**6
+PICTURE = {"id": 1, "file_name": "a.jpg", "width": 640, "height": 480}
+PERSON = {"id": 7, "image_id": 1, "category_id": 1, "bbox": [1.0, 2.0, 30.0, 40.0], "area": 900.0, "iscrowd": 0}
+
+
+def background(cells: int) -> str:
+    """Run lengths of one run of zeros, as COCO writes it."""
+    groups = []
+    while True:
+        group, cells = cells & 31, cells >> 5
+        done = cells == 0 and not group & 16
+        groups.append(chr(48 + group + (0 if done else 32)))
+        if done:
+            return "".join(groups)
+
+
+GIANTS: dict[str, dict[str, Any]] = {
+    "run lengths": {"segmentation": {"size": [SIDE, SIDE], "counts": background(SIDE * SIDE)}},
+    "run lengths as numbers": {"segmentation": {"size": [SIDE, SIDE], "counts": [SIDE * SIDE]}},
+    "a part": {"dp_masks": [{"size": [SIDE, SIDE], "counts": background(SIDE * SIDE)}] + [[]] * 13},
+    "a polygon": {"segmentation": [[0, 0, 1e15, 0, 1e15, 1e15, 0, 1e15]]},
+    "a polygon of long ways": {"segmentation": [[0, 0, 900_000, 900_000] * 20]},
+    "a box": {"bbox": [0, 0, 1e9, 1e9]},
+}
+
+
+@pytest.mark.parametrize("name", GIANTS)
+def test_giants_are_refused(tmp_path: Path, name: str) -> None:
+    sizes = {} if name != "a box" else {"width": None, "height": None}
+    picture = {key: value for key, value in {**PICTURE, **sizes}.items() if value is not None}
+    document = {"images": [picture], "annotations": [{**PERSON, **GIANTS[name]}]}
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    with pytest.raises(StageError, match="annotation 7: "):
+        read_dense_set(tmp_path / "a.json")
+    skipped = DAMAGES["skip"]()
+    assert not read_dense_set(tmp_path / "a.json", skipped).people
+
+
+def test_giant_pictures_are_refused(tmp_path: Path) -> None:
+    document = {"images": [{**PICTURE, "width": SIDE, "height": SIDE}], "annotations": []}
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    with pytest.raises(StageError, match="image 1: says that it has 1000000×1000000 pixels"):
+        read_dense_set(tmp_path / "a.json")

@@ -8,7 +8,10 @@ from typing import Any
 
 
 def read_json(path: Path) -> Any:
-    """The document in a UTF-8 file, with a byte order mark or without. Raises: OSError, or ValueError for anything that is no JSON or nested too deep."""
+    """The document in a UTF-8 file, with a byte order mark or without.
+
+    Raises: OSError, or ValueError for anything that is no JSON or nested too deep.
+    """
     return parsed_json(path.read_text(encoding="utf-8-sig"))
 
 

@@ -25,7 +25,7 @@ from stages.video.interlace import Deinterlacer, TimedFrame
 from stages.video.programmes import read_only
 from stages.video.rotation import UPRIGHT, turn_of_matrix
 from stages.video.side_data import display_matrix
-from stages.video.source import default_video_stream, frame_rate, open_container
+from stages.video.source import default_video_stream, frame_rate, open_container, packets_of
 
 QUICK = {"analyzeduration": "1000000", "probesize": "1000000"}
 """FFmpeg looks at a stream for 1 s at most before it says what it is."""
@@ -193,7 +193,7 @@ class MediaFeed:
         """Packets of the video as they come, then None. Raises LostError when the connection is lost."""
         failure: av.FFmpegError | None = None
         try:
-            for packet in self._container.demux():
+            for packet in packets_of(self._container):
                 if self._stopped.is_set():
                     return
                 if packet.size:

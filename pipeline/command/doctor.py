@@ -64,7 +64,7 @@ def _places() -> list[tuple[str, str, str]]:
     found = []
     try:
         folder = make_own_folder()
-        found.append(("temporary", f"{folder.parent} (Ray's own folder)", ""))
+        found.append(("temporary", f"{Path(folder.path).parent} (Ray's own folder)", ""))
         remove_own_folder(folder)
     except PlainError as error:
         found.append(("temporary", "", str(error)))

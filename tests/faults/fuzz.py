@@ -47,8 +47,9 @@ from pipeline.packet import Commit
 from pipeline.stage import Job, is_plain
 from stages import STAGES
 from stages.annotations.densepose_coco import read_dense_set
+from stages.annotations.people import read_people
 from stages.decode import Decode
-from stages.formats.npz import _described, frame_files, read_moment, read_stream
+from stages.formats.npz import frame_files, read_moment, read_stream
 from stages.formats.numbered import ResultList
 from stages.formats.read_back import people_of_iuv, read_inds
 from stages.payloads import People, SegmentWritten, VideoInfo
@@ -56,6 +57,8 @@ from stages.render import Render
 from stages.replay import packet_of
 from stages.shards.shelf import Shelf, ShelfWriter
 from stages.training.checkpoint import read_checkpoint as read_training
+from stages.video import heif
+from stages.video.description import described
 from stages.video.stills import read_still
 
 CPU_S, WAIT_S, BATCH = 10, 120, 25
@@ -77,8 +80,14 @@ def media(folder: Path) -> list[Path]:
                 file.mux(stream.encode(av.VideoFrame.from_ndarray(frame)))
             file.mux(stream.encode())
         made.append(folder / name)
-    for name in ("e.png", "f.jpg", "g.webp", "h.tif", "i.gif", "j.bmp"):
-        Image.fromarray(frames[0]).save(folder / name)
+    pictures: dict[str, dict[str, Any]] = {
+        **{name: {} for name in ("e.png", "f.jpg", "g.webp", "h.tif", "i.gif", "j.bmp", "r.avif")},
+        "s.tif": {"compression": "tiff_lzw"},
+        "t.heic": {"tile_size": 32, "exif": Image.Exif()},
+    }
+    heif.register()
+    for name, options in pictures.items():
+        Image.fromarray(frames[0]).save(folder / name, **options)
         made.append(folder / name)
     return made
 
@@ -139,7 +148,7 @@ def saved(folder: Path) -> list[Path]:
     (folder / "plain.frame.npz").write_bytes(_npz(np.savez, arrays))
     (folder / "packed.frame.npz").write_bytes(_npz(np.savez_compressed, arrays))
     video = VideoInfo(path="", width=64, height=48, still=False, rate=Fraction(25), time_base=Fraction(1, 25))
-    (folder / "a.stream.json").write_text(json.dumps({**_described(video), "exported": 1}))
+    (folder / "a.stream.json").write_text(json.dumps({**described(video), "exported": 1}))
     iuv = np.zeros((48, 64, 3), np.uint8)
     iuv[10:30, 20:40] = rng.integers(1, 25, (20, 20, 3))
     Image.fromarray(iuv).save(folder / "a.iuv.png")
@@ -249,7 +258,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     ".light.safetensors": load_networks,
     ".state.pt": read_training,
     **dict.fromkeys((".pth", ".pkl", ".safetensors"), read_checkpoint),
-    ".json": read_dense_set,
+    ".json": lambda path: (read_dense_set(path), read_people(path)),
     ".yaml": lambda path: load_config(str(path), [], STAGES),
     ".jsonl": lambda path: (Journal(path).check(), Journal(path).read()),
     ".zip": lambda path: Shelf(path).packet(0),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -18,6 +20,11 @@ from stages.training.fit import Batch
 
 T = TypeVar("T", covariant=True)
 
+SOCKET_BYTES = 103
+"""The longest path of a socket that every system takes."""
+BELOW = len("/pymp-xxxxxxxx/listener-xxxxxxxx")
+"""What Python puts behind the folder for temporary files: a private folder, and the socket in it."""
+SHORT_PLACES = ("/tmp", "/var/tmp", "/dev/shm")
 AHEAD = 2
 """Things that each process has made, or is making, before they are asked for."""
 
@@ -88,7 +95,7 @@ def made_in_order(
         # Not forked: this process has threads, and perhaps a GPU, that a fork would break.
         multiprocessing_context="spawn" if processes else None,
         prefetch_factor=AHEAD if processes else None,
-        worker_init_fn=one_thread,
+        worker_init_fn=begin_process,
         generator=torch.Generator(),  # the loader draws a seed, which must not come out of the global generator
     )
     with deaths_told(key):
@@ -105,9 +112,12 @@ def as_made(thing: Any) -> Any:
     return thing
 
 
-def one_thread(number: int) -> None:
-    """Many processes share the cores; torch sets its own threads to one."""
+def begin_process(number: int) -> None:
+    """Many processes share the cores, and torch sets its own threads to one; what they make goes through sockets."""
     cv2.setNumThreads(1)
+    if len(os.fsencode(tempfile.gettempdir())) + BELOW > SOCKET_BYTES:
+        places = (place for place in SHORT_PLACES if os.access(place, os.W_OK | os.X_OK))
+        tempfile.tempdir = next(places, tempfile.tempdir)
 
 
 @contextmanager

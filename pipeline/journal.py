@@ -242,7 +242,7 @@ def _content(line: str) -> dict[str, Any] | None:
         text: str = outer["content"]
         whole = hashlib.sha256(text.encode()).hexdigest() == outer["sha256"]
         return json.loads(text) if whole else None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -82,15 +82,19 @@ def coco_people(folder: Path, split: str, licences: frozenset[int] | None) -> It
     if not path.is_file():
         remedy = "give a folder with annotations/ and the images of COCO 2017"
         raise StageError("the annotations are missing", str(path), remedy)
-    document = read_json(path)
+    try:
+        document = read_json(path)
+        images, records = list(document["images"]), list(document["annotations"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StageError("the annotations are damaged", str(path), "get the file again") from error
     rows_of: dict[Any, list[Mapping[str, Any]]] = {}
 
     def damaged(row: Any, error: ValueError) -> None:
         raise StageError(f"annotation {row.get('id')}: {error}", str(path), "get the file again") from error
 
-    for row in people_categories(document, path).of_people(document["annotations"], damaged):
+    for row in people_categories(document, path).of_people(records, damaged):
         rows_of.setdefault(row["image_id"], []).append(row)
-    for image in document["images"]:
+    for image in images:
         if licences is not None and image["license"] not in licences:
             continue
         rows = rows_of.get(image["id"], [])

@@ -223,7 +223,7 @@ def read_manifest(folder: Path) -> list[Segment]:
         try:
             fields = json.loads(line)
             segments.append(Segment(**{**fields, "pts": array("q", fields["pts"])}))
-        except (ValueError, TypeError, KeyError, OverflowError):
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             break
     return segments
 

@@ -129,7 +129,7 @@ def launch(
         return run_workers(config, plan, jobs, metrics, interrupt)
     if serial or (config.settings.ray.address is None and one_thing_at_a_time(plan, jobs)):
         return run_serial(config, plan, jobs, metrics, interrupt)
-    quieten()
+    quieten(config.settings.ray.address)
     from pipeline.runner import run_ray
 
     return run_ray(config, plan, jobs, metrics, interrupt)
@@ -150,7 +150,7 @@ def launch_batch(
     if serial:
         worker = BatchWorker(parts, max(lane.threads for lane in plan.lanes), os.getcwd(), mark)
         return run_batch(parts, inputs.ready, metrics, interrupt, OneWorker(worker), manifest)
-    quieten()
+    quieten(parts.whole.settings.ray.address)
     from pipeline.batch.bench import run_batch_on_ray
 
     return run_batch_on_ray(parts, inputs.ready, metrics, interrupt, manifest, mark)

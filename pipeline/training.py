@@ -37,7 +37,7 @@ def run_workers(
     """
     if interrupt.requested:
         return
-    trainer_of, torch_settings, scaling, running = import_ray_train()
+    trainer_of, torch_settings, scaling, running = import_ray_train(config.settings.ray.address)
     from pipeline.actors.cluster import start_ray, stop_ray
 
     count, gpu = config.settings.workers, any(lane.gpus for lane in plan.lanes)
@@ -95,11 +95,14 @@ def fitted(trainer: Any, interrupt: Interrupt) -> bool:
     return True
 
 
-def import_ray_train() -> tuple[Any, Any, Any, Any]:
-    """`TorchTrainer`, `TorchConfig`, `ScalingConfig`, `RunConfig`. Raises PlainError where they are not installed."""
+def import_ray_train(address: str | None) -> tuple[Any, Any, Any, Any]:
+    """`TorchTrainer`, `TorchConfig`, `ScalingConfig`, `RunConfig`. Raises PlainError where they are not installed.
+
+    Args: address: see `pipeline.actors.cluster.quieten`.
+    """
     from pipeline.actors.cluster import quieten
 
-    quieten()
+    quieten(address)
     try:
         from ray.train import RunConfig as Running
         from ray.train import ScalingConfig

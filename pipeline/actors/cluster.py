@@ -28,6 +28,8 @@ _QUIET = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # paragraphs on dead processes: the runner says it in a sentence
     "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # it takes SIGTERM for a failure, writes its stack and aborts
 }
+_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""With 0 it takes this machine for one that is in no cluster, and listens on 127.0.0.1 alone."""
 _NOT_SHIPPED = ["runs", ".venv", ".git", "**/__pycache__"]
 _SILENT: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
 _ANSWER_S = 10.0
@@ -42,9 +44,16 @@ class RayLostError(PlainError):
     """The Ray that was started here does not work any more."""
 
 
-def quieten() -> None:
-    """Turn off usage reports and Ray's own chatter; it reads these when it is imported."""
+def quieten(address: str | None) -> None:
+    """Turn off usage reports and Ray's own chatter, and its doors to others where it is for this machine alone.
+
+    It reads these when it is imported. Args: address: of a cluster that is to be joined, or None.
+    """
     os.environ.update(_QUIET)
+    if address is None:
+        os.environ[_LOOPBACK] = "0"
+    else:
+        os.environ.pop(_LOOPBACK, None)
 
 
 def start_ray(address: str | None, cpus: int, store: int, gpus: float = 0, *, dashboard: bool = False) -> bool:
@@ -58,7 +67,7 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: float = 0, *, da
 
     Returns whether it was started here, so that the caller ends it. Raises PlainError.
     """
-    quieten()
+    quieten(address)
     paths = [str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, paths)))  # lanes import the stages
     try:

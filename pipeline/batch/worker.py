@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
 from pipeline.packet import failure_of
 from pipeline.plan import LanePlan, Plan
+from pipeline.scratch import scratch_folder
 from pipeline.serial import run_serial
 from pipeline.slot import stage_failure
 from pipeline.stage import CLAIM, Job, PlainError, working_folder
@@ -60,15 +60,15 @@ class BatchWorker:
     def run(self, unit: Unit, job: Job, shards: Sequence[Unit]) -> Outcome:
         """Do a unit of an input; errors of stages are in the metrics. `shards`: those that a tail takes up."""
         job.keep_secrets()
-        with tempfile.TemporaryDirectory() as place:
+        with scratch_folder("densepose-batch-") as place:
             try:
                 made_from = origin(job, self._mark)
-                here = _brought_here(job, Path(place), self._mark)
+                here = _brought_here(job, place, self._mark)
                 if unit.kind == "shard":
                     file = shard_file(job, unit.first, self._mark)
-                    return _said_of(job, here, self._shard(unit, here, file, Path(place)))
+                    return _said_of(job, here, self._shard(unit, here, file, place))
                 files = [(shard.first, shard_file(job, shard.first, self._mark)) for shard in shards]
-                known = [(first, storage.fetch(file, Path(place))) for first, file in files if storage.exists(file)]
+                known = [(first, storage.fetch(file, place)) for first, file in files if storage.exists(file)]
                 config = run_of(self._parts, unit, known, here.input)
                 if unit.kind == "probe":
                     return _said_of(job, here, self._probe(config.graph, here))

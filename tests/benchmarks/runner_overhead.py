@@ -140,7 +140,7 @@ def main() -> None:
     parser.add_argument("--packets", type=int, default=300)
     parser.add_argument("--megabytes", type=float, nargs="+", default=[0.01, 8.0, 25.0])
     options = parser.parse_args()
-    quieten()
+    quieten(None)
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     with tempfile.TemporaryDirectory() as folder:
         for megabytes in options.megabytes:

@@ -46,7 +46,7 @@ def run_and_kill(folder: Path, port: int, victim: subprocess.Popen[bytes]) -> in
 
 def main() -> int:
     """One batch, one death, and the same command again."""
-    quieten()
+    quieten("127.0.0.1:0")  # nodes of a cluster, not a Ray for this process alone
     os.environ["RAY_AUTH_MODE"] = "disabled"
     with tempfile.TemporaryDirectory() as temporary:
         folder, port = Path(temporary), free_port()

@@ -89,7 +89,7 @@ def run_and_kill(config: RunConfig, output: Path, victim: subprocess.Popen[bytes
 
 def main() -> int:
     """One death."""
-    quieten()
+    quieten("127.0.0.1:0")  # nodes of a cluster, not a Ray for this process alone
     os.environ["RAY_AUTH_MODE"] = "disabled"
     with tempfile.TemporaryDirectory() as temporary:
         folder, port = Path(temporary), free_port()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.actors import own_folder
-from pipeline.actors.cluster import quieten, start_ray
+from pipeline.actors.cluster import RayLostError, check_ray, quieten, start_ray
 from pipeline.actors.own_folder import BELOW, SOCKET_BYTES, keep_token_in, make_own_folder, remove_own_folder
 from pipeline.stage import PlainError
 
@@ -133,8 +133,42 @@ def test_a_dashboard_without_its_packages_is_a_sentence(monkeypatch: pytest.Monk
 
 
 def test_nothing_is_reported_to_anyone() -> None:
-    quieten()
+    quieten(None)
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+
+
+LISTENING = """
+from pipeline.actors.cluster import start_ray, stop_ray
+start_ray(None, cpus=1, store=1 << 27)
+import ray, psutil
+ray.get(ray.remote(lambda: 1).remote())
+for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
+    for one in getattr(process, "net_connections", process.connections)(kind="tcp"):
+        if one.status == psutil.CONN_LISTEN:
+            print(one.laddr.ip)
+stop_ray()
+"""
+
+
+def test_a_ray_for_this_machine_alone_listens_to_nobody_else(root: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    command = [sys.executable, "-W", "ignore", "-c", LISTENING]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    listening = {line.removeprefix("::ffff:") for line in done.stdout.splitlines()}
+    assert listening == {"127.0.0.1"}
+
+
+def test_a_ray_whose_own_process_died_is_said_to_be_lost(ray_started: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    check_ray()
+    node = ray._private.worker._global_node
+    monkeypatch.setattr(node, "dead_processes", lambda: [("log_monitor", None)])
+    check_ray()  # nothing depends on it
+    monkeypatch.setattr(node, "dead_processes", lambda: [("log_monitor", None), ("raylet", None)])
+    with pytest.raises(RayLostError, match=r"'raylet' died.*--resume"):
+        check_ray()
 
 
 def test_without_ray_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

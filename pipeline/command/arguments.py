@@ -38,6 +38,7 @@ exports: instances, surfaces, iuv, iuv_video, inds, confidence, dp_segm, magican
 a configuration is configs/NAME.yaml or a path; every key in it can be changed with --set key.path=value
 Ctrl-C keeps the finished part as NAME.partial.mp4; after a crash, a power cut or a full disk --resume goes on
 exit: 0 done · 1 failed, one sentence says why · 2 wrong usage or configuration · 130 stopped by Ctrl-C
+      143 by SIGTERM · 129 by a hang-up
 """
 
 _RENDERING = ("render", "preview")

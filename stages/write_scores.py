@@ -85,6 +85,8 @@ class WriteScores(Stage):
         text: list[str] = []
         for name, tally in self._sets.items():
             self._columns |= {(name, column): one for column, one in self._measured(name, tally).items()}
+        if self._sets and not self._columns:
+            self._warnings.append("its annotations are boxes alone, of which given boxes leave nothing to score")
         text += score_table(self._columns)
         peopled = {name: one.pictures for name, one in self._sets.items() if any(each.people for each in one.pictures)}
         tables = {name: breakdowns(pictures) for name, pictures in peopled.items()}
@@ -122,9 +124,9 @@ class WriteScores(Stage):
 
     def flat(self) -> dict[str, float]:
         """The first set's numbers by one name each: those of the first protocol as they are, others with its name."""
-        first = next(iter(self._sets))
+        first = next(iter(self._sets), None)
         own = {column: one for (name, column), one in self._columns.items() if name == first}
-        main = next(iter(own))
+        main = next(iter(own), None)  # none: boxes alone, where boxes are given, leave nothing to score
         return {
             measure if column in (main, FILMS) else f"{measure}_{column}": estimate.value
             for column, one in own.items()

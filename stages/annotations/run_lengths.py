@@ -11,7 +11,7 @@ from pycocotools import mask as coco_mask
 
 from models.picture_size import too_large
 
-LONGEST = 2**31
+LONGEST, MOST_BITS = 2**31, 35
 
 
 def mask_of(rle: Mapping[str, Any]) -> npt.NDArray[np.uint8]:
@@ -50,6 +50,8 @@ def run_lengths(counts: str | bytes) -> list[int]:
             raise ValueError(f"has the character {chr(code)!r} in its counts")
         value |= (group & 31) << shift
         shift += 5
+        if shift > MOST_BITS:
+            raise ValueError("has a run longer than every picture")
         if group & 32:
             continue
         if group & 16:

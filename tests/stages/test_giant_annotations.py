@@ -33,6 +33,8 @@ GIANTS: dict[str, dict[str, Any]] = {
     "a part": {"dp_masks": [{"size": [SIDE, SIDE], "counts": background(SIDE * SIDE)}] + [[]] * 13},
     "a polygon": {"segmentation": [[0, 0, 1e15, 0, 1e15, 1e15, 0, 1e15]]},
     "a polygon of long ways": {"segmentation": [[0, 0, 900_000, 900_000] * 20]},
+    "a run of endless bits": {"segmentation": {"size": [480, 640], "counts": "o" * 2_000_000}},
+    "many polygons": {"segmentation": [[0, 0, 1e6, 1e6, 0, 1]] * 3000},
     "a box": {"bbox": [0, 0, 1e9, 1e9]},
 }
 

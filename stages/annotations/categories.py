@@ -75,9 +75,10 @@ class Categories:
         """
         foreign = any(one.foreign for number, one in self.keypoints.items() if number in self.people)
         lost = f"; its keypoints are none of COCO's {len(COCO_KEYPOINTS)} and are left out" if foreign else ""
-        if dict(self.people) in ({}, {"1": PERSON}) and not self.others and not lost:
-            return ""
         count: Counter[str] = Counter(self._name(one) for one in records if isinstance(one, Mapping))
+        plain = dict(self.people) in ({}, {"1": PERSON}) and set(count) <= {PERSON}
+        if plain and not self.others and not lost:
+            return ""
         names = [name for name in dict.fromkeys(self.people.values()) if count[name]] or [PERSON]
         people = ", ".join(f"{name!r} ({count[name]})" for name in names)
         rest = [f"{name!r} ({found})" for name, found in count.most_common() if name not in names]
@@ -129,6 +130,9 @@ def people_categories(document: Record, file: Path) -> Categories:
         found = _some([repr(name) for name in others.values()])
         what = f"has no category called {PERSON!r}; its categories are {found}"
         raise StageError(what, str(file), f"call the category of its people {PERSON!r}")
+    if both := sorted(people.keys() & others.keys()):
+        what = f"gives the category number {both[0]} to {people[both[0]]!r} and to {others[both[0]]!r}"
+        raise StageError(what, str(file), "give each category a number of its own")
     keypoints = {number_of(one.get("id")): keypoints_called(one["keypoints"]) for one in named if one.get("keypoints")}
     return Categories(people=people, others=others, keypoints=keypoints)
 

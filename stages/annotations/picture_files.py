@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
@@ -12,4 +13,4 @@ def picture_path(folder: Path, name: str) -> Path:
     """
     plain = name.replace("\\", "/")
     places = (folder / name, folder / plain, folder / plain.rpartition("/")[2])
-    return next((place for place in places if place.is_file()), places[0])
+    return next((place for place in places if os.path.isfile(place)), places[0])

@@ -125,6 +125,11 @@ def all_crowds(document: Document) -> None:
         record["iscrowd"] = 1
 
 
+def two_of_one_number(document: Document) -> None:
+    for category in document["categories"]:
+        category["id"] = 1
+
+
 def empty(document: Document) -> None:
     document["annotations"] = []
 
@@ -140,6 +145,7 @@ def doors_alone(document: Document) -> None:
         (unnamed, "names no categories.*add"),
         (all_crowds, "all 2 people of this file are marked as crowds.*set iscrowd to 0"),
         (empty, "nobody is annotated"),
+        (two_of_one_number, r"gives the category number 1 to 'person' and to 'door'; give each"),
         (doors_alone, r"nobody is annotated.*'door' \(2\)"),
     ],
 )
@@ -164,6 +170,16 @@ def test_where_the_pictures_of_all_people_are_gone_one_sentence_says_so(tmp_path
     (tmp_path / "1.png").unlink()
     with pytest.raises(StageError, match="the pictures that are there show nobody"):
         scored(path, damaged="skip", images=str(tmp_path))
+
+
+def test_people_of_no_category_are_told_though_the_file_has_people_alone(tmp_path: Path) -> None:
+    document = labelled()
+    document["categories"] = [{"id": 1, "name": "person"}]
+    document["annotations"] = document["annotations"][::2]
+    document["annotations"][0]["category_id"] = None
+    pictures, facts = scored(stored(tmp_path, document))
+    assert sum(len(picture.people) for picture in pictures) == 1
+    assert "'person' (1); left out: 'number None' (1)" in " ".join(facts["notes"])
 
 
 def test_a_list_of_results_is_no_truth(tmp_path: Path) -> None:

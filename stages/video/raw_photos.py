@@ -22,6 +22,8 @@ CANON_2, CANON_3 = b"CR\x02", b"ftypcrx "
 """Behind a TIFF head, and behind the length of a box."""
 
 NEW_SUBFILE_TYPE, DNG_VERSION = 254, 50706
+MOST_PREVIEWS = 32
+"""Pages that are looked at."""
 REDUCED = 1
 """Bit of the sub-file type: the page is a smaller version of another one (TIFF 6.0, NewSubfileType)."""
 
@@ -49,8 +51,11 @@ def find_full_page(path: str, image: Image.Image) -> bool:
 
     Raises: StageError where there are previews alone, or where the file says that it is raw (DNG).
     """
-    for page in range(getattr(image, "n_frames", 1)):
-        image.seek(page)
+    for page in range(MOST_PREVIEWS):
+        try:
+            image.seek(page)
+        except EOFError:
+            break
         tags: Mapping[int, object] = getattr(image, "tag_v2", {})
         if DNG_VERSION in tags:
             break

@@ -93,6 +93,8 @@ def read_still(path: str) -> tuple[U8, list[str]]:
             if rgb is None:
                 with quiet_libraries() if image.format == "TIFF" else nullcontext():
                     rgb = rgb_of(image, notes)
+    except StageError:
+        raise
     except ModelError as error:
         raise StageError(error.what, path, error.remedy) from error
     except Exception as error:  # Pillow raises whatever its readers of formats do

@@ -93,7 +93,7 @@ def fit(checkpoint: Checkpoint, network: nn.Module, where: str) -> None:
 
 
 def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:NAMED_AT_MOST])
+    shown = ", ".join(f"{name:.80}" for name in names[:NAMED_AT_MOST])
     return f"{shown} and {len(names) - NAMED_AT_MOST} more" if len(names) > NAMED_AT_MOST else shown
 
 
@@ -153,7 +153,7 @@ def _to_tensors(content: Any, path: Path) -> Weights:
         if not isinstance(name, str) or name.endswith("_momentum") or name in ("__author__", "matching_heuristics"):
             continue
         if not isinstance(value, Tensor) and not _is_number(value):
-            raise ModelError(f"{name} is not an array of numbers", str(path), "give a checkpoint of DensePose-RCNN")
+            raise ModelError(f"{name:.80} is not an array of numbers", str(path), "give a checkpoint of DensePose-RCNN")
         room -= torch.float32.itemsize * (value.numel() if isinstance(value, Tensor) else value.size)
         if room < 0:
             raise ModelError("holds the same numbers under too many names", str(path), "download it again")

@@ -89,7 +89,7 @@ def fill(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Pa
     wrong = sorted(wanted.keys() ^ mine.keys())
     wrong += sorted(name for name in wanted.keys() & mine.keys() if wanted[name].shape != mine[name].shape)
     if wrong:
-        keys = ", ".join(prefix + name for name in wrong[:5])
+        keys = ", ".join(f"{prefix + name:.80}" for name in wrong[:5])
         raise ModelError(f"{len(wrong)} weights do not fit the light network: {keys}", str(path), "use its own weights")
     net.load_state_dict(mine)
 

@@ -40,11 +40,12 @@ class Manifest:
                 raise PlainError("this is no manifest of a batch", self._path, "move it away") from error
 
     def stands(self, job: Job) -> bool:
-        """Whether an input's result was made from the same file with the same settings, and is there."""
+        """Whether an input's result was made from the same file with the same settings, and is there as it was made."""
         entry = self._entries.get(address_key(job.input), {})
         same = entry.get("settings") == self._settings and entry.get("source") == storage.stamp(job.input)
         there = job.output is not None and entry.get("output") == address_key(job.output)
-        return bool(same and there and job.output and storage.exists(job.output))
+        found = storage.stamp(job.output) if same and there and job.output else None
+        return found is not None and entry.get("result", found) == found
 
     def takes(self, job: Job) -> bool:
         """Whether a result stands, or is whole but was not noted before a batch was killed: it is noted then.
@@ -55,7 +56,7 @@ class Manifest:
             mark = whole_result(job, self._settings)
             if mark is None:
                 return False
-            self._note(job, {"state": "done", "output": address_key(job.output or ""), "frames": mark.frames})
+            self._note(job, {"state": "done", **_result(job, mark.frames)})
         clear(job)
         return True
 
@@ -65,13 +66,19 @@ class Manifest:
         if tally.failure:
             entry["error"] = str(tally.failure.error())
         else:
-            entry |= {"output": address_key(tally.job.output or ""), "frames": tally.frames_done}
+            entry |= _result(tally.job, tally.frames_done)
         self._note(tally.job, entry)
 
     def _note(self, job: Job, entry: dict[str, Any]) -> None:
         known = {"settings": self._settings, "source": storage.stamp(job.input), **discreet_data(entry)}
         self._entries[address_key(job.input)] = known
         storage.write(self._path, json.dumps({"inputs": self._entries}, indent=1))
+
+
+def _result(job: Job, frames: int) -> dict[str, Any]:
+    """What is noted of a result: where it is, its size and date, which change when somebody puts another there."""
+    output = job.output or ""
+    return {"output": address_key(output), "frames": frames, "result": storage.stamp(output)}
 
 
 def confirmed(inputs: Inputs, manifest: Manifest) -> Inputs:

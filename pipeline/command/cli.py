@@ -144,7 +144,8 @@ def _carry_out(
         code = _verdict(metrics, interrupt, debug=arguments.debug)
     if inputs.left_out:
         print(left_out_sentence(inputs.left_out), file=sys.stderr)
-    if parts is not None and code != DONE:
+    unfinished = (index for index, stream in metrics.streams.items() if stream.failure and index not in inputs.refused)
+    if parts is not None and (interrupt.requested or any(True for _ in unfinished)):
         _say(AGAIN)
     return code
 

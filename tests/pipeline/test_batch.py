@@ -80,6 +80,22 @@ def test_a_cut_video_gives_the_frames_of_an_uncut_one_and_nothing_is_done_twice(
     assert [entry["state"] for entry in json.loads(report.read_text())["inputs"]] == ["done", "failed"]
 
 
+@pytest.mark.parametrize("content", [b"mine", None])
+def test_a_result_that_somebody_changed_is_not_taken_for_done(
+    content: bytes | None, folder: Path, settings: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [str(folder / "a_walk.mp4"), "-o", f"{tmp_path}/", "-c", "batch", "--serial", *settings]
+    command += ["--set", "decode.end=0.2"]
+    assert main(command) == main(command) == 0
+    result = tmp_path / "a_walk.densepose.mp4"
+    result.write_bytes(result.read_bytes()[:-1] if content is None else content)
+    there = result.read_bytes()
+    assert main(command) == 1
+    said = capsys.readouterr().err
+    assert "this batch did not make it" in said and not said.endswith("the same command again does what is missing\n")
+    assert result.read_bytes() == there
+
+
 def test_results_of_other_settings_are_not_taken_for_done(
     folder: Path, settings: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

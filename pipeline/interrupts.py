@@ -97,11 +97,18 @@ def own_handlers() -> Iterator[None]:
 
 def say(text: str) -> None:
     """Write to the terminal; where it is gone, as after a hang-up, nothing is shown any more and the work goes on."""
+    if sys.stderr is None:
+        return
     try:
         sys.stderr.write(text)
         sys.stderr.flush()
     except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for shown in {1, 2, sys.stderr.fileno()}:
-            os.dup2(nowhere, shown)
-        os.close(nowhere)
+        show_nothing(1, 2, sys.stderr.fileno())
+
+
+def show_nothing(*streams: int) -> None:
+    """Let what is written to streams that are gone, by their numbers, vanish from now on."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for shown in streams:
+        os.dup2(nowhere, shown)
+    os.close(nowhere)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from pipeline.addresses import without_known_secrets
+from pipeline.interrupts import show_nothing
 
 _STEERING = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 """Control characters, but for those that text is laid out with, and what turns the direction of writing round."""
@@ -22,9 +24,9 @@ _PLAIN = str.maketrans({"→": "->", "…": "...", "·": "-", "×": "x", "−": 
 class Terminal:
     """A text stream that leaves out known secrets, shows what would steer it, and replaces signs it has no code for."""
 
-    def __init__(self, out: TextIO) -> None:
-        """Args: out: what is written to."""
-        self._out = out
+    def __init__(self, out: TextIO | None) -> None:
+        """Args: out: what is written to; where there is none, or it is gone, nothing is shown and the work goes on."""
+        self._out = open(os.devnull, "w", encoding="utf-8") if out is None else out  # noqa: SIM115 - as long as the run
 
     def write(self, text: str) -> int:
         """Write a text; returns its length."""
@@ -34,7 +36,25 @@ class Terminal:
             text.encode(encoding)
         except UnicodeEncodeError:
             text = text.translate(_PLAIN).encode(encoding, "backslashreplace").decode(encoding)
-        return self._out.write(text)
+        with self._as_long_as_it_is_there():
+            self._out.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Show what was written."""
+        with self._as_long_as_it_is_there():
+            self._out.flush()
+
+    @contextmanager
+    def _as_long_as_it_is_there(self) -> Iterator[None]:
+        """A closed pipe or a full disk ends what is shown, and no run."""
+        try:
+            yield
+        except OSError:
+            try:
+                show_nothing(self._out.fileno())
+            except OSError:  # a stream without a number of its own
+                self._out = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the run
 
     def writelines(self, lines: Iterable[str]) -> None:
         """Write each."""

@@ -37,6 +37,22 @@ def test_what_steers_is_shown(text: str, shown: str) -> None:
     assert written(text) == shown
 
 
+@pytest.mark.parametrize("gone", ["closed pipe", "full disk", "nothing"])
+def test_a_terminal_that_is_gone_ends_no_work(gone: str) -> None:
+    if gone == "full disk" and not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    reading, writing = os.pipe()
+    os.close(reading)
+    number = os.open("/dev/full", os.O_WRONLY) if gone == "full disk" else os.dup(writing)
+    os.close(writing)
+    with open(number, "w", encoding="utf-8") as out:
+        terminal = Terminal(None if gone == "nothing" else out)
+        for _ in range(3):
+            terminal.write("a sentence\n" * 10_000)
+            terminal.flush()
+        os.fstat(number)  # what is written to vanishes, and stays open
+
+
 def test_a_sentence_is_one_line() -> None:
     assert one_line("a\nerror: not mine\r\x1b[K") == r"a\nerror: not mine\r\x1b[K"
 

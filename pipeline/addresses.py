@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
+from os import PathLike, fspath
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -30,6 +31,8 @@ OPTIONS = "options"
 """The sections of a configuration that hold what FFmpeg is told: passphrases and headers among it."""
 _ADDRESS = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://(.*)", re.DOTALL)
 _IN_TEXT = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"<>`|]+")
+_CREDENTIALS = re.compile(r"/([^/\s:@]+:[^/\s@]+)@")
+"""Also in what is nearly an address: `http:/user:password@host`."""
 _AFTER_ADDRESS = ".,;:!?)]}"
 _ASSIGNMENT = re.compile(r"[=&;]|%3[bdBD]|%26")
 _TOKEN = re.compile(
@@ -80,7 +83,11 @@ def keep_secret(value: Any, name: str = "") -> None:
         name: what a value is called that may be a secret without an address; one called `passphrase`, `headers` or the
             like is taken for one.
     """
+    if isinstance(value, PathLike):
+        value = fspath(value)
     if isinstance(value, str):
+        for credentials in _CREDENTIALS.findall(value):
+            _known.update(dict.fromkeys(_escaped(credentials), HIDDEN))
         for address in {value, value.partition("=")[2], *_IN_TEXT.findall(value)}:
             if address not in _known and is_secretive(address):
                 for secret in {*_telling(address)}:

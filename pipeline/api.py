@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
-from pipeline.addresses import keeping_secrets
+from pipeline.addresses import keep_secret, keeping_secrets
 from pipeline.command.published import fitting_network
 from pipeline.config import CONFIGS, RawConfig, RunConfig, read_config, validate
 from pipeline.graph import Lane, Node, read_node, refuse_strangers, stage_class
@@ -98,6 +98,7 @@ def load(
     Raises:
         PlainError: a configuration or weights that cannot be used.
     """
+    keep_secret(os.fspath(weights))
     stages = _stage_table() if table is None else table
     raw = read_config(*fitting_network(os.fspath(config), weights, ()))
     raw.change(WEIGHTS, _plain(weights), "weights")

@@ -169,6 +169,13 @@ def test_keys_differ_for_different_addresses_and_tell_nothing() -> None:
     assert one.startswith("http://host/get (") and "pw" not in one and address_key(one) == one
 
 
+@pytest.mark.parametrize("address", ["rtsp:/u:hidden1@h/x", "rtsp//u:hidden1@h", "//u:hidden1@h/x"])
+def test_what_is_nearly_an_address_tells_no_secret_either(address: str) -> None:
+    for given in (address, Path(address)):
+        with keeping_secrets([given]):
+            assert "hidden1" not in discreet(f"{given}: this file does not exist")
+
+
 def test_errors_are_clean_from_the_start() -> None:
     address = "rtsp://me:secret@host/a?key=123"
     error = StageError(f"cannot open '{address}'", address, f"try {address}")

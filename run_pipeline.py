@@ -16,4 +16,6 @@ def work(again: Again | None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(supervised(work))
+    # Debuggers, profilers and programs that run this file as a part of theirs keep it in their own process.
+    is_the_program = sys._getframe().f_back is None and not sys.flags.inspect
+    sys.exit(supervised(work) if is_the_program else work(None))

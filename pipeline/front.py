@@ -27,6 +27,7 @@ TRIES = 3
 SOON_S = 600.0
 ENDED, RAY = b"e", b"r"
 LOST_STATUS = 1
+CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT)
 DEATH_OF_PARENT = 1
 """`PR_SET_PDEATHSIG` of Linux."""
 LOST = "Ray ended (one of its own processes died: killed, or out of memory)"
@@ -96,6 +97,7 @@ class _Front:
 
     def run(self) -> int:
         """See `supervised`."""
+        _open_standard_streams()
         heard = stopping_signals()
         for number in heard:
             signal.signal(number, self._hand_on)
@@ -139,7 +141,7 @@ class _Front:
             said = b""
         os.close(hear)
         if ENDED not in said:
-            end_session(session)
+            signal_session(session, signal.SIGKILL)
         return status, said
 
     def _in_the_child(
@@ -184,10 +186,18 @@ class _Front:
         """Ctrl-Z: everyone stops, and goes on with this process."""
         for each in (signal.SIGSTOP, signal.SIGCONT):
             if self._child:
-                with suppress(ProcessLookupError):
-                    os.killpg(self._child, each)
+                signal_session(self._child, each)
             if each == signal.SIGSTOP:
                 os.kill(os.getpid(), each)  # returns when this process goes on
+
+
+def _open_standard_streams() -> None:
+    """Let no pipe or file of this program take the place of a standard stream that is closed."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
 def _stop_at_once(number: int, frame: FrameType | None) -> None:
@@ -207,14 +217,14 @@ def die_with(parent: int) -> None:
         os._exit(exit_code(signal.SIGKILL))
 
 
-def end_session(session: int) -> None:
-    """Kill what is left of Ray: its processes are of the child's session, its lanes in groups of their own."""
+def signal_session(session: int, number: int) -> None:
+    """Send a signal to all of a session: Ray's processes are of the child's, its lanes in groups of their own."""
     with suppress(ProcessLookupError):
-        os.killpg(session, signal.SIGKILL)
+        os.killpg(session, number)
     for entry in os.listdir("/proc") if os.path.isdir("/proc") else ():
         with suppress(ValueError, ProcessLookupError, PermissionError):
             if os.getsid(int(entry)) == session:
-                os.kill(int(entry), signal.SIGKILL)
+                os.kill(int(entry), number)
 
 
 def _taken_along(status: int, said: bytes) -> bool:
@@ -226,7 +236,7 @@ def _told_end(status: int) -> int:
     """Say how a child ended that did not say it itself; the exit code."""
     if not os.WIFSIGNALED(status):
         return os.waitstatus_to_exitcode(status)
-    name = signal.Signals(os.WTERMSIG(status)).name
-    remedy = "the same command with --resume goes on after what stands"
-    say(f"\nerror: the program was ended from outside ({name}); {remedy}\n")
+    number = signal.Signals(os.WTERMSIG(status))
+    what = "the program crashed" if number in CRASHES else "the program was ended from outside"
+    say(f"\nerror: {what} ({number.name}); the same command with --resume goes on after what stands\n")
     return exit_code(os.WTERMSIG(status))

@@ -40,6 +40,23 @@ def program(folder: Path, root: Path, body: str) -> list[str]:
     return [sys.executable, str(file), str(folder)]
 
 
+def test_a_program_that_runs_this_one_as_a_part_of_its_own_goes_on_once(tmp_path: Path, root: Path) -> None:
+    """Debuggers, profilers and notebooks do so: nothing of theirs may happen twice."""
+    host = f"""
+    import runpy, sys
+    sys.path.insert(0, {str(root)!r})
+    sys.argv = ["run_pipeline.py", "nothing.mp4", "--serial"]
+    try:
+        runpy.run_path({str(root / "run_pipeline.py")!r}, run_name="__main__")
+    except SystemExit as end:
+        print("went on", end.code, flush=True)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(host)], capture_output=True, text=True, timeout=PATIENCE_S, cwd=tmp_path
+    )
+    assert done.stdout == "went on 1\n" and "does not exist" in done.stderr
+
+
 def run(folder: Path, root: Path, body: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(root)}
     command = program(folder, root, body)

@@ -98,7 +98,7 @@ def load(
     Raises:
         PlainError: a configuration or weights that cannot be used.
     """
-    keep_secret(os.fspath(weights))
+    keep_secret(weights)
     stages = _stage_table() if table is None else table
     raw = read_config(*fitting_network(os.fspath(config), weights, ()))
     raw.change(WEIGHTS, _plain(weights), "weights")

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from ray._private.node import Node
 
 from pipeline.actors import own_folder
 from pipeline.actors.cluster import RayLostError, check_ray, quieten, start_ray
@@ -159,14 +161,16 @@ def test_a_ray_for_this_machine_alone_listens_to_nobody_else(root: Path) -> None
     assert listening == {"127.0.0.1"}
 
 
-def test_a_ray_whose_own_process_died_is_said_to_be_lost(ray_started: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    import ray
+def test_a_ray_whose_own_process_died_is_said_to_be_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ray._private import worker
 
+    assert hasattr(worker, "_global_node") and hasattr(Node, "dead_processes")
+    dead: list[tuple[str, None]] = []
+    monkeypatch.setattr(worker, "_global_node", SimpleNamespace(dead_processes=lambda: dead))
     check_ray()
-    node = ray._private.worker._global_node
-    monkeypatch.setattr(node, "dead_processes", lambda: [("log_monitor", None)])
+    dead.append(("log_monitor", None))
     check_ray()  # nothing depends on it
-    monkeypatch.setattr(node, "dead_processes", lambda: [("log_monitor", None), ("raylet", None)])
+    dead.append(("raylet", None))
     with pytest.raises(RayLostError, match=r"'raylet' died.*--resume"):
         check_ray()
 

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from pipeline.stage import StageError
-from stages.formats.npz import _described, read_moment, read_stream
+from stages.formats.npz import read_moment, read_stream
 from stages.formats.numbered import ResultList
 from stages.payloads import VideoInfo
+from stages.video.description import described
 
 VIDEO = VideoInfo(path="", width=64, height=48, still=False, rate=None, time_base=Fraction(1, 25))
 FRAME: dict[str, Any] = {
@@ -67,9 +68,9 @@ def test_a_frame_with_one_wrong_array(tmp_path: Path, name: str, value: Any) -> 
     ],
 )  # fmt: skip
 def test_a_stream_that_cannot_be(tmp_path: Path, name: str, value: Any) -> None:
-    (tmp_path / "stream.json").write_text(json.dumps({**_described(VIDEO), "exported": 1}))
+    (tmp_path / "stream.json").write_text(json.dumps({**described(VIDEO), "exported": 1}))
     assert read_stream(tmp_path) == VIDEO
-    (tmp_path / "stream.json").write_text(json.dumps({**_described(VIDEO), name: value}))
+    (tmp_path / "stream.json").write_text(json.dumps({**described(VIDEO), name: value}))
     with pytest.raises(Exception, match=r"stream\.json: says") as caught:
         read_stream(tmp_path)
     assert len(str(caught.value)) < 400 and caught.value.what  # type: ignore[attr-defined]

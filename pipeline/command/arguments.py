@@ -37,7 +37,7 @@ exports: instances, surfaces, iuv, iuv_video, inds, confidence, dp_segm, magican
   mot, looks, prores, webm (docs/formats.md says what each is and who reads it)
 a configuration is configs/NAME.yaml or a path; every key in it can be changed with --set key.path=value
 Ctrl-C keeps the finished part as NAME.partial.mp4; after a crash, a power cut or a full disk --resume goes on
-exit: 0 done · 1 failed, one sentence says why · 2 wrong usage or configuration · 130, 143, 129 stopped by Ctrl-C, SIGTERM, SIGHUP
+exit: 0 done · 1 failed, one sentence says why · 2 wrong usage or configuration · 130 stopped by Ctrl-C
       143 by SIGTERM · 129 by a hang-up
 """
 

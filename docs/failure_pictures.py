@@ -24,7 +24,7 @@ from pipeline import load
 from stages.drawing.chart_colours import part_palette
 from stages.evaluation.films import whole_surface
 from stages.payloads import U8, People, Surfaces
-from stages.smooth import Smooth
+from stages.people.smooth import Smooth
 from stages.world.moving import moving_scene
 from stages.world.scene import Scene
 from stages.world.stress_clips import STRESS_CLIPS

@@ -20,24 +20,24 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from docs.style_pictures import SECOND, WINDOW, by_the_network, moment
 from models.surface.body import COCO_KEYPOINTS
 from models.surface.keypoints import keypoints_of
 from pipeline.stage import Job
-from stages.comparison.difference import difference_at
-from stages.comparison.picture import comparison_picture
-from stages.comparison.poses import Pose, performance_of, pose_of
 from stages.drawing.chart_colours import part_palette
+from stages.drawing.render import Render
 from stages.drawing.skeleton import draw_skeleton
-from stages.drawing.style_pictures import SECOND, WINDOW, by_the_network, moment
-from stages.formats.angles import ANGLES, joint_angles
-from stages.formats.iuv import confidence_picture, inds_picture, iuv_picture
-from stages.formats.layer import layer_picture
-from stages.formats.moment import Moment, flat, moments_of
-from stages.formats.part_colours import dp_segm_picture, magicanimate_picture, parula_picture
-from stages.formats.results_json import densepose_results
 from stages.payloads import FrameChunk, Overlay
-from stages.render import Render
-from stages.temporal.appearance import REGION_25, look
+from stages.people.appearance import REGION_25, look
+from stages.results.comparison.difference import difference_at
+from stages.results.comparison.picture import comparison_picture
+from stages.results.comparison.poses import Pose, performance_of, pose_of
+from stages.results.formats.angles import ANGLES, joint_angles
+from stages.results.formats.iuv import confidence_picture, inds_picture, iuv_picture
+from stages.results.formats.layer import layer_picture
+from stages.results.formats.moment import Moment, flat, moments_of
+from stages.results.formats.part_colours import dp_segm_picture, magicanimate_picture, parula_picture
+from stages.results.formats.results_json import densepose_results
 
 U8 = npt.NDArray[np.uint8]
 FOLDER = Path(__file__).parent / "pictures"

@@ -14,10 +14,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from docs.failure_pictures import charts, painted, said, save
-from models.light.light_network import Frames
+from models.light.inference.light_network import Frames
 from models.network import NetworkConfig
-from stages.densepose import DensePose
 from stages.payloads import U8, Features, People
+from stages.people.densepose import DensePose
 from stages.world.scene import Scene, scene
 from stages.world.stress import STRESS_WORLDS
 from tests.benchmarks.films import as_chunks

@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT))
 from models.surface.atlas import DEFAULT_ATLAS, atlas_from_tiles, sample, split_tiles  # noqa: E402
 from models.surface.body import load_body  # noqa: E402
 from models.surface.raster import Camera, rasterize  # noqa: E402
-from stages.world.rotations import UP, about  # noqa: E402
+from stages.world.bodies.rotations import UP, about  # noqa: E402
 from stages.world.scene import scene  # noqa: E402
 from stages.world.worlds import WORLDS  # noqa: E402
 

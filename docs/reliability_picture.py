@@ -17,9 +17,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from models.checkpoints.digest import file_sha256
-from models.light.confidence import log_odds, read_calibration
-from models.light.files import BUILT_IN
+from models.files.digest import file_sha256
+from models.light.architecture.files import BUILT_IN
+from models.light.inference.confidence import log_odds, read_calibration
 from models.metrics.reliability import Reliability
 from tests.benchmarks.confidence import answers, charts, diagram
 from tests.benchmarks.films import SYNTHETIC, read

@@ -13,10 +13,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from stages.demo_clip import camera  # noqa: E402
+from stages.synthetic.demo_clip import camera  # noqa: E402
 from stages.world.far import FarWorld, far_scene  # noqa: E402
 from stages.world.moving import MOVING_WORLDS, moving_scene  # noqa: E402
-from stages.world.plaza import paint_plaza  # noqa: E402
+from stages.world.places.plaza import paint_plaza  # noqa: E402
 from stages.world.scene import Scene, scene  # noqa: E402
 from stages.world.stress import STRESS_WORLDS  # noqa: E402
 from stages.world.stress_clips import STRESS_CLIPS  # noqa: E402

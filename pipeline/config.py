@@ -13,9 +13,9 @@ import yaml
 
 from pipeline.conversion import ConfigError, convert, nearest, to_dataclass
 from pipeline.graph import Graph, build_graph, stage_class
+from pipeline.observe import ObserveConfig
 from pipeline.plain_yaml import DEEPEST, MOST_CHARACTERS, read_yaml
 from pipeline.stage import Stage
-from pipeline.watch.settings import ObserveConfig
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 COMMAND_LINE = "--set"
@@ -107,7 +107,7 @@ class RunSettings:
         result: what an input's name is given for an ending where no output is named; null is `.densepose.mp4`, or
             `.densepose.png` for images.
         demo: the clip that is used when no input is named, relative to the file that names it.
-        workers: processes that train together, each on its part of every batch (`pipeline.training`).
+        workers: processes that train together, each on its part of every batch (`pipeline.actors.training`).
         ray: see `RayConfig`.
         observe: what of the run is watched, and where; see `ObserveConfig`.
         batch: makes the run a batch over many inputs; see `BatchConfig`.

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoints.caffe2_names import is_caffe2, rename_caffe2
-from models.checkpoints.data_pickle import read_data_pickle
 from models.checkpoints.torch_file import read_torch_file
 from models.errors import ModelError
-from models.safetensors_file import read_tensors
+from models.files.data_pickle import read_data_pickle
+from models.files.safetensors_file import read_tensors
 
 Weights = dict[str, Tensor]
 

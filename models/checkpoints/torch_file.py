@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
-from models.checkpoints.data_pickle import axes_of, data_maker
-from models.checkpoints.pickle_machine import DAMAGE, Maker, unpickled
+from models.files.data_pickle import axes_of, data_maker
+from models.files.pickle_machine import DAMAGE, Maker, unpickled
 
 KINDS = {
     "Float": torch.float32,

@@ -15,11 +15,11 @@ from models.architecture.fcn import FullConvNet
 from models.architecture.rcnn import DensePoseRCNN
 from models.architecture.variant import Variant
 from models.checkpoints.checkpoint import fit, match_endings, read_checkpoint
-from models.checkpoints.digest import file_sha256
 from models.errors import ModelError
-from models.json_file import parsed_json
-from models.safetensors_file import read_metadata
-from models.whole_file import whole_file
+from models.files.digest import file_sha256
+from models.files.json_file import parsed_json
+from models.files.safetensors_file import read_metadata
+from models.files.whole_file import whole_file
 
 Kind = Literal["rcnn", "fcn", "crops"]
 FORMAT = "densepose-video 1"

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from models.checkpoints.digest import file_sha256
 from models.errors import ModelError
+from models.files.digest import file_sha256
 from models.places import kept_file
 
 SERVER = "https://dl.fbaipublicfiles.com/densepose"

@@ -17,15 +17,15 @@ from models.architecture.fcn import FullConvNet
 from models.architecture.rcnn import fold_norms
 from models.checkpoints.trained import load_trained
 from models.errors import ModelError
+from models.files.whole_file import whole_file
 from models.inference.onnx_network import WholeNetwork
 from models.inference.zoo_network import limits_of, load_zoo
-from models.light.files import weights_path
-from models.light.pixels import CROP
-from models.light.surface_net import PickedSurface
-from models.light.weights import load_networks
+from models.light.architecture.files import weights_path
+from models.light.architecture.pixels import CROP
+from models.light.architecture.surface_net import PickedSurface
+from models.light.architecture.weights import load_networks
 from models.network import NetworkConfig
 from models.places import path_named
-from models.whole_file import whole_file
 
 OPSET = 17
 

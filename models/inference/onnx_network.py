@@ -1,6 +1,6 @@
 """The whole DensePose-RCNN as one ONNX graph: a picture of any size in, people and their maps out.
 
-The choices between the parts (`models.inference.prepared` makes them in plain code) are written here in operators that
+The choices between the parts (`models.engines.prepared` makes them in plain code) are written here in operators that
 ONNX has: pictures may be of any size and show any number of people, whatever the traced example was.
 """
 
@@ -17,7 +17,7 @@ from models.architecture.pooling import SAMPLES, level_of
 from models.architecture.proposals import ANCHOR_SIZES, PER_IMAGE, PER_LEVEL, anchors_at, best_proposals
 from models.architecture.rcnn import DensePoseRCNN
 from models.boxes import apply_deltas, non_empty
-from models.inference.parts import BoxPart, DecoderPart, PicturePart, SurfacePart
+from models.engines.parts import BoxPart, DecoderPart, PicturePart, SurfacePart
 from models.inference.preprocess import DIVISOR, MEAN_BGR
 
 LEVELS = 4

@@ -6,10 +6,10 @@ import torch
 
 from models.architecture.fcn import FullConvNet
 from models.checkpoints.trained import Trained, load_trained
+from models.engines.precision import choose_device, choose_engine, choose_precision
+from models.engines.prepared import PreparedRCNN
 from models.errors import ModelError
 from models.inference.fcn_network import SinglePersonNetwork, WholePictureNetwork
-from models.inference.precision import choose_device, choose_engine, choose_precision
-from models.inference.prepared import PreparedRCNN
 from models.inference.teacher import PersonReader
 from models.inference.zoo_network import Limits, ZooNetwork, limits_of
 from models.network import Network, NetworkConfig

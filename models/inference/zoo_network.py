@@ -17,13 +17,13 @@ from models.architecture.rcnn import DensePoseRCNN, empty_rcnn
 from models.architecture.variant import Variant
 from models.boxes import clip_boxes, non_empty
 from models.checkpoints.checkpoint import fit, read_checkpoint
-from models.checkpoints.digest import file_sha256
 from models.checkpoints.zoo import zoo_weights
+from models.engines.memory import GroupSize
+from models.engines.precision import choose_device, choose_engine, choose_precision
+from models.engines.prepared import PreparedRCNN
 from models.errors import ModelError
+from models.files.digest import file_sha256
 from models.inference.assembly import assemble
-from models.inference.memory import GroupSize
-from models.inference.precision import choose_device, choose_engine, choose_precision
-from models.inference.prepared import PreparedRCNN
 from models.inference.preprocess import network_input, network_size
 from models.network import NetworkConfig
 from models.places import path_named

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional
 
-from models.light.detector import decode_boxes
+from models.light.architecture.detector import decode_boxes
 
 TOP_PLACES = 10
 SURE_PLACE = 0.05

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from models.light.surface_net import SurfaceLogits, SurfaceNet
-from models.light.weights import load_networks
+from models.light.architecture.surface_net import SurfaceLogits, SurfaceNet
+from models.light.architecture.weights import load_networks
 from models.losses.light_surface import PART_WEIGHT, UV_WEIGHT, by_place, uv_cost
 from models.surface.charts import MIRROR_CHART, mirror_uv
 

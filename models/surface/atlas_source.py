@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import ModelError
-from models.picture_size import opened
+from models.files.picture_size import opened
 from models.surface.atlas import CHARTS, LARGEST_SIDE, Atlas, atlas_from_tiles, split_tiles, tile_side
 from models.surface.atlas_rims import filled, rim_sources
 from models.surface.logos import SHARP_SIDE, Logo, put_on

@@ -14,9 +14,9 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import cKDTree
 
 from models.errors import ModelError
+from models.files.whole_file import whole_file
 from models.places import REMEDY, kept_file
 from models.surface.straight_ways import EDGES_CROSSED, LONGEST_WAY, shortest_entries, way_lengths
-from models.whole_file import whole_file
 
 Float = npt.NDArray[np.floating[Any]]
 F16 = npt.NDArray[np.float16]

@@ -16,10 +16,10 @@ import numpy.typing as npt
 from scipy.io import loadmat
 from scipy.spatial.distance import cdist
 
-from models.array_file import read_arrays
-from models.checkpoints.data_pickle import data_maker, read_data_pickle
-from models.checkpoints.pickle_machine import Maker, Unfinished, unpickled
 from models.errors import ModelError
+from models.files.array_file import read_arrays
+from models.files.data_pickle import data_maker, read_data_pickle
+from models.files.pickle_machine import Maker, Unfinished, unpickled
 from models.surface.charted_mesh import ChartedMesh
 
 Float = npt.NDArray[np.floating[Any]]

@@ -18,6 +18,7 @@ from pipeline.batch.ownership import owned
 from pipeline.batch.parts import Parts, split
 from pipeline.command.arguments import apply_shortcuts, read_arguments
 from pipeline.command.checks import check_places
+from pipeline.command.launch import checked, confirm_batch, launch, launch_batch, run_inputs
 from pipeline.command.progress import Progress
 from pipeline.command.published import fitting_network
 from pipeline.command.report import left_out_sentence, make_report, write_report
@@ -27,7 +28,6 @@ from pipeline.front import Again
 from pipeline.inputs import Inputs, is_url
 from pipeline.interrupts import Interrupt, exit_code, interrupt_on_signals
 from pipeline.journal import remove_parts
-from pipeline.launch import checked, confirm_batch, launch, launch_batch, run_inputs
 from pipeline.metrics import Metrics, StreamTally
 from pipeline.packet import is_result
 from pipeline.plan import THREAD_VARIABLES, Plan, auto_threads, make_plan, read_machine

@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.metrics import Metrics
+from pipeline.observe import ObserveConfig
 from pipeline.watch.events import EventLog
-from pipeline.watch.settings import ObserveConfig
 from pipeline.watch.trace import Trace
 
 if TYPE_CHECKING:

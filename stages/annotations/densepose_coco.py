@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from models.json_file import read_json
+from models.files.json_file import read_json
+from models.files.picture_size import too_large
+from models.files.whole_file import whole_file
 from models.metrics.instances import AnnotatedPoints
-from models.picture_size import too_large
 from models.surface.charts import COARSE_NAMES
-from models.whole_file import whole_file
 from pipeline.stage import StageError
 from stages.annotations.picture_files import picture_path
 from stages.annotations.run_lengths import check_runs

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
-from models.picture_size import too_large
+from models.files.picture_size import too_large
 
 LONGEST, MOST_BITS = 2**31, 35
 

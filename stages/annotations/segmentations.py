@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from models.picture_size import too_large
+from models.files.picture_size import too_large
 from stages.annotations.run_lengths import check_runs
 
 FARTHEST, LONGEST_OUTLINE = 1e6, 2e6

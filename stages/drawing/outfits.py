@@ -10,9 +10,9 @@ from models.surface.atlas import Atlas
 from models.surface.atlas_source import AtlasMaker, load_atlas
 from pipeline.stage import StageError
 from stages.payloads import U8
-from stages.video.footage import Footage
-from stages.video.selection import Selection
-from stages.video.stills import is_still
+from stages.video.decoding.footage import Footage
+from stages.video.decoding.selection import Selection
+from stages.video.decoding.stills import is_still
 
 CLEAR = "none"
 """In the place of an atlas: nothing is worn, only logos show."""

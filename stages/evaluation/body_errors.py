@@ -18,7 +18,7 @@ from models.surface.raster import Camera, rasterize
 from stages.drawing.chart_colours import ramp_256
 from stages.evaluation.answers import PictureScore
 from stages.evaluation.measures import ANNOTATORS
-from stages.world.rotations import UP, about
+from stages.world.bodies.rotations import UP, about
 
 U8 = npt.NDArray[np.uint8]
 Int = npt.NDArray[np.integer[Any]]

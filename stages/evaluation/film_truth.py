@@ -7,8 +7,8 @@ from itertools import islice
 from pathlib import Path
 
 from pipeline.stage import Job
-from stages.decode import Decode
 from stages.evaluation.truth import TruePicture, TrueSet
+from stages.video.decode import Decode
 
 SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".mpeg", ".wmv", ".flv"})
 

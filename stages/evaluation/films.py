@@ -12,11 +12,11 @@ from models.metrics.bootstrap import Estimate, ratio
 from models.metrics.temporal import SurfaceFrame, box_jitter, flicker, texel_deviation, unwrap
 from models.metrics.tracking import TrackedFrame, tracking_scores
 from models.surface.geometry import Float, Geometry
-from stages.drawing.depth_order import painters_order
-from stages.evaluation.estimated_flow import EstimatedFlow
 from stages.evaluation.protocols import answers, corner_and_size
 from stages.evaluation.truth import TruePicture
 from stages.payloads import People, Surface, Surfaces
+from stages.people.depth_order import painters_order
+from stages.people.estimated_flow import EstimatedFlow
 from stages.world.scene import Moving
 
 TEXELS = 8

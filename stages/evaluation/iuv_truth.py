@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
+from models.files.picture_size import read_pixels
 from models.metrics.instances import TrueInstance
-from models.picture_size import read_pixels
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import Damage
+from stages.annotations.picture_folder import PICTURES
+from stages.annotations.real_pictures import read_rgb
 from stages.evaluation.truth import DenseTruth, TruePerson, TruePicture, TrueSet
-from stages.picture_folder import PICTURES
-from stages.training.real_pictures import read_rgb
-from stages.video.quiet import quiet_libraries
+from stages.video.decoding.quiet import quiet_libraries
 from stages.world.scene import mask_box
 
 U8 = npt.NDArray[np.uint8]

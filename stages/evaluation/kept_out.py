@@ -16,12 +16,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.json_file import read_json
+from models.files.json_file import read_json
 from models.metrics.instances import TrueInstance
 from pipeline.stage import StageError
+from stages.annotations.photos import Picture, held_out, identity
+from stages.annotations.real_pictures import human_v2, squeezed
 from stages.evaluation.truth import TruePerson, TruePicture, TrueSet
-from stages.training.photos import Picture, held_out, identity
-from stages.training.real_pictures import human_v2, squeezed
 
 AS_ANNOTATED, PEOPLE, COCO = "human_v2_held_out", "human_v2_people", "human_v2_coco"
 COCO_NAMES = f"*/images/{'[0-9]' * 12}_jpg.rf.*.jpg"
@@ -50,8 +50,8 @@ class Kept:
     """What is known of a photo that was kept out.
 
     Attributes:
-        aspect: width over height before it was squeezed, as `stages.training.photo_labels.likely_aspect` guesses; 1
-            where nobody guessed.
+        aspect: width over height before it was squeezed, as `stages.training.data.photo_labels.likely_aspect` guesses;
+            1 where nobody guessed.
         group, depiction: which of its boxes from 100 pixels, counted from 0 in their file, are around several people,
             and around a likeness of a person; judged by eye, all boxes by the same rule.
     """

@@ -25,8 +25,8 @@ from stages.annotations.densepose_coco import (
 )
 from stages.annotations.people import read_people
 from stages.annotations.picture_files import picture_path
+from stages.annotations.real_pictures import read_rgb
 from stages.evaluation.truth import TruePerson, TruePicture, TrueSet
-from stages.training.real_pictures import read_rgb
 
 KINDS = ("densepose_*.json", "person_keypoints_*.json", "instances_*.json")
 """Annotation files of a COCO folder, the richest first."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
 from models.inference.person_crop import without_ground
-from models.light.assembly import integer_box
+from models.light.inference.assembly import integer_box
 from models.metrics.assignment import answering
 from models.metrics.densepose_evaluator import MOST_DETECTIONS, Similarities, similarities
 from models.metrics.instances import ANNOTATION_SIDE, FoundInstance, PictureInstances

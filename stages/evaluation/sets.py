@@ -13,7 +13,7 @@ from stages.evaluation.kept_out import Listings, human_v2_sets
 from stages.evaluation.photo_truth import Reading, annotated_set, coco_file
 from stages.evaluation.synthetic_truth import Worlds, known_names, world_set, worlds_called
 from stages.evaluation.truth import TrueSet
-from stages.label_photos import LISTING
+from stages.training.data.label_photos import LISTING
 
 HUMAN_V2 = Listings(
     photos=LISTING,

@@ -9,9 +9,9 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from models.metrics.instances import AnnotatedPoints, TrueInstance
-from stages.annotations.simulated import annotate, erring
 from stages.evaluation.truth import DenseTruth, TruePerson, TruePicture, TrueSet
-from stages.synthesize import CLIP_WORLDS, STILL_WORLDS, Synthesize, painter
+from stages.synthetic.simulated import annotate, erring
+from stages.synthetic.synthesize import CLIP_WORLDS, STILL_WORLDS, Synthesize, painter
 from stages.world.scene import Scene
 from stages.world.stress import STRESS_WORLDS
 from stages.world.stress_clips import STRESS_CLIPS

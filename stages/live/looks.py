@@ -15,9 +15,9 @@ from models.errors import ModelError
 from models.surface.atlas_source import AtlasMaker, load_atlas
 from pipeline.stage import StageError
 from stages.drawing.outfits import Outfits, is_film
+from stages.drawing.render import BESIDE, Render
 from stages.drawing.styles import STYLES
 from stages.payloads import FrameChunk, Overlay, People, Surfaces
-from stages.render import BESIDE, Render
 
 OWN = "default"
 """The atlas that the run began with, on the page's list."""

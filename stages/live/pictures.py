@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from stages.payloads import U8
-from stages.video.color import ToRgb
-from stages.video.rotation import Turn, fitted_size
+from stages.video.decoding.color import ToRgb
+from stages.video.decoding.rotation import Turn, fitted_size
 
 
 class Picture(Protocol):

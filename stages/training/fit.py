@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from models.whole_file import whole_file
+from models.files.whole_file import whole_file
 from pipeline.stage import StageError
 from stages.training.accelerator import arithmetic
 from stages.training.checkpoint import read_checkpoint

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from models.checkpoints.trained import Kind, Trained
 from models.learning.training_batch import TrainingBatch
-from models.light.sizes import DetectorSizes, SurfaceSizes
+from models.light.architecture.sizes import DetectorSizes, SurfaceSizes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +30,14 @@ class Round:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoShards:
-    """Shards of labelled photos (`stages.training.photo_pool.PhotoPool` reads them)."""
+    """Shards of labelled photos (`stages.training.data.photo_pool.PhotoPool` reads them)."""
 
     paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneShards:
-    """Shards of synthetic scenes (`stages.training.scene_pool.ScenePool` reads them)."""
+    """Shards of synthetic scenes (`stages.training.data.scene_pool.ScenePool` reads them)."""
 
     paths: tuple[str, ...]
 

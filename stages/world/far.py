@@ -13,17 +13,17 @@ import numpy.typing as npt
 
 from models.surface.body import load_body
 from models.surface.raster import Camera
-from stages.world.drawing import draw
-from stages.world.far_lens import far_photograph
-from stages.world.far_patterns import FAR_PATTERNS
-from stages.world.far_places import FAR_PLACES, tint
-from stages.world.far_poses import far_pose
-from stages.world.people import Mesh, Person, moved, pose_person
+from stages.world.bodies.far_poses import far_pose
+from stages.world.bodies.people import Mesh, Person, moved, pose_person
+from stages.world.camera.drawing import draw
+from stages.world.camera.far_lens import far_photograph
+from stages.world.camera.shading import Lights
+from stages.world.clothes.far_patterns import FAR_PATTERNS
+from stages.world.clothes.skirts import Skirt
+from stages.world.clothes.wardrobe import Garment, Outfit, Pattern, home
+from stages.world.places.far_places import FAR_PLACES, tint
 from stages.world.scene import Scene, annotated
-from stages.world.shading import Lights
-from stages.world.skirts import Skirt
 from stages.world.staging import floor_place
-from stages.world.wardrobe import Garment, Outfit, Pattern, home
 
 F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator

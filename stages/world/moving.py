@@ -12,21 +12,21 @@ import numpy as np
 import numpy.typing as npt
 
 from models.surface.raster import Camera, Hits
-from stages.world.actors import Actor, actor
-from stages.world.camera_work import CAMERAS, CameraWork
-from stages.world.canvas import hung
-from stages.world.drawing import maps, paint_people
-from stages.world.exposure import Exposure, covered, exposed
-from stages.world.film import Film, develop, random_film
-from stages.world.flow import Moment, depth_everywhere, flow, in_the_open, moment
-from stages.world.meeting import meeting
-from stages.world.places import FLOOR, FRONT, Place, prospect
-from stages.world.rotations import LEFT, about
+from stages.world.bodies.actors import Actor, actor
+from stages.world.bodies.meeting import meeting
+from stages.world.bodies.rotations import LEFT, about
+from stages.world.camera.camera_work import CAMERAS, CameraWork
+from stages.world.camera.drawing import maps, paint_people
+from stages.world.camera.exposure import Exposure, covered, exposed
+from stages.world.camera.film import Film, develop, random_film
+from stages.world.camera.flow import Moment, depth_everywhere, flow, in_the_open, moment
+from stages.world.camera.shading import Lights, random_lights
+from stages.world.places.canvas import hung
+from stages.world.places.places import FLOOR, FRONT, Place, prospect
+from stages.world.places.stage_set import StageSet, cast_shadows, random_set
+from stages.world.places.standing import furnished
+from stages.world.places.weather import WEATHER
 from stages.world.scene import Moving, Scene, annotated, random_person, shown
-from stages.world.shading import Lights, random_lights
-from stages.world.stage_set import StageSet, cast_shadows, random_set
-from stages.world.standing import furnished
-from stages.world.weather import WEATHER
 from stages.world.worlds import WORLDS, World
 
 F32 = npt.NDArray[np.float32]

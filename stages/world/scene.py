@@ -9,20 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 from models.surface.raster import Camera
-from stages.world.backdrops import BACKDROPS, Backdrop, clouds, flat, occluder, window
-from stages.world.contact import CONTACTS
-from stages.world.costumes import in_loose_clothes, with_hairdo
-from stages.world.drawing import Truth, draw
-from stages.world.lens import photograph
-from stages.world.people import Mesh, Person, in_skirt, moved, pose_person, random_shape, with_bag, with_locks
-from stages.world.places import prospect
-from stages.world.postures import POSES
-from stages.world.shading import Lights, random_lights
-from stages.world.stage_set import random_set
+from stages.world.bodies.contact import CONTACTS
+from stages.world.bodies.costumes import in_loose_clothes, with_hairdo
+from stages.world.bodies.people import Mesh, Person, in_skirt, moved, pose_person, random_shape, with_bag, with_locks
+from stages.world.bodies.postures import POSES
+from stages.world.bodies.statures import human_shape
+from stages.world.camera.drawing import Truth, draw
+from stages.world.camera.lens import photograph
+from stages.world.camera.shading import Lights, random_lights
+from stages.world.clothes.wardrobe import random_outfit
+from stages.world.places.backdrops import BACKDROPS, Backdrop, clouds, flat, occluder, window
+from stages.world.places.places import prospect
+from stages.world.places.stage_set import random_set
+from stages.world.places.weather import WEATHER
 from stages.world.staging import camera_before, floor_place
-from stages.world.statures import human_shape
-from stages.world.wardrobe import random_outfit
-from stages.world.weather import WEATHER
 from stages.world.worlds import LEAST_PIXELS, World
 
 F32 = npt.NDArray[np.float32]

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.surface.raster import Camera
-from stages.world.people import Mesh
-from stages.world.rotations import FRONT, LEFT, about
+from stages.world.bodies.people import Mesh
+from stages.world.bodies.rotations import FRONT, LEFT, about
 
 F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stages.world.backdrops import Picture
+from stages.world.clothes.wardrobe import PATTERNS
+from stages.world.places.backdrops import Picture
 from stages.world.staging import LENS
-from stages.world.wardrobe import PATTERNS
 
 LEAST_PIXELS = 24
 """A person with fewer visible pixels is not annotated, where a world says nothing else."""

@@ -18,15 +18,16 @@ from typing import Any
 import cv2
 import numpy as np
 
-from models.light.files import BUILT_IN
-from models.light.light_network import Frames, LightNetwork
+from models.light.architecture.files import BUILT_IN
+from models.light.inference.light_network import Frames, LightNetwork
 from models.metrics.instances import point_errors
 from models.metrics.pointwise import area_under_curve
 from models.network import NetworkConfig
 from models.surface.geometry import SurfaceGeometry, open_body_geometry
 from stages.evaluation.protocols import found_instance
 from stages.evaluation.synthetic_truth import Worlds, world_set
-from stages.world import far, far_lens, lens, scene
+from stages.world import far, scene
+from stages.world.camera import far_lens, lens
 
 Patch = tuple[Any, str, Any]
 SOFT = 0.6

@@ -21,10 +21,10 @@ from scipy import ndimage
 from models.metrics.temporal import flicker
 from models.network import NetworkConfig
 from models.surface.geometry import open_body_geometry
-from stages.evaluation.estimated_flow import EstimatedFlow
 from stages.evaluation.films import whole_surface
-from stages.formats.part_colours import PARULA_ON_BLACK
 from stages.payloads import People, Surface, Surfaces
+from stages.people.estimated_flow import EstimatedFlow
+from stages.results.formats.part_colours import PARULA_ON_BLACK
 from tests.benchmarks.films import Film, as_chunks, recorded
 from tests.benchmarks.temporal import VARIANTS, tracked
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import minimize
 
-from models.checkpoints.digest import file_sha256
-from models.light.confidence import BOUND, Calibration, read_calibration, write_calibration
-from models.light.logistic import log_odds
+from models.files.digest import file_sha256
+from models.light.inference.confidence import BOUND, Calibration, read_calibration, write_calibration
+from models.light.inference.logistic import log_odds
 from models.metrics.assignment import answers_by_box
 from models.metrics.reliability import Reliability, reliability
 from stages.payloads import Surface

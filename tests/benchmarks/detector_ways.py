@@ -18,10 +18,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from models.light.sizes import LightSizes
-from models.light.weights import read_sizes
+from models.light.architecture.sizes import LightSizes
+from models.light.architecture.weights import read_sizes
 from pipeline.conversion import to_dataclass
-from stages.train import TrainDetector, averaged
+from stages.training.light.train import TrainDetector, averaged
 from stages.training.payloads import Round
 from tests.benchmarks.way_runs import Way, arguments, changes, recorded, shards, usual_fit, with_start
 

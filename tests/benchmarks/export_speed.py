@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from docs.style_pictures import SECOND, moment
 from pipeline.stage import Job
-from stages.drawing.style_pictures import SECOND, moment
-from stages.export import Export, Exporter, ExportRaw
-from stages.formats.kinds import KINDS
 from stages.payloads import FrameChunk, People, Surfaces
+from stages.results.export import Export, Exporter, ExportRaw
+from stages.results.formats.kinds import KINDS
 
 FRAMES = 25
 JOB = Job(index=0, input="", output=None, stem="walk")

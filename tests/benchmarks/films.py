@@ -17,15 +17,15 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from models.checkpoints.digest import file_sha256
-from models.light.confidence import read_calibration
-from models.light.files import weights_path
+from models.files.digest import file_sha256
+from models.light.architecture.files import weights_path
+from models.light.inference.confidence import read_calibration
 from models.network import NetworkConfig, Reading
 from pipeline.stage import Job
-from stages.decode import Decode
-from stages.densepose import DensePose
-from stages.detect import Detect
 from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
+from stages.people.densepose import DensePose
+from stages.people.detect import Detect
+from stages.video.decode import Decode
 from stages.world.moving import MOVING_WORLDS, moving_scene
 
 SEED = 20

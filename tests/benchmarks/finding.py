@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.light.light_network import LightNetwork, open_light
+from models.light.inference.light_network import LightNetwork, open_light
 from models.network import NetworkConfig
 from models.structures import Detections
 from stages.evaluation.photo_truth import Reading

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from models.light import reader
-from models.light.files import BUILT_IN
-from models.light.light_network import LightNetwork
+from models.light.architecture.files import BUILT_IN
+from models.light.inference import reader
+from models.light.inference.light_network import LightNetwork
 from models.network import NetworkConfig
 from models.surface.geometry import open_body_geometry
 from stages.evaluation.synthetic_truth import Worlds

@@ -19,15 +19,15 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from models.inference.engine import Engine, Precision
-from models.light.assembly import assemble
-from models.light.detector import PersonDetector
-from models.light.files import BUILT_IN
-from models.light.light_network import LightNetwork, open_light
-from models.light.pixels import crop_person
-from models.light.region import crop_region
-from models.light.surface_net import SurfaceNet
-from models.light.weights import write_weights
+from models.engines.engine import Engine, Precision
+from models.light.architecture.detector import PersonDetector
+from models.light.architecture.files import BUILT_IN
+from models.light.architecture.pixels import crop_person
+from models.light.architecture.region import crop_region
+from models.light.architecture.surface_net import SurfaceNet
+from models.light.architecture.weights import write_weights
+from models.light.inference.assembly import assemble
+from models.light.inference.light_network import LightNetwork, open_light
 from models.network import NetworkConfig, Reading
 
 SIZES = ((240, 320), (720, 1280))

@@ -14,15 +14,15 @@ from typing import get_args
 
 import torch
 
-from models.light.files import BUILT_IN
-from models.light.pixels import CROP
-from models.light.surface_net import GRID, SurfaceNet
-from models.light.weights import read_sizes
+from models.light.architecture.files import BUILT_IN
+from models.light.architecture.pixels import CROP
+from models.light.architecture.surface_net import GRID, SurfaceNet
+from models.light.architecture.weights import read_sizes
 from models.losses.light_surface import body_places
 from models.surface.body import COCO_KEYPOINTS
 from stages.training.accelerator import arithmetic
+from stages.training.light.surface_batches import surface_loss
 from stages.training.optimizers import Optimizers, make_optimizer
-from stages.training.surface_batches import surface_loss
 
 CROPS, STEPS, COLD = 24, 10, 4
 SIZES = read_sizes(BUILT_IN).surface

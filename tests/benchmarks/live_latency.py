@@ -32,7 +32,7 @@ import numpy as np
 from PIL import Image
 
 from tests.benchmarks.processes import cpu_of_family
-from tests.live.clock_film import BITS, CYCLE, FilmServer, Sink, free_port
+from tests.stages.live.clock_film import BITS, CYCLE, FilmServer, Sink, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIP = ROOT / "configs" / "demo_walk.mp4"

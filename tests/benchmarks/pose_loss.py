@@ -14,14 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from models.light.files import BUILT_IN
-from models.light.light_network import LightNetwork
+from models.light.architecture.files import BUILT_IN
+from models.light.inference.light_network import LightNetwork
 from models.network import NetworkConfig
 from models.surface.geometry import open_body_geometry
 from stages.evaluation.synthetic_truth import Worlds
-from stages.world import far, far_poses
-from stages.world.poses import Pose
-from stages.world.postures import POSES
+from stages.world import far
+from stages.world.bodies import far_poses
+from stages.world.bodies.poses import Pose
+from stages.world.bodies.postures import POSES
 from tests.benchmarks.camera_loss import Patch, patched, scored
 
 Rng = np.random.Generator

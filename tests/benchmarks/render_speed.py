@@ -11,9 +11,9 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
+from stages.drawing.render import Render
 from stages.drawing.styles import STYLES
 from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
-from stages.render import Render
 
 SCENES = (
     ("320x240, one person 100x200", (320, 240), (100, 200), 1),

@@ -112,7 +112,7 @@ TABLE = {"make": f"{HERE}:Make", "look": f"{HERE}:Look", "end": f"{HERE}:End"}
 
 def measure(megabytes: float, packets: int, folder: Path) -> None:
     """Print one line for each runner."""
-    from pipeline.runner import run_ray
+    from pipeline.actors.runner import run_ray
 
     (folder / "overhead.yaml").write_text(GRAPH)
     changes = [f"make.packets={packets}", f"make.megabytes={megabytes}"]

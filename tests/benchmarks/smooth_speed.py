@@ -14,9 +14,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stages.bridge import Bridge
-from stages.smooth import Smooth
-from stages.track import Track
+from stages.people.bridge import Bridge
+from stages.people.smooth import Smooth
+from stages.people.track import Track
 from tests.benchmarks.films import Film, read
 
 

@@ -24,7 +24,7 @@ from stages.evaluation.answers import person_score
 from stages.evaluation.bodies import body_of
 from stages.evaluation.measures import ANNOTATORS, human
 from stages.evaluation.synthetic_truth import Worlds, world_set
-from stages.score_training import ScoreTraining, told
+from stages.training.rcnn.score_training import ScoreTraining, told
 
 OF = ("study", "trainings")
 FOLDER = Path("runs/study/rows")

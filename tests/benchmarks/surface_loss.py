@@ -14,13 +14,13 @@ from pathlib import Path
 import cv2
 import torch
 
-from models.light.weights import load_networks
+from models.light.architecture.weights import load_networks
 from models.losses.light_surface import Counting
 from stages.training.accelerator import arithmetic
-from stages.training.mixes import CropMix
-from stages.training.photo_pool import PhotoPool
-from stages.training.scene_pool import ScenePool
-from stages.training.surface_batches import SurfaceBatches, surface_loss
+from stages.training.data.photo_pool import PhotoPool
+from stages.training.data.scene_pool import ScenePool
+from stages.training.light.mixes import CropMix
+from stages.training.light.surface_batches import SurfaceBatches, surface_loss
 
 MIX = CropMix(real=0.0, tumbled=0.1, nobody=0.04, hidden=0.1, obstructed=0.05, filmed=0.2)
 SEED = 77

@@ -20,9 +20,9 @@ import numpy as np
 
 from models.surface.geometry import open_body_geometry
 from stages.payloads import FrameChunk, People, Surfaces
-from stages.smooth import Smooth
-from stages.temporal.motion import Grid, Guess, Way
-from stages.track import Track
+from stages.people.motion import Grid, Guess, Way
+from stages.people.smooth import Smooth
+from stages.people.track import Track
 from tests.benchmarks.films import Film, read
 from tests.benchmarks.temporal_scores import Tally, add_real, add_synthetic, numbers
 from tests.benchmarks.tracking import followed

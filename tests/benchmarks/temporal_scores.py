@@ -15,8 +15,8 @@ from models.metrics.instances import AnnotatedPoints, FoundInstance, PictureInst
 from models.metrics.pointwise import area_under_curve
 from models.metrics.temporal import SurfaceFrame, flicker
 from models.surface.geometry import Geometry
-from stages.evaluation.estimated_flow import EstimatedFlow
 from stages.payloads import People, Surface, Surfaces
+from stages.people.estimated_flow import EstimatedFlow
 from tests.benchmarks.films import Film, Truth
 
 Bool = npt.NDArray[np.bool_]

@@ -22,12 +22,12 @@ from models.surface.unwrapping import TexelMemory, sight
 from stages.drawing.compositing import Canvas, Visible, visible_part
 from stages.drawing.texture import wear
 from stages.payloads import U8, Surface
-from stages.world.drawing import draw
-from stages.world.exact_surface import exact_surface
-from stages.world.people import Person, pose_person, random_shape
-from stages.world.postures import POSES
-from stages.world.shading import random_lights
-from stages.world.wardrobe import random_outfit
+from stages.synthetic.exact_surface import exact_surface
+from stages.world.bodies.people import Person, pose_person, random_shape
+from stages.world.bodies.postures import POSES
+from stages.world.camera.drawing import draw
+from stages.world.camera.shading import random_lights
+from stages.world.clothes.wardrobe import random_outfit
 
 VIEWS = 16
 TREMBLE, TREMBLE_REACH = 2.0, 6.0

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from models.metrics.tracking import TrackedFrame, tracking_scores
-from stages.bridge import Bridge
 from stages.payloads import FrameChunk, People, Surface, Surfaces
-from stages.track import Track
+from stages.people.bridge import Bridge
+from stages.people.track import Track
 from tests.benchmarks.films import Film, Truth, read
 
 

@@ -20,12 +20,12 @@ import torch
 from models.checkpoints.trained import make_network
 from pipeline.config import load_config
 from stages import STAGES
-from stages.annotated_sets import prepared
-from stages.augment import Sampler, collate
-from stages.train_network import learner_of
 from stages.training.accelerator import arithmetic
-from stages.training.annotated_pictures import AnnotatedPictures
+from stages.training.data.annotated_pictures import AnnotatedPictures
+from stages.training.data.annotated_sets import prepared
+from stages.training.data.augment import Sampler, collate
 from stages.training.optimizers import make_optimizer
+from stages.training.rcnn.train_network import learner_of
 
 STEPS, COLD = 20, 2
 """Steps that are measured, and before them those that are not."""

@@ -27,12 +27,12 @@ os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
 import av
 import numpy as np
 
+from models.inference.opening import open_network
 from models.network import NetworkConfig
-from models.opening import open_network
 from pipeline.stage import Job
-from stages.decode import Decode
 from stages.payloads import U8
-from stages.video.codec_options import encoder_options
+from stages.video.decode import Decode
+from stages.video.encoding.codec_options import encoder_options
 
 CLIP = Path(__file__).resolve().parents[2] / "configs" / "demo_walk.mp4"
 COPIED = 32_000_000

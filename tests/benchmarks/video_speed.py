@@ -15,10 +15,10 @@ from pathlib import Path
 import av
 
 from pipeline.stage import Job
-from stages.decode import Decode
-from stages.encode import Encode
 from stages.payloads import FrameChunk, Overlay
-from stages.video.color import ColorTags, FromRgb, ToRgb
+from stages.video.decode import Decode
+from stages.video.decoding.color import ColorTags, FromRgb, ToRgb
+from stages.video.encode import Encode
 
 ROOT = Path(__file__).resolve().parents[2]
 SIDES = (320, 1280)

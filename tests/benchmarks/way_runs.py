@@ -12,9 +12,9 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from models.light.files import BUILT_IN
-from models.light.sizes import LightSizes
-from models.light.weights import write_weights
+from models.light.architecture.files import BUILT_IN
+from models.light.architecture.sizes import LightSizes
+from models.light.architecture.weights import write_weights
 from stages.training.optimizers import Optimizers
 from stages.training.payloads import PhotoShards, SceneShards
 

@@ -19,18 +19,18 @@ from pathlib import Path
 
 import numpy as np
 
-from models.light.pixels import CROP
-from models.light.sizes import LightSizes
-from models.light.weights import read_sizes
+from models.light.architecture.pixels import CROP
+from models.light.architecture.sizes import LightSizes
+from models.light.architecture.weights import read_sizes
 from models.metrics.bootstrap import ratio
 from models.network import NetworkConfig
 from pipeline.conversion import to_dataclass
-from stages.evaluate import Evaluate
 from stages.evaluation.answers import PersonScore
+from stages.evaluation.evaluate import Evaluate
 from stages.evaluation.photo_truth import Reading
 from stages.evaluation.sets import sets_called
 from stages.evaluation.synthetic_truth import Worlds
-from stages.train import TrainSurface, averaged
+from stages.training.light.train import TrainSurface, averaged
 from stages.training.payloads import Round
 from tests.benchmarks.way_runs import Way, arguments, changes, recorded, shards, usual_fit, with_start
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import numpy as np
 
 from models.surface.raster import Camera
-from stages.drawing.depth_order import painters_order
-from stages.world.drawing import maps, trace
-from stages.world.exact_surface import exact_surface
-from stages.world.people import Mesh, Person, moved, pose_person
-from stages.world.postures import POSES
-from stages.world.rotations import LEFT, about
-from stages.world.statures import human_shape
-from stages.world.wardrobe import random_outfit
+from stages.people.depth_order import painters_order
+from stages.synthetic.exact_surface import exact_surface
+from stages.world.bodies.people import Mesh, Person, moved, pose_person
+from stages.world.bodies.postures import POSES
+from stages.world.bodies.rotations import LEFT, about
+from stages.world.bodies.statures import human_shape
+from stages.world.camera.drawing import maps, trace
+from stages.world.clothes.wardrobe import random_outfit
 
 SCENES = 150
 HEIGHT, WIDTH = 240, 320

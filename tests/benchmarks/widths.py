@@ -17,11 +17,11 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.light.pixels import CROP
-from models.light.quantized import compile_quantized
-from models.light.sizes import SurfaceSizes
-from models.light.surface_net import PickedSurface, SurfaceNet
-from stages.quantize_light import quantized
+from models.light.architecture.pixels import CROP
+from models.light.architecture.sizes import SurfaceSizes
+from models.light.architecture.surface_net import PickedSurface, SurfaceNet
+from models.light.export.quantized import compile_quantized
+from stages.training.light.quantize_light import quantized
 
 NETWORKS = {
     "24 48 96 224, 64": ((24, 48, 96, 224), 64),

@@ -25,9 +25,9 @@ from models.architecture.box_head import choose_people
 from models.architecture.pooling import image_index, pool_levels, roi_align
 from models.architecture.rcnn import empty_rcnn
 from models.architecture.variant import Variant
+from models.engines.engine import Engine, Precision, choose_precision
+from models.engines.prepared import PreparedRCNN, decoder_window
 from models.inference.assembly import assemble
-from models.inference.engine import Engine, Precision, choose_precision
-from models.inference.prepared import PreparedRCNN, decoder_window
 from models.inference.preprocess import network_input, network_size
 from models.inference.zoo_network import PEOPLE_AT_ONCE, Limits
 from tests.golden.weights_recipe import recipe_weights

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.light.detector import PersonDetector
-from models.light.surface_net import SurfaceNet
-from models.light.weights import write_weights
-from models.whole_file import remove_left_drafts, whole_file
+from models.files.whole_file import remove_left_drafts, whole_file
+from models.light.architecture.detector import PersonDetector
+from models.light.architecture.surface_net import SurfaceNet
+from models.light.architecture.weights import write_weights
 from pipeline.command.cli import main
 from pipeline.stage import NAME_BYTES, fitting_name, working_folder
 

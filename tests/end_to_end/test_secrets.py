@@ -15,10 +15,10 @@ import aiohttp
 import pytest
 
 from pipeline.command.cli import main
-from tests.live.clock_film import FilmServer, free_port
-from tests.live.nobody_here import CONFIG, TABLE
-from tests.live.test_live_ending import HLS, write_film
-from tests.live.waiting import wait_for
+from tests.stages.live.clock_film import FilmServer, free_port
+from tests.stages.live.nobody_here import CONFIG, TABLE
+from tests.stages.live.test_live_ending import HLS, write_film
+from tests.stages.live.waiting import wait_for
 
 SECRET = "Hush7Hush"
 """Stands in every address below, in one piece or in several."""

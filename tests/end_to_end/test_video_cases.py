@@ -11,8 +11,8 @@ import av
 import numpy as np
 import pytest
 
-from tests.stages.made_footage import frames_of, sound_packets, times_of
-from tests.stages.video_runs import decoded, transcode
+from tests.stages.video.made_footage import frames_of, sound_packets, times_of
+from tests.stages.video.video_runs import decoded, transcode
 
 
 @dataclass(frozen=True, slots=True)

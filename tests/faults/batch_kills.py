@@ -22,9 +22,9 @@ import cv2
 import numpy as np
 import torch
 
-from models.light.detector import PersonDetector
-from models.light.surface_net import SurfaceNet
-from models.light.weights import write_weights
+from models.light.architecture.detector import PersonDetector
+from models.light.architecture.surface_net import SurfaceNet
+from models.light.architecture.weights import write_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 300.0

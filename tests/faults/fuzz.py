@@ -37,8 +37,8 @@ from safetensors.torch import save_file
 from models.architecture.variant import Variant
 from models.checkpoints.checkpoint import read_checkpoint
 from models.checkpoints.trained import Trained, load_trained, write_trained
-from models.light.sizes import DetectorSizes, LightSizes
-from models.light.weights import load_networks, write_weights
+from models.light.architecture.sizes import DetectorSizes, LightSizes
+from models.light.architecture.weights import load_networks, write_weights
 from models.surface.atlas_source import load_atlas
 from models.surface.smpl_files import _read_vertices as read_vertices
 from pipeline.config import load_config
@@ -48,18 +48,18 @@ from pipeline.stage import Job, is_plain
 from stages import STAGES
 from stages.annotations.densepose_coco import read_dense_set
 from stages.annotations.people import read_people
-from stages.decode import Decode
-from stages.formats.npz import frame_files, read_moment, read_stream
-from stages.formats.numbered import ResultList
-from stages.formats.read_back import people_of_iuv, read_inds
+from stages.drawing.render import Render
 from stages.payloads import People, SegmentWritten, VideoInfo
-from stages.render import Render
-from stages.replay import packet_of
-from stages.shards.shelf import Shelf, ShelfWriter
+from stages.results.formats.npz import frame_files, read_moment, read_stream
+from stages.results.formats.numbered import ResultList
+from stages.results.formats.read_back import people_of_iuv, read_inds
+from stages.results.replay import packet_of
+from stages.results.shelf import Shelf, ShelfWriter
 from stages.training.checkpoint import read_checkpoint as read_training
-from stages.video import heif
-from stages.video.description import described
-from stages.video.stills import read_still
+from stages.video.decode import Decode
+from stages.video.decoding import heif
+from stages.video.decoding.stills import read_still
+from stages.video.encoding.description import described
 
 CPU_S, WAIT_S, BATCH = 10, 120, 25
 FRAMES = 40

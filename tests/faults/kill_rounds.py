@@ -21,16 +21,16 @@ from pathlib import Path
 import av
 import torch
 
-from models.light.detector import PersonDetector
-from models.light.surface_net import SurfaceNet
-from models.light.weights import write_weights
+from models.light.architecture.detector import PersonDetector
+from models.light.architecture.surface_net import SurfaceNet
+from models.light.architecture.weights import write_weights
 from pipeline.actors.cluster import start_ray, stop_ray
+from pipeline.actors.runner import run_ray
 from pipeline.config import RunConfig, load_config
 from pipeline.inputs import find_inputs
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
 from pipeline.plan import Machine, make_plan
-from pipeline.runner import run_ray
 from pipeline.serial import run_serial
 from stages import STAGES
 

@@ -25,7 +25,7 @@ from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
 from pipeline.plan import make_plan
 from tests.faults.kill_rounds import CLIP, MACHINE, decoded, small_run, undisturbed
-from tests.live.clock_film import free_port
+from tests.stages.live.clock_film import free_port
 
 CPUS, SHARE = 1, 0.3
 """Of each node, of each lane: all fit on one, and Ray begins with the second node when half of the first is taken."""
@@ -72,7 +72,7 @@ def kill_node(process: subprocess.Popen[bytes]) -> None:
 
 def run_and_kill(config: RunConfig, output: Path, victim: subprocess.Popen[bytes]) -> Metrics:
     """Run over the cluster; at half of the packets the victim goes."""
-    from pipeline.runner import run_ray
+    from pipeline.actors.runner import run_ray
 
     jobs = find_inputs([str(CLIP)], str(output), overwrite=True).jobs
     metrics = Metrics(config.graph, jobs)

@@ -12,7 +12,7 @@ from models.errors import ModelError
 from pipeline.journal import Journal
 from pipeline.stage import StageError, is_plain
 from stages.payloads import People
-from stages.shards.shelf import Shelf, ShelfWriter
+from stages.results.shelf import Shelf, ShelfWriter
 from tests.faults.fuzz import checkpoints, fuzz, one_case
 
 

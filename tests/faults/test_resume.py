@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.light.detector import PersonDetector
-from models.light.surface_net import SurfaceNet
-from models.light.weights import write_weights
+from models.light.architecture.detector import PersonDetector
+from models.light.architecture.surface_net import SurfaceNet
+from models.light.architecture.weights import write_weights
 from pipeline.journal import Journal, journal_path
 from tests.faults.kill_rounds import decoded
 
@@ -136,7 +136,7 @@ def test_a_disk_without_a_byte_left_stops_cleanly(
 KILLED_AT_THE_END = """
 import os, signal, sys
 from pipeline.command.cli import main
-from stages.video.destination import Destination
+from stages.video.encoding.destination import Destination
 def killed(destination):
     os.kill(os.getpid(), signal.SIGKILL)
 Destination.discard = killed

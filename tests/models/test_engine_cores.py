@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.inference.engine import compile_request, import_openvino
+from models.engines.engine import compile_request, import_openvino
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="which cores a thread may use is not told here")
@@ -45,7 +45,7 @@ def test_a_thread_may_use_all_cores_while_it_runs_a_graph() -> None:
 CLOSED_IN_ORDER = """
 import signal
 import numpy as np
-from models.inference.engine import compile_request, import_openvino
+from models.engines.engine import compile_request, import_openvino
 
 openvino = import_openvino()
 x = openvino.opset13.parameter([1, 4], np.float32)

@@ -11,7 +11,7 @@ import pytest
 
 PROBE = """
 import sys
-from models.inference.engine import import_openvino
+from models.engines.engine import import_openvino
 import_openvino()
 loaded = [name for name, module in sys.modules.items() if name.startswith("openvino_telemetry") and module is not None]
 assert not loaded, loaded

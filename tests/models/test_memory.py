@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from models.architecture.variant import Variant
+from models.engines.memory import GroupSize
 from models.errors import ModelError
-from models.inference.memory import GroupSize
 from models.inference.trained_network import open_trained
 from models.inference.zoo_network import ZooNetwork
 from models.network import NetworkConfig
-from tests.models.test_trained_network import written
+from tests.models.checkpoints.test_trained_network import written
 
 
 def limited(room: int, tried: list[int]):

@@ -11,12 +11,12 @@ import torch
 
 from models.architecture.rcnn import empty_rcnn
 from models.architecture.variant import Variant
+from models.engines.precision import choose_device, choose_engine
 from models.errors import ModelError
-from models.inference.precision import choose_device, choose_engine
+from models.inference.opening import open_network
 from models.inference.preprocess import network_size
 from models.inference.zoo_network import Limits, limits_of
 from models.network import NetworkConfig
-from models.opening import open_network
 
 
 @pytest.mark.parametrize(

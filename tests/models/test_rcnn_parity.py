@@ -21,9 +21,9 @@ from models.architecture.box_head import choose_people
 from models.architecture.pooling import pool_levels
 from models.architecture.rcnn import DensePoseRCNN, empty_rcnn
 from models.architecture.variant import Variant
+from models.engines.engine import Engine
+from models.engines.prepared import PreparedRCNN
 from models.inference.assembly import assemble
-from models.inference.engine import Engine
-from models.inference.prepared import PreparedRCNN
 from models.inference.preprocess import network_input, network_size, resize_bgr
 from models.inference.zoo_network import Limits, ZooNetwork
 from models.structures import SurfaceMap

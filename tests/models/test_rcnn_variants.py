@@ -16,7 +16,7 @@ from models.architecture.proposals import anchors_at
 from models.architecture.rcnn import empty_rcnn
 from models.architecture.variant import Variant
 from models.checkpoints.zoo import ZOO
-from models.inference.prepared import PreparedRCNN
+from models.engines.prepared import PreparedRCNN
 from models.inference.zoo_network import Limits, ZooNetwork, variant_of
 from models.network import NetworkConfig
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from models.inference.torch_body import compile_body
-from models.light.blocks import SelfAttention
+from models.engines.torch_body import compile_body
+from models.light.architecture.blocks import SelfAttention
 
 
 def taught() -> SelfAttention:

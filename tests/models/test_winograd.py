@@ -9,7 +9,7 @@ from torch import nn
 from models.architecture.convolution import Convolution
 from models.architecture.densepose_head import ConvHead
 from models.architecture.sizes import SIZES
-from models.inference.winograd import WinogradConv, use_winograd
+from models.engines.winograd import WinogradConv, use_winograd
 
 
 @pytest.mark.parametrize(("high", "wide"), [(28, 28), (14, 14), (4, 4), (1, 1), (9, 18)])

@@ -64,6 +64,6 @@ def ray_started() -> Iterator[None]:
 @pytest.fixture
 def under_ray(ray_started: None) -> Run:
     """Runs a configuration as Ray actors."""
-    from pipeline.runner import run_ray
+    from pipeline.actors.runner import run_ray
 
     return driver(run_ray)

@@ -19,9 +19,9 @@ import yaml
 from toy_runs import Run
 
 import pipeline
-from models.light.detector import PersonDetector
-from models.light.surface_net import SurfaceNet
-from models.light.weights import write_weights
+from models.light.architecture.detector import PersonDetector
+from models.light.architecture.surface_net import SurfaceNet
+from models.light.architecture.weights import write_weights
 from pipeline.config import RunConfig, load_config
 from pipeline.inputs import find_inputs
 from pipeline.stage import Job
@@ -96,7 +96,7 @@ def test_same_frames_whatever_the_runner_packets_credits_and_replicas(
 def test_frames_that_cannot_be_processed_go_through_where_allowed(
     serially: Run, clip: str, settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stages.densepose import DensePose
+    from stages.people.densepose import DensePose
 
     whole = DensePose.__call__
 

@@ -10,13 +10,13 @@ import pytest
 import toy_stages
 from toy_runs import MACHINE, Run
 
+from pipeline.actors.runner import run_ray
 from pipeline.graph import build_graph, stage_class
 from pipeline.interrupts import Interrupt
 from pipeline.journal import Journal
 from pipeline.metrics import Metrics
 from pipeline.plan import make_plan
 from pipeline.recovery import one_lane_has_all_states
-from pipeline.runner import run_ray
 from pipeline.serial import run_serial
 from pipeline.stage import Job
 

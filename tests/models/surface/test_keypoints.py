@@ -11,7 +11,7 @@ from models.structures import SurfaceMap
 from models.surface.body import COCO_KEYPOINTS
 from models.surface.charts import mirror_maps
 from models.surface.keypoints import keypoints_of, neighbourhoods
-from stages.synthesize import Synthesize, painter, true_surfaces
+from stages.synthetic.synthesize import Synthesize, painter, true_surfaces
 
 SEEN = 2
 

@@ -1,0 +1,1 @@
+"""Where a network's arithmetic runs: PyTorch, OpenVINO, precision, memory."""

@@ -1,0 +1,1 @@
+"""The light network's parts and the file of its weights."""

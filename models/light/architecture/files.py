@@ -1,0 +1,32 @@
+"""Where the light network's files stand: the built-in weights, and what lies beside weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from models.errors import ModelError
+from models.places import path_named
+
+BUILT_IN = Path(__file__).resolve().parents[2] / "weights" / "light.safetensors"
+
+
+def weights_path(weights: str) -> Path:
+    """The file behind `network.weights`: the built-in one for `light`, else the one at that path."""
+    return BUILT_IN if weights == "light" else path_named(weights)
+
+
+def quantized_path(weights: Path) -> Path:
+    """`NAME_int8.safetensors` holds the eight-bit graphs of `NAME.safetensors`."""
+    return weights.with_name(weights.stem + "_int8" + weights.suffix)
+
+
+def calibration_path(weights: Path) -> Path:
+    """`NAME.confidence.json` says what the confidences of `NAME.safetensors` are worth."""
+    return weights.with_suffix(".confidence.json")
+
+
+def require_weights(path: Path) -> None:
+    """Raises: ModelError when a light network's file is missing."""
+    if not path.is_file():
+        remedy = "train them with `run_pipeline.py -c train_light`, or name another file with --weights"
+        raise ModelError("the light network's weights are missing", str(path), remedy)

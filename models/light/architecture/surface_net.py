@@ -1,0 +1,148 @@
+"""Stage 2 of the light DensePose-RCNN: body parts and their U, V on the crop of one person."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from models.light.architecture.blocks import Context, ConvNormAct, attentive, bottlenecks, trunk_stage, upsample
+from models.light.architecture.choices import CHOICES
+from models.light.architecture.pixels import CROP, MEAN, STD
+from models.light.architecture.sizes import UNSAID_SIZES, SurfaceSizes
+from models.surface.body import COCO_KEYPOINTS
+
+GRID = CROP // 2
+"""Cells of the label grid along a side."""
+CHARTS = 24
+PERSON, PART, U, V = slice(0, 1), slice(1, 25), slice(25, 49), slice(49, 73)
+"""Which of the 73 maps of the last linear map say what."""
+UV_RANGE = (0.25, 0.5)
+"""U and V are the linear map's outputs times the first plus the second, so that both begin in the middle."""
+
+
+class SurfaceLogits(NamedTuple):
+    """Maps on the grid: person logit (N,1,G,G), part logits given a person (N,24,G,G), U and V per part (N,24,G,G)."""
+
+    person: torch.Tensor
+    part: torch.Tensor
+    u: torch.Tensor
+    v: torch.Tensor
+
+
+class JointMaps(nn.Conv2d):
+    """A map of logits for each of COCO's joints, at stride 4; where there are none, the network says the same."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, len(COCO_KEYPOINTS), 1)
+
+
+class SurfaceNet(nn.Module):
+    """A trunk at strides 2..16, a decoder back to stride 4, and one linear map to the four outputs at stride 2.
+
+    Attributes:
+        joints: an auxiliary head on the same features, which only training uses; None without one.
+    """
+
+    def __init__(self, sizes: SurfaceSizes = UNSAID_SIZES.surface) -> None:
+        super().__init__()
+        widths, blocks, wide = sizes.widths, sizes.blocks, sizes.wide
+        self.stem = ConvNormAct(3, widths[0], 3, 2)
+        self.stages = nn.ModuleList(
+            trunk_stage(c_in, c_out, count) for c_in, c_out, count in zip(widths[:-1], widths[1:], blocks, strict=True)
+        )
+        self.attention = attentive(widths[3], sizes.attention)
+        self.context = Context(widths[3])
+        self.lateral8 = nn.Conv2d(widths[3], widths[2], 1)
+        self.decode8 = ConvNormAct(widths[2], widths[2], 3)
+        self.refined8 = bottlenecks(widths[2], sizes.refined[0])
+        self.lateral4 = nn.Conv2d(widths[2], widths[1], 1)
+        self.decode4 = ConvNormAct(widths[1], wide, 3)
+        self.refined4 = bottlenecks(wide, sizes.refined[1])
+        self.read = nn.Conv2d(wide, 4 * (1 + 3 * CHARTS), 1)
+        self.joints = JointMaps(wide) if sizes.joints else None
+
+    def features(self, rgb_NCHW: torch.Tensor) -> torch.Tensor:
+        """What the outputs are read from, (N, wide, CROP / 4, CROP / 4), for crops (N, 3, CROP, CROP) of 0..255."""
+        x4 = self.stages[0](self.stem((rgb_NCHW - MEAN) / STD))
+        x8 = self.stages[1](x4)
+        x16 = self.context(self.attention(self.stages[2](x8)))
+        x8 = self.refined8(self.decode8(x8 + upsample(self.lateral8(x16))))
+        return self.refined4(self.decode4(x4 + upsample(self.lateral4(x8))))
+
+    def forward(self, rgb_NCHW: torch.Tensor) -> SurfaceLogits:
+        """Maps of crops (N, 3, CROP, CROP) of pixels 0..255."""
+        maps = nn.functional.pixel_shuffle(self.read(self.features(rgb_NCHW)), 2)
+        person, part, u, v = (maps[:, rows] for rows in (PERSON, PART, U, V))
+        scale, shift = UV_RANGE
+        return SurfaceLogits(person, part, u * scale + shift, v * scale + shift)
+
+    def read_person(self, x_PC: torch.Tensor) -> torch.Tensor:
+        """Person logits (P, 4) of the four cells, row by row, of each of P places, from its features."""
+        return nn.functional.linear(x_PC, *linear_rows(self.read, PERSON))
+
+    def read_part(self, x_PC: torch.Tensor) -> torch.Tensor:
+        """Part logits (P, 4, 24) of the cells of places."""
+        return nn.functional.linear(x_PC, *linear_rows(self.read, PART)).unflatten(1, (4, CHARTS))
+
+    def read_uv(self, x_PC: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """U and V of the cells of places, each (P, 4, 24)."""
+        u, v = (nn.functional.linear(x_PC, *linear_rows(self.read, rows, *UV_RANGE)) for rows in (U, V))
+        return u.unflatten(1, (4, CHARTS)), v.unflatten(1, (4, CHARTS))
+
+
+class PickedSurface(nn.Module):
+    """A `SurfaceNet` that already picked the likeliest parts of every cell and their U and V: nine maps, not 73.
+
+    The last linear map is cut into one for each output, in which the four cells of a stride-4 place come first and the
+    charts second. Charts are picked with all places innermost, so that a processor picks for sixteen of them at once:
+    of a crop's time in eight bits that saves a ninth (AMX, one thread), though the maps must be rearranged for it.
+    """
+
+    def __init__(self, net: SurfaceNet, choices: int = CHOICES) -> None:
+        """Args: choices: parts of a cell that are picked."""
+        super().__init__()
+        self.net = net
+        self.choices = choices
+        self.person = linear_map(net.read, PERSON)
+        self.part = linear_map(net.read, PART)
+        self.u = linear_map(net.read, U, *UV_RANGE)
+        self.v = linear_map(net.read, V, *UV_RANGE)
+
+    def forward(self, rgb_NCHW: torch.Tensor) -> torch.Tensor:
+        """(N, 1 + 4 K, G, G): person logit; of the K likeliest charts 1..24, U, V, probability given a person."""
+        x = self.net.features(rgb_NCHW)
+        top, best = by_chart(self.part(x)).softmax(2).topk(self.choices, 2)
+        u, v = (by_chart(read(x)).gather(2, best) for read in (self.u, self.v))
+        chosen_NL4KP = torch.stack([best.to(u.dtype) + 1, u, v, top], 1)
+        chosen_NL22KHW = chosen_NL4KP.unflatten(4, x.shape[2:]).unflatten(2, (2, 2))
+        chosen_NKLH2W2 = chosen_NL22KHW.permute(0, 4, 1, 5, 2, 6, 3)
+        person = nn.functional.pixel_shuffle(self.person(x), 2)
+        return torch.cat([person, chosen_NKLH2W2.flatten(1, 2).flatten(4, 5).flatten(2, 3)], 1)
+
+
+def linear_rows(
+    read: nn.Conv2d, rows: slice, scale: float = 1.0, shift: float = 0.0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weight and bias of the part of `SurfaceNet.read` that makes some of its 73 maps, times `scale` plus `shift`.
+
+    Cells come before maps: (4 * rows, C) and (4 * rows).
+    """
+    assert read.bias is not None
+    weight = read.weight.flatten(1).unflatten(0, (-1, 4))[rows].transpose(0, 1).flatten(0, 1)
+    bias = read.bias.unflatten(0, (-1, 4))[rows].transpose(0, 1).flatten()
+    return weight * scale, bias * scale + shift
+
+
+def linear_map(read: nn.Conv2d, rows: slice, scale: float = 1.0, shift: float = 0.0) -> nn.Conv2d:
+    """The same as a layer of its own, which does not learn."""
+    weight, bias = linear_rows(read, rows, scale, shift)
+    made = nn.Conv2d(read.in_channels, len(weight), 1)
+    made.load_state_dict({"weight": weight.detach()[:, :, None, None], "bias": bias.detach()})
+    return made
+
+
+def by_chart(x_NCHW: torch.Tensor) -> torch.Tensor:
+    """(N, 4 * 24, H, W) as (N, 4, 24, H * W)."""
+    return x_NCHW.flatten(2).unflatten(1, (4, CHARTS))

@@ -1,0 +1,176 @@
+"""The graph from Python, in this process and without Ray: frames of inputs, and single images."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from os import PathLike
+from typing import Any
+
+from pipeline.addresses import keep_secret, keeping_secrets
+from pipeline.command.launch import checked, fetch, run_inputs
+from pipeline.command.published import fitting_network
+from pipeline.config import CONFIGS, RawConfig, RunConfig, read_config, validate
+from pipeline.graph import Lane, Node, read_node, refuse_strangers, stage_class
+from pipeline.inputs import without_output
+from pipeline.interrupts import Interrupt
+from pipeline.metrics import Metrics
+from pipeline.packet import Packet
+from pipeline.plan import make_plan, read_machine
+from pipeline.serial import run_serial
+from pipeline.stage import Job, PlainError
+from pipeline.worker import LaneWorker
+
+TAKER = "frames"
+"""The stage that hands frames to the caller, in place of the sinks."""
+WEIGHTS = ("network", "weights")
+"""Where a configuration names its weights."""
+
+
+def run(
+    config: str | PathLike[str] = "video",
+    inputs: str | PathLike[str] | Sequence[str | PathLike[str]] = (),
+    *,
+    settings: Mapping[str, Any] | None = None,
+    table: Mapping[str, str] | None = None,
+) -> Iterator[Any]:
+    """Run a configuration over inputs and take the frames.
+
+    Args:
+        config: a name in `configs/`, or a path.
+        inputs: video files, images, folders, globs; one, or several, run one after the other; none: the demo.
+        settings: changes by key path: `{"render.style": "parts", "decode.end": 2.0}`.
+        table: the stages there are; the product's by default.
+
+    Yields:
+        `stages.results.frames.Frame`: the original, its people and surfaces, and the rendered frame. Nothing is
+            written.
+
+    Raises:
+        PlainError: a configuration that cannot be used at once; an input that failed after the others have run.
+    """
+    with keeping_secrets(inputs, dict(settings or {})):
+        yield from _frames(config, inputs, settings, _stage_table() if table is None else table)
+
+
+def _frames(
+    config: str | PathLike[str],
+    inputs: str | PathLike[str] | Sequence[str | PathLike[str]],
+    settings: Mapping[str, Any] | None,
+    stages: Mapping[str, str],
+) -> Iterator[Any]:
+    raw = read_config(os.fspath(config))
+    for key, value in (settings or {}).items():
+        raw.change(tuple(key.split(".")), _plain(value), "settings")
+    _take_frames(raw, stages)
+    run_config = validate(raw, stages)
+    names = [os.fspath(name) for name in ([inputs] if isinstance(inputs, str | PathLike) else inputs)]
+    found = checked(run_config, without_output(run_inputs(run_config, names, None, overwrite=True)))
+    metrics = Metrics(run_config.graph, found.jobs)
+    for index, failure in found.refused.items():
+        metrics.failed(index, failure)
+    plan = make_plan(run_config.graph, run_config.settings, read_machine())
+    fetch(run_config)
+    for _, receipt in run_serial(run_config, plan, found.ready, metrics, Interrupt()):
+        yield receipt
+    for stream in metrics.streams.values():
+        if stream.failure:
+            raise stream.failure.error()
+
+
+def load(
+    weights: str | PathLike[str] = "light",
+    config: str | PathLike[str] = "video",
+    *,
+    table: Mapping[str, str] | None = None,
+) -> Callable[[Any], tuple[Any, ...]]:
+    """Load a network for single images.
+
+    Args:
+        weights: `light`, a file, or `zoo:NAME`.
+        config: the configuration whose network it is; `zoo_r50_s1x` and its like for published weights.
+        table: the stages there are; the product's by default.
+
+    Returns:
+        A function from an (H, W, 3) uint8 RGB array to what the graph's stages without order make of it:
+        `People` and `Surfaces`, in pixels of that image.
+
+    Raises:
+        PlainError: a configuration or weights that cannot be used.
+    """
+    keep_secret(weights)
+    stages = _stage_table() if table is None else table
+    raw = read_config(*fitting_network(os.fspath(config), weights, ()))
+    raw.change(WEIGHTS, _plain(weights), "weights")
+    run_config = validate(raw, stages)
+    lane = _still_lane(run_config)
+    fetch(run_config)
+    plan = make_plan(run_config.graph, run_config.settings, read_machine())
+    worker = LaneWorker(lane, run_config.stages, max(lane_plan.threads for lane_plan in plan.lanes))
+    step, _ = worker.prepare()
+    if step.failure:
+        raise step.failure.error()
+    chunk_type: Any = lane.nodes[0].takes[0].type
+
+    def apply(rgb_HW3: Any) -> tuple[Any, ...]:
+        """People and surfaces of one image. Raises PlainError for an array that is no image."""
+        packet = Packet(stream=0, epoch=0, seq=0, first=0, frames=1)
+        job = Job(index=0, input="image", output=None, stem="image")
+        result, payloads = worker.accept(job, packet, {chunk_type: chunk_type.of_picture(rgb_HW3)})
+        if result.failure:
+            raise result.failure.error()
+        return tuple(payloads[kind] for kind in lane.exports)
+
+    return apply
+
+
+def _stage_table() -> Mapping[str, str]:
+    try:
+        from stages import STAGES
+    except ImportError as error:
+        refuse_strangers(error)
+        raise
+    return STAGES
+
+
+def _plain(value: Any) -> Any:
+    """A setting as YAML would hold it: paths as text, in lists and tables too."""
+    if isinstance(value, PathLike):
+        return os.fspath(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _take_frames(raw: RawConfig, table: Mapping[str, str]) -> None:
+    """Put the stage that hands frames to the caller in the place of the sinks."""
+    lanes: dict[str, Any] = raw.values.get("lanes") or {}
+    for name, lane in list(lanes.items()):
+        kept = [stage for stage in lane["stages"] if stage not in table or _role(stage, table) != "sink"]
+        for dropped in set(lane["stages"]) - set(kept):
+            raw.values.pop(dropped, None)
+        if kept:
+            lanes[name] = {**lane, "stages": kept}
+        else:
+            del lanes[name]
+    if lanes:
+        last = lanes[list(lanes)[-1]]
+        last["stages"] = [*last["stages"], TAKER]
+
+
+def _role(stage: str, table: Mapping[str, str]) -> str:
+    return read_node(stage, stage_class(stage, table)).role
+
+
+def _still_lane(config: RunConfig) -> Lane:
+    """The maps before the first that needs order, as a lane of their own: what can be said of a single image."""
+    maps = [node for node in config.graph.nodes if node.role == "map"]
+    nodes: list[Node] = list(itertools.takewhile(lambda node: not node.sequential, maps))
+    if not nodes:
+        raise PlainError(f"configuration '{config.name}' has no stage for single images", str(CONFIGS), "name another")
+    made = dict.fromkeys(kind for node in nodes for kind in node.makes)
+    exports = tuple(kind for kind in made if not getattr(kind, "stays_in_lane", False))
+    return Lane(
+        name="image", nodes=tuple(nodes), ordered=False, imports=(), exports=exports, onward=exports, last=False
+    )

@@ -1,0 +1,131 @@
+"""Photos of people as the light training keeps them: labelled, in shards.
+
+A pool is a folder of shards, each an npz of a few hundred photos. Photos are kept stretched to a square of 416 px, with
+the aspect they are meant to have; all boxes are in pixels of that square.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.files.whole_file import whole_file
+from models.surface.body import COCO_KEYPOINTS
+
+F32 = npt.NDArray[Any]
+U8 = npt.NDArray[Any]
+
+SIDE = 416
+"""Pixels of a stored photo's sides."""
+LABELS = 80
+"""Cells of a person's label map along a side."""
+DENSE = 52
+"""Cells of a photo's label map along a side (stride 8)."""
+IGNORE = 255
+"""The label of a cell that says nothing."""
+PERSON, UNSURE = 0, 1
+"""Kinds of boxes: to learn, and to leave alone."""
+
+
+def no_joints() -> F32:
+    """Joints (J,3) of whom none is known."""
+    return np.zeros((len(COCO_KEYPOINTS), 3), np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """One photo as it came: upright RGB, what people annotated (pixels of `rgb_HW3`), and its origin.
+
+    Attributes:
+        box_M4: annotated people, or None when nobody annotated the photo.
+        stretched: True when the photo was squeezed into a square and its aspect is lost.
+        crowd_K4: regions full of people that nobody counted.
+        keypoint_M173: COCO-17 keypoints of the annotated people.
+        near: of a film: the frames before and after that vote on its labels, each of the same size.
+    """
+
+    name: str
+    rgb_HW3: U8
+    box_M4: F32 | None
+    stretched: bool
+    crowd_K4: F32 | None = None
+    keypoint_M173: F32 | None = None
+    near: tuple[U8, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonLabels:
+    """One labelled crop: `label_LL` (0, 1..24, 255 = ignore) covers `region_4` (x0 y0 x1 y1) of the square photo.
+
+    Attributes:
+        joint_J3: COCO's joints: x, y in the pixels of the box, and above 0 where they are known.
+    """
+
+    box_4: F32
+    region_4: F32
+    label_LL: U8
+    weight_LL: U8
+    joint_J3: F32 = field(default_factory=no_joints)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledPhoto:
+    """A photo with everything that is known about it; boxes in pixels of the square."""
+
+    name: str
+    aspect: float
+    rgb_SS3: U8
+    box_M4: F32
+    kind_M: U8
+    dense_DD: U8
+    people: tuple[PersonLabels, ...]
+
+
+def identity(name: str) -> str:
+    """A photo's id: the file's name up to the first `_jpg` or dot."""
+    return Path(name).name.split("_jpg")[0].split(".")[0]
+
+
+def held_out(name: str) -> bool:
+    """One photo in sixteen is kept out of training, by a hash of its id."""
+    return hashlib.sha256(identity(name).encode()).digest()[0] % 16 == 0
+
+
+def on_body(label: U8) -> npt.NDArray[np.bool_]:
+    """Where labels name a chart; of any shape."""
+    return (label > 0) & (label != IGNORE)
+
+
+def natural_size(aspect: float) -> tuple[int, int]:
+    """Width and height in pixels of a photo of that aspect with the area of the stored square."""
+    return round(SIDE * aspect**0.5), round(SIDE / aspect**0.5)
+
+
+def write_shard(path: Path, photos: Sequence[LabelledPhoto]) -> None:
+    """Write one shard whole: it stands under its name only when complete."""
+    people = [(i, person) for i, photo in enumerate(photos) for person in photo.people]
+    joints = [person.joint_J3 for _, person in people]
+    empty = np.zeros((0, LABELS, LABELS), np.uint8)
+    with whole_file(path) as draft, draft.open("wb") as file:
+        np.savez(
+            file,
+            name=np.array([photo.name for photo in photos]),
+            aspect=np.asarray([photo.aspect for photo in photos], np.float32),
+            rgb=np.stack([photo.rgb_SS3 for photo in photos]),
+            dense=np.stack([photo.dense_DD for photo in photos]),
+            box_photo=np.repeat(np.arange(len(photos)), [len(photo.box_M4) for photo in photos]),
+            box=np.concatenate([photo.box_M4 for photo in photos]).astype(np.float32),
+            box_kind=np.concatenate([photo.kind_M for photo in photos]),
+            person_photo=np.array([i for i, _ in people], np.int64),
+            person_box=np.array([person.box_4 for _, person in people], np.float32).reshape(-1, 4),
+            person_region=np.array([person.region_4 for _, person in people], np.float32).reshape(-1, 4),
+            person_label=np.stack([person.label_LL for _, person in people]) if people else empty,
+            person_weight=np.stack([person.weight_LL for _, person in people]) if people else empty,
+            person_joint=np.array(joints, np.float32).reshape(-1, *no_joints().shape),
+        )

@@ -1,0 +1,162 @@
+"""Real pictures of people with what was annotated on them: photo collections, COCO folders, sequences and clips."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from models.files.json_file import read_json
+from models.files.picture_size import read_pixels
+from pipeline.stage import StageError
+from stages.annotations.categories import people_categories
+from stages.annotations.photos import Picture
+from stages.annotations.picture_folder import pictures_in
+
+Frame = tuple[str, Callable[[], npt.NDArray[np.uint8]]]
+"""A frame of a film: its name, and what reads it as RGB (H, W, 3)."""
+
+UNSEEN = (0,) * 51
+"""The keypoints of a record that has none."""
+COMMERCIAL_LICENCES = frozenset({4, 5, 7, 8})
+"""COCO's `license` ids that allow commercial use: CC BY, CC BY-SA, no known restrictions, US government work."""
+
+
+def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
+    """An image file as RGB. Raises: StageError when it is missing or no image."""
+    bgr: Any = read_pixels(path)
+    if bgr is None:
+        raise StageError("the image is missing or damaged", str(path), "check the folder given for the training photos")
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+
+
+def require(path: str, key: str, remedy: str) -> Path:
+    """A path of the configuration that must exist. Raises: StageError naming the key."""
+    if not path or not Path(path).exists():
+        raise StageError(f"{path} does not exist" if path else "no path is given", key, remedy)
+    return Path(path)
+
+
+def human_v2(folder: Path, listing: Path) -> Iterator[Picture]:
+    """Photos of Human Dataset v2 (YOLO boxes), stretched; the listing has split, id and first digits of the hash."""
+    for line in listing.read_text().split("\n"):
+        if not line:
+            continue
+        split, identity, digits = line.split(" ")
+        found = sorted((folder / split / "images").glob(f"{identity}_jpg.rf.{digits}*.jpg"))
+        if not found:
+            remedy = "get the repository brianhuster/human-dataset and give its folder as photos.human_v2"
+            raise StageError(f"no photo {identity} with hash {digits}", str(folder / split / "images"), remedy)
+        yield squeezed(found[0])
+
+
+def squeezed(path: Path) -> Picture:
+    """A photo of Human Dataset v2 with the boxes of the file beside it. Raises: StageError where either is missing."""
+    rgb = read_rgb(path)
+    labels = path.parent.parent / "labels" / f"{path.stem}.txt"
+    if not labels.is_file():
+        raise StageError("the photo's boxes are missing", str(labels), "get the whole of brianhuster/human-dataset")
+    rows = [[float(x) for x in row.split()[1:5]] for row in labels.read_text().split("\n") if row.strip()]
+    centre = np.array(rows, np.float32).reshape(-1, 4) * np.tile(np.asarray(rgb.shape[1::-1], np.float32), 2)
+    low, high = centre[:, :2] - centre[:, 2:] / 2, centre[:, :2] + centre[:, 2:] / 2
+    name = f"human_v2/{path.name}"
+    return Picture(name=name, rgb_HW3=rgb, box_M4=np.concatenate([low, high], 1), stretched=True)
+
+
+def coco_people(folder: Path, split: str, licences: frozenset[int] | None) -> Iterator[Picture]:
+    """Images of a COCO folder whose licence is among those given (None: any), with people's boxes and keypoints.
+
+    Keypoints of people who are annotated without (as in `instances_*.json`) are zeros, as those left out are.
+
+    Raises: StageError where the annotations are missing or tell no people apart.
+    """
+    path = folder / "annotations" / f"person_keypoints_{split}.json"
+    if not path.is_file():
+        remedy = "give a folder with annotations/ and the images of COCO 2017"
+        raise StageError("the annotations are missing", str(path), remedy)
+    try:
+        document = read_json(path)
+        images, records = list(document["images"]), list(document["annotations"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StageError("the annotations are damaged", str(path), "get the file again") from error
+    rows_of: dict[Any, list[Mapping[str, Any]]] = {}
+
+    def damaged(row: Any, error: ValueError) -> None:
+        raise StageError(f"annotation {row.get('id')}: {error}", str(path), "get the file again") from error
+
+    for row in people_categories(document, path).of_people(records, damaged):
+        rows_of.setdefault(row["image_id"], []).append(row)
+    for image in images:
+        if licences is not None and image["license"] not in licences:
+            continue
+        rows = rows_of.get(image["id"], [])
+        people = [row for row in rows if not row.get("iscrowd")]
+        yield Picture(
+            name=f"coco_{split}/{image['file_name']}",
+            rgb_HW3=read_rgb(folder / split / image["file_name"]),
+            box_M4=corner_boxes(people),
+            stretched=False,
+            crowd_K4=corner_boxes([row for row in rows if row.get("iscrowd")]),
+            keypoint_M173=np.array([row.get("keypoints", UNSEEN) for row in people], np.float32).reshape(-1, 17, 3),
+        )
+
+
+def corner_boxes(rows: Sequence[Mapping[str, Any]]) -> npt.NDArray[Any]:
+    """COCO's boxes (x, y, width, height) as x0 y0 x1 y1, (N,4)."""
+    box_N4 = np.array([row["bbox"] for row in rows], np.float32).reshape(-1, 4)
+    box_N4[:, 2:] += box_N4[:, :2]
+    return box_N4
+
+
+def photos_below(folder: Path) -> Iterator[Picture]:
+    """All pictures below a folder, in the order of their paths, not annotated.
+
+    Raises: StageError for a folder without any, or for one that is damaged.
+    """
+    for path in pictures_in(folder, "no photos are below it"):
+        name = f"{folder.name}/{path.relative_to(folder).as_posix()}"
+        yield Picture(name=name, rgb_HW3=read_rgb(path), box_M4=None, stretched=False)
+
+
+def sequence(folder: Path, every: int, near: int = 0) -> Iterator[Picture]:
+    """Every so-many-th frame of a folder of numbered JPEGs, not annotated; for `near` see `film_pictures`."""
+    paths = sorted(folder.glob("*.jpg"))
+    yield from film_pictures(((f"{folder.name}/{path.name}", partial(read_rgb, path)) for path in paths), every, near)
+
+
+def clip(path: Path, every: int, near: int = 0) -> Iterator[Picture]:
+    """Every so-many-th frame of a video, not annotated; for `near` see `film_pictures`."""
+    with av.open(str(path)) as container:
+        frames = enumerate(container.decode(video=0))
+        named = ((f"{path.name}/{index:06d}", partial(_rgb, frame)) for index, frame in frames)
+        yield from film_pictures(named, every, near)
+
+
+def _rgb(frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
+    return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+
+
+def film_pictures(frames: Iterable[Frame], every: int, near: int) -> Iterator[Picture]:
+    """Every so-many-th frame of a film as a picture.
+
+    Args:
+        frames: names, and what reads them.
+        near: how many frames before and after lie those that vote on its labels (0: none); where one of them would lie
+            outside of the film, a picture has none.
+    """
+    window: deque[Frame | None] = deque([None] * (2 * near + 1), maxlen=2 * near + 1)
+    for index, frame in enumerate(itertools.chain(frames, [None] * near)):
+        window.append(frame)
+        middle, first, last = window[near], window[0], window[-1]
+        if middle is None or (index - near) % every:
+            continue
+        around = (first[1](), last[1]()) if near and first and last else ()
+        yield Picture(name=middle[0], rgb_HW3=middle[1](), box_M4=None, stretched=False, near=around)

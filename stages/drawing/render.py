@@ -1,0 +1,171 @@
+"""Draw what is known of each person into the frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from models.errors import ModelError
+from models.surface.atlas import DEFAULT_ATLAS
+from models.surface.atlas_source import AtlasMaker
+from models.surface.logos import Logo
+from pipeline.stage import Stage, StageError
+from stages.drawing.compositing import Canvas, straight_colours
+from stages.drawing.outfits import Outfits
+from stages.drawing.part_groups import charts_of, label_filter
+from stages.drawing.styles import STYLES, Brush, Drawn, Manner, brush_of
+from stages.payloads import FrameChunk, Overlay, People, Surfaces
+from stages.people.depth_order import painters_order
+
+BESIDE = "+"
+"""Between the styles of pictures that stand side by side."""
+GROUNDS: dict[str, tuple[int, int, int]] = {
+    "black": (0, 0, 0),
+    "white": (255, 255, 255),
+    "green": (0, 177, 64),
+    "transparent": (0, 0, 0),
+}
+
+
+class Render(Stage):
+    """Frames with every person drawn in the chosen style; nearer people cover farther ones."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """How people are drawn.
+
+        Attributes:
+            style: see `stages.drawing.styles.STYLES`; several joined by `+` stand side by side (`none+texture`).
+            atlas: what is worn: a picture of 24 tiles, or a video of such; `none` for nothing but logos; None = the
+                atlas that comes with the product.
+            atlas_of: the same for some identities: `{3: other.png}`.
+            layout: of atlases that are one whole-body picture: `figures`, or an .obj; None = 24 tiles.
+            logos: pictures on top of every atlas, see `models.surface.logos.Logo`.
+            only: names of parts that are drawn (`shirt`, `left`, `torso_front` …); none = all.
+            opacity: 0..1, how much a person is covered; None = what suits the style.
+            shading: 0..1, how much of the original's light and folds a texture keeps.
+            fade: 0..1, how far a texture gives way to the original where the network is unsure.
+            background: what is around people: the `frame`, `black`, `white`, `green`, or nothing (`transparent`).
+            min_score: people the network is less sure of are not drawn.
+        """
+
+        style: str = "texture"
+        atlas: str | None = None
+        atlas_of: dict[str, str] = field(default_factory=dict)
+        layout: str | None = None
+        logos: tuple[Logo, ...] = ()
+        only: tuple[str, ...] = ()
+        opacity: float | None = None
+        shading: float = 0.6
+        fade: float = 0.0
+        background: Literal["frame", "black", "white", "green", "transparent"] = "frame"
+        min_score: float = 0.0
+
+        def __post_init__(self) -> None:
+            """Raises ValueError for an unknown style, part or identity, or a number outside 0..1."""
+            for style in self.styles:
+                if style not in STYLES:
+                    raise ValueError(f"there is no style {style!r}, choose one of {', '.join(STYLES)}")
+            for key in ("opacity", "shading", "fade", "min_score"):
+                value = getattr(self, key)
+                if value is not None and not 0 <= value <= 1:
+                    raise ValueError(f"{key} is {value}, must be from 0 to 1")
+            for identity in self.atlas_of:
+                if not identity.isdecimal():
+                    raise ValueError(f"atlas_of names the identity {identity!r}, must be a whole number")
+            charts_of(self.only)
+
+        @property
+        def styles(self) -> list[str]:
+            """The styles of the pictures side by side, left to right."""
+            return self.style.split(BESIDE)
+
+    @classmethod
+    def fetch(cls, config: Config) -> None:
+        """Raises StageError for an atlas or a logo that cannot be used; the atlas of the product can."""
+        chosen = (config.atlas, config.layout, *config.atlas_of.values(), *config.logos)
+        if "texture" in config.styles and any(chosen):
+            _outfits(config)
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        """Make the brushes of the styles; raises StageError for an atlas or logo that cannot be used."""
+        super().__init__(config, threads=threads)
+        self._brushes = [brush_of(style, _manner(config, style)) for style in config.styles]
+        self._outfits = _outfits(config) if "texture" in config.styles else None
+
+    def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces) -> Iterator[Overlay]:
+        """The chunk's frames with its people drawn; the given frames stay as they are."""
+        if self._brushes == [None]:
+            yield Overlay(rgb_THW3=frames.rgb_THW3)
+            return
+        count, height, width, _ = frames.rgb_THW3.shape
+        rgb_THW3 = np.empty((count, height, width * len(self._brushes), 3), np.uint8)
+        clear = self.config.background == "transparent"
+        alpha_THW = np.zeros(rgb_THW3.shape[:3], np.uint8) if clear else None
+        for t in range(count):
+            drawn = self._drawn(frames, t, people, surfaces)
+            for panel, brush in enumerate(self._brushes):
+                columns = slice(panel * width, (panel + 1) * width)
+                canvas = Canvas(
+                    source_HW3=frames.rgb_THW3[t],
+                    rgb_HW3=rgb_THW3[t, :, columns],
+                    alpha_HW=None if alpha_THW is None else alpha_THW[t, :, columns],
+                )
+                self._paint(canvas, brush, drawn)
+        yield Overlay(rgb_THW3=rgb_THW3, alpha_THW=alpha_THW)
+
+    def blank(self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None) -> Overlay:
+        """The frames as they came, once for each picture side by side."""
+        if len(self._brushes) == 1:
+            return Overlay(rgb_THW3=frames.rgb_THW3)
+        return Overlay(rgb_THW3=np.concatenate([frames.rgb_THW3] * len(self._brushes), axis=2))
+
+    def _drawn(self, frames: FrameChunk, t: int, people: People, surfaces: Surfaces) -> list[Drawn]:
+        """Everyone of a frame who is to be drawn, the farthest first."""
+        here_N = np.flatnonzero((people.frame_N == t) & (people.score_N >= self.config.min_score))
+        surfaces_here = [surfaces.people[n] for n in here_N]
+        here = people.some(here_N)
+        order = painters_order(here.box_N4, here.score_N, surfaces_here, frames.video.height, here.id_N, here.near_N)
+        second = int(frames.pts_T[t]) * frames.video.time_base
+        return [
+            Drawn(
+                surface=surfaces.people[n],
+                box_4=people.box_N4[n],
+                score=float(people.score_N[n]),
+                identity=int(people.id_N[n]),
+                atlas=None if self._outfits is None else self._outfits.worn_by(int(people.id_N[n]), second),
+            )
+            for n in here_N[order]
+        ]
+
+    def _paint(self, canvas: Canvas, brush: Brush | None, drawn: list[Drawn]) -> None:
+        """Fill a canvas with its background and people; the style that draws nobody always shows the frame."""
+        ground = "frame" if brush is None else self.config.background
+        canvas.rgb_HW3[...] = canvas.source_HW3 if ground == "frame" else GROUNDS[ground]
+        if brush is not None:
+            for one in drawn:
+                brush(canvas, one)
+        elif canvas.alpha_HW is not None:
+            canvas.alpha_HW[...] = 255
+        if canvas.alpha_HW is not None:
+            canvas.rgb_HW3[...] = straight_colours(canvas.rgb_HW3, canvas.alpha_HW)
+
+
+def _manner(config: Render.Config, style: str) -> Manner:
+    return Manner(
+        opacity=STYLES[style][0] if config.opacity is None else config.opacity,
+        shading=config.shading,
+        fade=config.fade,
+        kept_256=label_filter(charts_of(config.only)) if config.only else None,
+    )
+
+
+def _outfits(config: Render.Config) -> Outfits:
+    try:
+        maker = AtlasMaker(config.layout, config.logos)
+    except ModelError as error:
+        raise StageError(error.what, f"render: {error.where}", error.remedy) from error
+    return Outfits(config.atlas or str(DEFAULT_ATLAS), config.atlas_of, maker)

@@ -1,0 +1,87 @@
+"""How wrong a network is, to look at: the frame, the charts it found, and each pixel's distance from the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.errors import ModelError
+from models.places import USUAL_CACHE
+from models.surface.geometry import SurfaceGeometry, open_body_geometry
+from pipeline.stage import Stage, StageError
+from stages.drawing.compositing import Canvas
+from stages.drawing.styles import STYLES, Drawn, Manner, brush_of
+from stages.evaluation.error_colours import error_picture
+from stages.evaluation.films import SurfaceFrame, whole_surface
+from stages.payloads import F32, U8, FrameChunk, Overlay, People, Surface, Surfaces
+from stages.people.depth_order import painters_order
+from stages.world.scene import Scene
+
+MOST_PIXELS = 40_000
+"""Of a frame's people that are measured; of more, a grid of rows and columns stands for its neighbours."""
+
+
+class ShowErrors(Stage):
+    """Synthetic scenes and a network's answer in; three pictures side by side out: frame, charts, error."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """Attributes:
+        cache: folder for the table of distances on the body, computed once (a minute, 180 MB).
+        min_score: people the network is less sure of are left out.
+        """
+
+        cache: str = USUAL_CACHE
+        min_score: float = 0.5
+
+        def __post_init__(self) -> None:
+            """Raises ValueError for a number outside 0..1."""
+            if not 0 <= self.min_score <= 1:
+                raise ValueError(f"min_score is {self.min_score}, must be from 0 to 1")
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        """Open the distances on the body; raises StageError where they cannot be kept."""
+        super().__init__(config, threads=threads)
+        try:
+            self._geometry = open_body_geometry(config.cache)
+        except ModelError as error:
+            raise StageError(error.what, f"show_errors.cache: {error.where}", error.remedy) from error
+        self._brush = brush_of("parts", Manner(opacity=STYLES["parts"][0]))
+
+    def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces, scene: Scene) -> Iterator[Overlay]:
+        """One scene at a time, as `synthesize` makes them."""
+        kept_N = np.flatnonzero(people.score_N >= self.config.min_score)
+        found = [surfaces.people[n] for n in kept_N]
+        height, width = frames.rgb_THW3.shape[1:3]
+        order = painters_order(people.box_N4[kept_N], people.score_N[kept_N], found, height)
+        nearest_first = [found[i] for i in reversed(order)]
+        answer = whole_surface(nearest_first, height, width)
+        error_HW = surface_error(self._geometry, answer, scene)
+        rgb_HW3 = frames.rgb_THW3[0]
+        errors = error_picture(rgb_HW3, error_HW, scene.label_HW > 0, answer.label_HW > 0)
+        yield Overlay(rgb_THW3=np.hstack([rgb_HW3, self._charts(rgb_HW3, nearest_first), errors])[None])
+
+    def _charts(self, rgb_HW3: U8, nearest_first: list[Surface]) -> U8:
+        canvas = Canvas(source_HW3=rgb_HW3, rgb_HW3=rgb_HW3.copy())
+        assert self._brush is not None
+        for surface in reversed(nearest_first):
+            self._brush(canvas, Drawn(surface=surface, box_4=np.zeros(4, np.float32), score=1.0, identity=-1))
+        return canvas.rgb_HW3
+
+
+def surface_error(geometry: SurfaceGeometry, answer: SurfaceFrame, scene: Scene) -> F32:
+    """Metres on the skin between answer and truth, (H, W) float32; 0 where either is background."""
+    both_HW = (answer.label_HW > 0) & (scene.label_HW > 0)
+    stride = int(np.ceil(np.sqrt(max(both_HW.sum() / MOST_PIXELS, 1))))
+    row_M, column_M = np.nonzero(both_HW[::stride, ::stride])
+    at = row_M * stride, column_M * stride
+    ends = [
+        geometry.points(labels_HW[at].astype(np.int64), *np.clip(uv_2HW[:, at[0], at[1]].astype(np.float32), 0, 1))
+        for labels_HW, uv_2HW in ((answer.label_HW, answer.uv_2HW), (scene.label_HW, scene.uv_2HW))
+    ]
+    sparse = np.zeros(both_HW[::stride, ::stride].shape, np.float32)
+    sparse[row_M, column_M] = geometry.between(*ends)
+    error_HW = sparse.repeat(stride, axis=0).repeat(stride, axis=1)[: both_HW.shape[0], : both_HW.shape[1]]
+    return np.where(both_HW, error_HW, 0).astype(np.float32)

@@ -1,0 +1,70 @@
+"""Map every pixel of every person to the body surface: the second half of DensePose-RCNN."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from models.inference.opening import open_network
+from models.network import NetworkConfig
+from pipeline.stage import Stage
+from stages.payloads import Features, FrameChunk, People, Surface, Surfaces
+
+
+class DensePose(Stage):
+    """People and the detector's features in, one surface per person out (Güler et al. 2018, §3)."""
+
+    accelerated = True
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """`network` is the shared section of the run's configuration."""
+
+        network: NetworkConfig = field(default_factory=NetworkConfig)
+
+    @classmethod
+    def uses_gpu(cls, config: Config) -> bool:
+        """As its network does."""
+        return config.network.uses_gpu()
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        """Take the network that `detect` opened in this lane."""
+        super().__init__(config, threads=threads)
+        self.network = open_network(config.network, threads)
+
+    def __call__(self, frames: FrameChunk, people: People, features: Features) -> Iterator[Surfaces]:
+        """Surfaces in the order of `people`."""
+        boxes = [people.box_N4[people.frame_N == index] for index in range(len(frames))]
+        maps = self.network.surfaces(features.content, boxes)
+        yield Surfaces(
+            people=tuple(
+                Surface(
+                    x0=one.x0,
+                    y0=one.y0,
+                    labels_hw=one.labels_hw,
+                    uv_2hw=one.uv_2hw,
+                    confidence_hw=one.confidence_hw,
+                )
+                for frame in maps
+                for one in frame
+            )
+        )
+
+    def blank(self, frames: FrameChunk, people: People | None, features: Features | None) -> Surfaces:
+        """Of everyone who was found a surface on which nothing is known: later stages want one a person."""
+        corners = [] if people is None else people.box_N4[:, :2].astype(int).tolist()
+        return Surfaces(people=tuple(_unknown(x0, y0) for x0, y0 in corners))
+
+
+def _unknown(x0: int, y0: int) -> Surface:
+    """A pixel that is background."""
+    nothing_hw = np.zeros((1, 1), np.float32)
+    return Surface(
+        x0=x0,
+        y0=y0,
+        labels_hw=np.zeros((1, 1), np.uint8),
+        uv_2hw=np.zeros((2, 1, 1), np.float32),
+        confidence_hw=nothing_hw,
+    )

@@ -1,0 +1,67 @@
+"""Find the people of every frame: the first half of DensePose-RCNN."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from models.inference.opening import fetch_weights, open_network
+from models.network import NetworkConfig
+from pipeline.stage import Stage
+from stages.payloads import Features, FrameChunk, People
+
+
+class Detect(Stage):
+    """Frames in, people out; the network's feature maps go along for `densepose` in the same lane."""
+
+    accelerated = True
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """`network` is the shared section of the run's configuration."""
+
+        network: NetworkConfig = field(default_factory=NetworkConfig)
+
+    @classmethod
+    def uses_gpu(cls, config: Config) -> bool:
+        """As its network does."""
+        return config.network.uses_gpu()
+
+    @classmethod
+    def fetch(cls, config: Config) -> None:
+        """Download published weights where they are asked for. Raises ModelError."""
+        fetch_weights(config.network)
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        """Open the network; raises ModelError for weights that are missing or do not fit."""
+        super().__init__(config, threads=threads)
+        self.network = open_network(config.network, threads)
+
+    def __call__(self, frames: FrameChunk) -> Iterator[tuple[People, Features]]:
+        """People of all frames of the chunk, in original pixels, best score first within a frame."""
+        detections, features = self.network.detect(frames.rgb_THW3, still=frames.video.still)
+        counts = [len(found.score_N) for found in detections]
+        people = People(
+            frame_N=np.repeat(np.arange(len(counts), dtype=np.int32), counts),
+            box_N4=np.concatenate([found.box_N4 for found in detections]).astype(np.float32, copy=False),
+            score_N=np.concatenate([found.score_N for found in detections]).astype(np.float32, copy=False),
+            id_N=np.full(sum(counts), -1, np.int32),
+        )
+        yield people, Features(content=features)
+
+    def blank(self, *payloads: Any) -> Any:
+        """Nobody was found: the frames go on as they are."""
+        nobody = People(
+            frame_N=np.zeros(0, np.int32),
+            box_N4=np.zeros((0, 4), np.float32),
+            score_N=np.zeros(0, np.float32),
+            id_N=np.zeros(0, np.int32),
+        )
+        return nobody, Features(content=None)
+
+    def summary(self) -> Mapping[str, Any]:
+        """Which weights ran: their name and the sha256 of their file."""
+        return {"weights": {"name": self.network.name, "sha256": self.network.sha256}}

@@ -1,0 +1,1 @@
+"""Results for other programs and for later runs: exports, replays, shards, comparisons."""

@@ -1,0 +1,114 @@
+"""What of a pose can be compared between people of any size, place and camera distance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.surface.body import COCO_KEYPOINTS
+from models.surface.charts import MIRROR_CHART
+from models.surface.keypoints import keypoints_of
+from stages.payloads import F32, I64, Float, Surface
+from stages.results.formats.angles import ANGLE_NAMES, joint_angles
+
+TORSO = (1, 2)
+CHARTS = 24
+LEAST_PIXELS = 4
+"""A part of fewer pixels has no place."""
+
+_SIDES = {
+    joint: [COCO_KEYPOINTS.index(f"{side}_{joint}") for side in ("left", "right")] for joint in ("shoulder", "hip")
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pose:
+    """One person in one frame.
+
+    Attributes:
+        angle_9: degrees, `ANGLE_NAMES`; NaN where not seen.
+        place_P2: centre of each of 24 parts, in pixels from the centre of the torso; NaN where not seen.
+        torso: pixels from shoulder to hip, of the sides that are seen; NaN where neither is.
+        area: pixels of the person.
+    """
+
+    angle_9: F32
+    place_P2: F32
+    torso: float
+    area: int
+
+
+def pose_of(surface: Surface) -> Pose:
+    """The pose of one person."""
+    keypoint_173 = keypoints_of(surface)
+    place_172 = np.where(keypoint_173[:, 2:] > 0, keypoint_173[:, :2], np.nan)
+    side_2 = np.linalg.norm(place_172[_SIDES["shoulder"]] - place_172[_SIDES["hip"]], axis=1)
+    y_M, x_M = np.nonzero(surface.labels_hw)
+    label_M = surface.labels_hw[y_M, x_M]
+    sums_25_3 = np.stack([np.bincount(label_M, each, CHARTS + 1) for each in (x_M, y_M, np.ones(len(x_M)))], axis=1)
+    seen_25 = sums_25_3[:, 2] >= LEAST_PIXELS
+    with np.errstate(invalid="ignore", divide="ignore"):
+        centre_25_2 = np.where(seen_25[:, None], sums_25_3[:, :2] / sums_25_3[:, 2:], np.nan)
+        middle = sums_25_3[list(TORSO)].sum(axis=0)
+        middle_2 = middle[:2] / middle[2]
+    return Pose(
+        angle_9=joint_angles(keypoint_173),
+        place_P2=(centre_25_2[1:] - middle_2).astype(np.float32),
+        torso=mean_where_seen(side_2),
+        area=len(y_M),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performance:
+    """One person through T frames.
+
+    Attributes:
+        second_T: from the first of them.
+        index_T: number of each frame in its source.
+        angle_T9: degrees.
+        place_TP2: centres of parts from the centre of the torso, in torso lengths.
+    """
+
+    second_T: Float
+    index_T: I64
+    angle_T9: F32
+    place_TP2: F32
+
+    def __len__(self) -> int:
+        return len(self.second_T)
+
+
+def mean_where_seen(value: Float) -> float:
+    """The mean of what is not NaN; NaN where all is."""
+    seen = np.isfinite(value)
+    return float(value[seen].mean()) if seen.any() else float("nan")
+
+
+def performance_of(poses: list[tuple[float, int, Pose]]) -> Performance:
+    """A person's poses as (second, frame, pose); places are scaled by the median length of the torso."""
+    torso_T = np.array([pose.torso for _, _, pose in poses])
+    known = torso_T[np.isfinite(torso_T)]
+    length = np.median(known) if len(known) else np.nan
+    return Performance(
+        second_T=np.array([second for second, _, _ in poses]) - poses[0][0],
+        index_T=np.array([index for _, index, _ in poses], np.int64),
+        angle_T9=np.stack([pose.angle_9 for _, _, pose in poses]),
+        place_TP2=np.stack([pose.place_P2 for _, _, pose in poses]) / np.float32(length),
+    )
+
+
+def mirrored(performance: Performance) -> Performance:
+    """The same seen in a mirror: left is right."""
+    swap = {"left": "right", "right": "left"}
+    sides = [name.partition("_") for name in ANGLE_NAMES]
+    partner = [ANGLE_NAMES.index(swap.get(side, side) + dash + joint) for side, dash, joint in sides]
+    angle_T9 = performance.angle_T9[:, partner].copy()
+    angle_T9[:, ANGLE_NAMES.index("trunk")] *= -1
+    return Performance(
+        second_T=performance.second_T,
+        index_T=performance.index_T,
+        angle_T9=angle_T9,
+        place_TP2=performance.place_TP2[:, MIRROR_CHART[1:].astype(int) - 1] * np.array([-1, 1], np.float32),
+    )

@@ -1,0 +1,122 @@
+"""All that is known of one frame: what every format is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from pipeline.stage import Job
+from stages.payloads import F32, I32, U8, Bool, Float, FrameChunk, Overlay, People, Surface, Surfaces, VideoInfo
+from stages.people.depth_order import painters_order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Moment:
+    """One frame, its people and what was drawn of them; N people, in the order of `People`.
+
+    Attributes:
+        stem: the input's name without folder and suffix.
+        index: number of the frame in the source, from 0, whatever part of it is processed.
+        pts: presentation time in ticks of `video.time_base`.
+        video: the stream.
+        rgb_HW3: the upright original.
+        box_N4, score_N, id_N: as in `People`.
+        surfaces: one a person.
+        bridged_N, near_N: as in `People`.
+        drawn_HW3: the rendered frame; None where nothing has rendered.
+        alpha_HW: its transparency; None where it has none.
+    """
+
+    stem: str
+    index: int
+    pts: int
+    video: VideoInfo
+    rgb_HW3: U8
+    box_N4: F32
+    score_N: F32
+    id_N: I32
+    surfaces: tuple[Surface, ...]
+    drawn_HW3: U8 | None = None
+    alpha_HW: U8 | None = None
+    bridged_N: Bool | None = None
+    near_N: F32 | None = None
+
+    def is_bridged(self, i: int) -> bool:
+        """Whether the network missed a person here, and flow carried the surface."""
+        return self.bridged_N is not None and bool(self.bridged_N[i])
+
+    @property
+    def seconds(self) -> float:
+        """The frame's time on the source's own clock."""
+        return float(self.pts * self.video.time_base)
+
+    @property
+    def name(self) -> str:
+        """What a file of this frame is called, without suffix."""
+        return self.stem if self.video.still else f"frame_{self.index:06d}"
+
+    def nearest_last(self) -> list[int]:
+        """People in the order in which they are painted: who stands in front comes last."""
+        return painters_order(self.box_N4, self.score_N, self.surfaces, self.video.height, self.id_N, self.near_N)
+
+
+def moments_of(
+    job: Job, frames: FrameChunk, people: People, surfaces: Surfaces, overlay: Overlay | None
+) -> Iterator[Moment]:
+    """The frames of a chunk, one by one."""
+    for t in range(len(frames)):
+        here_N = np.flatnonzero(people.frame_N == t)
+        yield Moment(
+            stem=job.stem,
+            index=frames.source_index(t),
+            pts=int(frames.pts_T[t]),
+            video=frames.video,
+            rgb_HW3=frames.rgb_THW3[t],
+            box_N4=people.box_N4[here_N].astype(np.float32, copy=False),
+            score_N=people.score_N[here_N].astype(np.float32, copy=False),
+            id_N=people.id_N[here_N].astype(np.int32, copy=False),
+            surfaces=tuple(surfaces.people[i] for i in here_N),
+            drawn_HW3=None if overlay is None else overlay.rgb_THW3[t],
+            alpha_HW=None if overlay is None or overlay.alpha_THW is None else overlay.alpha_THW[t],
+            bridged_N=None if people.bridged_N is None else people.bridged_N[here_N],
+            near_N=None if people.near_N is None else people.near_N[here_N],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flat:
+    """Everyone of a frame in one picture, the nearer before the farther.
+
+    Attributes:
+        iuv_HW3: chart 0..24 (0 = nobody), U, V as bytes.
+        person_HW: 1 + position of the person in the frame, 0 = nobody; int32.
+    """
+
+    iuv_HW3: U8
+    person_HW: I32
+
+
+@lru_cache(maxsize=1)
+def flat(moment: Moment) -> Flat:
+    """Lay everyone's surface into the frame; kept for the formats that ask for the same frame."""
+    height, width = moment.rgb_HW3.shape[:2]
+    iuv_HW3 = np.zeros((height, width, 3), np.uint8)
+    person_HW = np.zeros((height, width), np.int32)
+    for i in moment.nearest_last():
+        surface = moment.surfaces[i]
+        if windows := surface.windows(height, width):
+            frame, grid = windows
+            byte_hw3 = quantised(surface.labels_hw[grid], surface.uv_2hw[:, *grid])
+            shown_hw = byte_hw3[..., 0] > 0
+            iuv_HW3[frame][shown_hw] = byte_hw3[shown_hw]
+            person_HW[frame][shown_hw] = i + 1
+    return Flat(iuv_HW3=iuv_HW3, person_HW=person_HW)
+
+
+def quantised(labels_hw: U8, uv_2hw: Float) -> U8:
+    """Chart, U and V as the reference's bytes (facts §7): 255·u clamped and truncated, not rounded: (h, w, 3)."""
+    byte_2hw = np.clip(uv_2hw.astype(np.float32) * np.float32(255), 0, 255).astype(np.uint8)
+    return np.dstack([labels_hw, *np.where(labels_hw > 0, byte_2hw, 0).astype(np.uint8)])

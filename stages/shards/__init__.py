@@ -1,1 +1,0 @@
-"""What is found in parts of a video, kept in files until its tail takes it up."""

@@ -1,0 +1,1 @@
+"""The synthetic world as a source of frames with exact labels."""

@@ -1,0 +1,275 @@
+"""Makes the demo clip, two people who walk past each other on a square: `python -m stages.synthetic.demo_clip`.
+
+Bodies, clothes, place, light and sound are the project's own; every footstep is heard when and where it falls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from models.files.whole_file import whole_file
+from models.surface.body import load_body
+from models.surface.raster import Camera
+from stages.world.bodies.actors import Stroller
+from stages.world.bodies.people import Mesh, Person, dressed_rest
+from stages.world.bodies.rotations import LEFT, about
+from stages.world.bodies.walking import gait_of
+from stages.world.camera.drawing import draw
+from stages.world.camera.shading import Lights
+from stages.world.clothes.carried import Bag, strands
+from stages.world.clothes.hairdos import beard, tied
+from stages.world.clothes.loose_cloth import Tube
+from stages.world.clothes.skirts import Skirt
+from stages.world.clothes.wardrobe import HAIRS, SKINS, Garment, Outfit, Pattern, home, shoes, top, trousers
+from stages.world.places.plaza import paint_plaza
+from stages.world.places.stage_set import cast_shadows
+
+F32 = npt.NDArray[np.float32]
+U8 = npt.NDArray[np.uint8]
+
+CLIP = Path(__file__).resolve().parents[2] / "configs" / "demo_walk.mp4"
+WIDTH, HEIGHT, RATE, FRAMES = 640, 360, 25, 125
+SECONDS = FRAMES / RATE
+HALF = SECONDS / 2
+FINER = 2
+"""Each pixel is the mean of so many by so many, so that edges come out smooth."""
+SOUND_RATE = 48000
+SCALE = (220.0, 261.63, 293.66, 329.63, 392.0, 440.0)
+"""A minor pentatonic, hertz."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footstep:
+    """A heel that strikes: when (seconds), whose, where (−1 left edge of the picture … 1 right), how far (metres)."""
+
+    second: float
+    walker: int
+    pan: float
+    distance: float
+
+
+def cloth(kind: str, first: tuple[float, ...], second: tuple[float, ...], size: float = 0.05) -> Pattern:
+    """A pattern in two colours (0..1 RGB), level with the floor."""
+    way_3 = np.array([0.0, 1.0, 0.0], np.float32)
+    return Pattern(
+        kind=kind,
+        first_3=np.array(first, np.float32),
+        second_3=np.array(second, np.float32),
+        way_3=way_3,
+        size=size,
+        offset=0.4,
+    )
+
+
+def body_like(gender: float, height: float) -> F32:
+    """The adult among the body's samples nearest to a gender (0 male … 1 female) and to a height (0..1)."""
+    body = load_body()
+    phenotype = {name: body.phenotype_SP[:, k] for k, name in enumerate(body.phenotypes)}
+    away_S = np.abs(phenotype["gender"] - gender) + np.abs(phenotype["height"] - height)
+    away_S = away_S + np.abs(phenotype["weight"] - 0.45) + 9 * (phenotype["age"] < 0.6)
+    return body.score_SC[int(np.argmin(away_S))]
+
+
+HAIRLINE_Z = (-0.06, 0.0, 0.03, 0.07, 0.11, 0.14)
+
+
+def hair(nape: float) -> F32:
+    """Field of a head of hair down to a height at the nape (metres, on the mean body)."""
+    place = home()
+    hairline_V = np.interp(place.point_V3[:, 2], HAIRLINE_Z, [nape, nape + 0.03, 1.655, 1.70, 1.742, 1.748])
+    return np.where(place.head_V > 0, place.point_V3[:, 1] - hairline_V, -1.0).astype(np.float32)
+
+
+def dressed(nape: float, garments: tuple[Garment, ...], skin: int, hair_color: int) -> Outfit:
+    """The garments with a head of hair, and the colours of the body."""
+    skin_3, hair_3 = SKINS[skin], HAIRS[hair_color]
+    plain = cloth("plain", tuple(hair_3), tuple(hair_3 * 1.4))
+    locks = Garment(field_V=hair(nape), thickness=0.016, folds=0.0015, pattern=plain)
+    return Outfit(
+        garments=(*garments, locks),
+        skin_3=skin_3,
+        hair_3=hair_3,
+        iris_3=np.array([0.20, 0.28, 0.22], np.float32),
+        lips_3=(skin_3 * np.array([1.0, 0.66, 0.64], np.float32)).astype(np.float32),
+    )
+
+
+def garment(field_V: F32, pattern: Pattern, thickness: float, gloss: float = 0.05) -> Garment:
+    """Cloth that folds the more, the looser it is."""
+    return Garment(field_V=field_V, thickness=thickness, folds=0.25 * thickness, pattern=pattern, gloss=gloss)
+
+
+def walkers() -> tuple[Stroller, Stroller]:
+    """A woman in a striped shirt and a long skirt who comes nearer from the left, a man in a coat who walks away."""
+    return she_walks(), he_walks()
+
+
+def she_walks() -> Stroller:
+    """Stripes, a teal skirt, hair tied back, a bag at her hip."""
+    stripes = cloth("stripes", (0.93, 0.93, 0.90), (0.62, 0.16, 0.20), size=0.04)
+    teal = cloth("plain", (0.10, 0.34, 0.38), (0.16, 0.46, 0.50))
+    leather = cloth("plain", (0.45, 0.27, 0.14), (0.55, 0.36, 0.20))
+    garments = (
+        garment(top(sleeve=1.5, hem_y=0.99, neck_y=1.50), stripes, 0.010),
+        garment(shoes(height=0.09), cloth("plain", (0.90, 0.89, 0.86), (0.80, 0.80, 0.80)), 0.008, 0.2),
+    )
+    hair_3 = HAIRS[2]
+    tail = tied(1.0, 0.0, 1.70, (0.034, 0.13, 0.034), strands(np.random.default_rng(2), hair_3))
+    person = Person(
+        score_C=body_like(0.95, 0.60),
+        outfit=dressed(1.58, garments, 1, 2),
+        attached=(
+            Skirt(rings=20, flare=0.10, folds=9, phase=0.4, pattern=teal),
+            tail,
+            Bag(middle_3=(-0.22, 0.98, 0.0), half_3=(0.05, 0.10, 0.13), bone="root", pattern=leather),
+        ),
+    )
+    return walker(person, 1.0, (0.05, 0.10), 1.08)
+
+
+def he_walks() -> Stroller:
+    """A long coat, open over a mustard pullover; grey trousers, a short beard."""
+    grey = cloth("plain", (0.36, 0.36, 0.40), (0.46, 0.46, 0.50))
+    olive = cloth("plain", (0.33, 0.37, 0.30), (0.42, 0.46, 0.38))
+    mustard = cloth("plain", (0.80, 0.56, 0.14), (0.90, 0.68, 0.25))
+    garments = (
+        garment(trousers(leg=1.95, waist_y=1.04), grey, 0.014),
+        garment(top(sleeve=1.95, hem_y=0.98, neck_y=1.54), mustard, 0.012),
+        garment(coat_back(), olive, 0.018),
+        garment(shoes(height=0.11), cloth("plain", (0.22, 0.13, 0.08), (0.30, 0.20, 0.14)), 0.009, 0.25),
+        beard(np.random.default_rng(5), HAIRS[1] * 1.3),
+    )
+    around = Tube(part="trunk", rings=25, flare=0.07, folds=5, phase=1.0, gap=7, pattern=olive)
+    person = Person(score_C=body_like(0.05, 0.62), outfit=dressed(1.61, garments, 2, 1), attached=(around,))
+    return walker(person, 0.95, (0.0, 0.85), -1.88)
+
+
+def coat_back() -> F32:
+    """Field of a coat's shoulders and sleeves, open in front."""
+    x, _, z = home().point_V3.T
+    whole = top(sleeve=1.92, hem_y=1.0, neck_y=1.555)
+    opening = np.where((z > 0.02) & (home().arm_V < -0.9), np.abs(x) - 0.055, 1.0)
+    return np.minimum(whole, opening).astype(np.float32)
+
+
+def walker(person: Person, briskness: float, middle_2: tuple[float, float], yaw: float) -> Stroller:
+    """Someone whose heel strikes as the clip begins."""
+    gait = gait_of(person, briskness=briskness)
+    return Stroller(person=person, rest=dressed_rest(person), gait=gait, middle_2=middle_2, yaw=yaw, ahead=HALF)
+
+
+def meshes_at(second: float, cast: tuple[Stroller, ...]) -> list[Mesh]:
+    """Everyone at a time of the clip."""
+    return [one.mesh(second - HALF) for one in cast]
+
+
+def camera(finer: int) -> Camera:
+    """At eye height, 5.6 m from the middle, a little downward; `finer` times the clip's own pixels."""
+    facing = (np.diag([1, -1, -1]) @ about(LEFT, 0.10)).astype(np.float32)
+    eye_3 = np.array([0.0, 1.55, 5.6], np.float32)
+    return Camera(
+        rotation_33=facing,
+        shift_3=-facing @ eye_3,
+        focal=1.3 * HEIGHT * finer,
+        center_2=(WIDTH * finer / 2, HEIGHT * finer / 2),
+        height=HEIGHT * finer,
+        width=WIDTH * finer,
+    )
+
+
+def lights() -> Lights:
+    """A low warm sun from the left and a cool sky."""
+    sun_3 = np.array([-0.55, 0.66, 0.51], np.float32)
+    return Lights(
+        sky_3=np.array([0.48, 0.51, 0.57], np.float32),
+        ground_3=np.array([0.36, 0.33, 0.29], np.float32),
+        toward_L3=(sun_3 / np.linalg.norm(sun_3))[None],
+        color_L3=np.array([[0.68, 0.62, 0.53]], np.float32),
+    )
+
+
+def picture_at(second: float, cast: tuple[Stroller, ...], backdrop_HW3: F32) -> U8:
+    """The clip at a time, (HEIGHT, WIDTH, 3) uint8; `backdrop_HW3` is the empty plaza, seen FINER."""
+    view, sun = camera(FINER), lights()
+    picture_HW3 = backdrop_HW3.copy()
+    meshes = meshes_at(second, cast)
+    cast_shadows(picture_HW3, view, meshes, sun.toward_L3[0], 0.45)
+    draw(picture_HW3, [w.person for w in cast], meshes, view, sun)
+    small_HW3 = cv2.resize(picture_HW3, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    return np.rint(np.clip(small_HW3, 0, 1) * 255).astype(np.uint8)
+
+
+def footsteps(cast: tuple[Stroller, ...]) -> list[Footstep]:
+    """Every heel that strikes in the clip: twice a gait cycle, from its start."""
+    eye = camera(1)
+    steps = []
+    for number, walker in enumerate(cast):
+        strikes = np.arange(0.0, SECONDS, walker.gait.period / 2).tolist()
+        for second in strikes:
+            x, z = walker.place(second - HALF)
+            seen = eye.to_camera(np.array([[x, 0.0, z]], np.float32))
+            column = float(eye.to_pixels(seen)[0, 0])
+            pan = float(np.clip(2 * column / WIDTH - 1, -1, 1))
+            steps.append(Footstep(second=second, walker=number, pan=pan, distance=float(seen[0, 2])))
+    return steps
+
+
+def sound(steps: list[Footstep]) -> F32:
+    """Stereo sound (2, samples) in −1..1: each step a thump and a scrape, and a quiet plucked note with it."""
+    rng = np.random.default_rng(1)
+    total = np.zeros((2, round(SECONDS * SOUND_RATE)), np.float32)
+    for count, step in enumerate(sorted(steps, key=lambda step: step.second)):
+        start = round(step.second * SOUND_RATE)
+        heard = 0.55 * _thump(rng, pitch=(105.0, 72.0)[step.walker]) * (4.5 / step.distance)
+        note = 0.10 * _pluck(hertz=SCALE[(count * 3) % len(SCALE)])
+        heard = np.pad(heard, (0, len(note) - len(heard))) + note
+        sides = np.sqrt(np.array([[1 - step.pan], [1 + step.pan]], np.float32) / 2)
+        length = min(len(heard), total.shape[1] - start)
+        total[:, start : start + length] += sides * heard[None, :length]
+    return np.clip(total * 0.8, -1, 1)
+
+
+def _thump(rng: np.random.Generator, pitch: float) -> F32:
+    """A shoe on stone, 0.12 s: a falling low tone and a burst of dull noise."""
+    time = np.arange(round(0.12 * SOUND_RATE)) / SOUND_RATE
+    tone = np.sin(2 * np.pi * pitch * time * np.exp(-3 * time)) * np.exp(-time / 0.03)
+    noise_K = np.convolve(rng.normal(0, 1, len(time)), np.exp(-np.arange(24) / 6) / 6, mode="same")
+    return (tone + 0.5 * noise_K * np.exp(-time / 0.012)).astype(np.float32)
+
+
+def _pluck(hertz: float) -> F32:
+    """A string, 0.9 s: harmonics that die the faster, the higher they are."""
+    time = np.arange(round(0.9 * SOUND_RATE)) / SOUND_RATE
+    parts = [np.sin(2 * np.pi * hertz * k * time) * np.exp(-time * (3 + 3 * k)) / k**1.5 for k in range(1, 6)]
+    return np.sum(parts, axis=0).astype(np.float32)
+
+
+def write_clip(path: Path = CLIP) -> None:
+    """Write the clip: H.264 and AAC in MP4."""
+    cast, backdrop_HW3 = walkers(), paint_plaza(camera(FINER))
+    faststart = {"movflags": "+faststart"}
+    with whole_file(path) as draft, av.open(str(draft), "w", format="mp4", options=faststart) as container:
+        video = container.add_stream("libx264", rate=RATE, options={"crf": "22", "preset": "slow", "threads": "2"})
+        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        audio = container.add_stream("aac", rate=SOUND_RATE, layout="stereo")
+        audio.bit_rate = 96_000
+        for number in range(FRAMES):
+            frame = av.VideoFrame.from_ndarray(picture_at(number / RATE, cast, backdrop_HW3), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, RATE)
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        heard = av.AudioFrame.from_ndarray(sound(footsteps(cast)), format="fltp", layout="stereo")
+        heard.sample_rate, heard.pts, heard.time_base = SOUND_RATE, 0, Fraction(1, SOUND_RATE)
+        container.mux(audio.encode(heard))
+        container.mux(audio.encode(None))
+
+
+if __name__ == "__main__":
+    write_clip()

@@ -1,0 +1,61 @@
+"""Write synthetic scenes as files: every picture, and all that is true of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+
+from models.files.whole_file import whole_file
+from pipeline.stage import Job, Stage, StageError, fitting_name
+from stages.payloads import FrameChunk
+from stages.world.scene import Scene
+
+
+class ExportTruth(Stage):
+    """`frame_000123.png` and `frame_000123.npz` for every scene, into a folder; nothing without one.
+
+    The arrays of a file are those of `Scene`, without its picture: `label_HW`, `uv_2HW`, `instance_HW`, `box_N4`,
+    `keypoint_N173`, `depth_HW`; in clips those of `Moving` too: `track_N`, `next_2HW`, `previous_2HW`, `next_seen_HW`,
+    `previous_seen_HW`. The mask of person n (from 1) is `instance_HW == n`.
+    """
+
+    exports: ClassVar[Mapping[str, str]] = {"truth": "folder"}
+
+    writes_to = "folder"
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """`folder`: where the files go; None = no export."""
+
+        folder: str | None = None
+
+    def __call__(self, job: Job, frames: FrameChunk, scene: Scene) -> None:
+        """Write one picture and one file of arrays; raises StageError when the folder cannot be written to."""
+        if self.config.folder is None:
+            return
+        folder = Path(self.config.folder) / fitting_name(job.stem, "") if job.several else Path(self.config.folder)
+        stem = folder / f"frame_{frames.first:06d}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _, png = cv2.imencode(".png", scene.rgb_HW3[..., ::-1])
+            with whole_file(stem.with_suffix(".png")) as draft:
+                draft.write_bytes(png.tobytes())
+            with whole_file(stem.with_suffix(".npz")) as draft, draft.open("wb") as file:
+                np.savez_compressed(file, **true_arrays(scene))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            remedy = "give a folder that can be written to, with room for the files"
+            raise StageError(f"the scene cannot be written ({reason})", str(stem), remedy) from error
+
+
+def true_arrays(scene: Scene) -> dict[str, Any]:
+    """All arrays of a scene but its picture, by name."""
+    arrays = {part.name: getattr(scene, part.name) for part in fields(scene) if part.name not in ("rgb_HW3", "moving")}
+    if scene.moving is not None:
+        arrays |= {part.name: getattr(scene.moving, part.name) for part in fields(scene.moving)}
+    return arrays

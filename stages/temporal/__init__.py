@@ -1,1 +1,0 @@
-"""What tracking and smoothing are made of: who is who, cuts, optical flow, fusion."""

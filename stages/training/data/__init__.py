@@ -1,0 +1,1 @@
+"""What trainings learn from: photos, annotated sets, drawn scenes, and their shards."""

@@ -1,0 +1,77 @@
+"""The user's own annotated pictures as the light network's training wants them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from models.light.teachers.part_teacher import open_part_teacher
+from pipeline.stage import Stage
+from stages.annotations.photos import write_shard
+from stages.annotations.real_pictures import require
+from stages.training.data.annotated_labels import labelled_photo
+from stages.training.data.annotated_pictures import AnnotatedPictures, notes_of
+from stages.training.data.label_photos import PER_SHARD, REMEDY
+from stages.training.payloads import AnnotatedSets, PhotoShards, Round
+from stages.training.workers import chief_first, is_chief
+
+
+class AnnotatedPhotos(Stage):
+    """Annotated sets in, shards of labelled photos out, made anew by every run; held-out pictures are left out.
+
+    Boxes teach the detector; masks say where nobody is; points say which chart. People without points are labelled by
+    the part teacher, where there is one. U and V stay what synthetic scenes teach.
+    """
+
+    ordered = True
+    memory_frames = None
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """Attributes:
+        folder: of the run; the shards go to its `photos/`.
+        part_teacher: a BodyPix file (.tflite or .onnx), for people whose surface is not annotated (optional).
+        """
+
+        folder: str = "runs/finetune"
+        part_teacher: str = ""
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        """Nothing has been labelled."""
+        super().__init__(config, threads=threads)
+        self._made: PhotoShards | None = None
+        self._notes: dict[str, Any] = {}
+
+    def __call__(self, part: Round, sets: AnnotatedSets) -> Iterator[PhotoShards]:
+        """All shards, made in the first round. Raises: StageError for a path that is missing or cannot be read."""
+        if self._made is None:
+            folder = Path(self.config.folder) / "photos"
+            with chief_first():
+                if is_chief():
+                    self._label(sets, folder)
+            self._made = PhotoShards(paths=tuple(map(str, sorted(folder.glob("[0-9]*.npz")))))
+        yield self._made
+
+    def summary(self) -> Mapping[str, Any]:
+        """What of the sets' files counts as people, where that is to be said."""
+        return self._notes
+
+    def _label(self, sets: AnnotatedSets, folder: Path) -> None:
+        cv2.setNumThreads(self.threads)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        path = self.config.part_teacher
+        teacher = None
+        if path:
+            teacher = open_part_teacher(require(path, "annotated_photos.part_teacher", REMEDY), threads=self.threads)
+        opened = [AnnotatedPictures(one) for one in sets.sets]
+        self._notes = notes_of(opened)
+        pictures = ((one, index) for one in opened for index in range(len(one)))
+        for number, batch in enumerate(iter(lambda: list(islice(pictures, PER_SHARD)), [])):
+            write_shard(folder / f"{number:04d}.npz", [labelled_photo(one, index, teacher) for one, index in batch])

@@ -1,0 +1,230 @@
+"""Batches of training pictures from annotated sets: mirrored, scaled, recoloured; each depends on its step alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.checkpoints.trained import Kind
+from models.inference.preprocess import DIVISOR, network_input, network_size
+from models.learning.training_batch import TrainingBatch
+from pipeline.stage import Stage
+from stages.training.data.annotated_pictures import KEPT, AnnotatedPictures, notes_of
+from stages.training.data.views import (
+    DensePoints,
+    Shown,
+    View,
+    frame_view,
+    jittered_square,
+    mirrored,
+    person_view,
+    with_colours,
+)
+from stages.training.payloads import AnnotatedSets, Batches
+from stages.training.workers import indices_of
+
+
+class Augment(Stage):
+    """Annotated sets in, batches out."""
+
+    ordered = True
+    memory_frames = None
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """What a network is shown.
+
+        Attributes:
+            kind: "rcnn" and "fcn" see whole pictures, "crops" one person each.
+            batch: pictures or people a step, over all workers.
+            evenly: "pictures": whole pictures are drawn evenly; "people": each as often as it shows people, so that
+                every person is seen as often. Crops always are of people.
+            kept: pictures of each set that stay in memory.
+            seed: of all random choices.
+            least, most: pixels of the shorter side, drawn anew each time; `crops` are `most` × `most`.
+            longest: pixels of the longer side at most.
+            scales: of crops: how large a person is shown in them, from … to; 1 leaves a margin of 15 %.
+            mirror, colours: shares of pictures that are mirrored, and taken with another camera.
+            figure_ground: of crops: cut everything but the person away (DensePose*, and the teacher).
+            dense: how dense surfaces supervise.
+        """
+
+        kind: Kind = "rcnn"
+        batch: int = 8
+        evenly: Literal["pictures", "people"] = "pictures"
+        kept: int = KEPT
+        seed: int = 0
+        least: int = 160
+        most: int = 192
+        longest: int = 256
+        scales: tuple[float, float] = (0.85, 1.15)
+        mirror: float = 0.5
+        colours: float = 0.5
+        figure_ground: bool = False
+        dense: DensePoints = field(default_factory=DensePoints)
+
+        def __post_init__(self) -> None:
+            """Raises ValueError for sizes that fit no network."""
+            if not DIVISOR <= self.least <= self.most <= self.longest:
+                raise ValueError(f"sizes must rise: {DIVISOR} <= least <= most <= longest")
+            if self.kind == "crops" and self.most % DIVISOR:
+                raise ValueError(f"crops must be a multiple of {DIVISOR} pixels: set most")
+            if self.figure_ground and self.kind != "crops":
+                raise ValueError("figure_ground needs kind: crops")
+            if self.batch < 1 or self.kept < 1:
+                raise ValueError("batch and kept must be at least 1")
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        super().__init__(config, threads=threads)
+        self._sampler: Sampler | None = None
+
+    def __call__(self, sets: AnnotatedSets) -> Iterator[Batches]:
+        """Open the sets once; the batches of all rounds come from them."""
+        if self._sampler is None:
+            self._sampler = Sampler(self.config, [AnnotatedPictures(one, self.config.kept) for one in sets.sets])
+        config = self.config
+        crops = config.kind == "crops"
+        yield Batches(
+            of=self._sampler.batch,
+            people=self._sampler.people,
+            size=config.batch,
+            kind=config.kind,
+            min_size=config.most,
+            max_size=config.most if crops else config.longest,
+            figure_ground=config.figure_ground,
+        )
+
+    def summary(self) -> Mapping[str, Any]:
+        """What of the sets' files counts as people, where that is to be said."""
+        return notes_of(self._sampler.pictures if self._sampler else ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What one place of a batch shows: which picture (and person) of which set, its size, random numbers."""
+
+    pictures: AnnotatedPictures
+    index: int
+    person: int
+    size_hw: tuple[int, int]
+    random: np.random.Generator
+
+
+class Sampler:
+    """Draws views from several sets."""
+
+    def __init__(self, config: Augment.Config, pictures: Sequence[AnnotatedPictures]) -> None:
+        self.config = config
+        self.pictures = pictures
+        shares = np.array([one.source.share for one in pictures], np.float64)
+        self._odds = shares / shares.sum()
+
+    def batch(self, step: int, worker: int = 0, workers: int = 1) -> TrainingBatch:
+        """A worker's part of the batch of a step: the places worker, worker + workers, …
+
+        Raises: StageError where a batch cannot be shared equally, or a picture cannot be read.
+        """
+        places = indices_of(worker, workers, self.config.batch, "augment.batch")
+        plans = [self.plan(step, place) for place in range(self.config.batch)]
+        # Padded to the largest of the whole batch, whoever has it: norms see the padding.
+        canvas_hw = max(plan.size_hw[0] for plan in plans), max(plan.size_hw[1] for plan in plans)
+        seeds = torch.tensor([[self.config.seed, step, place] for place in places])
+        return collate([self.view(plans[place]) for place in places], seeds, canvas_hw)
+
+    def people(self, step: int) -> int:
+        """How many people the batch of a step shows."""
+        if self.config.kind == "crops":
+            return self.config.batch
+        plans = [self.plan(step, place) for place in range(self.config.batch)]
+        return sum(plan.pictures.count(plan.index) for plan in plans)
+
+    def plan(self, step: int, place: int) -> Plan:
+        """What a place of a batch will show; cheap, so that every worker can plan the whole batch."""
+        config = self.config
+        random = np.random.default_rng([config.seed, step, place])
+        pictures = self.pictures[int(random.choice(len(self.pictures), p=self._odds))]
+        if config.kind == "crops" or config.evenly == "people":
+            index, person = pictures.people[random.integers(len(pictures.people))]
+        else:
+            index, person = int(random.integers(len(pictures))), 0
+        if config.kind == "crops":
+            size_hw = config.most, config.most
+        else:
+            shorter = int(random.integers(config.least, config.most + 1))
+            size_hw = network_size(*pictures.size(index), shorter, config.longest)
+        return Plan(pictures=pictures, index=index, person=person, size_hw=size_hw, random=random)
+
+    def view(self, plan: Plan) -> View:
+        """What was planned."""
+        config, random, picture = self.config, plan.random, plan.pictures[plan.index]
+        if random.random() < config.mirror:
+            picture = mirrored(picture)
+        if config.kind == "crops":
+            square = jittered_square(picture.people[plan.person].box_4, config.scales, random)
+            ground = not config.figure_ground
+            view = person_view(picture, plan.person, config.most, square, config.dense, random, ground=ground)
+        else:
+            view = frame_view(picture, plan.size_hw, config.dense, random)
+        return with_colours(view, random) if random.random() < config.colours else view
+
+
+def collate(views: Sequence[View], seed_B3: Tensor, canvas_hw: tuple[int, int]) -> TrainingBatch:
+    """Views as one batch, padded at the right and below to a size that holds all, rounded up as the network needs."""
+    sizes = [view.rgb_HW3.shape[:2] for view in views]
+    height, width = (-(-side // DIVISOR) * DIVISOR for side in canvas_hw)
+    x_BHW3 = torch.zeros(len(views), height, width, 3)
+    for row, view in enumerate(views):
+        one = network_input(view.rgb_HW3[None], view.rgb_HW3.shape[:2])[0]
+        x_BHW3[row, : one.shape[0], : one.shape[1]] = one
+    people = [one for view in views for one in view.people]
+    owner_N = [row for row, view in enumerate(views) for _ in view.people]
+    mask_NHW = torch.zeros(len(people), height, width, dtype=torch.uint8)
+    for row, person in enumerate(people):
+        rows, columns = person.mask_HW.shape
+        mask_NHW[row, :rows, :columns] = torch.from_numpy(np.ascontiguousarray(person.mask_HW))
+    return TrainingBatch(
+        x_BHW3=x_BHW3,
+        size_B2=torch.tensor(sizes),
+        seed_B3=seed_B3,
+        image_N=torch.tensor(owner_N, dtype=torch.long),
+        mask_NHW=mask_NHW,
+        **people_columns(people),
+        **point_columns(people),
+    )
+
+
+def people_columns(people: Sequence[Shown]) -> dict[str, Tensor]:
+    """Boxes, joints and coarse labels of N people."""
+    empty = np.zeros((256, 256), np.uint8)
+    coarse = [empty if one.coarse_LL is None else np.ascontiguousarray(one.coarse_LL) for one in people]
+    return {
+        "box_N4": torch.from_numpy(np.array([one.box_4 for one in people], np.float32).reshape(-1, 4)),
+        "keypoint_N173": torch.from_numpy(
+            np.array([one.keypoint_173 for one in people], np.float32).reshape(-1, 17, 3)
+        ),
+        "masked_N": torch.tensor([one.masked for one in people], dtype=torch.bool),
+        "annotated_N": torch.tensor([one.coarse_LL is not None for one in people], dtype=torch.bool),
+        "coarse_NLL": torch.from_numpy(np.array(coarse, np.uint8).reshape(-1, 256, 256)),
+    }
+
+
+def point_columns(people: Sequence[Shown]) -> dict[str, Tensor]:
+    """The points of all people, one after the other."""
+    owner = [np.full(len(one.chart_M), row) for row, one in enumerate(people)]
+    blank = np.zeros((0, 2), np.float32)
+
+    def joined(parts: list[np.ndarray], none: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.concatenate([*parts, none]).astype(none.dtype))
+
+    return {
+        "point_person_M": joined(owner, np.zeros(0, np.int64)),
+        "point_xy_M2": joined([one.point_xy_M2 for one in people], blank),
+        "point_chart_M": joined([one.chart_M for one in people], np.zeros(0, np.int64)),
+        "point_uv_M2": joined([one.uv_M2 for one in people], blank),
+        "point_weight_M": joined([one.weight_M for one in people], np.zeros(0, np.float32)),
+    }

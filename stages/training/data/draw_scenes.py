@@ -1,0 +1,111 @@
+"""Draw synthetic scenes for training and scoring."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.stage import Stage
+from stages.training.data.backgrounds import random_background
+from stages.training.data.photo_pool import PhotoPool
+from stages.training.data.scene_pool import PoolScene, write_scenes
+from stages.training.loaders import deaths_told, made_in_order, require_count
+from stages.training.payloads import PhotoShards, SceneShards
+from stages.training.workers import chief_first
+from stages.world.scene import scene
+from stages.world.worlds import WORLDS, World
+
+PER_SHARD = 250
+BACKGROUNDS = 800
+
+
+def compact(world: World, seed: int, index: int) -> PoolScene:
+    """One scene with its UV in 255ths."""
+    made = scene(world, seed, index)
+    return PoolScene(
+        rgb_HW3=made.rgb_HW3,
+        label_HW=made.label_HW,
+        uv_2HW=np.round(np.clip(made.uv_2HW.astype(np.float32), 0, 1) * 255).astype(np.uint8),
+        instance_HW=made.instance_HW,
+        box_N4=made.box_N4,
+    )
+
+
+def windows(pool: PhotoPool, count: int, seed: int) -> list[npt.NDArray[Any]]:
+    """Windows of training photos that show nobody."""
+    random = np.random.default_rng(seed)
+    found = (random_background(pool, random) for _ in range(count))
+    return [window for window in found if window is not None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneRecipe:
+    """What a process that draws scenes is told."""
+
+    photos: PhotoShards
+    world: str
+    seed: int
+
+    def __call__(self) -> Callable[[int], PoolScene]:
+        """Choose the windows of photos that become backgrounds, the same ones in every process. Raises: StageError."""
+        pool = PhotoPool([Path(path) for path in self.photos.paths])
+        backgrounds = tuple(windows(pool, BACKGROUNDS, self.seed))
+        return partial(compact, dataclasses.replace(WORLDS[self.world], backgrounds=backgrounds), self.seed)
+
+
+class DrawScenes(Stage):
+    """Labelled photos in (their empty places become backgrounds), shards of scenes out; shards that exist are kept."""
+
+    writes_to = "folder"
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """What to draw.
+
+        Attributes:
+            folder: of the run; the shards go to its `scenes/`.
+            count: scenes.
+            world: of which world.
+            seed: of the scenes and their backgrounds.
+            workers: processes that draw; 0 draws in this one.
+        """
+
+        folder: str = "runs/train_light"
+        count: int = 6000
+        world: str = "wide"
+        seed: int = 0
+        workers: int = 0
+
+        def __post_init__(self) -> None:
+            """Raises ValueError for a number out of range."""
+            require_count("workers", self.workers)
+
+    def __call__(self, photos: PhotoShards) -> Iterator[SceneShards]:
+        """One payload naming all shards."""
+        cv2.setNumThreads(self.threads)
+        folder = Path(self.config.folder) / "scenes"
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / f"{number:04d}.npz" for number in range(-(-self.config.count // PER_SHARD))]
+        with chief_first():
+            if missing := [path for path in paths if not path.is_file()]:
+                self._draw(missing, SceneRecipe(photos=photos, world=self.config.world, seed=self.config.seed))
+        yield SceneShards(paths=tuple(map(str, paths)))
+
+    def _draw(self, paths: Sequence[Path], recipe: SceneRecipe) -> None:
+        key = "draw_scenes.workers"
+        first = [int(path.stem) * PER_SHARD for path in paths]
+        numbers = [range(start, min(start + PER_SHARD, self.config.count)) for start in first]
+        drawn = made_in_order(recipe, itertools.chain(*numbers), processes=self.config.workers, key=key)
+        with deaths_told(key), closing(drawn):
+            for path, shard in zip(paths, numbers, strict=True):
+                write_scenes(path, list(itertools.islice(drawn, len(shard))))

@@ -1,0 +1,164 @@
+"""Collect real pictures of people and label them with the teachers."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from models.light.teachers.box_teacher import BoxTeacher
+from models.light.teachers.part_teacher import open_part_teacher
+from models.light.teachers.pose_teacher import PoseTeacher
+from pipeline.stage import Stage, StageError
+from stages.annotations.photos import LabelledPhoto, Picture, write_shard
+from stages.annotations.real_pictures import (
+    COMMERCIAL_LICENCES,
+    clip,
+    coco_people,
+    human_v2,
+    photos_below,
+    require,
+    sequence,
+)
+from stages.training.data.photo_labels import Teachers, label_photo
+from stages.training.loaders import deaths_told, made_in_order, require_count
+from stages.training.payloads import PhotoShards, Round
+from stages.training.workers import chief_first
+
+LISTING = Path(__file__).resolve().parents[3] / "models" / "weights" / "light_photos.txt"
+PER_SHARD = 128
+REMEDY = "see models/weights/light.md for where to get it, and give its path"
+
+
+class LabelPhotos(Stage):
+    """Your copies of openly licensed pictures in, shards of labelled photos out; shards that exist are kept."""
+
+    writes_to = "folder"
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """What to label.
+
+        Attributes:
+            folder: of the run; the shards go to its `photos/`.
+            human_v2: checkout of brianhuster/human-dataset (the files of models/weights/light_photos.txt are read).
+            coco: a COCO 2017 folder; its training images of a licence for commercial use are read.
+            photos: folders of photos that may be trained on, of people or of anything else, in any depth.
+            sequences, clips: folders of numbered JPEGs, and videos, that may be trained on.
+            every: frames between two that are taken of sequences and clips.
+            near: how many frames away those lie that vote on a taken one's labels, carried by flow; 0: none vote.
+            part_teacher: a BodyPix file, Coral's .tflite (the better) or the .onnx.
+            box_teacher: the YOLOX-nano .onnx file.
+            pose_teacher: MediaPipe's pose_landmark_heavy.tflite, which corrects arms and legs (optional).
+            workers: processes that label photos; 0 labels them in this one.
+        """
+
+        folder: str = "runs/train_light"
+        human_v2: str = ""
+        coco: str = ""
+        photos: tuple[str, ...] = ()
+        sequences: tuple[str, ...] = ()
+        clips: tuple[str, ...] = ()
+        every: int = 8
+        near: int = 0
+        part_teacher: str = ""
+        box_teacher: str = ""
+        pose_teacher: str = ""
+        workers: int = 0
+
+        def __post_init__(self) -> None:
+            """Raises ValueError for a number out of range."""
+            require_count("workers", self.workers)
+            require_count("near", self.near)
+
+    def __call__(self, part: Round) -> Iterator[PhotoShards]:
+        """All shards, made in the first round. Raises: StageError naming the key of a path that is missing."""
+        folder = Path(self.config.folder) / "photos"
+        done, wanted = folder / "done.json", record(self.config)
+        with chief_first():
+            if not (done.is_file() and done.read_text() == wanted):
+                folder.mkdir(parents=True, exist_ok=True)
+                self._label(folder)
+                done.write_text(wanted)
+        yield PhotoShards(paths=tuple(map(str, sorted(folder.glob("[0-9]*.npz")))))
+
+    def _label(self, folder: Path) -> None:
+        cv2.setNumThreads(self.threads)
+        key = "label_photos.workers"
+        made = {int(path.stem) for path in folder.glob("[0-9]*.npz") if path.stem.isdigit()}
+        numbers = (number for number in itertools.count() if number // PER_SHARD not in made)
+        photos = made_in_order(LabelRecipe(config=self.config), numbers, processes=self.config.workers, key=key)
+        with deaths_told(key), closing(photos):
+            labelled = itertools.takewhile(lambda one: one.photo is not None, photos)
+            for shard, group in itertools.groupby(labelled, lambda one: one.number // PER_SHARD):
+                write_shard(folder / f"{shard:04d}.npz", [one.photo for one in group if one.photo is not None])
+
+
+def record(config: LabelPhotos.Config) -> str:
+    """What `done.json` says: all that the labels depend on."""
+    settings = dataclasses.asdict(config)
+    del settings["workers"]
+    return json.dumps(settings, sort_keys=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelled:
+    """The labelled photo of a number, None after the last."""
+
+    number: int
+    photo: LabelledPhoto | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelRecipe:
+    """What a process that labels photos is told."""
+
+    config: LabelPhotos.Config
+
+    def __call__(self) -> Callable[[int], Labelled]:
+        """Open the teachers, each on one thread; every process reads through all pictures and labels its own.
+
+        Raises: StageError naming the key of a path that is missing; ModelError for a teacher that cannot be opened.
+        """
+        teachers = open_teachers(self.config)
+        pictures = enumerate(all_pictures(self.config))
+
+        def label(number: int) -> Labelled:
+            picture = next((picture for at, picture in pictures if at == number), None)
+            photo = None if picture is None else label_photo(picture, teachers, number)
+            return Labelled(number=number, photo=photo)
+
+        return label
+
+
+def open_teachers(config: LabelPhotos.Config) -> Teachers:
+    """The configured teachers. Raises: StageError naming the key of a path that is missing; ModelError."""
+    poses = require(config.pose_teacher, "label_photos.pose_teacher", REMEDY) if config.pose_teacher else None
+    return Teachers(
+        parts=open_part_teacher(require(config.part_teacher, "label_photos.part_teacher", REMEDY), threads=1),
+        boxes=BoxTeacher(require(config.box_teacher, "label_photos.box_teacher", REMEDY), threads=1),
+        poses=PoseTeacher(poses, threads=1) if poses else None,
+    )
+
+
+def all_pictures(config: LabelPhotos.Config) -> Iterator[Picture]:
+    """All pictures, always in the same order. Raises: StageError naming the key of a path that is missing."""
+    if not (config.human_v2 or config.coco or config.photos or config.sequences or config.clips):
+        raise StageError("no pictures are given", "label_photos.human_v2", REMEDY)
+    if config.human_v2:
+        yield from human_v2(require(config.human_v2, "label_photos.human_v2", REMEDY), LISTING)
+    if config.coco:
+        coco = require(config.coco, "label_photos.coco", REMEDY)
+        yield from coco_people(coco, "train2017", COMMERCIAL_LICENCES)
+    for name in config.photos:
+        yield from photos_below(require(name, "label_photos.photos", REMEDY))
+    for name in config.sequences:
+        yield from sequence(require(name, "label_photos.sequences", REMEDY), config.every, config.near)
+    for name in config.clips:
+        yield from clip(require(name, "label_photos.clips", REMEDY), config.every, config.near)

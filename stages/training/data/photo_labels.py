@@ -1,0 +1,239 @@
+"""How openly licensed teachers label real photos of people: the real half of the light training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit
+
+from models.box_overlap import areas, grown, inside_share, iou
+from models.light.teachers.box_teacher import BoxTeacher
+from models.light.teachers.part_teacher import PartTeacher
+from models.light.teachers.pose_teacher import Pose, PoseTeacher
+from models.light.teachers.turned_square import moved, turned_square
+from stages.annotations.photos import (
+    DENSE,
+    IGNORE,
+    LABELS,
+    PERSON,
+    SIDE,
+    UNSURE,
+    LabelledPhoto,
+    PersonLabels,
+    Picture,
+    natural_size,
+)
+from stages.training.data.carried_labels import NearFrame, near_frames, voted
+from stages.training.data.pose_labels import fuse, joints_of, lean
+
+F32 = npt.NDArray[Any]
+U8 = npt.NDArray[Any]
+
+UNPOSED = 0.6
+"""Trust in the part teacher's labels of a person whose pose the pose teacher, when it is asked, does not find."""
+LEAST_AGREEMENT, LEAST_FILLED = 0.4, 0.2
+"""A person is labelled where the part teacher says as much in the mirror, and sees the person in as much of the box."""
+ASPECTS = (4 / 3, 3 / 2, 3 / 4, 2 / 3)
+"""Width over height that a stretched photo may have had."""
+LEAST_HEIGHT, MOST_PEOPLE = 48, 4
+"""Pixels of a person, in a photo of the stored square's area, from which they are labelled; how many: the largest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Teachers:
+    """Who labels the photos; the pose teacher is optional."""
+
+    parts: PartTeacher
+    boxes: BoxTeacher
+    poses: PoseTeacher | None
+
+
+def label_photo(picture: Picture, teachers: Teachers, seed: int) -> LabelledPhoto:
+    """Complete a photo's boxes, guess its aspect where it is lost, and label its four largest people twice each."""
+    height, width = picture.rgb_HW3.shape[:2]
+    square_SS3 = cv2.resize(picture.rgb_HW3, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    to_square = np.asarray([SIDE / width, SIDE / height] * 2, np.float32)
+    known_M4 = None if picture.box_M4 is None else picture.box_M4 * to_square
+    first_M4 = np.zeros((0, 4), np.float32) if known_M4 is None else known_M4
+    aspect = likely_aspect(teachers.parts, square_SS3, first_M4) if picture.stretched else width / height
+    natural = natural_size(aspect)
+    to_natural = np.asarray([natural[0] / SIDE, natural[1] / SIDE] * 2, np.float32)
+    rgb_HW3 = cv2.resize(picture.rgb_HW3, natural, interpolation=cv2.INTER_AREA)
+    found_N4, score_N = teachers.boxes(rgb_HW3)
+    box_M4, kind_M = merge_boxes(None if known_M4 is None else known_M4 * to_natural, found_N4, score_N)
+    near = [cv2.resize(one, natural, interpolation=cv2.INTER_AREA) for one in picture.near]
+    people = list(label_people(teachers, rgb_HW3, box_M4, kind_M, to_natural, np.random.default_rng(seed), near))
+    return LabelledPhoto(
+        name=picture.name,
+        aspect=aspect,
+        rgb_SS3=square_SS3,
+        box_M4=box_M4 / to_natural,
+        kind_M=kind_M,
+        dense_DD=dense_labels(teachers.parts, rgb_HW3),
+        people=tuple(people),
+    )
+
+
+def label_people(
+    teachers: Teachers,
+    rgb_HW3: U8,
+    box_M4: F32,
+    kind_M: U8,
+    to_natural_4: F32,
+    random: np.random.Generator,
+    near: Sequence[U8] = (),
+) -> Iterator[PersonLabels]:
+    """Two labelled crops of each of the four largest people that are at least 48 px tall, where the teacher is sure."""
+    tall = np.flatnonzero((kind_M == PERSON) & (box_M4[:, 3] - box_M4[:, 1] >= LEAST_HEIGHT))
+    around = near_frames(rgb_HW3, near) if len(tall) else []
+    for index in tall[np.argsort(-areas(box_M4[tall]), kind="stable")][:MOST_PEOPLE]:
+        box_4, others_M4 = box_M4[index], np.delete(box_M4, index, 0)
+        pose = teachers.poses(rgb_HW3, box_4) if teachers.poses else None
+        poses = [teachers.poses(one.rgb_HW3, one.moved(box_4)) if teachers.poses else None for one in around]
+        for _ in range(2):
+            region_4 = square_region(box_4, random.uniform(1.05, 1.35), random.uniform(-0.05, 0.05, 2))
+            made = person_labels(teachers.parts, rgb_HW3, box_4, others_M4, region_4, pose)
+            if made is None:
+                continue
+            heard = [
+                carried_labels(teachers.parts, one, box_4, others_M4, region_4, pose_there)
+                for one, pose_there in zip(around, poses, strict=True)
+            ]
+            if len(heard) == 2 and heard[0] is not None and heard[1] is not None:
+                made = voted(made, heard[0], heard[1])
+            yield PersonLabels(
+                box_4=box_4 / to_natural_4,
+                region_4=region_4 / to_natural_4,
+                label_LL=made[0],
+                weight_LL=made[1],
+                joint_J3=joints_of(pose) / (*to_natural_4[:2], 1),
+            )
+
+
+def carried_labels(
+    parts: PartTeacher, near: NearFrame, box_4: F32, others_M4: F32, region_4: F32, pose: Pose | None
+) -> tuple[U8, U8] | None:
+    """What the part teacher says of a person in a near frame, carried to the cells of `region_4` in the labelled one.
+
+    `pose` is the person's in the near frame.
+    """
+    there_4 = near.moved(box_4)
+    region_there_4 = region_4 + there_4 - box_4
+    others_there_M4 = np.array([near.moved(other_4) for other_4 in others_M4], np.float32).reshape(-1, 4)
+    said = person_labels(parts, near.rgb_HW3, there_4, others_there_M4, region_there_4, pose)
+    return None if said is None else near.carried(said, region_there_4, cells_of(region_4)[2])
+
+
+def merge_boxes(labelled_M4: F32 | None, found_N4: F32, score_N: F32) -> tuple[F32, U8]:
+    """People's boxes and the teacher's: (K,4) and their kind.
+
+    The teacher adds people that nobody labelled; a label around three or more of its people is a crowd.
+    """
+    if labelled_M4 is None:
+        return found_N4, np.where(score_N >= 0.5, PERSON, UNSURE).astype(np.uint8)
+    overlap = iou(labelled_M4, found_N4)
+    sure = score_N >= 0.5
+    inner = inside_share(found_N4[sure], labelled_M4)
+    small = areas(found_N4[sure])[None] < 0.5 * areas(labelled_M4)[:, None]
+    crowd = ((inner.T > 0.8) & small).sum(1) >= 3
+    missed = overlap.max(0, initial=0) < 0.5
+    missed &= inside_share(found_N4, labelled_M4).max(1, initial=0) < 0.8
+    kinds = [np.where(crowd, UNSURE, PERSON), np.where(score_N[missed] >= 0.65, PERSON, UNSURE)]
+    return np.concatenate([labelled_M4, found_N4[missed]]), np.concatenate(kinds).astype(np.uint8)
+
+
+def person_labels(
+    parts: PartTeacher, rgb_HW3: U8, box_4: F32, others_M4: F32, region_4: F32, pose: Pose | None
+) -> tuple[U8, U8] | None:
+    """Labels and weights (LABELS²) of one person from the teachers, or None where they do not trust themselves.
+
+    Person probability < .35 is background; > .6 inside the target's box and no other is a part; > .35 in another's
+    box and clear of the target's is background too (it teaches "only this person"); the rest is ignored. The part
+    teacher is shown a person who leans over as if upright.
+    """
+    side = parts.geometry.side
+    to_photo_23 = turned_square((region_4[:2] + region_4[2:]) / 2, (region_4[2] - region_4[0]) / 2, lean(pose), side)
+    answer, agreement = parts.both_ways(cut_out(rgb_HW3, to_photo_23, side))
+    x_L, y_L, point_LL2 = cells_of(region_4)
+    person_LL, part_24LL = answer.at(moved(point_LL2, cv2.invertAffineTransform(to_photo_23)))
+    person_LL, part_24LL, posed = fuse(expit(person_LL), part_24LL, pose, point_LL2)
+    own_LL = inside(box_4, x_L, y_L)
+    near_LL = inside(grown(box_4[None], 0.05)[0], x_L, y_L)
+    other_LL = np.any([inside(other, x_L, y_L) for other in others_M4] or [np.zeros_like(own_LL)], axis=0)
+    if agreement < LEAST_AGREEMENT or (person_LL[own_LL] > 0.6).mean() < LEAST_FILLED:
+        return None
+    label_LL = np.full((LABELS, LABELS), IGNORE, np.uint8)
+    label_LL[person_LL < 0.35] = 0
+    label_LL[other_LL & ~near_LL] = 0
+    sure = (person_LL > 0.6) & own_LL & ~other_LL
+    label_LL[sure] = (part_24LL.argmax(0) + 1).astype(np.uint8)[sure]
+    odds_24LL = np.exp(part_24LL - part_24LL.max(0))
+    trust = 1.0 if posed or pose is None else UNPOSED
+    return label_LL, np.round(255 * trust / odds_24LL.sum(0)).astype(np.uint8)
+
+
+def cells_of(region_4: F32) -> tuple[F32, F32, F32]:
+    """Columns and rows (L) and both (L,L,2) of the middles of a label map's cells, in pixels of the picture."""
+    step = (region_4[2:] - region_4[:2]) / LABELS
+    x_L = region_4[0] + step[0] * (np.arange(LABELS) + 0.5)
+    y_L = region_4[1] + step[1] * (np.arange(LABELS) + 0.5)
+    return x_L, y_L, np.stack(np.meshgrid(x_L, y_L), -1)
+
+
+def inside(box_4: F32, x_W: F32, y_H: F32) -> npt.NDArray[np.bool_]:
+    """Mask (H,W) of the points of a grid that lie in a box."""
+    return ((y_H >= box_4[1]) & (y_H < box_4[3]))[:, None] & ((x_W >= box_4[0]) & (x_W < box_4[2]))[None]
+
+
+def likely_aspect(teacher: PartTeacher, square_SS3: U8, box_M4: F32) -> float:
+    """The aspect of a stretched photo in which the part teacher is most certain about the largest person."""
+    box_4 = box_M4[areas(box_M4).argmax()] if len(box_M4) else np.asarray([0, 0, SIDE, SIDE], np.float32)
+
+    def certainty(aspect: float) -> float:
+        width, height = natural_size(aspect)
+        scale_4 = np.asarray([width, height, width, height], np.float32) / SIDE
+        picture = cv2.resize(square_SS3, (width, height), interpolation=cv2.INTER_LINEAR)
+        region_4 = square_region(box_4 * scale_4, 1.2, np.zeros(2))
+        answer = teacher(crop(picture, region_4, teacher.geometry.side))
+        inner = answer.person_hw > 0
+        return float(answer.part_24hw.max(0)[inner].mean()) if inner.any() else -np.inf
+
+    return max(ASPECTS, key=certainty)
+
+
+def dense_labels(teacher: PartTeacher, rgb_HW3: U8) -> U8:
+    """Part labels (DENSE²) of a whole photo: 0 background, 1..24, IGNORE where the teacher is unsure."""
+    height, width = map(teacher.geometry.fitting, rgb_HW3.shape[:2])
+    answer = teacher(cv2.resize(rgb_HW3, (width, height), interpolation=cv2.INTER_LINEAR))
+    logit_DD, part_24DD = answer.everywhere(DENSE)
+    person_DD = expit(logit_DD)
+    label_DD = (part_24DD.argmax(0) + 1).astype(np.uint8)
+    label_DD[person_DD <= 0.6] = IGNORE
+    label_DD[person_DD < 0.35] = 0
+    return label_DD
+
+
+def square_region(box_4: F32, scale: float, shift_2: F32) -> F32:
+    """The square around a box, `scale` times its longer side, its centre shifted by parts of that side."""
+    side = scale * max(box_4[2] - box_4[0], box_4[3] - box_4[1])
+    centre = (box_4[:2] + box_4[2:]) / 2 + shift_2 * side
+    return np.concatenate([centre - side / 2, centre + side / 2]).astype(np.float32)
+
+
+def crop(rgb_HW3: U8, region_4: F32, side: int) -> U8:
+    """The region (x0 y0 x1 y1, may reach outside) resized to side x side; outside is grey."""
+    x0, y0, x1, y1 = region_4
+    sx, sy = (x1 - x0) / side, (y1 - y0) / side
+    matrix = np.asarray([[sx, 0, x0 + sx / 2 - 0.5], [0, sy, y0 + sy / 2 - 0.5]], np.float32)
+    return cut_out(rgb_HW3, matrix, side)
+
+
+def cut_out(rgb_HW3: U8, to_photo_23: F32, side: int) -> U8:
+    """The square of `side` pixels whose pixel indices this affine map takes into the photo; outside is grey."""
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(rgb_HW3, to_photo_23, (side, side), flags=flags, borderValue=(114, 114, 114))

@@ -1,0 +1,90 @@
+"""Read the shards of labelled photos back: what the training samples from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.stage import StageError
+from stages.annotations.photos import held_out, natural_size, no_joints, on_body
+from stages.training.data.shards import map_shard
+
+F32 = npt.NDArray[Any]
+U8 = npt.NDArray[Any]
+
+LEAST_BODY = 0.03
+"""Share of a label map that must be known parts for the crop to be worth training on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolPhoto:
+    """One labelled photo; boxes in pixels of the stored square, `natural` its width and height unstretched."""
+
+    name: str
+    natural: tuple[int, int]
+    rgb_SS3: U8
+    box_M4: F32
+    kind_M: U8
+    dense_DD: U8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolPerson:
+    """One labelled crop of a photo (see `stages.annotations.photos.PersonLabels`)."""
+
+    photo: int
+    box_4: F32
+    region_4: F32
+    label_LL: U8
+    weight_LL: U8
+    joint_J3: F32 = field(default_factory=no_joints)
+
+
+class PhotoPool:
+    """All photos and labelled people of a list of shards that may be trained on; held-out photos are left out."""
+
+    def __init__(self, shards: Sequence[Path]) -> None:
+        """Raises: StageError when there is no shard."""
+        if not shards:
+            raise StageError("there are no labelled photos", "", "run the stage `label_photos` first")
+        self.photos: list[PoolPhoto] = []
+        self.people: list[PoolPerson] = []
+        for shard in shards:
+            self._add(map_shard(shard))
+
+    def _add(self, data: dict[str, np.ndarray]) -> None:
+        place: dict[int, int] = {}
+        for i, name in enumerate(data["name"]):
+            if held_out(str(name)):
+                continue
+            place[i] = len(self.photos)
+            mine = data["box_photo"] == i
+            self.photos.append(
+                PoolPhoto(
+                    name=str(name),
+                    natural=natural_size(float(data["aspect"][i])),
+                    rgb_SS3=data["rgb"][i],
+                    box_M4=data["box"][mine],
+                    kind_M=data["box_kind"][mine],
+                    dense_DD=data["dense"][i],
+                )
+            )
+        for i in range(len(data["person_photo"])):
+            photo = place.get(int(data["person_photo"][i]))
+            label = data["person_label"][i]
+            if photo is not None and on_body(label).mean() >= LEAST_BODY:
+                self.people.append(
+                    PoolPerson(
+                        photo=photo,
+                        box_4=data["person_box"][i],
+                        region_4=data["person_region"][i],
+                        label_LL=label,
+                        weight_LL=data["person_weight"][i],
+                        joint_J3=data["person_joint"][i] if "person_joint" in data else no_joints(),
+                    )
+                )

@@ -1,0 +1,1 @@
+"""The training of the light network: its batches, losses, averaging and quantisation."""

@@ -1,0 +1,88 @@
+"""The means of several light networks that began from the same weights, as one light network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from models.errors import ModelError
+from models.light.architecture.detector import PersonDetector
+from models.light.architecture.files import BUILT_IN
+from models.light.architecture.seen_sizes import State, detector_sizes, surface_sizes
+from models.light.architecture.sizes import LightSizes
+from models.light.architecture.surface_net import SurfaceNet
+from models.light.architecture.weights import fill, read_weights, under, write_weights
+from models.light.export.quantized import Half
+from models.places import path_named
+from pipeline.stage import Job, Stage, StageError
+from stages.payloads import Written
+from stages.training.checkpoint import average_of
+
+
+class AverageLight(Stage):
+    """A source: weights and checkpoints named in the configuration in, their mean out, in half precision.
+
+    Networks trained from the same weights, each by itself, err each in its own way, and the mean of their weights errs
+    less than any of them (Wortsman et al., Model soups, ICML 2022). What it gained: docs/benchmarks/ways.md.
+    """
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """What is averaged.
+
+        Attributes:
+            of: light weights: a half without files of its own is theirs.
+            detector, surface: files with that half, all of the same sizes: light weights, or the `state.pt` of a
+                training of it.
+            weights: the file to write.
+        """
+
+        of: str = str(BUILT_IN)
+        detector: tuple[str, ...] = ()
+        surface: tuple[str, ...] = ()
+        weights: str = "runs/average_light/light.safetensors"
+
+    def __call__(self, job: Job) -> Iterator[Written]:
+        """Write the file whole. Raises: ModelError or StageError naming a file that does not fit."""
+        config = self.config
+        if not config.detector and not config.surface:
+            remedy = "name files, e.g. --set average_light.surface=[A.safetensors,B.safetensors]"
+            raise StageError("no files to average", "average_light", remedy)
+        detector = mean_half("detector", config.detector or (config.of,))
+        surface = mean_half("surface", config.surface or (config.of,))
+        sizes = LightSizes(detector=detector_sizes(detector), surface=surface_sizes(surface))
+        path = path_named(config.weights)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_weights(path, detector, surface, sizes)
+        yield Written(path=str(path), frames=0)
+
+
+def mean_half(half: Half, files: Sequence[str]) -> dict[str, torch.Tensor]:
+    """The mean of a half's states in files, in half precision; all have the sizes of the first.
+
+    Raises: ModelError for a file of another kind or of other sizes; StageError where there is none.
+    """
+    states: list[dict[str, torch.Tensor]] = []
+    net: nn.Module | None = None
+    for file in files:
+        path = path_named(file)
+        state = average_of(path) if path.suffix == ".pt" else under(f"{half}.", read_weights(path))
+        net = net or of_sizes_seen(half, state, path)
+        fill(net, state, "", path)
+        states.append({name: value.clone() for name, value in net.state_dict().items()})
+    return {
+        name: torch.stack([state[name] for state in states]).mean(dim=0).half() if value.is_floating_point() else value
+        for name, value in states[0].items()
+    }
+
+
+def of_sizes_seen(half: Half, state: State, path: Path) -> nn.Module:
+    """A half of the sizes of a state. Raises: ModelError where it is no state of such a half."""
+    try:
+        return PersonDetector(detector_sizes(state)) if half == "detector" else SurfaceNet(surface_sizes(state))
+    except (KeyError, ValueError) as error:
+        raise ModelError(f"no {half} of a light network ({error})", str(path), "use its own weights") from error

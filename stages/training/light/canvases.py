@@ -1,0 +1,202 @@
+"""Training pictures of the detector: photos and scenes scaled, shifted, mirrored, pieced together, recoloured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from models.light.architecture.pixels import MEAN
+from models.surface.charts import MIRROR_CHART
+from stages.annotations.photos import IGNORE, PERSON, UNSURE
+from stages.training.data.backgrounds import over
+from stages.training.data.photometry import degrade, recolour
+
+F32 = npt.NDArray[Any]
+I32 = npt.NDArray[np.int32]
+U8 = npt.NDArray[Any]
+
+CANVAS = 416
+"""Pixels of a training picture's sides: those for which the teacher of boxes was made, and of a stored photo."""
+ZOOM = (0.6, 1.8)
+"""A sheet's size in terms of the size at which it fits: photos are shown at 250 to 750 pixels, as the product's."""
+MOSAIC = (18, 35)
+"""Where four sheets on a canvas meet, in cells of 8 pixels; the end is open."""
+MOST_PEOPLE = 24
+SMALLEST = 6.0
+"""Boxes that end up smaller than this many pixels are left alone."""
+LEAST_SEEN = 0.3
+"""People of whose box less is on the canvas, or uncovered there, are left alone, too."""
+
+_MIRROR = np.arange(256, dtype=np.uint8)
+_MIRROR[:25] = MIRROR_CHART
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """A picture with boxes (in its pixels): what a canvas is made of.
+
+    `natural` is its size at the true aspect; `real` says whether it is a photo.
+    """
+
+    rgb_HW3: U8
+    natural: tuple[float, float]
+    box_M4: F32
+    kind_M: U8
+    part_hw: U8
+    real: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canvas:
+    """A training picture: boxes in its pixels, padded; kind 0 person, 1 unsure, -1 padding; part labels at stride 8.
+
+    `real`: nothing on it is synthetic.
+    """
+
+    rgb_HW3: U8
+    box_M4: F32
+    kind_M: I32
+    part_hw: U8
+    real: bool
+
+
+def mirror_label(label: U8) -> U8:
+    """The labels (0..24, 255) that labels become in a mirror image."""
+    return _MIRROR[label]
+
+
+def mirrored(sheet: Sheet) -> Sheet:
+    """The sheet seen in a mirror."""
+    width = sheet.rgb_HW3.shape[1]
+    box_M4 = sheet.box_M4.copy()
+    box_M4[:, [0, 2]] = width - sheet.box_M4[:, [2, 0]]
+    return Sheet(
+        rgb_HW3=np.ascontiguousarray(sheet.rgb_HW3[:, ::-1]),
+        natural=sheet.natural,
+        box_M4=box_M4,
+        kind_M=sheet.kind_M,
+        part_hw=mirror_label(sheet.part_hw[:, ::-1]),
+        real=sheet.real,
+    )
+
+
+class _Painter:
+    """A canvas being filled, rectangle by rectangle."""
+
+    def __init__(self, random: np.random.Generator) -> None:
+        self.random = random
+        self.rgb_HW3 = np.full((CANVAS, CANVAS, 3), int(MEAN), np.uint8)
+        self.part_hw = np.full((CANVAS // 8, CANVAS // 8), IGNORE, np.uint8)
+        self.boxes: list[F32] = []
+        self.kinds: list[U8] = []
+        self.real = True
+
+    def paint(self, sheet: Sheet, x0: int, y0: int, width: int, height: int) -> None:
+        """Show the sheet in a rectangle whose corners are multiples of 8, at a random size and place."""
+        self.real &= sheet.real
+        if self.random.random() < 0.5:
+            sheet = mirrored(sheet)
+        natural = np.asarray(sheet.natural, np.float64) * np.exp(self.random.uniform(-0.2, 0.2, 2))
+        fit = min(width / natural[0], height / natural[1])
+        size = np.maximum(np.round(natural * fit * np.exp(self.random.uniform(*np.log(ZOOM)))), 8).astype(int)
+        slack = np.array([width, height]) - size
+        at = self.random.uniform(np.minimum(slack, 0), np.maximum(slack, 0)).round().astype(int)
+        picture = cv2.resize(sheet.rgb_HW3, size.tolist(), interpolation=cv2.INTER_AREA)
+        low, high = np.maximum(at, 0), np.minimum(at + size, [width, height])
+        target = self.rgb_HW3[y0 : y0 + height, x0 : x0 + width]
+        target[low[1] : high[1], low[0] : high[0]] = picture[
+            low[1] - at[1] : high[1] - at[1], low[0] - at[0] : high[0] - at[0]
+        ]
+        self._paint_parts(sheet.part_hw, at, size, (x0, y0, width, height))
+        self._add_boxes(sheet, at, size, (x0, y0, width, height))
+
+    def _paint_parts(self, part_hw: U8, at: npt.NDArray[np.int64], size: npt.NDArray[np.int64], frame: tuple) -> None:
+        x0, y0, width, height = (value // 8 for value in frame)
+        step = np.array(part_hw.shape[::-1]) / size
+        x = ((np.arange(width) * 8 + 4 - at[0]) * step[0]).astype(int)
+        y = ((np.arange(height) * 8 + 4 - at[1]) * step[1]).astype(int)
+        seen = ((y >= 0) & (y < part_hw.shape[0]))[:, None] & ((x >= 0) & (x < part_hw.shape[1]))[None]
+        label = part_hw[y.clip(0, part_hw.shape[0] - 1)][:, x.clip(0, part_hw.shape[1] - 1)]
+        self.part_hw[y0 : y0 + height, x0 : x0 + width] = np.where(seen, label, 0)
+
+    def _add_boxes(self, sheet: Sheet, at: npt.NDArray[np.int64], size: npt.NDArray[np.int64], frame: tuple) -> None:
+        x0, y0, width, height = frame
+        scale = size / np.array(sheet.rgb_HW3.shape[1::-1])
+        box_M4 = sheet.box_M4 * np.tile(scale, 2) + np.tile(at, 2)
+        full = (box_M4[:, 2:] - box_M4[:, :2]).prod(1)
+        box_M4 = np.clip(box_M4, 0, [width, height, width, height]).astype(np.float32)
+        sides = box_M4[:, 2:] - box_M4[:, :2]
+        visible = sides.prod(1) / np.maximum(full, 1e-6)
+        kind_M = np.where((visible < LEAST_SEEN) | (sides.min(1) < SMALLEST), UNSURE, sheet.kind_M).astype(np.uint8)
+        keep = sides.min(1) > 1
+        self.boxes.append(box_M4[keep] + np.asarray([x0, y0, x0, y0], np.float32))
+        self.kinds.append(kind_M[keep])
+
+    def cover(self, cover_CC: U8, pixels_CC3: U8) -> None:
+        """Show a thing before everything where a mask (0..255) says so."""
+        self.rgb_HW3 = over(pixels_CC3, cover_CC, self.rgb_HW3)
+        hidden_CC = cover_CC > 127
+        self.part_hw[hidden_CC[4::8, 4::8]] = 0
+        for boxes_M4, kinds_M in zip(self.boxes, self.kinds, strict=True):
+            for i, box_4 in enumerate(boxes_M4):
+                boxes_M4[i], seen = uncovered(box_4, hidden_CC)
+                if seen < LEAST_SEEN or (boxes_M4[i, 2:] - boxes_M4[i, :2]).min() < SMALLEST:
+                    kinds_M[i] = UNSURE
+
+    def canvas(self) -> Canvas:
+        """What was painted; the largest people first, padded to MOST_PEOPLE."""
+        box_M4, kind_M = np.concatenate(self.boxes), np.concatenate(self.kinds)
+        area = (box_M4[:, 2:] - box_M4[:, :2]).prod(1)
+        order = np.argsort(-(area + 1e9 * (kind_M == PERSON)), kind="stable")[:MOST_PEOPLE]
+        boxes = np.zeros((MOST_PEOPLE, 4), np.float32)
+        kinds = np.full(MOST_PEOPLE, -1, np.int32)
+        boxes[: len(order)], kinds[: len(order)] = box_M4[order], kind_M[order]
+        rgb_HW3 = degrade(recolour(self.rgb_HW3, self.random), self.random)
+        return Canvas(rgb_HW3=rgb_HW3, box_M4=boxes, kind_M=kinds, part_hw=self.part_hw, real=self.real)
+
+
+def uncovered(box_4: F32, hidden_HW: npt.NDArray[np.bool_]) -> tuple[F32, float]:
+    """A box without the rows and columns at its ends that are all hidden, and the share of it that is not hidden."""
+    x0, y0, x1, y1 = np.round(box_4).astype(int)
+    corner_2 = np.array([x0, y0])
+    seen_hw = ~hidden_HW[y0:y1, x0:x1]
+    if not seen_hw.any():
+        return box_4, float(seen_hw.size == 0)
+    seen = [np.flatnonzero(seen_hw.any(axis)) for axis in (0, 1)]
+    first_2, last_2 = (np.array([ends[end] for ends in seen]) for end in (0, -1))
+    low_2 = np.where(first_2 > 0, corner_2 + first_2, box_4[:2])
+    high_2 = np.where(last_2 + 1 < seen_hw.shape[::-1], corner_2 + last_2 + 1, box_4[2:])
+    return np.concatenate([low_2, high_2]).astype(np.float32), float(seen_hw.mean())
+
+
+def make_canvas(
+    draw: Callable[[np.random.Generator], Sheet],
+    random: np.random.Generator,
+    *,
+    mosaic: float,
+    before: tuple[U8, U8] | None = None,
+) -> Canvas:
+    """One training picture from one sheet, or from four with probability `mosaic`.
+
+    `before`: mask (0..255) and RGB, CANVAS × CANVAS, of a thing that stands before all of it.
+    """
+    painter = _Painter(random)
+    if random.random() < mosaic:
+        x, y = (8 * int(random.integers(*MOSAIC)) for _ in range(2))
+        for x0, y0, width, height in (
+            (0, 0, x, y),
+            (x, 0, CANVAS - x, y),
+            (0, y, x, CANVAS - y),
+            (x, y, CANVAS - x, CANVAS - y),
+        ):
+            painter.paint(draw(random), x0, y0, width, height)
+    else:
+        painter.paint(draw(random), 0, 0, CANVAS, CANVAS)
+    if before is not None:
+        painter.cover(*before)
+    return painter.canvas()

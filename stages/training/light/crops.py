@@ -1,0 +1,246 @@
+"""Training crops of the surface network: one person, turned, stretched, mirrored, on another background."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from models.light.architecture.pixels import GREY
+from models.surface.charts import mirror_uv
+from stages.annotations.photos import IGNORE, SIDE, no_joints, on_body
+from stages.training.data.backgrounds import over
+from stages.training.data.photo_pool import PoolPerson, PoolPhoto
+from stages.training.data.photometry import degrade, recolour
+from stages.training.data.scene_pool import PoolScene
+from stages.training.light.canvases import mirror_label
+from stages.training.light.crop_views import View, person_view
+from stages.training.light.filmed import filmed
+from stages.training.light.mixes import CROPS_AS_SHIPPED, CropMix
+
+F32 = npt.NDArray[Any]
+F64 = npt.NDArray[Any]
+U8 = npt.NDArray[Any]
+CUT_SIDES = (0.18, 0.14, 0.18, 0.5)
+"""How often left, top, right and bottom."""
+LEAST_LEFT = 150
+"""Pixels (cells of the labels) of a person that a cut must leave."""
+FEWEST = 32
+"""Pixels along a side of the crop of the most distant person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crop:
+    """A training crop: pixels, labels (0, 1..24, 255 ignored), trust in them (0..1), UV, and if the UV is known.
+
+    Attributes:
+        joint_J3: x, y in pixels of the crop, and above 0 where they are known.
+    """
+
+    rgb_CC3: U8
+    label_GG: U8
+    weight_GG: F32
+    uv_2GG: F32
+    uv_known: bool
+    joint_J3: F32 = field(default_factory=no_joints)
+
+
+def cut_window(box_4: F64, random: np.random.Generator) -> F64:
+    """A window over a picture that cuts a person off at one side, or at two: (x0, y0, x1, y1) in the box's pixels.
+
+    People near the picture's edge are cut off, most often at their feet, and are the hardest to read.
+    """
+    window = np.array([-np.inf, -np.inf, np.inf, np.inf])
+    first = int(random.choice(4, p=CUT_SIDES))
+    second = (first + int(random.choice((1, 3)))) % 4
+    for side in (first, second)[: 1 + int(random.random() < 0.3)]:
+        low, high = box_4[side % 2], box_4[2 + side % 2]
+        kept = random.uniform(0.2 if side % 2 else 0.4, 0.85) * (high - low)
+        window[side] = high - kept if side < 2 else low + kept
+    return window
+
+
+def inside(window_4: F64, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Rows and columns of an array of that shape (H, W, ...) that lie in a window (at least one of each)."""
+    height, width = shape[:2]
+    x0, y0, x1, y1 = np.clip(window_4, 0, (width, height, width, height)).round().astype(int)
+    return slice(min(y0, height - 1), max(y1, y0 + 1)), slice(min(x0, width - 1), max(x1, x0 + 1))
+
+
+def bounds(mask_HW: npt.NDArray[Any]) -> F64:
+    """Box around what is set: (x0, y0, x1, y1)."""
+    x0, y0, wide, high = cv2.boundingRect(mask_HW.astype(np.uint8))
+    return np.array([x0, y0, x0 + wide, y0 + high], np.float64)
+
+
+def cut_scene(scene: PoolScene, person: int, random: np.random.Generator) -> PoolScene:
+    """The part of a scene that shows a person cut off; the scene itself where too little would be left of them."""
+    rows, columns = inside(cut_window(np.asarray(scene.box_N4[person], np.float64), random), scene.label_HW.shape)
+    mine = scene.instance_HW[rows, columns] == person + 1
+    if mine.sum() < LEAST_LEFT:
+        return scene
+    box_N4 = scene.box_N4.copy()
+    box_N4[person] = bounds(mine)
+    return PoolScene(
+        rgb_HW3=scene.rgb_HW3[rows, columns],
+        label_HW=scene.label_HW[rows, columns],
+        uv_2HW=scene.uv_2HW[:, rows, columns],
+        instance_HW=scene.instance_HW[rows, columns],
+        box_N4=box_N4,
+    )
+
+
+def cut_photo(photo: PoolPhoto, person: PoolPerson, random: np.random.Generator) -> tuple[PoolPhoto, PoolPerson]:
+    """The part of a photo that shows a person cut off; both as they are where too little would be left of them."""
+    window_4 = cut_window(np.asarray(person.box_4, np.float64), random)
+    rows, columns = inside(window_4, photo.rgb_SS3.shape)
+    corner_4 = np.tile(np.array([columns.start, rows.start], np.float64), 2)
+    per_cell = (person.region_4[2:] - person.region_4[:2]) / len(person.label_LL)
+    edges = np.array([columns.start, rows.start, columns.stop, rows.stop], np.float64)
+    cells = (edges - np.tile(person.region_4[:2], 2)) / np.tile(per_cell, 2)
+    kept = np.zeros(person.label_LL.shape, bool)
+    kept[inside(cells, kept.shape)] = True
+    label_LL = np.where(kept, person.label_LL, IGNORE)
+    body = on_body(label_LL)
+    if body.sum() < LEAST_LEFT:
+        return photo, person
+    region_4 = person.region_4 - corner_4
+    box_4 = bounds(body) * np.tile(per_cell, 2) + np.tile(region_4[:2], 2)
+    cut = dataclasses.replace(photo, rgb_SS3=photo.rgb_SS3[rows, columns])
+    at_J2 = person.joint_J3[:, :2] - corner_4[:2]
+    left_J = ((at_J2 >= 0) & (at_J2 < cut.rgb_SS3.shape[1::-1])).all(1)
+    joint_J3 = np.concatenate([at_J2, (person.joint_J3[:, 2] * left_J)[:, None]], 1)
+    return cut, dataclasses.replace(person, box_4=box_4, region_4=region_4, label_LL=label_LL, joint_J3=joint_J3)
+
+
+def seen(label_HW: U8) -> F64:
+    """x and y of the middles of the pixels that show somebody, and their charts: (3, K)."""
+    row_K, column_K = np.nonzero(label_HW)
+    return np.stack([column_K + 0.5, row_K + 0.5, label_HW[row_K, column_K]])
+
+
+def look(picture: npt.NDArray, matrix: F64, cells: int, *, smooth: bool, outside: int | tuple[int, ...]) -> npt.NDArray:
+    """Sample an array through a 2x3 map; `smooth` interpolates linearly, else the nearest pixel is taken."""
+    flags = cv2.WARP_INVERSE_MAP | (cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST)
+    return cv2.warpAffine(
+        picture, matrix, (cells, cells), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=outside
+    )
+
+
+def resized(rgb_CC3: U8, side: int) -> U8:
+    """A square picture of fewer pixels, each a mean."""
+    return np.asarray(cv2.resize(rgb_CC3, (side, side), interpolation=cv2.INTER_AREA))
+
+
+def look_finely(rgb_HW3: U8, view: View, scale_2: F64, side: int) -> U8:
+    """The crop of a picture, sampled twice as densely and averaged, so that it does not alias."""
+    fine = look(rgb_HW3, view.matrix(2 * side, scale_2, np.zeros(2)), 2 * side, smooth=True, outside=GREY)
+    return resized(fine, side)
+
+
+def spoilt(rgb_CC3: U8, random: np.random.Generator, mix: CropMix) -> U8:
+    """The crop in another light, and at times blurred, noisy or compressed."""
+    if mix.spoilt < 1 and random.random() >= mix.spoilt:
+        return rgb_CC3
+    return degrade(recolour(rgb_CC3, random), random)
+
+
+def photographed(rgb_CC3: U8, seen: float, random: np.random.Generator, mix: CropMix) -> U8:
+    """The crop as a camera gives it: spoilt, and at times so from further away, where the same body takes fewer pixels.
+
+    Args:
+        seen: pixels of the source along a side of the crop; a distant crop has between FEWEST and all of them, more
+            often few. A filmed one is spoilt at all of them, as films are, and enlarged again.
+    """
+    side = len(rgb_CC3)
+    most = min(seen, side)
+    if mix.filmed and random.random() < mix.filmed:
+        few = max(2 * round(most / 2), FEWEST)
+        small = filmed(recolour(resized(rgb_CC3, few), random), random)
+    elif mix.distant and random.random() < mix.distant and most > FEWEST:
+        few = round(float(np.exp(random.uniform(np.log(FEWEST), np.log(most)))))
+        small = spoilt(resized(rgb_CC3, few), random, mix)
+    else:
+        return spoilt(rgb_CC3, random, mix)
+    return np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR))
+
+
+def photo_crop(
+    photo: PoolPhoto, person: PoolPerson, side: int, random: np.random.Generator, mix: CropMix = CROPS_AS_SHIPPED
+) -> Crop:
+    """A crop (side x side pixels) of a labelled person of a photo; its UV is not known."""
+    cells = side // 2
+    scale_2 = SIDE / np.array(photo.natural, np.float64)
+    per_cell = len(person.label_LL) / np.asarray(person.region_4[2:] - person.region_4[:2], np.float64)
+
+    def seen_in_photo() -> F64:
+        x_K, y_K, chart_K = seen(np.where(on_body(person.label_LL), person.label_LL, 0))
+        xy_K2 = (np.stack([x_K, y_K], 1) / per_cell + person.region_4[:2]) / scale_2
+        return np.stack([*xy_K2.T, chart_K])
+
+    view = person_view(np.asarray(person.box_4, np.float64) / np.tile(scale_2, 2), seen_in_photo, random, mix)
+    matrix = view.matrix(cells, scale_2 * per_cell, -person.region_4[:2] * per_cell)
+    label_GG = look(person.label_LL, matrix, cells, smooth=False, outside=IGNORE)
+    weight_GG = look(person.weight_LL, matrix, cells, smooth=False, outside=0)
+    return Crop(
+        rgb_CC3=photographed(look_finely(photo.rgb_SS3, view, scale_2, side), view.pixels(scale_2), random, mix),
+        label_GG=mirror_label(label_GG) if view.flip else label_GG,
+        weight_GG=weight_GG.astype(np.float32) / 255,
+        uv_2GG=np.zeros((2, cells, cells), np.float32),
+        uv_known=False,
+        joint_J3=view.joints(person.joint_J3 / (*scale_2, 1), side),
+    )
+
+
+def scene_crop(
+    scene: PoolScene,
+    person: int,
+    background_HW3: U8 | None,
+    side: int,
+    random: np.random.Generator,
+    mix: CropMix = CROPS_AS_SHIPPED,
+) -> Crop:
+    """A crop of a person of a synthetic scene, its UV known.
+
+    Args:
+        person: index of the person in the scene.
+        background_HW3: a picture to put behind everyone; None leaves the scene's own background.
+        side: pixels of the crop.
+    """
+    cells = side // 2
+    mine_HW = scene.instance_HW == person + 1
+    box_4 = np.asarray(scene.box_N4[person], np.float64)
+    view = person_view(box_4, lambda: seen(scene.label_HW * mine_HW), random, mix)
+    one, none = np.ones(2), np.zeros(2)
+    matrix = view.matrix(cells, one, none)
+    mine = look(mine_HW.astype(np.uint8), matrix, cells, smooth=False, outside=0) > 0
+    label_GG = look(scene.label_HW, matrix, cells, smooth=False, outside=0) * mine
+    uv_2GG = np.stack([look(one_HW, matrix, cells, smooth=False, outside=0) for one_HW in scene.uv_2HW]) / np.float32(
+        255
+    )
+    if view.flip:
+        uv_2GG = np.stack(mirror_uv(label_GG, uv_2GG[0], uv_2GG[1])).astype(np.float32)
+        label_GG = mirror_label(label_GG)
+    rgb_CC3 = _crop_pixels(scene, view, background_HW3, side)
+    return Crop(
+        rgb_CC3=photographed(rgb_CC3, view.pixels(one), random, mix),
+        label_GG=label_GG,
+        weight_GG=np.ones((cells, cells), np.float32),
+        uv_2GG=uv_2GG,
+        uv_known=True,
+    )
+
+
+def _crop_pixels(scene: PoolScene, view: View, background_HW3: U8 | None, side: int) -> U8:
+    if background_HW3 is None:
+        return look_finely(scene.rgb_HW3, view, np.ones(2), side)
+    fine = 2 * side
+    matrix = view.matrix(fine, np.ones(2), np.zeros(2))
+    rgb = look(scene.rgb_HW3, matrix, fine, smooth=True, outside=GREY)
+    people = look((scene.instance_HW > 0).astype(np.uint8) * 255, matrix, fine, smooth=True, outside=0)
+    behind = cv2.resize(background_HW3, (fine, fine), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(over(rgb, people, behind), (side, side), interpolation=cv2.INTER_AREA))

@@ -1,0 +1,152 @@
+"""Batches of the detector's training, each made from its step number alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from models.light.architecture.detector import PersonDetector
+from models.light.architecture.places import places
+from models.light.teachers.box_teacher import PlaceTeacher
+from models.losses.light_detector import detector_losses, taught_losses
+from stages.annotations.photos import DENSE, PERSON, UNSURE
+from stages.training.data.backgrounds import over, random_background
+from stages.training.data.photo_pool import PhotoPool, PoolPhoto
+from stages.training.data.scene_pool import PoolScene, ScenePool
+from stages.training.fit import Batch
+from stages.training.light.canvases import CANVAS, Canvas, Sheet, make_canvas
+from stages.training.light.in_front import thing
+from stages.training.light.mixes import SHEETS_AS_SHIPPED, SheetMix
+
+
+def photo_sheet(photo: PoolPhoto) -> Sheet:
+    """A labelled photo as something to make canvases of."""
+    return Sheet(
+        rgb_HW3=photo.rgb_SS3,
+        natural=photo.natural,
+        box_M4=photo.box_M4,
+        kind_M=photo.kind_M,
+        part_hw=photo.dense_DD,
+        real=True,
+    )
+
+
+def scene_sheet(scene: PoolScene, background_HW3: npt.NDArray[Any] | None) -> Sheet:
+    """A synthetic scene as something to make canvases of; people who hardly show are left alone."""
+    height, width = scene.label_HW.shape
+    rgb_HW3 = scene.rgb_HW3
+    if background_HW3 is not None:
+        behind = cv2.resize(background_HW3, (width, height), interpolation=cv2.INTER_LINEAR)
+        rgb_HW3 = over(rgb_HW3, (scene.instance_HW > 0).astype(np.uint8) * 255, np.asarray(behind))
+    pixels = np.bincount(scene.instance_HW.reshape(-1), minlength=256)[1 : len(scene.box_N4) + 1]
+    area = (scene.box_N4[:, 2:] - scene.box_N4[:, :2]).prod(1)
+    kind_M = np.where(pixels < 0.05 * area, UNSURE, PERSON).astype(np.uint8)
+    return Sheet(
+        rgb_HW3=rgb_HW3,
+        natural=(width, height),
+        box_M4=scene.box_N4,
+        kind_M=kind_M,
+        part_hw=scene.label_HW[4::8, 4::8],
+        real=False,
+    )
+
+
+def empty_sheet(window_HW3: npt.NDArray[Any]) -> Sheet:
+    """A part of a photo where nobody is as something to make canvases of."""
+    height, width = window_HW3.shape[:2]
+    return Sheet(
+        rgb_HW3=window_HW3,
+        natural=(width, height),
+        box_M4=np.zeros((0, 4), np.float32),
+        kind_M=np.zeros(0, np.uint8),
+        part_hw=np.zeros((DENSE, DENSE), np.uint8),
+        real=True,
+    )
+
+
+class DetectorBatches:
+    """Photos, and synthetic scenes when there are any; a teacher answers for canvases of photos.
+
+    `indices` are those that are made, of the whole batch of a step: every canvas depends on its step and index.
+    """
+
+    def __init__(
+        self,
+        photos: PhotoPool,
+        scenes: ScenePool | None,
+        *,
+        indices: range,
+        seed: int,
+        teacher: PlaceTeacher | None,
+        mix: SheetMix = SHEETS_AS_SHIPPED,
+    ) -> None:
+        self.mix = mix
+        self.teacher = teacher
+        self.photos = photos
+        self.scenes = scenes
+        self.indices = indices
+        self.seed = seed
+
+    def _sheet(self, random: np.random.Generator) -> Sheet:
+        mix = self.mix
+        # Where there is nothing to choose nothing is drawn: the canvases that quantising looks at stay the same.
+        kind = random.random() if self.scenes is not None or mix.empty else 0.0
+        if self.scenes is not None and kind < mix.synthetic:
+            scene = self.scenes.scenes[random.integers(len(self.scenes.scenes))]
+            behind = random_background(self.photos, random) if random.random() < mix.behind else None
+            return scene_sheet(scene, behind)
+        if kind >= 1 - mix.empty and (window := random_background(self.photos, random)) is not None:
+            return empty_sheet(window)
+        return photo_sheet(self.photos.photos[random.integers(len(self.photos.photos))])
+
+    def __call__(self, step: int) -> Batch:
+        """RGB (N,3,S,S) uint8, boxes (N,M,4), kinds (N,M), part labels (N,S/8,S/8), the teacher's answers (N,P,5)."""
+        canvases = []
+        for index in self.indices:
+            random = np.random.default_rng([self.seed, step, index])
+            behind = self.mix.obstructed > 0 and random.random() < self.mix.obstructed
+            before = thing(CANVAS, self.photos, random) if behind else None
+            canvases.append(make_canvas(self._sheet, random, mosaic=self.mix.mosaic, before=before))
+        return (*stack(canvases), torch.from_numpy(np.stack([self._answer(canvas) for canvas in canvases])))
+
+    def _answer(self, canvas: Canvas) -> npt.NDArray[Any]:
+        """What the teacher says at every place (P,5); its score is negative where it was not asked."""
+        if self.teacher is None or not canvas.real:
+            return np.full((len(places(CANVAS, CANVAS)[0]), 5), -1, np.float32)
+        return self.teacher(canvas.rgb_HW3)
+
+
+def stack(canvases: Sequence[Canvas]) -> Batch:
+    """Canvases as tensors: RGB (bytes, a quarter of what travels between processes), boxes, kinds, part labels."""
+    rgb = torch.from_numpy(np.stack([canvas.rgb_HW3 for canvas in canvases])).permute(0, 3, 1, 2)
+    return (
+        rgb.contiguous(memory_format=torch.channels_last),
+        torch.from_numpy(np.stack([canvas.box_M4 for canvas in canvases])),
+        torch.from_numpy(np.stack([canvas.kind_M for canvas in canvases])),
+        torch.from_numpy(np.stack([canvas.part_hw for canvas in canvases])).long(),
+    )
+
+
+@cache
+def places_on(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Centres (P,2) and strides (P) of a canvas's places."""
+    centre_P2, stride_P = places(CANVAS, CANVAS)
+    return torch.from_numpy(centre_P2).to(device), torch.from_numpy(stride_P).to(device)
+
+
+def detector_loss(net: nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
+    """The detector's loss terms on a batch of `DetectorBatches`."""
+    assert isinstance(net, PersonDetector)
+    rgb, box, kind, part, answer = batch
+    where = places_on(rgb.device)
+    row, part_logits = net.forward_with_parts(rgb.float())
+    own = detector_losses(row, part_logits, where, box, kind, part)
+    taught = taught_losses(row, where, answer)
+    return {**own._asdict(), **taught._asdict()}

@@ -1,0 +1,106 @@
+"""One half of the light network as it is trained: weights to begin with, a checkpoint, batches made ahead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import torch
+from torch import nn
+
+from models.light.architecture.files import weights_path
+from models.light.architecture.weights import grow, read_weights
+from models.network import NetworkConfig
+from models.places import path_named
+from pipeline.stage import StageError
+from stages.training.accelerator import training_device
+from stages.training.fit import Batch, Fit, FitConfig, Loss
+from stages.training.loaders import Batches, Recipe, deaths_told, require_count
+from stages.training.workers import average_over_workers, together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HalfConfig:
+    """How a half is trained; what both have in common.
+
+    Attributes:
+        folder: of the run.
+        start: weights to start from (a .safetensors file of a network that is no wider and no deeper).
+        network: a light network to go on from instead (`--weights`), of whatever sizes.
+        device: "auto" takes a GPU when there is one.
+        loaders: processes that make batches ahead; 0 makes each in this process, when it is its turn.
+        fit: how to fit.
+    """
+
+    folder: str = "runs/train_light"
+    start: str = ""
+    network: NetworkConfig | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    loaders: int = 0
+    fit: FitConfig
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a number out of range."""
+        require_count("loaders", self.loaders)
+
+    @property
+    def first(self) -> Path | None:
+        """The file that the training begins with, or None where none is named.
+
+        Raises: StageError for a network of another kind.
+        """
+        if self.network is None:
+            return path_named(self.start) if self.start else None
+        if self.network.kind != "light":
+            what = f"weights of the kind {self.network.kind!r} are not of the light network"
+            raise StageError(what, "network.kind", "use -c train_finetune_trained")
+        return weights_path(self.network.weights)
+
+
+class Half:
+    """A half being trained in its folder; goes on where its checkpoint stands.
+
+    Of several workers (`torch.distributed`) each makes its part of every batch. Gradients and running statistics are
+    their means; batch norms and divisors of losses see a worker's own part.
+    """
+
+    def __init__(self, net: nn.Module, config: HalfConfig, *, name: str, threads: int) -> None:
+        """Open the first weights and the checkpoint, as far as there are any.
+
+        The first weights may be of a narrower network of fewer bottlenecks: it says the same before it has learnt.
+
+        Args:
+            net: of the wanted sizes.
+            name: "detector" or "surface": of the weights in files, of the folder, and of the stage after `train_`.
+
+        Raises: ModelError for a file of a wider or deeper network; StageError for a device that is not there.
+        """
+        cv2.setNumThreads(threads)
+        torch.set_num_threads(threads)
+        self.key = f"train_{name}"
+        self.config = config
+        self.device = training_device(config.device, f"{self.key}.device")
+        if path := config.first:
+            grow(net, read_weights(path), f"{name}.", path)
+        join = average_over_workers if together() else None
+        self.fit = Fit(net.to(self.device), config.fit, Path(config.folder) / name, join=join)
+        self._batches: Batches | None = None
+
+    def run(self, recipe: Recipe[Batch], loss: Loss, last: int) -> None:
+        """Train up to step `last` on the recipe's batches. Raises: StageError where a process of theirs died."""
+        if self.fit.step >= last:
+            return
+        key = f"{self.key}.loaders"
+        if self._batches is None:
+            fit, parts = self.fit, self.config.fit.accumulate
+            numbers = range(fit.step * parts, fit.config.steps * parts)
+            self._batches = Batches(recipe, numbers, loaders=self.config.loaders, device=self.device, key=key)
+        with deaths_told(key):
+            self.fit.run(self._batches, loss, last)
+
+    def close(self) -> None:
+        """End the processes that make batches."""
+        if self._batches is not None:
+            self._batches.close()

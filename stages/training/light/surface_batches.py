@@ -1,0 +1,157 @@
+"""Batches of the surface network's training, each made from its step number alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from models.light.architecture.pixels import CROP
+from models.light.architecture.surface_net import SurfaceNet
+from models.losses.light_surface import ALL_CELLS, BodyPlaces, Counting, body_places, joint_loss, surface_losses
+from models.losses.light_taught import SurfaceTeacher, taught_surface
+from stages.training.data.backgrounds import nobody, random_background
+from stages.training.data.photo_pool import PhotoPool
+from stages.training.data.photometry import in_the_look_of
+from stages.training.data.scene_pool import ScenePool
+from stages.training.fit import Batch
+from stages.training.light.crops import Crop, cut_photo, cut_scene, photo_crop, scene_crop
+from stages.training.light.in_front import hidden, obstructed
+from stages.training.light.mixes import CROPS_AS_SHIPPED, CropMix
+
+LOOK_REACH = 0.02
+"""Of frequencies: three waves across a crop."""
+LEGS = frozenset(range(5, 15))
+ARMS = frozenset({3, 4, *range(15, 23)})
+
+
+def rarity(label_LL: np.ndarray, mix: CropMix) -> float:
+    """How often to show a real crop, by whether legs are seen, and much of the arms."""
+    counts = np.bincount(label_LL.reshape(-1), minlength=256)[:25]
+    body = max(int(counts[1:].sum()), 1)
+    legs, arms = counts[list(LEGS)].sum() / body, counts[list(ARMS)].sum() / body
+    return float((mix.legs if legs > 0.15 else 1.0) * (mix.arms if arms > 0.15 else 1.0))
+
+
+class SurfaceBatches:
+    """Real crops with the teacher's parts, and synthetic ones with exact parts and UV (none without scenes).
+
+    Where nobody of the photos is labelled, all are synthetic.
+    """
+
+    def __init__(
+        self,
+        photos: PhotoPool,
+        scenes: ScenePool | None,
+        *,
+        indices: range,
+        seed: int,
+        sides: Sequence[int] = (CROP,),
+        mix: CropMix = CROPS_AS_SHIPPED,
+    ) -> None:
+        """Crops have one of `sides` pixels a side, another at every step.
+
+        `indices` are those that are made, of the whole batch of a step: every crop depends on its step and index.
+        """
+        self.photos = photos
+        self.scenes = scenes
+        self.indices = indices
+        self.seed = seed
+        self.sides = tuple(sides)
+        self.mix = mix
+        weight = np.array([rarity(person.label_LL, mix) for person in photos.people])
+        self.odds = np.cumsum(weight / max(weight.sum(), 1e-9))
+
+    def __call__(self, step: int) -> Batch:
+        """RGB (N,3,C,C) uint8, labels, trust (N,G,G), UV (N,2,G,G), joints (N,J,3), places on bodies, those with UV."""
+        crops = []
+        side = self.sides[np.random.default_rng([self.seed, step]).integers(len(self.sides))]
+        for index in self.indices:
+            random = np.random.default_rng([self.seed, step, index])
+            crops.append(self._nobody(side, random) or self._somebody(index, side, random))
+        return stack(crops)
+
+    def _somebody(self, index: int, side: int, random: np.random.Generator) -> Crop:
+        real = self.scenes is None or (self.mix.is_real(index) and len(self.odds) > 0)
+        crop = self._photo(side, random) if real else self._scene(side, random)
+        return self._obstructed(self._hidden(crop, random), random)
+
+    def _nobody(self, side: int, random: np.random.Generator) -> Crop | None:
+        if not self.mix.nobody or not self.photos.people or random.random() >= self.mix.nobody:
+            return None
+        person = nobody(self.photos, random)
+        if person is None:
+            return None
+        return photo_crop(self.photos.photos[person.photo], person, side, random, self.mix)
+
+    def _hidden(self, crop: Crop, random: np.random.Generator) -> Crop:
+        if self.scenes is None or random.random() >= self.mix.hidden:
+            return crop
+        index, person = self.scenes.people[random.integers(len(self.scenes.people))]
+        return hidden(crop, self.scenes.scenes[index], person, random)
+
+    def _obstructed(self, crop: Crop, random: np.random.Generator) -> Crop:
+        if not self.mix.obstructed or random.random() >= self.mix.obstructed:
+            return crop
+        return obstructed(crop, self.photos, random)
+
+    def _photo(self, side: int, random: np.random.Generator) -> Crop:
+        person = self.photos.people[min(int(np.searchsorted(self.odds, random.random())), len(self.odds) - 1)]
+        photo = self.photos.photos[person.photo]
+        if random.random() < self.mix.cut:
+            photo, person = cut_photo(photo, person, random)
+        return photo_crop(photo, person, side, random, self.mix)
+
+    def _scene(self, side: int, random: np.random.Generator) -> Crop:
+        assert self.scenes is not None
+        index, person = self.scenes.people[random.integers(len(self.scenes.people))]
+        behind = random_background(self.photos, random) if random.random() < self.mix.behind else None
+        scene = self.scenes.scenes[index]
+        if random.random() < self.mix.cut:
+            scene = cut_scene(scene, person, random)
+        return self._adapted(scene_crop(scene, person, behind, side, random, self.mix), random)
+
+    def _adapted(self, crop: Crop, random: np.random.Generator) -> Crop:
+        if not self.mix.adapted or random.random() >= self.mix.adapted:
+            return crop
+        photo = self.photos.photos[random.integers(len(self.photos.photos))]
+        other_CC3 = cv2.resize(photo.rgb_SS3, crop.rgb_CC3.shape[1::-1], interpolation=cv2.INTER_AREA)
+        return replace(crop, rgb_CC3=in_the_look_of(crop.rgb_CC3, np.asarray(other_CC3), LOOK_REACH))
+
+
+def stack(crops: Sequence[Crop]) -> Batch:
+    """Crops as tensors; RGB stays bytes, a quarter of what travels between processes."""
+    rgb = torch.from_numpy(np.stack([crop.rgb_CC3 for crop in crops])).permute(0, 3, 1, 2)
+    label = torch.from_numpy(np.stack([crop.label_GG for crop in crops])).long()
+    return (
+        rgb.contiguous(memory_format=torch.channels_last),
+        label,
+        torch.from_numpy(np.stack([crop.weight_GG for crop in crops])),
+        torch.from_numpy(np.stack([crop.uv_2GG for crop in crops])),
+        torch.from_numpy(np.stack([crop.joint_J3 for crop in crops])),
+        *body_places(label, torch.tensor([crop.uv_known for crop in crops])),
+    )
+
+
+def surface_loss(
+    net: nn.Module,
+    batch: Batch,
+    *,
+    counting: Counting = ALL_CELLS,
+    teacher: SurfaceTeacher | None = None,
+) -> Mapping[str, torch.Tensor]:
+    """The surface network's loss terms on a batch of `SurfaceBatches`, and those of learning from a teacher."""
+    assert isinstance(net, SurfaceNet)
+    rgb, label, weight, uv, joint, body, exact = batch
+    rgb = rgb.float()
+    x_NCHW, places = net.features(rgb), BodyPlaces(body, exact)
+    losses = surface_losses(net, x_NCHW, label, weight, uv, places, counting)._asdict()
+    if net.joints is not None:
+        losses["joint"] = joint_loss(net.joints(x_NCHW), joint, rgb.shape[-1])
+    if teacher is not None:
+        losses |= taught_surface(net, x_NCHW, teacher(rgb), metric_uv=counting.metric_uv)._asdict()
+    return losses

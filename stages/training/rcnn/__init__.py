@@ -1,0 +1,1 @@
+"""The training of the published network, and its scores."""

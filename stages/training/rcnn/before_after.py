@@ -1,0 +1,96 @@
+"""What a fine-tuning has changed: the weights it began with and those it wrote, scored on pictures it never saw."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from models.files.whole_file import whole_file
+from models.metrics.bootstrap import Estimate
+from models.network import NetworkConfig
+from pipeline.stage import Stage, StageError
+from stages.annotations.densepose_coco import refuse
+from stages.annotations.photos import held_out
+from stages.evaluation.bodies import prepare_body
+from stages.evaluation.evaluate import Evaluate, scored
+from stages.evaluation.photo_truth import Reading, annotated_set
+from stages.evaluation.text import score_table
+from stages.payloads import Written
+from stages.training.payloads import AnnotatedSet, AnnotatedSets, Round
+from stages.training.workers import is_chief
+
+Table = dict[tuple[str, str], dict[str, Estimate]]
+
+
+class BeforeAfter(Stage):
+    """After the last round the two networks' scores on the sets' held-out pictures: a table, and a JSON file."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """What is compared.
+
+        Attributes:
+            network: the run's shared section: what the training began with.
+            weights: the file that it wrote.
+            report: the JSON file.
+            tall: least height in pixels of people whose recall and joints count.
+        """
+
+        network: NetworkConfig = field(default_factory=NetworkConfig)
+        weights: str = "runs/finetune/finetuned.safetensors"
+        report: str = "runs/finetune/before_after.json"
+        tall: float = 60.0
+
+    @classmethod
+    def fetch(cls, config: Config) -> None:
+        """Distances on the body, once. Raises ModelError."""
+        prepare_body("", sys.stderr)
+
+    def __call__(self, part: Round, sets: AnnotatedSets) -> Iterator[Written]:
+        """Score both. Raises: StageError where no picture was held out, or the report cannot be written."""
+        if not part.last or not is_chief():
+            return
+        config = self.config
+        kept = [one for one in sets.sets if one.hold_out]
+        if not kept:
+            remedy = "set annotated_sets.sets.NAME.hold_out: true"
+            raise StageError("no set holds pictures out, so nothing can be compared", "before_after", remedy)
+        after = dataclasses.replace(config.network, weights=config.weights)
+        rows: Table = {}
+        for name, network in (("before", config.network), ("after", after)):
+            for protocol, found in self._scores(network, kept).items():
+                rows[name, protocol] = found
+        sys.stdout.write("\n".join(score_table(rows)) + "\n")
+        yield Written(path=self._write(rows), frames=0)
+
+    def _scores(self, network: NetworkConfig, sets: list[AnnotatedSet]) -> dict[str, dict[str, Estimate]]:
+        read = [
+            annotated_set(Path(one.annotations), Reading(images=one.images, annotators=(), damage=refuse))
+            for one in sets
+        ]
+        kept = (one for found in read for one in found.pictures if held_out(one.name) and one.people)
+        first = next(kept, None)
+        if first is None:
+            raise StageError("none of the sets' pictures was held out", "before_after", "give more pictures")
+        config = Evaluate.Config(network=network, tall=self.config.tall)
+        return scored(config, itertools.chain([first], kept), self.threads)
+
+    def _write(self, rows: Table) -> str:
+        path = Path(self.config.report)
+        document: dict[str, dict[str, dict[str, list[float]]]] = {}
+        for (name, protocol), found in rows.items():
+            values = {measure: [one.value, one.low, one.high] for measure, one in found.items()}
+            document.setdefault(name, {})[protocol] = values
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(path) as draft:
+                draft.write_text(json.dumps(document, indent=1))
+        except OSError as error:
+            what = f"the scores cannot be written ({error.strerror})"
+            raise StageError(what, str(path), "set before_after.report") from error
+        return str(path)

@@ -1,0 +1,156 @@
+"""What a training was worth: its weights scored on synthetic worlds, one line of JSON a training."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from models.checkpoints.checkpoint import read_checkpoint
+from models.checkpoints.trained import read_about, write_trained
+from models.files.json_file import parsed_json
+from models.metrics.bootstrap import Estimate
+from models.network import NetworkConfig
+from pipeline.stage import Stage, StageError
+from stages.evaluation.bodies import prepare_body
+from stages.evaluation.evaluate import Boxes, Evaluate, scored
+from stages.evaluation.synthetic_truth import Worlds, world_set
+from stages.payloads import Written
+from stages.training.payloads import Batches, NetworkTrained, Round
+from stages.training.workers import is_chief
+
+Scores = dict[str, dict[str, dict[str, list[float]]]]
+NO_LOSSES = frozenset({"step", "rate", "waiting", "images_s", "cpu_s", "time", "left"})
+"""What a row of the log says beside the losses."""
+
+
+class ScoreTraining(Stage):
+    """After the last round: scores by world and protocol, what the training was shown, and what it cost."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """What is scored, and where it is written.
+
+        Attributes:
+            row, seed: what the line is called.
+            weights: the file that the training wrote.
+            log: the training's `log.jsonl`, which says what it cost.
+            record: file to which the line is added.
+            worlds: synthetic worlds by name.
+            scenes: of each world, the first ones.
+            boxes: `detected`, `given` or `both`, as in `evaluate`.
+            oracle_masks: ask once more with everyone cut out by their true mask.
+            score, least: of detections, as in `evaluate`.
+            read_at: of networks for single people: further sets of scales at which they are read and averaged; their
+                columns end in `_at_` and the scales.
+        """
+
+        row: str = ""
+        seed: int = 0
+        weights: str = "runs/study/rcnn/rcnn.safetensors"
+        log: str = "runs/study/rcnn/log.jsonl"
+        record: str = "runs/study/study.jsonl"
+        worlds: tuple[str, ...] = ("val", "far")
+        scenes: int = 200
+        boxes: Boxes = "both"
+        oracle_masks: bool = False
+        score: float = 0.18
+        least: float = 0.02
+        read_at: tuple[tuple[float, ...], ...] = ()
+
+        def __post_init__(self) -> None:
+            """Raises ValueError for no scenes."""
+            if self.scenes < 1:
+                raise ValueError("scenes must be at least 1")
+
+    @classmethod
+    def fetch(cls, config: Config) -> None:
+        """Distances on the body, once. Raises ModelError."""
+        prepare_body("", sys.stderr)
+
+    def __call__(self, part: Round, batches: Batches, trained: NetworkTrained) -> Iterator[Written]:
+        """Score and write. Raises: StageError where the line cannot be written."""
+        if not part.last or not is_chief():
+            return
+        config = self.config
+        weights = Path(config.weights)
+        log = rows_of(Path(config.log))
+        steps = int(log[-1]["step"]) + int(log[-1]["left"])
+        line = {
+            "row": config.row,
+            "seed": config.seed,
+            "kind": batches.kind,
+            "steps": steps,
+            "pictures": steps * batches.size,
+            "people": sum(map(batches.people, range(steps))),
+            "cpu_minutes": round(sum(row["cpu_s"] for row in log) / 60, 4),
+            "losses": losses_of(log[0], log[-1]),
+            "parameters": sum(value.numel() for value in read_checkpoint(weights).weights.values()),
+            "scenes": config.scenes,
+            "scores": {world: self._scores(world, weights) for world in config.worlds},
+        }
+        yield Written(path=self._write(line), frames=0)
+
+    def _scores(self, world: str, weights: Path) -> dict[str, dict[str, list[float]]]:
+        columns = self._asked(world, weights)
+        for scales in self.config.read_at:
+            ending = "_at_" + "_".join(f"{scale:g}" for scale in scales)
+            other = weights.with_suffix(f".{ending[1:]}.safetensors")
+            write_trained(other, read_checkpoint(weights).weights, replace(read_about(weights), scales=scales))
+            columns |= {f"{name}{ending}": one for name, one in self._asked(world, other).items()}
+            other.unlink()
+        return columns
+
+    def _asked(self, world: str, weights: Path) -> dict[str, dict[str, list[float]]]:
+        config = self.config
+        network = NetworkConfig(kind="trained", weights=str(weights))
+        asking = Evaluate.Config(
+            network=network,
+            boxes=config.boxes,
+            oracle_masks=config.oracle_masks,
+            score=config.score,
+            least=config.least,
+        )
+        pictures = world_set(world, Worlds(seed=0, scenes=config.scenes, frames=config.scenes)).pictures
+        found = scored(asking, (one for one in pictures if one.people), self.threads)
+        return {name: {measure: told(one) for measure, one in column.items()} for name, column in found.items()}
+
+    def _write(self, line: Mapping[str, Any]) -> str:
+        path = Path(self.config.record)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as record:
+                record.write(json.dumps(line) + "\n")
+        except OSError as error:
+            what = f"the scores cannot be written ({error.strerror})"
+            raise StageError(what, str(path), "set score_training.record") from error
+        return str(path)
+
+
+def told(one: Estimate) -> list[float]:
+    """A measure and the ends of its interval, rounded; a missing interval is the value itself."""
+    ends = [one.value if end != end else end for end in (one.low, one.high)]
+    return [round(float(value), 4) for value in (one.value, *ends)]
+
+
+def rows_of(log: Path) -> list[dict[str, Any]]:
+    """The rows of a training's log in the order of their steps; of steps that were taken twice the later ones.
+
+    Raises: StageError for a log that cannot be read or is empty.
+    """
+    try:
+        rows = [parsed_json(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError) as error:
+        raise StageError("the training's log cannot be read", str(log), "set score_training.log") from error
+    if not rows:
+        raise StageError("the training's log is empty", str(log), "train first")
+    latest = {row["step"]: row for row in rows}
+    return [latest[step] for step in sorted(latest)]
+
+
+def losses_of(first: Mapping[str, Any], last: Mapping[str, Any]) -> dict[str, list[float]]:
+    """Every loss that both rows of a log have."""
+    return {name: [first[name], last[name]] for name in last if name in first and name not in NO_LOSSES}

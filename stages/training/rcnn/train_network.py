@@ -1,0 +1,215 @@
+"""Train a DensePose-RCNN or a fully convolutional network on annotated sets, and write its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import cv2
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from models.architecture.fcn import FullConvNet
+from models.architecture.rcnn import DensePoseRCNN
+from models.architecture.variant import Variant
+from models.checkpoints.trained import Kind, Trained, begin_from, make_network, read_about, write_trained
+from models.engines.precision import choose_device
+from models.learning.learner import FcnLearner, LossConfig, RcnnLearner
+from models.learning.training_batch import TrainingBatch
+from models.network import NetworkConfig
+from models.places import path_named
+from pipeline.stage import Stage, StageError
+from stages.payloads import Written
+from stages.training.checkpoint import average_of
+from stages.training.fit import Batch, Fit, FitConfig
+from stages.training.payloads import Batches, NetworkTrained, Round
+from stages.training.rcnn.board import Board, answers, say, told
+from stages.training.workers import is_chief, rank, together, workers
+
+
+class TrainNetwork(Stage):
+    """Batches in, a network out; goes on where its checkpoint in the run's folder stands.
+
+    Of several workers (`torch.distributed`) each computes its part of every batch; the result is that of one.
+    """
+
+    ordered = True
+    memory_frames = None
+    accelerated = True
+    writes_to = "folder"
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """What is trained, and how.
+
+        Attributes:
+            folder: of the run: checkpoints, log, TensorBoard's files.
+            variant: the network.
+            losses: what counts.
+            fit: how long and how fast.
+            seed: of the first weights.
+            start: weights to begin with, as far as they fit: trained ones, a zoo checkpoint, an ImageNet backbone.
+            network: a network to go on from instead (`--weights`, of kind "trained"): its variant replaces `variant`.
+            scales: of networks for single people: the sizes at which they will read a person and average.
+            device: "auto" takes a GPU when there is one.
+            tensorboard: write scalars and pictures for TensorBoard.
+            quiet: say nothing while training.
+        """
+
+        folder: str = "runs/train_rcnn"
+        variant: Variant = field(default_factory=lambda: Variant(backbone="tiny"))
+        losses: LossConfig = field(default_factory=LossConfig)
+        fit: FitConfig = field(default_factory=lambda: FitConfig(steps=6000, keep=2))
+        seed: int = 0
+        start: str = ""
+        network: NetworkConfig | None = None
+        scales: tuple[float, ...] = (1.0,)
+        device: Literal["auto", "cpu", "cuda"] = "auto"
+        tensorboard: bool = False
+        quiet: bool = False
+
+        def __post_init__(self) -> None:
+            """Raises ValueError for a network and losses that do not go together."""
+            if self.variant.legacy:
+                raise ValueError("the legacy variant is not trained; leave variant.legacy out")
+            if (self.variant.confidence != "none") != (self.losses.uv == "confident"):
+                raise ValueError("variant.confidence needs losses.uv: confident, and the other way round")
+            if not self.scales or min(self.scales) <= 0:
+                raise ValueError("scales must be above 0, one at least")
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        super().__init__(config, threads=threads)
+        cv2.setNumThreads(threads)
+        torch.set_num_threads(threads)
+        self._training: Training | None = None
+
+    def __call__(self, part: Round, batches: Batches) -> Iterator[NetworkTrained]:
+        """Train to the end of the round."""
+        if self._training is None:
+            self._training = Training(self.config, batches)
+        yield self._training.advance(part.last_step(self.config.fit.steps))
+
+    def close(self) -> None:
+        """End the thread that makes batches."""
+        if self._training is not None:
+            self._training.close()
+
+
+class Training:
+    """One network being trained: the learner, its workers, and what watches it."""
+
+    def __init__(self, config: TrainNetwork.Config, batches: Batches) -> None:
+        self.config = config
+        self.batches = batches
+        self.device = choose_device(config.device, "train_network.device")
+        torch.manual_seed(config.seed)
+        self.variant = config.variant if config.network is None else variant_of(config.network, batches.kind)
+        network = make_network(checked(batches.kind, self.variant), self.variant)
+        start = config.start if config.network is None else config.network.weights
+        if start:
+            begin_from(network, path_named(start))
+        freeze(network)
+        self.network = network
+        learner = learner_of(network, config.losses).to(self.device)
+        self._board = Board(Path(config.folder) / "tensorboard") if config.tensorboard and is_chief() else None
+        self.fit = Fit(learner, config.fit, Path(config.folder), self._watch)
+        self._maker = ThreadPoolExecutor(max_workers=1)
+        self._made: dict[int, Future[TrainingBatch]] = {}
+        self._shared: nn.Module = learner
+        if together():
+            self._shared = DistributedDataParallel(learner)
+
+    def advance(self, last: int) -> NetworkTrained:
+        """Train up to a step."""
+        self.fit.run(self._batch, self._losses, last)
+        if self._board is not None:
+            self._board.picture(self.fit.step, answers(self.network, self.batches.of(0, 0, 1).to(self.device)))
+        config, batches = self.config, self.batches
+        about = Trained(
+            kind=batches.kind,
+            variant=self.variant,
+            min_size=batches.min_size,
+            max_size=batches.max_size,
+            scales=config.scales,
+            figure_ground=batches.figure_ground,
+        )
+        return NetworkTrained(checkpoint=str(self.fit.path), about=about)
+
+    def close(self) -> None:
+        """Make no more batches."""
+        self._maker.shutdown(wait=True, cancel_futures=True)
+
+    def _batch(self, step: int) -> Batch:
+        """The batch of a step; the next one is made meanwhile, so that the network need not wait for it."""
+        made = self._made.pop(step, None) or self._asked(step)
+        self._made = {step + 1: self._asked(step + 1)}
+        return made.result().to(self.device)
+
+    def _asked(self, step: int) -> Future[TrainingBatch]:
+        return self._maker.submit(self.batches.of, step, rank(), workers())
+
+    def _losses(self, net: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
+        # Not through `net`, which is the learner alone: the wrapper around it adds the workers' gradients up.
+        return cast(Mapping[str, Tensor], self._shared(cast(TrainingBatch, batch)))
+
+    def _watch(self, row: Mapping[str, Any]) -> None:
+        if not self.config.quiet:
+            say(told(row, self.batches.size))
+        if self._board is not None:
+            self._board.row(row)
+
+
+def learner_of(network: DensePoseRCNN | FullConvNet, losses: LossConfig) -> nn.Module:
+    """The network with its losses."""
+    return FcnLearner(network, losses) if isinstance(network, FullConvNet) else RcnnLearner(network, losses)
+
+
+def variant_of(network: NetworkConfig, kind: Kind) -> Variant:
+    """What the weights of a configuration are of. Raises: StageError where they are no trained ones of the kind."""
+    if network.kind != "trained":
+        what = f"weights of the kind {network.kind!r} cannot be fine-tuned here"
+        raise StageError(what, "network.kind", "give --weights FILE of a training, and network.kind: trained")
+    about = read_about(path_named(network.weights))
+    if about.kind != kind:
+        what = f"these weights are of the kind {about.kind!r}, the batches of {kind!r}"
+        raise StageError(what, network.weights, f"set augment.kind: {about.kind}")
+    return about.variant
+
+
+def checked(kind: Kind, variant: Variant) -> Kind:
+    """The kind. Raises: StageError for tasks that need regions where there are none."""
+    if kind != "rcnn" and (variant.mask or variant.keypoints or variant.cascade):
+        what = "masks, keypoints and the cascade are tasks of regions"
+        raise StageError(what, "train_network.variant", "leave them out, or set augment.kind: rcnn")
+    return kind
+
+
+def freeze(network: DensePoseRCNN | FullConvNet) -> None:
+    """With frozen batch norms the stem and res2 learn nothing, as in the reference (facts §3)."""
+    if not network.sizes.group_norm:
+        bottom_up = network.backbone.bottom_up
+        for name in ("stem", "res2"):
+            bottom_up.get_submodule(name).requires_grad_(False)
+
+
+class ExportNetwork(Stage):
+    """After the last round the averaged weights in one .safetensors file, which says what network it is of."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """`weights`: the file to write."""
+
+        weights: str = "runs/train_rcnn/rcnn.safetensors"
+
+    def __call__(self, part: Round, trained: NetworkTrained) -> Iterator[Written]:
+        """Write the file whole. Raises: StageError where there is no checkpoint."""
+        if not part.last or not is_chief():
+            return
+        average, path = average_of(Path(trained.checkpoint)), Path(self.config.weights)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_trained(path, {name.removeprefix("network."): value for name, value in average.items()}, trained.about)
+        yield Written(path=str(path), frames=0)

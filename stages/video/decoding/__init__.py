@@ -1,0 +1,1 @@
+"""From files to frames: containers, damage, colour, rotation, still images."""

@@ -1,0 +1,104 @@
+"""Animated pictures that FFmpeg does not read (WebP, AVIF): frames and their times by Pillow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from models.files.picture_size import opened
+from pipeline.stage import StageError
+from stages.payloads import VideoInfo
+from stages.video.decoding.rotation import fitted_size
+from stages.video.decoding.selection import Selection
+from stages.video.decoding.stills import FORMATS_BY_PILLOW, known_formats, rgb_of
+
+U8 = npt.NDArray[np.uint8]
+
+MILLISECOND = Fraction(1, 1000)
+DEFAULT_MS = 100
+"""Shown by browsers for frames whose duration is 0."""
+
+
+def is_animation(path: str) -> bool:
+    """True for an animated WebP or AVIF, of a size that `is_still` has let pass."""
+    try:
+        with opened(path, path, FORMATS_BY_PILLOW) as image:
+            return getattr(image, "n_frames", 1) > 1
+    except Exception:  # Pillow raises whatever its readers of formats do
+        return False
+
+
+class Animation:
+    """Frames of one animated picture: iterate once for `(pts, rgb_HW3)`; `video` and `index` as in `Footage`."""
+
+    def __init__(self, path: str, selection: Selection, *, max_size: int | None = None) -> None:
+        """Args: max_size: longest side of the frames, or None."""
+        self.warnings: list[str] = []
+        self.video: VideoInfo | None = None
+        self.index = 0
+        self.repaired_pts = 0
+        self.truncated = False
+        self._path = path
+        self._selection = selection
+        self._max_size = max_size
+        self._image = Image.open(path, formats=known_formats(FORMATS_BY_PILLOW))
+
+    def close(self) -> None:
+        """Release the file."""
+        self._image.close()
+
+    def __iter__(self) -> Iterator[tuple[int, U8]]:
+        timed = ((item[0] * MILLISECOND, (index, *item)) for index, item in enumerate(self._frames()))
+        for number, (index, pts, rgb_HW3) in enumerate(self._selection.choose(timed)):
+            if self._selection.ends_before(number):
+                break
+            self.index = index
+            size = fitted_size(rgb_HW3.shape[1], rgb_HW3.shape[0], self._max_size)
+            if size != rgb_HW3.shape[1::-1]:
+                rgb_HW3 = np.asarray(cv2.resize(rgb_HW3, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+            self.video = self.video or self._describe(size)
+            if self._selection.passes_over(number):
+                continue
+            yield pts, rgb_HW3
+        if self.video is None:
+            raise StageError("no frame lies between start and end", self._path, "change decode.start or decode.end")
+
+    def _frames(self) -> Iterator[tuple[int, U8]]:
+        """(milliseconds, picture) of every frame that decodes."""
+        time = 0
+        notes: list[str] = []
+        for number in range(getattr(self._image, "n_frames", 1)):
+            try:
+                self._image.seek(number)
+                rgb_HW3 = rgb_of(self._image, notes)
+            except Exception as error:  # Pillow raises whatever its readers of formats do
+                self.truncated = True
+                self.warnings.append(
+                    f"the file is damaged or cut short at {time / 1000:.3f} s, after frame {number}: {error}"
+                )
+                break
+            yield time, rgb_HW3
+            time += round(self._image.info.get("duration") or DEFAULT_MS)
+        self.warnings.extend(notes[:1])
+
+    def _describe(self, size: tuple[int, int]) -> VideoInfo:
+        milliseconds = round(self._image.info.get("duration") or DEFAULT_MS)
+        rate = Fraction(1000, milliseconds)
+        count = getattr(self._image, "n_frames", 1)
+        cut = self._selection
+        return VideoInfo(
+            path=self._path,
+            width=size[0],
+            height=size[1],
+            still=False,
+            rate=rate / cut.every,
+            time_base=MILLISECOND,
+            frames=cut.expected(count, count / rate, rate),
+            cut_start=cut.start,
+            cut_end=cut.end,
+        )

@@ -1,0 +1,193 @@
+"""Colour: from the frames of any video to 8-bit RGB and back to yuv420p, with the matrix and range they are made with.
+
+RGB here is full-range R'G'B' in the source's own primaries and transfer curve; only HDR is changed (hdr.py).
+The output carries the source's tags, so whatever a player assumes for the one it assumes for the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+
+from stages.video.decoding.cropping import WHOLE, Crop
+
+U8 = npt.NDArray[np.uint8]
+
+UNSPECIFIED = 2
+RGB_MATRIX = 0
+HD_LINES = 720
+
+SWS_MATRICES = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}
+"""H.273 matrix number to FFmpeg's scaler; 10 (constant luminance) by its nearest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColorTags:
+    """How pixels are meant, as ITU-T H.273 numbers (2 = unspecified)."""
+
+    primaries: int = UNSPECIFIED
+    trc: int = UNSPECIFIED
+    matrix: int = UNSPECIFIED
+    full_range: bool = False
+
+
+RGB_TAGS = ColorTags(matrix=RGB_MATRIX, full_range=True)
+"""Of pictures that are stored as RGB."""
+
+
+def is_full_range(frame: av.VideoFrame) -> bool:
+    """True when the frame's YUV uses 0..255 (of its depth) rather than 16..235."""
+    if frame.format.name.startswith("yuvj"):
+        return True
+    return int(frame.color_range) == ColorRange.JPEG
+
+
+def tags_of(frame: av.VideoFrame, context: av.VideoCodecContext) -> ColorTags:
+    """The tags a yuv420p copy of this frame must carry: its own, and a real matrix where it was RGB.
+
+    Args:
+        context: of the stream; its tags stand in for those that the decoder did not pass on.
+    """
+    matrix = int(frame.colorspace)
+    if matrix == UNSPECIFIED:
+        matrix = int(context.colorspace)
+    rgb = frame.format.is_rgb or matrix == RGB_MATRIX
+    if rgb:
+        matrix = 1 if frame.height >= HD_LINES else 6
+    primaries, trc = int(frame.color_primaries), int(frame.color_trc)
+    return ColorTags(
+        primaries=int(context.color_primaries) if primaries == UNSPECIFIED else primaries,
+        trc=int(context.color_trc) if trc == UNSPECIFIED else trc,
+        matrix=matrix,
+        full_range=not rgb and is_full_range(frame),
+    )
+
+
+def copy_color_tags(source: av.VideoFrame, target: av.VideoFrame) -> None:
+    """Give a frame the meaning of the one it was made from, which filters may lose."""
+    target.colorspace, target.color_range = source.colorspace, source.color_range
+    target.color_primaries, target.color_trc = source.color_primaries, source.color_trc
+
+
+def scaler_matrix(matrix: int, lines: int) -> Colorspace:
+    """The conversion for a matrix number; unspecified and unknown ones are guessed as players do, by picture size."""
+    return SWS_MATRICES.get(matrix, Colorspace.ITU709 if lines >= HD_LINES else Colorspace.ITU601)
+
+
+def has_alpha(frame: av.VideoFrame) -> bool:
+    """True for pixel formats with a transparency channel (a palette may hold one)."""
+    return frame.format.name == "pal8" or any(c.is_alpha for c in frame.format.components)
+
+
+def over_black(rgba_HW4: U8) -> U8:
+    """Transparent pictures as they look on black: rgb·alpha/255, rounded."""
+    rgb_HW3, alpha_HW1 = rgba_HW4[..., :3].astype(np.uint16), rgba_HW4[..., 3:]
+    return ((rgb_HW3 * alpha_HW1 + 127) // 255).astype(np.uint8)
+
+
+def packed_pixels(frame: av.VideoFrame, channels: int) -> U8:
+    """A view (H,W,channels) of a packed 8-bit frame, without its line padding."""
+    plane = frame.planes[0]
+    return np.ndarray(
+        (frame.height, frame.width, channels), np.uint8, memoryview(plane), strides=(plane.line_size, channels, 1)
+    )
+
+
+class ToRgb:
+    """Converts decoded frames of one stream to RGB of one size, as FFmpeg itself would, with the right matrix."""
+
+    def __init__(
+        self, *, tone_map: Callable[[av.VideoFrame], av.VideoFrame] | None = None, crop: Crop = WHOLE
+    ) -> None:
+        """Args:
+        tone_map: turns an HDR frame into an SDR one of an RGB format.
+        crop: what is cut off each frame.
+        """
+        self._reformatter = VideoReformatter()
+        self._tone_map = tone_map
+        self._crop = crop
+        self.transparent = False
+
+    def size(self, frame: av.VideoFrame) -> tuple[int, int]:
+        """Width and height of what is shown of a frame."""
+        return self._crop.size(frame.width, frame.height)
+
+    def __call__(self, frame: av.VideoFrame, width: int, height: int) -> U8:
+        """uint8 (height, width, 3) of what is shown; may share memory with an FFmpeg frame that it keeps alive."""
+        if self.size(frame) == (frame.width, frame.height):
+            return self._pixels(frame, width, height)
+        shown = self._crop.apply(self._pixels(frame, frame.width, frame.height))
+        if shown.shape[1::-1] == (width, height):
+            return np.ascontiguousarray(shown)
+        return np.asarray(cv2.resize(shown, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+    def _pixels(self, frame: av.VideoFrame, width: int, height: int) -> U8:
+        """The whole frame at a size."""
+        if self._tone_map is not None:
+            frame = self._tone_map(frame)
+        alpha = has_alpha(frame)
+        result = self._reformatter.reformat(
+            frame,
+            width=width,
+            height=height,
+            format="rgba" if alpha else "rgb24",
+            src_colorspace=scaler_matrix(int(frame.colorspace), frame.height),
+            src_color_range=ColorRange.JPEG if is_full_range(frame) else ColorRange.MPEG,
+            dst_color_range=ColorRange.JPEG,
+            threads=1,
+        )
+        pixels = packed_pixels(result, 4 if alpha else 3)
+        if alpha and pixels[..., 3].min() < 255:
+            self.transparent = True
+            pixels = over_black(pixels)
+        elif alpha:
+            pixels = np.ascontiguousarray(pixels[..., :3])
+        if frame.format.name.startswith("gray") and int(frame.color_range) == ColorRange.MPEG:
+            pixels = np.asarray(cv2.LUT(pixels, EXPAND_LIMITED), dtype=np.uint8)
+        return pixels
+
+
+EXPAND_LIMITED = np.clip(np.round((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
+"""FFmpeg's scaler takes every grey format for full range; grey video that says it is limited is stretched by this."""
+
+
+class FromRgb:
+    """Converts RGB or RGBA frames to the pixel format of an encoder, with the matrix and range the tags name."""
+
+    def __init__(self, tags: ColorTags, pix_fmt: str) -> None:
+        self._reformatter = VideoReformatter()
+        self._tags = tags
+        self._pix_fmt = pix_fmt
+
+    def __call__(self, rgb_HW3: U8) -> av.VideoFrame:
+        """The frame for the encoder, tagged."""
+        # Shares memory with the array; the conversion below makes the only copy.
+        packed = "rgba" if rgb_HW3.shape[2] == 4 else "rgb24"
+        source = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(rgb_HW3), format=packed)
+        frame = self._reformatter.reformat(
+            source,
+            format=self._pix_fmt,
+            src_color_range=ColorRange.JPEG,
+            dst_colorspace=scaler_matrix(self._tags.matrix, source.height),
+            dst_color_range=ColorRange.JPEG if self._tags.full_range else ColorRange.MPEG,
+            threads=1,
+        )
+        frame.colorspace = self._tags.matrix
+        frame.color_range = ColorRange.JPEG if self._tags.full_range else ColorRange.MPEG
+        frame.color_primaries = self._tags.primaries
+        frame.color_trc = self._tags.trc
+        return frame

@@ -1,0 +1,215 @@
+"""A video from file to upright RGB frames with repaired times: the steps of decoding, joined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+import av.container
+import av.video.stream
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.stage import StageError
+from stages.payloads import VideoInfo
+from stages.video.decoding.color import ToRgb, tags_of
+from stages.video.decoding.cropping import crop_of
+from stages.video.decoding.damage import VideoReader
+from stages.video.decoding.decoders import decoder_of
+from stages.video.decoding.hdr import HDR_NAMES, SDR_TAGS, ToneMap, is_hdr
+from stages.video.decoding.interlace import Deinterlacer, TimedFrame
+from stages.video.decoding.late_start import SEEK_FROM_S, can_start_late, start_late
+from stages.video.decoding.programmes import is_one_of_several, read_only
+from stages.video.decoding.rotation import UPRIGHT, Turn, fitted_size, is_quarter_turn, turn_of_matrix
+from stages.video.decoding.selection import Selection
+from stages.video.decoding.side_data import display_matrix
+from stages.video.decoding.source import (
+    default_video_stream,
+    frame_rate,
+    is_one_picture,
+    open_container,
+    stated_frames,
+    stream_seconds,
+)
+from stages.video.decoding.timestamps import PtsRepair, nominal_ticks
+
+U8 = npt.NDArray[np.uint8]
+
+
+class Footage:
+    """Frames of one video: iterate once for `(pts, rgb_HW3)`.
+
+    `video` is known from the first frame on; `index` is the number in the whole video, from 0, of the frame given last.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        selection: Selection,
+        *,
+        max_size: int | None = None,
+        slice_threads: int = 1,
+        frame_threads: int = 0,
+    ) -> None:
+        """Open the file.
+
+        Args:
+            max_size: longest side of the frames, or None.
+            slice_threads: of the decoder, for the slices of one frame.
+            frame_threads: frames decoded at once; 0 = one, which alone loses nothing where a file is damaged.
+
+        Raises:
+            StageError: not a video, or nothing in it to process.
+        """
+        self.warnings: list[str] = []
+        self.video: VideoInfo | None = None
+        self.index = 0
+        self._path = path
+        self._selection = selection
+        self._max_size = max_size
+        self._threads = slice_threads, frame_threads
+        self._open()
+        self._time_base = Fraction(self._stream.time_base or Fraction(1, 90_000))
+        self._rate = frame_rate(self._stream)
+        self._repair = PtsRepair(nominal_ticks(self._rate, self._time_base))
+        self._deinterlacer = Deinterlacer()
+        self._to_rgb: ToRgb | None = None
+        self._skipped = 0
+
+    def _open(self) -> None:
+        self._container = open_container(self._path)
+        self._stream = default_video_stream(self._container, self._path)
+        read_only(self._container, [self._stream])
+        self._reader = VideoReader(self._container, self._stream, decoder_of(self._stream, *self._threads))
+
+    def close(self) -> None:
+        """Release the file."""
+        self._container.close()
+
+    @property
+    def repaired_pts(self) -> int:
+        """Frames whose PTS was missing, repeated or backward."""
+        return self._repair.repaired
+
+    @property
+    def truncated(self) -> bool:
+        """True when the file is damaged or cut short; known after the last frame."""
+        return bool(self._reader.damage.errors)
+
+    def __iter__(self) -> Iterator[tuple[int, U8]]:
+        turn = UPRIGHT
+        size = (0, 0)
+        for number, (index, item) in enumerate(self._selected()):
+            if self._selection.ends_before(number):
+                break
+            self.index = index
+            if self._to_rgb is None:
+                turn = self._turn(item.frame)
+                self._to_rgb = self._conversion(item.frame)
+                shown = self._to_rgb.size(item.frame)
+                size = fitted_size(*shown, self._max_size)
+                self.video = self._describe(item.frame, turn, shown, size)
+            if self._selection.passes_over(number):
+                continue
+            yield item.pts, turn.apply(self._to_rgb(item.frame, *size))
+        self._conclude()
+
+    def _selected(self) -> Iterator[tuple[int, TimedFrame]]:
+        """Frames within start and end, each n-th, each with its number in the whole video."""
+        beginning = self._beginning()
+        timed = self._deinterlacer(TimedFrame(self._repair(f.pts), f) for f in self._frames())
+        return self._selection.choose(
+            (item.pts * self._time_base - beginning, (self._skipped + count, item)) for count, item in enumerate(timed)
+        )
+
+    def _frames(self) -> Iterator[av.VideoFrame]:
+        """Decoded frames, from a key frame before `start` where that saves much, else from the first one."""
+        start = self._selection.start
+        if start is not None and start >= SEEK_FROM_S and can_start_late(self._container, self._stream):
+            late = start_late(self._reader, self._path, self._stream, self._beginning() + start)
+            if late is not None:
+                self._skipped = late.number
+                yield from late.frames
+                return
+            # What a run from the beginning shows is known from such a run alone.
+            self.close()
+            self._open()
+        yield from self._reader
+
+    def _beginning(self) -> Fraction:
+        """Where the file's own clock starts, in seconds."""
+        return Fraction(self._container.start_time or 0, av.time_base)
+
+    def _conclude(self) -> None:
+        if self._reader.exhausted:
+            self._reader.check_complete(self._path)
+        if self.video is None:
+            raise self._nothing()
+        if is_one_of_several(self._container):
+            self.warnings.append("of several programmes in it the one with the largest picture is processed")
+        if self._deinterlacer.interlaced:
+            self.warnings.append(f"{self._deinterlacer.interlaced} interlaced frames were deinterlaced")
+        if self._reader.resized:
+            self.warnings.append(
+                f"the picture size changes within the video; all frames are {self.video.width}×{self.video.height}"
+            )
+        if self._to_rgb is not None and self._to_rgb.transparent:
+            self.warnings.append("transparent parts lie over black")
+        if self.repaired_pts:
+            self.warnings.append(f"{self.repaired_pts} frames had no usable time and were given one")
+        if self.truncated:
+            self.warnings.append(self._reader.damage.sentence())
+
+    def _nothing(self) -> StageError:
+        if self._reader.frames:
+            last = self._reader.seconds
+            place = "" if last is None else f"; the last one that was reached is at {last:.3f} s"
+            return StageError(
+                f"no frame lies between start and end{place}", self._path, "change decode.start or decode.end"
+            )
+        reason = f" ({self._reader.damage.reason})" if self.truncated else ""
+        return StageError(f"no frame of its video can be decoded{reason}", self._path, "copy or record it again")
+
+    def _turn(self, frame: av.VideoFrame) -> Turn:
+        matrix = display_matrix(frame)
+        if matrix is None:
+            return UPRIGHT
+        if not is_quarter_turn(matrix):
+            self.warnings.append("the video asks to be shown tilted; it was turned to the nearest quarter")
+        return turn_of_matrix(matrix)
+
+    def _conversion(self, frame: av.VideoFrame) -> ToRgb:
+        trc = int(frame.color_trc)
+        tone_map = None
+        if is_hdr(trc):
+            tone_map = ToneMap(trc, int(frame.color_primaries))
+            self.warnings.append(f"HDR video ({HDR_NAMES[trc]}) was tone-mapped to SDR (BT.709)")
+        return ToRgb(tone_map=tone_map, crop=crop_of(self._container, self._stream))
+
+    def _describe(
+        self, frame: av.VideoFrame, turn: Turn, shown: tuple[int, int], size: tuple[int, int]
+    ) -> VideoInfo:
+        tags = SDR_TAGS if is_hdr(int(frame.color_trc)) else tags_of(frame, self._stream.codec_context)
+        aspect = Fraction(self._stream.sample_aspect_ratio or 1) or Fraction(1)
+        aspect *= Fraction(*shown) / Fraction(*size)
+        width, height = turn.size(*size)
+        cut = self._selection
+        return VideoInfo(
+            path=self._path,
+            width=width,
+            height=height,
+            still=is_one_picture(self._container),
+            rate=self._rate / cut.every if self._rate else None,
+            time_base=self._time_base,
+            sample_aspect=1 / aspect if turn.transpose else aspect,
+            frames=cut.expected(
+                stated_frames(self._container, self._stream), stream_seconds(self._stream), self._rate
+            ),
+            color_primaries=tags.primaries,
+            color_trc=tags.trc,
+            colorspace=tags.matrix,
+            full_range=tags.full_range,
+            cut_start=None if cut.start is None else self._beginning() + cut.start,
+            cut_end=None if cut.end is None else self._beginning() + cut.end,
+        )

@@ -1,0 +1,131 @@
+"""A run that starts late: from a key frame before its start, where the file tells how many frames come before."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain, pairwise
+
+import av
+import av.container
+import av.video.stream
+
+from stages.video.decoding.damage import VideoReader
+from stages.video.decoding.decoders import decoder_of
+from stages.video.decoding.source import open_container, packets_of
+
+INDEXED_FORMATS = frozenset({"mov", "matroska", "webm"})
+"""Containers that know where their key frames are and what time it is there."""
+ONE_FRAME_A_PACKET = frozenset(
+    {"h264", "hevc", "vvc", "vp9", "av1", "mpeg2video", "mjpeg", "prores", "dnxhd", "dvvideo", "ffv1", "png"}
+)
+"""Codecs each of whose packets shows one frame, as a rule; of others some show none."""
+SEEK_FROM_S = 10
+SEEK_MARGIN_S = 2
+"""A run that starts later than SEEK_FROM_S goes to a key frame at least SEEK_MARGIN_S before its start."""
+NEIGHBOURS = 3
+"""Frames before the start that are given, too: deinterlacing looks at them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateStart:
+    """Frames from shortly before a time on.
+
+    Attributes:
+        number: of the first of them among all that the whole film shows, from 0.
+        frames: in order; iterate once.
+    """
+
+    number: int
+    frames: Iterator[av.VideoFrame]
+
+
+def can_start_late(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> bool:
+    """Whether a file has an index to go by, and packets that can be counted in the place of frames."""
+    indexed = set(container.format.name.split(",")) & INDEXED_FORMATS
+    return bool(indexed) and stream.codec_context.codec.canonical_name in ONE_FRAME_A_PACKET
+
+
+def start_late(
+    reader: VideoReader, path: str, stream: av.video.stream.VideoStream, seconds: Fraction
+) -> LateStart | None:
+    """Go to a time on the file's clock; None where the file does not tell what a run from its beginning would show.
+
+    After None the reader stands anywhere.
+    """
+    assert stream.time_base is not None
+    wanted = seconds / stream.time_base
+    reader.seek(seconds - SEEK_MARGIN_S)
+    frames = iter(reader)
+    before: list[int] = []
+    neighbours: deque[av.VideoFrame] = deque(maxlen=NEIGHBOURS)
+    for frame in frames:
+        if frame.pts is None:
+            return None
+        if frame.pts >= wanted:
+            break
+        # What does not decode after a jump into the middle, and before the start, is no damage.
+        reader.forget_damage()
+        before.append(frame.pts)
+        neighbours.append(frame)
+    else:  # the film ends before its start, or cannot be read from there
+        return LateStart(number=0, frames=iter(neighbours)) if before else None
+    times = shown_times(path, stream.index, frame.pts)
+    if not before or times is None or times[-len(before) :] != before:
+        return None
+    reader.count_from(len(times) + 1)
+    return LateStart(number=len(times) - len(neighbours), frames=chain(neighbours, [frame], frames))
+
+
+def shown_times(path: str, stream: int, until: int) -> list[int] | None:
+    """PTS of the frames of a stream that are shown before `until`, in order, read off its packets.
+
+    Frames before the first that decodes are not shown: a cut has taken away what they need. Nor are those that an edit
+    list hides before the film. None where packets do not tell, since some have no time, or one that another has, or
+    since an edit list hides some in the middle.
+    """
+    first: int | None = None
+    least: int | None = None
+    times: list[int] = []
+    with open_container(path) as container:
+        video = container.streams[stream]
+        assert isinstance(video, av.video.stream.VideoStream)
+        decoder = decoder_of(video)
+        for packet in _packets(container, video):
+            if packet.dts is not None and packet.dts > until:
+                break
+            if packet.is_corrupt or packet.pts is None:
+                return None
+            if first is None:
+                first = _first_time(decoder, packet)
+            if packet.pts >= until:
+                continue
+            if packet.is_discard and least is not None and packet.pts > least:
+                return None
+            if not packet.is_discard:
+                times.append(packet.pts)
+                least = packet.pts if least is None else min(least, packet.pts)
+    if first is None:
+        return None
+    shown = sorted(time for time in times if time >= first)
+    return None if any(a == b for a, b in pairwise(shown)) else shown
+
+
+def _packets(
+    container: av.container.InputContainer, stream: av.video.stream.VideoStream
+) -> Iterator[av.Packet[av.video.stream.VideoStream]]:
+    """Packets with something in them, as far as the file can be read."""
+    try:
+        yield from (packet for packet in packets_of(container, stream) if packet.size)
+    except av.FFmpegError:
+        return
+
+
+def _first_time(decoder: av.VideoCodecContext, packet: av.Packet[av.video.stream.VideoStream]) -> int | None:
+    """PTS of the first frame that comes out with a packet; None while none does."""
+    try:
+        return next((frame.pts for frame in decoder.decode(packet)), None)
+    except av.FFmpegError:
+        return None

@@ -1,0 +1,208 @@
+"""Photos and drawings: any still picture to upright 8-bit RGB, and back to a file of the kind its suffix names."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from models.errors import ModelError
+from models.files.picture_size import FORMATS, opened, read_pixels
+from pipeline.stage import StageError
+from stages.video.decoding import heif, raw_photos
+from stages.video.decoding.color import over_black
+from stages.video.decoding.quiet import quiet_libraries
+from stages.video.decoding.rotation import EXIF_TURNS, UPRIGHT
+from stages.video.decoding.source import is_url
+
+U8 = npt.NDArray[np.uint8]
+
+FORMATS_BY_PILLOW = ("WEBP", "AVIF")
+"""Animations of these FFmpeg does not read, or not whole."""
+ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
+"""Formats whose several pictures are a video; several pages of others are not."""
+MORE_OF = {
+    "TIFF": "only the first of {} pages is processed",
+    heif.FORMAT: "only the main one of {} pictures is processed",
+}
+"""What is said where a file holds more than the one picture that is taken."""
+
+FILM_OF_JPEGS = (".mjpeg", ".mjpg")
+"""One JPEG after the other without a container: only the name tells them from a photo."""
+CV_SUFFIXES = (".tif", ".tiff", ".hdr", ".exr", ".pfm")
+"""Pictures that Pillow may refuse (16-bit colour TIFF) and OpenCV reads."""
+
+SUFFIXES = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".bmp": "BMP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+"""What a still can be written as."""
+
+EXIF_ORIENTATION = 0x0112
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what Pillow logs of damage is told in a sentence
+
+
+def is_still(path: str) -> bool:
+    """True for a file that holds one picture, by its content. Animated files and everything else are for FFmpeg."""
+    if is_url(path) or Path(path).suffix.lower() in FILM_OF_JPEGS:
+        return False
+    if heif.is_heif(path) or raw_photos.is_raw(path):
+        return True
+    try:
+        with _opened(path) as image:
+            return not (image.format in ANIMATED and getattr(image, "n_frames", 1) > 1)
+    except ModelError as error:
+        raise StageError(error.what, path, error.remedy) from error
+    except Exception:  # Pillow raises whatever its readers of formats do
+        return Path(path).suffix.lower() in CV_SUFFIXES and cv2.haveImageReader(path)
+
+
+def read_still(path: str) -> tuple[U8, list[str]]:
+    """The picture, upright, uint8 (H,W,3) RGB, and what had to be done to it in sentences.
+
+    Transparent pictures lie over black; 16-bit ones are rounded to 8; of several pages the first is taken that is no
+    preview of another.
+
+    Raises:
+        StageError: the file is damaged, or a raw photo.
+    """
+    if raw_photos.is_raw(path):
+        raise raw_photos.refusal(path)
+    notes: list[str] = []
+    try:
+        with _opened(path) as image:
+            if image.format == "TIFF" and raw_photos.find_full_page(path, image):
+                notes.append("the preview that the file begins with is passed over")
+            turn = EXIF_TURNS.get(_orientation(path, image), UPRIGHT)
+            pages = getattr(image, "n_frames", 1)
+            if pages > 1 and image.format in MORE_OF:
+                notes.append(MORE_OF[image.format].format(pages))
+            rgb = _tone_mapped(path, image, notes)
+            if rgb is None:
+                with quiet_libraries() if image.format == "TIFF" else nullcontext():
+                    rgb = rgb_of(image, notes)
+    except StageError:
+        raise
+    except ModelError as error:
+        raise StageError(error.what, path, error.remedy) from error
+    except Exception as error:  # Pillow raises whatever its readers of formats do
+        unknown = isinstance(error, UnidentifiedImageError)
+        if unknown and not heif.is_heif(path):
+            return _read_by_opencv(path), notes
+        reason = "its description of itself cannot be read" if unknown else error
+        raise StageError(f"is a damaged picture ({reason})", path, "copy or save it again") from error
+    return turn.apply(rgb), notes
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[Image.Image]:
+    """The picture as Pillow knows it before it is decoded. Raises what Pillow raises."""
+    phones = heif.is_heif(path)
+    if phones:
+        heif.register()
+    with opened(path, path, (heif.FORMAT,) if phones else FORMATS) as image:
+        yield image
+
+
+def _orientation(path: str, image: Image.Image) -> int:
+    if image.format == heif.FORMAT:
+        return heif.exif_orientation(path, image)
+    return int(image.getexif().get(EXIF_ORIENTATION, 1))
+
+
+def _tone_mapped(path: str, image: Image.Image, notes: list[str]) -> U8 | None:
+    return heif.tone_mapped(path, image, notes) if image.format == heif.FORMAT else None
+
+
+def known_formats(formats: tuple[str, ...]) -> list[str]:
+    """Those that this Pillow was built with."""
+    Image.init()
+    return [name for name in formats if name in Image.OPEN]
+
+
+def rgb_of(image: Image.Image, notes: list[str]) -> U8:
+    """8-bit RGB of any mode Pillow knows, as it is stored."""
+    if image.format == "TIFF":
+        # Pillow turns these while it loads them, and these alone; whoever asks for pixels turns them all.
+        image.getexif().pop(EXIF_ORIENTATION, None)
+    if image.mode.startswith("I") or image.mode == "F":
+        return np.repeat(to_eight_bits(np.asarray(image))[..., None], 3, axis=-1)
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        rgba = np.asarray(image.convert("RGBA"))
+        if rgba[..., 3].min() < 255:
+            notes.append("transparent parts lie over black")
+            return over_black(rgba)
+        return np.ascontiguousarray(rgba[..., :3])
+    return np.asarray(image.convert("RGB"))
+
+
+def to_eight_bits(values: npt.NDArray[np.generic]) -> U8:
+    """Values of other depths as uint8, rounded: integers as 16-bit by /257, floats from 0..1."""
+    if values.dtype == np.uint8:
+        return values.astype(np.uint8)
+    scale = 255.0 if np.issubdtype(values.dtype, np.floating) else 1 / 257
+    return np.clip(np.round(np.nan_to_num(values.astype(np.float64)) * scale), 0, 255).astype(np.uint8)
+
+
+def _read_by_opencv(path: str) -> U8:
+    try:
+        with quiet_libraries():
+            pixels = read_pixels(path, cv2.IMREAD_UNCHANGED)
+    except ModelError as error:
+        raise StageError(error.what, path, error.remedy) from error
+    if pixels is None:
+        raise StageError("is a damaged picture, or of a kind that is not supported", path, "save it as PNG")
+    pixels8 = to_eight_bits(np.asarray(pixels))
+    if pixels8.ndim == 2:
+        return np.repeat(pixels8[..., None], 3, axis=-1)
+    if pixels8.shape[-1] == 4:
+        return over_black(np.ascontiguousarray(pixels8[..., [2, 1, 0, 3]]))
+    return np.ascontiguousarray(pixels8[..., 2::-1])
+
+
+def lasting_metadata(path: str) -> dict[str, bytes]:
+    """What a picture says about itself that holds for another picture made from it: colour profile and EXIF.
+
+    The orientation is taken out, since the pixels are upright by then. Empty for videos and for profiles that are not
+    for RGB.
+    """
+    if not is_still(path):
+        return {}
+    try:
+        with _opened(path) as image:
+            exif = image.getexif()
+            profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
+    except Exception:  # Pillow raises whatever its readers of formats do
+        return {}
+    exif.pop(EXIF_ORIENTATION, None)
+    return {**({"exif": exif.tobytes()} if exif else {}), **({"icc_profile": profile} if profile else {})}
+
+
+def write_still(path: Path, rgb_HW3: U8, alpha_HW: U8 | None, kind: str, metadata: dict[str, bytes]) -> None:
+    """Write one picture.
+
+    Args:
+        path: where; its suffix does not matter.
+        alpha_HW: transparency, kept by PNG, WebP and TIFF; the others lie over black.
+        kind: one of the values of SUFFIXES.
+        metadata: from `lasting_metadata`; BMP keeps none of it.
+    """
+    pixels = rgb_HW3
+    if alpha_HW is not None:
+        pixels = np.dstack([rgb_HW3, alpha_HW])
+        if kind not in ("PNG", "WEBP", "TIFF"):
+            pixels = over_black(pixels)
+    options: dict[str, Any] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}.get(kind, {})
+    Image.fromarray(pixels).save(path, format=kind, **options, **(metadata if kind != "BMP" else {}))

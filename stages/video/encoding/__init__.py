@@ -1,0 +1,1 @@
+"""From frames to files: encoders, segments, sound and other companions, joining."""

@@ -1,0 +1,1 @@
+"""People of the synthetic world: bodies, poses and what they do."""

@@ -1,0 +1,146 @@
+"""One person of a scene: body shape, outfit and pose, and the posed, dressed mesh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from models.surface.body import blended, forward_kinematics, load_body
+from stages.world.bodies.poses import Pose, bone_rotations
+from stages.world.clothes.attached import Attachment, Extra
+from stages.world.clothes.carried import random_bag, random_locks
+from stages.world.clothes.skirts import random_skirt
+from stages.world.clothes.wardrobe import Garment, Outfit, home, pattern
+
+F32 = npt.NDArray[np.float32]
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Who: shape scores (C,), clothes. The same person keeps them through a clip."""
+
+    score_C: F32
+    outfit: Outfit
+    attached: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mesh:
+    """A person in the world: vertices, unit normals, the joints of `KEYPOINT_NAMES`, and what hangs on the body.
+
+    Metres, floor at y = 0. `pose` and `yaw` are what the vertices were posed with.
+    """
+
+    vertex_V3: F32
+    normal_V3: F32
+    keypoint_K3: F32
+    pose: Pose
+    yaw: float
+    extras: tuple[Extra, ...] = ()
+
+
+def random_shape(rng: Rng, first: float, last: float, child_share: float) -> F32:
+    """Scores between two sampled bodies of like age out of the share first..last of the samples."""
+    body = load_body()
+    count = len(body.score_SC)
+    pool = np.arange(int(first * count), int(last * count))
+    adult = body.phenotype_SP[pool, body.phenotypes.index("age")] >= 0.6
+    wanted = pool[adult] if rng.random() >= child_share else pool[~adult]
+    one, other = rng.choice(wanted, 2)
+    share = np.float32(rng.random())
+    return (1 - share) * body.score_SC[one] + share * body.score_SC[other]
+
+
+def in_skirt(person: Person, rng: Rng, patterns: tuple[str, ...]) -> Person:
+    """The person in a skirt, or in a dress of the same cloth as the top; the trousers stay at home."""
+    trousers, *others = person.outfit.garments
+    tights = replace(trousers, thickness=0.003, folds=0.0, shape_share=0.3)
+    legs = [tights] if rng.random() < 0.25 else []
+    cloth = others[0].pattern if others and rng.random() < 0.5 else pattern(rng, patterns)
+    outfit = replace(person.outfit, garments=(*legs, *others))
+    return replace(person, outfit=outfit, attached=(*person.attached, random_skirt(rng, cloth)))
+
+
+def with_bag(person: Person, rng: Rng, patterns: tuple[str, ...]) -> Person:
+    """The person with something to carry."""
+    return replace(person, attached=(*person.attached, random_bag(rng, pattern(rng, patterns))))
+
+
+def with_locks(person: Person, rng: Rng) -> Person:
+    """The person with long hair."""
+    return replace(person, attached=(*person.attached, random_locks(rng, person.outfit.hair_3)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dressed:
+    """A person's rest pose with clothes on: vertices, normals, bone heads; and what is to be hung on it."""
+
+    vertex_V3: F32
+    normal_V3: F32
+    head_B3: F32
+    attached: tuple[Attachment, ...] = ()
+
+
+def dressed_rest(person: Person) -> Dressed:
+    """The rest body with the clothes' outline, thickness and folds."""
+    vertex, head = load_body().rest(person.score_C)
+    place = home()
+    off = np.zeros(len(vertex), np.float32)
+    shape, normal = np.zeros_like(vertex), place.normal_V3
+    for garment in person.outfit.garments:
+        cover = np.clip(garment.field_V / 0.02, 0, 1)
+        off = np.maximum(off, cover * _rough(garment))
+        if garment.shape is not None:
+            share = (cover * np.float32(garment.shape_share))[:, None]
+            shape = shape + share * (garment.shape.offset_V3 - shape)
+            normal = normal + share * (garment.shape.normal_V3 - normal)
+    return Dressed(vertex_V3=vertex + shape + off[:, None] * place.normal_V3, normal_V3=normal, head_B3=head,
+                   attached=person.attached)
+
+
+def _rough(garment: Garment) -> F32 | float:
+    """Thickness of a garment at the vertices, with its folds."""
+    if garment.folds <= 0:
+        return garment.thickness
+    x, y, z = home().point_V3.T
+    phase = garment.pattern.offset
+    return garment.thickness + garment.folds * (np.sin(55 * y + 21 * x + phase) + np.sin(41 * z - 33 * y + 2 * phase))
+
+
+def pose_person(person: Person, pose: Pose, yaw: float) -> Mesh:
+    """The posed mesh standing (or lying) on the floor with its root above the origin."""
+    _, head = load_body().rest(person.score_C)
+    mesh = pose_at(person, pose, yaw, np.array([0, head[0, 1], 0], np.float32))
+    floor = np.array([0, mesh.vertex_V3[:, 1].min(), 0], np.float32)
+    return shifted(mesh, -floor)
+
+
+def pose_at(person: Person, pose: Pose, yaw: float, root_3: F32) -> Mesh:
+    """The posed mesh with the root's head at a place in the world."""
+    return pose_dressed(dressed_rest(person), pose, yaw, root_3)
+
+
+def pose_dressed(rest: Dressed, pose: Pose, yaw: float, root_3: F32) -> Mesh:
+    """The same for a body that is dressed already."""
+    body = load_body()
+    turned, placed = forward_kinematics(body, rest.head_B3, bone_rotations(body, pose, yaw), root_3)
+    blended_V34 = blended(body, rest.head_B3, turned, placed)
+    posed = np.einsum("vij,vj->vi", blended_V34[:, :, :3], rest.vertex_V3) + blended_V34[:, :, 3]
+    normal = np.einsum("vij,vj->vi", blended_V34[:, :, :3], rest.normal_V3)
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
+    mesh = Mesh(vertex_V3=posed, normal_V3=normal, keypoint_K3=body.keypoint_KV @ posed, pose=pose, yaw=yaw)
+    return replace(mesh, extras=tuple(one.on(posed, mesh.keypoint_K3) for one in rest.attached))
+
+
+def moved(mesh: Mesh, x: float, z: float) -> Mesh:
+    """The mesh shifted along the floor."""
+    return shifted(mesh, np.array([x, 0, z], np.float32))
+
+
+def shifted(mesh: Mesh, way_3: F32) -> Mesh:
+    """The mesh elsewhere."""
+    extras = tuple(replace(extra, vertex_W3=extra.vertex_W3 + way_3) for extra in mesh.extras)
+    return replace(mesh, vertex_V3=mesh.vertex_V3 + way_3, keypoint_K3=mesh.keypoint_K3 + way_3, extras=extras)

@@ -1,0 +1,1 @@
+"""Where people of the synthetic world stand: backdrops, solids, weather."""

@@ -1,0 +1,75 @@
+"""A user's own picture behind people who move: on a plane far behind them, so that any camera sees it rightly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from models.surface.raster import Camera
+from stages.world.places.backdrops import Picture, window
+from stages.world.places.places import FLOOR, SKY, Prospect, pixel_rays, upright
+
+F32 = npt.NDArray[np.float32]
+U8 = npt.NDArray[np.uint8]
+Rng = np.random.Generator
+
+BEYOND = 1.3
+"""How much larger than a resting camera's view the picture is; beyond it, it is mirrored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canvas:
+    """A picture (H, W, 3) in 0..1 at z = −`back`; its upper left corner is at x = `left`, y = `top`, metres.
+
+    `texel`: metres a pixel of it. It has no floor of its own: shadows fall on it as if it were one.
+    """
+
+    picture_HW3: F32
+    back: float
+    left: float
+    top: float
+    texel: float
+
+    def struck(self, eye_3: F32, ray_N3: F32) -> tuple[F32, U8]:
+        """As `Place` says."""
+        length = upright(eye_3, ray_N3, -self.back).astype(np.float32)
+        return length, np.where(np.isfinite(length), FLOOR, SKY).astype(np.uint8)
+
+    def paint(self, view: Prospect, spread: float) -> F32:
+        """As `Place` says; the picture's own pixels are as large as those of a resting camera."""
+        x, y = (view.eye_3[axis] + view.depth_HW * view.ray_HW3[..., axis] for axis in (0, 1))
+        column, row = ((x - self.left) / self.texel - 0.5, (self.top - y) / self.texel - 0.5)
+        seen = cv2.remap(
+            self.picture_HW3,
+            column.astype(np.float32),
+            row.astype(np.float32),
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REFLECT_101,
+        )
+        return np.asarray(seen, np.float32)
+
+    def may_hide(self, point_HW3: F32) -> npt.NDArray[np.bool_]:
+        """Nothing: a plane hides none of itself."""
+        return np.zeros(point_HW3.shape[:-1], bool)
+
+
+def hung(rng: Rng, picture: Picture, base: Camera, back: float) -> Canvas:
+    """A window of a picture behind everybody, a little larger than what the resting camera sees there.
+
+    Raises StageError when a file is not a picture.
+    """
+    height, width = round(BEYOND * base.height), round(BEYOND * base.width)
+    eye, ray_HW3 = pixel_rays(base)
+    middle = ray_HW3[base.height // 2, base.width // 2]
+    far = float(upright(eye, middle, -back))
+    texel = far / base.focal
+    return Canvas(
+        picture_HW3=window(rng, picture, height, width),
+        back=back,
+        texel=texel,
+        left=float(eye[0] + far * middle[0]) - 0.5 * width * texel,
+        top=float(eye[1] + far * middle[1]) + 0.5 * height * texel,
+    )

@@ -1,0 +1,109 @@
+"""What stands before people and hides them: posts, counters, fences, in any place; flat, upright, across the view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.world.clothes.wardrobe import color
+from stages.world.places.backdrops import noise
+from stages.world.places.paving import paved
+from stages.world.places.places import FRONT, Place, Prospect, upright
+
+F32 = npt.NDArray[np.float32]
+U8 = npt.NDArray[np.uint8]
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """Something flat that stands on the floor at z, from `left` to `right` and so high (metres).
+
+    Attributes:
+        slat, share: of a fence the distance of its slats (metres) and how much of it they fill; share 1 is a board.
+        colors_33, tile: paint, as of a floor.
+    """
+
+    left: float
+    right: float
+    high: float
+    z: float
+    slat: float
+    share: float
+    colors_33: F32
+    tile: float
+
+    def covers(self, x: F32, y: F32) -> npt.NDArray[np.bool_]:
+        """Whether places on its plane (metres) belong to it."""
+        inside = (x >= self.left) & (x <= self.right) & (y >= 0) & (y <= self.high)
+        if self.share < 1:
+            inside &= (np.mod(x / self.slat, 1) < self.share) | (np.abs(y - 0.85 * self.high) < 0.4 * self.slat)
+        return np.asarray(inside)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Furnished:
+    """A place with boards in it; `grain_GG` weathers them."""
+
+    place: Place
+    boards: tuple[Board, ...]
+    grain_GG: F32
+
+    def struck(self, eye_3: F32, ray_N3: F32) -> tuple[F32, U8]:
+        """As `Place` says; board k is part FRONT + k."""
+        length, part = self.place.struck(eye_3, ray_N3)
+        for k, board in enumerate(self.boards):
+            far = upright(eye_3, ray_N3, board.z)
+            reach = np.where(np.isfinite(far), far, 0)
+            x, y = (eye_3[axis] + reach * ray_N3[..., axis] for axis in (0, 1))
+            nearer = (far < length) & (far > 0) & board.covers(x, y)
+            length = np.where(nearer, far, length).astype(np.float32)
+            part = np.where(nearer, FRONT + k, part).astype(np.uint8)
+        return length, part
+
+    def paint(self, view: Prospect, spread: float) -> F32:
+        """As `Place` says."""
+        picture_HW3 = self.place.paint(view, spread)
+        picture, ray, depth = picture_HW3.reshape(-1, 3), view.ray_HW3.reshape(-1, 3), view.depth_HW.reshape(-1)
+        for k, board in enumerate(self.boards):
+            mine = view.of_part(FRONT + k)
+            far = depth[mine]
+            x, y = (view.eye_3[axis] + far * ray[mine, axis] for axis in (0, 1))
+            wide = np.float32(spread / view.camera.focal) * far
+            picture[mine] = paved(self.grain_GG, x - board.left, y, board.tile, board.colors_33, (wide, wide))
+        return picture_HW3
+
+    def may_hide(self, point_HW3: F32) -> npt.NDArray[np.bool_]:
+        """What is behind the first board, and what the place itself may hide."""
+        first = max((board.z for board in self.boards), default=-np.inf)
+        return np.asarray(self.place.may_hide(point_HW3) | (point_HW3[..., 2] < first))
+
+
+def furnished(rng: Rng, place: Place, count: int, wide: float, z: tuple[float, float]) -> Furnished:
+    """The place with `count` things in it, within `wide` metres (seen at z = 0) and this range of z."""
+    boards = tuple(_board(rng, wide, float(rng.uniform(*z))) for _ in range(count))
+    return Furnished(place=place, boards=boards, grain_GG=noise(rng, 128, 128, coarsest=5, octaves=4))
+
+
+def _board(rng: Rng, wide: float, z: float) -> Board:
+    """A post, a counter or a fence."""
+    kind = rng.choice(["post", "counter", "fence"], p=[0.45, 0.3, 0.25])
+    half, high = {
+        "post": (rng.uniform(0.06, 0.25), rng.uniform(2.2, 5.0)),
+        "counter": (rng.uniform(0.3, 0.8), rng.uniform(0.4, 1.1)),
+        "fence": (wide, rng.uniform(0.5, 1.2)),
+    }[str(kind)]
+    middle = float(rng.uniform(-0.35, 0.35)) * wide
+    paint = color(rng) * 0.7 + 0.1
+    return Board(
+        left=middle - float(half),
+        right=middle + float(half),
+        high=float(high),
+        z=z,
+        slat=float(rng.uniform(0.09, 0.2)),
+        share=float(rng.uniform(0.25, 0.5)) if kind == "fence" else 1.0,
+        colors_33=np.stack([paint, paint * rng.uniform(0.7, 0.98), paint * 0.6]).astype(np.float32),
+        tile=float(rng.uniform(0.15, 0.8)),
+    )

@@ -1,0 +1,114 @@
+"""JSON, npz and safetensors as people may give them: what is wrong with one is a ValueError, and nothing is spent."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.checkpoints.checkpoint import read_checkpoint
+from models.errors import ModelError
+from models.files.array_file import read_arrays
+from models.files.json_file import parsed_json
+from models.files.picture_size import VARIABLE
+from models.light.architecture.sizes import from_text
+from models.light.architecture.weights import read_sizes, read_weights
+
+
+def safetensors_of(dtype: str, shape: list[int], size: int) -> bytes:
+    header = json.dumps({"a": {"dtype": dtype, "shape": shape, "data_offsets": [0, size]}}).encode()
+    return struct.pack("<Q", len(header)) + header + bytes(size)
+
+
+@pytest.mark.parametrize("dtype", ["F4", "F6_E2M3", "F8_E4M3", "C64", "X9"])
+def test_numbers_that_networks_do_not_compute_with(tmp_path: Path, dtype: str) -> None:
+    (tmp_path / "a.safetensors").write_bytes(
+        safetensors_of(dtype, [2, 8], {"C64": 128, "F4": 8, "F6_E2M3": 12}.get(dtype, 16))
+    )
+    for read in (read_checkpoint, read_weights):
+        with pytest.raises(ModelError, match=r"a.safetensors: not"):
+            read(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("header", [b"[" * 100_000, b"{}", b"\xff" * 20, b'{"__metadata__": {"sizes": 3}}'])
+def test_headers_that_are_none(tmp_path: Path, header: bytes) -> None:
+    (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
+    for read in (read_checkpoint, read_sizes):
+        try:
+            read(tmp_path / "a.safetensors")
+        except ModelError as error:
+            assert len(str(error)) < 400
+    (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", 1 << 62) + header)
+    with pytest.raises(ModelError):
+        read_checkpoint(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"detector": 1}',
+        '{"detector": {"widths": [16, 32, 64, 128, 1e9], "blocks": [1, 3, 4, 3]}, "surface": {}}',
+        '{"detector": {"widths": [16, 32, 64, 128, 999999999], "blocks": [1, 3, 4, 3]}, "surface": {}}',
+        '{"detector": {"widths": [16], "blocks": [1, 3, 4, 3]}, "surface": {}}',
+    ],
+)
+def test_sizes_that_make_no_network(text: str) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        from_text(text)
+
+
+def test_json_that_is_nested_too_deep() -> None:
+    with pytest.raises(ValueError, match="too deep"):
+        parsed_json("[" * 100_000 + "]" * 100_000)
+
+
+def npy(shape: str, descr: str = "'<f4'", data: bytes = b"") -> bytes:
+    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}".encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
+
+
+HOSTILE = {
+    "more numbers than bytes": npy("(1000000000000,)"),
+    "a shape that wraps": npy("(4294967296, 4294967296)"),
+    "a negative side": npy("(-1, 4)"),
+    "objects": npy("(1,)", "'|O'", bytes(8)),
+    "records": npy("(1,)", "[('a', '<f4')]", bytes(4)),
+    "code": npy("(__import__('os').getpid(),)", data=bytes(4)),
+    "a deep header": npy("(" * 5000),
+    "no header": b"\x93NUMPY",
+    "nothing": b"",
+    "another version": b"\x93NUMPY\x09\x09",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_arrays_that_are_none(tmp_path: Path, name: str, method: int) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", method) as archive:
+        archive.writestr("a.npy", HOSTILE[name])
+    with pytest.raises(ValueError, match="no arrays can be read from it") as caught:
+        read_arrays(tmp_path / "a.npz")
+    assert len(str(caught.value)) < 300
+
+
+def test_arrays_that_unpack_to_more_than_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savez_compressed(tmp_path / "a.npz", a=np.zeros(15_000_000, np.float32))
+    assert len(read_arrays(tmp_path / "a.npz")["a"]) == 15_000_000
+    monkeypatch.setenv(VARIABLE, "1")
+    with pytest.raises(ValueError, match="more than the 38 MB that are allowed"):
+        read_arrays(tmp_path / "a.npz")
+
+
+def test_other_members_are_refused(tmp_path: Path) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("a.pkl", b"")
+    (tmp_path / "a.npz").write_bytes(made.getvalue())
+    with pytest.raises(ValueError, match=r"a\.pkl, which is no array"):
+        read_arrays(tmp_path / "a.npz")

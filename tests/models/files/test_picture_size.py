@@ -1,0 +1,115 @@
+"""Pictures that are small as files and huge when decoded: their header alone is read."""
+
+from __future__ import annotations
+
+import struct
+import tracemalloc
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.errors import ModelError
+from models.files import picture_size
+from models.files.picture_size import VARIABLE, decode_pixels, most_pixels, opened, read_pixels, stated_size
+from models.surface.atlas_source import load_atlas
+from pipeline.plan import PICTURE_VARIABLE
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def black_png(width: int, height: int) -> bytes:
+    """Rows of zeros: a megabyte in a kilobyte."""
+    packer = zlib.compressobj(9)
+    rows = b"".join(packer.compress(bytes(1 + width)) for _ in range(height)) + packer.flush()
+    header = struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def test_giants_are_refused_before_they_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "1")
+    (tmp_path / "giant.png").write_bytes(content := black_png(6000, 4000))
+    tracemalloc.start()
+    for read in (load_atlas, read_pixels):
+        with pytest.raises(ModelError, match=r"giant.png: says that it has 6000×4000 pixels; 1 million .*largest_pict"):
+            read(tmp_path / "giant.png")
+    with pytest.raises(ModelError, match="a result: says that it has 6000×4000"):
+        decode_pixels(content, "a result")
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
+    monkeypatch.setenv(VARIABLE, "24")
+    found = read_pixels(tmp_path / "giant.png")
+    assert found is not None and found.shape == (4000, 6000, 3)
+
+
+def test_an_atlas_of_another_shape_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    content = bytearray(black_png(4000, 4000))
+    content[-200:-20] = bytes(180)  # where the pixels are damaged nobody learns of it
+    (tmp_path / "square.png").write_bytes(content)
+    with pytest.raises(ModelError, match=r"square.png: an atlas of 4000×4000 pixels is not 24 square tiles"):
+        load_atlas(tmp_path / "square.png")
+
+
+SUFFIXES = (".tif", ".exr", ".hdr", ".pfm", ".ras", ".png", ".jpg", ".bmp", ".ppm", ".webp")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_sizes_of_every_kind_of_picture_that_is_read(tmp_path: Path, suffix: str) -> None:
+    pixels = np.zeros((30, 50, 3), np.float32 if suffix in (".exr", ".hdr", ".pfm") else np.uint8)
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".tif":
+        pixels = pixels.astype(np.uint16)  # Pillow knows no 16-bit colour
+    if not cv2.haveImageWriter(str(path)) or suffix == ".exr":
+        path.write_bytes(EXR) if suffix == ".exr" else pytest.skip("OpenCV does not write it here")
+    else:
+        assert cv2.imwrite(str(path), pixels)
+    with path.open("rb") as file:
+        assert stated_size(file, "a") == (50, 30)
+
+
+EXR = (
+    b"\x76\x2f\x31\x01\x02\0\0\0channels\0chlist\0\x01\0\0\0\0dataWindow\0box2i\0\x10\0\0\0"
+    + struct.pack("<4i", 10, 20, 59, 49)
+    + b"\0"
+)
+
+
+def test_what_says_no_size_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"rubbish")
+    assert read_pixels(tmp_path / "a.png") is None
+    assert read_pixels(tmp_path / "absent.png") is None
+    assert decode_pixels(b"", "a") is None
+
+
+def test_a_picture_within_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An icon that says 16×16 holds a PNG of a size of its own."""
+    png = black_png(3000, 3000)
+    entry = struct.pack("<4B2H2I", 16, 16, 0, 0, 1, 32, len(png), 22)
+    (tmp_path / "a.ico").write_bytes(struct.pack("<3H", 0, 1, 1) + entry + png)
+    monkeypatch.setenv(VARIABLE, "1")
+    with pytest.raises(ModelError, match="3000×3000 pixels"), opened(tmp_path / "a.ico", "an icon") as image:
+        image.load()
+
+
+def test_the_bound_follows_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setattr(picture_size, "_memory", lambda: 24 << 30)
+    assert 199_756_800 < most_pixels() < 256_000_000  # a phone's 200 megapixels, a GIF of 16000×16000
+    monkeypatch.setattr(picture_size, "_memory", lambda: 1 << 30)
+    assert most_pixels() >= 7680 * 4320
+
+
+def test_the_run_and_the_models_speak_of_the_same_variable() -> None:
+    assert VARIABLE == PICTURE_VARIABLE
+
+
+def test_pillow_reads_as_before(tmp_path: Path) -> None:
+    made = BytesIO()
+    Image.fromarray(np.full((4, 6, 3), 7, np.uint8)).save(made, "GIF")
+    assert decode_pixels(made.getvalue(), "a") is not None

@@ -1,0 +1,106 @@
+"""A deeper or wider light network that begins from a smaller one's weights says the same before it has learnt."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from models.errors import ModelError
+from models.light.architecture.detector import PersonDetector
+from models.light.architecture.files import BUILT_IN
+from models.light.architecture.seen_sizes import detector_sizes, surface_sizes
+from models.light.architecture.sizes import DetectorSizes, LightSizes, SurfaceSizes, as_text, from_text
+from models.light.architecture.surface_net import SurfaceNet
+from models.light.architecture.weights import grow, load_networks, read_sizes, read_weights
+
+
+def deeper(blocks: tuple[int, ...], by: int = 1) -> tuple[int, ...]:
+    return tuple(count + by for count in blocks)
+
+
+def wider(widths: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(width + 8 for width in widths)
+
+
+def wider_surface(sizes: SurfaceSizes) -> SurfaceSizes:
+    return dataclasses.replace(sizes, widths=wider(sizes.widths), wide=sizes.wide + 6)  # type: ignore[arg-type]
+
+
+def grown(net: nn.Module, prefix: str) -> nn.Module:
+    grow(net, read_weights(BUILT_IN), prefix, BUILT_IN)
+    return net.eval()
+
+
+@torch.no_grad()
+def test_new_blocks_change_nothing_until_they_learn() -> None:
+    sizes = read_sizes(BUILT_IN)
+    detector, surface = (net.eval() for net in load_networks(BUILT_IN))
+    deep = DetectorSizes(widths=sizes.detector.widths, blocks=deeper(sizes.detector.blocks))  # type: ignore[arg-type]
+    fine = SurfaceSizes(
+        widths=sizes.surface.widths,
+        blocks=deeper(sizes.surface.blocks),  # type: ignore[arg-type]
+        wide=sizes.surface.wide,
+        refined=deeper(sizes.surface.refined),  # type: ignore[arg-type]
+        attention=sizes.surface.attention + 1,
+        joints=True,
+    )
+    more = grown(PersonDetector(deep), "detector."), grown(SurfaceNet(fine), "surface.")
+    assert len(more[0].state_dict()) > len(detector.state_dict())
+    rgb = torch.rand(1, 3, 160, 160, generator=torch.Generator().manual_seed(0)) * 255
+    assert torch.equal(more[0](rgb), detector(rgb))
+    assert all(torch.equal(a, b) for a, b in zip(more[1](rgb), surface(rgb), strict=True))
+    for parameter in more[1].refined4[-1].expand.parameters():
+        torch.nn.init.constant_(parameter, 0.1)
+    assert not torch.equal(more[1](rgb).part, surface(rgb).part)
+
+
+@torch.no_grad()
+def test_wider_networks_say_the_same_until_they_learn() -> None:
+    sizes = read_sizes(BUILT_IN)
+    detector, surface = (net.eval() for net in load_networks(BUILT_IN))
+    broad = dataclasses.replace(sizes.detector, widths=wider(sizes.detector.widths))  # type: ignore[arg-type]
+    fine = wider_surface(sizes.surface)
+    more = grown(PersonDetector(broad), "detector."), grown(SurfaceNet(fine), "surface.")
+    rgb = torch.rand(1, 3, 160, 160, generator=torch.Generator().manual_seed(0)) * 255
+    torch.testing.assert_close(more[0](rgb), detector(rgb), rtol=0, atol=1e-4)
+    for wide, narrow in zip(more[1](rgb), surface(rgb), strict=True):
+        torch.testing.assert_close(wide, narrow, rtol=0, atol=1e-4)
+
+
+def test_what_a_wider_network_has_more_of_learns() -> None:
+    sizes = read_sizes(BUILT_IN).surface
+    net = SurfaceNet(wider_surface(sizes))
+    grow(net, read_weights(BUILT_IN), "surface.", BUILT_IN)
+    torch.stack([part.square().mean() for part in net(torch.rand(2, 3, 64, 64) * 255)]).sum().backward()
+    assert net.read.weight.grad is not None
+    assert net.read.weight.grad[:, sizes.wide :].abs().min() > 0
+
+
+def test_narrower_networks_and_fewer_bottlenecks_are_refused() -> None:
+    sizes = read_sizes(BUILT_IN).surface
+    for other in (dataclasses.replace(sizes, wide=sizes.wide - 2), SurfaceSizes(blocks=(1, 0, 1))):
+        with pytest.raises(ModelError, match=r"weights do not fit the light network: surface\."):
+            grow(SurfaceNet(other), read_weights(BUILT_IN), "surface.", Path("some.safetensors"))
+
+
+def test_sizes_are_seen_in_the_tensors() -> None:
+    detector = DetectorSizes(widths=(8, 16, 24, 32, 40), blocks=(1, 2, 0, 3))
+    assert detector_sizes(PersonDetector(detector).state_dict()) == detector
+    for sizes in (
+        SurfaceSizes(),
+        read_sizes(BUILT_IN).surface,
+        SurfaceSizes(widths=(8, 12, 16, 24), blocks=(2, 0, 4), wide=10, refined=(2, 1), attention=3, joints=True),
+    ):
+        assert surface_sizes(SurfaceNet(sizes).state_dict()) == sizes
+
+
+def test_sizes_are_read_as_they_were_written_also_before_there_was_more_to_say() -> None:
+    sizes = LightSizes(surface=SurfaceSizes(blocks=(2, 6, 9), refined=(2, 1), attention=2, joints=True))
+    assert from_text(as_text(sizes)) == sizes
+    said_later = ', "refined": [0, 0], "attention": 0, "joints": false'
+    assert said_later in as_text(LightSizes())
+    assert from_text(as_text(LightSizes()).replace(said_later, "")) == LightSizes()

@@ -1,0 +1,295 @@
+"""The light network as a whole, with random weights: engines agree, grouping changes nothing, bad files are named."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from models.engines import engine
+from models.engines.engine import choose_engine
+from models.engines.torch_body import compile_body
+from models.errors import ModelError
+from models.light.architecture.detector import PersonDetector
+from models.light.architecture.pixels import CROP, fit_size
+from models.light.architecture.surface_net import PickedSurface, SurfaceNet
+from models.light.architecture.weights import write_weights
+from models.light.inference.light_network import LightNetwork, faded, open_light, suppress
+from models.light.inference.reach import fitted
+from models.network import NetworkConfig
+from models.surface.charts import mirror_maps
+from tests.models.light.random_light import write_random_light
+
+SHAPE = (1, 3, 96, 128)
+THRESHOLD = 0.002
+"""From which score on in noise some 35 people a frame are found."""
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_random_light(tmp_path_factory.mktemp("light") / "random.safetensors")
+
+
+@pytest.fixture(scope="module")
+def network(weights: Path) -> LightNetwork:
+    return opened(weights, THRESHOLD)
+
+
+def opened(weights: Path, threshold: float, *, closer: bool = True) -> LightNetwork:
+    config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=threshold)
+    return open_light(dataclasses.replace(config, closer=closer), 1)
+
+
+def frames() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (2, 120, 160, 3), np.uint8)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
+@pytest.mark.parametrize(("make", "shape"), [(PersonDetector, SHAPE), (SurfaceNet, (1, 3, CROP, CROP))])
+def test_engines_agree(make: type, shape: tuple[int, int, int, int]) -> None:
+    torch.manual_seed(1)
+    net = make() if make is PersonDetector else PickedSurface(make())
+    pixels = (np.random.default_rng(0).random(shape) * 255).astype(np.float32)
+    torch_out = compile_body(net, shape, engine="torch", precision="fp32", threads=1)(pixels)
+    openvino_out = compile_body(net, shape, engine="openvino", precision="fp32", threads=1)(pixels)
+    close = np.isclose(torch_out, openvino_out, atol=1e-3, rtol=1e-3)
+    assert close.mean() > 0.999  # a tie between two charts may fall either way
+
+
+def test_engine_is_chosen_openly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.importlib.util, "find_spec", lambda name: None)
+    assert choose_engine("auto") == "torch"
+    with pytest.raises(ModelError, match="pip install openvino"):
+        choose_engine("openvino")
+
+
+def test_frames_do_not_depend_on_each_other(network: LightNetwork) -> None:
+    together, _ = network.detect(frames())
+    assert sum(len(found) for found in together) > 0
+    for index, found in enumerate(together):
+        alone = network.detect(frames()[index : index + 1])[0][0]
+        np.testing.assert_array_equal(found.box_N4, alone.box_N4)
+        np.testing.assert_array_equal(found.score_N, alone.score_N)
+
+
+@pytest.mark.parametrize("engine_name", ["torch", "openvino"])
+def test_frames_side_by_side_are_read_as_alone(weights: Path, engine_name: Any) -> None:
+    """Two threads, each of which reads frames by itself, say to the bit what one says of them one after the other."""
+    if engine_name == "openvino":
+        pytest.importorskip("openvino", reason="OpenVINO is not installed")
+    config = NetworkConfig(weights=str(weights), engine=engine_name, precision="fp32", score_threshold=THRESHOLD)
+    before = torch.get_num_threads()
+    one, two = open_light(config, 1), open_light(config, 2)
+    torch.set_num_threads(before)
+    many = np.concatenate([frames(), frames()[:, ::-1], frames()[:1]])
+    (found, features), (found_2, features_2) = one.detect(many), two.detect(many)
+    assert min(len(each) for each in found) > 0
+    for each, other in zip(found, found_2, strict=True):
+        np.testing.assert_array_equal(each.box_N4, other.box_N4)
+        np.testing.assert_array_equal(each.score_N, other.score_N)
+    boxes = [each.box_N4 for each in found]
+    for here, there in zip(one.surfaces(features, boxes), two.surfaces(features_2, boxes), strict=True):
+        for surface, other_surface in zip(here, there, strict=True):
+            np.testing.assert_array_equal(surface.labels_hw, other_surface.labels_hw)
+            np.testing.assert_array_equal(surface.uv_2hw, other_surface.uv_2hw)
+
+
+def test_detections_are_ordered_and_inside(network: LightNetwork) -> None:
+    for found in network.detect(frames())[0]:
+        assert (np.diff(found.score_N) <= 0).all()
+        assert (found.box_N4 >= 0).all()
+        assert (found.box_N4 <= [160, 120, 160, 120]).all()
+        assert found.box_N4.dtype == found.score_N.dtype == np.float32
+
+
+def test_people_do_not_depend_on_each_other(network: LightNetwork) -> None:
+    box_N4 = np.array([[10, 10, 60, 110], [80.5, -5, 159, 90], [0, 0, 1, 1]], np.float32)
+    features = network.detect(frames()[:1])[1]
+    forward, backward = network.surfaces(features, [box_N4])[0], network.surfaces(features, [box_N4[::-1]])[0]
+    assert (np.array([one.labels_hw.shape for one in forward]) >= [(100, 50), (95, 78), (1, 1)]).all()
+    for one, other in zip(forward, backward[::-1], strict=True):
+        np.testing.assert_array_equal(one.labels_hw, other.labels_hw)
+        np.testing.assert_array_equal(one.uv_2hw, other.uv_2hw)
+
+
+def test_a_found_person_is_shown_as_seen_and_the_box_fits(network: LightNetwork) -> None:
+    """The surface that fitted the box is the one that `surfaces` gives: its bounds and the box are near each other."""
+    found, features = network.detect(frames()[:1])
+    surfaces = network.surfaces(features, [found[0].box_N4])[0]
+    assert len(surfaces) == len(found[0]) > 0
+    for box_4, one in zip(found[0].box_N4, surfaces, strict=True):
+        assert one is features.seen_T[0][box_4.tobytes()]
+        height, width = one.labels_hw.shape
+        assert one.x0 <= box_4[0] and one.y0 <= box_4[1]
+        assert one.x0 + width >= int(box_4[2]) and one.y0 + height >= int(box_4[3])
+
+
+@pytest.mark.parametrize(
+    ("wish", "still", "reading"),
+    [
+        ("auto", False, "quick"), ("auto", True, "thorough"),
+        ("quick", True, "quick"), ("careful", True, "careful"), ("thorough", False, "thorough"),
+    ],
+)
+def test_single_pictures_are_read_thoroughly_and_films_quickly(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, wish: Any, still: bool, reading: str
+) -> None:
+    """Eight times or once or twice everyone, found or given; a first look is one of a careful reading's answers."""
+    config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=THRESHOLD)
+    network = open_light(dataclasses.replace(config, max_people=3, reading=wish), 1)
+    asked = {"seen": 0, "glance": 0, "thoroughly": 0}
+
+    def counted(name: str) -> None:
+        whole = getattr(network.reader, name)
+
+        def counting(*args: Any) -> Any:
+            asked[name] += len(args[0]) if name == "seen" else 1
+            return whole(*args)
+
+        monkeypatch.setattr(network.reader, name, counting)
+
+    for name in asked:
+        counted(name)
+    (found,), features = network.detect(frames()[:1], still=still)
+    assert len(found) > 0
+    assert (asked["glance"] > 0) is (reading != "quick")
+    assert asked["thoroughly"] == (len(found) if reading == "thorough" else 0)
+    if reading != "quick":
+        least = 7 if reading == "thorough" else 1
+        assert asked["seen"] - asked["glance"] >= least * len(found)
+    asked["seen"] = 0
+    network.surfaces(features, [np.array([[10, 10, 60, 110]], np.float32)])
+    assert asked["seen"] in {"quick": (1, 2), "careful": (2, 4, 6), "thorough": (8,)}[reading]
+
+
+def test_who_is_read_thoroughly_is_found_as_carefully_as_who_is_not(weights: Path) -> None:
+    config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=THRESHOLD)
+    (careful,), _ = open_light(dataclasses.replace(config, reading="careful"), 1).detect(frames()[:1])
+    (thorough,), features = open_light(config, 1).detect(frames()[:1], still=True)
+    np.testing.assert_array_equal(careful.box_N4, thorough.box_N4)
+    np.testing.assert_array_equal(careful.score_N, thorough.score_N)
+    assert len(features.seen_T[0]) == len(thorough) > 0
+
+
+def test_what_cannot_be_thorough_says_so() -> None:
+    with pytest.raises(ModelError, match=r"network\.reading: a thorough reading asks for people in the mirror"):
+        NetworkConfig(reading="thorough", turn=False)
+    with pytest.raises(ModelError, match=r"network\.reading: only the light network can do this"):
+        NetworkConfig(reading="quick", kind="zoo")
+
+
+def test_how_sure_the_surface_is_counts_in_the_score(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quarter of the sureness halves every score, and who falls below the threshold so is not found."""
+
+    def scores(asked: LightNetwork, sureness: float) -> np.ndarray:
+        monkeypatch.setattr("models.structures.SurfaceMap.sureness", sureness)
+        return np.concatenate([found.score_N for found in asked.detect(frames())[0]])
+
+    network = opened(weights, THRESHOLD, closer=False)
+    surely, unsurely = scores(network, 1.0), scores(network, 0.25)
+    np.testing.assert_allclose(unsurely, surely / 2, rtol=1e-6)
+    middle = float(np.median(unsurely))
+    above = scores(opened(weights, middle, closer=False), 0.25)
+    np.testing.assert_array_equal(above, unsurely[unsurely > middle])
+    assert 0 < len(above) < len(unsurely)
+
+
+def test_nobody_is_fine(network: LightNetwork) -> None:
+    features = network.detect(frames()[:2])[1]
+    assert network.surfaces(features, [np.zeros((0, 4), np.float32)] * 2) == [[], []]
+
+
+def test_detector_sees_the_long_side() -> None:
+    assert fit_size(240, 320, (384, 512)) == (288, 384)
+    assert fit_size(300, 400, (384, 512)) == (300, 400)
+    assert fit_size(1280, 720, (384, 512)) == (512, 288)
+    assert fit_size(1, 4000, (384, 384)) == (1, 384)
+
+
+def test_bad_weights_are_named(weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"nowhere.safetensors: .* missing; train them"):
+        open_light(NetworkConfig(weights=str(tmp_path / "nowhere.safetensors")), 1)
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ModelError, match="not a safetensors file"):
+        open_light(NetworkConfig(weights=str(broken)), 1)
+    other = tmp_path / "other.safetensors"
+    write_weights(other, PersonDetector().state_dict(), PersonDetector().state_dict())
+    with pytest.raises(ModelError, match=r"do not fit the light network: surface\."):
+        open_light(NetworkConfig(weights=str(other)), 1)
+
+
+def test_suppression_equals_torchvision() -> None:
+    from torchvision.ops import nms
+
+    random = np.random.default_rng(0)
+    corner = random.uniform(0, 100, (300, 2))
+    boxes = np.concatenate([corner, corner + random.uniform(5, 60, (300, 2))], 1).astype(np.float32)
+    scores = random.random(300).astype(np.float32)
+    expected = nms(torch.from_numpy(boxes), torch.from_numpy(scores), 0.5)
+    assert suppress(boxes, scores, 0.5).tolist() == expected.tolist()
+    assert suppress(boxes[:0], scores[:0], 0.5).tolist() == []
+
+
+def test_scores_fade_with_what_surer_people_cover() -> None:
+    """Soft-NMS as its paper's figure 2 has it: in turn the surest is taken, and the scores of the others fall."""
+    from torchvision.ops import box_iou
+
+    random = np.random.default_rng(0)
+    corner = random.uniform(0, 100, (40, 2))
+    boxes = np.concatenate([corner, corner + random.uniform(5, 60, (40, 2))], 1).astype(np.float32)
+    scores = random.random(40).astype(np.float32)
+    overlap = box_iou(torch.from_numpy(boxes), torch.from_numpy(boxes)).numpy()
+    left, expected = scores.astype(float), {}
+    while (left > 0.05).any():
+        first = int(left.argmax())
+        expected[first] = left[first]
+        left *= np.exp(-(overlap[first] ** 2) / 0.3)
+        left[first] = 0
+    kept, now = faded(boxes, scores, 0.3, 0.05)
+    assert set(kept.tolist()) == set(expected) and 10 < len(kept) < 40 and (np.diff(now) <= 0).all()
+    np.testing.assert_allclose(now, [expected[i] for i in kept], atol=2e-3)  # boxes in sixteenths of a pixel
+    assert [len(one) for one in faded(boxes[:0], scores[:0], 0.3, 0.05)] == [0, 0]
+
+
+def test_asked_in_the_mirror_too_a_mirrored_picture_has_the_mirrored_answer(weights: Path) -> None:
+    config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", turn=False)
+    crop_CC3 = np.random.default_rng(0).integers(0, 256, (CROP, CROP, 3), np.uint8)
+    box_4 = np.array([11, 11, CROP - 11, CROP - 11], np.float32)  # its crop is the whole picture, and a little more
+    for mirror, alike in ((True, True), ("auto", True), (False, False)):
+        network = open_light(dataclasses.replace(config, mirror=mirror), 1)
+        reader = network.reader
+        looks = reader.read(reader.look(rgb_HW3, box_4) for rgb_HW3 in (crop_CC3, crop_CC3[:, ::-1]))
+        seen_LGG, flipped_LGG = (look.maps_LGG for look in looks)
+        label_GG, uv_2GG = mirror_maps(flipped_LGG[1].astype(np.uint8), flipped_LGG[2:4])
+        same_GG = label_GG == seen_LGG[1]
+        assert bool(same_GG.mean() > 0.99) is alike  # of equally sure charts either may be named
+        assert np.allclose(flipped_LGG[0, :, ::-1], seen_LGG[0], atol=1e-4) is alike
+        assert np.allclose(uv_2GG[:, same_GG], seen_LGG[2:4, same_GG], atol=1e-4) or not alike
+
+
+def test_who_is_looked_at_again_is_shown_as_seen_in_the_box_of_the_first_look(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first look's boxes are looked at again, and fitted to what is seen then."""
+    usual = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=THRESHOLD)
+    once, twice = (open_light(dataclasses.replace(usual, mirror=False, closer=closer), 1) for closer in (False, True))
+    rgb_HW3 = frames()[0]
+    for seen in ("models.structures.SurfaceMap", "models.light.inference.assembly.Silhouette"):
+        monkeypatch.setattr(f"{seen}.sureness", 1.0)
+    (first,), (last,) = once.detect(rgb_HW3[None])[0], twice.detect(rgb_HW3[None])[0]
+    looks = twice.reader.read(twice.reader.look(rgb_HW3, box_4) for box_4 in first.box_N4)
+    expected = {fitted(look.box_4, look.surface).tobytes() for look in looks}
+    assert len(last) > 5 and expected != {box_4.tobytes() for box_4 in first.box_N4}
+    assert {box_4.tobytes() for box_4 in last.box_N4} <= expected
+
+
+@pytest.mark.parametrize("name", ["mirror", "closer", "turn"])
+def test_other_networks_are_not_asked_twice(name: str) -> None:
+    with pytest.raises(ModelError, match=rf"network\.{name}"):
+        NetworkConfig(kind="zoo", **{name: True})

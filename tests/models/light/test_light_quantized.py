@@ -1,0 +1,93 @@
+"""Eight-bit graphs beside the weights: found, refused, and run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from models.engines.engine import choose_precision, has_int8
+from models.engines.torch_body import compile_body, convert_body
+from models.errors import ModelError
+from models.light.architecture.detector import PersonDetector
+from models.light.architecture.files import quantized_path
+from models.light.export.quantized import (
+    QuantizedLight,
+    compile_quantized,
+    fits,
+    read_quantized,
+    write_quantized,
+)
+from models.light.inference.light_network import light_precision
+from stages.training.light.quantize_light import first_and_outputs, saved
+
+SOURCE = "ab" * 32
+
+
+class Doubling(nn.Module):
+    """Any size in, twice the picture out at half the size."""
+
+    def forward(self, x_NCHW: torch.Tensor) -> torch.Tensor:
+        """(N,3,H,W) to (N,3,H/2,W/2)."""
+        return nn.functional.avg_pool2d(x_NCHW, 2) * 2
+
+
+def written(folder: Path) -> Path:
+    """A file of two graphs."""
+    graph = saved(convert_body(Doubling(), (1, 3, 8, 8)))
+    path = quantized_path(folder / "light.safetensors")
+    write_quantized(path, QuantizedLight(source_sha256=SOURCE, detector=graph, surface=graph))
+    return path
+
+
+def test_graphs_come_back_and_run_at_another_size(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    assert path.name == "light_int8.safetensors"
+    read = read_quantized(path, SOURCE)
+    x = np.random.default_rng(0).random((1, 3, 16, 12), np.float32)
+    expected = compile_body(Doubling(), (1, 3, 16, 12), engine="torch", precision="fp32", threads=1)(x)
+    np.testing.assert_allclose(compile_quantized(read.detector, (1, 3, 16, 12), 1)(x), expected, atol=1e-5)
+
+
+def test_graphs_of_other_weights_are_refused_and_not_chosen(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    weights = tmp_path / "light.safetensors"
+    assert fits(path, SOURCE)
+    assert not fits(path, "cd" * 32)
+    with pytest.raises(ModelError, match="other weights"):
+        read_quantized(path, "cd" * 32)
+    chosen = light_precision("auto", "openvino", weights, SOURCE)
+    assert (chosen == "int8") == has_int8()
+    assert light_precision("auto", "openvino", weights, "cd" * 32) != "int8"
+    assert light_precision("auto", "torch", weights, SOURCE) != "int8"
+    assert light_precision("fp32", "openvino", weights, SOURCE) == "fp32"
+
+
+def test_damage_absence_and_wrong_engines_are_named(tmp_path: Path) -> None:
+    path = quantized_path(tmp_path / "light.safetensors")
+    with pytest.raises(ModelError, match="missing"):
+        read_quantized(path, SOURCE)
+    path.write_bytes(b"not a file of tensors")
+    with pytest.raises(ModelError, match="eight-bit"):
+        read_quantized(path, SOURCE)
+    with pytest.raises(ModelError, match="eight-bit"):
+        fits(path, SOURCE)
+    with pytest.raises(ModelError, match="OpenVINO alone"):
+        light_precision("int8", "torch", path, SOURCE)
+    with pytest.raises(ModelError, match="only the light network"):
+        choose_precision("int8")
+
+
+def test_a_detectors_first_layer_and_what_it_says_are_named() -> None:
+    model = convert_body(PersonDetector(), (1, 3, 64, 96))
+    shapes = {
+        op.get_friendly_name(): (op.input(1).get_shape()[1], op.output(0).get_shape()[1])
+        for op in model.get_ordered_ops()
+        if op.get_type_name() == "Convolution"
+    }
+    channels = [shapes[name] for name in first_and_outputs(model)]
+    assert channels[0][0] == 3
+    assert sorted(told for _, told in channels[1:]) == [1, 1, 1, 4, 4, 4]

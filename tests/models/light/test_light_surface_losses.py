@@ -1,0 +1,154 @@
+"""The light surface network's losses against closed forms, the body's mesh and annotators."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from models.light.architecture.pixels import CROP
+from models.light.architecture.region import MARGIN
+from models.light.architecture.sizes import SurfaceSizes
+from models.light.architecture.surface_net import GRID, SurfaceNet
+from models.losses.light_surface import (
+    JOINT_WEIGHT,
+    MEAN_METRES,
+    PART_WEIGHT,
+    POINTED,
+    UV_METRES,
+    UV_WEIGHT,
+    Counting,
+    body_places,
+    joint_loss,
+    part_loss,
+    person_loss,
+    point_share,
+    surface_losses,
+    uv_loss,
+)
+from models.surface.charted_mesh import open_body_mesh
+from models.surface.charts import COARSE_OF_CHART
+from stages.synthetic.simulated import MOST_POINTS, over_box, spread_points
+
+
+def test_surface_losses_are_the_closed_forms() -> None:
+    label = torch.tensor([[0, 3, 24, 255]])
+    uv = torch.zeros(1, 2, 4)
+    uv[0, 0, 1] = 0.75
+    body, empty = math.log1p(math.exp(-1.5)), math.log1p(math.exp(1.5))
+    assert person_loss(torch.full((1, 4), 1.5), label) == pytest.approx((2 * body + empty) / 3, rel=1e-5)
+    assert person_loss(torch.full((1, 4), 1.5), label, 3.0) == pytest.approx((4 * body + empty) / 3, rel=1e-5)
+    alike = torch.ones(1, 4)
+    assert part_loss(torch.zeros(1, 4, 24), label, alike, alike) == pytest.approx(math.log(24), rel=1e-5)
+    said = torch.full((1, 4, 24), 0.5), torch.full((1, 4, 24), 0.25)
+    assert uv_loss(said, label, uv, alike) == pytest.approx(((0.25 + 0.25) + (0.5 + 0.25)) / 2, rel=1e-5)
+    thrice = torch.tensor([[9.0, 3.0, 1.0, 9.0]])
+    assert uv_loss(said, label, uv, thrice) == pytest.approx((3 * (0.25 + 0.25) + (0.5 + 0.25)) / 4, rel=1e-5)
+
+
+def test_metric_uv_counts_what_a_step_of_u_and_v_is_along_the_skin() -> None:
+    mesh = open_body_mesh()
+    corner_F33 = mesh.vertex_V3[mesh.face_F3]
+    edge_F23 = corner_F33[:, 1:] - corner_F33[:, :1]
+    step_F22 = mesh.corner_uv_F32[:, 1:] - mesh.corner_uv_F32[:, :1]
+    flat = np.abs(np.linalg.det(step_F22)) > 1e-12
+    slope_F23 = np.linalg.inv(step_F22[flat]) @ edge_F23[flat]  # metres by U and by V
+    metres_F2 = np.linalg.norm(slope_F23, axis=2).clip(0, 3)
+    area_F = np.linalg.norm(np.cross(edge_F23[flat, 0], edge_F23[flat, 1]), axis=1)
+    chart_F = mesh.chart_F[flat]
+    for chart, said_2 in enumerate(UV_METRES.tolist(), start=1):
+        here = chart_F == chart
+        np.testing.assert_allclose(np.average(metres_F2[here], axis=0, weights=area_F[here]), said_2, atol=0.006)
+    assert np.average(metres_F2.mean(1), weights=area_F) == pytest.approx(MEAN_METRES, abs=0.005)
+    label, uv = torch.tensor([[0, 2, 21, 255]]), torch.zeros(1, 2, 4)
+    said = torch.full((1, 4, 24), 0.1), torch.full((1, 4, 24), 0.2)
+    metres = float((UV_METRES[1] + UV_METRES[20]) @ torch.tensor([0.1, 0.2])) / 2
+    assert uv_loss(said, label, uv, torch.ones(1, 4), metric=True) == pytest.approx(metres / MEAN_METRES, rel=1e-5)
+
+
+def test_a_joint_costs_the_entropy_of_its_cell_where_it_is_known() -> None:
+    logit = torch.zeros(2, 17, 40, 40)
+    joint = torch.zeros(2, 17, 3)
+    assert joint_loss(logit, joint, 160) == 0  # none is known
+    joint[0, 3] = torch.tensor([81.0, 42.0, 1.0])
+    joint[1, 4] = torch.tensor([-1.0, 42.0, 1.0])  # outside of the crop
+    assert joint_loss(logit, joint, 160) == pytest.approx(JOINT_WEIGHT * math.log(1600), rel=1e-5)
+    logit[0, 3, 10, 20] = math.log(1599)  # as likely as all other cells together
+    assert joint_loss(logit, joint, 160) == pytest.approx(JOINT_WEIGHT * math.log(2), rel=1e-5)
+
+
+def test_soft_labels_are_distributions_over_the_parts() -> None:
+    torch.manual_seed(3)
+    logit, label, trust = torch.randn(5, 4, 24), torch.randint(0, 25, (5, 4)), torch.rand(5, 4)
+    label[0] = 255
+    body = (label > 0) & (label != 255)
+    wanted = ((1 - trust) / 23)[..., None].expand(5, 4, 24).clone()
+    wanted.scatter_(2, (label.clamp(1, 24) - 1)[..., None], trust[..., None])
+    cost = torch.nn.functional.cross_entropy(logit[body], wanted[body], reduction="none")
+    share = torch.rand(5, 4)
+    weight = share[body]
+    met = part_loss(logit, label, trust, share, soft_labels=True)
+    assert met == pytest.approx(((cost * weight).sum() / weight.sum()).item(), rel=1e-5)
+    sure = torch.ones(5, 4)
+    assert part_loss(logit, label, sure, share, soft_labels=True) == part_loss(logit, label, sure, share)
+
+
+def test_cells_count_as_the_points_that_annotators_set() -> None:
+    label = torch.zeros(2, GRID, GRID, dtype=torch.int64)
+    low, high = 5, 75  # the person's box: the crop is 1.15 times as large, 80 of 70 cells
+    label[0, low:50, low:high] = 2  # a close-up: a chest and the outer side of an upper arm
+    label[0, 50:high, low:30] = 17
+    label[1, low:30, 20:40] = 1
+    label[1, 30:36, 20:24] = 3
+    label[1, 36:high, 20:30] = 7
+    label[1, 36:high, 30:40] = 9  # the other side of the same thigh
+    label[1, 36:high, 40:] = 255
+    share = point_share(label)
+    for one, said in zip(label.numpy(), share.numpy(), strict=True):
+        coarse = np.where(one == 255, 0, COARSE_OF_CHART[one * (one < 25)])
+        box = coarse[low:high, low:high]
+        cells = np.bincount(over_box(box).ravel(), minlength=15)
+        rows, columns = spread_points(box, cells, np.random.default_rng(0))
+        points = np.bincount(box[rows, columns], minlength=15)
+        for part in np.unique(coarse[coarse > 0]):
+            counted = said[coarse == part].sum() * MOST_POINTS / (POINTED * GRID**2 / MARGIN**2)
+            assert counted == pytest.approx(points[part], abs=0.6)
+            assert np.ptp(said[coarse == part]) == 0
+
+
+@pytest.mark.parametrize(("as_points", "uv_weight", "extremities"), [(False, UV_WEIGHT, 1.0), (True, 7.0, 2.5)])
+def test_surface_losses_read_on_the_body_what_whole_maps_would_say(
+    *, as_points: bool, uv_weight: float, extremities: float
+) -> None:
+    torch.manual_seed(2)
+    net = SurfaceNet(SurfaceSizes(blocks=(1, 1, 1), refined=(0, 0))).eval()
+    rgb = torch.rand(3, 3, CROP, CROP) * 255
+    label = torch.randint(0, 25, (3, GRID, GRID))
+    label[0, :20] = 0
+    label[1, 10:30] = 255
+    label[2] = 0  # of nobody
+    weight, uv, known = torch.rand(3, GRID, GRID), torch.rand(3, 2, GRID, GRID), torch.tensor([True, False, True])
+    features, on = net.features(rgb), body_places(label, known)
+    counting = Counting(as_points=as_points, uv_weight=uv_weight, extremities=extremities)
+    sparse = surface_losses(net, features, label, weight, uv, on, counting)
+    maps = net(rgb)
+    part, u, v = (x.flatten(2).transpose(1, 2) for x in maps[1:])  # all cells of a picture, charts last
+    exact = label.where(known[:, None, None], torch.tensor(0)).flatten(1)
+    share = point_share(label) if as_points else PART_WEIGHT[label.clamp(1, 24) - 1]
+    uv_share = share if as_points else torch.ones_like(share)
+    dense = (
+        person_loss(maps.person[:, 0], label, extremities),
+        part_loss(part, label.flatten(1), weight.flatten(1), share.flatten(1)),
+        uv_weight * uv_loss((u, v), exact, uv.flatten(2), uv_share.flatten(1)),
+    )
+    for one, other in zip(sparse, dense, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+        first, second = (
+            torch.autograd.grad(x, list(net.parameters()), allow_unused=True, retain_graph=True) for x in (one, other)
+        )
+        for a, b in zip(first, second, strict=True):
+            assert (a is None) == (b is None)
+            if a is not None and b is not None:
+                torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5)

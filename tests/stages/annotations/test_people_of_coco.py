@@ -1,0 +1,308 @@
+"""People are the annotations whose category is called so; nothing else is ever scored or trained as people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from models.surface.body import COCO_KEYPOINTS
+from pipeline.stage import Job, StageError
+from stages.annotations.people import read_people
+from stages.annotations.real_pictures import coco_people
+from stages.evaluation.truth import TruePicture
+from stages.evaluation.truths import Truths
+from stages.training.data.annotated_pictures import AnnotatedPictures
+from stages.training.payloads import AnnotatedSet
+
+HEIGHT, WIDTH = 50, 60
+PERSON_BOX, DOOR_BOX = [2, 3, 20, 30], [30, 3, 20, 40]
+Document = dict[str, Any]
+
+
+def labelled(person: int = 1, door: int = 2, **more: Any) -> Document:
+    """Two pictures, each with a person and a door; `more` goes into the records of people."""
+    kinds = ((person, PERSON_BOX, more), (door, DOOR_BOX, {}))
+    records = [
+        {
+            "id": 2 * image + which,
+            "image_id": image,
+            "category_id": number,
+            "bbox": box,
+            "area": 600,
+            "iscrowd": 0,
+            **keys,
+        }
+        for image in (1, 2)
+        for which, (number, box, keys) in enumerate(kinds)
+    ]
+    return {
+        "images": [{"id": n, "file_name": f"{n}.png", "height": HEIGHT, "width": WIDTH} for n in (1, 2)],
+        "categories": [{"id": door, "name": "door"}, {"id": person, "name": "person"}],
+        "annotations": records,
+    }
+
+
+def stored(folder: Path, document: Document) -> Path:
+    for number in (1, 2):
+        cv2.imwrite(str(folder / f"{number}.png"), np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    path = folder / "own.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def scored(path: Path, **keys: Any) -> tuple[list[TruePicture], dict[str, Any]]:
+    """The pictures that are scored, and what is said of them."""
+    stage = Truths(Truths.Config(data=str(path), **keys))
+    pictures = [picture for _, picture in stage(Job(index=0, input="", output=None, stem=""))]
+    return pictures, dict(stage.summary())
+
+
+def only_people(path: Path) -> None:
+    """Raises AssertionError unless each picture has its person, in scores as in trainings."""
+    pictures, _ = scored(path)
+    corners = [[2, 3, 22, 33]]
+    assert [one.boxes.tolist() for one in pictures] == [corners] * 2 and not any(one.crowds for one in pictures)
+    trained = AnnotatedPictures(AnnotatedSet(annotations=str(path), images=str(path.parent)))
+    assert [[one.box_4.tolist() for one in trained[k].people] for k in range(2)] == [corners] * 2
+
+
+@pytest.mark.parametrize(("person", "door"), [(1, 2), (0, 1), (2, 1), (7, 0), (1, 0)])
+def test_the_name_tells_people_and_not_the_number(tmp_path: Path, person: int, door: int) -> None:
+    only_people(stored(tmp_path, labelled(person, door)))
+
+
+@pytest.mark.parametrize("name", ["Person", "PERSON", " person "])
+def test_case_does_not_matter_and_the_name_is_said(tmp_path: Path, name: str) -> None:
+    document = labelled(0, 1)
+    document["categories"][1]["name"] = name
+    path = stored(tmp_path, document)
+    only_people(path)
+    (note,) = scored(path)[1]["notes"]
+    assert f"{name!r} (2)" in note and "left out: 'door' (2)" in note
+
+
+@pytest.mark.parametrize("written", [str, float])
+def test_a_number_is_one_however_it_is_written(tmp_path: Path, written: Callable[[int], object]) -> None:
+    document = labelled(0, 1)
+    for record in document["annotations"]:
+        record["category_id"] = written(record["category_id"])
+    only_people(stored(tmp_path, document))
+
+
+def test_a_folder_of_instances_is_one_of_coco(tmp_path: Path) -> None:
+    (tmp_path / "annotations").mkdir()
+    path = stored(tmp_path, labelled(2, 1))
+    path.rename(tmp_path / "annotations" / "instances_default.json")
+    pictures, _ = scored(tmp_path)
+    assert [len(one.people) for one in pictures] == [1, 1]
+
+
+def test_a_file_that_knows_no_categories_annotates_people(tmp_path: Path) -> None:
+    document = labelled()
+    del document["categories"]
+    document["annotations"] = document["annotations"][::2]
+    for record in document["annotations"]:
+        del record["category_id"]
+    only_people(stored(tmp_path, document))
+
+
+def of_doors(document: Document) -> None:
+    document["categories"] = [{"id": 1, "name": "door"}, {"id": 2, "name": "tree"}]
+
+
+def unnamed(document: Document) -> None:
+    del document["categories"]
+
+
+def all_crowds(document: Document) -> None:
+    for record in document["annotations"]:
+        record["iscrowd"] = 1
+
+
+def two_of_one_number(document: Document) -> None:
+    for category in document["categories"]:
+        category["id"] = 1
+
+
+def empty(document: Document) -> None:
+    document["annotations"] = []
+
+
+def doors_alone(document: Document) -> None:
+    document["annotations"] = document["annotations"][1::2]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (of_doors, r"no category called 'person'; its categories are 'door', 'tree'; call"),
+        (unnamed, "names no categories.*add"),
+        (all_crowds, "all 2 people of this file are marked as crowds.*set iscrowd to 0"),
+        (empty, "nobody is annotated"),
+        (two_of_one_number, r"gives the category number 1 to 'person' and to 'door'; give each"),
+        (doors_alone, r"nobody is annotated.*'door' \(2\)"),
+    ],
+)
+def test_where_nobody_can_be_scored_one_sentence_says_why(
+    tmp_path: Path, spoil: Callable[[Document], None], complaint: str
+) -> None:
+    document = labelled()
+    spoil(document)
+    path = stored(tmp_path, document)
+    for damaged in ("refuse", "skip"):
+        with pytest.raises(StageError, match=complaint) as told:
+            scored(path, damaged=damaged)
+        assert told.value.where == str(path)
+    with pytest.raises(StageError, match=complaint):
+        AnnotatedPictures(AnnotatedSet(annotations=str(path), images=str(tmp_path)))
+
+
+def test_where_the_pictures_of_all_people_are_gone_one_sentence_says_so(tmp_path: Path) -> None:
+    document = labelled()
+    document["annotations"] = document["annotations"][:1]
+    path = stored(tmp_path, document)
+    (tmp_path / "1.png").unlink()
+    with pytest.raises(StageError, match="the pictures that are there show nobody"):
+        scored(path, damaged="skip", images=str(tmp_path))
+
+
+def test_people_of_no_category_are_told_though_the_file_has_people_alone(tmp_path: Path) -> None:
+    document = labelled()
+    document["categories"] = [{"id": 1, "name": "person"}]
+    document["annotations"] = document["annotations"][::2]
+    document["annotations"][0]["category_id"] = None
+    pictures, facts = scored(stored(tmp_path, document))
+    assert sum(len(picture.people) for picture in pictures) == 1
+    assert "'person' (1); left out: 'number None' (1)" in " ".join(facts["notes"])
+
+
+def test_a_list_of_results_is_no_truth(tmp_path: Path) -> None:
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps(labelled()["annotations"]))
+    with pytest.raises(StageError, match="list of results"):
+        scored(path)
+
+
+def test_what_is_wrong_with_doors_does_not_matter(tmp_path: Path) -> None:
+    document = labelled()
+    for record in document["annotations"][1::2]:
+        record.update(bbox=[0, 0, 0, 0], keypoints=[1] * 63, segmentation="no mask")
+        del record["id"]
+    only_people(stored(tmp_path, document))
+
+
+def test_what_tools_leave_out_has_its_usual_value(tmp_path: Path) -> None:
+    document = labelled()
+    for record in document["annotations"]:
+        for key in ("id", "iscrowd"):
+            del record[key]
+        record.update(area=None, segmentation=None, keypoints=[])
+    path = stored(tmp_path, document)
+    only_people(path)
+    assert [one.id for one in read_people(path).people] == [1, 2]
+
+
+def test_people_under_one_id_are_two(tmp_path: Path) -> None:
+    document = labelled()
+    for record in document["annotations"]:
+        record["id"] = 5
+    path = stored(tmp_path, document)
+    only_people(path)
+    assert [one.id for one in read_people(path).people] == [5, 6]
+
+
+def test_pictures_under_one_id_are_refused(tmp_path: Path) -> None:
+    document = labelled()
+    document["images"][1]["id"] = 1
+    with pytest.raises(StageError, match="image 1: another image has its id"):
+        read_people(stored(tmp_path, document))
+
+
+@pytest.mark.parametrize("value", ["0", 2, [1]])
+def test_a_crowd_is_said_by_0_or_1(tmp_path: Path, value: object) -> None:
+    with pytest.raises(StageError, match=r"iscrowd.*neither 0 nor 1"):
+        read_people(stored(tmp_path, labelled(iscrowd=value)))
+
+
+def keypoints(names: list[str], **where: tuple[int, int]) -> tuple[list[str], list[int]]:
+    """Names of a category, and the numbers of a record; those not told of are unseen."""
+    return names, [number for name in names for number in ((*where[name], 2) if name in where else (0, 0, 0))]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        str.title,
+        lambda name: name.replace("_", "-"),
+        lambda name: name.replace("left_", "L"),
+        lambda name: "_".join(name.split("_")[::-1]),
+    ],
+)
+def test_keypoints_are_found_by_their_names(tmp_path: Path, written: Callable[[str], str]) -> None:
+    names, values = keypoints(
+        ["pelvis", *reversed(COCO_KEYPOINTS), "crown"], nose=(5, 6), left_knee=(7, 8), pelvis=(9, 9), crown=(1, 1)
+    )
+    document = labelled(keypoints=values)
+    document["categories"][1]["keypoints"] = [written(name) for name in names]
+    path = stored(tmp_path, document)
+    expected = np.zeros((17, 3))
+    expected[COCO_KEYPOINTS.index("nose")], expected[COCO_KEYPOINTS.index("left_knee")] = (5, 6, 2), (7, 8, 2)
+    person = scored(path)[0][0].people[0]
+    assert person.keypoint_173 is not None and (person.keypoint_173 == expected).all()
+    trained = AnnotatedPictures(AnnotatedSet(annotations=str(path), images=str(tmp_path)))
+    assert (trained[0].people[0].keypoint_173 == expected).all()
+
+
+def test_keypoints_that_do_not_fit_their_names_are_damage(tmp_path: Path) -> None:
+    document = labelled(keypoints=[1, 1, 2] * 17)
+    document["categories"][1]["keypoints"] = ["pelvis", *COCO_KEYPOINTS]
+    path = stored(tmp_path, document)
+    with pytest.raises(StageError, match="annotation 2: its keypoints has 51 values, its category names 18 keypoints"):
+        scored(path)
+
+
+def test_keypoints_that_are_none_of_cocos_are_left_out(tmp_path: Path) -> None:
+    names, values = keypoints(["head", "foot"], head=(5, 6), foot=(7, 8))
+    document = labelled(keypoints=values, num_keypoints=2)
+    document["categories"][1]["keypoints"] = names
+    path = stored(tmp_path, document)
+    only_people(path)
+    (picture, _), facts = scored(path)
+    assert picture.people[0].keypoint_173 is None and "keypoints are none of COCO's 17" in facts["notes"][0]
+
+
+def test_a_mask_of_another_picture_is_damage_that_names_the_file(tmp_path: Path) -> None:
+    path = stored(tmp_path, labelled(segmentation={"size": [10, 10], "counts": [50, 50]}))
+    with pytest.raises(StageError, match=r"own.json: image 1: a mask is of 10×10 pixels, its picture of 60×50"):
+        scored(path)
+    with pytest.raises(StageError, match=r"own.json: image 1: a mask is of 10×10"):
+        AnnotatedPictures(AnnotatedSet(annotations=str(path), images=str(tmp_path)))[0]
+
+
+@pytest.mark.parametrize("name", ["upload/{}.png", "C:\\data\\{}.png", "/data/local/{}.png", "upload\\{}.png"])
+def test_pictures_are_found_without_the_folders_of_another_machine(tmp_path: Path, name: str) -> None:
+    document = labelled()
+    for image in document["images"]:
+        image["file_name"] = name.format(image["id"])
+    only_people(stored(tmp_path, document))
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    path = stored(tmp_path, labelled())
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    only_people(path)
+
+
+def test_photos_that_are_labelled_for_a_training_have_people_alone(tmp_path: Path) -> None:
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "train2017").mkdir()
+    path = stored(tmp_path / "train2017", labelled(0, 1))
+    path.rename(tmp_path / "annotations" / "person_keypoints_train2017.json")
+    pictures = list(coco_people(tmp_path, "train2017", None))
+    assert [one.box_M4.tolist() for one in pictures if one.box_M4 is not None] == [[[2, 3, 22, 33]]] * 2

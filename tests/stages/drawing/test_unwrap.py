@@ -1,0 +1,118 @@
+"""The stage that unwraps: whose atlas, what is written, what is refused, and going on after a stop."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.surface.atlas_source import load_atlas
+from pipeline.config import load_config
+from pipeline.stage import Job, StageError
+from stages import STAGES
+from stages.drawing.unwrap import Unwrap
+from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
+
+PIXELS = 48
+COLOURS = {1: (200, 40, 40), 2: (40, 40, 200)}
+
+
+def shown(*who: int) -> tuple[FrameChunk, People, Surfaces]:
+    """Frames, each with a torso of one colour that fills it; `who` says whose."""
+    ramp = np.linspace(0, 1, PIXELS, dtype=np.float32)
+    u, v = np.meshgrid(ramp, 1 - ramp)
+    surface = Surface(x0=0, y0=0, labels_hw=np.full((PIXELS, PIXELS), 2, np.uint8), uv_2hw=np.stack([u, v]))
+    video = VideoInfo(path="", width=PIXELS, height=PIXELS, still=False, rate=None, time_base=Fraction(1, 25))
+    rgb = np.stack([np.broadcast_to(np.array(COLOURS[one], np.uint8), (PIXELS, PIXELS, 3)) for one in who])
+    count = len(who)
+    people = People(
+        frame_N=np.arange(count, dtype=np.int32),
+        box_N4=np.tile(np.float32([0, 0, PIXELS, PIXELS]), (count, 1)),
+        score_N=np.full(count, 0.9, np.float32),
+        id_N=np.array(who, np.int32),
+    )
+    frames = FrameChunk(rgb_THW3=rgb, pts_T=np.arange(count), first=0, video=video)
+    return frames, people, Surfaces(people=(surface,) * count)
+
+
+def job_to(path: Path) -> Job:
+    return Job(index=0, input="dance.mp4", output=str(path), stem="dance")
+
+
+def torso_colour(path: Path) -> list[int]:
+    atlas = load_atlas(path)
+    side = atlas.levels[0].shape[1]
+    return atlas.levels[0].reshape(24, side, side, 4)[1, side // 2, side // 2, :3].tolist()
+
+
+def unwrapped(path: Path, *who: int, **config: object) -> dict[str, object]:
+    stage = Unwrap(Unwrap.Config(side=40, **config))  # type: ignore[arg-type]
+    assert list(stage(job_to(path), *shown(*who))) == []
+    (written,) = stage.flush()
+    assert written.path == str(path) and written.frames == len(who)
+    return written.facts
+
+
+def test_the_person_of_whom_most_is_seen_is_written_or_the_one_asked_for(tmp_path: Path) -> None:
+    assert unwrapped(tmp_path / "a.png", 1, 2, 2)["identity"] == 2
+    assert torso_colour(tmp_path / "a.png") == list(COLOURS[2])
+    unwrapped(tmp_path / "b.png", 1, 2, 2, identity=1)
+    assert torso_colour(tmp_path / "b.png") == list(COLOURS[1])
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.size == (160, 240) and image.mode == "RGB"
+
+
+def test_holes_stay_transparent_on_demand(tmp_path: Path) -> None:
+    unwrapped(tmp_path / "a.png", 1, holes="alpha")
+    with Image.open(tmp_path / "a.png") as image:
+        alpha = np.asarray(image.convert("RGBA"))[..., 3]
+    assert alpha[40:80, :40].mean() > 200  # the torso's front: second in the first column
+    assert alpha[:, 40:].max() == 0
+
+
+def test_a_whole_body_map_can_be_written_and_worn(tmp_path: Path) -> None:
+    unwrapped(tmp_path / "map.png", 1, layout="figures")
+    with Image.open(tmp_path / "map.png") as image:
+        assert image.size == (200, 200)
+        chest = np.asarray(image.convert("RGB"))[80, 50]
+    assert chest.tolist() == list(COLOURS[1])
+
+
+def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
+    stage = Unwrap(Unwrap.Config())
+    with pytest.raises(StageError, match=r"lossless picture; name a file ending in \.png"):
+        stage(job_to(tmp_path / "a.mp4"), *shown(1))
+    (tmp_path / "there.png").write_bytes(b"x")
+    with pytest.raises(StageError, match="exists already"):
+        Unwrap(Unwrap.Config())(job_to(tmp_path / "there.png"), *shown(1))
+    lonely = Unwrap(Unwrap.Config(identity=7, side=16))
+    lonely(job_to(tmp_path / "b.png"), *shown(1))
+    with pytest.raises(StageError, match="no person 7 was seen"):
+        list(lonely.flush())
+    assert not (tmp_path / "b.png").exists()
+    with pytest.raises(ValueError, match="side is 4"):
+        Unwrap.Config(side=4)
+
+
+def test_a_restart_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    whole = Unwrap(Unwrap.Config(side=40))
+    whole(job_to(tmp_path / "whole.png"), *shown(1, 2, 2))
+    first = Unwrap(Unwrap.Config(side=40))
+    first(job_to(tmp_path / "x.png"), *shown(1))
+    second = Unwrap(Unwrap.Config(side=40))
+    second.restore(first.state())
+    frames, people, surfaces = shown(2, 2)
+    second(job_to(tmp_path / "parts.png"), replace(frames, first=1), people, surfaces)
+    assert second.summary() == whole.summary() == {"people_seen": [2, 1]}
+    assert [next(iter(s.flush())).frames for s in (whole, second)] == [3, 3]
+    assert (tmp_path / "whole.png").read_bytes() == (tmp_path / "parts.png").read_bytes()
+
+
+def test_the_configuration_stands() -> None:
+    config = load_config("unwrap", [], STAGES)
+    assert config.settings.result == ".atlas.png"
+    assert [node.name for lane in config.graph.lanes for node in lane.nodes][-1] == "unwrap"

@@ -1,0 +1,178 @@
+"""Films: truth is steady along its own flow, what trembles is measured, and identities that swap are seen."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.surface.geometry import open_body_geometry
+from stages.evaluation.films import FilmScores, whole_surface
+from stages.evaluation.truth import TruePicture
+from stages.evaluation.truths import Truths, as_frame
+from stages.payloads import People, Surface, Surfaces
+from stages.people.estimated_flow import EstimatedFlow
+from tests.stages.evaluation.scored_people import JOB, Oracle
+
+FRAMES = 5
+
+
+@cache
+def film() -> tuple[TruePicture, ...]:
+    """The first frames of the world `video` that show at least two people."""
+    pictures = [picture for _, picture in Truths(Truths.Config(data="video", film_frames=FRAMES, seed=4))(JOB)]
+    assert min(len(one.people) for one in pictures) >= 2
+    return tuple(pictures)
+
+
+def answers(picture: TruePicture, **changes: Any) -> tuple[People, Surfaces]:
+    """The truth as the stages pass it on."""
+    assert picture.moving is not None
+    maps = Oracle([picture]).surfaces(picture, [picture.boxes])[0]
+    count = len(maps)
+    people = People(
+        frame_N=np.zeros(count, np.int32),
+        box_N4=picture.boxes,
+        score_N=np.ones(count, np.float32),
+        id_N=picture.moving.track_N.astype(np.int32),
+    )
+    surfaces = Surfaces(
+        people=tuple(Surface(x0=one.x0, y0=one.y0, labels_hw=one.labels_hw, uv_2hw=one.uv_2hw) for one in maps)
+    )
+    return dataclasses.replace(people, **changes), surfaces
+
+
+def gathered(*frames: tuple[TruePicture, People, Surfaces]) -> FilmScores:
+    scores = FilmScores(open_body_geometry())
+    for frame in frames:
+        scores.add(*frame)
+    return scores
+
+
+def test_truth_is_steady_along_its_flow() -> None:
+    """But for the rounding to whole pixels, which are a centimetre or two of skin here."""
+    numbers = gathered(*((one, *answers(one)) for one in film())).steadiness()
+    assert 0 < numbers["flicker_cm"].value < 2.0
+    assert numbers["part_changes"].value < 0.12 and numbers["lost"].value < 0.05
+
+
+def test_another_chart_in_every_second_frame_is_a_change() -> None:
+    frames = []
+    for one in film():
+        people, surfaces = answers(one)
+        if one.frame % 2:
+            surfaces = Surfaces(
+                people=tuple(
+                    dataclasses.replace(
+                        each, labels_hw=np.where(each.labels_hw > 0, each.labels_hw % 24 + 1, 0).astype(np.uint8)
+                    )
+                    for each in surfaces.people
+                )
+            )
+        frames.append((one, people, surfaces))
+    numbers = gathered(*frames).steadiness()
+    assert numbers["part_changes"].value > 0.9 and numbers["flicker_cm"].value > 10
+
+
+def test_a_gap_in_the_film_is_not_bridged() -> None:
+    first, second, third = film()[:3]
+    assert np.isnan(gathered((first, *answers(first)), (third, *answers(third))).steadiness()["flicker_cm"].value)
+    other = dataclasses.replace(second, film="another")
+    assert np.isnan(gathered((first, *answers(first)), (other, *answers(other))).steadiness()["flicker_cm"].value)
+
+
+def test_trembling_boxes_are_measured() -> None:
+    """Sides that jump by ± s have second differences of 4 s: the jitter is 4 s / height."""
+    steady = film()[0]
+    frames = []
+    for frame in range(FRAMES):
+        one = dataclasses.replace(steady, frame=frame)
+        people, surfaces = answers(one)
+        frames.append((one, dataclasses.replace(people, box_N4=people.box_N4 + (-1) ** frame * 0.5), surfaces))
+    height_M = steady.boxes[:, 3] - steady.boxes[:, 1]
+    assert gathered(*frames).steadiness()["box_jitter"].value == pytest.approx(float((2 / height_M).mean()), rel=1e-4)
+    still = [(dataclasses.replace(steady, frame=frame), *answers(steady)) for frame in range(FRAMES)]
+    numbers = gathered(*still).steadiness()
+    assert numbers["box_jitter"].value == 0 and numbers["texel_deviation"].value < 1e-9
+
+
+def test_identities_that_last_are_perfect_and_swaps_are_not() -> None:
+    pytest.importorskip("trackeval", reason="TrackEval is not installed")
+    right = gathered(*((one, *answers(one)) for one in film())).identities()
+    assert right["HOTA"].value == pytest.approx(1) and right["IDF1"].value == pytest.approx(1)
+    swapped = []
+    for one in film():
+        people, surfaces = answers(one)
+        id_N = people.id_N[::-1].copy() if one.frame >= FRAMES // 2 else people.id_N
+        swapped.append((one, dataclasses.replace(people, id_N=id_N), surfaces))
+    wrong = gathered(*swapped).identities()
+    assert wrong["IDF1"].value < 0.9 and wrong["AssA"].value < 0.9 and wrong["DetA"].value == pytest.approx(1)
+
+
+def test_single_pictures_are_no_film() -> None:
+    ((_, picture),) = Truths(Truths.Config(data="val", scenes=1))(JOB)
+    scores = FilmScores(open_body_geometry())
+    nobody = People(
+        frame_N=np.zeros(0, np.int32),
+        box_N4=np.zeros((0, 4), np.float32),
+        score_N=np.zeros(0, np.float32),
+        id_N=np.zeros(0, np.int32),
+    )
+    scores.add(picture, nobody, Surfaces(people=()))
+    assert scores.identities() == {} and all(np.isnan(one.value) for one in scores.steadiness().values())
+    assert as_frame(picture, 0).video.still and not as_frame(film()[0], 0).video.still
+
+
+def test_the_first_of_two_people_lies_on_top() -> None:
+    def block(x0: int, chart: int) -> Surface:
+        return Surface(x0=x0, y0=-1, labels_hw=np.full((3, 4), chart, np.uint8), uv_2hw=np.zeros((2, 3, 4), np.float32))
+
+    whole = whole_surface([block(2, 5), block(0, 9), block(50, 1)], 4, 6)
+    assert whole.label_HW.tolist() == [[9, 9, 5, 5, 5, 5]] * 2 + [[0] * 6] * 2
+
+
+def unknown(picture: TruePicture) -> TruePicture:
+    """The same frame as one of a video of which nothing is known."""
+    return dataclasses.replace(picture, people=(), dense=None, moving=None, complete=False)
+
+
+def test_an_estimated_flow_says_nearly_what_the_true_one_says() -> None:
+    """Where the estimate is sure of itself; the film's people walk and its camera moves."""
+    flows = EstimatedFlow()
+    for before, now in pairwise(film()):
+        assert before.moving is not None and before.dense is not None
+        way_HW2, seen_HW = flows.between(before.rgb_HW3, now.rgb_HW3)
+        both_HW = seen_HW & before.moving.next_seen_HW & (before.dense.instance_HW > 0)
+        assert both_HW.sum() > 0.3 * (before.dense.instance_HW > 0).sum()
+        off = np.hypot(*(way_HW2.transpose(2, 0, 1) - before.moving.next_2HW)[:, both_HW])
+        assert np.median(off) < 0.6  # pixels
+
+
+def test_a_video_of_which_nothing_is_known_is_scored_along_the_estimate() -> None:
+    steady = gathered(*((unknown(one), *answers(one)) for one in film()))
+    numbers = steady.steadiness()
+    assert 0 < numbers["flicker_cm"].value < 2.5 and numbers["part_changes"].value < 0.15
+    assert numbers["box_jitter"].value > 0 and numbers["texel_deviation"].value > 0
+    assert steady.identities() == {}  # who is who is not known
+
+
+def test_a_video_file_is_a_set(root: Path) -> None:
+    config = Truths.Config(data=str(root / "configs" / "demo_walk.mp4"), film_frames=3)
+    frames = list(Truths(config)(JOB))
+    assert [(one.film, one.frame, one.people, one.complete) for _, one in frames] == [
+        ("demo_walk", number, (), False) for number in range(3)
+    ]
+    assert not any(chunk.video.still for chunk, _ in frames)
+
+
+def test_a_video_may_be_scored_from_a_second_on(root: Path) -> None:
+    config = Truths.Config(data=str(root / "configs" / "demo_walk.mp4"), film_frames=14)
+    whole = [picture.rgb_HW3 for _, picture in Truths(config)(JOB)]
+    later = [one for _, one in Truths(dataclasses.replace(config, film_frames=2, video_start=0.48))(JOB)]
+    assert [one.frame for one in later] == [0, 1]  # of 25 a second: the 12th and 13th
+    assert all(np.array_equal(one.rgb_HW3, whole[12 + one.frame]) for one in later)

@@ -1,0 +1,137 @@
+"""A live graph without a network: pictures pass with nobody in them, so that a test can read what they show."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import MappingProxyType
+
+import av
+import numpy as np
+
+from pipeline.stage import Stage
+from stages import STAGES
+from stages.payloads import FrameChunk, People, Surfaces
+
+ROOT = Path(__file__).resolve().parents[3]
+CONFIG = """
+inputs: live
+lanes:
+  decode: {stages: [live_decode]}
+  out: {stages: [nobody, preview, live_output]}
+credits: 2
+threads: 1
+live_decode: {source: {watchdog_s: 2}}
+preview: {port: null}
+render: {style: none}
+encode: {preset: ultrafast, crf: 10}
+"""
+PROGRAM = """
+import sys
+from pipeline.command.cli import main
+from tests.stages.live.nobody_here import TABLE
+sys.exit(main(None, TABLE))
+"""
+TABLE = MappingProxyType(
+    {**STAGES, "nobody": "tests.stages.live.nobody_here:Nobody", "dawdle": "tests.stages.live.nobody_here:Dawdle"}
+)
+
+
+class Nobody(Stage):
+    """In the place of the network."""
+
+    def __call__(self, frames: FrameChunk) -> Iterator[tuple[People, Surfaces]]:
+        """Nobody in any frame."""
+        yield nobody(), Surfaces(people=())
+
+
+def nobody() -> People:
+    """No people at all."""
+    return People(
+        frame_N=np.zeros(0, np.int32),
+        box_N4=np.zeros((0, 4), np.float32),
+        score_N=np.zeros(0, np.float32),
+        id_N=np.zeros(0, np.int32),
+    )
+
+
+class Dawdle(Stage):
+    """Takes its time."""
+
+    def __call__(self, frames: FrameChunk) -> None:
+        """Longer than four frames."""
+        time.sleep(0.2)
+
+
+def below(process: int) -> list[int]:
+    """Every process that a process started, and those that they started."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [one for child in map(int, children) for one in (child, *below(child))]
+
+
+class LiveRun:
+    """The program in a process of its own, with the graph above."""
+
+    def __init__(self, folder: Path, *words: str, config: str = CONFIG) -> None:
+        (folder / "nobody.yaml").write_text(config)
+        self.log = folder / "log.txt"
+        with self.log.open("w") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, "-c", "nobody.yaml", *words],
+                cwd=folder,
+                env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+                stdout=log,
+                stderr=log,
+            )
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def resident(self) -> int:
+        """Bytes of memory that it has."""
+        status = Path(f"/proc/{self._process.pid}/statm").read_text()
+        return int(status.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def process_with(self, part: str) -> int:
+        """The id of the process below it that has a file open whose path holds `part`."""
+        for process in below(self._process.pid):
+            with contextlib.suppress(OSError):
+                if any(part in os.readlink(file) for file in Path(f"/proc/{process}/fd").iterdir()):
+                    return process
+        raise AssertionError(f"no process has {part} open")
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        """Ctrl-C."""
+        self._process.send_signal(signal.SIGINT)
+
+    def end(self, seconds: float = 60) -> int:
+        """Wait for its end; the exit code."""
+        try:
+            return self._process.wait(seconds)
+        finally:
+            self._process.kill()
+            self._process.wait()
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+
+def pictures(path: Path) -> tuple[list[np.ndarray], list[float]]:
+    """Every frame of a film that decodes, RGB, and its time in seconds."""
+    with av.open(str(path)) as film:
+        frames = list(film.decode(video=0))
+    return [frame.to_ndarray(format="rgb24") for frame in frames], [
+        float(frame.pts * frame.time_base) for frame in frames
+    ]

@@ -1,0 +1,84 @@
+"""Films that a server sends: the same picture of them is taken live as from a file."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.stage import Job
+from stages.live.live_decode import LiveDecode
+from stages.live.settings import SourceSettings
+from stages.payloads import FrameChunk
+from stages.video.decoding.rotation import EXIF_TURNS
+from tests.stages.training.made_crops import with_crop
+from tests.stages.video.made_camera import PICTURE, camera_jpeg, film_of_jpegs
+from tests.stages.video.made_footage import HEIGHT, WIDTH, numbered, write_video
+from tests.stages.video.made_programmes import hls_variants, two_programmes
+
+SMALL, LARGE = (64, 48), (128, 96)
+
+
+class Silent(SimpleHTTPRequestHandler):
+    """Serves files and says nothing."""
+
+    def log_message(self, *_: Any) -> None:
+        return
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder, and the address under which a server gives its files."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Silent, directory=str(tmp_path)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield tmp_path, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def watched(name: str) -> tuple[list[FrameChunk], dict[str, Any]]:
+    """All frames that a live source gave before its end, and the stage's facts."""
+    stage = LiveDecode(LiveDecode.Config(source=SourceSettings(watchdog_s=5.0), seconds=60))
+    try:
+        items = list(stage(Job(index=0, input=name, output=None, stem="live")))
+        return [item[0] for item in items if isinstance(item, tuple)], dict(stage.summary())
+    finally:
+        stage.close()
+
+
+@pytest.mark.parametrize("orientation", [1, 8])
+def test_a_cameras_film_with_exif_in_its_frames(served: tuple[Path, str], orientation: int) -> None:
+    folder, address = served
+    film_of_jpegs(folder / "in.avi", [camera_jpeg(PICTURE, orientation)] * 8)
+    chunks, facts = watched(f"{address}/in.avi")
+    assert facts["frames_received"] == 8 and chunks
+    assert chunks[0].rgb_THW3.shape[1:] == EXIF_TURNS[orientation].apply(PICTURE).shape
+
+
+def test_the_largest_variant_of_a_playlist(served: tuple[Path, str]) -> None:
+    folder, address = served
+    hls_variants(folder, [(SMALL, 300), (LARGE, 700)], rates=(50_000, 50_000))
+    chunks, facts = watched(f"{address}/master.m3u8")
+    assert facts["frames_received"] == 50
+    assert {(chunk.video.width, chunk.video.height) for chunk in chunks} == {LARGE}
+
+
+def test_the_largest_programme_of_a_transport_stream(served: tuple[Path, str]) -> None:
+    folder, address = served
+    two_programmes(folder, [(SMALL, 300), (LARGE, 700)])
+    chunks, facts = watched(f"{address}/programmes.ts")
+    assert facts["frames_received"] == 50
+    assert {(chunk.video.width, chunk.video.height) for chunk in chunks} == {LARGE}
+
+
+def test_the_part_that_the_container_asks_for(served: tuple[Path, str]) -> None:
+    folder, address = served
+    write_video(folder / "whole.mkv", [numbered(i) for i in range(10)])
+    with_crop(folder / "whole.mkv", folder / "in.mkv", top=10, bottom=6, left=4)
+    chunks, _ = watched(f"{address}/in.mkv")
+    assert {chunk.rgb_THW3.shape for chunk in chunks} == {(1, HEIGHT - 16, WIDTH - 4, 3)}

@@ -1,0 +1,291 @@
+"""Identities on trajectories whose truth is known."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from models.box_overlap import covered, iou
+from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
+from stages.people.association import best_pairs
+from stages.people.cuts import glance, is_cut
+from stages.people.track import Track
+from stages.synthetic.demo_clip import RATE, camera, lights, meshes_at, walkers
+from stages.world.moving import moving_scene
+from stages.world.scene import draw, mask_box
+from stages.world.stress_clips import STRESS_CLIPS
+
+WIDTH, HEIGHT = 320, 180
+Frame = list[tuple[int, tuple[float, float, float, float], float]]  # (who, box, score)
+
+
+def chunk_of(count: int, first: int = 0, still: bool = False, rgb: np.ndarray | None = None) -> FrameChunk:
+    info = VideoInfo(path="", width=WIDTH, height=HEIGHT, still=still, rate=Fraction(25), time_base=Fraction(1, 25))
+    if rgb is None:
+        rgb = np.full((count, HEIGHT, WIDTH, 3), 90, np.uint8)
+    return FrameChunk(rgb_THW3=rgb, pts_T=np.arange(first, first + count), first=first, video=info)
+
+
+def people_of(frames: list[Frame]) -> People:
+    rows = [
+        (t, box, score) for t, frame in enumerate(frames) for _, box, score in sorted(frame, key=lambda row: -row[2])
+    ]
+    return People(
+        frame_N=np.array([t for t, _, _ in rows], np.int32),
+        box_N4=np.array([box for _, box, _ in rows], np.float32).reshape(-1, 4),
+        score_N=np.array([score for _, _, score in rows], np.float32),
+        id_N=np.full(len(rows), -1, np.int32),
+    )
+
+
+def followed(frames: list[Frame], chunk: int = 1, stage: Track | None = None, **config: float) -> list[dict[int, int]]:
+    """Per frame, which identity each person of the truth got."""
+    stage = stage or Track(Track.Config(**config))  # type: ignore[arg-type]
+    result: list[dict[int, int]] = []
+    for first in range(0, len(frames), chunk):
+        part = frames[first : first + chunk]
+        given = people_of(part)
+        (tracked,) = stage(chunk_of(len(part), first), given)
+        assert np.array_equal(tracked.score_N, given.score_N) and np.array_equal(tracked.frame_N, given.frame_N)
+        ids = iter(tracked.id_N.tolist())
+        result += [{who: next(ids) for who, _, _ in sorted(frame, key=lambda row: -row[2])} for frame in part]
+    return result
+
+
+def walker(x: float, y: float = 40, width: float = 40, height: float = 100) -> tuple[float, float, float, float]:
+    return (x - width / 2, y, x + width / 2, y + height)
+
+
+def crossing(frames: int = 60) -> list[Frame]:
+    """Two people walk through each other at 4 px a frame; in the middle the one behind is hidden for nine frames."""
+    rng = np.random.default_rng(0)
+    shown = []
+    for t in range(frames):
+        left, right = 40 + 4 * t, 280 - 4 * t
+        frame = [(0, walker(left + rng.normal(0, 0.7), 42), 0.9)]
+        if abs(left - right) > 34:
+            frame.append((1, walker(right + rng.normal(0, 0.7), 38), 0.8))
+        shown.append(frame)
+    return shown
+
+
+def test_people_who_cross_keep_their_identities() -> None:
+    frames = crossing()
+    hidden = sum(len(frame) == 1 for frame in frames)
+    assert hidden >= 8
+    result = followed(frames)
+    for who in (0, 1):
+        assert len({ids[who] for ids in result if who in ids}) == 1
+    assert result[0][0] != result[0][1]
+
+
+def test_how_frames_are_cut_into_chunks_changes_nothing() -> None:
+    frames = crossing()
+    assert followed(frames, chunk=1) == followed(frames, chunk=7) == followed(frames, chunk=60)
+
+
+@pytest.mark.parametrize(("gap", "same"), [(5, True), (30, True), (31, False)])
+def test_a_person_out_of_sight_comes_back_as_the_same_within_the_gap(gap: int, same: bool) -> None:
+    seen: list[Frame] = [[(0, walker(100), 0.9)] for _ in range(5)]
+    result = followed([*seen, *[[] for _ in range(gap)], *seen])
+    assert (result[-1][0] == result[0][0]) is same
+
+
+def test_a_walker_behind_a_pillar_is_expected_farther_on() -> None:
+    """Hidden for ten frames at 5 px a frame: farther than the person is wide, so a standing track would lose him."""
+    frames: list[Frame] = [[(0, walker(40 + 5 * t), 0.9)] if not 20 <= t < 30 else [] for t in range(50)]
+    result = followed(frames)
+    assert {ids[0] for ids in result if ids} == {1}
+
+
+def test_few_frames_a_second_make_long_steps() -> None:
+    frames: list[Frame] = [[(0, walker(40 + 30 * t), 0.9)] for t in range(9)]  # steps of 3/4 of the width
+    assert {ids[0] for ids in followed(frames)} == {1}
+
+
+def test_unsure_boxes_continue_tracks_and_start_one_at_second_sight() -> None:
+    """Whom the network was never sure of is not counted; one that jumps about is nobody."""
+    frames: list[Frame] = [[(0, walker(100), 0.9), (1, walker(250), 0.12)]]
+    frames += [[(0, walker(101), 0.1), (1, walker(250), 0.12)] for _ in range(5)]
+    stage = Track(Track.Config())
+    result = followed(frames, stage=stage)
+    assert [ids[0] for ids in result] == [1] * 6
+    assert [ids[1] for ids in result] == [-1] + [2] * 5
+    assert stage.summary() == {"people": 1}
+    restless: list[Frame] = [[(0, walker(60 + 60 * (t % 4)), 0.12)] for t in range(8)]
+    assert {ids[0] for ids in followed(restless)} == {-1}
+
+
+def test_nearness_is_told_over_time_where_people_meet() -> None:
+    """The lower edge of one of two who overlap jumps to and fro around the other's: who is nearer changes once."""
+    stage, charts = Track(Track.Config(box_gain=1)), np.ones((40, 20), np.uint8)
+    uv_2hw = np.stack(np.meshgrid(np.linspace(0, 1, 20), np.linspace(0, 1, 40))).astype(np.float32)
+
+    def near(frame: int, *boxes: tuple[float, float, float, float]) -> list[float]:
+        surfaces = tuple(Surface(x0=int(box[0]), y0=60, labels_hw=charts, uv_2hw=uv_2hw) for box in boxes)
+        given = people_of([[(who, box, 0.9) for who, box in enumerate(boxes)]])
+        (tracked,) = stage(chunk_of(1, frame), given, Surfaces(people=surfaces))
+        return tracked.near().tolist()
+
+    lower = [150.0] + [100 + 20 * (-1.0) ** t for t in range(1, 12)]
+    told = [near(t, (50, 60, 70, y), (60, 60, 80, 110)) for t, y in enumerate(lower)]
+    changes = np.diff([one > other for one, other in told]).sum()
+    assert changes <= 1 < np.diff(np.array(lower) > 110).sum()
+    assert np.isnan(near(12, (50, 60, 70, 100), (150, 60, 170, 110))).all()
+
+
+def test_a_cut_ends_all_tracks() -> None:
+    stage = Track(Track.Config())
+    frames: list[Frame] = [[(0, walker(100), 0.9)]]
+    scenes = [np.random.default_rng(k).integers(0, 200, (1, HEIGHT, WIDTH, 3), dtype=np.uint8) for k in (1, 2)]
+    ids = []
+    for first, (scene, light) in enumerate(((0, 0), (0, 1), (0, 0), (1, 50), (1, 51))):
+        picture = scenes[scene] + np.uint8(light)
+        (tracked,) = stage(chunk_of(1, first, rgb=picture), people_of(frames))
+        ids.append(int(tracked.id_N[0]))
+    assert ids == [1, 1, 1, 2, 2]
+
+
+def test_a_still_is_left_as_it_is() -> None:
+    people = people_of([[(0, walker(50), 0.9), (1, walker(200), 0.12)]])
+    stage = Track(Track.Config())
+    (tracked,) = stage(chunk_of(1, still=True), people)
+    assert tracked is people
+    assert stage.summary() == {"people": 1}
+
+
+def test_the_report_counts_people_not_flickers() -> None:
+    frames: list[Frame] = [[(0, walker(60), 0.9)] + ([(1, walker(250), 0.9)] if t == 4 else []) for t in range(12)]
+    stage = Track(Track.Config())
+    followed(frames, stage=stage)
+    assert stage.summary() == {"people": 1}
+    short = Track(Track.Config())
+    followed(frames[4:5], stage=short)
+    assert short.summary() == {"people": 2}  # in a stream of one frame, one frame must do
+
+
+def test_restoring_the_state_goes_on_as_if_nothing_had_happened() -> None:
+    frames = crossing()
+    whole = Track(Track.Config())
+    expected = followed(frames, stage=whole)
+    for stop in (7, 30, 45):
+        first = Track(Track.Config())
+        followed(frames[:stop], stage=first)
+        second = Track(Track.Config())
+        second.restore(first.state())
+        ids = []
+        for t in range(stop, len(frames)):
+            (tracked,) = second(chunk_of(1, t), people_of(frames[t : t + 1]))
+            ids.append(set(tracked.id_N.tolist()))
+        assert ids == [set(at.values()) for at in expected[stop:]]
+        assert second.state() == whole.state()
+        assert second.summary() == whole.summary()
+
+
+def test_overlap_by_hand() -> None:
+    a = np.array([[0, 0, 10, 10.0]])
+    b = np.array([[5, 0, 15, 10.0], [0, 0, 10, 10], [20, 20, 30, 30], [2, 2, 4, 4]])
+    assert iou(a, b)[0] == pytest.approx([50 / 150, 1, 0, 4 / 100])
+
+
+def test_a_part_covers_the_smaller_box_whole() -> None:
+    boxes_24 = np.array([[0, 0, 10, 10], [5, 5, 25, 25]], np.float64)
+    parts_34 = np.array([[2, 2, 4, 4], [8, 0, 12, 10], [30, 30, 40, 40]], np.float64)
+    assert np.allclose(covered(boxes_24, parts_34), [[1, 0.5, 0], [0, 0.5, 0]])
+
+
+@pytest.mark.parametrize(("shirt", "same"), [(200, True), (60, False)])
+def test_a_sliver_at_an_edge_stays_who_it_was_if_it_looks_the_same(shirt: int, same: bool) -> None:
+    """A person of 40 × 100 pixels of whom a frame later 8 × 40 are seen: the overlap is .08."""
+    stage, ids = Track(Track.Config()), []
+    for t, (box, grey) in enumerate([((0, 40, 40, 140), 200), ((0, 70, 8, 110), shirt)]):
+        rgb_HW3 = np.full((1, HEIGHT, WIDTH, 3), 90, np.uint8)
+        x0, y0, x1, y1 = box
+        rgb_HW3[0, y0:y1, x0:x1] = grey
+        body = Surface(
+            x0=x0,
+            y0=y0,
+            labels_hw=np.full((y1 - y0, x1 - x0), 2, np.uint8),
+            uv_2hw=np.zeros((2, y1 - y0, x1 - x0), np.float32),
+        )
+        (tracked,) = stage(chunk_of(1, t, rgb=rgb_HW3), people_of([[(0, box, 0.9)]]), Surfaces(people=(body,)))
+        ids.append(int(tracked.id_N[0]))
+    assert (ids[0] == ids[1]) == same
+
+
+def test_pairs_are_taken_from_the_best_down() -> None:
+    likeness = np.array([[0.9, 0.8], [0.85, 0.1]])
+    assert best_pairs(likeness, 0.05) == [(0, 0), (1, 1)]
+    assert best_pairs(likeness, 0.2) == [(0, 0)]
+    assert best_pairs(np.zeros((0, 3)), 0.1) == []
+
+
+def test_cuts_are_told_from_movement_and_light() -> None:
+    rng = np.random.default_rng(2)
+    scene = np.kron(rng.integers(0, 256, (18, 40, 3), dtype=np.uint8), np.ones((10, 10, 1), np.uint8))
+    other = np.kron(rng.integers(0, 90, (18, 40, 3), dtype=np.uint8), np.ones((10, 10, 1), np.uint8))
+    here = glance(scene[:, :320])
+    assert not is_cut(here, glance(scene[:, 25:345]))  # a pan
+    assert not is_cut(here, glance((scene[:, :320] * 0.93).astype(np.uint8)))  # a cloud
+    assert is_cut(here, glance(other[:, :320]))
+    assert is_cut(np.zeros((0, 0, 3), np.uint8), here)  # nothing comes before the first frame
+
+
+@pytest.mark.parametrize("light", [0.5, 0.7, 1.25, (1.3, 1.0, 0.7)], ids=str)
+def test_lamps_and_exposures_are_no_cuts(light: float | tuple[float, ...]) -> None:
+    before, now = (moving_scene(STRESS_CLIPS["stress_video_plain"], 0, t).rgb_HW3 for t in (48, 49))
+    assert not is_cut(glance(before), glance(np.clip(now * np.array(light), 0, 255).astype(np.uint8)))
+
+
+@pytest.mark.parametrize("world", ["plain", "unfocused", "rain", "occlusion", "low_light"])
+def test_cuts_between_places_of_one_make_are_found(world: str) -> None:
+    """A wall behind a floor cut to another wall behind another floor, at night, too, where colours say nothing."""
+    clip = STRESS_CLIPS[f"stress_video_{world}"]
+    for first in (clip.frames, 2 * clip.frames):
+        last, now = (glance(moving_scene(clip, 0, t).rgb_HW3) for t in (first - 1, first))
+        assert is_cut(last, now)
+
+
+def test_the_walkers_of_the_demo_keep_their_identities() -> None:
+    """Rendered truth: one walks behind the other; boxes are those of what is seen, so they shrink and come back."""
+    cast, view, sun = walkers(), camera(1), lights()
+    stage, ids = Track(Track.Config()), {1: set[int](), 2: set[int]()}
+    smallest = 1.0
+    for number in range(46, 76):
+        meshes = meshes_at(number / RATE, cast)
+        picture = np.zeros((view.height, view.width, 3), np.float32)
+        truth = draw(picture, [w.person for w in cast], meshes, view, sun)
+        seen = {who: (truth.instance_HW == who).sum() for who in (1, 2)}
+        smallest = min(smallest, seen[1] / max(seen[2], 1))
+        shown = [who for who in (1, 2) if seen[who] > 150]
+        people = people_of([[(who, mask_box(truth.instance_HW == who), 0.9 - 0.1 * who) for who in shown]])
+        rgb = np.full((1, HEIGHT, WIDTH, 3), 90, np.uint8)
+        (tracked,) = stage(chunk_of(1, number, rgb=rgb), people)
+        for who, identity in zip(shown, tracked.id_N.tolist(), strict=True):
+            ids[who].add(identity)
+    assert smallest < 0.2  # the one behind is nearly hidden at the meeting
+    assert len(ids[1]) == len(ids[2]) == 1
+    assert ids[1] != ids[2]
+
+
+def test_clothes_tell_who_is_who_where_boxes_do_not() -> None:
+    """One in red, left, and one in blue, eight pixels to the right, change places while hidden for three frames."""
+    stage = Track(Track.Config())
+    seen: dict[str, set[int]] = {"red": set(), "blue": set()}
+    for t in [0, 1, 2, 3, 4, 8, 9, 10]:
+        order = ("red", "blue") if t < 5 else ("blue", "red")
+        frame = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+        surfaces = []
+        for left, edge, colour in zip((130, 138), (130, 172), order, strict=True):
+            frame[40:140, edge : edge + 6] = (200, 20, 20) if colour == "red" else (20, 20, 200)
+            labels = np.zeros((100, 40), np.uint8)
+            labels[:, edge - left : edge - left + 6] = 2
+            surfaces.append(Surface(x0=left, y0=40, labels_hw=labels, uv_2hw=np.zeros((2, 100, 40), np.float32)))
+        people = people_of([[(0, walker(150), 0.9), (1, walker(158), 0.9)]])
+        (tracked,) = stage(chunk_of(1, t, rgb=frame[None]), people, Surfaces(people=tuple(surfaces)))
+        for colour, identity in zip(order, tracked.id_N.tolist(), strict=True):
+            seen[colour].add(identity)
+    assert sorted(len(ids) for ids in seen.values()) == [1, 1]
+    assert seen["red"] != seen["blue"]

@@ -1,0 +1,147 @@
+"""The numbers themselves, written frame by frame and read back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.stage import StageError
+from stages.payloads import Surfaces
+from stages.results.export import ExportRaw
+from stages.results.formats.npz import read_moment, read_stream
+from tests.stages.results.formats.made_moments import PEOPLE, SURFACES, VIDEO, export, frames_of, job_of, people_of
+
+NOBODY = people_of([], [], [])
+
+
+def test_instances_hold_exactly_what_the_contract_names(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "out"
+    export({"instances": folder}, frames_of(3, first=122), stage=ExportRaw)
+    assert sorted(p.name for p in folder.iterdir()) == [f"frame_{i:06d}.npz" for i in (122, 123, 124)]
+    for t, members in ((0, [0, 1]), (1, []), (2, [2])):
+        with np.load(folder / f"frame_{122 + t:06d}.npz", allow_pickle=False) as file:
+            kinds = [f"{kind}_{i}" for i in range(len(members)) for kind in ("labels", "uv")]
+            assert sorted(file.files) == sorted(["boxes_N4", "scores_N", *kinds])
+            assert file["boxes_N4"].dtype == file["scores_N"].dtype == np.float32
+            assert file["boxes_N4"].shape == (len(members), 4)
+            assert np.array_equal(file["boxes_N4"], PEOPLE.box_N4[members])
+            assert np.array_equal(file["scores_N"], PEOPLE.score_N[members])
+            for i, person in enumerate(members):
+                surface = SURFACES.people[person]
+                assert file[f"labels_{i}"].dtype == np.uint8 and file[f"uv_{i}"].dtype == np.float32
+                assert np.array_equal(file[f"labels_{i}"], surface.labels_hw)
+                assert np.array_equal(file[f"uv_{i}"], surface.uv_2hw)
+    assert SURFACES.people[1].uv_2hw.min() < 0 < 1 < SURFACES.people[1].uv_2hw.max()  # nothing was clamped
+
+
+def test_instances_leave_out_what_reaches_beyond_where_the_box_begins(tmp_path: Path) -> None:
+    """Readers place a grid by its box: of one begun two rows above and a column to the left these are cut."""
+    whole = SURFACES.people[1]
+    people = people_of([0], [[whole.x0 + 1.5, whole.y0 + 2.5, 39, 40]], [-1])
+    export({"instances": tmp_path}, frames_of(1), people, Surfaces(people=(whole,)), stage=ExportRaw)
+    with np.load(tmp_path / "frame_000000.npz") as file:
+        assert np.array_equal(file["labels_0"], whole.labels_hw[2:, 1:])
+        assert np.array_equal(file["uv_0"], whole.uv_2hw[:, 2:, 1:])
+
+
+def test_half_precision_coordinates_become_single_without_loss(tmp_path: Path) -> None:
+    half = SURFACES.people[0].uv_2hw.astype(np.float16)
+    people = people_of([0], [[-2, 3, 20, 30]], [-1])
+    surfaces = Surfaces(people=(replace(SURFACES.people[0], uv_2hw=half),))
+    export({"instances": tmp_path}, frames_of(1), people, surfaces, stage=ExportRaw)
+    with np.load(tmp_path / "frame_000000.npz") as file:
+        assert file["uv_0"].dtype == np.float32
+        assert np.array_equal(file["uv_0"].astype(np.float16), half)
+
+
+@pytest.mark.parametrize(
+    ("still", "several", "name"),
+    [(True, False, "walk.npz"), (True, True, "walk/walk.npz"), (False, True, "walk/frame_000000.npz")],
+)
+def test_images_are_named_by_stem_and_several_inputs_get_folders(
+    tmp_path: Path, still: bool, several: bool, name: str
+) -> None:
+    frames = frames_of(1, video=replace(VIDEO, still=still))
+    export({"instances": tmp_path}, frames, NOBODY, Surfaces(people=()), job=job_of(several=several), stage=ExportRaw)
+    assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()] == [name]
+
+
+def test_files_bear_the_number_of_the_frame_in_its_source(tmp_path: Path) -> None:
+    frames = frames_of(3, index=[250, 255, 260])
+    export({"instances": tmp_path / "raw"}, frames, stage=ExportRaw)
+    export({"surfaces": tmp_path / "steady"}, frames)
+    names = [f"frame_000{i}.npz" for i in (250, 255, 260)]
+    assert sorted(p.name for p in (tmp_path / "raw").iterdir()) == names
+    assert sorted(p.name for p in (tmp_path / "steady").glob("*.npz")) == names
+    assert [int(np.load(tmp_path / "steady" / name)["frame"]) for name in names] == [250, 255, 260]
+
+
+def test_surfaces_come_back_as_they_were_with_identity_and_confidence(tmp_path: Path) -> None:
+    confidence = np.random.default_rng(5).random(SURFACES.people[2].labels_hw.shape).astype(np.float16)
+    surfaces = Surfaces(people=(*SURFACES.people[:2], replace(SURFACES.people[2], confidence_hw=confidence)))
+    export({"surfaces": tmp_path}, frames_of(3, first=5), PEOPLE, surfaces)
+    video = read_stream(tmp_path)
+    assert video == VIDEO
+    for t, members in ((0, [0, 1]), (1, []), (2, [2])):
+        moment = read_moment(tmp_path / f"frame_{5 + t:06d}.npz", video)
+        assert (moment.index, moment.pts) == (5 + t, 5 + t)
+        assert np.array_equal(moment.id_N, PEOPLE.id_N[members])
+        assert np.array_equal(moment.box_N4, PEOPLE.box_N4[members])
+        assert np.array_equal(moment.score_N, PEOPLE.score_N[members])
+        for surface, person in zip(moment.surfaces, members, strict=True):
+            expected = surfaces.people[person]
+            assert (surface.x0, surface.y0) == (expected.x0, expected.y0)
+            assert np.array_equal(surface.labels_hw, expected.labels_hw)
+            assert np.array_equal(surface.uv_2hw, expected.uv_2hw)
+            assert (surface.confidence_hw is None) == (person != 2)
+    assert np.array_equal(moment.surfaces[0].confidence_hw, confidence)
+
+
+def test_bridged_people_come_back_marked(tmp_path: Path) -> None:
+    people = replace(PEOPLE, bridged_N=np.array([False, True, False]))
+    export({"surfaces": tmp_path / "some"}, people=people)
+    export({"surfaces": tmp_path / "none"})
+    for folder, marked in (("some", [[False, True], [], [False]]), ("none", [[False, False], [], [False]])):
+        video = read_stream(tmp_path / folder)
+        moments = [read_moment(tmp_path / folder / f"frame_{t:06d}.npz", video) for t in range(3)]
+        assert [np.asarray(moment.bridged_N).tolist() for moment in moments] == marked
+
+
+def test_what_was_told_of_nearness_comes_back(tmp_path: Path) -> None:
+    near_N = np.array([0.5, np.nan, 2.0], np.float32)
+    export({"surfaces": tmp_path}, people=replace(PEOPLE, near_N=near_N))
+    video = read_stream(tmp_path)
+    moments = [read_moment(tmp_path / f"frame_{t:06d}.npz", video) for t in range(3)]
+    found_N = np.concatenate([np.asarray(moment.near_N) for moment in moments])
+    assert np.array_equal(found_N, near_N, equal_nan=True)
+
+
+def test_the_stream_is_described_only_when_all_frames_are_there(tmp_path: Path) -> None:
+    export({"surfaces": tmp_path})
+    assert json.loads((tmp_path / "stream.json").read_text())["exported"] == 3
+    with pytest.raises(StageError):
+        export({"surfaces": tmp_path, "csv": tmp_path / "absent.jpg"})
+    (tmp_path / "frame_000001.npz").unlink()
+    (tmp_path / "frame_000001.npz").mkdir()
+    with pytest.raises(StageError, match=r"frame_000001\.npz: the export cannot be written"):
+        export({"surfaces": tmp_path})
+    with pytest.raises(StageError, match="is no export of surfaces"):
+        read_stream(tmp_path)
+
+
+def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("in the way")
+    with pytest.raises(StageError, match=r"frame_000000\.npz: the export cannot be written"):
+        export({"instances": tmp_path / "taken"}, stage=ExportRaw)
+
+
+def test_a_second_run_writes_the_same_bytes(tmp_path: Path) -> None:
+    export({"instances": tmp_path}, stage=ExportRaw)
+    first = (tmp_path / "frame_000000.npz").read_bytes()
+    export({"instances": tmp_path}, stage=ExportRaw)
+    assert (tmp_path / "frame_000000.npz").read_bytes() == first
+    assert not list(tmp_path.rglob("*.partial"))

@@ -1,0 +1,305 @@
+"""IUV, persons, part colours and layers: to the value, against plain loops, stated rules and other programs' files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.stage import StageError
+from stages.payloads import Overlay, Surfaces
+from stages.results.formats.iuv import person_numbers
+from stages.results.formats.moment import quantised
+from stages.results.formats.part_colours import PARULA, VIRIDIS
+from tests.stages.results.formats.made_moments import (
+    HEIGHT,
+    PEOPLE,
+    SURFACES,
+    VIDEO,
+    WIDTH,
+    export,
+    frames_of,
+    in_frame,
+    job_of,
+    people_of,
+    surface_of,
+)
+
+ONE = people_of([0], [[10.4, 5, 40.5, 44.2]], [3])
+ONE_SURFACE = Surfaces(people=(SURFACES.people[1],))
+
+
+def film(path: Path) -> list[np.ndarray]:
+    with av.open(str(path)) as file:
+        return [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+
+
+def frame_of(path: Path, number: int) -> np.ndarray:
+    with av.open(str(path)) as file:
+        return next(islice(file.decode(video=0), number, None)).to_ndarray(format="rgb24")
+
+
+def test_iuv_is_chart_u_v_in_bgr_with_255ths_truncated(tmp_path: Path) -> None:
+    export({"iuv": tmp_path}, frames_of(1), ONE, ONE_SURFACE)
+    expected = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    surface = SURFACES.people[1]
+    for row, column, y, x in in_frame(surface):
+        u, v = (int(min(max(float(value) * 255, 0), 255)) for value in surface.uv_2hw[:, y, x])
+        expected[row, column] = surface.labels_hw[y, x], u, v
+    assert np.array_equal(cv2.imread(str(tmp_path / "frame_000000.png"), cv2.IMREAD_UNCHANGED), expected)
+
+
+def test_real_iuv_files_have_the_layout_that_is_written(shared: Path, tmp_path: Path) -> None:
+    """The original network's picture, taken apart into a surface and exported, is the same picture again."""
+    real = cv2.imread(str(shared / "assets/real_iuv/fb_densepose/demo_im_IUV.png"), cv2.IMREAD_UNCHANGED)
+    inds = cv2.imread(str(shared / "assets/real_iuv/fb_densepose/demo_im_INDS.png"), cv2.IMREAD_UNCHANGED)
+    height, width = real.shape[:2]
+    surface = replace(
+        SURFACES.people[0],
+        x0=0,
+        y0=0,
+        labels_hw=np.ascontiguousarray(real[..., 0]),
+        uv_2hw=(real[..., 1:].transpose(2, 0, 1) + np.float32(0.5)) / np.float32(255),
+    )
+    video = replace(VIDEO, width=width, height=height, still=True)
+    people = people_of([0], [[0, 0, width, height]], [-1])
+    to = {"iuv": tmp_path / "iuv", "inds": tmp_path / "inds"}
+    export(to, frames_of(1, video=video), people, Surfaces(people=(surface,)))
+    assert np.array_equal(cv2.imread(str(tmp_path / "iuv" / "walk.png"), cv2.IMREAD_UNCHANGED), real)
+    ours = cv2.imread(str(tmp_path / "inds" / "walk.png"), cv2.IMREAD_UNCHANGED)
+    assert ours.dtype == inds.dtype == np.uint8 and ours.shape == inds.shape
+    assert np.array_equal(ours > 0, inds > 0)
+
+
+def test_the_nearer_person_covers_the_farther_in_every_picture(tmp_path: Path) -> None:
+    export({"iuv": tmp_path / "iuv", "inds": tmp_path / "inds"}, frames_of(1))
+    iuv = cv2.imread(str(tmp_path / "iuv" / "frame_000000.png"), cv2.IMREAD_UNCHANGED)
+    inds = cv2.imread(str(tmp_path / "inds" / "frame_000000.png"), cv2.IMREAD_UNCHANGED)
+    expected_person = np.zeros((HEIGHT, WIDTH), np.uint8)
+    expected_chart = np.zeros((HEIGHT, WIDTH), np.uint8)
+    for person in (0, 1):  # person 1 stands lower in the picture
+        for row, column, y, x in in_frame(SURFACES.people[person]):
+            expected_person[row, column] = PEOPLE.id_N[person]
+            expected_chart[row, column] = SURFACES.people[person].labels_hw[y, x]
+    assert np.array_equal(inds, expected_person)
+    assert np.array_equal(iuv[..., 0], expected_chart)
+    assert {3, 7} <= set(np.unique(inds).tolist())
+
+
+def test_persons_are_numbered_by_identity_and_the_nameless_from_the_top() -> None:
+    ids = np.array([4, -1, 9, -1], np.int32)
+    assert person_numbers(ids, still=False).tolist() == [4, 255, 9, 254]
+    assert person_numbers(ids, still=True).tolist() == [1, 2, 3, 4]
+    assert person_numbers(np.array([201, -1], np.int32), still=False).tolist() == [201, 65535]
+
+
+def test_an_identity_that_no_byte_holds_makes_the_picture_16_bit(tmp_path: Path) -> None:
+    export({"inds": tmp_path}, frames_of(1), replace(ONE, id_N=np.array([4464], np.int32)), ONE_SURFACE)
+    picture = cv2.imread(str(tmp_path / "frame_000000.png"), cv2.IMREAD_UNCHANGED)
+    assert picture.dtype == np.uint16 and set(np.unique(picture).tolist()) == {0, 4464}
+
+
+def test_confidence_is_that_of_whom_a_pixel_shows(tmp_path: Path) -> None:
+    rng = np.random.default_rng(6)
+    sure = [rng.random(one.labels_hw.shape).astype(np.float32) for one in SURFACES.people[:2]]
+    pairs = zip(SURFACES.people, sure, strict=False)
+    surfaces = Surfaces(people=tuple(replace(one, confidence_hw=its) for one, its in pairs))
+    people = people_of([0, 0], PEOPLE.box_N4[:2].tolist(), [7, 3])
+    export({"confidence": tmp_path}, frames_of(1), people, surfaces)
+    expected = np.zeros((HEIGHT, WIDTH), np.uint8)
+    for person in (0, 1):  # person 1 stands lower in the picture
+        for row, column, y, x in in_frame(SURFACES.people[person]):
+            expected[row, column] = round(float(sure[person][y, x] * np.float32(255)))
+    assert np.array_equal(cv2.imread(str(tmp_path / "frame_000000.png"), cv2.IMREAD_UNCHANGED), expected)
+    with pytest.raises(StageError, match="nothing says how sure these surfaces are"):
+        export({"confidence": tmp_path}, frames_of(1), ONE, ONE_SURFACE)
+
+
+@pytest.mark.parametrize("name", ["film.mkv", "film.mp4", "film.mov"])
+def test_films_of_pictures_are_lossless_and_on_time(tmp_path: Path, name: str) -> None:
+    export({"iuv": tmp_path / "png", "iuv_video": tmp_path / name}, frames_of(3, first=4))
+    pictures = film(tmp_path / name)
+    for t, picture in enumerate(pictures):
+        png = cv2.imread(str(tmp_path / "png" / f"frame_{4 + t:06d}.png"), cv2.IMREAD_UNCHANGED)
+        assert np.array_equal(picture[..., ::-1], png)
+    assert len(pictures) == 3
+    with av.open(str(tmp_path / name)) as file:
+        seconds = [float(frame.pts * frame.time_base) for frame in file.decode(video=0)]
+        assert [stream.type for stream in file.streams] == ["video"]
+    assert np.allclose(seconds, [0.16, 0.2, 0.24], atol=1e-3)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([name, "png"])
+
+
+def test_odd_sizes_and_pixels_that_are_not_square_stay_as_they_are(tmp_path: Path) -> None:
+    video = replace(VIDEO, width=37, height=25, sample_aspect=Fraction(4, 3))
+    people = people_of([0], [[2, 2, 30, 20]], [1])
+    surfaces = Surfaces(people=(surface_of(8, 2, 2, 18, 28),))
+    to = {"iuv": tmp_path / "png", "iuv_video": tmp_path / "a.mkv", "magicanimate": tmp_path / "b.mp4"}
+    export(
+        {**to, "prores": tmp_path / "c.mov", "webm": tmp_path / "d.webm"}, frames_of(1, video=video), people, surfaces
+    )
+    png = cv2.imread(str(tmp_path / "png" / "frame_000000.png"), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(film(tmp_path / "a.mkv")[0][..., ::-1], png)
+    assert np.array_equal(film(tmp_path / "b.mp4")[0], VIRIDIS[png[..., 0]])
+    for name in ("c.mov", "d.webm"):
+        with av.open(str(tmp_path / name)) as file:
+            assert (file.streams.video[0].width, file.streams.video[0].height) == (37, 25)
+
+
+def test_the_ramps_are_those_of_the_tools() -> None:
+    """(68, 1, 84) is MagicAnimate's stated background; number p is value trunc(p · 255/24) of OpenCV's ramp."""
+    assert VIRIDIS[0].tolist() == [68, 1, 84]
+    for colours, colormap in ((VIRIDIS, cv2.COLORMAP_VIRIDIS), (PARULA, cv2.COLORMAP_PARULA)):
+        for part in range(25):
+            value = np.array([[part * 255 // 24]], np.uint8)
+            assert cv2.applyColorMap(value, colormap)[0, 0, ::-1].tolist() == colours[part].tolist()
+
+
+def test_part_colours_follow_the_charts(tmp_path: Path) -> None:
+    export({"iuv": tmp_path / "iuv", "magicanimate": tmp_path / "v", "parula": tmp_path / "p"}, frames_of(1))
+    chart = cv2.imread(str(tmp_path / "iuv" / "frame_000000.png"), cv2.IMREAD_UNCHANGED)[..., 0]
+    viridis = cv2.imread(str(tmp_path / "v" / "frame_000000.png"))[..., ::-1]
+    parula = cv2.imread(str(tmp_path / "p" / "frame_000000.png"))[..., ::-1]
+    for part in range(25):
+        assert (viridis[chart == part] == VIRIDIS[part]).all()
+        assert (parula[chart == part] == (PARULA[part] if part else 0)).all()
+
+
+def common_colours(path: Path, frame: int, least: int) -> np.ndarray:
+    picture = frame_of(path, frame).reshape(-1, 3)
+    colours, count = np.unique(picture, axis=0, return_counts=True)
+    return colours[count >= least].astype(int)
+
+
+@pytest.mark.parametrize("name", ["running.mp4", "multi_dancing.mp4"])
+def test_magicanimates_own_films_have_these_colours(shared: Path, name: str) -> None:
+    """They are 4:2:0 video, so a colour that fills an area is within a few levels of the ramp, none in between."""
+    common = common_colours(shared / "assets/real_iuv/magic_animate" / name, 5, 400)
+    distance = np.abs(common[:, None] - VIRIDIS.astype(int)).max(axis=2)
+    assert len(common) > 5 and distance.min(axis=1).max() <= 6
+    assert len(set(distance.argmin(axis=1).tolist())) > 4
+    apart = np.abs(VIRIDIS.astype(int)[:, None] - VIRIDIS.astype(int)).max(axis=2)
+    assert np.sort(apart, axis=1)[:, 1].min() > 4  # neighbours on the ramp can be told apart at that distance
+    other = np.abs(common[:, None] - PARULA.astype(int)).max(axis=2).min(axis=1)
+    assert other.max() > 20  # and the other ramp would not have passed
+
+
+def test_vid2denseposes_film_has_parula_on_black(shared: Path) -> None:
+    """The right half shows its network's picture: scaled, so only the colours of large areas are pure."""
+    path = shared / "assets/real_iuv/vid2densepose/old_side_by_side.mp4"
+    picture = frame_of(path, 60)
+    colours, count = np.unique(picture.reshape(-1, 3), axis=0, return_counts=True)
+    saturated = colours.max(axis=1).astype(int) - colours.min(axis=1) > 60
+    common = colours[saturated & (count > 900)].astype(int)
+    distance = np.abs(common[:, None] - PARULA.astype(int)).max(axis=2).min(axis=1)
+    assert len(common) >= 5 and distance.max() <= 12
+    assert count[(colours == 0).all(axis=1)][0] > 100_000
+
+
+def test_dp_segm_is_detectron2s_mixture(tmp_path: Path) -> None:
+    """0.3 grey + 0.7 parula, truncated, person over person, within each box; grey outside of all boxes untouched."""
+    frames = frames_of(1)
+    export({"dp_segm": tmp_path}, frames)
+    ours = cv2.imread(str(tmp_path / "frame_000000.png"))[..., ::-1]
+    grey = cv2.cvtColor(frames.rgb_THW3[0][..., ::-1].copy(), cv2.COLOR_BGR2GRAY)
+    expected = np.repeat(grey[..., None], 3, axis=2).astype(float)
+    for person in (0, 1):
+        surface = SURFACES.people[person]
+        for y in range(surface.labels_hw.shape[0]):
+            for x in range(surface.labels_hw.shape[1]):
+                row, column, part = y + surface.y0, x + surface.x0, surface.labels_hw[y, x]
+                if 0 <= row < HEIGHT and 0 <= column < WIDTH:
+                    colour = PARULA[part] if part else expected[row, column]
+                    expected[row, column] = np.trunc(expected[row, column] * (1.0 - 0.7) + colour * 0.7)
+    assert np.array_equal(ours, expected.astype(np.uint8))
+
+
+def alpha_of(path: Path, t: int = 0) -> np.ndarray:
+    """The alpha plane, 0..255."""
+    with av.open(str(path)) as file:
+        stream = file.streams.video[0]
+        decoder = stream.codec_context
+        if decoder.name.startswith("vp9") or "vp9" in decoder.codec.canonical_name:
+            decoder = av.VideoCodecContext.create("libvpx-vp9", "r")
+            decoder.extradata = stream.codec_context.extradata
+        frames = [frame for packet in file.demux(stream) for frame in decoder.decode(packet)]
+        return frames[t].reformat(format="rgba").to_ndarray()[..., 3]
+
+
+@pytest.mark.parametrize(("kind", "name", "far"), [("prores", "layer.mov", 1), ("webm", "layer.webm", 24)])
+def test_layers_are_opaque_on_people_alone(tmp_path: Path, kind: str, name: str, far: int) -> None:
+    block = np.zeros((40, 30), np.uint8)
+    block[4:36, 5:25] = 2
+    surface = replace(SURFACES.people[1], labels_hw=block, uv_2hw=np.zeros((2, 40, 30), np.float32))
+    frames = frames_of(2)
+    overlay = Overlay(rgb_THW3=np.full_like(frames.rgb_THW3, 200))
+    export({kind: tmp_path / name}, frames, ONE, Surfaces(people=(surface,)), overlay=overlay)
+    alpha = alpha_of(tmp_path / name).astype(int)
+    expected = np.zeros((HEIGHT, WIDTH), int)
+    expected[5 + 4 : 5 + 36, 10 + 5 : 10 + 25] = 255
+    assert np.abs(alpha - expected).max() <= far
+    assert alpha_of(tmp_path / name, 1).max() == 0  # nobody is in the second frame
+    with av.open(str(tmp_path / name)) as file:
+        rgb = next(file.decode(video=0)).to_ndarray(format="rgb24").astype(int)
+    assert np.abs(rgb[expected == 255] - 200).max() <= 8
+
+
+@pytest.mark.parametrize(("kind", "name"), [("prores", "layer.mov"), ("webm", "layer.webm")])
+def test_the_clear_part_of_a_layer_holds_nothing_of_the_place(tmp_path: Path, kind: str, name: str) -> None:
+    """Whoever ignores alpha sees the person and a strip around, not the room."""
+    frames = frames_of(2)
+    bright = replace(frames, rgb_THW3=np.full_like(frames.rgb_THW3, 200))
+    block = np.full((8, 8), 2, np.uint8)
+    surface = replace(SURFACES.people[1], labels_hw=block, uv_2hw=np.zeros((2, 8, 8), np.float32), x0=4, y0=4)
+    export({kind: tmp_path / name}, bright, ONE, Surfaces(people=(surface,)))
+    with av.open(str(tmp_path / name)) as file:
+        decoded = [frame.to_ndarray(format="rgb24").astype(int) for frame in file.decode(video=0)]
+    assert np.abs(decoded[0][4:12, 4:12] - 200).max() <= 8 and np.abs(decoded[0][:20, :20] - 200).max() <= 16
+    assert decoded[0][:, 40:].max() <= 8 and decoded[0][44:].max() <= 8
+    assert decoded[1].max() <= 8  # nobody is in the second frame
+
+
+def test_players_are_told_that_there_is_alpha(tmp_path: Path) -> None:
+    """ProRes 4444 by its four letters, WebM by its AlphaMode element (Matroska's number 53 C0)."""
+    export({"prores": tmp_path / "a.mov", "webm": tmp_path / "a.webm"}, frames_of(1), ONE, ONE_SURFACE)
+    with av.open(str(tmp_path / "a.mov")) as file:
+        stream = file.streams.video[0]
+        assert stream.codec_context.codec_tag == "ap4h" and stream.codec_context.pix_fmt.startswith("yuva444p")
+    assert b"\x53\xc0\x81\x01" in (tmp_path / "a.webm").read_bytes()
+
+
+def test_a_rendered_alpha_is_kept(tmp_path: Path) -> None:
+    frames = frames_of(1)
+    alpha = np.full((1, HEIGHT, WIDTH), 128, np.uint8)
+    overlay = Overlay(rgb_THW3=frames.rgb_THW3, alpha_THW=alpha)
+    export({"prores": tmp_path / "a.mov"}, frames, ONE, ONE_SURFACE, overlay=overlay)
+    assert np.abs(alpha_of(tmp_path / "a.mov").astype(int) - 128).max() <= 1
+
+
+def test_pictures_side_by_side_are_no_layer(tmp_path: Path) -> None:
+    overlay = Overlay(rgb_THW3=np.zeros((1, HEIGHT, 2 * WIDTH, 3), np.uint8))
+    with pytest.raises(StageError, match="this style draws 128×48 from frames of 64×48"):
+        export({"prores": tmp_path / "a.mov"}, frames_of(1), ONE, ONE_SURFACE, overlay=overlay)
+
+
+def test_an_image_is_no_film_and_a_film_no_image_kind(tmp_path: Path) -> None:
+    still = frames_of(1, video=replace(VIDEO, still=True))
+    with pytest.raises(StageError, match="a single image is no video"):
+        export({"iuv_video": tmp_path / "a.mkv"}, still, ONE, ONE_SURFACE)
+    with pytest.raises(StageError, match=r'"prores" cannot be written as ".mp4".*use .mov'):
+        export({"prores": tmp_path / "a.mp4"}, frames_of(1), ONE, ONE_SURFACE)
+    with pytest.raises(StageError, match="several inputs cannot go to one file"):
+        export({"iuv": tmp_path / "a.mkv"}, frames_of(1), ONE, ONE_SURFACE, job=job_of(several=True))
+    assert not list(tmp_path.iterdir())
+
+
+def test_bytes_of_charts_are_those_of_the_reference_rule() -> None:
+    labels = np.array([[0, 3, 3, 3]], np.uint8)
+    uv = np.array([[[0.9, 0.999, 1.2, -0.1]], [[0.9, 0.5, 1.0, 0.0039]]], np.float32)
+    assert quantised(labels, uv).tolist() == [[[0, 0, 0], [3, 254, 127], [3, 255, 255], [3, 0, 0]]]

@@ -1,0 +1,190 @@
+"""Two performances against each other: known poses, known shifts, known differences."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from models.surface.charts import mirror_maps
+from pipeline.stage import Job, StageError
+from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
+from stages.results.compare import PARTS, Compare
+from stages.results.comparison.difference import best_shift, difference_at
+from stages.results.comparison.poses import Performance, mirrored, performance_of, pose_of
+from stages.results.export import Export
+from stages.results.formats.angles import ANGLE_NAMES
+from stages.synthetic.synthesize import Synthesize, painter, true_surfaces
+from stages.video.decode_pair import GAP, DecodePair
+
+ELBOW, TRUNK = ANGLE_NAMES.index("left_elbow"), ANGLE_NAMES.index("trunk")
+
+
+@pytest.fixture(scope="module")
+def person() -> Surface:
+    """A synthetic person of whom all the trunk is seen."""
+    draw = painter(Synthesize.Config(world="val", height=360, width=480, seed=11))
+    everyone = (surface for made in map(draw, range(40)) for surface in true_surfaces(made).people)
+    return next(one for one in everyone if np.isfinite(pose_of(one).angle_9).sum() >= 8)
+
+
+def enlarged(surface: Surface, times: int) -> Surface:
+    """The same person nearer and elsewhere."""
+    labels = surface.labels_hw.repeat(times, axis=0).repeat(times, axis=1)
+    uv = surface.uv_2hw.repeat(times, axis=1).repeat(times, axis=2)
+    return Surface(x0=surface.x0 * times + 91, y0=surface.y0 - 40, labels_hw=labels, uv_2hw=uv)
+
+
+def wave(shift: float, frames: int = 100, rate: float = 25, bias: float = 0.0) -> Performance:
+    """An elbow that opens and closes irregularly, begun `shift` seconds earlier; all else still."""
+    second_T = np.arange(frames) / rate
+    angle_T9 = np.full((frames, 9), 90, np.float32)
+    angle_T9[:, ELBOW] = 90 + 60 * np.sin(3 * (second_T + shift) ** 1.5) + bias
+    return Performance(
+        second_T=second_T,
+        index_T=np.arange(frames),
+        angle_T9=angle_T9,
+        place_TP2=np.zeros((frames, 24, 2), np.float32),
+    )
+
+
+def test_size_and_place_do_not_count(person: Surface) -> None:
+    small = performance_of([(0.0, 0, pose_of(person)), (0.04, 1, pose_of(person))])
+    large = performance_of([(7.0, 9, pose_of(enlarged(person, 2))), (7.04, 10, pose_of(enlarged(person, 2)))])
+    difference = difference_at(small, large, 0.0)
+    assert difference.row_T2.tolist() == [[0, 0], [1, 1]]
+    seen = np.isfinite(difference.angle_T9)
+    assert seen.sum() >= 16 and np.abs(difference.angle_T9[seen]).max() < 1.0
+    assert np.nanmax(difference.distance_TP) < 0.03
+
+
+def test_a_mirror_image_is_the_same_in_the_mirror(person: Surface) -> None:
+    labels, uv = mirror_maps(person.labels_hw, person.uv_2hw)
+    flipped = replace(person, labels_hw=labels, uv_2hw=uv.astype(np.float32))
+    one, other = (performance_of([(0.0, 0, pose_of(surface))]) for surface in (person, flipped))
+    apart = difference_at(one, mirrored(other), 0.0)
+    assert np.nanmax(np.abs(apart.angle_T9)) < 2 and np.nanmax(apart.distance_TP) < 0.05
+    assert np.nanmax(np.abs(difference_at(one, other, 0.0).angle_T9)) > 5  # the pose itself is not symmetric
+
+
+def test_the_shift_between_two_is_found() -> None:
+    a, late = wave(0.0), wave(0.6)
+    assert best_shift(a, late, 2.0) == pytest.approx(0.6, abs=0.021)
+    assert best_shift(late, a, 2.0) == pytest.approx(-0.6, abs=0.021)
+    assert best_shift(a, a, 2.0) == 0.0
+    apart = difference_at(a, late, 0.6)
+    assert np.abs(apart.angle_T9).mean() < 2 < np.abs(difference_at(a, late, 0.0).angle_T9[:, ELBOW]).mean()
+
+
+def test_differences_are_those_that_were_made() -> None:
+    apart = difference_at(wave(0.0), wave(0.0, bias=15.0), 0.0)
+    assert np.allclose(apart.angle_T9[:, ELBOW], 15, atol=1e-3) and np.allclose(apart.angle_T9[:, TRUNK], 0)
+    turned = wave(0.0)
+    one, other = turned.angle_T9.copy(), turned.angle_T9.copy()
+    one[:, TRUNK], other[:, TRUNK] = 175, -175  # ten degrees across the half turn, not 350
+    apart = difference_at(replace(turned, angle_T9=one), replace(turned, angle_T9=other), 0.0)
+    assert np.allclose(apart.angle_T9[:, TRUNK], 10)
+
+
+def test_frame_rates_may_differ_and_ends_are_left_out() -> None:
+    apart = difference_at(wave(0.0, frames=100, rate=25), wave(0.0, frames=40, rate=10), 0.0)
+    assert len(apart.row_T2) == 100 and np.abs(np.diff(apart.row_T2[:, 1])).max() == 1
+    assert len(difference_at(wave(0.0, frames=100), wave(0.0, frames=50), 0.0).row_T2) == 51  # one step beyond
+    assert len(difference_at(wave(0.0), wave(0.0), 100.0).row_T2) == 0
+
+
+def packet(path: str, number: int, surfaces: list[Surface], people: list[int], frame: list[int], count: int) -> Any:
+    video = VideoInfo(path=path, width=480, height=360, still=False, rate=Fraction(25), time_base=Fraction(1, 25))
+    frames = FrameChunk(
+        rgb_THW3=np.zeros((count, 4, 4, 3), np.uint8),
+        pts_T=np.arange(count),
+        first=number * GAP,
+        video=video,
+        index_T=np.arange(count),
+    )
+    found = People(
+        frame_N=np.array(frame, np.int32),
+        box_N4=np.zeros((len(frame), 4), np.float32),
+        score_N=np.ones(len(frame), np.float32),
+        id_N=np.array(people, np.int32),
+    )
+    return frames, found, Surfaces(people=tuple(surfaces))
+
+
+def test_the_main_persons_of_both_are_written_about(person: Surface, tmp_path: Path) -> None:
+    job = Job(index=0, input="a.mp4", partner="b.mp4", output=str(tmp_path / "ab.csv"), stem="ab")
+    passer_by = replace(person, labels_hw=person.labels_hw[:, :20], uv_2hw=person.uv_2hw[:, :, :20])
+    stage = Compare(Compare.Config())
+    list(stage(job, *packet("a.mp4", 0, [passer_by, person, person], [4, 1, 1], [0, 0, 1], 2)))
+    list(stage(job, *packet("b.mp4", 1, [enlarged(person, 2)] * 3, [2, 2, 2], [0, 1, 2], 3)))
+    written = list(stage.flush())
+    assert [Path(receipt.path).name for receipt in written] == ["ab.csv", "ab.json", "ab.png"]
+    with (tmp_path / "ab.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["seconds"], row["frame_a"], row["frame_b"]) for row in rows] == [
+        ("0.0000", "0", "0"),
+        ("0.0400", "1", "1"),
+    ]
+    assert all(abs(float(row[f"{name}_difference"])) < 1 for row in rows for name in ANGLE_NAMES if row[f"{name}_a"])
+    told = json.loads((tmp_path / "ab.json").read_text())
+    assert told["frames"] == {"a": 2, "b": 3, "compared": 2} and told["mean_angle_difference_deg"] < 1
+    assert set(told["angles_deg"]) == set(ANGLE_NAMES) and set(told["parts_torsos"]) == set(PARTS)
+    picture = cv2.imread(str(tmp_path / "ab.png"))
+    assert picture.shape[0] > 500 and len(np.unique(picture.reshape(-1, 3), axis=0)) > 10
+
+
+def test_nobody_nothing_and_what_stands_are_refused(person: Surface, tmp_path: Path) -> None:
+    job = Job(index=0, input="a.mp4", partner="b.mp4", output=str(tmp_path / "ab.csv"), stem="ab")
+    stage = Compare(Compare.Config())
+    list(stage(job, *packet("a.mp4", 0, [person], [1], [0], 1)))
+    list(stage(job, *packet("b.mp4", 1, [], [], [], 1)))
+    with pytest.raises(StageError, match=r"b\.mp4: nobody was seen in this input"):
+        list(stage.flush())
+    (tmp_path / "ab.png").write_text("mine")
+    with pytest.raises(StageError, match=r"ab\.png: the output exists already"):
+        list(Compare(Compare.Config())(job, *packet("a.mp4", 0, [person], [1], [0], 1)))
+    with pytest.raises(StageError, match=r"name a \.csv file"):
+        other = replace(job, output=str(tmp_path / "ab.mp4"))
+        list(Compare(Compare.Config())(other, *packet("a.mp4", 0, [person], [1], [0], 1)))
+    with pytest.raises(StageError, match="name two videos"):
+        list(DecodePair(DecodePair.Config())(replace(job, partner=None)))
+
+
+def test_the_command_compares_a_clip_with_itself(root: Path, tmp_path: Path) -> None:
+    clip = str(root / "configs" / "demo_walk.mp4")
+    run = [sys.executable, str(root / "run_pipeline.py"), "-c", "compare", "--serial"]
+    few = ["--set", "decode_pair.end=0.16", "-o", "self.csv"]
+    done = subprocess.run([*run, clip, clip, *few], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    told = json.loads((tmp_path / "self.json").read_text())
+    assert told["frames"] == {"a": 4, "b": 4, "compared": 4}
+    assert told["mean_angle_difference_deg"] == told["mean_part_distance_torsos"] == 0
+    done = subprocess.run([*run, clip, *few], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2 and done.stderr.strip() == "error: 1 given: two inputs are compared; name two videos"
+
+
+def test_saved_exports_compare_as_they_would_have_at_once(person: Surface, root: Path, tmp_path: Path) -> None:
+    job = Job(index=0, input="a.mp4", partner="b.mp4", output=str(tmp_path / "at_once.csv"), stem="ab")
+    first = packet("a.mp4", 0, [person, person], [1, 1], [0, 1], 2)
+    second = packet("b.mp4", 1, [enlarged(person, 2)] * 3, [2, 2, 2], [0, 1, 2], 3)
+    stage = Compare(Compare.Config())
+    for number, given in enumerate((first, second)):
+        list(stage(job, *given))
+        frames = replace(given[0], rgb_THW3=np.zeros((len(given[0]), 360, 480, 3), np.uint8))
+        export = Export(Export.Config(to={"surfaces": str(tmp_path / "ab"[number])}))
+        export(job, frames, given[1], given[2], None)
+        list(export.flush())
+    list(stage.flush())
+    run = [sys.executable, str(root / "run_pipeline.py"), "a", "b/", "-c", "compare_saved", "-o", "later.csv"]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "later.csv").read_text() == (tmp_path / "at_once.csv").read_text()

@@ -1,0 +1,274 @@
+"""Labelled photos: boxes of people and teacher merged, held-out rule, label geometry, shards, licences."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from models.box_overlap import iou
+from models.surface.body import COCO_KEYPOINTS
+from pipeline.stage import StageError
+from stages.annotations.photos import (
+    IGNORE,
+    LABELS,
+    PERSON,
+    SIDE,
+    UNSURE,
+    LabelledPhoto,
+    PersonLabels,
+    held_out,
+    natural_size,
+    write_shard,
+)
+from stages.annotations.real_pictures import (
+    COMMERCIAL_LICENCES,
+    Frame,
+    coco_people,
+    film_pictures,
+    human_v2,
+    photos_below,
+)
+from stages.training.data.carried_labels import near_frames, voted
+from stages.training.data.label_photos import LISTING, LabelPhotos, all_pictures
+from stages.training.data.photo_labels import cells_of, merge_boxes
+from stages.training.data.photo_pool import PhotoPool
+from stages.training.data.shards import map_shard
+from stages.training.payloads import Round
+
+
+def array(*rows: tuple[float, ...]) -> np.ndarray:
+    return np.array(rows, np.float32).reshape(-1, 4)
+
+
+def test_iou_closed_forms() -> None:
+    found = iou(array((0, 0, 10, 10)), array((5, 0, 15, 10), (20, 20, 30, 30), (0, 0, 10, 10)))
+    np.testing.assert_allclose(found, [[50 / 150, 0, 1]], atol=1e-6)
+
+
+def test_teacher_adds_people_that_nobody_labelled() -> None:
+    labelled, teacher = array((0, 0, 50, 100)), array((2, 0, 50, 100), (100, 0, 150, 100), (200, 0, 250, 100))
+    boxes, kinds = merge_boxes(labelled, teacher, np.array([0.9, 0.8, 0.4]))
+    np.testing.assert_array_equal(boxes, np.concatenate([labelled, teacher[1:]]))
+    assert kinds.tolist() == [PERSON, PERSON, UNSURE]
+
+
+def test_a_label_around_many_people_is_unsure() -> None:
+    inner = array((0, 0, 30, 100), (35, 0, 65, 100), (70, 0, 100, 100))
+    _, kinds = merge_boxes(array((0, 0, 100, 100)), inner, np.full(3, 0.9))
+    assert kinds[0] == UNSURE
+
+
+def test_without_annotations_the_teacher_decides() -> None:
+    _, kinds = merge_boxes(None, array((0, 0, 9, 9), (20, 0, 29, 9)), np.array([0.7, 0.3]))
+    assert kinds.tolist() == [PERSON, UNSURE]
+
+
+def test_held_out_goes_by_the_photo_not_the_copy() -> None:
+    names = [f"human_v2/{i:016x}_jpg.rf.{i}.jpg" for i in range(4000)]
+    kept = [held_out(name) for name in names]
+    assert 0.05 < np.mean(kept) < 0.075  # one in sixteen
+    assert all(held_out(f"train/images/{i:016x}_jpg.rf.other.jpg") == kept[i] for i in range(200))
+
+
+def test_shards_round_trip_without_the_held_out(tmp_path: Path) -> None:
+    every = [f"{i}.jpg" for i in range(300)]
+    names = [name for name in every if held_out(name)][:2] + [name for name in every if not held_out(name)][:8]
+    label = np.zeros((LABELS, LABELS), np.uint8)
+    label[:20] = 2
+    person = PersonLabels(
+        box_4=array((1, 2, 3, 4))[0],
+        region_4=array((0, 0, 8, 8))[0],
+        label_LL=label,
+        weight_LL=label,
+        joint_J3=np.arange(3 * len(COCO_KEYPOINTS), dtype=np.float32).reshape(-1, 3),
+    )
+    photos = [
+        LabelledPhoto(
+            name=name,
+            aspect=1.5,
+            rgb_SS3=np.full((SIDE, SIDE, 3), i, np.uint8),
+            box_M4=array((i, 0, 99, 99)),
+            kind_M=np.zeros(1, np.uint8),
+            dense_DD=np.zeros((52, 52), np.uint8),
+            people=(person,) * (i % 3),
+        )
+        for i, name in enumerate(names)
+    ]
+    write_shard(tmp_path / "0000.npz", photos)
+    assert [path.name for path in tmp_path.iterdir()] == ["0000.npz"]
+    pool = PhotoPool([tmp_path / "0000.npz"])
+    kept = [i for i, name in enumerate(names) if not held_out(name)]
+    assert [photo.name for photo in pool.photos] == [names[i] for i in kept]
+    assert [photo.box_M4[0, 0] for photo in pool.photos] == kept
+    assert all(photo.rgb_SS3[0, 0, 0] == i for photo, i in zip(pool.photos, kept, strict=True))
+    assert pool.photos[0].natural == natural_size(1.5)
+    assert len(pool.people) == sum(i % 3 for i in kept)
+    assert all(pool.photos[one.photo].rgb_SS3[0, 0, 0] % 3 for one in pool.people)
+    assert all((one.joint_J3 == person.joint_J3).all() for one in pool.people)
+
+
+def test_shards_of_before_joints_were_kept_have_none(tmp_path: Path) -> None:
+    name = next(f"{i}.jpg" for i in range(9) if not held_out(f"{i}.jpg"))
+    label = np.ones((LABELS, LABELS), np.uint8)
+    person = PersonLabels(box_4=np.ones(4), region_4=np.ones(4), label_LL=label, weight_LL=label)
+    photo = LabelledPhoto(
+        name=name,
+        aspect=1.0,
+        rgb_SS3=np.zeros((SIDE, SIDE, 3), np.uint8),
+        box_M4=array((0, 0, 9, 9)),
+        kind_M=np.zeros(1, np.uint8),
+        dense_DD=np.zeros((52, 52), np.uint8),
+        people=(person,),
+    )
+    write_shard(tmp_path / "0000.npz", [photo])
+    with np.load(tmp_path / "0000.npz") as shard:
+        before = {key: shard[key] for key in shard if key != "person_joint"}
+    np.savez(tmp_path / "0001.npz", **before)
+    people = PhotoPool([tmp_path / "0000.npz", tmp_path / "0001.npz"]).people
+    assert len(people) == 2 and not any(one.joint_J3.any() for one in people)
+
+
+def test_an_empty_pool_says_what_to_run() -> None:
+    with pytest.raises(StageError, match="label_photos"):
+        PhotoPool([])
+
+
+def test_missing_paths_name_their_key(tmp_path: Path) -> None:
+    stage = LabelPhotos(LabelPhotos.Config(folder=str(tmp_path), part_teacher=str(tmp_path / "absent.onnx")))
+    with pytest.raises(StageError, match=r"label_photos\.part_teacher"):
+        list(stage(Round(index=0, count=1)))
+
+
+def test_a_missing_photo_is_named(tmp_path: Path) -> None:
+    listing = tmp_path / "list.txt"
+    listing.write_text("train 0123456789abcdef 01234567\n")
+    with pytest.raises(StageError, match="no photo 0123456789abcdef"):
+        list(human_v2(tmp_path, listing))
+
+
+def test_photos_below_a_folder_are_read_in_order_and_need_no_annotation(tmp_path: Path) -> None:
+    (tmp_path / "things" / "cups").mkdir(parents=True)
+    for name, red in (("b.PNG", 2), ("cups/a.jpg", 9), ("a.jpeg", 1), ("notes.txt", None)):
+        path = tmp_path / "things" / name
+        if red is None:
+            path.write_text("no photo")
+        else:
+            assert cv2.imwrite(str(path), np.full((8, 6, 3), (0, 0, 20 * red), np.uint8))
+    found = list(photos_below(tmp_path / "things"))
+    assert [picture.name for picture in found] == ["things/a.jpeg", "things/b.PNG", "things/cups/a.jpg"]
+    assert [round(picture.rgb_HW3[..., 0].mean() / 20) for picture in found] == [1, 2, 9]
+    assert all(picture.box_M4 is None and not picture.stretched for picture in found)
+
+
+def test_a_folder_without_photos_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StageError, match="no photos are below it"):
+        list(photos_below(tmp_path))
+    with pytest.raises(StageError, match=r"label_photos\.photos"):
+        list(all_pictures(LabelPhotos.Config(photos=(str(tmp_path / "absent"),))))
+
+
+def test_only_commercial_licences_trained_the_shipped_weights(root: Path, shared: Path) -> None:
+    card = json.loads((root / "models" / "weights" / "light_coco.json").read_text())
+    assert card
+    assert set(card.values()) <= COMMERCIAL_LICENCES == {4, 5, 7, 8}
+    folder = shared / "assets" / "images" / "coco_mini"
+    document = json.loads((folder / "annotations" / "instances_train2017.json").read_text())
+    near = {image["file_name"]: image["license"] for image in document["images"]}
+    assert {name: licence for name, licence in card.items() if name in near}.items() <= near.items()
+    read = [picture.name for picture in coco_people(folder, "train2017", COMMERCIAL_LICENCES)]
+    assert read
+    assert {name.removeprefix("coco_train2017/") for name in read} <= set(card)
+    scored = json.loads((folder / "annotations" / "instances_val2017.json").read_text())
+    assert not set(card) & {image["file_name"] for image in scored["images"]}
+
+
+def test_the_photo_list_holds_what_the_card_says() -> None:
+    rows = [line.split(" ") for line in LISTING.read_text().split("\n") if line]
+    assert len(rows) == len({tuple(row) for row in rows}) == 3138
+    assert {row[0] for row in rows} <= {"train", "valid", "test"}
+    things = [line.split(" ", 1)[0] for line in LISTING.with_name("light_things.txt").read_text().split("\n") if line]
+    assert Counter(things) == {"GroceryStoreDataset": 120, "flower_photos": 120, "Packt": 60}
+
+
+def test_coco_boxes_are_corners(shared: Path) -> None:
+    picture = next(coco_people(shared / "assets" / "images" / "coco_mini", "val2017", None))
+    assert picture.name == "coco_val2017/000000397133.jpg"
+    first = next(box for box in picture.box_M4 if abs(box[0] - 388.66) < 0.01)
+    np.testing.assert_allclose(first, [388.66, 69.92, 388.66 + 109.41, 69.92 + 277.62], atol=1e-2)
+    assert picture.keypoint_M173.shape == (len(picture.box_M4), 17, 3)
+
+
+def test_people_annotated_without_keypoints_have_their_boxes(tmp_path: Path) -> None:
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "train2017").mkdir()
+    cv2.imwrite(str(tmp_path / "train2017" / "a.jpg"), np.zeros((40, 30, 3), np.uint8))
+    people = [{"image_id": 1, "iscrowd": 0, "bbox": [1, 2, 3, 4]}, {"image_id": 1, "iscrowd": 0, "bbox": [5, 6, 7, 8]}]
+    people[1]["keypoints"] = [1, 2, 2] * 17
+    document = {"images": [{"id": 1, "file_name": "a.jpg", "license": 4}], "annotations": people}
+    (tmp_path / "annotations" / "person_keypoints_train2017.json").write_text(json.dumps(document))
+    (picture,) = coco_people(tmp_path, "train2017", COMMERCIAL_LICENCES)
+    assert picture.box_M4.tolist() == [[1, 2, 4, 6], [5, 6, 12, 14]]
+    assert picture.keypoint_M173.tolist() == [[[0, 0, 0]] * 17, [[1, 2, 2]] * 17]
+
+
+def test_shards_are_mapped_as_they_were_saved(tmp_path: Path) -> None:
+    arrays = {
+        "a": np.arange(24, dtype=np.uint8).reshape(2, 3, 4),
+        "b": np.zeros((0, 4), np.float32),
+        "c": np.array(["x", "yz"]),
+    }
+    np.savez(tmp_path / "one.npz", **arrays)
+    found = map_shard(tmp_path / "one.npz")
+    assert found.keys() == arrays.keys()
+    for name, value in arrays.items():
+        np.testing.assert_array_equal(found[name], value)
+        assert found[name].dtype == value.dtype
+    np.savez_compressed(tmp_path / "two.npz", **arrays)
+    (tmp_path / "three.npz").write_bytes((tmp_path / "one.npz").read_bytes()[:300])
+    for name in ("two", "three", "none"):
+        with pytest.raises(StageError, match=f"{name}.npz.*made again"):
+            map_shard(tmp_path / f"{name}.npz")
+
+
+def test_a_film_gives_every_so_manieth_frame_and_those_around_it() -> None:
+    def frames() -> list[Frame]:
+        return [(f"film/{i}", partial(np.full, (2, 2, 3), i, np.uint8)) for i in range(10)]
+
+    taken = list(film_pictures(frames(), every=4, near=0))
+    assert [(one.name, one.rgb_HW3[0, 0, 0], one.near) for one in taken] == [(f"film/{i}", i, ()) for i in (0, 4, 8)]
+    voted_on = list(film_pictures(frames(), every=4, near=2))
+    assert [one.name for one in voted_on] == ["film/0", "film/4", "film/8"]
+    assert [[int(near[0, 0, 0]) for near in one.near] for one in voted_on] == [[], [2, 6], []]
+
+
+def test_what_frames_around_agree_on_stands_and_the_rest_stays() -> None:
+    said = np.array([[3, 3, IGNORE, 3]], np.uint8), np.full((1, 4), 200, np.uint8)
+    before = np.array([[5, 5, 5, IGNORE]], np.uint8), np.full((1, 4), 90, np.uint8)
+    after = np.array([[5, 3, 5, IGNORE]], np.uint8), np.full((1, 4), 80, np.uint8)
+    label, weight = voted(said, before, after)
+    np.testing.assert_array_equal(label, [[5, 3, 5, 3]])
+    np.testing.assert_array_equal(weight, [[80, 200, 80, 200]])
+
+
+def test_labels_are_carried_along_the_flow() -> None:
+    """The picture moves by 6 pixels to the right and 2 down: so do box and labels, and what leaves it is lost."""
+    here_HW3 = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (160, 160, 3), np.uint8), (0, 0), 2)
+    there_HW3 = np.roll(here_HW3, (2, 6), (0, 1))
+    (near,) = near_frames(here_HW3, [there_HW3])
+    box, region = np.array([40, 40, 100, 120], np.float32), np.array([30, 30, 110, 110], np.float32)
+    way = np.array([6, 2, 6, 2])
+    np.testing.assert_allclose(near.moved(box), box + way, atol=0.3)
+    label = np.arange(LABELS * LABELS).reshape(LABELS, LABELS).astype(np.uint8)
+    carried, weight = near.carried((label, label), region + way, cells_of(region)[2])
+    known = carried != IGNORE
+    assert known.mean() > 0.9
+    assert (carried == label)[known].mean() > 0.8  # the flow is right to a fraction of a cell
+    np.testing.assert_array_equal(weight[known], carried[known])
+    far, _ = near.carried((label, label), region + 200, cells_of(region)[2])
+    assert (far == IGNORE).all()

@@ -1,0 +1,80 @@
+"""What a container asks to cut off is not there for anybody."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from pipeline.stage import StageError
+from stages.video.decoding.cropping import WHOLE, Crop, crop_of
+from tests.stages.training.made_crops import in_container, with_crop
+from tests.stages.video.made_footage import write_video
+from tests.stages.video.video_runs import decoded, transcode
+
+WIDTH, HEIGHT = 96, 64
+ROWS = np.arange(HEIGHT)[:, None, None] * np.ones((1, WIDTH, 3)) * 3
+COLUMNS = np.arange(WIDTH)[None, :, None] * np.array([1.0, 0.0, 0.5])
+PICTURES = [np.clip(ROWS + COLUMNS + i, 0, 255).astype(np.uint8) for i in range(10)]
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_video(tmp_path_factory.mktemp("plain") / "in.mkv", PICTURES, time_base=Fraction(1, 25))
+
+
+@pytest.fixture
+def cropped(plain: Path, tmp_path: Path) -> Path:
+    return with_crop(plain, tmp_path / "cropped.mkv", top=10, bottom=6, left=7)
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4", "mov"])
+def test_pictures_are_the_part_that_the_container_asks_for(
+    plain: Path, cropped: Path, tmp_path: Path, suffix: str
+) -> None:
+    source = in_container(cropped, tmp_path / f"in.{suffix}")
+    whole, part = decoded(plain)[0][0], decoded(source)[0][0]
+    assert (part.video.width, part.video.height) == (WIDTH - 7, HEIGHT - 16)
+    assert (part.rgb_THW3 == whole.rgb_THW3[:, 10:-6, 7:]).all()
+    assert part.video.sample_aspect == 1
+
+
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_it_is_cut_before_it_is_turned(plain: Path, cropped: Path, tmp_path: Path, rotation: int) -> None:
+    turned = decoded(in_container(cropped, tmp_path / "in.mp4", rotation=rotation))[0][0]
+    whole = decoded(plain)[0][0].rgb_THW3[0, 10:-6, 7:]
+    assert (turned.rgb_THW3[0] == np.rot90(whole, rotation // 90)).all()
+    assert (turned.video.height, turned.video.width) == np.rot90(whole, rotation // 90).shape[:2]
+
+
+def test_smaller_frames_show_the_same_part(plain: Path, cropped: Path) -> None:
+    small = decoded(cropped, max_size=40)[0][0]
+    assert max(small.rgb_THW3.shape[1:3]) == 40
+    shown = decoded(plain)[0][0].rgb_THW3[:, 10:-6, 7:]
+    assert abs(small.rgb_THW3[0].mean((0, 1)) - shown[0].mean((0, 1))).max() < 2
+
+
+def test_the_result_has_the_size_of_the_part(cropped: Path, tmp_path: Path) -> None:
+    transcode(cropped, tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        stream = container.streams.video[0]
+        assert (stream.width, stream.height) == (WIDTH - 6, HEIGHT - 16)  # H.264 repeats one column to be even
+        assert crop_of(container, stream) == WHOLE
+
+
+def test_films_that_ask_for_nothing_are_whole(plain: Path, tmp_path: Path) -> None:
+    for suffix in ("mkv", "mp4", "ts"):
+        source = in_container(plain, tmp_path / f"in.{suffix}")
+        with av.open(str(source)) as container:
+            assert crop_of(container, container.streams.video[0]) == WHOLE
+
+
+def test_a_crop_larger_than_the_picture_is_none(plain: Path, tmp_path: Path) -> None:
+    """FFmpeg refuses to open such a file; a film may change to a smaller size, though."""
+    with pytest.raises(StageError):
+        decoded(with_crop(plain, tmp_path / "in.mkv", top=60, bottom=60))
+    assert Crop(left=50, right=50).size(90, 20) == (90, 20)
+    assert Crop(left=50, right=50).apply(PICTURES[0][:, :90]).shape[1] == 90

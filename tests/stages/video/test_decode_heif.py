@@ -1,0 +1,168 @@
+"""HEIF pictures in: whole where phones store tiles, turned once, in 8 bits of the right colour, or one sentence."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image, ImageCms
+
+from pipeline.stage import StageError
+from stages.video.decoding.hdr import sdr_code
+from stages.video.decoding.source import is_one_picture, open_container
+from tests.stages.video.made_footage import numbered, write_video
+from tests.stages.video.test_decode_stills import PICTURE, still
+from tests.stages.video.video_runs import decoded, transcode
+
+LARGE = PICTURE.repeat(6, 0).repeat(6, 1)
+"""180 rows of 240 columns: tiles of 64 fill neither of them."""
+EXIF_UPRIGHT, EXIF_LYING = (b"\x01\x12\x00\x03\x00\x00\x00\x01\x00" + bytes([value]) for value in (1, 6))
+
+
+def heic(path: Path, rgb_HW3: np.ndarray, orientation: int = 1, **options: Any) -> Path:
+    """A lossless picture. libheif writes an orientation both as EXIF and as boxes of the file, as phones do."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = orientation, "camera maker"
+    image = pillow_heif.from_pillow(Image.fromarray(rgb_HW3))
+    image.save(path, quality=-1, chroma=444, matrix_coefficients=0, exif=exif.tobytes(), **options)
+    return path
+
+
+def seen_as(picture: np.ndarray, path: Path) -> bool:
+    """Whether a file decodes to a picture, but for rounding."""
+    found = still(path)
+    return found.shape == picture.shape and np.abs(found.astype(int) - picture).max() <= 2
+
+
+def test_tiles_are_put_together_and_trimmed(tmp_path: Path) -> None:
+    path = heic(tmp_path / "in.heic", LARGE, tile_size=64)
+    with open_container(str(path)) as container:
+        assert len(container.streams.video) == 12, "not the kind of file that phones write"
+    assert seen_as(LARGE, path)
+
+
+@pytest.mark.parametrize("tiled", [False, True])
+def test_the_files_own_turn_is_made_once(tmp_path: Path, tiled: bool) -> None:
+    stored = np.rot90(LARGE)
+    path = heic(tmp_path / "in.heic", stored, 6, **({"tile_size": 64} if tiled else {}))
+    data = path.read_bytes()
+    assert b"irot" in data and EXIF_LYING in data
+    assert seen_as(LARGE, path)
+
+
+def test_exif_turns_a_picture_whose_file_says_nothing(tmp_path: Path) -> None:
+    path = heic(tmp_path / "in.heic", np.rot90(LARGE))
+    path.write_bytes(path.read_bytes().replace(EXIF_UPRIGHT, EXIF_LYING))
+    assert seen_as(LARGE, path)
+
+
+def test_content_tells_and_not_the_name(tmp_path: Path) -> None:
+    for name in ("photo.jpg", "photo.mp4", "photo", "PHOTO.HEIC", "photo.hif"):
+        assert seen_as(LARGE, heic(tmp_path / "made.heic", LARGE).rename(tmp_path / name))
+
+
+def test_transparency_lies_over_black(tmp_path: Path) -> None:
+    rgba = np.dstack([LARGE, np.full(LARGE.shape[:2], 255, np.uint8)])
+    rgba[:, 120:, 3] = 0
+    found = still(heic(tmp_path / "in.heic", rgba))
+    assert not found[:, 122:].any() and np.abs(found[:, :118].astype(int) - LARGE[:, :118]).max() <= 2
+    assert "transparent" in decoded(tmp_path / "in.heic")[1]["warnings"][0]
+
+
+def test_of_several_pictures_the_main_one_is_taken_and_that_is_said(tmp_path: Path) -> None:
+    burst = pillow_heif.from_pillow(Image.fromarray(LARGE[::-1].copy()))
+    burst.add_from_pillow(Image.fromarray(LARGE))
+    burst.save(tmp_path / "in.heic", quality=-1, chroma=444, matrix_coefficients=0, primary_index=1)
+    assert seen_as(LARGE, tmp_path / "in.heic")
+    assert "only the main one of 2 pictures" in decoded(tmp_path / "in.heic")[1]["warnings"][0]
+
+
+def ten_bits(path: Path, rgb_HW3: np.ndarray, curve: int) -> Path:
+    """A picture of 10 bits in BT.2020, with a transfer curve."""
+    made = pillow_heif.from_bytes(
+        mode="RGB;16", size=rgb_HW3.shape[1::-1], data=(rgb_HW3.astype(np.uint16) * 257).tobytes()
+    )
+    tags = {"color_primaries": 9, "transfer_characteristics": curve, "matrix_coefficients": 0, "full_range_flag": 1}
+    made.save(path, quality=-1, chroma=444, **tags)
+    return path
+
+
+def test_ten_bits_are_rounded_to_eight(tmp_path: Path) -> None:
+    assert seen_as(LARGE, ten_bits(tmp_path / "in.heic", LARGE, 1))
+
+
+@pytest.mark.parametrize(("curve", "name"), [(16, "PQ"), (18, "HLG")])
+def test_hdr_pictures_are_tone_mapped_as_hdr_films_are(tmp_path: Path, curve: int, name: str) -> None:
+    path = ten_bits(tmp_path / "in.heic", LARGE, curve)
+    expected = 255 * sdr_code(LARGE / 255, curve, 9)
+    assert np.abs(still(path) - expected).mean() < 3
+    assert name in decoded(path)[1]["warnings"][0]
+
+
+def test_profile_and_exif_go_on_to_the_result(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    path = heic(tmp_path / "in.heic", np.rot90(LARGE), 6, icc_profile=profile)
+    transcode(path, tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as written:
+        assert written.size == (240, 180) and written.info["icc_profile"] == profile
+        assert written.getexif().get(0x010F) == "camera maker" and 0x0112 not in written.getexif()
+
+
+def test_a_file_address_is_read_as_the_file(tmp_path: Path) -> None:
+    path = heic(tmp_path / "a photo.heic", LARGE, tile_size=64)
+    chunks, _ = decoded(path.as_uri())
+    assert chunks[0].video.still and chunks[0].rgb_THW3.shape == (1, 180, 240, 3)
+
+
+def test_odd_sizes_are_whole(tmp_path: Path) -> None:
+    odd = np.ascontiguousarray(LARGE[:179, :237])
+    assert seen_as(odd, heic(tmp_path / "in.heic", odd, tile_size=64))
+    assert still(ten_bits(tmp_path / "hdr.heic", odd, 16)).shape == odd.shape
+
+
+def test_without_its_library_one_sentence_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = heic(tmp_path / "in.heic", LARGE)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
+    with pytest.raises(StageError, match=r"pillow-heif: .*pip install"):
+        decoded(path)
+
+
+def test_a_sequence_is_a_film(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "in.mp4", [numbered(i) for i in range(5)], codec="libx265")
+    for brand in (b"hevc", b"msf1"):
+        data = path.read_bytes()
+        (tmp_path / "burst.heic").write_bytes(data[:8] + brand + data[12:])
+        chunks, facts = decoded(tmp_path / "burst.heic")
+        assert facts["frames_in"] == 5 and not chunks[0].video.still
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.95])
+def test_a_cut_file_is_one_plain_error_and_never_one_of_its_tiles(tmp_path: Path, share: float) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (180, 240, 3), dtype=np.uint8)
+    data = heic(tmp_path / "whole.heic", noise, tile_size=64).read_bytes()
+    (tmp_path / "cut.heic").write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(StageError, match="damaged picture"):
+        decoded(tmp_path / "cut.heic")
+
+
+def test_tiles_that_ffmpeg_would_show_alone_are_refused(tmp_path: Path) -> None:
+    """What is no file here, an address say, is read by FFmpeg, which knows the tiles and not the picture."""
+    path = heic(tmp_path / "in.heic", LARGE, tile_size=64)
+    data = path.read_bytes()
+    path.write_bytes(data[:8] + b"abcd" + data[12:])
+    with pytest.raises(StageError, match="put together from tiles"):
+        decoded(path)
+
+
+def test_a_picture_without_tiles_is_one_to_ffmpeg_too(tmp_path: Path) -> None:
+    for path, still_one in (
+        (heic(tmp_path / "in.heic", LARGE), True),
+        (write_video(tmp_path / "in.mp4", [numbered(0)]), False),
+    ):
+        with open_container(str(path)) as container:
+            assert is_one_picture(container) == still_one

@@ -1,0 +1,102 @@
+"""What frames carry beside their pixels: known kinds are honoured, unknown ones change nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.stage import StageError
+from stages.live.address import read_address
+from stages.video.decoding.footage import Footage
+from stages.video.decoding.rotation import EXIF_TURNS
+from stages.video.decoding.selection import Selection
+from stages.video.decoding.source import local_path
+from tests.stages.video.made_camera import PICTURE, camera_jpeg, film_of_jpegs
+from tests.stages.video.made_footage import numbered
+from tests.stages.video.made_heif import heif_photo
+from tests.stages.video.video_runs import decoded, transcode
+
+
+def corners(rgb_HW3: np.ndarray[Any, Any]) -> list[str]:
+    """Which colour lies in each quarter, from the upper left on, row by row."""
+    height, width = rgb_HW3.shape[:2]
+    names = []
+    for y in (height // 4, 3 * height // 4):
+        for x in (width // 4, 3 * width // 4):
+            pixel = rgb_HW3[y, x]
+            names.append("rgb"[int(pixel.argmax())] if pixel.max() > 90 else "-")
+    return names
+
+
+@pytest.mark.parametrize("suffix", ["avi", "mov", "mkv", "mjpeg"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_exif_in_each_frame_of_a_film_ends_no_run(tmp_path: Path, suffix: str, orientation: int) -> None:
+    film = film_of_jpegs(tmp_path / f"in.{suffix}", [camera_jpeg(PICTURE, orientation)] * 8)
+    chunks, facts = decoded(film)
+    assert facts["frames_in"] == 8 and not facts["truncated"]
+    expected = EXIF_TURNS[orientation].apply(PICTURE)
+    assert corners(chunks[0].rgb_THW3[0]) == corners(expected)
+    assert (chunks[0].video.height, chunks[0].video.width) == expected.shape[:2]
+
+
+def test_a_film_of_camera_jpegs_goes_through_to_its_result(tmp_path: Path) -> None:
+    film = film_of_jpegs(tmp_path / "in.avi", [camera_jpeg(numbered(i), 1) for i in range(8)])
+    run = transcode(film, tmp_path / "out.mp4")
+    assert run.written is not None and run.written.frames == 8
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("version", [0, 1])
+def test_exif_turns_a_heif_photo_that_has_no_turn_of_its_own(tmp_path: Path, orientation: int, version: int) -> None:
+    path = tmp_path / "in.heic"
+    path.write_bytes(heif_photo(PICTURE, orientation, version=version))
+    chunks, _ = decoded(path)
+    assert corners(chunks[0].rgb_THW3[0]) == corners(EXIF_TURNS[orientation].apply(PICTURE))
+
+
+def test_a_heif_photo_with_a_turn_of_its_own_is_turned_once(tmp_path: Path) -> None:
+    path = tmp_path / "in.heic"
+    path.write_bytes(heif_photo(PICTURE, 6, irot=3))
+    chunks, _ = decoded(path)
+    assert corners(chunks[0].rgb_THW3[0]) == corners(EXIF_TURNS[6].apply(PICTURE))
+
+
+@pytest.mark.parametrize("cut", [20, 60, 120, 200, 300])
+def test_a_heif_photo_cut_short_is_one_sentence(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "in.heic"
+    path.write_bytes(heif_photo(PICTURE, 6)[:cut])
+    with pytest.raises(StageError):
+        decoded(path)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 5, 6])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
+def test_exif_turns_photos_of_every_kind_once(tmp_path: Path, suffix: str, orientation: int) -> None:
+    path = tmp_path / f"in.{suffix}"
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(PICTURE).save(path, exif=exif)
+    by_pillow, by_ffmpeg = decoded(path)[0][0].rgb_THW3[0], next(iter(Footage(str(path), Selection())))[1]
+    expected = EXIF_TURNS[orientation].apply(PICTURE)
+    assert corners(by_pillow) == corners(by_ffmpeg) == corners(expected)
+
+
+@pytest.mark.parametrize("name", ["photo.jpg", "a photo.jpg"])
+def test_a_photo_named_by_a_file_url_is_the_same_photo(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(camera_jpeg(PICTURE, 6))
+    named, by_url = decoded(path)[0][0], decoded(path.as_uri())[0][0]
+    assert by_url.video.still and (named.rgb_THW3 == by_url.rgb_THW3).all()
+    assert corners(by_url.rgb_THW3[0]) == corners(EXIF_TURNS[6].apply(PICTURE))
+    assert read_address(path.as_uri()).target == str(path)
+
+
+def test_only_file_urls_of_this_machine_are_paths() -> None:
+    assert local_path("file:///a%20b/c.mp4") == "/a b/c.mp4"
+    assert local_path("file://localhost/c.mp4") == "/c.mp4"
+    for name in ("file://elsewhere/c.mp4", "http://host/c.mp4", "c.mp4", "/c%20.mp4", "file:c.mp4"):
+        assert local_path(name) == name

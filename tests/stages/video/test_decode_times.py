@@ -1,0 +1,188 @@
+"""Times in: repaired where they are unusable, kept to the tick where they are not."""
+
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from stages.video.decoding.timestamps import (
+    PtsRepair,
+    TickMap,
+    coded_time,
+    durations,
+    nominal_ticks,
+    output_time_base,
+    reorder_delay,
+    strictly_increasing,
+)
+from tests.stages.video.made_footage import number_in, numbered, times_of, write_video
+from tests.stages.video.video_runs import decoded, transcode
+
+PICTURES = [numbered(i) for i in range(24)]
+VARIED = [0, 3, 4, 9, 10, 11, 20, 21, 25, 26, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 90, 91]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "repaired"),
+    [
+        ([0, 10, 20], [0, 10, 20], 0),
+        ([0, 10, 10, 30], [0, 10, 20, 30], 1),
+        ([0, 10, 5, 30], [0, 10, 20, 30], 1),
+        ([None, None, None], [0, 10, 20], 3),
+        ([7, None, 27], [7, 17, 27], 1),
+        ([0, 100, 20, 30, 120], [0, 100, 110, 120, 130], 3),
+        ([-20, -10, 0], [-20, -10, 0], 0),
+    ],
+)
+def test_unusable_times_become_the_previous_plus_the_nominal_duration(
+    given: list[int | None], expected: list[int], repaired: int
+) -> None:
+    repair = PtsRepair(Fraction(10))
+    assert [repair(pts) for pts in given] == expected
+    assert repair.repaired == repaired
+
+
+def test_runs_of_repaired_times_do_not_drift() -> None:
+    repair = PtsRepair(nominal_ticks(Fraction(30000, 1001), Fraction(1, 1000)))
+    times = [repair(None) for _ in range(30001)]
+    assert times[30000] == 1_001_000
+
+
+def test_output_ticks_hold_source_ticks_exactly() -> None:
+    for base in (Fraction(1, 30), Fraction(1, 12_800), Fraction(1, 90_000), Fraction(1001, 30_000), Fraction(1, 1000)):
+        tick = output_time_base(base, "mp4")
+        assert (base / tick).denominator == 1
+        assert tick <= Fraction(1, 10_000)
+    assert output_time_base(Fraction(1, 90_000), "matroska") == Fraction(1, 1000)
+    assert TickMap(source=Fraction(1, 90_000), output=Fraction(1, 1000), shift=Fraction(1, 2))(9000) == 600
+
+
+def test_coded_times_rise_and_stay_below_their_pictures() -> None:
+    ranks = [0, 4, 2, 1, 3, 8, 6, 5, 7, 9]
+    pts = [0, 3, 4, 9, 10, 11, 20, 21, 25, 26]
+    delay = reorder_delay(ranks)
+    assert delay == 2
+    dts = [coded_time(i, pts, delay, 1) for i in range(len(pts))]
+    assert all(a < b for a, b in itertools.pairwise(dts))
+    assert all(d <= pts[rank] for d, rank in zip(dts, ranks, strict=True))
+
+
+def test_small_parts() -> None:
+    assert durations([0, 3, 4], 5) == [3, 1, 5]
+    assert durations([], 5) == []
+    assert strictly_increasing([0, 0, 0, 5, 4]) == [0, 1, 2, 5, 6]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize("target", ["mp4", "mkv", "mov"])
+def test_variable_frame_rate_is_kept(tmp_path: Path, suffix: str, target: str) -> None:
+    source = write_video(tmp_path / f"in.{suffix}", PICTURES, pts=VARIED)
+    output = tmp_path / f"out.{target}"
+    run = transcode(source, output, encode={"segment_frames": 7})
+    tick = Fraction(1, 1000) if target == "mkv" else Fraction(1, 10_000)
+    assert run.facts["repaired_pts"] == 0
+    before, after = times_of(source), times_of(output)
+    assert len(after) == len(VARIED)
+    assert max(abs(a - b) for a, b in zip(before, after, strict=True)) < tick
+
+
+def test_times_of_a_late_start_and_an_odd_clock_are_kept(tmp_path: Path) -> None:
+    times = [1234 + 3003 * i for i in range(24)]
+    source = write_video(tmp_path / "in.mkv", PICTURES, pts=times, time_base=Fraction(1, 90_000))
+    transcode(source, tmp_path / "out.mp4")
+    assert times_of(tmp_path / "out.mp4") == times_of(source)
+
+
+def test_a_clock_that_starts_long_before_the_recording_is_moved_and_said(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mkv", PICTURES, pts=[30 * 3600 + i for i in range(24)])
+    run = transcode(source, tmp_path / "out.mp4")
+    assert times_of(tmp_path / "out.mp4")[0] == 0
+    assert "3600.000 s" in run.warnings
+
+
+def write_packets(path: Path, times: list[int]) -> Path:
+    """Intra-coded numbered frames whose packets carry arbitrary PTS (in 1/1000 s), in the order given."""
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number, time in enumerate(times):
+            frame = av.VideoFrame.from_ndarray(numbered(number), format="rgb24")
+            for packet in stream.encode(frame):
+                packet.pts, packet.dts, packet.time_base = time, -1000 + number, Fraction(1, 1000)
+                output.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("times", "repaired"),
+    [([0, 40, 40, 120, 160], 1), ([0, 40, 20, 120, 160], 1), ([0, 400, 80, 120, 440, 600], 3)],
+)
+def test_repeated_and_backward_times_of_a_file(tmp_path: Path, times: list[int], repaired: int) -> None:
+    source = write_packets(tmp_path / "in.mkv", times)
+    run = transcode(source, tmp_path / "out.mp4")
+    assert run.facts["repaired_pts"] == repaired
+    output = times_of(tmp_path / "out.mp4")
+    assert len(output) == len(times)
+    assert all(a < b for a, b in itertools.pairwise(output))
+    frames, _ = decoded(tmp_path / "out.mp4")
+    assert [number_in(rgb) for chunk in frames for rgb in chunk.rgb_THW3] == list(range(len(times)))
+
+
+def test_missing_times_follow_the_nominal_rate(tmp_path: Path) -> None:
+    """A raw H.264 stream has no times at all."""
+    source = write_video(tmp_path / "in.h264", PICTURES, options={"crf": "12", "bf": "0"})
+    chunks, facts = decoded(source)
+    seconds = [pts * chunk.video.time_base for chunk in chunks for pts in chunk.pts_T.tolist()]
+    steps = np.diff(np.array([float(s) for s in seconds]))
+    assert facts["frames_in"] == 24
+    assert np.allclose(steps, steps[0], atol=1e-4)
+    assert 1 / 61 < steps[0] < 1 / 24
+
+
+def test_start_end_and_every_choose_by_time(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mp4", [numbered(i) for i in range(60)], sound=("aac",))
+    transcode(source, tmp_path / "out.mp4", decode={"start": 0.5, "end": 1.5, "every": 3})
+    with av.open(str(tmp_path / "out.mp4")) as output:
+        frames = [(f.time, number_in(f.to_ndarray(format="rgb24"))) for f in output.decode(video=0)]
+    assert [number for _, number in frames] == list(range(15, 45, 3))
+    assert [round(time, 3) for time, _ in frames] == [round(i / 10, 3) for i in range(10)]
+    with av.open(str(tmp_path / "out.mp4")) as output:
+        sound = [float(p.pts * p.time_base) for p in output.demux(audio=0) if p.size]
+    assert -0.03 < sound[0] < 0.03
+    assert 0.95 < sound[-1] < 1.0
+
+
+def test_times_do_not_depend_on_chunks(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mkv", PICTURES, pts=VARIED)
+    runs = [decoded(source, chunk=chunk)[0] for chunk in (1, 5, "auto")]
+    flat = [[pts for chunk in run for pts in chunk.pts_T.tolist()] for run in runs]
+    assert flat[0] == flat[1] == flat[2]
+    assert [chunk.first for chunk in runs[1]] == [0, 5, 10, 15, 20]
+
+
+def test_a_late_start_gives_the_same_frames_as_counting_through(shared: Path) -> None:
+    """Beyond ten seconds decode goes to a key frame first."""
+    source = shared / "assets" / "video" / "people" / "entrance_mostly_empty.mp4"
+    late, facts = decoded(source, start=100.25, end=101.5, max_size=96)
+    through, _ = decoded(source, end=101.5, max_size=96)
+    frames = [(pts, rgb) for chunk in through for pts, rgb in zip(chunk.pts_T.tolist(), chunk.rgb_THW3, strict=True)]
+    sought = [(pts, rgb) for chunk in late for pts, rgb in zip(chunk.pts_T.tolist(), chunk.rgb_THW3, strict=True)]
+    assert [pts for pts, _ in sought] == [pts for pts, _ in frames if pts >= 100.25 * 200_000]
+    assert len(sought) == 12 and facts["truncated"] is False
+    assert all((a == b).all() for (_, a), (_, b) in zip(sought, frames[-12:], strict=True))
+
+
+def test_a_late_start_in_a_file_without_an_index(tmp_path: Path) -> None:
+    pictures = [numbered(i % 256) for i in range(400)]
+    for name in ("in.ts", "in.h264", "in.mkv"):
+        source = write_video(tmp_path / name, pictures, options={"crf": "30", "g": "50", "bf": "2"})
+        late, _ = decoded(source, start=11.0)
+        through, _ = decoded(source)
+        assert late[0].pts_T[0] in [pts for chunk in through for pts in chunk.pts_T.tolist()]
+        numbers = [number_in(rgb) for chunk in late for rgb in chunk.rgb_THW3]
+        assert numbers == [i % 256 for i in range(400 - len(numbers), 400)]

@@ -1,0 +1,144 @@
+"""MP4 edit lists: what they hide is neither shown, nor heard, nor missed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from pipeline.stage import StageError
+from stages.video.decode import Decode
+from tests.stages.synthetic.made_clicks import clicks_in, film_with_clicks
+from tests.stages.video.made_edits import Edit, with_edits
+from tests.stages.video.made_footage import number_in, sound_packets
+from tests.stages.video.video_runs import decoded, job, transcode
+
+PICTURES_S = 0.08
+"""Of the films made here the first picture lies so late in its track: two frames are coded ahead."""
+SOUND_S = 1024 / 48_000
+"""And the first sound so late in its own: the encoder primes the decoder."""
+FRAME_S = 0.04
+PACKET_S = 1024 / 48_000
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return film_with_clicks(tmp_path_factory.mktemp("source") / "in.mp4", 8)
+
+
+def edited(source: Path, folder: Path, pictures: Sequence[Edit], sound: Sequence[Edit]) -> Path:
+    """The film with edits told by what is shown and heard, wherever it lies in the tracks."""
+
+    def moved(edits: Sequence[Edit], by: float) -> list[Edit]:
+        return [(length, None if begin is None else begin + by, rate) for length, begin, rate in edits]
+
+    tracks = {0: moved(pictures, PICTURES_S), 1: moved(sound, SOUND_S)}
+    return with_edits(source, folder / "edited.mp4", {track: edits for track, edits in tracks.items() if edits})
+
+
+@pytest.mark.parametrize(
+    ("edits", "shown"),
+    [
+        ([(4, 2.0, 1)], range(50, 150)),
+        ([(4, 2.2, 1)], range(55, 155)),
+        ([(1, 7.0, 1)], range(175, 200)),
+        ([(1, None, 1), (8, 0.0, 1)], range(200)),
+        ([(1, None, 1), (3, 2.0, 1)], range(50, 125)),
+        ([(2, 1.0, 1), (2, 5.0, 1)], [*range(25, 75), *range(125, 175)]),
+        ([(2, 5.0, 1), (2, 1.0, 1)], [*range(125, 175), *range(25, 75)]),
+        ([(4, 0.0, 2)], range(100)),
+    ],
+)
+def test_frames_are_those_that_the_edit_list_shows(
+    source: Path, tmp_path: Path, edits: Sequence[Edit], shown: Sequence[int]
+) -> None:
+    path = edited(source, tmp_path, edits, ())
+    stage = Decode(Decode.Config())
+    chunks = list(stage(job(path, None)))
+    assert [number_in(rgb) for chunk in chunks for rgb in chunk.rgb_THW3] == list(shown)
+    facts = stage.summary()
+    assert not facts["truncated"] and not any("damaged" in said for said in facts["warnings"])
+    assert stage.length() == len(shown)
+    stage.close()
+
+
+def test_a_trimmed_film_that_is_cut_short_is_still_damaged(source: Path, tmp_path: Path) -> None:
+    trimmed = edited(source, tmp_path, [(6, 1.0, 1)], [(6, 1.0, 1)])
+    whole = index_first(trimmed, tmp_path / "whole.mp4")
+    _, facts = decoded(whole)
+    shown = facts["frames_in"]
+    assert shown >= 150 and not facts["truncated"]
+    data = whole.read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(data[: len(data) * 2 // 3])
+    _, facts = decoded(tmp_path / "cut.mp4")
+    assert facts["truncated"] and 0 < facts["frames_in"] < shown
+
+
+def index_first(source: Path, target: Path) -> Path:
+    """The same MP4 with its index before its data; the muxer hides what lies before 0."""
+    with av.open(str(source)) as before, av.open(str(target), "w", options={"movflags": "+faststart"}) as after:
+        copies: dict[int, Any] = {stream.index: after.add_stream_from_template(stream) for stream in before.streams}
+        for packet in before.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream_index]
+                after.mux(packet)
+    return target
+
+
+CUTS: Mapping[str, tuple[Sequence[Edit], Sequence[Edit], list[float]]] = {
+    "trimmed": ([(4, 2.0, 1)], [(4, 2.0, 1)], [0.5, 1.5, 2.5, 3.5]),
+    "trimmed between key frames": ([(4, 2.2, 1)], [(4, 2.2, 1)], [0.3, 1.3, 2.3, 3.3]),
+    "sound that is cut elsewhere": ([(4, 2.0, 1)], [(4, 2.13, 1)], [0.37, 1.37, 2.37, 3.37]),
+    "sound that begins late": ([(8, 0.0, 1)], [(1, None, 1), (6, 0.0, 1)], [1.5, 2.5, 3.5, 4.5, 5.5, 6.5]),
+    "late sound that is trimmed": ([(8, 0.0, 1)], [(0.7, None, 1), (6, 1.0, 1)], [1.2, 2.2, 3.2, 4.2, 5.2, 6.2]),
+}
+
+
+@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("target", ["mp4", "mov", "mkv", "avi", "webm"])
+def test_sound_stays_with_the_pictures(source: Path, tmp_path: Path, cut: str, target: str) -> None:
+    pictures, sound, clicks = CUTS[cut]
+    path = edited(source, tmp_path, pictures, sound)
+    assert clicks_in(path) == pytest.approx(clicks, abs=0.002)
+    output = tmp_path / f"out.{target}"
+    encode = {"codec": "libvpx", "preset": "ultrafast"} if target == "webm" else {}
+    run = transcode(path, output, encode=encode)
+    assert "damaged" not in run.warnings
+    # Where sound has no times before 0 a packet begins with the film or is left out; MP3's own delay is 23 ms.
+    slack = {"mp4": 0.002, "mov": 0.002, "mkv": 0.002, "webm": 0.01}.get(target, 0.025)
+    for by_clock in (True, False):
+        heard = clicks_in(output, by_clock=by_clock)
+        assert heard[: len(clicks)] == pytest.approx(clicks, abs=slack if by_clock else max(slack, PACKET_S / 2))
+        assert len(heard) <= len(clicks) + 1
+
+
+def test_two_parts_with_sound_become_one_film(source: Path, tmp_path: Path) -> None:
+    parts = [(2, 1.0, 1), (2, 5.25, 1)]
+    path = edited(source, tmp_path, [(2, 1.0, 1), (2, 5.0, 1)], parts)
+    for target in ("mp4", "mkv"):
+        run = transcode(path, tmp_path / f"out.{target}")
+        assert run.written is not None and run.written.frames == 100
+        assert clicks_in(tmp_path / f"out.{target}")[:4] == pytest.approx([0.5, 1.5, 2.25, 3.25], abs=0.025)
+
+
+def test_sound_that_nobody_cut_is_copied_whole(source: Path, tmp_path: Path) -> None:
+    for target in ("mp4", "mkv", "avi"):
+        transcode(source, tmp_path / f"out.{target}")
+        assert sound_packets(tmp_path / f"out.{target}") == sound_packets(source)
+
+
+def test_hidden_sound_is_not_in_the_result(source: Path, tmp_path: Path) -> None:
+    """But for what a decoder wants before the first sound that is heard, and that is hidden again."""
+    path = edited(source, tmp_path, [(4, 2.0, 1)], [(4, 2.0, 1)])
+    heard = 4 / PACKET_S
+    for target, most in (("mp4", heard + 8), ("mkv", heard + 2)):
+        transcode(path, tmp_path / f"out.{target}")
+        assert heard - 2 <= len(sound_packets(tmp_path / f"out.{target}")[0]) <= most
+
+
+def test_a_film_that_shows_nothing_is_one_sentence(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(StageError, match="no frame"):
+        decoded(edited(source, tmp_path, [(2, 100.0, 1)], ()))

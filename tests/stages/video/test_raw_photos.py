@@ -1,0 +1,77 @@
+"""Raw photos are refused with a sentence; the preview in them is never taken for the photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, TiffImagePlugin
+
+from pipeline.stage import StageError
+from stages.video.decoding.raw_photos import SUFFIXES
+from tests.stages.video.test_decode_stills import PICTURE, still
+from tests.stages.video.video_runs import decoded
+
+PREVIEW = Image.fromarray(np.ascontiguousarray(PICTURE[::2, ::2]))
+KIND_OF_PAGE, DNG_VERSION = 254, 50706
+
+
+def tags(reduced: bool, dng: bool = False) -> TiffImagePlugin.ImageFileDirectory_v2:
+    """The tags of a page: whether it is a preview, whether the file is a DNG."""
+    found = TiffImagePlugin.ImageFileDirectory_v2()
+    found[KIND_OF_PAGE] = int(reduced)
+    if dng:
+        found.tagtype[DNG_VERSION] = 1
+        found[DNG_VERSION] = (1, 4, 0, 0)
+    return found
+
+
+def refused(path: Path) -> None:
+    """Raises AssertionError unless the one sentence is said."""
+    with pytest.raises(StageError, match="developed first"):
+        decoded(path)
+
+
+@pytest.mark.parametrize("suffix", [".nef", ".ARW", ".dng", ".pef", ".srw"])
+def test_a_tiff_that_is_called_a_raw_photo_is_one(tmp_path: Path, suffix: str) -> None:
+    assert suffix.lower() in SUFFIXES
+    PREVIEW.save(tmp_path / f"a{suffix}", "TIFF")
+    refused(tmp_path / f"a{suffix}")
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a", "a.jpg"])
+def test_the_content_tells_under_other_names(tmp_path: Path, name: str) -> None:
+    PREVIEW.save(tmp_path / name, "TIFF", tiffinfo=tags(reduced=True))
+    refused(tmp_path / name)
+    PREVIEW.save(tmp_path / name, "TIFF", tiffinfo=tags(reduced=False, dng=True))
+    refused(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "head", [b"II*\0\x10\0\0\0CR\x02\0", b"\0\0\0\x18ftypcrx ", b"FUJIFILMCCD-RAW 0201", b"IIU\0", b"IIRO", b"FOVb"]
+)
+def test_kinds_with_heads_of_their_own(tmp_path: Path, head: bytes) -> None:
+    (tmp_path / "a").write_bytes(head + bytes(200))
+    refused(tmp_path / "a")
+
+
+def test_a_photo_that_is_called_raw_is_a_photo(tmp_path: Path) -> None:
+    Image.fromarray(PICTURE).save(tmp_path / "a.nef", "PNG")
+    assert (still(tmp_path / "a.nef") == PICTURE).all()
+
+
+def test_a_preview_before_the_picture_is_passed_over_and_that_is_said(tmp_path: Path) -> None:
+    full = Image.fromarray(PICTURE)
+    full.encoderinfo = {"tiffinfo": tags(reduced=False)}
+    PREVIEW.save(tmp_path / "a.tif", save_all=True, append_images=[full], tiffinfo=tags(reduced=True))
+    with Image.open(tmp_path / "a.tif") as written:
+        assert written.n_frames == 2 and written.size == PREVIEW.size
+    assert (still(tmp_path / "a.tif") == PICTURE).all()
+    assert "preview" in " ".join(decoded(tmp_path / "a.tif")[1]["warnings"])
+
+
+def test_a_kind_that_nothing_here_reads_is_called_a_picture(tmp_path: Path) -> None:
+    (tmp_path / "a.jxl").write_bytes(b"\xff\x0a" + bytes(40))
+    with pytest.raises(StageError, match=r"picture of a kind that cannot be read here \(\.jxl\)"):
+        decoded(tmp_path / "a.jxl")

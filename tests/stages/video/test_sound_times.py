@@ -1,0 +1,94 @@
+"""Sound whose own times have holes, or fall: it stays with the pictures, and no result is lost over it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from stages.video.encoding.companions import Companions
+from tests.stages.synthetic.made_clicks import clicks_in, film_with_clicks
+from tests.stages.video.made_footage import sound_packets
+from tests.stages.video.video_runs import transcode
+
+
+def without_sound_between(source: Path, target: Path, begin: float, end: float) -> Path:
+    """The film without its packets of sound from one time to another, in seconds."""
+    with av.open(str(source)) as before, av.open(str(target), "w") as after:
+        copies: dict[int, Any] = {stream.index: after.add_stream_from_template(stream) for stream in before.streams}
+        for packet in before.demux():
+            lost = packet.stream.type == "audio" and packet.size and begin <= packet.pts * packet.time_base < end
+            if packet.size and not lost:
+                packet.stream = copies[packet.stream_index]
+                after.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("target", ["mp4", "mkv", "webm"])
+@pytest.mark.parametrize(("begin", "end"), [(0.0, 1.0), (2.2, 3.2)])
+def test_sound_after_a_hole_stays_where_it_is(tmp_path: Path, target: str, begin: float, end: float) -> None:
+    source = without_sound_between(film_with_clicks(tmp_path / "whole.mp4", 5), tmp_path / "in.mkv", begin, end)
+    encode = {"codec": "libvpx", "preset": "ultrafast"} if target == "webm" else {}
+    transcode(source, tmp_path / f"out.{target}", encode=encode)
+    before, after = clicks_in(source), clicks_in(tmp_path / f"out.{target}")
+    assert len(before) == 4
+    assert after == pytest.approx(before, abs=0.01)
+
+
+@pytest.mark.parametrize(("begin", "end"), [(-1.0, 1.0), (2.2, 3.2)])
+def test_holes_are_silent_where_sound_has_no_times(tmp_path: Path, begin: float, end: float) -> None:
+    source = without_sound_between(film_with_clicks(tmp_path / "whole.mp4", 5), tmp_path / "in.mkv", begin, end)
+    run = transcode(source, tmp_path / "out.avi")
+    assert run.written is not None and run.written.facts["audio"] == "reencoded (libmp3lame)"
+    # MP3's encoder is 23 ms late.
+    assert clicks_in(tmp_path / "out.avi", by_clock=False) == pytest.approx(clicks_in(source), abs=0.025)
+
+
+def test_small_holes_do_not_add_up_where_sound_has_no_times(tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    whole = film_with_clicks(tmp_path / "whole.mp4", 5)
+    for i in range(8):
+        source = without_sound_between(whole, tmp_path / f"in{i}.mkv", 0.2 + i / 2, 0.23 + i / 2)
+        whole = source
+    run = transcode(source, tmp_path / "out.avi")
+    assert run.written is not None and run.written.facts["audio"] == "reencoded (libmp3lame)"
+    assert clicks_in(tmp_path / "out.avi", by_clock=False) == pytest.approx(clicks_in(source), abs=0.12)
+
+
+@pytest.mark.parametrize("target", ["mp4", "mkv", "mov", "avi"])
+def test_two_recordings_in_one_file_become_one_film(tmp_path: Path, target: str) -> None:
+    """Transport streams are joined by laying one after the other, and the clock starts anew in the middle."""
+    one = film_with_clicks(tmp_path / "one.ts", 3)
+    (tmp_path / "in.ts").write_bytes(one.read_bytes() * 2)
+    run = transcode(tmp_path / "in.ts", tmp_path / f"out.{target}")
+    assert run.written is not None and run.written.frames == 150
+    heard = clicks_in(tmp_path / f"out.{target}")
+    first = heard[0]
+    assert heard == pytest.approx([first + i for i in range(6)], abs=0.06)
+
+
+def test_a_packet_that_the_container_refuses_costs_that_packet_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as AAC without its header, in transport streams that are damaged."""
+    source = film_with_clicks(tmp_path / "in.ts", 2)
+    whole = Companions.packets
+
+    def with_a_damaged_one(companions: Companions) -> Iterator[tuple[Fraction, av.Packet]]:
+        for number, (seconds, packet) in enumerate(whole(companions)):
+            if number == 20:
+                damaged = av.Packet(b"\0\0\0")
+                damaged.stream, damaged.time_base = packet.stream, packet.time_base
+                damaged.pts, damaged.dts = packet.pts, packet.dts
+                yield seconds, damaged
+            yield seconds, packet
+
+    monkeypatch.setattr(Companions, "packets", with_a_damaged_one)
+    run = transcode(source, tmp_path / "out.mp4")
+    assert run.written is not None and run.written.frames == 50
+    assert "damaged packets of sound or subtitles were left out: 1" in run.warnings
+    assert sound_packets(tmp_path / "out.mp4")[0]

@@ -1,0 +1,84 @@
+"""Bags hide people, long hair is head; both go where their part of the body goes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.surface.body import load_body
+from models.surface.raster import Camera
+from stages.world.bodies.people import Person, pose_person
+from stages.world.bodies.postures import POSES
+from stages.world.bodies.rotations import UP, about
+from stages.world.camera.drawing import maps, trace
+from stages.world.clothes.carried import Bag, Locks, random_bag, random_locks
+from stages.world.clothes.wardrobe import home, pattern, random_outfit
+from stages.world.scene import scene
+from stages.world.worlds import WORLDS
+
+RNG = np.random.default_rng(0)
+CLOTH = pattern(RNG)
+BARE = Person(score_C=load_body().score_SC[2], outfit=replace(random_outfit(RNG), garments=()))
+BACKPACK = Bag(middle_3=(0.0, 1.27, -0.20), half_3=(0.15, 0.21, 0.09), bone="spine02", pattern=CLOTH)
+
+
+def seen_from(mesh, yaw, height=200, width=150):
+    facing = (np.diag([1, -1, -1]) @ about(UP, yaw)).astype(np.float32)
+    middle = (mesh.vertex_V3.min(axis=0) + mesh.vertex_V3.max(axis=0)) / 2
+    camera = Camera(rotation_33=facing, shift_3=np.array([0, 0, 6], np.float32) - facing @ middle, focal=520.0,
+                    center_2=(width / 2, height / 2), height=height, width=width)
+    return maps(trace([mesh], camera), [mesh], camera)
+
+
+def pair(thing, kind="stand", seed=1):
+    pose = POSES[kind](np.random.default_rng(seed))
+    return pose_person(replace(BARE, attached=(thing,)), pose, 0.0), pose_person(BARE, pose, 0.0)
+
+
+def test_a_backpack_hides_the_back_and_nothing_of_the_front():
+    with_bag, without = pair(BACKPACK)
+    back, bare_back = seen_from(with_bag, np.pi), seen_from(without, np.pi)
+    assert (back.label_HW == 1).sum() < 0.6 * (bare_back.label_HW == 1).sum()
+    hidden = (back.label_HW == 0) & (bare_back.label_HW > 0)
+    assert (back.instance_HW[hidden] == 0).all() and (back.uv_2HW[:, hidden] == 0).all()
+    assert (back.depth_HW[hidden] < bare_back.depth_HW[hidden]).all()
+    front, bare_front = seen_from(with_bag, 0.0), seen_from(without, 0.0)
+    assert (front.label_HW != bare_front.label_HW).mean() < 0.002
+
+
+def test_hair_is_head_and_falls_over_the_back():
+    locks = random_locks(np.random.default_rng(0), np.full(3, 0.2, np.float32))
+    assert isinstance(locks, Locks)
+    with_hair, without = pair(replace(locks, length=0.4))
+    back, bare = seen_from(with_hair, np.pi), seen_from(without, np.pi)
+    head = np.isin(back.label_HW, (23, 24))
+    assert head.sum() > 1.25 * np.isin(bare.label_HW, (23, 24)).sum()
+    assert (head & (bare.label_HW == 1)).sum() > 60
+    columns = np.arange(head.shape[1])
+    left, right = ((back.label_HW == chart).sum(axis=0) for chart in (24, 23))
+    assert (left @ columns) / left.sum() < (right @ columns) / right.sum()  # from behind, left is left
+    front, bare_front = seen_from(with_hair, 0.0), seen_from(without, 0.0)
+    face = np.isin(bare_front.label_HW, (23, 24))
+    assert (front.label_HW[face] == bare_front.label_HW[face]).mean() > 0.97
+
+
+@pytest.mark.parametrize("kind", ["walk", "dance", "lie"])
+def test_a_bag_keeps_its_place_on_the_body(kind):
+    """The middle of a backpack stays as far from the nearest skin as it is at rest, as the body's own scale goes."""
+    at_rest = np.linalg.norm(home().point_V3 - BACKPACK.middle_3, axis=1).min()
+    for seed in range(3):
+        mesh, _ = pair(BACKPACK, kind, seed)
+        middle = mesh.extras[0].vertex_W3.mean(axis=0)
+        assert abs(np.linalg.norm(mesh.vertex_V3 - middle, axis=1).min() - at_rest) < 0.06
+
+
+def test_every_kind_of_bag_can_be_worn_in_a_scene():
+    kinds = {random_bag(np.random.default_rng(seed), CLOTH).bone for seed in range(30)}
+    assert kinds == {"spine02", "root", "wrist.L", "wrist.R"}
+    world = replace(WORLDS["train"], name="carried", bags=1.0, locks=1.0, skirts=0.5)
+    for index in range(8):
+        made = scene(world, 1, index)
+        assert np.array_equal(made.label_HW > 0, made.instance_HW > 0)
+        assert (made.uv_2HW[:, made.label_HW == 0] == 0).all()

@@ -1,0 +1,87 @@
+"""Motion blur: a point that moves is spread over its way, one that stands still is where it is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.surface.raster import Hits
+from stages.world.camera.exposure import MOST, Exposure, exposed
+from stages.world.camera.flow import Flow
+
+HEIGHT, WIDTH = 24, 60
+
+
+def steady(right, place=0.0):
+    """Everything on people moves right by so many pixels a frame, everything behind them by `place`."""
+
+    def flow(sign):
+        way = np.zeros((2, HEIGHT, WIDTH), np.float32)
+        way[0] = sign * right
+        behind = np.zeros_like(way)
+        behind[0] = sign * place
+        return Flow(way_2HW=way, seen_HW=np.ones((HEIGHT, WIDTH), bool), place_2HW=behind)
+
+    return flow(1), flow(-1)
+
+
+def block(rows, columns):
+    row, column = np.mgrid[rows, columns]
+    pixel = (row * WIDTH + column).reshape(-1).astype(np.int32)
+    count = len(pixel)
+    return Hits(
+        pixel_P=pixel,
+        face_P=np.zeros(count, np.int32),
+        bary_P3=np.ones((count, 3), np.float32) / 3,
+        depth_P=np.ones(count, np.float32),
+    )
+
+
+def taken(right, shutter, hits, place_HW3, place=0.0):
+    on, back = steady(right, place)
+    white = np.ones((len(hits.pixel_P), 3), np.float32)
+    return exposed(Exposure(on=on, back=back, shutter=shutter), hits, white, place_HW3)
+
+
+def test_what_stands_still_stays_but_for_the_softness_of_a_pixel():
+    hits = block(slice(5, 20), slice(20, 40))
+    picture = taken(0.0, 0.5, hits, np.zeros((HEIGHT, WIDTH, 3), np.float32))
+    assert np.allclose(picture[7:18, 22:38], 1, atol=1e-6)
+    assert np.abs(picture[:3]).max() == 0 and np.abs(picture[:, 43:]).max() == 0
+    assert picture[..., 0].sum() == pytest.approx(15 * 20, rel=0.01)
+
+
+@pytest.mark.parametrize(("right", "shutter"), [(8.0, 0.5), (12.0, 0.66), (3.0, 1.0)])
+def test_an_edge_that_moves_becomes_a_ramp_as_long_as_its_way(right, shutter):
+    hits = block(slice(0, HEIGHT), slice(15, 45))
+    row = taken(right, shutter, hits, np.zeros((HEIGHT, WIDTH, 3), np.float32))[HEIGHT // 2, :, 0]
+    way = right * shutter
+    place = np.arange(WIDTH) + 0.5
+    ideal = np.clip((place - (15 - way / 2)) / way, 0, 1) * np.clip(((45 + way / 2) - place) / way, 0, 1)
+    assert np.abs(row - ideal).max() < 0.2 and np.abs(row - ideal).mean() < 0.02
+    assert row.sum() == pytest.approx(30, rel=0.03)
+
+
+def test_the_place_is_smeared_by_its_own_way_also_beside_people_who_stand():
+    place_HW3 = np.zeros((HEIGHT, WIDTH, 3), np.float32)
+    place_HW3[:, 30:] = 1
+    row = taken(0.0, 0.5, block(slice(0, 2), slice(0, 2)), place_HW3, place=8.0)[HEIGHT // 2, :, 0]
+    ideal = np.clip((np.arange(WIDTH) + 0.5 - 28) / 4, 0, 1)
+    assert np.abs(row - ideal).max() < 0.2
+
+
+def test_neighbours_that_part_leave_no_crack():
+    hits = block(slice(4, 20), slice(10, 50))
+    on, back = steady(0.0)
+    left = on.way_2HW.copy()
+    left[0, :, :30], left[0, :, 30:] = -2.0, 2.0
+    on = Flow(way_2HW=left, seen_HW=on.seen_HW, place_2HW=on.place_2HW)
+    white = np.ones((len(hits.pixel_P), 3), np.float32)
+    picture = exposed(Exposure(on=on, back=back, shutter=0.6), hits, white, np.zeros((HEIGHT, WIDTH, 3), np.float32))
+    assert picture[8:16, 14:46].min() > 0.9
+
+
+def test_instants_are_even_in_number_and_in_time():
+    on, back = steady(40.0)
+    times = Exposure(on=on, back=back, shutter=0.5).instants(block(slice(0, 9), slice(0, 9)))
+    assert len(times) == MOST and np.allclose(np.diff(times), 0.5 / MOST) and sum(times) == pytest.approx(0)

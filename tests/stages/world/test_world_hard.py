@@ -1,0 +1,142 @@
+"""Stress worlds are hard in the way they are called; `far` shares little with `train`; people are as tall as people."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from models.surface.body import load_body
+from stages.world.bodies.far_poses import far_pose
+from stages.world.bodies.people import Person, pose_person
+from stages.world.bodies.statures import human_shape, sample_heights
+from stages.world.clothes.far_patterns import FAR_PATTERNS
+from stages.world.clothes.wardrobe import PATTERNS, random_outfit
+from stages.world.far import FarWorld, far_scene
+from stages.world.places.weather import WEATHER
+from stages.world.scene import scene
+from stages.world.stress import STRESS_WORLDS
+
+
+def some(tag, count=10):
+    return [scene(STRESS_WORLDS[f"stress_{tag}"], 4, index) for index in range(count)]
+
+
+def shares(scenes):
+    """Share of the seventeen joints that lie outside the picture, and of the others that are hidden, over people."""
+    joint = np.concatenate([made.keypoint_N173 for made in scenes])[..., 2]
+    return (joint == 0).mean(), (joint == 1).sum() / max((joint > 0).sum(), 1)
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return some("plain")
+
+
+def test_truncated_people_are_mostly_outside_and_hidden_ones_behind_things(plain):
+    assert shares(some("truncation"))[0] > shares(plain)[0] + 0.25
+    assert shares(some("occlusion"))[1] > shares(plain)[1] + 0.05
+
+
+def test_night_is_dark(plain):
+    assert np.mean([made.rgb_HW3.mean() for made in some("low_light")]) < 0.6 * np.mean(
+        [made.rgb_HW3.mean() for made in plain])
+
+
+@pytest.mark.parametrize("name", ["shaken", "unfocused"])
+def test_blur_spreads_a_point_and_keeps_its_light(name):
+    point = np.zeros((101, 101, 3), np.float32)
+    point[50, 50] = 1
+    for seed in range(5):
+        blurred = WEATHER[name](*2 * [np.random.default_rng(seed)], point)
+        assert blurred.sum() == pytest.approx(3, rel=1e-3) and blurred.max() < 0.5
+        row, column = np.nonzero(blurred[..., 0] > 1e-4)
+        assert abs(row.mean() - 50) < 0.6 and abs(column.mean() - 50) < 0.6  # nothing moves
+
+
+def test_rain_takes_contrast_and_falls_down():
+    board = np.kron(np.indices((6, 8)).sum(axis=0) % 2, np.ones((20, 20)))[..., None] * np.ones(3)
+    for seed in range(4):
+        wet = WEATHER["rain"](*2 * [np.random.default_rng(seed)], board.astype(np.float32))[..., 0]
+        assert wet.std() < 0.9 * board.std()
+        flat = WEATHER["rain"](*2 * [np.random.default_rng(seed)], np.full((120, 160, 3), 0.4, np.float32))[..., 0]
+        assert np.abs(np.diff(flat, axis=0)).sum() < 0.8 * np.abs(np.diff(flat, axis=1)).sum()
+
+
+def test_small_people_and_crowds(plain):
+    tall = [box[3] - box[1] for made in some("small") for box in made.box_N4]
+    assert np.median(tall) < 30 and len(tall) >= 8
+    count = [len(made.box_N4) for made in some("crowd")]
+    assert max(count) >= 6 and np.mean(count) > 3.5
+    assert len(scene(STRESS_WORLDS["stress_crowd"], 4, 21).box_N4) == 10
+
+
+@pytest.mark.parametrize(("pixels", "height", "width"), [(10, 240, 320), (600, 720, 960)])
+def test_people_are_drawn_from_ten_to_six_hundred_pixels(pixels, height, width):
+    """Standing ones: as tall as asked, but for perspective and for raised arms."""
+    world = replace(
+        STRESS_WORLDS["stress_small"], height=height, width=width, people=(0, 1), tall=(pixels / height,) * 2,
+        poses=(("stand", 1.0),), children=0.0,
+    )
+    made = [scene(world, 1, index) for index in range(6)]
+    tall = [box[3] - box[1] for one in made for box in one.box_N4]
+    assert len(tall) >= 5 and np.median(tall) == pytest.approx(pixels, rel=0.15)
+    assert all((one.instance_HW > 0).sum() >= 10 for one in made if len(one.box_N4))
+
+
+def test_backs_are_turned():
+    made = some("back")
+    label = np.concatenate([one.label_HW.reshape(-1) for one in made])
+    assert (label == 1).sum() > 1.5 * (label == 2).sum()
+
+
+def test_the_lying_and_the_upside_down():
+    def head_over_hips(scenes):
+        joint = np.concatenate([made.keypoint_N173 for made in scenes])
+        both = (joint[:, 0, 2] > 0) & (joint[:, 11, 2] > 0)
+        return (joint[both, 11, 1] - joint[both, 0, 1]) / np.ptp(joint[both][..., 1], axis=1)
+
+    assert np.mean(head_over_hips(some("upside_down")) < 0) > 0.7
+    wide = [(box[2] - box[0]) / (box[3] - box[1]) for made in some("lying") for box in made.box_N4]
+    assert np.median(wide) > 0.9
+
+
+@pytest.mark.parametrize("name", sorted(STRESS_WORLDS))
+def test_every_stress_world_is_the_same_for_the_same_number(name):
+    one, other = (scene(STRESS_WORLDS[name], 1, 2) for _ in range(2))
+    assert all(np.array_equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(one))
+    assert np.array_equal(one.label_HW > 0, one.instance_HW > 0)
+
+
+def test_the_far_world_is_exact_and_the_same_for_the_same_number():
+    world, people = FarWorld(height=120, width=160), 0
+    for index in range(8):
+        made, again = far_scene(world, 3, index), far_scene(world, 3, index)
+        assert all(np.array_equal(getattr(made, f.name), getattr(again, f.name)) for f in fields(made))
+        assert made.rgb_HW3.shape == (120, 160, 3)
+        assert np.array_equal(made.label_HW > 0, made.instance_HW > 0)
+        people += len(made.box_N4)
+    assert people >= 8
+
+
+def test_the_far_world_has_patterns_and_poses_of_its_own():
+    assert not set(FAR_PATTERNS) & set(PATTERNS)
+    place = np.random.default_rng(0).uniform(-1, 1, (500, 3)).astype(np.float32)
+    for painter in FAR_PATTERNS.values():
+        share = painter(place, 0.05, 1.3)
+        assert share.shape == (500,) and 0 <= share.min() < share.max() <= 1
+    body, rng = load_body(), np.random.default_rng(1)
+    for _ in range(12):
+        person = Person(score_C=body.score_SC[3], outfit=random_outfit(rng))
+        mesh = pose_person(person, far_pose(rng), 0.0)
+        assert np.isfinite(mesh.vertex_V3).all() and np.ptp(mesh.vertex_V3, axis=0).max() < 3
+
+
+def test_adults_are_as_tall_as_people():
+    """Men 1.75 ± 0.068 m, women 1.62 ± 0.068 m: the mixture's mean is 1.685, its standard deviation 0.094."""
+    body, rng = load_body(), np.random.default_rng(0)
+    up = [np.ptp(body.rest(human_shape(rng, 0.0, 1.0, 0.0))[0][:, 1]) for _ in range(300)]
+    assert np.mean(up) == pytest.approx(1.685, abs=0.03)
+    assert np.std(up) == pytest.approx(0.094, abs=0.025)
+    assert np.ptp(sample_heights()) > 0.9  # what they are chosen from is far wider

@@ -1,0 +1,152 @@
+"""Coats, loose shirts, wide dresses, sleeves and trousers hang outside the body and carry its labels; hair is head."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.surface.body import load_body
+from models.surface.charts import COARSE_OF_CHART
+from models.surface.raster import Camera
+from stages.world.bodies.costumes import COSTUMES, in_loose_clothes, with_hairdo
+from stages.world.bodies.people import Person, pose_person
+from stages.world.bodies.postures import POSES
+from stages.world.bodies.rotations import UP, about
+from stages.world.camera.drawing import maps, trace
+from stages.world.clothes.hairdos import hat, random_hairdo
+from stages.world.clothes.loose_cloth import Tube, part_of
+from stages.world.clothes.wardrobe import home, pattern, random_outfit
+from stages.world.scene import scene
+from stages.world.stress import STRESS_WORLDS
+from stages.world.worlds import WORLDS
+
+CLOTH = pattern(np.random.default_rng(0))
+BARE = Person(score_C=load_body().score_SC[2], outfit=replace(random_outfit(np.random.default_rng(3)), garments=()))
+
+
+def tube(part, rings, gap=0, flare=0.03):
+    return Tube(part=part, rings=rings, flare=flare, folds=5, phase=0.3, gap=gap, pattern=CLOTH)
+
+
+def seen_from(mesh, yaw, height=240, width=180):
+    facing = (np.diag([1, -1, -1]) @ about(UP, yaw)).astype(np.float32)
+    middle = (mesh.vertex_V3.min(axis=0) + mesh.vertex_V3.max(axis=0)) / 2
+    view = Camera(
+        rotation_33=facing,
+        shift_3=np.array([0, 0, 6], np.float32) - facing @ middle,
+        focal=620.0,
+        center_2=(width / 2, height / 2),
+        height=height,
+        width=width,
+    )
+    hits = trace([mesh], view)
+    return maps(hits, [mesh], view), hits
+
+
+@pytest.mark.parametrize(("part", "rings"), [("trunk", 24), ("left leg", 22), ("right arm", 14)])
+@pytest.mark.parametrize("kind", ["stand", "walk"])
+def test_cloth_covers_the_part_it_is_around_from_all_sides(part, rings, kind):
+    """Of the skin between the fourth ring and the last but one, almost nothing is seen."""
+    ours = part_of(part)
+    inner = np.zeros(len(home().arm_V), bool)
+    inner[ours.member_M[ours.start_R[5] : ours.start_R[rings - 2]]] = True
+    faces = load_body().face_F3
+    covered_F = inner[faces].all(axis=1)
+    bare = clothed = 0
+    for seed in range(3):
+        pose = POSES[kind](np.random.default_rng(seed))
+        for yaw in (0.3, 1.8, 3.4, 5.0):
+            for person in (BARE, replace(BARE, attached=(tube(part, rings),))):
+                _, hits = seen_from(pose_person(person, pose, 0.0), yaw)
+                skin = hits.face_P[hits.face_P < len(faces)]
+                count = int(covered_F[skin].sum())
+                if person is BARE:
+                    bare += count
+                else:
+                    clothed += count
+    assert bare > 1000
+    assert clothed < 0.03 * bare
+
+
+def test_a_coat_that_is_open_shows_what_is_under_it_in_front_alone():
+    pose = POSES["stand"](np.random.default_rng(5))
+    faces = len(load_body().face_F3)
+    shown = {}
+    for gap in (0, 10):
+        mesh = pose_person(replace(BARE, attached=(tube("trunk", 30, gap),)), pose, 0.0)
+        for yaw in (0.0, np.pi):
+            _, hits = seen_from(mesh, yaw)
+            shown[gap, yaw] = int((hits.face_P < faces).sum())
+    assert shown[10, 0.0] > shown[0, 0.0] + 300
+    assert abs(shown[10, np.pi] - shown[0, np.pi]) < 0.02 * shown[0, np.pi]
+
+
+@pytest.mark.parametrize(
+    ("part", "rings", "least"),
+    [
+        ("trunk", 17, 0.9),
+        ("left leg", 20, 0.9),
+        ("left arm", 15, 0.75),  # an elbow of this body is a ring off the mean
+    ],
+)
+def test_labels_are_those_of_the_body_underneath(part, rings, least):
+    pose = POSES["stand"](np.random.default_rng(5))
+    worn = pose_person(replace(BARE, attached=(tube(part, rings, flare=0.0),)), pose, 0.0)
+    bare = pose_person(BARE, pose, 0.0)
+    (on, _), (off, _) = seen_from(worn, 0.0), seen_from(bare, 0.0)
+    cloth = (on.label_HW > 0) & (off.label_HW > 0) & (on.depth_HW < off.depth_HW - 0.003)
+    assert cloth.sum() > 300
+    coarse = COARSE_OF_CHART[on.label_HW[cloth]] == COARSE_OF_CHART[off.label_HW[cloth]]
+    same = cloth & (on.label_HW == off.label_HW)
+    assert coarse.mean() > least and same.sum() > (least - 0.1) * cloth.sum()
+    assert np.median(np.abs(on.uv_2HW - off.uv_2HW)[:, same]) < 0.06
+
+
+def test_every_costume_and_hairdo_is_deterministic_and_finite():
+    for dress in (*COSTUMES, with_hairdo):
+        for seed in range(4):
+            made = []
+            for _ in range(2):
+                rng = np.random.default_rng(seed)
+                person = Person(score_C=BARE.score_C, outfit=random_outfit(rng))
+                made.append(pose_person(dress(person, rng, ("plain",)), POSES["dance"](rng), 0.4))
+            for one, other in zip(made[0].extras, made[1].extras, strict=True):
+                assert np.array_equal(one.vertex_W3, other.vertex_W3) and np.isfinite(one.vertex_W3).all()
+                # An open coat has points without faces, and crowns are points where many meet.
+                length = np.linalg.norm(one.normal_W3, axis=1)
+                assert (np.abs(length - 1) < 1e-3).mean() > 0.7 and length.max() < 1.001
+                assert np.isin(one.surface.chart_G, range(1, 25)).all()
+
+
+def test_hair_is_head_touches_it_and_leaves_the_face_free():
+    pose = POSES["stand"](np.random.default_rng(1))
+    bare, _ = seen_from(pose_person(BARE, pose, 0.0), 0.0)
+    face = (bare.label_HW >= 23) & (np.arange(240) > 0)[:, None]
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        hair = random_hairdo(rng, np.zeros(3, np.float32)) if seed % 3 else hat(rng, CLOTH)[1:]
+        worn = pose_person(replace(BARE, attached=hair), pose, 0.0)
+        for extra in worn.extras:
+            assert np.isin(extra.surface.chart_G, (23, 24)).all()
+            head = worn.vertex_V3[home().head_V > 0]
+            apart = np.linalg.norm(extra.vertex_W3[:, None] - head[None, ::7], axis=2).min()
+            assert apart < 0.03
+        front, hits = seen_from(worn, 0.0)
+        skin = np.zeros(front.label_HW.shape, bool)
+        skin.reshape(-1)[hits.pixel_P[hits.face_P < len(load_body().face_F3)]] = True
+        assert skin[face].mean() > 0.7
+
+
+def test_worlds_with_loose_clothes_have_them():
+    world = replace(STRESS_WORLDS["stress_loose"], height=96, width=128)
+    one, other = scene(world, 0, 1), scene(world, 0, 1)
+    assert np.array_equal(one.rgb_HW3, other.rgb_HW3) and (one.label_HW > 0).sum() > 100
+    rng = np.random.default_rng(0)
+    counts = [len(in_loose_clothes(BARE_DRESSED, rng, ("plain",)).attached) for _ in range(30)]
+    assert min(counts) >= 1 and max(counts) >= 3
+    assert WORLDS["train"].loose == WORLDS["val"].loose == 0
+
+
+BARE_DRESSED = Person(score_C=BARE.score_C, outfit=random_outfit(np.random.default_rng(3)))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-Float = npt.NDArray[Any]
+from models.arrays import Float
 
 LEAST_AREA = 1e-9
 """What an empty box is taken for, so that nothing is divided by nothing."""

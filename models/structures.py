@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-U8 = npt.NDArray[np.uint8]
-F32 = npt.NDArray[np.float32]
+from models.arrays import F32, U8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy.typing as npt
-
+from models.arrays import F32
 from models.errors import ModelError
 
-F32 = npt.NDArray[Any]
 Body = Callable[[F32], F32]
 """A compiled body: float32 (N,3,H,W) of a fixed shape in, the body's single output out."""
 Engine = Literal["torch", "openvino"]

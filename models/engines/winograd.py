@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.architecture.convolution import Convolution
+from models.arrays import F64
 
 CELLS = 4
 """Cells of the answer along a tile's side."""
@@ -28,7 +29,6 @@ POINTS = (0.0, 0.75, -0.75, 1.5, -1.5)
 WORTH = 128
 """Channels from which on a processor gains: at 64 the matrices around cost what the multiplications save."""
 
-F64 = npt.NDArray[np.float64]
 
 
 def matrices() -> tuple[F64, F64, F64]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy import ndimage
 from torch import Tensor
 
 from models.architecture.fcn import FullConvNet
+from models.arrays import F32, U8
 from models.checkpoints.trained import Trained
 from models.inference.assembly import assemble
 from models.inference.preprocess import network_input, network_size
@@ -18,8 +18,6 @@ from models.inference.teacher import PersonReader, window
 from models.network import Network
 from models.structures import Detections, SurfaceMap
 
-U8 = npt.NDArray[np.uint8]
-F32 = npt.NDArray[np.float32]
 LEAST_SHARE = 0.002
 """Of a picture's pixels: smaller patches of body are not taken for people."""
 

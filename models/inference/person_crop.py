@@ -6,10 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F64, U8
 from models.inference.preprocess import MEAN_BGR
-
-U8 = npt.NDArray[np.uint8]
-F64 = npt.NDArray[np.float64]
 
 MARGIN = 0.15
 """Of the box's longer side, on either side of it."""

@@ -9,19 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torchvision.ops import roi_align
 
 from models.architecture.fcn import FullConvNet
+from models.arrays import F32, U8
 from models.inference.assembly import assemble
 from models.inference.person_crop import cut, square_around
 from models.inference.preprocess import network_input
 from models.structures import SurfaceMap
 
-U8 = npt.NDArray[np.uint8]
-F32 = npt.NDArray[np.float32]
 WINDOW = 112
 """Cells a side of a person's maps, as DensePose-RCNN has them."""
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import Bool
 from models.surface.geometry import Float
-
-Bool = npt.NDArray[np.bool_]
 
 NEARLY_ONE = 1 - 1e-10
 SAME_BOX = 0.8

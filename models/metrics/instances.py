@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F64, U8
 from models.errors import ModelError
 from models.surface.geometry import Float, Geometry, Int
 
-F64 = npt.NDArray[np.float64]
-U8 = npt.NDArray[np.uint8]
 Rle = Mapping[str, Any]
 
 ANNOTATION_SIDE = 255.0

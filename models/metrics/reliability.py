@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import Bool
 from models.surface.geometry import Float
 
-Bool = npt.NDArray[np.bool_]
 BINS = 15
 
 

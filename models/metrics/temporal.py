@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import Bool
 from models.surface.geometry import Float, Geometry
 
-Bool = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.integer[Any]]
 
 

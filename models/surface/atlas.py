@@ -8,17 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import U8, Float
 from models.errors import ModelError
-
-U8 = npt.NDArray[np.uint8]
-F32 = npt.NDArray[np.float32]
-Float = npt.NDArray[np.floating[Any]]
 
 CHARTS = 24
 DEFAULT_ATLAS = Path(__file__).with_name("atlas_default.png")

@@ -5,17 +5,11 @@ DensePose's own atlases are black wherever no surface lies, and a network's U an
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import U8, Bool, Int
 from models.surface.texels import CHARTS, nearest_texel, open_body_cover
-
-U8 = npt.NDArray[np.uint8]
-Bool = npt.NDArray[np.bool_]
-Int = npt.NDArray[np.integer[Any]]
 
 PAPER_SHARE = 0.3
 """A tile is padded with paper when so much of what lies outside its chart is empty; others are painted throughout."""

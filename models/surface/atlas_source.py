@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import U8, Int
 from models.errors import ModelError
 from models.files.picture_size import opened
 from models.surface.atlas import CHARTS, LARGEST_SIDE, Atlas, atlas_from_tiles, split_tiles, tile_side
 from models.surface.atlas_rims import filled, rim_sources
 from models.surface.logos import SHARP_SIDE, Logo, put_on
 from models.surface.whole_body import MapReader, read_layout
-
-U8 = npt.NDArray[np.uint8]
-Int = npt.NDArray[np.integer[Any]]
 
 
 def read_texels(path: str | Path, check: Callable[[int, int], object] | None = None) -> U8:

@@ -14,12 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32, I32, U8
 from models.errors import ModelError
 from models.surface.charts import MIRROR_CHART, mirror_uv, mirrored_name
-
-F32 = npt.NDArray[np.float32]
-U8 = npt.NDArray[np.uint8]
-I32 = npt.NDArray[np.int32]
 
 BODY_FILE = Path(__file__).with_name("open_body.npz")
 FORMAT = 1

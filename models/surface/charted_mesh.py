@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import F32, U8, Int
 from models.surface.body import load_body
-
-F32 = npt.NDArray[np.float32]
-U8 = npt.NDArray[np.uint8]
-Int = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

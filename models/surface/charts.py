@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-U8 = npt.NDArray[np.uint8]
-Float = npt.NDArray[np.floating]
+from models.arrays import U8, Float
 
 CHART_NAMES = (
     "background", "torso back", "torso front", "right hand", "left hand", "left foot", "right foot",

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import U8, Float
 from models.surface.charts import COARSE_OF_CHART, MIRROR_CHART, mirror_uv
 from models.surface.texels import CHARTS, open_body_cover
-
-U8 = npt.NDArray[np.uint8]
-F32 = npt.NDArray[np.float32]
-Float = npt.NDArray[np.floating[Any]]
 
 ENOUGH = 0.03
 """Share of a chart that must be seen for its own colours to be spread over the rest of it."""

@@ -13,15 +13,11 @@ import numpy.typing as npt
 from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import cKDTree
 
+from models.arrays import F16, F32, Float, Int
 from models.errors import ModelError
 from models.files.whole_file import whole_file
 from models.places import REMEDY, kept_file
 from models.surface.straight_ways import EDGES_CROSSED, LONGEST_WAY, shortest_entries, way_lengths
-
-Float = npt.NDArray[np.floating[Any]]
-F16 = npt.NDArray[np.float16]
-F32 = npt.NDArray[np.float32]
-Int = npt.NDArray[np.integer[Any]]
 
 FORMAT = 1
 SOURCES_AT_ONCE = 256

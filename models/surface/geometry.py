@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import F32, Float, Int
 from models.places import USUAL_CACHE
 from models.surface.charted_mesh import ChartedMesh, open_body_mesh
 from models.surface.geodesics import GeodesicTable, cached_geodesics, silent
 from models.surface.points import ChartLookup, SurfacePoints, corner_mean
-
-Float = npt.NDArray[np.floating[Any]]
-F32 = npt.NDArray[np.float32]
-Int = npt.NDArray[np.integer[Any]]
 
 GRAIN = 16
 """A point of a face is rounded to sixteenths of its sides to get a number: 2 mm at most on the largest face."""

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import U8, Float
 from models.errors import ModelError
 from models.surface.atlas import CHARTS
 from models.surface.charted_mesh import ChartedMesh, open_body_mesh
 from models.surface.charts import CHART_NAMES
 from models.surface.points import ChartLookup
-
-U8 = npt.NDArray[np.uint8]
-Float = npt.NDArray[np.floating[Any]]
 
 ALONG_ARM = {15: 1, 16: 1, 17: 1, 18: 1, 19: -1, 20: -1, 21: 1, 22: 1}
 """Charts of the arms, and the way along U that leads to the hand."""

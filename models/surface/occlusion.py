@@ -5,13 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import F32, Bool, Index
 from models.surface.raster import Facing, cells_of, greatest, least
-
-F32 = npt.NDArray[np.float32]
-Bool = npt.NDArray[np.bool_]
-Index = npt.NDArray[np.intp]
 
 SLACK = 1e-3
 """A face hides a point when it is nearer by more than this share of the depth: a point lies on its own face."""

@@ -14,10 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from models.arrays import F32, U8
 from models.surface.atlas import CHARTS, DEFAULT_ATLAS, join_tiles
 
-F32 = npt.NDArray[np.float32]
-U8 = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 Layer = tuple[Mask, tuple[int, int, int]]
 Painter = Callable[[F32, F32], list[Layer]]

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from models.arrays import F32, Float, Int
 from models.surface.charted_mesh import ChartedMesh
-
-Float = npt.NDArray[np.floating[Any]]
-F32 = npt.NDArray[np.float32]
-Int = npt.NDArray[np.integer[Any]]
-Bool = npt.NDArray[np.bool_]
 
 CHARTS = 24
 CELLS = 128

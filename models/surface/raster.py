@@ -11,9 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-F32 = npt.NDArray[np.float32]
-I32 = npt.NDArray[np.int32]
-Index = npt.NDArray[np.intp]
+from models.arrays import F32, I32, Index
 
 NEAR = 0.05
 PIECE = 16384

@@ -16,15 +16,12 @@ import numpy.typing as npt
 from scipy.io import loadmat
 from scipy.spatial.distance import cdist
 
+from models.arrays import F32, Float, Int
 from models.errors import ModelError
 from models.files.array_file import read_arrays
 from models.files.data_pickle import data_maker, read_data_pickle
 from models.files.pickle_machine import Maker, Unfinished, unpickled
 from models.surface.charted_mesh import ChartedMesh
-
-Float = npt.NDArray[np.floating[Any]]
-F32 = npt.NDArray[np.float32]
-Int = npt.NDArray[np.integer[Any]]
 
 NOT_OURS = {
     "UV_Processed.mat": "DensePose's charts, CC BY-NC 4.0: get them with its get_densepose_uv.sh",

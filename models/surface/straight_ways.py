@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_matrix, csr_matrix
 
-Float = npt.NDArray[np.floating[Any]]
-Int = npt.NDArray[np.integer[Any]]
+from models.arrays import Float, Int
 
 EDGES_CROSSED = 6
 LONGEST_WAY = 12.0

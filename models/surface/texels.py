@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import F32, I32, U8, Bool, Int
 from models.surface.charted_mesh import open_body_mesh
-
-F32 = npt.NDArray[np.float32]
-U8 = npt.NDArray[np.uint8]
-I32 = npt.NDArray[np.int32]
-Bool = npt.NDArray[np.bool_]
-Int = npt.NDArray[np.integer[Any]]
 
 CHARTS = 24
 SHIFT = 6

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32, U8, Float, Int
 from models.surface.texels import CHARTS
-
-U8 = npt.NDArray[np.uint8]
-F32 = npt.NDArray[np.float32]
-Float = npt.NDArray[np.floating[Any]]
-Int = npt.NDArray[np.integer[Any]]
 
 SLOTS = 9
 """Sightings kept of each texel: the best so far. Their weighted median is not moved by a few wrong ones."""

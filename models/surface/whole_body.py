@@ -9,22 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import F32, I32, U8
 from models.errors import ModelError
 from models.surface.atlas import atlas_from_tiles, sample
 from models.surface.charted_mesh import ChartedMesh, open_body_mesh
 from models.surface.smpl_files import read_smpl_mesh
 from models.surface.texels import CHARTS, SHIFT, clipped_weights, nearest_texel, texel_faces
-
-F32 = npt.NDArray[np.float32]
-U8 = npt.NDArray[np.uint8]
-I32 = npt.NDArray[np.int32]
-Int = npt.NDArray[np.integer[Any]]
 
 FIGURES = "figures"
 MARGIN = 0.02

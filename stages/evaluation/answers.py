@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import I64, Bool
 from models.metrics.densepose_evaluator import Similarities
 from models.metrics.human_error import annotator_errors
 from models.metrics.instances import FoundInstance, point_errors
@@ -20,8 +21,6 @@ from models.surface.keypoints import keypoints_of
 from stages.evaluation.protocols import Protocol, found_instance
 from stages.evaluation.truth import DenseTruth, TruePerson, TruePicture
 
-Int = npt.NDArray[np.int64]
-Bool = npt.NDArray[np.bool_]
 LABELS = 25
 STEPS = 256
 """U and V are compared in steps of 1/255, as IUV pictures hold them."""
@@ -39,8 +38,8 @@ class Answer:
         mask_iou: overlap of masks; nan where no mask is annotated.
     """
 
-    chart_2525: Int | None
-    off_2S: Int | None
+    chart_2525: I64 | None
+    off_2S: I64 | None
     error_M: Float | None
     joint_17: Bool | None
     mask_iou: float
@@ -63,7 +62,7 @@ class PersonScore:
     height: float
     seen_share: float
     found: bool
-    chart_M: Int
+    chart_M: I64
     vertex_M: npt.NDArray[np.integer[Any]]
     visible_17: Bool | None
     answers: Mapping[str, Answer]
@@ -157,7 +156,7 @@ def mask_overlap(picture: TruePicture, person: TruePerson, found: FoundInstance 
     return float(mask_overlaps(masks, [person.instance.mask], np.zeros(1, bool)).sum())
 
 
-def pixels_found(surface: SurfaceMap | None, dense: DenseTruth, number: int) -> tuple[Int, Int]:
+def pixels_found(surface: SurfaceMap | None, dense: DenseTruth, number: int) -> tuple[I64, I64]:
     """What was found at the pixels of a person's true mask; a missed person has background.
 
     Returns:

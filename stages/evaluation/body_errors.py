@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from models.arrays import U8, Int
 from models.metrics.human_error import error_over_surface
 from models.surface.charted_mesh import ChartedMesh
 from models.surface.geometry import Float, SurfaceGeometry
@@ -20,8 +19,6 @@ from stages.evaluation.answers import PictureScore
 from stages.evaluation.measures import ANNOTATORS
 from stages.world.bodies.rotations import UP, about
 
-U8 = npt.NDArray[np.uint8]
-Int = npt.NDArray[np.integer[Any]]
 CELL = 0.03
 """Metres between the places at which errors are gathered; also the radius over which they are averaged."""
 WORST_CM = 30.0

@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import U8
 from models.metrics.pointwise import area_under_curve, correct_ratio
 from models.surface.geometry import Float
 from stages.evaluation.answers import PictureScore
 from stages.evaluation.breakdown import all_errors
 from stages.evaluation.measures import ANNOTATORS
 
-U8 = npt.NDArray[np.uint8]
 FARTHEST_CM = 30
 HEIGHT, WIDTH = 420, 480
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 96

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
+from models.arrays import U8
 from models.files.picture_size import read_pixels
 from models.metrics.instances import TrueInstance
 from pipeline.stage import StageError
@@ -22,7 +23,6 @@ from stages.evaluation.truth import DenseTruth, TruePerson, TruePicture, TrueSet
 from stages.video.decoding.quiet import quiet_libraries
 from stages.world.scene import mask_box
 
-U8 = npt.NDArray[np.uint8]
 IUV_NAME = re.compile(r"(?P<stem>.+)_iuv(_rgb)?\.png", re.IGNORECASE)
 CHARTS = 24
 GAP = 0.02

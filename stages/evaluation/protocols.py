@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
+from models.arrays import Bool
 from models.inference.person_crop import without_ground
 from models.light.inference.assembly import integer_box
 from models.metrics.assignment import answering
@@ -22,7 +23,6 @@ from models.surface.geometry import Float, Geometry
 from stages.evaluation.truth import TruePicture
 
 Box = npt.NDArray[np.float32]
-Bool = npt.NDArray[np.bool_]
 IN_CROWD = 0.5
 """A detection that lies in a crowd by this share of itself is neither right nor wrong."""
 

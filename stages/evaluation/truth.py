@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F64, U8
 from models.metrics.instances import AnnotatedPoints, TrueInstance
 from models.metrics.joints import VISIBLE
 from stages.world.scene import Moving
-
-F64 = npt.NDArray[np.float64]
-U8 = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

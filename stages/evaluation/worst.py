@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import U8
 from models.metrics.gps import gps_paper
 from models.structures import SurfaceMap
 from stages.drawing.chart_colours import part_palette
@@ -17,7 +18,6 @@ from stages.evaluation.films import whole_surface
 from stages.evaluation.truth import TruePicture
 from stages.payloads import Surface
 
-U8 = npt.NDArray[np.uint8]
 SHOWN = 8
 LEAST_HEIGHT, LEAST_SEEN = 40.0, 0.5
 """Smaller or more hidden people are hard to judge for anyone."""

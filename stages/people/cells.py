@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import Index
 from stages.payloads import F32, U8, Surface
 from stages.people.motion import Grid
 
 Values = npt.NDArray[Any]
-Index = npt.NDArray[np.intp]
 
 LINES = 240
 """A person is remembered in at least so many lines, under twice as many, or in all there are. Finer cells flicker less

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import Bool
 from stages.payloads import F32, U8
-
-Bool = npt.NDArray[np.bool_]
 
 LOST_WAY = 1.0
 """Pixels by which the way there and back may miss, where a pixel still counts as seen in both frames."""

@@ -9,8 +9,8 @@ from math import isnan
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import Bool
 from models.box_overlap import covered, grown, iou
 from pipeline.stage import Stage
 from stages.payloads import F32, I32, U8, Float, FrameChunk, People, Surfaces
@@ -19,8 +19,6 @@ from stages.people.association import best_pairs
 from stages.people.cuts import glance, is_cut
 from stages.people.depth_order import nearness, overlapping
 from stages.people.steady_box import SteadyBox
-
-Bool = npt.NDArray[np.bool_]
 
 NEAR, FAR, FAINT = 0.25, 0.15, 0.4
 """Least overlaps: of a sure box with where a track is expected, the same with both boxes grown, of an unsure box."""

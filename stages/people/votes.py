@@ -8,11 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import Bool, Index
 from stages.payloads import F32, U8
 from stages.people.layers import Layers
-
-Index = npt.NDArray[np.intp]
-Bool = npt.NDArray[np.bool_]
 
 MASK_STRENGTH = 2.5
 """Log-odds of the network's word that here is the person, or nobody."""

@@ -12,8 +12,8 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import F32, U8
 from models.files.whole_file import whole_file
 from models.surface.body import load_body
 from models.surface.raster import Camera
@@ -30,9 +30,6 @@ from stages.world.clothes.skirts import Skirt
 from stages.world.clothes.wardrobe import HAIRS, SKINS, Garment, Outfit, Pattern, home, shoes, top, trousers
 from stages.world.places.plaza import paint_plaza
 from stages.world.places.stage_set import cast_shadows
-
-F32 = npt.NDArray[np.float32]
-U8 = npt.NDArray[np.uint8]
 
 CLIP = Path(__file__).resolve().parents[2] / "configs" / "demo_walk.mp4"
 WIDTH, HEIGHT, RATE, FRAMES = 640, 360, 25, 125

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.cluster.vq import kmeans2
 
+from models.arrays import F64, U8
 from models.metrics.instances import AnnotatedPoints
 from models.surface.charted_mesh import open_body_mesh
 from models.surface.charts import COARSE_OF_CHART
@@ -18,8 +19,6 @@ from stages.annotations.run_lengths import as_text
 from stages.world.scene import Scene
 
 Rng = np.random.Generator
-F64 = npt.NDArray[np.float64]
-U8 = npt.NDArray[np.uint8]
 
 MOST_POINTS = 14
 """Points of a part at most (paper §2.1)."""

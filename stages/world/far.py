@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32
 from models.surface.body import load_body
 from models.surface.raster import Camera
 from stages.world.bodies.far_poses import far_pose
@@ -25,7 +26,6 @@ from stages.world.places.far_places import FAR_PLACES, tint
 from stages.world.scene import Scene, annotated
 from stages.world.staging import floor_place
 
-F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import F32
 from models.surface.raster import Camera, Hits
 from stages.world.bodies.actors import Actor, actor
 from stages.world.bodies.meeting import meeting
@@ -29,7 +29,6 @@ from stages.world.places.weather import WEATHER
 from stages.world.scene import Moving, Scene, annotated, random_person, shown
 from stages.world.worlds import WORLDS, World
 
-F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 STRANGERS = replace(WORLDS["train"], bodies=(0.7, 1.0), skirts=0.12, locks=0.2, bags=0.12, loose=0.3, hairdos=0.3)

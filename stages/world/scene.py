@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32, U8
 from models.surface.raster import Camera
 from stages.world.bodies.contact import CONTACTS
 from stages.world.bodies.costumes import in_loose_clothes, with_hairdo
@@ -25,8 +26,6 @@ from stages.world.places.weather import WEATHER
 from stages.world.staging import camera_before, floor_place
 from stages.world.worlds import LEAST_PIXELS, World
 
-F32 = npt.NDArray[np.float32]
-U8 = npt.NDArray[np.uint8]
 Rng = np.random.Generator
 
 SHAPES = {"even": random_shape, "human": human_shape}

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from models.surface.raster import Camera
 from stages.world.bodies.people import Mesh
 from stages.world.bodies.rotations import FRONT, LEFT, about
 
-F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 # World (y up, z toward the viewer) → camera (y down, z away).

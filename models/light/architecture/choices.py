@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy.typing as npt
-
-F32 = npt.NDArray[Any]
+from models.arrays import F32
 
 CHOICES = 2
 """Charts of a cell that an answer names. In given boxes, float32, AUC10 of 60 scenes of `far` and of `val` is .4643 and

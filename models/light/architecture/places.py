@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-F32 = npt.NDArray[Any]
+from models.arrays import F32
 
 STRIDES = (8, 16, 32)
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-F32 = npt.NDArray[Any]
+from models.arrays import F32
 
 MARGIN = 1.15
 SLIMMEST = 0.5

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import numpy.typing as npt
-
-F32 = npt.NDArray[Any]
-U8 = npt.NDArray[Any]
+from models.arrays import F32, U8
 
 Told = TypeVar("Told")
 Asking = Generator[U8, F32, Told]

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import F32
 from models.errors import ModelError
 from models.files.json_file import read_json
 from models.light.architecture.files import calibration_path
 from models.light.inference.logistic import log_odds, logistic
-
-F32 = npt.NDArray[Any]
 
 BOUND = 1e-4
 """Probabilities are kept so far from 0 and 1."""

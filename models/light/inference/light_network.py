@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32, U8
 from models.engines.engine import Engine, choose_engine, choose_precision, has_int8
 from models.errors import ModelError
 from models.files.digest import file_sha256
@@ -27,8 +28,6 @@ from models.light.inference.together import Networks
 from models.network import NetworkConfig, Reading
 from models.structures import Detections, SurfaceMap
 
-F32 = npt.NDArray[Any]
-U8 = npt.NDArray[Any]
 T = TypeVar("T")
 
 SCORE, OVERLAP, MOST = 0.075, 0.7, 100

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-F32 = npt.NDArray[Any]
+from models.arrays import F32
 
 
 def planes(chart_GG: F32, uv_2GG: F32) -> F32:

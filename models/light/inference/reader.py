@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
-import numpy.typing as npt
-
+from models.arrays import F32, U8
 from models.light.architecture.pixels import CROP, crop_person
 from models.light.architecture.region import crop_region
 from models.light.inference.answers import agreed, sureness, unmirrored
@@ -20,9 +19,6 @@ from models.light.inference.upright import lean, upright_view
 from models.light.inference.view import View, moved_maps, turned_crop
 from models.network import Reading
 from models.structures import SurfaceMap
-
-F32 = npt.NDArray[Any]
-U8 = npt.NDArray[Any]
 
 LEANING, UNSURE = 20.0, 0.7
 """Degrees by which somebody leans, or how sure two answers are together below which, two more are asked for: in given

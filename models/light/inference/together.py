@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from threading import Lock
-from typing import Any, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import F32, U8
 from models.engines.engine import Body
 from models.light.export.quantized import Half
-
-F32 = npt.NDArray[Any]
-U8 = npt.NDArray[Any]
 
 
 class Networks(Protocol):

@@ -10,9 +10,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
+from models.arrays import F32, U8
 from models.errors import ModelError
 from models.files.array_file import read_arrays
 from models.files.picture_size import read_pixels
@@ -25,8 +25,6 @@ from stages.annotations.photos import held_out
 from stages.annotations.picture_files import picture_path
 from stages.training.payloads import AnnotatedSet
 
-F32 = npt.NDArray[np.float32]
-U8 = npt.NDArray[np.uint8]
 KEPT = 64
 """Pictures that stay in memory, if nothing else is said: about 0.5 MB each of 320×240."""
 

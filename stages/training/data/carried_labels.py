@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32, U8
 from stages.annotations.photos import IGNORE
 from stages.people.estimated_flow import EstimatedFlow
 
-F32 = npt.NDArray[Any]
-U8 = npt.NDArray[Any]
 Labels = tuple[U8, U8]
 """Labels (0, 1..24, IGNORE) and weights (0..255) of one person's cells, (L, L) each."""
 

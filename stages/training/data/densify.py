@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.architecture.fcn import FullConvNet
+from models.arrays import U8
 from models.checkpoints.trained import Trained, load_trained
 from models.errors import ModelError
 from models.files.whole_file import whole_file
@@ -22,8 +23,6 @@ from pipeline.stage import Stage, StageError
 from stages.training.data.annotated_pictures import AnnotatedPictures, LabelledPicture
 from stages.training.payloads import AnnotatedSet, AnnotatedSets
 from stages.training.workers import chief_first
-
-U8 = npt.NDArray[np.uint8]
 
 
 class Densify(Stage):

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
+from models.arrays import F32
 from models.files.whole_file import whole_file
 from models.surface.body import forward_kinematics, load_body, skin
 from models.surface.raster import Camera
@@ -24,7 +25,6 @@ from stages.world.camera.drawing import maps, trace
 from stages.world.scene import cast_of
 from stages.world.worlds import World
 
-F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 

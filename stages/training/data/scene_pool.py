@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32, U8
 from models.files.whole_file import whole_file
 from pipeline.stage import StageError
 from stages.training.data.shards import map_shard
-
-U8 = npt.NDArray[Any]
-F32 = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

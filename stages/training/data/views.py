@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32, F64, U8
 from models.inference.person_crop import cut, cut_matrix, square_around, without_ground
 from models.inference.preprocess import resize_bgr
 from models.metrics.instances import AnnotatedPoints
@@ -18,9 +19,6 @@ from stages.training.data.annotated_pictures import LabelledPerson, LabelledPict
 from stages.training.data.photometry import degrade, recolour
 
 Rng = np.random.Generator
-F32 = npt.NDArray[np.float32]
-F64 = npt.NDArray[np.float64]
-U8 = npt.NDArray[np.uint8]
 
 POINT_SPAN = 256.0
 """Annotated coordinates span the box in as many steps, in training (facts §8)."""

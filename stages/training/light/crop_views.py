@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import F32, F64
 from models.light.architecture.region import crop_region
 from models.light.inference.answers import LEAST_PERSON
 from models.light.inference.upright import REGIONS, lean_of
@@ -16,8 +15,6 @@ from models.light.inference.view import mapped
 from models.surface.body import MIRROR_JOINT
 from stages.training.light.mixes import CROPS_AS_SHIPPED, CropMix
 
-F32 = npt.NDArray[Any]
-F64 = npt.NDArray[Any]
 ROUNDED = 0.9
 """A turned person's box against their box turned, in length."""
 LEAN_ERROR = 9.0

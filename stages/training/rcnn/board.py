@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from models.architecture.pooling import image_index, roi_align
 from models.architecture.rcnn import DensePoseRCNN
+from models.arrays import U8
 from models.inference.assembly import decide_labels
 from models.inference.preprocess import MEAN_BGR
 from models.learning.learner import DECODER_STRIDE
@@ -20,7 +20,6 @@ from models.learning.training_batch import TrainingBatch
 from pipeline.stage import StageError
 from stages.drawing.chart_colours import part_palette
 
-U8 = npt.NDArray[np.uint8]
 SHOWN = 4
 """Pictures of a batch that are drawn."""
 NOT_LOSSES = frozenset({"step", "rate", "waiting", "images_s", "cpu_s", "time", "left"})

@@ -7,17 +7,15 @@ from fractions import Fraction
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from models.arrays import U8
 from models.files.picture_size import opened
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
 from stages.video.decoding.rotation import fitted_size
 from stages.video.decoding.selection import Selection
 from stages.video.decoding.stills import FORMATS_BY_PILLOW, known_formats, rgb_of
-
-U8 = npt.NDArray[np.uint8]
 
 MILLISECOND = Fraction(1, 1000)
 DEFAULT_MS = 100

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 import av
 import cv2
 import numpy as np
-import numpy.typing as npt
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
+from models.arrays import U8
 from stages.video.decoding.cropping import WHOLE, Crop
-
-U8 = npt.NDArray[np.uint8]
 
 UNSPECIFIED = 2
 RGB_MATRIX = 0

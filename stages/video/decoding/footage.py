@@ -8,9 +8,8 @@ from fractions import Fraction
 import av
 import av.container
 import av.video.stream
-import numpy as np
-import numpy.typing as npt
 
+from models.arrays import U8
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
 from stages.video.decoding.color import ToRgb, tags_of
@@ -33,8 +32,6 @@ from stages.video.decoding.source import (
     stream_seconds,
 )
 from stages.video.decoding.timestamps import PtsRepair, nominal_ticks
-
-U8 = npt.NDArray[np.uint8]
 
 
 class Footage:

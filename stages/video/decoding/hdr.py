@@ -13,12 +13,10 @@ from pathlib import Path
 import av
 import av.filter
 import numpy as np
-import numpy.typing as npt
 from av.video.reformatter import ColorRange, VideoReformatter
 
+from models.arrays import F64
 from stages.video.decoding.color import ColorTags, is_full_range, scaler_matrix
-
-F64 = npt.NDArray[np.float64]
 
 PQ, HLG = 16, 18
 BT2020_PRIMARIES = 9

@@ -9,13 +9,11 @@ from typing import Any, BinaryIO
 
 import av
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from models.arrays import U8
 from pipeline.stage import StageError
 from stages.video.decoding.hdr import HDR_NAMES, ToneMap, is_hdr
-
-U8 = npt.NDArray[np.uint8]
 
 FORMAT = "HEIF"
 """What Pillow calls them, once the reader is registered."""

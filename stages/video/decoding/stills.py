@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from models.arrays import U8
 from models.errors import ModelError
 from models.files.picture_size import FORMATS, opened, read_pixels
 from pipeline.stage import StageError
@@ -21,8 +22,6 @@ from stages.video.decoding.color import over_black
 from stages.video.decoding.quiet import quiet_libraries
 from stages.video.decoding.rotation import EXIF_TURNS, UPRIGHT
 from stages.video.decoding.source import is_url
-
-U8 = npt.NDArray[np.uint8]
 
 FORMATS_BY_PILLOW = ("WEBP", "AVIF")
 """Animations of these FFmpeg does not read, or not whole."""

@@ -20,17 +20,15 @@ import av
 import av.container
 import cv2
 import numpy as np
-import numpy.typing as npt
 from av.bitstream import BitStreamFilterContext
 
+from models.arrays import U8
 from pipeline.stage import StageError
 from stages.video.decoding.color import ColorTags, FromRgb
 from stages.video.decoding.timestamps import FALLBACK_RATE, reorder_delay
 from stages.video.encoding.containers import Container
 from stages.video.encoding.durable import sync_file, sync_folder
 from stages.video.encoding.priority import priority_kept
-
-U8 = npt.NDArray[np.uint8]
 
 MANIFEST = "manifest.jsonl"
 START_CODE_FILTERS = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32
 from models.surface.body import OpenBody, forward_kinematics, load_body, skin
 from stages.world.bodies.people import Dressed, Mesh, Person, dressed_rest, pose_dressed
 from stages.world.bodies.pose_mixing import along, mixed, spline_weights
@@ -18,7 +19,6 @@ from stages.world.bodies.postures import POSES, stride
 from stages.world.bodies.rotations import FRONT, about
 from stages.world.bodies.walking import Gait, gait_of, walking
 
-F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 STEP = 0.04

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import F32
 from models.surface.body import KEYPOINT_NAMES
 from stages.world.bodies.people import Mesh, Person, moved, pose_person
 from stages.world.bodies.poses import Arm, Pose
 from stages.world.clothes.wardrobe import home
 
-F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 RIGHT_WRIST = KEYPOINT_NAMES.index("right_wrist")

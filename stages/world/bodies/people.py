@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import F32
 from models.surface.body import blended, forward_kinematics, load_body
 from stages.world.bodies.poses import Pose, bone_rotations
 from stages.world.clothes.attached import Attachment, Extra
@@ -14,7 +14,6 @@ from stages.world.clothes.carried import random_bag, random_locks
 from stages.world.clothes.skirts import random_skirt
 from stages.world.clothes.wardrobe import Garment, Outfit, home, pattern
 
-F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32
 from stages.world.bodies.poses import Arm, Leg, Pose
 from stages.world.bodies.rotations import unit
 
-F32 = npt.NDArray[np.float32]
 Floats = Sequence[float] | npt.NDArray[np.float64]
 Triple = tuple[float, float, float]
 

@@ -10,12 +10,10 @@ from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import F32
 from models.surface.body import OpenBody, load_body
 from stages.world.bodies.rotations import FRONT, LEFT, UP, about, swing, unit
-
-F32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

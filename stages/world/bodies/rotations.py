@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-F32 = npt.NDArray[np.float32]
+from models.arrays import F32
 
 LEFT, UP, FRONT = np.eye(3, dtype=np.float32)
 _NEXT, _AFTER = [1, 2, 0], [2, 0, 1]

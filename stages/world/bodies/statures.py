@@ -7,10 +7,9 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32, Float
 from models.surface.body import load_body
 
-F32 = npt.NDArray[np.float32]
-Float = npt.NDArray[np.float64]
 Rng = np.random.Generator
 
 MEN, WOMEN, SPREAD = 1.75, 1.62, 0.068

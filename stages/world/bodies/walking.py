@@ -8,13 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from models.surface.body import load_body
 from stages.world.bodies.people import Dressed, Mesh, Person, pose_dressed
 from stages.world.bodies.poses import Arm, Leg, Pose
-
-F32 = npt.NDArray[np.float32]
 
 STANCE = 0.62  # share of the cycle a foot is on the floor
 STRIKE, PUSH = 0.10, 0.40  # until when the heel rolls down, from when it lifts, in shares of the cycle

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import F32
 from models.surface.raster import Camera
 from stages.world.bodies.rotations import FRONT, LEFT, UP, about
 
-F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32, U8
 from models.surface.body import load_body
 from models.surface.raster import Camera, Hits, blend, rasterize
 from stages.world.bodies.people import Mesh, Person
 from stages.world.camera.shading import Lights, shade, shade_extra
 from stages.world.camera.shadows import lamp_view
 from stages.world.places.solids import owners, together
-
-F32 = npt.NDArray[np.float32]
-U8 = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32
 from models.surface.raster import Hits
 from stages.world.camera.flow import Flow
-
-F32 = npt.NDArray[np.float32]
 
 OFFSETS = ((-0.25, -0.25), (0.25, 0.25), (-0.25, 0.25), (0.25, -0.25))
 """Parts of a pixel by which the instants of an exposure lie apart: edges come out soft, as lenses make them."""

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import F32, U8
 from stages.world.camera.still_codecs import through_codec
 
-F32 = npt.NDArray[np.float32]
-U8 = npt.NDArray[np.uint8]
 Rng = np.random.Generator
 
 

@@ -8,14 +8,12 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32, Bool
 from models.surface.occlusion import Screen, hidden, screen
 from models.surface.raster import NEAR, Camera, Hits, blend, facing, nearest
 from stages.world.bodies.people import Mesh
 from stages.world.places.places import Place, Prospect, prospect
 from stages.world.places.solids import Solids, together
-
-F32 = npt.NDArray[np.float32]
-Bool = npt.NDArray[np.bool_]
 
 SKY = 1e5
 """Metres to the sky: far enough that a step of the camera does not move it."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32
 from models.surface.body import load_body
 from models.surface.raster import Hits, blend
 from stages.world.bodies.people import Mesh, Person
@@ -14,7 +15,6 @@ from stages.world.camera.shadows import LampView, lit
 from stages.world.clothes.attached import Extra
 from stages.world.clothes.wardrobe import home, paint
 
-F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 EYE = np.array([0.031, 1.671, 0.131], np.float32)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import F32
 from models.surface.raster import Camera, rasterize
 from stages.world.bodies.people import Mesh
 from stages.world.bodies.rotations import FRONT, UP, unit
 from stages.world.places.solids import together
-
-F32 = npt.NDArray[np.float32]
 
 MAP_SIDE = 192
 AWAY = 40.0  # metres: far enough for rays to be parallel

@@ -6,9 +6,8 @@ from typing import Literal
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-U8 = npt.NDArray[np.uint8]
+from models.arrays import U8
 
 _QUALITY = {".jpg": cv2.IMWRITE_JPEG_QUALITY, ".webp": cv2.IMWRITE_WEBP_QUALITY}
 

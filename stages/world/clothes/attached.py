@@ -9,12 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from models.arrays import F32, I32, U8
 from models.surface.body import load_body
 from stages.world.clothes.wardrobe import Pattern
-
-F32 = npt.NDArray[np.float32]
-I32 = npt.NDArray[np.int32]
-U8 = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,13 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from models.arrays import F32, Float
 from models.surface.body import load_body
 from stages.world.clothes.attached import Extra, Surface, nearest_surface, two_sided
 from stages.world.clothes.cloth_shapes import vertex_normals
 from stages.world.clothes.wardrobe import Pattern, home
 
-F32 = npt.NDArray[np.float32]
-Float = npt.NDArray[np.float64]
 Rng = np.random.Generator
 
 AROUND, DOWN = 24, 12

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-F32 = npt.NDArray[np.float32]
-Float = npt.NDArray[np.float64]
+from models.arrays import F32, Float, Index
+
 Real = npt.NDArray[np.floating[Any]]
-Index = npt.NDArray[np.intp]
 
 SIDES = 48
 """Points of a ring."""

@@ -11,9 +11,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32
 from models.surface.body import load_body
-
-F32 = npt.NDArray[np.float32]
 
 HEAD_AND_ENDS = (3, 4, 5, 6, 23, 24)
 

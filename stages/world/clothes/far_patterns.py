@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
-F32 = npt.NDArray[np.float32]
+from models.arrays import F32
 
 
 def cells(home_P3: F32, size: float, offset: float) -> F32:

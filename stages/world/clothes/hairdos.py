@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import F32
 from stages.world.clothes.attached import Extra, Surface
 from stages.world.clothes.carried import Locks, following, scalp_surface, strands, superellipsoid
 from stages.world.clothes.wardrobe import Garment, Pattern, home
 
-F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
 Triple = tuple[float, float, float]
 

@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32
 from models.surface.body import KEYPOINT_NAMES, load_body
 from stages.world.clothes.attached import Extra, Surface, nearest_surface, two_sided
 from stages.world.clothes.cloth_rings import (
@@ -24,7 +25,6 @@ from stages.world.clothes.cloth_rings import (
 from stages.world.clothes.cloth_shapes import vertex_normals
 from stages.world.clothes.wardrobe import Pattern, home
 
-F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 WAIST_Y, RING, RINGS = 1.07, 0.03, 30

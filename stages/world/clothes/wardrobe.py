@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32
 from models.surface.body import load_body
 from stages.world.clothes.cloth_shapes import Shape, drape, mean_rest, rest_normals, shoe
 from stages.world.clothes.far_patterns import FAR_PATTERNS
 
-F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 HIP_Y, CHIN_Y, CROWN_Y = 0.98, 1.54, 1.79

@@ -11,12 +11,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32, U8
 from models.files.picture_size import read_pixels
 from pipeline.stage import StageError
 from stages.world.clothes.wardrobe import color
 
-F32 = npt.NDArray[np.float32]
-U8 = npt.NDArray[np.uint8]
 Rng = np.random.Generator
 Picture = str | Path | U8
 

@@ -8,12 +8,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32, U8
 from models.surface.raster import Camera
 from stages.world.places.backdrops import Picture, window
 from stages.world.places.places import FLOOR, SKY, Prospect, pixel_rays, upright
 
-F32 = npt.NDArray[np.float32]
-U8 = npt.NDArray[np.uint8]
 Rng = np.random.Generator
 
 BEYOND = 1.3

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-F32 = npt.NDArray[np.float32]
+from models.arrays import F32
 
 JOINT = 0.008
 """Half the width of the joints between tiles and bricks, metres."""

@@ -8,10 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32, U8
 from models.surface.raster import Camera
-
-F32 = npt.NDArray[np.float32]
-U8 = npt.NDArray[np.uint8]
 
 SKY, FLOOR, WALL, FRONT = range(4)
 """Parts of a place: endlessly far; where shadows fall; upright behind people; from here on what stands before them."""

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32
 from models.surface.raster import Camera
 from stages.world.places.backdrops import noise
 from stages.world.places.places import pixel_rays
 
-F32 = npt.NDArray[np.float32]
 Real = npt.NDArray[np.floating[Any]]
 Color = tuple[float, float, float]
 

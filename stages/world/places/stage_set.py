@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32, U8
 from models.surface.raster import Camera, rasterize
 from stages.world.bodies.people import Mesh
 from stages.world.clothes.wardrobe import color
@@ -16,8 +17,6 @@ from stages.world.places.paving import paved
 from stages.world.places.places import FLOOR, SKY, WALL, Prospect, upright
 from stages.world.places.solids import together
 
-F32 = npt.NDArray[np.float32]
-U8 = npt.NDArray[np.uint8]
 Rng = np.random.Generator
 
 FAR = 80.0

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32, U8
 from stages.world.clothes.wardrobe import color
 from stages.world.places.backdrops import noise
 from stages.world.places.paving import paved
 from stages.world.places.places import FRONT, Place, Prospect, upright
 
-F32 = npt.NDArray[np.float32]
-U8 = npt.NDArray[np.uint8]
 Rng = np.random.Generator
 
 

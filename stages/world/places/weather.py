@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-F32 = npt.NDArray[np.float32]
+from models.arrays import F32
+
 Rng = np.random.Generator
 
 

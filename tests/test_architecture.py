@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -135,3 +135,99 @@ def test_public_functions_of_the_pipeline_are_documented() -> None:
         if ast.get_docstring(node) is None
     ]
     assert bare == []
+
+
+ROOMS_OF_STAGES = (
+    *("world", "annotations", "video", "people", "drawing"),
+    *("results", "live", "synthetic", "evaluation", "training"),
+)
+"""A room of `stages/` imports only from itself and from rooms before it."""
+FILES_A_FOLDER = 30
+DOOR = "__init__.py"
+
+
+def module_files() -> dict[str, Path]:
+    """Every module of the code, by its dotted name; a package stands under its folder's name."""
+    files = modules("models", "stages", "pipeline")
+    dotted = {".".join(file.relative_to(ROOT).with_suffix("").parts): file for file in files}
+    return {name.removesuffix(".__init__"): file for name, file in dotted.items()}
+
+
+def arrows(known: dict[str, Path]) -> Iterator[tuple[str, str]]:
+    """Pairs of modules of which the first imports the second."""
+    for name, file in known.items():
+        for imported in set(imports(ast.parse(file.read_text()))):
+            target = imported if imported in known else imported.rpartition(".")[0]
+            if target in known and target != name:
+                yield name, target
+
+
+def test_nothing_lies_loose_in_stages() -> None:
+    assert {file.name for file in (ROOT / "stages").glob("*.py")} == {DOOR, "payloads.py"}
+    rooms = {folder.name for folder in (ROOT / "stages").iterdir() if (folder / DOOR).exists()}
+    assert rooms == set(ROOMS_OF_STAGES)
+
+
+def back_up(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Arrows between rooms of `stages/` that lead from an earlier one to a later one."""
+    rank = {room: index for index, room in enumerate(ROOMS_OF_STAGES)}
+    found = []
+    for name, target in pairs:
+        source, wanted = (rank.get(one.split(".")[1]) if one.startswith("stages.") else None for one in (name, target))
+        if source is not None and wanted is not None and wanted > source:
+            found.append((name, target))
+    return found
+
+
+def test_rooms_of_stages_import_one_way() -> None:
+    assert back_up(arrows(module_files())) == []
+    assert back_up([("stages.video.decode", "stages.live.page")]) == [("stages.video.decode", "stages.live.page")]
+
+
+def circles(pairs: Iterable[tuple[str, str]]) -> list[set[str]]:
+    """Folders that import each other, directly or by way of others."""
+    onward: dict[str, set[str]] = {}
+    for name, target in pairs:
+        folder, other = name.rpartition(".")[0], target.rpartition(".")[0]
+        if folder != other:
+            onward.setdefault(folder, set()).add(other)
+    reached = {folder: set(others) for folder, others in onward.items()}
+    for middle in list(reached):
+        for others in reached.values():
+            if middle in others:
+                others |= reached[middle]
+    rings = {
+        frozenset(other for other in others if folder in reached.get(other, ())) for folder, others in reached.items()
+    }
+    return [set(ring) for ring in rings if ring]
+
+
+def test_no_folders_import_each_other() -> None:
+    known = {name: file for name, file in module_files().items() if file.name != DOOR}
+    assert circles(arrows(known)) == []
+    ring = [("a.x.one", "a.y.two"), ("a.y.three", "a.z.four"), ("a.z.five", "a.x.six")]
+    assert circles(ring) == [{"a.x", "a.y", "a.z"}]
+
+
+def test_folders_are_small() -> None:
+    count: dict[str, int] = {}
+    for file in modules("models", "stages", "pipeline"):
+        folder = str(file.parent.relative_to(ROOT))
+        count[folder] = count.get(folder, 0) + (file.name != DOOR)
+    assert {folder: files for folder, files in count.items() if files > FILES_A_FOLDER} == {}
+
+
+def names_in_several_files() -> set[str]:
+    """Public classes and functions that more than one module defines."""
+    places: dict[str, set[Path]] = {}
+    for file in modules("models", "stages", "pipeline"):
+        for node in ast.parse(file.read_text()).body:
+            defines = isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            if defines and not node.name.startswith("_"):
+                places.setdefault(node.name, set()).add(file)
+    return {name for name, files in places.items() if len(files) > 1}
+
+
+def test_a_public_name_stands_in_one_file() -> None:
+    shared = (ROOT / "tests" / "shared_names.txt").read_text().split()
+    assert shared == sorted(names_in_several_files()), "tests/shared_names.txt may only shrink"

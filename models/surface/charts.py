@@ -24,6 +24,26 @@ COARSE_OF_CHART: U8 = np.array(
     [0, 1, 1, 2, 3, 4, 5, 6, 7, 6, 7, 8, 9, 8, 9, 10, 11, 10, 11, 12, 13, 12, 13, 14, 14], np.uint8
 )
 """Coarse part (0..14) of each label (0..24)."""
+CHARTS_AT_JOINT: dict[str, frozenset[int]] = {
+    "nose": frozenset({23, 24}),
+    "left_eye": frozenset({24}),
+    "right_eye": frozenset({23}),
+    "left_ear": frozenset({24}),
+    "right_ear": frozenset({23}),
+    "left_shoulder": frozenset({1, 2, 15, 17}),
+    "right_shoulder": frozenset({1, 2, 16, 18}),
+    "left_elbow": frozenset({15, 17, 19, 21}),
+    "right_elbow": frozenset({16, 18, 20, 22}),
+    "left_wrist": frozenset({4, 19, 21}),
+    "right_wrist": frozenset({3, 20, 22}),
+    "left_hip": frozenset({1, 2, 8, 10}),
+    "right_hip": frozenset({1, 2, 7, 9}),
+    "left_knee": frozenset({8, 10, 12, 14}),
+    "right_knee": frozenset({7, 9, 11, 13}),
+    "left_ankle": frozenset({5, 12, 14}),
+    "right_ankle": frozenset({6, 11, 13}),
+}
+"""Charts that touch each COCO keypoint, in COCO's order."""
 
 
 def mirrored_name(name: str) -> str:

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import F32
-from models.metrics.joints import CHARTS_AT_JOINT
 from models.surface.body import COCO_KEYPOINTS, load_body
 from models.surface.charted_mesh import open_body_mesh
+from models.surface.charts import CHARTS_AT_JOINT
 from models.surface.points import CHARTS, ChartLookup, corner_mean
 
 CELLS = 48

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 
+from models.light.architecture.files import TRAINING_PHOTOS
 from models.places import path_named
 from pipeline.stage import StageError
 from stages.evaluation.film_truth import SUFFIXES, video_set
@@ -13,13 +14,12 @@ from stages.evaluation.kept_out import Listings, human_v2_sets
 from stages.evaluation.photo_truth import Reading, annotated_set, coco_file
 from stages.evaluation.synthetic_truth import Worlds, known_names, world_set, worlds_called
 from stages.evaluation.truth import TrueSet
-from stages.training.data.label_photos import LISTING
 
 HUMAN_V2 = Listings(
-    photos=LISTING,
-    kept=LISTING.with_name("light_kept_out.txt"),
-    kept_coco=LISTING.with_name("light_kept_out_coco.txt"),
-    trained_coco=LISTING.with_name("light_coco.json"),
+    photos=TRAINING_PHOTOS,
+    kept=TRAINING_PHOTOS.with_name("light_kept_out.txt"),
+    kept_coco=TRAINING_PHOTOS.with_name("light_kept_out_coco.txt"),
+    trained_coco=TRAINING_PHOTOS.with_name("light_coco.json"),
 )
 YOLO_FOLDER = "train/labels"
 KINDS = "a COCO folder, a DensePose-COCO file, a folder of NAME.jpg with NAME_IUV.png, a video, or Human Dataset v2"

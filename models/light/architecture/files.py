@@ -8,6 +8,8 @@ from models.errors import ModelError
 from models.places import path_named
 
 BUILT_IN = Path(__file__).resolve().parents[2] / "weights" / "light.safetensors"
+TRAINING_PHOTOS = BUILT_IN.with_name("light_photos.txt")
+"""The photos of Human Dataset v2 from which the built-in weights were trained: split, id and digits of the hash."""
 
 
 def weights_path(weights: str) -> Path:

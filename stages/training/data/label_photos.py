@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cv2
 
+from models.light.architecture.files import TRAINING_PHOTOS
 from models.light.teachers.box_teacher import BoxTeacher
 from models.light.teachers.part_teacher import open_part_teacher
 from models.light.teachers.pose_teacher import PoseTeacher
@@ -31,7 +32,6 @@ from stages.training.loaders import deaths_told, made_in_order, require_count
 from stages.training.payloads import PhotoShards, Round
 from stages.training.workers import chief_first
 
-LISTING = Path(__file__).resolve().parents[3] / "models" / "weights" / "light_photos.txt"
 PER_SHARD = 128
 REMEDY = "see models/weights/light.md for where to get it, and give its path"
 
@@ -152,7 +152,7 @@ def all_pictures(config: LabelPhotos.Config) -> Iterator[Picture]:
     if not (config.human_v2 or config.coco or config.photos or config.sequences or config.clips):
         raise StageError("no pictures are given", "label_photos.human_v2", REMEDY)
     if config.human_v2:
-        yield from human_v2(require(config.human_v2, "label_photos.human_v2", REMEDY), LISTING)
+        yield from human_v2(require(config.human_v2, "label_photos.human_v2", REMEDY), TRAINING_PHOTOS)
     if config.coco:
         coco = require(config.coco, "label_photos.coco", REMEDY)
         yield from coco_people(coco, "train2017", COMMERCIAL_LICENCES)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.metrics.joints import CHARTS_AT_JOINT, part_of_joint
+from models.metrics.joints import part_of_joint
 from models.structures import SurfaceMap
-from models.surface.charts import CHART_NAMES, MIRROR_CHART
+from models.surface.charts import CHART_NAMES, CHARTS_AT_JOINT, MIRROR_CHART
 
 
 def test_left_mirrors_right() -> None:

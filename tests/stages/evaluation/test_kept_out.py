@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from models.light.architecture.files import TRAINING_PHOTOS
 from models.metrics.instances import TrueInstance
 from pipeline.stage import StageError
 from stages.annotations.photos import held_out
@@ -26,7 +27,6 @@ from stages.evaluation.photo_truth import Reading
 from stages.evaluation.sets import HUMAN_V2, sets_at
 from stages.evaluation.synthetic_truth import Worlds
 from stages.evaluation.truth import TruePerson, TruePicture
-from stages.training.data.label_photos import LISTING
 
 BOXES = ((10.0, 20.0, 30.0, 60.0), (50.0, 5.0, 20.0, 80.0), (0.0, 0.0, 100.0, 90.0))
 
@@ -36,7 +36,7 @@ def identity_kept_out() -> str:
 
 
 def test_the_list_has_every_photo_that_was_kept_out_and_no_other() -> None:
-    listed = [line.split(" ")[1] for line in LISTING.read_text().splitlines()]
+    listed = [line.split(" ")[1] for line in TRAINING_PHOTOS.read_text().splitlines()]
     known = read_kept(HUMAN_V2.kept)
     assert set(known) == {identity for identity in listed if held_out(identity)}
     assert {one.aspect for one in known.values()} <= {4 / 3, 3 / 2, 3 / 4, 2 / 3}
@@ -114,7 +114,7 @@ def test_what_is_named_as_coco_is_a_third_set_without_what_was_trained_on(tmp_pa
 
 
 def test_the_training_takes_no_photo_of_human_v2_that_is_named_as_coco_names_its_own() -> None:
-    assert not any(len(line.split(" ")[1]) == 12 for line in LISTING.read_text().splitlines())
+    assert not any(len(line.split(" ")[1]) == 12 for line in TRAINING_PHOTOS.read_text().splitlines())
 
 
 def test_a_photo_without_the_file_of_its_boxes_is_named(tmp_path: Path) -> None:

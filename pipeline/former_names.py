@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-FORMER_STAGES: dict[str, str] = {}
+FORMER_STAGES: dict[str, str] = {
+    "recall": "read_shards",
+    "shelve": "write_shards",
+}
 """Stages, by their former name."""
 
-FORMER_KEYS: dict[str, str] = {}
+FORMER_KEYS: dict[str, str] = {
+    "recall.shards": "read_shards.shards",
+}
 """Keys by their former place, `SECTION.KEY` of a stage or section; below a key, with more dots."""
 
 FORMER_VALUES: dict[tuple[str, str], str] = {}

@@ -12,8 +12,8 @@ from pipeline.config import RunConfig
 from pipeline.conversion import ConfigError
 from pipeline.graph import Node, build_graph, stage_class
 
-SHELVE, RECALL = "shelve", "recall"
-"""The stages that keep what a shard found, and that give it to the tail."""
+WRITE_SHARDS, READ_SHARDS = "write_shards", "read_shards"
+"""The stage that writes the results of a shard, and the one that reads them in the tail."""
 RANGE = ("first_frame", "end_frame")
 """The settings of a source that can be cut."""
 
@@ -49,13 +49,13 @@ def split(config: RunConfig, table: Mapping[str, str]) -> Parts:
     if not all(hasattr(config.stages[source], key) for key in RANGE):
         what = f"the source '{source}' cannot be cut: it has no settings {' and '.join(RANGE)}"
         raise ConfigError(what, "batch.most_shards", "set it to 1")
-    shelve, recall = (_node_names(name, table) for name in (SHELVE, RECALL))
+    writer, reader = (_node_names(name, table) for name in (WRITE_SHARDS, READ_SHARDS))
     head, rest = [node.name for node in nodes[:ordered]], [node.name for node in nodes[ordered:]]
     return Parts(
         whole=config,
         probe=probe,
-        shard=_run_of(config, "shard", [*head, shelve], table),
-        tail=_run_of(config, "tail", [source, recall, *rest], table),
+        shard=_run_of(config, "shard", [*head, writer], table),
+        tail=_run_of(config, "tail", [source, reader, *rest], table),
         source=source,
     )
 
@@ -71,7 +71,7 @@ def run_of(parts: Parts, unit: Unit, shards: Sequence[tuple[int, str]], path: st
         frames = dict(zip(RANGE, (unit.first, unit.end), strict=True))
         stages[parts.source] = dataclasses.replace(stages[parts.source], **frames)
     else:
-        stages[RECALL] = dataclasses.replace(stages[RECALL], shards={path: tuple(shards)})
+        stages[READ_SHARDS] = dataclasses.replace(stages[READ_SHARDS], shards={path: tuple(shards)})
     return dataclasses.replace(run, stages=stages)
 
 

@@ -54,7 +54,7 @@ from stages.results.formats.npz import frame_files, read_moment, read_stream
 from stages.results.formats.numbered import ResultList
 from stages.results.formats.read_back import people_of_iuv, read_inds
 from stages.results.replay import packet_of
-from stages.results.shelf import Shelf, ShelfWriter
+from stages.results.shard_file import ShardReader, ShardWriter
 from stages.training.checkpoint import read_checkpoint as read_training
 from stages.video.decode import Decode
 from stages.video.decoding import heif
@@ -119,12 +119,12 @@ def notes(folder: Path) -> list[Path]:
     journal = Journal(folder / "p.jsonl")
     receipt = SegmentWritten(path="segment", first=0, frames=4)
     journal.append(Commit(stream=0, epoch=0, packets=1, frames=4, receipt=receipt, states={"a": b"state"}))
-    shelf = ShelfWriter(folder / "q.zip")
-    shelf.add(
+    shard = ShardWriter(folder / "q.zip")
+    shard.add(
         0,
         (People(frame_N=np.zeros(1, np.int32), box_N4=np.ones((1, 4)), score_N=np.ones(1), id_N=-np.ones(1)),),
     )
-    shelf.close()
+    shard.close()
     return [folder / "p.jsonl", folder / "q.zip"]
 
 
@@ -261,7 +261,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     ".json": lambda path: (read_dense_set(path), read_people(path)),
     ".yaml": lambda path: load_config(str(path), [], STAGES),
     ".jsonl": lambda path: (Journal(path).check(), Journal(path).read()),
-    ".zip": lambda path: Shelf(path).packet(0),
+    ".zip": lambda path: ShardReader(path).packet(0),
 }
 
 

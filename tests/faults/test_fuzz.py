@@ -12,7 +12,7 @@ from models.errors import ModelError
 from pipeline.journal import Journal
 from pipeline.stage import StageError, is_plain
 from stages.payloads import People
-from stages.results.shelf import Shelf, ShelfWriter
+from stages.results.shard_file import ShardReader, ShardWriter
 from tests.faults.fuzz import checkpoints, fuzz, one_case
 
 
@@ -46,14 +46,14 @@ def test_a_journal_with_bytes_that_are_no_text(tmp_path: Path) -> None:
 
 def test_a_shard_whose_packed_bytes_are_damaged(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
-    shelf = ShelfWriter(path)
+    shard = ShardWriter(path)
     boxes = np.random.default_rng(0).random((50, 4))
     zeros = np.zeros(50, np.int32)
-    shelf.add(0, (People(frame_N=zeros, box_N4=boxes, score_N=zeros, id_N=zeros),))
-    shelf.close()
+    shard.add(0, (People(frame_N=zeros, box_N4=boxes, score_N=zeros, id_N=zeros),))
+    shard.close()
     content = bytearray(path.read_bytes())
     for at in range(60, 900, 7):
         content[at] ^= 0xFF
     path.write_bytes(content)
     with pytest.raises(StageError, match="shard"):
-        Shelf(path).packet(0)
+        ShardReader(path).packet(0)

@@ -77,7 +77,7 @@ ORDERED = [
     for name, node in NODES.items()
     if node.sequential and node.role != "source" and {port.type for port in node.takes} <= SAMPLED
 ]
-NOT_FROM_FRAMES = ("recall",)
+NOT_FROM_FRAMES = ("read_shards",)
 """Their state is empty: what they give is read from files by the frame's number."""
 TRIED = [name for name in ORDERED if name not in NOT_FROM_FRAMES]
 

@@ -1,7 +1,7 @@
-"""One file a shard: the payloads of its packets, each found again by the number of its first frame.
+"""The file of one shard of a video: the payloads of its packets, by the number of each packet's first frame.
 
-A ZIP whose members are NumPy arrays and one JSON a packet that says how they make up payloads. Nothing in it is code:
-only the classes named in KINDS are ever made, and arrays are read without pickle.
+It is a ZIP of NumPy arrays, with one JSON file per packet that lists which arrays form which payload. A file cannot
+execute code: the reader creates only the classes named in KINDS and reads arrays without pickle.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, LookupError, ValueError, TypeError, EOFError, RuntimeError),
     *(OSError, SyntaxError, MemoryError, OverflowError, NotImplementedError),
 )
-"""What a damaged ZIP makes its reader stumble over (RuntimeError: it claims to be encrypted, or packed otherwise)."""
+"""Errors that reading a damaged ZIP raises. RuntimeError: the header claims encryption or an unknown compression."""
 _FAST = 1
 
 
-class ShelfWriter:
-    """A shard's file while it grows."""
+class ShardWriter:
+    """Writes the file of one shard, packet by packet."""
 
     def __init__(self, path: Path) -> None:
-        """Begin a file. Raises OSError where there is no room."""
+        """Create the file. Raises OSError if the disk refuses."""
         self._zip = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=_FAST)
 
     def add(self, first: int, payloads: tuple[Any, ...]) -> None:
-        """Keep the payloads of the packet that begins with frame `first`."""
+        """Write the payloads of the packet whose first frame is `first`."""
         arrays: list[np.ndarray] = []
         tree = [_packed(payload, arrays) for payload in payloads]
         for number, array in enumerate(arrays):
@@ -48,15 +48,15 @@ class ShelfWriter:
         self._zip.writestr(f"{first}/packet.json", json.dumps(tree))
 
     def close(self) -> None:
-        """Write the directory of the file."""
+        """Write the directory of the ZIP and close it."""
         self._zip.close()
 
 
-class Shelf:
-    """A whole shard's file."""
+class ShardReader:
+    """Reads the file of one complete shard."""
 
     def __init__(self, path: Path) -> None:
-        """Open a file. Raises StageError where it is none."""
+        """Open the file. Raises StageError if it is not a readable ZIP."""
         self._path = path
         try:
             self._zip = zipfile.ZipFile(path)
@@ -64,16 +64,16 @@ class Shelf:
             raise StageError(f"this shard cannot be read ({error})", str(path), "remove it, and run again") from error
 
     def packet(self, first: int) -> tuple[Any, ...]:
-        """The payloads of the packet that begins with frame `first`. Raises StageError where there is none."""
+        """The payloads of the packet whose first frame is `first`. Raises StageError if the file has no such packet."""
         try:
             tree = parsed_json(self._zip.read(f"{first}/packet.json"))
             return tuple(self._unpacked(branch, first) for branch in tree)
         except DAMAGE as error:
             what = f"this shard has no packet that begins with frame {first}"
-            raise StageError(what, str(self._path), "remove it, and run again with the settings it had") from error
+            raise StageError(what, str(self._path), "remove it, and run again with the same settings") from error
 
     def close(self) -> None:
-        """Release the file."""
+        """Close the file."""
         self._zip.close()
 
     def _unpacked(self, tree: Any, first: int) -> Any:
@@ -88,7 +88,7 @@ class Shelf:
 
 
 def _packed(value: Any, arrays: list[np.ndarray]) -> Any:
-    """A payload as JSON; its arrays go to the list and leave their number."""
+    """A payload as JSON. Its arrays are appended to `arrays`; the JSON holds their positions in that list."""
     if isinstance(value, np.ndarray):
         arrays.append(value)
         return {"array": len(arrays) - 1}

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from models.box_overlap import iou
+from models.light.architecture.files import TRAINING_PHOTOS
 from models.surface.body import COCO_KEYPOINTS
 from pipeline.stage import StageError
 from stages.annotations.photos import (
@@ -35,7 +36,7 @@ from stages.annotations.real_pictures import (
     photos_below,
 )
 from stages.training.data.carried_labels import near_frames, voted
-from stages.training.data.label_photos import LISTING, LabelPhotos, all_pictures
+from stages.training.data.label_photos import LabelPhotos, all_pictures
 from stages.training.data.photo_labels import cells_of, merge_boxes
 from stages.training.data.photo_pool import PhotoPool
 from stages.training.data.shards import map_shard
@@ -189,10 +190,12 @@ def test_only_commercial_licences_trained_the_shipped_weights(root: Path, shared
 
 
 def test_the_photo_list_holds_what_the_card_says() -> None:
-    rows = [line.split(" ") for line in LISTING.read_text().split("\n") if line]
+    rows = [line.split(" ") for line in TRAINING_PHOTOS.read_text().split("\n") if line]
     assert len(rows) == len({tuple(row) for row in rows}) == 3138
     assert {row[0] for row in rows} <= {"train", "valid", "test"}
-    things = [line.split(" ", 1)[0] for line in LISTING.with_name("light_things.txt").read_text().split("\n") if line]
+    things = [
+        line.split(" ", 1)[0] for line in TRAINING_PHOTOS.with_name("light_things.txt").read_text().split("\n") if line
+    ]
     assert Counter(things) == {"GroceryStoreDataset": 120, "flower_photos": 120, "Packt": 60}
 
 

@@ -3,137 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
 from pipeline.conversion import ConfigError, convert, nearest, to_dataclass
+from pipeline.former_names import FORMER_CONFIGURATIONS, refuse_former_names
 from pipeline.graph import Graph, build_graph, stage_class
-from pipeline.observe import ObserveConfig
 from pipeline.plain_yaml import DEEPEST, MOST_CHARACTERS, read_yaml
+from pipeline.settings import LaneConfig, RunSettings
 from pipeline.stage import Stage
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 COMMAND_LINE = "--set"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneConfig:
-    """A lane: the stages that share one process, and what it asks of the machine.
-
-    Attributes:
-        stages: their names, in order.
-        replicas: processes that do the same work side by side; `auto` fits the machine, always 1 where order matters.
-        threads: compute threads of the lane; `auto` takes the run's, `all` every core, for a lane that does nearly
-            all of the work.
-        cpus: processor cores that one replica reserves; `auto` shares what is there.
-        gpus: GPUs that one replica reserves; `auto` gives one to lanes that can use it, where there is one.
-        memory_gb: memory that one replica reserves; null reserves none.
-    """
-
-    stages: tuple[str, ...]
-    replicas: int | Literal["auto"] = "auto"
-    threads: int | Literal["auto", "all"] = "auto"
-    cpus: float | Literal["auto"] = "auto"
-    gpus: float | Literal["auto"] = "auto"
-    memory_gb: float | None = None
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for no stages or a number out of range."""
-        if not self.stages:
-            raise ValueError("a lane needs at least one stage")
-        _at_least(1, replicas=self.replicas, threads=self.threads)
-        _at_least(0, cpus=self.cpus, gpus=self.gpus, memory_gb=self.memory_gb)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RayConfig:
-    """How Ray runs.
-
-    Attributes:
-        address: a cluster to join, `HOST:PORT`; null starts Ray on this machine alone.
-        object_store_gb: memory for payloads in flight; `auto` takes a quarter of what is free, 4 GB at most.
-        start_timeout_s: how long a lane may take to come up.
-        dashboard: whether Ray's own page is served on this machine; its address is printed.
-    """
-
-    address: str | None = None
-    object_store_gb: float | Literal["auto"] = "auto"
-    start_timeout_s: float = 300.0
-    dashboard: bool = False
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for a number out of range."""
-        _at_least(0.1, object_store_gb=self.object_store_gb, start_timeout_s=self.start_timeout_s)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchConfig:
-    """How a batch is divided among workers, each of which takes the next piece when it is free.
-
-    Attributes:
-        workers: processes; `auto` takes as many as the cores of the machine or cluster allow for a lane's threads.
-        shard_frames: videos longer than this are cut, so that several workers share one; a multiple of 120 is best.
-        most_shards: shards of one video; 1 never cuts. A shard reads its video from the beginning, so many cost more.
-    """
-
-    workers: int | Literal["auto"] = "auto"
-    shard_frames: int = 3000
-    most_shards: int = 8
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for a number out of range."""
-        _at_least(1, workers=self.workers, shard_frames=self.shard_frames, most_shards=self.most_shards)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSettings:
-    """The keys of a configuration that belong to the run as a whole.
-
-    Attributes:
-        lanes: the graph, in order.
-        credits: packets in flight per stream.
-        largest_picture: millions of pixels that one picture or frame may have; null: what a third of the machine's
-            memory holds. Larger ones are refused by their header.
-        threads: compute threads of a lane; `auto` depends on the machine's cores alone, never on replicas.
-        on_error: what happens to a packet that a stage cannot process: `stop` ends its input with an error,
-            `pass` lets it through unprocessed where the stages know how, and counts it.
-        inputs: `media` for runs over files, `saved` for those over exports, `pair` for those over two at once,
-            `live` for a camera or a stream, `none` for runs that make their own material.
-        result: what an input's name is given for an ending where no output is named; null is `.densepose.mp4`, or
-            `.densepose.png` for images.
-        demo: the clip that is used when no input is named, relative to the file that names it.
-        workers: processes that train together, each on its part of every batch (`pipeline.actors.training`).
-        ray: see `RayConfig`.
-        observe: what of the run is watched, and where; see `ObserveConfig`.
-        batch: makes the run a batch over many inputs; see `BatchConfig`.
-    """
-
-    lanes: dict[str, LaneConfig]
-    credits: int = 4
-    largest_picture: float | None = None
-    threads: int | Literal["auto"] = "auto"
-    on_error: Literal["stop", "pass"] = "stop"
-    inputs: Literal["media", "saved", "pair", "live", "none"] = "media"
-    result: str | None = None
-    demo: str | None = None
-    workers: int = 1
-    ray: RayConfig = field(default_factory=RayConfig)
-    observe: ObserveConfig = field(default_factory=ObserveConfig)
-    batch: BatchConfig | None = None
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for a number out of range or a run without lanes."""
-        _at_least(1, credits=self.credits, threads=self.threads, workers=self.workers)
-        _at_least(1, largest_picture=self.largest_picture)
-        if self.largest_picture is not None and not math.isfinite(self.largest_picture):
-            raise ValueError("largest_picture must be a number of millions")
-        if not self.lanes:
-            raise ValueError("a run needs at least one lane")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +74,8 @@ def find_config(name: str, configs: Path = CONFIGS) -> Path:
     if (configs / f"{name}.yaml").is_file():
         return configs / f"{name}.yaml"
     known = [file.stem for file in configs.glob("*.yaml")]
+    if name in FORMER_CONFIGURATIONS:
+        raise ConfigError(f"the configuration '{name}' is now called '{FORMER_CONFIGURATIONS[name]}'", f"-c {name}")
     raise ConfigError(f"there is no configuration '{name}'", f"-c {name}", nearest(name, known))
 
 
@@ -213,6 +100,7 @@ def validate(raw: RawConfig, table: Mapping[str, str]) -> RunConfig:
 
     Raises ConfigError or GraphError, naming file and key.
     """
+    refuse_former_names(raw.values, raw.origin)
     known = {spec.name for spec in dataclasses.fields(RunSettings)}
     settings = to_dataclass(RunSettings, {k: v for k, v in raw.values.items() if k in known}, (), raw.origin)
     for lane, config in settings.lanes.items():
@@ -341,9 +229,3 @@ def _apply_change(raw: RawConfig, change: str) -> None:
         reason = getattr(error, "problem", None) or "not text"
         raise ConfigError(f"the value is no YAML ({reason})", f"{COMMAND_LINE} {path_text:.80}", "quote it") from error
     raw.change(tuple(path), value, COMMAND_LINE)
-
-
-def _at_least(least: float, **values: Any) -> None:
-    for name, value in values.items():
-        if isinstance(value, (int, float)) and value < least:
-            raise ValueError(f"{name} is {value}, must be at least {least}")

@@ -1,17 +1,60 @@
-"""Names that configurations used before, and what they are called now: whoever uses one is told the new one."""
+"""Names that configurations used before and their present names: a configuration with a former name is refused."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline.conversion import ConfigError, Origin
 
 FORMER_STAGES: dict[str, str] = {
     "recall": "read_shards",
     "shelve": "write_shards",
 }
-"""Stages, by their former name."""
+"""The present name of a stage by its former name."""
 
-FORMER_KEYS: dict[str, str] = {
-    "recall.shards": "read_shards.shards",
-}
-"""Keys by their former place, `SECTION.KEY` of a stage or section; below a key, with more dots."""
+FORMER_KEYS: dict[str, str] = {}
+"""The present key by the former one, both in full: `SECTION.KEY`, deeper ones with more dots; without a dot, a key of
+the run as a whole or a section. SECTION is the present name of the stage or section."""
 
 FORMER_VALUES: dict[tuple[str, str], str] = {}
-"""Values of keys (under their present name) by the former value."""
+"""The present value by the present key in full (`SECTION.KEY`, or an option such as `--export`) and the former value;
+for a key with a list of values, by each of them."""
+
+FORMER_CONFIGURATIONS: dict[str, str] = {}
+"""The present name of a configuration, as after `-c`, by its former name."""
+
+
+def refuse_former_names(values: Mapping[str, Any], origin: Origin) -> None:
+    """Raises ConfigError where a configuration uses a former name of a stage, key or value, and names the present one.
+
+    Args:
+        values: the whole configuration, as read.
+        origin: where a key path was written.
+    """
+    for path, value in _keys(values, ()):
+        if path[0] == "lanes" and path[2:] == ("stages",):
+            for stage in value if isinstance(value, list) else ():
+                _refuse("stage", stage, FORMER_STAGES, origin(path))
+        if len(path) == 1:
+            _refuse("stage", path[0], FORMER_STAGES, origin(path))
+        # A section that several stages share may also stand inside the section of one: `densepose.network.KEY`.
+        for key in {".".join(path), ".".join(path[1:] if len(path) > 2 else path)}:
+            _refuse("key", key, FORMER_KEYS, origin(path))
+            for one in value if isinstance(value, list) else (value,):
+                if isinstance(one, str) and (key, one) in FORMER_VALUES:
+                    raise ConfigError(f"'{one}' is now called '{FORMER_VALUES[key, one]}'", origin(path))
+
+
+def _refuse(what: str, name: Any, table: Mapping[str, str], where: str) -> None:
+    if isinstance(name, str) and name in table:
+        raise ConfigError(f"the {what} '{name}' is now called '{table[name]}'", where)
+
+
+def _keys(values: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every key path and its value, outer ones first."""
+    for key, value in values.items():
+        path = (*above, str(key))
+        yield path, value
+        if isinstance(value, Mapping):
+            yield from _keys(value, path)

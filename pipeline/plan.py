@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pipeline.config import LaneConfig, RunSettings
 from pipeline.graph import Graph, Lane
+from pipeline.settings import LaneConfig, RunSettings
 from pipeline.stage import PlainError
 
 GB = 1 << 30

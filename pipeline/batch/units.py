@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pipeline.config import BatchConfig
+from pipeline.settings import BatchConfig
 
 UnitKind = Literal["probe", "whole", "shard", "tail"]
 SHARD_STEP = 120

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from pipeline.config import RawConfig
 from pipeline.conversion import ConfigError, nearest
+from pipeline.former_names import FORMER_VALUES
 from pipeline.graph import stage_class
 from pipeline.inputs import UsageError, check_on_this_machine
 
@@ -41,6 +42,7 @@ exit: 0 done · 1 failed, one sentence says why · 2 wrong usage or configuratio
       143 by SIGTERM · 129 by a hang-up
 """
 
+EXPORT = "--export"
 _RENDERING = ("render", "preview")
 """Stages that the `render:` section is for."""
 
@@ -128,6 +130,8 @@ def apply_shortcuts(raw: RawConfig, arguments: argparse.Namespace, table: Mappin
         kind, equals, path = export.partition("=")
         if not equals or not path:
             raise UsageError("an export is written KIND=PATH", f"--export {export}", "e.g. --export instances=raw/")
+        if (EXPORT, kind) in FORMER_VALUES:
+            raise UsageError(f"'{kind}' is now called '{FORMER_VALUES[EXPORT, kind]}'", f"--export {export}")
         if kind not in kinds:
             what = f"configuration '{raw.name}' has no export of kind '{kind}'"
             raise ConfigError(what, f"--export {export}", nearest(kind, kinds))

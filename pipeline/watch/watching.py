@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.metrics import Metrics
-from pipeline.observe import ObserveConfig
+from pipeline.settings import ObserveConfig
 from pipeline.watch.events import EventLog
 from pipeline.watch.trace import Trace
 

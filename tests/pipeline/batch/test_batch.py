@@ -25,10 +25,11 @@ from pipeline.batch.run import OneWorker, run_batch
 from pipeline.batch.units import Board, Unit
 from pipeline.batch.worker import BatchWorker, Outcome
 from pipeline.command.cli import main
-from pipeline.config import BatchConfig, RunConfig
+from pipeline.config import RunConfig
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
 from pipeline.packet import is_result
+from pipeline.settings import BatchConfig
 from pipeline.stage import Job, PlainError
 from tests.faults.kill_rounds import decoded
 

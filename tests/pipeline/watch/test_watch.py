@@ -17,10 +17,10 @@ from pipeline.command.arguments import apply_shortcuts, read_arguments
 from pipeline.config import RunConfig, read_config
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
-from pipeline.observe import ObserveConfig
 from pipeline.packet import Failure, Span, Step, Timing
 from pipeline.plan import make_plan
 from pipeline.serial import run_serial
+from pipeline.settings import ObserveConfig
 from pipeline.stage import Job, PlainError
 from pipeline.watch import figures as figures_module
 from pipeline.watch.events import EventLog

@@ -1,4 +1,4 @@
-"""Draws docs/pictures/lying.jpg: people who lie, read as they are and turned upright (`network.turn`).
+"""Draws docs/pictures/lying.jpg: people who lie, read as they are and turned upright (`network.roll_align`).
 
     python docs/lying_picture.py
 """
@@ -38,14 +38,14 @@ def read(made: Scene, stage: DensePose) -> U8:
         id_N=np.full(count, -1, np.int32),
     )
     (frame,) = as_chunks([made.rgb_HW3])
-    nothing_seen = Frames(rgb_THW3=frame.rgb_THW3, seen_T=({},), reading="careful")
+    nothing_seen = Frames(rgb_THW3=frame.rgb_THW3, seen_T=({},), tta="adaptive")
     (surfaces,) = stage(frame, people, Features(content=nothing_seen))
     return charts(surfaces, *made.rgb_HW3.shape[:2])
 
 
 def main() -> None:
     """Rows: the truth, read as they lie, read turned."""
-    networks = [NetworkConfig(turn=turn) for turn in (False, True)]
+    networks = [NetworkConfig(roll_align=roll_align) for roll_align in (False, True)]
     stages = [DensePose(DensePose.Config(network=network)) for network in networks]
     columns = []
     for index in SCENES:

@@ -1,4 +1,4 @@
-"""Which network a run uses: the `network:` section of every configuration, and what stages ask of a network."""
+"""The `network:` section of every configuration, and the interface that stages use of a network."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args, get_type_hints
 
-import numpy as np
-import numpy.typing as npt
-
+from models.arrays import F32, U8
 from models.errors import ModelError
 from models.places import USUAL_CACHE
 from models.structures import Detections, SurfaceMap
 
-Reading = Literal["quick", "careful", "thorough"]
-"""How often somebody is asked for: once, twice if need be; two to six times; eight times."""
+TtaLevel = Literal["adaptive_fast", "adaptive", "full"]
+"""Passes of test-time augmentation for each person: 1 or 2; 2, 4 or 6; 8."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,26 +25,28 @@ class NetworkConfig:
         weights: "light" (built in), a file (.pkl, .pth, .safetensors), or "zoo:NAME" (downloaded once).
         backbone, head, legacy, confidence, segm_confidence: which published variant; only for kind "zoo" (facts §1).
         precision: "auto" takes bf16 where the processor multiplies it in hardware; for the light network int8 where the
-            processor has it and its eight-bit graphs stand beside the weights.
-        engine: what runs the convolutions; "auto" takes the fastest that gives equal results here.
+            processor has it and the file of 8-bit graphs lies beside the weights.
+        engine: the library that runs the convolutions; "auto" takes the fastest with equal results on this processor.
         device: "auto" takes a GPU when there is one.
-        score_threshold, nms_threshold, max_people: detections kept; None = the network's own.
-        min_size, max_size: pixels of the shorter and longer side the network sees; None = the network's own.
-        reading: how often everyone is asked for; only the light network can this and the next three. "quick": once, and
-            who leans by 20 degrees or is read unsurely a second time. "careful": everyone found is looked at again in
-            the box that fits, with two answers, or four to six for who leans or is unsure. "thorough": who is found
-            carefully has eight answers, by other tilts and widths, too. "auto" is thorough with single pictures and
-            quick with films, whose frames tell of each other.
-        mirror: ask for people in the mirror image, too, and look for them there, too, in frames over 384 pixels. This
-            and the next two are done as the reading has it unless told not to ("auto").
-        closer: look again at everyone found, in the box that fits what the first look showed; true has it quickly, too.
-        turn: read people turned upright, too, by how much they lean by what was read first: the mirror image is that of
-            the turned crop. Without the mirror only who lies is turned.
-        batch: frames computed at once. The light network computes them side by side, each by its share of the threads;
-            "auto" is one a thread, and 1 gives a frame that comes alone all of them, as `-c live` does. Of the others
-            "auto" is 1 on a CPU: results then do not depend on how frames are grouped.
+        score_threshold, nms_threshold, max_people: which detections are kept; None: the network's own values.
+        min_size, max_size: pixels of the shorter and longer side of the network's input; None: the network's own.
+        tta: level of test-time augmentation. Only the light network supports this key and the next three.
+            "adaptive_fast": one pass per person; a second pass if the person's roll is 20 degrees or more, or the
+            confidence is low. "adaptive": boxes are refined; two passes per person, four or six for large roll or low
+            confidence. "full": people are found as with "adaptive"; then eight passes per person, with further
+            rotations and scales. "auto": "full" for single images; "adaptive_fast" for videos, where neighbouring
+            frames add to each other.
+        flip: some passes see the horizontally flipped crop; the detector sees the flipped frame, too, where the frame
+            is larger than 384 pixels. "auto", for this key and the next two: as the `tta` level defines.
+        refine_boxes: fit each box to the surface of a first pass and predict again in the fitted box. true: with
+            "adaptive_fast", too.
+        roll_align: some passes see a crop rotated so that the person is upright, by the roll of the first prediction.
+            Without `flip` only people who lie get such a pass.
+        batch: frames computed at once. The light network computes them in parallel, each with its share of the
+            threads: "auto" is one frame per thread; with 1, a single frame gets all threads, as `-c live` needs. For
+            other networks "auto" is 1 on a CPU, so that results do not depend on how frames are grouped.
         cache: folder of downloaded weights.
-        trust: accept a downloaded file whose hash does not fit its name.
+        trust: accept a downloaded file whose hash does not match its name.
     """
 
     kind: Literal["light", "zoo", "trained"] = "light"
@@ -64,10 +64,10 @@ class NetworkConfig:
     max_people: int | None = None
     min_size: int | None = None
     max_size: int | None = None
-    reading: Literal["auto", Reading] = "auto"
-    mirror: bool | Literal["auto"] = "auto"
-    closer: bool | Literal["auto"] = "auto"
-    turn: bool | Literal["auto"] = "auto"
+    tta: Literal["auto", TtaLevel] = "auto"
+    flip: bool | Literal["auto"] = "auto"
+    refine_boxes: bool | Literal["auto"] = "auto"
+    roll_align: bool | Literal["auto"] = "auto"
     batch: int | Literal["auto"] = "auto"
     cache: str = USUAL_CACHE
     trust: bool = False
@@ -86,16 +86,16 @@ class NetworkConfig:
         for name in ("max_people", "min_size", "max_size", "batch"):
             value = getattr(self, name)
             _require(name, None if value == "auto" else value, 1, None)
-        asked = [name for name in ("mirror", "closer", "turn") if getattr(self, name) is True]
-        if self.kind != "light" and (asked or self.reading != "auto"):
-            key = asked[0] if asked else "reading"
-            raise ModelError("only the light network can do this", f"network.{key}", "leave it out")
-        if self.reading == "thorough" and (self.mirror is False or self.turn is False):
-            what = "a thorough reading asks for people in the mirror and turned"
-            raise ModelError(what, "network.reading", "leave network.mirror and network.turn out")
+        requested = [name for name in ("flip", "refine_boxes", "roll_align") if getattr(self, name) is True]
+        if self.kind != "light" and (requested or self.tta != "auto"):
+            key = requested[0] if requested else "tta"
+            raise ModelError("only the light network supports this key", f"network.{key}", "leave it out")
+        if self.tta == "full" and (self.flip is False or self.roll_align is False):
+            what = "full test-time augmentation needs flipped and roll-aligned crops"
+            raise ModelError(what, "network.tta", "leave network.flip and network.roll_align out")
 
     def uses_gpu(self) -> bool:
-        """Whether the network would run on a GPU if there were one; the light one runs on the processor."""
+        """Whether the network would run on a GPU if there were one; the light network always runs on the CPU."""
         return self.kind != "light" and self.device != "cpu"
 
 
@@ -106,7 +106,7 @@ def _require(name: str, value: float | None, least: float, most: float | None) -
 
 
 class Network(Protocol):
-    """What stages ask of a network, whatever its kind.
+    """The interface that stages use, whatever the kind of network.
 
     Attributes:
         name: of the weights, for the report.
@@ -116,19 +116,20 @@ class Network(Protocol):
     name: str
     sha256: str
 
-    def detect(self, rgb_THW3: npt.NDArray[np.uint8], *, still: bool = False) -> tuple[list[Detections], Any]:
-        """Find people: one `Detections` per frame, and features that only `surfaces` understands.
+    def detect(self, rgb_THW3: U8, *, still: bool = False) -> tuple[list[Detections], Any]:
+        """Find people: one `Detections` per frame, and features that only `surfaces` can use.
 
-        `still` tells that these are single pictures, which nothing else tells about and nobody waits for.
+        `still`: these are single images, not frames of a video. They have no neighbouring frames, and speed matters
+        less.
         """
         ...
 
-    def surfaces(self, features: Any, boxes: list[npt.NDArray[np.float32]]) -> list[list[SurfaceMap]]:
+    def surfaces(self, features: Any, boxes: list[F32]) -> list[list[SurfaceMap]]:
         """Map people to the body surface.
 
         Args:
-            features: what `detect` gave for these frames.
-            boxes: per frame (N, 4) x0, y0, x1, y1 in pixels of the frame; any boxes may be given, from elsewhere too.
+            features: of these frames, from `detect`.
+            boxes: per frame (N, 4) x0, y0, x1, y1 in pixels of the frame; they need not come from `detect`.
 
         Returns:
             Per frame one `SurfaceMap` per box, in the same order.

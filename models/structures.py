@@ -53,7 +53,7 @@ class SurfaceMap:
         return self.labels_hw > 0
 
     @property
-    def sureness(self) -> float:
+    def mean_confidence(self) -> float:
         """The mean confidence of the pixels of the person: 0 where there is none, 1 where nothing says it."""
         return 1.0 if self.confidence_hw is None else mean_where(self.shown_hw, self.confidence_hw)
 

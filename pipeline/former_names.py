@@ -13,11 +13,20 @@ FORMER_STAGES: dict[str, str] = {
 }
 """The present name of a stage by its former name."""
 
-FORMER_KEYS: dict[str, str] = {}
+FORMER_KEYS: dict[str, str] = {
+    "network.closer": "network.refine_boxes",
+    "network.mirror": "network.flip",
+    "network.reading": "network.tta",
+    "network.turn": "network.roll_align",
+}
 """The present key by the former one, both in full: `SECTION.KEY`, deeper ones with more dots; without a dot, a key of
 the run as a whole or a section. SECTION is the present name of the stage or section."""
 
-FORMER_VALUES: dict[tuple[str, str], str] = {}
+FORMER_VALUES: dict[tuple[str, str], str] = {
+    ("network.tta", "careful"): "adaptive",
+    ("network.tta", "quick"): "adaptive_fast",
+    ("network.tta", "thorough"): "full",
+}
 """The present value by the present key in full (`SECTION.KEY`, or an option such as `--export`) and the former value;
 for a key with a list of values, by each of them."""
 

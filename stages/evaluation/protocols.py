@@ -84,7 +84,7 @@ def answered(surface_M: Sequence[SurfaceMap], picture: TruePicture, geometry: Ge
     """A surface for each person of a picture, in their own boxes; average precision ranks them by their sureness."""
     box_M4 = picture.boxes
     found = Detections(box_N4=box_M4, score_N=np.ones(len(box_M4), np.float32))
-    ranked = replace(found, score_N=np.array([surface.sureness for surface in surface_M], np.float32))
+    ranked = replace(found, score_N=np.array([surface.mean_confidence for surface in surface_M], np.float32))
     known = similarities(instances_of(picture, ranked, surface_M), geometry)
     return Protocol(found=found, surface_D=surface_M, answer_G=np.arange(len(box_M4)), known=known)
 

@@ -99,7 +99,7 @@ def scored(net: LightNetwork, geometry: SurfaceGeometry, world: str, part: World
     """AUC10 and AUC30 of the people of scenes, in their own boxes."""
     errors = []
     for picture in world_set(world, part).pictures:
-        frames, box_M4 = Frames(rgb_THW3=picture.rgb_HW3[None], seen_T=({},), reading="careful"), picture.boxes
+        frames, box_M4 = Frames(rgb_THW3=picture.rgb_HW3[None], seen_T=({},), tta="adaptive"), picture.boxes
         rows = zip(picture.people, net.surfaces(frames, [box_M4])[0], box_M4, strict=True)
         for person, surface, box_4 in rows:
             if person.instance.points:
@@ -115,7 +115,7 @@ def main() -> None:
     asked.add_argument("--scenes", type=int, default=100, help="of each world")
     asked.add_argument("--seed", type=int, default=0, help="of the worlds")
     given = asked.parse_args()
-    net = LightNetwork(NetworkConfig(weights="light", precision="fp32", reading="careful"), 1, given.weights)
+    net = LightNetwork(NetworkConfig(weights="light", precision="fp32", tta="adaptive"), 1, given.weights)
     geometry = open_body_geometry()
     print("| world | pictures | people | AUC10 | AUC30 |\n|---|---|---|---|---|")
     for world, ways in WAYS.items():

@@ -79,7 +79,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--weights", default="light")
     chosen = parser.parse_args()
-    config = NetworkConfig(weights=chosen.weights, precision="fp32", reading="careful", score_threshold=0.02)
+    config = NetworkConfig(weights=chosen.weights, precision="fp32", tta="adaptive", score_threshold=0.02)
     network = open_light(config, 1)
     kept_out, learnt = list(photos(chosen.folder, True)), list(photos(chosen.folder, False))
     print("| photos | number | people | AP50 |\n|---|---|---|---|")

@@ -61,7 +61,7 @@ def scored(weights: Path, name: str, chosen: argparse.Namespace) -> Scores:
     report.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(ROOT / "run_pipeline.py"), "-c", "evaluate", "--weights", str(weights.resolve())]
     data = ", ".join(f"'{one}'" for one in chosen.data)
-    network = ("network.precision=fp32", *(f"network.{more}=false" for more in ("mirror", "closer", "turn")))
+    network = ("network.precision=fp32", *(f"network.{more}=false" for more in ("flip", "refine_boxes", "roll_align")))
     settings = ("boxes=detected", f"scenes={chosen.scenes}", f"data=[{data}]")
     for change in (*network, *settings, f"write_scores.folder={report.parent.resolve() / name}"):
         command += ["--set", change]

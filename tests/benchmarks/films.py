@@ -20,7 +20,7 @@ import numpy as np
 from models.files.digest import file_sha256
 from models.light.architecture.files import weights_path
 from models.light.inference.confidence import read_calibration
-from models.network import NetworkConfig, Reading
+from models.network import NetworkConfig, TtaLevel
 from pipeline.stage import Job
 from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
 from stages.people.densepose import DensePose
@@ -72,7 +72,7 @@ def named(network: NetworkConfig) -> str:
     """A light network by the hash of its weights, its calibration, and how people are read."""
     path = weights_path(network.weights)
     sha256 = file_sha256(path)
-    how = f"reading={network.reading} mirror={network.mirror} closer={network.closer} turn={network.turn}"
+    how = f"tta={network.tta} flip={network.flip} refine_boxes={network.refine_boxes} roll_align={network.roll_align}"
     return f"{sha256} {read_calibration(path, sha256)} {how}"
 
 
@@ -206,11 +206,11 @@ def main() -> None:
     parser.add_argument("--start", type=float, default=0.0, help="second of the videos to begin at")
     parser.add_argument("--real", action="store_true", help="no synthetic films")
     parser.add_argument("--weights", default="light")
-    parser.add_argument("--reading", default="auto", choices=("auto", *get_args(Reading)))
-    parser.add_argument("--once", action="store_true", help="never in the mirror: as live")
+    parser.add_argument("--tta", default="auto", choices=("auto", *get_args(TtaLevel)))
+    parser.add_argument("--once", action="store_true", help="no horizontal flips: as live")
     wanted = parser.parse_args()
-    mirror: Literal["auto", False] = False if wanted.once else "auto"
-    network = NetworkConfig(weights=wanted.weights, reading=wanted.reading, mirror=mirror)
+    flip: Literal["auto", False] = False if wanted.once else "auto"
+    network = NetworkConfig(weights=wanted.weights, tta=wanted.tta, flip=flip)
     asked = named(network)
     for path in sorted(wanted.folder.glob("*.npz")):
         if answered_by(path) != asked:

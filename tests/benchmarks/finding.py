@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("folders", nargs="+")
     parser.add_argument("--weights", default="light")
     options = parser.parse_args()
-    network = open_light(NetworkConfig(weights=options.weights, reading="careful", score_threshold=LEAST), 1)
+    network = open_light(NetworkConfig(weights=options.weights, tta="adaptive", score_threshold=LEAST), 1)
     reading = Reading(images="", annotators=(), damage=lambda error: None)
     for folder in options.folders:
         for one in sets_at(folder, Worlds(seed=0, scenes=1, frames=1), reading):

@@ -70,9 +70,9 @@ def main() -> None:
     given = asked.parse_args()
     print("| way |" + "".join(f" `{world}`: people | AUC10 | AUC30 | answers |" for world in given.worlds))
     print("|---|" + "---|---|---|---|" * len(given.worlds))
-    straight = LightNetwork(NetworkConfig(weights="light", reading="careful", turn=False), 1, given.weights)
+    straight = LightNetwork(NetworkConfig(weights="light", tta="adaptive", roll_align=False), 1, given.weights)
     print(f"| not turned | {row(straight, given.worlds, given.seed, given.scenes)} |", flush=True)
-    net = LightNetwork(NetworkConfig(weights="light", reading="careful"), 1, given.weights)
+    net = LightNetwork(NetworkConfig(weights="light", tta="adaptive"), 1, given.weights)
     for name, patches in WAYS.items():
         with patched(patches):
             print(f"| {name} | {row(net, given.worlds, given.seed, given.scenes)} |", flush=True)

@@ -28,7 +28,7 @@ from models.light.architecture.surface_net import SurfaceNet
 from models.light.architecture.weights import write_weights
 from models.light.inference.assembly import assemble
 from models.light.inference.light_network import LightNetwork, open_light
-from models.network import NetworkConfig, Reading
+from models.network import NetworkConfig, TtaLevel
 
 SIZES = ((240, 320), (720, 1280))
 CROWDS = (1, 2, 5, 10, 20)
@@ -88,17 +88,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", default="")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--reading", default="quick", choices=get_args(Reading))
-    parser.add_argument("--once", action="store_true", help="never in the mirror: as live")
+    parser.add_argument("--tta", default="adaptive_fast", choices=get_args(TtaLevel))
+    parser.add_argument("--once", action="store_true", help="no horizontal flips: as live")
     options = parser.parse_args()
     weights = options.weights or str(some_weights())
-    mirror: Literal["auto", False] = False if options.once else "auto"
+    flip: Literal["auto", False] = False if options.once else "auto"
     torch.set_num_threads(options.threads)
     for engine, precisions in PRECISIONS.items():
         for precision in precisions:
             began = time.perf_counter()
             config = NetworkConfig(
-                weights=weights, engine=engine, precision=precision, reading=options.reading, mirror=mirror
+                weights=weights, engine=engine, precision=precision, tta=options.tta, flip=flip
             )
             network = open_light(config, options.threads)
             print(f"{engine} {precision}, {options.threads} threads: opened in {time.perf_counter() - began:.2f} s")

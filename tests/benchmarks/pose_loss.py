@@ -56,7 +56,7 @@ def main() -> None:
     given = asked.parse_args()
     if unknown := set(given.poses) - set(rows):
         asked.error(f"--poses: {', '.join(sorted(unknown))} unknown; there are {', '.join(rows)}")
-    net = LightNetwork(NetworkConfig(weights="light", precision="fp32", reading="careful"), 1, given.weights)
+    net = LightNetwork(NetworkConfig(weights="light", precision="fp32", tta="adaptive"), 1, given.weights)
     geometry = open_body_geometry()
     print("| pose | people | AUC10 | AUC30 |\n|---|---|---|---|")
     for name in given.poses:

@@ -62,7 +62,7 @@ def trained(name: str, way: Way, chosen: argparse.Namespace) -> Path:
 
 def scored(weights: Path, chosen: argparse.Namespace) -> Counts:
     """What the weights get right on every set, in given boxes."""
-    network = NetworkConfig(weights=str(weights), precision="fp32", mirror=False, turn=False)
+    network = NetworkConfig(weights=str(weights), precision="fp32", flip=False, roll_align=False)
     stage = Evaluate(Evaluate.Config(network=network, boxes="given"))
     reading = Reading(images="", annotators=(), damage=refused)
     found: Counts = {}

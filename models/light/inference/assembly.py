@@ -42,7 +42,7 @@ class Silhouette:
     confidence_hw: F32
 
     @property
-    def sureness(self) -> float:
+    def mean_confidence(self) -> float:
         """The mean confidence of the pixels of the person: 0 where there is none."""
         return mean_where(self.shown_hw, self.confidence_hw)
 

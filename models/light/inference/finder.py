@@ -38,16 +38,16 @@ class Finder:
         networks: the halves.
         least: score above which there may be somebody.
         long_side: pixels of the longer side that the detector sees; None: as LONG_SIDES say.
-        mirror: ask for the mirror image, too, of frames that are not enlarged. A place's answers count as one, the mean
+        flip: ask for the mirror image, too, of frames that are not enlarged. A place's answers count as one, the mean
             of its scores and of its distances in their logarithms. Small frames, for which the detector is most of the
             work and which are to be fast, would lose a twelfth of the whole pipeline's speed.
     """
 
-    def __init__(self, networks: Networks, *, least: float, long_side: int | None, mirror: bool) -> None:
+    def __init__(self, networks: Networks, *, least: float, long_side: int | None, flip: bool) -> None:
         self._networks = networks
         self._least = least
         self._long_sides = (long_side, long_side) if long_side else LONG_SIDES
-        self.mirror = mirror
+        self.flip = flip
         self._asked: dict[tuple[int, int], Together] = {}
 
     def find(self, rgb_THW3: U8) -> list[Detections]:
@@ -57,11 +57,11 @@ class Finder:
         canvas_THW3 = np.full((len(rgb_THW3), -(-h // 32) * 32, -(-w // 32) * 32, 3), int(MEAN), np.uint8)
         for canvas_HW3, rgb_HW3 in zip(canvas_THW3, rgb_THW3, strict=True):
             canvas_HW3[:h, :w] = resized(rgb_HW3, w, h)
-        mirror = self.mirror and max(height, width) > self._long_sides[0]
+        flip = self.flip and max(height, width) > self._long_sides[0]
         scale_4, size_4 = (np.array(pair * 2, np.float32) for pair in ([width / w, height / h], [width, height]))
         centre_P2, stride_P = places(*canvas_THW3.shape[1:3])
         found = []
-        for score_P, distance_P4 in self._answers(canvas_THW3, mirror=mirror):
+        for score_P, distance_P4 in self._answers(canvas_THW3, flip=flip):
             keep = np.flatnonzero(score_P > self._least)
             keep = keep[np.argsort(-score_P[keep], kind="stable")][:MOST_CANDIDATES]
             box_K4 = boxes_at(distance_P4[keep], centre_P2[keep], stride_P[keep]) * scale_4
@@ -70,11 +70,11 @@ class Finder:
             found.append(Detections(box_N4=box_K4[wide_K], score_N=score_P[keep][wide_K].astype(np.float32)))
         return found
 
-    def _answers(self, canvas_THW3: U8, *, mirror: bool) -> list[tuple[F32, F32]]:
+    def _answers(self, canvas_THW3: U8, *, flip: bool) -> list[tuple[F32, F32]]:
         """Score (P) and log-distances (P,4) of every place of each canvas."""
         size, canvases = canvas_THW3.shape[1:3], list(canvas_THW3)
         ask = self._asked.setdefault(size, Together(self._networks, "detector", *size))
-        if not mirror:
+        if not flip:
             return [(logistic(seen_P5[:, 0]), seen_P5[:, 1:]) for seen_P5 in ask(canvases)]
         mirror_P = mirror_places(*size)
         seen = ask([*canvases, *(canvas_HW3[:, ::-1] for canvas_HW3 in canvases)])

@@ -25,7 +25,7 @@ from models.light.inference.finder import Finder
 from models.light.inference.reach import fitted, trimmed
 from models.light.inference.reader import Look, Reader, Seen
 from models.light.inference.together import Networks
-from models.network import NetworkConfig, Reading
+from models.network import NetworkConfig, TtaLevel
 from models.structures import Detections, SurfaceMap
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class Frames:
 
     rgb_THW3: U8
     seen_T: tuple[Mapping[bytes, SurfaceMap], ...]
-    reading: Reading
+    tta: TtaLevel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,16 +90,16 @@ class LightNetwork:
         self._score = SCORE if config.score_threshold is None else config.score_threshold
         self._overlap = OVERLAP if config.nms_threshold is None else config.nms_threshold
         self._most = config.max_people or MOST
-        self._closer = config.closer
-        self._reading = config.reading
+        self._refine_boxes = config.refine_boxes
+        self._tta = config.tta
         self._workers = ThreadPoolExecutor(self._at_once, thread_name_prefix="light")
         self.finder = Finder(
-            networks, least=self._score, long_side=config.max_size, mirror=config.mirror is not False
+            networks, least=self._score, long_side=config.max_size, flip=config.flip is not False
         )
         self.reader = Reader(
             networks,
-            mirror=config.mirror is not False,
-            turn=config.turn is not False,
+            flip=config.flip is not False,
+            roll_align=config.roll_align is not False,
             calibration=read_calibration(path, self.sha256),
         )
         if config.batch == 1:  # somebody waits for every frame: nothing is left to be made ready meanwhile
@@ -118,27 +118,27 @@ class LightNetwork:
         Who is read thoroughly is found as carefully as who is not, in the same box with the same score; then asked for
         more often, and shown as that has it.
         """
-        reading = self._reading if self._reading != "auto" else "thorough" if still else "quick"
+        tta = self._tta if self._tta != "auto" else "full" if still else "adaptive_fast"
         found, seen = [], []
-        for looks in self._looks_of_each(rgb_THW3, reading):
+        for looks in self._looks_of_each(rgb_THW3, tta):
             found.append(Detections(box_N4=looks.box_N4, score_N=looks.score_N))
             here = zip(looks.box_N4, looks.seen_N, strict=True)
             seen.append({box_4.tobytes(): trimmed(look.surface, box_4) for box_4, look in here})
-        return found, Frames(rgb_THW3=rgb_THW3, seen_T=tuple(seen), reading=reading)
+        return found, Frames(rgb_THW3=rgb_THW3, seen_T=tuple(seen), tta=tta)
 
-    def _looks_of_each(self, rgb_THW3: U8, reading: Reading) -> list[Looks[SurfaceMap]]:
+    def _looks_of_each(self, rgb_THW3: U8, tta: TtaLevel) -> list[Looks[SurfaceMap]]:
         """Who stands in every frame: some frames together, several such groups at once."""
-        looks = partial(self._looks, reading=reading)
+        looks = partial(self._looks, tta=tta)
         many = max(min(self._together, -(-len(rgb_THW3) // self._at_once)), 1)
         groups = [rgb_THW3[first : first + many] for first in range(0, len(rgb_THW3), many)]
         alone = self._at_once == 1 or len(groups) == 1
         return list(chain.from_iterable(map(looks, groups) if alone else self._workers.map(looks, groups)))
 
-    def _looks(self, rgb_THW3: U8, *, reading: Reading) -> list[Looks[SurfaceMap]]:
+    def _looks(self, rgb_THW3: U8, *, tta: TtaLevel) -> list[Looks[SurfaceMap]]:
         """Who stands in each of some frames, looked at as often as is asked for."""
-        if reading != "thorough":
-            return self._who_stands(rgb_THW3, reading)
-        standing = self._who_stands(rgb_THW3, "careful")
+        if tta != "full":
+            return self._who_stands(rgb_THW3, tta)
+        standing = self._who_stands(rgb_THW3, "adaptive")
         more = self.reader.read(
             self.reader.thoroughly(rgb_HW3, look)
             for rgb_HW3, looks in zip(rgb_THW3, standing, strict=True)
@@ -147,16 +147,16 @@ class LightNetwork:
         seen = _shared(more, standing)
         return [replace(looks, seen_N=tuple(mine)) for looks, mine in zip(standing, seen, strict=True)]
 
-    def _who_stands(self, rgb_THW3: U8, reading: Literal["quick", "careful"]) -> list[Looks[SurfaceMap]]:
+    def _who_stands(self, rgb_THW3: U8, tta: Literal["adaptive_fast", "adaptive"]) -> list[Looks[SurfaceMap]]:
         """Find people in frames, look at all of them, and again at who stands."""
-        found = self._detect(rgb_THW3, FADING if reading == "quick" else LOOKED_AT)
-        closer = reading != "quick" if self._closer == "auto" else self._closer
+        found = self._detect(rgb_THW3, FADING if tta == "adaptive_fast" else LOOKED_AT)
+        refine = tta != "adaptive_fast" if self._refine_boxes == "auto" else self._refine_boxes
         boxed = [(rgb_HW3, box_4) for rgb_HW3, one in zip(rgb_THW3, found, strict=True) for box_4 in one.box_N4]
-        if not closer:
-            return self._stand(found, self.reader.read(self.reader.look(*one, reading=reading) for one in boxed))
+        if not refine:
+            return self._stand(found, self.reader.read(self.reader.look(*one, tta=tta) for one in boxed))
         first = self._stand(found, self.reader.read(self.reader.glance(*one) for one in boxed))
         again = self.reader.read(
-            self.reader.look(rgb_HW3, box_4, before, reading=reading)
+            self.reader.look(rgb_HW3, box_4, before, tta=tta)
             for rgb_HW3, looks in zip(rgb_THW3, first, strict=True)
             for box_4, before in zip(looks.box_N4, looks.seen_N, strict=True)
         )
@@ -170,7 +170,7 @@ class LightNetwork:
         """Of a frame's detections those that stand once their boxes and scores fit what is seen of each."""
         boxes = [fitted(box_4, look.surface) for box_4, look in zip(found.box_N4, seen, strict=True)]
         box_N4 = np.array(boxes, np.float32).reshape(-1, 4)
-        sure_N = np.array([look.surface.sureness for look in seen], np.float32)
+        sure_N = np.array([look.surface.mean_confidence for look in seen], np.float32)
         chosen, score_N = self._standing(box_N4, found.score_N * sure_N**SURENESS, FADING)
         return Looks(
             box_N4=box_N4[chosen],
@@ -198,7 +198,7 @@ class LightNetwork:
         made = []
         for rgb_HW3, seen, box_N4 in zip(features.rgb_THW3, features.seen_T, boxes, strict=True):
             new = [box_4 for box_4 in box_N4 if box_4.tobytes() not in seen]
-            looks = self.reader.read(self.reader.look(rgb_HW3, box_4, reading=features.reading) for box_4 in new)
+            looks = self.reader.read(self.reader.look(rgb_HW3, box_4, tta=features.tta) for box_4 in new)
             now = {box_4.tobytes(): trimmed(look.surface, box_4) for box_4, look in zip(new, looks, strict=True)}
             known = {**seen, **now}
             made.append([known[box_4.tobytes()] for box_4 in box_N4])

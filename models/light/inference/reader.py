@@ -17,7 +17,7 @@ from models.light.inference.reach import reached
 from models.light.inference.together import Networks, Together
 from models.light.inference.upright import lean, upright_view
 from models.light.inference.view import View, moved_maps, turned_crop
-from models.network import Reading
+from models.network import TtaLevel
 from models.structures import SurfaceMap
 
 LEANING, UNSURE = 20.0, 0.7
@@ -90,17 +90,17 @@ class Reader:
     """Reads people off frames: each alone, but the network is asked about all of them together.
 
     Args:
-        mirror: ask for crops' mirror images, too: read quickly of who leans or is read unsurely; carefully of everyone,
+        flip: ask for crops' mirror images, too: read quickly of who leans or is read unsurely; carefully of everyone,
             and for two to four more of who leans or is read unsurely.
-        turn: ask for them turned as shows the person upright, by what was read first; without a mirror, of who lies.
-            What is read thoroughly is asked for eight times, whoever it is, where both are done.
+        roll_align: ask for them turned upright by what was read first, too; without `flip`, of who lies alone.
+            Full test-time augmentation needs both.
         calibration: of the confidence.
     """
 
-    def __init__(self, networks: Networks, *, mirror: bool, turn: bool, calibration: Calibration) -> None:
+    def __init__(self, networks: Networks, *, flip: bool, roll_align: bool, calibration: Calibration) -> None:
         self.seen = Together(networks, "surface", CROP, CROP)
-        self._mirror = mirror
-        self._turn = turn
+        self._flip = flip
+        self._roll_align = roll_align
         self._calibration = calibration
 
     def read(self, askings: Iterable[Asking[Told]]) -> list[Told]:
@@ -115,7 +115,7 @@ class Reader:
         return Look(surface=shape, maps_LGG=maps_LGG, region_4=seen.region_4, box_4=box_4, answers=(maps_LGG,))
 
     def look(
-        self, rgb_HW3: U8, box_4: F32, before: Look[Silhouette] | None = None, *, reading: Reading = "careful"
+        self, rgb_HW3: U8, box_4: F32, before: Look[Silhouette] | None = None, *, tta: TtaLevel = "adaptive"
     ) -> Asking[Look[SurfaceMap]]:
         """Read the crop of a box by all that is asked.
 
@@ -124,28 +124,28 @@ class Reader:
             box_4: of the person.
             before: an earlier look at the person in about this box; it then is the first of the answers, so that no
                 more is asked than of a box looked at for the first time.
-            reading: how often to ask.
+            tta: how often to ask.
         """
         seen = Subject.cut(rgb_HW3, box_4)
-        if before is None or not self._mirror:
+        if before is None or not self._flip:
             first_LGG = yield seen.crop_CC3
         else:
             first_LGG = moved_maps(before.maps_LGG, View.straight(before.region_4), seen.view)
-        return (yield from self._told(seen, (first_LGG,), reading))
+        return (yield from self._told(seen, (first_LGG,), tta))
 
     def thoroughly(self, rgb_HW3: U8, look: Look[SurfaceMap]) -> Asking[Look[SurfaceMap]]:
         """The same look with as many answers as a photo is asked for; those that it has are not asked again."""
-        return self._told(Subject.cut(rgb_HW3, look.box_4), look.answers, "thorough")
+        return self._told(Subject.cut(rgb_HW3, look.box_4), look.answers, "full")
 
-    def _told(self, seen: Subject, known: Sequence[F32], reading: Reading) -> Asking[Look[SurfaceMap]]:
+    def _told(self, seen: Subject, known: Sequence[F32], tta: TtaLevel) -> Asking[Look[SurfaceMap]]:
         """What all answers say together, of which the first ones are known."""
-        answers, maps_LGG = yield from self._answers(seen, known, reading)
+        answers, maps_LGG = yield from self._answers(seen, known, tta)
         surface = assemble(maps_LGG, seen.region_4, seen.reach_4, self._calibration)
         return Look(
             surface=surface, maps_LGG=maps_LGG, region_4=seen.region_4, box_4=seen.box_4, answers=tuple(answers)
         )
 
-    def _answers(self, seen: Subject, known: Sequence[F32], reading: Reading) -> Asking[tuple[list[F32], F32]]:
+    def _answers(self, seen: Subject, known: Sequence[F32], tta: TtaLevel) -> Asking[tuple[list[F32], F32]]:
         """All that is asked about somebody, and what it says together.
 
         What is known already is taken in the order in which it was asked.
@@ -155,17 +155,17 @@ class Reader:
         def ask(turned: View | None = None, *, mirrored: bool = False) -> Asking[None]:
             answers.append(left.pop(0) if left else (yield from seen.asked(turned, mirrored=mirrored)))
 
-        thorough = reading == "thorough"
-        leaning = lean(known[0], seen.view) if self._turn else 0.0
-        if reading == "quick" and self._mirror and abs(leaning) < LEANING and sureness(known[0]) >= UNSURE_ONCE:
+        thorough = tta == "full"
+        leaning = lean(known[0], seen.view) if self._roll_align else 0.0
+        if tta == "adaptive_fast" and self._flip and abs(leaning) < LEANING and sureness(known[0]) >= UNSURE_ONCE:
             return answers, known[0]
-        turns = self._turn and (self._mirror or abs(leaning) >= LYING)
+        turns = self._roll_align and (self._flip or abs(leaning) >= LYING)
         upright = upright_view(known[0], seen.view, leaning) if turns else None
-        if upright is None and not self._mirror:
+        if upright is None and not self._flip:
             return answers, known[0]
-        yield from ask(upright, mirrored=self._mirror)
+        yield from ask(upright, mirrored=self._flip)
         told_5GG = agreed(answers)
-        if upright is None or not self._mirror or reading == "quick":
+        if upright is None or not self._flip or tta == "adaptive_fast":
             return answers, told_5GG
         leaning = lean(told_5GG, seen.view)
         if not thorough and abs(leaning) < LEANING and sureness(told_5GG) >= UNSURE:

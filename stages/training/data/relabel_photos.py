@@ -54,7 +54,7 @@ class RelabelPhotos(Stage):
             if not (done.is_file() and done.read_text() == wanted):
                 folder.mkdir(parents=True, exist_ok=True)
                 done.unlink(missing_ok=True)
-                network = open_light(NetworkConfig(weights=self.config.weights, mirror=False), self.threads)
+                network = open_light(NetworkConfig(weights=self.config.weights, flip=False), self.threads)
                 for before, after in zip(map(Path, photos.paths), paths, strict=True):
                     relabel(before, after, network, self.config.rules)
                 done.write_text(wanted)

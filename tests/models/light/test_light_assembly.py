@@ -119,7 +119,7 @@ def test_a_silhouette_is_where_the_surface_is_shown_and_as_sure() -> None:
             assert (shape.x0, shape.y0) == (whole.x0, whole.y0)
             np.testing.assert_array_equal(shape.shown_hw, whole.labels_hw > 0)
             np.testing.assert_array_equal(shape.confidence_hw, whole.confidence_hw)
-            assert shape.sureness == whole.sureness
+            assert shape.mean_confidence == whole.mean_confidence
             np.testing.assert_array_equal(fitted(box_4, shape), fitted(box_4, whole))
 
 

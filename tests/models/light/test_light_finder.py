@@ -20,8 +20,8 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> ConvertedLight:
     return ConvertedLight(path, engine="torch", precision="fp32", threads=1)
 
 
-def finder(networks: ConvertedLight, *, mirror: bool, least: float = LEAST) -> Finder:
-    return Finder(networks, least=least, long_side=None, mirror=mirror)
+def finder(networks: ConvertedLight, *, flip: bool, least: float = LEAST) -> Finder:
+    return Finder(networks, least=least, long_side=None, flip=flip)
 
 
 def only(finder: Finder, rgb_HW3: np.ndarray) -> Detections:
@@ -45,19 +45,19 @@ def test_a_place_and_its_mirror_image_see_the_same() -> None:
 
 def test_a_large_frame_and_its_mirror_image_find_the_same(networks: ConvertedLight) -> None:
     rgb_HW3 = frame(416, 448)
-    seen, turned = (only(finder(networks, mirror=True), one) for one in (rgb_HW3, rgb_HW3[:, ::-1]))
+    seen, turned = (only(finder(networks, flip=True), one) for one in (rgb_HW3, rgb_HW3[:, ::-1]))
     assert len(seen) == len(turned) > 10
     np.testing.assert_allclose(seen.score_N, turned.score_N, rtol=1e-4)
     turned_N4 = turned.box_N4[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [448, 0, 448, 0]
     assert np.abs(seen.box_N4[:, None] - turned_N4[None]).max(2).min(1).max() < 0.05
-    alone = only(finder(networks, mirror=False), rgb_HW3)
+    alone = only(finder(networks, flip=False), rgb_HW3)
     assert len(alone) != len(seen) or not np.allclose(alone.score_N, seen.score_N)
 
 
 def test_a_small_frame_is_asked_once(networks: ConvertedLight) -> None:
     """Enlarged to 384 pixels it is dear already: the same numbers, whether the mirror is wished or not."""
     rgb_HW3 = frame(240, 320)
-    once, wished = (only(finder(networks, mirror=mirror), rgb_HW3) for mirror in (False, True))
+    once, wished = (only(finder(networks, flip=flip), rgb_HW3) for flip in (False, True))
     assert len(once) > 10
     np.testing.assert_array_equal(once.score_N, wished.score_N)
     np.testing.assert_array_equal(once.box_N4, wished.box_N4)
@@ -67,6 +67,6 @@ def test_the_mean_of_two_equal_answers_has_their_odds_times_a_factor(networks: C
     """A frame that is its own mirror image: places on the left and right answer alike, and the mean is either."""
     half_HW3 = frame(416, 208)
     rgb_HW3 = np.concatenate([half_HW3, half_HW3[:, ::-1]], 1)
-    once, twice = (only(finder(networks, mirror=mirror, least=0.0), rgb_HW3) for mirror in (False, True))
+    once, twice = (only(finder(networks, flip=flip, least=0.0), rgb_HW3) for flip in (False, True))
     odds = once.score_N / (1 - once.score_N)
     assert np.median(twice.score_N / (1 - twice.score_N) / odds[: len(twice)]) == pytest.approx(MIRROR_ODDS, rel=0.02)

@@ -40,9 +40,9 @@ def network(weights: Path) -> LightNetwork:
     return opened(weights, THRESHOLD)
 
 
-def opened(weights: Path, threshold: float, *, closer: bool = True) -> LightNetwork:
+def opened(weights: Path, threshold: float, *, refine_boxes: bool = True) -> LightNetwork:
     config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=threshold)
-    return open_light(dataclasses.replace(config, closer=closer), 1)
+    return open_light(dataclasses.replace(config, refine_boxes=refine_boxes), 1)
 
 
 def frames() -> np.ndarray:
@@ -130,18 +130,18 @@ def test_a_found_person_is_shown_as_seen_and_the_box_fits(network: LightNetwork)
 
 
 @pytest.mark.parametrize(
-    ("wish", "still", "reading"),
+    ("wish", "still", "tta"),
     [
-        ("auto", False, "quick"), ("auto", True, "thorough"),
-        ("quick", True, "quick"), ("careful", True, "careful"), ("thorough", False, "thorough"),
+        ("auto", False, "adaptive_fast"), ("auto", True, "full"),
+        ("adaptive_fast", True, "adaptive_fast"), ("adaptive", True, "adaptive"), ("full", False, "full"),
     ],
 )
 def test_single_pictures_are_read_thoroughly_and_films_quickly(
-    weights: Path, monkeypatch: pytest.MonkeyPatch, wish: Any, still: bool, reading: str
+    weights: Path, monkeypatch: pytest.MonkeyPatch, wish: Any, still: bool, tta: str
 ) -> None:
     """Eight times or once or twice everyone, found or given; a first look is one of a careful reading's answers."""
     config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=THRESHOLD)
-    network = open_light(dataclasses.replace(config, max_people=3, reading=wish), 1)
+    network = open_light(dataclasses.replace(config, max_people=3, tta=wish), 1)
     asked = {"seen": 0, "glance": 0, "thoroughly": 0}
 
     def counted(name: str) -> None:
@@ -157,19 +157,19 @@ def test_single_pictures_are_read_thoroughly_and_films_quickly(
         counted(name)
     (found,), features = network.detect(frames()[:1], still=still)
     assert len(found) > 0
-    assert (asked["glance"] > 0) is (reading != "quick")
-    assert asked["thoroughly"] == (len(found) if reading == "thorough" else 0)
-    if reading != "quick":
-        least = 7 if reading == "thorough" else 1
+    assert (asked["glance"] > 0) is (tta != "adaptive_fast")
+    assert asked["thoroughly"] == (len(found) if tta == "full" else 0)
+    if tta != "adaptive_fast":
+        least = 7 if tta == "full" else 1
         assert asked["seen"] - asked["glance"] >= least * len(found)
     asked["seen"] = 0
     network.surfaces(features, [np.array([[10, 10, 60, 110]], np.float32)])
-    assert asked["seen"] in {"quick": (1, 2), "careful": (2, 4, 6), "thorough": (8,)}[reading]
+    assert asked["seen"] in {"adaptive_fast": (1, 2), "adaptive": (2, 4, 6), "full": (8,)}[tta]
 
 
 def test_who_is_read_thoroughly_is_found_as_carefully_as_who_is_not(weights: Path) -> None:
     config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=THRESHOLD)
-    (careful,), _ = open_light(dataclasses.replace(config, reading="careful"), 1).detect(frames()[:1])
+    (careful,), _ = open_light(dataclasses.replace(config, tta="adaptive"), 1).detect(frames()[:1])
     (thorough,), features = open_light(config, 1).detect(frames()[:1], still=True)
     np.testing.assert_array_equal(careful.box_N4, thorough.box_N4)
     np.testing.assert_array_equal(careful.score_N, thorough.score_N)
@@ -177,24 +177,24 @@ def test_who_is_read_thoroughly_is_found_as_carefully_as_who_is_not(weights: Pat
 
 
 def test_what_cannot_be_thorough_says_so() -> None:
-    with pytest.raises(ModelError, match=r"network\.reading: a thorough reading asks for people in the mirror"):
-        NetworkConfig(reading="thorough", turn=False)
-    with pytest.raises(ModelError, match=r"network\.reading: only the light network can do this"):
-        NetworkConfig(reading="quick", kind="zoo")
+    with pytest.raises(ModelError, match=r"network\.tta: full test-time augmentation needs"):
+        NetworkConfig(tta="full", roll_align=False)
+    with pytest.raises(ModelError, match=r"network\.tta: only the light network supports this key"):
+        NetworkConfig(tta="adaptive_fast", kind="zoo")
 
 
 def test_how_sure_the_surface_is_counts_in_the_score(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A quarter of the sureness halves every score, and who falls below the threshold so is not found."""
 
     def scores(asked: LightNetwork, sureness: float) -> np.ndarray:
-        monkeypatch.setattr("models.structures.SurfaceMap.sureness", sureness)
+        monkeypatch.setattr("models.structures.SurfaceMap.mean_confidence", sureness)
         return np.concatenate([found.score_N for found in asked.detect(frames())[0]])
 
-    network = opened(weights, THRESHOLD, closer=False)
+    network = opened(weights, THRESHOLD, refine_boxes=False)
     surely, unsurely = scores(network, 1.0), scores(network, 0.25)
     np.testing.assert_allclose(unsurely, surely / 2, rtol=1e-6)
     middle = float(np.median(unsurely))
-    above = scores(opened(weights, middle, closer=False), 0.25)
+    above = scores(opened(weights, middle, refine_boxes=False), 0.25)
     np.testing.assert_array_equal(above, unsurely[unsurely > middle])
     assert 0 < len(above) < len(unsurely)
 
@@ -258,11 +258,11 @@ def test_scores_fade_with_what_surer_people_cover() -> None:
 
 
 def test_asked_in_the_mirror_too_a_mirrored_picture_has_the_mirrored_answer(weights: Path) -> None:
-    config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", turn=False)
+    config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", roll_align=False)
     crop_CC3 = np.random.default_rng(0).integers(0, 256, (CROP, CROP, 3), np.uint8)
     box_4 = np.array([11, 11, CROP - 11, CROP - 11], np.float32)  # its crop is the whole picture, and a little more
-    for mirror, alike in ((True, True), ("auto", True), (False, False)):
-        network = open_light(dataclasses.replace(config, mirror=mirror), 1)
+    for flip, alike in ((True, True), ("auto", True), (False, False)):
+        network = open_light(dataclasses.replace(config, flip=flip), 1)
         reader = network.reader
         looks = reader.read(reader.look(rgb_HW3, box_4) for rgb_HW3 in (crop_CC3, crop_CC3[:, ::-1]))
         seen_LGG, flipped_LGG = (look.maps_LGG for look in looks)
@@ -278,10 +278,11 @@ def test_who_is_looked_at_again_is_shown_as_seen_in_the_box_of_the_first_look(
 ) -> None:
     """The first look's boxes are looked at again, and fitted to what is seen then."""
     usual = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=THRESHOLD)
-    once, twice = (open_light(dataclasses.replace(usual, mirror=False, closer=closer), 1) for closer in (False, True))
+    usual = dataclasses.replace(usual, flip=False)
+    once, twice = (open_light(dataclasses.replace(usual, refine_boxes=refine), 1) for refine in (False, True))
     rgb_HW3 = frames()[0]
     for seen in ("models.structures.SurfaceMap", "models.light.inference.assembly.Silhouette"):
-        monkeypatch.setattr(f"{seen}.sureness", 1.0)
+        monkeypatch.setattr(f"{seen}.mean_confidence", 1.0)
     (first,), (last,) = once.detect(rgb_HW3[None])[0], twice.detect(rgb_HW3[None])[0]
     looks = twice.reader.read(twice.reader.look(rgb_HW3, box_4) for box_4 in first.box_N4)
     expected = {fitted(look.box_4, look.surface).tobytes() for look in looks}
@@ -289,7 +290,7 @@ def test_who_is_looked_at_again_is_shown_as_seen_in_the_box_of_the_first_look(
     assert {box_4.tobytes() for box_4 in last.box_N4} <= expected
 
 
-@pytest.mark.parametrize("name", ["mirror", "closer", "turn"])
+@pytest.mark.parametrize("name", ["flip", "refine_boxes", "roll_align"])
 def test_other_networks_are_not_asked_twice(name: str) -> None:
     with pytest.raises(ModelError, match=rf"network\.{name}"):
         NetworkConfig(kind="zoo", **{name: True})

@@ -17,7 +17,7 @@ from models.light.export.quantized import TOGETHER, Half
 from models.light.inference.asking import Asking, answered
 from models.light.inference.light_network import LightNetwork, open_light
 from models.light.inference.together import Together, as_blob
-from models.network import NetworkConfig, Reading
+from models.network import NetworkConfig, TtaLevel
 
 
 class Adding:
@@ -104,10 +104,10 @@ def said_of(network: LightNetwork, rgb_THW3: np.ndarray) -> list[list[np.ndarray
 
 
 @pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="eight-bit graphs run in OpenVINO alone")
-@pytest.mark.parametrize("reading", ["quick", "careful", "thorough"])
-def test_the_built_in_weights_say_of_frames_together_what_they_say_of_each(root: Path, reading: Reading) -> None:
+@pytest.mark.parametrize("tta", ["adaptive_fast", "adaptive", "full"])
+def test_the_built_in_weights_say_of_frames_together_what_they_say_of_each(root: Path, tta: TtaLevel) -> None:
     """In eight bits, of the demo's people in frames of three sizes: boxes, scores, charts, U and V to the bit."""
-    network = open_light(NetworkConfig(precision="int8", reading=reading), 1)
+    network = open_light(NetworkConfig(precision="int8", tta=tta), 1)
     with av.open(str(root / "configs" / "demo_walk.mp4")) as clip:
         film = [frame.to_ndarray(format="rgb24") for frame in islice(clip.decode(video=0), TOGETHER + 1)]
     for size in ((320, 240), (180, 400), (520, 300)):

@@ -187,21 +187,21 @@ def test_maps_keep_their_place_in_the_frame_on_another_region(to: tuple[int, int
     np.testing.assert_allclose(found[2] * 240, columns, atol=0.1)
 
 
-@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize("angle", ANGLES)
-def test_who_leans_is_read_again_upright(angle: int, mirror: bool) -> None:
+def test_who_leans_is_read_again_upright(angle: int, flip: bool) -> None:
     """Twice in all, and four times from `LEANING` on; without the mirror once, and twice from `LYING` on."""
     rgb = person(angle)
     box = box_of(rgb)
     networks = Colours()
-    found = look(Reader(networks, mirror=mirror, turn=True, calibration=NEUTRAL), rgb, box)
-    asked = (4 if abs(angle) > LEANING else 2) if mirror else (2 if abs(angle) > LYING else 1)
+    found = look(Reader(networks, flip=flip, roll_align=True, calibration=NEUTRAL), rgb, box)
+    asked = (4 if abs(angle) > LEANING else 2) if flip else (2 if abs(angle) > LYING else 1)
     assert networks.asked == asked
     true = colours(crop_person(rgb, crop_region(box))[0])
     both = (true[0] > 0) & (found.maps_LGG[0] > 0)
     assert both.sum() > 0.9 * (true[0] > 0).sum()
     assert (found.maps_LGG[1] == true[1])[both].mean() > 0.97
-    assert found.maps_LGG[4].max() > 0.88 or (not mirror and abs(angle) < LYING)
+    assert found.maps_LGG[4].max() > 0.88 or (not flip and abs(angle) < LYING)
 
 
 @pytest.mark.parametrize(("sure", "asked"), [(0.9, 2), (0.6, 4)])
@@ -209,7 +209,7 @@ def test_of_whom_two_answers_leave_unsure_two_more_are_asked_for(sure: float, as
     """Who does not lean is not tilted then, however unsure all are."""
     rgb = person(0)
     networks = Colours(sure=sure)
-    look(Reader(networks, mirror=True, turn=True, calibration=NEUTRAL), rgb, box_of(rgb))
+    look(Reader(networks, flip=True, roll_align=True, calibration=NEUTRAL), rgb, box_of(rgb))
     assert networks.asked == asked
 
 
@@ -217,7 +217,7 @@ def test_who_leans_and_of_whom_nothing_is_sure_is_asked_for_twice_more() -> None
     """25° to either side of upright."""
     rgb = person(40)
     networks = Colours(sure=0.6)
-    found = look(Reader(networks, mirror=True, turn=True, calibration=NEUTRAL), rgb, box_of(rgb))
+    found = look(Reader(networks, flip=True, roll_align=True, calibration=NEUTRAL), rgb, box_of(rgb))
     assert networks.asked == 6
     view = View.straight(found.region_4)
     leaning = lean(found.maps_LGG, view)
@@ -237,7 +237,7 @@ def test_read_thoroughly_everybody_is_asked_for_eight_times(angle: int, tilt: in
     seen: list[np.ndarray] = []
     read = networks.read
     networks.read = lambda crop: seen.append(crop.astype(np.uint8)) or read(crop)  # type: ignore[method-assign,func-returns-value]
-    found = look(Reader(networks, mirror=True, turn=True, calibration=NEUTRAL), rgb, box_of(rgb), reading="thorough")
+    found = look(Reader(networks, flip=True, roll_align=True, calibration=NEUTRAL), rgb, box_of(rgb), tta="full")
     assert networks.asked == len(seen) == 8
     inside = View.straight(np.array([0, 0, 1, 1], np.float32))
     leans = [lean(colours(crop), inside) for crop in seen[3:]]
@@ -262,13 +262,14 @@ def test_read_quickly_who_leans_or_is_unsure_is_asked_for_twice(angle: int, sure
     seen: list[np.ndarray] = []
     read = networks.read
     networks.read = lambda crop: seen.append(crop.astype(np.uint8)) or read(crop)  # type: ignore[method-assign,func-returns-value]
-    reader = Reader(networks, mirror=True, turn=True, calibration=NEUTRAL)
-    found = look(reader, rgb, box_of(rgb), reading="quick")
+    reader = Reader(networks, flip=True, roll_align=True, calibration=NEUTRAL)
+    found = look(reader, rgb, box_of(rgb), tta="adaptive_fast")
     assert (networks.asked, len(found.answers)) == (asked, asked)
     inside = View.straight(np.array([0, 0, 1, 1], np.float32))
     if asked == 2:
         assert abs(lean(colours(seen[1]), inside)) < 4
-    once = look(Reader(Colours(), mirror=False, turn=False, calibration=NEUTRAL), rgb, box_of(rgb), reading="quick")
+    reader = Reader(Colours(), flip=False, roll_align=False, calibration=NEUTRAL)
+    once = look(reader, rgb, box_of(rgb), tta="adaptive_fast")
     assert len(once.answers) == 1
 
 
@@ -276,8 +277,8 @@ def test_read_quickly_who_leans_or_is_unsure_is_asked_for_twice(angle: int, sure
 def test_a_look_goes_on_to_be_thorough_and_asks_nothing_twice(angle: int, sure: float, known: int) -> None:
     rgb = person(angle)
     networks = Colours(sure=sure, unsure=sure)
-    reader = Reader(networks, mirror=True, turn=True, calibration=NEUTRAL)
-    at_once = look(reader, rgb, box_of(rgb), reading="thorough")
+    reader = Reader(networks, flip=True, roll_align=True, calibration=NEUTRAL)
+    at_once = look(reader, rgb, box_of(rgb), tta="full")
     assert networks.asked == 8
     careful = look(reader, rgb, box_of(rgb))
     assert networks.asked == 8 + known
@@ -287,20 +288,20 @@ def test_a_look_goes_on_to_be_thorough_and_asks_nothing_twice(angle: int, sure: 
     np.testing.assert_array_equal(gone_on.surface.uv_2hw, at_once.surface.uv_2hw)
 
 
-@pytest.mark.parametrize(("mirror", "turn", "asked"), [(True, False, 2), (False, True, 1), (False, False, 1)])
-def test_without_the_mirror_or_turning_nothing_is_thorough(mirror: bool, turn: bool, asked: int) -> None:
+@pytest.mark.parametrize(("flip", "roll_align", "asked"), [(True, False, 2), (False, True, 1), (False, False, 1)])
+def test_without_the_mirror_or_turning_nothing_is_thorough(flip: bool, roll_align: bool, asked: int) -> None:
     networks = Colours()
     rgb = person(0)
-    look(Reader(networks, mirror=mirror, turn=turn, calibration=NEUTRAL), rgb, box_of(rgb), reading="thorough")
+    look(Reader(networks, flip=flip, roll_align=roll_align, calibration=NEUTRAL), rgb, box_of(rgb), tta="full")
     assert networks.asked == asked
 
 
 def test_nobody_is_turned_who_is_not_to_be() -> None:
     rgb = person(90)
-    for mirror in (False, True):
+    for flip in (False, True):
         networks = Colours()
-        found = look(Reader(networks, mirror=mirror, turn=False, calibration=NEUTRAL), rgb, box_of(rgb))
-        assert (networks.asked, found.maps_LGG[4].max()) == (1 + mirror, np.float32(0.4))
+        found = look(Reader(networks, flip=flip, roll_align=False, calibration=NEUTRAL), rgb, box_of(rgb))
+        assert (networks.asked, found.maps_LGG[4].max()) == (1 + flip, np.float32(0.4))
 
 
 @pytest.mark.parametrize("angle", [0, 90])
@@ -308,7 +309,7 @@ def test_a_second_look_asks_for_one_answer_less(angle: int) -> None:
     """What was read before is the first answer."""
     rgb = person(angle)
     networks = Colours()
-    reader = Reader(networks, mirror=True, turn=True, calibration=NEUTRAL)
+    reader = Reader(networks, flip=True, roll_align=True, calibration=NEUTRAL)
     before = only(reader, reader.glance(rgb, box_of(rgb)))
     assert networks.asked == 1
     whole = look(reader, rgb, box_of(rgb), before)

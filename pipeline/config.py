@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from pipeline.conversion import ConfigError, convert, nearest, to_dataclass
-from pipeline.former_names import FORMER_CONFIGURATIONS, refuse_former_names
+from pipeline.former_names import FORMER_CONFIGURATIONS, former_name, refuse_former_names
 from pipeline.graph import Graph, build_graph, stage_class
 from pipeline.plain_yaml import DEEPEST, MOST_CHARACTERS, read_yaml
 from pipeline.settings import LaneConfig, RunSettings
@@ -75,7 +75,7 @@ def find_config(name: str, configs: Path = CONFIGS) -> Path:
         return configs / f"{name}.yaml"
     known = [file.stem for file in configs.glob("*.yaml")]
     if name in FORMER_CONFIGURATIONS:
-        raise ConfigError(f"the configuration '{name}' is now called '{FORMER_CONFIGURATIONS[name]}'", f"-c {name}")
+        raise ConfigError(former_name("configuration", name, FORMER_CONFIGURATIONS), f"-c {name}")
     raise ConfigError(f"there is no configuration '{name}'", f"-c {name}", nearest(name, known))
 
 

@@ -9,15 +9,24 @@ from pipeline.conversion import ConfigError, Origin
 
 FORMER_STAGES: dict[str, str] = {
     "recall": "read_shards",
+    "relabel_photos": "",
     "shelve": "write_shards",
 }
-"""The present name of a stage by its former name."""
+"""The present name of a stage by its former name; here and below an empty one for what was removed."""
 
 FORMER_KEYS: dict[str, str] = {
+    "label_photos.near": "",
     "network.closer": "network.refine_boxes",
     "network.mirror": "network.flip",
     "network.reading": "network.tta",
     "network.turn": "network.roll_align",
+    "train_detector.mix.empty": "",
+    "train_detector.mix.obstructed": "",
+    "train_surface.mix.adapted": "",
+    "train_surface.mix.arms": "",
+    "train_surface.mix.legs": "",
+    "train_surface.soft_labels": "",
+    "train_surface.uv_weight": "",
 }
 """The present key by the former one, both in full: `SECTION.KEY`, deeper ones with more dots; without a dot, a key of
 the run as a whole or a section. SECTION is the present name of the stage or section."""
@@ -30,7 +39,9 @@ FORMER_VALUES: dict[tuple[str, str], str] = {
 """The present value by the present key in full (`SECTION.KEY`, or an option such as `--export`) and the former value;
 for a key with a list of values, by each of them."""
 
-FORMER_CONFIGURATIONS: dict[str, str] = {}
+FORMER_CONFIGURATIONS: dict[str, str] = {
+    "train_light_again": "",
+}
 """The present name of a configuration, as after `-c`, by its former name."""
 
 
@@ -57,7 +68,14 @@ def refuse_former_names(values: Mapping[str, Any], origin: Origin) -> None:
 
 def _refuse(what: str, name: Any, table: Mapping[str, str], where: str) -> None:
     if isinstance(name, str) and name in table:
-        raise ConfigError(f"the {what} '{name}' is now called '{table[name]}'", where)
+        raise ConfigError(former_name(what, name, table), where)
+
+
+def former_name(what: str, name: str, table: Mapping[str, str]) -> str:
+    """What a message says of a stage, key or configuration with a former name."""
+    if not table[name]:
+        return f"the {what} '{name}' was removed, leave it out"
+    return f"the {what} '{name}' is now called '{table[name]}'"
 
 
 def _keys(values: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:

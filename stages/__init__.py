@@ -37,7 +37,6 @@ STAGES: dict[str, str] = {
     "export_truth": "stages.synthetic.export_truth:ExportTruth",
     "rounds": "stages.training.light.train:Rounds",
     "label_photos": "stages.training.data.label_photos:LabelPhotos",
-    "relabel_photos": "stages.training.data.relabel_photos:RelabelPhotos",
     "draw_scenes": "stages.training.data.draw_scenes:DrawScenes",
     "train_detector": "stages.training.light.train:TrainDetector",
     "train_surface": "stages.training.light.train:TrainSurface",

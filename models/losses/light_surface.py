@@ -40,7 +40,7 @@ UV_METRES = torch.tensor(
 MEAN_METRES = 0.42
 """The mean of these over the whole skin."""
 UV_WEIGHT = 4.0
-"""Of the loss of U and V among the others, where nothing else is asked."""
+"""Weight of the loss of U and V among the other terms."""
 POINTED = 14 * 130 / 256**2
 """Share of a person's box that a part takes when it gets the most points, 14: annotators set one for every 130 cells of
 the box's 256 x 256 (paper §2.1), so that a larger part has no more of them."""
@@ -56,17 +56,13 @@ class Counting:
     """What counts for how much.
 
     Attributes:
-        soft_labels: what a label lacks in trust goes to the other parts, and the cell counts in full.
         metric_uv: U and V count by how far along the skin they are off.
         as_points: cells of parts, and U and V there, count as the points that annotators set (see `point_share`).
-        uv_weight: of the loss of U and V among the others.
         extremities: how many times a cell of hands and feet counts where persons are told from what is around them.
     """
 
-    soft_labels: bool = False
     metric_uv: bool = False
     as_points: bool = False
-    uv_weight: float = UV_WEIGHT
     extremities: float = 1.0
 
 
@@ -118,9 +114,8 @@ def surface_losses(
             label_P4[body],
             weight_P4[body],
             part_share_P4[body],
-            soft_labels=counting.soft_labels,
         ),
-        counting.uv_weight
+        UV_WEIGHT
         * uv_loss(net.read_uv(x_PC[exact]), label_P4[exact], uv_P24, uv_share_P4[exact], metric=counting.metric_uv),
     )
 
@@ -192,19 +187,11 @@ def part_loss(
     label_P4: torch.Tensor,
     weight_P4: torch.Tensor,
     share_P4: torch.Tensor,
-    *,
-    soft_labels: bool = False,
 ) -> torch.Tensor:
-    """Which part, a mean over the body's cells, each counting by its share and by how far its label is trusted.
-
-    With soft labels the trust is the share of the labelled part, and the others share the rest alike.
-    """
+    """Which part, a mean over the body's cells, each counting by its share and by how far its label is trusted."""
     index = chart_index(label_P4)
     log_P4K = logit_P4K.float().log_softmax(2)
     part = -log_P4K.gather(2, index[:, :, None])[:, :, 0]
-    if soft_labels:
-        others = -(log_P4K.sum(2) + part) / (log_P4K.shape[2] - 1)
-        part, weight_P4 = weight_P4 * part + (1 - weight_P4) * others, torch.ones_like(weight_P4)
     weighted = on_body(label_P4) * weight_P4 * share_P4
     return (part * weighted).sum() / weighted.sum().clamp(min=1)
 

@@ -47,7 +47,6 @@ class Picture:
         stretched: True when the photo was squeezed into a square and its aspect is lost.
         crowd_K4: regions full of people that nobody counted.
         keypoint_M173: COCO-17 keypoints of the annotated people.
-        near: of a film: the frames before and after that vote on its labels, each of the same size.
     """
 
     name: str
@@ -56,7 +55,6 @@ class Picture:
     stretched: bool
     crowd_K4: F32 | None = None
     keypoint_M173: F32 | None = None
-    near: tuple[U8, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -126,37 +125,25 @@ def photos_below(folder: Path) -> Iterator[Picture]:
         yield Picture(name=name, rgb_HW3=read_rgb(path), box_M4=None, stretched=False)
 
 
-def sequence(folder: Path, every: int, near: int = 0) -> Iterator[Picture]:
-    """Every so-many-th frame of a folder of numbered JPEGs, not annotated; for `near` see `film_pictures`."""
+def sequence(folder: Path, every: int) -> Iterator[Picture]:
+    """Every `every`-th frame of a folder of numbered JPEGs, not annotated."""
     paths = sorted(folder.glob("*.jpg"))
-    yield from film_pictures(((f"{folder.name}/{path.name}", partial(read_rgb, path)) for path in paths), every, near)
+    yield from sampled_frames(((f"{folder.name}/{path.name}", partial(read_rgb, path)) for path in paths), every)
 
 
-def clip(path: Path, every: int, near: int = 0) -> Iterator[Picture]:
-    """Every so-many-th frame of a video, not annotated; for `near` see `film_pictures`."""
+def clip(path: Path, every: int) -> Iterator[Picture]:
+    """Every `every`-th frame of a video, not annotated."""
     with av.open(str(path)) as container:
         frames = enumerate(container.decode(video=0))
         named = ((f"{path.name}/{index:06d}", partial(_rgb, frame)) for index, frame in frames)
-        yield from film_pictures(named, every, near)
+        yield from sampled_frames(named, every)
 
 
 def _rgb(frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
     return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
-def film_pictures(frames: Iterable[Frame], every: int, near: int) -> Iterator[Picture]:
-    """Every so-many-th frame of a film as a picture.
-
-    Args:
-        frames: names, and what reads them.
-        near: how many frames before and after lie those that vote on its labels (0: none); where one of them would lie
-            outside of the film, a picture has none.
-    """
-    window: deque[Frame | None] = deque([None] * (2 * near + 1), maxlen=2 * near + 1)
-    for index, frame in enumerate(itertools.chain(frames, [None] * near)):
-        window.append(frame)
-        middle, first, last = window[near], window[0], window[-1]
-        if middle is None or (index - near) % every:
-            continue
-        around = (first[1](), last[1]()) if near and first and last else ()
-        yield Picture(name=middle[0], rgb_HW3=middle[1](), box_M4=None, stretched=False, near=around)
+def sampled_frames(frames: Iterable[Frame], every: int) -> Iterator[Picture]:
+    """Every `every`-th frame of a video as a picture. `frames`: names, and what reads them."""
+    for name, read in itertools.islice(frames, 0, None, every):
+        yield Picture(name=name, rgb_HW3=read(), box_M4=None, stretched=False)

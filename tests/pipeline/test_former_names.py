@@ -29,7 +29,9 @@ lanes:
 def former(monkeypatch) -> None:
     """Some names of the toy stages have former names."""
     monkeypatch.setattr(former_names, "FORMER_STAGES", {"tally": "count"})
-    monkeypatch.setattr(former_names, "FORMER_KEYS", {"count.chonk": "count.chunk", "shared.size": "shared.scale"})
+    monkeypatch.setattr(
+        former_names, "FORMER_KEYS", {"count.chonk": "count.chunk", "count.lumps": "", "shared.size": "shared.scale"}
+    )
     monkeypatch.setattr(former_names, "FORMER_VALUES", {("square.do", "perish"): "die"})
 
 
@@ -40,6 +42,7 @@ def former(monkeypatch) -> None:
         (TOY, ("tally.chunk=3",), "--set: tally: the stage 'tally' is now called 'count'"),
         ("lanes: {all: {stages: [tally]}}\n", (), "lanes.all.stages: the stage 'tally' is now called 'count'"),
         (TOY + "count: {chonk: 1}\n", (), "toy.yaml: count.chonk: the key 'count.chonk' is now called 'count.chunk'"),
+        (TOY, ("count.lumps=1",), "--set: count.lumps: the key 'count.lumps' was removed, leave it out"),
         (TOY, ("count.chonk=1",), "--set: count.chonk: the key 'count.chonk' is now called 'count.chunk'"),
         (TOY, ("shared.size=1",), "--set: shared.size: the key 'shared.size' is now called 'shared.scale'"),
         (TOY, ("square.shared.size=1",), "square.shared.size: the key 'shared.size' is now called 'shared.scale'"),
@@ -94,11 +97,11 @@ def test_the_tables_name_what_there_is(root: Path) -> None:
 
     keys = every_key(STAGES)
     stages = former_names.FORMER_STAGES
-    assert set(stages.values()) <= set(STAGES) and not set(stages) & set(STAGES)
+    assert set(stages.values()) <= {*STAGES, ""} and not set(stages) & set(STAGES)
     renamed = former_names.FORMER_KEYS
-    assert {key for key in renamed.values() if key not in keys and key not in STAGES} == set()
+    assert {key for key in renamed.values() if key and key not in keys and key not in STAGES} == set()
     assert {key for key in renamed if key in keys} == set()
     assert {key for key, _ in former_names.FORMER_VALUES if key not in keys and key != "--export"} == set()
     configurations = {file.stem for file in (root / "configs").rglob("*.yaml")}
-    assert set(former_names.FORMER_CONFIGURATIONS.values()) <= configurations
+    assert set(former_names.FORMER_CONFIGURATIONS.values()) <= {*configurations, ""}
     assert not set(former_names.FORMER_CONFIGURATIONS) & configurations

@@ -52,7 +52,6 @@ class LabelPhotos(Stage):
             photos: folders of photos that may be trained on, of people or of anything else, in any depth.
             sequences, clips: folders of numbered JPEGs, and videos, that may be trained on.
             every: frames between two that are taken of sequences and clips.
-            near: how many frames away those lie that vote on a taken one's labels, carried by flow; 0: none vote.
             part_teacher: a BodyPix file, Coral's .tflite (the better) or the .onnx.
             box_teacher: the YOLOX-nano .onnx file.
             pose_teacher: MediaPipe's pose_landmark_heavy.tflite, which corrects arms and legs (optional).
@@ -66,7 +65,6 @@ class LabelPhotos(Stage):
         sequences: tuple[str, ...] = ()
         clips: tuple[str, ...] = ()
         every: int = 8
-        near: int = 0
         part_teacher: str = ""
         box_teacher: str = ""
         pose_teacher: str = ""
@@ -75,7 +73,6 @@ class LabelPhotos(Stage):
         def __post_init__(self) -> None:
             """Raises ValueError for a number out of range."""
             require_count("workers", self.workers)
-            require_count("near", self.near)
 
     def __call__(self, part: Round) -> Iterator[PhotoShards]:
         """All shards, made in the first round. Raises: StageError naming the key of a path that is missing."""
@@ -159,6 +156,6 @@ def all_pictures(config: LabelPhotos.Config) -> Iterator[Picture]:
     for name in config.photos:
         yield from photos_below(require(name, "label_photos.photos", REMEDY))
     for name in config.sequences:
-        yield from sequence(require(name, "label_photos.sequences", REMEDY), config.every, config.near)
+        yield from sequence(require(name, "label_photos.sequences", REMEDY), config.every)
     for name in config.clips:
-        yield from clip(require(name, "label_photos.clips", REMEDY), config.every, config.near)
+        yield from clip(require(name, "label_photos.clips", REMEDY), config.every)

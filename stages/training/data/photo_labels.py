@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,6 @@ from stages.annotations.photos import (
     Picture,
     natural_size,
 )
-from stages.training.data.carried_labels import NearFrame, near_frames, voted
 from stages.training.data.pose_labels import fuse, joints_of, lean
 
 F32 = npt.NDArray[Any]
@@ -66,8 +65,7 @@ def label_photo(picture: Picture, teachers: Teachers, seed: int) -> LabelledPhot
     rgb_HW3 = cv2.resize(picture.rgb_HW3, natural, interpolation=cv2.INTER_AREA)
     found_N4, score_N = teachers.boxes(rgb_HW3)
     box_M4, kind_M = merge_boxes(None if known_M4 is None else known_M4 * to_natural, found_N4, score_N)
-    near = [cv2.resize(one, natural, interpolation=cv2.INTER_AREA) for one in picture.near]
-    people = list(label_people(teachers, rgb_HW3, box_M4, kind_M, to_natural, np.random.default_rng(seed), near))
+    people = list(label_people(teachers, rgb_HW3, box_M4, kind_M, to_natural, np.random.default_rng(seed)))
     return LabelledPhoto(
         name=picture.name,
         aspect=aspect,
@@ -86,26 +84,17 @@ def label_people(
     kind_M: U8,
     to_natural_4: F32,
     random: np.random.Generator,
-    near: Sequence[U8] = (),
 ) -> Iterator[PersonLabels]:
     """Two labelled crops of each of the four largest people that are at least 48 px tall, where the teacher is sure."""
     tall = np.flatnonzero((kind_M == PERSON) & (box_M4[:, 3] - box_M4[:, 1] >= LEAST_HEIGHT))
-    around = near_frames(rgb_HW3, near) if len(tall) else []
     for index in tall[np.argsort(-areas(box_M4[tall]), kind="stable")][:MOST_PEOPLE]:
         box_4, others_M4 = box_M4[index], np.delete(box_M4, index, 0)
         pose = teachers.poses(rgb_HW3, box_4) if teachers.poses else None
-        poses = [teachers.poses(one.rgb_HW3, one.moved(box_4)) if teachers.poses else None for one in around]
         for _ in range(2):
             region_4 = square_region(box_4, random.uniform(1.05, 1.35), random.uniform(-0.05, 0.05, 2))
             made = person_labels(teachers.parts, rgb_HW3, box_4, others_M4, region_4, pose)
             if made is None:
                 continue
-            heard = [
-                carried_labels(teachers.parts, one, box_4, others_M4, region_4, pose_there)
-                for one, pose_there in zip(around, poses, strict=True)
-            ]
-            if len(heard) == 2 and heard[0] is not None and heard[1] is not None:
-                made = voted(made, heard[0], heard[1])
             yield PersonLabels(
                 box_4=box_4 / to_natural_4,
                 region_4=region_4 / to_natural_4,
@@ -113,20 +102,6 @@ def label_people(
                 weight_LL=made[1],
                 joint_J3=joints_of(pose) / (*to_natural_4[:2], 1),
             )
-
-
-def carried_labels(
-    parts: PartTeacher, near: NearFrame, box_4: F32, others_M4: F32, region_4: F32, pose: Pose | None
-) -> tuple[U8, U8] | None:
-    """What the part teacher says of a person in a near frame, carried to the cells of `region_4` in the labelled one.
-
-    `pose` is the person's in the near frame.
-    """
-    there_4 = near.moved(box_4)
-    region_there_4 = region_4 + there_4 - box_4
-    others_there_M4 = np.array([near.moved(other_4) for other_4 in others_M4], np.float32).reshape(-1, 4)
-    said = person_labels(parts, near.rgb_HW3, there_4, others_there_M4, region_there_4, pose)
-    return None if said is None else near.carried(said, region_there_4, cells_of(region_4)[2])
 
 
 def merge_boxes(labelled_M4: F32 | None, found_N4: F32, score_N: F32) -> tuple[F32, U8]:

@@ -1,5 +1,4 @@
-"""What cameras do to colours: brightness, contrast, saturation, blur, noise, compression, one the look of another; for
-training samples."""
+"""Photometric augmentation: brightness, contrast, saturation, blur, noise, compression."""
 
 from __future__ import annotations
 
@@ -8,7 +7,6 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
 
 from stages.world.camera.still_codecs import through_codec
 
@@ -42,21 +40,3 @@ def degrade(rgb_HW3: U8, random: np.random.Generator) -> U8:
     if random.random() < 0.25:
         rgb_HW3 = through_codec(rgb_HW3, ".jpg", int(random.integers(25, 90)))
     return rgb_HW3
-
-
-def in_the_look_of(rgb_HW3: U8, other_HW3: U8, reach: float) -> U8:
-    """A picture with the coarse light and colours of another, its own shapes: Fourier domain adaptation.
-
-    The amplitudes of the lowest frequencies are the other's, all phases its own (Yang & Soatto, CVPR 2020).
-
-    Args:
-        other_HW3: of the same size.
-        reach: frequencies that are taken, as a share (0 to .5) of all along a side.
-    """
-    height, width = rgb_HW3.shape[:2]
-    mine, others = (fft.rfft2(one.astype(np.float32), axes=(0, 1)) for one in (rgb_HW3, other_HW3))
-    rows = np.abs(fft.fftfreq(height)) <= reach
-    columns = fft.rfftfreq(width) <= reach
-    low = np.ix_(rows, columns)
-    mine[low] = np.abs(others[low]) * np.exp(1j * np.angle(mine[low]))
-    return np.clip(np.round(fft.irfft2(mine, s=(height, width), axes=(0, 1))), 0, 255).astype(np.uint8)

@@ -13,7 +13,6 @@ import numpy.typing as npt
 from models.light.architecture.pixels import MEAN
 from models.surface.charts import MIRROR_CHART
 from stages.annotations.photos import IGNORE, PERSON, UNSURE
-from stages.training.data.backgrounds import over
 from stages.training.data.photometry import degrade, recolour
 
 F32 = npt.NDArray[Any]
@@ -30,7 +29,7 @@ MOST_PEOPLE = 24
 SMALLEST = 6.0
 """Boxes that end up smaller than this many pixels are left alone."""
 LEAST_SEEN = 0.3
-"""People of whose box less is on the canvas, or uncovered there, are left alone, too."""
+"""People of whose box less is on the canvas are left alone, too."""
 
 _MIRROR = np.arange(256, dtype=np.uint8)
 _MIRROR[:25] = MIRROR_CHART
@@ -137,17 +136,6 @@ class _Painter:
         self.boxes.append(box_M4[keep] + np.asarray([x0, y0, x0, y0], np.float32))
         self.kinds.append(kind_M[keep])
 
-    def cover(self, cover_CC: U8, pixels_CC3: U8) -> None:
-        """Show a thing before everything where a mask (0..255) says so."""
-        self.rgb_HW3 = over(pixels_CC3, cover_CC, self.rgb_HW3)
-        hidden_CC = cover_CC > 127
-        self.part_hw[hidden_CC[4::8, 4::8]] = 0
-        for boxes_M4, kinds_M in zip(self.boxes, self.kinds, strict=True):
-            for i, box_4 in enumerate(boxes_M4):
-                boxes_M4[i], seen = uncovered(box_4, hidden_CC)
-                if seen < LEAST_SEEN or (boxes_M4[i, 2:] - boxes_M4[i, :2]).min() < SMALLEST:
-                    kinds_M[i] = UNSURE
-
     def canvas(self) -> Canvas:
         """What was painted; the largest people first, padded to MOST_PEOPLE."""
         box_M4, kind_M = np.concatenate(self.boxes), np.concatenate(self.kinds)
@@ -160,31 +148,13 @@ class _Painter:
         return Canvas(rgb_HW3=rgb_HW3, box_M4=boxes, kind_M=kinds, part_hw=self.part_hw, real=self.real)
 
 
-def uncovered(box_4: F32, hidden_HW: npt.NDArray[np.bool_]) -> tuple[F32, float]:
-    """A box without the rows and columns at its ends that are all hidden, and the share of it that is not hidden."""
-    x0, y0, x1, y1 = np.round(box_4).astype(int)
-    corner_2 = np.array([x0, y0])
-    seen_hw = ~hidden_HW[y0:y1, x0:x1]
-    if not seen_hw.any():
-        return box_4, float(seen_hw.size == 0)
-    seen = [np.flatnonzero(seen_hw.any(axis)) for axis in (0, 1)]
-    first_2, last_2 = (np.array([ends[end] for ends in seen]) for end in (0, -1))
-    low_2 = np.where(first_2 > 0, corner_2 + first_2, box_4[:2])
-    high_2 = np.where(last_2 + 1 < seen_hw.shape[::-1], corner_2 + last_2 + 1, box_4[2:])
-    return np.concatenate([low_2, high_2]).astype(np.float32), float(seen_hw.mean())
-
-
 def make_canvas(
     draw: Callable[[np.random.Generator], Sheet],
     random: np.random.Generator,
     *,
     mosaic: float,
-    before: tuple[U8, U8] | None = None,
 ) -> Canvas:
-    """One training picture from one sheet, or from four with probability `mosaic`.
-
-    `before`: mask (0..255) and RGB, CANVAS × CANVAS, of a thing that stands before all of it.
-    """
+    """One training picture from one sheet, or from four with probability `mosaic`."""
     painter = _Painter(random)
     if random.random() < mosaic:
         x, y = (8 * int(random.integers(*MOSAIC)) for _ in range(2))
@@ -197,6 +167,4 @@ def make_canvas(
             painter.paint(draw(random), x0, y0, width, height)
     else:
         painter.paint(draw(random), 0, 0, CANVAS, CANVAS)
-    if before is not None:
-        painter.cover(*before)
     return painter.canvas()

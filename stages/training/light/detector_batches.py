@@ -16,13 +16,12 @@ from models.light.architecture.detector import PersonDetector
 from models.light.architecture.places import places
 from models.light.teachers.box_teacher import PlaceTeacher
 from models.losses.light_detector import detector_losses, taught_losses
-from stages.annotations.photos import DENSE, PERSON, UNSURE
+from stages.annotations.photos import PERSON, UNSURE
 from stages.training.data.backgrounds import over, random_background
 from stages.training.data.photo_pool import PhotoPool, PoolPhoto
 from stages.training.data.scene_pool import PoolScene, ScenePool
 from stages.training.fit import Batch
 from stages.training.light.canvases import CANVAS, Canvas, Sheet, make_canvas
-from stages.training.light.in_front import thing
 from stages.training.light.mixes import SHEETS_AS_SHIPPED, SheetMix
 
 
@@ -58,19 +57,6 @@ def scene_sheet(scene: PoolScene, background_HW3: npt.NDArray[Any] | None) -> Sh
     )
 
 
-def empty_sheet(window_HW3: npt.NDArray[Any]) -> Sheet:
-    """A part of a photo where nobody is as something to make canvases of."""
-    height, width = window_HW3.shape[:2]
-    return Sheet(
-        rgb_HW3=window_HW3,
-        natural=(width, height),
-        box_M4=np.zeros((0, 4), np.float32),
-        kind_M=np.zeros(0, np.uint8),
-        part_hw=np.zeros((DENSE, DENSE), np.uint8),
-        real=True,
-    )
-
-
 class DetectorBatches:
     """Photos, and synthetic scenes when there are any; a teacher answers for canvases of photos.
 
@@ -96,14 +82,10 @@ class DetectorBatches:
 
     def _sheet(self, random: np.random.Generator) -> Sheet:
         mix = self.mix
-        # Where there is nothing to choose nothing is drawn: the canvases that quantising looks at stay the same.
-        kind = random.random() if self.scenes is not None or mix.empty else 0.0
-        if self.scenes is not None and kind < mix.synthetic:
+        if self.scenes is not None and random.random() < mix.synthetic:
             scene = self.scenes.scenes[random.integers(len(self.scenes.scenes))]
             behind = random_background(self.photos, random) if random.random() < mix.behind else None
             return scene_sheet(scene, behind)
-        if kind >= 1 - mix.empty and (window := random_background(self.photos, random)) is not None:
-            return empty_sheet(window)
         return photo_sheet(self.photos.photos[random.integers(len(self.photos.photos))])
 
     def __call__(self, step: int) -> Batch:
@@ -111,9 +93,7 @@ class DetectorBatches:
         canvases = []
         for index in self.indices:
             random = np.random.default_rng([self.seed, step, index])
-            behind = self.mix.obstructed > 0 and random.random() < self.mix.obstructed
-            before = thing(CANVAS, self.photos, random) if behind else None
-            canvases.append(make_canvas(self._sheet, random, mosaic=self.mix.mosaic, before=before))
+            canvases.append(make_canvas(self._sheet, random, mosaic=self.mix.mosaic))
         return (*stack(canvases), torch.from_numpy(np.stack([self._answer(canvas) for canvas in canvases])))
 
     def _answer(self, canvas: Canvas) -> npt.NDArray[Any]:

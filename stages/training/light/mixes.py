@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CropMix:
-    """Shares of crops, 0..1, but for `legs` and `arms`.
+    """Shares of crops, 0..1.
 
     Attributes:
         real: of real people, labelled by teachers; the rest is synthetic.
@@ -23,8 +23,6 @@ class CropMix:
         spoilt: with another light, and at times blur, noise or compression.
         distant: of as few pixels as people further away have.
         filmed: as a camera and codec leave them, at the source's own pixels: photon noise, sharpening, a codec.
-        adapted: of the synthetic crops with the coarse light and colours of a photo.
-        legs, arms: how many times as often real crops are shown that show legs, and much of the arms.
     """
 
     real: float = 0.5
@@ -39,13 +37,10 @@ class CropMix:
     spoilt: float = 1.0
     distant: float = 0.0
     filmed: float = 0.0
-    adapted: float = 0.0
-    legs: float = 2.0
-    arms: float = 1.5
 
     def __post_init__(self) -> None:
         """Raises ValueError for a share that is none."""
-        require_shares(self, free=("legs", "arms"))
+        require_shares(self)
 
     def is_real(self, index: int) -> bool:
         """Whether the crop of this place in a batch is to be a real one; they are spread evenly."""
@@ -60,28 +55,22 @@ class SheetMix:
         mosaic: of canvases made of four sheets.
         synthetic: of sheets with a synthetic scene; the rest are photos.
         behind: of synthetic sheets before a real background.
-        empty: of sheets that show a part of a photo where nobody is, enlarged: what is mistaken for people.
-        obstructed: of canvases behind slats, a post or something round.
     """
 
     mosaic: float = 0.35
     synthetic: float = 0.25
     behind: float = 0.8
-    empty: float = 0.0
-    obstructed: float = 0.0
 
     def __post_init__(self) -> None:
         """Raises ValueError for a share that is none."""
         require_shares(self)
-        if self.synthetic + self.empty > 1:
-            raise ValueError("synthetic and empty together are more than all sheets")
 
 
-def require_shares(mix: CropMix | SheetMix, free: tuple[str, ...] = ()) -> None:
-    """Raises: ValueError for a number below 0, or above 1 where it is not free to be."""
+def require_shares(mix: CropMix | SheetMix) -> None:
+    """Raises: ValueError for a number below 0 or above 1."""
     for one in fields(mix):
         value = getattr(mix, one.name)
-        if value < 0 or (one.name not in free and value > 1):
+        if not 0 <= value <= 1:
             raise ValueError(f"{one.name} is {value}; a share is between 0 and 1")
 
 

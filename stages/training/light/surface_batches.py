@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
-import cv2
 import numpy as np
 import torch
 from torch import nn
@@ -16,25 +14,26 @@ from models.losses.light_surface import ALL_CELLS, BodyPlaces, Counting, body_pl
 from models.losses.light_taught import SurfaceTeacher, taught_surface
 from stages.training.data.backgrounds import nobody, random_background
 from stages.training.data.photo_pool import PhotoPool
-from stages.training.data.photometry import in_the_look_of
 from stages.training.data.scene_pool import ScenePool
 from stages.training.fit import Batch
 from stages.training.light.crops import Crop, cut_photo, cut_scene, photo_crop, scene_crop
 from stages.training.light.in_front import hidden, obstructed
 from stages.training.light.mixes import CROPS_AS_SHIPPED, CropMix
 
-LOOK_REACH = 0.02
-"""Of frequencies: three waves across a crop."""
-LEGS = frozenset(range(5, 15))
-ARMS = frozenset({3, 4, *range(15, 23)})
+LEGS, LEG_FACTOR = frozenset(range(5, 15)), 2.0
+"""Charts of legs and feet, and how many times as often real crops are drawn that show them."""
+ARMS, ARM_FACTOR = frozenset({3, 4, *range(15, 23)}), 1.5
+"""Charts of arms and hands, and how many times as often real crops are drawn that show much of them."""
+MUCH = 0.15
+"""Share of a person's labelled cells from which legs or arms count as shown."""
 
 
-def rarity(label_LL: np.ndarray, mix: CropMix) -> float:
-    """How often to show a real crop, by whether legs are seen, and much of the arms."""
+def sampling_weight(label_LL: np.ndarray) -> float:
+    """How often a real crop is drawn, relative to one that shows neither legs nor much of the arms."""
     counts = np.bincount(label_LL.reshape(-1), minlength=256)[:25]
     body = max(int(counts[1:].sum()), 1)
     legs, arms = counts[list(LEGS)].sum() / body, counts[list(ARMS)].sum() / body
-    return float((mix.legs if legs > 0.15 else 1.0) * (mix.arms if arms > 0.15 else 1.0))
+    return float((LEG_FACTOR if legs > MUCH else 1.0) * (ARM_FACTOR if arms > MUCH else 1.0))
 
 
 class SurfaceBatches:
@@ -63,7 +62,7 @@ class SurfaceBatches:
         self.seed = seed
         self.sides = tuple(sides)
         self.mix = mix
-        weight = np.array([rarity(person.label_LL, mix) for person in photos.people])
+        weight = np.array([sampling_weight(person.label_LL) for person in photos.people])
         self.odds = np.cumsum(weight / max(weight.sum(), 1e-9))
 
     def __call__(self, step: int) -> Batch:
@@ -113,14 +112,7 @@ class SurfaceBatches:
         scene = self.scenes.scenes[index]
         if random.random() < self.mix.cut:
             scene = cut_scene(scene, person, random)
-        return self._adapted(scene_crop(scene, person, behind, side, random, self.mix), random)
-
-    def _adapted(self, crop: Crop, random: np.random.Generator) -> Crop:
-        if not self.mix.adapted or random.random() >= self.mix.adapted:
-            return crop
-        photo = self.photos.photos[random.integers(len(self.photos.photos))]
-        other_CC3 = cv2.resize(photo.rgb_SS3, crop.rgb_CC3.shape[1::-1], interpolation=cv2.INTER_AREA)
-        return replace(crop, rgb_CC3=in_the_look_of(crop.rgb_CC3, np.asarray(other_CC3), LOOK_REACH))
+        return scene_crop(scene, person, behind, side, random, self.mix)
 
 
 def stack(crops: Sequence[Crop]) -> Batch:

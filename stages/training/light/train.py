@@ -14,7 +14,7 @@ from models.light.architecture.pixels import CROP
 from models.light.architecture.sizes import DetectorSizes, LightSizes, SurfaceSizes
 from models.light.architecture.surface_net import SurfaceNet
 from models.light.architecture.weights import read_sizes, write_weights
-from models.losses.light_surface import UV_WEIGHT, Counting
+from models.losses.light_surface import Counting
 from models.losses.light_taught import read_teacher
 from models.places import path_named
 from pipeline.stage import Job, Stage
@@ -116,11 +116,9 @@ class TrainSurface(Stage):
             sizes: of the network.
             sides: pixels a side of the crops, for every step one of these; they are read at 160.
             mix: what kinds of crops are shown.
-            soft_labels: what a teacher's label lacks in trust goes to the other parts; else the cell counts for less.
             metric_uv: errors of U and V count by how far along the skin they are, as they are measured; else all alike.
             as_points: cells count as the points that annotators set, at most 14 in a part however large it is; else
                 parts weigh by the root of their area, U and V of all cells alike.
-            uv_weight: of the loss of U and V among the others.
             extremities: how many times a cell of hands and feet counts where persons are told from what is around them.
             teacher: a light network (a .safetensors file of any sizes) whose answers are learnt beside the labels.
         """
@@ -130,10 +128,8 @@ class TrainSurface(Stage):
         sizes: SurfaceSizes = field(default_factory=SurfaceSizes)
         sides: tuple[int, ...] = (128, CROP)
         mix: CropMix = field(default_factory=CropMix)
-        soft_labels: bool = False
         metric_uv: bool = False
         as_points: bool = False
-        uv_weight: float = UV_WEIGHT
         extremities: float = 1.0
         teacher: str = ""
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=5400))
@@ -143,8 +139,8 @@ class TrainSurface(Stage):
             HalfConfig.__post_init__(self)
             if not self.sides or any(side < 64 or side % 32 for side in self.sides):
                 raise ValueError("sides must be multiples of 32 from 64 on, at least one")
-            if self.uv_weight < 0 or self.extremities < 0:
-                raise ValueError("uv_weight and extremities must not be negative")
+            if self.extremities < 0:
+                raise ValueError("extremities must not be negative")
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open the network and its checkpoint, if there is one."""
@@ -154,10 +150,8 @@ class TrainSurface(Stage):
         self.half = Half(SurfaceNet(self.sizes), config, name="surface", threads=threads)
         teacher = read_teacher(path_named(config.teacher)).to(self.half.device) if config.teacher else None
         counting = Counting(
-            soft_labels=config.soft_labels,
             metric_uv=config.metric_uv,
             as_points=config.as_points,
-            uv_weight=config.uv_weight,
             extremities=config.extremities,
         )
         self._loss = partial(surface_loss, counting=counting, teacher=teacher)

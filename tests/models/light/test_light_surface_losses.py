@@ -79,22 +79,6 @@ def test_a_joint_costs_the_entropy_of_its_cell_where_it_is_known() -> None:
     assert joint_loss(logit, joint, 160) == pytest.approx(JOINT_WEIGHT * math.log(2), rel=1e-5)
 
 
-def test_soft_labels_are_distributions_over_the_parts() -> None:
-    torch.manual_seed(3)
-    logit, label, trust = torch.randn(5, 4, 24), torch.randint(0, 25, (5, 4)), torch.rand(5, 4)
-    label[0] = 255
-    body = (label > 0) & (label != 255)
-    wanted = ((1 - trust) / 23)[..., None].expand(5, 4, 24).clone()
-    wanted.scatter_(2, (label.clamp(1, 24) - 1)[..., None], trust[..., None])
-    cost = torch.nn.functional.cross_entropy(logit[body], wanted[body], reduction="none")
-    share = torch.rand(5, 4)
-    weight = share[body]
-    met = part_loss(logit, label, trust, share, soft_labels=True)
-    assert met == pytest.approx(((cost * weight).sum() / weight.sum()).item(), rel=1e-5)
-    sure = torch.ones(5, 4)
-    assert part_loss(logit, label, sure, share, soft_labels=True) == part_loss(logit, label, sure, share)
-
-
 def test_cells_count_as_the_points_that_annotators_set() -> None:
     label = torch.zeros(2, GRID, GRID, dtype=torch.int64)
     low, high = 5, 75  # the person's box: the crop is 1.15 times as large, 80 of 70 cells
@@ -118,10 +102,8 @@ def test_cells_count_as_the_points_that_annotators_set() -> None:
             assert np.ptp(said[coarse == part]) == 0
 
 
-@pytest.mark.parametrize(("as_points", "uv_weight", "extremities"), [(False, UV_WEIGHT, 1.0), (True, 7.0, 2.5)])
-def test_surface_losses_read_on_the_body_what_whole_maps_would_say(
-    *, as_points: bool, uv_weight: float, extremities: float
-) -> None:
+@pytest.mark.parametrize(("as_points", "extremities"), [(False, 1.0), (True, 2.5)])
+def test_surface_losses_read_on_the_body_what_whole_maps_would_say(*, as_points: bool, extremities: float) -> None:
     torch.manual_seed(2)
     net = SurfaceNet(SurfaceSizes(blocks=(1, 1, 1), refined=(0, 0))).eval()
     rgb = torch.rand(3, 3, CROP, CROP) * 255
@@ -131,7 +113,7 @@ def test_surface_losses_read_on_the_body_what_whole_maps_would_say(
     label[2] = 0  # of nobody
     weight, uv, known = torch.rand(3, GRID, GRID), torch.rand(3, 2, GRID, GRID), torch.tensor([True, False, True])
     features, on = net.features(rgb), body_places(label, known)
-    counting = Counting(as_points=as_points, uv_weight=uv_weight, extremities=extremities)
+    counting = Counting(as_points=as_points, extremities=extremities)
     sparse = surface_losses(net, features, label, weight, uv, on, counting)
     maps = net(rgb)
     part, u, v = (x.flatten(2).transpose(1, 2) for x in maps[1:])  # all cells of a picture, charts last
@@ -141,7 +123,7 @@ def test_surface_losses_read_on_the_body_what_whole_maps_would_say(
     dense = (
         person_loss(maps.person[:, 0], label, extremities),
         part_loss(part, label.flatten(1), weight.flatten(1), share.flatten(1)),
-        uv_weight * uv_loss((u, v), exact, uv.flatten(2), uv_share.flatten(1)),
+        UV_WEIGHT * uv_loss((u, v), exact, uv.flatten(2), uv_share.flatten(1)),
     )
     for one, other in zip(sparse, dense, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)

@@ -16,7 +16,6 @@ from models.light.architecture.files import TRAINING_PHOTOS
 from models.surface.body import COCO_KEYPOINTS
 from pipeline.stage import StageError
 from stages.annotations.photos import (
-    IGNORE,
     LABELS,
     PERSON,
     SIDE,
@@ -31,13 +30,12 @@ from stages.annotations.real_pictures import (
     COMMERCIAL_LICENCES,
     Frame,
     coco_people,
-    film_pictures,
     human_v2,
     photos_below,
+    sampled_frames,
 )
-from stages.training.data.carried_labels import near_frames, voted
 from stages.training.data.label_photos import LabelPhotos, all_pictures
-from stages.training.data.photo_labels import cells_of, merge_boxes
+from stages.training.data.photo_labels import merge_boxes
 from stages.training.data.photo_pool import PhotoPool
 from stages.training.data.shards import map_shard
 from stages.training.payloads import Round
@@ -239,39 +237,7 @@ def test_shards_are_mapped_as_they_were_saved(tmp_path: Path) -> None:
             map_shard(tmp_path / f"{name}.npz")
 
 
-def test_a_film_gives_every_so_manieth_frame_and_those_around_it() -> None:
-    def frames() -> list[Frame]:
-        return [(f"film/{i}", partial(np.full, (2, 2, 3), i, np.uint8)) for i in range(10)]
-
-    taken = list(film_pictures(frames(), every=4, near=0))
-    assert [(one.name, one.rgb_HW3[0, 0, 0], one.near) for one in taken] == [(f"film/{i}", i, ()) for i in (0, 4, 8)]
-    voted_on = list(film_pictures(frames(), every=4, near=2))
-    assert [one.name for one in voted_on] == ["film/0", "film/4", "film/8"]
-    assert [[int(near[0, 0, 0]) for near in one.near] for one in voted_on] == [[], [2, 6], []]
-
-
-def test_what_frames_around_agree_on_stands_and_the_rest_stays() -> None:
-    said = np.array([[3, 3, IGNORE, 3]], np.uint8), np.full((1, 4), 200, np.uint8)
-    before = np.array([[5, 5, 5, IGNORE]], np.uint8), np.full((1, 4), 90, np.uint8)
-    after = np.array([[5, 3, 5, IGNORE]], np.uint8), np.full((1, 4), 80, np.uint8)
-    label, weight = voted(said, before, after)
-    np.testing.assert_array_equal(label, [[5, 3, 5, 3]])
-    np.testing.assert_array_equal(weight, [[80, 200, 80, 200]])
-
-
-def test_labels_are_carried_along_the_flow() -> None:
-    """The picture moves by 6 pixels to the right and 2 down: so do box and labels, and what leaves it is lost."""
-    here_HW3 = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (160, 160, 3), np.uint8), (0, 0), 2)
-    there_HW3 = np.roll(here_HW3, (2, 6), (0, 1))
-    (near,) = near_frames(here_HW3, [there_HW3])
-    box, region = np.array([40, 40, 100, 120], np.float32), np.array([30, 30, 110, 110], np.float32)
-    way = np.array([6, 2, 6, 2])
-    np.testing.assert_allclose(near.moved(box), box + way, atol=0.3)
-    label = np.arange(LABELS * LABELS).reshape(LABELS, LABELS).astype(np.uint8)
-    carried, weight = near.carried((label, label), region + way, cells_of(region)[2])
-    known = carried != IGNORE
-    assert known.mean() > 0.9
-    assert (carried == label)[known].mean() > 0.8  # the flow is right to a fraction of a cell
-    np.testing.assert_array_equal(weight[known], carried[known])
-    far, _ = near.carried((label, label), region + 200, cells_of(region)[2])
-    assert (far == IGNORE).all()
+def test_every_fourth_frame_of_a_video_is_taken() -> None:
+    frames: list[Frame] = [(f"clip/{i}", partial(np.full, (2, 2, 3), i, np.uint8)) for i in range(10)]
+    taken = list(sampled_frames(frames, every=4))
+    assert [(one.name, one.rgb_HW3[0, 0, 0]) for one in taken] == [(f"clip/{i}", i) for i in (0, 4, 8)]

@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from models.files.data_pickle import read_data_pickle
 from models.surface.charts import COARSE_OF_CHART
+from stages.annotations.coco_masks import mask_of
 from stages.annotations.densepose_coco import MASK_SIDE, AnnotatedPerson
-from stages.annotations.run_lengths import mask_of
 from stages.drawing.chart_colours import part_palette
 from stages.synthetic.simulated import annotate
 from stages.world.scene import scene

@@ -18,9 +18,8 @@ from models.files.whole_file import whole_file
 from models.metrics.instances import AnnotatedPoints
 from models.surface.charts import COARSE_NAMES
 from pipeline.stage import StageError
-from stages.annotations.picture_files import picture_path
-from stages.annotations.run_lengths import check_runs
-from stages.annotations.segmentations import check_segmentation
+from stages.annotations.coco_masks import check_runs, check_segmentation
+from stages.annotations.image_folders import picture_path
 
 POINT_KEYS = ("dp_x", "dp_y", "dp_I", "dp_U", "dp_V")
 PART_MASKS = len(COARSE_NAMES) - 1

@@ -10,9 +10,9 @@ from models.surface.atlas import Atlas
 from models.surface.atlas_source import AtlasMaker, load_atlas
 from pipeline.stage import StageError
 from stages.payloads import U8
-from stages.video.decoding.footage import Footage
-from stages.video.decoding.selection import Selection
-from stages.video.decoding.stills import is_still
+from stages.video.decoding.frame_selection import Selection
+from stages.video.decoding.still_images import is_still
+from stages.video.decoding.video_frames import Footage
 
 CLEAR = "none"
 """In the place of an atlas: nothing is worn, only logos show."""

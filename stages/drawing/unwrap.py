@@ -18,9 +18,9 @@ from models.surface.whole_body import map_of_tiles, read_layout
 from pipeline.stage import Job, Stage, StageError
 from stages.drawing.compositing import Canvas, visible_part
 from stages.payloads import U8, FrameChunk, People, Surfaces, Written
-from stages.video.decoding.stills import SUFFIXES, write_still
-from stages.video.encoding.destination import Destination
-from stages.video.encoding.durable import writing_to
+from stages.video.decoding.still_images import SUFFIXES, write_still
+from stages.video.encoding.atomic_writes import writing_to
+from stages.video.encoding.output_file import Destination
 
 LOSSLESS = (".png", ".tif", ".tiff")
 """What an atlas can be written as: other kinds smear colours over the borders of its tiles."""

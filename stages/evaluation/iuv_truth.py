@@ -17,10 +17,9 @@ from models.files.picture_size import read_pixels
 from models.metrics.instances import TrueInstance
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import Damage
-from stages.annotations.picture_folder import PICTURES
-from stages.annotations.real_pictures import read_rgb
+from stages.annotations.image_folders import PICTURES, read_rgb
 from stages.evaluation.truth import DenseTruth, TruePerson, TruePicture, TrueSet
-from stages.video.decoding.quiet import quiet_libraries
+from stages.video.decoding.silenced_stderr import quiet_libraries
 from stages.world.scene import mask_box
 
 IUV_NAME = re.compile(r"(?P<stem>.+)_iuv(_rgb)?\.png", re.IGNORECASE)

@@ -19,8 +19,7 @@ import numpy.typing as npt
 from models.files.json_file import read_json
 from models.metrics.instances import TrueInstance
 from pipeline.stage import StageError
-from stages.annotations.photos import Picture, held_out, identity
-from stages.annotations.real_pictures import human_v2, squeezed
+from stages.annotations.image_collections import Picture, held_out, human_v2, identity, squeezed
 from stages.evaluation.truth import TruePerson, TruePicture, TrueSet
 
 AS_ANNOTATED, PEOPLE, COCO = "human_v2_held_out", "human_v2_people", "human_v2_coco"

@@ -14,6 +14,7 @@ from models.metrics.human_error import same_pixels
 from models.metrics.instances import AnnotatedPoints
 from models.places import path_named
 from pipeline.stage import StageError
+from stages.annotations.coco_people import read_people
 from stages.annotations.densepose_coco import (
     REMEDY,
     AnnotatedImage,
@@ -23,9 +24,7 @@ from stages.annotations.densepose_coco import (
     person_record,
     read_dense_set,
 )
-from stages.annotations.people import read_people
-from stages.annotations.picture_files import picture_path
-from stages.annotations.real_pictures import read_rgb
+from stages.annotations.image_folders import picture_path, read_rgb
 from stages.evaluation.truth import TruePerson, TruePicture, TrueSet
 
 KINDS = ("densepose_*.json", "person_keypoints_*.json", "instances_*.json")

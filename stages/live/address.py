@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipeline.stage import StageError
-from stages.video.decoding.source import check_readable, is_url, local_path
+from stages.video.decoding.paths_and_urls import check_readable, is_url, local_path
 
 STREAMS = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp", "tcp", "rtp")
 """Schemes of sources."""

@@ -19,9 +19,9 @@ from stages.live.backoff import Backoff
 from stages.live.mailbox import Mailbox
 from stages.live.sender import HEAD, SENT, Sending
 from stages.payloads import U8, VideoInfo
-from stages.video.decoding.protocols import has_protocol
+from stages.video.decoding.paths_and_urls import has_protocol
 from stages.video.encoding.codec_options import Preset
-from stages.video.encoding.segments import encoder_rate
+from stages.video.encoding.segment_encoder import encoder_rate
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMATS = {"rtmp": "flv", "rtmps": "flv", "rtsp": "rtsp", "rtsps": "rtsp"}

@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.stage import StageError
 from stages.live.pictures import CameraPicture, Shot
 from stages.live.settings import CameraSettings
-from stages.video.decoding.color import ColorTags
+from stages.video.decoding.color_conversion import ColorTags
 
 LEAST_RATE, MOST_RATE = 1.0, 1000.0
 """What a camera says of its rate is believed within these."""

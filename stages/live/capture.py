@@ -13,7 +13,7 @@ from stages.live.ending import Fruitless, LostError
 from stages.live.feeds import Feed
 from stages.live.mailbox import Counts, Mailbox
 from stages.live.pictures import Shot
-from stages.video.decoding.color import ColorTags
+from stages.video.decoding.color_conversion import ColorTags
 
 SLACK = 2
 """Frames that wait: one that is next, and one that came early."""

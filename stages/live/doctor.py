@@ -21,7 +21,7 @@ from models.network import NetworkConfig
 from models.places import kept_file, kept_files
 from pipeline.stage import Job, Stage
 from stages.live.srt import srt_by
-from stages.video.decoding.protocols import has_protocol
+from stages.video.decoding.paths_and_urls import has_protocol
 
 _ENCODERS = {"H.264": "libx264", "HEVC": "libx265", "VP9": "libvpx-vp9", "AV1": "libsvtav1", "ProRes": "prores_ks"}
 _DECODERS = {"H.264": "h264", "HEVC": "hevc", "VP9": "vp9", "AV1": "libdav1d", "MPEG-4": "mpeg4", "MJPEG": "mjpeg"}

@@ -13,7 +13,7 @@ from stages.live.growing import grows
 from stages.live.media import MediaFeed
 from stages.live.pictures import Shot
 from stages.live.settings import SourceSettings
-from stages.video.decoding.color import ColorTags
+from stages.video.decoding.color_conversion import ColorTags
 
 
 class Feed(Protocol):

@@ -18,14 +18,13 @@ from stages.live.ending import Extent, LostError
 from stages.live.pictures import DecodedPicture, Shot
 from stages.live.settings import SourceSettings
 from stages.live.srt import SrtPipe, needs_pipe
-from stages.video.decoding.color import ColorTags, ToRgb, tags_of
-from stages.video.decoding.cropping import crop_of
-from stages.video.decoding.hdr import SDR_TAGS, ToneMap, is_hdr
-from stages.video.decoding.interlace import Deinterlacer, TimedFrame
-from stages.video.decoding.programmes import read_only
-from stages.video.decoding.rotation import UPRIGHT, turn_of_matrix
-from stages.video.decoding.side_data import display_matrix
-from stages.video.decoding.source import default_video_stream, frame_rate, open_container, packets_of
+from stages.video.decoding.color_conversion import ColorTags, ToRgb, tags_of
+from stages.video.decoding.container_crop import crop_of
+from stages.video.decoding.deinterlacing import Deinterlacer, TimedFrame
+from stages.video.decoding.demuxing import frame_rate, open_container, packets_of
+from stages.video.decoding.hdr_tone_mapping import SDR_TAGS, ToneMap, is_hdr
+from stages.video.decoding.orientation import UPRIGHT, display_matrix, turn_of_matrix
+from stages.video.decoding.stream_selection import default_video_stream, read_only
 
 QUICK = {"analyzeduration": "1000000", "probesize": "1000000"}
 """FFmpeg looks at a stream for 1 s at most before it says what it is."""

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 
 from stages.payloads import U8
-from stages.video.decoding.color import ToRgb
-from stages.video.decoding.rotation import Turn, fitted_size
+from stages.video.decoding.color_conversion import ToRgb
+from stages.video.decoding.orientation import Turn
+from stages.video.decoding.resizing import fitted_size
 
 
 class Picture(Protocol):

@@ -20,7 +20,7 @@ import numpy as np
 
 from stages.live.clock import TICKS
 from stages.payloads import U8
-from stages.video.decoding.color import ColorTags, FromRgb
+from stages.video.decoding.color_conversion import ColorTags, FromRgb
 
 HEAD = struct.Struct(">q")
 """A frame's time, in ticks of the clock."""

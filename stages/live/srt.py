@@ -9,7 +9,7 @@ from functools import cache
 
 from pipeline.stage import StageError, without_secrets
 from stages.live.address import scheme_of
-from stages.video.decoding.protocols import has_protocol
+from stages.video.decoding.paths_and_urls import has_protocol
 
 LAUNCH, INSPECT = "gst-launch-1.0", "gst-inspect-1.0"
 

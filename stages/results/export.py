@@ -14,7 +14,7 @@ from stages.payloads import FrameChunk, Overlay, People, Surfaces
 from stages.results.formats.kinds import KINDS
 from stages.results.formats.moment import Moment, moments_of
 from stages.results.formats.writer import Standing, Target, Writer
-from stages.video.decoding.source import is_url
+from stages.video.decoding.paths_and_urls import is_url
 
 
 class Exporter(Stage):

@@ -19,7 +19,7 @@ from stages.results.formats.npz import frame_files, read_moment, read_stream
 from stages.results.formats.numbered import Crowd, Numbered, numbered_results
 from stages.results.formats.read_back import people_of_iuv, read_inds, surface_of_iuv
 from stages.video.decode import Decode, chunk_length
-from stages.video.decoding.source import is_url
+from stages.video.decoding.paths_and_urls import is_url
 
 BLACK = "black"
 SAME_TIME = Fraction(1, 1000)

@@ -14,8 +14,8 @@ from models.metrics.instances import AnnotatedPoints
 from models.surface.charted_mesh import open_body_mesh
 from models.surface.charts import COARSE_OF_CHART
 from models.surface.points import ChartLookup
+from stages.annotations.coco_masks import as_text
 from stages.annotations.densepose_coco import MASK_SIDE, PART_MASKS, AnnotatedPerson
-from stages.annotations.run_lengths import as_text
 from stages.world.scene import Scene
 
 Rng = np.random.Generator

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.stage import Job, Stage, StageError
-from stages.annotations.picture_folder import pictures_in
+from stages.annotations.image_folders import pictures_in
 from stages.payloads import FrameChunk, People, Surfaces, VideoInfo
 from stages.synthetic.exact_surface import exact_surface
 from stages.synthetic.renderings import RENDERINGS

@@ -8,17 +8,16 @@ from fractions import Fraction
 from itertools import chain, islice
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 
 from pipeline.stage import Job, Stage
 from stages.payloads import U8, FrameChunk, VideoInfo
-from stages.video.decoding.animation import Animation, is_animation
-from stages.video.decoding.footage import Footage
-from stages.video.decoding.rotation import fitted_size
-from stages.video.decoding.selection import Selection
-from stages.video.decoding.source import check_readable, local_path
-from stages.video.decoding.stills import is_still, read_still
+from stages.video.decoding.animated_images import Animation, is_animation
+from stages.video.decoding.frame_selection import Selection
+from stages.video.decoding.paths_and_urls import check_readable, local_path
+from stages.video.decoding.resizing import fitted_size, resize_to
+from stages.video.decoding.still_images import is_still, read_still
+from stages.video.decoding.video_frames import Footage
 
 CHUNK_BYTES = 48_000_000
 """The way of a packet through the lanes costs some 10 ms of CPU, however large it is (docs/benchmarks/runner.md)."""
@@ -127,8 +126,7 @@ class Decode(Stage):
         self._warnings.extend(notes)
         height, width = rgb_HW3.shape[:2]
         fitted = fitted_size(width, height, self.config.max_size)
-        if fitted != (width, height):
-            rgb_HW3 = np.asarray(cv2.resize(rgb_HW3, fitted, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        rgb_HW3 = resize_to(rgb_HW3, fitted)
         self._frames = 1
         video = VideoInfo(
             path=path, width=fitted[0], height=fitted[1], still=True, rate=None, time_base=STILL_TIME_BASE, frames=1

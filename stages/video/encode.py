@@ -12,14 +12,14 @@ import numpy as np
 
 from pipeline.stage import Aside, Job, Stage, StageError, without_secrets, working_folder
 from stages.payloads import U8, FrameChunk, Overlay, SegmentWritten, VideoInfo, Written
-from stages.video.decoding.color import over_black
-from stages.video.decoding.stills import SUFFIXES, lasting_metadata, write_still
+from stages.video.decoding.color_conversion import over_black
+from stages.video.decoding.still_images import SUFFIXES, lasting_metadata, write_still
+from stages.video.encoding.atomic_writes import writing_to
 from stages.video.encoding.codec_options import Preset
 from stages.video.encoding.containers import container_for, encoder_for, encoder_named
-from stages.video.encoding.description import read_description, write_description
-from stages.video.encoding.destination import Destination
-from stages.video.encoding.durable import writing_to
-from stages.video.encoding.recording import Recording, RecordingSettings
+from stages.video.encoding.output_file import Destination
+from stages.video.encoding.resume_info import read_description, write_description
+from stages.video.encoding.video_writer import Recording, RecordingSettings
 
 
 class Encode(Stage):

@@ -23,7 +23,8 @@ import numpy.typing as npt
 from models.light import open_light
 from models.metrics.coco_ap import CocoFound, CocoTruth, box_ap
 from models.network import NetworkConfig
-from stages.annotations.photos import PERSON, SIDE, held_out, natural_size
+from stages.annotations.image_collections import held_out
+from stages.training.data.labelled_photos import PERSON, SIDE, natural_size
 from stages.training.data.shards import map_shard
 
 F32 = npt.NDArray[Any]

@@ -21,12 +21,12 @@ from models.light.teachers.pose_teacher import PoseTeacher
 from models.metrics.bootstrap import ratio
 from models.metrics.joints import charts_under, part_of_joint
 from models.structures import SurfaceMap
-from stages.annotations.photos import IGNORE, LABELS
 from stages.evaluation.photo_truth import Reading
 from stages.evaluation.sets import sets_called
 from stages.evaluation.synthetic_truth import Worlds
 from stages.evaluation.truth import TruePicture
 from stages.training.data.annotated_labels import WIDER
+from stages.training.data.labelled_photos import IGNORE, LABELS
 from stages.training.data.photo_labels import person_labels, square_region
 from tests.benchmarks.ways import refused
 

@@ -17,7 +17,7 @@ import av
 from pipeline.stage import Job
 from stages.payloads import FrameChunk, Overlay
 from stages.video.decode import Decode
-from stages.video.decoding.color import ColorTags, FromRgb, ToRgb
+from stages.video.decoding.color_conversion import ColorTags, FromRgb, ToRgb
 from stages.video.encode import Encode
 
 ROOT = Path(__file__).resolve().parents[2]

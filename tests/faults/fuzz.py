@@ -46,8 +46,8 @@ from pipeline.journal import Journal
 from pipeline.packet import Commit
 from pipeline.stage import Job, is_plain
 from stages import STAGES
+from stages.annotations.coco_people import read_people
 from stages.annotations.densepose_coco import read_dense_set
-from stages.annotations.people import read_people
 from stages.drawing.render import Render
 from stages.payloads import People, SegmentWritten, VideoInfo
 from stages.results.formats.npz import frame_files, read_moment, read_stream
@@ -58,8 +58,8 @@ from stages.results.shard_file import ShardReader, ShardWriter
 from stages.training.checkpoint import read_checkpoint as read_training
 from stages.video.decode import Decode
 from stages.video.decoding import heif
-from stages.video.decoding.stills import read_still
-from stages.video.encoding.description import described
+from stages.video.decoding.still_images import read_still
+from stages.video.encoding.resume_info import described
 
 CPU_S, WAIT_S, BATCH = 10, 120, 25
 FRAMES = 40

@@ -18,7 +18,7 @@ from stages.payloads import F32, Surface, VideoInfo
 from stages.results.formats.frame_file import Arrays, checked, corners_of, finite, surface_at, whole
 from stages.results.formats.moment import Moment
 from stages.results.formats.writer import FileAFrame, Target, Writer, put_whole
-from stages.video.encoding.description import LAST, described, video_of
+from stages.video.encoding.resume_info import LAST, described, video_of
 
 INDEX = "stream.json"
 """Beside the npz files of `surfaces`: what they belong to; it is written last, so where it stands they are whole."""

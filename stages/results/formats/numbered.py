@@ -19,7 +19,7 @@ from stages.payloads import F32, I32, U8, Bool, Surface
 from stages.results.formats.frame_file import FARTHEST
 from stages.results.formats.npz import INDEX
 from stages.results.formats.read_back import people_of_iuv, read_inds, surface_of_result
-from stages.video.decoding.quiet import quiet_libraries
+from stages.video.decoding.silenced_stderr import quiet_libraries
 
 LARGEST_TRACK = 2**31 - 1
 NUMBER = re.compile(r"(\d+)\.png$")

@@ -12,10 +12,10 @@ from pipeline.stage import StageError
 from stages.payloads import U8, VideoInfo
 from stages.results.formats.moment import Moment
 from stages.results.formats.writer import Target, Writer
-from stages.video.encoding.description import read_description, write_description
-from stages.video.encoding.destination import Destination
-from stages.video.encoding.durable import writing_to
-from stages.video.encoding.recording import Recording, RecordingSettings
+from stages.video.encoding.atomic_writes import writing_to
+from stages.video.encoding.output_file import Destination
+from stages.video.encoding.resume_info import read_description, write_description
+from stages.video.encoding.video_writer import Recording, RecordingSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

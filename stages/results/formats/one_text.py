@@ -9,8 +9,8 @@ from typing import IO, Any
 from pipeline.stage import StageError
 from stages.results.formats.moment import Moment
 from stages.results.formats.writer import Target, Writer
-from stages.video.encoding.destination import Destination
-from stages.video.encoding.durable import sync_file, writing_to
+from stages.video.encoding.atomic_writes import sync_file, writing_to
+from stages.video.encoding.output_file import Destination
 
 
 class OneText(Writer):

@@ -13,7 +13,7 @@ from models.surface.charts import CHART_NAMES
 from pipeline.stage import StageError
 from stages.payloads import U8, Float, Surface
 from stages.results.formats.iuv import LAST_SMALL
-from stages.video.decoding.quiet import quiet_libraries
+from stages.video.decoding.silenced_stderr import quiet_libraries
 
 LAST_CHART = len(CHART_NAMES) - 1
 

@@ -11,7 +11,8 @@ from scipy.spatial import cKDTree
 
 from models.light.teachers.part_teacher import PartTeacher
 from models.surface.charts import COARSE_OF_CHART
-from stages.annotations.photos import (
+from stages.training.data.annotated_pictures import AnnotatedPictures, LabelledPerson, LabelledPicture
+from stages.training.data.labelled_photos import (
     DENSE,
     IGNORE,
     LABELS,
@@ -22,7 +23,6 @@ from stages.annotations.photos import (
     PersonLabels,
     natural_size,
 )
-from stages.training.data.annotated_pictures import AnnotatedPictures, LabelledPerson, LabelledPicture
 from stages.training.data.photo_labels import LEAST_HEIGHT, cells_of, inside, person_labels, square_region
 from stages.training.data.views import annotated_points
 

@@ -13,11 +13,11 @@ import cv2
 
 from models.light.teachers.part_teacher import open_part_teacher
 from pipeline.stage import Stage
-from stages.annotations.photos import write_shard
-from stages.annotations.real_pictures import require
+from stages.annotations.image_collections import require
 from stages.training.data.annotated_labels import labelled_photo
 from stages.training.data.annotated_pictures import AnnotatedPictures, notes_of
 from stages.training.data.label_photos import PER_SHARD, REMEDY
+from stages.training.data.labelled_photos import write_shard
 from stages.training.payloads import AnnotatedSets, PhotoShards, Round
 from stages.training.workers import chief_first, is_chief
 

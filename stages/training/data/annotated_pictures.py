@@ -19,10 +19,10 @@ from models.files.picture_size import read_pixels
 from models.metrics.instances import AnnotatedPoints
 from models.metrics.masks import annotated_mask, coco_segmentation, part_labels
 from pipeline.stage import StageError
+from stages.annotations.coco_people import read_people
 from stages.annotations.densepose_coco import AnnotatedPerson, DenseSet, person_record
-from stages.annotations.people import read_people
-from stages.annotations.photos import held_out
-from stages.annotations.picture_files import picture_path
+from stages.annotations.image_collections import held_out
+from stages.annotations.image_folders import picture_path
 from stages.training.payloads import AnnotatedSet
 
 KEPT = 64

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stages.annotations.photos import DENSE, LABELS, SIDE, on_body
+from stages.training.data.labelled_photos import DENSE, LABELS, SIDE, on_body
 from stages.training.data.photo_pool import PhotoPool, PoolPerson, PoolPhoto
 
 F64 = npt.NDArray[Any]

@@ -17,9 +17,9 @@ from models.light.teachers.box_teacher import BoxTeacher
 from models.light.teachers.part_teacher import open_part_teacher
 from models.light.teachers.pose_teacher import PoseTeacher
 from pipeline.stage import Stage, StageError
-from stages.annotations.photos import LabelledPhoto, Picture, write_shard
-from stages.annotations.real_pictures import (
+from stages.annotations.image_collections import (
     COMMERCIAL_LICENCES,
+    Picture,
     clip,
     coco_people,
     human_v2,
@@ -27,6 +27,7 @@ from stages.annotations.real_pictures import (
     require,
     sequence,
 )
+from stages.training.data.labelled_photos import LabelledPhoto, write_shard
 from stages.training.data.photo_labels import Teachers, label_photo
 from stages.training.loaders import deaths_told, made_in_order, require_count
 from stages.training.payloads import PhotoShards, Round

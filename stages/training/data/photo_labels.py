@@ -16,7 +16,8 @@ from models.light.teachers.box_teacher import BoxTeacher
 from models.light.teachers.part_teacher import PartTeacher
 from models.light.teachers.pose_teacher import Pose, PoseTeacher
 from models.light.teachers.turned_square import moved, turned_square
-from stages.annotations.photos import (
+from stages.annotations.image_collections import Picture
+from stages.training.data.labelled_photos import (
     DENSE,
     IGNORE,
     LABELS,
@@ -25,7 +26,6 @@ from stages.annotations.photos import (
     UNSURE,
     LabelledPhoto,
     PersonLabels,
-    Picture,
     natural_size,
 )
 from stages.training.data.pose_labels import fuse, joints_of, lean
@@ -55,7 +55,7 @@ class Teachers:
 def label_photo(picture: Picture, teachers: Teachers, seed: int) -> LabelledPhoto:
     """Complete a photo's boxes, guess its aspect where it is lost, and label its four largest people twice each."""
     height, width = picture.rgb_HW3.shape[:2]
-    square_SS3 = cv2.resize(picture.rgb_HW3, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    square_SS3 = np.asarray(cv2.resize(picture.rgb_HW3, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
     to_square = np.asarray([SIDE / width, SIDE / height] * 2, np.float32)
     known_M4 = None if picture.box_M4 is None else picture.box_M4 * to_square
     first_M4 = np.zeros((0, 4), np.float32) if known_M4 is None else known_M4

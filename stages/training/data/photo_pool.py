@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.stage import StageError
-from stages.annotations.photos import held_out, natural_size, no_joints, on_body
+from stages.annotations.image_collections import held_out
+from stages.training.data.labelled_photos import natural_size, no_joints, on_body
 from stages.training.data.shards import map_shard
 
 F32 = npt.NDArray[Any]
@@ -35,7 +36,7 @@ class PoolPhoto:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolPerson:
-    """One labelled crop of a photo (see `stages.annotations.photos.PersonLabels`)."""
+    """One labelled crop of a photo (see `stages.training.data.labelled_photos.PersonLabels`)."""
 
     photo: int
     box_4: F32

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from models.light.teachers.pose_teacher import Pose
 from models.light.teachers.turned_square import moved
-from stages.annotations.photos import no_joints
+from stages.training.data.labelled_photos import no_joints
 
 F64 = npt.NDArray[Any]
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from models.light.architecture.pixels import MEAN
 from models.surface.charts import MIRROR_CHART
-from stages.annotations.photos import IGNORE, PERSON, UNSURE
+from stages.training.data.labelled_photos import IGNORE, PERSON, UNSURE
 from stages.training.data.photometry import degrade, recolour
 
 F32 = npt.NDArray[Any]

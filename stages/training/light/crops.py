@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from models.light.architecture.pixels import GREY
 from models.surface.charts import mirror_uv
-from stages.annotations.photos import IGNORE, SIDE, no_joints, on_body
 from stages.training.data.backgrounds import over
+from stages.training.data.labelled_photos import IGNORE, SIDE, no_joints, on_body
 from stages.training.data.photo_pool import PoolPerson, PoolPhoto
 from stages.training.data.photometry import degrade, recolour
 from stages.training.data.scene_pool import PoolScene

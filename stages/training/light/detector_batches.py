@@ -16,8 +16,8 @@ from models.light.architecture.detector import PersonDetector
 from models.light.architecture.places import places
 from models.light.teachers.box_teacher import PlaceTeacher
 from models.losses.light_detector import detector_losses, taught_losses
-from stages.annotations.photos import PERSON, UNSURE
 from stages.training.data.backgrounds import over, random_background
+from stages.training.data.labelled_photos import PERSON, UNSURE
 from stages.training.data.photo_pool import PhotoPool, PoolPhoto
 from stages.training.data.scene_pool import PoolScene, ScenePool
 from stages.training.fit import Batch

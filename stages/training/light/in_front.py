@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.light.architecture.pixels import GREY
-from stages.annotations.photos import on_body
 from stages.training.data.backgrounds import over, random_background
+from stages.training.data.labelled_photos import on_body
 from stages.training.data.photo_pool import PhotoPool
 from stages.training.data.scene_pool import PoolScene
 from stages.training.light.crops import Crop, look

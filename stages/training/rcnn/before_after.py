@@ -15,7 +15,7 @@ from models.metrics.bootstrap import Estimate
 from models.network import NetworkConfig
 from pipeline.stage import Stage, StageError
 from stages.annotations.densepose_coco import refuse
-from stages.annotations.photos import held_out
+from stages.annotations.image_collections import held_out
 from stages.evaluation.bodies import prepare_body
 from stages.evaluation.evaluate import Evaluate, scored
 from stages.evaluation.photo_truth import Reading, annotated_set

@@ -13,7 +13,7 @@ from PIL import Image
 
 from models.arrays import U8
 from pipeline.stage import StageError
-from stages.video.decoding.hdr import HDR_NAMES, ToneMap, is_hdr
+from stages.video.decoding.hdr_tone_mapping import HDR_NAMES, ToneMap, is_hdr
 
 FORMAT = "HEIF"
 """What Pillow calls them, once the reader is registered."""

@@ -16,6 +16,7 @@ from models.files.data_pickle import read_data_pickle
 from models.metrics.instances import AnnotatedPoints
 from models.surface.charts import COARSE_OF_CHART
 from pipeline.stage import StageError
+from stages.annotations.coco_masks import as_text, mask_of, run_lengths
 from stages.annotations.densepose_coco import (
     DAMAGES,
     AnnotatedImage,
@@ -26,7 +27,6 @@ from stages.annotations.densepose_coco import (
     tracks_of,
     write_dense_set,
 )
-from stages.annotations.run_lengths import as_text, mask_of, run_lengths
 
 
 def masks(seed: int = 0) -> list[Any]:

@@ -13,8 +13,8 @@ import pytest
 
 from models.surface.body import COCO_KEYPOINTS
 from pipeline.stage import Job, StageError
-from stages.annotations.people import read_people
-from stages.annotations.real_pictures import coco_people
+from stages.annotations.coco_people import read_people
+from stages.annotations.image_collections import coco_people
 from stages.evaluation.truth import TruePicture
 from stages.evaluation.truths import Truths
 from stages.training.data.annotated_pictures import AnnotatedPictures

@@ -12,7 +12,7 @@ import pytest
 from models.light.architecture.files import TRAINING_PHOTOS
 from models.metrics.instances import TrueInstance
 from pipeline.stage import StageError
-from stages.annotations.photos import held_out
+from stages.annotations.image_collections import held_out
 from stages.evaluation.kept_out import (
     AS_ANNOTATED,
     COCO,

@@ -14,7 +14,7 @@ import pytest
 
 from models.errors import ModelError
 from pipeline.stage import StageError
-from stages.annotations.segmentations import check_segmentation
+from stages.annotations.coco_masks import check_segmentation
 from stages.evaluation.bodies import open_body_or_own, prepare_body
 from stages.evaluation.sets import HUMAN_V2
 from stages.evaluation.truth import TruePicture
@@ -249,7 +249,7 @@ def test_a_coco_folder_has_boxes_keypoints_and_crowds(tmp_path: Path) -> None:
 
 
 def test_photos_kept_out_of_the_training_are_two_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stages.annotations.photos import held_out
+    from stages.annotations.image_collections import held_out
 
     names = [f"{number:016d}" for number in range(60)]
     kept = [name for name in names if held_out(name)]

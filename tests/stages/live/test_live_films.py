@@ -15,7 +15,7 @@ from pipeline.stage import Job
 from stages.live.live_decode import LiveDecode
 from stages.live.settings import SourceSettings
 from stages.payloads import FrameChunk
-from stages.video.decoding.rotation import EXIF_TURNS
+from stages.video.decoding.orientation import EXIF_TURNS
 from tests.stages.training.made_crops import with_crop
 from tests.stages.video.made_camera import PICTURE, camera_jpeg, film_of_jpegs
 from tests.stages.video.made_footage import HEIGHT, WIDTH, numbered, write_video

@@ -21,7 +21,7 @@ from stages.live.live_output import LiveOutput
 from stages.live.payloads import Captured, Gauges
 from stages.live.virtual_camera import VirtualCamera
 from stages.payloads import FrameChunk, Overlay, SegmentWritten, VideoInfo, Written
-from stages.video.decoding.protocols import has_protocol
+from stages.video.decoding.paths_and_urls import has_protocol
 from stages.video.encode import Encode
 from tests.stages.live.clock_film import HEIGHT, WIDTH, clock_picture, free_port, read_clock
 from tests.stages.live.live_receiver import Receiver

@@ -10,7 +10,7 @@ from typing import Any
 import av
 import numpy as np
 
-from stages.video.encoding.priority import priority_kept
+from stages.video.encoding.thread_priority import priority_kept
 from tests.stages.video.made_footage import numbered
 
 RATE = 48_000

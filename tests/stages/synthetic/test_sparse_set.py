@@ -15,8 +15,8 @@ from models.surface.charted_mesh import open_body_mesh
 from models.surface.charts import COARSE_OF_CHART
 from models.surface.points import ChartLookup, corner_mean
 from pipeline.stage import Job, StageError
+from stages.annotations.coco_masks import mask_of
 from stages.annotations.densepose_coco import read_dense_set
-from stages.annotations.run_lengths import mask_of
 from stages.synthetic.simulated import ERROR_OF_CHART, MOST_POINTS, annotate, erring
 from stages.synthetic.sparse_set import SparseSet
 from stages.synthetic.synthesize import Synthesize

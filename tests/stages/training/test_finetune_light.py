@@ -13,12 +13,13 @@ from models.light.architecture.files import BUILT_IN
 from models.light.architecture.weights import read_weights
 from models.surface.charts import COARSE_OF_CHART
 from pipeline.command.cli import main
-from stages.annotations.photos import IGNORE, LABELS, PERSON, UNSURE, held_out
+from stages.annotations.image_collections import held_out
 from stages.synthetic.synthesize import Synthesize
 from stages.training.data.annotated_labels import labelled_photo, square_labels
 from stages.training.data.annotated_photos import AnnotatedPhotos
 from stages.training.data.annotated_pictures import AnnotatedPictures
 from stages.training.data.annotated_sets import SetConfig, prepared
+from stages.training.data.labelled_photos import IGNORE, LABELS, PERSON, UNSURE
 from stages.training.data.photo_labels import square_region
 from stages.training.data.photo_pool import PhotoPool
 from stages.training.payloads import AnnotatedSet, AnnotatedSets, Round

@@ -16,7 +16,7 @@ from pipeline.command.cli import main
 from pipeline.config import CONFIGS, load_config
 from pipeline.conversion import ConfigError
 from stages import STAGES
-from stages.annotations.photos import held_out
+from stages.annotations.image_collections import held_out
 
 SMALL = {
     "rounds.count": 2,

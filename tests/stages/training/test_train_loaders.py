@@ -33,9 +33,10 @@ from models.surface.body import COCO_KEYPOINTS
 from pipeline.config import load_config
 from pipeline.stage import Stage, StageError
 from stages import STAGES
-from stages.annotations.photos import LABELS, SIDE, LabelledPhoto, PersonLabels, held_out, write_shard
+from stages.annotations.image_collections import held_out
 from stages.training.data.draw_scenes import DrawScenes
 from stages.training.data.label_photos import LabelPhotos
+from stages.training.data.labelled_photos import LABELS, SIDE, LabelledPhoto, PersonLabels, write_shard
 from stages.training.fit import Batch, FitConfig, Loss
 from stages.training.light.average_light import AverageLight
 from stages.training.light.canvases import CANVAS

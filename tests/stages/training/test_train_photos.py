@@ -15,26 +15,26 @@ from models.box_overlap import iou
 from models.light.architecture.files import TRAINING_PHOTOS
 from models.surface.body import COCO_KEYPOINTS
 from pipeline.stage import StageError
-from stages.annotations.photos import (
+from stages.annotations.image_collections import (
+    COMMERCIAL_LICENCES,
+    Frame,
+    coco_people,
+    held_out,
+    human_v2,
+    photos_below,
+    sampled_frames,
+)
+from stages.training.data.label_photos import LabelPhotos, all_pictures
+from stages.training.data.labelled_photos import (
     LABELS,
     PERSON,
     SIDE,
     UNSURE,
     LabelledPhoto,
     PersonLabels,
-    held_out,
     natural_size,
     write_shard,
 )
-from stages.annotations.real_pictures import (
-    COMMERCIAL_LICENCES,
-    Frame,
-    coco_people,
-    human_v2,
-    photos_below,
-    sampled_frames,
-)
-from stages.training.data.label_photos import LabelPhotos, all_pictures
 from stages.training.data.photo_labels import merge_boxes
 from stages.training.data.photo_pool import PhotoPool
 from stages.training.data.shards import map_shard

@@ -14,8 +14,8 @@ from models.light.architecture.sizes import SurfaceSizes
 from models.light.architecture.surface_net import GRID, SurfaceNet
 from models.surface.body import COCO_KEYPOINTS, MIRROR_JOINT
 from models.surface.charts import MIRROR_CHART, mirror_uv
-from stages.annotations.photos import IGNORE, LABELS, SIDE
 from stages.training.data.backgrounds import empty, over, random_background
+from stages.training.data.labelled_photos import IGNORE, LABELS, SIDE
 from stages.training.data.photo_pool import PoolPerson, PoolPhoto
 from stages.training.data.scene_pool import PoolScene
 from stages.training.light import crops

@@ -8,7 +8,7 @@ import pytest
 
 from models.light.architecture.pixels import CROP
 from models.surface.charts import MIRROR_CHART
-from stages.annotations.photos import IGNORE, LABELS, SIDE
+from stages.training.data.labelled_photos import IGNORE, LABELS, SIDE
 from stages.training.data.photo_pool import PoolPerson, PoolPhoto
 from stages.training.data.scene_pool import PoolScene
 from stages.training.light.crop_views import LEAN_ERROR

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from stages.video.encoding.priority import priority_kept
+from stages.video.encoding.thread_priority import priority_kept
 
 U8 = npt.NDArray[np.uint8]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.stage import StageError
-from stages.video.decoding.cropping import WHOLE, Crop, crop_of
+from stages.video.decoding.container_crop import WHOLE, Crop, crop_of
 from tests.stages.training.made_crops import in_container, with_crop
 from tests.stages.video.made_footage import write_video
 from tests.stages.video.video_runs import decoded, transcode

@@ -20,8 +20,8 @@ from PIL import Image
 
 from pipeline.stage import StageError
 from stages.video.decode import Decode, chunk_length
-from stages.video.decoding.source import packets_of
-from stages.video.decoding.stated_size import missing_bytes
+from stages.video.decoding.demuxing import packets_of
+from stages.video.decoding.truncated_files import missing_bytes
 from tests.stages.video.made_footage import number_in, numbered, sound_packets, write_video
 from tests.stages.video.video_runs import decoded, transcode
 

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from pipeline.stage import StageError
-from stages.video.decoding.hdr import sdr_code
-from stages.video.decoding.source import is_one_picture, open_container
+from stages.video.decoding.demuxing import is_one_picture, open_container
+from stages.video.decoding.hdr_tone_mapping import sdr_code
 from tests.stages.video.made_footage import numbered, write_video
 from tests.stages.video.test_decode_stills import PICTURE, still
 from tests.stages.video.video_runs import decoded, transcode

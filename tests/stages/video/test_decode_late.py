@@ -10,7 +10,7 @@ from typing import Any
 import av
 import pytest
 
-from stages.video.decoding import footage
+from stages.video.decoding import video_frames
 from tests.stages.video.made_edits import Edit, with_edits
 from tests.stages.video.made_footage import numbered, write_video
 from tests.stages.video.video_runs import decoded
@@ -63,7 +63,7 @@ def assert_starts_late(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[bool
     """Hold every late start against the tail of the whole run; which of them went by the index."""
     whole, facts = frames_of(path)
     assert [number for number, _, _ in whole] == list(range(len(whole)))
-    monkeypatch.setattr(footage, "SEEK_FROM_S", 0)
+    monkeypatch.setattr(video_frames, "SEEK_FROM_S", 0)
     went: list[bool] = []
 
     def noted(*arguments: Any) -> Any:
@@ -71,8 +71,8 @@ def assert_starts_late(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[bool
         went.append(late is not None)
         return late
 
-    start_late = footage.start_late
-    monkeypatch.setattr(footage, "start_late", noted)
+    start_late = video_frames.start_late
+    monkeypatch.setattr(video_frames, "start_late", noted)
     with av.open(str(path)) as container:
         begin = Fraction(container.start_time or 0, av.time_base)
         base = Fraction(container.streams.video[0].time_base or 1)
@@ -151,7 +151,7 @@ def test_damage_after_a_late_start_is_placed_in_the_whole_film(
     path = tmp_path / "cut.mkv"
     path.write_bytes(data[: len(data) * 5 // 6])
     _, whole = decoded(path)
-    monkeypatch.setattr(footage, "SEEK_FROM_S", 0)
+    monkeypatch.setattr(video_frames, "SEEK_FROM_S", 0)
     _, late = decoded(path, start=3.0)
     assert whole["truncated"] and late["warnings"] == whole["warnings"]
 

@@ -11,10 +11,10 @@ from PIL import Image
 
 from pipeline.stage import StageError
 from stages.live.address import read_address
-from stages.video.decoding.footage import Footage
-from stages.video.decoding.rotation import EXIF_TURNS
-from stages.video.decoding.selection import Selection
-from stages.video.decoding.source import local_path
+from stages.video.decoding.frame_selection import Selection
+from stages.video.decoding.orientation import EXIF_TURNS
+from stages.video.decoding.paths_and_urls import local_path
+from stages.video.decoding.video_frames import Footage
 from tests.stages.video.made_camera import PICTURE, camera_jpeg, film_of_jpegs
 from tests.stages.video.made_footage import numbered
 from tests.stages.video.made_heif import heif_photo

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from pipeline.stage import StageError
-from stages.video.decoding.rotation import EXIF_TURNS
+from stages.video.decoding.orientation import EXIF_TURNS
 from tests.stages.video.made_footage import frames_of
 from tests.stages.video.video_runs import decoded, transcode
 

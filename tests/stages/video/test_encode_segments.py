@@ -20,9 +20,10 @@ from stages.payloads import FrameChunk, Overlay, SegmentWritten, VideoInfo, Writ
 from stages.video.decode import Decode
 from stages.video.encode import Encode
 from stages.video.encoding.containers import CONTAINERS
-from stages.video.encoding.priority import threads_here
-from stages.video.encoding.recording import RecordingSettings, encoder_spec
-from stages.video.encoding.segments import SegmentEncoder, read_manifest
+from stages.video.encoding.segment_encoder import SegmentEncoder
+from stages.video.encoding.segment_manifest import read_manifest
+from stages.video.encoding.thread_priority import threads_here
+from stages.video.encoding.video_writer import RecordingSettings, encoder_spec
 from tests.stages.video.made_footage import HEIGHT, WIDTH, frames_of, number_in, numbered, sound_packets, write_video
 from tests.stages.video.video_runs import job, transcode
 

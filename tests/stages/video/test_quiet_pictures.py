@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.video.decoding.quiet import quiet_libraries
+from stages.video.decoding.silenced_stderr import quiet_libraries
 
 ROOT = Path(__file__).resolve().parents[3]
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 60, 3), dtype=np.uint8))
 READ = """
 import sys
 from pipeline.stage import StageError
-from stages.video.decoding.stills import is_still, lasting_metadata, read_still
+from stages.video.decoding.still_images import is_still, lasting_metadata, read_still
 for path in sys.argv[1:]:
     try:
         if is_still(path):

@@ -10,7 +10,7 @@ from typing import Any
 import av
 import pytest
 
-from stages.video.encoding.companions import Companions
+from stages.video.encoding.audio_subtitles_metadata import Companions
 from tests.stages.synthetic.made_clicks import clicks_in, film_with_clicks
 from tests.stages.video.made_footage import sound_packets
 from tests.stages.video.video_runs import transcode

@@ -16,7 +16,7 @@ from pipeline.stage import StageError
 from stages.payloads import VideoInfo
 from stages.results.formats.npz import read_moment, read_stream
 from stages.results.formats.numbered import ResultList
-from stages.video.encoding.description import described
+from stages.video.encoding.resume_info import described
 
 VIDEO = VideoInfo(path="", width=64, height=48, still=False, rate=None, time_base=Fraction(1, 25))
 FRAME: dict[str, Any] = {

@@ -12,8 +12,8 @@ from typing import Any
 
 from pipeline.stage import without_secrets
 from stages.payloads import VideoInfo
-from stages.video.encoding.durable import sync_file
-from stages.video.encoding.recording import RecordingSettings
+from stages.video.encoding.atomic_writes import sync_file
+from stages.video.encoding.video_writer import RecordingSettings
 
 DESCRIPTION = "manifest.recording.json"
 LAST = 1 << 62

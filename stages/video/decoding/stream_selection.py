@@ -6,14 +6,66 @@ though, and FFmpeg looks for that in the other's programme.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import av
 import av.container
 import av.video.stream
-from av.stream import Discard, Stream
+from av.stream import Discard, Disposition, Stream
+
+from models.files.picture_size import REMEDY, too_large
+from pipeline.stage import StageError
+from stages.video.decoding.demuxing import is_one_picture
+from stages.video.decoding.paths_and_urls import is_url
 
 RATE_KEY = "variant_bitrate"
+
+
+def is_picture_on_the_side(stream: av.video.stream.VideoStream) -> bool:
+    """Cover art and thumbnails are stored as video streams but are not the video."""
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
+def default_video_stream(container: av.container.InputContainer, path: str) -> av.video.stream.VideoStream:
+    """Of the streams that are moving pictures the one to process.
+
+    Of several programmes, or several variants of a film, that of the largest picture; else the one marked default, or
+    FFmpeg's choice.
+
+    Raises:
+        StageError: there is none, or this FFmpeg cannot decode it.
+    """
+    streams = [s for s in container.streams.video if not is_picture_on_the_side(s)]
+    if streams and all(stream.disposition & Disposition.dependent for stream in streams):
+        what = "is a picture put together from tiles, which is read from a file alone, and not live"
+        raise StageError(what, path, "name a file of this machine, or save it as JPEG or PNG")
+    if not streams:
+        kind = "has sound but no video" if container.streams.audio else "has no video stream"
+        raise StageError(kind, path, "give a file with a video stream")
+    marked = largest_of_several(container, streams) or [s for s in streams if s.disposition & Disposition.default]
+    best = container.streams.best("video")
+    chosen = marked[0] if marked else (best if best in streams else streams[0])
+    if chosen.codec_context is None and is_one_picture(container):
+        kind = os.path.splitext(path)[1] or container.format.name.removesuffix("_pipe")
+        what = f"is a picture of a kind that cannot be read here ({kind})"
+        raise StageError(what, path, "save it as PNG or JPEG")
+    if chosen.codec_context is None:
+        raise StageError("its video codec is unknown to this FFmpeg", path, "convert it to H.264")
+    width, height = chosen.codec_context.width, chosen.codec_context.height
+    refusal = too_large(*(_size_undecoded(container, chosen.index) if not width * height else (width, height)))
+    if refusal is not None:
+        raise StageError(refusal, path, REMEDY)
+    return chosen
+
+
+def _size_undecoded(container: av.container.InputContainer, stream: int) -> tuple[int, int]:
+    """What a file says of a stream's size, where FFmpeg forgot it because it was not to decode so much."""
+    if is_url(container.name.removeprefix("file:")) or not os.path.isfile(container.name.removeprefix("file:")):
+        return 0, 0
+    with av.open(container.name, options={"skip_frame": "all"}, metadata_errors="replace") as again:
+        context = again.streams[stream].codec_context
+        return (context.width, context.height) if isinstance(context, av.VideoCodecContext) else (0, 0)
 
 
 def has_variants(container: av.container.InputContainer) -> bool:

@@ -6,20 +6,15 @@ the aspect they are meant to have; all boxes are in pixels of that square.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import F32, U8, Bool, Float
 from models.files.whole_file import whole_file
 from models.surface.body import COCO_KEYPOINTS
-
-F32 = npt.NDArray[Any]
-U8 = npt.NDArray[Any]
 
 SIDE = 416
 """Pixels of a stored photo's sides."""
@@ -39,25 +34,6 @@ def no_joints() -> F32:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """One photo as it came: upright RGB, what people annotated (pixels of `rgb_HW3`), and its origin.
-
-    Attributes:
-        box_M4: annotated people, or None when nobody annotated the photo.
-        stretched: True when the photo was squeezed into a square and its aspect is lost.
-        crowd_K4: regions full of people that nobody counted.
-        keypoint_M173: COCO-17 keypoints of the annotated people.
-    """
-
-    name: str
-    rgb_HW3: U8
-    box_M4: F32 | None
-    stretched: bool
-    crowd_K4: F32 | None = None
-    keypoint_M173: F32 | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PersonLabels:
     """One labelled crop: `label_LL` (0, 1..24, 255 = ignore) covers `region_4` (x0 y0 x1 y1) of the square photo.
 
@@ -65,8 +41,8 @@ class PersonLabels:
         joint_J3: COCO's joints: x, y in the pixels of the box, and above 0 where they are known.
     """
 
-    box_4: F32
-    region_4: F32
+    box_4: Float
+    region_4: Float
     label_LL: U8
     weight_LL: U8
     joint_J3: F32 = field(default_factory=no_joints)
@@ -79,23 +55,13 @@ class LabelledPhoto:
     name: str
     aspect: float
     rgb_SS3: U8
-    box_M4: F32
+    box_M4: Float
     kind_M: U8
     dense_DD: U8
     people: tuple[PersonLabels, ...]
 
 
-def identity(name: str) -> str:
-    """A photo's id: the file's name up to the first `_jpg` or dot."""
-    return Path(name).name.split("_jpg")[0].split(".")[0]
-
-
-def held_out(name: str) -> bool:
-    """One photo in sixteen is kept out of training, by a hash of its id."""
-    return hashlib.sha256(identity(name).encode()).digest()[0] % 16 == 0
-
-
-def on_body(label: U8) -> npt.NDArray[np.bool_]:
+def on_body(label: U8) -> Bool:
     """Where labels name a chart; of any shape."""
     return (label > 0) & (label != IGNORE)
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from pipeline.stage import StageError
 from stages.payloads import U8, SegmentWritten, VideoInfo
-from stages.video.decoding.color import RGB_TAGS, ColorTags
+from stages.video.decoding.color_conversion import RGB_TAGS, ColorTags
 from stages.video.decoding.timestamps import nominal_ticks
 from stages.video.encoding.codec_options import Preset, encoder_options, with_memory_bounded
+from stages.video.encoding.concatenation import Joined, join
 from stages.video.encoding.containers import (
     ASPECT_IN_STREAM,
     FULL_RANGE_ONLY,
@@ -23,16 +24,8 @@ from stages.video.encoding.containers import (
     encoder_for,
     pixel_format,
 )
-from stages.video.encoding.joining import Joined, join
-from stages.video.encoding.segments import (
-    EncoderSpec,
-    Segment,
-    SegmentEncoder,
-    check_encoder,
-    encoder_rate,
-    keep_manifest,
-    read_manifest,
-)
+from stages.video.encoding.segment_encoder import EncoderSpec, SegmentEncoder, check_encoder, encoder_rate
+from stages.video.encoding.segment_manifest import Segment, keep_manifest, read_manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.stage import StageError
-from stages.annotations.categories import people_categories
+from stages.annotations.coco_categories import people_categories
 from stages.annotations.densepose_coco import REMEDY, Damage, DenseSet, dense_set_of, read_document, refuse
 
 

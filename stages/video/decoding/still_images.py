@@ -18,10 +18,10 @@ from models.errors import ModelError
 from models.files.picture_size import FORMATS, opened, read_pixels
 from pipeline.stage import StageError
 from stages.video.decoding import heif, raw_photos
-from stages.video.decoding.color import over_black
-from stages.video.decoding.quiet import quiet_libraries
-from stages.video.decoding.rotation import EXIF_TURNS, UPRIGHT
-from stages.video.decoding.source import is_url
+from stages.video.decoding.color_conversion import over_black
+from stages.video.decoding.orientation import EXIF_TURNS, UPRIGHT
+from stages.video.decoding.paths_and_urls import is_url
+from stages.video.decoding.silenced_stderr import quiet_libraries
 
 FORMATS_BY_PILLOW = ("WEBP", "AVIF")
 """Animations of these FFmpeg does not read, or not whole."""

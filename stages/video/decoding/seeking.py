@@ -12,9 +12,8 @@ import av
 import av.container
 import av.video.stream
 
-from stages.video.decoding.damage import VideoReader
-from stages.video.decoding.decoders import decoder_of
-from stages.video.decoding.source import open_container, packets_of
+from stages.video.decoding.demuxing import open_container, packets_of
+from stages.video.decoding.error_resilient_decoder import VideoReader, decoder_of
 
 INDEXED_FORMATS = frozenset({"mov", "matroska", "webm"})
 """Containers that know where their key frames are and what time it is there."""

@@ -7,9 +7,9 @@ from fractions import Fraction
 import av
 from av.stream import Stream
 
-from stages.video.decoding.source import open_container, packets_of
-from stages.video.encoding.sound import SILENT_FROM_S
-from stages.video.encoding.window import Window, seconds_of
+from stages.video.decoding.demuxing import open_container, packets_of
+from stages.video.encoding.audio_encoder import SILENT_FROM_S
+from stages.video.encoding.packet_times import Window, seconds_of
 
 PRIMING_S = Fraction(1, 8)
 """Encoders put up to so much sound, which is not heard, before the first that is; decoders want it as far back."""

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import av
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from models.files.json_file import read_json
-from models.files.picture_size import read_pixels
 from pipeline.stage import StageError
-from stages.annotations.categories import people_categories
-from stages.annotations.photos import Picture
-from stages.annotations.picture_folder import pictures_in
+from stages.annotations.coco_categories import people_categories
+from stages.annotations.image_folders import pictures_in, read_rgb
 
 Frame = tuple[str, Callable[[], npt.NDArray[np.uint8]]]
 """A frame of a film: its name, and what reads it as RGB (H, W, 3)."""
@@ -29,12 +28,33 @@ COMMERCIAL_LICENCES = frozenset({4, 5, 7, 8})
 """COCO's `license` ids that allow commercial use: CC BY, CC BY-SA, no known restrictions, US government work."""
 
 
-def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
-    """An image file as RGB. Raises: StageError when it is missing or no image."""
-    bgr: Any = read_pixels(path)
-    if bgr is None:
-        raise StageError("the image is missing or damaged", str(path), "check the folder given for the training photos")
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """One photo as it came: upright RGB, what people annotated (pixels of `rgb_HW3`), and its origin.
+
+    Attributes:
+        box_M4: annotated people, or None when nobody annotated the photo.
+        stretched: True when the photo was squeezed into a square and its aspect is lost.
+        crowd_K4: regions full of people that nobody counted.
+        keypoint_M173: COCO-17 keypoints of the annotated people.
+    """
+
+    name: str
+    rgb_HW3: npt.NDArray[np.uint8]
+    box_M4: npt.NDArray[np.float32] | None
+    stretched: bool
+    crowd_K4: npt.NDArray[np.float32] | None = None
+    keypoint_M173: npt.NDArray[np.float32] | None = None
+
+
+def identity(name: str) -> str:
+    """A photo's id: the file's name up to the first `_jpg` or dot."""
+    return Path(name).name.split("_jpg")[0].split(".")[0]
+
+
+def held_out(name: str) -> bool:
+    """One photo in sixteen is kept out of training, by a hash of its id."""
+    return hashlib.sha256(identity(name).encode()).digest()[0] % 16 == 0
 
 
 def require(path: str, key: str, remedy: str) -> Path:

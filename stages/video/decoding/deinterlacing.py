@@ -10,7 +10,7 @@ from fractions import Fraction
 import av
 import av.filter
 
-from stages.video.decoding.color import copy_color_tags
+from stages.video.decoding.color_conversion import copy_color_tags
 
 FILTER = ("bwdif", "mode=send_frame:parity=auto:deint=interlaced")
 INDEX_BASE = Fraction(1, 25)

@@ -9,8 +9,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from pipeline.stage import CLAIM, PARTS, WHOLE, StageError, fitting_name, working_folder
-from stages.video.decoding.source import is_url
-from stages.video.encoding.durable import put_in_place, sync_file
+from stages.video.decoding.paths_and_urls import is_url
+from stages.video.encoding.atomic_writes import put_in_place, sync_file
 
 PATIENCE_S = 5.0
 """For a process that was killed, and whose successor is quicker than the system in letting go of its claim."""

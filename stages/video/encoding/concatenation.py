@@ -23,10 +23,11 @@ from stages.video.decoding.timestamps import (
     output_time_base,
     strictly_increasing,
 )
-from stages.video.encoding.companions import companions_of
+from stages.video.encoding.audio_subtitles_metadata import companions_of
 from stages.video.encoding.containers import Container
-from stages.video.encoding.segments import SAME_BYTES, EncoderSpec, Segment, read_packets
-from stages.video.encoding.window import Window
+from stages.video.encoding.packet_times import Window
+from stages.video.encoding.segment_encoder import SAME_BYTES, EncoderSpec, read_packets
+from stages.video.encoding.segment_manifest import Segment
 
 LATEST_START_S = 10
 """A recording whose clock starts later than this is moved to 0; an earlier start is kept as it is."""

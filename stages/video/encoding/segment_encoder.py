@@ -1,36 +1,35 @@
-"""Video in fixed segments: each made by its own encoder, whole on the disk before the next begins.
+"""The FFmpeg video encoder, called through PyAV: each segment has an encoder of its own, and is closed before the next.
 
-A segment is a Matroska file whose frames are numbered, not timed: frame i of it stands at i/rate. True times are
-kept outside, in the manifest, and given when segments are joined (stages/video/encoding/joining.py). So an encoder sees
-the same numbers whatever the source's clock is, and a segment made again after a crash is the same to the byte.
+A segment is a Matroska file whose frames are numbered, not timed: frame i has the time i/rate. The manifest keeps
+the true times, and `concatenation` restores them. So the encoder's input does not depend on the source's clock, and a
+segment that is encoded again after a crash has the same bytes.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 
 import av
 import av.container
-import cv2
 import numpy as np
 from av.bitstream import BitStreamFilterContext
 
 from models.arrays import U8
 from pipeline.stage import StageError
-from stages.video.decoding.color import ColorTags, FromRgb
+from stages.video.decoding.color_conversion import ColorTags, FromRgb
+from stages.video.decoding.resizing import resize_to
 from stages.video.decoding.timestamps import FALLBACK_RATE, reorder_delay
+from stages.video.encoding.atomic_writes import sync_file, sync_folder
 from stages.video.encoding.containers import Container
-from stages.video.encoding.durable import sync_file, sync_folder
-from stages.video.encoding.priority import priority_kept
+from stages.video.encoding.segment_manifest import Segment, append_manifest
+from stages.video.encoding.thread_priority import priority_kept
 
-MANIFEST = "manifest.jsonl"
 START_CODE_FILTERS = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
 LONGEST_DELAY = 64
 """More frames than any encoder holds back."""
@@ -65,23 +64,6 @@ class EncoderSpec:
     sample_aspect: Fraction
     tags: ColorTags
     threads: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """A segment that is whole on the disk.
-
-    Attributes:
-        name: file name in the working folder.
-        first: number of its first frame in the output.
-        pts: presentation times of its frames, in ticks of the source; eight bytes each, since recordings last for days.
-        delay: frames that its decoder holds back.
-    """
-
-    name: str
-    first: int
-    pts: array[int]
-    delay: int
 
 
 def encoder_rate(rate: Fraction | None) -> Fraction:
@@ -196,51 +178,9 @@ def with_own_dts(packet: av.Packet, count: int) -> av.Packet:
 
 def fitted(rgb_HW3: U8, spec: EncoderSpec) -> U8:
     """The picture in the encoder's size: stretched to `picture`, its last column and row repeated to fill the rest."""
-    if rgb_HW3.shape[1::-1] != spec.picture:
-        rgb_HW3 = np.asarray(cv2.resize(rgb_HW3, spec.picture, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    rgb_HW3 = resize_to(rgb_HW3, spec.picture)
     right, below = spec.width - rgb_HW3.shape[1], spec.height - rgb_HW3.shape[0]
     return np.pad(rgb_HW3, ((0, below), (0, right), (0, 0)), mode="edge") if right or below else rgb_HW3
-
-
-def append_manifest(folder: Path, segment: Segment) -> None:
-    """Add one line for a whole segment, on the disk when this returns."""
-    with (folder / MANIFEST).open("a", encoding="utf-8") as file:
-        file.write(_manifest_line(segment))
-        sync_file(file)
-
-
-def _manifest_line(segment: Segment) -> str:
-    return json.dumps({**asdict(segment), "pts": segment.pts.tolist()}) + "\n"
-
-
-def read_manifest(folder: Path) -> list[Segment]:
-    """All segments that are whole, in order; a line that a crash cut short, or that says no segment, ends the list."""
-    segments: list[Segment] = []
-    path = folder / MANIFEST
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        try:
-            fields = json.loads(line)
-            segments.append(Segment(**{**fields, "pts": array("q", fields["pts"])}))
-        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
-            break
-    return segments
-
-
-def keep_manifest(folder: Path, count: int) -> list[Segment]:
-    """The first `count` segments; what the manifest holds beyond them is taken out, since it will be made again.
-
-    Raises:
-        StageError: there are fewer, or their files are gone.
-    """
-    segments = read_manifest(folder)[:count]
-    if len(segments) < count or not all((folder / segment.name).is_file() for segment in segments):
-        raise StageError("the finished segments are gone", str(folder), "start anew without --resume")
-    fresh = (folder / MANIFEST).with_suffix(".fresh")
-    with fresh.open("w", encoding="utf-8") as file:
-        file.writelines(_manifest_line(segment) for segment in segments)
-        sync_file(file)
-    fresh.replace(folder / MANIFEST)
-    return segments
 
 
 def read_packets(path: Path, rate: Fraction, *, start_codes: bool = False) -> Iterator[tuple[av.Packet, int]]:

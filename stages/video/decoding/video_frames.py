@@ -12,25 +12,17 @@ import av.video.stream
 from models.arrays import U8
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
-from stages.video.decoding.color import ToRgb, tags_of
-from stages.video.decoding.cropping import crop_of
-from stages.video.decoding.damage import VideoReader
-from stages.video.decoding.decoders import decoder_of
-from stages.video.decoding.hdr import HDR_NAMES, SDR_TAGS, ToneMap, is_hdr
-from stages.video.decoding.interlace import Deinterlacer, TimedFrame
-from stages.video.decoding.late_start import SEEK_FROM_S, can_start_late, start_late
-from stages.video.decoding.programmes import is_one_of_several, read_only
-from stages.video.decoding.rotation import UPRIGHT, Turn, fitted_size, is_quarter_turn, turn_of_matrix
-from stages.video.decoding.selection import Selection
-from stages.video.decoding.side_data import display_matrix
-from stages.video.decoding.source import (
-    default_video_stream,
-    frame_rate,
-    is_one_picture,
-    open_container,
-    stated_frames,
-    stream_seconds,
-)
+from stages.video.decoding.color_conversion import ToRgb, tags_of
+from stages.video.decoding.container_crop import crop_of
+from stages.video.decoding.deinterlacing import Deinterlacer, TimedFrame
+from stages.video.decoding.demuxing import frame_rate, is_one_picture, open_container, stated_frames, stream_seconds
+from stages.video.decoding.error_resilient_decoder import VideoReader, decoder_of
+from stages.video.decoding.frame_selection import Selection
+from stages.video.decoding.hdr_tone_mapping import HDR_NAMES, SDR_TAGS, ToneMap, is_hdr
+from stages.video.decoding.orientation import UPRIGHT, Turn, display_matrix, is_quarter_turn, turn_of_matrix
+from stages.video.decoding.resizing import fitted_size
+from stages.video.decoding.seeking import SEEK_FROM_S, can_start_late, start_late
+from stages.video.decoding.stream_selection import default_video_stream, is_one_of_several, read_only
 from stages.video.decoding.timestamps import PtsRepair, nominal_ticks
 
 

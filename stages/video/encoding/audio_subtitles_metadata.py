@@ -16,13 +16,19 @@ from av.stream import Disposition, Stream
 
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
-from stages.video.decoding.programmes import company_of, has_programmes, has_variants, read_only
-from stages.video.decoding.source import default_video_stream, open_container, packets_of
+from stages.video.decoding.demuxing import open_container, packets_of
+from stages.video.decoding.stream_selection import (
+    company_of,
+    default_video_stream,
+    has_programmes,
+    has_variants,
+    read_only,
+)
+from stages.video.encoding.audio_encoder import SoundEncoder
+from stages.video.encoding.audio_trimming import ShownSound, has_holes
 from stages.video.encoding.containers import Container
-from stages.video.encoding.shown_sound import ShownSound, has_holes
-from stages.video.encoding.sound import SoundEncoder
+from stages.video.encoding.packet_times import Window, seconds_of
 from stages.video.encoding.subtitles import TextPackets, is_text
-from stages.video.encoding.window import Window, seconds_of
 
 if TYPE_CHECKING:
     from av.container.core import Chapter

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import Any
 
+import av
 import cv2
 import numpy as np
 import numpy.typing as npt
+from av.buffer import Buffer
+from av.sidedata.sidedata import Type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +70,19 @@ def is_quarter_turn(matrix: bytes) -> bool:
     return small * 20 <= large and min(abs(c), abs(d)) * 20 <= max(abs(c), abs(d))
 
 
-def fitted_size(width: int, height: int, longest: int | None) -> tuple[int, int]:
-    """Width and height with the longest side at most `longest`, the shape kept as nearly as whole pixels allow."""
-    if longest is None or max(width, height) <= longest:
-        return width, height
-    scale = longest / max(width, height)
-    return max(round(width * scale), 1), max(round(height * scale), 1)
+def _unnamed(kinds: type[Type], number: object) -> Any:
+    """A member of PyAV's list of kinds for a number that has none, as `enum` asks for one."""
+    kind: Any = object.__new__(kinds)
+    kind._name_, kind._value_ = f"UNNAMED_{number}", number
+    return kind
+
+
+# PyAV names each kind that a frame carries before it gives any, and its list ends before FFmpeg's does. So one kind
+# without a name, such as a camera's EXIF, would hide all the others, and end the run.
+setattr(Type, "_missing_", classmethod(_unnamed))  # noqa: B010 (an assignment is not what the type says)
+
+
+def display_matrix(frame: av.VideoFrame) -> bytes | None:
+    """The matrix that says how a frame is to be shown, from container, codec or EXIF; None when it is upright."""
+    data = frame.side_data.get(Type.DISPLAYMATRIX.name)
+    return bytes(data) if isinstance(data, Buffer) else None

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-import cv2
-import numpy as np
 from PIL import Image
 
 from models.arrays import U8
 from models.files.picture_size import opened
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
-from stages.video.decoding.rotation import fitted_size
-from stages.video.decoding.selection import Selection
-from stages.video.decoding.stills import FORMATS_BY_PILLOW, known_formats, rgb_of
+from stages.video.decoding.frame_selection import Selection
+from stages.video.decoding.resizing import fitted_size, resize_to
+from stages.video.decoding.still_images import FORMATS_BY_PILLOW, known_formats, rgb_of
 
 MILLISECOND = Fraction(1, 1000)
 DEFAULT_MS = 100
@@ -57,8 +55,7 @@ class Animation:
                 break
             self.index = index
             size = fitted_size(rgb_HW3.shape[1], rgb_HW3.shape[0], self._max_size)
-            if size != rgb_HW3.shape[1::-1]:
-                rgb_HW3 = np.asarray(cv2.resize(rgb_HW3, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+            rgb_HW3 = resize_to(rgb_HW3, size)
             self.video = self.video or self._describe(size)
             if self._selection.passes_over(number):
                 continue

@@ -15,7 +15,8 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from models.arrays import U8
-from stages.video.decoding.cropping import WHOLE, Crop
+from stages.video.decoding.container_crop import WHOLE, Crop
+from stages.video.decoding.resizing import resize_to
 
 UNSPECIFIED = 2
 RGB_MATRIX = 0
@@ -129,9 +130,7 @@ class ToRgb:
         if self.size(frame) == (frame.width, frame.height):
             return self._pixels(frame, width, height)
         shown = self._crop.apply(self._pixels(frame, frame.width, frame.height))
-        if shown.shape[1::-1] == (width, height):
-            return np.ascontiguousarray(shown)
-        return np.asarray(cv2.resize(shown, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        return np.ascontiguousarray(resize_to(shown, (width, height)))
 
     def _pixels(self, frame: av.VideoFrame, width: int, height: int) -> U8:
         """The whole frame at a size."""

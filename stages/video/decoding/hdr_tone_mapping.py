@@ -16,7 +16,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, VideoReformatter
 
 from models.arrays import F64
-from stages.video.decoding.color import ColorTags, is_full_range, scaler_matrix
+from stages.video.decoding.color_conversion import ColorTags, is_full_range, scaler_matrix
 
 PQ, HLG = 16, 18
 BT2020_PRIMARIES = 9

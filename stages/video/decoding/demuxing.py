@@ -1,4 +1,4 @@
-"""Opening a video: the one stream to process, or one plain error that says why there is none."""
+"""Demuxing: open a container by FFmpeg, read its packets, and what it states about its streams."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import re
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Protocol
-from urllib.parse import unquote
 
 import av
 import av.container
 import av.video.stream
-from av.stream import Disposition, Stream
+from av.stream import Stream
 
-from models.files.picture_size import REMEDY, most_pixels, too_large
+from models.files.picture_size import most_pixels
 from pipeline.stage import StageError
-from stages.video.decoding.programmes import largest_of_several
+from stages.video.decoding.paths_and_urls import check_readable, is_url
 
 NOT_VIDEO_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf", "concat", "ffmetadata", "srt", "ass", "webvtt"})
 """FFmpeg reads these as media though people mean text by them."""
@@ -33,38 +32,6 @@ DURATION = re.compile(r"\s*(\d{1,6}):(\d{1,6}):(\d{1,6}(?:\.\d{1,12})?)\s*")
 """As Matroska states it. (A fraction of `1e999999999` would be worked out.)"""
 OPEN_TIMEOUT_S = 20.0
 READ_TIMEOUT_S = 20.0
-
-
-def is_url(path: str) -> bool:
-    """True for `scheme://…`; everything else is a file name."""
-    scheme, found, _ = path.partition("://")
-    return bool(found) and scheme.isalnum()
-
-
-def local_path(name: str) -> str:
-    """The path that a `file:` URL names; every other name as it is."""
-    scheme, _, rest = name.partition("://")
-    host, slash, path = rest.partition("/")
-    if scheme.lower() != "file" or host.lower() not in ("", "localhost"):
-        return name
-    # Programs write such URLs with and without escapes; a name that is there as written is the one meant.
-    return slash + path if os.path.exists(slash + path) else slash + unquote(path)
-
-
-def check_readable(path: str) -> None:
-    """Raise a StageError unless `path` is a URL or a regular file with something in it that may be read."""
-    if is_url(path):
-        return
-    if not os.path.lexists(path):
-        raise StageError("there is no such file", path, "check the path")
-    if os.path.isdir(path):
-        raise StageError("is a folder, not a video or image", path, "name the files in it")
-    if not os.path.isfile(path):
-        raise StageError("is not a regular file", path, "name a video or image file")
-    if not os.access(path, os.R_OK):
-        raise StageError("may not be read", path, "change its permissions")
-    if os.path.getsize(path) == 0:
-        raise StageError("the file is empty", path, "copy or record it again")
 
 
 class Readable(Protocol):
@@ -161,52 +128,6 @@ def is_one_picture(container: av.container.InputContainer) -> bool:
     name = container.format.name
     brand = container.metadata.get("major_brand", "")
     return name.endswith("_pipe") or name == "image2" or brand in PICTURE_BRANDS
-
-
-def is_picture_on_the_side(stream: av.video.stream.VideoStream) -> bool:
-    """Cover art and thumbnails are stored as video streams but are not the video."""
-    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
-
-
-def default_video_stream(container: av.container.InputContainer, path: str) -> av.video.stream.VideoStream:
-    """Of the streams that are moving pictures the one to process.
-
-    Of several programmes, or several variants of a film, that of the largest picture; else the one marked default, or
-    FFmpeg's choice.
-
-    Raises:
-        StageError: there is none, or this FFmpeg cannot decode it.
-    """
-    streams = [s for s in container.streams.video if not is_picture_on_the_side(s)]
-    if streams and all(stream.disposition & Disposition.dependent for stream in streams):
-        what = "is a picture put together from tiles, which is read from a file alone, and not live"
-        raise StageError(what, path, "name a file of this machine, or save it as JPEG or PNG")
-    if not streams:
-        kind = "has sound but no video" if container.streams.audio else "has no video stream"
-        raise StageError(kind, path, "give a file with a video stream")
-    marked = largest_of_several(container, streams) or [s for s in streams if s.disposition & Disposition.default]
-    best = container.streams.best("video")
-    chosen = marked[0] if marked else (best if best in streams else streams[0])
-    if chosen.codec_context is None and is_one_picture(container):
-        kind = os.path.splitext(path)[1] or container.format.name.removesuffix("_pipe")
-        what = f"is a picture of a kind that cannot be read here ({kind})"
-        raise StageError(what, path, "save it as PNG or JPEG")
-    if chosen.codec_context is None:
-        raise StageError("its video codec is unknown to this FFmpeg", path, "convert it to H.264")
-    width, height = chosen.codec_context.width, chosen.codec_context.height
-    refusal = too_large(*(_size_undecoded(container, chosen.index) if not width * height else (width, height)))
-    if refusal is not None:
-        raise StageError(refusal, path, REMEDY)
-    return chosen
-
-
-def _size_undecoded(container: av.container.InputContainer, stream: int) -> tuple[int, int]:
-    """What a file says of a stream's size, where FFmpeg forgot it because it was not to decode so much."""
-    if is_url(container.name.removeprefix("file:")) or not os.path.isfile(container.name.removeprefix("file:")):
-        return 0, 0
-    with av.open(container.name, options={"skip_frame": "all"}, metadata_errors="replace") as again:
-        context = again.streams[stream].codec_context
-        return (context.width, context.height) if isinstance(context, av.VideoCodecContext) else (0, 0)
 
 
 def frame_rate(stream: av.video.stream.VideoStream) -> Fraction | None:

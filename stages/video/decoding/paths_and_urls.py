@@ -1,0 +1,53 @@
+"""Names of inputs: paths of files, URLs, and the network protocols that FFmpeg can read them by."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import unquote
+
+import av
+
+from pipeline.stage import StageError
+
+
+def is_url(path: str) -> bool:
+    """True for `scheme://…`; everything else is a file name."""
+    scheme, found, _ = path.partition("://")
+    return bool(found) and scheme.isalnum()
+
+
+def local_path(name: str) -> str:
+    """The path that a `file:` URL names; every other name as it is."""
+    scheme, _, rest = name.partition("://")
+    host, slash, path = rest.partition("/")
+    if scheme.lower() != "file" or host.lower() not in ("", "localhost"):
+        return name
+    # Programs write such URLs with and without escapes; a name that is there as written is the one meant.
+    return slash + path if os.path.exists(slash + path) else slash + unquote(path)
+
+
+def check_readable(path: str) -> None:
+    """Raise a StageError unless `path` is a URL or a regular file with something in it that may be read."""
+    if is_url(path):
+        return
+    if not os.path.lexists(path):
+        raise StageError("there is no such file", path, "check the path")
+    if os.path.isdir(path):
+        raise StageError("is a folder, not a video or image", path, "name the files in it")
+    if not os.path.isfile(path):
+        raise StageError("is not a regular file", path, "name a video or image file")
+    if not os.access(path, os.R_OK):
+        raise StageError("may not be read", path, "change its permissions")
+    if os.path.getsize(path) == 0:
+        raise StageError("the file is empty", path, "copy or record it again")
+
+
+def has_protocol(name: str) -> bool:
+    """Whether this FFmpeg knows a network protocol; asks it to open an address without a host, which goes nowhere."""
+    try:
+        av.open(f"{name}://", timeout=1.0).close()
+    except av.error.ProtocolNotFoundError:
+        return False
+    except (av.error.FFmpegError, OSError):
+        return True
+    return True

@@ -1,10 +1,10 @@
-"""The committed parts of a result, with what a restart right after the last of them needs.
+"""The journal of a result: its committed parts, and what a restart right after the last of them needs.
 
-`OUT.partial/journal.jsonl`: a line that says which run it belongs to, then one line a commit, each with the hash of its
-content. States, and the payloads of packets that wait, lie beside it in a file a commit, `journal.HASH.states`, end to
-end; the line says which bytes are whose. Only the last commits are kept, since a restart needs no others and states can
-be large. Every file is written anew beside the old one and put in its place, the states before the line that names
-them, so that a crash leaves the one or the other.
+`OUT.partial/journal.jsonl` has a line that identifies the run, then one line per commit, each with the hash of its
+content. The states, and the payloads of waiting packets, lie beside it in one file per commit, `journal.HASH.states`,
+end to end; the line of the commit holds their lengths. Only the last commits are kept: a restart needs no others, and
+states can be large. Every file is written beside the old one and then renamed over it, the states before the line that
+names them, so that a crash leaves either the old or the new one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ from pipeline.packet import Commit, Waiting
 from pipeline.stage import CLAIM, PARTS, WHOLE, Job, PlainError, working_folder
 
 KEPT = 2
-"""Commits in the file: the last one, and the one before for a crash right at the end of the input."""
+"""Commits in the file: the last one, and the one before it for a crash right at the end of the input."""
+NAMES = "names2:"
+"""Begins the identity of every run. It changes when stages or keys are renamed: the identity is a hash of their names,
+so that a run of an older version cannot be recognised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,7 @@ class Record:
     """A commit as the journal keeps it.
 
     Attributes:
-        packets: of the stream, that stand for good.
+        packets: number of packets of the stream that are final.
         frames: frames in them.
         receipt: the fields of the sink's receipt.
         states: `state()` of the lane's ordered stages, by stage name.
@@ -50,18 +53,18 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A commit's line, and the name of the file of its states."""
+    """The line of a commit, and the name of the file that holds its states."""
 
     text: str
     states: str
 
 
 class Journal:
-    """Keeps the last commits in a file; one without a file (no output to resume) takes them and keeps nothing.
+    """Keeps the last commits in a file; without a file (no output to resume) it keeps nothing.
 
     Args:
         path: of the file, or None.
-        identity: of the run: what is read must bear the same.
+        identity: of the run; a journal with another identity is foreign.
     """
 
     def __init__(self, path: Path | None, identity: str = "") -> None:
@@ -75,7 +78,7 @@ class Journal:
         return cls(journal_path(job.output) if job.output else None, identity)
 
     def append(self, commit: Commit) -> None:
-        """Write a commit and wait until it is on the disk. Raises PlainError where the disk refuses."""
+        """Write a commit and wait until it is on the disk. Raises PlainError where that fails."""
         if self.path is None:
             return
         states = b"".join([*commit.states.values(), *(one.payloads for one in commit.waiting.values())])
@@ -100,7 +103,7 @@ class Journal:
             raise PlainError(what, str(self.path), remedy) from error
 
     def remove(self) -> None:
-        """The result is whole, or its finished part is kept under a name of its own, or another run begins."""
+        """Delete the journal: the result is whole, or its finished part has its own name, or another run begins."""
         self._lines = []
         if self.path is None:
             return
@@ -110,26 +113,36 @@ class Journal:
             self.path.parent.rmdir()
 
     def drop_last(self) -> None:
-        """Forget the last commit. Raises PlainError where the disk refuses."""
+        """Remove the last commit. Raises PlainError where that fails."""
         self._lines = self._lines[:-1]
         if self.path is not None and os.path.exists(self.path):
             self._write(self.path)
 
     def is_foreign(self) -> bool:
-        """Whether it is of a run with another input or other settings."""
-        lines = self._stored()
-        known = _content(lines[0]) if lines else None
-        return known is not None and known.get("identity") != self._identity
+        """Whether it belongs to a run with another input, other settings or an older version of this program."""
+        stored = self._stored_identity()
+        return stored is not None and stored != self._identity
 
     def check(self) -> None:
-        """Raises PlainError for a journal of a run with another input or other settings."""
-        if self.is_foreign():
+        """Raises PlainError for a foreign journal."""
+        if not self.is_foreign():
+            return
+        if str(self._stored_identity()).startswith(NAMES):
             what = "the parts that are there come from another input or from other settings"
             remedy = "give the command they were made with, or --overwrite to start anew"
-            raise PlainError(what, str(self.path and self.path.parent), remedy)
+        else:
+            what = "the parts that are there come from an older version of this program and cannot be resumed"
+            remedy = "resume with that version, or give --overwrite to start anew"
+        raise PlainError(what, str(self.path and self.path.parent), remedy)
+
+    def _stored_identity(self) -> Any:
+        """The identity in the file; None where there is no file or its first line is damaged."""
+        lines = self._stored()
+        content = _content(lines[0]) if lines else None
+        return content.get("identity", "") if content else None
 
     def read(self) -> list[Record]:
-        """The commits that were written whole, oldest first; what is appended follows them."""
+        """The commits that were written whole, oldest first; new ones are appended to them."""
         self._lines = []
         records = []
         for line in self._stored()[1:]:
@@ -142,7 +155,7 @@ class Journal:
         return records
 
     def _states(self, name: str) -> bytes | None:
-        """The bytes of a commit's states; None where they are not those that its line names."""
+        """The bytes of a commit's states; None where the file is absent or does not fit its hash."""
         if self.path is None or not name:
             return None
         try:
@@ -153,11 +166,11 @@ class Journal:
 
     def _stored(self) -> list[str]:
         stored = self.path is not None and os.path.exists(self.path)
-        # A damaged byte must not hide what is whole: its line fails its hash.
+        # A damaged byte must not hide the undamaged lines: only its own line fails the hash.
         return self.path.read_text(encoding="utf-8", errors="replace").splitlines() if stored and self.path else []
 
     def _write(self, path: Path) -> None:
-        """The lines, and then no states but theirs."""
+        """Write the lines, then delete the states that no line names."""
         lines = [_line({"identity": self._identity}), *(line.text for line in self._lines)]
         _put(path, "".join(lines).encode())
         self._tidy(path)
@@ -170,16 +183,16 @@ class Journal:
 
 
 def stands_whole(output: str) -> bool:
-    """Whether a result is there that no run will go on with: there is no journal, or it got its name after that."""
+    """Whether a result is complete: it has no journal, or got its name after the journal was written."""
     if not os.path.exists(journal_path(output)):
         return True
     return _is_marked_whole(output)
 
 
 def remove_parts(output: str) -> None:
-    """Remove what a run left that was killed right after its result had its name."""
+    """Remove the parts of a run that was killed right after its result got its name."""
     folder = Path(working_folder(output))
-    with contextlib.suppress(OSError):  # something else lies in it
+    with contextlib.suppress(OSError):  # other files lie in the folder
         if _is_marked_whole(output):
             for part in (part for pattern in (*PARTS, CLAIM) for part in folder.glob(pattern)):
                 part.unlink()
@@ -187,7 +200,7 @@ def remove_parts(output: str) -> None:
 
 
 def _is_marked_whole(output: str) -> bool:
-    """Whether the mark of a whole result fits the file under its name."""
+    """Whether the recorded size and date of the complete result are those of the file under its name."""
     try:
         mark = json.loads((Path(working_folder(output)) / WHOLE).read_text(encoding="utf-8"))
         facts = os.stat(output)
@@ -202,7 +215,7 @@ def journal_path(output: str) -> Path:
 
 
 def _put(path: Path, content: bytes) -> None:
-    """Write a file beside its name, wait until it is on the disk, and put it in its place."""
+    """Write a file beside its final place, wait until it is on the disk, and rename it into place."""
     fresh = path.with_suffix(".fresh")
     try:
         with fresh.open("wb") as file:
@@ -219,7 +232,7 @@ def _states_name(states: bytes) -> str:
 
 
 def _record(content: Mapping[str, Any], states: bytes) -> Record:
-    """A commit from its line and its states: the lengths of all of them, in order, say which bytes are whose."""
+    """A commit from its line and its states, which lie end to end in the order of the lengths in the line."""
     stored = io.BytesIO(states)
     return Record(
         packets=content["packets"],

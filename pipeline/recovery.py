@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pipeline.addresses import address_key
 from pipeline.config import RunConfig
 from pipeline.graph import Graph
-from pipeline.journal import Journal
+from pipeline.journal import NAMES, Journal
 from pipeline.packet import FROM_THE_START, Commit, Restart
 from pipeline.plan import Plan
 from pipeline.stage import Job, PlainError, Stage
@@ -122,4 +122,4 @@ def _identity(settings: str, job: Job, *, replayable: bool) -> str:
     with contextlib.suppress(OSError):  # a URL, or no file at all
         facts = os.stat(job.input)
         state = (facts.st_size, facts.st_mtime_ns) if replayable else state
-    return hashlib.sha256(repr((settings, address_key(job.input), state)).encode()).hexdigest()
+    return NAMES + hashlib.sha256(repr((settings, address_key(job.input), state)).encode()).hexdigest()

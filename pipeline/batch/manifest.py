@@ -91,7 +91,8 @@ def confirmed(inputs: Inputs, manifest: Manifest) -> Inputs:
     for job in inputs.jobs:
         if job.index in inputs.standing - standing and not job.overwrite:
             refused[job.index] = Failure(
-                what="this file exists already, and this batch did not make it from this input with these settings",
+                what="this file exists already, and this batch did not make it from this input with these settings and "
+                "this version of the program",
                 where=job.output or "",
                 remedy="give --overwrite to replace it, or name another folder with -o",
             )

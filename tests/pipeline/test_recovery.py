@@ -10,6 +10,7 @@ import pytest
 import toy_stages
 from toy_runs import MACHINE, Run
 
+from pipeline import recovery
 from pipeline.actors.runner import run_ray
 from pipeline.graph import build_graph, stage_class
 from pipeline.interrupts import Interrupt
@@ -96,6 +97,21 @@ def test_parts_of_other_settings_are_refused_and_kept(toy_config, toy_jobs, tmp_
     assert Journal.of(jobs[0]).path.read_bytes() == before
     anew = [dataclasses.replace(job, overwrite=True) for job in again(jobs)]
     metrics, _ = serially(toy_config(**QUIET), anew)
+    assert metrics.streams[0].failure is None and metrics.stages["save"].items == 12
+
+
+def test_parts_of_an_older_version_are_refused_and_kept(toy_config, toy_jobs, tmp_path, serially: Run) -> None:
+    jobs = toy_jobs("12")
+    with pytest.MonkeyPatch.context() as patch:  # an older version wrote a bare hash
+        patch.setattr(recovery, "NAMES", "")
+        config = stopped(toy_config, jobs, serially, tmp_path / "flag", 7)
+    before = Journal.of(jobs[0]).path.read_bytes()
+    metrics, _ = serially(config, again(jobs))
+    said = str(metrics.streams[0].failure.error())
+    assert "come from an older version of this program" in said
+    assert "resume with that version, or give --overwrite" in said
+    assert Journal.of(jobs[0]).path.read_bytes() == before
+    metrics, _ = serially(config, [dataclasses.replace(job, overwrite=True) for job in again(jobs)])
     assert metrics.streams[0].failure is None and metrics.stages["save"].items == 12
 
 

@@ -24,8 +24,8 @@ from stages.annotations.coco_masks import mask_of
 from stages.annotations.densepose_coco import MASK_SIDE, AnnotatedPerson
 from stages.drawing.chart_colours import part_palette
 from stages.synthetic.simulated import annotate
-from stages.world.scene import scene
-from stages.world.worlds import WORLDS
+from stages.world.image_scenes import scene
+from stages.world.image_worlds import WORLDS
 
 U8 = npt.NDArray[np.uint8]
 OUT = Path(__file__).parent / "pictures" / "annotations.jpg"

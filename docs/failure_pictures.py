@@ -25,9 +25,9 @@ from stages.drawing.chart_colours import part_palette
 from stages.evaluation.films import whole_surface
 from stages.payloads import U8, People, Surfaces
 from stages.people.smooth import Smooth
-from stages.world.moving import moving_scene
 from stages.world.scene import Scene
-from stages.world.stress_clips import STRESS_CLIPS
+from stages.world.video_scenes import moving_scene
+from stages.world.video_worlds import STRESS_CLIPS
 from tests.benchmarks.films import SEED, as_chunks, recorded
 from tests.benchmarks.temporal import run, tracked
 

@@ -18,8 +18,9 @@ from models.light.inference.light_network import Frames
 from models.network import NetworkConfig
 from stages.payloads import U8, Features, People
 from stages.people.densepose import DensePose
-from stages.world.scene import Scene, scene
-from stages.world.stress import STRESS_WORLDS
+from stages.world.image_scenes import scene
+from stages.world.image_worlds import STRESS_WORLDS
+from stages.world.scene import Scene
 from tests.benchmarks.films import as_chunks
 
 SEED = 20

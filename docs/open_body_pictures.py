@@ -15,8 +15,8 @@ from models.surface.atlas import DEFAULT_ATLAS, atlas_from_tiles, sample, split_
 from models.surface.body import load_body  # noqa: E402
 from models.surface.raster import Camera, rasterize  # noqa: E402
 from stages.world.bodies.rotations import UP, about  # noqa: E402
-from stages.world.scene import scene  # noqa: E402
-from stages.world.worlds import WORLDS  # noqa: E402
+from stages.world.image_scenes import scene  # noqa: E402
+from stages.world.image_worlds import WORLDS  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
 COLORS = np.random.default_rng(3).integers(70, 250, (25, 3)).astype(np.float32)

@@ -27,9 +27,9 @@ from stages.people.densepose import DensePose
 from stages.people.detect import Detect
 from stages.synthetic.demo_clip import camera, lights, meshes_at, walkers
 from stages.synthetic.exact_surface import exact_surface
-from stages.world.camera.drawing import draw
-from stages.world.places.plaza import paint_plaza
-from stages.world.places.stage_set import cast_shadows
+from stages.world.backgrounds.plaza import paint_plaza
+from stages.world.camera.rendering import draw
+from stages.world.camera.shadows import cast_shadows
 
 FOLDER = Path(__file__).resolve().parent / "pictures"
 SECOND = 1.88

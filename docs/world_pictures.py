@@ -14,13 +14,13 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from stages.synthetic.demo_clip import camera  # noqa: E402
-from stages.world.far import FarWorld, far_scene  # noqa: E402
-from stages.world.moving import MOVING_WORLDS, moving_scene  # noqa: E402
-from stages.world.places.plaza import paint_plaza  # noqa: E402
-from stages.world.scene import Scene, scene  # noqa: E402
-from stages.world.stress import STRESS_WORLDS  # noqa: E402
-from stages.world.stress_clips import STRESS_CLIPS  # noqa: E402
-from stages.world.worlds import WORLDS  # noqa: E402
+from stages.world.backgrounds.plaza import paint_plaza  # noqa: E402
+from stages.world.far_world import FarWorld, far_scene  # noqa: E402
+from stages.world.image_scenes import scene  # noqa: E402
+from stages.world.image_worlds import STRESS_WORLDS, WORLDS  # noqa: E402
+from stages.world.scene import Scene  # noqa: E402
+from stages.world.video_scenes import moving_scene  # noqa: E402
+from stages.world.video_worlds import MOVING_WORLDS, STRESS_CLIPS  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
 COLORS = np.random.default_rng(3).integers(70, 250, (25, 3)).astype(np.uint8)

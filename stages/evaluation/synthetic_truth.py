@@ -12,9 +12,9 @@ from models.metrics.instances import AnnotatedPoints, TrueInstance
 from stages.evaluation.truth import DenseTruth, TruePerson, TruePicture, TrueSet
 from stages.synthetic.simulated import annotate, erring
 from stages.synthetic.synthesize import CLIP_WORLDS, STILL_WORLDS, Synthesize, painter
+from stages.world.image_worlds import STRESS_WORLDS
 from stages.world.scene import Scene
-from stages.world.stress import STRESS_WORLDS
-from stages.world.stress_clips import STRESS_CLIPS
+from stages.world.video_worlds import STRESS_CLIPS
 
 FAR = "far"
 GROUPS: dict[str, tuple[str, ...]] = {"stress": tuple(STRESS_WORLDS), "stress_video": tuple(STRESS_CLIPS)}

@@ -17,19 +17,21 @@ from models.arrays import F32, U8
 from models.files.whole_file import whole_file
 from models.surface.body import load_body
 from models.surface.raster import Camera
-from stages.world.bodies.actors import Stroller
+from stages.world.backgrounds.plaza import paint_plaza
+from stages.world.bodies.motions import Stroller
 from stages.world.bodies.people import Mesh, Person, dressed_rest
 from stages.world.bodies.rotations import LEFT, about
 from stages.world.bodies.walking import gait_of
-from stages.world.camera.drawing import draw
+from stages.world.camera.rendering import draw
 from stages.world.camera.shading import Lights
-from stages.world.clothes.carried import Bag, strands
-from stages.world.clothes.hairdos import beard, tied
-from stages.world.clothes.loose_cloth import Tube
+from stages.world.camera.shadows import cast_shadows
+from stages.world.clothes.bags import Bag
+from stages.world.clothes.garments import HAIRS, SKINS, Garment, Outfit, shoes, top, trousers
+from stages.world.clothes.hair_and_hats import beard, strands, tied
+from stages.world.clothes.loose_clothing import Tube
+from stages.world.clothes.patterns import Pattern
+from stages.world.clothes.rest_body import home
 from stages.world.clothes.skirts import Skirt
-from stages.world.clothes.wardrobe import HAIRS, SKINS, Garment, Outfit, Pattern, home, shoes, top, trousers
-from stages.world.places.plaza import paint_plaza
-from stages.world.places.stage_set import cast_shadows
 
 CLIP = Path(__file__).resolve().parents[2] / "configs" / "demo_walk.mp4"
 WIDTH, HEIGHT, RATE, FRAMES = 640, 360, 25, 125

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stages.payloads import Surface
-from stages.world.camera.drawing import Truth
+from stages.world.camera.rendering import Truth
 from stages.world.scene import Scene, mask_box
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stages.world.worlds import World
+from stages.world.image_worlds import World
 
 RENDERINGS = World(
     name="renderings",

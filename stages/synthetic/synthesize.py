@@ -16,12 +16,12 @@ from stages.annotations.image_folders import pictures_in
 from stages.payloads import FrameChunk, People, Surfaces, VideoInfo
 from stages.synthetic.exact_surface import exact_surface
 from stages.synthetic.renderings import RENDERINGS
-from stages.world.far import FarWorld, far_scene
-from stages.world.moving import MOVING_WORLDS, MovingWorld, moving_scene
-from stages.world.scene import Scene, scene
-from stages.world.stress import STRESS_WORLDS
-from stages.world.stress_clips import STRESS_CLIPS
-from stages.world.worlds import WORLDS, World
+from stages.world.far_world import FarWorld, far_scene
+from stages.world.image_scenes import scene
+from stages.world.image_worlds import STRESS_WORLDS, WORLDS, World
+from stages.world.scene import Scene
+from stages.world.video_scenes import moving_scene
+from stages.world.video_worlds import MOVING_WORLDS, STRESS_CLIPS, MovingWorld
 
 RATE = Fraction(25)
 STILL_WORLDS: dict[str, World] = {**WORLDS, **STRESS_WORLDS, "renderings": RENDERINGS}

@@ -26,8 +26,8 @@ from models.network import NetworkConfig
 from models.surface.geometry import SurfaceGeometry, open_body_geometry
 from stages.evaluation.protocols import found_instance
 from stages.evaluation.synthetic_truth import Worlds, world_set
-from stages.world import far, scene
-from stages.world.camera import far_lens, lens
+from stages.world import far_world, image_scenes
+from stages.world.camera import camera_effects
 
 Patch = tuple[Any, str, Any]
 SOFT = 0.6
@@ -64,20 +64,23 @@ def nothing_lost(rgb_HW3: np.ndarray, _kind: str, _quality: int) -> np.ndarray:
 WAYS: dict[str, dict[str, tuple[Patch, ...]]] = {
     "val": {
         "as it is": (),
-        "no camera": ((scene, "photograph", instead(lens.photograph, clean)),),
-        "no JPEG": ((lens, "through_codec", nothing_lost),),
+        "no camera": ((image_scenes, "photograph", instead(camera_effects.photograph, clean)),),
+        "no JPEG": ((camera_effects, "through_codec", nothing_lost),),
         **{
             f"no camera, but JPEG {quality}": (
-                (scene, "photograph", instead(lens.photograph, partial(compressed_by_jpeg, quality=quality))),
+                (
+                    image_scenes, "photograph",
+                    instead(camera_effects.photograph, partial(compressed_by_jpeg, quality=quality)),
+                ),
             )
             for quality in (95, 75, 50, 30)
         },
     },
     "far": {
         "as it is": (),
-        "no camera": ((far, "far_photograph", instead(far_lens.far_photograph, clean)),),
-        "no WebP": ((far_lens, "through_codec", nothing_lost),),
-        "no lattice": ((far, "_lattice", lambda *_: None),),
+        "no camera": ((far_world, "far_photograph", instead(camera_effects.far_photograph, clean)),),
+        "no WebP": ((camera_effects, "through_codec", nothing_lost),),
+        "no lattice": ((far_world, "_lattice", lambda *_: None),),
     },
 }
 

@@ -26,7 +26,8 @@ from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
 from stages.people.densepose import DensePose
 from stages.people.detect import Detect
 from stages.video.decode import Decode
-from stages.world.moving import MOVING_WORLDS, moving_scene
+from stages.world.video_scenes import moving_scene
+from stages.world.video_worlds import MOVING_WORLDS
 
 SEED = 20
 """Of the synthetic films; the product's trainings use none of these worlds."""

@@ -19,10 +19,10 @@ from models.light.inference.light_network import LightNetwork
 from models.network import NetworkConfig
 from models.surface.geometry import open_body_geometry
 from stages.evaluation.synthetic_truth import Worlds
-from stages.world import far
+from stages.world import far_world
 from stages.world.bodies import far_poses
 from stages.world.bodies.poses import Pose
-from stages.world.bodies.postures import POSES
+from stages.world.bodies.random_poses import POSES
 from tests.benchmarks.camera_loss import Patch, patched, scored
 
 Rng = np.random.Generator
@@ -41,7 +41,7 @@ def posed(name: str) -> Callable[[Rng], Pose]:
 def ways() -> dict[str, tuple[Patch, ...]]:
     """What to patch, by name: nothing, an activity of `far` alone, a kind of the other worlds' poses alone."""
     alone = {f"far: {name}": ((far_poses, "ACTIVITIES", {name: one}),) for name, one in far_poses.ACTIVITIES.items()}
-    others = {name: ((far, "far_pose", posed(name)),) for name in POSES}
+    others = {name: ((far_world, "far_pose", posed(name)),) for name in POSES}
     return {"as it is": (), **alone, **others}
 
 

@@ -23,11 +23,12 @@ from stages.drawing.compositing import Canvas, Visible, visible_part
 from stages.drawing.texture import wear
 from stages.payloads import U8, Surface
 from stages.synthetic.exact_surface import exact_surface
-from stages.world.bodies.people import Person, pose_person, random_shape
-from stages.world.bodies.postures import POSES
-from stages.world.camera.drawing import draw
+from stages.world.bodies.body_shapes import random_shape
+from stages.world.bodies.people import Person, pose_person
+from stages.world.bodies.random_poses import POSES
+from stages.world.camera.rendering import draw
 from stages.world.camera.shading import random_lights
-from stages.world.clothes.wardrobe import random_outfit
+from stages.world.clothes.garments import random_outfit
 
 VIEWS = 16
 TREMBLE, TREMBLE_REACH = 2.0, 6.0

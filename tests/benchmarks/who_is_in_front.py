@@ -12,12 +12,12 @@ import numpy as np
 from models.surface.raster import Camera
 from stages.people.depth_order import painters_order
 from stages.synthetic.exact_surface import exact_surface
+from stages.world.bodies.body_shapes import human_shape
 from stages.world.bodies.people import Mesh, Person, moved, pose_person
-from stages.world.bodies.postures import POSES
+from stages.world.bodies.random_poses import POSES
 from stages.world.bodies.rotations import LEFT, about
-from stages.world.bodies.statures import human_shape
-from stages.world.camera.drawing import maps, trace
-from stages.world.clothes.wardrobe import random_outfit
+from stages.world.camera.rendering import maps, trace
+from stages.world.clothes.garments import random_outfit
 
 SCENES = 150
 HEIGHT, WIDTH = 240, 320

@@ -11,10 +11,11 @@ from dataclasses import replace
 
 import cv2
 
-from stages.world.far import FarWorld, far_scene
-from stages.world.moving import MOVING_WORLDS, moving_scene
-from stages.world.scene import scene
-from stages.world.worlds import WORLDS
+from stages.world.far_world import FarWorld, far_scene
+from stages.world.image_scenes import scene
+from stages.world.image_worlds import WORLDS
+from stages.world.video_scenes import moving_scene
+from stages.world.video_worlds import MOVING_WORLDS
 
 TWO = (0.0, 0.0, 1.0)
 STILLS = {name: replace(WORLDS[name], people=TWO) for name in ("train", "val", "wide")}

@@ -22,8 +22,8 @@ from stages.training.data.scene_pool import PoolScene, write_scenes
 from stages.training.loaders import deaths_told, made_in_order, require_count
 from stages.training.payloads import PhotoShards, SceneShards
 from stages.training.workers import chief_first
-from stages.world.scene import scene
-from stages.world.worlds import WORLDS, World
+from stages.world.image_scenes import scene
+from stages.world.image_worlds import WORLDS, World
 
 PER_SHARD = 250
 BACKGROUNDS = 800

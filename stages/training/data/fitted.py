@@ -21,9 +21,9 @@ from pipeline.stage import StageError
 from stages.synthetic.synthesize import STILL_WORLDS, Synthesize
 from stages.world.bodies.people import Mesh, Person
 from stages.world.bodies.poses import bone_rotations
-from stages.world.camera.drawing import maps, trace
-from stages.world.scene import cast_of
-from stages.world.worlds import World
+from stages.world.camera.rendering import maps, trace
+from stages.world.image_scenes import cast_of
+from stages.world.image_worlds import World
 
 Rng = np.random.Generator
 

@@ -15,8 +15,8 @@ from models.inference.onnx_files import graphs_of, write_graph
 from models.network import NetworkConfig
 from pipeline.stage import Job, Stage
 from stages.payloads import Written
-from stages.world.scene import scene
-from stages.world.worlds import WORLDS
+from stages.world.image_scenes import scene
+from stages.world.image_worlds import WORLDS
 
 SIZES = ((256, 320), (224, 416), (320, 256))
 """Pixels of the example pictures: what the graph was traced on, and others that it must answer for as well."""

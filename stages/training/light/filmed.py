@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stages.world.camera.still_codecs import through_codec
+from stages.world.camera.camera_effects import through_codec
 
 U8 = npt.NDArray[Any]
 F32 = npt.NDArray[Any]

@@ -1,1 +1,1 @@
-"""People of the synthetic world: bodies, poses and what they do."""
+"""People of the synthetic world: body shapes, poses, motions."""

@@ -1,4 +1,4 @@
-"""People in clothes that hang: coats, loose shirts, wide dresses and trousers; and with hair of other cuts and hats."""
+"""Dresses people in skirts, coats, loose shirts, wide dresses and trousers, and gives them bags, hair and hats."""
 
 from __future__ import annotations
 
@@ -8,14 +8,38 @@ from dataclasses import replace
 import numpy as np
 
 from stages.world.bodies.people import Person
-from stages.world.clothes.attached import Attachment
-from stages.world.clothes.carried import strands
-from stages.world.clothes.cloth_shapes import drape
-from stages.world.clothes.hairdos import beard, hat, random_hairdo
-from stages.world.clothes.loose_cloth import coat, loose_shirt, wide_dress, wide_legs
-from stages.world.clothes.wardrobe import Garment, Pattern, hair, pattern, top
+from stages.world.clothes.attachments import Attachment
+from stages.world.clothes.bags import random_bag
+from stages.world.clothes.draping import drape
+from stages.world.clothes.garments import Garment, hair, top
+from stages.world.clothes.hair_and_hats import beard, hat, random_hairdo, random_locks, strands
+from stages.world.clothes.loose_clothing import coat, loose_shirt, wide_dress, wide_legs
+from stages.world.clothes.patterns import Pattern, pattern
+from stages.world.clothes.skirts import random_skirt
+
+
+def in_skirt(person: Person, rng: Rng, patterns: tuple[str, ...]) -> Person:
+    """The person in a skirt, or in a dress of the same cloth as the top; the trousers stay at home."""
+    trousers, *others = person.outfit.garments
+    tights = replace(trousers, thickness=0.003, folds=0.0, shape_share=0.3)
+    legs = [tights] if rng.random() < 0.25 else []
+    cloth = others[0].pattern if others and rng.random() < 0.5 else pattern(rng, patterns)
+    outfit = replace(person.outfit, garments=(*legs, *others))
+    return replace(person, outfit=outfit, attached=(*person.attached, random_skirt(rng, cloth)))
+
+
+def with_bag(person: Person, rng: Rng, patterns: tuple[str, ...]) -> Person:
+    """The person with something to carry."""
+    return replace(person, attached=(*person.attached, random_bag(rng, pattern(rng, patterns))))
+
+
+def with_locks(person: Person, rng: Rng) -> Person:
+    """The person with long hair."""
+    return replace(person, attached=(*person.attached, random_locks(rng, person.outfit.hair_3)))
+
 
 Rng = np.random.Generator
+
 Patterns = tuple[str, ...]
 
 

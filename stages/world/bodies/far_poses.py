@@ -1,4 +1,4 @@
-"""Poses of the world `far`: activities as tables of joint angles with spreads, none of them shared with `poses`."""
+"""Poses of the world `far`: activities as tables of joint angles, none of them shared with `random_poses`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from stages.world.bodies.poses import Arm, Leg, Pose
 from stages.world.bodies.rotations import FRONT, LEFT, UP, about, lifted
 
 Rng = np.random.Generator
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -33,6 +34,7 @@ class Activity:
 
 
 _DOWN = (8, 8, 15, 0)
+
 ACTIVITIES: dict[str, Activity] = {
     "throw": Activity(arms=((70, 20, 25, 0), (-20, 95, 95, -40)), legs=((35, 6, 25, 5), (-20, 8, 15, 0)),
                       trunk=(0, -5, -30)),

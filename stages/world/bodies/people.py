@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.arrays import F32
+from models.arrays import F32, I32
 from models.surface.body import blended, forward_kinematics, load_body
 from stages.world.bodies.poses import Pose, bone_rotations
-from stages.world.clothes.attached import Attachment, Extra
-from stages.world.clothes.carried import random_bag, random_locks
-from stages.world.clothes.skirts import random_skirt
-from stages.world.clothes.wardrobe import Garment, Outfit, home, pattern
+from stages.world.clothes.attachments import Attachment, Extra
+from stages.world.clothes.garments import Garment, Outfit
+from stages.world.clothes.rest_body import home
 
 Rng = np.random.Generator
 
@@ -39,38 +39,6 @@ class Mesh:
     pose: Pose
     yaw: float
     extras: tuple[Extra, ...] = ()
-
-
-def random_shape(rng: Rng, first: float, last: float, child_share: float) -> F32:
-    """Scores between two sampled bodies of like age out of the share first..last of the samples."""
-    body = load_body()
-    count = len(body.score_SC)
-    pool = np.arange(int(first * count), int(last * count))
-    adult = body.phenotype_SP[pool, body.phenotypes.index("age")] >= 0.6
-    wanted = pool[adult] if rng.random() >= child_share else pool[~adult]
-    one, other = rng.choice(wanted, 2)
-    share = np.float32(rng.random())
-    return (1 - share) * body.score_SC[one] + share * body.score_SC[other]
-
-
-def in_skirt(person: Person, rng: Rng, patterns: tuple[str, ...]) -> Person:
-    """The person in a skirt, or in a dress of the same cloth as the top; the trousers stay at home."""
-    trousers, *others = person.outfit.garments
-    tights = replace(trousers, thickness=0.003, folds=0.0, shape_share=0.3)
-    legs = [tights] if rng.random() < 0.25 else []
-    cloth = others[0].pattern if others and rng.random() < 0.5 else pattern(rng, patterns)
-    outfit = replace(person.outfit, garments=(*legs, *others))
-    return replace(person, outfit=outfit, attached=(*person.attached, random_skirt(rng, cloth)))
-
-
-def with_bag(person: Person, rng: Rng, patterns: tuple[str, ...]) -> Person:
-    """The person with something to carry."""
-    return replace(person, attached=(*person.attached, random_bag(rng, pattern(rng, patterns))))
-
-
-def with_locks(person: Person, rng: Rng) -> Person:
-    """The person with long hair."""
-    return replace(person, attached=(*person.attached, random_locks(rng, person.outfit.hair_3)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,3 +111,32 @@ def shifted(mesh: Mesh, way_3: F32) -> Mesh:
     """The mesh elsewhere."""
     extras = tuple(replace(extra, vertex_W3=extra.vertex_W3 + way_3) for extra in mesh.extras)
     return replace(mesh, vertex_V3=mesh.vertex_V3 + way_3, keypoint_K3=mesh.keypoint_K3 + way_3, extras=extras)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solids:
+    """All vertices (V, 3) and faces (F, 3), mesh after mesh."""
+
+    vertex_V3: F32
+    face_F3: I32
+
+
+def together(meshes: Sequence[Mesh]) -> Solids:
+    """Bodies and what hangs on them, person after person."""
+    body_face = load_body().face_F3
+    vertices, faces, count = [], [], 0
+    for mesh in meshes:
+        for vertex, face in [(mesh.vertex_V3, body_face), *((e.vertex_W3, e.surface.face_G3) for e in mesh.extras)]:
+            vertices.append(vertex)
+            faces.append(face + np.int32(count))
+            count += len(vertex)
+    return Solids(vertex_V3=np.concatenate(vertices), face_F3=np.concatenate(faces))
+
+
+def owners(meshes: Sequence[Mesh], face_P: I32) -> tuple[I32, I32]:
+    """Which mesh each face of theirs `together` belongs to, and which of its faces it is (the body's come first)."""
+    body_faces = len(load_body().face_F3)
+    count_M = [body_faces + sum(len(extra.surface.face_G3) for extra in mesh.extras) for mesh in meshes]
+    first_M = np.cumsum([0, *count_M[:-1]]).astype(np.int32)
+    owner_P = (np.searchsorted(first_M, face_P, side="right") - 1).astype(np.int32)
+    return owner_P, face_P - first_M[owner_P]

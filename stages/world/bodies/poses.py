@@ -1,7 +1,7 @@
-"""Poses as joint angles within human limits, and their bone rotations on the open body.
+"""Poses as joint angles, and the bone rotations that they give on the open body.
 
-A pose says where limbs point in the frame of the torso (x left, y up, z front), mirrored for the right side: directions
-are given as if each limb were a left one.
+Limb directions are in the frame of the torso (x left, y up, z front). Both sides are given as if the limb were a left
+one; the right side is mirrored.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Small rotations of bones, float32 matrices, and directions of limbs; angles in radians."""
+"""Rotation matrices (float32) and directions of limbs; angles in radians."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from models.arrays import F32
 
 LEFT, UP, FRONT = np.eye(3, dtype=np.float32)
+
 _NEXT, _AFTER = [1, 2, 0], [2, 0, 1]
 
 

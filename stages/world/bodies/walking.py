@@ -1,6 +1,6 @@
-"""A walk with planted feet: each foot is put down once per cycle and stays there until its toes leave the floor.
+"""A walk whose feet do not slide: each foot lands once per cycle and stays in place until its toes leave the floor.
 
-The legs follow from where hip and ankle are (two-bone inverse kinematics in the plane of the leg).
+The legs follow from hip and ankle positions (two-bone inverse kinematics in the plane of the leg).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from stages.world.bodies.people import Dressed, Mesh, Person, pose_dressed
 from stages.world.bodies.poses import Arm, Leg, Pose
 
 STANCE = 0.62  # share of the cycle a foot is on the floor
+
 STRIKE, PUSH = 0.10, 0.40  # until when the heel rolls down, from when it lifts, in shares of the cycle
 
 

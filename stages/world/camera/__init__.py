@@ -1,1 +1,1 @@
-"""How the synthetic world is seen: drawing, light, lens, exposure, codecs, optical flow."""
+"""How the synthetic world is seen: rendering, light, camera motion, optical flow, motion blur, image corruptions."""

@@ -1,4 +1,4 @@
-"""Colours of the visible surface: clothes, skin and face painted by place, then lit by a sky and a few lamps."""
+"""Shading of the visible surface: albedo of clothes, skin and face, lit by ambient light and a few lamps."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from models.surface.body import load_body
 from models.surface.raster import Hits, blend
 from stages.world.bodies.people import Mesh, Person
 from stages.world.camera.shadows import LampView, lit
-from stages.world.clothes.attached import Extra
-from stages.world.clothes.wardrobe import home, paint
+from stages.world.clothes.attachments import Extra
+from stages.world.clothes.patterns import paint
+from stages.world.clothes.rest_body import home
 
 Rng = np.random.Generator
 
 EYE = np.array([0.031, 1.671, 0.131], np.float32)
+
 MOUTH = np.array([0.0, 1.594, 0.155], np.float32)
 
 

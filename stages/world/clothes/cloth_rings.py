@@ -1,4 +1,4 @@
-"""Cloth as rings around a part of the body: each the convex hull of what is inside, wide enough in any pose."""
+"""Cloth as rings around a part of the body: each is the convex hull of the part, so it is wide enough in any pose."""
 
 from __future__ import annotations
 

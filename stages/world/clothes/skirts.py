@@ -1,4 +1,4 @@
-"""Skirts: cones of cloth around the legs, wide enough for them in any pose, as meshes of their own."""
+"""Skirts: cones of cloth around the legs, wide enough in any pose, as separate meshes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from models.arrays import F32
 from models.surface.body import KEYPOINT_NAMES, load_body
-from stages.world.clothes.attached import Extra, Surface, nearest_surface, two_sided
+from stages.world.clothes.attachments import Extra, Surface, nearest_surface, two_sided
 from stages.world.clothes.cloth_rings import (
     SIDES,
     across,
@@ -22,13 +22,14 @@ from stages.world.clothes.cloth_rings import (
     ring_faces,
     slices,
 )
-from stages.world.clothes.cloth_shapes import vertex_normals
-from stages.world.clothes.wardrobe import Pattern, home
+from stages.world.clothes.patterns import Pattern
+from stages.world.clothes.rest_body import home, vertex_normals
 
 Rng = np.random.Generator
 
 WAIST_Y, RING, RINGS = 1.07, 0.03, 30
 """Metres on the mean body: height of the upper edge, from ring to ring; rings of the longest skirt."""
+
 LOOSE = 0.012
 
 

@@ -22,8 +22,9 @@ from stages.drawing.styles import STYLES
 from stages.payloads import FrameChunk, Overlay, People, Surface, Surfaces, VideoInfo
 from stages.people.depth_order import painters_order, pixels_a_metre
 from stages.synthetic.synthesize import true_surfaces
-from stages.world.scene import Scene, scene
-from stages.world.worlds import WORLDS
+from stages.world.image_scenes import scene
+from stages.world.image_worlds import WORLDS
+from stages.world.scene import Scene
 
 SIDE = 16
 SIZE = 40

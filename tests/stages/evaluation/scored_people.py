@@ -17,8 +17,8 @@ from stages.evaluation.evaluate import Evaluate
 from stages.evaluation.synthetic_truth import scene_truth
 from stages.evaluation.truth import TruePicture
 from stages.evaluation.write_scores import WriteScores
-from stages.world.scene import scene
-from stages.world.worlds import WORLDS
+from stages.world.image_scenes import scene
+from stages.world.image_worlds import WORLDS
 
 JOB = Job(index=0, input="", output=None, stem="evaluate")
 

@@ -30,9 +30,8 @@ from stages.evaluation.text import score_table
 from stages.evaluation.truth import TruePicture
 from stages.evaluation.truths import Truths
 from stages.synthetic.exact_surface import exact_surface
-from stages.world.scene import scene
-from stages.world.stress import STRESS_WORLDS
-from stages.world.worlds import WORLDS
+from stages.world.image_scenes import scene
+from stages.world.image_worlds import STRESS_WORLDS, WORLDS
 from tests.models.metrics.ruled_body import LineBody
 from tests.stages.evaluation.scored_people import JOB, Oracle, low_scenes, scored
 

@@ -13,8 +13,9 @@ from stages import STAGES
 from stages.evaluation.error_colours import MADE_UP, MISSED, WORST, error_picture, error_ramp
 from stages.evaluation.films import SurfaceFrame
 from stages.evaluation.show_errors import surface_error
-from stages.world.scene import Scene, scene
-from stages.world.worlds import WORLDS
+from stages.world.image_scenes import scene
+from stages.world.image_worlds import WORLDS
+from stages.world.scene import Scene
 
 
 class Sheets:

@@ -19,8 +19,8 @@ from stages.people.smooth import Smooth
 from stages.people.votes import yields
 from stages.synthetic.demo_clip import FINER, RATE, camera, lights, meshes_at, picture_at, walkers
 from stages.synthetic.exact_surface import exact_surface
-from stages.world.places.plaza import paint_plaza
-from stages.world.scene import draw
+from stages.world.backgrounds.plaza import paint_plaza
+from stages.world.camera.rendering import draw
 
 
 def smoothed(given: Shot, stage: Smooth | None = None, chunk: int = 4, first: int = 0) -> list[Surface]:

@@ -13,9 +13,10 @@ from stages.people.association import best_pairs
 from stages.people.cuts import glance, is_cut
 from stages.people.track import Track
 from stages.synthetic.demo_clip import RATE, camera, lights, meshes_at, walkers
-from stages.world.moving import moving_scene
-from stages.world.scene import draw, mask_box
-from stages.world.stress_clips import STRESS_CLIPS
+from stages.world.camera.rendering import draw
+from stages.world.scene import mask_box
+from stages.world.video_scenes import moving_scene
+from stages.world.video_worlds import STRESS_CLIPS
 
 WIDTH, HEIGHT = 320, 180
 Frame = list[tuple[int, tuple[float, float, float, float], float]]  # (who, box, score)

@@ -19,7 +19,7 @@ from stages.synthetic.demo_clip import (
     picture_at,
     walkers,
 )
-from stages.world.places.plaza import paint_plaza
+from stages.world.backgrounds.plaza import paint_plaza
 
 
 @pytest.fixture(scope="module")

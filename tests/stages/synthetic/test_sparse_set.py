@@ -20,8 +20,9 @@ from stages.annotations.densepose_coco import read_dense_set
 from stages.synthetic.simulated import ERROR_OF_CHART, MOST_POINTS, annotate, erring
 from stages.synthetic.sparse_set import SparseSet
 from stages.synthetic.synthesize import Synthesize
-from stages.world.scene import Scene, scene
-from stages.world.worlds import WORLDS
+from stages.world.image_scenes import scene
+from stages.world.image_worlds import WORLDS
+from stages.world.scene import Scene
 
 
 @cache

@@ -17,7 +17,7 @@ from stages.training.data.augment import Augment, Sampler
 from stages.training.data.fitted import FitErrors, fitted_mesh
 from stages.training.data.photometry import degrade
 from stages.training.data.views import DensePoints, frame_view, mirrored, person_view
-from stages.world.scene import cast_of
+from stages.world.image_scenes import cast_of
 
 NO_POINTS = DensePoints(count=0)
 

@@ -9,15 +9,17 @@ import pytest
 
 from models.surface.body import load_body
 from pipeline.stage import StageError
+from stages.world.backgrounds.photos import window
 from stages.world.bodies.people import Person, dressed_rest, pose_person
-from stages.world.bodies.postures import POSES
+from stages.world.bodies.random_poses import POSES
 from stages.world.bodies.walking import gait_of, walking
+from stages.world.camera.framing import camera_before
+from stages.world.camera.rendering import draw
 from stages.world.camera.shading import random_lights
-from stages.world.clothes.wardrobe import random_outfit
-from stages.world.places.backdrops import window
-from stages.world.scene import annotated, draw, mask_box, scene
-from stages.world.staging import camera_before
-from stages.world.worlds import WORLDS
+from stages.world.clothes.garments import random_outfit
+from stages.world.image_scenes import scene
+from stages.world.image_worlds import WORLDS
+from stages.world.scene import annotated, mask_box
 
 
 @pytest.fixture(scope="module")

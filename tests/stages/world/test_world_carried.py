@@ -10,13 +10,16 @@ import pytest
 from models.surface.body import load_body
 from models.surface.raster import Camera
 from stages.world.bodies.people import Person, pose_person
-from stages.world.bodies.postures import POSES
+from stages.world.bodies.random_poses import POSES
 from stages.world.bodies.rotations import UP, about
-from stages.world.camera.drawing import maps, trace
-from stages.world.clothes.carried import Bag, Locks, random_bag, random_locks
-from stages.world.clothes.wardrobe import home, pattern, random_outfit
-from stages.world.scene import scene
-from stages.world.worlds import WORLDS
+from stages.world.camera.rendering import maps, trace
+from stages.world.clothes.bags import Bag, random_bag
+from stages.world.clothes.garments import random_outfit
+from stages.world.clothes.hair_and_hats import Locks, random_locks
+from stages.world.clothes.patterns import pattern
+from stages.world.clothes.rest_body import home
+from stages.world.image_scenes import scene
+from stages.world.image_worlds import WORLDS
 
 RNG = np.random.default_rng(0)
 CLOTH = pattern(RNG)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from models.surface.body import KEYPOINT_NAMES
+from stages.world.bodies.body_shapes import human_shape
 from stages.world.bodies.contact import CONTACTS, handshake
 from stages.world.bodies.people import Person
-from stages.world.bodies.statures import human_shape
-from stages.world.clothes.wardrobe import random_outfit
+from stages.world.clothes.garments import random_outfit
 
 
 def people(rng):

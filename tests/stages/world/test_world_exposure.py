@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from models.surface.raster import Hits
-from stages.world.camera.exposure import MOST, Exposure, exposed
-from stages.world.camera.flow import Flow
+from stages.world.camera.motion_blur import MOST, Exposure, exposed
+from stages.world.camera.optical_flow import Flow
 
 HEIGHT, WIDTH = 24, 60
 

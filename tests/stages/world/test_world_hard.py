@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from models.surface.body import load_body
+from stages.world.bodies.body_shapes import human_shape, sample_heights
 from stages.world.bodies.far_poses import far_pose
 from stages.world.bodies.people import Person, pose_person
-from stages.world.bodies.statures import human_shape, sample_heights
-from stages.world.clothes.far_patterns import FAR_PATTERNS
-from stages.world.clothes.wardrobe import PATTERNS, random_outfit
-from stages.world.far import FarWorld, far_scene
-from stages.world.places.weather import WEATHER
-from stages.world.scene import scene
-from stages.world.stress import STRESS_WORLDS
+from stages.world.camera.corruptions import WEATHER
+from stages.world.clothes.garments import random_outfit
+from stages.world.clothes.patterns import FAR_PATTERNS, PATTERNS
+from stages.world.far_world import FarWorld, far_scene
+from stages.world.image_scenes import scene
+from stages.world.image_worlds import STRESS_WORLDS
 
 
 def some(tag, count=10):

@@ -12,15 +12,16 @@ from models.surface.charts import COARSE_OF_CHART
 from models.surface.raster import Camera
 from stages.world.bodies.costumes import COSTUMES, in_loose_clothes, with_hairdo
 from stages.world.bodies.people import Person, pose_person
-from stages.world.bodies.postures import POSES
+from stages.world.bodies.random_poses import POSES
 from stages.world.bodies.rotations import UP, about
-from stages.world.camera.drawing import maps, trace
-from stages.world.clothes.hairdos import hat, random_hairdo
-from stages.world.clothes.loose_cloth import Tube, part_of
-from stages.world.clothes.wardrobe import home, pattern, random_outfit
-from stages.world.scene import scene
-from stages.world.stress import STRESS_WORLDS
-from stages.world.worlds import WORLDS
+from stages.world.camera.rendering import maps, trace
+from stages.world.clothes.garments import random_outfit
+from stages.world.clothes.hair_and_hats import hat, random_hairdo
+from stages.world.clothes.loose_clothing import Tube, part_of
+from stages.world.clothes.patterns import pattern
+from stages.world.clothes.rest_body import home
+from stages.world.image_scenes import scene
+from stages.world.image_worlds import STRESS_WORLDS, WORLDS
 
 CLOTH = pattern(np.random.default_rng(0))
 BARE = Person(score_C=load_body().score_SC[2], outfit=replace(random_outfit(np.random.default_rng(3)), garments=()))

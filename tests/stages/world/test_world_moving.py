@@ -11,16 +11,17 @@ import pytest
 from models.surface.body import load_body
 from models.surface.occlusion import hidden
 from models.surface.raster import Camera
-from stages.world.bodies.actors import actor
+from stages.world.backgrounds.floor_and_wall import random_set
+from stages.world.bodies.motions import actor
 from stages.world.bodies.people import Person
-from stages.world.bodies.pose_mixing import along, mixed, spline_weights
-from stages.world.bodies.postures import POSES
+from stages.world.bodies.pose_interpolation import along, mixed, spline_weights
+from stages.world.bodies.random_poses import POSES
 from stages.world.bodies.rotations import LEFT, about, unit
-from stages.world.camera.camera_work import CAMERAS
-from stages.world.camera.flow import flow, in_the_open, moment
-from stages.world.clothes.wardrobe import random_outfit
-from stages.world.moving import MOVING_WORLDS, moving_scene
-from stages.world.places.stage_set import random_set
+from stages.world.camera.camera_motion import CAMERAS
+from stages.world.camera.optical_flow import flow, in_the_open, moment
+from stages.world.clothes.garments import random_outfit
+from stages.world.video_scenes import moving_scene
+from stages.world.video_worlds import MOVING_WORLDS
 
 VIDEO = MOVING_WORLDS["video"]
 SMALL = replace(

@@ -11,15 +11,16 @@ from models.surface.body import load_body
 from models.surface.charts import COARSE_OF_CHART
 from models.surface.occlusion import hidden, screen
 from models.surface.raster import Camera, facing
-from stages.world.bodies.people import Person, pose_person
-from stages.world.bodies.postures import POSES
+from stages.world.bodies.people import Person, pose_person, together
+from stages.world.bodies.random_poses import POSES
 from stages.world.bodies.rotations import UP, about
-from stages.world.camera.drawing import maps, trace
+from stages.world.camera.rendering import maps, trace
+from stages.world.clothes.garments import random_outfit
+from stages.world.clothes.patterns import pattern
+from stages.world.clothes.rest_body import home
 from stages.world.clothes.skirts import RING, WAIST_Y, Skirt
-from stages.world.clothes.wardrobe import home, pattern, random_outfit
-from stages.world.places.solids import together
-from stages.world.scene import scene
-from stages.world.worlds import WORLDS
+from stages.world.image_scenes import scene
+from stages.world.image_worlds import WORLDS
 
 PLAIN = WORLDS["train"]
 

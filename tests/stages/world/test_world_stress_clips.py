@@ -11,18 +11,17 @@ import pytest
 from models.surface.body import KEYPOINT_NAMES, load_body
 from models.surface.raster import Camera
 from stages.evaluation.synthetic_truth import worlds_called
-from stages.world.bodies.actors import actor
-from stages.world.bodies.contact import CLASP, CONTACTS, handshake
-from stages.world.bodies.meeting import Greeting, meeting
+from stages.world.backgrounds.environment import FRONT, prospect
+from stages.world.backgrounds.floor_and_wall import random_set
+from stages.world.backgrounds.occluders import Board, Furnished
+from stages.world.backgrounds.photos import hung
+from stages.world.bodies.body_shapes import human_shape
+from stages.world.bodies.contact import CLASP, CONTACTS, Greeting, handshake, meeting
+from stages.world.bodies.motions import actor
 from stages.world.bodies.people import Person
-from stages.world.bodies.statures import human_shape
-from stages.world.clothes.wardrobe import random_outfit
-from stages.world.moving import MOVING_WORLDS, moving_scene
-from stages.world.places.canvas import hung
-from stages.world.places.places import FRONT, prospect
-from stages.world.places.stage_set import random_set
-from stages.world.places.standing import Board, Furnished
-from stages.world.stress_clips import STRESS_CLIPS
+from stages.world.clothes.garments import random_outfit
+from stages.world.video_scenes import moving_scene
+from stages.world.video_worlds import MOVING_WORLDS, STRESS_CLIPS
 
 SMALL = replace(MOVING_WORLDS["video"], height=120, width=160, people=(2, 2), tall=(0.8, 0.9))
 FACING = np.diag([1, -1, -1]).astype(np.float32)

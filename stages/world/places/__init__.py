@@ -1,1 +1,0 @@
-"""Where people of the synthetic world stand: backdrops, solids, weather."""

@@ -64,16 +64,24 @@ class RawConfig:
         _merge(self.values, {path[0]: nested}, self.origins, place, ())
 
 
+def configuration_files(configs: Path = CONFIGS) -> dict[str, Path]:
+    """Every configuration in `configs/` and in the folders in it, by its name."""
+    return {file.stem: file for file in (*sorted(configs.glob("*/*.yaml")), *sorted(configs.glob("*.yaml")))}
+
+
 def find_config(name: str, configs: Path = CONFIGS) -> Path:
-    """The file of a configuration: a path, or a name in `configs/`. Raises ConfigError naming the nearest."""
+    """The file of a configuration: a path, or a name in `configs/` or a folder in it.
+
+    Raises ConfigError that suggests the nearest name.
+    """
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
         if path.is_file():
             return path
         raise ConfigError("this configuration does not exist", name, "give a name in configs/ or a path")
-    if (configs / f"{name}.yaml").is_file():
-        return configs / f"{name}.yaml"
-    known = [file.stem for file in configs.glob("*.yaml")]
+    known = configuration_files(configs)
+    if name in known:
+        return known[name]
     if name in FORMER_CONFIGURATIONS:
         raise ConfigError(former_name("configuration", name, FORMER_CONFIGURATIONS), f"-c {name}")
     raise ConfigError(f"there is no configuration '{name}'", f"-c {name}", nearest(name, known))

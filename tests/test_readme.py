@@ -37,4 +37,4 @@ def test_links_and_pictures_exist(root: Path, pattern: str) -> None:
 
 def test_every_configuration_named_in_the_readme_exists(root: Path) -> None:
     for name in re.findall(r"-c ([a-z0-9_]+)", "\n".join(_commands(root))):
-        assert (root / "configs" / f"{name}.yaml").is_file(), f"-c {name}"
+        assert list((root / "configs").rglob(f"{name}.yaml")), f"-c {name}"

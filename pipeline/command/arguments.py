@@ -1,4 +1,4 @@
-"""The command line: what can be said, and how it becomes changes of a configuration."""
+"""The options of the command line, and how they become changes of a configuration."""
 
 from __future__ import annotations
 
@@ -7,40 +7,12 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+from pipeline.command.help import DESCRIPTION, EXAMPLES, FIRST_STEPS, program_version
 from pipeline.config import RawConfig
 from pipeline.conversion import ConfigError, nearest
 from pipeline.former_names import FORMER_VALUES
 from pipeline.graph import stage_class
 from pipeline.inputs import UsageError, check_on_this_machine
-
-EXAMPLES = """\
-examples:
-  run_pipeline.py                               the demo clip, every person in the painted texture
-  run_pipeline.py dance.mp4                     writes dance.densepose.mp4 beside you
-  run_pipeline.py dance.mp4 -o out.mkv --style parts
-  run_pipeline.py dance.mp4 --atlas suit.png --atlas 2=other.png
-  run_pipeline.py photos/ more/*.jpg -o results/
-  run_pipeline.py dance.mp4 --resume            go on after a crash, a power cut, a full disk
-  run_pipeline.py films/ -o out/ -c batch       many inputs, all cores or a cluster; again does what is missing
-  run_pipeline.py dance.mp4 -c zoo_r50_s1x --weights zoo:densepose_rcnn_R_50_FPN_s1x
-  run_pipeline.py photo.jpg --export instances=raw/     the network's own numbers as npz
-  run_pipeline.py dance.mp4 --export iuv=iuv/ --export csv=dance.csv --export magicanimate=condition.mp4
-  run_pipeline.py saved/ -c render --style parts        what --export surfaces=saved/ wrote, drawn again
-  run_pipeline.py teacher.mp4 me.mp4 -c compare -o lesson.csv
-  run_pipeline.py 0 -c live                     the first webcam, on a page at http://127.0.0.1:8765/
-  run_pipeline.py rtsp://camera/stream -c live -o day.mp4     recorded; -o rtmp://server/app/key sends it on
-  run_pipeline.py dance.mp4 --set encode.crf=18 --set decode.end=10 --report report.json
-  run_pipeline.py doctor                        what this machine can do, and what is missing
-
-styles: texture (default), parts, uv, u, v, grid, contours, confidence, skeleton, boxes, none;
-        STYLE+STYLE puts two or more side by side, e.g. none+texture
-exports: instances, surfaces, iuv, iuv_video, inds, confidence, dp_segm, magicanimate, parula, result_json, coco, csv,
-  mot, looks, prores, webm (docs/formats.md says what each is and who reads it)
-a configuration is configs/NAME.yaml or a path; every key in it can be changed with --set key.path=value
-Ctrl-C keeps the finished part as NAME.partial.mp4; after a crash, a power cut or a full disk --resume goes on
-exit: 0 done · 1 failed, one sentence says why · 2 wrong usage or configuration · 130 stopped by Ctrl-C
-      143 by SIGTERM · 129 by a hang-up
-"""
 
 EXPORT = "--export"
 _RENDERING = ("render", "preview")
@@ -53,19 +25,38 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message, "command line", "see --help")
 
 
+class _Show(argparse.Action):
+    """Prints its text and ends the program."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, const: str, help: str) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, const=const, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        print(self.const, end="")
+        parser.exit()
+
+
 def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
-    """Parse the command line. Raises UsageError; `--help` prints and exits with 0."""
+    """Parse the command line; `config` is None where `-c` has no name.
+
+    Raises UsageError. `--help`, `--help-all` and `--version` print and exit with 0.
+    """
     parser = _Parser(
         prog="run_pipeline.py",
-        description="Finds every person in videos and images, maps each pixel to the body's surface, and renders it.",
+        description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+        add_help=False,
     )
     add = parser.add_argument
+    add("-h", "--help", action=_Show, const=FIRST_STEPS, help="show the first steps")
+    add("--help-all", action="help", help="show this: every option, style and export")
+    add("--version", action="version", version=program_version(), help="show the version")
     places = "video files, images, folders, globs, URLs; with -c live a camera's number; none: the demo clip"
     add("inputs", nargs="*", metavar="INPUT", help=places)
-    add("-c", "--config", default="video", metavar="NAME", help="configuration: a name in configs/ or a path")
+    about = "configuration: a name or a path; without one, list the names"
+    add("-c", "--config", nargs="?", default="video", metavar="NAME", help=about)
     add("-o", "--output", metavar="OUTPUT", help="a file (its suffix picks the container), a folder, or a live stream")
     add("--style", metavar="STYLE", help="how people are drawn (render.style)")
     add(
@@ -73,7 +64,7 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="[ID=]FILE",
-        help="what people wear, or the one of an identity: 24 tiles, a picture or a video (render.atlas, atlas_of)",
+        help="texture of all people, or of one identity: an image or video of 24 tiles (render.atlas, atlas_of)",
     )
     add("--weights", metavar="W", help="the network's weights: light, a file, or zoo:NAME (network.weights)")
     add(
@@ -84,13 +75,13 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
         help="also write results of this kind, e.g. iuv=FOLDER or csv=FILE; may be repeated; the kinds are below",
     )
     add("--set", action="append", default=[], dest="changes", metavar="KEY.PATH=VALUE", help="change a setting")
-    add("--report", metavar="FILE", help="write what happened as JSON")
+    add("--report", metavar="FILE", help="write a report as JSON")
     add("--profile", metavar="FILE", help="write what each stage did when, for ui.perfetto.dev (observe.profile)")
-    add("--log", metavar="FILE", help="write what happens as lines of JSON (observe.log)")
-    add("--metrics", metavar="PORT", type=int, help="serve figures for Prometheus on this machine (observe.metrics)")
-    add("--serial", action="store_true", help="run in this one process, without Ray; gives the same bytes")
+    add("--log", metavar="FILE", help="write each event as a line of JSON (observe.log)")
+    add("--metrics", metavar="PORT", type=int, help="serve metrics for Prometheus on this machine (observe.metrics)")
+    add("--serial", action="store_true", help="run in one process, without Ray; the results are the same bytes")
     add("--overwrite", action="store_true", help="replace results that exist; never an input")
-    add("--resume", action="store_true", help="go on after the parts that a run of the same command left behind")
+    add("--resume", action="store_true", help="continue after the parts that an earlier run of the same command left")
     add("--trust", action="store_true", help="accept downloaded weights whose hash does not fit (network.trust)")
     add("--debug", action="store_true", help="show tracebacks")
     return parser.parse_args(argv)

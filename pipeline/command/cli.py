@@ -18,6 +18,7 @@ from pipeline.batch.ownership import owned
 from pipeline.batch.parts import Parts, split
 from pipeline.command.arguments import apply_shortcuts, read_arguments
 from pipeline.command.checks import check_places
+from pipeline.command.help import list_configurations
 from pipeline.command.launch import checked, confirm_batch, launch, launch_batch, run_inputs
 from pipeline.command.progress import Progress
 from pipeline.command.published import fitting_network
@@ -90,6 +91,9 @@ def _main(words: list[str], table: Mapping[str, str], started: float, again: Aga
 
         return examine(words[1:], table, sys.stdout)
     arguments = read_arguments(words)
+    if arguments.config is None:
+        print(list_configurations(), end="")
+        return DONE
     raw = read_config(*fitting_network(arguments.config, arguments.weights, arguments.changes))
     keep_secret(raw.values)
     set_thread_limits(raw.values.get("threads"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -37,9 +36,9 @@ def fitting_network(config: str, weights: object, changes: Sequence[str]) -> tup
 
 
 def _configuration_of(weights: str) -> str | None:
-    for path in sorted(CONFIGS.glob("zoo_*.yaml")):
+    for path in sorted((CONFIGS / "zoo").glob("*.yaml")):
         if yaml.safe_load(path.read_text(encoding="utf-8")).get("network", {}).get("weights") == weights:
-            return Path(path).stem
+            return path.stem
     return None
 
 

@@ -9,10 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from pipeline.command.cli import main
 
 TOYS = Path(__file__).resolve().parents[1] / "pipeline"
 PROGRAM = "import sys, toy_stages; from pipeline.command.cli import main; sys.exit(main(None, toy_stages.TABLE))"
@@ -57,11 +60,31 @@ def frames(path: Path) -> list[int]:
 
 
 def test_the_product_explains_itself(root: Path, tmp_path: Path) -> None:
-    line = [sys.executable, str(root / "run_pipeline.py"), "--help"]
-    said = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert said.returncode == 0
+    def said(*words: str) -> str:
+        line = [sys.executable, str(root / "run_pipeline.py"), *words]
+        done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    first = said("--help")
+    assert first == said("-h") and len(first.splitlines()) < 20
+    assert [line.split("run_pipeline.py")[1].split() for line in first.splitlines() if line.startswith("  ")][:2] == [
+        [],
+        ["dance.mp4"],
+    ]
+    assert first.count("  run_pipeline.py") == 10 and "run_pipeline.py --help-all" in first
+    everything = said("--help-all")
     for word in ("--style", "--export", "--report", "--serial", "--overwrite", "doctor", "examples:", "130"):
-        assert word in said.stdout
+        assert word in everything
+    assert said("--version") == tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"] + "\n"
+
+
+def test_configurations_are_listed_with_a_line_each(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-c"]) == 0
+    listed = capsys.readouterr().out.splitlines()
+    names = [line.split()[0] for line in listed if line.startswith("  ")]
+    assert sorted(names) == sorted(file.stem for file in (root / "configs").rglob("*.yaml"))
+    assert all(len(line) <= 130 and len(line.split()) > 3 for line in listed if line.startswith("  "))
 
 
 def test_an_input_gives_its_result_and_a_report(command: Command, place: Path) -> None:

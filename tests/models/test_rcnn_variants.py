@@ -40,7 +40,7 @@ COUNTS = {  # tensors and numbers in them, as the reference prints them (facts Â
 
 def zoo_configs(root: Path) -> dict[str, NetworkConfig]:
     """The network section of every zoo configuration."""
-    files = sorted((root / "configs").glob("zoo_*.yaml"))
+    files = sorted((root / "configs" / "zoo").glob("*.yaml"))
     return {file.stem: NetworkConfig(**yaml.safe_load(file.read_text())["network"]) for file in files}
 
 

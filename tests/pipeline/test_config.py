@@ -123,7 +123,9 @@ def test_an_unknown_configuration_names_the_nearest(tmp_path: Path) -> None:
 def test_every_configuration_of_the_product_is_readable_and_places_known_stages(root: Path) -> None:
     from stages import STAGES
 
-    for file in sorted((root / "configs").glob("*.yaml")):
+    files = sorted((root / "configs").rglob("*.yaml"))
+    assert len({file.stem for file in files}) == len(files)
+    for file in files:
         raw = read_config(file.stem)
         for lane in raw.values["lanes"].values():
             assert set(lane["stages"]) <= set(STAGES), file

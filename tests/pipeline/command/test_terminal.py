@@ -76,7 +76,7 @@ def test_names_of_files_steer_no_terminal(
 @pytest.mark.parametrize("encoding", ["ascii", "cp932", "cp1252"])
 def test_help_is_shown_on_every_terminal(root: Path, encoding: str) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
-    command = [sys.executable, "run_pipeline.py", "--help"]
+    command = [sys.executable, "run_pipeline.py", "--help-all"]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, timeout=120, check=False)
     assert done.returncode == 0 and done.stderr == b""
     assert b"examples:" in done.stdout

@@ -33,7 +33,7 @@ def test_each_kind_has_one_place_and_help_names_them_all(capsys: pytest.CaptureF
     assert not set(ExportRaw.exports) & set(Export.exports)
     assert set(ALL) == set(Export.exports)
     with pytest.raises(SystemExit):
-        read_arguments(["--help"])
+        read_arguments(["--help-all"])
     said = " ".join(capsys.readouterr().out.split())
     (listed,) = [part.split(" (docs")[0] for part in said.split("exports: ")[1:]]
     assert listed.split(", ") == list(KINDS)

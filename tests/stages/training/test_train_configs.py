@@ -217,7 +217,7 @@ def test_a_training_writes_what_tensorboard_shows(folder: Path) -> None:
 
 
 def test_every_training_configuration_is_valid() -> None:
-    names = sorted(path.stem for path in CONFIGS.glob("train_*.yaml"))
+    names = sorted(path.stem for path in CONFIGS.rglob("train_*.yaml"))
     assert set(KINDS) | {"train_teacher", "train_student", "train_sr", "train_finetune", "train_reference"} <= set(
         names
     )

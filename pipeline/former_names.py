@@ -16,6 +16,8 @@ FORMER_STAGES: dict[str, str] = {
 
 FORMER_KEYS: dict[str, str] = {
     "label_photos.near": "",
+    "live_decode.source.camera.pixels": "live_decode.source.camera.fourcc",
+    "live_decode.source.patient": "live_decode.source.wait_at_start",
     "network.closer": "network.refine_boxes",
     "network.mirror": "network.flip",
     "network.reading": "network.tta",

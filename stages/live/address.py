@@ -1,4 +1,4 @@
-"""What names a live source or a live destination: a camera, a stream's URL, a file."""
+"""Names of live sources and destinations: a camera, a stream's URL, a file."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ from typing import Literal
 from pipeline.stage import StageError
 from stages.video.decoding.paths_and_urls import check_readable, is_url, local_path
 
-STREAMS = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp", "tcp", "rtp")
-"""Schemes of sources."""
-SINKS = ("rtsp", "rtsps", "rtmp", "rtmps", "udp", "tcp", "srt")
-"""Schemes of destinations."""
+SOURCE_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp", "tcp", "rtp")
+OUTPUT_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "udp", "tcp", "srt")
 VIRTUAL_CAMERA = "camera"
-"""As an output, a virtual camera: `camera://`, or one of several with `camera:///dev/video10`."""
+"""Scheme of a virtual camera as output: `camera://`, or `camera:///dev/video10` for a certain one."""
 
 _DEVICE = re.compile(r"/dev/video\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where live pictures come from.
+    """Where live frames come from.
 
     Attributes:
         kind: `camera` (also a v4l2 loopback), `stream` or `file`.
@@ -34,13 +32,13 @@ class Address:
 
 
 def read_address(name: str) -> Address:
-    """What a name given as INPUT means.
+    """Parse an INPUT argument.
 
     Args:
         name: `0` or `camera:0` for the first camera, `/dev/video2`, a URL, or a file.
 
     Raises:
-        StageError: a scheme that is no live source, a device that is not there, a file that cannot be read.
+        StageError: an unknown scheme, a device that does not exist, a file that cannot be read.
     """
     name = local_path(name)
     number = name.removeprefix("camera:")
@@ -48,29 +46,29 @@ def read_address(name: str) -> Address:
         return Address(kind="camera", target=number)
     if _DEVICE.fullmatch(name):
         if not os.path.exists(name):
-            raise StageError("there is no such camera", name, "plug it in, or list what there is: ls /dev/video*")
+            raise StageError("there is no such camera", name, "plug it in, or list the cameras: ls /dev/video*")
         return Address(kind="camera", target=name)
     if is_url(name):
         scheme = scheme_of(name)
-        if scheme not in STREAMS:
-            raise StageError(f"'{scheme}' is no kind of stream", name, f"use one of {', '.join(STREAMS)}")
+        if scheme not in SOURCE_SCHEMES:
+            raise StageError(f"'{scheme}' is not a stream protocol", name, f"use one of {', '.join(SOURCE_SCHEMES)}")
         return Address(kind="stream", target=name)
     check_readable(name)
     return Address(kind="file", target=name)
 
 
 def scheme_of(url: str) -> str:
-    """`rtsp` of `rtsp://…`, in small letters."""
+    """The scheme in lower case: `rtsp` of `rtsp://…`."""
     return url.partition("://")[0].lower()
 
 
 def is_broadcast(output: str) -> bool:
-    """True for an output that is a stream. Raises StageError for a URL that nothing can be sent to."""
+    """True if an output is a stream. Raises StageError for a URL with a scheme that cannot be sent to."""
     if not is_url(output) or scheme_of(output) == VIRTUAL_CAMERA:
         return False
-    if scheme_of(output) not in SINKS:
-        known = ", ".join([*SINKS, VIRTUAL_CAMERA])
-        raise StageError(f"nothing can be sent to '{scheme_of(output)}'", output, f"use a file, or one of {known}")
+    if scheme_of(output) not in OUTPUT_SCHEMES:
+        known = ", ".join([*OUTPUT_SCHEMES, VIRTUAL_CAMERA])
+        raise StageError(f"cannot send to '{scheme_of(output)}'", output, f"use a file, or one of {known}")
     return True
 
 

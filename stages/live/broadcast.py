@@ -1,4 +1,4 @@
-"""Frames sent to a server as they come: RTMP, RTSP, or MPEG-TS over UDP, TCP or SRT; found again when it is lost."""
+"""Sends frames to a server (RTMP, RTSP, or MPEG-TS over UDP, TCP or SRT) and reconnects when the server is lost."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from typing import Protocol
 
 from pipeline.stage import StageError, without_secrets
 from stages.live.address import scheme_of
-from stages.live.backoff import Backoff
-from stages.live.mailbox import Mailbox
-from stages.live.sender import HEAD, SENT, Sending
+from stages.live.broadcast_process import FRAME_HEADER, FRAME_SENT, BroadcastJob
+from stages.live.connection_loss import Backoff
+from stages.live.frame_queue import DropOldestQueue
 from stages.payloads import U8, VideoInfo
 from stages.video.decoding.paths_and_urls import has_protocol
 from stages.video.encoding.codec_options import Preset
 from stages.video.encoding.segment_encoder import encoder_rate
 
 ROOT = Path(__file__).resolve().parents[2]
-FORMATS = {"rtmp": "flv", "rtmps": "flv", "rtsp": "rtsp", "rtsps": "rtsp"}
-"""FFmpeg's format for a scheme; all others carry MPEG-TS."""
-OF_FORMAT = {"rtsp": {"rtsp_transport": "tcp"}, "flv": {"flvflags": "no_duration_filesize"}}
-TIMEOUT_S = 15.0
-"""A server that takes nothing for so long is given up."""
-GOODBYE_S = 3.0
-SLACK = 2
+SCHEME_FORMATS = {"rtmp": "flv", "rtmps": "flv", "rtsp": "rtsp", "rtsps": "rtsp"}
+"""FFmpeg's format by scheme; all other schemes carry MPEG-TS."""
+FORMAT_OPTIONS = {"rtsp": {"rtsp_transport": "tcp"}, "flv": {"flvflags": "no_duration_filesize"}}
+WRITE_TIMEOUT_S = 15.0
+"""A connection that accepts no data for this time counts as lost."""
+CLOSE_TIMEOUT_S = 3.0
+QUEUE_FRAMES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +39,9 @@ class BroadcastSettings:
 
     Attributes:
         preset: speed against size, ultrafast to veryslow.
-        crf: quality, lower is better.
-        kbps: most bits a second, in thousands; None = what the quality takes.
-        options: FFmpeg's own, of protocol and format.
+        crf: constant rate factor; lower is better quality.
+        kbps: largest bit rate in kilobits a second; None = no limit.
+        options: FFmpeg options of the protocol and the format.
     """
 
     preset: Preset = "superfast"
@@ -50,19 +50,19 @@ class BroadcastSettings:
     options: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
-class Outlet(Protocol):
-    """Where live pictures go beside a file."""
+class FrameOutput(Protocol):
+    """A destination of live frames that is not a file."""
 
     def send(self, rgb_HW3: U8, pts: int) -> None:
-        """Take a frame, at once; `pts` in ticks of the clock."""
+        """Take a frame without blocking; `pts` is its time stamp in ticks."""
         ...
 
     def close(self) -> None:
-        """No more will come."""
+        """End the output."""
         ...
 
     connected: bool
-    """Whether somebody takes the frames now."""
+    """True while frames reach the destination."""
 
     @property
     def facts(self) -> dict[str, int]:
@@ -71,41 +71,42 @@ class Outlet(Protocol):
 
     @property
     def warnings(self) -> list[str]:
-        """What is to be said at the end."""
+        """Warnings for the report."""
         ...
 
     @property
     def given_up(self) -> list[str]:
-        """Why it does not take frames any more, or never did."""
+        """Why the destination takes no more frames, or never did; empty while it works."""
         ...
 
 
-class LostError(Exception):
-    """The server is not there, or not any more."""
+class ServerLostError(Exception):
+    """The server cannot be reached, or the connection to it is lost."""
 
 
 class Broadcast:
-    """One destination, served by a thread here that feeds a process of its own (`stages.live.sender`).
+    """One destination: a thread feeds a process that encodes and sends (`stages.live.broadcast_process`).
 
-    A process, because FFmpeg gives no way out of opening a stream that nobody answers; this one can be ended.
+    A process, because FFmpeg cannot cancel the opening of a stream whose server does not answer; a process can be
+    killed.
     """
 
     def __init__(self, url: str, video: VideoInfo, settings: BroadcastSettings) -> None:
-        """Begin to connect.
+        """Start to connect.
 
         Args:
-            video: size, rate and colours of the frames.
+            video: size, rate and colour of the frames.
 
         Raises:
-            StageError: this FFmpeg does not speak the URL's protocol.
+            StageError: this FFmpeg lacks the URL's protocol.
         """
         if not has_protocol(scheme_of(url)):
             what = f"this FFmpeg cannot send by '{scheme_of(url)}'"
             raise StageError(what, without_secrets(url), "use rtmp or rtsp, or a PyAV built on a system FFmpeg")
         self._url = url
-        self._order = sending(url, video, settings)
-        self._mailbox: Mailbox[tuple[U8, int]] = Mailbox(SLACK)
-        self._found = 0
+        self._job = broadcast_job(url, video, settings)
+        self._queue: DropOldestQueue[tuple[U8, int]] = DropOldestQueue(QUEUE_FRAMES)
+        self._connections = 0
         self._sent = 0
         self.connected = False
         self.lost_reason = ""
@@ -113,73 +114,73 @@ class Broadcast:
         self._thread.start()
 
     def send(self, rgb_HW3: U8, pts: int) -> None:
-        """See `Outlet`."""
-        self._mailbox.put((rgb_HW3, pts))
+        """See `FrameOutput`."""
+        self._queue.put((rgb_HW3, pts))
 
     @property
     def facts(self) -> dict[str, int]:
-        """Frames sent, frames for which there was no time or no server, connections after the first."""
-        unsent = self._mailbox.counts.received - self._sent
-        return {"sent": self._sent, "unsent": unsent, "output_reconnects": max(0, self._found - 1)}
+        """Frames sent, frames dropped (too late, or no server), and connections after the first."""
+        unsent = self._queue.counts.received - self._sent
+        return {"sent": self._sent, "unsent": unsent, "output_reconnects": max(0, self._connections - 1)}
 
     @property
     def warnings(self) -> list[str]:
-        """See `Outlet`."""
+        """See `FrameOutput`."""
         name = without_secrets(self._url)
-        return [f"{name} was lost and found again ({self.lost_reason})"] if self._found > 1 else []
+        return [f"{name} was lost and found again ({self.lost_reason})"] if self._connections > 1 else []
 
     @property
     def given_up(self) -> list[str]:
-        """See `Outlet`."""
+        """See `FrameOutput`."""
         name = without_secrets(self._url)
-        if not self._found:
+        if not self._connections:
             return [f"nothing was sent to {name}: {self.lost_reason or 'no connection'}"]
         return [] if self.connected else [f"{name} was lost and not found again: {self.lost_reason}"]
 
     def close(self) -> None:
-        """Send what is there, say goodbye, and wait for it a few seconds."""
-        self._mailbox.close()
-        self._thread.join(2 * GOODBYE_S)
+        """Send the queued frames, end the stream, and wait for that a few seconds."""
+        self._queue.close()
+        self._thread.join(2 * CLOSE_TIMEOUT_S)
 
     def _run(self) -> None:
         backoff = Backoff()
-        while not self._mailbox.closed:
+        while not self._queue.exhausted:
             try:
-                self._connection(backoff)
-            except LostError as error:
+                self._serve_connection(backoff)
+            except ServerLostError as error:
                 self.connected, self.lost_reason = False, str(error)
                 end = time.monotonic() + backoff.wait_s()
-                while time.monotonic() < end and not self._mailbox.closed:
-                    self._mailbox.take(min(0.2, max(0.0, end - time.monotonic())))
+                while time.monotonic() < end and not self._queue.exhausted:
+                    self._queue.take(min(0.2, max(0.0, end - time.monotonic())))
 
-    def _connection(self, backoff: Backoff) -> None:
-        """From one connection to its loss, or to the end of the frames."""
-        line = _Line(self._order)
+    def _serve_connection(self, backoff: Backoff) -> None:
+        """Send frames over one connection until they end. Raises ServerLostError."""
+        process = _SenderProcess(self._job)
         try:
-            while not self._mailbox.closed:
-                item = self._mailbox.take(0.5)
+            while not self._queue.exhausted:
+                item = self._queue.take(0.5)
                 if item is not None:
-                    line.put(*item)
-                self._count(line.sent(), backoff)
-            self._count(line.finish(), backoff)
+                    process.put(*item)
+                self._count(process.take_sent(), backoff)
+            self._count(process.finish(), backoff)
         finally:
-            line.kill()
+            process.kill()
 
     def _count(self, sent: int, backoff: Backoff) -> None:
-        """Add frames that went out; the first of a connection says that the server is there."""
+        """Add sent frames; the first frame of a connection proves that the server is there."""
         self._sent += sent
         if sent and not self.connected:
-            self._found += 1
+            self._connections += 1
             self.connected = True
             backoff.succeeded()
 
 
-class _Line:
-    """One sending process: frames into its standard input, a byte back for each frame that was sent."""
+class _SenderProcess:
+    """A running `broadcast_process`: frames go to its standard input, a byte comes back for each sent frame."""
 
-    def __init__(self, order: Sending) -> None:
+    def __init__(self, job: BroadcastJob) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "stages.live.sender"],
+            [sys.executable, "-m", "stages.live.broadcast_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -187,75 +188,75 @@ class _Line:
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         assert self._process.stdin and self._process.stdout and self._process.stderr
-        self._in, self._out, self._said = self._process.stdin, self._process.stdout, self._process.stderr
+        self._in, self._out, self._err = self._process.stdin, self._process.stdout, self._process.stderr
         os.set_blocking(self._in.fileno(), False)
-        self._write(order.as_line())
+        self._write(job.to_json_line())
 
     def put(self, rgb_HW3: U8, pts: int) -> None:
-        """Hand over a frame. Raises LostError."""
-        self._write(HEAD.pack(pts) + rgb_HW3.tobytes())
+        """Write a frame. Raises ServerLostError."""
+        self._write(FRAME_HEADER.pack(pts) + rgb_HW3.tobytes())
 
-    def sent(self) -> int:
-        """How many frames went out since this was last asked."""
+    def take_sent(self) -> int:
+        """Number of frames sent since the last call. Raises ServerLostError if the process has ended."""
         count = 0
         while select.select([self._out], [], [], 0)[0]:
             got = self._out.read(4096)
             if not got:
-                raise LostError(self._reason())
-            count += got.count(SENT)
+                raise ServerLostError(self._error_message())
+            count += got.count(FRAME_SENT)
         return count
 
     def finish(self) -> int:
-        """No more frames: wait until all went out; how many did since `sent`."""
+        """End the input and wait until all frames are sent; returns the number sent since `take_sent`."""
         self._in.close()
-        self._process.stdin = None  # or `communicate` would flush it
+        self._process.stdin = None  # otherwise `communicate` flushes it
         try:
-            rest, _ = self._process.communicate(timeout=GOODBYE_S)
+            rest, _ = self._process.communicate(timeout=CLOSE_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             return 0
-        return rest.count(SENT)
+        return rest.count(FRAME_SENT)
 
     def kill(self) -> None:
-        """End the process, whatever it waits for."""
+        """Kill the process and close its pipes."""
         self._process.kill()
         self._process.wait()
-        for pipe in (self._in, self._out, self._said):
+        for pipe in (self._in, self._out, self._err):
             pipe.close()
 
     def _write(self, data: bytes) -> None:
-        rest, end = memoryview(data), time.monotonic() + TIMEOUT_S
+        rest, end = memoryview(data), time.monotonic() + WRITE_TIMEOUT_S
         while rest:
             _, ready, _ = select.select([], [self._in], [], max(0.0, end - time.monotonic()))
             if not ready:
-                raise LostError(f"it took nothing for {TIMEOUT_S:g} s")
+                raise ServerLostError(f"it accepted no data for {WRITE_TIMEOUT_S:g} s")
             try:
                 rest = rest[os.write(self._in.fileno(), rest) :]
             except BlockingIOError:
                 continue
             except BrokenPipeError as error:
-                raise LostError(self._reason()) from error
+                raise ServerLostError(self._error_message()) from error
 
-    def _reason(self) -> str:
-        """What the process said before it ended."""
+    def _error_message(self) -> str:
+        """The last line that the process wrote to standard error."""
         try:
-            _, said = self._process.communicate(timeout=GOODBYE_S)
+            _, message = self._process.communicate(timeout=CLOSE_TIMEOUT_S)
         except (subprocess.TimeoutExpired, ValueError):
             return "the sending process ended"
-        lines = said.decode(errors="replace").strip().splitlines()
+        lines = message.decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else "the sending process ended"
 
 
-def sending(url: str, video: VideoInfo, settings: BroadcastSettings) -> Sending:
-    """What the sending process is told."""
-    kind = FORMATS.get(scheme_of(url), "mpegts")
-    options = {"preset": settings.preset, "tune": "zerolatency", "crf": f"{settings.crf:g}"}
+def broadcast_job(url: str, video: VideoInfo, settings: BroadcastSettings) -> BroadcastJob:
+    """Destination and encoding for the sending process."""
+    container = SCHEME_FORMATS.get(scheme_of(url), "mpegts")
+    encoder = {"preset": settings.preset, "tune": "zerolatency", "crf": f"{settings.crf:g}"}
     if settings.kbps is not None:
-        options |= {"maxrate": f"{settings.kbps}k", "bufsize": f"{settings.kbps}k"}
-    return Sending(
+        encoder |= {"maxrate": f"{settings.kbps}k", "bufsize": f"{settings.kbps}k"}
+    return BroadcastJob(
         url=url,
-        format=kind,
-        options={**OF_FORMAT.get(kind, {}), **{name: str(value) for name, value in settings.options.items()}},
-        encoder=options,
+        format=container,
+        options={**FORMAT_OPTIONS.get(container, {}), **{name: str(value) for name, value in settings.options.items()}},
+        encoder=encoder,
         width=video.width,
         height=video.height,
         rate=str(encoder_rate(video.rate)),

@@ -1,4 +1,4 @@
-"""A thread that keeps the newest frames of a source at hand, and finds the source again when it is lost."""
+"""A thread that reads a live source, keeps its newest frames, and reconnects when the connection is lost."""
 
 from __future__ import annotations
 
@@ -8,47 +8,47 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from pipeline.stage import StageError
-from stages.live.backoff import Backoff
-from stages.live.ending import Fruitless, LostError
-from stages.live.feeds import Feed
-from stages.live.mailbox import Counts, Mailbox
-from stages.live.pictures import Shot
+from stages.live.connection_loss import Backoff, SourceLostError, StalledConnections
+from stages.live.frame_queue import DropOldestQueue, QueueCounts
+from stages.live.frames import LiveFrame
+from stages.live.sources import LiveSource
 from stages.video.decoding.color_conversion import ColorTags
 
-SLACK = 2
-"""Frames that wait: one that is next, and one that came early."""
-GOODBYE_S = 2.0
-MOST_FRUITLESS = 2
-"""Connections to a recording that bring nothing further, until the place where they end is taken for its end."""
+QUEUE_FRAMES = 2
+"""Frames that wait: the next one, and one that came early."""
+JOIN_TIMEOUT_S = 2.0
+MAX_STALLED = 2
+"""Connections in a row without progress after which the position of a recording is taken as its end."""
 
 
 class Capture:
-    """Reads a source in a thread of its own from `start` to `stop`, over any number of connections."""
+    """Reads a source in its own thread from `start` to `stop`, over any number of connections."""
 
     def __init__(
         self,
-        connect: Callable[[threading.Event, float | None], Feed],
+        connect: Callable[[threading.Event, float | None], LiveSource],
         *,
-        patient: bool,
+        wait_at_start: bool,
         give_up_s: float | None = None,
     ) -> None:
-        """Args:
-        connect: opens the source; its arguments: set when nobody wants frames any more, and where a recording that
-            was lost goes on, seconds from its beginning. Raises StageError.
-        patient: whether a source that was never there is tried again.
-        give_up_s: a source that is away for so long is not looked for any more; None = it always is.
+        """Prepare the thread; `start` starts it.
+
+        Args:
+            connect: opens the source. Its arguments: an event that is set when no more frames are wanted, and the
+                position at which a lost recording continues, seconds from its beginning. Raises StageError.
+            wait_at_start, give_up_s: see `SourceSettings`.
         """
         self._connect = connect
-        self._patient = patient
+        self._wait_at_start = wait_at_start
         self._stopped = threading.Event()
-        self._mailbox: Mailbox[Shot] = Mailbox(SLACK)
+        self._queue: DropOldestQueue[LiveFrame] = DropOldestQueue(QUEUE_FRAMES)
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._failure: Exception | None = None
-        self._found = 0
+        self._connections = 0
         self._give_up_s = give_up_s
-        self._fruitless = Fruitless()
-        self._place_s: float | None = None
-        self._seen_at = time.monotonic()
+        self._stalled = StalledConnections()
+        self._resume_s: float | None = None
+        self._last_frame_at = time.monotonic()
         self.connected = False
         self.lost_reason = ""
         self.losses = 0
@@ -57,46 +57,46 @@ class Capture:
         self.tags = ColorTags()
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> QueueCounts:
         """Frames received and dropped."""
-        return self._mailbox.counts
+        return self._queue.counts
 
     @property
     def reconnects(self) -> int:
-        """How often the source was found again."""
-        return max(0, self._found - 1)
+        """Number of connections after the first."""
+        return max(0, self._connections - 1)
 
     @property
     def lost(self) -> bool:
-        """Whether the source was there, is not there now, and did not come to its end."""
-        return self._found > 0 and not self.connected
+        """True if the source was connected before, is not connected now, and did not come to its end."""
+        return self._connections > 0 and not self.connected
 
     @property
     def over(self) -> bool:
-        """The source ended, and every frame that was to be had was taken."""
-        return self._mailbox.closed
+        """True if the source ended and all its frames were taken."""
+        return self._queue.exhausted
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start reading."""
         self._thread.start()
 
-    def take(self, seconds: float) -> Shot | None:
-        """The next frame; None where none came for so long.
+    def take(self, timeout_s: float) -> LiveFrame | None:
+        """The next frame; None if none came within the timeout.
 
         Raises:
             StageError: the source was not there at the start.
         """
-        shot = self._mailbox.take(seconds)
-        if shot is None and self._failure is not None:
+        frame = self._queue.take(timeout_s)
+        if frame is None and self._failure is not None:
             raise self._failure
-        return shot
+        return frame
 
     def stop(self) -> None:
-        """Read no more. A read that hangs ends by itself when its time is up."""
+        """Stop reading. A read that hangs ends at its own timeout."""
         self._stopped.set()
-        self._mailbox.close()
+        self._queue.close()
         if self._thread.is_alive():
-            self._thread.join(GOODBYE_S)
+            self._thread.join(JOIN_TIMEOUT_S)
 
     def _run(self) -> None:
         backoff = Backoff()
@@ -107,15 +107,15 @@ class Capture:
                     return
                 except StageError as error:
                     self._note_loss(error)
-                    if not self._found and (not self._patient or self._given_up()):
+                    if not self._connections and (not self._wait_at_start or self._given_up()):
                         raise
                 if self._given_up():
                     return
                 self._stopped.wait(backoff.wait_s())
-        except Exception as error:  # it is raised again where the frames are taken
+        except Exception as error:  # `take` raises it in the caller's thread
             self._failure = error
         finally:
-            self._mailbox.close()
+            self._queue.close()
 
     def _note_loss(self, error: StageError) -> None:
         self.losses += self.connected
@@ -124,28 +124,28 @@ class Capture:
         self.connected = False
 
     def _given_up(self) -> bool:
-        """Whether the source is not looked for any more."""
-        away_s = time.monotonic() - self._seen_at
+        """True if no further connection is tried."""
+        away_s = time.monotonic() - self._last_frame_at
         too_long = self._give_up_s is not None and away_s >= self._give_up_s
-        return too_long or self._fruitless.count >= MOST_FRUITLESS
+        return too_long or self._stalled.count >= MAX_STALLED
 
     def _read(self, backoff: Backoff) -> None:
-        """One connection, until the source is over. Raises StageError when it is lost."""
-        feed = self._connect(self._stopped, self._place_s)
+        """Read one connection to the source's end. Raises StageError when the connection is lost."""
+        source = self._connect(self._stopped, self._resume_s)
         try:
-            for shot in feed:
+            for frame in source:
                 if not self.connected:
-                    self.connected, self.rate, self.tags = True, feed.rate, feed.tags
-                    self._found += 1
+                    self.connected, self.rate, self.tags = True, source.rate, source.tags
+                    self._connections += 1
                     backoff.succeeded()
-                self._seen_at = time.monotonic()
-                self._mailbox.put(Shot(shot.picture, shot.source_s, shot.captured_s, self._found))
+                self._last_frame_at = time.monotonic()
+                self._queue.put(LiveFrame(frame.image, frame.source_s, frame.captured_s, self._connections))
                 if self._stopped.is_set():
                     return
-            self.connected, self.note, self.damage = True, feed.note, feed.damage
-        except LostError as error:
-            self._place_s = feed.reached_s
-            self._fruitless.ended(feed.reached_s, quiet=error.quiet)
+            self.connected, self.note, self.damage = True, source.note, source.damage
+        except SourceLostError as error:
+            self._resume_s = source.reached_s
+            self._stalled.ended(source.reached_s, quiet=error.quiet)
             raise
         finally:
-            feed.close()
+            source.close()

@@ -1,4 +1,4 @@
-"""What this machine can do with video and networks, and what is missing: the graph of `run_pipeline.py doctor`."""
+"""Checks of the machine (video, networks, weights, cache): the stage of `run_pipeline.py doctor`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from models.light.architecture.files import BUILT_IN
 from models.network import NetworkConfig
 from models.places import kept_file, kept_files
 from pipeline.stage import Job, Stage
-from stages.live.srt import srt_by
+from stages.live.srt import srt_reader
 from stages.video.decoding.paths_and_urls import has_protocol
 
 _ENCODERS = {"H.264": "libx264", "HEVC": "libx265", "VP9": "libvpx-vp9", "AV1": "libsvtav1", "ProRes": "prores_ks"}
@@ -30,13 +30,13 @@ _PROTOCOLS = ("http", "https", "rtmp", "rtsp", "srt")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """One thing about the machine.
+    """Result of one check.
 
     Attributes:
-        name, value: what, and how it stands.
-        fine: False when something that the product can use is missing.
-        needed: True when the default run does not work without it.
-        remedy: what to do where it is not fine.
+        name, value: what was checked, and the result.
+        fine: False if something is missing that the program can use.
+        needed: True if the default run does not work without it.
+        remedy: what to do if the check is not fine.
     """
 
     name: str
@@ -48,15 +48,15 @@ class Fact:
 
 
 class Doctor(Stage):
-    """A task without packets: looks at the machine and says what it finds."""
+    """A task without packets: checks the machine and yields what it finds."""
 
     def __call__(self, job: Job) -> Iterator[Fact]:
-        """Facts on video, networks and weights, in that order."""
+        """Yield facts on video, networks, weights and cache."""
         yield from _video()
         yield from _compute()
         yield _engines()
         yield _light_weights()
-        yield _kept()
+        yield _cache()
 
 
 def _video() -> Iterator[Fact]:
@@ -69,12 +69,12 @@ def _video() -> Iterator[Fact]:
 
 
 def _live() -> Iterator[Fact]:
-    """What live runs can read and write."""
-    ways = {name: "FFmpeg" if has_protocol(name) else None for name in _PROTOCOLS}
-    ways["srt"] = srt_by()
-    there = [name if way == "FFmpeg" else f"{name} (by {way})" for name, way in ways.items() if way]
-    absent = [name for name, way in ways.items() if not way]
-    remedy = "GStreamer reads SRT where FFmpeg does not: gstreamer1.0-tools, gstreamer1.0-plugins-bad on Debian"
+    """Protocols and cameras of live runs."""
+    reader = {name: "FFmpeg" if has_protocol(name) else None for name in _PROTOCOLS}
+    reader["srt"] = srt_reader()
+    there = [name if by == "FFmpeg" else f"{name} (by {by})" for name, by in reader.items() if by]
+    absent = [name for name, by in reader.items() if not by]
+    remedy = "install GStreamer to read SRT: gstreamer1.0-tools, gstreamer1.0-plugins-bad on Debian"
     yield Fact(
         name="protocols",
         value=", ".join(there) + (f"; missing: {', '.join(absent)}" if absent else ""),
@@ -109,11 +109,11 @@ def _compute() -> Iterator[Fact]:
         names = ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
         yield Fact(name="GPU", value=names)
     else:
-        yield Fact(name="GPU", value="none, networks run on the processor")
-    small = [name for name, has in (("bf16", has_bf16()), ("int8", has_int8())) if has]
+        yield Fact(name="GPU", value="none, networks run on the CPU")
+    formats = [name for name, has in (("bf16", has_bf16()), ("int8", has_int8())) if has]
     yield Fact(
         name="precision",
-        value=f"{' and '.join(small)} in hardware" if small else "fp32 (this processor has no bf16 or int8 arithmetic)",
+        value=f"{' and '.join(formats)} in hardware" if formats else "fp32 (this CPU has no bf16 or int8 arithmetic)",
     )
 
 
@@ -123,7 +123,7 @@ def _engines() -> Fact:
         name="engines",
         value=", ".join(["torch", *(f"{name} {number}" for name, number in found.items())]),
         fine="openvino" in found,
-        remedy="" if "openvino" in found else "pip install openvino makes networks faster on processors",
+        remedy="" if "openvino" in found else "pip install openvino makes networks faster on CPUs",
     )
 
 
@@ -139,8 +139,8 @@ def _light_weights() -> Fact:
     )
 
 
-def _kept() -> Fact:
-    """Where downloads and distances on the body are kept: needed by `zoo:` weights and by scores alone."""
+def _cache() -> Fact:
+    """The folder for downloads and geodesic distances, which only `zoo:` weights and evaluation need."""
     try:
         place = kept_file(NetworkConfig().cache, "tried").parent
     except ModelError as error:

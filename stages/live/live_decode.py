@@ -1,4 +1,4 @@
-"""The source of live graphs: the newest frame of a camera, a stream or a growing file, whenever one is asked for."""
+"""Source of live graphs: the newest frame of a camera, a stream or a growing file."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ import numpy as np
 from pipeline.stage import Job, Stage, StageError
 from stages.live.address import read_address
 from stages.live.capture import Capture
-from stages.live.clock import TICKS, LiveClock
-from stages.live.feeds import Feed, open_feed
+from stages.live.frames import LiveFrame, stream_size
 from stages.live.payloads import Captured, Gauges
-from stages.live.pictures import Shot, size_for
-from stages.live.settings import SourceSettings
+from stages.live.source_settings import SourceSettings
+from stages.live.sources import LiveSource, open_source
+from stages.live.timing import TICKS_PER_S, LiveClock
 from stages.payloads import FrameChunk, VideoInfo
 
-ANSWER_S = 0.5
-"""While nothing comes, the source says so this often: the run stays able to stop."""
-TOLD_EVERY_S = 1.0
+TAKE_TIMEOUT_S = 0.5
+"""Without a frame the stage yields gauges at this interval, so that the run can be stopped."""
+GAUGES_EVERY_S = 1.0
 
 
 class LiveDecode(Stage):
-    """One frame a chunk, the newest there is; those that nobody had time for are dropped and counted.
+    """Yields one frame a chunk, always the newest; frames that are not taken in time are dropped and counted.
 
-    So the delay has a bound: a frame waits only while the one before it is on its way. A source that is lost is tried
-    again after 1, 2, 4 … 30 seconds; the stream goes on when it is back. Time stamps follow the wall clock.
+    So latency is bounded: a frame waits only while the one before it is processed. A lost connection is tried again
+    after 1, 2, 4 … 30 seconds, and the stream then continues. Time stamps follow the wall clock.
     """
 
     replayable: ClassVar[bool] = False
@@ -38,9 +38,9 @@ class LiveDecode(Stage):
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """Attributes:
-        source: how it is opened and watched.
-        max_size: longest side of the frames in pixels; larger ones are made smaller.
-        seconds: the stream ends after so many; None = when the source does, or the run is stopped.
+        source: how the source is opened, and when its connection counts as lost.
+        max_size: longest side of the frames in pixels; larger frames are scaled down.
+        seconds: the run ends after this time; None = at the source's end or when the run is stopped.
         """
 
         source: SourceSettings = field(default_factory=SourceSettings)
@@ -63,71 +63,72 @@ class LiveDecode(Stage):
         self._frames = 0
 
     def go_on_after(self, frames: int) -> None:
-        """The next frame is number `frames` of the stream."""
+        """Number the next frame `frames`."""
         self._frames = frames
 
     def __call__(self, job: Job) -> Iterator[tuple[FrameChunk, Captured] | Gauges]:
-        """Frames as they come; in between, and while none come, how the source stands.
+        """Yield frames as they come, and the source's gauges in between.
 
         Raises:
-            StageError: what is named is no source, or is not there at the start.
+            StageError: the input does not name a live source, or the source is not there at the start.
         """
         address = read_address(job.input)
         settings = self.config.source
 
-        def connect(stopped: threading.Event, resume_s: float | None) -> Feed:
-            return open_feed(address, settings, self.threads, stopped, resume_s=resume_s)
+        def connect(stopped: threading.Event, resume_s: float | None) -> LiveSource:
+            return open_source(address, settings, self.threads, stopped, resume_s=resume_s)
 
-        capture = self._capture = Capture(connect, patient=settings.patient, give_up_s=settings.give_up_s)
+        capture = Capture(connect, wait_at_start=settings.wait_at_start, give_up_s=settings.give_up_s)
+        self._capture = capture
         capture.start()
-        started = told = time.monotonic()
+        started = gauges_at = time.monotonic()
         while self.config.seconds is None or time.monotonic() - started < self.config.seconds:
-            shot = capture.take(ANSWER_S)
-            if shot is not None:
-                yield self._chunk(shot, capture)
+            frame = capture.take(TAKE_TIMEOUT_S)
+            if frame is not None:
+                yield self._chunk(frame, capture)
             elif capture.over:
                 break
-            if shot is None or time.monotonic() - told >= TOLD_EVERY_S:
-                told = time.monotonic()
+            if frame is None or time.monotonic() - gauges_at >= GAUGES_EVERY_S:
+                gauges_at = time.monotonic()
                 yield self._gauges(capture)
-        if not self._frames:  # a recording that goes on is whole without any more
-            raise StageError("no picture came", job.name, "check that the source is sending")
+        if not self._frames:  # a resumed recording is complete without new frames
+            raise StageError("no frame came", job.name, "check that the source is sending")
 
-    def _chunk(self, shot: Shot, capture: Capture) -> tuple[FrameChunk, Captured]:
+    def _chunk(self, frame: LiveFrame, capture: Capture) -> tuple[FrameChunk, Captured]:
         if self._video is None:
-            self._video = self._describe(shot, capture)
-        if shot.connection != self._connection:
+            self._video = self._video_info(frame, capture)
+        if frame.connection != self._connection:
             self._clock.reconnected()
-            self._connection = shot.connection
-        rgb_HW3 = shot.picture.rgb(self._video.width, self._video.height)
+            self._connection = frame.connection
+        rgb_HW3 = frame.image.rgb(self._video.width, self._video.height)
         chunk = FrameChunk(
             rgb_THW3=rgb_HW3[None],
-            pts_T=np.array([self._clock(shot.source_s, shot.captured_s)], np.int64),
+            pts_T=np.array([self._clock(frame.source_s, frame.captured_s)], np.int64),
             first=self._frames,
             video=self._video,
         )
         self._frames += 1
-        return chunk, self._captured(shot, capture)
+        return chunk, self._captured(frame, capture)
 
-    def _captured(self, shot: Shot, capture: Capture) -> Captured:
+    def _captured(self, frame: LiveFrame, capture: Capture) -> Captured:
         counts = capture.counts
         return Captured(
-            captured_s=shot.captured_s,
+            captured_s=frame.captured_s,
             received=counts.received,
             dropped=counts.dropped,
             reconnects=capture.reconnects,
         )
 
-    def _describe(self, shot: Shot, capture: Capture) -> VideoInfo:
-        """What the stream is; the later connections' frames are brought to the same size."""
-        width, height = size_for(shot.picture, self.config.max_size)
+    def _video_info(self, first: LiveFrame, capture: Capture) -> VideoInfo:
+        """Properties of the stream; frames of later connections are scaled to the same size."""
+        width, height = stream_size(first.image, self.config.max_size)
         return VideoInfo(
-            path="",  # nothing beside the frames can be read again from a live source
+            path="",  # a live source cannot be opened a second time, for its sound for example
             width=width,
             height=height,
             still=False,
             rate=capture.rate,
-            time_base=Fraction(1, TICKS),
+            time_base=Fraction(1, TICKS_PER_S),
             color_primaries=capture.tags.primaries,
             color_trc=capture.tags.trc,
             colorspace=capture.tags.matrix,
@@ -147,7 +148,7 @@ class LiveDecode(Stage):
         )
 
     def summary(self) -> Mapping[str, Any]:
-        """`frames_received`, `dropped`, `losses`, `reconnects`, `warnings`, `notes`, `given_up` (not found again)."""
+        """`frames_received`, `dropped`, `losses`, `reconnects`, `warnings`, `notes`; `given_up` if still lost."""
         capture = self._capture
         if capture is None:
             return {}
@@ -156,19 +157,19 @@ class LiveDecode(Stage):
             "dropped": capture.counts.dropped,
             "losses": capture.losses,
             "reconnects": capture.reconnects,
-            "warnings": _said_of(capture),
+            "warnings": _warnings(capture),
             "notes": [capture.note] if capture.note else [],
             "given_up": [f"the source was not found again: {capture.lost_reason}"] if capture.lost else [],
         }
 
     def close(self) -> None:
-        """Let the source go."""
+        """Stop reading."""
         if self._capture is not None:
             self._capture.stop()
 
 
-def _said_of(capture: Capture) -> list[str]:
+def _warnings(capture: Capture) -> list[str]:
     times = capture.reconnects
-    found = f"the source was lost and found again, {times} times" if times > 1 else "the source was lost once"
-    said = [f"{found} ({capture.lost_reason})"] if times else []
-    return [*said, capture.damage] if capture.damage else said
+    losses = f"the source was lost and found again {times} times" if times > 1 else "the source was lost once"
+    warnings = [f"{losses} ({capture.lost_reason})"] if times else []
+    return [*warnings, capture.damage] if capture.damage else warnings

@@ -1,4 +1,4 @@
-"""What live stages tell each other beside the frames."""
+"""Payloads of live stages, in addition to the frames."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Captured:
-    """Where the frame of a live chunk comes from in time, and how its source stands.
+    """Capture time of a live frame, and the counters of its source.
 
     Attributes:
-        captured_s: when its data arrived, seconds since 1970.
-        received, dropped: frames that the source gave so far, and those that newer ones replaced before their turn.
-        reconnects: how often the source was lost and found again.
+        captured_s: when the frame's data arrived, seconds since 1970.
+        received, dropped: frames received so far, and frames that newer ones replaced before they were used.
+        reconnects: how often the connection was lost and made again.
     """
 
     captured_s: float
@@ -25,7 +25,7 @@ class Captured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gauges:
-    """Measured values of a run that goes on; the runner keeps the newest of each name."""
+    """Values measured while a run goes on, by name; the runner keeps the newest of each."""
 
     gauges: Mapping[str, float]
     is_receipt: ClassVar[bool] = True

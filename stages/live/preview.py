@@ -1,4 +1,4 @@
-"""Draws as `render` does, and shows it on a web page whose viewers may change how."""
+"""Draws as `render` does, and shows the result on a web page whose viewers can change the style."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Any
 
 from pipeline.stage import Job, Stage
 from stages.drawing.render import Render
-from stages.live.access import is_loopback
-from stages.live.looks import Looks
+from stages.live.latest_frame import LatestFrame
 from stages.live.page import Page
+from stages.live.page_access import is_loopback
 from stages.live.payloads import Captured
-from stages.live.showing import Showing
+from stages.live.view_style import StyleSwitcher
 from stages.payloads import FrameChunk, Overlay, People, Surfaces
 
 
 class Preview(Stage):
-    """Frames with everyone drawn, as the configuration or a viewer of the page wants it."""
+    """Draws people into the frames in the configured style, or in the one that a viewer of the page has chosen."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """Attributes:
-        render: how it begins: the `render:` section.
-        host: the address the page is bound to; anything but this machine itself needs a token.
-        port: of the page; None serves none.
-        token: who opens the page from elsewhere must know it; None makes one up where one is needed.
-        quality: of the pictures sent, 1..100 (JPEG).
-        max_size: longest side of the pictures sent, in pixels; the result itself keeps its size.
+        render: the style at the start: the `render:` section.
+        host: the address that the page is bound to; any other than a loopback address requires a token.
+        port: of the page; None = no page.
+        token: viewers must give it; None = no token for a loopback address, a random one otherwise.
+        quality: of the JPEG images sent, 1..100.
+        max_size: longest side of the images sent, in pixels; the recorded result keeps its size.
         """
 
         render: Render.Config = field(default_factory=Render.Config)
@@ -40,7 +40,7 @@ class Preview(Stage):
         max_size: int | None = 1280
 
         def __post_init__(self) -> None:
-            """Makes up a token where one is needed. Raises ValueError for a number out of range."""
+            """Makes a token where one is required. Raises ValueError for a number out of range."""
             if not self.host:
                 raise ValueError("host is empty, must be an address of this machine, or 0.0.0.0 for all it has")
             if self.port is not None and not 1 <= self.port <= 65535:
@@ -54,7 +54,7 @@ class Preview(Stage):
 
     @classmethod
     def fetch(cls, config: Config) -> None:
-        """Say where the page will be. Raises StageError for an atlas or a logo that cannot be used."""
+        """Print the page's address. Raises StageError for an atlas or a logo that cannot be used."""
         Render.fetch(config.render)
         if config.port is not None:
             host = f"[{config.host}]" if ":" in config.host else config.host
@@ -62,28 +62,28 @@ class Preview(Stage):
             sys.stderr.write(f"preview: http://{host}:{config.port}/{query}\n")
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
-        """Begin to serve. Raises StageError for an atlas that cannot be used, or a port that is taken."""
+        """Start the page. Raises StageError for an atlas that cannot be used, or a port that is in use."""
         super().__init__(config, threads=threads)
-        self._showing = Showing(quality=config.quality, max_size=config.max_size)
-        self._looks = Looks(config.render, threads)
+        self._latest = LatestFrame(quality=config.quality, max_size=config.max_size)
+        self._switcher = StyleSwitcher(config.render, threads)
         self._page: Page | None = None
         if config.port is not None:
-            self._page = Page(config.host, config.port, config.token, self._showing, self._looks)
+            self._page = Page(config.host, config.port, config.token, self._latest, self._switcher)
 
     def __call__(
         self, job: Job, frames: FrameChunk, people: People, surfaces: Surfaces, captured: Captured
     ) -> Iterator[Overlay]:
-        """The chunk's frames with its people drawn."""
-        overlay = self._looks.draw(frames, people, surfaces)
-        self._showing.put(overlay.rgb_THW3[-1], captured, int((people.frame_N == len(frames) - 1).sum()))
+        """Draw the chunk's people and show its last frame."""
+        overlay = self._switcher.draw(frames, people, surfaces)
+        self._latest.put(overlay.rgb_THW3[-1], captured, int((people.frame_N == len(frames) - 1).sum()))
         yield overlay
 
     def blank(self, job: Job, frames: FrameChunk, *others: Any) -> Overlay:
-        """The frames as they came."""
+        """The frames without a drawing."""
         return Overlay(rgb_THW3=frames.rgb_THW3)
 
     def close(self) -> None:
-        """Stop serving."""
+        """Stop the page."""
         if self._page is not None:
             self._page.close()
-        self._looks.close()
+        self._switcher.close()

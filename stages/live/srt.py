@@ -1,4 +1,4 @@
-"""SRT where this FFmpeg does not have it: GStreamer fetches the stream, FFmpeg reads what it passes on."""
+"""SRT through GStreamer if FFmpeg lacks the protocol: GStreamer receives the stream, FFmpeg reads its output."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ LAUNCH, INSPECT = "gst-launch-1.0", "gst-inspect-1.0"
 
 
 @cache
-def srt_by() -> str | None:
-    """What reads SRT here: `FFmpeg`, `GStreamer`, or None."""
+def srt_reader() -> str | None:
+    """The program that reads SRT on this machine: `FFmpeg`, `GStreamer`, or None."""
     if has_protocol("srt"):
         return "FFmpeg"
     if shutil.which(LAUNCH) is None or shutil.which(INSPECT) is None:
@@ -27,17 +27,17 @@ def srt_by() -> str | None:
 
 def needs_pipe(url: str) -> bool:
     """True for an SRT address that FFmpeg cannot open itself."""
-    return scheme_of(url) == "srt" and srt_by() != "FFmpeg"
+    return scheme_of(url) == "srt" and srt_reader() != "FFmpeg"
 
 
 class SrtPipe:
-    """A stream as a file that can be read, by a GStreamer process of its own."""
+    """An SRT stream as a readable file, delivered by a GStreamer process."""
 
     def __init__(self, url: str, watchdog_s: float) -> None:
-        """Raises StageError where there is no GStreamer with its SRT plugin."""
-        if srt_by() is None:
+        """Start the process. Raises StageError if GStreamer or its SRT plugin is missing."""
+        if srt_reader() is None:
             remedy = "install GStreamer with its SRT plugin (Debian: gstreamer1.0-tools gstreamer1.0-plugins-bad)"
-            raise StageError("neither FFmpeg nor GStreamer reads SRT here", without_secrets(url), remedy)
+            raise StageError("neither FFmpeg nor GStreamer on this machine reads SRT", without_secrets(url), remedy)
         self._watchdog_s = watchdog_s
         command = [LAUNCH, "-q", "srtsrc", f"uri={url}", "!", "fdsink", "fd=1", "sync=false"]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0)
@@ -45,7 +45,7 @@ class SrtPipe:
         self._out = self._process.stdout
 
     def read(self, count: int) -> bytes:
-        """At most `count` bytes as they come; nothing once the stream is over or silent for too long."""
+        """At most `count` bytes; empty when the stream has ended or gave nothing for `watchdog_s`."""
         ready, _, _ = select.select([self._out], [], [], self._watchdog_s)
         return self._out.read(count) if ready else b""
 

@@ -1,4 +1,4 @@
-"""The result as a camera that other programs open: v4l2loopback on Linux, OBS's on Windows and macOS."""
+"""The result as a camera that other programs open: v4l2loopback on Linux, OBS on Windows and macOS."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from fractions import Fraction
 from pipeline.stage import StageError
 from stages.payloads import U8, VideoInfo
 
-USUAL_RATE = Fraction(30)
+DEFAULT_RATE = Fraction(30)
 
 
 class VirtualCamera:
-    """One virtual camera; see `stages.live.broadcast.Outlet`."""
+    """One virtual camera; see `stages.live.broadcast.FrameOutput`."""
 
     def __init__(self, output: str, video: VideoInfo) -> None:
-        """Open it.
+        """Open the camera.
 
         Args:
-            output: `camera://` for the first one there is, `camera:///dev/video10` for one by name.
+            output: `camera://` for the first virtual camera, `camera:///dev/video10` for a certain one.
 
         Raises:
-            StageError: the package that does it is not installed, or there is no such camera.
+            StageError: the package pyvirtualcam is not installed, or there is no such camera.
         """
         try:
             import pyvirtualcam
@@ -30,7 +30,7 @@ class VirtualCamera:
                 what, output, "pip install 'densepose-video[camera]', or pip install pyvirtualcam"
             ) from error
         device = output.partition("://")[2] or None
-        rate = float(video.rate or USUAL_RATE)
+        rate = float(video.rate or DEFAULT_RATE)
         try:
             self._camera = pyvirtualcam.Camera(width=video.width, height=video.height, fps=rate, device=device)
         except (RuntimeError, ValueError) as error:
@@ -40,25 +40,25 @@ class VirtualCamera:
         self.connected = True
 
     def send(self, rgb_HW3: U8, pts: int) -> None:
-        """See `Outlet`."""
+        """See `FrameOutput`."""
         self._camera.send(rgb_HW3)
         self._sent += 1
 
     @property
     def facts(self) -> dict[str, int]:
-        """Frames shown."""
+        """Frames sent."""
         return {"sent": self._sent}
 
     @property
     def warnings(self) -> list[str]:
-        """Nothing is lost on the way to a camera."""
+        """Always empty: no frame is lost."""
         return []
 
     @property
     def given_up(self) -> list[str]:
-        """See `Outlet`."""
+        """Always empty: there is no connection to lose."""
         return []
 
     def close(self) -> None:
-        """Give it back."""
+        """Close the camera."""
         self._camera.close()

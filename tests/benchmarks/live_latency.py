@@ -32,7 +32,7 @@ import numpy as np
 from PIL import Image
 
 from tests.benchmarks.processes import cpu_of_family
-from tests.stages.live.clock_film import BITS, CYCLE, FilmServer, Sink, free_port
+from tests.stages.live.clock_video import BITS, CYCLE, Sink, VideoServer, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIP = ROOT / "configs" / "demo_walk.mp4"
@@ -80,7 +80,7 @@ def serve(port: int, width: int, height: int) -> None:
                 count += 1
                 stopped.wait(max(0.0, start + count / float(rate) - time.monotonic()))
 
-    FilmServer(port, send)
+    VideoServer(port, send)
     threading.Event().wait()
 
 
@@ -121,9 +121,9 @@ def measure(size: str, seconds: float, *words: str) -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        command = [sys.executable, "run_pipeline.py", "-c", "live", f"http://127.0.0.1:{port}/film.ts"]
+        command = [sys.executable, "run_pipeline.py", "-c", "live", f"http://127.0.0.1:{port}/video.ts"]
         options = ["-o", f"{folder}/out.mp4", "--report", str(report), "--set", f"preview.port={page}"]
-        patient = ["--set", "live_decode.source.patient=true"]
+        patient = ["--set", "live_decode.source.wait_at_start=true"]
         run = subprocess.Popen([*command, *options, *patient, *words], cwd=ROOT, stderr=subprocess.DEVNULL)
         try:
             seen = asyncio.run(_when_up(page, seconds, run.pid))

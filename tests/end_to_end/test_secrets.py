@@ -15,9 +15,9 @@ import aiohttp
 import pytest
 
 from pipeline.command.cli import main
-from tests.stages.live.clock_film import FilmServer, free_port
-from tests.stages.live.nobody_here import CONFIG, TABLE
-from tests.stages.live.test_live_ending import HLS, write_film
+from tests.stages.live.clock_video import VideoServer, free_port
+from tests.stages.live.live_without_network import CONFIG, TABLE
+from tests.stages.live.test_live_ending import HLS, write_numbered_video
 from tests.stages.live.waiting import wait_for
 
 SECRET = "Hush7Hush"
@@ -25,7 +25,7 @@ SECRET = "Hush7Hush"
 FILES = """
 inputs: media
 lanes:
-  all: {stages: [decode, nobody, render, encode, export]}
+  all: {stages: [decode, no_people, render, encode, export]}
 threads: 1
 render: {style: none}
 encode: {preset: ultrafast}
@@ -80,8 +80,8 @@ OVER_FILES = {
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server of films, which asks nobody who they are."""
     folder = tmp_path_factory.mktemp("served")
-    write_film(folder / "film.mp4", 1)
-    write_film(folder / "list.m3u8", 2, HLS)
+    write_numbered_video(folder / "film.mp4", 1)
+    write_numbered_video(folder / "list.m3u8", 2, HLS)
     listed = (folder / "list.m3u8").read_text()
     (folder / "list.m3u8").write_text(listed.replace(".ts", f".ts?token={SECRET}"))
     (folder / "absent.m3u8").write_text(listed.replace("list", f"http://me:{SECRET}@{ELSEWHERE}/{SECRET}"))
@@ -125,7 +125,7 @@ def assert_quiet(said: str, folder: Path) -> None:
 @pytest.mark.parametrize("name", RUNS)
 def test_a_live_run_tells_no_secret(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     if "film.ts" in RUNS[name]:
-        write_film(tmp_path / "film.ts", 1)
+        write_numbered_video(tmp_path / "film.ts", 1)
     code = run(CONFIG, RUNS[name])
     said = capfd.readouterr()
     assert code in (1, 2), said
@@ -138,7 +138,7 @@ def test_a_run_over_files_tells_no_secret(
     name: str, server: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     if "film.ts" in OVER_FILES[name]:
-        write_film(tmp_path / "film.ts", 1)
+        write_numbered_video(tmp_path / "film.ts", 1)
     swapped = {"SERVER": f"http://{server}", "USER": f"http://me:{SECRET}@{server}"}
     words = [word.replace(key, value) for word in OVER_FILES[name] for key, value in swapped.items() if key in word]
     words += [word for word in OVER_FILES[name] if not any(key in word for key in swapped)]
@@ -175,7 +175,7 @@ def test_a_page_of_a_run_shows_no_secret(tmp_path: Path, capfd: pytest.CaptureFi
 
 
 def test_neither_page_nor_figures_tell_a_secret(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    source, page, figures = FilmServer(free_port()), free_port(), free_port()
+    source, page, figures = VideoServer(free_port()), free_port(), free_port()
     seen: list[bytes] = []
 
     def look() -> None:

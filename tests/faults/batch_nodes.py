@@ -19,7 +19,7 @@ from pathlib import Path
 from pipeline.actors.cluster import quieten
 from tests.faults.kill_rounds import CLIP
 from tests.faults.node_death import kill_node, node
-from tests.stages.live.clock_film import free_port
+from tests.stages.live.clock_video import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ["--set", "decode.max_size=192", "--set", "threads=1"]

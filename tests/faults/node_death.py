@@ -25,7 +25,7 @@ from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
 from pipeline.plan import make_plan
 from tests.faults.kill_rounds import CLIP, MACHINE, decoded, small_run, undisturbed
-from tests.stages.live.clock_film import free_port
+from tests.stages.live.clock_video import free_port
 
 CPUS, SHARE = 1, 0.3
 """Of each node, of each lane: all fit on one, and Ray begins with the second node when half of the first is taken."""

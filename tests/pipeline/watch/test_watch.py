@@ -28,7 +28,7 @@ from pipeline.watch.figures import Figures, gpu_figures
 from pipeline.watch.trace import Trace
 from pipeline.watch.watching import watching
 from tests.pipeline.toy_runs import MACHINE
-from tests.stages.live.clock_film import free_port
+from tests.stages.live.clock_video import free_port
 
 
 def samples(port: int) -> dict[tuple[str, ...], float]:

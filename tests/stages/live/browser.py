@@ -1,4 +1,4 @@
-"""A headless Chromium, driven by its DevTools protocol: open a page, run scripts in it, take its picture."""
+"""A headless Chromium, driven by its DevTools protocol: open a page, run scripts in it, take a screenshot."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.stages.live.clock_film import CYCLE
+from tests.stages.live.clock_video import CYCLE
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -22,25 +22,25 @@ FLAGS = (
 )
 
 CLOCK_ON_SCREEN = (
-    "(() => { const d = pen.getImageData(0, 0, 320, 64).data; let n = 0;"
+    "(() => { const d = context.getImageData(0, 0, 320, 64).data; let n = 0;"
     "for (let b = 0; b < 20; b++) { const x = b % 10 * 32 + 16, y = (b > 9 ? 48 : 16);"
     "n += (d[4 * (y * 320 + x)] > 125) * 2 ** b; } return n; })()"
 )
-"""The time that is painted into the picture on the page's canvas (`tests.stages.live.clock_film`)."""
+"""The time that the frame on the page's canvas shows (`tests.stages.live.clock_video`)."""
 
 
 def made_after(seconds: float) -> str:
-    """Whether the picture on the page's canvas was made later than a time, as an expression."""
+    """JavaScript expression: true if the frame on the page's canvas was made after a time, seconds since 1970."""
     return f"({CLOCK_ON_SCREEN} - {int(seconds * 1000) % CYCLE} + {CYCLE}) % {CYCLE} < {CYCLE // 2}"
 
 
 def browser_program() -> str | None:
-    """Where a Chromium is on this machine."""
+    """Path of a Chromium on this machine; None if there is none."""
     return next((found for name in NAMES if (found := shutil.which(name))), None)
 
 
 class Browser:
-    """One page in one browser; `run` gives the value of a JavaScript expression."""
+    """One page in one browser."""
 
     def __init__(self, program: str, folder: Path) -> None:
         self._process = subprocess.Popen(
@@ -53,7 +53,7 @@ class Browser:
         port_file = folder / "DevToolsActivePort"
         end = time.monotonic() + 60
         while not port_file.exists() or "\n" not in port_file.read_text():
-            assert time.monotonic() < end, "the browser does not come up"
+            assert time.monotonic() < end, "the browser does not start"
             time.sleep(0.1)
         self._port = int(port_file.read_text().split("\n")[0])
         self._loop.run_until_complete(self._connect())
@@ -66,7 +66,7 @@ class Browser:
         self._socket = await self._session.ws_connect(address, max_msg_size=0)
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """One command of the protocol and its result."""
+        """Send one command of the protocol and return its result."""
         return self._loop.run_until_complete(self._call(method, parameters))
 
     async def _call(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -79,20 +79,20 @@ class Browser:
                 return message["result"]
 
     def open(self, url: str) -> None:
-        """Go to a page."""
+        """Load a page."""
         self.call("Page.navigate", url=url)
 
     def run(self, expression: str) -> Any:
-        """The value of an expression in the page; promises are waited for."""
+        """Value of a JavaScript expression in the page; a promise is awaited."""
         result = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 
     def wait(self, expression: str, seconds: float = 20) -> Any:
-        """Wait until an expression is true; its value."""
+        """Wait until an expression is true, and return its value."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            # Names that the page has not defined yet are no value.
+            # A name that the page has not defined yet counts as false.
             value = self.run(f"(() => {{ try {{ return {expression} }} catch (error) {{ return null }} }})()")
             if value:
                 return value
@@ -100,7 +100,7 @@ class Browser:
         raise AssertionError(f"not true within {seconds} s: {expression}")
 
     def screenshot(self, path: Path) -> None:
-        """The page as PNG."""
+        """Save the page as PNG."""
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
-"""An RTSP server by GStreamer, run by the system's Python: `/film` is shown, what is announced at `/take` is taken.
+"""An RTSP server by GStreamer, run by the system's Python: it serves `/video` and accepts streams at `/take`.
 
     python3 rtsp_server.py PORT [FILE]
 
-Frames of `/film` carry a clock that counts up; frames taken are counted on stdout. `/file` shows an MP4 from its
-beginning to its end, for each who asks, and says how long it is.
+`/video` is an endless test pattern. Frames accepted at `/take` are counted on stdout. `/file` plays an MP4 from its
+beginning to its end for each client, and states its duration.
 """
 
 import sys
@@ -14,7 +14,7 @@ gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
 
-FILM = (
+VIDEO = (
     "( videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=192,framerate=25/1 "
     "! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 ! rtph264pay name=pay0 config-interval=1 )"
 )
@@ -27,9 +27,9 @@ def main() -> None:
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
     server.set_service(sys.argv[1])
-    film = GstRtspServer.RTSPMediaFactory()
-    film.set_launch(FILM)
-    film.set_shared(True)
+    video = GstRtspServer.RTSPMediaFactory()
+    video.set_launch(VIDEO)
+    video.set_shared(True)
     take = GstRtspServer.RTSPMediaFactory()
     take.set_launch(TAKE)
     take.set_transport_mode(GstRtspServer.RTSPTransportMode.RECORD)
@@ -44,7 +44,7 @@ def main() -> None:
     recording = GstRtspServer.RTSPMediaFactory()
     recording.set_launch(RECORDING.format(*sys.argv[2:] or [""]))
     points = server.get_mount_points()
-    points.add_factory("/film", film)
+    points.add_factory("/video", video)
     points.add_factory("/take", take)
     points.add_factory("/file", recording)
     server.attach(None)

@@ -1,4 +1,4 @@
-"""What the doctor finds on the machine that runs the tests."""
+"""The doctor's checks on the machine that runs the tests."""
 
 from __future__ import annotations
 
@@ -22,24 +22,27 @@ def test_every_fact_that_is_not_fine_has_a_remedy() -> None:
     assert "H.264" in next(fact.value for fact in facts if fact.name == "encoders")
 
 
-def test_protocols_are_asked_of_the_library() -> None:
+def test_protocols_are_those_of_the_library() -> None:
     assert has_protocol("http")
     assert not has_protocol("nonsense")
 
 
 @pytest.mark.parametrize(
-    ("way", "said", "fine"), [("FFmpeg", "srt", True), ("GStreamer", "srt (by GStreamer)", True), (None, "srt", False)]
+    ("reader", "text", "fine"),
+    [("FFmpeg", "srt", True), ("GStreamer", "srt (by GStreamer)", True), (None, "srt", False)],
 )
-def test_it_says_by_what_srt_is_read(way: str | None, said: str, fine: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "srt_by", lambda: way)
+def test_the_reader_of_srt_is_reported(
+    reader: str | None, text: str, fine: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "srt_reader", lambda: reader)
     monkeypatch.setattr(doctor, "has_protocol", lambda name: True)
     fact = next(fact for fact in Doctor(None)(Job(index=0, input="", output=None, stem="")) if fact.name == "protocols")
     there, _, missing = fact.value.partition("; missing: ")
-    assert said in (there if fine else missing).split(", ")
+    assert text in (there if fine else missing).split(", ")
     assert fact.fine == fine and ("GStreamer" in fact.remedy) == (not fine)
 
 
-def test_the_verdict_follows_what_is_needed() -> None:
+def test_the_exit_code_depends_on_required_facts() -> None:
     out = io.StringIO()
     code = examine([], STAGES, out)
     text = out.getvalue()
@@ -47,6 +50,6 @@ def test_the_verdict_follows_what_is_needed() -> None:
     assert "Python" in text and "Ray" in text and "cores" in text
 
 
-def test_further_words_are_refused() -> None:
+def test_further_arguments_are_refused() -> None:
     with pytest.raises(UsageError, match="doctor takes no arguments"):
         examine(["x"], STAGES, io.StringIO())

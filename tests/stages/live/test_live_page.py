@@ -1,4 +1,4 @@
-"""The page of a live run: its WebSocket, its uploads, who may come in; and the page itself in a real browser."""
+"""The page of a live run: WebSocket, uploads, access, and the page in a real browser."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from models.surface.atlas import DEFAULT_ATLAS
 from pipeline.stage import Job, StageError
 from stages.drawing.render import Render
 from stages.live import page as live_page
-from stages.live import visitors
-from stages.live.looks import MOST_ATLASES, Looks
+from stages.live import page_access
 from stages.live.page import PAGE
 from stages.live.payloads import Captured
 from stages.live.preview import Preview
+from stages.live.view_style import MAX_ATLASES, StyleSwitcher
 from stages.payloads import FrameChunk, Surface, Surfaces, VideoInfo
 from stages.payloads import People as PeopleFound
 from tests.stages.live import waiting
 from tests.stages.live.browser import Browser, browser_program, made_after
-from tests.stages.live.clock_film import CYCLE, HEIGHT, WIDTH, clock_picture, free_port, read_clock
-from tests.stages.live.nobody_here import nobody
+from tests.stages.live.clock_video import CYCLE, HEIGHT, WIDTH, clock_image, free_port, read_clock
+from tests.stages.live.live_without_network import no_people
 
 wait_for = partial(waiting.wait_for, seconds=20)
 VIDEO = VideoInfo(path="", width=WIDTH, height=HEIGHT, still=False, rate=Fraction(25), time_base=Fraction(1, 90_000))
@@ -43,7 +43,7 @@ JOB = Job(index=0, input="0", output=None, stem="live")
 
 
 class Running:
-    """A preview that is given pictures of the time: by a thread, as a run would, or by whoever calls `show`."""
+    """A preview that shows clock frames: from a thread in real time, or from calls of `show`."""
 
     def __init__(self, *, by_itself: bool = True, **settings: Any) -> None:
         self.port = free_port()
@@ -56,16 +56,16 @@ class Running:
             self._thread.start()
 
     def show(self, seconds: float) -> None:
-        """Give it the picture of a time, which arrived then."""
+        """Give the stage a frame that was captured at this time and shows it."""
         self._count += 1
         chunk = FrameChunk(
-            rgb_THW3=clock_picture(seconds)[None],
+            rgb_THW3=clock_image(seconds)[None],
             pts_T=np.array([self._count * 3600], np.int64),
             first=self._count,
             video=VIDEO,
         )
         captured = Captured(captured_s=seconds, received=2 * self._count, dropped=self._count, reconnects=3)
-        people, surfaces = somebody()
+        people, surfaces = one_person()
         (overlay,) = self.stage(JOB, chunk, people, surfaces, captured)
         self.drawn = [*self.drawn[-4:], overlay.rgb_THW3[0]]
 
@@ -84,7 +84,7 @@ class Running:
         self.stage.close()
 
 
-def somebody() -> tuple[PeopleFound, Surfaces]:
+def one_person() -> tuple[PeopleFound, Surfaces]:
     """One person: a square of chart 1 in the lower half, whose U and V run from 0 to 1."""
     v, u = np.mgrid[0:1:60j, 0:1:60j].astype(np.float32)
     surface = Surface(x0=100, y0=110, labels_hw=np.ones((60, 60), np.uint8), uv_2hw=np.stack([u, v]))
@@ -111,7 +111,7 @@ def running() -> Iterator[Callable[..., Running]]:
 
 
 def talk(body: Callable[[aiohttp.ClientSession], Awaitable[Any]]) -> Any:
-    """Run a conversation with the page to its end."""
+    """Run a client of the page to its end."""
 
     async def whole() -> Any:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
@@ -120,15 +120,15 @@ def talk(body: Callable[[aiohttp.ClientSession], Awaitable[Any]]) -> Any:
     return asyncio.run(whole())
 
 
-async def told(socket: Any, true: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """The first text message of which something is true."""
+async def message_where(socket: Any, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The first text message that fulfils a condition."""
     while True:
         message = await socket.receive(timeout=20)
-        if message.type == aiohttp.WSMsgType.TEXT and true(news := json.loads(message.data)):
-            return news
+        if message.type == aiohttp.WSMsgType.TEXT and condition(content := json.loads(message.data)):
+            return content
 
 
-def test_pictures_come_as_they_are_made_and_say_when(running: Callable[..., Running]) -> None:
+def test_frames_arrive_in_order_with_their_capture_time(running: Callable[..., Running]) -> None:
     run = running(quality=95)
 
     async def body(session: aiohttp.ClientSession) -> list[tuple[float, bytes]]:
@@ -146,15 +146,15 @@ def test_pictures_come_as_they_are_made_and_say_when(running: Callable[..., Runn
     for stamp, jpeg in got:
         rgb_HW3 = np.asarray(Image.open(io.BytesIO(jpeg)))
         assert rgb_HW3.shape == (HEIGHT, WIDTH, 3)
-        assert read_clock(rgb_HW3) == int(stamp * 1000) % CYCLE  # the stamp is of this picture and no other
+        assert read_clock(rgb_HW3) == int(stamp * 1000) % CYCLE  # the time stamp belongs to this frame
 
 
-def test_a_viewer_is_given_the_newest_picture_and_none_twice(running: Callable[..., Running]) -> None:
+def test_a_viewer_gets_the_newest_frame_and_none_twice(running: Callable[..., Running]) -> None:
     run = running(by_itself=False, quality=95)
     for second in (1, 2, 3):
-        run.show(second)  # nobody watches
+        run.show(second)  # no viewer is connected
 
-    async def picture(socket: Any) -> float:
+    async def next_stamp(socket: Any) -> float:
         while (message := await socket.receive(timeout=20)).type != aiohttp.WSMsgType.BINARY:
             pass
         stamp = struct.unpack(">d", message.data[:8])[0]
@@ -164,69 +164,69 @@ def test_a_viewer_is_given_the_newest_picture_and_none_twice(running: Callable[.
 
     async def body(session: aiohttp.ClientSession) -> list[float]:
         async with session.ws_connect(f"http://{run.host}/live") as socket:
-            got = [await picture(socket)]
+            got = [await next_stamp(socket)]
             for second in range(4, 40):
                 run.show(second)
             while got[-1] < 39:
-                got.append(await picture(socket))
+                got.append(await next_stamp(socket))
         return got
 
     got = talk(body)
     assert got[0] == 3 and got == sorted(set(got))
 
 
-def test_figures_are_those_of_the_run(running: Callable[..., Running]) -> None:
+def test_the_page_gets_the_statistics_of_the_run(running: Callable[..., Running]) -> None:
     run = running()
 
     async def body(session: aiohttp.ClientSession) -> dict[str, Any]:
         async with session.ws_connect(f"http://{run.host}/live") as socket:
-            return await told(socket, lambda news: news["figures"]["frames"] > 20)
+            return await message_where(socket, lambda message: message["figures"]["frames"] > 20)
 
-    news = talk(body)
-    figures = news["figures"]
+    message = talk(body)
+    figures = message["figures"]
     assert figures["live"] and figures["people"] == 1 and figures["reconnects"] == 3
     assert figures["dropped"] * 2 == figures["received"]
     assert 0 < figures["fps"] < 40
     assert 0 <= figures["latency_p50_ms"] <= figures["latency_p95_ms"]
-    assert news["look"] == {"style": "texture", "beside": False, "atlas": "default", "opacity": None}
+    assert message["look"] == {"style": "texture", "beside": False, "atlas": "default", "opacity": None}
 
 
 def test_a_viewer_changes_the_style_of_the_result(running: Callable[..., Running]) -> None:
     run = running()
 
-    async def wish(change: dict[str, Any], true: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    async def request(fields: dict[str, Any], condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         async with aiohttp.ClientSession() as session, session.ws_connect(f"http://{run.host}/live") as socket:
-            await socket.send_str(json.dumps(change))
-            return await told(socket, true)
+            await socket.send_str(json.dumps(fields))
+            return await message_where(socket, condition)
 
-    asyncio.run(wish({"style": "none", "beside": False}, lambda news: news.get("look", {}).get("style") == "none"))
+    asyncio.run(request({"style": "none", "beside": False}, lambda message: message["look"]["style"] == "none"))
     wait_for(lambda: bool(run.drawn) and spread(run.drawn[-1]) == 0)  # the person is no longer drawn
-    asyncio.run(wish({"style": "uv", "opacity": 1}, lambda news: news.get("look", {}).get("opacity") == 1))
+    asyncio.run(request({"style": "uv", "opacity": 1}, lambda message: message.get("look", {}).get("opacity") == 1))
     wait_for(lambda: spread(run.drawn[-1]) > 50)
-    asyncio.run(wish({"beside": True}, lambda news: news.get("look", {}).get("beside") is True))
+    asyncio.run(request({"beside": True}, lambda message: message.get("look", {}).get("beside") is True))
     wait_for(lambda: run.drawn[-1].shape == (HEIGHT, 2 * WIDTH, 3))
 
 
 def spread(rgb_HW3: np.ndarray) -> float:
-    """How much the person's square differs within itself: grey ground has nothing of it."""
+    """Range of colours inside the person's square; 0 for the grey background."""
     return float(np.ptp(rgb_HW3[115:165, 105:155].astype(int), axis=(0, 1)).max())
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "fields",
     [
         *({"style": "nonsense"}, {"opacity": 2}, {"opacity": True}, {"atlas": "../../etc/passwd"}, {"beside": 1}),
         *({"weights": "x"}, {"style": ["texture"]}, ["style"], "{"),
     ],
 )
-def test_what_cannot_be_is_answered_with_why_and_changes_nothing(wish: Any, running: Callable[..., Running]) -> None:
+def test_a_wrong_request_gets_an_error_and_changes_nothing(fields: Any, running: Callable[..., Running]) -> None:
     run = running()
 
     async def body(session: aiohttp.ClientSession) -> tuple[str, dict[str, Any]]:
         async with session.ws_connect(f"http://{run.host}/live") as socket:
-            await socket.send_str(wish if isinstance(wish, str) else json.dumps(wish))
-            answer = await told(socket, lambda news: "figures" not in news)
-            after = await told(socket, lambda news: "figures" in news)
+            await socket.send_str(fields if isinstance(fields, str) else json.dumps(fields))
+            answer = await message_where(socket, lambda message: "figures" not in message)
+            after = await message_where(socket, lambda message: "figures" in message)
             return answer["trouble"], after["look"]
 
     trouble, look = talk(body)
@@ -234,18 +234,18 @@ def test_what_cannot_be_is_answered_with_why_and_changes_nothing(wish: Any, runn
     assert look == {"style": "texture", "beside": False, "atlas": "default", "opacity": None}
 
 
-def test_a_style_that_this_network_cannot_give_does_not_end_the_run(running: Callable[..., Running]) -> None:
+def test_a_style_that_this_network_cannot_provide_does_not_end_the_run(running: Callable[..., Running]) -> None:
     run = running()
 
     async def body(session: aiohttp.ClientSession) -> dict[str, Any]:
         async with session.ws_connect(f"http://{run.host}/live") as socket:
             await socket.send_str(json.dumps({"style": "confidence"}))
-            return await told(socket, lambda news: "how sure" in news.get("trouble", ""))
+            return await message_where(socket, lambda message: bool(message.get("trouble")))
 
     assert talk(body)["look"]["style"] == "texture"
 
 
-def test_an_uploaded_atlas_is_worn(running: Callable[..., Running]) -> None:
+def test_an_uploaded_atlas_is_drawn(running: Callable[..., Running]) -> None:
     run = running()
     picture = io.BytesIO()
     Image.new("RGB", (400, 600), (0, 200, 0)).save(picture, "PNG")
@@ -261,10 +261,10 @@ def test_an_uploaded_atlas_is_worn(running: Callable[..., Running]) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "part"),
     [
-        ("a.png", b"no picture", "cannot be read"),
-        ("a.exe", b"MZ", "an atlas is a picture"),
+        ("a.png", b"no image", "cannot be read"),
+        ("a.exe", b"MZ", "an atlas must be an image file"),
         ("wide.png", None, "not 24 square tiles"),
-        ("..%2f..%2fevil.png", b"no picture", "cannot be read"),
+        ("..%2f..%2fevil.png", b"no image", "cannot be read"),
     ],
 )
 def test_an_upload_that_is_no_atlas_is_refused(
@@ -284,8 +284,8 @@ def test_an_upload_that_is_no_atlas_is_refused(
     assert status == 400 and part in answer["error"] and "/tmp" not in answer["error"]
 
 
-def test_atlases_make_place_for_each_other_and_a_bad_one_takes_nothing_away() -> None:
-    looks = Looks(Render.Config(), 1)
+def test_a_new_atlas_replaces_the_oldest_and_a_wrong_one_replaces_none() -> None:
+    switcher = StyleSwitcher(Render.Config(), 1)
 
     def atlas(green: int) -> bytes:
         picture = io.BytesIO()
@@ -293,29 +293,29 @@ def test_atlases_make_place_for_each_other_and_a_bad_one_takes_nothing_away() ->
         return picture.getvalue()
 
     try:
-        for number in range(MOST_ATLASES + 2):
-            _, gone = looks.upload(f"{number}.png", atlas(number))
-            assert gone == ([f"{number - MOST_ATLASES}.png"] if number >= MOST_ATLASES else [])
-        names = looks.atlases
-        assert names == ["default", *(f"{number}.png" for number in range(2, MOST_ATLASES + 2))]
+        for number in range(MAX_ATLASES + 2):
+            _, gone = switcher.upload(f"{number}.png", atlas(number))
+            assert gone == ([f"{number - MAX_ATLASES}.png"] if number >= MAX_ATLASES else [])
+        names = switcher.atlases
+        assert names == ["default", *(f"{number}.png" for number in range(2, MAX_ATLASES + 2))]
         for name in names[1:]:
             with pytest.raises(StageError, match="cannot be read"):
-                looks.upload(name, b"no picture")
-        assert [looks.change({"atlas": name}).atlas for name in names] == names  # all of them are still there
-        looks.upload(names[1], atlas(99))  # under the same name: the new one, and nobody else goes
-        assert set(looks.atlases) == set(names)
-        assert len(list(Path(looks._folder.name).iterdir())) == MOST_ATLASES
+                switcher.upload(name, b"no image")
+        assert [switcher.change({"atlas": name}).atlas for name in names] == names  # all of them are kept
+        switcher.upload(names[1], atlas(99))  # the same name replaces that atlas only
+        assert set(switcher.atlases) == set(names)
+        assert len(list(Path(switcher._folder.name).iterdir())) == MAX_ATLASES
     finally:
-        looks.close()
+        switcher.close()
 
 
 def duplicated(content: bytes) -> bytes:
-    """A picture of which a stretch stands there twice, as damaged copies have it."""
+    """A file in which some bytes are repeated, as in a damaged copy."""
     return content[:100] + content[60:]
 
 
 def hostile_uploads() -> dict[str, bytes]:
-    """Names and contents that are pictures, but no atlases."""
+    """Names and contents of damaged image files and of images that are no atlases."""
     made = {}
     for kind in ("PNG", "JPEG", "WEBP"):
         picture = io.BytesIO()
@@ -327,47 +327,47 @@ def hostile_uploads() -> dict[str, bytes]:
         made |= {f"other{at}.{suffix}": whole[:at] + b"\xff" * 8 + whole[at + 8 :] for at in (8, 12, 16, 20, 33, 41)}
     whole = DEFAULT_ATLAS.read_bytes()
     made |= {f"twice{at}.png": whole[:at] + whole[max(0, at - 30) :] for at in (30, 60, 100, 5000, len(whole) - 12)}
-    film = io.BytesIO()
+    animation = io.BytesIO()
     frames = [Image.new("RGB", (400, 600), (value, 0, 0)) for value in (0, 90, 200)]
-    frames[0].save(film, "WEBP", save_all=True, append_images=frames[1:])
-    made["film.webp"] = film.getvalue()[:-20]
+    frames[0].save(animation, "WEBP", save_all=True, append_images=frames[1:])
+    made["animation.webp"] = animation.getvalue()[:-20]
     return made
 
 
-def test_whatever_is_uploaded_is_worn_or_refused_in_words(running: Callable[..., Running]) -> None:
+def test_every_upload_is_drawn_or_refused_with_a_message(running: Callable[..., Running]) -> None:
     run = running()
     uploads = hostile_uploads()
 
     async def body(session: aiohttp.ClientSession) -> dict[str, Any]:
-        said = {}
+        responses = {}
         for name, content in uploads.items():
             async with session.post(f"http://{run.host}/atlas/{name}", data=content) as answer:
-                said[name] = answer.status, await answer.json()
-        return said
+                responses[name] = answer.status, await answer.json()
+        return responses
 
-    said = talk(body)
-    refused = {name: answer for name, (status, answer) in said.items() if status != 200}
-    assert {status for status, _ in said.values()} <= {200, 400}
+    responses = talk(body)
+    refused = {name: answer for name, (status, answer) in responses.items() if status != 200}
+    assert {status for status, _ in responses.values()} <= {200, 400}
     assert all(answer["error"] and "/tmp" not in answer["error"] for answer in refused.values())
     assert len(refused) > len(uploads) / 2
-    kept = list(Path(run.stage._looks._folder.name).iterdir())
-    assert len(kept) == len(run.stage._looks.atlases) - 1
+    kept = list(Path(run.stage._switcher._folder.name).iterdir())
+    assert len(kept) == len(run.stage._switcher.atlases) - 1
 
 
-def test_uploads_have_a_quota_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.live.looks.MOST_BYTES", 3 * DEFAULT_ATLAS.stat().st_size)
-    looks = Looks(Render.Config(), 1)
+def test_uploads_have_a_size_limit_in_total(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.live.view_style.MAX_ATLAS_BYTES", 3 * DEFAULT_ATLAS.stat().st_size)
+    switcher = StyleSwitcher(Render.Config(), 1)
     try:
         for number in range(5):
-            looks.upload(f"{number}.png", DEFAULT_ATLAS.read_bytes())
-            looks.change({"atlas": "0.png"})
-        assert looks.atlases == ["default", "0.png", "3.png", "4.png"]
-        assert len(list(Path(looks._folder.name).iterdir())) == 3
+            switcher.upload(f"{number}.png", DEFAULT_ATLAS.read_bytes())
+            switcher.change({"atlas": "0.png"})
+        assert switcher.atlases == ["default", "0.png", "3.png", "4.png"]
+        assert len(list(Path(switcher._folder.name).iterdir())) == 3
     finally:
-        looks.close()
+        switcher.close()
 
 
-def test_too_large_an_upload_is_refused(running: Callable[..., Running]) -> None:
+def test_a_too_large_upload_is_refused(running: Callable[..., Running]) -> None:
     run = running()
 
     async def body(session: aiohttp.ClientSession) -> tuple[int, Any]:
@@ -378,7 +378,7 @@ def test_too_large_an_upload_is_refused(running: Callable[..., Running]) -> None
     assert status == 413 and "more than 16 MB" in answer["error"]
 
 
-def test_with_a_token_nobody_comes_in_without_it(running: Callable[..., Running]) -> None:
+def test_a_page_with_a_token_refuses_requests_without_it(running: Callable[..., Running]) -> None:
     run = running(token="open-sesame")
 
     async def body(session: aiohttp.ClientSession) -> list[int]:
@@ -391,13 +391,13 @@ def test_with_a_token_nobody_comes_in_without_it(running: Callable[..., Running]
         async with session.get(f"http://{run.host}/", headers={"Cookie": "token=open-sesame"}) as answer:
             seen.append(answer.status)
         async with session.ws_connect(f"http://{run.host}/live?token=open-sesame") as socket:
-            await told(socket, lambda news: "figures" in news)
+            await message_where(socket, lambda message: "figures" in message)
         return seen
 
     assert talk(body) == [403, 403, 403, 200, 403, 200]
 
 
-def test_another_site_in_the_same_browser_is_kept_out(running: Callable[..., Running]) -> None:
+def test_requests_of_another_site_are_refused(running: Callable[..., Running]) -> None:
     run = running()
 
     async def body(session: aiohttp.ClientSession) -> list[int]:
@@ -410,23 +410,23 @@ def test_another_site_in_the_same_browser_is_kept_out(running: Callable[..., Run
     assert talk(body) == [403, 403, 200]
 
 
-def test_a_port_that_is_taken_is_one_sentence(running: Callable[..., Running]) -> None:
+def test_a_port_in_use_is_an_error(running: Callable[..., Running]) -> None:
     run = running()
     with pytest.raises(StageError, match=r"preview\.port=null") as caught:
         Preview(Preview.Config(port=run.port))
     assert str(run.port) in str(caught.value)
 
 
-def test_the_address_is_said_before_anything_starts(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_address_is_printed_before_the_start(capsys: pytest.CaptureFixture[str]) -> None:
     Preview.fetch(Preview.Config(host="0.0.0.0", port=9001, token="abc"))
     assert capsys.readouterr().err == "preview: http://0.0.0.0:9001/?token=abc\n"
 
 
-def test_without_a_port_nothing_is_served_and_everything_drawn() -> None:
+def test_without_a_port_frames_are_drawn_and_no_page_is_served() -> None:
     stage = Preview(Preview.Config(port=None))
-    chunk = FrameChunk(rgb_THW3=clock_picture(1)[None], pts_T=np.zeros(1, np.int64), first=0, video=VIDEO)
+    chunk = FrameChunk(rgb_THW3=clock_image(1)[None], pts_T=np.zeros(1, np.int64), first=0, video=VIDEO)
     captured = Captured(captured_s=time.time(), received=1, dropped=0, reconnects=0)
-    (overlay,) = stage(JOB, chunk, nobody(), Surfaces(people=()), captured)
+    (overlay,) = stage(JOB, chunk, no_people(), Surfaces(people=()), captured)
     stage.close()
     assert (overlay.rgb_THW3 == chunk.rgb_THW3).all()
 
@@ -443,15 +443,15 @@ def test_the_page_in_a_browser(running: Callable[..., Running], tmp_path: Path) 
         assert browser.run("[at('picture').width, at('picture').height]") == [WIDTH, HEIGHT]
         browser.wait("at('fps').textContent > 0 && at('dropped').textContent.includes(' of ')")
         browser.wait("at('lamp').className == 'on' && at('people').textContent == '1'")
-        browser.wait(made_after(time.time()))  # it goes on
+        browser.wait(made_after(time.time()))  # the video goes on
         browser.run("at('style').value = 'none'; at('style').onchange({target: at('style')})")
         wait_for(lambda: bool(run.drawn) and spread(run.drawn[-1]) == 0)
         browser.run("at('beside').checked = true; at('beside').onchange({target: at('beside')})")
         browser.run("at('style').value = 'uv'; at('style').onchange({target: at('style')})")
         browser.wait(f"at('picture').width == {2 * WIDTH}")
         browser.run("at('opacity').value = 40; at('opacity').oninput({target: at('opacity')})")
-        wait_for(lambda: run.stage._looks.look.opacity == 0.4)
-        browser.run("upload(new File(['no picture'], 'bad.png'))")
+        wait_for(lambda: run.stage._switcher.style.opacity == 0.4)
+        browser.run("upload(new File(['no image'], 'bad.png'))")
         browser.wait("at('trouble').textContent.includes('cannot be read')")
         browser.screenshot(tmp_path / "page.png")
         assert Image.open(tmp_path / "page.png").size[0] >= 1000
@@ -460,7 +460,7 @@ def test_the_page_in_a_browser(running: Callable[..., Running], tmp_path: Path) 
 
 
 def closed(connection: socket.socket) -> bool:
-    """Whether the other side has hung up."""
+    """True if the server has closed the connection."""
     try:
         return connection.recv(4096, socket.MSG_DONTWAIT) == b""
     except BlockingIOError:
@@ -469,11 +469,12 @@ def closed(connection: socket.socket) -> bool:
         return True
 
 
-def test_who_says_nothing_or_says_it_slowly_is_let_go_and_viewers_stay(
+def test_idle_and_slow_connections_are_closed_and_viewers_stay(
     running: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module, name in ((visitors, "PATIENCE_S"), (live_page, "PATIENCE_S"), (live_page, "REQUEST_S")):
-        monkeypatch.setattr(module, name, 1.0)
+    monkeypatch.setattr(page_access, "IDLE_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(live_page, "IDLE_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(live_page, "REQUEST_TIMEOUT_S", 1.0)
     run = running()
     head = f"HTTP/1.1\r\nHost: {run.host}\r\n"
     words = ["", f"GET / {head}X: ", f"POST /atlas/a.png {head}Content-Length: 99\r\n\r\n", f"GET / {head}\r\n"]
@@ -491,12 +492,12 @@ def test_who_says_nothing_or_says_it_slowly_is_let_go_and_viewers_stay(
                 await asyncio.sleep(0.2)
             for _, connection in opened:
                 connection.close()
-            await told(viewer, lambda news: news["figures"]["live"])
+            await message_where(viewer, lambda message: message["figures"]["live"])
 
     talk(body)
 
 
-def test_an_address_of_this_machine_alone_shows_the_page(running: Callable[..., Running]) -> None:
+def test_the_page_is_served_at_every_loopback_address(running: Callable[..., Running]) -> None:
     try:
         run = running(host="127.0.0.2")
     except StageError:
@@ -513,13 +514,13 @@ def socket_to(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port))
 
 
-def test_a_page_before_the_first_picture_says_what_is_done_meanwhile(running: Callable[..., Running]) -> None:
+def test_before_the_first_frame_the_page_reports_the_start(running: Callable[..., Running]) -> None:
     run = running(by_itself=False)
 
     async def body(session: aiohttp.ClientSession) -> dict[str, Any]:
         async with session.ws_connect(f"http://{run.host}/live") as viewer:
-            return await told(viewer, lambda news: news["figures"]["waited_s"] > 0)
+            return await message_where(viewer, lambda message: message["figures"]["waited_s"] > 0)
 
     figures = talk(body)["figures"]
     assert figures["frames"] == 0 and not figures["live"]
-    assert "the network is being loaded" in PAGE.read_text()
+    assert "loading the network" in PAGE.read_text()

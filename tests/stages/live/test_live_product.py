@@ -1,4 +1,4 @@
-"""The product's own live configuration, with its network, on the demo clip played as though it were live."""
+"""The live configuration with its network, on the demo clip played in real time."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.stages.live.clock_film import free_port
-from tests.stages.live.nobody_here import pictures
+from tests.stages.live.clock_video import free_port
+from tests.stages.live.live_without_network import decoded_frames
 
 
 def test_people_are_found_drawn_and_recorded(root: Path, tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_people_are_found_drawn_and_recorded(root: Path, tmp_path: Path) -> None
     )
     assert run.returncode == 0, run.stderr
     (entry,) = json.loads((tmp_path / "r.json").read_text())["inputs"]
-    shown, times = pictures(tmp_path / "out.mp4")
+    shown, times = decoded_frames(tmp_path / "out.mp4")
     assert len(shown) == entry["frames_out"] == entry["frames_in"] > 0
     assert shown[0].shape == (180, 320, 3)
     assert entry["frames_received"] == 125 and entry["frames_in"] + entry["dropped"] <= 125

@@ -1,4 +1,4 @@
-"""Sources as they really are: servers that are killed and come back, files that grow, streams that others push."""
+"""Live sources: servers that are killed and come back, files that grow, streams that are pushed to this machine."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ import numpy as np
 import pytest
 
 from pipeline.stage import Job, StageError
-from stages.live.camera import ask
+from stages.live.camera import request_mode
 from stages.live.live_decode import LiveDecode
 from stages.live.payloads import Captured
-from stages.live.settings import CameraSettings, SourceSettings
-from stages.live.srt import srt_by
+from stages.live.source_settings import CameraSettings, SourceSettings
+from stages.live.srt import srt_reader
 from stages.payloads import FrameChunk
-from tests.stages.live import clock_film
-from tests.stages.live.clock_film import CYCLE, RATE, FilmServer, clock_picture, free_port, read_clock, send_film
+from tests.stages.live import clock_video
+from tests.stages.live.clock_video import CYCLE, RATE, VideoServer, clock_image, free_port, read_clock, send_video
 from tests.stages.live.waiting import wait_for
 
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -40,7 +40,7 @@ def job(name: str) -> Job:
 
 
 class Watching:
-    """A live source being read, until something has been seen."""
+    """A live source that is read until a condition holds."""
 
     def __init__(self, name: str, *, seconds: float = 60, **settings: Any) -> None:
         source = SourceSettings(**{"watchdog_s": 2.0, **settings})
@@ -50,7 +50,7 @@ class Watching:
         self.captured: list[Captured] = []
 
     def until(self, true: Callable[[Watching], bool]) -> Watching:
-        """Read on until something is true; the source's end before that is a failure."""
+        """Read until a condition holds; fails if the source ends before."""
         for item in self.items:
             if isinstance(item, tuple):
                 self.chunks.append(item[0])
@@ -60,7 +60,7 @@ class Watching:
         raise AssertionError(f"the source ended after {len(self.chunks)} frames")
 
     def frames(self, count: int) -> Watching:
-        """Read so many more."""
+        """Read `count` more frames."""
         goal = len(self.chunks) + count
         return self.until(lambda one: len(one.chunks) >= goal)
 
@@ -71,7 +71,7 @@ class Watching:
 
 @pytest.fixture
 def watch() -> Iterator[Callable[..., Watching]]:
-    """Opens sources, and lets go of them."""
+    """Opens sources, and closes them after the test."""
     opened: list[Watching] = []
 
     def begin(name: str, **settings: Any) -> Watching:
@@ -84,39 +84,39 @@ def watch() -> Iterator[Callable[..., Watching]]:
 
 
 def clocks(chunks: list[FrameChunk]) -> list[int]:
-    """What the pictures say, milliseconds."""
+    """The times that the frames show, milliseconds."""
     return [read_clock(chunk.rgb_THW3[0]) for chunk in chunks]
 
 
-def test_pictures_of_the_time_can_be_read() -> None:
+def test_the_clock_in_a_frame_can_be_read() -> None:
     for seconds in (0.0, 12.345, 1e9 + 0.678, CYCLE / 1000 - 0.001):
-        assert read_clock(clock_picture(seconds)) == int(seconds * 1000) % CYCLE
+        assert read_clock(clock_image(seconds)) == int(seconds * 1000) % CYCLE
 
 
-def test_a_stream_that_is_killed_is_found_again_and_time_goes_on(watch: Callable[..., Watching]) -> None:
+def test_a_killed_stream_is_reconnected_and_time_stamps_continue(watch: Callable[..., Watching]) -> None:
     port = free_port()
-    server = FilmServer(port)
+    server = VideoServer(port)
     seen = watch(server.url).frames(20)
     server.kill()
     time.sleep(0.5)
-    server = FilmServer(port)
+    server = VideoServer(port)
     seen.until(lambda one: one.captured[-1].reconnects == 1).frames(20)
     server.kill()
     shown, pts = clocks(seen.chunks), [int(chunk.pts_T[0]) for chunk in seen.chunks]
     assert all(b > a for a, b in pairwise(pts))
-    # The stamps tell the time that went by, as the pictures themselves do, over the loss and all.
-    went_by = (shown[-1] - shown[0]) % CYCLE / 1000
-    assert (pts[-1] - pts[0]) / 90_000 == pytest.approx(went_by, abs=0.8)
+    # Time stamps advance as the clock in the frames does, also over the loss.
+    elapsed = (shown[-1] - shown[0]) % CYCLE / 1000
+    assert (pts[-1] - pts[0]) / 90_000 == pytest.approx(elapsed, abs=0.8)
     facts = seen.stage.summary()
     assert facts["reconnects"] == 1 and "was lost once" in facts["warnings"][0]
     assert [chunk.first for chunk in seen.chunks] == list(range(len(seen.chunks)))
 
 
-def test_a_silent_connection_is_given_up_by_the_watchdog(watch: Callable[..., Watching]) -> None:
+def test_the_watchdog_closes_a_silent_connection(watch: Callable[..., Watching]) -> None:
     port = free_port()
-    server = FilmServer(port)
+    server = VideoServer(port)
     seen = watch(server.url, watchdog_s=0.7).frames(10)
-    server.hold()  # connected, and not a byte more
+    server.hold()  # connected, but sends nothing more
     began = time.monotonic()
     while time.monotonic() - began < 20:
         item = next(seen.items)
@@ -124,101 +124,101 @@ def test_a_silent_connection_is_given_up_by_the_watchdog(watch: Callable[..., Wa
             break
     assert not item.gauges["connected"] and item.gauges["losses"] == 1
     server.kill()
-    server = FilmServer(port)
+    server = VideoServer(port)
     seen.until(lambda one: one.captured[-1].reconnects == 1)
     server.kill()
 
 
-def test_who_is_slow_gets_the_newest_frame_and_never_an_old_one(watch: Callable[..., Watching]) -> None:
-    server = FilmServer(free_port())
+def test_a_slow_reader_gets_the_newest_frames(watch: Callable[..., Watching]) -> None:
+    server = VideoServer(free_port())
     seen = watch(server.url).frames(5)
     behind = []
     for _ in range(8):
-        time.sleep(0.4)  # ten frames come by
+        time.sleep(0.4)  # ten frames arrive
         seen.frames(1)
         newest = seen.captured[-1].received
         given = len(seen.chunks) + seen.captured[-1].dropped
         behind.append(newest - given)
     server.kill()
     counts = seen.captured[-1]
-    assert counts.dropped > 40  # they were counted …
-    assert max(behind) <= 2  # … and what waits never grows
+    assert counts.dropped > 40
+    assert max(behind) <= 2  # the number of waiting frames does not grow
     steps = np.diff(clocks(seen.chunks)[5:]) % CYCLE
-    assert steps.sum() > 0.8 * 7 * 400  # pictures went on with the time, not frame by frame
+    assert steps.sum() > 0.8 * 7 * 400  # frames are skipped, so that the clock keeps up with real time
 
 
-@pytest.mark.parametrize("name", ["http://127.0.0.1:{}/film.ts", "rtsp://127.0.0.1:{}/x", "rtmp://127.0.0.1:{}/a/b"])
-def test_a_wrong_address_is_one_sentence_at_once(name: str, watch: Callable[..., Watching]) -> None:
+@pytest.mark.parametrize("name", ["http://127.0.0.1:{}/video.ts", "rtsp://127.0.0.1:{}/x", "rtmp://127.0.0.1:{}/a/b"])
+def test_a_wrong_address_is_an_error_at_once(name: str, watch: Callable[..., Watching]) -> None:
     with pytest.raises(StageError) as caught:
         watch(name.format(free_port())).frames(1)
     assert "could not be opened" in str(caught.value) and "check the address" in caught.value.remedy
 
 
-def test_a_page_that_is_not_there_is_said_to_be_so(watch: Callable[..., Watching]) -> None:
-    server = FilmServer(free_port())
+def test_an_http_error_is_reported(watch: Callable[..., Watching]) -> None:
+    server = VideoServer(free_port())
     with pytest.raises(StageError, match="404"):
-        watch(server.url.replace("film", "nothing")).frames(1)
+        watch(server.url.replace("video", "nothing")).frames(1)
     server.kill()
 
 
-def test_a_camera_that_is_not_there_is_one_sentence(watch: Callable[..., Watching]) -> None:
+def test_a_missing_camera_is_an_error(watch: Callable[..., Watching]) -> None:
     if os.path.exists("/dev/video97"):
         pytest.skip("this machine has a hundred cameras")
     with pytest.raises(StageError, match="no such camera"):
         watch("97").frames(1)
 
 
-def test_a_patient_run_waits_for_a_source_that_is_not_there_yet(watch: Callable[..., Watching]) -> None:
+def test_a_run_can_wait_for_a_source_at_the_start(watch: Callable[..., Watching]) -> None:
     port = free_port()
-    server: list[FilmServer] = []
-    later = threading.Timer(1.5, lambda: server.append(FilmServer(port)))
+    server: list[VideoServer] = []
+    later = threading.Timer(1.5, lambda: server.append(VideoServer(port)))
     later.start()
-    seen = watch(f"http://127.0.0.1:{port}/film.ts", patient=True).frames(5)
+    seen = watch(f"http://127.0.0.1:{port}/video.ts", wait_at_start=True).frames(5)
     assert seen.captured[-1].reconnects == 0
     later.join()
     server[0].kill()
 
 
 def frames_in(path: Path) -> int:
-    """How many frames of a file can be read so far; none while it has no beginning yet."""
+    """Number of frames that a growing file holds; 0 before its header is written."""
     try:
-        with av.open(str(path)) as film:
-            return sum(1 for packet in film.demux(video=0) if packet.size)
+        with av.open(str(path)) as video:
+            return sum(1 for packet in video.demux(video=0) if packet.size)
     except (av.error.FFmpegError, IndexError):
         return 0
 
 
-def test_a_growing_file_is_read_at_its_newest_end_until_it_stops_growing(
+def test_a_growing_file_is_read_from_its_newest_frame_to_its_end(
     tmp_path: Path, watch: Callable[..., Watching]
 ) -> None:
     path, stopped = tmp_path / "grows.ts", threading.Event()
-    writer = threading.Thread(target=send_film, args=(str(path), stopped))
+    writer = threading.Thread(target=send_video, args=(str(path), stopped))
     writer.start()
-    wait_for(lambda: frames_in(path) >= 50)  # however late a busy machine begins to write
+    wait_for(lambda: frames_in(path) >= 50)  # a busy machine starts to write late
     seen = watch(str(path)).frames(1)
     wait_for(lambda: seen.stage.summary()["frames_received"] >= 50)
     seen.frames(1)
-    assert seen.captured[-1].dropped >= 45  # what had been written before was passed over
+    assert seen.captured[-1].dropped >= 45  # frames written earlier are dropped
     seen.frames(15)
     stopped.set()
     writer.join()
-    for _ in seen.items:  # its end is the end, not a loss
+    for _ in seen.items:  # its end does not count as a loss
         pass
     facts = seen.stage.summary()
     assert facts["reconnects"] == 0 and facts["given_up"] == []
-    assert "nobody wrote to the file for 2 s" in facts["notes"][0]
+    assert "the file did not grow for 2 s" in facts["notes"][0]
 
 
-def test_a_recording_is_played_at_its_own_speed_to_its_end(tmp_path: Path, watch: Callable[..., Watching]) -> None:
+def test_a_recording_is_played_in_real_time_to_its_end(tmp_path: Path, watch: Callable[..., Watching]) -> None:
     path = tmp_path / "whole.ts"
-    with av.open(str(path), "w", format="mpegts") as film:
-        stream = film.add_stream("libx264", rate=RATE, options={"preset": "ultrafast"})
-        stream.width, stream.height, stream.pix_fmt = clock_film.WIDTH, clock_film.HEIGHT, "yuv420p"
+    with av.open(str(path), "w", format="mpegts") as video:
+        stream = video.add_stream("libx264", rate=RATE, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = clock_video.WIDTH, clock_video.HEIGHT, "yuv420p"
         for number in range(30):
-            frame = av.VideoFrame.from_ndarray(clock_picture(number / 1000), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(clock_image(number / 1000), format="rgb24")
             frame.pts = number
-            film.mux(stream.encode(frame))
-        film.mux(stream.encode(None))
+            video.mux(stream.encode(frame))
+        video.mux(stream.encode(None))
     began = time.monotonic()
     seen = watch(str(path), file="play")
     for item in seen.items:
@@ -233,18 +233,18 @@ def test_a_recording_is_played_at_its_own_speed_to_its_end(tmp_path: Path, watch
 
 
 class Silent(SimpleHTTPRequestHandler):
-    """Serves files and says nothing."""
+    """Serves files without logging."""
 
     def log_message(self, *_: Any) -> None:
         return
 
 
-def test_a_recording_behind_a_url_ends_and_is_not_asked_for_again(
+def test_a_recording_on_a_server_ends_without_reconnection(
     tmp_path: Path, watch: Callable[..., Watching]
 ) -> None:
     stopped = threading.Event()
     threading.Timer(1.0, stopped.set).start()
-    count = send_film(str(tmp_path / "whole.ts"), stopped)
+    count = send_video(str(tmp_path / "whole.ts"), stopped)
     files = functools.partial(Silent, directory=str(tmp_path))
     server = ThreadingHTTPServer(("127.0.0.1", 0), files)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -257,18 +257,18 @@ def test_a_recording_behind_a_url_ends_and_is_not_asked_for_again(
     assert facts["frames_received"] == count and facts["reconnects"] == 0
 
 
-def test_an_unfinished_mp4_is_refused_in_a_sentence(tmp_path: Path, watch: Callable[..., Watching]) -> None:
+def test_an_unfinished_mp4_is_an_error(tmp_path: Path, watch: Callable[..., Watching]) -> None:
     path = tmp_path / "open.mp4"
     path.write_bytes(b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41\0\1\0\0mdat" + bytes(100_000))
     with pytest.raises(StageError, match="index is missing"):
         watch(str(path), file="play").frames(1)
 
 
-def test_a_stream_pushed_to_us_by_rtmp(watch: Callable[..., Watching]) -> None:
+def test_a_stream_pushed_to_this_machine_by_rtmp(watch: Callable[..., Watching]) -> None:
     port = free_port()
-    url = f"rtmp://127.0.0.1:{port}/live/film"
+    url = f"rtmp://127.0.0.1:{port}/live/video"
     pushing: list[subprocess.Popen[bytes]] = []
-    program = [sys.executable, clock_film.__file__, url, "flv"]
+    program = [sys.executable, clock_video.__file__, url, "flv"]
     later = threading.Timer(1.0, lambda: pushing.append(subprocess.Popen(program)))
     later.start()
     try:
@@ -282,7 +282,7 @@ def test_a_stream_pushed_to_us_by_rtmp(watch: Callable[..., Watching]) -> None:
 
 
 def rtsp_process(port: int, file: Path | None = None) -> subprocess.Popen[str]:
-    """GStreamer's RTSP server, when it is ready, with a file if any; the test is skipped where there is none."""
+    """Start GStreamer's RTSP server, optionally with a file, and wait for it; skips the test if it is missing."""
     probe = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
     if (
         not os.path.exists(SYSTEM_PYTHON)
@@ -295,11 +295,11 @@ def rtsp_process(port: int, file: Path | None = None) -> subprocess.Popen[str]:
     return process
 
 
-def test_an_rtsp_server_that_is_killed_is_found_again(watch: Callable[..., Watching]) -> None:
+def test_a_killed_rtsp_server_is_reconnected(watch: Callable[..., Watching]) -> None:
     port = free_port()
     server = rtsp_process(port)
     try:
-        seen = watch(f"rtsp://127.0.0.1:{port}/film", watchdog_s=5).frames(25)
+        seen = watch(f"rtsp://127.0.0.1:{port}/video", watchdog_s=5).frames(25)
         server.kill()
         server.wait()
         server = rtsp_process(port)
@@ -313,24 +313,24 @@ def test_an_rtsp_server_that_is_killed_is_found_again(watch: Callable[..., Watch
     assert seen.stage.summary()["reconnects"] == 1
 
 
-def test_srt_is_read_by_whatever_can(watch: Callable[..., Watching]) -> None:
-    if srt_by() is None or shutil.which("gst-launch-1.0") is None:
-        pytest.skip("nothing here speaks SRT (Debian: gstreamer1.0-tools, gstreamer1.0-plugins-bad, -ugly)")
+def test_srt_is_read_by_ffmpeg_or_gstreamer(watch: Callable[..., Watching]) -> None:
+    if srt_reader() is None or shutil.which("gst-launch-1.0") is None:
+        pytest.skip("no program reads SRT (Debian: gstreamer1.0-tools, gstreamer1.0-plugins-bad, -ugly)")
     port = free_port()
-    picture = "videotestsrc is-live=true ! video/x-raw,width=320,height=192,framerate=25/1"
+    pattern = "videotestsrc is-live=true ! video/x-raw,width=320,height=192,framerate=25/1"
     coded = "x264enc tune=zerolatency key-int-max=25 ! mpegtsmux"
     sink = f"srtsink uri=srt://127.0.0.1:{port}?mode=listener wait-for-connection=false"
-    sender = subprocess.Popen(["gst-launch-1.0", "-q", *f"{picture} ! {coded} ! {sink}".split()])
+    sender = subprocess.Popen(["gst-launch-1.0", "-q", *f"{pattern} ! {coded} ! {sink}".split()])
     try:
-        seen = watch(f"srt://127.0.0.1:{port}", patient=True, watchdog_s=5).frames(20)
+        seen = watch(f"srt://127.0.0.1:{port}", wait_at_start=True, watchdog_s=5).frames(20)
     finally:
         sender.kill()
         sender.wait()
     assert seen.chunks[-1].rgb_THW3.shape == (1, 192, 320, 3)
 
 
-def test_a_camera_is_asked_for_its_format_before_its_size() -> None:
-    """Drivers forget the size when the format changes; no camera is at hand here, so the order of asking is checked."""
+def test_the_pixel_format_of_a_camera_is_set_before_its_size() -> None:
+    """Drivers forget the size when the format changes. Without a camera the test checks the order of the calls."""
     asked: list[tuple[int, float]] = []
 
     class Camera:
@@ -338,7 +338,7 @@ def test_a_camera_is_asked_for_its_format_before_its_size() -> None:
             asked.append((key, value))
             return True
 
-    ask(Camera(), CameraSettings(width=1280, height=720, rate=30, pixels="MJPG"))  # type: ignore[arg-type]
+    request_mode(Camera(), CameraSettings(width=1280, height=720, rate=30, fourcc="MJPG"))  # type: ignore[arg-type]
     assert [key for key, _ in asked] == [
         *(cv2.CAP_PROP_FOURCC, cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT),
         *(cv2.CAP_PROP_FPS, cv2.CAP_PROP_BUFFERSIZE),

@@ -1,4 +1,4 @@
-"""Waiting for what live runs do in their own time."""
+"""Waiting for conditions that live runs reach after some time."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import time
 from collections.abc import Callable
 
 PATIENCE_S = 60.0
-"""How long a busy machine may take to start what is waited for."""
+"""How long a busy machine may take."""
 
 
 def wait_for(
-    true: Callable[[], bool], said: Callable[[], str] = lambda: "it did not become true", *, seconds: float = PATIENCE_S
+    condition: Callable[[], bool],
+    message: Callable[[], str] = lambda: "the condition did not become true",
+    *,
+    seconds: float = PATIENCE_S,
 ) -> None:
-    """Wait until something is true; after so many seconds without, the test fails with what `said` says."""
+    """Wait until a condition holds; the test fails with `message` if it does not within `seconds`."""
     end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, said()
+    while not condition():
+        assert time.monotonic() < end, message()
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Somebody who takes a stream that is pushed."""
+"""A receiver of streams that are pushed to this machine."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import threading
 
 import av
 
-from tests.stages.live.clock_film import read_clock
+from tests.stages.live.clock_video import read_clock
 
 
 class Receiver(threading.Thread):
-    """Takes a stream that is pushed to this machine, by FFmpeg's own server; `numbers` is what its pictures show."""
+    """Receives one stream with FFmpeg's own server; `numbers` are the numbers that its frames show."""
 
     def __init__(self, url: str, most: int = 10_000) -> None:
         super().__init__(daemon=True)
@@ -25,5 +25,5 @@ class Receiver(threading.Thread):
                     self.numbers.append(read_clock(frame.to_ndarray(format="rgb24")))
                     if len(self.numbers) == self.most:
                         return
-        except (av.FFmpegError, OSError):  # its server takes the end of a stream for a fault
+        except (av.FFmpegError, OSError):  # FFmpeg's server reports the end of a stream as an error
             return

@@ -1,4 +1,4 @@
-"""Films whose every picture says when it was made, and servers on this machine that send them as they grow."""
+"""Videos whose frames show the time at which they were made, and a local server that sends them live."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ BITS, BLOCK = 20, 16
 WIDTH, HEIGHT, RATE = 5 * BLOCK * 4, 6 * BLOCK * 2, 25
 """320×192."""
 CYCLE = 2**BITS
-"""Milliseconds after which the pictures' clock begins anew: 17 minutes."""
+"""The clock in the frames wraps around after this many milliseconds (17 minutes)."""
 
 
-def clock_picture(seconds: float) -> np.ndarray:
-    """A picture of the time: each bit of its milliseconds a block of 32 × 32, white for 1, in two rows of ten."""
+def clock_image(seconds: float) -> np.ndarray:
+    """A frame that shows a time: each bit of its milliseconds is a block of 32 × 32, white for 1, two rows of ten."""
     number = int(seconds * 1000) % CYCLE
     rgb = np.full((HEIGHT, WIDTH, 3), 96, np.uint8)
     for bit in range(BITS):
@@ -33,7 +33,7 @@ def clock_picture(seconds: float) -> np.ndarray:
 
 
 def read_clock(rgb_HW3: np.ndarray) -> int:
-    """The milliseconds that a picture of the time shows, modulo CYCLE."""
+    """The milliseconds that a frame shows, modulo CYCLE."""
     number = 0
     for bit in range(BITS):
         row, column = divmod(bit, 10)
@@ -43,7 +43,7 @@ def read_clock(rgb_HW3: np.ndarray) -> int:
 
 
 class Sink:
-    """What a muxer writes to: passes bytes on to a function."""
+    """File object for a muxer that passes the bytes to a function."""
 
     def __init__(self, put: Callable[[bytes], Any]) -> None:
         self._put = put
@@ -53,8 +53,8 @@ class Sink:
         return len(data)
 
 
-def send_film(target: Any, stopped: threading.Event, *, form: str = "mpegts", options: dict | None = None) -> int:
-    """Encode pictures of the time into `target` (a file object or URL) as they are made; returns how many."""
+def send_video(target: Any, stopped: threading.Event, *, form: str = "mpegts", options: dict | None = None) -> int:
+    """Encode frames in real time into `target` (a file object or URL) until stopped; returns their number."""
     options = {"flush_packets": "1", **(options or {})}
     count = 0
     with av.open(target, "w", format=form, options=options) as container:
@@ -63,7 +63,7 @@ def send_film(target: Any, stopped: threading.Event, *, form: str = "mpegts", op
         stream.codec_context.gop_size = RATE
         start = time.monotonic()
         while not stopped.is_set():
-            frame = av.VideoFrame.from_ndarray(clock_picture(time.time()), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(clock_image(time.time()), format="rgb24")
             frame.pts = count
             container.mux(stream.encode(frame))
             count += 1
@@ -72,16 +72,16 @@ def send_film(target: Any, stopped: threading.Event, *, form: str = "mpegts", op
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A TCP port that is not in use."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-class FilmServer:
-    """An HTTP server that sends a film without end to whoever asks; can be cut off and started again."""
+class VideoServer:
+    """An HTTP server that sends an endless video to each client, and can be killed."""
 
-    def __init__(self, port: int, send: Callable[[Any, threading.Event], Any] = send_film) -> None:
+    def __init__(self, port: int, send: Callable[[Any, threading.Event], Any] = send_video) -> None:
         self.port = port
         self._stopped = threading.Event()
         self._sockets: list[socket.socket] = []
@@ -90,7 +90,7 @@ class FilmServer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                if self.path != "/film.ts":
+                if self.path != "/video.ts":
                     self.send_error(404)
                     return
                 sockets.append(self.connection)
@@ -99,7 +99,7 @@ class FilmServer:
                 self.end_headers()
                 try:
                     send(Sink(lambda data: None if held.is_set() else self.wfile.write(data)), stopped)
-                except (OSError, av.FFmpegError):  # who watched went away
+                except (OSError, av.FFmpegError):  # the client has disconnected
                     return
 
             def log_message(self, *_: Any) -> None:
@@ -113,14 +113,14 @@ class FilmServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/film.ts"
+        return f"http://127.0.0.1:{self.port}/video.ts"
 
     def hold(self) -> None:
-        """Send nothing more, and stay connected."""
+        """Send nothing more, but stay connected."""
         self._held.set()
 
     def kill(self) -> None:
-        """Cut every connection at once and stop listening."""
+        """Close all connections at once and stop listening."""
         for connection in self._sockets:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -130,8 +130,8 @@ class FilmServer:
 
 
 def main() -> None:
-    """Send a film to a URL until killed: `clock_film.py URL FORMAT`; what opens a URL for writing cannot be stopped."""
-    send_film(sys.argv[1], threading.Event(), form=sys.argv[2])
+    """`clock_video.py URL FORMAT`: send a video until killed. A process, because opening a URL cannot be cancelled."""
+    send_video(sys.argv[1], threading.Event(), form=sys.argv[2])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Films that a server sends: the same picture of them is taken live as from a file."""
+"""Video formats over HTTP: live runs choose the same stream, crop and rotation as runs on files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.stage import Job
 from stages.live.live_decode import LiveDecode
-from stages.live.settings import SourceSettings
+from stages.live.source_settings import SourceSettings
 from stages.payloads import FrameChunk
 from stages.video.decoding.orientation import EXIF_TURNS
 from tests.stages.training.made_crops import with_crop
@@ -25,7 +25,7 @@ SMALL, LARGE = (64, 48), (128, 96)
 
 
 class Silent(SimpleHTTPRequestHandler):
-    """Serves files and says nothing."""
+    """Serves files without logging."""
 
     def log_message(self, *_: Any) -> None:
         return
@@ -33,7 +33,7 @@ class Silent(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """A folder, and the address under which a server gives its files."""
+    """A folder, and the address of a server of its files."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Silent, directory=str(tmp_path)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield tmp_path, f"http://127.0.0.1:{server.server_port}"
@@ -42,7 +42,7 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def watched(name: str) -> tuple[list[FrameChunk], dict[str, Any]]:
-    """All frames that a live source gave before its end, and the stage's facts."""
+    """All frames of a live source up to its end, and the stage's summary."""
     stage = LiveDecode(LiveDecode.Config(source=SourceSettings(watchdog_s=5.0), seconds=60))
     try:
         items = list(stage(Job(index=0, input=name, output=None, stem="live")))
@@ -52,7 +52,7 @@ def watched(name: str) -> tuple[list[FrameChunk], dict[str, Any]]:
 
 
 @pytest.mark.parametrize("orientation", [1, 8])
-def test_a_cameras_film_with_exif_in_its_frames(served: tuple[Path, str], orientation: int) -> None:
+def test_exif_rotation_in_the_frames_of_a_camera(served: tuple[Path, str], orientation: int) -> None:
     folder, address = served
     film_of_jpegs(folder / "in.avi", [camera_jpeg(PICTURE, orientation)] * 8)
     chunks, facts = watched(f"{address}/in.avi")
@@ -60,7 +60,7 @@ def test_a_cameras_film_with_exif_in_its_frames(served: tuple[Path, str], orient
     assert chunks[0].rgb_THW3.shape[1:] == EXIF_TURNS[orientation].apply(PICTURE).shape
 
 
-def test_the_largest_variant_of_a_playlist(served: tuple[Path, str]) -> None:
+def test_the_largest_variant_of_a_playlist_is_read(served: tuple[Path, str]) -> None:
     folder, address = served
     hls_variants(folder, [(SMALL, 300), (LARGE, 700)], rates=(50_000, 50_000))
     chunks, facts = watched(f"{address}/master.m3u8")
@@ -68,7 +68,7 @@ def test_the_largest_variant_of_a_playlist(served: tuple[Path, str]) -> None:
     assert {(chunk.video.width, chunk.video.height) for chunk in chunks} == {LARGE}
 
 
-def test_the_largest_programme_of_a_transport_stream(served: tuple[Path, str]) -> None:
+def test_the_largest_programme_of_a_transport_stream_is_read(served: tuple[Path, str]) -> None:
     folder, address = served
     two_programmes(folder, [(SMALL, 300), (LARGE, 700)])
     chunks, facts = watched(f"{address}/programmes.ts")
@@ -76,7 +76,7 @@ def test_the_largest_programme_of_a_transport_stream(served: tuple[Path, str]) -
     assert {(chunk.video.width, chunk.video.height) for chunk in chunks} == {LARGE}
 
 
-def test_the_part_that_the_container_asks_for(served: tuple[Path, str]) -> None:
+def test_the_crop_of_the_container_is_applied(served: tuple[Path, str]) -> None:
     folder, address = served
     write_video(folder / "whole.mkv", [numbered(i) for i in range(10)])
     with_crop(folder / "whole.mkv", folder / "in.mkv", top=10, bottom=6, left=4)

@@ -1,4 +1,4 @@
-"""A live graph without a network: pictures pass with nobody in them, so that a test can read what they show."""
+"""A live graph without a network: frames pass unchanged, so that a test can read the clock that they show."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONFIG = """
 inputs: live
 lanes:
   decode: {stages: [live_decode]}
-  out: {stages: [nobody, preview, live_output]}
+  out: {stages: [no_people, preview, live_output]}
 credits: 2
 threads: 1
 live_decode: {source: {watchdog_s: 2}}
@@ -35,24 +35,28 @@ encode: {preset: ultrafast, crf: 10}
 PROGRAM = """
 import sys
 from pipeline.command.cli import main
-from tests.stages.live.nobody_here import TABLE
+from tests.stages.live.live_without_network import TABLE
 sys.exit(main(None, TABLE))
 """
 TABLE = MappingProxyType(
-    {**STAGES, "nobody": "tests.stages.live.nobody_here:Nobody", "dawdle": "tests.stages.live.nobody_here:Dawdle"}
+    {
+        **STAGES,
+        "no_people": "tests.stages.live.live_without_network:NoPeople",
+        "slow": "tests.stages.live.live_without_network:Slow",
+    }
 )
 
 
-class Nobody(Stage):
-    """In the place of the network."""
+class NoPeople(Stage):
+    """Takes the place of the network."""
 
     def __call__(self, frames: FrameChunk) -> Iterator[tuple[People, Surfaces]]:
-        """Nobody in any frame."""
-        yield nobody(), Surfaces(people=())
+        """Find no people in any frame."""
+        yield no_people(), Surfaces(people=())
 
 
-def nobody() -> People:
-    """No people at all."""
+def no_people() -> People:
+    """Detections of a chunk without people."""
     return People(
         frame_N=np.zeros(0, np.int32),
         box_N4=np.zeros((0, 4), np.float32),
@@ -61,29 +65,29 @@ def nobody() -> People:
     )
 
 
-class Dawdle(Stage):
-    """Takes its time."""
+class Slow(Stage):
+    """A slow stage."""
 
     def __call__(self, frames: FrameChunk) -> None:
-        """Longer than four frames."""
+        """Take longer than four frames last."""
         time.sleep(0.2)
 
 
 def below(process: int) -> list[int]:
-    """Every process that a process started, and those that they started."""
+    """All descendants of a process."""
     children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     return [one for child in map(int, children) for one in (child, *below(child))]
 
 
 class LiveRun:
-    """The program in a process of its own, with the graph above."""
+    """The program in its own process, with the graph above."""
 
     def __init__(self, folder: Path, *words: str, config: str = CONFIG) -> None:
-        (folder / "nobody.yaml").write_text(config)
+        (folder / "live.yaml").write_text(config)
         self.log = folder / "log.txt"
         with self.log.open("w") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, "-c", "nobody.yaml", *words],
+                [sys.executable, "-c", PROGRAM, "-c", "live.yaml", *words],
                 cwd=folder,
                 env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
                 stdout=log,
@@ -95,12 +99,12 @@ class LiveRun:
         return self._process.poll() is None
 
     def resident(self) -> int:
-        """Bytes of memory that it has."""
+        """Resident memory of the process, bytes."""
         status = Path(f"/proc/{self._process.pid}/statm").read_text()
         return int(status.split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def process_with(self, part: str) -> int:
-        """The id of the process below it that has a file open whose path holds `part`."""
+        """Id of the descendant process that has a file open whose path contains `part`."""
         for process in below(self._process.pid):
             with contextlib.suppress(OSError):
                 if any(part in os.readlink(file) for file in Path(f"/proc/{process}/fd").iterdir()):
@@ -108,30 +112,30 @@ class LiveRun:
         raise AssertionError(f"no process has {part} open")
 
     def kill(self) -> None:
-        """As a power cut would."""
+        """Kill the program without warning."""
         self._process.kill()
         self._process.wait()
 
     def stop(self) -> None:
-        """Ctrl-C."""
+        """Press Ctrl-C."""
         self._process.send_signal(signal.SIGINT)
 
     def end(self, seconds: float = 60) -> int:
-        """Wait for its end; the exit code."""
+        """Wait for the end and return the exit code."""
         try:
             return self._process.wait(seconds)
         finally:
             self._process.kill()
             self._process.wait()
 
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text()
 
 
-def pictures(path: Path) -> tuple[list[np.ndarray], list[float]]:
-    """Every frame of a film that decodes, RGB, and its time in seconds."""
-    with av.open(str(path)) as film:
-        frames = list(film.decode(video=0))
+def decoded_frames(path: Path) -> tuple[list[np.ndarray], list[float]]:
+    """Decoded frames of a video, RGB, and their times in seconds."""
+    with av.open(str(path)) as video:
+        frames = list(video.decode(video=0))
     return [frame.to_ndarray(format="rgb24") for frame in frames], [
         float(frame.pts * frame.time_base) for frame in frames
     ]

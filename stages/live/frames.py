@@ -1,4 +1,4 @@
-"""One frame of a live source as it lies in memory until somebody wants its colours."""
+"""Frames of a live source that are converted to RGB only when they are used."""
 
 from __future__ import annotations
 
@@ -15,38 +15,39 @@ from stages.video.decoding.orientation import Turn
 from stages.video.decoding.resizing import fitted_size
 
 
-class Picture(Protocol):
-    """A frame whose conversion to RGB waits until it is taken: dropped ones cost nothing."""
+class LazyFrame(Protocol):
+    """A frame that is converted to RGB on demand: a dropped frame costs no conversion."""
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height, upright."""
+        """Width and height after rotation to upright, in pixels."""
         ...
 
     def rgb(self, width: int, height: int) -> U8:
-        """(height, width, 3) uint8, upright."""
+        """(height, width, 3) uint8 RGB, upright."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
-    """A picture with its times.
+class LiveFrame:
+    """A frame and its times.
 
     Attributes:
-        source_s: on the source's own clock, seconds; None where it gives none.
-        captured_s: when its data arrived here, seconds since 1970.
-        connection: number of the connection it came by; 0 before that is known.
+        image: the frame, not yet converted.
+        source_s: time on the source's own clock, seconds; None if the source gives none.
+        captured_s: when the frame's data arrived on this machine, seconds since 1970.
+        connection: number of the connection that delivered it, from 1; 0 before it is set.
     """
 
-    picture: Picture
+    image: LazyFrame
     source_s: float | None
     captured_s: float
     connection: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class DecodedPicture:
-    """A frame from FFmpeg."""
+class DecodedFrame:
+    """A frame decoded by FFmpeg."""
 
     frame: av.VideoFrame
     turn: Turn
@@ -54,34 +55,34 @@ class DecodedPicture:
 
     @property
     def size(self) -> tuple[int, int]:
-        """See `Picture`."""
+        """See `LazyFrame`."""
         return self.turn.size(*self.to_rgb.size(self.frame))
 
     def rgb(self, width: int, height: int) -> U8:
-        """See `Picture`."""
+        """See `LazyFrame`."""
         return self.turn.apply(self.to_rgb(self.frame, *self.turn.size(width, height)))
 
 
 @dataclass(frozen=True, slots=True)
-class CameraPicture:
-    """A frame from OpenCV."""
+class CameraFrame:
+    """A frame from an OpenCV camera."""
 
     bgr_HW3: U8
 
     @property
     def size(self) -> tuple[int, int]:
-        """See `Picture`."""
+        """See `LazyFrame`."""
         height, width = self.bgr_HW3.shape[:2]
         return width, height
 
     def rgb(self, width: int, height: int) -> U8:
-        """See `Picture`."""
+        """See `LazyFrame`."""
         bgr_HW3 = self.bgr_HW3
         if self.size != (width, height):
             bgr_HW3 = np.asarray(cv2.resize(bgr_HW3, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         return np.asarray(cv2.cvtColor(bgr_HW3, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def size_for(picture: Picture, longest: int | None) -> tuple[int, int]:
-    """Width and height of a stream that begins with a picture; the longest side at most `longest`."""
-    return fitted_size(*picture.size, longest)
+def stream_size(first: LazyFrame, max_side: int | None) -> tuple[int, int]:
+    """Width and height of a stream from its first frame, scaled down so that the longest side is at most `max_side`."""
+    return fitted_size(*first.size, max_side)

@@ -1,4 +1,4 @@
-"""Box arithmetic of the detector: deltas to boxes, clipping (facts §4, §5; Girshick et al. 2014, appendix C)."""
+"""Box arithmetic of the detector: deltas to boxes, clipping (Girshick et al. 2014, appendix C)."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class NetworkConfig:
         kind: "light" (this project's own small network), "zoo" (the published DensePose-RCNN), or "trained" (what a
             training of this project wrote; the file says which network it is).
         weights: "light" (built in), a file (.pkl, .pth, .safetensors), or "zoo:NAME" (downloaded once).
-        backbone, head, legacy, confidence, segm_confidence: which published variant; only for kind "zoo" (facts §1).
+        backbone, head, legacy, confidence, segm_confidence: which published variant; only for kind "zoo".
         precision: "auto" takes bf16 where the processor multiplies it in hardware; for the light network int8 where the
             processor has it and the file of 8-bit graphs lies beside the weights.
         engine: the library that runs the convolutions; "auto" takes the fastest with equal results on this processor.

@@ -29,7 +29,7 @@ class Detections:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurfaceMap:
-    """The body surface of one person on the person's integer box grid (facts §7), or one that reaches beyond it.
+    """The body surface of one person on the person's integer box grid, or one that reaches beyond it.
 
     Attributes:
         x0, y0: pixel of the frame under the grid's first cell.

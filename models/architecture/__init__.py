@@ -1,1 +1,1 @@
-"""Networks as torch modules: backbone, proposals, heads, and what they are put together to."""
+"""Networks as torch modules: backbone, proposals, heads, and the networks that are made of them."""

@@ -1,4 +1,4 @@
-"""ResNet-50/101 with a feature pyramid: the backbone of DensePose-RCNN (facts §3; He et al. 2016, Lin et al. 2017)."""
+"""ResNet-50/101 with a feature pyramid: the backbone of DensePose-RCNN (He et al. 2016, Lin et al. 2017)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.architecture.sizes import Sizes, groups_of
+from models.architecture.variant import Sizes, groups_of
 
 STRIDES = (4, 8, 16, 32, 64)
 
 
 class FrozenBatchNorm(nn.Module):
-    """A batch norm that has become a constant affine map per channel.
+    """Batch norm with fixed statistics: a constant affine map per channel.
 
-    The default variance makes a checkpoint that carries only scale and shift exactly x * weight + bias.
+    With the default variance and mean the map is exactly x * weight + bias, for checkpoints without statistics.
     """
 
     epsilon = 1e-5
@@ -32,13 +32,13 @@ class FrozenBatchNorm(nn.Module):
         return scale, self.get_buffer("bias") - self.get_buffer("running_mean") * scale
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        """Apply the affine map; the shape stays."""
+        """Apply the affine map; same shape."""
         scale, shift = self.affine()
         return x_NCHW * scale[:, None, None] + shift[:, None, None]
 
 
 class NormedConv(nn.Conv2d):
-    """A convolution without bias, then its norm; `fold` makes it and a frozen batch norm one biased convolution."""
+    """A convolution without bias, followed by a norm. `fold` turns both into one convolution with bias."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, norm: nn.Module, stride: int = 1) -> None:
         super().__init__(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
@@ -50,7 +50,7 @@ class NormedConv(nn.Conv2d):
 
     @torch.no_grad()
     def fold(self) -> None:
-        """Take the norm into weight and bias, in float64 so that the rounding happens once. For inference only."""
+        """Fold a frozen batch norm into weight and bias, in float64 so that rounding happens once. Inference only."""
         if not isinstance(self.norm, FrozenBatchNorm):
             return
         scale, shift = self.norm.double().affine()
@@ -60,7 +60,7 @@ class NormedConv(nn.Conv2d):
 
 
 def norm_of(sizes: Sizes, channels: int) -> nn.Module:
-    """The backbone's norm over so many channels."""
+    """The backbone's norm layer for `channels` channels."""
     return nn.GroupNorm(groups_of(channels, sizes.group), channels) if sizes.group_norm else FrozenBatchNorm(channels)
 
 
@@ -72,12 +72,12 @@ class Stem(nn.Module):
         self.conv1 = NormedConv(3, sizes.stem, 7, norm_of(sizes, sizes.stem), stride=2)
 
     def forward(self, x_N3HW: Tensor) -> Tensor:
-        """Normalised BGR in, stride-4 map out."""
+        """Normalised BGR to a map of stride 4."""
         return F.max_pool2d(F.relu_(self.conv1(x_N3HW)), 3, stride=2, padding=1)
 
 
-class Bottleneck(nn.Module):
-    """1x1, 3x3, 1x1 and a shortcut. The stride sits in the first 1x1 (the original's way, unlike torchvision's)."""
+class ResNetBottleneck(nn.Module):
+    """1x1, 3x3 and 1x1 convolutions with a shortcut. The first 1x1 has the stride, unlike in torchvision."""
 
     def __init__(self, sizes: Sizes, inputs: int, width: int, stride: int) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-    """The bottom-up path: stem, then stages res2..res5 at strides 4, 8, 16, 32; as published 256 to 2048 channels."""
+    """The bottom-up path: stem, then stages res2..res5 at strides 4, 8, 16, 32; 256 to 2048 channels as published."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -107,8 +107,8 @@ class ResNet(nn.Module):
         inputs = sizes.stem
         for index, blocks in enumerate(sizes.blocks):
             width, stride = sizes.width << index, 1 if index == 0 else 2
-            stage = [Bottleneck(sizes, inputs, width, stride)]
-            stage += [Bottleneck(sizes, 4 * width, width, 1) for _ in range(blocks - 1)]
+            stage = [ResNetBottleneck(sizes, inputs, width, stride)]
+            stage += [ResNetBottleneck(sizes, 4 * width, width, 1) for _ in range(blocks - 1)]
             self.add_module(f"res{index + 2}", nn.Sequential(*stage))
             inputs = 4 * width
 
@@ -123,7 +123,7 @@ class ResNet(nn.Module):
 
 
 class Backbone(nn.Module):
-    """ResNet and feature pyramid: an image to p2..p6, as many channels each, strides 4, 8, 16, 32, 64."""
+    """ResNet and feature pyramid: an image to p2..p6 with equal channels and strides 4, 8, 16, 32, 64."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -133,11 +133,11 @@ class Backbone(nn.Module):
             self.add_module(f"fpn_output{level}", nn.Conv2d(sizes.pyramid, sizes.pyramid, 3, padding=1))
 
     def forward(self, x_N3HW: Tensor) -> list[Tensor]:
-        """p2..p6 of normalised, padded images whose sides are multiples of 32."""
+        """p2..p6 of normalised and padded images; their sides must be multiples of 32."""
         return self.pyramid(self.bottom_up(x_N3HW))
 
     def pyramid(self, stages: list[Tensor]) -> list[Tensor]:
-        """p2..p6 from res2..res5: lateral 1x1, plus the level above (nearest x2), output 3x3; p6 every second of p5."""
+        """p2..p6 from res2..res5: lateral 1x1 plus the upsampled level above, then 3x3; p6 is p5 with stride 2."""
         outputs: list[Tensor] = []
         above: Tensor | None = None
         for level in range(5, 1, -1):

@@ -1,4 +1,4 @@
-"""The box head: which proposals are people, and where exactly (facts §5; Girshick 2015)."""
+"""The box head: classifies proposals as person or background and refines their boxes (Girshick 2015)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import nms
 
-from models.architecture.sizes import Sizes
+from models.architecture.variant import Sizes
 from models.boxes import apply_deltas, clip_boxes
 
 BINS = 7
 DELTA_WEIGHTS = (10.0, 10.0, 5.0, 5.0)
 PERSON = 0
-"""Column of the person's logit; the background is the last column."""
+"""Column of the person's logit; the last column is the background."""
 
 
 class BoxHead(nn.Module):
@@ -26,7 +26,7 @@ class BoxHead(nn.Module):
         self.takes_channels_last = False
 
     def forward(self, pooled_KhwC: Tensor) -> Tensor:
-        """(K, 7, 7, 256) to (K, 1024), as published."""
+        """(K, 7, 7, 256) to (K, 1024) in the published sizes."""
         if self.takes_channels_last:
             flat = pooled_KhwC.flatten(1)
         else:
@@ -35,7 +35,7 @@ class BoxHead(nn.Module):
 
     @torch.no_grad()
     def pack(self) -> None:
-        """Reorder the first layer's columns from (C, h, w) to (h, w, C), so that pooled boxes need no copy."""
+        """Reorder the first layer's columns from (C, h, w) to (h, w, C): pooled boxes then need no copy."""
         outputs = self.fc1.out_features
         weight = self.fc1.weight.view(outputs, -1, BINS * BINS).permute(0, 2, 1).reshape(outputs, -1)
         self.fc1.weight = nn.Parameter(weight.contiguous(), requires_grad=False)
@@ -43,7 +43,7 @@ class BoxHead(nn.Module):
 
 
 class BoxPredictor(nn.Module):
-    """Person against background, and the four deltas of the one class."""
+    """Logits of person and background, and four box deltas for the class person."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class BoxPredictor(nn.Module):
         self.bbox_pred = nn.Linear(sizes.hidden, 4)
 
     def forward(self, x_KF: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (K, 2) person, background; deltas (K, 4); float32."""
+        """Logits (K, 2) of person and background, and deltas (K, 4), float32."""
         return self.cls_score(x_KF).float(), self.bbox_pred(x_KF).float()
 
 
@@ -64,15 +64,15 @@ def choose_people(
     nms_threshold: float,
     most: int,
 ) -> tuple[Tensor, Tensor]:
-    """The people of one image.
+    """Select the people of one image.
 
     Args:
-        logit_K2, delta_K4: the predictor's answers.
-        proposal_K4: the boxes they refer to, network pixels.
-        image_hw: unpadded size, to which boxes are clipped.
-        score_threshold: scores must be above it.
-        nms_threshold: overlap (IoU) above which the lesser of two boxes goes.
-        most: people at most.
+        logit_K2, delta_K4: outputs of `BoxPredictor`.
+        proposal_K4: the proposals that they refer to, network pixels.
+        image_hw: unpadded size; boxes are clipped to it.
+        score_threshold: boxes with lower or equal scores are removed.
+        nms_threshold: IoU above which non-maximum suppression removes the box with the lower score.
+        most: maximum number of people.
 
     Returns:
         box_N4 in network pixels and score_N, best first.
@@ -84,7 +84,7 @@ def choose_people(
 def best_people(
     box_K4: Tensor, logit_K2: Tensor, score_threshold: float, nms_threshold: float, most: int
 ) -> tuple[Tensor, Tensor]:
-    """Those of an image's boxes that are people, as `choose_people` returns them."""
+    """Score threshold and non-maximum suppression on refined boxes; returns as `choose_people`."""
     score = logit_K2.softmax(dim=1)[:, PERSON]
     keep = box_K4.isfinite().all(dim=1) & score.isfinite() & (score > score_threshold)
     box, score = box_K4[keep], score[keep]

@@ -1,16 +1,15 @@
-"""The decoder: p2..p5 merged into one stride-4 map from which the DensePose head pools (facts §6;
-Kirillov et al. 2019)."""
+"""The decoder: merges p2..p5 into one map of stride 4, from which the DensePose head pools (Kirillov et al. 2019)."""
 
 from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.architecture.sizes import Sizes
+from models.architecture.variant import Sizes
 
 
 class Upsample(nn.Module):
-    """Bilinear x2 without aligned corners."""
+    """Bilinear upsampling by 2, corners not aligned."""
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C, 2H, 2W)."""
@@ -18,14 +17,14 @@ class Upsample(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Each level climbs to stride 4 by convolution and upsampling; the four are added and mixed by a 1x1."""
+    """Convolutions and upsampling bring each level to stride 4; the four are added and mixed by a 1x1 convolution."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         for index in range(4):
             steps: list[nn.Module] = []
             for _ in range(max(1, index)):
-                # Checkpoints number the convolutions 0, 2, 4: the odd places are the upsamplings.
+                # Checkpoints number the convolutions 0, 2, 4; the upsampling layers have odd numbers.
                 steps.append(ConvReLU(sizes.pyramid))
                 if index:
                     steps.append(Upsample())
@@ -33,7 +32,7 @@ class Decoder(nn.Module):
         self.predictor = nn.Conv2d(sizes.pyramid, sizes.pyramid, 1)
 
     def forward(self, levels: list[Tensor]) -> Tensor:
-        """p2..p5 (further levels are not used) to (N, 256, H/4, W/4)."""
+        """p2..p5 to (N, 256, H/4, W/4). Further levels are ignored."""
         total = self.get_submodule("p2")(levels[0])
         for index in range(1, 4):
             total = total + self.get_submodule(f"p{index + 2}")(levels[index])
@@ -47,5 +46,5 @@ class ConvReLU(nn.Conv2d):
         super().__init__(channels, channels, 3, padding=1)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        """The shape stays."""
+        """Same shape."""
         return F.relu_(super().forward(x_NCHW))

@@ -1,31 +1,55 @@
-"""The DensePose head: from a pooled person to part, U and V maps (facts §6; Güler et al. 2018;
+"""The DensePose head: from a pooled person to part, U and V maps (Güler et al. 2018;
 Neverova et al. 2019)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.architecture.convolution import Convolution
-from models.architecture.first_values import draw_he
-from models.architecture.sizes import Sizes, groups_of
+from models.architecture.variant import Sizes, groups_of
 
-PARTS = 25
 CONFIDENCE_FLOOR = 0.01
 
 
+class Convolution(nn.Conv2d):
+    """A 2D convolution that inference can replace by a faster algorithm.
+
+    Attributes:
+        fast: if set, computes the same result as the convolution (`models.engines.winograd`).
+    """
+
+    fast: nn.Module | None
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, **settings: Any) -> None:
+        """Args: settings: keyword arguments of `torch.nn.Conv2d`."""
+        super().__init__(inputs, outputs, kernel, **settings)
+        self.fast = None
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        """(N, inputs, H, W) to (N, outputs, H', W')."""
+        return super().forward(x_NCHW) if self.fast is None else self.fast(x_NCHW)
+
+
+def init_he(layer: nn.Conv2d | nn.ConvTranspose2d) -> None:
+    """Initialise a layer of a dense head: normal weights by fan-out (He et al. 2015), bias 0."""
+    nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
 class ConvHead(nn.Module):
-    """3x3 convolutions, as published eight of 512 channels (V1ConvX)."""
+    """3x3 convolutions; eight with 512 channels in the published networks (V1ConvX)."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.depth = sizes.depth
         for index in range(sizes.depth):
             conv = Convolution(sizes.head if index else sizes.pyramid, sizes.head, 3, padding=1)
-            draw_he(conv)
+            init_he(conv)
             self.add_module(f"body_conv_fcn{index + 1}", conv)
 
     def forward(self, x_KChw: Tensor) -> Tensor:
@@ -36,7 +60,7 @@ class ConvHead(nn.Module):
 
 
 class GroupNormConv(Convolution):
-    """A 3x3 convolution without bias, group norm, ReLU."""
+    """A 3x3 convolution without bias, then group norm and ReLU."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 3, padding=1, bias=False)
@@ -48,7 +72,7 @@ class GroupNormConv(Convolution):
 
 
 class GlobalBranch(nn.Sequential):
-    """The mean of the map, mixed and spread over the map again."""
+    """The mean over the map, through a 1x1 convolution, repeated in every cell."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(
@@ -59,12 +83,12 @@ class GlobalBranch(nn.Sequential):
         )
 
     def forward(self, x_KChw: Tensor) -> Tensor:
-        """The shape stays; every cell of a channel is the same."""
+        """Same shape; all cells of a channel are equal."""
         return super().forward(x_KChw).expand(-1, -1, *x_KChw.shape[2:])
 
 
 class PyramidPooling(nn.Module):
-    """Atrous spatial pyramid pooling (Chen et al. 2017): five views of different reach, concatenated and mixed."""
+    """Atrous spatial pyramid pooling (Chen et al. 2017): five branches of different reach, concatenated and mixed."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -79,12 +103,12 @@ class PyramidPooling(nn.Module):
         return nn.Sequential(conv, nn.GroupNorm(groups_of(channels), channels), nn.ReLU())
 
     def forward(self, x_KChw: Tensor) -> Tensor:
-        """The shape stays."""
+        """Same shape."""
         return self.project(torch.cat([branch(x_KChw) for branch in self.convs], dim=1))
 
 
 class DeepLabHead(nn.Module):
-    """Pyramid pooling, then group-normed 3x3 convolutions."""
+    """Pyramid pooling, then 3x3 convolutions with group norm."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -103,75 +127,56 @@ class DeepLabHead(nn.Module):
         return x_KChw
 
 
-def map_channels(coarse: int, confidence: str, segm_confidence: bool) -> dict[str, int]:
-    """Channels of every map that a variant predicts, by the layer's name in checkpoints (less `_lowres`).
-
-    Args:
-        coarse: 2 or 15.
-        confidence: "none", "wc1" (one variance) or "wc2" (a variance and a direction).
-        segm_confidence: whether segmentations are weighed by a confidence of their own.
-    """
-    channels = {"ann_index": coarse, "index_uv": PARTS, "u": PARTS, "v": PARTS}
-    if confidence != "none":
-        channels["sigma_2"] = PARTS
-    if confidence == "wc2":
-        channels |= {"kappa_u": PARTS, "kappa_v": PARTS}
-    if segm_confidence:
-        channels |= {"fine_segm_confidence": 1, "coarse_segm_confidence": 1}
-    return channels
-
-
 RESULT_NAMES = {"ann_index": "coarse_segm", "index_uv": "fine_segm"}
-"""Maps whose layer is called otherwise in checkpoints than in results."""
+"""Names in results of maps whose layers have other names in checkpoints."""
+
+UPSAMPLING = 2
+"""Factor by which the transposed convolutions' outputs are upsampled along each side."""
 
 
-FINER = 2
-"""How many times as fine along each side the maps are in the end as what the transposed convolutions give."""
-
-
-def enlarge(map_KChw: Tensor) -> Tensor:
-    """A map enlarged as all maps are in the end, bilinear."""
-    return F.interpolate(map_KChw, scale_factor=float(FINER), mode="bilinear", align_corners=False)
+def upsample_maps(map_KChw: Tensor) -> Tensor:
+    """A map upsampled by `UPSAMPLING`, bilinear."""
+    return F.interpolate(map_KChw, scale_factor=float(UPSAMPLING), mode="bilinear", align_corners=False)
 
 
 class DensePosePredictor(nn.Module):
-    """Transposed convolutions to the maps, then bilinear x2: S to 4 S cells a side."""
+    """Transposed convolutions to the maps, then bilinear upsampling by 2: from S to 4S cells per side."""
 
     def __init__(self, inputs: int, channels: Mapping[str, int]) -> None:
-        """Args: inputs: channels of the head; channels: what `map_channels` gives."""
+        """Args: inputs: channels of the head; channels: from `map_channels`."""
         super().__init__()
         self.channels = dict(channels)
         for name, count in channels.items():
             deconv = nn.ConvTranspose2d(inputs, count, 4, stride=2, padding=1)
-            draw_he(deconv)
+            init_he(deconv)
             self.add_module(f"{name}_lowres", deconv)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the maps, in the order of `forward`'s."""
+        """Names of the maps in results, in the order of `forward`."""
         return tuple(RESULT_NAMES.get(name, name) for name in self.channels)
 
     @property
     def weighs_segmentations(self) -> bool:
-        """Whether a confidence of their own weighs the segmentations."""
+        """Whether the network predicts a confidence that multiplies the segmentations' logits."""
         return any(f"{name}_confidence" in self.channels for name in ("fine_segm", "coarse_segm"))
 
     def forward(self, x_KChw: Tensor) -> dict[str, Tensor]:
-        """Maps by their names in results, (K, channels, 4S, 4S) float32."""
-        return self.enlarged(self.coarser(x_KChw))
+        """Maps by name, (K, channels, 4S, 4S) float32."""
+        return self.upsampled(self.low_resolution(x_KChw))
 
-    def coarser(self, x_KChw: Tensor) -> dict[str, Tensor]:
-        """The maps before they are enlarged, (K, channels, 2S, 2S) float32: all that trainings mostly need."""
+    def low_resolution(self, x_KChw: Tensor) -> dict[str, Tensor]:
+        """The maps before upsampling, (K, channels, 2S, 2S) float32; training mostly needs no more."""
         return {
             RESULT_NAMES.get(name, name): self.get_submodule(f"{name}_lowres")(x_KChw).float() for name in self.channels
         }
 
-    def enlarged(self, coarser: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The maps from what `coarser` gave.
+    def upsampled(self, low_resolution: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Upsample the outputs of `low_resolution`.
 
-        Segmentation confidences are made positive, and the segmentations multiplied by them, here as in the reference.
+        Afterwards segmentation confidences are made positive and multiply the segmentations, as in the reference.
         """
-        maps = {name: enlarge(value) for name, value in coarser.items()}
+        maps = {name: upsample_maps(value) for name, value in low_resolution.items()}
         for name in ("fine_segm", "coarse_segm"):
             if f"{name}_confidence" in maps:
                 confidence = F.softplus(maps[f"{name}_confidence"]) + CONFIDENCE_FLOOR

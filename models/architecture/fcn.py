@@ -1,7 +1,7 @@
-"""The fully convolutional way: charts, U and V of all pixels of a picture at once (Güler et al. 2018, §3.1; DenseReg).
+"""Fully convolutional network: chart, U and V of all pixels of an image at once (Güler et al. 2018, §3.1; DenseReg).
 
-The same backbone, decoder, head and predictor as DensePose-RCNN, without regions between them. On pictures of one
-person it is the single-person network of the supervision study, and the teacher.
+It has the backbone, decoder, head and predictor of DensePose-RCNN, without regions. On crops of one person it is the
+single-person network of the supervision study and the teacher.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from models.architecture.backbone import Backbone
 from models.architecture.decoder import Decoder
-from models.architecture.dense_tasks import trunk_of
+from models.architecture.dense_heads import trunk_of
 from models.architecture.densepose_head import DensePosePredictor
 from models.architecture.variant import Variant
 
 
 class FullConvNet(nn.Module):
-    """A picture to the surface maps of everyone in it."""
+    """From an image to surface maps of the whole image."""
 
     def __init__(self, variant: Variant) -> None:
         super().__init__()
@@ -27,9 +27,9 @@ class FullConvNet(nn.Module):
         self.densepose_predictor = DensePosePredictor(variant.sizes.head, variant.maps)
 
     def forward(self, x_N3HW: Tensor) -> dict[str, Tensor]:
-        """Maps by name, (N, channels, H, W) float32: one cell a pixel; H and W multiples of 32."""
-        return self.densepose_predictor.enlarged(self.coarser(x_N3HW))
+        """Maps by name, (N, channels, H, W) float32, one cell per pixel. H and W must be multiples of 32."""
+        return self.densepose_predictor.upsampled(self.low_resolution(x_N3HW))
 
-    def coarser(self, x_N3HW: Tensor) -> dict[str, Tensor]:
-        """The maps before they are enlarged: two pixels a cell along each side (`DensePosePredictor.coarser`)."""
-        return self.densepose_predictor.coarser(self.densepose_head(self.decoder(self.backbone(x_N3HW)[:4])))
+    def low_resolution(self, x_N3HW: Tensor) -> dict[str, Tensor]:
+        """The maps before upsampling: one cell for 2 x 2 pixels (`DensePosePredictor.low_resolution`)."""
+        return self.densepose_predictor.low_resolution(self.densepose_head(self.decoder(self.backbone(x_N3HW)[:4])))

@@ -1,4 +1,4 @@
-"""The region proposal network: where a person might be (facts §4; Ren et al. 2015)."""
+"""The region proposal network: boxes that may hold a person (Ren et al. 2015)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torchvision.ops import batched_nms
 
 from models.architecture.backbone import STRIDES
-from models.architecture.sizes import Sizes
+from models.architecture.variant import Sizes
 from models.boxes import apply_deltas, clip_boxes, non_empty
 
 ANCHOR_SIZES = (32, 64, 128, 256, 512)
@@ -22,14 +22,14 @@ NMS_THRESHOLD = 0.7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposals:
-    """Candidate boxes of one image, best first: box_N4 in network pixels, logit_N their objectness."""
+    """Proposals of one image, best first: box_N4 in network pixels, logit_N their objectness."""
 
     box_N4: Tensor
     logit_N: Tensor
 
 
 class ProposalHead(nn.Module):
-    """What every cell of every level says about its three anchors."""
+    """Objectness and box deltas of the three anchors of every cell."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class ProposalHead(nn.Module):
         self.anchor_deltas = nn.Conv2d(sizes.pyramid, anchors * 4, 1)
 
     def forward(self, level_NCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """Of one level: logits (N, H*W*3) and deltas (N, H*W*3, 4), row-major cells, then anchors; float32."""
+        """Logits (N, H*W*3) and deltas (N, H*W*3, 4) of one level, float32; cells row-major, then anchors."""
         x = F.relu_(self.conv(level_NCHW))
         logits = self.objectness_logits(x).permute(0, 2, 3, 1).flatten(1)
         deltas = self.anchor_deltas(x).permute(0, 2, 3, 1).reshape(x.shape[0], -1, 4)
@@ -47,7 +47,7 @@ class ProposalHead(nn.Module):
 
 
 class ProposalGenerator(nn.Module):
-    """The head that all levels share, under the name that checkpoints give it."""
+    """The head that all levels share. The attribute name is a key of published checkpoints."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class ProposalGenerator(nn.Module):
 
 
 def anchor_corners(size: float, device: torch.device) -> Tensor:
-    """(3, 4): the anchors of a cell about the origin, float32; width = size / sqrt(ratio), height = ratio * width."""
+    """Anchors (3, 4) float32 around the origin; width = size / sqrt(ratio), height = ratio * width."""
     corners = []
     for ratio in ANCHOR_RATIOS:
         width = size / ratio**0.5
@@ -68,10 +68,10 @@ def anchor_corners(size: float, device: torch.device) -> Tensor:
 
 
 def anchors_at(index_K: Tensor, width: int, stride: int, size: float) -> Tensor:
-    """Anchors of a level by their flat index; cell (x, y) is centred at (x * stride, y * stride).
+    """Anchors of a level by flat index. The centre of cell (x, y) is (x * stride, y * stride).
 
     Args:
-        index_K: int64 (cell row-major, then ratio).
+        index_K: int64; cells row-major, then ratios.
         width: cells in a row.
         stride: network pixels per cell.
         size: side of the square anchor.
@@ -92,14 +92,14 @@ def choose_proposals(
     per_level: int = PER_LEVEL,
     per_image: int = PER_IMAGE,
 ) -> Proposals:
-    """The best of one image: the top of each level, clipped, non-maximum suppression within levels, the top of all.
+    """Select the proposals of one image: best of each level, clipping, NMS within levels, best of all levels.
 
     Args:
         logits: per level (H*W*3,) float32.
         deltas: per level (H*W*3, 4) float32.
-        widths: per level its cells in a row.
-        image_hw: the unpadded image in network pixels, to which boxes are clipped.
-        per_level, per_image: boxes kept before and after suppression.
+        widths: cells in a row of each level.
+        image_hw: unpadded image size in network pixels; boxes are clipped to it.
+        per_level, per_image: boxes kept before and after non-maximum suppression.
     """
     boxes, scores, levels = [], [], []
     for level, (logit, delta, width) in enumerate(zip(logits, deltas, widths, strict=True)):
@@ -116,6 +116,6 @@ def choose_proposals(
 
 
 def best_proposals(box_K4: Tensor, logit_K: Tensor, level_K: Tensor, most: int) -> Proposals:
-    """Non-maximum suppression within levels, then the best of all."""
+    """Non-maximum suppression within levels, then the best of all levels."""
     kept = batched_nms(box_K4, logit_K, level_K, NMS_THRESHOLD)[:most]
     return Proposals(box_N4=box_K4[kept], logit_N=logit_K[kept])

@@ -1,26 +1,109 @@
-"""Which network: the published ones, and those this project trains."""
+"""Variants and sizes of DensePose-RCNN: the published networks, and smaller ones that this project trains."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from models.architecture.densepose_head import map_channels
-from models.architecture.sizes import LEGACY_BINS, SIZES, Sizes
+PARTS = 25
+"""Channels of maps per chart: background and 24 charts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """Widths and depths of a network. Defaults: the published networks.
+
+    Attributes:
+        blocks: bottleneck blocks of res2..res5.
+        stem: channels after the first convolution.
+        width: channels of the 3x3 convolutions in res2. Its output has four times as many. Each stage doubles both.
+        pyramid: channels of p2..p6, the proposal head and the decoder.
+        hidden: units of the box head's two layers.
+        head, depth: channels and number of the 3x3 convolutions of a dense head.
+        bins: cells per side of a dense head's input.
+        group_norm: True: group norm in the backbone, for training from random weights. False: frozen batch norm.
+        group: minimum channels per group of the backbone's group norm. Processors handle 16 channels at once, so
+            smaller groups are slower.
+    """
+
+    blocks: tuple[int, int, int, int]
+    stem: int = 64
+    width: int = 64
+    pyramid: int = 256
+    hidden: int = 1024
+    head: int = 512
+    depth: int = 8
+    bins: int = 28
+    group_norm: bool = False
+    group: int = 4
+
+
+SIZES = {
+    "r50": Sizes(blocks=(3, 4, 6, 3)),
+    "r101": Sizes(blocks=(3, 4, 23, 3)),
+    "small": Sizes(
+        blocks=(2, 2, 3, 2), stem=32, width=32, pyramid=96, hidden=256, head=128, depth=4, bins=28, group_norm=True
+    ),
+    "tiny": Sizes(
+        blocks=(1, 2, 2, 1), stem=16, width=12, pyramid=32, hidden=128, head=64, depth=3, bins=14, group_norm=True
+    ),
+    "nano": Sizes(
+        blocks=(1, 1, 1, 1),
+        stem=16,
+        width=16,
+        pyramid=32,
+        hidden=64,
+        head=32,
+        depth=2,
+        bins=14,
+        group_norm=True,
+        group=16,
+    ),
+}
+"""Sizes by the value of `network.backbone` and `train_network.variant.backbone`."""
+
+PUBLISHED = SIZES["r50"]
+LEGACY_BINS = 14
+
+
+def groups_of(channels: int, least: int = 4) -> int:
+    """Number of groups of a group norm: 32, or fewer if a group would have less than `least` channels."""
+    groups = 32
+    while groups > 1 and (channels % groups or channels // groups < least):
+        groups //= 2
+    return groups
+
+
+def map_channels(coarse: int, confidence: str, segm_confidence: bool) -> dict[str, int]:
+    """Channels of every map of a variant, by the layer's name in checkpoints without `_lowres`.
+
+    Args:
+        coarse: channels of the coarse segmentation, 2 or 15.
+        confidence: "none", "wc1" (one variance) or "wc2" (a variance and a direction).
+        segm_confidence: whether predicted confidences multiply the segmentations.
+    """
+    channels = {"ann_index": coarse, "index_uv": PARTS, "u": PARTS, "v": PARTS}
+    if confidence != "none":
+        channels["sigma_2"] = PARTS
+    if confidence == "wc2":
+        channels |= {"kappa_u": PARTS, "kappa_v": PARTS}
+    if segm_confidence:
+        channels |= {"fine_segm_confidence": 1, "coarse_segm_confidence": 1}
+    return channels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """What a DensePose-RCNN is made of (facts §1).
+    """Components of a DensePose-RCNN.
 
     Attributes:
-        backbone: whose sizes: "r50" and "r101" are the published ones.
+        backbone: a key of `SIZES`; "r50" and "r101" are the published ones.
         head: "v1convx" (plain convolutions) or "deeplab" (pyramid pooling first).
-        legacy: the first schedule's: pooled from p2..p5 without a decoder, 15 coarse channels.
-        confidence: UV with one variance ("wc1") or a variance and a direction ("wc2").
-        segm_confidence: segmentations weighed by a confidence of their own.
-        mask, keypoints: heads for these tasks too.
-        cascade: a second stage of every dense task that sees the first stage's answers of all (Güler et al., §3.3).
+        legacy: networks of the first training schedule: pooling from p2..p5 without a decoder, 15 coarse channels.
+        confidence: uncertainty of U and V: one variance ("wc1"), or a variance and a direction ("wc2").
+        segm_confidence: predicted confidences multiply the segmentations.
+        mask, keypoints: whether the network has these heads.
+        cascade: a second stage of all dense heads (Güler et al. 2018, §3.3).
     """
 
     backbone: Literal["r50", "r101", "small", "tiny", "nano"] = "r50"

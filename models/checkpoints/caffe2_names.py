@@ -1,4 +1,4 @@
-"""Names of Caffe2 checkpoints (Detectron 1, ImageNet R-50/R-101) in today's terms (facts §9)."""
+"""Names of Caffe2 checkpoints (Detectron 1, ImageNet R-50/R-101) in today's terms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights from files, none of whose code is run: .pkl of the model zoo, .pth of a training, .safetensors (facts §9)."""
+"""Weights from files, none of whose code is run: .pkl of the model zoo, .pth of a training, .safetensors."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _some(names: list[str]) -> str:
 def match_endings(weights: Weights, expected: list[str]) -> Weights:
     """Give weights whose names are endings of expected ones the full names; the longest ending counts.
 
-    Files marked `matching_heuristics`, such as ImageNet backbones, leave the leading parts of names out (facts §9).
+    Files marked `matching_heuristics`, such as ImageNet backbones, leave the leading parts of names out.
     What matches nothing keeps its name.
     """
     matched: Weights = {}

@@ -1,4 +1,4 @@
-"""The published weights: their names, where they are, and a careful way to get them (facts §1)."""
+"""The published weights: their names, where they are, and a careful way to get them."""
 
 from __future__ import annotations
 

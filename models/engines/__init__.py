@@ -1,1 +1,1 @@
-"""Where a network's arithmetic runs: PyTorch, OpenVINO, precision, memory."""
+"""Inference engines: PyTorch and OpenVINO, devices, precision, GPU memory."""

@@ -1,4 +1,4 @@
-"""Which engine and precision serve best on this CPU, and ready graphs on OpenVINO; nothing here waits for torch."""
+"""Choice of engine and precision on a CPU, and compilation with OpenVINO. This module does not import torch."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import Any, Literal
 from models.arrays import F32
 from models.errors import ModelError
 
-Body = Callable[[F32], F32]
-"""A compiled body: float32 (N,3,H,W) of a fixed shape in, the body's single output out."""
+CompiledNetwork = Callable[[F32], F32]
+"""A network compiled for one input shape: from float32 (N,3,H,W) to its single output."""
 Engine = Literal["torch", "openvino"]
 Precision = Literal["fp32", "bf16"]
-"""Of the torch networks' arithmetic; the light network's eight-bit graphs are `models.light.export.quantized`."""
+"""Precision of the arithmetic. The light network also has int8 graphs (`models.light.export.quantized`)."""
 
 
 @cache
 def has_bf16() -> bool:
-    """Whether this processor multiplies bfloat16 in hardware (AVX512-BF16, AMX or Arm BF16)."""
+    """Whether this processor has bfloat16 instructions (AVX512-BF16, AMX or Arm BF16)."""
     flags = Path("/proc/cpuinfo")
     text = flags.read_text() if flags.is_file() else ""
     return any(name in text for name in ("avx512_bf16", "amx_bf16", " bf16"))
@@ -30,17 +30,17 @@ def has_bf16() -> bool:
 
 @cache
 def has_int8() -> bool:
-    """Whether eight-bit integers are fastest here: AVX512-VNNI, AVX-VNNI or AMX, or AVX2 (docs/benchmarks/light.md)."""
+    """Whether int8 is the fastest precision on this processor: it has AVX512-VNNI, AVX-VNNI, AMX or AVX2."""
     flags = Path("/proc/cpuinfo")
     text = flags.read_text() if flags.is_file() else ""
     return any(name in text for name in ("avx512_vnni", "avx_vnni", "amx_int8", "avx2"))
 
 
-def choose_engine(wanted: Literal["auto", "torch", "openvino"]) -> Engine:
-    """The engine to use: "auto" is OpenVINO where it is installed, else torch.
+def cpu_engine(wanted: Literal["auto", "torch", "openvino"]) -> Engine:
+    """The engine on a CPU: "auto" is OpenVINO if it is installed, else torch.
 
     Raises:
-        ModelError: OpenVINO is asked for and is not installed.
+        ModelError: "openvino" is requested but not installed.
     """
     installed = importlib.util.find_spec("openvino") is not None
     if wanted == "openvino" and not installed:
@@ -50,24 +50,24 @@ def choose_engine(wanted: Literal["auto", "torch", "openvino"]) -> Engine:
     return wanted
 
 
-def choose_precision(wanted: Literal["auto", "fp32", "bf16", "int8"]) -> Precision:
-    """The precision of a network's own arithmetic: "auto" is bf16 where the processor has it.
+def cpu_precision(wanted: Literal["auto", "fp32", "bf16", "int8"]) -> Precision:
+    """The precision on a CPU: "auto" is bf16 if the processor supports it, else fp32.
 
     Raises:
-        ModelError: int8 is asked for; only the light network has eight-bit graphs.
+        ModelError: "int8" is requested; only the light network has int8 graphs.
     """
     if wanted == "int8":
         remedy = "use auto, fp32 or bf16"
-        raise ModelError("only the light network has eight-bit graphs", "network.precision", remedy)
+        raise ModelError("only the light network has int8 graphs", "network.precision", remedy)
     if wanted == "auto":
         return "bf16" if has_bf16() else "fp32"
     return wanted
 
 
 def import_openvino() -> Any:
-    """The OpenVINO module, kept from reporting home: its telemetry package would send an event at every import.
+    """Import OpenVINO without its telemetry package, which would send an event at every import.
 
-    Marked as absent it is replaced by OpenVINO's own stub (docs/decisions/telemetry.md).
+    OpenVINO uses its own stub when that package is absent (docs/decisions/telemetry.md).
     """
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     return importlib.import_module("openvino")
@@ -75,25 +75,25 @@ def import_openvino() -> Any:
 
 @cache
 def openvino_core() -> Any:
-    """This process's one OpenVINO core, never given up.
+    """The only OpenVINO core of this process. It is never destroyed.
 
-    Each core's CPU plugin puts its own alternate signal stack in the place of the one it finds, and unmaps it when it
-    goes. Two that go in the order they came leave the thread with a stack that is no more, and the next signal that
-    Python handles (a Ctrl-C, a child's end under a DataLoader) kills the process.
+    The CPU plugin of each core replaces the thread's alternate signal stack and unmaps it when the core is destroyed.
+    If two cores are destroyed in the order of their creation, the thread keeps an unmapped stack. The next signal that
+    Python handles (Ctrl-C, the end of a DataLoader's child) then kills the process.
     """
     return import_openvino().Core()
 
 
 def compile_request(graph: Any, *, threads: int, precision: Precision | None = None) -> Any:
-    """An OpenVINO request that runs a graph on this machine's processor, its threads left to move between cores.
+    """An OpenVINO inference request for a graph on the CPU, without pinning of threads to cores.
 
-    Unless told not to, OpenVINO binds the calling thread to a core, in every process to the same one: workers side by
-    side then share that core while the others idle.
+    With pinning, OpenVINO binds the calling thread of every process to the same core: processes that run side by side
+    then share one core.
 
     Args:
         graph: an OpenVINO model.
-        threads: compute threads.
-        precision: of the arithmetic; None leaves it to OpenVINO.
+        threads: number of compute threads.
+        precision: of the arithmetic; None: OpenVINO chooses.
     """
     settings: dict[str, Any] = {
         "INFERENCE_NUM_THREADS": threads,
@@ -106,12 +106,11 @@ def compile_request(graph: Any, *, threads: int, precision: Precision | None = N
     return openvino_core().compile_model(graph, "CPU", settings).create_infer_request()
 
 
-def compile_graph(graph: Any, *, precision: Precision, threads: int) -> Body:
-    """Make an OpenVINO model of one fixed shape, one input and one output ready to run.
+def compile_graph(graph: Any, *, precision: Precision, threads: int) -> CompiledNetwork:
+    """Compile an OpenVINO model with one input of a fixed shape and one output.
 
-    Several threads may run it at once, each call on so many compute threads of its own: for every further one that runs
-    beside others it is made ready once more. (Requests of one that is made ready for several calls, `NUM_STREAMS`, take
-    a sixth longer.)
+    Several threads may call the result at once. Each concurrent call has its own compiled copy and `threads` compute
+    threads. (One model with several streams, `NUM_STREAMS`, is slower.)
     """
     spare = [compile_request(graph, threads=threads, precision=precision)]
 

@@ -1,7 +1,7 @@
-"""From predicted maps to a person's surface on the person's pixels, by the reference's rule (facts §7).
+"""From predicted maps to a person's surface on the pixels of the box, as in the reference.
 
-The segmentations are resized to the box first and decided afterwards. Of U and V only the decided part's channel
-matters at a pixel, so only that one is interpolated: the same numbers as resizing all 25 and picking one.
+The segmentations are resized to the box before the label of each pixel is chosen. Of U and V, only the channel of the
+chosen chart is interpolated at a pixel: the result is the same as resizing all 25 channels.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.inference.stated_confidence import body_probability, chart_probability, near_probability, tempered
+from models.inference.confidence import body_probability, chart_probability, near_probability, tempered
 from models.structures import SurfaceMap
 
 PER_PART = ("u", "v", "sigma_2", "kappa_u", "kappa_v")
@@ -20,20 +20,20 @@ WHOLE = ("fine_segm_confidence", "coarse_segm_confidence")
 
 
 def pixel_grid(box_4: npt.NDArray[np.float32]) -> tuple[int, int, int, int]:
-    """x, y, width, height of the integer grid of a float32 box: each truncated toward zero, sides at least 1."""
+    """x, y, width and height of the integer grid of a float32 box: truncated toward zero, sides at least 1."""
     x0, y0, x1, y1 = box_4
     return int(x0), int(y0), max(int(x1 - x0), 1), max(int(y1 - y0), 1)
 
 
-def assemble(maps: dict[str, Tensor], box_4: npt.NDArray[np.float32]) -> SurfaceMap:
+def assemble_surface(maps: dict[str, Tensor], box_4: npt.NDArray[np.float32]) -> SurfaceMap:
     """The surface of one person.
 
     Args:
         maps: by name, (channels, S, S) float32.
         box_4: x0, y0, x1, y1 float32 in pixels of the original frame.
 
-    The confidence is, on the person, that the chart is right, and with networks that say how unsure they are of UV
-    (`sigma_2`) that UV is near, too; elsewhere that the body is not there: so what is hidden is told from the unsure.
+    Confidence on the person: the probability that the chart is right, and for networks that predict the uncertainty of
+    U and V (`sigma_2`) that they are near the truth, too. Confidence elsewhere: the probability of background.
     """
     x0, y0, width, height = pixel_grid(box_4)
     labels_hw = decide_labels(maps["fine_segm"], maps["coarse_segm"], (height, width))
@@ -42,10 +42,10 @@ def assemble(maps: dict[str, Tensor], box_4: npt.NDArray[np.float32]) -> Surface
     body_SS = body_probability(maps["coarse_segm"])
     layers.append(chart_probability(maps["fine_segm"], body_SS))
     values = gather_parts(torch.stack(layers, dim=-1), labels_hw)
-    said = dict(zip(names[2:], values[2:], strict=False))
-    right_hw = values[-1] * near_probability(said) if "sigma_2" in said else tempered(values[-1])
-    off_body_hw = 1 - resize(body_SS[None], (height, width))[:, :, 0]
-    uncertainty = {name: to_numpy(value) for name, value in said.items()}
+    spread = dict(zip(names[2:], values[2:], strict=False))
+    right_hw = values[-1] * near_probability(spread) if "sigma_2" in spread else tempered(values[-1])
+    background_hw = 1 - resize(body_SS[None], (height, width))[:, :, 0]
+    uncertainty = {name: to_numpy(value) for name, value in spread.items()}
     for name in WHOLE:
         if name in maps:
             uncertainty[name] = to_numpy(resize(maps[name], (height, width))[:, :, 0])
@@ -54,48 +54,48 @@ def assemble(maps: dict[str, Tensor], box_4: npt.NDArray[np.float32]) -> Surface
         y0=y0,
         labels_hw=labels_hw.cpu().numpy(),
         uv_2hw=to_numpy(values[:2]),
-        confidence_hw=to_numpy(torch.where(labels_hw > 0, right_hw, off_body_hw)),
+        confidence_hw=to_numpy(torch.where(labels_hw > 0, right_hw, background_hw)),
         uncertainty=uncertainty,
     )
 
 
 def to_numpy(x: Tensor) -> npt.NDArray[np.float32]:
-    """A contiguous copy on the host."""
+    """A contiguous NumPy copy."""
     return np.ascontiguousarray(x.cpu().numpy())
 
 
 def resize(map_CSS: Tensor, size_hw: tuple[int, int]) -> Tensor:
-    """(h, w, C): bilinear, corners not aligned, not smoothed when shrinking.
+    """Bilinear resize to (h, w, C), corners not aligned, no antialiasing.
 
-    Channels last: on a CPU resizing and deciding are then several times faster.
+    Channels last: on a CPU, resizing and argmax are then several times faster.
     """
     cells = map_CSS[None].contiguous(memory_format=torch.channels_last)
     return F.interpolate(cells, size=size_hw, mode="bilinear", align_corners=False)[0].permute(1, 2, 0)
 
 
 def decide_labels(fine_25SS: Tensor, coarse_KSS: Tensor, size_hw: tuple[int, int]) -> Tensor:
-    """(h, w) uint8: the best fine part where the best coarse channel is not the background, else 0."""
+    """Labels (h, w) uint8: the best chart where the best coarse channel is not the background, else 0."""
     fine = resize(fine_25SS, size_hw).argmax(dim=2)
     body = resize(coarse_KSS, size_hw).argmax(dim=2) > 0
     return (fine * body).to(torch.uint8)
 
 
 def axis_neighbours(size: int, cells: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Where torch's bilinear resize looks: lower cell, upper cell, weight of the upper; (size,) each."""
+    """Cells that torch's bilinear resize reads along one axis: lower cell, upper cell, weight of the upper; (size,)."""
     at = ((torch.arange(size, device=device, dtype=torch.float32) + 0.5) * (cells / size) - 0.5).clamp(min=0)
     low = at.floor().to(torch.int64).clamp(max=cells - 1)
     return low, (low + 1).clamp(max=cells - 1), at - low
 
 
 def gather_parts(maps_PSSM: Tensor, labels_hw: Tensor) -> Tensor:
-    """Resize per-part maps to the label grid, of every pixel the channel of its own label only.
+    """Resize maps per chart to the label grid; each pixel gets the channel of its own label.
 
     Args:
-        maps_PSSM: (25 parts, S, S, M maps) float32.
+        maps_PSSM: (25 charts with background, S, S, M maps) float32.
         labels_hw: uint8.
 
     Returns:
-        (M, h, w) float32; 0 where the label is 0.
+        (M, h, w) float32, 0 where the label is 0.
     """
     parts, side, _, count = maps_PSSM.shape
     height, width = labels_hw.shape

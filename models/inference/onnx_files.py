@@ -1,4 +1,4 @@
-"""Networks as ONNX files, each checked against the network it was made from."""
+"""Export of networks to ONNX files. Each file is compared with its network."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ OPSET = 17
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Graph:
-    """A network of one input on its way into a file.
+class OnnxGraph:
+    """A network with one input that is to be exported.
 
     Attributes:
         name: of the file, without suffix.
         network: in evaluation mode.
         inputs, outputs: names; there is one input.
-        free: axes of any length by name of input or output, as `torch.onnx.export` takes them.
-        examples: inputs of several sizes; the first is traced, the others show that its sizes are not kept.
+        free: axes of variable length by name of input or output, as for `torch.onnx.export`.
+        examples: inputs of several sizes. The first is traced; the others check that other sizes work.
     """
 
     name: str
@@ -52,10 +52,12 @@ class Graph:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """A file that was written: the largest difference of each output from the network's own, over all examples.
+    """A written ONNX file.
 
     Attributes:
-        most: rows of the first output in each example: of a whole network, the people found.
+        path: of the file.
+        error: largest difference from the network over all examples, by output.
+        most: rows of the first output for each example; for a whole network, the number of people.
     """
 
     path: Path
@@ -63,17 +65,18 @@ class Exported:
     most: tuple[int, ...]
 
 
-def graphs_of(config: NetworkConfig, pictures: Sequence[np.ndarray]) -> list[Graph]:
-    """What a configured network is made of.
+def graphs_of(config: NetworkConfig, images: Sequence[np.ndarray]) -> list[OnnxGraph]:
+    """The graphs of a configured network.
 
     Args:
-        pictures: examples, uint8 (H, W, 3) RGB.
+        config: the `network:` section.
+        images: examples, uint8 (H, W, 3) RGB.
 
     Raises:
-        ModelError: weights that are missing or do not fit, or a network that answers otherwise than by people.
+        ModelError: weights are missing or do not fit, or the network is fully convolutional.
     """
     if config.kind == "light":
-        return light_graphs(weights_path(config.weights), pictures)
+        return light_graphs(weights_path(config.weights), images)
     if config.kind == "zoo":
         network, path = load_zoo(config)
         name = config.weights.removeprefix("zoo:") if config.weights.startswith("zoo:") else path.stem
@@ -81,20 +84,20 @@ def graphs_of(config: NetworkConfig, pictures: Sequence[np.ndarray]) -> list[Gra
         path = path_named(config.weights)
         trained, about, _ = load_trained(path)
         if isinstance(trained, FullConvNet):
-            raise ModelError(f"networks of kind {about.kind} are not exported", str(path), "export one of kind rcnn")
+            raise ModelError(f"a network of kind {about.kind} cannot be exported", str(path), "use one of kind rcnn")
         network, name = trained, path.stem
     fold_norms(network)
     limits = limits_of(config)
     whole = WholeNetwork(network, limits.score_threshold, limits.nms_threshold, limits.max_people)
     free = {"rgb": {0: "height", 1: "width"}} | {output: {0: "people"} for output in whole.names}
-    examples = tuple(torch.from_numpy(np.ascontiguousarray(picture)) for picture in pictures)
-    return [Graph(name=name, network=whole, inputs=("rgb",), outputs=whole.names, free=free, examples=examples)]
+    examples = tuple(torch.from_numpy(np.ascontiguousarray(image)) for image in images)
+    return [OnnxGraph(name=name, network=whole, inputs=("rgb",), outputs=whole.names, free=free, examples=examples)]
 
 
-def light_graphs(path: Path, pictures: Sequence[np.ndarray]) -> list[Graph]:
-    """The light network's two halves; between them the caller chooses people and cuts out their crops."""
+def light_graphs(path: Path, images: Sequence[np.ndarray]) -> list[OnnxGraph]:
+    """The light network's two components; between them the caller selects people and crops them."""
     detector, surface = load_networks(path)
-    floats = [torch.from_numpy(np.ascontiguousarray(one)).permute(2, 0, 1)[None].float() for one in pictures]
+    floats = [torch.from_numpy(np.ascontiguousarray(one)).permute(2, 0, 1)[None].float() for one in images]
     whole = tuple(one[:, :, : one.shape[2] // 32 * 32, : one.shape[3] // 32 * 32] for one in floats)
     crops = tuple(
         nn.functional.interpolate(one, (CROP, CROP), mode="area").expand(count, -1, -1, -1)
@@ -102,7 +105,7 @@ def light_graphs(path: Path, pictures: Sequence[np.ndarray]) -> list[Graph]:
     )
     sizes = {0: "pictures", 2: "height", 3: "width"}
     return [
-        Graph(
+        OnnxGraph(
             name=f"{path.stem}_detector",
             network=detector,
             inputs=("rgb",),
@@ -110,7 +113,7 @@ def light_graphs(path: Path, pictures: Sequence[np.ndarray]) -> list[Graph]:
             examples=whole,
             free={"rgb": sizes, "rows": {0: "pictures", 1: "places"}},
         ),
-        Graph(
+        OnnxGraph(
             name=f"{path.stem}_surface",
             network=PickedSurface(surface, choices=1),
             inputs=("rgb",),
@@ -121,11 +124,11 @@ def light_graphs(path: Path, pictures: Sequence[np.ndarray]) -> list[Graph]:
     ]
 
 
-def write_graph(graph: Graph, folder: Path, *, threads: int) -> Exported:
-    """Write the file whole or not at all, after ONNX Runtime ran it on all examples.
+def write_graph(graph: OnnxGraph, folder: Path, *, threads: int) -> Exported:
+    """Write an ONNX file atomically, after ONNX Runtime has run it on all examples.
 
     Raises:
-        ModelError: onnx or ONNX Runtime is not installed.
+        ModelError: onnx or ONNX Runtime is not installed, or an output has the wrong shape.
     """
     for package in ("onnx", "onnxruntime"):
         if importlib.util.find_spec(package) is None:
@@ -143,14 +146,14 @@ def write_graph(graph: Graph, folder: Path, *, threads: int) -> Exported:
                 output_names=list(graph.outputs),
                 dynamic_axes=graph.free,
                 opset_version=OPSET,
-                dynamo=False,  # torch.export cannot follow numbers of people that depend on the picture
+                dynamo=False,  # torch.export does not support a number of people that depends on the image
             )
         error, most = compare(graph, draft, threads)
     return Exported(path=path, error=error, most=most)
 
 
-def compare(graph: Graph, path: Path, threads: int) -> tuple[dict[str, float], tuple[int, ...]]:
-    """Largest difference of every output between file and network, and the rows of each example's first output."""
+def compare(graph: OnnxGraph, path: Path, threads: int) -> tuple[dict[str, float], tuple[int, ...]]:
+    """Largest difference between file and network by output, and rows of the first output for each example."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -161,10 +164,10 @@ def compare(graph: Graph, path: Path, threads: int) -> tuple[dict[str, float], t
     for example in graph.examples:
         with torch.no_grad():
             wanted: Any = graph.network(example)
-        answers = session.run(None, {graph.inputs[0]: example.contiguous().numpy()})
+        outputs = session.run(None, {graph.inputs[0]: example.contiguous().numpy()})
         wanted = wanted if isinstance(wanted, tuple) else (wanted,)
-        most.append(len(answers[0]))
-        for name, own, found in zip(graph.outputs, wanted, answers, strict=True):
+        most.append(len(outputs[0]))
+        for name, own, found in zip(graph.outputs, wanted, outputs, strict=True):
             if own.shape != found.shape:
                 raise ModelError(f"{name} has {len(found)} rows instead of {len(own)}", str(path), "report this")
             if own.numel():

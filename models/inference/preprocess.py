@@ -1,4 +1,4 @@
-"""From frames to the network's input, as the reference does it (facts §2)."""
+"""From frames to the network's input, as in the reference (detectron2)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DIVISOR = 32
 
 
 def network_size(height: int, width: int, min_size: int, max_size: int) -> tuple[int, int]:
-    """(H, W) of the network's image: short side `min_size`, unless the long would pass `max_size`; 1 at least."""
+    """Input size (H, W): the short side is `min_size` unless the long side would exceed `max_size`; at least 1."""
     scale = min_size / min(height, width)
     if scale * max(height, width) > max_size:
         scale = max_size / max(height, width)
@@ -21,21 +21,21 @@ def network_size(height: int, width: int, min_size: int, max_size: int) -> tuple
 
 
 def resize_bgr(rgb_HW3: npt.NDArray[np.uint8], size_hw: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """BGR uint8 of the given size; PIL's bilinear filter, which averages when it shrinks and rounds to bytes."""
+    """Resize to BGR uint8 with PIL's bilinear filter, which averages when it shrinks and rounds to bytes."""
     height, width = size_hw
     resized = Image.fromarray(rgb_HW3).resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(resized)[:, :, ::-1]
 
 
 def network_input(rgb_THW3: npt.NDArray[np.uint8], size_hw: tuple[int, int]) -> Tensor:
-    """Normalised frames, zero-padded on the right and below to multiples of 32.
+    """Normalised frames, padded with zeros on the right and at the bottom to multiples of 32.
 
     Args:
         rgb_THW3: uint8 frames of one size.
         size_hw: from `network_size`.
 
     Returns:
-        (T, H', W', 3) float32 BGR less the mean.
+        (T, H', W', 3) float32, BGR minus the mean.
     """
     height, width = size_hw
     padded_hw = -(-height // DIVISOR) * DIVISOR, -(-width // DIVISOR) * DIVISOR

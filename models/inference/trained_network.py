@@ -1,4 +1,4 @@
-"""A network that this project trained, opened for serving."""
+"""Opens networks that this project trained."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import torch
 
 from models.architecture.fcn import FullConvNet
 from models.checkpoints.trained import Trained, load_trained
-from models.engines.precision import choose_device, choose_engine, choose_precision
-from models.engines.prepared import PreparedRCNN
+from models.engines.device import choose_device, choose_engine, choose_precision
+from models.engines.prepared_rcnn import PreparedRCNN
 from models.errors import ModelError
-from models.inference.fcn_network import SinglePersonNetwork, WholePictureNetwork
-from models.inference.teacher import PersonReader
+from models.inference.fcn_network import SinglePersonNetwork, WholeImageNetwork
+from models.inference.single_person import SinglePersonPredictor
 from models.inference.zoo_network import Limits, ZooNetwork, limits_of
 from models.network import Network, NetworkConfig
 from models.places import path_named
 
 
 def open_trained(config: NetworkConfig, threads: int) -> Network:
-    """Load weights that a training (`-c train_…`) wrote. Raises: ModelError where they are missing or damaged."""
+    """Load weights that a training (`-c train_…`) wrote. Raises: ModelError if they are missing or damaged."""
     if config.weights == "light":
-        remedy = "give --weights FILE, which a training wrote"
+        remedy = "give --weights FILE from a training"
         raise ModelError("a trained network has no built-in weights", "network.weights", remedy)
     path = path_named(config.weights)
     network, about, sha256 = load_trained(path)
     if isinstance(network, FullConvNet):
         torch.set_num_threads(threads)
         if about.kind == "fcn":
-            return WholePictureNetwork(network, about, name=path.stem, sha256=sha256)
-        reader = PersonReader(network, side=about.min_size, scales=about.scales)
-        return SinglePersonNetwork(reader, people_finder(threads), name=path.stem, sha256=sha256)
+            return WholeImageNetwork(network, about, name=path.stem, sha256=sha256)
+        predictor = SinglePersonPredictor(network, side=about.min_size, scales=about.scales)
+        return SinglePersonNetwork(predictor, person_detector(threads), name=path.stem, sha256=sha256)
     device = choose_device(config.device)
     engine = choose_engine(config.engine, device)
     torch.set_num_threads(1 if engine == "openvino" else threads)
@@ -42,15 +42,15 @@ def open_trained(config: NetworkConfig, threads: int) -> Network:
     )
 
 
-def people_finder(threads: int) -> Network:
-    """Who finds people for networks that only map them: the built-in light network."""
+def person_detector(threads: int) -> Network:
+    """The detector for networks that do not detect people: the built-in light network."""
     from models.light import open_light
 
     return open_light(NetworkConfig(), threads)
 
 
 def trained_limits(config: NetworkConfig, about: Trained) -> Limits:
-    """The configured limits; sizes that are not configured are those of the training."""
+    """The configured limits. Sizes that are not configured are those of the training."""
     limits = limits_of(config)
     return Limits(
         min_size=config.min_size or about.min_size,

@@ -1,4 +1,4 @@
-"""The published network as a `Network`: frames in, people and their surfaces out."""
+"""DensePose-RCNN as a `Network`: from frames to people and their surfaces."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from models.architecture.variant import Variant
 from models.boxes import clip_boxes, non_empty
 from models.checkpoints.checkpoint import fit, read_checkpoint
 from models.checkpoints.zoo import zoo_weights
-from models.engines.memory import GroupSize
-from models.engines.precision import choose_device, choose_engine, choose_precision
-from models.engines.prepared import PreparedRCNN
+from models.engines.device import choose_device, choose_engine, choose_precision
+from models.engines.gpu_memory import BatchSize
+from models.engines.prepared_rcnn import PreparedRCNN
 from models.errors import ModelError
 from models.files.digest import file_sha256
-from models.inference.assembly import assemble
+from models.inference.assembly import assemble_surface
 from models.inference.preprocess import network_input, network_size
 from models.network import NetworkConfig
 from models.places import path_named
 from models.structures import Detections, SurfaceMap
 
 PEOPLE_AT_ONCE = 16
-"""People in one call of the DensePose head: enough to keep the processor busy, little enough memory."""
+"""Number of people in one call of the DensePose head: a balance of speed and memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Sizes and thresholds; the defaults are the reference's (facts §2, §5)."""
+    """Input sizes and thresholds. The defaults are those of the reference."""
 
     min_size: int = 800
     max_size: int = 1333
@@ -45,14 +45,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupFeatures:
-    """What `surfaces` needs of frames that were computed together.
+class BatchFeatures:
+    """Features of one batch of frames, for `surfaces`.
 
     Attributes:
         levels: p2..p5, (frames, H, W, 256).
-        network_hw, frame_hw: unpadded size of the network's image, and of the frame.
-        found: per frame the detected boxes in frame pixels (N, 4), and the same in network pixels (N, 4), so that a
-            detection handed back is pooled from exactly where it was found.
+        network_hw, frame_hw: unpadded size of the network's input, and size of the frame.
+        found: for each frame the detected boxes in frame pixels (N, 4) and in network pixels (N, 4). With these a
+            detected box is pooled from exactly where it was detected.
     """
 
     levels: list[Tensor]
@@ -62,30 +62,30 @@ class GroupFeatures:
 
 
 class ZooNetwork:
-    """DensePose-RCNN ready for inference. Frames are computed in groups of `batch`."""
+    """DensePose-RCNN prepared for inference. Frames are computed in batches."""
 
     def __init__(self, prepared: PreparedRCNN, limits: Limits, *, name: str, sha256: str, batch: int) -> None:
-        """Args: prepared: on an engine; limits; name and sha256 of the weights; batch: frames at once."""
+        """Args: prepared network; limits; name and sha256 of the weights; batch: frames per batch."""
         self.name = name
         self.sha256 = sha256
         self._prepared = prepared
         self._limits = limits
-        self._frames = GroupSize(batch, "frame")
-        self._people = GroupSize(PEOPLE_AT_ONCE, "person")
+        self._frames = BatchSize(batch, "frame")
+        self._people = BatchSize(PEOPLE_AT_ONCE, "person")
 
     @torch.inference_mode()
     def detect(
         self, rgb_THW3: npt.NDArray[np.uint8], *, still: bool = False
-    ) -> tuple[list[Detections], list[GroupFeatures]]:
-        """One `Detections` per frame, and the features of every group of frames."""
+    ) -> tuple[list[Detections], list[BatchFeatures]]:
+        """One `Detections` per frame, and the features of every batch of frames."""
         people: list[Detections] = []
-        groups: list[GroupFeatures] = []
+        groups: list[BatchFeatures] = []
         for found, features in self._frames.over(rgb_THW3, self._detect_group):
             people += found
             groups.append(features)
         return people, groups
 
-    def _detect_group(self, rgb_THW3: npt.NDArray[np.uint8]) -> tuple[list[Detections], GroupFeatures]:
+    def _detect_group(self, rgb_THW3: npt.NDArray[np.uint8]) -> tuple[list[Detections], BatchFeatures]:
         frame_hw = rgb_THW3.shape[1], rgb_THW3.shape[2]
         size_hw = network_size(*frame_hw, self._limits.min_size, self._limits.max_size)
         levels, proposals = self._prepared.propose(network_input(rgb_THW3, size_hw), size_hw)
@@ -95,38 +95,38 @@ class ZooNetwork:
             keep = non_empty(original)
             found.append((original[keep].cpu().numpy(), box_N4[keep].cpu().numpy()))
             people.append(Detections(box_N4=found[-1][0], score_N=score_N[keep].cpu().numpy()))
-        return people, GroupFeatures(levels=levels, network_hw=size_hw, frame_hw=frame_hw, found=found)
+        return people, BatchFeatures(levels=levels, network_hw=size_hw, frame_hw=frame_hw, found=found)
 
     def _choose(
         self, levels: list[Tensor], proposals: list[Proposals], size_hw: tuple[int, int]
     ) -> list[tuple[Tensor, Tensor]]:
-        """Per frame box_N4 in network pixels and score_N."""
+        """For each frame, box_N4 in network pixels and score_N."""
         boxes = [one.box_N4 for one in proposals]
         counts = [len(one) for one in boxes]
-        logit, delta = self._prepared.judge(levels, boxes)
+        logit, delta = self._prepared.classify_boxes(levels, boxes)
         limits = self._limits
         return [
-            choose_people(*answer, size_hw, limits.score_threshold, limits.nms_threshold, limits.max_people)
-            for answer in zip(logit.split(counts), delta.split(counts), boxes, strict=True)
+            choose_people(*outputs, size_hw, limits.score_threshold, limits.nms_threshold, limits.max_people)
+            for outputs in zip(logit.split(counts), delta.split(counts), boxes, strict=True)
         ]
 
     @torch.inference_mode()
-    def surfaces(self, features: list[GroupFeatures], boxes: list[npt.NDArray[np.float32]]) -> list[list[SurfaceMap]]:
-        """Per frame one surface per box (frame pixels), in order."""
+    def surfaces(self, features: list[BatchFeatures], boxes: list[npt.NDArray[np.float32]]) -> list[list[SurfaceMap]]:
+        """For each frame, one surface per box (frame pixels), in order."""
         surfaces: list[list[SurfaceMap]] = []
         for group in features:
             start = len(surfaces)
             surfaces += self._group_surfaces(group, boxes[start : start + len(group.found)])
         return surfaces
 
-    def _group_surfaces(self, group: GroupFeatures, boxes: list[npt.NDArray[np.float32]]) -> list[list[SurfaceMap]]:
+    def _group_surfaces(self, group: BatchFeatures, boxes: list[npt.NDArray[np.float32]]) -> list[list[SurfaceMap]]:
         if not any(len(one) for one in boxes):
             return [[] for _ in boxes]
         device = self._prepared.device
         network_boxes = [torch.from_numpy(to_network(box, group, index)).to(device) for index, box in enumerate(boxes)]
 
-        def pool(pictures: range) -> list[Tensor]:
-            part = slice(pictures.start, pictures.stop)
+        def pool(frames: range) -> list[Tensor]:
+            part = slice(frames.start, frames.stop)
             if not any(len(one) for one in network_boxes[part]):
                 return []
             return [self._prepared.pool_people([level[part] for level in group.levels], network_boxes[part])]
@@ -134,22 +134,22 @@ class ZooNetwork:
         pooled = torch.cat(list(chain(*self._frames.over(range(len(boxes)), pool))))
         people: list[SurfaceMap] = []
         original = np.concatenate(boxes)
-        for maps in self._people.over(pooled, self._prepared.map_people):
+        for maps in self._people.over(pooled, self._prepared.predict_surfaces):
             for index in range(len(maps["u"])):
                 one = {name: value[index] for name, value in maps.items()}
-                people.append(assemble(one, original[len(people)]))
+                people.append(assemble_surface(one, original[len(people)]))
         edges = np.cumsum([0, *(len(one) for one in boxes)])
         return [people[edges[i] : edges[i + 1]] for i in range(len(boxes))]
 
 
 def to_frame(box_N4: Tensor, network_hw: tuple[int, int], frame_hw: tuple[int, int]) -> Tensor:
-    """Boxes of network pixels in frame pixels, clipped to the frame."""
+    """Convert boxes from network pixels to frame pixels and clip them to the frame."""
     across, down = frame_hw[1] / network_hw[1], frame_hw[0] / network_hw[0]
     return clip_boxes(box_N4 * box_N4.new_tensor([across, down, across, down]), *frame_hw)
 
 
-def to_network(box_N4: npt.NDArray[np.float32], group: GroupFeatures, index: int) -> npt.NDArray[np.float32]:
-    """Boxes of frame pixels in network pixels; a box that was detected gets the very one it was detected as."""
+def to_network(box_N4: npt.NDArray[np.float32], group: BatchFeatures, index: int) -> npt.NDArray[np.float32]:
+    """Convert boxes from frame pixels to network pixels. A detected box becomes its exact network box again."""
     across = group.network_hw[1] / group.frame_hw[1]
     down = group.network_hw[0] / group.frame_hw[0]
     scaled = (box_N4.astype(np.float64) * [across, down, across, down]).astype(np.float32)
@@ -162,14 +162,14 @@ def to_network(box_N4: npt.NDArray[np.float32], group: GroupFeatures, index: int
 
 
 def open_zoo(config: NetworkConfig, threads: int) -> ZooNetwork:
-    """Load published weights, or ones of the same architecture.
+    """Load published weights, or a file of the same architecture.
 
     Raises:
-        ModelError: weights that are missing, broken or of another network.
+        ModelError: the weights are missing, damaged or of another network.
     """
     device = choose_device(config.device)
     engine = choose_engine(config.engine, device)
-    # Beside OpenVINO's threads torch has small work only; threads of its own would wait for the same cores, spinning.
+    # With OpenVINO, torch does small work only; more torch threads would spin on the cores that OpenVINO uses.
     torch.set_num_threads(1 if engine == "openvino" else threads)
     network, path = load_zoo(config)
     precision = choose_precision(config.precision, device)
@@ -183,25 +183,25 @@ def open_zoo(config: NetworkConfig, threads: int) -> ZooNetwork:
 
 
 def load_zoo(config: NetworkConfig) -> tuple[DensePoseRCNN, Path]:
-    """The network of a configuration with its weights, and their file. Raises: ModelError as `open_zoo`."""
+    """The network of a configuration with its weights, and the weights' file. Raises: ModelError as `open_zoo`."""
     if config.weights == "light":
         raise ModelError("a zoo network has no built-in weights", "network.weights", "give --weights FILE or zoo:NAME")
     path = checkpoint_path(config)
-    network = empty_rcnn(variant_of(config))
+    network = empty_rcnn(published_variant(config))
     fit(read_checkpoint(path), network, str(path))
     return network, path
 
 
 def checkpoint_path(config: NetworkConfig) -> Path:
-    """The file that `network.weights` means, fetched if need be."""
+    """The file that `network.weights` names, downloaded if necessary."""
     if config.weights.startswith("zoo:"):
         name = config.weights.removeprefix("zoo:")
         return zoo_weights(name, config.cache, trust=config.trust)
     return path_named(config.weights)
 
 
-def variant_of(config: NetworkConfig) -> Variant:
-    """The published variant that a configuration names."""
+def published_variant(config: NetworkConfig) -> Variant:
+    """The variant of a published network from a configuration."""
     return Variant(
         backbone=config.backbone,
         head=config.head,
@@ -212,6 +212,6 @@ def variant_of(config: NetworkConfig) -> Variant:
 
 
 def limits_of(config: NetworkConfig) -> Limits:
-    """The configured limits, the reference's where none are configured."""
+    """The configured limits, with the reference's as defaults."""
     names = ("min_size", "max_size", "score_threshold", "nms_threshold", "max_people")
     return Limits(**{name: getattr(config, name) for name in names if getattr(config, name) is not None})

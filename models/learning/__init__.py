@@ -1,1 +1,1 @@
-"""Networks at school: which box answers for which person, and the losses of every head."""
+"""Training of DensePose-RCNN and of fully convolutional networks: label assignment, batches, losses of every head."""

@@ -1,4 +1,4 @@
-"""Networks as they learn: a batch in, loss terms out. One module each, so that workers can wrap it (torch DDP)."""
+"""Network and losses as one module: from a batch to loss terms. torch DDP can wrap such a module."""
 
 from __future__ import annotations
 
@@ -13,22 +13,19 @@ from torch import Tensor, nn
 from models.architecture.backbone import STRIDES
 from models.architecture.box_head import BINS as BOX_BINS
 from models.architecture.box_head import DELTA_WEIGHTS
-from models.architecture.dense_tasks import KEYPOINTS, MASK
-from models.architecture.densepose_head import FINER, DensePosePredictor, enlarge
+from models.architecture.dense_heads import KEYPOINTS, MASK
+from models.architecture.densepose_head import UPSAMPLING, DensePosePredictor, upsample_maps
 from models.architecture.fcn import FullConvNet
-from models.architecture.pooling import image_index, pool_levels, roi_align
 from models.architecture.proposals import ANCHOR_SIZES, anchors_at, choose_proposals
 from models.architecture.rcnn import DensePoseRCNN
-from models.learning.assignment import Sampling, assign_anchors, assign_regions, sample
+from models.architecture.roi_pooling import image_index, pool_levels, roi_align
+from models.learning.label_assignment import Sampling, assign_anchors, assign_regions, sample_examples
 from models.learning.training_batch import TrainingBatch
-from models.losses.coarse import IGNORED, coarse_targets, coarse_term
-from models.losses.confidence import chart_and_confident_uv_terms
+from models.losses.detection import box_deltas, box_terms, proposal_terms
 from models.losses.keypoints import keypoint_term
-from models.losses.masks import mask_targets, mask_term
-from models.losses.points import PointWeights, chart_and_uv_terms
-from models.losses.regions import box_deltas, box_terms, proposal_terms
-from models.losses.regression import chart_and_mean_uv_terms
-from models.losses.terms import Term, settle
+from models.losses.points import PointWeights, chart_and_confident_uv_terms, chart_and_mean_uv_terms, chart_and_uv_terms
+from models.losses.segmentation import IGNORED, coarse_targets, coarse_term, mask_targets, mask_term
+from models.losses.terms import Term, normalise_terms
 
 PointTerms = Callable[..., dict[str, Term]]
 POINT_TERMS: dict[str, PointTerms] = {
@@ -36,24 +33,24 @@ POINT_TERMS: dict[str, PointTerms] = {
     "mean": chart_and_mean_uv_terms,
     "confident": chart_and_confident_uv_terms,
 }
-"""How U and V are learnt, by the name a configuration gives."""
+"""Losses at points by the configured name."""
 
 DECODER_STRIDE = 4
 NEAR = 0.7
-"""IoU that a region must exceed for the dense heads to learn from it."""
+"""Dense heads train on regions whose IoU is above this."""
 UNIT = (1.0, 1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossConfig:
-    """What losses count.
+    """Losses and their weights.
 
     Attributes:
-        uv: "sum" (the reference's), "mean" (UV R-CNN's way) or "confident" (for networks with UV confidence).
-        weights: of the losses of charts, U and V, and coarse masks.
+        uv: "sum" (the reference), "mean" (as in UV R-CNN) or "confident" (for networks with uncertainty of U and V).
+        weights: weights of the losses of charts, U and V, and coarse segmentation.
         mask, keypoints: weights of these heads' losses.
-        first_stage: weight of a cascade's first stage, whose losses count beside the second's.
-        sampling: how many anchors and regions are shown.
+        first_stage: weight of the losses of a cascade's first stage.
+        sampling: number of anchors and regions.
     """
 
     uv: Literal["sum", "mean", "confident"] = "sum"
@@ -68,7 +65,7 @@ Net = TypeVar("Net", DensePoseRCNN, FullConvNet)
 
 
 class Learner(nn.Module, Generic[Net]):
-    """A network and what it learns from."""
+    """A network with its losses."""
 
     def __init__(self, network: Net, config: LossConfig) -> None:
         super().__init__()
@@ -77,70 +74,70 @@ class Learner(nn.Module, Generic[Net]):
 
 
 class FcnLearner(Learner[FullConvNet]):
-    """The fully convolutional network and its losses: points, and coarse segmentation of the whole picture."""
+    """The fully convolutional network with losses at points and of the coarse segmentation of the whole image."""
 
     def forward(self, batch: TrainingBatch) -> dict[str, Tensor]:
-        """This worker's share of each loss (`terms.settle`)."""
-        coarser = self.network.coarser(batch.x_BHW3.permute(0, 3, 1, 2))
-        maps, finer = readable(self.network.densepose_predictor, coarser)
+        """This worker's share of each loss, see `normalise_terms`."""
+        low_resolution = self.network.low_resolution(batch.x_BHW3.permute(0, 3, 1, 2))
+        maps, upsampling = readable(self.network.densepose_predictor, low_resolution)
         points, box_B4 = batch.whole_pictures()
         weights = self.config.weights
-        terms = POINT_TERMS[self.config.uv](maps, points, box_B4, weights, finer)
-        terms["coarse"] = coarse_term(maps["coarse_segm"], anyone(batch), weights.coarse)
-        return settle(terms)
+        terms = POINT_TERMS[self.config.uv](maps, points, box_B4, weights, upsampling)
+        terms["coarse"] = coarse_term(maps["coarse_segm"], person_target(batch), weights.coarse)
+        return normalise_terms(terms)
 
 
-def readable(predictor: DensePosePredictor, coarser: Mapping[str, Tensor]) -> tuple[Mapping[str, Tensor], int]:
-    """Maps as the losses want them, and how many times finer the losses at points are to read them.
+def readable(predictor: DensePosePredictor, low_resolution: Mapping[str, Tensor]) -> tuple[Mapping[str, Tensor], int]:
+    """Maps for the losses, and the factor by which the losses at points still have to upsample them.
 
-    Only the coarse segmentation counts everywhere; charts, U and V count at points, and are not enlarged for those.
-    Segmentations that a confidence weighs are what they are only after enlarging.
+    Charts, U and V are read at points only, so these maps are not upsampled as a whole. The coarse segmentation is.
+    Networks with segmentation confidence need all maps upsampled, because the confidence is applied afterwards.
     """
     if predictor.weighs_segmentations:
-        return {**coarser, **predictor.enlarged({name: coarser[name] for name in predictor.names})}, 1
-    return {**coarser, "coarse_segm": enlarge(coarser["coarse_segm"])}, FINER
+        return {**low_resolution, **predictor.upsampled({name: low_resolution[name] for name in predictor.names})}, 1
+    return {**low_resolution, "coarse_segm": upsample_maps(low_resolution["coarse_segm"])}, UPSAMPLING
 
 
-def anyone(batch: TrainingBatch) -> Tensor:
-    """(B, H, W) int64: 1 where a picture shows a person; IGNORED in the boxes of people without masks."""
-    person_BHW, unsure_BHW = torch.zeros(2, *batch.x_BHW3.shape[:3], dtype=torch.bool, device=batch.x_BHW3.device)
+def person_target(batch: TrainingBatch) -> Tensor:
+    """Target (B, H, W) int64: 1 on people, IGNORED in the boxes of people without masks, else 0."""
+    person_BHW, ignored_BHW = torch.zeros(2, *batch.x_BHW3.shape[:3], dtype=torch.bool, device=batch.x_BHW3.device)
     for person, image in enumerate(batch.image_N.tolist()):
-        shown = person_BHW if batch.masked_N[person] else unsure_BHW
+        shown = person_BHW if batch.masked_N[person] else ignored_BHW
         shown[image] |= batch.mask_NHW[person] > 0
-    return person_BHW.long().masked_fill(unsure_BHW & ~person_BHW, IGNORED)
+    return person_BHW.long().masked_fill(ignored_BHW & ~person_BHW, IGNORED)
 
 
 class RcnnLearner(Learner[DensePoseRCNN]):
-    """DensePose-RCNN and all its losses: proposals, boxes, and the dense tasks of every stage."""
+    """DensePose-RCNN with all its losses: proposals, boxes, and the dense heads of every stage."""
 
     def forward(self, batch: TrainingBatch) -> dict[str, Tensor]:
-        """This worker's share of each loss (`terms.settle`)."""
+        """This worker's share of each loss, see `normalise_terms`."""
         levels = self.network.backbone(batch.x_BHW3.permute(0, 3, 1, 2))
-        answers = self.network.proposal_generator(levels)
+        outputs = self.network.proposal_generator(levels)
         randoms = [np.random.default_rng(seed) for seed in batch.seed_B3.tolist()]
-        terms = self._proposal_terms(levels, answers, batch, randoms)
-        regions = self._regions(levels, answers, batch, randoms)
+        terms = self._proposal_terms(levels, outputs, batch, randoms)
+        regions = self._regions(levels, outputs, batch, randoms)
         flat = [level.permute(0, 2, 3, 1).contiguous() for level in levels]
         terms |= self._box_terms(flat[:4], regions, batch)
         terms |= self._dense_terms(levels, regions, batch, randoms)
-        return settle(terms)
+        return normalise_terms(terms)
 
     def _proposal_terms(
         self,
         levels: list[Tensor],
-        answers: list[tuple[Tensor, Tensor]],
+        outputs: list[tuple[Tensor, Tensor]],
         batch: TrainingBatch,
         randoms: list[np.random.Generator],
     ) -> dict[str, Term]:
         anchor_A4 = all_anchors(levels)
-        logit_BA = torch.cat([logit for logit, _ in answers], dim=1)
-        delta_BA4 = torch.cat([delta for _, delta in answers], dim=1)
+        logit_BA = torch.cat([logit for logit, _ in outputs], dim=1)
+        delta_BA4 = torch.cat([delta for _, delta in outputs], dim=1)
         sampling = self.config.sampling
         logits, deltas, wanted, targets = [], [], [], []
         for image, random in enumerate(randoms):
             box_N4 = batch.box_N4[batch.image_N == image]
             of_A = assign_anchors(anchor_A4, box_N4)
-            shown = sample(of_A, sampling.anchors, sampling.anchor_share, random)
+            shown = sample_examples(of_A, sampling.anchors, sampling.anchor_share, random)
             person = of_A[shown] >= 0
             logits.append(logit_BA[image, shown])
             deltas.append(delta_BA4[image, shown])
@@ -154,23 +151,23 @@ class RcnnLearner(Learner[DensePoseRCNN]):
     def _regions(
         self,
         levels: list[Tensor],
-        answers: list[tuple[Tensor, Tensor]],
+        outputs: list[tuple[Tensor, Tensor]],
         batch: TrainingBatch,
         randoms: list[np.random.Generator],
     ) -> list[Regions]:
-        """Sampled regions of each picture; the people's own boxes are among the candidates."""
+        """Sampled regions of each image. The candidates include the annotated boxes."""
         sampling = self.config.sampling
         widths = [level.shape[3] for level in levels]
         found = []
         for image, random in enumerate(randoms):
-            logits, deltas = [one[image] for one, _ in answers], [one[image] for _, one in answers]
+            logits, deltas = [one[image] for one, _ in outputs], [one[image] for _, one in outputs]
             size_hw = (int(batch.size_B2[image, 0]), int(batch.size_B2[image, 1]))
             kept = sampling.proposals
             proposals = choose_proposals(logits, deltas, widths, size_hw, per_level=kept, per_image=kept)
             mine = (batch.image_N == image).nonzero().squeeze(1)
             region_R4 = torch.cat([proposals.box_N4, batch.box_N4[mine]])
             of_R, iou_R = assign_regions(region_R4, batch.box_N4[mine])
-            shown = sample(of_R, sampling.regions, sampling.region_share, random)
+            shown = sample_examples(of_R, sampling.regions, sampling.region_share, random)
             of_R = of_R[shown]
             person_R = torch.where(of_R >= 0, mine[of_R.clamp(min=0)] if len(mine) else of_R, of_R)
             found.append(Regions(box_R4=region_R4[shown], person_R=person_R, iou_R=iou_R[shown]))
@@ -189,7 +186,7 @@ class RcnnLearner(Learner[DensePoseRCNN]):
     def _dense_terms(
         self, levels: list[Tensor], regions: list[Regions], batch: TrainingBatch, randoms: list[np.random.Generator]
     ) -> dict[str, Term]:
-        """Losses of surface, mask and keypoints of the regions that lie well on somebody."""
+        """Losses of surface, mask and keypoints, for regions with high IoU."""
         near = [one.near(self.config.sampling.dense, random) for one, random in zip(regions, randoms, strict=True)]
         boxes = [one.box_R4 for one in near]
         box_K4, person_K = torch.cat(boxes), torch.cat([one.person_R for one in near])
@@ -210,8 +207,8 @@ class RcnnLearner(Learner[DensePoseRCNN]):
         self, maps: Mapping[str, Tensor], person_K: Tensor, box_K4: Tensor, batch: TrainingBatch
     ) -> dict[str, Term]:
         config = self.config
-        maps, finer = readable(self.network.roi_heads.densepose_predictor, maps)
-        terms = POINT_TERMS[config.uv](maps, batch.points_of(person_K), box_K4, config.weights, finer)
+        maps, upsampling = readable(self.network.roi_heads.densepose_predictor, maps)
+        terms = POINT_TERMS[config.uv](maps, batch.points_of(person_K), box_K4, config.weights, upsampling)
         known = batch.annotated_N[person_K]
         owner = person_K[known]
         target = coarse_targets(
@@ -229,14 +226,20 @@ class RcnnLearner(Learner[DensePoseRCNN]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Regions:
-    """Sampled regions of one picture: boxes, whose (row of the batch's people; below 0 nobody's), IoU with them."""
+    """Sampled regions of one image.
+
+    Attributes:
+        box_R4: network pixels.
+        person_R: row of the batch's people; below 0: background.
+        iou_R: IoU with that person's box.
+    """
 
     box_R4: Tensor
     person_R: Tensor
     iou_R: Tensor
 
     def near(self, most: int | None, random: np.random.Generator) -> Regions:
-        """Those that lie well on somebody, `most` of them at random where that is given."""
+        """Regions of people with IoU above `NEAR`; a random choice of `most` if that is given."""
         keep = ((self.iou_R > NEAR) & (self.person_R >= 0)).nonzero().squeeze(1)
         if most is not None and len(keep) > most:
             chosen = np.sort(random.permutation(len(keep))[:most])
@@ -245,7 +248,7 @@ class Regions:
 
 
 def all_anchors(levels: list[Tensor]) -> Tensor:
-    """(A, 4): the anchors of all cells of p2..p6, level by level in the order of the proposal head's answers."""
+    """Anchors (A, 4) of all cells of p2..p6, in the order of the proposal head's outputs."""
     found = []
     for level, stride, size in zip(levels, STRIDES, ANCHOR_SIZES, strict=True):
         count = 3 * level.shape[2] * level.shape[3]

@@ -1,4 +1,4 @@
-"""A batch as networks learn from it: pictures as the network sees them, and all that is annotated in them."""
+"""A training batch: images as network input, with all their annotations."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from models.losses.points import RegionPoints
 
 
 class TrainingBatch(NamedTuple):
-    """B pictures with N people and M points, all tensors. Coordinates are network pixels of the person's picture.
+    """Tensors of B images with N people and M points. Coordinates are network pixels of the person's image.
 
     Attributes:
-        x_BHW3: float32, as `preprocess.network_input` makes it.
-        size_B2: int64 height and width without padding.
-        seed_B3: int64, what random choices of a picture depend on (seed, step, place in the whole batch).
-        image_N: int64, whose picture.
+        x_BHW3: float32, from `preprocess.network_input`.
+        size_B2: int64, height and width without padding.
+        seed_B3: int64, seeds the random choices of an image (seed, step, index in the batch of all workers).
+        image_N: int64, image of each person.
         box_N4: float32 x0, y0, x1, y1.
-        mask_NHW: uint8, 1 where the person is; the box of a person whose mask is not annotated.
-        masked_N: bool, whether it is.
-        keypoint_N173: float32 x, y, visibility; visibility 0 = not labelled.
-        annotated_N: bool, has part masks and points.
-        coarse_NLL: uint8 coarse labels over the person's box; 0 where not annotated.
-        point_person_M: int64, whose point.
+        mask_NHW: uint8, 1 on the person; the whole box if the mask is not annotated.
+        masked_N: bool, whether the mask is annotated.
+        keypoint_N173: float32 x, y, visibility; visibility 0: not labelled.
+        annotated_N: bool, whether the person has part masks and points.
+        coarse_NLL: uint8 coarse labels over the person's box; 0 if not annotated.
+        point_person_M: int64, person of each point.
         point_xy_M2, point_chart_M, point_uv_M2, point_weight_M: as in `RegionPoints`.
     """
 
@@ -45,10 +45,10 @@ class TrainingBatch(NamedTuple):
     point_weight_M: Tensor
 
     def points_of(self, person_K: Tensor) -> RegionPoints:
-        """All points of K regions; a person's points come once for each of its regions.
+        """The points of K regions. A person's points are repeated for each of its regions.
 
         Args:
-            person_K: int64, whose region each is.
+            person_K: int64, person of each region.
         """
         region_M, point_M = (person_K[:, None] == self.point_person_M[None]).nonzero(as_tuple=True)
         return RegionPoints(
@@ -60,7 +60,7 @@ class TrainingBatch(NamedTuple):
         )
 
     def whole_pictures(self) -> tuple[RegionPoints, Tensor]:
-        """All points, and their regions (B, 4): the padded pictures."""
+        """All points, with the padded images as their regions (B, 4)."""
         height, width = self.x_BHW3.shape[1:3]
         box_B4 = self.x_BHW3.new_tensor([0.0, 0.0, width, height]).repeat(len(self.x_BHW3), 1)
         points = RegionPoints(

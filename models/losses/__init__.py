@@ -1,1 +1,1 @@
-"""What training minimises, one subject a file."""
+"""Losses of training, one subject per file."""

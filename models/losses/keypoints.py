@@ -1,4 +1,4 @@
-"""The keypoint head's loss (He et al. 2017, §5): a softmax over the cells of a region for every visible joint."""
+"""Loss of the keypoint head (He et al. 2017, §5): a softmax over the cells of a region for every labelled joint."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ IGNORED = -1
 
 
 def keypoint_cells(keypoint_KJ3: Tensor, box_K4: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """The cell of each joint, row-major, and which joints count: labelled and inside the region (its far edge too).
+    """The cell of each joint, and which joints count: those that are labelled and inside the region or on its edge.
 
     Args:
-        keypoint_KJ3: x, y in network pixels, visibility (0 = not labelled).
+        keypoint_KJ3: x, y in network pixels; visibility (0: not labelled).
         box_K4: the regions.
+        side: cells per side.
 
     Returns:
-        (K, J) int64 and (K, J) bool.
+        Row-major cell (K, J) int64, and whether the joint counts (K, J) bool.
     """
     low_K12, size_K12 = box_K4[:, None, :2], (box_K4[:, 2:] - box_K4[:, :2])[:, None]
     at_KJ2 = ((keypoint_KJ3[..., :2] - low_K12) * (side / size_K12)).floor()
@@ -31,7 +32,7 @@ def keypoint_cells(keypoint_KJ3: Tensor, box_K4: Tensor, side: int) -> tuple[Ten
 
 
 def keypoint_term(score_KJSS: Tensor, keypoint_KJ3: Tensor, box_K4: Tensor, weight: float) -> Term:
-    """Cross entropy over cells, a mean over the joints that count; a GPU need not be waited for to know which."""
+    """Cross entropy over cells, a mean over the joints that count. It does not synchronise with a GPU."""
     cell_KJ, counts_KJ = keypoint_cells(keypoint_KJ3, box_K4, score_KJSS.shape[-1])
     cell_KJ = torch.where(counts_KJ, cell_KJ, IGNORED)
     total = F.cross_entropy(

@@ -1,4 +1,4 @@
-"""A loss as a sum and what it is divided by, so that several workers give the same loss as one."""
+"""A loss as sum and divisor, so that several workers compute the same loss as one."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Term(NamedTuple):
     """One loss of a batch.
 
     Attributes:
-        total: the sum over what is counted, a scalar with a gradient.
-        divisor: what the sum is divided by, over the batches of all workers together; None where it stays a sum.
-        weight: of the loss among the others.
+        total: sum over the examples, a scalar with a gradient.
+        divisor: number of examples, added up over all workers before the division; None: the loss is a sum.
+        weight: weight of the loss.
     """
 
     total: Tensor
@@ -23,17 +23,17 @@ class Term(NamedTuple):
     weight: float = 1.0
 
     def value(self) -> Tensor:
-        """The loss of this worker's batch alone; 0 where nothing is counted."""
+        """The loss of this worker's batch alone; 0 without examples."""
         if self.divisor is None:
             return self.weight * self.total
         return self.weight * self.total / torch.as_tensor(self.divisor, device=self.total.device).clamp(min=1)
 
 
-def settle(terms: Mapping[str, Term]) -> dict[str, Tensor]:
-    """This worker's share of every loss, such that the mean over workers is the loss of their batches joined.
+def normalise_terms(terms: Mapping[str, Term]) -> dict[str, Tensor]:
+    """This worker's share of every loss: the mean over workers is the loss of the joined batch.
 
-    The counts of all workers are added up first: a mean of means would weigh a picture with few points like one with
-    many. Gradients, which the workers average, follow. Every worker must have the same terms.
+    The divisors of all workers are added up first, because a mean of means would give an image with few points the
+    weight of one with many. Gradients, which the workers average, follow. All workers must have the same terms.
     """
     if not (distributed.is_available() and distributed.is_initialized()) or not terms:
         return {name: term.value() for name, term in terms.items()}

@@ -1,4 +1,4 @@
-"""The reference's evaluation of dense pose: average precision and recall by GPS, GPSm and IoU (facts §10)."""
+"""The reference's evaluation of dense pose: average precision and recall by GPS, GPSm and IoU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which detection answers for which person: the reference evaluator's greedy matching (facts §10)."""
+"""Which detection answers for which person: the reference evaluator's greedy matching."""
 
 from __future__ import annotations
 

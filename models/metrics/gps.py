@@ -1,4 +1,4 @@
-"""Geodesic point similarity of one person: the paper's and the reference evaluator's (paper §4.1, facts §10)."""
+"""Geodesic point similarity of one person: the paper's and the reference evaluator's (paper §4.1)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KAPPA_REFERENCE_25: Float = np.array(
     [np.nan]
     + [0.351] * 2 + [0.107] * 2 + [0.126] * 2 + [0.237] * 4 + [0.173] * 4 + [0.142] * 4 + [0.128] * 4 + [0.150] * 2
 )
-"""Metres by true chart: torso, hands, feet, upper and lower legs, upper and lower arms, head (facts §10)."""
+"""Metres by true chart: torso, hands, feet, upper and lower legs, upper and lower arms, head."""
 
 KAPPA_PAPER_25: Float = np.array([np.nan, *[KAPPA_PAPER] * 24])
 """The paper's as a table by chart."""

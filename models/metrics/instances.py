@@ -16,7 +16,7 @@ from models.surface.geometry import Float, Geometry, Int
 Rle = Mapping[str, Any]
 
 ANNOTATION_SIDE = 255.0
-"""Annotated coordinates run from 0 to 255 across the box in the reference evaluator (facts §10)."""
+"""Annotated coordinates run from 0 to 255 across the box in the reference evaluator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,7 @@ def annotated_points(annotation: Mapping[str, Any]) -> AnnotatedPoints | None:
 
 
 def answers_at_points(true: TrueInstance, found: FoundInstance) -> tuple[Int, Float, Float]:
-    """What was found at the annotated points' pixels (facts §10): chart (0 outside the found box), u, v, each (M,)."""
+    """What was found at the annotated points' pixels: chart (0 outside the found box), u, v, each (M,)."""
     points = true.points
     assert points is not None
     shift_x, shift_y = true.box_4[0], true.box_4[1]

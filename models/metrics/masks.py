@@ -1,4 +1,4 @@
-"""Masks of people as COCO run lengths of the whole picture, and their overlaps (facts §10)."""
+"""Masks of people as COCO run lengths of the whole picture, and their overlaps."""
 
 from __future__ import annotations
 

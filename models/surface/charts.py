@@ -1,4 +1,4 @@
-"""The 24 charts of DensePose: names, coarse parts, and how a mirror image exchanges them (facts §10, chart_axes)."""
+"""The 24 charts of DensePose: names, coarse parts, and how a mirror image exchanges them (chart_axes)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DensePose's own surface, where a user has its files: for weights and annotations made on those charts (facts §10).
+"""DensePose's own surface, where a user has its files: for weights and annotations made on those charts.
 
 None of the files is ours to ship: DensePose's data are CC BY-NC 4.0 and the SMPL body has a licence of its own.
 """

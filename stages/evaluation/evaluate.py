@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from models.inference.opening import fetch_weights, open_network
+from models.inference.open_network import fetch_weights, open_network
 from models.light.inference.light_network import SCORE
 from models.network import NetworkConfig
 from models.structures import SurfaceMap

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
 from models.arrays import Bool
-from models.inference.person_crop import without_ground
+from models.inference.single_person import without_background
 from models.light.inference.assembly import integer_box
 from models.metrics.assignment import answering
 from models.metrics.densepose_evaluator import MOST_DETECTIONS, Similarities, similarities
@@ -98,7 +98,7 @@ def ask_cut_out(network: Network, picture: TruePicture, geometry: Geometry) -> P
     surface_M = []
     for person, box_4 in zip(picture.people, box_M4, strict=True):
         mask = person.instance.mask
-        seen = picture.rgb_HW3 if mask is None else without_ground(picture.rgb_HW3, coco_mask.decode(mask) > 0)
+        seen = picture.rgb_HW3 if mask is None else without_background(picture.rgb_HW3, coco_mask.decode(mask) > 0)
         _, features = network.detect(seen[None], still=picture.still)
         surface_M += network.surfaces(features, [box_4[None]])[0]
     return answered(surface_M, picture, geometry)

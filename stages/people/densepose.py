@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.inference.opening import open_network
+from models.inference.open_network import open_network
 from models.network import NetworkConfig
 from pipeline.stage import Stage
 from stages.payloads import Features, FrameChunk, People, Surface, Surfaces

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from models.inference.opening import fetch_weights, open_network
+from models.inference.open_network import fetch_weights, open_network
 from models.network import NetworkConfig
 from pipeline.stage import Stage
 from stages.payloads import Features, FrameChunk, People

@@ -8,7 +8,7 @@ from torch import nn
 from torchvision.models.optical_flow import raft_large, raft_small
 
 from models.checkpoints.torch_file import read_torch_file
-from models.engines.precision import choose_device
+from models.engines.device import choose_device
 from models.errors import ModelError
 from models.places import path_named
 from stages.payloads import F32, U8

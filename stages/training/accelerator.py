@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 
-from models.engines.precision import choose_device, choose_precision
+from models.engines.device import choose_device, choose_precision
 
 
 def training_device(wish: Literal["auto", "cpu", "cuda"], key: str) -> torch.device:

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import nn
 
-from models.engines.precision import choose_precision
+from models.engines.device import choose_precision
 from stages.training.float32_muon import Float32Muon
 
 Optimizers = Literal["adamw", "sgd", "muon"]

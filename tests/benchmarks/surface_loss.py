@@ -15,7 +15,7 @@ import cv2
 import torch
 
 from models.light.architecture.weights import load_networks
-from models.losses.light_surface import Counting
+from models.losses.light_surface import SurfaceLossConfig
 from stages.training.accelerator import arithmetic
 from stages.training.data.photo_pool import PhotoPool
 from stages.training.data.scene_pool import ScenePool
@@ -45,7 +45,7 @@ def main() -> None:
         sums: dict[str, float] = {}
         for batch in batches:
             with torch.no_grad(), arithmetic("auto", torch.device("cpu")):
-                terms = surface_loss(net, batch, counting=Counting(metric_uv=True, as_points=True))
+                terms = surface_loss(net, batch, counting=SurfaceLossConfig(metric_uv=True, as_points=True))
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0.0) + float(value) / len(batches)
         told = "  ".join(f"{name} {value:.4f}" for name, value in sums.items())

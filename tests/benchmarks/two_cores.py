@@ -27,7 +27,7 @@ os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
 import av
 import numpy as np
 
-from models.inference.opening import open_network
+from models.inference.open_network import open_network
 from models.network import NetworkConfig
 from pipeline.stage import Job
 from stages.payloads import U8

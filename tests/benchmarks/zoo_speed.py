@@ -22,12 +22,12 @@ import torch
 
 from models.architecture.box_head import BINS as BOX_BINS
 from models.architecture.box_head import choose_people
-from models.architecture.pooling import image_index, pool_levels, roi_align
 from models.architecture.rcnn import empty_rcnn
+from models.architecture.roi_pooling import image_index, pool_levels, roi_align
 from models.architecture.variant import Variant
-from models.engines.engine import Engine, Precision, choose_precision
-from models.engines.prepared import PreparedRCNN, decoder_window
-from models.inference.assembly import assemble
+from models.engines.engine import Engine, Precision, cpu_precision
+from models.engines.prepared_rcnn import PreparedRCNN, decoder_window
+from models.inference.assembly import assemble_surface
 from models.inference.preprocess import network_input, network_size
 from models.inference.zoo_network import PEOPLE_AT_ONCE, Limits
 from tests.golden.weights_recipe import recipe_weights
@@ -87,9 +87,9 @@ def one_frame(prepared: PreparedRCNN, rgb_HW3: np.ndarray, people: np.ndarray) -
     size_hw = network_size(*FRAME_HW, 800, 1333)
     limits = Limits()
     x = stage("preprocess", lambda: network_input(rgb_HW3[None], size_hw))
-    answers = stage("backbone, FPN, RPN head", lambda: prepared.picture([x]))
+    answers = stage("backbone, FPN, RPN head", lambda: prepared.image_part([x]))
     levels = answers[:4]
-    proposals = stage("proposals", lambda: prepared.choose(answers, size_hw)[0])
+    proposals = stage("proposals", lambda: prepared.select_proposals(answers, size_hw)[0])
     pooled = stage(
         "box pooling", lambda: pool_levels(levels, image_index([proposals.box_N4]), proposals.box_N4, BOX_BINS)
     )
@@ -102,7 +102,7 @@ def one_frame(prepared: PreparedRCNN, rgb_HW3: np.ndarray, people: np.ndarray) -
     decoded = stage("decoder", lambda: decoder(window)[0])
     roi = stage("person pooling", lambda: roi_align(decoded, image_index([box]), box - shift, 1 / 4, prepared.bins))
     parts = roi.split(PEOPLE_AT_ONCE)
-    maps = stage("DensePose head", lambda: [prepared.map_people(part) for part in parts])
+    maps = stage("DensePose head", lambda: [prepared.predict_surfaces(part) for part in parts])
     stage("assembly", lambda: [assemble_all(part, people) for part in maps])
     return times
 
@@ -110,7 +110,7 @@ def one_frame(prepared: PreparedRCNN, rgb_HW3: np.ndarray, people: np.ndarray) -
 def assemble_all(maps: dict[str, torch.Tensor], people: np.ndarray) -> None:
     """Surfaces of the people of one call of the head."""
     for index in range(len(maps["u"])):
-        assemble({name: value[index] for name, value in maps.items()}, people[index])
+        assemble_surface({name: value[index] for name, value in maps.items()}, people[index])
 
 
 def report(engine: Engine, precision: Precision, threads: int, repeats: int) -> None:
@@ -143,7 +143,7 @@ def main() -> None:
     """Tables for the engines and precisions asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engine", choices=("openvino", "torch"), nargs="+", default=("openvino", "torch"))
-    parser.add_argument("--precision", choices=("fp32", "bf16"), nargs="+", default=("fp32", choose_precision("auto")))
+    parser.add_argument("--precision", choices=("fp32", "bf16"), nargs="+", default=("fp32", cpu_precision("auto")))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
     asked = parser.parse_args()

@@ -10,20 +10,25 @@ import torch
 from torchvision.models.detection.roi_heads import keypointrcnn_loss
 
 from models.architecture.cascade import evidence, evidence_channels
-from models.architecture.densepose_head import DensePosePredictor, enlarge, map_channels
+from models.architecture.densepose_head import DensePosePredictor, upsample_maps
 from models.architecture.rcnn import DensePoseRCNN
-from models.architecture.variant import Variant
+from models.architecture.variant import Variant, map_channels
 from models.boxes import apply_deltas
 from models.checkpoints.trained import Trained, begin_from, load_trained, make_network, write_trained
-from models.inference.teacher import WINDOW, window
-from models.learning.assignment import BACKGROUND, BETWEEN, assign_anchors, assign_regions, sample
-from models.learning.learner import POINT_TERMS, anyone, readable
+from models.inference.single_person import WINDOW, region_maps
+from models.learning.label_assignment import (
+    BACKGROUND,
+    IGNORED_EXAMPLE,
+    assign_anchors,
+    assign_regions,
+    sample_examples,
+)
+from models.learning.learner import POINT_TERMS, person_target, readable
 from models.learning.training_batch import TrainingBatch
-from models.losses.coarse import IGNORED, coarse_term
+from models.losses.detection import box_deltas, box_terms, proposal_terms
 from models.losses.keypoints import keypoint_cells, keypoint_term
-from models.losses.masks import mask_targets, mask_term
 from models.losses.points import PointWeights, RegionPoints
-from models.losses.regions import box_deltas, box_terms, proposal_terms
+from models.losses.segmentation import IGNORED, coarse_term, mask_targets, mask_term
 
 
 def random_boxes(count: int, seed: int) -> torch.Tensor:
@@ -68,7 +73,7 @@ def test_people_without_masks_teach_no_figure_and_ground() -> None:
     batch = TrainingBatch(
         torch.zeros(1, 4, 6, 3), few, few, few, empty, mask, torch.tensor([True, False]), *[empty] * 8
     )
-    target = anyone(batch)[0]
+    target = person_target(batch)[0]
     assert target.tolist()[0] == [1, 1, IGNORED, IGNORED, 0, 0]
     assert target.tolist()[3] == [0, IGNORED, IGNORED, IGNORED, 0, 0]
     term = coarse_term(torch.zeros(1, 2, 4, 6), target[None], 1.0)
@@ -104,7 +109,7 @@ def test_anchors_answer_by_overlap_and_everyone_has_one() -> None:
             [100.0, 100.0, 120.0, 120.0],  # IoU .04, but nothing is nearer to the second person
         ]
     )
-    assert assign_anchors(anchor, person).tolist() == [0, BETWEEN, BACKGROUND, 1]
+    assert assign_anchors(anchor, person).tolist() == [0, IGNORED_EXAMPLE, BACKGROUND, 1]
     assert assign_anchors(anchor, person[:0]).tolist() == [BACKGROUND] * 4
     of, iou = assign_regions(anchor, person)
     assert of.tolist() == [0, 0, BACKGROUND, BACKGROUND]
@@ -112,12 +117,12 @@ def test_anchors_answer_by_overlap_and_everyone_has_one() -> None:
 
 
 def test_samples_depend_on_their_seed_alone_and_hold_the_shares() -> None:
-    of = torch.tensor([0] * 30 + [BACKGROUND] * 100 + [BETWEEN] * 50)
-    shown = sample(of, 40, 0.5, np.random.default_rng(7))
-    assert torch.equal(shown, sample(of, 40, 0.5, np.random.default_rng(7)))
-    assert not torch.equal(shown, sample(of, 40, 0.5, np.random.default_rng(8)))
+    of = torch.tensor([0] * 30 + [BACKGROUND] * 100 + [IGNORED_EXAMPLE] * 50)
+    shown = sample_examples(of, 40, 0.5, np.random.default_rng(7))
+    assert torch.equal(shown, sample_examples(of, 40, 0.5, np.random.default_rng(7)))
+    assert not torch.equal(shown, sample_examples(of, 40, 0.5, np.random.default_rng(8)))
     assert (of[shown] >= 0).sum() == 20 and (of[shown] == BACKGROUND).sum() == 20
-    few = sample(of[25:], 40, 0.5, np.random.default_rng(7))
+    few = sample_examples(of[25:], 40, 0.5, np.random.default_rng(7))
     assert (of[25:][few] >= 0).sum() == 5 and len(few) == 40
 
 
@@ -129,7 +134,7 @@ def test_the_second_stage_sees_every_task() -> None:
     assert evidence(first).shape == (2, evidence_channels(variant), 14, 14)
     assert {name: value.shape for name, value in first.items()} == {name: value.shape for name, value in second.items()}
     alone = heads.final_surface(pooled)
-    torch.testing.assert_close(alone["u"], enlarge(second["u"]))
+    torch.testing.assert_close(alone["u"], upsample_maps(second["u"]))
     # What the first stage says of keypoints reaches the second stage's surface: the tasks are crossed.
     (gradient,) = torch.autograd.grad(second["fine_segm"].sum(), heads.keypoint_predictor.score_lowres.weight)
     assert gradient.abs().max() > 0
@@ -137,7 +142,7 @@ def test_the_second_stage_sees_every_task() -> None:
 
 def test_a_window_of_a_map_is_what_lies_under_the_box() -> None:
     y, x = torch.meshgrid(torch.arange(64.0), torch.arange(96.0), indexing="ij")
-    found = window({"u": torch.stack([x + 0.5, y + 0.5])}, [10.0, 20.0, 66.0, 48.0])["u"]
+    found = region_maps({"u": torch.stack([x + 0.5, y + 0.5])}, [10.0, 20.0, 66.0, 48.0])["u"]
     centre = (torch.arange(WINDOW) + 0.5) / WINDOW
     torch.testing.assert_close(found[0, 0], 10 + centre * 56)
     torch.testing.assert_close(found[1, :, 0], 20 + centre * 28)
@@ -178,11 +183,11 @@ def test_points_read_from_coarser_maps_cost_what_they_cost_on_the_enlarged_ones(
         uv_M2=torch.rand(points, 2),
         weight_M=torch.rand(points),
     )
-    coarser = predictor.coarser(features)
-    maps, finer = readable(predictor, coarser)
-    few = POINT_TERMS[way](maps, marked, box, PointWeights(), finer)
+    low_resolution = predictor.low_resolution(features)
+    maps, upsampling = readable(predictor, low_resolution)
+    few = POINT_TERMS[way](maps, marked, box, PointWeights(), upsampling)
     whole = POINT_TERMS[way](predictor(features), marked, box, PointWeights())
-    assert maps["u"].shape[-1] * finer == predictor(features)["u"].shape[-1]
+    assert maps["u"].shape[-1] * upsampling == predictor(features)["u"].shape[-1]
     for name in whole:
         torch.testing.assert_close(few[name].value(), whole[name].value(), rtol=1e-5, atol=1e-6)
         seen, known = (torch.autograd.grad(one[name].value(), features, retain_graph=True)[0] for one in (few, whole))
@@ -192,6 +197,6 @@ def test_points_read_from_coarser_maps_cost_what_they_cost_on_the_enlarged_ones(
 def test_segmentations_with_a_confidence_are_enlarged_before_they_are_read() -> None:
     predictor = DensePosePredictor(4, map_channels(2, "wc1", True))
     features = torch.randn(1, 4, 3, 3)
-    maps, finer = readable(predictor, {**predictor.coarser(features), "mask": torch.zeros(1, 1, 6, 6)})
-    assert finer == 1 and maps["mask"].shape == (1, 1, 6, 6)
+    maps, upsampling = readable(predictor, {**predictor.low_resolution(features), "mask": torch.zeros(1, 1, 6, 6)})
+    assert upsampling == 1 and maps["mask"].shape == (1, 1, 6, 6)
     torch.testing.assert_close(maps["fine_segm"], predictor(features)["fine_segm"])

@@ -11,9 +11,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.losses.coarse import coarse_targets, coarse_term
-from models.losses.confidence import anisotropic_cost, chart_and_confident_uv_terms, isotropic_cost
-from models.losses.points import PointWeights, RegionPoints, chart_and_uv_terms, on_body, visible_points
+from models.losses.points import (
+    PointWeights,
+    RegionPoints,
+    anisotropic_cost,
+    body_points,
+    chart_and_confident_uv_terms,
+    chart_and_uv_terms,
+    isotropic_cost,
+    visible_points,
+)
+from models.losses.segmentation import coarse_targets, coarse_term
 from tests.golden.loss_recipe import LossBatch, draw_batch
 
 EXPECTED = json.loads((Path(__file__).parents[1] / "golden" / "loss_expected.json").read_text())
@@ -24,7 +32,7 @@ WEIGHTS = {
 
 
 def points_of(batch: LossBatch) -> RegionPoints:
-    """All annotated points in pixels of their picture: 1/256 of the person's box is the unit (facts §8)."""
+    """All annotated points in pixels of their picture: 1/256 of the person's box is the unit."""
     rows: list[list[Tensor]] = []
     for index, one in enumerate(batch.annotations):
         if one is None:
@@ -82,7 +90,7 @@ def test_the_same_points_count(name: str) -> None:
     batch = draw_batch(case["seed"], case["S"], case["K"])
     points = points_of(batch)
     seen = visible_points(points, torch.from_numpy(batch.region_54))
-    counts = (len(points.chart_M), len(seen.chart_M), len(on_body(seen).chart_M))
+    counts = (len(points.chart_M), len(seen.chart_M), len(body_points(seen).chart_M))
     assert counts == (case["n_points"], case["n_valid"], case["n_valid_fg"])
 
 

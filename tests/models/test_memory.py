@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from models.architecture.variant import Variant
-from models.engines.memory import GroupSize
+from models.engines.gpu_memory import BatchSize
 from models.errors import ModelError
 from models.inference.trained_network import open_trained
 from models.inference.zoo_network import ZooNetwork
@@ -33,7 +33,7 @@ def limited(room: int, tried: list[int]):
 
 def test_a_group_that_does_not_fit_is_halved_until_it_does() -> None:
     tried: list[int] = []
-    groups = GroupSize(8, "frame")
+    groups = BatchSize(8, "frame")
     results = groups.over(list(range(19)), limited(2, tried))
     assert [number for result in results for number in result] == [2 * number for number in range(19)]
     assert tried[:3] == [8, 4, 2] and max(tried[3:]) == 2
@@ -42,13 +42,13 @@ def test_a_group_that_does_not_fit_is_halved_until_it_does() -> None:
 
 def test_a_single_one_that_does_not_fit_is_said() -> None:
     with pytest.raises(ModelError, match="does not hold one person") as refused:
-        GroupSize(4, "person").over([1, 2, 3], limited(0, []))
+        BatchSize(4, "person").over([1, 2, 3], limited(0, []))
     assert "network.device" in refused.value.remedy
 
 
 def test_groups_that_fit_stay_whole() -> None:
     tried: list[int] = []
-    GroupSize(4, "frame").over(torch.arange(10), lambda group: tried.append(len(group)))
+    BatchSize(4, "frame").over(torch.arange(10), lambda group: tried.append(len(group)))
     assert tried == [4, 4, 2]
 
 
@@ -61,7 +61,8 @@ def test_a_network_gives_the_same_people_when_the_memory_holds_a_part_of_them(
     assert isinstance(network, ZooNetwork) and isinstance(whole, ZooNetwork)
     frames = np.random.default_rng(1).integers(0, 255, (4, 64, 96, 3), dtype=np.uint8)
     boxes = [np.tile(np.array([5, 4, 60, 60], np.float32), (count, 1)) for count in (3, 0, 1, 2)]
-    propose, pool, map_people = network._prepared.propose, network._prepared.pool_people, network._prepared.map_people
+    prepared = network._prepared
+    propose, pool, predict_surfaces = prepared.propose, prepared.pool_people, prepared.predict_surfaces
     refused: list[str] = []
 
     def proposing(rgb_NHW3: torch.Tensor, *others):
@@ -72,11 +73,11 @@ def test_a_network_gives_the_same_people_when_the_memory_holds_a_part_of_them(
         return pool(levels, _if_it_fits(boxes, 1, "decoded frames", refused))
 
     def mapping(pooled_N: torch.Tensor):
-        return map_people(_if_it_fits(pooled_N, 1, "people", refused))
+        return predict_surfaces(_if_it_fits(pooled_N, 1, "people", refused))
 
     monkeypatch.setattr(network._prepared, "propose", proposing)
     monkeypatch.setattr(network._prepared, "pool_people", pooling)
-    monkeypatch.setattr(network._prepared, "map_people", mapping)
+    monkeypatch.setattr(network._prepared, "predict_surfaces", mapping)
     (found, features), (expected, whole_features) = network.detect(frames), whole.detect(frames)
     assert len(features) == 2 and len(whole_features) == 1
     for one, other in zip(found, expected, strict=True):
@@ -104,4 +105,4 @@ def _if_it_fits(items: Any, room: int, what: str, refused: list[str]) -> Any:
 
 def test_other_errors_pass() -> None:
     with pytest.raises(ZeroDivisionError):
-        GroupSize(4, "frame").over([1], lambda group: 1 // 0)
+        BatchSize(4, "frame").over([1], lambda group: 1 // 0)

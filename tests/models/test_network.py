@@ -11,9 +11,9 @@ import torch
 
 from models.architecture.rcnn import empty_rcnn
 from models.architecture.variant import Variant
-from models.engines.precision import choose_device, choose_engine
+from models.engines.device import choose_device, choose_engine
 from models.errors import ModelError
-from models.inference.opening import open_network
+from models.inference.open_network import open_network
 from models.inference.preprocess import network_size
 from models.inference.zoo_network import Limits, limits_of
 from models.network import NetworkConfig
@@ -67,7 +67,7 @@ def test_limits_are_the_references_unless_configured() -> None:
     ],
 )
 def test_network_sizes(frame_hw: tuple[int, int], expected_hw: tuple[int, int]) -> None:
-    """The first two are the reference's own (fixtures, facts §12); the others follow from 800 and 1333 by hand."""
+    """The first two are the reference's own (fixtures); the others follow from 800 and 1333 by hand."""
     assert network_size(*frame_hw, 800, 1333) == expected_hw
 
 

@@ -18,12 +18,12 @@ import torch
 import torchvision
 
 from models.architecture.box_head import choose_people
-from models.architecture.pooling import pool_levels
 from models.architecture.rcnn import DensePoseRCNN, empty_rcnn
+from models.architecture.roi_pooling import pool_levels
 from models.architecture.variant import Variant
 from models.engines.engine import Engine
-from models.engines.prepared import PreparedRCNN
-from models.inference.assembly import assemble
+from models.engines.prepared_rcnn import PreparedRCNN
+from models.inference.assembly import assemble_surface
 from models.inference.preprocess import network_input, network_size, resize_bgr
 from models.inference.zoo_network import Limits, ZooNetwork
 from models.structures import SurfaceMap
@@ -164,7 +164,7 @@ def test_prepared_levels_and_proposals(
 
 def test_box_head_and_detections(prepared: PreparedRCNN, features: SimpleNamespace, golden: dict[str, Any]) -> None:
     proposals = torch.from_numpy(golden["proposals"])
-    logits, deltas = prepared.judge(features.levels, [proposals])
+    logits, deltas = prepared.classify_boxes(features.levels, [proposals])
     limits = Limits()
     box, score = choose_people(
         logits, deltas, proposals, features.size_hw, limits.score_threshold, limits.nms_threshold, limits.max_people
@@ -230,21 +230,21 @@ def check_surfaces(maps: dict[str, torch.Tensor], golden: dict[str, Any]) -> Non
     for name in MAPS:
         assert np.abs(maps[name][:, :, ::16, ::16].numpy() - golden[f"dp_{name}_sub16"]).max() < CLOSE
     for i in (0, 1):
-        surface = assemble({name: value[i] for name, value in maps.items()}, golden["given_boxes_orig"][i])
+        surface = assemble_surface({name: value[i] for name, value in maps.items()}, golden["given_boxes_orig"][i])
         assert (surface.labels_hw[::5, ::5] == golden[f"given_label_sub5_{i}"]).mean() >= 0.999
         assert np.abs(surface.uv_2hw[:, ::17, ::19] - golden[f"given_uv_float_sub_{i}"]).max() < CLOSE
 
 
 def test_prepared_people(prepared: PreparedRCNN, features: SimpleNamespace, golden: dict[str, Any]) -> None:
     boxes = torch.from_numpy(golden["given_boxes_netscale"])
-    check_surfaces(prepared.map_people(prepared.pool_people(features.levels, [boxes])), golden)
+    check_surfaces(prepared.predict_surfaces(prepared.pool_people(features.levels, [boxes])), golden)
 
 
 def test_prepared_people_deep(
     prepared_deep: PreparedRCNN, features: SimpleNamespace, golden_deep: dict[str, Any]
 ) -> None:
     boxes = torch.from_numpy(golden_deep["given_boxes_netscale"])
-    check_surfaces(prepared_deep.map_people(prepared_deep.pool_people(features.levels, [boxes])), golden_deep)
+    check_surfaces(prepared_deep.predict_surfaces(prepared_deep.pool_people(features.levels, [boxes])), golden_deep)
 
 
 def test_bf16_stays_close(plain: DensePoseRCNN, features: SimpleNamespace, golden: dict[str, Any]) -> None:
@@ -252,9 +252,9 @@ def test_bf16_stays_close(plain: DensePoseRCNN, features: SimpleNamespace, golde
     cpu = torch.device("cpu")
     prepared = PreparedRCNN(copy.deepcopy(plain), engine="torch", device=cpu, precision="bf16", threads=1)
     boxes = torch.from_numpy(golden["given_boxes_netscale"])
-    maps = prepared.map_people(prepared.pool_people(features.levels, [boxes]))
+    maps = prepared.predict_surfaces(prepared.pool_people(features.levels, [boxes]))
     for i in (0, 1):
-        surface = assemble({name: value[i] for name, value in maps.items()}, golden["given_boxes_orig"][i])
+        surface = assemble_surface({name: value[i] for name, value in maps.items()}, golden["given_boxes_orig"][i])
         assert (surface.labels_hw[::5, ::5] == golden[f"given_label_sub5_{i}"]).mean() > 0.98
     for name in ("u", "v"):
         assert np.abs(maps[name][:, :, ::16, ::16].numpy() - golden[f"dp_{name}_sub16"]).max() < 0.03
@@ -288,7 +288,7 @@ def test_results_do_not_depend_on_grouping(prepared: PreparedRCNN, picture: np.n
 
 
 def quantised(surface: SurfaceMap) -> np.ndarray:
-    """U and V as the reference stores them in bytes (facts §7), in a type that has differences."""
+    """U and V as the reference stores them in bytes, in a type that has differences."""
     return (surface.uv_2hw * 255).clip(0, 255).astype(np.uint8).astype(int)
 
 
@@ -306,16 +306,16 @@ def check_full(prepared: PreparedRCNN, features: SimpleNamespace, shared: Path, 
     proposals = torch.from_numpy(full["proposals"])
     pooled = pool_levels(features.levels, torch.zeros(20, dtype=torch.int64), proposals[:20], 7)
     assert slice_error(full, "box_pooled_first20", pooled.permute(0, 3, 1, 2)) < CLOSE
-    logits, deltas = prepared.judge(features.levels, [proposals])
+    logits, deltas = prepared.classify_boxes(features.levels, [proposals])
     assert np.abs(logits.numpy() - [PERSON_SHIFT, 0] - full["cls_logits_shift0"]).max() < CLOSE
     assert np.abs(deltas.numpy() - full["bbox_deltas"]).max() < CLOSE
     boxes = torch.from_numpy(full["given_boxes_netscale"])
-    maps = prepared.map_people(prepared.pool_people(features.levels, [boxes]))
+    maps = prepared.predict_surfaces(prepared.pool_people(features.levels, [boxes]))
     for field in MAPS:
         assert np.abs(maps[field][:, :, ::4, ::4].numpy() - full[f"dp_{field}_sub4_f32"]).max() < CLOSE
         assert np.allclose(maps[field][0].numpy(), full[f"dp_{field}_box0_f16"], rtol=2e-3, atol=2e-3)
     for i in (0, 1):
-        surface = assemble({name: value[i] for name, value in maps.items()}, full["given_boxes_orig"][i])
+        surface = assemble_surface({name: value[i] for name, value in maps.items()}, full["given_boxes_orig"][i])
         expected = full[f"given_iuv_uint8_{i}"]
         assert (surface.labels_hw == expected[0]).mean() >= 0.999
         assert abs((surface.labels_hw > 0).sum() - int(full["given_mask_area"][i])) <= surface.labels_hw.size // 1000

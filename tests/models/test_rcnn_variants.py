@@ -11,13 +11,13 @@ import torch
 import torchvision
 import yaml
 
-from models.architecture.pooling import level_of, pool_levels, roi_align
 from models.architecture.proposals import anchors_at
 from models.architecture.rcnn import empty_rcnn
+from models.architecture.roi_pooling import level_of, pool_levels, roi_align
 from models.architecture.variant import Variant
 from models.checkpoints.zoo import ZOO
-from models.engines.prepared import PreparedRCNN
-from models.inference.zoo_network import Limits, ZooNetwork, variant_of
+from models.engines.prepared_rcnn import PreparedRCNN
+from models.inference.zoo_network import Limits, ZooNetwork, published_variant
 from models.network import NetworkConfig
 
 KEY_LISTS = {
@@ -28,7 +28,7 @@ KEY_LISTS = {
     "R50_WC1M": Variant(confidence="wc1", segm_confidence=True),
     "R50_WC2M": Variant(confidence="wc2", segm_confidence=True),
 }
-COUNTS = {  # tensors and numbers in them, as the reference prints them (facts §1)
+COUNTS = {  # tensors and numbers in them, as the reference prints them
     "R50_s1x": (335, 63_927_330),
     "R101_s1x": (590, 82_971_682),
     "R50_DL": (359, 66_162_210),
@@ -108,14 +108,14 @@ RUNS = {
 
 @pytest.mark.parametrize("name", RUNS)
 def test_runs_from_frame_to_surface(name: str, root: Path) -> None:
-    """Random weights, small frames of two sizes of people: shapes and names of what comes out (facts §1, §6)."""
+    """Random weights, small frames of two sizes of people: shapes and names of what comes out."""
     side, coarse, uncertainty = RUNS[name]
     torch.manual_seed(0)
-    network = empty_rcnn(variant_of(zoo_configs(root)[name])).to_empty(device="cpu")
+    network = empty_rcnn(published_variant(zoo_configs(root)[name])).to_empty(device="cpu")
     for value in network.state_dict().values():
         value.normal_(0, 0.02).abs_()
     prepared = PreparedRCNN(network, engine="torch", device=torch.device("cpu"), precision="fp32", threads=1)
-    maps = prepared.map_people(torch.randn(2, side // 4, side // 4, 256))
+    maps = prepared.predict_surfaces(torch.randn(2, side // 4, side // 4, 256))
     assert maps["coarse_segm"].shape == (2, coarse, side, side)
     assert maps["fine_segm"].shape == maps["u"].shape == maps["v"].shape == (2, 25, side, side)
     zoo = ZooNetwork(prepared, Limits(min_size=96, max_size=160), name=name, sha256="", batch=2)
@@ -135,7 +135,7 @@ def test_runs_from_frame_to_surface(name: str, root: Path) -> None:
 
 
 def test_segmentations_are_weighed_by_their_confidence() -> None:
-    """c = softplus(x) + 0.01 multiplies the logits: with x = 0 everywhere that is log 2 + 0.01 (facts §6)."""
+    """c = softplus(x) + 0.01 multiplies the logits: with x = 0 everywhere that is log 2 + 0.01."""
     variants = (Variant(), Variant(confidence="wc1", segm_confidence=True))
     torch.manual_seed(0)
     x = torch.randn(1, 512, 28, 28)
@@ -180,7 +180,7 @@ def test_pooling_level_follows_size() -> None:
 
 
 def test_first_anchor() -> None:
-    """Printed by the reference: level p2, ratio 0.5, centred on the origin (facts §4)."""
+    """Printed by the reference: level p2, ratio 0.5, centred on the origin."""
     first = anchors_at(torch.tensor([0]), 10, 4, 32)
     assert np.allclose(first.numpy(), [[-22.6274, -11.3137, 22.6274, 11.3137]], atol=1e-4)
     assert np.allclose(anchors_at(torch.tensor([3 * 11 + 1]), 10, 4, 32).numpy(), [[-12, -12, 20, 20]])

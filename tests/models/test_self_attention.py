@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.engines.torch_body import compile_body
+from models.engines.compiled_network import compile_network
 from models.light.architecture.blocks import SelfAttention
 
 
@@ -33,7 +33,7 @@ def test_it_is_multi_head_attention_added_to_what_stood_there() -> None:
 @torch.no_grad()
 def test_it_is_served_as_it_was_trained() -> None:
     block, x = taught(), torch.randn(1, 24, 6, 6)
-    body = compile_body(block, (1, 24, 6, 6), engine="openvino", precision="fp32", threads=1)
+    body = compile_network(block, (1, 24, 6, 6), engine="openvino", precision="fp32", threads=1)
     np.testing.assert_allclose(body(x.numpy()), block(x).numpy(), rtol=1e-4, atol=1e-4)
 
 

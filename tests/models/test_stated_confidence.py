@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.inference.assembly import assemble
-from models.inference.stated_confidence import NEAR, TEMPER, near_probability, tempered
+from models.inference.assembly import assemble_surface
+from models.inference.confidence import NEAR, TEMPER, near_probability, tempered
 
 
 def raw(variance: float) -> torch.Tensor:
@@ -47,7 +47,7 @@ def maps_of_four() -> dict[str, torch.Tensor]:
 
 
 def test_hidden_unsure_of_the_chart_and_unsure_of_uv_are_told_apart() -> None:
-    surface = assemble(maps_of_four(), np.array([0, 0, 16, 16], np.float32))
+    surface = assemble_surface(maps_of_four(), np.array([0, 0, 16, 16], np.float32))
     assert surface.confidence_hw is not None and surface.confidence_hw.dtype == np.float32
     sure, chart, uv, hidden = (float(surface.confidence_hw[8, column]) for column in (1, 5, 9, 14))
     near = 1 - math.exp(-(NEAR**2) / 0.04)
@@ -61,7 +61,7 @@ def test_networks_that_say_no_variance_are_surer_the_more_their_logits_differ() 
     """Two charts whose logits differ by 1 in the second column, by 20 in the others; a body of log-odds ±10."""
     maps = maps_of_four()
     del maps["sigma_2"]
-    surface = assemble(maps, np.array([0, 0, 16, 16], np.float32))
+    surface = assemble_surface(maps, np.array([0, 0, 16, 16], np.float32))
     assert surface.confidence_hw is not None and not surface.uncertainty
     sure, chart, uv, hidden = (float(surface.confidence_hw[8, column]) for column in (1, 5, 9, 14))
     assert sure == uv == pytest.approx(1 / (1 + math.exp(-10 * TEMPER)), abs=1e-3)

@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from models.architecture.convolution import Convolution
-from models.architecture.densepose_head import ConvHead
-from models.architecture.sizes import SIZES
+from models.architecture.densepose_head import ConvHead, Convolution
+from models.architecture.variant import SIZES
 from models.engines.winograd import WinogradConv, use_winograd
 
 
@@ -29,5 +28,5 @@ def test_it_is_the_direct_sum(high: int, wide: int, bias: bool) -> None:
 def test_which_convolutions_it_takes() -> None:
     wide = nn.Sequential(Convolution(128, 256, 3, padding=1), Convolution(128, 256, 3, padding=6, dilation=6))
     assert use_winograd(wide)
-    assert [conv.way is not None for conv in wide if isinstance(conv, Convolution)] == [True, False]
+    assert [conv.fast is not None for conv in wide if isinstance(conv, Convolution)] == [True, False]
     assert not use_winograd(ConvHead(SIZES["nano"]))

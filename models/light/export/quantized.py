@@ -10,7 +10,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from models.engines.engine import Body, compile_graph, openvino_core
+from models.engines.engine import CompiledNetwork, compile_graph, openvino_core
 from models.errors import ModelError
 from models.files.safetensors_file import read_metadata
 from models.files.whole_file import whole_file
@@ -50,7 +50,7 @@ class ReadyLight:
         self._graphs = read_quantized(quantized_path(path), sha256)
         self._threads = threads
 
-    def body(self, half: Half, count: int, height: int, width: int) -> Body:
+    def body(self, half: Half, count: int, height: int, width: int) -> CompiledNetwork:
         """One of the networks for inputs (count, 3, height, width)."""
         return compile_quantized(getattr(self._graphs, half), (count, 3, height, width), self._threads)
 
@@ -99,7 +99,7 @@ def fits(path: Path, source_sha256: str) -> bool:
         raise ModelError(f"not a file of eight-bit graphs ({error})", str(path), "delete or remake it") from error
 
 
-def compile_quantized(graph: Graph, shape: tuple[int, int, int, int], threads: int) -> Body:
+def compile_quantized(graph: Graph, shape: tuple[int, int, int, int], threads: int) -> CompiledNetwork:
     """Make a quantised graph ready for inputs of one shape."""
     model = openvino_core().read_model(model=graph.xml, weights=graph.constants)
     model.reshape(list(shape))

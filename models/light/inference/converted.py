@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from models.engines.engine import Body, Engine, Precision
-from models.engines.torch_body import compile_body
+from models.engines.compiled_network import compile_network
+from models.engines.engine import CompiledNetwork, Engine, Precision
 from models.light.architecture.surface_net import PickedSurface
 from models.light.architecture.weights import load_networks
 from models.light.export.quantized import Half
@@ -34,9 +34,9 @@ class ConvertedLight:
         self._nets = {"detector": detector, "surface": PickedSurface(surface)}
         self._engine, self._precision, self._threads = engine, precision, threads
 
-    def body(self, half: Half, count: int, height: int, width: int) -> Body:
+    def body(self, half: Half, count: int, height: int, width: int) -> CompiledNetwork:
         """One of the networks for inputs (count, 3, height, width)."""
         shape = (count, 3, height, width)
-        return compile_body(
+        return compile_network(
             self._nets[half], shape, engine=self._engine, precision=self._precision, threads=self._threads
         )

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import F32, U8
-from models.engines.engine import Engine, choose_engine, choose_precision, has_int8
+from models.engines.engine import Engine, cpu_engine, cpu_precision, has_int8
 from models.errors import ModelError
 from models.files.digest import file_sha256
 from models.light.architecture.files import quantized_path, require_weights, weights_path
@@ -82,7 +82,7 @@ class LightNetwork:
         require_weights(path)
         self.name = path.stem
         self.sha256 = file_sha256(path)
-        self.engine = choose_engine(config.engine)
+        self.engine = cpu_engine(config.engine)
         self.precision = light_precision(config.precision, self.engine, path, self.sha256)
         self._at_once = threads if config.batch == "auto" else min(config.batch, threads)
         networks = open_networks(path, self.sha256, self.engine, self.precision, threads // self._at_once)
@@ -236,7 +236,7 @@ def light_precision(
         return "int8"
     if wish == "auto" and engine == "openvino" and has_int8() and fits(quantized_path(weights), sha256):
         return "int8"
-    return choose_precision(wish)
+    return cpu_precision(wish)
 
 
 def suppress(box_N4: F32, score_N: F32, overlap: float) -> npt.NDArray[np.int64]:

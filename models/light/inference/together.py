@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from models.arrays import F32, U8
-from models.engines.engine import Body
+from models.engines.engine import CompiledNetwork
 from models.light.export.quantized import Half
 
 
@@ -24,7 +24,7 @@ class Networks(Protocol):
 
     together: int
 
-    def body(self, half: Half, count: int, height: int, width: int) -> Body:
+    def body(self, half: Half, count: int, height: int, width: int) -> CompiledNetwork:
         """The detector or the surface network for inputs (count, 3, height, width)."""
         ...
 
@@ -38,7 +38,7 @@ class Together:
     def __init__(self, networks: Networks, half: Half, height: int, width: int) -> None:
         self._most = networks.together
         self._make = partial(networks.body, half, height=height, width=width)
-        self._bodies: dict[int, Body] = {}
+        self._bodies: dict[int, CompiledNetwork] = {}
         self._making = Lock()
 
     def prepare(self) -> None:
@@ -46,7 +46,7 @@ class Together:
         for count in (1, self._most):
             self._ready(count)
 
-    def _ready(self, count: int) -> Body:
+    def _ready(self, count: int) -> CompiledNetwork:
         with self._making:
             if count not in self._bodies:
                 self._bodies[count] = self._make(count)

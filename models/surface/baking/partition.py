@@ -1,6 +1,6 @@
 """Which chart a face of the left half belongs to, and the cuts that make chart borders clean.
 
-Charts are numbered as in DensePose (facts §10). Limbs are halved by a plane through the bone axis, the torso by a
+Charts are numbered as in DensePose. Limbs are halved by a plane through the bone axis, the torso by a
 coronal surface through hips, shoulders and neck; hands, feet and head are MakeHuman's own islands.
 """
 from __future__ import annotations

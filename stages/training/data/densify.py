@@ -15,8 +15,7 @@ from models.arrays import U8
 from models.checkpoints.trained import Trained, load_trained
 from models.errors import ModelError
 from models.files.whole_file import whole_file
-from models.inference.person_crop import without_ground
-from models.inference.teacher import PersonReader
+from models.inference.single_person import SinglePersonPredictor, without_background
 from models.places import path_named
 from models.structures import SurfaceMap
 from pipeline.stage import Stage, StageError
@@ -56,7 +55,7 @@ class Densify(Stage):
                 )
         yield self._ready
 
-    def _teacher(self) -> tuple[PersonReader, Trained, str]:
+    def _teacher(self) -> tuple[SinglePersonPredictor, Trained, str]:
         path = path_named(self.config.teacher)
         try:
             network, about, sha256 = load_trained(path)
@@ -64,10 +63,10 @@ class Densify(Stage):
             raise StageError(error.what, error.where, "train one with `run_pipeline.py -c train_teacher`") from error
         if not isinstance(network, FullConvNet) or about.kind != "crops":
             raise StageError("this network does not read single people", str(path), "train one with -c train_teacher")
-        return PersonReader(network, side=about.min_size, scales=self.config.scales), about, sha256
+        return SinglePersonPredictor(network, side=about.min_size, scales=self.config.scales), about, sha256
 
 
-def dense(source: AnnotatedSet, reader: PersonReader, sha256: str, *, figure_ground: bool) -> AnnotatedSet:
+def dense(source: AnnotatedSet, reader: SinglePersonPredictor, sha256: str, *, figure_ground: bool) -> AnnotatedSet:
     """A set with its dense surfaces, as a teacher whose file has this sha256 reads them where they are missing."""
     if Path(source.dense).name and not Path(source.dense).name.endswith("densified"):
         return source
@@ -81,13 +80,13 @@ def dense(source: AnnotatedSet, reader: PersonReader, sha256: str, *, figure_gro
     return dataclasses.replace(source, dense=str(folder))
 
 
-def write_surface(path: Path, picture: LabelledPicture, reader: PersonReader, *, figure_ground: bool) -> None:
+def write_surface(path: Path, picture: LabelledPicture, reader: SinglePersonPredictor, *, figure_ground: bool) -> None:
     """Read everyone of a picture and write what was found inside of their masks, whole or not at all."""
     height, width = picture.rgb_HW3.shape[:2]
     label_HW, uv_2HW = np.zeros((height, width), np.uint8), np.zeros((2, height, width), np.uint8)
     for person in picture.people:
         mask_HW = person.mask_HW > 0
-        seen = without_ground(picture.rgb_HW3, mask_HW) if figure_ground else picture.rgb_HW3
+        seen = without_background(picture.rgb_HW3, mask_HW) if figure_ground else picture.rgb_HW3
         paste(reader.surface(seen, person.box_4), mask_HW, label_HW, uv_2HW)
     with whole_file(path) as draft, draft.open("wb") as file:
         np.savez_compressed(file, label_HW=label_HW, uv_2HW=uv_2HW)

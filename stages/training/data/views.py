@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import F32, F64, U8
-from models.inference.person_crop import cut, cut_matrix, square_around, without_ground
 from models.inference.preprocess import resize_bgr
+from models.inference.single_person import crop_matrix, crop_square, square_around, without_background
 from models.metrics.instances import AnnotatedPoints
 from models.surface.body import MIRROR_JOINT
 from models.surface.charts import MIRROR_CHART, MIRROR_COARSE, mirror_maps, mirror_uv
@@ -122,15 +122,15 @@ def person_view(
         ground: whether the background is left; without it only the person's mask is seen.
     """
     mask_HW = picture.people[person].mask_HW
-    rgb_HW3 = picture.rgb_HW3 if ground else without_ground(picture.rgb_HW3, mask_HW > 0)
-    to_view = cut_matrix(square_4, side)
+    rgb_HW3 = picture.rgb_HW3 if ground else without_background(picture.rgb_HW3, mask_HW > 0)
+    to_view = crop_matrix(square_4, side)
     cut_mask = cv2.warpAffine(mask_HW * 255, to_view, (side, side), flags=cv2.INTER_LINEAR) > 127
     # In `shown` a pixel's edge is at a whole number, in OpenCV its centre.
     corner = np.array(
         [[to_view[0, 0], 0, -square_4[0] * to_view[0, 0]], [0, to_view[1, 1], -square_4[1] * to_view[1, 1]]]
     )
     one = shown(picture, person, corner, cut_mask.astype(np.uint8), dense, random)
-    return View(rgb_HW3=cut(rgb_HW3, square_4, side), people=(one,))
+    return View(rgb_HW3=crop_square(rgb_HW3, square_4, side), people=(one,))
 
 
 def jittered_square(box_4: F32, scales: tuple[float, float], random: Rng) -> F64:

@@ -15,7 +15,8 @@ from torch import nn
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.places import places
 from models.light.teachers.box_teacher import PlaceTeacher
-from models.losses.light_detector import detector_losses, taught_losses
+from models.losses.light_detector import detector_losses
+from models.losses.light_distillation import detector_distillation
 from stages.training.data.backgrounds import over, random_background
 from stages.training.data.labelled_photos import PERSON, UNSURE
 from stages.training.data.photo_pool import PhotoPool, PoolPhoto
@@ -128,5 +129,5 @@ def detector_loss(net: nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
     where = places_on(rgb.device)
     row, part_logits = net.forward_with_parts(rgb.float())
     own = detector_losses(row, part_logits, where, box, kind, part)
-    taught = taught_losses(row, where, answer)
+    taught = detector_distillation(row, where, answer)
     return {**own._asdict(), **taught._asdict()}

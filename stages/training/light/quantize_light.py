@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from models.engines.compiled_network import convert_network
 from models.engines.engine import import_openvino
-from models.engines.torch_body import convert_body
 from models.files.digest import file_sha256
 from models.light.architecture.files import quantized_path
 from models.light.architecture.pixels import CROP
@@ -94,7 +94,7 @@ def quantized(
     from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
     from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
-    model = convert_body(net, (1, 3, side, side))
+    model = convert_network(net, (1, 3, side, side))
     data = nncf.Dataset([np.asarray(batch_of(step)[0].float().contiguous()) for step in range(pictures)])
     made = nncf.quantize(
         model,

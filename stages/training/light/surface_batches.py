@@ -10,8 +10,15 @@ from torch import nn
 
 from models.light.architecture.pixels import CROP
 from models.light.architecture.surface_net import SurfaceNet
-from models.losses.light_surface import ALL_CELLS, BodyPlaces, Counting, body_places, joint_loss, surface_losses
-from models.losses.light_taught import SurfaceTeacher, taught_surface
+from models.losses.light_distillation import SurfaceTeacher, surface_distillation
+from models.losses.light_surface import (
+    ALL_CELLS,
+    BodyPlaces,
+    SurfaceLossConfig,
+    body_places,
+    joint_loss,
+    surface_losses,
+)
 from stages.training.data.backgrounds import nobody, random_background
 from stages.training.data.photo_pool import PhotoPool
 from stages.training.data.scene_pool import ScenePool
@@ -133,7 +140,7 @@ def surface_loss(
     net: nn.Module,
     batch: Batch,
     *,
-    counting: Counting = ALL_CELLS,
+    counting: SurfaceLossConfig = ALL_CELLS,
     teacher: SurfaceTeacher | None = None,
 ) -> Mapping[str, torch.Tensor]:
     """The surface network's loss terms on a batch of `SurfaceBatches`, and those of learning from a teacher."""
@@ -145,5 +152,5 @@ def surface_loss(
     if net.joints is not None:
         losses["joint"] = joint_loss(net.joints(x_NCHW), joint, rgb.shape[-1])
     if teacher is not None:
-        losses |= taught_surface(net, x_NCHW, teacher(rgb), metric_uv=counting.metric_uv)._asdict()
+        losses |= surface_distillation(net, x_NCHW, teacher(rgb), metric_uv=counting.metric_uv)._asdict()
     return losses

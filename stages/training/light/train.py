@@ -14,8 +14,8 @@ from models.light.architecture.pixels import CROP
 from models.light.architecture.sizes import DetectorSizes, LightSizes, SurfaceSizes
 from models.light.architecture.surface_net import SurfaceNet
 from models.light.architecture.weights import read_sizes, write_weights
-from models.losses.light_surface import Counting
-from models.losses.light_taught import read_teacher
+from models.losses.light_distillation import read_teacher
+from models.losses.light_surface import SurfaceLossConfig
 from models.places import path_named
 from pipeline.stage import Job, Stage
 from stages.payloads import Written
@@ -149,7 +149,7 @@ class TrainSurface(Stage):
         torch.manual_seed(config.seed)
         self.half = Half(SurfaceNet(self.sizes), config, name="surface", threads=threads)
         teacher = read_teacher(path_named(config.teacher)).to(self.half.device) if config.teacher else None
-        counting = Counting(
+        counting = SurfaceLossConfig(
             metric_uv=config.metric_uv,
             as_points=config.as_points,
             extremities=config.extremities,

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.architecture.pooling import image_index, roi_align
 from models.architecture.rcnn import DensePoseRCNN
+from models.architecture.roi_pooling import image_index, roi_align
 from models.arrays import U8
 from models.inference.assembly import decide_labels
 from models.inference.preprocess import MEAN_BGR

@@ -17,7 +17,7 @@ from models.architecture.fcn import FullConvNet
 from models.architecture.rcnn import DensePoseRCNN
 from models.architecture.variant import Variant
 from models.checkpoints.trained import Kind, Trained, begin_from, make_network, read_about, write_trained
-from models.engines.precision import choose_device
+from models.engines.device import choose_device
 from models.learning.learner import FcnLearner, LossConfig, RcnnLearner
 from models.learning.training_batch import TrainingBatch
 from models.network import NetworkConfig

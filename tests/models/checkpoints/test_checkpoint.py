@@ -15,8 +15,7 @@ from torch import nn
 
 from models.architecture.box_head import BoxPredictor
 from models.architecture.rcnn import empty_rcnn
-from models.architecture.sizes import SIZES
-from models.architecture.variant import Variant
+from models.architecture.variant import SIZES, Variant
 from models.checkpoints.caffe2_names import rename_caffe2
 from models.checkpoints.checkpoint import Checkpoint, fit, read_checkpoint
 from models.errors import ModelError
@@ -176,7 +175,7 @@ def caffe2_backbone() -> dict[str, np.ndarray]:
 
 
 def test_imagenet_backbones(tmp_path: Path) -> None:
-    """Caffe2 names become exactly the backbone's, and a norm without statistics is x * scale + shift (facts §9)."""
+    """Caffe2 names become exactly the backbone's, and a norm without statistics is x * scale + shift."""
     arrays = caffe2_backbone() | {
         "fc1000_w": np.zeros((2, 2)),
         "conv1_b": np.zeros(64),
@@ -194,7 +193,7 @@ def test_imagenet_backbones(tmp_path: Path) -> None:
 
 
 def test_detectron1_heads() -> None:
-    """The background moves from the first place to the last, and has no box (facts §9)."""
+    """The background moves from the first place to the last, and has no box."""
     scores, deltas = torch.tensor([[1.0], [2.0]]), torch.arange(8.0)[:, None]
     found = rename_caffe2({"cls_score_w": scores, "bbox_pred_w": deltas, "fpn_inner_res4_22_sum_lateral_w": scores})
     assert found["roi_heads.box_predictor.cls_score.weight"].tolist() == [[2.0], [1.0]]

@@ -10,7 +10,8 @@ from torchvision.ops import box_iou, generalized_box_iou
 
 from models.light.architecture.detector import decode_boxes
 from models.light.architecture.places import boxes_at, places
-from models.losses.light_detector import assign_places, detector_losses, pair_iou, taught_losses
+from models.losses.light_detector import assign_places, detector_losses, pair_iou
+from models.losses.light_distillation import detector_distillation
 
 
 def torch_places(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -88,11 +89,11 @@ def test_a_teacher_costs_nothing_where_it_was_not_asked_and_least_where_it_is_me
     rows = torch.zeros(1, count, 5)
     own = decode_boxes(rows[..., 1:], *where)
     answer = torch.cat([torch.full((1, count, 1), 0.5), own], 2)
-    met = taught_losses(rows, where, answer)
+    met = detector_distillation(rows, where, answer)
     assert met.taught_score == pytest.approx(math.log(2) / 0.5, rel=1e-5)  # the entropy of 1/2, per unit of score
     assert met.taught_box == pytest.approx(0, abs=1e-5)
-    shifted = taught_losses(rows, where, answer + torch.tensor([0, 16.0, 0, 16.0, 0]) * where[1][:, None] / 8)
+    shifted = detector_distillation(rows, where, answer + torch.tensor([0, 16.0, 0, 16.0, 0]) * where[1][:, None] / 8)
     # boxes of two strides a side moved by two strides: they touch, IoU is 0, and so is the hull's excess
     assert shifted.taught_box == pytest.approx(2.0, abs=1e-4)
-    asked = taught_losses(rows, where, torch.full((1, count, 5), -1.0))
+    asked = detector_distillation(rows, where, torch.full((1, count, 5), -1.0))
     assert asked.taught_score == asked.taught_box == 0

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from models.engines import engine
-from models.engines.engine import choose_engine
-from models.engines.torch_body import compile_body
+from models.engines.compiled_network import compile_network
+from models.engines.engine import cpu_engine
 from models.errors import ModelError
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.pixels import CROP, fit_size
@@ -55,17 +55,17 @@ def test_engines_agree(make: type, shape: tuple[int, int, int, int]) -> None:
     torch.manual_seed(1)
     net = make() if make is PersonDetector else PickedSurface(make())
     pixels = (np.random.default_rng(0).random(shape) * 255).astype(np.float32)
-    torch_out = compile_body(net, shape, engine="torch", precision="fp32", threads=1)(pixels)
-    openvino_out = compile_body(net, shape, engine="openvino", precision="fp32", threads=1)(pixels)
+    torch_out = compile_network(net, shape, engine="torch", precision="fp32", threads=1)(pixels)
+    openvino_out = compile_network(net, shape, engine="openvino", precision="fp32", threads=1)(pixels)
     close = np.isclose(torch_out, openvino_out, atol=1e-3, rtol=1e-3)
     assert close.mean() > 0.999  # a tie between two charts may fall either way
 
 
 def test_engine_is_chosen_openly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine.importlib.util, "find_spec", lambda name: None)
-    assert choose_engine("auto") == "torch"
+    assert cpu_engine("auto") == "torch"
     with pytest.raises(ModelError, match="pip install openvino"):
-        choose_engine("openvino")
+        cpu_engine("openvino")
 
 
 def test_frames_do_not_depend_on_each_other(network: LightNetwork) -> None:

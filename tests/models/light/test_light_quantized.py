@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from models.engines.engine import choose_precision, has_int8
-from models.engines.torch_body import compile_body, convert_body
+from models.engines.compiled_network import compile_network, convert_network
+from models.engines.engine import cpu_precision, has_int8
 from models.errors import ModelError
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.files import quantized_path
@@ -37,7 +37,7 @@ class Doubling(nn.Module):
 
 def written(folder: Path) -> Path:
     """A file of two graphs."""
-    graph = saved(convert_body(Doubling(), (1, 3, 8, 8)))
+    graph = saved(convert_network(Doubling(), (1, 3, 8, 8)))
     path = quantized_path(folder / "light.safetensors")
     write_quantized(path, QuantizedLight(source_sha256=SOURCE, detector=graph, surface=graph))
     return path
@@ -48,7 +48,7 @@ def test_graphs_come_back_and_run_at_another_size(tmp_path: Path) -> None:
     assert path.name == "light_int8.safetensors"
     read = read_quantized(path, SOURCE)
     x = np.random.default_rng(0).random((1, 3, 16, 12), np.float32)
-    expected = compile_body(Doubling(), (1, 3, 16, 12), engine="torch", precision="fp32", threads=1)(x)
+    expected = compile_network(Doubling(), (1, 3, 16, 12), engine="torch", precision="fp32", threads=1)(x)
     np.testing.assert_allclose(compile_quantized(read.detector, (1, 3, 16, 12), 1)(x), expected, atol=1e-5)
 
 
@@ -78,11 +78,11 @@ def test_damage_absence_and_wrong_engines_are_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="OpenVINO alone"):
         light_precision("int8", "torch", path, SOURCE)
     with pytest.raises(ModelError, match="only the light network"):
-        choose_precision("int8")
+        cpu_precision("int8")
 
 
 def test_a_detectors_first_layer_and_what_it_says_are_named() -> None:
-    model = convert_body(PersonDetector(), (1, 3, 64, 96))
+    model = convert_network(PersonDetector(), (1, 3, 64, 96))
     shapes = {
         op.get_friendly_name(): (op.input(1).get_shape()[1], op.output(0).get_shape()[1])
         for op in model.get_ordered_ops()

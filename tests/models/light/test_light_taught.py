@@ -9,8 +9,14 @@ from models.light.architecture.files import BUILT_IN
 from models.light.architecture.sizes import SurfaceSizes
 from models.light.architecture.surface_net import SurfaceLogits, SurfaceNet
 from models.light.architecture.weights import load_networks
+from models.losses.light_distillation import (
+    SurfaceTeacher,
+    TeacherPrediction,
+    read_teacher,
+    surface_distillation,
+    unflipped,
+)
 from models.losses.light_surface import PART_WEIGHT
-from models.losses.light_taught import Answer, SurfaceTeacher, mirrored, read_teacher, taught_surface
 from models.surface.charts import mirror_maps
 
 
@@ -24,7 +30,7 @@ def logits(side: int = 8) -> SurfaceLogits:
 
 
 def test_mirrored_answers_are_those_of_the_mirrored_maps() -> None:
-    said, turned = logits(), mirrored(logits())
+    said, turned = logits(), unflipped(logits())
     assert torch.equal(turned.person, said.person.flip(3))
     for chart in range(1, 25):
         label_GG = np.full((8, 8), chart, np.uint8)
@@ -34,14 +40,14 @@ def test_mirrored_answers_are_those_of_the_mirrored_maps() -> None:
         found_2GG = np.stack([np.asarray(axis[0, other]) for axis in (turned.u, turned.v)])
         np.testing.assert_allclose(found_2GG, wanted_2GG, atol=1e-6)
         assert torch.equal(turned.part[:, other], said.part[:, chart - 1].flip(2))
-    for once, twice in zip(said, mirrored(turned), strict=True):
+    for once, twice in zip(said, unflipped(turned), strict=True):
         torch.testing.assert_close(twice, once)
 
 
 def test_a_teacher_says_the_mirrored_of_a_mirror_image() -> None:
     teacher = read_teacher(BUILT_IN)
     seen, turned = teacher(rgb()), teacher(rgb().flip(3))
-    again = mirrored(SurfaceLogits(turned.person_N1GG, turned.part_N24GG, turned.u_N24GG, turned.v_N24GG))
+    again = unflipped(SurfaceLogits(turned.person_N1GG, turned.part_N24GG, turned.u_N24GG, turned.v_N24GG))
     for one, other in zip(seen, again, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-4)
     assert not any(parameter.requires_grad for parameter in teacher.parameters())
@@ -52,14 +58,14 @@ def test_the_losses_are_the_closed_forms_over_whole_maps() -> None:
     said = net(rgb())
     random = torch.Generator().manual_seed(3)
     sides = said.person.shape[2:]
-    answer = Answer(
+    answer = TeacherPrediction(
         torch.rand(2, 1, *sides, generator=random),
         torch.rand(2, 24, *sides, generator=random).softmax(1),
         torch.rand(2, 24, *sides, generator=random),
         torch.rand(2, 24, *sides, generator=random),
     )
     with torch.no_grad():
-        found = taught_surface(net, net.features(rgb()), answer)
+        found = surface_distillation(net, net.features(rgb()), answer)
         seen_NGG = (answer.person_N1GG > 0.5).float()[:, 0]
         weight_NKGG = answer.part_N24GG * PART_WEIGHT[:, None, None] * seen_NGG[:, None]
         part = -(said.part.log_softmax(1) * weight_NKGG).sum() / weight_NKGG.sum()
@@ -79,7 +85,7 @@ def test_a_pupil_comes_nearer_to_its_teacher() -> None:
     totals = []
     for _ in range(30):
         optimizer.zero_grad()
-        total = torch.stack(list(taught_surface(pupil, pupil.features(rgb()), answer))).sum()
+        total = torch.stack(list(surface_distillation(pupil, pupil.features(rgb()), answer))).sum()
         total.backward()
         optimizer.step()
         totals.append(float(total.detach()))

@@ -12,7 +12,7 @@ from models.architecture.variant import Variant
 from models.checkpoints.trained import Trained, make_network, write_trained
 from models.checkpoints.zoo import ZOO as ZOO_FILES
 from models.errors import ModelError
-from models.inference.opening import configuration_of, fetch_weights
+from models.inference.open_network import configuration_of, fetch_weights
 from models.network import NetworkConfig
 from pipeline.command.published import fitting_network
 from pipeline.config import load_config

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from models.inference.person_crop import FILL
+from models.inference.single_person import FILL
 from models.metrics.coco_ap import CocoFound, CocoTruth, mask_ap
 from models.metrics.densepose_evaluator import THRESHOLD_T
 from models.metrics.pointwise import area_under_curve

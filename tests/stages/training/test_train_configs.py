@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from models.checkpoints.trained import load_trained
-from models.inference.opening import open_network
+from models.inference.open_network import open_network
 from models.network import NetworkConfig
 from pipeline.command.cli import main
 from pipeline.config import CONFIGS, load_config

@@ -27,7 +27,7 @@ from models.light.architecture.pixels import CROP
 from models.light.architecture.sizes import UNSAID_SIZES, DetectorSizes, LightSizes, SurfaceSizes
 from models.light.architecture.surface_net import GRID, SurfaceNet
 from models.light.architecture.weights import read_sizes, read_weights, write_weights
-from models.losses.light_detector import taught_losses
+from models.losses.light_distillation import detector_distillation
 from models.network import NetworkConfig
 from models.surface.body import COCO_KEYPOINTS
 from pipeline.config import load_config
@@ -280,7 +280,7 @@ def on_gpu(net: nn.Module, loss_of: Loss, batch: Batch) -> None:
 def test_what_is_left_on_the_cpu_is_noticed() -> None:
     with FakeTensorMode(allow_non_fake_inputs=True), pytest.raises(RuntimeError, match="device"):
         rows = torch.zeros(2, PLACES, 5, device="cuda:0")
-        taught_losses(rows, places_on(torch.device("cpu")), rows)
+        detector_distillation(rows, places_on(torch.device("cpu")), rows)
     places_on.cache_clear()
 
 

@@ -15,10 +15,10 @@ import torch
 from torch import distributed, multiprocessing, nn
 
 from models.architecture.variant import Variant
-from models.learning.assignment import Sampling
+from models.learning.label_assignment import Sampling
 from models.learning.learner import LossConfig
 from models.losses.points import PointWeights
-from models.losses.terms import Term, settle
+from models.losses.terms import Term, normalise_terms
 from pipeline.stage import StageError
 from stages.synthetic.synthesize import Synthesize
 from stages.training.data.annotated_sets import SetConfig, prepared
@@ -167,5 +167,5 @@ def test_a_batch_that_cannot_be_shared_is_refused() -> None:
 def test_a_mean_over_workers_is_a_mean_over_all() -> None:
     """Without workers a term is its own mean, and a sum stays one."""
     terms = {"mean": Term(torch.tensor(6.0), 4, 2.0), "sum": Term(torch.tensor(6.0), None, 0.5)}
-    assert settle(terms) == {"mean": torch.tensor(3.0), "sum": torch.tensor(3.0)}
-    assert settle({"nothing": Term(torch.tensor(0.0), 0.0)})["nothing"] == 0
+    assert normalise_terms(terms) == {"mean": torch.tensor(3.0), "sum": torch.tensor(3.0)}
+    assert normalise_terms({"nothing": Term(torch.tensor(0.0), 0.0)})["nothing"] == 0

@@ -1,4 +1,4 @@
-"""Groups that fit into the memory of a GPU: where one does not, half of it is tried; later ones stay that small."""
+"""Batch sizes that fit into the memory of a GPU: after an out-of-memory error the batch size is halved for good."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from models.errors import ModelError
 Result = TypeVar("Result")
 
 
-class GroupSize:
-    """How many frames or people are computed at once.
+class BatchSize:
+    """The number of frames or people that are computed at once.
 
     Args:
-        size: to begin with.
-        what: is in a group, for the message.
+        size: initial batch size.
+        what: name of one item, for the message.
     """
 
     def __init__(self, size: int, what: str) -> None:
@@ -25,10 +25,10 @@ class GroupSize:
         self._what = what
 
     def over(self, items: Sequence[Any] | Any, run: Callable[[Any], Result]) -> list[Result]:
-        """What `run` gives for one group after the other; halves the size where memory runs out.
+        """Results of `run` for one batch after the other. Halves the batch size when memory runs out.
 
         Raises:
-            ModelError: a single item does not fit.
+            ModelError: one single item does not fit.
         """
         results: list[Result] = []
         start = 0
@@ -38,11 +38,11 @@ class GroupSize:
                 results.append(run(group))
             except torch.OutOfMemoryError as error:
                 if len(group) == 1:
-                    what = f"the GPU's memory does not hold one {self._what}"
+                    what = f"one {self._what} does not fit into the GPU's memory"
                     raise ModelError(what, "network", "lower network.max_size, or set network.device to cpu") from error
                 self.size = len(group) // 2
             else:
                 start += len(group)
                 continue
-            torch.cuda.empty_cache()  # only now: the error held on to what the failed group had made
+            torch.cuda.empty_cache()  # only here: the exception holds tensors of the failed batch until its block ends
         return results

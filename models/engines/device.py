@@ -1,4 +1,4 @@
-"""On which device, with which engine and in which precision the published network runs."""
+"""Choice of device, engine and precision for torch networks."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from typing import Literal
 
 import torch
 
-from models.engines import engine as cpu
-from models.engines.engine import Engine, Precision
+from models.engines.engine import Engine, Precision, cpu_engine, cpu_precision
 from models.errors import ModelError
 
 
 def choose_device(wish: Literal["auto", "cpu", "cuda"], key: str = "network.device") -> torch.device:
-    """The device of a wish, which the configuration's `key` holds; "auto" is a GPU when there is one.
+    """The device for a configured value; "auto" is a GPU if there is one.
+
+    Args:
+        wish: the configured value.
+        key: configuration key, for the message.
 
     Raises:
-        ModelError: a GPU is asked for and there is none.
+        ModelError: "cuda" is requested but torch finds no GPU.
     """
     if wish == "cuda" and not torch.cuda.is_available():
         raise ModelError("there is no GPU that torch can use", key, "use auto or cpu")
@@ -25,26 +28,26 @@ def choose_device(wish: Literal["auto", "cpu", "cuda"], key: str = "network.devi
 
 
 def choose_engine(wish: Literal["auto", "torch", "openvino"], device: torch.device) -> Engine:
-    """The engine of a wish: torch on a GPU; on a CPU "auto" is OpenVINO where it is installed.
+    """The engine for a configured value: torch on a GPU; on a CPU "auto" is OpenVINO if it is installed.
 
     Raises:
-        ModelError: OpenVINO is asked for and is not installed, or for a GPU.
+        ModelError: "openvino" is requested but not installed, or the device is a GPU.
     """
     if device.type == "cpu":
-        return cpu.choose_engine(wish)
+        return cpu_engine(wish)
     if wish == "openvino":
         raise ModelError("OpenVINO runs on the CPU here", "network.engine", "use auto or torch, or network.device: cpu")
     return "torch"
 
 
 def choose_precision(wish: Literal["auto", "fp32", "bf16", "int8"], device: torch.device) -> Precision:
-    """The precision of a wish; "auto" is bf16 where the hardware multiplies it, else fp32.
+    """The precision for a configured value; "auto" is bf16 if the hardware supports it, else fp32.
 
     Raises:
-        ModelError: int8 is asked for; only the light network has eight-bit graphs.
+        ModelError: "int8" is requested; only the light network has int8 graphs.
     """
     if device.type == "cpu" or wish == "int8":
-        return cpu.choose_precision(wish)
+        return cpu_precision(wish)
     if wish == "auto":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     return wish

@@ -1,4 +1,4 @@
-"""The network behind a configuration, whatever its kind."""
+"""Opens the network of a configuration, of any kind."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from models.places import path_named
 
 
 def fetch_weights(config: NetworkConfig) -> None:
-    """Download the weights of a configuration where they are published ones and not here yet.
+    """Download a configuration's published weights if they are not in the cache yet.
 
-    Raises ModelError where they cannot be had, or are of another network than the configuration's.
+    Raises: ModelError if the download fails or the weights belong to another kind of network.
     """
     if config.kind == "zoo" and config.weights.startswith("zoo:"):
         from models.inference.zoo_network import checkpoint_path
@@ -24,7 +24,7 @@ def fetch_weights(config: NetworkConfig) -> None:
 
 
 def refuse_other_kinds(path: Path) -> None:
-    """Raises ModelError for weights of another network than the light one, saying which setting they want."""
+    """Raise ModelError for weights that are not of the light network. The message names the setting they need."""
     from models.checkpoints.trained import read_about
     from models.checkpoints.zoo import ZOO
 
@@ -34,28 +34,28 @@ def refuse_other_kinds(path: Path) -> None:
         raise ModelError(what, str(path), f"add -c {configuration_of(published)}")
     try:
         kind = read_about(path).kind
-    except ModelError:  # the light network says itself what is wrong with them
+    except ModelError:  # the light network reports what is wrong with the file
         return
-    what = f"these weights are of a trained network of the kind '{kind}', not of the light one"
+    what = f"these weights are of a trained network of kind '{kind}', not of the light one"
     raise ModelError(what, str(path), "add --set network.kind=trained")
 
 
 def configuration_of(published: str) -> str:
-    """The configuration of published weights: `zoo_r101_dl` of `densepose_rcnn_R_101_FPN_DL_s1x`."""
+    """Name of the configuration for published weights: `zoo_r101_dl` for `densepose_rcnn_R_101_FPN_DL_s1x`."""
     _, depth, *rest = published.removeprefix("densepose_rcnn_").replace("_FPN", "").split("_")
     return "_".join([f"zoo_r{depth}", *([part.lower() for part in rest if part != "s1x"] or ["s1x"])])
 
 
 @functools.lru_cache(maxsize=4)
 def open_network(config: NetworkConfig, threads: int) -> Network:
-    """Load the network of a configuration; two stages of one process that ask for the same one share it.
+    """Load the network of a configuration. Stages of one process with equal configurations share one network.
 
     Args:
         config: the `network:` section.
         threads: compute threads of this process.
 
     Raises:
-        ModelError: weights that are missing, broken or of another network.
+        ModelError: the weights are missing, damaged or of another network.
     """
     if config.kind == "zoo":
         from models.inference.zoo_network import open_zoo

@@ -1,7 +1,7 @@
-"""RoIAlign as the reference uses it everywhere: no half-pixel shift, 2 x 2 samples a bin (facts §0.1; He et al. 2017).
+"""RoIAlign as in the reference: no half-pixel shift, 2 x 2 samples per bin (He et al. 2017).
 
-One bin is a weighted sum of 16 cells. On channels-last maps that is a bag of rows, which `embedding_bag` adds up in
-vector registers; torchvision's own kernel wants channels first and walks single values (5x slower on a CPU).
+One bin is a weighted sum of 16 cells. On channels-last maps these cells are rows, which `embedding_bag` adds with
+vector instructions; torchvision's kernel needs channels first and is much slower on a CPU.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ CANONICAL_LEVEL = 4
 
 
 def level_of(box_N4: Tensor) -> Tensor:
-    """(N,) int64: 0..3, which of p2..p5 a box of network pixels is pooled from (Lin et al. 2017, eq. 1)."""
+    """Level (N,) int64 from which each box (network pixels) is pooled: 0..3 for p2..p5 (Lin et al. 2017, eq. 1)."""
     area = (box_N4[:, 2] - box_N4[:, 0]) * (box_N4[:, 3] - box_N4[:, 1])
     level = torch.floor(CANONICAL_LEVEL + torch.log2(area.sqrt() / CANONICAL_SIZE + 1e-8))
     return level.clamp(2, 5).to(torch.int64) - 2
 
 
 def axis_taps(start_N: Tensor, stop_N: Tensor, bins: int, cells: int) -> tuple[Tensor, Tensor]:
-    """Cells and weights along one axis: each bin is the mean of two samples, each between two cells.
+    """Cells and weights along one axis: a bin is the mean of two samples, each interpolated between two cells.
 
     Args:
-        start_N, stop_N: the boxes' edges in cells, float32.
-        bins: of the pooled map.
-        cells: of the feature map; a sample outside of [-1, cells] counts as 0.
+        start_N, stop_N: edges of the boxes in cells, float32.
+        bins: bins of the pooled map along this axis.
+        cells: cells of the feature map along this axis; a sample outside of [-1, cells] counts as 0.
 
     Returns:
         index (N, bins, 4) int64 and weight (N, bins, 4) float32.
@@ -51,13 +51,13 @@ def roi_align(map_NHWC: Tensor, image_K: Tensor, box_K4: Tensor, scale: float, b
 
     Args:
         map_NHWC: contiguous, float.
-        image_K: int64, the image each box belongs to.
+        image_K: int64, image of each box.
         box_K4: x0, y0, x1, y1 float32 in network pixels.
         scale: cells per network pixel.
-        bins: side of the pooled map.
+        bins: bins per side of the pooled map.
 
     Returns:
-        (K, bins, bins, C) of the map's dtype.
+        (K, bins, bins, C), dtype of the map.
     """
     _, height, width, channels = map_NHWC.shape
     box = box_K4 * scale
@@ -75,13 +75,13 @@ def roi_align(map_NHWC: Tensor, image_K: Tensor, box_K4: Tensor, scale: float, b
 
 
 def image_index(boxes: list[Tensor]) -> Tensor:
-    """(K,) int64: the picture each of the concatenated boxes belongs to."""
+    """Image (K,) int64 of each box, when the lists of all images are concatenated."""
     counts = torch.tensor([len(one) for one in boxes], device=boxes[0].device)
     return torch.repeat_interleave(counts)
 
 
 def pool_levels(levels: list[Tensor], image_K: Tensor, box_K4: Tensor, bins: int) -> Tensor:
-    """Pool every box from the level of p2..p5 that fits its size.
+    """Pool each box from the pyramid level that suits its size.
 
     Args:
         levels: p2..p5, (N, H, W, C).

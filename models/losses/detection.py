@@ -1,4 +1,4 @@
-"""Losses of the two detection stages: proposals and boxes (facts §8; Ren et al. 2015)."""
+"""Losses of proposals and of the box head (Ren et al. 2015)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def proposal_terms(
     """Losses of the sampled anchors of a batch.
 
     Args:
-        logit_A, delta_A4: what the network says of the sampled anchors.
-        wanted_A: bool, which of them are people.
-        target_P4: the deltas wanted of those, in order.
-        anchors: what both sums are divided by: anchors a picture times pictures.
+        logit_A, delta_A4: predictions for the sampled anchors.
+        wanted_A: bool, which anchors are positive.
+        target_P4: target deltas of the positive anchors, in order.
+        anchors: divisor of both sums: anchors per image times images.
 
     Returns:
         Terms `objectness` (binary cross entropy) and `proposal_box` (L1).
@@ -34,9 +34,10 @@ def box_terms(logit_K2: Tensor, delta_K4: Tensor, person_K: Tensor, target_P4: T
     """Losses of the sampled regions of a batch.
 
     Args:
-        logit_K2: person, background.
+        logit_K2: logits of person and background.
+        delta_K4: predicted deltas.
         person_K: bool, which regions are people.
-        target_P4: the deltas wanted of those, in order.
+        target_P4: target deltas of the regions of people, in order.
 
     Returns:
         Terms `class` (cross entropy, mean) and `box` (L1 summed over people, divided by all regions).
@@ -49,7 +50,7 @@ def box_terms(logit_K2: Tensor, delta_K4: Tensor, person_K: Tensor, target_P4: T
 
 
 def box_deltas(from_N4: Tensor, to_N4: Tensor, weights: tuple[float, float, float, float]) -> Tensor:
-    """What `boxes.apply_deltas` must be given to make the second boxes of the first: its inverse."""
+    """Deltas with which `boxes.apply_deltas` turns the first boxes into the second ones."""
     size, wanted = from_N4[:, 2:] - from_N4[:, :2], to_N4[:, 2:] - to_N4[:, :2]
     shift = (to_N4[:, :2] + 0.5 * wanted - from_N4[:, :2] - 0.5 * size) / size
     return torch.cat([shift, (wanted / size).log()], dim=1) * from_N4.new_tensor(weights)

@@ -1,11 +1,12 @@
-"""DensePose-RCNN cut where an engine hands over to plain code: four parts that are layers and nothing else.
+"""DensePose-RCNN as four parts of layers only, which torch or OpenVINO run.
 
-Between them stand the choices (which proposals, which people) and the pooling. Maps cross the cuts as (N, H, W, C), the
-memory order in which every engine computes and from which pooling reads whole cells.
+Selection (of proposals and people) and pooling are plain code between the parts. Maps pass between parts as
+(N, H, W, C): engines compute in this memory order, and pooling reads whole cells.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import torch
@@ -14,26 +15,27 @@ from torch import Tensor, nn
 from models.architecture.box_head import BINS
 from models.architecture.decoder import Decoder
 from models.architecture.rcnn import DensePoseRCNN
+from models.engines.engine import Precision, compile_request, import_openvino
 
-Run = Callable[[Sequence[Tensor]], list[Tensor]]
-"""A part made ready by an engine."""
+RunPart = Callable[[Sequence[Tensor]], list[Tensor]]
+"""A part compiled by an engine."""
 
 
-class Part(nn.Module):
-    """A piece of the network that an engine runs as one.
+class NetworkPart(nn.Module):
+    """A piece of the network that an engine compiles as one graph.
 
     Attributes:
-        examples: small inputs, float32, one per argument. Sizes may differ later, channels may not.
+        examples: small float32 inputs, one per argument. Real inputs may differ in size, but not in channels.
     """
 
     examples: tuple[Tensor, ...]
 
     def cast(self, x: Tensor) -> Tensor:
-        """To the precision of the part's weights."""
+        """Convert to the dtype of the part's weights."""
         return x.to(next(self.parameters()).dtype)
 
     def channels_first(self, x_NHWC: Tensor) -> Tensor:
-        """(N, C, H, W) in channels-last memory and in the weights' precision."""
+        """(N, C, H, W) in channels-last memory, with the dtype of the weights."""
         return self.cast(x_NHWC).permute(0, 3, 1, 2)
 
 
@@ -42,8 +44,8 @@ def channels_last(x_NCHW: Tensor) -> Tensor:
     return x_NCHW.permute(0, 2, 3, 1)
 
 
-class PicturePart(Part):
-    """Backbone, pyramid and proposal head: the whole-picture work before the first choice."""
+class ImagePart(NetworkPart):
+    """Backbone, pyramid and proposal head: everything before the proposals are selected."""
 
     def __init__(self, network: DensePoseRCNN) -> None:
         super().__init__()
@@ -52,14 +54,14 @@ class PicturePart(Part):
         self.proposal_generator = network.proposal_generator
 
     def forward(self, x_NHW3: Tensor) -> tuple[Tensor, ...]:
-        """p2..p5 (N, H, W, 256); of p2..p6 the logits (N, H*W*3); of p2..p6 the deltas (N, H*W*3, 4)."""
+        """p2..p5 (N, H, W, 256), then logits (N, H*W*3) of p2..p6, then deltas (N, H*W*3, 4) of p2..p6."""
         levels = self.backbone(self.channels_first(x_NHW3))
         logits, deltas = zip(*self.proposal_generator(levels), strict=True)
         return *(channels_last(level) for level in levels[:4]), *logits, *deltas
 
 
-class BoxPart(Part):
-    """The box head: the work between proposals and people."""
+class BoxPart(NetworkPart):
+    """The box head: from proposals to people."""
 
     def __init__(self, network: DensePoseRCNN) -> None:
         super().__init__()
@@ -72,8 +74,8 @@ class BoxPart(Part):
         return self.box_predictor(self.box_head(self.cast(pooled_KhwC)))
 
 
-class DecoderPart(Part):
-    """The decoder: p2..p5 to the map from which people are pooled."""
+class DecoderPart(NetworkPart):
+    """The decoder: from p2..p5 to the map from which people are pooled."""
 
     def __init__(self, decoder: Decoder) -> None:
         super().__init__()
@@ -88,8 +90,8 @@ class DecoderPart(Part):
         return (channels_last(self.decoder(levels)),)
 
 
-class SurfacePart(Part):
-    """DensePose head and predictor: the work on every pooled person."""
+class SurfacePart(NetworkPart):
+    """DensePose head and predictor: computed for every person."""
 
     def __init__(self, network: DensePoseRCNN) -> None:
         super().__init__()
@@ -99,16 +101,41 @@ class SurfacePart(Part):
         self.names = network.roi_heads.densepose_predictor.names
 
     def forward(self, pooled_KhwC: Tensor) -> tuple[Tensor, ...]:
-        """(K, S, S, 256) to the predictor's maps in its own order, (K, channels, 4S, 4S)."""
+        """(K, S, S, 256) to the predictor's maps in the order of `names`, (K, channels, 4S, 4S)."""
         maps = self.roi_heads.final_surface(self.channels_first(pooled_KhwC))
         return tuple(maps[name] for name in self.names)
 
 
-def run_by_torch(part: Part) -> Run:
-    """The part as it is."""
+def run_by_torch(part: NetworkPart) -> RunPart:
+    """Run a part with torch."""
 
     def run(inputs: Sequence[Tensor]) -> list[Tensor]:
         with torch.inference_mode():
             return [output.contiguous() for output in part(*inputs)]
+
+    return run
+
+
+def run_by_openvino(part: NetworkPart, precision: Precision, threads: int) -> RunPart:
+    """Compile a part with OpenVINO for inputs of any batch size and map size.
+
+    Args:
+        part: float32, on the CPU.
+        precision: of the arithmetic; inputs and outputs are float32.
+        threads: number of compute threads.
+    """
+    openvino = import_openvino()
+    shapes = [[-1, -1, -1, example.shape[-1]] for example in part.examples]
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # Traced here, because OpenVINO itself would trace twice and copy the weights again.
+        traced = torch.jit.trace(part, part.examples, check_trace=False)
+        graph = openvino.convert_model(traced, example_input=part.examples, input=shapes)
+    request = compile_request(graph, threads=threads, precision=precision)
+
+    def run(inputs: Sequence[Tensor]) -> list[Tensor]:
+        # Return copies: the next call reuses the request's memory.
+        request.infer([x.contiguous().numpy() for x in inputs], share_inputs=True)
+        return [torch.from_numpy(tensor.data.copy()) for tensor in request.output_tensors]
 
     return run

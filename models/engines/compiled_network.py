@@ -1,4 +1,4 @@
-"""A torch network of one input and one output, made ready for inputs of one shape on the CPU."""
+"""A torch network of one input and one output, compiled for inputs of one shape on the CPU."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any
 import torch
 from torch import nn
 
-from models.engines.engine import F32, Body, Engine, Precision, compile_graph, import_openvino
+from models.engines.engine import F32, CompiledNetwork, Engine, Precision, compile_graph, import_openvino
 
 
-def compile_body(
+def compile_network(
     net: nn.Module, shape: tuple[int, int, int, int], *, engine: Engine, precision: Precision, threads: int
-) -> Body:
-    """Make a network ready for inputs of one shape.
+) -> CompiledNetwork:
+    """Compile a network for inputs of one shape.
 
     Args:
-        net: takes float32 (N,3,H,W) and gives one tensor; put into evaluation mode.
+        net: from float32 (N,3,H,W) to one tensor. It is set to evaluation mode.
         shape: of the input.
-        threads: compute threads of OpenVINO; torch uses the process's own setting.
+        threads: compute threads of OpenVINO; torch uses the setting of the process.
     """
     if engine == "openvino":
-        return compile_graph(convert_body(net, shape), precision=precision, threads=threads)
+        return compile_graph(convert_network(net, shape), precision=precision, threads=threads)
     return _run_torch(net.eval(), precision)
 
 
-def _run_torch(net: nn.Module, precision: Precision) -> Body:
+def _run_torch(net: nn.Module, precision: Precision) -> CompiledNetwork:
     net = net.to(memory_format=torch.channels_last)
 
     def run(x_NCHW: F32) -> F32:
@@ -37,11 +37,11 @@ def _run_torch(net: nn.Module, precision: Precision) -> Body:
     return run
 
 
-def convert_body(net: nn.Module, shape: tuple[int, int, int, int]) -> Any:
-    """A network, put into evaluation mode, as an OpenVINO model for inputs of one shape."""
+def convert_network(net: nn.Module, shape: tuple[int, int, int, int]) -> Any:
+    """Set a network to evaluation mode and convert it to an OpenVINO model for inputs of one shape."""
     net, openvino = net.eval(), import_openvino()
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # Traced here: left to itself, OpenVINO traces three times.
+        # Traced here, because OpenVINO itself would trace three times.
         traced = torch.jit.trace(net, torch.zeros(shape), check_trace=False)
         return openvino.convert_model(traced, input=[list(shape)])

@@ -17,10 +17,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from models.files.digest import file_sha256
+from models.files.atomic_file import file_sha256
 from models.light.architecture.files import BUILT_IN
 from models.light.inference.confidence import log_odds, read_calibration
-from models.metrics.reliability import Reliability
+from models.metrics.calibration import Reliability
 from tests.benchmarks.confidence import answers, charts, diagram
 from tests.benchmarks.films import SYNTHETIC, read
 
@@ -58,7 +58,7 @@ def drawn(found: Mapping[str, Reliability]) -> np.ndarray:
     cv2.line(picture, at(0, 0), at(1, 1), INK, 1, cv2.LINE_AA)
     for row, ((name, one), colour) in enumerate(zip(found.items(), COLOURS, strict=True)):
         full_B = one.count_B > 0
-        bins = zip(one.said_B[full_B], one.right_B[full_B], one.count_B[full_B], strict=True)
+        bins = zip(one.confidence_B[full_B], one.accuracy_B[full_B], one.count_B[full_B], strict=True)
         points = [(at(said, right), count) for said, right, count in bins]
         cv2.polylines(picture, [np.array([point for point, _ in points])], False, colour, 2, cv2.LINE_AA)
         for point, count in points:

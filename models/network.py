@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args, get_type_hints
 
 from models.arrays import F32, U8
+from models.cache import DEFAULT_CACHE
 from models.errors import ModelError
-from models.places import USUAL_CACHE
 from models.structures import Detections, SurfaceMap
 
 TtaLevel = Literal["adaptive_fast", "adaptive", "full"]
@@ -69,7 +69,7 @@ class NetworkConfig:
     refine_boxes: bool | Literal["auto"] = "auto"
     roll_align: bool | Literal["auto"] = "auto"
     batch: int | Literal["auto"] = "auto"
-    cache: str = USUAL_CACHE
+    cache: str = DEFAULT_CACHE
     trust: bool = False
 
     def __post_init__(self) -> None:

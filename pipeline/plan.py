@@ -16,7 +16,7 @@ from pipeline.stage import PlainError
 
 GB = 1 << 30
 PICTURE_VARIABLE = "DENSEPOSE_LARGEST_PICTURE"
-"""Tells `models.files.picture_size` in every process what the run's key `largest_picture` says."""
+"""Tells `models.files.image_size` in every process what the run's key `largest_picture` says."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
 """What numeric libraries read their number of threads from when they are loaded. OpenCV's threads, where there are more
 than cores for them, wait for each other busily."""

@@ -42,7 +42,7 @@ MOST_GROWTH, SPARE_BYTES = 16, 1 << 26
 NAMED_AT_MOST = 6
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path) -> Checkpoint:
     """All weights of a file by name, float32, on the CPU.
 
     Raises:
@@ -63,11 +63,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
     )
 
 
-def fit(checkpoint: Checkpoint, network: nn.Module, where: str) -> None:
+def load_into(checkpoint: Checkpoint, network: nn.Module, where: str) -> None:
     """Put weights into a network, all or nothing; the network takes the tensors themselves.
 
     Args:
-        checkpoint: from `read_checkpoint`.
+        checkpoint: from `load_checkpoint`.
         network: its state dict names what is expected; may be on the meta device.
         where: the file, for the message.
 

@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
-from models.files.data_pickle import axes_of, data_maker
-from models.files.pickle_machine import DAMAGE, Maker, unpickled
+from models.files.data_pickle import axes_of, data_factory
+from models.files.pickle_interpreter import DAMAGE, Factory, unpickle
 
 KINDS = {
     "Float": torch.float32,
@@ -79,16 +79,16 @@ def _read_zip(file: BinaryIO) -> Any:
             with archive.open(member) as data:
                 return _filled(data, count)
 
-        return unpickled(io.BytesIO(archive.read(f"{root}data.pkl")), torch_maker, _Storages(content))
+        return unpickle(io.BytesIO(archive.read(f"{root}data.pkl")), torch_factory, _Storages(content))
 
 
 def _read_stream(file: BinaryIO) -> Any:
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
-    if unpickled(file, data_maker) != MAGIC:
+    if unpickle(file, data_factory) != MAGIC:
         raise pickle.UnpicklingError("it is no file of torch.save")
     for _ in ("protocol", "machine"):
-        unpickled(file, data_maker)
+        unpickle(file, data_factory)
     waiting: dict[str, Tensor] = {}
 
     def content(key: str, count: int) -> Tensor:
@@ -98,8 +98,8 @@ def _read_stream(file: BinaryIO) -> Any:
         return waiting[key]
 
     storages = _Storages(content)
-    found = unpickled(file, torch_maker, storages)
-    keys = unpickled(file, data_maker)
+    found = unpickle(file, torch_factory, storages)
+    keys = unpickle(file, data_factory)
     if not isinstance(keys, list) or set(map(str, keys)) != set(waiting):
         raise pickle.UnpicklingError("its list of tensors is another one's")
     for key in map(str, keys):
@@ -131,7 +131,7 @@ class _Storages:
     def __call__(self, key: Any) -> Tensor:
         """('storage', type, key, where it was, numbers) and, in older files, None for no view."""
         word, kind, name, _, count, *view = key
-        if isinstance(kind, Maker):
+        if isinstance(kind, Factory):
             kind = kind.make()
         if word != "storage" or not isinstance(kind, _Kind) or type(count) is not int or view not in ([], [None]):
             raise pickle.UnpicklingError("it refers to something other than a tensor's numbers")
@@ -150,10 +150,10 @@ class _Storages:
         return self._known[name].dtype.itemsize
 
 
-def torch_maker(module: str, name: str) -> Maker:
+def torch_factory(module: str, name: str) -> Factory:
     """What a name stands for in files of torch. Raises: pickle.UnpicklingError for names of other things."""
-    found = MAKERS.get(f"{module}.{name}")
-    return data_maker(module, name) if found is None else found
+    found = FACTORIES.get(f"{module}.{name}")
+    return data_factory(module, name) if found is None else found
 
 
 def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Tensor:
@@ -192,4 +192,4 @@ _MAKE: Mapping[str, Callable[..., Any]] = {
     "torch.device": lambda *where: "cpu",
     **{f"torch.{kind}Storage": _storage_kind(dtype) for kind, dtype in KINDS.items()},
 }
-MAKERS = {name: Maker(name=name, make=make) for name, make in _MAKE.items()}
+FACTORIES = {name: Factory(name=name, make=make) for name, make in _MAKE.items()}

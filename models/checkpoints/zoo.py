@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+from models.cache import cached_file
 from models.errors import ModelError
-from models.files.digest import file_sha256
-from models.places import kept_file
+from models.files.atomic_file import file_sha256
 
 SERVER = "https://dl.fbaipublicfiles.com/densepose"
 LICENCE = (
@@ -89,7 +89,7 @@ def zoo_weights(name: str, cache: str | Path, *, trust: bool, server: str = SERV
 
     Args:
         name: a key of ZOO.
-        cache: folder of downloads, see `models.places.kept_file`.
+        cache: folder of downloads, see `models.cache.cached_file`.
         trust: take a file whose hash does not begin with the digits of its name.
         server: first part of the URL.
 
@@ -99,7 +99,7 @@ def zoo_weights(name: str, cache: str | Path, *, trust: bool, server: str = SERV
     if name not in ZOO:
         raise ModelError("no published weights of this name", f"zoo:{name}", f"use one of {', '.join(ZOO)}")
     entry = ZOO[name]
-    path = kept_file(cache, f"zoo/{name}/{entry.file_name}")
+    path = cached_file(cache, f"zoo/{name}/{entry.file_name}")
     if not path.exists():
         with _only_one(path.with_suffix(".lock")):
             if not path.exists():

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from models.files.pickle_machine import Maker, Unfinished, refused_name, unpickled
+from models.files.pickle_interpreter import Factory, Unfinished, refused_name, unpickle
 
 NUMBERS = re.compile(r"[<>=|]?(?:[biufc]\d{1,2}|\?)")
 """NumPy's short names of kinds of numbers; objects, texts, times and records are none."""
@@ -24,15 +24,15 @@ def read_data_pickle(file: BinaryIO) -> Any:
 
     Raises: pickle.UnpicklingError for anything else.
     """
-    return unpickled(file, data_maker)
+    return unpickle(file, data_factory)
 
 
-def data_maker(module: str, name: str) -> Maker:
+def data_factory(module: str, name: str) -> Factory:
     """What a name stands for in pickles of arrays. Raises: pickle.UnpicklingError for names of other things."""
     package, _, last = module.rpartition(".")
     # NumPy's inner package was called numpy.core before its second version.
     place = f"numpy.{last}" if package in ("numpy.core", "numpy._core") else module
-    maker = MAKERS.get(f"{place}.{name}")
+    maker = FACTORIES.get(f"{place}.{name}")
     if maker is None:
         raise refused_name(module, name)
     return maker
@@ -132,5 +132,5 @@ _MAKE: Mapping[str, Callable[..., Any]] = {
     "_codecs.encode": _bytes,
     "__builtin__.bytes": lambda: b"",
 }
-MAKERS = {name: Maker(name=name, make=make) for name, make in _MAKE.items()}
+FACTORIES = {name: Factory(name=name, make=make) for name, make in _MAKE.items()}
 """Names in pickles of arrays, NumPy's inner package left out of them."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.architecture.fcn import FullConvNet
 from models.arrays import F32, U8
-from models.checkpoints.trained import Trained
+from models.checkpoints.trained import TrainedInfo
 from models.inference.assembly import assemble_surface
 from models.inference.preprocess import network_input, network_size
 from models.inference.single_person import SinglePersonPredictor, region_maps
@@ -33,7 +33,7 @@ class ImageMaps:
 class WholeImageNetwork:
     """Predicts charts of whole images. It does not separate people: each connected region of body is one person."""
 
-    def __init__(self, network: FullConvNet, about: Trained, *, name: str, sha256: str) -> None:
+    def __init__(self, network: FullConvNet, about: TrainedInfo, *, name: str, sha256: str) -> None:
         self.name = name
         self.sha256 = sha256
         self._network = network.eval().requires_grad_(False)

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from models.architecture.fcn import FullConvNet
 from models.architecture.rcnn import fold_norms
+from models.cache import user_path
 from models.checkpoints.trained import load_trained
 from models.errors import ModelError
-from models.files.whole_file import whole_file
+from models.files.atomic_file import atomic_write
 from models.inference.onnx_network import WholeNetwork
 from models.inference.zoo_network import limits_of, load_zoo
 from models.light.architecture.files import weights_path
@@ -25,7 +26,6 @@ from models.light.architecture.pixels import CROP
 from models.light.architecture.surface_net import PickedSurface
 from models.light.architecture.weights import load_networks
 from models.network import NetworkConfig
-from models.places import path_named
 
 OPSET = 17
 
@@ -81,7 +81,7 @@ def graphs_of(config: NetworkConfig, images: Sequence[np.ndarray]) -> list[OnnxG
         network, path = load_zoo(config)
         name = config.weights.removeprefix("zoo:") if config.weights.startswith("zoo:") else path.stem
     else:
-        path = path_named(config.weights)
+        path = user_path(config.weights)
         trained, about, _ = load_trained(path)
         if isinstance(trained, FullConvNet):
             raise ModelError(f"a network of kind {about.kind} cannot be exported", str(path), "use one of kind rcnn")
@@ -135,7 +135,7 @@ def write_graph(graph: OnnxGraph, folder: Path, *, threads: int) -> Exported:
             raise ModelError(f"{package} is not installed", "export_onnx", "pip install '.[onnx]'")
     network = graph.network.eval().requires_grad_(False)
     path = folder / f"{graph.name}.onnx"
-    with whole_file(path) as draft:
+    with atomic_write(path) as draft:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
+from models.cache import user_path
 from models.errors import ModelError
 from models.network import Network, NetworkConfig
-from models.places import path_named
 
 
 def fetch_weights(config: NetworkConfig) -> None:
@@ -20,12 +20,12 @@ def fetch_weights(config: NetworkConfig) -> None:
 
         checkpoint_path(config)
     elif config.kind == "light" and config.weights != "light":
-        refuse_other_kinds(path_named(config.weights))
+        refuse_other_kinds(user_path(config.weights))
 
 
 def refuse_other_kinds(path: Path) -> None:
     """Raise ModelError for weights that are not of the light network. The message names the setting they need."""
-    from models.checkpoints.trained import read_about
+    from models.checkpoints.trained import read_trained_info
     from models.checkpoints.zoo import ZOO
 
     published = next((entry.name for entry in ZOO.values() if entry.file_name == path.name), None)
@@ -33,7 +33,7 @@ def refuse_other_kinds(path: Path) -> None:
         what = "these are weights of a published network, not of the light one"
         raise ModelError(what, str(path), f"add -c {configuration_of(published)}")
     try:
-        kind = read_about(path).kind
+        kind = read_trained_info(path).kind
     except ModelError:  # the light network reports what is wrong with the file
         return
     what = f"these weights are of a trained network of kind '{kind}', not of the light one"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from models.architecture.fcn import FullConvNet
-from models.checkpoints.trained import Trained, load_trained
+from models.cache import user_path
+from models.checkpoints.trained import TrainedInfo, load_trained
 from models.engines.device import choose_device, choose_engine, choose_precision
 from models.engines.prepared_rcnn import PreparedRCNN
 from models.errors import ModelError
@@ -13,7 +14,6 @@ from models.inference.fcn_network import SinglePersonNetwork, WholeImageNetwork
 from models.inference.single_person import SinglePersonPredictor
 from models.inference.zoo_network import Limits, ZooNetwork, limits_of
 from models.network import Network, NetworkConfig
-from models.places import path_named
 
 
 def open_trained(config: NetworkConfig, threads: int) -> Network:
@@ -21,7 +21,7 @@ def open_trained(config: NetworkConfig, threads: int) -> Network:
     if config.weights == "light":
         remedy = "give --weights FILE from a training"
         raise ModelError("a trained network has no built-in weights", "network.weights", remedy)
-    path = path_named(config.weights)
+    path = user_path(config.weights)
     network, about, sha256 = load_trained(path)
     if isinstance(network, FullConvNet):
         torch.set_num_threads(threads)
@@ -49,7 +49,7 @@ def person_detector(threads: int) -> Network:
     return open_light(NetworkConfig(), threads)
 
 
-def trained_limits(config: NetworkConfig, about: Trained) -> Limits:
+def trained_limits(config: NetworkConfig, about: TrainedInfo) -> Limits:
     """The configured limits. Sizes that are not configured are those of the training."""
     limits = limits_of(config)
     return Limits(

@@ -16,17 +16,17 @@ from models.architecture.proposals import Proposals
 from models.architecture.rcnn import DensePoseRCNN, empty_rcnn
 from models.architecture.variant import Variant
 from models.boxes import clip_boxes, non_empty
-from models.checkpoints.checkpoint import fit, read_checkpoint
+from models.cache import user_path
+from models.checkpoints.checkpoint import load_checkpoint, load_into
 from models.checkpoints.zoo import zoo_weights
 from models.engines.device import choose_device, choose_engine, choose_precision
 from models.engines.gpu_memory import BatchSize
 from models.engines.prepared_rcnn import PreparedRCNN
 from models.errors import ModelError
-from models.files.digest import file_sha256
+from models.files.atomic_file import file_sha256
 from models.inference.assembly import assemble_surface
 from models.inference.preprocess import network_input, network_size
 from models.network import NetworkConfig
-from models.places import path_named
 from models.structures import Detections, SurfaceMap
 
 PEOPLE_AT_ONCE = 16
@@ -188,7 +188,7 @@ def load_zoo(config: NetworkConfig) -> tuple[DensePoseRCNN, Path]:
         raise ModelError("a zoo network has no built-in weights", "network.weights", "give --weights FILE or zoo:NAME")
     path = checkpoint_path(config)
     network = empty_rcnn(published_variant(config))
-    fit(read_checkpoint(path), network, str(path))
+    load_into(load_checkpoint(path), network, str(path))
     return network, path
 
 
@@ -197,7 +197,7 @@ def checkpoint_path(config: NetworkConfig) -> Path:
     if config.weights.startswith("zoo:"):
         name = config.weights.removeprefix("zoo:")
         return zoo_weights(name, config.cache, trust=config.trust)
-    return path_named(config.weights)
+    return user_path(config.weights)
 
 
 def published_variant(config: NetworkConfig) -> Variant:

@@ -14,7 +14,7 @@ RECALL_R: Float = np.linspace(0.0, 1.0, 101)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PictureVerdicts:
+class ImageVerdicts:
     """One picture: scores of its detections, the verdicts on them, and how many people count."""
 
     score_D: Float
@@ -55,7 +55,7 @@ class Ranking:
         return np.stack(curves), recall_T
 
 
-def ranking(pictures: Sequence[PictureVerdicts]) -> Ranking:
+def ranking(pictures: Sequence[ImageVerdicts]) -> Ranking:
     """The detections of pictures (at least one) in one list."""
     order = np.argsort(-np.concatenate([picture.score_D for picture in pictures]), kind="stable")
     matched_TD = np.concatenate([picture.verdicts.matched_TD for picture in pictures], axis=1)[:, order]
@@ -67,7 +67,7 @@ def ranking(pictures: Sequence[PictureVerdicts]) -> Ranking:
     )
 
 
-def precision_and_recall(pictures: Sequence[PictureVerdicts]) -> tuple[Float, Float] | None:
+def precision_and_recall(pictures: Sequence[ImageVerdicts]) -> tuple[Float, Float] | None:
     """Precision at the 101 recalls (T, 101) and the greatest recall (T,), or None where nobody counts."""
     return ranking(pictures).curves(np.ones(len(pictures), np.int64)) if len(pictures) else None
 

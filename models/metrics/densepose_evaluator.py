@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from models.metrics.average_precision import PictureVerdicts, precision_and_recall
+from models.metrics.average_precision import ImageVerdicts, precision_and_recall
 from models.metrics.densepose_matching import Bool, Candidates, match
 from models.metrics.gps import gps, masked_gps
-from models.metrics.instances import PictureInstances, TrueInstance, annotated_points, point_errors_of_all
+from models.metrics.instances import ImageInstances, TrueInstance, point_errors_of_all, points_of_annotation
 from models.metrics.masks import annotated_mask, box_overlaps, found_mask, mask_overlaps
 from models.surface.geometry import Float, Geometry, Int
 
@@ -67,12 +67,12 @@ def true_instance(annotation: Mapping[str, Any], height: int, width: int) -> Tru
         box_4=np.asarray(annotation["bbox"], np.float64),
         area=float(annotation["area"]),
         crowd=bool(annotation.get("iscrowd", 0)),
-        points=annotated_points(annotation),
+        points=points_of_annotation(annotation),
         mask=annotated_mask(annotation, height, width),
     )
 
 
-def similarities(picture: PictureInstances, geometry: Geometry) -> Similarities:
+def similarities(picture: ImageInstances, geometry: Geometry) -> Similarities:
     """Every detection of one picture, the best 20, against everyone annotated.
 
     Args:
@@ -109,7 +109,7 @@ def boxes(instances: Sequence[Any]) -> Float:
 
 def verdicts_of(
     known: Similarities, value_DG: Float, counts_G: Bool, outside_D: Bool, threshold_T: Float
-) -> PictureVerdicts:
+) -> ImageVerdicts:
     """Match one picture by one measure.
 
     Args:
@@ -129,12 +129,12 @@ def verdicts_of(
         outside_D=outside_D,
     )
     verdicts = match(candidates, threshold_T)
-    return PictureVerdicts(score_D=known.score_D, verdicts=verdicts, people=int(counts_G.sum()))
+    return ImageVerdicts(score_D=known.score_D, verdicts=verdicts, people=int(counts_G.sum()))
 
 
 def verdicts_by_area(
     known: Similarities, value_DG: Float, area: tuple[float, float], threshold_T: Float = THRESHOLD_T
-) -> PictureVerdicts:
+) -> ImageVerdicts:
     """`verdicts_of` for people with points whose area is in a range; detections of other areas are never wrong."""
     low, high = area
     area_D = known.found_D4[:, 2] * known.found_D4[:, 3]
@@ -142,7 +142,7 @@ def verdicts_by_area(
     return verdicts_of(known, value_DG, counts_G, (area_D < low) | (area_D > high), threshold_T)
 
 
-def table(
+def precision_table(
     known: Sequence[Similarities], value_DG: Sequence[Float], threshold_T: Float = THRESHOLD_T
 ) -> dict[str, float]:
     """AP, AP50, AP75, APm, APl, AR, AR50, AR75, ARm, ARl of one measure: 0..1, nan where nobody counts.
@@ -179,7 +179,7 @@ def at_single_thresholds(precision_T: Float, recall_T: Float, threshold_T: Float
 
 
 def evaluate_densepose(
-    pictures: Sequence[PictureInstances], geometry: Geometry, kappa_25: Float
+    pictures: Sequence[ImageInstances], geometry: Geometry, kappa_25: Float
 ) -> dict[str, dict[str, float]]:
     """The three tables by name: "GPS", "GPSm", "IoU".
 
@@ -191,8 +191,9 @@ def evaluate_densepose(
     """
     known = [similarities(picture, geometry) for picture in pictures]
     gps_DG = [one.gps_at(kappa_25) for one in known]
+    masked_DG = [masked_gps(value, one.mask_iou_DG) for value, one in zip(gps_DG, known, strict=True)]
     return {
-        "GPS": table(known, gps_DG),
-        "GPSm": table(known, [masked_gps(value, one.mask_iou_DG) for value, one in zip(gps_DG, known, strict=True)]),
-        "IoU": table(known, [one.mask_iou_DG for one in known]),
+        "GPS": precision_table(known, gps_DG),
+        "GPSm": precision_table(known, masked_DG),
+        "IoU": precision_table(known, [one.mask_iou_DG for one in known]),
     }

@@ -56,7 +56,7 @@ def match(candidates: Candidates, threshold_T: Float) -> Verdicts:
     ignored_TD = np.full(matched_TD.shape, bool(candidates.ignored_G.all()))
     if people:
         ignored_TD = np.where(matched_TD, candidates.ignored_G[answer_TD], ignored_TD)
-    share_fate(candidates, matched_TD, ignored_TD, taken_TG[-1])
+    inherit_ignored(candidates, matched_TD, ignored_TD, taken_TG[-1])
     return Verdicts(matched_TD=matched_TD, ignored_TD=ignored_TD | (~matched_TD & candidates.outside_D))
 
 
@@ -83,7 +83,7 @@ def last_best(value_G: Float, among_G: Bool) -> int:
     return len(value_G) - 1 - int(value_G[::-1].argmax())
 
 
-def share_fate(candidates: Candidates, matched_TD: Bool, ignored_TD: Bool, taken_G: Bool) -> None:
+def inherit_ignored(candidates: Candidates, matched_TD: Bool, ignored_TD: Bool, taken_G: Bool) -> None:
     """The second pass, in place: reads the last threshold's matches only, but writes the flags of all."""
     if not len(taken_G):
         return

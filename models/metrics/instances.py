@@ -83,7 +83,7 @@ class FoundInstance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PictureInstances:
+class ImageInstances:
     """All people of one picture: its size in pixels, who is there, who was found."""
 
     height: int
@@ -92,7 +92,7 @@ class PictureInstances:
     found: Sequence[FoundInstance]
 
 
-def annotated_points(annotation: Mapping[str, Any]) -> AnnotatedPoints | None:
+def points_of_annotation(annotation: Mapping[str, Any]) -> AnnotatedPoints | None:
     """The points of a DensePose-COCO annotation, None without `dp_x`. Raises: ModelError where lengths differ."""
     if "dp_x" not in annotation:
         return None
@@ -105,7 +105,7 @@ def annotated_points(annotation: Mapping[str, Any]) -> AnnotatedPoints | None:
     return AnnotatedPoints(x_M=x, y_M=y, chart_M=chart.astype(np.int64), u_M=u, v_M=v)
 
 
-def answers_at_points(true: TrueInstance, found: FoundInstance) -> tuple[Int, Float, Float]:
+def predictions_at_points(true: TrueInstance, found: FoundInstance) -> tuple[Int, Float, Float]:
     """What was found at the annotated points' pixels: chart (0 outside the found box), u, v, each (M,)."""
     points = true.points
     assert points is not None
@@ -141,6 +141,6 @@ def point_errors_of_all(geometry: Geometry, true: TrueInstance, found: Sequence[
     if not found:
         return np.zeros((0, len(points)))
     target_M = geometry.nearest(points.chart_M, points.u_M, points.v_M)
-    answers = zip(*(answers_at_points(true, one) for one in found), strict=True)
+    answers = zip(*(predictions_at_points(true, one) for one in found), strict=True)
     answer = geometry.nearest(*(np.concatenate(one) for one in answers))
     return geometry.distance(answer, np.tile(target_M, len(found))).astype(np.float64).reshape(len(found), -1)

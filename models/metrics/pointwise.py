@@ -41,7 +41,7 @@ def area_under_curve(error_M: Float, limit: float) -> float:
     return float(np.clip(1.0 - np.asarray(error_M, np.float64) / limit, 0.0, None).mean())
 
 
-def by_chart(measure: Callable[[Float], float], error_M: Float, chart_M: Int) -> Float:
+def measure_by_chart(measure: Callable[[Float], float], error_M: Float, chart_M: Int) -> Float:
     """A measure of errors for every chart of the truth.
 
     Args:

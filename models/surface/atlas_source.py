@@ -9,7 +9,7 @@ import numpy as np
 
 from models.arrays import U8, Int
 from models.errors import ModelError
-from models.files.picture_size import opened
+from models.files.image_size import open_image
 from models.surface.atlas import CHARTS, LARGEST_SIDE, Atlas, atlas_from_tiles, split_tiles, tile_side
 from models.surface.atlas_rims import filled, rim_sources
 from models.surface.logos import SHARP_SIDE, Logo, put_on
@@ -22,7 +22,7 @@ def read_texels(path: str | Path, check: Callable[[int, int], object] | None = N
     `check` is given width and height before pixels are decoded. Raises ModelError.
     """
     try:
-        with opened(path, str(path)) as image:
+        with open_image(path, str(path)) as image:
             if check is not None:
                 check(image.width, image.height)
             transparent = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info

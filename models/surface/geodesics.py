@@ -14,9 +14,9 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import cKDTree
 
 from models.arrays import F16, F32, Float, Int
+from models.cache import CACHE_REMEDY, cached_file
 from models.errors import ModelError
-from models.files.whole_file import whole_file
-from models.places import REMEDY, kept_file
+from models.files.atomic_file import atomic_write
 from models.surface.straight_ways import EDGES_CROSSED, LONGEST_WAY, shortest_entries, way_lengths
 
 FORMAT = 1
@@ -70,13 +70,13 @@ def cached_geodesics(
     table. While it is computed, `told` hears from time to time which share is done, 0..1.
 
     Args:
-        cache: the folder, see `models.places.kept_file`.
+        cache: the folder, see `models.cache.cached_file`.
 
     Raises: ModelError when nothing can be written there, before anything is computed, or a file in it is damaged.
     """
     settings = f"v{FORMAT}-{EDGES_CROSSED}-{LONGEST_WAY}"
     name = f"geodesics-{settings}-{mesh_digest(vertex_V3, face_F3, twin_V)[:20]}.npy"
-    path = kept_file(cache, f"geodesics/{name}")
+    path = cached_file(cache, f"geodesics/{name}")
     if not path.is_file():
         _write(path, compute_geodesics(vertex_V3, face_F3, source_vertices(twin_V), told))
     try:
@@ -129,7 +129,7 @@ def mesh_digest(vertex_V3: Float, face_F3: Int, twin_V: Int) -> str:
 def _write(path: Path, distance_SV: F16) -> None:
     """Under a temporary name first, so that nobody ever reads half a table."""
     try:
-        with whole_file(path) as draft, draft.open("wb") as file:
+        with atomic_write(path) as draft, draft.open("wb") as file:
             np.save(file, distance_SV)
     except OSError as error:
-        raise ModelError(f"cannot be made: {error.strerror}", str(path), REMEDY) from error
+        raise ModelError(f"cannot be made: {error.strerror}", str(path), CACHE_REMEDY) from error

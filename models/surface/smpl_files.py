@@ -18,9 +18,9 @@ from scipy.spatial.distance import cdist
 
 from models.arrays import F32, Float, Int
 from models.errors import ModelError
-from models.files.array_file import read_arrays
-from models.files.data_pickle import data_maker, read_data_pickle
-from models.files.pickle_machine import Maker, Unfinished, unpickled
+from models.files.data_pickle import data_factory, read_data_pickle
+from models.files.npz_file import read_arrays
+from models.files.pickle_interpreter import Factory, Unfinished, unpickle
 from models.surface.charted_mesh import ChartedMesh
 
 NOT_OURS = {
@@ -171,12 +171,12 @@ class _Inert(Unfinished):
         return self
 
 
-def _body_maker(module: str, name: str) -> Maker:
+def _body_maker(module: str, name: str) -> Factory:
     """What is no array (chumpy's, SciPy's) comes as an inert object."""
     try:
-        return data_maker(module, name)
+        return data_factory(module, name)
     except pickle.UnpicklingError:
-        return Maker(name=name, make=_Inert)
+        return Factory(name=name, make=_Inert)
 
 
 def _read_vertices(body: Path) -> F32:
@@ -202,7 +202,7 @@ def _npz_vertices(path: Path) -> Any:
 
 
 def _pkl_vertices(path: Path) -> Any:
-    content = _unpickled(lambda file: unpickled(file, _body_maker), path)
+    content = _unpickled(lambda file: unpickle(file, _body_maker), path)
     found = content.get("v_template") if isinstance(content, dict) else None
     if isinstance(found, _Inert) and isinstance(found.state, dict):
         return found.state.get("x")

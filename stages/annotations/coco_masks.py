@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
-from models.files.picture_size import too_large
+from models.files.image_size import too_large
 
 LONGEST, MOST_BITS = 2**31, 35
 FARTHEST, LONGEST_OUTLINE = 1e6, 2e6

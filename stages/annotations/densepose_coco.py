@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from models.files.atomic_file import atomic_write
+from models.files.image_size import too_large
 from models.files.json_file import read_json
-from models.files.picture_size import too_large
-from models.files.whole_file import whole_file
 from models.metrics.instances import AnnotatedPoints
 from models.surface.charts import COARSE_NAMES
 from pipeline.stage import StageError
@@ -158,7 +158,7 @@ def write_dense_set(path: Path, dense_set: DenseSet) -> None:
         "annotations": [person_record(person) for person in dense_set.people],
     }
     try:
-        with whole_file(path) as draft:
+        with atomic_write(path) as draft:
             draft.write_text(json.dumps(document, allow_nan=False))
     except OSError as error:
         reason = error.strerror or str(error)

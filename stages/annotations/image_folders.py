@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.files.picture_size import read_pixels
+from models.files.image_size import read_pixels
 from pipeline.stage import StageError
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".jpe", ".jfif", ".tif", ".tiff", ".avif")

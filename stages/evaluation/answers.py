@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import I64, Bool
+from models.metrics.annotator_errors import annotator_errors
 from models.metrics.densepose_evaluator import Similarities
-from models.metrics.human_error import annotator_errors
 from models.metrics.instances import FoundInstance, point_errors
-from models.metrics.joints import charts_under, part_of_joint
 from models.metrics.masks import found_mask, mask_overlaps
+from models.metrics.part_of_joint import charts_under, part_of_joint
 from models.structures import Detections, SurfaceMap
 from models.surface.geometry import Float, Geometry
 from models.surface.keypoints import keypoints_of

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TextIO
 
+from models.cache import user_path
 from models.errors import ModelError
-from models.places import path_named
 from models.surface.geodesics import silent
 from models.surface.geometry import Geometry, mesh_geometry, open_body_geometry
 from models.surface.smpl_files import read_reference_geometry, read_smpl_mesh
@@ -29,7 +29,7 @@ def open_body_or_own(folder: str, told: Callable[[float], None] = silent) -> Geo
     """
     if not folder:
         return open_body_geometry(told=told)
-    place = path_named(folder)
+    place = user_path(folder)
     if (place / EVALUATOR).is_file() or not (place / ATLAS).is_file():
         return read_reference_geometry(place)
     bodies = sorted(path for path in place.iterdir() if path.suffix in BODIES)

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from models.arrays import U8, Int
-from models.metrics.human_error import error_over_surface
+from models.metrics.annotator_errors import error_over_surface
 from models.surface.charted_mesh import ChartedMesh
 from models.surface.geometry import Float, SurfaceGeometry
 from models.surface.points import corner_mean

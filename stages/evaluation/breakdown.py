@@ -71,7 +71,7 @@ def by_chart(answers: Sequence[Answer], people: Sequence[PersonScore]) -> dict[s
     """Rows by true chart: what becomes of its pixels, and how far its points are off."""
     pixels_2525 = total_charts(answers)
     chart_M = np.concatenate([one.chart_M for one in people])
-    auc_25 = pointwise.by_chart(partial(area_under_curve, limit=FAR_M), all_errors(answers), chart_M)
+    auc_25 = pointwise.measure_by_chart(partial(area_under_curve, limit=FAR_M), all_errors(answers), chart_M)
     rows = {}
     for chart, name in enumerate(CHART_NAMES[1:], start=1):
         all_pixels = pixels_2525[chart].sum()

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
 from models.arrays import U8
-from models.files.picture_size import read_pixels
+from models.files.image_size import read_pixels
 from models.metrics.instances import TrueInstance
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import Damage

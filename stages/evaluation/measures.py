@@ -11,7 +11,7 @@ import numpy.typing as npt
 from models.metrics.average_precision import Ranking, ranking
 from models.metrics.bootstrap import NOTHING, Estimate, ratio, resampled
 from models.metrics.coco_ap import CocoFound, CocoTruth, box_ap, keypoint_ap
-from models.metrics.densepose_evaluator import THRESHOLD_T, Similarities, table, verdicts_by_area, verdicts_of
+from models.metrics.densepose_evaluator import THRESHOLD_T, Similarities, precision_table, verdicts_by_area, verdicts_of
 from models.metrics.gps import KAPPA_PAPER_25, KAPPA_REFERENCE_25, gps_paper, masked_gps
 from models.metrics.masks import box_overlaps
 from models.surface.geometry import Float
@@ -126,7 +126,7 @@ def precision(pictures: Sequence[PictureScore], protocol: str) -> Measures:
     }
     numbers: Measures = {}
     for name, value_DG in values.items():
-        found = table(known, value_DG)
+        found = precision_table(known, value_DG)
         names = found if name in ("GPS", "GPSm") else ("AP", "AR")
         numbers |= {f"{name}_{measure}": exact(found[measure]) for measure in names}
         if name in ("GPS", "GPSm"):

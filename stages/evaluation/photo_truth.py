@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from models.cache import user_path
 from models.errors import ModelError
+from models.metrics.annotator_errors import same_pixels
 from models.metrics.densepose_evaluator import true_instance
-from models.metrics.human_error import same_pixels
 from models.metrics.instances import AnnotatedPoints
-from models.places import path_named
 from pipeline.stage import StageError
 from stages.annotations.coco_people import read_people
 from stages.annotations.densepose_coco import (
@@ -78,7 +78,7 @@ class Reading:
 def annotated_set(file: Path, reading: Reading) -> TrueSet:
     """A COCO or DensePose-COCO file and its pictures, people only. Raises: StageError as the readers of its parts."""
     dense_set = read_people(file, reading.damage)
-    others = [read_dense_set(path_named(other), reading.damage) for other in reading.annotators]
+    others = [read_dense_set(user_path(other), reading.damage) for other in reading.annotators]
     folder = pictures_of(file, dense_set, reading.images)
     there = []
     for image in dense_set.images:

@@ -13,10 +13,10 @@ from pycocotools import mask as coco_mask
 from models.arrays import Bool
 from models.inference.single_person import without_background
 from models.light.inference.assembly import integer_box
-from models.metrics.assignment import answering
 from models.metrics.densepose_evaluator import MOST_DETECTIONS, Similarities, similarities
-from models.metrics.instances import ANNOTATION_SIDE, FoundInstance, PictureInstances
+from models.metrics.instances import ANNOTATION_SIDE, FoundInstance, ImageInstances
 from models.metrics.masks import box_overlaps
+from models.metrics.person_matching import match_by_iou
 from models.network import Network
 from models.structures import Detections, SurfaceMap
 from models.surface.geometry import Float, Geometry
@@ -63,11 +63,11 @@ def corner_and_size(box_N4: Box) -> Float:
     return np.concatenate([box_N4[:, :2], box_N4[:, 2:] - box_N4[:, :2]], axis=1).astype(np.float64)
 
 
-def instances_of(picture: TruePicture, found: Detections, surface_D: Sequence[SurfaceMap]) -> PictureInstances:
+def instances_of(picture: TruePicture, found: Detections, surface_D: Sequence[SurfaceMap]) -> ImageInstances:
     """A picture's people, true ones and those of the found that have a surface."""
     height, width = picture.rgb_HW3.shape[:2]
     rows = zip(surface_D, found.box_N4[: len(surface_D)], found.score_N[: len(surface_D)], strict=True)
-    return PictureInstances(
+    return ImageInstances(
         height=height,
         width=width,
         true=picture.instances,
@@ -132,7 +132,8 @@ def sure_of(found: Detections, score: float) -> Detections:
 def answers(box_D4: Box, score_D: npt.NDArray[np.float32], picture: TruePicture) -> npt.NDArray[np.int64]:
     """For each true person of a picture the row of the box that answers, -1 for a missed one."""
     nobody_is_a_crowd = np.zeros(len(picture.people), bool)
-    return answering(box_overlaps(corner_and_size(box_D4), corner_and_size(picture.boxes), nobody_is_a_crowd), score_D)
+    iou_DG = box_overlaps(corner_and_size(box_D4), corner_and_size(picture.boxes), nobody_is_a_crowd)
+    return match_by_iou(iou_DG, score_D)
 
 
 def precise(box_D4: Box, answer_G: npt.NDArray[np.int64], picture: TruePicture, tall: float) -> Bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 
+from models.cache import user_path
 from models.light.architecture.files import TRAINING_PHOTOS
-from models.places import path_named
 from pipeline.stage import StageError
 from stages.evaluation.film_truth import SUFFIXES, video_set
 from stages.evaluation.iuv_truth import iuv_pairs, iuv_set
@@ -47,7 +47,7 @@ def sets_called(names: tuple[str, ...], worlds: Worlds, reading: Reading) -> lis
 
 def sets_at(name: str, worlds: Worlds, reading: Reading) -> list[TrueSet]:
     """The set at a path; of Human Dataset v2 there are two or three. Raises: StageError."""
-    path = path_named(name)
+    path = user_path(name)
     if path.is_file() and path.suffix.lower() == ".json":
         return [annotated_set(path, reading)]
     if path.is_file() and path.suffix.lower() in SUFFIXES:

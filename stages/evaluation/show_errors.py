@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.cache import DEFAULT_CACHE
 from models.errors import ModelError
-from models.places import USUAL_CACHE
 from models.surface.geometry import SurfaceGeometry, open_body_geometry
 from pipeline.stage import Stage, StageError
 from stages.drawing.compositing import Canvas
@@ -33,7 +33,7 @@ class ShowErrors(Stage):
         min_score: people the network is less sure of are left out.
         """
 
-        cache: str = USUAL_CACHE
+        cache: str = DEFAULT_CACHE
         min_score: float = 0.5
 
         def __post_init__(self) -> None:

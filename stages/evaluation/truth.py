@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from models.arrays import F64, U8
 from models.metrics.instances import AnnotatedPoints, TrueInstance
-from models.metrics.joints import VISIBLE
+from models.metrics.part_of_joint import VISIBLE
 from stages.world.scene import Moving
 
 

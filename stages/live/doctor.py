@@ -14,11 +14,11 @@ import av
 import cv2
 import torch
 
+from models.cache import cached_file, cached_files
 from models.engines.engine import has_bf16, has_int8
 from models.errors import ModelError
 from models.light.architecture.files import BUILT_IN
 from models.network import NetworkConfig
-from models.places import kept_file, kept_files
 from pipeline.stage import Job, Stage
 from stages.live.srt import srt_reader
 from stages.video.decoding.paths_and_urls import has_protocol
@@ -128,7 +128,7 @@ def _engines() -> Fact:
 
 
 def _light_weights() -> Fact:
-    cached = sorted(file.name for file in kept_files(NetworkConfig().cache) if file.suffix == ".pkl")
+    cached = sorted(file.name for file in cached_files(NetworkConfig().cache) if file.suffix == ".pkl")
     value = "light built in" if BUILT_IN.is_file() else "the built-in light weights are missing"
     return Fact(
         name="weights",
@@ -142,7 +142,7 @@ def _light_weights() -> Fact:
 def _cache() -> Fact:
     """The folder for downloads and geodesic distances, which only `zoo:` weights and evaluation need."""
     try:
-        place = kept_file(NetworkConfig().cache, "tried").parent
+        place = cached_file(NetworkConfig().cache, "tried").parent
     except ModelError as error:
         return Fact(name="cache", value=f"none: {error}", fine=False, remedy="name a folder with network.cache")
     return Fact(name="cache", value=str(place))

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 from torchvision.models.optical_flow import raft_large, raft_small
 
+from models.cache import user_path
 from models.checkpoints.torch_file import read_torch_file
 from models.engines.device import choose_device
 from models.errors import ModelError
-from models.places import path_named
 from stages.payloads import F32, U8
 
 MULTIPLE, LEAST = 8, 128
@@ -27,7 +27,7 @@ def read_raft(path: str) -> nn.Module:
     """The network of a file of torchvision's weights. Raises: ModelError for a missing file or another one."""
     if not path:
         raise ModelError("RAFT wants its weights", KEY, REMEDY)
-    file = path_named(path)
+    file = user_path(path)
     if not file.is_file():
         raise ModelError("no such file of weights", f"{KEY}: {path}", REMEDY)
     try:

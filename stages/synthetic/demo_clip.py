@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from models.arrays import F32, U8
-from models.files.whole_file import whole_file
+from models.files.atomic_file import atomic_write
 from models.surface.body import load_body
 from models.surface.raster import Camera
 from stages.world.backgrounds.plaza import paint_plaza
@@ -254,7 +254,7 @@ def write_clip(path: Path = CLIP) -> None:
     """Write the clip: H.264 and AAC in MP4."""
     cast, backdrop_HW3 = walkers(), paint_plaza(camera(FINER))
     faststart = {"movflags": "+faststart"}
-    with whole_file(path) as draft, av.open(str(draft), "w", format="mp4", options=faststart) as container:
+    with atomic_write(path) as draft, av.open(str(draft), "w", format="mp4", options=faststart) as container:
         video = container.add_stream("libx264", rate=RATE, options={"crf": "22", "preset": "slow", "threads": "2"})
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         audio = container.add_stream("aac", rate=SOUND_RATE, layout="stereo")

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import cv2
 import numpy as np
 
-from models.files.whole_file import whole_file
+from models.files.atomic_file import atomic_write
 from pipeline.stage import Job, Stage, StageError, fitting_name
 from stages.payloads import FrameChunk
 from stages.world.scene import Scene
@@ -43,9 +43,9 @@ class ExportTruth(Stage):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _, png = cv2.imencode(".png", scene.rgb_HW3[..., ::-1])
-            with whole_file(stem.with_suffix(".png")) as draft:
+            with atomic_write(stem.with_suffix(".png")) as draft:
                 draft.write_bytes(png.tobytes())
-            with whole_file(stem.with_suffix(".npz")) as draft, draft.open("wb") as file:
+            with atomic_write(stem.with_suffix(".npz")) as draft, draft.open("wb") as file:
                 np.savez_compressed(file, **true_arrays(scene))
         except OSError as error:
             reason = error.strerror or str(error)

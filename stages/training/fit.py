@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from models.files.whole_file import whole_file
+from models.files.atomic_file import atomic_write
 from pipeline.stage import StageError
 from stages.training.accelerator import arithmetic
 from stages.training.checkpoint import read_checkpoint
@@ -170,7 +170,7 @@ class Fit:
             "step": self.step,
             "best": self.best,
         }
-        with whole_file(self.path) as draft:
+        with atomic_write(self.path) as draft:
             torch.save(state, draft)
         if self.config.keep:
             self._keep(f"state-{self.step:07d}.pt")
@@ -181,7 +181,7 @@ class Fit:
 
     def _keep(self, name: str) -> None:
         """A copy of the newest checkpoint under another name, whole or not at all."""
-        with whole_file(self.folder / name) as draft:
+        with atomic_write(self.folder / name) as draft:
             shutil.copyfile(self.path, draft)
 
     def run(self, batch_of: Callable[[int], Batch], loss_of: Loss, last: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from models.checkpoints.trained import Kind, Trained
+from models.checkpoints.trained import Kind, TrainedInfo
 from models.learning.training_batch import TrainingBatch
 from models.light.architecture.sizes import DetectorSizes, SurfaceSizes
 
@@ -116,4 +116,4 @@ class NetworkTrained:
     """A network's checkpoint after a round, and what it is."""
 
     checkpoint: str
-    about: Trained
+    about: TrainedInfo

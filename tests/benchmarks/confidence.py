@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import minimize
 
-from models.files.digest import file_sha256
+from models.files.atomic_file import file_sha256
 from models.light.inference.confidence import BOUND, Calibration, read_calibration, write_calibration
 from models.light.inference.logistic import log_odds
-from models.metrics.assignment import answers_by_box
-from models.metrics.reliability import Reliability, reliability
+from models.metrics.calibration import Reliability, reliability_diagram
+from models.metrics.person_matching import match_people
 from stages.payloads import Surface
 from tests.benchmarks.films import SYNTHETIC, Film, Truth, read
 from tests.benchmarks.temporal_scores import true_picture
@@ -46,7 +46,7 @@ def answers(film: Film) -> Answers:
     """All found people of a film."""
     gathered = [(np.zeros(0), np.zeros(0, bool), np.zeros(0, bool))]
     for truth, people, surfaces in zip(film.truth, film.people, film.surfaces, strict=True):
-        for g, d in enumerate(answers_by_box(true_picture(truth, people, surfaces))):
+        for g, d in enumerate(match_people(true_picture(truth, people, surfaces))):
             if d >= 0:
                 gathered.append(answers_of(surfaces.people[d], truth, g + 1))
     sure, right, chart = (np.concatenate(one) for one in zip(*gathered, strict=True))
@@ -74,13 +74,13 @@ def charts(films: Sequence[Answers]) -> tuple[np.ndarray, np.ndarray]:
 def diagram(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> Reliability:
     """Of all parts together."""
     sure, right = (np.concatenate(one) for one in zip(*parts, strict=True))
-    return reliability(sure, right)
+    return reliability_diagram(sure, right)
 
 
 def show(name: str, found: Reliability) -> None:
     """Print a diagram as a table."""
     print(f"{name}: ECE {found.ece:.4f}, {found.count_B.sum()} pixels")
-    for count, said, right in zip(found.count_B, found.said_B, found.right_B, strict=True):
+    for count, said, right in zip(found.count_B, found.confidence_B, found.accuracy_B, strict=True):
         if count:
             print(f"  said {said:.3f}  right {right:.3f}  {count}")
 

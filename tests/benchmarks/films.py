@@ -17,7 +17,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from models.files.digest import file_sha256
+from models.files.atomic_file import file_sha256
 from models.light.architecture.files import weights_path
 from models.light.inference.confidence import read_calibration
 from models.network import NetworkConfig, TtaLevel

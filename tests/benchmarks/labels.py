@@ -19,7 +19,7 @@ import numpy as np
 from models.light.teachers.part_teacher import open_part_teacher
 from models.light.teachers.pose_teacher import PoseTeacher
 from models.metrics.bootstrap import ratio
-from models.metrics.joints import charts_under, part_of_joint
+from models.metrics.part_of_joint import charts_under, part_of_joint
 from models.structures import SurfaceMap
 from stages.evaluation.photo_truth import Reading
 from stages.evaluation.sets import sets_called

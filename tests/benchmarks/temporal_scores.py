@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from models.metrics.assignment import answers_by_box, picture_errors
 from models.metrics.densepose_evaluator import evaluate_densepose
 from models.metrics.gps import KAPPA_PAPER_25
-from models.metrics.instances import AnnotatedPoints, FoundInstance, PictureInstances, TrueInstance
+from models.metrics.instances import AnnotatedPoints, FoundInstance, ImageInstances, TrueInstance
+from models.metrics.person_matching import image_errors, match_people
 from models.metrics.pointwise import area_under_curve
 from models.metrics.temporal import SurfaceFrame, flicker
 from models.surface.geometry import Geometry
@@ -55,7 +55,7 @@ class Tally:
     thin_right: list[float] = field(default_factory=list)
     fast: list[float] = field(default_factory=list)
     fast_right: list[float] = field(default_factory=list)
-    pictures: list[PictureInstances] = field(default_factory=list)
+    pictures: list[ImageInstances] = field(default_factory=list)
 
 
 def on_frame(surface: Surface, height: int, width: int) -> SurfaceFrame:
@@ -87,7 +87,7 @@ def follow(tally: Tally, geometry: Geometry, before: SurfaceFrame, after: Surfac
     tally.followed.append(float(len(one.moved_M)))
 
 
-def true_picture(made: Truth, people: People, surfaces: Surfaces) -> PictureInstances:
+def true_picture(made: Truth, people: People, surfaces: Surfaces) -> ImageInstances:
     """A synthetic frame as the evaluator wants it: points spread evenly over each person's visible surface."""
     true = []
     for number, box_4 in enumerate(made.box_N4.astype(np.float64), start=1):
@@ -110,7 +110,7 @@ def true_picture(made: Truth, people: People, surfaces: Surfaces) -> PictureInst
         iuv = np.concatenate([surface.labels_hw[None], np.rint(np.clip(surface.uv_2hw, 0, 1) * 255).astype(np.uint8)])
         found.append(FoundInstance(box_4=np.array([surface.x0, surface.y0, w, h], float), score=score, iuv_3hw=iuv))
     height, width = made.label_HW.shape
-    return PictureInstances(height=height, width=width, true=true, found=found)
+    return ImageInstances(height=height, width=width, true=true, found=found)
 
 
 def add_synthetic(
@@ -122,7 +122,7 @@ def add_synthetic(
         picture = true_picture(scene, people[t], made[t])
         tally.pictures.append(picture)
         here: dict[int, SurfaceFrame] = {}
-        for g, d in enumerate(answers_by_box(picture)):
+        for g, d in enumerate(match_people(picture)):
             if d < 0:
                 continue
             track = int(scene.track_N[g])
@@ -179,7 +179,7 @@ def numbers(tally: Tally, geometry: Geometry) -> Mapping[str, float]:
         "lost": sum(tally.lost) / (followed + sum(tally.lost)),
     }
     if tally.pictures:
-        errors = [picture_errors(geometry, one, answers_by_box(one))[0] for one in tally.pictures]
+        errors = [image_errors(geometry, one, match_people(one))[0] for one in tally.pictures]
         result["lag"] = sum(tally.behind) / max(sum(tally.way), 1e-9)
         result["thin"] = sum(tally.thin_right) / max(sum(tally.thin), 1.0)
         result["fast_thin"] = sum(tally.fast_right) / max(sum(tally.fast), 1.0)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.files.whole_file import remove_left_drafts, whole_file
+from models.files.atomic_file import atomic_write, remove_stale_drafts
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.surface_net import SurfaceNet
 from models.light.architecture.weights import write_weights
@@ -78,15 +78,15 @@ def test_names_beside_a_file_fit_and_differ(name: str) -> None:
 
 def test_a_draft_of_a_long_name_is_written_and_one_of_a_killed_process_removed(tmp_path: Path) -> None:
     for name in LONGEST:
-        with whole_file(tmp_path / name) as draft:
+        with atomic_write(tmp_path / name) as draft:
             draft.write_bytes(b"whole")
             (mine,) = tmp_path.glob(".*.partial")
             process = mine.name.split(".")[-2]
-            remove_left_drafts(tmp_path)
+            remove_stale_drafts(tmp_path)
             assert draft.exists()
     left = tmp_path / f".x.png.{2**22 + 7}{process[process.index('-') :]}.partial"  # above every process number
     left.touch()
     elsewhere = tmp_path / f".x.png.{2**22 + 7}-01234567.partial"
     elsewhere.touch()
-    remove_left_drafts(tmp_path)
+    remove_stale_drafts(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*LONGEST, elsewhere.name])

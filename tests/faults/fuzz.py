@@ -35,8 +35,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from models.architecture.variant import Variant
-from models.checkpoints.checkpoint import read_checkpoint
-from models.checkpoints.trained import Trained, load_trained, write_trained
+from models.checkpoints.checkpoint import load_checkpoint
+from models.checkpoints.trained import TrainedInfo, load_trained, write_trained
 from models.light.architecture.sizes import DetectorSizes, LightSizes
 from models.light.architecture.weights import load_networks, write_weights
 from models.surface.atlas_source import load_atlas
@@ -55,7 +55,7 @@ from stages.results.formats.numbered import ResultList
 from stages.results.formats.read_back import people_of_iuv, read_inds
 from stages.results.replay import packet_of
 from stages.results.shard_file import ShardReader, ShardWriter
-from stages.training.checkpoint import read_checkpoint as read_training
+from stages.training.checkpoint import load_checkpoint as read_training
 from stages.video.decode import Decode
 from stages.video.decoding import heif
 from stages.video.decoding.still_images import read_still
@@ -181,7 +181,7 @@ def worn(folder: Path) -> list[Path]:
 
 def trained(folder: Path) -> list[Path]:
     """Files of weights that say what network they are of."""
-    about = Trained(kind="rcnn", variant=Variant(), min_size=240, max_size=320)
+    about = TrainedInfo(kind="rcnn", variant=Variant(), min_size=240, max_size=320)
     write_trained(folder / "a.about.safetensors", {"a": torch.zeros(2)}, about)
     sizes = LightSizes()
     net = torch.nn.Linear(2, 2).state_dict()
@@ -257,7 +257,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     ".about.safetensors": load_trained,
     ".light.safetensors": load_networks,
     ".state.pt": read_training,
-    **dict.fromkeys((".pth", ".pkl", ".safetensors"), read_checkpoint),
+    **dict.fromkeys((".pth", ".pkl", ".safetensors"), load_checkpoint),
     ".json": lambda path: (read_dense_set(path), read_people(path)),
     ".yaml": lambda path: load_config(str(path), [], STAGES),
     ".jsonl": lambda path: (Journal(path).check(), Journal(path).read()),

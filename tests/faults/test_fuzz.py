@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.checkpoints.checkpoint import read_checkpoint
+from models.checkpoints.checkpoint import load_checkpoint
 from models.errors import ModelError
 from pipeline.journal import Journal
 from pipeline.stage import StageError, is_plain
@@ -25,7 +25,7 @@ def test_damaged_files_are_read_or_refused_plainly(tmp_path: Path) -> None:
 def test_a_pickle_that_promises_an_endless_text(tmp_path: Path) -> None:
     (tmp_path / "a.pkl").write_bytes(b"\x80\x04\x8d" + b"\xff" * 7 + b"\x7f" + b"text.")
     with pytest.raises(ModelError, match="not readable as weights"):
-        read_checkpoint(tmp_path / "a.pkl")
+        load_checkpoint(tmp_path / "a.pkl")
 
 
 @pytest.mark.parametrize("case", [249, 3156])  # an endless text; a type that NumPy cannot describe

@@ -14,7 +14,7 @@ from models.architecture.densepose_head import DensePosePredictor, upsample_maps
 from models.architecture.rcnn import DensePoseRCNN
 from models.architecture.variant import Variant, map_channels
 from models.boxes import apply_deltas
-from models.checkpoints.trained import Trained, begin_from, load_trained, make_network, write_trained
+from models.checkpoints.trained import TrainedInfo, initialise_from, load_trained, make_network, write_trained
 from models.inference.single_person import WINDOW, region_maps
 from models.learning.label_assignment import (
     BACKGROUND,
@@ -152,14 +152,14 @@ def test_weights_say_what_they_are_and_begin_others(tmp_path) -> None:  # type: 
     torch.manual_seed(0)
     plain = Variant(backbone="tiny")
     network = make_network("rcnn", plain)
-    about = Trained(kind="rcnn", variant=plain, min_size=192, max_size=256, scales=(1.0,))
+    about = TrainedInfo(kind="rcnn", variant=plain, min_size=192, max_size=256, scales=(1.0,))
     write_trained(tmp_path / "one.safetensors", network.state_dict(), about)
     read, told, sha256 = load_trained(tmp_path / "one.safetensors")
     assert told == about and len(sha256) == 64
     for name, value in network.state_dict().items():
         assert torch.equal(read.state_dict()[name], value), name
     larger = make_network("rcnn", Variant(backbone="tiny", keypoints=True))
-    names = begin_from(larger, tmp_path / "one.safetensors")
+    names = initialise_from(larger, tmp_path / "one.safetensors")
     assert torch.equal(larger.backbone.bottom_up.stem.conv1.weight, network.backbone.bottom_up.stem.conv1.weight)
     assert all("keypoint" in name for name in names["drawn"]) and names["drawn"]
 

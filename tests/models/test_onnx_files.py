@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from models.architecture.variant import Variant
-from models.checkpoints.trained import Trained, make_network, write_trained
+from models.checkpoints.trained import TrainedInfo, make_network, write_trained
 from models.errors import ModelError
 from models.inference.onnx_files import graphs_of, write_graph
 from models.inference.trained_network import open_trained
@@ -34,7 +34,7 @@ def trained(folder: Path, **changes: object) -> Path:
     weights = make_network("rcnn", variant).state_dict()
     weights["roi_heads.box_predictor.cls_score.bias"] = torch.tensor([2.0, -2.0])
     path = folder / "drawn.safetensors"
-    write_trained(path, weights, Trained(kind="rcnn", variant=variant, min_size=96, max_size=128))
+    write_trained(path, weights, TrainedInfo(kind="rcnn", variant=variant, min_size=96, max_size=128))
     return path
 
 
@@ -76,7 +76,7 @@ def test_the_light_network_becomes_two_files(tmp_path: Path) -> None:
 def test_what_is_not_exported_is_said(tmp_path: Path) -> None:
     variant = Variant(backbone="tiny")
     path = tmp_path / "fcn.safetensors"
-    about = Trained(kind="fcn", variant=variant, min_size=96, max_size=128)
+    about = TrainedInfo(kind="fcn", variant=variant, min_size=96, max_size=128)
     write_trained(path, make_network("fcn", variant).state_dict(), about)
     with pytest.raises(ModelError, match="networks of kind fcn are not exported"):
         graphs_of(NetworkConfig(kind="trained", weights=str(path)), pictures())

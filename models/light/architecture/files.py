@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from models.cache import user_path
 from models.errors import ModelError
-from models.places import path_named
 
 BUILT_IN = Path(__file__).resolve().parents[2] / "weights" / "light.safetensors"
 TRAINING_PHOTOS = BUILT_IN.with_name("light_photos.txt")
@@ -14,7 +14,7 @@ TRAINING_PHOTOS = BUILT_IN.with_name("light_photos.txt")
 
 def weights_path(weights: str) -> Path:
     """The file behind `network.weights`: the built-in one for `light`, else the one at that path."""
-    return BUILT_IN if weights == "light" else path_named(weights)
+    return BUILT_IN if weights == "light" else user_path(weights)
 
 
 def quantized_path(weights: Path) -> Path:

@@ -10,8 +10,8 @@ from safetensors.torch import save
 from torch import nn
 
 from models.errors import ModelError
+from models.files.atomic_file import atomic_write
 from models.files.safetensors_file import read_metadata, read_tensors
-from models.files.whole_file import whole_file
 from models.light.architecture.blocks import Bottleneck, SelfAttention
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.files import require_weights
@@ -73,7 +73,7 @@ def write_weights(
     tensors.update({f"surface.{name}": value.contiguous() for name, value in surface.items()})
     # One entry alone: several are written in any order, and equal weights shall be equal files.
     metadata = {"kind": "light"} if sizes == UNSAID_SIZES else {"sizes": as_text(sizes)}
-    with whole_file(path) as draft:  # safetensors' own writer gives a file to its owner alone
+    with atomic_write(path) as draft:  # safetensors' own writer gives a file to its owner alone
         draft.write_bytes(save(tensors, metadata))
 
 

@@ -12,8 +12,8 @@ from safetensors.numpy import save
 
 from models.engines.engine import CompiledNetwork, compile_graph, openvino_core
 from models.errors import ModelError
+from models.files.atomic_file import atomic_write
 from models.files.safetensors_file import read_metadata
-from models.files.whole_file import whole_file
 from models.light.architecture.files import quantized_path
 
 Half = Literal["detector", "surface"]
@@ -62,7 +62,7 @@ def write_quantized(path: Path, made: QuantizedLight) -> None:
         for name, graph in (("detector", made.detector), ("surface", made.surface))
         for field in ("xml", "constants")
     }
-    with whole_file(path) as draft:
+    with atomic_write(path) as draft:
         draft.write_bytes(save(tensors, {"kind": "light int8", "source_sha256": made.source_sha256}))
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from models.arrays import F32, U8
 from models.engines.engine import Engine, cpu_engine, cpu_precision, has_int8
 from models.errors import ModelError
-from models.files.digest import file_sha256
+from models.files.atomic_file import file_sha256
 from models.light.architecture.files import quantized_path, require_weights, weights_path
 from models.light.export.quantized import ReadyLight, fits
 from models.light.inference.confidence import read_calibration

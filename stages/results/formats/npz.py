@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from models.files.array_file import read_arrays
+from models.files.image_size import require_size
 from models.files.json_file import read_json
-from models.files.picture_size import require_size
+from models.files.npz_file import read_arrays
 from pipeline.stage import StageError
 from stages.payloads import F32, Surface, VideoInfo
 from stages.results.formats.frame_file import Arrays, checked, corners_of, finite, surface_at, whole

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
+from models.files.image_size import decode_pixels, read_pixels
 from models.files.json_file import read_json
-from models.files.picture_size import decode_pixels, read_pixels
 from pipeline.stage import StageError
 from stages.payloads import F32, I32, U8, Bool, Surface
 from stages.results.formats.frame_file import FARTHEST

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.files.picture_size import read_pixels
+from models.files.image_size import read_pixels
 from models.surface.charts import CHART_NAMES
 from pipeline.stage import StageError
 from stages.payloads import U8, Float, Surface

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.files.whole_file import remove_left_drafts, whole_file
+from models.files.atomic_file import atomic_write, remove_stale_drafts
 from pipeline.stage import Job, StageError, closed_folder, fitting_name
 from stages.results.formats.moment import Moment
 
@@ -139,7 +139,7 @@ class FileAFrame(Writer):
         """Args: encode: the content of a frame's file."""
         self.folder = target.folder()
         self.place = self.folder / "frame"
-        remove_left_drafts(self.folder)
+        remove_stale_drafts(self.folder)
         self.frames = 0
         self._suffix = suffix
         self._encode = encode
@@ -175,7 +175,7 @@ def put_whole(path: Path, content: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as draft:
+        with atomic_write(path) as draft:
             draft.write_bytes(content)
     except OSError as error:
         reason = error.strerror or str(error)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from models.files.array_file import read_arrays
+from models.files.npz_file import read_arrays
 from models.metrics.instances import AnnotatedPoints
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import AnnotatedPerson, DenseSet, write_dense_set

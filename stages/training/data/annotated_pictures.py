@@ -14,8 +14,8 @@ from pycocotools import mask as coco_mask
 
 from models.arrays import F32, U8
 from models.errors import ModelError
-from models.files.array_file import read_arrays
-from models.files.picture_size import read_pixels
+from models.files.image_size import read_pixels
+from models.files.npz_file import read_arrays
 from models.metrics.instances import AnnotatedPoints
 from models.metrics.masks import annotated_mask, coco_segmentation, part_labels
 from pipeline.stage import StageError

@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from models.architecture.fcn import FullConvNet
 from models.arrays import U8
-from models.checkpoints.trained import Trained, load_trained
+from models.cache import user_path
+from models.checkpoints.trained import TrainedInfo, load_trained
 from models.errors import ModelError
-from models.files.whole_file import whole_file
+from models.files.atomic_file import atomic_write
 from models.inference.single_person import SinglePersonPredictor, without_background
-from models.places import path_named
 from models.structures import SurfaceMap
 from pipeline.stage import Stage, StageError
 from stages.training.data.annotated_pictures import AnnotatedPictures, LabelledPicture
@@ -55,8 +55,8 @@ class Densify(Stage):
                 )
         yield self._ready
 
-    def _teacher(self) -> tuple[SinglePersonPredictor, Trained, str]:
-        path = path_named(self.config.teacher)
+    def _teacher(self) -> tuple[SinglePersonPredictor, TrainedInfo, str]:
+        path = user_path(self.config.teacher)
         try:
             network, about, sha256 = load_trained(path)
         except ModelError as error:
@@ -88,7 +88,7 @@ def write_surface(path: Path, picture: LabelledPicture, reader: SinglePersonPred
         mask_HW = person.mask_HW > 0
         seen = without_background(picture.rgb_HW3, mask_HW) if figure_ground else picture.rgb_HW3
         paste(reader.surface(seen, person.box_4), mask_HW, label_HW, uv_2HW)
-    with whole_file(path) as draft, draft.open("wb") as file:
+    with atomic_write(path) as draft, draft.open("wb") as file:
         np.savez_compressed(file, label_HW=label_HW, uv_2HW=uv_2HW)
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
 from models.arrays import F32
-from models.files.whole_file import whole_file
+from models.files.atomic_file import atomic_write
 from models.surface.body import forward_kinematics, load_body, skin
 from models.surface.raster import Camera
 from pipeline.stage import StageError
@@ -112,5 +112,5 @@ def write_fitted(folder: Path, draw: Synthesize.Config) -> None:
             continue
         label_HW, uv_2HW = fitted_surface(world, draw.seed, draw.first + number, FitErrors())
         byte_2HW = np.round(np.clip(uv_2HW, 0, 1) * 255).astype(np.uint8)
-        with whole_file(path) as draft, draft.open("wb") as file:
+        with atomic_write(path) as draft, draft.open("wb") as file:
             np.savez_compressed(file, label_HW=label_HW, uv_2HW=byte_2HW)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from models.arrays import F32, U8, Bool, Float
-from models.files.whole_file import whole_file
+from models.files.atomic_file import atomic_write
 from models.surface.body import COCO_KEYPOINTS
 
 SIDE = 416
@@ -76,7 +76,7 @@ def write_shard(path: Path, photos: Sequence[LabelledPhoto]) -> None:
     people = [(i, person) for i, photo in enumerate(photos) for person in photo.people]
     joints = [person.joint_J3 for _, person in people]
     empty = np.zeros((0, LABELS, LABELS), np.uint8)
-    with whole_file(path) as draft, draft.open("wb") as file:
+    with atomic_write(path) as draft, draft.open("wb") as file:
         np.savez(
             file,
             name=np.array([photo.name for photo in photos]),

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import F32, U8
-from models.files.whole_file import whole_file
+from models.files.atomic_file import atomic_write
 from pipeline.stage import StageError
 from stages.training.data.shards import map_shard
 
@@ -65,7 +65,7 @@ class ScenePool:
 
 def write_scenes(path: Path, scenes: Sequence[PoolScene]) -> None:
     """Write one shard whole: it stands under its name only when complete."""
-    with whole_file(path) as draft, draft.open("wb") as file:
+    with atomic_write(path) as draft, draft.open("wb") as file:
         np.savez(
             file,
             rgb=np.stack([scene.rgb_HW3 for scene in scenes]),

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from models.cache import user_path
 from models.errors import ModelError
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.files import BUILT_IN
@@ -17,7 +18,6 @@ from models.light.architecture.sizes import LightSizes
 from models.light.architecture.surface_net import SurfaceNet
 from models.light.architecture.weights import fill, read_weights, under, write_weights
 from models.light.export.quantized import Half
-from models.places import path_named
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import Written
 from stages.training.checkpoint import average_of
@@ -55,7 +55,7 @@ class AverageLight(Stage):
         detector = mean_half("detector", config.detector or (config.of,))
         surface = mean_half("surface", config.surface or (config.of,))
         sizes = LightSizes(detector=detector_sizes(detector), surface=surface_sizes(surface))
-        path = path_named(config.weights)
+        path = user_path(config.weights)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_weights(path, detector, surface, sizes)
         yield Written(path=str(path), frames=0)
@@ -69,7 +69,7 @@ def mean_half(half: Half, files: Sequence[str]) -> dict[str, torch.Tensor]:
     states: list[dict[str, torch.Tensor]] = []
     net: nn.Module | None = None
     for file in files:
-        path = path_named(file)
+        path = user_path(file)
         state = average_of(path) if path.suffix == ".pt" else under(f"{half}.", read_weights(path))
         net = net or of_sizes_seen(half, state, path)
         fill(net, state, "", path)

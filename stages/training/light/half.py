@@ -10,10 +10,10 @@ import cv2
 import torch
 from torch import nn
 
+from models.cache import user_path
 from models.light.architecture.files import weights_path
 from models.light.architecture.weights import grow, read_weights
 from models.network import NetworkConfig
-from models.places import path_named
 from pipeline.stage import StageError
 from stages.training.accelerator import training_device
 from stages.training.fit import Batch, Fit, FitConfig, Loss
@@ -52,7 +52,7 @@ class HalfConfig:
         Raises: StageError for a network of another kind.
         """
         if self.network is None:
-            return path_named(self.start) if self.start else None
+            return user_path(self.start) if self.start else None
         if self.network.kind != "light":
             what = f"weights of the kind {self.network.kind!r} are not of the light network"
             raise StageError(what, "network.kind", "use -c train_finetune_trained")

@@ -16,7 +16,7 @@ from torch import nn
 
 from models.engines.compiled_network import convert_network
 from models.engines.engine import import_openvino
-from models.files.digest import file_sha256
+from models.files.atomic_file import file_sha256
 from models.light.architecture.files import quantized_path
 from models.light.architecture.pixels import CROP
 from models.light.architecture.surface_net import PickedSurface

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from models.cache import user_path
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.pixels import CROP
 from models.light.architecture.sizes import DetectorSizes, LightSizes, SurfaceSizes
@@ -16,7 +17,6 @@ from models.light.architecture.surface_net import SurfaceNet
 from models.light.architecture.weights import read_sizes, write_weights
 from models.losses.light_distillation import read_teacher
 from models.losses.light_surface import SurfaceLossConfig
-from models.places import path_named
 from pipeline.stage import Job, Stage
 from stages.payloads import Written
 from stages.training.checkpoint import average_of
@@ -148,7 +148,7 @@ class TrainSurface(Stage):
         self.sizes = read_sizes(config.first).surface if config.first and config.network else config.sizes
         torch.manual_seed(config.seed)
         self.half = Half(SurfaceNet(self.sizes), config, name="surface", threads=threads)
-        teacher = read_teacher(path_named(config.teacher)).to(self.half.device) if config.teacher else None
+        teacher = read_teacher(user_path(config.teacher)).to(self.half.device) if config.teacher else None
         counting = SurfaceLossConfig(
             metric_uv=config.metric_uv,
             as_points=config.as_points,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from models.files.whole_file import whole_file
+from models.files.atomic_file import atomic_write
 from models.metrics.bootstrap import Estimate
 from models.network import NetworkConfig
 from pipeline.stage import Stage, StageError
@@ -88,7 +88,7 @@ class BeforeAfter(Stage):
             document.setdefault(name, {})[protocol] = values
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(path) as draft:
+            with atomic_write(path) as draft:
                 draft.write_text(json.dumps(document, indent=1))
         except OSError as error:
             what = f"the scores cannot be written ({error.strerror})"

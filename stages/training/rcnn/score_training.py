@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from models.checkpoints.checkpoint import read_checkpoint
-from models.checkpoints.trained import read_about, write_trained
+from models.checkpoints.checkpoint import load_checkpoint
+from models.checkpoints.trained import read_trained_info, write_trained
 from models.files.json_file import parsed_json
 from models.metrics.bootstrap import Estimate
 from models.network import NetworkConfig
@@ -88,7 +88,7 @@ class ScoreTraining(Stage):
             "people": sum(map(batches.people, range(steps))),
             "cpu_minutes": round(sum(row["cpu_s"] for row in log) / 60, 4),
             "losses": losses_of(log[0], log[-1]),
-            "parameters": sum(value.numel() for value in read_checkpoint(weights).weights.values()),
+            "parameters": sum(value.numel() for value in load_checkpoint(weights).weights.values()),
             "scenes": config.scenes,
             "scores": {world: self._scores(world, weights) for world in config.worlds},
         }
@@ -99,7 +99,7 @@ class ScoreTraining(Stage):
         for scales in self.config.read_at:
             ending = "_at_" + "_".join(f"{scale:g}" for scale in scales)
             other = weights.with_suffix(f".{ending[1:]}.safetensors")
-            write_trained(other, read_checkpoint(weights).weights, replace(read_about(weights), scales=scales))
+            write_trained(other, load_checkpoint(weights).weights, replace(read_trained_info(weights), scales=scales))
             columns |= {f"{name}{ending}": one for name, one in self._asked(world, other).items()}
             other.unlink()
         return columns

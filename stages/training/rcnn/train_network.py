@@ -16,12 +16,19 @@ from torch.nn.parallel import DistributedDataParallel
 from models.architecture.fcn import FullConvNet
 from models.architecture.rcnn import DensePoseRCNN
 from models.architecture.variant import Variant
-from models.checkpoints.trained import Kind, Trained, begin_from, make_network, read_about, write_trained
+from models.cache import user_path
+from models.checkpoints.trained import (
+    Kind,
+    TrainedInfo,
+    initialise_from,
+    make_network,
+    read_trained_info,
+    write_trained,
+)
 from models.engines.device import choose_device
 from models.learning.learner import FcnLearner, LossConfig, RcnnLearner
 from models.learning.training_batch import TrainingBatch
 from models.network import NetworkConfig
-from models.places import path_named
 from pipeline.stage import Stage, StageError
 from stages.payloads import Written
 from stages.training.checkpoint import average_of
@@ -111,7 +118,7 @@ class Training:
         network = make_network(checked(batches.kind, self.variant), self.variant)
         start = config.start if config.network is None else config.network.weights
         if start:
-            begin_from(network, path_named(start))
+            initialise_from(network, user_path(start))
         freeze(network)
         self.network = network
         learner = learner_of(network, config.losses).to(self.device)
@@ -129,7 +136,7 @@ class Training:
         if self._board is not None:
             self._board.picture(self.fit.step, answers(self.network, self.batches.of(0, 0, 1).to(self.device)))
         config, batches = self.config, self.batches
-        about = Trained(
+        about = TrainedInfo(
             kind=batches.kind,
             variant=self.variant,
             min_size=batches.min_size,
@@ -173,7 +180,7 @@ def variant_of(network: NetworkConfig, kind: Kind) -> Variant:
     if network.kind != "trained":
         what = f"weights of the kind {network.kind!r} cannot be fine-tuned here"
         raise StageError(what, "network.kind", "give --weights FILE of a training, and network.kind: trained")
-    about = read_about(path_named(network.weights))
+    about = read_trained_info(user_path(network.weights))
     if about.kind != kind:
         what = f"these weights are of the kind {about.kind!r}, the batches of {kind!r}"
         raise StageError(what, network.weights, f"set augment.kind: {about.kind}")

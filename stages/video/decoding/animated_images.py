@@ -8,7 +8,7 @@ from fractions import Fraction
 from PIL import Image
 
 from models.arrays import U8
-from models.files.picture_size import opened
+from models.files.image_size import open_image
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
 from stages.video.decoding.frame_selection import Selection
@@ -23,7 +23,7 @@ DEFAULT_MS = 100
 def is_animation(path: str) -> bool:
     """True for an animated WebP or AVIF, of a size that `is_still` has let pass."""
     try:
-        with opened(path, path, FORMATS_BY_PILLOW) as image:
+        with open_image(path, path, FORMATS_BY_PILLOW) as image:
             return getattr(image, "n_frames", 1) > 1
     except Exception:  # Pillow raises whatever its readers of formats do
         return False

@@ -13,7 +13,7 @@ import av.container
 import av.video.stream
 from av.stream import Stream
 
-from models.files.picture_size import most_pixels
+from models.files.image_size import max_pixels
 from pipeline.stage import StageError
 from stages.video.decoding.paths_and_urls import check_readable, is_url
 
@@ -69,7 +69,7 @@ def open_container(
         source: Any = name if pipe is None else pipe
         timeout = (OPEN_TIMEOUT_S, read_timeout_s)
         # FFmpeg decodes a frame to learn what a stream is: it, too, must not decode giants.
-        wishes = {"max_pixels": str(most_pixels()), **(options or {})}
+        wishes = {"max_pixels": str(max_pixels()), **(options or {})}
         container = av.open(source, timeout=timeout, options=wishes, metadata_errors="replace")
     except av.FFmpegError as error:
         raise _unopened(named, error) from error

@@ -9,7 +9,7 @@ import av
 import av.container
 import av.video.stream
 
-from models.files.picture_size import most_pixels
+from models.files.image_size import max_pixels
 from stages.video.decoding.demuxing import packets_of, stated_packets, stream_seconds
 from stages.video.decoding.paths_and_urls import is_url
 from stages.video.decoding.truncated_files import missing_bytes
@@ -36,7 +36,7 @@ def decoder_of(
         assert isinstance(decoder, av.VideoCodecContext)
         context = decoder
         context.extradata = stream.codec_context.extradata
-    context.options = {"max_pixels": str(most_pixels())}  # sizes may change within a stream
+    context.options = {"max_pixels": str(max_pixels())}  # sizes may change within a stream
     context.thread_type = "FRAME" if frame_threads else "SLICE"
     context.thread_count = frame_threads or slice_threads
     return context

@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from models.arrays import U8
 from models.errors import ModelError
-from models.files.picture_size import FORMATS, opened, read_pixels
+from models.files.image_size import FORMATS, open_image, read_pixels
 from pipeline.stage import StageError
 from stages.video.decoding import heif, raw_photos
 from stages.video.decoding.color_conversion import over_black
@@ -111,7 +111,7 @@ def _opened(path: str) -> Iterator[Image.Image]:
     phones = heif.is_heif(path)
     if phones:
         heif.register()
-    with opened(path, path, (heif.FORMAT,) if phones else FORMATS) as image:
+    with open_image(path, path, (heif.FORMAT,) if phones else FORMATS) as image:
         yield image
 
 

@@ -14,7 +14,7 @@ import av.container
 import av.video.stream
 from av.stream import Discard, Disposition, Stream
 
-from models.files.picture_size import REMEDY, too_large
+from models.files.image_size import REMEDY, too_large
 from pipeline.stage import StageError
 from stages.video.decoding.demuxing import is_one_picture
 from stages.video.decoding.paths_and_urls import is_url

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import F32, U8
-from models.files.picture_size import read_pixels
+from models.files.image_size import read_pixels
 from models.surface.raster import Camera
 from pipeline.stage import StageError
 from stages.world.backgrounds.environment import FLOOR, SKY, Prospect, pixel_rays, upright

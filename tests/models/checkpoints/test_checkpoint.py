@@ -17,9 +17,9 @@ from models.architecture.box_head import BoxPredictor
 from models.architecture.rcnn import empty_rcnn
 from models.architecture.variant import SIZES, Variant
 from models.checkpoints.caffe2_names import rename_caffe2
-from models.checkpoints.checkpoint import Checkpoint, fit, read_checkpoint
+from models.checkpoints.checkpoint import Checkpoint, load_checkpoint, load_into
 from models.errors import ModelError
-from models.files.digest import file_sha256
+from models.files.atomic_file import file_sha256
 
 ARRAYS = {"a.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "a.bias": np.ones(2, np.float64)}
 
@@ -33,7 +33,7 @@ def written(path: Path, content: Any, protocol: int = 4) -> Path:
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_pickles_of_every_protocol(tmp_path: Path, protocol: int, wrapped: bool) -> None:
     content = {"model": ARRAYS, "__author__": "the zoo"} if wrapped else ARRAYS
-    found = read_checkpoint(written(tmp_path / "w.pkl", content, protocol)).weights
+    found = load_checkpoint(written(tmp_path / "w.pkl", content, protocol)).weights
     assert set(found) == set(ARRAYS)
     assert all(torch.equal(found[name], torch.from_numpy(ARRAYS[name]).float()) for name in ARRAYS)
 
@@ -42,7 +42,7 @@ def test_names_of_older_numpy(tmp_path: Path) -> None:
     """The zoo's files were written when numpy._core was called numpy.core."""
     content = pickle.dumps(ARRAYS, protocol=2).replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
     (tmp_path / "w.pkl").write_bytes(content)
-    assert torch.equal(read_checkpoint(tmp_path / "w.pkl").weights["a.bias"], torch.ones(2))
+    assert torch.equal(load_checkpoint(tmp_path / "w.pkl").weights["a.bias"], torch.ones(2))
 
 
 def test_arrays_pickled_by_python_2(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_arrays_pickled_by_python_2(tmp_path: Path) -> None:
         b"U" + bytes([data.nbytes]) + data.tobytes() + b"tbs."
     )
     (tmp_path / "w.pkl").write_bytes(content)
-    assert read_checkpoint(tmp_path / "w.pkl").weights["w"].tolist() == [1.5, -2.0]
+    assert load_checkpoint(tmp_path / "w.pkl").weights["w"].tolist() == [1.5, -2.0]
 
 
 class Evil:
@@ -73,7 +73,7 @@ def test_no_code_of_a_file_is_run(tmp_path: Path, suffix: str) -> None:
     else:
         torch.save({"model": Evil(target)}, path)
     with pytest.raises(ModelError, match=r"not readable as weights"):
-        read_checkpoint(path)
+        load_checkpoint(path)
     assert not target.exists()
 
 
@@ -82,20 +82,20 @@ def test_no_code_of_a_file_is_run(tmp_path: Path, suffix: str) -> None:
 def test_damaged_files(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ModelError) as caught:
-        read_checkpoint(tmp_path / name)
+        load_checkpoint(tmp_path / name)
     assert caught.value.where == str(tmp_path / name)
     assert caught.value.remedy
 
 
 def test_other_files(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no such weights file"):
-        read_checkpoint(tmp_path / "absent.pkl")
+        load_checkpoint(tmp_path / "absent.pkl")
     with pytest.raises(ModelError, match="not a kind of weights file"):
-        read_checkpoint(tmp_path / "w.onnx")
+        load_checkpoint(tmp_path / "w.onnx")
     with pytest.raises(ModelError, match="holds no weights"):
-        read_checkpoint(written(tmp_path / "list.pkl", [1, 2]))
+        load_checkpoint(written(tmp_path / "list.pkl", [1, 2]))
     with pytest.raises(ModelError, match=r"a\.b is not an array of numbers"):
-        read_checkpoint(written(tmp_path / "text.pkl", {"a.b": "text"}))
+        load_checkpoint(written(tmp_path / "text.pkl", {"a.b": "text"}))
 
 
 def test_training_states_and_safetensors(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_training_states_and_safetensors(tmp_path: Path) -> None:
     torch.save(state, tmp_path / "b.pth")
     safetensors.torch.save_file(state, tmp_path / "c.safetensors")
     for name in ("a.pth", "b.pth", "c.safetensors"):
-        found = read_checkpoint(tmp_path / name).weights
+        found = load_checkpoint(tmp_path / name).weights
         assert set(found) == set(state)
         assert torch.equal(found["a.weight"], state["a.weight"])
 
@@ -117,7 +117,7 @@ def test_derived_keys_are_ignored(tmp_path: Path) -> None:
         "pixel_std": np.ones(3),
         "proposal_generator.anchor_generator.cell_anchors.0": np.zeros((3, 4)),
     }
-    assert set(read_checkpoint(written(tmp_path / "w.pkl", {"model": ARRAYS | extra})).weights) == set(ARRAYS)
+    assert set(load_checkpoint(written(tmp_path / "w.pkl", {"model": ARRAYS | extra})).weights) == set(ARRAYS)
 
 
 def test_what_does_not_fit_is_named_and_changes_nothing() -> None:
@@ -125,7 +125,7 @@ def test_what_does_not_fit_is_named_and_changes_nothing() -> None:
     before = layer.weight.clone()
     weights = {"weight": torch.zeros(4, 3), "other": torch.zeros(1)}
     with pytest.raises(ModelError) as caught:
-        fit(Checkpoint(weights=weights, endings_only=False), layer, "w.pkl")
+        load_into(Checkpoint(weights=weights, endings_only=False), layer, "w.pkl")
     message = str(caught.value)
     assert "1 missing (bias)" in message
     assert "1 unexpected (other)" in message
@@ -136,18 +136,18 @@ def test_what_does_not_fit_is_named_and_changes_nothing() -> None:
 def test_names_that_are_endings(tmp_path: Path) -> None:
     layers = nn.ModuleDict({"deep": nn.ModuleDict({"a": nn.Linear(3, 2)})})
     path = written(tmp_path / "w.pkl", {"model": ARRAYS, "__author__": "x", "matching_heuristics": True})
-    fit(read_checkpoint(path), layers, "w.pkl")
+    load_into(load_checkpoint(path), layers, "w.pkl")
     assert layers.state_dict()["deep.a.weight"].tolist() == ARRAYS["a.weight"].tolist()
-    strict = read_checkpoint(written(path, {"model": ARRAYS, "__author__": "x"}))
+    strict = load_checkpoint(written(path, {"model": ARRAYS, "__author__": "x"}))
     with pytest.raises(ModelError, match=r"2 missing \(deep\.a"):
-        fit(strict, layers, "w.pkl")
+        load_into(strict, layers, "w.pkl")
 
 
 def test_another_variant_is_refused() -> None:
     network = empty_rcnn(Variant())
     deep = empty_rcnn(Variant(head="deeplab")).state_dict()
     with pytest.raises(ModelError, match=r"8 missing .*body_conv_fcn1\.bias.* unexpected .*ASPP"):
-        fit(Checkpoint(weights=deep, endings_only=False), network, "w.pkl")
+        load_into(Checkpoint(weights=deep, endings_only=False), network, "w.pkl")
 
 
 def caffe2_backbone() -> dict[str, np.ndarray]:
@@ -181,11 +181,11 @@ def test_imagenet_backbones(tmp_path: Path) -> None:
         "conv1_b": np.zeros(64),
         "conv1_w_momentum": np.zeros(1),
     }
-    checkpoint = read_checkpoint(written(tmp_path / "R-50.pkl", arrays))
+    checkpoint = load_checkpoint(written(tmp_path / "R-50.pkl", arrays))
     bottom_up = empty_rcnn(Variant()).backbone.bottom_up
     prefix = "backbone.bottom_up."
     weights = {name.removeprefix(prefix): value for name, value in checkpoint.weights.items()}
-    fit(Checkpoint(weights=weights, endings_only=False), bottom_up, "R-50.pkl")
+    load_into(Checkpoint(weights=weights, endings_only=False), bottom_up, "R-50.pkl")
     norm = bottom_up.get_submodule("res3.0.conv2.norm")
     x = torch.randn(1, 128, 2, 2)
     scale, shift = (torch.from_numpy(arrays[f"res3_0_branch2b_bn_{end}"])[:, None, None] for end in "sb")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from models.architecture.variant import Variant
-from models.checkpoints.trained import Trained, make_network, write_trained
+from models.checkpoints.trained import TrainedInfo, make_network, write_trained
 from models.errors import ModelError
 from models.inference.trained_network import open_trained
 from models.network import NetworkConfig
@@ -26,7 +26,7 @@ def written(folder: Path, kind: str, variant: Variant) -> Path:
     if kind == "rcnn":
         weights["roi_heads.box_predictor.cls_score.bias"] = torch.tensor([2.0, -2.0])
     path = folder / f"{kind}.safetensors"
-    about = Trained(kind=kind, variant=variant, min_size=96, max_size=128)  # type: ignore[arg-type]
+    about = TrainedInfo(kind=kind, variant=variant, min_size=96, max_size=128)  # type: ignore[arg-type]
     write_trained(path, weights, about)
     return path
 

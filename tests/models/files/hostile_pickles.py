@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.checkpoints.checkpoint import read_checkpoint
+from models.checkpoints.checkpoint import load_checkpoint
 from models.errors import ModelError
 
 NDARRAY = b"cnumpy._core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R"
@@ -238,7 +238,7 @@ def main(folder: Path) -> None:
 def verdict(path: Path) -> str:
     """What reading a file ends with."""
     try:
-        found = read_checkpoint(path)
+        found = load_checkpoint(path)
     except ModelError as error:
         return f"refused: {error}"
     except BaseException as error:

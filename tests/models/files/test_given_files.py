@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.checkpoints.checkpoint import read_checkpoint
+from models.checkpoints.checkpoint import load_checkpoint
 from models.errors import ModelError
-from models.files.array_file import read_arrays
+from models.files.image_size import VARIABLE
 from models.files.json_file import parsed_json
-from models.files.picture_size import VARIABLE
+from models.files.npz_file import read_arrays
 from models.light.architecture.sizes import from_text
 from models.light.architecture.weights import read_sizes, read_weights
 
@@ -30,7 +30,7 @@ def test_numbers_that_networks_do_not_compute_with(tmp_path: Path, dtype: str) -
     (tmp_path / "a.safetensors").write_bytes(
         safetensors_of(dtype, [2, 8], {"C64": 128, "F4": 8, "F6_E2M3": 12}.get(dtype, 16))
     )
-    for read in (read_checkpoint, read_weights):
+    for read in (load_checkpoint, read_weights):
         with pytest.raises(ModelError, match=r"a.safetensors: not"):
             read(tmp_path / "a.safetensors")
 
@@ -38,14 +38,14 @@ def test_numbers_that_networks_do_not_compute_with(tmp_path: Path, dtype: str) -
 @pytest.mark.parametrize("header", [b"[" * 100_000, b"{}", b"\xff" * 20, b'{"__metadata__": {"sizes": 3}}'])
 def test_headers_that_are_none(tmp_path: Path, header: bytes) -> None:
     (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
-    for read in (read_checkpoint, read_sizes):
+    for read in (load_checkpoint, read_sizes):
         try:
             read(tmp_path / "a.safetensors")
         except ModelError as error:
             assert len(str(error)) < 400
     (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", 1 << 62) + header)
     with pytest.raises(ModelError):
-        read_checkpoint(tmp_path / "a.safetensors")
+        load_checkpoint(tmp_path / "a.safetensors")
 
 
 @pytest.mark.parametrize(

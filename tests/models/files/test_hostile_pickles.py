@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.checkpoints.checkpoint import read_checkpoint
+from models.checkpoints.checkpoint import load_checkpoint
 from models.checkpoints.torch_file import read_torch_file
 from tests.models.files.hostile_pickles import PICKLES, TENSORS
 
@@ -63,7 +63,7 @@ def test_arrays_of_every_kind_of_number(tmp_path: Path, protocol: int) -> None:
         "again": arrays["f4"],
     }
     (tmp_path / "a.pkl").write_bytes(pickle.dumps({"model": arrays}, protocol))
-    found = read_checkpoint(tmp_path / "a.pkl").weights
+    found = load_checkpoint(tmp_path / "a.pkl").weights
     assert found.keys() == arrays.keys()
     assert all(np.array_equal(found[name].numpy(), array.astype(np.float32)) for name, array in arrays.items())
 
@@ -75,5 +75,5 @@ def test_arrays_by_python_2s_first_protocol(tmp_path: Path) -> None:
         b"(S'f4'\nI0\nI1\ntRp5\n(I3\nS'<'\nNNNI-1\nI-1\nI0\ntbI00\nS'\\x00\\x00\\xc0?\\x00\\x00\\x00\\xc0'\ntb"
     )
     (tmp_path / "a.pkl").write_bytes(b"(dp0\nS'w'\np9\n" + array + b"sC\x01vg3\ns.")
-    found = read_checkpoint(tmp_path / "a.pkl").weights
+    found = load_checkpoint(tmp_path / "a.pkl").weights
     assert found["w"].tolist() == found["v"].tolist() == [1.5, -2.0]

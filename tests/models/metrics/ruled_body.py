@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.metrics.instances import AnnotatedPoints, FoundInstance, PictureInstances, TrueInstance
+from models.metrics.instances import AnnotatedPoints, FoundInstance, ImageInstances, TrueInstance
 from models.metrics.masks import pasted
 
 Array = npt.NDArray[Any]
@@ -89,7 +89,7 @@ def moved(found: FoundInstance, centimetres: int) -> FoundInstance:
     return FoundInstance(box_4=found.box_4, score=found.score, iuv_3hw=iuv_3hw)
 
 
-def picture(pairs: list[tuple[TrueInstance, FoundInstance]]) -> PictureInstances:
+def picture(pairs: list[tuple[TrueInstance, FoundInstance]]) -> ImageInstances:
     """A picture of 400 x 400 with those people."""
     true, found = [true for true, _ in pairs], [found for _, found in pairs]
-    return PictureInstances(height=400, width=400, true=true, found=found)
+    return ImageInstances(height=400, width=400, true=true, found=found)

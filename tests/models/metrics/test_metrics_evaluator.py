@@ -17,13 +17,13 @@ from models.metrics.coco_ap import CocoFound, CocoTruth, box_ap
 from models.metrics.densepose_evaluator import (
     THRESHOLD_T,
     evaluate_densepose,
+    precision_table,
     similarities,
-    table,
     true_instance,
 )
 from models.metrics.densepose_matching import Candidates, match
 from models.metrics.gps import KAPPA_PAPER_25, KAPPA_REFERENCE_25
-from models.metrics.instances import FoundInstance, PictureInstances, TrueInstance
+from models.metrics.instances import FoundInstance, ImageInstances, TrueInstance
 from models.surface.geometry import Geometry
 from models.surface.smpl_files import ReferenceGeometry
 from tests.models.metrics.ruled_body import LineBody, RuledBody, RuledTable, moved, person, picture, ruled_vertices
@@ -40,14 +40,14 @@ def golden(root: Path) -> dict[str, Any]:
     return data
 
 
-def golden_picture(data: dict[str, Any], record: dict[str, Any], stored: Any) -> PictureInstances:
+def golden_picture(data: dict[str, Any], record: dict[str, Any], stored: Any) -> ImageInstances:
     size = record["height"], record["width"]
     found = [
         FoundInstance(box_4=np.array(one["bbox"]), score=one["score"], iuv_3hw=stored[f"det{i}"])
         for i, one in enumerate(data["detections"]) if one["image_id"] == record["id"]
     ]
     true = [true_instance(one, *size) for one in data["annotations"] if one["image_id"] == record["id"]]
-    return PictureInstances(height=size[0], width=size[1], true=true, found=found)
+    return ImageInstances(height=size[0], width=size[1], true=true, found=found)
 
 
 def test_similarities_equal_the_reference(golden: dict[str, Any]) -> None:
@@ -121,7 +121,7 @@ def test_shifted_truth_has_a_closed_form(centimetres: int) -> None:
 
 def test_missed_and_invented_people() -> None:
     pairs = people()
-    half = PictureInstances(height=400, width=400, true=[true for true, _ in pairs], found=[pairs[0][1]])
+    half = ImageInstances(height=400, width=400, true=[true for true, _ in pairs], found=[pairs[0][1]])
     tables = evaluate_densepose([half], LineBody(), KAPPA_PAPER_25)
     assert tables["GPS"]["AR"] == pytest.approx(1 / 3)
     assert tables["GPS"]["AP"] == pytest.approx(34 / 101)  # recalls 0, .01 … .33 are reached
@@ -156,12 +156,12 @@ def test_precision_and_recall_equal_pycocotools_on_random_boxes() -> None:
         ]
         points = person(0, 0, 0, 20, 20)[0].points
         annotated = [TrueInstance(box_4=box, area=float(box[2] * box[3]), points=points) for box in true_N4]
-        one = PictureInstances(height=400, width=400, true=annotated, found=detected)
+        one = ImageInstances(height=400, width=400, true=annotated, found=detected)
         known.append(similarities(one, LineBody()))
         area_N, crowd_N = true_N4[:, 2] * true_N4[:, 3], [False] * len(true_N4)
         truth.append(CocoTruth(height=400, width=400, box_N4=true_N4, area_N=area_N, crowd_N=crowd_N))
         found.append(CocoFound(box_N4=guess_N4, score_N=score_N))
-    ours = table(known, [one.box_iou_DG for one in known])
+    ours = precision_table(known, [one.box_iou_DG for one in known])
     theirs = box_ap(truth, found)
     assert 0.1 < theirs["AP"] < 0.9
     for mine, name in (("AP", "AP"), ("AP50", "AP50"), ("AP75", "AP75"), ("AR", "AR100")):
@@ -224,6 +224,6 @@ def test_lower_thresholds_bring_their_own_columns(golden: dict[str, Any]) -> Non
     pictures = list(golden["pictures"].values())
     known = [similarities(one, RuledBody()) for one in pictures]
     values = [one.gps_at(KAPPA_REFERENCE_25) for one in known]
-    low = table(known, values, np.linspace(0.2, 0.95, 16))
+    low = precision_table(known, values, np.linspace(0.2, 0.95, 16))
     assert {"AP20", "AP30", "AP40"} <= low.keys() and not {"AR20", "AP60"} & low.keys()
-    assert low["AP50"] == table(known, values)["AP50"]
+    assert low["AP50"] == precision_table(known, values)["AP50"]

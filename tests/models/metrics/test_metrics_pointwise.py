@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from models.errors import ModelError
-from models.metrics.assignment import answering, answers_by_box, picture_errors
-from models.metrics.instances import FoundInstance, annotated_points, point_errors
-from models.metrics.pointwise import area_under_curve, by_chart, correct_ratio
+from models.metrics.instances import FoundInstance, point_errors, points_of_annotation
+from models.metrics.person_matching import image_errors, match_by_iou, match_people
+from models.metrics.pointwise import area_under_curve, correct_ratio, measure_by_chart
 from tests.models.metrics.ruled_body import LineBody, moved, person, picture
 
 
@@ -71,24 +71,25 @@ def test_positions_are_cut_toward_zero_as_in_the_reference() -> None:
 
 def test_by_chart() -> None:
     error_M, chart_M = np.array([0.0, 0.1, 0.05]), np.array([2, 2, 24])
-    value_25 = by_chart(lambda errors: area_under_curve(errors, 0.1), error_M, chart_M)
+    value_25 = measure_by_chart(lambda errors: area_under_curve(errors, 0.1), error_M, chart_M)
     assert value_25[2] == 0.5 and value_25[24] == 0.5 and np.isnan(value_25[[0, 1, 3]]).all() and len(value_25) == 25
 
 
 def test_damaged_points_and_maps_are_named() -> None:
     with pytest.raises(ModelError, match=r"annotation 7.*dp_U 1"):
-        annotated_points({"id": 7, "dp_x": [1, 2], "dp_y": [1, 2], "dp_I": [1, 1], "dp_U": [0.5], "dp_V": [0.5, 0.5]})
-    assert annotated_points({"id": 7}) is None
+        points = {"dp_x": [1, 2], "dp_y": [1, 2], "dp_I": [1, 1], "dp_U": [0.5], "dp_V": [0.5, 0.5]}
+        points_of_annotation({"id": 7, **points})
+    assert points_of_annotation({"id": 7}) is None
     with pytest.raises(ModelError, match=r"\(3, 20, 10\)"):
         FoundInstance(box_4=np.array([0, 0, 10.7, 20.2]), score=1, iuv_3hw=np.zeros((3, 21, 10), np.uint8))
 
 
 def test_answers_are_taken_by_score() -> None:
     iou_DG = np.array([[0.9, 0.6], [0.8, 0.55], [0.2, 0.4]])
-    np.testing.assert_array_equal(answering(iou_DG, np.array([0.5, 0.9, 0.7])), [1, 0])
-    np.testing.assert_array_equal(answering(iou_DG, np.array([0.9, 0.2, 0.7])), [0, 1])
-    np.testing.assert_array_equal(answering(iou_DG[2:], np.array([0.9])), [-1, -1])
-    np.testing.assert_array_equal(answering(np.zeros((0, 2)), np.zeros(0)), [-1, -1])
+    np.testing.assert_array_equal(match_by_iou(iou_DG, np.array([0.5, 0.9, 0.7])), [1, 0])
+    np.testing.assert_array_equal(match_by_iou(iou_DG, np.array([0.9, 0.2, 0.7])), [0, 1])
+    np.testing.assert_array_equal(match_by_iou(iou_DG[2:], np.array([0.9])), [-1, -1])
+    np.testing.assert_array_equal(match_by_iou(np.zeros((0, 2)), np.zeros(0)), [-1, -1])
 
 
 def test_given_boxes_and_detected_boxes() -> None:
@@ -96,13 +97,13 @@ def test_given_boxes_and_detected_boxes() -> None:
     pairs = [person(1, 10, 10, 40, 60), person(2, 100, 20, 60, 80), person(3, 200, 150, 120, 180)]
     pairs[2] = (dataclasses.replace(pairs[2][0], points=None), pairs[2][1])
     everybody = picture(pairs)
-    error_M, chart_M = picture_errors(LineBody(), everybody, np.arange(3))
+    error_M, chart_M = image_errors(LineBody(), everybody, np.arange(3))
     assert len(error_M) == len(chart_M) == 120 and not error_M.any()
     elsewhere = dataclasses.replace(pairs[0][1], box_4=np.array([300.0, 10, 40, 60]))
     found = [elsewhere, moved(pairs[1][1], 6), pairs[2][1]]
     some = dataclasses.replace(everybody, found=found)
-    assert answers_by_box(some).tolist() == [-1, 1, 2]
-    error_M, _ = picture_errors(LineBody(), some, answers_by_box(some))
+    assert match_people(some).tolist() == [-1, 1, 2]
+    error_M, _ = image_errors(LineBody(), some, match_people(some))
     assert np.isinf(error_M[:60]).all() and area_under_curve(error_M, 0.1) == pytest.approx(0.4 / 2)
     nobody = dataclasses.replace(everybody, found=[])
-    assert np.isinf(picture_errors(LineBody(), nobody, answers_by_box(nobody))[0]).all()
+    assert np.isinf(image_errors(LineBody(), nobody, match_people(nobody))[0]).all()

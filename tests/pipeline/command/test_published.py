@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from models.architecture.variant import Variant
-from models.checkpoints.trained import Trained, make_network, write_trained
+from models.checkpoints.trained import TrainedInfo, make_network, write_trained
 from models.checkpoints.zoo import ZOO as ZOO_FILES
 from models.errors import ModelError
 from models.inference.open_network import configuration_of, fetch_weights
@@ -53,7 +53,7 @@ def test_weights_of_another_network_say_which_setting_they_want(tmp_path: Path) 
     with torch.device("meta"):
         network = make_network("fcn", variant)
     first = dict(list(network.state_dict().items())[:1])
-    about = Trained(kind="fcn", variant=variant, min_size=1, max_size=2)
+    about = TrainedInfo(kind="fcn", variant=variant, min_size=1, max_size=2)
     write_trained(trained, {name: torch.zeros(value.shape) for name, value in first.items()}, about)
     checkpoint.write_bytes(b"anything")
     with pytest.raises(ModelError, match=r"of the kind 'fcn'.*; add --set network\.kind=trained"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.metrics.human_error import annotator_errors
+from models.metrics.annotator_errors import annotator_errors
 from stages.evaluation.bodies import body_of
 from stages.synthetic.synthesize import STILL_WORLDS, Synthesize
 from stages.training.data.annotated_pictures import AnnotatedPictures

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.files.picture_size import VARIABLE
+from models.files.image_size import VARIABLE
 from pipeline.stage import Job, StageError
 from stages.drawing.outfits import Outfits
 from stages.payloads import FrameChunk

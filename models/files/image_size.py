@@ -34,7 +34,7 @@ HEADER_BYTES = 1 << 16
 _CGROUP = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
-def most_pixels() -> int:
+def max_pixels() -> int:
     """Pixels that one picture or frame may have: as the run says, else what a third of the memory holds."""
     said = os.environ.get(VARIABLE)
     return int(float(said) * 1e6) if said else max(_memory() // SHARE // PIXEL_BYTES, LEAST_PIXELS)
@@ -42,7 +42,7 @@ def most_pixels() -> int:
 
 def too_large(width: int, height: int) -> str | None:
     """Why a picture of this size is refused; None where it is not."""
-    most = most_pixels()
+    most = max_pixels()
     if width * height <= most:
         return None
     return f"says that it has {width}×{height} pixels; {most // 10**6} million are allowed on this machine"
@@ -56,7 +56,7 @@ def require_size(width: int, height: int, where: str) -> None:
 
 
 @contextmanager
-def opened(file: str | Path | BinaryIO, where: str, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
+def open_image(file: str | Path | BinaryIO, where: str, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
     """A picture whose header Pillow has read and whose pixels nobody has.
 
     Raises:
@@ -71,7 +71,7 @@ def opened(file: str | Path | BinaryIO, where: str, formats: tuple[str, ...] = F
             with Image.open(file, formats=[name for name in formats if name in Image.OPEN]) as image:
                 require_size(image.width, image.height, where)
                 # For pictures within pictures (ICO): Pillow raises at twice this when it learns of their sizes.
-                Image.MAX_IMAGE_PIXELS = (most_pixels() + 1) // 2
+                Image.MAX_IMAGE_PIXELS = (max_pixels() + 1) // 2
                 yield image
         except Image.DecompressionBombError as error:
             raise ModelError(f"has too many pixels ({error})", where, REMEDY) from error
@@ -114,7 +114,7 @@ def stated_size(file: BinaryIO, where: str) -> tuple[int, int] | None:
     Raises: ModelError for one that is too large.
     """
     try:
-        with opened(file, where) as image:
+        with open_image(file, where) as image:
             return image.width, image.height
     except ModelError:
         raise

@@ -24,8 +24,8 @@ class Reliability:
     """
 
     count_B: npt.NDArray[np.int64]
-    said_B: Float
-    right_B: Float
+    confidence_B: Float
+    accuracy_B: Float
 
     @property
     def ece(self) -> float:
@@ -33,15 +33,15 @@ class Reliability:
         filled = self.count_B > 0
         if not filled.any():
             return float("nan")
-        gap_B = np.abs(self.said_B[filled] - self.right_B[filled])
+        gap_B = np.abs(self.confidence_B[filled] - self.accuracy_B[filled])
         return float((gap_B * self.count_B[filled]).sum() / self.count_B.sum())
 
 
-def reliability(confidence_M: Float, right_M: Bool, bins: int = BINS) -> Reliability:
+def reliability_diagram(confidence_M: Float, right_M: Bool, bins: int = BINS) -> Reliability:
     """The diagram of M answers: confidence 0..1, and whether each was right."""
     at_M = np.clip((np.asarray(confidence_M, np.float64) * bins).astype(np.int64), 0, bins - 1)
     count_B = np.bincount(at_M, minlength=bins)
     with np.errstate(invalid="ignore"):
-        said_B = np.bincount(at_M, weights=confidence_M, minlength=bins) / count_B
-        right_B = np.bincount(at_M, weights=right_M, minlength=bins) / count_B
-    return Reliability(count_B=count_B, said_B=said_B, right_B=right_B)
+        confidence_B = np.bincount(at_M, weights=confidence_M, minlength=bins) / count_B
+        accuracy_B = np.bincount(at_M, weights=right_M, minlength=bins) / count_B
+    return Reliability(count_B=count_B, confidence_B=confidence_B, accuracy_B=accuracy_B)

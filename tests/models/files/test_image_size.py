@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from models.errors import ModelError
-from models.files import picture_size
-from models.files.picture_size import VARIABLE, decode_pixels, most_pixels, opened, read_pixels, stated_size
+from models.files import image_size
+from models.files.image_size import VARIABLE, decode_pixels, max_pixels, open_image, read_pixels, stated_size
 from models.surface.atlas_source import load_atlas
 from pipeline.plan import PICTURE_VARIABLE
 
@@ -93,16 +93,16 @@ def test_a_picture_within_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     entry = struct.pack("<4B2H2I", 16, 16, 0, 0, 1, 32, len(png), 22)
     (tmp_path / "a.ico").write_bytes(struct.pack("<3H", 0, 1, 1) + entry + png)
     monkeypatch.setenv(VARIABLE, "1")
-    with pytest.raises(ModelError, match="3000×3000 pixels"), opened(tmp_path / "a.ico", "an icon") as image:
+    with pytest.raises(ModelError, match="3000×3000 pixels"), open_image(tmp_path / "a.ico", "an icon") as image:
         image.load()
 
 
 def test_the_bound_follows_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
-    monkeypatch.setattr(picture_size, "_memory", lambda: 24 << 30)
-    assert 199_756_800 < most_pixels() < 256_000_000  # a phone's 200 megapixels, a GIF of 16000×16000
-    monkeypatch.setattr(picture_size, "_memory", lambda: 1 << 30)
-    assert most_pixels() >= 7680 * 4320
+    monkeypatch.setattr(image_size, "_memory", lambda: 24 << 30)
+    assert 199_756_800 < max_pixels() < 256_000_000  # a phone's 200 megapixels, a GIF of 16000×16000
+    monkeypatch.setattr(image_size, "_memory", lambda: 1 << 30)
+    assert max_pixels() >= 7680 * 4320
 
 
 def test_the_run_and_the_models_speak_of_the_same_variable() -> None:

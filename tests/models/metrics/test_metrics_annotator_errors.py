@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from models.errors import ModelError
-from models.metrics.human_error import annotator_errors, error_over_surface
+from models.metrics.annotator_errors import annotator_errors, error_over_surface
 from models.metrics.instances import AnnotatedPoints
-from models.metrics.pointwise import by_chart
+from models.metrics.pointwise import measure_by_chart
 from tests.models.metrics.ruled_body import LineBody
 
 
@@ -25,7 +25,7 @@ def test_two_annotators_are_as_far_apart_as_they_are() -> None:
     truth = marks(np.full(100, 50), chart_M)
     noisy = marks(50 + np.where(chart_M == 1, 12, 2), chart_M)
     vertex_M, error_M = annotator_errors(LineBody(), noisy, truth)
-    mean_25 = by_chart(np.mean, error_M, chart_M)
+    mean_25 = measure_by_chart(np.mean, error_M, chart_M)
     assert mean_25[1] == pytest.approx(0.12) and mean_25[3] == pytest.approx(0.02) and np.isnan(mean_25[2])
     assert set(vertex_M) == {1050, 3050}
     assert (annotator_errors(LineBody(), truth, truth)[1] == 0).all()

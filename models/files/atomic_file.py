@@ -17,7 +17,7 @@ _DRAFT = re.compile(r"\..*\.(\d+)-([0-9a-f]{8})\.partial", re.DOTALL)
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A draft to write in the place of `path`: it gets that name when the block ends well, else it is removed.
 
     It lies beside the file, hidden, and each process has its own. It ends in `.partial`, so that no search for files
@@ -32,7 +32,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         draft.unlink(missing_ok=True)
 
 
-def remove_left_drafts(folder: Path) -> None:
+def remove_stale_drafts(folder: Path) -> None:
     """Remove the drafts in a folder whose process, one of this machine, was killed under them."""
     with contextlib.suppress(OSError):  # there is no such folder yet
         for entry in os.scandir(folder):
@@ -59,3 +59,9 @@ def _lives(process: int) -> bool:
     except (OSError, OverflowError):  # another user's, or no number of a process
         return True
     return True
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from models.metrics.instances import PictureInstances, point_errors
+from models.metrics.instances import ImageInstances, point_errors
 from models.metrics.masks import box_overlaps
 from models.surface.geometry import Float, Geometry, Int
 
 LEAST_IOU = 0.5
 
 
-def answering(iou_DG: Float, score_D: Float, least: float = LEAST_IOU) -> npt.NDArray[np.int64]:
+def match_by_iou(iou_DG: Float, score_D: Float, least: float = LEAST_IOU) -> npt.NDArray[np.int64]:
     """For each true person the detection that answers, or -1 for a missed person.
 
     Detections choose in the order of their scores, each the free person it overlaps most, if by at least `least`.
@@ -33,15 +33,15 @@ def answering(iou_DG: Float, score_D: Float, least: float = LEAST_IOU) -> npt.ND
     return answer_G
 
 
-def answers_by_box(picture: PictureInstances) -> npt.NDArray[np.int64]:
-    """`answering` for the people of a picture: the multi-person protocol. (With given boxes, i answers for i.)"""
+def match_people(picture: ImageInstances) -> npt.NDArray[np.int64]:
+    """`match_by_iou` for the people of a picture: the multi-person protocol. (With given boxes, i answers for i.)"""
     found_D4, true_G4 = (np.array([one.box_4 for one in side]).reshape(-1, 4) for side in (picture.found, picture.true))
     nobody_is_a_crowd = np.zeros(len(true_G4), bool)
     score_D = np.array([one.score for one in picture.found])
-    return answering(box_overlaps(found_D4, true_G4, nobody_is_a_crowd), score_D)
+    return match_by_iou(box_overlaps(found_D4, true_G4, nobody_is_a_crowd), score_D)
 
 
-def picture_errors(geometry: Geometry, picture: PictureInstances, answer_G: Int) -> tuple[Float, Int]:
+def image_errors(geometry: Geometry, picture: ImageInstances, answer_G: Int) -> tuple[Float, Int]:
     """Errors of all annotated points of a picture; those of missed people are infinite.
 
     Args:

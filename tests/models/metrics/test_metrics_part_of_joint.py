@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.metrics.joints import part_of_joint
+from models.metrics.part_of_joint import part_of_joint
 from models.structures import SurfaceMap
 from models.surface.charts import CHART_NAMES, CHARTS_AT_JOINT, MIRROR_CHART
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from models.errors import ModelError
 
-USUAL_CACHE = "~/.cache/densepose-video"
+DEFAULT_CACHE = "~/.cache/densepose-video"
 """Where files are kept unless a setting names another folder."""
-OF_THE_RUN = "runs/cache"
+RUN_CACHE = "runs/cache"
 """The same below the folder that a run was started in, where the usual one cannot be written to."""
-REMEDY = "name a cache folder that can be written to, with 200 MB free"
+CACHE_REMEDY = "name a cache folder that can be written to, with 200 MB free"
 
 
-def path_named(text: str | Path) -> Path:
+def user_path(text: str | Path) -> Path:
     """A path as a user writes it: `~/` is the home folder. Raises ModelError where there is none."""
     full = os.path.expanduser(text)
     if full == "~" or full.startswith("~/"):
@@ -25,12 +25,12 @@ def path_named(text: str | Path) -> Path:
     return Path(full)
 
 
-def kept_file(cache: str | Path, name: str) -> Path:
+def cached_file(cache: str | Path, name: str) -> Path:
     """Where a file that is made or fetched once lies, or where it can be written.
 
     Args:
-        cache: the folder that a setting names. In the place of `USUAL_CACHE` come, where that cannot be written to,
-            `OF_THE_RUN` and a folder of this user beside other temporary files.
+        cache: the folder that a setting names. In the place of `DEFAULT_CACHE` come, where that cannot be written to,
+            `RUN_CACHE` and a folder of this user beside other temporary files.
         name: of the file in it, with folders.
 
     Raises:
@@ -45,23 +45,23 @@ def kept_file(cache: str | Path, name: str) -> Path:
         if reason is None:
             return place / name
         reasons.append(reason)
-    raise ModelError(f"cannot be made: {reasons[0]}", str(Path(cache) / name), REMEDY)
+    raise ModelError(f"cannot be made: {reasons[0]}", str(Path(cache) / name), CACHE_REMEDY)
 
 
-def kept_files(cache: str | Path) -> list[Path]:
-    """All files that are kept in the folders that `kept_file` looks in."""
+def cached_files(cache: str | Path) -> list[Path]:
+    """All files that are kept in the folders that `cached_file` looks in."""
     found = (Path(folder) / name for place in _places(cache) for folder, _, names in os.walk(place) for name in names)
     return sorted(found)
 
 
 def _places(cache: str | Path) -> Iterator[Path]:
-    if str(cache) != USUAL_CACHE:
-        yield path_named(cache)
+    if str(cache) != DEFAULT_CACHE:
+        yield user_path(cache)
         return
     usual = os.path.expanduser(cache)
     if not usual.startswith("~"):
         yield Path(usual)
-    yield Path(OF_THE_RUN).absolute()
+    yield Path(RUN_CACHE).absolute()
     private = Path(tempfile.gettempdir()) / f"densepose-video-{_user()}"
     if _is_safe(private):
         yield private

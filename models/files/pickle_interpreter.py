@@ -29,7 +29,7 @@ DAMAGE = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Maker:
+class Factory:
     """What a name in a pickle stands for: `make` takes the arguments that the pickle gives."""
 
     name: str
@@ -44,7 +44,7 @@ class Unfinished:
         raise NotImplementedError
 
 
-Globals = Callable[[str, str], Maker]
+Globals = Callable[[str, str], Factory]
 """From module and name to a maker; raises pickle.UnpicklingError for what is not known."""
 
 
@@ -53,7 +53,7 @@ def refused_name(module: str, name: str) -> pickle.UnpicklingError:
     return pickle.UnpicklingError(f"it asks for {module:.80}.{name:.80}, which is not array data")
 
 
-def unpickled(file: BinaryIO, known: Globals, stored: Callable[[Any], Any] | None = None) -> Any:
+def unpickle(file: BinaryIO, known: Globals, stored: Callable[[Any], Any] | None = None) -> Any:
     """The object that the pickle at a file's position describes; the file is left after its end.
 
     What comes out: None, booleans, numbers, texts, bytes, lists, tuples, dicts with plain keys, and what makers made.
@@ -66,7 +66,7 @@ def unpickled(file: BinaryIO, known: Globals, stored: Callable[[Any], Any] | Non
     Raises:
         pickle.UnpicklingError: damaged, asking for other things, or for more than the file has.
     """
-    machine = _Machine(_Bounded(file), known, stored)
+    machine = _Interpreter(_Bounded(file), known, stored)
     try:
         return machine.run()
     except pickle.UnpicklingError:
@@ -97,7 +97,7 @@ class _Bounded(io.RawIOBase):
         return line
 
 
-class _Machine:
+class _Interpreter:
     """Stack, marks and memory of one pickle."""
 
     def __init__(self, file: _Bounded, known: Globals, stored: Callable[[Any], Any] | None) -> None:
@@ -171,7 +171,7 @@ class _Machine:
         self.stack.append(self._known(module, name))
 
     def call(self, maker: Any, arguments: Any) -> None:
-        if not isinstance(maker, Maker) or not isinstance(arguments, tuple | list):
+        if not isinstance(maker, Factory) or not isinstance(arguments, tuple | list):
             raise pickle.UnpicklingError("damaged (it calls what is no maker)")
         self._weigh(arguments)
         try:
@@ -227,40 +227,40 @@ def _plain_key(key: Any) -> Any:
     raise pickle.UnpicklingError("it has a key that is neither a text nor a whole number")
 
 
-def _push(machine: _Machine, value: Any) -> None:
+def _push(machine: _Interpreter, value: Any) -> None:
     machine.stack.append(value)
 
 
-def _constant(value: Any) -> Callable[[_Machine, Any], None]:
+def _constant(value: Any) -> Callable[[_Interpreter, Any], None]:
     return lambda machine, _: machine.stack.append(value)
 
 
-def _tuple_of(count: int) -> Callable[[_Machine, Any], None]:
+def _tuple_of(count: int) -> Callable[[_Interpreter, Any], None]:
     return lambda machine, _: machine.stack.append(machine.top(count))
 
 
-def _made_since_mark(machine: _Machine, _: Any) -> None:
+def _made_since_mark(machine: _Interpreter, _: Any) -> None:
     maker, *arguments = machine.since_mark()
     machine.call(maker, arguments)
 
 
-def _forget_since_mark(machine: _Machine, _: Any) -> None:
+def _forget_since_mark(machine: _Interpreter, _: Any) -> None:
     machine.since_mark()
 
 
-def _instance(machine: _Machine, names: str) -> None:
+def _instance(machine: _Interpreter, names: str) -> None:
     arguments = machine.since_mark()
     machine.name(*names.split(" ", 1))
     machine.call(machine.stack.pop(), arguments)
 
 
-def _dict_since_mark(machine: _Machine, _: Any) -> None:
+def _dict_since_mark(machine: _Interpreter, _: Any) -> None:
     items = machine.since_mark()
     machine.stack.append({})
     machine.update(items)
 
 
-Step = Callable[[_Machine, Any], None]
+Step = Callable[[_Interpreter, Any], None]
 _VALUES = (
     "INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT STRING BINSTRING SHORT_BINSTRING BINBYTES "
     "SHORT_BINBYTES BINBYTES8 BYTEARRAY8 UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8"

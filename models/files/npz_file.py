@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.files.picture_size import PIXEL_BYTES, most_pixels
+from models.files.image_size import PIXEL_BYTES, max_pixels
 
 KINDS = "biufcU"
 """Numbers, booleans and texts; objects, records and times are none of this project's."""
@@ -35,7 +35,7 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 def _check_sizes(archive: zipfile.ZipFile) -> None:
     """Raises: ValueError for arrays that are larger than their bytes, or together larger than a picture may be."""
-    most = most_pixels() * PIXEL_BYTES
+    most = max_pixels() * PIXEL_BYTES
     members = archive.infolist()
     if sum(member.file_size for member in members) > most:
         raise ValueError(f"it holds more than the {most >> 20} MB that are allowed on this machine")

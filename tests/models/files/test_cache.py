@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from models.cache import DEFAULT_CACHE, RUN_CACHE, cached_file, cached_files, user_path
 from models.errors import ModelError
-from models.places import OF_THE_RUN, USUAL_CACHE, kept_file, kept_files, path_named
 
 
 @pytest.fixture
@@ -31,26 +31,26 @@ def _closed(folder: Path) -> None:
 
 
 def test_the_first_place_that_can_be_written_to_is_taken(places: dict[str, Path]) -> None:
-    assert kept_file(USUAL_CACHE, "zoo/a.pkl") == places["home"] / ".cache/densepose-video/zoo/a.pkl"
+    assert cached_file(DEFAULT_CACHE, "zoo/a.pkl") == places["home"] / ".cache/densepose-video/zoo/a.pkl"
     assert list(places["temporary"].iterdir()) == []
     (places["home"] / ".cache").rename(places["home"] / "away")
     (places["home"] / ".cache").write_text("no folder")
-    assert kept_file(USUAL_CACHE, "zoo/a.pkl") == places["run"] / OF_THE_RUN / "zoo/a.pkl"
+    assert cached_file(DEFAULT_CACHE, "zoo/a.pkl") == places["run"] / RUN_CACHE / "zoo/a.pkl"
     (places["run"] / "runs").rename(places["run"] / "away")
     (places["run"] / "runs").write_text("no folder")
     private = places["temporary"] / f"densepose-video-{os.getuid()}"
-    assert kept_file(USUAL_CACHE, "zoo/a.pkl") == private / "zoo/a.pkl"
+    assert cached_file(DEFAULT_CACHE, "zoo/a.pkl") == private / "zoo/a.pkl"
     assert private.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_file_that_is_there_is_found_wherever_it_is(places: dict[str, Path]) -> None:
-    there = kept_file(USUAL_CACHE, "a.pkl")
+    there = cached_file(DEFAULT_CACHE, "a.pkl")
     there.write_bytes(b"here")
-    elsewhere = places["run"] / OF_THE_RUN / "b.pkl"
+    elsewhere = places["run"] / RUN_CACHE / "b.pkl"
     elsewhere.parent.mkdir(parents=True)
     elsewhere.write_bytes(b"there")
-    assert (kept_file(USUAL_CACHE, "a.pkl"), kept_file(USUAL_CACHE, "b.pkl")) == (there, elsewhere)
-    assert kept_files(USUAL_CACHE) == sorted([there, elsewhere])
+    assert (cached_file(DEFAULT_CACHE, "a.pkl"), cached_file(DEFAULT_CACHE, "b.pkl")) == (there, elsewhere)
+    assert cached_files(DEFAULT_CACHE) == sorted([there, elsewhere])
 
 
 def test_a_folder_that_others_can_write_to_is_not_trusted(places: dict[str, Path]) -> None:
@@ -61,19 +61,19 @@ def test_a_folder_that_others_can_write_to_is_not_trusted(places: dict[str, Path
     private.chmod(0o777)
     (private / "a.pkl").write_bytes(b"somebody's")
     with pytest.raises(ModelError, match="name a cache folder"):
-        kept_file(USUAL_CACHE, "a.pkl")
+        cached_file(DEFAULT_CACHE, "a.pkl")
 
 
 def test_no_home_at_all_is_no_obstacle(places: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os.path, "expanduser", lambda path: str(path))  # what it does without HOME and passwd entry
-    assert kept_file(USUAL_CACHE, "a.pkl") == places["run"] / OF_THE_RUN / "a.pkl"
+    assert cached_file(DEFAULT_CACHE, "a.pkl") == places["run"] / RUN_CACHE / "a.pkl"
     with pytest.raises(ModelError, match="there is no home folder"):
-        path_named("~/coco")
+        user_path("~/coco")
 
 
 def test_a_folder_of_the_users_has_no_stand_in(places: dict[str, Path]) -> None:
     _closed(places["home"])
     with pytest.raises(ModelError, match="name a cache folder"):
-        kept_file("~/mine", "a.pkl")
+        cached_file("~/mine", "a.pkl")
     with pytest.raises(ModelError, match="name a cache folder"):
-        kept_file(places["home"], "a.pkl")
+        cached_file(places["home"], "a.pkl")

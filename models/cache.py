@@ -1,4 +1,4 @@
-"""Paths as people write them, and where files are kept that are made or fetched once."""
+"""Cache of files that are computed or downloaded once, and paths as users write them."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from pathlib import Path
 from models.errors import ModelError
 
 DEFAULT_CACHE = "~/.cache/densepose-video"
-"""Where files are kept unless a setting names another folder."""
+"""Default cache folder."""
 RUN_CACHE = "runs/cache"
-"""The same below the folder that a run was started in, where the usual one cannot be written to."""
+"""Cache below the working folder, used if the default one is not writable."""
 CACHE_REMEDY = "name a cache folder that can be written to, with 200 MB free"
 
 
 def user_path(text: str | Path) -> Path:
-    """A path as a user writes it: `~/` is the home folder. Raises ModelError where there is none."""
+    """A path as a user writes it: `~/` is the home folder. Raises ModelError if there is no home folder."""
     full = os.path.expanduser(text)
     if full == "~" or full.startswith("~/"):
-        raise ModelError("there is no home folder", full, "write the whole path")
+        raise ModelError("there is no home folder", full, "write the full path")
     return Path(full)
 
 
 def cached_file(cache: str | Path, name: str) -> Path:
-    """Where a file that is made or fetched once lies, or where it can be written.
+    """Path of a cached file, or the path where it can be written.
 
     Args:
-        cache: the folder that a setting names. In the place of `DEFAULT_CACHE` come, where that cannot be written to,
-            `RUN_CACHE` and a folder of this user beside other temporary files.
-        name: of the file in it, with folders.
+        cache: the configured folder. If it is `DEFAULT_CACHE` and not writable, `RUN_CACHE` is tried, and then a folder
+            of this user in the system's temporary folder.
+        name: path of the file in the cache.
 
     Raises:
-        ModelError: the file is nowhere, and nowhere can it be written.
+        ModelError: the file does not exist and no folder is writable.
     """
     found = next((place / name for place in _places(cache) if os.path.isfile(place / name)), None)
     if found is not None:
@@ -45,11 +45,11 @@ def cached_file(cache: str | Path, name: str) -> Path:
         if reason is None:
             return place / name
         reasons.append(reason)
-    raise ModelError(f"cannot be made: {reasons[0]}", str(Path(cache) / name), CACHE_REMEDY)
+    raise ModelError(f"cannot be written: {reasons[0]}", str(Path(cache) / name), CACHE_REMEDY)
 
 
 def cached_files(cache: str | Path) -> list[Path]:
-    """All files that are kept in the folders that `cached_file` looks in."""
+    """All files in the folders that `cached_file` searches."""
     found = (Path(folder) / name for place in _places(cache) for folder, _, names in os.walk(place) for name in names)
     return sorted(found)
 
@@ -72,25 +72,25 @@ def _user() -> str:
 
 
 def _is_safe(folder: Path) -> bool:
-    """Whether nobody else can write to a folder whose name others can guess; one that is not there yet is safe."""
+    """Whether only this user can write to a folder with a guessable name; a folder that does not exist is safe."""
     try:
-        facts = folder.lstat()
+        status = folder.lstat()
     except FileNotFoundError:
         return True
     except OSError:
         return False
-    mine = not hasattr(os, "getuid") or (facts.st_uid == os.getuid() and not facts.st_mode & 0o022)
-    return stat.S_ISDIR(facts.st_mode) and mine
+    mine = not hasattr(os, "getuid") or (status.st_uid == os.getuid() and not status.st_mode & 0o022)
+    return stat.S_ISDIR(status.st_mode) and mine
 
 
 def _refusal(place: Path, folder: Path) -> str | None:
-    """Why nothing can be written to a folder of a place, tried out; None where it can."""
+    """Why a cache folder is not writable, found by writing; None if it is writable."""
     try:
         guessable = place.parent == Path(tempfile.gettempdir())
         if guessable:
             place.mkdir(mode=0o700, exist_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
-            return "it is another user's" if guessable and not _is_safe(place) else None
+            return "the folder belongs to another user" if guessable and not _is_safe(place) else None
     except OSError as error:
         return error.strerror or str(error)

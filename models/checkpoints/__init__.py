@@ -1,1 +1,1 @@
-"""Files of weights: read without running code from them, named as the reference does, downloaded once."""
+"""Weights files: reading without running code from them, the reference's layer names, downloads."""

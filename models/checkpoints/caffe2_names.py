@@ -1,4 +1,4 @@
-"""Names of Caffe2 checkpoints (Detectron 1, ImageNet R-50/R-101) in today's terms."""
+"""Layer names of Caffe2 checkpoints (Detectron 1, ImageNet R-50/R-101), translated to detectron2's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 RUNNING_VARIANCE = 1 - 1e-5
-"""Such files carry scale and shift only: with this variance and mean 0 the norm is exactly that map."""
+"""These files have scale and shift only. With this variance and mean 0 the norm is exactly scale and shift."""
 
 UNUSED = ("fc1000_w", "fc1000_b", "conv1_b")
 
@@ -42,7 +42,7 @@ def is_caffe2(weights: dict[str, Tensor]) -> bool:
 
 
 def rename_caffe2(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same weights under today's names, norms completed, the person's class in front of the background."""
+    """Rename the weights, complete the norms, and move the background class behind the person."""
     renamed = {}
     for name, value in weights.items():
         if name not in UNUSED:
@@ -61,7 +61,7 @@ def rename_caffe2(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def new_name(name: str) -> str:
-    """One name in today's terms; a name that is not understood stays as it is, to be reported as unexpected."""
+    """Translate one name. An unknown name is unchanged and will be reported as unexpected."""
     found = next((old for old in ENDINGS if name.endswith(old)), None)
     if found is None:
         return name

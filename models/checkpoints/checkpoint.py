@@ -1,4 +1,4 @@
-"""Weights from files, none of whose code is run: .pkl of the model zoo, .pth of a training, .safetensors."""
+"""Loads weights from .pkl (model zoo), .pth (trainings) and .safetensors files without running code from them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Checkpoint:
 
     Attributes:
         weights: float32 tensors by name.
-        endings_only: the file says that its names may be endings of the network's (`matching_heuristics`).
+        endings_only: its names may be endings of the network's names (the file's flag `matching_heuristics`).
     """
 
     weights: Weights
@@ -35,10 +35,11 @@ class Checkpoint:
 
 
 DERIVED = ("pixel_mean", "pixel_std", "proposal_generator.anchor_generator.cell_anchors.")
-"""Beginnings of keys that old files carry and that follow from the architecture."""
+"""Prefixes of keys in old files that follow from the architecture; they are dropped."""
 
 MOST_GROWTH, SPARE_BYTES = 16, 1 << 26
-"""Eight bits become 32, and a tensor may have some names: what grows more than that names the same again and again."""
+"""Limits on memory relative to the file: int8 becomes float32, and a tensor may have a few names. A file that needs
+more refers to the same tensor again and again."""
 NAMED_AT_MOST = 6
 
 
@@ -46,11 +47,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """All weights of a file by name, float32, on the CPU.
 
     Raises:
-        ModelError: no such file, an unknown suffix, a damaged file, or one that asks for code to be run.
+        ModelError: the file is missing, has an unknown suffix, is damaged, or contains code.
     """
     readers = {".pkl": _read_pickle, ".pth": _read_torch, ".pt": _read_torch, ".safetensors": _read_safetensors}
     if path.suffix not in readers:
-        raise ModelError("not a kind of weights file that is known", str(path), f"give one of {', '.join(readers)}")
+        raise ModelError("unknown kind of weights file", str(path), f"give one of {', '.join(readers)}")
     if not path.is_file():
         raise ModelError("no such weights file", str(path), "check --weights (network.weights)")
     content = readers[path.suffix](path)
@@ -64,30 +65,30 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def load_into(checkpoint: Checkpoint, network: nn.Module, where: str) -> None:
-    """Put weights into a network, all or nothing; the network takes the tensors themselves.
+    """Load weights into a network, all or nothing. The network uses the tensors without copying.
 
     Args:
         checkpoint: from `load_checkpoint`.
-        network: its state dict names what is expected; may be on the meta device.
+        network: defines the expected names; may be on the meta device.
         where: the file, for the message.
 
     Raises:
-        ModelError: names missing, unexpected or of another shape; the network is untouched.
+        ModelError: names are missing, unexpected or of another shape. The network is unchanged.
     """
     expected = network.state_dict()
     weights = match_endings(checkpoint.weights, list(expected)) if checkpoint.endings_only else checkpoint.weights
     complaints = {
         "missing": [name for name in expected if name not in weights],
         "unexpected": [name for name in weights if name not in expected],
-        "of another shape": [
+        "with another shape": [
             f"{name} {tuple(weights[name].shape)} instead of {tuple(value.shape)}"
             for name, value in expected.items()
             if name in weights and weights[name].shape != value.shape
         ],
     }
-    told = [f"{len(names)} {kind} ({_some(names)})" for kind, names in complaints.items() if names]
-    if told:
-        what = f"these weights are not of the configured network: {'; '.join(told)}"
+    problems = [f"{len(names)} {kind} ({_some(names)})" for kind, names in complaints.items() if names]
+    if problems:
+        what = f"these weights are not of the configured network: {'; '.join(problems)}"
         raise ModelError(what, where, "choose the configuration that fits the weights (-c zoo_…)")
     network.load_state_dict(weights, strict=True, assign=True)
 
@@ -98,10 +99,10 @@ def _some(names: list[str]) -> str:
 
 
 def match_endings(weights: Weights, expected: list[str]) -> Weights:
-    """Give weights whose names are endings of expected ones the full names; the longest ending counts.
+    """Give the full names to weights whose names are endings of expected names. The longest ending wins.
 
-    Files marked `matching_heuristics`, such as ImageNet backbones, leave the leading parts of names out.
-    What matches nothing keeps its name.
+    Files with the flag `matching_heuristics`, such as ImageNet backbones, omit the first parts of names. Weights
+    without a match keep their names.
     """
     matched: Weights = {}
     used = set()
@@ -139,13 +140,13 @@ def _read_safetensors(path: Path) -> Any:
 
 
 def _to_tensors(content: Any, path: Path) -> Weights:
-    """Unwrap `model` and `blobs`, drop what is not weights of a network, and make everything a float32 tensor."""
+    """Unwrap `model` and `blobs`, drop entries that are not weights, and convert the rest to float32 tensors."""
     for wrapper in ("model", "blobs"):
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
             break
     if not isinstance(content, Mapping):
-        raise ModelError("holds no weights by name", str(path), "give a checkpoint of DensePose-RCNN")
+        raise ModelError("contains no named weights", str(path), "give a checkpoint of DensePose-RCNN")
     weights: Weights = {}
     room = MOST_GROWTH * path.stat().st_size + SPARE_BYTES
     for key, value in content.items():
@@ -156,7 +157,7 @@ def _to_tensors(content: Any, path: Path) -> Weights:
             raise ModelError(f"{name:.80} is not an array of numbers", str(path), "give a checkpoint of DensePose-RCNN")
         room -= torch.float32.itemsize * (value.numel() if isinstance(value, Tensor) else value.size)
         if room < 0:
-            raise ModelError("holds the same numbers under too many names", str(path), "download it again")
+            raise ModelError("contains the same tensor under too many names", str(path), "download it again")
         weights[name] = _as_float32(value)
     return weights
 

@@ -1,4 +1,4 @@
-"""Networks that this project trained: their weights' files say what they are, so nothing else need be configured."""
+"""Weights files of networks that this project trained. The file's metadata describe the network."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ FORMAT = "densepose-video 1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedInfo:
-    """What a weights file of this project holds besides weights.
+    """Description of a network in its weights file.
 
     Attributes:
-        kind: "rcnn" (finds people and maps each), "fcn" (maps whole pictures) or "crops" (maps one person at a time).
+        kind: "rcnn" (detects people and predicts each), "fcn" (predicts whole images) or "crops" (predicts crops of one
+            person).
         variant: of the network.
-        min_size, max_size: pixels of the shorter and longer side that it was trained on.
-        scales: of "crops": sizes at which a person is read and averaged, 1 = as trained.
-        figure_ground: of "crops": whether it was taught with the background cut away by the person's mask.
+        min_size, max_size: shorter and longer side of the training images in pixels.
+        scales: for "crops": scales at which a person is predicted and averaged; 1 = as in training.
+        figure_ground: for "crops": whether it was trained on people without background.
     """
 
     kind: Kind
@@ -45,19 +46,19 @@ class TrainedInfo:
 
 
 def make_network(kind: Kind, variant: Variant) -> DensePoseRCNN | FullConvNet:
-    """The network of a kind with its values drawn at random."""
+    """A network with random weights."""
     return DensePoseRCNN(variant) if kind == "rcnn" else FullConvNet(variant)
 
 
 def write_trained(path: Path, weights: dict[str, Tensor], about: TrainedInfo) -> None:
-    """Write weights and what they are into one .safetensors file, whole or not at all."""
+    """Write weights and their description into one .safetensors file, atomically."""
     tensors = {name: value.detach().to("cpu").contiguous() for name, value in weights.items()}
     with atomic_write(path) as draft:
         draft.write_bytes(save(tensors, {"format": FORMAT, "about": json.dumps(asdict(about))}))
 
 
 def read_trained_info(path: Path) -> TrainedInfo:
-    """What a file holds. Raises: ModelError where it is missing or not one that this project trained."""
+    """The description in a file. Raises: ModelError if it is missing or not from a training of this project."""
     remedy = "train one with `run_pipeline.py -c train_rcnn`, or choose the configuration that fits the weights"
     if not path.is_file():
         raise ModelError("no such weights file", str(path), remedy)
@@ -66,41 +67,41 @@ def read_trained_info(path: Path) -> TrainedInfo:
         about["variant"] = Variant(**about["variant"])
         about["scales"] = tuple(about["scales"])
         if about["kind"] not in get_args(Kind) or not all(type(about[key]) is int for key in ("min_size", "max_size")):
-            raise ValueError("no kind of network")
+            raise ValueError("unknown kind of network")
         return TrainedInfo(**about)
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise ModelError("does not say which trained network it is of", str(path), remedy) from error
+        raise ModelError("has no description of a trained network", str(path), remedy) from error
 
 
 def load_trained(path: Path) -> tuple[DensePoseRCNN | FullConvNet, TrainedInfo, str]:
-    """The network of a file with its weights, what it is, and the file's sha256. Raises: ModelError."""
+    """The network of a file with its weights, its description, and the file's SHA-256. Raises: ModelError."""
     about = read_trained_info(path)
     try:
         with torch.device("meta"):
             network = make_network(about.kind, about.variant)
-    except Exception as error:  # torch raises whatever sizes that make no network lead to
-        what = f"says sizes that make no network ({type(error).__name__})"
+    except Exception as error:  # torch raises errors of many kinds for impossible sizes
+        what = f"describes a network with impossible sizes ({type(error).__name__})"
         raise ModelError(what, str(path), "train or download the weights again") from error
     load_into(load_checkpoint(path), network, str(path))
     return network, about, file_sha256(path)
 
 
 def initialise_from(network: nn.Module, path: Path) -> dict[str, list[str]]:
-    """Put what fits of a weights file into a network: a zoo checkpoint, an ImageNet backbone, or one trained before.
+    """Initialise a network from all fitting weights of a file: a zoo checkpoint, an ImageNet backbone, a training.
 
-    Names match in full or by their ending; layers of another shape or name stay as they are.
+    Names match in full or by their ending. Layers of other names or shapes keep their values.
 
     Returns:
-        Names taken (`taken`) and left as drawn (`drawn`).
+        Names of the layers from the file (`taken`), and of those that keep random values (`drawn`).
 
     Raises:
-        ModelError: the file cannot be read, or nothing of it fits.
+        ModelError: the file cannot be read, or none of its weights fit.
     """
     checkpoint = load_checkpoint(path)
     expected = network.state_dict()
     found = match_endings(checkpoint.weights, list(expected))
     taken = {name: value for name, value in found.items() if name in expected and expected[name].shape == value.shape}
     if not taken:
-        raise ModelError("nothing of these weights fits the network", str(path), "start from weights of a like network")
+        raise ModelError("none of these weights fit the network", str(path), "start from weights of a similar network")
     network.load_state_dict(taken, strict=False)
     return {"taken": sorted(taken), "drawn": sorted(set(expected) - set(taken))}

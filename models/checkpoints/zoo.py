@@ -1,4 +1,4 @@
-"""The published weights: their names, where they are, and a careful way to get them."""
+"""The published weights of the model zoo: names, addresses, and a checked download."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ LICENCE = (
     "(https://creativecommons.org/licenses/by-sa/3.0/). The DensePose-COCO annotations it was trained on are for "
     "non-commercial use (CC BY-NC 2.0): ask before you build a product on it."
 )
-TOO_LARGE = "get the file elsewhere, and give its path to --weights"
+TOO_LARGE = "download the file elsewhere, and give its path to --weights"
 TIMEOUT_SECONDS = 30
 BLOCK = 1 << 18
 MOST_BYTES = 1 << 30
-"""The largest published file has a third of it: what sends more is another file, or no end."""
+"""Maximum size of a download; published files are much smaller."""
 
 _ROWS = """
 R_50_FPN_s1x_legacy 164832157 d366fa
@@ -59,7 +59,7 @@ R_101_FPN_DL_WC2M_s1x 216245790 de6e7a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZooFile:
-    """One published file: the model's full name, its number, and six digits of its hash."""
+    """One published file: the model's full name, its number, and the first six digits of its hash."""
 
     name: str
     model_id: str
@@ -67,11 +67,11 @@ class ZooFile:
 
     @property
     def file_name(self) -> str:
-        """As the publisher calls it."""
+        """The publisher's file name."""
         return f"model_final_{self.digits}.pkl"
 
     def url(self, server: str) -> str:
-        """Where it is."""
+        """The file's address on a server."""
         return f"{server}/{self.name}/{self.model_id}/{self.file_name}"
 
 
@@ -85,16 +85,16 @@ ZOO = _table()
 
 
 def zoo_weights(name: str, cache: str | Path, *, trust: bool, server: str = SERVER) -> Path:
-    """The local file of published weights, downloaded if it is not there yet.
+    """The local file of published weights; it is downloaded if necessary.
 
     Args:
         name: a key of ZOO.
         cache: folder of downloads, see `models.cache.cached_file`.
-        trust: take a file whose hash does not begin with the digits of its name.
+        trust: accept a file whose hash does not begin with the digits in its name.
         server: first part of the URL.
 
     Raises:
-        ModelError: an unknown name, no connection, a file that is not what its name says or that has changed.
+        ModelError: the name is unknown, the download fails, the hash does not match, or the file has changed.
     """
     if name not in ZOO:
         raise ModelError("no published weights of this name", f"zoo:{name}", f"use one of {', '.join(ZOO)}")
@@ -110,32 +110,32 @@ def zoo_weights(name: str, cache: str | Path, *, trust: bool, server: str = SERV
 
 @contextlib.contextmanager
 def _only_one(lock: Path) -> Iterator[None]:
-    """Hold a lock file, so that replicas that start together download once."""
+    """Hold a lock file, so that replicas that start at the same time download once."""
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def _check(path: Path, digits: str, *, trust: bool) -> None:
-    """Against the hash recorded at first use; at first use against the digits of the name."""
+    """Compare a file's hash with the one recorded at first use; at first use with the digits in its name."""
     record = path.with_suffix(".sha256")
     sha256 = file_sha256(path)
     if record.exists():
         if record.read_text().split()[:1] != [sha256]:
             remedy = f"delete it and {record.name} to start again"
-            raise ModelError("the file changed since its first use", str(path), remedy)
+            raise ModelError("the file has changed since its first use", str(path), remedy)
         return
     md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
     if not trust and not any(digest.startswith(digits) for digest in (md5, sha256)):
-        what = f"neither its md5 {md5} nor its sha256 {sha256} begins with the digits {digits} of its name"
+        what = f"neither its md5 {md5} nor its sha256 {sha256} begins with the digits {digits} in its name"
         raise ModelError(what, str(path), "delete it and try again, or accept it with --trust")
     print(LICENCE, file=sys.stderr)
-    with contextlib.suppress(OSError):  # a cache that is only read: it is compared with its name every time
+    with contextlib.suppress(OSError):  # in a read-only cache the file is compared with its name every time
         record.write_text(f"{sha256}  {path.name}\n")
 
 
 class _Guarded(urllib.request.HTTPRedirectHandler):
-    """Follows a server elsewhere, but never from an encrypted line to one that others can write on."""
+    """Follows redirects, but never from HTTPS to an unencrypted address."""
 
     def redirect_request(
         self,
@@ -146,14 +146,14 @@ class _Guarded(urllib.request.HTTPRedirectHandler):
         headers: http.client.HTTPMessage,
         newurl: str,
     ) -> urllib.request.Request | None:
-        """As its parent. Raises URLError."""
+        """As in the base class. Raises URLError."""
         if req.type == "https" and urlsplit(newurl).scheme != "https":
-            raise urllib.error.URLError("its server leads to an address that is not encrypted")
+            raise urllib.error.URLError("its server redirects to an address without encryption")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _download(url: str, path: Path) -> None:
-    """Fetch to `path`, continuing what an earlier attempt left in `path`.part."""
+    """Download to `path`; continue a partial download in `path`.part."""
     part = path.with_name(path.name + ".part")
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
@@ -163,10 +163,10 @@ def _download(url: str, path: Path) -> None:
             length = response.headers.get("Content-Length") or ""
             total = int(length) + (have if resumed else 0) if length.isdecimal() else None
             if total is not None and total > MOST_BYTES:
-                raise ModelError(f"has {total >> 20} MiB there, more than any published file", url, TOO_LARGE)
+                raise ModelError(f"has {total >> 20} MiB, more than any published file", url, TOO_LARGE)
             _write(response, part, have if resumed else 0, total)
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-        # 416: the part is already whole, there was only no time left to rename it.
+        # 416: the partial file is complete and was only not renamed.
         if not (isinstance(error, urllib.error.HTTPError) and error.code == 416):
             reason = getattr(error, "reason", None) or error
             raise ModelError(f"cannot be downloaded: {reason}", url, f"try again, or put the file at {path}") from error
@@ -174,7 +174,7 @@ def _download(url: str, path: Path) -> None:
 
 
 def _write(response: http.client.HTTPResponse, part: Path, have: int, total: int | None) -> None:
-    """Append or start anew; raises OSError when the connection ends early or sends without end."""
+    """Write or append a response to a file. Raises OSError if it ends early or is too large."""
     shown = -1
     start, end, percents = ("\r", "", 1) if sys.stderr.isatty() else ("", "\n", 10)
     of_all = f" of {total >> 20} MiB" if total else " MiB"
@@ -184,7 +184,7 @@ def _write(response: http.client.HTTPResponse, part: Path, have: int, total: int
             have += len(block)
             if have > MOST_BYTES:
                 part.unlink()
-                raise OSError(f"more than {MOST_BYTES >> 20} MiB came, which no published file has")
+                raise OSError(f"the server sent more than {MOST_BYTES >> 20} MiB, more than any published file has")
             step = have * 100 // total // percents if total else have >> 24
             if step != shown:
                 shown = step

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from models.engines.engine import F32, CompiledNetwork, Engine, Precision, compile_graph, import_openvino
+from models.arrays import F32
+from models.engines.engine import CompiledNetwork, Engine, Precision, compile_graph, import_openvino
 
 
 def compile_network(

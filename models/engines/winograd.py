@@ -8,16 +8,13 @@ to those of direct convolution (Barabasz et al. 2020).
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.architecture.densepose_head import Convolution
-from models.arrays import F64
+from models.arrays import F64, Float
 
 CELLS = 4
 """Cells per side of a tile's result."""
@@ -83,7 +80,7 @@ def _tiles(padded_NhwC: Tensor, down: int, across: int) -> Tensor:
     return torch.stack([rows[:, :, :, column : column + last_column : CELLS] for column in range(TILE)], dim=1)
 
 
-def float32_tensor(array: npt.NDArray[np.floating[Any]]) -> Tensor:
+def float32_tensor(array: Float) -> Tensor:
     """An array as a float32 tensor."""
     return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
 

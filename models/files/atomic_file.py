@@ -1,4 +1,4 @@
-"""Files that stand under their name only when they are complete."""
+"""Files that are written atomically: a file has its name only when it is complete. Also their SHA-256."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 NAME_BYTES = 255
-"""The longest name of a file that the usual file systems take, in bytes."""
+"""Maximum length of a file name on usual file systems, in bytes."""
 _DRAFT = re.compile(r"\..*\.(\d+)-([0-9a-f]{8})\.partial", re.DOTALL)
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A draft to write in the place of `path`: it gets that name when the block ends well, else it is removed.
+    """Give a draft to write in place of `path`. It is renamed to `path` if the block succeeds, else removed.
 
-    It lies beside the file, hidden, and each process has its own. It ends in `.partial`, so that no search for files
-    of a kind finds one that a killed process left; NumPy, which adds the suffix that it misses, is to be given an open
-    file.
+    The draft is a hidden file in the same folder, one per process. Its suffix is `.partial`, so a search by suffix does
+    not find drafts of killed processes. Give NumPy an open file, because it would append its own suffix.
     """
     draft = path.with_name(_draft_name(path.name))
     try:
@@ -33,8 +32,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def remove_stale_drafts(folder: Path) -> None:
-    """Remove the drafts in a folder whose process, one of this machine, was killed under them."""
-    with contextlib.suppress(OSError):  # there is no such folder yet
+    """Remove drafts in a folder whose process ran on this machine and no longer exists."""
+    with contextlib.suppress(OSError):  # the folder does not exist yet
         for entry in os.scandir(folder):
             made_by = _DRAFT.fullmatch(entry.name)
             if made_by and made_by[2] == _machine() and not _lives(int(made_by[1])):
@@ -56,12 +55,12 @@ def _lives(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except (OSError, OverflowError):  # another user's, or no number of a process
+    except (OSError, OverflowError):  # a process of another user, or not a valid process number
         return True
     return True
 
 
 def file_sha256(path: Path) -> str:
-    """Hexadecimal digest of a file's bytes."""
+    """Hexadecimal SHA-256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""How large a picture may be: what its header says is held against the machine's memory before anything is decoded."""
+"""Limit on image sizes: the size in the header is checked against the machine's memory before decoding."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ from PIL import Image
 from models.errors import ModelError
 
 VARIABLE = "DENSEPOSE_LARGEST_PICTURE"
-"""Millions of pixels; the run's key `largest_picture` reaches all its processes by it (`pipeline.command.launch`)."""
+"""Environment variable with millions of pixels; it passes the key `largest_picture` to all processes of a run."""
 PIXEL_BYTES = 40
-"""What a pixel costs at the worst moment between a file and its result: the frame, copies of it, a decoder's own."""
+"""Peak memory per pixel between file and result: the frame, copies of it, the decoder's buffers."""
 SHARE = 3
-"""The part of the memory that one picture may take: one in so many."""
+"""One image may use at most 1 / SHARE of the memory."""
 LEAST_PIXELS = 2**25
-"""8K is read on every machine."""
+"""Minimum limit: 8K images are read on every machine."""
 REMEDY = "make it smaller first, or, where the memory suffices, raise the key largest_picture (millions of pixels)"
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "ICO", "TGA")
-"""What Pillow is asked about; other kinds by who names them."""
+"""Formats that Pillow opens by default."""
 HEADER_BYTES = 1 << 16
 _CGROUP = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 def max_pixels() -> int:
-    """Pixels that one picture or frame may have: as the run says, else what a third of the memory holds."""
-    said = os.environ.get(VARIABLE)
-    return int(float(said) * 1e6) if said else max(_memory() // SHARE // PIXEL_BYTES, LEAST_PIXELS)
+    """Maximum number of pixels of an image or frame: the configured limit, or what a third of the memory holds."""
+    configured = os.environ.get(VARIABLE)
+    return int(float(configured) * 1e6) if configured else max(_memory() // SHARE // PIXEL_BYTES, LEAST_PIXELS)
 
 
 def too_large(width: int, height: int) -> str | None:
-    """Why a picture of this size is refused; None where it is not."""
+    """Why an image of this size is refused; None if it is allowed."""
     most = max_pixels()
     if width * height <= most:
         return None
-    return f"says that it has {width}×{height} pixels; {most // 10**6} million are allowed on this machine"
+    return f"has {width}×{height} pixels; the limit on this machine is {most // 10**6} million"
 
 
 def require_size(width: int, height: int, where: str) -> None:
-    """Raises: ModelError naming `where` for a picture that is too large."""
+    """Raises: ModelError naming `where` if an image is too large."""
     what = too_large(width, height)
     if what is not None:
         raise ModelError(what, where, REMEDY)
@@ -57,11 +57,11 @@ def require_size(width: int, height: int, where: str) -> None:
 
 @contextmanager
 def open_image(file: str | Path | BinaryIO, where: str, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
-    """A picture whose header Pillow has read and whose pixels nobody has.
+    """Open an image with Pillow and check its size. The pixels are not decoded yet.
 
     Raises:
-        ModelError: it is too large.
-        Exception: whatever Pillow raises where it is damaged, or none of the formats.
+        ModelError: the image is too large.
+        Exception: Pillow's errors, if the file is damaged or has none of the formats.
     """
     Image.init()
     Image.MAX_IMAGE_PIXELS = None
@@ -70,7 +70,7 @@ def open_image(file: str | Path | BinaryIO, where: str, formats: tuple[str, ...]
         try:
             with Image.open(file, formats=[name for name in formats if name in Image.OPEN]) as image:
                 require_size(image.width, image.height, where)
-                # For pictures within pictures (ICO): Pillow raises at twice this when it learns of their sizes.
+                # For images inside files such as ICO: Pillow raises at twice this limit when it reads their sizes.
                 Image.MAX_IMAGE_PIXELS = (max_pixels() + 1) // 2
                 yield image
         except Image.DecompressionBombError as error:
@@ -80,20 +80,20 @@ def open_image(file: str | Path | BinaryIO, where: str, formats: tuple[str, ...]
 
 
 def read_pixels(path: str | Path, flags: int = cv2.IMREAD_COLOR) -> npt.NDArray[Any] | None:
-    """`cv2.imread` of a picture that is not too large; None where there is none. Raises: ModelError."""
+    """`cv2.imread` with a size check. None if it cannot be read. Raises: ModelError if it is too large."""
     with open(path, "rb") if os.path.isfile(path) else BytesIO() as file:
         return None if _refused(file, str(path)) else _decoded(lambda: cv2.imread(str(path), flags))
 
 
 def decode_pixels(content: bytes, where: str, flags: int = cv2.IMREAD_COLOR) -> npt.NDArray[Any] | None:
-    """`cv2.imdecode` of a picture that is not too large; None where there is none. Raises: ModelError."""
+    """`cv2.imdecode` with a size check. None if it cannot be read. Raises: ModelError if it is too large."""
     if _refused(BytesIO(content), where):
         return None
     return _decoded(lambda: cv2.imdecode(np.frombuffer(content, np.uint8), flags))
 
 
 def _refused(file: BinaryIO, where: str) -> bool:
-    """Whether no size can be told, so that nothing would be read. Raises: ModelError for one that is too large."""
+    """Whether the header has no readable size; such files are not read. Raises: ModelError if it is too large."""
     size = stated_size(file, where)
     if size is not None:
         require_size(*size, where)
@@ -109,22 +109,22 @@ def _decoded(decode: Any) -> npt.NDArray[Any] | None:
 
 
 def stated_size(file: BinaryIO, where: str) -> tuple[int, int] | None:
-    """Width and height by the header of a picture that Pillow or OpenCV reads; None where none can be told.
+    """Width and height from the header of an image that Pillow or OpenCV reads; None if it has none.
 
-    Raises: ModelError for one that is too large.
+    Raises: ModelError if the image is too large.
     """
     try:
         with open_image(file, where) as image:
             return image.width, image.height
     except ModelError:
         raise
-    except Exception:  # Pillow raises whatever its readers of formats do
+    except Exception:  # Pillow's readers raise errors of many kinds
         file.seek(0)
-        return _by_hand(file)
+        return _parsed_size(file)
 
 
-def _by_hand(file: BinaryIO) -> tuple[int, int] | None:
-    """Of kinds that OpenCV alone reads: 16-bit colour TIFF, EXR, Radiance HDR, PFM, Sun raster."""
+def _parsed_size(file: BinaryIO) -> tuple[int, int] | None:
+    """Size in formats that only OpenCV reads: 16-bit colour TIFF, EXR, Radiance HDR, PFM, Sun raster."""
     head = file.read(HEADER_BYTES)
     if head[:4] in (b"II*\0", b"MM\0*"):
         return _tiff_size(file, "<" if head[:1] == b"I" else ">")
@@ -140,7 +140,7 @@ def _by_hand(file: BinaryIO) -> tuple[int, int] | None:
 
 
 def _tiff_size(file: BinaryIO, order: str) -> tuple[int, int] | None:
-    """The tags 256 and 257 of the first page."""
+    """Width and height from the tags 256 and 257 of the first page."""
     sizes: dict[int, int] = {}
     try:
         file.seek(4)
@@ -157,7 +157,7 @@ def _tiff_size(file: BinaryIO, order: str) -> tuple[int, int] | None:
 
 
 def _memory() -> int:
-    """Bytes of this machine, or of the control group that the program runs in."""
+    """Memory in bytes of this machine, or of the program's control group if that is less."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for path in _CGROUP:
         try:

@@ -1,4 +1,4 @@
-"""JSON from files that people give: whatever is wrong with one is a ValueError."""
+"""Reads JSON from users; every problem with the content is a ValueError."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 
 def read_json(path: Path) -> Any:
-    """The document in a UTF-8 file, with a byte order mark or without.
+    """The document of a UTF-8 file, with or without byte order mark.
 
-    Raises: OSError, or ValueError for anything that is no JSON or nested too deep.
+    Raises: OSError; ValueError if it is not JSON or nested too deeply.
     """
     return parsed_json(path.read_text(encoding="utf-8-sig"))
 
 
 def parsed_json(text: str | bytes) -> Any:
-    """The document in a text. Raises: ValueError."""
+    """The document of a string. Raises: ValueError."""
     try:
         return json.loads(text)
     except RecursionError as error:
-        raise ValueError("it is nested too deep") from error
+        raise ValueError("it is nested too deeply") from error

@@ -1,7 +1,7 @@
-"""Pickles carried out by hand: plain data and what a few known makers make of it; nothing else is ever called.
+"""A safe interpreter for pickles: it creates plain data and calls a few known factories, nothing else.
 
-Python's own unpickler follows whatever a file says: its table of remembered objects grows to the largest number in the
-file, keys are hashed however deep they are, and what NumPy and torch are told to rebuild they rebuild unchecked.
+Python's own unpickler can be exploited: its memo grows to the largest index in the file, keys are hashed at any depth,
+and NumPy and torch rebuild objects without checks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import IO, Any, BinaryIO, cast
 
 MOST_STEPS = 5_000_000
-"""Of one pickle: a checkpoint has some thousands."""
+"""Maximum number of opcodes of one pickle; a checkpoint has some thousands."""
 OPCODES = {opcode.code.encode("latin1"): opcode for opcode in pickletools.opcodes}
 LONGEST_NAME = 200
 SPARE_BYTES = 1 << 20
@@ -25,46 +25,47 @@ DAMAGE = (
     *(ValueError, LookupError, TypeError, ArithmeticError, AttributeError, struct.error, EOFError, MemoryError),
     RecursionError,
 )
-"""What a flipped bit makes of reading an argument or doing a step."""
+"""Errors that damaged files cause when an argument is read or an opcode is executed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Factory:
-    """What a name in a pickle stands for: `make` takes the arguments that the pickle gives."""
+    """The meaning of a name in a pickle: `make` is called with the pickle's arguments."""
 
     name: str
     make: Callable[..., Any]
 
 
 class Unfinished:
-    """What a maker gives where a pickle tells the rest later (BUILD)."""
+    """Result of a factory that needs a state, which the pickle provides later (BUILD)."""
 
     def finish(self, state: Any) -> Any:
-        """What it is at last; may be itself. Raises: pickle.UnpicklingError."""
+        """The finished object, possibly itself. Raises: pickle.UnpicklingError."""
         raise NotImplementedError
 
 
 Globals = Callable[[str, str], Factory]
-"""From module and name to a maker; raises pickle.UnpicklingError for what is not known."""
+"""From module and name to a factory; raises pickle.UnpicklingError for unknown names."""
 
 
 def refused_name(module: str, name: str) -> pickle.UnpicklingError:
-    """For names that stand for no data."""
-    return pickle.UnpicklingError(f"it asks for {module:.80}.{name:.80}, which is not array data")
+    """The error for names that are not data."""
+    return pickle.UnpicklingError(f"it uses {module:.80}.{name:.80}, which is not array data")
 
 
 def unpickle(file: BinaryIO, known: Globals, stored: Callable[[Any], Any] | None = None) -> Any:
-    """The object that the pickle at a file's position describes; the file is left after its end.
+    """Read the object of the pickle at a file's position. Afterwards the file is positioned at the pickle's end.
 
-    What comes out: None, booleans, numbers, texts, bytes, lists, tuples, dicts with plain keys, and what makers made.
+    Possible results: None, booleans, numbers, strings, bytes, lists, tuples, dicts with plain keys, and results of
+    factories.
 
     Args:
         file: seekable.
-        known: the names that it may use.
-        stored: gives what a persistent id stands for; None: there are no such ids.
+        known: factories of the allowed names.
+        stored: returns the object of a persistent id; None: such ids are refused.
 
     Raises:
-        pickle.UnpicklingError: damaged, asking for other things, or for more than the file has.
+        pickle.UnpicklingError: the pickle is damaged, uses unknown names, or refers to more bytes than the file has.
     """
     machine = _Interpreter(_Bounded(file), known, stored)
     try:
@@ -72,11 +73,11 @@ def unpickle(file: BinaryIO, known: Globals, stored: Callable[[Any], Any] | None
     except pickle.UnpicklingError:
         raise
     except DAMAGE as error:
-        raise pickle.UnpicklingError(f"damaged at its step {machine.steps}") from error
+        raise pickle.UnpicklingError(f"damaged at opcode {machine.steps}") from error
 
 
 class _Bounded(io.RawIOBase):
-    """A file that is never asked for more than it has: no memory is spent on lengths that are not there."""
+    """A file that refuses to read beyond its end, so no memory is allocated for wrong lengths."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__()
@@ -98,7 +99,7 @@ class _Bounded(io.RawIOBase):
 
 
 class _Interpreter:
-    """Stack, marks and memory of one pickle."""
+    """Stack, marks and memo of one pickle."""
 
     def __init__(self, file: _Bounded, known: Globals, stored: Callable[[Any], Any] | None) -> None:
         self.steps = 0
@@ -112,24 +113,24 @@ class _Interpreter:
         self._stored = stored
 
     def run(self) -> Any:
-        """Every step up to STOP."""
+        """Execute all opcodes up to STOP."""
         while self.steps < MOST_STEPS:
             self.steps += 1
             opcode = OPCODES[self._file.read(1)]
             if opcode.name == "STOP":
                 return self.stack.pop()
             if opcode.name not in STEPS:
-                raise pickle.UnpicklingError(f"it asks for {opcode.name}, which no array data need")
+                raise pickle.UnpicklingError(f"it uses the opcode {opcode.name}, which array data do not need")
             STEPS[opcode.name](self, self._argument(opcode))
-        raise pickle.UnpicklingError(f"it has more than {MOST_STEPS} steps")
+        raise pickle.UnpicklingError(f"it has more than {MOST_STEPS} opcodes")
 
     def _argument(self, opcode: pickletools.OpcodeInfo) -> Any:
-        if opcode.name == "STRING":  # Python 2's; pickletools takes ASCII alone
+        if opcode.name == "STRING":  # strings of Python 2; pickletools accepts ASCII only
             return codecs.escape_decode(self._file.readline().strip()[1:-1])[0].decode("latin1")
         return None if opcode.arg is None else opcode.arg.reader(cast(IO[bytes], self._file))
 
     def expect(self, length: int) -> None:
-        """Bytes that are said to follow."""
+        """Check that `length` bytes follow."""
         if length > self._file.left:
             raise EOFError("it ends too early")
 
@@ -142,7 +143,7 @@ class _Interpreter:
         return items
 
     def top(self, count: int) -> tuple[Any, ...]:
-        """The last values, taken off."""
+        """Pop the last `count` values."""
         if len(self.stack) < count:
             raise EOFError("its stack is empty")
         taken = tuple(self.stack[len(self.stack) - count :])
@@ -167,12 +168,12 @@ class _Interpreter:
     def name(self, module: Any, name: Any) -> None:
         named = isinstance(module, str) and isinstance(name, str)
         if not named or len(module) + len(name) > LONGEST_NAME:
-            raise pickle.UnpicklingError("damaged (a name that is none)")
+            raise pickle.UnpicklingError("damaged (an invalid name)")
         self.stack.append(self._known(module, name))
 
     def call(self, maker: Any, arguments: Any) -> None:
         if not isinstance(maker, Factory) or not isinstance(arguments, tuple | list):
-            raise pickle.UnpicklingError("damaged (it calls what is no maker)")
+            raise pickle.UnpicklingError("damaged (it calls something that is not a factory)")
         self._weigh(arguments)
         try:
             self.stack.append(maker.make(*arguments))
@@ -180,19 +181,19 @@ class _Interpreter:
             raise pickle.UnpicklingError(f"damaged (wrong arguments of {maker.name})") from error
 
     def _weigh(self, parts: Any) -> None:
-        """Making may copy what it is given: a file may have everything copied about once, not again and again."""
+        """Limit the copies that factories make: a file's data may be copied about once, not many times."""
         self._budget -= sum(len(part) for part in parts if isinstance(part, str | bytes | bytearray | list | tuple))
         if self._budget < 0:
-            raise pickle.UnpicklingError("it makes more of its data than a file of its size may")
+            raise pickle.UnpicklingError("it copies more data than a file of its size may")
 
     def build(self) -> None:
-        """A state for what lies on top; whoever remembers the unfinished thing remembers the finished one."""
+        """Finish the object on top of the stack with a state, also in the memo."""
         (state,) = self.top(1)
         target = self.stack[-1]
         if isinstance(target, OrderedDict):
             return  # attributes of a state dict, such as torch's _metadata
         if not isinstance(target, Unfinished):
-            raise pickle.UnpicklingError("damaged (a state for what has none)")
+            raise pickle.UnpicklingError("damaged (a state for an object without one)")
         self._weigh(state if isinstance(state, tuple) else ())
         made = target.finish(state)
         if made is not target:
@@ -204,27 +205,27 @@ class _Interpreter:
     def extend(self, items: list[Any]) -> None:
         target = self.stack[-1]
         if not isinstance(target, list):
-            raise pickle.UnpicklingError("damaged (items for what is no list)")
+            raise pickle.UnpicklingError("damaged (items for an object that is not a list)")
         target.extend(items)
 
     def update(self, items: list[Any]) -> None:
         target = self.stack[-1]
         if not isinstance(target, dict) or len(items) % 2:
-            raise pickle.UnpicklingError("damaged (entries for what is no dict)")
+            raise pickle.UnpicklingError("damaged (entries for an object that is not a dict)")
         for key, value in zip(items[::2], items[1::2], strict=True):
             target[_plain_key(key)] = value
 
     def persistent(self, key: Any) -> None:
         if self._stored is None:
-            raise pickle.UnpicklingError("it refers to tensors outside of itself, as torch's files do")
+            raise pickle.UnpicklingError("it refers to tensors outside of the pickle, as torch's files do")
         self.stack.append(self._stored(key))
 
 
 def _plain_key(key: Any) -> Any:
-    """Keys are texts and small numbers: what is deep takes for ever to hash."""
+    """Check a dict key: only strings and small integers are allowed, because nested keys can be slow to hash."""
     if isinstance(key, str | bytes | None) or (isinstance(key, int) and abs(key) < 1 << 63):
         return key
-    raise pickle.UnpicklingError("it has a key that is neither a text nor a whole number")
+    raise pickle.UnpicklingError("it has a key that is neither a string nor an integer")
 
 
 def _push(machine: _Interpreter, value: Any) -> None:

@@ -7,11 +7,11 @@ chosen chart is interpolated at a pixel: the result is the same as resizing all 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from models.arrays import F32
 from models.inference.confidence import body_probability, chart_probability, near_probability, tempered
 from models.structures import SurfaceMap
 
@@ -19,13 +19,13 @@ PER_PART = ("u", "v", "sigma_2", "kappa_u", "kappa_v")
 WHOLE = ("fine_segm_confidence", "coarse_segm_confidence")
 
 
-def pixel_grid(box_4: npt.NDArray[np.float32]) -> tuple[int, int, int, int]:
+def pixel_grid(box_4: F32) -> tuple[int, int, int, int]:
     """x, y, width and height of the integer grid of a float32 box: truncated toward zero, sides at least 1."""
     x0, y0, x1, y1 = box_4
     return int(x0), int(y0), max(int(x1 - x0), 1), max(int(y1 - y0), 1)
 
 
-def assemble_surface(maps: dict[str, Tensor], box_4: npt.NDArray[np.float32]) -> SurfaceMap:
+def assemble_surface(maps: dict[str, Tensor], box_4: F32) -> SurfaceMap:
     """The surface of one person.
 
     Args:
@@ -59,7 +59,7 @@ def assemble_surface(maps: dict[str, Tensor], box_4: npt.NDArray[np.float32]) ->
     )
 
 
-def to_numpy(x: Tensor) -> npt.NDArray[np.float32]:
+def to_numpy(x: Tensor) -> F32:
     """A contiguous NumPy copy."""
     return np.ascontiguousarray(x.cpu().numpy())
 

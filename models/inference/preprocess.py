@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from PIL import Image
 from torch import Tensor
+
+from models.arrays import U8
 
 MEAN_BGR = (103.530, 116.280, 123.675)
 DIVISOR = 32
@@ -20,14 +21,14 @@ def network_size(height: int, width: int, min_size: int, max_size: int) -> tuple
     return max(int(height * scale + 0.5), 1), max(int(width * scale + 0.5), 1)
 
 
-def resize_bgr(rgb_HW3: npt.NDArray[np.uint8], size_hw: tuple[int, int]) -> npt.NDArray[np.uint8]:
+def resize_bgr(rgb_HW3: U8, size_hw: tuple[int, int]) -> U8:
     """Resize to BGR uint8 with PIL's bilinear filter, which averages when it shrinks and rounds to bytes."""
     height, width = size_hw
     resized = Image.fromarray(rgb_HW3).resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(resized)[:, :, ::-1]
 
 
-def network_input(rgb_THW3: npt.NDArray[np.uint8], size_hw: tuple[int, int]) -> Tensor:
+def network_input(rgb_THW3: U8, size_hw: tuple[int, int]) -> Tensor:
     """Normalised frames, padded with zeros on the right and at the bottom to multiples of 32.
 
     Args:

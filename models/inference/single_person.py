@@ -10,13 +10,12 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torchvision.ops import roi_align
 
 from models.architecture.fcn import FullConvNet
-from models.arrays import F32, F64, U8
+from models.arrays import F32, F64, U8, Bool, Float
 from models.inference.assembly import assemble_surface
 from models.inference.preprocess import MEAN_BGR, network_input
 from models.structures import SurfaceMap
@@ -76,7 +75,7 @@ FILL = tuple(round(value) for value in reversed(MEAN_BGR))
 """Colour outside of the image and in place of removed background: the mean colour, 0 for the network."""
 
 
-def square_around(box_4: npt.NDArray[np.floating], scale: float = 1.0) -> F64:
+def square_around(box_4: Float, scale: float = 1.0) -> F64:
     """x0, y0, x1, y1 of the square crop of a box; with a smaller scale the person is smaller in it."""
     box = np.asarray(box_4, np.float64)
     half = (0.5 + MARGIN) * max(box[2] - box[0], box[3] - box[1], 1.0) / scale
@@ -106,6 +105,6 @@ def crop_matrix(square_4: F64, side: int) -> F64:
     return np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]])
 
 
-def without_background(rgb_HW3: U8, mask_HW: npt.NDArray[np.bool_]) -> U8:
+def without_background(rgb_HW3: U8, mask_HW: Bool) -> U8:
     """The image with everything but the person in the mean colour."""
     return np.where(mask_HW[..., None], rgb_HW3, np.array(FILL, np.uint8)).astype(np.uint8)

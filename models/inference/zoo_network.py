@@ -7,7 +7,6 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -15,6 +14,7 @@ from models.architecture.box_head import choose_people
 from models.architecture.proposals import Proposals
 from models.architecture.rcnn import DensePoseRCNN, empty_rcnn
 from models.architecture.variant import Variant
+from models.arrays import F32, U8
 from models.boxes import clip_boxes, non_empty
 from models.cache import user_path
 from models.checkpoints.checkpoint import load_checkpoint, load_into
@@ -58,7 +58,7 @@ class BatchFeatures:
     levels: list[Tensor]
     network_hw: tuple[int, int]
     frame_hw: tuple[int, int]
-    found: list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
+    found: list[tuple[F32, F32]]
 
 
 class ZooNetwork:
@@ -75,7 +75,7 @@ class ZooNetwork:
 
     @torch.inference_mode()
     def detect(
-        self, rgb_THW3: npt.NDArray[np.uint8], *, still: bool = False
+        self, rgb_THW3: U8, *, still: bool = False
     ) -> tuple[list[Detections], list[BatchFeatures]]:
         """One `Detections` per frame, and the features of every batch of frames."""
         people: list[Detections] = []
@@ -85,7 +85,7 @@ class ZooNetwork:
             groups.append(features)
         return people, groups
 
-    def _detect_group(self, rgb_THW3: npt.NDArray[np.uint8]) -> tuple[list[Detections], BatchFeatures]:
+    def _detect_group(self, rgb_THW3: U8) -> tuple[list[Detections], BatchFeatures]:
         frame_hw = rgb_THW3.shape[1], rgb_THW3.shape[2]
         size_hw = network_size(*frame_hw, self._limits.min_size, self._limits.max_size)
         levels, proposals = self._prepared.propose(network_input(rgb_THW3, size_hw), size_hw)
@@ -111,7 +111,7 @@ class ZooNetwork:
         ]
 
     @torch.inference_mode()
-    def surfaces(self, features: list[BatchFeatures], boxes: list[npt.NDArray[np.float32]]) -> list[list[SurfaceMap]]:
+    def surfaces(self, features: list[BatchFeatures], boxes: list[F32]) -> list[list[SurfaceMap]]:
         """For each frame, one surface per box (frame pixels), in order."""
         surfaces: list[list[SurfaceMap]] = []
         for group in features:
@@ -119,7 +119,7 @@ class ZooNetwork:
             surfaces += self._group_surfaces(group, boxes[start : start + len(group.found)])
         return surfaces
 
-    def _group_surfaces(self, group: BatchFeatures, boxes: list[npt.NDArray[np.float32]]) -> list[list[SurfaceMap]]:
+    def _group_surfaces(self, group: BatchFeatures, boxes: list[F32]) -> list[list[SurfaceMap]]:
         if not any(len(one) for one in boxes):
             return [[] for _ in boxes]
         device = self._prepared.device
@@ -148,7 +148,7 @@ def to_frame(box_N4: Tensor, network_hw: tuple[int, int], frame_hw: tuple[int, i
     return clip_boxes(box_N4 * box_N4.new_tensor([across, down, across, down]), *frame_hw)
 
 
-def to_network(box_N4: npt.NDArray[np.float32], group: BatchFeatures, index: int) -> npt.NDArray[np.float32]:
+def to_network(box_N4: F32, group: BatchFeatures, index: int) -> F32:
     """Convert boxes from frame pixels to network pixels. A detected box becomes its exact network box again."""
     across = group.network_hw[1] / group.frame_hw[1]
     down = group.network_hw[0] / group.frame_hw[0]

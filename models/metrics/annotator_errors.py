@@ -1,4 +1,4 @@
-"""How far people are from each other when they annotate: per part, and as a map over the body (paper §2.2)."""
+"""Disagreement of annotators, and its mean over the body surface (Güler et al. 2018, §2.2)."""
 
 from __future__ import annotations
 
@@ -7,37 +7,38 @@ from collections.abc import Callable
 import numpy as np
 from scipy.spatial import cKDTree
 
+from models.arrays import Float, Int
 from models.errors import ModelError
 from models.metrics.instances import AnnotatedPoints
-from models.surface.geometry import Float, Geometry, Int
+from models.surface.geometry import Geometry
 
 FAR = 3.0
-"""Radii of the kernel beyond which an observation says nothing."""
+"""Observations farther away than this many kernel radii have no weight."""
 ROUNDING = 0.01
-"""Share by which a distance over the skin may be too short: tables hold 16 bits."""
+"""Relative rounding error of geodesic distances: tables are float16."""
 
 
 def same_pixels(first: AnnotatedPoints, second: AnnotatedPoints) -> bool:
-    """Whether two annotators marked the same points, in the same order."""
+    """Whether two annotators annotated the same pixels in the same order."""
     same_count = len(first) == len(second)
     return same_count and np.allclose(first.x_M, second.x_M) and np.allclose(first.y_M, second.y_M)
 
 
 def annotator_errors(geometry: Geometry, first: AnnotatedPoints, second: AnnotatedPoints) -> tuple[Int, Float]:
-    """Where the second annotator put the points, and how far the first is from there.
+    """Geodesic distance between two annotations of the same pixels.
 
     Args:
-        geometry: the body.
+        geometry: of the body.
         first: an annotator's points.
-        second: another's, or the truth, at the same pixels in the same order.
+        second: another annotator's points or the truth, at the same pixels in the same order.
 
     Returns:
-        vertex (M,) of the second, error (M,) in metres.
+        Surface point (M,) of the second annotation, and error (M,) in metres.
 
-    Raises: ModelError where the two did not mark the same pixels.
+    Raises: ModelError if the pixels are not the same.
     """
     if not same_pixels(first, second):
-        raise ModelError("two annotators marked different pixels", f"{len(first)} and {len(second)} points",
+        raise ModelError("two annotators annotated different pixels", f"{len(first)} and {len(second)} points",
                          "compare annotations of the same points of the same person")
     true_M = geometry.nearest(second.chart_M, second.u_M, second.v_M)
     found_M = geometry.nearest(first.chart_M, first.u_M, first.v_M)
@@ -47,19 +48,19 @@ def annotator_errors(geometry: Geometry, first: AnnotatedPoints, second: Annotat
 def error_over_surface(
     geometry: Geometry, vertex_M: Int, error_M: Float, asked_Q: Int, place: Callable[[Int], Float], radius: float = 0.03
 ) -> Float:
-    """The mean error around vertices of the body: observations weigh exp(-d^2 / (2 radius^2)), geodesically.
+    """Mean error around vertices of the body, with weights exp(-d² / (2 radius²)) of geodesic distance d.
 
-    The way over the skin is never shorter than the one through space, so only pairs that are near in space are asked.
+    The geodesic distance is never less than the straight one, so only pairs that are near in space are computed.
 
     Args:
-        geometry: the body.
-        vertex_M, error_M: where errors were seen, and how large they were (finite).
-        asked_Q: vertices of the map.
-        place: where vertices lie in space, metres: (K,) to (K, 3).
+        geometry: of the body.
+        vertex_M, error_M: vertices and values of observed errors (finite).
+        asked_Q: vertices of the result.
+        place: positions of vertices in metres: from (K,) to (K, 3).
         radius: metres.
 
     Returns:
-        (Q,) in the unit of the errors; nan where nothing was seen within three radii.
+        (Q,) in the unit of the errors; nan without observations within three radii.
     """
     if not len(vertex_M):
         return np.full(len(asked_Q), np.nan)

@@ -1,4 +1,4 @@
-"""How sure a number over people is: the middle 95 % of what it would be with people drawn again (bootstrap)."""
+"""Bootstrap intervals: the middle 95 % of a score over resampled images or people (Efron 1979)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.surface.geometry import Float, Int
+from models.arrays import Float, Int
 
 DRAWS = 2000
 FEW_DRAWS = 200
@@ -16,7 +16,7 @@ MIDDLE = (2.5, 97.5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A value and the ends of its interval; nan where there was nothing to measure."""
+    """A value and the ends of its interval; nan if there was nothing to measure."""
 
     value: float
     low: float
@@ -27,11 +27,11 @@ NOTHING = Estimate(value=float("nan"), low=float("nan"), high=float("nan"))
 
 
 def ratio(hits_P: Float, trials_P: Float, draws: int = DRAWS, seed: int = 0) -> Estimate:
-    """All hits over all trials, with people drawn again with replacement.
+    """The ratio of all hits to all trials, with people resampled.
 
     Args:
         hits_P, trials_P: counts per person.
-        draws: how often to draw.
+        draws: number of bootstrap samples.
         seed: the same seed gives the same interval.
     """
     if not np.sum(trials_P):
@@ -43,12 +43,12 @@ def ratio(hits_P: Float, trials_P: Float, draws: int = DRAWS, seed: int = 0) -> 
 
 
 def resampled(measure: Callable[[Int], float], count: int, draws: int = FEW_DRAWS, seed: int = 0) -> Estimate:
-    """A measure of whole pictures or people (an average precision, a median), these drawn again with replacement.
+    """Any measure of images or people, such as average precision or a median, with these resampled.
 
     Args:
-        measure: from how many times each picture or person was drawn, (P,), to a number; nan where it has none.
-        count: P, how many pictures or people there are.
-        draws, seed: as in `ratio`, but fewer draws, as average precisions rank all detections anew in each.
+        measure: from the number of times that each image or person was drawn, (P,), to a value; nan: undefined.
+        count: P, number of images or people.
+        draws, seed: as in `ratio`; fewer draws, because average precision ranks all detections in each.
     """
     value = measure(np.ones(count, np.int64))
     if np.isnan(value):

@@ -1,14 +1,12 @@
-"""Whether answers are right as often as their confidence says (Guo et al. 2017)."""
+"""Calibration: whether predictions are right as often as their confidence states (Guo et al. 2017)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import Bool
-from models.surface.geometry import Float
+from models.arrays import I64, Bool, Float
 
 BINS = 15
 
@@ -18,18 +16,18 @@ class Reliability:
     """A reliability diagram over equal bins of confidence; empty bins are nan.
 
     Attributes:
-        count_B: answers in each bin.
-        said_B: their mean confidence.
-        right_B: share of them that is right.
+        count_B: number of predictions in each bin.
+        confidence_B: their mean confidence.
+        accuracy_B: share of right predictions.
     """
 
-    count_B: npt.NDArray[np.int64]
+    count_B: I64
     confidence_B: Float
     accuracy_B: Float
 
     @property
     def ece(self) -> float:
-        """Expected calibration error: the mean over answers of |said − right| of their bin; nan without answers."""
+        """Expected calibration error: mean of |confidence − accuracy| over predictions; nan without predictions."""
         filled = self.count_B > 0
         if not filled.any():
             return float("nan")
@@ -38,7 +36,7 @@ class Reliability:
 
 
 def reliability_diagram(confidence_M: Float, right_M: Bool, bins: int = BINS) -> Reliability:
-    """The diagram of M answers: confidence 0..1, and whether each was right."""
+    """The reliability diagram of M predictions: confidence 0..1, and whether each is right."""
     at_M = np.clip((np.asarray(confidence_M, np.float64) * bins).astype(np.int64), 0, bins - 1)
     count_B = np.bincount(at_M, minlength=bins)
     with np.errstate(invalid="ignore"):

@@ -1,4 +1,4 @@
-"""COCO's average precision of boxes, masks and keypoints, by pycocotools."""
+"""COCO's average precision of boxes, masks and keypoints, computed by pycocotools."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from models.arrays import Float
 from models.errors import ModelError
 from models.metrics.instances import Rle
-from models.surface.geometry import Float
 
 PERSON = 1
 BOX_NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
@@ -23,15 +23,15 @@ KEYPOINT_NAMES = ("AP", "AP50", "AP75", "APm", "APl", "AR", "AR50", "AR75", "ARm
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CocoTruth:
-    """Annotated people of one picture.
+    """Annotated people of one image.
 
     Attributes:
-        height, width: of the picture in pixels.
+        height, width: of the image in pixels.
         box_N4: x, y, width, height.
         area_N: pixels.
-        crowd_N: regions of many people, which count neither way.
-        mask: compressed run lengths of the whole picture, one a person, where masks are measured.
-        keypoint_N173: x, y, visibility, where keypoints are measured.
+        crowd_N: regions of many people, which are ignored.
+        mask: compressed run lengths of the whole image, one per person; needed for `mask_ap`.
+        keypoint_N173: x, y, visibility; needed for `keypoint_ap`.
     """
 
     height: int
@@ -45,7 +45,7 @@ class CocoTruth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CocoFound:
-    """Detected people of one picture, with their scores; the rest as in `CocoTruth`."""
+    """Detected people of one image with scores; other attributes as in `CocoTruth`."""
 
     box_N4: Float
     score_N: Float
@@ -54,18 +54,18 @@ class CocoFound:
 
 
 def box_ap(truth: Sequence[CocoTruth], found: Sequence[CocoFound]) -> dict[str, float]:
-    """COCO's twelve numbers for boxes, 0..1, nan where nobody counts; the two lists run over the same pictures."""
+    """COCO's twelve numbers for boxes, 0..1, nan if no person counts. Both lists have the same images in order."""
     return _scores(truth, found, "bbox", BOX_NAMES)
 
 
 def mask_ap(truth: Sequence[CocoTruth], found: Sequence[CocoFound]) -> dict[str, float]:
-    """COCO's twelve numbers for masks. Raises: ModelError where a picture has no masks."""
+    """COCO's twelve numbers for masks. Raises: ModelError if an image has no masks."""
     _require(truth, found, "mask")
     return _scores(truth, found, "segm", BOX_NAMES)
 
 
 def keypoint_ap(truth: Sequence[CocoTruth], found: Sequence[CocoFound]) -> dict[str, float]:
-    """COCO's ten numbers for keypoints. Raises: ModelError where a picture has no keypoints."""
+    """COCO's ten numbers for keypoints. Raises: ModelError if an image has no keypoints."""
     _require(truth, found, "keypoint_N173")
     return _scores(truth, found, "keypoints", KEYPOINT_NAMES)
 
@@ -73,7 +73,7 @@ def keypoint_ap(truth: Sequence[CocoTruth], found: Sequence[CocoFound]) -> dict[
 def _require(truth: Sequence[CocoTruth], found: Sequence[CocoFound], name: str) -> None:
     for index, (one, other) in enumerate(zip(truth, found, strict=True)):
         if getattr(one, name) is None or getattr(other, name) is None:
-            raise ModelError(f"picture {index} has no {name}", "COCO evaluation", "give it for truth and found people")
+            raise ModelError(f"image {index} has no {name}", "COCO evaluation", "give it for true and detected people")
 
 
 def _scores(
@@ -93,10 +93,10 @@ def _scores(
 
 
 def _index(truth: Sequence[CocoTruth], annotations: list[dict[str, Any]]) -> COCO:
-    pictures = [{"id": index, "height": one.height, "width": one.width} for index, one in enumerate(truth)]
+    images = [{"id": index, "height": one.height, "width": one.width} for index, one in enumerate(truth)]
     coco = COCO()
     coco.dataset = {
-        "info": {}, "images": pictures, "annotations": annotations,
+        "info": {}, "images": images, "annotations": annotations,
         "categories": [{"id": PERSON, "name": "person"}],
     }
     coco.createIndex()
@@ -119,7 +119,7 @@ def _found_records(index: int, one: CocoFound, kind: str) -> list[dict[str, Any]
 
 
 def _measured(one: CocoTruth | CocoFound, i: int, kind: str) -> dict[str, Any]:
-    """The one field that is compared: a result with a box beside its mask would have the box's area."""
+    """The one field to compare. A result with both mask and box would get the area of the box."""
     if kind == "segm" and one.mask is not None:
         return {"segmentation": dict(one.mask[i])}
     if kind == "keypoints" and one.keypoint_N173 is not None:

@@ -1,4 +1,4 @@
-"""The reference's evaluation of dense pose: average precision and recall by GPS, GPSm and IoU."""
+"""The reference's evaluation of dense pose: average precision and recall by GPS, GPSm and mask IoU."""
 
 from __future__ import annotations
 
@@ -8,33 +8,34 @@ from typing import Any
 
 import numpy as np
 
+from models.arrays import Bool, Float, Int
 from models.metrics.average_precision import ImageVerdicts, precision_and_recall
-from models.metrics.densepose_matching import Bool, Candidates, match
+from models.metrics.densepose_matching import Candidates, match
 from models.metrics.gps import gps, masked_gps
 from models.metrics.instances import ImageInstances, TrueInstance, point_errors_of_all, points_of_annotation
 from models.metrics.masks import annotated_mask, box_overlaps, found_mask, mask_overlaps
-from models.surface.geometry import Float, Geometry, Int
+from models.surface.geometry import Geometry
 
 MOST_DETECTIONS = 20
 THRESHOLD_T: Float = np.linspace(0.5, 0.95, 10)
 AREAS: dict[str, tuple[float, float]] = {"": (0.0, 1e10), "m": (32.0**2, 96.0**2), "l": (96.0**2, 1e10)}
-"""Area ranges in pixels by the letter after AP and AR."""
+"""Area ranges in pixels, by the letter that follows AP and AR."""
 
 SINGLE_THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.75)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Similarities:
-    """Every detection of a picture against every annotated person, and what else decides who counts.
+    """Detections of one image compared with its annotated people.
 
     Attributes:
-        order_D: which of the found instances each row is: best score first, 20 at most.
-        score_D, found_D4: their scores and boxes (x, y, width, height).
-        true_G4, area_G: boxes of the people, and their areas in pixels as annotated.
-        annotated_G, crowd_G: who has points; who is a region of many.
-        chart_GM: true charts of the points of each person, none for those without.
-        error_GDM: geodesic metres of every detection's answers at these points, (D, M) a person.
-        mask_iou_DG, box_iou_DG: 0..1 float64.
+        order_D: index of the detected instance of each row: best score first, at most 20.
+        score_D, found_D4: scores and boxes (x, y, width, height) of the detections.
+        true_G4, area_G: boxes of the people, and their annotated areas in pixels.
+        annotated_G, crowd_G: whether the person has points; whether it is a region of many people.
+        chart_GM: true charts of each person's points; empty without points.
+        error_GDM: for each person the geodesic errors (D, M) of all detections at its points, metres.
+        mask_iou_DG, box_iou_DG: 0..1, float64.
     """
 
     order_D: Sequence[int]
@@ -50,7 +51,7 @@ class Similarities:
     box_iou_DG: Float
 
     def gps_at(self, kappa_25: Float) -> Float:
-        """GPS of all pairs, 0..1; 0 for people without points and where no point lies in the found box.
+        """GPS of all pairs, 0..1; 0 for people without points, and if no point lies in the detected box.
 
         Args:
             kappa_25: metres by true chart (`gps.KAPPA_PAPER_25` or `gps.KAPPA_REFERENCE_25`).
@@ -62,7 +63,12 @@ class Similarities:
 
 
 def true_instance(annotation: Mapping[str, Any], height: int, width: int) -> TrueInstance:
-    """A DensePose-COCO annotation of a picture of that size. Raises: ModelError where points or masks are damaged."""
+    """An annotated person from DensePose-COCO. Raises: ModelError if points or masks are damaged.
+
+    Args:
+        annotation: the COCO record.
+        height, width: of the image.
+    """
     return TrueInstance(
         box_4=np.asarray(annotation["bbox"], np.float64),
         area=float(annotation["area"]),
@@ -72,51 +78,51 @@ def true_instance(annotation: Mapping[str, Any], height: int, width: int) -> Tru
     )
 
 
-def similarities(picture: ImageInstances, geometry: Geometry) -> Similarities:
-    """Every detection of one picture, the best 20, against everyone annotated.
+def similarities(image: ImageInstances, geometry: Geometry) -> Similarities:
+    """Compare the best 20 detections of an image with all annotated people.
 
     Args:
-        picture: people of one picture.
-        geometry: the body.
+        image: people of one image.
+        geometry: of the body.
     """
-    score_D = np.array([found.score for found in picture.found])
+    score_D = np.array([found.score for found in image.found])
     order_D = np.argsort(-score_D, kind="stable")[:MOST_DETECTIONS].tolist() if len(score_D) else []
-    found = [picture.found[d] for d in order_D]
-    crowd_G = np.array([true.crowd for true in picture.true], bool)
+    found = [image.found[d] for d in order_D]
+    crowd_G = np.array([true.crowd for true in image.true], bool)
     nothing, nowhere = np.zeros(0, np.int64), np.zeros((len(found), 0))
-    masks = [found_mask(one, picture.height, picture.width) for one in found]
+    masks = [found_mask(one, image.height, image.width) for one in found]
     return Similarities(
         order_D=order_D,
         score_D=np.array([one.score for one in found], np.float64),
         found_D4=boxes(found),
-        true_G4=boxes(picture.true),
-        area_G=np.array([true.area for true in picture.true], np.float64),
-        annotated_G=np.array([true.points is not None for true in picture.true], bool),
+        true_G4=boxes(image.true),
+        area_G=np.array([true.area for true in image.true], np.float64),
+        annotated_G=np.array([true.points is not None for true in image.true], bool),
         crowd_G=crowd_G,
-        chart_GM=[nothing if true.points is None else true.points.chart_M for true in picture.true],
+        chart_GM=[nothing if true.points is None else true.points.chart_M for true in image.true],
         error_GDM=[
-            nowhere if true.points is None else point_errors_of_all(geometry, true, found) for true in picture.true
+            nowhere if true.points is None else point_errors_of_all(geometry, true, found) for true in image.true
         ],
-        mask_iou_DG=mask_overlaps(masks, [true.mask for true in picture.true], crowd_G),
-        box_iou_DG=box_overlaps(boxes(found), boxes(picture.true), crowd_G),
+        mask_iou_DG=mask_overlaps(masks, [true.mask for true in image.true], crowd_G),
+        box_iou_DG=box_overlaps(boxes(found), boxes(image.true), crowd_G),
     )
 
 
 def boxes(instances: Sequence[Any]) -> Float:
-    """The boxes of instances, (N, 4) float64."""
+    """Boxes of instances, (N, 4) float64."""
     return np.array([one.box_4 for one in instances], np.float64).reshape(-1, 4)
 
 
 def verdicts_of(
     known: Similarities, value_DG: Float, counts_G: Bool, outside_D: Bool, threshold_T: Float
 ) -> ImageVerdicts:
-    """Match one picture by one measure.
+    """Match the detections of one image by one measure.
 
     Args:
-        known: the picture.
+        known: the image.
         value_DG: the measure.
-        counts_G: people that count; whoever finds one of the others is neither right nor wrong.
-        outside_D: detections that are not wrong where they answer for nobody (those of another size).
+        counts_G: people that count; a detection of another person is ignored.
+        outside_D: detections outside of the area range; they are ignored if they match no person.
         threshold_T: increasing.
     """
     ignored_G = ~counts_G
@@ -135,7 +141,7 @@ def verdicts_of(
 def verdicts_by_area(
     known: Similarities, value_DG: Float, area: tuple[float, float], threshold_T: Float = THRESHOLD_T
 ) -> ImageVerdicts:
-    """`verdicts_of` for people with points whose area is in a range; detections of other areas are never wrong."""
+    """`verdicts_of` for people with points and an area in the range `area` (pixels, both ends included)."""
     low, high = area
     area_D = known.found_D4[:, 2] * known.found_D4[:, 3]
     counts_G = known.annotated_G & (low <= known.area_G) & (known.area_G <= high)
@@ -145,12 +151,12 @@ def verdicts_by_area(
 def precision_table(
     known: Sequence[Similarities], value_DG: Sequence[Float], threshold_T: Float = THRESHOLD_T
 ) -> dict[str, float]:
-    """AP, AP50, AP75, APm, APl, AR, AR50, AR75, ARm, ARl of one measure: 0..1, nan where nobody counts.
+    """AP, AP50, AP75, APm, APl, AR, AR50, AR75, ARm and ARl of one measure: 0..1, nan if no person counts.
 
     Args:
-        known: the pictures.
-        value_DG: the measure's values per picture, rows and columns as in `known`.
-        threshold_T: increasing; below .5, AP20, AP30 and AP40 join where they are among them.
+        known: the images.
+        value_DG: the measure for each image; rows and columns as in `known`.
+        threshold_T: increasing. With thresholds below 0.5 the result also has AP20, AP30 and AP40.
     """
     numbers: dict[str, float] = {}
     for letter, area in AREAS.items():
@@ -167,7 +173,7 @@ def precision_table(
 
 
 def at_single_thresholds(precision_T: Float, recall_T: Float, threshold_T: Float) -> dict[str, float]:
-    """AP50 and the like for those of the usual thresholds that were tried; of recalls, only at .5 and .75."""
+    """Average precision at single thresholds, such as AP50; average recall at 0.5 and 0.75 only."""
     numbers = {}
     for threshold in SINGLE_THRESHOLDS:
         at = np.flatnonzero(np.isclose(threshold_T, threshold))
@@ -179,17 +185,16 @@ def at_single_thresholds(precision_T: Float, recall_T: Float, threshold_T: Float
 
 
 def evaluate_densepose(
-    pictures: Sequence[ImageInstances], geometry: Geometry, kappa_25: Float
+    images: Sequence[ImageInstances], geometry: Geometry, kappa_25: Float
 ) -> dict[str, dict[str, float]]:
     """The three tables by name: "GPS", "GPSm", "IoU".
 
     Args:
-        pictures: in the order of their ids, which decides between detections of equal score.
-        geometry: the body.
-        kappa_25: metres by true chart: `gps.KAPPA_REFERENCE_25` for the reference's numbers, `gps.KAPPA_PAPER_25` for
-            the paper's.
+        images: in the order of their ids, which decides between detections with equal scores.
+        geometry: of the body.
+        kappa_25: metres by true chart: `gps.KAPPA_REFERENCE_25` as in the reference, or `gps.KAPPA_PAPER_25`.
     """
-    known = [similarities(picture, geometry) for picture in pictures]
+    known = [similarities(image, geometry) for image in images]
     gps_DG = [one.gps_at(kappa_25) for one in known]
     masked_DG = [masked_gps(value, one.mask_iou_DG) for value, one in zip(gps_DG, known, strict=True)]
     return {

@@ -1,30 +1,28 @@
-"""Which detection answers for which person: the reference evaluator's greedy matching."""
+"""Greedy matching of detections with people, as in the reference evaluator."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import Bool
-from models.surface.geometry import Float
+from models.arrays import I64, Bool, Float
 
 NEARLY_ONE = 1 - 1e-10
 SAME_BOX = 0.8
-"""A detection that answers for nobody, but whose box is a person's to this IoU, shares that person's fate."""
+"""An unmatched detection whose box has this IoU with a person's box is ignored if that person is ignored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidates:
-    """Detections of one picture, best score first, against its people, those that count first.
+    """Detections of one image (best score first) and its people (those that count first).
 
     Attributes:
-        value_DG: what is matched by: GPS, GPSm or IoU.
-        box_iou_DG: overlap of boxes.
+        value_DG: measure for the matching: GPS, GPSm or IoU.
+        box_iou_DG: IoU of boxes.
         ignored_G: people that do not count in the area range.
-        crowd_G: people that may be matched any number of times.
-        outside_D: detections whose own area is outside the range.
+        crowd_G: regions of many people, which may match any number of detections.
+        outside_D: detections whose area is outside of the range.
     """
 
     value_DG: Float
@@ -36,55 +34,58 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdicts:
-    """Per threshold and detection: whether it answers for somebody, and whether it does not count; (T, D) each."""
+    """By threshold and detection (T, D): whether the detection matches a person, and whether it is ignored."""
 
     matched_TD: Bool
     ignored_TD: Bool
 
 
 def match(candidates: Candidates, threshold_T: Float) -> Verdicts:
-    """Match greedily at every threshold, then let the unmatched share the fate of people they lie on.
+    """Match greedily at every threshold; then ignore unmatched detections that overlap an ignored person.
 
-    Where everybody is ignored, or nobody is there, every detection starts as ignored.
+    If all people are ignored, or there are none, all detections are ignored at first.
     """
     detections, people = candidates.value_DG.shape
-    answer_TD = np.full((len(threshold_T), detections), -1)
+    match_TD = np.full((len(threshold_T), detections), -1)
     taken_TG = np.zeros((len(threshold_T), people), bool)
     for t, threshold in enumerate(threshold_T):
-        answer_TD[t], taken_TG[t] = match_at(candidates, min(float(threshold), NEARLY_ONE))
-    matched_TD = answer_TD >= 0
+        match_TD[t], taken_TG[t] = match_at(candidates, min(float(threshold), NEARLY_ONE))
+    matched_TD = match_TD >= 0
     ignored_TD = np.full(matched_TD.shape, bool(candidates.ignored_G.all()))
     if people:
-        ignored_TD = np.where(matched_TD, candidates.ignored_G[answer_TD], ignored_TD)
+        ignored_TD = np.where(matched_TD, candidates.ignored_G[match_TD], ignored_TD)
     inherit_ignored(candidates, matched_TD, ignored_TD, taken_TG[-1])
     return Verdicts(matched_TD=matched_TD, ignored_TD=ignored_TD | (~matched_TD & candidates.outside_D))
 
 
-def match_at(candidates: Candidates, threshold: float) -> tuple[npt.NDArray[np.int64], Bool]:
-    """COCO's greedy matching at one threshold; a value of 0 never matches.
+def match_at(candidates: Candidates, threshold: float) -> tuple[I64, Bool]:
+    """COCO's greedy matching at one threshold. A value of 0 never matches.
 
-    Returns: the person of each detection or -1 (D,), and who is taken (G,).
+    Returns: the person of each detection or -1, (D,); whether each person is matched, (G,).
     """
-    answer_D = np.full(candidates.value_DG.shape[0], -1, np.int64)
+    match_D = np.full(candidates.value_DG.shape[0], -1, np.int64)
     taken_G = np.zeros(candidates.value_DG.shape[1], bool)
     for d, value_G in enumerate(candidates.value_DG):
         able_G = (~taken_G | candidates.crowd_G) & (value_G >= threshold) & (value_G > 0)
         for group_G in (able_G & ~candidates.ignored_G, able_G & candidates.ignored_G):
             if group_G.any():
-                answer_D[d] = last_best(value_G, group_G)
-                taken_G[answer_D[d]] = True
+                match_D[d] = last_best(value_G, group_G)
+                taken_G[match_D[d]] = True
                 break
-    return answer_D, taken_G
+    return match_D, taken_G
 
 
 def last_best(value_G: Float, among_G: Bool) -> int:
-    """The last of the best: COCO goes on while the value is not below the best so far."""
+    """Index of the last maximum: COCO continues while a value is not below the best one."""
     value_G = np.where(among_G, value_G, -np.inf)
     return len(value_G) - 1 - int(value_G[::-1].argmax())
 
 
 def inherit_ignored(candidates: Candidates, matched_TD: Bool, ignored_TD: Bool, taken_G: Bool) -> None:
-    """The second pass, in place: reads the last threshold's matches only, but writes the flags of all."""
+    """Ignore unmatched detections that overlap an ignored person, in place.
+
+    As in the reference, it reads the matches of the last threshold only, but writes the flags of all thresholds.
+    """
     if not len(taken_G):
         return
     taken_G = taken_G.copy()

@@ -1,29 +1,29 @@
-"""Geodesic point similarity of one person: the paper's and the reference evaluator's (paper §4.1)."""
+"""Geodesic point similarity (GPS) of one person, with the constants of Güler et al. 2018 (§4.1) or of the reference."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from models.surface.geometry import Float, Int
+from models.arrays import Float, Int
 
 KAPPA_PAPER = 0.255
-"""Metres, for every part (paper §4.1: a single point with an error of 30 cm counts one half)."""
+"""Metres, for every part (Güler et al. 2018, §4.1): a point with an error of 30 cm counts one half."""
 
 KAPPA_REFERENCE_25: Float = np.array(
     [np.nan]
     + [0.351] * 2 + [0.107] * 2 + [0.126] * 2 + [0.237] * 4 + [0.173] * 4 + [0.142] * 4 + [0.128] * 4 + [0.150] * 2
 )
-"""Metres by true chart: torso, hands, feet, upper and lower legs, upper and lower arms, head."""
+"""The reference's constants in metres by true chart: torso, hands, feet, upper and lower legs and arms, head."""
 
 KAPPA_PAPER_25: Float = np.array([np.nan, *[KAPPA_PAPER] * 24])
-"""The paper's as a table by chart."""
+"""`KAPPA_PAPER` by chart."""
 
 
 def gps(error_M: Float, chart_M: Int, kappa_25: Float) -> float:
-    """Mean over points of exp(-d^2 / (2 kappa^2)).
+    """Mean of exp(-d² / (2 kappa²)) over the points.
 
     Args:
-        error_M: geodesic metres; an infinite error adds 0.
+        error_M: geodesic errors in metres; an infinite error counts 0.
         chart_M: true chart of each point, 1..24.
         kappa_25: metres by chart.
 
@@ -36,15 +36,15 @@ def gps(error_M: Float, chart_M: Int, kappa_25: Float) -> float:
 
 
 def gps_paper(error_M: Float) -> float:
-    """GPS with the paper's one kappa; errors in metres."""
+    """GPS with the paper's constant; errors in metres."""
     return gps(error_M, np.ones(len(error_M), np.int64), KAPPA_PAPER_25)
 
 
 def gps_reference(error_M: Float, chart_M: Int) -> float:
-    """GPS with the reference evaluator's kappa by true chart; errors in metres."""
+    """GPS with the reference evaluator's constants by true chart; errors in metres."""
     return gps(error_M, chart_M, KAPPA_REFERENCE_25)
 
 
 def masked_gps(gps_DG: Float, mask_iou_DG: Float) -> Float:
-    """GPSm: the geometric mean of GPS and the overlap of masks, any equal shapes."""
+    """GPSm: the geometric mean of GPS and mask IoU; arrays of any equal shapes."""
     return np.sqrt(gps_DG * mask_iou_DG)

@@ -1,4 +1,4 @@
-"""People as they are annotated and as they are found: what every measure of one picture compares."""
+"""Annotated and detected people of one image, and the geodesic errors at annotated points."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F64, U8
+from models.arrays import F64, I64, U8, Float, Int
 from models.errors import ModelError
-from models.surface.geometry import Float, Geometry, Int
+from models.surface.geometry import Geometry
 
 Rle = Mapping[str, Any]
 
 ANNOTATION_SIDE = 255.0
-"""Annotated coordinates run from 0 to 255 across the box in the reference evaluator."""
+"""Annotated coordinates are from 0 to 255 across the box, as in the reference evaluator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +30,7 @@ class AnnotatedPoints:
 
     x_M: F64
     y_M: F64
-    chart_M: npt.NDArray[np.int64]
+    chart_M: I64
     u_M: F64
     v_M: F64
 
@@ -45,10 +44,10 @@ class TrueInstance:
 
     Attributes:
         box_4: x, y, width, height in pixels, float64.
-        area: pixels, as annotated (COCO's `area`).
-        crowd: a region of many people.
-        points: None for a person without a surface annotation; the DensePose measures ignore those.
-        mask: compressed run lengths of the whole picture, or None.
+        area: annotated area in pixels (COCO's `area`).
+        crowd: whether it is a region of many people.
+        points: None for a person without a surface annotation; the DensePose measures ignore such people.
+        mask: compressed run lengths of the whole image, or None.
     """
 
     box_4: F64
@@ -63,10 +62,10 @@ class FoundInstance:
     """A detected person.
 
     Attributes:
-        box_4: x, y, width, height in pixels, float64, as the detector gave it.
+        box_4: x, y, width, height in pixels, float64, as detected.
         score: 0..1.
-        iuv_3hw: label, U, V on the truncated box, U and V in 1/255: uint8 as the reference stores results, or float,
-            which keeps what lies between.
+        iuv_3hw: label, U, V on the truncated box, U and V in 1/255: uint8 as in the reference's results, or float
+            without rounding.
     """
 
     box_4: F64
@@ -77,14 +76,14 @@ class FoundInstance:
         size = tuple(max(int(side), 1) for side in (self.box_4[3], self.box_4[2]))
         if self.iuv_3hw.shape != (3, *size):
             raise ModelError(
-                f"the surface map is {self.iuv_3hw.shape}, the box needs (3, {size[0]}, {size[1]})",
-                "found person", "make the map on the box truncated to whole pixels",
+                f"the surface map has shape {self.iuv_3hw.shape}, its box needs (3, {size[0]}, {size[1]})",
+                "detected person", "compute the map on the box truncated to whole pixels",
             )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageInstances:
-    """All people of one picture: its size in pixels, who is there, who was found."""
+    """People of one image: its size in pixels, annotated and detected people."""
 
     height: int
     width: int
@@ -93,7 +92,7 @@ class ImageInstances:
 
 
 def points_of_annotation(annotation: Mapping[str, Any]) -> AnnotatedPoints | None:
-    """The points of a DensePose-COCO annotation, None without `dp_x`. Raises: ModelError where lengths differ."""
+    """The points of a DensePose-COCO annotation; None without `dp_x`. Raises: ModelError if lengths differ."""
     if "dp_x" not in annotation:
         return None
     keys = ("dp_x", "dp_y", "dp_I", "dp_U", "dp_V")
@@ -106,7 +105,7 @@ def points_of_annotation(annotation: Mapping[str, Any]) -> AnnotatedPoints | Non
 
 
 def predictions_at_points(true: TrueInstance, found: FoundInstance) -> tuple[Int, Float, Float]:
-    """What was found at the annotated points' pixels: chart (0 outside the found box), u, v, each (M,)."""
+    """Predicted chart (0 outside of the detected box), U and V at the annotated points' pixels, (M,) each."""
     points = true.points
     assert points is not None
     shift_x, shift_y = true.box_4[0], true.box_4[1]
@@ -118,15 +117,16 @@ def predictions_at_points(true: TrueInstance, found: FoundInstance) -> tuple[Int
 
 
 def point_errors(geometry: Geometry, true: TrueInstance, found: FoundInstance | None) -> Float:
-    """Geodesic metres between what was found at each annotated point and its truth.
+    """Geodesic distance between prediction and truth at each annotated point.
 
     Args:
-        geometry: the body the annotation and the network speak of.
+        geometry: of the body; annotations and predictions use its charts.
         true: a person with points.
-        found: who answers for that person; None for a missed person.
+        found: the matched detection; None for a missed person.
 
     Returns:
-        (M,) float64; infinite outside the found box, on found background, and for a missed person (paper §4.1).
+        Metres (M,) float64; infinite outside of the detected box, on predicted background, and for a missed person
+        (Güler et al. 2018, §4.1).
     """
     assert true.points is not None, "a person without points has no errors"
     if found is None:
@@ -135,12 +135,12 @@ def point_errors(geometry: Geometry, true: TrueInstance, found: FoundInstance | 
 
 
 def point_errors_of_all(geometry: Geometry, true: TrueInstance, found: Sequence[FoundInstance]) -> Float:
-    """`point_errors` of one annotated person for every detection, (D, M), with one question to the geometry for all."""
+    """`point_errors` of one annotated person for every detection, (D, M), with one call of the geometry."""
     points = true.points
     assert points is not None, "a person without points has no errors"
     if not found:
         return np.zeros((0, len(points)))
     target_M = geometry.nearest(points.chart_M, points.u_M, points.v_M)
-    answers = zip(*(predictions_at_points(true, one) for one in found), strict=True)
-    answer = geometry.nearest(*(np.concatenate(one) for one in answers))
-    return geometry.distance(answer, np.tile(target_M, len(found))).astype(np.float64).reshape(len(found), -1)
+    predictions = zip(*(predictions_at_points(true, one) for one in found), strict=True)
+    found_DM = geometry.nearest(*(np.concatenate(one) for one in predictions))
+    return geometry.distance(found_DM, np.tile(target_M, len(found))).astype(np.float64).reshape(len(found), -1)

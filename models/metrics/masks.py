@@ -1,4 +1,4 @@
-"""Masks of people as COCO run lengths of the whole picture, and their overlaps."""
+"""Masks of people as COCO run lengths of the whole image, and overlaps of masks and boxes."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pycocotools import mask as coco_mask
 from scipy.ndimage import zoom
 
+from models.arrays import U8, Bool, Float
 from models.errors import ModelError
-from models.metrics.instances import U8, FoundInstance, Rle
-from models.surface.geometry import Float
+from models.metrics.instances import FoundInstance, Rle
 
 SIDE = 256
-"""Part masks of an annotation are drawn on a square of this many cells over the person's box."""
+"""Part masks of an annotation have this many cells per side over the person's box."""
 
 
 def part_labels(part_masks: Sequence[Rle | Sequence[Any]]) -> U8:
     """The 14 part masks of an annotation as one map (256, 256) of coarse labels 0..14; later parts cover earlier ones.
 
-    Raises: ModelError where a mask cannot be read.
+    Raises: ModelError if a mask cannot be read.
     """
     label_HW = np.zeros((SIDE, SIDE), np.uint8)
     for number, one in enumerate(part_masks, start=1):
@@ -30,21 +29,23 @@ def part_labels(part_masks: Sequence[Rle | Sequence[Any]]) -> U8:
         try:
             drawn = coco_mask.decode(one)
         except (TypeError, ValueError, KeyError) as error:
-            raise ModelError(f"part mask {number} is no run-length mask", "dp_masks", "give size and counts") from error
+            what = f"part mask {number} is not a run-length mask"
+            raise ModelError(what, "dp_masks", "give size and counts") from error
         if drawn.shape != label_HW.shape:
-            raise ModelError(f"part mask {number} is {drawn.shape}", "dp_masks", f"draw it on {SIDE} x {SIDE} cells")
+            what = f"part mask {number} has shape {drawn.shape}"
+            raise ModelError(what, "dp_masks", f"use {SIDE} x {SIDE} cells")
         label_HW[drawn > 0] = number
     return label_HW
 
 
-def stretched(mask_HW: npt.NDArray[np.bool_], height: int, width: int) -> npt.NDArray[np.bool_]:
-    """A mask stretched to (height, width), corners on corners, linear in between, cut above one half."""
+def stretched(mask_HW: Bool, height: int, width: int) -> Bool:
+    """A mask resized to (height, width): bilinear with aligned corners, threshold one half."""
     scale = height / mask_HW.shape[0], width / mask_HW.shape[1]
     return zoom(mask_HW.astype(np.float64), scale, order=1, prefilter=False) > 0.5
 
 
-def pasted(mask_hw: npt.NDArray[np.bool_], x: int, y: int, height: int, width: int) -> Rle:
-    """A mask put with its corner at pixel (x, y) of a picture, cut at the picture's edge, as compressed run lengths."""
+def pasted(mask_hw: Bool, x: int, y: int, height: int, width: int) -> Rle:
+    """Run lengths of an image with a mask at (x, y), clipped at the image's edges."""
     whole = np.zeros((height, width), np.uint8, order="F")
     x0, y0 = max(x, 0), max(y, 0)
     x1, y1 = min(x + mask_hw.shape[1], width), min(y + mask_hw.shape[0], height)
@@ -54,11 +55,11 @@ def pasted(mask_hw: npt.NDArray[np.bool_], x: int, y: int, height: int, width: i
 
 
 def annotated_mask(annotation: Mapping[str, Any], height: int, width: int) -> Rle | None:
-    """The mask of a DensePose-COCO annotation: its part masks over its box, else its COCO segmentation, else None.
+    """The mask of a DensePose-COCO annotation: its part masks, else its COCO segmentation, else None.
 
     Args:
         annotation: COCO fields `bbox`, `dp_masks`, `segmentation` (polygons, or run lengths, compressed or not).
-        height, width: of the picture.
+        height, width: of the image.
     """
     if annotation.get("dp_masks"):
         x, y, box_width, box_height = annotation["bbox"]
@@ -69,9 +70,9 @@ def annotated_mask(annotation: Mapping[str, Any], height: int, width: int) -> Rl
 
 
 def coco_segmentation(segmentation: Any, height: int, width: int) -> Rle | None:
-    """COCO's three ways to write a mask as compressed run lengths of the picture; None where there is nothing.
+    """A COCO segmentation in any of its three forms as compressed run lengths of the image; None if it is empty.
 
-    Raises: ModelError for run lengths of a picture of another size.
+    Raises: ModelError for run lengths of an image of another size.
     """
     if not segmentation:
         return None
@@ -79,20 +80,20 @@ def coco_segmentation(segmentation: Any, height: int, width: int) -> Rle | None:
         return coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
     if list(segmentation["size"]) != [height, width]:
         rows, columns = segmentation["size"]
-        what = f"a mask is of {columns}×{rows} pixels, its picture of {width}×{height}"
-        raise ModelError(what, "segmentation", "draw it on the picture itself")
+        what = f"a mask has {columns}×{rows} pixels, its image {width}×{height}"
+        raise ModelError(what, "segmentation", "give a mask of the image's size")
     if isinstance(segmentation["counts"], list):
         return coco_mask.frPyObjects(segmentation, height, width)
     return segmentation
 
 
 def found_mask(found: FoundInstance, height: int, width: int) -> Rle:
-    """Where a chart was found, with the corner at the truncated corner of the box."""
+    """Mask of the pixels with a predicted chart, placed at the box's truncated corner."""
     return pasted(found.iuv_3hw[0] > 0, int(found.box_4[0]), int(found.box_4[1]), height, width)
 
 
-def mask_overlaps(found: Sequence[Rle], true: Sequence[Rle | None], crowd_G: npt.NDArray[np.bool_]) -> Float:
-    """(D, G) IoU of masks; against a crowd the share of the found mask inside it. 0 against a person without a mask."""
+def mask_overlaps(found: Sequence[Rle], true: Sequence[Rle | None], crowd_G: Bool) -> Float:
+    """IoU of masks (D, G); for a crowd the share of the detected mask inside it; 0 for a person without a mask."""
     iou_DG = np.zeros((len(found), len(true)))
     known = [g for g, one in enumerate(true) if one is not None]
     if found and known:
@@ -100,8 +101,8 @@ def mask_overlaps(found: Sequence[Rle], true: Sequence[Rle | None], crowd_G: npt
     return iou_DG
 
 
-def box_overlaps(found_D4: Float, true_G4: Float, crowd_G: npt.NDArray[np.bool_]) -> Float:
-    """(D, G) IoU of boxes x, y, width, height; against a crowd the share of the found box inside it."""
+def box_overlaps(found_D4: Float, true_G4: Float, crowd_G: Bool) -> Float:
+    """IoU (D, G) of boxes x, y, width, height; for a crowd the share of the detected box inside it."""
     if not len(found_D4) or not len(true_G4):
         return np.zeros((len(found_D4), len(true_G4)))
     found, true = (np.ascontiguousarray(box, np.float64) for box in (found_D4, true_G4))

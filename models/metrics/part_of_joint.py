@@ -1,4 +1,4 @@
-"""Part of joint: is the chart under a visible COCO keypoint one that touches that joint, side included?"""
+"""Part of joint: the share of visible COCO keypoints on a chart that touches the joint, on the correct side."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import I64, Bool, Float
 from models.structures import SurfaceMap
 from models.surface.charts import CHARTS_AT_JOINT
-from models.surface.geometry import Float
 
 VISIBLE = 2
-"""COCO's mark of a keypoint that is labelled and seen."""
+"""COCO's visibility of a keypoint that is labelled and visible."""
 
 
-def charts_under(surface: SurfaceMap, point_K2: Float) -> npt.NDArray[np.int64]:
-    """The chart (0..24) at points (x, y) in pixels of the frame; 0 outside the person's grid: (K,)."""
+def charts_under(surface: SurfaceMap, point_K2: Float) -> I64:
+    """Chart (K,) 0..24 at points (x, y) in frame pixels; 0 outside of the person's grid."""
     cell_K2 = np.floor(point_K2).astype(np.int64) - (surface.x0, surface.y0)
     limit = np.array(surface.labels_hw.shape[::-1])
     inside_K = ((cell_K2 >= 0) & (cell_K2 < limit)).all(axis=1)
@@ -26,12 +26,12 @@ def charts_under(surface: SurfaceMap, point_K2: Float) -> npt.NDArray[np.int64]:
 
 def part_of_joint(
     surface: SurfaceMap | None, keypoint_173: npt.NDArray[Any]
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Which keypoints of a person have a right chart, and which are visible and so count: (17,) bool each.
+) -> tuple[Bool, Bool]:
+    """Which keypoints of a person lie on a right chart, and which are visible and count: (17,) bool each.
 
     Args:
-        surface: who was found for the person; None for a missed person, who has nothing right.
-        keypoint_173: x, y, visibility as COCO has them.
+        surface: of the matched detection; None for a missed person, whose keypoints are all wrong.
+        keypoint_173: x, y, visibility as in COCO.
     """
     visible_17 = keypoint_173[:, 2] == VISIBLE
     if surface is None:

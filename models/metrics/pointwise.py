@@ -1,4 +1,4 @@
-"""Pointwise evaluation: the ratio of correct points over geodesic thresholds, and the area under it (paper §4.1)."""
+"""Pointwise evaluation: ratio of correct points by geodesic threshold, and its area (Güler et al. 2018, §4.1)."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from models.surface.geometry import Float, Int
+from models.arrays import Float, Int
 
 CHARTS = 24
 
 
 def correct_ratio(error_M: Float, threshold_T: Float) -> Float:
-    """The RCP curve f(t): share of points whose error is at most t.
+    """The curve f(t) of the ratio of correct points: the share of points whose error is at most t.
 
     Args:
-        error_M: geodesic errors, infinite for points without an answer.
+        error_M: geodesic errors, infinite for points without a prediction.
         threshold_T: in the unit of the errors.
 
     Returns:
@@ -27,11 +27,11 @@ def correct_ratio(error_M: Float, threshold_T: Float) -> Float:
 
 
 def area_under_curve(error_M: Float, limit: float) -> float:
-    """AUC_a = (1/a) * integral of f(t) from 0 to a, exactly: f is a sum of steps, and each adds (a - error) / a.
+    """AUC_a = (1/a) * integral of f(t) from 0 to a. It is exact: f is a sum of steps that each add (a - error) / a.
 
     Args:
-        error_M: geodesic errors, infinite for points without an answer.
-        limit: a, in the unit of the errors (the paper: 10 and 30 cm).
+        error_M: geodesic errors, infinite for points without a prediction.
+        limit: a, in the unit of the errors (in the paper 10 and 30 cm).
 
     Returns:
         0..1; nan without points.
@@ -42,14 +42,14 @@ def area_under_curve(error_M: Float, limit: float) -> float:
 
 
 def measure_by_chart(measure: Callable[[Float], float], error_M: Float, chart_M: Int) -> Float:
-    """A measure of errors for every chart of the truth.
+    """A measure of errors for each true chart.
 
     Args:
-        measure: errors to a number, such as an area under the curve.
+        measure: from errors to a number, such as an area under the curve.
         error_M, chart_M: error and true chart (1..24) of each point.
 
     Returns:
-        (25,) float64, index = chart; nan for the background and for charts without points.
+        (25,) float64 by chart; nan for the background and for charts without points.
     """
     value_25 = np.full(CHARTS + 1, np.nan)
     for chart in np.unique(chart_M):

@@ -1,35 +1,31 @@
-"""Steadiness over time: how surfaces, textures and boxes move when the world does not (or as its flow says)."""
+"""Temporal stability: flicker of surfaces, deviation of textures, and jitter of boxes between frames."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import Bool
-from models.surface.geometry import Float, Geometry
-
-Labels = npt.NDArray[np.integer[Any]]
+from models.arrays import I64, U8, Bool, Float, Int
+from models.surface.geometry import Geometry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurfaceFrame:
-    """The surface of a frame: charts (H, W), 0 for background, and coordinates (2, H, W) in 0..1."""
+    """The surface of a frame: charts (H, W), 0 for background; U and V (2, H, W), 0..1."""
 
-    label_HW: Labels
+    label_HW: Int
     uv_2HW: Float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flicker:
-    """What became of the pixels of a person from one frame to the next, along the flow.
+    """Changes of a person's pixels from one frame to the next along the flow.
 
     Attributes:
-        moved_M: geodesic metres on the body between the two answers, for pixels that both frames call a person.
+        moved_M: geodesic metres between the two predictions, for pixels that are a person in both frames.
         changed_M: whether the chart changed, for the same pixels.
-        lost: pixels that were a person and are background where the flow leads.
+        lost: number of pixels of a person whose target in the next frame is background.
     """
 
     moved_M: Float
@@ -40,13 +36,13 @@ class Flicker:
 def flicker(
     geometry: Geometry, before: SurfaceFrame, after: SurfaceFrame, flow_HW2: Float, visible_HW: Bool
 ) -> Flicker:
-    """Follow every person pixel along the flow to the nearest pixel of the next frame and compare the answers.
+    """Follow every pixel of a person along the flow to the nearest pixel of the next frame; compare the predictions.
 
     Args:
-        geometry: the body.
+        geometry: of the body.
         before, after: surfaces of two frames of the same size.
         flow_HW2: pixels (x, y) from `before` to `after`.
-        visible_HW: pixels of `before` that are seen in `after`, too (not covered, of the same person).
+        visible_HW: pixels of `before` that are visible in `after`, too (same person, not occluded).
     """
     y, x = np.nonzero((before.label_HW > 0) & visible_HW)
     to_x, to_y = (np.rint(at + flow_HW2[y, x, axis]).astype(np.int64) for axis, at in enumerate((x, y)))
@@ -62,24 +58,24 @@ def flicker(
 
 
 def vertices(
-    geometry: Geometry, frame: SurfaceFrame, y_M: npt.NDArray[np.int64], x_M: npt.NDArray[np.int64]
-) -> npt.NDArray[np.integer[Any]]:
-    """The body's vertex under pixels of a frame: (M,)."""
+    geometry: Geometry, frame: SurfaceFrame, y_M: I64, x_M: I64
+) -> Int:
+    """Surface points (numbers of `geometry`) under pixels of a frame: (M,)."""
     u_M, v_M = np.asarray(frame.uv_2HW, np.float64)[:, y_M, x_M]
     return geometry.nearest(frame.label_HW[y_M, x_M].astype(np.int64), u_M, v_M)
 
 
-def unwrap(rgb_HW3: npt.NDArray[np.uint8], frame: SurfaceFrame, side: int) -> tuple[Float, Bool]:
-    """Colours of a frame brought to the charts.
+def unwrap(rgb_HW3: U8, frame: SurfaceFrame, side: int) -> tuple[Float, Bool]:
+    """Transfer the colours of a frame to the charts.
 
     Args:
-        rgb_HW3: the picture.
+        rgb_HW3: the frame.
         frame: its surface.
-        side: texels per chart and direction.
+        side: texels per side of a chart.
 
     Returns:
-        colour (24, side, side, 3), the mean of the pixels that fall into each texel (row = V, column = U), 0 where none
-        does; whether a texel was seen (24, side, side).
+        Mean colour of the pixels in each texel (24, side, side, 3), row = V, column = U, 0 without pixels; and whether
+        a texel has pixels (24, side, side).
     """
     y, x = np.nonzero(frame.label_HW)
     cell_2M = np.clip((np.asarray(frame.uv_2HW, np.float64)[:, y, x] * side).astype(np.int64), 0, side - 1)
@@ -92,14 +88,14 @@ def unwrap(rgb_HW3: npt.NDArray[np.uint8], frame: SurfaceFrame, side: int) -> tu
 
 
 def texel_deviation(colour_TKSS3: Float, seen_TKSS: Bool) -> Float:
-    """Standard deviation over time of every texel, over the frames that saw it; root mean square of the channels.
+    """Standard deviation over time of every texel, over the frames that show it; root mean square of the channels.
 
     Args:
         colour_TKSS3: unwrapped colours of T frames.
-        seen_TKSS: which texels each frame saw.
+        seen_TKSS: texels that each frame shows.
 
     Returns:
-        (K, S, S) in the unit of the colours; nan for texels seen in fewer than two frames.
+        (K, S, S) in the unit of the colours; nan for texels that are visible in fewer than two frames.
     """
     weight = seen_TKSS[..., None].astype(np.float64)
     count = weight.sum(axis=0)
@@ -109,12 +105,12 @@ def texel_deviation(colour_TKSS3: Float, seen_TKSS: Bool) -> Float:
 
 
 def box_jitter(box_T4: Float) -> float:
-    """How much a box trembles: root mean square of the second differences of its four sides, in parts of its height.
+    """Jitter of a box: root mean square of the second differences of its sides, relative to its height.
 
-    A box that rests, or moves and grows evenly, has 0. White noise of s pixels on each side gives s * sqrt(6) / height.
+    It is 0 for a box that rests, or moves and grows evenly. White noise of s pixels gives s * sqrt(6) / height.
 
     Args:
-        box_T4: x0, y0, x1, y1 of one person in successive frames; nan where the person was missed.
+        box_T4: x0, y0, x1, y1 of one person in successive frames; nan in frames without a detection.
 
     Returns:
         nan without three successive boxes.

@@ -1,4 +1,4 @@
-"""HOTA and IDF1 of tracks, by their authors' own library (Luiten et al. 2021; Ristani et al. 2016)."""
+"""HOTA and IDF1 of tracks, computed by TrackEval (Luiten et al. 2021; Ristani et al. 2016)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from models.arrays import Float, Int
 from models.errors import ModelError
 from models.metrics.masks import box_overlaps
-from models.surface.geometry import Float, Int
 
 MATCH_IOU = 0.5
-"""Overlap from which IDF1 takes two boxes for the same."""
+"""Minimum IoU of matching boxes for IDF1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackedFrame:
-    """One frame of a film: true and found boxes x, y, width, height, and whose they are (any integers)."""
+    """One frame of a video: true and detected boxes x, y, width, height, and their identities (any integers)."""
 
     true_box_N4: Float
     true_id_N: Int
@@ -27,9 +27,9 @@ class TrackedFrame:
 
 
 def tracking_scores(frames: Sequence[TrackedFrame]) -> dict[str, float]:
-    """HOTA, DetA, AssA (means over its 19 overlaps) and IDF1 of one film, 0..1.
+    """HOTA, DetA, AssA (means over 19 IoU thresholds) and IDF1 of one video, 0..1.
 
-    Raises: ModelError where the library is not installed, or a frame has one id twice.
+    Raises: ModelError if TrackEval is not installed, or a frame has an identity twice.
     """
     hota, identity = _library()
     data = _sequence(frames)
@@ -45,13 +45,13 @@ def _library() -> tuple[Any, Any]:
     except ImportError as error:
         raise ModelError(
             "TrackEval is not installed", "tracking scores",
-            "install it alone, so that OpenCV stays as it is: pip install --no-deps trackeval tabulate",
+            "install it without dependencies, which would replace OpenCV: pip install --no-deps trackeval tabulate",
         ) from error
     return HOTA(), Identity({"THRESHOLD": MATCH_IOU, "PRINT_CONFIG": False})
 
 
 def _sequence(frames: Sequence[TrackedFrame]) -> dict[str, Any]:
-    """The film as TrackEval wants it: ids counted from 0, one matrix of overlaps a frame."""
+    """A video in TrackEval's format: identities numbered from 0, one matrix of IoU per frame."""
     true, true_count = _renumbered([frame.true_id_N for frame in frames])
     found, found_count = _renumbered([frame.found_id_N for frame in frames])
     overlaps = [
@@ -66,9 +66,10 @@ def _sequence(frames: Sequence[TrackedFrame]) -> dict[str, Any]:
 
 
 def _renumbered(id_TN: Sequence[Int]) -> tuple[list[Int], int]:
-    """Ids of each frame counted from 0, and how many there are."""
+    """Identities of each frame numbered from 0, and their total number."""
     for t, id_N in enumerate(id_TN):
         if len(np.unique(id_N)) != len(id_N):
-            raise ModelError("an id stands twice in one frame", f"frame {t}", "give every person of a frame its own id")
+            what = "two people have the same identity"
+            raise ModelError(what, f"frame {t}", "give every person of a frame another identity")
     known, place = np.unique(np.concatenate([*id_TN, np.zeros(0, np.int64)]), return_inverse=True)
     return np.split(place, np.cumsum([len(id_N) for id_N in id_TN])[:-1]) if id_TN else [], len(known)

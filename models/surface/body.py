@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F32, I32, U8
+from models.arrays import F32, I32, U8, Bool
 from models.errors import ModelError
 from models.surface.charts import MIRROR_CHART, mirror_uv, mirrored_name
 
@@ -63,7 +62,7 @@ class OpenBody:
     face_F3: I32
     chart_F: U8
     corner_uv_F32: F32
-    eye_F: npt.NDArray[np.bool_]
+    eye_F: Bool
     twin_V: I32
     twin_F: I32
     twin_B: I32
@@ -174,13 +173,13 @@ def _whole(half: Mapping[str, Any]) -> OpenBody:
     )
 
 
-def _both(left_V3: F32, middle: npt.NDArray[np.bool_]) -> F32:
+def _both(left_V3: F32, middle: Bool) -> F32:
     left = left_V3.copy()
     left[middle, 0] = 0
     return np.concatenate([left, left[~middle] * np.array([-1, 1, 1], np.float32)])
 
 
-def _keypoints(half: Mapping[str, Any], middle: npt.NDArray[np.bool_]) -> F32:
+def _keypoints(half: Mapping[str, Any], middle: Bool) -> F32:
     """Regressors over both halves, made symmetric: a right joint is the mirror image of the left one."""
     near, far = half["keypoint_near_KV"].astype(np.float32), half["keypoint_far_KV"].astype(np.float32)
     full = np.concatenate([near, far[:, ~middle]], axis=1)

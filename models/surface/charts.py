@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import U8, Float
+from models.arrays import U8, Float, Int
 
 CHART_NAMES = (
     "background", "torso back", "torso front", "right hand", "left hand", "left foot", "right foot",
@@ -81,7 +80,7 @@ def mirror_maps(label_HW: U8, uv_2HW: Float) -> tuple[U8, Float]:
     return MIRROR_CHART[label], turned
 
 
-def chart_neighbours(face_F3: npt.NDArray[np.integer], chart_F: U8) -> dict[int, frozenset[int]]:
+def chart_neighbours(face_F3: Int, chart_F: U8) -> dict[int, frozenset[int]]:
     """Charts that share an edge of the surface with each chart."""
     pairs = np.sort(face_F3[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
     owner = np.repeat(chart_F, 3).astype(int)

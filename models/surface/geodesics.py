@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import cKDTree
 
-from models.arrays import F16, F32, Float, Int
+from models.arrays import F16, F32, Bool, Float, Int
 from models.cache import CACHE_REMEDY, cached_file
 from models.errors import ModelError
 from models.files.atomic_file import atomic_write
@@ -35,7 +34,7 @@ class GeodesicTable:
     distance_SV: F16
     twin_V: Int
     _row_V: Int
-    _turned_V: npt.NDArray[np.bool_]
+    _turned_V: Bool
 
     def between(self, a_M: Int, b_M: Int) -> F32:
         """Metres between vertices, arrays of any equal shape."""

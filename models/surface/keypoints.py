@@ -11,9 +11,8 @@ from functools import cache
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F32
+from models.arrays import F32, I64, U8, Float, Int
 from models.surface.body import COCO_KEYPOINTS, load_body
 from models.surface.charted_mesh import open_body_mesh
 from models.surface.charts import CHARTS_AT_JOINT
@@ -43,11 +42,11 @@ class OnGrid(Protocol):
         """Row of the frame under the first cell."""
 
     @property
-    def labels_hw(self) -> npt.NDArray[np.uint8]:
+    def labels_hw(self) -> U8:
         """0 = background, 1..24."""
 
     @property
-    def uv_2hw(self) -> npt.NDArray[np.floating]:
+    def uv_2hw(self) -> Float:
         """0..1, not clamped."""
 
 
@@ -114,7 +113,7 @@ def keypoints_of(surface: OnGrid) -> F32:
     return keypoint_173
 
 
-def _weights(far_Q: F32, chart_Q: npt.NDArray[np.integer], charts: frozenset[int]) -> F32:
+def _weights(far_Q: F32, chart_Q: Int, charts: frozenset[int]) -> F32:
     """Those of one keypoint, 0 outside of the charts that touch it: at rest, a wrist is near the thigh."""
     allowed_Q = np.isin(chart_Q, list(charts))
     nearest = far_Q[allowed_Q].min()
@@ -122,7 +121,7 @@ def _weights(far_Q: F32, chart_Q: npt.NDArray[np.integer], charts: frozenset[int
     return np.where(allowed_Q, np.exp(-np.square(excess_Q) / 2), 0)
 
 
-def _cells(chart_M: npt.NDArray[np.integer], u_M: F32, v_M: F32) -> npt.NDArray[np.int64]:
+def _cells(chart_M: Int, u_M: F32, v_M: F32) -> I64:
     """Which cell each chart point lies in; UV outside of 0..1 counts at the border."""
     column_M = np.clip(u_M * CELLS, 0, CELLS - 1).astype(np.int64)
     row_M = np.clip(v_M * CELLS, 0, CELLS - 1).astype(np.int64)

@@ -11,14 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from models.arrays import F32, U8
+from models.arrays import F32, U8, Bool
 from models.surface.atlas import CHARTS, DEFAULT_ATLAS, join_tiles
 
-Mask = npt.NDArray[np.bool_]
-Layer = tuple[Mask, tuple[int, int, int]]
+Layer = tuple[Bool, tuple[int, int, int]]
 Painter = Callable[[F32, F32], list[Layer]]
 
 SIDE = 200
@@ -31,17 +29,17 @@ SKIN, BLUSH, LIPS, SHADE = (222, 171, 139), (224, 157, 130), (186, 84, 84), (190
 HAIR, HAIR_LIGHT, DARK = (74, 45, 34), (104, 66, 46), (38, 28, 30)
 
 
-def between(values: F32, low: float, high: float) -> Mask:
+def between(values: F32, low: float, high: float) -> Bool:
     """Where low <= value < high."""
     return (values >= low) & (values < high)
 
 
-def oval(u: F32, v: F32, centre: tuple[float, float], radii: tuple[float, float]) -> Mask:
+def oval(u: F32, v: F32, centre: tuple[float, float], radii: tuple[float, float]) -> Bool:
     """Inside of an ellipse with its axes along U and V."""
     return ((u - centre[0]) / radii[0]) ** 2 + ((v - centre[1]) / radii[1]) ** 2 < 1
 
 
-def star(u: F32, v: F32, centre: tuple[float, float], radius: float, points: int) -> Mask:
+def star(u: F32, v: F32, centre: tuple[float, float], radius: float, points: int) -> Bool:
     """A star with straight arms, one of them pointing up the body (to smaller U)."""
     up, side = centre[0] - u, v - centre[1]
     turn = np.mod(np.arctan2(side, up), 2 * np.pi / points)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from models.arrays import F32, Float, Int
+from models.arrays import F32, U8, Float, Int
 from models.surface.charted_mesh import ChartedMesh
 
 CHARTS = 24
@@ -121,7 +120,7 @@ def _cross(a_M2: Float, b_M2: Float) -> Float:
     return a_M2[:, 0] * b_M2[:, 1] - a_M2[:, 1] * b_M2[:, 0]
 
 
-def _grid(corner_F32: Float, chart_F: npt.NDArray[np.uint8]) -> tuple[Int, Int]:
+def _grid(corner_F32: Float, chart_F: U8) -> tuple[Int, Int]:
     """Faces whose UV box meets each cell: offsets (cells + 1) into a list of faces, larger boxes last."""
     low_F2 = np.clip((corner_F32.min(axis=1) * CELLS).astype(np.int64), 0, CELLS - 1)
     high_F2 = np.clip((corner_F32.max(axis=1) * CELLS).astype(np.int64), 0, CELLS - 1)

@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F32, I32, Index
+from models.arrays import F32, I32, Bool, Index, Int
 
 NEAR = 0.05
 PIECE = 16384
@@ -71,7 +70,7 @@ class Hits:
     depth_P: F32
 
 
-def blend(value_VC: F32, corner_P3: npt.NDArray[np.integer], bary_P3: F32) -> F32:
+def blend(value_VC: F32, corner_P3: Int, bary_P3: F32) -> F32:
     """Values of vertices at points of faces, (P, C): mixed by the weights of the faces' corners."""
     # `take` finds rows in half the time that indexing does.
     a, b, c = (value_VC.take(corner_P3[:, k], axis=0) for k in range(3))
@@ -90,14 +89,14 @@ class Facing:
     """
 
     camera: Camera
-    turned_F: npt.NDArray[np.bool_]
+    turned_F: Bool
     face_T: Index
     x_3T: F32
     y_3T: F32
     inverse_3T: F32
 
 
-def facing(camera: Camera, camera_V3: F32, face_F3: npt.NDArray[np.integer], *, cull: bool = True) -> Facing:
+def facing(camera: Camera, camera_V3: F32, face_F3: Int, *, cull: bool = True) -> Facing:
     """The faces that can be seen or hide anything.
 
     Args:
@@ -133,7 +132,7 @@ def greatest(value_3T: F32) -> F32:
     return np.maximum(np.maximum(value_3T[0], value_3T[1]), value_3T[2])
 
 
-def rasterize(camera: Camera, camera_V3: F32, face_F3: npt.NDArray[np.integer], *, cull: bool = True) -> Hits:
+def rasterize(camera: Camera, camera_V3: F32, face_F3: Int, *, cull: bool = True) -> Hits:
     """The nearest face at every pixel centre; the arguments are those of `facing`."""
     return nearest(facing(camera, camera_V3, face_F3, cull=cull))
 

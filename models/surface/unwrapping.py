@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F32, U8, Float, Int
+from models.arrays import F32, U8, Bool, Float, Int
 from models.surface.texels import CHARTS
 
 SLOTS = 9
@@ -80,7 +79,7 @@ def sight(rgb_hw3: U8, labels_hw: U8, uv_2hw: Float, confidence_hw: Float | None
     return _gathered(texel_QS.reshape(-1), rgb_QS3.reshape(-1, 3), np.repeat(weight_Q, places * places))
 
 
-def _whole_quads(labels_hw: U8, uv_hw2: F32) -> npt.NDArray[np.bool_]:
+def _whole_quads(labels_hw: U8, uv_hw2: F32) -> Bool:
     """Pixels that make, with those to their right and below, a piece of one chart without a jump."""
     whole = np.zeros(labels_hw.shape, np.bool_)
     own, own_uv = labels_hw[:-1, :-1], uv_hw2[:-1, :-1]

@@ -41,7 +41,7 @@ def test_a_group_that_does_not_fit_is_halved_until_it_does() -> None:
 
 
 def test_a_single_one_that_does_not_fit_is_said() -> None:
-    with pytest.raises(ModelError, match="does not hold one person") as refused:
+    with pytest.raises(ModelError, match="one person does not fit") as refused:
         BatchSize(4, "person").over([1, 2, 3], limited(0, []))
     assert "network.device" in refused.value.remedy
 

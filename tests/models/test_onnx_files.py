@@ -78,5 +78,5 @@ def test_what_is_not_exported_is_said(tmp_path: Path) -> None:
     path = tmp_path / "fcn.safetensors"
     about = TrainedInfo(kind="fcn", variant=variant, min_size=96, max_size=128)
     write_trained(path, make_network("fcn", variant).state_dict(), about)
-    with pytest.raises(ModelError, match="networks of kind fcn are not exported"):
+    with pytest.raises(ModelError, match="a network of kind fcn cannot be exported"):
         graphs_of(NetworkConfig(kind="trained", weights=str(path)), pictures())

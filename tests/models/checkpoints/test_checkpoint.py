@@ -90,9 +90,9 @@ def test_damaged_files(tmp_path: Path, name: str, content: bytes) -> None:
 def test_other_files(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no such weights file"):
         load_checkpoint(tmp_path / "absent.pkl")
-    with pytest.raises(ModelError, match="not a kind of weights file"):
+    with pytest.raises(ModelError, match="unknown kind of weights file"):
         load_checkpoint(tmp_path / "w.onnx")
-    with pytest.raises(ModelError, match="holds no weights"):
+    with pytest.raises(ModelError, match="contains no named weights"):
         load_checkpoint(written(tmp_path / "list.pkl", [1, 2]))
     with pytest.raises(ModelError, match=r"a\.b is not an array of numbers"):
         load_checkpoint(written(tmp_path / "text.pkl", {"a.b": "text"}))

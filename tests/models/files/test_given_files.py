@@ -92,7 +92,7 @@ HOSTILE = {
 def test_arrays_that_are_none(tmp_path: Path, name: str, method: int) -> None:
     with zipfile.ZipFile(tmp_path / "a.npz", "w", method) as archive:
         archive.writestr("a.npy", HOSTILE[name])
-    with pytest.raises(ValueError, match="no arrays can be read from it") as caught:
+    with pytest.raises(ValueError, match="cannot be read as arrays") as caught:
         read_arrays(tmp_path / "a.npz")
     assert len(str(caught.value)) < 300
 
@@ -101,7 +101,7 @@ def test_arrays_that_unpack_to_more_than_is_allowed(tmp_path: Path, monkeypatch:
     np.savez_compressed(tmp_path / "a.npz", a=np.zeros(15_000_000, np.float32))
     assert len(read_arrays(tmp_path / "a.npz")["a"]) == 15_000_000
     monkeypatch.setenv(VARIABLE, "1")
-    with pytest.raises(ValueError, match="more than the 38 MB that are allowed"):
+    with pytest.raises(ValueError, match="more than 38 MB, the limit"):
         read_arrays(tmp_path / "a.npz")
 
 
@@ -110,5 +110,5 @@ def test_other_members_are_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(made, "w") as archive:
         archive.writestr("a.pkl", b"")
     (tmp_path / "a.npz").write_bytes(made.getvalue())
-    with pytest.raises(ValueError, match=r"a\.pkl, which is no array"):
+    with pytest.raises(ValueError, match=r"a\.pkl, which is not an array"):
         read_arrays(tmp_path / "a.npz")

@@ -85,5 +85,5 @@ def test_detections_in_a_crowd_do_not_count() -> None:
 
 
 def test_missing_masks_are_named() -> None:
-    with pytest.raises(ModelError, match="picture 1 has no mask"):
+    with pytest.raises(ModelError, match="image 1 has no mask"):
         mask_ap([truth(), truth()], [found([0]), dataclasses.replace(found([0]), mask=None)])

@@ -66,7 +66,7 @@ def test_overlaps_with_crowds_and_without_masks() -> None:
 
 
 def test_damaged_part_masks_are_named() -> None:
-    with pytest.raises(ModelError, match="part mask 2 is no run-length mask"):
+    with pytest.raises(ModelError, match="part mask 2 is not a run-length mask"):
         part_labels([[], {"size": [256, 256]}])
-    with pytest.raises(ModelError, match=r"part mask 1 is \(128, 256\)"):
+    with pytest.raises(ModelError, match=r"part mask 1 has shape \(128, 256\)"):
         part_labels([encoded(np.ones((128, 256)))])

@@ -47,7 +47,7 @@ def test_a_person_never_found() -> None:
 
 def test_one_id_twice_in_a_frame_is_refused() -> None:
     pytest.importorskip("trackeval", reason="TrackEval is not installed")
-    with pytest.raises(ModelError, match="frame 1: an id stands twice"):
+    with pytest.raises(ModelError, match="frame 1: two people have the same identity"):
         tracking_scores(film([[1, 2], [3, 3]]))
 
 

@@ -56,7 +56,7 @@ def test_weights_of_another_network_say_which_setting_they_want(tmp_path: Path) 
     about = TrainedInfo(kind="fcn", variant=variant, min_size=1, max_size=2)
     write_trained(trained, {name: torch.zeros(value.shape) for name, value in first.items()}, about)
     checkpoint.write_bytes(b"anything")
-    with pytest.raises(ModelError, match=r"of the kind 'fcn'.*; add --set network\.kind=trained"):
+    with pytest.raises(ModelError, match=r"of kind 'fcn'.*; add --set network\.kind=trained"):
         fetch_weights(NetworkConfig(weights=str(trained)))
     with pytest.raises(ModelError, match=r"of a published network, .*; add -c zoo_r101_dl$"):
         fetch_weights(NetworkConfig(weights=str(checkpoint)))

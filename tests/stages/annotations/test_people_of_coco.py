@@ -279,9 +279,9 @@ def test_keypoints_that_are_none_of_cocos_are_left_out(tmp_path: Path) -> None:
 
 def test_a_mask_of_another_picture_is_damage_that_names_the_file(tmp_path: Path) -> None:
     path = stored(tmp_path, labelled(segmentation={"size": [10, 10], "counts": [50, 50]}))
-    with pytest.raises(StageError, match=r"own.json: image 1: a mask is of 10×10 pixels, its picture of 60×50"):
+    with pytest.raises(StageError, match=r"own.json: image 1: a mask has 10×10 pixels, its image 60×50"):
         scored(path)
-    with pytest.raises(StageError, match=r"own.json: image 1: a mask is of 10×10"):
+    with pytest.raises(StageError, match=r"own.json: image 1: a mask has 10×10"):
         AnnotatedPictures(AnnotatedSet(annotations=str(path), images=str(tmp_path)))[0]
 
 

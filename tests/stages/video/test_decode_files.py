@@ -240,7 +240,7 @@ def test_absurd_sizes_are_one_plain_error(tmp_path: Path) -> None:
     for name, content in ((b"IHDR", header), (b"IDAT", b"x" * 100)):
         data += struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
     (tmp_path / "in.png").write_bytes(data)
-    assert "says that it has 100000×100000 pixels" in refusal(tmp_path / "in.png")
+    assert "has 100000×100000 pixels" in refusal(tmp_path / "in.png")
 
 
 def test_broken_files_give_frames_or_one_plain_error(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ from stages.results.formats.numbered import ResultList
 from stages.results.formats.read_back import people_of_iuv, read_inds
 from stages.results.replay import packet_of
 from stages.results.shard_file import ShardReader, ShardWriter
-from stages.training.checkpoint import load_checkpoint as read_training
+from stages.training.checkpoint import read_checkpoint as read_training
 from stages.video.decode import Decode
 from stages.video.decoding import heif
 from stages.video.decoding.still_images import read_still

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from docs.style_pictures import SECOND, WINDOW, by_the_network, moment
 from models.surface.body import COCO_KEYPOINTS
-from models.surface.keypoints import keypoints_of
+from models.surface.keypoints import surface_keypoints
 from pipeline.stage import Job
 from stages.drawing.chart_colours import part_palette
 from stages.drawing.render import Render
@@ -150,7 +150,7 @@ def angles_picture(now: Moment) -> U8:
     picture = now.rgb_HW3 // 2
     for surface in now.surfaces:
         draw_skeleton(picture, surface)
-        keypoint_173 = keypoints_of(surface)
+        keypoint_173 = surface_keypoints(surface)
         for (name, (_, vertex, _)), angle in zip(ANGLES.items(), joint_angles(keypoint_173), strict=False):
             x, y, _ = keypoint_173[COCO_KEYPOINTS.index(vertex)]
             if name.endswith(("elbow", "knee")) and np.isfinite(angle):

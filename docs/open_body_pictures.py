@@ -11,7 +11,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from models.surface.atlas import DEFAULT_ATLAS, atlas_from_tiles, sample, split_tiles  # noqa: E402
+from models.surface.atlas import DEFAULT_ATLAS, atlas_from_tiles, sample_atlas, split_tiles  # noqa: E402
 from models.surface.body import load_body  # noqa: E402
 from models.surface.raster import Camera, rasterize  # noqa: E402
 from stages.world.bodies.rotations import UP, about  # noqa: E402
@@ -50,7 +50,7 @@ def in_atlas(label: np.ndarray, uv: np.ndarray) -> np.ndarray:
     """The same in the project's own atlas."""
     picture = cv2.imread(str(DEFAULT_ATLAS))[..., ::-1]
     atlas = atlas_from_tiles(split_tiles(np.ascontiguousarray(picture)))
-    return np.where(label[..., None] > 0, sample(atlas.levels[0], label, uv)[..., :3], np.uint8(25))
+    return np.where(label[..., None] > 0, sample_atlas(atlas.levels[0], label, uv)[..., :3], np.uint8(25))
 
 
 def scene_sheet(numbers: list[int]) -> np.ndarray:

@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image
 
 from models.surface.atlas import DEFAULT_ATLAS, split_tiles
-from models.surface.atlas_source import read_texels
+from models.surface.atlas_file import read_texels
 from models.surface.logos import Logo
-from models.surface.whole_body import FIGURES, map_of_tiles, read_layout
+from models.surface.whole_body_map import FIGURES, map_of_tiles, read_layout
 from pipeline.stage import Job
 from stages.drawing.render import Render
 from stages.drawing.styles import STYLES

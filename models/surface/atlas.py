@@ -112,7 +112,7 @@ def choose_level(atlas: Atlas, labels_hw: U8, uv_2hw: Float) -> int:
     return int(np.clip(np.floor(np.log2(max(texels, 1.0))), 0, len(atlas.levels) - 1))
 
 
-def sample(strip: U8, labels_hw: U8, uv_2hw: Float) -> U8:
+def sample_atlas(strip: U8, labels_hw: U8, uv_2hw: Float) -> U8:
     """Bilinear colours (h, w, 4) uint8 of one level; UV is clamped to 0..1, pixels of label 0 carry no meaning."""
     last = strip.shape[1] - 1
     uv_2hw = np.clip(uv_2hw, 0, 1, dtype=np.float32)

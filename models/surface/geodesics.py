@@ -16,7 +16,7 @@ from models.arrays import F16, F32, Bool, Float, Int
 from models.cache import CACHE_REMEDY, cached_file
 from models.errors import ModelError
 from models.files.atomic_file import atomic_write
-from models.surface.straight_ways import EDGES_CROSSED, LONGEST_WAY, shortest_entries, way_lengths
+from models.surface.straight_paths import EDGES_CROSSED, LONGEST_PATH, shortest_entries, straight_path_lengths
 
 FORMAT = 1
 SOURCES_AT_ONCE = 256
@@ -34,11 +34,11 @@ class GeodesicTable:
     distance_SV: F16
     twin_V: Int
     _row_V: Int
-    _turned_V: Bool
+    _mirrored_V: Bool
 
     def between(self, a_M: Int, b_M: Int) -> F32:
         """Metres between vertices, arrays of any equal shape."""
-        far = np.where(self._turned_V[a_M], self.twin_V[b_M], b_M)
+        far = np.where(self._mirrored_V[a_M], self.twin_V[b_M], b_M)
         return self.distance_SV[self._row_V[a_M], far].astype(np.float32)
 
 
@@ -52,32 +52,32 @@ def table_of(distance_SV: F16, twin_V: Int) -> GeodesicTable:
     own_V = np.minimum(np.arange(len(twin_V)), twin_V)
     row_V = np.searchsorted(source_vertices(twin_V), own_V)
     return GeodesicTable(
-        distance_SV=distance_SV, twin_V=twin_V, _row_V=row_V, _turned_V=own_V != np.arange(len(twin_V))
+        distance_SV=distance_SV, twin_V=twin_V, _row_V=row_V, _mirrored_V=own_V != np.arange(len(twin_V))
     )
 
 
-def silent(share: float) -> None:
+def no_progress(share: float) -> None:
     """Tells nobody how far the computing is."""
 
 
 def cached_geodesics(
-    vertex_V3: Float, face_F3: Int, twin_V: Int, cache: str | Path, told: Callable[[float], None] = silent
+    vertex_V3: Float, face_F3: Int, twin_V: Int, cache: str | Path, progress: Callable[[float], None] = no_progress
 ) -> GeodesicTable:
     """The table of a mesh from the cache, computed (under a minute for 13,700 vertices) when it is not there.
 
     The file is named by a digest of the mesh and of how distances are computed, so a changed mesh never meets an old
-    table. While it is computed, `told` hears from time to time which share is done, 0..1.
+    table. While it is computed, `progress` hears from time to time which share is done, 0..1.
 
     Args:
         cache: the folder, see `models.cache.cached_file`.
 
     Raises: ModelError when nothing can be written there, before anything is computed, or a file in it is damaged.
     """
-    settings = f"v{FORMAT}-{EDGES_CROSSED}-{LONGEST_WAY}"
+    settings = f"v{FORMAT}-{EDGES_CROSSED}-{LONGEST_PATH}"
     name = f"geodesics-{settings}-{mesh_digest(vertex_V3, face_F3, twin_V)[:20]}.npy"
     path = cached_file(cache, f"geodesics/{name}")
     if not path.is_file():
-        _write(path, compute_geodesics(vertex_V3, face_F3, source_vertices(twin_V), told))
+        _write(path, compute_geodesics(vertex_V3, face_F3, source_vertices(twin_V), progress))
     try:
         distance_SV = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # damaged headers raise whatever ast, tokenize and NumPy do
@@ -88,31 +88,31 @@ def cached_geodesics(
 
 
 def compute_geodesics(
-    vertex_V3: Float, face_F3: Int, source_S: Int, told: Callable[[float], None] = silent
+    vertex_V3: Float, face_F3: Int, source_S: Int, progress: Callable[[float], None] = no_progress
 ) -> F16:
-    """Metres (S, V), float16, from some vertices to all: Dijkstra over straight ways; `told` as `cached_geodesics`.
+    """Metres (S, V), float16, from some vertices to all: Dijkstra over straight ways; `progress` as `cached_geodesics`.
 
     Never too short but for rounding; errors against an exact solver stand in docs/benchmarks/geodesics.md.
     """
-    told(0.0)
-    ways = joined(vertex_V3, way_lengths(vertex_V3, face_F3))
+    progress(0.0)
+    paths = connect_parts(vertex_V3, straight_path_lengths(vertex_V3, face_F3))
     distance_SV = np.empty((len(source_S), len(vertex_V3)), np.float16)
     for start in range(0, len(source_S), SOURCES_AT_ONCE):
         block = source_S[start : start + SOURCES_AT_ONCE]
-        distance_SV[start : start + len(block)] = dijkstra(ways, indices=block)
-        told((start + len(block)) / len(source_S))
+        distance_SV[start : start + len(block)] = dijkstra(paths, indices=block)
+        progress((start + len(block)) / len(source_S))
     return distance_SV
 
 
-def joined(vertex_V3: Float, ways: Any) -> Any:
+def connect_parts(vertex_V3: Float, paths: Any) -> Any:
     """Ways that also lead from each vertex of a loose part (an eyeball) to the nearest vertex of the largest part."""
-    _, part_V = connected_components(ways, directed=False)
+    _, part_V = connected_components(paths, directed=False)
     main = np.bincount(part_V).argmax()
     loose, anchored = np.flatnonzero(part_V != main), np.flatnonzero(part_V == main)
     if not len(loose):
-        return ways
+        return paths
     gap, nearest = cKDTree(vertex_V3[anchored]).query(vertex_V3[loose])
-    known = ways.tocoo()
+    known = paths.tocoo()
     row, column = np.concatenate([known.row, loose]), np.concatenate([known.col, anchored[nearest]])
     return shortest_entries(row, column, np.concatenate([known.data, np.maximum(gap, 1e-6)]), len(vertex_V3))
 

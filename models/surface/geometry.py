@@ -9,9 +9,9 @@ import numpy as np
 
 from models.arrays import F32, Float, Int
 from models.cache import DEFAULT_CACHE
+from models.surface.chart_lookup import ChartLookup, SurfacePoints, corner_mean
 from models.surface.charted_mesh import ChartedMesh, open_body_mesh
-from models.surface.geodesics import GeodesicTable, cached_geodesics, silent
-from models.surface.points import ChartLookup, SurfacePoints, corner_mean
+from models.surface.geodesics import GeodesicTable, cached_geodesics, no_progress
 
 GRAIN = 16
 """A point of a face is rounded to sixteenths of its sides to get a number: 2 mm at most on the largest face."""
@@ -94,13 +94,13 @@ class SurfaceGeometry:
         return SurfacePoints(face_M=np.where(number_M >= 0, face_M, -1), weight_M3=weight_M3)
 
 
-def open_body_geometry(cache: str = DEFAULT_CACHE, told: Callable[[float], None] = silent) -> SurfaceGeometry:
+def open_body_geometry(cache: str = DEFAULT_CACHE, progress: Callable[[float], None] = no_progress) -> SurfaceGeometry:
     """The mean open body's; its geodesics are computed at the first use and kept in the folder `cache`."""
-    return mesh_geometry(open_body_mesh(), cache, told)
+    return mesh_geometry(open_body_mesh(), cache, progress)
 
 
 def mesh_geometry(
-    mesh: ChartedMesh, cache: str = DEFAULT_CACHE, told: Callable[[float], None] = silent
+    mesh: ChartedMesh, cache: str = DEFAULT_CACHE, progress: Callable[[float], None] = no_progress
 ) -> SurfaceGeometry:
-    """Any charted mesh's; `told` as in `cached_geodesics`. Raises: ModelError for a cache that cannot be used."""
-    return SurfaceGeometry(mesh, cached_geodesics(mesh.vertex_V3, mesh.face_F3, mesh.twin_V, cache, told))
+    """Any charted mesh's; `progress` as in `cached_geodesics`. Raises: ModelError for a cache that cannot be used."""
+    return SurfaceGeometry(mesh, cached_geodesics(mesh.vertex_V3, mesh.face_F3, mesh.twin_V, cache, progress))

@@ -14,9 +14,9 @@ import numpy as np
 
 from models.arrays import F32, I64, U8, Float, Int
 from models.surface.body import COCO_KEYPOINTS, load_body
+from models.surface.chart_lookup import CHARTS, ChartLookup, corner_mean
 from models.surface.charted_mesh import open_body_mesh
 from models.surface.charts import CHARTS_AT_JOINT
-from models.surface.points import CHARTS, ChartLookup, corner_mean
 
 CELLS = 48
 """Cells along U and V in which pixels are gathered."""
@@ -86,7 +86,7 @@ def neighbourhoods() -> Neighbourhoods:
     return Neighbourhoods(weight_17Q=weight_17Q.astype(np.float32), share_17=share_17.astype(np.float32))
 
 
-def keypoints_of(surface: OnGrid) -> F32:
+def surface_keypoints(surface: OnGrid) -> F32:
     """The keypoints of one person: (17, 3) float32 in COCO's order, x and y in pixels of the frame.
 
     The third number is 0 for a keypoint that is not seen (x = y = 0), else up to 1: how much of its neighbourhood is

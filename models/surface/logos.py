@@ -10,9 +10,9 @@ import numpy as np
 from models.arrays import U8, Float
 from models.errors import ModelError
 from models.surface.atlas import CHARTS
+from models.surface.chart_lookup import ChartLookup
 from models.surface.charted_mesh import ChartedMesh, open_body_mesh
 from models.surface.charts import CHART_NAMES
-from models.surface.points import ChartLookup
 
 ALONG_ARM = {15: 1, 16: 1, 17: 1, 18: 1, 19: -1, 20: -1, 21: 1, 22: 1}
 """Charts of the arms, and the way along U that leads to the hand."""
@@ -97,7 +97,7 @@ def bearing_at(chart: int, u: float, v: float) -> Bearing:
     )
 
 
-def put_on(tiles_PSSC: U8, logo: Logo, picture_HWC: U8) -> U8:
+def place_logo(tiles_PSSC: U8, logo: Logo, picture_HWC: U8) -> U8:
     """The tiles (24, side, side, 3 or 4) with the logo on one of them, enlarged to `SHARP_SIDE` where smaller.
 
     Raises ModelError when the box is smaller than a texel.
@@ -106,7 +106,7 @@ def put_on(tiles_PSSC: U8, logo: Logo, picture_HWC: U8) -> U8:
     side = tiles_PSSC.shape[1]
     u0, v0, u1, v1 = logo.box
     bearing = bearing_at(logo.number, (u0 + u1) / 2, (v0 + v1) / 2)
-    patch_hwC = in_tile(np.rot90(picture_HWC, -logo.turn), bearing)
+    patch_hwC = orient_in_tile(np.rot90(picture_HWC, -logo.turn), bearing)
     wide, high = (u1 - u0) * (side - 1), (v1 - v0) * (side - 1)
     # A tile is stretched onto the skin; the picture keeps its shape there, not in the tile.
     aspect = patch_hwC.shape[1] / patch_hwC.shape[0] * bearing.metres_v / bearing.metres_u
@@ -119,11 +119,11 @@ def put_on(tiles_PSSC: U8, logo: Logo, picture_HWC: U8) -> U8:
     top = round((1 - (v0 + v1) / 2) * (side - 1) - rows / 2)
     result = tiles_PSSC.copy()
     window = result[logo.number - 1, max(top, 0) : top + rows, max(left, 0) : left + columns]
-    window[...] = laid_over(window, small_hwC[: window.shape[0], : window.shape[1]])
+    window[...] = alpha_over(window, small_hwC[: window.shape[0], : window.shape[1]])
     return result
 
 
-def in_tile(picture_HWC: U8, bearing: Bearing) -> U8:
+def orient_in_tile(picture_HWC: U8, bearing: Bearing) -> U8:
     """The picture as it lies in a tile, where columns run along U and rows against V."""
     if bearing.right_along_u:
         patch = picture_HWC[:, :: bearing.right]
@@ -132,7 +132,7 @@ def in_tile(picture_HWC: U8, bearing: Bearing) -> U8:
     return patch[:, :: bearing.down]
 
 
-def laid_over(below_HWC: U8, above_HWC: U8) -> U8:
+def alpha_over(below_HWC: U8, above_HWC: U8) -> U8:
     """One picture over another of the same size; straight alpha in both, where they have any."""
     if above_HWC.shape[2] == 3:
         above_HWC = np.dstack([above_HWC, np.full(above_HWC.shape[:2], 255, np.uint8)])

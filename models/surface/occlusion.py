@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.arrays import F32, Bool, Index
-from models.surface.raster import Facing, cells_of, greatest, least
+from models.surface.raster import Facing, greatest, least, rectangle_cells
 
 SLACK = 1e-3
 """A face hides a point when it is nearer by more than this share of the depth: a point lies on its own face."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Screen:
+class Occluders:
     """Faces before a camera, with the pixels they touch: made once, it answers for any points.
 
     Attributes:
@@ -31,17 +31,17 @@ class Screen:
     front_HW: F32
 
 
-def screen(seen: Facing) -> Screen:
+def occluders_of(seen: Facing) -> Occluders:
     """Faces as things that hide."""
     width, height = seen.camera.width, seen.camera.height
     left_T, right_T = (_pixel(value(seen.x_3T), width) for value in (least, greatest))
     top_T, bottom_T = (_pixel(value(seen.y_3T), height) for value in (least, greatest))
-    face_K, column_K, row_K = cells_of(left_T, top_T, right_T - left_T + 1, bottom_T - top_T + 1)
+    face_K, column_K, row_K = rectangle_cells(left_T, top_T, right_T - left_T + 1, bottom_T - top_T + 1)
     pixel_K = row_K * width + column_K
     front_K = greatest(seen.inverse_3T)[face_K]
     front_HW = np.zeros(width * height, np.float32)
     np.maximum.at(front_HW, pixel_K, front_K)
-    return Screen(seen=seen, face_K=face_K, pixel_K=pixel_K, front_K=front_K, front_HW=front_HW)
+    return Occluders(seen=seen, face_K=face_K, pixel_K=pixel_K, front_K=front_K, front_HW=front_HW)
 
 
 def _pixel(place_T: F32, size: int) -> Index:
@@ -49,7 +49,7 @@ def _pixel(place_T: F32, size: int) -> Index:
     return np.clip(np.floor(place_T), 0, size - 1).astype(np.intp)
 
 
-def hidden(before: Screen, pixel_Q2: F32, depth_Q: F32) -> Bool:
+def occluded(before: Occluders, pixel_Q2: F32, depth_Q: F32) -> Bool:
     """Which points have a face before them.
 
     Args:
@@ -73,7 +73,7 @@ def hidden(before: Screen, pixel_Q2: F32, depth_Q: F32) -> Bool:
     return result
 
 
-def _meetings(before: Screen, pixel_Q2: F32, depth_Q: F32) -> tuple[Index, Index]:
+def _meetings(before: Occluders, pixel_Q2: F32, depth_Q: F32) -> tuple[Index, Index]:
     """Pairs (face, point): the point lies in the box around the face, and some corner of the face may be nearer."""
     height, width = before.seen.camera.height, before.seen.camera.width
     x, y = pixel_Q2[:, 0], pixel_Q2[:, 1]

@@ -39,7 +39,7 @@ def oval(u: F32, v: F32, centre: tuple[float, float], radii: tuple[float, float]
     return ((u - centre[0]) / radii[0]) ** 2 + ((v - centre[1]) / radii[1]) ** 2 < 1
 
 
-def star(u: F32, v: F32, centre: tuple[float, float], radius: float, points: int) -> Bool:
+def star_shape(u: F32, v: F32, centre: tuple[float, float], radius: float, points: int) -> Bool:
     """A star with straight arms, one of them pointing up the body (to smaller U)."""
     up, side = centre[0] - u, v - centre[1]
     turn = np.mod(np.arctan2(side, up), 2 * np.pi / points)
@@ -59,7 +59,7 @@ def torso_front(u: F32, v: F32) -> list[Layer]:
         (piping & (u < 0.66), SUN),
         (panel & (u < 0.66), CREAM),
         (panel & between(np.mod(u - across * 0.7, 0.12), 0, 0.016) & between(u, 0.42, 0.66), SKY),
-        (star(u, v, (0.27, 0.5), 0.17, 12), SUN),
+        (star_shape(u, v, (0.27, 0.5), 0.17, 12), SUN),
         (oval(u, v, (0.27, 0.5), (0.088, 0.088)), CORAL),
         (oval(u, v, (0.27, 0.5), (0.045, 0.045)), CREAM),
         (u < 0.075, CORAL),
@@ -222,10 +222,10 @@ def paint_atlas() -> U8:
     return join_tiles(np.stack([paint_tile(PAINTERS[chart]) for chart in range(1, CHARTS + 1)]))
 
 
-def main(path: Path = DEFAULT_ATLAS) -> None:
+def write_default_atlas(path: Path = DEFAULT_ATLAS) -> None:
     """Write the default atlas."""
     Image.fromarray(paint_atlas()).save(path, optimize=True)
 
 
 if __name__ == "__main__":
-    main()
+    write_default_atlas()

@@ -134,10 +134,10 @@ def greatest(value_3T: F32) -> F32:
 
 def rasterize(camera: Camera, camera_V3: F32, face_F3: Int, *, cull: bool = True) -> Hits:
     """The nearest face at every pixel centre; the arguments are those of `facing`."""
-    return nearest(facing(camera, camera_V3, face_F3, cull=cull))
+    return nearest_faces(facing(camera, camera_V3, face_F3, cull=cull))
 
 
-def nearest(seen: Facing) -> Hits:
+def nearest_faces(seen: Facing) -> Hits:
     """The nearest face at every pixel centre."""
     camera = seen.camera
     owner_P, column_P, row_P = _centres_in_boxes(seen)
@@ -160,10 +160,10 @@ def _centres_in_boxes(seen: Facing) -> tuple[Index, Index, Index]:
     left_T, top_T = (np.maximum(np.ceil(least(at) - 0.5), 0).astype(np.intp) for at in (seen.x_3T, seen.y_3T))
     right_T = np.minimum(np.floor(greatest(seen.x_3T) - 0.5), camera.width - 1).astype(np.intp)
     bottom_T = np.minimum(np.floor(greatest(seen.y_3T) - 0.5), camera.height - 1).astype(np.intp)
-    return cells_of(left_T, top_T, np.maximum(right_T - left_T + 1, 0), np.maximum(bottom_T - top_T + 1, 0))
+    return rectangle_cells(left_T, top_T, np.maximum(right_T - left_T + 1, 0), np.maximum(bottom_T - top_T + 1, 0))
 
 
-def cells_of(left_T: Index, top_T: Index, wide_T: Index, high_T: Index) -> tuple[Index, Index, Index]:
+def rectangle_cells(left_T: Index, top_T: Index, wide_T: Index, high_T: Index) -> tuple[Index, Index, Index]:
     """Every cell of T rectangles of a grid: (which rectangle, column, row)."""
     # Rectangles, then their rows, then the cells of those: repeating twice is faster than dividing.
     owner_R = np.repeat(np.arange(len(wide_T)), high_T)

@@ -30,7 +30,7 @@ LEAST_WORTH = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
+class TexelObservation:
     """What one picture says of M texels.
 
     Attributes:
@@ -44,7 +44,9 @@ class Sighting:
     weight_M: F32
 
 
-def sight(rgb_hw3: U8, labels_hw: U8, uv_2hw: Float, confidence_hw: Float | None, side: int) -> Sighting:
+def observe_texels(
+    rgb_hw3: U8, labels_hw: U8, uv_2hw: Float, confidence_hw: Float | None, side: int
+) -> TexelObservation:
     """The texels that one person shows in one picture.
 
     Worth more: skin that faces the camera (many pixels a texel), sharp pictures, the inside of the outline, and what
@@ -60,7 +62,7 @@ def sight(rgb_hw3: U8, labels_hw: U8, uv_2hw: Float, confidence_hw: Float | None
     worth_hw = _worth(rgb_hw3, labels_hw, confidence_hw)
     row_Q, column_Q = np.nonzero(_whole_quads(labels_hw, uv_hw2) & (worth_hw > 0))
     if not len(row_Q):
-        return Sighting(
+        return TexelObservation(
             texel_M=np.zeros(0, np.int64), rgb_M3=np.zeros((0, 3), np.uint8), weight_M=np.zeros(0, np.float32)
         )
     corners = [(row_Q + down, column_Q + right) for down in (0, 1) for right in (0, 1)]
@@ -117,7 +119,7 @@ def _between(places: int) -> F32:
     return np.stack([(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right], axis=1)
 
 
-def _gathered(texel_P: Int, rgb_P3: F32, weight_P: F32) -> Sighting:
+def _gathered(texel_P: Int, rgb_P3: F32, weight_P: F32) -> TexelObservation:
     """The weighted mean of all that falls on one texel."""
     # Counting over all texels up to the last is several times as fast as sorting what fell on some.
     count_T = np.bincount(texel_P)
@@ -125,7 +127,7 @@ def _gathered(texel_P: Int, rgb_P3: F32, weight_P: F32) -> Sighting:
     weight_M = np.bincount(texel_P, weight_P)[texel_M]
     sums_M3 = np.stack([np.bincount(texel_P, weight_P * rgb_P3[:, c])[texel_M] for c in range(3)], axis=1)
     rgb_M3 = np.rint(sums_M3 / np.maximum(weight_M, 1e-9)[:, None]).astype(np.uint8)
-    return Sighting(texel_M=texel_M, rgb_M3=rgb_M3, weight_M=(weight_M / count_T[texel_M]).astype(np.float32))
+    return TexelObservation(texel_M=texel_M, rgb_M3=rgb_M3, weight_M=(weight_M / count_T[texel_M]).astype(np.float32))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -149,7 +151,7 @@ class TexelMemory:
         self.rgb_PK3 = np.zeros((texels, SLOTS, 3), np.uint8)
         self.weight_PK = np.zeros((texels, SLOTS), np.float32)
 
-    def add(self, seen: Sighting) -> None:
+    def add(self, seen: TexelObservation) -> None:
         """Keep what is better than the worst that is kept."""
         slot_M = self.weight_PK[seen.texel_M].argmin(axis=1)
         better_M = seen.weight_M > self.weight_PK[seen.texel_M, slot_M]
@@ -165,12 +167,12 @@ class TexelMemory:
         if not best_P.any():
             return rgba_P4.reshape(CHARTS, self.side, self.side, 4)
         seen_M = np.flatnonzero(best_P > LEAST_WORTH * np.median(best_P[best_P > 0]))
-        rgba_P4[seen_M, :3] = agreed_colours(self.rgb_PK3[seen_M], self.weight_PK[seen_M])
+        rgba_P4[seen_M, :3] = robust_colours(self.rgb_PK3[seen_M], self.weight_PK[seen_M])
         rgba_P4[seen_M, 3] = 255
         return rgba_P4.reshape(CHARTS, self.side, self.side, 4)
 
 
-def agreed_colours(rgb_MK3: U8, weight_MK: F32) -> U8:
+def robust_colours(rgb_MK3: U8, weight_MK: F32) -> U8:
     """The mean (M, 3) of the sightings that are near to the one whose brightness is the weighted median."""
     luma_MK = rgb_MK3.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
     order_MK = luma_MK.argsort(axis=1)

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from models.errors import ModelError
 from models.surface.atlas import Atlas
-from models.surface.atlas_source import AtlasMaker, load_atlas
+from models.surface.atlas_file import AtlasBuilder, load_atlas
 from pipeline.stage import StageError
 from stages.payloads import U8
 from stages.video.decoding.frame_selection import Selection
@@ -21,7 +21,7 @@ CLEAR = "none"
 class FilmOfAtlases:
     """A video whose frames are atlases, shown in step with the video it is worn in, and over again at its end."""
 
-    def __init__(self, path: str, maker: AtlasMaker) -> None:
+    def __init__(self, path: str, maker: AtlasBuilder) -> None:
         """Raises StageError or ModelError for a file that is no video, or whose frames are no atlases."""
         self._path = path
         self._maker = maker
@@ -76,7 +76,7 @@ class FilmOfAtlases:
 class Outfits:
     """Which atlas a person wears: by identity, by the moment of the video."""
 
-    def __init__(self, atlas: str, atlas_of: Mapping[str, str], maker: AtlasMaker) -> None:
+    def __init__(self, atlas: str, atlas_of: Mapping[str, str], maker: AtlasBuilder) -> None:
         """Raises StageError naming an atlas that cannot be used.
 
         Args:

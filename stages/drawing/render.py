@@ -10,7 +10,7 @@ import numpy as np
 
 from models.errors import ModelError
 from models.surface.atlas import DEFAULT_ATLAS
-from models.surface.atlas_source import AtlasMaker
+from models.surface.atlas_file import AtlasBuilder
 from models.surface.logos import Logo
 from pipeline.stage import Stage, StageError
 from stages.drawing.compositing import Canvas, straight_colours
@@ -165,7 +165,7 @@ def _manner(config: Render.Config, style: str) -> Manner:
 
 def _outfits(config: Render.Config) -> Outfits:
     try:
-        maker = AtlasMaker(config.layout, config.logos)
+        maker = AtlasBuilder(config.layout, config.logos)
     except ModelError as error:
         raise StageError(error.what, f"render: {error.where}", error.remedy) from error
     return Outfits(config.atlas or str(DEFAULT_ATLAS), config.atlas_of, maker)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from models.surface.body import COCO_KEYPOINTS
-from models.surface.keypoints import keypoints_of
+from models.surface.keypoints import surface_keypoints
 from stages.payloads import F32, U8, Surface
 
 BONES = (
@@ -44,12 +44,12 @@ def draw_skeleton(rgb_HW3: U8, surface: Surface) -> None:
 
 
 def quick_keypoints(surface: Surface) -> F32:
-    """`keypoints_of`, of large people from each n-th row and column only: means of thousands of pixels stay put."""
+    """`surface_keypoints`; of large people only every n-th row and column is read, because means need few pixels."""
     stride = 1 + surface.labels_hw.shape[0] // ENOUGH_ROWS
     thinned = Surface(
         x0=0, y0=0, labels_hw=surface.labels_hw[::stride, ::stride], uv_2hw=surface.uv_2hw[:, ::stride, ::stride]
     )
-    keypoint_173 = keypoints_of(thinned)
+    keypoint_173 = surface_keypoints(thinned)
     seen_17 = keypoint_173[:, 2] > 0
     keypoint_173[seen_17, :2] = (keypoint_173[seen_17, :2] - 0.5) * stride + 0.5 + (surface.x0, surface.y0)
     return keypoint_173

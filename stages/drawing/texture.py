@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from models.surface.atlas import Atlas, choose_level, sample
+from models.surface.atlas import Atlas, choose_level, sample_atlas
 from models.surface.charts import COARSE_OF_CHART
 from stages.drawing.compositing import Visible, chart_borders, faded, lay_over, person_mask, soft_cover
 from stages.payloads import F32, U8
@@ -35,7 +35,7 @@ def wear(visible: Visible, atlas: Atlas, *, opacity: float, shading: float, fade
         fade: 0..1, how far unsure places show the original.
     """
     level = choose_level(atlas, visible.labels_hw, visible.uv_2hw)
-    texel_hw4 = sample(atlas.levels[level], visible.labels_hw, visible.uv_2hw)
+    texel_hw4 = sample_atlas(atlas.levels[level], visible.labels_hw, visible.uv_2hw)
     close_seams(texel_hw4, visible.labels_hw)
     cover_hw = faded(soft_cover(visible.labels_hw, opacity), visible.confidence_hw, fade)
     hidden_hw = None

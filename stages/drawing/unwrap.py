@@ -12,9 +12,9 @@ import numpy as np
 
 from models.errors import ModelError
 from models.surface.atlas import join_tiles
-from models.surface.filling import without_gaps, without_holes
-from models.surface.unwrapping import TexelMemory, sight
-from models.surface.whole_body import map_of_tiles, read_layout
+from models.surface.inpainting import close_gaps, fill_all
+from models.surface.unwrapping import TexelMemory, observe_texels
+from models.surface.whole_body_map import map_of_tiles, read_layout
 from pipeline.stage import Job, Stage, StageError
 from stages.drawing.compositing import Canvas, visible_part
 from stages.payloads import U8, FrameChunk, People, Surfaces, Written
@@ -43,7 +43,7 @@ class Unwrap(Stage):
             side: texels of a tile's side; 200 makes DensePose's own 800×1200.
             holes: what was never seen is filled (`fill`: mirror image, surroundings, the rest of the limb), or stays
                 transparent (`alpha`).
-            layout: None writes 24 tiles; `figures` or an .obj writes a whole-body map (`models.surface.whole_body`).
+            layout: None writes 24 tiles; `figures` or an .obj a whole-body map (`models.surface.whole_body_map`).
             every: only each n-th frame is looked at.
             min_score: people the network is less sure of are passed over.
         """
@@ -142,7 +142,7 @@ class Unwrap(Stage):
             if visible is None or (self.config.identity is not None and who != self.config.identity):
                 continue
             source = visible.canvas.source_HW3
-            seen = sight(source, visible.labels_hw, visible.uv_2hw, visible.confidence_hw, self.config.side)
+            seen = observe_texels(source, visible.labels_hw, visible.uv_2hw, visible.confidence_hw, self.config.side)
             self._memory_of(who).add(seen)
 
     def _memory_of(self, who: int) -> TexelMemory:
@@ -163,10 +163,10 @@ class Unwrap(Stage):
 
     def _picture(self, memory: TexelMemory) -> tuple[U8, float]:
         """What is written, and the share of the body's surface that was seen."""
-        tiles = without_gaps(memory.tiles())
+        tiles = close_gaps(memory.tiles())
         seen = float((tiles[..., 3] > 0).mean())
         if self.config.holes == "fill":
-            tiles = without_holes(tiles)
+            tiles = fill_all(tiles)
         if self._layout is None:
             return join_tiles(tiles), seen
         return map_of_tiles(tiles, self._layout, 5 * self.config.side), seen

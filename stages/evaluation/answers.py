@@ -17,7 +17,7 @@ from models.metrics.masks import found_mask, mask_overlaps
 from models.metrics.part_of_joint import charts_under, part_of_joint
 from models.structures import Detections, SurfaceMap
 from models.surface.geometry import Float, Geometry
-from models.surface.keypoints import keypoints_of
+from models.surface.keypoints import surface_keypoints
 from stages.evaluation.protocols import Protocol, found_instance
 from stages.evaluation.truth import DenseTruth, TruePerson, TruePicture
 
@@ -107,7 +107,7 @@ def true_keypoints(picture: TruePicture) -> Float:
 
 def found_keypoints(protocol: Protocol) -> Float:
     """COCO's keypoints as the found surfaces tell them, (D, 17, 3)."""
-    return np.array([keypoints_of(surface) for surface in protocol.surface_D], np.float64).reshape(-1, 17, 3)
+    return np.array([surface_keypoints(surface) for surface in protocol.surface_D], np.float64).reshape(-1, 17, 3)
 
 
 def person_score(picture: TruePicture, g: int, protocols: Mapping[str, Protocol], geometry: Geometry) -> PersonScore:

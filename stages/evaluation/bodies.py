@@ -8,7 +8,7 @@ from typing import TextIO
 
 from models.cache import user_path
 from models.errors import ModelError
-from models.surface.geodesics import silent
+from models.surface.geodesics import no_progress
 from models.surface.geometry import Geometry, mesh_geometry, open_body_geometry
 from models.surface.smpl_files import read_reference_geometry, read_smpl_mesh
 
@@ -17,7 +17,7 @@ ATLAS = "UV_Processed.mat"
 EVALUATOR = "SMPL_subdiv.mat"
 
 
-def open_body_or_own(folder: str, told: Callable[[float], None] = silent) -> Geometry:
+def open_body_or_own(folder: str, told: Callable[[float], None] = no_progress) -> Geometry:
     """The body of a configuration.
 
     Args:
@@ -28,14 +28,14 @@ def open_body_or_own(folder: str, told: Callable[[float], None] = silent) -> Geo
     Raises: ModelError naming what is missing, and why it is not ours to ship.
     """
     if not folder:
-        return open_body_geometry(told=told)
+        return open_body_geometry(progress=told)
     place = user_path(folder)
     if (place / EVALUATOR).is_file() or not (place / ATLAS).is_file():
         return read_reference_geometry(place)
     bodies = sorted(path for path in place.iterdir() if path.suffix in BODIES)
     if len(bodies) != 1:
         raise ModelError(f"holds {len(bodies)} body files beside {ATLAS}", str(place), "put one SMPL body there")
-    return mesh_geometry(read_smpl_mesh(place, bodies[0]), told=told)
+    return mesh_geometry(read_smpl_mesh(place, bodies[0]), progress=told)
 
 
 @lru_cache(maxsize=2)

@@ -10,9 +10,9 @@ from scipy.spatial import cKDTree
 
 from models.arrays import U8, Int
 from models.metrics.annotator_errors import error_over_surface
+from models.surface.chart_lookup import corner_mean
 from models.surface.charted_mesh import ChartedMesh
 from models.surface.geometry import Float, SurfaceGeometry
-from models.surface.points import corner_mean
 from models.surface.raster import Camera, rasterize
 from stages.drawing.chart_colours import ramp_256
 from stages.evaluation.answers import PictureScore

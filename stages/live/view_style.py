@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from models.errors import ModelError
-from models.surface.atlas_source import AtlasMaker, load_atlas
+from models.surface.atlas_file import AtlasBuilder, load_atlas
 from pipeline.stage import StageError
 from stages.drawing.outfits import Outfits, is_film
 from stages.drawing.render import BESIDE, Render
@@ -125,7 +125,7 @@ class StyleSwitcher:
         path = Path(self._folder.name) / f"{next(self._numbers)}_{title}"
         try:
             path.write_bytes(content)
-            maker = AtlasMaker(self._config.layout)
+            maker = AtlasBuilder(self._config.layout)
             load_atlas(path, maker)
             if is_film(str(path)):
                 Outfits(str(path), {}, maker)

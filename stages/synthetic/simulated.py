@@ -11,9 +11,9 @@ from scipy.cluster.vq import kmeans2
 
 from models.arrays import F64, U8
 from models.metrics.instances import AnnotatedPoints
+from models.surface.chart_lookup import ChartLookup
 from models.surface.charted_mesh import open_body_mesh
 from models.surface.charts import COARSE_OF_CHART
-from models.surface.points import ChartLookup
 from stages.annotations.coco_masks import as_text
 from stages.annotations.densepose_coco import MASK_SIDE, PART_MASKS, AnnotatedPerson
 from stages.world.scene import Scene

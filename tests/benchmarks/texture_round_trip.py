@@ -14,11 +14,11 @@ import numpy as np
 from scipy import ndimage
 
 from models.surface.atlas import DEFAULT_ATLAS, atlas_from_tiles, split_tiles
-from models.surface.atlas_source import read_texels
-from models.surface.filling import without_gaps, without_holes
+from models.surface.atlas_file import read_texels
+from models.surface.inpainting import close_gaps, fill_all
 from models.surface.raster import Camera
 from models.surface.texels import open_body_cover
-from models.surface.unwrapping import TexelMemory, sight
+from models.surface.unwrapping import TexelMemory, observe_texels
 from stages.drawing.compositing import Canvas, Visible, visible_part
 from stages.drawing.texture import wear
 from stages.payloads import U8, Surface
@@ -107,8 +107,8 @@ def unwrapped(pictures: list[tuple[U8, Surface]]) -> U8:
     memory = TexelMemory(side=SIDE)
     for rgb_HW3, surface in pictures:
         visible = seen_on(rgb_HW3, rgb_HW3.copy(), surface)
-        memory.add(sight(visible.canvas.source_HW3, visible.labels_hw, visible.uv_2hw, None, SIDE))
-    return without_gaps(memory.tiles())
+        memory.add(observe_texels(visible.canvas.source_HW3, visible.labels_hw, visible.uv_2hw, None, SIDE))
+    return close_gaps(memory.tiles())
 
 
 def psnr(one: U8, other: U8) -> float:
@@ -140,11 +140,11 @@ def measured() -> dict[str, float]:
     painted = split_tiles(read_texels(DEFAULT_ATLAS))
     back = unwrapped([(worn(rgb, surface, painted), surface) for rgb, surface in shown])
     seen = (back[..., 3] > 0) & open_body_cover(SIDE)
-    filled = without_holes(back)
-    clothes = without_holes(unwrapped(shown))
+    filled = fill_all(back)
+    clothes = fill_all(unwrapped(shown))
     rng = np.random.default_rng(6)
-    wide = without_holes(unwrapped([(rgb, widened(surface)) for rgb, surface in shown]))
-    trembled = without_holes(unwrapped([(rgb, trembling(surface, rng)) for rgb, surface in shown]))
+    wide = fill_all(unwrapped([(rgb, widened(surface)) for rgb, surface in shown]))
+    trembled = fill_all(unwrapped([(rgb, trembling(surface, rng)) for rgb, surface in shown]))
     return {
         "share of the surface seen": float(seen.sum() / open_body_cover(SIDE).sum()),
         "painted atlas, texels that were seen": psnr(back[..., :3][seen], painted[seen]),

@@ -45,8 +45,8 @@ EYE_UV, EAR_UV = (0.214, 0.597), (0.554, 0.485)
 def chart_uv(body: HalfBody, chart_F: np.ndarray, joint: Mapping[str, np.ndarray]) -> np.ndarray:
     """Corner UV (F, 3, 2) of the left half in DensePose's axes, all in [0, 1] and nowhere folded."""
     uv_F32 = np.zeros((len(chart_F), 3, 2))
-    for chart, (u_way, v_way) in _ways(joint).items():
-        uv_F32[chart_F == chart] = _scaled(body, chart_F, chart, u_way, v_way)
+    for chart, (u_direction, v_direction) in _uv_directions(joint).items():
+        uv_F32[chart_F == chart] = _scaled(body, chart_F, chart, u_direction, v_direction)
     uv_F32[chart_F == charts.HEAD] = _head(body, chart_F == charts.HEAD, joint)
     back_F = charts.back_of_hand(body)
     hand_F = chart_F == charts.HAND
@@ -58,7 +58,7 @@ def chart_uv(body: HalfBody, chart_F: np.ndarray, joint: Mapping[str, np.ndarray
     return uv_F32
 
 
-def _ways(joint: Mapping[str, np.ndarray]) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+def _uv_directions(joint: Mapping[str, np.ndarray]) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """Directions of growing U and V on the neutral left half. They are only needed to within a half-turn or so."""
     shoulder, elbow, wrist = (joint[n] for n in ("upperarm01.L", "lowerarm01.L", "wrist.L"))
     upper, lower = (elbow - shoulder), (wrist - elbow)
@@ -84,8 +84,10 @@ def _local(body: HalfBody, region_F: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return used, renumber[body.face_F3[region_F]], body.point_V3[used]
 
 
-def _scaled(body: HalfBody, chart_F: np.ndarray, chart: int, u_way: np.ndarray, v_way: np.ndarray) -> np.ndarray:
-    """One chart of torso or limbs: scaled to a plane, turned, and bent onto DensePose's outline."""
+def _scaled(
+    body: HalfBody, chart_F: np.ndarray, chart: int, u_direction: np.ndarray, v_direction: np.ndarray
+) -> np.ndarray:
+    """One chart of torso or limbs: embedded in a plane, rotated, and fitted to DensePose's outline."""
     used, own, own_point = _local(body, chart_F == chart)
     face, point = own, own_point
     whole = chart <= charts.FRONT
@@ -94,14 +96,14 @@ def _scaled(body: HalfBody, chart_F: np.ndarray, chart: int, u_way: np.ndarray, 
         twin = np.where(middle, np.arange(len(point)), len(point) + np.cumsum(~middle) - 1)
         face = np.concatenate([face, twin[face][:, ::-1]])
         point = np.concatenate([point, (point * [-1, 1, 1])[~middle]])
-    uv = oriented_unit(scaled_plane(point, face), point, face, u_way, v_way)[: len(own_point)]
+    uv = oriented_unit(scaled_plane(point, face), point, face, u_direction, v_direction)[: len(own_point)]
     runs = border_runs(body.face_F3, chart_F, chart)
     at = {int(v): k for k, v in enumerate(used)}
     vertex, target = matched_landmarks([(n, [at[v] for v in line]) for n, line in runs], own_point, uv, chart)
     uv = _bent(uv, own, uv[vertex], target)
     if whole:
         uv[middle, 1] = 0.5
-    uv = unfolded(_within(uv, (0.0, 1.0)), own)
+    uv = undo_folds(_within(uv, (0.0, 1.0)), own)
     if whole and np.abs(uv[middle, 1] - 0.5).max() > 0:
         raise ValueError("the torso's midline moved while a fold was undone")
     return uv[own]
@@ -127,7 +129,7 @@ def _within(uv_V2: np.ndarray, u_range: tuple[float, float]) -> np.ndarray:
     return uv_V2
 
 
-def unfolded(uv_V2: np.ndarray, face_F3: np.ndarray, *, rounds: int = 200) -> np.ndarray:
+def undo_folds(uv_V2: np.ndarray, face_F3: np.ndarray, *, rounds: int = 200) -> np.ndarray:
     """Undo the last small folds: corners of flipped faces move to the mean of their neighbours until none is left."""
     edge_E2, _ = mesh_edges(face_F3)
     pairs = np.concatenate([edge_E2, edge_E2[:, ::-1]])
@@ -150,7 +152,7 @@ def _island(corner_uv_F32: np.ndarray, landmarks: tuple, u_range: tuple[float, f
     corner_F3 = corner_F3.reshape(-1, 3)
     scale = np.ptp(source)
     uv = _bent(place_N2 / scale, corner_F3, source / scale, target)
-    return _within(unfolded(uv, corner_F3), u_range)[corner_F3]
+    return _within(undo_folds(uv, corner_F3), u_range)[corner_F3]
 
 
 def _head(body: HalfBody, region_F: np.ndarray, joint: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -159,7 +161,7 @@ def _head(body: HalfBody, region_F: np.ndarray, joint: Mapping[str, np.ndarray])
     _, face, point = _local(body, skin_F)
     plane = oriented_unit(scaled_plane(point, face), point, face, -FRONT, UP)
     source, target = _head_landmarks(point, face, plane, joint)
-    uv = unfolded(_within(_bent(plane, face, source, target), (0.0, 1.0)), face)
+    uv = undo_folds(_within(_bent(plane, face, source, target), (0.0, 1.0)), face)
     result = np.zeros((int(region_F.sum()), 3, 2))
     result[~eye_F] = uv[face]
     result[eye_F] = _eye(body.point_V3[body.face_F3[region_F][eye_F]], point, uv)
@@ -200,22 +202,22 @@ def _head_landmarks(
     return stacked[0][once], stacked[1][once]
 
 
-def _boundary_ways(face_F3: np.ndarray) -> dict[int, list[int]]:
+def _border_neighbours(face_F3: np.ndarray) -> dict[int, list[int]]:
     edge_E2, edge_of_F3 = mesh_edges(face_F3)
     border = edge_E2[np.bincount(edge_of_F3.ravel(), minlength=len(edge_E2)) == 1]
-    ways: dict[int, list[int]] = {}
+    neighbours: dict[int, list[int]] = {}
     for a, b in border:
-        ways.setdefault(int(a), []).append(int(b))
-        ways.setdefault(int(b), []).append(int(a))
-    return ways
+        neighbours.setdefault(int(a), []).append(int(b))
+        neighbours.setdefault(int(b), []).append(int(a))
+    return neighbours
 
 
 def _outline(face_F3: np.ndarray, start: int) -> list[int]:
     """The border loop through `start`, once around."""
-    ways = _boundary_ways(face_F3)
+    neighbours = _border_neighbours(face_F3)
     loop, previous, here = [start], -1, start
     while True:
-        following = [n for n in ways[here] if n != previous]
+        following = [n for n in neighbours[here] if n != previous]
         previous, here = here, following[0]
         if here == start:
             return loop

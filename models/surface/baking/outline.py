@@ -123,24 +123,24 @@ def _border(face_F3: np.ndarray, chart_F: np.ndarray, chart: int) -> tuple[list[
     for f, row in enumerate(edge_of_F3):
         for e in row:
             owners.setdefault(int(e), []).append(int(chart_F[f]))
-    ways: dict[int, dict[int, int]] = {}
+    neighbours: dict[int, dict[int, int]] = {}
     for e, charts in owners.items():
         if charts.count(chart) == 1:
             other = next((c for c in charts if c != chart), 0)
             a, b = (int(v) for v in edge_E2[e])
-            ways.setdefault(a, {})[b] = other
-            ways.setdefault(b, {})[a] = other
+            neighbours.setdefault(a, {})[b] = other
+            neighbours.setdefault(b, {})[a] = other
     loops = []
-    left = set(ways)
+    left = set(neighbours)
     while left:
         loop, here = [], min(left)
         while here in left:
             left.discard(here)
             loop.append(here)
-            here = next((n for n in ways[here] if n in left), loop[0])
+            here = next((n for n in neighbours[here] if n in left), loop[0])
         loops.append(loop)
     loop = max(loops, key=len)
-    return loop, [ways[v][loop[(k + 1) % len(loop)]] for k, v in enumerate(loop)]
+    return loop, [neighbours[v][loop[(k + 1) % len(loop)]] for k, v in enumerate(loop)]
 
 
 def matched_landmarks(
@@ -149,9 +149,9 @@ def matched_landmarks(
     """Border vertices and where the outline wants them: of all ways to lay one on the other, the nearest to `uv_V2`."""
     outline = OUTLINES[chart]
     best: tuple[float, np.ndarray, np.ndarray] | None = None
-    for way in (runs, [(name, line[::-1]) for name, line in runs[::-1]]):
-        for turn in range(len(way)):
-            turned = way[turn:] + way[:turn]
+    for candidate in (runs, [(name, line[::-1]) for name, line in runs[::-1]]):
+        for turn in range(len(candidate)):
+            turned = candidate[turn:] + candidate[:turn]
             if [name for name, _ in turned] != [name for name, _ in outline]:
                 continue
             stretches = zip(turned, outline, strict=True)

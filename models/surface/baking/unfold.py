@@ -12,7 +12,7 @@ def scaled_plane(point_V3: np.ndarray, face_F3: np.ndarray, *, steps: int = 40) 
     """Plane coordinates (V, 2) in metres of a disc: classical MDS of geodesics, then `steps` of SMACOF."""
     from scipy.sparse.csgraph import dijkstra
 
-    distance = dijkstra(_walkways(point_V3, face_F3), directed=False)
+    distance = dijkstra(_short_paths(point_V3, face_F3), directed=False)
     squared = distance**2
     centred = -0.5 * (squared - squared.mean(0) - squared.mean(1)[:, None] + squared.mean())
     value, vector = np.linalg.eigh(centred)
@@ -30,7 +30,7 @@ def scaled_plane(point_V3: np.ndarray, face_F3: np.ndarray, *, steps: int = 40) 
     return plane
 
 
-def _walkways(point_V3: np.ndarray, face_F3: np.ndarray) -> Any:
+def _short_paths(point_V3: np.ndarray, face_F3: np.ndarray) -> Any:
     """Edges, and for each inner edge the straight way between its two opposite vertices with the faces laid flat."""
     from scipy.sparse import coo_matrix
 
@@ -55,10 +55,10 @@ def _walkways(point_V3: np.ndarray, face_F3: np.ndarray) -> Any:
 
 
 def oriented_unit(
-    plane_V2: np.ndarray, point_V3: np.ndarray, face_F3: np.ndarray, u_way: np.ndarray, v_way: np.ndarray
+    plane_V2: np.ndarray, point_V3: np.ndarray, face_F3: np.ndarray, u_direction: np.ndarray, v_direction: np.ndarray
 ) -> np.ndarray:
     """Turn (and mirror) a plane so that U and V grow along the given ways in space, then fill [0,1]²."""
-    u_field, v_field = (point_V3 - point_V3.mean(0)) @ u_way, (point_V3 - point_V3.mean(0)) @ v_way
+    u_field, v_field = (point_V3 - point_V3.mean(0)) @ u_direction, (point_V3 - point_V3.mean(0)) @ v_direction
     centred = plane_V2 - plane_V2.mean(0)
     gradient = np.linalg.lstsq(centred, np.stack([u_field, v_field], axis=1), rcond=None)[0]
     left, _, right = np.linalg.svd(gradient)

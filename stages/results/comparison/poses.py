@@ -8,7 +8,7 @@ import numpy as np
 
 from models.surface.body import COCO_KEYPOINTS
 from models.surface.charts import MIRROR_CHART
-from models.surface.keypoints import keypoints_of
+from models.surface.keypoints import surface_keypoints
 from stages.payloads import F32, I64, Float, Surface
 from stages.results.formats.angles import ANGLE_NAMES, joint_angles
 
@@ -41,7 +41,7 @@ class Pose:
 
 def pose_of(surface: Surface) -> Pose:
     """The pose of one person."""
-    keypoint_173 = keypoints_of(surface)
+    keypoint_173 = surface_keypoints(surface)
     place_172 = np.where(keypoint_173[:, 2:] > 0, keypoint_173[:, :2], np.nan)
     side_2 = np.linalg.norm(place_172[_SIDES["shoulder"]] - place_172[_SIDES["hip"]], axis=1)
     y_M, x_M = np.nonzero(surface.labels_hw)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_masks
 
-from models.surface.keypoints import keypoints_of
+from models.surface.keypoints import surface_keypoints
 from stages.payloads import Surface
 from stages.results.formats.moment import Moment, quantised
 from stages.results.formats.one_text import OneText
@@ -69,7 +69,7 @@ def _densepose(moment: Moment, i: int) -> dict[str, Any]:
 def _coco(moment: Moment, i: int) -> dict[str, Any]:
     surface = moment.surfaces[i]
     x0, y0, x1, y1 = _corners(moment, i)
-    keypoint_173 = keypoints_of(surface)
+    keypoint_173 = surface_keypoints(surface)
     return {
         **_densepose(moment, i),
         "bbox": [as_placed(x0, 2), as_placed(y0, 2), round(x1 - x0, 2), round(y1 - y0, 2)],

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from models.surface.body import COCO_KEYPOINTS
-from models.surface.keypoints import keypoints_of
+from models.surface.keypoints import surface_keypoints
 from stages.results.formats.angles import ANGLE_NAMES, joint_angles
 from stages.results.formats.moment import Moment
 from stages.results.formats.one_text import OneText
@@ -37,7 +37,7 @@ def csv_lines(moment: Moment) -> Iterator[str]:
     """One line a person; a keypoint or an angle that is not seen leaves its cells empty."""
     for i, surface in enumerate(moment.surfaces):
         identity = "" if moment.id_N[i] < 0 else f"{moment.id_N[i]}"
-        keypoint_173 = keypoints_of(surface)
+        keypoint_173 = surface_keypoints(surface)
         cells = [f"{moment.index}", f"{moment.seconds:.6f}", f"{i}", identity, f"{moment.score_N[i]:.4f}"]
         cells += [f"{value:.2f}" for value in moment.box_N4[i]]
         for x, y, seen in keypoint_173:

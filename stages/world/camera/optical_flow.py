@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import F32, Bool
-from models.surface.occlusion import Screen, hidden, screen
-from models.surface.raster import NEAR, Camera, Hits, blend, facing, nearest
+from models.surface.occlusion import Occluders, occluded, occluders_of
+from models.surface.raster import NEAR, Camera, Hits, blend, facing, nearest_faces
 from stages.world.backgrounds.environment import Place, Prospect, prospect
 from stages.world.bodies.people import Mesh, Solids, together
 
@@ -24,7 +24,7 @@ class Moment:
 
     Attributes:
         solids: everyone's faces.
-        screen: what they hide.
+        occluders: faces that hide points behind them.
         view: the place that the pixels show, without people.
         point_HW3: the point of it behind every pixel, metres; the sky is `SKY` away.
         unsure_Q: pixels (row · width + column) that show what the place itself may hide from another eye.
@@ -34,7 +34,7 @@ class Moment:
     meshes: tuple[Mesh, ...]
     camera: Camera
     solids: Solids
-    screen: Screen
+    occluders: Occluders
     view: Prospect
     point_HW3: F32
     unsure_Q: npt.NDArray[np.intp]
@@ -47,14 +47,14 @@ def moment(place: Place, meshes: tuple[Mesh, ...], camera: Camera) -> Moment:
     point_HW3 = (view.eye_3 + np.minimum(view.depth_HW, SKY)[..., None] * view.ray_HW3).astype(np.float32)
     return Moment(
         place=place, meshes=meshes, camera=camera, solids=solids,
-        screen=screen(facing(camera, camera.to_camera(solids.vertex_V3), solids.face_F3)),
+        occluders=occluders_of(facing(camera, camera.to_camera(solids.vertex_V3), solids.face_F3)),
         view=view, point_HW3=point_HW3, unsure_Q=np.flatnonzero(place.may_hide(point_HW3)),
     )
 
 
 def in_the_open(seen: Moment) -> Hits:
     """The people whom the pixels show; what has sunk into the floor or a wall is not shown."""
-    hits = nearest(seen.screen.seen)
+    hits = nearest_faces(seen.occluders.seen)
     kept = np.flatnonzero(hits.depth_P < seen.view.depth_HW.reshape(-1)[hits.pixel_P])
     return Hits(pixel_P=hits.pixel_P[kept], face_P=hits.face_P[kept], bary_P3=hits.bary_P3[kept],
                 depth_P=hits.depth_P[kept])
@@ -99,8 +99,8 @@ def flow(here: Moment, hits: Hits, there: Moment) -> Flow:
     if camera is not here.camera:
         unsure_Q3 = here.point_HW3.reshape(-1, 3)[here.unsure_Q]
         behind_P[here.unsure_Q] = _behind_the_place(there, unsure_Q3, place_P3[here.unsure_Q, 2])
-    behind_P[shown_P] = ~there.screen.seen.turned_F[hits.face_P] | _behind_the_place(there, people_Q3, seen_Q3[:, 2])
-    seen_P = _inside(camera, pixel_P2) & (depth_P > NEAR) & ~behind_P & ~hidden(there.screen, pixel_P2, depth_P)
+    behind_P[shown_P] = ~there.occluders.seen.turned_F[hits.face_P] | _behind_the_place(there, people_Q3, seen_Q3[:, 2])
+    seen_P = _inside(camera, pixel_P2) & (depth_P > NEAR) & ~behind_P & ~occluded(there.occluders, pixel_P2, depth_P)
     return Flow(
         way_2HW=_way(here.camera, pixel_P2), seen_HW=seen_P.reshape(place_2HW.shape[1:]), place_2HW=place_2HW
     )

@@ -16,7 +16,7 @@ from PIL import Image
 from models.errors import ModelError
 from models.files import image_size
 from models.files.image_size import VARIABLE, decode_pixels, max_pixels, open_image, read_pixels, stated_size
-from models.surface.atlas_source import load_atlas
+from models.surface.atlas_file import load_atlas
 from pipeline.plan import PICTURE_VARIABLE
 
 

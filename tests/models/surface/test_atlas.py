@@ -14,10 +14,10 @@ from models.surface.atlas import (
     atlas_from_tiles,
     choose_level,
     join_tiles,
-    sample,
+    sample_atlas,
     split_tiles,
 )
-from models.surface.atlas_source import load_atlas
+from models.surface.atlas_file import load_atlas
 
 SIDE = 52
 
@@ -62,7 +62,7 @@ def test_sampling_at_texel_centres_returns_the_texels() -> None:
     u, v = np.meshgrid(ramp, 1 - ramp)  # row 0 of the picture is V = 1
     for part in (1, 2, 13, 24):
         labels = np.full((SIDE, SIDE), part, np.uint8)
-        read = sample(atlas.levels[0], labels, np.stack([u, v]))
+        read = sample_atlas(atlas.levels[0], labels, np.stack([u, v]))
         assert np.array_equal(read[..., :3], tiles[part - 1]) and (read[..., 3] == 255).all()
 
 
@@ -71,7 +71,7 @@ def test_between_texels_colours_are_bilinear() -> None:
     tiles[6, 0, 0], tiles[6, 0, 1], tiles[6, 1, 0], tiles[6, 1, 1] = 0, 80, 160, 240
     strip = atlas_from_tiles(tiles).levels[0]
     uv = np.array([[[0.5 / 15, 0.25 / 15]], [[1 - 0.5 / 15, 1 - 0.75 / 15]]], np.float32)
-    read = sample(strip, np.full((1, 2), 7, np.uint8), uv)[0, :, 0]
+    read = sample_atlas(strip, np.full((1, 2), 7, np.uint8), uv)[0, :, 0]
     # By hand: (0 + 80 + 160 + 240) / 4, and 0.25·(.75·0 + .25·80) + 0.75·(.75·160 + .25·240).
     assert np.allclose(read, [120, 140], atol=1)
 
@@ -83,7 +83,7 @@ def test_nothing_bleeds_from_the_neighbouring_tile() -> None:
     u, v = np.meshgrid(edge, edge)
     for level in atlas_from_tiles(tiles).levels:
         for part in range(1, CHARTS + 1):
-            read = sample(level, np.full(u.shape, part, np.uint8), np.stack([u, v]))
+            read = sample_atlas(level, np.full(u.shape, part, np.uint8), np.stack([u, v]))
             assert np.unique(read[..., :3]).tolist() == [10 * part]
 
 
@@ -91,8 +91,8 @@ def test_half_precision_coordinates_are_read_as_well() -> None:
     atlas = atlas_from_tiles(coded_tiles())
     labels = np.full((1, 1), 3, np.uint8)
     uv = np.array([[[0.5]], [[0.25]]])
-    half = sample(atlas.levels[0], labels, uv.astype(np.float16))
-    assert np.array_equal(half, sample(atlas.levels[0], labels, uv.astype(np.float32)))
+    half = sample_atlas(atlas.levels[0], labels, uv.astype(np.float16))
+    assert np.array_equal(half, sample_atlas(atlas.levels[0], labels, uv.astype(np.float32)))
 
 
 def test_levels_halve_and_keep_the_mean() -> None:
@@ -142,7 +142,7 @@ def test_the_halves_of_the_published_face_match_along_the_midline(shared: Path) 
     strip = load_atlas(shared / "assets" / "uv" / "texture_from_SURREAL.png").levels[0]
     v_K = np.linspace(0.3, 0.8, 60, dtype=np.float32)
     right, left = (
-        sample(strip, np.full((1, 60), chart, np.uint8), np.stack([np.full((1, 60), u, np.float32), v_K[None]]))
+        sample_atlas(strip, np.full((1, 60), chart, np.uint8), np.stack([np.full((1, 60), u, np.float32), v_K[None]]))
         for chart, u in ((23, 0.97), (24, 0.03))
     )
     profiles = np.stack([right[0], left[0]]).astype(float)[..., :3].mean(axis=-1)

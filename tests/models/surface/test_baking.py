@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("scipy")
 
 from models.surface.baking.cut import HalfBody, cut_along, mesh_edges, mixture_matrix
-from models.surface.baking.layout import unfolded
+from models.surface.baking.layout import undo_folds
 from models.surface.baking.outline import OUTLINES, arc_share
 from models.surface.baking.unfold import landmark_fit, oriented_unit, scaled_plane, signed_area
 
@@ -108,7 +108,7 @@ def test_a_fold_is_smoothed_open():
     inner = np.flatnonzero((np.abs(folded - 0.5) < 0.01).all(axis=1))[0]
     folded[inner] += [0.35, 0.05]
     assert (signed_area(folded, face) < 0).any()
-    assert (signed_area(unfolded(folded, face), face) > 0).all()
+    assert (signed_area(undo_folds(folded, face), face) > 0).all()
 
 
 @pytest.mark.parametrize("chart", sorted(OUTLINES))

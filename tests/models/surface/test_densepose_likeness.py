@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.surface.atlas import atlas_from_tiles, sample, split_tiles
+from models.surface.atlas import atlas_from_tiles, sample_atlas, split_tiles
 from models.surface.body import load_body
 
 SIDE = 256
@@ -81,7 +81,7 @@ def test_an_atlas_made_for_densepose_goes_on_over_the_borders_of_charts(shared):
 
     def colours(faces, turn):
         uv = (middle_F2[faces] @ turn[0].T + turn[1]).astype(np.float32)
-        return sample(atlas.levels[0], body.chart_F[faces][None], uv.T[:, None])[0, :, :3].astype(float)
+        return sample_atlas(atlas.levels[0], body.chart_F[faces][None], uv.T[:, None])[0, :, :3].astype(float)
 
     pair, steps = seams(body), {}
     for chart in range(1, 25):

@@ -14,7 +14,7 @@ from scipy.spatial import ConvexHull, Delaunay
 from models.errors import ModelError
 from models.surface import geodesics
 from models.surface.geodesics import cached_geodesics, compute_geodesics, source_vertices, table_of
-from models.surface.straight_ways import way_lengths
+from models.surface.straight_paths import straight_path_lengths
 
 Array = npt.NDArray[Any]
 
@@ -33,7 +33,7 @@ def rough_sheet(seed: int = 0, count: int = 1500) -> tuple[Array, Array]:
 
 
 def lengths(vertex: Array, face: Array, sources: Array) -> Array:
-    return np.asarray(dijkstra(way_lengths(vertex, face), indices=sources))
+    return np.asarray(dijkstra(straight_path_lengths(vertex, face), indices=sources))
 
 
 @pytest.mark.parametrize("radius", [None, 0.25], ids=["plane", "cylinder"])
@@ -63,7 +63,7 @@ def test_on_a_sphere_distances_are_great_circles() -> None:
     outward = (normal * corner[:, 0]).sum(axis=1) > 0
     face = np.where(outward[:, None], face, face[:, ::-1])
     sources = np.arange(0, 3000, 150)
-    measured = np.asarray(dijkstra(way_lengths(point, face), indices=sources))
+    measured = np.asarray(dijkstra(straight_path_lengths(point, face), indices=sources))
     exact = np.arccos(np.clip(point[sources] @ point.T, -1, 1))
     assert np.abs(measured - exact).mean() < 0.006 * exact.mean()
 

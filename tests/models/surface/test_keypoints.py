@@ -10,7 +10,7 @@ import pytest
 from models.structures import SurfaceMap
 from models.surface.body import COCO_KEYPOINTS
 from models.surface.charts import mirror_maps
-from models.surface.keypoints import keypoints_of, neighbourhoods
+from models.surface.keypoints import neighbourhoods, surface_keypoints
 from stages.synthetic.synthesize import Synthesize, painter, true_surfaces
 
 SEEN = 2
@@ -29,7 +29,7 @@ def test_seen_joints_are_found_within_a_few_percent_of_the_person(people) -> Non
     errors: dict[str, list[float]] = {name: [] for name in COCO_KEYPOINTS}
     missed = seen = 0
     for surface, true_173, box_4 in people:
-        found_173 = keypoints_of(surface)
+        found_173 = surface_keypoints(surface)
         size = np.sqrt((box_4[2] - box_4[0]) * (box_4[3] - box_4[1]))
         for name, found_3, true_3 in zip(COCO_KEYPOINTS[5:], found_173[5:], true_173[5:], strict=True):
             if true_3[2] == SEEN:
@@ -45,7 +45,7 @@ def test_seen_joints_are_found_within_a_few_percent_of_the_person(people) -> Non
 def test_what_is_not_there_is_not_told(people) -> None:
     surface = people[0][0]
     nobody = SurfaceMap(x0=3, y0=4, labels_hw=np.zeros_like(surface.labels_hw), uv_2hw=np.zeros_like(surface.uv_2hw))
-    assert not keypoints_of(nobody).any()
+    assert not surface_keypoints(nobody).any()
     head = np.isin(surface.labels_hw, (23, 24))
     only_head = SurfaceMap(
         x0=surface.x0,
@@ -53,18 +53,18 @@ def test_what_is_not_there_is_not_told(people) -> None:
         labels_hw=np.where(head, surface.labels_hw, 0).astype(np.uint8),
         uv_2hw=surface.uv_2hw * head,
     )
-    assert not keypoints_of(only_head)[5:].any()
+    assert not surface_keypoints(only_head)[5:].any()
 
 
 def test_a_moved_grid_moves_the_keypoints_and_a_mirror_exchanges_them(people) -> None:
     surface = people[0][0]
-    here_173 = keypoints_of(surface)
-    there_173 = keypoints_of(replace(surface, x0=surface.x0 + 40, y0=surface.y0 - 7))
+    here_173 = surface_keypoints(surface)
+    there_173 = surface_keypoints(replace(surface, x0=surface.x0 + 40, y0=surface.y0 - 7))
     told = here_173[:, 2] > 0
     assert told.any()
     assert np.allclose(there_173[told, :2] - here_173[told, :2], (40, -7), atol=1e-3)
     labels_hw, uv_2hw = mirror_maps(surface.labels_hw, surface.uv_2hw)
-    mirrored_173 = keypoints_of(SurfaceMap(x0=0, y0=0, labels_hw=labels_hw, uv_2hw=uv_2hw.astype(np.float32)))
+    mirrored_173 = surface_keypoints(SurfaceMap(x0=0, y0=0, labels_hw=labels_hw, uv_2hw=uv_2hw.astype(np.float32)))
     partner = [0, *(i + 1 if i % 2 else i - 1 for i in range(1, 17))]
     both = told & (mirrored_173[partner, 2] > 0)
     assert both.sum() > 6

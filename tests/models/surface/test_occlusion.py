@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.surface.body import load_body
-from models.surface.occlusion import hidden, screen
+from models.surface.occlusion import occluded, occluders_of
 from models.surface.raster import Camera, facing, rasterize
 
 
@@ -38,7 +38,7 @@ def test_equals_ray_casting_at_random_points():
     corner, share = rng.integers(len(body.face_F3), size=400), rng.dirichlet(np.ones(3), 400).astype(np.float32)
     point = (seen[body.face_F3[corner]] * share[..., None]).sum(1)
     point[::4, 2] += rng.uniform(-0.3, 0.3, 100).astype(np.float32)
-    got = hidden(screen(facing(view, seen, body.face_F3)), view.to_pixels(point), point[:, 2])
+    got = occluded(occluders_of(facing(view, seen, body.face_F3)), view.to_pixels(point), point[:, 2])
     expected = cast(view, seen, body.face_F3, point)
     assert 0.3 < expected.mean() < 0.8
     assert (got != expected).sum() <= 2  # rays along an edge
@@ -50,6 +50,7 @@ def test_what_the_rasteriser_shows_is_not_hidden():
     seen = view.to_camera(vertex)
     hits = rasterize(view, seen, body.face_F3)
     point = (seen[body.face_F3[hits.face_P]] * hits.bary_P3[..., None]).sum(1)
-    assert not hidden(screen(facing(view, seen, body.face_F3)), view.to_pixels(point), point[:, 2]).any()
+    assert not occluded(occluders_of(facing(view, seen, body.face_F3)), view.to_pixels(point), point[:, 2]).any()
     assert facing(view, seen, body.face_F3).turned_F[hits.face_P].all()
-    assert hidden(screen(facing(view, seen, body.face_F3)), view.to_pixels(point), point[:, 2] + np.float32(0.01)).all()
+    farther = point[:, 2] + np.float32(0.01)
+    assert occluded(occluders_of(facing(view, seen, body.face_F3)), view.to_pixels(point), farther).all()

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from models.surface.atlas import CHARTS, DEFAULT_ATLAS, sample
-from models.surface.atlas_source import load_atlas
+from models.surface.atlas import CHARTS, DEFAULT_ATLAS, sample_atlas
+from models.surface.atlas_file import load_atlas
 from models.surface.paint_atlas import INDIGO, LIPS, SIDE, SKIN, SUN, paint_atlas
 
 
 def colour_at(chart: int, u: float, v: float) -> np.ndarray:
     """The default atlas at one place."""
     place = np.array([[[u]], [[v]]], np.float32)
-    return sample(load_atlas(DEFAULT_ATLAS).levels[0], np.array([[chart]], np.uint8), place)[0, 0, :3].astype(int)
+    return sample_atlas(load_atlas(DEFAULT_ATLAS).levels[0], np.array([[chart]], np.uint8), place)[0, 0, :3].astype(int)
 
 
 def test_the_file_is_what_the_script_paints() -> None:

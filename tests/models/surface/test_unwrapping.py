@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from models.surface.charts import MIRROR_CHART
-from models.surface.filling import spread, without_gaps, without_holes
+from models.surface.inpainting import close_gaps, fill_all, push_pull
 from models.surface.texels import CHARTS, open_body_cover
-from models.surface.unwrapping import SLOTS, TexelMemory, agreed_colours, sight
+from models.surface.unwrapping import SLOTS, TexelMemory, observe_texels, robust_colours
 
 SIDE = 32
 
@@ -23,7 +23,7 @@ def facing(label: int, pixels: int) -> tuple[np.ndarray, np.ndarray]:
 def remembered(*pictures: tuple[np.ndarray, np.ndarray, np.ndarray]) -> TexelMemory:
     memory = TexelMemory(side=SIDE)
     for rgb, labels, uv in pictures:
-        memory.add(sight(rgb, labels, uv, None, SIDE))
+        memory.add(observe_texels(rgb, labels, uv, None, SIDE))
     return memory
 
 
@@ -43,7 +43,7 @@ def test_a_ramp_comes_back_at_its_place() -> None:
 def test_texels_between_pixels_are_read_between_them() -> None:
     labels, uv = facing(9, 12)
     rgb = np.repeat(np.rint(uv[0] * 255).astype(np.uint8)[..., None], 3, axis=2)
-    tile = without_gaps(remembered((rgb, labels, uv)).tiles())[8]
+    tile = close_gaps(remembered((rgb, labels, uv)).tiles())[8]
     inner = tile[4:-4, 4:-4]
     assert (inner[..., 3] == 255).all()
     assert np.abs(inner[..., 0] - np.arange(SIDE)[4:-4] / (SIDE - 1) * 255).max() < 12  # a pixel is 23 levels wide
@@ -53,11 +53,11 @@ def test_a_few_wrong_sightings_do_not_move_a_colour() -> None:
     colours = np.full((1, SLOTS, 3), 100, np.uint8)
     colours[0, :3] = 250
     colours[0, 3] = 110
-    agreed = agreed_colours(colours, np.ones((1, SLOTS), np.float32))
+    agreed = robust_colours(colours, np.ones((1, SLOTS), np.float32))
     assert agreed[0].tolist() == [102, 102, 102]  # (5 · 100 + 110) / 6
     heavy = np.ones((1, SLOTS), np.float32)
     heavy[0, :3] = 9  # three trusted sightings outweigh six poor ones
-    assert agreed_colours(colours, heavy)[0].tolist() == [250, 250, 250]
+    assert robust_colours(colours, heavy)[0].tolist() == [250, 250, 250]
 
 
 def test_the_best_sightings_are_kept_and_blurred_ones_lose() -> None:
@@ -73,14 +73,14 @@ def test_the_outline_counts_for_nothing_and_unsure_places_for_little() -> None:
     labels, uv = facing(2, 240)
     rgb = np.full((240, 240, 3), 255, np.uint8)
     rgb[2:-2, 2:-2] = 50
-    seen = sight(rgb, labels, uv, None, SIDE)
+    seen = observe_texels(rgb, labels, uv, None, SIDE)
     assert len(seen.texel_M) > 0.8 * SIDE**2 and seen.rgb_M3.max() == 50
     middle = np.abs(seen.texel_M // SIDE % SIDE - SIDE // 2) < 3
     assert seen.weight_M.min() < 0.7 * np.median(seen.weight_M[middle])
     labels, uv = facing(2, 60)
     confidence = np.ones((60, 60), np.float32)
     confidence[:30] = 0.2
-    doubted = sight(np.full((60, 60, 3), 50, np.uint8), labels, uv, confidence, SIDE)
+    doubted = observe_texels(np.full((60, 60, 3), 50, np.uint8), labels, uv, confidence, SIDE)
     high, low = (doubted.texel_M // SIDE % SIDE == row for row in (24, 8))
     assert np.median(doubted.weight_M[low]) == pytest.approx(0.2 * np.median(doubted.weight_M[high]), rel=0.05)
 
@@ -90,7 +90,7 @@ def test_of_a_thin_limb_the_middle_is_seen() -> None:
     labels[:, :28], labels[:, 33:] = 0, 0
     rgb = np.full((60, 60, 3), 255, np.uint8)
     rgb[:, 29:32] = 50
-    seen = sight(rgb, labels, uv, None, SIDE)
+    seen = observe_texels(rgb, labels, uv, None, SIDE)
     assert len(seen.texel_M) and np.median(seen.rgb_M3) == 50
 
 
@@ -103,7 +103,7 @@ def test_jumps_between_islands_of_a_chart_are_not_bridged() -> None:
 
 
 def test_nobody_there_is_nothing_seen() -> None:
-    empty = sight(np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9), np.uint8), np.zeros((2, 9, 9)), None, SIDE)
+    empty = observe_texels(np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9), np.uint8), np.zeros((2, 9, 9)), None, SIDE)
     assert len(empty.texel_M) == 0
     assert not TexelMemory(side=SIDE).tiles().any()
 
@@ -114,7 +114,7 @@ def test_holes_take_the_mirror_image_then_what_is_around_then_the_limb() -> None
     tiles[9][cover[9]] = (10, 200, 30, 255)  # left upper leg, front: seen whole
     tiles[22][cover[22]] = (200, 100, 50, 255)  # right half of the head
     tiles[22, :, : SIDE // 2] = (90, 60, 40, 255)  # … dark at the back, where U is small
-    filled = without_holes(tiles)
+    filled = fill_all(tiles)
     assert MIRROR_CHART[10] == 9 and MIRROR_CHART[23] == 24
     assert (filled[8] == (10, 200, 30)).all()  # the other leg
     head = filled[23].astype(int)
@@ -127,7 +127,7 @@ def test_holes_take_the_mirror_image_then_what_is_around_then_the_limb() -> None
 def test_spreading_leaves_what_is_known_and_blends_between() -> None:
     tile = np.zeros((16, 16, 4), np.uint8)
     tile[:, 0], tile[:, -1] = (0, 0, 0, 255), (200, 200, 200, 255)
-    whole = spread(tile)
+    whole = push_pull(tile)
     assert (whole[:, 0] == 0).all() and (whole[:, -1] == 200).all()
     middle = whole[8, :, 0].astype(int)
     assert (np.diff(middle) >= 0).all() and 40 < middle[7] < 160
@@ -138,6 +138,6 @@ def test_small_gaps_close_and_large_holes_stay() -> None:
     tiles[0] = (70, 80, 90, 255)
     tiles[0, 5:8, 5:8] = 0
     tiles[0, 15:27, 15:27] = 0
-    closed = without_gaps(tiles)[0]
+    closed = close_gaps(tiles)[0]
     assert closed[6, 6].tolist() == [70, 80, 90, 255]
     assert closed[20, 20].tolist() == [0, 0, 0, 0]

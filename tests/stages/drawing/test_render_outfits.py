@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from models.surface.atlas import CHARTS, join_tiles
-from models.surface.atlas_source import AtlasMaker
+from models.surface.atlas_file import AtlasBuilder
 from models.surface.charts import CHART_NAMES
 from pipeline.stage import StageError
 from stages.drawing.outfits import FilmOfAtlases
@@ -103,10 +103,10 @@ def test_a_film_shows_the_same_at_the_same_time_in_any_order(tmp_path: Path) -> 
     path = film_file(tmp_path / "film.mkv", [10, 60, 110, 160])
     times = [Fraction(t) for t in ("0", "0.05", "0.1", "0.25", "0.39", "0.4", "0.75", "-1")]
     expected = [10, 10, 60, 110, 160, 10, 160, 10]
-    film = FilmOfAtlases(path, AtlasMaker())
+    film = FilmOfAtlases(path, AtlasBuilder())
     for i in (3, 0, 6, 1, 5, 2, 7, 4, 3):
         assert film.at(times[i]).levels[0][0, 0, 0] == expected[i], times[i]
-    assert FilmOfAtlases(path, AtlasMaker()).at(Fraction("10.05")).levels[0][0, 0, 0] == 10
+    assert FilmOfAtlases(path, AtlasBuilder()).at(Fraction("10.05")).levels[0][0, 0, 0] == 10
 
 
 def test_a_film_that_is_no_atlas_is_refused(tmp_path: Path) -> None:

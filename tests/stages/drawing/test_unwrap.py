@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.surface.atlas_source import load_atlas
+from models.surface.atlas_file import load_atlas
 from pipeline.config import load_config
 from pipeline.stage import Job, StageError
 from stages import STAGES

@@ -19,7 +19,7 @@ from models.metrics.densepose_evaluator import THRESHOLD_T
 from models.metrics.pointwise import area_under_curve
 from models.network import NetworkConfig
 from models.structures import Detections, SurfaceMap
-from models.surface.keypoints import keypoints_of
+from models.surface.keypoints import surface_keypoints
 from pipeline.command.cli import main
 from pipeline.stage import StageError
 from stages import STAGES
@@ -277,7 +277,7 @@ def test_keypoints_of_the_true_surface_are_found_and_others_are_not(
     pictures, off = [], []
     for index in range(4):
         made = scene(WORLDS["val"], 0, index)
-        told = [keypoints_of(exact_surface(made, number + 1)) for number in range(len(made.box_N4))]
+        told = [surface_keypoints(exact_surface(made, number + 1)) for number in range(len(made.box_N4))]
         people = scene_truth(made, "val", index).people
         for kept, shift in ((pictures, 0.0), (off, 1.0)):
             kept.append(

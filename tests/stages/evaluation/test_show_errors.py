@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.surface.points import SurfacePoints
+from models.surface.chart_lookup import SurfacePoints
 from pipeline.config import load_config
 from stages import STAGES
 from stages.evaluation.error_colours import MADE_UP, MISSED, WORST, error_picture, error_ramp

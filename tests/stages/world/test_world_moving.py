@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models.surface.body import load_body
-from models.surface.occlusion import hidden
+from models.surface.occlusion import occluded
 from models.surface.raster import Camera
 from stages.world.backgrounds.floor_and_wall import random_set
 from stages.world.bodies.motions import actor
@@ -263,5 +263,5 @@ def test_a_camera_that_moves_sees_over_a_wall_what_another_view_of_it_hides():
     assert (behind & inside & free).sum() > 1000
     assert not seen[behind & free].any()
     # The floor ends at 80 m: what is further and below the horizon is a sky under the floor of another view.
-    alone = inside & free & ~behind & (point[:, 1] > -0.01) & ~hidden(there.screen, pixel, at[:, 2])
+    alone = inside & free & ~behind & (point[:, 1] > -0.01) & ~occluded(there.occluders, pixel, at[:, 2])
     assert alone.sum() > 5000 and seen[alone].mean() > 0.999

@@ -9,7 +9,7 @@ import pytest
 
 from models.surface.body import load_body
 from models.surface.charts import COARSE_OF_CHART
-from models.surface.occlusion import hidden, screen
+from models.surface.occlusion import occluded, occluders_of
 from models.surface.raster import Camera, facing
 from stages.world.bodies.people import Person, pose_person, together
 from stages.world.bodies.random_poses import POSES
@@ -52,8 +52,8 @@ def test_what_is_under_the_skirt_is_hidden_from_all_sides(kind):
             view, solids = around(mesh, float(yaw)), together([mesh])
             seen = view.to_camera(solids.vertex_V3)
             point = seen[: len(under)][under]
-            before = screen(facing(view, seen, solids.face_F3))
-            bare.append(1 - hidden(before, view.to_pixels(point), point[:, 2]).mean())
+            before = occluders_of(facing(view, seen, solids.face_F3))
+            bare.append(1 - occluded(before, view.to_pixels(point), point[:, 2]).mean())
     assert np.mean(bare) < 0.01 and max(bare) < 0.08
 
 

@@ -11,9 +11,9 @@ from models.arrays import U8, Int
 from models.errors import ModelError
 from models.files.image_size import open_image
 from models.surface.atlas import CHARTS, LARGEST_SIDE, Atlas, atlas_from_tiles, split_tiles, tile_side
-from models.surface.atlas_rims import filled, rim_sources
-from models.surface.logos import SHARP_SIDE, Logo, put_on
-from models.surface.whole_body import MapReader, read_layout
+from models.surface.atlas_rims import rim_sources, take_texels
+from models.surface.logos import SHARP_SIDE, Logo, place_logo
+from models.surface.whole_body_map import MapReader, read_layout
 
 
 def read_texels(path: str | Path, check: Callable[[int, int], object] | None = None) -> U8:
@@ -35,14 +35,14 @@ def read_texels(path: str | Path, check: Callable[[int, int], object] | None = N
         raise ModelError(f"this picture cannot be read ({error})", str(path), "give a PNG or JPEG") from error
 
 
-class AtlasMaker:
+class AtlasBuilder:
     """Makes atlases of pictures of one kind (the frames of a film, say); what depends on their size is kept."""
 
     def __init__(self, layout: str | None = None, logos: Sequence[Logo] = ()) -> None:
         """Raises ModelError for a layout or a logo that cannot be read.
 
         Args:
-            layout: of whole-body maps, see `models.surface.whole_body`; None: pictures are 24 tiles.
+            layout: of whole-body maps, see `models.surface.whole_body_map`; None: pictures are 24 tiles.
             logos: put on, in order.
         """
         self._layout = None if layout is None else read_layout(layout)
@@ -70,7 +70,7 @@ class AtlasMaker:
 
     def _with_logos(self, tiles_PSSC: U8) -> U8:
         for logo, picture in self._logos:
-            tiles_PSSC = put_on(tiles_PSSC, logo, picture)
+            tiles_PSSC = place_logo(tiles_PSSC, logo, picture)
         return tiles_PSSC
 
     def _tiles(self, texels_HWC: U8) -> U8:
@@ -78,7 +78,7 @@ class AtlasMaker:
             tiles_PSSC = split_tiles(texels_HWC)
             if self._rims is None or self._rims[0] != tiles_PSSC.shape:
                 self._rims = (tiles_PSSC.shape, rim_sources(tiles_PSSC))
-            return filled(tiles_PSSC, self._rims[1])
+            return take_texels(tiles_PSSC, self._rims[1])
         height, width = texels_HWC.shape[:2]
         self.check(width, height)
         if self._reader is None or self._reader[0] != height:
@@ -86,12 +86,12 @@ class AtlasMaker:
         return self._reader[1](texels_HWC)
 
 
-def load_atlas(path: str | Path, maker: AtlasMaker | None = None) -> Atlas:
+def load_atlas(path: str | Path, maker: AtlasBuilder | None = None) -> Atlas:
     """The atlas in an image file; of tiles, the layout follows from its size.
 
     Raises ModelError, naming the file, for one that is missing or unreadable or has the shape of no layout.
     """
-    maker = maker or AtlasMaker()
+    maker = maker or AtlasBuilder()
     try:
         return maker(read_texels(path, maker.check))
     except ModelError as error:

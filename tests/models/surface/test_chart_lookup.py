@@ -11,11 +11,11 @@ import numpy.typing as npt
 import pytest
 
 from models.surface.body import load_body
+from models.surface.chart_lookup import ChartLookup, SurfacePoints, corner_mean
 from models.surface.charted_mesh import open_body_mesh
 from models.surface.charts import MIRROR_CHART, mirror_uv
 from models.surface.geodesics import GeodesicTable, compute_geodesics, mesh_digest
 from models.surface.geometry import GRAIN, SurfaceGeometry
-from models.surface.points import ChartLookup, SurfacePoints, corner_mean
 
 Array = npt.NDArray[Any]
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "exact_geodesics.npz"

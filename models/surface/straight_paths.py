@@ -16,7 +16,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 from models.arrays import Float, Int
 
 EDGES_CROSSED = 6
-LONGEST_WAY = 12.0
+LONGEST_PATH = 12.0
 """Mean edge lengths: ways are not followed farther than this; longer ones cost time and add little accuracy."""
 
 
@@ -33,15 +33,15 @@ class _Front:
     left_W: Int
     right_W2: Float
     left_W2: Float
-    right_way_W2: Float
-    left_way_W2: Float
+    right_bound_W2: Float
+    left_bound_W2: Float
 
     def take(self, keep: npt.NDArray[Any]) -> _Front:
         return _Front(**{name: getattr(self, name)[keep] for name in self.__slots__})
 
 
-def way_lengths(
-    vertex_V3: Float, face_F3: Int, *, crossed: int = EDGES_CROSSED, longest: float = LONGEST_WAY
+def straight_path_lengths(
+    vertex_V3: Float, face_F3: Int, *, crossed: int = EDGES_CROSSED, longest: float = LONGEST_PATH
 ) -> csr_matrix:
     """Symmetric sparse (V, V) of lengths in metres: the edges, and straight ways that cross at most `crossed` edges.
 
@@ -56,12 +56,12 @@ def way_lengths(
     apex_of = _Apexes(face_F3, len(point_V3))
     front = _first_front(point_V3, face_F3)
     limit = longest * float(np.linalg.norm(front.right_W2, axis=1).mean())
-    ways = [(front.source_W, front.right_W, np.linalg.norm(front.right_W2, axis=1)),
+    paths = [(front.source_W, front.right_W, np.linalg.norm(front.right_W2, axis=1)),
             (front.source_W, front.left_W, np.linalg.norm(front.left_W2, axis=1))]
     for _ in range(crossed):
         front, seen = _advance(point_V3, apex_of, front, limit)
-        ways.append(seen)
-    row, column, length = (np.concatenate(parts) for parts in zip(*ways, strict=True))
+        paths.append(seen)
+    row, column, length = (np.concatenate(parts) for parts in zip(*paths, strict=True))
     return shortest_entries(row, column, length, len(point_V3))
 
 
@@ -100,8 +100,8 @@ def _first_front(point_V3: Float, face_F3: Int) -> _Front:
     across = np.linalg.norm(np.cross(to_right, to_left), axis=1) / reach
     right_W2, left_W2 = np.stack([reach, np.zeros_like(reach)], 1), np.stack([along, across], 1)
     return _Front(
-        source_W=source, right_W=right, left_W=left, right_W2=right_W2, left_W2=left_W2, right_way_W2=right_W2,
-        left_way_W2=left_W2,
+        source_W=source, right_W=right, left_W=left, right_W2=right_W2, left_W2=left_W2, right_bound_W2=right_W2,
+        left_bound_W2=left_W2,
     )
 
 
@@ -113,24 +113,24 @@ def _advance(
     inside = apex_W >= 0
     front, apex_W = front.take(inside), apex_W[inside]
     apex_W2 = _unfolded(point_V3, front, apex_W)
-    beside_right, beside_left = _turn(front.right_way_W2, apex_W2), _turn(apex_W2, front.left_way_W2)
+    beside_right, beside_left = _turn(front.right_bound_W2, apex_W2), _turn(apex_W2, front.left_bound_W2)
     reach_W = np.linalg.norm(apex_W2, axis=1)
     seen = (beside_right >= 0) & (beside_left >= 0) & (reach_W <= longest)
-    way = front.source_W[seen], apex_W[seen], reach_W[seen]
-    narrowed_left = np.where((beside_left > 0)[:, None], apex_W2, front.left_way_W2)
-    narrowed_right = np.where((beside_right > 0)[:, None], apex_W2, front.right_way_W2)
+    path = front.source_W[seen], apex_W[seen], reach_W[seen]
+    narrowed_left = np.where((beside_left > 0)[:, None], apex_W2, front.left_bound_W2)
+    narrowed_right = np.where((beside_right > 0)[:, None], apex_W2, front.right_bound_W2)
     on_right = _Front(
         source_W=front.source_W, right_W=front.right_W, left_W=apex_W, right_W2=front.right_W2, left_W2=apex_W2,
-        right_way_W2=front.right_way_W2, left_way_W2=narrowed_left,
+        right_bound_W2=front.right_bound_W2, left_bound_W2=narrowed_left,
     ).take((beside_right > 0) & (_distance_to(front.right_W2, apex_W2) < longest))
     on_left = _Front(
         source_W=front.source_W, right_W=apex_W, left_W=front.left_W, right_W2=apex_W2, left_W2=front.left_W2,
-        right_way_W2=narrowed_right, left_way_W2=front.left_way_W2,
+        right_bound_W2=narrowed_right, left_bound_W2=front.left_bound_W2,
     ).take((beside_left > 0) & (_distance_to(front.left_W2, apex_W2) < longest))
     joined = {
         name: np.concatenate([getattr(on_right, name), getattr(on_left, name)]) for name in _Front.__slots__
     }
-    return _Front(**joined), way
+    return _Front(**joined), path
 
 
 def _unfolded(point_V3: Float, front: _Front, apex_W: Int) -> Float:
@@ -140,9 +140,9 @@ def _unfolded(point_V3: Float, front: _Front, apex_W: Int) -> Float:
     length = np.linalg.norm(edge_3, axis=1)
     along = ((apex_3 - right_3) * edge_3).sum(axis=1) / length
     across = np.linalg.norm(np.cross(edge_3, apex_3 - right_3), axis=1) / length
-    way = edge_2 / length[:, None]
-    outward = np.stack([way[:, 1], -way[:, 0]], axis=1)
-    return front.right_W2 + along[:, None] * way + across[:, None] * outward
+    path = edge_2 / length[:, None]
+    outward = np.stack([path[:, 1], -path[:, 0]], axis=1)
+    return front.right_W2 + along[:, None] * path + across[:, None] * outward
 
 
 def _turn(from_W2: Float, to_W2: Float) -> Float:

@@ -15,7 +15,7 @@ import numpy as np
 
 from models.arrays import F32, I32, U8
 from models.errors import ModelError
-from models.surface.atlas import atlas_from_tiles, sample
+from models.surface.atlas import atlas_from_tiles, sample_atlas
 from models.surface.charted_mesh import ChartedMesh, open_body_mesh
 from models.surface.smpl_files import read_smpl_mesh
 from models.surface.texels import CHARTS, SHIFT, clipped_weights, nearest_texel, texel_faces
@@ -161,7 +161,7 @@ def map_of_tiles(tiles_PSSC: U8, layout: WholeBodyLayout, size: int) -> U8:
     label_HW, uv_2HW = np.zeros((size, size), np.uint8), np.zeros((2, size, size), np.float32)
     label_HW.reshape(-1)[pixel_P] = layout.chart_F[face_P]
     uv_2HW.reshape(2, -1)[:, pixel_P] = np.einsum("pk,pkx->xp", weight_P3, layout.chart_uv_F32[face_P])
-    result = sample(strip, label_HW, uv_2HW)
+    result = sample_atlas(strip, label_HW, uv_2HW)
     result[label_HW == 0] = 0
     return result
 

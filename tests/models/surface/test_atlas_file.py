@@ -11,13 +11,13 @@ from PIL import Image
 from scipy.io import savemat
 
 from models.errors import ModelError
-from models.surface.atlas import DEFAULT_ATLAS, atlas_from_tiles, join_tiles, sample, split_tiles
-from models.surface.atlas_rims import filled, rim_sources
-from models.surface.atlas_source import AtlasMaker, load_atlas, read_texels
+from models.surface.atlas import DEFAULT_ATLAS, atlas_from_tiles, join_tiles, sample_atlas, split_tiles
+from models.surface.atlas_file import AtlasBuilder, load_atlas, read_texels
+from models.surface.atlas_rims import rim_sources, take_texels
 from models.surface.charted_mesh import open_body_mesh
-from models.surface.logos import Logo, bearing_at, laid_over, put_on
+from models.surface.logos import Logo, alpha_over, bearing_at, place_logo
 from models.surface.texels import CHARTS, open_body_cover, texel_faces
-from models.surface.whole_body import MapReader, figures, map_of_tiles, read_layout
+from models.surface.whole_body_map import MapReader, figures, map_of_tiles, read_layout
 
 SIDE = 64
 
@@ -43,7 +43,7 @@ def test_paper_around_charts_is_painted_over_and_colours_stay() -> None:
     tiles[4][tiles[4].max(axis=-1) > 0] = (200, 10, 30)
     source = rim_sources(tiles)
     assert source is not None
-    whole = filled(tiles, source)
+    whole = take_texels(tiles, source)
     assert (whole.max(axis=-1) > 0).all()
     assert (whole[4] == (200, 10, 30)).all() and (whole[0] == 120).all()
 
@@ -51,17 +51,17 @@ def test_paper_around_charts_is_painted_over_and_colours_stay() -> None:
 def test_a_black_garment_painted_throughout_and_holes_inside_a_chart_stay_black() -> None:
     full = np.full((CHARTS, SIDE, SIDE, 3), 90, np.uint8)
     full[8] = 0
-    assert np.array_equal(filled(full, rim_sources(full)), full)
+    assert np.array_equal(take_texels(full, rim_sources(full)), full)
     holed = on_paper(120)
     holed[0, 30:34, 30:34] = 0  # in the middle of the back
-    assert (filled(holed, rim_sources(holed))[0, 31:33, 31:33] == 0).all()
+    assert (take_texels(holed, rim_sources(holed))[0, 31:33, 31:33] == 0).all()
 
 
 def test_transparency_inside_a_chart_is_kept() -> None:
     tiles = np.zeros((CHARTS, SIDE, SIDE, 4), np.uint8)
     tiles[1][open_body_cover(SIDE)[1]] = (50, 60, 70, 255)
     tiles[1, 30:34, 30:34] = 0
-    whole = filled(tiles, rim_sources(tiles))
+    whole = take_texels(tiles, rim_sources(tiles))
     assert (whole[1, 31:33, 31:33] == 0).all()
     assert (whole[1, 0, 0] == (50, 60, 70, 255)).all() and not whole[5].any()
 
@@ -70,7 +70,8 @@ def test_means_of_texels_owe_nothing_to_the_colour_of_transparent_ones() -> None
     tiles = np.zeros((CHARTS, 16, 16, 4), np.uint8)
     tiles[..., :3] = (0, 255, 0)
     tiles[:, :, 8:] = (200, 0, 0, 255)
-    read = sample(atlas_from_tiles(tiles).levels[1], np.array([[1]], np.uint8), np.full((2, 1, 1), 0.5, np.float32))
+    middle = np.full((2, 1, 1), 0.5, np.float32)
+    read = sample_atlas(atlas_from_tiles(tiles).levels[1], np.array([[1]], np.uint8), middle)
     red, green, _, alpha = read[0, 0].astype(int)
     assert alpha in range(120, 136) and green == 0 and abs(red - 200 * alpha / 255) <= 2
 
@@ -140,7 +141,7 @@ def test_an_obj_of_another_body_brings_its_own_layout(tmp_path: Path) -> None:
     assert np.allclose(layout.map_xy_F32[1], [[0.9, 0.4], [0.6, 0.1], [0.9, 0.1]])
     picture = np.zeros((400, 400, 3), np.uint8)
     picture[200:, :200], picture[:200, 200:] = (250, 0, 0), (0, 0, 250)
-    atlas = AtlasMaker(str(path))(picture)
+    atlas = AtlasBuilder(str(path))(picture)
     side = atlas.levels[0].shape[1]
     tiles = atlas.levels[0].reshape(CHARTS, side, side, 4)
     assert (tiles[6, ..., 0] == 250).all() and (tiles[7, ..., 2] == 250).all()
@@ -157,7 +158,7 @@ def test_a_layout_that_cannot_be_used_is_named(tmp_path: Path) -> None:
         read_layout(str(path))
     Image.new("RGB", (40, 30)).save(tmp_path / "wide.png")
     with pytest.raises(ModelError, match=r"wide\.png: a whole-body map of 40×30 pixels is not square"):
-        load_atlas(tmp_path / "wide.png", AtlasMaker("figures"))
+        load_atlas(tmp_path / "wide.png", AtlasBuilder("figures"))
 
 
 # Where a viewer's right and the way down the body point, from the measured axes of DensePose's charts: (axis of the
@@ -185,7 +186,7 @@ def test_a_logo_reads_from_outside(chart: int, tmp_path: Path) -> None:
     picture = np.full((40, 40, 3), 255, np.uint8)
     picture[:20, :20], picture[:20, 20:], picture[20:, :20] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
     logo = Logo(picture="x", chart=chart, box=(0.2, 0.2, 0.8, 0.8))
-    tile = put_on(np.zeros((CHARTS, 32, 32, 3), np.uint8), logo, picture)[chart - 1].astype(int)
+    tile = place_logo(np.zeros((CHARTS, 32, 32, 3), np.uint8), logo, picture)[chart - 1].astype(int)
     corners = [np.argwhere((tile == colour).all(axis=-1)).mean(axis=0) for colour in np.eye(3, dtype=int) * 255]
     side = len(tile)
     uv = [(column / (side - 1), 1 - row / (side - 1)) for row, column in corners]
@@ -219,7 +220,8 @@ def nearest_face(chart: int, u: float, v: float) -> tuple[int, np.ndarray]:
 
 def test_logos_keep_their_shape_and_their_box_and_turn() -> None:
     picture = np.full((20, 60, 3), 255, np.uint8)
-    placed = put_on(np.zeros((CHARTS, 32, 32, 3), np.uint8), Logo(picture="x", box=(0.2, 0.3, 0.6, 0.7)), picture)[1]
+    logo = Logo(picture="x", box=(0.2, 0.3, 0.6, 0.7))
+    placed = place_logo(np.zeros((CHARTS, 32, 32, 3), np.uint8), logo, picture)[1]
     rows, columns = np.nonzero(placed.max(axis=-1))
     side = placed.shape[0] - 1
     bearing = bearing_at(2, 0.4, 0.5)
@@ -228,7 +230,7 @@ def test_logos_keep_their_shape_and_their_box_and_turn() -> None:
     assert wide / high == pytest.approx(3, rel=0.1)
     assert columns.min() >= 0.2 * side - 1 and columns.max() <= 0.6 * side + 1
     assert np.ptp(rows) == pytest.approx(0.4 * side, abs=3)
-    turned = put_on(np.zeros((CHARTS, 32, 32, 3), np.uint8), Logo(picture="x", turn=1), picture)[1]
+    turned = place_logo(np.zeros((CHARTS, 32, 32, 3), np.uint8), Logo(picture="x", turn=1), picture)[1]
     rows, columns = np.nonzero(turned.max(axis=-1))
     assert np.ptp(columns) * bearing.metres_u > 2 * np.ptp(rows) * bearing.metres_v
 
@@ -236,7 +238,7 @@ def test_logos_keep_their_shape_and_their_box_and_turn() -> None:
 def test_transparent_logos_over_transparent_atlases() -> None:
     below = np.array([[[100, 100, 100, 0], [100, 100, 100, 255]]], np.uint8)
     above = np.array([[[200, 0, 0, 128], [200, 0, 0, 128]]], np.uint8)
-    over = laid_over(below, above)
+    over = alpha_over(below, above)
     assert over[0, 0].tolist() == [200, 0, 0, 128]
     assert np.abs(over[0, 1].astype(int) - [150, 50, 50, 255]).max() <= 1
 
@@ -248,19 +250,19 @@ def test_logos_that_cannot_be_are_refused() -> None:
         Logo(picture="x", box=(0.5, 0, 0.4, 1))
     assert Logo(picture="x", chart="torso_back").number == 1
     with pytest.raises(ModelError, match=r"nowhere\.png: there is no such picture"):
-        AtlasMaker(logos=[Logo(picture="nowhere.png")])
+        AtlasBuilder(logos=[Logo(picture="nowhere.png")])
 
 
 def test_a_map_of_the_default_atlas_wears_like_it(tmp_path: Path) -> None:
     """Worn through the figures, the painted suit has the same colours on the fronts of torso and legs."""
     tiles = split_tiles(read_texels(DEFAULT_ATLAS))
     Image.fromarray(map_of_tiles(tiles, figures(), 1200)).save(tmp_path / "map.png")
-    through = load_atlas(tmp_path / "map.png", AtlasMaker("figures"))
+    through = load_atlas(tmp_path / "map.png", AtlasBuilder("figures"))
     straight = atlas_from_tiles(tiles)
     ramp = np.linspace(0.35, 0.65, 40, dtype=np.float32)
     uv = np.stack(np.meshgrid(ramp, ramp))
     for chart in (2, 9, 10, 13, 14):
         labels = np.full((40, 40), chart, np.uint8)
-        one, other = (sample(atlas.levels[0], labels, uv)[..., :3].astype(int) for atlas in (through, straight))
+        one, other = (sample_atlas(atlas.levels[0], labels, uv)[..., :3].astype(int) for atlas in (through, straight))
         assert np.median(np.abs(one - other).max(axis=-1)) <= 6, chart
     assert join_tiles(tiles).shape == (1200, 800, 3)

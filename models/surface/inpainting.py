@@ -18,7 +18,7 @@ LIMBS_NEARBY = {1: (10, 11), 2: (3, 13), 3: (2, 12), 4: (5, 9), 5: (4, 8), 6: (7
 """Coarse parts from which an unseen one takes its colour: the same of the other side, then what it is joined to."""
 
 
-def without_holes(tiles_PSS4: U8) -> U8:
+def fill_all(tiles_PSS4: U8) -> U8:
     """Opaque tiles (24, side, side, 3) from tiles with alpha: nowhere is left open.
 
     In order: the mirror image of the other side of the body; the seen colours around, spread smoothly; for charts of
@@ -31,22 +31,22 @@ def without_holes(tiles_PSS4: U8) -> U8:
     for tile_SS4, cover_SS, usual_3 in zip(whole, cover_PSS, usual_P3, strict=True):
         seen = tile_SS4[..., 3] > 0
         enough = (seen & cover_SS).sum() >= ENOUGH * max(int(cover_SS.sum()), 1)
-        filled.append(spread(tile_SS4) if enough else _plain(tile_SS4, usual_3))
+        filled.append(push_pull(tile_SS4) if enough else _plain(tile_SS4, usual_3))
     return np.stack(filled)
 
 
-def without_gaps(tiles_PSS4: U8) -> U8:
+def close_gaps(tiles_PSS4: U8) -> U8:
     """The tiles with texels that were missed between seen ones closed; larger holes stay transparent."""
     around = np.ones((GAP, GAP), np.uint8)
     closed = []
     for tile_SS4 in tiles_PSS4:
         alpha_SS = np.asarray(cv2.morphologyEx(tile_SS4[..., 3], cv2.MORPH_CLOSE, around), np.uint8)
-        colour_SS3 = spread(tile_SS4) if alpha_SS.any() else tile_SS4[..., :3]
+        colour_SS3 = push_pull(tile_SS4) if alpha_SS.any() else tile_SS4[..., :3]
         closed.append(np.dstack([np.where(alpha_SS[..., None] > 0, colour_SS3, 0), alpha_SS]).astype(np.uint8))
     return np.stack(closed)
 
 
-def spread(tile_SS4: U8) -> U8:
+def push_pull(tile_SS4: U8) -> U8:
     """The seen colours as they are, the others by what is seen around them: pushed up a pyramid and pulled down."""
     weight = (tile_SS4[..., 3] / np.float32(255))[..., None]
     levels = [np.concatenate([tile_SS4[..., :3] * weight, weight], axis=-1).astype(np.float32)]

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from models.files.data_pickle import read_data_pickle
 from models.surface.charts import COARSE_OF_CHART
-from stages.annotations.coco_masks import mask_of
+from stages.annotations.coco_masks import decode_mask
 from stages.annotations.densepose_coco import MASK_SIDE, AnnotatedPerson
 from stages.drawing.chart_colours import part_palette
 from stages.synthetic.simulated import annotate
@@ -39,7 +39,7 @@ def washed(crop_HW3: U8, person: AnnotatedPerson) -> U8:
     label = np.zeros((MASK_SIDE, MASK_SIDE), np.uint8)
     for part, mask in enumerate(person.part_masks or (), start=1):
         if mask is not None:
-            label[mask_of(mask) > 0] = int(COARSE_OF_CHART.tolist().index(part))
+            label[decode_mask(mask) > 0] = int(COARSE_OF_CHART.tolist().index(part))
     height, width = crop_HW3.shape[:2]
     label = cv2.resize(label, (width, height), interpolation=cv2.INTER_NEAREST)
     return np.where(label[..., None] > 0, crop_HW3 // 2 + colour[label] // 2, crop_HW3).astype(np.uint8)

@@ -17,13 +17,13 @@ FARTHEST, LONGEST_OUTLINE = 1e6, 2e6
 """Pixels, of one person: pycocotools takes time and memory for every pixel of an outline."""
 
 
-def mask_of(rle: Mapping[str, Any]) -> npt.NDArray[np.uint8]:
+def decode_mask(rle: Mapping[str, Any]) -> npt.NDArray[np.uint8]:
     """The mask (H, W) of 0 and 1. Raises: ValueError saying what is wrong with the run lengths."""
-    check_runs(rle)
+    check_run_lengths(rle)
     return np.asarray(coco_mask.decode(dict(rle)), np.uint8)
 
 
-def check_runs(rle: Any) -> None:
+def check_run_lengths(rle: Any) -> None:
     """Raises: ValueError for what is no compressed run-length mask whose runs fill its size exactly."""
     if not isinstance(rle, Mapping) or "size" not in rle or "counts" not in rle:
         raise ValueError("has no size and counts")
@@ -70,7 +70,7 @@ def run_lengths(counts: str | bytes) -> list[int]:
     return runs
 
 
-def as_text(mask_HW: npt.NDArray[Any]) -> dict[str, Any]:
+def encode_mask(mask_HW: npt.NDArray[Any]) -> dict[str, Any]:
     """Compressed run lengths as JSON holds them: `size` [H, W] and `counts`, a text."""
     rle = coco_mask.encode(np.asfortranarray(mask_HW, np.uint8))
     return {"size": [int(side) for side in rle["size"]], "counts": rle["counts"].decode("ascii")}
@@ -86,7 +86,7 @@ def check_segmentation(drawn: Any) -> None:
     elif isinstance(drawn, Mapping) and isinstance(drawn.get("counts"), list):
         _check_numbers(drawn)
     else:
-        check_runs(drawn)
+        check_run_lengths(drawn)
 
 
 def _check_polygon(number: int, polygon: Any) -> None:

@@ -18,8 +18,8 @@ from models.files.json_file import read_json
 from models.metrics.instances import AnnotatedPoints
 from models.surface.charts import COARSE_NAMES
 from pipeline.stage import StageError
-from stages.annotations.coco_masks import check_runs, check_segmentation
-from stages.annotations.image_folders import picture_path
+from stages.annotations.coco_masks import check_run_lengths, check_segmentation
+from stages.annotations.image_folders import image_path
 
 POINT_KEYS = ("dp_x", "dp_y", "dp_I", "dp_U", "dp_V")
 PART_MASKS = len(COARSE_NAMES) - 1
@@ -233,7 +233,7 @@ def _image(record: Any, pictures: Path | None) -> AnnotatedImage:
     identity, name = _whole(record, "id"), record.get("file_name")
     if not isinstance(name, str) or not name:
         raise ValueError("has no file_name")
-    if pictures is not None and not picture_path(pictures, name).is_file():
+    if pictures is not None and not image_path(pictures, name).is_file():
         raise ValueError(f"its file {name} is missing")
     own = ("id", "file_name", "height", "width", "vid_id", "frame_id")
     sizes = {key: _whole(record, key) for key in ("height", "width", "frame_id") if key in record}
@@ -329,7 +329,7 @@ def _part_masks(record: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, ..
     for number, mask in enumerate(masks, start=1):
         if not mask:
             continue
-        _checked(f"part mask {number}", mask, check_runs)
+        _checked(f"part mask {number}", mask, check_run_lengths)
         if list(mask["size"]) != [MASK_SIDE, MASK_SIDE]:
             raise ValueError(f"its part mask {number} is not {MASK_SIDE}×{MASK_SIDE}")
     return tuple(mask or None for mask in masks)

@@ -17,9 +17,9 @@ import numpy.typing as npt
 from models.files.json_file import read_json
 from pipeline.stage import StageError
 from stages.annotations.coco_categories import people_categories
-from stages.annotations.image_folders import pictures_in, read_rgb
+from stages.annotations.image_folders import images_in_folder, read_rgb
 
-Frame = tuple[str, Callable[[], npt.NDArray[np.uint8]]]
+NamedFrame = tuple[str, Callable[[], npt.NDArray[np.uint8]]]
 """A frame of a film: its name, and what reads it as RGB (H, W, 3)."""
 
 UNSEEN = (0,) * 51
@@ -29,7 +29,7 @@ COMMERCIAL_LICENCES = frozenset({4, 5, 7, 8})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class SourceImage:
     """One photo as it came: upright RGB, what people annotated (pixels of `rgb_HW3`), and its origin.
 
     Attributes:
@@ -47,37 +47,37 @@ class Picture:
     keypoint_M173: npt.NDArray[np.float32] | None = None
 
 
-def identity(name: str) -> str:
+def photo_id(name: str) -> str:
     """A photo's id: the file's name up to the first `_jpg` or dot."""
     return Path(name).name.split("_jpg")[0].split(".")[0]
 
 
 def held_out(name: str) -> bool:
     """One photo in sixteen is kept out of training, by a hash of its id."""
-    return hashlib.sha256(identity(name).encode()).digest()[0] % 16 == 0
+    return hashlib.sha256(photo_id(name).encode()).digest()[0] % 16 == 0
 
 
-def require(path: str, key: str, remedy: str) -> Path:
+def required_path(path: str, key: str, remedy: str) -> Path:
     """A path of the configuration that must exist. Raises: StageError naming the key."""
     if not path or not Path(path).exists():
         raise StageError(f"{path} does not exist" if path else "no path is given", key, remedy)
     return Path(path)
 
 
-def human_v2(folder: Path, listing: Path) -> Iterator[Picture]:
+def human_v2(folder: Path, listing: Path) -> Iterator[SourceImage]:
     """Photos of Human Dataset v2 (YOLO boxes), stretched; the listing has split, id and first digits of the hash."""
     for line in listing.read_text().split("\n"):
         if not line:
             continue
-        split, identity, digits = line.split(" ")
-        found = sorted((folder / split / "images").glob(f"{identity}_jpg.rf.{digits}*.jpg"))
+        split, image_id, digits = line.split(" ")
+        found = sorted((folder / split / "images").glob(f"{image_id}_jpg.rf.{digits}*.jpg"))
         if not found:
             remedy = "get the repository brianhuster/human-dataset and give its folder as photos.human_v2"
-            raise StageError(f"no photo {identity} with hash {digits}", str(folder / split / "images"), remedy)
-        yield squeezed(found[0])
+            raise StageError(f"no photo {image_id} with hash {digits}", str(folder / split / "images"), remedy)
+        yield human_v2_image(found[0])
 
 
-def squeezed(path: Path) -> Picture:
+def human_v2_image(path: Path) -> SourceImage:
     """A photo of Human Dataset v2 with the boxes of the file beside it. Raises: StageError where either is missing."""
     rgb = read_rgb(path)
     labels = path.parent.parent / "labels" / f"{path.stem}.txt"
@@ -87,10 +87,10 @@ def squeezed(path: Path) -> Picture:
     centre = np.array(rows, np.float32).reshape(-1, 4) * np.tile(np.asarray(rgb.shape[1::-1], np.float32), 2)
     low, high = centre[:, :2] - centre[:, 2:] / 2, centre[:, :2] + centre[:, 2:] / 2
     name = f"human_v2/{path.name}"
-    return Picture(name=name, rgb_HW3=rgb, box_M4=np.concatenate([low, high], 1), stretched=True)
+    return SourceImage(name=name, rgb_HW3=rgb, box_M4=np.concatenate([low, high], 1), stretched=True)
 
 
-def coco_people(folder: Path, split: str, licences: frozenset[int] | None) -> Iterator[Picture]:
+def coco_images(folder: Path, split: str, licences: frozenset[int] | None) -> Iterator[SourceImage]:
     """Images of a COCO folder whose licence is among those given (None: any), with people's boxes and keypoints.
 
     Keypoints of people who are annotated without (as in `instances_*.json`) are zeros, as those left out are.
@@ -118,7 +118,7 @@ def coco_people(folder: Path, split: str, licences: frozenset[int] | None) -> It
             continue
         rows = rows_of.get(image["id"], [])
         people = [row for row in rows if not row.get("iscrowd")]
-        yield Picture(
+        yield SourceImage(
             name=f"coco_{split}/{image['file_name']}",
             rgb_HW3=read_rgb(folder / split / image["file_name"]),
             box_M4=corner_boxes(people),
@@ -135,23 +135,23 @@ def corner_boxes(rows: Sequence[Mapping[str, Any]]) -> npt.NDArray[Any]:
     return box_N4
 
 
-def photos_below(folder: Path) -> Iterator[Picture]:
+def folder_images(folder: Path) -> Iterator[SourceImage]:
     """All pictures below a folder, in the order of their paths, not annotated.
 
     Raises: StageError for a folder without any, or for one that is damaged.
     """
-    for path in pictures_in(folder, "no photos are below it"):
+    for path in images_in_folder(folder, "no photos are below it"):
         name = f"{folder.name}/{path.relative_to(folder).as_posix()}"
-        yield Picture(name=name, rgb_HW3=read_rgb(path), box_M4=None, stretched=False)
+        yield SourceImage(name=name, rgb_HW3=read_rgb(path), box_M4=None, stretched=False)
 
 
-def sequence(folder: Path, every: int) -> Iterator[Picture]:
+def image_sequence(folder: Path, every: int) -> Iterator[SourceImage]:
     """Every `every`-th frame of a folder of numbered JPEGs, not annotated."""
     paths = sorted(folder.glob("*.jpg"))
     yield from sampled_frames(((f"{folder.name}/{path.name}", partial(read_rgb, path)) for path in paths), every)
 
 
-def clip(path: Path, every: int) -> Iterator[Picture]:
+def clip_frames(path: Path, every: int) -> Iterator[SourceImage]:
     """Every `every`-th frame of a video, not annotated."""
     with av.open(str(path)) as container:
         frames = enumerate(container.decode(video=0))
@@ -163,7 +163,7 @@ def _rgb(frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
     return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
-def sampled_frames(frames: Iterable[Frame], every: int) -> Iterator[Picture]:
+def sampled_frames(frames: Iterable[NamedFrame], every: int) -> Iterator[SourceImage]:
     """Every `every`-th frame of a video as a picture. `frames`: names, and what reads them."""
     for name, read in itertools.islice(frames, 0, None, every):
-        yield Picture(name=name, rgb_HW3=read(), box_M4=None, stretched=False)
+        yield SourceImage(name=name, rgb_HW3=read(), box_M4=None, stretched=False)

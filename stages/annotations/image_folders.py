@@ -13,22 +13,23 @@ import numpy.typing as npt
 from models.files.image_size import read_pixels
 from pipeline.stage import StageError
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".jpe", ".jfif", ".tif", ".tiff", ".avif")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".jpe", ".jfif", ".tif", ".tiff", ".avif")
 """How their names end; where one photo is there in several ways, the first counts."""
 
 
-def pictures_in(folder: Path, lack: str) -> list[Path]:
+def images_in_folder(folder: Path, lack: str) -> list[Path]:
     """The pictures of a folder and its subfolders, sorted.
 
     Raises: StageError when there is none; `lack` says what that means to its user.
     """
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES) if folder.is_dir() else []
+    files = folder.rglob("*") if folder.is_dir() else ()
+    found = sorted(path for path in files if path.suffix.lower() in IMAGE_SUFFIXES)
     if not found:
         raise StageError(lack, str(folder), "name a folder with .jpg or .png files")
     return found
 
 
-def picture_path(folder: Path, name: str) -> Path:
+def image_path(folder: Path, name: str) -> Path:
     """The file of a picture: as a file of annotations calls it, else by its own name alone, where that is there.
 
     Tools write names with the folders of the machine that they ran on, and with its slashes.

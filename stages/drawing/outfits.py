@@ -10,9 +10,9 @@ from models.surface.atlas import Atlas
 from models.surface.atlas_file import AtlasBuilder, load_atlas
 from pipeline.stage import StageError
 from stages.payloads import U8
-from stages.video.decoding.frame_selection import Selection
+from stages.video.decoding.frame_selection import FrameSelection
 from stages.video.decoding.still_images import is_still
-from stages.video.decoding.video_frames import Footage
+from stages.video.decoding.video_frames import VideoFrames
 
 CLEAR = "none"
 """In the place of an atlas: nothing is worn, only logos show."""
@@ -62,7 +62,7 @@ class FilmOfAtlases:
             self._length = self._start + self._step
 
     def _timed(self) -> Iterator[tuple[Fraction, U8]]:
-        footage = Footage(self._path, Selection())
+        footage = VideoFrames(self._path, FrameSelection())
         first: int | None = None
         try:
             for pts, rgb_HW3 in footage:

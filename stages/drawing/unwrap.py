@@ -18,9 +18,9 @@ from models.surface.whole_body_map import map_of_tiles, read_layout
 from pipeline.stage import Job, Stage, StageError
 from stages.drawing.compositing import Canvas, visible_part
 from stages.payloads import U8, FrameChunk, People, Surfaces, Written
-from stages.video.decoding.still_images import SUFFIXES, write_still
-from stages.video.encoding.atomic_writes import writing_to
-from stages.video.encoding.output_file import Destination
+from stages.video.decoding.still_images import IMAGE_FORMATS, write_still
+from stages.video.encoding.atomic_writes import reported_write_errors
+from stages.video.encoding.output_file import OutputFile
 
 LOSSLESS = (".png", ".tif", ".tiff")
 """What an atlas can be written as: other kinds smear colours over the borders of its tiles."""
@@ -97,12 +97,12 @@ class Unwrap(Stage):
         identity, memory = self._chosen(self._job.input)
         picture, seen = self._picture(memory)
         destination = _destination(self._job)
-        with writing_to(destination.path):
+        with reported_write_errors(destination.path):
             destination.prepare(fresh=True)
             suffix = Path(destination.path).suffix.lower()
             draft = destination.folder / f"picture{suffix}"
             alpha = picture[..., 3] if picture.shape[2] == 4 else None
-            write_still(draft, np.ascontiguousarray(picture[..., :3]), alpha, SUFFIXES[suffix], {})
+            write_still(draft, np.ascontiguousarray(picture[..., :3]), alpha, IMAGE_FORMATS[suffix], {})
             destination.publish(draft)
         facts = {"identity": identity, "seen_share": round(seen, 3)}
         yield Written(path=destination.path, frames=self._frames, facts=facts)
@@ -172,9 +172,9 @@ class Unwrap(Stage):
         return map_of_tiles(tiles, self._layout, 5 * self.config.side), seen
 
 
-def _destination(job: Job) -> Destination:
+def _destination(job: Job) -> OutputFile:
     assert job.output is not None
-    return Destination(job.output, job.input, overwrite=job.overwrite)
+    return OutputFile(job.output, job.input, overwrite=job.overwrite)
 
 
 def _checked(job: Job) -> Job:

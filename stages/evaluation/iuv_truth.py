@@ -17,9 +17,9 @@ from models.files.image_size import read_pixels
 from models.metrics.instances import TrueInstance
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import Damage
-from stages.annotations.image_folders import PICTURES, read_rgb
+from stages.annotations.image_folders import IMAGE_SUFFIXES, read_rgb
 from stages.evaluation.truth import DenseTruth, TruePerson, TruePicture, TrueSet
-from stages.video.decoding.silenced_stderr import quiet_libraries
+from stages.video.decoding.silenced_stderr import silenced_stderr
 from stages.world.scene import mask_box
 
 IUV_NAME = re.compile(r"(?P<stem>.+)_iuv(_rgb)?\.png", re.IGNORECASE)
@@ -41,7 +41,7 @@ def iuv_pairs(folder: Path) -> list[tuple[Path, Path, Path | None]]:
         if match is None:
             continue
         beside, stem = iuv.parent, match["stem"]
-        names = [f"{stem}{suffix}" for lower in PICTURES for suffix in (lower, lower.upper())]
+        names = [f"{stem}{suffix}" for lower in IMAGE_SUFFIXES for suffix in (lower, lower.upper())]
         photos = [photo for name in names if (photo := beside / name).is_file()]
         numbers = beside / f"{stem}_INDS.png"
         if photos:
@@ -95,7 +95,7 @@ def read_iuv(path: Path, numbers: Path | None) -> DenseTruth:
 
 
 def _picture(path: Path) -> npt.NDArray[Any]:
-    with quiet_libraries():
+    with silenced_stderr():
         found: Any = read_pixels(path, cv2.IMREAD_UNCHANGED)
     if found is None:
         raise StageError("cannot be read as a picture", str(path), "get the file again")

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from models.files.json_file import read_json
 from models.metrics.instances import TrueInstance
 from pipeline.stage import StageError
-from stages.annotations.image_collections import Picture, held_out, human_v2, identity, squeezed
+from stages.annotations.image_collections import SourceImage, held_out, human_v2, human_v2_image, photo_id
 from stages.evaluation.truth import TruePerson, TruePicture, TrueSet
 
 AS_ANNOTATED, PEOPLE, COCO = "human_v2_held_out", "human_v2_people", "human_v2_coco"
@@ -67,9 +67,9 @@ def read_kept(listing: Path) -> dict[str, Kept]:
     """Photos by identity, from lines of identity, width:height, groups and depictions (numbers with commas, or -)."""
     found = {}
     for line in listing.read_text().splitlines():
-        identity, aspect, group, depiction = line.split(" ")
+        photo_id, aspect, group, depiction = line.split(" ")
         width, height = map(int, aspect.split(":"))
-        found[identity] = Kept(aspect=width / height, group=_numbers(group), depiction=_numbers(depiction))
+        found[photo_id] = Kept(aspect=width / height, group=_numbers(group), depiction=_numbers(depiction))
     return found
 
 
@@ -97,20 +97,20 @@ def human_v2_sets(folder: Path, listings: Listings) -> list[TrueSet]:
 
 def coco_photos(folder: Path, trained: frozenset[str]) -> list[Path]:
     """The checkout's photos that are named as COCO's are, each once, without those that COCO gave to the training."""
-    found = {identity(path.name): path for path in sorted(folder.glob(COCO_NAMES), reverse=True)}
+    found = {photo_id(path.name): path for path in sorted(folder.glob(COCO_NAMES), reverse=True)}
     return [found[name] for name in sorted(found) if f"{name}.jpg" not in trained]
 
 
 def _coco_people(photos: Iterable[Path], known: Mapping[str, Kept]) -> Iterator[TruePicture]:
-    for picture in _as_annotated(COCO, map(squeezed, photos)):
-        yield people_alone(picture, known.get(identity(picture.name), AS_IT_IS))
+    for picture in _as_annotated(COCO, map(human_v2_image, photos)):
+        yield people_alone(picture, known.get(photo_id(picture.name), AS_IT_IS))
 
 
 def _photos(folder: Path, listing: Path) -> Iterator[TruePicture]:
     return _as_annotated(AS_ANNOTATED, (photo for photo in human_v2(folder, listing) if held_out(photo.name)))
 
 
-def _as_annotated(set_name: str, photos: Iterable[Picture]) -> Iterator[TruePicture]:
+def _as_annotated(set_name: str, photos: Iterable[SourceImage]) -> Iterator[TruePicture]:
     for photo in photos:
         box_M4 = np.zeros((0, 4)) if photo.box_M4 is None else photo.box_M4.astype(np.float64)
         box_M4[:, 2:] -= box_M4[:, :2]
@@ -125,7 +125,7 @@ def _boxed(box_4: npt.NDArray[np.float64]) -> TrueInstance:
 
 def _people(folder: Path, listing: Path, known: Mapping[str, Kept]) -> Iterator[TruePicture]:
     for picture in _photos(folder, listing):
-        name = identity(picture.name)
+        name = photo_id(picture.name)
         if name not in known:
             what = f"the photo {name} was kept out and is not in the list of such photos"
             raise StageError(what, picture.name, "get the project's own copy of light_kept_out.txt")

@@ -24,7 +24,7 @@ from stages.annotations.densepose_coco import (
     person_record,
     read_dense_set,
 )
-from stages.annotations.image_folders import picture_path, read_rgb
+from stages.annotations.image_folders import image_path, read_rgb
 from stages.evaluation.truth import TruePerson, TruePicture, TrueSet
 
 KINDS = ("densepose_*.json", "person_keypoints_*.json", "instances_*.json")
@@ -51,7 +51,7 @@ def pictures_of(file: Path, dense_set: DenseSet, given: str) -> Path:
     around = [file.parent, *sorted(path for path in file.parent.parent.iterdir() if path.is_dir()), file.parent.parent]
     candidates = [Path(given)] if given else [file.parent / "images", *around]
     for folder in candidates:
-        there = folder.is_dir() and (not first or any(picture_path(folder, name).is_file() for name in first))
+        there = folder.is_dir() and (not first or any(image_path(folder, name).is_file() for name in first))
         if there:
             return folder
     what = f"the picture {first[0]} of {file} is not there" if first else f"the folder {candidates[0]} is not there"
@@ -82,7 +82,7 @@ def annotated_set(file: Path, reading: Reading) -> TrueSet:
     folder = pictures_of(file, dense_set, reading.images)
     there = []
     for image in dense_set.images:
-        if picture_path(folder, image.file_name).is_file():
+        if image_path(folder, image.file_name).is_file():
             there.append(image)
         else:
             what = f"image {image.id}: its file is missing"
@@ -127,7 +127,7 @@ def _annotated(
 
 
 def _picture(file: Path, folder: Path, image: AnnotatedImage, people: list[Annotated]) -> TruePicture:
-    path = picture_path(folder, image.file_name)
+    path = image_path(folder, image.file_name)
     rgb_HW3 = read_rgb(path)
     height, width = rgb_HW3.shape[:2]
     if (image.height or height, image.width or width) != (height, width):

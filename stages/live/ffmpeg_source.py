@@ -19,12 +19,12 @@ from stages.live.source_settings import SourceSettings
 from stages.live.srt import SrtPipe, needs_pipe
 from stages.live.timing import RealTimePlayback
 from stages.video.decoding.color_conversion import ColorTags, ToRgb, tags_of
-from stages.video.decoding.container_crop import crop_of
+from stages.video.decoding.container_crop import container_crop
 from stages.video.decoding.deinterlacing import Deinterlacer, TimedFrame
 from stages.video.decoding.demuxing import frame_rate, open_container, packets_of
 from stages.video.decoding.hdr_tone_mapping import SDR_TAGS, ToneMap, is_hdr
-from stages.video.decoding.orientation import UPRIGHT, display_matrix, turn_of_matrix
-from stages.video.decoding.stream_selection import default_video_stream, read_only
+from stages.video.decoding.orientation import UPRIGHT, display_matrix, orientation_of_matrix
+from stages.video.decoding.stream_selection import default_video_stream, discard_other_streams
 
 SHORT_PROBE = {"analyzeduration": "1000000", "probesize": "1000000"}
 """FFmpeg probes a stream for at most 1 s."""
@@ -88,7 +88,7 @@ class FfmpegSource:
         try:
             self._container, self._resume_s = self._open_at(resume_s)
             self._stream = default_video_stream(self._container, self._name)
-            read_only(self._container, [self._stream])
+            discard_other_streams(self._container, [self._stream])
         except StageError:
             self._close_pipe()
             raise
@@ -250,10 +250,10 @@ class FfmpegSource:
     def _frame_wrapper(self, first: av.VideoFrame) -> Callable[[av.VideoFrame], DecodedFrame]:
         """Wraps this connection's frames with rotation, crop and colour conversion, which the first frame decides."""
         matrix, trc = display_matrix(first), int(first.color_trc)
-        turn = UPRIGHT if matrix is None else turn_of_matrix(matrix)
+        turn = UPRIGHT if matrix is None else orientation_of_matrix(matrix)
         hdr = is_hdr(trc)
         tone_map = ToneMap(trc, int(first.color_primaries)) if hdr else None
-        to_rgb = ToRgb(tone_map=tone_map, crop=crop_of(self._container, self._stream))
+        to_rgb = ToRgb(tone_map=tone_map, crop=container_crop(self._container, self._stream))
         self.tags = SDR_TAGS if hdr else tags_of(first, self._stream.codec_context)
         return lambda frame: DecodedFrame(frame, turn, to_rgb)
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from stages.payloads import U8
 from stages.video.decoding.color_conversion import ToRgb
-from stages.video.decoding.orientation import Turn
-from stages.video.decoding.resizing import fitted_size
+from stages.video.decoding.orientation import Orientation
+from stages.video.decoding.resizing import size_within
 
 
 class LazyFrame(Protocol):
@@ -50,7 +50,7 @@ class DecodedFrame:
     """A frame decoded by FFmpeg."""
 
     frame: av.VideoFrame
-    turn: Turn
+    turn: Orientation
     to_rgb: ToRgb
 
     @property
@@ -85,4 +85,4 @@ class CameraFrame:
 
 def stream_size(first: LazyFrame, max_side: int | None) -> tuple[int, int]:
     """Width and height of a stream from its first frame, scaled down so that the longest side is at most `max_side`."""
-    return fitted_size(*first.size, max_side)
+    return size_within(*first.size, max_side)

@@ -14,7 +14,7 @@ from models.metrics.instances import AnnotatedPoints
 from models.surface.chart_lookup import ChartLookup
 from models.surface.charted_mesh import open_body_mesh
 from models.surface.charts import COARSE_OF_CHART
-from stages.annotations.coco_masks import as_text
+from stages.annotations.coco_masks import encode_mask
 from stages.annotations.densepose_coco import MASK_SIDE, PART_MASKS, AnnotatedPerson
 from stages.world.scene import Scene
 
@@ -63,9 +63,9 @@ def annotate(scene: Scene, number: int, identity: int, image: int, rng: Rng, noi
             x_M=(column_M + 0.5) * POINT_RANGE / (x1 - x0), y_M=(row_M + 0.5) * POINT_RANGE / (y1 - y0),
             chart_M=chart_M, u_M=uv_M2[:, 0], v_M=uv_M2[:, 1],
         ),
-        part_masks=tuple(as_text(drawn == k) if (drawn == k).any() else None for k in range(1, PART_MASKS + 1)),
+        part_masks=tuple(encode_mask(drawn == k) if (drawn == k).any() else None for k in range(1, PART_MASKS + 1)),
         rest={
-            "category_id": 1, "iscrowd": 0, "area": float(mine_HW.sum()), "segmentation": as_text(mine_HW),
+            "category_id": 1, "iscrowd": 0, "area": float(mine_HW.sum()), "segmentation": encode_mask(mine_HW),
             "keypoints": [round(float(value), 2) for value in keypoint_173.ravel()],
             "num_keypoints": int((keypoint_173[:, 2] > 0).sum()),
         },

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.stage import Job, Stage, StageError
-from stages.annotations.image_folders import pictures_in
+from stages.annotations.image_folders import images_in_folder
 from stages.payloads import FrameChunk, People, Surfaces, VideoInfo
 from stages.synthetic.exact_surface import exact_surface
 from stages.synthetic.renderings import RENDERINGS
@@ -92,7 +92,7 @@ def painter(config: Synthesize.Config) -> Callable[[int], Scene]:
         far = FarWorld(height=config.height, width=config.width)
         return lambda index: far_scene(far, seed, index)
     lack = "no pictures for backgrounds there"
-    found = tuple(str(path) for folder in config.backgrounds for path in pictures_in(Path(folder), lack))
+    found = tuple(str(path) for folder in config.backgrounds for path in images_in_folder(Path(folder), lack))
     if name in STILL_WORLDS:
         still = replace(STILL_WORLDS[name], height=config.height, width=config.width, backgrounds=found)
         return lambda index: scene(still, seed, index)

@@ -12,12 +12,12 @@ import numpy as np
 
 from pipeline.stage import Job, Stage
 from stages.payloads import U8, FrameChunk, VideoInfo
-from stages.video.decoding.animated_images import Animation, is_animation
-from stages.video.decoding.frame_selection import Selection
+from stages.video.decoding.animated_images import AnimatedImage, is_animated_image
+from stages.video.decoding.frame_selection import FrameSelection
 from stages.video.decoding.paths_and_urls import check_readable, local_path
-from stages.video.decoding.resizing import fitted_size, resize_to
+from stages.video.decoding.resizing import resize_to, size_within
 from stages.video.decoding.still_images import is_still, read_still
-from stages.video.decoding.video_frames import Footage
+from stages.video.decoding.video_frames import VideoFrames
 
 CHUNK_BYTES = 48_000_000
 """The way of a packet through the lanes costs some 10 ms of CPU, however large it is (docs/benchmarks/runner.md)."""
@@ -69,7 +69,7 @@ class Decode(Stage):
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)
         self._frames = 0
-        self._footage: Footage | Animation | None = None
+        self._footage: VideoFrames | AnimatedImage | None = None
         self._warnings: list[str] = []
 
     def __call__(self, job: Job) -> Iterator[FrameChunk]:
@@ -84,17 +84,17 @@ class Decode(Stage):
             yield self._still(path)
             return
         self._frames = self.config.first_frame
-        cut = Selection(
+        cut = FrameSelection(
             start=_seconds(self.config.start),
             end=_seconds(self.config.end),
             every=self.config.every,
             first_frame=self.config.first_frame,
             end_frame=self.config.end_frame,
         )
-        if is_animation(path):
-            self._footage = Animation(path, cut, max_size=self.config.max_size)
+        if is_animated_image(path):
+            self._footage = AnimatedImage(path, cut, max_size=self.config.max_size)
         else:
-            self._footage = Footage(
+            self._footage = VideoFrames(
                 path,
                 cut,
                 max_size=self.config.max_size,
@@ -103,7 +103,7 @@ class Decode(Stage):
             )
         yield from self._chunks(self._footage)
 
-    def _chunks(self, footage: Footage | Animation) -> Iterator[FrameChunk]:
+    def _chunks(self, footage: VideoFrames | AnimatedImage) -> Iterator[FrameChunk]:
         frames: Iterator[tuple[int, int, U8]] = ((footage.index, pts, rgb_HW3) for pts, rgb_HW3 in footage)
         first = list(islice(frames, 1))
         if not first or footage.video is None:
@@ -125,7 +125,7 @@ class Decode(Stage):
         rgb_HW3, notes = read_still(path)
         self._warnings.extend(notes)
         height, width = rgb_HW3.shape[:2]
-        fitted = fitted_size(width, height, self.config.max_size)
+        fitted = size_within(width, height, self.config.max_size)
         rgb_HW3 = resize_to(rgb_HW3, fitted)
         self._frames = 1
         video = VideoInfo(

@@ -13,13 +13,13 @@ import numpy as np
 from pipeline.stage import Aside, Job, Stage, StageError, without_secrets, working_folder
 from stages.payloads import U8, FrameChunk, Overlay, SegmentWritten, VideoInfo, Written
 from stages.video.decoding.color_conversion import over_black
-from stages.video.decoding.still_images import SUFFIXES, lasting_metadata, write_still
-from stages.video.encoding.atomic_writes import writing_to
+from stages.video.decoding.still_images import IMAGE_FORMATS, copied_metadata, write_still
+from stages.video.encoding.atomic_writes import reported_write_errors
 from stages.video.encoding.codec_options import Preset
 from stages.video.encoding.containers import container_for, encoder_for, encoder_named
-from stages.video.encoding.output_file import Destination
-from stages.video.encoding.resume_info import read_description, write_description
-from stages.video.encoding.video_writer import Recording, RecordingSettings
+from stages.video.encoding.output_file import OutputFile
+from stages.video.encoding.resume_info import read_resume_info, write_resume_info
+from stages.video.encoding.video_writer import VideoWriter, VideoWriterSettings
 
 
 class Encode(Stage):
@@ -61,13 +61,13 @@ class Encode(Stage):
     @classmethod
     def check(cls, config: Config, job: Job) -> None:
         """Raises StageError for an output that is neither a picture nor a kind of video that holds the codec."""
-        if job.output is not None and Path(job.output).suffix.lower() not in SUFFIXES:
+        if job.output is not None and Path(job.output).suffix.lower() not in IMAGE_FORMATS:
             encoder_for(config.codec, container_for(job.output), job.output)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)
-        self._destination: Destination | None = None
-        self._recording: Recording | None = None
+        self._destination: OutputFile | None = None
+        self._recording: VideoWriter | None = None
         self._taken = 0
         self._still: Path | None = None
         self._restored: bytes = b""
@@ -82,7 +82,7 @@ class Encode(Stage):
         if self._destination is None:
             height, width = overlay.rgb_THW3.shape[1:3]  # several pictures side by side are wider than the frame
             self._destination = self._begin(job, replace(frames.video, width=width, height=height))
-        with writing_to(self._destination.path):
+        with reported_write_errors(self._destination.path):
             if self._recording is None:
                 self._write_still(frames, overlay)
                 return
@@ -111,7 +111,7 @@ class Encode(Stage):
         """The end of the stream: the file gets its name."""
         if self._destination is None:
             return
-        with writing_to(self._destination.path):
+        with reported_write_errors(self._destination.path):
             if self._recording is not None and self.aside is not None:
                 with self._discarding():
                     self.aside.wait()
@@ -130,7 +130,7 @@ class Encode(Stage):
         """The run stops early: what is there becomes `NAME.partial.SUFFIX`, playable."""
         if self._destination is None or self._recording is None or self.aside is None:
             return
-        with writing_to(self._destination.path):
+        with reported_write_errors(self._destination.path):
             self.aside.wait()
             if not self._recording.frames:
                 return
@@ -153,9 +153,9 @@ class Encode(Stage):
         known = _begun_with(job)
         if job.output is None or known is None:
             return
-        destination = Destination(job.output, job.input, overwrite=True)
-        with writing_to(job.output):
-            recording = Recording(destination.folder, job.output, *known)
+        destination = OutputFile(job.output, job.input, overwrite=True)
+        with reported_write_errors(job.output):
+            recording = VideoWriter(destination.folder, job.output, *known)
             try:
                 destination.prepare(fresh=False)
                 recording.take_up_all()
@@ -184,28 +184,28 @@ class Encode(Stage):
         if self._destination is not None:
             self._destination.tidy()
 
-    def _begin(self, job: Job, video: VideoInfo) -> Destination:
+    def _begin(self, job: Job, video: VideoInfo) -> OutputFile:
         if job.output is None:
             raise StageError("there is no output to write to", job.input, "name one with -o, or leave out encode")
-        destination = Destination(job.output, job.input, overwrite=job.overwrite)
+        destination = OutputFile(job.output, job.input, overwrite=job.overwrite)
         suffix = Path(job.output).suffix.lower()
-        with writing_to(job.output):
-            if suffix in SUFFIXES:
+        with reported_write_errors(job.output):
+            if suffix in IMAGE_FORMATS:
                 if not video.still:
                     raise StageError("a video does not fit into a picture", job.output, "name an .mp4 file")
                 destination.prepare(fresh=True)
                 self._still = destination.folder / f"picture{suffix}"
             else:
-                settings = RecordingSettings(
+                settings = VideoWriterSettings(
                     codec=self.config.codec,
                     crf=self.config.crf,
                     preset=self.config.preset,
                     segment_frames=self.config.segment_frames,
                     threads=self.config.threads,
                 )
-                recording = Recording(destination.folder, job.output, video, settings)
+                recording = VideoWriter(destination.folder, job.output, video, settings)
                 destination.prepare(fresh=not self._restored)
-                write_description(destination.folder, video, settings)
+                write_resume_info(destination.folder, video, settings)
                 recording.restore(self._restored)
                 self._recording, self._taken, self.aside = recording, recording.frames, Aside()
         return destination
@@ -213,12 +213,11 @@ class Encode(Stage):
     def _write_still(self, frames: FrameChunk, overlay: Overlay) -> None:
         assert self._still is not None
         alpha = None if overlay.alpha_THW is None else overlay.alpha_THW[0]
-        write_still(
-            self._still, overlay.rgb_THW3[0], alpha, SUFFIXES[self._still.suffix], lasting_metadata(frames.video.path)
-        )
+        metadata = copied_metadata(frames.video.path)
+        write_still(self._still, overlay.rgb_THW3[0], alpha, IMAGE_FORMATS[self._still.suffix], metadata)
 
 
-def _add(recording: Recording, overlay: Overlay, pts_T: list[int]) -> None:
+def _add(recording: VideoWriter, overlay: Overlay, pts_T: list[int]) -> None:
     for index, pts in enumerate(pts_T):
         recording.add(opaque(overlay, index), pts)
 
@@ -231,9 +230,9 @@ def opaque(overlay: Overlay, index: int) -> U8:
     return over_black(np.dstack([rgb_HW3, overlay.alpha_THW[index]]))
 
 
-def _begun_with(job: Job) -> tuple[VideoInfo, RecordingSettings] | None:
+def _begun_with(job: Job) -> tuple[VideoInfo, VideoWriterSettings] | None:
     """What a job's recording was begun with, as it was noted; None where nothing was."""
-    known = read_description(Path(working_folder(job.output))) if job.output else None
+    known = read_resume_info(Path(working_folder(job.output))) if job.output else None
     if known is None or known[0].path != without_secrets(job.input):
         return known
     return replace(known[0], path=job.input), known[1]

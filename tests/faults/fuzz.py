@@ -59,7 +59,7 @@ from stages.training.checkpoint import read_checkpoint as read_training
 from stages.video.decode import Decode
 from stages.video.decoding import heif
 from stages.video.decoding.still_images import read_still
-from stages.video.encoding.resume_info import described
+from stages.video.encoding.resume_info import video_info_to_json
 
 CPU_S, WAIT_S, BATCH = 10, 120, 25
 FRAMES = 40
@@ -148,7 +148,7 @@ def saved(folder: Path) -> list[Path]:
     (folder / "plain.frame.npz").write_bytes(_npz(np.savez, arrays))
     (folder / "packed.frame.npz").write_bytes(_npz(np.savez_compressed, arrays))
     video = VideoInfo(path="", width=64, height=48, still=False, rate=Fraction(25), time_base=Fraction(1, 25))
-    (folder / "a.stream.json").write_text(json.dumps({**described(video), "exported": 1}))
+    (folder / "a.stream.json").write_text(json.dumps({**video_info_to_json(video), "exported": 1}))
     iuv = np.zeros((48, 64, 3), np.uint8)
     iuv[10:30, 20:40] = rng.integers(1, 25, (20, 20, 3))
     Image.fromarray(iuv).save(folder / "a.iuv.png")

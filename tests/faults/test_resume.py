@@ -136,10 +136,10 @@ def test_a_disk_without_a_byte_left_stops_cleanly(
 KILLED_AT_THE_END = """
 import os, signal, sys
 from pipeline.command.cli import main
-from stages.video.encoding.output_file import Destination
+from stages.video.encoding.output_file import OutputFile
 def killed(destination):
     os.kill(os.getpid(), signal.SIGKILL)
-Destination.discard = killed
+OutputFile.discard = killed
 sys.exit(main())
 """
 

@@ -18,7 +18,7 @@ from stages.payloads import F32, Surface, VideoInfo
 from stages.results.formats.frame_file import Arrays, checked, corners_of, finite, surface_at, whole
 from stages.results.formats.moment import Moment
 from stages.results.formats.writer import FileAFrame, Target, Writer, put_whole
-from stages.video.encoding.resume_info import LAST, described, video_of
+from stages.video.encoding.resume_info import LARGEST_INTEGER, video_info_from_json, video_info_to_json
 
 INDEX = "stream.json"
 """Beside the npz files of `surfaces`: what they belong to; it is written last, so where it stands they are whole."""
@@ -106,7 +106,7 @@ class SurfaceFolder(FileAFrame):
     def finish(self) -> list[str]:
         """All frames are there: say so, and what they belong to."""
         if self._video is not None:
-            content = {**described(self._video), "exported": self.frames}
+            content = {**video_info_to_json(self._video), "exported": self.frames}
             put_whole(self.folder / INDEX, json.dumps(content, indent=1).encode())
         return super().finish()
 
@@ -116,12 +116,12 @@ class SurfaceFolder(FileAFrame):
 
     def state(self) -> dict[str, Any]:
         """Number of frames, and what they belong to."""
-        return {**super().state(), "video": self._video and described(self._video)}
+        return {**super().state(), "video": self._video and video_info_to_json(self._video)}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Frames that come again replace their files by the same."""
         super().restore(state)
-        self._video = video_of(state["video"]) if state["video"] else None
+        self._video = video_info_from_json(state["video"]) if state["video"] else None
 
 
 def read_stream(folder: Path) -> VideoInfo:
@@ -135,7 +135,7 @@ def read_stream(folder: Path) -> VideoInfo:
     except ValueError as error:
         raise StageError("is damaged", str(path), remedy) from error
     try:
-        video = video_of(fields)
+        video = video_info_from_json(fields)
         require_size(video.width, video.height, str(path))
         return video
     except (KeyError, TypeError, ValueError) as error:
@@ -171,8 +171,8 @@ def _moment(stem: str, arrays: Arrays, video: VideoInfo) -> Moment:
     count = len(corners)
     return Moment(
         stem=stem,
-        index=whole(arrays, "frame", 0, LAST),
-        pts=whole(arrays, "pts", -LAST, LAST),
+        index=whole(arrays, "frame", 0, LARGEST_INTEGER),
+        pts=whole(arrays, "pts", -LARGEST_INTEGER, LARGEST_INTEGER),
         video=video,
         rgb_HW3=np.zeros((video.height, video.width, 3), np.uint8),
         box_N4=finite(arrays, "boxes_N4", (count, 4)),

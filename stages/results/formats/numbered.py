@@ -19,7 +19,7 @@ from stages.payloads import F32, I32, U8, Bool, Surface
 from stages.results.formats.frame_file import FARTHEST
 from stages.results.formats.npz import INDEX
 from stages.results.formats.read_back import people_of_iuv, read_inds, surface_of_result
-from stages.video.decoding.silenced_stderr import quiet_libraries
+from stages.video.decoding.silenced_stderr import silenced_stderr
 
 LARGEST_TRACK = 2**31 - 1
 NUMBER = re.compile(r"(\d+)\.png$")
@@ -89,7 +89,7 @@ class IuvFolder:
         path = self._files.get(number)
         if path is None:
             return None
-        with quiet_libraries():
+        with silenced_stderr():
             bgr_HW3 = read_pixels(path)
         if bgr_HW3 is None:
             raise StageError("is no picture", str(path), "export it again")
@@ -173,7 +173,7 @@ def numbered_results(name: str, inds: Path | None) -> Numbered | None:
 
 def _stored(entry: dict[str, Any]) -> U8:
     """Chart, U, V of an entry, (h, w, 3), channels in the order in which the PNG holds them."""
-    with quiet_libraries():
+    with silenced_stderr():
         bgr_hw3 = decode_pixels(base64.b64decode(entry["uv_data"]), "uv_data")
     if bgr_hw3 is None:
         raise ValueError("uv_data is no PNG")

@@ -12,10 +12,10 @@ from pipeline.stage import StageError
 from stages.payloads import U8, VideoInfo
 from stages.results.formats.moment import Moment
 from stages.results.formats.writer import Target, Writer
-from stages.video.encoding.atomic_writes import writing_to
-from stages.video.encoding.output_file import Destination
-from stages.video.encoding.resume_info import read_description, write_description
-from stages.video.encoding.video_writer import Recording, RecordingSettings
+from stages.video.encoding.atomic_writes import reported_write_errors
+from stages.video.encoding.output_file import OutputFile
+from stages.video.encoding.resume_info import read_resume_info, write_resume_info
+from stages.video.encoding.video_writer import VideoWriter, VideoWriterSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +34,9 @@ class OneFilm(Writer):
         """Args: codings: by suffix, the usual one first; picture: (H, W, 3), or (H, W, 4) with alpha."""
         self._path = target.file(tuple(codings))
         self.place = Path(self._path)
-        self._destination = Destination(self._path, target.job.input, overwrite=target.replaces())
+        self._destination = OutputFile(self._path, target.job.input, overwrite=target.replaces())
         coding = codings[Path(self._path).suffix.lower()]
-        self._settings = RecordingSettings(
+        self._settings = VideoWriterSettings(
             codec=coding.codec,
             pixels=coding.pixels,
             crf=coding.crf,
@@ -45,14 +45,14 @@ class OneFilm(Writer):
             threads=target.threads,
         )
         self._picture = picture
-        self._recording: Recording | None = None
+        self._recording: VideoWriter | None = None
         self._restored: dict[str, Any] | None = None
 
     def add(self, moment: Moment) -> None:
         """Encode the frame's picture."""
         if moment.video.still:
             raise StageError("a single image is no video", self._path, "name a folder without suffix")
-        with writing_to(self._path):
+        with reported_write_errors(self._path):
             if self._recording is None:
                 self._recording = self._begin(moment.video)
             self._recording.add(self._picture(moment), moment.pts)
@@ -61,7 +61,7 @@ class OneFilm(Writer):
         """Join the segments and give the file its name."""
         if self._recording is None:
             return []
-        with writing_to(self._path):
+        with reported_write_errors(self._path):
             joined = self._recording.finish()
             self._destination.publish(self._recording.draft)
         return joined.warnings
@@ -69,7 +69,7 @@ class OneFilm(Writer):
     def interrupt(self) -> None:
         """The frames so far become `NAME.partial.SUFFIX`."""
         if self._recording is not None and self._recording.frames:
-            with writing_to(self._path):
+            with reported_write_errors(self._path):
                 self._recording.finish(early=True)
                 self._destination.publish_part(self._recording.draft)
 
@@ -85,9 +85,9 @@ class OneFilm(Writer):
 
     def reopen(self) -> None:
         """Take up the segments that were restored, by what was noted beside them."""
-        known = read_description(self._destination.folder)
+        known = read_resume_info(self._destination.folder)
         if self._recording is None and known is not None:
-            with writing_to(self._path):
+            with reported_write_errors(self._path):
                 self._recording = self._begin(known[0])
 
     def close(self) -> None:
@@ -100,12 +100,12 @@ class OneFilm(Writer):
         """True where the name is there and the segments are not."""
         return Path(self._path).is_file() and not self._destination.folder.exists()
 
-    def _begin(self, video: VideoInfo) -> Recording:
+    def _begin(self, video: VideoInfo) -> VideoWriter:
         # Square pixels and no path: pictures are stored as they are, and sound is not theirs.
         plain = replace(video, path="", sample_aspect=Fraction(1))
-        recording = Recording(self._destination.folder, self._path, plain, self._settings)
+        recording = VideoWriter(self._destination.folder, self._path, plain, self._settings)
         self._destination.prepare(fresh=self._restored is None)
-        write_description(self._destination.folder, plain, self._settings)
+        write_resume_info(self._destination.folder, plain, self._settings)
         if self._restored is not None:
             recording.restore(self._restored.get("recording", "").encode())
             if recording.frames != self._restored["frames"]:

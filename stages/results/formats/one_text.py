@@ -9,8 +9,8 @@ from typing import IO, Any
 from pipeline.stage import StageError
 from stages.results.formats.moment import Moment
 from stages.results.formats.writer import Target, Writer
-from stages.video.encoding.atomic_writes import sync_file, writing_to
-from stages.video.encoding.output_file import Destination
+from stages.video.encoding.atomic_writes import reported_write_errors, sync_file
+from stages.video.encoding.output_file import OutputFile
 
 
 class OneText(Writer):
@@ -29,7 +29,7 @@ class OneText(Writer):
         """Args: lines: entries of a frame; head, between, tail: what stands before, between and after all of them."""
         path = target.file((suffix,))
         self.place = Path(path)
-        self._destination = Destination(path, target.job.input, overwrite=target.replaces())
+        self._destination = OutputFile(path, target.job.input, overwrite=target.replaces())
         self._draft = self._destination.folder / f"joined{suffix}"
         self._lines, self._head, self._between, self._tail = lines, head, between, tail
         self._file: IO[bytes] | None = None
@@ -38,7 +38,7 @@ class OneText(Writer):
 
     def add(self, moment: Moment) -> None:
         """Append the frame's lines."""
-        with writing_to(self._destination.path):
+        with reported_write_errors(self._destination.path):
             file = self._opened()
             for line in self._lines(moment):
                 file.write(((self._between if self._count else "") + line).encode())
@@ -46,20 +46,20 @@ class OneText(Writer):
 
     def finish(self) -> list[str]:
         """Close the draft and give it its name."""
-        with writing_to(self._destination.path):
+        with reported_write_errors(self._destination.path):
             self._close_draft()
             self._destination.publish(self._draft)
         return []
 
     def interrupt(self) -> None:
         """The lines so far become `NAME.partial.SUFFIX`."""
-        with writing_to(self._destination.path):
+        with reported_write_errors(self._destination.path):
             self._close_draft()
             self._destination.publish_part(self._draft)
 
     def state(self) -> dict[str, Any]:
         """Lines and bytes so far."""
-        with writing_to(self._destination.path):
+        with reported_write_errors(self._destination.path):
             file = self._opened()
             sync_file(file)
         self._resumable = True

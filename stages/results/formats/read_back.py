@@ -13,7 +13,7 @@ from models.surface.charts import CHART_NAMES
 from pipeline.stage import StageError
 from stages.payloads import U8, Float, Surface
 from stages.results.formats.iuv import LAST_SMALL
-from stages.video.decoding.silenced_stderr import quiet_libraries
+from stages.video.decoding.silenced_stderr import silenced_stderr
 
 LAST_CHART = len(CHART_NAMES) - 1
 
@@ -82,7 +82,7 @@ def surface_of_result(bbox: list[float], iuv_hw3: U8) -> Surface:
 
 def read_inds(path: Path) -> npt.NDArray[np.integer]:
     """A picture of persons, grey of 8 or 16 bit. Raises StageError where there is none."""
-    with quiet_libraries():
+    with silenced_stderr():
         picture = read_pixels(path, cv2.IMREAD_UNCHANGED)
     if picture is None or picture.ndim != 2:
         raise StageError("is no grey picture of persons", str(path), "name what --export inds=FOLDER wrote")

@@ -13,7 +13,7 @@ import cv2
 
 from models.light.teachers.part_teacher import open_part_teacher
 from pipeline.stage import Stage
-from stages.annotations.image_collections import require
+from stages.annotations.image_collections import required_path
 from stages.training.data.annotated_labels import labelled_photo
 from stages.training.data.annotated_pictures import AnnotatedPictures, notes_of
 from stages.training.data.label_photos import PER_SHARD, REMEDY
@@ -69,7 +69,8 @@ class AnnotatedPhotos(Stage):
         path = self.config.part_teacher
         teacher = None
         if path:
-            teacher = open_part_teacher(require(path, "annotated_photos.part_teacher", REMEDY), threads=self.threads)
+            weights = required_path(path, "annotated_photos.part_teacher", REMEDY)
+            teacher = open_part_teacher(weights, threads=self.threads)
         opened = [AnnotatedPictures(one) for one in sets.sets]
         self._notes = notes_of(opened)
         pictures = ((one, index) for one in opened for index in range(len(one)))

@@ -22,7 +22,7 @@ from pipeline.stage import StageError
 from stages.annotations.coco_people import read_people
 from stages.annotations.densepose_coco import AnnotatedPerson, DenseSet, person_record
 from stages.annotations.image_collections import held_out
-from stages.annotations.image_folders import picture_path
+from stages.annotations.image_folders import image_path
 from stages.training.payloads import AnnotatedSet
 
 KEPT = 64
@@ -121,7 +121,7 @@ class AnnotatedPictures:
 
     def _read(self, index: int) -> LabelledPicture:
         identity = self._ids[index]
-        path = picture_path(Path(self.source.images), self._images[identity].file_name)
+        path = image_path(Path(self.source.images), self._images[identity].file_name)
         bgr = read_pixels(path)
         if bgr is None:
             raise StageError("this picture cannot be read", str(path), "get the file again")

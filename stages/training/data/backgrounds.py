@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stages.training.data.labelled_photos import DENSE, LABELS, SIDE, on_body
+from stages.training.data.labelled_photos import DENSE, LABELS, SIDE, is_chart_label
 from stages.training.data.photo_pool import PhotoPool, PoolPerson, PoolPhoto
 
 F64 = npt.NDArray[Any]
@@ -75,4 +75,4 @@ def empty(photo: PoolPhoto, window_4: F64) -> bool:
     a, b = (window_4[:2] * DENSE / SIDE).astype(int)
     wide, high = ((window_4[2:] - window_4[:2]) * DENSE / SIDE).astype(int)
     seen = photo.dense_DD[b : b + high + 1, a : a + wide + 1]
-    return bool(on_body(seen).mean() < MOST_PERSON)
+    return bool(is_chart_label(seen).mean() < MOST_PERSON)

@@ -19,13 +19,13 @@ from models.light.teachers.pose_teacher import PoseTeacher
 from pipeline.stage import Stage, StageError
 from stages.annotations.image_collections import (
     COMMERCIAL_LICENCES,
-    Picture,
-    clip,
-    coco_people,
+    SourceImage,
+    clip_frames,
+    coco_images,
+    folder_images,
     human_v2,
-    photos_below,
-    require,
-    sequence,
+    image_sequence,
+    required_path,
 )
 from stages.training.data.labelled_photos import LabelledPhoto, write_shard
 from stages.training.data.photo_labels import Teachers, label_photo
@@ -137,26 +137,26 @@ class LabelRecipe:
 
 def open_teachers(config: LabelPhotos.Config) -> Teachers:
     """The configured teachers. Raises: StageError naming the key of a path that is missing; ModelError."""
-    poses = require(config.pose_teacher, "label_photos.pose_teacher", REMEDY) if config.pose_teacher else None
+    poses = required_path(config.pose_teacher, "label_photos.pose_teacher", REMEDY) if config.pose_teacher else None
     return Teachers(
-        parts=open_part_teacher(require(config.part_teacher, "label_photos.part_teacher", REMEDY), threads=1),
-        boxes=BoxTeacher(require(config.box_teacher, "label_photos.box_teacher", REMEDY), threads=1),
+        parts=open_part_teacher(required_path(config.part_teacher, "label_photos.part_teacher", REMEDY), threads=1),
+        boxes=BoxTeacher(required_path(config.box_teacher, "label_photos.box_teacher", REMEDY), threads=1),
         poses=PoseTeacher(poses, threads=1) if poses else None,
     )
 
 
-def all_pictures(config: LabelPhotos.Config) -> Iterator[Picture]:
+def all_pictures(config: LabelPhotos.Config) -> Iterator[SourceImage]:
     """All pictures, always in the same order. Raises: StageError naming the key of a path that is missing."""
     if not (config.human_v2 or config.coco or config.photos or config.sequences or config.clips):
         raise StageError("no pictures are given", "label_photos.human_v2", REMEDY)
     if config.human_v2:
-        yield from human_v2(require(config.human_v2, "label_photos.human_v2", REMEDY), TRAINING_PHOTOS)
+        yield from human_v2(required_path(config.human_v2, "label_photos.human_v2", REMEDY), TRAINING_PHOTOS)
     if config.coco:
-        coco = require(config.coco, "label_photos.coco", REMEDY)
-        yield from coco_people(coco, "train2017", COMMERCIAL_LICENCES)
+        coco = required_path(config.coco, "label_photos.coco", REMEDY)
+        yield from coco_images(coco, "train2017", COMMERCIAL_LICENCES)
     for name in config.photos:
-        yield from photos_below(require(name, "label_photos.photos", REMEDY))
+        yield from folder_images(required_path(name, "label_photos.photos", REMEDY))
     for name in config.sequences:
-        yield from sequence(require(name, "label_photos.sequences", REMEDY), config.every)
+        yield from image_sequence(required_path(name, "label_photos.sequences", REMEDY), config.every)
     for name in config.clips:
-        yield from clip(require(name, "label_photos.clips", REMEDY), config.every)
+        yield from clip_frames(required_path(name, "label_photos.clips", REMEDY), config.every)

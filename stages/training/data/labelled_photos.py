@@ -61,7 +61,7 @@ class LabelledPhoto:
     people: tuple[PersonLabels, ...]
 
 
-def on_body(label: U8) -> Bool:
+def is_chart_label(label: U8) -> Bool:
     """Where labels name a chart; of any shape."""
     return (label > 0) & (label != IGNORE)
 

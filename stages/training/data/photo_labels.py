@@ -16,7 +16,7 @@ from models.light.teachers.box_teacher import BoxTeacher
 from models.light.teachers.part_teacher import PartTeacher
 from models.light.teachers.pose_teacher import Pose, PoseTeacher
 from models.light.teachers.turned_square import moved, turned_square
-from stages.annotations.image_collections import Picture
+from stages.annotations.image_collections import SourceImage
 from stages.training.data.labelled_photos import (
     DENSE,
     IGNORE,
@@ -52,7 +52,7 @@ class Teachers:
     poses: PoseTeacher | None
 
 
-def label_photo(picture: Picture, teachers: Teachers, seed: int) -> LabelledPhoto:
+def label_photo(picture: SourceImage, teachers: Teachers, seed: int) -> LabelledPhoto:
     """Complete a photo's boxes, guess its aspect where it is lost, and label its four largest people twice each."""
     height, width = picture.rgb_HW3.shape[:2]
     square_SS3 = np.asarray(cv2.resize(picture.rgb_HW3, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)

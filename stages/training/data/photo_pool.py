@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from pipeline.stage import StageError
 from stages.annotations.image_collections import held_out
-from stages.training.data.labelled_photos import natural_size, no_joints, on_body
+from stages.training.data.labelled_photos import is_chart_label, natural_size, no_joints
 from stages.training.data.shards import map_shard
 
 F32 = npt.NDArray[Any]
@@ -78,7 +78,7 @@ class PhotoPool:
         for i in range(len(data["person_photo"])):
             photo = place.get(int(data["person_photo"][i]))
             label = data["person_label"][i]
-            if photo is not None and on_body(label).mean() >= LEAST_BODY:
+            if photo is not None and is_chart_label(label).mean() >= LEAST_BODY:
                 self.people.append(
                     PoolPerson(
                         photo=photo,

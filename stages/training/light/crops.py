@@ -13,7 +13,7 @@ import numpy.typing as npt
 from models.light.architecture.pixels import GREY
 from models.surface.charts import mirror_uv
 from stages.training.data.backgrounds import over
-from stages.training.data.labelled_photos import IGNORE, SIDE, no_joints, on_body
+from stages.training.data.labelled_photos import IGNORE, SIDE, is_chart_label, no_joints
 from stages.training.data.photo_pool import PoolPerson, PoolPhoto
 from stages.training.data.photometry import degrade, recolour
 from stages.training.data.scene_pool import PoolScene
@@ -105,7 +105,7 @@ def cut_photo(photo: PoolPhoto, person: PoolPerson, random: np.random.Generator)
     kept = np.zeros(person.label_LL.shape, bool)
     kept[inside(cells, kept.shape)] = True
     label_LL = np.where(kept, person.label_LL, IGNORE)
-    body = on_body(label_LL)
+    body = is_chart_label(label_LL)
     if body.sum() < LEAST_LEFT:
         return photo, person
     region_4 = person.region_4 - corner_4
@@ -178,7 +178,7 @@ def photo_crop(
     per_cell = len(person.label_LL) / np.asarray(person.region_4[2:] - person.region_4[:2], np.float64)
 
     def seen_in_photo() -> F64:
-        x_K, y_K, chart_K = seen(np.where(on_body(person.label_LL), person.label_LL, 0))
+        x_K, y_K, chart_K = seen(np.where(is_chart_label(person.label_LL), person.label_LL, 0))
         xy_K2 = (np.stack([x_K, y_K], 1) / per_cell + person.region_4[:2]) / scale_2
         return np.stack([*xy_K2.T, chart_K])
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from models.light.architecture.pixels import GREY
 from stages.training.data.backgrounds import over, random_background
-from stages.training.data.labelled_photos import on_body
+from stages.training.data.labelled_photos import is_chart_label
 from stages.training.data.photo_pool import PhotoPool
 from stages.training.data.scene_pool import PoolScene
 from stages.training.light.crops import Crop, look
@@ -62,7 +62,7 @@ def covered(crop: Crop, cover_CC: U8, pixels_CC3: U8) -> Crop:
     """The crop under other pixels where a mask (0..255) says so; as it is where that leaves less than LEAST_SEEN."""
     cells = len(crop.label_GG)
     covered_GG = cv2.resize(cover_CC, (cells, cells), interpolation=cv2.INTER_AREA) > 127
-    body = on_body(crop.label_GG)
+    body = is_chart_label(crop.label_GG)
     if (body & ~covered_GG).sum() < LEAST_SEEN * body.sum():
         return crop
     return replace(

@@ -11,8 +11,8 @@ from models.arrays import U8
 from models.files.image_size import open_image
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
-from stages.video.decoding.frame_selection import Selection
-from stages.video.decoding.resizing import fitted_size, resize_to
+from stages.video.decoding.frame_selection import FrameSelection
+from stages.video.decoding.resizing import resize_to, size_within
 from stages.video.decoding.still_images import FORMATS_BY_PILLOW, known_formats, rgb_of
 
 MILLISECOND = Fraction(1, 1000)
@@ -20,7 +20,7 @@ DEFAULT_MS = 100
 """Shown by browsers for frames whose duration is 0."""
 
 
-def is_animation(path: str) -> bool:
+def is_animated_image(path: str) -> bool:
     """True for an animated WebP or AVIF, of a size that `is_still` has let pass."""
     try:
         with open_image(path, path, FORMATS_BY_PILLOW) as image:
@@ -29,10 +29,10 @@ def is_animation(path: str) -> bool:
         return False
 
 
-class Animation:
-    """Frames of one animated picture: iterate once for `(pts, rgb_HW3)`; `video` and `index` as in `Footage`."""
+class AnimatedImage:
+    """Frames of one animated picture: iterate once for `(pts, rgb_HW3)`; `video` and `index` as in `VideoFrames`."""
 
-    def __init__(self, path: str, selection: Selection, *, max_size: int | None = None) -> None:
+    def __init__(self, path: str, selection: FrameSelection, *, max_size: int | None = None) -> None:
         """Args: max_size: longest side of the frames, or None."""
         self.warnings: list[str] = []
         self.video: VideoInfo | None = None
@@ -54,7 +54,7 @@ class Animation:
             if self._selection.ends_before(number):
                 break
             self.index = index
-            size = fitted_size(rgb_HW3.shape[1], rgb_HW3.shape[0], self._max_size)
+            size = size_within(rgb_HW3.shape[1], rgb_HW3.shape[0], self._max_size)
             rgb_HW3 = resize_to(rgb_HW3, size)
             self.video = self.video or self._describe(size)
             if self._selection.passes_over(number):

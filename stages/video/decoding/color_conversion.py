@@ -15,7 +15,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from models.arrays import U8
-from stages.video.decoding.container_crop import WHOLE, Crop
+from stages.video.decoding.container_crop import WHOLE, ContainerCrop
 from stages.video.decoding.resizing import resize_to
 
 UNSPECIFIED = 2
@@ -110,7 +110,7 @@ class ToRgb:
     """Converts decoded frames of one stream to RGB of one size, as FFmpeg itself would, with the right matrix."""
 
     def __init__(
-        self, *, tone_map: Callable[[av.VideoFrame], av.VideoFrame] | None = None, crop: Crop = WHOLE
+        self, *, tone_map: Callable[[av.VideoFrame], av.VideoFrame] | None = None, crop: ContainerCrop = WHOLE
     ) -> None:
         """Args:
         tone_map: turns an HDR frame into an SDR one of an RGB format.

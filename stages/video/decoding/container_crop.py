@@ -27,7 +27,7 @@ Pixel = TypeVar("Pixel", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Crop:
+class ContainerCrop:
     """Columns and rows that are cut off at each side of a decoded picture, before it is turned upright."""
 
     left: int = 0
@@ -48,10 +48,10 @@ class Crop:
         return picture[self.top : height - self.bottom, self.left : width - self.right]
 
 
-WHOLE = Crop()
+WHOLE = ContainerCrop()
 
 
-def crop_of(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> Crop:
+def container_crop(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> ContainerCrop:
     """What the container of a stream asks to cut off; nothing where it says nothing."""
     if not set(container.format.name.split(",")) & CROPPING_FORMATS:
         return WHOLE
@@ -64,7 +64,7 @@ def crop_of(container: av.container.InputContainer, stream: av.video.stream.Vide
     except (av.FFmpegError, ValueError):  # Matroska does not know the codec
         return WHOLE
     found = {number: int.from_bytes(head[place.start : place.stop], "big") for number, place in _video(head)}
-    return Crop(
+    return ContainerCrop(
         left=found.get(LEFT, 0), right=found.get(RIGHT, 0), top=found.get(TOP, 0), bottom=found.get(BOTTOM, 0)
     )
 

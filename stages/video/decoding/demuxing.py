@@ -123,7 +123,7 @@ def packets_of(container: av.container.InputContainer, *streams: Stream) -> Iter
         return
 
 
-def is_one_picture(container: av.container.InputContainer) -> bool:
+def is_single_image(container: av.container.InputContainer) -> bool:
     """True for pictures that reach FFmpeg: of kinds that Pillow does not know, or from a URL."""
     name = container.format.name
     brand = container.metadata.get("major_brand", "")

@@ -20,7 +20,7 @@ ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """FFmpeg's own decoders of these drop the transparency that WebM can hold."""
 
 
-def decoder_of(
+def video_decoder(
     stream: av.video.stream.VideoStream, slice_threads: int = 1, frame_threads: int = 0
 ) -> av.VideoCodecContext:
     """The stream's decoder, or one that sees transparency where the stream says it has some.
@@ -42,7 +42,7 @@ def decoder_of(
     return context
 
 
-class Damage:
+class DamageReport:
     """What was wrong with a file, and where it began."""
 
     def __init__(self) -> None:
@@ -63,13 +63,13 @@ class Damage:
         return f"the file is damaged or cut short {time}after frame {self.frame}: {self.reason}"
 
 
-class VideoReader:
+class ErrorResilientDecoder:
     """Frames of one stream in the order the decoder gives them; errors are noted, not raised."""
 
     def __init__(
         self, container: av.container.InputContainer, stream: av.video.stream.VideoStream, decoder: av.VideoCodecContext
     ) -> None:
-        self.damage = Damage()
+        self.damage = DamageReport()
         self.frames = 0
         self.resized = False
         self.exhausted = False
@@ -94,7 +94,7 @@ class VideoReader:
 
     def forget_damage(self) -> None:
         """What was noted so far does not concern the frames that are wanted."""
-        self.damage = Damage()
+        self.damage = DamageReport()
 
     def count_from(self, frames: int) -> None:
         """The frame given last is the last of so many that the whole file shows up to it."""

@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class FrameSelection:
     """start ≤ seconds from the beginning < end, of those each n-th, and of those first_frame ≤ number < end_frame."""
 
     start: Fraction | None = None

@@ -15,7 +15,7 @@ from av.sidedata.sidedata import Type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class Orientation:
     """Transpose first, then mirror left–right, then mirror top–bottom."""
 
     transpose: bool = False
@@ -35,22 +35,22 @@ class Turn:
         return np.asarray(result, dtype=np.uint8)
 
 
-UPRIGHT = Turn()
+UPRIGHT = Orientation()
 
-EXIF_TURNS = {
+EXIF_ORIENTATIONS = {
     1: UPRIGHT,
-    2: Turn(mirror_x=True),
-    3: Turn(mirror_x=True, mirror_y=True),
-    4: Turn(mirror_y=True),
-    5: Turn(transpose=True),
-    6: Turn(transpose=True, mirror_x=True),
-    7: Turn(transpose=True, mirror_x=True, mirror_y=True),
-    8: Turn(transpose=True, mirror_y=True),
+    2: Orientation(mirror_x=True),
+    3: Orientation(mirror_x=True, mirror_y=True),
+    4: Orientation(mirror_y=True),
+    5: Orientation(transpose=True),
+    6: Orientation(transpose=True, mirror_x=True),
+    7: Orientation(transpose=True, mirror_x=True, mirror_y=True),
+    8: Orientation(transpose=True, mirror_y=True),
 }
 """EXIF tag 0x0112 to the move that makes the stored picture upright (CIPA DC-008, 4.6.5.1.6)."""
 
 
-def turn_of_matrix(matrix: bytes) -> Turn:
+def orientation_of_matrix(matrix: bytes) -> Orientation:
     """The quarter turn and mirroring nearest to a display matrix.
 
     Args:
@@ -59,8 +59,8 @@ def turn_of_matrix(matrix: bytes) -> Turn:
     """
     a, b, _, c, d = struct.unpack_from("<5i", matrix)
     if abs(a) + abs(d) >= abs(b) + abs(c):
-        return Turn(mirror_x=a < 0, mirror_y=d < 0)
-    return Turn(transpose=True, mirror_x=c < 0, mirror_y=b < 0)
+        return Orientation(mirror_x=a < 0, mirror_y=d < 0)
+    return Orientation(transpose=True, mirror_x=c < 0, mirror_y=b < 0)
 
 
 def is_quarter_turn(matrix: bytes) -> bool:

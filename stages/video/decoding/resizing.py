@@ -8,7 +8,7 @@ import numpy as np
 from models.arrays import U8
 
 
-def fitted_size(width: int, height: int, longest: int | None) -> tuple[int, int]:
+def size_within(width: int, height: int, longest: int | None) -> tuple[int, int]:
     """Width and height with the longest side at most `longest`, the shape kept as nearly as whole pixels allow."""
     if longest is None or max(width, height) <= longest:
         return width, height

@@ -13,7 +13,7 @@ import av.container
 import av.video.stream
 
 from stages.video.decoding.demuxing import open_container, packets_of
-from stages.video.decoding.error_resilient_decoder import VideoReader, decoder_of
+from stages.video.decoding.error_resilient_decoder import ErrorResilientDecoder, video_decoder
 
 INDEXED_FORMATS = frozenset({"mov", "matroska", "webm"})
 """Containers that know where their key frames are and what time it is there."""
@@ -29,7 +29,7 @@ NEIGHBOURS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LateStart:
+class SeekResult:
     """Frames from shortly before a time on.
 
     Attributes:
@@ -41,15 +41,15 @@ class LateStart:
     frames: Iterator[av.VideoFrame]
 
 
-def can_start_late(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> bool:
+def can_seek_accurately(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> bool:
     """Whether a file has an index to go by, and packets that can be counted in the place of frames."""
     indexed = set(container.format.name.split(",")) & INDEXED_FORMATS
     return bool(indexed) and stream.codec_context.codec.canonical_name in ONE_FRAME_A_PACKET
 
 
-def start_late(
-    reader: VideoReader, path: str, stream: av.video.stream.VideoStream, seconds: Fraction
-) -> LateStart | None:
+def seek_accurately(
+    reader: ErrorResilientDecoder, path: str, stream: av.video.stream.VideoStream, seconds: Fraction
+) -> SeekResult | None:
     """Go to a time on the file's clock; None where the file does not tell what a run from its beginning would show.
 
     After None the reader stands anywhere.
@@ -70,12 +70,12 @@ def start_late(
         before.append(frame.pts)
         neighbours.append(frame)
     else:  # the film ends before its start, or cannot be read from there
-        return LateStart(number=0, frames=iter(neighbours)) if before else None
+        return SeekResult(number=0, frames=iter(neighbours)) if before else None
     times = shown_times(path, stream.index, frame.pts)
     if not before or times is None or times[-len(before) :] != before:
         return None
     reader.count_from(len(times) + 1)
-    return LateStart(number=len(times) - len(neighbours), frames=chain(neighbours, [frame], frames))
+    return SeekResult(number=len(times) - len(neighbours), frames=chain(neighbours, [frame], frames))
 
 
 def shown_times(path: str, stream: int, until: int) -> list[int] | None:
@@ -91,7 +91,7 @@ def shown_times(path: str, stream: int, until: int) -> list[int] | None:
     with open_container(path) as container:
         video = container.streams[stream]
         assert isinstance(video, av.video.stream.VideoStream)
-        decoder = decoder_of(video)
+        decoder = video_decoder(video)
         for packet in _packets(container, video):
             if packet.dts is not None and packet.dts > until:
                 break

@@ -12,7 +12,7 @@ _alone = threading.Lock()
 
 
 @contextmanager
-def quiet_libraries() -> Iterator[None]:
+def silenced_stderr() -> Iterator[None]:
     """What libtiff, libpng and libjpeg write to standard error meanwhile is dropped, with all else there.
 
     For the reading of one picture, while nothing else of the process has to speak.

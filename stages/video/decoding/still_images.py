@@ -19,9 +19,9 @@ from models.files.image_size import FORMATS, open_image, read_pixels
 from pipeline.stage import StageError
 from stages.video.decoding import heif, raw_photos
 from stages.video.decoding.color_conversion import over_black
-from stages.video.decoding.orientation import EXIF_TURNS, UPRIGHT
+from stages.video.decoding.orientation import EXIF_ORIENTATIONS, UPRIGHT
 from stages.video.decoding.paths_and_urls import is_url
-from stages.video.decoding.silenced_stderr import quiet_libraries
+from stages.video.decoding.silenced_stderr import silenced_stderr
 
 FORMATS_BY_PILLOW = ("WEBP", "AVIF")
 """Animations of these FFmpeg does not read, or not whole."""
@@ -33,12 +33,12 @@ MORE_OF = {
 }
 """What is said where a file holds more than the one picture that is taken."""
 
-FILM_OF_JPEGS = (".mjpeg", ".mjpg")
+MJPEG_SUFFIXES = (".mjpeg", ".mjpg")
 """One JPEG after the other without a container: only the name tells them from a photo."""
 CV_SUFFIXES = (".tif", ".tiff", ".hdr", ".exr", ".pfm")
 """Pictures that Pillow may refuse (16-bit colour TIFF) and OpenCV reads."""
 
-SUFFIXES = {
+IMAGE_FORMATS = {
     ".png": "PNG",
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
@@ -55,7 +55,7 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())  # what Pillow logs o
 
 def is_still(path: str) -> bool:
     """True for a file that holds one picture, by its content. Animated files and everything else are for FFmpeg."""
-    if is_url(path) or Path(path).suffix.lower() in FILM_OF_JPEGS:
+    if is_url(path) or Path(path).suffix.lower() in MJPEG_SUFFIXES:
         return False
     if heif.is_heif(path) or raw_photos.is_raw(path):
         return True
@@ -84,13 +84,13 @@ def read_still(path: str) -> tuple[U8, list[str]]:
         with _opened(path) as image:
             if image.format == "TIFF" and raw_photos.find_full_page(path, image):
                 notes.append("the preview that the file begins with is passed over")
-            turn = EXIF_TURNS.get(_orientation(path, image), UPRIGHT)
+            turn = EXIF_ORIENTATIONS.get(_orientation(path, image), UPRIGHT)
             pages = getattr(image, "n_frames", 1)
             if pages > 1 and image.format in MORE_OF:
                 notes.append(MORE_OF[image.format].format(pages))
             rgb = _tone_mapped(path, image, notes)
             if rgb is None:
-                with quiet_libraries() if image.format == "TIFF" else nullcontext():
+                with silenced_stderr() if image.format == "TIFF" else nullcontext():
                     rgb = rgb_of(image, notes)
     except StageError:
         raise
@@ -157,7 +157,7 @@ def to_eight_bits(values: npt.NDArray[np.generic]) -> U8:
 
 def _read_by_opencv(path: str) -> U8:
     try:
-        with quiet_libraries():
+        with silenced_stderr():
             pixels = read_pixels(path, cv2.IMREAD_UNCHANGED)
     except ModelError as error:
         raise StageError(error.what, path, error.remedy) from error
@@ -171,7 +171,7 @@ def _read_by_opencv(path: str) -> U8:
     return np.ascontiguousarray(pixels8[..., 2::-1])
 
 
-def lasting_metadata(path: str) -> dict[str, bytes]:
+def copied_metadata(path: str) -> dict[str, bytes]:
     """What a picture says about itself that holds for another picture made from it: colour profile and EXIF.
 
     The orientation is taken out, since the pixels are upright by then. Empty for videos and for profiles that are not
@@ -196,7 +196,7 @@ def write_still(path: Path, rgb_HW3: U8, alpha_HW: U8 | None, kind: str, metadat
         path: where; its suffix does not matter.
         alpha_HW: transparency, kept by PNG, WebP and TIFF; the others lie over black.
         kind: one of the values of SUFFIXES.
-        metadata: from `lasting_metadata`; BMP keeps none of it.
+        metadata: from `copied_metadata`; BMP keeps none of it.
     """
     pixels = rgb_HW3
     if alpha_HW is not None:

@@ -16,13 +16,13 @@ from av.stream import Discard, Disposition, Stream
 
 from models.files.image_size import REMEDY, too_large
 from pipeline.stage import StageError
-from stages.video.decoding.demuxing import is_one_picture
+from stages.video.decoding.demuxing import is_single_image
 from stages.video.decoding.paths_and_urls import is_url
 
 RATE_KEY = "variant_bitrate"
 
 
-def is_picture_on_the_side(stream: av.video.stream.VideoStream) -> bool:
+def is_cover_art(stream: av.video.stream.VideoStream) -> bool:
     """Cover art and thumbnails are stored as video streams but are not the video."""
     return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
 
@@ -36,17 +36,17 @@ def default_video_stream(container: av.container.InputContainer, path: str) -> a
     Raises:
         StageError: there is none, or this FFmpeg cannot decode it.
     """
-    streams = [s for s in container.streams.video if not is_picture_on_the_side(s)]
+    streams = [s for s in container.streams.video if not is_cover_art(s)]
     if streams and all(stream.disposition & Disposition.dependent for stream in streams):
         what = "is a picture put together from tiles, which is read from a file alone, and not live"
         raise StageError(what, path, "name a file of this machine, or save it as JPEG or PNG")
     if not streams:
         kind = "has sound but no video" if container.streams.audio else "has no video stream"
         raise StageError(kind, path, "give a file with a video stream")
-    marked = largest_of_several(container, streams) or [s for s in streams if s.disposition & Disposition.default]
+    marked = largest_program_stream(container, streams) or [s for s in streams if s.disposition & Disposition.default]
     best = container.streams.best("video")
     chosen = marked[0] if marked else (best if best in streams else streams[0])
-    if chosen.codec_context is None and is_one_picture(container):
+    if chosen.codec_context is None and is_single_image(container):
         kind = os.path.splitext(path)[1] or container.format.name.removesuffix("_pipe")
         what = f"is a picture of a kind that cannot be read here ({kind})"
         raise StageError(what, path, "save it as PNG or JPEG")
@@ -73,42 +73,42 @@ def has_variants(container: av.container.InputContainer) -> bool:
     return container.format.name == "hls"
 
 
-def has_programmes(container: av.container.InputContainer) -> bool:
+def has_programs(container: av.container.InputContainer) -> bool:
     """Whether some streams of a container go together, and others with others."""
     return len({_company(container, stream) for stream in (*container.streams.video, *container.streams.audio)}) > 1
 
 
-def is_one_of_several(container: av.container.InputContainer) -> bool:
+def has_other_programs(container: av.container.InputContainer) -> bool:
     """Whether there are other films in a container than the one that is processed."""
-    return len(container.streams.video) > 1 and not has_variants(container) and has_programmes(container)
+    return len(container.streams.video) > 1 and not has_variants(container) and has_programs(container)
 
 
-def largest_of_several(
+def largest_program_stream(
     container: av.container.InputContainer, streams: Sequence[av.video.stream.VideoStream]
 ) -> list[av.video.stream.VideoStream]:
     """Of several films the one stream to process, none where there is one film alone.
 
     It has the largest picture that can be decoded, of equal ones the highest rate; else it is the first.
     """
-    if len(streams) < 2 or not (has_variants(container) or has_programmes(container)):
+    if len(streams) < 2 or not (has_variants(container) or has_programs(container)):
         return []
     return [max(streams, key=lambda stream: (*_size(stream), _stated_rate(stream), -stream.index))]
 
 
-def company_of(
+def streams_of_program(
     container: av.container.InputContainer, video: av.video.stream.VideoStream, among: Sequence[Stream]
 ) -> list[Stream]:
     """Of some streams those that belong to a film, in their order; all of them where there is one film alone."""
     if has_variants(container):
         sound = container.streams.best("audio", related=video)
         return [stream for stream in among if stream.type != "audio" or stream is sound]
-    if not has_programmes(container):
+    if not has_programs(container):
         return list(among)
     own = _company(container, video)
     return [stream for stream in among if _company(container, stream) == own]
 
 
-def read_only(container: av.container.InputContainer, wanted: Sequence[Stream]) -> None:
+def discard_other_streams(container: av.container.InputContainer, wanted: Sequence[Stream]) -> None:
     """Let FFmpeg pass over what nobody wants, which HLS then does not fetch either."""
     if not has_variants(container):
         return

@@ -13,20 +13,26 @@ from models.arrays import U8
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
 from stages.video.decoding.color_conversion import ToRgb, tags_of
-from stages.video.decoding.container_crop import crop_of
+from stages.video.decoding.container_crop import container_crop
 from stages.video.decoding.deinterlacing import Deinterlacer, TimedFrame
-from stages.video.decoding.demuxing import frame_rate, is_one_picture, open_container, stated_frames, stream_seconds
-from stages.video.decoding.error_resilient_decoder import VideoReader, decoder_of
-from stages.video.decoding.frame_selection import Selection
+from stages.video.decoding.demuxing import frame_rate, is_single_image, open_container, stated_frames, stream_seconds
+from stages.video.decoding.error_resilient_decoder import ErrorResilientDecoder, video_decoder
+from stages.video.decoding.frame_selection import FrameSelection
 from stages.video.decoding.hdr_tone_mapping import HDR_NAMES, SDR_TAGS, ToneMap, is_hdr
-from stages.video.decoding.orientation import UPRIGHT, Turn, display_matrix, is_quarter_turn, turn_of_matrix
-from stages.video.decoding.resizing import fitted_size
-from stages.video.decoding.seeking import SEEK_FROM_S, can_start_late, start_late
-from stages.video.decoding.stream_selection import default_video_stream, is_one_of_several, read_only
+from stages.video.decoding.orientation import (
+    UPRIGHT,
+    Orientation,
+    display_matrix,
+    is_quarter_turn,
+    orientation_of_matrix,
+)
+from stages.video.decoding.resizing import size_within
+from stages.video.decoding.seeking import SEEK_FROM_S, can_seek_accurately, seek_accurately
+from stages.video.decoding.stream_selection import default_video_stream, discard_other_streams, has_other_programs
 from stages.video.decoding.timestamps import PtsRepair, nominal_ticks
 
 
-class Footage:
+class VideoFrames:
     """Frames of one video: iterate once for `(pts, rgb_HW3)`.
 
     `video` is known from the first frame on; `index` is the number in the whole video, from 0, of the frame given last.
@@ -35,7 +41,7 @@ class Footage:
     def __init__(
         self,
         path: str,
-        selection: Selection,
+        selection: FrameSelection,
         *,
         max_size: int | None = None,
         slice_threads: int = 1,
@@ -69,8 +75,8 @@ class Footage:
     def _open(self) -> None:
         self._container = open_container(self._path)
         self._stream = default_video_stream(self._container, self._path)
-        read_only(self._container, [self._stream])
-        self._reader = VideoReader(self._container, self._stream, decoder_of(self._stream, *self._threads))
+        discard_other_streams(self._container, [self._stream])
+        self._reader = ErrorResilientDecoder(self._container, self._stream, video_decoder(self._stream, *self._threads))
 
     def close(self) -> None:
         """Release the file."""
@@ -97,7 +103,7 @@ class Footage:
                 turn = self._turn(item.frame)
                 self._to_rgb = self._conversion(item.frame)
                 shown = self._to_rgb.size(item.frame)
-                size = fitted_size(*shown, self._max_size)
+                size = size_within(*shown, self._max_size)
                 self.video = self._describe(item.frame, turn, shown, size)
             if self._selection.passes_over(number):
                 continue
@@ -115,8 +121,8 @@ class Footage:
     def _frames(self) -> Iterator[av.VideoFrame]:
         """Decoded frames, from a key frame before `start` where that saves much, else from the first one."""
         start = self._selection.start
-        if start is not None and start >= SEEK_FROM_S and can_start_late(self._container, self._stream):
-            late = start_late(self._reader, self._path, self._stream, self._beginning() + start)
+        if start is not None and start >= SEEK_FROM_S and can_seek_accurately(self._container, self._stream):
+            late = seek_accurately(self._reader, self._path, self._stream, self._beginning() + start)
             if late is not None:
                 self._skipped = late.number
                 yield from late.frames
@@ -135,7 +141,7 @@ class Footage:
             self._reader.check_complete(self._path)
         if self.video is None:
             raise self._nothing()
-        if is_one_of_several(self._container):
+        if has_other_programs(self._container):
             self.warnings.append("of several programmes in it the one with the largest picture is processed")
         if self._deinterlacer.interlaced:
             self.warnings.append(f"{self._deinterlacer.interlaced} interlaced frames were deinterlaced")
@@ -160,13 +166,13 @@ class Footage:
         reason = f" ({self._reader.damage.reason})" if self.truncated else ""
         return StageError(f"no frame of its video can be decoded{reason}", self._path, "copy or record it again")
 
-    def _turn(self, frame: av.VideoFrame) -> Turn:
+    def _turn(self, frame: av.VideoFrame) -> Orientation:
         matrix = display_matrix(frame)
         if matrix is None:
             return UPRIGHT
         if not is_quarter_turn(matrix):
             self.warnings.append("the video asks to be shown tilted; it was turned to the nearest quarter")
-        return turn_of_matrix(matrix)
+        return orientation_of_matrix(matrix)
 
     def _conversion(self, frame: av.VideoFrame) -> ToRgb:
         trc = int(frame.color_trc)
@@ -174,10 +180,10 @@ class Footage:
         if is_hdr(trc):
             tone_map = ToneMap(trc, int(frame.color_primaries))
             self.warnings.append(f"HDR video ({HDR_NAMES[trc]}) was tone-mapped to SDR (BT.709)")
-        return ToRgb(tone_map=tone_map, crop=crop_of(self._container, self._stream))
+        return ToRgb(tone_map=tone_map, crop=container_crop(self._container, self._stream))
 
     def _describe(
-        self, frame: av.VideoFrame, turn: Turn, shown: tuple[int, int], size: tuple[int, int]
+        self, frame: av.VideoFrame, turn: Orientation, shown: tuple[int, int], size: tuple[int, int]
     ) -> VideoInfo:
         tags = SDR_TAGS if is_hdr(int(frame.color_trc)) else tags_of(frame, self._stream.codec_context)
         aspect = Fraction(self._stream.sample_aspect_ratio or 1) or Fraction(1)
@@ -188,7 +194,7 @@ class Footage:
             path=self._path,
             width=width,
             height=height,
-            still=is_one_picture(self._container),
+            still=is_single_image(self._container),
             rate=self._rate / cut.every if self._rate else None,
             time_base=self._time_base,
             sample_aspect=1 / aspect if turn.transpose else aspect,

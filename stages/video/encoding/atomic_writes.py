@@ -31,7 +31,7 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def put_in_place(draft: Path, final: Path) -> None:
+def sync_and_rename(draft: Path, final: Path) -> None:
     """Give a whole file its name, durably and in one step."""
     with draft.open("rb+") as file:
         os.fsync(file.fileno())
@@ -40,7 +40,7 @@ def put_in_place(draft: Path, final: Path) -> None:
 
 
 @contextmanager
-def writing_to(path: str) -> Iterator[None]:
+def reported_write_errors(path: str) -> Iterator[None]:
     """Turn a disk that refuses into a StageError that names the output."""
     try:
         yield

@@ -22,7 +22,7 @@ SILENT_TO_S = 3600
 """A hole of more than an hour is a clock that jumped."""
 
 
-class SoundEncoder:
+class AudioEncoder:
     """Packets of one sound stream in, packets of another codec out.
 
     What it makes has no holes, since not every container tells where one is.

@@ -18,17 +18,17 @@ from pipeline.stage import StageError
 from stages.payloads import VideoInfo
 from stages.video.decoding.demuxing import open_container, packets_of
 from stages.video.decoding.stream_selection import (
-    company_of,
     default_video_stream,
-    has_programmes,
+    discard_other_streams,
+    has_programs,
     has_variants,
-    read_only,
+    streams_of_program,
 )
-from stages.video.encoding.audio_encoder import SoundEncoder
-from stages.video.encoding.audio_trimming import ShownSound, has_holes
+from stages.video.encoding.audio_encoder import AudioEncoder
+from stages.video.encoding.audio_trimming import AudioTrimmer, has_audio_gaps
 from stages.video.encoding.containers import Container
-from stages.video.encoding.packet_times import Window, seconds_of
-from stages.video.encoding.subtitles import TextPackets, is_text
+from stages.video.encoding.packet_times import TimeRange, packet_seconds
+from stages.video.encoding.subtitles import TextSubtitleEncoder, is_text
 
 if TYPE_CHECKING:
     from av.container.core import Chapter
@@ -45,10 +45,10 @@ Convert = Callable[[av.Packet | None], list[av.Packet]]
 """Turns a packet of the input into packets of the output; None = the end."""
 
 
-class Companions:
+class SideStreams:
     """The other streams of one input on their way into one output."""
 
-    def __init__(self, path: str, container: Container, window: Window) -> None:
+    def __init__(self, path: str, container: Container, window: TimeRange) -> None:
         self.warnings: list[str] = []
         self.audio = "none"
         self._source = open_container(path)
@@ -92,10 +92,10 @@ class Companions:
         """(seconds, packet) of the output's other streams, in the order they lie in the input."""
         if not self._routed:
             return
-        read_only(self._source, self._routed)
+        discard_other_streams(self._source, self._routed)
         try:
             for packet in packets_of(self._source, *self._routed):
-                if packet.size and self._window.holds(seconds_of(packet)) and not self._is_over(packet):
+                if packet.size and self._window.holds(packet_seconds(packet)) and not self._is_over(packet):
                     yield from self._converted(packet.stream.index, packet)
         except av.FFmpegError as error:
             self.warnings.append(f"sound and subtitles end early: reading failed ({error.strerror})")
@@ -104,7 +104,7 @@ class Companions:
 
     def _is_over(self, packet: av.Packet) -> bool:
         """True for words that are gone before the output begins."""
-        seconds = seconds_of(packet)
+        seconds = packet_seconds(packet)
         if packet.stream.type != "subtitle" or seconds is None or not packet.duration:
             return False
         return seconds + packet.duration * packet.time_base + self._window.shift <= 0
@@ -123,7 +123,7 @@ class Companions:
 
     def _converted(self, index: int, packet: av.Packet | None) -> Iterator[tuple[Fraction, av.Packet]]:
         for made in self._routes[index](packet):
-            yield seconds_of(made) or Fraction(0), made
+            yield packet_seconds(made) or Fraction(0), made
 
     def _tells_chapters(self, stream: Stream) -> bool:
         """MP4 tells chapters by a text track, one sample for each; the output gets its own."""
@@ -131,14 +131,14 @@ class Companions:
 
     def _add_sound(self, stream: AudioStream, output: av.container.OutputContainer) -> None:
         begin = None
-        if not self._container.timed_sound and has_holes(self._path, stream, self._window):
+        if not self._container.timed_sound and has_audio_gaps(self._path, stream, self._window):
             begin = -self._window.shift
-        elif fits(self._path, stream, self._container):
+        elif muxer_accepts(self._path, stream, self._container):
             self._copy_sound(stream, output)
             self.audio = "copied" if self.audio == "none" else self.audio
             return
         try:
-            encoder = SoundEncoder(stream, output, self._container.audio, begin)
+            encoder = AudioEncoder(stream, output, self._container.audio, begin)
         except (av.FFmpegError, ValueError) as error:
             self.warnings.append(
                 f"sound (stream {stream.index}) was left out: it neither fits {self._container.name} "
@@ -150,10 +150,10 @@ class Companions:
         self._route(stream, lambda packet: [self._moved(p) for p in encoder(packet)])
 
     def _add_subtitles(self, stream: Stream, output: av.container.OutputContainer) -> None:
-        if fits(self._path, stream, self._container):
+        if muxer_accepts(self._path, stream, self._container):
             self._copy(stream, output)
         elif self._container.text and is_text(stream):
-            text = TextPackets(stream, output, self._container.text)
+            text = TextSubtitleEncoder(stream, output, self._container.text)
             self._describe(stream, text.stream)
             self._route(stream, lambda packet: [self._moved(p) for p in text(packet)])
             self.warnings.append(
@@ -174,7 +174,7 @@ class Companions:
     def _copy_sound(self, stream: AudioStream, output: av.container.OutputContainer) -> None:
         copy = output.add_stream_from_template(stream)
         self._describe(stream, copy)
-        shown = ShownSound(self._window.shift, negative_times=self._container.negative_times)
+        shown = AudioTrimmer(self._window.shift, negative_times=self._container.negative_times)
 
         def convert(packet: av.Packet | None) -> list[av.Packet]:
             heard = [] if packet is None else shown(packet)
@@ -229,8 +229,8 @@ class Companions:
             output.set_chapters(chapters)
 
 
-class NoCompanions:
-    """Stands in for `Companions` where there is nothing beside the video."""
+class NoSideStreams:
+    """Stands in for `SideStreams` where there is nothing beside the video."""
 
     def __init__(self, *warnings: str) -> None:
         self.warnings = list(warnings)
@@ -254,18 +254,18 @@ class NoCompanions:
         """Nothing to check."""
 
 
-def companions_of(video: VideoInfo, container: Container, window: Window) -> Companions | NoCompanions:
+def side_streams_of(video: VideoInfo, container: Container, window: TimeRange) -> SideStreams | NoSideStreams:
     """What lies beside the video in its file; nothing for stills, for frames that come from no file, and for
     files that cannot be opened again."""
     if video.still or not video.path:
-        return NoCompanions()
+        return NoSideStreams()
     try:
-        return Companions(video.path, container, window)
+        return SideStreams(video.path, container, window)
     except StageError as error:
-        return NoCompanions(f"sound, subtitles and metadata were left out: {error.what}")
+        return NoSideStreams(f"sound, subtitles and metadata were left out: {error.what}")
 
 
-def fits(path: str, stream: Stream, container: Container) -> bool:
+def muxer_accepts(path: str, stream: Stream, container: Container) -> bool:
     """True when the muxer takes the stream as it is: tried out in memory, with a packet, up to the trailer.
 
     Some muxers look at what they got only when they close the file. Sound that begins late in a transport stream may
@@ -290,12 +290,12 @@ def fits(path: str, stream: Stream, container: Container) -> bool:
 def _beside_the_video(container: av.container.InputContainer, path: str) -> list[Stream]:
     """The streams that go with the one that is processed."""
     streams = list(container.streams)
-    if not (has_variants(container) or has_programmes(container)):
+    if not (has_variants(container) or has_programs(container)):
         return streams
-    return company_of(container, default_video_stream(container, path), streams)
+    return streams_of_program(container, default_video_stream(container, path), streams)
 
 
-def _moved_chapter(chapter: Chapter, window: Window) -> Chapter | None:
+def _moved_chapter(chapter: Chapter, window: TimeRange) -> Chapter | None:
     """A chapter at its time in the output, cut to the window; None when it lies outside."""
     base = chapter["time_base"] or Fraction(1, 1000)
     start, end = chapter["start"] * base, chapter["end"] * base

@@ -9,7 +9,7 @@ from av.stream import Stream
 
 from stages.video.decoding.demuxing import open_container, packets_of
 from stages.video.encoding.audio_encoder import SILENT_FROM_S
-from stages.video.encoding.packet_times import Window, seconds_of
+from stages.video.encoding.packet_times import TimeRange, packet_seconds
 
 PRIMING_S = Fraction(1, 8)
 """Encoders put up to so much sound, which is not heard, before the first that is; decoders want it as far back."""
@@ -18,7 +18,7 @@ ROUNDED_S = Fraction(1, 250)
 """Times of packets are rounded, to milliseconds in Matroska; what is shorter than this is no hole."""
 
 
-class ShownSound:
+class AudioTrimmer:
     """Packets of one sound stream in order in, those that the output takes out.
 
     What primes a decoder stays, so that a stream that nobody cut is copied bit for bit. Sound that a cut hides is left
@@ -53,12 +53,12 @@ class ShownSound:
 
     def _before(self, first: av.Packet) -> list[av.Packet]:
         """Of the hidden packets those that prime the decoder for the first one that is heard."""
-        begin, hidden = seconds_of(first), self._hidden
+        begin, hidden = packet_seconds(first), self._hidden
         self._hidden = []
         if begin is None or not hidden:
             self._primes = first.has_sidedata("skip_samples")
             return hidden
-        leads = [begin - (seconds_of(packet) or Fraction(0)) for packet in hidden]
+        leads = [begin - (packet_seconds(packet) or Fraction(0)) for packet in hidden]
         self._primes = max(leads) <= PRIMING_S
         if self._primes:
             return hidden
@@ -67,7 +67,7 @@ class ShownSound:
 
     def _is_early(self, packet: av.Packet) -> bool:
         """Whether more than half of a packet lies before the output's beginning, and cannot be told to."""
-        seconds = seconds_of(packet)
+        seconds = packet_seconds(packet)
         if self._negative_times or seconds is None:
             return False
         begin = seconds + self._shift
@@ -87,12 +87,12 @@ class ShownSound:
         return packet
 
 
-def has_holes(path: str, stream: Stream, window: Window) -> bool:
+def has_audio_gaps(path: str, stream: Stream, window: TimeRange) -> bool:
     """True when sound that has no times would be clearly early: it begins late, or pieces of it are missing."""
     due, early = -window.shift, Fraction(0)
     with open_container(path) as source:
         for packet in packets_of(source, source.streams[stream.index]):
-            seconds = seconds_of(packet)
+            seconds = packet_seconds(packet)
             if not packet.size or packet.is_discard or seconds is None or not window.holds(seconds):
                 continue
             early += seconds - due if seconds - due > ROUNDED_S else 0

@@ -23,9 +23,9 @@ from stages.video.decoding.timestamps import (
     output_time_base,
     strictly_increasing,
 )
-from stages.video.encoding.audio_subtitles_metadata import companions_of
+from stages.video.encoding.audio_subtitles_metadata import side_streams_of
 from stages.video.encoding.containers import Container
-from stages.video.encoding.packet_times import Window
+from stages.video.encoding.packet_times import TimeRange
 from stages.video.encoding.segment_encoder import SAME_BYTES, EncoderSpec, read_packets
 from stages.video.encoding.segment_manifest import Segment
 
@@ -38,7 +38,7 @@ OWN_TAGS = frozenset({"prores_ks", "prores", "prores_aw"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Joined:
+class ConcatenatedVideo:
     """What became of a join: frames, `audio` for the report, and what could not be kept."""
 
     frames: int
@@ -46,7 +46,7 @@ class Joined:
     warnings: list[str]
 
 
-def shift_of(video: VideoInfo, first_pts: int) -> Fraction:
+def time_shift(video: VideoInfo, first_pts: int) -> Fraction:
     """Seconds by which all times move between input and output; 0 unless there is a reason.
 
     A run from `start` begins at 0 there; times before 0 do not exist in files; a clock that started
@@ -58,7 +58,7 @@ def shift_of(video: VideoInfo, first_pts: int) -> Fraction:
     return -first if first < 0 or first > LATEST_START_S else Fraction(0)
 
 
-def join(
+def concatenate_segments(
     folder: Path,
     segments: Sequence[Segment],
     spec: EncoderSpec,
@@ -67,7 +67,7 @@ def join(
     draft: Path,
     *,
     until: Fraction | None = None,
-) -> Joined:
+) -> ConcatenatedVideo:
     """Write all segments, and what the input holds beside its video, into one file.
 
     Args:
@@ -76,12 +76,12 @@ def join(
         until: seconds on the input's clock after which sound and subtitles are left out; None = the input's end.
     """
     source_pts = [pts for segment in segments for pts in segment.pts]
-    shift = shift_of(video, source_pts[0])
+    shift = time_shift(video, source_pts[0])
     tick = output_time_base(video.time_base, container.name) if not container.constant_rate else 1 / spec.rate
     pts = strictly_increasing([TickMap(source=video.time_base, output=tick, shift=shift)(p) for p in source_pts])
     ends = [end for end in (video.cut_end, until) if end is not None]
-    window = Window(start=video.cut_start, end=min(ends) if ends else None, shift=shift)
-    companions = companions_of(video, container, window)
+    window = TimeRange(start=video.cut_start, end=min(ends) if ends else None, shift=shift)
+    companions = side_streams_of(video, container, window)
     try:
         with _output(draft, container, tick, companions.sample_rates()) as output:
             stream = _add_video(output, folder / segments[0].name, spec, tick)
@@ -91,7 +91,7 @@ def join(
             refused = _write(output, stream, heapq.merge(frames, companions.packets(), key=lambda item: item[0]))
         companions.check_metadata(draft)
         said = _shift_said(shift, video) + companions.warnings + refused
-        return Joined(frames=len(pts), audio=companions.audio, warnings=said)
+        return ConcatenatedVideo(frames=len(pts), audio=companions.audio, warnings=said)
     finally:
         companions.close()
 

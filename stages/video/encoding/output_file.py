@@ -10,13 +10,13 @@ from filelock import FileLock, Timeout
 
 from pipeline.stage import CLAIM, PARTS, WHOLE, StageError, fitting_name, working_folder
 from stages.video.decoding.paths_and_urls import is_url
-from stages.video.encoding.atomic_writes import put_in_place, sync_file
+from stages.video.encoding.atomic_writes import sync_and_rename, sync_file
 
 PATIENCE_S = 5.0
 """For a process that was killed, and whose successor is quicker than the system in letting go of its claim."""
 
 
-class Destination:
+class OutputFile:
     """One output file on its way."""
 
     def __init__(self, path: str, source: str, *, overwrite: bool) -> None:
@@ -65,7 +65,7 @@ class Destination:
             with (self.folder / WHOLE).open("w", encoding="utf-8") as file:
                 json.dump({"size": facts.st_size, "mtime_ns": facts.st_mtime_ns}, file)
                 sync_file(file)
-        put_in_place(draft, Path(self.path))
+        sync_and_rename(draft, Path(self.path))
         self.discard()
 
     def publish_part(self, draft: Path) -> str:
@@ -82,7 +82,7 @@ class Destination:
         while _same_file(str(part), self._source):
             part = final.with_name(fitting_name(final.stem, f".partial-{count}{final.suffix}"))
             count += 1
-        put_in_place(draft, part)
+        sync_and_rename(draft, part)
         return str(part)
 
     def tidy(self) -> None:

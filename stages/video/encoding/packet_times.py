@@ -9,7 +9,7 @@ import av
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class TimeRange:
     """Which times of the input go into the output, and by how much they move. All in seconds."""
 
     start: Fraction | None = None
@@ -23,7 +23,7 @@ class Window:
         )
 
 
-def seconds_of(packet: av.Packet) -> Fraction | None:
+def packet_seconds(packet: av.Packet) -> Fraction | None:
     """When a packet is shown or heard, on its file's clock; None where nothing says it."""
     ticks = packet.pts if packet.pts is not None else packet.dts
     return None if ticks is None or packet.time_base is None else ticks * packet.time_base

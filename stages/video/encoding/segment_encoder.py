@@ -28,7 +28,7 @@ from stages.video.decoding.timestamps import FALLBACK_RATE, reorder_delay
 from stages.video.encoding.atomic_writes import sync_file, sync_folder
 from stages.video.encoding.containers import Container
 from stages.video.encoding.segment_manifest import Segment, append_manifest
-from stages.video.encoding.thread_priority import priority_kept
+from stages.video.encoding.thread_priority import thread_priority_kept
 
 START_CODE_FILTERS = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
 LONGEST_DELAY = 64
@@ -92,7 +92,7 @@ class SegmentEncoder:
 
     def add(self, rgb_HW3: U8, pts: int) -> None:
         """Encode the next frame; `pts` in source ticks."""
-        frame = self._from_rgb(fitted(rgb_HW3, self._spec))
+        frame = self._from_rgb(resized_for_encoder(rgb_HW3, self._spec))
         frame.pts, frame.time_base = len(self._pts), 1 / self._spec.rate
         self._pts.append(pts)
         self._mux(self._stream.encode(frame))
@@ -118,7 +118,7 @@ class SegmentEncoder:
         for packet in packets:
             assert packet.pts is not None and packet.time_base is not None
             self._coded.append(round(packet.pts * packet.time_base * self._spec.rate))
-            self._container.mux(with_own_dts(packet, len(self._coded)))
+            self._container.mux(with_new_dts(packet, len(self._coded)))
 
 
 def _video_stream(container: av.container.OutputContainer, spec: EncoderSpec) -> av.VideoStream:
@@ -132,7 +132,7 @@ def _video_stream(container: av.container.OutputContainer, spec: EncoderSpec) ->
     context.colorspace, context.color_range = spec.tags.matrix, 2 if spec.tags.full_range else 1
     # Whole frames side by side where an encoder can: x264's slices wait for each other, and make larger files.
     context.thread_count, context.thread_type = spec.threads, "AUTO"
-    with priority_kept():
+    with thread_priority_kept():
         context.open(strict=False)
     return stream
 
@@ -154,7 +154,7 @@ def check_encoder(spec: EncoderSpec, container: Container, path: str) -> None:
             stream = _video_stream(trial, spec)
             packets = [*stream.encode(frame), *stream.encode(None)]
             for count, packet in enumerate(packets, start=1):
-                trial.mux(with_own_dts(packet, count))
+                trial.mux(with_new_dts(packet, count))
     except (av.FFmpegError, ValueError) as error:
         reason = error.strerror if isinstance(error, av.FFmpegError) else str(error)
         raise StageError(
@@ -164,7 +164,7 @@ def check_encoder(spec: EncoderSpec, container: Container, path: str) -> None:
         ) from error
 
 
-def with_own_dts(packet: av.Packet, count: int) -> av.Packet:
+def with_new_dts(packet: av.Packet, count: int) -> av.Packet:
     """The packet with a DTS by its place in coded order: libx265 makes them up for videos of one or two frames.
 
     Args:
@@ -176,7 +176,7 @@ def with_own_dts(packet: av.Packet, count: int) -> av.Packet:
     return packet
 
 
-def fitted(rgb_HW3: U8, spec: EncoderSpec) -> U8:
+def resized_for_encoder(rgb_HW3: U8, spec: EncoderSpec) -> U8:
     """The picture in the encoder's size: stretched to `picture`, its last column and row repeated to fill the rest."""
     rgb_HW3 = resize_to(rgb_HW3, spec.picture)
     right, below = spec.width - rgb_HW3.shape[1], spec.height - rgb_HW3.shape[0]

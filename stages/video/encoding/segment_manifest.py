@@ -54,7 +54,7 @@ def read_manifest(folder: Path) -> list[Segment]:
     return segments
 
 
-def keep_manifest(folder: Path, count: int) -> list[Segment]:
+def truncate_manifest(folder: Path, count: int) -> list[Segment]:
     """The first `count` segments; what the manifest holds beyond them is taken out, since it will be made again.
 
     Raises:

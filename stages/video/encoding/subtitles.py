@@ -28,7 +28,7 @@ def is_text(stream: Stream) -> bool:
     return stream.codec_context is not None and stream.codec_context.codec.canonical_name in TEXT_CODECS
 
 
-class TextPackets:
+class TextSubtitleEncoder:
     """Packets of one text subtitle stream in, packets of another text codec out."""
 
     def __init__(self, source: Stream, output: av.container.OutputContainer, codec: str) -> None:
@@ -44,16 +44,16 @@ class TextPackets:
 
     def __call__(self, packet: av.Packet | None) -> list[av.Packet]:
         """The same words at the same times."""
-        words = "" if packet is None else plain_words(bytes(packet), self._from)
+        words = "" if packet is None else plain_text(bytes(packet), self._from)
         if packet is None or not words:
             return []
-        made = av.Packet(text_payload(words, self._to))
+        made = av.Packet(subtitle_payload(words, self._to))
         made.stream, made.time_base = self.stream, packet.time_base
         made.pts, made.dts, made.duration = packet.pts, packet.dts or packet.pts, packet.duration
         return [made]
 
 
-def plain_words(payload: bytes, codec: str) -> str:
+def plain_text(payload: bytes, codec: str) -> str:
     """The text of a subtitle packet as FFmpeg's demuxers give it, without markup.
 
     Args:
@@ -69,7 +69,7 @@ def plain_words(payload: bytes, codec: str) -> str:
     return re.sub(r"</?[A-Za-z][^>]*>", "", text).strip()
 
 
-def text_payload(words: str, codec: str) -> bytes:
+def subtitle_payload(words: str, codec: str) -> bytes:
     """The packet content that holds words: a length before it in MP4 (3GPP timed text), bare elsewhere."""
     data = words.encode()
     return struct.pack(">H", len(data)) + data if codec == "mov_text" else data

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextmanager
-def priority_kept() -> Iterator[None]:
+def thread_priority_kept() -> Iterator[None]:
     """This thread, and those started meanwhile, keep the priority that this one has.
 
     Opened by root, as in most containers, SVT-AV1 gives its threads and the one that opens it the highest real-time

@@ -14,7 +14,7 @@ from stages.payloads import U8, SegmentWritten, VideoInfo
 from stages.video.decoding.color_conversion import RGB_TAGS, ColorTags
 from stages.video.decoding.timestamps import nominal_ticks
 from stages.video.encoding.codec_options import Preset, encoder_options, with_memory_bounded
-from stages.video.encoding.concatenation import Joined, join
+from stages.video.encoding.concatenation import ConcatenatedVideo, concatenate_segments
 from stages.video.encoding.containers import (
     ASPECT_IN_STREAM,
     FULL_RANGE_ONLY,
@@ -25,11 +25,11 @@ from stages.video.encoding.containers import (
     pixel_format,
 )
 from stages.video.encoding.segment_encoder import EncoderSpec, SegmentEncoder, check_encoder, encoder_rate
-from stages.video.encoding.segment_manifest import Segment, keep_manifest, read_manifest
+from stages.video.encoding.segment_manifest import Segment, read_manifest, truncate_manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordingSettings:
+class VideoWriterSettings:
     """The user's wishes; see `Encode.Config`.
 
     `pixels`: FFmpeg's pixel format; None = the encoder's nearest to yuv420p. With one named, pictures keep their size.
@@ -43,10 +43,10 @@ class RecordingSettings:
     pixels: str | None = None
 
 
-class Recording:
+class VideoWriter:
     """Frames of one stream in, `draft` out; everything lies in one working folder."""
 
-    def __init__(self, folder: Path, path: str, video: VideoInfo, settings: RecordingSettings) -> None:
+    def __init__(self, folder: Path, path: str, video: VideoInfo, settings: VideoWriterSettings) -> None:
         """Args: path: the final name, which says the container and is named in errors.
 
         Raises:
@@ -98,7 +98,7 @@ class Recording:
                 )
             self._unannounced.clear()
 
-    def finish(self, *, early: bool = False) -> Joined:
+    def finish(self, *, early: bool = False) -> ConcatenatedVideo:
         """Close the last segment and join all of them into `draft`; early: sound ends where the video does."""
         if self._open is not None:
             self._close_segment()
@@ -106,7 +106,9 @@ class Recording:
         if early:
             last = Fraction(self._segments[-1].pts[-1])
             until = (last + nominal_ticks(self._video.rate, self._video.time_base)) * self._video.time_base
-        joined = join(self._folder, self._segments, self._spec, self._video, self._container, self.draft, until=until)
+        joined = concatenate_segments(
+            self._folder, self._segments, self._spec, self._video, self._container, self.draft, until=until
+        )
         joined.warnings.extend([*self._size_said(), *self._notes])
         return joined
 
@@ -123,7 +125,7 @@ class Recording:
         if not state:
             return
         kept = json.loads(state)
-        self._segments = keep_manifest(self._folder, kept["segments"])
+        self._segments = truncate_manifest(self._folder, kept["segments"])
         self._notes = kept["notes"]
         self._first_pts = self._segments[0].pts[0] if self._segments else None
 
@@ -175,7 +177,7 @@ class Recording:
         return said
 
 
-def encoder_spec(video: VideoInfo, container: Container, settings: RecordingSettings, path: str) -> EncoderSpec:
+def encoder_spec(video: VideoInfo, container: Container, settings: VideoWriterSettings, path: str) -> EncoderSpec:
     """What decides the bytes of the segments. Raises StageError where codec and container do not fit."""
     codec = encoder_for(settings.codec, container, path)
     square = container.name in ("matroska", "webm") and codec not in ASPECT_IN_STREAM

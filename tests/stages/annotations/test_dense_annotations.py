@@ -16,7 +16,7 @@ from models.files.data_pickle import read_data_pickle
 from models.metrics.instances import AnnotatedPoints
 from models.surface.charts import COARSE_OF_CHART
 from pipeline.stage import StageError
-from stages.annotations.coco_masks import as_text, mask_of, run_lengths
+from stages.annotations.coco_masks import decode_mask, encode_mask, run_lengths
 from stages.annotations.densepose_coco import (
     DAMAGES,
     AnnotatedImage,
@@ -234,7 +234,7 @@ def test_no_junk_gets_through_or_breaks_the_reader(tmp_path: Path) -> None:
         for one in read.people:
             assert np.isfinite(one.box_4).all()
             for mask in one.part_masks or ():
-                assert mask is None or mask_of(mask).shape == (256, 256)
+                assert mask is None or decode_mask(mask).shape == (256, 256)
             if one.points is not None:
                 assert {len(one.points.x_M), len(one.points.y_M), len(one.points.u_M)} == {len(one.points)}
                 assert np.isfinite([one.points.x_M, one.points.y_M, one.points.u_M, one.points.v_M]).all()
@@ -252,7 +252,7 @@ def test_run_lengths_are_pycocotools_own() -> None:
         bounds = np.concatenate([[0], change, [flat.size]])
         expected = ([0] if flat[0] else []) + np.diff(bounds).tolist()
         assert run_lengths(rle["counts"]) == expected
-        assert np.array_equal(mask_of(as_text(drawn)), drawn)
+        assert np.array_equal(decode_mask(encode_mask(drawn)), drawn)
 
 
 def real_person(shared: Path) -> tuple[AnnotatedPerson, np.ndarray]:

@@ -14,7 +14,7 @@ import pytest
 from models.surface.body import COCO_KEYPOINTS
 from pipeline.stage import Job, StageError
 from stages.annotations.coco_people import read_people
-from stages.annotations.image_collections import coco_people
+from stages.annotations.image_collections import coco_images
 from stages.evaluation.truth import TruePicture
 from stages.evaluation.truths import Truths
 from stages.training.data.annotated_pictures import AnnotatedPictures
@@ -304,5 +304,5 @@ def test_photos_that_are_labelled_for_a_training_have_people_alone(tmp_path: Pat
     (tmp_path / "train2017").mkdir()
     path = stored(tmp_path / "train2017", labelled(0, 1))
     path.rename(tmp_path / "annotations" / "person_keypoints_train2017.json")
-    pictures = list(coco_people(tmp_path, "train2017", None))
+    pictures = list(coco_images(tmp_path, "train2017", None))
     assert [one.box_M4.tolist() for one in pictures if one.box_M4 is not None] == [[[2, 3, 22, 33]]] * 2

@@ -15,7 +15,7 @@ from pipeline.stage import Job
 from stages.live.live_decode import LiveDecode
 from stages.live.source_settings import SourceSettings
 from stages.payloads import FrameChunk
-from stages.video.decoding.orientation import EXIF_TURNS
+from stages.video.decoding.orientation import EXIF_ORIENTATIONS
 from tests.stages.training.made_crops import with_crop
 from tests.stages.video.made_camera import PICTURE, camera_jpeg, film_of_jpegs
 from tests.stages.video.made_footage import HEIGHT, WIDTH, numbered, write_video
@@ -57,7 +57,7 @@ def test_exif_rotation_in_the_frames_of_a_camera(served: tuple[Path, str], orien
     film_of_jpegs(folder / "in.avi", [camera_jpeg(PICTURE, orientation)] * 8)
     chunks, facts = watched(f"{address}/in.avi")
     assert facts["frames_received"] == 8 and chunks
-    assert chunks[0].rgb_THW3.shape[1:] == EXIF_TURNS[orientation].apply(PICTURE).shape
+    assert chunks[0].rgb_THW3.shape[1:] == EXIF_ORIENTATIONS[orientation].apply(PICTURE).shape
 
 
 def test_the_largest_variant_of_a_playlist_is_read(served: tuple[Path, str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import av
 import numpy as np
 
-from stages.video.encoding.thread_priority import priority_kept
+from stages.video.encoding.thread_priority import thread_priority_kept
 from tests.stages.video.made_footage import numbered
 
 RATE = 48_000
@@ -25,7 +25,7 @@ def film_with_clicks(path: Path, seconds: int, *, sound: str = "aac", clicks: Se
     tone = (np.sin(2 * np.pi * 1000 * np.arange(480) / RATE) * 20_000).astype(np.int16)
     for time in times:
         wave[round(time * RATE) : round(time * RATE) + len(tone)] = tone
-    with priority_kept(), av.open(str(path), "w") as output:
+    with thread_priority_kept(), av.open(str(path), "w") as output:
         video: Any = output.add_stream("libx264", rate=FRAMES, options={"crf": "20", "bf": "2", "g": "40"})
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         track: Any = output.add_stream(sound, rate=RATE, layout="mono")

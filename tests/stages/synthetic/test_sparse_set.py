@@ -15,7 +15,7 @@ from models.surface.chart_lookup import ChartLookup, corner_mean
 from models.surface.charted_mesh import open_body_mesh
 from models.surface.charts import COARSE_OF_CHART
 from pipeline.stage import Job, StageError
-from stages.annotations.coco_masks import mask_of
+from stages.annotations.coco_masks import decode_mask
 from stages.annotations.densepose_coco import read_dense_set
 from stages.synthetic.simulated import ERROR_OF_CHART, MOST_POINTS, annotate, erring
 from stages.synthetic.sparse_set import SparseSet
@@ -90,9 +90,9 @@ def test_part_masks_are_the_parts_over_the_box() -> None:
         assert person.part_masks is not None
         for part, mask in enumerate(person.part_masks, start=1):
             share = np.mean(coarse == part)
-            drawn = 0.0 if mask is None else mask_of(mask).mean()
+            drawn = 0.0 if mask is None else decode_mask(mask).mean()
             assert drawn == pytest.approx(share, abs=0.03 + 0.1 * share)
-        assert np.array_equal(mask_of(person.rest["segmentation"]), made.instance_HW == number)
+        assert np.array_equal(decode_mask(person.rest["segmentation"]), made.instance_HW == number)
         assert person.rest["area"] == (made.instance_HW == number).sum()
 
 

@@ -17,11 +17,11 @@ from models.surface.body import COCO_KEYPOINTS
 from pipeline.stage import StageError
 from stages.annotations.image_collections import (
     COMMERCIAL_LICENCES,
-    Frame,
-    coco_people,
+    NamedFrame,
+    coco_images,
+    folder_images,
     held_out,
     human_v2,
-    photos_below,
     sampled_frames,
 )
 from stages.training.data.label_photos import LabelPhotos, all_pictures
@@ -159,7 +159,7 @@ def test_photos_below_a_folder_are_read_in_order_and_need_no_annotation(tmp_path
             path.write_text("no photo")
         else:
             assert cv2.imwrite(str(path), np.full((8, 6, 3), (0, 0, 20 * red), np.uint8))
-    found = list(photos_below(tmp_path / "things"))
+    found = list(folder_images(tmp_path / "things"))
     assert [picture.name for picture in found] == ["things/a.jpeg", "things/b.PNG", "things/cups/a.jpg"]
     assert [round(picture.rgb_HW3[..., 0].mean() / 20) for picture in found] == [1, 2, 9]
     assert all(picture.box_M4 is None and not picture.stretched for picture in found)
@@ -167,7 +167,7 @@ def test_photos_below_a_folder_are_read_in_order_and_need_no_annotation(tmp_path
 
 def test_a_folder_without_photos_is_named(tmp_path: Path) -> None:
     with pytest.raises(StageError, match="no photos are below it"):
-        list(photos_below(tmp_path))
+        list(folder_images(tmp_path))
     with pytest.raises(StageError, match=r"label_photos\.photos"):
         list(all_pictures(LabelPhotos.Config(photos=(str(tmp_path / "absent"),))))
 
@@ -180,7 +180,7 @@ def test_only_commercial_licences_trained_the_shipped_weights(root: Path, shared
     document = json.loads((folder / "annotations" / "instances_train2017.json").read_text())
     near = {image["file_name"]: image["license"] for image in document["images"]}
     assert {name: licence for name, licence in card.items() if name in near}.items() <= near.items()
-    read = [picture.name for picture in coco_people(folder, "train2017", COMMERCIAL_LICENCES)]
+    read = [picture.name for picture in coco_images(folder, "train2017", COMMERCIAL_LICENCES)]
     assert read
     assert {name.removeprefix("coco_train2017/") for name in read} <= set(card)
     scored = json.loads((folder / "annotations" / "instances_val2017.json").read_text())
@@ -198,7 +198,7 @@ def test_the_photo_list_holds_what_the_card_says() -> None:
 
 
 def test_coco_boxes_are_corners(shared: Path) -> None:
-    picture = next(coco_people(shared / "assets" / "images" / "coco_mini", "val2017", None))
+    picture = next(coco_images(shared / "assets" / "images" / "coco_mini", "val2017", None))
     assert picture.name == "coco_val2017/000000397133.jpg"
     first = next(box for box in picture.box_M4 if abs(box[0] - 388.66) < 0.01)
     np.testing.assert_allclose(first, [388.66, 69.92, 388.66 + 109.41, 69.92 + 277.62], atol=1e-2)
@@ -213,7 +213,7 @@ def test_people_annotated_without_keypoints_have_their_boxes(tmp_path: Path) -> 
     people[1]["keypoints"] = [1, 2, 2] * 17
     document = {"images": [{"id": 1, "file_name": "a.jpg", "license": 4}], "annotations": people}
     (tmp_path / "annotations" / "person_keypoints_train2017.json").write_text(json.dumps(document))
-    (picture,) = coco_people(tmp_path, "train2017", COMMERCIAL_LICENCES)
+    (picture,) = coco_images(tmp_path, "train2017", COMMERCIAL_LICENCES)
     assert picture.box_M4.tolist() == [[1, 2, 4, 6], [5, 6, 12, 14]]
     assert picture.keypoint_M173.tolist() == [[[0, 0, 0]] * 17, [[1, 2, 2]] * 17]
 
@@ -238,6 +238,6 @@ def test_shards_are_mapped_as_they_were_saved(tmp_path: Path) -> None:
 
 
 def test_every_fourth_frame_of_a_video_is_taken() -> None:
-    frames: list[Frame] = [(f"clip/{i}", partial(np.full, (2, 2, 3), i, np.uint8)) for i in range(10)]
+    frames: list[NamedFrame] = [(f"clip/{i}", partial(np.full, (2, 2, 3), i, np.uint8)) for i in range(10)]
     taken = list(sampled_frames(frames, every=4))
     assert [(one.name, one.rgb_HW3[0, 0, 0]) for one in taken] == [(f"clip/{i}", i) for i in (0, 4, 8)]

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from stages.video.encoding.thread_priority import priority_kept
+from stages.video.encoding.thread_priority import thread_priority_kept
 
 U8 = npt.NDArray[np.uint8]
 
@@ -58,7 +58,7 @@ def write_video(
         sound: encoders of sound streams, each as long as the video.
     """
     times = list(range(len(pictures))) if pts is None else list(pts)
-    with priority_kept(), av.open(str(path), "w", options=muxer_options or {}) as output:
+    with thread_priority_kept(), av.open(str(path), "w", options=muxer_options or {}) as output:
         stream: Any = output.add_stream(
             codec,
             rate=30,

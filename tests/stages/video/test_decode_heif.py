@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from pipeline.stage import StageError
-from stages.video.decoding.demuxing import is_one_picture, open_container
+from stages.video.decoding.demuxing import is_single_image, open_container
 from stages.video.decoding.hdr_tone_mapping import sdr_code
 from tests.stages.video.made_footage import numbered, write_video
 from tests.stages.video.test_decode_stills import PICTURE, still
@@ -165,4 +165,4 @@ def test_a_picture_without_tiles_is_one_to_ffmpeg_too(tmp_path: Path) -> None:
         (write_video(tmp_path / "in.mp4", [numbered(0)]), False),
     ):
         with open_container(str(path)) as container:
-            assert is_one_picture(container) == still_one
+            assert is_single_image(container) == still_one

@@ -67,12 +67,12 @@ def assert_starts_late(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[bool
     went: list[bool] = []
 
     def noted(*arguments: Any) -> Any:
-        late = start_late(*arguments)
+        late = seek_accurately(*arguments)
         went.append(late is not None)
         return late
 
-    start_late = video_frames.start_late
-    monkeypatch.setattr(video_frames, "start_late", noted)
+    seek_accurately = video_frames.seek_accurately
+    monkeypatch.setattr(video_frames, "seek_accurately", noted)
     with av.open(str(path)) as container:
         begin = Fraction(container.start_time or 0, av.time_base)
         base = Fraction(container.streams.video[0].time_base or 1)

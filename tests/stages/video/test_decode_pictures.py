@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from stages.video.decoding.hdr_tone_mapping import compress, hlg_nits, pq_nits, sdr_code
-from stages.video.decoding.orientation import EXIF_TURNS, Turn, turn_of_matrix
+from stages.video.decoding.orientation import EXIF_ORIENTATIONS, Orientation, orientation_of_matrix
 from stages.video.decoding.video_frames import display_matrix
 from tests.stages.video.made_footage import HEIGHT, WIDTH, frames_of, number_in, numbered, write_video
 from tests.stages.video.video_runs import decoded, transcode
@@ -73,7 +73,7 @@ def test_every_display_matrix_is_undone() -> None:
         matrix = np.array([a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30], "<i4").tobytes()
         shown = {(a * x + c * y, b * x + d * y): picture[y, x] for y in range(2) for x in range(3)}
         left, top = min(x for x, _ in shown), min(y for _, y in shown)
-        result = turn_of_matrix(matrix).apply(picture)
+        result = orientation_of_matrix(matrix).apply(picture)
         assert all((result[y - top, x - left] == value).all() for (x, y), value in shown.items())
 
 
@@ -90,7 +90,7 @@ def test_exif_orientations_are_the_eight_moves() -> None:
         8: np.rot90(picture),
     }
     for orientation, upright in expected.items():
-        turn: Turn = EXIF_TURNS[orientation]
+        turn: Orientation = EXIF_ORIENTATIONS[orientation]
         assert (turn.apply(picture) == upright).all(), orientation
         assert turn.size(3, 2) == upright.shape[1::-1]
 

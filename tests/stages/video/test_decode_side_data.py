@@ -11,10 +11,10 @@ from PIL import Image
 
 from pipeline.stage import StageError
 from stages.live.address import read_address
-from stages.video.decoding.frame_selection import Selection
-from stages.video.decoding.orientation import EXIF_TURNS
+from stages.video.decoding.frame_selection import FrameSelection
+from stages.video.decoding.orientation import EXIF_ORIENTATIONS
 from stages.video.decoding.paths_and_urls import local_path
-from stages.video.decoding.video_frames import Footage
+from stages.video.decoding.video_frames import VideoFrames
 from tests.stages.video.made_camera import PICTURE, camera_jpeg, film_of_jpegs
 from tests.stages.video.made_footage import numbered
 from tests.stages.video.made_heif import heif_photo
@@ -38,7 +38,7 @@ def test_exif_in_each_frame_of_a_film_ends_no_run(tmp_path: Path, suffix: str, o
     film = film_of_jpegs(tmp_path / f"in.{suffix}", [camera_jpeg(PICTURE, orientation)] * 8)
     chunks, facts = decoded(film)
     assert facts["frames_in"] == 8 and not facts["truncated"]
-    expected = EXIF_TURNS[orientation].apply(PICTURE)
+    expected = EXIF_ORIENTATIONS[orientation].apply(PICTURE)
     assert corners(chunks[0].rgb_THW3[0]) == corners(expected)
     assert (chunks[0].video.height, chunks[0].video.width) == expected.shape[:2]
 
@@ -55,14 +55,14 @@ def test_exif_turns_a_heif_photo_that_has_no_turn_of_its_own(tmp_path: Path, ori
     path = tmp_path / "in.heic"
     path.write_bytes(heif_photo(PICTURE, orientation, version=version))
     chunks, _ = decoded(path)
-    assert corners(chunks[0].rgb_THW3[0]) == corners(EXIF_TURNS[orientation].apply(PICTURE))
+    assert corners(chunks[0].rgb_THW3[0]) == corners(EXIF_ORIENTATIONS[orientation].apply(PICTURE))
 
 
 def test_a_heif_photo_with_a_turn_of_its_own_is_turned_once(tmp_path: Path) -> None:
     path = tmp_path / "in.heic"
     path.write_bytes(heif_photo(PICTURE, 6, irot=3))
     chunks, _ = decoded(path)
-    assert corners(chunks[0].rgb_THW3[0]) == corners(EXIF_TURNS[6].apply(PICTURE))
+    assert corners(chunks[0].rgb_THW3[0]) == corners(EXIF_ORIENTATIONS[6].apply(PICTURE))
 
 
 @pytest.mark.parametrize("cut", [20, 60, 120, 200, 300])
@@ -80,8 +80,8 @@ def test_exif_turns_photos_of_every_kind_once(tmp_path: Path, suffix: str, orien
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.fromarray(PICTURE).save(path, exif=exif)
-    by_pillow, by_ffmpeg = decoded(path)[0][0].rgb_THW3[0], next(iter(Footage(str(path), Selection())))[1]
-    expected = EXIF_TURNS[orientation].apply(PICTURE)
+    by_pillow, by_ffmpeg = decoded(path)[0][0].rgb_THW3[0], next(iter(VideoFrames(str(path), FrameSelection())))[1]
+    expected = EXIF_ORIENTATIONS[orientation].apply(PICTURE)
     assert corners(by_pillow) == corners(by_ffmpeg) == corners(expected)
 
 
@@ -91,7 +91,7 @@ def test_a_photo_named_by_a_file_url_is_the_same_photo(tmp_path: Path, name: str
     path.write_bytes(camera_jpeg(PICTURE, 6))
     named, by_url = decoded(path)[0][0], decoded(path.as_uri())[0][0]
     assert by_url.video.still and (named.rgb_THW3 == by_url.rgb_THW3).all()
-    assert corners(by_url.rgb_THW3[0]) == corners(EXIF_TURNS[6].apply(PICTURE))
+    assert corners(by_url.rgb_THW3[0]) == corners(EXIF_ORIENTATIONS[6].apply(PICTURE))
     assert read_address(path.as_uri()).target == str(path)
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from pipeline.stage import StageError
-from stages.video.decoding.orientation import EXIF_TURNS
+from stages.video.decoding.orientation import EXIF_ORIENTATIONS
 from tests.stages.video.made_footage import frames_of
 from tests.stages.video.video_runs import decoded, transcode
 
@@ -51,7 +51,7 @@ def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
     exif[0x0112] = orientation
     stored.save(tmp_path / "in.png", exif=exif)
     assert (still(tmp_path / "in.png") == PICTURE).all()
-    assert orientation in EXIF_TURNS
+    assert orientation in EXIF_ORIENTATIONS
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "ppm", "webp"])

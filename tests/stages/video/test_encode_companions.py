@@ -12,7 +12,7 @@ import pytest
 
 from stages.payloads import Overlay
 from stages.video.encode import Encode
-from stages.video.encoding.subtitles import ASS_HEADER, plain_words, text_payload
+from stages.video.encoding.subtitles import ASS_HEADER, plain_text, subtitle_payload
 from tests.stages.video.made_footage import number_in, numbered, sound_packets, times_of, write_video
 from tests.stages.video.video_runs import decoded, job, transcode
 
@@ -229,9 +229,9 @@ def test_subtitles_chapters_and_sound_are_cut_and_moved_with_the_video(rich: Pat
     ],
 )
 def test_words_of_subtitles(payload: bytes, codec: str, words: str) -> None:
-    assert plain_words(payload, codec) == words
-    assert text_payload("é", "mov_text") == b"\x00\x02\xc3\xa9"
-    assert text_payload("é", "webvtt") == b"\xc3\xa9"
+    assert plain_text(payload, codec) == words
+    assert subtitle_payload("é", "mov_text") == b"\x00\x02\xc3\xa9"
+    assert subtitle_payload("é", "webvtt") == b"\xc3\xa9"
 
 
 def test_the_cover_is_not_lost_silently(tmp_path: Path, source: Path) -> None:

@@ -170,13 +170,13 @@ def test_an_output_that_appears_during_the_run_is_not_replaced(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = tmp_path / "out.mp4"
-    publish = output_file.Destination.publish
+    publish = output_file.OutputFile.publish
 
-    def late(self: output_file.Destination, draft: Path) -> None:
+    def late(self: output_file.OutputFile, draft: Path) -> None:
         output.write_bytes(b"someone else's")
         publish(self, draft)
 
-    monkeypatch.setattr(output_file.Destination, "publish", late)
+    monkeypatch.setattr(output_file.OutputFile, "publish", late)
     with pytest.raises(StageError, match="exists already"):
         transcode(source, output)
     assert output.read_bytes() == b"someone else's"
@@ -212,7 +212,7 @@ def test_transparent_results_lie_over_black_in_video_and_stay_in_png(source: Pat
 def test_one_run_at_a_time_makes_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output_file, "PATIENCE_S", 0.1)
     output = str(tmp_path / "out.mp4")
-    first, second = (output_file.Destination(output, "in.mp4", overwrite=False) for _ in range(2))
+    first, second = (output_file.OutputFile(output, "in.mp4", overwrite=False) for _ in range(2))
     first.prepare(fresh=True)
     part = first.folder / "segment_0000.mp4"
     part.write_bytes(b"whole")

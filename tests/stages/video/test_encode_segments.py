@@ -23,7 +23,7 @@ from stages.video.encoding.containers import CONTAINERS
 from stages.video.encoding.segment_encoder import SegmentEncoder
 from stages.video.encoding.segment_manifest import read_manifest
 from stages.video.encoding.thread_priority import threads_here
-from stages.video.encoding.video_writer import RecordingSettings, encoder_spec
+from stages.video.encoding.video_writer import VideoWriterSettings, encoder_spec
 from tests.stages.video.made_footage import HEIGHT, WIDTH, frames_of, number_in, numbered, sound_packets, write_video
 from tests.stages.video.video_runs import job, transcode
 
@@ -78,7 +78,7 @@ def test_output_does_not_depend_on_chunks_and_is_the_same_twice(source: Path, tm
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="SVT-AV1 takes priority as root, on Linux")
 def test_no_encoder_takes_the_machine_for_itself(tmp_path: Path) -> None:
     before = threads_here()
-    settings = RecordingSettings(codec="av1", crf=None, preset="fast", segment_frames=12, threads=1)
+    settings = VideoWriterSettings(codec="av1", crf=None, preset="fast", segment_frames=12, threads=1)
     spec = encoder_spec(chunk(0, [0])[0].video, CONTAINERS[".mp4"], settings, "out.mp4")
     encoder = SegmentEncoder(tmp_path, 0, 0, spec)
     encoder.add(PICTURES[0], 0)
@@ -91,7 +91,7 @@ def test_no_encoder_takes_the_machine_for_itself(tmp_path: Path) -> None:
 def test_a_segment_has_the_same_bytes_every_time(tmp_path: Path) -> None:
     """x264's AVX-512 code fails this in one of ten segments of flat pictures."""
     video = chunk(0, [0])[0].video
-    settings = RecordingSettings(codec=None, crf=None, preset="veryfast", segment_frames=12, threads=2)
+    settings = VideoWriterSettings(codec=None, crf=None, preset="veryfast", segment_frames=12, threads=2)
     spec = encoder_spec(video, CONTAINERS[".mp4"], settings, "out.mp4")
     found = set()
     for _ in range(80):

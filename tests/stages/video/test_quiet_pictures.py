@@ -13,19 +13,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.video.decoding.silenced_stderr import quiet_libraries
+from stages.video.decoding.silenced_stderr import silenced_stderr
 
 ROOT = Path(__file__).resolve().parents[3]
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 60, 3), dtype=np.uint8))
 READ = """
 import sys
 from pipeline.stage import StageError
-from stages.video.decoding.still_images import is_still, lasting_metadata, read_still
+from stages.video.decoding.still_images import is_still, copied_metadata, read_still
 for path in sys.argv[1:]:
     try:
         if is_still(path):
             read_still(path)
-            lasting_metadata(path)
+            copied_metadata(path)
     except StageError:
         pass
 """
@@ -69,7 +69,7 @@ def test_damaged_pictures_leave_standard_error_alone(tmp_path: Path) -> None:
 
 
 def test_standard_error_comes_back_whatever_happens(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ValueError, match="damage"), quiet_libraries():
+    with pytest.raises(ValueError, match="damage"), silenced_stderr():
         os.write(2, b"a library's line\n")
         raise ValueError("damage")
     os.write(2, b"a sentence\n")

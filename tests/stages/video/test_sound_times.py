@@ -10,7 +10,7 @@ from typing import Any
 import av
 import pytest
 
-from stages.video.encoding.audio_subtitles_metadata import Companions
+from stages.video.encoding.audio_subtitles_metadata import SideStreams
 from tests.stages.synthetic.made_clicks import clicks_in, film_with_clicks
 from tests.stages.video.made_footage import sound_packets
 from tests.stages.video.video_runs import transcode
@@ -76,9 +76,9 @@ def test_a_packet_that_the_container_refuses_costs_that_packet_alone(
 ) -> None:
     """Such as AAC without its header, in transport streams that are damaged."""
     source = film_with_clicks(tmp_path / "in.ts", 2)
-    whole = Companions.packets
+    whole = SideStreams.packets
 
-    def with_a_damaged_one(companions: Companions) -> Iterator[tuple[Fraction, av.Packet]]:
+    def with_a_damaged_one(companions: SideStreams) -> Iterator[tuple[Fraction, av.Packet]]:
         for number, (seconds, packet) in enumerate(whole(companions)):
             if number == 20:
                 damaged = av.Packet(b"\0\0\0")
@@ -87,7 +87,7 @@ def test_a_packet_that_the_container_refuses_costs_that_packet_alone(
                 yield seconds, damaged
             yield seconds, packet
 
-    monkeypatch.setattr(Companions, "packets", with_a_damaged_one)
+    monkeypatch.setattr(SideStreams, "packets", with_a_damaged_one)
     run = transcode(source, tmp_path / "out.mp4")
     assert run.written is not None and run.written.frames == 50
     assert "damaged packets of sound or subtitles were left out: 1" in run.warnings

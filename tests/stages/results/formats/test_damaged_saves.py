@@ -16,7 +16,7 @@ from pipeline.stage import StageError
 from stages.payloads import VideoInfo
 from stages.results.formats.npz import read_moment, read_stream
 from stages.results.formats.numbered import ResultList
-from stages.video.encoding.resume_info import described
+from stages.video.encoding.resume_info import video_info_to_json
 
 VIDEO = VideoInfo(path="", width=64, height=48, still=False, rate=None, time_base=Fraction(1, 25))
 FRAME: dict[str, Any] = {
@@ -68,9 +68,9 @@ def test_a_frame_with_one_wrong_array(tmp_path: Path, name: str, value: Any) -> 
     ],
 )  # fmt: skip
 def test_a_stream_that_cannot_be(tmp_path: Path, name: str, value: Any) -> None:
-    (tmp_path / "stream.json").write_text(json.dumps({**described(VIDEO), "exported": 1}))
+    (tmp_path / "stream.json").write_text(json.dumps({**video_info_to_json(VIDEO), "exported": 1}))
     assert read_stream(tmp_path) == VIDEO
-    (tmp_path / "stream.json").write_text(json.dumps({**described(VIDEO), name: value}))
+    (tmp_path / "stream.json").write_text(json.dumps({**video_info_to_json(VIDEO), name: value}))
     with pytest.raises(Exception, match=r"stream\.json: says") as caught:
         read_stream(tmp_path)
     assert len(str(caught.value)) < 400 and caught.value.what  # type: ignore[attr-defined]

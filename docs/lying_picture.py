@@ -14,7 +14,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from docs.failure_pictures import charts, painted, said, save
-from models.light.inference.light_network import Frames
+from models.light.inference.light_network import FrameFeatures
 from models.network import NetworkConfig
 from stages.payloads import U8, Features, People
 from stages.people.densepose import DensePose
@@ -39,7 +39,7 @@ def read(made: Scene, stage: DensePose) -> U8:
         id_N=np.full(count, -1, np.int32),
     )
     (frame,) = as_chunks([made.rgb_HW3])
-    nothing_seen = Frames(rgb_THW3=frame.rgb_THW3, seen_T=({},), tta="adaptive")
+    nothing_seen = FrameFeatures(rgb_THW3=frame.rgb_THW3, surface_T=({},), tta="adaptive")
     (surfaces,) = stage(frame, people, Features(content=nothing_seen))
     return charts(surfaces, *made.rgb_HW3.shape[:2])
 

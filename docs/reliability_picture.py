@@ -18,8 +18,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from models.files.atomic_file import file_sha256
-from models.light.architecture.files import BUILT_IN
-from models.light.inference.confidence import log_odds, read_calibration
+from models.light.architecture.weight_paths import BUILT_IN
+from models.light.inference.calibration import log_odds, read_calibration
 from models.metrics.calibration import Reliability
 from tests.benchmarks.confidence import answers, charts, diagram
 from tests.benchmarks.films import SYNTHETIC, read

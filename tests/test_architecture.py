@@ -79,7 +79,7 @@ def test_a_start_does_not_wait_for_torch() -> None:
         "lanes = yaml.safe_load(open('configs/video.yaml'))['lanes'].values()\n"
         "for name in (name for lane in lanes for name in lane['stages']):\n"
         "    importlib.import_module(STAGES[name].partition(':')[0])\n"
-        "import models.light\n"
+        "import models.light.inference.light_network\n"
         "print(sorted({'torch', 'torchvision', 'ray'} & set(sys.modules)))"
     )
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

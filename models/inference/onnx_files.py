@@ -21,10 +21,10 @@ from models.errors import ModelError
 from models.files.atomic_file import atomic_write
 from models.inference.onnx_network import WholeNetwork
 from models.inference.zoo_network import limits_of, load_zoo
-from models.light.architecture.files import weights_path
-from models.light.architecture.pixels import CROP
+from models.light.architecture.preprocessing import CROP
 from models.light.architecture.surface_net import PickedSurface
-from models.light.architecture.weights import load_networks
+from models.light.architecture.weight_files import load_networks
+from models.light.architecture.weight_paths import weights_path
 from models.network import NetworkConfig
 
 OPSET = 17
@@ -115,7 +115,7 @@ def light_graphs(path: Path, images: Sequence[np.ndarray]) -> list[OnnxGraph]:
         ),
         OnnxGraph(
             name=f"{path.stem}_surface",
-            network=PickedSurface(surface, choices=1),
+            network=PickedSurface(surface, candidates=1),
             inputs=("rgb",),
             outputs=("maps",),
             examples=crops,

@@ -65,6 +65,6 @@ def open_network(config: NetworkConfig, threads: int) -> Network:
         from models.inference.trained_network import open_trained
 
         return open_trained(config, threads)
-    from models.light import open_light
+    from models.light.inference.light_network import open_light
 
     return open_light(config, threads)

@@ -44,7 +44,7 @@ def open_trained(config: NetworkConfig, threads: int) -> Network:
 
 def person_detector(threads: int) -> Network:
     """The detector for networks that do not detect people: the built-in light network."""
-    from models.light import open_light
+    from models.light.inference.light_network import open_light
 
     return open_light(NetworkConfig(), threads)
 

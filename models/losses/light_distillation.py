@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from models.light.architecture.detector import decode_boxes
 from models.light.architecture.surface_net import SurfaceLogits, SurfaceNet
-from models.light.architecture.weights import load_networks
+from models.light.architecture.weight_files import load_networks
 from models.losses.light_detector import pair_iou
 from models.losses.light_surface import PART_WEIGHT, UV_WEIGHT, by_place, uv_cost
 from models.surface.charts import MIRROR_CHART, mirror_uv

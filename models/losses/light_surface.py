@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional
 
-from models.light.architecture.region import MARGIN
+from models.light.architecture.preprocessing import MARGIN
 from models.light.architecture.surface_net import SurfaceNet
 from models.losses.keypoints import keypoint_term
 from models.surface.charts import COARSE_NAMES, COARSE_OF_CHART

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from models.inference.open_network import fetch_weights, open_network
-from models.light.inference.light_network import SCORE
+from models.light.inference.light_network import SCORE_THRESHOLD
 from models.network import NetworkConfig
 from models.structures import SurfaceMap
 from pipeline.stage import Stage, StageError
@@ -49,7 +49,7 @@ class Evaluate(Stage):
         boxes: Boxes = "both"
         oracle_masks: bool = False
         body: str = ""
-        score: float = SCORE
+        score: float = SCORE_THRESHOLD
         least: float = 0.001
         tall: float = 100.0
 

@@ -12,7 +12,7 @@ from pycocotools import mask as coco_mask
 
 from models.arrays import Bool
 from models.inference.single_person import without_background
-from models.light.inference.assembly import integer_box
+from models.light.inference.surface_assembly import integer_box
 from models.metrics.densepose_evaluator import MOST_DETECTIONS, Similarities, similarities
 from models.metrics.instances import ANNOTATION_SIDE, FoundInstance, ImageInstances
 from models.metrics.masks import box_overlaps

@@ -6,7 +6,7 @@ import difflib
 from collections import Counter
 
 from models.cache import user_path
-from models.light.architecture.files import TRAINING_PHOTOS
+from models.light.architecture.weight_paths import TRAINING_PHOTOS
 from pipeline.stage import StageError
 from stages.evaluation.film_truth import SUFFIXES, video_set
 from stages.evaluation.iuv_truth import iuv_pairs, iuv_set

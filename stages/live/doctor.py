@@ -17,7 +17,7 @@ import torch
 from models.cache import cached_file, cached_files
 from models.engines.engine import has_bf16, has_int8
 from models.errors import ModelError
-from models.light.architecture.files import BUILT_IN
+from models.light.architecture.weight_paths import BUILT_IN
 from models.network import NetworkConfig
 from pipeline.stage import Job, Stage
 from stages.live.srt import srt_reader

@@ -18,8 +18,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from models.light.architecture.files import BUILT_IN
-from models.light.inference.light_network import Frames, LightNetwork
+from models.light.architecture.weight_paths import BUILT_IN
+from models.light.inference.light_network import FrameFeatures, LightNetwork
 from models.metrics.instances import point_errors
 from models.metrics.pointwise import area_under_curve
 from models.network import NetworkConfig
@@ -102,7 +102,7 @@ def scored(net: LightNetwork, geometry: SurfaceGeometry, world: str, part: World
     """AUC10 and AUC30 of the people of scenes, in their own boxes."""
     errors = []
     for picture in world_set(world, part).pictures:
-        frames, box_M4 = Frames(rgb_THW3=picture.rgb_HW3[None], seen_T=({},), tta="adaptive"), picture.boxes
+        frames, box_M4 = FrameFeatures(rgb_THW3=picture.rgb_HW3[None], surface_T=({},), tta="adaptive"), picture.boxes
         rows = zip(picture.people, net.surfaces(frames, [box_M4])[0], box_M4, strict=True)
         for person, surface, box_4 in rows:
             if person.instance.points:

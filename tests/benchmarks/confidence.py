@@ -18,7 +18,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from models.files.atomic_file import file_sha256
-from models.light.inference.confidence import BOUND, Calibration, read_calibration, write_calibration
+from models.light.inference.calibration import MIN_PROBABILITY, Calibration, read_calibration, write_calibration
 from models.light.inference.logistic import log_odds
 from models.metrics.calibration import Reliability, reliability_diagram
 from models.metrics.person_matching import match_people
@@ -55,7 +55,7 @@ def answers(film: Film) -> Answers:
 
 def fitted(sure_M: np.ndarray, right_M: np.ndarray) -> Calibration:
     """Slope and offset of the greatest likelihood."""
-    odds_M = log_odds(sure_M, BOUND)
+    odds_M = log_odds(sure_M, MIN_PROBABILITY)
 
     def loss(line_2: np.ndarray) -> float:
         signed_M = np.where(right_M, 1, -1) * (line_2[0] * odds_M + line_2[1])

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.light import open_light
+from models.light.inference.light_network import open_light
 from models.metrics.coco_ap import CocoFound, CocoTruth, box_ap
 from models.network import NetworkConfig
 from stages.annotations.image_collections import held_out

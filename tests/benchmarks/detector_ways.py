@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from models.light.architecture.sizes import LightSizes
-from models.light.architecture.weights import read_sizes
+from models.light.architecture.weight_files import read_sizes
 from pipeline.conversion import to_dataclass
 from stages.training.light.train import TrainDetector, averaged
 from stages.training.payloads import Round

@@ -18,8 +18,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from models.files.atomic_file import file_sha256
-from models.light.architecture.files import weights_path
-from models.light.inference.confidence import read_calibration
+from models.light.architecture.weight_paths import weights_path
+from models.light.inference.calibration import read_calibration
 from models.network import NetworkConfig, TtaLevel
 from pipeline.stage import Job
 from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo

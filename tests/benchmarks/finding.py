@@ -57,7 +57,7 @@ def main() -> None:
         for one in sets_at(folder, Worlds(seed=0, scenes=1, frames=1), reading):
             pictures = list(one.pictures)
             for name, mirror in (("once", False), ("in the mirror, too", True)):
-                network.finder.mirror = mirror
+                network.detector.flip = mirror
                 show(f"{one.name}, {name}", network, pictures)
 
 

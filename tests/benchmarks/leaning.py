@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from models.light.architecture.files import BUILT_IN
-from models.light.inference import reader
+from models.light.architecture.weight_paths import BUILT_IN
+from models.light.inference import tta
 from models.light.inference.light_network import LightNetwork
 from models.network import NetworkConfig
 from models.surface.geometry import open_body_geometry
@@ -22,18 +22,18 @@ from stages.evaluation.synthetic_truth import Worlds
 from tests.benchmarks.camera_loss import Patch, patched, scored
 
 NOBODY, EVERYBODY = 360.0, 0.0
-FOUR = (reader, "UNSURE", 0.0)
+FOUR = (tta, "MIN_CONFIDENCE", 0.0)
 """Four answers at most."""
 WAYS: dict[str, tuple[Patch, ...]] = {
     "as built in": (),
-    "two answers": ((reader, "LEANING", NOBODY),),
-    "two more from 30°": (FOUR, (reader, "LEANING", 30.0)),
+    "two answers": ((tta, "LARGE_ROLL", NOBODY),),
+    "two more from 30°": (FOUR, (tta, "LARGE_ROLL", 30.0)),
     "two more from 20°": (FOUR,),
-    "two more from 12°": (FOUR, (reader, "LEANING", 12.0)),
-    "two more of everybody": (FOUR, (reader, "LEANING", EVERYBODY)),
-    "tilted by 15°": ((reader, "TILT", 15.0),),
-    "tilted by 35°": ((reader, "TILT", 35.0),),
-    "tilted below .8": ((reader, "UNSURE", 0.8),),
+    "two more from 12°": (FOUR, (tta, "LARGE_ROLL", 12.0)),
+    "two more of everybody": (FOUR, (tta, "LARGE_ROLL", EVERYBODY)),
+    "tilted by 15°": ((tta, "ROTATION_LARGE_ROLL", 15.0),),
+    "tilted by 35°": ((tta, "ROTATION_LARGE_ROLL", 35.0),),
+    "tilted below .8": ((tta, "MIN_CONFIDENCE", 0.8),),
 }
 """What to change, by name."""
 
@@ -53,8 +53,8 @@ def row(net: LightNetwork, worlds: list[str], seed: int, scenes: int) -> str:
     """Cells of a row: of each world people, AUC10, AUC30, and answers a person."""
     geometry, cells = open_body_geometry(), []
     for world in worlds:
-        counted = Counted(net.reader.seen)
-        with patched([(net.reader, "seen", counted)]):
+        counted = Counted(net.predictor.surface_network)
+        with patched([(net.predictor, "surface_network", counted)]):
             found = scored(net, geometry, world, Worlds(seed=seed, scenes=scenes, frames=0))
         cells.append(f"{found} | {counted.crops / int(found.split(' | ')[0]):.2f}")
     return " | ".join(cells)

@@ -21,13 +21,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from models.engines.engine import Engine, Precision
 from models.light.architecture.detector import PersonDetector
-from models.light.architecture.files import BUILT_IN
-from models.light.architecture.pixels import crop_person
-from models.light.architecture.region import crop_region
+from models.light.architecture.preprocessing import crop_person, crop_region
 from models.light.architecture.surface_net import SurfaceNet
-from models.light.architecture.weights import write_weights
-from models.light.inference.assembly import assemble
+from models.light.architecture.weight_files import write_weights
+from models.light.architecture.weight_paths import BUILT_IN
 from models.light.inference.light_network import LightNetwork, open_light
+from models.light.inference.surface_assembly import assemble_surface
 from models.network import NetworkConfig, TtaLevel
 
 SIZES = ((240, 320), (720, 1280))
@@ -67,14 +66,14 @@ def measure(network: LightNetwork, height: int, width: int) -> None:
     features = network.detect(rgb_HW3[None])[1]
     region_4 = crop_region(box_4)
     crop_CC3 = crop_person(rgb_HW3, region_4)[0]
-    (maps_LGG,) = network.reader.seen([crop_CC3])
+    (maps_LGG,) = network.predictor.surface_network([crop_CC3])
     rows: dict[str, Callable[[], object]] = {
         "detect a frame": lambda: network.detect(rgb_HW3[None]),
         "one person, all": lambda: network.surfaces(features, [box_4[None]]),
         "  of it: crop": lambda: crop_person(rgb_HW3, region_4),
-        "  network, once": lambda: network.reader.seen([crop_CC3]),
-        "  network, 4 crops": lambda: network.reader.seen([crop_CC3] * 4),
-        "  of it: assembly": lambda: assemble(maps_LGG, region_4, box_4),
+        "  network, once": lambda: network.predictor.surface_network([crop_CC3]),
+        "  network, 4 crops": lambda: network.predictor.surface_network([crop_CC3] * 4),
+        "  of it: assembly": lambda: assemble_surface(maps_LGG, region_4, box_4),
     }
     for people in CROWDS:
         boxes_N4 = box_4 + np.linspace(-width * 0.3, width * 0.3, people, dtype=np.float32)[:, None] * (1, 0, 1, 0)

@@ -14,10 +14,10 @@ from typing import get_args
 
 import torch
 
-from models.light.architecture.files import BUILT_IN
-from models.light.architecture.pixels import CROP
+from models.light.architecture.preprocessing import CROP
 from models.light.architecture.surface_net import GRID, SurfaceNet
-from models.light.architecture.weights import read_sizes
+from models.light.architecture.weight_files import read_sizes
+from models.light.architecture.weight_paths import BUILT_IN
 from models.losses.light_surface import body_places
 from models.surface.body import COCO_KEYPOINTS
 from stages.training.accelerator import arithmetic

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.light.architecture.files import BUILT_IN
+from models.light.architecture.weight_paths import BUILT_IN
 from models.light.inference.light_network import LightNetwork
 from models.network import NetworkConfig
 from models.surface.geometry import open_body_geometry

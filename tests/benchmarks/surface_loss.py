@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import torch
 
-from models.light.architecture.weights import load_networks
+from models.light.architecture.weight_files import load_networks
 from models.losses.light_surface import SurfaceLossConfig
 from stages.training.accelerator import arithmetic
 from stages.training.data.photo_pool import PhotoPool

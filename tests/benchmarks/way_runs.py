@@ -12,9 +12,9 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from models.light.architecture.files import BUILT_IN
 from models.light.architecture.sizes import LightSizes
-from models.light.architecture.weights import write_weights
+from models.light.architecture.weight_files import write_weights
+from models.light.architecture.weight_paths import BUILT_IN
 from stages.training.optimizers import Optimizers
 from stages.training.payloads import PhotoShards, SceneShards
 

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from models.light.architecture.pixels import CROP
+from models.light.architecture.preprocessing import CROP
 from models.light.architecture.sizes import LightSizes
-from models.light.architecture.weights import read_sizes
+from models.light.architecture.weight_files import read_sizes
 from models.metrics.bootstrap import ratio
 from models.network import NetworkConfig
 from pipeline.conversion import to_dataclass

@@ -17,10 +17,10 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.light.architecture.pixels import CROP
+from models.light.architecture.preprocessing import CROP
 from models.light.architecture.sizes import SurfaceSizes
 from models.light.architecture.surface_net import PickedSurface, SurfaceNet
-from models.light.export.quantized import compile_quantized
+from models.light.inference.int8_components import compile_quantized
 from stages.training.light.quantize_light import quantized
 
 NETWORKS = {

@@ -13,7 +13,7 @@ import torch
 from models.files.atomic_file import atomic_write, remove_stale_drafts
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.surface_net import SurfaceNet
-from models.light.architecture.weights import write_weights
+from models.light.architecture.weight_files import write_weights
 from pipeline.command.cli import main
 from pipeline.stage import NAME_BYTES, fitting_name, working_folder
 

@@ -24,7 +24,7 @@ import torch
 
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.surface_net import SurfaceNet
-from models.light.architecture.weights import write_weights
+from models.light.architecture.weight_files import write_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 300.0

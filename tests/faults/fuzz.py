@@ -38,7 +38,7 @@ from models.architecture.variant import Variant
 from models.checkpoints.checkpoint import load_checkpoint
 from models.checkpoints.trained import TrainedInfo, load_trained, write_trained
 from models.light.architecture.sizes import DetectorSizes, LightSizes
-from models.light.architecture.weights import load_networks, write_weights
+from models.light.architecture.weight_files import load_networks, write_weights
 from models.surface.atlas_file import load_atlas
 from models.surface.smpl_files import _read_vertices as read_vertices
 from pipeline.config import load_config

@@ -23,7 +23,7 @@ import torch
 
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.surface_net import SurfaceNet
-from models.light.architecture.weights import write_weights
+from models.light.architecture.weight_files import write_weights
 from pipeline.actors.cluster import start_ray, stop_ray
 from pipeline.actors.runner import run_ray
 from pipeline.config import RunConfig, load_config

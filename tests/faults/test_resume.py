@@ -13,7 +13,7 @@ import torch
 
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.surface_net import SurfaceNet
-from models.light.architecture.weights import write_weights
+from models.light.architecture.weight_files import write_weights
 from pipeline.journal import Journal, journal_path
 from tests.faults.kill_rounds import decoded
 

@@ -12,7 +12,7 @@ from toy_runs import Run
 
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.surface_net import SurfaceNet
-from models.light.architecture.weights import write_weights
+from models.light.architecture.weight_files import write_weights
 from pipeline.command.arguments import apply_shortcuts, read_arguments
 from pipeline.config import load_config, read_config, validate
 from pipeline.conversion import ConfigError

@@ -21,7 +21,7 @@ from toy_runs import Run
 import pipeline
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.surface_net import SurfaceNet
-from models.light.architecture.weights import write_weights
+from models.light.architecture.weight_files import write_weights
 from pipeline.config import RunConfig, load_config
 from pipeline.inputs import find_inputs
 from pipeline.stage import Job

@@ -1,1 +1,1 @@
-"""The light network's parts and the file of its weights."""
+"""The components of the light network, their input, and the files of their weights."""

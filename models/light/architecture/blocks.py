@@ -1,4 +1,4 @@
-"""The building blocks of the light networks: plain convolutions, which CPUs and their compilers run best."""
+"""Building blocks of the light network: plain convolutions, which CPUs and graph compilers run best."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class ConvNormAct(nn.Sequential):
         )
 
 
-class Bottleneck(nn.Module):
-    """Residual block 1x1 to half the channels, 3x3, 1x1 back (He et al. 2016), shape kept."""
+class LightBottleneck(nn.Module):
+    """Residual block: 1x1 to half of the channels, 3x3, 1x1 back (He et al., 2016); keeps the shape."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -36,16 +36,16 @@ class Bottleneck(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Every place sees every other (Vaswani et al. 2017), added to what stood there; shape kept.
+    """Self-attention over all positions (Vaswani et al., 2017) as a residual; keeps the shape.
 
-    Where a place is, its features know by the borders of the convolutions before.
+    There is no position encoding: the zero padding of earlier convolutions tells the position.
     """
 
     def __init__(self, channels: int, heads: int = 4) -> None:
-        """Raises: ValueError for channels that the heads cannot share alike."""
+        """Raises: ValueError where the number of channels is no multiple of the number of heads."""
         super().__init__()
         if channels % heads:
-            raise ValueError(f"{channels} channels cannot be shared by {heads} heads")
+            raise ValueError(f"{channels} channels cannot be divided among {heads} heads")
         self.heads = heads
         self.norm = nn.BatchNorm2d(channels)
         self.ask = nn.Conv2d(channels, 3 * channels, 1, bias=False)
@@ -58,12 +58,12 @@ class SelfAttention(nn.Module):
         """Same shape in and out."""
         query, key, value = self.ask(self.norm(x_NCHW)).flatten(2).unflatten(1, (3, self.heads, -1)).unbind(1)
         share_NhPP = (query.transpose(2, 3) @ key * query.shape[2] ** -0.5).softmax(3)
-        seen_NhCP = value @ share_NhPP.transpose(2, 3)
-        return x_NCHW + self.tell(seen_NhCP.flatten(1, 2).unflatten(2, x_NCHW.shape[2:]))
+        context_NhCP = value @ share_NhPP.transpose(2, 3)
+        return x_NCHW + self.tell(context_NhCP.flatten(1, 2).unflatten(2, x_NCHW.shape[2:]))
 
 
 class Context(nn.Module):
-    """Tell every place what the whole picture holds: the mean over it, through 1x1, added (as in ParseNet)."""
+    """Adds the mean over the whole image, after two 1x1 convolutions, at every position (ParseNet, 2015)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -77,17 +77,17 @@ class Context(nn.Module):
 
 
 def bottlenecks(channels: int, count: int) -> nn.Sequential:
-    """`count` bottlenecks, each of which changes nothing (after a ReLU) before it has learnt."""
-    return nn.Sequential(*[Bottleneck(channels) for _ in range(count)])
+    """`count` bottlenecks. New ones change nothing after a ReLU, until they are trained."""
+    return nn.Sequential(*[LightBottleneck(channels) for _ in range(count)])
 
 
-def attentive(channels: int, count: int) -> nn.Sequential:
-    """`count` times self-attention and a bottleneck, which change nothing before they have learnt."""
-    return nn.Sequential(*[block(channels) for _ in range(count) for block in (SelfAttention, Bottleneck)])
+def attention_blocks(channels: int, count: int) -> nn.Sequential:
+    """`count` pairs of self-attention and bottleneck. New ones change nothing, until they are trained."""
+    return nn.Sequential(*[block(channels) for _ in range(count) for block in (SelfAttention, LightBottleneck)])
 
 
 def trunk_stage(c_in: int, c_out: int, blocks: int) -> nn.Sequential:
-    """Halve the resolution, then `blocks` bottlenecks."""
+    """A convolution that halves the resolution, then `blocks` bottlenecks."""
     return nn.Sequential(ConvNormAct(c_in, c_out, 3, 2), *bottlenecks(c_out, blocks))
 
 

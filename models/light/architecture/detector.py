@@ -1,4 +1,4 @@
-"""Stage 1 of the light DensePose-RCNN: an anchor-free detector of one class, people."""
+"""The component `detector` of the light network: an anchor-free detector of one class, people (after FCOS, 2019)."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import torch
 from torch import nn
 
 from models.light.architecture.blocks import Context, ConvNormAct, trunk_stage, upsample
-from models.light.architecture.pixels import MEAN, STD
-from models.light.architecture.places import STRIDES
-from models.light.architecture.sizes import UNSAID_SIZES, DetectorSizes
+from models.light.architecture.detector_locations import STRIDES
+from models.light.architecture.preprocessing import MEAN, STD
+from models.light.architecture.sizes import DEFAULT_SIZES, DetectorSizes
 
 
 class PersonDetector(nn.Module):
-    """Trunk at strides 2..32, a small FPN and one shared head: a person score and four distances per place.
+    """Backbone at strides 2..32, a small FPN and one shared head: a person score and four distances per location.
 
     Attributes:
-        parts: an auxiliary head on the stride-8 map, background and 24 charts, that only training uses.
+        parts: auxiliary head on the map of stride 8, for background and 24 charts; only training uses it.
     """
 
-    def __init__(self, sizes: DetectorSizes = UNSAID_SIZES.detector) -> None:
+    def __init__(self, sizes: DetectorSizes = DEFAULT_SIZES.detector) -> None:
         super().__init__()
         widths, blocks = sizes.widths, sizes.blocks
         pyramid = widths[2]
@@ -40,7 +40,7 @@ class PersonDetector(nn.Module):
             nn.init.constant_(layer.bias, start)
 
     def pyramid(self, x_NCHW: torch.Tensor) -> list[torch.Tensor]:
-        """Feature maps at strides 8, 16, 32 of a normalised picture whose sides are multiples of 32."""
+        """Feature maps at strides 8, 16, 32 of a normalised image whose sides are multiples of 32."""
         x = self.stages[0](self.stem(x_NCHW))
         c3 = self.stages[1](x)
         c4 = self.stages[2](c3)
@@ -51,7 +51,7 @@ class PersonDetector(nn.Module):
         return [smooth(p) for smooth, p in zip(self.smooth, (p3, p4, p5), strict=True)]
 
     def read(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Score logit and log-distances (left, top, right, bottom, in strides) of every place, (N, P, 5)."""
+        """Score logit and log-distances (left, top, right, bottom, in strides) of every location, (N, P, 5)."""
         rows = []
         for p in maps:
             h = self.head(p)
@@ -59,7 +59,7 @@ class PersonDetector(nn.Module):
         return torch.cat(rows, 2).transpose(1, 2)
 
     def forward(self, rgb_NCHW: torch.Tensor) -> torch.Tensor:
-        """Rows (N, P, 5) as `read` gives them, for pixels 0..255."""
+        """Rows (N, P, 5), see `read`, for pixels 0..255."""
         return self.read(self.pyramid((rgb_NCHW - MEAN) / STD))
 
     def forward_with_parts(self, rgb_NCHW: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -69,6 +69,6 @@ class PersonDetector(nn.Module):
 
 
 def decode_boxes(distance_NP4: torch.Tensor, centre_P2: torch.Tensor, stride_P: torch.Tensor) -> torch.Tensor:
-    """Boxes x0 y0 x1 y1 in pixels (N, P, 4) from log-distances."""
+    """Boxes x0, y0, x1, y1 in pixels (N, P, 4) from log-distances in strides."""
     reach = distance_NP4.float().clamp(-4, 5).exp() * stride_P[:, None]
     return torch.cat([centre_P2 - reach[..., :2], centre_P2 + reach[..., 2:]], -1)

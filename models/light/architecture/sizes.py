@@ -1,31 +1,34 @@
-"""How large the light network's halves are; a file of weights says which sizes it is of."""
+"""Sizes of the light network's components, as a file of weights states them in its metadata."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from models.files.json_file import parsed_json
 
-MOST_CHANNELS, MOST_BLOCKS = 4096, 64
+ComponentName = Literal["detector", "surface"]
+"""The two components of the light network."""
+
+MAX_CHANNELS, MAX_BLOCKS = 4096, 64
 
 
 def require_sizes(widths: tuple[int, ...], blocks: tuple[int, ...]) -> None:
-    """Raises: ValueError; a bottleneck halves its channels."""
+    """Raises: ValueError for sizes that cannot be built or are too large."""
     if not all(type(size) is int for size in (*widths, *blocks)) or min(widths) < 2 or min(blocks) < 0:
-        raise ValueError("widths must be 2 or more, blocks 0 or more")
-    if max(widths) > MOST_CHANNELS or max(blocks) > MOST_BLOCKS:
-        raise ValueError(f"widths must be {MOST_CHANNELS} at most, blocks {MOST_BLOCKS}")
+        raise ValueError("widths must be 2 or more, blocks 0 or more")  # a bottleneck halves its channels
+    if max(widths) > MAX_CHANNELS or max(blocks) > MAX_BLOCKS:
+        raise ValueError(f"widths must be {MAX_CHANNELS} at most, blocks {MAX_BLOCKS} at most")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorSizes:
-    """The detector's trunk; the defaults are those of a file that says nothing.
+    """Of the detector. The defaults hold for a file that states no sizes.
 
     Attributes:
-        widths: channels at strides 2, 4, 8, 16 and 32; the pyramid and the head have those of stride 8.
+        widths: channels at strides 2, 4, 8, 16 and 32; FPN and head have those of stride 8.
         blocks: bottlenecks at strides 4, 8, 16 and 32.
     """
 
@@ -33,21 +36,21 @@ class DetectorSizes:
     blocks: tuple[int, int, int, int] = (1, 3, 4, 3)
 
     def __post_init__(self) -> None:
-        """Raises ValueError for numbers that make no network."""
+        """Raises: ValueError for sizes that cannot be built or are too large."""
         require_sizes(self.widths, self.blocks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurfaceSizes:
-    """The surface network's trunk and decoder; the defaults are those of a file that says nothing.
+    """Of the surface network. The defaults hold for a file that states no sizes.
 
     Attributes:
         widths: channels at strides 2, 4, 8 and 16.
         blocks: bottlenecks at strides 4, 8 and 16.
-        wide: channels that the outputs are read from, at stride 4.
+        wide: channels of the features before the output layer, at stride 4.
         refined: bottlenecks of the decoder at strides 8 and 4.
-        attention: after the trunk, at stride 16: self-attentions, each with a bottleneck after it.
-        joints: whether there is an auxiliary head of maps of joints, which only training uses.
+        attention: self-attentions after the backbone, at stride 16; a bottleneck follows each.
+        joints: whether the network has an auxiliary head for joints, which only training uses.
     """
 
     widths: tuple[int, int, int, int] = (24, 48, 96, 224)
@@ -58,46 +61,46 @@ class SurfaceSizes:
     joints: bool = False
 
     def __post_init__(self) -> None:
-        """Raises ValueError for numbers that make no network."""
+        """Raises: ValueError for sizes that cannot be built or are too large."""
         require_sizes((*self.widths, self.wide), (*self.blocks, *self.refined, self.attention))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LightSizes:
-    """Both halves."""
+    """Of both components."""
 
     detector: DetectorSizes = field(default_factory=DetectorSizes)
     surface: SurfaceSizes = field(default_factory=SurfaceSizes)
 
 
-UNSAID_SIZES = LightSizes()
-"""Of a file that says nothing, as the first built-in weights did."""
+DEFAULT_SIZES = LightSizes()
+"""Sizes of a file that states none."""
 
 
-def as_text(sizes: LightSizes) -> str:
-    """For a file's metadata."""
+def sizes_as_json(sizes: LightSizes) -> str:
+    """Text for the metadata of a file of weights."""
     return json.dumps(dataclasses.asdict(sizes))
 
 
-def from_text(text: str) -> LightSizes:
-    """What `as_text` wrote. Raises: ValueError, KeyError or TypeError for other text."""
+def sizes_from_json(text: str) -> LightSizes:
+    """The inverse of `sizes_as_json`. Raises: ValueError, KeyError or TypeError for other text."""
     raw = parsed_json(text)
     detector, surface = raw["detector"], raw["surface"]
     return LightSizes(
-        detector=DetectorSizes(widths=_some(detector["widths"], 5), blocks=_some(detector["blocks"], 4)),
+        detector=DetectorSizes(widths=_tuple_of(detector["widths"], 5), blocks=_tuple_of(detector["blocks"], 4)),
         surface=SurfaceSizes(
-            widths=_some(surface["widths"], 4),
-            blocks=_some(surface["blocks"], 3),
+            widths=_tuple_of(surface["widths"], 4),
+            blocks=_tuple_of(surface["blocks"], 3),
             wide=surface["wide"],
-            refined=_some(surface.get("refined", (0, 0)), 2),
+            refined=_tuple_of(surface.get("refined", (0, 0)), 2),
             attention=surface.get("attention", 0),
             joints=surface.get("joints", False),
         ),
     )
 
 
-def _some(values: Any, count: int) -> Any:
-    """So many values. Raises: ValueError for another number of them."""
+def _tuple_of(values: Any, count: int) -> Any:
+    """The values of a list of this length. Raises: ValueError for anything else."""
     if not isinstance(values, list | tuple) or len(values) != count:
-        raise ValueError(f"{count} numbers are wanted")
+        raise ValueError(f"a list of {count} numbers is needed")
     return tuple(values)

@@ -1,4 +1,4 @@
-"""Stage 2 of the light DensePose-RCNN: body parts and their U, V on the crop of one person."""
+"""The component `surface` of the light network: charts, U and V on the crop of one person."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from models.light.architecture.blocks import Context, ConvNormAct, attentive, bottlenecks, trunk_stage, upsample
-from models.light.architecture.choices import CHOICES
-from models.light.architecture.pixels import CROP, MEAN, STD
-from models.light.architecture.sizes import UNSAID_SIZES, SurfaceSizes
+from models.light.architecture.blocks import Context, ConvNormAct, attention_blocks, bottlenecks, trunk_stage, upsample
+from models.light.architecture.chart_candidates import CANDIDATES
+from models.light.architecture.preprocessing import CROP, MEAN, STD
+from models.light.architecture.sizes import DEFAULT_SIZES, SurfaceSizes
 from models.surface.body import COCO_KEYPOINTS
 
 GRID = CROP // 2
-"""Cells of the label grid along a side."""
+"""Cells of the output grid along each side; a cell is 2 by 2 pixels of the crop."""
 CHARTS = 24
 PERSON, PART, U, V = slice(0, 1), slice(1, 25), slice(25, 49), slice(49, 73)
-"""Which of the 73 maps of the last linear map say what."""
+"""Slices of the 73 output maps."""
 UV_RANGE = (0.25, 0.5)
-"""U and V are the linear map's outputs times the first plus the second, so that both begin in the middle."""
+"""U and V are outputs of the last layer times the first plus the second number, so that both start at 0.5."""
 
 
 class SurfaceLogits(NamedTuple):
-    """Maps on the grid: person logit (N,1,G,G), part logits given a person (N,24,G,G), U and V per part (N,24,G,G)."""
+    """Maps on the grid: person logit (N,1,G,G), chart logits given a person and U and V per chart (N,24,G,G)."""
 
     person: torch.Tensor
     part: torch.Tensor
@@ -32,27 +32,27 @@ class SurfaceLogits(NamedTuple):
 
 
 class JointMaps(nn.Conv2d):
-    """A map of logits for each of COCO's joints, at stride 4; where there are none, the network says the same."""
+    """A logit map for each of COCO's joints, at stride 4. The other outputs do not depend on this layer."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, len(COCO_KEYPOINTS), 1)
 
 
 class SurfaceNet(nn.Module):
-    """A trunk at strides 2..16, a decoder back to stride 4, and one linear map to the four outputs at stride 2.
+    """A backbone at strides 2..16, a decoder back to stride 4, and one linear layer to the four outputs at stride 2.
 
     Attributes:
-        joints: an auxiliary head on the same features, which only training uses; None without one.
+        joints: an auxiliary head on the same features, which only training uses; None where there is none.
     """
 
-    def __init__(self, sizes: SurfaceSizes = UNSAID_SIZES.surface) -> None:
+    def __init__(self, sizes: SurfaceSizes = DEFAULT_SIZES.surface) -> None:
         super().__init__()
         widths, blocks, wide = sizes.widths, sizes.blocks, sizes.wide
         self.stem = ConvNormAct(3, widths[0], 3, 2)
         self.stages = nn.ModuleList(
             trunk_stage(c_in, c_out, count) for c_in, c_out, count in zip(widths[:-1], widths[1:], blocks, strict=True)
         )
-        self.attention = attentive(widths[3], sizes.attention)
+        self.attention = attention_blocks(widths[3], sizes.attention)
         self.context = Context(widths[3])
         self.lateral8 = nn.Conv2d(widths[3], widths[2], 1)
         self.decode8 = ConvNormAct(widths[2], widths[2], 3)
@@ -64,7 +64,7 @@ class SurfaceNet(nn.Module):
         self.joints = JointMaps(wide) if sizes.joints else None
 
     def features(self, rgb_NCHW: torch.Tensor) -> torch.Tensor:
-        """What the outputs are read from, (N, wide, CROP / 4, CROP / 4), for crops (N, 3, CROP, CROP) of 0..255."""
+        """Features before the output layer, (N, wide, CROP / 4, CROP / 4), of crops (N, 3, CROP, CROP), 0..255."""
         x4 = self.stages[0](self.stem((rgb_NCHW - MEAN) / STD))
         x8 = self.stages[1](x4)
         x16 = self.context(self.attention(self.stages[2](x8)))
@@ -79,42 +79,42 @@ class SurfaceNet(nn.Module):
         return SurfaceLogits(person, part, u * scale + shift, v * scale + shift)
 
     def read_person(self, x_PC: torch.Tensor) -> torch.Tensor:
-        """Person logits (P, 4) of the four cells, row by row, of each of P places, from its features."""
+        """Person logits (P, 4) from the features of P positions; a position has four cells, row by row."""
         return nn.functional.linear(x_PC, *linear_rows(self.read, PERSON))
 
     def read_part(self, x_PC: torch.Tensor) -> torch.Tensor:
-        """Part logits (P, 4, 24) of the cells of places."""
+        """Chart logits (P, 4, 24) from the features of P positions."""
         return nn.functional.linear(x_PC, *linear_rows(self.read, PART)).unflatten(1, (4, CHARTS))
 
     def read_uv(self, x_PC: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """U and V of the cells of places, each (P, 4, 24)."""
+        """U and V, each (P, 4, 24), from the features of P positions."""
         u, v = (nn.functional.linear(x_PC, *linear_rows(self.read, rows, *UV_RANGE)) for rows in (U, V))
         return u.unflatten(1, (4, CHARTS)), v.unflatten(1, (4, CHARTS))
 
 
 class PickedSurface(nn.Module):
-    """A `SurfaceNet` that already picked the likeliest parts of every cell and their U and V: nine maps, not 73.
+    """A `SurfaceNet` that outputs only the most probable charts of every cell with their U and V: 9 maps, not 73.
 
-    The last linear map is cut into one for each output, in which the four cells of a stride-4 place come first and the
-    charts second. Charts are picked with all places innermost, so that a processor picks for sixteen of them at once:
-    of a crop's time in eight bits that saves a ninth (AMX, one thread), though the maps must be rearranged for it.
+    The last linear layer is split into one layer per output. In these, the four cells of a position of stride 4 come
+    first and the charts second, and positions are the innermost dimension: the CPU then selects the charts of sixteen
+    positions with one instruction.
     """
 
-    def __init__(self, net: SurfaceNet, choices: int = CHOICES) -> None:
-        """Args: choices: parts of a cell that are picked."""
+    def __init__(self, net: SurfaceNet, candidates: int = CANDIDATES) -> None:
+        """Args: candidates: charts that are kept for each cell."""
         super().__init__()
         self.net = net
-        self.choices = choices
+        self.candidates = candidates
         self.person = linear_map(net.read, PERSON)
         self.part = linear_map(net.read, PART)
         self.u = linear_map(net.read, U, *UV_RANGE)
         self.v = linear_map(net.read, V, *UV_RANGE)
 
     def forward(self, rgb_NCHW: torch.Tensor) -> torch.Tensor:
-        """(N, 1 + 4 K, G, G): person logit; of the K likeliest charts 1..24, U, V, probability given a person."""
+        """(N, 1 + 4 K, G, G): person logit; of the K most probable charts 1..24, U, V, probability given a person."""
         x = self.net.features(rgb_NCHW)
-        top, best = by_chart(self.part(x)).softmax(2).topk(self.choices, 2)
-        u, v = (by_chart(read(x)).gather(2, best) for read in (self.u, self.v))
+        top, best = _split_charts(self.part(x)).softmax(2).topk(self.candidates, 2)
+        u, v = (_split_charts(read(x)).gather(2, best) for read in (self.u, self.v))
         chosen_NL4KP = torch.stack([best.to(u.dtype) + 1, u, v, top], 1)
         chosen_NL22KHW = chosen_NL4KP.unflatten(4, x.shape[2:]).unflatten(2, (2, 2))
         chosen_NKLH2W2 = chosen_NL22KHW.permute(0, 4, 1, 5, 2, 6, 3)
@@ -125,9 +125,9 @@ class PickedSurface(nn.Module):
 def linear_rows(
     read: nn.Conv2d, rows: slice, scale: float = 1.0, shift: float = 0.0
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weight and bias of the part of `SurfaceNet.read` that makes some of its 73 maps, times `scale` plus `shift`.
+    """Weight and bias of `SurfaceNet.read` for some of its 73 maps; the output is scaled by `scale`, plus `shift`.
 
-    Cells come before maps: (4 * rows, C) and (4 * rows).
+    Cells come before maps: shapes (4 * rows, C) and (4 * rows).
     """
     assert read.bias is not None
     weight = read.weight.flatten(1).unflatten(0, (-1, 4))[rows].transpose(0, 1).flatten(0, 1)
@@ -136,13 +136,13 @@ def linear_rows(
 
 
 def linear_map(read: nn.Conv2d, rows: slice, scale: float = 1.0, shift: float = 0.0) -> nn.Conv2d:
-    """The same as a layer of its own, which does not learn."""
+    """`linear_rows` as a layer, without gradients."""
     weight, bias = linear_rows(read, rows, scale, shift)
     made = nn.Conv2d(read.in_channels, len(weight), 1)
     made.load_state_dict({"weight": weight.detach()[:, :, None, None], "bias": bias.detach()})
     return made
 
 
-def by_chart(x_NCHW: torch.Tensor) -> torch.Tensor:
+def _split_charts(x_NCHW: torch.Tensor) -> torch.Tensor:
     """(N, 4 * 24, H, W) as (N, 4, 24, H * W)."""
     return x_NCHW.flatten(2).unflatten(1, (4, CHARTS))

@@ -1,7 +1,7 @@
-"""A wider network begun from a narrower one's weights, saying the same before it has learnt (Net2Net, ICLR 2016).
+"""Weights of a wider network from those of a narrower one, with equal outputs (after Net2Net, Chen et al., ICLR 2016).
 
-The narrower one's channels come first. What they read of the new ones begins at zero, so that they stay what they were;
-the new ones read everything, with weights as of a new network.
+The channels of the narrower network come first. Their weights for new input channels start at zero, so that their
+values do not change. New channels take all inputs, with the weights of a newly initialised network.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from torch import nn
 from models.light.architecture.blocks import SelfAttention
 
 
-def widened(net: nn.Module, narrow: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    """The weights of a narrower network at the sizes of `net`, whose own weights fill what is new.
+def widen_weights(net: nn.Module, narrow: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """The weights of a narrower network, enlarged to the sizes of `net`; new values are those of `net`.
 
     Args:
-        net: new, of the wanted widths.
-        narrow: weights by `prefix` and the names of `net`. Those that are not in `net`, or larger than there, are
-            returned as they are.
-        prefix: of the names in `narrow`, and in what is returned.
+        net: newly initialised, with the wanted widths.
+        narrow: weights, keys are `prefix` and the names in `net`. Tensors that `net` does not have, or has in a smaller
+            size, are returned unchanged.
+        prefix: of the keys of `narrow` and of the result.
     """
     own = {f"{prefix}{name}": value for name, value in net.state_dict().items()}
     attentions = {f"{prefix}{name}": one for name, one in net.named_modules() if isinstance(one, SelfAttention)}
@@ -39,21 +39,21 @@ def widened(net: nn.Module, narrow: Mapping[str, torch.Tensor], prefix: str) -> 
 
 
 def _narrower(old: torch.Tensor, new: torch.Tensor) -> bool:
-    """Whether a tensor fits into another one, and not wholly."""
+    """Whether a tensor has the same dimensions as another, is nowhere larger and somewhere smaller."""
     if old.ndim != new.ndim or old.shape == new.shape:
         return False
     return all(a <= b for a, b in zip(old.shape, new.shape, strict=True))
 
 
 def _widen(new: torch.Tensor, old: torch.Tensor) -> torch.Tensor:
-    """A tensor of outputs (by inputs): the old outputs read the old inputs alone."""
+    """A tensor (outputs, inputs, …) or (outputs): the old outputs take only the old inputs."""
     new[: len(old)] = 0
     new[tuple(slice(side) for side in old.shape)] = old
     return new
 
 
-def _widen_asking(new: torch.Tensor, old: torch.Tensor, heads: int) -> torch.Tensor:
-    """Queries, keys and values (3 * C, C, 1, 1): every head keeps its channels; no query asks for the new ones yet."""
+def _widen_query_key_value(new: torch.Tensor, old: torch.Tensor, heads: int) -> torch.Tensor:
+    """Queries, keys and values (3 * C, C, 1, 1): each head keeps its channels; queries ignore new ones at first."""
     was = old.view(3, heads, -1, old.shape[1])
     rows = new.view(3, heads, -1, new.shape[1])
     d_old, d_new = was.shape[2], rows.shape[2]
@@ -64,8 +64,8 @@ def _widen_asking(new: torch.Tensor, old: torch.Tensor, heads: int) -> torch.Ten
     return new
 
 
-def _widen_telling(new: torch.Tensor, old: torch.Tensor, heads: int) -> torch.Tensor:
-    """What is made of all heads' values (C, C, 1, 1): of the new ones nothing in the old channels yet."""
+def _widen_projection(new: torch.Tensor, old: torch.Tensor, heads: int) -> torch.Tensor:
+    """Output projection (C, C, 1, 1): the old channels ignore the new values at first."""
     was = old.view(old.shape[0], heads, -1)
     rows = new.view(new.shape[0], heads, -1)
     rows[: len(was)] = 0
@@ -73,5 +73,5 @@ def _widen_telling(new: torch.Tensor, old: torch.Tensor, heads: int) -> torch.Te
     return new
 
 
-_WITH_HEADS = {"ask": _widen_asking, "tell": _widen_telling}
-"""Of a self-attention the layers whose channels belong to heads, by name."""
+_WITH_HEADS = {"ask": _widen_query_key_value, "tell": _widen_projection}
+"""Layers of a self-attention whose channels belong to heads, by their names in the state dict."""

@@ -1,1 +1,1 @@
-"""The light network at work: from an image to people and their surfaces."""
+"""The light network at inference: from frames to people and their surfaces."""

@@ -1,4 +1,4 @@
-"""The light DensePose-RCNN as the stages see it: people in a frame, then the surface of each."""
+"""The light network as stages use it: people in frames, and the surface of each person."""
 
 from __future__ import annotations
 
@@ -10,60 +10,58 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
 from models.arrays import F32, U8
 from models.engines.engine import Engine, cpu_engine, cpu_precision, has_int8
 from models.errors import ModelError
 from models.files.atomic_file import file_sha256
-from models.light.architecture.files import quantized_path, require_weights, weights_path
-from models.light.export.quantized import ReadyLight, fits
-from models.light.inference.confidence import read_calibration
-from models.light.inference.finder import Finder
-from models.light.inference.reach import fitted, trimmed
-from models.light.inference.reader import Look, Reader, Seen
-from models.light.inference.together import Networks
+from models.light.architecture.weight_paths import quantized_path, require_weights, weights_path
+from models.light.inference.batched_network import LightComponents
+from models.light.inference.box_fitting import fit_box, trim_surface
+from models.light.inference.calibration import read_calibration
+from models.light.inference.frame_detector import FrameDetector
+from models.light.inference.int8_components import Int8Components, has_graphs_of
+from models.light.inference.nms import hard_then_soft_nms
+from models.light.inference.tta import AugmentedPredictor, PersonPrediction, Shape
 from models.network import NetworkConfig, TtaLevel
 from models.structures import Detections, SurfaceMap
 
 T = TypeVar("T")
 
-SCORE, OVERLAP, MOST = 0.075, 0.7, 100
-LOOKED_AT, FADING = 0.7, 0.3
-"""How slowly scores fade with what surer people cover of a box (see `faded`): to be looked at carefully, and after.
-Against boxes that end from an overlap of .475: AP50 of 500 scenes of `val` .880 → .894, of photos of Human v2 .540 →
-.549, of COCO .590 → .600 (down to scores of .01), for a tenth more looks; as many are found at the same precision."""
-SURENESS = 0.5
-"""Power of the surface's sureness in a person's score. 0.5 takes GPS AP on 200 scenes of `val` from .416 to .451 (1 to
-.456) and costs the boxes of photos nothing, as 1 does."""
+SCORE_THRESHOLD, NMS_THRESHOLD, MAX_PEOPLE = 0.075, 0.7, 100
+"""Defaults of the keys of these names."""
+SIGMA_BEFORE_REFINEMENT, SIGMA = 0.7, 0.3
+"""Sigma of soft-NMS (see `soft_nms`): of detected boxes that will be refined, and of all others. A larger sigma lowers
+scores less."""
+CONFIDENCE_POWER = 0.5
+"""A person's score is the detector's score times the mean confidence of the surface to this power."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frames:
-    """What `surfaces` needs of `detect`: the frames, the surfaces that it has seen, by frame and by box, and how."""
+class FrameFeatures:
+    """The features that `detect` passes to `surfaces`: the frames, known surfaces per frame and box, the TTA level."""
 
     rgb_THW3: U8
-    seen_T: tuple[Mapping[bytes, SurfaceMap], ...]
+    surface_T: tuple[Mapping[bytes, SurfaceMap], ...]
     tta: TtaLevel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looks(Generic[Seen]):
-    """Who stands in a frame, looked at.
+class FramePredictions(Generic[Shape]):
+    """The people of one frame.
 
     Attributes:
-        box_N4: as what was seen has them.
-        detected_N: the detector's scores.
-        score_N: these times the root of how sure the surface is, faded; the highest first.
-        seen_N: what was seen of each.
+        box_N4: fitted to the surfaces.
+        detector_score_N: the detector's scores.
+        score_N: scores with the surface's confidence, after soft-NMS; best first.
+        person_N: the prediction of each person.
     """
 
     box_N4: F32
-    detected_N: F32
+    detector_score_N: F32
     score_N: F32
-    seen_N: tuple[Look[Seen], ...]
+    person_N: tuple[PersonPrediction[Shape], ...]
 
     def __len__(self) -> int:
         return len(self.score_N)
@@ -72,200 +70,192 @@ class Looks(Generic[Seen]):
 class LightNetwork:
     """Detector and surface network, compiled.
 
-    Every frame and every person gets the same bits as alone, so that results never depend on how they are grouped: the
-    networks are asked about several at once only where that holds (see `Networks`). Groups of frames are computed side
-    by side, each by its share of the threads: two threads on one frame waste a third of their time.
+    Every frame and every person gets the same bits as alone, so that results do not depend on how they are grouped:
+    batches are used only where this holds (see `LightComponents`). Groups of frames are computed in parallel, each with
+    its share of the threads, because two threads on one frame waste a third of their time.
     """
 
     def __init__(self, config: NetworkConfig, threads: int, path: Path) -> None:
-        """Load the weights of `path`; raises ModelError when they are missing or do not fit."""
+        """Load the weights of `path`. Raises: ModelError when they are missing or do not fit."""
         require_weights(path)
         self.name = path.stem
         self.sha256 = file_sha256(path)
         self.engine = cpu_engine(config.engine)
         self.precision = light_precision(config.precision, self.engine, path, self.sha256)
-        self._at_once = threads if config.batch == "auto" else min(config.batch, threads)
-        networks = open_networks(path, self.sha256, self.engine, self.precision, threads // self._at_once)
-        self._together = networks.together
-        self._score = SCORE if config.score_threshold is None else config.score_threshold
-        self._overlap = OVERLAP if config.nms_threshold is None else config.nms_threshold
-        self._most = config.max_people or MOST
+        self._parallel = threads if config.batch == "auto" else min(config.batch, threads)
+        components = open_components(path, self.sha256, self.engine, self.precision, threads // self._parallel)
+        self._batch_size = components.batch_size
+        self._score_threshold = SCORE_THRESHOLD if config.score_threshold is None else config.score_threshold
+        self._nms_threshold = NMS_THRESHOLD if config.nms_threshold is None else config.nms_threshold
+        self._max_people = config.max_people or MAX_PEOPLE
         self._refine_boxes = config.refine_boxes
         self._tta = config.tta
-        self._workers = ThreadPoolExecutor(self._at_once, thread_name_prefix="light")
-        self.finder = Finder(
-            networks, least=self._score, long_side=config.max_size, flip=config.flip is not False
+        self._workers = ThreadPoolExecutor(self._parallel, thread_name_prefix="light")
+        self.detector = FrameDetector(
+            components,
+            min_score=self._score_threshold,
+            long_side=config.max_size,
+            flip=config.flip is not False,
         )
-        self.reader = Reader(
-            networks,
+        self.predictor = AugmentedPredictor(
+            components,
             flip=config.flip is not False,
             roll_align=config.roll_align is not False,
             calibration=read_calibration(path, self.sha256),
         )
-        if config.batch == 1:  # somebody waits for every frame: nothing is left to be made ready meanwhile
-            self.reader.seen.prepare()
+        if config.batch == 1:  # a live run: compiling later would delay a frame
+            self.predictor.surface_network.prepare()
 
-    def detect(self, rgb_THW3: U8, *, still: bool = False) -> tuple[list[Detections], Frames]:
+    def detect(self, rgb_THW3: U8, *, still: bool = False) -> tuple[list[Detections], FrameFeatures]:
         """Find people in each frame; see `models.network.Network`.
 
-        Each is looked at at once: the surface shows where the person ends, so the box is fitted to it, and how sure the
-        network is of it counts in the score, as in Mask Scoring R-CNN (Huang et al., CVPR 2019). Of people whose boxes
-        then are nearly one, one stays, and scores fade as `faded` says. Who stays is looked at again in the box that
-        fits, and all this done again, as in Cascade R-CNN (Cai and Vasconcelos, CVPR 2018), unless they are read
-        quickly; the first look then is at the crop alone, and counts as one of two. `surfaces` gives what was seen
-        last.
+        The surface of each detected person is predicted at once: the box is fitted to it, and its confidence counts in
+        the score, as in Mask Scoring R-CNN (Huang et al., CVPR 2019). NMS and soft-NMS follow. With refined boxes, the
+        kept people are predicted again in the fitted boxes, and all this is repeated, as in Cascade R-CNN (Cai and
+        Vasconcelos, CVPR 2018); the first prediction then is a single pass, and the first of the second prediction's
+        passes. `surfaces` returns the last prediction.
 
-        Who is read thoroughly is found as carefully as who is not, in the same box with the same score; then asked for
-        more often, and shown as that has it.
+        With "full", people are found as with "adaptive", with the same boxes and scores; then come further passes.
         """
         tta = self._tta if self._tta != "auto" else "full" if still else "adaptive_fast"
-        found, seen = [], []
-        for looks in self._looks_of_each(rgb_THW3, tta):
-            found.append(Detections(box_N4=looks.box_N4, score_N=looks.score_N))
-            here = zip(looks.box_N4, looks.seen_N, strict=True)
-            seen.append({box_4.tobytes(): trimmed(look.surface, box_4) for box_4, look in here})
-        return found, Frames(rgb_THW3=rgb_THW3, seen_T=tuple(seen), tta=tta)
+        detections, surfaces = [], []
+        for people in self._predict_frames(rgb_THW3, tta):
+            detections.append(Detections(box_N4=people.box_N4, score_N=people.score_N))
+            pairs = zip(people.box_N4, people.person_N, strict=True)
+            surfaces.append({box_4.tobytes(): trim_surface(person.surface, box_4) for box_4, person in pairs})
+        return detections, FrameFeatures(rgb_THW3=rgb_THW3, surface_T=tuple(surfaces), tta=tta)
 
-    def _looks_of_each(self, rgb_THW3: U8, tta: TtaLevel) -> list[Looks[SurfaceMap]]:
-        """Who stands in every frame: some frames together, several such groups at once."""
-        looks = partial(self._looks, tta=tta)
-        many = max(min(self._together, -(-len(rgb_THW3) // self._at_once)), 1)
-        groups = [rgb_THW3[first : first + many] for first in range(0, len(rgb_THW3), many)]
-        alone = self._at_once == 1 or len(groups) == 1
-        return list(chain.from_iterable(map(looks, groups) if alone else self._workers.map(looks, groups)))
+    def _predict_frames(self, rgb_THW3: U8, tta: TtaLevel) -> list[FramePredictions[SurfaceMap]]:
+        """The people of every frame; groups of frames are computed in parallel."""
+        predict = partial(self._predict_group, tta=tta)
+        size = max(min(self._batch_size, -(-len(rgb_THW3) // self._parallel)), 1)
+        groups = [rgb_THW3[first : first + size] for first in range(0, len(rgb_THW3), size)]
+        in_one_thread = self._parallel == 1 or len(groups) == 1
+        return list(chain.from_iterable(map(predict, groups) if in_one_thread else self._workers.map(predict, groups)))
 
-    def _looks(self, rgb_THW3: U8, *, tta: TtaLevel) -> list[Looks[SurfaceMap]]:
-        """Who stands in each of some frames, looked at as often as is asked for."""
+    def _predict_group(self, rgb_THW3: U8, *, tta: TtaLevel) -> list[FramePredictions[SurfaceMap]]:
+        """The people of a group of frames, with all passes of the level."""
         if tta != "full":
-            return self._who_stands(rgb_THW3, tta)
-        standing = self._who_stands(rgb_THW3, "adaptive")
-        more = self.reader.read(
-            self.reader.thoroughly(rgb_HW3, look)
-            for rgb_HW3, looks in zip(rgb_THW3, standing, strict=True)
-            for look in looks.seen_N
+            return self._find_people(rgb_THW3, tta)
+        found = self._find_people(rgb_THW3, "adaptive")
+        extended = self.predictor.run(
+            self.predictor.extend_to_full(rgb_HW3, person)
+            for rgb_HW3, people in zip(rgb_THW3, found, strict=True)
+            for person in people.person_N
         )
-        seen = _shared(more, standing)
-        return [replace(looks, seen_N=tuple(mine)) for looks, mine in zip(standing, seen, strict=True)]
+        per_frame = _split(extended, found)
+        return [replace(people, person_N=tuple(persons)) for people, persons in zip(found, per_frame, strict=True)]
 
-    def _who_stands(self, rgb_THW3: U8, tta: Literal["adaptive_fast", "adaptive"]) -> list[Looks[SurfaceMap]]:
-        """Find people in frames, look at all of them, and again at who stands."""
-        found = self._detect(rgb_THW3, FADING if tta == "adaptive_fast" else LOOKED_AT)
-        refine = tta != "adaptive_fast" if self._refine_boxes == "auto" else self._refine_boxes
-        boxed = [(rgb_HW3, box_4) for rgb_HW3, one in zip(rgb_THW3, found, strict=True) for box_4 in one.box_N4]
-        if not refine:
-            return self._stand(found, self.reader.read(self.reader.look(*one, tta=tta) for one in boxed))
-        first = self._stand(found, self.reader.read(self.reader.glance(*one) for one in boxed))
-        again = self.reader.read(
-            self.reader.look(rgb_HW3, box_4, before, tta=tta)
-            for rgb_HW3, looks in zip(rgb_THW3, first, strict=True)
-            for box_4, before in zip(looks.box_N4, looks.seen_N, strict=True)
+    def _find_people(
+        self, rgb_THW3: U8, tta: Literal["adaptive_fast", "adaptive"]
+    ) -> list[FramePredictions[SurfaceMap]]:
+        """Detect people in frames and predict them, with refined boxes a second time."""
+        detected = self._detect_boxes(rgb_THW3, SIGMA if tta == "adaptive_fast" else SIGMA_BEFORE_REFINEMENT)
+        refine_boxes = tta != "adaptive_fast" if self._refine_boxes == "auto" else self._refine_boxes
+        boxes = [(rgb_HW3, box_4) for rgb_HW3, one in zip(rgb_THW3, detected, strict=True) for box_4 in one.box_N4]
+        if not refine_boxes:
+            return self._keep_best(detected, self.predictor.run(self.predictor.predict(*box, tta=tta) for box in boxes))
+        first = self._keep_best(detected, self.predictor.run(self.predictor.first_pass(*box) for box in boxes))
+        second = self.predictor.run(
+            self.predictor.predict(rgb_HW3, box_4, person, tta=tta)
+            for rgb_HW3, people in zip(rgb_THW3, first, strict=True)
+            for box_4, person in zip(people.box_N4, people.person_N, strict=True)
         )
-        return self._stand([Detections(box_N4=one.box_N4, score_N=one.detected_N) for one in first], again)
+        refined = [Detections(box_N4=people.box_N4, score_N=people.detector_score_N) for people in first]
+        return self._keep_best(refined, second)
 
-    def _stand(self, found: list[Detections], seen: list[Look[Seen]]) -> list[Looks[Seen]]:
-        """Of each frame's detections those that stand, by what is seen of all of them."""
-        return [self._stand_here(*here) for here in zip(found, _shared(seen, found), strict=True)]
+    def _keep_best(
+        self, detected: list[Detections], people: list[PersonPrediction[Shape]]
+    ) -> list[FramePredictions[Shape]]:
+        """The people of each frame that stay after boxes and scores are fitted to the predictions."""
+        per_frame = _split(people, detected)
+        return [self._keep_best_of_frame(*pair) for pair in zip(detected, per_frame, strict=True)]
 
-    def _stand_here(self, found: Detections, seen: list[Look[Seen]]) -> Looks[Seen]:
-        """Of a frame's detections those that stand once their boxes and scores fit what is seen of each."""
-        boxes = [fitted(box_4, look.surface) for box_4, look in zip(found.box_N4, seen, strict=True)]
+    def _keep_best_of_frame(
+        self, detected: Detections, people: list[PersonPrediction[Shape]]
+    ) -> FramePredictions[Shape]:
+        boxes = [fit_box(box_4, person.surface) for box_4, person in zip(detected.box_N4, people, strict=True)]
         box_N4 = np.array(boxes, np.float32).reshape(-1, 4)
-        sure_N = np.array([look.surface.mean_confidence for look in seen], np.float32)
-        chosen, score_N = self._standing(box_N4, found.score_N * sure_N**SURENESS, FADING)
-        return Looks(
-            box_N4=box_N4[chosen],
-            detected_N=found.score_N[chosen],
+        confidence_N = np.array([person.surface.mean_confidence for person in people], np.float32)
+        kept, score_N = hard_then_soft_nms(
+            box_N4,
+            detected.score_N * confidence_N**CONFIDENCE_POWER,
+            iou_threshold=self._nms_threshold,
+            sigma=SIGMA,
+            min_score=self._score_threshold,
+        )
+        return FramePredictions(
+            box_N4=box_N4[kept],
+            detector_score_N=detected.score_N[kept],
             score_N=score_N,
-            seen_N=tuple(seen[i] for i in chosen),
+            person_N=tuple(people[i] for i in kept),
         )
 
-    def _detect(self, rgb_THW3: U8, sigma: float) -> list[Detections]:
-        """Who is to be looked at: of each frame's boxes those that stand beside surer ones."""
-        found = []
-        for candidates in self.finder.find(rgb_THW3):
-            chosen = self._standing(candidates.box_N4, candidates.score_N, sigma)[0][: self._most]
-            found.append(Detections(box_N4=candidates.box_N4[chosen], score_N=candidates.score_N[chosen]))
-        return found
-
-    def _standing(self, box_N4: F32, score_N: F32, sigma: float) -> tuple[npt.NDArray[np.int64], F32]:
-        """Of boxes that are nearly one the surest, as far as their faded scores suffice: indices and these scores."""
-        kept = suppress(box_N4, score_N, self._overlap)
-        still, faded_K = faded(box_N4[kept], score_N[kept], sigma, self._score)
-        return kept[still], faded_K
+    def _detect_boxes(self, rgb_THW3: U8, sigma: float) -> list[Detections]:
+        """The detector's boxes after NMS and soft-NMS, with the detector's scores; at most `max_people` a frame."""
+        detections = []
+        for candidates in self.detector.detect(rgb_THW3):
+            kept, _ = hard_then_soft_nms(
+                candidates.box_N4,
+                candidates.score_N,
+                iou_threshold=self._nms_threshold,
+                sigma=sigma,
+                min_score=self._score_threshold,
+            )
+            kept = kept[: self._max_people]
+            detections.append(Detections(box_N4=candidates.box_N4[kept], score_N=candidates.score_N[kept]))
+        return detections
 
     def surfaces(self, features: Any, boxes: list[F32]) -> list[list[SurfaceMap]]:
         """Map people to the body surface; see `models.network.Network`."""
-        made = []
-        for rgb_HW3, seen, box_N4 in zip(features.rgb_THW3, features.seen_T, boxes, strict=True):
-            new = [box_4 for box_4 in box_N4 if box_4.tobytes() not in seen]
-            looks = self.reader.read(self.reader.look(rgb_HW3, box_4, tta=features.tta) for box_4 in new)
-            now = {box_4.tobytes(): trimmed(look.surface, box_4) for box_4, look in zip(new, looks, strict=True)}
-            known = {**seen, **now}
-            made.append([known[box_4.tobytes()] for box_4 in box_N4])
-        return made
+        per_frame = []
+        for rgb_HW3, known, box_N4 in zip(features.rgb_THW3, features.surface_T, boxes, strict=True):
+            new = [box_4 for box_4 in box_N4 if box_4.tobytes() not in known]
+            people = self.predictor.run(self.predictor.predict(rgb_HW3, box_4, tta=features.tta) for box_4 in new)
+            pairs = zip(new, people, strict=True)
+            surfaces = {**known, **{box_4.tobytes(): trim_surface(person.surface, box_4) for box_4, person in pairs}}
+            per_frame.append([surfaces[box_4.tobytes()] for box_4 in box_N4])
+        return per_frame
 
 
-def _shared(all_N: Sequence[T], among: Sequence[Sized]) -> list[list[T]]:
-    """A row of things given to frames, to each as many as it has people."""
-    rest = iter(all_N)
-    return [list(islice(rest, len(one))) for one in among]
+def _split(items: Sequence[T], frames: Sequence[Sized]) -> list[list[T]]:
+    """One item per person of all frames as one list per frame."""
+    rest = iter(items)
+    return [list(islice(rest, len(frame))) for frame in frames]
 
 
-def open_networks(
+def open_components(
     path: Path, sha256: str, engine: Engine, precision: Literal["fp32", "bf16", "int8"], threads: int
-) -> Networks:
-    """The networks of a file of weights. Raises: ModelError when something of them is damaged or does not fit."""
+) -> LightComponents:
+    """The components from a file of weights. Raises: ModelError when a file is damaged or does not fit."""
     if precision == "int8":
-        return ReadyLight(path, sha256, threads=threads)
-    from models.light.inference.converted import ConvertedLight  # brings torch, whose import is most of a start
+        return Int8Components(path, sha256, threads=threads)
+    from models.light.inference.float_components import FloatComponents  # imports torch, which is slow
 
-    return ConvertedLight(path, engine=engine, precision=precision, threads=threads)
+    return FloatComponents(path, engine=engine, precision=precision, threads=threads)
 
 
 def light_precision(
-    wish: Literal["auto", "fp32", "bf16", "int8"], engine: Engine, weights: Path, sha256: str
+    wanted: Literal["auto", "fp32", "bf16", "int8"], engine: Engine, weights: Path, sha256: str
 ) -> Literal["fp32", "bf16", "int8"]:
-    """The precision of a wish; "auto" is int8 where the processor has it and eight-bit graphs of these weights stand.
+    """The precision to use; "auto" is int8 where the processor has it and the 8-bit graphs fit these weights.
 
     Raises:
-        ModelError: int8 is asked for and the engine is not OpenVINO.
+        ModelError: int8 is wanted and the engine is not OpenVINO.
     """
-    if wish == "int8":
+    if wanted == "int8":
         if engine != "openvino":
-            raise ModelError("eight-bit graphs run in OpenVINO alone", "network.precision", "use engine: openvino")
+            raise ModelError("8-bit graphs run only in OpenVINO", "network.precision", "use engine: openvino")
         return "int8"
-    if wish == "auto" and engine == "openvino" and has_int8() and fits(quantized_path(weights), sha256):
+    if wanted == "auto" and engine == "openvino" and has_int8() and has_graphs_of(quantized_path(weights), sha256):
         return "int8"
-    return cpu_precision(wish)
-
-
-def suppress(box_N4: F32, score_N: F32, overlap: float) -> npt.NDArray[np.int64]:
-    """Indices that survive non-maximum suppression, best first."""
-    kept = cv2.dnn.NMSBoxes(_rectangles(box_N4).tolist(), score_N.tolist(), 0.0, overlap)
-    return np.asarray(kept, np.int64).reshape(-1)
-
-
-def faded(box_N4: F32, score_N: F32, sigma: float, least: float) -> tuple[npt.NDArray[np.int64], F32]:
-    """Soft-NMS (Bodla et al., ICCV 2017): a score is multiplied by exp(-IoU² / sigma) for every surer box.
-
-    Of two people whose boxes overlap both stay, the less sure one behind those who stand alone.
-
-    Returns: indices of those that stay above `least`, best first, and their scores.
-    """
-    whole_N4 = np.round(16 * _rectangles(box_N4)).astype(int)  # OpenCV takes whole numbers here
-    score_K, kept = cv2.dnn.softNMSBoxes(whole_N4.tolist(), score_N.tolist(), least, 1.0, sigma=sigma)
-    return np.asarray(kept, np.int64).reshape(-1), np.asarray(score_K, np.float32).reshape(-1)
-
-
-def _rectangles(box_N4: F32) -> F32:
-    """Corner, width and height."""
-    return np.concatenate([box_N4[:, :2], box_N4[:, 2:] - box_N4[:, :2]], 1)
+    return cpu_precision(wanted)
 
 
 def open_light(config: NetworkConfig, threads: int) -> LightNetwork:
     """The light network with the built-in weights (`weights: light`) or those of a .safetensors file.
 
     Raises:
-        ModelError: the weights are missing or of another network.
+        ModelError: the weights are missing or belong to another network.
     """
     return LightNetwork(config, threads, weights_path(config.weights))

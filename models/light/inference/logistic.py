@@ -1,28 +1,26 @@
-"""The logistic function and its inverse: a network's logits as probabilities, and back.
+"""The logistic function and its inverse, in NumPy alone.
 
-NumPy alone: where people are detected SciPy is not loaded, and its `expit` would cost every such process a fifth of a
-second. Where teachers label photos, `expit` it is.
+SciPy's `expit` would add the import of SciPy to the start of every process that detects people.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-FARTHEST = 30.0
-"""Beyond it a logit changes no float32 near 1, and its power could overflow."""
-LEAST = 1e-7
-"""About the least that a float32 near 1 can lack to it."""
+from models.arrays import Float
 
-
-def logistic(logit: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Probabilities 0..1 of logits, of any shape, in their own precision."""
-    return np.asarray(1 / (1 + np.exp(-np.clip(logit, -FARTHEST, FARTHEST))))
+MAX_LOGIT = 30.0
+"""Larger logits change no float32 near 1, and their exponential could overflow."""
+MIN_DISTANCE = 1e-7
+"""About the smallest distance of a float32 from 1."""
 
 
-def log_odds(probability: npt.NDArray[Any], least: float = LEAST) -> npt.NDArray[Any]:
-    """ln(p / (1 − p)) of probabilities, of any shape, in their own precision, kept so far from 0 and 1."""
-    kept = np.clip(probability, least, 1 - least)
-    return np.asarray(np.log(kept / (1 - kept)))
+def logistic(logit: Float) -> Float:
+    """Probabilities 0..1 of logits of any shape, in their own precision."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(logit, -MAX_LOGIT, MAX_LOGIT))))
+
+
+def log_odds(probability: Float, distance: float = MIN_DISTANCE) -> Float:
+    """ln(p / (1 − p)) of probabilities of any shape, in their own precision, clipped to a distance from 0 and 1."""
+    clipped = np.clip(probability, distance, 1 - distance)
+    return np.asarray(np.log(clipped / (1 - clipped)))

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.engines.engine import compile_request, openvino_core
-from models.light.architecture.places import places
+from models.light.architecture.detector_locations import detector_locations
 from models.light.teachers.teacher_files import open_session, require_file
 
 F32 = npt.NDArray[Any]
@@ -65,7 +65,7 @@ class PlaceTeacher:
         graph = openvino_core().read_model(path)
         graph.reshape([1, 3, side, side])
         self._request = compile_request(graph, threads=threads)
-        centre_P2, stride_P = places(side, side)
+        centre_P2, stride_P = detector_locations(side, side)
         self._corner_P2 = centre_P2 - stride_P[:, None] / 2
         self._stride_P1 = stride_P[:, None]
 

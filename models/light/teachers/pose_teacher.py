@@ -17,8 +17,8 @@ from scipy.special import expit
 
 from models.engines.engine import compile_request, openvino_core
 from models.errors import ModelError
+from models.light.teachers.rotated_square import map_points, rotated_square
 from models.light.teachers.teacher_files import require_file
-from models.light.teachers.turned_square import moved, turned_square
 
 F64 = npt.NDArray[Any]
 U8 = npt.NDArray[Any]
@@ -109,13 +109,13 @@ class PoseTeacher:
         return self._look(rgb_HW3, first.point_K2[_CENTRE], closer, float(np.arctan2(up_2[0], -up_2[1])))
 
     def _look(self, rgb_HW3: U8, centre_2: F64, half: float, angle: float) -> _Look:
-        matrix_23 = turned_square(centre_2, half, angle, SIDE)
+        matrix_23 = rotated_square(centre_2, half, angle, SIDE)
         crop = cv2.warpAffine(rgb_HW3, matrix_23, (SIDE, SIDE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         self._request.infer({0: (crop.astype(np.float32) / 255)[None]})
         row_K5 = self._request.get_output_tensor(0).data.reshape(-1, 5).astype(np.float64)
         mask_SS = self._request.get_output_tensor(2).data[0, :, :, 0].astype(np.float64)
         return _Look(
-            point_K2=moved(row_K5[:, :2], matrix_23),
+            point_K2=map_points(row_K5[:, :2], matrix_23),
             seen_K=expit(row_K5[:, 3]),
             present=float(self._request.get_output_tensor(1).data[0, 0]),
             mask_SS=expit(mask_SS),

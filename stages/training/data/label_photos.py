@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cv2
 
-from models.light.architecture.files import TRAINING_PHOTOS
+from models.light.architecture.weight_paths import TRAINING_PHOTOS
 from models.light.teachers.box_teacher import BoxTeacher
 from models.light.teachers.part_teacher import open_part_teacher
 from models.light.teachers.pose_teacher import PoseTeacher

@@ -15,7 +15,7 @@ from models.box_overlap import areas, grown, inside_share, iou
 from models.light.teachers.box_teacher import BoxTeacher
 from models.light.teachers.part_teacher import PartTeacher
 from models.light.teachers.pose_teacher import Pose, PoseTeacher
-from models.light.teachers.turned_square import moved, turned_square
+from models.light.teachers.rotated_square import map_points, rotated_square
 from stages.annotations.image_collections import SourceImage
 from stages.training.data.labelled_photos import (
     DENSE,
@@ -132,10 +132,11 @@ def person_labels(
     teacher is shown a person who leans over as if upright.
     """
     side = parts.geometry.side
-    to_photo_23 = turned_square((region_4[:2] + region_4[2:]) / 2, (region_4[2] - region_4[0]) / 2, lean(pose), side)
+    to_photo_23 = rotated_square((region_4[:2] + region_4[2:]) / 2, (region_4[2] - region_4[0]) / 2, lean(pose), side)
     answer, agreement = parts.both_ways(cut_out(rgb_HW3, to_photo_23, side))
     x_L, y_L, point_LL2 = cells_of(region_4)
-    person_LL, part_24LL = answer.at(moved(point_LL2, cv2.invertAffineTransform(to_photo_23)))
+    back_23 = np.asarray(cv2.invertAffineTransform(to_photo_23), np.float64)
+    person_LL, part_24LL = answer.at(map_points(point_LL2, back_23))
     person_LL, part_24LL, posed = fuse(expit(person_LL), part_24LL, pose, point_LL2)
     own_LL = inside(box_4, x_L, y_L)
     near_LL = inside(grown(box_4[None], 0.05)[0], x_L, y_L)

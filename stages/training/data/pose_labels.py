@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.light.teachers.pose_teacher import Pose
-from models.light.teachers.turned_square import moved
+from models.light.teachers.rotated_square import map_points
 from stages.training.data.labelled_photos import no_joints
 
 F64 = npt.NDArray[Any]
@@ -153,8 +153,8 @@ def distance_to_hull(point_LL2: F64, corner_M2: F64) -> F64:
 
 def pose_mask(pose: Pose, point_LL2: F64) -> F64:
     """Probability of the person at points (L,L,2) of the picture, by the pose teacher's own mask (L,L)."""
-    back_23 = cv2.invertAffineTransform(pose.to_picture_23)
-    at_LL2 = (moved(point_LL2, back_23) - 0.5).astype(np.float32)
+    back_23 = np.asarray(cv2.invertAffineTransform(pose.to_picture_23), np.float64)
+    at_LL2 = (map_points(point_LL2, back_23) - 0.5).astype(np.float32)
     x_LL, y_LL = at_LL2[..., 0], at_LL2[..., 1]
     mask_SS = pose.mask_SS.astype(np.float32)
     return cv2.remap(mask_SS, x_LL, y_LL, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)

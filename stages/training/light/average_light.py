@@ -12,12 +12,19 @@ from torch import nn
 from models.cache import user_path
 from models.errors import ModelError
 from models.light.architecture.detector import PersonDetector
-from models.light.architecture.files import BUILT_IN
-from models.light.architecture.seen_sizes import State, detector_sizes, surface_sizes
 from models.light.architecture.sizes import LightSizes
 from models.light.architecture.surface_net import SurfaceNet
-from models.light.architecture.weights import fill, read_weights, under, write_weights
-from models.light.export.quantized import Half
+from models.light.architecture.weight_files import (
+    State,
+    detector_sizes,
+    load_component,
+    read_weights,
+    surface_sizes,
+    without_prefix,
+    write_weights,
+)
+from models.light.architecture.weight_paths import BUILT_IN
+from models.light.inference.int8_components import ComponentName
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import Written
 from stages.training.checkpoint import average_of
@@ -61,7 +68,7 @@ class AverageLight(Stage):
         yield Written(path=str(path), frames=0)
 
 
-def mean_half(half: Half, files: Sequence[str]) -> dict[str, torch.Tensor]:
+def mean_half(half: ComponentName, files: Sequence[str]) -> dict[str, torch.Tensor]:
     """The mean of a half's states in files, in half precision; all have the sizes of the first.
 
     Raises: ModelError for a file of another kind or of other sizes; StageError where there is none.
@@ -70,9 +77,9 @@ def mean_half(half: Half, files: Sequence[str]) -> dict[str, torch.Tensor]:
     net: nn.Module | None = None
     for file in files:
         path = user_path(file)
-        state = average_of(path) if path.suffix == ".pt" else under(f"{half}.", read_weights(path))
+        state = average_of(path) if path.suffix == ".pt" else without_prefix(f"{half}.", read_weights(path))
         net = net or of_sizes_seen(half, state, path)
-        fill(net, state, "", path)
+        load_component(net, state, "", path)
         states.append({name: value.clone() for name, value in net.state_dict().items()})
     return {
         name: torch.stack([state[name] for state in states]).mean(dim=0).half() if value.is_floating_point() else value
@@ -80,7 +87,7 @@ def mean_half(half: Half, files: Sequence[str]) -> dict[str, torch.Tensor]:
     }
 
 
-def of_sizes_seen(half: Half, state: State, path: Path) -> nn.Module:
+def of_sizes_seen(half: ComponentName, state: State, path: Path) -> nn.Module:
     """A half of the sizes of a state. Raises: ModelError where it is no state of such a half."""
     try:
         return PersonDetector(detector_sizes(state)) if half == "detector" else SurfaceNet(surface_sizes(state))

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.light.architecture.pixels import MEAN
+from models.light.architecture.preprocessing import MEAN
 from models.surface.charts import MIRROR_CHART
 from stages.training.data.labelled_photos import IGNORE, PERSON, UNSURE
 from stages.training.data.photometry import degrade, recolour

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.arrays import F32, F64
-from models.light.architecture.region import crop_region
-from models.light.inference.answers import LEAST_PERSON
-from models.light.inference.upright import REGIONS, lean_of
-from models.light.inference.view import mapped
+from models.light.architecture.preprocessing import crop_region
+from models.light.inference.crop_view import apply_affine
+from models.light.inference.ensemble import MIN_PERSON_CELLS
+from models.light.inference.roll_alignment import REGIONS, roll_from_centres
 from models.surface.body import MIRROR_JOINT
 from stages.training.light.mixes import CROPS_AS_SHIPPED, CropMix
 
@@ -59,7 +59,7 @@ def person_view(box_4: F64, seen: Callable[[], F64], random: np.random.Generator
     """A view of somebody in a box, or upright around what is seen of them, if that is anybody: see `upright_view`."""
     if mix.upright and random.random() < mix.upright:
         seen_3K = seen()
-        if seen_3K.shape[1] >= LEAST_PERSON:
+        if seen_3K.shape[1] >= MIN_PERSON_CELLS:
             return upright_view(seen_3K, random)
     return random_view(box_4, random, mix)
 
@@ -80,7 +80,7 @@ def random_view(box_4: F64, random: np.random.Generator, mix: CropMix = CROPS_AS
 
 
 def upright_view(seen_3K: F64, random: np.random.Generator) -> View:
-    """A view that shows somebody upright, as `models.light.inference.upright` finds it by a first
+    """A view that shows somebody upright, as `models.light.inference.roll_alignment` finds it by a first
     answer that errs a little.
 
     Args:
@@ -89,9 +89,9 @@ def upright_view(seen_3K: F64, random: np.random.Generator) -> View:
     xy_2K, chart_K = seen_3K[:2], seen_3K[2]
     least = max(chart_K.size * LEAST_SEEN, 1.0)
     parts = (xy_2K[:, np.isin(chart_K, charts)] for charts in REGIONS)
-    leaning = lean_of(*(part.mean(1) if part.shape[1] >= least else None for part in parts))
+    leaning = roll_from_centres(*(part.mean(1) if part.shape[1] >= least else None for part in parts))
     turn = turned(np.radians(leaning + random.normal(0, LEAN_ERROR)))
-    upright_2K = mapped(np.column_stack([turn.T, np.zeros(2)]), xy_2K)  # not by BLAS: bits would hang on threads
+    upright_2K = apply_affine(np.column_stack([turn.T, np.zeros(2)]), xy_2K)  # not by BLAS: bits would hang on threads
     low_2, high_2 = upright_2K.min(1), upright_2K.max(1)
     size = high_2 - low_2
     centre = (low_2 + high_2) / 2 + random.normal(0, 0.035, 2) * size

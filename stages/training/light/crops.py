@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.light.architecture.pixels import GREY
+from models.light.architecture.preprocessing import GREY
 from models.surface.charts import mirror_uv
 from stages.training.data.backgrounds import over
 from stages.training.data.labelled_photos import IGNORE, SIDE, is_chart_label, no_joints

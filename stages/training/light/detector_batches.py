@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from models.light.architecture.detector import PersonDetector
-from models.light.architecture.places import places
+from models.light.architecture.detector_locations import detector_locations
 from models.light.teachers.box_teacher import PlaceTeacher
 from models.losses.light_detector import detector_losses
 from models.losses.light_distillation import detector_distillation
@@ -100,7 +100,7 @@ class DetectorBatches:
     def _answer(self, canvas: Canvas) -> npt.NDArray[Any]:
         """What the teacher says at every place (P,5); its score is negative where it was not asked."""
         if self.teacher is None or not canvas.real:
-            return np.full((len(places(CANVAS, CANVAS)[0]), 5), -1, np.float32)
+            return np.full((len(detector_locations(CANVAS, CANVAS)[0]), 5), -1, np.float32)
         return self.teacher(canvas.rgb_HW3)
 
 
@@ -117,8 +117,8 @@ def stack(canvases: Sequence[Canvas]) -> Batch:
 
 @cache
 def places_on(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Centres (P,2) and strides (P) of a canvas's places."""
-    centre_P2, stride_P = places(CANVAS, CANVAS)
+    """Centres (P,2) and strides (P) of a canvas's locations."""
+    centre_P2, stride_P = detector_locations(CANVAS, CANVAS)
     return torch.from_numpy(centre_P2).to(device), torch.from_numpy(stride_P).to(device)
 
 

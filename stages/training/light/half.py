@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from models.cache import user_path
-from models.light.architecture.files import weights_path
-from models.light.architecture.weights import grow, read_weights
+from models.light.architecture.weight_files import load_smaller, read_weights
+from models.light.architecture.weight_paths import weights_path
 from models.network import NetworkConfig
 from pipeline.stage import StageError
 from stages.training.accelerator import training_device
@@ -83,7 +83,7 @@ class Half:
         self.config = config
         self.device = training_device(config.device, f"{self.key}.device")
         if path := config.first:
-            grow(net, read_weights(path), f"{name}.", path)
+            load_smaller(net, read_weights(path), f"{name}.", path)
         join = average_over_workers if together() else None
         self.fit = Fit(net.to(self.device), config.fit, Path(config.folder) / name, join=join)
         self._batches: Batches | None = None

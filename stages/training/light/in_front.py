@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.light.architecture.pixels import GREY
+from models.light.architecture.preprocessing import GREY
 from stages.training.data.backgrounds import over, random_background
 from stages.training.data.labelled_photos import is_chart_label
 from stages.training.data.photo_pool import PhotoPool

@@ -17,11 +17,11 @@ from torch import nn
 from models.engines.compiled_network import convert_network
 from models.engines.engine import import_openvino
 from models.files.atomic_file import file_sha256
-from models.light.architecture.files import quantized_path
-from models.light.architecture.pixels import CROP
+from models.light.architecture.preprocessing import CROP
 from models.light.architecture.surface_net import PickedSurface
-from models.light.architecture.weights import load_networks
-from models.light.export.quantized import Graph, QuantizedLight, write_quantized
+from models.light.architecture.weight_files import load_networks
+from models.light.architecture.weight_paths import quantized_path
+from models.light.inference.int8_components import OpenvinoGraph, QuantizedLight, write_quantized
 from pipeline.stage import Stage, StageError
 from stages.payloads import Written
 from stages.training.data.photo_pool import PhotoPool
@@ -84,7 +84,7 @@ def quantized(
     batch_of: Callable[[int], Batch],
     pictures: int,
     in_float: Callable[[Any], list[str]] = lambda _: [],
-) -> Graph:
+) -> OpenvinoGraph:
     """A network for one picture (1, 3, side, side) in eight bits, its ranges as the first so many batches show them.
 
     Args:
@@ -112,9 +112,9 @@ def quantized(
     return saved(made)
 
 
-def saved(model: Any) -> Graph:
+def saved(model: Any) -> OpenvinoGraph:
     """An OpenVINO model as the bytes that OpenVINO reads it from; what stays in floating point is kept in half."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.xml"
         import_openvino().save_model(model, path, compress_to_fp16=True)
-        return Graph(xml=path.read_bytes(), constants=path.with_suffix(".bin").read_bytes())
+        return OpenvinoGraph(xml=path.read_bytes(), constants=path.with_suffix(".bin").read_bytes())

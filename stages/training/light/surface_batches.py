@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from models.light.architecture.pixels import CROP
+from models.light.architecture.preprocessing import CROP
 from models.light.architecture.surface_net import SurfaceNet
 from models.losses.light_distillation import SurfaceTeacher, surface_distillation
 from models.losses.light_surface import (

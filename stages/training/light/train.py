@@ -11,10 +11,10 @@ import torch
 
 from models.cache import user_path
 from models.light.architecture.detector import PersonDetector
-from models.light.architecture.pixels import CROP
+from models.light.architecture.preprocessing import CROP
 from models.light.architecture.sizes import DetectorSizes, LightSizes, SurfaceSizes
 from models.light.architecture.surface_net import SurfaceNet
-from models.light.architecture.weights import read_sizes, write_weights
+from models.light.architecture.weight_files import read_sizes, write_weights
 from models.losses.light_distillation import read_teacher
 from models.losses.light_surface import SurfaceLossConfig
 from pipeline.stage import Job, Stage

@@ -16,8 +16,8 @@ from models.errors import ModelError
 from models.files.image_size import VARIABLE
 from models.files.json_file import parsed_json
 from models.files.npz_file import read_arrays
-from models.light.architecture.sizes import from_text
-from models.light.architecture.weights import read_sizes, read_weights
+from models.light.architecture.sizes import sizes_from_json
+from models.light.architecture.weight_files import read_sizes, read_weights
 
 
 def safetensors_of(dtype: str, shape: list[int], size: int) -> bytes:
@@ -60,7 +60,7 @@ def test_headers_that_are_none(tmp_path: Path, header: bytes) -> None:
 )
 def test_sizes_that_make_no_network(text: str) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
-        from_text(text)
+        sizes_from_json(text)
 
 
 def test_json_that_is_nested_too_deep() -> None:

@@ -1,4 +1,4 @@
-"""A light network with random weights, which finds people in noise, and sees somebody everywhere."""
+"""A light network with random weights, which detects people in noise and predicts a person in every crop."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import torch
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.sizes import LightSizes, SurfaceSizes
 from models.light.architecture.surface_net import SurfaceNet
-from models.light.architecture.weights import write_weights
+from models.light.architecture.weight_files import write_weights
 
 SMALL = SurfaceSizes(widths=(8, 16, 24, 32), blocks=(1, 1, 1), wide=16, refined=(1, 1), attention=1)
-"""Of every kind of block, and no more: in noise dozens of people are found and read several times each."""
+"""Every kind of block, as small as possible: in noise, dozens of people get several passes each."""
 
 
 def write_random_light(path: Path) -> Path:
-    """Write such weights, always the same; the path again."""
+    """Write these weights, always the same; returns the path."""
     torch.manual_seed(0)
     detector, surface = PersonDetector(), SurfaceNet(SMALL)
     for module in detector.modules():

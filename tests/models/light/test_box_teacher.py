@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from models.errors import ModelError
-from models.light.architecture.places import places
+from models.light.architecture.detector_locations import detector_locations
 from models.light.teachers.box_teacher import BoxTeacher, PlaceTeacher
 
 
 def test_its_best_places_hold_the_detections(shared: Path) -> None:
-    """A photo in the corner of a square of the detector's own size: its boxes are the best places' boxes."""
+    """A photo in the corner of a square of the detector's own size: its boxes are the best locations' boxes."""
     path = shared / "assets" / "oracles" / "yolox_nano.onnx"
     photos = sorted((shared / "assets" / "images" / "coco_mini" / "val2017").glob("*.jpg"))
     wide = next(
@@ -27,7 +27,7 @@ def test_its_best_places_hold_the_detections(shared: Path) -> None:
     square[: small.shape[0], : small.shape[1]] = small
     box_N4, score_N = BoxTeacher(path)(square, least=0.7)
     answer_P5 = PlaceTeacher(path, side=416)(square)
-    assert answer_P5.shape == (len(places(416, 416)[0]), 5)
+    assert answer_P5.shape == (len(detector_locations(416, 416)[0]), 5)
     for box_4, score in zip(box_N4, score_N, strict=True):
         nearest = np.abs(answer_P5[:, 0] - score) + np.abs(answer_P5[:, 1:] - box_4).max(1) / 100
         assert nearest.min() < 0.1

@@ -9,14 +9,14 @@ import torch
 from torchvision.ops import box_iou, generalized_box_iou
 
 from models.light.architecture.detector import decode_boxes
-from models.light.architecture.places import boxes_at, places
+from models.light.architecture.detector_locations import boxes_from_distances, detector_locations
 from models.losses.light_detector import assign_places, detector_losses, pair_iou
 from models.losses.light_distillation import detector_distillation
 
 
 def torch_places(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The detector's places as tensors."""
-    centre, stride = places(height, width)
+    """The detector's locations as tensors."""
+    centre, stride = detector_locations(height, width)
     return torch.from_numpy(centre), torch.from_numpy(stride)
 
 
@@ -34,7 +34,7 @@ def test_ious_equal_torchvision() -> None:
 
 
 def test_places_are_cell_centres_of_three_strides() -> None:
-    centre, stride = places(64, 96)
+    centre, stride = detector_locations(64, 96)
     assert len(centre) == 8 * 12 + 4 * 6 + 2 * 3
     assert centre[0].tolist() == [4, 4]
     assert centre[1].tolist() == [12, 4]
@@ -46,14 +46,15 @@ def test_decoding_inverts_log_distances() -> None:
     centre, stride = torch.tensor([[20.0, 30.0]]), torch.tensor([8.0])
     distance = torch.log(torch.tensor([[[1.0, 2.0, 0.5, 4.0]]]))
     torch.testing.assert_close(decode_boxes(distance, centre, stride), torch.tensor([[[12.0, 14.0, 24.0, 62.0]]]))
-    assert boxes_at(distance[0].numpy(), centre.numpy(), stride.numpy()).tolist() == [[12.0, 14.0, 24.0, 62.0]]
+    boxes = boxes_from_distances(distance[0].numpy(), centre.numpy(), stride.numpy())
+    assert boxes.tolist() == [[12.0, 14.0, 24.0, 62.0]]
 
 
 def test_boxes_are_decoded_alike_with_and_without_torch() -> None:
-    centre, stride = places(64, 96)
+    centre, stride = detector_locations(64, 96)
     distance = torch.randn(len(centre), 4, generator=torch.Generator().manual_seed(0)) * 4
     wanted = decode_boxes(distance[None], torch.from_numpy(centre), torch.from_numpy(stride))[0]
-    torch.testing.assert_close(torch.from_numpy(boxes_at(distance.numpy(), centre, stride)), wanted)
+    torch.testing.assert_close(torch.from_numpy(boxes_from_distances(distance.numpy(), centre, stride)), wanted)
 
 
 def test_places_answer_only_for_people_they_lie_in() -> None:

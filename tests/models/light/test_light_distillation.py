@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from models.light.architecture.files import BUILT_IN
 from models.light.architecture.sizes import SurfaceSizes
 from models.light.architecture.surface_net import SurfaceLogits, SurfaceNet
-from models.light.architecture.weights import load_networks
+from models.light.architecture.weight_files import load_networks
+from models.light.architecture.weight_paths import BUILT_IN
 from models.losses.light_distillation import (
     SurfaceTeacher,
     TeacherPrediction,

@@ -16,18 +16,19 @@ from models.engines.compiled_network import compile_network
 from models.engines.engine import cpu_engine
 from models.errors import ModelError
 from models.light.architecture.detector import PersonDetector
-from models.light.architecture.pixels import CROP, fit_size
+from models.light.architecture.preprocessing import CROP, fit_size
 from models.light.architecture.surface_net import PickedSurface, SurfaceNet
-from models.light.architecture.weights import write_weights
-from models.light.inference.light_network import LightNetwork, faded, open_light, suppress
-from models.light.inference.reach import fitted
+from models.light.architecture.weight_files import write_weights
+from models.light.inference.box_fitting import fit_box
+from models.light.inference.light_network import LightNetwork, open_light
+from models.light.inference.nms import hard_nms, soft_nms
 from models.network import NetworkConfig
 from models.surface.charts import mirror_maps
 from tests.models.light.random_light import write_random_light
 
 SHAPE = (1, 3, 96, 128)
 THRESHOLD = 0.002
-"""From which score on in noise some 35 people a frame are found."""
+"""Score threshold at which about 35 people per frame are found in noise."""
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +79,8 @@ def test_frames_do_not_depend_on_each_other(network: LightNetwork) -> None:
 
 
 @pytest.mark.parametrize("engine_name", ["torch", "openvino"])
-def test_frames_side_by_side_are_read_as_alone(weights: Path, engine_name: Any) -> None:
-    """Two threads, each of which reads frames by itself, say to the bit what one says of them one after the other."""
+def test_frames_in_parallel_have_the_bits_of_frames_in_sequence(weights: Path, engine_name: Any) -> None:
+    """With two threads, each on its own frames, against one thread."""
     if engine_name == "openvino":
         pytest.importorskip("openvino", reason="OpenVINO is not installed")
     config = NetworkConfig(weights=str(weights), engine=engine_name, precision="fp32", score_threshold=THRESHOLD)
@@ -117,13 +118,13 @@ def test_people_do_not_depend_on_each_other(network: LightNetwork) -> None:
         np.testing.assert_array_equal(one.uv_2hw, other.uv_2hw)
 
 
-def test_a_found_person_is_shown_as_seen_and_the_box_fits(network: LightNetwork) -> None:
-    """The surface that fitted the box is the one that `surfaces` gives: its bounds and the box are near each other."""
+def test_surfaces_returns_the_prediction_that_fitted_the_box(network: LightNetwork) -> None:
+    """Its bounds and the box are near each other."""
     found, features = network.detect(frames()[:1])
     surfaces = network.surfaces(features, [found[0].box_N4])[0]
     assert len(surfaces) == len(found[0]) > 0
     for box_4, one in zip(found[0].box_N4, surfaces, strict=True):
-        assert one is features.seen_T[0][box_4.tobytes()]
+        assert one is features.surface_T[0][box_4.tobytes()]
         height, width = one.labels_hw.shape
         assert one.x0 <= box_4[0] and one.y0 <= box_4[1]
         assert one.x0 + width >= int(box_4[2]) and one.y0 + height >= int(box_4[3])
@@ -136,75 +137,75 @@ def test_a_found_person_is_shown_as_seen_and_the_box_fits(network: LightNetwork)
         ("adaptive_fast", True, "adaptive_fast"), ("adaptive", True, "adaptive"), ("full", False, "full"),
     ],
 )
-def test_single_pictures_are_read_thoroughly_and_films_quickly(
+def test_auto_is_full_for_single_images_and_adaptive_fast_for_videos(
     weights: Path, monkeypatch: pytest.MonkeyPatch, wish: Any, still: bool, tta: str
 ) -> None:
-    """Eight times or once or twice everyone, found or given; a first look is one of a careful reading's answers."""
+    """8 passes or 1 to 2 per person, detected or given; with refined boxes the first pass is reused."""
     config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=THRESHOLD)
     network = open_light(dataclasses.replace(config, max_people=3, tta=wish), 1)
-    asked = {"seen": 0, "glance": 0, "thoroughly": 0}
+    calls = {"surface_network": 0, "first_pass": 0, "extend_to_full": 0}
 
     def counted(name: str) -> None:
-        whole = getattr(network.reader, name)
+        whole = getattr(network.predictor, name)
 
         def counting(*args: Any) -> Any:
-            asked[name] += len(args[0]) if name == "seen" else 1
+            calls[name] += len(args[0]) if name == "surface_network" else 1
             return whole(*args)
 
-        monkeypatch.setattr(network.reader, name, counting)
+        monkeypatch.setattr(network.predictor, name, counting)
 
-    for name in asked:
+    for name in calls:
         counted(name)
     (found,), features = network.detect(frames()[:1], still=still)
     assert len(found) > 0
-    assert (asked["glance"] > 0) is (tta != "adaptive_fast")
-    assert asked["thoroughly"] == (len(found) if tta == "full" else 0)
+    assert (calls["first_pass"] > 0) is (tta != "adaptive_fast")
+    assert calls["extend_to_full"] == (len(found) if tta == "full" else 0)
     if tta != "adaptive_fast":
         least = 7 if tta == "full" else 1
-        assert asked["seen"] - asked["glance"] >= least * len(found)
-    asked["seen"] = 0
+        assert calls["surface_network"] - calls["first_pass"] >= least * len(found)
+    calls["surface_network"] = 0
     network.surfaces(features, [np.array([[10, 10, 60, 110]], np.float32)])
-    assert asked["seen"] in {"adaptive_fast": (1, 2), "adaptive": (2, 4, 6), "full": (8,)}[tta]
+    assert calls["surface_network"] in {"adaptive_fast": (1, 2), "adaptive": (2, 4, 6), "full": (8,)}[tta]
 
 
-def test_who_is_read_thoroughly_is_found_as_carefully_as_who_is_not(weights: Path) -> None:
+def test_full_finds_the_same_people_as_adaptive(weights: Path) -> None:
     config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=THRESHOLD)
-    (careful,), _ = open_light(dataclasses.replace(config, tta="adaptive"), 1).detect(frames()[:1])
-    (thorough,), features = open_light(config, 1).detect(frames()[:1], still=True)
-    np.testing.assert_array_equal(careful.box_N4, thorough.box_N4)
-    np.testing.assert_array_equal(careful.score_N, thorough.score_N)
-    assert len(features.seen_T[0]) == len(thorough) > 0
+    (adaptive,), _ = open_light(dataclasses.replace(config, tta="adaptive"), 1).detect(frames()[:1])
+    (full,), features = open_light(config, 1).detect(frames()[:1], still=True)
+    np.testing.assert_array_equal(adaptive.box_N4, full.box_N4)
+    np.testing.assert_array_equal(adaptive.score_N, full.score_N)
+    assert len(features.surface_T[0]) == len(full) > 0
 
 
-def test_what_cannot_be_thorough_says_so() -> None:
+def test_what_full_needs_is_said() -> None:
     with pytest.raises(ModelError, match=r"network\.tta: full test-time augmentation needs"):
         NetworkConfig(tta="full", roll_align=False)
     with pytest.raises(ModelError, match=r"network\.tta: only the light network supports this key"):
         NetworkConfig(tta="adaptive_fast", kind="zoo")
 
 
-def test_how_sure_the_surface_is_counts_in_the_score(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A quarter of the sureness halves every score, and who falls below the threshold so is not found."""
+def test_the_confidence_of_the_surface_counts_in_the_score(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quarter of the confidence halves every score; people below the threshold are then not found."""
 
-    def scores(asked: LightNetwork, sureness: float) -> np.ndarray:
-        monkeypatch.setattr("models.structures.SurfaceMap.mean_confidence", sureness)
-        return np.concatenate([found.score_N for found in asked.detect(frames())[0]])
+    def scores(light: LightNetwork, confidence: float) -> np.ndarray:
+        monkeypatch.setattr("models.structures.SurfaceMap.mean_confidence", confidence)
+        return np.concatenate([found.score_N for found in light.detect(frames())[0]])
 
     network = opened(weights, THRESHOLD, refine_boxes=False)
-    surely, unsurely = scores(network, 1.0), scores(network, 0.25)
-    np.testing.assert_allclose(unsurely, surely / 2, rtol=1e-6)
-    middle = float(np.median(unsurely))
+    high, low = scores(network, 1.0), scores(network, 0.25)
+    np.testing.assert_allclose(low, high / 2, rtol=1e-6)
+    middle = float(np.median(low))
     above = scores(opened(weights, middle, refine_boxes=False), 0.25)
-    np.testing.assert_array_equal(above, unsurely[unsurely > middle])
-    assert 0 < len(above) < len(unsurely)
+    np.testing.assert_array_equal(above, low[low > middle])
+    assert 0 < len(above) < len(low)
 
 
-def test_nobody_is_fine(network: LightNetwork) -> None:
+def test_frames_without_people_have_no_surfaces(network: LightNetwork) -> None:
     features = network.detect(frames()[:2])[1]
     assert network.surfaces(features, [np.zeros((0, 4), np.float32)] * 2) == [[], []]
 
 
-def test_detector_sees_the_long_side() -> None:
+def test_the_long_side_of_the_detectors_input_is_bounded() -> None:
     assert fit_size(240, 320, (384, 512)) == (288, 384)
     assert fit_size(300, 400, (384, 512)) == (300, 400)
     assert fit_size(1280, 720, (384, 512)) == (512, 288)
@@ -224,7 +225,7 @@ def test_bad_weights_are_named(weights: Path, tmp_path: Path) -> None:
         open_light(NetworkConfig(weights=str(other)), 1)
 
 
-def test_suppression_equals_torchvision() -> None:
+def test_hard_nms_equals_torchvision() -> None:
     from torchvision.ops import nms
 
     random = np.random.default_rng(0)
@@ -232,12 +233,12 @@ def test_suppression_equals_torchvision() -> None:
     boxes = np.concatenate([corner, corner + random.uniform(5, 60, (300, 2))], 1).astype(np.float32)
     scores = random.random(300).astype(np.float32)
     expected = nms(torch.from_numpy(boxes), torch.from_numpy(scores), 0.5)
-    assert suppress(boxes, scores, 0.5).tolist() == expected.tolist()
-    assert suppress(boxes[:0], scores[:0], 0.5).tolist() == []
+    assert hard_nms(boxes, scores, 0.5).tolist() == expected.tolist()
+    assert hard_nms(boxes[:0], scores[:0], 0.5).tolist() == []
 
 
-def test_scores_fade_with_what_surer_people_cover() -> None:
-    """Soft-NMS as its paper's figure 2 has it: in turn the surest is taken, and the scores of the others fall."""
+def test_soft_nms_equals_the_algorithm_of_its_paper() -> None:
+    """Figure 2: the best box is taken, the scores of the others fall, and so on."""
     from torchvision.ops import box_iou
 
     random = np.random.default_rng(0)
@@ -251,46 +252,45 @@ def test_scores_fade_with_what_surer_people_cover() -> None:
         expected[first] = left[first]
         left *= np.exp(-(overlap[first] ** 2) / 0.3)
         left[first] = 0
-    kept, now = faded(boxes, scores, 0.3, 0.05)
+    kept, now = soft_nms(boxes, scores, 0.3, 0.05)
     assert set(kept.tolist()) == set(expected) and 10 < len(kept) < 40 and (np.diff(now) <= 0).all()
     np.testing.assert_allclose(now, [expected[i] for i in kept], atol=2e-3)  # boxes in sixteenths of a pixel
-    assert [len(one) for one in faded(boxes[:0], scores[:0], 0.3, 0.05)] == [0, 0]
+    assert [len(one) for one in soft_nms(boxes[:0], scores[:0], 0.3, 0.05)] == [0, 0]
 
 
-def test_asked_in_the_mirror_too_a_mirrored_picture_has_the_mirrored_answer(weights: Path) -> None:
+def test_with_flips_a_flipped_image_has_the_flipped_prediction(weights: Path) -> None:
     config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", roll_align=False)
     crop_CC3 = np.random.default_rng(0).integers(0, 256, (CROP, CROP, 3), np.uint8)
-    box_4 = np.array([11, 11, CROP - 11, CROP - 11], np.float32)  # its crop is the whole picture, and a little more
+    box_4 = np.array([11, 11, CROP - 11, CROP - 11], np.float32)  # its crop is the whole image and a little more
     for flip, alike in ((True, True), ("auto", True), (False, False)):
         network = open_light(dataclasses.replace(config, flip=flip), 1)
-        reader = network.reader
-        looks = reader.read(reader.look(rgb_HW3, box_4) for rgb_HW3 in (crop_CC3, crop_CC3[:, ::-1]))
-        seen_LGG, flipped_LGG = (look.maps_LGG for look in looks)
+        predictor = network.predictor
+        people = predictor.run(predictor.predict(rgb_HW3, box_4) for rgb_HW3 in (crop_CC3, crop_CC3[:, ::-1]))
+        plain_LGG, flipped_LGG = (person.maps_LGG for person in people)
         label_GG, uv_2GG = mirror_maps(flipped_LGG[1].astype(np.uint8), flipped_LGG[2:4])
-        same_GG = label_GG == seen_LGG[1]
-        assert bool(same_GG.mean() > 0.99) is alike  # of equally sure charts either may be named
-        assert np.allclose(flipped_LGG[0, :, ::-1], seen_LGG[0], atol=1e-4) is alike
-        assert np.allclose(uv_2GG[:, same_GG], seen_LGG[2:4, same_GG], atol=1e-4) or not alike
+        same_GG = label_GG == plain_LGG[1]
+        assert bool(same_GG.mean() > 0.99) is alike  # either of two equally probable charts may win
+        assert np.allclose(flipped_LGG[0, :, ::-1], plain_LGG[0], atol=1e-4) is alike
+        assert np.allclose(uv_2GG[:, same_GG], plain_LGG[2:4, same_GG], atol=1e-4) or not alike
 
 
-def test_who_is_looked_at_again_is_shown_as_seen_in_the_box_of_the_first_look(
+def test_refined_boxes_are_fitted_to_a_prediction_in_the_boxes_of_the_first_pass(
     weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first look's boxes are looked at again, and fitted to what is seen then."""
     usual = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=THRESHOLD)
     usual = dataclasses.replace(usual, flip=False)
     once, twice = (open_light(dataclasses.replace(usual, refine_boxes=refine), 1) for refine in (False, True))
     rgb_HW3 = frames()[0]
-    for seen in ("models.structures.SurfaceMap", "models.light.inference.assembly.Silhouette"):
-        monkeypatch.setattr(f"{seen}.mean_confidence", 1.0)
+    for shape in ("models.structures.SurfaceMap", "models.light.inference.surface_assembly.Silhouette"):
+        monkeypatch.setattr(f"{shape}.mean_confidence", 1.0)
     (first,), (last,) = once.detect(rgb_HW3[None])[0], twice.detect(rgb_HW3[None])[0]
-    looks = twice.reader.read(twice.reader.look(rgb_HW3, box_4) for box_4 in first.box_N4)
-    expected = {fitted(look.box_4, look.surface).tobytes() for look in looks}
+    people = twice.predictor.run(twice.predictor.predict(rgb_HW3, box_4) for box_4 in first.box_N4)
+    expected = {fit_box(person.box_4, person.surface).tobytes() for person in people}
     assert len(last) > 5 and expected != {box_4.tobytes() for box_4 in first.box_N4}
     assert {box_4.tobytes() for box_4 in last.box_N4} <= expected
 
 
 @pytest.mark.parametrize("name", ["flip", "refine_boxes", "roll_align"])
-def test_other_networks_are_not_asked_twice(name: str) -> None:
+def test_other_networks_refuse_the_keys_of_test_time_augmentation(name: str) -> None:
     with pytest.raises(ModelError, match=rf"network\.{name}"):
         NetworkConfig(kind="zoo", **{name: True})

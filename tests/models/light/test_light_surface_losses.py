@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.light.architecture.pixels import CROP
-from models.light.architecture.region import MARGIN
+from models.light.architecture.preprocessing import CROP, MARGIN
 from models.light.architecture.sizes import SurfaceSizes
 from models.light.architecture.surface_net import GRID, SurfaceNet
 from models.losses.light_surface import (

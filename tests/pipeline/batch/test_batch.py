@@ -16,7 +16,7 @@ import toy_stages
 
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.surface_net import SurfaceNet
-from models.light.architecture.weights import write_weights
+from models.light.architecture.weight_files import write_weights
 from pipeline.batch import bench, ownership
 from pipeline.batch import units as batch_units
 from pipeline.batch.manifest import Manifest

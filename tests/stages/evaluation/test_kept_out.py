@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.light.architecture.files import TRAINING_PHOTOS
+from models.light.architecture.weight_paths import TRAINING_PHOTOS
 from models.metrics.instances import TrueInstance
 from pipeline.stage import StageError
 from stages.annotations.image_collections import held_out

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.light import open_light
-from models.light.architecture.files import BUILT_IN
-from models.light.architecture.weights import read_sizes
+from models.light.architecture.weight_files import read_sizes
+from models.light.architecture.weight_paths import BUILT_IN
+from models.light.inference.light_network import open_light
 from models.network import NetworkConfig
 
 

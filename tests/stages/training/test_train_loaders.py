@@ -20,13 +20,13 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from models.errors import ModelError
-from models.light import open_light
 from models.light.architecture.detector import PersonDetector
-from models.light.architecture.files import BUILT_IN
-from models.light.architecture.pixels import CROP
-from models.light.architecture.sizes import UNSAID_SIZES, DetectorSizes, LightSizes, SurfaceSizes
+from models.light.architecture.preprocessing import CROP
+from models.light.architecture.sizes import DEFAULT_SIZES, DetectorSizes, LightSizes, SurfaceSizes
 from models.light.architecture.surface_net import GRID, SurfaceNet
-from models.light.architecture.weights import read_sizes, read_weights, write_weights
+from models.light.architecture.weight_files import read_sizes, read_weights, write_weights
+from models.light.architecture.weight_paths import BUILT_IN
+from models.light.inference.light_network import open_light
 from models.losses.light_distillation import detector_distillation
 from models.network import NetworkConfig
 from models.surface.body import COCO_KEYPOINTS
@@ -365,7 +365,7 @@ def test_the_built_in_file_says_its_sizes_and_what_others_say_must_be_readable(t
     assert read_sizes(BUILT_IN).detector == stages["train_detector"].sizes
     assert read_sizes(BUILT_IN).surface == stages["train_surface"].sizes
     save_file({"detector.x": torch.zeros(1)}, tmp_path / "silent", metadata={"kind": "light"})
-    assert read_sizes(tmp_path / "silent") == UNSAID_SIZES
+    assert read_sizes(tmp_path / "silent") == DEFAULT_SIZES
     for number, text in enumerate(("{}", "no", '{"detector": 1, "surface": 2}')):
         save_file({"detector.x": torch.zeros(1)}, tmp_path / f"{number}", metadata={"sizes": text})
         with pytest.raises(ModelError, match="its sizes cannot be read"):

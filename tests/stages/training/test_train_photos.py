@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from models.box_overlap import iou
-from models.light.architecture.files import TRAINING_PHOTOS
+from models.light.architecture.weight_paths import TRAINING_PHOTOS
 from models.surface.body import COCO_KEYPOINTS
 from pipeline.stage import StageError
 from stages.annotations.image_collections import (

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.light.architecture.pixels import CROP
+from models.light.architecture.preprocessing import CROP
 from models.light.architecture.sizes import SurfaceSizes
 from models.light.architecture.surface_net import GRID, SurfaceNet
 from models.surface.body import COCO_KEYPOINTS, MIRROR_JOINT

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.light import LightNetwork, open_light
-from models.light.architecture.files import BUILT_IN
-from models.light.architecture.weights import read_sizes, read_weights
+from models.light.architecture.weight_files import read_sizes, read_weights
+from models.light.architecture.weight_paths import BUILT_IN
+from models.light.inference.light_network import LightNetwork, open_light
 from models.network import NetworkConfig
 from stages.evaluation.truths import Truths
 from stages.training.light.train import TrainDetector, TrainSurface

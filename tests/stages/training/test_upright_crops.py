@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.light.architecture.pixels import CROP
+from models.light.architecture.preprocessing import CROP
 from models.surface.charts import MIRROR_CHART
 from stages.training.data.labelled_photos import IGNORE, LABELS, SIDE
 from stages.training.data.photo_pool import PoolPerson, PoolPhoto

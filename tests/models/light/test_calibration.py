@@ -1,4 +1,4 @@
-"""The light network's confidence: calibrated as written beside its weights, and two kinds of doubt told apart."""
+"""The light network's confidence: its calibration beside the weights, and hidden parts against uncertain ones."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from models.errors import ModelError
-from models.light.architecture.files import calibration_path
-from models.light.inference.assembly import confidence_of
-from models.light.inference.confidence import NEUTRAL, Calibration, read_calibration, write_calibration
+from models.light.architecture.weight_paths import calibration_path
+from models.light.inference.calibration import NEUTRAL, Calibration, read_calibration, write_calibration
+from models.light.inference.surface_assembly import cell_confidence
 
 
 def test_slope_and_offset_act_on_log_odds() -> None:
@@ -19,12 +19,12 @@ def test_slope_and_offset_act_on_log_odds() -> None:
     assert float(found[0]) == pytest.approx(0.42388, abs=1e-4)
 
 
-def test_two_in_a_row_are_one() -> None:
+def test_two_calibrations_in_a_row_are_one() -> None:
     first, second, p = Calibration(slope=0.5, offset=0.3), Calibration(slope=2.0, offset=-0.2), np.linspace(0.1, 0.9, 9)
     assert np.allclose(second.after(first)(p), second(first(p)), atol=1e-6)
 
 
-def test_it_is_read_as_written_and_neutral_where_there_is_none(tmp_path: Path) -> None:
+def test_a_calibration_is_read_back_and_neutral_where_there_is_none(tmp_path: Path) -> None:
     weights = tmp_path / "mine.safetensors"
     assert read_calibration(weights, "abc") == NEUTRAL
     write_calibration(weights, "abc", Calibration(slope=0.7, offset=-0.1))
@@ -33,7 +33,7 @@ def test_it_is_read_as_written_and_neutral_where_there_is_none(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"slope": 1}', '{"slope": "steep", "offset": 0}'])
-def test_a_damaged_one_is_named(tmp_path: Path, text: str) -> None:
+def test_a_damaged_calibration_is_named(tmp_path: Path, text: str) -> None:
     weights = tmp_path / "mine.safetensors"
     calibration_path(weights).write_text(text, encoding="utf-8")
     with pytest.raises(ModelError, match="calibration") as caught:
@@ -41,9 +41,9 @@ def test_a_damaged_one_is_named(tmp_path: Path, text: str) -> None:
     assert "mine.confidence.json" in str(caught.value)
 
 
-def test_hidden_is_surely_background_and_unsure_is_not() -> None:
-    """Cells: surely hidden, hardly background, person of a sure chart, person of an unsure chart."""
+def test_hidden_parts_are_confident_background_and_uncertain_ones_are_not() -> None:
+    """Cells: clearly hidden, almost the person, person with a certain chart, person with an uncertain chart."""
     person, chart = np.array([-6.0, -0.1, 6.0, 6.0]), np.array([0.9, 0.9, 0.9, 0.2])
-    hidden, doubtful, sure, unsure = confidence_of(person, chart, NEUTRAL).tolist()
-    assert hidden > 0.99 and sure == pytest.approx(0.9, abs=0.01)
-    assert doubtful == pytest.approx(0.525, abs=0.01) and unsure == pytest.approx(0.2, abs=0.01)
+    hidden, border, certain, uncertain = cell_confidence(person, chart, NEUTRAL).tolist()
+    assert hidden > 0.99 and certain == pytest.approx(0.9, abs=0.01)
+    assert border == pytest.approx(0.525, abs=0.01) and uncertain == pytest.approx(0.2, abs=0.01)

@@ -1,4 +1,4 @@
-"""Where the light network's files stand: the built-in weights, and what lies beside weights."""
+"""Paths of the light network's files: the built-in weights, and the files that belong to weights."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from models.errors import ModelError
 
 BUILT_IN = Path(__file__).resolve().parents[2] / "weights" / "light.safetensors"
 TRAINING_PHOTOS = BUILT_IN.with_name("light_photos.txt")
-"""The photos of Human Dataset v2 from which the built-in weights were trained: split, id and digits of the hash."""
+"""The photos of Human Dataset v2 on which the built-in weights were trained: split, id and digits of the hash."""
 
 
 def weights_path(weights: str) -> Path:
-    """The file behind `network.weights`: the built-in one for `light`, else the one at that path."""
+    """The file of `network.weights`: the built-in one for `light`, else the one at that path."""
     return BUILT_IN if weights == "light" else user_path(weights)
 
 
 def quantized_path(weights: Path) -> Path:
-    """`NAME_int8.safetensors` holds the eight-bit graphs of `NAME.safetensors`."""
+    """`NAME_int8.safetensors`, which holds the 8-bit graphs of `NAME.safetensors`."""
     return weights.with_name(weights.stem + "_int8" + weights.suffix)
 
 
 def calibration_path(weights: Path) -> Path:
-    """`NAME.confidence.json` says what the confidences of `NAME.safetensors` are worth."""
+    """`NAME.confidence.json`, which holds the calibration of the confidence of `NAME.safetensors`."""
     return weights.with_suffix(".confidence.json")
 
 
 def require_weights(path: Path) -> None:
-    """Raises: ModelError when a light network's file is missing."""
+    """Raises: ModelError when the file does not exist."""
     if not path.is_file():
         remedy = "train them with `run_pipeline.py -c train_light`, or name another file with --weights"
         raise ModelError("the light network's weights are missing", str(path), remedy)

@@ -1,4 +1,4 @@
-"""Eight-bit graphs beside the weights: found, refused, and run."""
+"""8-bit graphs beside the weights: read, refused, and run."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from models.engines.compiled_network import compile_network, convert_network
 from models.engines.engine import cpu_precision, has_int8
 from models.errors import ModelError
 from models.light.architecture.detector import PersonDetector
-from models.light.architecture.files import quantized_path
-from models.light.export.quantized import (
+from models.light.architecture.weight_paths import quantized_path
+from models.light.inference.int8_components import (
     QuantizedLight,
     compile_quantized,
-    fits,
+    has_graphs_of,
     read_quantized,
     write_quantized,
 )
@@ -28,7 +28,7 @@ SOURCE = "ab" * 32
 
 
 class Doubling(nn.Module):
-    """Any size in, twice the picture out at half the size."""
+    """Any size in; the doubled values at half the size out."""
 
     def forward(self, x_NCHW: torch.Tensor) -> torch.Tensor:
         """(N,3,H,W) to (N,3,H/2,W/2)."""
@@ -43,7 +43,7 @@ def written(folder: Path) -> Path:
     return path
 
 
-def test_graphs_come_back_and_run_at_another_size(tmp_path: Path) -> None:
+def test_graphs_are_read_back_and_run_at_another_size(tmp_path: Path) -> None:
     path = written(tmp_path)
     assert path.name == "light_int8.safetensors"
     read = read_quantized(path, SOURCE)
@@ -55,8 +55,8 @@ def test_graphs_come_back_and_run_at_another_size(tmp_path: Path) -> None:
 def test_graphs_of_other_weights_are_refused_and_not_chosen(tmp_path: Path) -> None:
     path = written(tmp_path)
     weights = tmp_path / "light.safetensors"
-    assert fits(path, SOURCE)
-    assert not fits(path, "cd" * 32)
+    assert has_graphs_of(path, SOURCE)
+    assert not has_graphs_of(path, "cd" * 32)
     with pytest.raises(ModelError, match="other weights"):
         read_quantized(path, "cd" * 32)
     chosen = light_precision("auto", "openvino", weights, SOURCE)
@@ -66,22 +66,22 @@ def test_graphs_of_other_weights_are_refused_and_not_chosen(tmp_path: Path) -> N
     assert light_precision("fp32", "openvino", weights, SOURCE) == "fp32"
 
 
-def test_damage_absence_and_wrong_engines_are_named(tmp_path: Path) -> None:
+def test_damaged_and_missing_files_and_wrong_engines_are_named(tmp_path: Path) -> None:
     path = quantized_path(tmp_path / "light.safetensors")
     with pytest.raises(ModelError, match="missing"):
         read_quantized(path, SOURCE)
     path.write_bytes(b"not a file of tensors")
-    with pytest.raises(ModelError, match="eight-bit"):
+    with pytest.raises(ModelError, match="8-bit"):
         read_quantized(path, SOURCE)
-    with pytest.raises(ModelError, match="eight-bit"):
-        fits(path, SOURCE)
-    with pytest.raises(ModelError, match="OpenVINO alone"):
+    with pytest.raises(ModelError, match="8-bit"):
+        has_graphs_of(path, SOURCE)
+    with pytest.raises(ModelError, match="only in OpenVINO"):
         light_precision("int8", "torch", path, SOURCE)
     with pytest.raises(ModelError, match="only the light network"):
         cpu_precision("int8")
 
 
-def test_a_detectors_first_layer_and_what_it_says_are_named() -> None:
+def test_first_and_output_layers_of_a_detector_are_found() -> None:
     model = convert_network(PersonDetector(), (1, 3, 64, 96))
     shapes = {
         op.get_friendly_name(): (op.input(1).get_shape()[1], op.output(0).get_shape()[1])
@@ -90,4 +90,4 @@ def test_a_detectors_first_layer_and_what_it_says_are_named() -> None:
     }
     channels = [shapes[name] for name in first_and_outputs(model)]
     assert channels[0][0] == 3
-    assert sorted(told for _, told in channels[1:]) == [1, 1, 1, 4, 4, 4]
+    assert sorted(outputs for _, outputs in channels[1:]) == [1, 1, 1, 4, 4, 4]

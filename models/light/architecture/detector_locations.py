@@ -1,4 +1,7 @@
-"""The places of a picture at which the detector answers, and the boxes it answers with."""
+"""The locations at which the detector predicts, as in FCOS (Tian et al., ICCV 2019), and the boxes from its distances.
+
+Without torch: processes that only detect people do not import it.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,14 @@ from functools import cache
 
 import numpy as np
 
-from models.arrays import F32
+from models.arrays import F32, Float
 
 STRIDES = (8, 16, 32)
 
 
 @cache
-def places(height: int, width: int) -> tuple[F32, F32]:
-    """Centres (P, 2) in pixels and strides (P) of the detector's places for a picture of that size, float32."""
+def detector_locations(height: int, width: int) -> tuple[F32, F32]:
+    """Centres (P, 2) in pixels and strides (P) of the locations of an image of this size, float32."""
     centres, strides = [], []
     for stride in STRIDES:
         y, x = np.mgrid[: height // stride, : width // stride]
@@ -22,7 +25,7 @@ def places(height: int, width: int) -> tuple[F32, F32]:
     return np.concatenate(centres).astype(np.float32), np.concatenate(strides).astype(np.float32)
 
 
-def boxes_at(distance_P4: F32, centre_P2: F32, stride_P: F32) -> F32:
-    """Boxes x0 y0 x1 y1 in pixels (P, 4) from log-distances in strides: `detector.decode_boxes` without torch."""
+def boxes_from_distances(distance_P4: Float, centre_P2: F32, stride_P: F32) -> Float:
+    """Boxes x0, y0, x1, y1 in pixels (P, 4) from log-distances in strides: `detector.decode_boxes` without torch."""
     reach_P4 = np.exp(np.clip(distance_P4, -4, 5)) * stride_P[:, None]
     return np.concatenate([centre_P2 - reach_P4[:, :2], centre_P2 + reach_P4[:, 2:]], 1)

@@ -1,4 +1,4 @@
-"""A deeper or wider light network that begins from a smaller one's weights says the same before it has learnt."""
+"""Weights loaded into deeper and wider networks leave the outputs equal; sizes are stated and seen in tensors."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ from torch import nn
 
 from models.errors import ModelError
 from models.light.architecture.detector import PersonDetector
-from models.light.architecture.files import BUILT_IN
-from models.light.architecture.seen_sizes import detector_sizes, surface_sizes
-from models.light.architecture.sizes import DetectorSizes, LightSizes, SurfaceSizes, as_text, from_text
+from models.light.architecture.sizes import DetectorSizes, LightSizes, SurfaceSizes, sizes_as_json, sizes_from_json
 from models.light.architecture.surface_net import SurfaceNet
-from models.light.architecture.weights import grow, load_networks, read_sizes, read_weights
+from models.light.architecture.weight_files import (
+    detector_sizes,
+    load_networks,
+    load_smaller,
+    read_sizes,
+    read_weights,
+    surface_sizes,
+)
+from models.light.architecture.weight_paths import BUILT_IN
 
 
 def deeper(blocks: tuple[int, ...], by: int = 1) -> tuple[int, ...]:
@@ -31,12 +37,12 @@ def wider_surface(sizes: SurfaceSizes) -> SurfaceSizes:
 
 
 def grown(net: nn.Module, prefix: str) -> nn.Module:
-    grow(net, read_weights(BUILT_IN), prefix, BUILT_IN)
+    load_smaller(net, read_weights(BUILT_IN), prefix, BUILT_IN)
     return net.eval()
 
 
 @torch.no_grad()
-def test_new_blocks_change_nothing_until_they_learn() -> None:
+def test_new_blocks_change_nothing_until_trained() -> None:
     sizes = read_sizes(BUILT_IN)
     detector, surface = (net.eval() for net in load_networks(BUILT_IN))
     deep = DetectorSizes(widths=sizes.detector.widths, blocks=deeper(sizes.detector.blocks))  # type: ignore[arg-type]
@@ -59,7 +65,7 @@ def test_new_blocks_change_nothing_until_they_learn() -> None:
 
 
 @torch.no_grad()
-def test_wider_networks_say_the_same_until_they_learn() -> None:
+def test_wider_networks_have_equal_outputs_until_trained() -> None:
     sizes = read_sizes(BUILT_IN)
     detector, surface = (net.eval() for net in load_networks(BUILT_IN))
     broad = dataclasses.replace(sizes.detector, widths=wider(sizes.detector.widths))  # type: ignore[arg-type]
@@ -71,10 +77,10 @@ def test_wider_networks_say_the_same_until_they_learn() -> None:
         torch.testing.assert_close(wide, narrow, rtol=0, atol=1e-4)
 
 
-def test_what_a_wider_network_has_more_of_learns() -> None:
+def test_new_channels_get_gradients() -> None:
     sizes = read_sizes(BUILT_IN).surface
     net = SurfaceNet(wider_surface(sizes))
-    grow(net, read_weights(BUILT_IN), "surface.", BUILT_IN)
+    load_smaller(net, read_weights(BUILT_IN), "surface.", BUILT_IN)
     torch.stack([part.square().mean() for part in net(torch.rand(2, 3, 64, 64) * 255)]).sum().backward()
     assert net.read.weight.grad is not None
     assert net.read.weight.grad[:, sizes.wide :].abs().min() > 0
@@ -84,10 +90,10 @@ def test_narrower_networks_and_fewer_bottlenecks_are_refused() -> None:
     sizes = read_sizes(BUILT_IN).surface
     for other in (dataclasses.replace(sizes, wide=sizes.wide - 2), SurfaceSizes(blocks=(1, 0, 1))):
         with pytest.raises(ModelError, match=r"weights do not fit the light network: surface\."):
-            grow(SurfaceNet(other), read_weights(BUILT_IN), "surface.", Path("some.safetensors"))
+            load_smaller(SurfaceNet(other), read_weights(BUILT_IN), "surface.", Path("some.safetensors"))
 
 
-def test_sizes_are_seen_in_the_tensors() -> None:
+def test_sizes_are_found_from_the_tensors() -> None:
     detector = DetectorSizes(widths=(8, 16, 24, 32, 40), blocks=(1, 2, 0, 3))
     assert detector_sizes(PersonDetector(detector).state_dict()) == detector
     for sizes in (
@@ -98,9 +104,9 @@ def test_sizes_are_seen_in_the_tensors() -> None:
         assert surface_sizes(SurfaceNet(sizes).state_dict()) == sizes
 
 
-def test_sizes_are_read_as_they_were_written_also_before_there_was_more_to_say() -> None:
+def test_sizes_are_read_back_also_from_older_files() -> None:
     sizes = LightSizes(surface=SurfaceSizes(blocks=(2, 6, 9), refined=(2, 1), attention=2, joints=True))
-    assert from_text(as_text(sizes)) == sizes
-    said_later = ', "refined": [0, 0], "attention": 0, "joints": false'
-    assert said_later in as_text(LightSizes())
-    assert from_text(as_text(LightSizes()).replace(said_later, "")) == LightSizes()
+    assert sizes_from_json(sizes_as_json(sizes)) == sizes
+    newer_keys = ', "refined": [0, 0], "attention": 0, "joints": false'
+    assert newer_keys in sizes_as_json(LightSizes())
+    assert sizes_from_json(sizes_as_json(LightSizes()).replace(newer_keys, "")) == LightSizes()

@@ -1,1 +1,0 @@
-"""The light network in eight bits."""

@@ -1,0 +1,92 @@
+"""Detection of people in frames: the detector on the frame and, for large frames, on the flipped frame, too."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from models.arrays import F32, I64, U8, Float
+from models.light.architecture.detector_locations import STRIDES, boxes_from_distances, detector_locations
+from models.light.architecture.preprocessing import MEAN, fit_size, resize_rgb
+from models.light.inference.batched_network import BatchedComponent, LightComponents
+from models.light.inference.logistic import logistic
+from models.structures import Detections
+
+LONG_SIDES = (384, 512)
+"""Pixels of the longer side of the detector's input, at least and at most. Enlarging small frames finds small people,
+and so does less shrinking of large frames."""
+MAX_CANDIDATES = 1000
+FLIP_ODDS = 1.25
+"""Factor of the odds of the mean score of frame and flipped frame. A person who is detected in only one of them has a
+lower mean; without this factor one score threshold would not fit large and small frames alike."""
+FLIPPED_DISTANCES = [2, 1, 0, 3]
+"""Left, top, right and bottom of a box in the flipped frame."""
+
+
+class FrameDetector:
+    """Boxes of people in frames, each frame by itself.
+
+    Args:
+        components: of the light network.
+        min_score: boxes have a higher score than this.
+        long_side: pixels of the longer side of the detector's input; None: within LONG_SIDES.
+        flip: also run the detector on the flipped frame, for frames that are not enlarged. Scores and log-distances are
+            averaged at each location. Small frames are left out: for them the detector is most of the work.
+    """
+
+    def __init__(self, components: LightComponents, *, min_score: float, long_side: int | None, flip: bool) -> None:
+        self._components = components
+        self._min_score = min_score
+        self._long_sides = (long_side, long_side) if long_side else LONG_SIDES
+        self.flip = flip
+        self._detectors: dict[tuple[int, int], BatchedComponent] = {}
+
+    def detect(self, rgb_THW3: U8) -> list[Detections]:
+        """Boxes in each of some frames (T, H, W, 3) uint8, in pixels, best score first, before NMS."""
+        height, width = rgb_THW3.shape[1:3]
+        h, w = fit_size(height, width, self._long_sides)
+        canvas_THW3 = np.full((len(rgb_THW3), -(-h // 32) * 32, -(-w // 32) * 32, 3), int(MEAN), np.uint8)
+        for canvas_HW3, rgb_HW3 in zip(canvas_THW3, rgb_THW3, strict=True):
+            canvas_HW3[:h, :w] = resize_rgb(rgb_HW3, w, h)
+        flip = self.flip and max(height, width) > self._long_sides[0]
+        scale_4, size_4 = (np.array(pair * 2, np.float32) for pair in ([width / w, height / h], [width, height]))
+        centre_P2, stride_P = detector_locations(*canvas_THW3.shape[1:3])
+        detections = []
+        for score_P, distance_P4 in self._predict(canvas_THW3, flip=flip):
+            keep = np.flatnonzero(score_P > self._min_score)
+            keep = keep[np.argsort(-score_P[keep], kind="stable")][:MAX_CANDIDATES]
+            box_K4 = boxes_from_distances(distance_P4[keep], centre_P2[keep], stride_P[keep]) * scale_4
+            box_K4 = np.clip(box_K4, 0, size_4).astype(np.float32)
+            wide_K = ((box_K4[:, 2:] - box_K4[:, :2]) >= 1).all(1)
+            detections.append(Detections(box_N4=box_K4[wide_K], score_N=score_P[keep][wide_K].astype(np.float32)))
+        return detections
+
+    def _predict(self, canvas_THW3: U8, *, flip: bool) -> list[tuple[Float, Float]]:
+        """Score (P) and log-distances (P,4) at every location of each canvas."""
+        size, canvases = canvas_THW3.shape[1:3], list(canvas_THW3)
+        detector = self._detectors.setdefault(size, BatchedComponent(self._components, "detector", *size))
+        if not flip:
+            return [(logistic(row_P5[:, 0]), row_P5[:, 1:]) for row_P5 in detector(canvases)]
+        flipped_P = flipped_locations(*size)
+        rows = detector([*canvases, *(canvas_HW3[:, ::-1] for canvas_HW3 in canvases)])
+        flipped_rows = [row_P5[flipped_P] for row_P5 in rows[len(canvases) :]]
+        return [_mean(*both) for both in zip(rows[: len(canvases)], flipped_rows, strict=True)]
+
+
+def _mean(row_P5: F32, flipped_P5: F32) -> tuple[Float, Float]:
+    """Score (P) and log-distances (P,4) from the detector's rows for a frame and for the flipped frame."""
+    mean_P = (logistic(row_P5[:, 0]) + logistic(flipped_P5[:, 0])) / 2
+    score_P = FLIP_ODDS * mean_P / (1 + (FLIP_ODDS - 1) * mean_P)
+    return score_P, (row_P5[:, 1:] + flipped_P5[:, 1:][:, FLIPPED_DISTANCES]) / 2
+
+
+@cache
+def flipped_locations(height: int, width: int) -> I64:
+    """For each location of an image (P) the location of the flipped image that sees the same."""
+    indices, first = [], 0
+    for stride in STRIDES:
+        rows, columns = height // stride, width // stride
+        indices.append(first + np.arange(rows * columns).reshape(rows, columns)[:, ::-1].reshape(-1))
+        first += rows * columns
+    return np.concatenate(indices)

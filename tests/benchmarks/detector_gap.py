@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.detector_gap FOLDER --weights light
 
-FOLDER is that of a run of `-c train_light`. COCO's AP50 of people's boxes on the photos of Human Dataset v2 that are
-kept out of training, and on as many that are trained on, both from the shards; truth are the boxes as the teacher
-completed them, and where it was unsure nobody is blamed.
+FOLDER is that of a run of `-c train_light_scratch`. COCO's AP50 of people's boxes on the photos of Human Dataset v2
+that are kept out of training, and on as many that are trained on, both from the shards; truth are the boxes as the
+teacher completed them, and where it was unsure nobody is blamed.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.detector_ways FOLDER --box-teacher YOLOX.onnx --data COCO HUMAN_V2 val --scenes 100
     python -m tests.benchmarks.detector_ways FOLDER --box-teacher YOLOX.onnx --data … --only base,again,empty
 
-FOLDER is that of a run of `-c train_light`, whose labelled photos and scenes are taken. For each way of
+FOLDER is that of a run of `-c train_light_scratch`, whose labelled photos and scenes are taken. For each way of
 `detector_ways.yaml` the detector goes on from the built-in weights for so many steps and is scored by `-c evaluate` in
 float32, people and detections from 100 pixels and from the score that is shown. A way that has been scored is not
 trained again (FOLDER/detector_ways/NAME.json).

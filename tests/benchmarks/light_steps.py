@@ -3,7 +3,7 @@
     python -m tests.benchmarks.light_steps
 
 24 crops of random pixels, a third of each labelled as a body, half with UV; one thread, bfloat16 where the processor
-has it, as `-c train_light`.
+has it, as `-c train_light_scratch`.
 """
 
 from __future__ import annotations

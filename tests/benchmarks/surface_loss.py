@@ -1,9 +1,9 @@
 """The surface network's loss on crops of scenes, of several files of weights on the same crops.
 
 Run: `python -m tests.benchmarks.surface_loss FOLDER WEIGHTS [WEIGHTS ...] [--batches N] [--shards N]`. FOLDER is that
-of a run of `-c train_light`, whose scenes and photos (for backgrounds) are taken. Crops are as in training, but none is
-real; the mean of person, part and UV loss over batches of 24 is printed. It tells weights apart that AUC of 200 scenes
-does not.
+of a run of `-c train_light_scratch`, whose scenes and photos (for backgrounds) are taken. Crops are as in training, but
+none is real; the mean of person, part and UV loss over batches of 24 is printed. It tells weights apart that AUC of 200
+scenes does not.
 """
 
 from __future__ import annotations
@@ -22,7 +22,16 @@ from stages.training.data.scene_pool import ScenePool
 from stages.training.light.mixes import CropMix
 from stages.training.light.surface_batches import SurfaceBatches, surface_loss
 
-MIX = CropMix(real=0.0, tumbled=0.1, nobody=0.04, hidden=0.1, obstructed=0.05, filmed=0.2)
+MIX = CropMix(
+    real=0.0,
+    rotated_any=0.1,
+    roll_aligned=0.0,
+    occluded_by_person=0.1,
+    occluded_by_object=0.05,
+    background=0.04,
+    distant=0.0,
+    video_degraded=0.2,
+)
 SEED = 77
 
 

@@ -3,10 +3,11 @@
     python -m tests.benchmarks.ways FOLDER --data LSP/lsp.json COCO IUV
     python -m tests.benchmarks.ways FOLDER --data … --only base,again,hidden
 
-FOLDER is that of a run of `-c train_light`, whose labelled photos and scenes are taken. For each way of `ways.yaml`
-the surface network goes on from the built-in weights (or `--start FILE`) for so many steps, and reads people in given
-boxes. A way that has been scored is not trained again (FOLDER/ways/NAME.json); the table then says how much better each
-is than `base` (`--base WAY`), over the same people, with the middle 95 % of that difference over people drawn again.
+FOLDER is that of a run of `-c train_light_scratch`, whose labelled photos and scenes are taken. For each way of
+`ways.yaml` the surface network goes on from the built-in weights (or `--start FILE`) for so many steps, and reads
+people in given boxes. A way that has been scored is not trained again (FOLDER/ways/NAME.json); the table then says how
+much better each is than `base` (`--base WAY`), over the same people, with the middle 95 % of that difference over
+people drawn again.
 """
 
 from __future__ import annotations
@@ -35,6 +36,18 @@ from stages.training.payloads import Round
 from tests.benchmarks.way_runs import Way, arguments, changes, recorded, shards, usual_fit, with_start
 
 WAYS = Path(__file__).with_name("ways.yaml")
+BASE_MIX = {
+    "real": 0.5,
+    "rotated_any": 0.12,
+    "roll_aligned": 0.0,
+    "occluded_by_person": 0.0,
+    "occluded_by_object": 0.0,
+    "background": 0.0,
+    "distant": 0.0,
+    "video_degraded": 0.0,
+}
+"""The crops of `base`, from which the rows of the mix differ by one share each."""
+BASE_LOSSES = {"metric_uv": False, "as_points": False, "extremities": 1.0}
 Counts = dict[str, list[tuple[int, int]]]
 """By set and measure, what was right of what was asked, person by person."""
 
@@ -49,6 +62,8 @@ def trained(name: str, way: Way, chosen: argparse.Namespace) -> Path:
         "sides": [CROP],
         "seed": 33,
         **changed,
+        "mix": {**BASE_MIX, **changed.get("mix", {})},
+        "losses": {**BASE_LOSSES, **changed.get("losses", {})},
         "sizes": {**asdict(before.surface), **changed.get("sizes", {})},
         "fit": {**usual_fit(chosen), **changed.get("fit", {})},
     }

@@ -13,7 +13,7 @@ from models.light.inference.crop_view import apply_affine
 from models.light.inference.ensemble import MIN_PERSON_CELLS
 from models.light.inference.roll_alignment import REGIONS, roll_from_centres
 from models.surface.body import MIRROR_JOINT
-from stages.training.light.mixes import CROPS_AS_SHIPPED, CropMix
+from stages.training.light.mixes import CropMix
 
 ROUNDED = 0.9
 """A turned person's box against their box turned, in length."""
@@ -57,20 +57,20 @@ class View:
 
 def person_view(box_4: F64, seen: Callable[[], F64], random: np.random.Generator, mix: CropMix) -> View:
     """A view of somebody in a box, or upright around what is seen of them, if that is anybody: see `upright_view`."""
-    if mix.upright and random.random() < mix.upright:
+    if mix.roll_aligned and random.random() < mix.roll_aligned:
         seen_3K = seen()
         if seen_3K.shape[1] >= MIN_PERSON_CELLS:
             return upright_view(seen_3K, random)
     return random_view(box_4, random, mix)
 
 
-def random_view(box_4: F64, random: np.random.Generator, mix: CropMix = CROPS_AS_SHIPPED) -> View:
+def random_view(box_4: F64, random: np.random.Generator, mix: CropMix) -> View:
     """A view of a box as a detector may give it: shifted, scaled, stretched, now and then turned, half mirrored."""
     size = box_4[2:] - box_4[:2]
     centre = (box_4[:2] + box_4[2:]) / 2 + random.normal(0, 0.035, 2) * size
     size = size * np.exp(random.normal(0, 0.07, 2))
-    tumbled = random.random() < mix.tumbled
-    angle = np.radians(random.normal(0, 17)) if random.random() < mix.turned else 0.0
+    tumbled = random.random() < mix.rotated_any
+    angle = np.radians(random.normal(0, 17)) if random.random() < mix.rotated else 0.0
     if tumbled:
         angle = random.uniform(-np.pi, np.pi)
     turn = turned(angle)

@@ -20,7 +20,7 @@ from stages.training.data.scene_pool import PoolScene
 from stages.training.light.canvases import mirror_label
 from stages.training.light.crop_views import View, person_view
 from stages.training.light.filmed import filmed
-from stages.training.light.mixes import CROPS_AS_SHIPPED, CropMix
+from stages.training.light.mixes import CropMix
 
 F32 = npt.NDArray[Any]
 F64 = npt.NDArray[Any]
@@ -144,7 +144,7 @@ def look_finely(rgb_HW3: U8, view: View, scale_2: F64, side: int) -> U8:
 
 def spoilt(rgb_CC3: U8, random: np.random.Generator, mix: CropMix) -> U8:
     """The crop in another light, and at times blurred, noisy or compressed."""
-    if mix.spoilt < 1 and random.random() >= mix.spoilt:
+    if mix.degraded < 1 and random.random() >= mix.degraded:
         return rgb_CC3
     return degrade(recolour(rgb_CC3, random), random)
 
@@ -158,7 +158,7 @@ def photographed(rgb_CC3: U8, seen: float, random: np.random.Generator, mix: Cro
     """
     side = len(rgb_CC3)
     most = min(seen, side)
-    if mix.filmed and random.random() < mix.filmed:
+    if mix.video_degraded and random.random() < mix.video_degraded:
         few = max(2 * round(most / 2), FEWEST)
         small = filmed(recolour(resized(rgb_CC3, few), random), random)
     elif mix.distant and random.random() < mix.distant and most > FEWEST:
@@ -170,7 +170,7 @@ def photographed(rgb_CC3: U8, seen: float, random: np.random.Generator, mix: Cro
 
 
 def photo_crop(
-    photo: PoolPhoto, person: PoolPerson, side: int, random: np.random.Generator, mix: CropMix = CROPS_AS_SHIPPED
+    photo: PoolPhoto, person: PoolPerson, side: int, random: np.random.Generator, mix: CropMix
 ) -> Crop:
     """A crop (side x side pixels) of a labelled person of a photo; its UV is not known."""
     cells = side // 2
@@ -202,7 +202,7 @@ def scene_crop(
     background_HW3: U8 | None,
     side: int,
     random: np.random.Generator,
-    mix: CropMix = CROPS_AS_SHIPPED,
+    mix: CropMix,
 ) -> Crop:
     """A crop of a person of a synthetic scene, its UV known.
 

@@ -23,7 +23,7 @@ from stages.training.data.photo_pool import PhotoPool, PoolPhoto
 from stages.training.data.scene_pool import PoolScene, ScenePool
 from stages.training.fit import Batch
 from stages.training.light.canvases import CANVAS, Canvas, Sheet, make_canvas
-from stages.training.light.mixes import SHEETS_AS_SHIPPED, SheetMix
+from stages.training.light.mixes import SheetMix
 
 
 def photo_sheet(photo: PoolPhoto) -> Sheet:
@@ -72,7 +72,7 @@ class DetectorBatches:
         indices: range,
         seed: int,
         teacher: PlaceTeacher | None,
-        mix: SheetMix = SHEETS_AS_SHIPPED,
+        mix: SheetMix,
     ) -> None:
         self.mix = mix
         self.teacher = teacher
@@ -85,7 +85,7 @@ class DetectorBatches:
         mix = self.mix
         if self.scenes is not None and random.random() < mix.synthetic:
             scene = self.scenes.scenes[random.integers(len(self.scenes.scenes))]
-            behind = random_background(self.photos, random) if random.random() < mix.behind else None
+            behind = random_background(self.photos, random) if random.random() < mix.composited else None
             return scene_sheet(scene, behind)
         return photo_sheet(self.photos.photos[random.integers(len(self.photos.photos))])
 

@@ -1,4 +1,4 @@
-"""What the light networks are shown: how much of which kind. Each number is a way that can be measured alone."""
+"""The augmentation mix of the light network's training: which share of the training images is of which kind."""
 
 from __future__ import annotations
 
@@ -8,61 +8,61 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CropMix:
-    """Shares of crops, 0..1.
+    """Shares of the surface network's crops, 0..1; the defaults are those of the built-in weights (light v21).
 
     Attributes:
-        real: of real people, labelled by teachers; the rest is synthetic.
-        behind: of the synthetic crops before a real background.
-        cut: of people whom the crop cuts off.
-        turned: turned a little (17 degrees of standard deviation).
-        tumbled: turned by any angle, for people who lie or stand on their hands.
-        upright: turned so that who leans or lies stands up, around what is seen of them: as people are asked for again.
-        hidden: behind somebody synthetic who covers a part of them.
-        obstructed: behind slats, a post or something round.
-        nobody: of parts of photos where nobody is, so that nothing is painted on what the detector mistakes for people.
-        spoilt: with another light, and at times blur, noise or compression.
+        real: of real people, labelled by teachers; the rest are of synthetic people.
+        composited: of the synthetic crops, on the background of a photo.
+        truncated: of people cut off by the crop's image edge.
+        rotated: by a small random angle (standard deviation 17 degrees).
+        rotated_any: by any angle, for people who lie or stand on their hands.
+        roll_aligned: rotated so that the person is upright, as test-time augmentation does it.
+        occluded_by_person: partly hidden by a synthetic person.
+        occluded_by_object: partly hidden by slats, a post or an ellipse.
+        background: of parts of photos without people, so that false detections get no surface.
+        degraded: with changed colours, and at times with blur, noise or compression.
         distant: of as few pixels as people further away have.
-        filmed: as a camera and codec leave them, at the source's own pixels: photon noise, sharpening, a codec.
+        video_degraded: with photon noise, sharpening and the losses of a codec, at the source's own resolution.
     """
 
-    real: float = 0.5
-    behind: float = 0.8
-    cut: float = 0.3
-    turned: float = 0.35
-    tumbled: float = 0.12
-    upright: float = 0.0
-    hidden: float = 0.0
-    obstructed: float = 0.0
-    nobody: float = 0.0
-    spoilt: float = 1.0
-    distant: float = 0.0
-    filmed: float = 0.0
+    real: float = 0.22
+    composited: float = 0.8
+    truncated: float = 0.3
+    rotated: float = 0.35
+    rotated_any: float = 0.15
+    roll_aligned: float = 0.5
+    occluded_by_person: float = 0.1
+    occluded_by_object: float = 0.15
+    background: float = 0.06
+    degraded: float = 1.0
+    distant: float = 0.2
+    video_degraded: float = 0.4
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a share that is none."""
+        """Raises ValueError for a number that is no share."""
         require_shares(self)
 
     def is_real(self, index: int) -> bool:
-        """Whether the crop of this place in a batch is to be a real one; they are spread evenly."""
+        """Whether the crop at this index of a batch is a real one; real crops are spread evenly."""
         return math.ceil((index + 1) * self.real) > math.ceil(index * self.real)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetMix:
-    """Shares, 0..1, of what the detector's canvases are made of: sheets, one a canvas or four.
+    """Shares, 0..1, of the detector's training images: canvases of one sheet, or mosaics of four.
 
     Attributes:
         mosaic: of canvases made of four sheets.
         synthetic: of sheets with a synthetic scene; the rest are photos.
-        behind: of synthetic sheets before a real background.
+        composited: of synthetic sheets, on the background of a photo.
     """
 
     mosaic: float = 0.35
     synthetic: float = 0.25
-    behind: float = 0.8
+    composited: float = 0.8
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a share that is none."""
+        """Raises ValueError for a number that is no share."""
         require_shares(self)
 
 
@@ -72,6 +72,3 @@ def require_shares(mix: CropMix | SheetMix) -> None:
         value = getattr(mix, one.name)
         if not 0 <= value <= 1:
             raise ValueError(f"{one.name} is {value}; a share is between 0 and 1")
-
-
-CROPS_AS_SHIPPED, SHEETS_AS_SHIPPED = CropMix(), SheetMix()

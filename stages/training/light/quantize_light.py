@@ -28,8 +28,20 @@ from stages.training.data.photo_pool import PhotoPool
 from stages.training.fit import Batch
 from stages.training.light.canvases import CANVAS
 from stages.training.light.detector_batches import DetectorBatches
+from stages.training.light.mixes import CropMix, SheetMix
 from stages.training.light.surface_batches import SurfaceBatches
 from stages.training.payloads import PhotoShards
+
+CALIBRATION_CROPS = CropMix(
+    rotated_any=0.12,
+    roll_aligned=0.0,
+    occluded_by_person=0.0,
+    occluded_by_object=0.0,
+    background=0.0,
+    distant=0.0,
+    video_degraded=0.0,
+)
+"""The crops that show how large the numbers inside the surface network get: people as photos show them."""
 
 
 class QuantizeLight(Stage):
@@ -57,8 +69,9 @@ class QuantizeLight(Stage):
         path = Path(self.config.weights)
         detector, surface = load_networks(path)
         pool = PhotoPool([Path(shard) for shard in photos.paths])
-        canvases = DetectorBatches(pool, None, indices=range(1), seed=self.config.seed, teacher=None)
-        crops = SurfaceBatches(pool, None, indices=range(1), seed=self.config.seed)
+        seed = self.config.seed
+        canvases = DetectorBatches(pool, None, indices=range(1), seed=seed, teacher=None, mix=SheetMix())
+        crops = SurfaceBatches(pool, None, indices=range(1), seed=seed, mix=CALIBRATION_CROPS)
         made = QuantizedLight(
             source_sha256=file_sha256(path),
             detector=quantized(detector, CANVAS, canvases, self.config.pictures, in_float=first_and_outputs),

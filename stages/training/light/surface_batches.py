@@ -25,7 +25,7 @@ from stages.training.data.scene_pool import ScenePool
 from stages.training.fit import Batch
 from stages.training.light.crops import Crop, cut_photo, cut_scene, photo_crop, scene_crop
 from stages.training.light.in_front import hidden, obstructed
-from stages.training.light.mixes import CROPS_AS_SHIPPED, CropMix
+from stages.training.light.mixes import CropMix
 
 LEGS, LEG_FACTOR = frozenset(range(5, 15)), 2.0
 """Charts of legs and feet, and how many times as often real crops are drawn that show them."""
@@ -57,7 +57,7 @@ class SurfaceBatches:
         indices: range,
         seed: int,
         sides: Sequence[int] = (CROP,),
-        mix: CropMix = CROPS_AS_SHIPPED,
+        mix: CropMix,
     ) -> None:
         """Crops have one of `sides` pixels a side, another at every step.
 
@@ -87,7 +87,7 @@ class SurfaceBatches:
         return self._obstructed(self._hidden(crop, random), random)
 
     def _nobody(self, side: int, random: np.random.Generator) -> Crop | None:
-        if not self.mix.nobody or not self.photos.people or random.random() >= self.mix.nobody:
+        if not self.mix.background or not self.photos.people or random.random() >= self.mix.background:
             return None
         person = nobody(self.photos, random)
         if person is None:
@@ -95,29 +95,29 @@ class SurfaceBatches:
         return photo_crop(self.photos.photos[person.photo], person, side, random, self.mix)
 
     def _hidden(self, crop: Crop, random: np.random.Generator) -> Crop:
-        if self.scenes is None or random.random() >= self.mix.hidden:
+        if self.scenes is None or random.random() >= self.mix.occluded_by_person:
             return crop
         index, person = self.scenes.people[random.integers(len(self.scenes.people))]
         return hidden(crop, self.scenes.scenes[index], person, random)
 
     def _obstructed(self, crop: Crop, random: np.random.Generator) -> Crop:
-        if not self.mix.obstructed or random.random() >= self.mix.obstructed:
+        if not self.mix.occluded_by_object or random.random() >= self.mix.occluded_by_object:
             return crop
         return obstructed(crop, self.photos, random)
 
     def _photo(self, side: int, random: np.random.Generator) -> Crop:
         person = self.photos.people[min(int(np.searchsorted(self.odds, random.random())), len(self.odds) - 1)]
         photo = self.photos.photos[person.photo]
-        if random.random() < self.mix.cut:
+        if random.random() < self.mix.truncated:
             photo, person = cut_photo(photo, person, random)
         return photo_crop(photo, person, side, random, self.mix)
 
     def _scene(self, side: int, random: np.random.Generator) -> Crop:
         assert self.scenes is not None
         index, person = self.scenes.people[random.integers(len(self.scenes.people))]
-        behind = random_background(self.photos, random) if random.random() < self.mix.behind else None
+        behind = random_background(self.photos, random) if random.random() < self.mix.composited else None
         scene = self.scenes.scenes[index]
-        if random.random() < self.mix.cut:
+        if random.random() < self.mix.truncated:
             scene = cut_scene(scene, person, random)
         return scene_crop(scene, person, behind, side, random, self.mix)
 

@@ -29,6 +29,9 @@ from stages.training.light.surface_batches import surface_loss
 from stages.training.payloads import DetectorTrained, PhotoShards, Round, SceneShards, SurfaceTrained
 from stages.training.workers import indices_of, is_chief, rank, workers
 
+SHIPPED_LOSSES = SurfaceLossConfig(metric_uv=True, as_points=True, extremities=3.0)
+"""How the losses of the built-in weights (light v21) were weighted."""
+
 
 class Rounds(Stage):
     """The source of a training: its rounds."""
@@ -116,10 +119,7 @@ class TrainSurface(Stage):
             sizes: of the network.
             sides: pixels a side of the crops, for every step one of these; they are read at 160.
             mix: what kinds of crops are shown.
-            metric_uv: errors of U and V count by how far along the skin they are, as they are measured; else all alike.
-            as_points: cells count as the points that annotators set, at most 14 in a part however large it is; else
-                parts weigh by the root of their area, U and V of all cells alike.
-            extremities: how many times a cell of hands and feet counts where persons are told from what is around them.
+            losses: how cells of crops are weighted.
             teacher: a light network (a .safetensors file of any sizes) whose answers are learnt beside the labels.
         """
 
@@ -128,9 +128,7 @@ class TrainSurface(Stage):
         sizes: SurfaceSizes = field(default_factory=SurfaceSizes)
         sides: tuple[int, ...] = (128, CROP)
         mix: CropMix = field(default_factory=CropMix)
-        metric_uv: bool = False
-        as_points: bool = False
-        extremities: float = 1.0
+        losses: SurfaceLossConfig = SHIPPED_LOSSES
         teacher: str = ""
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=5400))
 
@@ -139,8 +137,8 @@ class TrainSurface(Stage):
             HalfConfig.__post_init__(self)
             if not self.sides or any(side < 64 or side % 32 for side in self.sides):
                 raise ValueError("sides must be multiples of 32 from 64 on, at least one")
-            if self.extremities < 0:
-                raise ValueError("extremities must not be negative")
+            if self.losses.extremities < 0:
+                raise ValueError("losses.extremities must not be negative")
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open the network and its checkpoint, if there is one."""
@@ -149,12 +147,7 @@ class TrainSurface(Stage):
         torch.manual_seed(config.seed)
         self.half = Half(SurfaceNet(self.sizes), config, name="surface", threads=threads)
         teacher = read_teacher(user_path(config.teacher)).to(self.half.device) if config.teacher else None
-        counting = SurfaceLossConfig(
-            metric_uv=config.metric_uv,
-            as_points=config.as_points,
-            extremities=config.extremities,
-        )
-        self._loss = partial(surface_loss, counting=counting, teacher=teacher)
+        self._loss = partial(surface_loss, counting=config.losses, teacher=teacher)
 
     def __call__(self, part: Round, photos: PhotoShards, scenes: SceneShards) -> Iterator[SurfaceTrained]:
         """Train to the end of the round."""

@@ -15,8 +15,10 @@ from models.light.architecture.weight_paths import BUILT_IN
 from models.light.inference.light_network import open_light
 from models.network import NetworkConfig
 
+Done = subprocess.CompletedProcess[str]
 
-def train(root: Path, settings: dict[str, object], config: str = "train_light") -> subprocess.CompletedProcess[str]:
+
+def train(root: Path, settings: dict[str, object], config: str = "train_light_scratch") -> Done:
     command = [sys.executable, str(root / "run_pipeline.py"), "-c", config, "--serial"]
     for key, value in settings.items():
         command += ["--set", f"{key}={value}"]

@@ -351,7 +351,6 @@ def test_a_surface_network_learns_from_another_ones_answers(
         device="cpu",
         sizes=WIDER,
         teacher=str(BUILT_IN),
-        metric_uv=True,
     )
     list(TrainSurface(config)(Round(index=0, count=1), photos, scenes))
     row = json.loads((tmp_path / "surface" / "log.jsonl").read_text().splitlines()[-1])
@@ -361,7 +360,7 @@ def test_a_surface_network_learns_from_another_ones_answers(
 
 
 def test_the_built_in_file_says_its_sizes_and_what_others_say_must_be_readable(tmp_path: Path) -> None:
-    stages = load_config("train_light", (), STAGES).stages
+    stages = load_config("train_light_scratch", (), STAGES).stages
     assert read_sizes(BUILT_IN).detector == stages["train_detector"].sizes
     assert read_sizes(BUILT_IN).surface == stages["train_surface"].sizes
     save_file({"detector.x": torch.zeros(1)}, tmp_path / "silent", metadata={"kind": "light"})

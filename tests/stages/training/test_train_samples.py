@@ -25,6 +25,7 @@ from stages.training.light.crops import cut_photo, cut_scene, photo_crop, scene_
 from stages.training.light.in_front import LEAST_SEEN, covered, hidden, post, round_thing, slats
 from stages.training.light.mixes import CropMix, SheetMix
 from stages.training.light.surface_batches import SurfaceBatches, stack, surface_loss
+from tests.stages.training.plain_mix import PLAIN, plain_mix
 
 
 @pytest.fixture(autouse=True)
@@ -81,9 +82,9 @@ def labelled_photo() -> tuple[PoolPhoto, PoolPerson]:
 def test_photo_labels_stay_on_their_pixels(seed: int) -> None:
     photo, person = labelled_photo()
     random, twin = np.random.default_rng(seed), np.random.default_rng(seed)
-    crop = photo_crop(photo, person, CROP, random)
+    crop = photo_crop(photo, person, CROP, random, PLAIN)
     natural = np.asarray(person.box_4, float) * np.tile([480 / SIDE, 360 / SIDE], 2)
-    view = random_view(natural, twin)
+    view = random_view(natural, twin, PLAIN)
     assert agreement(crop, view.flip) > 0.75  # cells on borders between tiles mix
     assert (crop.label_GG == IGNORE).mean() < 0.65  # outside of what was labelled; a tumbled crop has more of it
     assert not crop.uv_known
@@ -105,8 +106,8 @@ def scene() -> PoolScene:
 @pytest.mark.parametrize("seed", range(8))
 def test_scene_labels_and_uv_stay_on_their_pixels(seed: int) -> None:
     world, twin = scene(), np.random.default_rng(seed)
-    crop = scene_crop(world, 0, None, CROP, np.random.default_rng(seed))
-    view = random_view(world.box_N4[0].astype(float), twin)
+    crop = scene_crop(world, 0, None, CROP, np.random.default_rng(seed), PLAIN)
+    view = random_view(world.box_N4[0].astype(float), twin, PLAIN)
     assert agreement(crop, view.flip) > 0.7  # cells on borders between tiles mix
     matrix = view.matrix(GRID, np.ones(2), np.zeros(2))
     row, column = np.nonzero(crop.label_GG)
@@ -126,9 +127,9 @@ def test_a_photo_cut_off_keeps_labels_on_their_pixels(seed: int) -> None:
     whole, part = area(person.box_4), area(left.box_4)
     assert part < 0.9 * whole and cut.rgb_SS3.size < photo.rgb_SS3.size
     assert (left.box_4 >= -1.5).all() and (left.box_4[2:] <= np.array(cut.rgb_SS3.shape[1::-1]) + 1.5).all()
-    crop = photo_crop(cut, left, CROP, np.random.default_rng(seed))
+    crop = photo_crop(cut, left, CROP, np.random.default_rng(seed), PLAIN)
     natural = np.asarray(left.box_4, float) * np.tile([480 / SIDE, 360 / SIDE], 2)
-    assert agreement(crop, random_view(natural, np.random.default_rng(seed)).flip) > 0.7
+    assert agreement(crop, random_view(natural, np.random.default_rng(seed), PLAIN).flip) > 0.7
 
 
 JOINTS = len(COCO_KEYPOINTS)
@@ -151,9 +152,9 @@ def test_joints_stay_on_their_pixels_and_change_sides_in_a_mirror(seed: int, cut
     if cut:
         photo, person = cut_photo(photo, person, np.random.default_rng(seed))
         assert person.joint_J3[:, 2].sum() < whole.joint_J3[:, 2].sum()  # who is cut off lacks joints, too
-    crop = photo_crop(photo, person, CROP, np.random.default_rng(seed))
+    crop = photo_crop(photo, person, CROP, np.random.default_rng(seed), PLAIN)
     natural = np.asarray(person.box_4, float) * np.tile([480 / SIDE, 360 / SIDE], 2)
-    flip = random_view(natural, np.random.default_rng(seed)).flip
+    flip = random_view(natural, np.random.default_rng(seed), PLAIN).flip
     joints = MIRROR_JOINT if flip else range(JOINTS)
     assert (crop.joint_J3[:, 2] == person.joint_J3[joints, 2]).all()
     seen = crop.joint_J3[((crop.joint_J3[:, :2] >= 0) & (crop.joint_J3[:, :2] < CROP)).all(1)]
@@ -170,7 +171,7 @@ def test_joints_are_learnt_where_the_network_has_a_head_for_them() -> None:
     photo, person = labelled_photo()
     joint_loss = {}
     for known in (with_joints(person), person):
-        batch = stack([photo_crop(photo, known, CROP, np.random.default_rng(seed)) for seed in range(2)])
+        batch = stack([photo_crop(photo, known, CROP, np.random.default_rng(seed), PLAIN) for seed in range(2)])
         net = SurfaceNet(SurfaceSizes(blocks=(1, 1, 1), joints=True))
         losses = surface_loss(net, batch)
         assert net.joints is not None
@@ -185,8 +186,8 @@ def test_a_scene_cut_off_keeps_labels_on_their_pixels(seed: int) -> None:
     world = scene()
     cut = cut_scene(world, 0, np.random.default_rng(seed))
     assert area(cut.box_N4[0]) < 0.9 * area(world.box_N4[0])
-    crop = scene_crop(cut, 0, None, CROP, np.random.default_rng(seed))
-    view = random_view(cut.box_N4[0].astype(float), np.random.default_rng(seed))
+    crop = scene_crop(cut, 0, None, CROP, np.random.default_rng(seed), PLAIN)
+    view = random_view(cut.box_N4[0].astype(float), np.random.default_rng(seed), PLAIN)
     assert agreement(crop, view.flip) > 0.7
 
 
@@ -204,13 +205,13 @@ def area(box_4: np.ndarray) -> float:
 def test_a_scene_crop_shows_one_person_only() -> None:
     world = scene()
     whole = dataclasses.replace(world, box_N4=np.array([[0, 0, 160, 120]] * 2, np.float32))
-    assert set(np.unique(scene_crop(whole, 1, None, CROP, np.random.default_rng(1)).label_GG)) == {0, 2}
-    assert len(np.unique(scene_crop(whole, 0, None, CROP, np.random.default_rng(1)).label_GG)) > 20
+    assert set(np.unique(scene_crop(whole, 1, None, CROP, np.random.default_rng(1), PLAIN).label_GG)) == {0, 2}
+    assert len(np.unique(scene_crop(whole, 0, None, CROP, np.random.default_rng(1), PLAIN).label_GG)) > 20
 
 
 def test_real_backgrounds_stay_behind_people() -> None:
     behind = np.full((50, 50, 3), 255, np.uint8)
-    crop = scene_crop(scene(), 1, behind, CROP, np.random.default_rng(3))
+    crop = scene_crop(scene(), 1, behind, CROP, np.random.default_rng(3), PLAIN)
     inside = crop.label_GG == 2
     shown = crop.rgb_CC3[..., 0].reshape(GRID, 2, GRID, 2).mean((1, 3))
     assert (shown[inside] < 60).mean() > 0.9
@@ -220,7 +221,7 @@ def test_real_backgrounds_stay_behind_people() -> None:
 def test_who_stands_before_somebody_is_background_and_covers_their_pixels_alone() -> None:
     """The person in front is white: where a cell is white its label is 0, and nothing else has changed."""
     photo, person = labelled_photo()
-    crop = photo_crop(photo, person, CROP, np.random.default_rng(1))
+    crop = photo_crop(photo, person, CROP, np.random.default_rng(1), PLAIN)
     mine = np.zeros((120, 160), np.uint8)
     mine[20:100, 60:80] = 1
     front = dataclasses.replace(
@@ -248,7 +249,7 @@ def test_things_before_somebody_are_background_and_leave_enough_to_see(
     shape: Callable[[int, np.random.Generator], np.ndarray],
 ) -> None:
     """White things: where a cell is white its label is 0; they differ from draw to draw and never hide nearly all."""
-    crop = photo_crop(*labelled_photo(), CROP, np.random.default_rng(1))
+    crop = photo_crop(*labelled_photo(), CROP, np.random.default_rng(1), PLAIN)
     body = (crop.label_GG > 0) & (crop.label_GG != IGNORE)
     white_CC3 = np.full(crop.rgb_CC3.shape, 255, np.uint8)
     shares = []
@@ -262,11 +263,11 @@ def test_things_before_somebody_are_background_and_leave_enough_to_see(
 
 
 def test_a_mix_spreads_real_crops_evenly_and_refuses_what_is_no_share() -> None:
-    assert [CropMix().is_real(index) for index in range(4)] == [True, False, True, False]
+    assert [CropMix(real=0.5).is_real(index) for index in range(4)] == [True, False, True, False]
     assert sum(CropMix(real=0.7).is_real(index) for index in range(20)) == 14
     assert not CropMix(real=0).is_real(0) and all(CropMix(real=1).is_real(index) for index in range(5))
-    with pytest.raises(ValueError, match=r"tumbled is 1\.5; a share is between 0 and 1"):
-        CropMix(tumbled=1.5)
+    with pytest.raises(ValueError, match=r"rotated_any is 1\.5; a share is between 0 and 1"):
+        CropMix(rotated_any=1.5)
     with pytest.raises(ValueError, match=r"mosaic is -1; a share is between 0 and 1"):
         SheetMix(mosaic=-1)
 
@@ -320,19 +321,19 @@ def test_crops_are_of_the_sizes_asked_and_of_nobody_as_many_as_asked_and_backgro
         people = (person,)
 
     sides = [
-        SurfaceBatches(Pool(), None, indices=range(1), seed=1, sides=(CROP, 192))(step)[0].shape[-1]  # type: ignore[arg-type]
+        SurfaceBatches(Pool(), None, indices=range(1), seed=1, sides=(CROP, 192), mix=PLAIN)(step)[0].shape[-1]  # type: ignore
         for step in range(20)
     ]
     assert 4 <= sides.count(192) <= 16 and {*sides} == {CROP, 192}
     # Workers that make parts of a batch make the crops that one would make, of one size.
     whole, *parts = [
-        SurfaceBatches(Pool(), None, indices=indices, seed=1, sides=(CROP, 192))(3)[0]  # type: ignore[arg-type]
+        SurfaceBatches(Pool(), None, indices=indices, seed=1, sides=(CROP, 192), mix=PLAIN)(3)[0]  # type: ignore[arg-type]
         for indices in (range(4), range(0, 4, 2), range(1, 4, 2))
     ]
     assert torch.equal(whole[::2], parts[0]) and torch.equal(whole[1::2], parts[1])
 
     def nobodies(share: float) -> int:
-        mix = CropMix(nobody=share, cut=0, tumbled=0, turned=0, spoilt=0)
+        mix = plain_mix(background=share, truncated=0, rotated_any=0, rotated=0, degraded=0)
         batches = SurfaceBatches(Pool(), None, indices=range(100), seed=1, mix=mix)  # type: ignore[arg-type]
         rgb_NCHW, label_NGG, *_ = batches(0)
         body_N = ((label_NGG > 0) & (label_NGG != 255)).any(2).any(1)

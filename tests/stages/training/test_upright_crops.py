@@ -13,10 +13,10 @@ from stages.training.data.photo_pool import PoolPerson, PoolPhoto
 from stages.training.data.scene_pool import PoolScene
 from stages.training.light.crop_views import LEAN_ERROR
 from stages.training.light.crops import Crop, photo_crop, scene_crop
-from stages.training.light.mixes import CropMix
+from tests.stages.training.plain_mix import plain_mix
 
 HEAD, TORSO, LEGS = 23, 1, 5
-UPRIGHT = CropMix(upright=1.0, tumbled=0.0, turned=0.0)
+UPRIGHT = plain_mix(roll_aligned=1.0, rotated_any=0.0, rotated=0.0)
 ANGLES = (-160, -90, -35, 0, 50, 120, 180)
 
 

@@ -11,11 +11,12 @@ from stages.training.light import crops
 from stages.training.light.crop_views import View
 from stages.training.light.crops import FEWEST, photographed, scene_crop
 from stages.training.light.mixes import CropMix
+from tests.stages.training.plain_mix import plain_mix
 
 SIDE = 160
 SPREAD = 40.0
 """Standard deviation of the picture's noise."""
-DISTANT = CropMix(distant=1.0, spoilt=0.0)
+DISTANT = plain_mix(distant=1.0, degraded=0.0)
 
 
 def noise(side: int = SIDE) -> np.ndarray:
@@ -44,9 +45,9 @@ def test_what_is_shown_stays_where_it_is() -> None:
 
 
 def test_as_many_are_distant_as_asked_and_none_who_has_few_pixels_already() -> None:
-    distant = sum((crop != noise()).any() for crop in taken(SIDE, CropMix(distant=0.3, spoilt=0.0), 400))
+    distant = sum((crop != noise()).any() for crop in taken(SIDE, plain_mix(distant=0.3, degraded=0.0), 400))
     assert 0.23 < distant / 400 < 0.37  # three standard deviations of so many draws
-    for mix, seen in ((CropMix(spoilt=0.0), SIDE), (DISTANT, FEWEST)):
+    for mix, seen in ((plain_mix(degraded=0.0), SIDE), (DISTANT, FEWEST)):
         for crop in taken(seen, mix, 20):
             np.testing.assert_array_equal(crop, noise())
 
@@ -79,8 +80,8 @@ def test_labels_and_uv_of_a_distant_crop_are_those_of_a_near_one(monkeypatch: py
     monkeypatch.setattr(crops, "photographed", count)
     for seed in range(6):
         near, far = (
-            scene_crop(scene, 0, None, SIDE, np.random.default_rng(seed), CropMix(distant=share, spoilt=0.0, tumbled=0))
-            for share in (0.0, 1.0)
+            scene_crop(scene, 0, None, SIDE, np.random.default_rng(seed), mix)
+            for mix in (plain_mix(distant=share, degraded=0.0, rotated_any=0) for share in (0.0, 1.0))
         )
         np.testing.assert_array_equal(near.label_GG, far.label_GG)
         np.testing.assert_array_equal(near.uv_2GG, far.uv_2GG)

@@ -7,7 +7,7 @@ import pytest
 
 from stages.training.light.crops import photographed
 from stages.training.light.filmed import compressed, filmed, through_h264, with_photons
-from stages.training.light.mixes import CropMix
+from tests.stages.training.plain_mix import plain_mix
 
 SIDE = 160
 
@@ -64,17 +64,18 @@ def test_noise_of_light_grows_with_the_root_of_light() -> None:
 @pytest.mark.parametrize("seen", [48.0, 97.0, 500.0])
 def test_what_is_shown_stays_where_it_is(seen: float) -> None:
     for seed in range(12):
-        made = photographed(halves(), seen, np.random.default_rng(seed), CropMix(filmed=1.0)).astype(float).mean((0, 2))
+        crop = photographed(halves(), seen, np.random.default_rng(seed), plain_mix(video_degraded=1.0))
+        made = crop.astype(float).mean((0, 2))
         middle = (made[: SIDE // 4].mean() + made[-SIDE // 4 :].mean()) / 2
         edge = int(np.argmax(made > middle))
         assert abs(edge - SIDE // 2) <= max(2, SIDE / seen), f"seed {seed}"
 
 
 def test_as_many_are_filmed_as_asked_and_without_any_all_is_as_before() -> None:
-    plain = CropMix(spoilt=0.0)
+    plain = plain_mix(degraded=0.0)
     for seed in range(20):
         np.testing.assert_array_equal(photographed(halves(), SIDE, np.random.default_rng(seed), plain), halves())
-    some = CropMix(spoilt=0.0, filmed=0.3)
+    some = plain_mix(degraded=0.0, video_degraded=0.3)
     count = sum((photographed(halves(), SIDE, np.random.default_rng(s), some) != halves()).any() for s in range(300))
     assert 0.22 < count / 300 < 0.38  # three standard deviations of so many draws
 

@@ -90,7 +90,7 @@ def strip(letter: str, world: str, clip: int, first: int, weights: str) -> U8:
     pictures = [scene.rgb_HW3 for scene in scenes]
     film = recorded(world, as_chunks(pictures), NetworkConfig(weights=weights))
     people = tracked(film)
-    steady = run(Smooth(Smooth.Config(ahead=2)), film.frames, people, film.surfaces)
+    steady = run(Smooth(Smooth.Config(look_ahead=2)), film.frames, people, film.surfaces)
     window = around(scenes[RUN_UP : RUN_UP + FRAMES])
     rows: tuple[list[U8], list[U8], list[U8]] = ([], [], [])
     for t in range(RUN_UP, RUN_UP + FRAMES):

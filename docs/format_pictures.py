@@ -28,7 +28,7 @@ from stages.drawing.chart_colours import part_palette
 from stages.drawing.render import Render
 from stages.drawing.skeleton import draw_skeleton
 from stages.payloads import FrameChunk, Overlay
-from stages.people.appearance import REGION_25, look
+from stages.people.appearance import REGION_25, appearance_of
 from stages.results.comparison.difference import difference_at
 from stages.results.comparison.picture import comparison_picture
 from stages.results.comparison.poses import Pose, performance_of, pose_of
@@ -122,7 +122,7 @@ def looks_picture(now: Moment) -> U8:
     charts_HW, person_HW = flat(now).iuv_HW3[..., 0], flat(now).person_HW
     for i, surface in enumerate(now.surfaces):
         mine_HW = person_HW == i + 1
-        colour_83 = 255 * look(now.rgb_HW3, surface)[:, :3]
+        colour_83 = 255 * appearance_of(now.rgb_HW3, surface)[:, :3]
         picture[mine_HW] = colour_83[REGION_25[charts_HW[mine_HW]]].astype(np.uint8)
     return picture[WINDOW]
 

@@ -22,6 +22,8 @@ FORMER_KEYS: dict[str, str] = {
     "network.mirror": "network.flip",
     "network.reading": "network.tta",
     "network.turn": "network.roll_align",
+    "smooth.ahead": "smooth.look_ahead",
+    "track.sure_score": "track.confident_score",
     "train_detector.mix.behind": "train_detector.mix.composited",
     "train_detector.mix.empty": "",
     "train_detector.mix.obstructed": "",

@@ -1,7 +1,7 @@
-"""What travels between stages: frozen data, NumPy only, so that it can cross processes by reference.
+"""Payloads: the data that travels between stages. Frozen and NumPy only, so that processes can share it by reference.
 
-Letters of the shape suffixes are listed in docs/shapes.md: T frames of a chunk, H W pixels of a frame,
-N people of all frames of the chunk together, h w pixels of one person's box grid.
+Letters of the shape suffixes are listed in docs/shapes.md: T frames of a chunk, H W pixels of a frame, N people of all
+frames of the chunk, h w pixels of one person's grid.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from pipeline.stage import StageError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoInfo:
-    """What a stream is, after decoding made it upright.
+    """Properties of a stream after decoding.
 
     Attributes:
-        path: the input it came from.
+        path: the input.
         width, height: pixels of the upright frames.
         still: True for a single image.
-        rate: nominal frames a second; None when the container says nothing.
-        time_base: seconds per PTS tick.
+        rate: nominal frames per second; None if the container does not state it.
+        time_base: seconds per tick of the time stamps.
         sample_aspect: width of a pixel over its height.
-        frames: number of frames when the container says so.
+        frames: number of frames, if the container states it.
         color_primaries, color_trc, colorspace: ITU-T H.273 numbers of the frames as decoded (2 = unspecified).
-        full_range: True when the source used the full 0..255 range.
+        full_range: True if the source used the full 0..255 range.
         cut_start, cut_end: seconds on the input's own clock between which frames are processed; None = all.
     """
 
@@ -52,14 +52,15 @@ class VideoInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameChunk:
-    """Consecutive frames of one stream, cut by frame index.
+    """Consecutive frames of one stream; chunks are cut by frame index.
 
     Attributes:
         rgb_THW3: uint8 frames, upright.
-        pts_T: presentation times in ticks of `video.time_base`, strictly increasing.
-        first: index of the first frame in the stream (of the frames that are processed).
-        video: the stream they belong to.
-        index_T: number of each frame in the whole input, from 0, whatever part of it is processed; None = from `first`.
+        pts_T: time stamps in ticks of `video.time_base`, strictly increasing.
+        first: index of the first frame among the processed frames of the stream.
+        video: the stream.
+        index_T: index of each frame in the whole input, from 0, even if only a part is processed; None = from
+            `first`.
     """
 
     rgb_THW3: U8
@@ -83,7 +84,7 @@ class FrameChunk:
         )
 
     def source_index(self, t: int) -> int:
-        """Number of the chunk's frame `t` in the whole input."""
+        """Index of the chunk's frame `t` in the whole input."""
         return self.first + t if self.index_T is None else int(self.index_T[t])
 
     @classmethod
@@ -99,15 +100,15 @@ class FrameChunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
-    """Everyone found in a chunk, grouped by frame, best score first within a frame.
+    """The people in a chunk, grouped by frame, by falling score within a frame.
 
     Attributes:
-        frame_N: index into the chunk, ascending.
+        frame_N: index of the frame in the chunk, ascending.
         box_N4: x0, y0, x1, y1 in pixels of the upright original.
         score_N: 0..1.
-        id_N: identity through the stream, or -1 before tracking.
-        bridged_N: True for people whom the network missed here, and who stand where flow carried them; None = nobody.
-        near_N: how near each stands, told over time: larger is nearer, NaN where nobody said; None = nobody anywhere.
+        id_N: identity through the stream, or −1 before tracking.
+        bridged_N: True for people whom the network missed in this frame and whom `bridge` propagated; None = none.
+        near_N: nearness to the camera, smoothed over time: larger is nearer, NaN = unknown; None = unknown for all.
     """
 
     frame_N: I32
@@ -121,15 +122,15 @@ class People:
         return len(self.frame_N)
 
     def bridged(self) -> Bool:
-        """`bridged_N`, written out."""
+        """`bridged_N` as an array in any case."""
         return np.zeros(len(self), bool) if self.bridged_N is None else self.bridged_N
 
-    def near(self) -> F32:
-        """`near_N`, written out."""
+    def nearness(self) -> F32:
+        """`near_N` as an array in any case."""
         return np.full(len(self), np.nan, np.float32) if self.near_N is None else self.near_N
 
     def some(self, chosen_N: I64) -> People:
-        """Those of the given indices, in that order."""
+        """The people of the given indices, in that order."""
         return People(
             frame_N=self.frame_N[chosen_N],
             box_N4=self.box_N4[chosen_N],
@@ -141,22 +142,22 @@ class People:
 
     @classmethod
     def joined(cls, parts: Sequence[People]) -> People:
-        """The people of a chunk from those of its single frames, in order."""
-        known = any(one.bridged_N is not None for one in parts)
-        told = any(one.near_N is not None for one in parts)
+        """The people of a chunk from those of its frames, in order."""
+        with_bridged = any(one.bridged_N is not None for one in parts)
+        with_nearness = any(one.near_N is not None for one in parts)
         return cls(
             frame_N=np.concatenate([np.full(len(one), t, np.int32) for t, one in enumerate(parts)]),
             box_N4=np.concatenate([one.box_N4 for one in parts]),
             score_N=np.concatenate([one.score_N for one in parts]),
             id_N=np.concatenate([one.id_N for one in parts]),
-            bridged_N=np.concatenate([one.bridged() for one in parts]) if known else None,
-            near_N=np.concatenate([one.near() for one in parts]) if told else None,
+            bridged_N=np.concatenate([one.bridged() for one in parts]) if with_bridged else None,
+            near_N=np.concatenate([one.nearness() for one in parts]) if with_nearness else None,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
-    """What the network computed on whole frames and needs again per person. Never leaves its lane."""
+    """What the network computed on whole frames and needs again for each person. It never leaves its lane."""
 
     content: Any
     stays_in_lane: ClassVar[bool] = True
@@ -164,13 +165,13 @@ class Features:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surface:
-    """The body surface of one person on the person's own box grid, or one that reaches beyond it.
+    """The body surface of one person on the grid of the person's box, or on one that reaches beyond it.
 
     Attributes:
         x0, y0: upper left pixel of the grid in the frame (may lie outside of it).
         labels_hw: 0 = background, 1..24 = chart.
-        uv_2hw: chart coordinates, float16 or float32, unclamped as the network gave them; 0 where the label is 0.
-        confidence_hw: 0..1, or None where nothing says it (IUV pictures shown again).
+        uv_2hw: chart coordinates, float16 or float32, not clipped to 0..1; 0 where the label is 0.
+        confidence_hw: 0..1, or None if unknown (replayed IUV images).
     """
 
     x0: int
@@ -180,7 +181,7 @@ class Surface:
     confidence_hw: Float | None = None
 
     def windows(self, height: int, width: int) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:
-        """Rows and columns of a frame, and of the grid, where the two meet; None where they do not."""
+        """The overlap of a frame and the grid: rows and columns of the frame, and of the grid; None without overlap."""
         grid_height, grid_width = self.labels_hw.shape
         top, left = max(self.y0, 0), max(self.x0, 0)
         bottom, right = min(self.y0 + grid_height, height), min(self.x0 + grid_width, width)
@@ -201,13 +202,13 @@ class Surfaces:
 
     @classmethod
     def joined(cls, parts: Sequence[Surfaces]) -> Surfaces:
-        """The surfaces of a chunk from those of its single frames, in order."""
+        """The surfaces of a chunk from those of its frames, in order."""
         return cls(people=tuple(surface for one in parts for surface in one.people))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlay:
-    """The rendered frames of a chunk: rgb_THW3 uint8, and alpha_THW uint8 where the result is transparent."""
+    """The rendered frames of a chunk: rgb_THW3 uint8; alpha_THW uint8 if the result is transparent."""
 
     rgb_THW3: U8
     alpha_THW: U8 | None = None
@@ -215,11 +216,11 @@ class Overlay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """A file that stands whole under its final name.
+    """A complete file under its final name.
 
     Attributes:
         path: the file.
-        frames: frames in it.
+        frames: number of frames in it.
         facts: further entries of the report (`audio`, `warnings` …).
     """
 
@@ -231,12 +232,12 @@ class Written:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentWritten:
-    """A part of the result that stands for good in `OUT.partial/`.
+    """A complete segment of the result in `OUT.partial/`.
 
     Attributes:
         path: the segment's file.
-        first: number of its first frame in the output.
-        frames: frames in it.
+        first: index of its first frame in the output.
+        frames: number of frames in it.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""What people wear, read in texture space: the mean colour of each region of the body."""
+"""The appearance of a person for tracking: the mean colour of each region of the body surface."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import numpy as np
 from stages.payloads import F32, U8, Float, Surface
 
 REGION_25 = np.array([-1, 0, 0, 1, 1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 7, 7])
-"""Torso, hands, feet, thighs, shins, upper arms, lower arms, head by chart: left and right, front and back together,
-because those are what networks mix up."""
+"""Region of each chart, −1 = background: torso, hands, feet, thighs, shins, upper arms, lower arms, head. Left and
+right, front and back share a region, because networks confuse them."""
 REGIONS = 8
 MOST_PIXELS = 600
-"""Of a person that are looked at, on a lattice."""
+"""Upper bound of the pixels per person that are read, on a lattice."""
 LEAST_SHARE = 0.02
-"""Of a person's pixels that a region needs to say something."""
+"""Share of a person's pixels below which a region is ignored."""
 MEMORY = 0.9
-"""Share of the old in what is remembered, a frame."""
-APART = 0.12
-"""Difference of colours (0..1) at which two people are alike to 1/e."""
+"""Weight of the past in the appearance of a track, per frame."""
+COLOUR_WIDTH = 0.12
+"""Difference of colours (0..1) at which the similarity of two people is 1/e."""
 
 
-def look(frame_HW3: U8, surface: Surface) -> F32:
-    """Mean red, green, blue (0..1) and share of the pixels of each region, (8, 4); rows of zeros where none is seen."""
+def appearance_of(frame_HW3: U8, surface: Surface) -> F32:
+    """Mean red, green, blue (0..1) and share of the pixels of each region, (8, 4); regions without pixels are 0."""
     found_84 = np.zeros((REGIONS, 4), np.float32)
-    place = surface.windows(*frame_HW3.shape[:2])
-    if place is None:
+    windows = surface.windows(*frame_HW3.shape[:2])
+    if windows is None:
         return found_84
-    (rows, columns), grid = place
+    (rows, columns), grid = windows
     step = max(1, int(np.sqrt(surface.labels_hw.size / MOST_PIXELS)))
     labels_hw = surface.labels_hw[grid][::step, ::step]
     seen_hw = labels_hw > 0
@@ -40,18 +40,19 @@ def look(frame_HW3: U8, surface: Surface) -> F32:
     return found_84
 
 
-def alike(look_A84: F32, look_B84: F32) -> Float:
-    """How much each person of A looks like each of B, (A, B): 1 = the same colours; 0.5 where nothing is common."""
-    both_AB8 = np.minimum(look_A84[:, None, :, 3], look_B84[None, :, :, 3])
-    both_AB8 = np.where(both_AB8 >= LEAST_SHARE, both_AB8, 0)
-    apart_AB8 = np.square(look_A84[:, None, :, :3] - look_B84[None, :, :, :3]).mean(axis=-1)
-    share_AB = both_AB8.sum(axis=-1)
-    apart_AB = (apart_AB8 * both_AB8).sum(axis=-1) / np.maximum(share_AB, 1e-6)
-    return np.where(share_AB > 0, np.exp(-apart_AB / APART**2), 0.5)
+def appearance_similarity(appearance_A84: F32, appearance_B84: F32) -> Float:
+    """Similarity of each person of A and each of B, (A, B): 1 = the same colours; 0.5 if no region is visible in
+    both."""
+    shared_AB8 = np.minimum(appearance_A84[:, None, :, 3], appearance_B84[None, :, :, 3])
+    shared_AB8 = np.where(shared_AB8 >= LEAST_SHARE, shared_AB8, 0)
+    difference_AB8 = np.square(appearance_A84[:, None, :, :3] - appearance_B84[None, :, :, :3]).mean(axis=-1)
+    share_AB = shared_AB8.sum(axis=-1)
+    difference_AB = (difference_AB8 * shared_AB8).sum(axis=-1) / np.maximum(share_AB, 1e-6)
+    return np.where(share_AB > 0, np.exp(-difference_AB / COLOUR_WIDTH**2), 0.5)
 
 
-def remembered(old_84: F32, new_84: F32) -> F32:
-    """What is known of a person after one more look: slowly the new, at once where nothing was known."""
+def updated_appearance(old_84: F32, new_84: F32) -> F32:
+    """A track's appearance after one more frame: new regions at once, known regions slowly."""
     seen_8 = new_84[:, 3] >= LEAST_SHARE
     keep_8 = np.where(old_84[:, 3] >= LEAST_SHARE, MEMORY, 0.0)
     mixed_84 = keep_8[:, None] * old_84 + (1 - keep_8[:, None]) * new_84

@@ -1,20 +1,70 @@
-"""Which box of this frame is which person of the last: pairs taken from the likest down."""
+"""Association: which detection of a frame continues which track."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from models.box_overlap import covered, grown, iou
 from stages.payloads import Float
+from stages.people.appearance import appearance_similarity
+from stages.people.trajectory import Observations, Trajectory
+
+NEAR_IOU, FAR_IOU, FAINT_IOU = 0.25, 0.15, 0.4
+"""Least IoU of a track's predicted box with a high-score detection, the same with both boxes enlarged, and with a
+low-score detection."""
+PART_COVER, SAME_APPEARANCE = 0.4, 0.5
+"""Least share of the smaller of two boxes that both cover, and least similarity of appearance, for partly visible
+people: where the image's edge or another person hides much of a person, IoU says little."""
+APPEARANCE_WEIGHT = 1.0
+"""Weight of the similarity of appearance beside the overlap when detections compete for a track."""
+GROWTH = 0.4
+"""Share of its side by which a box is enlarged on each side, for people who moved farther than predicted."""
+FRESH_FRAMES = 8
+"""A low-score detection only continues tracks that were detected at most so many frames ago."""
 
 
-def best_pairs(likeness_AB: Float, least: float) -> list[tuple[int, int]]:
-    """Pairs (a, b) from the likest down, each a and each b once, none under `least`.
+def associate(tracks: list[Trajectory], found: Observations, frame: int) -> list[tuple[int, int]]:
+    """Match detections with tracks in four rounds; returns pairs (position in `tracks`, detection).
 
-    Greedy, not the optimal assignment: the two differ only where two people overlap two tracks about equally, and there
-    neither knows better; it needs no solver.
+    High-score detections near the predicted box; high-score detections a little farther away; high-score detections
+    that are a part of the predicted box, or contain it, with similar appearance; low-score detections, for tracks that
+    were detected a moment ago. Overlap decides which pairs are possible; overlap plus appearance ranks them.
+    """
+    box_N4, confident_N = found.box_N4, found.confident_N
+    if not tracks or not len(box_N4):
+        return []
+    expected_K4 = np.stack([track.expected(frame) for track in tracks])
+    fresh_K = np.array([frame - track.seen <= FRESH_FRAMES for track in tracks])
+    near_KN = iou(expected_K4, box_N4)
+    far_KN = iou(grown(expected_K4, GROWTH), grown(box_N4, GROWTH))
+    part_KN = covered(expected_K4, box_N4)
+    similar_KN = appearance_similarity(np.stack([track.appearance_84 for track in tracks]), found.appearance_N84)
+    bonus_KN = APPEARANCE_WEIGHT * similar_KN
+    free_K, free_N = np.ones(len(tracks), bool), np.ones(len(box_N4), bool)
+    pairs: list[tuple[int, int]] = []
+    rounds = (
+        (near_KN, confident_N[None, :], NEAR_IOU),
+        (far_KN, confident_N[None, :], FAR_IOU),
+        (part_KN, confident_N[None, :] & (similar_KN > SAME_APPEARANCE), PART_COVER),
+        (near_KN, fresh_K[:, None] & ~confident_N[None, :], FAINT_IOU),
+    )
+    for overlap_KN, allowed_KN, least in rounds:
+        open_KN = free_K[:, None] & free_N[None, :] & allowed_KN & (overlap_KN >= least)
+        matched = best_pairs(np.where(open_KN, overlap_KN + bonus_KN, -np.inf), least)
+        pairs += matched
+        free_K[[k for k, _ in matched]] = False
+        free_N[[n for _, n in matched]] = False
+    return pairs
+
+
+def best_pairs(score_AB: Float, least: float) -> list[tuple[int, int]]:
+    """Pairs (a, b) by falling score, each a and each b at most once, none below `least`.
+
+    Greedy instead of the optimal assignment: the two differ only where two detections overlap two tracks about equally,
+    where neither is better founded; and it needs no solver.
     """
     pairs = []
-    left = likeness_AB.astype(np.float64, copy=True)
+    left = score_AB.astype(np.float64, copy=True)
     while left.size:
         a, b = np.unravel_index(int(left.argmax()), left.shape)
         if left[a, b] < least:

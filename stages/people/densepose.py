@@ -1,4 +1,4 @@
-"""Map every pixel of every person to the body surface: the second half of DensePose-RCNN."""
+"""Dense pose: maps every pixel of every person to the body surface, the second half of DensePose-RCNN."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class DensePose(Stage):
 
     @classmethod
     def uses_gpu(cls, config: Config) -> bool:
-        """As its network does."""
+        """Whether the network uses a GPU."""
         return config.network.uses_gpu()
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
-        """Take the network that `detect` opened in this lane."""
+        """Use the network that `detect` opened in this lane."""
         super().__init__(config, threads=threads)
         self.network = open_network(config.network, threads)
 
@@ -53,18 +53,18 @@ class DensePose(Stage):
         )
 
     def blank(self, frames: FrameChunk, people: People | None, features: Features | None) -> Surfaces:
-        """Of everyone who was found a surface on which nothing is known: later stages want one a person."""
+        """An empty surface for each person, because later stages expect one per person."""
         corners = [] if people is None else people.box_N4[:, :2].astype(int).tolist()
-        return Surfaces(people=tuple(_unknown(x0, y0) for x0, y0 in corners))
+        return Surfaces(people=tuple(_empty_surface(x0, y0) for x0, y0 in corners))
 
 
-def _unknown(x0: int, y0: int) -> Surface:
-    """A pixel that is background."""
-    nothing_hw = np.zeros((1, 1), np.float32)
+def _empty_surface(x0: int, y0: int) -> Surface:
+    """A surface of one background pixel."""
+    zero_hw = np.zeros((1, 1), np.float32)
     return Surface(
         x0=x0,
         y0=y0,
         labels_hw=np.zeros((1, 1), np.uint8),
         uv_2hw=np.zeros((2, 1, 1), np.float32),
-        confidence_hw=nothing_hw,
+        confidence_hw=zero_hw,
     )

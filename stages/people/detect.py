@@ -1,4 +1,4 @@
-"""Find the people of every frame: the first half of DensePose-RCNN."""
+"""Detection: finds the people of every frame, the first half of DensePose-RCNN."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stages.payloads import Features, FrameChunk, People
 
 
 class Detect(Stage):
-    """Frames in, people out; the network's feature maps go along for `densepose` in the same lane."""
+    """Frames in, people out. The network's features stay in the lane for `densepose`."""
 
     accelerated = True
 
@@ -27,16 +27,16 @@ class Detect(Stage):
 
     @classmethod
     def uses_gpu(cls, config: Config) -> bool:
-        """As its network does."""
+        """Whether the network uses a GPU."""
         return config.network.uses_gpu()
 
     @classmethod
     def fetch(cls, config: Config) -> None:
-        """Download published weights where they are asked for. Raises ModelError."""
+        """Download published weights if they are configured. Raises ModelError."""
         fetch_weights(config.network)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
-        """Open the network; raises ModelError for weights that are missing or do not fit."""
+        """Open the network. Raises ModelError for weights that are missing or do not fit."""
         super().__init__(config, threads=threads)
         self.network = open_network(config.network, threads)
 
@@ -53,15 +53,15 @@ class Detect(Stage):
         yield people, Features(content=features)
 
     def blank(self, *payloads: Any) -> Any:
-        """Nobody was found: the frames go on as they are."""
-        nobody = People(
+        """No people."""
+        no_people = People(
             frame_N=np.zeros(0, np.int32),
             box_N4=np.zeros((0, 4), np.float32),
             score_N=np.zeros(0, np.float32),
             id_N=np.zeros(0, np.int32),
         )
-        return nobody, Features(content=None)
+        return no_people, Features(content=None)
 
     def summary(self) -> Mapping[str, Any]:
-        """Which weights ran: their name and the sha256 of their file."""
+        """`weights`: name and sha256 of the network's file."""
         return {"weights": {"name": self.network.name, "sha256": self.network.sha256}}

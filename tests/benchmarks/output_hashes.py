@@ -64,7 +64,7 @@ def _exports(*kinds: str) -> tuple[str, ...]:
 COMMANDS: tuple[Command, ...] = (
     _film("film"),
     _film("film_ray", serial=False),
-    _film("parts", "--style", "parts", *_sets("smooth.ahead=4"), output="out.mkv"),
+    _film("parts", "--style", "parts", *_sets("smooth.look_ahead=4"), output="out.mkv"),
     _film("beside", "--style", "none+texture"),
     _film("boxes", "--style", "boxes+skeleton"),
     _film("green", *_sets("render.background=green", "render.only=[shirt]")),

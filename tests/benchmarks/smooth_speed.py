@@ -22,7 +22,7 @@ from tests.benchmarks.films import Film, read
 
 def once(film: Film, ahead: int) -> np.ndarray:
     """Seconds of each frame in fresh stages, (T, 3)."""
-    track, bridge, smooth = Track(Track.Config()), Bridge(Bridge.Config()), Smooth(Smooth.Config(ahead=ahead))
+    track, bridge, smooth = Track(Track.Config()), Bridge(Bridge.Config()), Smooth(Smooth.Config(look_ahead=ahead))
     spent = []
     for frames, people, surfaces in zip(film.frames, film.people, film.surfaces, strict=True):
         marks = [time.thread_time()]

@@ -20,7 +20,7 @@ import numpy as np
 
 from models.surface.geometry import open_body_geometry
 from stages.payloads import FrameChunk, People, Surfaces
-from stages.people.motion import Grid, Guess, Way
+from stages.people.optical_flow import CellGrid, FlowField, InitialFlow
 from stages.people.smooth import Smooth
 from stages.people.track import Track
 from tests.benchmarks.films import Film, read
@@ -34,14 +34,16 @@ class Standing:
     """In place of the flow: a cell was where the same cell of the box was."""
 
     @staticmethod
-    def way(here_HW: np.ndarray, there_HW: np.ndarray, one: Grid, other: Grid, guess: Guess | None) -> Way:
+    def compute(
+        here_HW: np.ndarray, there_HW: np.ndarray, one: CellGrid, other: CellGrid, guess: InitialFlow | None
+    ) -> FlowField:
         """The box stretched to the other, trusted everywhere."""
         x_w, y_h = (
             ((np.arange(a) + 0.5) * b / a - 0.5).astype(np.float32)
             for a, b in ((one.width, other.width), (one.height, other.height))
         )
         x_hw, y_hw = np.meshgrid(x_w, y_h)
-        return Way(x_hw=x_hw, y_hw=y_hw, trust_hw=np.ones_like(x_hw))
+        return FlowField(x_hw=x_hw, y_hw=y_hw, trust_hw=np.ones_like(x_hw))
 
 
 def run(
@@ -71,7 +73,7 @@ def by_flow(frames: Sequence[FrameChunk], people: Sequence[People], given: Seque
 
 def looking(ahead: int) -> Smoothing:
     """The product's, with flow and confidence; 0 frames ahead is live."""
-    return lambda *film: run(Smooth(Smooth.Config(ahead=ahead)), *film)
+    return lambda *film: run(Smooth(Smooth.Config(look_ahead=ahead)), *film)
 
 
 VARIANTS: dict[str, Smoothing] = {

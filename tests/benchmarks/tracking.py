@@ -1,4 +1,4 @@
-"""HOTA and IDF1 of `track`: `python -m tests.benchmarks.tracking FOLDER [--set sure_score=0.2]`.
+"""HOTA and IDF1 of `track`: `python -m tests.benchmarks.tracking FOLDER [--set confident_score=0.2]`.
 
 FOLDER holds what `tests.benchmarks.films` recorded. For each synthetic world, over the boxes that the network found,
 over the same with gaps bridged, and over given boxes (the true ones of everyone visible, with the true surfaces), which

@@ -87,7 +87,7 @@ def settings_of(folder: Path) -> list[str]:
     small_run(folder)  # for its weights
     network = {"weights": folder / "random.safetensors", "score_threshold": 0.0001, "max_people": 1, "engine": "torch"}
     changes = [f"network.{key}={value}" for key, value in network.items()]
-    changes += ["track.sure_score=0", "preview.port=null", "threads=1", "live_decode.source.file=play"]
+    changes += ["track.confident_score=0", "preview.port=null", "threads=1", "live_decode.source.file=play"]
     return [word for change in changes for word in ("--set", change)]
 
 

@@ -44,7 +44,7 @@ def settings(weights: Path) -> list[str]:
         f"network.weights={weights}",
         "network.score_threshold=0.0001",
         "network.max_people=2",
-        "track.sure_score=0",
+        "track.confident_score=0",
         "decode.end=0.5",
         "threads=1",
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stages.people.appearance import look
+from stages.people.appearance import appearance_of
 from stages.results.formats.moment import Moment
 from stages.results.formats.one_text import OneText
 from stages.results.formats.writer import Target, Writer
@@ -27,7 +27,7 @@ def look_lines(moment: Moment) -> Iterator[str]:
     for i, surface in enumerate(moment.surfaces):
         identity = "" if moment.id_N[i] < 0 else f"{moment.id_N[i]}"
         cells = [f"{moment.index}", f"{moment.seconds:.6f}", f"{i}", identity]
-        for red, green, blue, share in look(moment.rgb_HW3, surface).tolist():
+        for red, green, blue, share in appearance_of(moment.rgb_HW3, surface).tolist():
             colours = [f"{255 * value:.1f}" for value in (red, green, blue)] if share else ["", "", ""]
             cells += [*colours, f"{share:.3f}"]
         yield ",".join(cells) + "\n"

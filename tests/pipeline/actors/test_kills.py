@@ -14,7 +14,7 @@ from pipeline.batch.bench import RayBench
 from pipeline.command.cli import main
 from tests.faults.kill_rounds import CLIP, actor_processes, decoded, one_round, small_run, undisturbed
 
-LOOKING_AHEAD = ["smooth.ahead=1", "track.sure_score=0"]
+LOOKING_AHEAD = ["smooth.look_ahead=1", "track.confident_score=0"]
 """Packets are held back, and the random network's people have identities, so that they are smoothed."""
 
 

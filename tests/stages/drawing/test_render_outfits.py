@@ -20,7 +20,7 @@ from stages.drawing.part_groups import PART_GROUPS, charts_of
 from stages.drawing.render import Render
 from stages.drawing.styles import STYLES
 from stages.payloads import FrameChunk, Overlay, People, Surface, Surfaces, VideoInfo
-from stages.people.depth_order import painters_order, pixels_a_metre
+from stages.people.depth_order import painters_order, pixels_per_metre
 from stages.synthetic.synthesize import true_surfaces
 from stages.world.image_scenes import scene
 from stages.world.image_worlds import WORLDS
@@ -257,7 +257,7 @@ def test_the_larger_of_two_stands_in_front_where_feet_are_hidden() -> None:
         labels_hw=far.labels_hw.repeat(2, axis=0).repeat(2, axis=1)[half:],
         uv_2hw=far.uv_2hw.repeat(2, axis=1).repeat(2, axis=2)[:, half:],
     )
-    assert pixels_a_metre(near) == pytest.approx(2 * pixels_a_metre(far), rel=0.25)
+    assert pixels_per_metre(near) == pytest.approx(2 * pixels_per_metre(far), rel=0.25)
     boxes = np.array([[0, 0, 50, half], [0, 0, 50, half]], np.float32)
     assert painters_order(boxes, np.float32([0.5, 0.9]), [near, far], half) == [1, 0]
     assert painters_order(boxes, np.float32([0.9, 0.5]), [far, near], half) == [0, 1]
@@ -269,9 +269,9 @@ def test_the_size_of_a_body_is_told_from_its_skin() -> None:
     joints = made.keypoint_N173[0]
     span = joints[15:17, 1].mean() - joints[5:7, 1].mean()
     (person,) = true_surfaces(made).people
-    assert pixels_a_metre(person) == pytest.approx(span / 1.35, rel=0.3)
+    assert pixels_per_metre(person) == pytest.approx(span / 1.35, rel=0.3)
     nobody = Surface(x0=0, y0=0, labels_hw=np.zeros((9, 9), np.uint8), uv_2hw=np.zeros((2, 9, 9), np.float32))
-    assert pixels_a_metre(nobody) == 0
+    assert pixels_per_metre(nobody) == 0
 
 
 def someone() -> Scene:

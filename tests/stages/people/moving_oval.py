@@ -1,4 +1,4 @@
-"""A patterned oval that moves over a patterned ground, and what a jittery network says of it: for tests over time."""
+"""A patterned oval that moves over a patterned ground, and the jittery output of a network for it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHARTS = np.array([23, 2, 9, 13], np.uint8)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:
-    """A patterned oval that moves over a patterned ground: frames, what a jittery network says, and the truth."""
+    """A clip of the oval: frames, the jittery output of a network, and the ground truth."""
 
     rgb_THW3: np.ndarray
     seen: list[Surface]

@@ -1,4 +1,4 @@
-"""People whom the network misses: carried where they are, marked, and not for longer than they can be seen."""
+"""Missed people are propagated to where they are, marked, and not for longer than they can be seen."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ def box_of(place_2: np.ndarray) -> np.ndarray:
     return np.concatenate([place_2 - half, place_2 + half])
 
 
-def given_at(film: Shot, t: int, seen: bool, identity: int = 1) -> tuple[People, Surfaces]:
-    """What a network says of one frame: the exact surface, or nobody."""
+def given_at(clip: Shot, t: int, seen: bool, identity: int = 1) -> tuple[People, Surfaces]:
+    """A network's result for one frame: the exact surface, or no person."""
     count = int(seen)
     people = People(
         frame_N=np.zeros(count, np.int32),
-        box_N4=np.tile(box_of(film.place_T2[t]), (count, 1)).astype(np.float32),
+        box_N4=np.tile(box_of(clip.place_T2[t]), (count, 1)).astype(np.float32),
         score_N=np.full(count, 0.8, np.float32),
         id_N=np.full(count, identity, np.int32),
     )
-    return people, Surfaces(people=(film.truth[t],) * count)
+    return people, Surfaces(people=(clip.truth[t],) * count)
 
 
 def bridged(
-    film: Shot, missed: set[int], chunk: int = 1, stage: Bridge | None = None, first: int = 0, **config: int
+    clip: Shot, missed: set[int], chunk: int = 1, stage: Bridge | None = None, first: int = 0, **config: int
 ) -> Found:
-    """Every frame by itself after a run in which the network misses the oval in some frames."""
+    """Each frame's result after a run in which the network misses the oval in some frames."""
     stage, result = stage or Bridge(Bridge.Config(**config)), []
-    for start in range(first, len(film.truth), chunk):
-        numbers = range(start, min(start + chunk, len(film.truth)))
-        parts = [given_at(film, t, t not in missed) for t in numbers]
+    for start in range(first, len(clip.truth), chunk):
+        numbers = range(start, min(start + chunk, len(clip.truth)))
+        parts = [given_at(clip, t, t not in missed) for t in numbers]
         people, surfaces = People.joined([one for one, _ in parts]), Surfaces.joined([one for _, one in parts])
-        ((people, surfaces),) = stage(chunk_of(film.rgb_THW3[start : start + chunk], start), people, surfaces)
+        ((people, surfaces),) = stage(chunk_of(clip.rgb_THW3[start : start + chunk], start), people, surfaces)
         for k in range(len(numbers)):
             here_N = np.flatnonzero(people.frame_N == k)
             result.append((people.some(here_N), Surfaces(people=tuple(surfaces.people[i] for i in here_N))))
@@ -59,96 +59,96 @@ def on_frame(surface: Surface) -> np.ndarray:
 
 
 @pytest.mark.parametrize("steps_T2", [STEADY, START], ids=["steady", "sudden start"])
-def test_who_is_missed_for_some_frames_stands_where_the_picture_shows(steps_T2: np.ndarray) -> None:
-    film, missed = shot(steps_T2), {10, 11, 12}
-    found = bridged(film, missed)
+def test_a_missed_person_is_propagated_to_the_right_place(steps_T2: np.ndarray) -> None:
+    clip, missed = shot(steps_T2), {10, 11, 12}
+    found = bridged(clip, missed)
     for t, (people, surfaces) in enumerate(found):
         assert people.id_N.tolist() == [1]
         assert people.bridged().tolist() == [t in missed]
         if t in missed:
-            carried, true = on_frame(surfaces.people[0]), on_frame(film.truth[t])
-            both = (carried[0] > 0) & (true[0] > 0)
-            assert both.sum() > 0.85 * max((carried[0] > 0).sum(), (true[0] > 0).sum())
-            assert (carried[0] == true[0])[both].mean() > 0.95
-            assert np.abs(carried[1:] - true[1:])[:, both & (carried[0] == true[0])].mean() < 0.02
-            assert np.abs(people.box_N4[0] - box_of(film.place_T2[t])).max() < 3
+            warped_estimate, true = on_frame(surfaces.people[0]), on_frame(clip.truth[t])
+            both = (warped_estimate[0] > 0) & (true[0] > 0)
+            assert both.sum() > 0.85 * max((warped_estimate[0] > 0).sum(), (true[0] > 0).sum())
+            assert (warped_estimate[0] == true[0])[both].mean() > 0.95
+            assert np.abs(warped_estimate[1:] - true[1:])[:, both & (warped_estimate[0] == true[0])].mean() < 0.02
+            assert np.abs(people.box_N4[0] - box_of(clip.place_T2[t])).max() < 3
     scores = [float(people.score_N[0]) for people, _ in found[9:14]]
     assert scores == pytest.approx([0.8, 0.64, 0.512, 0.4096, 0.8])
     sure = [float(np.asarray(surfaces.people[0].confidence_hw).max()) for _, surfaces in found[10:13]]
     assert sure == pytest.approx([0.4, 0.32, 0.256], abs=1e-6)
 
 
-def test_for_so_many_frames_and_no_more() -> None:
-    film = shot(STEADY)
-    counts = [len(people) for people, _ in bridged(film, set(range(8, 20)), frames=4)]
+def test_propagation_ends_after_the_configured_frames() -> None:
+    clip = shot(STEADY)
+    counts = [len(people) for people, _ in bridged(clip, set(range(8, 20)), frames=4)]
     assert counts == [1] * 12 + [0] * 8 + [1] * 4
 
 
-def test_not_who_was_hardly_seen() -> None:
-    film = shot(STEADY)
-    assert [len(people) for people, _ in bridged(film, {2, 3}, after=3)][:5] == [1, 1, 0, 0, 1]
-    assert [len(people) for people, _ in bridged(film, {3, 4}, after=3)][:6] == [1] * 6
+def test_people_with_few_detections_are_not_propagated() -> None:
+    clip = shot(STEADY)
+    assert [len(people) for people, _ in bridged(clip, {2, 3}, after=3)][:5] == [1, 1, 0, 0, 1]
+    assert [len(people) for people, _ in bridged(clip, {3, 4}, after=3)][:6] == [1] * 6
 
 
-def test_not_over_a_cut_and_not_behind_something_that_covers() -> None:
-    film = shot(np.zeros((10, 2)))
-    for other in (np.roll(film.rgb_THW3[0], 90, axis=1) // 3, covered(film.rgb_THW3[0], film.place_T2[0])):
-        rgb_THW3 = film.rgb_THW3.copy()
+def test_no_propagation_over_a_cut_or_behind_an_occluder() -> None:
+    clip = shot(np.zeros((10, 2)))
+    for other in (np.roll(clip.rgb_THW3[0], 90, axis=1) // 3, occluded(clip.rgb_THW3[0], clip.place_T2[0])):
+        rgb_THW3 = clip.rgb_THW3.copy()
         rgb_THW3[6:] = other
-        counts = [len(people) for people, _ in bridged(replace(film, rgb_THW3=rgb_THW3), {5, 6, 7})]
+        counts = [len(people) for people, _ in bridged(replace(clip, rgb_THW3=rgb_THW3), {5, 6, 7})]
         assert counts == [1, 1, 1, 1, 1, 1, 0, 0, 1, 1]
 
 
-def covered(frame_HW3: np.ndarray, place_2: np.ndarray) -> np.ndarray:
-    """The frame with something else of the oval's size before the oval."""
+def occluded(frame_HW3: np.ndarray, place_2: np.ndarray) -> np.ndarray:
+    """The frame with an occluder of the oval's size in front of the oval."""
     x0, y0, x1, y1 = box_of(place_2).astype(int).tolist()
     frame_HW3 = frame_HW3.copy()
     frame_HW3[y0:y1, x0:x1] = pattern(9, y1 - y0, x1 - x0, blur=4.0)
     return frame_HW3
 
 
-def test_not_where_somebody_is_found_under_another_name_and_nobody_without_one() -> None:
-    film, stage = shot(np.zeros((8, 2))), Bridge(Bridge.Config())
+def test_no_propagation_where_another_identity_is_detected_or_without_identity() -> None:
+    clip, stage = shot(np.zeros((8, 2))), Bridge(Bridge.Config())
     for t in range(8):
         identity = 1 if t < 5 else 2
-        given = given_at(film, t, True, identity)
-        ((people, _),) = stage(chunk_of(film.rgb_THW3[t : t + 1], t), *given)
+        given = given_at(clip, t, True, identity)
+        ((people, _),) = stage(chunk_of(clip.rgb_THW3[t : t + 1], t), *given)
         assert people.id_N.tolist() == [identity]
     nameless = Bridge(Bridge.Config(after=1))
     for t in range(4):
-        ((people, _),) = nameless(chunk_of(film.rgb_THW3[t : t + 1], t), *given_at(film, t, t != 3, -1))
+        ((people, _),) = nameless(chunk_of(clip.rgb_THW3[t : t + 1], t), *given_at(clip, t, t != 3, -1))
     assert len(people) == 0
 
 
 def test_the_best_score_comes_first_in_every_frame() -> None:
-    """A second person with the lower score of 0.5 stands by while the first is missed for four frames."""
-    film, stage = shot(np.zeros((9, 2))), Bridge(Bridge.Config())
-    other = replace(film.truth[0], x0=220)
+    """A second person with the lower score 0.5 is present while the first is missed for four frames."""
+    clip, stage = shot(np.zeros((9, 2))), Bridge(Bridge.Config())
+    other = replace(clip.truth[0], x0=220)
     ids = []
     for t in range(9):
-        people, surfaces = given_at(film, t, t < 5)
-        second = replace(given_at(film, t, True, 2)[0], score_N=np.array([0.5], np.float32))
+        people, surfaces = given_at(clip, t, t < 5)
+        second = replace(given_at(clip, t, True, 2)[0], score_N=np.array([0.5], np.float32))
         second = replace(second, box_N4=second.box_N4 + np.array([130, 0, 130, 0], np.float32))
         both = replace(People.joined([people, second]), frame_N=np.zeros(len(people) + 1, np.int32))
         given = Surfaces(people=(*surfaces.people, other))
-        ((people, surfaces),) = stage(chunk_of(film.rgb_THW3[t : t + 1], t), both, given)
+        ((people, surfaces),) = stage(chunk_of(clip.rgb_THW3[t : t + 1], t), both, given)
         ids.append(people.id_N.tolist())
         assert (np.diff(people.score_N) <= 0).all()
         assert [surface is other for surface in surfaces.people] == [who == 2 for who in ids[-1]]
     assert ids == [[1, 2]] * 7 + [[2, 1]] * 2
 
 
-def test_output_depends_neither_on_chunks_nor_on_an_interruption() -> None:
-    film, missed = shot(STEADY), {6, 7, 8, 15}
-    whole = bridged(film, missed)
+def test_output_depends_neither_on_chunks_nor_on_a_restart() -> None:
+    clip, missed = shot(STEADY), {6, 7, 8, 15}
+    whole = bridged(clip, missed)
     for chunk in (5, 24):
-        assert_same(bridged(film, missed, chunk=chunk), whole)
+        assert_same(bridged(clip, missed, chunk=chunk), whole)
     for stop in (6, 7, 8, 9):
         begun, resumed = Bridge(Bridge.Config()), Bridge(Bridge.Config())
-        head = replace(film, truth=film.truth[:stop])
+        head = replace(clip, truth=clip.truth[:stop])
         before = bridged(head, missed, stage=begun)
         resumed.restore(begun.state())
-        assert_same([*before, *bridged(film, missed, stage=resumed, first=stop)], whole)
+        assert_same([*before, *bridged(clip, missed, stage=resumed, first=stop)], whole)
         assert resumed.summary() == {"bridged": 4}
 
 
@@ -163,12 +163,12 @@ def assert_same(one: Found, other: Found) -> None:
             assert np.array_equal(a.uv_2hw, b.uv_2hw)
 
 
-def test_stills_and_no_frames_pass_untouched() -> None:
-    film = shot(np.zeros((2, 2)))
-    given = given_at(film, 0, True)
-    ((people, surfaces),) = Bridge(Bridge.Config())(chunk_of(film.rgb_THW3[:1], still=True), *given)
+def test_single_images_and_zero_frames_pass_unchanged() -> None:
+    clip = shot(np.zeros((2, 2)))
+    given = given_at(clip, 0, True)
+    ((people, surfaces),) = Bridge(Bridge.Config())(chunk_of(clip.rgb_THW3[:1], still=True), *given)
     assert people is given[0] and surfaces is given[1]
-    ((people, surfaces),) = Bridge(Bridge.Config(frames=0))(chunk_of(film.rgb_THW3[:1]), *given)
+    ((people, surfaces),) = Bridge(Bridge.Config(frames=0))(chunk_of(clip.rgb_THW3[:1]), *given)
     assert people is given[0] and surfaces is given[1]
 
 

@@ -1,4 +1,4 @@
-"""The stage that finds people tells its network what kind of pictures it gives."""
+"""Detection passes to its network whether images are single."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from stages.people.detect import Detect
 
 
 @pytest.mark.parametrize("still", [True, False])
-def test_the_network_is_told_whether_a_picture_is_single(monkeypatch: pytest.MonkeyPatch, still: bool) -> None:
+def test_the_network_receives_whether_an_image_is_single(monkeypatch: pytest.MonkeyPatch, still: bool) -> None:
     asked = []
 
-    class Nobody:
+    class NoPeople:
         def detect(self, rgb_THW3: Any, *, still: bool = False) -> tuple[list[Detections], Any]:
             asked.append(still)
             return [Detections(box_N4=np.zeros((0, 4), np.float32), score_N=np.zeros(0, np.float32))], None
 
-    monkeypatch.setattr("stages.people.detect.open_network", lambda config, threads: Nobody())
+    monkeypatch.setattr("stages.people.detect.open_network", lambda config, threads: NoPeople())
     rate = None if still else Fraction(25)
     video = VideoInfo(path="", width=8, height=6, still=still, rate=rate, time_base=Fraction(1, 25))
     chunk = FrameChunk(rgb_THW3=np.zeros((1, 6, 8, 3), np.uint8), pts_T=np.zeros(1, np.int64), first=0, video=video)

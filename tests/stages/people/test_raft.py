@@ -1,4 +1,4 @@
-"""RAFT as the search for flow: its answer is torchvision's own, and files that are none of its weights are told."""
+"""RAFT as the flow search: its result is torchvision's, and files that hold other weights are refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from models.errors import ModelError
 from pipeline.config import load_config
 from pipeline.plan import GB, Machine, make_plan
 from stages import STAGES
-from stages.people.motion import Flow, Grid
+from stages.people.optical_flow import CellGrid, PersonFlow
 from stages.people.raft import UPDATES, RaftSearch
 from stages.people.smooth import Smooth
 
@@ -36,33 +36,33 @@ def pictures(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_it_says_what_torchvisions_network_says_of_the_continued_pictures(weights: Path) -> None:
     here, there = pictures(130, 61)
-    way = RaftSearch(str(weights), threads=1)(here, there, np.zeros((130, 61, 2), np.float32))
-    assert way.shape == (130, 61, 2) and way.dtype == np.float32
+    flow = RaftSearch(str(weights), threads=1)(here, there, np.zeros((130, 61, 2), np.float32))
+    assert flow.shape == (130, 61, 2) and flow.dtype == np.float32
     net = raft_small(weights=None).eval()
     net.load_state_dict(torch.load(weights, weights_only=True))
     wide = [cv2.copyMakeBorder(one, 0, 6, 0, 67, cv2.BORDER_REPLICATE) for one in (here, there)]
     ready = [torch.from_numpy(one).float().expand(1, 3, -1, -1) / 127.5 - 1 for one in wide]
     with torch.inference_mode():
         wanted = net(*ready, num_flow_updates=UPDATES)[-1][0, :, :130, :61].permute(1, 2, 0).numpy()
-    assert np.abs(way - wanted).max() < 1e-4
-    assert np.abs(way).max() > 0.01
+    assert np.abs(flow - wanted).max() < 1e-4
+    assert np.abs(flow).max() > 0.01
 
 
 def test_people_are_followed_by_whatever_search_is_given() -> None:
     """A search that knows the way: 2 pixels to the left, 3 up."""
     here, there = pictures(100, 90)
-    cells = Grid(x0=20, y0=10, height=70, width=50)
-    way = Flow(lambda one, *_: np.full((*one.shape, 2), (-2, -3), np.float32)).way(here, there, cells, cells)
-    assert way is not None
-    assert np.allclose(way.x_hw - np.arange(50), -2) and np.allclose(way.y_hw.T - np.arange(70), -3)
-    assert way.trust_hw.mean() > 0.99, "the pictures do move so"
+    cells = CellGrid(x0=20, y0=10, height=70, width=50)
+    flow = PersonFlow(lambda one, *_: np.full((*one.shape, 2), (-2, -3), np.float32)).compute(here, there, cells, cells)
+    assert flow is not None
+    assert np.allclose(flow.x_hw - np.arange(50), -2) and np.allclose(flow.y_hw.T - np.arange(70), -3)
+    assert flow.trust_hw.mean() > 0.99, "the pictures do move so"
 
 
 def test_files_that_are_not_its_weights_are_told(weights: Path, tmp_path: Path) -> None:
     other, broken = tmp_path / "other.pth", tmp_path / "broken.pth"
     torch.save({"a": torch.zeros(1)}, other)
     broken.write_bytes(weights.read_bytes()[:1000])
-    complaints = {"": "wants its weights", str(tmp_path / "no"): "no such file", str(other): "not RAFT's"}
+    complaints = {"": "needs its weights", str(tmp_path / "no"): "does not exist", str(other): "not RAFT's"}
     for path, complaint in complaints.items():
         with pytest.raises(ModelError, match=f"smooth.raft_weights.*{complaint}"):
             Smooth(Smooth.Config(search="raft", raft_weights=path))

@@ -1,4 +1,4 @@
-"""Smoothing on a moving pattern whose surface is known exactly: less flicker, no lag, nothing touched on stills."""
+"""Temporal smoothing of a moving pattern with known surface: less flicker, no lag, single images unchanged."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 from moving_oval import BODY_WIDTH, FAST, START, STEADY, Shot, chunk_of, people_of, shot
 
 from stages.payloads import Surface, Surfaces
-from stages.people.fusion import carried, first_memory, merged, reviewed
-from stages.people.layers import Layers, Memory
-from stages.people.motion import SMALL, Flow, InverseSearch, Way
-from stages.people.shown import corrected
+from stages.people.fusion import estimate_from, fused_with_later, fused_with_past, warped_estimate
+from stages.people.label_fusion import cells_other_wins
+from stages.people.optical_flow import SMALL_HEIGHT, DenseInverseSearch, FlowField, PersonFlow
 from stages.people.smooth import Smooth
-from stages.people.votes import yields
+from stages.people.surface_estimate import EstimateLayers, SurfaceEstimate
+from stages.people.upsampling import apply_estimate
 from stages.synthetic.demo_clip import FINER, RATE, camera, lights, meshes_at, picture_at, walkers
 from stages.synthetic.exact_surface import exact_surface
 from stages.world.backgrounds.plaza import paint_plaza
@@ -35,7 +35,7 @@ def smoothed(given: Shot, stage: Smooth | None = None, chunk: int = 4, first: in
 
 
 def on_body(surface: Surface, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and UV read at fixed places of the body, so that frames can be compared."""
+    """Labels and UV at fixed points of the body, so that frames can be compared."""
     y, x = np.mgrid[-70:71:3, -28:29:3].astype(np.float32)
     x, y = x + np.float32(place[0] - surface.x0), y + np.float32(place[1] - surface.y0)
     labels = cv2.remap(surface.labels_hw, x, y, cv2.INTER_NEAREST)
@@ -44,7 +44,8 @@ def on_body(surface: Surface, place: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def flicker(surfaces: list[Surface], place_T2: np.ndarray) -> tuple[float, float]:
-    """Mean change of UV from frame to frame at one place of the body, and the share of places whose chart changes."""
+    """Mean change of UV from frame to frame at fixed points of the body, and the share of points whose chart
+    changes."""
     read = [on_body(surface, place) for surface, place in zip(surfaces, place_T2, strict=True)]
     changes, switches = [], []
     for (labels, uv), (old_labels, old_uv) in zip(read[5:], read[4:], strict=False):
@@ -56,7 +57,7 @@ def flicker(surfaces: list[Surface], place_T2: np.ndarray) -> tuple[float, float
 
 
 def lag(surfaces: list[Surface], truth: list[Surface], place_T2: np.ndarray) -> float:
-    """Frames by which U trails: its mean error over its step a frame. U = (x − place) / width + 1/2 moves along."""
+    """Lag in frames: mean error of U over its step per frame. U = (x − place) / width + 1/2 moves along."""
     lags = []
     for t in range(6, len(surfaces)):
         step = (place_T2[t] - place_T2[t - 1])[0] / BODY_WIDTH
@@ -80,7 +81,7 @@ def test_flicker_is_at_most_half_and_nothing_lags(steps_T2: np.ndarray) -> None:
 
 
 def test_a_lasting_change_is_four_frames_late() -> None:
-    """The network changes its mind about a whole chart at frame 8 while the picture stays the same."""
+    """The network's label of a whole chart changes at frame 8, while the image stays the same."""
     given = shot(np.zeros((14, 2)))
     surfaces = [replace(s, labels_hw=np.where(s.labels_hw == 2, 1, s.labels_hw)) for s in given.truth[8:]]
     result = smoothed(replace(given, seen=[*given.truth[:8], *surfaces]))
@@ -98,85 +99,88 @@ def test_a_single_slip_is_not_shown() -> None:
     assert np.abs(result[6].uv_2hw - given.truth[6].uv_2hw)[:, slip.labels_hw == 1].mean() < 0.02
 
 
-def standing(memory: Memory, trust: float = 1.0) -> Way:
-    """A way on which nothing moves."""
+def no_motion(memory: SurfaceEstimate, trust: float = 1.0) -> FlowField:
+    """A flow field without motion."""
     y, x = np.mgrid[0 : memory.grid.height, 0 : memory.grid.width].astype(np.float32)
-    return Way(x_hw=x, y_hw=y, trust_hw=np.full(x.shape, trust, np.float32))
+    return FlowField(x_hw=x, y_hw=y, trust_hw=np.full(x.shape, trust, np.float32))
 
 
-def fused(surface: Surface, memory: Memory, trust: float = 1.0) -> tuple[Surface, Memory]:
-    """One more answer, fused with what was known before; nothing moves."""
-    first = first_memory(surface)
-    steady = merged(Layers.of(first), carried(memory, standing(memory, trust)))
-    return corrected(surface, first, steady), steady.memory(first.grid)
+def fused_still(surface: Surface, memory: SurfaceEstimate, trust: float = 1.0) -> tuple[Surface, SurfaceEstimate]:
+    """One more prediction, fused with the past; no motion."""
+    first = estimate_from(surface)
+    steady = fused_with_past(EstimateLayers.of(first), warped_estimate(memory, no_motion(memory, trust)))
+    return apply_estimate(surface, first, steady), steady.packed(first.grid)
 
 
-def even(value: float, label: int = 2, sure: float = 0.5, shape: tuple[int, int] = (6, 6)) -> Surface:
+def even(value: float, label: int = 2, confidence: float = 0.5, shape: tuple[int, int] = (6, 6)) -> Surface:
     return Surface(
         x0=0,
         y0=0,
         labels_hw=np.full(shape, label, np.uint8),
         uv_2hw=np.full((2, *shape), value, np.float32),
-        confidence_hw=np.full(shape, sure, np.float32),
+        confidence_hw=np.full(shape, confidence, np.float32),
     )
 
 
-def test_uv_is_the_kalman_filters_estimate_where_all_agrees() -> None:
-    """Closed form: noise of 0.136 · (1 − confidence)^¼ an answer, 0.003 a step; values too near for the gate."""
+def test_uv_is_the_kalman_filters_estimate_where_labels_agree() -> None:
+    """Closed form: noise 0.136 · (1 − confidence)^¼ per prediction, 0.003 per step; values too close for the gate."""
     values, noise, drift = [0.5, 0.502, 0.499, 0.503, 0.5], (0.136 * 0.5**0.25) ** 2, 0.003**2
     tall = (180, 6)
-    memory, mean, variance = first_memory(even(values[0], shape=tall)), values[0], noise
+    memory, mean, variance = estimate_from(even(values[0], shape=tall)), values[0], noise
     for value in values[1:]:
-        steady, memory = fused(even(value, shape=tall), memory)
+        steady, memory = fused_still(even(value, shape=tall), memory)
         variance += drift
         gain = variance / (variance + noise)
         mean, variance = mean + gain * (value - mean), (1 - gain) * variance
         assert float(steady.uv_2hw[0, 3, 3]) == pytest.approx(mean, abs=2e-5)
-        assert float(memory.known_hw4[3, 3, 2]) == pytest.approx(1 / variance, rel=1e-3)
+        assert float(memory.values_hw4[3, 3, 2]) == pytest.approx(1 / variance, rel=1e-3)
 
 
-def test_of_sure_answers_no_more_is_kept_than_the_flow_can_carry() -> None:
-    """A cell on a sixth of 120 lines, 0.05, is the least deviation of what was carried; an answer's own is 0.022."""
+def test_precision_of_warped_uv_is_bounded() -> None:
+    """The least deviation of warped UV is a cell on a sixth of 120 rows, 0.05; a prediction's own is 0.022."""
     tall, past, now = (120, 6), 1 / 0.05**2, 1 / (0.01 + 1.2 * 0.01) ** 2
-    memory = first_memory(even(0.5, sure=0.995, shape=tall))
+    memory = estimate_from(even(0.5, confidence=0.995, shape=tall))
     for _ in range(3):
-        _, memory = fused(even(0.501, sure=0.995, shape=tall), memory)
-        assert float(memory.known_hw4[60, 3, 2]) == pytest.approx(past + now, rel=1e-3)
-    first = fused(even(0.501, sure=0.995, shape=tall), first_memory(even(0.5, sure=0.995, shape=tall)))[0]
+        _, memory = fused_still(even(0.501, confidence=0.995, shape=tall), memory)
+        assert float(memory.values_hw4[60, 3, 2]) == pytest.approx(past + now, rel=1e-3)
+    first = fused_still(
+        even(0.501, confidence=0.995, shape=tall), estimate_from(even(0.5, confidence=0.995, shape=tall))
+    )[0]
     assert float(first.uv_2hw[0, 60, 3]) == pytest.approx((0.5 * past + 0.501 * now) / (past + now), abs=1e-5)
 
 
-def test_the_past_counts_less_the_farther_it_is_and_nothing_without_trust() -> None:
-    memory = first_memory(even(0.5))
-    assert np.abs(fused(even(0.9), memory)[0].uv_2hw - 0.9).max() < 1e-5  # exp(−14) of the past
-    assert np.array_equal(fused(even(0.51), memory, trust=0.0)[0].uv_2hw, even(0.51).uv_2hw)
+def test_the_past_weighs_less_with_distance_and_nothing_without_trust() -> None:
+    memory = estimate_from(even(0.5))
+    assert np.abs(fused_still(even(0.9), memory)[0].uv_2hw - 0.9).max() < 1e-5  # exp(−14) of the past
+    assert np.array_equal(fused_still(even(0.51), memory, trust=0.0)[0].uv_2hw, even(0.51).uv_2hw)
 
 
-def test_a_sure_answer_wins_at_once_and_an_unsure_one_after_as_many_frames_as_its_odds_take() -> None:
-    """Log-odds of four rivals: ln(4 · 0.5 / 0.5) = 1.39 an answer, 5.9 at most are kept: the fifth against wins."""
-    memory = first_memory(even(0.5, label=2))
+def test_a_confident_label_wins_at_once_and_an_uncertain_one_after_several_frames() -> None:
+    """Log-odds with four rival charts: ln(4 · 0.5 / 0.5) = 1.39 per prediction, at most 5.9: the fifth contrary label
+    wins."""
+    memory = estimate_from(even(0.5, label=2))
     for _ in range(6):
-        _, memory = fused(even(0.5, label=2), memory)
+        _, memory = fused_still(even(0.5, label=2), memory)
     shown, now = [], memory
     for _ in range(5):
-        steady, now = fused(even(0.5, label=9), now)
+        steady, now = fused_still(even(0.5, label=9), now)
         shown.append(int(steady.labels_hw[3, 3]))
     assert shown == [2, 2, 2, 2, 9]
-    assert (fused(even(0.5, label=9, sure=0.99), memory)[0].labels_hw == 9).all()
+    assert (fused_still(even(0.5, label=9, confidence=0.99), memory)[0].labels_hw == 9).all()
 
 
 @pytest.mark.parametrize(
-    ("label", "sure", "frames"),
+    ("label", "confidence", "frames"),
     [(3, 0.5, 4), (20, 0.5, 5), (9, 0.5, 5), (18, 0.5, 5), (3, 0.4, 6), (20, 0.4, 6), (9, 0.4, 7), (18, 0.4, 7)],
 )
-def test_hands_and_lower_arms_come_sooner(label: int, sure: float, frames: int) -> None:
-    """Before a torso that six answers named: the frames until what is named now is shown."""
-    memory = first_memory(even(0.5))
+def test_hands_and_lower_arms_win_sooner(label: int, confidence: float, frames: int) -> None:
+    """In front of a torso with six predictions: the number of frames until the new label is shown."""
+    memory = estimate_from(even(0.5))
     for _ in range(6):
-        _, memory = fused(even(0.5), memory)
+        _, memory = fused_still(even(0.5), memory)
     shown: list[int] = []
     while not shown or shown[-1] != label:
-        steady, memory = fused(even(0.5, label=label, sure=sure), memory)
+        steady, memory = fused_still(even(0.5, label=label, confidence=confidence), memory)
         shown.append(int(steady.labels_hw[3, 3]))
     assert len(shown) == frames
 
@@ -190,60 +194,60 @@ def test_stills_and_kind_none_pass_untouched() -> None:
     assert out is surfaces
 
 
-def test_the_way_back_is_the_way_there_turned_round() -> None:
-    """An oval that moves 3 pixels right and 2 down a frame: its cells are found there, and from there here."""
+def test_the_backward_flow_is_the_inverted_forward_flow() -> None:
+    """An oval that moves 3 pixels right and 2 down per frame: flow from its cells to the other frame, and back."""
     given = shot(np.array([[3, 2], [3, 2]]))
     before_HW, now_HW = (np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)) for rgb in given.rgb_THW3)
-    before, now = (first_memory(surface).grid for surface in given.truth)
-    ways = Flow().both_ways(now_HW, before_HW, now, before)
+    before, now = (estimate_from(surface).grid for surface in given.truth)
+    ways = PersonFlow().compute_both(now_HW, before_HW, now, before)
     assert ways is not None
     middle = (slice(40, 140), slice(28, 58))
     y_hw, x_hw = np.mgrid[0 : now.height, 0 : now.width]
-    for way, step in zip(ways, (-1, 1), strict=True):
-        moved_x = way.x_hw - x_hw + (before.x0 - now.x0) * -step
-        moved_y = way.y_hw - y_hw + (before.y0 - now.y0) * -step
+    for flow, step in zip(ways, (-1, 1), strict=True):
+        moved_x = flow.x_hw - x_hw + (before.x0 - now.x0) * -step
+        moved_y = flow.y_hw - y_hw + (before.y0 - now.y0) * -step
         assert np.abs(moved_x[middle] - 3 * step).mean() < 0.3
         assert np.abs(moved_y[middle] - 2 * step).mean() < 0.3
-        assert way.trust_hw[middle].mean() > 0.95
+        assert flow.trust_hw[middle].mean() > 0.95
 
 
-@pytest.mark.parametrize("lines", [SMALL - 70, SMALL - 1, SMALL, SMALL + 50])
-def test_the_search_finds_how_far_small_and_large_pictures_moved(lines: int) -> None:
-    """Smooth noise that moved 3 pixels right and 2 up, of fewer lines than are searched finely and of more."""
+@pytest.mark.parametrize("lines", [SMALL_HEIGHT - 70, SMALL_HEIGHT - 1, SMALL_HEIGHT, SMALL_HEIGHT + 50])
+def test_the_flow_search_finds_the_motion_of_small_and_large_images(lines: int) -> None:
+    """Smooth noise, moved 3 pixels right and 2 up, of fewer rows than SMALL_HEIGHT and of more."""
     noise_HW = np.random.default_rng(0).integers(0, 256, (lines + 20, 100), np.uint8)
     whole_HW = cv2.normalize(cv2.GaussianBlur(noise_HW, (0, 0), 2), None, 0, 255, cv2.NORM_MINMAX)
     here_hw, there_hw = whole_HW[10 : 10 + lines, 10:70], whole_HW[12 : 12 + lines, 7:67]
     still_hw2 = np.zeros((lines, 60, 2), np.float32)
-    way_hw2 = InverseSearch()(np.ascontiguousarray(here_hw), np.ascontiguousarray(there_hw), still_hw2)
+    way_hw2 = DenseInverseSearch()(np.ascontiguousarray(here_hw), np.ascontiguousarray(there_hw), still_hw2)
     assert np.abs(way_hw2[8:-8, 8:-8] - (3, -2)).mean() < 0.15
 
 
-def layers(label: int, value: float, precision: float, strength: float) -> Layers:
+def layers(label: int, value: float, precision: float, strength: float) -> EstimateLayers:
     shape = (7, 7)
-    return Layers(
+    return EstimateLayers(
         labels_hw=np.full(shape, label, np.uint8),
         u_hw=np.full(shape, value, np.float32),
         v_hw=np.full(shape, value, np.float32),
         precision_hw=np.full(shape, precision, np.float32),
-        strength_hw=np.full(shape, strength, np.float32),
+        log_odds_hw=np.full(shape, strength, np.float32),
     )
 
 
-def test_later_frames_move_uv_by_their_precision_and_a_chart_by_their_odds() -> None:
+def test_later_frames_change_uv_by_precision_and_charts_by_log_odds() -> None:
     mine, later = layers(2, 0.5, 300, 2), layers(2, 0.51, 100, 2)
     gate = np.exp(-2 * (0.01 / 0.2) ** 2)
-    assert np.allclose(reviewed(mine, later).u_hw, 0.5 + 0.01 * gate * 100 / (300 + gate * 100), atol=1e-6)
+    assert np.allclose(fused_with_later(mine, later).u_hw, 0.5 + 0.01 * gate * 100 / (300 + gate * 100), atol=1e-6)
     for strength, label in ((0.9, 2), (2.6, 2), (2.7, 9)):  # asked from half as much on, wins when .75 of it is more
-        result = reviewed(mine, layers(9, 0.8, 100, strength))
+        result = fused_with_later(mine, layers(9, 0.8, 100, strength))
         assert (result.labels_hw == label).all()
         assert np.allclose(result.u_hw, 0.5 if label == 2 else 0.8)
-    assert (reviewed(mine, layers(0, 0, 0, 4)).labels_hw == 2).all()  # outlines are the frame's own
+    assert (fused_with_later(mine, layers(0, 0, 0, 4)).labels_hw == 2).all()  # outlines are the frame's own
     slip = layers(2, 0.5, 300, 2)
-    slip.labels_hw[3, 3], slip.strength_hw[3, 3] = 9, 0.5
-    assert (reviewed(slip, later).labels_hw == 2).all()
+    slip.labels_hw[3, 3], slip.log_odds_hw[3, 3] = 9, 0.5
+    assert (fused_with_later(slip, later).labels_hw == 2).all()
 
 
-def test_people_without_identity_and_strangers_pass_as_they_are() -> None:
+def test_people_without_identity_and_new_people_pass_unchanged() -> None:
     given = shot(np.zeros((4, 2)))
     for ids in ([-1] * 4, [1, 2, 3, 4]):
         stage = Smooth(Smooth.Config())
@@ -264,7 +268,7 @@ def test_a_cut_and_a_gap_reset() -> None:
     assert later.people[0] is given.seen[3]
 
 
-def test_output_depends_neither_on_chunks_nor_on_an_interruption_nor_on_threads() -> None:
+def test_output_depends_neither_on_chunks_nor_on_a_restart_nor_on_threads() -> None:
     given = shot(STEADY[:12])
     whole = smoothed(given)
     for chunk in (1, 5, 12):
@@ -283,9 +287,9 @@ def test_output_depends_neither_on_chunks_nor_on_an_interruption_nor_on_threads(
 
 
 @pytest.mark.parametrize("ahead", [1, 3])
-def test_looking_ahead_answers_later_and_depends_neither_on_chunks_nor_on_an_interruption(ahead: int) -> None:
+def test_look_ahead_delays_output_which_depends_neither_on_chunks_nor_on_a_restart(ahead: int) -> None:
     given = shot(STEADY[:12])
-    config = Smooth.Config(ahead=ahead)
+    config = Smooth.Config(look_ahead=ahead)
     stage = Smooth(config)
     first = list(stage(chunk_of(given.rgb_THW3[:ahead]), people_of(ahead), Surfaces(people=tuple(given.seen[:ahead]))))
     assert first == []
@@ -301,15 +305,15 @@ def test_looking_ahead_answers_later_and_depends_neither_on_chunks_nor_on_an_int
 
 def test_looking_ahead_is_steadier_and_shows_no_single_slip() -> None:
     given = shot(STEADY)
-    live, later = smoothed(given), ended(given, Smooth(Smooth.Config(ahead=2)), chunk=4)
+    live, later = smoothed(given), ended(given, Smooth(Smooth.Config(look_ahead=2)), chunk=4)
     assert all(b < 0.95 * a for a, b in zip(flicker(live, given.place_T2), flicker(later, given.place_T2), strict=True))
     assert abs(lag(later, given.truth, given.place_T2)) < 0.3
 
 
 def test_a_still_after_a_film_waits_for_nothing_and_overtakes_nothing() -> None:
     given = shot(STEADY[:4])
-    whole = ended(given, Smooth(Smooth.Config(ahead=2)), chunk=1)
-    stage = Smooth(Smooth.Config(ahead=2))
+    whole = ended(given, Smooth(Smooth.Config(look_ahead=2)), chunk=1)
+    stage = Smooth(Smooth.Config(look_ahead=2))
     assert len(smoothed(given, stage=stage, chunk=1)) == 2
     picture = Surfaces(people=(given.seen[0],))
     *late, last = stage(chunk_of(given.rgb_THW3[:1], still=True), people_of(1), picture)
@@ -363,8 +367,10 @@ def jittery(exact: Surface, rng: np.random.Generator) -> Surface:
     uv = (uv + 0.03 * np.stack([du, dv], axis=-1)) * (labels > 0)[..., None]
     other_side = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21, 24, 23])
     labels = np.where(slip > 2.2, other_side[labels], labels).astype(np.uint8)
-    sure = np.full(labels.shape, 0.5, np.float32)
-    return replace(exact, labels_hw=labels, uv_2hw=np.ascontiguousarray(uv.transpose(2, 0, 1)), confidence_hw=sure)
+    confidence = np.full(labels.shape, 0.5, np.float32)
+    return replace(
+        exact, labels_hw=labels, uv_2hw=np.ascontiguousarray(uv.transpose(2, 0, 1)), confidence_hw=confidence
+    )
 
 
 def test_a_walking_person_comes_nearer_to_the_truth_and_keeps_the_right_charts() -> None:
@@ -380,7 +386,7 @@ def test_a_walking_person_comes_nearer_to_the_truth_and_keeps_the_right_charts()
     seen = [jittery(surface, rng) for surface in exact]
     given = chunk_of(np.stack(frames)), people_of(len(seen)), Surfaces(people=tuple(seen))
     for ahead in (0, 1):
-        stage = Smooth(Smooth.Config(ahead=ahead))
+        stage = Smooth(Smooth.Config(look_ahead=ahead))
         (result,) = [*stage(*given), *stage.flush()]
         wrong, error = zip(*(mistakes(surfaces, exact) for surfaces in (seen, result.people)), strict=True)
         assert wrong[1] < 1.05 * wrong[0]
@@ -397,23 +403,24 @@ def mistakes(surfaces: Sequence[Surface], exact: list[Surface]) -> tuple[float, 
     return float(np.mean(wrong)), float(np.mean(error))
 
 
-def test_large_people_are_steadied_at_every_pixel() -> None:
-    """1681 lines are remembered on cells of 7; means and kept labels reach all pixels, the last odd ones too."""
+def test_large_people_are_smoothed_at_every_pixel() -> None:
+    """1681 rows are estimated on cells of 7 pixels; means and kept labels reach all pixels, also those of partial
+    cells."""
     shape = (1681, 303)
-    memory = first_memory(even(0.5, shape=shape))
+    memory = estimate_from(even(0.5, shape=shape))
     assert memory.grid.step == 7 and memory.grid.height == 241 and memory.grid.width == 44
     for _ in range(4):
-        _, memory = fused(even(0.5, shape=shape), memory)
+        _, memory = fused_still(even(0.5, shape=shape), memory)
     slip = even(0.502, shape=shape)
     slip.labels_hw[43 * 7 :] = 1
-    steady, _ = fused(slip, memory)
+    steady, _ = fused_still(slip, memory)
     assert (steady.labels_hw == 2).all()
     assert ((steady.uv_2hw > 0.4999) & (steady.uv_2hw < 0.502)).all()
 
 
-def test_a_person_is_filled_in_where_nobody_is_shown_and_never_taken_away() -> None:
-    """Flatly contradicted, all around, by more log-odds than the network's own word."""
+def test_the_past_fills_in_a_person_and_never_removes_one() -> None:
+    """Only against uniform background, with more log-odds than the network's decision."""
     mine, nobody = layers(2, 0.5, 300, 2), layers(0, 0, 0, 2)
-    assert len(yields(mine, layers(0, 0, 0, 9))) == 0
-    assert len(yields(nobody, layers(2, 0.5, 300, 9))) == 49
-    assert len(yields(nobody, layers(2, 0.5, 300, 2.4))) == 0  # less than the network's word that nobody is there
+    assert len(cells_other_wins(mine, layers(0, 0, 0, 9))) == 0
+    assert len(cells_other_wins(nobody, layers(2, 0.5, 300, 9))) == 49
+    assert len(cells_other_wins(nobody, layers(2, 0.5, 300, 2.4))) == 0  # below the log-odds of background

@@ -1,4 +1,4 @@
-"""Identities on trajectories whose truth is known."""
+"""Tracking on trajectories with known identities."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from models.box_overlap import covered, iou
 from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
 from stages.people.association import best_pairs
-from stages.people.cuts import glance, is_cut
+from stages.people.scene_cuts import is_scene_cut, thumbnail
 from stages.people.track import Track
 from stages.synthetic.demo_clip import RATE, camera, lights, meshes_at, walkers
 from stages.world.camera.rendering import draw
@@ -42,7 +42,7 @@ def people_of(frames: list[Frame]) -> People:
 
 
 def followed(frames: list[Frame], chunk: int = 1, stage: Track | None = None, **config: float) -> list[dict[int, int]]:
-    """Per frame, which identity each person of the truth got."""
+    """Per frame, the identity of each true person."""
     stage = stage or Track(Track.Config(**config))  # type: ignore[arg-type]
     result: list[dict[int, int]] = []
     for first in range(0, len(frames), chunk):
@@ -51,7 +51,7 @@ def followed(frames: list[Frame], chunk: int = 1, stage: Track | None = None, **
         (tracked,) = stage(chunk_of(len(part), first), given)
         assert np.array_equal(tracked.score_N, given.score_N) and np.array_equal(tracked.frame_N, given.frame_N)
         ids = iter(tracked.id_N.tolist())
-        result += [{who: next(ids) for who, _, _ in sorted(frame, key=lambda row: -row[2])} for frame in part]
+        result += [{person: next(ids) for person, _, _ in sorted(frame, key=lambda row: -row[2])} for frame in part]
     return result
 
 
@@ -60,7 +60,7 @@ def walker(x: float, y: float = 40, width: float = 40, height: float = 100) -> t
 
 
 def crossing(frames: int = 60) -> list[Frame]:
-    """Two people walk through each other at 4 px a frame; in the middle the one behind is hidden for nine frames."""
+    """Two people walk through each other at 4 px per frame; the one behind is occluded for nine frames."""
     rng = np.random.default_rng(0)
     shown = []
     for t in range(frames):
@@ -77,25 +77,26 @@ def test_people_who_cross_keep_their_identities() -> None:
     hidden = sum(len(frame) == 1 for frame in frames)
     assert hidden >= 8
     result = followed(frames)
-    for who in (0, 1):
-        assert len({ids[who] for ids in result if who in ids}) == 1
+    for person in (0, 1):
+        assert len({ids[person] for ids in result if person in ids}) == 1
     assert result[0][0] != result[0][1]
 
 
-def test_how_frames_are_cut_into_chunks_changes_nothing() -> None:
+def test_identities_do_not_depend_on_chunks() -> None:
     frames = crossing()
     assert followed(frames, chunk=1) == followed(frames, chunk=7) == followed(frames, chunk=60)
 
 
 @pytest.mark.parametrize(("gap", "same"), [(5, True), (30, True), (31, False)])
-def test_a_person_out_of_sight_comes_back_as_the_same_within_the_gap(gap: int, same: bool) -> None:
+def test_a_person_keeps_the_identity_within_the_gap(gap: int, same: bool) -> None:
     seen: list[Frame] = [[(0, walker(100), 0.9)] for _ in range(5)]
     result = followed([*seen, *[[] for _ in range(gap)], *seen])
     assert (result[-1][0] == result[0][0]) is same
 
 
-def test_a_walker_behind_a_pillar_is_expected_farther_on() -> None:
-    """Hidden for ten frames at 5 px a frame: farther than the person is wide, so a standing track would lose him."""
+def test_an_occluded_walker_is_predicted_farther_along() -> None:
+    """Occluded for ten frames at 5 px per frame: farther than the person is wide, so a constant position would lose the
+    track."""
     frames: list[Frame] = [[(0, walker(40 + 5 * t), 0.9)] if not 20 <= t < 30 else [] for t in range(50)]
     result = followed(frames)
     assert {ids[0] for ids in result if ids} == {1}
@@ -106,8 +107,8 @@ def test_few_frames_a_second_make_long_steps() -> None:
     assert {ids[0] for ids in followed(frames)} == {1}
 
 
-def test_unsure_boxes_continue_tracks_and_start_one_at_second_sight() -> None:
-    """Whom the network was never sure of is not counted; one that jumps about is nobody."""
+def test_low_score_boxes_continue_tracks_and_start_one_in_their_second_frame() -> None:
+    """People without any high score are not counted; a low-score box that jumps about gets no identity."""
     frames: list[Frame] = [[(0, walker(100), 0.9), (1, walker(250), 0.12)]]
     frames += [[(0, walker(101), 0.1), (1, walker(250), 0.12)] for _ in range(5)]
     stage = Track(Track.Config())
@@ -119,22 +120,22 @@ def test_unsure_boxes_continue_tracks_and_start_one_at_second_sight() -> None:
     assert {ids[0] for ids in followed(restless)} == {-1}
 
 
-def test_nearness_is_told_over_time_where_people_meet() -> None:
-    """The lower edge of one of two who overlap jumps to and fro around the other's: who is nearer changes once."""
+def test_nearness_is_smoothed_over_time_where_people_overlap() -> None:
+    """The lower edge of one of two overlapping people jumps around the other's; the order changes once at most."""
     stage, charts = Track(Track.Config(box_gain=1)), np.ones((40, 20), np.uint8)
     uv_2hw = np.stack(np.meshgrid(np.linspace(0, 1, 20), np.linspace(0, 1, 40))).astype(np.float32)
 
-    def near(frame: int, *boxes: tuple[float, float, float, float]) -> list[float]:
+    def nearness(frame: int, *boxes: tuple[float, float, float, float]) -> list[float]:
         surfaces = tuple(Surface(x0=int(box[0]), y0=60, labels_hw=charts, uv_2hw=uv_2hw) for box in boxes)
-        given = people_of([[(who, box, 0.9) for who, box in enumerate(boxes)]])
+        given = people_of([[(person, box, 0.9) for person, box in enumerate(boxes)]])
         (tracked,) = stage(chunk_of(1, frame), given, Surfaces(people=surfaces))
-        return tracked.near().tolist()
+        return tracked.nearness().tolist()
 
     lower = [150.0] + [100 + 20 * (-1.0) ** t for t in range(1, 12)]
-    told = [near(t, (50, 60, 70, y), (60, 60, 80, 110)) for t, y in enumerate(lower)]
+    told = [nearness(t, (50, 60, 70, y), (60, 60, 80, 110)) for t, y in enumerate(lower)]
     changes = np.diff([one > other for one, other in told]).sum()
     assert changes <= 1 < np.diff(np.array(lower) > 110).sum()
-    assert np.isnan(near(12, (50, 60, 70, 100), (150, 60, 170, 110))).all()
+    assert np.isnan(nearness(12, (50, 60, 70, 100), (150, 60, 170, 110))).all()
 
 
 def test_a_cut_ends_all_tracks() -> None:
@@ -149,7 +150,7 @@ def test_a_cut_ends_all_tracks() -> None:
     assert ids == [1, 1, 1, 2, 2]
 
 
-def test_a_still_is_left_as_it_is() -> None:
+def test_a_single_image_passes_unchanged() -> None:
     people = people_of([[(0, walker(50), 0.9), (1, walker(200), 0.12)]])
     stage = Track(Track.Config())
     (tracked,) = stage(chunk_of(1, still=True), people)
@@ -157,7 +158,7 @@ def test_a_still_is_left_as_it_is() -> None:
     assert stage.summary() == {"people": 1}
 
 
-def test_the_report_counts_people_not_flickers() -> None:
+def test_the_report_counts_people_and_not_single_detections() -> None:
     frames: list[Frame] = [[(0, walker(60), 0.9)] + ([(1, walker(250), 0.9)] if t == 4 else []) for t in range(12)]
     stage = Track(Track.Config())
     followed(frames, stage=stage)
@@ -167,7 +168,7 @@ def test_the_report_counts_people_not_flickers() -> None:
     assert short.summary() == {"people": 2}  # in a stream of one frame, one frame must do
 
 
-def test_restoring_the_state_goes_on_as_if_nothing_had_happened() -> None:
+def test_a_restored_state_continues_exactly() -> None:
     frames = crossing()
     whole = Track(Track.Config())
     expected = followed(frames, stage=whole)
@@ -198,7 +199,7 @@ def test_a_part_covers_the_smaller_box_whole() -> None:
 
 
 @pytest.mark.parametrize(("shirt", "same"), [(200, True), (60, False)])
-def test_a_sliver_at_an_edge_stays_who_it_was_if_it_looks_the_same(shirt: int, same: bool) -> None:
+def test_a_partly_visible_person_keeps_the_identity_if_the_appearance_is_the_same(shirt: int, same: bool) -> None:
     """A person of 40 × 100 pixels of whom a frame later 8 × 40 are seen: the overlap is .08."""
     stage, ids = Track(Track.Config()), []
     for t, (box, grey) in enumerate([((0, 40, 40, 140), 200), ((0, 70, 8, 110), shirt)]):
@@ -217,40 +218,41 @@ def test_a_sliver_at_an_edge_stays_who_it_was_if_it_looks_the_same(shirt: int, s
 
 
 def test_pairs_are_taken_from_the_best_down() -> None:
-    likeness = np.array([[0.9, 0.8], [0.85, 0.1]])
-    assert best_pairs(likeness, 0.05) == [(0, 0), (1, 1)]
-    assert best_pairs(likeness, 0.2) == [(0, 0)]
+    correlation = np.array([[0.9, 0.8], [0.85, 0.1]])
+    assert best_pairs(correlation, 0.05) == [(0, 0), (1, 1)]
+    assert best_pairs(correlation, 0.2) == [(0, 0)]
     assert best_pairs(np.zeros((0, 3)), 0.1) == []
 
 
-def test_cuts_are_told_from_movement_and_light() -> None:
+def test_scene_cuts_are_distinguished_from_motion_and_light() -> None:
     rng = np.random.default_rng(2)
     scene = np.kron(rng.integers(0, 256, (18, 40, 3), dtype=np.uint8), np.ones((10, 10, 1), np.uint8))
     other = np.kron(rng.integers(0, 90, (18, 40, 3), dtype=np.uint8), np.ones((10, 10, 1), np.uint8))
-    here = glance(scene[:, :320])
-    assert not is_cut(here, glance(scene[:, 25:345]))  # a pan
-    assert not is_cut(here, glance((scene[:, :320] * 0.93).astype(np.uint8)))  # a cloud
-    assert is_cut(here, glance(other[:, :320]))
-    assert is_cut(np.zeros((0, 0, 3), np.uint8), here)  # nothing comes before the first frame
+    here = thumbnail(scene[:, :320])
+    assert not is_scene_cut(here, thumbnail(scene[:, 25:345]))  # a pan
+    assert not is_scene_cut(here, thumbnail((scene[:, :320] * 0.93).astype(np.uint8)))  # a cloud
+    assert is_scene_cut(here, thumbnail(other[:, :320]))
+    assert is_scene_cut(np.zeros((0, 0, 3), np.uint8), here)  # nothing comes before the first frame
 
 
 @pytest.mark.parametrize("light", [0.5, 0.7, 1.25, (1.3, 1.0, 0.7)], ids=str)
-def test_lamps_and_exposures_are_no_cuts(light: float | tuple[float, ...]) -> None:
+def test_lamps_and_exposures_are_no_scene_cuts(light: float | tuple[float, ...]) -> None:
     before, now = (moving_scene(STRESS_CLIPS["stress_video_plain"], 0, t).rgb_HW3 for t in (48, 49))
-    assert not is_cut(glance(before), glance(np.clip(now * np.array(light), 0, 255).astype(np.uint8)))
+    assert not is_scene_cut(thumbnail(before), thumbnail(np.clip(now * np.array(light), 0, 255).astype(np.uint8)))
 
 
 @pytest.mark.parametrize("world", ["plain", "unfocused", "rain", "occlusion", "low_light"])
-def test_cuts_between_places_of_one_make_are_found(world: str) -> None:
-    """A wall behind a floor cut to another wall behind another floor, at night, too, where colours say nothing."""
+def test_scene_cuts_between_similar_places_are_found(world: str) -> None:
+    """A wall behind a floor, cut to another wall and floor; also at night, where colours help little."""
     clip = STRESS_CLIPS[f"stress_video_{world}"]
     for first in (clip.frames, 2 * clip.frames):
-        last, now = (glance(moving_scene(clip, 0, t).rgb_HW3) for t in (first - 1, first))
-        assert is_cut(last, now)
+        last, now = (thumbnail(moving_scene(clip, 0, t).rgb_HW3) for t in (first - 1, first))
+        assert is_scene_cut(last, now)
 
 
 def test_the_walkers_of_the_demo_keep_their_identities() -> None:
-    """Rendered truth: one walks behind the other; boxes are those of what is seen, so they shrink and come back."""
+    """Rendered ground truth: one walks behind the other; boxes cover the visible part, so they shrink and grow
+    again."""
     cast, view, sun = walkers(), camera(1), lights()
     stage, ids = Track(Track.Config()), {1: set[int](), 2: set[int]()}
     smallest = 1.0
@@ -258,21 +260,21 @@ def test_the_walkers_of_the_demo_keep_their_identities() -> None:
         meshes = meshes_at(number / RATE, cast)
         picture = np.zeros((view.height, view.width, 3), np.float32)
         truth = draw(picture, [w.person for w in cast], meshes, view, sun)
-        seen = {who: (truth.instance_HW == who).sum() for who in (1, 2)}
+        seen = {person: (truth.instance_HW == person).sum() for person in (1, 2)}
         smallest = min(smallest, seen[1] / max(seen[2], 1))
-        shown = [who for who in (1, 2) if seen[who] > 150]
-        people = people_of([[(who, mask_box(truth.instance_HW == who), 0.9 - 0.1 * who) for who in shown]])
+        shown = [person for person in (1, 2) if seen[person] > 150]
+        people = people_of([[(person, mask_box(truth.instance_HW == person), 0.9 - 0.1 * person) for person in shown]])
         rgb = np.full((1, HEIGHT, WIDTH, 3), 90, np.uint8)
         (tracked,) = stage(chunk_of(1, number, rgb=rgb), people)
-        for who, identity in zip(shown, tracked.id_N.tolist(), strict=True):
-            ids[who].add(identity)
+        for person, identity in zip(shown, tracked.id_N.tolist(), strict=True):
+            ids[person].add(identity)
     assert smallest < 0.2  # the one behind is nearly hidden at the meeting
     assert len(ids[1]) == len(ids[2]) == 1
     assert ids[1] != ids[2]
 
 
-def test_clothes_tell_who_is_who_where_boxes_do_not() -> None:
-    """One in red, left, and one in blue, eight pixels to the right, change places while hidden for three frames."""
+def test_appearance_decides_where_boxes_do_not() -> None:
+    """Two people eight pixels apart, in red and in blue, exchange places while occluded for three frames."""
     stage = Track(Track.Config())
     seen: dict[str, set[int]] = {"red": set(), "blue": set()}
     for t in [0, 1, 2, 3, 4, 8, 9, 10]:

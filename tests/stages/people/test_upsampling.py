@@ -1,4 +1,4 @@
-"""Cells and pixels: one lattice for all frames, borders drawn to parts of a cell, what rests stays."""
+"""Cells and pixels: one lattice for all frames, borders drawn to parts of a cell, static borders stay."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 from moving_oval import chunk_of, people_of
 
 from stages.payloads import Surface, Surfaces
-from stages.people.cells import grid_of, middles, spread_charts
 from stages.people.smooth import Smooth
+from stages.people.surface_estimate import cell_centres, grid_of
+from stages.people.upsampling import charts_to_pixels
 
 
 def blank(height: int, width: int, x0: int = 0, y0: int = 0) -> Surface:
@@ -22,14 +23,14 @@ def blank(height: int, width: int, x0: int = 0, y0: int = 0) -> Surface:
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (5, 3), (-7, 11), (101, -2)])
-def test_cells_lie_on_one_lattice_of_the_frame_and_cover_the_surface(corner: tuple[int, int]) -> None:
+def test_cells_lie_on_one_lattice_and_cover_the_surface(corner: tuple[int, int]) -> None:
     surface = blank(1013, 211, *corner)
     grid = grid_of(surface)
     assert grid.step == 4
     assert grid.x0 % 4 == 0 and grid.y0 % 4 == 0
     assert 0 <= surface.x0 - grid.x0 < 4 and 0 <= grid.x0 + 4 * grid.width - (surface.x0 + 211) < 4
     assert 0 <= surface.y0 - grid.y0 < 4 and 0 <= grid.y0 + 4 * grid.height - (surface.y0 + 1013) < 4
-    rows, columns = middles(surface, grid)
+    rows, columns = cell_centres(surface, grid)
     assert ((rows[1:-1] + surface.y0) % 4 == 2).all() and ((columns[1:-1] + surface.x0) % 4 == 2).all()
     assert rows[0] >= 0 and rows[-1] < 1013 and columns[0] >= 0 and columns[-1] < 211
 
@@ -45,7 +46,7 @@ def test_a_slanting_border_of_cells_is_drawn_straight(step: int) -> None:
     i, j = np.mgrid[0:240, 0:240]
     labels_hw = np.where(i + j < 240, 1, 2).astype(np.uint8)
     u_hw = labels_hw / np.float32(10)
-    label_hw, u_pixels_hw, _ = spread_charts(labels_hw, (u_hw, u_hw), surface, grid)
+    label_hw, u_pixels_hw, _ = charts_to_pixels(labels_hw, (u_hw, u_hw), surface, grid)
     assert np.array_equal(u_pixels_hw, label_hw / np.float32(10))
     y, x = np.mgrid[step : 239 * step, step : 239 * step]
     label_hw = label_hw[step:-step, step:-step]
@@ -61,13 +62,13 @@ def test_borders_to_the_background_and_single_charts_are_the_nearest_cells() -> 
     labels_hw = np.zeros((240, 240), np.uint8)
     cv2.circle(labels_hw, (90, 90), 52, 3, -1)
     zeros_hw = np.zeros((240, 240), np.float32)
-    label_hw, _, _ = spread_charts(labels_hw, (zeros_hw, zeros_hw), surface, grid_of(surface))
+    label_hw, _, _ = charts_to_pixels(labels_hw, (zeros_hw, zeros_hw), surface, grid_of(surface))
     assert np.array_equal(label_hw, labels_hw.repeat(4, axis=0).repeat(4, axis=1))
 
 
-def test_a_border_that_rests_stays_though_the_box_and_the_networks_blocks_tremble() -> None:
-    """A slanting border in a resting picture, told by blocks of 8 pixels whose phase is the box's own, as a network
-    of 70 lines does: frame by frame the blocks jump, steadied they hold still."""
+def test_a_static_border_stays_although_the_box_jitters() -> None:
+    """A slanting border in a static image, predicted in blocks of 8 pixels that move with the box: the blocks jump from
+    frame to frame, smoothed they stay."""
     rng = np.random.default_rng(4)
     picture_HW3 = cv2.GaussianBlur(rng.integers(0, 255, (620, 300, 3)).astype(np.float32), (0, 0), 2)
     picture_HW3 = cv2.normalize(picture_HW3, np.zeros_like(picture_HW3), 0, 255, cv2.NORM_MINMAX).astype(np.uint8)

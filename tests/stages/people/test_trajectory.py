@@ -1,4 +1,4 @@
-"""Boxes that tremble less: against the closed form of the filter, even motion, jumps and absences."""
+"""Smoothed boxes: the closed form of the filter, uniform motion, jumps and gaps."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import numpy as np
 import pytest
 
 from stages.payloads import FrameChunk, People, VideoInfo
-from stages.people.steady_box import DRIFT_GAIN, SteadyBox
 from stages.people.track import Track
+from stages.people.trajectory import DRIFT_GAIN, SmoothedBox
 
 BOX = np.array([50.0, 40.0, 150.0, 240.0])
 GAIN = 0.4
 
 
 def shown(found_T4: np.ndarray, gain: float = GAIN) -> np.ndarray:
-    """The boxes that are shown of one in each frame."""
-    steady = SteadyBox.first(found_T4[0], 0)
-    boxes = [steady.box_4]
+    """The smoothed boxes of one box per frame."""
+    smoothed = SmoothedBox.first(found_T4[0], 0)
+    boxes = [smoothed.box_4]
     for frame, found_4 in enumerate(found_T4[1:], start=1):
-        steady = steady.met(found_4, frame, gain)
-        boxes.append(steady.box_4)
+        smoothed = smoothed.updated(found_4, frame, gain)
+        boxes.append(smoothed.box_4)
     return np.stack(boxes)
 
 
-def test_trembling_shrinks_as_the_closed_form_of_the_filter_says() -> None:
+def test_jitter_shrinks_as_the_closed_form_of_the_filter_says() -> None:
     """Variance after an alpha-beta filter over that before: (2a² + 2b − 3ab) / (a (4 − 2a − b)) (Kalata 1984)."""
     noise_T4 = np.random.default_rng(0).normal(0, 0.5, (20_000, 4))
     a, b = GAIN, DRIFT_GAIN
@@ -34,7 +34,7 @@ def test_trembling_shrinks_as_the_closed_form_of_the_filter_says() -> None:
     assert ratio == pytest.approx(expected, rel=0.03)
 
 
-def test_even_motion_does_not_lag() -> None:
+def test_uniform_motion_does_not_lag() -> None:
     found_T4 = BOX + np.arange(60)[:, None] * np.array([3.0, 0.5, 3.0, 0.5])
     assert np.abs(shown(found_T4)[40:] - found_T4[40:]).max() < 0.05
 
@@ -45,9 +45,9 @@ def test_a_limb_that_is_stretched_is_shown_at_once() -> None:
     assert np.array_equal(shown(found_T4)[5], found_T4[5])
 
 
-def test_who_was_away_begins_anew() -> None:
-    steady = SteadyBox.first(BOX, 0).met(BOX + 2, 1, GAIN)
-    assert np.array_equal(steady.met(BOX + 5, 9, GAIN).box_4, BOX + 5)
+def test_the_filter_starts_anew_after_a_gap() -> None:
+    smoothed = SmoothedBox.first(BOX, 0).updated(BOX + 2, 1, GAIN)
+    assert np.array_equal(smoothed.updated(BOX + 5, 9, GAIN).box_4, BOX + 5)
 
 
 def test_a_gain_of_one_shows_boxes_as_found() -> None:
@@ -55,8 +55,8 @@ def test_a_gain_of_one_shows_boxes_as_found() -> None:
     assert np.array_equal(shown(found_T4, gain=1.0), found_T4)
 
 
-def test_tracking_shows_steadier_boxes_of_people_with_an_identity_and_leaves_the_others() -> None:
-    """Someone stands; another, too unsure to be anyone at first sight, is here in one frame and there in the next."""
+def test_tracking_smooths_boxes_of_people_with_an_identity_only() -> None:
+    """One person stands; a second box with a low score jumps between two places."""
     rng = np.random.default_rng(2)
     video = VideoInfo(path="", width=320, height=240, still=False, rate=Fraction(25), time_base=Fraction(1, 25))
     box_T24 = np.stack([BOX, BOX + 100])[None] + rng.normal(0, 1, (30, 2, 4))

@@ -16,10 +16,10 @@ from torch import nn
 
 from models.files.atomic_file import atomic_write
 from pipeline.stage import StageError
-from stages.training.accelerator import arithmetic
 from stages.training.checkpoint import read_checkpoint
+from stages.training.device import arithmetic
+from stages.training.distributed import is_chief, workers
 from stages.training.optimizers import Optimizers, make_optimizer
-from stages.training.workers import is_chief, workers
 
 LOG_EVERY = 50
 

@@ -20,7 +20,7 @@ from models.light.architecture.weight_files import read_sizes
 from models.light.architecture.weight_paths import BUILT_IN
 from models.losses.light_surface import body_places
 from models.surface.body import COCO_KEYPOINTS
-from stages.training.accelerator import arithmetic
+from stages.training.device import arithmetic
 from stages.training.light.surface_batches import surface_loss
 from stages.training.optimizers import Optimizers, make_optimizer
 

@@ -16,9 +16,9 @@ import torch
 
 from models.light.architecture.weight_files import load_networks
 from models.losses.light_surface import SurfaceLossConfig
-from stages.training.accelerator import arithmetic
 from stages.training.data.photo_pool import PhotoPool
 from stages.training.data.scene_pool import ScenePool
+from stages.training.device import arithmetic
 from stages.training.light.mixes import CropMix
 from stages.training.light.surface_batches import SurfaceBatches, surface_loss
 

@@ -20,10 +20,10 @@ import torch
 from models.checkpoints.trained import make_network
 from pipeline.config import load_config
 from stages import STAGES
-from stages.training.accelerator import arithmetic
 from stages.training.data.annotated_pictures import AnnotatedPictures
 from stages.training.data.annotated_sets import prepared
 from stages.training.data.augment import Sampler, collate
+from stages.training.device import arithmetic
 from stages.training.optimizers import make_optimizer
 from stages.training.rcnn.train_network import learner_of
 

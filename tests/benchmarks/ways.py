@@ -31,7 +31,8 @@ from stages.evaluation.evaluate import Evaluate
 from stages.evaluation.photo_truth import Reading
 from stages.evaluation.sets import sets_called
 from stages.evaluation.synthetic_truth import Worlds
-from stages.training.light.train import TrainSurface, averaged
+from stages.training.light.export_light import averaged
+from stages.training.light.train_surface import TrainSurface
 from stages.training.payloads import Round
 from tests.benchmarks.way_runs import Way, arguments, changes, recorded, shards, usual_fit, with_start
 

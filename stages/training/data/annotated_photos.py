@@ -18,8 +18,8 @@ from stages.training.data.annotated_labels import labelled_photo
 from stages.training.data.annotated_pictures import AnnotatedPictures, notes_of
 from stages.training.data.label_photos import PER_SHARD, REMEDY
 from stages.training.data.labelled_photos import write_shard
+from stages.training.distributed import chief_first, is_chief
 from stages.training.payloads import AnnotatedSets, PhotoShards, Round
-from stages.training.workers import chief_first, is_chief
 
 
 class AnnotatedPhotos(Stage):

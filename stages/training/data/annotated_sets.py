@@ -12,8 +12,8 @@ from stages.synthetic.sparse_set import ANNOTATIONS, SparseSet
 from stages.synthetic.synthesize import Synthesize
 from stages.training.data.annotated_again import write_again
 from stages.training.data.fitted import write_fitted
+from stages.training.distributed import chief_first
 from stages.training.payloads import AnnotatedSet, AnnotatedSets, Round
-from stages.training.workers import chief_first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

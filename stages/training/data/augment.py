@@ -25,8 +25,8 @@ from stages.training.data.views import (
     person_view,
     with_colours,
 )
+from stages.training.distributed import indices_of
 from stages.training.payloads import AnnotatedSets, Batches
-from stages.training.workers import indices_of
 
 
 class Augment(Stage):

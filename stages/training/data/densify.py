@@ -20,8 +20,8 @@ from models.inference.single_person import SinglePersonPredictor, without_backgr
 from models.structures import SurfaceMap
 from pipeline.stage import Stage, StageError
 from stages.training.data.annotated_pictures import AnnotatedPictures, LabelledPicture
+from stages.training.distributed import chief_first
 from stages.training.payloads import AnnotatedSet, AnnotatedSets
-from stages.training.workers import chief_first
 
 
 class Densify(Stage):

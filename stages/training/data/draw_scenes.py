@@ -19,9 +19,9 @@ from pipeline.stage import Stage
 from stages.training.data.backgrounds import random_background
 from stages.training.data.photo_pool import PhotoPool
 from stages.training.data.scene_pool import PoolScene, write_scenes
+from stages.training.distributed import chief_first
 from stages.training.loaders import deaths_told, made_in_order, require_count
 from stages.training.payloads import PhotoShards, SceneShards
-from stages.training.workers import chief_first
 from stages.world.image_scenes import scene
 from stages.world.image_worlds import WORLDS, World
 

@@ -29,9 +29,9 @@ from stages.annotations.image_collections import (
 )
 from stages.training.data.labelled_photos import LabelledPhoto, write_shard
 from stages.training.data.photo_labels import Teachers, label_photo
+from stages.training.distributed import chief_first
 from stages.training.loaders import deaths_told, made_in_order, require_count
 from stages.training.payloads import PhotoShards, Round
-from stages.training.workers import chief_first
 
 PER_SHARD = 128
 REMEDY = "see models/weights/light.md for where to get it, and give its path"

@@ -18,9 +18,9 @@ from stages.training.data.photo_pool import PoolPerson, PoolPhoto
 from stages.training.data.photometry import degrade, recolour
 from stages.training.data.scene_pool import PoolScene
 from stages.training.light.canvases import mirror_label
-from stages.training.light.crop_views import View, person_view
-from stages.training.light.filmed import filmed
+from stages.training.light.crop_geometry import View, person_view
 from stages.training.light.mixes import CropMix
+from stages.training.light.video_degradation import filmed
 
 F32 = npt.NDArray[Any]
 F64 = npt.NDArray[Any]

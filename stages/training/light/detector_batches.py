@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -20,10 +22,11 @@ from models.losses.light_distillation import detector_distillation
 from stages.training.data.backgrounds import over, random_background
 from stages.training.data.labelled_photos import PERSON, UNSURE
 from stages.training.data.photo_pool import PhotoPool, PoolPhoto
-from stages.training.data.scene_pool import PoolScene, ScenePool
+from stages.training.data.scene_pool import PoolScene, ScenePool, open_pools
 from stages.training.fit import Batch
 from stages.training.light.canvases import CANVAS, Canvas, Sheet, make_canvas
 from stages.training.light.mixes import SheetMix
+from stages.training.payloads import PhotoShards, SceneShards
 
 
 def photo_sheet(photo: PoolPhoto) -> Sheet:
@@ -102,6 +105,27 @@ class DetectorBatches:
         if self.teacher is None or not canvas.real:
             return np.full((len(detector_locations(CANVAS, CANVAS)[0]), 5), -1, np.float32)
         return self.teacher(canvas.rgb_HW3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorBatchFactory:
+    """The detector's batches. `box_teacher`: YOLOX-nano's .onnx file, which answers for canvases of photos, or ""."""
+
+    photos: PhotoShards
+    scenes: SceneShards
+    indices: range
+    seed: int
+    box_teacher: str
+    mix: SheetMix
+
+    def __call__(self) -> DetectorBatches:
+        """Open the pools and the teacher, which runs on one thread: its answers shall not depend on how many there are.
+
+        Raises: StageError for shards, ModelError for a teacher that cannot be opened.
+        """
+        teacher = PlaceTeacher(Path(self.box_teacher), side=CANVAS, threads=1) if self.box_teacher else None
+        pools = open_pools(self.photos, self.scenes)
+        return DetectorBatches(*pools, indices=self.indices, seed=self.seed, teacher=teacher, mix=self.mix)
 
 
 def stack(canvases: Sequence[Canvas]) -> Batch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,11 +22,12 @@ from models.losses.light_surface import (
 )
 from stages.training.data.backgrounds import nobody, random_background
 from stages.training.data.photo_pool import PhotoPool
-from stages.training.data.scene_pool import ScenePool
+from stages.training.data.scene_pool import ScenePool, open_pools
 from stages.training.fit import Batch
 from stages.training.light.crops import Crop, cut_photo, cut_scene, photo_crop, scene_crop
-from stages.training.light.in_front import hidden, obstructed
 from stages.training.light.mixes import CropMix
+from stages.training.light.occluders import hidden, obstructed
+from stages.training.payloads import PhotoShards, SceneShards
 
 LEGS, LEG_FACTOR = frozenset(range(5, 15)), 2.0
 """Charts of legs and feet, and how many times as often real crops are drawn that show them."""
@@ -120,6 +122,30 @@ class SurfaceBatches:
         if random.random() < self.mix.truncated:
             scene = cut_scene(scene, person, random)
         return scene_crop(scene, person, behind, side, random, self.mix)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurfaceBatchFactory:
+    """The surface network's batches; see `SurfaceBatches`."""
+
+    photos: PhotoShards
+    scenes: SceneShards
+    indices: range
+    seed: int
+    sides: tuple[int, ...]
+    mix: CropMix
+
+    def __call__(self) -> SurfaceBatches:
+        """Open the pools. Raises: StageError for shards that cannot be opened."""
+        photos, scenes = open_pools(self.photos, self.scenes)
+        return SurfaceBatches(
+            photos,
+            scenes,
+            indices=self.indices,
+            seed=self.seed,
+            sides=self.sides,
+            mix=self.mix,
+        )
 
 
 def stack(crops: Sequence[Crop]) -> Batch:

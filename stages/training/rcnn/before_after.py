@@ -21,8 +21,8 @@ from stages.evaluation.evaluate import Evaluate, scored
 from stages.evaluation.photo_truth import Reading, annotated_set
 from stages.evaluation.text import score_table
 from stages.payloads import Written
+from stages.training.distributed import is_chief
 from stages.training.payloads import AnnotatedSet, AnnotatedSets, Round
-from stages.training.workers import is_chief
 
 Table = dict[tuple[str, str], dict[str, Estimate]]
 

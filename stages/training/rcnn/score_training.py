@@ -19,8 +19,8 @@ from stages.evaluation.bodies import prepare_body
 from stages.evaluation.evaluate import Boxes, Evaluate, scored
 from stages.evaluation.synthetic_truth import Worlds, world_set
 from stages.payloads import Written
+from stages.training.distributed import is_chief
 from stages.training.payloads import Batches, NetworkTrained, Round
-from stages.training.workers import is_chief
 
 Scores = dict[str, dict[str, dict[str, list[float]]]]
 NO_LOSSES = frozenset({"step", "rate", "waiting", "images_s", "cpu_s", "time", "left"})

@@ -32,10 +32,10 @@ from models.network import NetworkConfig
 from pipeline.stage import Stage, StageError
 from stages.payloads import Written
 from stages.training.checkpoint import average_of
+from stages.training.distributed import is_chief, rank, together, workers
 from stages.training.fit import Batch, Fit, FitConfig
 from stages.training.payloads import Batches, NetworkTrained, Round
 from stages.training.rcnn.board import Board, answers, say, told
-from stages.training.workers import is_chief, rank, together, workers
 
 
 class TrainNetwork(Stage):

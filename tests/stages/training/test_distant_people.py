@@ -8,7 +8,7 @@ import pytest
 
 from stages.training.data.scene_pool import PoolScene
 from stages.training.light import crops
-from stages.training.light.crop_views import View
+from stages.training.light.crop_geometry import View
 from stages.training.light.crops import FEWEST, photographed, scene_crop
 from stages.training.light.mixes import CropMix
 from tests.stages.training.plain_mix import plain_mix

@@ -11,7 +11,7 @@ from pipeline.stage import Job
 from stages import STAGES
 from stages.training.light.average_light import AverageLight
 from stages.training.light.mixes import CropMix
-from stages.training.light.train import TrainSurface
+from stages.training.light.train_surface import TrainSurface
 
 V20 = "runs/train_light/light_v20.safetensors"
 

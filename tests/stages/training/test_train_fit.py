@@ -12,10 +12,9 @@ from torch import nn
 
 from models.engines import engine
 from pipeline.stage import StageError
-from stages.training.accelerator import arithmetic
+from stages.training.device import arithmetic
 from stages.training.fit import Batch, Fit, FitConfig
-from stages.training.float32_muon import Float32Muon
-from stages.training.optimizers import Optimizers, make_optimizer
+from stages.training.optimizers import Float32Muon, Optimizers, make_optimizer
 from stages.training.payloads import Round
 
 

@@ -41,8 +41,10 @@ from stages.training.fit import Batch, FitConfig, Loss
 from stages.training.light.average_light import AverageLight
 from stages.training.light.canvases import CANVAS
 from stages.training.light.detector_batches import detector_loss, places_on
+from stages.training.light.export_light import ExportLight
 from stages.training.light.surface_batches import surface_loss
-from stages.training.light.train import ExportLight, TrainDetector, TrainSurface
+from stages.training.light.train_detector import TrainDetector
+from stages.training.light.train_surface import TrainSurface
 from stages.training.loaders import Batches, made_in_order, moved
 from stages.training.payloads import PhotoShards, Round, SceneShards, SurfaceTrained
 from tests.stages.evaluation.scored_people import JOB
@@ -332,7 +334,7 @@ def test_networks_of_other_sizes_train_and_serve(photos: PhotoShards, scenes: Sc
     assert len(open_light(network, 1).detect(np.zeros((1, 64, 64, 3), np.uint8))[0]) == 1
     on = TrainSurface(TrainSurface.Config(folder=str(tmp_path / "on"), network=network, device="cpu"))
     assert on.sizes == WIDER
-    assert torch.equal(on.half.fit.net.state_dict()["read.weight"], read_weights(path)["surface.read.weight"])
+    assert torch.equal(on.training.fit.net.state_dict()["read.weight"], read_weights(path)["surface.read.weight"])
     with pytest.raises(StageError, match=r"state\.pt: the checkpoint is of a network of other sizes"):
         TrainSurface(TrainSurface.Config(folder=str(tmp_path), device="cpu"))
     with pytest.raises(ModelError, match="do not fit the light network"):

@@ -20,10 +20,10 @@ from stages.training.data.photo_pool import PoolPerson, PoolPhoto
 from stages.training.data.scene_pool import PoolScene
 from stages.training.light import crops
 from stages.training.light.canvases import CANVAS, Sheet, make_canvas, mirror_label
-from stages.training.light.crop_views import random_view
+from stages.training.light.crop_geometry import random_view
 from stages.training.light.crops import cut_photo, cut_scene, photo_crop, scene_crop
-from stages.training.light.in_front import LEAST_SEEN, covered, hidden, post, round_thing, slats
 from stages.training.light.mixes import CropMix, SheetMix
+from stages.training.light.occluders import LEAST_SEEN, covered, hidden, post, round_thing, slats
 from stages.training.light.surface_batches import SurfaceBatches, stack, surface_loss
 from tests.stages.training.plain_mix import PLAIN, plain_mix
 

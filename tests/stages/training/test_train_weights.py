@@ -13,7 +13,8 @@ from models.light.architecture.weight_paths import BUILT_IN
 from models.light.inference.light_network import LightNetwork, open_light
 from models.network import NetworkConfig
 from stages.evaluation.truths import Truths
-from stages.training.light.train import TrainDetector, TrainSurface
+from stages.training.light.train_detector import TrainDetector
+from stages.training.light.train_surface import TrainSurface
 from tests.stages.evaluation.scored_people import JOB, scored
 
 
@@ -59,6 +60,6 @@ def test_a_training_can_start_from_them(tmp_path: Path) -> None:
     detector = TrainDetector.Config(folder=str(tmp_path), start=str(BUILT_IN), sizes=sizes.detector)
     surface = TrainSurface.Config(folder=str(tmp_path), start=str(BUILT_IN), sizes=sizes.surface)
     for started, name in ((TrainDetector(detector), "detector"), (TrainSurface(surface), "surface")):
-        state = started.half.fit.net.state_dict()
+        state = started.training.fit.net.state_dict()
         assert all(torch.equal(value, tensors[f"{name}.{key}"]) for key, value in state.items())
-        assert started.half.fit.step == 0
+        assert started.training.fit.step == 0

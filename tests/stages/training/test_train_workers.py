@@ -23,11 +23,11 @@ from pipeline.stage import StageError
 from stages.synthetic.synthesize import Synthesize
 from stages.training.data.annotated_sets import SetConfig, prepared
 from stages.training.data.augment import Augment
+from stages.training.distributed import indices_of
 from stages.training.fit import FitConfig
-from stages.training.light.half import Half, HalfConfig
+from stages.training.light.component_training import ComponentConfig, ComponentTraining
 from stages.training.payloads import AnnotatedSets, Round
 from stages.training.rcnn.train_network import TrainNetwork
-from stages.training.workers import indices_of
 
 STEPS = {"rcnn": 1, "fcn": 4}
 """Steps that are compared. Which proposals survive is a choice between near ties while a network is new: from the
@@ -135,7 +135,7 @@ def train_half(place: int, count: int, folder: Path) -> None:
         store = distributed.FileStore(str(folder / "store"), count)
         distributed.init_process_group("gloo", store=store, rank=place, world_size=count)
     fit = FitConfig(steps=6, optimizer="sgd", rate=0.05, warmup=1, precision="fp32", clip=1e9)
-    half = Half(Line(), HalfConfig(folder=str(folder), fit=fit, device="cpu"), name="line", threads=1)
+    half = ComponentTraining(Line(), ComponentConfig(folder=str(folder), fit=fit, device="cpu"), name="line", threads=1)
     half.run(Numbers(indices_of(place, count, 8, "batch")), partial(line_loss, place=place), 6)
     torch.save(half.fit.net.state_dict(), folder / f"net{place}.pt")
     if count > 1:

@@ -11,7 +11,7 @@ from models.surface.charts import MIRROR_CHART
 from stages.training.data.labelled_photos import IGNORE, LABELS, SIDE
 from stages.training.data.photo_pool import PoolPerson, PoolPhoto
 from stages.training.data.scene_pool import PoolScene
-from stages.training.light.crop_views import LEAN_ERROR
+from stages.training.light.crop_geometry import LEAN_ERROR
 from stages.training.light.crops import Crop, photo_crop, scene_crop
 from tests.stages.training.plain_mix import plain_mix
 

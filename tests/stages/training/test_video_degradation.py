@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stages.training.light.crops import photographed
-from stages.training.light.filmed import compressed, filmed, through_h264, with_photons
+from stages.training.light.video_degradation import compressed, filmed, through_h264, with_photons
 from tests.stages.training.plain_mix import plain_mix
 
 SIDE = 160

@@ -15,14 +15,14 @@ from models.light.architecture.weight_files import load_smaller, read_weights
 from models.light.architecture.weight_paths import weights_path
 from models.network import NetworkConfig
 from pipeline.stage import StageError
-from stages.training.accelerator import training_device
+from stages.training.device import training_device
+from stages.training.distributed import average_over_workers, together
 from stages.training.fit import Batch, Fit, FitConfig, Loss
 from stages.training.loaders import Batches, Recipe, deaths_told, require_count
-from stages.training.workers import average_over_workers, together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HalfConfig:
+class ComponentConfig:
     """How a half is trained; what both have in common.
 
     Attributes:
@@ -59,14 +59,14 @@ class HalfConfig:
         return weights_path(self.network.weights)
 
 
-class Half:
+class ComponentTraining:
     """A half being trained in its folder; goes on where its checkpoint stands.
 
     Of several workers (`torch.distributed`) each makes its part of every batch. Gradients and running statistics are
     their means; batch norms and divisors of losses see a worker's own part.
     """
 
-    def __init__(self, net: nn.Module, config: HalfConfig, *, name: str, threads: int) -> None:
+    def __init__(self, net: nn.Module, config: ComponentConfig, *, name: str, threads: int) -> None:
         """Open the first weights and the checkpoint, as far as there are any.
 
         The first weights may be of a narrower network of fewer bottlenecks: it says the same before it has learnt.

@@ -1,0 +1,94 @@
+"""Train the surface component of the light network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+import torch
+
+from models.cache import user_path
+from models.light.architecture.preprocessing import CROP
+from models.light.architecture.sizes import SurfaceSizes
+from models.light.architecture.surface_net import SurfaceNet
+from models.light.architecture.weight_files import read_sizes
+from models.losses.light_distillation import read_teacher
+from models.losses.light_surface import SurfaceLossConfig
+from pipeline.stage import Stage
+from stages.training.distributed import indices_of, rank, workers
+from stages.training.fit import FitConfig
+from stages.training.light.component_training import ComponentConfig, ComponentTraining
+from stages.training.light.mixes import CropMix
+from stages.training.light.surface_batches import SurfaceBatchFactory, surface_loss
+from stages.training.payloads import PhotoShards, Round, SceneShards, SurfaceTrained
+
+SHIPPED_LOSSES = SurfaceLossConfig(metric_uv=True, as_points=True, extremities=3.0)
+"""How the losses of the built-in weights (light v21) were weighted."""
+
+
+class TrainSurface(Stage):
+    """Photos and scenes in, a surface network out; goes on where its checkpoint in the run's folder stands."""
+
+    ordered = True
+    memory_frames = None
+    accelerated = True
+    writes_to = "folder"
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config(ComponentConfig):
+        """How the surface network is trained.
+
+        Attributes:
+            batch: crops per step, over all workers.
+            seed: of the crops' order and changes.
+            sizes: of the network.
+            sides: pixels a side of the crops, for every step one of these; they are read at 160.
+            mix: what kinds of crops are shown.
+            losses: how cells of crops are weighted.
+            teacher: a light network (a .safetensors file of any sizes) whose answers are learnt beside the labels.
+        """
+
+        batch: int = 24
+        seed: int = 2
+        sizes: SurfaceSizes = field(default_factory=SurfaceSizes)
+        sides: tuple[int, ...] = (128, CROP)
+        mix: CropMix = field(default_factory=CropMix)
+        losses: SurfaceLossConfig = SHIPPED_LOSSES
+        teacher: str = ""
+        fit: FitConfig = field(default_factory=lambda: FitConfig(steps=5400))
+
+        def __post_init__(self) -> None:
+            """Raises ValueError for a number out of range."""
+            ComponentConfig.__post_init__(self)
+            if not self.sides or any(side < 64 or side % 32 for side in self.sides):
+                raise ValueError("sides must be multiples of 32 from 64 on, at least one")
+            if self.losses.extremities < 0:
+                raise ValueError("losses.extremities must not be negative")
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        """Open the network and its checkpoint, if there is one."""
+        super().__init__(config, threads=threads)
+        self.sizes = read_sizes(config.first).surface if config.first and config.network else config.sizes
+        torch.manual_seed(config.seed)
+        self.training = ComponentTraining(SurfaceNet(self.sizes), config, name="surface", threads=threads)
+        teacher = read_teacher(user_path(config.teacher)).to(self.training.device) if config.teacher else None
+        self._loss = partial(surface_loss, counting=config.losses, teacher=teacher)
+
+    def __call__(self, part: Round, photos: PhotoShards, scenes: SceneShards) -> Iterator[SurfaceTrained]:
+        """Train to the end of the round."""
+        config = self.config
+        recipe = SurfaceBatchFactory(
+            photos=photos,
+            scenes=scenes,
+            indices=indices_of(rank(), workers(), config.batch, f"{self.training.key}.batch"),
+            seed=config.seed,
+            sides=config.sides,
+            mix=config.mix,
+        )
+        self.training.run(recipe, self._loss, part.last_step(config.fit.steps))
+        yield SurfaceTrained(checkpoint=str(self.training.fit.path), sizes=self.sizes)
+
+    def close(self) -> None:
+        """End the processes that make batches."""
+        self.training.close()

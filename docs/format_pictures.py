@@ -24,9 +24,9 @@ from docs.style_pictures import SECOND, WINDOW, by_the_network, moment
 from models.surface.body import COCO_KEYPOINTS
 from models.surface.keypoints import surface_keypoints
 from pipeline.stage import Job
+from stages.drawing.boxes_and_skeletons import draw_skeleton
 from stages.drawing.chart_colours import part_palette
 from stages.drawing.render import Render
-from stages.drawing.skeleton import draw_skeleton
 from stages.payloads import FrameChunk, Overlay
 from stages.people.appearance import REGION_25, appearance_of
 from stages.results.comparison.difference import difference_at

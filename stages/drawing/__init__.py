@@ -1,1 +1,1 @@
-"""The styles of `render`: how one person is drawn into a frame."""
+"""Drawing of people into frames (`render`), and textures from frames (`unwrap`)."""

@@ -1,4 +1,4 @@
-"""Colours that explain the charts instead of clothing them: one a chart, or U and V as a field with grid lines."""
+"""Drawing charts and coordinates in colours: one colour per chart, UV as a field with grid lines, confidence."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from models.surface.atlas import CHARTS, Atlas, atlas_from_tiles
-from stages.drawing.compositing import Visible, chart_borders, lay_over, soft_cover
+from stages.drawing.compositing import Visible, blend_over, chart_borders, soft_cover
 from stages.payloads import U8, Float
 
 _HUE_AND_LIGHT = (
@@ -25,7 +25,8 @@ _HUE_AND_LIGHT = (
     (0.45, 0.72), (0.72, 0.72),  # lower arms, outer
     (0.12, 0.50), (0.15, 0.66),  # head: right, left
 )  # fmt: skip
-"""The right side is warm and the left cool, fronts are lighter than backs, the head is yellow and the torso blue."""
+"""Hue and lightness of each chart: right is warm and left is cool, fronts are lighter than backs, the head is yellow
+and the torso blue."""
 
 UV_TILE = 256
 UV_LINES = 10
@@ -39,41 +40,41 @@ def part_palette() -> U8:
 
 
 def paint_parts(visible: Visible, palette_253: U8, *, opacity: float) -> None:
-    """One flat colour a chart, in place, with a darker line where two charts meet."""
+    """Draw one colour per chart, in place, with a darker line where two charts meet."""
     colour_hw3 = _looked_up(palette_253, visible.labels_hw)
     colour_hw3[chart_borders(visible.labels_hw) > 0] //= 2
-    lay_over(visible.canvas, colour_hw3, soft_cover(visible.labels_hw, opacity))
+    blend_over(visible.canvas, colour_hw3, soft_cover(visible.labels_hw, opacity))
 
 
 def ramp_256() -> U8:
-    """Colours of 0..1 in 256 steps, dark blue to yellow, (256, 3) RGB: one coordinate, or how sure the network is."""
+    """Colour map of 0..1 in 256 steps, dark blue to yellow, (256, 3) RGB."""
     steps = np.arange(256, dtype=np.uint8)[:, None]
     return np.asarray(cv2.applyColorMap(steps, cv2.COLORMAP_VIRIDIS)[:, 0, ::-1], np.uint8)
 
 
 def coordinate_atlas(axis: int) -> Atlas:
-    """An atlas that shows one of its coordinates, 0 = U or 1 = V, in the colours of `ramp_256`."""
+    """An atlas of one coordinate, 0 = U or 1 = V, in the colours of `ramp_256`."""
     ramp_SS3 = np.broadcast_to(ramp_256()[None], (UV_TILE, UV_TILE, 3))
     tile_SS3 = ramp_SS3 if axis == 0 else ramp_SS3[:, ::-1].swapaxes(0, 1)
     return atlas_from_tiles(np.repeat(tile_SS3[None], CHARTS, axis=0))
 
 
 def paint_confidence(visible: Visible, confidence_hw: Float, *, opacity: float) -> None:
-    """How sure the network is of each pixel in the colours of `ramp_256`, in place; yellow = sure."""
+    """Draw the confidence of each pixel in the colours of `ramp_256`, in place; yellow = 1."""
     level_hw = np.rint(np.clip(confidence_hw, 0, 1, dtype=np.float32) * 255).astype(np.uint8)
-    lay_over(visible.canvas, _looked_up(ramp_256(), level_hw), soft_cover(visible.labels_hw, opacity))
+    blend_over(visible.canvas, _looked_up(ramp_256(), level_hw), soft_cover(visible.labels_hw, opacity))
 
 
 def _looked_up(colours_K3: U8, index_hw: U8) -> U8:
-    """Colours by number, (h, w, 3)."""
+    """Colours by index, (h, w, 3)."""
     table_256 = np.resize(colours_K3, (1, 256, 3))
     return np.asarray(cv2.LUT(cv2.merge([index_hw, index_hw, index_hw]), table_256), np.uint8)
 
 
 def uv_atlas() -> Atlas:
-    """An atlas that shows its own coordinates: red grows with U, green with V, blue falls with both, under a dark grid.
+    """An atlas of its own coordinates: red grows with U, green with V, blue falls with both, with dark grid lines.
 
-    The line at U = 0.5 and V = 0.5 is white, so that a chart's middle is found at a glance.
+    The lines at U = 0.5 and V = 0.5 are white and show the centre of a chart.
     """
     ramp_S = np.linspace(0, 1, UV_TILE, dtype=np.float32)
     u_SS, v_SS = np.meshgrid(ramp_S, ramp_S[::-1])

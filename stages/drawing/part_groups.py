@@ -1,4 +1,4 @@
-"""Parts of the body and of what is worn on it, by the names people give them, as sets of charts."""
+"""Groups of charts by name: limbs, garments and sides of the body."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stages.payloads import U8
 
 
 def _named(*words: str) -> frozenset[int]:
-    """Charts whose name has all of the words of one of the phrases."""
+    """Charts whose name contains all words of one of the phrases."""
     return frozenset(
         chart for chart, name in enumerate(CHART_NAMES) if any(set(w.split()) <= set(name.split()) for w in words)
     )
@@ -41,11 +41,11 @@ PART_GROUPS: dict[str, frozenset[int]] = {
     "right": _named("right"),
     **{name.replace(" ", "_"): frozenset({chart}) for chart, name in enumerate(CHART_NAMES) if chart},
 }
-"""What can be said in `render.only`: garments, limbs, sides, and every chart by its own name."""
+"""The values of `render.only`: garments, limbs, sides, and every chart by its own name."""
 
 
 def charts_of(names: Sequence[str]) -> frozenset[int]:
-    """All charts of some groups. Raises ValueError that names the nearest known group."""
+    """The charts of some groups. Raises ValueError that suggests the nearest known group."""
     charts: set[int] = set()
     for name in names:
         if name not in PART_GROUPS:
@@ -57,7 +57,7 @@ def charts_of(names: Sequence[str]) -> frozenset[int]:
 
 
 def label_filter(charts: frozenset[int]) -> U8:
-    """A table of 256 labels that keeps some charts and makes background of the others."""
+    """A lookup table of 256 labels that keeps some charts and maps the others to background."""
     table_256 = np.zeros(256, np.uint8)
     table_256[sorted(charts)] = sorted(charts)
     return table_256

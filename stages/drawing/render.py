@@ -1,4 +1,4 @@
-"""Draw what is known of each person into the frames."""
+"""Rendering: draws the surface of each person into the frames."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from models.surface.atlas import DEFAULT_ATLAS
 from models.surface.atlas_file import AtlasBuilder
 from models.surface.logos import Logo
 from pipeline.stage import Stage, StageError
-from stages.drawing.compositing import Canvas, straight_colours
-from stages.drawing.outfits import Outfits
+from stages.drawing.compositing import FrameCanvas, straight_colours
 from stages.drawing.part_groups import charts_of, label_filter
-from stages.drawing.styles import STYLES, Brush, Drawn, Manner, brush_of
+from stages.drawing.person_atlases import PersonAtlases
+from stages.drawing.styles import STYLES, DrawnPerson, PersonPainter, StyleSettings, painter_of
 from stages.payloads import FrameChunk, Overlay, People, Surfaces
 from stages.people.depth_order import painters_order
 
-BESIDE = "+"
-"""Between the styles of pictures that stand side by side."""
-GROUNDS: dict[str, tuple[int, int, int]] = {
+SIDE_BY_SIDE = "+"
+"""Separates the styles of images that are drawn side by side."""
+BACKGROUNDS: dict[str, tuple[int, int, int]] = {
     "black": (0, 0, 0),
     "white": (255, 255, 255),
     "green": (0, 177, 64),
@@ -31,25 +31,25 @@ GROUNDS: dict[str, tuple[int, int, int]] = {
 
 
 class Render(Stage):
-    """Frames with every person drawn in the chosen style; nearer people cover farther ones."""
+    """Frames with every person drawn in the chosen style; nearer people occlude farther ones."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """How people are drawn.
 
         Attributes:
-            style: see `stages.drawing.styles.STYLES`; several joined by `+` stand side by side (`none+texture`).
-            atlas: what is worn: a picture of 24 tiles, or a video of such; `none` for nothing but logos; None = the
-                atlas that comes with the product.
-            atlas_of: the same for some identities: `{3: other.png}`.
-            layout: of atlases that are one whole-body picture: `figures`, or an .obj; None = 24 tiles.
-            logos: pictures on top of every atlas, see `models.surface.logos.Logo`.
+            style: see `stages.drawing.styles.STYLES`; several joined by `+` are drawn side by side (`none+texture`).
+            atlas: the texture: an image of 24 tiles, or a video of such images; `none` for logos alone; None = the
+                built-in atlas.
+            atlas_of: the same for single identities: `{3: other.png}`.
+            layout: of atlases that are one whole-body image: `figures`, or an .obj; None = 24 tiles.
+            logos: images on top of every atlas, see `models.surface.logos.Logo`.
             only: names of parts that are drawn (`shirt`, `left`, `torso_front` …); none = all.
-            opacity: 0..1, how much a person is covered; None = what suits the style.
+            opacity: 0..1; None = the style's own.
             shading: 0..1, how much of the original's light and folds a texture keeps.
-            fade: 0..1, how far a texture gives way to the original where the network is unsure.
-            background: what is around people: the `frame`, `black`, `white`, `green`, or nothing (`transparent`).
-            min_score: people the network is less sure of are not drawn.
+            fade: 0..1, how much of the original shows through a texture where confidence is low.
+            background: around people: the `frame`, `black`, `white`, `green`, or nothing (`transparent`).
+            min_score: people with a lower score are not drawn.
         """
 
         style: str = "texture"
@@ -80,82 +80,82 @@ class Render(Stage):
 
         @property
         def styles(self) -> list[str]:
-            """The styles of the pictures side by side, left to right."""
-            return self.style.split(BESIDE)
+            """The styles of the images side by side, left to right."""
+            return self.style.split(SIDE_BY_SIDE)
 
     @classmethod
     def fetch(cls, config: Config) -> None:
-        """Raises StageError for an atlas or a logo that cannot be used; the atlas of the product can."""
+        """Raises StageError for an atlas or a logo that cannot be used."""
         chosen = (config.atlas, config.layout, *config.atlas_of.values(), *config.logos)
         if "texture" in config.styles and any(chosen):
-            _outfits(config)
+            _atlases(config)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
-        """Make the brushes of the styles; raises StageError for an atlas or logo that cannot be used."""
+        """Raises StageError for an atlas or a logo that cannot be used."""
         super().__init__(config, threads=threads)
-        self._brushes = [brush_of(style, _manner(config, style)) for style in config.styles]
-        self._outfits = _outfits(config) if "texture" in config.styles else None
+        self._painters = [painter_of(style, _settings_of(config, style)) for style in config.styles]
+        self._atlases = _atlases(config) if "texture" in config.styles else None
 
     def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces) -> Iterator[Overlay]:
-        """The chunk's frames with its people drawn; the given frames stay as they are."""
-        if self._brushes == [None]:
+        """The chunk's frames with its people drawn; the input frames stay unchanged."""
+        if self._painters == [None]:
             yield Overlay(rgb_THW3=frames.rgb_THW3)
             return
         count, height, width, _ = frames.rgb_THW3.shape
-        rgb_THW3 = np.empty((count, height, width * len(self._brushes), 3), np.uint8)
-        clear = self.config.background == "transparent"
-        alpha_THW = np.zeros(rgb_THW3.shape[:3], np.uint8) if clear else None
+        rgb_THW3 = np.empty((count, height, width * len(self._painters), 3), np.uint8)
+        transparent = self.config.background == "transparent"
+        alpha_THW = np.zeros(rgb_THW3.shape[:3], np.uint8) if transparent else None
         for t in range(count):
-            drawn = self._drawn(frames, t, people, surfaces)
-            for panel, brush in enumerate(self._brushes):
+            drawn = self._people_to_draw(frames, t, people, surfaces)
+            for panel, painter in enumerate(self._painters):
                 columns = slice(panel * width, (panel + 1) * width)
-                canvas = Canvas(
+                canvas = FrameCanvas(
                     source_HW3=frames.rgb_THW3[t],
                     rgb_HW3=rgb_THW3[t, :, columns],
                     alpha_HW=None if alpha_THW is None else alpha_THW[t, :, columns],
                 )
-                self._paint(canvas, brush, drawn)
+                self._paint(canvas, painter, drawn)
         yield Overlay(rgb_THW3=rgb_THW3, alpha_THW=alpha_THW)
 
     def blank(self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None) -> Overlay:
-        """The frames as they came, once for each picture side by side."""
-        if len(self._brushes) == 1:
+        """The original frames, once per image side by side."""
+        if len(self._painters) == 1:
             return Overlay(rgb_THW3=frames.rgb_THW3)
-        return Overlay(rgb_THW3=np.concatenate([frames.rgb_THW3] * len(self._brushes), axis=2))
+        return Overlay(rgb_THW3=np.concatenate([frames.rgb_THW3] * len(self._painters), axis=2))
 
-    def _drawn(self, frames: FrameChunk, t: int, people: People, surfaces: Surfaces) -> list[Drawn]:
-        """Everyone of a frame who is to be drawn, the farthest first."""
+    def _people_to_draw(self, frames: FrameChunk, t: int, people: People, surfaces: Surfaces) -> list[DrawnPerson]:
+        """The people of a frame that are to be drawn, the farthest first."""
         here_N = np.flatnonzero((people.frame_N == t) & (people.score_N >= self.config.min_score))
         surfaces_here = [surfaces.people[n] for n in here_N]
         here = people.some(here_N)
         order = painters_order(here.box_N4, here.score_N, surfaces_here, frames.video.height, here.id_N, here.near_N)
         second = int(frames.pts_T[t]) * frames.video.time_base
         return [
-            Drawn(
+            DrawnPerson(
                 surface=surfaces.people[n],
                 box_4=people.box_N4[n],
                 score=float(people.score_N[n]),
                 identity=int(people.id_N[n]),
-                atlas=None if self._outfits is None else self._outfits.worn_by(int(people.id_N[n]), second),
+                atlas=None if self._atlases is None else self._atlases.atlas_of(int(people.id_N[n]), second),
             )
             for n in here_N[order]
         ]
 
-    def _paint(self, canvas: Canvas, brush: Brush | None, drawn: list[Drawn]) -> None:
-        """Fill a canvas with its background and people; the style that draws nobody always shows the frame."""
-        ground = "frame" if brush is None else self.config.background
-        canvas.rgb_HW3[...] = canvas.source_HW3 if ground == "frame" else GROUNDS[ground]
-        if brush is not None:
-            for one in drawn:
-                brush(canvas, one)
+    def _paint(self, canvas: FrameCanvas, painter: PersonPainter | None, drawn: list[DrawnPerson]) -> None:
+        """Fill a canvas with its background and people; the style `none` always shows the frame."""
+        background = "frame" if painter is None else self.config.background
+        canvas.rgb_HW3[...] = canvas.source_HW3 if background == "frame" else BACKGROUNDS[background]
+        if painter is not None:
+            for person in drawn:
+                painter(canvas, person)
         elif canvas.alpha_HW is not None:
             canvas.alpha_HW[...] = 255
         if canvas.alpha_HW is not None:
             canvas.rgb_HW3[...] = straight_colours(canvas.rgb_HW3, canvas.alpha_HW)
 
 
-def _manner(config: Render.Config, style: str) -> Manner:
-    return Manner(
+def _settings_of(config: Render.Config, style: str) -> StyleSettings:
+    return StyleSettings(
         opacity=STYLES[style][0] if config.opacity is None else config.opacity,
         shading=config.shading,
         fade=config.fade,
@@ -163,9 +163,9 @@ def _manner(config: Render.Config, style: str) -> Manner:
     )
 
 
-def _outfits(config: Render.Config) -> Outfits:
+def _atlases(config: Render.Config) -> PersonAtlases:
     try:
         maker = AtlasBuilder(config.layout, config.logos)
     except ModelError as error:
         raise StageError(error.what, f"render: {error.where}", error.remedy) from error
-    return Outfits(config.atlas or str(DEFAULT_ATLAS), config.atlas_of, maker)
+    return PersonAtlases(config.atlas or str(DEFAULT_ATLAS), config.atlas_of, maker)

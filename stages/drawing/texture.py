@@ -1,4 +1,4 @@
-"""An atlas worn by a person."""
+"""Draws the texture of an atlas onto a person."""
 
 from __future__ import annotations
 
@@ -7,83 +7,84 @@ import numpy as np
 
 from models.surface.atlas import Atlas, choose_level, sample_atlas
 from models.surface.charts import COARSE_OF_CHART
-from stages.drawing.compositing import Visible, chart_borders, faded, lay_over, person_mask, soft_cover
+from stages.drawing.compositing import Visible, blend_over, chart_borders, faded_cover, person_mask, soft_cover
 from stages.payloads import F32, U8
 
-DARKEST, BRIGHTEST = 0.45, 1.25
-"""How far the light of the original may darken and brighten a texel."""
-GAIN_ONE, USUAL = 128, 96
-"""Gains and relative lumas are bytes, so that the whole product stays in 8-bit arithmetic; these are their 1."""
-DARK = 8
-"""Added to lumas: what is nearly black has no light to tell of."""
-OWN_SHARE = 0.75
-"""How much of the brightness a texel is compared with is the limb's own, the rest being the whole person's."""
+LEAST_GAIN, MOST_GAIN = 0.45, 1.25
+"""Bounds of the gain that the original's light applies to a texel."""
+UNIT_GAIN, UNIT_LUMA = 128, 96
+"""Gains and relative lumas are bytes, so that all arithmetic is 8-bit; these values stand for 1."""
+LUMA_OFFSET = 8
+"""Added to lumas, because nearly black pixels carry no information about light."""
+LIMB_WEIGHT = 0.75
+"""Weight of the limb's own mean luma in the reference luma; the rest is the mean of the whole person."""
 
 LIMBS = int(COARSE_OF_CHART.max()) + 1
-"""Charts that share a cross-section of the body (front and back of one thigh, both head halves …) share their light."""
-SEAM = np.ones((3, 3), np.uint8)
+"""Charts with a common cross-section of the body (front and back of one thigh, both halves of the head …) share their
+reference luma."""
+BORDER_WINDOW = np.ones((3, 3), np.uint8)
 
 
-def wear(visible: Visible, atlas: Atlas, *, opacity: float, shading: float, fade: float = 0.0) -> None:
+def draw_texture(visible: Visible, atlas: Atlas, *, opacity: float, shading: float, fade: float = 0.0) -> None:
     """Draw the atlas onto one person, in place.
 
     Args:
         visible: the person's grid and the canvas under it.
-        atlas: what is worn.
+        atlas: the texture.
         opacity: 0..1.
         shading: 0..1, how much of the original's light and folds stays visible.
-        fade: 0..1, how far unsure places show the original.
+        fade: 0..1, how much of the original shows through where confidence is low.
     """
     level = choose_level(atlas, visible.labels_hw, visible.uv_2hw)
     texel_hw4 = sample_atlas(atlas.levels[level], visible.labels_hw, visible.uv_2hw)
-    close_seams(texel_hw4, visible.labels_hw)
-    cover_hw = faded(soft_cover(visible.labels_hw, opacity), visible.confidence_hw, fade)
+    blur_chart_borders(texel_hw4, visible.labels_hw)
+    cover_hw = faded_cover(soft_cover(visible.labels_hw, opacity), visible.confidence_hw, fade)
     hidden_hw = None
     if atlas.has_alpha:
         hidden_hw = np.asarray(cv2.multiply(cover_hw, texel_hw4[..., 3], scale=1 / 255), np.uint8)
     texel_hw3 = np.asarray(cv2.cvtColor(texel_hw4, cv2.COLOR_RGBA2RGB), np.uint8)
     if shading > 0:
         texel_hw3 = _shaded(texel_hw3, visible, shading)
-    lay_over(visible.canvas, texel_hw3, cover_hw, hidden_hw)
+    blend_over(visible.canvas, texel_hw3, cover_hw, hidden_hw)
 
 
-def close_seams(texel_hw4: U8, labels_hw: U8) -> None:
-    """Where two charts meet inside a person, the mean of a pixel's neighbourhood takes its place, in place.
+def blur_chart_borders(texel_hw4: U8, labels_hw: U8) -> None:
+    """Replace pixels at chart borders inside a person by the mean of their neighbourhood, in place.
 
-    Charts come with a hard border of whole pixels, across which even a seamless atlas jumps by a texel or two.
+    Chart borders are hard edges of whole pixels, across which even a seamless atlas jumps by a texel or two.
     """
-    # The colours of the background mean nothing and must not come in.
-    inner_hw = cv2.erode(person_mask(labels_hw), SEAM)
-    seam_hw = cv2.bitwise_and(chart_borders(labels_hw, len(SEAM)), inner_hw)
+    # Background pixels have arbitrary colours and must not be included.
+    inner_hw = cv2.erode(person_mask(labels_hw), BORDER_WINDOW)
+    seam_hw = cv2.bitwise_and(chart_borders(labels_hw, len(BORDER_WINDOW)), inner_hw)
     cv2.copyTo(cv2.blur(texel_hw4, (3, 3)), seam_hw, texel_hw4)
 
 
 def _shaded(texel_hw3: U8, visible: Visible, shading: float) -> U8:
-    """Texels times the original's luma, relative to what is usual on that body part, raised to `shading`."""
+    """Texels times the original's luma, relative to the limb's reference luma, to the power of `shading`."""
     luma_hw = np.asarray(cv2.cvtColor(visible.canvas.source_HW3, cv2.COLOR_RGB2GRAY), np.uint8)
-    share_G = USUAL / _usual_luma(visible.labels_hw, luma_hw)
-    share_hw = cv2.LUT(visible.labels_hw, np.resize(share_G[COARSE_OF_CHART], 256).astype(np.float32))
-    relative_hw = cv2.multiply(cv2.convertScaleAbs(luma_hw, alpha=1, beta=DARK), share_hw, dtype=cv2.CV_8U)
+    scale_G = UNIT_LUMA / _reference_luma(visible.labels_hw, luma_hw)
+    scale_hw = cv2.LUT(visible.labels_hw, np.resize(scale_G[COARSE_OF_CHART], 256).astype(np.float32))
+    relative_hw = cv2.multiply(cv2.convertScaleAbs(luma_hw, alpha=1, beta=LUMA_OFFSET), scale_hw, dtype=cv2.CV_8U)
     gain_hw = cv2.LUT(relative_hw, gains(shading))
-    return np.asarray(cv2.multiply(texel_hw3, cv2.cvtColor(gain_hw, cv2.COLOR_GRAY2RGB), scale=1 / GAIN_ONE), np.uint8)
+    return np.asarray(cv2.multiply(texel_hw3, cv2.cvtColor(gain_hw, cv2.COLOR_GRAY2RGB), scale=1 / UNIT_GAIN), np.uint8)
 
 
 def gains(shading: float) -> U8:
-    """Gains for each relative luma (USUAL = usual) as bytes, GAIN_ONE = unchanged."""
-    relative_256 = np.arange(256, dtype=np.float32) / USUAL
-    return np.rint(np.clip(relative_256**shading, DARKEST, BRIGHTEST) * GAIN_ONE).astype(np.uint8)
+    """Gain for each relative luma (UNIT_LUMA = 1) as bytes, UNIT_GAIN = unchanged."""
+    relative_256 = np.arange(256, dtype=np.float32) / UNIT_LUMA
+    return np.rint(np.clip(relative_256**shading, LEAST_GAIN, MOST_GAIN) * UNIT_GAIN).astype(np.uint8)
 
 
-def _usual_luma(labels_hw: U8, luma_hw: U8) -> F32:
-    """The luma that leaves a texel as it is, by limb (0..14), `DARK` added.
+def _reference_luma(labels_hw: U8, luma_hw: U8) -> F32:
+    """The luma that leaves a texel unchanged, by limb (0..14), LUMA_OFFSET added.
 
-    Each limb's own mean takes the brightness of what is worn there out (dark trousers do not blacken the texture);
-    the share of the person's mean keeps the difference between a limb in the sun and one in the shade.
+    The limb's own mean removes the brightness of the person's clothes (dark trousers do not darken the texture). The
+    weight of the person's mean keeps the difference between a limb in the sun and one in the shade.
     """
     stride = 1 + labels_hw.shape[0] // 64
     limb_K, luma_K = COARSE_OF_CHART[labels_hw[::stride]].reshape(-1), luma_hw[::stride].reshape(-1)
     pixels_G = np.bincount(limb_K, minlength=LIMBS).astype(np.float32)
     sums_G = np.bincount(limb_K, weights=luma_K, minlength=LIMBS).astype(np.float32)
-    means_G = (sums_G + DARK) / np.maximum(pixels_G, 1) + DARK
-    person = sums_G[1:].sum() / max(float(pixels_G[1:].sum()), 1.0) + DARK
-    return np.asarray(means_G**OWN_SHARE * person ** (1 - OWN_SHARE), np.float32)
+    means_G = (sums_G + LUMA_OFFSET) / np.maximum(pixels_G, 1) + LUMA_OFFSET
+    person_luma = sums_G[1:].sum() / max(float(pixels_G[1:].sum()), 1.0) + LUMA_OFFSET
+    return np.asarray(means_G**LIMB_WEIGHT * person_luma ** (1 - LIMB_WEIGHT), np.float32)

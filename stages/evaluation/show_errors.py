@@ -11,8 +11,8 @@ from models.cache import DEFAULT_CACHE
 from models.errors import ModelError
 from models.surface.geometry import SurfaceGeometry, open_body_geometry
 from pipeline.stage import Stage, StageError
-from stages.drawing.compositing import Canvas
-from stages.drawing.styles import STYLES, Drawn, Manner, brush_of
+from stages.drawing.compositing import FrameCanvas
+from stages.drawing.styles import STYLES, DrawnPerson, StyleSettings, painter_of
 from stages.evaluation.error_colours import error_picture
 from stages.evaluation.films import SurfaceFrame, whole_surface
 from stages.payloads import F32, U8, FrameChunk, Overlay, People, Surface, Surfaces
@@ -48,7 +48,7 @@ class ShowErrors(Stage):
             self._geometry = open_body_geometry(config.cache)
         except ModelError as error:
             raise StageError(error.what, f"show_errors.cache: {error.where}", error.remedy) from error
-        self._brush = brush_of("parts", Manner(opacity=STYLES["parts"][0]))
+        self._brush = painter_of("parts", StyleSettings(opacity=STYLES["parts"][0]))
 
     def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces, scene: Scene) -> Iterator[Overlay]:
         """One scene at a time, as `synthesize` makes them."""
@@ -64,10 +64,10 @@ class ShowErrors(Stage):
         yield Overlay(rgb_THW3=np.hstack([rgb_HW3, self._charts(rgb_HW3, nearest_first), errors])[None])
 
     def _charts(self, rgb_HW3: U8, nearest_first: list[Surface]) -> U8:
-        canvas = Canvas(source_HW3=rgb_HW3, rgb_HW3=rgb_HW3.copy())
+        canvas = FrameCanvas(source_HW3=rgb_HW3, rgb_HW3=rgb_HW3.copy())
         assert self._brush is not None
         for surface in reversed(nearest_first):
-            self._brush(canvas, Drawn(surface=surface, box_4=np.zeros(4, np.float32), score=1.0, identity=-1))
+            self._brush(canvas, DrawnPerson(surface=surface, box_4=np.zeros(4, np.float32), score=1.0, identity=-1))
         return canvas.rgb_HW3
 
 

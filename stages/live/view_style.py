@@ -14,8 +14,8 @@ from typing import Any
 from models.errors import ModelError
 from models.surface.atlas_file import AtlasBuilder, load_atlas
 from pipeline.stage import StageError
-from stages.drawing.outfits import Outfits, is_film
-from stages.drawing.render import BESIDE, Render
+from stages.drawing.person_atlases import PersonAtlases, is_video_file
+from stages.drawing.render import SIDE_BY_SIDE, Render
 from stages.drawing.styles import STYLES
 from stages.payloads import FrameChunk, Overlay, People, Surfaces
 
@@ -101,7 +101,7 @@ class StyleSwitcher:
             StageError: an unknown field, or a value that is not allowed.
         """
         style = replace(self.style, **validate_request(request, self.atlases))
-        drawn = f"none{BESIDE}{style.style}" if style.beside and style.style != "none" else style.style
+        drawn = f"none{SIDE_BY_SIDE}{style.style}" if style.beside and style.style != "none" else style.style
         config = replace(self._config, style=drawn, opacity=style.opacity)
         if style.atlas != CONFIGURED_ATLAS:
             config = replace(config, atlas=str(self._uploaded[style.atlas]), atlas_of={})
@@ -127,8 +127,8 @@ class StyleSwitcher:
             path.write_bytes(content)
             maker = AtlasBuilder(self._config.layout)
             load_atlas(path, maker)
-            if is_film(str(path)):
-                Outfits(str(path), {}, maker)
+            if is_video_file(str(path)):
+                PersonAtlases(str(path), {}, maker)
         except BaseException as error:
             path.unlink(missing_ok=True)
             if isinstance(error, OSError):

@@ -19,8 +19,8 @@ from models.surface.inpainting import close_gaps, fill_all
 from models.surface.raster import Camera
 from models.surface.texels import open_body_cover
 from models.surface.unwrapping import TexelMemory, observe_texels
-from stages.drawing.compositing import Canvas, Visible, visible_part
-from stages.drawing.texture import wear
+from stages.drawing.compositing import FrameCanvas, Visible, visible_part
+from stages.drawing.texture import draw_texture
 from stages.payloads import U8, Surface
 from stages.synthetic.exact_surface import exact_surface
 from stages.world.bodies.body_shapes import random_shape
@@ -91,13 +91,13 @@ def worn(rgb_HW3: U8, surface: Surface, tiles_PSSC: U8) -> U8:
     """The picture with the tiles on the person, opaque and unshaded."""
     drawn_HW3 = rgb_HW3.copy()
     visible = seen_on(rgb_HW3, drawn_HW3, surface)
-    wear(visible, atlas_from_tiles(tiles_PSSC), opacity=1.0, shading=0.0)
+    draw_texture(visible, atlas_from_tiles(tiles_PSSC), opacity=1.0, shading=0.0)
     return drawn_HW3
 
 
 def seen_on(source_HW3: U8, drawn_HW3: U8, surface: Surface) -> Visible:
     """The person on a picture that is drawn on."""
-    visible = visible_part(Canvas(source_HW3=source_HW3, rgb_HW3=drawn_HW3), surface)
+    visible = visible_part(FrameCanvas(source_HW3=source_HW3, rgb_HW3=drawn_HW3), surface)
     assert visible is not None
     return visible
 

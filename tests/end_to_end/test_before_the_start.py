@@ -53,7 +53,7 @@ def place(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["a.mp4", "-o", "o.mp4", "--profile", "./o.mp4"], "--profile ./o.mp4: a result is there"),
         (["a.mp4", "--log", "x.json", "--profile", "x.json"], "x.json: what --log writes is there"),
         (["a.mp4", "--atlas", "²=x.png"], "atlas_of names the identity"),
-        (["a.mp4", "-c", "unwrap", "-o", "o.jpg"], "o.jpg: an atlas is a lossless picture"),
+        (["a.mp4", "-c", "unwrap", "-o", "o.jpg"], "o.jpg: an atlas is a lossless image"),
         (["a.mp4", "b.mp4", "-c", "compare", "-o", "o.png"], "o.png: a comparison is written as a table"),
         (["-c", "evaluate", "--set", "write_scores.folder=file"], "file: this folder cannot be used (is no folder)"),
         (["-c", "train_rcnn", "--set", "train_network.folder=file/x"], "file/x: this folder cannot be used ("),

@@ -67,6 +67,6 @@ def test_wrong_wishes_are_one_sentence(clip: str, capsys: pytest.CaptureFixture[
     assert main([clip, "-o", "o.mp4", "--serial", "--set", "render.only=[trouser]"]) == 2
     assert "did you mean 'trousers'" in capsys.readouterr().err
     assert main([clip, "-o", "o.mp4", "--serial", "-c", "unwrap"]) == 2
-    assert "an atlas is a lossless picture" in capsys.readouterr().err
+    assert "an atlas is a lossless image" in capsys.readouterr().err
     assert main([clip, "-c", "unwrap", "--atlas", "a.png"]) == 2
     assert "this configuration renders nothing" in capsys.readouterr().err

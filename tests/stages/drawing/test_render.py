@@ -61,7 +61,7 @@ def plain_atlas(folder: Path, colours: dict[int, tuple[int, ...]], channels: int
     return str(folder / "atlas.png")
 
 
-def test_a_coded_atlas_gives_back_the_coordinates_it_was_asked_for(tmp_path: Path) -> None:
+def test_a_coded_atlas_returns_the_rendered_coordinates(tmp_path: Path) -> None:
     """Each texel holds (10·chart, 255·U, 255·V); the rendered person must show its own labels and UV."""
     rows, columns = np.mgrid[0:SIDE, 0:SIDE] / (SIDE - 1)
     tiles = np.stack(
@@ -90,7 +90,7 @@ def test_a_coded_atlas_gives_back_the_coordinates_it_was_asked_for(tmp_path: Pat
 
 
 @pytest.mark.parametrize("style", ["texture", "parts", "uv", "boxes"])
-def test_given_frames_are_left_alone_and_background_is_never_touched(style: str) -> None:
+def test_input_frames_and_background_stay_unchanged(style: str) -> None:
     rng = np.random.default_rng(4)
     frames = chunk(rng.integers(0, 256, (1, 60, 60, 3), dtype=np.uint8))
     before = frames.rgb_THW3.copy()
@@ -106,12 +106,12 @@ def test_given_frames_are_left_alone_and_background_is_never_touched(style: str)
         assert not changed[:, :25].any() and not changed[:, 35:].any()
 
 
-def test_none_gives_the_frames_themselves() -> None:
+def test_style_none_returns_the_frames_themselves() -> None:
     frames = chunk(np.random.default_rng(5).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8))
     assert drawn({"style": "none"}, frames, people_of([(0, 0, 8, 8)]), [patch(0, 0, 8, 8, 1)]) is frames.rgb_THW3
 
 
-def test_frames_that_could_not_be_processed_pass_as_they_came() -> None:
+def test_frames_that_could_not_be_processed_pass_unchanged() -> None:
     frames = chunk(np.full((1, 8, 8, 3), 9, np.uint8))
     assert Render(Render.Config(style="parts")).blank(frames, None, None).rgb_THW3 is frames.rgb_THW3
 
@@ -182,7 +182,7 @@ def test_grids_that_leave_the_frame_are_cut(tmp_path: Path) -> None:
     assert np.array_equal(lit, expected)
 
 
-def test_the_unsure_lie_behind_and_what_was_told_of_nearness_counts() -> None:
+def test_people_without_identity_are_behind_and_smoothed_nearness_counts() -> None:
     boxes, sure = np.array([[0, 0, 9, 20], [0, 0, 9, 50]], np.float32), np.float32([0.9, 0.2])
     surfaces = [patch(0, 0, 20, 9, 5), patch(0, 0, 50, 9, 5)]
     assert painters_order(boxes, sure, surfaces, 60) == [0, 1]
@@ -194,7 +194,7 @@ def test_the_unsure_lie_behind_and_what_was_told_of_nearness_counts() -> None:
     assert painters_order(apart, sure, surfaces, 60, both, np.float32([9, 0])) == [0, 1]
 
 
-def test_the_person_whose_feet_are_lower_stands_in_front() -> None:
+def test_the_person_with_lower_feet_is_in_front() -> None:
     order = painters_order(
         np.array([[0, 0, 9, 50], [0, 0, 9, 20], [0, 0, 9, 50]], np.float32),
         np.float32([0.5, 1, 0.9]),
@@ -210,14 +210,14 @@ def test_the_person_whose_feet_are_lower_stands_in_front() -> None:
     assert out[0, 5, 20].tolist() == palette[23].tolist()
 
 
-def test_people_are_drawn_into_their_own_frame_and_unsure_ones_not_at_all() -> None:
+def test_people_are_drawn_into_their_own_frame_and_low_scores_are_not() -> None:
     frames = chunk(np.zeros((3, 20, 20, 3), np.uint8))
     people = people_of([(0, 0, 20, 20)] * 2, frames=[1, 2], scores=[0.9, 0.2])
     out = drawn({"style": "parts", "min_score": 0.5}, frames, people, [patch(0, 0, 20, 20, 5)] * 2)
     assert [bool(frame.any()) for frame in out] == [False, True, False]
 
 
-def test_part_colours_are_told_apart() -> None:
+def test_part_colours_are_distinct() -> None:
     palette = part_palette()[1:].astype(float)
     distance = np.linalg.norm(palette[:, None] - palette[None], axis=-1)
     assert distance[~np.eye(CHARTS, dtype=bool)].min() > 20
@@ -248,7 +248,7 @@ def test_boxes_show_edges_where_the_box_is_and_survive_any_box() -> None:
     drawn({"style": "boxes"}, frames, people_of(far), [patch(0, 0, 1, 1, 1)] * 3)
 
 
-def test_settings_that_make_no_sense_are_refused(tmp_path: Path) -> None:
+def test_invalid_settings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"texture, parts, uv, u, v, grid, contours, confidence, skeleton, boxes"):
         Render.Config(style="sepia")
     with pytest.raises(ValueError, match=r"opacity is 1\.5"):

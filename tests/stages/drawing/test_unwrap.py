@@ -1,4 +1,4 @@
-"""The stage that unwraps: whose atlas, what is written, what is refused, and going on after a stop."""
+"""UV unwrapping: whose atlas, the output, refused settings, and continuing after a stop."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLOURS = {1: (200, 40, 40), 2: (40, 40, 200)}
 
 
 def shown(*who: int) -> tuple[FrameChunk, People, Surfaces]:
-    """Frames, each with a torso of one colour that fills it; `who` says whose."""
+    """Frames, each filled by a torso of one colour; `who`: the identity in each."""
     ramp = np.linspace(0, 1, PIXELS, dtype=np.float32)
     u, v = np.meshgrid(ramp, 1 - ramp)
     surface = Surface(x0=0, y0=0, labels_hw=np.full((PIXELS, PIXELS), 2, np.uint8), uv_2hw=np.stack([u, v]))
@@ -57,7 +57,7 @@ def unwrapped(path: Path, *who: int, **config: object) -> dict[str, object]:
     return written.facts
 
 
-def test_the_person_of_whom_most_is_seen_is_written_or_the_one_asked_for(tmp_path: Path) -> None:
+def test_the_most_visible_person_or_the_requested_one_is_written(tmp_path: Path) -> None:
     assert unwrapped(tmp_path / "a.png", 1, 2, 2)["identity"] == 2
     assert torso_colour(tmp_path / "a.png") == list(COLOURS[2])
     unwrapped(tmp_path / "b.png", 1, 2, 2, identity=1)
@@ -82,23 +82,23 @@ def test_a_whole_body_map_can_be_written_and_worn(tmp_path: Path) -> None:
     assert chest.tolist() == list(COLOURS[1])
 
 
-def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
+def test_invalid_outputs_and_settings_are_refused(tmp_path: Path) -> None:
     stage = Unwrap(Unwrap.Config())
-    with pytest.raises(StageError, match=r"lossless picture; name a file ending in \.png"):
+    with pytest.raises(StageError, match=r"lossless image; name a file ending in \.png"):
         stage(job_to(tmp_path / "a.mp4"), *shown(1))
     (tmp_path / "there.png").write_bytes(b"x")
     with pytest.raises(StageError, match="exists already"):
         Unwrap(Unwrap.Config())(job_to(tmp_path / "there.png"), *shown(1))
     lonely = Unwrap(Unwrap.Config(identity=7, side=16))
     lonely(job_to(tmp_path / "b.png"), *shown(1))
-    with pytest.raises(StageError, match="no person 7 was seen"):
+    with pytest.raises(StageError, match="no person 7 was visible"):
         list(lonely.flush())
     assert not (tmp_path / "b.png").exists()
     with pytest.raises(ValueError, match="side is 4"):
         Unwrap.Config(side=4)
 
 
-def test_a_restart_goes_on_where_it_stopped(tmp_path: Path) -> None:
+def test_a_restart_continues_where_it_stopped(tmp_path: Path) -> None:
     whole = Unwrap(Unwrap.Config(side=40))
     whole(job_to(tmp_path / "whole.png"), *shown(1, 2, 2))
     first = Unwrap(Unwrap.Config(side=40))

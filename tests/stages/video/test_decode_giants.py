@@ -11,7 +11,7 @@ from PIL import Image
 
 from models.files.image_size import VARIABLE
 from pipeline.stage import Job, StageError
-from stages.drawing.outfits import Outfits
+from stages.drawing.person_atlases import PersonAtlases
 from stages.payloads import FrameChunk
 from stages.video.decode import Decode
 
@@ -48,7 +48,7 @@ def test_giants_in_motion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name:
     with pytest.raises(StageError, match=r"has 1216×912 pixels; the limit .* 1 million.*largest_picture"):
         decoded(path)
     with pytest.raises(StageError, match=r"render.atlas: .*has 1216×912 pixels"):
-        Outfits(str(path), {}, None)  # type: ignore[arg-type]
+        PersonAtlases(str(path), {}, None)  # type: ignore[arg-type]
     monkeypatch.setenv(VARIABLE, "1.2")
     assert sum(len(chunk) for chunk in decoded(path)[0]) == 3
 

@@ -1,4 +1,4 @@
-"""What each person wears, at each moment: an atlas of their own or everyone's, a still or a film."""
+"""The atlas that each person wears at each time: one for all or one of their own, an image or a video."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from stages.video.decoding.frame_selection import FrameSelection
 from stages.video.decoding.still_images import is_still
 from stages.video.decoding.video_frames import VideoFrames
 
-CLEAR = "none"
-"""In the place of an atlas: nothing is worn, only logos show."""
+NO_ATLAS = "none"
+"""In place of an atlas path: only logos are drawn."""
 
 
-class FilmOfAtlases:
-    """A video whose frames are atlases, shown in step with the video it is worn in, and over again at its end."""
+class AtlasVideo:
+    """A video whose frames are atlases. It plays along with the video it is drawn into and starts again at its end."""
 
     def __init__(self, path: str, maker: AtlasBuilder) -> None:
         """Raises StageError or ModelError for a file that is no video, or whose frames are no atlases."""
@@ -31,33 +31,33 @@ class FilmOfAtlases:
         self._frames = self._timed()
         self._start, self._picture = next(self._frames)
         self._next = next(self._frames, None)
-        self._note_length()
+        self._update_length()
 
     def at(self, second: Fraction) -> Atlas:
-        """The atlas at a time, seconds from the beginning; the same for the same time, asked for in any order."""
+        """The atlas at a time in seconds from the beginning; times may come in any order."""
         second = max(second, Fraction(0))
         if self._length is not None:
             second = second % self._length
         if second < self._start:
             self._frames = self._timed()
-            self._show(next(self._frames))
+            self._advance(next(self._frames))
         while self._next is not None and second >= self._next[0]:
             self._step = self._next[0] - self._start
-            self._show(self._next)
+            self._advance(self._next)
         if self._next is None and self._length is not None and second >= self._length:
             return self.at(second)
         if self._atlas is None:
             self._atlas = self._maker(self._picture)
         return self._atlas
 
-    def _show(self, timed: tuple[Fraction, U8]) -> None:
+    def _advance(self, timed: tuple[Fraction, U8]) -> None:
         self._start, self._picture = timed
         self._atlas = None
         self._next = next(self._frames, None)
-        self._note_length()
+        self._update_length()
 
-    def _note_length(self) -> None:
-        """At the last frame, which is shown as long as the one before it, the film's length is known."""
+    def _update_length(self) -> None:
+        """The length is known at the last frame, which lasts as long as the one before it."""
         if self._next is None and self._length is None:
             self._length = self._start + self._step
 
@@ -73,42 +73,42 @@ class FilmOfAtlases:
             footage.close()
 
 
-class Outfits:
-    """Which atlas a person wears: by identity, by the moment of the video."""
+class PersonAtlases:
+    """The atlases of people, by identity and by time."""
 
     def __init__(self, atlas: str, atlas_of: Mapping[str, str], maker: AtlasBuilder) -> None:
         """Raises StageError naming an atlas that cannot be used.
 
         Args:
-            atlas: path for everyone, or `none`.
-            atlas_of: paths (or `none`) by identity, for some.
+            atlas: path for all people, or `none`.
+            atlas_of: paths (or `none`) of single identities.
         """
         self._maker = maker
         paths = {atlas, *atlas_of.values()}
-        worn = {path: self._opened(path) for path in sorted(paths)}
-        self._everyone = worn[atlas]
-        self._own = {int(identity): worn[path] for identity, path in atlas_of.items()}
+        atlases = {path: self._opened(path) for path in sorted(paths)}
+        self._default = atlases[atlas]
+        self._by_identity = {int(identity): atlases[path] for identity, path in atlas_of.items()}
 
-    def worn_by(self, identity: int, second: Fraction) -> Atlas:
-        """The atlas of a person; `second` counts from the beginning of the video."""
-        chosen = self._own.get(identity, self._everyone)
+    def atlas_of(self, identity: int, second: Fraction) -> Atlas:
+        """The atlas of a person at a time in seconds from the beginning of the video."""
+        chosen = self._by_identity.get(identity, self._default)
         return chosen if isinstance(chosen, Atlas) else chosen.at(second)
 
-    def _opened(self, path: str) -> Atlas | FilmOfAtlases:
+    def _opened(self, path: str) -> Atlas | AtlasVideo:
         try:
-            if path == CLEAR:
+            if path == NO_ATLAS:
                 return self._maker.bare((0, 0, 0, 0))
-            film = is_film(path)
-            opened = FilmOfAtlases(path, self._maker) if film else load_atlas(path, self._maker)
-            if isinstance(opened, FilmOfAtlases):
+            film = is_video_file(path)
+            opened = AtlasVideo(path, self._maker) if film else load_atlas(path, self._maker)
+            if isinstance(opened, AtlasVideo):
                 opened.at(Fraction(0))
             return opened
         except (ModelError, StageError) as error:
             raise StageError(error.what, f"render.atlas: {error.where or path}", error.remedy) from error
 
 
-def is_film(path: str) -> bool:
-    """True for a file that is there and is not a single picture."""
+def is_video_file(path: str) -> bool:
+    """True for a file that exists and is not a single image."""
     try:
         with open(path, "rb"):
             return not is_still(path)

@@ -1,4 +1,4 @@
-"""What people wear and what is drawn of them: identities, films, parts, alpha, styles side by side, who is in front."""
+"""Textures and styles: identities, atlas videos, parts, alpha, styles side by side, depth order."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from models.surface.atlas import CHARTS, join_tiles
 from models.surface.atlas_file import AtlasBuilder
 from models.surface.charts import CHART_NAMES
 from pipeline.stage import StageError
-from stages.drawing.outfits import FilmOfAtlases
 from stages.drawing.part_groups import PART_GROUPS, charts_of
+from stages.drawing.person_atlases import AtlasVideo
 from stages.drawing.render import Render
 from stages.drawing.styles import STYLES
 from stages.payloads import FrameChunk, Overlay, People, Surface, Surfaces, VideoInfo
@@ -81,7 +81,7 @@ def film_file(path: Path, greys: list[int]) -> str:
     return str(path)
 
 
-def test_each_identity_wears_its_own(tmp_path: Path) -> None:
+def test_each_identity_has_its_own_atlas(tmp_path: Path) -> None:
     everyone, other = atlas_file(tmp_path / "a.png", (200, 0, 0)), atlas_file(tmp_path / "b.png", (0, 0, 200))
     config = {"atlas": everyone, "atlas_of": {"1": other}, "shading": 0.0, "opacity": 1.0}
     out = drawn(grey(), people_of(2), [block(2), block(2, SIZE // 2)], **config).rgb_THW3[0]
@@ -90,8 +90,9 @@ def test_each_identity_wears_its_own(tmp_path: Path) -> None:
     assert bare.rgb_THW3[0, 20, 10].tolist() == [200, 0, 0] and bare.rgb_THW3[0, 20, 30].tolist() == [100] * 3
 
 
-def test_a_film_is_worn_in_step_and_begins_again(tmp_path: Path) -> None:
-    """Ten frames a second in a video of five: every second frame of the film, and after .4 s the first again."""
+def test_an_atlas_video_plays_along_and_starts_again(tmp_path: Path) -> None:
+    """Ten frames per second in a video of five: every second frame of the atlas video, and after .4 s the first
+    again."""
     path = film_file(tmp_path / "film.mkv", [10, 60, 110, 160])
     frames = frames_of(np.full((5, SIZE, SIZE, 3), 100, np.uint8), rate=5)
     config = {"atlas": path, "shading": 0.0, "opacity": 1.0}
@@ -99,17 +100,17 @@ def test_a_film_is_worn_in_step_and_begins_again(tmp_path: Path) -> None:
     assert out.tolist() == [10, 110, 10, 110, 10]
 
 
-def test_a_film_shows_the_same_at_the_same_time_in_any_order(tmp_path: Path) -> None:
+def test_an_atlas_video_returns_the_same_frame_for_the_same_time(tmp_path: Path) -> None:
     path = film_file(tmp_path / "film.mkv", [10, 60, 110, 160])
     times = [Fraction(t) for t in ("0", "0.05", "0.1", "0.25", "0.39", "0.4", "0.75", "-1")]
     expected = [10, 10, 60, 110, 160, 10, 160, 10]
-    film = FilmOfAtlases(path, AtlasBuilder())
+    video = AtlasVideo(path, AtlasBuilder())
     for i in (3, 0, 6, 1, 5, 2, 7, 4, 3):
-        assert film.at(times[i]).levels[0][0, 0, 0] == expected[i], times[i]
-    assert FilmOfAtlases(path, AtlasBuilder()).at(Fraction("10.05")).levels[0][0, 0, 0] == 10
+        assert video.at(times[i]).levels[0][0, 0, 0] == expected[i], times[i]
+    assert AtlasVideo(path, AtlasBuilder()).at(Fraction("10.05")).levels[0][0, 0, 0] == 10
 
 
-def test_a_film_that_is_no_atlas_is_refused(tmp_path: Path) -> None:
+def test_a_video_without_atlases_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.mp4").write_bytes(b"nothing")
     with pytest.raises(StageError, match=r"render\.atlas: .*x\.mp4: is not a readable video"):
         Render(Render.Config(atlas=str(tmp_path / "x.mp4")))
@@ -125,7 +126,7 @@ def test_only_the_named_parts_are_drawn(tmp_path: Path) -> None:
     assert out[20, 10].tolist() == [200, 0, 0] and out[20, 30].tolist() == [100] * 3
 
 
-def test_part_groups_say_what_they_are() -> None:
+def test_part_groups_contain_the_named_charts() -> None:
     """DensePose's numbering: torso 1 2, hands 3 4, feet 5 6, legs 7–10 and 11–14, arms 15–22, head 23 24."""
     assert charts_of(["shirt"]) == {1, 2, 15, 16, 17, 18}
     assert charts_of(["trousers"]) == set(range(7, 15))
@@ -139,7 +140,7 @@ def test_part_groups_say_what_they_are() -> None:
         Render.Config(only=("shrt",))
 
 
-def test_people_alone_on_a_transparent_ground(tmp_path: Path) -> None:
+def test_people_alone_on_a_transparent_background(tmp_path: Path) -> None:
     """Over black the transparent result is the opaque one on black; straight colours are those of the atlas."""
     config = {"atlas": atlas_file(tmp_path / "a.png", (200, 40, 0)), "shading": 0.0, "opacity": 1.0}
     surfaces, people = [block(2), block(2, SIZE // 4)], people_of(2)
@@ -172,7 +173,7 @@ def test_lines_have_alpha_too(style: str) -> None:
     )  # soft edges of two bones in one pixel
 
 
-def test_an_unsure_place_shows_the_original(tmp_path: Path) -> None:
+def test_low_confidence_shows_the_original(tmp_path: Path) -> None:
     config = {"atlas": atlas_file(tmp_path / "a.png", (200, 0, 0)), "shading": 0.0, "opacity": 1.0, "fade": 1.0}
     reds = [
         int(drawn(grey(), people_of(1), [block(2, confidence=c)], **config).rgb_THW3[0, 20, 10, 0])
@@ -181,14 +182,14 @@ def test_an_unsure_place_shows_the_original(tmp_path: Path) -> None:
     assert reds == [100, pytest.approx(150, abs=1), 200, 200, 200]
 
 
-def test_confidence_is_shown_or_its_absence_told() -> None:
+def test_confidence_is_drawn_or_its_absence_is_an_error() -> None:
     low, high = (
         drawn(grey(), people_of(1), [block(2, confidence=c)], style="confidence", opacity=1.0).rgb_THW3[0, 20, 10]
         for c in (0.0, 1.0)
     )
     assert np.abs(low.astype(int) - (68, 1, 84)).max() <= 1  # viridis' ends, as published
     assert np.abs(high.astype(int) - (253, 231, 37)).max() <= 1
-    with pytest.raises(StageError, match="nothing says how sure"):
+    with pytest.raises(StageError, match="confidence of these surfaces is unknown"):
         drawn(grey(), people_of(1), [block(2)], style="confidence")
 
 
@@ -203,7 +204,7 @@ def test_styles_side_by_side_are_the_styles_alone() -> None:
 
 
 @pytest.mark.parametrize("style", [style for style in STYLES if style not in ("none", "boxes", "skeleton")])
-def test_no_style_touches_what_is_around_people_or_the_given_frames(style: str) -> None:
+def test_no_style_changes_the_surroundings_or_the_input_frames(style: str) -> None:
     made = scene(WORLDS["val"], 0, 5)
     before = made.rgb_HW3.copy()
     frames = frames_of(made.rgb_HW3[None].copy())
@@ -246,8 +247,8 @@ def test_contours_run_where_the_coordinate_is_a_multiple() -> None:
     assert not lit[5::10].any()
 
 
-def test_the_larger_of_two_stands_in_front_where_feet_are_hidden() -> None:
-    """Both are cut by the lower edge: boxes end alike, and the person drawn twice as large is nearer."""
+def test_the_larger_person_is_in_front_if_feet_are_out_of_view() -> None:
+    """Both are cut by the lower edge of the image: boxes end alike, and the person drawn twice as large is nearer."""
     (person,) = true_surfaces(someone()).people
     half = person.labels_hw.shape[0] // 2
     far = Surface(x0=0, y0=0, labels_hw=person.labels_hw[:half], uv_2hw=person.uv_2hw[:, :half])
@@ -263,7 +264,7 @@ def test_the_larger_of_two_stands_in_front_where_feet_are_hidden() -> None:
     assert painters_order(boxes, np.float32([0.9, 0.5]), [far, near], half) == [0, 1]
 
 
-def test_the_size_of_a_body_is_told_from_its_skin() -> None:
+def test_the_scale_of_a_body_is_measured_on_its_surface() -> None:
     """Against the known distance between shoulder and ankle of standing people: about 1.35 m of an adult."""
     made = someone()
     joints = made.keypoint_N173[0]
@@ -275,7 +276,7 @@ def test_the_size_of_a_body_is_told_from_its_skin() -> None:
 
 
 def someone() -> Scene:
-    """A scene of one person who is seen whole and stands."""
+    """A scene of one standing person who is entirely visible."""
     for index in range(100):
         made = scene(WORLDS["train"], 0, index)
         joints = made.keypoint_N173

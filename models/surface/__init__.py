@@ -1,1 +1,1 @@
-"""The body surface: the open body, its 24 charts, a z-buffer that shows them, and atlases worn on them."""
+"""The body surface: the open body, its 24 charts, geodesic distances, rasterisation, and texture atlases."""

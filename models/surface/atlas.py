@@ -1,7 +1,7 @@
-"""Texture atlases: 24 square tiles, one a chart, in DensePose's two layouts; and how to look colours up in them.
+"""Texture atlases: 24 square tiles, one per chart, in DensePose's two layouts, and colour lookup.
 
-In a tile the column grows with U and the row with 1 − V; U = 0 and U = 1 are the centres of the first and the last
-column (the rule of DensePose's own texture transfer, see docs/styles.md), so bilinear reading never leaves a tile.
+In a tile the column grows with U and the row with 1 − V. U = 0 and U = 1 are the centres of the first and the last
+column, as in DensePose's texture transfer (docs/styles.md). Bilinear sampling therefore stays inside a tile.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from models.errors import ModelError
 CHARTS = 24
 DEFAULT_ATLAS = Path(__file__).with_name("atlas_default.png")
 SMALLEST_LEVEL = 8
-"""Pixels of a tile under which no smaller level is made."""
+"""Smallest side of a tile in a level, in pixels."""
 LARGEST_SIDE = 32767 // CHARTS
-"""Pixels of a tile beyond which OpenCV can no longer address the strip of 24."""
+"""Largest side of a tile in pixels, so that OpenCV can address a strip of 24 tiles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Atlas:
-    """Tiles one under the other, chart 1 on top, at halving sizes.
+    """Strips of 24 tiles, chart 1 on top, as a pyramid of mip levels.
 
     Attributes:
-        levels: uint8 strips (24·side, side, 4), RGB multiplied by alpha, and alpha: so a mean of texels owes nothing to
-            the colour of what is not there. (Four channels are also read twice as fast as three.)
-        has_alpha: some texels let the original through.
+        levels: uint8 strips (24·side, side, 4): RGB multiplied by alpha, and alpha. Premultiplied colours make means of
+            texels correct; four channels are also faster to sample than three.
+        has_alpha: whether some texels are transparent.
     """
 
     levels: tuple[U8, ...]
@@ -38,10 +38,10 @@ class Atlas:
 
 
 def split_tiles(texels_HWC: U8) -> U8:
-    """(24, side, side, C) tiles of an atlas picture, chart 1 first.
+    """Split an atlas image into tiles (24, side, side, C), chart 1 first.
 
-    Taller than wide: 6 rows × 4 columns, counted down the columns (DensePose's own). Wider than tall: 4 rows ×
-    6 columns, counted along the rows. Raises ModelError for any other shape.
+    Portrait: 6 rows × 4 columns in column order (DensePose's layout). Landscape: 4 rows × 6 columns in row order.
+    Raises ModelError for any other shape.
     """
     height, width, channels = texels_HWC.shape
     side = tile_side(width, height)
@@ -53,13 +53,13 @@ def split_tiles(texels_HWC: U8) -> U8:
 
 
 def tile_side(width: int, height: int) -> int:
-    """Pixels of a tile's side in an atlas picture of this size. Raises ModelError for a shape that is none."""
+    """Side of a tile in pixels, for an atlas image of this size. Raises ModelError for any other shape."""
     side = max(height, width) // 6
     if side < 2 or (height, width) not in ((6 * side, 4 * side), (4 * side, 6 * side)):
         raise ModelError(
             f"an atlas of {width}×{height} pixels is not 24 square tiles",
             "",
-            "store 6 rows × 4 columns (800×1200) or 4 rows × 6 columns (1200×800)",
+            "use 6 rows × 4 columns (800×1200) or 4 rows × 6 columns (1200×800)",
         )
     if side > LARGEST_SIDE:
         raise ModelError(f"tiles of {side} pixels are too large", "", f"use tiles of at most {LARGEST_SIDE} pixels")
@@ -67,14 +67,14 @@ def tile_side(width: int, height: int) -> int:
 
 
 def join_tiles(tiles_PSSC: U8) -> U8:
-    """The 6 × 4 picture (6·side, 4·side, C) of 24 tiles: the inverse of `split_tiles`."""
+    """Join 24 tiles to a portrait image (6·side, 4·side, C): the inverse of `split_tiles`."""
     side, channels = tiles_PSSC.shape[1], tiles_PSSC.shape[3]
     grid = tiles_PSSC.reshape(4, 6, side, side, channels).transpose(1, 2, 0, 3, 4)
     return np.ascontiguousarray(grid).reshape(6 * side, 4 * side, channels)
 
 
 def atlas_from_tiles(tiles_PSSC: U8) -> Atlas:
-    """An atlas with its smaller levels from (24, side, side, 3 or 4) uint8 tiles."""
+    """An atlas with all mip levels from uint8 tiles (24, side, side, 3 or 4)."""
     side, channels = tiles_PSSC.shape[1], tiles_PSSC.shape[3]
     strip = np.ascontiguousarray(tiles_PSSC).reshape(CHARTS * side, side, channels)
     has_alpha = channels == 4 and int(strip[..., 3].min()) < 255
@@ -90,16 +90,16 @@ def atlas_from_tiles(tiles_PSSC: U8) -> Atlas:
 
 
 def weighed_by_alpha(rgba_HW4: U8) -> U8:
-    """RGBA with its colours multiplied by alpha / 255, rounded."""
+    """RGBA with premultiplied colours, rounded."""
     alpha_HW1 = rgba_HW4[..., 3:].astype(np.uint16)
     weighed_HW3 = (rgba_HW4[..., :3] * alpha_HW1 + 127) // 255
     return np.concatenate([weighed_HW3.astype(np.uint8), rgba_HW4[..., 3:]], axis=-1)
 
 
 def choose_level(atlas: Atlas, labels_hw: U8, uv_2hw: Float) -> int:
-    """The level at which one texel of the strip covers at least about one pixel of this person.
+    """The mip level whose texels are about as large as this person's pixels.
 
-    Measured on some twenty rows: the median step of (U, V) between neighbours of one chart, in texels.
+    It is chosen by the median step of (U, V), in texels, between neighbours in one chart on about twenty rows.
     """
     stride = 1 + labels_hw.shape[0] // 20
     rows_hw = labels_hw[::stride]
@@ -113,7 +113,7 @@ def choose_level(atlas: Atlas, labels_hw: U8, uv_2hw: Float) -> int:
 
 
 def sample_atlas(strip: U8, labels_hw: U8, uv_2hw: Float) -> U8:
-    """Bilinear colours (h, w, 4) uint8 of one level; UV is clamped to 0..1, pixels of label 0 carry no meaning."""
+    """Bilinear colours (h, w, 4) uint8 of one level. UV is clamped to 0..1; pixels of label 0 are undefined."""
     last = strip.shape[1] - 1
     uv_2hw = np.clip(uv_2hw, 0, 1, dtype=np.float32)
     column_hw = uv_2hw[0] * np.float32(last)

@@ -1,4 +1,4 @@
-"""From a picture to an atlas: which of the layouts it has, its empty rims, what is put onto it."""
+"""Reads image files as atlases: layout, padding of empty rims, logos."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ from models.surface.whole_body_map import MapReader, read_layout
 
 
 def read_texels(path: str | Path, check: Callable[[int, int], object] | None = None) -> U8:
-    """An image file as (H, W, 3) or, where it has transparent texels, (H, W, 4) uint8.
+    """An image file as uint8 (H, W, 3), or (H, W, 4) if it has transparency.
 
-    `check` is given width and height before pixels are decoded. Raises ModelError.
+    Args:
+        path: of the file.
+        check: called with width and height before the pixels are decoded; may raise ModelError.
+
+    Raises: ModelError if the file is missing, cannot be read or is too large.
     """
     try:
         with open_image(path, str(path)) as image:
@@ -28,22 +32,22 @@ def read_texels(path: str | Path, check: Callable[[int, int], object] | None = N
             transparent = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
             return np.asarray(image.convert("RGBA" if transparent else "RGB"))
     except FileNotFoundError as error:
-        raise ModelError("there is no such picture", str(path), "give the path of an image file") from error
+        raise ModelError("no such image file", str(path), "give the path of an image file") from error
     except ModelError:
         raise
-    except Exception as error:  # Pillow raises whatever its readers of formats do
-        raise ModelError(f"this picture cannot be read ({error})", str(path), "give a PNG or JPEG") from error
+    except Exception as error:  # Pillow's readers raise errors of many kinds
+        raise ModelError(f"this image cannot be read ({error})", str(path), "give a PNG or JPEG") from error
 
 
 class AtlasBuilder:
-    """Makes atlases of pictures of one kind (the frames of a film, say); what depends on their size is kept."""
+    """Builds atlases from images of one layout, such as the frames of a video. It caches what depends on their size."""
 
     def __init__(self, layout: str | None = None, logos: Sequence[Logo] = ()) -> None:
-        """Raises ModelError for a layout or a logo that cannot be read.
+        """Raises ModelError if the layout or a logo cannot be read.
 
         Args:
-            layout: of whole-body maps, see `models.surface.whole_body_map`; None: pictures are 24 tiles.
-            logos: put on, in order.
+            layout: layout of whole-body maps, see `models.surface.whole_body_map`; None: images have 24 tiles.
+            logos: placed in order.
         """
         self._layout = None if layout is None else read_layout(layout)
         self._logos = [(logo, read_texels(logo.picture)) for logo in logos]
@@ -51,19 +55,19 @@ class AtlasBuilder:
         self._rims: tuple[tuple[int, ...], Int | None] | None = None
 
     def __call__(self, texels_HWC: U8) -> Atlas:
-        """Raises ModelError for a picture whose shape is none of the layout."""
+        """The atlas of an image. Raises ModelError if the image's shape does not suit the layout."""
         return atlas_from_tiles(self._with_logos(self._tiles(texels_HWC)))
 
     def check(self, width: int, height: int) -> None:
-        """Raises ModelError for a picture whose shape is none of the layout."""
+        """Raises ModelError if an image's shape does not suit the layout."""
         if self._layout is None:
             tile_side(width, height)
         elif height != width or height > LARGEST_SIDE * CHARTS:
             what = f"a whole-body map of {width}×{height} pixels is not square"
-            raise ModelError(what, "", "give a square picture, or leave out the layout for 24 tiles")
+            raise ModelError(what, "", "give a square image, or remove the layout if it has 24 tiles")
 
     def bare(self, texels_4: Sequence[int]) -> Atlas:
-        """One colour (RGBA) all over, under the logos."""
+        """An atlas of one colour (RGBA) with the logos on it."""
         side = SHARP_SIDE if self._logos else 16
         tiles = np.broadcast_to(np.array(texels_4, np.uint8), (CHARTS, side, side, 4))
         return atlas_from_tiles(self._with_logos(np.ascontiguousarray(tiles)))
@@ -87,9 +91,9 @@ class AtlasBuilder:
 
 
 def load_atlas(path: str | Path, maker: AtlasBuilder | None = None) -> Atlas:
-    """The atlas in an image file; of tiles, the layout follows from its size.
+    """The atlas of an image file.
 
-    Raises ModelError, naming the file, for one that is missing or unreadable or has the shape of no layout.
+    Raises: ModelError naming the file, if it is missing, cannot be read or does not suit the layout.
     """
     maker = maker or AtlasBuilder()
     try:

@@ -1,6 +1,7 @@
-"""Empty texels around a chart take the colour of the nearest painted one, so that no seam shows the atlas's paper.
+"""Padding of atlases: empty texels around a chart get the colour of the nearest painted texel.
 
-DensePose's own atlases are black wherever no surface lies, and a network's U and V reach a little over the rim.
+DensePose's atlases are black outside of the charts, and a network's U and V exceed the charts' borders a little.
+Without padding, black seams would be visible.
 """
 
 from __future__ import annotations
@@ -12,18 +13,18 @@ from models.arrays import U8, Bool, Int
 from models.surface.texels import CHARTS, nearest_texel, open_body_cover
 
 PAPER_SHARE = 0.3
-"""A tile is padded with paper when so much of what lies outside its chart is empty; others are painted throughout."""
+"""Minimum share of empty texels outside of a chart for which a tile needs padding; other tiles are fully painted."""
 RIM = 0.12
-"""How far inside our chart's outline, in tiles, paper may reach: outlines of other bodies differ by that much."""
+"""How far empty texels may reach into the open body's chart, in tiles: charts of other bodies differ by that much."""
 BLACK = 2
-"""Opaque texels no lighter than this count as empty."""
+"""Opaque texels up to this brightness count as empty."""
 
 
 def rim_sources(tiles_PSSC: U8) -> Int | None:
-    """Where each texel of 24 tiles takes its colour from: (24, side²) flat indices; None: all stay as they are.
+    """For each texel of 24 tiles the flat index of the texel with its colour, (24, side²); None: no padding needed.
 
-    Opaque atlases: paper is what is black and reaches outside of the chart. Atlases with alpha: what lies outside;
-    holes inside are meant.
+    In opaque atlases, texels are empty if they are black and connected with the outside of the chart. In atlases with
+    alpha, only texels outside of the chart are padded: transparent texels inside are intended.
     """
     side = tiles_PSSC.shape[1]
     empty_PSS = _empty(tiles_PSSC)
@@ -39,7 +40,7 @@ def rim_sources(tiles_PSSC: U8) -> Int | None:
 
 
 def take_texels(tiles_PSSC: U8, source_PS: Int | None) -> U8:
-    """The tiles with each texel taken from its source."""
+    """The tiles with each texel taken from the index in `source_PS`."""
     if source_PS is None:
         return tiles_PSSC
     flat = tiles_PSSC.reshape(CHARTS, -1, tiles_PSSC.shape[3])
@@ -64,7 +65,7 @@ def _sources_of_tile(empty_SS: Bool, cover_SS: Bool, *, opaque: bool) -> Int | N
 
 
 def _paper(empty_SS: Bool, outside_SS: Bool) -> Bool:
-    """Empty texels that hang together with the outside, as far as an outline may differ, and their blurred border."""
+    """Empty texels that are connected with the outside, within `RIM`, and their blurred border."""
     _, piece_SS = cv2.connectedComponents(empty_SS.astype(np.uint8), connectivity=4)
     reaching = np.unique(piece_SS[outside_SS & empty_SS])
     paper_SS = empty_SS & np.isin(piece_SS, reaching)

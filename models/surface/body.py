@@ -1,4 +1,4 @@
-"""The open body: shape, skeleton, skin. NumPy only; made from `open_body.npz`, which `bake.py` writes.
+"""The open body: shape, skeleton and skinning. It is read from `open_body.npz`, which `bake.py` writes.
 
 Axes: x = the person's left, y = up, z = front; metres; at rest the feet stand on y = 0.
 """
@@ -25,10 +25,10 @@ KEYPOINT_NAMES = (
     "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
     "right_ankle", "left_big_toe", "right_big_toe", "left_small_toe", "right_small_toe", "left_heel", "right_heel",
 )
-"""COCO-17 in COCO's order, then six of the feet."""
+"""COCO's 17 keypoints in order, then six of the feet."""
 COCO_KEYPOINTS = KEYPOINT_NAMES[:17]
 MIRROR_KEYPOINT = [KEYPOINT_NAMES.index(mirrored_name(name)) for name in KEYPOINT_NAMES]
-"""The keypoint that each becomes in a mirror image; of COCO's 17 it is one of them."""
+"""Index of the keypoint on the other side, for each keypoint."""
 MIRROR_JOINT = MIRROR_KEYPOINT[: len(COCO_KEYPOINTS)]
 
 
@@ -37,19 +37,19 @@ class OpenBody:
     """The baked body: V vertices, F faces, B bones, C shape components, K keypoints, S sampled shapes.
 
     Attributes:
-        mean_V3, component_CV3: rest shape = mean + scores · components; scores are near unit variance.
-        bone_mean_B3, bone_component_CB3: rest positions of the bones' heads, in the same way.
-        bones, parent_B: names and parents (−1 = none; parents come first).
+        mean_V3, component_CV3: rest shape = mean + scores · components; scores have about unit variance.
+        bone_mean_B3, bone_component_CB3: the same for the bones' heads.
+        bones, parent_B: names and parents (−1: none; parents come first).
         weight_VB: skin weights; rows sum to 1.
         face_F3: corners, counter-clockwise from outside.
         chart_F: 1..24.
-        corner_uv_F32: U, V at each face's corners; corners of one vertex differ across chart borders and UV seams.
-        eye_F: the eyeballs' faces (they lie in the head's charts).
-        twin_V, twin_F, twin_B: the mirror image of each vertex, face and bone; corner k of a face lies at corner 2 − k
-            of its twin.
+        corner_uv_F32: U, V at each face's corners; a vertex has several UV at chart borders and seams.
+        eye_F: faces of the eyeballs (in the head's charts).
+        twin_V, twin_F, twin_B: mirror image of each vertex, face and bone; corner k of a face mirrors corner 2 − k of
+            its twin.
         keypoint_KV: regressors of `KEYPOINT_NAMES` from vertices.
-        score_SC, phenotype_SP, phenotypes: scores and phenotypes of samples (gender 0 = male … 1 = female, age ≥ 0.6
-            adult).
+        score_SC, phenotype_SP, phenotypes: scores and phenotypes of samples (gender: 0 male, 1 female; age: adult from
+            0.6).
     """
 
     mean_V3: F32
@@ -72,7 +72,7 @@ class OpenBody:
     phenotypes: tuple[str, ...]
 
     def rest(self, score_C: F32) -> tuple[F32, F32]:
-        """Rest vertices (V, 3) and bone heads (B, 3) of a shape; feet on y = 0."""
+        """Rest vertices (V, 3) and bone heads (B, 3) of a shape, with the feet on y = 0."""
         vertex = self.mean_V3 + np.einsum("c,cvi->vi", np.asarray(score_C, np.float32), self.component_CV3)
         head = self.bone_mean_B3 + np.tensordot(score_C, self.bone_component_CB3, axes=1)
         floor = np.array([0, vertex[:, 1].min(), 0], np.float32)
@@ -87,8 +87,8 @@ def forward_kinematics(body: OpenBody, head_B3: F32, rotation_B33: F32, root_3: 
     """Global rotations (B, 3, 3) and positions (B, 3) of all bones.
 
     Args:
-        rotation_B33: each bone's turn against its parent, in the body's rest axes (the identity is the rest pose).
-        root_3: where the root's head goes.
+        rotation_B33: rotation of each bone relative to its parent, in the body's rest axes (identity: rest pose).
+        root_3: position of the root's head.
     """
     turned = np.empty_like(rotation_B33)
     placed = np.empty_like(head_B3)
@@ -108,16 +108,16 @@ def skin(body: OpenBody, vertex_V3: F32, head_B3: F32, turned_B33: F32, placed_B
 
 
 def blended(body: OpenBody, head_B3: F32, turned_B33: F32, placed_B3: F32) -> F32:
-    """Each vertex's mixture of the bones' transforms (V, 3, 4): a linear part that turns normals too, and a shift."""
+    """Blended bone transforms of each vertex (V, 3, 4): a linear part, which also transforms normals, and a shift."""
     shift = placed_B3 - np.einsum("bij,bj->bi", turned_B33, head_B3)
     transform = np.concatenate([turned_B33, shift[:, :, None]], axis=2).reshape(len(shift), 12)
     return _blend(body.weight_VB, transform.astype(np.float32)).reshape(-1, 3, 4)
 
 
 def _blend(weight_VB: F32, transform_B12: F32) -> F32:
-    """The matrix product, in pieces too small for the linear algebra library to spread over threads.
+    """The matrix product, in pieces that are too small for the linear algebra library to use threads.
 
-    Spread over the cores of a busy machine, this product takes ten times as long.
+    With threads it is much slower on a busy machine.
     """
     result = np.empty((len(weight_VB), 12), np.float32)
     for start in range(0, len(weight_VB), 200):
@@ -127,24 +127,26 @@ def _blend(weight_VB: F32, transform_B12: F32) -> F32:
 
 @cache
 def load_body() -> OpenBody:
-    """The body of this repository; read once. Raises ModelError when the file is missing or of another format."""
+    """The body of this repository, read once. Raises ModelError if the file is missing or has another format."""
     return read_body(BODY_FILE)
 
 
 def read_body(path: Path) -> OpenBody:
-    """A baked body from a file. Raises ModelError naming the file."""
+    """Read a body from a file. Raises ModelError naming the file."""
     try:
         with np.load(path) as data:
             arrays = {key: data[key] for key in data.files}
     except (OSError, ValueError) as error:
-        raise ModelError("the open body cannot be read", str(path), "bake it: python -m models.surface.bake") from error
+        remedy = "create it: python -m models.surface.bake"
+        raise ModelError("the open body cannot be read", str(path), remedy) from error
     if int(arrays.get("format", -1)) != FORMAT:
-        raise ModelError(f"the open body's format is not {FORMAT}", str(path), "bake it: python -m models.surface.bake")
+        remedy = "create it: python -m models.surface.bake"
+        raise ModelError(f"the open body's format is not {FORMAT}", str(path), remedy)
     return _whole(arrays)
 
 
 def _whole(half: Mapping[str, Any]) -> OpenBody:
-    """Left half + its mirror image. Vertices of the middle are shared and lie at x = 0 exactly."""
+    """Left half and its mirror image. Vertices in the middle are shared and lie exactly at x = 0."""
     middle = np.abs(half["mean_V3"][:, 0]) < 1e-6
     left = len(middle)
     twin_of_left = np.where(middle, np.arange(left), left + np.cumsum(~middle) - 1)
@@ -180,7 +182,7 @@ def _both(left_V3: F32, middle: Bool) -> F32:
 
 
 def _keypoints(half: Mapping[str, Any], middle: Bool) -> F32:
-    """Regressors over both halves, made symmetric: a right joint is the mirror image of the left one."""
+    """Symmetric regressors over both halves: a right joint is the mirror image of the left one."""
     near, far = half["keypoint_near_KV"].astype(np.float32), half["keypoint_far_KV"].astype(np.float32)
     full = np.concatenate([near, far[:, ~middle]], axis=1)
     flipped = np.concatenate([np.where(middle, near, far), near[:, ~middle]], axis=1)

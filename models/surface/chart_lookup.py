@@ -1,4 +1,4 @@
-"""Points of the surface: from a chart, U and V to a face and barycentric weights, islands and seams respected."""
+"""Lookup of surface points: from chart, U and V to face and barycentric weights, without crossing seams."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from models.surface.charted_mesh import ChartedMesh
 
 CHARTS = 24
 CELLS = 128
-"""Cells of a chart along U and along V: a face covers a few, a cell meets two or three faces."""
+"""Cells of the search grid along U and V of a chart; a cell overlaps two or three faces."""
 BORDER_STEP = 1 / 256
 BORDER_CANDIDATES = 4
 INSIDE = -1e-5
-"""Least barycentric weight of a point that counts as inside a face: rounding must leave no cracks between faces."""
+"""Minimum barycentric weight of a point inside a face; the tolerance avoids cracks between faces by rounding."""
 CHART_GAP = 10.0
-"""How far the charts lie apart in the one search tree of all borders; UV distances within a chart are under 1.5."""
+"""Distance between charts in the search tree of all borders; UV distances inside a chart are below 1.5."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurfacePoints:
-    """M points: their faces (−1 = no point) and the weights of the three corners, which sum to 1."""
+    """M points: faces (−1: no point) and barycentric weights of the three corners."""
 
     face_M: Int
     weight_M3: F32
 
 
 class ChartLookup:
-    """Finds the surface point at (chart, U, V), the nearest in that chart's UV where no face lies there.
+    """Finds the surface point at (chart, U, V), or the nearest point of that chart in UV.
 
-    Inside the chart the face is exact: candidates come from a grid of `CELLS`² per chart and each is tested. Outside,
-    the nearest point of the chart's outline (its islands' and seams' borders) is taken, so nothing is ever
+    Inside the chart the face is exact: candidates come from a grid of `CELLS`² cells per chart, and each is tested.
+    Outside, the nearest point of the chart's outline (borders of islands and seams) is used, so nothing is
     interpolated between two islands.
     """
 
@@ -44,7 +44,7 @@ class ChartLookup:
         self._border_B, self._ends_B22, self._sample_B, self._tree = _outline(mesh)
 
     def __call__(self, chart_M: Int, u_M: Float, v_M: Float) -> SurfacePoints:
-        """Surface points of M chart points; chart 0, charts beyond 24 and UV that is not finite give face −1."""
+        """Surface points of M chart points; charts outside of 1..24 and UV that is not finite give face −1."""
         chart_M = np.asarray(chart_M).astype(np.int64)
         uv_M2 = np.stack([u_M, v_M], axis=-1).astype(np.float64)
         known = (chart_M >= 1) & (chart_M <= CHARTS) & np.isfinite(uv_M2).all(axis=1)
@@ -57,7 +57,7 @@ class ChartLookup:
         return SurfacePoints(face_M=face_M, weight_M3=weight_M3.astype(np.float32))
 
     def _inside(self, chart_M: Int, uv_M2: Float) -> tuple[Int, Float]:
-        """Faces that hold the points (−1: none does) and weights; all points go through their candidates in step."""
+        """Faces that contain the points (−1: none) and weights. All points test their n-th candidate together."""
         cell_M = _cell(chart_M, uv_M2)
         face_M, weight_M3 = np.full(len(chart_M), -1, np.int64), np.zeros((len(chart_M), 3))
         open_K, rank = np.arange(len(chart_M)), 0
@@ -77,11 +77,11 @@ class ChartLookup:
         """The nearest point of the chart's outline."""
         _, sample_MK = self._tree.query(_apart(chart_M, uv_M2), k=BORDER_CANDIDATES)
         edge_MK = self._sample_B[sample_MK]
-        start_MK2, way_MK2 = self._ends_B22[edge_MK, 0], np.diff(self._ends_B22[edge_MK], axis=2)[:, :, 0]
+        start_MK2, edge_MK2 = self._ends_B22[edge_MK, 0], np.diff(self._ends_B22[edge_MK], axis=2)[:, :, 0]
         offset_MK2 = uv_M2[:, None] - start_MK2
-        squared_MK = np.maximum((way_MK2**2).sum(-1), 1e-24)
-        share_MK = np.clip((offset_MK2 * way_MK2).sum(-1) / squared_MK, 0, 1)
-        gap_MK = ((offset_MK2 - share_MK[..., None] * way_MK2) ** 2).sum(-1)
+        squared_MK = np.maximum((edge_MK2**2).sum(-1), 1e-24)
+        share_MK = np.clip((offset_MK2 * edge_MK2).sum(-1) / squared_MK, 0, 1)
+        gap_MK = ((offset_MK2 - share_MK[..., None] * edge_MK2) ** 2).sum(-1)
         best_M = gap_MK.argmin(axis=1)
         row_M = np.arange(len(uv_M2))
         face_M, side_M = np.divmod(self._border_B[edge_MK[row_M, best_M]], 3)
@@ -92,7 +92,7 @@ class ChartLookup:
 
 
 def corner_mean(value_V: Float, mesh: ChartedMesh, points: SurfacePoints) -> Float:
-    """Values (V, …) of vertices, interpolated at points that all lie on a face: (M, …)."""
+    """Values of vertices (V, …), interpolated at points (M, …); all points must have a face."""
     corner_M3 = mesh.face_F3[points.face_M]
     return np.einsum("mk,mk...->m...", points.weight_M3, value_V[corner_M3])
 
@@ -107,7 +107,7 @@ def _cell(chart_M: Int, uv_M2: Float) -> Int:
 
 
 def _weights(uv_M2: Float, corner_M32: Float) -> Float:
-    """Barycentric weights of points in triangles of the plane; −inf for triangles without area."""
+    """Barycentric weights of points in plane triangles; −inf for triangles without area."""
     a, b, c = corner_M32[:, 0], corner_M32[:, 1], corner_M32[:, 2]
     area = _cross(b - a, c - a)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -121,7 +121,7 @@ def _cross(a_M2: Float, b_M2: Float) -> Float:
 
 
 def _grid(corner_F32: Float, chart_F: U8) -> tuple[Int, Int]:
-    """Faces whose UV box meets each cell: offsets (cells + 1) into a list of faces, larger boxes last."""
+    """Faces whose UV box overlaps each cell: offsets (cells + 1) into a list of faces, faces with larger boxes last."""
     low_F2 = np.clip((corner_F32.min(axis=1) * CELLS).astype(np.int64), 0, CELLS - 1)
     high_F2 = np.clip((corner_F32.max(axis=1) * CELLS).astype(np.int64), 0, CELLS - 1)
     size_F2 = high_F2 - low_F2 + 1
@@ -137,7 +137,7 @@ def _grid(corner_F32: Float, chart_F: U8) -> tuple[Int, Int]:
 
 
 def _outline(mesh: ChartedMesh) -> tuple[Int, Float, Int, cKDTree]:
-    """Edges that one face alone has in UV: (3·face + side, both ends' UV, edge of each sample, tree of the samples)."""
+    """Border edges in UV: (3·face + side, UV of both ends, edge of each sample, search tree of the samples)."""
     faces = len(mesh.chart_F)
     corner_N3 = np.concatenate([np.repeat(mesh.chart_F, 3)[:, None], mesh.corner_uv_F32.reshape(-1, 2)], axis=1)
     _, place_N = np.unique(corner_N3, axis=0, return_inverse=True)

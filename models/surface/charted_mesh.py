@@ -1,4 +1,4 @@
-"""A body surface with charts, whatever body it is: the open one, or SMPL's from a user's own files."""
+"""A body mesh with charts: the open body, or SMPL from a user's files."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from models.surface.body import load_body
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartedMesh:
-    """V vertices, F faces at rest.
+    """A mesh of V vertices and F faces in the rest pose.
 
     Attributes:
         vertex_V3: metres.
         face_F3: corners, counter-clockwise from outside.
         chart_F: 1..24.
         corner_uv_F32: U, V of each face's corners.
-        twin_V: the mirror image of each vertex, exact; itself everywhere when the mesh is not symmetric.
+        twin_V: the exact mirror image of each vertex; every vertex is its own twin if the mesh is not symmetric.
     """
 
     vertex_V3: F32

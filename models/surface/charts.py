@@ -1,4 +1,4 @@
-"""The 24 charts of DensePose: names, coarse parts, and how a mirror image exchanges them (chart_axes)."""
+"""The 24 charts of DensePose: names, coarse parts, neighbours, and their exchange under a mirror image."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COARSE_NAMES = (
 COARSE_OF_CHART: U8 = np.array(
     [0, 1, 1, 2, 3, 4, 5, 6, 7, 6, 7, 8, 9, 8, 9, 10, 11, 10, 11, 12, 13, 12, 13, 14, 14], np.uint8
 )
-"""Coarse part (0..14) of each label (0..24)."""
+"""Coarse part 0..14 of each label 0..24."""
 CHARTS_AT_JOINT: dict[str, frozenset[int]] = {
     "nose": frozenset({23, 24}),
     "left_eye": frozenset({24}),
@@ -46,7 +46,7 @@ CHARTS_AT_JOINT: dict[str, frozenset[int]] = {
 
 
 def mirrored_name(name: str) -> str:
-    """What a part or joint is called in a mirror image."""
+    """Name of the part or joint on the other side."""
     for side, other in (("left", "right"), ("right", "left")):
         if side in name:
             return name.replace(side, other)
@@ -54,11 +54,11 @@ def mirrored_name(name: str) -> str:
 
 
 MIRROR_COARSE: U8 = np.array([COARSE_NAMES.index(mirrored_name(name)) for name in COARSE_NAMES], np.uint8)
-"""The coarse part a coarse part becomes in a mirror image."""
+"""Coarse part on the other side, for each coarse part."""
 MIRROR_CHART: U8 = np.array(
     [0, 1, 2, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21, 24, 23], np.uint8
 )
-"""The label a label becomes in a mirror image."""
+"""Label on the other side, for each label."""
 
 _U_TURNS = np.isin(np.arange(25), [3, 4, 5, 6, 23, 24])
 _V_TURNS = np.isin(np.arange(25), [1, 2])
@@ -67,21 +67,21 @@ _V_TURNS = np.isin(np.arange(25), [1, 2])
 def mirror_uv(label: U8, u: Float, v: Float) -> tuple[Float, Float]:
     """U and V of the mirrored point, for labels *before* mirroring (any equal shapes).
 
-    Exact by construction: the right side of the open body is the mirror image of the left. Hands, feet and head halves
-    turn U, the torso turns V, arms and legs keep both.
+    Exact, because the right side of the open body is the mirror image of the left. Hands, feet and the head's halves
+    reverse U, the torso reverses V, arms and legs keep both.
     """
     return np.where(_U_TURNS[label], 1 - u, u), np.where(_V_TURNS[label], 1 - v, v)
 
 
 def mirror_maps(label_HW: U8, uv_2HW: Float) -> tuple[U8, Float]:
-    """Label and UV maps of the horizontally flipped image: pixels reversed, sides exchanged, background left 0."""
+    """Label and UV maps of the horizontally flipped image: columns reversed, sides exchanged, background still 0."""
     label, uv = label_HW[:, ::-1], uv_2HW[:, :, ::-1]
     turned = np.stack(mirror_uv(label, uv[0], uv[1])).astype(uv_2HW.dtype)
     return MIRROR_CHART[label], turned
 
 
 def chart_neighbours(face_F3: Int, chart_F: U8) -> dict[int, frozenset[int]]:
-    """Charts that share an edge of the surface with each chart."""
+    """For each chart, the charts that share an edge with it."""
     pairs = np.sort(face_F3[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
     owner = np.repeat(chart_F, 3).astype(int)
     order = np.lexsort((pairs[:, 1], pairs[:, 0]))

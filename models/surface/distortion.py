@@ -1,4 +1,4 @@
-"""How much the charts stretch the skin."""
+"""Distortion of the charts: how much they stretch the skin."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from models.surface.body import OpenBody
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distortion:
-    """One chart on the mean body.
+    """Distortion of one chart on the mean body.
 
     Attributes:
         chart: 1..24.
         area: square metres of skin.
-        filled: share of the unit square it covers.
-        flipped: share of its skin whose UV triangles are turned over.
-        stretch_median, stretch_p95: how many times longer than wide a small circle is drawn, area-weighted, after U and
-            V are each scaled by one constant per chart (as filling the unit square has scaled them).
+        filled: share of the unit square that the chart covers.
+        flipped: share of its skin whose UV triangles have the wrong orientation.
+        stretch_median, stretch_p95: area-weighted quantiles of the ratio of length to width of a small circle's image,
+            after U and V are each scaled by one constant per chart.
     """
 
     chart: int
@@ -32,14 +32,14 @@ class Distortion:
 
 
 def chart_distortion(body: OpenBody, chart: int) -> Distortion:
-    """Measure one chart; the eyeballs are left out."""
+    """Measure one chart, without the eyeballs."""
     vertex, _ = body.rest(np.zeros(len(body.component_CV3), np.float32))
     mine = (body.chart_F == chart) & ~body.eye_F
     corner, uv = vertex[body.face_F3[mine]].astype(np.float64), body.corner_uv_F32[mine].astype(np.float64)
     flat = _laid_flat(corner)
     area = 0.5 * flat[:, 0, 0] * flat[:, 1, 1]
     edges = np.stack([uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]], axis=1)
-    jacobian = np.linalg.solve(flat, edges)  # (F, 2 ways on the skin, U V) per metre
+    jacobian = np.linalg.solve(flat, edges)  # (F, 2 directions on the skin, U V) per metre
     scale = np.sqrt((area[:, None, None] * jacobian**2).sum(axis=(0, 1)) / area.sum())
     sizes = np.linalg.svd(jacobian / scale, compute_uv=False)
     uv_area = 0.5 * np.linalg.det(edges)
@@ -54,7 +54,7 @@ def chart_distortion(body: OpenBody, chart: int) -> Distortion:
 
 
 def _laid_flat(corner_F33: Float) -> Float:
-    """Each triangle's two edges from its first corner in its own plane, as rows (F, 2, 2); the first along x."""
+    """Two edges of each triangle from its first corner, in the triangle's plane (F, 2, 2); the first is along x."""
     first, second = corner_F33[:, 1] - corner_F33[:, 0], corner_F33[:, 2] - corner_F33[:, 0]
     length = np.linalg.norm(first, axis=1)
     along = (first * second).sum(axis=1) / length

@@ -1,4 +1,4 @@
-"""Geodesic distances between all vertices of a mesh: computed once, kept in a file of the cache, mapped into memory."""
+"""Geodesic distances between all vertices of a mesh: computed once, cached in a file, memory-mapped."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ SOURCES_AT_ONCE = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeodesicTable:
-    """Distances between V vertices; those of a symmetric mesh are kept for one of each pair of twins only.
+    """Distances between V vertices. For a symmetric mesh the table has one source per pair of twins.
 
     Attributes:
-        distance_SV: metres from S sources, inf between parts that nothing joins.
-        twin_V: the mirror image of each vertex; itself where the mesh has no symmetry.
+        distance_SV: metres from S sources; inf between disconnected parts.
+        twin_V: the mirror image of each vertex; itself if the mesh is not symmetric.
     """
 
     distance_SV: F16
@@ -37,18 +37,18 @@ class GeodesicTable:
     _mirrored_V: Bool
 
     def between(self, a_M: Int, b_M: Int) -> F32:
-        """Metres between vertices, arrays of any equal shape."""
+        """Metres between vertices; arrays of any equal shape."""
         far = np.where(self._mirrored_V[a_M], self.twin_V[b_M], b_M)
         return self.distance_SV[self._row_V[a_M], far].astype(np.float32)
 
 
 def source_vertices(twin_V: Int) -> Int:
-    """One vertex of each pair of twins, the lower, in order."""
+    """The lower vertex of each pair of twins, in order."""
     return np.flatnonzero(np.arange(len(twin_V)) <= twin_V)
 
 
 def table_of(distance_SV: F16, twin_V: Int) -> GeodesicTable:
-    """A table from the distances of `source_vertices(twin_V)` to all vertices."""
+    """A table from the distances between `source_vertices(twin_V)` and all vertices."""
     own_V = np.minimum(np.arange(len(twin_V)), twin_V)
     row_V = np.searchsorted(source_vertices(twin_V), own_V)
     return GeodesicTable(
@@ -57,21 +57,23 @@ def table_of(distance_SV: F16, twin_V: Int) -> GeodesicTable:
 
 
 def no_progress(share: float) -> None:
-    """Tells nobody how far the computing is."""
+    """A progress callback that does nothing."""
 
 
 def cached_geodesics(
     vertex_V3: Float, face_F3: Int, twin_V: Int, cache: str | Path, progress: Callable[[float], None] = no_progress
 ) -> GeodesicTable:
-    """The table of a mesh from the cache, computed (under a minute for 13,700 vertices) when it is not there.
+    """The table of a mesh from the cache; it is computed if the cache does not have it.
 
-    The file is named by a digest of the mesh and of how distances are computed, so a changed mesh never meets an old
-    table. While it is computed, `progress` hears from time to time which share is done, 0..1.
+    The file's name has a digest of the mesh and of the algorithm's settings, so an old table is never used for a
+    changed mesh.
 
     Args:
-        cache: the folder, see `models.cache.cached_file`.
+        vertex_V3, face_F3, twin_V: the mesh.
+        cache: folder, see `models.cache.cached_file`.
+        progress: called with the finished share, 0..1, during the computation.
 
-    Raises: ModelError when nothing can be written there, before anything is computed, or a file in it is damaged.
+    Raises: ModelError if the cache is not writable (before the computation starts), or its file is damaged.
     """
     settings = f"v{FORMAT}-{EDGES_CROSSED}-{LONGEST_PATH}"
     name = f"geodesics-{settings}-{mesh_digest(vertex_V3, face_F3, twin_V)[:20]}.npy"
@@ -80,19 +82,20 @@ def cached_geodesics(
         _write(path, compute_geodesics(vertex_V3, face_F3, source_vertices(twin_V), progress))
     try:
         distance_SV = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # damaged headers raise whatever ast, tokenize and NumPy do
-        raise ModelError(f"cannot be read as geodesics ({error})", str(path), "delete it, it is made again") from error
+    except Exception as error:  # damaged headers raise errors of ast, tokenize and NumPy
+        remedy = "delete it; it will be computed again"
+        raise ModelError(f"cannot be read as geodesics ({error})", str(path), remedy) from error
     if distance_SV.shape != (len(source_vertices(twin_V)), len(twin_V)) or distance_SV.dtype != np.float16:
-        raise ModelError("holds geodesics of another mesh", str(path), "delete it, it is made again")
+        raise ModelError("contains geodesics of another mesh", str(path), "delete it; it will be computed again")
     return table_of(distance_SV, twin_V)
 
 
 def compute_geodesics(
     vertex_V3: Float, face_F3: Int, source_S: Int, progress: Callable[[float], None] = no_progress
 ) -> F16:
-    """Metres (S, V), float16, from some vertices to all: Dijkstra over straight ways; `progress` as `cached_geodesics`.
+    """Metres (S, V) float16 from S vertices to all vertices: Dijkstra over straight paths (`straight_paths`).
 
-    Never too short but for rounding; errors against an exact solver stand in docs/benchmarks/geodesics.md.
+    Distances are never too short except for rounding. `progress`: see `cached_geodesics`.
     """
     progress(0.0)
     paths = connect_parts(vertex_V3, straight_path_lengths(vertex_V3, face_F3))
@@ -105,7 +108,7 @@ def compute_geodesics(
 
 
 def connect_parts(vertex_V3: Float, paths: Any) -> Any:
-    """Ways that also lead from each vertex of a loose part (an eyeball) to the nearest vertex of the largest part."""
+    """Connect each vertex of a loose part (such as an eyeball) with the nearest vertex of the largest part."""
     _, part_V = connected_components(paths, directed=False)
     main = np.bincount(part_V).argmax()
     loose, anchored = np.flatnonzero(part_V != main), np.flatnonzero(part_V == main)
@@ -126,9 +129,9 @@ def mesh_digest(vertex_V3: Float, face_F3: Int, twin_V: Int) -> str:
 
 
 def _write(path: Path, distance_SV: F16) -> None:
-    """Under a temporary name first, so that nobody ever reads half a table."""
+    """Write the table atomically."""
     try:
         with atomic_write(path) as draft, draft.open("wb") as file:
             np.save(file, distance_SV)
     except OSError as error:
-        raise ModelError(f"cannot be made: {error.strerror}", str(path), CACHE_REMEDY) from error
+        raise ModelError(f"cannot be written: {error.strerror}", str(path), CACHE_REMEDY) from error

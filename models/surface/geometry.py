@@ -1,4 +1,4 @@
-"""Distances between points of the surface, and between pixels that name them by chart, U and V."""
+"""Geodesic distances between surface points that are given by chart, U and V."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from models.surface.charted_mesh import ChartedMesh, open_body_mesh
 from models.surface.geodesics import GeodesicTable, cached_geodesics, no_progress
 
 GRAIN = 16
-"""A point of a face is rounded to sixteenths of its sides to get a number: 2 mm at most on the largest face."""
+"""To be numbered, a point of a face is rounded to sixteenths of the face's sides: at most 2 mm on the largest face."""
 
 
 class Geometry(Protocol):
-    """What the measures need of a surface: numbered points, and metres between them."""
+    """The surface as measures use it: numbered points and their distances in metres."""
 
     def nearest(self, part_M: Int, u_M: Float, v_M: Float) -> Int:
-        """Number of the surface point nearest to each (chart, U, V) in the chart's UV; −1 = there is none."""
+        """Number of the surface point nearest to each (chart, U, V) in the chart's UV; −1: there is none."""
 
     def distance(self, a_M: Int, b_M: Int) -> F32:
-        """Geodesic metres between numbered points; inf where either is −1 or no way leads."""
+        """Geodesic metres between numbered points; inf if either is −1 or they are not connected."""
 
 
 class SurfaceGeometry:
-    """A charted mesh with geodesics: `Geometry`, and the same on unrounded points."""
+    """A charted mesh with geodesics: implements `Geometry`, also for points without rounding."""
 
     def __init__(self, mesh: ChartedMesh, table: GeodesicTable) -> None:
         self.mesh = mesh
@@ -43,11 +43,11 @@ class SurfaceGeometry:
         return self._lookup(part_M, u_M, v_M)
 
     def between(self, a: SurfacePoints, b: SurfacePoints) -> F32:
-        """Geodesic metres between M pairs of points; inf where either has no face.
+        """Geodesic metres between M pairs of points; inf if either has no face.
 
-        In a plane the squared distance from a point to the points of a triangle is the weighted mean of those to its
-        corners less a term of the triangle alone; applied at both ends it is exact where the faces can be laid flat
-        together and of second order elsewhere. Never less than the straight line through space.
+        In a plane, the squared distance to a point of a triangle is the weighted mean of the squared distances to its
+        corners minus a term of the triangle alone. Applied at both ends, this is exact for faces that unfold to one
+        plane, and accurate to second order elsewhere. The result is at least the straight distance.
         """
         distance_M = np.full(len(a.face_M), np.inf, np.float32)
         both = np.flatnonzero((a.face_M >= 0) & (b.face_M >= 0))
@@ -73,7 +73,7 @@ class SurfaceGeometry:
         return (np.roll(w, -1, axis=1) * np.roll(w, -2, axis=1) * self._side_F3[points.face_M]).sum(axis=1)
 
     def nearest(self, part_M: Int, u_M: Float, v_M: Float) -> Int:
-        """Numbers of points: a face and weights rounded to 1/`GRAIN`; −1 = none (chart 0, UV not finite)."""
+        """Numbers of points: face and weights rounded to 1/`GRAIN`; −1: none (chart 0, or UV not finite)."""
         points = self.points(part_M, u_M, v_M)
         first_M = np.rint(points.weight_M3[:, 0] * GRAIN).astype(np.int64)
         second_M = np.minimum(np.rint(points.weight_M3[:, 1] * GRAIN).astype(np.int64), GRAIN - first_M)
@@ -81,11 +81,11 @@ class SurfaceGeometry:
         return np.where(points.face_M >= 0, number_M, -1)
 
     def distance(self, a_M: Int, b_M: Int) -> F32:
-        """Geodesic metres between points numbered by `nearest`; inf where either is −1."""
+        """Geodesic metres between points numbered by `nearest`; inf if either is −1."""
         return self.between(self.numbered(a_M), self.numbered(b_M))
 
     def numbered(self, number_M: Int) -> SurfacePoints:
-        """The points that have these numbers."""
+        """The points with these numbers."""
         number_M = np.asarray(number_M, np.int64)
         left_M, second_M = np.divmod(np.maximum(number_M, 0), GRAIN + 1)
         face_M, first_M = np.divmod(left_M, GRAIN + 1)
@@ -95,12 +95,12 @@ class SurfaceGeometry:
 
 
 def open_body_geometry(cache: str = DEFAULT_CACHE, progress: Callable[[float], None] = no_progress) -> SurfaceGeometry:
-    """The mean open body's; its geodesics are computed at the first use and kept in the folder `cache`."""
+    """Geometry of the mean open body. Its geodesics are computed at first use and kept in the folder `cache`."""
     return mesh_geometry(open_body_mesh(), cache, progress)
 
 
 def mesh_geometry(
     mesh: ChartedMesh, cache: str = DEFAULT_CACHE, progress: Callable[[float], None] = no_progress
 ) -> SurfaceGeometry:
-    """Any charted mesh's; `progress` as in `cached_geodesics`. Raises: ModelError for a cache that cannot be used."""
+    """Geometry of a charted mesh. Arguments as in `cached_geodesics`. Raises: ModelError for an unusable cache."""
     return SurfaceGeometry(mesh, cached_geodesics(mesh.vertex_V3, mesh.face_F3, mesh.twin_V, cache, progress))

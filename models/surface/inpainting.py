@@ -1,4 +1,4 @@
-"""What was never seen of a person: the mirror image, what is around it, or what is worn on the same limb."""
+"""Inpainting of atlas texels that were never visible: from the mirror image, the surroundings, or the same limb."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from models.surface.charts import COARSE_OF_CHART, MIRROR_CHART, mirror_uv
 from models.surface.texels import CHARTS, open_body_cover
 
 ENOUGH = 0.03
-"""Share of a chart that must be seen for its own colours to be spread over the rest of it."""
+"""Minimum visible share of a chart whose own colours fill the rest of it."""
 GAP = 5
-"""Texels of a gap between seen texels that is closed, plus one."""
+"""Size of the closing kernel in texels: gaps of up to GAP - 1 texels between visible ones are closed."""
 LIMBS_NEARBY = {1: (10, 11), 2: (3, 13), 3: (2, 12), 4: (5, 9), 5: (4, 8), 6: (7, 1), 7: (6, 1), 8: (9, 6), 9: (8, 7),
                 10: (11, 1), 11: (10, 1), 12: (13, 10), 13: (12, 11), 14: (2, 3)}  # fmt: skip
-"""Coarse parts from which an unseen one takes its colour: the same of the other side, then what it is joined to."""
+"""Coarse parts that provide the colour of an invisible part: first the other side, then a neighbour."""
 
 
 def fill_all(tiles_PSS4: U8) -> U8:
-    """Opaque tiles (24, side, side, 3) from tiles with alpha: nowhere is left open.
+    """Fill all transparent texels; returns opaque tiles (24, side, side, 3).
 
-    In order: the mirror image of the other side of the body; the seen colours around, spread smoothly; for charts of
-    which nothing was seen, the mean of the same limb, of the limbs nearby, of the person.
+    Sources in order: the mirror image on the other side of the body; the surrounding colours (`push_pull`); for charts
+    with almost no visible texel the mean colour of the limb, of nearby limbs, or of the person.
     """
     whole = _with_mirror_image(tiles_PSS4)
     cover_PSS = open_body_cover(tiles_PSS4.shape[1])
@@ -36,7 +36,7 @@ def fill_all(tiles_PSS4: U8) -> U8:
 
 
 def close_gaps(tiles_PSS4: U8) -> U8:
-    """The tiles with texels that were missed between seen ones closed; larger holes stay transparent."""
+    """Close small gaps between visible texels; larger holes stay transparent."""
     around = np.ones((GAP, GAP), np.uint8)
     closed = []
     for tile_SS4 in tiles_PSS4:
@@ -47,7 +47,7 @@ def close_gaps(tiles_PSS4: U8) -> U8:
 
 
 def push_pull(tile_SS4: U8) -> U8:
-    """The seen colours as they are, the others by what is seen around them: pushed up a pyramid and pulled down."""
+    """Fill transparent texels from their surroundings by push-pull over a pyramid (Gortler et al. 1996)."""
     weight = (tile_SS4[..., 3] / np.float32(255))[..., None]
     levels = [np.concatenate([tile_SS4[..., :3] * weight, weight], axis=-1).astype(np.float32)]
     while min(levels[-1].shape[:2]) > 1:
@@ -63,7 +63,7 @@ def push_pull(tile_SS4: U8) -> U8:
 
 
 def _with_mirror_image(tiles_PSS4: U8) -> U8:
-    """Texels that were not seen, from their mirror image where that was."""
+    """Fill transparent texels from their mirror image, where that is visible."""
     ramp = np.linspace(0, 1, 2)
     result = tiles_PSS4.copy()
     for chart in range(1, CHARTS + 1):
@@ -78,7 +78,7 @@ def _with_mirror_image(tiles_PSS4: U8) -> U8:
 
 
 def _usual_colours(tiles_PSS4: U8) -> Float:
-    """The colour (24, 3) of what is worn on each chart's limb, as far as it or limbs nearby were seen."""
+    """Mean colour (24, 3) of each chart's limb, or of nearby limbs if it is invisible."""
     weight_P = (tiles_PSS4[..., 3] > 0).sum(axis=(1, 2)).astype(float)
     sums_P3 = (tiles_PSS4[..., :3] * (tiles_PSS4[..., 3:] > 0)).sum(axis=(1, 2), dtype=np.float64)
     limb_P = COARSE_OF_CHART[1:].astype(int)
@@ -93,6 +93,6 @@ def _usual_colours(tiles_PSS4: U8) -> Float:
 
 
 def _plain(tile_SS4: U8, usual_3: Float) -> U8:
-    """The few seen texels over one colour."""
+    """The visible texels over one colour."""
     seen = tile_SS4[..., 3:] > 0
     return np.where(seen, tile_SS4[..., :3], np.rint(usual_3).astype(np.uint8)).astype(np.uint8)

@@ -1,7 +1,7 @@
-"""COCO keypoints of a person without a keypoint head: where the surface around each joint lies in the picture.
+"""COCO keypoints from a person's surface, without a keypoint head.
 
-Each of the 17 keypoints has a neighbourhood on the open body's skin, densest where the skin is nearest to the joint.
-The pixels that show it, weighted so, average to the keypoint. No training, and a joint that is hidden is not guessed.
+Each of the 17 keypoints has a weighted neighbourhood on the open body's skin, with the largest weights nearest to the
+joint. The weighted mean of the pixels that show this neighbourhood is the keypoint. Invisible joints are not estimated.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from models.surface.charted_mesh import open_body_mesh
 from models.surface.charts import CHARTS_AT_JOINT
 
 CELLS = 48
-"""Cells along U and V in which pixels are gathered."""
+"""Cells along U and V of the grid in which pixels are counted."""
 REACH_M = 0.02
 REACH_SHARE = 0.25
-"""A point of the skin counts by exp(−x²/2), x = how much farther it is than the nearest skin, over REACH_M + a share of
-that nearest distance: 2 cm at the nose, 4 cm at a hip, which lies deep."""
+"""A point of the skin has weight exp(−x²/2), x = (distance − nearest distance) / (REACH_M + REACH_SHARE · nearest
+distance) from the joint: about 2 cm of skin at the nose, 4 cm at a hip, which is deep in the body."""
 LEAST_PIXELS = 2.0
-"""Weighted pixels under which a keypoint is not told."""
+"""Minimum sum of weights of a keypoint's pixels; a keypoint with less is missing."""
 LEAST_SHARE = 0.12
-"""… and the least of a neighbourhood, against the share of the skin it has, that must be seen."""
+"""Minimum visible share of a neighbourhood, relative to its share of the skin; a keypoint with less is missing."""
 
 
 class OnGrid(Protocol):
-    """What is asked of a person's surface: the grid's corner in the frame, charts (h, w), UV (2, h, w)."""
+    """A person's surface on a pixel grid: corner in the frame, charts (h, w), UV (2, h, w)."""
 
     @property
     def x0(self) -> int:
-        """Column of the frame under the first cell."""
+        """Frame column of the first cell."""
 
     @property
     def y0(self) -> int:
-        """Row of the frame under the first cell."""
+        """Frame row of the first cell."""
 
     @property
     def labels_hw(self) -> U8:
-        """0 = background, 1..24."""
+        """0: background, 1..24: chart."""
 
     @property
     def uv_2hw(self) -> Float:
@@ -52,11 +52,11 @@ class OnGrid(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbourhoods:
-    """How much each cell of the charts (chart − 1, V, U, flattened to Q) counts for each keypoint.
+    """Weight of each cell of the charts (chart − 1, V, U, flattened to Q) for each keypoint.
 
     Attributes:
         weight_17Q: 0..1, float32.
-        share_17: part of the body's skin that a keypoint's neighbourhood is.
+        share_17: share of the body's skin in each keypoint's neighbourhood.
     """
 
     weight_17Q: F32
@@ -65,7 +65,7 @@ class Neighbourhoods:
 
 @cache
 def neighbourhoods() -> Neighbourhoods:
-    """Those of the mean open body at rest; computed once."""
+    """The neighbourhoods on the mean open body in the rest pose, computed once."""
     body, mesh = load_body(), open_body_mesh()
     joint_17_3 = body.keypoint_KV[:17] @ mesh.vertex_V3
     centre = (np.arange(CELLS) + 0.5) / CELLS
@@ -89,8 +89,8 @@ def neighbourhoods() -> Neighbourhoods:
 def surface_keypoints(surface: OnGrid) -> F32:
     """The keypoints of one person: (17, 3) float32 in COCO's order, x and y in pixels of the frame.
 
-    The third number is 0 for a keypoint that is not seen (x = y = 0), else up to 1: how much of its neighbourhood is
-    seen, against half of it, which is all that one side can show.
+    The third number is 0 for a missing keypoint (with x = y = 0), else its visibility up to 1: the visible share of the
+    neighbourhood relative to one half, which is the most that one view shows.
     """
     around = neighbourhoods()
     y_M, x_M = np.nonzero(surface.labels_hw)
@@ -114,7 +114,7 @@ def surface_keypoints(surface: OnGrid) -> F32:
 
 
 def _weights(far_Q: F32, chart_Q: Int, charts: frozenset[int]) -> F32:
-    """Those of one keypoint, 0 outside of the charts that touch it: at rest, a wrist is near the thigh."""
+    """Weights of one keypoint; 0 on charts that do not touch it, because a resting wrist is near the thigh."""
     allowed_Q = np.isin(chart_Q, list(charts))
     nearest = far_Q[allowed_Q].min()
     excess_Q = (far_Q - nearest) / (REACH_M + REACH_SHARE * nearest)
@@ -122,7 +122,7 @@ def _weights(far_Q: F32, chart_Q: Int, charts: frozenset[int]) -> F32:
 
 
 def _cells(chart_M: Int, u_M: F32, v_M: F32) -> I64:
-    """Which cell each chart point lies in; UV outside of 0..1 counts at the border."""
+    """Cell of each chart point; UV is clamped to 0..1."""
     column_M = np.clip(u_M * CELLS, 0, CELLS - 1).astype(np.int64)
     row_M = np.clip(v_M * CELLS, 0, CELLS - 1).astype(np.int64)
     return ((chart_M.astype(np.int64) - 1) * CELLS + row_M) * CELLS + column_M

@@ -1,4 +1,4 @@
-"""Pictures put onto a chart, upright on the body and readable from outside, whatever way the chart's axes point."""
+"""Logos: images on a chart that are upright on the body and readable from outside, whatever the chart's axes are."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from models.surface.charted_mesh import ChartedMesh, open_body_mesh
 from models.surface.charts import CHART_NAMES
 
 ALONG_ARM = {15: 1, 16: 1, 17: 1, 18: 1, 19: -1, 20: -1, 21: 1, 22: 1}
-"""Charts of the arms, and the way along U that leads to the hand."""
+"""Charts of the arms, with the sign of U toward the hand."""
 SHARP_SIDE = 512
-"""Tiles smaller than this are enlarged before a logo is put on: its lettering is finer than cloth."""
+"""Smaller tiles are enlarged to this side before a logo is placed, because lettering needs more texels than cloth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logo:
-    """A picture on a chart.
+    """An image on a chart.
 
     Attributes:
-        picture: path; transparent parts leave what is underneath.
+        picture: path of the image; its transparent parts show the texture below.
         chart: 1..24, or its name (`torso front`).
-        box: u0, v0, u1, v1, 0..1: the picture lies in it as large as its shape allows, in the middle.
+        box: u0, v0, u1, v1, 0..1: the image is centred in it, as large as its aspect allows.
         turn: quarter turns clockwise from upright.
     """
 
@@ -37,7 +37,7 @@ class Logo:
     turn: int = 0
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a chart that is none or a box that is none."""
+        """Raises ValueError for an unknown chart or an invalid box."""
         if self.number == 0:
             raise ValueError(f"there is no chart {self.chart!r}, give 1 to 24 or one of {', '.join(CHART_NAMES[1:])}")
         u0, v0, u1, v1 = self.box
@@ -46,7 +46,7 @@ class Logo:
 
     @property
     def number(self) -> int:
-        """The chart, 1..24; 0 where there is none of that number or name."""
+        """The chart's number 1..24; 0 if there is no such chart."""
         if isinstance(self.chart, int):
             return self.chart if 1 <= self.chart <= CHARTS else 0
         name = self.chart.replace("_", " ").lower()
@@ -55,12 +55,12 @@ class Logo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bearing:
-    """How a chart lies on an upright body at one place.
+    """Orientation of a chart at one place of an upright body.
 
     Attributes:
-        right_along_u: the viewer's right runs along U (else along V).
-        right, down: +1 or −1: the way to the viewer's right and down the body, on its axis.
-        metres_u, metres_v: of skin for one unit of U and of V.
+        right_along_u: whether the viewer's right is along U (else along V).
+        right, down: +1 or −1: sign of the axis toward the viewer's right, and of the axis down the body.
+        metres_u, metres_v: metres of skin per unit of U and of V.
     """
 
     right_along_u: bool
@@ -71,14 +71,14 @@ class Bearing:
 
 
 def bearing_at(chart: int, u: float, v: float) -> Bearing:
-    """The bearing at a place of the open body's chart (the nearest of the chart, where no skin lies there)."""
+    """The bearing at (U, V) of the open body's chart, or at the nearest point of the chart."""
     mesh = open_body_mesh()
     point = ChartLookup(mesh)(np.array([chart]), np.array([u]), np.array([v]))
     along_23 = _skin_per_uv(mesh, int(point.face_M[0]))
     outward_3 = _outward(mesh, int(point.face_M[0]))
-    if chart in ALONG_ARM:  # the rest pose holds the arms away from the body; down an arm is toward the hand
+    if chart in ALONG_ARM:  # arms point sideways in the rest pose: down the arm is toward the hand
         down_3 = along_23[0] * ALONG_ARM[chart]
-    else:  # where skin lies flat, down is toward the toes, as on the back of a foot
+    else:  # on horizontal skin, such as the back of a foot, down is toward the toes
         level = abs(outward_3[1]) > 0.9
         down_3 = np.array([0.0, 0.0, 1.0] if level else [0.0, -1.0, 0.0])
     down_3 = down_3 - outward_3 * (down_3 @ outward_3)
@@ -98,9 +98,9 @@ def bearing_at(chart: int, u: float, v: float) -> Bearing:
 
 
 def place_logo(tiles_PSSC: U8, logo: Logo, picture_HWC: U8) -> U8:
-    """The tiles (24, side, side, 3 or 4) with the logo on one of them, enlarged to `SHARP_SIDE` where smaller.
+    """Tiles (24, side, side, 3 or 4) with the logo on one of them, enlarged to `SHARP_SIDE` if smaller.
 
-    Raises ModelError when the box is smaller than a texel.
+    Raises ModelError if the box is smaller than a texel.
     """
     tiles_PSSC = enlarged(tiles_PSSC, SHARP_SIDE)
     side = tiles_PSSC.shape[1]
@@ -108,12 +108,12 @@ def place_logo(tiles_PSSC: U8, logo: Logo, picture_HWC: U8) -> U8:
     bearing = bearing_at(logo.number, (u0 + u1) / 2, (v0 + v1) / 2)
     patch_hwC = orient_in_tile(np.rot90(picture_HWC, -logo.turn), bearing)
     wide, high = (u1 - u0) * (side - 1), (v1 - v0) * (side - 1)
-    # A tile is stretched onto the skin; the picture keeps its shape there, not in the tile.
+    # The chart stretches a tile on the skin. The image keeps its aspect on the skin, not in the tile.
     aspect = patch_hwC.shape[1] / patch_hwC.shape[0] * bearing.metres_v / bearing.metres_u
     rows = round(min(high, wide / aspect))
     columns = round(min(wide, high * aspect))
     if min(columns, rows) < 1:
-        raise ModelError("is laid onto less than a texel", logo.picture, "give the logo a larger box")
+        raise ModelError("the logo is smaller than a texel", logo.picture, "give the logo a larger box")
     small_hwC = np.asarray(cv2.resize(patch_hwC, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
     left = round((u0 + u1) / 2 * (side - 1) - columns / 2)
     top = round((1 - (v0 + v1) / 2) * (side - 1) - rows / 2)
@@ -124,7 +124,7 @@ def place_logo(tiles_PSSC: U8, logo: Logo, picture_HWC: U8) -> U8:
 
 
 def orient_in_tile(picture_HWC: U8, bearing: Bearing) -> U8:
-    """The picture as it lies in a tile, where columns run along U and rows against V."""
+    """Rotate and mirror an image for a tile, whose columns are along U and rows against V."""
     if bearing.right_along_u:
         patch = picture_HWC[:, :: bearing.right]
         return patch[:: -bearing.down]
@@ -133,7 +133,7 @@ def orient_in_tile(picture_HWC: U8, bearing: Bearing) -> U8:
 
 
 def alpha_over(below_HWC: U8, above_HWC: U8) -> U8:
-    """One picture over another of the same size; straight alpha in both, where they have any."""
+    """Alpha compositing of one image over another of the same size; alpha is not premultiplied."""
     if above_HWC.shape[2] == 3:
         above_HWC = np.dstack([above_HWC, np.full(above_HWC.shape[:2], 255, np.uint8)])
     above_HW1 = above_HWC[..., 3:] / np.float32(255)
@@ -147,7 +147,7 @@ def alpha_over(below_HWC: U8, above_HWC: U8) -> U8:
 
 
 def enlarged(tiles_PSSC: U8, side: int) -> U8:
-    """Tiles of at least `side` texels, first and last texels staying at U, V = 0 and 1."""
+    """Tiles enlarged to at least `side` texels; the first and last texels stay at U, V = 0 and 1."""
     if tiles_PSSC.shape[1] >= side:
         return tiles_PSSC
     at_S = np.linspace(0, tiles_PSSC.shape[1] - 1, side, dtype=np.float32)
@@ -156,7 +156,7 @@ def enlarged(tiles_PSSC: U8, side: int) -> U8:
 
 
 def _skin_per_uv(mesh: ChartedMesh, face: int) -> Float:
-    """Metres in space for one unit of U and one of V: (2, 3)."""
+    """Vectors in space, in metres, of one unit of U and one of V: (2, 3)."""
     corner_33 = mesh.vertex_V3[mesh.face_F3[face]].astype(np.float64)
     uv_32 = mesh.corner_uv_F32[face].astype(np.float64)
     return np.asarray(np.linalg.solve(uv_32[1:] - uv_32[0], corner_33[1:] - corner_33[0]))

@@ -1,4 +1,4 @@
-"""Whether a camera sees a point: exact, at any place in the picture and not only at pixel centres."""
+"""Exact visibility of points from a camera, at any position in the image and not only at pixel centres."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from models.arrays import F32, Bool, Index
 from models.surface.raster import Facing, greatest, least, rectangle_cells
 
 SLACK = 1e-3
-"""A face hides a point when it is nearer by more than this share of the depth: a point lies on its own face."""
+"""A face occludes a point only if it is nearer by more than this share of the depth, because points lie on faces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occluders:
-    """Faces before a camera, with the pixels they touch: made once, it answers for any points.
+    """Faces in front of a camera, indexed by the pixels that they touch.
 
     Attributes:
-        seen: the T faces that can hide anything.
-        face_K, pixel_K: pairs of a face and a pixel (row · width + column) that its box touches.
+        seen: the T faces that can occlude.
+        face_K, pixel_K: pairs of a face and a pixel (row · width + column) that the face's box touches.
         front_K: inverse depth of the face's nearest corner.
-        front_HW: the greatest of these in each pixel, flat; 0 where no face is.
+        front_HW: greatest inverse depth in each pixel, flat; 0 without a face.
     """
 
     seen: Facing
@@ -32,7 +32,7 @@ class Occluders:
 
 
 def occluders_of(seen: Facing) -> Occluders:
-    """Faces as things that hide."""
+    """Index faces as occluders."""
     width, height = seen.camera.width, seen.camera.height
     left_T, right_T = (_pixel(value(seen.x_3T), width) for value in (least, greatest))
     top_T, bottom_T = (_pixel(value(seen.y_3T), height) for value in (least, greatest))
@@ -45,15 +45,17 @@ def occluders_of(seen: Facing) -> Occluders:
 
 
 def _pixel(place_T: F32, size: int) -> Index:
-    """The pixel in which a place lies, or the nearest in the picture."""
+    """The pixel that contains a position, clamped to the image."""
     return np.clip(np.floor(place_T), 0, size - 1).astype(np.intp)
 
 
 def occluded(before: Occluders, pixel_Q2: F32, depth_Q: F32) -> Bool:
-    """Which points have a face before them.
+    """Which points are occluded by a face.
 
     Args:
-        pixel_Q2, depth_Q: the points: pixels in the picture (those outside are never hidden), and metres away.
+        before: the occluders.
+        pixel_Q2, depth_Q: the points: positions in pixels, and depths in metres. Points outside of the image are never
+            occluded.
     """
     face_K, query_K = _meetings(before, pixel_Q2, depth_Q)
     seen = before.seen
@@ -74,18 +76,18 @@ def occluded(before: Occluders, pixel_Q2: F32, depth_Q: F32) -> Bool:
 
 
 def _meetings(before: Occluders, pixel_Q2: F32, depth_Q: F32) -> tuple[Index, Index]:
-    """Pairs (face, point): the point lies in the box around the face, and some corner of the face may be nearer."""
+    """Pairs (face, point) where the point lies in the face's box and a corner of the face may be nearer."""
     height, width = before.seen.camera.height, before.seen.camera.width
     x, y = pixel_Q2[:, 0], pixel_Q2[:, 1]
     query = np.flatnonzero((x >= 0) & (y >= 0) & (x < width) & (y < height))
     cell = y[query].astype(np.intp) * width + x[query].astype(np.intp)
-    # Only where some face comes nearer than the point: most of a picture is empty, and most skin lies in front.
+    # Skip points with no nearer face in their pixel: most of an image is empty, and most points are in front.
     asked = np.flatnonzero(before.front_HW[cell] * depth_Q[query] > 1 + SLACK)
     order = asked[np.argsort(cell[asked], kind="stable")]
     query, cell = query[order], cell[order]
     points = np.bincount(cell, minlength=width * height)
     start = np.cumsum(points) - points
-    # A face whose nearest corner lies behind a point cannot hide it; so fall most of a surface's own faces.
+    # Skip faces whose nearest corner is behind all points of the pixel: these are most faces of the same surface.
     deepest_HW = np.zeros(width * height, np.float32)
     np.maximum.at(deepest_HW, cell, depth_Q[query])
     met = np.flatnonzero(before.front_K * deepest_HW[before.pixel_K] > 1 + SLACK)

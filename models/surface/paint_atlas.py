@@ -1,8 +1,8 @@
-"""Paints the default atlas, a flight suit of the project's own design: `python -m models.surface.paint_atlas`.
+"""Paints the default atlas, a flight suit designed for this project: `python -m models.surface.paint_atlas`.
 
-Each chart is a list of layers (where, colour), later ones on top, over chart coordinates that point as DensePose's do
-(torso: U down, V to the person's right; face at U → 1 of chart 23 and U → 0 of chart 24 …). Left and right are mirror
-images: hands, feet and head halves by U → 1 − U, arms and legs as they are.
+Each chart is a list of layers (mask, colour), later ones on top, in DensePose's chart coordinates (torso: U down, V to
+the person's right; face at U → 1 of chart 23 and U → 0 of chart 24 …). Left and right are mirror images: hands, feet
+and the head's halves by U → 1 − U, arms and legs without a change.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Painter = Callable[[F32, F32], list[Layer]]
 
 SIDE = 200
 FINER = 4
-"""Each texel is the mean of so many by so many samples: edges come out smooth."""
+"""Each texel is the mean of FINER x FINER samples (antialiasing)."""
 
 NIGHT, INDIGO, SKY = (31, 38, 92), (52, 66, 145), (120, 172, 222)
 CORAL, SUN, CREAM = (240, 94, 72), (249, 190, 66), (247, 240, 226)
@@ -30,17 +30,17 @@ HAIR, HAIR_LIGHT, DARK = (74, 45, 34), (104, 66, 46), (38, 28, 30)
 
 
 def between(values: F32, low: float, high: float) -> Bool:
-    """Where low <= value < high."""
+    """Mask of low <= value < high."""
     return (values >= low) & (values < high)
 
 
 def oval(u: F32, v: F32, centre: tuple[float, float], radii: tuple[float, float]) -> Bool:
-    """Inside of an ellipse with its axes along U and V."""
+    """Mask of an ellipse with axes along U and V."""
     return ((u - centre[0]) / radii[0]) ** 2 + ((v - centre[1]) / radii[1]) ** 2 < 1
 
 
 def star_shape(u: F32, v: F32, centre: tuple[float, float], radius: float, points: int) -> Bool:
-    """A star with straight arms, one of them pointing up the body (to smaller U)."""
+    """Mask of a star with straight arms; one arm points up the body (to smaller U)."""
     up, side = centre[0] - u, v - centre[1]
     turn = np.mod(np.arctan2(side, up), 2 * np.pi / points)
     fold = np.abs(turn - np.pi / points)
@@ -49,7 +49,7 @@ def star_shape(u: F32, v: F32, centre: tuple[float, float], radius: float, point
 
 
 def torso_front(u: F32, v: F32) -> list[Layer]:
-    """A cream chest panel that narrows to the belt, a sun on it, coral shoulders."""
+    """A cream chest panel that narrows toward the belt, a sun on it, coral shoulders."""
     across = np.abs(v - 0.5)
     panel = across < 0.30 - 0.26 * u
     piping = between(across - (0.30 - 0.26 * u), 0, 0.025)
@@ -89,7 +89,7 @@ def torso_back(u: F32, v: F32) -> list[Layer]:
 
 
 def hand(u: F32, v: F32) -> list[Layer]:
-    """A glove: sunny, with cream knuckles and coral finger tips."""
+    """A yellow glove with cream knuckles and coral finger tips."""
     return [
         (u >= 0, SUN),
         (v < 0.12, CORAL),
@@ -100,7 +100,7 @@ def hand(u: F32, v: F32) -> list[Layer]:
 
 
 def left_foot(u: F32, v: F32) -> list[Layer]:
-    """A coral boot with a cream cap; the sole (the island at small V) is dark with bars across."""
+    """A coral boot with a cream cap; the sole (the island at small V) is dark with bars."""
     sole = v < 0.36
     return [
         (u >= 0, CORAL),
@@ -135,7 +135,7 @@ def lower_leg(outside: F32, down: F32) -> list[Layer]:
 
 
 def upper_arm(down: F32, across: F32) -> list[Layer]:
-    """Coral shoulders that run out in chevrons, an indigo sleeve; `down` is 0 at the shoulder and 1 at the elbow."""
+    """Coral shoulders that end in chevrons, an indigo sleeve; `down` is 0 at the shoulder and 1 at the elbow."""
     bent = down + 0.3 * np.abs(across - 0.5)
     return [
         (down >= 0, INDIGO),
@@ -147,7 +147,7 @@ def upper_arm(down: F32, across: F32) -> list[Layer]:
 
 
 def lower_arm(down: F32, across: F32) -> list[Layer]:
-    """An indigo sleeve into the glove's long cuff; `down` is 0 at the elbow and 1 at the wrist."""
+    """An indigo sleeve and the glove's long cuff; `down` is 0 at the elbow and 1 at the wrist."""
     bent = down - 0.2 * np.abs(across - 0.5)
     return [
         (down >= 0, INDIGO),
@@ -158,7 +158,7 @@ def lower_arm(down: F32, across: F32) -> list[Layer]:
 
 
 def head_half(front: F32, up: F32) -> list[Layer]:
-    """Half a face with its hair; `front` is 1 at the face's midline. Places: docs/styles.md."""
+    """Half a face with hair; `front` is 1 at the face's midline (docs/styles.md)."""
     hairline = 0.79 - 0.25 * (1 - front)
     hair = ((up > np.where(front > 0.62, hairline, 2.0)) | (front < 0.62)) & (up > 0.30 + 0.10 * front)
     back = (front < 0.40) & (up > 0.26)
@@ -206,7 +206,7 @@ PAINTERS: dict[int, Painter] = {
 
 
 def paint_tile(painter: Painter) -> U8:
-    """One chart's (SIDE, SIDE, 3) uint8 tile: columns along U, rows against V, U and V = 0 and 1 at texel centres."""
+    """Tile (SIDE, SIDE, 3) uint8 of one chart: columns along U, rows against V, U and V = 0 and 1 at texel centres."""
     texel = np.arange(SIDE * FINER, dtype=np.float32) / FINER + (0.5 / FINER - 0.5)
     ramp = np.clip(texel / (SIDE - 1), 0, 1).astype(np.float32)
     u, v = np.meshgrid(ramp, 1 - ramp)
@@ -218,7 +218,7 @@ def paint_tile(painter: Painter) -> U8:
 
 
 def paint_atlas() -> U8:
-    """The whole picture (6·SIDE, 4·SIDE, 3) uint8."""
+    """The whole image (6·SIDE, 4·SIDE, 3) uint8."""
     return join_tiles(np.stack([paint_tile(PAINTERS[chart]) for chart in range(1, CHARTS + 1)]))
 
 

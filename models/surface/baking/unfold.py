@@ -1,4 +1,4 @@
-"""Flattening a chart: multidimensional scaling of geodesics (the paper's way), and landmark fits of islands."""
+"""Flattening of charts: multidimensional scaling of geodesics (Güler et al. 2018), and landmark fits of islands."""
 from __future__ import annotations
 
 from typing import Any
@@ -9,7 +9,7 @@ from models.surface.baking.cut import mesh_edges
 
 
 def scaled_plane(point_V3: np.ndarray, face_F3: np.ndarray, *, steps: int = 40) -> np.ndarray:
-    """Plane coordinates (V, 2) in metres of a disc: classical MDS of geodesics, then `steps` of SMACOF."""
+    """Plane coordinates (V, 2) in metres of a disc: classical MDS of geodesics, then `steps` iterations of SMACOF."""
     from scipy.sparse.csgraph import dijkstra
 
     distance = dijkstra(_short_paths(point_V3, face_F3), directed=False)
@@ -17,7 +17,7 @@ def scaled_plane(point_V3: np.ndarray, face_F3: np.ndarray, *, steps: int = 40) 
     centred = -0.5 * (squared - squared.mean(0) - squared.mean(1)[:, None] + squared.mean())
     value, vector = np.linalg.eigh(centred)
     plane = vector[:, -2:] * np.sqrt(np.maximum(value[-2:], 0))
-    weight = 1.0 / np.maximum(distance, 1e-3)  # near pairs count more: local shape over the far corners
+    weight = 1.0 / np.maximum(distance, 1e-3)  # near pairs have more weight: local shape is more important
     np.fill_diagonal(weight, 0)
     laplacian = np.diag(weight.sum(1)) - weight
     inverse = np.linalg.pinv(laplacian, hermitian=True)
@@ -31,7 +31,7 @@ def scaled_plane(point_V3: np.ndarray, face_F3: np.ndarray, *, steps: int = 40) 
 
 
 def _short_paths(point_V3: np.ndarray, face_F3: np.ndarray) -> Any:
-    """Edges, and for each inner edge the straight way between its two opposite vertices with the faces laid flat."""
+    """Edges, and for each inner edge the straight path between its two opposite vertices over the unfolded faces."""
     from scipy.sparse import coo_matrix
 
     edge_E2, edge_of_F3 = mesh_edges(face_F3)
@@ -57,18 +57,19 @@ def _short_paths(point_V3: np.ndarray, face_F3: np.ndarray) -> Any:
 def oriented_unit(
     plane_V2: np.ndarray, point_V3: np.ndarray, face_F3: np.ndarray, u_direction: np.ndarray, v_direction: np.ndarray
 ) -> np.ndarray:
-    """Turn (and mirror) a plane so that U and V grow along the given ways in space, then fill [0,1]²."""
+    """Rotate (and mirror) a plane so that U and V grow along the given directions in space; then scale to [0,1]²."""
     u_field, v_field = (point_V3 - point_V3.mean(0)) @ u_direction, (point_V3 - point_V3.mean(0)) @ v_direction
     centred = plane_V2 - plane_V2.mean(0)
     gradient = np.linalg.lstsq(centred, np.stack([u_field, v_field], axis=1), rcond=None)[0]
     left, _, right = np.linalg.svd(gradient)
     turned = centred @ (left @ right)
     if signed_area(turned, face_F3).sum() * np.linalg.det(gradient) * signed_area(centred, face_F3).sum() < 0:
-        raise ValueError("a chart came out mirrored: its U and V ways do not span its plane")
+        raise ValueError("a chart is mirrored: its directions of U and V do not span its plane")
     return (turned - turned.min(0)) / np.ptp(turned, axis=0)
 
 
 def signed_area(uv_V2: np.ndarray, face_F3: np.ndarray) -> np.ndarray:
+    """Signed area of each face in UV."""
     a, b, c = (uv_V2[face_F3[:, k]] for k in range(3))
     return 0.5 * ((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0])
 
@@ -76,7 +77,7 @@ def signed_area(uv_V2: np.ndarray, face_F3: np.ndarray) -> np.ndarray:
 def landmark_fit(
     uv_N2: np.ndarray, source_L2: np.ndarray, target_L2: np.ndarray, *, stiffness: float
 ) -> np.ndarray:
-    """Thin-plate spline from source to target landmarks applied to points; stiffness → ∞ is the affine fit."""
+    """Apply a thin-plate spline from source to target landmarks to points; stiffness → ∞ is the affine fit."""
     count = len(source_L2)
     kernel = _thin_plate(source_L2, source_L2) + stiffness * np.eye(count)
     affine = np.concatenate([np.ones((count, 1)), source_L2], axis=1)

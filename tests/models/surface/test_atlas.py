@@ -124,10 +124,10 @@ def test_opaque_alpha_is_dropped_and_transparent_alpha_kept(tmp_path: Path) -> N
 
 
 def test_an_atlas_that_cannot_be_used_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"absent\.png: there is no such picture"):
+    with pytest.raises(ModelError, match=r"absent\.png: no such image file"):
         load_atlas(tmp_path / "absent.png")
     (tmp_path / "text.png").write_text("not a picture")
-    with pytest.raises(ModelError, match=r"text\.png: this picture cannot be read"):
+    with pytest.raises(ModelError, match=r"text\.png: this image cannot be read"):
         load_atlas(tmp_path / "text.png")
     Image.new("RGB", (100, 100)).save(tmp_path / "square.png")
     with pytest.raises(ModelError, match=r"square\.png: an atlas of 100×100 pixels is not 24 square tiles"):

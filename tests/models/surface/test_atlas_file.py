@@ -150,7 +150,7 @@ def test_an_obj_of_another_body_brings_its_own_layout(tmp_path: Path) -> None:
 def test_a_layout_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"sheet: there is no such whole-body layout; give figures"):
         read_layout("sheet")
-    with pytest.raises(ModelError, match=r"UV_Processed\.mat: is missing, and not ours to ship"):
+    with pytest.raises(ModelError, match=r"UV_Processed\.mat: is missing, and this program cannot include it"):
         read_layout(str(tmp_path / "body.obj"))
     path, _ = made_body(tmp_path)
     path.write_text("\n".join(line for line in path.read_text().splitlines() if not line.startswith("f ")))
@@ -249,7 +249,7 @@ def test_logos_that_cannot_be_are_refused() -> None:
     with pytest.raises(ValueError, match=r"box is \[0\.5, 0, 0\.4, 1\]"):
         Logo(picture="x", box=(0.5, 0, 0.4, 1))
     assert Logo(picture="x", chart="torso_back").number == 1
-    with pytest.raises(ModelError, match=r"nowhere\.png: there is no such picture"):
+    with pytest.raises(ModelError, match=r"nowhere\.png: no such image file"):
         AtlasBuilder(logos=[Logo(picture="nowhere.png")])
 
 

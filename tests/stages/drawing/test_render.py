@@ -253,5 +253,5 @@ def test_invalid_settings_are_refused(tmp_path: Path) -> None:
         Render.Config(style="sepia")
     with pytest.raises(ValueError, match=r"opacity is 1\.5"):
         Render.Config(opacity=1.5)
-    with pytest.raises(StageError, match=r"render\.atlas: .*nowhere\.png: there is no such picture"):
+    with pytest.raises(StageError, match=r"render\.atlas: .*nowhere\.png: no such image file"):
         Render(Render.Config(atlas=str(tmp_path / "nowhere.png")))

@@ -276,7 +276,7 @@ def test_two_sets_of_one_name_are_refused() -> None:
 
 
 def test_a_body_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="not ours to ship"):
+    with pytest.raises(ModelError, match="cannot include it"):
         open_body_or_own(str(tmp_path))
     (tmp_path / "UV_Processed.mat").write_bytes(b"")
     with pytest.raises(ModelError, match="put one SMPL body there"):

@@ -286,9 +286,9 @@ def test_a_body_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_preparing_the_body_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     import io
 
-    def computing(told: Callable[[float], None]) -> None:
+    def computing(progress: Callable[[float], None]) -> None:
         for share in (0.0, 0.5, 1.0):
-            told(share)
+            progress(share)
 
     monkeypatch.setattr("stages.evaluation.bodies.open_body_geometry", computing)
     stream = io.StringIO()

@@ -10,10 +10,10 @@ from typing import Any
 
 import yaml
 
-from pipeline.conversion import ConfigError, convert, nearest, to_dataclass
+from pipeline.bounded_yaml import DEEPEST, MOST_CHARACTERS, read_yaml
+from pipeline.conversion import ConfigError, convert, suggest, to_dataclass
 from pipeline.former_names import FORMER_CONFIGURATIONS, former_name, refuse_former_names
 from pipeline.graph import Graph, build_graph, stage_class
-from pipeline.plain_yaml import DEEPEST, MOST_CHARACTERS, read_yaml
 from pipeline.settings import LaneConfig, RunSettings
 from pipeline.stage import Stage
 
@@ -84,7 +84,7 @@ def find_config(name: str, configs: Path = CONFIGS) -> Path:
         return known[name]
     if name in FORMER_CONFIGURATIONS:
         raise ConfigError(former_name("configuration", name, FORMER_CONFIGURATIONS), f"-c {name}")
-    raise ConfigError(f"there is no configuration '{name}'", f"-c {name}", nearest(name, known))
+    raise ConfigError(f"there is no configuration '{name}'", f"-c {name}", suggest(name, known))
 
 
 def read_config(name: str, changes: Sequence[str] = (), configs: Path = CONFIGS) -> RawConfig:
@@ -115,7 +115,7 @@ def validate(raw: RawConfig, table: Mapping[str, str]) -> RunConfig:
         for stage in config.stages:
             if stage not in table:
                 where = raw.origin(("lanes", lane, "stages"))
-                raise ConfigError(f"there is no stage '{stage}'", where, nearest(stage, table))
+                raise ConfigError(f"there is no stage '{stage}'", where, suggest(stage, table))
     placed = [stage for lane in settings.lanes.values() for stage in lane.stages]
     classes = {name: stage_class(name, table) for name in dict.fromkeys(placed)}
     lanes = [(name, lane.stages) for name, lane in settings.lanes.items()]
@@ -169,7 +169,7 @@ def _check_sections(
         if key in table:
             raise ConfigError(f"stage '{key}' is in no lane", raw.origin((key,)), "place it in a lane, or leave it out")
         told = f"{key:.60}"
-        raise ConfigError(f"unknown key '{told}'", raw.origin((told,)), nearest(told, {*known, *configs, *shared}))
+        raise ConfigError(f"unknown key '{told}'", raw.origin((told,)), suggest(told, {*known, *configs, *shared}))
 
 
 def _read_file(path: Path, configs: Path, seen: tuple[Path, ...]) -> RawConfig:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, Union
 
-from pipeline.addresses import discreet_data
+from pipeline.redaction import redacted_data
 from pipeline.stage import PlainError, is_plain
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ Origin = Callable[[tuple[str, ...]], str]
 """Tells where a key path was written: `FILE: a.b`, or `--set: a.b`."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def suggest(name: str, known: Iterable[str]) -> str:
     """Advice on an unknown name: the nearest known one, or all of them."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
@@ -50,7 +50,7 @@ def to_dataclass(cls: type[T], value: Any, path: tuple[str, ...], origin: Origin
     for key in value:
         if key not in fields:
             told = _brief(key)
-            raise ConfigError(f"unknown key '{told}'", origin((*path, told)), nearest(told, fields))
+            raise ConfigError(f"unknown key '{told}'", origin((*path, told)), suggest(told, fields))
     hints = typing.get_type_hints(cls)
     found = {key: convert(hints[key], item, (*path, key), origin) for key, item in value.items()}
     for key, field in fields.items():
@@ -110,7 +110,7 @@ def _choice(choices: tuple[Any, ...], value: Any, path: tuple[str, ...], origin:
     for choice in choices:
         if choice == value and type(choice) is type(value):
             return choice
-    advice = nearest(value, map(str, choices)) if isinstance(value, str) else ""
+    advice = suggest(value, map(str, choices)) if isinstance(value, str) else ""
     raise ConfigError(f"expected {' or '.join(map(str, choices))}, got {_shown(value)}", origin(path), advice)
 
 
@@ -163,5 +163,5 @@ def _shown(value: Any) -> str:
     kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", dict: "a mapping"}
     if value is None:
         return "nothing"
-    known = discreet_data(value)  # before it is cut short, for then a secret cannot be told any more
+    known = redacted_data(value)  # before it is cut short, for then a secret cannot be told any more
     return f"{_BRIEF.repr(known):.60} ({kinds.get(type(value), type(value).__name__)})"

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from pipeline.addresses import HIDDEN, discreet, without_secrets
 from pipeline.journal import stands_whole
-from pipeline.media import is_called_media, is_media, is_picture
+from pipeline.media_types import is_called_media, is_media, is_picture
 from pipeline.packet import Failure
+from pipeline.redaction import HIDDEN, redacted, without_secrets
+from pipeline.remote_files import exists, is_remote, listing, path_in
 from pipeline.stage import NAME_BYTES, Job, PlainError, fitting_name
-from pipeline.storage import exists, inside, is_remote, listing
 
 SAVED = "stream.json"
 """A folder with this file in it is an export that can be shown again: one input (`-c render`)."""
@@ -100,7 +100,7 @@ def saved_inputs(
 
 
 def _is_of_one_video(name: str) -> bool:
-    return not is_url(name) and os.path.isdir(name) and next(Path(name).glob(SAVED_PICTURES), None) is not None
+    return not has_scheme(name) and os.path.isdir(name) and next(Path(name).glob(SAVED_PICTURES), None) is not None
 
 
 def _placed(
@@ -125,7 +125,7 @@ def _placed(
     standing: set[int] = set()
     for index, (item, stem) in enumerate(zip(found, stems, strict=True)):
         name = default_name(item.path, stem, ending)
-        place = output if target is None and output else inside(target or str(folder or ""), name)
+        place = output if target is None and output else path_in(target or str(folder or ""), name)
         job = Job(index=index, input=item.path, output=place, stem=stem, several=several, overwrite=overwrite)
         job = dataclasses.replace(job, resume=resume)
         if resume and not item.failure and _stands(place, since):
@@ -149,7 +149,7 @@ def pair_inputs(names: Sequence[str], output: str | None, *, overwrite: bool) ->
         raise UsageError("two inputs are compared", f"{len(found)} given", "name two videos")
     stem = "_vs_".join(_distinct_stems([item.path for item in found]))
     target = _target_folder(output, several=False)
-    place = output if target is None and output else inside(target or "", fitting_name(stem, ".csv"))
+    place = output if target is None and output else path_in(target or "", fitting_name(stem, ".csv"))
     one, other = found
     job = Job(index=0, input=one.path, partner=other.path, output=place, stem=stem, overwrite=overwrite)
     failure = one.failure or other.failure or _refusal(job, [], [one.path, other.path])
@@ -171,19 +171,19 @@ def live_input(names: Sequence[str], output: str | None, *, overwrite: bool, res
         raise UsageError("a live run has one input", what, "name a camera (0), a stream's URL or a file")
     stem = re.sub(r"[^\w.-]+", "_", _stem(names[0])) or "live"
     job = Job(index=0, input=names[0], output=output, stem=stem, overwrite=overwrite, resume=resume)
-    local = output is not None and not is_url(output)
+    local = output is not None and not has_scheme(output)
     failure = _refusal(job, [], names) if local else None
     return Inputs(jobs=(job,), refused={0: failure} if failure else {})
 
 
-def is_url(path: str) -> bool:
+def has_scheme(path: str) -> bool:
     """True for `scheme://…`."""
     return bool(_URL.match(path))
 
 
 def check_on_this_machine(path: str, named: str) -> None:
     """Raise UsageError, saying `named`, for an address where a file of this machine is meant."""
-    if is_url(path):
+    if has_scheme(path):
         remedy = "name a file or a folder; -c batch writes to stores, -c live to streams"
         raise UsageError("this is an address, and no file of this machine", f"{named} {path}", remedy)
 
@@ -191,7 +191,7 @@ def check_on_this_machine(path: str, named: str) -> None:
 def without_output(inputs: Inputs) -> Inputs:
     """The same inputs for a caller who takes the frames: nothing is written, so no output can be in the way."""
     jobs = tuple(dataclasses.replace(job, output=None) for job in inputs.jobs)
-    names = {job.index: discreet(job.input) for job in jobs}
+    names = {job.index: redacted(job.input) for job in jobs}
     absent = {index: failure for index, failure in inputs.refused.items() if failure.where == names[index]}
     return Inputs(jobs=jobs, refused=absent)
 

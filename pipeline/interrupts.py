@@ -62,7 +62,7 @@ def interrupt_on_signals(promise: str) -> Iterator[Interrupt]:
             return
         asked_at = time.monotonic()
         interrupt.request(number)
-        say(f"\n{promise}; once more stops at once\n")
+        write_to_terminal(f"\n{promise}; once more stops at once\n")
 
     if threading.current_thread() is not threading.main_thread():
         yield interrupt
@@ -76,7 +76,7 @@ def interrupt_on_signals(promise: str) -> Iterator[Interrupt]:
 
 
 @contextmanager
-def own_handlers() -> Iterator[None]:
+def keep_signal_handlers() -> Iterator[None]:
     """Take back the answers to signals that a library changes while the block runs; Ray changes that to SIGTERM.
 
     Raises KeyboardInterrupt where such a signal came meanwhile: Ray's own answer to it is to exit.
@@ -95,7 +95,7 @@ def own_handlers() -> Iterator[None]:
                 signal.signal(number, handler)
 
 
-def say(text: str) -> None:
+def write_to_terminal(text: str) -> None:
     """Write to the terminal; where it is gone, as after a hang-up, nothing is shown any more and the work goes on."""
     if sys.stderr is None:
         return

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.addresses import discreet_data
-from pipeline.packet import Commit, Waiting
+from pipeline.packet import Commit, HeldPacket
+from pipeline.redaction import redacted_data
 from pipeline.stage import CLAIM, PARTS, WHOLE, Job, PlainError, working_folder
 
 KEPT = 2
@@ -48,7 +48,7 @@ class Record:
     frames: int
     receipt: Mapping[str, Any]
     states: Mapping[str, bytes]
-    waiting: Mapping[int, Waiting] = field(default_factory=dict)
+    waiting: Mapping[int, HeldPacket] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +239,9 @@ def _record(content: Mapping[str, Any], states: bytes) -> Record:
         frames=content["frames"],
         receipt=content["receipt"],
         states={stage: stored.read(length) for stage, length in content["states"].items()},
-        waiting={seq: Waiting(stage=stage, payloads=stored.read(length)) for seq, stage, length in content["waiting"]},
+        waiting={
+            seq: HeldPacket(stage=stage, payloads=stored.read(length)) for seq, stage, length in content["waiting"]
+        },
     )
 
 
@@ -262,5 +264,5 @@ def _content(line: str) -> dict[str, Any] | None:
 def _plain(receipt: Any) -> dict[str, Any]:
     """A receipt's fields as JSON knows them."""
     fields = {spec.name: getattr(receipt, spec.name) for spec in dataclasses.fields(receipt)}
-    plain: dict[str, Any] = discreet_data(json.loads(json.dumps(fields, default=str)))
+    plain: dict[str, Any] = redacted_data(json.loads(json.dumps(fields, default=str)))
     return plain

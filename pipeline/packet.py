@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
-from pipeline.addresses import discreet
+from pipeline.redaction import redacted
 from pipeline.stage import PlainError
 
 
@@ -53,7 +53,7 @@ class Failure:
     def __post_init__(self) -> None:
         """Leave out secrets."""
         for part in ("what", "where", "remedy", "trace"):
-            object.__setattr__(self, part, discreet(getattr(self, part)))
+            object.__setattr__(self, part, redacted(getattr(self, part)))
 
     def error(self) -> PlainError:
         """The same as an exception."""
@@ -87,7 +87,7 @@ class Span:
         seconds: how long it took.
         process: number of the process that it ran in.
         first, frames: which frames of the stream it was given; None at its beginning and end, and aside.
-        aside: whether it went on between the stage's calls (`Aside`).
+        background: whether it went on between the stage's calls (`BackgroundWork`).
     """
 
     stage: str
@@ -96,7 +96,7 @@ class Span:
     process: int
     first: int | None = None
     frames: int = 0
-    aside: bool = False
+    background: bool = False
 
 
 def is_result(receipt: Any) -> bool:
@@ -111,12 +111,14 @@ def gauges_of(receipt: Any) -> Mapping[str, float]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """A packet that a look-ahead stage held back at a commit. It comes again, passes the stages that saw it, and waits.
+class HeldPacket:
+    """A packet that a look-ahead stage held back at a commit.
+
+    After a restart it is decoded again, skips the stages that saw it already, and goes to the stage that held it.
 
     Attributes:
-        stage: which one held it.
-        payloads: of what earlier stages of the lane made for it, all that later ones take, packed (`pipeline.waiting`).
+        stage: the name of the stage that held it.
+        payloads: what earlier stages of the lane made for it and later ones take, packed (`pipeline.held_packets`).
     """
 
     stage: str
@@ -142,7 +144,7 @@ class Commit:
     frames: int
     receipt: Any
     states: Mapping[str, bytes]
-    waiting: Mapping[int, Waiting] = field(default_factory=dict)
+    waiting: Mapping[int, HeldPacket] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +160,7 @@ class Restart:
     packets: int = 0
     frames: int = 0
     states: Mapping[str, bytes] = field(default_factory=dict)
-    waiting: Mapping[int, Waiting] = field(default_factory=dict)
+    waiting: Mapping[int, HeldPacket] = field(default_factory=dict)
 
 
 FROM_THE_START = Restart()

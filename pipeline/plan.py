@@ -218,7 +218,7 @@ def _store_size(settings: RunSettings, machine: Machine) -> int:
     return int(asked * GB)
 
 
-def told_to_processes(threads: int) -> dict[str, str]:
+def process_environment(threads: int) -> dict[str, str]:
     """The environment variables by which a process with so many compute threads learns what it may do."""
     picture = os.environ.get(PICTURE_VARIABLE)
     said = {} if picture is None else {PICTURE_VARIABLE: picture}

@@ -6,14 +6,16 @@ import contextlib
 import dataclasses
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from pipeline.addresses import address_key
 from pipeline.config import RunConfig
 from pipeline.graph import Graph
 from pipeline.journal import NAMES, Journal
+from pipeline.metrics import Metrics
 from pipeline.packet import FROM_THE_START, Commit, Restart
 from pipeline.plan import Plan
+from pipeline.redaction import address_key
 from pipeline.stage import Job, PlainError, Stage
 
 
@@ -123,3 +125,32 @@ def _identity(settings: str, job: Job, *, replayable: bool) -> str:
         facts = os.stat(job.input)
         state = (facts.st_size, facts.st_mtime_ns) if replayable else state
     return NAMES + hashlib.sha256(repr((settings, address_key(job.input), state)).encode()).hexdigest()
+
+
+def save_partial_results(config: RunConfig, job: Job, metrics: Metrics) -> Iterator[tuple[Job, Any]]:
+    """The receipts of what is saved; the parts themselves stay, so that another run can still go on with them.
+
+    Args:
+        config: the run, whose sinks know their own parts.
+        job: the input whose result it is.
+        metrics: takes the receipts up.
+    """
+    for node in config.graph.nodes:
+        if node.role != "sink" or not node.sequential:
+            continue
+        stage = node.cls(config.stages[node.name])
+        try:
+            for receipt in stage.save_partial_result(job):
+                metrics.streams[job.index].results.append(receipt)
+                yield job, receipt
+        except Exception:  # a full disk, say: why the run ended is told, and this must not hide it
+            continue
+        finally:
+            stage.close()
+
+
+def save_interrupted_results(config: RunConfig, jobs: Sequence[Job], metrics: Metrics) -> Iterator[tuple[Job, Any]]:
+    """As `save_partial_results`, of every input of a run that was asked to stop, and whose processes are gone."""
+    for job in jobs:
+        metrics.streams[job.index].interrupted = True
+        yield from save_partial_results(config, job, metrics)

@@ -26,7 +26,8 @@ class LaneRule:
     Attributes:
         ordered: a stream's packets must come in sequence.
         replicas: processes it may have.
-        eager: a further one starts whenever packets wait for the lane; else only when the runner asks for `another`.
+        eager: a further replica starts whenever packets wait for the lane; else only when the runner starts the
+            `next_replica`.
     """
 
     ordered: bool
@@ -57,7 +58,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class LaneProgress:
     """A stream at a lane.
 
     Attributes:
@@ -80,7 +81,7 @@ class Stream:
     Attributes:
         index: number of the input.
         epoch: how often it was rewound.
-        places: where it stands at each lane.
+        progress: where it stands at each lane.
         retried: (lane, packet) that went wrong once and is tried again.
         poisoned: (lane, packet) that goes through unprocessed.
         bytes: of its largest packet so far.
@@ -88,7 +89,7 @@ class Stream:
 
     index: int
     epoch: int
-    places: tuple[Place, ...]
+    progress: tuple[LaneProgress, ...]
     retried: frozenset[tuple[int, int]] = frozenset()
     poisoned: frozenset[tuple[int, int]] = frozenset()
     bytes: int = 0
@@ -117,7 +118,7 @@ class State:
     dormant: tuple[tuple[int, int], ...] = ()
 
 
-def start(
+def initial_state(
     rules: tuple[LaneRule, ...],
     streams: tuple[int, ...],
     *,
@@ -140,14 +141,14 @@ def start(
     return admit(state)
 
 
-def finished(state: State) -> bool:
+def all_done(state: State) -> bool:
     """Every stream is done, or given up."""
     return not state.streams and not state.waiting
 
 
 def in_flight(state: State, index: int) -> int:
     """Packets of a stream that wait between lanes or are in a call; a call that may bring one out counts as one."""
-    queued = sum(len(place.queue) for stream in state.streams if stream.index == index for place in stream.places)
+    queued = sum(len(place.queue) for stream in state.streams if stream.index == index for place in stream.progress)
     return queued + sum(call.stream == index for call in state.running)
 
 
@@ -159,7 +160,7 @@ def credits_of(state: State, stream: Stream) -> int:
 def next_call(state: State) -> Call | None:
     """The call to make now, or None until another ends. Later lanes go first, then earlier inputs.
 
-    Lanes that are not eager get further replicas only by `another`.
+    Lanes that are not eager get further replicas only by `next_replica`.
     """
     busy = {(call.lane, call.replica) for call in state.running} | set(state.dormant)
     for lane in reversed(range(len(state.rules))):
@@ -169,56 +170,60 @@ def next_call(state: State) -> Call | None:
             if call:
                 return call
     eager = (lane for lane, rule in enumerate(state.rules) if rule.eager)
-    return next((call for lane in eager if (call := another(state, lane))), None)
+    return next((call for lane in eager if (call := next_replica(state, lane))), None)
 
 
-def another(state: State, lane: int) -> Call | None:
+def next_replica(state: State, lane: int) -> Call | None:
     """The start of a dormant replica, where packets wait for its lane.
 
     None while anything else is being prepared, so that no start delays another.
     """
-    waiting = any(stream.places[lane].queue for stream in state.streams)
+    waiting = any(stream.progress[lane].queue for stream in state.streams)
     if not waiting or any(call.kind == "prepare" for call in state.running):
         return None
     replicas = (replica for place, replica in state.dormant if place == lane)
     return next((Call(kind="prepare", lane=lane, replica=replica) for replica in replicas), None)
 
 
-def begin(state: State, call: Call) -> State:
+def call_made(state: State, call: Call) -> State:
     """The call was made."""
     dormant = tuple(place for place in state.dormant if place != (call.lane, call.replica))
     state = replace(state, running=(*state.running, call), dormant=dormant)
     stream = stream_of(state, call)
     if stream is None:
         return state
-    place = stream.places[call.lane]
+    place = stream.progress[call.lane]
     if call.kind == "pull":
-        return with_place(state, stream, call.lane, replace(place, expected=place.expected + 1))
+        return with_progress(state, stream, call.lane, replace(place, expected=place.expected + 1))
     if call.seq is None:
         return state
     queue = tuple(seq for seq in place.queue if seq != call.seq)
-    return with_place(state, stream, call.lane, replace(place, queue=queue, expected=max(place.expected, call.seq + 1)))
+    return with_progress(
+        state, stream, call.lane, replace(place, queue=queue, expected=max(place.expected, call.seq + 1))
+    )
 
 
-def complete(state: State, call: Call, result: Result) -> State:
+def call_done(state: State, call: Call, result: Result) -> State:
     """The call ended well. One of a stream that was given up meanwhile only frees its replica."""
     state = without_call(state, call)
     stream = stream_of(state, call)
     if stream is None:
         return admit(state)
-    place = replace(stream.places[call.lane], pending=result.pending, ended=result.ended)
-    state = with_place(state, replace(stream, bytes=max(stream.bytes, result.bytes)), call.lane, place)
+    place = replace(stream.progress[call.lane], pending=result.pending, ended=result.ended)
+    state = with_progress(state, replace(stream, bytes=max(stream.bytes, result.bytes)), call.lane, place)
     onward = call.lane + 1
     if result.emitted is not None and onward < len(state.rules):
         stream = stream_of(state, call)
         assert stream is not None
-        target = stream.places[onward]
-        state = with_place(state, stream, onward, replace(target, queue=tuple(sorted((*target.queue, result.emitted)))))
+        target = stream.progress[onward]
+        state = with_progress(
+            state, stream, onward, replace(target, queue=tuple(sorted((*target.queue, result.emitted))))
+        )
     return admit(_retire(state))
 
 
 def _call_for(state: State, stream: Stream, lane: int, replica: int) -> Call | None:
-    place = stream.places[lane]
+    place = stream.progress[lane]
     credit = in_flight(state, stream.index) < credits_of(state, stream)
     call = Call(kind="pull", lane=lane, replica=replica, stream=stream.index, epoch=stream.epoch)
     ordered = state.rules[lane].ordered
@@ -236,7 +241,7 @@ def _call_for(state: State, stream: Stream, lane: int, replica: int) -> Call | N
 
 def is_done(state: State, stream: Stream, lane: int) -> bool:
     """Nothing of the stream will come out of the lane any more."""
-    place = stream.places[lane]
+    place = stream.progress[lane]
     if is_begun(state, stream, lane):
         return False
     if state.rules[lane].ordered:
@@ -258,10 +263,10 @@ def _retire(state: State) -> State:
 def admit(state: State) -> State:
     """Begin another stream when the sources of all others are dry, so that short inputs keep the lanes busy."""
     while state.waiting and len(state.streams) < state.credits:
-        if not all(stream.places[0].ended for stream in state.streams):
+        if not all(stream.progress[0].ended for stream in state.streams):
             break
         index, packets = state.waiting[0]
-        fresh = Stream(index=index, epoch=0, places=(Place(expected=packets),) * len(state.rules))
+        fresh = Stream(index=index, epoch=0, progress=(LaneProgress(expected=packets),) * len(state.rules))
         state = replace(state, streams=(*state.streams, fresh), waiting=state.waiting[1:])
     return state
 
@@ -279,9 +284,9 @@ def without_call(state: State, call: Call) -> State:
     return replace(state, running=tuple(other for other in state.running if other != call))
 
 
-def with_place(state: State, stream: Stream, lane: int, place: Place) -> State:
+def with_progress(state: State, stream: Stream, lane: int, place: LaneProgress) -> State:
     """The state with a stream's place at a lane replaced."""
-    return with_stream(state, replace(stream, places=(*stream.places[:lane], place, *stream.places[lane + 1 :])))
+    return with_stream(state, replace(stream, progress=(*stream.progress[:lane], place, *stream.progress[lane + 1 :])))
 
 
 def with_stream(state: State, fresh: Stream) -> State:

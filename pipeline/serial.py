@@ -10,8 +10,7 @@ from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
 from pipeline.packet import FROM_THE_START, Packet, Restart, Step, failure_of
 from pipeline.plan import Plan
-from pipeline.recovery import Recovery
-from pipeline.salvage import salvaged
+from pipeline.recovery import Recovery, save_partial_results
 from pipeline.stage import Job, PlainError
 from pipeline.worker import LaneWorker, Outcome
 
@@ -80,13 +79,13 @@ class _Serial:
         """One input from its first packet, or the first that is not done yet, to its last."""
         yield from self._stream(job)
         if self._metrics.streams[job.index].failure and self._recovery.has_left(job.index):
-            yield from salvaged(self._config, job, self._metrics)
+            yield from save_partial_results(self._config, job, self._metrics)
 
     def _stream(self, job: Job) -> Iterator[tuple[Job, Any]]:
         try:
             restart = self._recovery.begin(job)
             if self._recovery.loses(job.index, restart):
-                yield from salvaged(self._config, job, self._metrics)
+                yield from save_partial_results(self._config, job, self._metrics)
             epoch = 0
             while True:
                 try:

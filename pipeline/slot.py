@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.graph import Node
 from pipeline.packet import Failure, Packet, Span, Timing
-from pipeline.stage import Aside, Job, Stage, is_plain
+from pipeline.stage import BackgroundWork, Job, Stage, is_plain
 
 
 class StoppedError(Exception):
@@ -49,7 +49,9 @@ class Meter:
         """Add to a stage's cost."""
         self.timings[stage] = self.timings.get(stage, Timing()) + Timing(busy_s=busy_s, cpu_s=cpu_s)
 
-    def did(self, stage: str, start_s: float, seconds: float, packet: Packet | None, *, aside: bool = False) -> None:
+    def did(
+        self, stage: str, start_s: float, seconds: float, packet: Packet | None, *, background: bool = False
+    ) -> None:
         """Note a stretch of a stage's work, on a packet or not, in its calls or beside them."""
         first, frames = (None, 0) if packet is None else (packet.first, packet.frames)
         self.spans.append(
@@ -60,7 +62,7 @@ class Meter:
                 process=os.getpid(),
                 first=first,
                 frames=frames,
-                aside=aside,
+                background=background,
             )
         )
 
@@ -151,7 +153,7 @@ class Slot:
         """Start a source after so many frames that stand; its items come through `next_item`."""
         with self._blamed(job.name):
             if frames and not self.stage.replayable:
-                self.stage.go_on_after(frames)
+                self.stage.resume_after(frames)
             return iter(_none_is_empty(self.stage(job)))
 
     def next_item(self, items: Iterator[Any], job: Job, meter: Meter) -> Any:
@@ -203,12 +205,12 @@ class Slot:
         """The run stops early: collect what the stage keeps."""
         meter.receipts += list(self._timed(self.stage.interrupt, job.name, meter))
 
-    def count_aside(self, meter: Meter) -> None:
+    def count_background_work(self, meter: Meter) -> None:
         """Add what the stage has spent, and done, between its calls."""
-        if self.stage.aside is not None:
-            for begun, seconds in self.stage.aside.newly_done():
-                meter.did(self.node.name, begun, seconds, None, aside=True)
-            meter.spent(self.node.name, 0.0, self.stage.aside.newly_spent_s())
+        if self.stage.background is not None:
+            for begun, seconds in self.stage.background.new_pieces():
+                meter.did(self.node.name, begun, seconds, None, background=True)
+            meter.spent(self.node.name, 0.0, self.stage.background.new_cpu_s())
 
     def blank(self, entry: Entry) -> None:
         """Put the stage's blank item into a packet that cannot be processed."""
@@ -226,7 +228,7 @@ class Slot:
         for kind, payload in payloads.items():
             if kind not in self.node.makes:
                 self._refuse(f"yielded {kind.__name__}, which its annotation does not name", where, "correct it")
-            freeze(payload)
+            make_read_only(payload)
         return payloads
 
     def _aligned(self, item: Any, where: str, meter: Meter) -> Entry:
@@ -281,7 +283,7 @@ _END = object()
 
 def _cpu_s() -> float:
     """CPU seconds of this process, but for what stages do between their calls."""
-    return time.process_time() - Aside.running_cpu_s()
+    return time.process_time() - BackgroundWork.running_cpu_s()
 
 
 def _none_is_empty(result: Iterable[Any] | None) -> Iterable[Any]:
@@ -302,13 +304,13 @@ def _place(entry: Entry) -> str:
     return f"{job.name or job.stem}, {frames}"
 
 
-def freeze(payload: Any) -> None:
+def make_read_only(payload: Any) -> None:
     """Make the arrays in a payload read-only, as they are anyway for whoever gets them from another process."""
     if hasattr(payload, "setflags"):
         payload.setflags(write=False)
     elif isinstance(payload, (tuple, list)):
         for member in payload:
-            freeze(member)
+            make_read_only(member)
     elif dataclasses.is_dataclass(payload):
         for spec in dataclasses.fields(payload):
-            freeze(getattr(payload, spec.name))
+            make_read_only(getattr(payload, spec.name))

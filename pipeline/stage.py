@@ -12,8 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeGuard
 
-from pipeline.addresses import discreet, keep_secret
-from pipeline.addresses import without_secrets as without_secrets
+from pipeline.redaction import redacted, register_secrets
+from pipeline.redaction import without_secrets as without_secrets
 
 
 class PlainError(Exception):
@@ -31,7 +31,7 @@ class PlainError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, what: str, where: str = "", remedy: str = "") -> None:
-        self.what, self.where, self.remedy = discreet(what), discreet(where), discreet(remedy)
+        self.what, self.where, self.remedy = redacted(what), redacted(where), redacted(remedy)
         super().__init__(self.what, self.where, self.remedy)
 
     def __str__(self) -> str:
@@ -118,19 +118,19 @@ class Job:
         """The input as it may be said: without the secrets that its address may hold."""
         return without_secrets(self.input)
 
-    def keep_secrets(self) -> None:
+    def register_secrets(self) -> None:
         """Let nothing that is said in this process tell the secrets of input and output."""
-        keep_secret((self.input, self.output, self.partner))
+        register_secrets((self.input, self.output, self.partner))
 
 
-class Aside:
+class BackgroundWork:
     """A thread of a stage's own, for work that goes on between its calls: one piece at a time, in order.
 
     What it costs counts as its stage's, whichever stages are called meanwhile. Threads that the work itself makes are
     not known here: theirs counts as that of whoever is called.
     """
 
-    _running: ClassVar[set[Aside]] = set()
+    _running: ClassVar[set[BackgroundWork]] = set()
 
     def __init__(self) -> None:
         """The thread starts."""
@@ -146,7 +146,7 @@ class Aside:
         """CPU seconds so far of all that run in this process."""
         return sum(time.clock_gettime(one._clock) for one in cls._running if one._clock is not None)
 
-    def give(self, work: Callable[[], None]) -> None:
+    def start(self, work: Callable[[], None]) -> None:
         """Do some work when what was given before is done. Raises what that raised."""
         self.wait()
         self._under_way = self._thread.submit(self._do, work)
@@ -157,12 +157,12 @@ class Aside:
         if under_way is not None:
             under_way.result()
 
-    def newly_done(self) -> Iterator[tuple[float, float]]:
+    def new_pieces(self) -> Iterator[tuple[float, float]]:
         """Of each piece done since this was asked last: when it began, seconds since 1970, and how long it took."""
         while self._done:
             yield self._done.popleft()
 
-    def newly_spent_s(self) -> float:
+    def new_cpu_s(self) -> float:
         """CPU seconds since this was asked last."""
         if self._clock is None:
             return 0.0
@@ -214,10 +214,10 @@ class Stage:
     """True when it computes on a GPU where there is one: its lane then reserves one."""
     replayable: ClassVar[bool] = True
     """False for a source that cannot give again what it gave before: a stream that is restarted goes on with what it
-    gives next, and `go_on_after` says which number that has."""
+    gives next, and `resume_after` says which number that has."""
     memory_frames: ClassVar[int | None] = 0
     """How many frames back the state can reach; None = unbounded."""
-    aside: Aside | None = None
+    background: BackgroundWork | None = None
     """Where it works between its calls, if it does."""
     exports: ClassVar[Mapping[str, str]] = {}
     """Kinds of `--export KIND=PATH` that the stage writes, each with its own key that takes the path."""
@@ -258,7 +258,7 @@ class Stage:
         """Do the work of one packet."""
         raise NotImplementedError
 
-    def go_on_after(self, frames: int) -> None:
+    def resume_after(self, frames: int) -> None:
         """A source that is not `replayable` hears before its first item how many frames of the stream stand already.
 
         The numbers of what it gives go on from there: to the stages after it the stream is one.
@@ -298,7 +298,7 @@ class Stage:
         A sink takes up from the disk what a packet would have told it.
         """
 
-    def salvage(self, job: Job) -> Iterator[Any]:
+    def save_partial_result(self, job: Job) -> Iterator[Any]:
         """A run cannot go on after what an earlier one left: make a result of what of it is whole, if there is any.
 
         Asked of a sink in the place of packets. What the earlier run left stays as it is.

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipeline.graph import Lane, Node
+from pipeline.held_packets import first_to_come_again, pack_held_packets, restore_held_packets
 from pipeline.open_stream import OpenStream, summary_of
 from pipeline.packet import FROM_THE_START, Commit, Packet, Restart, Step, bytes_of, gauges_of
+from pipeline.retry_by_frame import can_retry_by_frame, frame_by_frame
 from pipeline.slot import Entry, Meter, Slot, StoppedError, length_of, stage_failure
-from pipeline.splitting import can_split, frame_by_frame
 from pipeline.stage import Job, Stage
-from pipeline.waiting import first_to_come_again, noted, taken_up
 
 Outcome = tuple[Step, dict[type, Any]]
 
@@ -69,7 +69,7 @@ class LaneWorker:
             stream.frames += packet.frames
             meter.packets += 1
             entry = Entry(packet, {Job: job, **payloads})
-            if self._lenient and not self._lane.ordered and can_split(entry, self._lane.exports):
+            if self._lenient and not self._lane.ordered and can_retry_by_frame(entry, self._lane.exports):
                 self._feed_or_split(stream, entry, meter)
             else:
                 self._enter(stream, 0, entry, meter)
@@ -152,7 +152,7 @@ class LaneWorker:
             if slot.node.name in stream.restart.states:
                 slot.restore(stream.restart.states[slot.node.name], stream.job)
         try:
-            stream.waiting = taken_up(self._lane, stream.restart.waiting)
+            stream.waiting = restore_held_packets(self._lane, stream.restart.waiting)
         except ValueError as error:
             raise StoppedError(stage_failure(error, self._lane.name, stream.job.name)) from error
 
@@ -180,7 +180,7 @@ class LaneWorker:
             body(stream, meter)
             commits = self._commits(stream, meter)
             for slot in stream.slots:
-                slot.count_aside(meter)
+                slot.count_background_work(meter)
             if stream.dry:
                 self.close(job.index)
                 return Step(dry=True, timings=meter.timings, spans=tuple(meter.spans)), {}
@@ -306,7 +306,7 @@ class LaneWorker:
         None where a packet that is held back cannot be noted.
         """
         said = [receipt for receipt in meter.receipts if getattr(receipt, "commits", False)]
-        waiting = noted(self._lane, stream.slots) if said else None
+        waiting = pack_held_packets(self._lane, stream.slots) if said else None
         if waiting is None:
             return ()
         oldest = first_to_come_again(stream.slots)

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import front
-from pipeline.actors.own_folder import keep_token_in, make_own_folder, remove_own_folder
-from pipeline.addresses import discreet
-from pipeline.interrupts import own_handlers
+from pipeline import supervisor
+from pipeline.actors.ray_folder import keep_token_in, make_ray_folder, remove_ray_folder
+from pipeline.interrupts import keep_signal_handlers
 from pipeline.plan import Machine
-from pipeline.scratch import Scratch
+from pipeline.redaction import redacted
+from pipeline.scratch_folders import Scratch
 from pipeline.stage import PlainError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,16 +80,16 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: float = 0, *, da
     if dashboard and address is None:
         _check_dashboard()
     if LOG_LEVEL not in os.environ:  # who sets it looks for Ray's own faults
-        front.hush()
-    front.ray_begins()
+        supervisor.silence_native_output()
+    supervisor.ray_starts()
     try:
         if address is not None:
             _check_reachable(address)
-            with own_handlers():
+            with keep_signal_handlers():
                 ray.init(address=address, runtime_env={"working_dir": str(ROOT), "excludes": _NOT_SHIPPED}, **_SILENT)
         else:
             wishes = {"num_cpus": cpus, "num_gpus": gpus, "object_store_memory": store, "include_dashboard": dashboard}
-            with own_handlers():
+            with keep_signal_handlers():
                 page = _start_here(wishes)
             if dashboard:
                 sys.stderr.write(f"Ray's dashboard: http://{page}\n" if page else "Ray's dashboard did not come up\n")
@@ -112,8 +112,8 @@ def hide_secrets_of_command() -> None:
 
     command = shlex.join(sys.orig_argv)
     rename = getattr(ray._raylet, "setproctitle", None)
-    if rename is not None and discreet(command) != command:
-        rename(discreet(command))
+    if rename is not None and redacted(command) != command:
+        rename(redacted(command))
 
 
 def _check_dashboard() -> None:
@@ -130,14 +130,14 @@ def _check_dashboard() -> None:
 def _start_here(wishes: Mapping[str, Any]) -> str | None:
     """Start Ray on this machine; returns where its page is, if it has one.
 
-    Again where it did not answer in the 30 s that Ray grants, as on a busy machine.
+    Restarted where it did not answer in the 30 s that Ray grants, as on a busy machine.
     """
     import ray
 
     patience = _STARTS
     while True:
         patience -= 1
-        folder = make_own_folder()
+        folder = make_ray_folder()
         _folders.append(folder)
         keep_token_in(Path(folder.path))
         try:
@@ -208,7 +208,7 @@ def check_ray() -> None:
     lost = next((kind for kind in dead if kind in _VITAL), None)
     if lost is None:
         return
-    front.begin_again()
+    supervisor.restart_program()
     what = f"Ray ended (its process '{lost}' died: killed, or out of memory)"
     raise RayLostError(what, "Ray on this machine", "--resume goes on after what stands; or run with --serial")
 
@@ -223,4 +223,4 @@ def stop_ray() -> None:
 
 def _remove_folders() -> None:
     while _folders:
-        remove_own_folder(_folders.pop())
+        remove_ray_folder(_folders.pop())

@@ -38,7 +38,7 @@ class LaneActor:
             packet: what goes in, with `payloads` of the types `kinds`.
         """
         if job is not None:
-            job.keep_secrets()
+            job.register_secrets()
         step, made = self._outcome(kind, job, epoch, packet, dict(zip(kinds, payloads, strict=True)))
         exports = self._lane.exports
         return step if not exports else (step, *(made.get(export) for export in exports))

@@ -12,20 +12,19 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError
 
-from pipeline import schedule, setbacks
+from pipeline import failures_and_restarts, schedule
+from pipeline.actors.actor_pool import ActorPool
 from pipeline.actors.cluster import check_ray, cluster_machine, first_line, start_ray, stop_ray
-from pipeline.actors.crew import Crew
+from pipeline.autoscaling import SpeedMeter, frames_left, replica_pays_off
 from pipeline.config import RunConfig
+from pipeline.failures_and_restarts import Verdict
 from pipeline.graph import Lane
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
-from pipeline.pace import Stopwatch, frames_left, worth_a_start
 from pipeline.packet import Failure, Packet, Restart, Step, failure_of
 from pipeline.plan import Plan, make_plan, read_machine
-from pipeline.recovery import Recovery
-from pipeline.salvage import salvaged
+from pipeline.recovery import Recovery, save_partial_results
 from pipeline.schedule import Call, LaneRule, Result, State
-from pipeline.setbacks import Verdict
 from pipeline.stage import Job, PlainError
 
 _POLL_S = 0.2
@@ -85,11 +84,11 @@ class _Coordinator:
         self._metrics = metrics
         self._interrupt = interrupt
         self._start_timeout_s = config.settings.ray.start_timeout_s
-        self._crew = Crew(config, plan)
+        self._pool = ActorPool(config, plan)
         self._rules = tuple(self._rule(lane, config, plan) for lane in self._lanes)
         self._credits, self._lenient = config.settings.credits, config.settings.on_error == "pass"
-        self._state = schedule.start(self._rules, (), credits=self._credits, lenient=self._lenient)
-        self._stopwatch = Stopwatch(self._lanes, {lane.name for lane in plan.lanes if lane.gpus}, metrics)
+        self._state = schedule.initial_state(self._rules, (), credits=self._credits, lenient=self._lenient)
+        self._stopwatch = SpeedMeter(self._lanes, {lane.name for lane in plan.lanes if lane.gpus}, metrics)
         self._start_s: dict[int, float] = {}
         self._starts_lost = Counter[int]()
         self._calls: dict[Any, _Sent] = {}
@@ -107,11 +106,11 @@ class _Coordinator:
         yield from self._begin()
         for prepare in () if self._interrupt.requested else self._state.running:
             self._send(prepare)
-        while not schedule.finished(self._state) and not self._interrupt.requested:
+        while not schedule.all_done(self._state) and not self._interrupt.requested:
             while (call := schedule.next_call(self._state)) is not None:
-                self._state = schedule.begin(self._state, call)
+                self._state = schedule.call_made(self._state, call)
                 self._send(call)
-            self._reinforce()
+            self._scale_up()
             ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=_POLL_S)
             check_ray()
             self._count_waiting()
@@ -122,12 +121,12 @@ class _Coordinator:
             yield from self._keep()
         for job in self._jobs.values():
             if self._metrics.streams[job.index].failure and self._recovery.has_left(job.index):
-                yield from salvaged(self._config, job, self._metrics)
+                yield from save_partial_results(self._config, job, self._metrics)
 
     def _count_waiting(self) -> None:
         """Note how many packets wait before each lane."""
         for index, lane in enumerate(self._lanes):
-            queues = [stream.places[index].queue for stream in self._state.streams]
+            queues = [stream.progress[index].queue for stream in self._state.streams]
             self._metrics.lanes[lane.name].waiting = sum(map(len, queues))
 
     def _begin(self) -> Receipts:
@@ -141,20 +140,20 @@ class _Coordinator:
                 continue
             passed[job.index] = restart.packets
             if self._recovery.loses(job.index, restart):
-                yield from salvaged(self._config, job, self._metrics)
+                yield from save_partial_results(self._config, job, self._metrics)
             self._restart(job.index, 0, restart)
-        self._state = schedule.start(
+        self._state = schedule.initial_state(
             self._rules, tuple(passed), credits=self._credits, lenient=self._lenient, passed=passed
         )
 
     def _restart(self, stream: int, epoch: int, restart: Restart) -> None:
         """Tell lanes and metrics where a stream goes on."""
-        self._crew.restart(stream, epoch, restart)
+        self._pool.restart(stream, epoch, restart)
         self._metrics.rewound(stream, restart.frames)
 
     def shutdown(self) -> None:
         """Close every stage, take up its facts, and end the processes."""
-        self._metrics.facts |= self._crew.shutdown(_CLOSE_S)
+        self._metrics.facts |= self._pool.shutdown(_CLOSE_S)
 
     def _send(self, call: Call) -> None:
         """Make a call; payloads go as references."""
@@ -164,7 +163,7 @@ class _Coordinator:
             key = (call.stream, call.seq)
             packet, known = self._packets[key], self._payloads[key]
             wanted = {kind: known[kind] for kind in self._lanes[call.lane].imports if kind in known}
-        step_ref, *payload_refs = self._crew.call(call, self._jobs.get(call.stream), packet, wanted)
+        step_ref, *payload_refs = self._pool.call(call, self._jobs.get(call.stream), packet, wanted)
         self._calls[step_ref] = _Sent(call, tuple(payload_refs), time.monotonic())
 
     def _take(self, step_ref: Any) -> Receipts:
@@ -178,20 +177,20 @@ class _Coordinator:
             return
         except RayError as error:  # what the call was to take is gone with the machine that held it
             failure = self._failure(call, f"could not be called ({first_line(error)})", str(error))
-            self._settle(call, failure, *setbacks.after_loss(self._state, call))
+            self._settle(call, failure, *failures_and_restarts.after_loss(self._state, call))
             return
         if call.kind == "prepare":
             if step.failure:
                 raise step.failure.error()
-            self._crew.ready(call.lane, call.replica)
+            self._pool.ready(call.lane, call.replica)
             self._start_s.setdefault(call.lane, time.monotonic() - sent.at)
-            self._state = schedule.complete(self._state, call, Result())
+            self._state = schedule.call_done(self._state, call, Result())
             return
         if schedule.stream_of(self._state, call) is None:  # given up meanwhile: nothing of it counts any more
-            self._state = schedule.complete(self._state, call, Result())
+            self._state = schedule.call_done(self._state, call, Result())
             return
         if step.dry:
-            self._state = schedule.complete(self._state, call, Result())
+            self._state = schedule.call_done(self._state, call, Result())
             self._go_back(call.stream, self._recovery.earlier)
             return
         if step.failure:
@@ -213,7 +212,7 @@ class _Coordinator:
             self._packets[key] = step.emitted
         emitted, size = (step.emitted.seq, step.emitted.bytes) if step.emitted else (None, 0)
         result = Result(emitted=emitted, pending=step.pending, ended=step.ended, bytes=size)
-        self._state = schedule.complete(self._state, call, result)
+        self._state = schedule.call_done(self._state, call, result)
         if lane.last and call.seq is not None:
             del self._payloads[call.stream, call.seq], self._packets[call.stream, call.seq]
 
@@ -230,23 +229,23 @@ class _Coordinator:
         except PlainError as error:
             self._give_up(call.stream, failure_of(error))
 
-    def _reinforce(self) -> None:
+    def _scale_up(self) -> None:
         """Start one more replica of a lane that packets wait for, where that saves time."""
         for lane in {place[0] for place in self._state.dormant if not self._rules[place[0]].eager}:
-            call = schedule.another(self._state, lane)
+            call = schedule.next_replica(self._state, lane)
             pace = self._stopwatch.pace(lane, self._cores) if call else None
             if call is None or pace is None:
                 continue
             done = self._metrics.stages[self._lanes[lane].nodes[0].name].items
             left, start_s = frames_left(self._metrics, done), self._start_s[lane]
-            if worth_a_start(pace, replicas=call.replica, left=left, start_s=start_s):
-                self._state = schedule.begin(self._state, call)
+            if replica_pays_off(pace, replicas=call.replica, left=left, start_s=start_s):
+                self._state = schedule.call_made(self._state, call)
                 self._send(call)
 
     def _failed(self, call: Call, step: Step) -> None:
         """A stage refused a packet: let it through unprocessed where that is allowed, else end the input."""
         assert step.failure is not None
-        self._state, verdict = setbacks.after_failure(self._state, call, died=False)
+        self._state, verdict = failures_and_restarts.after_failure(self._state, call, died=False)
         if verdict == "fail":
             self._give_up(call.stream, step.failure)
         else:
@@ -261,15 +260,15 @@ class _Coordinator:
                 what = f"the process of lane '{lane.name}' ended while it started, {_STARTS_LOST + 1} times"
                 raise PlainError(what, f"lanes.{lane.name}", "free some memory, or run with --serial") from error
         self._metrics.restarted(lane.name)
-        inside = setbacks.streams_inside(self._state, call.lane) if lane.ordered else []
+        inside = failures_and_restarts.streams_inside(self._state, call.lane) if lane.ordered else []
         failure = self._failure(call, "died (killed, or out of memory)", "")
-        self._settle(call, failure, *setbacks.after_failure(self._state, call, died=True))
+        self._settle(call, failure, *failures_and_restarts.after_failure(self._state, call, died=True))
         for stream in inside:
             if stream != call.stream:
                 self._go_back(stream, self._recovery.point)
-        self._crew.discard(call.lane, call.replica)
+        self._pool.discard(call.lane, call.replica)
         prepare = Call(kind="prepare", lane=call.lane, replica=call.replica)
-        self._state = schedule.begin(self._state, prepare)
+        self._state = schedule.call_made(self._state, prepare)
         self._send(prepare)
 
     def _settle(self, call: Call, failure: Failure, state: State, verdict: Verdict) -> None:
@@ -293,15 +292,15 @@ class _Coordinator:
         except PlainError as error:
             self._give_up(stream, failure_of(error))
             return
-        self._state = setbacks.rewind(self._state, stream, restart.packets)
+        self._state = failures_and_restarts.rewind(self._state, stream, restart.packets)
         epoch = next(one.epoch for one in self._state.streams if one.index == stream)
         self._restart(stream, epoch, restart)
 
     def _give_up(self, stream: int, failure: Failure) -> None:
         """End an input; its stages are closed when the calls that still run are over."""
         self._metrics.failed(stream, failure)
-        self._state = setbacks.give_up(self._state, stream)
-        self._crew.close(stream)
+        self._state = failures_and_restarts.give_up(self._state, stream)
+        self._pool.close(stream)
         self._forget(stream)
 
     def _forget(self, stream: int) -> None:
@@ -336,7 +335,7 @@ class _Coordinator:
             job, kept, lost = self._jobs[stream.index], False, stream.epoch > 0
             self._metrics.streams[stream.index].interrupted = True
             for index, lane in enumerate(self._lanes):
-                step = self._crew.interrupt(index, job, stream.epoch, _KEEP_S) if lane.ordered else None
+                step = self._pool.interrupt(index, job, stream.epoch, _KEEP_S) if lane.ordered else None
                 lost = lost or (lane.ordered and step is None)
                 if step:
                     kept = kept or bool(step.receipts)
@@ -345,4 +344,4 @@ class _Coordinator:
             if kept:
                 self._recovery.remove(stream.index)
             elif lost:
-                yield from salvaged(self._config, job, self._metrics)
+                yield from save_partial_results(self._config, job, self._metrics)

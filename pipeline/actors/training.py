@@ -20,7 +20,7 @@ from pipeline.stage import Job, PlainError
 
 RECEIPTS, FAILURES = "receipts", "failures"
 RAY_FILES = Path("runs") / "ray_train"
-"""Where Ray Train notes what it does; removed at the end."""
+"""Where Ray Train results what it does; removed at the end."""
 _POLL_S = 0.2
 PATIENCE_S = 24 * 3600
 """How long workers wait for one another: the first may label photos and draw scenes for hours while the others wait."""
@@ -44,8 +44,8 @@ def run_workers(
     # One processor more than workers: the one that watches them needs a place, too.
     started = start_ray(config.settings.ray.address, count + 1, 1 << 28, count * gpu)
     try:
-        notes = open_notes()
-        loop = {"config": config, "plan": plan, "jobs": tuple(jobs), "notes": notes, "folder": os.getcwd()}
+        results = open_result_holder()
+        loop = {"config": config, "plan": plan, "jobs": tuple(jobs), "results": results, "folder": os.getcwd()}
         trainer = trainer_of(
             work,
             train_loop_config=loop,
@@ -53,11 +53,11 @@ def run_workers(
             scaling_config=scaling(num_workers=count, use_gpu=gpu),
             run_config=running(storage_path=str(RAY_FILES.resolve())),
         )
-        told = read_notes(notes) if fitted(trainer, interrupt) else None
+        told = read_results(results) if train_until_stopped(trainer, interrupt) else None
     except RayLostError:
         raise
     except Exception as error:  # whatever ended Ray Train is told in a sentence
-        raise PlainError(f"the workers ended ({first_line(error)})", "workers", "or set workers: 1") from error
+        raise PlainError(f"the workers ended ({last_line(error)})", "workers", "or set workers: 1") from error
     finally:
         shutil.rmtree(RAY_FILES, ignore_errors=True)
         if started:
@@ -66,10 +66,10 @@ def run_workers(
         for job in jobs:
             metrics.streams[job.index].interrupted = True
         return
-    yield from taken_up(told, jobs, metrics)
+    yield from merge_results(told, jobs, metrics)
 
 
-def fitted(trainer: Any, interrupt: Interrupt) -> bool:
+def train_until_stopped(trainer: Any, interrupt: Interrupt) -> bool:
     """Train to the end, unless a wish to stop comes: then False, and the workers end with Ray.
 
     Ray Train waits in a thread of its own: in this one it would answer Ctrl-C itself, and know no other wish.
@@ -113,7 +113,7 @@ def import_ray_train(address: str | None) -> tuple[Any, Any, Any, Any]:
     return TorchTrainer, TorchConfig, ScalingConfig, Running
 
 
-class Notes:
+class ResultHolder:
     """What the first worker leaves for the driver; an actor, so that it may run on another machine."""
 
     def __init__(self) -> None:
@@ -128,18 +128,18 @@ class Notes:
         return self.told
 
 
-def open_notes() -> Any:
-    """`Notes` as an actor."""
+def open_result_holder() -> Any:
+    """`ResultHolder` as an actor."""
     import ray
 
-    return ray.remote(num_cpus=0)(Notes).remote()
+    return ray.remote(num_cpus=0)(ResultHolder).remote()
 
 
-def read_notes(notes: Any) -> Mapping[str, Any]:
+def read_results(results: Any) -> Mapping[str, Any]:
     """What the first worker left."""
     import ray
 
-    told: Mapping[str, Any] = ray.get(notes.read.remote())
+    told: Mapping[str, Any] = ray.get(results.read.remote())
     return told
 
 
@@ -157,10 +157,10 @@ def work(loop: Mapping[str, Any]) -> None:
     receipts = [(job.index, receipt) for job, receipt in run_serial(config, loop["plan"], jobs, metrics, Interrupt())]
     failures = {index: stream.failure for index, stream in metrics.streams.items() if stream.failure}
     if ray.train.get_context().get_world_rank() == 0:
-        ray.get(loop["notes"].write.remote({RECEIPTS: receipts, FAILURES: failures}))
+        ray.get(loop["results"].write.remote({RECEIPTS: receipts, FAILURES: failures}))
 
 
-def taken_up(told: Mapping[str, Any], jobs: Sequence[Job], metrics: Metrics) -> Iterator[tuple[Job, Any]]:
+def merge_results(told: Mapping[str, Any], jobs: Sequence[Job], metrics: Metrics) -> Iterator[tuple[Job, Any]]:
     """Receipts and failures of the first worker, into this process's metrics."""
     for job in jobs:
         for index, receipt in told.get(RECEIPTS, ()):
@@ -175,7 +175,7 @@ def taken_up(told: Mapping[str, Any], jobs: Sequence[Job], metrics: Metrics) -> 
     metrics.finish()
 
 
-def first_line(error: BaseException) -> str:
+def last_line(error: BaseException) -> str:
     """What an error says last, which with Ray's is the cause."""
     lines = str(error).strip().splitlines()
     return lines[-1] if lines else type(error).__name__

@@ -6,12 +6,12 @@ import dataclasses
 import json
 from typing import Any
 
-from pipeline import storage
-from pipeline.addresses import address_key, discreet_data
-from pipeline.batch.results import clear, whole_result
+from pipeline import remote_files
+from pipeline.batch.finished_results import finished_result, remove_leftovers
 from pipeline.inputs import Inputs
 from pipeline.metrics import StreamTally
 from pipeline.packet import Failure
+from pipeline.redaction import address_key, redacted_data
 from pipeline.stage import Job, PlainError
 
 NAME = "batch.json"
@@ -29,12 +29,12 @@ class Manifest:
 
     def __init__(self, folder: str, settings: str) -> None:
         """Read what is there. Raises PlainError for a file that is no manifest, or a store that does not answer."""
-        self._path = storage.inside(folder, NAME)
+        self._path = remote_files.path_in(folder, NAME)
         self._settings = settings
         self._entries: dict[str, dict[str, Any]] = {}
-        if storage.exists(self._path):
+        if remote_files.exists(self._path):
             try:
-                stored = json.loads(storage.read(self._path))["inputs"].items()
+                stored = json.loads(remote_files.read(self._path))["inputs"].items()
                 self._entries = {address_key(name): entry for name, entry in stored if isinstance(entry, dict)}
             except (ValueError, LookupError, TypeError, AttributeError) as error:
                 raise PlainError("this is no manifest of a batch", self._path, "move it away") from error
@@ -42,9 +42,9 @@ class Manifest:
     def stands(self, job: Job) -> bool:
         """Whether an input's result was made from the same file with the same settings, and is there as it was made."""
         entry = self._entries.get(address_key(job.input), {})
-        same = entry.get("settings") == self._settings and entry.get("source") == storage.stamp(job.input)
+        same = entry.get("settings") == self._settings and entry.get("source") == remote_files.stamp(job.input)
         there = job.output is not None and entry.get("output") == address_key(job.output)
-        found = storage.stamp(job.output) if same and there and job.output else None
+        found = remote_files.stamp(job.output) if same and there and job.output else None
         return found is not None and entry.get("result", found) == found
 
     def takes(self, job: Job) -> bool:
@@ -53,11 +53,11 @@ class Manifest:
         Nothing that led to the result is left. Raises PlainError.
         """
         if not self.stands(job):
-            mark = whole_result(job, self._settings)
+            mark = finished_result(job, self._settings)
             if mark is None:
                 return False
             self._note(job, {"state": "done", **_result(job, mark.frames)})
-        clear(job)
+        remove_leftovers(job)
         return True
 
     def note(self, tally: StreamTally) -> None:
@@ -70,15 +70,15 @@ class Manifest:
         self._note(tally.job, entry)
 
     def _note(self, job: Job, entry: dict[str, Any]) -> None:
-        known = {"settings": self._settings, "source": storage.stamp(job.input), **discreet_data(entry)}
+        known = {"settings": self._settings, "source": remote_files.stamp(job.input), **redacted_data(entry)}
         self._entries[address_key(job.input)] = known
-        storage.write(self._path, json.dumps({"inputs": self._entries}, indent=1))
+        remote_files.write(self._path, json.dumps({"inputs": self._entries}, indent=1))
 
 
 def _result(job: Job, frames: int) -> dict[str, Any]:
     """What is noted of a result: where it is, its size and date, which change when somebody puts another there."""
     output = job.output or ""
-    return {"output": address_key(output), "frames": frames, "result": storage.stamp(output)}
+    return {"output": address_key(output), "frames": frames, "result": remote_files.stamp(output)}
 
 
 def confirmed(inputs: Inputs, manifest: Manifest) -> Inputs:
@@ -101,4 +101,4 @@ def confirmed(inputs: Inputs, manifest: Manifest) -> Inputs:
 
 def results_folder(jobs: tuple[Job, ...]) -> str:
     """The folder that a batch's results go to."""
-    return storage.parent(jobs[0].output) if jobs and jobs[0].output else "."
+    return remote_files.parent(jobs[0].output) if jobs and jobs[0].output else "."

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from pipeline.batch import units as batch_units
+from pipeline.batch.finished_results import remove_leftovers
 from pipeline.batch.manifest import Manifest
-from pipeline.batch.parts import Parts, fixed_chunk
-from pipeline.batch.results import clear
-from pipeline.batch.units import Board, Unit
+from pipeline.batch.split_graph import SplitRun, fixed_chunk
+from pipeline.batch.units import Unit, UnitQueue
 from pipeline.batch.worker import BatchWorker, Outcome
 from pipeline.interrupts import Interrupt
-from pipeline.media import is_picture
+from pipeline.media_types import is_picture
 from pipeline.metrics import Metrics
 from pipeline.packet import Failure
 from pipeline.stage import Job
@@ -22,7 +22,7 @@ WORKER = "worker"
 """What the processes of a batch are called in metrics."""
 
 
-class Bench(Protocol):
+class Workers(Protocol):
     """Workers, wherever they are."""
 
     @property
@@ -39,8 +39,8 @@ class Bench(Protocol):
         ...
 
 
-class OneWorker:
-    """A bench of one, in this process."""
+class LocalWorker:
+    """A workers of one, in this process."""
 
     def __init__(self, worker: BatchWorker) -> None:
         self._worker = worker
@@ -48,15 +48,15 @@ class OneWorker:
 
     @property
     def free(self) -> bool:
-        """See `Bench`."""
+        """See `Workers`."""
         return not self._ended
 
     def begin(self, unit: Unit, job: Job, shards: Sequence[Unit]) -> None:
-        """See `Bench`; the unit is done when this returns."""
+        """See `Workers`; the unit is done when this returns."""
         self._ended.append((unit, self._worker.run(unit, job, shards)))
 
     def finished(self) -> list[tuple[Unit, Outcome | None]]:
-        """See `Bench`."""
+        """See `Workers`."""
         ended, self._ended = self._ended, []
         return ended
 
@@ -67,7 +67,7 @@ def settings_mark(config_text: str) -> str:
 
 
 def run_batch(
-    parts: Parts, jobs: Sequence[Job], metrics: Metrics, interrupt: Interrupt, bench: Bench, manifest: Manifest
+    parts: SplitRun, jobs: Sequence[Job], metrics: Metrics, interrupt: Interrupt, workers: Workers, manifest: Manifest
 ) -> Iterator[tuple[Job, Any]]:
     """Do every input that is not done yet.
 
@@ -76,13 +76,13 @@ def run_batch(
         jobs: the inputs.
         metrics: takes up what happens; an input that fails is noted there, and the others go on.
         interrupt: when set, nothing more begins; the same command goes on later.
-        bench: the workers.
+        workers: the workers.
         manifest: takes up how each input ended.
 
     Yields:
         (input, receipt) of every result. Raises PlainError where the manifest cannot be written.
     """
-    batch = _Batch(parts, jobs, metrics, bench, manifest)
+    batch = _Batch(parts, jobs, metrics, workers, manifest)
     while not batch.over and not interrupt.requested:
         batch.assign()
         yield from batch.take_up()
@@ -90,29 +90,31 @@ def run_batch(
 
 
 class _Batch:
-    def __init__(self, parts: Parts, jobs: Sequence[Job], metrics: Metrics, bench: Bench, manifest: Manifest) -> None:
-        self._parts, self._metrics, self._bench, self._manifest = parts, metrics, bench, manifest
+    def __init__(
+        self, parts: SplitRun, jobs: Sequence[Job], metrics: Metrics, workers: Workers, manifest: Manifest
+    ) -> None:
+        self._parts, self._metrics, self._workers, self._manifest = parts, metrics, workers, manifest
         self._jobs = {job.index: job for job in jobs}
         self._shards: dict[int, list[Unit]] = {}
-        self._board = Board(waiting=tuple(Unit(kind=_first_kind(parts, job), index=job.index) for job in jobs))
+        self._queue = UnitQueue(waiting=tuple(Unit(kind=_first_kind(parts, job), index=job.index) for job in jobs))
 
     @property
     def over(self) -> bool:
         """Every input ended, one way or the other."""
-        return batch_units.finished(self._board)
+        return batch_units.is_empty(self._queue)
 
     def assign(self) -> None:
         """Give every free worker a unit, as long as there are any."""
-        while self._bench.free and (unit := batch_units.next_unit(self._board)) is not None:
-            self._board = batch_units.begin(self._board, unit)
-            self._bench.begin(unit, self._jobs[unit.index], self._shards.get(unit.index, ()))
+        while self._workers.free and (unit := batch_units.next_unit(self._queue)) is not None:
+            self._queue = batch_units.unit_started(self._queue, unit)
+            self._workers.begin(unit, self._jobs[unit.index], self._shards.get(unit.index, ()))
 
     def take_up(self) -> Iterator[tuple[Job, Any]]:
         """Note the units that ended and see what follows from each."""
-        for unit, outcome in self._bench.finished():
+        for unit, outcome in self._workers.finished():
             tally = self._metrics.streams[unit.index]
             if tally.failure:  # another unit of the input has failed meanwhile
-                self._board = batch_units.done(self._board, unit)
+                self._queue = batch_units.unit_done(self._queue, unit)
             elif outcome is None:
                 self._died(unit)
             else:
@@ -128,20 +130,20 @@ class _Batch:
         if unit.kind == "probe":
             assert self._parts.whole.settings.batch is not None
             chunk = fixed_chunk(self._parts)
-            following = batch_units.cut(unit.index, outcome.length, self._parts.whole.settings.batch, chunk)
+            following = batch_units.split_input(unit.index, outcome.length, self._parts.whole.settings.batch, chunk)
             self._shards[unit.index] = [part for part in following if part.kind == "shard"]
-        self._board = batch_units.done(self._board, unit, following)
+        self._queue = batch_units.unit_done(self._queue, unit, following)
         if unit.kind in ("whole", "tail"):
             self._manifest.note(tally)
-            clear(self._jobs[unit.index])
+            remove_leftovers(self._jobs[unit.index])
             yield from ((self._jobs[unit.index], receipt) for receipt in tally.results)
 
     def _died(self, unit: Unit) -> None:
         """The process of a worker ended under a unit; there is a new one by now."""
         self._metrics.restarted(WORKER)
-        again = batch_units.died(self._board, unit)
+        again = batch_units.worker_died(self._queue, unit)
         if again is not None:
-            self._board = again
+            self._queue = again
             return
         what = "the process of a worker died twice (killed, or out of memory)"
         remedy = "free some memory, or lower batch.workers"
@@ -149,10 +151,10 @@ class _Batch:
 
     def _fail(self, unit: Unit, failure: Failure) -> None:
         self._metrics.failed(unit.index, failure)
-        self._board = batch_units.failed(self._board, unit)
+        self._queue = batch_units.input_failed(self._queue, unit)
         self._manifest.note(self._metrics.streams[unit.index])
 
 
-def _first_kind(parts: Parts, job: Job) -> batch_units.UnitKind:
+def _first_kind(parts: SplitRun, job: Job) -> batch_units.UnitKind:
     """What an input begins with: a look at its length where it could be cut."""
     return "whole" if is_picture(job.input) or parts.shard is None else "probe"

@@ -37,50 +37,50 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Board:
+class UnitQueue:
     """Units that wait, in order, and those that run."""
 
     waiting: tuple[Unit, ...]
     running: tuple[Unit, ...] = ()
 
 
-def finished(board: Board) -> bool:
+def is_empty(queue: UnitQueue) -> bool:
     """Nothing waits and nothing runs."""
-    return not board.waiting and not board.running
+    return not queue.waiting and not queue.running
 
 
-def next_unit(board: Board) -> Unit | None:
+def next_unit(queue: UnitQueue) -> Unit | None:
     """The unit that a free worker takes: the first that waits for no other; a tail waits for its shards."""
-    busy = {unit.index for unit in (*board.waiting, *board.running) if unit.kind == "shard"}
-    return next((unit for unit in board.waiting if unit.kind != "tail" or unit.index not in busy), None)
+    busy = {unit.index for unit in (*queue.waiting, *queue.running) if unit.kind == "shard"}
+    return next((unit for unit in queue.waiting if unit.kind != "tail" or unit.index not in busy), None)
 
 
-def begin(board: Board, unit: Unit) -> Board:
+def unit_started(queue: UnitQueue, unit: Unit) -> UnitQueue:
     """A worker has taken a unit."""
-    waiting = tuple(other for other in board.waiting if other != unit)
-    return replace(board, waiting=waiting, running=(*board.running, unit))
+    waiting = tuple(other for other in queue.waiting if other != unit)
+    return replace(queue, waiting=waiting, running=(*queue.running, unit))
 
 
-def done(board: Board, unit: Unit, following: tuple[Unit, ...] = ()) -> Board:
+def unit_done(queue: UnitQueue, unit: Unit, following: tuple[Unit, ...] = ()) -> UnitQueue:
     """A unit is done; what follows from it comes before what waits, so that inputs end in their order."""
-    running = tuple(other for other in board.running if other != unit)
-    return replace(board, waiting=(*following, *board.waiting), running=running)
+    running = tuple(other for other in queue.running if other != unit)
+    return replace(queue, waiting=(*following, *queue.waiting), running=running)
 
 
-def failed(board: Board, unit: Unit) -> Board:
+def input_failed(queue: UnitQueue, unit: Unit) -> UnitQueue:
     """An input cannot go on: the rest of its units are dropped."""
-    waiting = tuple(other for other in board.waiting if other.index != unit.index)
-    return done(replace(board, waiting=waiting), unit)
+    waiting = tuple(other for other in queue.waiting if other.index != unit.index)
+    return unit_done(replace(queue, waiting=waiting), unit)
 
 
-def died(board: Board, unit: Unit) -> Board | None:
+def worker_died(queue: UnitQueue, unit: Unit) -> UnitQueue | None:
     """A worker's process died under a unit: it is tried again, or None when that was the last try."""
     if unit.tries + 1 >= _TRIES:
         return None
-    return done(board, unit, (replace(unit, tries=unit.tries + 1),))
+    return unit_done(queue, unit, (replace(unit, tries=unit.tries + 1),))
 
 
-def cut(index: int, length: int | None, config: BatchConfig, chunk: int) -> tuple[Unit, ...]:
+def split_input(index: int, length: int | None, config: BatchConfig, chunk: int) -> tuple[Unit, ...]:
     """The units of an input.
 
     Args:

@@ -12,9 +12,16 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pipeline import storage
-from pipeline.batch.parts import Parts, run_of
-from pipeline.batch.results import Mark, origin, put_in_place, shard_file, unfinished, whole_result
+from pipeline import remote_files
+from pipeline.batch.finished_results import (
+    Mark,
+    finished_result,
+    publish_result,
+    shard_file,
+    source_mark,
+    unfinished_path,
+)
+from pipeline.batch.split_graph import SplitRun, run_of
 from pipeline.batch.units import Unit
 from pipeline.config import RunConfig
 from pipeline.graph import Graph
@@ -22,7 +29,7 @@ from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
 from pipeline.packet import failure_of
 from pipeline.plan import LanePlan, Plan
-from pipeline.scratch import scratch_folder
+from pipeline.scratch_folders import scratch_folder
 from pipeline.serial import run_serial
 from pipeline.slot import stage_failure
 from pipeline.stage import CLAIM, Job, PlainError, working_folder
@@ -50,7 +57,7 @@ class BatchWorker:
         mark: of the settings; shards of others are not taken up.
     """
 
-    def __init__(self, parts: Parts, threads: int, folder: str, mark: str) -> None:
+    def __init__(self, parts: SplitRun, threads: int, folder: str, mark: str) -> None:
         with contextlib.suppress(OSError):  # on another machine the folder may be absent, and whole paths still work
             os.chdir(folder)
         self._parts = parts
@@ -59,16 +66,18 @@ class BatchWorker:
 
     def run(self, unit: Unit, job: Job, shards: Sequence[Unit]) -> Outcome:
         """Do a unit of an input; errors of stages are in the metrics. `shards`: those that a tail takes up."""
-        job.keep_secrets()
+        job.register_secrets()
         with scratch_folder("densepose-batch-") as place:
             try:
-                made_from = origin(job, self._mark)
+                made_from = source_mark(job, self._mark)
                 here = _brought_here(job, place, self._mark)
                 if unit.kind == "shard":
                     file = shard_file(job, unit.first, self._mark)
                     return _said_of(job, here, self._shard(unit, here, file, place))
                 files = [(shard.first, shard_file(job, shard.first, self._mark)) for shard in shards]
-                known = [(first, storage.fetch(file, place)) for first, file in files if storage.exists(file)]
+                known = [
+                    (first, remote_files.local_copy(file, place)) for first, file in files if remote_files.exists(file)
+                ]
                 config = run_of(self._parts, unit, known, here.input)
                 if unit.kind == "probe":
                     return _said_of(job, here, self._probe(config.graph, here))
@@ -81,7 +90,7 @@ class BatchWorker:
         if job.output is None:
             return self._run(config, job)
         with _claimed(job.output):
-            mark = whole_result(job, self._mark)
+            mark = finished_result(job, self._mark)
             if mark is not None:
                 return _standing(job, mark)
             draft = Path(here.output or "")
@@ -89,7 +98,7 @@ class BatchWorker:
             outcome = _said_of(job, here, self._run(config, here))
             tally = outcome.metrics.streams[job.index]
             if not tally.failure and draft.is_file():
-                put_in_place(draft, job, made_from, tally.frames_done)
+                publish_result(draft, job, made_from, tally.frames_done)
                 tally.results = [dataclasses.replace(receipt, path=job.output) for receipt in tally.results]
             with contextlib.suppress(OSError):  # there is none, or what a restart needs lies in it
                 draft.parent.rmdir()
@@ -97,12 +106,12 @@ class BatchWorker:
 
     def _shard(self, unit: Unit, job: Job, file: str, place: Path) -> Outcome:
         config = run_of(self._parts, unit, (), job.input)
-        if storage.exists(file):  # an earlier run of this batch has done it
+        if remote_files.exists(file):  # an earlier run of this batch has done it
             return Outcome(metrics=Metrics(config.graph, [job]))
-        output = str(place / Path(file).name) if storage.is_remote(file) else file
+        output = str(place / Path(file).name) if remote_files.is_remote(file) else file
         outcome = self._run(config, dataclasses.replace(job, output=output, resume=False, overwrite=True))
-        if storage.is_remote(file) and Path(output).is_file():
-            storage.publish(Path(output), file)
+        if remote_files.is_remote(file) and Path(output).is_file():
+            remote_files.publish(Path(output), file)
         return outcome
 
     def _run(self, config: RunConfig, job: Job) -> Outcome:
@@ -134,7 +143,7 @@ class BatchWorker:
 @contextmanager
 def _claimed(output: str) -> Iterator[None]:
     """Keep every other run from a result that goes to this machine's disks. Raises PlainError."""
-    if storage.is_remote(output):
+    if remote_files.is_remote(output):
         yield
         return
     claim = FileLock(Path(working_folder(output)) / CLAIM, timeout=PATIENCE_S)
@@ -181,13 +190,13 @@ def _said_of(job: Job, here: Job, outcome: Outcome) -> Outcome:
 
 def _brought_here(job: Job, place: Path, settings: str) -> Job:
     """The job with local paths: a copy of an input from a store, a result that is named when it is whole."""
-    source = storage.fetch(job.input, place)
+    source = remote_files.local_copy(job.input, place)
     output = job.output
-    if output and storage.is_remote(output):
+    if output and remote_files.is_remote(output):
         output = str(place / "result" / Path(output).name)
         Path(output).parent.mkdir()
     elif output:
-        output = str(unfinished(job, settings))
+        output = str(unfinished_path(job, settings))
     # What has that name there, a result that was whole before it was marked, is made again.
     return dataclasses.replace(job, input=source, output=output, overwrite=True)
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
-from pipeline.addresses import keep_secret, keeping_secrets
-from pipeline.command.launch import checked, fetch, run_inputs
-from pipeline.command.published import fitting_network
+from pipeline.command.launch import run_inputs
+from pipeline.command.preflight import fetch_assets, refuse_failing_inputs
+from pipeline.command.zoo_weights import configuration_for_weights
 from pipeline.config import CONFIGS, RawConfig, RunConfig, read_config, validate
 from pipeline.graph import Lane, Node, read_node, refuse_strangers, stage_class
 from pipeline.inputs import without_output
@@ -18,6 +18,7 @@ from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
 from pipeline.packet import Packet
 from pipeline.plan import make_plan, read_machine
+from pipeline.redaction import register_secrets, secrets_registered
 from pipeline.serial import run_serial
 from pipeline.stage import Job, PlainError
 from pipeline.worker import LaneWorker
@@ -50,7 +51,7 @@ def run(
     Raises:
         PlainError: a configuration that cannot be used at once; an input that failed after the others have run.
     """
-    with keeping_secrets(inputs, dict(settings or {})):
+    with secrets_registered(inputs, dict(settings or {})):
         yield from _frames(config, inputs, settings, _stage_table() if table is None else table)
 
 
@@ -66,12 +67,12 @@ def _frames(
     _take_frames(raw, stages)
     run_config = validate(raw, stages)
     names = [os.fspath(name) for name in ([inputs] if isinstance(inputs, str | PathLike) else inputs)]
-    found = checked(run_config, without_output(run_inputs(run_config, names, None, overwrite=True)))
+    found = refuse_failing_inputs(run_config, without_output(run_inputs(run_config, names, None, overwrite=True)))
     metrics = Metrics(run_config.graph, found.jobs)
     for index, failure in found.refused.items():
         metrics.failed(index, failure)
     plan = make_plan(run_config.graph, run_config.settings, read_machine())
-    fetch(run_config)
+    fetch_assets(run_config)
     for _, receipt in run_serial(run_config, plan, found.ready, metrics, Interrupt()):
         yield receipt
     for stream in metrics.streams.values():
@@ -99,13 +100,13 @@ def load(
     Raises:
         PlainError: a configuration or weights that cannot be used.
     """
-    keep_secret(weights)
+    register_secrets(weights)
     stages = _stage_table() if table is None else table
-    raw = read_config(*fitting_network(os.fspath(config), weights, ()))
+    raw = read_config(*configuration_for_weights(os.fspath(config), weights, ()))
     raw.change(WEIGHTS, _plain(weights), "weights")
     run_config = validate(raw, stages)
     lane = _still_lane(run_config)
-    fetch(run_config)
+    fetch_assets(run_config)
     plan = make_plan(run_config.graph, run_config.settings, read_machine())
     worker = LaneWorker(lane, run_config.stages, max(lane_plan.threads for lane_plan in plan.lanes))
     step, _ = worker.prepare()

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from pipeline.command.help import DESCRIPTION, EXAMPLES, FIRST_STEPS, program_version
 from pipeline.config import RawConfig
-from pipeline.conversion import ConfigError, nearest
+from pipeline.conversion import ConfigError, suggest
 from pipeline.former_names import FORMER_VALUES
 from pipeline.graph import stage_class
 from pipeline.inputs import UsageError, check_on_this_machine
@@ -125,7 +125,7 @@ def apply_shortcuts(raw: RawConfig, arguments: argparse.Namespace, table: Mappin
             raise UsageError(f"'{kind}' is now called '{FORMER_VALUES[EXPORT, kind]}'", f"--export {export}")
         if kind not in kinds:
             what = f"configuration '{raw.name}' has no export of kind '{kind}'"
-            raise ConfigError(what, f"--export {export}", nearest(kind, kinds))
+            raise ConfigError(what, f"--export {export}", suggest(kind, kinds))
         same = next((other for other, used in paths.items() if os.path.abspath(used) == os.path.abspath(path)), None)
         if same or kind in paths:
             what = f"'{same}' is written there already" if same else f"'{kind}' is named twice"

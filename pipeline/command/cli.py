@@ -12,29 +12,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.addresses import discreet, keep_secret, keeping_secrets
+from pipeline.batch.folder_lock import lock_folder
 from pipeline.batch.manifest import results_folder
-from pipeline.batch.ownership import owned
-from pipeline.batch.parts import Parts, split
+from pipeline.batch.split_graph import SplitRun, split_run
 from pipeline.command.arguments import apply_shortcuts, read_arguments
-from pipeline.command.checks import check_places
 from pipeline.command.help import list_configurations
-from pipeline.command.launch import checked, confirm_batch, launch, launch_batch, run_inputs
+from pipeline.command.launch import confirm_batch, launch, launch_batch, run_inputs
+from pipeline.command.preflight import check_output_paths, refuse_failing_inputs
 from pipeline.command.progress import Progress
-from pipeline.command.published import fitting_network
 from pipeline.command.report import left_out_sentence, make_report, write_report
 from pipeline.command.terminal import one_line, plain_terminal
+from pipeline.command.zoo_weights import configuration_for_weights
 from pipeline.config import RunConfig, read_config, validate
-from pipeline.front import Again
-from pipeline.inputs import Inputs, is_url
+from pipeline.inputs import Inputs, has_scheme
 from pipeline.interrupts import Interrupt, exit_code, interrupt_on_signals
 from pipeline.journal import remove_parts
 from pipeline.metrics import Metrics, StreamTally
+from pipeline.observe.observers import observing
 from pipeline.packet import is_result
 from pipeline.plan import THREAD_VARIABLES, Plan, auto_threads, make_plan, read_machine
-from pipeline.salvage import kept
+from pipeline.recovery import save_interrupted_results
+from pipeline.redaction import redacted, register_secrets, secrets_registered
 from pipeline.stage import Job, PlainError, is_plain
-from pipeline.watch.watching import watching
+from pipeline.supervisor import Restarted
 
 DONE, FAILED, USAGE = 0, 1, 2
 STOPPING = "stopping after the current packet"
@@ -43,7 +43,7 @@ AGAIN = "the same command again does what is missing"
 
 
 def main(
-    argv: Sequence[str] | None = None, table: Mapping[str, str] | None = None, again: Again | None = None
+    argv: Sequence[str] | None = None, table: Mapping[str, str] | None = None, again: Restarted | None = None
 ) -> int:
     """Run the program.
 
@@ -58,7 +58,7 @@ def main(
     """
     started = time.perf_counter()
     words = list(sys.argv[1:] if argv is None else argv)
-    with keeping_secrets(words), plain_terminal():
+    with secrets_registered(words), plain_terminal():
         try:
             return _main(words, _stage_table() if table is None else table, started, again)
         except KeyboardInterrupt as stop:
@@ -66,7 +66,7 @@ def main(
             return exit_code(stop.args[0] if stop.args else signal.SIGINT)
         except Exception as error:
             if "--debug" in words:
-                print(discreet(traceback.format_exc()), file=sys.stderr)
+                print(redacted(traceback.format_exc()), file=sys.stderr)
             if is_plain(error):
                 _say(f"error: {error}")
                 return int(getattr(error, "exit_code", FAILED))
@@ -76,7 +76,7 @@ def main(
 
 def _say(sentence: str) -> None:
     """Tell the user, on one line and no secret."""
-    print(one_line(discreet(sentence)), file=sys.stderr)
+    print(one_line(redacted(sentence)), file=sys.stderr)
 
 
 def _stage_table() -> Mapping[str, str]:
@@ -85,7 +85,7 @@ def _stage_table() -> Mapping[str, str]:
     return STAGES
 
 
-def _main(words: list[str], table: Mapping[str, str], started: float, again: Again | None) -> int:
+def _main(words: list[str], table: Mapping[str, str], started: float, again: Restarted | None) -> int:
     if words[:1] == ["doctor"]:
         from pipeline.command.doctor import examine
 
@@ -94,23 +94,23 @@ def _main(words: list[str], table: Mapping[str, str], started: float, again: Aga
     if arguments.config is None:
         print(list_configurations(), end="")
         return DONE
-    raw = read_config(*fitting_network(arguments.config, arguments.weights, arguments.changes))
-    keep_secret(raw.values)
+    raw = read_config(*configuration_for_weights(arguments.config, arguments.weights, arguments.changes))
+    register_secrets(raw.values)
     set_thread_limits(raw.values.get("threads"))
     apply_shortcuts(raw, arguments, table)
     config = validate(raw, table)
     plan = make_plan(config.graph, config.settings, read_machine())
-    parts = split(config, table) if config.settings.batch else None
+    parts = split_run(config, table) if config.settings.batch else None
     resume = arguments.resume or parts is not None or again is not None
     since = again.since if again is not None and not arguments.resume and parts is None else None
     inputs = run_inputs(
         config, arguments.inputs, arguments.output, overwrite=arguments.overwrite, resume=resume, since=since
     )
     observe = config.settings.observe
-    check_places(inputs, {"--report": arguments.report, "--log": observe.log, "--profile": observe.profile})
+    check_output_paths(inputs, {"--report": arguments.report, "--log": observe.log, "--profile": observe.profile})
     if parts is None:
         return _carry_out(config, plan, parts, inputs, arguments, started, again)
-    with owned(results_folder(inputs.jobs)):
+    with lock_folder(results_folder(inputs.jobs)):
         confirmed = confirm_batch(config, plan, inputs)
         return _carry_out(config, plan, parts, confirmed, arguments, started, again)
 
@@ -118,14 +118,14 @@ def _main(words: list[str], table: Mapping[str, str], started: float, again: Aga
 def _carry_out(
     config: RunConfig,
     plan: Plan,
-    parts: Parts | None,
+    parts: SplitRun | None,
     inputs: Inputs,
     arguments: Namespace,
     started: float,
-    again: Again | None,
+    again: Restarted | None,
 ) -> int:
     """Run what was asked for, or the batch of `parts`, and tell how it went; returns the exit code."""
-    inputs = checked(config, inputs)
+    inputs = refuse_failing_inputs(config, inputs)
     metrics = Metrics(config.graph, inputs.jobs, started)
     for index, failure in inputs.refused.items():
         metrics.failed(index, failure)
@@ -136,12 +136,12 @@ def _carry_out(
     with interrupt_on_signals(STOPPING if parts is None else STOPPING_BATCH) as interrupt:
         if again is not None and again.stopped is not None:
             interrupt.request(again.stopped)
-            results = kept(config, inputs.ready, metrics)
+            results = save_interrupted_results(config, inputs.ready, metrics)
         elif parts is not None:
             results = launch_batch(parts, plan, inputs, metrics, interrupt, serial=arguments.serial)
         else:
             results = launch(config, plan, inputs.ready, metrics, interrupt, serial=arguments.serial)
-        with watching(config.settings.observe, metrics, goes_on=again is not None):
+        with observing(config.settings.observe, metrics, goes_on=again is not None):
             _run(results, inputs, metrics)
         if arguments.report:
             _report(metrics, arguments.report, inputs.left_out)
@@ -163,7 +163,7 @@ def set_thread_limits(threads: Any) -> None:
 def _run(results: Iterator[tuple[Job, Any]], inputs: Inputs, metrics: Metrics) -> None:
     """Drive the runner to its end, showing progress."""
     for job in inputs.ready:
-        if job.output and not is_url(job.output):
+        if job.output and not has_scheme(job.output):
             _make_folder(job)
     progress = Progress(metrics, sys.stderr)
     metrics.listen(progress.show)
@@ -217,7 +217,7 @@ def _verdict(metrics: Metrics, interrupt: Interrupt, *, debug: bool) -> int:
         if stream.failure:
             _say(f"error: {stream.failure.error()}")
             if debug and stream.failure.trace:
-                print(discreet(stream.failure.trace), file=sys.stderr)
+                print(redacted(stream.failure.trace), file=sys.stderr)
         for loss in stream.given_up:
             _say(f"error: {stream.job.name}: {loss}")
         for facts in (stream.facts, *(result.facts for result in stream.results)):

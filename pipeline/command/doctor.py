@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 
-from pipeline.actors.own_folder import make_own_folder, remove_own_folder
+from pipeline.actors.ray_folder import make_ray_folder, remove_ray_folder
 from pipeline.command.terminal import one_line
 from pipeline.graph import Lane, read_node, stage_class
 from pipeline.inputs import UsageError
@@ -63,9 +63,9 @@ def _places() -> list[tuple[str, str, str]]:
     """What the default run writes to: name, place, and why it cannot, tried out."""
     found = []
     try:
-        folder = make_own_folder()
+        folder = make_ray_folder()
         found.append(("temporary", f"{Path(folder.path).parent} (Ray's own folder)", ""))
-        remove_own_folder(folder)
+        remove_ray_folder(folder)
     except PlainError as error:
         found.append(("temporary", "", str(error)))
     here = os.getcwd()

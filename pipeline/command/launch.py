@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.actors.cluster import quieten
 from pipeline.batch.manifest import Manifest, confirmed, results_folder
-from pipeline.batch.parts import Parts
-from pipeline.batch.run import OneWorker, run_batch, settings_mark
+from pipeline.batch.run import LocalWorker, run_batch, settings_mark
+from pipeline.batch.split_graph import SplitRun
 from pipeline.batch.worker import BatchWorker
+from pipeline.command.preflight import fetch_assets
 from pipeline.config import RunConfig
 from pipeline.conversion import ConfigError
 from pipeline.inputs import (
@@ -24,14 +24,13 @@ from pipeline.inputs import (
     saved_inputs,
 )
 from pipeline.interrupts import Interrupt
-from pipeline.media import is_picture
+from pipeline.media_types import is_picture
 from pipeline.metrics import Metrics
-from pipeline.packet import Failure, failure_of
-from pipeline.plan import PICTURE_VARIABLE, Plan
+from pipeline.plan import Plan
 from pipeline.recovery import settings_of
+from pipeline.remote_files import is_remote
 from pipeline.serial import run_serial
-from pipeline.stage import Job, is_plain
-from pipeline.storage import is_remote
+from pipeline.stage import Job
 
 
 def run_inputs(
@@ -70,42 +69,6 @@ def run_inputs(
     return find_inputs(names, output, overwrite=overwrite, resume=resume, since=since, ending=ending)
 
 
-def checked(config: RunConfig, inputs: Inputs) -> Inputs:
-    """The inputs, without those that could not end as it is wanted, as far as that is known before anything starts.
-
-    Raises UsageError where that is true of all of them for the same reason.
-    """
-    failures: dict[int, Failure] = {}
-    for job in inputs.ready:
-        try:
-            for node in config.graph.nodes:
-                node.cls.check(config.stages[node.name], job)
-        except Exception as error:
-            if not is_plain(error):
-                raise
-            failures[job.index] = failure_of(error)
-    said = {failure.what for failure in failures.values()}
-    if len(failures) == len(inputs.ready) and len(said) == 1:
-        first = next(iter(failures.values()))
-        raise UsageError(first.what, first.where, first.remedy)
-    return dataclasses.replace(inputs, refused=inputs.refused | failures)
-
-
-def fetch(config: RunConfig) -> None:
-    """Let every stage get what it needs from outside, in this process, where its progress can be seen.
-
-    Before that, this process and those that it starts hear how large a picture may be.
-
-    Raises what the stages raise: an error with what, where and remedy.
-    """
-    if config.settings.largest_picture is None:
-        os.environ.pop(PICTURE_VARIABLE, None)
-    else:
-        os.environ[PICTURE_VARIABLE] = repr(config.settings.largest_picture)
-    for node in config.graph.nodes:
-        node.cls.fetch(config.stages[node.name])
-
-
 def one_thing_at_a_time(plan: Plan, jobs: Sequence[Job]) -> bool:
     """Whether nothing of a run could happen side by side: a single lane, or a single image, which is one packet."""
     single_lane = len(plan.lanes) == 1 and plan.lanes[0].replicas == 1
@@ -122,7 +85,7 @@ def launch(
     """
     if not jobs:
         return iter(())
-    fetch(config)
+    fetch_assets(config)
     if config.settings.workers > 1:
         from pipeline.actors.training import run_workers
 
@@ -136,7 +99,7 @@ def launch(
 
 
 def launch_batch(
-    parts: Parts, plan: Plan, inputs: Inputs, metrics: Metrics, interrupt: Interrupt, *, serial: bool
+    parts: SplitRun, plan: Plan, inputs: Inputs, metrics: Metrics, interrupt: Interrupt, *, serial: bool
 ) -> Iterator[tuple[Job, Any]]:
     """Run a batch over workers, or one unit after the other in this process.
 
@@ -144,14 +107,14 @@ def launch_batch(
     """
     if not inputs.ready:
         return iter(())
-    fetch(parts.whole)
+    fetch_assets(parts.whole)
     mark = settings_mark(settings_of(parts.whole, plan))
     manifest = Manifest(results_folder(inputs.jobs), mark)
     if serial:
         worker = BatchWorker(parts, max(lane.threads for lane in plan.lanes), os.getcwd(), mark)
-        return run_batch(parts, inputs.ready, metrics, interrupt, OneWorker(worker), manifest)
+        return run_batch(parts, inputs.ready, metrics, interrupt, LocalWorker(worker), manifest)
     quieten(parts.whole.settings.ray.address)
-    from pipeline.batch.bench import run_batch_on_ray
+    from pipeline.batch.ray_workers import run_batch_on_ray
 
     return run_batch_on_ray(parts, inputs.ready, metrics, interrupt, manifest, mark)
 

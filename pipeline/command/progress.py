@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping
 from typing import TextIO
 
-from pipeline.addresses import discreet
 from pipeline.command.terminal import one_line
 from pipeline.metrics import Metrics
+from pipeline.redaction import redacted
 
 _BAR_EVERY_S = 0.2
 _LINE_EVERY_S = 10.0
@@ -51,7 +51,7 @@ class Progress:
         if self._terminal and self._length:
             self._out.write("\r" + " " * self._length + "\r")
             self._length = 0
-        self._out.write(one_line(discreet(sentence)) + "\n")
+        self._out.write(one_line(redacted(sentence)) + "\n")
         self._out.flush()
 
     def end(self) -> None:

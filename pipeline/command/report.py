@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.addresses import discreet, discreet_data
 from pipeline.metrics import Metrics, StreamTally
+from pipeline.redaction import redacted, redacted_data
 from pipeline.stage import PlainError
 
 NAMED_FILES, NAMED_ON_TERMINAL = 100, 8
@@ -56,7 +56,7 @@ def left_out_sentence(names: Sequence[str]) -> str:
 
 def write_report(report: dict[str, Any], path: str) -> None:
     """Write a report, without secrets of addresses. Raises PlainError where the file cannot be written."""
-    text = json.dumps(discreet_data(report), indent=2, default=lambda value: discreet(str(value)))
+    text = json.dumps(redacted_data(report), indent=2, default=lambda value: redacted(str(value)))
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(text + "\n", encoding="utf-8")

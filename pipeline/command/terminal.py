@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from pipeline.addresses import without_known_secrets
 from pipeline.interrupts import show_nothing
+from pipeline.redaction import without_registered_secrets
 
 _STEERING = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 """Control characters, but for those that text is laid out with, and what turns the direction of writing round."""
@@ -30,7 +30,7 @@ class Terminal:
 
     def write(self, text: str) -> int:
         """Write a text; returns its length."""
-        text = _IN_TEXT.sub(lambda f: ERASE if f[0] == ERASE else _escaped(f), without_known_secrets(text))
+        text = _IN_TEXT.sub(lambda f: ERASE if f[0] == ERASE else _escaped(f), without_registered_secrets(text))
         encoding = getattr(self._out, "encoding", None) or "utf-8"
         try:
             text.encode(encoding)

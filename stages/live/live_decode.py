@@ -62,7 +62,7 @@ class LiveDecode(Stage):
         self._connection = 0
         self._frames = 0
 
-    def go_on_after(self, frames: int) -> None:
+    def resume_after(self, frames: int) -> None:
         """Number the next frame `frames`."""
         self._frames = frames
 

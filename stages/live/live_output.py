@@ -82,7 +82,7 @@ class LiveOutput(Stage):
                 self._output.send(opaque(overlay, index), pts)
         else:
             yield from self._file(job, frames, overlay)
-            self.aside = self._file.aside
+            self.background = self._file.background
         self._frames += len(frames)
         self._latency.frame_shown(captured.captured_s, time.time())
         if time.monotonic() - self._gauges_at >= GAUGES_EVERY_S:
@@ -116,11 +116,11 @@ class LiveOutput(Stage):
         self._job = job
         if _is_file(job.output):
             self._file.reopen(job)
-            self.aside = self._file.aside
+            self.background = self._file.background
 
-    def salvage(self, job: Job) -> Iterator[Written]:
+    def save_partial_result(self, job: Job) -> Iterator[Written]:
         """See `Encode`."""
-        return self._file.salvage(job) if _is_file(job.output) else iter(())
+        return self._file.save_partial_result(job) if _is_file(job.output) else iter(())
 
     def state(self) -> bytes:
         """Start and last time stamp, the number of frames, and the file's segments, as JSON."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.stage import Aside, Job, Stage, StageError, without_secrets, working_folder
+from pipeline.stage import BackgroundWork, Job, Stage, StageError, without_secrets, working_folder
 from stages.payloads import U8, FrameChunk, Overlay, SegmentWritten, VideoInfo, Written
 from stages.video.decoding.color_conversion import over_black
 from stages.video.decoding.still_images import IMAGE_FORMATS, copied_metadata, write_still
@@ -86,14 +86,14 @@ class Encode(Stage):
             if self._recording is None:
                 self._write_still(frames, overlay)
                 return
-            assert self.aside is not None
+            assert self.background is not None
             if overlay.alpha_THW is not None:
                 self._recording.note("the transparency of the result lies over black: this video holds none")
             with self._discarding():
-                self.aside.give(partial(_add, self._recording, overlay, frames.pts_T.tolist()))
+                self.background.start(partial(_add, self._recording, overlay, frames.pts_T.tolist()))
                 self._taken += len(frames)
                 if self._taken % self.config.segment_frames == 0:
-                    self.aside.wait()
+                    self.background.wait()
                     yield from self._recording.committed()
 
     @contextmanager
@@ -112,9 +112,9 @@ class Encode(Stage):
         if self._destination is None:
             return
         with reported_write_errors(self._destination.path):
-            if self._recording is not None and self.aside is not None:
+            if self._recording is not None and self.background is not None:
                 with self._discarding():
-                    self.aside.wait()
+                    self.background.wait()
                 joined = self._recording.finish()
                 self._destination.publish(self._recording.draft)
                 yield Written(
@@ -128,10 +128,10 @@ class Encode(Stage):
 
     def interrupt(self) -> Iterator[Written]:
         """The run stops early: what is there becomes `NAME.partial.SUFFIX`, playable."""
-        if self._destination is None or self._recording is None or self.aside is None:
+        if self._destination is None or self._recording is None or self.background is None:
             return
         with reported_write_errors(self._destination.path):
-            self.aside.wait()
+            self.background.wait()
             if not self._recording.frames:
                 return
             joined = self._recording.finish(early=True)
@@ -148,7 +148,7 @@ class Encode(Stage):
         if self._destination is None and known is not None:
             self._destination = self._begin(job, known[0])
 
-    def salvage(self, job: Job) -> Iterator[Written]:
+    def save_partial_result(self, job: Job) -> Iterator[Written]:
         """Every whole segment that an earlier run left becomes `NAME.partial.SUFFIX`; the segments stay."""
         known = _begun_with(job)
         if job.output is None or known is None:
@@ -177,8 +177,8 @@ class Encode(Stage):
 
     def close(self) -> None:
         """Release the encoder; what is not whole is removed."""
-        if self.aside is not None:
-            self.aside.close()
+        if self.background is not None:
+            self.background.close()
         if self._recording is not None:
             self._recording.close()
         if self._destination is not None:
@@ -207,7 +207,7 @@ class Encode(Stage):
                 destination.prepare(fresh=not self._restored)
                 write_resume_info(destination.folder, video, settings)
                 recording.restore(self._restored)
-                self._recording, self._taken, self.aside = recording, recording.frames, Aside()
+                self._recording, self._taken, self.background = recording, recording.frames, BackgroundWork()
         return destination
 
     def _write_still(self, frames: FrameChunk, overlay: Overlay) -> None:

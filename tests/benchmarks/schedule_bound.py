@@ -2,10 +2,11 @@
 
 `pipeline.schedule` drives lanes that only pretend to work, on cores shared evenly among the calls under way. No other
 program disturbs it: it says what the order of calls, credits and replicas allow, and nothing of Ray. The costs are CPU
-milliseconds a frame of the default graph (docs/benchmarks/end_to_end.md); networks side by side cost CROWDING more, and
-a lane is one thread, but for the encoder's beside it. Printed: frames a second from the first finished packet on, over
+milliseconds a frame of the default graph (docs/benchmarks/end_to_end.md); networks side by side cost CACHE_CONTENTION
+more, and a lane is one thread, but for the encoder's beside it. Printed: frames a second from the first finished packet
+on, over
 1 / max(slowest stage, CPU sum / cores), with one network, with a second one as soon as packets wait, and as
-`pipeline.pace` decides.
+`pipeline.autoscaling` decides.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pipeline import schedule
-from pipeline.pace import CROWDING, Pace, worth_a_start
+from pipeline.autoscaling import CACHE_CONTENTION, FrameTimes, replica_pays_off
 from pipeline.schedule import Call, LaneRule, Result, State
 
 LANES = (("decode",), ("detect", "densepose"), ("track", "bridge", "smooth", "render", "encode"))
@@ -49,10 +50,12 @@ class Film:
         return 1000 / max(self.slowest_ms, sum(self.lane_ms) / CORES)
 
     @property
-    def pace(self) -> Pace:
+    def pace(self) -> FrameTimes:
         """What the runner would measure."""
         decode_s, network_s, out_s = (cost / 1000 for cost in self.lane_ms)
-        return Pace(lane_s=network_s, others_s=max(decode_s, out_s), cpu_s=decode_s + network_s + out_s, cores=CORES)
+        return FrameTimes(
+            lane_s=network_s, others_s=max(decode_s, out_s), cpu_s=decode_s + network_s + out_s, cores=CORES
+        )
 
 
 def film(size: str, frames: int) -> Film:
@@ -114,17 +117,17 @@ class Encoder:
 def frames_a_second(one: Film, second: Literal["never", "at once", "decided"], credits: int) -> float:
     """Run a film through the default graph; frames a second after the first packet."""
     network = LaneRule(ordered=False, replicas=1 if second == "never" else 2, eager=second == "at once")
-    state: State = schedule.start(
+    state: State = schedule.initial_state(
         (LaneRule(ordered=True), network, LaneRule(ordered=True)), (0,), credits=credits, lenient=False
     )
     machine, first, pulled, taken = Machine(random.Random(0)), 0.0, 0, 0
     encoder = Encoder(machine, one)
     for call in state.running:
         machine.begin(call, 0.0)
-    while not schedule.finished(state):
+    while not schedule.all_done(state):
         while (call := schedule.next_call(state) or _reinforcement(state, one, taken)) is not None:
             taken += call.kind == "accept" and call.lane == 1
-            state = schedule.begin(state, call)
+            state = schedule.call_made(state, call)
             machine.begin(call, _work(state, one, call, pulled))
         ended = machine.next_end()
         call = encoder.after(ended) if _is_out(ended) else ended
@@ -138,7 +141,7 @@ def frames_a_second(one: Film, second: Literal["never", "at once", "decided"], c
             result = Result(emitted=call.seq)
         elif call.kind == "accept":
             first = first or machine.now
-        state = schedule.complete(state, call, result)
+        state = schedule.call_done(state, call, result)
     return (one.packets - 1) * one.chunk / (machine.now - first)
 
 
@@ -154,14 +157,14 @@ def _work(state: State, one: Film, call: Call, pulled: int) -> float:
         return 0.0
     crowded = call.lane == 1 and sum(other.lane == 1 and other.kind == "accept" for other in state.running) > 1
     own_ms = one.lane_ms[call.lane] - (one.encode_ms if call.lane == len(LANES) - 1 else 0.0)
-    return one.chunk * own_ms / 1000 * (1 + CROWDING * crowded)
+    return one.chunk * own_ms / 1000 * (1 + CACHE_CONTENTION * crowded)
 
 
 def _reinforcement(state: State, one: Film, taken: int) -> Call | None:
     """What the runner does when the schedule has no call to make."""
-    call = None if state.rules[1].eager else schedule.another(state, 1)
+    call = None if state.rules[1].eager else schedule.next_replica(state, 1)
     left = (one.packets - taken) * one.chunk
-    return call if call and worth_a_start(one.pace, replicas=1, left=left, start_s=START_S) else None
+    return call if call and replica_pays_off(one.pace, replicas=1, left=left, start_s=START_S) else None
 
 
 def main() -> None:

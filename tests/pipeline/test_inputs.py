@@ -49,9 +49,14 @@ def test_folders_and_patterns_give_media_in_order(folder: Path) -> None:
 def test_a_folder_gives_what_its_content_makes_media_and_tells_what_it_leaves_out(folder: Path) -> None:
     photo = b"\xff\xd8\xff\xe0" + bytes(20)
     for name, content in {
-        "sub/IMG_1.JFIF": photo, "sub/photo": photo, "sub/film.jpg": b"\x1a\x45\xdf\xa3" + bytes(20),
-        "sub/png.mp4": b"\x89PNG\r\n\x1a\n" + bytes(20), "sub/notes.txt": b"words", "sub/.hidden": b"x",
-        "sub/lower/x.mp4": b"x", "sub/out/x.mp4": b"x",
+        "sub/IMG_1.JFIF": photo,
+        "sub/photo": photo,
+        "sub/film.jpg": b"\x1a\x45\xdf\xa3" + bytes(20),
+        "sub/png.mp4": b"\x89PNG\r\n\x1a\n" + bytes(20),
+        "sub/notes.txt": b"words",
+        "sub/.hidden": b"x",
+        "sub/lower/x.mp4": b"x",
+        "sub/out/x.mp4": b"x",
     }.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)

@@ -11,7 +11,13 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline import interrupts
-from pipeline.interrupts import exit_code, interrupt_on_signals, own_handlers, say, stopping_signals
+from pipeline.interrupts import (
+    exit_code,
+    interrupt_on_signals,
+    keep_signal_handlers,
+    stopping_signals,
+    write_to_terminal,
+)
 
 
 @pytest.fixture
@@ -62,14 +68,14 @@ def test_a_hang_up_that_is_ignored_stays_ignored() -> None:
 
 def test_handlers_that_a_library_sets_are_taken_back() -> None:
     with interrupt_on_signals("x") as interrupt:
-        with own_handlers():
+        with keep_signal_handlers():
             signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))
         signal.raise_signal(signal.SIGTERM)
         assert interrupt.requested
 
 
 def test_a_signal_that_a_library_answers_with_an_exit_stops_the_program() -> None:
-    with pytest.raises(KeyboardInterrupt) as ended, own_handlers():
+    with pytest.raises(KeyboardInterrupt) as ended, keep_signal_handlers():
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))
         signal.raise_signal(signal.SIGTERM)
     assert ended.value.args == (signal.SIGTERM,)
@@ -92,7 +98,7 @@ def gone(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 def test_a_terminal_that_is_gone_takes_nothing_along(gone: int) -> None:
     with pytest.raises(OSError, match="Input/output"):
         os.write(gone, b"x")
-    say("stopping\n")
+    write_to_terminal("stopping\n")
     sys.stderr.write("and everything after it goes nowhere\n")
 
 
@@ -100,7 +106,7 @@ def test_threads_other_than_the_main_one_get_an_interrupt_that_no_signal_sets() 
     seen: list[bool] = []
 
     def inside() -> None:
-        with own_handlers(), interrupt_on_signals("x") as interrupt:
+        with keep_signal_handlers(), interrupt_on_signals("x") as interrupt:
             seen.append(interrupt.requested)
 
     thread = threading.Thread(target=inside)

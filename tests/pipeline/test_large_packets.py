@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from pipeline.packet import bytes_of
-from pipeline.schedule import Call, LaneRule, Result, begin, complete, credits_of, finished, in_flight, next_call, start
+from pipeline.schedule import (
+    Call,
+    LaneRule,
+    Result,
+    all_done,
+    call_done,
+    call_made,
+    credits_of,
+    in_flight,
+    initial_state,
+    next_call,
+)
 from stages.payloads import FrameChunk, VideoInfo
 
 PACKETS = 12
@@ -17,15 +28,15 @@ PACKETS = 12
 def most_in_flight(size: int, seed: int) -> int:
     """The most packets in flight, after the first told its size, in a run whose calls end in any order."""
     rules = (LaneRule(ordered=True), LaneRule(ordered=False, replicas=2), LaneRule(ordered=True))
-    state = start(rules, (0,), credits=4, lenient=False)
+    state = initial_state(rules, (0,), credits=4, lenient=False)
     rng, most = random.Random(seed), 0
-    while not finished(state):
+    while not all_done(state):
         while (call := next_call(state)) is not None:
-            state = begin(state, call)
+            state = call_made(state, call)
             if state.streams and state.streams[0].bytes:
                 most = max(most, in_flight(state, 0))
         done = rng.choice(state.running)
-        state = complete(state, done, outcome(done, state.streams[0].places[0].expected, size))
+        state = call_done(state, done, outcome(done, state.streams[0].progress[0].expected, size))
     return most
 
 
@@ -43,7 +54,7 @@ def test_large_packets_have_fewer_credits(megabytes: int, packets: int) -> None:
 
 
 def test_an_unknown_size_costs_nothing() -> None:
-    state = start((LaneRule(ordered=True),), (0,), credits=3, lenient=False)
+    state = initial_state((LaneRule(ordered=True),), (0,), credits=3, lenient=False)
     assert credits_of(state, state.streams[0]) == 3
 
 

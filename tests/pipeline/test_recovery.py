@@ -327,11 +327,11 @@ def test_an_ordered_stage_that_tells_no_state_is_no_point_to_go_on_from(monkeypa
 
 
 def test_the_products_own_tails_can_be_gone_on_from() -> None:
-    from pipeline.batch.parts import split
+    from pipeline.batch.split_graph import split_run
     from pipeline.config import load_config
     from stages import STAGES
 
     config = load_config("batch", [], STAGES)
-    parts = split(config, STAGES)
+    parts = split_run(config, STAGES)
     assert one_lane_has_all_states(config.graph)
     assert parts.tail is not None and one_lane_has_all_states(parts.tail.graph)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from pipeline import schedule, setbacks
+from pipeline import failures_and_restarts, schedule
 from pipeline.schedule import Call, LaneRule, Result, State
 
 
@@ -62,10 +62,10 @@ class World:
 
     def run(self) -> State:
         streams = tuple(range(len(self.lengths)))
-        state = schedule.start(self.rules, streams, credits=self.credits, lenient=self.lenient)
-        while not schedule.finished(state):
+        state = schedule.initial_state(self.rules, streams, credits=self.credits, lenient=self.lenient)
+        while not schedule.all_done(state):
             while (call := schedule.next_call(state)) is not None:
-                state = schedule.begin(state, call)
+                state = schedule.call_made(state, call)
                 self.check(state, call)
             assert state.running, "nothing runs, and nothing is to be done: locked up"
             state = self.end(state, self.random.choice(state.running))
@@ -76,33 +76,35 @@ class World:
     def check(self, state: State, call: Call) -> None:
         for stream in state.streams:
             assert schedule.in_flight(state, stream.index) <= self.credits
-        places = [(other.lane, other.replica) for other in state.running]
-        assert len(places) == len(set(places)), "two calls of one replica at once"
+        replicas = [(other.lane, other.replica) for other in state.running]
+        assert len(replicas) == len(set(replicas)), "two calls of one replica at once"
 
     def end(self, state: State, call: Call) -> State:
         if call.kind == "prepare":
-            return schedule.complete(state, call, Result())
+            return schedule.call_done(state, call, Result())
         if schedule.stream_of(state, call) is None:
-            return schedule.complete(state, call, Result())
+            return schedule.call_done(state, call, Result())
         if call.kind in ("accept", "pull"):
             for plan in (self.deaths, self.errors, self.losses):
                 mark = (call.lane, call.stream, self.pulled.get(call.stream, 0) if call.seq is None else call.seq)
                 if plan.get(mark, 0):
                     plan[mark] -= 1
                     return self.fail(state, call, plan)
-        return schedule.complete(state, call, self.outcome(call))
+        return schedule.call_done(state, call, self.outcome(call))
 
     def fail(self, state: State, call: Call, plan: dict[tuple[int, int, int], int]) -> State:
         died = plan is self.deaths
-        inside = setbacks.streams_inside(state, call.lane) if died and self.rules[call.lane].ordered else []
+        inside = (
+            failures_and_restarts.streams_inside(state, call.lane) if died and self.rules[call.lane].ordered else []
+        )
         if plan is self.losses:
-            state, verdict = setbacks.after_loss(state, call)
+            state, verdict = failures_and_restarts.after_loss(state, call)
         else:
-            state, verdict = setbacks.after_failure(state, call, died=died)
+            state, verdict = failures_and_restarts.after_failure(state, call, died=died)
         self.verdicts.append(verdict)
         if verdict == "fail":
             self.lost.append(call.stream)
-            state = setbacks.give_up(state, call.stream)
+            state = failures_and_restarts.give_up(state, call.stream)
         back = [stream for stream in inside if stream != call.stream] + [call.stream] * (verdict == "rewind")
         for stream in back:
             state = self.go_back(state, stream)
@@ -118,7 +120,7 @@ class World:
             lane.held.pop(stream, None)
             self.ended.discard((number, stream))
         self.pulled[stream] = packets
-        return setbacks.rewind(state, stream, packets)
+        return failures_and_restarts.rewind(state, stream, packets)
 
     def outcome(self, call: Call) -> Result:
         lane, last = self.lanes[call.lane], call.lane == len(self.rules) - 1
@@ -189,15 +191,15 @@ def test_an_error_where_order_matters_ends_the_stream_whatever_is_allowed() -> N
 def test_whatever_dies_wherever_nothing_is_lost_or_doubled(seed: int) -> None:
     rng = random.Random(seed)
     lengths = tuple(rng.choice([1, 7, 30]) for _ in range(rng.randint(1, 4)))
-    places = [(rng.randrange(4), stream, rng.randrange(lengths[stream])) for stream in range(len(lengths))]
+    deaths = [(rng.randrange(4), stream, rng.randrange(lengths[stream])) for stream in range(len(lengths))]
     world = World(
         CHAIN,
         lengths,
         credits=rng.choice([1, 2, 5]),
         delays={2: rng.choice([1, 5])} if seed % 3 == 0 else {},
         seed=seed,
-        deaths=dict.fromkeys(places, 1),
-        losses=dict.fromkeys({(3, 0, rng.randrange(lengths[0]))} - set(places), 1),  # not twice at one packet
+        deaths=dict.fromkeys(deaths, 1),
+        losses=dict.fromkeys({(3, 0, rng.randrange(lengths[0]))} - set(deaths), 1),  # not twice at one packet
     )
     world.run()
     assert not world.lost
@@ -221,79 +223,79 @@ def test_payloads_that_are_lost_twice_at_a_packet_end_the_stream() -> None:
 
 
 def test_a_stream_that_was_begun_before_starts_after_what_is_done() -> None:
-    state = schedule.start(CHAIN, (0, 1), credits=4, lenient=False, passed={0: 6})
-    assert [place.expected for place in state.streams[0].places] == [6] * len(CHAIN)
+    state = schedule.initial_state(CHAIN, (0, 1), credits=4, lenient=False, passed={0: 6})
+    assert [place.expected for place in state.streams[0].progress] == [6] * len(CHAIN)
     assert state.waiting == ((1, 0),)
 
 
 def test_a_lane_that_is_not_eager_gets_another_replica_when_it_is_asked_for_and_packets_wait() -> None:
     rules = (LaneRule(ordered=True), LaneRule(ordered=False, replicas=2, eager=False), LaneRule(ordered=True))
-    state = schedule.start(rules, (0,), credits=4, lenient=False)
-    assert schedule.another(state, 1) is None  # all lanes are being prepared, and nothing waits
+    state = schedule.initial_state(rules, (0,), credits=4, lenient=False)
+    assert schedule.next_replica(state, 1) is None  # all lanes are being prepared, and nothing waits
     for call in state.running:
-        state = schedule.complete(state, call, Result())
+        state = schedule.call_done(state, call, Result())
     for number in range(3):
         while (call := schedule.next_call(state)) is not None:
-            state = schedule.begin(state, call)
+            state = schedule.call_made(state, call)
         pull = next(call for call in state.running if call.kind == "pull")
-        state = schedule.complete(state, pull, Result(emitted=number)) if number < 2 else state
+        state = schedule.call_done(state, pull, Result(emitted=number)) if number < 2 else state
     assert not any(call.kind == "prepare" for call in state.running)
     assert schedule.next_call(state) is None  # packet 1 waits for packet 0
-    call = schedule.another(state, 1)
+    call = schedule.next_replica(state, 1)
     assert call == Call(kind="prepare", lane=1, replica=1)
-    state = schedule.begin(state, call)
-    assert schedule.another(state, 1) is None  # it is being prepared, and there is no third
+    state = schedule.call_made(state, call)
+    assert schedule.next_replica(state, 1) is None  # it is being prepared, and there is no third
 
 
 def test_short_inputs_keep_the_lanes_busy() -> None:
     rules = (LaneRule(ordered=True), LaneRule(ordered=False), LaneRule(ordered=True))
     world = World(rules, (1,) * 10, credits=4, delays={}, seed=0)
-    state = schedule.start(rules, tuple(range(10)), credits=4, lenient=False)
+    state = schedule.initial_state(rules, tuple(range(10)), credits=4, lenient=False)
     for call in state.running:
-        state = schedule.complete(state, call, Result())
+        state = schedule.call_done(state, call, Result())
     busiest = 0
-    while not schedule.finished(state):
+    while not schedule.all_done(state):
         while (call := schedule.next_call(state)) is not None:
-            state = schedule.begin(state, call)
+            state = schedule.call_made(state, call)
         busiest = max(busiest, len({call.stream for call in state.running}))
         state = world.end(state, min(state.running, key=lambda call: call.kind != "pull"))  # sources are quick
     assert busiest == 3  # one input in each lane
 
 
 def test_further_replicas_start_when_packets_wait_and_nothing_else_starts() -> None:
-    state = schedule.start(CHAIN, (0,), credits=4, lenient=False)
+    state = schedule.initial_state(CHAIN, (0,), credits=4, lenient=False)
     assert state.dormant == ((1, 1), (1, 2))
     assert schedule.next_call(state) is None  # all lanes are being prepared
     for call in state.running:
-        state = schedule.complete(state, call, Result())
+        state = schedule.call_done(state, call, Result())
     woken = []
     for number in range(4):
         while (call := schedule.next_call(state)) is not None:
             woken += [(call.lane, call.replica)] if call.kind == "prepare" else []
-            state = schedule.begin(state, call)
+            state = schedule.call_made(state, call)
         pull = next(call for call in state.running if call.kind == "pull")
-        state = schedule.complete(state, pull, Result(emitted=number))
+        state = schedule.call_done(state, pull, Result(emitted=number))
     assert woken == [(1, 1)]  # the next one starts when this one has started
     world = World(CHAIN, (1,), credits=4, delays={}, seed=0)
     assert world.run().dormant == ((1, 1), (1, 2))  # a single packet needs no second replica
 
 
 def test_a_second_long_input_waits_until_the_first_is_read() -> None:
-    state = schedule.start(CHAIN, (0, 1), credits=4, lenient=False)
+    state = schedule.initial_state(CHAIN, (0, 1), credits=4, lenient=False)
     assert [stream.index for stream in state.streams] == [0]
     for call in state.running:
-        state = schedule.complete(state, call, Result())
+        state = schedule.call_done(state, call, Result())
     pull = schedule.next_call(state)
     assert pull == Call(kind="pull", lane=0, replica=0, stream=0)
-    state = schedule.complete(schedule.begin(state, pull), pull, Result(ended=True))
+    state = schedule.call_done(schedule.call_made(state, pull), pull, Result(ended=True))
     assert [stream.index for stream in state.streams] == [0, 1]
 
 
 def test_what_comes_from_an_older_epoch_only_frees_its_replica() -> None:
-    state = schedule.start(CHAIN, (0,), credits=4, lenient=False)
+    state = schedule.initial_state(CHAIN, (0,), credits=4, lenient=False)
     for call in state.running:
-        state = schedule.complete(state, call, Result())
+        state = schedule.call_done(state, call, Result())
     stale = Call(kind="pull", lane=0, replica=0, stream=0, epoch=7)
     before = state
-    state = schedule.complete(schedule.begin(state, stale), stale, Result(emitted=0))
+    state = schedule.call_done(schedule.call_made(state, stale), stale, Result(emitted=0))
     assert state == before

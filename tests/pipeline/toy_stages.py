@@ -134,7 +134,7 @@ class Camera(Count):
         super().__init__(config, threads=threads)
         self._stood = 0
 
-    def go_on_after(self, frames: int) -> None:
+    def resume_after(self, frames: int) -> None:
         self._stood = frames
 
     def __call__(self, job: Job) -> Iterator[Numbers]:
@@ -366,7 +366,7 @@ class Save(Stage):
     def reopen(self, job: Job) -> None:
         self._job = job
 
-    def salvage(self, job: Job) -> Iterator[Saved]:
+    def save_partial_result(self, job: Job) -> Iterator[Saved]:
         yield Saved(path=f"{job.output}.saved", frames=0, facts={"salvaged": True})
 
     def state(self) -> bytes:

@@ -14,9 +14,9 @@ from types import SimpleNamespace
 import pytest
 from ray._private.node import Node
 
-from pipeline.actors import own_folder
+from pipeline.actors import ray_folder
 from pipeline.actors.cluster import RayLostError, check_ray, quieten, start_ray
-from pipeline.actors.own_folder import BELOW, SOCKET_BYTES, keep_token_in, make_own_folder, remove_own_folder
+from pipeline.actors.ray_folder import BELOW, SOCKET_BYTES, keep_token_in, make_ray_folder, remove_ray_folder
 from pipeline.stage import PlainError
 
 
@@ -67,12 +67,12 @@ def test_rays_folder_is_short_enough_and_private_however_long_the_given_one_is(
     place.mkdir(parents=True)
     try:
         monkeypatch.setattr(tempfile, "tempdir", str(place))
-        scratch = make_own_folder()
+        scratch = make_ray_folder()
         folder = Path(scratch.path)
         assert len(str(folder)) + BELOW <= SOCKET_BYTES
         assert folder.stat().st_mode & 0o777 == 0o700
         assert (folder.parent == place) == (length == 1)
-        remove_own_folder(scratch)
+        remove_ray_folder(scratch)
         assert not folder.exists()
     finally:
         shutil.rmtree(parent)
@@ -83,31 +83,31 @@ def test_without_any_folder_for_temporary_files_ray_finds_one(monkeypatch: pytes
         raise FileNotFoundError("no usable temporary directory")
 
     monkeypatch.setattr(tempfile, "gettempdir", none)
-    remove_own_folder(make_own_folder())
-    monkeypatch.setattr(own_folder, "_OTHERS", (str(tmp_path / "nowhere"),))
+    remove_ray_folder(make_ray_folder())
+    monkeypatch.setattr(ray_folder, "_OTHERS", (str(tmp_path / "nowhere"),))
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     with pytest.raises(PlainError, match=r"TMPDIR: no folder .*; name such a folder there, or run with --serial"):
-        make_own_folder()
+        make_ray_folder()
 
 
 def test_rays_token_lies_in_its_own_folder_unless_the_user_gives_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_MODE", own_folder.TOKEN):
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_MODE", ray_folder.TOKEN):
         monkeypatch.delenv(name, raising=False)
     tokens = []
     for _ in range(2):
-        folder = make_own_folder()
+        folder = make_ray_folder()
         keep_token_in(Path(folder.path))
-        file = Path(os.environ[own_folder.TOKEN])
+        file = Path(os.environ[ray_folder.TOKEN])
         assert file.parent == Path(folder.path) and file.stat().st_mode & 0o777 == 0o600
         tokens.append(file.read_text())
-        remove_own_folder(folder)
-        assert own_folder.TOKEN not in os.environ
+        remove_ray_folder(folder)
+        assert ray_folder.TOKEN not in os.environ
     assert tokens[0] != tokens[1] and len(tokens[0]) >= 32
     monkeypatch.setenv("RAY_AUTH_TOKEN", "mine")
     keep_token_in(tmp_path)
-    assert own_folder.TOKEN not in os.environ and list(tmp_path.iterdir()) == []
+    assert ray_folder.TOKEN not in os.environ and list(tmp_path.iterdir()) == []
 
 
 def test_a_run_leaves_nothing_in_the_home_folder_and_beside_temporary_files(root: Path, tmp_path: Path) -> None:

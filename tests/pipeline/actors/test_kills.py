@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.batch.bench import RayBench
+from pipeline.batch.ray_workers import RayWorkers
 from pipeline.command.cli import main
 from tests.faults.kill_rounds import CLIP, actor_processes, decoded, one_round, small_run, undisturbed
 
@@ -46,15 +46,15 @@ def test_a_batch_whose_worker_is_killed_gives_the_frames_of_an_undisturbed_run(
     for name in ("a.mp4", "b.mp4"):
         shutil.copy(CLIP, inputs / name)
     assert main([str(CLIP), "-o", str(calm), "--serial", *words]) == 0
-    begin, begun = RayBench.begin, []
+    begin, begun = RayWorkers.begin, []
 
-    def begin_and_kill(bench: RayBench, *arguments) -> None:
+    def begin_and_kill(bench: RayWorkers, *arguments) -> None:
         begin(bench, *arguments)
         begun.append(arguments[0])
         if len(begun) == 4:  # both videos are being worked on
             os.kill(next(iter(actor_processes("BatchWorker"))), signal.SIGKILL)
 
-    monkeypatch.setattr(RayBench, "begin", begin_and_kill)
+    monkeypatch.setattr(RayWorkers, "begin", begin_and_kill)
     batch = ["-c", "batch", "--set", "batch.workers=2", "--set", "batch.shard_frames=60"]
     assert main([str(inputs), "-o", f"{out}/", *batch, *words]) == 0
     assert {unit.kind for unit in begun} == {"probe", "shard", "tail"} and any(unit.tries for unit in begun)

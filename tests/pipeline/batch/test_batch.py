@@ -17,12 +17,12 @@ import toy_stages
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.surface_net import SurfaceNet
 from models.light.architecture.weight_files import write_weights
-from pipeline.batch import bench, ownership
+from pipeline.batch import folder_lock, ray_workers
 from pipeline.batch import units as batch_units
 from pipeline.batch.manifest import Manifest
-from pipeline.batch.parts import split
-from pipeline.batch.run import OneWorker, run_batch
-from pipeline.batch.units import Board, Unit
+from pipeline.batch.run import LocalWorker, run_batch
+from pipeline.batch.split_graph import split_run
+from pipeline.batch.units import Unit, UnitQueue
 from pipeline.batch.worker import BatchWorker, Outcome
 from pipeline.command.cli import main
 from pipeline.config import RunConfig
@@ -139,7 +139,9 @@ def test_a_film_in_a_store_that_cannot_be_read_is_named_as_it_was_given(
     command = [f"file://{tmp_path}/in/", "-o", f"file://{tmp_path}/out/", "-c", "batch", "--serial", *settings]
     assert main(command) == 1
     assert f"error: file://{tmp_path}/in/bad.mp4: is not a readable video" in capsys.readouterr().err
-    assert list(json.loads((tmp_path / "out" / "batch.json").read_text())["inputs"]) == [f"file://{tmp_path}/in/bad.mp4"]
+    assert list(json.loads((tmp_path / "out" / "batch.json").read_text())["inputs"]) == [
+        f"file://{tmp_path}/in/bad.mp4"
+    ]
 
 
 def test_a_store_without_the_file_is_one_sentence(settings: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -235,10 +237,10 @@ def test_one_batch_at_a_time_has_a_folder(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ownership, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(folder_lock, "PATIENCE_S", 0.1)
     command = [str(folder / "a_walk.mp4"), "-c", "batch", "--serial", *settings, "--set", "decode.end=0.1"]
     for place in (f"{tmp_path}/out/", f"file://{tmp_path}/out/"):
-        with ownership.owned(place):
+        with folder_lock.lock_folder(place):
             assert main([*command, "-o", place]) == 1
         assert capsys.readouterr().err.count("another batch is writing its results there") == 1
     assert list((tmp_path / "out").iterdir()) == []
@@ -249,7 +251,7 @@ def test_a_worker_finds_what_a_worker_of_a_killed_batch_made_meanwhile(
     toy_config: Callable[..., RunConfig], toy_jobs: Callable[..., list[Job]]
 ) -> None:
     config, (job,) = toy_config(batch={"most_shards": 1}), toy_jobs("3")
-    worker = BatchWorker(split(config, toy_stages.TABLE), 1, os.getcwd(), "mark")
+    worker = BatchWorker(split_run(config, toy_stages.TABLE), 1, os.getcwd(), "mark")
     unit = Unit(kind="whole", index=0)
     first, second = (worker.run(unit, job, ()).metrics.streams[0] for _ in range(2))
     assert (first.state, second.state) == ("done", "done")
@@ -272,37 +274,37 @@ def _manifest(out: Path) -> dict[str, dict[str, str]]:
     ],
 )
 def test_shards_hold_whole_packets_and_the_last_goes_to_the_end(length, chunk, expected) -> None:
-    units = batch_units.cut(3, length, BatchConfig(), chunk)
+    units = batch_units.split_input(3, length, BatchConfig(), chunk)
     assert [(unit.first, unit.end) for unit in units if unit.kind == "shard"] == expected
     assert units[-1] == Unit(kind="tail" if expected else "whole", index=3)
 
 
 def test_a_tail_waits_for_its_shards_and_workers_take_the_next_unit() -> None:
-    board = Board(waiting=(*batch_units.cut(0, 6000, BatchConfig(), 1), Unit(kind="whole", index=1)))
-    first, second, other = (_begin(board, count)[-1] for count in (1, 2, 3))
+    queue = UnitQueue(waiting=(*batch_units.split_input(0, 6000, BatchConfig(), 1), Unit(kind="whole", index=1)))
+    first, second, other = (_begin(queue, count)[-1] for count in (1, 2, 3))
     assert (first.first, second.kind, other.index) == (0, "shard", 1)
-    board, _ = _state(board, 3)
-    assert batch_units.next_unit(board) is None
-    board = batch_units.done(batch_units.done(board, first), second)
-    assert batch_units.next_unit(board) == Unit(kind="tail", index=0)
+    queue, _ = _state(queue, 3)
+    assert batch_units.next_unit(queue) is None
+    queue = batch_units.unit_done(batch_units.unit_done(queue, first), second)
+    assert batch_units.next_unit(queue) == Unit(kind="tail", index=0)
 
 
 def test_a_worker_that_dies_twice_under_a_unit_ends_its_input() -> None:
-    board, (unit,) = _state(Board(waiting=(Unit(kind="whole", index=0), Unit(kind="whole", index=1))), 1)
-    again = batch_units.died(board, unit)
+    queue, (unit,) = _state(UnitQueue(waiting=(Unit(kind="whole", index=0), Unit(kind="whole", index=1))), 1)
+    again = batch_units.worker_died(queue, unit)
     assert again is not None
-    board, (retried,) = _state(again, 1)
+    queue, (retried,) = _state(again, 1)
     assert (retried.index, retried.tries) == (0, 1)
-    assert batch_units.died(board, retried) is None
-    board = batch_units.failed(board, retried)
-    assert [left.index for left in board.waiting] == [1] and not board.running
+    assert batch_units.worker_died(queue, retried) is None
+    queue = batch_units.input_failed(queue, retried)
+    assert [left.index for left in queue.waiting] == [1] and not queue.running
 
 
 class DyingOnce:
-    """A bench whose process ends under its first unit."""
+    """A ray_workers whose process ends under its first unit."""
 
     def __init__(self, worker: BatchWorker) -> None:
-        self._next = OneWorker(worker)
+        self._next = LocalWorker(worker)
         self._died: list[tuple[Unit, None]] = []
         self._deaths = 0
 
@@ -326,7 +328,7 @@ def test_a_worker_that_died_is_counted_and_its_unit_done_by_the_next(
     toy_config: Callable[..., RunConfig], toy_jobs: Callable[..., list[Job]], tmp_path: Path
 ) -> None:
     config, jobs = toy_config(batch={"most_shards": 1}), toy_jobs("3", "4")
-    parts = split(config, toy_stages.TABLE)
+    parts = split_run(config, toy_stages.TABLE)
     metrics = Metrics(config.graph, jobs)
     manifest = Manifest(str(tmp_path / "results"), "mark")
     dying = DyingOnce(BatchWorker(parts, 1, os.getcwd(), "mark"))
@@ -348,25 +350,25 @@ def test_a_batch_serves_rays_page_when_it_is_asked_for(
         asked.append(dashboard)
         raise PlainError("no Ray in this test", "", "")
 
-    monkeypatch.setattr(bench, "start_ray", start)
+    monkeypatch.setattr(ray_workers, "start_ray", start)
     for wish in (True, False):
         config, jobs = toy_config(f"ray.dashboard={wish}", batch={"most_shards": 1}), toy_jobs("3")
-        parts = split(config, toy_stages.TABLE)
+        parts = split_run(config, toy_stages.TABLE)
         manifest = Manifest(str(tmp_path / "results"), "mark")
         with pytest.raises(PlainError, match="no Ray in this test"):
-            list(bench.run_batch_on_ray(parts, jobs, Metrics(config.graph, jobs), Interrupt(), manifest, "mark"))
+            list(ray_workers.run_batch_on_ray(parts, jobs, Metrics(config.graph, jobs), Interrupt(), manifest, "mark"))
     assert asked == [True, False]
 
 
-def _begin(board: Board, count: int) -> tuple[Unit, ...]:
-    return _state(board, count)[1]
+def _begin(queue: UnitQueue, count: int) -> tuple[Unit, ...]:
+    return _state(queue, count)[1]
 
 
-def _state(board: Board, count: int) -> tuple[Board, tuple[Unit, ...]]:
+def _state(queue: UnitQueue, count: int) -> tuple[UnitQueue, tuple[Unit, ...]]:
     begun: list[Unit] = []
     for _ in range(count):
-        unit = batch_units.next_unit(board)
+        unit = batch_units.next_unit(queue)
         assert unit is not None
-        board = batch_units.begin(board, unit)
+        queue = batch_units.unit_started(queue, unit)
         begun.append(unit)
-    return board, tuple(begun)
+    return queue, tuple(begun)

@@ -8,7 +8,8 @@ import pytest
 import toy_stages
 from toy_runs import MACHINE
 
-from pipeline.command.launch import fetch, launch, one_thing_at_a_time
+from pipeline.command.launch import launch, one_thing_at_a_time
+from pipeline.command.preflight import fetch_assets
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
 from pipeline.plan import make_plan
@@ -36,7 +37,7 @@ def test_stages_fetch_what_they_need_before_anything_starts(toy_config, toy_jobs
     fetched = []
     monkeypatch.setattr(toy_stages.Square, "fetch", classmethod(lambda cls, config: fetched.append(config.at)))
     config = toy_config(square={"at": 77})
-    fetch(config)
+    fetch_assets(config)
     assert fetched == [77]
 
 

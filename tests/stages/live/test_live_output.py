@@ -240,11 +240,11 @@ def test_a_recording_without_further_frames_can_be_finished_or_salvaged(tmp_path
     path = tmp_path / "live.mp4"
     first = output_stage()
     feed(first, str(path), range(14))
-    assert first.aside is not None
-    first.aside.wait()
+    assert first.background is not None
+    first.background.wait()
     state = first.state()
     first.close()
-    (saved,) = output_stage().salvage(job(str(path)))
+    (saved,) = output_stage().save_partial_result(job(str(path)))
     assert [read_clock(rgb) for rgb in decoded_frames(Path(saved.path))[0]] == list(range(10))
     second = output_stage()
     second.restore(state)

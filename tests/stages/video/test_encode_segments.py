@@ -189,8 +189,8 @@ def died(source: Path, output: Path, packets: int) -> bytes:
         if list(sink(job(source, output), part, Overlay(rgb_THW3=part.rgb_THW3))):
             state = sink.state()
     reader.close()
-    assert sink.aside is not None
-    sink.aside.wait()
+    assert sink.background is not None
+    sink.background.wait()
     return state
 
 
@@ -198,7 +198,7 @@ def test_what_is_whole_can_be_had_without_a_frame_and_stays(source: Path, tmp_pa
     died(source, tmp_path / "out.mp4", 7)
     before = sorted(file.name for file in (tmp_path / "out.mp4.partial").glob("segment_*.mkv"))
     sink = Encode(Encode.Config(crf=40))  # of other settings: the recording's own count
-    written = list(sink.salvage(job(source, tmp_path / "out.mp4")))
+    written = list(sink.save_partial_result(job(source, tmp_path / "out.mp4")))
     sink.close()
     assert [(receipt.path, receipt.frames) for receipt in written] == [(str(tmp_path / "out.partial.mp4"), 30)]
     assert [number_in(rgb) for _, rgb in frames_of(tmp_path / "out.partial.mp4")] == list(range(30))
@@ -227,7 +227,7 @@ def test_nothing_is_saved_of_nothing(source: Path, tmp_path: Path, left: tuple[s
         for name in left:
             (tmp_path / "out.mp4.partial" / name).unlink()
     sink = Encode(Encode.Config())
-    assert list(sink.salvage(job(source, tmp_path / "out.mp4"))) == []
+    assert list(sink.save_partial_result(job(source, tmp_path / "out.mp4"))) == []
     sink.close()
     assert not (tmp_path / "out.partial.mp4").exists()
 

@@ -1,0 +1,62 @@
+"""One batch at a time writes into a folder of results: two would write the same files and the same manifest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from pipeline import remote_files
+from pipeline.stage import PlainError
+
+LOCK = "batch.lock"
+"""Locked while a batch runs; the system lets go of it when the process ends, however that ends."""
+PATIENCE_S = 3.0
+"""For a process that was killed, and whose successor is quicker than the system in letting go."""
+_DRAFT = re.compile(rf".+\.[0-9a-f]{{8}}{re.escape(remote_files.DRAFT)}")
+
+
+@contextmanager
+def lock_folder(folder: str) -> Iterator[None]:
+    """Hold the folder of a batch's results while the block runs, and remove drafts that a killed batch left in it.
+
+    A store (`s3://…`) knows no locks, and a file system without locks neither: nothing can be held there.
+
+    Raises:
+        PlainError: another batch holds it, or nothing can be written there.
+    """
+    place = remote_files.path_on_this_machine(folder)
+    if place is None:
+        yield
+        return
+    lock = _taken(place)
+    try:
+        for left in [file for file in place.iterdir() if _DRAFT.fullmatch(file.name)]:
+            with suppress(OSError):
+                left.unlink()
+        yield
+    finally:
+        if lock is not None:
+            with suppress(OSError):
+                Path(lock.lock_file).unlink()
+            lock.release()
+
+
+def _taken(place: Path) -> FileLock | None:
+    """The lock on a folder; None where its file system has none."""
+    lock = FileLock(place / LOCK, timeout=PATIENCE_S)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        remedy = "wait until it is done, or name another folder with -o"
+        raise PlainError("another batch is writing its results there", str(place), remedy) from error
+    except NotImplementedError:
+        return None
+    except OSError as error:
+        what = f"the results cannot be written there ({error.strerror or error})"
+        raise PlainError(what, str(place), "name another folder with -o") from error
+    return lock

@@ -1,0 +1,151 @@
+"""Packets that look-ahead stages hold back while a part of the result is committed: what is noted of them, and read.
+
+Such a packet comes again when the stream goes on after the commit: the source reads it, lanes without order do their
+work on it. The stages of the committing lane up to the one that held it have seen it, and their states say so; it
+passes them by. What they made for it, and later stages take, is all that has to be noted: People, a few hundred bytes,
+where frames are megabytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import typing
+import zipfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from pipeline.graph import Lane, taken_from_before
+from pipeline.packet import HeldPacket, Packet
+from pipeline.slot import Slot, make_read_only
+
+_PLAIN = (str, int, float, bool, type(None))
+
+
+class UnpackableError(Exception):
+    """A payload holds what is no plain data."""
+
+
+def pack_held_packets(lane: Lane, slots: Sequence[Slot]) -> dict[int, HeldPacket] | None:
+    """The packets that the stages of a lane hold back, by `seq`; None where one has a payload that cannot be noted."""
+    found: dict[int, HeldPacket] = {}
+    for position, slot in enumerate(slots):
+        kinds = kinds_to_store(lane, position) if slot.held else ()
+        for entry in slot.held:
+            payloads = {kind: entry.payloads[kind] for kind in kinds if kind in entry.payloads}
+            try:
+                found[entry.packet.seq] = HeldPacket(stage=slot.node.name, payloads=packed(payloads))
+            except UnpackableError:
+                return None
+    return found
+
+
+def first_to_come_again(slots: Sequence[Slot]) -> Packet | None:
+    """The oldest packet that a stage holds back; None where none does."""
+    return min((entry.packet for slot in slots for entry in slot.held), key=attrgetter("seq"), default=None)
+
+
+def restore_held_packets(lane: Lane, waiting: Mapping[int, HeldPacket]) -> dict[int, tuple[int, dict[type, Any]]]:
+    """By `seq`, at which position of a lane a packet waits, and the payloads to add to those it comes with.
+
+    Packets that wait in another lane are left out. Raises ValueError for what `noted` never gave.
+    """
+    positions = {node.name: position for position, node in enumerate(lane.nodes)}
+    found = {}
+    for seq, one in waiting.items():
+        if one.stage not in positions:
+            continue
+        position = positions[one.stage]
+        payloads = unpacked(one.payloads, kinds_to_store(lane, position))
+        for payload in payloads.values():
+            make_read_only(payload)
+        found[seq] = position, payloads
+    return found
+
+
+def kinds_to_store(lane: Lane, position: int) -> tuple[type, ...]:
+    """Payload types that stages before a position made and stages after it take.
+
+    What the source made comes again, what the stage itself makes is still to be made.
+    """
+    made = {kind for node in lane.nodes[:position] if node.role == "map" for kind in node.makes}
+    after = lane.nodes[position + 1 :]
+    later = {kind for node in after for kind in node.makes}
+    wanted = [*taken_from_before(after), *(kind for kind in lane.exports if kind not in later)]
+    return tuple(kind for kind in dict.fromkeys(wanted) if kind in made and kind not in lane.nodes[position].makes)
+
+
+def packed(payloads: Mapping[type, Any]) -> bytes:
+    """Payloads as bytes: arrays, and a tree of JSON that says how they make up dataclasses.
+
+    Raises UnpackableError for anything but arrays, text, numbers, truth values, None, tuples of such, and dataclasses
+    that annotations name.
+    """
+    arrays: list[Any] = []
+    classes = set(_classes(tuple(payloads)).values())
+    tree = json.dumps([_branch(payload, arrays, classes) for payload in payloads.values()])
+    content = io.BytesIO()
+    named = {str(number): array for number, array in enumerate(arrays)}
+    np.savez(content, tree=np.frombuffer(tree.encode(), np.uint8), **named)
+    return content.getvalue()
+
+
+def unpacked(content: bytes, kinds: Sequence[type]) -> dict[type, Any]:
+    """What `packed` gave, by type; only classes are made that the annotations of `kinds` name, and nothing is run.
+
+    Raises ValueError for bytes that are nothing of the kind.
+    """
+    classes = _classes(kinds)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            made = [_grown(branch, arrays, classes) for branch in json.loads(arrays["tree"].tobytes())]
+    except (LookupError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"the payloads of a packet that waited cannot be read ({error})") from error
+    return {type(payload): payload for payload in made}
+
+
+def _branch(value: Any, arrays: list[Any], classes: Collection[type]) -> Any:
+    """A value as JSON; its arrays go to the list and leave their number."""
+    if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
+        arrays.append(value)
+        return {"array" if isinstance(value, np.ndarray) else "scalar": len(arrays) - 1}
+    if type(value) is tuple:
+        return {"items": [_branch(item, arrays, classes) for item in value]}
+    if dataclasses.is_dataclass(value) and type(value) in classes:
+        fields = {spec.name: _branch(getattr(value, spec.name), arrays, classes) for spec in dataclasses.fields(value)}
+        return {"kind": type(value).__name__, "fields": fields}
+    if type(value) in _PLAIN:
+        return value
+    raise UnpackableError(type(value).__name__)
+
+
+def _grown(tree: Any, arrays: Mapping[str, Any], classes: Mapping[str, type]) -> Any:
+    if not isinstance(tree, dict):
+        return tree
+    if "array" in tree:
+        return arrays[str(tree["array"])]
+    if "scalar" in tree:
+        return arrays[str(tree["scalar"])][()]
+    if "items" in tree:
+        return tuple(_grown(item, arrays, classes) for item in tree["items"])
+    fields = {name: _grown(value, arrays, classes) for name, value in tree["fields"].items()}
+    return classes[tree["kind"]](**fields)
+
+
+def _classes(kinds: Sequence[type]) -> dict[str, type]:
+    """The dataclasses that payloads of these types are made of, by name."""
+    return {cls.__name__: cls for kind in kinds for cls in _reached(kind)}
+
+
+def _reached(kind: Any) -> Iterator[type]:
+    """A dataclass, and those that its fields' annotations name."""
+    for part in typing.get_args(kind):
+        yield from _reached(part)
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        yield kind
+        for hint in typing.get_type_hints(kind).values():
+            yield from _reached(hint)

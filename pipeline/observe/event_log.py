@@ -1,0 +1,61 @@
+"""The log of a run: a line of JSON for each step of a lane, and for what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from pipeline.observe.line_file import LineFile
+from pipeline.packet import Step, gauges_of, is_result
+from pipeline.redaction import redacted_data
+
+
+class EventLog:
+    """Writes what an observer of `Metrics` hears.
+
+    Every line has `time` (seconds since 1970), `event` and `stream`. Events: `packet` (a lane worked on `frames` frames
+    from `first` on, for `seconds`; `people` that it found), `gauges`, `written`, `poisoned`, `failed`, `ended`,
+    `restarted`.
+    """
+
+    def __init__(self, path: str, *, goes_on: bool = False) -> None:
+        """Raises PlainError where the file cannot be made."""
+        self.file = LineFile(path, "log", goes_on=goes_on)
+
+    def step(self, lane: str, stream: int, step: Step) -> None:
+        """One call of a lane."""
+        frames = [span for span in step.spans if span.first is not None]
+        if frames:
+            self._write(
+                "packet",
+                stream,
+                lane=lane,
+                first=frames[0].first,
+                frames=frames[0].frames,
+                seconds=round(sum(span.seconds for span in frames), 6),
+                **({"people": step.counts["People"]} if "People" in step.counts else {}),
+            )
+        for receipt in step.receipts:
+            if gauges := gauges_of(receipt):
+                self._write("gauges", stream, **gauges)
+            elif is_result(receipt):
+                self._write("written", stream, path=receipt.path, frames=receipt.frames)
+        for failure in step.poisoned:
+            self._write("poisoned", stream, lane=lane, said=str(failure.error()))
+        if step.failure:
+            self._write("failed", stream, lane=lane, said=str(step.failure.error()))
+        elif step.ended and not step.pending:
+            self._write("ended", stream, lane=lane)
+
+    def restarted(self, lane: str) -> None:
+        """A process of a lane died, and another takes its place."""
+        self._write("restarted", None, lane=lane)
+
+    def close(self) -> None:
+        """Nothing more happens."""
+        self.file.close()
+
+    def _write(self, event: str, stream: int | None, **facts: Any) -> None:
+        line = {"time": round(time.time(), 6), "event": event, "stream": stream, **facts}
+        self.file.write(json.dumps(redacted_data(line)) + "\n")

@@ -1,0 +1,146 @@
+"""The figures of a run for Prometheus: counters and gauges read when asked for, histograms filled as it goes."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from wsgiref.simple_server import WSGIRequestHandler
+
+from prometheus_client import CollectorRegistry, Histogram, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from pipeline.metrics import Metrics
+from pipeline.packet import Step
+from pipeline.stage import PlainError
+
+BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+PREFIX = "densepose_"
+PATIENCE_S = 10.0
+"""A connection that has not asked and been answered by then is closed."""
+GPU_QUERY = ("--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits")
+
+
+class _Visit(WSGIRequestHandler):
+    """One request; whoever takes long over it is let go."""
+
+    def handle(self) -> None:
+        """Answer, within some seconds."""
+        timer = threading.Timer(PATIENCE_S, self._hang_up)
+        timer.daemon = True
+        timer.start()
+        with suppress(OSError):  # whoever asked has hung up
+            super().handle()
+        timer.cancel()
+
+    def _hang_up(self) -> None:
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+class PrometheusMetrics(Collector):
+    """Serves a run's figures over HTTP from a thread of its own, and hears its steps for the histograms."""
+
+    def __init__(self, metrics: Metrics, host: str, port: int) -> None:
+        """Begin to serve. Raises PlainError for an address that cannot be bound."""
+        self._metrics = metrics
+        registry = CollectorRegistry()
+        registry.register(self)
+        self._seconds = Histogram(
+            f"{PREFIX}stage_seconds",
+            "Seconds that a stage took for a packet.",
+            ["stage"],
+            buckets=BUCKETS_S,
+            registry=registry,
+        )
+        try:
+            self._server, self._thread = start_http_server(port, host, registry)
+            self._server.RequestHandlerClass = _Visit
+        except OSError as error:
+            what = f"the figures cannot be served at {host}:{port} ({error.strerror})"
+            raise PlainError(what, "observe.metrics", "name another port") from error
+
+    def step(self, lane: str, stream: int, step: Step) -> None:
+        """One call of a lane."""
+        for stage, timing in step.timings.items():
+            if timing.items:
+                self._seconds.labels(stage).observe(timing.busy_s)
+
+    def restarted(self, lane: str) -> None:
+        """Counted by the metrics themselves."""
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        """Everything but the histograms, as it stands."""
+        yield from self._of_streams()
+        yield from self._of_lanes()
+        stage_cpu = CounterMetricFamily(f"{PREFIX}stage_cpu_seconds", "Processor seconds of a stage.", labels=["stage"])
+        for name, timing in list(self._metrics.stages.items()):
+            stage_cpu.add_metric([name], timing.cpu_s)
+        yield stage_cpu
+        yield from gpu_metrics()
+
+    def _of_streams(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        counters = {
+            "frames_in": "Frames that the source gave.",
+            "frames_done": "Frames that left the last stage.",
+            "people": "People found, added over frames.",
+        }
+        streams = list(self._metrics.streams.items())
+        for key, about in counters.items():
+            family = CounterMetricFamily(f"{PREFIX}{key}", about, labels=["stream"])
+            for index, tally in streams:
+                family.add_metric([str(index)], getattr(tally, key))
+            yield family
+        poisoned = CounterMetricFamily(f"{PREFIX}packets_poisoned", "Packets passed on undone.", labels=["stream"])
+        for index, tally in streams:
+            poisoned.add_metric([str(index)], len(tally.poisoned))
+        yield poisoned
+        for name in sorted({name for _, tally in streams for name in dict(tally.gauges)}):
+            gauge = GaugeMetricFamily(f"{PREFIX}live_{name}", "Told by a live stage.", labels=["stream"])
+            for index, tally in streams:
+                if name in tally.gauges:
+                    gauge.add_metric([str(index)], tally.gauges[name])
+            yield gauge
+
+    def _of_lanes(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        packets = CounterMetricFamily(f"{PREFIX}lane_packets", "Packets that a lane took.", labels=["lane"])
+        busy = CounterMetricFamily(f"{PREFIX}lane_busy_seconds", "Seconds a lane's stages worked.", labels=["lane"])
+        restarts = CounterMetricFamily(f"{PREFIX}lane_restarts", "Processes of a lane that died.", labels=["lane"])
+        waiting = GaugeMetricFamily(f"{PREFIX}lane_waiting", "Packets that wait before a lane.", labels=["lane"])
+        for name, tally in list(self._metrics.lanes.items()):
+            packets.add_metric([name], tally.packets)
+            busy.add_metric([name], tally.busy_s)
+            restarts.add_metric([name], tally.restarts)
+            waiting.add_metric([name], tally.waiting)
+        yield from (packets, busy, restarts, waiting)
+
+
+def gpu_metrics() -> Iterator[GaugeMetricFamily]:
+    """Use and memory of every GPU, as NVIDIA's own program tells them; nothing where there is none."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return
+    try:
+        asked = subprocess.run([program, *GPU_QUERY], capture_output=True, text=True, check=True, timeout=5)
+        rows = [[float(cell) for cell in line.split(",")] for line in asked.stdout.splitlines() if line.strip()]
+    except (subprocess.SubprocessError, OSError, ValueError):  # no driver: then there is nothing to be told
+        return
+    used = GaugeMetricFamily(f"{PREFIX}gpu_utilization", "Share of time a GPU worked, 0..1.", labels=["gpu"])
+    memory = GaugeMetricFamily(f"{PREFIX}gpu_memory_bytes", "Memory of a GPU in use.", labels=["gpu"])
+    for number, (share, mebibytes) in enumerate(rows):
+        used.add_metric([str(number)], share / 100)
+        memory.add_metric([str(number)], mebibytes * 2**20)
+    yield from (used, memory)

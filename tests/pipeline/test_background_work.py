@@ -22,7 +22,7 @@ BURNT_S = 0.2
 
 
 @pytest.fixture
-def aside() -> Iterator[BackgroundWork]:
+def background() -> Iterator[BackgroundWork]:
     made = BackgroundWork()
     yield made
     made.close()
@@ -31,8 +31,8 @@ def aside() -> Iterator[BackgroundWork]:
 def test_pieces_are_done_in_order_one_at_a_time(background: BackgroundWork) -> None:
     done: list[int] = []
     for number in range(50):
-        aside.give(lambda number=number: done.append(number))  # type: ignore[misc]
-    aside.wait()
+        background.start(lambda number=number: done.append(number))  # type: ignore[misc]
+    background.wait()
     assert done == list(range(50))
 
 
@@ -40,13 +40,13 @@ def test_what_a_piece_raises_is_told_once_to_who_comes_next(background: Backgrou
     def fail() -> None:
         raise StageError("the disk is full", "out.mp4")
 
-    aside.give(fail)
+    background.start(fail)
     with pytest.raises(StageError, match="the disk is full"):
-        aside.give(lambda: None)
-    aside.wait()
-    aside.give(fail)
+        background.start(lambda: None)
+    background.wait()
+    background.start(fail)
     with pytest.raises(StageError, match="the disk is full"):
-        aside.wait()
+        background.wait()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,14 +94,14 @@ def lives(pid: int) -> bool:
         ("def main(again): raise ValueError('mine')", 1),
     ],
 )
-def test_an_end_that_is_told_is_the_end(tmp_path: Path, root: Path, body: str, code: int) -> None:
-    done = run(tmp_path, root, f"{body}\nfront.ray_starts()")
+def test_a_program_that_ends_by_itself_is_not_started_again(tmp_path: Path, root: Path, body: str, code: int) -> None:
+    done = run(tmp_path, root, f"{body}\nsupervisor.ray_starts()")
     assert (done.returncode, len(begun(tmp_path))) == (code, 1)
     assert done.stderr == "" or "ValueError: mine" in done.stderr
 
 
 @pytest.mark.parametrize("way", ["os._exit(1)", "os.abort()", "supervisor.restart_program()"])
-def test_what_ray_takes_along_is_begun_again(tmp_path: Path, root: Path, way: str) -> None:
+def test_a_program_that_ray_ended_is_started_again(tmp_path: Path, root: Path, way: str) -> None:
     body = f"""
     def main(again):
         supervisor.ray_starts()
@@ -174,7 +174,7 @@ def test_a_wish_that_ray_dies_of_too_is_kept(tmp_path: Path, root: Path) -> None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
-def test_a_front_that_is_killed_takes_its_child_along(tmp_path: Path, root: Path) -> None:
+def test_a_supervisor_that_is_killed_ends_its_child(tmp_path: Path, root: Path) -> None:
     command = program(tmp_path, root, "def main(again):\n    time.sleep(600)")
     with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(root)}) as process:
         until(lambda: begun(tmp_path))

@@ -15,6 +15,17 @@ FORMER_STAGES: dict[str, str] = {
 """The present name of a stage by its former name; here and below an empty one for what was removed."""
 
 FORMER_KEYS: dict[str, str] = {
+    "fit.average": "fit.weight_average.decay",
+    "fit.average_from": "fit.weight_average.from_step",
+    "fit.clip": "fit.clip_norm",
+    "fit.cooldown": "fit.lr_schedule.cooldown",
+    "fit.decay": "fit.weight_decay",
+    "fit.keep": "fit.checkpoints.keep",
+    "fit.milestones": "fit.lr_schedule.milestones",
+    "fit.rate": "fit.learning_rate",
+    "fit.save_every_s": "fit.checkpoints.every_s",
+    "fit.schedule": "fit.lr_schedule.kind",
+    "fit.warmup": "fit.lr_schedule.warmup",
     "label_photos.near": "",
     "live_decode.source.camera.pixels": "live_decode.source.camera.fourcc",
     "live_decode.source.patient": "live_decode.source.wait_at_start",

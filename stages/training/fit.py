@@ -7,7 +7,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,73 +25,112 @@ LOG_EVERY = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FitConfig:
-    """How long and how fast to learn.
+class LearningRateSchedule:
+    """How the learning rate changes over the steps.
 
     Attributes:
-        steps: of the whole training; with "cosine" the learning rate falls to a hundredth there.
+        kind: "cosine" falls to a hundredth at the last step; "step" falls to a tenth after each share of the steps in
+            `milestones`; "constant".
+        warmup: steps in which the rate rises to its highest.
+        milestones: shares of the steps, for "step".
+        cooldown: last steps of a constant schedule, in which the rate falls linearly to 0 (Hägele et al., *Scaling Laws
+            and Compute-Optimal Training Beyond Fixed Training Durations*, NeurIPS 2024): a checkpoint at the full rate
+            can be ended at any time, or trained further.
+    """
+
+    kind: Literal["cosine", "step", "constant"] = "cosine"
+    warmup: int = 150
+    milestones: tuple[float, ...] = (0.77, 0.92)
+    cooldown: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightAverage:
+    """The moving average of the weights, which is what is exported.
+
+    Attributes:
+        decay: share of the old average that stays at each step.
+        from_step: step from which all weights count alike in the average (Izmailov et al., *Averaging Weights Leads to
+            Wider Optima and Better Generalization*, UAI 2018); 0: exponential to the end.
+    """
+
+    decay: float = 0.998
+    from_step: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoints:
+    """How often the state of a training is written.
+
+    Attributes:
+        every_s: seconds between checkpoints.
+        keep: older checkpoints that stay beside the newest (`state-STEP.pt`).
+    """
+
+    every_s: float = 120.0
+    keep: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitConfig:
+    """How long and how fast a network learns.
+
+    Attributes:
+        steps: of the whole training.
         optimizer: "adamw", "muon", or "sgd" with a momentum of 0.9 as the paper's.
-        rate, decay: learning rate at its highest, and weight decay (not of norms and biases).
-        warmup: steps until the highest rate.
-        schedule: "cosine"; "step": a tenth after each share of the steps in `milestones`; or "constant".
-        cooldown: steps at the end in which a constant rate falls in a line to nothing (Hägele et al., *Scaling Laws and
-            Compute-Optimal Training Beyond Fixed Training Durations*, NeurIPS 2024): a checkpoint at the full rate can
-            be ended at any time, or gone on from.
-        clip: largest norm of the gradient.
+        learning_rate: at its highest.
+        weight_decay: not of norms and biases.
+        clip_norm: largest norm of the gradient.
         accumulate: parts of a batch that are computed one after the other before a step; their losses are averaged.
-        average: share of the old weights in the moving average, per step.
-        average_from: step from which on all weights count alike in the average (Izmailov et al., *Averaging Weights
-            Leads to Wider Optima and Better Generalization*, UAI 2018); 0: the average moves on to the end.
-        save_every_s: seconds between checkpoints.
-        precision: the arithmetic that the network computes in; "auto" is bfloat16 where the
-            hardware multiplies it, else float32.
-        keep: checkpoints that stay beside the newest, each from another time of saving (`state-STEP.pt`).
+        precision: the arithmetic of the network; "auto" is bfloat16 where the hardware multiplies it, else float32.
+        lr_schedule: how the learning rate changes.
+        weight_average: how weights are averaged.
+        checkpoints: how often they are written.
     """
 
     steps: int
     optimizer: Optimizers = "adamw"
-    rate: float = 2e-3
-    decay: float = 0.03
-    warmup: int = 150
-    schedule: Literal["cosine", "step", "constant"] = "cosine"
-    milestones: tuple[float, ...] = (0.77, 0.92)
-    cooldown: int = 0
-    clip: float = 5.0
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.03
+    clip_norm: float = 5.0
     accumulate: int = 1
-    average: float = 0.998
-    average_from: int = 0
-    save_every_s: float = 120.0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    keep: int = 0
+    lr_schedule: LearningRateSchedule = field(default_factory=LearningRateSchedule)
+    weight_average: WeightAverage = field(default_factory=WeightAverage)
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
 
     def __post_init__(self) -> None:
         """Raises ValueError for a number out of range."""
-        if self.steps < 1 or self.accumulate < 1 or self.keep < 0 or self.average_from < 0:
-            raise ValueError("steps and accumulate must be at least 1, keep and average_from at least 0")
-        if not 0 <= self.cooldown <= self.steps or (self.cooldown and self.schedule != "constant"):
-            raise ValueError(f"cooldown is of a constant schedule, and has at most its {self.steps} steps")
-        if self.average_from >= self.steps:
-            raise ValueError(f"average_from must be below the last step ({self.steps}); 0 averages as it goes")
+        cooldown, from_step = self.lr_schedule.cooldown, self.weight_average.from_step
+        if self.steps < 1 or self.accumulate < 1:
+            raise ValueError("steps and accumulate must be at least 1")
+        if self.checkpoints.keep < 0 or from_step < 0:
+            raise ValueError("checkpoints.keep and weight_average.from_step must be at least 0")
+        if not 0 <= cooldown <= self.steps or (cooldown and self.lr_schedule.kind != "constant"):
+            raise ValueError(f"lr_schedule.cooldown needs kind: constant, and at most the {self.steps} steps")
+        if from_step >= self.steps:
+            raise ValueError(f"weight_average.from_step must be below steps ({self.steps}); 0: exponential average")
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step."""
-        if step < self.warmup:
-            return self.rate * (step + 1) / self.warmup
-        if self.schedule == "constant":
+        schedule, highest = self.lr_schedule, self.learning_rate
+        if step < schedule.warmup:
+            return highest * (step + 1) / schedule.warmup
+        if schedule.kind == "constant":
             left = self.steps - step
-            return self.rate * left / self.cooldown if left < self.cooldown else self.rate
-        if self.schedule == "step":
-            passed: int = sum(step >= share * self.steps for share in self.milestones)
-            return float(self.rate * 0.1**passed)
-        done = (step - self.warmup) / max(1, self.steps - self.warmup)
-        return self.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+            return highest * left / schedule.cooldown if left < schedule.cooldown else highest
+        if schedule.kind == "step":
+            passed: int = sum(step >= share * self.steps for share in schedule.milestones)
+            return float(highest * 0.1**passed)
+        done = (step - schedule.warmup) / max(1, self.steps - schedule.warmup)
+        return highest * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 
     def kept_at(self, step: int) -> float:
         """The share of the average that stays when the weights after a step are added to it."""
-        if 0 < self.average_from <= step:
-            counted = step - self.average_from
+        if 0 < self.weight_average.from_step <= step:
+            counted = step - self.weight_average.from_step
             return counted / (counted + 1)
-        return min(self.average, (step + 1) / (step + 10))
+        return min(self.weight_average.decay, (step + 1) / (step + 10))
 
 
 Batch = tuple[torch.Tensor, ...]
@@ -129,7 +168,7 @@ class Fit:
         self._join = join
         self._since_saved: list[float] = []
         self.average = {name: value.detach().clone() for name, value in net.state_dict().items()}
-        self.optimizer = make_optimizer(self.net, config.optimizer, config.rate, config.decay)
+        self.optimizer = make_optimizer(self.net, config.optimizer, config.learning_rate, config.weight_decay)
         folder.mkdir(parents=True, exist_ok=True)
         if self.path.is_file():
             self._restore()
@@ -172,9 +211,9 @@ class Fit:
         }
         with atomic_write(self.path) as draft:
             torch.save(state, draft)
-        if self.config.keep:
+        if self.config.checkpoints.keep:
             self._keep(f"state-{self.step:07d}.pt")
-            for old in sorted(self.folder.glob("state-*.pt"))[: -self.config.keep]:
+            for old in sorted(self.folder.glob("state-*.pt"))[: -self.config.checkpoints.keep]:
                 old.unlink()
             if better:
                 self._keep("best.pt")
@@ -212,7 +251,7 @@ class Fit:
                 speed["cpu_s"] = round(time.process_time() - worked, 2)
                 self._log({name: value / steps for name, value in sums.items()}, speed)
                 sums, waited, steps, began, worked = {}, 0.0, 0, time.monotonic(), time.process_time()
-            if time.monotonic() - saved_at > self.config.save_every_s:
+            if time.monotonic() - saved_at > self.config.checkpoints.every_s:
                 self.save()
                 saved_at = time.monotonic()
         self.save()
@@ -227,7 +266,7 @@ class Fit:
                 told[name] = told.get(name, 0.0) + value / len(parts)
         if self._join is not None:
             self._join(self.net)
-        nn.utils.clip_grad_norm_(self.net.parameters(), self.config.clip)
+        nn.utils.clip_grad_norm_(self.net.parameters(), self.config.clip_norm)
         self.optimizer.step()
         self._blend()
         self._since_saved.append(sum(told.values()))

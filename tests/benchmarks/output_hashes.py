@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "configs" / "demo_walk.mp4"
 SHORT = ("--set", "decode.end=1", "--set", "decode.max_size=320")
-TRAIN = ("--set", "rounds.count=2", "--set", "train_network.fit.steps=20", "--set", "train_network.fit.warmup=2")
+TRAIN = ("rounds.count=2", "train_network.fit.steps=20", "train_network.fit.lr_schedule.warmup=2")
 LIGHT_FIT = ("train_detector.batch=2", "train_surface.batch=2", "train_detector.fit.steps=20")
 LEFT_OUT = {".log", ".jsonl", ".pt", ".onnx"}
 """Suffixes of files that tell of time or of library versions."""
@@ -110,7 +110,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "trained_rcnn",
         (
-            *("-c", "train_rcnn", *TRAIN, "--set", "annotated_sets.sets.sparse.folder={here}/set"),
+            *("-c", "train_rcnn", *_sets(*TRAIN), "--set", "annotated_sets.sets.sparse.folder={here}/set"),
             *_sets(
                 "annotated_sets.sets.sparse.draw.count=12", "augment.batch=2", "train_network.variant.backbone=nano"
             ),
@@ -123,8 +123,8 @@ COMMANDS: tuple[Command, ...] = (
             *("-c", "train_finetune", "--weights", "light", "--set", "folder={here}/run"),
             *_sets("annotated_sets.sets.mine.annotations={sparse}/set/annotations.json"),
             *_sets("annotated_sets.sets.mine.images={sparse}/set/images", "rounds.count=2", "draw_scenes.count=4"),
-            *_sets(*LIGHT_FIT, "train_surface.fit.steps=20", "train_detector.fit.warmup=1"),
-            *_sets("train_surface.fit.warmup=1", "export_light.weights={here}/light.safetensors"),
+            *_sets(*LIGHT_FIT, "train_surface.fit.steps=20", "train_detector.fit.lr_schedule.warmup=1"),
+            *_sets("train_surface.fit.lr_schedule.warmup=1", "export_light.weights={here}/light.safetensors"),
             *_sets("before_after.weights={here}/light.safetensors", "before_after.report={here}/report.json"),
         ),
     ),

@@ -54,7 +54,7 @@ def measure(name: str) -> str:
     torch.manual_seed(0)
     learner = learner_of(make_network(augment.kind, training.variant), training.losses)
     learner = learner.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    optimizer = make_optimizer(learner, training.fit.optimizer, training.fit.rate, training.fit.decay)
+    optimizer = make_optimizer(learner, training.fit.optimizer, training.fit.learning_rate, training.fit.weight_decay)
     clock, people = Clock(), 0
     for step in range(STEPS + COLD):
         if step == COLD:
@@ -75,7 +75,7 @@ def measure(name: str) -> str:
         with clock.part("backward"):
             loss.backward()
         with clock.part("update"):
-            torch.nn.utils.clip_grad_norm_(learner.parameters(), training.fit.clip)
+            torch.nn.utils.clip_grad_norm_(learner.parameters(), training.fit.clip_norm)
             optimizer.step()
     return told(name, clock.spent, STEPS * augment.batch, people)
 

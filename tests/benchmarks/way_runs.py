@@ -39,7 +39,7 @@ def arguments(description: str | None, *, scenes: int, steps: int) -> argparse.A
 
 def usual_fit(chosen: argparse.Namespace) -> dict[str, Any]:
     """How every way is fitted that does not say otherwise."""
-    return {"steps": chosen.steps, "rate": chosen.rate, "optimizer": chosen.optimizer}
+    return {"steps": chosen.steps, "learning_rate": chosen.rate, "optimizer": chosen.optimizer}
 
 
 def shards(folder: Path, way: Way) -> tuple[PhotoShards, SceneShards]:

@@ -33,7 +33,7 @@ from pipeline.stage import Stage, StageError
 from stages.payloads import Written
 from stages.training.checkpoint import average_of
 from stages.training.distributed import is_chief, rank, together, workers
-from stages.training.fit import Batch, Fit, FitConfig
+from stages.training.fit import Batch, Checkpoints, Fit, FitConfig
 from stages.training.payloads import Batches, NetworkTrained, Round
 from stages.training.rcnn.board import Board, answers, say, told
 
@@ -70,7 +70,7 @@ class TrainNetwork(Stage):
         folder: str = "runs/train_rcnn"
         variant: Variant = field(default_factory=lambda: Variant(backbone="tiny"))
         losses: LossConfig = field(default_factory=LossConfig)
-        fit: FitConfig = field(default_factory=lambda: FitConfig(steps=6000, keep=2))
+        fit: FitConfig = field(default_factory=lambda: FitConfig(steps=6000, checkpoints=Checkpoints(keep=2)))
         seed: int = 0
         start: str = ""
         network: NetworkConfig | None = None

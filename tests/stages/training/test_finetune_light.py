@@ -29,10 +29,10 @@ SMALL: Mapping[str, object] = {
     "draw_scenes.count": 4,
     "train_detector.batch": 2,
     "train_detector.fit.steps": 2,
-    "train_detector.fit.warmup": 1,
+    "train_detector.fit.lr_schedule.warmup": 1,
     "train_surface.batch": 2,
     "train_surface.fit.steps": 2,
-    "train_surface.fit.warmup": 1,
+    "train_surface.fit.lr_schedule.warmup": 1,
 }
 
 

@@ -28,8 +28,19 @@ def test_the_configuration_of_the_last_training_says_what_the_model_card_says() 
     assert (scenes.count, scenes.seed, scenes.world) == (12000, 115, "agile")
     assert (surface.start, surface.seed, surface.batch, surface.sides) == (V20, 270, 192, (160,))
     fit = surface.fit
-    assert (fit.optimizer, fit.rate, fit.warmup, fit.schedule) == ("muon", 0.0006, 50, "constant")
-    assert (fit.steps, fit.cooldown, fit.decay, fit.average, fit.clip) == (850, 800, 0.03, 0.998, 5.0)
+    assert (fit.optimizer, fit.learning_rate, fit.lr_schedule.warmup, fit.lr_schedule.kind) == (
+        "muon",
+        0.0006,
+        50,
+        "constant",
+    )
+    assert (fit.steps, fit.lr_schedule.cooldown, fit.weight_decay, fit.weight_average.decay, fit.clip_norm) == (
+        850,
+        800,
+        0.03,
+        0.998,
+        5.0,
+    )
 
 
 def test_defaults_of_the_crops_and_losses_are_the_shipped_ones() -> None:

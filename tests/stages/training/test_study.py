@@ -16,7 +16,7 @@ SMALL = {
     "rounds.count": 1,
     "augment.batch": 2,
     "train_network.fit.steps": 10,
-    "train_network.fit.warmup": 1,
+    "train_network.fit.lr_schedule.warmup": 1,
     "annotated_sets.sets.sparse.draw.count": 3,
     "annotated_sets.sets.sparse.draw.height": 120,
     "annotated_sets.sets.sparse.draw.width": 160,

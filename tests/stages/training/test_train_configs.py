@@ -26,7 +26,7 @@ SMALL = {
     "augment.longest": 96,
     "augment.dense.count": 20,
     "train_network.fit.steps": 2,
-    "train_network.fit.warmup": 1,
+    "train_network.fit.lr_schedule.warmup": 1,
     "train_network.quiet": "true",
     "train_network.losses.sampling": "{anchors: 32, regions: 16, proposals: 20, dense: 4}",
 }
@@ -158,7 +158,7 @@ def test_a_finetuning_tells_what_it_has_changed(folder: Path, capsys: pytest.Cap
         "annotated_sets.sets.mine.annotations": annotations,
         "annotated_sets.sets.mine.images": images,
         "train_network.folder": folder / "finetune",
-        "train_network.fit.rate": 0.02,
+        "train_network.fit.learning_rate": 0.02,
         "export_network.weights": weights,
         "before_after.weights": weights,
         "before_after.report": folder / "finetune" / "report.json",

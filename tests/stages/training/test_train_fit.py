@@ -13,7 +13,7 @@ from torch import nn
 from models.engines import engine
 from pipeline.stage import StageError
 from stages.training.device import arithmetic
-from stages.training.fit import Batch, Fit, FitConfig
+from stages.training.fit import Batch, Fit, FitConfig, LearningRateSchedule, WeightAverage
 from stages.training.optimizers import Float32Muon, Optimizers, make_optimizer
 from stages.training.payloads import Round
 
@@ -34,7 +34,9 @@ def loss_of(net: nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
 
 
 def config(optimizer: Optimizers = "adamw") -> FitConfig:
-    return FitConfig(steps=60, warmup=5, rate=0.01, precision="fp32", optimizer=optimizer)
+    return FitConfig(
+        steps=60, lr_schedule=LearningRateSchedule(warmup=5), learning_rate=0.01, precision="fp32", optimizer=optimizer
+    )
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd", "muon"])
@@ -120,7 +122,7 @@ def test_it_learns_and_says_so(optimizer: Optimizers, tmp_path: Path) -> None:
 
 
 def test_the_average_lags_behind(tmp_path: Path) -> None:
-    fit = Fit(network(), FitConfig(steps=3, precision="fp32", average=0.5), tmp_path)
+    fit = Fit(network(), FitConfig(steps=3, precision="fp32", weight_average=WeightAverage(decay=0.5)), tmp_path)
     seen = [{name: value.clone() for name, value in fit.average.items()}]
 
     def watched(step: int) -> Batch:
@@ -137,7 +139,12 @@ def test_the_average_lags_behind(tmp_path: Path) -> None:
 
 
 def test_from_a_step_on_the_average_is_the_mean_of_all_weights(tmp_path: Path) -> None:
-    config = FitConfig(steps=9, warmup=0, precision="fp32", schedule="constant", average_from=4)
+    config = FitConfig(
+        steps=9,
+        lr_schedule=LearningRateSchedule(warmup=0, kind="constant"),
+        precision="fp32",
+        weight_average=WeightAverage(from_step=4),
+    )
     straight = Fit(network(), config, tmp_path / "straight")
     seen = []
     for step in range(1, 10):
@@ -154,13 +161,18 @@ def test_from_a_step_on_the_average_is_the_mean_of_all_weights(tmp_path: Path) -
 
 
 def test_an_average_that_would_never_begin_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"average_from must be below the last step \(9\)"):
-        FitConfig(steps=9, average_from=9)
+    with pytest.raises(ValueError, match=r"weight_average\.from_step must be below steps \(9\)"):
+        FitConfig(steps=9, weight_average=WeightAverage(from_step=9))
 
 
 def test_the_rate_follows_its_schedule() -> None:
     rates = {
-        kind: [FitConfig(steps=100, warmup=10, rate=1.0, schedule=kind).rate_at(step) for step in (0, 10, 50, 99)]
+        kind: [
+            FitConfig(steps=100, lr_schedule=LearningRateSchedule(warmup=10, kind=kind), learning_rate=1.0).rate_at(
+                step
+            )
+            for step in (0, 10, 50, 99)
+        ]
         for kind in ("cosine", "constant", "step")
     }
     assert rates["constant"] == [0.1, 1.0, 1.0, 1.0]
@@ -170,15 +182,20 @@ def test_the_rate_follows_its_schedule() -> None:
 
 
 def test_a_constant_rate_cools_down_in_a_line_at_the_end() -> None:
-    cooled = FitConfig(steps=100, warmup=10, rate=1.0, schedule="constant", cooldown=40)
-    assert [cooled.rate_at(step) for step in (0, 10, 60, 80, 99)] == pytest.approx([0.1, 1.0, 1.0, 0.5, 0.025])
-    assert FitConfig(steps=100, warmup=10, rate=1.0, schedule="constant").rate_at(100) == 1.0, (
-        "the log's last row says it"
+    cooled = FitConfig(
+        steps=100, lr_schedule=LearningRateSchedule(warmup=10, kind="constant", cooldown=40), learning_rate=1.0
     )
-    with pytest.raises(ValueError, match="cooldown is of a constant schedule, and has at most its 9 steps"):
-        FitConfig(steps=9, schedule="constant", cooldown=10)
-    with pytest.raises(ValueError, match="cooldown is of a constant schedule"):
-        FitConfig(steps=9, cooldown=1)
+    assert [cooled.rate_at(step) for step in (0, 10, 60, 80, 99)] == pytest.approx([0.1, 1.0, 1.0, 0.5, 0.025])
+    assert (
+        FitConfig(steps=100, lr_schedule=LearningRateSchedule(warmup=10, kind="constant"), learning_rate=1.0).rate_at(
+            100
+        )
+        == 1.0
+    ), "the log's last row says it"
+    with pytest.raises(ValueError, match=r"lr_schedule\.cooldown needs kind: constant, and at most the 9 steps"):
+        FitConfig(steps=9, lr_schedule=LearningRateSchedule(kind="constant", cooldown=10))
+    with pytest.raises(ValueError, match=r"lr_schedule\.cooldown needs kind: constant"):
+        FitConfig(steps=9, lr_schedule=LearningRateSchedule(cooldown=1))
 
 
 def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ from stages.annotations.image_collections import held_out
 from stages.training.data.draw_scenes import DrawScenes
 from stages.training.data.label_photos import LabelPhotos
 from stages.training.data.labelled_photos import LABELS, SIDE, LabelledPhoto, PersonLabels, write_shard
-from stages.training.fit import Batch, FitConfig, Loss
+from stages.training.fit import Batch, FitConfig, LearningRateSchedule, Loss
 from stages.training.light.average_light import AverageLight
 from stages.training.light.canvases import CANVAS
 from stages.training.light.detector_batches import detector_loss, places_on
@@ -187,7 +187,7 @@ def test_photos_are_labelled_to_the_same_bytes_from_processes(shared: Path, tmp_
     assert made[0] == made[1] and len(made[0]) == 1
 
 
-FIT = FitConfig(steps=3, warmup=1, accumulate=2)
+FIT = FitConfig(steps=3, lr_schedule=LearningRateSchedule(warmup=1), accumulate=2)
 
 
 def halves(folder: Path, loaders: int) -> tuple[TrainDetector, TrainSurface]:

@@ -24,7 +24,7 @@ from stages.synthetic.synthesize import Synthesize
 from stages.training.data.annotated_sets import SetConfig, prepared
 from stages.training.data.augment import Augment
 from stages.training.distributed import indices_of
-from stages.training.fit import FitConfig
+from stages.training.fit import FitConfig, LearningRateSchedule
 from stages.training.light.component_training import ComponentConfig, ComponentTraining
 from stages.training.payloads import AnnotatedSets, Round
 from stages.training.rcnn.train_network import TrainNetwork
@@ -45,7 +45,14 @@ def config_of(folder: Path, kind: str) -> tuple[Augment, TrainNetwork.Config]:
         folder=str(folder),
         variant=Variant(backbone="tiny", mask=rcnn, keypoints=rcnn, cascade=rcnn),
         losses=losses,
-        fit=FitConfig(steps=STEPS[kind], optimizer="sgd", rate=0.01, warmup=1, precision="fp32", clip=1e9),
+        fit=FitConfig(
+            steps=STEPS[kind],
+            optimizer="sgd",
+            learning_rate=0.01,
+            lr_schedule=LearningRateSchedule(warmup=1),
+            precision="fp32",
+            clip_norm=1e9,
+        ),
         quiet=True,
         device="cpu",
     )
@@ -134,7 +141,14 @@ def train_half(place: int, count: int, folder: Path) -> None:
     if count > 1:
         store = distributed.FileStore(str(folder / "store"), count)
         distributed.init_process_group("gloo", store=store, rank=place, world_size=count)
-    fit = FitConfig(steps=6, optimizer="sgd", rate=0.05, warmup=1, precision="fp32", clip=1e9)
+    fit = FitConfig(
+        steps=6,
+        optimizer="sgd",
+        learning_rate=0.05,
+        lr_schedule=LearningRateSchedule(warmup=1),
+        precision="fp32",
+        clip_norm=1e9,
+    )
     half = ComponentTraining(Line(), ComponentConfig(folder=str(folder), fit=fit, device="cpu"), name="line", threads=1)
     half.run(Numbers(indices_of(place, count, 8, "batch")), partial(line_loss, place=place), 6)
     torch.save(half.fit.net.state_dict(), folder / f"net{place}.pt")

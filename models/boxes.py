@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 MAX_LOG_SCALE = math.log(1000 / 16)
-"""A box may grow by this factor's exponent at most, so that exp never overflows."""
+"""Bound of the logarithm of a box's growth, so that exp does not overflow."""
 
 
 def apply_deltas(delta_N4: Tensor, box_N4: Tensor, weights: tuple[float, float, float, float]) -> Tensor:
@@ -17,7 +17,7 @@ def apply_deltas(delta_N4: Tensor, box_N4: Tensor, weights: tuple[float, float, 
     Args:
         delta_N4: (dx, dy, dw, dh), float32.
         box_N4: x0, y0, x1, y1, float32.
-        weights: what each delta is divided by.
+        weights: divisors of the four deltas.
 
     Returns:
         (N, 4) float32 x0, y0, x1, y1.
@@ -32,11 +32,11 @@ def apply_deltas(delta_N4: Tensor, box_N4: Tensor, weights: tuple[float, float, 
 
 
 def clip_boxes(box_N4: Tensor, height: float, width: float) -> Tensor:
-    """Boxes cut to [0, width] x [0, height]."""
+    """Boxes clipped to [0, width] x [0, height]."""
     limit = box_N4.new_tensor([width, height, width, height])
     return torch.minimum(box_N4.clamp(min=0), limit)
 
 
 def non_empty(box_N4: Tensor) -> Tensor:
-    """(N,) bool: both sides are above 0."""
+    """(N,) bool: whether both sides are greater than 0."""
     return (box_N4[:, 2:] > box_N4[:, :2]).all(dim=1)

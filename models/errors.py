@@ -1,17 +1,17 @@
-"""What a network, a checkpoint or a measure says when it cannot go on."""
+"""The error of networks, checkpoints and measures."""
 
 from __future__ import annotations
 
 
 class ModelError(Exception):
-    """A failure in a model, told in one plain sentence.
+    """A failure in a model, as one plain sentence.
 
     Args:
         what: what went wrong, without a full stop.
         where: the file, key or setting at fault; may be empty.
         remedy: what to do about it, without a full stop; may be empty.
 
-    The three are positional so that the error survives pickling between processes.
+    The arguments are positional so that the error can be pickled between processes.
     """
 
     def __init__(self, what: str, where: str = "", remedy: str = "") -> None:

@@ -1,14 +1,11 @@
-"""What networks give to the stages: people in a frame, and the body surface of one person."""
+"""Results of networks: the people of a frame, and the body surface of one person."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-
-from models.arrays import F32, U8
+from models.arrays import F32, U8, Bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +32,7 @@ class SurfaceMap:
         x0, y0: pixel of the frame under the grid's first cell.
         labels_hw: 0 background, 1..24 the chart.
         uv_2hw: float32 chart coordinates as predicted, not clamped; 0 where the label is 0.
-        confidence_hw: 0..1, or None where nothing says it.
+        confidence_hw: 0..1, or None where the network states none.
         uncertainty: the raw (h, w) float32 maps of the confidence variants by their names in the reference (`sigma_2`,
             `kappa_u`, `kappa_v`, `fine_segm_confidence`, `coarse_segm_confidence`); empty for the others.
     """
@@ -48,17 +45,17 @@ class SurfaceMap:
     uncertainty: Mapping[str, F32] = field(default_factory=dict)
 
     @property
-    def shown_hw(self) -> npt.NDArray[np.bool_]:
-        """Whether a cell is the person's."""
+    def shown_hw(self) -> Bool:
+        """Whether a pixel is the person's."""
         return self.labels_hw > 0
 
     @property
     def mean_confidence(self) -> float:
-        """The mean confidence of the pixels of the person: 0 where there is none, 1 where nothing says it."""
+        """The mean confidence of the person's pixels; 0 where there are none, 1 without a stated confidence."""
         return 1.0 if self.confidence_hw is None else mean_where(self.shown_hw, self.confidence_hw)
 
 
-def mean_where(shown_hw: npt.NDArray[np.bool_], map_hw: F32) -> float:
-    """The mean of a map over the cells that are shown; 0 where none is."""
+def mean_where(shown_hw: Bool, map_hw: F32) -> float:
+    """The mean of a map over a mask; 0 for an empty mask."""
     shown_K = map_hw[shown_hw]
     return float(shown_K.mean()) if len(shown_K) else 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.box_overlap import covered, grown, iou
+from models.box_overlap import expand_boxes, intersection_over_smaller, iou
 from stages.payloads import Float
 from stages.people.appearance import appearance_similarity
 from stages.people.trajectory import Observations, Trajectory
@@ -36,8 +36,8 @@ def associate(tracks: list[Trajectory], found: Observations, frame: int) -> list
     expected_K4 = np.stack([track.expected(frame) for track in tracks])
     fresh_K = np.array([frame - track.seen <= FRESH_FRAMES for track in tracks])
     near_KN = iou(expected_K4, box_N4)
-    far_KN = iou(grown(expected_K4, GROWTH), grown(box_N4, GROWTH))
-    part_KN = covered(expected_K4, box_N4)
+    far_KN = iou(expand_boxes(expected_K4, GROWTH), expand_boxes(box_N4, GROWTH))
+    part_KN = intersection_over_smaller(expected_K4, box_N4)
     similar_KN = appearance_similarity(np.stack([track.appearance_84 for track in tracks]), found.appearance_N84)
     bonus_KN = APPEARANCE_WEIGHT * similar_KN
     free_K, free_N = np.ones(len(tracks), bool), np.ones(len(box_N4), bool)

@@ -26,7 +26,7 @@ from models.light.architecture.surface_net import SurfaceNet
 from models.light.architecture.weight_files import write_weights
 from models.light.architecture.weight_paths import BUILT_IN
 from models.light.inference.light_network import LightNetwork, open_light
-from models.light.inference.surface_assembly import assemble_surface
+from models.light.inference.surface_assembly import resample_surface
 from models.network import NetworkConfig, TtaLevel
 
 SIZES = ((240, 320), (720, 1280))
@@ -73,7 +73,7 @@ def measure(network: LightNetwork, height: int, width: int) -> None:
         "  of it: crop": lambda: crop_person(rgb_HW3, region_4),
         "  network, once": lambda: network.predictor.surface_network([crop_CC3]),
         "  network, 4 crops": lambda: network.predictor.surface_network([crop_CC3] * 4),
-        "  of it: assembly": lambda: assemble_surface(maps_LGG, region_4, box_4),
+        "  of it: assembly": lambda: resample_surface(maps_LGG, region_4, box_4),
     }
     for people in CROWDS:
         boxes_N4 = box_4 + np.linspace(-width * 0.3, width * 0.3, people, dtype=np.float32)[:, None] * (1, 0, 1, 0)

@@ -82,7 +82,7 @@ def _mean(u_BK: F32, v_BK: F32, weight_BK: F32) -> tuple[F32, F32]:
 
 
 def _visible_cells(person_GG: F32) -> Bool:
-    """Cells that can influence the pixels of the person (see `assemble_surface`).
+    """Cells that can influence the pixels of the person (see `resample_surface`).
 
     These are the person's cells and two more around them: pixels lie between a cell and its neighbour, and the slopes
     of U and V at that neighbour need its own neighbours.

@@ -95,15 +95,15 @@ def _box_grid(cells: int, region_4: F32, box_4: F32) -> _BoxGrid:
     return _BoxGrid(x0, y0, w, h, (np.array([x0, y0]) + 0.5 - region_4[:2]) * step - 0.5, step)
 
 
-def assemble_silhouette(maps_LGG: F32, region_4: F32, box_4: F32, calibration: Calibration = NEUTRAL) -> Silhouette:
-    """The silhouette and the confidence of what `assemble_surface` returns for the same arguments."""
+def resample_silhouette(maps_LGG: F32, region_4: F32, box_4: F32, calibration: Calibration = NEUTRAL) -> Silhouette:
+    """The silhouette and the confidence of what `resample_surface` returns for the same arguments."""
     grid = _box_grid(maps_LGG.shape[-1], region_4, box_4)
     confidence_hw = grid.resample(cell_confidence(maps_LGG[0], maps_LGG[4], calibration))
     shown_hw = grid.resample(maps_LGG[0]) > PERSON_THRESHOLD
     return Silhouette(x0=grid.x0, y0=grid.y0, shown_hw=shown_hw, confidence_hw=confidence_hw.astype(np.float32))
 
 
-def assemble_surface(maps_LGG: F32, region_4: F32, box_4: F32, calibration: Calibration = NEUTRAL) -> SurfaceMap:
+def resample_surface(maps_LGG: F32, region_4: F32, box_4: F32, calibration: Calibration = NEUTRAL) -> SurfaceMap:
     """Resample the maps of a crop to the person's box grid.
 
     Args:

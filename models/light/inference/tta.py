@@ -18,7 +18,7 @@ from models.light.inference.calibration import Calibration
 from models.light.inference.crop_view import CropView, resample_maps, rotated_crop
 from models.light.inference.ensemble import combine, prediction_confidence, unflip
 from models.light.inference.roll_alignment import roll_aligned_view, roll_of
-from models.light.inference.surface_assembly import Silhouette, assemble_silhouette, assemble_surface
+from models.light.inference.surface_assembly import Silhouette, resample_silhouette, resample_surface
 from models.network import TtaLevel
 from models.structures import SurfaceMap
 
@@ -126,7 +126,7 @@ class AugmentedPredictor:
         """One pass over the crop of a box: the silhouette and the confidence."""
         person = CroppedPerson.of_box(rgb_HW3, box_4)
         maps_LGG = yield person.crop_CC3
-        shape = assemble_silhouette(maps_LGG, person.region_4, person.expanded_box_4, self._calibration)
+        shape = resample_silhouette(maps_LGG, person.region_4, person.expanded_box_4, self._calibration)
         return PersonPrediction(
             surface=shape, maps_LGG=maps_LGG, region_4=person.region_4, box_4=box_4, pass_maps=(maps_LGG,)
         )
@@ -167,7 +167,7 @@ class AugmentedPredictor:
         """The prediction from all passes, of which the first ones are known."""
         ensemble = PassEnsemble(person, known)
         maps_LGG = yield from self._first_passes(ensemble, person.view, tta)
-        surface = assemble_surface(maps_LGG, person.region_4, person.expanded_box_4, self._calibration)
+        surface = resample_surface(maps_LGG, person.region_4, person.expanded_box_4, self._calibration)
         return PersonPrediction(
             surface=surface,
             maps_LGG=maps_LGG,

@@ -1,1 +1,1 @@
-"""Networks of other projects whose predictions label photos."""
+"""Teachers: networks of other projects whose predictions label photos for training."""

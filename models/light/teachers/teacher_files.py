@@ -1,4 +1,4 @@
-"""Files of the networks that label photos: there or named as missing, and those of ONNX opened."""
+"""Files of teachers: a check that they exist, and ONNX files opened."""
 
 from __future__ import annotations
 

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from models.box_overlap import areas, grown, inside_share, iou
+from models.box_overlap import areas, expand_boxes, inside_share, iou
 from models.light.teachers.box_teacher import BoxTeacher
 from models.light.teachers.part_teacher import PartTeacher
-from models.light.teachers.pose_teacher import Pose, PoseTeacher
+from models.light.teachers.pose_teacher import PoseTeacher, TeacherPose
 from models.light.teachers.rotated_square import map_points, rotated_square
 from stages.annotations.image_collections import SourceImage
 from stages.training.data.labelled_photos import (
@@ -62,7 +62,7 @@ def label_photo(picture: SourceImage, teachers: Teachers, seed: int) -> Labelled
     aspect = likely_aspect(teachers.parts, square_SS3, first_M4) if picture.stretched else width / height
     natural = natural_size(aspect)
     to_natural = np.asarray([natural[0] / SIDE, natural[1] / SIDE] * 2, np.float32)
-    rgb_HW3 = cv2.resize(picture.rgb_HW3, natural, interpolation=cv2.INTER_AREA)
+    rgb_HW3 = np.asarray(cv2.resize(picture.rgb_HW3, natural, interpolation=cv2.INTER_AREA), np.uint8)
     found_N4, score_N = teachers.boxes(rgb_HW3)
     box_M4, kind_M = merge_boxes(None if known_M4 is None else known_M4 * to_natural, found_N4, score_N)
     people = list(label_people(teachers, rgb_HW3, box_M4, kind_M, to_natural, np.random.default_rng(seed)))
@@ -123,7 +123,7 @@ def merge_boxes(labelled_M4: F32 | None, found_N4: F32, score_N: F32) -> tuple[F
 
 
 def person_labels(
-    parts: PartTeacher, rgb_HW3: U8, box_4: F32, others_M4: F32, region_4: F32, pose: Pose | None
+    parts: PartTeacher, rgb_HW3: U8, box_4: F32, others_M4: F32, region_4: F32, pose: TeacherPose | None
 ) -> tuple[U8, U8] | None:
     """Labels and weights (LABELS²) of one person from the teachers, or None where they do not trust themselves.
 
@@ -131,15 +131,15 @@ def person_labels(
     box and clear of the target's is background too (it teaches "only this person"); the rest is ignored. The part
     teacher is shown a person who leans over as if upright.
     """
-    side = parts.geometry.side
+    side = parts.grid.side
     to_photo_23 = rotated_square((region_4[:2] + region_4[2:]) / 2, (region_4[2] - region_4[0]) / 2, lean(pose), side)
-    answer, agreement = parts.both_ways(cut_out(rgb_HW3, to_photo_23, side))
+    answer, agreement = parts.predict_with_flip(cut_out(rgb_HW3, to_photo_23, side))
     x_L, y_L, point_LL2 = cells_of(region_4)
     back_23 = np.asarray(cv2.invertAffineTransform(to_photo_23), np.float64)
     person_LL, part_24LL = answer.at(map_points(point_LL2, back_23))
     person_LL, part_24LL, posed = fuse(expit(person_LL), part_24LL, pose, point_LL2)
     own_LL = inside(box_4, x_L, y_L)
-    near_LL = inside(grown(box_4[None], 0.05)[0], x_L, y_L)
+    near_LL = inside(expand_boxes(box_4[None], 0.05)[0], x_L, y_L)
     other_LL = np.any([inside(other, x_L, y_L) for other in others_M4] or [np.zeros_like(own_LL)], axis=0)
     if agreement < LEAST_AGREEMENT or (person_LL[own_LL] > 0.6).mean() < LEAST_FILLED:
         return None
@@ -175,7 +175,7 @@ def likely_aspect(teacher: PartTeacher, square_SS3: U8, box_M4: F32) -> float:
         scale_4 = np.asarray([width, height, width, height], np.float32) / SIDE
         picture = cv2.resize(square_SS3, (width, height), interpolation=cv2.INTER_LINEAR)
         region_4 = square_region(box_4 * scale_4, 1.2, np.zeros(2))
-        answer = teacher(crop(picture, region_4, teacher.geometry.side))
+        answer = teacher(crop(picture, region_4, teacher.grid.side))
         inner = answer.person_hw > 0
         return float(answer.part_24hw.max(0)[inner].mean()) if inner.any() else -np.inf
 
@@ -184,9 +184,9 @@ def likely_aspect(teacher: PartTeacher, square_SS3: U8, box_M4: F32) -> float:
 
 def dense_labels(teacher: PartTeacher, rgb_HW3: U8) -> U8:
     """Part labels (DENSE²) of a whole photo: 0 background, 1..24, IGNORE where the teacher is unsure."""
-    height, width = map(teacher.geometry.fitting, rgb_HW3.shape[:2])
-    answer = teacher(cv2.resize(rgb_HW3, (width, height), interpolation=cv2.INTER_LINEAR))
-    logit_DD, part_24DD = answer.everywhere(DENSE)
+    height, width = map(teacher.grid.valid_side, rgb_HW3.shape[:2])
+    answer = teacher(np.asarray(cv2.resize(rgb_HW3, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8))
+    logit_DD, part_24DD = answer.on_grid(DENSE)
     person_DD = expit(logit_DD)
     label_DD = (part_24DD.argmax(0) + 1).astype(np.uint8)
     label_DD[person_DD <= 0.6] = IGNORE

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.light.teachers.pose_teacher import Pose
+from models.light.teachers.pose_teacher import TeacherPose
 from models.light.teachers.rotated_square import map_points
 from stages.training.data.labelled_photos import no_joints
 
@@ -80,7 +80,7 @@ class Evidence(NamedTuple):
     known: int
 
 
-def lean(pose: Pose | None) -> float:
+def lean(pose: TeacherPose | None) -> float:
     """Radians, clockwise as seen, by which a person found leans over; 0 for one who is upright, or nearly."""
     if pose is None or pose.present <= PRESENT:
         return 0.0
@@ -102,13 +102,13 @@ def distance_to_segment(point_LL2: F64, a_2: F64, b_2: F64) -> F64:
     return np.hypot(*np.moveaxis(point_LL2 - (a_2 + share[..., None] * along_2), -1, 0))
 
 
-def trusted(pose: Pose) -> npt.NDArray[np.bool_]:
+def trusted(pose: TeacherPose) -> npt.NDArray[np.bool_]:
     """Which landmarks (K) are used: of a person found, seen, and in the same place in a mirror."""
-    near_K = pose.gap_K < GAP * body_scale(pose.point_K2)
-    return (pose.present > PRESENT) & (pose.seen_K > SEEN) & near_K
+    near_K = pose.flip_gap_K < GAP * body_scale(pose.point_K2)
+    return (pose.present > PRESENT) & (pose.visible_K > SEEN) & near_K
 
 
-def joints_of(pose: Pose | None) -> F64:
+def joints_of(pose: TeacherPose | None) -> F64:
     """COCO's joints (J,3) by a pose: x, y in pixels of the picture, and 1 where they are known, else 0."""
     if pose is None:
         return no_joints()
@@ -116,7 +116,7 @@ def joints_of(pose: Pose | None) -> F64:
     return np.concatenate([pose.point_K2, trusted(pose)[:, None]], 1)[joints].astype(np.float32)
 
 
-def pose_evidence(pose: Pose, point_LL2: F64) -> Evidence:
+def pose_evidence(pose: TeacherPose, point_LL2: F64) -> Evidence:
     """Compare points (L,L,2; pixels of the picture, a regular upright grid) with the limbs of a pose."""
     size = point_LL2.shape[:2]
     penalty_25LL = np.full((25, *size), NEUTRAL)
@@ -151,16 +151,16 @@ def distance_to_hull(point_LL2: F64, corner_M2: F64) -> F64:
     return cv2.distanceTransform(outside_LL, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) * float(step_2.mean())
 
 
-def pose_mask(pose: Pose, point_LL2: F64) -> F64:
+def pose_mask(pose: TeacherPose, point_LL2: F64) -> F64:
     """Probability of the person at points (L,L,2) of the picture, by the pose teacher's own mask (L,L)."""
-    back_23 = np.asarray(cv2.invertAffineTransform(pose.to_picture_23), np.float64)
+    back_23 = np.asarray(cv2.invertAffineTransform(pose.to_image_23), np.float64)
     at_LL2 = (map_points(point_LL2, back_23) - 0.5).astype(np.float32)
     x_LL, y_LL = at_LL2[..., 0], at_LL2[..., 1]
     mask_SS = pose.mask_SS.astype(np.float32)
     return cv2.remap(mask_SS, x_LL, y_LL, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
 
 
-def fuse(person_LL: F64, part_24LL: F64, pose: Pose | None, point_LL2: F64) -> tuple[F64, F64, bool]:
+def fuse(person_LL: F64, part_24LL: F64, pose: TeacherPose | None, point_LL2: F64) -> tuple[F64, F64, bool]:
     """Correct the part teacher by the pose.
 
     Args:

@@ -16,7 +16,7 @@ from torch import nn
 
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.detector_locations import detector_locations
-from models.light.teachers.box_teacher import PlaceTeacher
+from models.light.teachers.box_teacher import LocationTeacher
 from models.losses.light_detector import detector_losses
 from models.losses.light_distillation import detector_distillation
 from stages.training.data.backgrounds import over, random_background
@@ -74,7 +74,7 @@ class DetectorBatches:
         *,
         indices: range,
         seed: int,
-        teacher: PlaceTeacher | None,
+        teacher: LocationTeacher | None,
         mix: SheetMix,
     ) -> None:
         self.mix = mix
@@ -123,7 +123,7 @@ class DetectorBatchFactory:
 
         Raises: StageError for shards, ModelError for a teacher that cannot be opened.
         """
-        teacher = PlaceTeacher(Path(self.box_teacher), side=CANVAS, threads=1) if self.box_teacher else None
+        teacher = LocationTeacher(Path(self.box_teacher), side=CANVAS, threads=1) if self.box_teacher else None
         pools = open_pools(self.photos, self.scenes)
         return DetectorBatches(*pools, indices=self.indices, seed=self.seed, teacher=teacher, mix=self.mix)
 

@@ -1,4 +1,4 @@
-"""The part teacher: where its answers lie on the picture, the mirror, and files that it cannot read."""
+"""The part teacher: where its cells lie on the image, flips, and files that it cannot read."""
 
 from __future__ import annotations
 
@@ -14,65 +14,66 @@ from models.light.teachers.part_teacher import (
     AT_STRIDE_8,
     AT_STRIDE_16,
     BODYPIX_TO_CHART,
-    Geometry,
-    PartAnswer,
+    PartGrid,
+    PartPrediction,
     PartTeacher,
     open_part_teacher,
 )
 from models.surface.charts import MIRROR_CHART
 
 
-def ramp(geometry: Geometry) -> PartAnswer:
-    """Maps that hold the x, in pixels of the picture, of their own cells; the parts also their number."""
-    cells = geometry.side // geometry.stride + 1
-    x_hw = np.broadcast_to(np.arange(cells) * geometry.stride + geometry.margin, (cells, cells))
-    return PartAnswer(person_hw=x_hw, part_24hw=x_hw + np.arange(24)[:, None, None], geometry=geometry)
+def ramp(grid: PartGrid) -> PartPrediction:
+    """Maps that hold the x of their cells in pixels of the image; the parts also add their number."""
+    cells = grid.side // grid.stride + 1
+    x_hw = np.broadcast_to(np.arange(cells) * grid.stride + grid.margin, (cells, cells))
+    return PartPrediction(person_hw=x_hw, part_24hw=x_hw + np.arange(24)[:, None, None], grid=grid)
 
 
-@pytest.mark.parametrize("geometry", [AT_STRIDE_8, AT_STRIDE_16])
-def test_a_place_is_read_where_it_lies(geometry: Geometry) -> None:
-    """Anywhere, at the centres of cells all over it, and beyond its edge."""
+@pytest.mark.parametrize("grid", [AT_STRIDE_8, AT_STRIDE_16])
+def test_values_are_read_at_their_places(grid: PartGrid) -> None:
+    """At any point, at the centres of a grid, and outside of the image."""
     point_12 = np.array([[100.25, 40.0], [-50.0, 40.0]])[None]
-    person_12, part_24 = ramp(geometry).at(point_12)
-    np.testing.assert_allclose(person_12, [[100.25, geometry.margin]])
+    person_12, part_24 = ramp(grid).at(point_12)
+    np.testing.assert_allclose(person_12, [[100.25, grid.margin]])
     np.testing.assert_allclose(part_24[:, 0, 0], 100.25 + np.arange(24))
-    everywhere_LL, _ = ramp(geometry).everywhere(80)
-    np.testing.assert_allclose(everywhere_LL[5], (np.arange(80) + 0.5) * geometry.side / 80, atol=1e-6)
+    grid_LL, _ = ramp(grid).on_grid(80)
+    np.testing.assert_allclose(grid_LL[5], (np.arange(80) + 0.5) * grid.side / 80, atol=1e-6)
 
 
-@pytest.mark.parametrize("geometry", [AT_STRIDE_8, AT_STRIDE_16])
-def test_sides_fit_the_network(geometry: Geometry) -> None:
-    """16 k for the one and 16 k + 1 for the other, as near as can be."""
-    assert geometry.fitting(geometry.side) == geometry.side
-    assert abs(geometry.fitting(416) - 416) <= 8
-    assert (geometry.fitting(473) - 2 * geometry.margin) % 16 == 0
+@pytest.mark.parametrize("grid", [AT_STRIDE_8, AT_STRIDE_16])
+def test_valid_sides_fit_the_network(grid: PartGrid) -> None:
+    """Multiples of 16 for one network, those plus 1 for the other."""
+    assert grid.valid_side(grid.side) == grid.side
+    assert abs(grid.valid_side(416) - 416) <= 8
+    assert (grid.valid_side(473) - 2 * grid.margin) % 16 == 0
 
 
-def test_the_mirrored_answer_is_turned_back() -> None:
-    """A network that finds the same left hand on the same side of every picture: in the mirror it is a right hand."""
+def test_the_flipped_prediction_is_flipped_back() -> None:
+    """A network that finds a left hand on the same side of every image: in the flipped image it is a right hand."""
     left_hand = int(np.flatnonzero(BODYPIX_TO_CHART == 4)[0])
 
-    def ask(rgb_HW3: Any) -> tuple[Any, Any]:
+    def network(rgb_HW3: Any) -> tuple[Any, Any]:
         person, parts = np.full((3, 3, 1), 2.0), np.zeros((3, 3, 24))
         parts[:, 0, left_hand] = 6
         return person, parts
 
-    answer, agreement = PartTeacher(ask, AT_STRIDE_16).both_ways(np.zeros((32, 32, 3), np.uint8))
-    assert answer.part_24hw[4 - 1].tolist() == [[3, 0, 0]] * 3
-    assert answer.part_24hw[MIRROR_CHART[4] - 1].tolist() == [[0, 0, 3]] * 3
+    prediction, agreement = PartTeacher(network, AT_STRIDE_16).predict_with_flip(np.zeros((32, 32, 3), np.uint8))
+    assert prediction.part_24hw[4 - 1].tolist() == [[3, 0, 0]] * 3
+    assert prediction.part_24hw[MIRROR_CHART[4] - 1].tolist() == [[0, 0, 3]] * 3
     assert agreement == pytest.approx(1 / 3)
-    assert (answer.person_hw == 2).all()
+    assert (prediction.person_hw == 2).all()
 
 
-def test_a_body_lies_where_it_is(shared: Path) -> None:
-    """The real network on a man who squats in the middle of the picture: head above torso above feet."""
+def test_parts_of_a_real_person_are_at_their_places(shared: Path) -> None:
+    """The real network on a man who squats in the middle of the image: head above torso above feet."""
     pytest.importorskip("onnxruntime", reason="the teachers need onnxruntime")
-    film = cv2.VideoCapture(str(shared / "assets" / "video" / "people" / "jump_576.mp4"))
-    bgr = film.read()[1]
+    video = cv2.VideoCapture(str(shared / "assets" / "video" / "people" / "jump_576.mp4"))
+    bgr = video.read()[1]
     side = AT_STRIDE_8.side
     teacher = open_part_teacher(shared / "assets" / "oracles" / "bodypix_mobilenet050_stride8.onnx")
-    answer, agreement = teacher.both_ways(cv2.resize(bgr, (side, side), interpolation=cv2.INTER_AREA)[:, :, ::-1])
-    person_LL, part_24LL = answer.everywhere(80)
+    rgb_HW3 = cv2.resize(bgr, (side, side), interpolation=cv2.INTER_AREA)[:, :, ::-1]
+    prediction, agreement = teacher.predict_with_flip(rgb_HW3)
+    person_LL, part_24LL = prediction.on_grid(80)
     chart_LL = np.where(person_LL > 0, part_24LL.argmax(0) + 1, 0)
     head, torso, feet = (np.argwhere(np.isin(chart_LL, charts))[:, 0].mean() for charts in ((23, 24), (1, 2), (5, 6)))
     assert head < torso < feet

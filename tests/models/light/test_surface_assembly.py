@@ -11,7 +11,7 @@ from models.light.inference import surface_assembly
 from models.light.inference.box_fitting import EXPANSION, FIT, expanded_box, fit_box, trim_surface
 from models.light.inference.ensemble import combine, unflip
 from models.light.inference.logistic import log_odds, logistic
-from models.light.inference.surface_assembly import PERSON_THRESHOLD, assemble_silhouette, assemble_surface, integer_box
+from models.light.inference.surface_assembly import PERSON_THRESHOLD, integer_box, resample_silhouette, resample_surface
 from models.light.inference.uv_planes import uv_at, uv_planes
 from models.surface.charts import MIRROR_CHART, mirror_uv
 
@@ -36,13 +36,13 @@ def test_uncertain_u_and_v_are_moved_away_from_the_middle_of_the_chart() -> None
     """By a tenth of one minus the confidence, never beyond the chart; with full confidence not at all."""
     maps, region = grid(), np.array([0, 0, 20, 20], np.float32)
     uncertainty = 1 - 0.9 / (1 + np.exp(-3))
-    found = assemble_surface(maps, region, region)
+    found = resample_surface(maps, region, region)
     np.testing.assert_allclose(found.confidence_hw, 1 - uncertainty, rtol=1e-5)
     expected = np.clip(0.5 + (np.arange(20) / 19 - 0.5) * (1 + uncertainty / 10), 0, 1)
     np.testing.assert_allclose(found.uv_2hw[0, 7], expected, atol=1e-5)
     np.testing.assert_allclose(found.uv_2hw[1, :, 7], expected, atol=1e-5)
     maps[0], maps[4] = 30.0, 1.0
-    np.testing.assert_allclose(assemble_surface(maps, region, region).uv_2hw, maps[2:4], atol=1e-5)
+    np.testing.assert_allclose(resample_surface(maps, region, region).uv_2hw, maps[2:4], atol=1e-5)
 
 
 def test_integer_box_truncates_toward_zero() -> None:
@@ -56,7 +56,7 @@ def test_one_cell_per_pixel_changes_nothing() -> None:
     rng = np.random.default_rng(0)
     maps[1] = rng.integers(1, 25, maps.shape[1:])
     maps[0] = rng.normal(size=maps.shape[1:])
-    found = assemble_surface(maps, np.array([10, 30, 30, 50], np.float32), np.array([10, 30, 30, 50], np.float32))
+    found = resample_surface(maps, np.array([10, 30, 30, 50], np.float32), np.array([10, 30, 30, 50], np.float32))
     body = maps[0] > PERSON_THRESHOLD
     assert (found.x0, found.y0) == (10, 30)
     np.testing.assert_array_equal(found.labels_hw, np.where(body, maps[1], 0))
@@ -67,7 +67,7 @@ def test_one_cell_per_pixel_changes_nothing() -> None:
 def test_inside_one_chart_uv_stays_linear() -> None:
     maps = grid()
     region = np.array([0, 0, 100, 100], np.float32)
-    found = assemble_surface(maps, region, np.array([20, 20, 80, 80], np.float32))
+    found = resample_surface(maps, region, np.array([20, 20, 80, 80], np.float32))
     expected = (np.arange(20, 80) + 0.5) / 5 - 0.5
     np.testing.assert_allclose(found.uv_2hw[0, 7], expected / 19, atol=2e-3)
     np.testing.assert_allclose(found.uv_2hw[1, :, 7], expected / 19, atol=2e-3)
@@ -80,7 +80,7 @@ def test_uv_is_extrapolated_to_the_edge_of_a_chart() -> None:
     maps = grid()
     maps[1, :, 10:] = 7
     region = np.array([0, 0, 60, 60], np.float32)
-    found = assemble_surface(maps, region, region)
+    found = resample_surface(maps, region, region)
     column = np.clip((np.arange(60) + 0.5) / 3 - 0.5, 0, 19)
     assert (np.diff(found.labels_hw[7].astype(int)) != 0).sum() == 1
     np.testing.assert_allclose(found.uv_2hw[0, 7], column / 19, atol=1e-5)
@@ -115,7 +115,7 @@ def test_silhouette_and_surface_have_equal_pixels_and_confidence() -> None:
         for box in ((20.3, 11.7, 90.1, 150.9), (-9.0, -4.0, 60.0, 70.0), (9, 9, 9.5, 10)):
             box_4 = np.array(box)
             args = maps, region, box_4.astype(np.float32)
-            whole, shape = assemble_surface(*args), assemble_silhouette(*args)
+            whole, shape = resample_surface(*args), resample_silhouette(*args)
             assert (shape.x0, shape.y0) == (whole.x0, whole.y0)
             np.testing.assert_array_equal(shape.shown_hw, whole.labels_hw > 0)
             np.testing.assert_array_equal(shape.confidence_hw, whole.confidence_hw)
@@ -128,7 +128,7 @@ def test_uv_never_mixes_charts() -> None:
     maps = grid()
     maps[1, :, 10:] = 7
     maps[2] = np.where(maps[1] == 7, 0.9, 0.1)
-    found = assemble_surface(maps, np.array([0, 0, 160, 160], np.float32), np.array([0, 0, 160, 160], np.float32))
+    found = resample_surface(maps, np.array([0, 0, 160, 160], np.float32), np.array([0, 0, 160, 160], np.float32))
     assert set(np.unique(found.labels_hw)) == {2, 7}
     np.testing.assert_allclose(found.uv_2hw[0][found.labels_hw == 7], 0.9, atol=1e-5)
     np.testing.assert_allclose(found.uv_2hw[0][found.labels_hw == 2], 0.1, atol=1e-5)
@@ -137,7 +137,7 @@ def test_uv_never_mixes_charts() -> None:
 
 def test_boxes_that_leave_the_frame_keep_their_grid() -> None:
     region, box = np.array([[-20, -20, 40, 40], [-15.5, -15.5, 35.0, 35.0]], np.float32)
-    found = assemble_surface(grid(), region, box)
+    found = resample_surface(grid(), region, box)
     assert (found.x0, found.y0) == (-15, -15)
     assert found.labels_hw.shape == (50, 50)
 
@@ -179,7 +179,7 @@ def test_a_surface_extends_beyond_its_box_where_the_person_does() -> None:
     expanded_4 = expanded_box(box_4, 200, 200)
     np.testing.assert_allclose(expanded_4, box_4 + np.array([-3, -8, 3, 8]))
     assert np.allclose(np.abs(expanded_4 - box_4), np.ceil(np.array([40, 100, 40, 100]) * EXPANSION))
-    found = trim_surface(assemble_surface(maps, region_4, expanded_4), box_4)
+    found = trim_surface(resample_surface(maps, region_4, expanded_4), box_4)
     assert (found.x0, found.y0, *found.labels_hw.shape) == (40, 35, 105, 40)
     assert (found.labels_hw[:95, 10:30] > 0).all()
     assert (found.labels_hw > 0).sum() == 95 * 20
@@ -187,7 +187,7 @@ def test_a_surface_extends_beyond_its_box_where_the_person_does() -> None:
     assert found.confidence_hw is not None
     assert found.confidence_hw.shape == (105, 40)
     maps[0] = -3.0
-    empty = trim_surface(assemble_surface(maps, region_4, expanded_4), box_4)
+    empty = trim_surface(resample_surface(maps, region_4, expanded_4), box_4)
     assert (empty.x0, empty.y0, *empty.labels_hw.shape) == (40, 40, 100, 40)
 
 
@@ -196,10 +196,10 @@ def test_a_fitted_box_moves_towards_the_bounds_of_its_surface() -> None:
     box_4, maps = np.array([40.0, 40, 80, 140], np.float32), grid(160)
     maps[0] = -3.0
     maps[0, 35:130, 50:70] = 3.0
-    whole = assemble_surface(maps, np.array([0, 0, 160, 160], np.float32), expanded_box(box_4, 200, 200))
+    whole = resample_surface(maps, np.array([0, 0, 160, 160], np.float32), expanded_box(box_4, 200, 200))
     np.testing.assert_allclose(fit_box(box_4, whole), box_4 + FIT * (np.array([50, 35, 70, 130]) - box_4))
     maps[0] = -3.0
-    empty = assemble_surface(maps, np.array([0, 0, 160, 160], np.float32), expanded_box(box_4, 200, 200))
+    empty = resample_surface(maps, np.array([0, 0, 160, 160], np.float32), expanded_box(box_4, 200, 200))
     np.testing.assert_array_equal(fit_box(box_4, empty), box_4)
 
 
@@ -217,7 +217,7 @@ def test_a_box_of_one_pixel_at_the_edge_keeps_its_pixel(box: tuple[float, ...]) 
     maps[0, 80:, 80:] = 3.0
     expanded_4 = expanded_box(box_4, 320, 240)
     assert (expanded_4 >= 0).all() and expanded_4[2] <= 320 and expanded_4[3] <= 240
-    whole = assemble_surface(maps, np.array([*(expanded_4[:2] - 2), *(expanded_4[2:] + 2)], np.float32), expanded_4)
+    whole = resample_surface(maps, np.array([*(expanded_4[:2] - 2), *(expanded_4[2:] + 2)], np.float32), expanded_4)
     for inner_4 in (box_4, fit_box(box_4, whole)):
         found = trim_surface(whole, inner_4)
         x0, y0, w, h = integer_box(inner_4)

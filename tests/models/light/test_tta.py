@@ -16,7 +16,7 @@ from models.light.inference.crop_view import CropView, resample_maps, rotated_cr
 from models.light.inference.ensemble import combine, prediction_confidence, unflip
 from models.light.inference.logistic import logistic
 from models.light.inference.roll_alignment import roll_aligned_view, roll_of
-from models.light.inference.surface_assembly import PERSON_THRESHOLD, assemble_surface
+from models.light.inference.surface_assembly import PERSON_THRESHOLD, resample_surface
 from models.light.inference.tta import LARGE_ROLL, LYING, AugmentedPredictor, PersonPrediction
 from models.structures import SurfaceMap
 
@@ -374,7 +374,7 @@ def test_a_vote_on_visible_cells_shows_the_same_as_a_vote_on_all(side: int) -> N
     everywhere[0] = (voted := combine(predictions))[0]
     region = np.array([0, 0, side, side], np.float32)
     box = np.array([3, 5, side - 4, side - 2], np.float32)
-    found, expected = assemble_surface(voted, region, box), assemble_surface(everywhere, region, box)
+    found, expected = resample_surface(voted, region, box), resample_surface(everywhere, region, box)
     assert 0.2 < (found.labels_hw > 0).mean() < 0.8
     np.testing.assert_array_equal(found.labels_hw, expected.labels_hw)
     np.testing.assert_array_equal(found.uv_2hw, expected.uv_2hw)

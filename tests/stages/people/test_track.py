@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from models.box_overlap import covered, iou
+from models.box_overlap import intersection_over_smaller, iou
 from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
 from stages.people.association import best_pairs
 from stages.people.scene_cuts import is_scene_cut, thumbnail
@@ -195,7 +195,7 @@ def test_overlap_by_hand() -> None:
 def test_a_part_covers_the_smaller_box_whole() -> None:
     boxes_24 = np.array([[0, 0, 10, 10], [5, 5, 25, 25]], np.float64)
     parts_34 = np.array([[2, 2, 4, 4], [8, 0, 12, 10], [30, 30, 40, 40]], np.float64)
-    assert np.allclose(covered(boxes_24, parts_34), [[1, 0.5, 0], [0, 0.5, 0]])
+    assert np.allclose(intersection_over_smaller(boxes_24, parts_34), [[1, 0.5, 0], [0, 0.5, 0]])
 
 
 @pytest.mark.parametrize(("shirt", "same"), [(200, True), (60, False)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.light.teachers.pose_teacher import LANDMARKS, Pose
+from models.light.teachers.pose_teacher import LANDMARKS, TeacherPose
 from models.surface.body import COCO_KEYPOINTS
 from stages.training.data.pose_labels import (
     ALONG_BONE,
@@ -23,7 +23,7 @@ LEFT_LOWER_ARM, RIGHT_LOWER_ARM, LEFT_HAND = (18, 20), (19, 21), 3
 """Indices (chart - 1)."""
 
 
-def stick_figure(**changes: object) -> Pose:
+def stick_figure(**changes: object) -> TeacherPose:
     """A frontal figure, arms stretched out: its left is on the picture's right."""
     point_K2 = np.zeros((LANDMARKS, 2))
     point_K2[[0, 7, 8]] = (50, 15), (53, 15), (47, 15)
@@ -33,13 +33,13 @@ def stick_figure(**changes: object) -> Pose:
         point_K2[left], point_K2[left + 1] = (x, y), (100 - x, y)
     parts = {
         "point_K2": point_K2,
-        "gap_K": np.zeros(LANDMARKS),
-        "seen_K": np.ones(LANDMARKS),
+        "flip_gap_K": np.zeros(LANDMARKS),
+        "visible_K": np.ones(LANDMARKS),
         "present": 0.9,
         "mask_SS": np.zeros((256, 256)),
-        "to_picture_23": np.array([[100 / 256, 0, 0], [0, 100 / 256, 0]]),
+        "to_image_23": np.array([[100 / 256, 0, 0], [0, 100 / 256, 0]]),
     }
-    return Pose(**{**parts, **changes})
+    return TeacherPose(**{**parts, **changes})
 
 
 def test_a_part_costs_nothing_on_its_bone_and_its_mirror_the_most() -> None:
@@ -61,9 +61,9 @@ def test_penalty_grows_with_the_square_of_the_distance() -> None:
 
 
 def test_joints_are_cocos_as_far_as_they_are_trusted() -> None:
-    gap_K = np.zeros(LANDMARKS)
-    gap_K[15] = 20
-    joint_J3 = joints_of(stick_figure(gap_K=gap_K))
+    flip_gap_K = np.zeros(LANDMARKS)
+    flip_gap_K[15] = 20
+    joint_J3 = joints_of(stick_figure(flip_gap_K=flip_gap_K))
     places = {name: tuple(joint) for name, joint in zip(COCO_KEYPOINTS, joint_J3, strict=True)}
     assert places["nose"] == (50, 15, 1) and places["left_ear"] == (53, 15, 1)
     assert places["left_elbow"] == (73, 25, 1) and places["right_ankle"] == (45, 90, 1)
@@ -73,7 +73,7 @@ def test_joints_are_cocos_as_far_as_they_are_trusted() -> None:
 
 def test_landmarks_that_are_not_trusted_say_nothing() -> None:
     """A hidden wrist, and a wrist that jumps in the mirror."""
-    for name, value in (("seen_K", 0.1), ("gap_K", 20.0)):
+    for name, value in (("visible_K", 0.1), ("flip_gap_K", 20.0)):
         values = getattr(stick_figure(), name).copy()
         values[15] = value
         evidence = pose_evidence(stick_figure(**{name: values}), GRID)

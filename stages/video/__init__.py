@@ -1,1 +1,1 @@
-"""Video and images as they really are: everything that decode and encode know about files, apart from being stages."""
+"""Video and image files: the stages decode and encode, and all they know about containers, codecs and formats."""

@@ -1,4 +1,4 @@
-"""The source of every graph: a video or image in, upright RGB frames out, with their times."""
+"""The source stage: reads a video or an image, yields upright RGB frames with their time stamps."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from stages.video.decoding.still_images import is_still, read_still
 from stages.video.decoding.video_frames import VideoFrames
 
 CHUNK_BYTES = 48_000_000
-"""The way of a packet through the lanes costs some 10 ms of CPU, however large it is (docs/benchmarks/runner.md)."""
+"""Target size of a chunk. A packet costs CPU time in every lane whatever its size, so chunks are large."""
 CHUNK_LENGTHS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 24, 30)
-"""Divisors of 120, the encoder's usual segment: chunks then end where segments end, and a restart loses no frame."""
+"""Divisors of 120, the encoder's default segment: chunks then end where segments end, and a restart loses no frame."""
 STILL_TIME_BASE = Fraction(1, 25)
 
 
 class Decode(Stage):
-    """One input to chunks of upright RGB frames, cut by frame index; knows files, not people."""
+    """Turns one input into chunks of upright RGB frames, cut by frame index."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """Attributes:
-        start, end: seconds from the beginning of the file; frames with start ≤ time < end are processed.
-        every: process each n-th frame.
-        max_size: longest side of the frames in pixels; larger ones are made smaller.
-        first_frame, end_frame: of the frames that are left by the keys above, numbered from 0, process first_frame
-            and those after it up to end_frame, which is left out; a shard of a video.
-        chunk: frames in a chunk, or "auto": as many as fit 48 MB, at most 30.
-        threads: frames decoded at once, for large pictures on many cores; a damaged file then gives up to as many
-            frames less. 0 = one at a time, with the stage's own threads on its slices.
+        start, end: seconds from the start of the file; frames with start ≤ time < end are processed.
+        every: process every n-th frame.
+        max_size: maximum length of the longer side in pixels; larger frames are scaled down.
+        first_frame, end_frame: number the frames that the keys above select from 0, and process those with
+            first_frame ≤ number < end_frame. So a video is divided into shards.
+        chunk: frames per chunk, or "auto": as many as fit into 48 MB, at most 30.
+        threads: frames decoded in parallel, for large frames on many cores; a damaged file then loses up to this many
+            frames more. 0 = one frame at a time, whose slices are divided among the stage's threads.
         """
 
         start: float | None = None
@@ -69,7 +69,7 @@ class Decode(Stage):
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)
         self._frames = 0
-        self._footage: VideoFrames | AnimatedImage | None = None
+        self._video_frames: VideoFrames | AnimatedImage | None = None
         self._warnings: list[str] = []
 
     def __call__(self, job: Job) -> Iterator[FrameChunk]:
@@ -84,7 +84,7 @@ class Decode(Stage):
             yield self._still(path)
             return
         self._frames = self.config.first_frame
-        cut = FrameSelection(
+        selection = FrameSelection(
             start=_seconds(self.config.start),
             end=_seconds(self.config.end),
             every=self.config.every,
@@ -92,30 +92,30 @@ class Decode(Stage):
             end_frame=self.config.end_frame,
         )
         if is_animated_image(path):
-            self._footage = AnimatedImage(path, cut, max_size=self.config.max_size)
+            self._video_frames = AnimatedImage(path, selection, max_size=self.config.max_size)
         else:
-            self._footage = VideoFrames(
+            self._video_frames = VideoFrames(
                 path,
-                cut,
+                selection,
                 max_size=self.config.max_size,
                 slice_threads=self.threads,
                 frame_threads=self.config.threads,
             )
-        yield from self._chunks(self._footage)
+        yield from self._chunks(self._video_frames)
 
-    def _chunks(self, footage: VideoFrames | AnimatedImage) -> Iterator[FrameChunk]:
-        frames: Iterator[tuple[int, int, U8]] = ((footage.index, pts, rgb_HW3) for pts, rgb_HW3 in footage)
-        first = list(islice(frames, 1))
-        if not first or footage.video is None:
+    def _chunks(self, frames: VideoFrames | AnimatedImage) -> Iterator[FrameChunk]:
+        indexed: Iterator[tuple[int, int, U8]] = ((frames.index, pts, rgb_HW3) for pts, rgb_HW3 in frames)
+        first = list(islice(indexed, 1))
+        if not first or frames.video is None:
             return
-        size = chunk_length(self.config.chunk, footage.video.width, footage.video.height)
-        frames = chain(first, frames)
-        while batch := list(islice(frames, size)):
+        size = chunk_length(self.config.chunk, frames.video.width, frames.video.height)
+        indexed = chain(first, indexed)
+        while batch := list(islice(indexed, size)):
             chunk = FrameChunk(
                 rgb_THW3=_stacked([rgb for _, _, rgb in batch]),
                 pts_T=np.array([pts for _, pts, _ in batch], np.int64),
                 first=self._frames,
-                video=footage.video,
+                video=frames.video,
                 index_T=np.array([index for index, _, _ in batch], np.int64),
             )
             self._frames += len(batch)
@@ -125,48 +125,48 @@ class Decode(Stage):
         rgb_HW3, notes = read_still(path)
         self._warnings.extend(notes)
         height, width = rgb_HW3.shape[:2]
-        fitted = size_within(width, height, self.config.max_size)
-        rgb_HW3 = resize_to(rgb_HW3, fitted)
+        size = size_within(width, height, self.config.max_size)
+        rgb_HW3 = resize_to(rgb_HW3, size)
         self._frames = 1
         video = VideoInfo(
-            path=path, width=fitted[0], height=fitted[1], still=True, rate=None, time_base=STILL_TIME_BASE, frames=1
+            path=path, width=size[0], height=size[1], still=True, rate=None, time_base=STILL_TIME_BASE, frames=1
         )
         return FrameChunk(rgb_THW3=rgb_HW3[None], pts_T=np.zeros(1, np.int64), first=0, video=video)
 
     def length(self) -> int | None:
-        """Frames that will be processed, as far as the file says."""
-        video = self._footage.video if self._footage else None
+        """The number of frames to process, None where the file does not state it."""
+        video = self._video_frames.video if self._video_frames else None
         return video.frames if video else self._frames or None
 
     def summary(self) -> Mapping[str, Any]:
         """`frames_in`, `repaired_pts`, `dropped`, `truncated`, `warnings`."""
-        footage = self._footage
+        frames = self._video_frames
         return {
-            "frames_in": self._frames - (self.config.first_frame if footage else 0),
-            "repaired_pts": footage.repaired_pts if footage else 0,
+            "frames_in": self._frames - (self.config.first_frame if frames else 0),
+            "repaired_pts": frames.repaired_pts if frames else 0,
             "dropped": 0,
-            "truncated": footage.truncated if footage else False,
-            "warnings": self._warnings + (footage.warnings if footage else []),
+            "truncated": frames.truncated if frames else False,
+            "warnings": self._warnings + (frames.warnings if frames else []),
         }
 
     def close(self) -> None:
-        """Release the file."""
-        if self._footage is not None:
-            self._footage.close()
+        """Close the file."""
+        if self._video_frames is not None:
+            self._video_frames.close()
 
 
 def chunk_length(chunk: int | Literal["auto"], width: int, height: int) -> int:
-    """Frames in a chunk; "auto" is the largest of CHUNK_LENGTHS that fits CHUNK_BYTES, at least 1."""
+    """Frames per chunk; "auto" is the largest of CHUNK_LENGTHS that fits into CHUNK_BYTES, at least 1."""
     if chunk != "auto":
         return chunk
     return max((n for n in CHUNK_LENGTHS if n * width * height * 3 <= CHUNK_BYTES), default=1)
 
 
 def _stacked(frames: list[U8]) -> U8:
-    """Frames as one array; a single one, which may be very large, is not copied."""
+    """Frames as one array. A single frame, which may be very large, is not copied."""
     return np.ascontiguousarray(frames[0])[None] if len(frames) == 1 else np.stack(frames)
 
 
 def _seconds(value: float | None) -> Fraction | None:
-    """The decimal number the user wrote, exactly."""
+    """The decimal number of the configuration as an exact fraction."""
     return None if value is None else Fraction(str(value))

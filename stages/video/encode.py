@@ -1,4 +1,4 @@
-"""The end of the graph: rendered frames to a video or image file that is whole or not there."""
+"""The sink stage: writes rendered frames to a video or image file, which is complete or absent."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from stages.video.encoding.video_writer import VideoWriter, VideoWriterSettings
 
 
 class Encode(Stage):
-    """Overlays in order to `job.output`; work lies in `OUT.partial/` and gets its name when it is whole.
+    """Writes overlays in order to `job.output`; files lie in `OUT.partial/` until they are complete.
 
-    Video is encoded in segments of `segment_frames` frames, each by its own encoder, so that what is on the disk does
-    not depend on how the run was cut into packets, and a run can go on after its last whole segment. A packet is
-    encoded while the stages before are at the next one, but where a segment ends with it.
+    Video is encoded in segments of `segment_frames` frames, each by its own encoder. So the output does not depend on
+    the size of packets, and a run can resume after its last complete segment. Encoding of a packet runs in the
+    background while earlier stages work on the next one, except at the end of a segment.
     """
 
     ordered = True
@@ -36,11 +36,12 @@ class Encode(Stage):
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """Attributes:
-        codec: h264, hevc, av1, vp9, prores or any video encoder of this FFmpeg; None = what suits the container.
-        crf: quality on the encoder's own scale, lower is better; None = a good one.
-        preset: speed against size, ultrafast to veryslow.
-        segment_frames: frames in a segment.
-        threads: of the encoder; fixed, because it decides the output's bytes. More pay where encoding is the slowest.
+        codec: h264, hevc, av1, vp9, prores or any video encoder of this FFmpeg; None = the container's default.
+        crf: quality on the encoder's scale, lower is better; None = the encoder's default here.
+        preset: trade-off between speed and size, ultrafast to veryslow.
+        segment_frames: frames per segment.
+        threads: number of encoder threads; fixed, because it changes the output's bytes. Raise it where encoding is
+            the slowest stage.
         """
 
         codec: str | None = None
@@ -60,141 +61,141 @@ class Encode(Stage):
 
     @classmethod
     def check(cls, config: Config, job: Job) -> None:
-        """Raises StageError for an output that is neither a picture nor a kind of video that holds the codec."""
+        """Raises StageError for an output that is neither an image nor a container for the codec."""
         if job.output is not None and Path(job.output).suffix.lower() not in IMAGE_FORMATS:
             encoder_for(config.codec, container_for(job.output), job.output)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)
-        self._destination: OutputFile | None = None
-        self._recording: VideoWriter | None = None
-        self._taken = 0
+        self._output: OutputFile | None = None
+        self._writer: VideoWriter | None = None
+        self._frames = 0
         self._still: Path | None = None
         self._restored: bytes = b""
 
     def __call__(self, job: Job, frames: FrameChunk, overlay: Overlay) -> Iterator[Written | SegmentWritten]:
-        """Take the frames of one packet; says when segments stand for good.
+        """Encode the frames of one packet; yields a receipt for each new complete segment.
 
         Raises:
-            StageError: the output exists, is the input, cannot be written, or cannot be what its suffix says; for
-                frames of the packet before, too.
+            StageError: the output exists, is the input, cannot be written, or cannot hold what its suffix names. The
+                error may concern the previous packet.
         """
-        if self._destination is None:
-            height, width = overlay.rgb_THW3.shape[1:3]  # several pictures side by side are wider than the frame
-            self._destination = self._begin(job, replace(frames.video, width=width, height=height))
-        with reported_write_errors(self._destination.path):
-            if self._recording is None:
+        if self._output is None:
+            height, width = overlay.rgb_THW3.shape[1:3]  # overlays side by side are wider than the frame
+            self._output = self._begin(job, replace(frames.video, width=width, height=height))
+        with reported_write_errors(self._output.path):
+            if self._writer is None:
                 self._write_still(frames, overlay)
                 return
             assert self.background is not None
             if overlay.alpha_THW is not None:
-                self._recording.note("the transparency of the result lies over black: this video holds none")
+                self._writer.warn("the overlay is composited over black: this video format has no alpha channel")
             with self._discarding():
-                self.background.start(partial(_add, self._recording, overlay, frames.pts_T.tolist()))
-                self._taken += len(frames)
-                if self._taken % self.config.segment_frames == 0:
+                self.background.start(partial(_add, self._writer, overlay, frames.pts_T.tolist()))
+                self._frames += len(frames)
+                if self._frames % self.config.segment_frames == 0:
                     self.background.wait()
-                    yield from self._recording.committed()
+                    yield from self._writer.committed()
 
     @contextmanager
     def _discarding(self) -> Iterator[None]:
         """Where frames cannot be written as wished, what was written of them is of no use."""
-        assert self._recording is not None and self._destination is not None
+        assert self._writer is not None and self._output is not None
         try:
             yield
         except StageError:
-            self._recording.close()
-            self._destination.discard()
+            self._writer.close()
+            self._output.discard()
             raise
 
     def flush(self) -> Iterator[Written]:
-        """The end of the stream: the file gets its name."""
-        if self._destination is None:
+        """The end of the stream: rename the file to its final name."""
+        if self._output is None:
             return
-        with reported_write_errors(self._destination.path):
-            if self._recording is not None and self.background is not None:
+        with reported_write_errors(self._output.path):
+            if self._writer is not None and self.background is not None:
                 with self._discarding():
                     self.background.wait()
-                joined = self._recording.finish()
-                self._destination.publish(self._recording.draft)
+                result = self._writer.finish()
+                self._output.publish(self._writer.draft)
                 yield Written(
-                    path=self._destination.path,
-                    frames=joined.frames,
-                    facts={"audio": joined.audio, "warnings": joined.warnings},
+                    path=self._output.path,
+                    frames=result.frames,
+                    facts={"audio": result.audio, "warnings": result.warnings},
                 )
             elif self._still is not None:
-                self._destination.publish(self._still)
-                yield Written(path=self._destination.path, frames=1, facts={"audio": "none"})
+                self._output.publish(self._still)
+                yield Written(path=self._output.path, frames=1, facts={"audio": "none"})
 
     def interrupt(self) -> Iterator[Written]:
-        """The run stops early: what is there becomes `NAME.partial.SUFFIX`, playable."""
-        if self._destination is None or self._recording is None or self.background is None:
+        """The run stops early: the frames so far become `NAME.partial.SUFFIX`, a playable file."""
+        if self._output is None or self._writer is None or self.background is None:
             return
-        with reported_write_errors(self._destination.path):
+        with reported_write_errors(self._output.path):
             self.background.wait()
-            if not self._recording.frames:
+            if not self._writer.frames:
                 return
-            joined = self._recording.finish(early=True)
-            kept = self._destination.publish_part(self._recording.draft)
+            result = self._writer.finish(early=True)
+            kept = self._output.publish_part(self._writer.draft)
             yield Written(
                 path=kept,
-                frames=joined.frames,
-                facts={"audio": joined.audio, "warnings": joined.warnings, "partial": True},
+                frames=result.frames,
+                facts={"audio": result.audio, "warnings": result.warnings, "partial": True},
             )
 
     def reopen(self, job: Job) -> None:
-        """Take up the whole segments that were restored, by what was noted beside them."""
-        known = _begun_with(job) if self._restored else None
-        if self._destination is None and known is not None:
-            self._destination = self._begin(job, known[0])
+        """Reopen the restored segments with the settings stored beside them."""
+        known = _resume_info(job) if self._restored else None
+        if self._output is None and known is not None:
+            self._output = self._begin(job, known[0])
 
     def save_partial_result(self, job: Job) -> Iterator[Written]:
-        """Every whole segment that an earlier run left becomes `NAME.partial.SUFFIX`; the segments stay."""
-        known = _begun_with(job)
+        """Concatenate the complete segments of an earlier run to `NAME.partial.SUFFIX`; the segments stay."""
+        known = _resume_info(job)
         if job.output is None or known is None:
             return
-        destination = OutputFile(job.output, job.input, overwrite=True)
+        output = OutputFile(job.output, job.input, overwrite=True)
         with reported_write_errors(job.output):
-            recording = VideoWriter(destination.folder, job.output, *known)
+            writer = VideoWriter(output.folder, job.output, *known)
             try:
-                destination.prepare(fresh=False)
-                recording.take_up_all()
-                if recording.frames:
-                    joined = recording.finish(early=True)
-                    kept = destination.publish_copy(recording.draft)
-                    yield Written(path=kept, frames=joined.frames, facts={"partial": True, "salvaged": True})
+                output.prepare(fresh=False)
+                writer.restore_all()
+                if writer.frames:
+                    result = writer.finish(early=True)
+                    kept = output.publish_copy(writer.draft)
+                    yield Written(path=kept, frames=result.frames, facts={"partial": True, "salvaged": True})
             finally:
-                recording.close()
-                destination.tidy()
+                writer.close()
+                output.tidy()
 
     def state(self) -> bytes:
-        """Where a restart goes on: after the segments that are whole."""
-        return self._recording.state() if self._recording is not None else b""
+        """The state of a restart: the complete segments."""
+        return self._writer.state() if self._writer is not None else b""
 
     def restore(self, state: bytes) -> None:
-        """Go on after the segments that a state names; they still lie in `OUT.partial/`."""
+        """Resume after the segments of a state; their files are in `OUT.partial/`."""
         self._restored = state
 
     def close(self) -> None:
-        """Release the encoder; what is not whole is removed."""
+        """Close the encoder; remove what is not complete."""
         if self.background is not None:
             self.background.close()
-        if self._recording is not None:
-            self._recording.close()
-        if self._destination is not None:
-            self._destination.tidy()
+        if self._writer is not None:
+            self._writer.close()
+        if self._output is not None:
+            self._output.tidy()
 
     def _begin(self, job: Job, video: VideoInfo) -> OutputFile:
         if job.output is None:
-            raise StageError("there is no output to write to", job.input, "name one with -o, or leave out encode")
-        destination = OutputFile(job.output, job.input, overwrite=job.overwrite)
+            raise StageError("no output is named", job.input, "name one with -o, or remove the stage encode")
+        output = OutputFile(job.output, job.input, overwrite=job.overwrite)
         suffix = Path(job.output).suffix.lower()
         with reported_write_errors(job.output):
             if suffix in IMAGE_FORMATS:
                 if not video.still:
-                    raise StageError("a video does not fit into a picture", job.output, "name an .mp4 file")
-                destination.prepare(fresh=True)
-                self._still = destination.folder / f"picture{suffix}"
+                    raise StageError("a video cannot be written as an image", job.output, "name an .mp4 file")
+                output.prepare(fresh=True)
+                self._still = output.folder / f"picture{suffix}"
             else:
                 settings = VideoWriterSettings(
                     codec=self.config.codec,
@@ -203,12 +204,12 @@ class Encode(Stage):
                     segment_frames=self.config.segment_frames,
                     threads=self.config.threads,
                 )
-                recording = VideoWriter(destination.folder, job.output, video, settings)
-                destination.prepare(fresh=not self._restored)
-                write_resume_info(destination.folder, video, settings)
-                recording.restore(self._restored)
-                self._recording, self._taken, self.background = recording, recording.frames, BackgroundWork()
-        return destination
+                writer = VideoWriter(output.folder, job.output, video, settings)
+                output.prepare(fresh=not self._restored)
+                write_resume_info(output.folder, video, settings)
+                writer.restore(self._restored)
+                self._writer, self._frames, self.background = writer, writer.frames, BackgroundWork()
+        return output
 
     def _write_still(self, frames: FrameChunk, overlay: Overlay) -> None:
         assert self._still is not None
@@ -217,21 +218,21 @@ class Encode(Stage):
         write_still(self._still, overlay.rgb_THW3[0], alpha, IMAGE_FORMATS[self._still.suffix], metadata)
 
 
-def _add(recording: VideoWriter, overlay: Overlay, pts_T: list[int]) -> None:
+def _add(writer: VideoWriter, overlay: Overlay, pts_T: list[int]) -> None:
     for index, pts in enumerate(pts_T):
-        recording.add(opaque(overlay, index), pts)
+        writer.add(opaque(overlay, index), pts)
 
 
 def opaque(overlay: Overlay, index: int) -> U8:
-    """One frame (H,W,3) as it looks on black."""
+    """One frame (H,W,3), composited over black."""
     rgb_HW3 = overlay.rgb_THW3[index]
     if overlay.alpha_THW is None:
         return rgb_HW3
     return over_black(np.dstack([rgb_HW3, overlay.alpha_THW[index]]))
 
 
-def _begun_with(job: Job) -> tuple[VideoInfo, VideoWriterSettings] | None:
-    """What a job's recording was begun with, as it was noted; None where nothing was."""
+def _resume_info(job: Job) -> tuple[VideoInfo, VideoWriterSettings] | None:
+    """The stored stream properties and settings of an unfinished output; None where there are none."""
     known = read_resume_info(Path(working_folder(job.output))) if job.output else None
     if known is None or known[0].path != without_secrets(job.input):
         return known

@@ -1,7 +1,7 @@
-"""Colour: from the frames of any video to 8-bit RGB and back to yuv420p, with the matrix and range they are made with.
+"""Colour conversion: decoded frames to 8-bit RGB and back to an encoder's pixel format, by matrix and range.
 
-RGB here is full-range R'G'B' in the source's own primaries and transfer curve; only HDR is changed (hdr.py).
-The output carries the source's tags, so whatever a player assumes for the one it assumes for the other.
+RGB here is full-range R'G'B' with the source's primaries and transfer curve; only HDR is converted (hdr_tone_mapping).
+The output carries the source's colour tags, so a player shows both alike.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from models.arrays import U8
-from stages.video.decoding.container_crop import WHOLE, ContainerCrop
+from stages.video.decoding.container_crop import NO_CROP, ContainerCrop
 from stages.video.decoding.resizing import resize_to
 
 UNSPECIFIED = 2
@@ -31,12 +31,12 @@ SWS_MATRICES = {
     9: Colorspace.BT2020,
     10: Colorspace.BT2020,
 }
-"""H.273 matrix number to FFmpeg's scaler; 10 (constant luminance) by its nearest."""
+"""H.273 matrix number to the matrix of FFmpeg's scaler; 10 (constant luminance) uses the nearest one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColorTags:
-    """How pixels are meant, as ITU-T H.273 numbers (2 = unspecified)."""
+    """The colour tags of a stream, as ITU-T H.273 numbers (2 = unspecified)."""
 
     primaries: int = UNSPECIFIED
     trc: int = UNSPECIFIED
@@ -45,21 +45,21 @@ class ColorTags:
 
 
 RGB_TAGS = ColorTags(matrix=RGB_MATRIX, full_range=True)
-"""Of pictures that are stored as RGB."""
+"""Tags of frames that are stored as RGB."""
 
 
 def is_full_range(frame: av.VideoFrame) -> bool:
-    """True when the frame's YUV uses 0..255 (of its depth) rather than 16..235."""
+    """True when the frame's YUV values use 0..255 (scaled to its bit depth), not 16..235."""
     if frame.format.name.startswith("yuvj"):
         return True
     return int(frame.color_range) == ColorRange.JPEG
 
 
 def tags_of(frame: av.VideoFrame, context: av.VideoCodecContext) -> ColorTags:
-    """The tags a yuv420p copy of this frame must carry: its own, and a real matrix where it was RGB.
+    """The tags for a yuv420p copy of this frame: its own tags, and a YUV matrix where it was RGB.
 
     Args:
-        context: of the stream; its tags stand in for those that the decoder did not pass on.
+        context: the stream's codec context; its tags replace those that the frame lacks.
     """
     matrix = int(frame.colorspace)
     if matrix == UNSPECIFIED:
@@ -77,29 +77,29 @@ def tags_of(frame: av.VideoFrame, context: av.VideoCodecContext) -> ColorTags:
 
 
 def copy_color_tags(source: av.VideoFrame, target: av.VideoFrame) -> None:
-    """Give a frame the meaning of the one it was made from, which filters may lose."""
+    """Copy the colour tags of a filter's input to its output; filters may drop them."""
     target.colorspace, target.color_range = source.colorspace, source.color_range
     target.color_primaries, target.color_trc = source.color_primaries, source.color_trc
 
 
 def scaler_matrix(matrix: int, lines: int) -> Colorspace:
-    """The conversion for a matrix number; unspecified and unknown ones are guessed as players do, by picture size."""
+    """The scaler's matrix for an H.273 number. Unknown ones depend on the number of lines, as in players."""
     return SWS_MATRICES.get(matrix, Colorspace.ITU709 if lines >= HD_LINES else Colorspace.ITU601)
 
 
 def has_alpha(frame: av.VideoFrame) -> bool:
-    """True for pixel formats with a transparency channel (a palette may hold one)."""
+    """True for pixel formats with an alpha channel (a palette may hold one)."""
     return frame.format.name == "pal8" or any(c.is_alpha for c in frame.format.components)
 
 
 def over_black(rgba_HW4: U8) -> U8:
-    """Transparent pictures as they look on black: rgb·alpha/255, rounded."""
+    """Composite RGBA over black: rgb·alpha/255, rounded."""
     rgb_HW3, alpha_HW1 = rgba_HW4[..., :3].astype(np.uint16), rgba_HW4[..., 3:]
     return ((rgb_HW3 * alpha_HW1 + 127) // 255).astype(np.uint8)
 
 
 def packed_pixels(frame: av.VideoFrame, channels: int) -> U8:
-    """A view (H,W,channels) of a packed 8-bit frame, without its line padding."""
+    """A view (H,W,channels) of a packed 8-bit frame, without line padding."""
     plane = frame.planes[0]
     return np.ndarray(
         (frame.height, frame.width, channels), np.uint8, memoryview(plane), strides=(plane.line_size, channels, 1)
@@ -107,14 +107,14 @@ def packed_pixels(frame: av.VideoFrame, channels: int) -> U8:
 
 
 class ToRgb:
-    """Converts decoded frames of one stream to RGB of one size, as FFmpeg itself would, with the right matrix."""
+    """Converts decoded frames of one stream to RGB of one size, with the right matrix and range."""
 
     def __init__(
-        self, *, tone_map: Callable[[av.VideoFrame], av.VideoFrame] | None = None, crop: ContainerCrop = WHOLE
+        self, *, tone_map: Callable[[av.VideoFrame], av.VideoFrame] | None = None, crop: ContainerCrop = NO_CROP
     ) -> None:
         """Args:
-        tone_map: turns an HDR frame into an SDR one of an RGB format.
-        crop: what is cut off each frame.
+        tone_map: converts an HDR frame to an SDR frame in an RGB format.
+        crop: applied to each frame.
         """
         self._reformatter = VideoReformatter()
         self._tone_map = tone_map
@@ -122,18 +122,18 @@ class ToRgb:
         self.transparent = False
 
     def size(self, frame: av.VideoFrame) -> tuple[int, int]:
-        """Width and height of what is shown of a frame."""
+        """Width and height of a frame after the crop."""
         return self._crop.size(frame.width, frame.height)
 
     def __call__(self, frame: av.VideoFrame, width: int, height: int) -> U8:
-        """uint8 (height, width, 3) of what is shown; may share memory with an FFmpeg frame that it keeps alive."""
+        """The cropped frame, uint8 (height, width, 3); may be a view of an FFmpeg frame, which it keeps alive."""
         if self.size(frame) == (frame.width, frame.height):
             return self._pixels(frame, width, height)
-        shown = self._crop.apply(self._pixels(frame, frame.width, frame.height))
-        return np.ascontiguousarray(resize_to(shown, (width, height)))
+        cropped = self._crop.apply(self._pixels(frame, frame.width, frame.height))
+        return np.ascontiguousarray(resize_to(cropped, (width, height)))
 
     def _pixels(self, frame: av.VideoFrame, width: int, height: int) -> U8:
-        """The whole frame at a size."""
+        """The frame without the crop, scaled to width × height."""
         if self._tone_map is not None:
             frame = self._tone_map(frame)
         alpha = has_alpha(frame)
@@ -159,11 +159,11 @@ class ToRgb:
 
 
 EXPAND_LIMITED = np.clip(np.round((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
-"""FFmpeg's scaler takes every grey format for full range; grey video that says it is limited is stretched by this."""
+"""Expands limited-range grey video: FFmpeg's scaler takes every grey format for full range."""
 
 
 class FromRgb:
-    """Converts RGB or RGBA frames to the pixel format of an encoder, with the matrix and range the tags name."""
+    """Converts RGB or RGBA frames to an encoder's pixel format, with the matrix and range of the tags."""
 
     def __init__(self, tags: ColorTags, pix_fmt: str) -> None:
         self._reformatter = VideoReformatter()
@@ -171,8 +171,8 @@ class FromRgb:
         self._pix_fmt = pix_fmt
 
     def __call__(self, rgb_HW3: U8) -> av.VideoFrame:
-        """The frame for the encoder, tagged."""
-        # Shares memory with the array; the conversion below makes the only copy.
+        """The frame for the encoder, with colour tags."""
+        # `source` shares memory with the array; only the conversion copies.
         packed = "rgba" if rgb_HW3.shape[2] == 4 else "rgb24"
         source = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(rgb_HW3), format=packed)
         frame = self._reformatter.reformat(

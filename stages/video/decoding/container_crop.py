@@ -1,8 +1,8 @@
-"""The part of its pictures that a container asks to show: Matroska's PixelCrop elements, MP4's clean aperture (`clap`).
+"""Cropping that a container asks for: Matroska's PixelCrop elements, MP4's clean aperture (`clap`).
 
-FFmpeg reads both and leaves it to programs to cut, but PyAV does not tell what it read. Its muxer of Matroska writes it
-down again, so the head of a file made from the stream has it, whatever the container was. What H.264 and its kin ask
-to cut off themselves is gone when they are decoded.
+FFmpeg parses both and leaves the cropping to programs, but PyAV does not expose the values. FFmpeg's Matroska muxer
+writes them again, so this module muxes a header from the stream and parses that. The cropping that H.264 and HEVC
+signal themselves is applied by their decoders.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 CROPPING_FORMATS = frozenset({"mov", "matroska", "webm"})
 BOTTOM, TOP, LEFT, RIGHT = 0x54AA, 0x54BB, 0x54CC, 0x54DD
-WAY_TO_VIDEO = (0x18538067, 0x1654AE6B, 0xAE, 0xE0)
+PATH_TO_VIDEO = (0x18538067, 0x1654AE6B, 0xAE, 0xE0)
 """Segment, Tracks, TrackEntry, Video (RFC 9559, 5.1)."""
 
 Pixel = TypeVar("Pixel", bound=np.generic)
@@ -28,7 +28,7 @@ Pixel = TypeVar("Pixel", bound=np.generic)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerCrop:
-    """Columns and rows that are cut off at each side of a decoded picture, before it is turned upright."""
+    """Columns and rows to remove at each side of a decoded frame, before it is rotated upright."""
 
     left: int = 0
     right: int = 0
@@ -36,33 +36,33 @@ class ContainerCrop:
     bottom: int = 0
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height that are left of a picture; all of one that is too small to be cut."""
-        left = width - self.left - self.right, height - self.top - self.bottom
-        return left if min(left) > 0 else (width, height)
+        """Width and height after the crop; unchanged for a frame that is too small for it."""
+        cropped = width - self.left - self.right, height - self.top - self.bottom
+        return cropped if min(cropped) > 0 else (width, height)
 
-    def apply(self, picture: npt.NDArray[Pixel]) -> npt.NDArray[Pixel]:
-        """A view of the part of a picture (H,W,…) that is left."""
-        height, width = picture.shape[:2]
+    def apply(self, frame: npt.NDArray[Pixel]) -> npt.NDArray[Pixel]:
+        """A view of the cropped part of a frame (H,W,…)."""
+        height, width = frame.shape[:2]
         if self.size(width, height) == (width, height):
-            return picture
-        return picture[self.top : height - self.bottom, self.left : width - self.right]
+            return frame
+        return frame[self.top : height - self.bottom, self.left : width - self.right]
 
 
-WHOLE = ContainerCrop()
+NO_CROP = ContainerCrop()
 
 
 def container_crop(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> ContainerCrop:
-    """What the container of a stream asks to cut off; nothing where it says nothing."""
+    """The crop that a stream's container asks for; NO_CROP where it asks for none."""
     if not set(container.format.name.split(",")) & CROPPING_FORMATS:
-        return WHOLE
+        return NO_CROP
     memory = BytesIO()
     try:
         with av.open(memory, "w", format="matroska") as trial:
             trial.add_stream_from_template(stream, opaque=True)
             trial.start_encoding()
             head = memory.getvalue()
-    except (av.FFmpegError, ValueError):  # Matroska does not know the codec
-        return WHOLE
+    except (av.FFmpegError, ValueError):  # Matroska does not support the codec
+        return NO_CROP
     found = {number: int.from_bytes(head[place.start : place.stop], "big") for number, place in _video(head)}
     return ContainerCrop(
         left=found.get(LEFT, 0), right=found.get(RIGHT, 0), top=found.get(TOP, 0), bottom=found.get(BOTTOM, 0)
@@ -70,15 +70,15 @@ def container_crop(container: av.container.InputContainer, stream: av.video.stre
 
 
 def _video(head: bytes) -> Iterator[tuple[int, range]]:
-    """(number, place of its content) of the elements that describe the pictures of the one track."""
+    """(element number, byte range of its content) of the elements in the only track's Video element."""
     place = range(len(head))
-    for wanted in WAY_TO_VIDEO:
+    for wanted in PATH_TO_VIDEO:
         place = next((inside for number, inside in _elements(head, place) if number == wanted), range(0))
     yield from _elements(head, place)
 
 
 def _elements(data: bytes, place: range) -> Iterator[tuple[int, range]]:
-    """(number, place of its content) of the EBML elements that follow each other (RFC 8794, 5)."""
+    """(element number, byte range of its content) of consecutive EBML elements (RFC 8794, 5)."""
     position = place.start
     while position < place.stop and data[position]:
         number_width = 9 - data[position].bit_length()

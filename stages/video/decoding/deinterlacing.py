@@ -1,4 +1,4 @@
-"""Interlaced video: one full picture for each frame, by FFmpeg's bwdif filter; progressive frames pass untouched."""
+"""Deinterlacing by FFmpeg's bwdif filter, one output frame per frame; progressive frames pass unchanged."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ INDEX_BASE = Fraction(1, 25)
 
 @dataclass(frozen=True, slots=True)
 class TimedFrame:
-    """A decoded frame and the PTS it is going to be shown at."""
+    """A decoded frame and its repaired PTS."""
 
     pts: int
     frame: av.VideoFrame
 
 
 class Deinterlacer:
-    """Frames of one stream in, as many out, in order; the filter is built when the first interlaced frame comes."""
+    """Yields as many frames as it gets, in order; the filter is built at the first interlaced frame."""
 
     def __init__(self) -> None:
         self.interlaced = 0
@@ -35,7 +35,7 @@ class Deinterlacer:
         self._pushed = 0
 
     def __call__(self, frames: Iterator[TimedFrame]) -> Iterator[TimedFrame]:
-        """All frames of a stream, each as soon as the filter has seen its neighbours."""
+        """All frames of a stream, each as soon as the filter has read its neighbours."""
         for item in frames:
             self.interlaced += item.frame.interlaced_frame
             if not self.interlaced:
@@ -51,7 +51,7 @@ class Deinterlacer:
     def _push(self, item: TimedFrame) -> Iterator[TimedFrame]:
         assert self._graph is not None
         frame = item.frame
-        # The filter thinks in its own clock; the real times wait outside, one per frame.
+        # The filter gets frame numbers as time stamps; the real ones wait in `_waiting`.
         frame.pts, frame.time_base = self._pushed, INDEX_BASE
         self._pushed += 1
         self._waiting.append(item)
@@ -66,9 +66,9 @@ class Deinterlacer:
             except (av.BlockingIOError, EOFError):
                 return
             assert isinstance(frame, av.VideoFrame)
-            before = self._waiting.popleft()
-            copy_color_tags(before.frame, frame)
-            yield TimedFrame(before.pts, frame)
+            source = self._waiting.popleft()
+            copy_color_tags(source.frame, frame)
+            yield TimedFrame(source.pts, frame)
 
     def _drain(self) -> Iterator[TimedFrame]:
         if self._graph is not None:

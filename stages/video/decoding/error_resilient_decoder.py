@@ -1,4 +1,4 @@
-"""Decoding what is there: every frame that decodes, whatever is broken around it, and a note of where it broke."""
+"""Error-resilient decoding: yields every frame that decodes, and reports where a file is damaged or cut short."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from stages.video.decoding.demuxing import packets_of, stated_packets, stream_se
 from stages.video.decoding.paths_and_urls import is_url
 from stages.video.decoding.truncated_files import missing_bytes
 
-MAX_FRUITLESS_ERRORS = 2000
-"""Packets in a row that fail before the rest of a file is given up: minutes of video, and never a hang."""
+MAX_FAILED_PACKETS = 2000
+"""After this many consecutive packets without a frame the rest of the file is abandoned."""
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-"""FFmpeg's own decoders of these drop the transparency that WebM can hold."""
+"""Decoders with alpha: FFmpeg's native decoders of these codecs drop the alpha channel of WebM."""
 
 
 def video_decoder(
     stream: av.video.stream.VideoStream, slice_threads: int = 1, frame_threads: int = 0
 ) -> av.VideoCodecContext:
-    """The stream's decoder, or one that sees transparency where the stream says it has some.
+    """A decoder for the stream; one that decodes alpha where the stream declares it.
 
     Args:
-        slice_threads: for the slices of one frame.
-        frame_threads: frames decoded at once; 0 = one, which alone loses nothing where a file is damaged.
+        slice_threads: threads for the slices of one frame.
+        frame_threads: frames decoded in parallel; 0 = one at a time, which loses no frames of a damaged file.
     """
     context: av.VideoCodecContext = stream.codec_context
     other = ALPHA_DECODERS.get(context.codec.canonical_name)
@@ -36,14 +36,14 @@ def video_decoder(
         assert isinstance(decoder, av.VideoCodecContext)
         context = decoder
         context.extradata = stream.codec_context.extradata
-    context.options = {"max_pixels": str(max_pixels())}  # sizes may change within a stream
+    context.options = {"max_pixels": str(max_pixels())}  # the frame size may change within a stream
     context.thread_type = "FRAME" if frame_threads else "SLICE"
     context.thread_count = frame_threads or slice_threads
     return context
 
 
 class DamageReport:
-    """What was wrong with a file, and where it began."""
+    """What is wrong with a file, and where the damage begins."""
 
     def __init__(self) -> None:
         self.errors = 0
@@ -52,19 +52,19 @@ class DamageReport:
         self.frame = 0
 
     def note(self, reason: str, seconds: float | None, frame: int) -> None:
-        """Count one more; the first one says where."""
+        """Count an error; the first one is kept with its position."""
         if not self.errors:
             self.reason, self.seconds, self.frame = reason, seconds, frame
         self.errors += 1
 
-    def sentence(self) -> str:
-        """For people: where the damage begins and what it was."""
+    def message(self) -> str:
+        """A warning that states where the damage begins and what it is."""
         time = f"at {self.seconds:.3f} s, " if self.seconds is not None else ""
         return f"the file is damaged or cut short {time}after frame {self.frame}: {self.reason}"
 
 
 class ErrorResilientDecoder:
-    """Frames of one stream in the order the decoder gives them; errors are noted, not raised."""
+    """Yields frames of one stream in the order of the decoder; records errors in `damage` instead of raising them."""
 
     def __init__(
         self, container: av.container.InputContainer, stream: av.video.stream.VideoStream, decoder: av.VideoCodecContext
@@ -73,41 +73,41 @@ class ErrorResilientDecoder:
         self.frames = 0
         self.resized = False
         self.exhausted = False
-        self._sought = False
+        self._seeked = False
         self._container = container
         self._stream = stream
         self._decoder = decoder
         self._size: tuple[int, int] | None = None
         self._packets = 0
-        self._promised = stated_packets(container, stream)
+        self._stated_packets = stated_packets(container, stream)
         self._end = Fraction(0)
         self.seconds: float | None = None
 
     def seek(self, seconds: Fraction) -> None:
-        """Go to the last key frame at or before a time on the file's clock; anywhere, where that cannot be done."""
-        self._sought = True
+        """Seek to the last key frame at or before `seconds` of the file's clock; undefined position on failure."""
+        self._seeked = True
         try:
             self._container.seek(int(seconds * av.time_base))
         except av.FFmpegError:
             return
         self._decoder.flush_buffers()
 
-    def forget_damage(self) -> None:
-        """What was noted so far does not concern the frames that are wanted."""
+    def clear_damage(self) -> None:
+        """Discard the errors recorded so far; they belong to frames that are not used."""
         self.damage = DamageReport()
 
     def count_from(self, frames: int) -> None:
-        """The frame given last is the last of so many that the whole file shows up to it."""
+        """Set the number of frames from the start of the file up to the last yielded one, after a seek."""
         self.damage.frame += frames - self.frames
         self.frames = frames
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
-        fruitless = 0
+        failed = 0
         for packet in self._demux():
             frames = self._decode(packet)
-            fruitless = 0 if frames or not self.damage.errors else fruitless + 1
-            if fruitless > MAX_FRUITLESS_ERRORS:
-                self.damage.note("nothing more decodes", self.seconds, self.frames)
+            failed = 0 if frames or not self.damage.errors else failed + 1
+            if failed > MAX_FAILED_PACKETS:
+                self.damage.note("no further packet decodes", self.seconds, self.frames)
                 return
             for frame in frames:
                 self._observe(frame)
@@ -125,26 +125,26 @@ class ErrorResilientDecoder:
             self.damage.note("a frame is damaged", self.seconds, self.frames)
 
     def check_complete(self, path: str) -> None:
-        """After the last frame: note it when the file promised more than there was."""
-        promised = self._promised
-        seconds = stream_seconds(self._stream) or self._seconds_of_server(path)
+        """After the last frame: record it when the file states more than it holds."""
+        stated = self._stated_packets
+        seconds = stream_seconds(self._stream) or self._duration_of_url(path)
         missing = missing_bytes(path)
         if self.damage.errors:
             return
-        if promised and self._packets < promised and not self._sought:
-            self.damage.note(f"{self._packets} of {promised} frames are there", self.seconds, self.frames)
+        if stated and self._packets < stated and not self._seeked:
+            self.damage.note(f"{self._packets} of {stated} frames exist", self.seconds, self.frames)
         elif missing:
             self.damage.note(f"its last {missing} bytes are missing", self.seconds, self.frames)
-        elif not promised and self._end and seconds and seconds - self._end > max(Fraction(1, 2), seconds / 50):
-            self.damage.note(f"{float(self._end):.1f} of {float(seconds):.1f} s are there", self.seconds, self.frames)
+        elif not stated and self._end and seconds and seconds - self._end > max(Fraction(1, 2), seconds / 50):
+            self.damage.note(f"{float(self._end):.1f} of {float(seconds):.1f} s exist", self.seconds, self.frames)
 
-    def _seconds_of_server(self, path: str) -> Fraction | None:
-        """How long a film is that comes from a server, where that is said of the whole and not of its streams."""
-        told = self._container.duration if is_url(path) else None
-        return Fraction(told, av.time_base) if told else None
+    def _duration_of_url(self, path: str) -> Fraction | None:
+        """The duration that the container of a URL states, in seconds; for streams that state none themselves."""
+        duration = self._container.duration if is_url(path) else None
+        return Fraction(duration, av.time_base) if duration else None
 
     def _demux(self) -> Iterator[av.Packet]:
-        """Packets of the stream, then the one that flushes the decoder, also when reading breaks off."""
+        """Packets of the stream, then an empty one that flushes the decoder, also after a read error."""
         try:
             for packet in packets_of(self._container, self._stream):
                 if packet.size:

@@ -1,4 +1,4 @@
-"""Which frames of an input are processed."""
+"""Selection of the frames to process: by time, by step and by number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameSelection:
-    """start ≤ seconds from the beginning < end, of those each n-th, and of those first_frame ≤ number < end_frame."""
+    """Frames with start ≤ seconds < end; of those every n-th; of those first_frame ≤ number < end_frame."""
 
     start: Fraction | None = None
     end: Fraction | None = None
@@ -20,20 +20,19 @@ class FrameSelection:
     first_frame: int = 0
     end_frame: int | None = None
 
-    def passes_over(self, number: int) -> bool:
-        """Whether a chosen frame comes before those that are wanted: it is read, since the first one says what the
-        video is, and not converted."""
+    def is_before_first(self, number: int) -> bool:
+        """Whether a chosen frame comes before `first_frame`. It is decoded but not converted."""
         return number < self.first_frame
 
-    def ends_before(self, number: int) -> bool:
-        """Whether a chosen frame, and all after it, come too late."""
+    def is_past_end(self, number: int) -> bool:
+        """Whether a chosen frame comes at `end_frame` or later."""
         return self.end_frame is not None and number >= self.end_frame
 
     def choose(self, timed: Iterator[tuple[Fraction, Item]]) -> Iterator[Item]:
-        """The items that are wanted; stops asking at `end`.
+        """The items selected by time and step; stops reading at `end`.
 
         Args:
-            timed: (seconds from the beginning, item), in order.
+            timed: (seconds from the start of the input, item), in order.
         """
         number = 0
         for seconds, item in timed:
@@ -46,12 +45,12 @@ class FrameSelection:
             number += 1
 
     def expected(self, frames: int, seconds: Fraction | None, rate: Fraction | None) -> int | None:
-        """How many frames that will be, as far as it can be known beforehand; for progress only.
+        """Estimate of the number of selected frames, None when unknown; for progress display only.
 
         Args:
-            frames: in the whole input, 0 when unknown.
-            seconds: length of the whole input.
-            rate: frames a second.
+            frames: number in the whole input, 0 when unknown.
+            seconds: duration of the whole input.
+            rate: frames per second.
         """
         if (self.start is not None or self.end is not None) and seconds and rate:
             end = min(seconds, self.end) if self.end is not None else seconds

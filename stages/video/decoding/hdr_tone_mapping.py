@@ -1,7 +1,8 @@
-"""HDR to SDR: one fixed, stated curve, worked out here and applied by FFmpeg as a look-up cube.
+"""Tone mapping of HDR to SDR: one fixed curve, computed here and applied by FFmpeg as a 3D look-up table.
 
-PQ (SMPTE ST 2084) and HLG (ARIB STD-B67, BT.2100) are turned into light on a 1000 cd/m² display, brought into BT.709
-primaries, compressed so that reference white (203 cd/m², BT.2408) stays bright, and coded for a BT.1886 display.
+PQ (SMPTE ST 2084) and HLG (ARIB STD-B67, BT.2100) are converted to light on a 1000 cd/m² display, then to BT.709
+primaries. The light is compressed so that reference white (203 cd/m², BT.2408) stays bright, and coded for a BT.1886
+display.
 """
 
 from __future__ import annotations
@@ -24,18 +25,18 @@ BT709 = 1
 HDR_NAMES = {PQ: "PQ", HLG: "HLG"}
 
 SDR_TAGS = ColorTags(primaries=BT709, trc=BT709, matrix=BT709)
-"""What tone-mapped video is."""
+"""Colour tags of tone-mapped video."""
 
 REFERENCE_WHITE_NITS = 203.0
 PEAK_NITS = 1000.0
 KNEE = 0.5
-"""Light up to this share of reference white is kept as it is."""
+"""Light up to this fraction of reference white is not compressed."""
 DISPLAY_GAMMA = 2.4
 CUBE_SIZE = 33
 MID_FORMAT = "gbrp12le"
 
 BT2020_TO_BT709_33 = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]])
-"""Linear light, BT.2087-0."""
+"""For linear light, BT.2087-0."""
 LUMA_2020_3 = np.array([0.2627, 0.6780, 0.0593])
 
 
@@ -62,7 +63,7 @@ def hlg_nits(code_N3: F64) -> F64:
 
 
 def compress(light: F64) -> F64:
-    """Möbius curve: the identity up to KNEE, smooth from there, peak light to 1. Light in units of reference white."""
+    """Möbius curve: the identity up to KNEE, then smooth up to 1 at peak light. Input in units of reference white."""
     peak = PEAK_NITS / REFERENCE_WHITE_NITS
     a = -(KNEE**2) * (peak - 1) / (KNEE**2 - 2 * KNEE + peak)
     b = (KNEE**2 - 2 * KNEE * peak + peak) / (peak - 1)
@@ -84,7 +85,7 @@ def sdr_code(code_N3: F64, trc: int, primaries: int) -> F64:
 
 
 def cube_text(trc: int, primaries: int) -> str:
-    """The curve in the .cube format (red fastest)."""
+    """The tone curve as a 3D look-up table in the .cube format (red fastest)."""
     axis = np.linspace(0, 1, CUBE_SIZE)
     blue, green, red = np.meshgrid(axis, axis, axis, indexing="ij")
     table = sdr_code(np.stack([red, green, blue], axis=-1).reshape(-1, 3), trc, primaries)
@@ -93,7 +94,7 @@ def cube_text(trc: int, primaries: int) -> str:
 
 
 class ToneMap:
-    """Frames of one HDR stream to SDR RGB frames of the same size."""
+    """Converts frames of one HDR stream to SDR RGB frames of the same size."""
 
     def __init__(self, trc: int, primaries: int) -> None:
         self._cube = cube_text(trc, primaries)
@@ -102,7 +103,7 @@ class ToneMap:
         self._size = (0, 0)
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """The same picture in SDR, BT.709."""
+        """The same frame in SDR, BT.709."""
         rgb = self._reformatter.reformat(
             frame,
             format=MID_FORMAT,
@@ -122,7 +123,7 @@ class ToneMap:
 
 
 def _cube_graph(frame: av.VideoFrame, cube: str) -> av.filter.Graph:
-    """FFmpeg's lut3d, which takes its table from a file alone and only while it is set up."""
+    """A filter graph with FFmpeg's lut3d, which reads its table from a file during configuration only."""
     graph = av.filter.Graph()
     with tempfile.TemporaryDirectory(prefix="tone_map_") as folder:
         path = Path(folder) / "curve.cube"

@@ -1,4 +1,4 @@
-"""HEIF pictures, as phones take them (HEIC): which files are one, and what libheif reads of them."""
+"""HEIF images, the format of phone cameras (HEIC): detection, orientation and tone mapping; libheif decodes them."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from pipeline.stage import StageError
 from stages.video.decoding.hdr_tone_mapping import HDR_NAMES, ToneMap, is_hdr
 
 FORMAT = "HEIF"
-"""What Pillow calls them, once the reader is registered."""
+"""Pillow's name of the format, once its plugin is registered."""
 BRANDS = (b"heic", b"heix", b"heim", b"heis")
-"""Of files that are a picture first. Those that are a film first (hevc, msf1 …) are for FFmpeg."""
+"""Brands of files whose primary content is a still image. FFmpeg reads image sequences (hevc, msf1 …)."""
 ANY_CODEC = b"mif1"
-"""A picture of whichever codec: the other brands of the file tell which."""
-TURNS = (b"irot", b"imir")
-"""Boxes by which a file says how its picture is turned and mirrored."""
-LONGEST_HEAD = 4096
+"""The brand of an image of any codec: the compatible brands name the codec."""
+ORIENTATION_BOXES = (b"irot", b"imir")
+"""Boxes that hold the rotation and the mirroring of an image."""
+MAX_HEADER_BYTES = 4096
 
 
 def is_heif(path: str | Path) -> bool:
-    """True for a file that names itself a HEIF picture in its first bytes; AVIF, which Pillow reads, is none here."""
+    """True for a file whose `ftyp` box names a HEIF brand. AVIF does not count: Pillow reads it."""
     try:
         with open(path, "rb") as file:
-            head = file.read(LONGEST_HEAD)
+            head = file.read(MAX_HEADER_BYTES)
     except (OSError, ValueError):
         return False
     if head[4:8] != b"ftyp":
@@ -41,23 +41,23 @@ def is_heif(path: str | Path) -> bool:
 
 
 def register() -> None:
-    """Let Pillow open HEIF pictures; the first one loads the library. Raises: StageError where there is none."""
+    """Register the HEIF plugin with Pillow, once. Raises: StageError where the library is not installed."""
     if FORMAT not in Image.OPEN:
         try:
             import pillow_heif
         except ImportError as error:
-            what = "HEIC pictures are read by a library that is missing here"
+            what = "the library that reads HEIC images is not installed"
             raise StageError(what, "pillow-heif", "install the program's packages again: pip install .") from error
         pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
 
 def exif_orientation(path: str | Path, image: Image.Image) -> int:
-    """The EXIF orientation that is still to be undone: none where the file's own boxes turn it, as libheif then did."""
-    return 1 if _turns_itself(path) else int(image.info.get("original_orientation") or 1)
+    """The EXIF orientation still to apply: 1 (upright) where the file has orientation boxes, which libheif applies."""
+    return 1 if _has_orientation_boxes(path) else int(image.info.get("original_orientation") or 1)
 
 
 def tone_mapped(path: str | Path, image: Image.Image, notes: list[str]) -> U8 | None:
-    """An HDR picture (PQ, HLG) as SDR, uint8 (H, W, 3) and as stored; None for all others. Said in `notes`."""
+    """An HDR image (PQ, HLG) as SDR, uint8 (H, W, 3), not rotated; None for others. Appends a warning to `notes`."""
     profile: dict[str, Any] = image.info.get("nclx_profile") or {}
     curve = int(profile.get("transfer_characteristics", 0))
     if not is_hdr(curve) or int(image.info.get("bit_depth", 8)) <= 8 or image.mode != "RGB":
@@ -66,17 +66,17 @@ def tone_mapped(path: str | Path, image: Image.Image, notes: list[str]) -> U8 | 
 
     rgb_HW3 = np.ascontiguousarray(np.asarray(pillow_heif.open_heif(path, convert_hdr_to_8bit=False)), np.uint16)
     frame = av.VideoFrame.from_ndarray(rgb_HW3, format="rgb48le")
-    notes.append(f"HDR picture ({HDR_NAMES[curve]}) was tone-mapped to SDR (BT.709)")
+    notes.append(f"HDR image ({HDR_NAMES[curve]}) was tone-mapped to SDR (BT.709)")
     return np.asarray(ToneMap(curve, int(profile["color_primaries"]))(frame).to_ndarray(format="rgb24"), np.uint8)
 
 
-def _turns_itself(path: str | Path) -> bool:
-    """Whether the boxes that describe the file's items hold one that turns or mirrors."""
+def _has_orientation_boxes(path: str | Path) -> bool:
+    """Whether a `meta` box of the file holds a box that rotates or mirrors."""
     with open(path, "rb") as file:
-        return any(turn in described for described in _descriptions(file) for turn in TURNS)
+        return any(box in content for content in _meta_boxes(file) for box in ORIENTATION_BOXES)
 
 
-def _descriptions(file: BinaryIO) -> Iterator[bytes]:
+def _meta_boxes(file: BinaryIO) -> Iterator[bytes]:
     """The content of each `meta` box at the file's top level (ISO/IEC 14496-12, 4.2: size, type, long size)."""
     while len(header := file.read(8)) == 8:
         size, kind = struct.unpack(">I4s", header)

@@ -1,4 +1,4 @@
-"""Names of inputs: paths of files, URLs, and the network protocols that FFmpeg can read them by."""
+"""Inputs by name: paths of files, `file:` and other URLs, and the network protocols that FFmpeg supports."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ def is_url(path: str) -> bool:
 
 
 def local_path(name: str) -> str:
-    """The path that a `file:` URL names; every other name as it is."""
+    """The path of a `file:` URL; every other name unchanged."""
     scheme, _, rest = name.partition("://")
     host, slash, path = rest.partition("/")
     if scheme.lower() != "file" or host.lower() not in ("", "localhost"):
         return name
-    # Programs write such URLs with and without escapes; a name that is there as written is the one meant.
+    # Programs write such URLs with and without percent encoding: a file with the literal name has priority.
     return slash + path if os.path.exists(slash + path) else slash + unquote(path)
 
 
 def check_readable(path: str) -> None:
-    """Raise a StageError unless `path` is a URL or a regular file with something in it that may be read."""
+    """Raise a StageError unless `path` is a URL or a readable regular file that is not empty."""
     if is_url(path):
         return
     if not os.path.lexists(path):
@@ -37,13 +37,13 @@ def check_readable(path: str) -> None:
     if not os.path.isfile(path):
         raise StageError("is not a regular file", path, "name a video or image file")
     if not os.access(path, os.R_OK):
-        raise StageError("may not be read", path, "change its permissions")
+        raise StageError("cannot be read", path, "change its permissions")
     if os.path.getsize(path) == 0:
         raise StageError("the file is empty", path, "copy or record it again")
 
 
 def has_protocol(name: str) -> bool:
-    """Whether this FFmpeg knows a network protocol; asks it to open an address without a host, which goes nowhere."""
+    """Whether this FFmpeg supports a network protocol. It opens a URL without a host, which connects to nothing."""
     try:
         av.open(f"{name}://", timeout=1.0).close()
     except av.error.ProtocolNotFoundError:

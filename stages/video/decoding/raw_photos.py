@@ -1,6 +1,6 @@
-"""Raw photos (NEF, CR2, ARW, DNG …): what a sensor saw, which a program of its own must develop into a picture.
+"""Raw photos (NEF, CR2, ARW, DNG …): unprocessed sensor data, which this program refuses.
 
-Most are TIFF files whose first page is a small preview, so that readers of TIFF take that for the photo.
+Most are TIFF files whose first page is a small preview, which a TIFF reader would take for the photo.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ SUFFIXES = (
 HEADS = (b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM")
 TIFF_HEADS = (b"II*\0", b"MM\0*")
 CANON_2, CANON_3 = b"CR\x02", b"ftypcrx "
-"""Behind a TIFF head, and behind the length of a box."""
+"""After a TIFF header, and after the length of a box."""
 
 NEW_SUBFILE_TYPE, DNG_VERSION = 254, 50706
-MOST_PREVIEWS = 32
-"""Pages that are looked at."""
+MAX_PREVIEWS = 32
+"""Maximum number of pages to examine."""
 REDUCED = 1
-"""Bit of the sub-file type: the page is a smaller version of another one (TIFF 6.0, NewSubfileType)."""
+"""Bit of NewSubfileType: the page is a reduced version of another one (TIFF 6.0)."""
 
 
 def is_raw(path: str) -> bool:
-    """True for what is a raw photo by its first bytes, or a TIFF file that is called one."""
+    """True for a raw photo by its first bytes, and for a TIFF file with the suffix of one."""
     try:
         with open(path, "rb") as file:
             head = file.read(16)
@@ -41,17 +41,17 @@ def is_raw(path: str) -> bool:
 
 
 def refusal(path: str) -> StageError:
-    """What is said of a raw photo."""
-    what = "is a raw photo, which is to be developed first: all that can be read here is a preview in it"
+    """The error for a raw photo."""
+    what = "is a raw photo, which must be developed first: only its preview can be read here"
     return StageError(what, path, "save it as JPEG, TIFF or PNG with the program you develop photos with")
 
 
 def find_full_page(path: str, image: Image.Image) -> bool:
-    """Go to the first page of a TIFF file that is no preview of another; whether one was passed over.
+    """Seek to the first page of a TIFF file that is no preview of another page; True where a preview was skipped.
 
-    Raises: StageError where there are previews alone, or where the file says that it is raw (DNG).
+    Raises: StageError where all pages are previews, or where the file is raw (DNG).
     """
-    for page in range(MOST_PREVIEWS):
+    for page in range(MAX_PREVIEWS):
         try:
             image.seek(page)
         except EOFError:

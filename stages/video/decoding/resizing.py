@@ -9,7 +9,7 @@ from models.arrays import U8
 
 
 def size_within(width: int, height: int, longest: int | None) -> tuple[int, int]:
-    """Width and height with the longest side at most `longest`, the shape kept as nearly as whole pixels allow."""
+    """Width and height scaled down until the longer side is at most `longest`, with the aspect ratio kept."""
     if longest is None or max(width, height) <= longest:
         return width, height
     scale = longest / max(width, height)

@@ -1,4 +1,4 @@
-"""A run that starts late: from a key frame before its start, where the file tells how many frames come before."""
+"""Frame-accurate seeking: decode from a key frame before the start, and count the skipped frames by their packets."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from stages.video.decoding.demuxing import open_container, packets_of
 from stages.video.decoding.error_resilient_decoder import ErrorResilientDecoder, video_decoder
 
 INDEXED_FORMATS = frozenset({"mov", "matroska", "webm"})
-"""Containers that know where their key frames are and what time it is there."""
+"""Containers with an index of key frames and their times."""
 ONE_FRAME_A_PACKET = frozenset(
     {"h264", "hevc", "vvc", "vp9", "av1", "mpeg2video", "mjpeg", "prores", "dnxhd", "dvvideo", "ffv1", "png"}
 )
-"""Codecs each of whose packets shows one frame, as a rule; of others some show none."""
+"""Codecs with one shown frame per packet, as a rule; other codecs have packets without one."""
 SEEK_FROM_S = 10
 SEEK_MARGIN_S = 2
-"""A run that starts later than SEEK_FROM_S goes to a key frame at least SEEK_MARGIN_S before its start."""
+"""A run with a start later than SEEK_FROM_S seeks to a key frame at least SEEK_MARGIN_S before it."""
 NEIGHBOURS = 3
-"""Frames before the start that are given, too: deinterlacing looks at them."""
+"""Frames before the start that are yielded too: deinterlacing reads them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeekResult:
-    """Frames from shortly before a time on.
+    """Frames from shortly before the start on.
 
     Attributes:
-        number: of the first of them among all that the whole film shows, from 0.
+        number: of the first frame among all shown frames of the video, from 0.
         frames: in order; iterate once.
     """
 
@@ -42,7 +42,7 @@ class SeekResult:
 
 
 def can_seek_accurately(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> bool:
-    """Whether a file has an index to go by, and packets that can be counted in the place of frames."""
+    """Whether a file has an index of key frames, and packets that can be counted instead of frames."""
     indexed = set(container.format.name.split(",")) & INDEXED_FORMATS
     return bool(indexed) and stream.codec_context.codec.canonical_name in ONE_FRAME_A_PACKET
 
@@ -50,9 +50,9 @@ def can_seek_accurately(container: av.container.InputContainer, stream: av.video
 def seek_accurately(
     reader: ErrorResilientDecoder, path: str, stream: av.video.stream.VideoStream, seconds: Fraction
 ) -> SeekResult | None:
-    """Go to a time on the file's clock; None where the file does not tell what a run from its beginning would show.
+    """Seek to `seconds` of the file's clock; None where the packets do not reveal the numbers of the frames.
 
-    After None the reader stands anywhere.
+    After None the position of the reader is undefined.
     """
     assert stream.time_base is not None
     wanted = seconds / stream.time_base
@@ -65,11 +65,11 @@ def seek_accurately(
             return None
         if frame.pts >= wanted:
             break
-        # What does not decode after a jump into the middle, and before the start, is no damage.
-        reader.forget_damage()
+        # Frames before the start may lack references after a seek: that is no damage.
+        reader.clear_damage()
         before.append(frame.pts)
         neighbours.append(frame)
-    else:  # the film ends before its start, or cannot be read from there
+    else:  # the video ends before the start, or cannot be read from there
         return SeekResult(number=0, frames=iter(neighbours)) if before else None
     times = shown_times(path, stream.index, frame.pts)
     if not before or times is None or times[-len(before) :] != before:
@@ -79,11 +79,11 @@ def seek_accurately(
 
 
 def shown_times(path: str, stream: int, until: int) -> list[int] | None:
-    """PTS of the frames of a stream that are shown before `until`, in order, read off its packets.
+    """PTS of the shown frames before `until`, in order, read from the packets of a stream.
 
-    Frames before the first that decodes are not shown: a cut has taken away what they need. Nor are those that an edit
-    list hides before the film. None where packets do not tell, since some have no time, or one that another has, or
-    since an edit list hides some in the middle.
+    Frames before the first one that decodes are not shown: a cut removed their references. Frames that an edit list
+    hides before the video are not shown either. None where packets do not suffice: a PTS is missing or occurs twice,
+    or an edit list hides frames in the middle.
     """
     first: int | None = None
     least: int | None = None
@@ -115,7 +115,7 @@ def shown_times(path: str, stream: int, until: int) -> list[int] | None:
 def _packets(
     container: av.container.InputContainer, stream: av.video.stream.VideoStream
 ) -> Iterator[av.Packet[av.video.stream.VideoStream]]:
-    """Packets with something in them, as far as the file can be read."""
+    """Packets that are not empty, up to the first read error."""
     try:
         yield from (packet for packet in packets_of(container, stream) if packet.size)
     except av.FFmpegError:
@@ -123,7 +123,7 @@ def _packets(
 
 
 def _first_time(decoder: av.VideoCodecContext, packet: av.Packet[av.video.stream.VideoStream]) -> int | None:
-    """PTS of the first frame that comes out with a packet; None while none does."""
+    """PTS of the first frame that the decoder yields for a packet; None without a frame."""
     try:
         return next((frame.pts for frame in decoder.decode(packet)), None)
     except av.FFmpegError:

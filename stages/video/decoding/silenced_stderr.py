@@ -1,4 +1,4 @@
-"""Silence for libraries in C that tell the terminal of damage which is told in a sentence anyway."""
+"""Silenced standard error: C libraries print about damaged images, which are reported as errors anyway."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 STANDARD_ERROR = 2
-_alone = threading.Lock()
+_lock = threading.Lock()
 
 
 @contextmanager
 def silenced_stderr() -> Iterator[None]:
-    """What libtiff, libpng and libjpeg write to standard error meanwhile is dropped, with all else there.
+    """Discard all that libtiff, libpng, libjpeg and the rest of the process write to standard error meanwhile.
 
-    For the reading of one picture, while nothing else of the process has to speak.
+    Use it only around the reading of one image.
     """
-    with _alone:
+    with _lock:
         try:
             kept = os.dup(STANDARD_ERROR)
-        except OSError:  # a process without standard error is quiet
+        except OSError:  # a process without standard error prints nothing
             yield
             return
-        nothing = os.open(os.devnull, os.O_WRONLY)
+        null = os.open(os.devnull, os.O_WRONLY)
         try:
-            os.dup2(nothing, STANDARD_ERROR)
+            os.dup2(null, STANDARD_ERROR)
             yield
         finally:
             os.dup2(kept, STANDARD_ERROR)
-            os.close(nothing)
+            os.close(null)
             os.close(kept)

@@ -1,4 +1,4 @@
-"""Photos and drawings: any still picture to upright 8-bit RGB, and back to a file of the kind its suffix names."""
+"""Still images: read a file of any format as upright 8-bit RGB, and write one in the format of its suffix."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from stages.video.decoding.paths_and_urls import is_url
 from stages.video.decoding.silenced_stderr import silenced_stderr
 
 FORMATS_BY_PILLOW = ("WEBP", "AVIF")
-"""Animations of these FFmpeg does not read, or not whole."""
+"""Formats whose animations FFmpeg reads incompletely or not at all."""
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
-"""Formats whose several pictures are a video; several pages of others are not."""
-MORE_OF = {
+"""Formats whose several images are a video, not pages."""
+MULTIPAGE_WARNINGS = {
     "TIFF": "only the first of {} pages is processed",
-    heif.FORMAT: "only the main one of {} pictures is processed",
+    heif.FORMAT: "only the primary one of {} images is processed",
 }
-"""What is said where a file holds more than the one picture that is taken."""
+"""Warnings for files with several images, of which one is processed."""
 
 MJPEG_SUFFIXES = (".mjpeg", ".mjpg")
-"""One JPEG after the other without a container: only the name tells them from a photo."""
+"""Video as consecutive JPEGs without a container: only the suffix distinguishes it from a photo."""
 CV_SUFFIXES = (".tif", ".tiff", ".hdr", ".exr", ".pfm")
-"""Pictures that Pillow may refuse (16-bit colour TIFF) and OpenCV reads."""
+"""Images that Pillow may reject (16-bit colour TIFF) and OpenCV reads."""
 
 IMAGE_FORMATS = {
     ".png": "PNG",
@@ -47,14 +47,14 @@ IMAGE_FORMATS = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
-"""What a still can be written as."""
+"""Pillow's formats to write, by suffix."""
 
 EXIF_ORIENTATION = 0x0112
-logging.getLogger("PIL").addHandler(logging.NullHandler())  # what Pillow logs of damage is told in a sentence
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # damage is reported as an error
 
 
 def is_still(path: str) -> bool:
-    """True for a file that holds one picture, by its content. Animated files and everything else are for FFmpeg."""
+    """True for a file with one image, by its content; False for animations and all other files."""
     if is_url(path) or Path(path).suffix.lower() in MJPEG_SUFFIXES:
         return False
     if heif.is_heif(path) or raw_photos.is_raw(path):
@@ -64,15 +64,15 @@ def is_still(path: str) -> bool:
             return not (image.format in ANIMATED and getattr(image, "n_frames", 1) > 1)
     except ModelError as error:
         raise StageError(error.what, path, error.remedy) from error
-    except Exception:  # Pillow raises whatever its readers of formats do
+    except Exception:  # Pillow passes on every error of its format plugins
         return Path(path).suffix.lower() in CV_SUFFIXES and cv2.haveImageReader(path)
 
 
 def read_still(path: str) -> tuple[U8, list[str]]:
-    """The picture, upright, uint8 (H,W,3) RGB, and what had to be done to it in sentences.
+    """The upright image, uint8 (H,W,3) RGB, and warnings about its conversion.
 
-    Transparent pictures lie over black; 16-bit ones are rounded to 8; of several pages the first is taken that is no
-    preview of another.
+    Alpha is composited over black, 16 bits are rounded to 8, and of several pages the first one that is no preview is
+    read.
 
     Raises:
         StageError: the file is damaged, or a raw photo.
@@ -83,11 +83,11 @@ def read_still(path: str) -> tuple[U8, list[str]]:
     try:
         with _opened(path) as image:
             if image.format == "TIFF" and raw_photos.find_full_page(path, image):
-                notes.append("the preview that the file begins with is passed over")
-            turn = EXIF_ORIENTATIONS.get(_orientation(path, image), UPRIGHT)
+                notes.append("the preview at the start of the file is skipped")
+            orientation = EXIF_ORIENTATIONS.get(_exif_orientation(path, image), UPRIGHT)
             pages = getattr(image, "n_frames", 1)
-            if pages > 1 and image.format in MORE_OF:
-                notes.append(MORE_OF[image.format].format(pages))
+            if pages > 1 and image.format in MULTIPAGE_WARNINGS:
+                notes.append(MULTIPAGE_WARNINGS[image.format].format(pages))
             rgb = _tone_mapped(path, image, notes)
             if rgb is None:
                 with silenced_stderr() if image.format == "TIFF" else nullcontext():
@@ -96,26 +96,26 @@ def read_still(path: str) -> tuple[U8, list[str]]:
         raise
     except ModelError as error:
         raise StageError(error.what, path, error.remedy) from error
-    except Exception as error:  # Pillow raises whatever its readers of formats do
+    except Exception as error:  # Pillow passes on every error of its format plugins
         unknown = isinstance(error, UnidentifiedImageError)
         if unknown and not heif.is_heif(path):
             return _read_by_opencv(path), notes
-        reason = "its description of itself cannot be read" if unknown else error
-        raise StageError(f"is a damaged picture ({reason})", path, "copy or save it again") from error
-    return turn.apply(rgb), notes
+        reason = "its headers cannot be read" if unknown else error
+        raise StageError(f"is a damaged image ({reason})", path, "copy or save it again") from error
+    return orientation.apply(rgb), notes
 
 
 @contextmanager
 def _opened(path: str) -> Iterator[Image.Image]:
-    """The picture as Pillow knows it before it is decoded. Raises what Pillow raises."""
-    phones = heif.is_heif(path)
-    if phones:
+    """The image with its header read and its pixels not decoded yet. Raises what Pillow raises."""
+    is_heif = heif.is_heif(path)
+    if is_heif:
         heif.register()
-    with open_image(path, path, (heif.FORMAT,) if phones else FORMATS) as image:
+    with open_image(path, path, (heif.FORMAT,) if is_heif else FORMATS) as image:
         yield image
 
 
-def _orientation(path: str, image: Image.Image) -> int:
+def _exif_orientation(path: str, image: Image.Image) -> int:
     if image.format == heif.FORMAT:
         return heif.exif_orientation(path, image)
     return int(image.getexif().get(EXIF_ORIENTATION, 1))
@@ -132,23 +132,23 @@ def known_formats(formats: tuple[str, ...]) -> list[str]:
 
 
 def rgb_of(image: Image.Image, notes: list[str]) -> U8:
-    """8-bit RGB of any mode Pillow knows, as it is stored."""
+    """8-bit RGB of an image in any mode of Pillow, not rotated."""
     if image.format == "TIFF":
-        # Pillow turns these while it loads them, and these alone; whoever asks for pixels turns them all.
+        # Pillow rotates TIFF alone while it loads it. `read_still` rotates all formats.
         image.getexif().pop(EXIF_ORIENTATION, None)
     if image.mode.startswith("I") or image.mode == "F":
         return np.repeat(to_eight_bits(np.asarray(image))[..., None], 3, axis=-1)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         rgba = np.asarray(image.convert("RGBA"))
         if rgba[..., 3].min() < 255:
-            notes.append("transparent parts lie over black")
+            notes.append("transparent parts are composited over black")
             return over_black(rgba)
         return np.ascontiguousarray(rgba[..., :3])
     return np.asarray(image.convert("RGB"))
 
 
 def to_eight_bits(values: npt.NDArray[np.generic]) -> U8:
-    """Values of other depths as uint8, rounded: integers as 16-bit by /257, floats from 0..1."""
+    """Values of other depths as uint8, rounded: integers are 16-bit (divided by 257), floats lie in 0..1."""
     if values.dtype == np.uint8:
         return values.astype(np.uint8)
     scale = 255.0 if np.issubdtype(values.dtype, np.floating) else 1 / 257
@@ -162,7 +162,7 @@ def _read_by_opencv(path: str) -> U8:
     except ModelError as error:
         raise StageError(error.what, path, error.remedy) from error
     if pixels is None:
-        raise StageError("is a damaged picture, or of a kind that is not supported", path, "save it as PNG")
+        raise StageError("is a damaged image, or one of an unsupported format", path, "save it as PNG")
     pixels8 = to_eight_bits(np.asarray(pixels))
     if pixels8.ndim == 2:
         return np.repeat(pixels8[..., None], 3, axis=-1)
@@ -172,10 +172,9 @@ def _read_by_opencv(path: str) -> U8:
 
 
 def copied_metadata(path: str) -> dict[str, bytes]:
-    """What a picture says about itself that holds for another picture made from it: colour profile and EXIF.
+    """Metadata of an input image to copy to the output: colour profile (RGB only) and EXIF. Empty for videos.
 
-    The orientation is taken out, since the pixels are upright by then. Empty for videos and for profiles that are not
-    for RGB.
+    The EXIF orientation is removed, because the output's pixels are upright.
     """
     if not is_still(path):
         return {}
@@ -183,20 +182,20 @@ def copied_metadata(path: str) -> dict[str, bytes]:
         with _opened(path) as image:
             exif = image.getexif()
             profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
-    except Exception:  # Pillow raises whatever its readers of formats do
+    except Exception:  # Pillow passes on every error of its format plugins
         return {}
     exif.pop(EXIF_ORIENTATION, None)
     return {**({"exif": exif.tobytes()} if exif else {}), **({"icc_profile": profile} if profile else {})}
 
 
 def write_still(path: Path, rgb_HW3: U8, alpha_HW: U8 | None, kind: str, metadata: dict[str, bytes]) -> None:
-    """Write one picture.
+    """Write one image.
 
     Args:
-        path: where; its suffix does not matter.
-        alpha_HW: transparency, kept by PNG, WebP and TIFF; the others lie over black.
+        path: the file; its suffix does not matter.
+        alpha_HW: alpha channel, stored by PNG, WebP and TIFF; other formats are composited over black.
         kind: one of the values of SUFFIXES.
-        metadata: from `copied_metadata`; BMP keeps none of it.
+        metadata: from `copied_metadata`; BMP cannot store it.
     """
     pixels = rgb_HW3
     if alpha_HW is not None:

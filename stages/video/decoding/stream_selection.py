@@ -1,7 +1,7 @@
-"""Several films in one: programmes of a transport stream, and the variants of one film that HLS offers.
+"""Selection of the streams to process: programs of a transport stream, variants of HLS, cover art.
 
-FFmpeg groups such streams into programmes, which PyAV does not show. It answers which stream goes best with another,
-though, and FFmpeg looks for that in the other's programme.
+FFmpeg groups the streams of a transport stream into programs, which PyAV does not expose. `streams.best(related=…)`
+does search the program of the related stream, so two streams with the same best streams belong to one program.
 """
 
 from __future__ import annotations
@@ -19,36 +19,35 @@ from pipeline.stage import StageError
 from stages.video.decoding.demuxing import is_single_image
 from stages.video.decoding.paths_and_urls import is_url
 
-RATE_KEY = "variant_bitrate"
+BITRATE_KEY = "variant_bitrate"
 
 
 def is_cover_art(stream: av.video.stream.VideoStream) -> bool:
-    """Cover art and thumbnails are stored as video streams but are not the video."""
+    """True for cover art and thumbnails, which are stored as video streams."""
     return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
 
 
 def default_video_stream(container: av.container.InputContainer, path: str) -> av.video.stream.VideoStream:
-    """Of the streams that are moving pictures the one to process.
+    """The video stream to process.
 
-    Of several programmes, or several variants of a film, that of the largest picture; else the one marked default, or
-    FFmpeg's choice.
+    Of several programs or variants the one with the largest frames; else the one marked default, or FFmpeg's choice.
 
     Raises:
-        StageError: there is none, or this FFmpeg cannot decode it.
+        StageError: there is no video stream, or this FFmpeg cannot decode it.
     """
     streams = [s for s in container.streams.video if not is_cover_art(s)]
     if streams and all(stream.disposition & Disposition.dependent for stream in streams):
-        what = "is a picture put together from tiles, which is read from a file alone, and not live"
+        what = "is an image of tiles, which can be read from a file only, not from a live source"
         raise StageError(what, path, "name a file of this machine, or save it as JPEG or PNG")
     if not streams:
-        kind = "has sound but no video" if container.streams.audio else "has no video stream"
+        kind = "has audio but no video" if container.streams.audio else "has no video stream"
         raise StageError(kind, path, "give a file with a video stream")
     marked = largest_program_stream(container, streams) or [s for s in streams if s.disposition & Disposition.default]
     best = container.streams.best("video")
     chosen = marked[0] if marked else (best if best in streams else streams[0])
     if chosen.codec_context is None and is_single_image(container):
         kind = os.path.splitext(path)[1] or container.format.name.removesuffix("_pipe")
-        what = f"is a picture of a kind that cannot be read here ({kind})"
+        what = f"is an image of a format that cannot be read ({kind})"
         raise StageError(what, path, "save it as PNG or JPEG")
     if chosen.codec_context is None:
         raise StageError("its video codec is unknown to this FFmpeg", path, "convert it to H.264")
@@ -60,7 +59,7 @@ def default_video_stream(container: av.container.InputContainer, path: str) -> a
 
 
 def _size_undecoded(container: av.container.InputContainer, stream: int) -> tuple[int, int]:
-    """What a file says of a stream's size, where FFmpeg forgot it because it was not to decode so much."""
+    """Width and height that a file states for a stream, where FFmpeg dropped them because of `max_pixels`."""
     if is_url(container.name.removeprefix("file:")) or not os.path.isfile(container.name.removeprefix("file:")):
         return 0, 0
     with av.open(container.name, options={"skip_frame": "all"}, metadata_errors="replace") as again:
@@ -69,47 +68,47 @@ def _size_undecoded(container: av.container.InputContainer, stream: int) -> tupl
 
 
 def has_variants(container: av.container.InputContainer) -> bool:
-    """Whether a container offers one film at several sizes."""
+    """Whether a container offers one video in several sizes (HLS)."""
     return container.format.name == "hls"
 
 
 def has_programs(container: av.container.InputContainer) -> bool:
-    """Whether some streams of a container go together, and others with others."""
-    return len({_company(container, stream) for stream in (*container.streams.video, *container.streams.audio)}) > 1
+    """Whether the streams of a container belong to several programs."""
+    return len({_program(container, stream) for stream in (*container.streams.video, *container.streams.audio)}) > 1
 
 
 def has_other_programs(container: av.container.InputContainer) -> bool:
-    """Whether there are other films in a container than the one that is processed."""
+    """Whether a container holds other programs than the processed one."""
     return len(container.streams.video) > 1 and not has_variants(container) and has_programs(container)
 
 
 def largest_program_stream(
     container: av.container.InputContainer, streams: Sequence[av.video.stream.VideoStream]
 ) -> list[av.video.stream.VideoStream]:
-    """Of several films the one stream to process, none where there is one film alone.
+    """A list with the one stream to process of several programs or variants; empty for a single program.
 
-    It has the largest picture that can be decoded, of equal ones the highest rate; else it is the first.
+    It is the stream with the largest frames that can be decoded; of equal ones that of the highest bit rate.
     """
     if len(streams) < 2 or not (has_variants(container) or has_programs(container)):
         return []
-    return [max(streams, key=lambda stream: (*_size(stream), _stated_rate(stream), -stream.index))]
+    return [max(streams, key=lambda stream: (*_size(stream), _stated_bitrate(stream), -stream.index))]
 
 
 def streams_of_program(
     container: av.container.InputContainer, video: av.video.stream.VideoStream, among: Sequence[Stream]
 ) -> list[Stream]:
-    """Of some streams those that belong to a film, in their order; all of them where there is one film alone."""
+    """The streams in `among` that belong to the program of `video`, in their order; all without programs."""
     if has_variants(container):
-        sound = container.streams.best("audio", related=video)
-        return [stream for stream in among if stream.type != "audio" or stream is sound]
+        audio = container.streams.best("audio", related=video)
+        return [stream for stream in among if stream.type != "audio" or stream is audio]
     if not has_programs(container):
         return list(among)
-    own = _company(container, video)
-    return [stream for stream in among if _company(container, stream) == own]
+    own = _program(container, video)
+    return [stream for stream in among if _program(container, stream) == own]
 
 
 def discard_other_streams(container: av.container.InputContainer, wanted: Sequence[Stream]) -> None:
-    """Let FFmpeg pass over what nobody wants, which HLS then does not fetch either."""
+    """Let FFmpeg discard all but the wanted streams of HLS, which then does not download them."""
     if not has_variants(container):
         return
     kept = {stream.index for stream in wanted}
@@ -117,11 +116,11 @@ def discard_other_streams(container: av.container.InputContainer, wanted: Sequen
         stream.discard = Discard.default if stream.index in kept else Discard.all
 
 
-def _company(container: av.container.InputContainer, stream: Stream) -> tuple[int | None, int | None]:
-    """What stands for the programme of a stream: the best picture and the best sound in it."""
+def _program(container: av.container.InputContainer, stream: Stream) -> tuple[int | None, int | None]:
+    """A key of a stream's program: the indices of its best video and best audio stream."""
     best = (container.streams.best("video", related=stream), container.streams.best("audio", related=stream))
-    picture, sound = (None if one is None else one.index for one in best)
-    return picture, sound
+    video, audio = (None if one is None else one.index for one in best)
+    return video, audio
 
 
 def _size(stream: av.video.stream.VideoStream) -> tuple[bool, int]:
@@ -129,6 +128,6 @@ def _size(stream: av.video.stream.VideoStream) -> tuple[bool, int]:
     return (False, 0) if context is None else (True, context.width * context.height)
 
 
-def _stated_rate(stream: Stream) -> int:
-    stated = stream.metadata.get(RATE_KEY, "")
+def _stated_bitrate(stream: Stream) -> int:
+    stated = stream.metadata.get(BITRATE_KEY, "")
     return int(stated) if stated.isdecimal() else 0

@@ -1,4 +1,4 @@
-"""Presentation and decode times: repaired on the way in, given on the way out. Pure functions on integers."""
+"""Time stamps: repair of PTS when decoding, PTS and DTS when muxing. Pure functions on integers."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from fractions import Fraction
 from itertools import pairwise
 
 FALLBACK_RATE = Fraction(25)
-"""Frames a second where a container says nothing; FFmpeg's own assumption for raw streams."""
+"""Frames per second where a container states no rate; as FFmpeg assumes for raw streams."""
 
 MP4_MIN_TIMESCALE = 10_000
 MAX_TIMESCALE = 2**31 - 1
 
 
 def nominal_ticks(rate: Fraction | None, time_base: Fraction) -> Fraction:
-    """Exact length of one frame in ticks of `time_base` at `rate` frames a second."""
+    """Exact duration of one frame in ticks of `time_base` at `rate` frames per second."""
     return 1 / ((rate or FALLBACK_RATE) * time_base)
 
 
 class PtsRepair:
-    """Makes the PTS of frames in decode order strictly increasing and counts what it had to change.
+    """Makes the PTS of frames strictly increasing and counts the changes.
 
-    A missing, repeated or backward PTS becomes the previous one plus the nominal duration. Runs of repaired frames
-    accumulate the exact duration, so that rounding to ticks does not drift.
+    A missing, repeated or backward PTS becomes the previous one plus the nominal duration. Consecutive repairs add up
+    the exact duration, so that rounding to ticks does not drift.
     """
 
     def __init__(self, nominal: Fraction) -> None:
-        """Args: nominal: length of a frame in ticks, need not be whole."""
+        """Args: nominal: duration of a frame in ticks, may be fractional."""
         self._nominal = nominal
         self._exact: Fraction | None = None
         self._last: int | None = None
         self.repaired = 0
 
     def __call__(self, pts: int | None) -> int:
-        """The PTS to use for the next frame, in the same ticks."""
+        """The repaired PTS of the next frame, in the same ticks."""
         if self._last is None or self._exact is None:
             self.repaired += pts is None
             self._last = 0 if pts is None else pts
@@ -52,22 +52,22 @@ class PtsRepair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickMap:
-    """Turns source ticks into output ticks: `round((ticks·source + shift)/output)`, in seconds inside."""
+    """Converts source ticks to output ticks: `round((ticks·source + shift)/output)`. All fields are in seconds."""
 
     source: Fraction
     output: Fraction
     shift: Fraction = Fraction(0)
 
     def __call__(self, ticks: int) -> int:
-        """Output ticks of a source time."""
+        """Output ticks of source ticks."""
         return round((ticks * self.source + self.shift) / self.output)
 
 
 def output_time_base(source: Fraction, container: str) -> Fraction:
-    """A tick for the output's video stream that holds every source PTS: exactly where the container allows it.
+    """The time base of the output's video stream. It represents every source PTS exactly if the container allows it.
 
     Args:
-        source: seconds per source tick.
+        source: the source's time base, seconds per tick.
         container: FFmpeg's name of the output format.
     """
     if container in ("matroska", "webm"):
@@ -81,7 +81,7 @@ def output_time_base(source: Fraction, container: str) -> Fraction:
 
 
 def strictly_increasing(ticks: Sequence[int]) -> list[int]:
-    """The same times, each moved up by as little as it takes to be later than the one before."""
+    """The same times, each increased as little as needed to be later than the one before."""
     result: list[int] = []
     for value in ticks:
         result.append(value if not result or value > result[-1] else result[-1] + 1)
@@ -89,26 +89,26 @@ def strictly_increasing(ticks: Sequence[int]) -> list[int]:
 
 
 def reorder_delay(display_rank: Sequence[int]) -> int:
-    """How many frames a decoder must hold back: the least d with rank[i] ≥ i − d for frames in coded order.
+    """The reorder delay of a decoder in frames: the least d with rank[i] ≥ i − d for frames in coded order.
 
     Args:
-        display_rank: for each coded frame its position in display order.
+        display_rank: the position in display order of each frame in coded order.
     """
     return max((i - rank for i, rank in enumerate(display_rank)), default=0)
 
 
 def coded_time(number: int, pts: Sequence[int], delay: int, step: int) -> int:
-    """DTS of a frame: strictly increasing with `number` and never later than the frame's own PTS.
+    """DTS of a frame: strictly increasing with `number`, and not later than the frame's PTS.
 
     Args:
-        number: of the frame in coded order.
+        number: index of the frame in coded order.
         pts: PTS of all frames in display order, strictly increasing.
         delay: `reorder_delay` of all frames.
-        step: ticks between the DTS that lie before the first PTS.
+        step: ticks between the DTS before the first PTS.
     """
     return pts[number - delay] if number >= delay else pts[0] - (delay - number) * step
 
 
 def durations(pts: Sequence[int], last: int) -> list[int]:
-    """Ticks each frame is shown, in display order; `last` for the last one."""
+    """Duration of each frame in ticks, in display order; `last` for the last one."""
     return [after - before for before, after in pairwise(pts)] + [max(last, 1)] * bool(pts)

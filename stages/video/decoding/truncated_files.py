@@ -1,4 +1,4 @@
-"""How long a file says it is: containers that state their own size tell a file that was cut short from a whole one."""
+"""Detection of truncated files, by the size that a container states in its headers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_BOXES = 10_000
 
 
 def missing_bytes(path: str) -> int:
-    """Bytes by which a file is shorter than it states; 0 for whole ones, unknown kinds and files still being written.
+    """Bytes missing at the end of a file; 0 for complete files, unknown formats and files still being written.
 
     Reads MP4/MOV (ISO/IEC 14496-12, 4.2), Matroska/WebM (RFC 8794) and AVI (RIFF) headers only.
     """
@@ -34,13 +34,13 @@ def missing_bytes(path: str) -> int:
 
 
 def _boxes_end(file: BinaryIO, size: int) -> int:
-    """End of the last box that begins within the file."""
+    """End of the last box that begins inside the file."""
     position = 0
     for _ in range(MAX_BOXES):
         file.seek(position)
         header = file.read(16)
         if len(header) < 8:
-            # Fewer than eight bytes are a box cut in its header, unless nothing is left at all.
+            # One to seven bytes are the truncated header of a box.
             return position + 8 if header else position
         length = struct.unpack_from(">I", header)[0]
         if length == 1 and len(header) == 16:
@@ -54,7 +54,7 @@ def _boxes_end(file: BinaryIO, size: int) -> int:
 
 
 def _matroska_end(file: BinaryIO) -> int:
-    """End of the segment; 0 when it was left open, as live recordings do."""
+    """End of the segment; 0 when its size is unknown, as in live recordings."""
     file.seek(4)
     header_length = _ebml_length(file)
     if header_length is None:
@@ -67,7 +67,7 @@ def _matroska_end(file: BinaryIO) -> int:
 
 
 def _ebml_length(file: BinaryIO) -> int | None:
-    """A variable-length number; None for the one that means unknown."""
+    """A variable-length integer; None for the value that means unknown."""
     first = file.read(1)
     if not first or not first[0]:
         return None

@@ -1,4 +1,4 @@
-"""A video from file to upright RGB frames with repaired times: the steps of decoding, joined."""
+"""A video file as upright RGB frames with repaired time stamps: all steps of decoding."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from stages.video.decoding.timestamps import PtsRepair, nominal_ticks
 class VideoFrames:
     """Frames of one video: iterate once for `(pts, rgb_HW3)`.
 
-    `video` is known from the first frame on; `index` is the number in the whole video, from 0, of the frame given last.
+    `video` is set from the first frame on; `index` is the number of the last yielded frame in the whole video, from 0.
     """
 
     def __init__(
@@ -50,12 +50,12 @@ class VideoFrames:
         """Open the file.
 
         Args:
-            max_size: longest side of the frames, or None.
-            slice_threads: of the decoder, for the slices of one frame.
-            frame_threads: frames decoded at once; 0 = one, which alone loses nothing where a file is damaged.
+            max_size: maximum length of the longer side in pixels, or None.
+            slice_threads: threads for the slices of one frame.
+            frame_threads: frames decoded in parallel; 0 = one at a time, which loses no frames of a damaged file.
 
         Raises:
-            StageError: not a video, or nothing in it to process.
+            StageError: the file is no video, or has no video stream.
         """
         self.warnings: list[str] = []
         self.video: VideoInfo | None = None
@@ -79,39 +79,39 @@ class VideoFrames:
         self._reader = ErrorResilientDecoder(self._container, self._stream, video_decoder(self._stream, *self._threads))
 
     def close(self) -> None:
-        """Release the file."""
+        """Close the file."""
         self._container.close()
 
     @property
     def repaired_pts(self) -> int:
-        """Frames whose PTS was missing, repeated or backward."""
+        """Number of frames whose PTS was missing, repeated or backward."""
         return self._repair.repaired
 
     @property
     def truncated(self) -> bool:
-        """True when the file is damaged or cut short; known after the last frame."""
+        """True when the file is damaged or cut short; final after the last frame."""
         return bool(self._reader.damage.errors)
 
     def __iter__(self) -> Iterator[tuple[int, U8]]:
-        turn = UPRIGHT
+        orientation = UPRIGHT
         size = (0, 0)
         for number, (index, item) in enumerate(self._selected()):
-            if self._selection.ends_before(number):
+            if self._selection.is_past_end(number):
                 break
             self.index = index
             if self._to_rgb is None:
-                turn = self._turn(item.frame)
+                orientation = self._orientation(item.frame)
                 self._to_rgb = self._conversion(item.frame)
-                shown = self._to_rgb.size(item.frame)
-                size = size_within(*shown, self._max_size)
-                self.video = self._describe(item.frame, turn, shown, size)
-            if self._selection.passes_over(number):
+                cropped = self._to_rgb.size(item.frame)
+                size = size_within(*cropped, self._max_size)
+                self.video = self._describe(item.frame, orientation, cropped, size)
+            if self._selection.is_before_first(number):
                 continue
-            yield item.pts, turn.apply(self._to_rgb(item.frame, *size))
+            yield item.pts, orientation.apply(self._to_rgb(item.frame, *size))
         self._conclude()
 
     def _selected(self) -> Iterator[tuple[int, TimedFrame]]:
-        """Frames within start and end, each n-th, each with its number in the whole video."""
+        """Every n-th frame between start and end, with its number in the whole video."""
         beginning = self._beginning()
         timed = self._deinterlacer(TimedFrame(self._repair(f.pts), f) for f in self._frames())
         return self._selection.choose(
@@ -119,59 +119,59 @@ class VideoFrames:
         )
 
     def _frames(self) -> Iterator[av.VideoFrame]:
-        """Decoded frames, from a key frame before `start` where that saves much, else from the first one."""
+        """Decoded frames: from a key frame before `start` where seeking pays, else from the first frame."""
         start = self._selection.start
         if start is not None and start >= SEEK_FROM_S and can_seek_accurately(self._container, self._stream):
-            late = seek_accurately(self._reader, self._path, self._stream, self._beginning() + start)
-            if late is not None:
-                self._skipped = late.number
-                yield from late.frames
+            found = seek_accurately(self._reader, self._path, self._stream, self._beginning() + start)
+            if found is not None:
+                self._skipped = found.number
+                yield from found.frames
                 return
-            # What a run from the beginning shows is known from such a run alone.
+            # The packets do not reveal the frame numbers: decode from the beginning.
             self.close()
             self._open()
         yield from self._reader
 
     def _beginning(self) -> Fraction:
-        """Where the file's own clock starts, in seconds."""
+        """The start of the file's clock, in seconds."""
         return Fraction(self._container.start_time or 0, av.time_base)
 
     def _conclude(self) -> None:
         if self._reader.exhausted:
             self._reader.check_complete(self._path)
         if self.video is None:
-            raise self._nothing()
+            raise self._no_frame_error()
         if has_other_programs(self._container):
-            self.warnings.append("of several programmes in it the one with the largest picture is processed")
+            self.warnings.append("the file holds several programs; the one with the largest frames is processed")
         if self._deinterlacer.interlaced:
             self.warnings.append(f"{self._deinterlacer.interlaced} interlaced frames were deinterlaced")
         if self._reader.resized:
             self.warnings.append(
-                f"the picture size changes within the video; all frames are {self.video.width}×{self.video.height}"
+                f"the frame size changes; all frames are scaled to {self.video.width}×{self.video.height}"
             )
         if self._to_rgb is not None and self._to_rgb.transparent:
-            self.warnings.append("transparent parts lie over black")
+            self.warnings.append("transparent parts are composited over black")
         if self.repaired_pts:
-            self.warnings.append(f"{self.repaired_pts} frames had no usable time and were given one")
+            self.warnings.append(f"{self.repaired_pts} frames had no valid time stamp and got a new one")
         if self.truncated:
-            self.warnings.append(self._reader.damage.sentence())
+            self.warnings.append(self._reader.damage.message())
 
-    def _nothing(self) -> StageError:
+    def _no_frame_error(self) -> StageError:
         if self._reader.frames:
             last = self._reader.seconds
-            place = "" if last is None else f"; the last one that was reached is at {last:.3f} s"
+            place = "" if last is None else f"; the last decoded frame is at {last:.3f} s"
             return StageError(
                 f"no frame lies between start and end{place}", self._path, "change decode.start or decode.end"
             )
         reason = f" ({self._reader.damage.reason})" if self.truncated else ""
         return StageError(f"no frame of its video can be decoded{reason}", self._path, "copy or record it again")
 
-    def _turn(self, frame: av.VideoFrame) -> Orientation:
+    def _orientation(self, frame: av.VideoFrame) -> Orientation:
         matrix = display_matrix(frame)
         if matrix is None:
             return UPRIGHT
         if not is_quarter_turn(matrix):
-            self.warnings.append("the video asks to be shown tilted; it was turned to the nearest quarter")
+            self.warnings.append("the video's display matrix is no quarter turn; the nearest quarter turn was applied")
         return orientation_of_matrix(matrix)
 
     def _conversion(self, frame: av.VideoFrame) -> ToRgb:
@@ -183,28 +183,28 @@ class VideoFrames:
         return ToRgb(tone_map=tone_map, crop=container_crop(self._container, self._stream))
 
     def _describe(
-        self, frame: av.VideoFrame, turn: Orientation, shown: tuple[int, int], size: tuple[int, int]
+        self, frame: av.VideoFrame, orientation: Orientation, cropped: tuple[int, int], size: tuple[int, int]
     ) -> VideoInfo:
         tags = SDR_TAGS if is_hdr(int(frame.color_trc)) else tags_of(frame, self._stream.codec_context)
         aspect = Fraction(self._stream.sample_aspect_ratio or 1) or Fraction(1)
-        aspect *= Fraction(*shown) / Fraction(*size)
-        width, height = turn.size(*size)
-        cut = self._selection
+        aspect *= Fraction(*cropped) / Fraction(*size)
+        width, height = orientation.size(*size)
+        selection = self._selection
         return VideoInfo(
             path=self._path,
             width=width,
             height=height,
             still=is_single_image(self._container),
-            rate=self._rate / cut.every if self._rate else None,
+            rate=self._rate / selection.every if self._rate else None,
             time_base=self._time_base,
-            sample_aspect=1 / aspect if turn.transpose else aspect,
-            frames=cut.expected(
+            sample_aspect=1 / aspect if orientation.transpose else aspect,
+            frames=selection.expected(
                 stated_frames(self._container, self._stream), stream_seconds(self._stream), self._rate
             ),
             color_primaries=tags.primaries,
             color_trc=tags.trc,
             colorspace=tags.matrix,
             full_range=tags.full_range,
-            cut_start=None if cut.start is None else self._beginning() + cut.start,
-            cut_end=None if cut.end is None else self._beginning() + cut.end,
+            cut_start=None if selection.start is None else self._beginning() + selection.start,
+            cut_end=None if selection.end is None else self._beginning() + selection.end,
         )

@@ -1,1 +1,1 @@
-"""From frames to files: encoders, segments, sound and other companions, joining."""
+"""Encoding and muxing: video encoder, segments, audio, subtitles, metadata, concatenation."""

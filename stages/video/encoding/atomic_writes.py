@@ -1,4 +1,4 @@
-"""Files that survive a power cut, and disks that are full."""
+"""Durable and atomic writes: fsync, rename, and errors of full or read-only disks."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import av
 
 from pipeline.stage import StageError
 
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def sync_file(file: IO[Any]) -> None:
-    """Wait until what was written to an open file is on the disk."""
+    """Flush an open file and sync it to disk."""
     file.flush()
     os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk."""
+    """Sync the entries of a folder to disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -32,7 +32,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def sync_and_rename(draft: Path, final: Path) -> None:
-    """Give a whole file its name, durably and in one step."""
+    """Sync a complete file to disk and rename it atomically."""
     with draft.open("rb+") as file:
         os.fsync(file.fileno())
     draft.replace(final)
@@ -41,14 +41,14 @@ def sync_and_rename(draft: Path, final: Path) -> None:
 
 @contextmanager
 def reported_write_errors(path: str) -> Iterator[None]:
-    """Turn a disk that refuses into a StageError that names the output."""
+    """Convert write errors to a StageError that names the output."""
     try:
         yield
     except (OSError, av.FFmpegError) as error:
-        if error.errno in NO_ROOM:
+        if error.errno in DISK_FULL:
             raise StageError("the disk is full", path, "free some space, or write elsewhere with -o") from error
         if isinstance(error, (PermissionError, FileNotFoundError, NotADirectoryError)) or error.errno == errno.EROFS:
-            raise StageError(f"cannot be written ({error.strerror})", path, "name another place with -o") from error
+            raise StageError(f"cannot be written ({error.strerror})", path, "name another output with -o") from error
         raise StageError(
             f"writing failed ({error.strerror or error})", path, "check the disk, and encode.codec"
         ) from error

@@ -1,4 +1,4 @@
-"""What a file holds beside its video: sound, subtitles, attachments, chapters, metadata; copied where they fit."""
+"""Audio, subtitles, attachments, chapters and metadata of the input: copied to the output, or transcoded."""
 
 from __future__ import annotations
 
@@ -36,37 +36,37 @@ if TYPE_CHECKING:
 MUXER_OWN_KEYS = frozenset(
     {"major_brand", "minor_version", "compatible_brands", "encoder", "software", "duration", "rotate"}
 )
-"""Metadata that describes the old file and is written anew."""
+"""Metadata that describes the input file; the muxer writes its own."""
 
-TRIAL_PACKETS = 500
-"""How far into a file the first packet of a stream is looked for when it is tried out."""
+MAX_TRIAL_PACKETS = 500
+"""Packets of a file to search for the first packet of a stream, for a trial."""
 
 Convert = Callable[[av.Packet | None], list[av.Packet]]
-"""Turns a packet of the input into packets of the output; None = the end."""
+"""Converts a packet of the input to packets of the output; None = the end of the stream."""
 
 
 class SideStreams:
-    """The other streams of one input on their way into one output."""
+    """All streams of an input but its video, copied or transcoded into one output."""
 
-    def __init__(self, path: str, container: Container, window: TimeRange) -> None:
+    def __init__(self, path: str, container: Container, time_range: TimeRange) -> None:
         self.warnings: list[str] = []
         self.audio = "none"
         self._source = open_container(path)
-        self._streams = _beside_the_video(self._source, path)
+        self._streams = _streams_of_same_program(self._source, path)
         self._path = path
         self._container = container
-        self._window = window
+        self._time_range = time_range
         self._routes: dict[int, Convert] = {}
         self._routed: list[Stream] = []
         self._metadata = {k: v for k, v in self._source.metadata.items() if _is_lasting(k)}
         self._languages: dict[int, str] = {}
 
     def close(self) -> None:
-        """Release the input."""
+        """Close the input."""
         self._source.close()
 
     def sample_rates(self) -> list[int]:
-        """Of all sound streams: the clocks that an output's edit list should be able to tell."""
+        """Sample rates of all audio streams; the time scale of an edit list should be a multiple of them."""
         return [
             stream.rate
             for stream in self._streams
@@ -74,80 +74,81 @@ class SideStreams:
         ]
 
     def add_to(self, output: av.container.OutputContainer) -> None:
-        """Make streams in the output for everything that fits; note what does not."""
+        """Add a stream to the output for each one that the container can hold; add warnings about the others."""
         for stream in self._streams:
             if isinstance(stream, AudioStream):
-                self._add_sound(stream, output)
+                self._add_audio(stream, output)
             elif stream.type == "subtitle":
                 self._add_subtitles(stream, output)
             elif stream.type == "attachment":
                 self._add_attachment(stream, output)
-            elif stream.type != "video" and not self._tells_chapters(stream):
+            elif stream.type != "video" and not self._is_chapter_track(stream):
                 self.warnings.append(f"stream {stream.index} ({stream.type}) was left out")
             elif stream.disposition & Disposition.attached_pic:
-                self.warnings.append(f"the cover picture (stream {stream.index}) was left out")
+                self.warnings.append(f"the cover image (stream {stream.index}) was left out")
         self._add_metadata(output)
 
     def packets(self) -> Iterator[tuple[Fraction, av.Packet]]:
-        """(seconds, packet) of the output's other streams, in the order they lie in the input."""
+        """(seconds, packet) of the output's streams but its video, in the input's order."""
         if not self._routed:
             return
         discard_other_streams(self._source, self._routed)
         try:
             for packet in packets_of(self._source, *self._routed):
-                if packet.size and self._window.holds(packet_seconds(packet)) and not self._is_over(packet):
+                in_range = packet.size and self._time_range.contains(packet_seconds(packet))
+                if in_range and not self._ends_before_start(packet):
                     yield from self._converted(packet.stream.index, packet)
         except av.FFmpegError as error:
-            self.warnings.append(f"sound and subtitles end early: reading failed ({error.strerror})")
+            self.warnings.append(f"audio and subtitles end early: reading failed ({error.strerror})")
         for index in self._routes:
             yield from self._converted(index, None)
 
-    def _is_over(self, packet: av.Packet) -> bool:
-        """True for words that are gone before the output begins."""
+    def _ends_before_start(self, packet: av.Packet) -> bool:
+        """True for a subtitle that ends before the output begins."""
         seconds = packet_seconds(packet)
         if packet.stream.type != "subtitle" or seconds is None or not packet.duration:
             return False
-        return seconds + packet.duration * packet.time_base + self._window.shift <= 0
+        return seconds + packet.duration * packet.time_base + self._time_range.shift <= 0
 
     def check_metadata(self, written: Path) -> None:
-        """Read the finished file's header and note what it did not take up."""
+        """Read the header of the finished file, and add a warning about metadata that it lacks."""
         with av.open(str(written)) as output:
-            there = {key.lower() for key in output.metadata}
-            lost = [key for key in self._metadata if key.lower() not in there]
+            written_keys = {key.lower() for key in output.metadata}
+            lost = [key for key in self._metadata if key.lower() not in written_keys]
             languages = {stream.index: stream.metadata.get("language") for stream in output.streams}
         for index, language in self._languages.items():
             if languages.get(index) != language:
                 lost.append(f"language of stream {index} ({language})")
         if lost:
-            self.warnings.append(f"metadata that {self._container.name} has no place for: {', '.join(lost)}")
+            self.warnings.append(f"metadata that {self._container.name} cannot hold: {', '.join(lost)}")
 
     def _converted(self, index: int, packet: av.Packet | None) -> Iterator[tuple[Fraction, av.Packet]]:
-        for made in self._routes[index](packet):
-            yield packet_seconds(made) or Fraction(0), made
+        for converted in self._routes[index](packet):
+            yield packet_seconds(converted) or Fraction(0), converted
 
-    def _tells_chapters(self, stream: Stream) -> bool:
-        """MP4 tells chapters by a text track, one sample for each; the output gets its own."""
+    def _is_chapter_track(self, stream: Stream) -> bool:
+        """True for MP4's text track with one sample per chapter; the output gets its own one."""
         return "mov" in self._source.format.name and stream.frames == len(self._source.chapters()) > 0
 
-    def _add_sound(self, stream: AudioStream, output: av.container.OutputContainer) -> None:
+    def _add_audio(self, stream: AudioStream, output: av.container.OutputContainer) -> None:
         begin = None
-        if not self._container.timed_sound and has_audio_gaps(self._path, stream, self._window):
-            begin = -self._window.shift
+        if not self._container.timed_audio and has_audio_gaps(self._path, stream, self._time_range):
+            begin = -self._time_range.shift
         elif muxer_accepts(self._path, stream, self._container):
-            self._copy_sound(stream, output)
+            self._copy_audio(stream, output)
             self.audio = "copied" if self.audio == "none" else self.audio
             return
         try:
             encoder = AudioEncoder(stream, output, self._container.audio, begin)
         except (av.FFmpegError, ValueError) as error:
             self.warnings.append(
-                f"sound (stream {stream.index}) was left out: it neither fits {self._container.name} "
-                f"nor can it be decoded ({error})"
+                f"audio (stream {stream.index}) was left out: {self._container.name} cannot hold it "
+                f"and it cannot be decoded ({error})"
             )
             return
         self._describe(stream, encoder.stream)
         self.audio = f"reencoded ({self._container.audio})"
-        self._route(stream, lambda packet: [self._moved(p) for p in encoder(packet)])
+        self._route(stream, lambda packet: [self._shifted(p) for p in encoder(packet)])
 
     def _add_subtitles(self, stream: Stream, output: av.container.OutputContainer) -> None:
         if muxer_accepts(self._path, stream, self._container):
@@ -155,34 +156,35 @@ class SideStreams:
         elif self._container.text and is_text(stream):
             text = TextSubtitleEncoder(stream, output, self._container.text)
             self._describe(stream, text.stream)
-            self._route(stream, lambda packet: [self._moved(p) for p in text(packet)])
+            self._route(stream, lambda packet: [self._shifted(p) for p in text(packet)])
             self.warnings.append(
-                f"subtitles (stream {stream.index}) were rewritten as {self._container.text}, without their styles"
+                f"subtitles (stream {stream.index}) were converted to {self._container.text}, without their styles"
             )
         else:
             self.warnings.append(
-                f"subtitles (stream {stream.index}, {_codec_name(stream)}) do not fit "
-                f"{self._container.name} and were left out; .mkv would keep them"
+                f"subtitles (stream {stream.index}, {_codec_name(stream)}) were left out: "
+                f"{self._container.name} cannot hold them; write an .mkv file to keep them"
             )
 
     def _add_attachment(self, stream: Stream, output: av.container.OutputContainer) -> None:
         if self._container.name == "matroska":
             output.add_stream_from_template(stream)
         else:
-            self.warnings.append(f"the attached file (stream {stream.index}) does not fit {self._container.name}")
+            name = self._container.name
+            self.warnings.append(f"the attached file (stream {stream.index}) was left out: {name} cannot hold it")
 
-    def _copy_sound(self, stream: AudioStream, output: av.container.OutputContainer) -> None:
+    def _copy_audio(self, stream: AudioStream, output: av.container.OutputContainer) -> None:
         copy = output.add_stream_from_template(stream)
         self._describe(stream, copy)
-        shown = AudioTrimmer(self._window.shift, negative_times=self._container.negative_times)
+        trimmer = AudioTrimmer(self._time_range.shift, negative_times=self._container.negative_times)
 
         def convert(packet: av.Packet | None) -> list[av.Packet]:
-            heard = [] if packet is None else shown(packet)
-            for one in heard:
+            trimmed = [] if packet is None else trimmer(packet)
+            for one in trimmed:
                 one.stream = copy
-            if packet is None and shown.repaired:
-                self.warnings.append(f"{shown.repaired} packets of sound had no usable time and were given one")
-            return [self._moved(one) for one in heard]
+            if packet is None and trimmer.repaired:
+                self.warnings.append(f"{trimmer.repaired} packets of audio had no valid time stamp and got a new one")
+            return [self._shifted(one) for one in trimmed]
 
         self._route(stream, convert)
 
@@ -194,7 +196,7 @@ class SideStreams:
             if packet is None:
                 return []
             packet.stream = copy
-            return [self._moved(packet)]
+            return [self._shifted(packet)]
 
         self._route(stream, convert)
 
@@ -208,13 +210,13 @@ class SideStreams:
             self._languages[target.index] = source.metadata["language"]
         target.disposition = source.disposition
 
-    def _moved(self, packet: av.Packet) -> av.Packet:
-        """The packet at its time in the output; where times below 0 cannot be told, at 0."""
+    def _shifted(self, packet: av.Packet) -> av.Packet:
+        """The packet with its time stamps in the output; negative ones become 0 where the container allows none."""
         assert packet.time_base is not None
-        ticks = round(self._window.shift / packet.time_base)
+        ticks = round(self._time_range.shift / packet.time_base)
         floor = None if self._container.negative_times else 0
         if packet.stream.type == "subtitle" and packet.pts is not None and packet.duration:
-            packet.duration += min(packet.pts + ticks, 0)  # words that are shown already at the beginning
+            packet.duration += min(packet.pts + ticks, 0)  # a subtitle that begins before the output
             floor = 0
         for name in ("pts", "dts"):
             value = getattr(packet, name)
@@ -224,23 +226,23 @@ class SideStreams:
 
     def _add_metadata(self, output: av.container.OutputContainer) -> None:
         output.metadata.update(self._metadata)
-        chapters = [moved for c in self._source.chapters() if (moved := _moved_chapter(c, self._window))]
+        chapters = [chapter for c in self._source.chapters() if (chapter := _shifted_chapter(c, self._time_range))]
         if chapters:
             output.set_chapters(chapters)
 
 
 class NoSideStreams:
-    """Stands in for `SideStreams` where there is nothing beside the video."""
+    """Replaces `SideStreams` for inputs with nothing but video."""
 
     def __init__(self, *warnings: str) -> None:
         self.warnings = list(warnings)
         self.audio = "none"
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Nothing to close."""
 
     def sample_rates(self) -> list[int]:
-        """No sound."""
+        """No audio."""
         return []
 
     def add_to(self, output: av.container.OutputContainer) -> None:
@@ -254,22 +256,21 @@ class NoSideStreams:
         """Nothing to check."""
 
 
-def side_streams_of(video: VideoInfo, container: Container, window: TimeRange) -> SideStreams | NoSideStreams:
-    """What lies beside the video in its file; nothing for stills, for frames that come from no file, and for
-    files that cannot be opened again."""
+def side_streams_of(video: VideoInfo, container: Container, time_range: TimeRange) -> SideStreams | NoSideStreams:
+    """The side streams of a video file; none for still images, frames without a file, and unreadable files."""
     if video.still or not video.path:
         return NoSideStreams()
     try:
-        return SideStreams(video.path, container, window)
+        return SideStreams(video.path, container, time_range)
     except StageError as error:
-        return NoSideStreams(f"sound, subtitles and metadata were left out: {error.what}")
+        return NoSideStreams(f"audio, subtitles and metadata were left out: {error.what}")
 
 
 def muxer_accepts(path: str, stream: Stream, container: Container) -> bool:
-    """True when the muxer takes the stream as it is: tried out in memory, with a packet, up to the trailer.
+    """True when the container's muxer accepts a copy of the stream: a trial in memory with one packet and the trailer.
 
-    Some muxers look at what they got only when they close the file. Sound that begins late in a transport stream may
-    say nothing of itself yet.
+    Some muxers check a stream only when they close the file. Audio that begins late in a transport stream may have no
+    parameters yet.
     """
     if stream.codec_context is None or (isinstance(stream, AudioStream) and not stream.rate):
         return False
@@ -277,7 +278,7 @@ def muxer_accepts(path: str, stream: Stream, container: Container) -> bool:
         with open_container(path) as source, av.open(BytesIO(), "w", format=container.name) as trial:
             copy = trial.add_stream_from_template(source.streams[stream.index])
             trial.start_encoding()
-            for packet in islice(packets_of(source), TRIAL_PACKETS):
+            for packet in islice(packets_of(source), MAX_TRIAL_PACKETS):
                 if packet.stream_index == stream.index and packet.size:
                     packet.stream = copy
                     trial.mux(packet)
@@ -287,28 +288,28 @@ def muxer_accepts(path: str, stream: Stream, container: Container) -> bool:
     return True
 
 
-def _beside_the_video(container: av.container.InputContainer, path: str) -> list[Stream]:
-    """The streams that go with the one that is processed."""
+def _streams_of_same_program(container: av.container.InputContainer, path: str) -> list[Stream]:
+    """The streams of the processed program."""
     streams = list(container.streams)
     if not (has_variants(container) or has_programs(container)):
         return streams
     return streams_of_program(container, default_video_stream(container, path), streams)
 
 
-def _moved_chapter(chapter: Chapter, window: TimeRange) -> Chapter | None:
-    """A chapter at its time in the output, cut to the window; None when it lies outside."""
+def _shifted_chapter(chapter: Chapter, time_range: TimeRange) -> Chapter | None:
+    """A chapter with its times in the output, clipped to the time range; None when it lies outside."""
     base = chapter["time_base"] or Fraction(1, 1000)
     start, end = chapter["start"] * base, chapter["end"] * base
-    start = start if window.start is None else max(start, window.start)
-    end = end if window.end is None else min(end, window.end)
+    start = start if time_range.start is None else max(start, time_range.start)
+    end = end if time_range.end is None else min(end, time_range.end)
     if start >= end:
         return None
-    moved_start, moved_end = max(start + window.shift, Fraction(0)), max(end + window.shift, Fraction(0))
-    return {**chapter, "start": round(moved_start / base), "end": round(moved_end / base), "time_base": base}
+    new_start, new_end = max(start + time_range.shift, Fraction(0)), max(end + time_range.shift, Fraction(0))
+    return {**chapter, "start": round(new_start / base), "end": round(new_end / base), "time_base": base}
 
 
 def _is_lasting(key: str) -> bool:
-    """False for metadata that describes the old file rather than what is in it."""
+    """False for metadata that describes the input file, not its content."""
     return key.lower() not in MUXER_OWN_KEYS and not key.upper().startswith(
         ("DURATION", "_STATISTICS", "BPS", "NUMBER_OF_")
     )

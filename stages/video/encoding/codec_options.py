@@ -1,4 +1,4 @@
-"""What crf and preset mean to each encoder."""
+"""Options of each encoder for `crf` and `preset`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import cv2
 
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
-"""x264's names for speed against size; the other encoders' own scales are laid along them."""
+"""x264's names of the trade-off between speed and size, mapped to the scales of the other encoders."""
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 DEFAULT_CRF = {
     "libx264": 20.0,
@@ -18,15 +18,15 @@ DEFAULT_CRF = {
     "libvpx": 10.0,
 }
 QUANTISERS = {"mpeg4": 3.0, "mjpeg": 3.0}
-"""Default quantiser (1 best … 31) of encoders that know that instead of a crf."""
+"""Default quantiser (1 best … 31) of encoders without crf."""
 CPU_AVX2 = 11
 """OpenCV's CV_CPU_AVX2."""
 LAMBDA = 118
 """FFmpeg's FF_QP2LAMBDA."""
-USUAL_PIXELS = 2**24
+UNLIMITED_PIXELS = 2**24
 PIXELS_8K = 8192 * 4320
-AHEAD_AT_8K, AHEAD_BEYOND = 10, 2
-"""Frames that an encoder may hold back; ten is what x264's preset veryfast does of its own accord."""
+LOOKAHEAD_AT_8K, LOOKAHEAD_BEYOND = 10, 2
+"""Frames of look-ahead; x264's preset veryfast uses ten by default."""
 SVT_PRESETS = {name: 12 - i for i, name in enumerate(PRESETS)}
 VPX_SPEEDS = {name: max(8 - i, 0) for i, name in enumerate(PRESETS)}
 
@@ -34,17 +34,17 @@ VPX_SPEEDS = {name: max(8 - i, 0) for i, name in enumerate(PRESETS)}
 def encoder_options(
     codec: str, crf: float | None, preset: Preset, *, reorder: bool = True
 ) -> tuple[tuple[str, str], ...]:
-    """FFmpeg's private options of an encoder; empty for encoders that know neither crf nor preset.
+    """FFmpeg's private options of an encoder; empty for encoders without crf and preset.
 
     Args:
-        crf: quality on the encoder's own scale (lower is better); None = this product's default for it.
+        crf: quality on the encoder's scale (lower is better); None = the default in DEFAULT_CRF.
         preset: speed, see Preset.
-        reorder: False where the container can't tell display order from coded order.
+        reorder: False for containers without separate PTS and DTS: no B-frames.
     """
     quality = f"{DEFAULT_CRF.get(codec, 0.0) if crf is None else crf:g}"
     options: dict[str, str] = {}
     if codec in ("libx264", "libx264rgb"):
-        options = {"crf": quality, "preset": preset, **steady_x264()}
+        options = {"crf": quality, "preset": preset, **deterministic_x264()}
     elif codec == "libx265":
         options = {"crf": quality, "preset": preset, "x265-params": "log-level=none:open-gop=0"}
     elif codec == "libsvtav1":
@@ -66,32 +66,32 @@ def encoder_options(
 
 
 def with_memory_bounded(options: tuple[tuple[str, str], ...], codec: str, pixels: int) -> tuple[tuple[str, str], ...]:
-    """The options of an encoder that holds back fewer frames where they are very large; as they are up to 5K.
+    """The options with less look-ahead for very large frames; unchanged up to UNLIMITED_PIXELS (5K).
 
-    An encoder looks at up to sixty frames before it writes one, each of which takes 3 bytes a pixel and more.
+    An encoder holds up to sixty frames of look-ahead, with 3 bytes per pixel or more each.
 
     Args:
-        pixels: of a frame.
+        pixels: per frame.
     """
-    if pixels <= USUAL_PIXELS:
+    if pixels <= UNLIMITED_PIXELS:
         return options
-    ahead, bounded = (AHEAD_AT_8K if pixels <= PIXELS_8K else AHEAD_BEYOND), dict(options)
+    lookahead, bounded = (LOOKAHEAD_AT_8K if pixels <= PIXELS_8K else LOOKAHEAD_BEYOND), dict(options)
     if codec in ("libx264", "libx264rgb", "libx265") and pixels > PIXELS_8K:
         bounded["bf"] = "0"
     if codec in ("libx264", "libx264rgb"):
-        bounded["rc-lookahead"] = str(ahead)
+        bounded["rc-lookahead"] = str(lookahead)
     elif codec == "libx265":
-        bounded["x265-params"] += f":rc-lookahead={ahead}"
+        bounded["x265-params"] += f":rc-lookahead={lookahead}"
     elif codec in ("libvpx", "libvpx-vp9"):
-        bounded["lag-in-frames"] = str(ahead)
+        bounded["lag-in-frames"] = str(lookahead)
     elif codec == "libsvtav1":
-        bounded["svtav1-params"] = f"lookahead={ahead}"
+        bounded["svtav1-params"] = f"lookahead={lookahead}"
     return tuple(bounded.items())
 
 
-def steady_x264() -> dict[str, str]:
-    """Keeps x264 from its AVX-512 code, which does not give the same bytes twice (docs/video.md), at no cost in time.
+def deterministic_x264() -> dict[str, str]:
+    """Makes x264 use AVX2: its AVX-512 code is not deterministic (docs/video.md), and not faster.
 
-    x264 does not check that the instructions it is told to use are there, hence the question to OpenCV.
+    x264 does not check whether the CPU has the instructions, so OpenCV checks it here.
     """
     return {"x264-params": "asm=AVX2"} if cv2.checkHardwareSupport(CPU_AVX2) else {}

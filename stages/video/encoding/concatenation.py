@@ -1,4 +1,4 @@
-"""From segments to the final file: packets only, nothing is encoded again; every frame gets its true time."""
+"""Concatenation of segments and muxing of the final file: packets are copied and get their true time stamps."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from stages.video.decoding.timestamps import (
 from stages.video.encoding.audio_subtitles_metadata import side_streams_of
 from stages.video.encoding.containers import Container
 from stages.video.encoding.packet_times import TimeRange
-from stages.video.encoding.segment_encoder import SAME_BYTES, EncoderSpec, read_packets
+from stages.video.encoding.segment_encoder import REPRODUCIBLE, EncoderSpec, read_packets
 from stages.video.encoding.segment_manifest import Segment
 
 LATEST_START_S = 10
-"""A recording whose clock starts later than this is moved to 0; an earlier start is kept as it is."""
-ALPHA_BESIDE = frozenset({"yuva420p"})
-"""Formats whose alpha is a second picture beside each packet; WebM says so in the track's head for players."""
-OWN_TAGS = frozenset({"prores_ks", "prores", "prores_aw"})
-"""Encoders whose profile (422 HQ, 4444 …) players read from the four letters that MOV names the codec with."""
+"""A recording whose clock starts later is shifted to 0; an earlier start is kept."""
+ALPHA_FORMATS = frozenset({"yuva420p"})
+"""Pixel formats with alpha, which WebM declares in the track's metadata for players."""
+PROFILE_TAG_ENCODERS = frozenset({"prores_ks", "prores", "prores_aw"})
+"""Encoders whose profile (422 HQ, 4444 …) is in MOV's codec tag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConcatenatedVideo:
-    """What became of a join: frames, `audio` for the report, and what could not be kept."""
+    """The result of a concatenation: number of frames, `audio` for the report, and warnings."""
 
     frames: int
     audio: str
@@ -47,10 +47,10 @@ class ConcatenatedVideo:
 
 
 def time_shift(video: VideoInfo, first_pts: int) -> Fraction:
-    """Seconds by which all times move between input and output; 0 unless there is a reason.
+    """Seconds to add to the input's times for the output.
 
-    A run from `start` begins at 0 there; times before 0 do not exist in files; a clock that started
-    long before the recording would make players wait.
+    A run with `start` begins at 0; negative times are not allowed in files; with a clock that starts late players
+    would wait. In all other cases the shift is 0.
     """
     if video.cut_start is not None:
         return -video.cut_start
@@ -68,50 +68,50 @@ def concatenate_segments(
     *,
     until: Fraction | None = None,
 ) -> ConcatenatedVideo:
-    """Write all segments, and what the input holds beside its video, into one file.
+    """Write all segments and the input's side streams into one file.
 
     Args:
-        folder: where the segments are.
+        folder: of the segments.
         draft: the file to write.
-        until: seconds on the input's clock after which sound and subtitles are left out; None = the input's end.
+        until: end of audio and subtitles, in seconds of the input's clock; None = the input's end.
     """
     source_pts = [pts for segment in segments for pts in segment.pts]
     shift = time_shift(video, source_pts[0])
     tick = output_time_base(video.time_base, container.name) if not container.constant_rate else 1 / spec.rate
     pts = strictly_increasing([TickMap(source=video.time_base, output=tick, shift=shift)(p) for p in source_pts])
     ends = [end for end in (video.cut_end, until) if end is not None]
-    window = TimeRange(start=video.cut_start, end=min(ends) if ends else None, shift=shift)
-    companions = side_streams_of(video, container, window)
+    time_range = TimeRange(start=video.cut_start, end=min(ends) if ends else None, shift=shift)
+    side_streams = side_streams_of(video, container, time_range)
     try:
-        with _output(draft, container, tick, companions.sample_rates()) as output:
+        with _output(draft, container, tick, side_streams.sample_rates()) as output:
             stream = _add_video(output, folder / segments[0].name, spec, tick)
-            companions.add_to(output)
+            side_streams.add_to(output)
             packets = (item for segment in segments for item in _packets(folder, segment, spec, container))
             frames = _timed(packets, segments, video, pts, tick, stream)
-            refused = _write(output, stream, heapq.merge(frames, companions.packets(), key=lambda item: item[0]))
-        companions.check_metadata(draft)
-        said = _shift_said(shift, video) + companions.warnings + refused
-        return ConcatenatedVideo(frames=len(pts), audio=companions.audio, warnings=said)
+            rejected = _write(output, stream, heapq.merge(frames, side_streams.packets(), key=lambda item: item[0]))
+        side_streams.check_metadata(draft)
+        warnings = _shift_warnings(shift, video) + side_streams.warnings + rejected
+        return ConcatenatedVideo(frames=len(pts), audio=side_streams.audio, warnings=warnings)
     finally:
-        companions.close()
+        side_streams.close()
 
 
 def _write(
     output: av.container.OutputContainer, video: av.VideoStream, packets: Iterator[tuple[Fraction, av.Packet]]
 ) -> list[str]:
-    """Write all packets; damaged ones beside the video that the container refuses are left out, and that is said."""
-    refused = 0
+    """Mux all packets. Damaged packets of side streams that the muxer rejects are dropped with a warning."""
+    rejected = 0
     for _, packet in packets:
         try:
             output.mux(packet)
         except (av.InvalidDataError, av.ArgumentError):
             if packet.stream_index == video.index:
                 raise
-            refused += 1
-    return [f"damaged packets of sound or subtitles were left out: {refused}"] if refused else []
+            rejected += 1
+    return [f"damaged packets of audio or subtitles were left out: {rejected}"] if rejected else []
 
 
-def _shift_said(shift: Fraction, video: VideoInfo) -> list[str]:
+def _shift_warnings(shift: Fraction, video: VideoInfo) -> list[str]:
     if not shift or video.cut_start is not None:
         return []
     return [f"the input's clock starts at {float(-shift):.3f} s; the output starts at 0"]
@@ -120,10 +120,10 @@ def _shift_said(shift: Fraction, video: VideoInfo) -> list[str]:
 def _output(
     draft: Path, container: Container, tick: Fraction, sample_rates: Sequence[int]
 ) -> av.container.OutputContainer:
-    options = dict(SAME_BYTES)
+    options = dict(REPRODUCIBLE)
     if container.name in ("mp4", "mov"):
         scale = tick.denominator
-        # Edit lists count in the movie's own clock: one that tells frames and samples alike keeps both where they are.
+        # Edit lists use the movie's time scale: a common multiple represents video frames and audio samples exactly.
         common = math.lcm(scale, *sample_rates)
         options |= {
             "movflags": "+faststart",
@@ -139,11 +139,11 @@ def _add_video(
     with av.open(str(segment)) as template:
         coded = template.streams.video[0]
         stream = output.add_stream_from_template(coded, opaque=True)
-        if spec.codec in OWN_TAGS and output.format.name in ("mov", "mp4"):
+        if spec.codec in PROFILE_TAG_ENCODERS and output.format.name in ("mov", "mp4"):
             stream.codec_context.codec_tag = coded.codec_context.codec_tag
     stream.time_base = tick
     stream.codec_context.sample_aspect_ratio = spec.sample_aspect
-    if spec.pix_fmt in ALPHA_BESIDE:
+    if spec.pix_fmt in ALPHA_FORMATS:
         stream.metadata["alpha_mode"] = "1"
     return stream
 
@@ -151,7 +151,7 @@ def _add_video(
 def _packets(
     folder: Path, segment: Segment, spec: EncoderSpec, container: Container
 ) -> Iterator[tuple[av.Packet, int]]:
-    """Packets of a segment with their frame numbers in the output."""
+    """Packets of a segment, each with its frame number in the output."""
     count = 0
     path = folder / segment.name
     for packet, number in read_packets(path, spec.rate, start_codes=container.start_codes):
@@ -169,7 +169,7 @@ def _timed(
     tick: Fraction,
     stream: av.VideoStream,
 ) -> Iterator[tuple[Fraction, av.Packet]]:
-    """(seconds, packet) of all frames in coded order, with their true times."""
+    """(seconds, packet) of all frames in coded order, with true time stamps."""
     step = max(round(nominal_ticks(video.rate, tick)), 1)
     shown = durations(pts, step)
     delay = max(segment.delay for segment in segments)

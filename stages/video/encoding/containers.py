@@ -1,4 +1,4 @@
-"""What output files can be, by suffix, and which encoders fit into them."""
+"""Output containers by suffix, and the encoders that they can hold."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pipeline.stage import StageError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """A kind of video file.
+    """A container format.
 
     Attributes:
         name: FFmpeg's name of the muxer.
-        video, audio, text: encoders for what cannot be copied; text is a subtitle codec, "" where there is none.
-        negative_times: True when packets may lie before 0 (sound that primes its decoder).
-        constant_rate: True when all frames must last equally long.
-        start_codes: True when H.264 and HEVC are stored with start codes rather than lengths.
-        timed_sound: False when sound has no times: it begins with the film, and has no holes.
+        video, audio, text: default encoders; text is the subtitle codec, "" where there is none.
+        negative_times: True when packets may have times before 0 (audio priming).
+        constant_rate: True when all frames must have the same duration.
+        start_codes: True when H.264 and HEVC are stored with start codes (Annex B), not with lengths.
+        timed_audio: False when audio has no time stamps: it begins with the video and has no gaps.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Container:
     negative_times: bool = False
     constant_rate: bool = False
     start_codes: bool = False
-    timed_sound: bool = True
+    timed_audio: bool = True
 
 
 MP4 = Container(name="mp4", video="libx264", audio="aac", text="mov_text", negative_times=True)
@@ -44,7 +44,7 @@ CONTAINERS = {
     ".mkv": Container(name="matroska", video="libx264", audio="aac", text="subrip"),
     ".webm": Container(name="webm", video="libvpx-vp9", audio="libopus", text="webvtt"),
     ".avi": Container(
-        name="avi", video="mpeg4", audio="libmp3lame", constant_rate=True, start_codes=True, timed_sound=False
+        name="avi", video="mpeg4", audio="libmp3lame", constant_rate=True, start_codes=True, timed_audio=False
     ),
 }
 
@@ -62,23 +62,23 @@ SHORT_NAMES = {
     "mp4": "mpeg4",
     "mjpg": "mjpeg",
 }
-"""What people call codecs, to the encoder this product takes for it."""
+"""Common codec names, with the encoder that is used for each."""
 
 PREFERRED_FORMATS = ("yuv420p", "nv12", "yuvj420p", "yuv420p10le", "yuv422p10le", "yuv422p", "yuv444p", "gbrp", "rgb24")
 ASPECT_IN_STREAM = frozenset({"libx264", "libx265", "libx264rgb", "mpeg4", "mpeg2video"})
-"""Encoders that write the shape of pixels into the video itself. With others it is for the container to say, and
-through PyAV Matroska's muxer is not told."""
+"""Encoders that store the pixel aspect ratio in the bitstream. With others the container must store it, which PyAV does
+not support for Matroska."""
 FULL_RANGE_ONLY = frozenset({"mjpeg"})
-"""Encoders whose YUV is 0..255 by definition."""
+"""Encoders with full-range YUV (0..255) by definition."""
 ODD_SIZES = frozenset({"libvpx", "libvpx-vp9", "ffv1", "mjpeg", "png", "huffyuv", "mpeg4"})
-"""Encoders that take yuv420p pictures of odd width or height; the others get one more column or row."""
+"""Encoders that accept yuv420p frames of odd width or height; for others a column or row is added."""
 
 
 def container_for(path: str) -> Container:
-    """The kind of file that a name's suffix says.
+    """The container of an output, by its suffix.
 
     Raises:
-        StageError: no such kind of video can be written.
+        StageError: no container has this suffix.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in CONTAINERS:
@@ -104,7 +104,7 @@ def _is_video_encoder(name: str) -> bool:
 
 
 def encoder_named(codec: str) -> str:
-    """The encoder that a name means. Raises ValueError, naming the nearest, where this FFmpeg has none."""
+    """The encoder for a codec's name. Raises ValueError, with the nearest name, where this FFmpeg has none."""
     name = SHORT_NAMES.get(codec.lower(), codec)
     if name not in video_encoders():
         near = difflib.get_close_matches(codec, [*SHORT_NAMES, *video_encoders()], n=1)
@@ -114,16 +114,16 @@ def encoder_named(codec: str) -> str:
 
 
 def encoder_for(codec: str | None, container: Container, path: str) -> str:
-    """The encoder a configuration asks for, or the container's own.
+    """The configured encoder, or the container's default.
 
     Raises:
-        StageError: this FFmpeg does not have it, or the container cannot hold what it makes.
+        StageError: this FFmpeg does not have it, or the container cannot hold its codec.
     """
     try:
         name = encoder_named(codec or container.video)
     except ValueError as error:
-        raise StageError(str(error), path, "set encode.codec, or name another container") from error
-    if not holds(container, name):
+        raise StageError(str(error), path, "set encode.codec, or choose another container") from error
+    if not can_hold(container, name):
         raise StageError(
             f"{container.name} cannot hold video made by {name}",
             path,
@@ -133,23 +133,23 @@ def encoder_for(codec: str | None, container: Container, path: str) -> str:
 
 
 @cache
-def holds(container: Container, encoder: str) -> bool:
-    """True when a muxer knows how to store a codec."""
-    with av.open(_Nowhere(), "w", format=container.name) as output:
+def can_hold(container: Container, encoder: str) -> bool:
+    """True when the container's muxer supports the encoder's codec."""
+    with av.open(_NullFile(), "w", format=container.name) as output:
         return encoder in output.supported_codecs
 
 
 def pixel_format(encoder: str) -> str:
-    """The pixel format nearest to yuv420p that an encoder takes."""
+    """The first of PREFERRED_FORMATS that an encoder supports, else its own first one."""
     known = [f.name for f in av.codec.Codec(encoder, "w").video_formats or ()]
     return next((name for name in PREFERRED_FORMATS if name in known), known[0] if known else "yuv420p")
 
 
-class _Nowhere:
-    """A file that takes everything and keeps nothing."""
+class _NullFile:
+    """A file that discards everything."""
 
-    name = "nowhere"
+    name = "null"
 
     def write(self, data: bytes) -> int:
-        """Take `data`."""
+        """Discard `data`."""
         return len(data)

@@ -1,4 +1,4 @@
-"""Where a result goes: its final name, the folder it is made in, and the promise that nothing else is touched."""
+"""The output file: its final name, its working folder `OUT.partial/` and the lock on that folder."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from pipeline.stage import CLAIM, PARTS, WHOLE, StageError, fitting_name, workin
 from stages.video.decoding.paths_and_urls import is_url
 from stages.video.encoding.atomic_writes import sync_and_rename, sync_file
 
-PATIENCE_S = 5.0
-"""For a process that was killed, and whose successor is quicker than the system in letting go of its claim."""
+LOCK_TIMEOUT_S = 5.0
+"""A killed process may hold its lock for a moment after its successor has started."""
 
 
 class OutputFile:
-    """One output file on its way."""
+    """One output file, from the working folder to its final name."""
 
     def __init__(self, path: str, source: str, *, overwrite: bool) -> None:
-        """Args: source: the input, which is never written over.
+        """Args: source: the input, which is never overwritten.
 
         Raises:
-            StageError: the output is the input or a folder, or exists and may not be replaced.
+            StageError: the output is the input or a folder, or exists without `overwrite`.
         """
         self.path = path
         self.folder = Path(working_folder(path))
         self._source = source
         self._overwrite = overwrite
-        self._claim: FileLock | None = None
+        self._lock: FileLock | None = None
         self.check()
 
     def check(self) -> None:
-        """Raise unless the final name may be used."""
+        """Raise StageError unless the final name can be used."""
         if _same_file(self.path, self._source):
             raise StageError("the output would overwrite the input", self.path, "name another output with -o")
         if os.path.isdir(self.path):
@@ -42,25 +42,25 @@ class OutputFile:
             raise StageError("the output exists already", self.path, "add --overwrite or name another with -o")
 
     def prepare(self, *, fresh: bool) -> None:
-        """Make the working folder and claim it; a fresh start removes what an earlier run left in it.
+        """Create the working folder and lock it; a fresh start removes the files of an earlier run.
 
         Raises:
-            StageError: another run is making this result.
+            StageError: another run writes this output.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._take_claim()
+        self._acquire_lock()
         if fresh:
             self._remove_own_files()
 
     def discard(self) -> None:
-        """Remove what was made so far."""
+        """Remove all files of this run."""
         self._remove_own_files()
         self.tidy()
 
     def publish(self, draft: Path) -> None:
-        """Give a whole file the final name and remove the working folder."""
+        """Rename a complete file to the final name and remove the working folder."""
         self.check()
-        if any(self.folder.glob("journal.*")):  # there is something to go on from, which the result makes void
+        if any(self.folder.glob("journal.*")):  # a later --resume must see that the result is complete
             facts = draft.stat()
             with (self.folder / WHOLE).open("w", encoding="utf-8") as file:
                 json.dump({"size": facts.st_size, "mtime_ns": facts.st_mtime_ns}, file)
@@ -69,13 +69,13 @@ class OutputFile:
         self.discard()
 
     def publish_part(self, draft: Path) -> str:
-        """Put the finished part of an interrupted run beside the output and remove the working folder; its name."""
+        """Move the partial result beside the output and remove the working folder; returns the new name."""
         part = self.publish_copy(draft)
         self.discard()
         return part
 
     def publish_copy(self, draft: Path) -> str:
-        """Put a part of the result beside the output, and leave the working folder; returns its name."""
+        """Move a partial result beside the output and keep the working folder; returns the new name."""
         final = Path(self.path)
         part = final.with_name(fitting_name(final.stem, f".partial{final.suffix}"))
         count = 2
@@ -86,26 +86,26 @@ class OutputFile:
         return str(part)
 
     def tidy(self) -> None:
-        """Let go of the working folder, and remove it when nothing is left in it."""
-        if self._claim is not None:
-            Path(self._claim.lock_file).unlink(missing_ok=True)
-            self._claim.release()
-            self._claim = None
+        """Unlock the working folder, and remove it when it is empty."""
+        if self._lock is not None:
+            Path(self._lock.lock_file).unlink(missing_ok=True)
+            self._lock.release()
+            self._lock = None
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
 
-    def _take_claim(self) -> None:
-        if self._claim is not None:
+    def _acquire_lock(self) -> None:
+        if self._lock is not None:
             return
-        claim = FileLock(self.folder / CLAIM, timeout=PATIENCE_S)
+        lock = FileLock(self.folder / CLAIM, timeout=LOCK_TIMEOUT_S)
         try:
-            claim.acquire()
+            lock.acquire()
         except Timeout as error:
-            remedy = "wait until it is done, or name another output with -o"
-            raise StageError("another run is making this result", self.path, remedy) from error
+            remedy = "wait until it ends, or name another output with -o"
+            raise StageError("another run is writing this output", self.path, remedy) from error
         except NotImplementedError:  # a file system without locks
             return
-        self._claim = claim
+        self._lock = lock
 
     def _remove_own_files(self) -> None:
         for pattern in PARTS:

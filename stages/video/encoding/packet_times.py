@@ -1,4 +1,4 @@
-"""Times of an input that go into an output."""
+"""Time range of the input that is written to the output, and times of packets."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import av
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeRange:
-    """Which times of the input go into the output, and by how much they move. All in seconds."""
+    """Times of the input to copy to the output, and their shift. All in seconds."""
 
     start: Fraction | None = None
     end: Fraction | None = None
     shift: Fraction = Fraction(0)
 
-    def holds(self, seconds: Fraction | None) -> bool:
-        """True for times within the window; packets without a time are within."""
+    def contains(self, seconds: Fraction | None) -> bool:
+        """True for times inside the range, and for packets without a time stamp."""
         return seconds is None or (
             (self.start is None or seconds >= self.start) and (self.end is None or seconds < self.end)
         )
 
 
 def packet_seconds(packet: av.Packet) -> Fraction | None:
-    """When a packet is shown or heard, on its file's clock; None where nothing says it."""
+    """Presentation time of a packet on its file's clock, in seconds; None without a time stamp."""
     ticks = packet.pts if packet.pts is not None else packet.dts
     return None if ticks is None or packet.time_base is None else ticks * packet.time_base

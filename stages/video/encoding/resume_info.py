@@ -1,4 +1,4 @@
-"""Streams as JSON; and what a recording was begun with, kept beside its segments to join them without a frame."""
+"""`VideoInfo` as JSON, and the file that keeps it with the writer's settings: `--resume` needs both."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ MAY_BE_UNKNOWN = ("rate", "frames", *TIMES)
 
 
 def video_info_to_json(video: VideoInfo) -> dict[str, Any]:
-    """A stream as JSON: fractions as "a/b", and no secrets of an address it came from."""
+    """A stream's properties as JSON: fractions as "a/b", the address without secrets."""
     fields = {name: getattr(video, name) for name in VideoInfo.__dataclass_fields__}
     fields["path"] = without_secrets(video.path)
     return {name: str(value) if isinstance(value, Fraction) else value for name, value in fields.items()}
 
 
 def video_info_from_json(fields: Mapping[str, Any]) -> VideoInfo:
-    """The stream that `video_info_to_json` told. Raises KeyError, TypeError or ValueError for anything else."""
-    return VideoInfo(**{name: _known(name, fields[name]) for name in VideoInfo.__dataclass_fields__})
+    """Inverse of `video_info_to_json`. Raises KeyError, TypeError or ValueError for invalid fields."""
+    return VideoInfo(**{name: _field(name, fields[name]) for name in VideoInfo.__dataclass_fields__})
 
 
-def _known(name: str, value: Any) -> Any:
-    """A field of `VideoInfo` as `video_info_to_json` wrote it. Raises ValueError or TypeError for what it cannot be."""
+def _field(name: str, value: Any) -> Any:
+    """The value of one field of `VideoInfo`. Raises ValueError or TypeError for an invalid one."""
     if value is None and name in MAY_BE_UNKNOWN:
         return None
     if name in FRACTIONS:
@@ -46,12 +46,12 @@ def _known(name: str, value: Any) -> Any:
     kind: type = {"path": str, "still": bool, "full_range": bool}.get(name, int)
     least = 1 if name in ("width", "height") else 0
     if type(value) is not kind or (type(value) is int and not least <= value <= LARGEST_INTEGER):
-        raise ValueError(f"{name} is no {kind.__name__}")
+        raise ValueError(f"{name} is not a valid {kind.__name__}")
     return value
 
 
 def write_resume_info(folder: Path, video: VideoInfo, settings: VideoWriterSettings) -> None:
-    """Put it beside the segments, whole and on the disk when this returns. Raises OSError."""
+    """Write the file beside the segments, atomically and synced to disk. Raises OSError."""
     content = {"video": video_info_to_json(video), "settings": asdict(settings)}
     fresh = (folder / RESUME_INFO).with_suffix(".fresh")
     with fresh.open("w", encoding="utf-8") as file:
@@ -61,7 +61,7 @@ def write_resume_info(folder: Path, video: VideoInfo, settings: VideoWriterSetti
 
 
 def read_resume_info(folder: Path) -> tuple[VideoInfo, VideoWriterSettings] | None:
-    """What `write_resume_info` put there; None where there is none, or it is damaged."""
+    """Read the file of `write_resume_info`; None where it is missing or damaged."""
     try:
         content = json.loads((folder / RESUME_INFO).read_text(encoding="utf-8"))
         return video_info_from_json(content["video"]), VideoWriterSettings(**content["settings"])

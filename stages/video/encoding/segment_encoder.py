@@ -32,31 +32,31 @@ from stages.video.encoding.thread_priority import thread_priority_kept
 
 START_CODE_FILTERS = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
 LONGEST_DELAY = 64
-"""More frames than any encoder holds back."""
-SAME_BYTES = {"fflags": "+bitexact"}
-"""Keeps dates, random numbers and library versions out of files."""
+"""More frames than the reorder delay of any encoder."""
+REPRODUCIBLE = {"fflags": "+bitexact"}
+"""Muxer options that omit dates, random ids and library versions, so that files are reproducible."""
 MIN_RATE, MAX_RATE = Fraction(1), Fraction(200)
-"""Frame rates an encoder is told; true times do not depend on them. Above, Matroska's milliseconds blur numbers."""
+"""Limits of the frame rate given to encoders. Faster frames would share a millisecond in Matroska."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderSpec:
-    """Everything that decides the bytes of a segment, apart from its frames.
+    """All settings that determine the bytes of a segment, apart from its frames.
 
     Attributes:
         codec, options: FFmpeg's encoder and its private options.
-        picture: width and height that frames are brought to.
-        width, height: pixels of the encoded picture: `picture`, or one more where the encoder wants even numbers.
-        pix_fmt: FFmpeg's name.
-        rate: frames a second as the encoder is told; see `encoder_rate`.
+        frame_size: width and height to which frames are resized.
+        width, height: size of the encoded frame: `frame_size`, or one more where the encoder requires even numbers.
+        pix_fmt: FFmpeg's pixel format.
+        rate: nominal frames per second for the encoder; see `encoder_rate`.
         sample_aspect: width of a pixel over its height.
-        tags: colour.
-        threads: of the encoder; part of what decides the bytes.
+        tags: colour tags.
+        threads: number of encoder threads; it changes the bytes.
     """
 
     codec: str
     options: tuple[tuple[str, str], ...]
-    picture: tuple[int, int]
+    frame_size: tuple[int, int]
     width: int
     height: int
     pix_fmt: str
@@ -67,15 +67,15 @@ class EncoderSpec:
 
 
 def encoder_rate(rate: Fraction | None) -> Fraction:
-    """A frame rate that every encoder accepts, near the nominal one."""
+    """The frame rate nearest to the nominal one that every encoder accepts."""
     return min(max(rate or FALLBACK_RATE, MIN_RATE), MAX_RATE).limit_denominator(1001)
 
 
 class SegmentEncoder:
-    """One open segment: frames in, a file out."""
+    """Encodes frames into one segment file."""
 
     def __init__(self, folder: Path, number: int, first: int, spec: EncoderSpec) -> None:
-        """Args: number: of the segment; first: number of its first frame in the output."""
+        """Args: number: index of the segment; first: number of its first frame in the output."""
         self._final = folder / f"segment_{number:06d}.mkv"
         self._draft = folder / f"segment_{number:06d}.draft"
         self._first = first
@@ -84,7 +84,7 @@ class SegmentEncoder:
         self._pts = array("q")
         self._coded: list[int] = []
         self._file = self._draft.open("wb")
-        self._container = av.open(self._file, "w", format="matroska", options=SAME_BYTES)
+        self._container = av.open(self._file, "w", format="matroska", options=REPRODUCIBLE)
         self._stream = _video_stream(self._container, spec)
 
     def __len__(self) -> int:
@@ -98,7 +98,7 @@ class SegmentEncoder:
         self._mux(self._stream.encode(frame))
 
     def finish(self) -> Segment:
-        """Close the encoder, make the file durable and put it under its name; then into the manifest."""
+        """Close the encoder, sync and rename the file, and add the segment to the manifest."""
         self._mux(self._stream.encode(None))
         self._container.close()
         sync_file(self._file)
@@ -110,7 +110,7 @@ class SegmentEncoder:
         return segment
 
     def discard(self) -> None:
-        """Give up the open segment."""
+        """Close and remove the open segment."""
         self._file.close()
         self._draft.unlink(missing_ok=True)
 
@@ -130,7 +130,7 @@ def _video_stream(container: av.container.OutputContainer, spec: EncoderSpec) ->
     context.sample_aspect_ratio = spec.sample_aspect
     context.color_primaries, context.color_trc = spec.tags.primaries, spec.tags.trc
     context.colorspace, context.color_range = spec.tags.matrix, 2 if spec.tags.full_range else 1
-    # Whole frames side by side where an encoder can: x264's slices wait for each other, and make larger files.
+    # Frame threads where the encoder has them: x264's slice threads are slower and make larger files.
     context.thread_count, context.thread_type = spec.threads, "AUTO"
     with thread_priority_kept():
         context.open(strict=False)
@@ -138,16 +138,16 @@ def _video_stream(container: av.container.OutputContainer, spec: EncoderSpec) ->
 
 
 def check_encoder(spec: EncoderSpec, container: Container, path: str) -> None:
-    """Encode one picture into memory, up to the trailer, before any work is spent on real ones.
+    """Encode and mux one black frame in memory, so that wrong settings are reported before any work.
 
     Raises:
-        StageError: the encoder does not work on this machine or with these settings, or its video does not fit
-            the container.
+        StageError: the encoder does not work on this machine or with these settings, or the container cannot hold its
+            video.
     """
-    # SVT-AV1 writes its settings to the terminal unless the environment says otherwise.
+    # SVT-AV1 prints its settings to the terminal unless this variable is 0.
     os.environ.setdefault("SVT_LOG", "0")
-    picture = np.zeros((spec.height, spec.width, 3), np.uint8)
-    frame = FromRgb(spec.tags, spec.pix_fmt)(picture)
+    black_HW3 = np.zeros((spec.height, spec.width, 3), np.uint8)
+    frame = FromRgb(spec.tags, spec.pix_fmt)(black_HW3)
     frame.pts, frame.time_base = 0, 1 / spec.rate
     try:
         with av.open(BytesIO(), "w", format=container.name) as trial:
@@ -165,7 +165,7 @@ def check_encoder(spec: EncoderSpec, container: Container, path: str) -> None:
 
 
 def with_new_dts(packet: av.Packet, count: int) -> av.Packet:
-    """The packet with a DTS by its place in coded order: libx265 makes them up for videos of one or two frames.
+    """The packet with a DTS by its index in coded order: libx265 writes wrong ones for videos of one or two frames.
 
     Args:
         count: packets so far, this one included.
@@ -177,25 +177,25 @@ def with_new_dts(packet: av.Packet, count: int) -> av.Packet:
 
 
 def resized_for_encoder(rgb_HW3: U8, spec: EncoderSpec) -> U8:
-    """The picture in the encoder's size: stretched to `picture`, its last column and row repeated to fill the rest."""
-    rgb_HW3 = resize_to(rgb_HW3, spec.picture)
+    """The frame in the encoder's size: resized to `frame_size`, then padded with its last column and row."""
+    rgb_HW3 = resize_to(rgb_HW3, spec.frame_size)
     right, below = spec.width - rgb_HW3.shape[1], spec.height - rgb_HW3.shape[0]
     return np.pad(rgb_HW3, ((0, below), (0, right), (0, 0)), mode="edge") if right or below else rgb_HW3
 
 
 def read_packets(path: Path, rate: Fraction, *, start_codes: bool = False) -> Iterator[tuple[av.Packet, int]]:
-    """Packets of a segment in coded order, each with the number of its frame within the segment.
+    """Packets of a segment in coded order, each with its frame number in the segment.
 
     Args:
-        start_codes: give H.264 and HEVC in the form of ISO/IEC 14496-10 Annex B, which AVI wants.
+        start_codes: convert H.264 and HEVC to ISO/IEC 14496-10 Annex B, which AVI requires.
     """
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         name = START_CODE_FILTERS.get(stream.codec_context.codec.canonical_name) if start_codes else None
-        rewrite = BitStreamFilterContext(name, in_stream=stream) if name else None
+        bitstream_filter = BitStreamFilterContext(name, in_stream=stream) if name else None
         for packet in container.demux(stream):
             if packet.size:
                 assert packet.pts is not None and packet.time_base is not None
                 number = round(packet.pts * packet.time_base * rate)
-                for made in rewrite.filter(packet) if rewrite else (packet,):
-                    yield made, number
+                for converted in bitstream_filter.filter(packet) if bitstream_filter else (packet,):
+                    yield converted, number

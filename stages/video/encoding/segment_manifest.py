@@ -1,4 +1,4 @@
-"""The manifest: a file that lists the segments that are whole on the disk."""
+"""The manifest: a file that lists the complete segments of an unfinished output."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ MANIFEST = "manifest.jsonl"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A segment that is whole on the disk.
+    """A complete segment on the disk.
 
     Attributes:
         name: file name in the working folder.
         first: number of its first frame in the output.
-        pts: presentation times of its frames, in ticks of the source; eight bytes each, since recordings last for days.
-        delay: frames that its decoder holds back.
+        pts: presentation times of its frames, in ticks of the source; an array, since recordings may last for days.
+        delay: reorder delay of its decoder in frames.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Segment:
 
 
 def append_manifest(folder: Path, segment: Segment) -> None:
-    """Add one line for a whole segment, on the disk when this returns."""
+    """Append the line of a complete segment and sync it to disk."""
     with (folder / MANIFEST).open("a", encoding="utf-8") as file:
         file.write(_manifest_line(segment))
         sync_file(file)
@@ -42,7 +42,7 @@ def _manifest_line(segment: Segment) -> str:
 
 
 def read_manifest(folder: Path) -> list[Segment]:
-    """All segments that are whole, in order; a line that a crash cut short, or that says no segment, ends the list."""
+    """All complete segments, in order; the list ends at a damaged line, which a crash may leave."""
     segments: list[Segment] = []
     path = folder / MANIFEST
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
@@ -55,14 +55,14 @@ def read_manifest(folder: Path) -> list[Segment]:
 
 
 def truncate_manifest(folder: Path, count: int) -> list[Segment]:
-    """The first `count` segments; what the manifest holds beyond them is taken out, since it will be made again.
+    """Truncate the manifest to its first `count` segments and return them; the others will be encoded again.
 
     Raises:
-        StageError: there are fewer, or their files are gone.
+        StageError: there are fewer segments, or files are missing.
     """
     segments = read_manifest(folder)[:count]
     if len(segments) < count or not all((folder / segment.name).is_file() for segment in segments):
-        raise StageError("the finished segments are gone", str(folder), "start anew without --resume")
+        raise StageError("finished segments are missing", str(folder), "start again without --resume")
     fresh = (folder / MANIFEST).with_suffix(".fresh")
     with fresh.open("w", encoding="utf-8") as file:
         file.writelines(_manifest_line(segment) for segment in segments)

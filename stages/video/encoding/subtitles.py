@@ -1,4 +1,4 @@
-"""Text subtitles that do not fit their new container: the words and their times, without styles."""
+"""Conversion of text subtitles that the output's container cannot hold: text and times, without styles."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ ASS_HEADER = (
     "Style: Default,Arial,16,&Hffffff,&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10,10,10,1\n\n"
     "[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
 )
-"""What FFmpeg's text encoders want to know before they write a header."""
+"""The header that FFmpeg's text encoders require."""
 
 
 def is_text(stream: Stream) -> bool:
-    """True for subtitles made of words rather than pictures."""
+    """True for subtitles of text, not of bitmaps."""
     return stream.codec_context is not None and stream.codec_context.codec.canonical_name in TEXT_CODECS
 
 
 class TextSubtitleEncoder:
-    """Packets of one text subtitle stream in, packets of another text codec out."""
+    """Converts packets of one text subtitle stream to packets of another text codec."""
 
     def __init__(self, source: Stream, output: av.container.OutputContainer, codec: str) -> None:
         """Args: codec: mov_text, subrip or webvtt; its stream is added to `output`."""
@@ -43,18 +43,18 @@ class TextSubtitleEncoder:
         self.stream = stream
 
     def __call__(self, packet: av.Packet | None) -> list[av.Packet]:
-        """The same words at the same times."""
-        words = "" if packet is None else plain_text(bytes(packet), self._from)
-        if packet is None or not words:
+        """The packet with the same text and times."""
+        text = "" if packet is None else plain_text(bytes(packet), self._from)
+        if packet is None or not text:
             return []
-        made = av.Packet(subtitle_payload(words, self._to))
-        made.stream, made.time_base = self.stream, packet.time_base
-        made.pts, made.dts, made.duration = packet.pts, packet.dts or packet.pts, packet.duration
-        return [made]
+        converted = av.Packet(subtitle_payload(text, self._to))
+        converted.stream, converted.time_base = self.stream, packet.time_base
+        converted.pts, converted.dts, converted.duration = packet.pts, packet.dts or packet.pts, packet.duration
+        return [converted]
 
 
 def plain_text(payload: bytes, codec: str) -> str:
-    """The text of a subtitle packet as FFmpeg's demuxers give it, without markup.
+    """The text of a subtitle packet from FFmpeg's demuxers, without markup.
 
     Args:
         codec: one of TEXT_CODECS.
@@ -69,7 +69,7 @@ def plain_text(payload: bytes, codec: str) -> str:
     return re.sub(r"</?[A-Za-z][^>]*>", "", text).strip()
 
 
-def subtitle_payload(words: str, codec: str) -> bytes:
-    """The packet content that holds words: a length before it in MP4 (3GPP timed text), bare elsewhere."""
-    data = words.encode()
+def subtitle_payload(text: str, codec: str) -> bytes:
+    """The payload of a subtitle packet: the text, in MP4 (3GPP timed text) with its length before it."""
+    data = text.encode()
     return struct.pack(">H", len(data)) + data if codec == "mov_text" else data

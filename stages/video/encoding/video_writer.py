@@ -1,4 +1,4 @@
-"""One video being written: frames into segments, segments into a file."""
+"""The video writer: encodes frames into segments, and concatenates these into the output file."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from stages.video.encoding.segment_manifest import Segment, read_manifest, trunc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoWriterSettings:
-    """The user's wishes; see `Encode.Config`.
+    """Settings of the user; see `Encode.Config`.
 
-    `pixels`: FFmpeg's pixel format; None = the encoder's nearest to yuv420p. With one named, pictures keep their size.
+    `pixels`: FFmpeg's pixel format; None = the encoder's nearest to yuv420p. A named format keeps odd frame sizes.
     """
 
     codec: str | None
@@ -44,13 +44,13 @@ class VideoWriterSettings:
 
 
 class VideoWriter:
-    """Frames of one stream in, `draft` out; everything lies in one working folder."""
+    """Writes the frames of one stream to `draft`, a file in the working folder."""
 
     def __init__(self, folder: Path, path: str, video: VideoInfo, settings: VideoWriterSettings) -> None:
-        """Args: path: the final name, which says the container and is named in errors.
+        """Args: path: the output's final name: its suffix selects the container, and errors name it.
 
         Raises:
-            StageError: unknown container or codec, or one that does not fit the other.
+            StageError: unknown container or codec, or a container that cannot hold the codec.
         """
         self._folder = folder
         self._path = path
@@ -61,21 +61,21 @@ class VideoWriter:
         check_encoder(self._spec, self._container, path)
         self._segments: list[Segment] = []
         self._open: SegmentEncoder | None = None
-        self._unannounced: list[Segment] = []
-        self._notes: list[str] = []
+        self._uncommitted: list[Segment] = []
+        self._warnings: list[str] = []
         self._first_pts: int | None = None
         self.draft = folder / f"joined{Path(path).suffix.lower()}"
 
     @property
     def frames(self) -> int:
-        """Frames taken so far."""
+        """Number of frames so far."""
         return sum(len(segment.pts) for segment in self._segments) + (len(self._open) if self._open else 0)
 
     def add(self, rgb_HW3: U8, pts: int) -> None:
-        """Encode the next frame; closes the segment that it fills.
+        """Encode the next frame; close the segment when it is full.
 
         Raises:
-            StageError: the container needs frames of equal length and this one is not.
+            StageError: the container needs frames of equal duration and this one differs.
         """
         self._check_rate(pts)
         if self._open is None:
@@ -84,58 +84,58 @@ class VideoWriter:
         if len(self._open) == self._length:
             self._close_segment()
 
-    def note(self, sentence: str) -> None:
-        """Remember something that people must know about the file; the same sentence counts once."""
-        if sentence not in self._notes:
-            self._notes.append(sentence)
+    def warn(self, warning: str) -> None:
+        """Add a warning about the output; the same warning is added once."""
+        if warning not in self._warnings:
+            self._warnings.append(warning)
 
     def committed(self) -> Iterator[SegmentWritten]:
-        """Segments that became whole, once no frame lies outside of one: a restart can then go on right here."""
+        """Receipts of new complete segments, when no segment is open: a restart can then resume here."""
         if self._open is None:
-            for segment in self._unannounced:
+            for segment in self._uncommitted:
                 yield SegmentWritten(
                     path=str(self._folder / segment.name), first=segment.first, frames=len(segment.pts)
                 )
-            self._unannounced.clear()
+            self._uncommitted.clear()
 
     def finish(self, *, early: bool = False) -> ConcatenatedVideo:
-        """Close the last segment and join all of them into `draft`; early: sound ends where the video does."""
+        """Close the last segment and concatenate all into `draft`; early: audio ends with the video."""
         if self._open is not None:
             self._close_segment()
         until = None
         if early:
             last = Fraction(self._segments[-1].pts[-1])
             until = (last + nominal_ticks(self._video.rate, self._video.time_base)) * self._video.time_base
-        joined = concatenate_segments(
+        result = concatenate_segments(
             self._folder, self._segments, self._spec, self._video, self._container, self.draft, until=until
         )
-        joined.warnings.extend([*self._size_said(), *self._notes])
-        return joined
+        result.warnings.extend([*self._size_warnings(), *self._warnings])
+        return result
 
     def state(self) -> bytes:
-        """Number of whole segments and what is to be said of the file, as JSON."""
-        return json.dumps({"segments": len(self._segments), "notes": self._notes}).encode()
+        """Number of complete segments, and warnings, as JSON."""
+        return json.dumps({"segments": len(self._segments), "notes": self._warnings}).encode()
 
     def restore(self, state: bytes) -> None:
-        """Take up the whole segments that a state names.
+        """Resume after the complete segments of a state.
 
         Raises:
-            StageError: they are no longer there.
+            StageError: segments are missing.
         """
         if not state:
             return
         kept = json.loads(state)
         self._segments = truncate_manifest(self._folder, kept["segments"])
-        self._notes = kept["notes"]
+        self._warnings = kept["notes"]
         self._first_pts = self._segments[0].pts[0] if self._segments else None
 
-    def take_up_all(self) -> None:
-        """Take up every segment that is whole on the disk, whatever a state says."""
-        found = read_manifest(self._folder)
-        self._segments = list(takewhile(lambda segment: (self._folder / segment.name).is_file(), found))
+    def restore_all(self) -> None:
+        """Use every complete segment on the disk, without a state."""
+        listed = read_manifest(self._folder)
+        self._segments = list(takewhile(lambda segment: (self._folder / segment.name).is_file(), listed))
 
     def close(self) -> None:
-        """Give up the open segment and a file that was not joined to its end; whole segments stay."""
+        """Discard the open segment and an unfinished draft; complete segments stay."""
         self.draft.unlink(missing_ok=True)
         if self._open is not None:
             self._open.discard()
@@ -146,7 +146,7 @@ class VideoWriter:
         segment = self._open.finish()
         self._open = None
         self._segments.append(segment)
-        self._unannounced.append(segment)
+        self._uncommitted.append(segment)
 
     def _check_rate(self, pts: int) -> None:
         if not self._container.constant_rate:
@@ -155,30 +155,30 @@ class VideoWriter:
         nominal = nominal_ticks(self._video.rate, self._video.time_base)
         if abs(pts - self._first_pts - self.frames * nominal) * 2 > nominal:
             raise StageError(
-                f"{self._container.name.upper()} cannot hold frames of unequal length, and this video has "
+                f"{self._container.name.upper()} cannot hold frames of different durations, and this video has "
                 f"them from frame {self.frames} on",
                 self._path,
                 "write an .mp4 or .mkv file instead",
             )
 
-    def _size_said(self) -> list[str]:
+    def _size_warnings(self) -> list[str]:
         spec, video = self._spec, self._video
-        said = []
-        if spec.picture != (video.width, video.height):
-            said.append(
-                f"{self._container.name} with {spec.codec} cannot store pixels that are not square; frames of "
-                f"{video.width}×{video.height} are stretched to {spec.picture[0]}×{spec.picture[1]}"
+        warnings = []
+        if spec.frame_size != (video.width, video.height):
+            warnings.append(
+                f"{self._container.name} with {spec.codec} cannot store non-square pixels; frames of "
+                f"{video.width}×{video.height} are stretched to {spec.frame_size[0]}×{spec.frame_size[1]}"
             )
-        if spec.picture != (spec.width, spec.height):
-            said.append(
-                f"{spec.picture[0]}×{spec.picture[1]} is odd, which {spec.codec} cannot store; the last column "
-                f"or row is repeated to {spec.width}×{spec.height}"
+        if spec.frame_size != (spec.width, spec.height):
+            warnings.append(
+                f"{spec.codec} cannot store the odd size {spec.frame_size[0]}×{spec.frame_size[1]}; the last column "
+                f"or row is repeated to fill {spec.width}×{spec.height}"
             )
-        return said
+        return warnings
 
 
 def encoder_spec(video: VideoInfo, container: Container, settings: VideoWriterSettings, path: str) -> EncoderSpec:
-    """What decides the bytes of the segments. Raises StageError where codec and container do not fit."""
+    """All settings of the encoder. Raises StageError where the container cannot hold the codec."""
     codec = encoder_for(settings.codec, container, path)
     square = container.name in ("matroska", "webm") and codec not in ASPECT_IN_STREAM
     width, height = square_size(video) if square else (video.width, video.height)
@@ -194,11 +194,11 @@ def encoder_spec(video: VideoInfo, container: Container, settings: VideoWriterSe
             full_range=video.full_range or codec in FULL_RANGE_ONLY,
         )
     )
-    wishes = encoder_options(codec, settings.crf, settings.preset, reorder=not container.constant_rate)
+    options = encoder_options(codec, settings.crf, settings.preset, reorder=not container.constant_rate)
     return EncoderSpec(
         codec=codec,
-        options=with_memory_bounded(wishes, codec, width * height),
-        picture=(width, height),
+        options=with_memory_bounded(options, codec, width * height),
+        frame_size=(width, height),
         width=width + width % 2 * odd,
         height=height + height % 2 * odd,
         pix_fmt=pixels,
@@ -210,7 +210,7 @@ def encoder_spec(video: VideoInfo, container: Container, settings: VideoWriterSe
 
 
 def square_size(video: VideoInfo) -> tuple[int, int]:
-    """Width and height that show the video in its shape with square pixels, neither side smaller than before."""
+    """Width and height of the video with square pixels in the same shape; no side gets smaller."""
     aspect = video.sample_aspect
     if aspect >= 1:
         return round(video.width * aspect), video.height

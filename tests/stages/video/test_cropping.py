@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.stage import StageError
-from stages.video.decoding.container_crop import WHOLE, ContainerCrop, container_crop
+from stages.video.decoding.container_crop import NO_CROP, ContainerCrop, container_crop
 from tests.stages.training.made_crops import in_container, with_crop
 from tests.stages.video.made_footage import write_video
 from tests.stages.video.video_runs import decoded, transcode
@@ -62,14 +62,14 @@ def test_the_result_has_the_size_of_the_part(cropped: Path, tmp_path: Path) -> N
     with av.open(str(tmp_path / "out.mp4")) as container:
         stream = container.streams.video[0]
         assert (stream.width, stream.height) == (WIDTH - 6, HEIGHT - 16)  # H.264 repeats one column to be even
-        assert container_crop(container, stream) == WHOLE
+        assert container_crop(container, stream) == NO_CROP
 
 
 def test_films_that_ask_for_nothing_are_whole(plain: Path, tmp_path: Path) -> None:
     for suffix in ("mkv", "mp4", "ts"):
         source = in_container(plain, tmp_path / f"in.{suffix}")
         with av.open(str(source)) as container:
-            assert container_crop(container, container.streams.video[0]) == WHOLE
+            assert container_crop(container, container.streams.video[0]) == NO_CROP
 
 
 def test_a_crop_larger_than_the_picture_is_none(plain: Path, tmp_path: Path) -> None:

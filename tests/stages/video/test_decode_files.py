@@ -85,11 +85,11 @@ def test_sound_alone_and_sound_with_a_cover(tmp_path: Path) -> None:
             if packet.size:
                 packet.stream = copy
                 output.mux(packet)
-    assert "sound but no video" in refusal(audio)
+    assert "audio but no video" in refusal(audio)
     _add_cover(audio, covered)
     with av.open(str(covered)) as container:
         assert len(container.streams.video) == 1
-    assert "sound but no video" in refusal(covered)
+    assert "audio but no video" in refusal(covered)
 
 
 def _add_cover(source_path: Path, target: Path) -> None:

@@ -78,7 +78,7 @@ def test_of_several_pictures_the_main_one_is_taken_and_that_is_said(tmp_path: Pa
     burst.add_from_pillow(Image.fromarray(LARGE))
     burst.save(tmp_path / "in.heic", quality=-1, chroma=444, matrix_coefficients=0, primary_index=1)
     assert seen_as(LARGE, tmp_path / "in.heic")
-    assert "only the main one of 2 pictures" in decoded(tmp_path / "in.heic")[1]["warnings"][0]
+    assert "only the primary one of 2 images" in decoded(tmp_path / "in.heic")[1]["warnings"][0]
 
 
 def ten_bits(path: Path, rgb_HW3: np.ndarray, curve: int) -> Path:
@@ -146,7 +146,7 @@ def test_a_cut_file_is_one_plain_error_and_never_one_of_its_tiles(tmp_path: Path
     noise = np.random.default_rng(0).integers(0, 255, (180, 240, 3), dtype=np.uint8)
     data = heic(tmp_path / "whole.heic", noise, tile_size=64).read_bytes()
     (tmp_path / "cut.heic").write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(StageError, match="damaged picture"):
+    with pytest.raises(StageError, match="damaged image"):
         decoded(tmp_path / "cut.heic")
 
 
@@ -155,7 +155,7 @@ def test_tiles_that_ffmpeg_would_show_alone_are_refused(tmp_path: Path) -> None:
     path = heic(tmp_path / "in.heic", LARGE, tile_size=64)
     data = path.read_bytes()
     path.write_bytes(data[:8] + b"abcd" + data[12:])
-    with pytest.raises(StageError, match="put together from tiles"):
+    with pytest.raises(StageError, match="an image of tiles"):
         decoded(path)
 
 

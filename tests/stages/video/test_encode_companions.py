@@ -200,7 +200,7 @@ def test_mp4_keeps_what_fits_and_says_what_does_not(rich: Path, tmp_path: Path) 
         assert container.metadata["title"] == "A walk"
         assert container.metadata["comment"] == "two people"
     assert "attached file" in run.warnings
-    assert "rewritten as mov_text" in run.warnings
+    assert "converted to mov_text" in run.warnings
     assert "my_own_key" in run.warnings.lower()
 
 
@@ -240,7 +240,7 @@ def test_the_cover_is_not_lost_silently(tmp_path: Path, source: Path) -> None:
     _add_cover(source, tmp_path / "in.mp4")
     run = transcode(tmp_path / "in.mp4", tmp_path / "out.mp4")
     assert run.written is not None and run.written.frames == 60
-    assert "cover picture" in run.warnings
+    assert "cover image" in run.warnings
 
 
 def test_an_input_that_vanishes_during_the_run_costs_the_sound_alone(source: Path, tmp_path: Path) -> None:

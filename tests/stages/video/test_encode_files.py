@@ -103,7 +103,7 @@ def test_an_unknown_codec_names_the_nearest() -> None:
 
 def test_avi_refuses_uneven_frames(tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mp4", PICTURES, pts=[i + (i > 9) for i in range(20)])
-    with pytest.raises(StageError, match=r"AVI cannot hold frames of unequal length.*frame 10"):
+    with pytest.raises(StageError, match=r"AVI cannot hold frames of different durations.*frame 10"):
         transcode(source, tmp_path / "out.avi", encode={"segment_frames": 4})
     assert [p.name for p in tmp_path.iterdir()] == ["in.mp4"]
 
@@ -201,7 +201,7 @@ def test_transparent_results_lie_over_black_in_video_and_stay_in_png(source: Pat
     sink.close()
     frame = frames_of(tmp_path / "out.mp4")[0][1]
     assert abs(int(frame[20, 10, 0]) - 200) < 4 and frame[20, 50, 0] < 4
-    assert [w for w in written.facts["warnings"] if "transparency" in w]
+    assert [w for w in written.facts["warnings"] if "alpha channel" in w]
     still = replace(chunk, video=replace(chunk.video, still=True))
     sink = Encode(Encode.Config())
     list(sink(job(source, tmp_path / "out.png"), still, Overlay(rgb_THW3=rgb, alpha_THW=alpha)))
@@ -210,13 +210,13 @@ def test_transparent_results_lie_over_black_in_video_and_stay_in_png(source: Pat
 
 
 def test_one_run_at_a_time_makes_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(output_file, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(output_file, "LOCK_TIMEOUT_S", 0.1)
     output = str(tmp_path / "out.mp4")
     first, second = (output_file.OutputFile(output, "in.mp4", overwrite=False) for _ in range(2))
     first.prepare(fresh=True)
     part = first.folder / "segment_0000.mp4"
     part.write_bytes(b"whole")
-    with pytest.raises(StageError, match="another run is making this result"):
+    with pytest.raises(StageError, match="another run is writing this output"):
         second.prepare(fresh=True)
     assert part.read_bytes() == b"whole"  # what the first run made is untouched
     first.discard()

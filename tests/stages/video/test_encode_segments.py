@@ -22,7 +22,7 @@ from stages.video.encode import Encode
 from stages.video.encoding.containers import CONTAINERS
 from stages.video.encoding.segment_encoder import SegmentEncoder
 from stages.video.encoding.segment_manifest import read_manifest
-from stages.video.encoding.thread_priority import threads_here
+from stages.video.encoding.thread_priority import thread_ids
 from stages.video.encoding.video_writer import VideoWriterSettings, encoder_spec
 from tests.stages.video.made_footage import HEIGHT, WIDTH, frames_of, number_in, numbered, sound_packets, write_video
 from tests.stages.video.video_runs import job, transcode
@@ -77,12 +77,12 @@ def test_output_does_not_depend_on_chunks_and_is_the_same_twice(source: Path, tm
 
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="SVT-AV1 takes priority as root, on Linux")
 def test_no_encoder_takes_the_machine_for_itself(tmp_path: Path) -> None:
-    before = threads_here()
+    before = thread_ids()
     settings = VideoWriterSettings(codec="av1", crf=None, preset="fast", segment_frames=12, threads=1)
     spec = encoder_spec(chunk(0, [0])[0].video, CONTAINERS[".mp4"], settings, "out.mp4")
     encoder = SegmentEncoder(tmp_path, 0, 0, spec)
     encoder.add(PICTURES[0], 0)
-    begun = threads_here() - before
+    begun = thread_ids() - before
     assert len(begun) > 1, "the encoder has threads of its own"
     assert {os.sched_getscheduler(thread) for thread in begun | {0}} == {os.SCHED_OTHER}
     encoder.finish()
@@ -246,7 +246,7 @@ def test_a_recording_that_gets_no_frame_more_is_whole(source: Path, tmp_path: Pa
 def test_a_restart_whose_segments_are_gone_is_refused(source: Path, tmp_path: Path) -> None:
     sink = Encode(Encode.Config())
     sink.restore(b'{"segments": 3}')
-    with pytest.raises(StageError, match="segments are gone"):
+    with pytest.raises(StageError, match="segments are missing"):
         list(sink(job(source, tmp_path / "out.mp4"), *chunk(0, range(5), path=str(source))))
 
 

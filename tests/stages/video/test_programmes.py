@@ -29,7 +29,7 @@ def test_the_programme_of_the_largest_picture_and_its_sound(tmp_path: Path, film
         assert run.written is not None and run.written.frames == 50
         assert streams_of(tmp_path / f"out.{target}") == ["video", "audio"]
         assert loudest_tone(tmp_path / f"out.{target}") == 700
-        assert "of several programmes" in run.warnings
+        assert "several programs" in run.warnings
     chunks, _ = decoded(source)
     assert (chunks[0].video.width, chunks[0].video.height) == LARGE
 
@@ -72,4 +72,4 @@ def test_one_film_keeps_all_its_sound(tmp_path: Path) -> None:
         source = write_video(tmp_path / f"in.{suffix}", pictures, sound=("aac", "aac"))
         run = transcode(source, tmp_path / "out.mkv", overwrite=True)
         assert streams_of(tmp_path / "out.mkv") == ["video", "audio", "audio"]
-        assert "programmes" not in run.warnings
+        assert "programs" not in run.warnings

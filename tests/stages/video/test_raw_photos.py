@@ -73,5 +73,5 @@ def test_a_preview_before_the_picture_is_passed_over_and_that_is_said(tmp_path: 
 
 def test_a_kind_that_nothing_here_reads_is_called_a_picture(tmp_path: Path) -> None:
     (tmp_path / "a.jxl").write_bytes(b"\xff\x0a" + bytes(40))
-    with pytest.raises(StageError, match=r"picture of a kind that cannot be read here \(\.jxl\)"):
+    with pytest.raises(StageError, match=r"image of a format that cannot be read \(\.jxl\)"):
         decoded(tmp_path / "a.jxl")

@@ -90,5 +90,5 @@ def test_a_packet_that_the_container_refuses_costs_that_packet_alone(
     monkeypatch.setattr(SideStreams, "packets", with_a_damaged_one)
     run = transcode(source, tmp_path / "out.mp4")
     assert run.written is not None and run.written.frames == 50
-    assert "damaged packets of sound or subtitles were left out: 1" in run.warnings
+    assert "damaged packets of audio or subtitles were left out: 1" in run.warnings
     assert sound_packets(tmp_path / "out.mp4")[0]

@@ -1,1 +1,1 @@
-"""DensePose-COCO's annotations: reading, writing, and annotators that are simulated."""
+"""Annotated images: COCO and DensePose-COCO files, folders and collections of images."""

@@ -1,4 +1,4 @@
-"""Which annotations of a COCO file are of people: those whose category is called so, whatever its number."""
+"""Categories of COCO files: annotations of people are those of the category with the name "person", of any id."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from models.surface.body import COCO_KEYPOINTS
 from pipeline.stage import StageError
 
 PERSON = "person"
-NAMED = 12
-"""Categories that a sentence names at most."""
+MAX_NAMES = 12
+"""Maximum number of categories to list in a message."""
 JOINTS = "eye|ear|shoulder|elbow|wrist|hip|knee|ankle"
 MISSING = object()
 Record = Mapping[str, Any]
-Damaged = Callable[[Any, ValueError], None]
-"""What is done about a record, and what is wrong with it."""
+OnDamage = Callable[[Any, ValueError], None]
+"""Called with a damaged record and its error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keypoints:
-    """The keypoints that a category names: how many, and where COCO's 17 stand among them, -1 for nowhere."""
+    """The keypoints of a category: their number, and the index of each of COCO's 17 among them, -1 if absent."""
 
     count: int
-    place_17: tuple[int, ...]
+    index_17: tuple[int, ...]
 
     @property
-    def foreign(self) -> bool:
-        """Whether none of them is COCO's."""
-        return max(self.place_17) < 0
+    def none_of_coco(self) -> bool:
+        """Whether none of them is one of COCO's 17."""
+        return max(self.index_17) < 0
 
-    def in_cocos_order(self, values: list[Any]) -> list[Any]:
-        """COCO's 51 numbers of a record, zeros for what is not named. Raises: ValueError for a wrong count."""
+    def in_coco_order(self, values: list[Any]) -> list[Any]:
+        """COCO's 51 numbers of a record, zeros for absent keypoints. Raises: ValueError for a wrong count."""
         if len(values) != 3 * self.count:
-            raise ValueError(f"its keypoints has {len(values)} values, its category names {self.count} keypoints")
-        return [value for at in self.place_17 for value in (values[3 * at : 3 * at + 3] if at >= 0 else (0, 0, 0))]
+            raise ValueError(f"its keypoints have {len(values)} values, but its category names {self.count} keypoints")
+        return [value for at in self.index_17 for value in (values[3 * at : 3 * at + 3] if at >= 0 else (0, 0, 0))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,19 +46,19 @@ class Categories:
     """The categories of a file.
 
     Attributes:
-        people: those of people, number (as text) to name.
-        others: all others, likewise.
-        keypoints: by number, of the categories that name any.
+        people: names of the categories of people, by id (as text).
+        others: names of all other categories, by id.
+        keypoints: by id, of the categories that name keypoints.
     """
 
     people: Mapping[str, str]
     others: Mapping[str, str]
     keypoints: Mapping[str, Keypoints]
 
-    def of_people(self, records: Sequence[Any], damaged: Damaged) -> list[Any]:
-        """The records of people as COCO has them: keypoints in its order, each with an id of its own.
+    def of_people(self, records: Sequence[Any], damaged: OnDamage) -> list[Any]:
+        """The records of people in COCO's form: keypoints in its order, each with a unique id.
 
-        What is no record at all stays, for its reader to say so; what is `damaged` here is left out.
+        Entries that are no records stay, and their reader reports them. Damaged records are passed to `damaged`.
         """
         people = []
         for record in filter(self._is_person, records):
@@ -69,12 +69,12 @@ class Categories:
         return list(_numbered(people))
 
     def note(self, file: Path, records: Sequence[Any]) -> str:
-        """Which names counted as people, and what was left out of a file, in a sentence.
+        """A message: which categories count as people, and which were left out.
 
-        Nothing is said of files as COCO's own, with people alone, under number 1.
+        Empty for files like COCO's own, with people alone, under id 1.
         """
-        foreign = any(one.foreign for number, one in self.keypoints.items() if number in self.people)
-        lost = f"; its keypoints are none of COCO's {len(COCO_KEYPOINTS)} and are left out" if foreign else ""
+        unknown = any(one.none_of_coco for number, one in self.keypoints.items() if number in self.people)
+        lost = f"; its keypoints are none of COCO's {len(COCO_KEYPOINTS)} and are left out" if unknown else ""
         count: Counter[str] = Counter(self._name(one) for one in records if isinstance(one, Mapping))
         plain = dict(self.people) in ({}, {"1": PERSON}) and set(count) <= {PERSON}
         if plain and not self.others and not lost:
@@ -89,73 +89,73 @@ class Categories:
         if not isinstance(record, Mapping):
             return True
         number = record.get("category_id", MISSING)
-        return not self.others if number is MISSING else number_of(number) in self.people
+        return not self.others if number is MISSING else id_text(number) in self.people
 
     def _name(self, record: Record) -> str:
         number = record.get("category_id", MISSING)
         if number is MISSING:
             return PERSON if not self.others else "without a category"
-        return self.people.get(number_of(number)) or self.others.get(number_of(number)) or f"number {number}"
+        return self.people.get(id_text(number)) or self.others.get(id_text(number)) or f"id {number}"
 
     def _in_order(self, record: Any) -> Any:
-        """A record with COCO's keypoints, or without where its category names none of them. Raises: ValueError."""
+        """A record with keypoints in COCO's order, or without any where its category names none of COCO's."""
         if not isinstance(record, Mapping):
             return record
         known = {key: value for key, value in record.items() if value is not None}
-        number = number_of(known["category_id"]) if "category_id" in known else next(iter(self.people), "")
+        number = id_text(known["category_id"]) if "category_id" in known else next(iter(self.people), "")
         named, values = self.keypoints.get(number), known.get("keypoints")
-        if values == [] or (named is not None and named.foreign):
+        if values == [] or (named is not None and named.none_of_coco):
             return {key: value for key, value in known.items() if key not in ("keypoints", "num_keypoints")}
         if named is None or not isinstance(values, list):
             return known
-        return {**known, "keypoints": named.in_cocos_order(values)}
+        return {**known, "keypoints": named.in_coco_order(values)}
 
 
 def people_categories(document: Record, file: Path) -> Categories:
-    """The categories of a COCO document. A file that knows no categories at all annotates people alone.
+    """The categories of a COCO document. A document without categories annotates people alone.
 
-    Raises: StageError where no category is called "person", naming those that there are.
+    Raises: StageError where no category has the name "person"; the message lists the categories.
     """
     listed = document.get("categories")
     named = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
     if not named:
         if any(isinstance(one, Mapping) and "category_id" in one for one in document["annotations"]):
-            what = "names no categories, so that people cannot be told from other things"
-            remedy = 'add "categories": [{"id": 1, "name": "person"}], with the category_id of its people as id'
+            what = "has category ids but no list of categories, so that its people are unknown"
+            remedy = 'add "categories": [{"id": 1, "name": "person"}], with the category_id of its people as the id'
             raise StageError(what, str(file), remedy)
         return Categories(people={}, others={}, keypoints={})
-    people = {number_of(one.get("id")): str(one["name"]) for one in named if is_person(one.get("name"))}
-    others = {number_of(one.get("id")): str(one.get("name")) for one in named if not is_person(one.get("name"))}
+    people = {id_text(one.get("id")): str(one["name"]) for one in named if is_person(one.get("name"))}
+    others = {id_text(one.get("id")): str(one.get("name")) for one in named if not is_person(one.get("name"))}
     if not people:
         found = _some([repr(name) for name in others.values()])
-        what = f"has no category called {PERSON!r}; its categories are {found}"
-        raise StageError(what, str(file), f"call the category of its people {PERSON!r}")
+        what = f"has no category with the name {PERSON!r}; its categories are {found}"
+        raise StageError(what, str(file), f"rename the category of its people to {PERSON!r}")
     if both := sorted(people.keys() & others.keys()):
-        what = f"gives the category number {both[0]} to {people[both[0]]!r} and to {others[both[0]]!r}"
-        raise StageError(what, str(file), "give each category a number of its own")
-    keypoints = {number_of(one.get("id")): keypoints_called(one["keypoints"]) for one in named if one.get("keypoints")}
+        what = f"gives the category id {both[0]} to {people[both[0]]!r} and to {others[both[0]]!r}"
+        raise StageError(what, str(file), "give each category a unique id")
+    keypoints = {id_text(one.get("id")): category_keypoints(one["keypoints"]) for one in named if one.get("keypoints")}
     return Categories(people=people, others=others, keypoints=keypoints)
 
 
 def is_person(name: object) -> bool:
-    """Whether a category is called person, in whatever case."""
+    """Whether the name of a category is "person", in any case."""
     return isinstance(name, str) and name.strip().casefold() == PERSON
 
 
-def number_of(value: object) -> str:
-    """A category's number as text, in whichever of JSON's ways it is written: 1, 1.0, "1"."""
+def id_text(value: object) -> str:
+    """A category id as text, equal for the JSON values 1, 1.0 and "1"."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def keypoints_called(names: object) -> Keypoints:
-    """The keypoints that a category names in its way: `Left Hip`, `lhip`, `hip_left`."""
-    listed = [_plain(name) for name in names] if isinstance(names, list) else []
-    wanted = [_plain(name) for name in COCO_KEYPOINTS]
-    return Keypoints(count=len(listed), place_17=tuple(listed.index(name) if name in listed else -1 for name in wanted))
+def category_keypoints(names: object) -> Keypoints:
+    """The keypoints of a category, in any spelling: `Left Hip`, `lhip`, `hip_left`."""
+    listed = [_normalized(name) for name in names] if isinstance(names, list) else []
+    wanted = [_normalized(name) for name in COCO_KEYPOINTS]
+    return Keypoints(count=len(listed), index_17=tuple(listed.index(name) if name in listed else -1 for name in wanted))
 
 
-def _plain(name: object) -> str:
-    """A keypoint's name without what names are written differently in: `lhip` for the left hip."""
+def _normalized(name: object) -> str:
+    """A keypoint's name in one spelling: `lhip` for the left hip."""
     letters = re.sub(r"[^a-z]", "", str(name).casefold())
     before = re.fullmatch(rf"(l|r)(?:eft|ight)?({JOINTS})", letters)
     after = re.fullmatch(rf"({JOINTS})(l|r)(?:eft|ight)?", letters)
@@ -165,7 +165,7 @@ def _plain(name: object) -> str:
 
 
 def _numbered(records: Sequence[Any]) -> Iterator[Any]:
-    """The records, those without an id, or with another's, under numbers that none has."""
+    """The records; those with a missing or repeated id get a new one."""
     given = [one["id"] for one in records if isinstance(one, Mapping) and type(one.get("id")) is int]
     taken: set[int] = set()
     fresh = max(given, default=0) + 1
@@ -181,6 +181,6 @@ def _numbered(records: Sequence[Any]) -> Iterator[Any]:
 
 
 def _some(names: Sequence[str]) -> str:
-    """A list in words, no longer than a sentence bears."""
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+    """A list as text, of MAX_NAMES items at most."""
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return ", ".join(names[:MAX_NAMES]) + more

@@ -1,4 +1,4 @@
-"""The people of a COCO file, whichever tool wrote it: for scores and trainings, which want nothing else."""
+"""The people of a COCO file from any annotation tool, for evaluation and training."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 from pipeline.stage import StageError
 from stages.annotations.coco_categories import people_categories
-from stages.annotations.densepose_coco import REMEDY, Damage, DenseSet, dense_set_of, read_document, refuse
+from stages.annotations.densepose_coco import REMEDY, DamageHandler, DenseSet, dense_set_of, read_document, refuse
 
 
-def read_people(path: Path, damage: Damage = refuse, pictures: Path | None = None) -> DenseSet:
-    """All pictures of a COCO file, and its people: the annotations of the category that is called "person".
+def read_people(path: Path, damage: DamageHandler = refuse, image_folder: Path | None = None) -> DenseSet:
+    """All images of a COCO file, and its people: the annotations of the category with the name "person", of any id.
 
-    Whatever number that has. Keypoints are put into COCO's order by the names that the category gives them, and
-    records without an id of their own get one. Arguments as `read_dense_set`.
+    Keypoints are sorted into COCO's order by the names in the category. Records without a unique id get one.
+    Arguments as `read_dense_set`.
 
-    Raises: StageError as `read_dense_set`, where no category is called so, and where nobody is annotated but in crowds.
+    Raises: StageError as `read_dense_set`, where no category has this name, and where crowds alone are annotated.
     """
     document = read_document(path)
     categories = people_categories(document, path)
@@ -27,11 +27,11 @@ def read_people(path: Path, damage: Damage = refuse, pictures: Path | None = Non
         damage(StageError(f"annotation {record.get('id', 'without id')}: {error}", str(path), REMEDY))
 
     people = {**document, "annotations": categories.of_people(document["annotations"], damaged)}
-    found = replace(dense_set_of(people, path, damage, pictures), note=note)
+    found = replace(dense_set_of(people, path, damage, image_folder), note=note)
     if not found.people:
         detail = f" ({note})" if note else ""
-        raise StageError(f"nobody is annotated here{detail}", str(path), "give a file that annotates people")
+        raise StageError(f"holds no annotated person{detail}", str(path), "name a file with annotated people")
     if all(person.crowd for person in found.people):
-        what = f"all {len(found.people)} people of this file are marked as crowds (iscrowd: 1), so that nobody is left"
-        raise StageError(what, str(path), "set iscrowd to 0, or export polygons: CVAT marks every brushed mask so")
+        what = f"marks all {len(found.people)} people as crowds (iscrowd: 1), so that no person is left"
+        raise StageError(what, str(path), "set iscrowd to 0, or export polygons: CVAT marks brush masks as crowds")
     return found

@@ -1,4 +1,4 @@
-"""Files of the DensePose-COCO format (facts §10), and of DensePose-PoseTrack's way of it: read, checked, written."""
+"""Files in the DensePose-COCO format and its variant of DensePose-PoseTrack: read, check and write."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ PART_MASKS = len(COARSE_NAMES) - 1
 KEYPOINTS = 17
 MASK_SIDE = 256
 BOX_SIDE = 256.0
-"""dp_x and dp_y are at most this (the documentation says 256 across the box, the evaluator 255)."""
-SLACK = 1.0
-"""Pixels by which a box may pass the picture's edge: COCO's are rounded."""
-REMEDY = "mend the record, or read with damaged records skipped"
+"""Maximum of dp_x and dp_y (256 in the format's documentation, 255 in its evaluator)."""
+BOX_TOLERANCE = 1.0
+"""Pixels by which a box may exceed the image: COCO's boxes are rounded."""
+REMEDY = "correct the record, or skip damaged records"
 
-Damage = Callable[[StageError], None]
-"""What is done about a damaged record: `refuse`, or a `Skipped`, which counts it."""
+DamageHandler = Callable[[StageError], None]
+"""Called for each damaged record: `refuse` raises the error, `Skipped` counts it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotatedImage:
-    """A picture of a set; height and width are None where the file does not say (PoseTrack), `rest` is all else."""
+    """An image of a set. Height and width are None where the file lacks them (PoseTrack); `rest`: all other fields."""
 
     id: int
     file_name: str
@@ -50,16 +50,16 @@ class AnnotatedImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotatedPerson:
-    """A person of a picture.
+    """An annotated person.
 
     Attributes:
-        id, image: of the annotation and of its picture.
+        id, image: ids of the annotation and of its image.
         box_4: x, y, width, height in pixels.
-        points: surface points, None for a person without.
-        part_masks: the 14 coarse parts on 256 × 256 cells over the box as run lengths, None for a part not seen; None
-            altogether where the record has none.
-        track: PoseTrack's identity within its video.
-        rest: the record's other fields (area, segmentation, keypoints …), as they stand in the file.
+        points: annotated surface points, None for a person without any.
+        part_masks: masks of the 14 coarse parts as run lengths, on 256 × 256 cells over the box; None for an invisible
+            part; None instead of all where the record has no masks.
+        track: PoseTrack's track id in its video.
+        rest: the record's other fields (area, segmentation, keypoints …), unchanged.
     """
 
     id: int
@@ -72,7 +72,7 @@ class AnnotatedPerson:
 
     @property
     def crowd(self) -> bool:
-        """Whether it is a region of many people whom nobody counted."""
+        """Whether the annotation is a crowd: a region of many people."""
         return bool(self.rest.get("iscrowd"))
 
 
@@ -82,7 +82,7 @@ class DenseSet:
 
     Attributes:
         rest: the document's other entries (info, licenses, categories …).
-        note: what of the file counts as people, in a sentence; empty where everything does.
+        note: message about which annotations count as people; empty where all do.
     """
 
     images: tuple[AnnotatedImage, ...]
@@ -92,12 +92,12 @@ class DenseSet:
 
 
 def refuse(error: StageError) -> None:
-    """Raises: the error. For readers that take whole files only."""
+    """Raises the error: for files that must not have damaged records."""
     raise error
 
 
 class Skipped:
-    """Counts damaged records, by what is wrong with them, instead of stopping at the first."""
+    """Collects the errors of damaged records instead of raising the first one."""
 
     def __init__(self) -> None:
         self.errors: list[StageError] = []
@@ -109,37 +109,37 @@ class Skipped:
         return len(self.errors)
 
     def counts(self) -> dict[str, int]:
-        """How many records for each complaint."""
+        """Number of records by error."""
         return dict(Counter(error.what.partition(": ")[2] or error.what for error in self.errors))
 
 
-DAMAGES: dict[str, Callable[[], Damage]] = {"refuse": lambda: refuse, "skip": Skipped}
-"""What a configuration may say about damaged records."""
+DAMAGE_HANDLERS: dict[str, Callable[[], DamageHandler]] = {"refuse": lambda: refuse, "skip": Skipped}
+"""Handlers by the value of the configuration key `damaged`."""
 
 
-def read_dense_set(path: Path, damage: Damage = refuse, pictures: Path | None = None) -> DenseSet:
-    """All pictures and annotations of a DensePose-COCO or DensePose-PoseTrack file, as they stand there.
+def read_dense_set(path: Path, damage: DamageHandler = refuse, image_folder: Path | None = None) -> DenseSet:
+    """All images and annotations of a DensePose-COCO or DensePose-PoseTrack file, unchanged.
 
     Args:
         path: the JSON file.
-        damage: what is done about a record that cannot be used; the others are read.
-        pictures: folder of the images; where it is given, each must be there.
+        damage: called for each damaged record; the others are read.
+        image_folder: if given, each image must be a file in it.
 
-    Raises: StageError for a file that is missing, no JSON or has no images and annotations; and what `damage` raises,
-        naming the file and the annotation or image.
+    Raises: StageError for a file that is missing, not JSON, or without images and annotations; and what `damage`
+        raises, with the file and the annotation or image.
     """
-    return dense_set_of(read_document(path), path, damage, pictures)
+    return dense_set_of(read_document(path), path, damage, image_folder)
 
 
 def dense_set_of(
-    document: Mapping[str, Any], path: Path, damage: Damage = refuse, pictures: Path | None = None
+    document: Mapping[str, Any], path: Path, damage: DamageHandler = refuse, image_folder: Path | None = None
 ) -> DenseSet:
-    """The set that a document says. Arguments and errors as `read_dense_set`; `path` is named in errors."""
+    """The set of a parsed document. Arguments and errors as `read_dense_set`; errors name `path`."""
     images: dict[int, AnnotatedImage] = {}
     for record in document["images"]:
-        made = _kept(_image, record, path, damage, pictures)
+        made = _kept(_image, record, path, damage, image_folder)
         if made is not None and made.id in images:
-            damage(StageError(f"image {made.id}: another image has its id", str(path), REMEDY))
+            damage(StageError(f"image {made.id}: another image has the same id", str(path), REMEDY))
         elif made is not None:
             images[made.id] = made
     people = [made for record in document["annotations"] if (made := _kept(_person, record, path, damage, images))]
@@ -148,7 +148,7 @@ def dense_set_of(
 
 
 def write_dense_set(path: Path, dense_set: DenseSet) -> None:
-    """Write a set, whole or not at all. What was read comes out with the same values.
+    """Write a set atomically. Sets that were read are written with the same values.
 
     Raises: StageError when the file cannot be written.
     """
@@ -166,7 +166,7 @@ def write_dense_set(path: Path, dense_set: DenseSet) -> None:
 
 
 def tracks_of(dense_set: DenseSet) -> dict[tuple[str, int], tuple[AnnotatedPerson, ...]]:
-    """The people of each (video, track), in the order of its frames; people without a track are left out."""
+    """The people of each (video, track), in the order of frames; without people who have no track."""
     images = {image.id: image for image in dense_set.images}
     tracks: dict[tuple[str, int], list[AnnotatedPerson]] = {}
     for person in dense_set.people:
@@ -180,14 +180,14 @@ def tracks_of(dense_set: DenseSet) -> dict[tuple[str, int], tuple[AnnotatedPerso
 
 
 def image_record(image: AnnotatedImage) -> dict[str, Any]:
-    """The image's entry in a file."""
+    """The JSON record of an image."""
     named = {"height": image.height, "width": image.width, "vid_id": image.video, "frame_id": image.frame}
     given = {key: value for key, value in named.items() if value is not None}
     return {**image.rest, "id": image.id, "file_name": image.file_name, **given}
 
 
 def person_record(person: AnnotatedPerson) -> dict[str, Any]:
-    """The person's entry in a file: COCO's fields, and the `dp_` ones."""
+    """The JSON record of a person: COCO's fields and the `dp_` fields."""
     record: dict[str, Any] = {**person.rest, "id": person.id, "image_id": person.image, "bbox": list(person.box_4)}
     if person.track is not None:
         record["track_id"] = person.track
@@ -201,8 +201,8 @@ def person_record(person: AnnotatedPerson) -> dict[str, Any]:
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """A file's content. Raises: StageError for one that is missing, no JSON, or has no images and annotations."""
-    remedy = "give a DensePose-COCO file, such as densepose_minival2014.json"
+    """A file's parsed JSON. Raises: StageError if it is missing, not JSON, or has no images and annotations."""
+    remedy = "name a DensePose-COCO file, such as densepose_minival2014.json"
     try:
         document = read_json(path)
     except OSError as error:
@@ -210,30 +210,30 @@ def read_document(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise StageError(f"the annotations are damaged ({error})", str(path), "get the file again") from error
     if isinstance(document, list):
-        raise StageError("is a list of results, not of what is true", str(path), remedy)
+        raise StageError("is a list of results, not a file of annotations", str(path), remedy)
     lists = isinstance(document, dict) and all(isinstance(document.get(k), list) for k in ("images", "annotations"))
     if not lists:
         raise StageError("holds no lists of images and annotations", str(path), remedy)
     return dict(document)
 
 
-def _kept(make: Callable[[Any, Any], Any], record: Any, path: Path, damage: Damage, context: Any) -> Any:
-    """What is made of a record, None where it is damaged and that does not stop the reading."""
+def _kept(make: Callable[[Any, Any], Any], record: Any, path: Path, damage: DamageHandler, context: Any) -> Any:
+    """`make` of a record; None for a damaged record, after `damage` was called."""
     try:
         return make(record, context)
     except ValueError as error:
         kind = "image" if make is _image else "annotation"
-        number = record.get("id", "without id") if isinstance(record, Mapping) else "that is no record"
+        number = record.get("id", "without id") if isinstance(record, Mapping) else "that is not a record"
         damage(StageError(f"{kind} {number}: {error}", str(path), REMEDY))
         return None
 
 
-def _image(record: Any, pictures: Path | None) -> AnnotatedImage:
-    """Raises: ValueError saying what is wrong with the record."""
+def _image(record: Any, image_folder: Path | None) -> AnnotatedImage:
+    """Raises: ValueError for a damaged record."""
     identity, name = _whole(record, "id"), record.get("file_name")
     if not isinstance(name, str) or not name:
         raise ValueError("has no file_name")
-    if pictures is not None and not image_path(pictures, name).is_file():
+    if image_folder is not None and not image_path(image_folder, name).is_file():
         raise ValueError(f"its file {name} is missing")
     own = ("id", "file_name", "height", "width", "vid_id", "frame_id")
     sizes = {key: _whole(record, key) for key in ("height", "width", "frame_id") if key in record}
@@ -241,7 +241,7 @@ def _image(record: Any, pictures: Path | None) -> AnnotatedImage:
         raise ValueError(what)
     video = record.get("vid_id")
     if video is not None and not isinstance(video, str):
-        raise ValueError("has a vid_id that is no text")
+        raise ValueError("has a vid_id that is not text")
     return AnnotatedImage(
         id=identity, file_name=name, height=sizes.get("height"), width=sizes.get("width"), video=video,
         frame=sizes.get("frame_id"), rest={key: value for key, value in record.items() if key not in own},
@@ -249,7 +249,7 @@ def _image(record: Any, pictures: Path | None) -> AnnotatedImage:
 
 
 def _person(record: Any, images: Mapping[int, AnnotatedImage]) -> AnnotatedPerson:
-    """Raises: ValueError saying what is wrong with the record."""
+    """Raises: ValueError for a damaged record."""
     identity, image = _whole(record, "id"), _whole(record, "image_id")
     if image not in images:
         raise ValueError(f"its image {image} is missing")
@@ -273,7 +273,7 @@ def _whole(record: Any, key: str) -> int:
     if not isinstance(record, Mapping) or key not in record:
         raise ValueError(f"has no {key}")
     if type(record[key]) is not int:
-        raise ValueError(f"has the {key} {record[key]!r}, which is no whole number")
+        raise ValueError(f"has the {key} {record[key]!r}, which is not a whole number")
     return int(record[key])
 
 
@@ -283,21 +283,21 @@ def _box(record: Mapping[str, Any], image: AnnotatedImage) -> tuple[float, float
         raise ValueError(f"its box is {width:g}×{height:g} pixels")
     if (what := too_large(math.ceil(width), math.ceil(height))) is not None:
         raise ValueError(f"its box {what}")
-    inside = x >= -SLACK and y >= -SLACK
+    inside = x >= -BOX_TOLERANCE and y >= -BOX_TOLERANCE
     if image.width is not None and image.height is not None:
-        inside = inside and x + width <= image.width + SLACK and y + height <= image.height + SLACK
+        inside = inside and x + width <= image.width + BOX_TOLERANCE and y + height <= image.height + BOX_TOLERANCE
     if not inside:
-        raise ValueError("its box lies outside the picture")
+        raise ValueError("its box lies outside the image")
     return x, y, width, height
 
 
 def _numbers(record: Mapping[str, Any], key: str, count: int | None = None) -> list[float]:
-    """A list of finite numbers, of that many where it is said."""
+    """A field that is a list of finite numbers, `count` of them if given. Raises: ValueError."""
     if key not in record:
         raise ValueError(f"has no {key}")
     values = record[key]
     if not isinstance(values, Sequence) or not all(type(value) in (int, float) for value in values):
-        raise ValueError(f"its {key} is no list of numbers")
+        raise ValueError(f"its {key} is not a list of numbers")
     if not all(math.isfinite(value) for value in values):
         raise ValueError(f"its {key} holds a value that is not finite")
     if count is not None and len(values) != count:
@@ -310,13 +310,13 @@ def _points(record: Mapping[str, Any]) -> AnnotatedPoints | None:
         return None
     x, y, chart, u, v = (np.array(_numbers(record, key), np.float64) for key in POINT_KEYS)
     if not len(x) == len(y) == len(chart) == len(u) == len(v):
-        raise ValueError("its dp_ lists differ in length")
+        raise ValueError("its dp_ lists have different lengths")
     ranges = ((0, BOX_SIDE), (0, BOX_SIDE), (1, 24), (0, 1), (0, 1))
     for name, array, (low, high) in zip(POINT_KEYS, (x, y, chart, u, v), ranges, strict=True):
         if ((array < low) | (array > high)).any():
             raise ValueError(f"its {name} holds a value outside {low:g}..{high:g}")
     if (chart != np.rint(chart)).any():
-        raise ValueError("its dp_I holds a value between two charts")
+        raise ValueError("its dp_I holds a fractional value")
     return AnnotatedPoints(x_M=x, y_M=y, chart_M=chart.astype(np.int64), u_M=u, v_M=v)
 
 

@@ -1,4 +1,4 @@
-"""The pictures of a folder, whatever is wanted of them."""
+"""Image files in folders: find, look up and read them."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import U8
 from models.files.image_size import read_pixels
 from pipeline.stage import StageError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".jpe", ".jfif", ".tif", ".tiff", ".avif")
-"""How their names end; where one photo is there in several ways, the first counts."""
+"""Suffixes of image files, in order of preference where one photo exists in several formats."""
 
 
-def images_in_folder(folder: Path, lack: str) -> list[Path]:
-    """The pictures of a folder and its subfolders, sorted.
+def images_in_folder(folder: Path, missing: str) -> list[Path]:
+    """The image files in a folder and its subfolders, sorted.
 
-    Raises: StageError when there is none; `lack` says what that means to its user.
+    Raises: StageError with the text `missing` when there is none.
     """
     files = folder.rglob("*") if folder.is_dir() else ()
     found = sorted(path for path in files if path.suffix.lower() in IMAGE_SUFFIXES)
     if not found:
-        raise StageError(lack, str(folder), "name a folder with .jpg or .png files")
+        raise StageError(missing, str(folder), "name a folder with .jpg or .png files")
     return found
 
 
 def image_path(folder: Path, name: str) -> Path:
-    """The file of a picture: as a file of annotations calls it, else by its own name alone, where that is there.
+    """The file of an image that annotations name, in `folder`; found by its base name where the whole name is absent.
 
-    Tools write names with the folders of the machine that they ran on, and with its slashes.
+    Annotation tools write names with folders and backslashes of the machine on which they ran.
     """
-    plain = name.replace("\\", "/")
-    places = (folder / name, folder / plain, folder / plain.rpartition("/")[2])
-    return next((place for place in places if os.path.isfile(place)), places[0])
+    posix = name.replace("\\", "/")
+    candidates = (folder / name, folder / posix, folder / posix.rpartition("/")[2])
+    return next((path for path in candidates if os.path.isfile(path)), candidates[0])
 
 
-def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
-    """An image file as RGB. Raises: StageError when it is missing or no image."""
+def read_rgb(path: Path) -> U8:
+    """An image file as RGB (H, W, 3). Raises: StageError when it is missing or damaged."""
     bgr: Any = read_pixels(path)
     if bgr is None:
         raise StageError("the image is missing or damaged", str(path), "check the folder given for the training photos")

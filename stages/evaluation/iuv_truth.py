@@ -16,7 +16,7 @@ from models.arrays import U8
 from models.files.image_size import read_pixels
 from models.metrics.instances import TrueInstance
 from pipeline.stage import StageError
-from stages.annotations.densepose_coco import Damage
+from stages.annotations.densepose_coco import DamageHandler
 from stages.annotations.image_folders import IMAGE_SUFFIXES, read_rgb
 from stages.evaluation.truth import DenseTruth, TruePerson, TruePicture, TrueSet
 from stages.video.decoding.silenced_stderr import silenced_stderr
@@ -49,12 +49,14 @@ def iuv_pairs(folder: Path) -> list[tuple[Path, Path, Path | None]]:
     return found
 
 
-def iuv_set(folder: Path, pairs: list[tuple[Path, Path, Path | None]], damage: Damage) -> TrueSet:
+def iuv_set(folder: Path, pairs: list[tuple[Path, Path, Path | None]], damage: DamageHandler) -> TrueSet:
     """The pairs of a folder (`iuv_pairs`); one that cannot be used is `damage`'s affair."""
     return TrueSet(name=folder.name, count=len(pairs), pictures=_pictures(folder, pairs, damage))
 
 
-def _pictures(folder: Path, pairs: list[tuple[Path, Path, Path | None]], damage: Damage) -> Iterator[TruePicture]:
+def _pictures(
+    folder: Path, pairs: list[tuple[Path, Path, Path | None]], damage: DamageHandler
+) -> Iterator[TruePicture]:
     for photo, iuv, numbers in pairs:
         try:
             dense = read_iuv(iuv, numbers)

@@ -19,7 +19,7 @@ from stages.annotations.densepose_coco import (
     REMEDY,
     AnnotatedImage,
     AnnotatedPerson,
-    Damage,
+    DamageHandler,
     DenseSet,
     person_record,
     read_dense_set,
@@ -71,7 +71,7 @@ class Reading:
 
     images: str
     annotators: tuple[str, ...]
-    damage: Damage
+    damage: DamageHandler
     video_start: float = 0.0
 
 
@@ -99,7 +99,7 @@ Annotated = tuple[AnnotatedPerson, tuple[AnnotatedPoints, ...]]
 
 
 def of_images(
-    dense_set: DenseSet, others: Sequence[DenseSet], file: Path, damage: Damage
+    dense_set: DenseSet, others: Sequence[DenseSet], file: Path, damage: DamageHandler
 ) -> dict[int, list[Annotated]]:
     """The people of every image, with what others marked; those whose points lie elsewhere are damaged."""
     marked = [{person.id: person.points for person in other.people} for other in others]
@@ -115,7 +115,11 @@ def of_images(
 
 
 def _annotated(
-    file: Path, folder: Path, images: Sequence[AnnotatedImage], people: Mapping[int, list[Annotated]], damage: Damage
+    file: Path,
+    folder: Path,
+    images: Sequence[AnnotatedImage],
+    people: Mapping[int, list[Annotated]],
+    damage: DamageHandler,
 ) -> Iterator[TruePicture]:
     for image in images:
         try:

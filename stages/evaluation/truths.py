@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pipeline.stage import Job, Stage, StageError
-from stages.annotations.densepose_coco import DAMAGES, Skipped
+from stages.annotations.densepose_coco import DAMAGE_HANDLERS, Skipped
 from stages.evaluation.photo_truth import Reading
 from stages.evaluation.sets import sets_called
 from stages.evaluation.synthetic_truth import Worlds
@@ -64,7 +64,7 @@ class Truths(Stage):
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Find every set. Raises StageError for a name that is none, and for what cannot be read."""
         super().__init__(config, threads=threads)
-        self._damage = DAMAGES[config.damaged]()
+        self._damage = DAMAGE_HANDLERS[config.damaged]()
         self._sets = sets_called(
             (config.data,) if isinstance(config.data, str) else config.data,
             Worlds(seed=config.seed, scenes=config.scenes, frames=config.film_frames),

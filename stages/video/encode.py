@@ -99,7 +99,7 @@ class Encode(Stage):
 
     @contextmanager
     def _discarding(self) -> Iterator[None]:
-        """Where frames cannot be written as wished, what was written of them is of no use."""
+        """Remove all files of the output on a StageError."""
         assert self._writer is not None and self._output is not None
         try:
             yield

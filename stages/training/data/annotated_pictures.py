@@ -74,7 +74,7 @@ class AnnotatedPictures:
         Raises: StageError where they are missing, damaged, or nobody is annotated, and as `read_people`.
         """
         self.source = source
-        dense_set = read_people(Path(source.annotations), pictures=Path(source.images))
+        dense_set = read_people(Path(source.annotations), image_folder=Path(source.images))
         self.note = dense_set.note
         self._images = {image.id: image for image in dense_set.images}
         self._records = records_by_image(dense_set)

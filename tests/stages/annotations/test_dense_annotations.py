@@ -18,7 +18,7 @@ from models.surface.charts import COARSE_OF_CHART
 from pipeline.stage import StageError
 from stages.annotations.coco_masks import decode_mask, encode_mask, run_lengths
 from stages.annotations.densepose_coco import (
-    DAMAGES,
+    DAMAGE_HANDLERS,
     AnnotatedImage,
     AnnotatedPerson,
     DenseSet,
@@ -133,13 +133,13 @@ DAMAGE: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "no image number": (lambda record: record.pop("image_id"), "has no image_id"),
     "no such image": (put("image_id", 77), "image 77 is missing"),
     "one field missing": (lambda record: record.pop("dp_V"), "has no dp_V"),
-    "one field shorter": (cut("dp_U"), "differ in length"),
+    "one field shorter": (cut("dp_U"), "have different lengths"),
     "not a number": (put("dp_x", [1.0, float("nan"), 2.0]), "dp_x holds a value that is not finite"),
     "infinite": (put("dp_V", [0.5, float("inf"), 0.2]), "dp_V holds a value that is not finite"),
-    "text": (put("dp_y", [1.0, "2", 3.0]), "dp_y is no list of numbers"),
-    "null": (put("dp_y", None), "dp_y is no list of numbers"),
+    "text": (put("dp_y", [1.0, "2", 3.0]), "dp_y is not a list of numbers"),
+    "null": (put("dp_y", None), "dp_y is not a list of numbers"),
     "no such chart": (put("dp_I", [2.0, 25.0, 1.0]), r"dp_I holds a value outside 1\.\.24"),
-    "between charts": (put("dp_I", [2.0, 2.5, 1.0]), "between two charts"),
+    "between charts": (put("dp_I", [2.0, 2.5, 1.0]), "dp_I holds a fractional value"),
     "point outside the box": (put("dp_y", [1.0, 300.0, 1.0]), "dp_y holds a value outside"),
     "beyond the chart": (put("dp_U", [0.5, 1.5, 0.1]), "dp_U holds a value outside"),
     "box outside": (put("bbox", [400.0, 20.0, 50.0, 50.0]), "box lies outside"),
@@ -148,9 +148,9 @@ DAMAGE: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "short box": (put("bbox", [10.0, 20.0, 50.0]), "bbox has 3 values instead of 4"),
     "box of nan": (put("bbox", [10.0, 20.0, float("nan"), 3.0]), "bbox holds a value that is not finite"),
     "thirteen masks": (cut("dp_masks"), "not 14 masks"),
-    "mask cut short": (masked(counts="0"), "part mask 3 has runs of 0 cells"),
+    "mask cut short": (masked(counts="0"), "part mask 3 has runs of 0 pixels"),
     "mask of strange letters": (masked(counts="PÿX"), "part mask 3 has the character"),
-    "mask unfinished": (masked(counts="PPo"), "part mask 3 ends within a number"),
+    "mask unfinished": (masked(counts="PPo"), "part mask 3 ends inside a number"),
     "mask of another size": (masked(size=[256, 255]), "part mask 3 has runs"),
     "mask without size": (lambda record: record["dp_masks"][2].pop("size"), "part mask 3 has no size"),
     "mask of negative size": (masked(size=[-256, -256]), "part mask 3 has the size"),
@@ -177,7 +177,7 @@ def test_a_missing_picture_is_named_or_counted_with_its_people(tmp_path: Path) -
     path = stored(tmp_path, document())
     (tmp_path / "a.jpg").write_bytes(b"")
     with pytest.raises(StageError, match=r"image 2: its file b\.jpg is missing"):
-        read_dense_set(path, pictures=tmp_path)
+        read_dense_set(path, image_folder=tmp_path)
     skipped = Skipped()
     read = read_dense_set(path, skipped, tmp_path)
     assert [one.id for one in read.people] == [1, 2]
@@ -185,9 +185,9 @@ def test_a_missing_picture_is_named_or_counted_with_its_people(tmp_path: Path) -
 
 
 def test_a_configuration_chooses_what_happens_to_damage() -> None:
-    assert isinstance(DAMAGES["skip"](), Skipped)
+    assert isinstance(DAMAGE_HANDLERS["skip"](), Skipped)
     with pytest.raises(StageError, match="it broke"):
-        DAMAGES["refuse"]()(StageError("it broke"))
+        DAMAGE_HANDLERS["refuse"]()(StageError("it broke"))
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1, 2]", '{"images": []}', '{"images": {}, "annotations": []}'])

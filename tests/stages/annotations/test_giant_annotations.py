@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.stage import StageError
-from stages.annotations.densepose_coco import DAMAGES, read_dense_set
+from stages.annotations.densepose_coco import DAMAGE_HANDLERS, read_dense_set
 
 SIDE = 10**6
 PICTURE = {"id": 1, "file_name": "a.jpg", "width": 640, "height": 480}
@@ -47,7 +47,7 @@ def test_giants_are_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "a.json").write_text(json.dumps(document))
     with pytest.raises(StageError, match="annotation 7: "):
         read_dense_set(tmp_path / "a.json")
-    skipped = DAMAGES["skip"]()
+    skipped = DAMAGE_HANDLERS["skip"]()
     assert not read_dense_set(tmp_path / "a.json", skipped).people
 
 

@@ -141,12 +141,12 @@ def doors_alone(document: Document) -> None:
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
-        (of_doors, r"no category called 'person'; its categories are 'door', 'tree'; call"),
-        (unnamed, "names no categories.*add"),
-        (all_crowds, "all 2 people of this file are marked as crowds.*set iscrowd to 0"),
-        (empty, "nobody is annotated"),
-        (two_of_one_number, r"gives the category number 1 to 'person' and to 'door'; give each"),
-        (doors_alone, r"nobody is annotated.*'door' \(2\)"),
+        (of_doors, r"no category with the name 'person'; its categories are 'door', 'tree'; rename"),
+        (unnamed, "no list of categories.*add"),
+        (all_crowds, "marks all 2 people as crowds.*set iscrowd to 0"),
+        (empty, "no annotated person"),
+        (two_of_one_number, r"gives the category id 1 to 'person' and to 'door'; give each"),
+        (doors_alone, r"no annotated person.*'door' \(2\)"),
     ],
 )
 def test_where_nobody_can_be_scored_one_sentence_says_why(
@@ -172,14 +172,14 @@ def test_where_the_pictures_of_all_people_are_gone_one_sentence_says_so(tmp_path
         scored(path, damaged="skip", images=str(tmp_path))
 
 
-def test_people_of_no_category_are_told_though_the_file_has_people_alone(tmp_path: Path) -> None:
+def test_people_without_a_category_are_reported(tmp_path: Path) -> None:
     document = labelled()
     document["categories"] = [{"id": 1, "name": "person"}]
     document["annotations"] = document["annotations"][::2]
     document["annotations"][0]["category_id"] = None
     pictures, facts = scored(stored(tmp_path, document))
     assert sum(len(picture.people) for picture in pictures) == 1
-    assert "'person' (1); left out: 'number None' (1)" in " ".join(facts["notes"])
+    assert "'person' (1); left out: 'id None' (1)" in " ".join(facts["notes"])
 
 
 def test_a_list_of_results_is_no_truth(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_people_under_one_id_are_two(tmp_path: Path) -> None:
 def test_pictures_under_one_id_are_refused(tmp_path: Path) -> None:
     document = labelled()
     document["images"][1]["id"] = 1
-    with pytest.raises(StageError, match="image 1: another image has its id"):
+    with pytest.raises(StageError, match="image 1: another image has the same id"):
         read_people(stored(tmp_path, document))
 
 
@@ -263,7 +263,8 @@ def test_keypoints_that_do_not_fit_their_names_are_damage(tmp_path: Path) -> Non
     document = labelled(keypoints=[1, 1, 2] * 17)
     document["categories"][1]["keypoints"] = ["pelvis", *COCO_KEYPOINTS]
     path = stored(tmp_path, document)
-    with pytest.raises(StageError, match="annotation 2: its keypoints has 51 values, its category names 18 keypoints"):
+    said = "annotation 2: its keypoints have 51 values, but its category names 18 keypoints"
+    with pytest.raises(StageError, match=said):
         scored(path)
 
 

@@ -138,7 +138,7 @@ def write(folder: Path, **settings: Any) -> None:
 
 def test_the_set_on_disk_is_read_back_with_its_truth(tmp_path: Path) -> None:
     write(tmp_path)
-    read = read_dense_set(tmp_path / "annotations.json", pictures=tmp_path / "images")
+    read = read_dense_set(tmp_path / "annotations.json", image_folder=tmp_path / "images")
     assert len(read.images) == 3
     assert read.people
     for person in read.people:

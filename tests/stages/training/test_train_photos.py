@@ -166,7 +166,7 @@ def test_photos_below_a_folder_are_read_in_order_and_need_no_annotation(tmp_path
 
 
 def test_a_folder_without_photos_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StageError, match="no photos are below it"):
+    with pytest.raises(StageError, match="holds no images"):
         list(folder_images(tmp_path))
     with pytest.raises(StageError, match=r"label_photos\.photos"):
         list(all_pictures(LabelPhotos.Config(photos=(str(tmp_path / "absent"),))))

@@ -32,7 +32,7 @@ def test_encoders_take_the_bounds(tmp_path: Path, codec: str, pixels: int) -> No
     options = with_memory_bounded(usual, codec, pixels)
     assert options != usual
     spec = EncoderSpec(
-        codec=codec, options=options, picture=(128, 96), width=128, height=96, pix_fmt="yuv420p", rate=Fraction(25),
+        codec=codec, options=options, frame_size=(128, 96), width=128, height=96, pix_fmt="yuv420p", rate=Fraction(25),
         sample_aspect=Fraction(1), tags=ColorTags(matrix=1), threads=1,
     )  # fmt: skip
     encoder = SegmentEncoder(tmp_path, 0, 0, spec)

@@ -6,28 +6,29 @@ import os
 import re
 from pathlib import Path
 from typing import BinaryIO, Literal
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote
 
 Kind = Literal["picture", "film"]
 
-RAW_SUFFIXES = (
+RAW_PHOTO_SUFFIXES = (
     *(".3fr", ".arw", ".cr2", ".cr3", ".dng", ".erf", ".gpr", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw"),
     *(".orf", ".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
 )
-"""Photos that are to be developed first: they are found, so that their owner is told."""
+"""Raw photos, which must be developed first: `decode` refuses them with a message."""
+RAW_PHOTO_HEADS = (b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM")
+"""First bytes of raw photos that are no TIFF files."""
 PICTURE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".png", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".heic", ".heif"),
     *(".hif", ".avif", ".jp2", ".j2k", ".jpf", ".jpx", ".jxl", ".tga", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".pfm"),
     *(".hdr", ".exr", ".psd", ".sgi", ".qoi", ".dds", ".dpx", ".pcx", ".ico", ".jls"),
-    *RAW_SUFFIXES,
+    *RAW_PHOTO_SUFFIXES,
 )
-FILM_OF_JPEGS = (".mjpeg", ".mjpg")
-"""One JPEG after the other without a container: only the name tells them from a photo."""
+MJPEG_SUFFIXES = (".mjpeg", ".mjpg")
+"""Video as consecutive JPEGs without a container: only the suffix distinguishes it from a photo."""
 FILM_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob", ".flv"),
     *(".wmv", ".asf", ".ogv", ".3gp", ".3g2", ".gif", ".apng", ".y4m", ".mxf", ".h264", ".h265", ".ivf", ".dv"),
-    *FILM_OF_JPEGS,
+    *MJPEG_SUFFIXES,
 )
 SOUND_SUFFIXES = (".m4a", ".m4b", ".mka", ".oga", ".ogg", ".opus", ".spx", ".weba", ".wma", ".aax")
 """Sound that lies in containers of films."""
@@ -35,7 +36,7 @@ SOUND_SUFFIXES = (".m4a", ".m4b", ".mka", ".oga", ".ogg", ".opus", ".spx", ".web
 PICTURE_HEADS = (
     b"\xff\xd8\xff",  # JPEG
     *(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),  # TIFF, and BigTIFF
-    *(b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM"),  # raw photos
+    *RAW_PHOTO_HEADS,
     *(b"\xff\x4f\xff\x51", b"\0\0\0\x0cJXL \r\n\x87\n"),  # JPEG 2000 as a bare stream, JPEG XL
     *(b"8BPS\0", b"qoif\0", b"DDS \x7c\0\0\0", b"SDPX", b"XPDS", b"\x76\x2f\x31\x01", b"#?RADIANCE", b"#?RGBE"),
     *(b"\x01\xda\x00\x01", b"\x01\xda\x00\x02", b"\x01\xda\x01\x01", b"\x01\xda\x01\x02"),  # SGI
@@ -56,7 +57,12 @@ TRANSPORT_PATTERN = re.compile(rb"(G.{187}){2}G|.{4}(G.{191}){2}G", re.S)
 """MPEG-TS, with the four bytes before each packet that Blu-ray has, too."""
 BOXES = (b"moov", b"mdat", b"wide", b"pnot", b"styp", b"moof", b"sidx", b"free", b"skip")
 """How films of the MP4 family begin that do not name themselves."""
-PICTURE_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"avif", b"crx ")
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis")
+"""Brands of files whose primary content is a still HEVC image; image sequences (hevc, msf1 …) are videos."""
+HEIF_OF_ANY_CODEC = b"mif1"
+IMAGE_BRANDS = (*HEIF_BRANDS, HEIF_OF_ANY_CODEC, b"avif")
+"""Brands of still images in the MP4 family."""
+CANON_RAW_BRAND = b"crx "
 SOUND_BRANDS = (b"M4A ", b"M4B ", b"M4P ", b"aax ")
 APPLE_DOUBLE = b"\x00\x05\x16\x07"
 """What macOS puts beside a file on other systems' disks, `._NAME`: never the file itself, though it is called so."""
@@ -93,18 +99,25 @@ def _kind(path: str) -> Kind | None:
             found = kind_of_content(head, file)
     except (OSError, ValueError):
         return _kind_called(path)
-    if found == "picture" and _suffix(path) in FILM_OF_JPEGS and head.startswith(b"\xff\xd8"):
+    if found == "picture" and _suffix(path) in MJPEG_SUFFIXES and head.startswith(b"\xff\xd8"):
         return "film"
     return found or _kind_called(path)
 
 
 def _local(path: str) -> str | None:
-    """The regular file that a path or `file://` address names, None for all else."""
-    scheme, found, rest = path.partition("://")
-    if found and scheme.lower() == "file" and not os.path.exists(rest):
-        rest = url2pathname(urlsplit(path).path)
-    local = path if not found else rest if scheme.lower() == "file" else ""
-    return local if local and os.path.isfile(local) else None
+    """The regular file that a path or `file:` URL names, None for all others."""
+    local = local_path(path)
+    return local if os.path.isfile(local) else None
+
+
+def local_path(name: str) -> str:
+    """The path of a `file:` URL; every other name unchanged."""
+    scheme, _, rest = name.partition("://")
+    host, slash, path = rest.partition("/")
+    if scheme.lower() != "file" or host.lower() not in ("", "localhost"):
+        return name
+    # Programs write such URLs with and without percent encoding: a file with the literal name has priority.
+    return slash + path if os.path.exists(slash + path) else slash + unquote(path)
 
 
 def _suffix(path: str) -> str:
@@ -134,7 +147,7 @@ def kind_of_content(head: bytes, file: BinaryIO) -> Kind | None:
         return _kind_of_riff(head, file)
     if head[4:8] == b"ftyp":
         brand = head[8:12]
-        return None if brand in SOUND_BRANDS else "picture" if brand in PICTURE_BRANDS else "film"
+        return None if brand in SOUND_BRANDS else "picture" if brand in (*IMAGE_BRANDS, CANON_RAW_BRAND) else "film"
     if head[4:8] == b"jP  ":
         return "film" if head[20:24] == b"mjp2" else "picture"
     if head.startswith(PICTURE_HEADS) or PICTURE_PATTERN.match(head):

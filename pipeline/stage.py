@@ -12,6 +12,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeGuard
 
+from pipeline.media_types import HEIF_BRANDS as HEIF_BRANDS
+from pipeline.media_types import HEIF_OF_ANY_CODEC as HEIF_OF_ANY_CODEC
+from pipeline.media_types import IMAGE_BRANDS as IMAGE_BRANDS
+from pipeline.media_types import MJPEG_SUFFIXES as MJPEG_SUFFIXES
+from pipeline.media_types import RAW_PHOTO_HEADS as RAW_PHOTO_HEADS
+from pipeline.media_types import RAW_PHOTO_SUFFIXES as RAW_PHOTO_SUFFIXES
+from pipeline.media_types import local_path as local_path
 from pipeline.redaction import redacted, register_secrets
 from pipeline.redaction import without_secrets as without_secrets
 

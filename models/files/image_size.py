@@ -55,6 +55,12 @@ def require_size(width: int, height: int, where: str) -> None:
         raise ModelError(what, where, REMEDY)
 
 
+def supported_formats(formats: tuple[str, ...]) -> list[str]:
+    """Those of Pillow's formats that this build of Pillow supports."""
+    Image.init()
+    return [name for name in formats if name in Image.OPEN]
+
+
 @contextmanager
 def open_image(file: str | Path | BinaryIO, where: str, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
     """Open an image with Pillow and check its size. The pixels are not decoded yet.
@@ -63,12 +69,11 @@ def open_image(file: str | Path | BinaryIO, where: str, formats: tuple[str, ...]
         ModelError: the image is too large.
         Exception: Pillow's errors, if the file is damaged or has none of the formats.
     """
-    Image.init()
     Image.MAX_IMAGE_PIXELS = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with Image.open(file, formats=[name for name in formats if name in Image.OPEN]) as image:
+            with Image.open(file, formats=supported_formats(formats)) as image:
                 require_size(image.width, image.height, where)
                 # For images inside files such as ICO: Pillow raises at twice this limit when it reads their sizes.
                 Image.MAX_IMAGE_PIXELS = (max_pixels() + 1) // 2

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.stage import StageError
-from stages.video.decoding.paths_and_urls import check_readable, is_url, local_path
+from pipeline.stage import StageError, local_path
+from stages.video.decoding.paths_and_urls import check_readable, is_url
 
 SOURCE_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp", "tcp", "rtp")
 OUTPUT_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "udp", "tcp", "srt")

@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pipeline.stage import Job, Stage
+from pipeline.stage import Job, Stage, local_path
 from stages.payloads import U8, FrameChunk, VideoInfo
 from stages.video.decoding.animated_images import AnimatedImage, is_animated_image
 from stages.video.decoding.frame_selection import FrameSelection
-from stages.video.decoding.paths_and_urls import check_readable, local_path
+from stages.video.decoding.paths_and_urls import check_readable
 from stages.video.decoding.resizing import resize_to, size_within
 from stages.video.decoding.still_images import is_still, read_still
 from stages.video.decoding.video_frames import VideoFrames

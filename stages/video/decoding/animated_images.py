@@ -8,12 +8,12 @@ from fractions import Fraction
 from PIL import Image
 
 from models.arrays import U8
-from models.files.image_size import open_image
+from models.files.image_size import open_image, supported_formats
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
 from stages.video.decoding.frame_selection import FrameSelection
 from stages.video.decoding.resizing import resize_to, size_within
-from stages.video.decoding.still_images import FORMATS_BY_PILLOW, known_formats, rgb_of
+from stages.video.decoding.still_images import FORMATS_BY_PILLOW, rgb_of
 
 MILLISECOND = Fraction(1, 1000)
 DEFAULT_MS = 100
@@ -42,7 +42,7 @@ class AnimatedImage:
         self._path = path
         self._selection = selection
         self._max_size = max_size
-        self._image = Image.open(path, formats=known_formats(FORMATS_BY_PILLOW))
+        self._image = Image.open(path, formats=supported_formats(FORMATS_BY_PILLOW))
 
     def close(self) -> None:
         """Close the file."""

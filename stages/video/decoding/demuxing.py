@@ -14,14 +14,11 @@ import av.video.stream
 from av.stream import Stream
 
 from models.files.image_size import max_pixels
-from pipeline.stage import StageError
+from pipeline.stage import IMAGE_BRANDS, StageError
 from stages.video.decoding.paths_and_urls import check_readable, is_url
 
 NOT_VIDEO_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf", "concat", "ffmetadata", "srt", "ass", "webvtt"})
 """FFmpeg opens these text formats as media."""
-
-IMAGE_BRANDS = ("heic", "heix", "heim", "heis", "mif1", "avif")
-"""Major brands of still images in the MP4 family."""
 
 IMAGE_BY_NAME = "image2"
 """The format that FFmpeg chooses for a file with the suffix of an image, unless its content clearly differs."""
@@ -127,7 +124,7 @@ def is_single_image(container: av.container.InputContainer) -> bool:
     """True for a still image that FFmpeg opened: of a format that Pillow does not support, or from a URL."""
     name = container.format.name
     brand = container.metadata.get("major_brand", "")
-    return name.endswith("_pipe") or name == "image2" or brand in IMAGE_BRANDS
+    return name.endswith("_pipe") or name == "image2" or brand.encode() in IMAGE_BRANDS
 
 
 def frame_rate(stream: av.video.stream.VideoStream) -> Fraction | None:

@@ -12,15 +12,11 @@ import numpy as np
 from PIL import Image
 
 from models.arrays import U8
-from pipeline.stage import StageError
+from pipeline.stage import HEIF_BRANDS, HEIF_OF_ANY_CODEC, StageError
 from stages.video.decoding.hdr_tone_mapping import HDR_NAMES, ToneMap, is_hdr
 
 FORMAT = "HEIF"
 """Pillow's name of the format, once its plugin is registered."""
-BRANDS = (b"heic", b"heix", b"heim", b"heis")
-"""Brands of files whose primary content is a still image. FFmpeg reads image sequences (hevc, msf1 …)."""
-ANY_CODEC = b"mif1"
-"""The brand of an image of any codec: the compatible brands name the codec."""
 ORIENTATION_BOXES = (b"irot", b"imir")
 """Boxes that hold the rotation and the mirroring of an image."""
 MAX_HEADER_BYTES = 4096
@@ -37,7 +33,7 @@ def is_heif(path: str | Path) -> bool:
         return False
     length = int.from_bytes(head[:4], "big")
     brands = [head[8:12], *(head[at : at + 4] for at in range(16, min(length, len(head)), 4))]
-    return brands[0] in BRANDS or (brands[0] == ANY_CODEC and any(brand in BRANDS for brand in brands))
+    return brands[0] in HEIF_BRANDS or (brands[0] == HEIF_OF_ANY_CODEC and any(one in HEIF_BRANDS for one in brands))
 
 
 def register() -> None:

@@ -1,9 +1,8 @@
-"""Inputs by name: paths of files, `file:` and other URLs, and the network protocols that FFmpeg supports."""
+"""Inputs by name: paths of files, URLs, and the network protocols that FFmpeg supports."""
 
 from __future__ import annotations
 
 import os
-from urllib.parse import unquote
 
 import av
 
@@ -14,16 +13,6 @@ def is_url(path: str) -> bool:
     """True for `scheme://…`; everything else is a file name."""
     scheme, found, _ = path.partition("://")
     return bool(found) and scheme.isalnum()
-
-
-def local_path(name: str) -> str:
-    """The path of a `file:` URL; every other name unchanged."""
-    scheme, _, rest = name.partition("://")
-    host, slash, path = rest.partition("/")
-    if scheme.lower() != "file" or host.lower() not in ("", "localhost"):
-        return name
-    # Programs write such URLs with and without percent encoding: a file with the literal name has priority.
-    return slash + path if os.path.exists(slash + path) else slash + unquote(path)
 
 
 def check_readable(path: str) -> None:

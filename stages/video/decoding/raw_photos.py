@@ -10,13 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from pipeline.stage import StageError
+from pipeline.stage import RAW_PHOTO_HEADS, RAW_PHOTO_SUFFIXES, StageError
 
-SUFFIXES = (
-    *(".3fr", ".arw", ".cr2", ".cr3", ".dng", ".erf", ".gpr", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw"),
-    *(".orf", ".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
-)
-HEADS = (b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM")
 TIFF_HEADS = (b"II*\0", b"MM\0*")
 CANON_2, CANON_3 = b"CR\x02", b"ftypcrx "
 """After a TIFF header, and after the length of a box."""
@@ -36,8 +31,8 @@ def is_raw(path: str) -> bool:
     except (OSError, ValueError):
         return False
     if head.startswith(TIFF_HEADS):
-        return head[8:11] == CANON_2 or Path(path).suffix.lower() in SUFFIXES
-    return head.startswith(HEADS) or head[4:12] == CANON_3
+        return head[8:11] == CANON_2 or Path(path).suffix.lower() in RAW_PHOTO_SUFFIXES
+    return head.startswith(RAW_PHOTO_HEADS) or head[4:12] == CANON_3
 
 
 def refusal(path: str) -> StageError:

@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from models.arrays import U8
 from models.errors import ModelError
 from models.files.image_size import FORMATS, open_image, read_pixels
-from pipeline.stage import StageError
+from pipeline.stage import MJPEG_SUFFIXES, StageError
 from stages.video.decoding import heif, raw_photos
 from stages.video.decoding.color_conversion import over_black
 from stages.video.decoding.orientation import EXIF_ORIENTATIONS, UPRIGHT
@@ -33,8 +33,6 @@ MULTIPAGE_WARNINGS = {
 }
 """Warnings for files with several images, of which one is processed."""
 
-MJPEG_SUFFIXES = (".mjpeg", ".mjpg")
-"""Video as consecutive JPEGs without a container: only the suffix distinguishes it from a photo."""
 CV_SUFFIXES = (".tif", ".tiff", ".hdr", ".exr", ".pfm")
 """Images that Pillow may reject (16-bit colour TIFF) and OpenCV reads."""
 
@@ -123,12 +121,6 @@ def _exif_orientation(path: str, image: Image.Image) -> int:
 
 def _tone_mapped(path: str, image: Image.Image, notes: list[str]) -> U8 | None:
     return heif.tone_mapped(path, image, notes) if image.format == heif.FORMAT else None
-
-
-def known_formats(formats: tuple[str, ...]) -> list[str]:
-    """Those that this Pillow was built with."""
-    Image.init()
-    return [name for name in formats if name in Image.OPEN]
 
 
 def rgb_of(image: Image.Image, notes: list[str]) -> U8:

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.stage import StageError
+from pipeline.stage import StageError, local_path
 from stages.live.address import read_address
 from stages.video.decoding.frame_selection import FrameSelection
 from stages.video.decoding.orientation import EXIF_ORIENTATIONS
-from stages.video.decoding.paths_and_urls import local_path
 from stages.video.decoding.video_frames import VideoFrames
 from tests.stages.video.made_camera import PICTURE, camera_jpeg, film_of_jpegs
 from tests.stages.video.made_footage import numbered

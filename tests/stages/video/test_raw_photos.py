@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
 
-from pipeline.stage import StageError
-from stages.video.decoding.raw_photos import SUFFIXES
+from pipeline.stage import RAW_PHOTO_SUFFIXES, StageError
 from tests.stages.video.test_decode_stills import PICTURE, still
 from tests.stages.video.video_runs import decoded
 
@@ -35,7 +34,7 @@ def refused(path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".nef", ".ARW", ".dng", ".pef", ".srw"])
 def test_a_tiff_that_is_called_a_raw_photo_is_one(tmp_path: Path, suffix: str) -> None:
-    assert suffix.lower() in SUFFIXES
+    assert suffix.lower() in RAW_PHOTO_SUFFIXES
     PREVIEW.save(tmp_path / f"a{suffix}", "TIFF")
     refused(tmp_path / f"a{suffix}")
 

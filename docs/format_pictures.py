@@ -20,7 +20,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from docs.style_pictures import SECOND, WINDOW, by_the_network, moment
+from docs.style_pictures import SECOND, WINDOW, by_the_network, result
 from models.surface.body import COCO_KEYPOINTS
 from models.surface.keypoints import surface_keypoints
 from pipeline.stage import Job
@@ -30,13 +30,13 @@ from stages.drawing.render import Render
 from stages.payloads import FrameChunk, Overlay
 from stages.people.appearance import REGION_25, appearance_of
 from stages.results.comparison.difference import difference_at
-from stages.results.comparison.picture import comparison_picture
-from stages.results.comparison.poses import Pose, performance_of, pose_of
-from stages.results.formats.angles import ANGLES, joint_angles
-from stages.results.formats.iuv import confidence_picture, inds_picture, iuv_picture
-from stages.results.formats.layer import layer_picture
-from stages.results.formats.moment import Moment, flat, moments_of
-from stages.results.formats.part_colours import dp_segm_picture, magicanimate_picture, parula_picture
+from stages.results.comparison.difference_plot import difference_plot
+from stages.results.comparison.poses import PersonPose, performance_of, pose_of
+from stages.results.formats.alpha_video import alpha_image
+from stages.results.formats.frame_result import FrameResult, flattened, frame_results
+from stages.results.formats.iuv import confidence_image, inds_image, iuv_image
+from stages.results.formats.joint_angles import ANGLES, joint_angles
+from stages.results.formats.part_colours import dp_segm_image, magicanimate_image, parula_image
 from stages.results.formats.results_json import densepose_results
 
 U8 = npt.NDArray[np.uint8]
@@ -53,24 +53,24 @@ STEP = 0.1
 
 def main() -> None:
     """Write one picture a format, and one of a comparison."""
-    frames, people, surfaces = moment(SECOND)
+    frames, people, surfaces = result(SECOND)
     (overlay,) = Render(Render.Config(style="texture"))(frames, people, surfaces)
-    (now,) = moments_of(JOB, frames, people, surfaces, overlay)
-    numbers = inds_picture(now)
+    (now,) = frame_results(JOB, frames, people, surfaces, overlay)
+    numbers = inds_image(now)
     pictures = {
         "instances": beside(numbers_of(now)),
         "surfaces": parts_with_names(now),
-        "iuv": iuv_picture(now)[WINDOW],
+        "iuv": iuv_image(now)[WINDOW],
         "inds": np.repeat((numbers.astype(np.uint8) * np.uint8(100))[WINDOW][..., None], 3, axis=2),
         "confidence": sure_picture(frames),
-        "dp_segm": dp_segm_picture(now)[WINDOW],
-        "magicanimate": magicanimate_picture(now)[WINDOW],
-        "parula": parula_picture(now)[WINDOW],
+        "dp_segm": dp_segm_image(now)[WINDOW],
+        "magicanimate": magicanimate_image(now)[WINDOW],
+        "parula": parula_image(now)[WINDOW],
         "result_json": beside([result_picture(line) for line in densepose_results(now)]),
         "coco": coco_picture(now),
         "csv": angles_picture(now),
         "mot": tracks_picture(now),
-        "looks": looks_picture(now),
+        "appearance": appearance_picture(now),
         "layer": on_squares(now, overlay),
     }
     for name, picture in pictures.items():
@@ -92,18 +92,18 @@ def beside(pictures: list[U8]) -> U8:
     return np.hstack(padded)
 
 
-def numbers_of(now: Moment) -> list[U8]:
+def numbers_of(now: FrameResult) -> list[U8]:
     """Labels, U and V of the nearer person's grid, each in grey."""
-    surface = now.surfaces[now.nearest_last()[-1]]
+    surface = now.surfaces[now.painting_order()[-1]]
     charts = surface.labels_hw * np.uint8(10)
     planes = [charts, *(np.clip(plane * 255, 0, 255).astype(np.uint8) for plane in surface.uv_2hw)]
     return [np.repeat(plane[..., None], 3, axis=2) for plane in planes]
 
 
-def parts_with_names(now: Moment) -> U8:
+def parts_with_names(now: FrameResult) -> U8:
     """Charts in the product's colours and everyone's identity."""
     picture = now.rgb_HW3 // 2
-    chart_HW = flat(now).iuv_HW3[..., 0]
+    chart_HW = flattened(now).iuv_HW3[..., 0]
     picture = np.where(chart_HW[..., None] > 0, part_palette()[chart_HW], picture).astype(np.uint8)
     for box_4, identity in zip(now.box_N4, now.id_N, strict=True):
         say(picture, f"id {identity}", (int(box_4[0]), int(box_4[1]) - 8))
@@ -112,14 +112,14 @@ def parts_with_names(now: Moment) -> U8:
 
 def sure_picture(frames: FrameChunk) -> U8:
     """How sure the built-in network is of the same moment: exact surfaces know no doubt."""
-    (now,) = moments_of(JOB, frames, *by_the_network(frames), None)
-    return np.repeat(confidence_picture(now)[WINDOW][..., None], 3, axis=2)
+    (now,) = frame_results(JOB, frames, *by_the_network(frames), None)
+    return np.repeat(confidence_image(now)[WINDOW][..., None], 3, axis=2)
 
 
-def looks_picture(now: Moment) -> U8:
+def appearance_picture(now: FrameResult) -> U8:
     """Each region of each person in its mean colour."""
     picture = now.rgb_HW3 // 2
-    charts_HW, person_HW = flat(now).iuv_HW3[..., 0], flat(now).person_HW
+    charts_HW, person_HW = flattened(now).iuv_HW3[..., 0], flattened(now).person_HW
     for i, surface in enumerate(now.surfaces):
         mine_HW = person_HW == i + 1
         colour_83 = 255 * appearance_of(now.rgb_HW3, surface)[:, :3]
@@ -132,11 +132,11 @@ def result_picture(line: str) -> U8:
     return np.asarray(Image.open(BytesIO(base64.b64decode(json.loads(line)["uv_data"]))))
 
 
-def coco_picture(now: Moment) -> U8:
+def coco_picture(now: FrameResult) -> U8:
     """Boxes, masks and keypoints over the frame."""
     picture = now.rgb_HW3.copy()
     for i, surface in enumerate(now.surfaces):
-        mask_HW = (flat(now).person_HW == i + 1).astype(np.uint8)
+        mask_HW = (flattened(now).person_HW == i + 1).astype(np.uint8)
         outlines, _ = cv2.findContours(mask_HW, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(picture, outlines, -1, (255, 235, 60), 3)
         x0, y0, x1, y1 = now.box_N4[i].astype(int).tolist()
@@ -145,7 +145,7 @@ def coco_picture(now: Moment) -> U8:
     return picture[WINDOW]
 
 
-def angles_picture(now: Moment) -> U8:
+def angles_picture(now: FrameResult) -> U8:
     """Skeletons, and degrees at elbows and knees."""
     picture = now.rgb_HW3 // 2
     for surface in now.surfaces:
@@ -158,12 +158,12 @@ def angles_picture(now: Moment) -> U8:
     return picture[WINDOW]
 
 
-def tracks_picture(now: Moment) -> U8:
+def tracks_picture(now: FrameResult) -> U8:
     """Boxes of this moment, and where everyone's box was before."""
     picture = now.rgb_HW3.copy()
     colours = ((255, 235, 60), (120, 220, 255))
     for second in np.arange(SECOND - 0.8, SECOND + 0.01, 0.2):
-        _, people, _ = moment(float(second))
+        _, people, _ = result(float(second))
         for box_4, colour in zip(people.box_N4, colours, strict=True):
             cv2.circle(picture, (int(box_4[[0, 2]].mean()), int(box_4[3])), 5, colour, cv2.FILLED, cv2.LINE_AA)
     for box_4, identity, colour in zip(now.box_N4, now.id_N, colours, strict=True):
@@ -173,9 +173,9 @@ def tracks_picture(now: Moment) -> U8:
     return picture[WINDOW]
 
 
-def on_squares(now: Moment, overlay: Overlay) -> U8:
+def on_squares(now: FrameResult, overlay: Overlay) -> U8:
     """The layer over the squares that stand for nothing."""
-    rgba = layer_picture(replace(now, drawn_HW3=overlay.rgb_THW3[0]))[WINDOW].astype(int)
+    rgba = alpha_image(replace(now, drawn_HW3=overlay.rgb_THW3[0]))[WINDOW].astype(int)
     rows, columns = np.indices(rgba.shape[:2]) // 24
     squares = np.where((rows + columns) % 2, 235, 190)[..., None]
     alpha = rgba[..., 3:] / 255
@@ -184,14 +184,14 @@ def on_squares(now: Moment, overlay: Overlay) -> U8:
 
 def walkers_compared() -> U8:
     """The demo clip's two people, one against the other."""
-    series: list[list[tuple[float, int, Pose]]] = [[], []]
+    series: list[list[tuple[float, int, PersonPose]]] = [[], []]
     for index, second in enumerate(np.arange(1.0, 4.0, STEP)):
-        _, _, surfaces = moment(float(second))
+        _, _, surfaces = result(float(second))
         for poses, surface in zip(series, surfaces.people, strict=True):
             poses.append((float(second), index, pose_of(surface)))
     a, b = (performance_of(poses) for poses in series)
     difference = difference_at(a, b, 0.0)
-    return comparison_picture(difference, a.second_T[difference.row_T2[:, 0]], "the two walkers of the demo clip")
+    return difference_plot(difference, a.second_T[difference.row_T2[:, 0]], "the two walkers of the demo clip")
 
 
 def say(picture: U8, text: str, corner: tuple[int, int]) -> None:

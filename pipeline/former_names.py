@@ -15,6 +15,7 @@ FORMER_STAGES: dict[str, str] = {
 """The present name of a stage by its former name; here and below an empty one for what was removed."""
 
 FORMER_KEYS: dict[str, str] = {
+    "export.to.looks": "export.to.appearance",
     "fit.average": "fit.weight_average.decay",
     "fit.average_from": "fit.weight_average.from_step",
     "fit.clip": "fit.clip_norm",
@@ -61,6 +62,7 @@ FORMER_KEYS: dict[str, str] = {
 the run as a whole or a section. SECTION is the present name of the stage or section."""
 
 FORMER_VALUES: dict[tuple[str, str], str] = {
+    ("--export", "looks"): "appearance",
     ("network.tta", "careful"): "adaptive",
     ("network.tta", "quick"): "adaptive_fast",
     ("network.tta", "thorough"): "full",

@@ -1,4 +1,4 @@
-"""Results for other programs: every kind of export that is asked for, written as frames pass."""
+"""Exports: every requested kind is written as frames pass."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any, ClassVar
 
 from pipeline.stage import Job, Stage
 from stages.payloads import FrameChunk, Overlay, People, Surfaces
+from stages.results.formats.frame_result import FrameResult, frame_results
 from stages.results.formats.kinds import KINDS
-from stages.results.formats.moment import Moment, moments_of
-from stages.results.formats.writer import Standing, Target, Writer
+from stages.results.formats.writer import ExportTarget, ExportWriter, FinishedExport
 from stages.video.decoding.paths_and_urls import is_url
 
 
 class Exporter(Stage):
-    """What both export stages do: open a writer for each kind asked for, and hand it every frame of an input."""
+    """The common part of both export stages: opens a writer for each requested kind, and adds every frame to it."""
 
     ordered = True
     memory_frames = None
@@ -26,9 +26,10 @@ class Exporter(Stage):
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """Attributes:
-        to: path by kind, e.g. `{iuv: frames/, csv: people.csv}`; none by default. docs/formats.md has the kinds.
-        segment_frames: frames in a segment of an exported film; `encode.segment_frames`, so that a run can go on.
-        threads: of an exported film's encoder; part of what decides its bytes.
+        to: path by kind, e.g. `{iuv: frames/, csv: people.csv}`; none by default. docs/formats.md lists the kinds.
+        segment_frames: frames per segment of an exported video; `encode.segment_frames`, so that a run can be
+            resumed.
+        threads: of an exported video's encoder; the encoded bytes depend on it.
         """
 
         to: dict[str, str] = field(default_factory=dict)
@@ -41,54 +42,54 @@ class Exporter(Stage):
             for kind, path in self.to.items():
                 known = [name for name, each in KINDS.items() if each.raw == self.raw]
                 if kind not in known:
-                    near = difflib.get_close_matches(kind, known, n=1)
-                    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+                    nearest = difflib.get_close_matches(kind, known, n=1)
+                    hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(known)}"
                     raise ValueError(f"there is no export of kind {kind!r}; {hint}")
                 if not path:
                     raise ValueError(f"the export {kind!r} needs a path")
                 if is_url(path):
-                    raise ValueError(f"the export {kind!r} needs a file or folder of this machine, and no address")
+                    raise ValueError(f"the export {kind!r} needs a local file or folder, not a URL")
             if len({os.path.abspath(path) for path in self.to.values()}) < len(self.to):
-                raise ValueError("two exports have the same path; give each one of its own")
+                raise ValueError("two exports have the same path; give each export its own path")
             if self.segment_frames < 1 or self.threads < 1:
                 raise ValueError("segment_frames and threads must be 1 or more")
 
     @classmethod
     def check(cls, config: Config, job: Job) -> None:
-        """Raises StageError for a path that a kind of export, or this input, cannot have."""
+        """Raises StageError for a path that does not suit the kind of export or this input."""
         for kind, path in config.to.items():
             KINDS[kind].begin(target_of(config, kind, path, job)).check()
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
-        """An input begins: nothing is open."""
+        """A new input; no writer is open."""
         super().__init__(config, threads=threads)
-        self._writers: list[Writer] = []
-        self._opened = False
+        self._writers: list[ExportWriter] = []
+        self._is_open = False
         self._restored: list[dict[str, Any]] = []
         self._warnings: list[str] = []
 
     def flush(self) -> Iterator[Any]:
-        """The input is over: what is whole gets its name."""
+        """The input has ended: rename complete files."""
         for writer in self._writers:
             self._warnings += writer.finish()
         return iter(())
 
     def interrupt(self) -> Iterator[Any]:
-        """The run stops early: what is there is kept."""
+        """The run stops early: keep what is written."""
         for writer in self._writers:
             writer.interrupt()
         return iter(())
 
     def state(self) -> bytes:
-        """Where each writer is."""
+        """The state of each writer."""
         return json.dumps([writer.state() for writer in self._writers]).encode()
 
     def restore(self, state: bytes) -> None:
-        """Take up what `state` gave, once the writers are open."""
+        """Keep the state until the writers are open."""
         self._restored = json.loads(state) if state else []
 
     def reopen(self, job: Job) -> None:
-        """Open what was restored, so that it gets its name."""
+        """Open the restored writers, so that they can finish their files."""
         self._write(job, iter(()))
         for writer in self._writers:
             writer.reopen()
@@ -98,59 +99,59 @@ class Exporter(Stage):
         return {"exports": dict(self.config.to), "warnings": self._warnings} if self.config.to else {}
 
     def close(self) -> None:
-        """Release what is open; what is not whole is removed."""
+        """Release open files; remove incomplete ones."""
         for writer in self._writers:
             writer.close()
 
-    def _write(self, job: Job, moments: Iterator[Moment]) -> None:
+    def _write(self, job: Job, results: Iterator[FrameResult]) -> None:
         if not self.config.to:
             return
-        if not self._opened:
-            self._opened = True
+        if not self._is_open:
+            self._is_open = True
             for kind, path in self.config.to.items():
                 self._open(kind, path, job)
-        for moment in moments:
+        for result in results:
             for writer in self._writers:
-                writer.add(moment)
+                writer.add(result)
 
     def _open(self, kind: str, path: str, job: Job) -> None:
         writer = KINDS[kind].begin(target_of(self.config, kind, path, job))
         if self._restored:
             state = self._restored[len(self._writers)]
-            if writer.stands():
-                writer = Standing(state)
+            if writer.is_finished():
+                writer = FinishedExport(state)
             writer.restore(state)
         self._writers.append(writer)
 
 
-def target_of(config: Exporter.Config, kind: str, path: str, job: Job) -> Target:
-    """Where an export of an input goes."""
-    return Target(kind=kind, path=path, job=job, segment_frames=config.segment_frames, threads=config.threads)
+def target_of(config: Exporter.Config, kind: str, path: str, job: Job) -> ExportTarget:
+    """The target of an export of an input."""
+    return ExportTarget(kind=kind, path=path, job=job, segment_frames=config.segment_frames, threads=config.threads)
 
 
 class ExportRaw(Exporter):
-    """The network's own result: stands before tracking and smoothing."""
+    """Exports of the network's own results: placed before tracking and smoothing."""
 
     exports: ClassVar[Mapping[str, str]] = {name: f"to.{name}" for name, kind in KINDS.items() if kind.raw}
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config(Exporter.Config):
-        """As `Exporter.Config`, for the kinds that are raw."""
+        """As `Exporter.Config`, for the raw kinds."""
 
         raw: ClassVar[bool] = True
 
     def __call__(self, job: Job, frames: FrameChunk, people: People, surfaces: Surfaces) -> None:
-        """Write a packet's frames. Raises StageError where they cannot be written."""
-        self._write(job, moments_of(job, frames, people, surfaces, None))
+        """Write a packet's frames. Raises StageError if they cannot be written."""
+        self._write(job, frame_results(job, frames, people, surfaces, None))
 
 
 class Export(Exporter):
-    """What is shown: stands after smoothing, and after rendering where there is any."""
+    """Exports of final results: placed after smoothing, and after rendering if anything renders."""
 
     exports: ClassVar[Mapping[str, str]] = {name: f"to.{name}" for name, kind in KINDS.items() if not kind.raw}
 
     def __call__(
         self, job: Job, frames: FrameChunk, people: People, surfaces: Surfaces, overlay: Overlay | None
     ) -> None:
-        """Write a packet's frames. Raises StageError where they cannot be written."""
-        self._write(job, moments_of(job, frames, people, surfaces, overlay))
+        """Write a packet's frames. Raises StageError if they cannot be written."""
+        self._write(job, frame_results(job, frames, people, surfaces, overlay))

@@ -1,4 +1,4 @@
-"""The end of a graph whose caller takes the frames: one result per frame instead of a file."""
+"""Sink for callers from Python: one result per frame instead of a file."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from stages.payloads import U8, FrameChunk, Overlay, People, Surfaces
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """One frame with everything known about it.
+    """One frame with all its results.
 
     Attributes:
-        path: the input it came from.
-        index: its number among the frames that are processed, from 0.
+        path: the input.
+        index: its number among the processed frames, from 0.
         seconds: its time in the stream.
         rgb_HW3: the upright original, uint8.
-        people: those in this frame, best score first; `frame_N` is 0.
+        people: those in this frame, by falling score; `frame_N` is 0.
         surfaces: one per person, in the same order.
-        overlay_HW3: the rendered frame, uint8; None where nothing renders.
+        overlay_HW3: the rendered frame, uint8; None if nothing renders.
     """
 
     path: str
@@ -37,14 +37,14 @@ class Frame:
 
 
 class Frames(Stage):
-    """Chunks in, frames out, in order, each to the caller."""
+    """Chunks in, frames out, in order, to the caller."""
 
     ordered = True
 
     def __call__(
         self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None, overlay: Overlay | None
     ) -> Iterator[Frame]:
-        """Cut a chunk into its frames; people and surfaces are empty where no stage finds them."""
+        """Split a chunk into its frames; without a stage that finds people, people and surfaces are empty."""
         for index in range(len(frames)):
             chosen = np.flatnonzero(people.frame_N == index) if people is not None else np.zeros(0, np.int64)
             yield Frame(
@@ -52,13 +52,13 @@ class Frames(Stage):
                 index=frames.first + index,
                 seconds=float(frames.pts_T[index] * frames.video.time_base),
                 rgb_HW3=frames.rgb_THW3[index],
-                people=_some(people, chosen),
+                people=_chosen_people(people, chosen),
                 surfaces=Surfaces(people=tuple(surfaces.people[i] for i in chosen) if surfaces is not None else ()),
                 overlay_HW3=None if overlay is None else overlay.rgb_THW3[index],
             )
 
 
-def _some(people: People | None, chosen_N: np.ndarray) -> People:
+def _chosen_people(people: People | None, chosen_N: np.ndarray) -> People:
     """The chosen people, as those of a single frame."""
     if people is None:
         empty = np.zeros(0, np.int32)

@@ -1,4 +1,4 @@
-"""The source of comparisons without the network: one saved export, then another, as one stream."""
+"""Source of comparisons without the network: two saved exports, one after the other, as one stream."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from stages.video.decode_pair import GAP, both_inputs
 
 
 class ReplayPair(Stage):
-    """`replay` for both inputs, one after the other, numbered as `decode_pair` numbers them."""
+    """`replay` for both inputs, one after the other, numbered as `decode_pair` does."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config(Replay.Config):
-        """As `Replay.Config`, for both; nothing that compares needs the frames themselves."""
+        """As `Replay.Config`, for both inputs; a comparison does not need the frames themselves."""
 
         video: str | None = BLACK
 

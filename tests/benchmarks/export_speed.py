@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from docs.style_pictures import SECOND, moment
+from docs.style_pictures import SECOND, result
 from pipeline.stage import Job
 from stages.payloads import FrameChunk, People, Surfaces
 from stages.results.export import Export, Exporter, ExportRaw
@@ -28,7 +28,7 @@ Packet = tuple[FrameChunk, People, Surfaces]
 
 def packets() -> Iterator[Packet]:
     """One frame each, everything in it two pixels farther to the right; sure of each pixel as noise is."""
-    frames, people, exact = moment(SECOND)
+    frames, people, exact = result(SECOND)
     rng = np.random.default_rng(0)
     sure = [rng.random(one.labels_hw.shape, np.float32) for one in exact.people]
     surfaces = [replace(one, confidence_hw=its) for one, its in zip(exact.people, sure, strict=True)]

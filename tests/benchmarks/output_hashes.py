@@ -73,7 +73,7 @@ COMMANDS: tuple[Command, ...] = (
     _film("thorough", "--style", "grid", *_sets("network.tta=full", "decode.end=0.3")),
     _film("torch_engine", "--style", "parts", *_sets("network.engine=torch", "decode.end=0.3")),
     _film("float32", "--style", "confidence", *_sets("network.precision=fp32", "decode.end=0.3")),
-    _film("tables", *_exports("csv=a.csv", "mot=a.txt", "looks=looks.csv", "coco=a.json", "result_json=b.json")),
+    _film("tables", *_exports("csv=a.csv", "mot=a.txt", "appearance=looks.csv", "coco=a.json", "result_json=b.json")),
     _film("pictures", *_exports("iuv=iuv/", "inds=inds/", "confidence=c/", "dp_segm=d/", "parula=p/")),
     _film("layers", *_exports("iuv_video=iuv.mkv", "magicanimate=m.mp4", "prores=layer.mov", "webm=layer.webm")),
     _film("saved", *_exports("surfaces=saved/", "instances=raw/")),

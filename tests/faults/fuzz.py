@@ -50,9 +50,10 @@ from stages.annotations.coco_people import read_people
 from stages.annotations.densepose_coco import read_dense_set
 from stages.drawing.render import Render
 from stages.payloads import People, SegmentWritten, VideoInfo
-from stages.results.formats.npz import frame_files, read_moment, read_stream
-from stages.results.formats.numbered import ResultList
-from stages.results.formats.read_back import people_of_iuv, read_inds
+from stages.results.formats.iuv_reading import people_of_iuv, read_inds
+from stages.results.formats.npz import frame_files, read_stream
+from stages.results.formats.npz import read_frame as read_export_frame
+from stages.results.formats.numbered_results import ResultList
 from stages.results.replay import packet_of
 from stages.results.shard_file import ShardReader, ShardWriter
 from stages.training.checkpoint import read_checkpoint as read_training
@@ -197,7 +198,7 @@ VIDEO = VideoInfo(path="", width=64, height=48, still=False, rate=None, time_bas
 
 def read_frame(path: Path) -> None:
     """A frame of an export, as far as its being drawn."""
-    chunk, people, surfaces = packet_of((read_moment(path, VIDEO),), VIDEO, 0)
+    chunk, people, surfaces = packet_of((read_export_frame(path, VIDEO),), VIDEO, 0)
     list(Render(Render.Config(style="parts+uv+boxes+confidence"))(chunk, people, surfaces))
 
 
@@ -205,7 +206,7 @@ def read_results(path: Path) -> None:
     """A list of results, both of its frames."""
     results = ResultList(path)
     for number in range(2):
-        results.crowd(number, "a", False)
+        results.people_of_frame(number, "a", False)
 
 
 def read_iuv(path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Two performers side by side: their poses, their differences, and the picture of those."""
+"""Comparison of two performers: poses, their differences, and a plot."""

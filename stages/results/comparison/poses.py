@@ -1,4 +1,4 @@
-"""What of a pose can be compared between people of any size, place and camera distance."""
+"""Poses that can be compared between people of any size, position and distance to the camera."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from models.surface.body import COCO_KEYPOINTS
 from models.surface.charts import MIRROR_CHART
 from models.surface.keypoints import surface_keypoints
 from stages.payloads import F32, I64, Float, Surface
-from stages.results.formats.angles import ANGLE_NAMES, joint_angles
+from stages.results.formats.joint_angles import ANGLE_NAMES, joint_angles
 
 TORSO = (1, 2)
 CHARTS = 24
 LEAST_PIXELS = 4
-"""A part of fewer pixels has no place."""
+"""A part of fewer pixels has no position."""
 
 _SIDES = {
     joint: [COCO_KEYPOINTS.index(f"{side}_{joint}") for side in ("left", "right")] for joint in ("shoulder", "hip")
@@ -23,13 +23,13 @@ _SIDES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pose:
-    """One person in one frame.
+class PersonPose:
+    """The pose of one person in one frame.
 
     Attributes:
-        angle_9: degrees, `ANGLE_NAMES`; NaN where not seen.
-        place_P2: centre of each of 24 parts, in pixels from the centre of the torso; NaN where not seen.
-        torso: pixels from shoulder to hip, of the sides that are seen; NaN where neither is.
+        angle_9: degrees, `ANGLE_NAMES`; NaN where not visible.
+        place_P2: centre of each of 24 parts, in pixels from the centre of the torso; NaN where not visible.
+        torso: pixels from shoulder to hip, mean of the visible sides; NaN if neither is visible.
         area: pixels of the person.
     """
 
@@ -39,8 +39,8 @@ class Pose:
     area: int
 
 
-def pose_of(surface: Surface) -> Pose:
-    """The pose of one person."""
+def pose_of(surface: Surface) -> PersonPose:
+    """The pose of a surface."""
     keypoint_173 = surface_keypoints(surface)
     place_172 = np.where(keypoint_173[:, 2:] > 0, keypoint_173[:, :2], np.nan)
     side_2 = np.linalg.norm(place_172[_SIDES["shoulder"]] - place_172[_SIDES["hip"]], axis=1)
@@ -52,7 +52,7 @@ def pose_of(surface: Surface) -> Pose:
         centre_25_2 = np.where(seen_25[:, None], sums_25_3[:, :2] / sums_25_3[:, 2:], np.nan)
         middle = sums_25_3[list(TORSO)].sum(axis=0)
         middle_2 = middle[:2] / middle[2]
-    return Pose(
+    return PersonPose(
         angle_9=joint_angles(keypoint_173),
         place_P2=(centre_25_2[1:] - middle_2).astype(np.float32),
         torso=mean_where_seen(side_2),
@@ -62,7 +62,7 @@ def pose_of(surface: Surface) -> Pose:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
-    """One person through T frames.
+    """The poses of one person in T frames.
 
     Attributes:
         second_T: from the first of them.
@@ -81,13 +81,13 @@ class Performance:
 
 
 def mean_where_seen(value: Float) -> float:
-    """The mean of what is not NaN; NaN where all is."""
+    """The mean of the values that are not NaN; NaN if all are."""
     seen = np.isfinite(value)
     return float(value[seen].mean()) if seen.any() else float("nan")
 
 
-def performance_of(poses: list[tuple[float, int, Pose]]) -> Performance:
-    """A person's poses as (second, frame, pose); places are scaled by the median length of the torso."""
+def performance_of(poses: list[tuple[float, int, PersonPose]]) -> Performance:
+    """A performance from (second, frame, pose); positions are divided by the median length of the torso."""
     torso_T = np.array([pose.torso for _, _, pose in poses])
     known = torso_T[np.isfinite(torso_T)]
     length = np.median(known) if len(known) else np.nan
@@ -99,8 +99,8 @@ def performance_of(poses: list[tuple[float, int, Pose]]) -> Performance:
     )
 
 
-def mirrored(performance: Performance) -> Performance:
-    """The same seen in a mirror: left is right."""
+def mirrored_performance(performance: Performance) -> Performance:
+    """The mirror image of a performance: left and right are exchanged."""
     swap = {"left": "right", "right": "left"}
     sides = [name.partition("_") for name in ANGLE_NAMES]
     partner = [ANGLE_NAMES.index(swap.get(side, side) + dash + joint) for side, dash, joint in sides]

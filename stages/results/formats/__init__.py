@@ -1,1 +1,1 @@
-"""What others read: one file a format, and the table of all of them (kinds.py)."""
+"""Export formats: the table of all kinds (kinds.py), and their writers and readers."""

@@ -1,72 +1,78 @@
-"""The numbers themselves, one npz a frame: `instances` as the network gave them, `surfaces` as they are drawn."""
+"""Arrays as one npz per frame: `instances` as the network predicts them, `surfaces` after tracking and smoothing."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from models.files.image_size import require_size
 from models.files.json_file import read_json
 from models.files.npz_file import read_arrays
+from models.surface.charts import CHART_NAMES
 from pipeline.stage import StageError
 from stages.payloads import F32, Surface, VideoInfo
-from stages.results.formats.frame_file import Arrays, checked, corners_of, finite, surface_at, whole
-from stages.results.formats.moment import Moment
-from stages.results.formats.writer import FileAFrame, Target, Writer, put_whole
+from stages.results.formats.frame_result import FrameResult
+from stages.results.formats.writer import ExportTarget, ExportWriter, FilePerFrame, write_whole
 from stages.video.encoding.resume_info import LARGEST_INTEGER, video_info_from_json, video_info_to_json
 
-INDEX = "stream.json"
-"""Beside the npz files of `surfaces`: what they belong to; it is written last, so where it stands they are whole."""
+Arrays = Mapping[str, npt.NDArray[Any]]
+MOST_OFFSET = 1 << 20
+"""Largest offset of a grid from the frame's corner in pixels: more means a damaged file."""
+STREAM_FILE = "stream.json"
+"""The file beside the npz files of `surfaces` that describes their stream. It is written last: if it exists, the export
+is complete."""
 
 
-def instances(moment: Moment) -> bytes:
+def instances(result: FrameResult) -> bytes:
     """`boxes_N4`, `scores_N`, and of each person i `labels_i`, `uv_i` on the grid that begins at int(x0), int(y0).
 
-    What of a surface reaches beyond the box to the left, or above it, is left out.
+    The part of a surface to the left of the box or above it is left out.
     """
-    placed = [_placed(surface, box_4) for surface, box_4 in zip(moment.surfaces, moment.box_N4, strict=True)]
-    return _npz(_people(replace(moment, surfaces=tuple(placed))))
+    cropped = [_cropped_to_box(surface, box_4) for surface, box_4 in zip(result.surfaces, result.box_N4, strict=True)]
+    return _npz(_people(replace(result, surfaces=tuple(cropped))))
 
 
-def surfaces(moment: Moment) -> bytes:
-    """The same after tracking and smoothing, and besides:
+def surfaces(result: FrameResult) -> bytes:
+    """The same after tracking and smoothing, and these arrays:
 
-    `ids_N` int32, −1 = none; `corners_N2` int32, the frame's column and row under each grid's first cell; `frame`, the
-    number of the frame in its source; `pts`; `bridged_N`, True for whom the network missed here, and who stands where
-    flow carried them; `near_N` float32 where people were tracked, larger is nearer, NaN = nobody was near; and
-    `confidence_i` (h, w) where the network has one.
+    `ids_N` int32, −1 = none; `corners_N2` int32, column and row of the frame under each grid's first cell; `frame`, the
+    number of the frame in its source; `pts`; `bridged_N`, True for people whom the network missed and `bridge`
+    propagated; `near_N` float32, if people were tracked: larger is nearer, NaN = unknown; `confidence_i` (h, w), if the
+    network predicts it.
     """
-    corners = [(surface.x0, surface.y0) for surface in moment.surfaces]
-    arrays = _people(moment) | {
-        "ids_N": moment.id_N,
+    corners = [(surface.x0, surface.y0) for surface in result.surfaces]
+    arrays = _people(result) | {
+        "ids_N": result.id_N,
         "corners_N2": np.array(corners, np.int32).reshape(-1, 2),
-        "frame": np.int64(moment.index),
-        "pts": np.int64(moment.pts),
-        "bridged_N": np.array([moment.is_bridged(i) for i in range(len(moment.surfaces))], bool),
+        "frame": np.int64(result.index),
+        "pts": np.int64(result.pts),
+        "bridged_N": np.array([result.is_bridged(i) for i in range(len(result.surfaces))], bool),
     }
-    if moment.near_N is not None:
-        arrays["near_N"] = moment.near_N
-    for i, surface in enumerate(moment.surfaces):
+    if result.near_N is not None:
+        arrays["near_N"] = result.near_N
+    for i, surface in enumerate(result.surfaces):
         if surface.confidence_hw is not None:
             arrays[f"confidence_{i}"] = surface.confidence_hw
     return _npz(arrays)
 
 
-def _people(moment: Moment) -> dict[str, Any]:
-    arrays: dict[str, Any] = {"boxes_N4": moment.box_N4, "scores_N": moment.score_N}
-    for i, surface in enumerate(moment.surfaces):
+def _people(result: FrameResult) -> dict[str, Any]:
+    arrays: dict[str, Any] = {"boxes_N4": result.box_N4, "scores_N": result.score_N}
+    for i, surface in enumerate(result.surfaces):
         arrays[f"labels_{i}"] = surface.labels_hw
         arrays[f"uv_{i}"] = surface.uv_2hw.astype(np.float32, copy=False)
     return arrays
 
 
-def _placed(surface: Surface, box_4: F32) -> Surface:
-    """A surface without what lies left of its box's first pixel or above it, by which readers place the grid."""
+def _cropped_to_box(surface: Surface, box_4: F32) -> Surface:
+    """A surface without the part left of its box's first pixel or above it, because readers place the grid there."""
     left, top = max(int(box_4[0]) - surface.x0, 0), max(int(box_4[1]) - surface.y0, 0)
     return replace(
         surface,
@@ -84,49 +90,49 @@ def _npz(arrays: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def begin_instances(target: Target) -> Writer:
-    """One file a frame."""
-    return FileAFrame(target, ".npz", instances)
+def begin_instances(target: ExportTarget) -> ExportWriter:
+    """One file per frame."""
+    return FilePerFrame(target, ".npz", instances)
 
 
-class SurfaceFolder(FileAFrame):
-    """`surfaces`, with `stream.json` beside: enough to show them again without the network (`-c render`)."""
+class SurfaceFolder(FilePerFrame):
+    """`surfaces` with `stream.json`: enough to draw them again without the network (`-c render`)."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: ExportTarget) -> None:
         super().__init__(target, ".npz", surfaces)
         self._video: VideoInfo | None = None
 
-    def add(self, moment: Moment) -> None:
+    def add(self, result: FrameResult) -> None:
         """Write the frame's file."""
         if self._video is None:
-            (self.folder / INDEX).unlink(missing_ok=True)  # an older export's, which is no longer whole
-        self._video = moment.video
-        super().add(moment)
+            (self.folder / STREAM_FILE).unlink(missing_ok=True)  # an older export, which is no longer complete
+        self._video = result.video
+        super().add(result)
 
     def finish(self) -> list[str]:
-        """All frames are there: say so, and what they belong to."""
+        """All frames are written: write the file that describes their stream."""
         if self._video is not None:
             content = {**video_info_to_json(self._video), "exported": self.frames}
-            put_whole(self.folder / INDEX, json.dumps(content, indent=1).encode())
+            write_whole(self.folder / STREAM_FILE, json.dumps(content, indent=1).encode())
         return super().finish()
 
     def interrupt(self) -> None:
-        """The frames so far can be shown too."""
+        """The frames so far can be replayed, too."""
         self.finish()
 
     def state(self) -> dict[str, Any]:
-        """Number of frames, and what they belong to."""
+        """Number of frames, and their stream."""
         return {**super().state(), "video": self._video and video_info_to_json(self._video)}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Frames that come again replace their files by the same."""
+        """Repeated frames overwrite their files with the same content."""
         super().restore(state)
         self._video = video_info_from_json(state["video"]) if state["video"] else None
 
 
 def read_stream(folder: Path) -> VideoInfo:
-    """The stream that a folder of `surfaces` belongs to. Raises StageError where there is none, or it is damaged."""
-    path = folder / INDEX
+    """The stream of a folder of `surfaces`. Raises StageError if the folder is none, or is damaged."""
+    path = folder / STREAM_FILE
     remedy = "name a folder that --export surfaces=FOLDER has written to its end"
     try:
         fields = read_json(path)
@@ -139,25 +145,25 @@ def read_stream(folder: Path) -> VideoInfo:
         require_size(video.width, video.height, str(path))
         return video
     except (KeyError, TypeError, ValueError) as error:
-        raise StageError("says too little of its stream, or what cannot be", str(path), remedy) from error
+        raise StageError("lacks or has invalid properties of its stream", str(path), remedy) from error
 
 
 def frame_files(folder: Path) -> list[Path]:
-    """The frames of an export of `surfaces`, in order; at least one.
+    """The files of an export of `surfaces`, in order; at least one.
 
-    Raises StageError where the folder holds another number than was exported: frames are gone, or an older export's lie
-    among them.
+    Raises StageError if the folder holds another number of frames than was exported: frames are missing, or remain from
+    an older export.
     """
     files = sorted(folder.glob("*.npz"))
-    exported = read_json(folder / INDEX).get("exported")
+    exported = read_json(folder / STREAM_FILE).get("exported")
     if not files or len(files) != exported:
-        what = f"holds {len(files)} frames, of which {exported} were exported last"
+        what = f"holds {len(files)} frames, but {exported} were exported last"
         raise StageError(what, str(folder), "export again, into an empty folder")
     return files
 
 
-def read_moment(path: Path, video: VideoInfo) -> Moment:
-    """One frame of an export of `surfaces`, on black. Raises StageError for a file that is none."""
+def read_frame(path: Path, video: VideoInfo) -> FrameResult:
+    """One frame of an export of `surfaces`, on black. Raises StageError for any other file."""
     try:
         return _moment(path.stem, read_arrays(path), video)
     except (OSError, ValueError) as error:
@@ -165,20 +171,73 @@ def read_moment(path: Path, video: VideoInfo) -> Moment:
         raise StageError(what, str(path), "export it again") from error
 
 
-def _moment(stem: str, arrays: Arrays, video: VideoInfo) -> Moment:
-    """Raises ValueError for arrays that are not a frame's."""
-    corners = corners_of(arrays)
+def _moment(stem: str, arrays: Arrays, video: VideoInfo) -> FrameResult:
+    """Raises ValueError for arrays that are not those of a frame."""
+    corners = grid_corners(arrays)
     count = len(corners)
-    return Moment(
+    return FrameResult(
         stem=stem,
-        index=whole(arrays, "frame", 0, LARGEST_INTEGER),
-        pts=whole(arrays, "pts", -LARGEST_INTEGER, LARGEST_INTEGER),
+        index=whole_number(arrays, "frame", 0, LARGEST_INTEGER),
+        pts=whole_number(arrays, "pts", -LARGEST_INTEGER, LARGEST_INTEGER),
         video=video,
         rgb_HW3=np.zeros((video.height, video.width, 3), np.uint8),
-        box_N4=finite(arrays, "boxes_N4", (count, 4)),
-        score_N=finite(arrays, "scores_N", (count,)),
-        id_N=checked(arrays, "ids_N", "i", (count,)),
+        box_N4=finite_array(arrays, "boxes_N4", (count, 4)),
+        score_N=finite_array(arrays, "scores_N", (count,)),
+        id_N=checked_array(arrays, "ids_N", "i", (count,)),
         surfaces=tuple(surface_at(arrays, i, corner) for i, corner in enumerate(corners)),
-        bridged_N=checked(arrays, "bridged_N", "b", (count,)) if "bridged_N" in arrays else None,
-        near_N=checked(arrays, "near_N", "f", (count,)) if "near_N" in arrays else None,
+        bridged_N=checked_array(arrays, "bridged_N", "b", (count,)) if "bridged_N" in arrays else None,
+        near_N=checked_array(arrays, "near_N", "f", (count,)) if "near_N" in arrays else None,
+    )
+
+
+def checked_array(arrays: Arrays, name: str, kinds: str, shape: tuple[int | None, ...]) -> npt.NDArray[Any]:
+    """An array of given dtype kinds (NumPy's letters) and shape (None: any length). Raises ValueError naming it."""
+    if name not in arrays:
+        raise ValueError(f"it holds no {name}")
+    found = arrays[name]
+    fits = len(found.shape) == len(shape) and all(
+        want in (None, side) for want, side in zip(shape, found.shape, strict=True)
+    )
+    if found.dtype.kind not in kinds or not fits:
+        raise ValueError(f"its {name} is {found.dtype} of {list(found.shape)}")
+    return found
+
+
+def finite_array(arrays: Arrays, name: str, shape: tuple[int | None, ...]) -> npt.NDArray[Any]:
+    """An array of finite numbers. Raises ValueError naming it."""
+    found = checked_array(arrays, name, "fiu", shape)
+    if not np.isfinite(found).all():
+        raise ValueError(f"its {name} holds values that are no numbers")
+    return found
+
+
+def whole_number(arrays: Arrays, name: str, low: int, high: int) -> int:
+    """An integer from `low` to `high`. Raises ValueError naming it."""
+    value = int(checked_array(arrays, name, "iu", ()))
+    if not low <= value <= high:
+        raise ValueError(f"its {name} is {value}")
+    return value
+
+
+def grid_corners(arrays: Arrays) -> list[list[int]]:
+    """Column and row of the frame under each person's grid. Raises ValueError."""
+    corner_N2 = checked_array(arrays, "corners_N2", "iu", (None, 2))
+    if (np.abs(corner_N2.astype(np.float64)) > MOST_OFFSET).any():
+        raise ValueError("its corners_N2 lie far outside of every frame")
+    found: list[list[int]] = corner_N2.tolist()
+    return found
+
+
+def surface_at(arrays: Arrays, i: int, corner: list[int]) -> Surface:
+    """A person's surface. Raises ValueError naming the wrong array."""
+    labels_hw = checked_array(arrays, f"labels_{i}", "u", (None, None))
+    if labels_hw.dtype != np.uint8 or labels_hw.max(initial=0) >= len(CHART_NAMES):
+        raise ValueError(f"its labels_{i} are no charts")
+    confidence = f"confidence_{i}"
+    return Surface(
+        x0=corner[0],
+        y0=corner[1],
+        labels_hw=labels_hw,
+        uv_2hw=finite_array(arrays, f"uv_{i}", (2, *labels_hw.shape)),
+        confidence_hw=finite_array(arrays, confidence, labels_hw.shape) if confidence in arrays else None,
     )

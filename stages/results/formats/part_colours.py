@@ -1,4 +1,4 @@
-"""Parts as other tools colour them: OpenCV's ramps over the chart numbers, as detectron2's DensePose shows them."""
+"""Charts in other tools' colours: OpenCV's colour maps over chart numbers, as detectron2's DensePose shows them."""
 
 from __future__ import annotations
 
@@ -6,69 +6,70 @@ import cv2
 import numpy as np
 
 from stages.payloads import U8
-from stages.results.formats.moment import Moment, flat
-from stages.results.formats.pictures import begin_pictures
-from stages.results.formats.writer import Target, Writer
+from stages.results.formats.frame_result import FrameResult, flattened
+from stages.results.formats.image_export import begin_images
+from stages.results.formats.writer import ExportTarget, ExportWriter
 
 CHARTS = 24
-ALPHA = 0.7
-"""How much of the colour detectron2's tool lays over the grey picture."""
+COLOUR_SHARE = 0.7
+"""Share of the colour that detectron2's tool blends over the grey image."""
 
 
-def ramp(colormap: int) -> U8:
-    """(25, 3) RGB: the colour of each chart number, scaled by 255/24 in float32 and truncated, as detectron2 does."""
+def chart_ramp(colormap: int) -> U8:
+    """The colour of each chart number, (25, 3) RGB: scaled by 255/24 in float32 and truncated, as detectron2 does."""
     value_25 = (np.arange(CHARTS + 1, dtype=np.float32) * (255.0 / CHARTS)).clip(0, 255).astype(np.uint8)
     return np.ascontiguousarray(cv2.applyColorMap(value_25[:, None], colormap)[:, 0, ::-1])
 
 
-def coloured(chart_HW: U8, colour_25_3: U8) -> U8:
-    """(H, W, 3): each chart number's colour."""
-    table = np.zeros((1, 256, 3), np.uint8)
-    table[0, : CHARTS + 1] = colour_25_3
-    return np.asarray(cv2.LUT(cv2.merge([np.ascontiguousarray(chart_HW)] * 3), table), np.uint8)
+def chart_coloured(chart_HW: U8, colour_25_3: U8) -> U8:
+    """The colour of each pixel's chart number, (H, W, 3)."""
+    table_1_256_3 = np.zeros((1, 256, 3), np.uint8)
+    table_1_256_3[0, : CHARTS + 1] = colour_25_3
+    return np.asarray(cv2.LUT(cv2.merge([np.ascontiguousarray(chart_HW)] * 3), table_1_256_3), np.uint8)
 
 
-VIRIDIS = ramp(cv2.COLORMAP_VIRIDIS)
-"""Of MagicAnimate: number 0 is (68, 1, 84), its background."""
-PARULA = ramp(cv2.COLORMAP_PARULA)
+VIRIDIS = chart_ramp(cv2.COLORMAP_VIRIDIS)
+"""MagicAnimate's colours: number 0 is (68, 1, 84), its background."""
+PARULA = chart_ramp(cv2.COLORMAP_PARULA)
 PARULA_ON_BLACK = np.concatenate([np.zeros((1, 3), np.uint8), PARULA[1:]])
 
 
-def begin_magicanimate(target: Target) -> Writer:
-    """PNGs, or a film."""
-    return begin_pictures(target, magicanimate_picture)
+def begin_magicanimate(target: ExportTarget) -> ExportWriter:
+    """PNGs, or a video."""
+    return begin_images(target, magicanimate_image)
 
 
-def begin_parula(target: Target) -> Writer:
-    """PNGs, or a film."""
-    return begin_pictures(target, parula_picture)
+def begin_parula(target: ExportTarget) -> ExportWriter:
+    """PNGs, or a video."""
+    return begin_images(target, parula_image)
 
 
-def begin_dp_segm(target: Target) -> Writer:
-    """PNGs, or a film."""
-    return begin_pictures(target, dp_segm_picture)
+def begin_dp_segm(target: ExportTarget) -> ExportWriter:
+    """PNGs, or a video."""
+    return begin_images(target, dp_segm_image)
 
 
-def magicanimate_picture(moment: Moment) -> U8:
+def magicanimate_image(result: FrameResult) -> U8:
     """(H, W, 3): viridis, background (68, 1, 84)."""
-    return coloured(flat(moment).iuv_HW3[..., 0], VIRIDIS)
+    return chart_coloured(flattened(result).iuv_HW3[..., 0], VIRIDIS)
 
 
-def parula_picture(moment: Moment) -> U8:
+def parula_image(result: FrameResult) -> U8:
     """(H, W, 3): parula on black."""
-    return coloured(flat(moment).iuv_HW3[..., 0], PARULA_ON_BLACK)
+    return chart_coloured(flattened(result).iuv_HW3[..., 0], PARULA_ON_BLACK)
 
 
-def dp_segm_picture(moment: Moment) -> U8:
-    """(H, W, 3): 70 % parula over the grey picture, people one over the other, with detectron2's arithmetic.
+def dp_segm_image(result: FrameResult) -> U8:
+    """(H, W, 3): 70 % parula over the grey image, people painted in order, with detectron2's arithmetic.
 
-    That tool mixes within each person's whole box, in float64, and truncates; so grey can lose 1 around people too.
+    That tool blends within each person's whole box, in float64, and truncates, so that grey around people can lose
+    1.
     """
-    grey_HW = cv2.cvtColor(moment.rgb_HW3, cv2.COLOR_RGB2GRAY)
-    picture_HW3: U8 = np.dstack([grey_HW] * 3).astype(np.uint8)
-    for i in moment.nearest_last():
-        if windows := moment.surfaces[i].windows(*grey_HW.shape):
-            labels_hw, under_hw3 = moment.surfaces[i].labels_hw[windows[1]], picture_HW3[windows[0]]
-            colour_hw3 = np.where(labels_hw[..., None] > 0, coloured(labels_hw, PARULA), under_hw3)
-            picture_HW3[windows[0]] = (under_hw3 * (1.0 - ALPHA) + colour_hw3 * ALPHA).astype(np.uint8)
-    return picture_HW3
+    grey_HW = cv2.cvtColor(result.rgb_HW3, cv2.COLOR_RGB2GRAY)
+    image_HW3: U8 = np.dstack([grey_HW] * 3).astype(np.uint8)
+    for i in result.painting_order():
+        if windows := result.surfaces[i].windows(*grey_HW.shape):
+            labels_hw, under_hw3 = result.surfaces[i].labels_hw[windows[1]], image_HW3[windows[0]]
+            colour_hw3 = np.where(labels_hw[..., None] > 0, chart_coloured(labels_hw, PARULA), under_hw3)
+            image_HW3[windows[0]] = (under_hw3 * (1.0 - COLOUR_SHARE) + colour_hw3 * COLOUR_SHARE).astype(np.uint8)
+    return image_HW3

@@ -1,4 +1,4 @@
-"""Tables of people: CSV for spreadsheets and statistics, and tracks as the MOT challenge reads them."""
+"""Tables of people: CSV for spreadsheets and statistics, tracks in the MOT challenge's format, and appearance."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import numpy as np
 
 from models.surface.body import COCO_KEYPOINTS
 from models.surface.keypoints import surface_keypoints
-from stages.results.formats.angles import ANGLE_NAMES, joint_angles
-from stages.results.formats.moment import Moment
-from stages.results.formats.one_text import OneText
-from stages.results.formats.writer import Target, Writer
+from stages.people.appearance import appearance_of
+from stages.results.formats.frame_result import FrameResult
+from stages.results.formats.joint_angles import ANGLE_NAMES, joint_angles
+from stages.results.formats.text_export import TextExport
+from stages.results.formats.writer import ExportTarget, ExportWriter
 
 COLUMNS = (
     *("frame", "seconds", "person", "id", "score", "x0", "y0", "x1", "y1"),
@@ -19,41 +20,66 @@ COLUMNS = (
     *(f"{name}_angle" for name in ANGLE_NAMES),
     "bridged",
 )
-"""`person` counts from 0 within the frame, best score first; `id` is empty for people without one; angles: degrees;
-`bridged` is 1 for people whom the network missed in this frame, and who stand where flow carried them."""
+"""`person` counts from 0 within the frame, by falling score; `id` is empty without identity; angles are in degrees;
+`bridged` is 1 for people whom the network missed in this frame and whom `bridge` propagated."""
 
 
-def begin_csv(target: Target) -> Writer:
-    """One table with a head."""
-    return OneText(target, ".csv", csv_lines, head=",".join(COLUMNS) + "\n")
+REGION_NAMES = ("torso", "hands", "feet", "thighs", "shins", "upper_arms", "lower_arms", "head")
+"""The regions of `stages.people.appearance`, in its order."""
+APPEARANCE_COLUMNS = (
+    *("frame", "seconds", "person", "id"),
+    *(f"{region}_{part}" for region in REGION_NAMES for part in ("red", "green", "blue", "share")),
+)
 
 
-def begin_mot(target: Target) -> Writer:
-    """One table without."""
-    return OneText(target, ".txt", mot_lines)
+def begin_csv(target: ExportTarget) -> ExportWriter:
+    """One table with a header line."""
+    return TextExport(target, ".csv", csv_lines, header=",".join(COLUMNS) + "\n")
 
 
-def csv_lines(moment: Moment) -> Iterator[str]:
-    """One line a person; a keypoint or an angle that is not seen leaves its cells empty."""
-    for i, surface in enumerate(moment.surfaces):
-        identity = "" if moment.id_N[i] < 0 else f"{moment.id_N[i]}"
+def begin_mot(target: ExportTarget) -> ExportWriter:
+    """One table without a header line."""
+    return TextExport(target, ".txt", mot_lines)
+
+
+def csv_lines(result: FrameResult) -> Iterator[str]:
+    """One line per person; cells of invisible keypoints and angles are empty."""
+    for i, surface in enumerate(result.surfaces):
+        identity = "" if result.id_N[i] < 0 else f"{result.id_N[i]}"
         keypoint_173 = surface_keypoints(surface)
-        cells = [f"{moment.index}", f"{moment.seconds:.6f}", f"{i}", identity, f"{moment.score_N[i]:.4f}"]
-        cells += [f"{value:.2f}" for value in moment.box_N4[i]]
+        cells = [f"{result.index}", f"{result.seconds:.6f}", f"{i}", identity, f"{result.score_N[i]:.4f}"]
+        cells += [f"{value:.2f}" for value in result.box_N4[i]]
         for x, y, seen in keypoint_173:
             cells += [f"{x:.2f}", f"{y:.2f}", f"{seen:.2f}"] if seen else ["", "", "0"]
         cells += ["" if np.isnan(angle) else f"{angle:.1f}" for angle in joint_angles(keypoint_173)]
-        cells.append(f"{int(moment.is_bridged(i))}")
+        cells.append(f"{int(result.is_bridged(i))}")
         yield ",".join(cells) + "\n"
 
 
-def mot_lines(moment: Moment) -> Iterator[str]:
-    """frame, id, left, top, width, height, score, −1, −1, −1 of everyone with an identity.
+def mot_lines(result: FrameResult) -> Iterator[str]:
+    """frame, id, left, top, width, height, score, −1, −1, −1 of each person with an identity.
 
-    Frames and pixels count from 1 (MOT16, Milan et al. 2016, §4): the source's frame 0 is frame 1, a box that begins at
-    the picture's corner has left = top = 1.
+    Frames and pixels count from 1 (MOT16, Milan et al. 2016, §4): the source's frame 0 is frame 1; a box at the image's
+    corner has left = top = 1.
     """
-    for i, (x0, y0, x1, y1) in enumerate(moment.box_N4.tolist()):
-        if moment.id_N[i] >= 0:
+    for i, (x0, y0, x1, y1) in enumerate(result.box_N4.tolist()):
+        if result.id_N[i] >= 0:
             box = f"{x0 + 1:.2f},{y0 + 1:.2f},{x1 - x0:.2f},{y1 - y0:.2f}"
-            yield f"{moment.index + 1},{moment.id_N[i]},{box},{moment.score_N[i]:.4f},-1,-1,-1\n"
+            yield f"{result.index + 1},{result.id_N[i]},{box},{result.score_N[i]:.4f},-1,-1,-1\n"
+
+
+def begin_appearance(target: ExportTarget) -> ExportWriter:
+    """One table with a header line."""
+    return TextExport(target, ".csv", appearance_lines, header=",".join(APPEARANCE_COLUMNS) + "\n")
+
+
+def appearance_lines(result: FrameResult) -> Iterator[str]:
+    """One line per person: mean colours 0..255 and share of the person's pixels of each region; colours of invisible
+    regions are empty."""
+    for i, surface in enumerate(result.surfaces):
+        identity = "" if result.id_N[i] < 0 else f"{result.id_N[i]}"
+        cells = [f"{result.index}", f"{result.seconds:.6f}", f"{i}", identity]
+        for red, green, blue, share in appearance_of(result.rgb_HW3, surface).tolist():
+            colours = [f"{255 * value:.1f}" for value in (red, green, blue)] if share else ["", "", ""]
+            cells += [*colours, f"{share:.3f}"]
+        yield ",".join(cells) + "\n"

@@ -1,4 +1,4 @@
-"""Exports on their way to files: what every writer does, and the simplest one, a file a frame."""
+"""Writers of exports: their common interface, and the simplest one, a file per frame."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any
 
 from models.files.atomic_file import atomic_write, remove_stale_drafts
 from pipeline.stage import Job, StageError, closed_folder, fitting_name
-from stages.results.formats.moment import Moment
+from stages.results.formats.frame_result import FrameResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class ExportTarget:
     """Where an export of one input goes.
 
     Attributes:
         kind: its name on the command line.
-        path: what the user named.
+        path: the path that the user named.
         job: the input.
-        segment_frames, threads: of films, see `Export.Config`.
+        segment_frames, threads: of videos, see `Export.Config`.
     """
 
     kind: str
@@ -31,18 +31,18 @@ class Target:
     segment_frames: int
     threads: int
 
-    def replaces(self) -> bool:
-        """Whether a file that stands may be replaced; a run that goes on finds those of its own first part."""
+    def may_overwrite(self) -> bool:
+        """Whether existing files may be overwritten; a resumed run finds those of its own first part."""
         return self.job.overwrite or self.job.resume
 
     def folder(self) -> Path:
-        """The folder of an input's files: its own where there are several inputs."""
+        """The folder of an input's files: a folder of its own if there are several inputs."""
         return Path(self.path) / fitting_name(self.job.stem, "") if self.job.several else Path(self.path)
 
     def file(self, suffixes: tuple[str, ...]) -> str:
-        """The one file of an input: as named, or by the input's name in the folder that is named.
+        """The one file of an input: as named, or under the input's name in the named folder.
 
-        Raises StageError: a suffix that is none of `suffixes`, or one file for several inputs.
+        Raises StageError for another suffix than `suffixes`, or one file for several inputs.
         """
         path = Path(self.path)
         if self.path.endswith(("/", os.sep)) or path.is_dir() or not path.suffix:
@@ -60,118 +60,118 @@ class Target:
 REMEDY = "give a folder that can be written to, with room for the files"
 
 
-class Writer(ABC):
+class ExportWriter(ABC):
     """One export of one input: frames in, files out."""
 
-    place: Path
-    """The file that is written, or one in the folder of those that are."""
+    output_path: Path
+    """The file to write, or one in the folder of those to write."""
 
     @abstractmethod
-    def add(self, moment: Moment) -> None:
-        """Take the next frame. Raises StageError where it cannot be written."""
+    def add(self, result: FrameResult) -> None:
+        """Add the next frame. Raises StageError if it cannot be written."""
 
     @abstractmethod
     def finish(self) -> list[str]:
-        """The input is over: give what is whole its name. Returns sentences that people must know."""
+        """The input has ended: rename complete files. Returns warnings for the user."""
 
     @abstractmethod
     def interrupt(self) -> None:
-        """The run stops early: keep what is there, under a name that says so where it is one file."""
+        """The run stops early: keep what is written, a single file under a name that marks it as partial."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
-        """What a restart right here needs; what it counts on is on the disk when this returns."""
+        """What a restart from here needs; files that it relies on are on the disk when this returns."""
 
     @abstractmethod
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on after `state`; called before the first frame. Raises StageError where its files are gone."""
+        """Continue from `state`; called before the first frame. Raises StageError if its files are missing."""
 
     @abstractmethod
     def close(self) -> None:
-        """Release files; called once, after a failure too."""
+        """Release files; called once, also after a failure."""
 
     def check(self) -> None:
-        """Raises StageError where nothing can be written, as far as that shows before anything is."""
-        folder = str(self.place.parent)
+        """Raises StageError if the export cannot be written, as far as this can be seen in advance."""
+        folder = str(self.output_path.parent)
         if reason := closed_folder(folder):
-            raise StageError(f"the export cannot be written ({reason})", str(self.place), REMEDY)
+            raise StageError(f"the export cannot be written ({reason})", str(self.output_path), REMEDY)
 
     def reopen(self) -> None:  # noqa: B027 - most writers know all they need from their state
-        """No frame comes after what was restored: take up from the disk what one would have told; `finish` is next."""
+        """No frame follows the restored ones: read from the disk what a frame would have provided; `finish` is next."""
 
-    def stands(self) -> bool:
-        """True when a run that died had given the file its name already."""
+    def is_finished(self) -> bool:
+        """True if a run that was interrupted had finished this export already."""
         return False
 
 
-class Standing(Writer):
-    """An export that was whole before the run died: frames that come again change nothing."""
+class FinishedExport(ExportWriter):
+    """An export that was finished before the run was interrupted: repeated frames change nothing."""
 
     def __init__(self, state: dict[str, Any]) -> None:
         self._state = state
 
-    def add(self, moment: Moment) -> None:
-        """It is in the file."""
+    def add(self, result: FrameResult) -> None:
+        """The frame is in the file."""
 
     def finish(self) -> list[str]:
-        """The file has its name."""
+        """The file has its final name."""
         return []
 
     def interrupt(self) -> None:
-        """The file has its name."""
+        """The file has its final name."""
 
     def state(self) -> dict[str, Any]:
-        """As it was."""
+        """Unchanged."""
         return self._state
 
     def restore(self, state: dict[str, Any]) -> None:
-        """As it was."""
+        """Unchanged."""
         self._state = state
 
     def close(self) -> None:
         """Nothing is open."""
 
 
-class FileAFrame(Writer):
-    """`frame_000123.SUFFIX` in a folder for every frame (for an image `STEM.SUFFIX`), each written in one step."""
+class FilePerFrame(ExportWriter):
+    """`frame_000123.SUFFIX` in a folder for every frame (for an image `STEM.SUFFIX`), each written atomically."""
 
-    def __init__(self, target: Target, suffix: str, encode: Callable[[Moment], bytes]) -> None:
+    def __init__(self, target: ExportTarget, suffix: str, encode: Callable[[FrameResult], bytes]) -> None:
         """Args: encode: the content of a frame's file."""
         self.folder = target.folder()
-        self.place = self.folder / "frame"
+        self.output_path = self.folder / "frame"
         remove_stale_drafts(self.folder)
         self.frames = 0
         self._suffix = suffix
         self._encode = encode
 
-    def add(self, moment: Moment) -> None:
+    def add(self, result: FrameResult) -> None:
         """Write the frame's file."""
-        put_whole(self.folder / fitting_name(moment.name, self._suffix), self._encode(moment))
+        write_whole(self.folder / fitting_name(result.name, self._suffix), self._encode(result))
         self.frames += 1
 
     def finish(self) -> list[str]:
-        """Every file has its name already."""
+        """All files have their final names."""
         return []
 
     def interrupt(self) -> None:
-        """The files that are there are whole."""
+        """All files are complete."""
 
     def state(self) -> dict[str, Any]:
         """Number of frames."""
         return {"frames": self.frames}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Frames that come again replace their files by the same."""
+        """Repeated frames overwrite their files with the same content."""
         self.frames = state["frames"]
 
     def close(self) -> None:
         """Nothing is open."""
 
 
-def put_whole(path: Path, content: bytes) -> None:
-    """A reader sees the whole file or none: written beside it under another name, then renamed.
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file atomically: under another name beside it, then renamed.
 
-    Raises StageError naming the file where the disk refuses.
+    Raises StageError naming the file if the disk refuses.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

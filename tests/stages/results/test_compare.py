@@ -1,4 +1,4 @@
-"""Two performances against each other: known poses, known shifts, known differences."""
+"""Comparison of performances: known poses, known shifts, known differences."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from pipeline.stage import Job, StageError
 from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
 from stages.results.compare import PARTS, Compare
 from stages.results.comparison.difference import best_shift, difference_at
-from stages.results.comparison.poses import Performance, mirrored, performance_of, pose_of
+from stages.results.comparison.poses import Performance, mirrored_performance, performance_of, pose_of
 from stages.results.export import Export
-from stages.results.formats.angles import ANGLE_NAMES
+from stages.results.formats.joint_angles import ANGLE_NAMES
 from stages.synthetic.synthesize import Synthesize, painter, true_surfaces
 from stages.video.decode_pair import GAP, DecodePair
 
@@ -31,21 +31,21 @@ ELBOW, TRUNK = ANGLE_NAMES.index("left_elbow"), ANGLE_NAMES.index("trunk")
 
 @pytest.fixture(scope="module")
 def person() -> Surface:
-    """A synthetic person of whom all the trunk is seen."""
+    """A synthetic person whose whole trunk is visible."""
     draw = painter(Synthesize.Config(world="val", height=360, width=480, seed=11))
     everyone = (surface for made in map(draw, range(40)) for surface in true_surfaces(made).people)
     return next(one for one in everyone if np.isfinite(pose_of(one).angle_9).sum() >= 8)
 
 
 def enlarged(surface: Surface, times: int) -> Surface:
-    """The same person nearer and elsewhere."""
+    """The same person, nearer and elsewhere."""
     labels = surface.labels_hw.repeat(times, axis=0).repeat(times, axis=1)
     uv = surface.uv_2hw.repeat(times, axis=1).repeat(times, axis=2)
     return Surface(x0=surface.x0 * times + 91, y0=surface.y0 - 40, labels_hw=labels, uv_2hw=uv)
 
 
 def wave(shift: float, frames: int = 100, rate: float = 25, bias: float = 0.0) -> Performance:
-    """An elbow that opens and closes irregularly, begun `shift` seconds earlier; all else still."""
+    """An elbow that opens and closes irregularly, `shift` seconds earlier; all other joints are still."""
     second_T = np.arange(frames) / rate
     angle_T9 = np.full((frames, 9), 90, np.float32)
     angle_T9[:, ELBOW] = 90 + 60 * np.sin(3 * (second_T + shift) ** 1.5) + bias
@@ -57,7 +57,7 @@ def wave(shift: float, frames: int = 100, rate: float = 25, bias: float = 0.0) -
     )
 
 
-def test_size_and_place_do_not_count(person: Surface) -> None:
+def test_size_and_position_do_not_count(person: Surface) -> None:
     small = performance_of([(0.0, 0, pose_of(person)), (0.04, 1, pose_of(person))])
     large = performance_of([(7.0, 9, pose_of(enlarged(person, 2))), (7.04, 10, pose_of(enlarged(person, 2)))])
     difference = difference_at(small, large, 0.0)
@@ -67,11 +67,11 @@ def test_size_and_place_do_not_count(person: Surface) -> None:
     assert np.nanmax(difference.distance_TP) < 0.03
 
 
-def test_a_mirror_image_is_the_same_in_the_mirror(person: Surface) -> None:
+def test_mirroring_a_mirror_image_gives_the_original(person: Surface) -> None:
     labels, uv = mirror_maps(person.labels_hw, person.uv_2hw)
     flipped = replace(person, labels_hw=labels, uv_2hw=uv.astype(np.float32))
     one, other = (performance_of([(0.0, 0, pose_of(surface))]) for surface in (person, flipped))
-    apart = difference_at(one, mirrored(other), 0.0)
+    apart = difference_at(one, mirrored_performance(other), 0.0)
     assert np.nanmax(np.abs(apart.angle_T9)) < 2 and np.nanmax(apart.distance_TP) < 0.05
     assert np.nanmax(np.abs(difference_at(one, other, 0.0).angle_T9)) > 5  # the pose itself is not symmetric
 
@@ -85,7 +85,7 @@ def test_the_shift_between_two_is_found() -> None:
     assert np.abs(apart.angle_T9).mean() < 2 < np.abs(difference_at(a, late, 0.0).angle_T9[:, ELBOW]).mean()
 
 
-def test_differences_are_those_that_were_made() -> None:
+def test_known_differences_are_found() -> None:
     apart = difference_at(wave(0.0), wave(0.0, bias=15.0), 0.0)
     assert np.allclose(apart.angle_T9[:, ELBOW], 15, atol=1e-3) and np.allclose(apart.angle_T9[:, TRUNK], 0)
     turned = wave(0.0)
@@ -120,7 +120,7 @@ def packet(path: str, number: int, surfaces: list[Surface], people: list[int], f
     return frames, found, Surfaces(people=tuple(surfaces))
 
 
-def test_the_main_persons_of_both_are_written_about(person: Surface, tmp_path: Path) -> None:
+def test_the_main_persons_of_both_are_compared(person: Surface, tmp_path: Path) -> None:
     job = Job(index=0, input="a.mp4", partner="b.mp4", output=str(tmp_path / "ab.csv"), stem="ab")
     passer_by = replace(person, labels_hw=person.labels_hw[:, :20], uv_2hw=person.uv_2hw[:, :, :20])
     stage = Compare(Compare.Config())
@@ -142,12 +142,12 @@ def test_the_main_persons_of_both_are_written_about(person: Surface, tmp_path: P
     assert picture.shape[0] > 500 and len(np.unique(picture.reshape(-1, 3), axis=0)) > 10
 
 
-def test_nobody_nothing_and_what_stands_are_refused(person: Surface, tmp_path: Path) -> None:
+def test_inputs_without_people_and_existing_outputs_are_refused(person: Surface, tmp_path: Path) -> None:
     job = Job(index=0, input="a.mp4", partner="b.mp4", output=str(tmp_path / "ab.csv"), stem="ab")
     stage = Compare(Compare.Config())
     list(stage(job, *packet("a.mp4", 0, [person], [1], [0], 1)))
     list(stage(job, *packet("b.mp4", 1, [], [], [], 1)))
-    with pytest.raises(StageError, match=r"b\.mp4: nobody was seen in this input"):
+    with pytest.raises(StageError, match=r"b\.mp4: there are no people in this input"):
         list(stage.flush())
     (tmp_path / "ab.png").write_text("mine")
     with pytest.raises(StageError, match=r"ab\.png: the output exists already"):
@@ -172,7 +172,7 @@ def test_the_command_compares_a_clip_with_itself(root: Path, tmp_path: Path) -> 
     assert done.returncode == 2 and done.stderr.strip() == "error: 1 given: two inputs are compared; name two videos"
 
 
-def test_saved_exports_compare_as_they_would_have_at_once(person: Surface, root: Path, tmp_path: Path) -> None:
+def test_saved_exports_compare_as_their_videos(person: Surface, root: Path, tmp_path: Path) -> None:
     job = Job(index=0, input="a.mp4", partner="b.mp4", output=str(tmp_path / "at_once.csv"), stem="ab")
     first = packet("a.mp4", 0, [person, person], [1, 1], [0, 1], 2)
     second = packet("b.mp4", 1, [enlarged(person, 2)] * 3, [2, 2, 2], [0, 1, 2], 3)

@@ -1,4 +1,4 @@
-"""The export stages themselves: where kinds belong, names and numbers, interruption, restarts, both runners."""
+"""The export stages: where kinds belong, names and numbers, interruption, restarts, both runners."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from stages.payloads import FrameChunk, Surfaces
 from stages.results.export import Export, ExportRaw
 from stages.results.formats.kinds import KINDS
 from stages.video.decode import Decode
-from tests.stages.results.formats.made_moments import PEOPLE, SURFACES, VIDEO, frames_of, job_of, people_of
+from tests.stages.results.formats.made_frames import PEOPLE, SURFACES, VIDEO, frames_of, job_of, people_of
 
 ALL = {
     "surfaces": "s", "iuv": "i", "iuv_video": "v.mkv", "inds": "n", "confidence": "k", "dp_segm": "d",
     "magicanimate": "m.mp4", "parula": "p", "result_json": "r.json", "coco": "c.json", "csv": "t.csv", "mot": "t.txt",
-    "looks": "a.csv", "prores": "l.mov", "webm": "l.webm",
+    "appearance": "a.csv", "prores": "l.mov", "webm": "l.webm",
 }  # fmt: skip
 
 
@@ -39,13 +39,13 @@ def test_each_kind_has_one_place_and_help_names_them_all(capsys: pytest.CaptureF
     assert listed.split(", ") == list(KINDS)
 
 
-def test_every_maker_is_there() -> None:
+def test_every_factory_exists() -> None:
     for name, kind in KINDS.items():
-        module, _, function = kind.maker.partition(":")
+        module, _, function = kind.factory.partition(":")
         assert callable(getattr(__import__(f"stages.results.formats.{module}", fromlist=[function]), function)), name
 
 
-def test_a_kind_at_the_wrong_place_or_of_no_kind_is_refused_with_the_nearest() -> None:
+def test_a_misplaced_or_unknown_kind_is_refused_with_the_nearest() -> None:
     with pytest.raises(ValueError, match="no export of kind 'instances'"):
         Export.Config(to={"instances": "x"})
     with pytest.raises(ValueError, match="did you mean 'surfaces'"):
@@ -57,7 +57,7 @@ def test_a_kind_at_the_wrong_place_or_of_no_kind_is_refused_with_the_nearest() -
 
 
 def chunks(sizes: list[int]) -> Iterator[tuple[FrameChunk, Any, Surfaces]]:
-    """Twelve frames of one person, cut in one way or another."""
+    """Twelve frames of one person, in chunks of given lengths."""
     rng = np.random.default_rng(3)
     rgb = rng.integers(0, 256, (12, VIDEO.height, VIDEO.width, 3), dtype=np.uint8)
     one = replace(SURFACES.people[2], confidence_hw=rng.random(SURFACES.people[2].labels_hw.shape))
@@ -77,7 +77,7 @@ def stage_for(folder: Path) -> Export:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """Of every file: what its frames decode to for films, else its bytes."""
+    """The content of each file: the decoded frames of videos, else the bytes."""
     found = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         digest = hashlib.sha256()
@@ -97,7 +97,7 @@ def run(stage: Export, packets: Iterator[Any]) -> None:
         stage(job_of(), frames, people, surfaces, None)
 
 
-def test_files_do_not_depend_on_how_frames_are_cut(tmp_path: Path) -> None:
+def test_files_do_not_depend_on_chunks(tmp_path: Path) -> None:
     for name, sizes in (("a", [12]), ("b", [5, 1, 6])):
         stage = stage_for(tmp_path / name)
         run(stage, chunks(sizes))
@@ -107,7 +107,7 @@ def test_files_do_not_depend_on_how_frames_are_cut(tmp_path: Path) -> None:
     assert len(hashes(tmp_path / "a")) == 6 * 12 + 9 + 1
 
 
-def test_a_restart_gives_the_same_as_no_interruption(tmp_path: Path) -> None:
+def test_a_restart_gives_the_same_files(tmp_path: Path) -> None:
     whole = stage_for(tmp_path / "whole")
     run(whole, chunks([4, 4, 4]))
     list(whole.flush())
@@ -126,7 +126,7 @@ def test_a_restart_gives_the_same_as_no_interruption(tmp_path: Path) -> None:
     assert hashes(tmp_path / "broken") == hashes(tmp_path / "whole")
 
 
-def test_a_restart_that_no_frame_follows_gives_what_was_there_its_names(tmp_path: Path) -> None:
+def test_a_restart_without_further_frames_finishes_the_files(tmp_path: Path) -> None:
     packets = list(chunks([4, 4, 4]))
     whole = stage_for(tmp_path / "whole")
     run(whole, iter(packets[:2]))
@@ -144,8 +144,8 @@ def test_a_restart_that_no_frame_follows_gives_what_was_there_its_names(tmp_path
     assert hashes(tmp_path / "broken") == hashes(tmp_path / "whole")
 
 
-def test_exports_that_were_whole_when_the_run_died_stay_as_they_are(tmp_path: Path) -> None:
-    """Exports get their names before the result does; a run may die in between."""
+def test_exports_finished_before_an_interruption_stay_unchanged(tmp_path: Path) -> None:
+    """Exports are renamed before the result is; a run may be interrupted in between."""
     packets = list(chunks([4, 4, 4]))
     first = stage_for(tmp_path)
     run(first, iter(packets[:2]))
@@ -164,7 +164,7 @@ def test_exports_that_were_whole_when_the_run_died_stay_as_they_are(tmp_path: Pa
     assert hashes(tmp_path) == expected
 
 
-def test_an_interruption_keeps_what_is_there_under_a_name_that_says_so(tmp_path: Path) -> None:
+def test_an_interruption_keeps_partial_files_under_a_partial_name(tmp_path: Path) -> None:
     stage = stage_for(tmp_path)
     run(stage, iter(list(chunks([4, 4, 4]))[:2]))
     list(stage.interrupt())
@@ -177,7 +177,7 @@ def test_an_interruption_keeps_what_is_there_under_a_name_that_says_so(tmp_path:
         assert sum(1 for _ in file.decode(video=0)) == 8
 
 
-def test_the_result_is_no_place_for_an_export(tmp_path: Path) -> None:
+def test_an_export_cannot_overwrite_the_result(tmp_path: Path) -> None:
     stage = Export(Export.Config(to={"iuv_video": str(tmp_path / "out.mkv")}))
     with pytest.raises(StageError, match="the result itself goes there"):
         stage(replace(job_of(), output=str(tmp_path / "out.mkv")), frames_of(3), PEOPLE, SURFACES, None)
@@ -193,7 +193,7 @@ def test_a_failure_leaves_no_draft(tmp_path: Path) -> None:
 
 
 def made_film(path: Path, frames: int, gop: int = 25) -> None:
-    """A film in which every frame shows its own number as 16 black or white squares."""
+    """A video in which every frame shows its own number as 16 black or white squares."""
     with av.open(str(path), "w") as file:
         stream = file.add_stream(
             "libx264", rate=25, options={"g": str(gop), "crf": "10", "bf": "0" if path.suffix == ".avi" else "2"}
@@ -214,7 +214,7 @@ def number_shown(rgb_HW3: np.ndarray) -> int:
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi"])
 @pytest.mark.parametrize(("start", "every"), [(None, 1), (0.4, 3), (12.3, 1), (12.3, 7)])
-def test_frames_know_their_number_in_the_source(tmp_path: Path, suffix: str, start: float | None, every: int) -> None:
+def test_frames_have_their_number_in_the_source(tmp_path: Path, suffix: str, start: float | None, every: int) -> None:
     """Also after a seek: starts from 10 s on go to a key frame."""
     path = tmp_path / f"film.{suffix}"
     made_film(path, 340)
@@ -227,7 +227,7 @@ def test_frames_know_their_number_in_the_source(tmp_path: Path, suffix: str, sta
     assert seen[1][0] - seen[0][0] == every
 
 
-def test_exports_of_a_part_bear_the_numbers_of_the_whole(tmp_path: Path) -> None:
+def test_exports_of_a_part_have_the_numbers_of_the_whole(tmp_path: Path) -> None:
     made_film(tmp_path / "film.mp4", 60)
     stage = Decode(Decode.Config(start=0.8, every=10))
     export = Export(Export.Config(to={"magicanimate": str(tmp_path / "m"), "csv": str(tmp_path / "p.csv")}))

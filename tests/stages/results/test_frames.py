@@ -41,13 +41,13 @@ def test_each_frame_gets_its_own_people_in_their_order() -> None:
     assert all((frame.overlay_HW3 == 7).all() for frame in frames)
 
 
-def test_what_no_stage_made_is_empty() -> None:
+def test_missing_results_are_empty() -> None:
     (frame,) = Frames(None)(chunk(1, first=0), None, None, None)
     assert len(frame.people) == 0 and len(frame.surfaces) == 0 and frame.overlay_HW3 is None
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (4, 4, 4), (0, 4, 3)])
-def test_only_images_are_pictures(shape: tuple[int, ...]) -> None:
+def test_only_images_are_accepted(shape: tuple[int, ...]) -> None:
     with pytest.raises(StageError, match="expected an"):
         FrameChunk.of_picture(np.zeros(shape, np.uint8))
     with pytest.raises(StageError, match="float64"):

@@ -1,4 +1,4 @@
-"""A saved export shown again: the same pictures as the run that saved it, without the network."""
+"""Replay of a saved export: the same images as the run that saved it, without the network."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from pipeline.inputs import find_inputs, saved_inputs
 from pipeline.stage import Job, StageError
 from stages.payloads import Surfaces
 from stages.results.replay import Replay
-from tests.stages.results.formats.made_moments import PEOPLE, SURFACES, VIDEO, export, frames_of, people_of
+from tests.stages.results.formats.made_frames import PEOPLE, SURFACES, VIDEO, export, frames_of, people_of
 
 
 def film(path: Path, frames: int, rate: int = 25) -> np.ndarray:
-    """A film of noise, without loss; returns its frames."""
+    """A lossless video of noise; returns its frames."""
     rgb = np.random.default_rng(2).integers(0, 256, (frames, VIDEO.height, VIDEO.width, 3), dtype=np.uint8)
     with av.open(str(path), "w") as file:
         stream = file.add_stream("ffv1", rate=rate)
@@ -38,7 +38,7 @@ def film(path: Path, frames: int, rate: int = 25) -> np.ndarray:
 
 
 def saved(folder: Path, video: str, index: list[int]) -> Path:
-    """An export of three frames of a film: nobody is in the second."""
+    """An export of three frames of a video; the second has no people."""
     frames = frames_of(3, index=index, video=replace(VIDEO, path=video))
     export({"surfaces": folder}, replace(frames, pts_T=np.array(index, np.int64)))
     return folder
@@ -48,7 +48,7 @@ def job_on(folder: Path, output: Path | None = None) -> Job:
     return Job(index=0, input=str(folder), output=None if output is None else str(output), stem="saved")
 
 
-def test_every_frame_meets_its_people_again(tmp_path: Path) -> None:
+def test_every_frame_gets_its_people(tmp_path: Path) -> None:
     rgb = film(tmp_path / "film.mkv", 12)
     folder = saved(tmp_path / "saved", str(tmp_path / "film.mkv"), [3, 6, 9])  # as decode.start and every chose
     ((frames, people, surfaces),) = list(Replay(Replay.Config())(job_on(folder)))
@@ -72,10 +72,10 @@ def test_without_the_video_on_black(tmp_path: Path) -> None:
     [
         (2, 25, "ends before frame 2 of the export"),
         (12, 10, "has no frame at 0.040 s"),
-        (0, 25, "the video of this export is gone"),
+        (0, 25, "the video of this export does not exist"),
     ],
 )
-def test_a_video_that_is_not_the_exports_is_refused(tmp_path: Path, frames: int, rate: int, sentence: str) -> None:
+def test_another_video_is_refused(tmp_path: Path, frames: int, rate: int, sentence: str) -> None:
     folder = saved(tmp_path / "saved", str(tmp_path / "film.mkv"), [0, 1, 2])
     if frames:
         film(tmp_path / "film.mkv", frames, rate)
@@ -91,7 +91,7 @@ def test_frames_of_another_size_are_refused(tmp_path: Path) -> None:
         list(Replay(Replay.Config())(job_on(tmp_path / "saved")))
 
 
-def test_the_video_is_never_written_over_and_other_folders_are_no_exports(tmp_path: Path) -> None:
+def test_the_video_is_never_overwritten_and_other_folders_are_refused(tmp_path: Path) -> None:
     film(tmp_path / "film.mkv", 3)
     folder = saved(tmp_path / "saved", str(tmp_path / "film.mkv"), [0, 1, 2])
     with pytest.raises(StageError, match="the output would overwrite the video"):
@@ -99,19 +99,19 @@ def test_the_video_is_never_written_over_and_other_folders_are_no_exports(tmp_pa
     with pytest.raises(StageError, match="is no export of surfaces"):
         list(Replay(Replay.Config())(job_on(tmp_path)))
     (folder / "frame_000009.npz").write_bytes(b"of an older export")
-    with pytest.raises(StageError, match="holds 4 frames, of which 3 were exported last"):
+    with pytest.raises(StageError, match="holds 4 frames, but 3 were exported last"):
         list(Replay(Replay.Config())(job_on(folder)))
     (folder / "frame_000009.npz").unlink()
     (folder / "frame_000001.npz").write_bytes(b"junk")
     with pytest.raises(StageError, match=r"frame_000001\.npz: is no frame of an export"):
         list(Replay(Replay.Config())(job_on(folder)))
     (folder / "stream.json").write_text("{}")
-    with pytest.raises(StageError, match="says too little"):
+    with pytest.raises(StageError, match="lacks or has invalid properties"):
         list(Replay(Replay.Config())(job_on(folder)))
 
 
-def test_real_iuv_pictures_are_read_in_either_order_of_channels(shared: Path, tmp_path: Path) -> None:
-    """Photos with the IUV that other people's tools made of them: drawn, exported again, and the same bytes."""
+def test_real_iuv_images_are_read_in_either_channel_order(shared: Path, tmp_path: Path) -> None:
+    """Photos with IUV images from other tools: drawn and exported again, they have the same bytes."""
     real = shared / "assets/real_iuv"
     for photo, iuv, chart_first in (
         ("fb_densepose/demo_im.jpg", "fb_densepose/demo_im_IUV.png", False),
@@ -127,7 +127,7 @@ def test_real_iuv_pictures_are_read_in_either_order_of_channels(shared: Path, tm
         assert np.array_equal(again, given[..., ::-1] if chart_first else given)
 
 
-def test_a_film_of_iuv_is_shown_over_its_video(tmp_path: Path) -> None:
+def test_an_iuv_video_is_drawn_over_its_video(tmp_path: Path) -> None:
     rgb = film(tmp_path / "film.mkv", 3)
     export({"iuv_video": tmp_path / "iuv.mkv", "iuv": tmp_path / "png"})
     stage = Replay(Replay.Config(video=str(tmp_path / "film.mkv")))
@@ -137,14 +137,14 @@ def test_a_film_of_iuv_is_shown_over_its_video(tmp_path: Path) -> None:
     export({"iuv": tmp_path / "again"}, frames, people, surfaces)
     for name in (f"frame_{i:06d}.png" for i in range(3)):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "png" / name).read_bytes()
-    with pytest.raises(StageError, match="does not say what it was made from"):
+    with pytest.raises(StageError, match="does not record what it was made from"):
         list(Replay(Replay.Config())(job_on(tmp_path / "iuv.mkv")))
-    with pytest.raises(StageError, match=r"film\.mkv: is no picture of IUV"):
+    with pytest.raises(StageError, match=r"film\.mkv: is no IUV image"):
         list(Replay(Replay.Config())(job_on(tmp_path / "film.mkv")))
 
 
-def test_a_film_of_iuv_begins_where_its_part_of_the_video_did(tmp_path: Path) -> None:
-    """Frames 5, 6, 7 of twelve were processed (`decode.start=0.19`); the time of their film counts from there."""
+def test_an_iuv_video_begins_where_its_part_of_the_video_did(tmp_path: Path) -> None:
+    """Frames 5, 6, 7 of twelve were processed (`decode.start=0.19`); the times of their video count from there."""
     rgb = film(tmp_path / "film.mkv", 12)
     given = frames_of(3, index=[5, 6, 7], video=replace(VIDEO, cut_start=Fraction(19, 100)))
     export({"iuv_video": tmp_path / "iuv.mkv", "iuv": tmp_path / "png"}, replace(given, pts_T=np.array([5, 6, 7])))
@@ -163,7 +163,7 @@ def test_a_film_of_iuv_begins_where_its_part_of_the_video_did(tmp_path: Path) ->
 
 @pytest.mark.parametrize(("number", "count"), [(785, 1), (872, 2)])
 def test_real_results_are_read_and_exported_again(shared: Path, tmp_path: Path, number: int, count: int) -> None:
-    """The challenge's own list over its photos: scores, boxes and the stored charts come back as they were."""
+    """The challenge's own list over its photos: scores, boxes and the stored charts are read unchanged."""
     real = shared / "assets/real_iuv/fb_densepose"
     photo, listed = real / f"{number:012d}.jpg", real / "challenge2018_example_results.json"
     job = replace(job_on(listed), stem=f"{number:012d}")
@@ -178,16 +178,16 @@ def test_real_results_are_read_and_exported_again(shared: Path, tmp_path: Path, 
             key: theirs[key] for key in ("image_id", "bbox", "uv_shape")
         }
         assert np.array_equal(stored(ours), stored(theirs))
-    with pytest.raises(StageError, match="lists nobody for the photo 'demo_im'"):
+    with pytest.raises(StageError, match="has no entry for the photo 'demo_im'"):
         list(Replay(Replay.Config(video=str(real / "demo_im.jpg")))(job_on(listed)))
 
 
 def stored(entry: dict[str, Any]) -> np.ndarray:
-    """The picture in an entry."""
+    """The image in an entry."""
     return np.asarray(Image.open(BytesIO(base64.b64decode(entry["uv_data"]))))
 
 
-def test_a_real_picture_of_persons_tells_who_is_who_in_iuv(shared: Path, tmp_path: Path) -> None:
+def test_a_real_person_image_separates_people_of_an_iuv_image(shared: Path, tmp_path: Path) -> None:
     real = shared / "assets/real_iuv/fb_densepose"
     config = Replay.Config(video=str(real / "demo_im.jpg"), inds=str(real / "demo_im_INDS.png"))
     job = replace(job_on(real / "demo_im_IUV.png"), stem="again")
@@ -202,8 +202,8 @@ def test_a_real_picture_of_persons_tells_who_is_who_in_iuv(shared: Path, tmp_pat
 
 
 @pytest.mark.parametrize("kind", ["iuv", "coco", "result_json"])
-def test_numbered_exports_are_shown_over_the_frames_they_name(tmp_path: Path, kind: str) -> None:
-    """Of a film of 12 frames 3, 6 and 9 were processed; nobody was in 6."""
+def test_numbered_exports_are_drawn_over_their_frames(tmp_path: Path, kind: str) -> None:
+    """Frames 3, 6 and 9 of a video of 12 were processed; frame 6 has no people."""
     rgb = film(tmp_path / "film.mkv", 12)
     given = frames_of(3, index=[3, 6, 9])
     target = tmp_path / ("iuv" if kind == "iuv" else "list.json")
@@ -229,23 +229,23 @@ def test_numbered_exports_are_shown_over_the_frames_they_name(tmp_path: Path, ki
     if kind == "iuv":
         with pytest.raises(StageError, match=r"short\.mkv: has 1 of the export's 3 frames"):
             list(Replay(Replay.Config(video=str(tmp_path / "short.mkv")))(job_on(target)))
-    with pytest.raises(StageError, match="says neither times nor size"):
+    with pytest.raises(StageError, match="holds neither times nor size"):
         list(Replay(Replay.Config())(job_on(target)))
 
 
-def test_a_film_of_a_part_finds_its_pictures_of_persons(tmp_path: Path) -> None:
-    """The film counts from 0, the pictures as their source: 3, 6, 9."""
+def test_an_iuv_video_of_a_part_finds_its_person_images(tmp_path: Path) -> None:
+    """The video counts from 0, the images as their source: 3, 6, 9."""
     film(tmp_path / "film.mkv", 3)
     export({"iuv_video": tmp_path / "iuv.mkv", "inds": tmp_path / "inds"}, frames_of(3, index=[3, 6, 9]))
     config = Replay.Config(video=str(tmp_path / "film.mkv"), inds=str(tmp_path / "inds"))
     ((_, people, _),) = list(Replay(config)(job_on(tmp_path / "iuv.mkv")))
     assert people.frame_N.tolist() == [0, 0, 2] and people.id_N.tolist() == [3, 7, 7]
     (tmp_path / "inds" / "frame_000009.png").unlink()
-    with pytest.raises(StageError, match="holds 2 pictures, fewer than the film"):
+    with pytest.raises(StageError, match="holds 2 images, fewer than the IUV video"):
         list(Replay(config)(job_on(tmp_path / "iuv.mkv")))
 
 
-def test_what_is_no_saved_result_is_refused(tmp_path: Path) -> None:
+def test_other_files_are_refused(tmp_path: Path) -> None:
     rgb = film(tmp_path / "film.mkv", 3)
     assert len(rgb) == 3
     (tmp_path / "a.json").write_text('{"image_id": 1}')
@@ -256,13 +256,13 @@ def test_what_is_no_saved_result_is_refused(tmp_path: Path) -> None:
     for name, sentence in (
         ("a.json", "is no list of DensePose's results"),
         ("b.json", "has a damaged entry for image_id 1"),
-        ("unnumbered", "holds no pictures that end in a frame's number"),
+        ("unnumbered", "holds no images whose names end in a frame's number"),
     ):
         with pytest.raises(StageError, match=sentence):
             list(Replay(config)(job_on(tmp_path / name)))
 
 
-def test_a_folder_of_one_videos_pictures_is_one_input(tmp_path: Path) -> None:
+def test_a_folder_of_one_videos_images_is_one_input(tmp_path: Path) -> None:
     export({"iuv": tmp_path / "iuv"})
     (job,) = saved_inputs([str(tmp_path / "iuv")], str(tmp_path / "out.mp4"), overwrite=False).jobs
     assert job.input == str(tmp_path / "iuv")
@@ -270,7 +270,7 @@ def test_a_folder_of_one_videos_pictures_is_one_input(tmp_path: Path) -> None:
 
 
 def test_the_command_draws_the_same_frames_again_without_the_network(root: Path, tmp_path: Path) -> None:
-    """A second run, of the export alone, decodes to what the run with the network decodes to."""
+    """A second run, on the export alone, decodes to the same frames as the run with the network."""
     run = [
         sys.executable,
         str(root / "run_pipeline.py"),

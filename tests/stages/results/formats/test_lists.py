@@ -19,12 +19,11 @@ from pycocotools.coco import COCO
 from models.surface.body import COCO_KEYPOINTS
 from pipeline.stage import StageError
 from stages.payloads import Surface, Surfaces
-from stages.results.formats.angles import ANGLE_NAMES, joint_angles
-from stages.results.formats.looks import LOOK_COLUMNS, REGION_NAMES
-from stages.results.formats.moment import quantised
-from stages.results.formats.tables import COLUMNS
+from stages.results.formats.frame_result import quantised
+from stages.results.formats.joint_angles import ANGLE_NAMES, joint_angles
+from stages.results.formats.tables import APPEARANCE_COLUMNS, COLUMNS, REGION_NAMES
 from stages.synthetic.synthesize import Synthesize, painter, true_people, true_surfaces
-from tests.stages.results.formats.made_moments import (
+from tests.stages.results.formats.made_frames import (
     HEIGHT,
     PEOPLE,
     SURFACES,
@@ -39,12 +38,12 @@ from tests.stages.results.formats.made_moments import (
 
 
 def pixels_of(entry: dict[str, Any]) -> np.ndarray:
-    """The PNG of a result, channels first, as Pillow reads it: in the order in which it is stored."""
+    """The PNG of a result, channels first, as Pillow reads it."""
     picture = np.asarray(Image.open(BytesIO(base64.b64decode(entry["uv_data"]))))
     return picture.transpose(2, 0, 1)
 
 
-def test_the_example_of_the_challenge_reads_as_ours_do(shared: Path, tmp_path: Path) -> None:
+def test_the_challenges_example_has_our_keys(shared: Path, tmp_path: Path) -> None:
     real = json.loads((shared / "assets/real_iuv/fb_densepose/challenge2018_example_results.json").read_text())
     export({"result_json": tmp_path / "r.json"})
     ours = json.loads((tmp_path / "r.json").read_text())
@@ -59,7 +58,7 @@ def test_the_example_of_the_challenge_reads_as_ours_do(shared: Path, tmp_path: P
     assert set(real[0]) == set(ours[0]) - {"track_id"}
 
 
-def test_a_real_result_exported_again_is_the_same(shared: Path, tmp_path: Path) -> None:
+def test_a_real_result_is_exported_unchanged(shared: Path, tmp_path: Path) -> None:
     real = json.loads((shared / "assets/real_iuv/fb_densepose/challenge2018_example_results.json").read_text())
     for entry in (real[0], real[7]):
         iuv = pixels_of(entry)
@@ -85,8 +84,8 @@ def test_a_real_result_exported_again_is_the_same(shared: Path, tmp_path: Path) 
         assert "track_id" not in ours  # an image knows no identities
 
 
-def test_rounding_moves_no_grid(tmp_path: Path) -> None:
-    """Corners just short of a whole pixel: a reader that takes int() of them finds the grid where it lies."""
+def test_rounding_does_not_move_grids(tmp_path: Path) -> None:
+    """Corners just below a whole pixel: a reader that takes int() of them finds the grid at its place."""
     people = people_of([0], [[10.96, -2.998, 40.5, 30.0]], [3])
     surface = Surface(x0=10, y0=-2, labels_hw=np.ones((32, 30), np.uint8), uv_2hw=np.zeros((2, 32, 30), np.float32))
     for kind, corner in (("result_json", [10.9, -2.9]), ("coco", [10.96, -2.99])):
@@ -155,14 +154,14 @@ def test_the_table_holds_boxes_identities_keypoints_and_angles(scene: Any, tmp_p
 
 
 def keypoints(**places: tuple[float, float]) -> np.ndarray:
-    """Some keypoints seen, the others not."""
+    """Some keypoints visible, the others not."""
     result = np.zeros((17, 3), np.float32)
     for name, place in places.items():
         result[COCO_KEYPOINTS.index(name)] = (*place, 1)
     return result
 
 
-def test_angles_are_those_of_school_geometry() -> None:
+def test_angles_are_those_of_plane_geometry() -> None:
     body = keypoints(
         left_shoulder=(60, 20), right_shoulder=(40, 20), left_hip=(60, 60), right_hip=(40, 60),
         left_elbow=(80, 20), left_wrist=(80, 0), left_knee=(60, 80), left_ankle=(60, 100),
@@ -187,16 +186,22 @@ def test_tracks_count_frames_and_pixels_from_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "content"),
-    [("coco", "[]"), ("result_json", "[]"), ("csv", ",".join(COLUMNS)), ("mot", ""), ("looks", ",".join(LOOK_COLUMNS))],
+    [
+        ("coco", "[]"),
+        ("result_json", "[]"),
+        ("csv", ",".join(COLUMNS)),
+        ("mot", ""),
+        ("appearance", ",".join(APPEARANCE_COLUMNS)),
+    ],
 )
-def test_nobody_at_all_is_an_empty_list(tmp_path: Path, kind: str, content: str) -> None:
+def test_no_people_give_an_empty_list(tmp_path: Path, kind: str, content: str) -> None:
     export({kind: tmp_path}, frames_of(2), people_of([], [], []), Surfaces(people=()))
     (path,) = tmp_path.iterdir()
     assert path.read_text().replace("[\n\n]", "[]").strip() == content
-    assert kind in ("csv", "mot", "looks") or json.loads(path.read_text()) == []
+    assert kind in ("csv", "mot", "appearance") or json.loads(path.read_text()) == []
 
 
-def test_looks_are_the_mean_colours_of_the_body_and_nowhere_else(tmp_path: Path) -> None:
+def test_appearance_is_only_in_its_own_export(tmp_path: Path) -> None:
     """Shirt charts 1 and 2 on red, thigh charts 7 to 10 on blue, half of the pixels each."""
     labels = np.repeat(np.array([[1], [2], [7], [10]], np.uint8), 6, axis=1)
     surface = Surface(x0=4, y0=2, labels_hw=labels, uv_2hw=np.full((2, 4, 6), 0.5, np.float32))
@@ -205,7 +210,7 @@ def test_looks_are_the_mean_colours_of_the_body_and_nowhere_else(tmp_path: Path)
     rgb[0, 2:4, 4:10], rgb[0, 4:6, 4:10] = (200, 20, 10), (0, 40, 250)
     frames, people, surfaces = replace(frames, rgb_THW3=rgb), people_of([0], [[4, 2, 10, 6]], [5]), (surface,)
     others = {kind: tmp_path / f"{kind}.{suffix}" for kind, suffix in LISTS.items()}
-    to = {"looks": tmp_path / "l.csv", **others, "surfaces": tmp_path / "s"}
+    to = {"appearance": tmp_path / "l.csv", **others, "surfaces": tmp_path / "s"}
     export(to, frames, people, Surfaces(people=surfaces))
     with (tmp_path / "l.csv").open() as file:
         (row,) = csv.DictReader(file)
@@ -231,8 +236,8 @@ def test_one_file_for_several_inputs_or_one_that_exists_is_refused(tmp_path: Pat
         export({"csv": tmp_path / "a.xls"})
 
 
-def test_a_box_that_tracking_moved_is_named_where_its_surface_is(tmp_path: Path) -> None:
-    """Readers put the surface at the whole part of the box's corner."""
+def test_a_smoothed_box_is_written_where_its_surface_is(tmp_path: Path) -> None:
+    """Readers place the surface at the integer part of the box's corner."""
     moved = replace(PEOPLE, box_N4=PEOPLE.box_N4 + np.float32(1.6))
     for kind in ("result_json", "coco"):
         export({kind: tmp_path / f"{kind}.json"}, people=moved)
@@ -241,7 +246,7 @@ def test_a_box_that_tracking_moved_is_named_where_its_surface_is(tmp_path: Path)
             assert entry["bbox"] == [surface.x0, surface.y0, *reversed(surface.labels_hw.shape)]
 
 
-def test_bridged_people_are_marked_where_the_format_has_a_place(tmp_path: Path) -> None:
+def test_bridged_people_are_marked_if_the_format_allows_it(tmp_path: Path) -> None:
     people = replace(PEOPLE, bridged_N=np.array([False, True, False]))
     export({kind: tmp_path / f"{kind}.{suffix}" for kind, suffix in LISTS.items()}, people=people)
     for kind in ("result_json", "coco"):

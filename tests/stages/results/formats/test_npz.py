@@ -1,4 +1,4 @@
-"""The numbers themselves, written frame by frame and read back."""
+"""Arrays written frame by frame and read back."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 from pipeline.stage import StageError
 from stages.payloads import Surfaces
 from stages.results.export import ExportRaw
-from stages.results.formats.npz import read_moment, read_stream
-from tests.stages.results.formats.made_moments import PEOPLE, SURFACES, VIDEO, export, frames_of, job_of, people_of
+from stages.results.formats.npz import read_frame, read_stream
+from tests.stages.results.formats.made_frames import PEOPLE, SURFACES, VIDEO, export, frames_of, job_of, people_of
 
 NOBODY = people_of([], [], [])
 
 
-def test_instances_hold_exactly_what_the_contract_names(tmp_path: Path) -> None:
+def test_instances_hold_exactly_the_documented_arrays(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "out"
     export({"instances": folder}, frames_of(3, first=122), stage=ExportRaw)
     assert sorted(p.name for p in folder.iterdir()) == [f"frame_{i:06d}.npz" for i in (122, 123, 124)]
@@ -38,8 +38,8 @@ def test_instances_hold_exactly_what_the_contract_names(tmp_path: Path) -> None:
     assert SURFACES.people[1].uv_2hw.min() < 0 < 1 < SURFACES.people[1].uv_2hw.max()  # nothing was clamped
 
 
-def test_instances_leave_out_what_reaches_beyond_where_the_box_begins(tmp_path: Path) -> None:
-    """Readers place a grid by its box: of one begun two rows above and a column to the left these are cut."""
+def test_instances_crop_surfaces_at_the_boxs_corner(tmp_path: Path) -> None:
+    """Readers place a grid by its box: two rows above and one column to the left are cropped."""
     whole = SURFACES.people[1]
     people = people_of([0], [[whole.x0 + 1.5, whole.y0 + 2.5, 39, 40]], [-1])
     export({"instances": tmp_path}, frames_of(1), people, Surfaces(people=(whole,)), stage=ExportRaw)
@@ -70,7 +70,7 @@ def test_images_are_named_by_stem_and_several_inputs_get_folders(
     assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()] == [name]
 
 
-def test_files_bear_the_number_of_the_frame_in_its_source(tmp_path: Path) -> None:
+def test_files_have_the_frames_number_in_the_source(tmp_path: Path) -> None:
     frames = frames_of(3, index=[250, 255, 260])
     export({"instances": tmp_path / "raw"}, frames, stage=ExportRaw)
     export({"surfaces": tmp_path / "steady"}, frames)
@@ -80,47 +80,47 @@ def test_files_bear_the_number_of_the_frame_in_its_source(tmp_path: Path) -> Non
     assert [int(np.load(tmp_path / "steady" / name)["frame"]) for name in names] == [250, 255, 260]
 
 
-def test_surfaces_come_back_as_they_were_with_identity_and_confidence(tmp_path: Path) -> None:
+def test_surfaces_are_read_unchanged_with_identity_and_confidence(tmp_path: Path) -> None:
     confidence = np.random.default_rng(5).random(SURFACES.people[2].labels_hw.shape).astype(np.float16)
     surfaces = Surfaces(people=(*SURFACES.people[:2], replace(SURFACES.people[2], confidence_hw=confidence)))
     export({"surfaces": tmp_path}, frames_of(3, first=5), PEOPLE, surfaces)
     video = read_stream(tmp_path)
     assert video == VIDEO
     for t, members in ((0, [0, 1]), (1, []), (2, [2])):
-        moment = read_moment(tmp_path / f"frame_{5 + t:06d}.npz", video)
-        assert (moment.index, moment.pts) == (5 + t, 5 + t)
-        assert np.array_equal(moment.id_N, PEOPLE.id_N[members])
-        assert np.array_equal(moment.box_N4, PEOPLE.box_N4[members])
-        assert np.array_equal(moment.score_N, PEOPLE.score_N[members])
-        for surface, person in zip(moment.surfaces, members, strict=True):
+        result = read_frame(tmp_path / f"frame_{5 + t:06d}.npz", video)
+        assert (result.index, result.pts) == (5 + t, 5 + t)
+        assert np.array_equal(result.id_N, PEOPLE.id_N[members])
+        assert np.array_equal(result.box_N4, PEOPLE.box_N4[members])
+        assert np.array_equal(result.score_N, PEOPLE.score_N[members])
+        for surface, person in zip(result.surfaces, members, strict=True):
             expected = surfaces.people[person]
             assert (surface.x0, surface.y0) == (expected.x0, expected.y0)
             assert np.array_equal(surface.labels_hw, expected.labels_hw)
             assert np.array_equal(surface.uv_2hw, expected.uv_2hw)
             assert (surface.confidence_hw is None) == (person != 2)
-    assert np.array_equal(moment.surfaces[0].confidence_hw, confidence)
+    assert np.array_equal(result.surfaces[0].confidence_hw, confidence)
 
 
-def test_bridged_people_come_back_marked(tmp_path: Path) -> None:
+def test_bridged_people_are_read_as_bridged(tmp_path: Path) -> None:
     people = replace(PEOPLE, bridged_N=np.array([False, True, False]))
     export({"surfaces": tmp_path / "some"}, people=people)
     export({"surfaces": tmp_path / "none"})
     for folder, marked in (("some", [[False, True], [], [False]]), ("none", [[False, False], [], [False]])):
         video = read_stream(tmp_path / folder)
-        moments = [read_moment(tmp_path / folder / f"frame_{t:06d}.npz", video) for t in range(3)]
-        assert [np.asarray(moment.bridged_N).tolist() for moment in moments] == marked
+        results = [read_frame(tmp_path / folder / f"frame_{t:06d}.npz", video) for t in range(3)]
+        assert [np.asarray(result.bridged_N).tolist() for result in results] == marked
 
 
-def test_what_was_told_of_nearness_comes_back(tmp_path: Path) -> None:
+def test_nearness_is_read_unchanged(tmp_path: Path) -> None:
     near_N = np.array([0.5, np.nan, 2.0], np.float32)
     export({"surfaces": tmp_path}, people=replace(PEOPLE, near_N=near_N))
     video = read_stream(tmp_path)
-    moments = [read_moment(tmp_path / f"frame_{t:06d}.npz", video) for t in range(3)]
-    found_N = np.concatenate([np.asarray(moment.near_N) for moment in moments])
+    results = [read_frame(tmp_path / f"frame_{t:06d}.npz", video) for t in range(3)]
+    found_N = np.concatenate([np.asarray(result.near_N) for result in results])
     assert np.array_equal(found_N, near_N, equal_nan=True)
 
 
-def test_the_stream_is_described_only_when_all_frames_are_there(tmp_path: Path) -> None:
+def test_the_stream_file_is_written_after_all_frames(tmp_path: Path) -> None:
     export({"surfaces": tmp_path})
     assert json.loads((tmp_path / "stream.json").read_text())["exported"] == 3
     with pytest.raises(StageError):
@@ -133,7 +133,7 @@ def test_the_stream_is_described_only_when_all_frames_are_there(tmp_path: Path) 
         read_stream(tmp_path)
 
 
-def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("in the way")
     with pytest.raises(StageError, match=r"frame_000000\.npz: the export cannot be written"):
         export({"instances": tmp_path / "taken"}, stage=ExportRaw)

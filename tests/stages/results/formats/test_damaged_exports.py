@@ -1,4 +1,4 @@
-"""Saved results as damage leaves them: each array, number and entry that cannot be is named in one typed sentence."""
+"""Damaged saved results: each wrong array, number and entry is named in one typed error."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
-from stages.results.formats.npz import read_moment, read_stream
-from stages.results.formats.numbered import ResultList
+from stages.results.formats.npz import read_frame, read_stream
+from stages.results.formats.numbered_results import ResultList
 from stages.video.encoding.resume_info import video_info_to_json
 
 VIDEO = VideoInfo(path="", width=64, height=48, still=False, rate=None, time_base=Fraction(1, 25))
@@ -52,9 +52,9 @@ WRONG: dict[str, Any] = {
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
 def test_a_frame_with_one_wrong_array(tmp_path: Path, name: str, value: Any) -> None:
-    assert read_moment(saved(tmp_path / "whole.npz"), VIDEO).surfaces[0].labels_hw.max() == 2
+    assert read_frame(saved(tmp_path / "whole.npz"), VIDEO).surfaces[0].labels_hw.max() == 2
     with pytest.raises(StageError, match=r"a\.npz: is no frame of an export of surfaces"):
-        read_moment(saved(tmp_path / "a.npz", **{name: value}), VIDEO)
+        read_frame(saved(tmp_path / "a.npz", **{name: value}), VIDEO)
 
 
 @pytest.mark.parametrize(
@@ -67,11 +67,11 @@ def test_a_frame_with_one_wrong_array(tmp_path: Path, name: str, value: Any) -> 
         ("colorspace", 2**80), ("cut_start", "nan"),
     ],
 )  # fmt: skip
-def test_a_stream_that_cannot_be(tmp_path: Path, name: str, value: Any) -> None:
+def test_a_stream_with_an_invalid_property(tmp_path: Path, name: str, value: Any) -> None:
     (tmp_path / "stream.json").write_text(json.dumps({**video_info_to_json(VIDEO), "exported": 1}))
     assert read_stream(tmp_path) == VIDEO
     (tmp_path / "stream.json").write_text(json.dumps({**video_info_to_json(VIDEO), name: value}))
-    with pytest.raises(Exception, match=r"stream\.json: says") as caught:
+    with pytest.raises(Exception, match=r"stream\.json: (lacks|has)") as caught:
         read_stream(tmp_path)
     assert len(str(caught.value)) < 400 and caught.value.what  # type: ignore[attr-defined]
 
@@ -87,8 +87,8 @@ def test_a_list_with_one_wrong_entry(tmp_path: Path, name: str, value: Any) -> N
     png = base64.b64encode(cv2.imencode(".png", np.full((8, 6, 3), 3, np.uint8))[1].tobytes()).decode()
     entry = {"image_id": 0, "bbox": [1.0, 2.0, 6.0, 8.0], "score": 0.5, "uv_data": png}
     (tmp_path / "a.json").write_text(json.dumps([entry]))
-    crowd = ResultList(tmp_path / "a.json").crowd(0, "a", False)
-    assert crowd is not None and len(crowd.surfaces) == 1
+    people_of_frame = ResultList(tmp_path / "a.json").people_of_frame(0, "a", False)
+    assert people_of_frame is not None and len(people_of_frame.surfaces) == 1
     (tmp_path / "a.json").write_text(json.dumps([{**entry, name: value}]))
     with pytest.raises(StageError, match=r"a\.json: has a damaged entry for image_id 0"):
-        ResultList(tmp_path / "a.json").crowd(0, "a", False)
+        ResultList(tmp_path / "a.json").people_of_frame(0, "a", False)

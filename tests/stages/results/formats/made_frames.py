@@ -1,4 +1,4 @@
-"""People and frames made by hand, for tests of formats; and exports driven to their end."""
+"""People and frames made by hand, for tests of formats, and exports run to their end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VIDEO = VideoInfo(
 
 
 def surface_of(seed: int, x0: int, y0: int, height: int, width: int) -> Surface:
-    """Any chart next to any other, UV beyond 0..1."""
+    """Random charts next to each other, UV beyond 0..1."""
     rng = np.random.default_rng(seed)
     labels_hw = rng.integers(0, 25, (height, width), dtype=np.uint8)
     uv_2hw = rng.normal(0.5, 0.6, (2, height, width)) * (labels_hw > 0)
@@ -39,11 +39,11 @@ def people_of(frames: list[int], boxes: list[list[float]], ids: list[int]) -> Pe
 
 PEOPLE = people_of([0, 0, 2], [[-2.7, 3.9, 20.2, 30.1], [10.4, 5, 40.5, 44.2], [30, 20, 63.9, 47.9]], [7, 3, 7])
 SURFACES = Surfaces(people=(surface_of(1, -2, 3, 27, 22), surface_of(2, 10, 5, 39, 30), surface_of(3, 30, 20, 28, 34)))
-"""Three frames: two people who overlap, of whom one reaches out of the frame; nobody; one."""
+"""Three frames: two overlapping people, of whom one reaches out of the frame; no person; one person."""
 
 
 def frames_of(count: int, *, first: int = 0, index: list[int] | None = None, video: VideoInfo = VIDEO) -> FrameChunk:
-    """Noise, 25 frames a second."""
+    """Noise, 25 frames per second."""
     rgb = np.random.default_rng(first).integers(0, 256, (count, video.height, video.width, 3), dtype=np.uint8)
     return FrameChunk(
         rgb_THW3=rgb,
@@ -80,7 +80,7 @@ def export(
 
 
 def in_frame(surface: Surface, height: int = HEIGHT, width: int = WIDTH) -> list[tuple[int, int, int, int]]:
-    """(row, column of the frame, row, column of the grid) of every charted cell inside the frame: written plainly."""
+    """(row, column of the frame, row, column of the grid) of every charted cell inside the frame, by plain loops."""
     return [
         (y + surface.y0, x + surface.x0, y, x)
         for y in range(surface.labels_hw.shape[0])

@@ -1,4 +1,5 @@
-"""IUV, persons, part colours and layers: to the value, against plain loops, stated rules and other programs' files."""
+"""IUV, person images, part colours and alpha videos: compared with plain loops, stated rules and other programs'
+files."""
 
 from __future__ import annotations
 
@@ -14,10 +15,10 @@ import pytest
 
 from pipeline.stage import StageError
 from stages.payloads import Overlay, Surfaces
+from stages.results.formats.frame_result import quantised
 from stages.results.formats.iuv import person_numbers
-from stages.results.formats.moment import quantised
 from stages.results.formats.part_colours import PARULA, VIRIDIS
-from tests.stages.results.formats.made_moments import (
+from tests.stages.results.formats.made_frames import (
     HEIGHT,
     PEOPLE,
     SURFACES,
@@ -55,8 +56,8 @@ def test_iuv_is_chart_u_v_in_bgr_with_255ths_truncated(tmp_path: Path) -> None:
     assert np.array_equal(cv2.imread(str(tmp_path / "frame_000000.png"), cv2.IMREAD_UNCHANGED), expected)
 
 
-def test_real_iuv_files_have_the_layout_that_is_written(shared: Path, tmp_path: Path) -> None:
-    """The original network's picture, taken apart into a surface and exported, is the same picture again."""
+def test_real_iuv_files_have_our_layout(shared: Path, tmp_path: Path) -> None:
+    """The original network's image, read as a surface and exported, is the same image again."""
     real = cv2.imread(str(shared / "assets/real_iuv/fb_densepose/demo_im_IUV.png"), cv2.IMREAD_UNCHANGED)
     inds = cv2.imread(str(shared / "assets/real_iuv/fb_densepose/demo_im_INDS.png"), cv2.IMREAD_UNCHANGED)
     height, width = real.shape[:2]
@@ -77,7 +78,7 @@ def test_real_iuv_files_have_the_layout_that_is_written(shared: Path, tmp_path: 
     assert np.array_equal(ours > 0, inds > 0)
 
 
-def test_the_nearer_person_covers_the_farther_in_every_picture(tmp_path: Path) -> None:
+def test_nearer_people_occlude_farther_ones_in_every_image(tmp_path: Path) -> None:
     export({"iuv": tmp_path / "iuv", "inds": tmp_path / "inds"}, frames_of(1))
     iuv = cv2.imread(str(tmp_path / "iuv" / "frame_000000.png"), cv2.IMREAD_UNCHANGED)
     inds = cv2.imread(str(tmp_path / "inds" / "frame_000000.png"), cv2.IMREAD_UNCHANGED)
@@ -92,20 +93,20 @@ def test_the_nearer_person_covers_the_farther_in_every_picture(tmp_path: Path) -
     assert {3, 7} <= set(np.unique(inds).tolist())
 
 
-def test_persons_are_numbered_by_identity_and_the_nameless_from_the_top() -> None:
+def test_people_are_numbered_by_identity_and_those_without_one_from_the_top() -> None:
     ids = np.array([4, -1, 9, -1], np.int32)
     assert person_numbers(ids, still=False).tolist() == [4, 255, 9, 254]
     assert person_numbers(ids, still=True).tolist() == [1, 2, 3, 4]
     assert person_numbers(np.array([201, -1], np.int32), still=False).tolist() == [201, 65535]
 
 
-def test_an_identity_that_no_byte_holds_makes_the_picture_16_bit(tmp_path: Path) -> None:
+def test_a_large_identity_makes_the_image_16_bit(tmp_path: Path) -> None:
     export({"inds": tmp_path}, frames_of(1), replace(ONE, id_N=np.array([4464], np.int32)), ONE_SURFACE)
     picture = cv2.imread(str(tmp_path / "frame_000000.png"), cv2.IMREAD_UNCHANGED)
     assert picture.dtype == np.uint16 and set(np.unique(picture).tolist()) == {0, 4464}
 
 
-def test_confidence_is_that_of_whom_a_pixel_shows(tmp_path: Path) -> None:
+def test_confidence_is_that_of_the_visible_person(tmp_path: Path) -> None:
     rng = np.random.default_rng(6)
     sure = [rng.random(one.labels_hw.shape).astype(np.float32) for one in SURFACES.people[:2]]
     pairs = zip(SURFACES.people, sure, strict=False)
@@ -117,12 +118,12 @@ def test_confidence_is_that_of_whom_a_pixel_shows(tmp_path: Path) -> None:
         for row, column, y, x in in_frame(SURFACES.people[person]):
             expected[row, column] = round(float(sure[person][y, x] * np.float32(255)))
     assert np.array_equal(cv2.imread(str(tmp_path / "frame_000000.png"), cv2.IMREAD_UNCHANGED), expected)
-    with pytest.raises(StageError, match="nothing says how sure these surfaces are"):
+    with pytest.raises(StageError, match="the confidence of these surfaces is unknown"):
         export({"confidence": tmp_path}, frames_of(1), ONE, ONE_SURFACE)
 
 
 @pytest.mark.parametrize("name", ["film.mkv", "film.mp4", "film.mov"])
-def test_films_of_pictures_are_lossless_and_on_time(tmp_path: Path, name: str) -> None:
+def test_videos_of_images_are_lossless_and_on_time(tmp_path: Path, name: str) -> None:
     export({"iuv": tmp_path / "png", "iuv_video": tmp_path / name}, frames_of(3, first=4))
     pictures = film(tmp_path / name)
     for t, picture in enumerate(pictures):
@@ -136,7 +137,7 @@ def test_films_of_pictures_are_lossless_and_on_time(tmp_path: Path, name: str) -
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([name, "png"])
 
 
-def test_odd_sizes_and_pixels_that_are_not_square_stay_as_they_are(tmp_path: Path) -> None:
+def test_odd_sizes_and_non_square_pixels_stay_unchanged(tmp_path: Path) -> None:
     video = replace(VIDEO, width=37, height=25, sample_aspect=Fraction(4, 3))
     people = people_of([0], [[2, 2, 30, 20]], [1])
     surfaces = Surfaces(people=(surface_of(8, 2, 2, 18, 28),))
@@ -152,7 +153,7 @@ def test_odd_sizes_and_pixels_that_are_not_square_stay_as_they_are(tmp_path: Pat
             assert (file.streams.video[0].width, file.streams.video[0].height) == (37, 25)
 
 
-def test_the_ramps_are_those_of_the_tools() -> None:
+def test_the_colour_maps_are_those_of_the_tools() -> None:
     """(68, 1, 84) is MagicAnimate's stated background; number p is value trunc(p · 255/24) of OpenCV's ramp."""
     assert VIRIDIS[0].tolist() == [68, 1, 84]
     for colours, colormap in ((VIRIDIS, cv2.COLORMAP_VIRIDIS), (PARULA, cv2.COLORMAP_PARULA)):
@@ -178,8 +179,8 @@ def common_colours(path: Path, frame: int, least: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", ["running.mp4", "multi_dancing.mp4"])
-def test_magicanimates_own_films_have_these_colours(shared: Path, name: str) -> None:
-    """They are 4:2:0 video, so a colour that fills an area is within a few levels of the ramp, none in between."""
+def test_magicanimates_own_videos_have_these_colours(shared: Path, name: str) -> None:
+    """They are 4:2:0 video, so the colour of an area is within a few levels of the colour map."""
     common = common_colours(shared / "assets/real_iuv/magic_animate" / name, 5, 400)
     distance = np.abs(common[:, None] - VIRIDIS.astype(int)).max(axis=2)
     assert len(common) > 5 and distance.min(axis=1).max() <= 6
@@ -190,8 +191,8 @@ def test_magicanimates_own_films_have_these_colours(shared: Path, name: str) -> 
     assert other.max() > 20  # and the other ramp would not have passed
 
 
-def test_vid2denseposes_film_has_parula_on_black(shared: Path) -> None:
-    """The right half shows its network's picture: scaled, so only the colours of large areas are pure."""
+def test_vid2denseposes_video_has_parula_on_black(shared: Path) -> None:
+    """The right half shows its network's image, scaled, so only the colours of large areas are pure."""
     path = shared / "assets/real_iuv/vid2densepose/old_side_by_side.mp4"
     picture = frame_of(path, 60)
     colours, count = np.unique(picture.reshape(-1, 3), axis=0, return_counts=True)
@@ -202,8 +203,8 @@ def test_vid2denseposes_film_has_parula_on_black(shared: Path) -> None:
     assert count[(colours == 0).all(axis=1)][0] > 100_000
 
 
-def test_dp_segm_is_detectron2s_mixture(tmp_path: Path) -> None:
-    """0.3 grey + 0.7 parula, truncated, person over person, within each box; grey outside of all boxes untouched."""
+def test_dp_segm_is_detectron2s_blending(tmp_path: Path) -> None:
+    """0.3 grey + 0.7 parula, truncated, person over person, within each box; grey outside of all boxes unchanged."""
     frames = frames_of(1)
     export({"dp_segm": tmp_path}, frames)
     ours = cv2.imread(str(tmp_path / "frame_000000.png"))[..., ::-1]
@@ -233,7 +234,7 @@ def alpha_of(path: Path, t: int = 0) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("kind", "name", "far"), [("prores", "layer.mov", 1), ("webm", "layer.webm", 24)])
-def test_layers_are_opaque_on_people_alone(tmp_path: Path, kind: str, name: str, far: int) -> None:
+def test_alpha_videos_are_opaque_on_people_alone(tmp_path: Path, kind: str, name: str, far: int) -> None:
     block = np.zeros((40, 30), np.uint8)
     block[4:36, 5:25] = 2
     surface = replace(SURFACES.people[1], labels_hw=block, uv_2hw=np.zeros((2, 40, 30), np.float32))
@@ -251,8 +252,8 @@ def test_layers_are_opaque_on_people_alone(tmp_path: Path, kind: str, name: str,
 
 
 @pytest.mark.parametrize(("kind", "name"), [("prores", "layer.mov"), ("webm", "layer.webm")])
-def test_the_clear_part_of_a_layer_holds_nothing_of_the_place(tmp_path: Path, kind: str, name: str) -> None:
-    """Whoever ignores alpha sees the person and a strip around, not the room."""
+def test_the_transparent_part_holds_nothing_of_the_background(tmp_path: Path, kind: str, name: str) -> None:
+    """A viewer that ignores alpha sees the person and a strip around it, not the room."""
     frames = frames_of(2)
     bright = replace(frames, rgb_THW3=np.full_like(frames.rgb_THW3, 200))
     block = np.full((8, 8), 2, np.uint8)
@@ -265,8 +266,8 @@ def test_the_clear_part_of_a_layer_holds_nothing_of_the_place(tmp_path: Path, ki
     assert decoded[1].max() <= 8  # nobody is in the second frame
 
 
-def test_players_are_told_that_there_is_alpha(tmp_path: Path) -> None:
-    """ProRes 4444 by its four letters, WebM by its AlphaMode element (Matroska's number 53 C0)."""
+def test_files_declare_their_alpha(tmp_path: Path) -> None:
+    """ProRes 4444 by its four-character code, WebM by its AlphaMode element (Matroska's number 53 C0)."""
     export({"prores": tmp_path / "a.mov", "webm": tmp_path / "a.webm"}, frames_of(1), ONE, ONE_SURFACE)
     with av.open(str(tmp_path / "a.mov")) as file:
         stream = file.streams.video[0]
@@ -282,13 +283,13 @@ def test_a_rendered_alpha_is_kept(tmp_path: Path) -> None:
     assert np.abs(alpha_of(tmp_path / "a.mov").astype(int) - 128).max() <= 1
 
 
-def test_pictures_side_by_side_are_no_layer(tmp_path: Path) -> None:
+def test_images_side_by_side_cannot_have_alpha(tmp_path: Path) -> None:
     overlay = Overlay(rgb_THW3=np.zeros((1, HEIGHT, 2 * WIDTH, 3), np.uint8))
     with pytest.raises(StageError, match="this style draws 128×48 from frames of 64×48"):
         export({"prores": tmp_path / "a.mov"}, frames_of(1), ONE, ONE_SURFACE, overlay=overlay)
 
 
-def test_an_image_is_no_film_and_a_film_no_image_kind(tmp_path: Path) -> None:
+def test_images_and_videos_are_refused_for_the_other_kinds(tmp_path: Path) -> None:
     still = frames_of(1, video=replace(VIDEO, still=True))
     with pytest.raises(StageError, match="a single image is no video"):
         export({"iuv_video": tmp_path / "a.mkv"}, still, ONE, ONE_SURFACE)

@@ -1,4 +1,4 @@
-"""All that is known of one frame: what every format is made from."""
+"""One frame with its people and what was drawn: the input of every export format."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from stages.people.depth_order import painters_order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Moment:
-    """One frame, its people and what was drawn of them; N people, in the order of `People`.
+class FrameResult:
+    """One frame, its N people in the order of `People`, and what was drawn.
 
     Attributes:
         stem: the input's name without folder and suffix.
-        index: number of the frame in the source, from 0, whatever part of it is processed.
-        pts: presentation time in ticks of `video.time_base`.
+        index: number of the frame in the source, from 0, even if only a part is processed.
+        pts: time stamp in ticks of `video.time_base`.
         video: the stream.
         rgb_HW3: the upright original.
         box_N4, score_N, id_N: as in `People`.
-        surfaces: one a person.
+        surfaces: one per person.
         bridged_N, near_N: as in `People`.
-        drawn_HW3: the rendered frame; None where nothing has rendered.
-        alpha_HW: its transparency; None where it has none.
+        drawn_HW3: the rendered frame; None if nothing renders.
+        alpha_HW: its alpha; None if it has none.
     """
 
     stem: str
@@ -45,7 +45,7 @@ class Moment:
     near_N: F32 | None = None
 
     def is_bridged(self, i: int) -> bool:
-        """Whether the network missed a person here, and flow carried the surface."""
+        """Whether the network missed the person in this frame and `bridge` propagated the surface."""
         return self.bridged_N is not None and bool(self.bridged_N[i])
 
     @property
@@ -55,21 +55,21 @@ class Moment:
 
     @property
     def name(self) -> str:
-        """What a file of this frame is called, without suffix."""
+        """Name of this frame's file, without suffix."""
         return self.stem if self.video.still else f"frame_{self.index:06d}"
 
-    def nearest_last(self) -> list[int]:
-        """People in the order in which they are painted: who stands in front comes last."""
+    def painting_order(self) -> list[int]:
+        """Indices of the people in painting order: the nearest is last."""
         return painters_order(self.box_N4, self.score_N, self.surfaces, self.video.height, self.id_N, self.near_N)
 
 
-def moments_of(
+def frame_results(
     job: Job, frames: FrameChunk, people: People, surfaces: Surfaces, overlay: Overlay | None
-) -> Iterator[Moment]:
+) -> Iterator[FrameResult]:
     """The frames of a chunk, one by one."""
     for t in range(len(frames)):
         here_N = np.flatnonzero(people.frame_N == t)
-        yield Moment(
+        yield FrameResult(
             stem=job.stem,
             index=frames.source_index(t),
             pts=int(frames.pts_T[t]),
@@ -87,12 +87,12 @@ def moments_of(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flat:
-    """Everyone of a frame in one picture, the nearer before the farther.
+class FlattenedPeople:
+    """The people of a frame in one image; nearer people occlude farther ones.
 
     Attributes:
-        iuv_HW3: chart 0..24 (0 = nobody), U, V as bytes.
-        person_HW: 1 + position of the person in the frame, 0 = nobody; int32.
+        iuv_HW3: chart 0..24 (0 = background), U, V as bytes.
+        person_HW: 1 + index of the person in the frame, 0 = background; int32.
     """
 
     iuv_HW3: U8
@@ -100,23 +100,23 @@ class Flat:
 
 
 @lru_cache(maxsize=1)
-def flat(moment: Moment) -> Flat:
-    """Lay everyone's surface into the frame; kept for the formats that ask for the same frame."""
-    height, width = moment.rgb_HW3.shape[:2]
+def flattened(result: FrameResult) -> FlattenedPeople:
+    """Paint all surfaces into one image; cached, because several formats read the same frame."""
+    height, width = result.rgb_HW3.shape[:2]
     iuv_HW3 = np.zeros((height, width, 3), np.uint8)
     person_HW = np.zeros((height, width), np.int32)
-    for i in moment.nearest_last():
-        surface = moment.surfaces[i]
+    for i in result.painting_order():
+        surface = result.surfaces[i]
         if windows := surface.windows(height, width):
             frame, grid = windows
             byte_hw3 = quantised(surface.labels_hw[grid], surface.uv_2hw[:, *grid])
-            shown_hw = byte_hw3[..., 0] > 0
-            iuv_HW3[frame][shown_hw] = byte_hw3[shown_hw]
-            person_HW[frame][shown_hw] = i + 1
-    return Flat(iuv_HW3=iuv_HW3, person_HW=person_HW)
+            visible_hw = byte_hw3[..., 0] > 0
+            iuv_HW3[frame][visible_hw] = byte_hw3[visible_hw]
+            person_HW[frame][visible_hw] = i + 1
+    return FlattenedPeople(iuv_HW3=iuv_HW3, person_HW=person_HW)
 
 
 def quantised(labels_hw: U8, uv_2hw: Float) -> U8:
-    """Chart, U and V as the reference's bytes (facts §7): 255·u clamped and truncated, not rounded: (h, w, 3)."""
+    """Chart, U and V as the reference's bytes (facts §7), (h, w, 3): 255·u clipped and truncated, not rounded."""
     byte_2hw = np.clip(uv_2hw.astype(np.float32) * np.float32(255), 0, 255).astype(np.uint8)
     return np.dstack([labels_hw, *np.where(labels_hw > 0, byte_2hw, 0).astype(np.uint8)])

@@ -1,4 +1,4 @@
-"""Angles at the joints of the body, as they appear in the picture."""
+"""Angles at the joints of the body, in the image plane."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ANGLES: dict[str, tuple[str, str, str]] = {
     "left_knee": ("left_hip", "left_knee", "left_ankle"),
     "right_knee": ("right_hip", "right_knee", "right_ankle"),
 }
-"""Keypoints that span each angle; the middle one is its vertex."""
+"""The keypoints of each angle; the second is its vertex."""
 ANGLE_NAMES = (*ANGLES, "trunk")
 
 _SPANS_83 = np.array([[COCO_KEYPOINTS.index(name) for name in span] for span in ANGLES.values()])
@@ -27,9 +27,9 @@ _SHOULDERS, _HIPS = (
 
 
 def joint_angles(keypoint_173: F32) -> F32:
-    """Degrees, (9,) float32 in the order of `ANGLE_NAMES`; NaN where a keypoint of an angle is not seen.
+    """Joint angles in degrees, (9,) float32 in the order of `ANGLE_NAMES`; NaN where a keypoint is not visible.
 
-    At the joints 0..180, 180 = straight; of the trunk −180..180, 0 = upright, positive = to the picture's right.
+    Joints: 0..180, 180 = straight. Trunk: −180..180, 0 = upright, positive = to the right of the image.
     """
     place_172 = np.where(keypoint_173[:, 2:] > 0, keypoint_173[:, :2], np.nan).astype(np.float64)
     one_82 = place_172[_SPANS_83[:, 0]] - place_172[_SPANS_83[:, 1]]

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from tests.stages.video.made_footage import frames_of, sound_packets, times_of
+from tests.stages.video.numbered_videos import audio_packets, frames_of, times_of
 from tests.stages.video.video_runs import decoded, transcode
 
 
@@ -92,7 +92,7 @@ def test_every_clip_keeps_its_frames_times_and_sound(shared: Path, tmp_path: Pat
         assert all(abs(before[i] - t) <= tick for i, t in zip(nearest, after, strict=True))
         assert clip.truncated or len(before) == len(after)
     assert run.written.facts["audio"] == clip.sound
-    assert without_headers(sound_packets(output)) == without_headers(sound_packets(source))
+    assert without_headers(audio_packets(output)) == without_headers(audio_packets(source))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out.mp4"]
 
 

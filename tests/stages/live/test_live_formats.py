@@ -17,9 +17,9 @@ from stages.live.source_settings import SourceSettings
 from stages.payloads import FrameChunk
 from stages.video.decoding.orientation import EXIF_ORIENTATIONS
 from tests.stages.training.made_crops import with_crop
-from tests.stages.video.made_camera import PICTURE, camera_jpeg, film_of_jpegs
-from tests.stages.video.made_footage import HEIGHT, WIDTH, numbered, write_video
-from tests.stages.video.made_programmes import hls_variants, two_programmes
+from tests.stages.video.camera_jpegs import PICTURE, camera_jpeg, mjpeg_file
+from tests.stages.video.multi_program_files import hls_variants, two_programs
+from tests.stages.video.numbered_videos import HEIGHT, WIDTH, numbered, write_video
 
 SMALL, LARGE = (64, 48), (128, 96)
 
@@ -54,7 +54,7 @@ def watched(name: str) -> tuple[list[FrameChunk], dict[str, Any]]:
 @pytest.mark.parametrize("orientation", [1, 8])
 def test_exif_rotation_in_the_frames_of_a_camera(served: tuple[Path, str], orientation: int) -> None:
     folder, address = served
-    film_of_jpegs(folder / "in.avi", [camera_jpeg(PICTURE, orientation)] * 8)
+    mjpeg_file(folder / "in.avi", [camera_jpeg(PICTURE, orientation)] * 8)
     chunks, facts = watched(f"{address}/in.avi")
     assert facts["frames_received"] == 8 and chunks
     assert chunks[0].rgb_THW3.shape[1:] == EXIF_ORIENTATIONS[orientation].apply(PICTURE).shape
@@ -70,8 +70,8 @@ def test_the_largest_variant_of_a_playlist_is_read(served: tuple[Path, str]) -> 
 
 def test_the_largest_programme_of_a_transport_stream_is_read(served: tuple[Path, str]) -> None:
     folder, address = served
-    two_programmes(folder, [(SMALL, 300), (LARGE, 700)])
-    chunks, facts = watched(f"{address}/programmes.ts")
+    two_programs(folder, [(SMALL, 300), (LARGE, 700)])
+    chunks, facts = watched(f"{address}/programs.ts")
     assert facts["frames_received"] == 50
     assert {(chunk.video.width, chunk.video.height) for chunk in chunks} == {LARGE}
 

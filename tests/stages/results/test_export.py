@@ -222,7 +222,7 @@ def test_frames_have_their_number_in_the_source(tmp_path: Path, suffix: str, sta
     job = Job(index=0, input=str(path), output=None, stem="film")
     seen = [(chunk.source_index(t), number_shown(chunk.rgb_THW3[t])) for chunk in stage(job) for t in range(len(chunk))]
     stage.close()
-    assert abs(seen[0][1] - (start or 0) * 25) < 2  # where that is exactly, test_decode_times says
+    assert abs(seen[0][1] - (start or 0) * 25) < 2  # where that is exactly, test_timestamps says
     assert all(index == shown for index, shown in seen)
     assert seen[1][0] - seen[0][0] == every
 

@@ -11,7 +11,7 @@ import av
 import numpy as np
 
 from stages.video.encoding.thread_priority import thread_priority_kept
-from tests.stages.video.made_footage import numbered
+from tests.stages.video.numbered_videos import numbered
 
 RATE = 48_000
 FRAMES = 25

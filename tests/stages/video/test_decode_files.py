@@ -22,7 +22,7 @@ from pipeline.stage import StageError
 from stages.video.decode import Decode, chunk_length
 from stages.video.decoding.demuxing import packets_of
 from stages.video.decoding.truncated_files import missing_bytes
-from tests.stages.video.made_footage import number_in, numbered, sound_packets, write_video
+from tests.stages.video.numbered_videos import audio_packets, number_in, numbered, write_video
 from tests.stages.video.video_runs import decoded, transcode
 
 BROKEN_FILES = 200
@@ -189,7 +189,7 @@ def test_a_video_without_one_frame_that_decodes(tmp_path: Path) -> None:
 
 def test_failing_sound_does_not_touch_the_video(tmp_path: Path) -> None:
     whole = write_video(tmp_path / "in.mkv", NOISE, sound=("aac",))
-    packets = sound_packets(whole)[0]
+    packets = audio_packets(whole)[0]
     data = whole.read_bytes()
     for packet in packets[10:20]:
         data = data.replace(packet, b"\xff" * len(packet))
@@ -197,7 +197,7 @@ def test_failing_sound_does_not_touch_the_video(tmp_path: Path) -> None:
     run = transcode(tmp_path / "bad.mkv", tmp_path / "out.mp4")
     assert run.facts["truncated"] is False
     assert run.written.facts["audio"] == "copied"
-    assert sound_packets(tmp_path / "out.mp4") == sound_packets(tmp_path / "bad.mkv")
+    assert audio_packets(tmp_path / "out.mp4") == audio_packets(tmp_path / "bad.mkv")
 
 
 def test_stated_sizes_of_large_and_open_boxes(tmp_path: Path) -> None:

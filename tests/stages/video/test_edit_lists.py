@@ -12,8 +12,8 @@ import pytest
 from pipeline.stage import StageError
 from stages.video.decode import Decode
 from tests.stages.synthetic.made_clicks import clicks_in, film_with_clicks
-from tests.stages.video.made_edits import Edit, with_edits
-from tests.stages.video.made_footage import number_in, sound_packets
+from tests.stages.video.edit_list_files import Edit, with_edits
+from tests.stages.video.numbered_videos import audio_packets, number_in
 from tests.stages.video.video_runs import decoded, job, transcode
 
 PICTURES_S = 0.08
@@ -127,7 +127,7 @@ def test_two_parts_with_sound_become_one_film(source: Path, tmp_path: Path) -> N
 def test_sound_that_nobody_cut_is_copied_whole(source: Path, tmp_path: Path) -> None:
     for target in ("mp4", "mkv", "avi"):
         transcode(source, tmp_path / f"out.{target}")
-        assert sound_packets(tmp_path / f"out.{target}") == sound_packets(source)
+        assert audio_packets(tmp_path / f"out.{target}") == audio_packets(source)
 
 
 def test_hidden_sound_is_not_in_the_result(source: Path, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_hidden_sound_is_not_in_the_result(source: Path, tmp_path: Path) -> None
     heard = 4 / PACKET_S
     for target, most in (("mp4", heard + 8), ("mkv", heard + 2)):
         transcode(path, tmp_path / f"out.{target}")
-        assert heard - 2 <= len(sound_packets(tmp_path / f"out.{target}")[0]) <= most
+        assert heard - 2 <= len(audio_packets(tmp_path / f"out.{target}")[0]) <= most
 
 
 def test_a_film_that_shows_nothing_is_one_sentence(source: Path, tmp_path: Path) -> None:

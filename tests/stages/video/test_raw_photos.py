@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from pipeline.stage import RAW_PHOTO_SUFFIXES, StageError
-from tests.stages.video.test_decode_stills import PICTURE, still
+from tests.stages.video.test_still_images import PICTURE, still
 from tests.stages.video.video_runs import decoded
 
 PREVIEW = Image.fromarray(np.ascontiguousarray(PICTURE[::2, ::2]))

@@ -13,7 +13,7 @@ import pytest
 from stages.payloads import Overlay
 from stages.video.encode import Encode
 from stages.video.encoding.subtitles import ASS_HEADER, plain_text, subtitle_payload
-from tests.stages.video.made_footage import number_in, numbered, sound_packets, times_of, write_video
+from tests.stages.video.numbered_videos import audio_packets, number_in, numbered, times_of, write_video
 from tests.stages.video.video_runs import decoded, job, transcode
 
 PICTURES = [numbered(i) for i in range(60)]
@@ -99,7 +99,7 @@ def rich(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_all_sound_streams_are_copied_bit_for_bit(source: Path, tmp_path: Path, target: str) -> None:
     run = transcode(source, tmp_path / f"out.{target}")
     assert run.written is not None and run.written.facts["audio"] == "copied"
-    assert sound_packets(tmp_path / f"out.{target}") == sound_packets(source)
+    assert audio_packets(tmp_path / f"out.{target}") == audio_packets(source)
     if target == "mov":
         assert "language of stream 2 (deu)" in run.warnings
     elif target != "avi":

@@ -28,7 +28,7 @@ def camera_jpeg(picture: U8, orientation: int) -> bytes:
     return memory.getvalue()
 
 
-def film_of_jpegs(path: Path, jpegs: list[bytes]) -> Path:
+def mjpeg_file(path: Path, jpegs: list[bytes]) -> Path:
     """A Motion JPEG film of ready pictures."""
     with av.open(str(path), "w") as output:
         stream: Any = output.add_stream("mjpeg", rate=25)

@@ -12,13 +12,13 @@ from typing import Any
 import av
 import numpy as np
 
-from tests.stages.video.made_footage import numbered
+from tests.stages.video.numbered_videos import numbered
 
 PACKET = 188
 RATE = 48_000
 
 
-def small_film(
+def small_video(
     path: Path, size: tuple[int, int], hertz: float | None, *, seconds: int = 2, muxer: dict[str, str] | None = None
 ) -> Path:
     """Numbered pictures of a size with a tone, or without sound."""
@@ -62,7 +62,7 @@ def loudest_tone(path: Path) -> int:
     return int(spectrum.argmax())
 
 
-def two_programmes(folder: Path, films: Sequence[tuple[tuple[int, int], float | None]]) -> Path:
+def two_programs(folder: Path, films: Sequence[tuple[tuple[int, int], float | None]]) -> Path:
     """A transport stream with a programme for each film: (size, hertz of its tone)."""
     parts, table = [], b""
     for number, (size, hertz) in enumerate(films, start=1):
@@ -71,7 +71,7 @@ def two_programmes(folder: Path, films: Sequence[tuple[tuple[int, int], float | 
             "mpegts_pmt_start_pid": str(0x20 + number * 0x100),
             "mpegts_start_pid": str(0x30 + number * 0x100),
         }
-        data = small_film(folder / f"programme{number}.ts", size, hertz, muxer=numbers).read_bytes()
+        data = small_video(folder / f"programme{number}.ts", size, hertz, muxer=numbers).read_bytes()
         packets = [data[i : i + PACKET] for i in range(0, len(data), PACKET)]
         # Each programme's own list of programmes goes, as do the services' names.
         parts.append([packet for packet in packets if packet[2] | (packet[1] & 0x1F) << 8 not in (0, 17)])
@@ -80,7 +80,7 @@ def two_programmes(folder: Path, films: Sequence[tuple[tuple[int, int], float | 
     section += struct.pack(">I", _crc(section))
     first = (b"\x47\x40\x00\x10\x00" + section).ljust(PACKET, b"\xff")
     mixed = chain.from_iterable(zip_longest(*parts, fillvalue=b""))
-    path = folder / "programmes.ts"
+    path = folder / "programs.ts"
     path.write_bytes(first + b"".join(mixed))
     return path
 
@@ -99,14 +99,14 @@ def hls_variants(folder: Path, films: Sequence[tuple[tuple[int, int], float | No
     """A master playlist over films: (size, hertz of its tone), each with its stated rate."""
     lines = ["#EXTM3U"]
     for number, ((size, hertz), rate) in enumerate(zip(films, rates, strict=True)):
-        small_film(folder / f"v{number}.ts", size, hertz)
+        small_video(folder / f"v{number}.ts", size, hertz)
         _playlist(folder / f"v{number}.m3u8", f"v{number}.ts")
         lines += [f"#EXT-X-STREAM-INF:BANDWIDTH={rate},RESOLUTION={size[0]}x{size[1]}", f"v{number}.m3u8"]
     (folder / "master.m3u8").write_text("\n".join(lines) + "\n")
     return folder / "master.m3u8"
 
 
-def hls_with_shared_sound(folder: Path, sizes: Sequence[tuple[int, int]], tones: dict[str, float]) -> Path:
+def hls_with_shared_audio(folder: Path, sizes: Sequence[tuple[int, int]], tones: dict[str, float]) -> Path:
     """A master playlist whose variants share sound in several languages; the first is the default."""
     lines = ["#EXTM3U"]
     for number, (language, hertz) in enumerate(tones.items()):
@@ -121,7 +121,7 @@ def hls_with_shared_sound(folder: Path, sizes: Sequence[tuple[int, int]], tones:
             f'DEFAULT={default},AUTOSELECT=YES,URI="{language}.m3u8"'
         )
     for number, size in enumerate(sizes):
-        small_film(folder / f"v{number}.ts", size, None)
+        small_video(folder / f"v{number}.ts", size, None)
         _playlist(folder / f"v{number}.m3u8", f"v{number}.ts")
         lines += [f'#EXT-X-STREAM-INF:BANDWIDTH=50000,RESOLUTION={size[0]}x{size[1]},AUDIO="a"', f"v{number}.m3u8"]
     (folder / "master.m3u8").write_text("\n".join(lines) + "\n")

@@ -20,7 +20,7 @@ from stages.video.decoding.timestamps import (
     reorder_delay,
     strictly_increasing,
 )
-from tests.stages.video.made_footage import number_in, numbered, times_of, write_video
+from tests.stages.video.numbered_videos import number_in, numbered, times_of, write_video
 from tests.stages.video.video_runs import decoded, transcode
 
 PICTURES = [numbered(i) for i in range(24)]

@@ -14,8 +14,8 @@ from PIL import Image, ImageCms
 from pipeline.stage import StageError
 from stages.video.decoding.demuxing import is_single_image, open_container
 from stages.video.decoding.hdr_tone_mapping import sdr_code
-from tests.stages.video.made_footage import numbered, write_video
-from tests.stages.video.test_decode_stills import PICTURE, still
+from tests.stages.video.numbered_videos import numbered, write_video
+from tests.stages.video.test_still_images import PICTURE, still
 from tests.stages.video.video_runs import decoded, transcode
 
 LARGE = PICTURE.repeat(6, 0).repeat(6, 1)

@@ -24,7 +24,7 @@ from stages.video.encoding.segment_encoder import SegmentEncoder
 from stages.video.encoding.segment_manifest import read_manifest
 from stages.video.encoding.thread_priority import thread_ids
 from stages.video.encoding.video_writer import VideoWriterSettings, encoder_spec
-from tests.stages.video.made_footage import HEIGHT, WIDTH, frames_of, number_in, numbered, sound_packets, write_video
+from tests.stages.video.numbered_videos import HEIGHT, WIDTH, audio_packets, frames_of, number_in, numbered, write_video
 from tests.stages.video.video_runs import job, transcode
 
 COUNT = 50
@@ -257,7 +257,7 @@ def test_an_interrupted_run_leaves_a_playable_part(source: Path, tmp_path: Path)
     assert run.written.path == str(part)
     assert run.written.frames == 25
     assert [number_in(rgb) for _, rgb in frames_of(part)] == list(range(25))
-    assert 0 < len(sound_packets(part)[0]) < len(sound_packets(source)[0])
+    assert 0 < len(audio_packets(part)[0]) < len(audio_packets(source)[0])
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out.partial.mp4"]
 
 

@@ -12,7 +12,7 @@ import pytest
 from stages.video.decoding.hdr_tone_mapping import compress, hlg_nits, pq_nits, sdr_code
 from stages.video.decoding.orientation import EXIF_ORIENTATIONS, Orientation, orientation_of_matrix
 from stages.video.decoding.video_frames import display_matrix
-from tests.stages.video.made_footage import HEIGHT, WIDTH, frames_of, number_in, numbered, write_video
+from tests.stages.video.numbered_videos import HEIGHT, WIDTH, frames_of, number_in, numbered, write_video
 from tests.stages.video.video_runs import decoded, transcode
 
 PICTURES = [numbered(i) for i in range(12)]

@@ -11,8 +11,8 @@ import av
 import pytest
 
 from stages.video.decoding import video_frames
-from tests.stages.video.made_edits import Edit, with_edits
-from tests.stages.video.made_footage import numbered, write_video
+from tests.stages.video.edit_list_files import Edit, with_edits
+from tests.stages.video.numbered_videos import numbered, write_video
 from tests.stages.video.video_runs import decoded
 
 PICTURES = [numbered(i) for i in range(150)]

@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 
 from pipeline.stage import StageError
 from stages.video.decoding.orientation import EXIF_ORIENTATIONS
-from tests.stages.video.made_footage import frames_of
+from tests.stages.video.numbered_videos import frames_of
 from tests.stages.video.video_runs import decoded, transcode
 
 PICTURE = np.dstack(

@@ -8,8 +8,8 @@ from pathlib import Path
 import av
 import pytest
 
-from tests.stages.video.made_footage import number_in, numbered, write_video
-from tests.stages.video.made_programmes import hls_variants, hls_with_shared_sound, loudest_tone, two_programmes
+from tests.stages.video.multi_program_files import hls_variants, hls_with_shared_audio, loudest_tone, two_programs
+from tests.stages.video.numbered_videos import number_in, numbered, write_video
 from tests.stages.video.video_runs import decoded, transcode
 
 SMALL, LARGE = (64, 48), (128, 96)
@@ -23,7 +23,7 @@ def streams_of(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("films", [[(SMALL, 300), (LARGE, 700)], [(LARGE, 700), (SMALL, 300)]])
 def test_the_programme_of_the_largest_picture_and_its_sound(tmp_path: Path, films: Sequence[Film]) -> None:
-    source = two_programmes(tmp_path, films)
+    source = two_programs(tmp_path, films)
     for target in ("mp4", "mkv"):
         run = transcode(source, tmp_path / f"out.{target}")
         assert run.written is not None and run.written.frames == 50
@@ -35,7 +35,7 @@ def test_the_programme_of_the_largest_picture_and_its_sound(tmp_path: Path, film
 
 
 def test_a_silent_programme_does_not_get_the_sound_of_another(tmp_path: Path) -> None:
-    source = two_programmes(tmp_path, [(SMALL, 300), (LARGE, None)])
+    source = two_programs(tmp_path, [(SMALL, 300), (LARGE, None)])
     run = transcode(source, tmp_path / "out.mp4")
     assert run.written is not None and run.written.facts["audio"] == "none"
     assert streams_of(tmp_path / "out.mp4") == ["video"]
@@ -60,7 +60,7 @@ def test_of_variants_of_one_size_that_of_the_highest_rate(tmp_path: Path) -> Non
 
 
 def test_variants_that_share_their_sound_have_it_once(tmp_path: Path) -> None:
-    source = hls_with_shared_sound(tmp_path, [SMALL, LARGE], {"en": 300, "de": 700})
+    source = hls_with_shared_audio(tmp_path, [SMALL, LARGE], {"en": 300, "de": 700})
     transcode(source, tmp_path / "out.mkv")
     assert streams_of(tmp_path / "out.mkv") == ["video", "audio"]
     assert loudest_tone(tmp_path / "out.mkv") == 300

@@ -14,9 +14,9 @@ from stages.live.address import read_address
 from stages.video.decoding.frame_selection import FrameSelection
 from stages.video.decoding.orientation import EXIF_ORIENTATIONS
 from stages.video.decoding.video_frames import VideoFrames
-from tests.stages.video.made_camera import PICTURE, camera_jpeg, film_of_jpegs
-from tests.stages.video.made_footage import numbered
-from tests.stages.video.made_heif import heif_photo
+from tests.stages.video.camera_jpegs import PICTURE, camera_jpeg, mjpeg_file
+from tests.stages.video.heif_files import heif_photo
+from tests.stages.video.numbered_videos import numbered
 from tests.stages.video.video_runs import decoded, transcode
 
 
@@ -34,7 +34,7 @@ def corners(rgb_HW3: np.ndarray[Any, Any]) -> list[str]:
 @pytest.mark.parametrize("suffix", ["avi", "mov", "mkv", "mjpeg"])
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_exif_in_each_frame_of_a_film_ends_no_run(tmp_path: Path, suffix: str, orientation: int) -> None:
-    film = film_of_jpegs(tmp_path / f"in.{suffix}", [camera_jpeg(PICTURE, orientation)] * 8)
+    film = mjpeg_file(tmp_path / f"in.{suffix}", [camera_jpeg(PICTURE, orientation)] * 8)
     chunks, facts = decoded(film)
     assert facts["frames_in"] == 8 and not facts["truncated"]
     expected = EXIF_ORIENTATIONS[orientation].apply(PICTURE)
@@ -43,7 +43,7 @@ def test_exif_in_each_frame_of_a_film_ends_no_run(tmp_path: Path, suffix: str, o
 
 
 def test_a_film_of_camera_jpegs_goes_through_to_its_result(tmp_path: Path) -> None:
-    film = film_of_jpegs(tmp_path / "in.avi", [camera_jpeg(numbered(i), 1) for i in range(8)])
+    film = mjpeg_file(tmp_path / "in.avi", [camera_jpeg(numbered(i), 1) for i in range(8)])
     run = transcode(film, tmp_path / "out.mp4")
     assert run.written is not None and run.written.frames == 8
 

@@ -131,7 +131,7 @@ def times_of(path: Path | str) -> list[Fraction]:
     return [time for time, _ in frames_of(path)]
 
 
-def sound_packets(path: Path | str) -> dict[int, list[bytes]]:
+def audio_packets(path: Path | str) -> dict[int, list[bytes]]:
     """Content of the packets of every sound stream, by its position among them."""
     with av.open(str(path)) as container:
         streams = list(container.streams.audio)

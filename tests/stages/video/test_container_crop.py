@@ -12,7 +12,7 @@ import pytest
 from pipeline.stage import StageError
 from stages.video.decoding.container_crop import NO_CROP, ContainerCrop, container_crop
 from tests.stages.training.made_crops import in_container, with_crop
-from tests.stages.video.made_footage import write_video
+from tests.stages.video.numbered_videos import write_video
 from tests.stages.video.video_runs import decoded, transcode
 
 WIDTH, HEIGHT = 96, 64

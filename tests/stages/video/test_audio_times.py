@@ -12,7 +12,7 @@ import pytest
 
 from stages.video.encoding.audio_subtitles_metadata import SideStreams
 from tests.stages.synthetic.made_clicks import clicks_in, film_with_clicks
-from tests.stages.video.made_footage import sound_packets
+from tests.stages.video.numbered_videos import audio_packets
 from tests.stages.video.video_runs import transcode
 
 
@@ -91,4 +91,4 @@ def test_a_packet_that_the_container_refuses_costs_that_packet_alone(
     run = transcode(source, tmp_path / "out.mp4")
     assert run.written is not None and run.written.frames == 50
     assert "damaged packets of audio or subtitles were left out: 1" in run.warnings
-    assert sound_packets(tmp_path / "out.mp4")[0]
+    assert audio_packets(tmp_path / "out.mp4")[0]

@@ -19,7 +19,7 @@ from pipeline.stage import StageError
 from stages.payloads import Overlay
 from stages.video.encode import Encode
 from stages.video.encoding import output_file
-from tests.stages.video.made_footage import frames_of, number_in, numbered, times_of, write_video
+from tests.stages.video.numbered_videos import frames_of, number_in, numbered, times_of, write_video
 from tests.stages.video.video_runs import decoded, job, transcode
 
 PICTURES = [numbered(i) for i in range(20)]
@@ -184,7 +184,7 @@ def test_an_output_that_appears_during_the_run_is_not_replaced(
 
 def test_encode_without_an_output_says_so(source: Path) -> None:
     sink = Encode(Encode.Config())
-    from tests.stages.video.test_encode_segments import chunk
+    from tests.stages.video.test_segments import chunk
 
     with pytest.raises(StageError, match="no output"):
         list(sink(job(source, None), *chunk(0, range(3))))

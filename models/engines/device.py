@@ -10,44 +10,44 @@ from models.engines.engine import Engine, Precision, cpu_engine, cpu_precision
 from models.errors import ModelError
 
 
-def choose_device(wish: Literal["auto", "cpu", "cuda"], key: str = "network.device") -> torch.device:
+def choose_device(wanted: Literal["auto", "cpu", "cuda"], key: str = "network.device") -> torch.device:
     """The device for a configured value; "auto" is a GPU if there is one.
 
     Args:
-        wish: the configured value.
+        wanted: the configured value.
         key: configuration key, for the message.
 
     Raises:
         ModelError: "cuda" is requested but torch finds no GPU.
     """
-    if wish == "cuda" and not torch.cuda.is_available():
+    if wanted == "cuda" and not torch.cuda.is_available():
         raise ModelError("there is no GPU that torch can use", key, "use auto or cpu")
-    if wish == "auto":
+    if wanted == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(wish)
+    return torch.device(wanted)
 
 
-def choose_engine(wish: Literal["auto", "torch", "openvino"], device: torch.device) -> Engine:
+def choose_engine(wanted: Literal["auto", "torch", "openvino"], device: torch.device) -> Engine:
     """The engine for a configured value: torch on a GPU; on a CPU "auto" is OpenVINO if it is installed.
 
     Raises:
         ModelError: "openvino" is requested but not installed, or the device is a GPU.
     """
     if device.type == "cpu":
-        return cpu_engine(wish)
-    if wish == "openvino":
+        return cpu_engine(wanted)
+    if wanted == "openvino":
         raise ModelError("OpenVINO runs on the CPU here", "network.engine", "use auto or torch, or network.device: cpu")
     return "torch"
 
 
-def choose_precision(wish: Literal["auto", "fp32", "bf16", "int8"], device: torch.device) -> Precision:
+def choose_precision(wanted: Literal["auto", "fp32", "bf16", "int8"], device: torch.device) -> Precision:
     """The precision for a configured value; "auto" is bf16 if the hardware supports it, else fp32.
 
     Raises:
         ModelError: "int8" is requested; only the light network has int8 graphs.
     """
-    if device.type == "cpu" or wish == "int8":
-        return cpu_precision(wish)
-    if wish == "auto":
+    if device.type == "cpu" or wanted == "int8":
+        return cpu_precision(wanted)
+    if wanted == "auto":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    return wish
+    return wanted

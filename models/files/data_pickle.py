@@ -32,10 +32,10 @@ def data_factory(module: str, name: str) -> Factory:
     package, _, last = module.rpartition(".")
     # NumPy's internal package was called numpy.core before version 2.
     place = f"numpy.{last}" if package in ("numpy.core", "numpy._core") else module
-    maker = FACTORIES.get(f"{place}.{name}")
-    if maker is None:
+    factory = FACTORIES.get(f"{place}.{name}")
+    if factory is None:
         raise refused_name(module, name)
-    return maker
+    return factory
 
 
 def data_of(value: Any) -> bytes | bytearray:

@@ -67,13 +67,13 @@ def unpickle(file: BinaryIO, known: Globals, stored: Callable[[Any], Any] | None
     Raises:
         pickle.UnpicklingError: the pickle is damaged, uses unknown names, or refers to more bytes than the file has.
     """
-    machine = _Interpreter(_Bounded(file), known, stored)
+    interpreter = _Interpreter(_Bounded(file), known, stored)
     try:
-        return machine.run()
+        return interpreter.run()
     except pickle.UnpicklingError:
         raise
     except DAMAGE as error:
-        raise pickle.UnpicklingError(f"damaged at opcode {machine.steps}") from error
+        raise pickle.UnpicklingError(f"damaged at opcode {interpreter.steps}") from error
 
 
 class _Bounded(io.RawIOBase):
@@ -171,14 +171,14 @@ class _Interpreter:
             raise pickle.UnpicklingError("damaged (an invalid name)")
         self.stack.append(self._known(module, name))
 
-    def call(self, maker: Any, arguments: Any) -> None:
-        if not isinstance(maker, Factory) or not isinstance(arguments, tuple | list):
+    def call(self, factory: Any, arguments: Any) -> None:
+        if not isinstance(factory, Factory) or not isinstance(arguments, tuple | list):
             raise pickle.UnpicklingError("damaged (it calls something that is not a factory)")
         self._weigh(arguments)
         try:
-            self.stack.append(maker.make(*arguments))
+            self.stack.append(factory.make(*arguments))
         except TypeError as error:
-            raise pickle.UnpicklingError(f"damaged (wrong arguments of {maker.name})") from error
+            raise pickle.UnpicklingError(f"damaged (wrong arguments of {factory.name})") from error
 
     def _weigh(self, parts: Any) -> None:
         """Limit the copies that factories make: a file's data may be copied about once, not many times."""
@@ -228,37 +228,37 @@ def _plain_key(key: Any) -> Any:
     raise pickle.UnpicklingError("it has a key that is neither a string nor an integer")
 
 
-def _push(machine: _Interpreter, value: Any) -> None:
-    machine.stack.append(value)
+def _push(interpreter: _Interpreter, value: Any) -> None:
+    interpreter.stack.append(value)
 
 
 def _constant(value: Any) -> Callable[[_Interpreter, Any], None]:
-    return lambda machine, _: machine.stack.append(value)
+    return lambda interpreter, _: interpreter.stack.append(value)
 
 
 def _tuple_of(count: int) -> Callable[[_Interpreter, Any], None]:
-    return lambda machine, _: machine.stack.append(machine.top(count))
+    return lambda interpreter, _: interpreter.stack.append(interpreter.top(count))
 
 
-def _made_since_mark(machine: _Interpreter, _: Any) -> None:
-    maker, *arguments = machine.since_mark()
-    machine.call(maker, arguments)
+def _made_since_mark(interpreter: _Interpreter, _: Any) -> None:
+    factory, *arguments = interpreter.since_mark()
+    interpreter.call(factory, arguments)
 
 
-def _forget_since_mark(machine: _Interpreter, _: Any) -> None:
-    machine.since_mark()
+def _forget_since_mark(interpreter: _Interpreter, _: Any) -> None:
+    interpreter.since_mark()
 
 
-def _instance(machine: _Interpreter, names: str) -> None:
-    arguments = machine.since_mark()
-    machine.name(*names.split(" ", 1))
-    machine.call(machine.stack.pop(), arguments)
+def _instance(interpreter: _Interpreter, names: str) -> None:
+    arguments = interpreter.since_mark()
+    interpreter.name(*names.split(" ", 1))
+    interpreter.call(interpreter.stack.pop(), arguments)
 
 
-def _dict_since_mark(machine: _Interpreter, _: Any) -> None:
-    items = machine.since_mark()
-    machine.stack.append({})
-    machine.update(items)
+def _dict_since_mark(interpreter: _Interpreter, _: Any) -> None:
+    items = interpreter.since_mark()
+    interpreter.stack.append({})
+    interpreter.update(items)
 
 
 Step = Callable[[_Interpreter, Any], None]
@@ -268,37 +268,37 @@ _VALUES = (
 )
 STEPS: Mapping[str, Step] = {
     **dict.fromkeys(_VALUES.split(), _push),
-    "PROTO": lambda machine, _: None,
-    "FRAME": lambda machine, length: machine.expect(length),
-    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), lambda machine, at: machine.remember(at)),
-    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), lambda machine, at: machine.recall(at)),
+    "PROTO": lambda interpreter, _: None,
+    "FRAME": lambda interpreter, length: interpreter.expect(length),
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), lambda interpreter, at: interpreter.remember(at)),
+    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), lambda interpreter, at: interpreter.recall(at)),
     "NONE": _constant(None),
     "NEWTRUE": _constant(True),
     "NEWFALSE": _constant(False),
     "EMPTY_TUPLE": _constant(()),
-    "EMPTY_LIST": lambda machine, _: machine.stack.append([]),
-    "EMPTY_DICT": lambda machine, _: machine.stack.append({}),
+    "EMPTY_LIST": lambda interpreter, _: interpreter.stack.append([]),
+    "EMPTY_DICT": lambda interpreter, _: interpreter.stack.append({}),
     "TUPLE1": _tuple_of(1),
     "TUPLE2": _tuple_of(2),
     "TUPLE3": _tuple_of(3),
-    "MARK": lambda machine, _: machine.mark(),
-    "POP": lambda machine, _: machine.pop(),
+    "MARK": lambda interpreter, _: interpreter.mark(),
+    "POP": lambda interpreter, _: interpreter.pop(),
     "POP_MARK": _forget_since_mark,
-    "DUP": lambda machine, _: machine.stack.append(machine.stack[-1]),
-    "TUPLE": lambda machine, _: _push(machine, tuple(machine.since_mark())),
-    "LIST": lambda machine, _: _push(machine, machine.since_mark()),
+    "DUP": lambda interpreter, _: interpreter.stack.append(interpreter.stack[-1]),
+    "TUPLE": lambda interpreter, _: _push(interpreter, tuple(interpreter.since_mark())),
+    "LIST": lambda interpreter, _: _push(interpreter, interpreter.since_mark()),
     "DICT": _dict_since_mark,
-    "APPEND": lambda machine, _: machine.extend(list(machine.top(1))),
-    "APPENDS": lambda machine, _: machine.extend(machine.since_mark()),
-    "SETITEM": lambda machine, _: machine.update(list(machine.top(2))),
-    "SETITEMS": lambda machine, _: machine.update(machine.since_mark()),
-    "GLOBAL": lambda machine, names: machine.name(*names.split(" ", 1)),
-    "STACK_GLOBAL": lambda machine, _: machine.name(*machine.top(2)),
+    "APPEND": lambda interpreter, _: interpreter.extend(list(interpreter.top(1))),
+    "APPENDS": lambda interpreter, _: interpreter.extend(interpreter.since_mark()),
+    "SETITEM": lambda interpreter, _: interpreter.update(list(interpreter.top(2))),
+    "SETITEMS": lambda interpreter, _: interpreter.update(interpreter.since_mark()),
+    "GLOBAL": lambda interpreter, names: interpreter.name(*names.split(" ", 1)),
+    "STACK_GLOBAL": lambda interpreter, _: interpreter.name(*interpreter.top(2)),
     "INST": _instance,
     "OBJ": _made_since_mark,
-    "REDUCE": lambda machine, _: machine.call(*machine.top(2)),
-    "NEWOBJ": lambda machine, _: machine.call(*machine.top(2)),
-    "BUILD": lambda machine, _: machine.build(),
-    "PERSID": lambda machine, key: machine.persistent(key),
-    "BINPERSID": lambda machine, _: machine.persistent(*machine.top(1)),
+    "REDUCE": lambda interpreter, _: interpreter.call(*interpreter.top(2)),
+    "NEWOBJ": lambda interpreter, _: interpreter.call(*interpreter.top(2)),
+    "BUILD": lambda interpreter, _: interpreter.build(),
+    "PERSID": lambda interpreter, key: interpreter.persistent(key),
+    "BINPERSID": lambda interpreter, _: interpreter.persistent(*interpreter.top(1)),
 }

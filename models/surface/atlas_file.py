@@ -90,13 +90,13 @@ class AtlasBuilder:
         return self._reader[1](texels_HWC)
 
 
-def load_atlas(path: str | Path, maker: AtlasBuilder | None = None) -> Atlas:
+def load_atlas(path: str | Path, builder: AtlasBuilder | None = None) -> Atlas:
     """The atlas of an image file.
 
     Raises: ModelError naming the file, if it is missing, cannot be read or does not suit the layout.
     """
-    maker = maker or AtlasBuilder()
+    builder = builder or AtlasBuilder()
     try:
-        return maker(read_texels(path, maker.check))
+        return builder(read_texels(path, builder.check))
     except ModelError as error:
         raise ModelError(error.what, error.where or str(path), error.remedy) from error

@@ -90,27 +90,27 @@ def forward_kinematics(body: OpenBody, head_B3: F32, rotation_B33: F32, root_3: 
         rotation_B33: rotation of each bone relative to its parent, in the body's rest axes (identity: rest pose).
         root_3: position of the root's head.
     """
-    turned = np.empty_like(rotation_B33)
-    placed = np.empty_like(head_B3)
+    rotation = np.empty_like(rotation_B33)
+    position = np.empty_like(head_B3)
     for b, parent in enumerate(body.parent_B.tolist()):
         if parent < 0:
-            turned[b], placed[b] = rotation_B33[b], root_3
+            rotation[b], position[b] = rotation_B33[b], root_3
         else:
-            turned[b] = turned[parent] @ rotation_B33[b]
-            placed[b] = placed[parent] + turned[parent] @ (head_B3[b] - head_B3[parent])
-    return turned, placed
+            rotation[b] = rotation[parent] @ rotation_B33[b]
+            position[b] = position[parent] + rotation[parent] @ (head_B3[b] - head_B3[parent])
+    return rotation, position
 
 
-def skin(body: OpenBody, vertex_V3: F32, head_B3: F32, turned_B33: F32, placed_B3: F32) -> F32:
+def skin(body: OpenBody, vertex_V3: F32, head_B3: F32, global_B33: F32, position_B3: F32) -> F32:
     """Linear blend skinning: posed vertices (V, 3)."""
-    blended_V34 = blended(body, head_B3, turned_B33, placed_B3)
+    blended_V34 = blended(body, head_B3, global_B33, position_B3)
     return np.einsum("vij,vj->vi", blended_V34[:, :, :3], vertex_V3) + blended_V34[:, :, 3]
 
 
-def blended(body: OpenBody, head_B3: F32, turned_B33: F32, placed_B3: F32) -> F32:
+def blended(body: OpenBody, head_B3: F32, global_B33: F32, position_B3: F32) -> F32:
     """Blended bone transforms of each vertex (V, 3, 4): a linear part, which also transforms normals, and a shift."""
-    shift = placed_B3 - np.einsum("bij,bj->bi", turned_B33, head_B3)
-    transform = np.concatenate([turned_B33, shift[:, :, None]], axis=2).reshape(len(shift), 12)
+    shift = position_B3 - np.einsum("bij,bj->bi", global_B33, head_B3)
+    transform = np.concatenate([global_B33, shift[:, :, None]], axis=2).reshape(len(shift), 12)
     return _blend(body.weight_VB, transform.astype(np.float32)).reshape(-1, 3, 4)
 
 

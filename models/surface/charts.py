@@ -76,8 +76,8 @@ def mirror_uv(label: U8, u: Float, v: Float) -> tuple[Float, Float]:
 def mirror_maps(label_HW: U8, uv_2HW: Float) -> tuple[U8, Float]:
     """Label and UV maps of the horizontally flipped image: columns reversed, sides exchanged, background still 0."""
     label, uv = label_HW[:, ::-1], uv_2HW[:, :, ::-1]
-    turned = np.stack(mirror_uv(label, uv[0], uv[1])).astype(uv_2HW.dtype)
-    return MIRROR_CHART[label], turned
+    mirrored_uv = np.stack(mirror_uv(label, uv[0], uv[1])).astype(uv_2HW.dtype)
+    return MIRROR_CHART[label], mirrored_uv
 
 
 def chart_neighbours(face_F3: Int, chart_F: U8) -> dict[int, frozenset[int]]:

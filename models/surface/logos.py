@@ -84,7 +84,7 @@ def bearing_at(chart: int, u: float, v: float) -> Bearing:
     down_3 = down_3 - outward_3 * (down_3 @ outward_3)
     down_3 /= np.linalg.norm(down_3)
     right_3 = np.cross(outward_3, down_3)
-    right_2, down_2 = (np.linalg.lstsq(along_23.T, way, rcond=None)[0] for way in (right_3, down_3))
+    right_2, down_2 = (np.linalg.lstsq(along_23.T, direction, rcond=None)[0] for direction in (right_3, down_3))
     metres_2 = np.linalg.norm(along_23, axis=1)
     right_m, down_m = right_2 * metres_2, down_2 * metres_2
     along_u = bool(abs(right_m[0]) + abs(down_m[1]) >= abs(right_m[1]) + abs(down_m[0]))

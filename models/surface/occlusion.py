@@ -82,8 +82,8 @@ def _meetings(before: Occluders, pixel_Q2: F32, depth_Q: F32) -> tuple[Index, In
     query = np.flatnonzero((x >= 0) & (y >= 0) & (x < width) & (y < height))
     cell = y[query].astype(np.intp) * width + x[query].astype(np.intp)
     # Skip points with no nearer face in their pixel: most of an image is empty, and most points are in front.
-    asked = np.flatnonzero(before.front_HW[cell] * depth_Q[query] > 1 + SLACK)
-    order = asked[np.argsort(cell[asked], kind="stable")]
+    candidate = np.flatnonzero(before.front_HW[cell] * depth_Q[query] > 1 + SLACK)
+    order = candidate[np.argsort(cell[candidate], kind="stable")]
     query, cell = query[order], cell[order]
     points = np.bincount(cell, minlength=width * height)
     start = np.cumsum(points) - points

@@ -151,10 +151,10 @@ def matched_landmarks(
     best: tuple[float, np.ndarray, np.ndarray] | None = None
     for candidate in (runs, [(name, line[::-1]) for name, line in runs[::-1]]):
         for turn in range(len(candidate)):
-            turned = candidate[turn:] + candidate[:turn]
-            if [name for name, _ in turned] != [name for name, _ in outline]:
+            rotated = candidate[turn:] + candidate[:turn]
+            if [name for name, _ in rotated] != [name for name, _ in outline]:
                 continue
-            stretches = zip(turned, outline, strict=True)
+            stretches = zip(rotated, outline, strict=True)
             pairs = [_along(line, point_V3, np.array(points)) for (_, line), (_, points) in stretches]
             vertex, target = np.concatenate([p[0] for p in pairs]), np.concatenate([p[1] for p in pairs])
             cost = float(np.linalg.norm(uv_V2[vertex] - target, axis=1).mean())

@@ -62,10 +62,10 @@ def oriented_unit(
     centred = plane_V2 - plane_V2.mean(0)
     gradient = np.linalg.lstsq(centred, np.stack([u_field, v_field], axis=1), rcond=None)[0]
     left, _, right = np.linalg.svd(gradient)
-    turned = centred @ (left @ right)
-    if signed_area(turned, face_F3).sum() * np.linalg.det(gradient) * signed_area(centred, face_F3).sum() < 0:
+    rotated = centred @ (left @ right)
+    if signed_area(rotated, face_F3).sum() * np.linalg.det(gradient) * signed_area(centred, face_F3).sum() < 0:
         raise ValueError("a chart is mirrored: its directions of U and V do not span its plane")
-    return (turned - turned.min(0)) / np.ptp(turned, axis=0)
+    return (rotated - rotated.min(0)) / np.ptp(rotated, axis=0)
 
 
 def signed_area(uv_V2: np.ndarray, face_F3: np.ndarray) -> np.ndarray:

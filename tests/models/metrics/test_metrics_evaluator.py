@@ -80,7 +80,7 @@ def test_tables_equal_the_reference(golden: dict[str, Any], body: Callable[[], G
 def test_the_reference_tells_whether_the_second_pass_is_there(
     golden: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(densepose_matching, "share_fate", lambda *_: None)
+    monkeypatch.setattr(densepose_matching, "inherit_ignored", lambda *_: None)
     without = evaluate_densepose(list(golden["pictures"].values()), RuledBody(), KAPPA_REFERENCE_25)
     assert abs(100 * without["GPS"]["AP"] - golden["expected"]["metrics"]["GPS"]["AP"]) > 0.1
 

@@ -1,4 +1,4 @@
-"""Graphs on OpenVINO leave the process as it was: free to use all cores, and able to take a signal."""
+"""OpenVINO does not change the process: threads may use all cores, and signals are handled."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from models.engines.engine import compile_request, import_openvino
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="which cores a thread may use is not told here")
-def test_a_thread_may_use_all_cores_while_it_runs_a_graph() -> None:
+def test_inference_does_not_pin_the_calling_thread() -> None:
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("there is one core")
     openvino = import_openvino()
@@ -59,6 +59,6 @@ signal.raise_signal(signal.SIGUSR1)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="programs send each other no signals here")
-def test_a_signal_after_engines_are_closed_is_taken(root: Path) -> None:
+def test_a_signal_after_closing_engines_does_not_kill_the_process(root: Path) -> None:
     done = subprocess.run([sys.executable, "-c", CLOSED_IN_ORDER], cwd=root, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "taken\n"), done.stderr

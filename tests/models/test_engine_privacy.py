@@ -1,4 +1,4 @@
-"""Importing an engine must not report home."""
+"""Importing an engine must not send telemetry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ assert telemetry_utils.tm.__name__ == "openvino.tools.ovc.telemetry_stub", telem
 """
 
 
-def test_openvino_comes_without_its_telemetry(root: Path) -> None:
+def test_openvino_is_imported_without_telemetry(root: Path) -> None:
     if not any(distributions(name="openvino-telemetry")):
         pytest.skip("OpenVINO's telemetry package is not installed")
     result = subprocess.run([sys.executable, "-c", PROBE], cwd=root, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Where a GPU's memory runs out, half of the group is tried; nothing is left out or done twice."""
+"""When a GPU's memory runs out, the batch size is halved; no item is skipped or computed twice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.models.checkpoints.test_trained_network import written
 
 
 def limited(room: int, tried: list[int]):
-    """Doubles numbers; more than `room` at once do not fit."""
+    """Double numbers; more than `room` at once do not fit."""
 
     def run(numbers: list[int]) -> list[int]:
         tried.append(len(numbers))
@@ -31,31 +31,31 @@ def limited(room: int, tried: list[int]):
     return run
 
 
-def test_a_group_that_does_not_fit_is_halved_until_it_does() -> None:
+def test_batch_size_is_halved_until_a_batch_fits() -> None:
     tried: list[int] = []
     groups = BatchSize(8, "frame")
     results = groups.over(list(range(19)), limited(2, tried))
     assert [number for result in results for number in result] == [2 * number for number in range(19)]
     assert tried[:3] == [8, 4, 2] and max(tried[3:]) == 2
-    assert groups.size == 2  # later groups stay that small
+    assert groups.size == 2  # later batches have this size, too
 
 
-def test_a_single_one_that_does_not_fit_is_said() -> None:
+def test_an_item_that_does_not_fit_is_an_error() -> None:
     with pytest.raises(ModelError, match="one person does not fit") as refused:
         BatchSize(4, "person").over([1, 2, 3], limited(0, []))
     assert "network.device" in refused.value.remedy
 
 
-def test_groups_that_fit_stay_whole() -> None:
+def test_batches_that_fit_keep_their_size() -> None:
     tried: list[int] = []
     BatchSize(4, "frame").over(torch.arange(10), lambda group: tried.append(len(group)))
     assert tried == [4, 4, 2]
 
 
-def test_a_network_gives_the_same_people_when_the_memory_holds_a_part_of_them(
+def test_people_are_the_same_with_smaller_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Four frames at once, of which two fit; of these one is pooled at once; of its people one fits of three."""
+    """Of four frames two fit; of these one is pooled at a time; of its three people one fits."""
     network = open_trained(_config(tmp_path, batch=4), 1)
     whole = open_trained(_config(tmp_path, batch=4), 1)
     assert isinstance(network, ZooNetwork) and isinstance(whole, ZooNetwork)
@@ -96,13 +96,13 @@ def _config(folder: Path, batch: int) -> NetworkConfig:
 
 
 def _if_it_fits(items: Any, room: int, what: str, refused: list[str]) -> Any:
-    """The items, unless there are more than fit."""
+    """The items, or an out-of-memory error for more than fit."""
     if len(items) > room:
         refused.append(what)
         raise torch.OutOfMemoryError("CUDA out of memory (a test says so)")
     return items
 
 
-def test_other_errors_pass() -> None:
+def test_other_errors_propagate() -> None:
     with pytest.raises(ZeroDivisionError):
         BatchSize(4, "frame").over([1], lambda group: 1 // 0)

@@ -1,4 +1,4 @@
-"""Detector, mask and keypoint losses against torchvision and closed forms; who answers for whom; the cascade."""
+"""Losses of detection, masks and keypoints against torchvision and closed forms; label assignment; the cascade."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def random_boxes(count: int, seed: int) -> torch.Tensor:
     return torch.cat([low, low + 8 + torch.rand(count, 2, generator=generator) * 50], dim=1)
 
 
-def test_the_keypoint_loss_is_torchvisions() -> None:
+def test_keypoint_loss_equals_torchvision() -> None:
     box = random_boxes(6, 1)
     generator = torch.Generator().manual_seed(2)
     place = box[:, None, :2] + torch.rand(6, 17, 2, generator=generator) * 1.2 * (box[:, 2:] - box[:, :2])[:, None]
@@ -52,8 +52,8 @@ def test_the_keypoint_loss_is_torchvisions() -> None:
     assert not counts[keypoints[..., 2] == 0].any() and counts.any()
 
 
-def test_a_mask_is_cut_to_its_region() -> None:
-    """Boxes of 28 x 28 pixels on whole numbers: every cell is one pixel, wholly inside or outside of the mask."""
+def test_mask_targets_are_cropped_to_the_region() -> None:
+    """Boxes of 28 x 28 pixels at integers: each cell is one pixel, completely inside or outside of the mask."""
     generator = torch.Generator().manual_seed(3)
     mask = (torch.rand(2, 64, 64, generator=generator) > 0.5).to(torch.uint8)
     box = torch.tensor([[4.0, 8.0, 32.0, 36.0], [20.0, 2.0, 48.0, 30.0]])
@@ -66,7 +66,7 @@ def test_a_mask_is_cut_to_its_region() -> None:
     torch.testing.assert_close(ours, cells)
 
 
-def test_people_without_masks_teach_no_figure_and_ground() -> None:
+def test_people_without_masks_are_ignored_in_the_person_target() -> None:
     mask = torch.zeros(2, 4, 6, dtype=torch.uint8)
     mask[0, :2, :2], mask[1, :, 1:4] = 1, 1
     empty, few = torch.zeros(0), torch.zeros(2, dtype=torch.long)
@@ -80,7 +80,7 @@ def test_people_without_masks_teach_no_figure_and_ground() -> None:
     assert term.value().item() == pytest.approx(math.log(2)) and term.divisor == 24 - 10
 
 
-def test_detector_losses_are_the_closed_forms() -> None:
+def test_detection_losses_equal_closed_forms() -> None:
     logit = torch.tensor([0.0, 2.0, -1.0])
     delta = torch.zeros(3, 4)
     wanted = torch.tensor([True, False, False])
@@ -94,19 +94,19 @@ def test_detector_losses_are_the_closed_forms() -> None:
     assert terms["box"].value().item() == pytest.approx(1.0)
 
 
-def test_deltas_and_boxes_are_inverse() -> None:
+def test_box_deltas_invert_apply_deltas() -> None:
     anchor, wanted, weights = random_boxes(20, 4), random_boxes(20, 5), (10.0, 10.0, 5.0, 5.0)
     torch.testing.assert_close(apply_deltas(box_deltas(anchor, wanted, weights), anchor, weights), wanted)
 
 
-def test_anchors_answer_by_overlap_and_everyone_has_one() -> None:
+def test_anchors_are_assigned_by_iou_and_each_person_has_one() -> None:
     person = torch.tensor([[0.0, 0.0, 10.0, 10.0], [100.0, 100.0, 104.0, 104.0]])
     anchor = torch.tensor(
         [
             [0.0, 0.0, 10.0, 10.0],  # the same: IoU 1
             [0.0, 0.0, 10.0, 5.0],  # IoU .5: neither
-            [0.0, 0.0, 10.0, 2.0],  # IoU .2: nobody
-            [100.0, 100.0, 120.0, 120.0],  # IoU .04, but nothing is nearer to the second person
+            [0.0, 0.0, 10.0, 2.0],  # IoU .2: background
+            [100.0, 100.0, 120.0, 120.0],  # IoU .04, but the best anchor of the second person
         ]
     )
     assert assign_anchors(anchor, person).tolist() == [0, IGNORED_EXAMPLE, BACKGROUND, 1]
@@ -116,7 +116,7 @@ def test_anchors_answer_by_overlap_and_everyone_has_one() -> None:
     assert iou.tolist() == pytest.approx([1, 0.5, 0.2, 0.04])
 
 
-def test_samples_depend_on_their_seed_alone_and_hold_the_shares() -> None:
+def test_samples_depend_on_the_seed_only_and_keep_the_shares() -> None:
     of = torch.tensor([0] * 30 + [BACKGROUND] * 100 + [IGNORED_EXAMPLE] * 50)
     shown = sample_examples(of, 40, 0.5, np.random.default_rng(7))
     assert torch.equal(shown, sample_examples(of, 40, 0.5, np.random.default_rng(7)))
@@ -126,7 +126,7 @@ def test_samples_depend_on_their_seed_alone_and_hold_the_shares() -> None:
     assert (of[25:][few] >= 0).sum() == 5 and len(few) == 40
 
 
-def test_the_second_stage_sees_every_task() -> None:
+def test_the_second_stage_uses_the_outputs_of_every_task() -> None:
     variant = Variant(backbone="tiny", mask=True, keypoints=True, cascade=True)
     heads = DensePoseRCNN(variant).roi_heads
     pooled = torch.randn(2, variant.sizes.pyramid, 14, 14)
@@ -135,12 +135,12 @@ def test_the_second_stage_sees_every_task() -> None:
     assert {name: value.shape for name, value in first.items()} == {name: value.shape for name, value in second.items()}
     alone = heads.final_surface(pooled)
     torch.testing.assert_close(alone["u"], upsample_maps(second["u"]))
-    # What the first stage says of keypoints reaches the second stage's surface: the tasks are crossed.
+    # The first stage's keypoints influence the second stage's surface.
     (gradient,) = torch.autograd.grad(second["fine_segm"].sum(), heads.keypoint_predictor.score_lowres.weight)
     assert gradient.abs().max() > 0
 
 
-def test_a_window_of_a_map_is_what_lies_under_the_box() -> None:
+def test_region_maps_are_the_part_under_the_box() -> None:
     y, x = torch.meshgrid(torch.arange(64.0), torch.arange(96.0), indexing="ij")
     found = region_maps({"u": torch.stack([x + 0.5, y + 0.5])}, [10.0, 20.0, 66.0, 48.0])["u"]
     centre = (torch.arange(WINDOW) + 0.5) / WINDOW
@@ -148,7 +148,7 @@ def test_a_window_of_a_map_is_what_lies_under_the_box() -> None:
     torch.testing.assert_close(found[1, :, 0], 20 + centre * 28)
 
 
-def test_weights_say_what_they_are_and_begin_others(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_weights_files_describe_their_network_and_initialise_others(tmp_path) -> None:  # type: ignore[no-untyped-def]
     torch.manual_seed(0)
     plain = Variant(backbone="tiny")
     network = make_network("rcnn", plain)
@@ -165,14 +165,14 @@ def test_weights_say_what_they_are_and_begin_others(tmp_path) -> None:  # type: 
 
 
 @pytest.mark.parametrize(("way", "confidence"), [("sum", "none"), ("mean", "none"), ("confident", "wc2")])
-def test_points_read_from_coarser_maps_cost_what_they_cost_on_the_enlarged_ones(way: str, confidence: str) -> None:
+def test_point_losses_on_low_resolution_maps_equal_those_on_upsampled_maps(way: str, confidence: str) -> None:
     torch.manual_seed(3)
     regions, points = 3, 200
     predictor = DensePosePredictor(6, map_channels(2, confidence, False))
     features = torch.randn(regions, 6, 5, 7, requires_grad=True)
     box = torch.tensor([[2.0, 3.0, 31.0, 18.5], [0.0, 0.0, 7.0, 40.0], [10.2, 4.0, 60.0, 61.0]])
     region = torch.randint(regions, (points,))
-    # Up to the very edges, and some outside of their region.
+    # Points up to the edges, and some outside of their region.
     share = torch.cat(
         [torch.rand(points - 4, 2) * 1.02, torch.tensor([[0.0, 0.0], [0.999, 0.0], [0.0, 0.999], [1, 1]])]
     )
@@ -194,7 +194,7 @@ def test_points_read_from_coarser_maps_cost_what_they_cost_on_the_enlarged_ones(
         torch.testing.assert_close(seen, known, rtol=1e-4, atol=1e-6)
 
 
-def test_segmentations_with_a_confidence_are_enlarged_before_they_are_read() -> None:
+def test_segmentations_with_confidence_are_upsampled_first() -> None:
     predictor = DensePosePredictor(4, map_channels(2, "wc1", True))
     features = torch.randn(1, 4, 3, 3)
     maps, upsampling = readable(predictor, {**predictor.low_resolution(features), "mask": torch.zeros(1, 1, 6, 6)})

@@ -1,4 +1,4 @@
-"""The losses of annotated people equal the reference's, to 1e-5, and so do their gradients."""
+"""Losses of annotated people and their gradients equal the reference's within 1e-5."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WEIGHTS = {
 
 
 def points_of(batch: LossBatch) -> RegionPoints:
-    """All annotated points in pixels of their picture: 1/256 of the person's box is the unit."""
+    """All annotated points in pixels of their image; annotations are in 1/256 of the person's box."""
     rows: list[list[Tensor]] = []
     for index, one in enumerate(batch.annotations):
         if one is None:
@@ -71,7 +71,7 @@ NAMES = {
 
 
 @pytest.mark.parametrize("name", list(WEIGHTS))
-def test_values_and_gradients_are_the_references(name: str) -> None:
+def test_values_and_gradients_equal_the_reference(name: str) -> None:
     found, maps, _ = losses(name)
     expected = EXPECTED[name]["losses"]
     assert {NAMES[key] for key in found} == set(expected)
@@ -85,7 +85,7 @@ def test_values_and_gradients_are_the_references(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(WEIGHTS))
-def test_the_same_points_count(name: str) -> None:
+def test_the_same_points_are_used(name: str) -> None:
     case = EXPECTED[name]
     batch = draw_batch(case["seed"], case["S"], case["K"])
     points = points_of(batch)
@@ -94,7 +94,7 @@ def test_the_same_points_count(name: str) -> None:
     assert counts == (case["n_points"], case["n_valid"], case["n_valid_fg"])
 
 
-def test_the_recipe_draws_what_the_fixture_holds(shared: Path) -> None:
+def test_the_recipe_reproduces_the_fixture(shared: Path) -> None:
     held = np.load(shared / "reference" / "fixtures" / "open" / "loss_annotations_R50_legacy.npz")
     batch = draw_batch(EXPECTED["R50_legacy"]["seed"], 56, 15)
     for index, one in enumerate(batch.annotations):
@@ -104,7 +104,7 @@ def test_the_recipe_draws_what_the_fixture_holds(shared: Path) -> None:
             assert np.array_equal(held[f"ann{index}_segm"], one["coarse_LL"])
 
 
-def test_nobody_annotated_costs_nothing_and_keeps_the_graph() -> None:
+def test_without_annotations_losses_are_zero_with_a_gradient() -> None:
     maps = {name: torch.randn(2, 25, 8, 8, requires_grad=True) for name in ("fine_segm", "u", "v", "sigma_2")}
     none = RegionPoints(
         region_M=torch.zeros(0, dtype=torch.long),
@@ -120,8 +120,8 @@ def test_nobody_annotated_costs_nothing_and_keeps_the_graph() -> None:
         total.backward()
 
 
-def test_confidence_losses_are_gaussian_likelihoods() -> None:
-    """Against the density of a normal distribution with the covariance that the paper writes down."""
+def test_uncertainty_losses_are_gaussian_likelihoods() -> None:
+    """Compared with the density of a normal distribution with the paper's covariance."""
     generator = torch.Generator().manual_seed(5)
     du, dv, raw, ku, kv = torch.randn(5, 40, generator=generator, dtype=torch.float64)
     variance = torch.nn.functional.softplus(raw) + 0.01
@@ -133,6 +133,6 @@ def test_confidence_losses_are_gaussian_likelihoods() -> None:
         (anisotropic_cost(du, dv, raw, ku, kv), covariance + direction[:, :, None] * direction[:, None]),
     ):
         normal = torch.distributions.MultivariateNormal(torch.zeros(2, dtype=torch.float64), spread)
-        # The published isotropic loss has log 2 pi once, a two-dimensional normal has it twice in one half: the same.
+        # The published isotropic loss has log 2 pi once; a two-dimensional normal distribution has 2 · (log 2 pi) / 2.
         expected = -normal.log_prob(residual) - 0.5 * np.log(2 * np.pi)
         torch.testing.assert_close(found, expected)

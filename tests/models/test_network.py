@@ -1,4 +1,4 @@
-"""The network section: what it refuses, and what is opened from it."""
+"""The `network:` section: validation, and the networks that it opens."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from models.network import NetworkConfig
         ("batch", 0),
     ],
 )
-def test_settings_out_of_range(key: str, value: Any) -> None:
+def test_settings_out_of_range_are_refused(key: str, value: Any) -> None:
     with pytest.raises(ModelError) as caught:
         NetworkConfig(**{key: value})
     assert caught.value.where == f"network.{key}"
     assert str(value) in str(caught.value)
 
 
-def test_errors_survive_pickling() -> None:
+def test_errors_can_be_pickled() -> None:
     error = pickle.loads(pickle.dumps(ModelError("it is broken", "w.pkl", "mend it")))
     assert str(error) == "w.pkl: it is broken; mend it"
 
@@ -48,8 +48,8 @@ def test_zoo_networks_need_weights() -> None:
         open_network(NetworkConfig(kind="zoo"), 1)
 
 
-def test_limits_are_the_references_unless_configured() -> None:
-    """Facts §2 and §5."""
+def test_default_limits_are_those_of_the_reference() -> None:
+    """The reference's input sizes and thresholds."""
     assert limits_of(NetworkConfig(kind="zoo")) == Limits(
         min_size=800, max_size=1333, score_threshold=0.05, nms_threshold=0.5, max_people=100
     )
@@ -67,11 +67,11 @@ def test_limits_are_the_references_unless_configured() -> None:
     ],
 )
 def test_network_sizes(frame_hw: tuple[int, int], expected_hw: tuple[int, int]) -> None:
-    """The first two are the reference's own (fixtures); the others follow from 800 and 1333 by hand."""
+    """The first two are from the reference's fixtures; the others are computed from 800 and 1333."""
     assert network_size(*frame_hw, 800, 1333) == expected_hw
 
 
-def test_one_network_for_two_stages(tmp_path: Path) -> None:
+def test_stages_share_one_network(tmp_path: Path) -> None:
     state = {name: torch.zeros(value.shape) for name, value in empty_rcnn(Variant()).state_dict().items()}
     torch.save({"model": state, "iteration": 1}, tmp_path / "w.pth")
     config = NetworkConfig(kind="zoo", weights=str(tmp_path / "w.pth"), engine="torch", device="cpu")
@@ -85,13 +85,13 @@ def test_one_network_for_two_stages(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there() -> None:
+def test_a_missing_gpu_is_an_error() -> None:
     with pytest.raises(ModelError, match=r"network\.device"):
         choose_device("cuda")
     assert choose_device("auto").type == "cpu"
 
 
-def test_openvino_is_for_the_cpu() -> None:
+def test_openvino_on_a_gpu_is_an_error() -> None:
     with pytest.raises(ModelError, match="OpenVINO runs on the CPU"):
         choose_engine("openvino", torch.device("cuda"))
     assert choose_engine("auto", torch.device("cuda")) == "torch"

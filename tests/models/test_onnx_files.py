@@ -1,4 +1,4 @@
-"""ONNX files of whole networks: the same answers as the network in service, at sizes that were not traced."""
+"""ONNX files of whole networks: the same outputs as the network, also for sizes that were not traced."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def pictures() -> list[np.ndarray]:
 
 
 def trained(folder: Path, **changes: object) -> Path:
-    """A small network as drawn that finds people."""
+    """A small network with random weights that finds people."""
     torch.manual_seed(3)
     variant = Variant(backbone="tiny", **changes)  # type: ignore[arg-type]
     weights = make_network("rcnn", variant).state_dict()
@@ -39,7 +39,7 @@ def trained(folder: Path, **changes: object) -> Path:
 
 
 @pytest.mark.parametrize("changes", [{}, {"legacy": True}, {"head": "deeplab"}, {"mask": True, "cascade": True}])
-def test_the_file_answers_as_the_network_does(tmp_path: Path, changes: dict[str, object]) -> None:
+def test_the_file_gives_the_same_outputs_as_the_network(tmp_path: Path, changes: dict[str, object]) -> None:
     config = NetworkConfig(kind="trained", weights=str(trained(tmp_path, **changes)), max_people=7)
     (graph,) = graphs_of(config, pictures())
     made = write_graph(graph, tmp_path, threads=1)
@@ -49,8 +49,8 @@ def test_the_file_answers_as_the_network_does(tmp_path: Path, changes: dict[str,
     assert max(value for name, value in made.error.items() if name != "boxes") < 1e-3
 
 
-def test_the_graph_finds_whom_the_network_in_service_finds(tmp_path: Path) -> None:
-    """Against the parts on an engine, joined by plain code; the picture has the network's own size."""
+def test_the_graph_finds_the_same_people_as_the_compiled_parts(tmp_path: Path) -> None:
+    """Compared with the compiled parts; the image has the network's input size."""
     path = trained(tmp_path)
     config = NetworkConfig(kind="trained", weights=str(path), engine="torch", precision="fp32", max_people=7)
     rgb_HW3 = pictures()[0]
@@ -61,19 +61,19 @@ def test_the_graph_finds_whom_the_network_in_service_finds(tmp_path: Path) -> No
     np.testing.assert_allclose(score_N.detach().numpy(), found.score_N, atol=1e-4)
 
 
-def test_nobody_is_an_answer_too(tmp_path: Path) -> None:
+def test_images_without_people_are_supported(tmp_path: Path) -> None:
     config = NetworkConfig(kind="trained", weights=str(trained(tmp_path)), score_threshold=1.0)
     (graph,) = graphs_of(config, pictures())
     assert write_graph(graph, tmp_path, threads=1).most == (0, 0, 0)
 
 
-def test_the_light_network_becomes_two_files(tmp_path: Path) -> None:
+def test_the_light_network_is_exported_as_two_files(tmp_path: Path) -> None:
     detector, surface = (write_graph(graph, tmp_path, threads=1) for graph in graphs_of(NetworkConfig(), pictures()))
     assert {detector.path.name, surface.path.name} == {"light_detector.onnx", "light_surface.onnx"}
     assert detector.error["rows"] < 1e-3 and surface.most == (1, 2, 3)
 
 
-def test_what_is_not_exported_is_said(tmp_path: Path) -> None:
+def test_unsupported_networks_are_an_error(tmp_path: Path) -> None:
     variant = Variant(backbone="tiny")
     path = tmp_path / "fcn.safetensors"
     about = TrainedInfo(kind="fcn", variant=variant, min_size=96, max_size=128)

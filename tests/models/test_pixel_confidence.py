@@ -1,4 +1,4 @@
-"""The published networks' own confidence as one number a pixel: against sampled errors and probabilities by hand."""
+"""Confidence of the published networks per pixel, compared with sampled errors and computed probabilities."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from models.inference.confidence import NEAR, TEMPER, near_probability, tempered
 
 
 def raw(variance: float) -> torch.Tensor:
-    """What softplus and the floor of 0.01 make that variance of."""
+    """The raw value that softplus and the floor of 0.01 turn into this variance."""
     return torch.tensor(math.log(math.expm1(variance - 0.01)))
 
 
-def test_a_variance_says_how_often_uv_is_near() -> None:
-    """Closed form of a round Gaussian: with variance r² / 2, one minus 1/e of the errors are within r."""
+def test_near_probability_is_the_closed_form() -> None:
+    """Closed form of an isotropic Gaussian: with variance r² / 2, a share of 1 − 1/e of the errors is within r."""
     assert near_probability({"sigma_2": raw(NEAR**2 / 2)}).item() == pytest.approx(1 - 1 / math.e, abs=1e-5)
 
 
 @pytest.mark.parametrize(("variance", "kappa", "far"), [(0.02, (0.0, 0.0), 0.005), (0.04, (0.15, -0.2), 0.02)])
-def test_errors_drawn_from_the_model_are_near_so_often(variance: float, kappa: tuple[float, float], far: float) -> None:
+def test_near_probability_equals_the_share_of_samples(variance: float, kappa: tuple[float, float], far: float) -> None:
     rng = np.random.default_rng(4)
     error_M2 = rng.normal(0, math.sqrt(variance), (200_000, 2)) + rng.normal(0, 1, (200_000, 1)) * np.array(kappa)
     near = (np.hypot(*error_M2.T) <= NEAR).mean()
@@ -37,7 +37,7 @@ def columns(*values: float) -> torch.Tensor:
 
 
 def maps_of_four() -> dict[str, torch.Tensor]:
-    """Columns: sure of all; unsure of the chart; unsure of UV; body surely not there."""
+    """Columns: confident; uncertain chart; uncertain UV; background."""
     coarse = torch.stack([columns(-5, -5, -5, 5), columns(5, 5, 5, -5)])
     fine = torch.full((25, 16, 16), -20.0)
     fine[2], fine[1] = 0.0, columns(-20, -1, -20, -20)
@@ -46,7 +46,7 @@ def maps_of_four() -> dict[str, torch.Tensor]:
     return {"coarse_segm": coarse, "fine_segm": fine, "u": flat, "v": flat, "sigma_2": sigma.expand(25, 16, 16)}
 
 
-def test_hidden_unsure_of_the_chart_and_unsure_of_uv_are_told_apart() -> None:
+def test_confidence_distinguishes_background_chart_and_uv_uncertainty() -> None:
     surface = assemble_surface(maps_of_four(), np.array([0, 0, 16, 16], np.float32))
     assert surface.confidence_hw is not None and surface.confidence_hw.dtype == np.float32
     sure, chart, uv, hidden = (float(surface.confidence_hw[8, column]) for column in (1, 5, 9, 14))
@@ -57,8 +57,8 @@ def test_hidden_unsure_of_the_chart_and_unsure_of_uv_are_told_apart() -> None:
     assert surface.labels_hw[8, 14] == 0 and hidden == pytest.approx(1, abs=1e-3)
 
 
-def test_networks_that_say_no_variance_are_surer_the_more_their_logits_differ() -> None:
-    """Two charts whose logits differ by 1 in the second column, by 20 in the others; a body of log-odds ±10."""
+def test_confidence_without_variance_grows_with_the_difference_of_logits() -> None:
+    """Logits of two charts differ by 1 in the second column and by 20 in the others; log-odds of the body are ±10."""
     maps = maps_of_four()
     del maps["sigma_2"]
     surface = assemble_surface(maps, np.array([0, 0, 16, 16], np.float32))
@@ -69,7 +69,7 @@ def test_networks_that_say_no_variance_are_surer_the_more_their_logits_differ() 
     assert surface.labels_hw[8, 14] == 0 and hidden == pytest.approx(1 / (1 + math.exp(-10)), abs=1e-5)
 
 
-def test_tempering_keeps_even_odds_and_both_sides_alike() -> None:
+def test_tempering_keeps_one_half_and_is_symmetric() -> None:
     even, sure, unsure = tempered(torch.tensor([0.5, 0.8, 0.2])).tolist()
     assert even == 0.5
     assert sure == pytest.approx(4**TEMPER / (1 + 4**TEMPER), abs=1e-6)

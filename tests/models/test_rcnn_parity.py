@@ -39,7 +39,7 @@ ENGINES: tuple[Engine, ...] = ("torch", "openvino")
 
 
 def load_network(variant: Variant, known: dict[str, np.ndarray]) -> DensePoseRCNN:
-    """A network with the recipe's weights; `known` are weights drawn already, and the missing ones are added to it."""
+    """A network with the recipe's weights. `known` caches weights; missing ones are drawn and added to it."""
     network = empty_rcnn(variant)
     shapes = shapes_of(network)
     known |= recipe_weights({name: shape for name, shape in shapes.items() if name not in known})
@@ -98,7 +98,7 @@ def prepared_deep(deep: DensePoseRCNN, request: pytest.FixtureRequest) -> Prepar
 
 @pytest.fixture(scope="module")
 def features(plain: DensePoseRCNN, picture: np.ndarray) -> SimpleNamespace:
-    """The whole-picture part as layers, once: norms not folded, channels first, nothing prepared."""
+    """The whole-image part as plain layers, computed once: norms not folded, channels first."""
     size_hw = network_size(*picture.shape[:2], 800, 1333)
     x = network_input(picture[None], size_hw).permute(0, 3, 1, 2)
     with torch.inference_mode():
@@ -119,18 +119,18 @@ def golden_deep() -> dict[str, Any]:
 
 
 def slice_error(reference: dict[str, Any], name: str, value: torch.Tensor) -> float:
-    """Largest difference on the cells that the reference kept."""
+    """Largest difference on the cells in the golden file."""
     index = np.ix_(*(reference[f"{name}_{axis}"] for axis in ("ic", "ih", "iw")))
     mine = np.stack([sample[index] for sample in value.numpy()])
     return float(np.abs(mine - reference[f"{name}_slice"]).max())
 
 
-def test_recipe_gives_the_published_weights(drawn: dict[str, np.ndarray]) -> None:
-    """The digest is the fixtures' own: recipe, key names and shapes are all as the reference has them."""
+def test_the_recipe_reproduces_the_weights(drawn: dict[str, np.ndarray]) -> None:
+    """The digest is from the fixtures: recipe, key names and shapes are those of the reference."""
     assert digest(drawn) == "171d9ca7a79204a2a8615e1f656a8f60dbc2e598a3618180d2e0a9c4bed51691"
 
 
-def test_input_is_the_same_bytes(picture: np.ndarray, features: SimpleNamespace, golden: dict[str, Any]) -> None:
+def test_network_input_is_bit_equal(picture: np.ndarray, features: SimpleNamespace, golden: dict[str, Any]) -> None:
     meta = json.loads(str(golden["meta_json"]))
     resized = resize_bgr(picture, features.size_hw)
     assert hashlib.sha256(np.ascontiguousarray(resized).tobytes()).hexdigest() == meta["resized_bgr_hwc_uint8_sha256"]
@@ -150,7 +150,7 @@ def test_pyramid(level: int, features: SimpleNamespace, golden: dict[str, Any]) 
 def test_prepared_levels_and_proposals(
     prepared: PreparedRCNN, features: SimpleNamespace, golden: dict[str, Any]
 ) -> None:
-    """Proposals are compared as a set: the reference itself swaps some whose logits differ by 2e-6."""
+    """Proposals are compared as a set: the order of proposals with nearly equal logits is not stable."""
     levels, proposals = prepared.propose(features.input.permute(0, 2, 3, 1), features.size_hw)
     for index, level in enumerate(levels):
         assert slice_error(golden, f"p{index + 2}", level.permute(0, 3, 1, 2)) < CLOSE
@@ -196,10 +196,10 @@ WINDOWS = (
 
 
 @pytest.mark.parametrize("box", WINDOWS)
-def test_decoding_a_window_is_decoding_all(
+def test_decoding_a_window_equals_decoding_the_whole_map(
     box: list[float], prepared: PreparedRCNN, plain: DensePoseRCNN, features: SimpleNamespace
 ) -> None:
-    """Closed form: what is pooled from the window is what torchvision pools from the whole map."""
+    """Pooling from the decoded window equals torchvision's pooling from the whole decoded map."""
     decoder = plain.roi_heads.decoder
     assert decoder is not None
     with torch.inference_mode():
@@ -248,7 +248,7 @@ def test_prepared_people_deep(
 
 
 def test_bf16_stays_close(plain: DensePoseRCNN, features: SimpleNamespace, golden: dict[str, Any]) -> None:
-    """No parity is claimed in bf16; its effect stays near what docs/benchmarks/zoo_speed.md states."""
+    """bf16 has no parity with the reference; its errors stay near those in docs/benchmarks/zoo_speed.md."""
     cpu = torch.device("cpu")
     prepared = PreparedRCNN(copy.deepcopy(plain), engine="torch", device=cpu, precision="bf16", threads=1)
     boxes = torch.from_numpy(golden["given_boxes_netscale"])
@@ -261,7 +261,7 @@ def test_bf16_stays_close(plain: DensePoseRCNN, features: SimpleNamespace, golde
 
 
 def test_frame_to_surfaces(prepared: PreparedRCNN, picture: np.ndarray, golden: dict[str, Any]) -> None:
-    """The public way through: boxes and scores of the original picture, labels and quantised UV of the two best."""
+    """The public interface: boxes and scores of the original image, labels and quantised UV of the two best people."""
     network = ZooNetwork(prepared, Limits(), name="recipe", sha256="", batch=1)
     detections, features = network.detect(picture[None])
     surfaces = network.surfaces(features, [detections[0].box_N4[:2]])[0]
@@ -274,8 +274,8 @@ def test_frame_to_surfaces(prepared: PreparedRCNN, picture: np.ndarray, golden: 
         assert (np.abs(quantised(surfaces[i]) - np.stack(uv)) <= 1).mean() >= 0.999
 
 
-def test_results_do_not_depend_on_grouping(prepared: PreparedRCNN, picture: np.ndarray) -> None:
-    """Bit for bit, on the CPU with one frame at a time: two frames together, and each alone."""
+def test_results_do_not_depend_on_the_batch(prepared: PreparedRCNN, picture: np.ndarray) -> None:
+    """Bit equality on the CPU with a batch size of one: two frames in one call, and each alone."""
     network = ZooNetwork(prepared, Limits(min_size=160, max_size=240), name="recipe", sha256="", batch=1)
     frames = np.stack([picture, picture[:, ::-1]])
     together, features = network.detect(frames)
@@ -288,7 +288,7 @@ def test_results_do_not_depend_on_grouping(prepared: PreparedRCNN, picture: np.n
 
 
 def quantised(surface: SurfaceMap) -> np.ndarray:
-    """U and V as the reference stores them in bytes, in a type that has differences."""
+    """U and V quantised to bytes as in the reference, in a signed type."""
     return (surface.uv_2hw * 255).clip(0, 255).astype(np.uint8).astype(int)
 
 
@@ -301,7 +301,7 @@ def test_full_fixture_deep(prepared_deep: PreparedRCNN, features: SimpleNamespac
 
 
 def check_full(prepared: PreparedRCNN, features: SimpleNamespace, shared: Path, variant: str) -> None:
-    """All pixels of the given boxes, which the small goldens only sample."""
+    """All pixels of the given boxes; the small golden files have samples only."""
     full = np.load(shared / "reference" / "fixtures" / "open" / f"{variant}__astronaut.npz")
     proposals = torch.from_numpy(full["proposals"])
     pooled = pool_levels(features.levels, torch.zeros(20, dtype=torch.int64), proposals[:20], 7)

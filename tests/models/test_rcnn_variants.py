@@ -1,4 +1,4 @@
-"""Every published variant: its layers are the checkpoint's, and it runs from frame to surface."""
+"""Every published variant has the layers of its checkpoint and runs from frame to surface."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def test_keys_and_shapes(name: str, shared: Path) -> None:
     assert shapes_of(KEY_LISTS[name]) == expected
 
 
-def test_mixed_variants_have_the_keys_of_their_parts() -> None:
-    """No key list of these was taken; each part must be the one of a variant that has one."""
+def test_combined_variants_have_the_keys_of_their_parts() -> None:
+    """There is no key list of these variants; each part must equal that of a variant with a list."""
     mixed = shapes_of(Variant(backbone="r101", head="deeplab", confidence="wc2", segm_confidence=True))
     parts = {
         "backbone.": shapes_of(KEY_LISTS["R101_s1x"]),
@@ -75,13 +75,13 @@ def test_mixed_variants_have_the_keys_of_their_parts() -> None:
     assert mixed == expected
 
 
-def test_a_configuration_for_each_published_network(root: Path) -> None:
+def test_every_published_network_has_a_configuration(root: Path) -> None:
     configs = zoo_configs(root)
     assert {config.weights.removeprefix("zoo:") for config in configs.values()} == set(ZOO)
     assert len(configs) == len(ZOO) == 22
 
 
-def test_configurations_name_the_variant_of_their_weights(root: Path) -> None:
+def test_configurations_set_the_variant_of_their_weights(root: Path) -> None:
     for name, config in zoo_configs(root).items():
         words = config.weights.removeprefix("zoo:densepose_rcnn_").split("_")
         confidence = next((word for word in words if word.startswith("WC")), "")
@@ -108,7 +108,7 @@ RUNS = {
 
 @pytest.mark.parametrize("name", RUNS)
 def test_runs_from_frame_to_surface(name: str, root: Path) -> None:
-    """Random weights, small frames of two sizes of people: shapes and names of what comes out."""
+    """Random weights and small frames with two sizes of people: shapes and names of the outputs."""
     side, coarse, uncertainty = RUNS[name]
     torch.manual_seed(0)
     network = empty_rcnn(published_variant(zoo_configs(root)[name])).to_empty(device="cpu")
@@ -134,8 +134,8 @@ def test_runs_from_frame_to_surface(name: str, root: Path) -> None:
     assert large.confidence_hw is not None and large.confidence_hw.shape == (64, 36)
 
 
-def test_segmentations_are_weighed_by_their_confidence() -> None:
-    """c = softplus(x) + 0.01 multiplies the logits: with x = 0 everywhere that is log 2 + 0.01."""
+def test_confidence_multiplies_the_segmentations() -> None:
+    """c = softplus(x) + 0.01 multiplies the logits; for x = 0 that is log 2 + 0.01."""
     variants = (Variant(), Variant(confidence="wc1", segm_confidence=True))
     torch.manual_seed(0)
     x = torch.randn(1, 512, 28, 28)
@@ -153,8 +153,8 @@ def test_segmentations_are_weighed_by_their_confidence() -> None:
     assert torch.equal(outputs[1]["u"], outputs[0]["u"])
 
 
-def test_roi_align_is_torchvisions_unaligned_one() -> None:
-    """On boxes inside, across and outside the border, thin ones included."""
+def test_roi_align_equals_torchvision_without_alignment() -> None:
+    """On boxes inside, across and outside of the border, also thin ones."""
     torch.manual_seed(0)
     maps = torch.randn(2, 8, 20, 30)
     box = torch.tensor(
@@ -168,8 +168,8 @@ def test_roi_align_is_torchvisions_unaligned_one() -> None:
         assert torch.allclose(pooled.permute(0, 3, 1, 2), expected, atol=1e-5)
 
 
-def test_pooling_level_follows_size() -> None:
-    """Lin et al. 2017, eq. 1: a 224 px box belongs to p4, half of it to p3; the ends are clamped."""
+def test_the_pooling_level_depends_on_the_box_size() -> None:
+    """Lin et al. 2017, eq. 1: a box of 224 px belongs to p4, one of half that size to p3; levels are clamped."""
     sides = torch.tensor([10.0, 111.9, 112.0, 223.9, 224.0, 447.9, 448.0, 5000.0])
     box = torch.stack([torch.zeros(8), torch.zeros(8), sides, sides], dim=1)
     assert level_of(box).tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
@@ -180,7 +180,7 @@ def test_pooling_level_follows_size() -> None:
 
 
 def test_first_anchor() -> None:
-    """Printed by the reference: level p2, ratio 0.5, centred on the origin."""
+    """Value from the reference: level p2, ratio 0.5, centred on the origin."""
     first = anchors_at(torch.tensor([0]), 10, 4, 32)
     assert np.allclose(first.numpy(), [[-22.6274, -11.3137, 22.6274, 11.3137]], atol=1e-4)
     assert np.allclose(anchors_at(torch.tensor([3 * 11 + 1]), 10, 4, 32).numpy(), [[-12, -12, 20, 20]])

@@ -1,4 +1,4 @@
-"""Self-attention of the light networks against torch's own, and as the engine that serves it computes it."""
+"""Self-attention of the light networks compared with torch's, and in the inference engine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def taught() -> SelfAttention:
 
 
 @torch.no_grad()
-def test_it_is_multi_head_attention_added_to_what_stood_there() -> None:
+def test_self_attention_equals_torch_with_a_shortcut() -> None:
     block = taught()
     known = nn.MultiheadAttention(24, 3, batch_first=True).eval()
     known.in_proj_weight.copy_(block.ask.weight[:, :, 0, 0])
@@ -31,12 +31,12 @@ def test_it_is_multi_head_attention_added_to_what_stood_there() -> None:
 
 
 @torch.no_grad()
-def test_it_is_served_as_it_was_trained() -> None:
+def test_inference_equals_training() -> None:
     block, x = taught(), torch.randn(1, 24, 6, 6)
     body = compile_network(block, (1, 24, 6, 6), engine="openvino", precision="fp32", threads=1)
     np.testing.assert_allclose(body(x.numpy()), block(x).numpy(), rtol=1e-4, atol=1e-4)
 
 
-def test_heads_share_the_channels_alike() -> None:
+def test_heads_divide_the_channels_evenly() -> None:
     with pytest.raises(ValueError, match="22 channels cannot be shared by 4 heads"):
         SelfAttention(22)

@@ -1,4 +1,4 @@
-"""Winograd's method against the sum that it stands for."""
+"""Winograd's algorithm compared with direct convolution."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from models.engines.winograd import WinogradConv, use_winograd
 
 @pytest.mark.parametrize(("high", "wide"), [(28, 28), (14, 14), (4, 4), (1, 1), (9, 18)])
 @pytest.mark.parametrize("bias", [True, False])
-def test_it_is_the_direct_sum(high: int, wide: int, bias: bool) -> None:
+def test_winograd_equals_direct_convolution(high: int, wide: int, bias: bool) -> None:
     torch.manual_seed(high * wide)
     conv = nn.Conv2d(48, 32, 3, padding=1, bias=bias)
     x_NChw = torch.randn(3, 48, high, wide)
@@ -25,7 +25,7 @@ def test_it_is_the_direct_sum(high: int, wide: int, bias: bool) -> None:
     assert error < 1e-5  # its terms sum up to 2 or 3
 
 
-def test_which_convolutions_it_takes() -> None:
+def test_winograd_is_used_for_suitable_convolutions_only() -> None:
     wide = nn.Sequential(Convolution(128, 256, 3, padding=1), Convolution(128, 256, 3, padding=6, dilation=6))
     assert use_winograd(wide)
     assert [conv.fast is not None for conv in wide if isinstance(conv, Convolution)] == [True, False]

@@ -1,4 +1,4 @@
-"""Weights from files: what is read, what is refused, and what the refusal says."""
+"""Weights files: reading, refusal, and messages."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def test_pickles_of_every_protocol(tmp_path: Path, protocol: int, wrapped: bool)
     assert all(torch.equal(found[name], torch.from_numpy(ARRAYS[name]).float()) for name in ARRAYS)
 
 
-def test_names_of_older_numpy(tmp_path: Path) -> None:
-    """The zoo's files were written when numpy._core was called numpy.core."""
+def test_names_of_older_numpy_are_read(tmp_path: Path) -> None:
+    """The zoo's files are from the time when numpy._core was called numpy.core."""
     content = pickle.dumps(ARRAYS, protocol=2).replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
     (tmp_path / "w.pkl").write_bytes(content)
     assert torch.equal(load_checkpoint(tmp_path / "w.pkl").weights["a.bias"], torch.ones(2))
 
 
-def test_arrays_pickled_by_python_2(tmp_path: Path) -> None:
-    """Python 2 wrote array bytes as a str: opcode T, to be read as latin1."""
+def test_arrays_pickled_by_python_2_are_read(tmp_path: Path) -> None:
+    """Python 2 wrote array bytes as str: opcode T, read as latin1."""
     data = np.array([1.5, -2.0], "<f4")
     content = (
         b"\x80\x02}U\x01wcnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01K\x02\x85"
@@ -66,7 +66,7 @@ class Evil:
 
 
 @pytest.mark.parametrize("suffix", [".pkl", ".pth"])
-def test_no_code_of_a_file_is_run(tmp_path: Path, suffix: str) -> None:
+def test_code_in_a_file_is_not_run(tmp_path: Path, suffix: str) -> None:
     path, target = tmp_path / f"w{suffix}", tmp_path / "made"
     if suffix == ".pkl":
         written(path, {"model": Evil(target)})
@@ -79,7 +79,7 @@ def test_no_code_of_a_file_is_run(tmp_path: Path, suffix: str) -> None:
 
 @pytest.mark.parametrize("name", ["w.pkl", "w.pth", "w.safetensors"])
 @pytest.mark.parametrize("content", [b"", b"\x80\x04garbage", b"not weights at all" * 99])
-def test_damaged_files(tmp_path: Path, name: str, content: bytes) -> None:
+def test_damaged_files_are_errors(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ModelError) as caught:
         load_checkpoint(tmp_path / name)
@@ -87,7 +87,7 @@ def test_damaged_files(tmp_path: Path, name: str, content: bytes) -> None:
     assert caught.value.remedy
 
 
-def test_other_files(tmp_path: Path) -> None:
+def test_other_files_are_errors(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no such weights file"):
         load_checkpoint(tmp_path / "absent.pkl")
     with pytest.raises(ModelError, match="unknown kind of weights file"):
@@ -120,7 +120,7 @@ def test_derived_keys_are_ignored(tmp_path: Path) -> None:
     assert set(load_checkpoint(written(tmp_path / "w.pkl", {"model": ARRAYS | extra})).weights) == set(ARRAYS)
 
 
-def test_what_does_not_fit_is_named_and_changes_nothing() -> None:
+def test_weights_that_do_not_fit_are_named_and_change_nothing() -> None:
     layer = nn.Linear(3, 2)
     before = layer.weight.clone()
     weights = {"weight": torch.zeros(4, 3), "other": torch.zeros(1)}
@@ -133,7 +133,7 @@ def test_what_does_not_fit_is_named_and_changes_nothing() -> None:
     assert torch.equal(layer.weight, before)
 
 
-def test_names_that_are_endings(tmp_path: Path) -> None:
+def test_names_may_be_endings(tmp_path: Path) -> None:
     layers = nn.ModuleDict({"deep": nn.ModuleDict({"a": nn.Linear(3, 2)})})
     path = written(tmp_path / "w.pkl", {"model": ARRAYS, "__author__": "x", "matching_heuristics": True})
     load_into(load_checkpoint(path), layers, "w.pkl")
@@ -143,7 +143,7 @@ def test_names_that_are_endings(tmp_path: Path) -> None:
         load_into(strict, layers, "w.pkl")
 
 
-def test_another_variant_is_refused() -> None:
+def test_weights_of_another_variant_are_refused() -> None:
     network = empty_rcnn(Variant())
     deep = empty_rcnn(Variant(head="deeplab")).state_dict()
     with pytest.raises(ModelError, match=r"8 missing .*body_conv_fcn1\.bias.* unexpected .*ASPP"):
@@ -151,7 +151,7 @@ def test_another_variant_is_refused() -> None:
 
 
 def caffe2_backbone() -> dict[str, np.ndarray]:
-    """An ImageNet R-50 in Caffe2's terms, every array of the right shape."""
+    """An ImageNet R-50 with Caffe2's names, every array with the right shape."""
     rng = np.random.default_rng(0)
     shapes = {"conv1": (64, 3, 7, 7)}
     inputs = 64
@@ -174,8 +174,8 @@ def caffe2_backbone() -> dict[str, np.ndarray]:
     return found
 
 
-def test_imagenet_backbones(tmp_path: Path) -> None:
-    """Caffe2 names become exactly the backbone's, and a norm without statistics is x * scale + shift."""
+def test_caffe2_imagenet_backbones_are_renamed(tmp_path: Path) -> None:
+    """Caffe2 names become exactly the backbone's names; a norm without statistics is x * scale + shift."""
     arrays = caffe2_backbone() | {
         "fc1000_w": np.zeros((2, 2)),
         "conv1_b": np.zeros(64),
@@ -192,8 +192,8 @@ def test_imagenet_backbones(tmp_path: Path) -> None:
     assert torch.allclose(norm(x), x * scale + shift, atol=1e-6)
 
 
-def test_detectron1_heads() -> None:
-    """The background moves from the first place to the last, and has no box."""
+def test_detectron1_heads_are_renamed() -> None:
+    """The background moves from the first to the last place and has no box."""
     scores, deltas = torch.tensor([[1.0], [2.0]]), torch.arange(8.0)[:, None]
     found = rename_caffe2({"cls_score_w": scores, "bbox_pred_w": deltas, "fpn_inner_res4_22_sum_lateral_w": scores})
     assert found["roi_heads.box_predictor.cls_score.weight"].tolist() == [[2.0], [1.0]]

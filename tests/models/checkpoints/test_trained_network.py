@@ -1,4 +1,4 @@
-"""Networks that this project trained, on the engines that serve them."""
+"""Networks that this project trained, on all engines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BOX = np.array([[12.0, 9.0, 70.0, 88.0]], np.float32)
 
 
 def written(folder: Path, kind: str, variant: Variant) -> Path:
-    """A network as drawn, whose person logit is raised so that it finds people."""
+    """A network with random weights and a higher logit of the person, so that it finds people."""
     torch.manual_seed(3)
     network = make_network(kind, variant)  # type: ignore[arg-type]
     weights = network.state_dict()
@@ -50,8 +50,8 @@ def test_the_engines_agree_on_a_cascade(tmp_path: Path) -> None:
     assert np.allclose(surface.uv_2hw[:, same], twin.uv_2hw[:, same], atol=1e-3)
 
 
-def test_a_whole_picture_network_maps_a_box_as_its_maps_say(tmp_path: Path) -> None:
-    """The surface of a box as large as the picture is the maps' own argmax, in its place."""
+def test_a_whole_image_network_gives_its_maps_inside_a_box(tmp_path: Path) -> None:
+    """The surface of a box of the image's size is the argmax of the maps."""
     from models.checkpoints.trained import load_trained
     from models.inference.assembly import decide_labels
     from models.inference.preprocess import network_input
@@ -64,21 +64,21 @@ def test_a_whole_picture_network_maps_a_box_as_its_maps_say(tmp_path: Path) -> N
     with torch.no_grad():
         maps = load_trained(path)[0](network_input(frame, (96, 96)).permute(0, 3, 1, 2))
     expected = decide_labels(maps["fine_segm"][0], maps["coarse_segm"][0], (96, 96)).numpy()
-    # A window of 112 cells changes single pixels of a network as drawn; a shift by one pixel would change more.
+    # Resampling to 112 cells changes single pixels of a random network; a shift by one pixel would change more.
     right = (surface.labels_hw == expected).mean()
     shifted = (surface.labels_hw[:, :-1] == expected[:, 1:]).mean()
     assert right > 0.7 and right > shifted + 0.15
 
 
-def test_weights_are_for_whom_files_made_here_are(tmp_path: Path) -> None:
-    """safetensors' own writer shuts everybody else out."""
+def test_weights_files_have_the_usual_permissions(tmp_path: Path) -> None:
+    """The writer of safetensors creates files that only their owner can read."""
     (tmp_path / "plain").touch()
     path = written(tmp_path, "fcn", Variant(backbone="tiny"))
     assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
     assert not list(tmp_path.glob("*.partial"))
 
 
-def test_other_weights_are_refused_in_a_sentence(tmp_path: Path) -> None:
+def test_other_weights_are_refused_with_a_clear_message(tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
     save_file({"x": torch.zeros(2)}, tmp_path / "other.safetensors")

@@ -1,4 +1,4 @@
-"""Getting published weights, against a server on this machine: resumption, checks, messages."""
+"""Download of published weights from a local server: resumption, checks, messages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONTENT = bytes(range(256)) * 4096
 
 
 class Server(ThreadingHTTPServer):
-    """Serves CONTENT for every path, ranges included; `cut` ends answers early, `requests` remembers what was asked."""
+    """Serves CONTENT for every path, also ranges. `cut` ends responses early; `requests` records requests."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -70,7 +70,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 def with_digits(monkeypatch: pytest.MonkeyPatch, digits: str) -> None:
-    """Let the entry's name claim these digits: the real files' contents are not here."""
+    """Give an entry these digits, because the real files are not available."""
     entry = dataclasses.replace(zoo.ZOO[NAME], digits=digits)
     monkeypatch.setitem(zoo.ZOO, NAME, entry)
 
@@ -90,7 +90,7 @@ def test_downloads_once(
     assert server.requests == [(f"/{NAME}/165712039/{path.name}", None)]
 
 
-def test_resumes(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_partial_download_is_continued(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     with_digits(monkeypatch, hashlib.md5(CONTENT).hexdigest()[:6])
     server.cut = 300_000
     with pytest.raises(ModelError, match="300000 of 1048576 bytes"):
@@ -100,8 +100,8 @@ def test_resumes(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
     assert [asked for _, asked in server.requests] == [None, "bytes=300000-"]
 
 
-def test_a_whole_part_is_taken(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed between the last byte and the renaming: the server answers 416."""
+def test_a_complete_partial_file_is_renamed(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process was killed between the last byte and the renaming: the server responds with 416."""
     with_digits(monkeypatch, hashlib.md5(CONTENT).hexdigest()[:6])
     path = tmp_path / "zoo" / NAME / zoo.ZOO[NAME].file_name
     path.parent.mkdir(parents=True)
@@ -120,7 +120,7 @@ def test_a_wrong_hash_is_refused_unless_trusted(tmp_path: Path, server: Server) 
         zoo.zoo_weights(NAME, tmp_path, trust=True, server=server.url)
 
 
-def test_offline_says_where_from_and_where_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_errors_name_address_and_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
     with pytest.raises(ModelError) as caught:
         zoo.zoo_weights(NAME, tmp_path, trust=False, server="http://127.0.0.1:9")
@@ -129,7 +129,7 @@ def test_offline_says_where_from_and_where_to(tmp_path: Path, monkeypatch: pytes
     assert str(tmp_path / "zoo" / NAME / "model_final_162be9.pkl") in caught.value.remedy
 
 
-def test_a_file_put_there_by_hand(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_manually_placed_file_is_used(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     with_digits(monkeypatch, hashlib.md5(CONTENT).hexdigest()[:6])
     path = tmp_path / "zoo" / NAME / zoo.ZOO[NAME].file_name
     path.parent.mkdir(parents=True)
@@ -138,13 +138,13 @@ def test_a_file_put_there_by_hand(tmp_path: Path, server: Server, monkeypatch: p
     assert server.requests == []
 
 
-def test_an_error_of_the_server(tmp_path: Path, server: Server) -> None:
+def test_server_errors_are_reported(tmp_path: Path, server: Server) -> None:
     with pytest.raises(ModelError, match="Not Found"):
         zoo.zoo_weights(NAME, tmp_path, trust=False, server=f"{server.url}/missing")
     assert list(tmp_path.rglob("*.p*")) == []
 
 
-def test_a_file_larger_than_any_is_refused_before_it_is_fetched(
+def test_too_large_files_are_refused_before_the_download(
     tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(zoo, "MOST_BYTES", len(CONTENT) - 1)
@@ -153,7 +153,7 @@ def test_a_file_larger_than_any_is_refused_before_it_is_fetched(
     assert list(tmp_path.rglob("*.p*")) == []
 
 
-def test_a_server_that_sends_without_end_is_cut_off(
+def test_endless_downloads_are_stopped(
     tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(zoo, "MOST_BYTES", len(CONTENT) // 2)
@@ -165,7 +165,7 @@ def test_a_server_that_sends_without_end_is_cut_off(
 
 
 @pytest.mark.parametrize(("target", "followed"), [("http://h/x", False), ("https://h/x", True), ("ftp://h/x", False)])
-def test_an_encrypted_line_is_not_left(target: str, followed: bool) -> None:
+def test_redirects_to_unencrypted_addresses_are_refused(target: str, followed: bool) -> None:
     asked = urllib.request.Request(f"{zoo.SERVER}/a.pkl")
     if followed:
         assert zoo._Guarded().redirect_request(asked, io.BytesIO(), 302, "", HTTPMessage(), target) is not None
@@ -174,13 +174,13 @@ def test_an_encrypted_line_is_not_left(target: str, followed: bool) -> None:
         zoo._Guarded().redirect_request(asked, io.BytesIO(), 302, "", HTTPMessage(), target)
 
 
-def test_an_unknown_name(tmp_path: Path) -> None:
+def test_unknown_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="densepose_rcnn_R_50_FPN_s1x"):
         zoo.zoo_weights("densepose_rcnn_R_50", tmp_path, trust=False)
 
 
-def test_the_table(shared: Path) -> None:
-    """All 22 rows of the facts, and the address as they spell it."""
+def test_the_table_of_published_files(shared: Path) -> None:
+    """All 22 rows of the reference list, and the form of the address."""
     text = (shared / "reference" / "reference_facts.md").read_text()
     row = r"^\| (R_\d+_\S+) \|(?: [\d.]+ \|){4} (\d+) \| (\w{6}) \|$"
     rows = {(f"densepose_rcnn_{name}", number, digits) for name, number, digits in re.findall(row, text, re.M)}

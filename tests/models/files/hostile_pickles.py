@@ -59,7 +59,7 @@ def kind(name: str, state: bytes) -> bytes:
 
 
 def shared(steps: int) -> bytes:
-    """A tuple of a tuple of a tuple …, each twice: two to the power of `steps` when it is looked at whole."""
+    """Nested tuples with each level twice: 2 to the power of `steps` elements when fully expanded."""
     return b")" + b"2\x86" * steps
 
 
@@ -146,7 +146,7 @@ PICKLES: dict[str, bytes] = {
     "marks without end": b"\x80\x04" + b"(" * 1_000_000 + b".",
     "a number of a million digits": b"I" + b"9" * 1_000_000 + b"\n.",
 }
-"""One typed error each."""
+"""Each file must cause one typed error."""
 
 
 def tensor(storage: bytes, size: bytes, stride: bytes, offset: bytes = b"K\x00") -> bytes:
@@ -155,7 +155,7 @@ def tensor(storage: bytes, size: bytes, stride: bytes, offset: bytes = b"K\x00")
 
 
 def storage(numbers: bytes, *view: bytes) -> bytes:
-    """A reference to numbers of float32 outside of the pickle."""
+    """A reference to float32 numbers outside of the pickle."""
     parts = [text("storage"), b"ctorch\nFloatStorage\n", text("0"), text("cpu"), numbers, *view]
     return b"(" + b"".join(parts) + b"tQ"
 
@@ -175,7 +175,7 @@ def torch_zip(
 
 
 def torch_stream(size: bytes, stride: bytes, numbers: int) -> bytes:
-    """The same as torch before 1.6 wrote it, but for the bytes."""
+    """The same in the format of torch before 1.6, without the bytes."""
     before = [pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001, {})]
     return b"".join((*before, tensor(storage(whole(numbers), b"N"), size, stride), pickle.dumps(["0"], 2)))
 
@@ -211,11 +211,11 @@ TENSORS: dict[str, bytes] = {
     "an old file whose storage is giant": torch_stream(ONE, ONE, 1 << 40),
     "an old file without its bytes": torch_stream(ONE, ONE, 4),
 }
-"""The same as torch's files."""
+"""The same as files of torch."""
 
 
 def many_names(folder: Path) -> None:
-    """What grows only when it is made float32: a tensor under many names, an array under many names."""
+    """Files that grow only when converted to float32: a tensor, and an array, under many names."""
     numbers = torch.zeros(1 << 20, dtype=torch.uint8)
     torch.save({f"w{number}": numbers for number in range(4000)}, folder / "a tensor of many names.pth")
     zeros = np.zeros(1 << 20, np.uint8)
@@ -223,7 +223,7 @@ def many_names(folder: Path) -> None:
 
 
 def main(folder: Path) -> None:
-    """Write all, read all."""
+    """Write and read all files."""
     for name, data in PICKLES.items():
         (folder / f"{name}.pkl").write_bytes(data)
     for name, data in TENSORS.items():
@@ -236,7 +236,7 @@ def main(folder: Path) -> None:
 
 
 def verdict(path: Path) -> str:
-    """What reading a file ends with."""
+    """The outcome of reading a file."""
     try:
         found = load_checkpoint(path)
     except ModelError as error:

@@ -1,4 +1,4 @@
-"""Where files are kept: the first place that can be written to, found before there is anything to write."""
+"""Cache folders: the first writable one is found before anything is computed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from models.errors import ModelError
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
-    """A home, a folder that a run is started in, and one for temporary files."""
+    """A home folder, a working folder, and a temporary folder."""
     found = {name: tmp_path / name for name in ("home", "run", "temporary")}
     for folder in found.values():
         folder.mkdir()
@@ -25,12 +25,12 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
 
 
 def _closed(folder: Path) -> None:
-    """Nothing can be made below it, by the superuser neither."""
+    """A path below which nothing can be created, even by the superuser."""
     folder.rmdir()
     folder.write_text("a file")
 
 
-def test_the_first_place_that_can_be_written_to_is_taken(places: dict[str, Path]) -> None:
+def test_the_first_writable_cache_folder_is_used(places: dict[str, Path]) -> None:
     assert cached_file(DEFAULT_CACHE, "zoo/a.pkl") == places["home"] / ".cache/densepose-video/zoo/a.pkl"
     assert list(places["temporary"].iterdir()) == []
     (places["home"] / ".cache").rename(places["home"] / "away")
@@ -43,7 +43,7 @@ def test_the_first_place_that_can_be_written_to_is_taken(places: dict[str, Path]
     assert private.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_file_that_is_there_is_found_wherever_it_is(places: dict[str, Path]) -> None:
+def test_an_existing_file_is_found_in_any_cache_folder(places: dict[str, Path]) -> None:
     there = cached_file(DEFAULT_CACHE, "a.pkl")
     there.write_bytes(b"here")
     elsewhere = places["run"] / RUN_CACHE / "b.pkl"
@@ -53,7 +53,7 @@ def test_a_file_that_is_there_is_found_wherever_it_is(places: dict[str, Path]) -
     assert cached_files(DEFAULT_CACHE) == sorted([there, elsewhere])
 
 
-def test_a_folder_that_others_can_write_to_is_not_trusted(places: dict[str, Path]) -> None:
+def test_a_folder_that_others_can_write_to_is_not_used(places: dict[str, Path]) -> None:
     _closed(places["home"])
     (places["run"] / "runs").write_text("no folder")
     private = places["temporary"] / f"densepose-video-{os.getuid()}"
@@ -64,14 +64,14 @@ def test_a_folder_that_others_can_write_to_is_not_trusted(places: dict[str, Path
         cached_file(DEFAULT_CACHE, "a.pkl")
 
 
-def test_no_home_at_all_is_no_obstacle(places: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_works_without_a_home_folder(places: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os.path, "expanduser", lambda path: str(path))  # what it does without HOME and passwd entry
     assert cached_file(DEFAULT_CACHE, "a.pkl") == places["run"] / RUN_CACHE / "a.pkl"
     with pytest.raises(ModelError, match="there is no home folder"):
         user_path("~/coco")
 
 
-def test_a_folder_of_the_users_has_no_stand_in(places: dict[str, Path]) -> None:
+def test_a_configured_cache_folder_has_no_fallback(places: dict[str, Path]) -> None:
     _closed(places["home"])
     with pytest.raises(ModelError, match="name a cache folder"):
         cached_file("~/mine", "a.pkl")

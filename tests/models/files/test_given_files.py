@@ -1,4 +1,4 @@
-"""JSON, npz and safetensors as people may give them: what is wrong with one is a ValueError, and nothing is spent."""
+"""JSON, npz and safetensors files from users: every problem is a ValueError, without a waste of memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def safetensors_of(dtype: str, shape: list[int], size: int) -> bytes:
 
 
 @pytest.mark.parametrize("dtype", ["F4", "F6_E2M3", "F8_E4M3", "C64", "X9"])
-def test_numbers_that_networks_do_not_compute_with(tmp_path: Path, dtype: str) -> None:
+def test_unsupported_dtypes_are_refused(tmp_path: Path, dtype: str) -> None:
     (tmp_path / "a.safetensors").write_bytes(
         safetensors_of(dtype, [2, 8], {"C64": 128, "F4": 8, "F6_E2M3": 12}.get(dtype, 16))
     )
@@ -36,7 +36,7 @@ def test_numbers_that_networks_do_not_compute_with(tmp_path: Path, dtype: str) -
 
 
 @pytest.mark.parametrize("header", [b"[" * 100_000, b"{}", b"\xff" * 20, b'{"__metadata__": {"sizes": 3}}'])
-def test_headers_that_are_none(tmp_path: Path, header: bytes) -> None:
+def test_invalid_headers_are_refused(tmp_path: Path, header: bytes) -> None:
     (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
     for read in (load_checkpoint, read_sizes):
         try:
@@ -58,12 +58,12 @@ def test_headers_that_are_none(tmp_path: Path, header: bytes) -> None:
         '{"detector": {"widths": [16], "blocks": [1, 3, 4, 3]}, "surface": {}}',
     ],
 )
-def test_sizes_that_make_no_network(text: str) -> None:
+def test_impossible_sizes_are_refused(text: str) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
         sizes_from_json(text)
 
 
-def test_json_that_is_nested_too_deep() -> None:
+def test_json_that_is_nested_too_deeply_is_refused() -> None:
     with pytest.raises(ValueError, match="too deep"):
         parsed_json("[" * 100_000 + "]" * 100_000)
 
@@ -89,7 +89,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_arrays_that_are_none(tmp_path: Path, name: str, method: int) -> None:
+def test_invalid_arrays_are_refused(tmp_path: Path, name: str, method: int) -> None:
     with zipfile.ZipFile(tmp_path / "a.npz", "w", method) as archive:
         archive.writestr("a.npy", HOSTILE[name])
     with pytest.raises(ValueError, match="cannot be read as arrays") as caught:
@@ -97,7 +97,7 @@ def test_arrays_that_are_none(tmp_path: Path, name: str, method: int) -> None:
     assert len(str(caught.value)) < 300
 
 
-def test_arrays_that_unpack_to_more_than_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_large_arrays_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez_compressed(tmp_path / "a.npz", a=np.zeros(15_000_000, np.float32))
     assert len(read_arrays(tmp_path / "a.npz")["a"]) == 15_000_000
     monkeypatch.setenv(VARIABLE, "1")

@@ -1,4 +1,4 @@
-"""Weights files that would follow pointers, run code or fill the memory: each gives one typed sentence, in a child."""
+"""Hostile weights files: each gives one typed error, in a child process."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from models.checkpoints.torch_file import read_torch_file
 from tests.models.files.hostile_pickles import PICKLES, TENSORS
 
 SPENT_MB = 400
-"""Sixty-eight files of 50 MB in all."""
+"""Limit for 68 files of 50 MB in total."""
 
 
-def test_each_is_refused_in_words(tmp_path: Path) -> None:
+def test_hostile_files_are_refused_with_a_message(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.models.files.hostile_pickles", str(tmp_path)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     *said, (_, spent_mb) = [json.loads(line) for line in ran.stdout.splitlines()]
@@ -32,7 +32,7 @@ def test_each_is_refused_in_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_files_of_torch_are_read_as_they_were_saved(tmp_path: Path, zipped: bool) -> None:
+def test_torch_files_are_read_as_saved(tmp_path: Path, zipped: bool) -> None:
     base = torch.arange(24.0)
     saved = {
         "all": base,
@@ -52,7 +52,7 @@ def test_files_of_torch_are_read_as_they_were_saved(tmp_path: Path, zipped: bool
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_arrays_of_every_kind_of_number(tmp_path: Path, protocol: int) -> None:
+def test_arrays_of_all_dtypes_are_read(tmp_path: Path, protocol: int) -> None:
     rng = np.random.default_rng(0)
     kinds = (">f4", "<f8", "f2", ">i2", "u2", "u4", "i8", "u1", "f4")
     arrays = {kind: (rng.normal(size=(3, 2)) * 50 + 100).astype(kind) for kind in kinds}
@@ -68,8 +68,8 @@ def test_arrays_of_every_kind_of_number(tmp_path: Path, protocol: int) -> None:
     assert all(np.array_equal(found[name].numpy(), array.astype(np.float32)) for name, array in arrays.items())
 
 
-def test_arrays_by_python_2s_first_protocol(tmp_path: Path) -> None:
-    """Its byte strings are texts with escapes, and its keys may be bytes here."""
+def test_arrays_of_python_2_protocol_0_are_read(tmp_path: Path) -> None:
+    """Its byte strings are text with escapes, and its keys may be bytes."""
     array = (
         b"cnumpy.core.multiarray\n_reconstruct\np1\n(cnumpy\nndarray\np2\n(I0\ntS'b'\ntRp3\n(I1\n(I2\ntcnumpy\ndtype\np4\n"
         b"(S'f4'\nI0\nI1\ntRp5\n(I3\nS'<'\nNNNI-1\nI-1\nI0\ntbI00\nS'\\x00\\x00\\xc0?\\x00\\x00\\x00\\xc0'\ntb"

@@ -1,4 +1,4 @@
-"""Pictures that are small as files and huge when decoded: their header alone is read."""
+"""Images with small files and huge sizes: only their header is read."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def black_png(width: int, height: int) -> bytes:
-    """Rows of zeros: a megabyte in a kilobyte."""
+    """Rows of zeros, which compress to a thousandth."""
     packer = zlib.compressobj(9)
     rows = b"".join(packer.compress(bytes(1 + width)) for _ in range(height)) + packer.flush()
     header = struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
-def test_giants_are_refused_before_they_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_large_images_are_refused_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "1")
     (tmp_path / "giant.png").write_bytes(content := black_png(6000, 4000))
     tracemalloc.start()
@@ -48,9 +48,9 @@ def test_giants_are_refused_before_they_are_decoded(tmp_path: Path, monkeypatch:
     assert found is not None and found.shape == (4000, 6000, 3)
 
 
-def test_an_atlas_of_another_shape_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+def test_an_atlas_of_another_shape_is_refused_before_decoding(tmp_path: Path) -> None:
     content = bytearray(black_png(4000, 4000))
-    content[-200:-20] = bytes(180)  # where the pixels are damaged nobody learns of it
+    content[-200:-20] = bytes(180)  # damaged pixels must not be noticed, because they are not decoded
     (tmp_path / "square.png").write_bytes(content)
     with pytest.raises(ModelError, match=r"square.png: an atlas of 4000×4000 pixels is not 24 square tiles"):
         load_atlas(tmp_path / "square.png")
@@ -60,11 +60,11 @@ SUFFIXES = (".tif", ".exr", ".hdr", ".pfm", ".ras", ".png", ".jpg", ".bmp", ".pp
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_sizes_of_every_kind_of_picture_that_is_read(tmp_path: Path, suffix: str) -> None:
+def test_sizes_of_all_supported_formats_are_read(tmp_path: Path, suffix: str) -> None:
     pixels = np.zeros((30, 50, 3), np.float32 if suffix in (".exr", ".hdr", ".pfm") else np.uint8)
     path = tmp_path / f"a{suffix}"
     if suffix == ".tif":
-        pixels = pixels.astype(np.uint16)  # Pillow knows no 16-bit colour
+        pixels = pixels.astype(np.uint16)  # Pillow does not support 16-bit colour
     if not cv2.haveImageWriter(str(path)) or suffix == ".exr":
         path.write_bytes(EXR) if suffix == ".exr" else pytest.skip("OpenCV does not write it here")
     else:
@@ -80,15 +80,15 @@ EXR = (
 )
 
 
-def test_what_says_no_size_is_not_read(tmp_path: Path) -> None:
+def test_files_without_a_size_are_not_read(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"rubbish")
     assert read_pixels(tmp_path / "a.png") is None
     assert read_pixels(tmp_path / "absent.png") is None
     assert decode_pixels(b"", "a") is None
 
 
-def test_a_picture_within_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An icon that says 16×16 holds a PNG of a size of its own."""
+def test_an_image_inside_an_icon_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An icon whose header states 16×16 contains a PNG of another size."""
     png = black_png(3000, 3000)
     entry = struct.pack("<4B2H2I", 16, 16, 0, 0, 1, 32, len(png), 22)
     (tmp_path / "a.ico").write_bytes(struct.pack("<3H", 0, 1, 1) + entry + png)
@@ -97,7 +97,7 @@ def test_a_picture_within_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         image.load()
 
 
-def test_the_bound_follows_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_limit_depends_on_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setattr(image_size, "_memory", lambda: 24 << 30)
     assert 199_756_800 < max_pixels() < 256_000_000  # a phone's 200 megapixels, a GIF of 16000×16000
@@ -105,11 +105,11 @@ def test_the_bound_follows_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert max_pixels() >= 7680 * 4320
 
 
-def test_the_run_and_the_models_speak_of_the_same_variable() -> None:
+def test_pipeline_and_models_use_the_same_variable() -> None:
     assert VARIABLE == PICTURE_VARIABLE
 
 
-def test_pillow_reads_as_before(tmp_path: Path) -> None:
+def test_pillow_settings_are_restored(tmp_path: Path) -> None:
     made = BytesIO()
     Image.fromarray(np.full((4, 6, 3), 7, np.uint8)).save(made, "GIF")
     assert decode_pixels(made.getvalue(), "a") is not None

@@ -1,4 +1,4 @@
-"""Bodies that exist as rules only: distances are known without a mesh."""
+"""Bodies that are defined by rules: distances are known without a mesh."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VERTICES = 27554
 
 
 class RuledBody:
-    """The body on which the reference evaluator ran: 28,000 random chart vertices (seed 7), ordered on one line."""
+    """The body of the reference evaluator's fixtures: 28,000 random chart vertices (seed 7) on one line."""
 
     def __init__(self) -> None:
         chart, u, v, vertex = ruled_vertices()
@@ -43,7 +43,7 @@ def ruled_vertices() -> tuple[Array, Array, Array, Array]:
 
 
 class RuledTable:
-    """The 380 million distances of that body in the order of `Pdist_matrix.pkl`, each made when it is asked for."""
+    """The 380 million distances of that body in the order of `Pdist_matrix.pkl`, computed on demand."""
 
     def __getitem__(self, place_M: Array) -> Array:
         high_M = np.floor((1 + np.sqrt(1 + 8 * place_M.astype(np.float64))) / 2).astype(np.int64)
@@ -53,7 +53,7 @@ class RuledTable:
 
 
 class LineBody:
-    """Every chart is a line of 256 vertices along U, one centimetre apart; charts lie 10 m apart."""
+    """Every chart is a line of 256 vertices along U, 1 cm apart; charts are 10 m apart."""
 
     def nearest(self, part_M: Array, u_M: Array, v_M: Array) -> Array:
         return np.where(part_M > 0, part_M * 1000 + np.rint(u_M * 255).astype(int), -1)
@@ -83,13 +83,13 @@ def person(seed: int, x: int, y: int, width: int, height: int) -> tuple[TrueInst
 
 
 def moved(found: FoundInstance, centimetres: int) -> FoundInstance:
-    """The same detection with every answer so far along U on a `LineBody`."""
+    """The same detection with every prediction shifted along U on a `LineBody`."""
     iuv_3hw = found.iuv_3hw.copy()
     iuv_3hw[1] += np.uint8(centimetres)
     return FoundInstance(box_4=found.box_4, score=found.score, iuv_3hw=iuv_3hw)
 
 
 def picture(pairs: list[tuple[TrueInstance, FoundInstance]]) -> ImageInstances:
-    """A picture of 400 x 400 with those people."""
+    """An image of 400 x 400 with these people."""
     true, found = [true for true, _ in pairs], [found for _, found in pairs]
     return ImageInstances(height=400, width=400, true=true, found=found)

@@ -1,4 +1,4 @@
-"""Annotator error: known disagreements, and the map against a plain loop."""
+"""Annotator errors: known differences, and the error map compared with a plain loop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def marks(u_255: np.ndarray, chart_M: np.ndarray) -> AnnotatedPoints:
     return AnnotatedPoints(x_M=place, y_M=place, chart_M=chart_M, u_M=u_255 / 255, v_M=np.zeros(len(chart_M)))
 
 
-def test_two_annotators_are_as_far_apart_as_they_are() -> None:
+def test_annotator_errors_are_the_known_distances() -> None:
     chart_M = np.repeat([1, 3], 50)
     truth = marks(np.full(100, 50), chart_M)
     noisy = marks(50 + np.where(chart_M == 1, 12, 2), chart_M)
@@ -40,11 +40,11 @@ def test_different_pixels_cannot_be_compared() -> None:
 
 
 def on_a_line(vertex_K: np.ndarray) -> np.ndarray:
-    """Where the vertices of a `LineBody` lie: a centimetre apart."""
+    """Positions of the vertices of a `LineBody`, 1 cm apart."""
     return np.stack([vertex_K / 100, np.zeros(len(vertex_K)), np.zeros(len(vertex_K))], axis=1)
 
 
-def test_the_map_equals_a_plain_loop() -> None:
+def test_the_error_map_equals_a_plain_loop() -> None:
     random = np.random.default_rng(0)
     vertex_M = 1000 + random.integers(0, 100, 200)
     error_M = random.uniform(0, 0.2, 200)

@@ -1,4 +1,4 @@
-"""How sure a number over people or pictures is: known intervals, and what is drawn again."""
+"""Bootstrap intervals over people or images: known intervals, and what is resampled."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from models.metrics.bootstrap import ratio, resampled
 
 
-def test_the_interval_of_a_share_is_the_binomial_one() -> None:
+def test_the_interval_of_a_ratio_is_binomial() -> None:
     """400 people with one trial each, half of them right: 0.5 ± 1.96 * 0.025."""
     hits = np.repeat([0.0, 1.0], 200)
     found = ratio(hits, np.ones(400))
@@ -20,26 +20,26 @@ def test_the_interval_of_a_share_is_the_binomial_one() -> None:
     assert found != ratio(hits, np.ones(400), seed=1)
 
 
-def test_people_are_drawn_not_trials() -> None:
-    """Four people with 100 equal trials each are four facts, not four hundred."""
+def test_people_are_resampled_not_trials() -> None:
+    """Four people with 100 equal trials each are four samples, not four hundred."""
     found = ratio(np.array([100.0, 100, 0, 0]), np.full(4, 100.0))
     assert found.value == 0.5 and found.low == 0 and found.high == 1
 
 
-def test_pictures_are_drawn_as_often_as_their_weights_say() -> None:
-    """The mean of 100 numbers, one a picture: value ± 1.96 * deviation / 10."""
+def test_resampled_images_have_integer_weights() -> None:
+    """The mean of 100 numbers, one per image: value ± 1.96 * deviation / 10."""
     value_P = np.random.default_rng(0).normal(5, 1, 100)
     found = resampled(lambda weight_P: float((value_P * weight_P).sum() / weight_P.sum()), 100, draws=2000)
     assert found.value == pytest.approx(value_P.mean())
     assert found.high - found.low == pytest.approx(2 * 1.96 * value_P.std() / 10, rel=0.1)
 
 
-def test_draws_without_anything_to_measure_are_left_out() -> None:
-    """Nobody counts but in the first picture: some draws miss it."""
+def test_undefined_bootstrap_samples_are_ignored() -> None:
+    """Only the first image has people that count; some bootstrap samples miss it."""
     found = resampled(lambda weight_P: 0.3 if weight_P[0] else math.nan, 3)
     assert (found.value, found.low, found.high) == (0.3, 0.3, 0.3)
     assert math.isnan(resampled(lambda weight_P: math.nan, 3).value)
 
 
-def test_nothing_to_measure() -> None:
+def test_without_data_the_estimate_is_nan() -> None:
     assert math.isnan(ratio(np.zeros(3), np.zeros(3)).value)

@@ -1,4 +1,4 @@
-"""COCO's numbers through our arrays: truth against itself, hand-made cases, crowds, and what is missing."""
+"""COCO's numbers: truth against itself, simple cases, crowds, and missing masks."""
 
 from __future__ import annotations
 
@@ -58,15 +58,15 @@ def test_a_missed_person_halves_the_recall(measure: Any, capsys: pytest.CaptureF
     assert capsys.readouterr().out == ""
 
 
-def test_a_shifted_box_reaches_the_thresholds_below_its_overlap() -> None:
+def test_a_shifted_box_passes_the_thresholds_below_its_iou() -> None:
     """A shift by a quarter of the width: IoU 3/5, thresholds .50, .55 and .60 of ten."""
     alone = CocoTruth(height=200, width=200, box_N4=BOX_N4[:1], area_N=np.array([2400.0]), crowd_N=[False])
     numbers = box_ap([alone], [CocoFound(box_N4=BOX_N4[:1] + np.array([10, 0, 0, 0]), score_N=np.array([0.9]))])
     assert numbers["AP"] == pytest.approx(0.3) and numbers["AP50"] == pytest.approx(1) and numbers["AP75"] == 0
 
 
-def test_a_mask_has_its_own_area_not_that_of_its_box() -> None:
-    """A thin mask in a large box is a small mask: a wrong one counts against APs only."""
+def test_a_mask_has_its_own_area_not_its_boxs() -> None:
+    """A thin mask in a large box is a small mask: a false positive changes APs only."""
     thin = pasted(np.ones((150, 5), bool), 20, 20, 200, 200)
     other = found([0, 1])
     assert other.mask is not None
@@ -78,7 +78,7 @@ def test_a_mask_has_its_own_area_not_that_of_its_box() -> None:
     assert numbers["APl"] == numbers["APm"] == pytest.approx(1) and numbers["AP"] < 0.8
 
 
-def test_detections_in_a_crowd_do_not_count() -> None:
+def test_detections_in_a_crowd_are_ignored() -> None:
     crowd = dataclasses.replace(truth(), crowd_N=[False, True])
     assert box_ap([crowd], [found([0, 1, 1])])["AP"] == pytest.approx(1)
     assert math.isnan(box_ap([dataclasses.replace(truth(), crowd_N=[True, True])], [found([0])])["AP"])

@@ -1,4 +1,4 @@
-"""The evaluator per person: the reference's numbers, closed forms, pycocotools, and a plain loop."""
+"""The DensePose evaluator compared with the reference's numbers, closed forms, pycocotools, and a plain loop."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REFERENCE_NAMES = {"GPS": "GPS", "GPSm": "GPSM", "IoU": "IOU"}
 
 @pytest.fixture(scope="module")
 def golden(root: Path) -> dict[str, Any]:
-    """The reference's pictures, in the order of their ids, and what it made of them."""
+    """The reference's images in the order of their ids, with its results."""
     stored = np.load(root / "tests/golden/evaluator.npz")
     data = json.loads(stored["eval_full"].tobytes())
     data["pictures"] = {one["id"]: golden_picture(data, one, stored) for one in data["images"]}
@@ -62,7 +62,7 @@ def test_similarities_equal_the_reference(golden: dict[str, Any]) -> None:
 
 
 def as_read_from_files() -> Geometry:
-    """The same body as the reader of DensePose's own files holds it."""
+    """The same body as read from files in DensePose's format."""
     table_of_rules: Any = RuledTable()
     return ReferenceGeometry(*ruled_vertices(), table_of_rules)
 
@@ -77,7 +77,7 @@ def test_tables_equal_the_reference(golden: dict[str, Any], body: Callable[[], G
             assert 100 * tables[name][measure] == pytest.approx(value, abs=1e-6), (name, measure)
 
 
-def test_the_reference_tells_whether_the_second_pass_is_there(
+def test_the_fixture_detects_a_missing_second_matching_pass(
     golden: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(densepose_matching, "inherit_ignored", lambda *_: None)
@@ -85,7 +85,7 @@ def test_the_reference_tells_whether_the_second_pass_is_there(
     assert abs(100 * without["GPS"]["AP"] - golden["expected"]["metrics"]["GPS"]["AP"]) > 0.1
 
 
-def test_the_golden_file_holds_the_fixtures(root: Path, shared: Path) -> None:
+def test_the_golden_file_has_the_fixtures_values(root: Path, shared: Path) -> None:
     fixtures = shared / "reference/fixtures/open"
     stored, maps = np.load(root / "tests/golden/evaluator.npz"), np.load(fixtures / "eval_full_det_iuv.npz")
     for name in ("eval_full", "eval_gps_lowlevel"):
@@ -108,7 +108,7 @@ def test_truth_against_itself_is_perfect(kappa_25: Any) -> None:
 
 @pytest.mark.parametrize("centimetres", [5, 12, 20, 30, 31])
 def test_shifted_truth_has_a_closed_form(centimetres: int) -> None:
-    """Every person has the same GPS, so AP and AR are the share of thresholds that it reaches."""
+    """Every person has the same GPS, so AP and AR are the share of thresholds below it."""
     pairs = [(true, moved(found, centimetres)) for true, found in people()]
     tables = evaluate_densepose([picture(pairs)], LineBody(), KAPPA_PAPER_25)
     value = math.exp(-((centimetres / 100) ** 2) / (2 * 0.255**2))
@@ -119,7 +119,7 @@ def test_shifted_truth_has_a_closed_form(centimetres: int) -> None:
     assert tables["IoU"]["AP"] == 1
 
 
-def test_missed_and_invented_people() -> None:
+def test_missed_people_and_false_positives() -> None:
     pairs = people()
     half = ImageInstances(height=400, width=400, true=[true for true, _ in pairs], found=[pairs[0][1]])
     tables = evaluate_densepose([half], LineBody(), KAPPA_PAPER_25)
@@ -130,7 +130,7 @@ def test_missed_and_invented_people() -> None:
     assert math.isnan(evaluate_densepose([dataclasses.replace(half, true=[])], LineBody(), KAPPA_PAPER_25)["GPS"]["AP"])
 
 
-def test_detections_of_pictures_without_annotated_people_do_not_count() -> None:
+def test_detections_in_images_without_annotations_are_ignored() -> None:
     pairs = people()
     unannotated = [(dataclasses.replace(true, points=None), found) for true, found in pairs]
     tables = evaluate_densepose([picture(pairs), picture(unannotated)], LineBody(), KAPPA_PAPER_25)
@@ -143,7 +143,7 @@ def random_boxes(random: Any, count: int) -> Any:
 
 
 def test_precision_and_recall_equal_pycocotools_on_random_boxes() -> None:
-    """Matched by box overlap and with nobody to ignore, the rules are COCO's."""
+    """With box IoU and without ignored people, the rules are COCO's."""
     random = np.random.default_rng(5)
     known, truth, found = [], [], []
     for _ in range(12):
@@ -169,7 +169,7 @@ def test_precision_and_recall_equal_pycocotools_on_random_boxes() -> None:
 
 
 def plain_match(case: Candidates, thresholds: Any) -> tuple[Any, Any]:
-    """The rules of facts §10 as one nested loop."""
+    """The reference's rules as one nested loop."""
     count_d, count_g = case.value_DG.shape
     matched = np.zeros((len(thresholds), count_d), bool)
     ignored = np.full((len(thresholds), count_d), all(case.ignored_G))
@@ -220,7 +220,7 @@ def test_matching_equals_a_plain_loop_on_random_cases() -> None:
     assert shared_fates > 50
 
 
-def test_lower_thresholds_bring_their_own_columns(golden: dict[str, Any]) -> None:
+def test_lower_thresholds_add_columns(golden: dict[str, Any]) -> None:
     pictures = list(golden["pictures"].values())
     known = [similarities(one, RuledBody()) for one in pictures]
     values = [one.gps_at(KAPPA_REFERENCE_25) for one in known]

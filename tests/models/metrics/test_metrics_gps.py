@@ -1,4 +1,4 @@
-"""Geodesic point similarity: closed forms and the reference's own numbers."""
+"""Geodesic point similarity: closed forms and the reference's numbers."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import pytest
 from models.metrics.gps import KAPPA_REFERENCE_25, gps_paper, gps_reference, masked_gps
 
 
-def test_thirty_centimetres_count_one_half() -> None:
-    """The paper chose kappa so: half the size of a body part, about 30 cm, gives 0.5."""
+def test_an_error_of_thirty_centimetres_counts_one_half() -> None:
+    """The paper's choice of kappa: half the size of a body part, about 30 cm, gives 0.5."""
     assert gps_paper(np.array([0.30])) == pytest.approx(0.5, abs=2e-3)
     assert gps_paper(np.array([0.255])) == pytest.approx(math.exp(-0.5))
     assert gps_paper(np.array([0.0, np.inf])) == 0.5
     assert gps_paper(np.zeros(0)) == 0
 
 
-def test_one_kappa_away_is_the_same_on_every_part() -> None:
+def test_an_error_of_kappa_counts_the_same_on_every_part() -> None:
     for chart in range(1, 25):
         error_M = np.array([KAPPA_REFERENCE_25[chart]])
         assert gps_reference(error_M, np.array([chart])) == pytest.approx(math.exp(-0.5))
 
 
-def test_parts_in_the_order_of_the_facts() -> None:
+def test_reference_constants_by_part() -> None:
     assert [KAPPA_REFERENCE_25[c] for c in (1, 3, 5, 7, 11, 15, 19, 23)] == [
         0.351, 0.107, 0.126, 0.237, 0.173, 0.142, 0.128, 0.150,
     ]
@@ -45,5 +45,5 @@ def test_equals_the_reference(root: Path) -> None:
         assert gps_reference(error_M, np.array(case["chart"])) == pytest.approx(case["gps"], abs=1e-9)
 
 
-def test_with_the_mask() -> None:
+def test_gpsm_combines_gps_and_mask_iou() -> None:
     assert masked_gps(np.array([[0.81]]), np.array([[0.25]]))[0, 0] == pytest.approx(0.45)

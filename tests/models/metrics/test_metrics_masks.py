@@ -1,4 +1,4 @@
-"""Masks: stretching, pycocotools' run lengths, and what damaged ones say."""
+"""Masks: resizing, run lengths, overlaps, and errors of damaged masks."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def encoded(mask: np.ndarray) -> dict:
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (31, 77), (256, 256), (300, 511), (100, 18)])
-def test_a_half_stays_a_half(height: int, width: int) -> None:
-    """The left and upper halves: cell 127.5 of 0..255 is the border, wherever it comes to lie."""
+def test_resizing_keeps_halves(height: int, width: int) -> None:
+    """Left and upper halves: the border at cell 127.5 of 0..255 stays in the middle."""
     half = np.zeros((256, 256), bool)
     half[:, :128] = True
     place_W = np.arange(width) * 255 / max(width - 1, 1)
@@ -25,7 +25,7 @@ def test_a_half_stays_a_half(height: int, width: int) -> None:
     np.testing.assert_array_equal(stretched(half.T, width, height), expected.T)
 
 
-def test_a_mask_over_the_edge_is_cut() -> None:
+def test_a_mask_beyond_the_edge_is_clipped() -> None:
     rle = pasted(np.ones((4, 6), bool), -2, 8, 10, 12)
     drawn = coco_mask.decode(rle)
     assert drawn.sum() == 2 * 4 and drawn[8:10, 0:4].all()
@@ -49,7 +49,7 @@ def test_part_masks_come_before_the_segmentation() -> None:
     assert annotated_mask({"bbox": [2, 3, 10, 20], "segmentation": []}, 40, 30) is None
 
 
-def test_three_ways_to_write_a_segmentation() -> None:
+def test_all_three_forms_of_a_segmentation_are_read() -> None:
     mask = np.zeros((8, 8), np.uint8)
     mask[2:6, 1:4] = 1
     counts = [10, 4, 4, 4, 4, 4, 34]

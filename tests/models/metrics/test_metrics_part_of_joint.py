@@ -1,4 +1,4 @@
-"""Part of joint: the table against the body's mirror and its neighbourhoods, hits on hand-made maps."""
+"""Part of joint: symmetry of the table, its charts' neighbourhoods, and hits on simple maps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from models.structures import SurfaceMap
 from models.surface.charts import CHART_NAMES, CHARTS_AT_JOINT, MIRROR_CHART
 
 
-def test_left_mirrors_right() -> None:
+def test_left_charts_mirror_right_charts() -> None:
     assert len(CHARTS_AT_JOINT) == 17
     for joint, charts in CHARTS_AT_JOINT.items():
         other = joint.replace("left", "LEFT").replace("right", "left").replace("LEFT", "right")

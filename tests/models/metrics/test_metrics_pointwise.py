@@ -31,14 +31,14 @@ def test_a_constant_shift_has_a_closed_form(centimetres: int) -> None:
     assert area_under_curve(error_M, 0.3) == pytest.approx(max(0, 1 - centimetres / 30), abs=1e-6)
 
 
-def test_the_area_is_the_integral_of_the_curve() -> None:
+def test_auc_is_the_integral_of_the_curve() -> None:
     error_M = np.append(np.random.default_rng(0).gamma(2.0, 0.08, 500), [np.inf] * 50)
     step = 1e-5
     middle_T = np.arange(0, 0.3, step) + step / 2
     assert area_under_curve(error_M, 0.3) == pytest.approx(correct_ratio(error_M, middle_T).mean(), abs=1e-4)
 
 
-def test_hand_made_curve() -> None:
+def test_a_curve_of_known_values() -> None:
     error_M = np.array([1.0, 2.0, 2.0, np.inf])
     np.testing.assert_array_equal(correct_ratio(error_M, np.array([0.5, 1, 1.5, 2, 99])), [0, 0.25, 0.25, 0.75, 0.75])
     assert area_under_curve(error_M, 4) == (3 + 2 + 2) / 4 / 4
@@ -57,8 +57,8 @@ def test_points_of_missed_people_and_outside_the_found_box_are_wrong() -> None:
     assert np.isinf(point_errors(LineBody(), true, blank)).all()
 
 
-def test_positions_are_cut_toward_zero_as_in_the_reference() -> None:
-    """A point up to one pixel left of the found box still falls into its first column (facts §10: truncation)."""
+def test_positions_are_truncated_as_in_the_reference() -> None:
+    """A point up to one pixel left of the detected box is truncated into its first column."""
     true, found = person(4, 30, 40, 50, 120)
     assert true.points is not None
     points = dataclasses.replace(true.points, x_M=np.full(60, 0.0), y_M=np.full(60, 255 * 0.5 / 120))
@@ -69,7 +69,7 @@ def test_positions_are_cut_toward_zero_as_in_the_reference() -> None:
     assert np.isinf(point_errors(LineBody(), shifted, far)).all()
 
 
-def test_by_chart() -> None:
+def test_measure_by_chart() -> None:
     error_M, chart_M = np.array([0.0, 0.1, 0.05]), np.array([2, 2, 24])
     value_25 = measure_by_chart(lambda errors: area_under_curve(errors, 0.1), error_M, chart_M)
     assert value_25[2] == 0.5 and value_25[24] == 0.5 and np.isnan(value_25[[0, 1, 3]]).all() and len(value_25) == 25
@@ -84,7 +84,7 @@ def test_damaged_points_and_maps_are_named() -> None:
         FoundInstance(box_4=np.array([0, 0, 10.7, 20.2]), score=1, iuv_3hw=np.zeros((3, 21, 10), np.uint8))
 
 
-def test_answers_are_taken_by_score() -> None:
+def test_detections_match_in_the_order_of_scores() -> None:
     iou_DG = np.array([[0.9, 0.6], [0.8, 0.55], [0.2, 0.4]])
     np.testing.assert_array_equal(match_by_iou(iou_DG, np.array([0.5, 0.9, 0.7])), [1, 0])
     np.testing.assert_array_equal(match_by_iou(iou_DG, np.array([0.9, 0.2, 0.7])), [0, 1])
@@ -93,7 +93,7 @@ def test_answers_are_taken_by_score() -> None:
 
 
 def test_given_boxes_and_detected_boxes() -> None:
-    """One person is found among three detections, one is missed, one has no points."""
+    """One person is detected among three detections, one is missed, one has no points."""
     pairs = [person(1, 10, 10, 40, 60), person(2, 100, 20, 60, 80), person(3, 200, 150, 120, 180)]
     pairs[2] = (dataclasses.replace(pairs[2][0], points=None), pairs[2][1])
     everybody = picture(pairs)

@@ -1,4 +1,4 @@
-"""Steadiness: closed forms on bodies that exist as rules."""
+"""Temporal stability: closed forms on bodies that are defined by rules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALL = np.ones((20, 30), bool)
 
 
 def frame(u_255: int = 100, chart: int = 3) -> SurfaceFrame:
-    """A square person at rows 5..14, columns 5..14, of one answer."""
+    """A square person at rows 5..14, columns 5..14, with one prediction."""
     label_HW = np.zeros((20, 30), np.uint8)
     label_HW[5:15, 5:15] = chart
     uv_2HW = np.zeros((2, 20, 30), np.float32)
@@ -23,12 +23,12 @@ def frame(u_255: int = 100, chart: int = 3) -> SurfaceFrame:
     return SurfaceFrame(label_HW=label_HW, uv_2HW=uv_2HW)
 
 
-def test_a_still_world_with_the_same_answers_does_not_flicker() -> None:
+def test_equal_predictions_without_motion_do_not_flicker() -> None:
     seen = flicker(LineBody(), frame(), frame(), NOWHERE, ALL)
     assert len(seen.moved_M) == 100 and (seen.moved_M == 0).all() and not seen.changed_M.any() and seen.lost == 0
 
 
-def test_answers_that_move_flicker_by_that_much() -> None:
+def test_flicker_is_the_geodesic_distance_between_predictions() -> None:
     seen = flicker(LineBody(), frame(100), frame(103), NOWHERE, ALL)
     np.testing.assert_allclose(seen.moved_M, 0.03, rtol=1e-6)
     other = flicker(LineBody(), frame(chart=3), frame(chart=4), NOWHERE, ALL)
@@ -37,7 +37,7 @@ def test_answers_that_move_flicker_by_that_much() -> None:
 
 @pytest.mark.parametrize("speed", [6.6, 7.4])
 def test_the_flow_is_followed(speed: float) -> None:
-    """A person whose answers grow along x, moved by about 7 pixels: rounded to 7, each pixel meets its own answer."""
+    """Predictions grow along x and the person moves by about 7 pixels: each pixel meets its own value again."""
     before, after = frame(), frame()
     ramp = np.arange(30) / 255
     before.uv_2HW[0] = ramp
@@ -50,7 +50,7 @@ def test_the_flow_is_followed(speed: float) -> None:
     np.testing.assert_allclose(still.moved_M, 0.07, rtol=1e-6)
 
 
-def test_covered_pixels_and_those_that_leave_do_not_count() -> None:
+def test_occluded_pixels_and_those_that_leave_are_ignored() -> None:
     visible = ALL.copy()
     visible[:10] = False
     assert len(flicker(LineBody(), frame(), frame(), NOWHERE, visible).moved_M) == 50
@@ -59,7 +59,7 @@ def test_covered_pixels_and_those_that_leave_do_not_count() -> None:
         assert len(out.moved_M) == 0 and out.lost == 0
 
 
-def test_unwrapping_puts_colours_where_u_and_v_say() -> None:
+def test_unwrapping_places_colours_by_u_and_v() -> None:
     label_HW = np.array([[0, 2, 2, 24]], np.uint8)
     uv_2HW = np.array([[[0, 0.1, 0.1, 1.0]], [[0, 0.9, 0.9, 0.0]]], np.float32)
     rgb_HW3 = np.array([[[9, 9, 9], [10, 0, 0], [30, 0, 0], [0, 0, 7]]], np.uint8)
@@ -68,7 +68,7 @@ def test_unwrapping_puts_colours_where_u_and_v_say() -> None:
     assert colour[1, 3, 0].tolist() == [20, 0, 0] and colour[23, 0, 3].tolist() == [0, 0, 7]
 
 
-def test_texels_deviate_as_their_colours_do() -> None:
+def test_texel_deviation_is_the_deviation_of_colours() -> None:
     colour = np.zeros((3, 1, 1, 3, 3))
     colour[:, 0, 0, 0] = [[10, 10, 10], [20, 20, 20], [99, 99, 99]]
     colour[:, 0, 0, 1] = 5
@@ -77,7 +77,7 @@ def test_texels_deviate_as_their_colours_do() -> None:
     assert deviation[0] == pytest.approx(5) and deviation[1] == 0 and np.isnan(deviation[2])
 
 
-def test_a_trembling_box() -> None:
+def test_box_jitter_of_known_motions() -> None:
     even = np.array([10.0, 20, 60, 120]) + np.arange(50)[:, None] * [3, 1, 4, 1]
     assert box_jitter(even) == pytest.approx(0, abs=1e-12)
     zigzag = np.array([[0.0, 0, 50, 100]] * 40)

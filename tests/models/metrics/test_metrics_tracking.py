@@ -1,4 +1,4 @@
-"""HOTA and IDF1: cases whose values follow from their definitions."""
+"""HOTA and IDF1: cases with values that follow from the definitions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BOX_N4 = np.array([[0.0, 0, 10, 20], [50, 0, 10, 20]])
 
 
 def film(found_ids: list[list[int]]) -> list[TrackedFrame]:
-    """Two people who stand still, found in every frame under these ids."""
+    """Two people who stand still, detected in every frame with these identities."""
     return [
         TrackedFrame(
             true_box_N4=BOX_N4, true_id_N=np.array([7, 9]),
@@ -29,15 +29,15 @@ def test_truth_against_itself_is_perfect() -> None:
     assert set(tracking_scores(film([[4, 2]] * 6)).values()) == {1.0}
 
 
-def test_identities_exchanged_half_way() -> None:
-    """Each match shares its pair of ids with 5 frames of 15 (5 together, 5 and 5 apart): AssA 1/3; IDF1 1/2."""
+def test_identities_that_are_swapped_half_way() -> None:
+    """Each match shares its pair of identities with 5 frames of 15: AssA 1/3; IDF1 1/2."""
     pytest.importorskip("trackeval", reason="TrackEval is not installed")
     scores = tracking_scores(film([[4, 2]] * 5 + [[2, 4]] * 5))
     assert scores["DetA"] == pytest.approx(1) and scores["AssA"] == pytest.approx(1 / 3)
     assert scores["HOTA"] == pytest.approx(3**-0.5) and scores["IDF1"] == pytest.approx(0.5)
 
 
-def test_a_person_never_found() -> None:
+def test_a_person_that_is_never_detected() -> None:
     pytest.importorskip("trackeval", reason="TrackEval is not installed")
     scores = tracking_scores(film([[4]] * 10))
     assert scores["DetA"] == pytest.approx(0.5) and scores["AssA"] == pytest.approx(1)
@@ -45,7 +45,7 @@ def test_a_person_never_found() -> None:
     assert tracking_scores(film([[]] * 3))["HOTA"] == 0
 
 
-def test_one_id_twice_in_a_frame_is_refused() -> None:
+def test_an_identity_twice_in_a_frame_is_refused() -> None:
     pytest.importorskip("trackeval", reason="TrackEval is not installed")
     with pytest.raises(ModelError, match="frame 1: two people have the same identity"):
         tracking_scores(film([[1, 2], [3, 3]]))

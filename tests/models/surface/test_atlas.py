@@ -1,4 +1,4 @@
-"""Atlases: the two layouts, exact look-up, no bleeding between tiles, smaller levels, errors."""
+"""Atlases: the two layouts, exact lookup, no sampling across tiles, mip levels, errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIDE = 52
 
 
 def coded_tiles(side: int = SIDE) -> np.ndarray:
-    """Texel (row, column) of chart p holds (10·p, 5·column, 5·row), so a colour tells where it was read."""
+    """Texel (row, column) of chart p has the colour (10·p, 5·column, 5·row), which encodes its position."""
     rows, columns = np.mgrid[0:side, 0:side]
     tiles = np.zeros((CHARTS, side, side, 3), np.uint8)
     for part in range(1, CHARTS + 1):
@@ -31,11 +31,11 @@ def coded_tiles(side: int = SIDE) -> np.ndarray:
     return tiles
 
 
-def test_tall_layout_counts_down_the_columns_and_wide_layout_along_the_rows() -> None:
+def test_portrait_layout_is_in_column_order_and_landscape_in_row_order() -> None:
     tall = np.zeros((6 * SIDE, 4 * SIDE, 3), np.uint8)
     wide = np.zeros((4 * SIDE, 6 * SIDE, 3), np.uint8)
-    # By hand: DensePose's atlas has the left foot (5) fifth in the first column, the right head half (23) fifth in
-    # the last; in the wide layout chart 5 is fifth in the first row and 23 is fifth in the last.
+    # DensePose's portrait atlas has the left foot (5) at the fifth place of the first column and the right half of the
+    # head (23) at the fifth of the last; in landscape chart 5 is at the fifth place of the first row, 23 of the last.
     for part, (tall_row, tall_column), (wide_row, wide_column) in (
         (5, (4, 0), (0, 4)),
         (7, (0, 1), (1, 0)),
@@ -50,7 +50,7 @@ def test_tall_layout_counts_down_the_columns_and_wide_layout_along_the_rows() ->
         assert int((tiles > 0).sum()) == 3 * SIDE * SIDE * 3
 
 
-def test_joining_tiles_undoes_splitting() -> None:
+def test_join_tiles_inverts_split_tiles() -> None:
     picture = np.random.default_rng(1).integers(0, 256, (6 * 20, 4 * 20, 3), dtype=np.uint8)
     assert np.array_equal(join_tiles(split_tiles(picture)), picture)
 
@@ -66,17 +66,17 @@ def test_sampling_at_texel_centres_returns_the_texels() -> None:
         assert np.array_equal(read[..., :3], tiles[part - 1]) and (read[..., 3] == 255).all()
 
 
-def test_between_texels_colours_are_bilinear() -> None:
+def test_colours_are_bilinear_between_texels() -> None:
     tiles = np.zeros((CHARTS, 16, 16, 3), np.uint8)
     tiles[6, 0, 0], tiles[6, 0, 1], tiles[6, 1, 0], tiles[6, 1, 1] = 0, 80, 160, 240
     strip = atlas_from_tiles(tiles).levels[0]
     uv = np.array([[[0.5 / 15, 0.25 / 15]], [[1 - 0.5 / 15, 1 - 0.75 / 15]]], np.float32)
     read = sample_atlas(strip, np.full((1, 2), 7, np.uint8), uv)[0, :, 0]
-    # By hand: (0 + 80 + 160 + 240) / 4, and 0.25·(.75·0 + .25·80) + 0.75·(.75·160 + .25·240).
+    # Expected: (0 + 80 + 160 + 240) / 4, and 0.25·(.75·0 + .25·80) + 0.75·(.75·160 + .25·240).
     assert np.allclose(read, [120, 140], atol=1)
 
 
-def test_nothing_bleeds_from_the_neighbouring_tile() -> None:
+def test_sampling_never_reads_a_neighbouring_tile() -> None:
     tiles = np.repeat(np.arange(1, CHARTS + 1, dtype=np.uint8)[:, None, None, None] * 10, 32, axis=1)
     tiles = np.ascontiguousarray(np.broadcast_to(tiles, (CHARTS, 32, 32, 3)))
     edge = np.array([-3.0, 0.0, 1e-4, 0.999999, 1.0, 7.0], np.float32)
@@ -87,7 +87,7 @@ def test_nothing_bleeds_from_the_neighbouring_tile() -> None:
             assert np.unique(read[..., :3]).tolist() == [10 * part]
 
 
-def test_half_precision_coordinates_are_read_as_well() -> None:
+def test_half_precision_coordinates_are_supported() -> None:
     atlas = atlas_from_tiles(coded_tiles())
     labels = np.full((1, 1), 3, np.uint8)
     uv = np.array([[[0.5]], [[0.25]]])
@@ -95,7 +95,7 @@ def test_half_precision_coordinates_are_read_as_well() -> None:
     assert np.array_equal(half, sample_atlas(atlas.levels[0], labels, uv.astype(np.float32)))
 
 
-def test_levels_halve_and_keep_the_mean() -> None:
+def test_mip_levels_halve_and_keep_the_mean() -> None:
     tiles = np.random.default_rng(2).integers(0, 256, (CHARTS, 64, 64, 3), dtype=np.uint8)
     levels = atlas_from_tiles(tiles).levels
     assert [level.shape for level in levels] == [(CHARTS * side, side, 4) for side in (64, 32, 16, 8)]
@@ -106,8 +106,8 @@ def test_levels_halve_and_keep_the_mean() -> None:
 
 
 @pytest.mark.parametrize(("pixels", "level"), [(400, 0), (200, 0), (90, 1), (45, 2), (2, 4)])
-def test_a_chart_shown_small_is_read_from_a_small_level(pixels: int, level: int) -> None:
-    """A 200-texel tile across so many pixels: the level has one to two texels a pixel, where there is such a level."""
+def test_small_people_use_small_mip_levels(pixels: int, level: int) -> None:
+    """A tile of 200 texels over a number of pixels: the level has one to two texels per pixel, if there is one."""
     atlas = atlas_from_tiles(np.zeros((CHARTS, 200, 200, 3), np.uint8))
     ramp = np.linspace(0, 1, pixels, dtype=np.float32)
     u, v = np.meshgrid(ramp, ramp)
@@ -123,7 +123,7 @@ def test_opaque_alpha_is_dropped_and_transparent_alpha_kept(tmp_path: Path) -> N
     assert load_atlas(tmp_path / "holed.png").has_alpha
 
 
-def test_an_atlas_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+def test_unusable_atlases_are_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"absent\.png: no such image file"):
         load_atlas(tmp_path / "absent.png")
     (tmp_path / "text.png").write_text("not a picture")
@@ -135,7 +135,7 @@ def test_an_atlas_that_cannot_be_used_is_named(tmp_path: Path) -> None:
 
 
 def test_the_halves_of_the_published_face_match_along_the_midline(shared: Path) -> None:
-    """Outside truth: brow, nose, mouth of the reference's SURREAL texture follow each other alike on charts 23 and 24.
+    """Brow, nose and mouth of a SURREAL texture have the same order on charts 23 and 24.
 
     Upside down, or with U reversed, they would not.
     """

@@ -1,4 +1,4 @@
-"""Atlases from pictures: empty rims, whole-body maps, logos that can be read."""
+"""Atlases from image files: padding, whole-body maps, readable logos."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ SIDE = 64
 
 
 def on_paper(colour: int, side: int = SIDE) -> np.ndarray:
-    """Tiles painted where the open body's charts are, black elsewhere, as DensePose's atlases are."""
+    """Tiles that are painted on the open body's charts and black elsewhere, like DensePose's atlases."""
     return np.where(open_body_cover(side)[..., None], np.uint8(colour), np.uint8(0)) * np.ones(3, np.uint8)
 
 
-def test_texels_lie_where_faces_say() -> None:
-    """One triangle in a tile of 5: U grows to the right and V up, borders belong to it."""
+def test_texel_faces_of_one_triangle() -> None:
+    """One triangle in a tile of 5 texels: U grows to the right, V up, borders are included."""
     corner = np.array([[[0, 0], [1, 0], [0, 1]]], np.float32)
     texels = texel_faces(np.array([3], np.uint8), corner, 5)
     expected = np.tril(np.ones((5, 5), bool))
@@ -38,7 +38,7 @@ def test_texels_lie_where_faces_say() -> None:
     assert np.allclose(place, np.stack([column / 4, 1 - row / 4], axis=1), atol=1e-5)
 
 
-def test_paper_around_charts_is_painted_over_and_colours_stay() -> None:
+def test_empty_texels_around_charts_are_padded() -> None:
     tiles = on_paper(120)
     tiles[4][tiles[4].max(axis=-1) > 0] = (200, 10, 30)
     source = rim_sources(tiles)
@@ -48,7 +48,7 @@ def test_paper_around_charts_is_painted_over_and_colours_stay() -> None:
     assert (whole[4] == (200, 10, 30)).all() and (whole[0] == 120).all()
 
 
-def test_a_black_garment_painted_throughout_and_holes_inside_a_chart_stay_black() -> None:
+def test_black_garments_and_holes_inside_charts_stay_black() -> None:
     full = np.full((CHARTS, SIDE, SIDE, 3), 90, np.uint8)
     full[8] = 0
     assert np.array_equal(take_texels(full, rim_sources(full)), full)
@@ -66,7 +66,7 @@ def test_transparency_inside_a_chart_is_kept() -> None:
     assert (whole[1, 0, 0] == (50, 60, 70, 255)).all() and not whole[5].any()
 
 
-def test_means_of_texels_owe_nothing_to_the_colour_of_transparent_ones() -> None:
+def test_means_of_texels_ignore_the_colour_of_transparent_ones() -> None:
     tiles = np.zeros((CHARTS, 16, 16, 4), np.uint8)
     tiles[..., :3] = (0, 255, 0)
     tiles[:, :, 8:] = (200, 0, 0, 255)
@@ -77,7 +77,7 @@ def test_means_of_texels_owe_nothing_to_the_colour_of_transparent_ones() -> None
 
 
 def test_the_published_atlas_loses_its_black_rims(shared: Path) -> None:
-    """Along the border of every chart of the open body, DensePose's own texture shows no paper any more."""
+    """After padding, DensePose's texture is not black at the borders of the open body's charts."""
     path = shared / "assets" / "uv" / "texture_from_SURREAL.png"
     before = split_tiles(read_texels(path))
     after = load_atlas(path).levels[0].reshape(CHARTS, 200, 200, 4)[..., :3]
@@ -86,13 +86,13 @@ def test_the_published_atlas_loses_its_black_rims(shared: Path) -> None:
     rim = np.stack([(one > 0) & (cv2.erode(one, kernel, borderValue=0) == 0) for one in cover])
     black_before, black_after = ((tiles.max(axis=-1) <= 2)[rim].mean() for tiles in (before, after))
     assert black_before > 0.25
-    assert black_after < 0.12  # what is left is dark in the scan itself
+    assert black_after < 0.12  # the rest is dark in the texture itself
     changed = (before != after).any(axis=-1)
     assert (before[changed].max(axis=-1) <= 2).mean() > 0.7
 
 
-def test_a_whole_body_map_gives_back_the_tiles_it_was_made_of() -> None:
-    """Front of the torso: in the figure it is seen straight on, so nothing is lost but sharpness."""
+def test_a_whole_body_map_reproduces_its_tiles() -> None:
+    """Front of the torso: the figure shows it from the front, so only sharpness is lost."""
     ramp = np.linspace(0, 255, 100)
     tiles = np.zeros((CHARTS, 100, 100, 3), np.uint8)
     tiles[..., 0], tiles[..., 1] = ramp[None, None, :], ramp[None, :, None]
@@ -108,18 +108,18 @@ def test_a_whole_body_map_gives_back_the_tiles_it_was_made_of() -> None:
     assert np.abs(back[middle][0].astype(int) - tiles[1, 25:65, 35:65]).max() <= 12  # some of 2.6 levels a texel
 
 
-def test_the_figure_faces_us_at_the_left_and_turns_away_at_the_right() -> None:
+def test_the_map_shows_the_front_at_the_left_and_the_back_at_the_right() -> None:
     tiles = np.zeros((CHARTS, 32, 32, 3), np.uint8)
     tiles[1], tiles[0], tiles[3] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
     picture = map_of_tiles(tiles, figures(), 500)
     red, green = np.argwhere(picture[..., 0] == 255), np.argwhere(picture[..., 1] == 255)
     assert red[:, 1].mean() < 250 < green[:, 1].mean()
     hand = np.argwhere(picture[:, :250, 2] == 255)[:, 1].mean()
-    assert hand > 125  # the left hand, of one who faces us
+    assert hand > 125  # the left hand of a person who faces the viewer
 
 
 def made_body(folder: Path) -> tuple[Path, np.ndarray]:
-    """A body of two triangles in two charts, as DensePose's file of charts and an .obj with places of its own."""
+    """A body of two triangles in two charts: DensePose's chart file, and an .obj with its own texture coordinates."""
     vertex = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]], float)
     savemat(folder / "UV_Processed.mat", {
         "All_Faces": np.array([[1, 2, 3], [4, 5, 6]]), "All_FaceIndices": np.array([[7], [8]]),
@@ -132,8 +132,8 @@ def made_body(folder: Path) -> tuple[Path, np.ndarray]:
     return folder / "body.obj", place
 
 
-def test_an_obj_of_another_body_brings_its_own_layout(tmp_path: Path) -> None:
-    """By hand: the corner U=1, V=0 of chart 7 is vertex 2, which the .obj places at (.4, .1), V upward."""
+def test_an_obj_defines_a_layout(tmp_path: Path) -> None:
+    """The corner U=1, V=0 of chart 7 is vertex 2, which the .obj places at (.4, .1), with V upward."""
     path, _ = made_body(tmp_path)
     layout = read_layout(str(path))
     assert layout.chart_F.tolist() == [7, 8]
@@ -147,7 +147,7 @@ def test_an_obj_of_another_body_brings_its_own_layout(tmp_path: Path) -> None:
     assert (tiles[6, ..., 0] == 250).all() and (tiles[7, ..., 2] == 250).all()
 
 
-def test_a_layout_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+def test_unusable_layouts_are_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"sheet: there is no such whole-body layout; give figures"):
         read_layout("sheet")
     with pytest.raises(ModelError, match=r"UV_Processed\.mat: is missing, and this program cannot include it"):
@@ -161,8 +161,8 @@ def test_a_layout_that_cannot_be_used_is_named(tmp_path: Path) -> None:
         load_atlas(tmp_path / "wide.png", AtlasBuilder("figures"))
 
 
-# Where a viewer's right and the way down the body point, from the measured axes of DensePose's charts: (axis of the
-# right, its sign, sign of down). Front of the torso: U down, V to the person's right, which is the viewer's left.
+# Directions of the viewer's right and of down the body, from the axes of DensePose's charts: (whether right is along U,
+# its sign, sign of down). Front of the torso: U down, V to the person's right, which is the viewer's left.
 AXES = {
     2: (False, -1, 1),
     1: (False, 1, 1),
@@ -175,14 +175,14 @@ AXES = {
 
 
 @pytest.mark.parametrize("chart", AXES)
-def test_logos_stand_upright_on_the_published_axes(chart: int) -> None:
+def test_logos_are_upright_on_densepose_axes(chart: int) -> None:
     bearing = bearing_at(chart, 0.5, 0.5)
     assert (bearing.right_along_u, bearing.right, bearing.down) == AXES[chart]
 
 
 @pytest.mark.parametrize("chart", [1, 2, 7, 10, 13, 17, 24])
-def test_a_logo_reads_from_outside(chart: int, tmp_path: Path) -> None:
-    """Its red, green and blue corners lie on the body as in the picture: right is right, down is down, not mirrored."""
+def test_a_logo_is_readable_from_outside(chart: int, tmp_path: Path) -> None:
+    """Its red, green and blue corners are on the body as in the image: not rotated and not mirrored."""
     picture = np.full((40, 40, 3), 255, np.uint8)
     picture[:20, :20], picture[:20, 20:], picture[20:, :20] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
     logo = Logo(picture="x", chart=chart, box=(0.2, 0.2, 0.8, 0.8))
@@ -194,7 +194,7 @@ def test_a_logo_reads_from_outside(chart: int, tmp_path: Path) -> None:
     right, down = green - red, blue - red
     outward = np.cross(down, right)  # seen from outside, down × right points at the viewer (y is up)
     assert outward @ normal_at(chart, 0.5, 0.5) > 0
-    if chart != 17:  # arms are held aside at rest
+    if chart != 17:  # arms point sideways in the rest pose
         assert down[1] < 0 and abs(down[1]) > abs(right[1])
 
 
@@ -211,14 +211,14 @@ def normal_at(chart: int, u: float, v: float) -> np.ndarray:
 
 
 def nearest_face(chart: int, u: float, v: float) -> tuple[int, np.ndarray]:
-    """Without the product's look-up: the face of the chart whose centre is nearest."""
+    """The face of the chart with the nearest centre, without `ChartLookup`."""
     mesh = open_body_mesh()
     mine = np.flatnonzero(mesh.chart_F == chart)
     centre = mesh.corner_uv_F32[mine].mean(axis=1)
     return int(mine[np.abs(centre - (u, v)).sum(axis=1).argmin()]), np.full(3, 1 / 3)
 
 
-def test_logos_keep_their_shape_and_their_box_and_turn() -> None:
+def test_logos_keep_aspect_box_and_rotation() -> None:
     picture = np.full((20, 60, 3), 255, np.uint8)
     logo = Logo(picture="x", box=(0.2, 0.3, 0.6, 0.7))
     placed = place_logo(np.zeros((CHARTS, 32, 32, 3), np.uint8), logo, picture)[1]
@@ -243,7 +243,7 @@ def test_transparent_logos_over_transparent_atlases() -> None:
     assert np.abs(over[0, 1].astype(int) - [150, 50, 50, 255]).max() <= 1
 
 
-def test_logos_that_cannot_be_are_refused() -> None:
+def test_invalid_logos_are_refused() -> None:
     with pytest.raises(ValueError, match="there is no chart 'wing'"):
         Logo(picture="x", chart="wing")
     with pytest.raises(ValueError, match=r"box is \[0\.5, 0, 0\.4, 1\]"):
@@ -253,8 +253,8 @@ def test_logos_that_cannot_be_are_refused() -> None:
         AtlasBuilder(logos=[Logo(picture="nowhere.png")])
 
 
-def test_a_map_of_the_default_atlas_wears_like_it(tmp_path: Path) -> None:
-    """Worn through the figures, the painted suit has the same colours on the fronts of torso and legs."""
+def test_a_map_of_the_default_atlas_has_its_colours(tmp_path: Path) -> None:
+    """Through the whole-body map, the suit has the same colours on the fronts of torso and legs."""
     tiles = split_tiles(read_texels(DEFAULT_ATLAS))
     Image.fromarray(map_of_tiles(tiles, figures(), 1200)).save(tmp_path / "map.png")
     through = load_atlas(tmp_path / "map.png", AtlasBuilder("figures"))

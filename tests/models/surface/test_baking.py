@@ -1,4 +1,4 @@
-"""Cutting and flattening, on sheets whose answer is known."""
+"""Cutting and flattening of sheets with known results."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def areas(body):
     return np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2
 
 
-def test_a_cut_keeps_the_surface_and_leaves_no_face_astride():
+def test_a_cut_keeps_the_surface_and_no_face_crosses_it():
     body = sheet()
     line = body.point_V3[:, 0] * 0.8 + body.point_V3[:, 1] - 0.93
     cut = cut_along(body, line, np.ones(len(body.face_F3), bool))
     assert areas(cut).sum() == pytest.approx(2.0, abs=1e-9) and areas(cut).min() > 1e-9
     side = cut.point_V3[:, 0] * 0.8 + cut.point_V3[:, 1] - 0.93
-    reach = 0.04 * 0.56 * 1.3  # crossings within 4 % of an edge snap to its end
+    reach = 0.04 * 0.56 * 1.3  # crossings within 4 % of an edge's end move to that end
     of_face = side[cut.face_F3]
     assert not ((of_face.min(axis=1) < -reach) & (of_face.max(axis=1) > reach)).any()
     edges, owner = mesh_edges(cut.face_F3)
@@ -56,7 +56,7 @@ def test_a_cut_keeps_the_surface_and_leaves_no_face_astride():
     assert len(np.unique(cut.face_F3)) - len(edges) + len(cut.face_F3) == 1  # still a disc
 
 
-def test_new_vertices_are_mixtures_and_uv_follows():
+def test_new_vertices_are_mixtures_also_in_uv():
     body = sheet()
     line = body.point_V3[:, 1] - 0.37 * body.point_V3[:, 0] - 0.2
     cut = cut_along(body, line, np.ones(len(body.face_F3), bool))
@@ -67,8 +67,8 @@ def test_new_vertices_are_mixtures_and_uv_follows():
     assert np.abs(again.corner_uv_F32 * [2, 1] - again.point_V3[again.face_F3][..., :2]).max() < 1e-9
 
 
-def test_a_rolled_sheet_is_laid_out_flat():
-    """Geodesics of a cylinder are straight lines of the unrolled sheet; the size of the plane does not matter."""
+def test_a_rolled_sheet_is_flattened():
+    """Geodesics of a cylinder are straight lines of the unrolled sheet; the scale of the plane is arbitrary."""
     flat, point, face = grid(8, bend=1.2)
     plane = scaled_plane(point, face)
     pairs = np.random.default_rng(0).integers(0, len(flat), (400, 2))
@@ -76,14 +76,14 @@ def test_a_rolled_sheet_is_laid_out_flat():
     found = np.linalg.norm(plane[pairs[:, 0]] - plane[pairs[:, 1]], axis=1)
     size = (found @ true) / (found @ found)
     assert size == pytest.approx(1, abs=0.05)
-    assert np.abs(size * found - true).mean() < 0.02  # a hundredth of the sheet: ways run along edges and chords
+    assert np.abs(size * found - true).mean() < 0.02  # a hundredth of the sheet: paths follow edges and chords
     assert (np.sign(signed_area(plane, face)) == np.sign(signed_area(plane, face)[0])).all()
 
 
 @pytest.mark.parametrize(
     ("u_way", "v_way"), [((0, 1, 0), (1, 0, 0)), ((-1, 0, 0), (0, 1, 0)), ((0, -1, 0), (-1, 0, 0))]
 )
-def test_charts_are_turned_to_the_wanted_axes(u_way, v_way):
+def test_charts_are_rotated_to_the_given_axes(u_way, v_way):
     flat, point, face = grid(5)
     turn = np.array([[np.cos(2.0), np.sin(2.0)], [-np.sin(2.0), np.cos(2.0)]]) @ np.diag([1, -1])
     uv = oriented_unit(flat @ turn, point, face, np.array(u_way), np.array(v_way))
@@ -93,7 +93,7 @@ def test_charts_are_turned_to_the_wanted_axes(u_way, v_way):
         assert np.abs(uv[:, k] - (along - along.min()) / np.ptp(along)).max() < 1e-9
 
 
-def test_landmarks_are_met_and_an_affine_change_is_exact():
+def test_landmark_fit_meets_landmarks_and_is_exact_for_affine_maps():
     rng = np.random.default_rng(1)
     source, target = rng.random((9, 2)), rng.random((9, 2))
     assert np.abs(landmark_fit(source, source, target, stiffness=0.0) - target).max() < 1e-8
@@ -102,7 +102,7 @@ def test_landmarks_are_met_and_an_affine_change_is_exact():
     assert np.abs(bent - (points @ matrix + 0.3)).max() < 1e-8
 
 
-def test_a_fold_is_smoothed_open():
+def test_a_fold_is_removed():
     flat, _, face = grid(6)
     folded = flat / [2, 1]
     inner = np.flatnonzero((np.abs(folded - 0.5) < 0.01).all(axis=1))[0]

@@ -1,4 +1,4 @@
-"""The open body: exact mirror symmetry, clean skinning, charts that do not fold."""
+"""The open body: exact symmetry, skinning, charts without folds."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def random_turns(body, seed):
     return (np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * k @ k).astype(np.float32)
 
 
-def test_any_shape_is_its_own_mirror_image_to_the_last_bit(body, shape):
+def test_every_shape_is_exactly_symmetric(body, shape):
     vertex, head = body.rest(shape)
     assert np.array_equal(vertex[body.twin_V] * FLIP, vertex)
     assert np.abs(head[body.twin_B] * FLIP - head).max() < 1e-6
@@ -51,7 +51,7 @@ def test_faces_charts_and_uv_are_mirrored_exactly(body):
     assert np.abs(turned - body.corner_uv_F32[body.twin_F]).max() <= 6.1e-8  # one rounding of 1 − u in float32
 
 
-def test_a_mirrored_pose_gives_the_mirrored_skin(body, shape):
+def test_a_mirrored_pose_gives_a_mirrored_body(body, shape):
     vertex, head = body.rest(shape)
     turns = random_turns(body, 1)
     mirrored = turns[body.twin_B] * FLIP[:, None] * FLIP[None]
@@ -60,7 +60,7 @@ def test_a_mirrored_pose_gives_the_mirrored_skin(body, shape):
     assert np.abs(other[body.twin_V] * FLIP - posed).max() < 1e-4
 
 
-def test_rest_pose_is_left_alone_and_a_rigid_turn_keeps_lengths(body, shape):
+def test_skinning_keeps_the_rest_pose_and_lengths_under_rotation(body, shape):
     vertex, head = body.rest(shape)
     still = np.tile(np.eye(3, dtype=np.float32), (len(body.bones), 1, 1))
     same = skin(body, vertex, head, *forward_kinematics(body, head, still, head[0]))
@@ -74,14 +74,14 @@ def test_rest_pose_is_left_alone_and_a_rigid_turn_keeps_lengths(body, shape):
     assert np.abs(np.linalg.det(turned) - 1).max() < 1e-4
 
 
-def test_adults_measure_like_adults(body):
+def test_adults_have_plausible_sizes(body):
     adult = body.phenotype_SP[:, body.phenotypes.index("age")] >= 0.6
     heights = [np.ptp(body.rest(score)[0][:, 1]) for score in body.score_SC[adult][:60]]
     assert min(heights) > 1.2 and max(heights) < 2.4
     assert 1.6 < np.median(heights) < 1.9
 
 
-def test_joints_lie_where_anatomy_has_them(body):
+def test_joints_are_anatomically_plausible(body):
     vertex, _ = body.rest(np.zeros(len(body.component_CV3), np.float32))
     place = dict(zip(KEYPOINT_NAMES, body.keypoint_KV @ vertex, strict=True))
     assert place["nose"][2] > place["left_ear"][2] + 0.05
@@ -93,7 +93,7 @@ def test_joints_lie_where_anatomy_has_them(body):
     assert order == sorted(order, reverse=True)
 
 
-def test_no_chart_folds_and_all_uv_lie_in_the_unit_square(body):
+def test_charts_do_not_fold_and_uv_is_in_the_unit_square(body):
     uv = body.corner_uv_F32.astype(np.float64)
     assert uv.min() >= 0 and uv.max() <= 1
     a, b = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
@@ -104,7 +104,7 @@ def test_no_chart_folds_and_all_uv_lie_in_the_unit_square(body):
 
 
 def pieces_and_rims(body, chart):
-    """Euler characteristic of a chart as it lies in the UV square, its connected pieces, and the loops of its rim."""
+    """Euler characteristic of a chart in UV, number of connected pieces, and number of border loops."""
     faces = np.flatnonzero((body.chart_F == chart) & ~body.eye_F)
     corner = np.concatenate([body.face_F3[faces][..., None], np.round(body.corner_uv_F32[faces], 6)], axis=-1)
     _, name = np.unique(corner.reshape(-1, 3), axis=0, return_inverse=True)
@@ -118,20 +118,20 @@ def pieces_and_rims(body, chart):
 
 
 def joined(count, edges):
-    """How many groups of `count` points the edges leave."""
+    """Number of connected groups of `count` points."""
     link = csr_array((np.ones(len(edges)), edges.T), shape=(count, count))
     return connected_components(link, directed=False)[0]
 
 
 @pytest.mark.parametrize("chart", range(1, 25))
 def test_each_chart_is_a_disc(body, chart):
-    """Hands are two discs, palm and back; the heads' have a hole where the eyeball, a surface of its own, looks out."""
+    """Hands are two discs, palm and back; the head's charts have a hole for the eyeball, a separate surface."""
     expected = {3: (2, 2, 2), 4: (2, 2, 2), 23: (0, 1, 2), 24: (0, 1, 2)}.get(chart, (1, 1, 1))
     assert pieces_and_rims(body, chart) == expected
 
 
-def test_handedness_of_each_chart_is_densepose_s(body):
-    """From chart_axes.md: dU × dV points out of the body on these charts and into it on the others."""
+def test_charts_have_densepose_orientation(body):
+    """dU × dV points out of the body on these charts and into it on the others, as measured on DensePose's charts."""
     outward = {1, 3, 4, 5, 6, 7, 10, 12, 14, 15, 18, 19, 22, 23, 24}
     uv = body.corner_uv_F32
     a, b = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
@@ -144,8 +144,8 @@ def test_handedness_of_each_chart_is_densepose_s(body):
     (10, "up", "right"), (11, "up", "right"), (12, "up", "left"), (13, "down", "right"), (14, "down", "left"),
     (15, "left", "up"), (16, "right", "up"), (23, "front", "up"), (24, "back", "up"), (5, "front", "front"),
 ])
-def test_u_and_v_grow_as_densepose_s_do(body, chart, u, v):
-    """Mean gradients over the chart against the table of chart_axes.md (limbs of the rest pose hang at 45°)."""
+def test_u_and_v_grow_in_densepose_directions(body, chart, u, v):
+    """Mean gradients over the chart compared with DensePose's (limbs of the rest pose hang at 45°)."""
     ways = {"down": (0, -1, 0), "up": (0, 1, 0), "left": (1, 0, 0), "right": (-1, 0, 0), "front": (0, 0, 1),
             "back": (0, 0, -1)}
     vertex, _ = body.rest(np.zeros(len(body.component_CV3), np.float32))
@@ -156,7 +156,7 @@ def test_u_and_v_grow_as_densepose_s_do(body, chart, u, v):
         assert (uv[:, k] * (point @ np.array(ways[way]))).mean() > 0, f"axis {k}"
 
 
-# chart_axes.md: landmark → chart, U, V of DensePose's own charts, and the bound stated in docs/open_body.md.
+# Landmark → chart, U, V on DensePose's charts, and the bound in docs/open_body.md.
 LANDMARKS = {
     "nose": (24, 0.002, 0.477, 0.04), "eye": (24, 0.214, 0.597, 0.04), "ear": (24, 0.554, 0.485, 0.04),
     "finger1": (4, 0.983, 0.358, 0.05), "finger2": (4, 0.957, 0.798, 0.05), "finger3": (4, 0.788, 0.976, 0.05),
@@ -166,7 +166,7 @@ LANDMARKS = {
 
 
 def landmark_points(body):
-    """The landmarks on the mean body: extreme points of nose and ear, tips of fingers and toes, back of the heel."""
+    """Landmarks on the mean body: extreme points of nose and ear, tips of fingers and toes, back of the heel."""
     vertex, head = body.rest(np.zeros(len(body.component_CV3), np.float32))
     bone = dict(zip(body.bones, head, strict=True))
     of_head = vertex[np.unique(body.face_F3[body.chart_F == 24])]
@@ -186,7 +186,7 @@ def landmark_points(body):
 
 
 def landmark_error(body, name):
-    """Distance in UV to DensePose's landmark, from the nearest place within 8 mm of ours.
+    """Distance in UV to DensePose's landmark, from the nearest point within 8 mm of the open body's landmark.
 
     Tips lie on seams, where a point of the skin has several UV.
     """
@@ -199,7 +199,7 @@ def landmark_error(body, name):
 
 
 @pytest.mark.parametrize("name", sorted(LANDMARKS))
-def test_landmarks_lie_near_densepose_s(body, name):
+def test_landmarks_are_near_densepose_landmarks(body, name):
     assert landmark_error(body, name) < LANDMARKS[name][3]
 
 
@@ -211,7 +211,7 @@ def test_neighbouring_charts_share_a_joint(body):
         assert {int(MIRROR_CHART[o]) for o in others} == neighbours[int(MIRROR_CHART[chart])]
 
 
-def test_mirror_of_a_map_is_an_involution():
+def test_mirroring_a_map_twice_changes_nothing():
     rng = np.random.default_rng(0)
     label, uv = rng.integers(0, 25, (9, 12)).astype(np.uint8), rng.random((2, 9, 12)).astype(np.float32)
     uv *= label > 0
@@ -222,13 +222,13 @@ def test_mirror_of_a_map_is_an_involution():
     assert (once[1][:, once[0] == 0] == 0).all()
 
 
-def test_coarse_parts_are_the_fourteen_of_the_segmentation():
-    """Facts §10, last list."""
+def test_coarse_parts_are_those_of_densepose_coco():
+    """The coarse segmentation of DensePose-COCO."""
     torso_to_legs = [1, 1, 2, 3, 4, 5, 6, 7, 6, 7, 8, 9, 8, 9]
     assert COARSE_OF_CHART.tolist() == [0, *torso_to_legs, 10, 11, 10, 11, 12, 13, 12, 13, 14, 14]
 
 
-def test_a_missing_or_foreign_file_is_told_plainly(tmp_path):
+def test_missing_or_foreign_body_files_are_named(tmp_path):
     with pytest.raises(ModelError, match=r"nowhere\.npz.*models\.surface\.bake"):
         read_body(tmp_path / "nowhere.npz")
     np.savez(tmp_path / "other.npz", format=np.array(99))

@@ -1,4 +1,4 @@
-"""From chart, U and V to the surface and to metres."""
+"""From chart, U and V to surface points and distances."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def lookup() -> ChartLookup:
 
 
 def drawn(count: int, seed: int) -> tuple[Array, Array, Array]:
-    """Points of the skin: places in space, charts, UV."""
+    """Random points of the skin: positions in space, charts, UV."""
     mesh, rng = open_body_mesh(), np.random.default_rng(seed)
     face = rng.choice(np.flatnonzero(~load_body().eye_F), count)
     weight = rng.dirichlet([1, 1, 1], count)
@@ -39,7 +39,7 @@ def drawn(count: int, seed: int) -> tuple[Array, Array, Array]:
     return place, mesh.chart_F[face], np.einsum("mk,mkd->md", weight, mesh.corner_uv_F32[face])
 
 
-def test_points_of_the_skin_come_back_to_their_places() -> None:
+def test_points_of_the_skin_are_found_again() -> None:
     place, chart, uv = drawn(20_000, 0)
     found = lookup()(chart, uv[:, 0], uv[:, 1])
     assert np.array_equal(open_body_mesh().chart_F[found.face_M], chart)
@@ -49,7 +49,7 @@ def test_points_of_the_skin_come_back_to_their_places() -> None:
 
 
 def nearest_in_uv(chart: int, uv_2: Array) -> float:
-    """Distance in UV to the chart's faces by trying every side of every face (for points outside all of them)."""
+    """Distance in UV to the chart's faces, over every side of every face (for points outside of all faces)."""
     mesh = open_body_mesh()
     corner = mesh.corner_uv_F32[mesh.chart_F == chart].astype(np.float64)
     start, way = corner.reshape(-1, 2), (np.roll(corner, -1, axis=1) - corner).reshape(-1, 2)
@@ -72,16 +72,16 @@ def test_points_outside_a_chart_go_to_its_nearest_border() -> None:
     assert np.array_equal(mesh.chart_F[found.face_M], chart)
 
 
-def test_nothing_lies_between_two_islands() -> None:
-    """Between the palm and the back of the hand a small step leads from the one to the other, never in between."""
+def test_lookup_never_interpolates_between_islands() -> None:
+    """Between the palm and the back of the hand, a small step in UV jumps from one to the other."""
     u = np.linspace(0, 1, 2001)
     found = lookup()(np.full(2001, 4), u, np.full(2001, 0.45))
     step = np.linalg.norm(np.diff(seen(found), axis=0), axis=1)
-    assert step.max() > 0.02  # it does jump
-    assert (step > 0.004).sum() <= 5  # and only from island to island
+    assert step.max() > 0.02  # there is a jump
+    assert (step > 0.004).sum() <= 5  # jumps occur between islands only
 
 
-def test_what_is_no_point_has_no_face() -> None:
+def test_invalid_points_have_no_face() -> None:
     chart = np.array([0, 25, 3, 3, -1, 5])
     u = np.array([0.5, 0.5, np.nan, 0.5, 0.5, 0.5])
     v = np.array([0.5, 0.5, 0.5, np.inf, 0.5, 0.5])
@@ -90,7 +90,7 @@ def test_what_is_no_point_has_no_face() -> None:
 
 
 class Rows(GeodesicTable):
-    """Distances from the few vertices that a test needs."""
+    """Distances from a few vertices only."""
 
     def __init__(self, source_S: Array) -> None:
         mesh = open_body_mesh()
@@ -104,14 +104,14 @@ class Rows(GeodesicTable):
 
 
 def geometry_from(chart: Array, uv: Array) -> SurfaceGeometry:
-    """The surface with distances from the faces of these points."""
+    """Geometry with distances from the faces of these points."""
     mesh = open_body_mesh()
     face = lookup()(chart, uv[:, 0], uv[:, 1]).face_M
     return SurfaceGeometry(mesh, Rows(np.unique(mesh.face_F3[face])))
 
 
-def test_distances_are_those_of_an_exact_solver() -> None:
-    """Golden file: tests/benchmarks/geodesic_error.py --golden (pygeodesic 0.1.11, exact, on the mesh itself)."""
+def test_distances_are_close_to_an_exact_solver() -> None:
+    """Golden file of tests/benchmarks/geodesic_error.py --golden (pygeodesic 0.1.11, exact distances on the mesh)."""
     mesh = open_body_mesh()
     with np.load(GOLDEN) as golden:
         chart, uv, exact, digest = (golden[name] for name in ("chart", "uv", "metres", "digest"))
@@ -130,7 +130,7 @@ def test_distances_are_those_of_an_exact_solver() -> None:
 
 
 def test_the_distance_of_near_points_is_the_straight_line() -> None:
-    """One or two millimetres apart, where the distance from corner to corner says nothing."""
+    """Points one or two millimetres apart, much less than the distance between corners."""
     _, chart, uv = drawn(60, 5)
     geometry = geometry_from(chart, uv)
     a = geometry.points(chart, uv[:, 0], uv[:, 1])
@@ -142,7 +142,7 @@ def test_the_distance_of_near_points_is_the_straight_line() -> None:
     assert geometry.between(a, a) == pytest.approx(0, abs=1e-7)
 
 
-def test_mirrored_points_lie_as_far_apart() -> None:
+def test_mirrored_points_have_equal_distances() -> None:
     _, chart, uv = drawn(40, 7)
     mirrored = np.stack(mirror_uv(chart, uv[:, 0], uv[:, 1]), axis=1)
     both_chart, both_uv = np.concatenate([chart, MIRROR_CHART[chart]]), np.concatenate([uv, mirrored])
@@ -158,7 +158,7 @@ def test_mirrored_points_lie_as_far_apart() -> None:
     assert left.max() > 1
 
 
-def test_numbers_name_points_to_a_sixteenth_of_a_face() -> None:
+def test_point_numbers_round_to_a_sixteenth_of_a_face() -> None:
     place, chart, uv = drawn(5000, 9)
     geometry = geometry_from(chart[:1], uv[:1])
     number = geometry.nearest(chart, uv[:, 0], uv[:, 1])

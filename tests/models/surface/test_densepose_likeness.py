@@ -1,4 +1,4 @@
-"""The open charts against DensePose's own `UV_Processed.mat` (skipped where the reference material is absent)."""
+"""The open body's charts compared with DensePose's `UV_Processed.mat` (skipped without the reference material)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIDE = 256
 
 
 def footprint(triangles_F32):
-    """The part of the unit square that triangles cover, as a mask."""
+    """Mask of the part of the unit square that triangles cover."""
     mask = np.zeros((SIDE, SIDE), np.uint8)
     for triangle in np.round(triangles_F32 * (SIDE - 1)).astype(np.int32):
         cv2.fillConvexPoly(mask, triangle, 1)
@@ -39,7 +39,7 @@ LEAST = {3: 0.55, 4: 0.55, 5: 0.80, 6: 0.80}
 
 
 @pytest.mark.parametrize("chart", range(1, 25))
-def test_charts_cover_the_same_part_of_the_square(densepose, chart):
+def test_charts_cover_the_same_part_of_the_square_as_densepose(densepose, chart):
     body = load_body()
     ours = footprint(body.corner_uv_F32[body.chart_F == chart])
     theirs = footprint(densepose[chart])
@@ -48,7 +48,7 @@ def test_charts_cover_the_same_part_of_the_square(densepose, chart):
 
 
 @pytest.mark.parametrize("chart", range(1, 25))
-def test_charts_are_turned_over_where_theirs_are(densepose, chart):
+def test_charts_have_the_same_orientation_as_densepose(densepose, chart):
     body = load_body()
     assert signed_area(body.corner_uv_F32[body.chart_F == chart]) * signed_area(densepose[chart]) > 0
 
@@ -57,11 +57,11 @@ TURNS = [(np.array(turn), np.array(shift)) for turn, shift in (
     ([[1, 0], [0, 1]], [0, 0]), ([[-1, 0], [0, 1]], [1, 0]), ([[1, 0], [0, -1]], [0, 1]), ([[-1, 0], [0, -1]], [1, 1]),
     ([[0, 1], [1, 0]], [0, 0]), ([[0, -1], [1, 0]], [1, 0]), ([[0, 1], [-1, 0]], [0, 1]), ([[0, -1], [-1, 0]], [1, 1]),
 )]
-"""The eight ways to lay a square tile on a chart; the first leaves it as it is."""
+"""The eight symmetries of a square tile; the first is the identity."""
 
 
 def seams(body):
-    """Pairs of faces (S, 2) on the two sides of a border between charts."""
+    """Pairs of faces (S, 2) on both sides of chart borders."""
     side = np.sort(np.concatenate([body.face_F3[:, [0, 1]], body.face_F3[:, [1, 2]], body.face_F3[:, [2, 0]]]), axis=1)
     order = np.lexsort(side.T)
     same = (side[order][1:] == side[order][:-1]).all(axis=1)
@@ -69,8 +69,8 @@ def seams(body):
     return pair[body.chart_F[pair[:, 0]] != body.chart_F[pair[:, 1]]]
 
 
-def test_an_atlas_made_for_densepose_goes_on_over_the_borders_of_charts(shared):
-    """Its colours change less from chart to chart as it is than with any tile mirrored or turned.
+def test_a_densepose_atlas_is_continuous_over_chart_borders(shared):
+    """Its colours differ less between charts than with any tile mirrored or rotated.
 
     Hands and feet have too short a border to say so by; their tips are tested as landmarks.
     """

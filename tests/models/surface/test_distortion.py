@@ -1,4 +1,4 @@
-"""The measure of stretch on charts whose stretch is known, and on the open body."""
+"""Distortion of charts with known stretch, and of the open body."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models.surface.distortion import chart_distortion
 
 
 def one_chart(point_V3, face_F3, corner_uv_F32):
-    """A body that is nothing but a flat sheet in chart 1."""
+    """A body that consists of a flat sheet in chart 1."""
     body = load_body()
     faces = len(face_F3)
     return replace(
@@ -22,7 +22,7 @@ def one_chart(point_V3, face_F3, corner_uv_F32):
 
 
 def sheet(shear):
-    """A 2 × 1 m sheet of four triangles whose UV fills the unit square, sheared along U."""
+    """A sheet of 2 × 1 m with four triangles; its UV fills the unit square, sheared along U."""
     point = np.array([[0, 0, 0], [2, 0, 0], [2, 1, 0], [0, 1, 0], [1, 0.5, 0]], np.float32)
     face = np.array([[0, 1, 4], [1, 2, 4], [2, 3, 4], [3, 0, 4]], np.int32)
     uv = point[:, :2] / [2, 1]
@@ -30,13 +30,13 @@ def sheet(shear):
     return one_chart(point, face, uv[face].astype(np.float32))
 
 
-def test_filling_the_square_is_no_stretch_and_area_is_area():
+def test_a_scaled_sheet_has_no_distortion():
     measured = chart_distortion(sheet(0.0), 1)
     assert measured.area == pytest.approx(2.0) and measured.filled == pytest.approx(1.0)
     assert measured.stretch_median == pytest.approx(1.0, abs=1e-5) and measured.flipped == 0
 
 
-def test_shear_is_the_ratio_of_its_singular_values():
+def test_shear_has_the_ratio_of_its_singular_values():
     """Gradients of U: (1/2, s), of V: (0, 1); each axis is scaled to the same root mean square first."""
     s = 0.5
     jacobian = np.array([[0.5, 0.0], [s, 1.0]])
@@ -44,7 +44,7 @@ def test_shear_is_the_ratio_of_its_singular_values():
     assert chart_distortion(sheet(s), 1).stretch_p95 == pytest.approx(sizes[0] / sizes[1], rel=1e-4)
 
 
-def test_a_turned_triangle_is_reported():
+def test_a_flipped_triangle_is_reported():
     body = sheet(0.0)
     uv = body.corner_uv_F32.copy()
     uv[0] = uv[0, [1, 0, 2]]
@@ -53,7 +53,7 @@ def test_a_turned_triangle_is_reported():
 
 @pytest.mark.parametrize("chart", range(1, 25))
 def test_charts_of_the_open_body_are_within_the_stated_bounds(chart):
-    """The bounds of docs/open_body.md; areas against chart_axes.md's of a DensePose body."""
+    """The bounds of docs/open_body.md; areas compared with a DensePose body."""
     reference = {1: 0.21, 2: 0.30, 3: 0.035, 5: 0.06, 7: 0.09, 9: 0.10, 11: 0.055, 13: 0.059, 15: 0.032, 17: 0.045,
                  19: 0.029, 21: 0.034, 23: 0.077}
     measured = chart_distortion(load_body(), chart)

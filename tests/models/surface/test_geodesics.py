@@ -1,4 +1,4 @@
-"""Geodesics against closed forms (plane, cylinder, sphere), and the file that keeps them."""
+"""Geodesics compared with closed forms (plane, cylinder, sphere), and their cache file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Array = npt.NDArray[Any]
 
 
 def rough_sheet(seed: int = 0, count: int = 1500) -> tuple[Array, Array]:
-    """An irregular triangulation of the unit square, with its border smooth: points (V, 2) and faces."""
+    """An irregular triangulation of the unit square with a straight border: points (V, 2) and faces."""
     rng = np.random.default_rng(seed)
     side = np.linspace(0, 1, 31)
     border = [np.stack([side, np.full_like(side, at)], 1) for at in (0.0, 1.0)]
@@ -37,7 +37,7 @@ def lengths(vertex: Array, face: Array, sources: Array) -> Array:
 
 
 @pytest.mark.parametrize("radius", [None, 0.25], ids=["plane", "cylinder"])
-def test_on_what_can_be_laid_flat_distances_are_straight(radius: float | None) -> None:
+def test_distances_on_developable_surfaces_are_straight(radius: float | None) -> None:
     plane, face = rough_sheet()
     x, y = plane.T
     rolled = [x, y, 0 * x] if radius is None else [radius * np.sin(x / radius), y, radius * np.cos(x / radius)]
@@ -68,7 +68,7 @@ def test_on_a_sphere_distances_are_great_circles() -> None:
     assert np.abs(measured - exact).mean() < 0.006 * exact.mean()
 
 
-def test_no_way_leads_over_a_border() -> None:
+def test_no_path_crosses_a_border() -> None:
     plane, face = rough_sheet()
     middle = plane[face].mean(axis=1)
     slit = (np.abs(middle[:, 0] - 0.5) < 0.06) & (middle[:, 1] < 0.8)
@@ -80,14 +80,14 @@ def test_no_way_leads_over_a_border() -> None:
 
 
 def two_sheets() -> tuple[Array, Array]:
-    """A sheet, and a smaller one, not connected, 1 cm above its middle."""
+    """A sheet, and a smaller one 1 cm above its middle, not connected."""
     plane, face = rough_sheet(count=300)
     vertex = np.concatenate([plane, np.zeros((len(plane), 1))], axis=1)
     small = vertex * [0.1, 0.1, 1] + [0.45, 0.45, 0.01]
     return np.concatenate([vertex, small]), np.concatenate([face, face + len(vertex)])
 
 
-def test_a_loose_part_is_joined_to_what_is_nearest() -> None:
+def test_a_loose_part_is_connected_to_the_nearest_vertex() -> None:
     vertex, face = two_sheets()
     half = len(vertex) // 2
     distance = compute_geodesics(vertex, face, np.array([half])).astype(float)[0]
@@ -97,7 +97,7 @@ def test_a_loose_part_is_joined_to_what_is_nearest() -> None:
 
 
 def mirrored_sheet() -> tuple[Array, Array, Array]:
-    """A sheet and its mirror image at x = 0, sharing the vertices there; and each vertex's twin."""
+    """A sheet and its mirror image with shared vertices at x = 0; and each vertex's twin."""
     plane, face = rough_sheet(count=200)
     middle = plane[:, 0] < 1e-9
     count = len(plane)
@@ -108,7 +108,7 @@ def mirrored_sheet() -> tuple[Array, Array, Array]:
     return np.concatenate([vertex, np.zeros((len(vertex), 1))], axis=1), faces, twin
 
 
-def test_twins_share_a_row() -> None:
+def test_twins_share_a_row_of_the_table() -> None:
     vertex, face, twin = mirrored_sheet()
     half = table_of(compute_geodesics(vertex, face, source_vertices(twin)), twin)
     whole = compute_geodesics(vertex, face, np.arange(len(vertex)))
@@ -117,7 +117,7 @@ def test_twins_share_a_row() -> None:
     assert np.abs(half.between(a, b) - whole).max() < 2e-3
 
 
-def test_the_table_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_is_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vertex, face, twin = mirrored_sheet()
     heard: list[float] = []
     first = cached_geodesics(vertex, face, twin, tmp_path, heard.append)

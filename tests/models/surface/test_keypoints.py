@@ -1,4 +1,4 @@
-"""Keypoints read off the surface, against the exact keypoints of synthetic people."""
+"""Keypoints from surfaces, compared with the exact keypoints of synthetic people."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def people():
     return [item for parts in truth for item in zip(*parts, strict=True)]
 
 
-def test_seen_joints_are_found_within_a_few_percent_of_the_person(people) -> None:
+def test_visible_joints_are_found_within_a_few_percent_of_the_person(people) -> None:
     errors: dict[str, list[float]] = {name: [] for name in COCO_KEYPOINTS}
     missed = seen = 0
     for surface, true_173, box_4 in people:
@@ -38,11 +38,11 @@ def test_seen_joints_are_found_within_a_few_percent_of_the_person(people) -> Non
                 if found_3[2]:
                     errors[name].append(float(np.hypot(*(found_3[:2] - true_3[:2])) / size))
     assert seen > 100 and missed / seen < 0.1
-    for name in COCO_KEYPOINTS[5:]:  # limbs; measured medians are .010 (ankles) to .023 (hips)
+    for name in COCO_KEYPOINTS[5:]:  # limbs
         assert np.median(errors[name]) < 0.035, (name, errors[name])
 
 
-def test_what_is_not_there_is_not_told(people) -> None:
+def test_invisible_joints_are_missing(people) -> None:
     surface = people[0][0]
     nobody = SurfaceMap(x0=3, y0=4, labels_hw=np.zeros_like(surface.labels_hw), uv_2hw=np.zeros_like(surface.uv_2hw))
     assert not surface_keypoints(nobody).any()
@@ -56,7 +56,7 @@ def test_what_is_not_there_is_not_told(people) -> None:
     assert not surface_keypoints(only_head)[5:].any()
 
 
-def test_a_moved_grid_moves_the_keypoints_and_a_mirror_exchanges_them(people) -> None:
+def test_keypoints_follow_shifts_and_horizontal_flips(people) -> None:
     surface = people[0][0]
     here_173 = surface_keypoints(surface)
     there_173 = surface_keypoints(replace(surface, x0=surface.x0 + 40, y0=surface.y0 - 7))

@@ -1,4 +1,4 @@
-"""Points hidden by faces, against ray casting of every face for every point."""
+"""Occlusion of points by faces, compared with ray casting of every face for every point."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def camera(height=120, width=90):
 
 
 def cast(view, camera_V3, face_F3, point_Q3):
-    """Möller–Trumbore from the eye to each point: is an outward-turned face crossed before the point?"""
+    """Möller–Trumbore from the camera to each point: whether a front face is crossed before the point."""
     a, b, c = (camera_V3[face_F3[:, k]].astype(float) for k in range(3))
     result = []
     for point in point_Q3.astype(float):
@@ -31,7 +31,7 @@ def cast(view, camera_V3, face_F3, point_Q3):
     return np.array(result)
 
 
-def test_equals_ray_casting_at_random_points():
+def test_occlusion_equals_ray_casting():
     body, view, rng = load_body(), camera(), np.random.default_rng(0)
     vertex, _ = body.rest(body.score_SC[3])
     seen = view.to_camera(vertex)
@@ -44,7 +44,7 @@ def test_equals_ray_casting_at_random_points():
     assert (got != expected).sum() <= 2  # rays along an edge
 
 
-def test_what_the_rasteriser_shows_is_not_hidden():
+def test_rasterised_points_are_not_occluded():
     body, view = load_body(), camera()
     vertex, _ = body.rest(body.score_SC[3])
     seen = view.to_camera(vertex)

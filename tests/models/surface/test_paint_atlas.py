@@ -1,4 +1,4 @@
-"""The default atlas is what its script paints, and it fits the charts' landmarks."""
+"""The default atlas equals its script's output and matches the charts' landmarks."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from models.surface.paint_atlas import INDIGO, LIPS, SIDE, SKIN, SUN, paint_atla
 
 
 def colour_at(chart: int, u: float, v: float) -> np.ndarray:
-    """The default atlas at one place."""
+    """Colour of the default atlas at one place."""
     place = np.array([[[u]], [[v]]], np.float32)
     return sample_atlas(load_atlas(DEFAULT_ATLAS).levels[0], np.array([[chart]], np.uint8), place)[0, 0, :3].astype(int)
 
 
-def test_the_file_is_what_the_script_paints() -> None:
+def test_the_file_equals_the_scripts_output() -> None:
     with Image.open(DEFAULT_ATLAS) as image:
         assert image.size == (800, 1200)
         differs = (np.asarray(image.convert("RGB")) != paint_atlas()).any(axis=-1)
-    assert differs.mean() < 1e-3  # an arc tangent may round otherwise on another machine
+    assert differs.mean() < 1e-3  # arctan2 may round differently on other machines
     assert DEFAULT_ATLAS.stat().st_size < 400_000
 
 
-def test_the_face_is_where_the_charts_landmarks_are() -> None:
-    """Eyes at (23, .786, .596) and (24, .214, .597), lips under the nose on both sides of the midline (chart facts)."""
+def test_the_face_matches_the_charts_landmarks() -> None:
+    """Eyes at (23, .786, .596) and (24, .214, .597), lips below the nose on both sides of the midline."""
     for chart, u, v, colour in ((23, 0.79, 0.62, INDIGO), (24, 0.21, 0.62, INDIGO), (23, 0.95, 0.36, LIPS)):
         near = min(
             np.abs(colour_at(chart, u + du, v + dv) - colour).max() for du in (-0.02, 0, 0.02) for dv in (-0.01, 0)
@@ -36,7 +36,7 @@ def test_the_face_is_where_the_charts_landmarks_are() -> None:
 
 
 def test_left_and_right_are_mirror_images() -> None:
-    """Facts: hands, feet and head halves mirror by U → 1 − U, arms and legs keep U and V, the torso by V → 1 − V."""
+    """Hands, feet and head halves mirror by U → 1 − U, the torso by V → 1 − V; arms and legs keep U and V."""
     tiles = load_atlas(DEFAULT_ATLAS).levels[0].reshape(CHARTS, SIDE, SIDE, 4).astype(int)
     for left, right in ((4, 3), (5, 6), (24, 23)):
         assert np.abs(tiles[left - 1] - tiles[right - 1][:, ::-1]).max() <= 1
@@ -47,6 +47,6 @@ def test_left_and_right_are_mirror_images() -> None:
 
 
 def test_gloves_meet_the_cuffs() -> None:
-    """The forearm's last tenth before the wrist (U small inside, U large outside) carries the glove's colour."""
+    """The last tenth of the forearm (U small inside, U large outside) has the glove's colour."""
     for chart, u in ((19, 0.03), (20, 0.03), (21, 0.97), (22, 0.97)):
         assert np.abs(colour_at(chart, u, 0.5) - SUN).max() < 3

@@ -1,4 +1,4 @@
-"""The z-buffer against closed forms and against ray casting of every pixel and face."""
+"""The z-buffer compared with closed forms and with ray casting of every pixel and face."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_slanted_plane_has_the_depth_of_the_plane():
 
 
 def test_sphere_has_the_silhouette_and_depth_of_a_sphere():
-    """A finely divided sphere against the root of |t·ray − c|² = r²."""
+    """A finely triangulated sphere compared with the root of |t·ray − c|² = r²."""
     theta, phi = np.meshgrid(np.linspace(0, np.pi, 161), np.linspace(0, 2 * np.pi, 321), indexing="ij")
     radius, center = 0.8, np.array([0.1, -0.05, 4.0])
     ball = np.stack([np.sin(theta) * np.cos(phi), np.cos(theta), np.sin(theta) * np.sin(phi)], -1).reshape(-1, 3)
@@ -73,7 +73,7 @@ def test_every_pixel_of_a_triangle_soup_equals_ray_casting(seed):
     found, depth = dense(view, rasterize(view, corner, face, cull=False))
     expected, at = brute_force(view, corner.astype(np.float64), face)
     agree = found == expected
-    # A centre within rounding of an edge may fall to either side.
+    # A centre on an edge may be on either side after rounding.
     assert agree.mean() > 0.999
     assert np.abs(depth - at)[agree & (found >= 0)].max() < 1e-3
 
@@ -95,16 +95,16 @@ def brute_force(view, corner, face):
     return np.where(hit, nearest, -1).reshape(shape), np.where(hit, depth, 0).reshape(shape)
 
 
-def test_culling_keeps_what_faces_the_camera():
+def test_culling_keeps_faces_toward_the_camera():
     view = camera()
     corner = np.array([[-1, -1, 4], [1, -1, 4], [0, 1, 4]], np.float32)
-    # Seen from the camera (y down) this order runs clockwise on screen: from outside it is counter-clockwise.
+    # In the image (y down) this order is clockwise; from outside it is counter-clockwise.
     away, toward = np.array([[0, 1, 2]]), np.array([[0, 2, 1]])
     assert len(rasterize(view, corner, toward).pixel_P) > 0
     assert len(rasterize(view, corner, away).pixel_P) == 0
 
 
-def test_behind_the_camera_and_outside_of_the_picture_is_nothing():
+def test_nothing_is_drawn_behind_the_camera_or_outside_the_image():
     view = camera()
     behind = np.array([[-1, -1, -4], [1, -1, -4], [0, 1, 3]], np.float32)
     aside = np.array([[90, 0, 4], [91, 0, 4], [90, 1, 4]], np.float32)

@@ -1,4 +1,4 @@
-"""DensePose's own files: small ones in their format, written here."""
+"""DensePose's files: small files of the same format."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from models.surface.smpl_files import read_reference_geometry, read_smpl_mesh
 Array = npt.NDArray[Any]
 
 PLACES = np.array([[0, 0, 0], [0.3, 0, 0], [0.6, 0.1, 0], [0.9, 0, 0.2]])
-"""Four canonical vertices; vertex 1 lies on the seam of charts 2 and 24 and stands in both."""
+"""Four canonical vertices; vertex 1 is on the seam of charts 2 and 24 and is in both."""
 INDEX = np.array([1, 2, 2, 3, 4])
 PART, U, V = np.array([2, 2, 24, 24, 24]), np.array([0.1, 0.9, 0.1, 0.5, 0.9]), np.array([0.5, 0.5, 0.4, 0.5, 0.6])
 
@@ -70,7 +70,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes | Non
         read_reference_geometry(tmp_path)
 
 
-def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
+def test_files_that_do_not_match_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="5 distances are not a triangular matrix"):
         read_reference_geometry(write_evaluation_data(tmp_path, below=[0.1] * 5))
     with pytest.raises(ModelError, match="beyond the 4"):
@@ -80,7 +80,7 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
 
 
 class Command:
-    """Asks the unpickler to call a function."""
+    """A pickle of this object calls a function."""
 
     def __init__(self, target: str) -> None:
         self.target = target
@@ -89,7 +89,7 @@ class Command:
         return (Path.touch, (Path(self.target),))
 
 
-def test_no_code_of_a_pickle_is_run(tmp_path: Path) -> None:
+def test_code_in_a_pickle_is_not_run(tmp_path: Path) -> None:
     write_evaluation_data(tmp_path)
     write_charts(tmp_path)
     trap = tmp_path / "trap"
@@ -113,7 +113,7 @@ def sheet_vertices() -> Array:
 
 
 def write_charts(folder: Path) -> Path:
-    """UV_Processed.mat of the sheet: the middle column of vertices is listed twice, once for each chart."""
+    """UV_Processed.mat of the sheet: the middle column of vertices occurs twice, once for each chart."""
     half = SHEET // 2
     columns = [*range(half + 1), *range(half, SHEET)]
     vertex = np.array([c * SHEET + r for c in columns for r in range(SHEET)])
@@ -145,7 +145,7 @@ def write_body(folder: Path, kind: str) -> Path:
 
 @pytest.mark.parametrize("kind", ["npz", "obj", "pkl"])
 def test_distances_on_the_users_body_are_right(tmp_path: Path, kind: str) -> None:
-    """On a flat sheet the geodesic is the straight line, also from chart to chart."""
+    """On a flat sheet, geodesics are straight lines, also between charts."""
     mesh = read_smpl_mesh(write_charts(tmp_path), write_body(tmp_path, kind))
     geometry = mesh_geometry(mesh, str(tmp_path))
     rng = np.random.default_rng(0)
@@ -159,13 +159,13 @@ def test_distances_on_the_users_body_are_right(tmp_path: Path, kind: str) -> Non
 
 
 class Chumpy:
-    """An array in an object of a package that is not installed, as in SMPL's older files."""
+    """An array inside an object of a package that is not installed, as in older SMPL files."""
 
     def __init__(self, x: Array) -> None:
         self.x = x
 
 
-def test_an_array_within_a_foreign_object_is_read(tmp_path: Path) -> None:
+def test_an_array_inside_a_foreign_object_is_read(tmp_path: Path) -> None:
     path = tmp_path / "body.pkl"
     content = pickle.dumps({"v_template": Chumpy(sheet_vertices())}, protocol=2)
     name = f"c{Chumpy.__module__}\nChumpy\n".encode()
@@ -200,7 +200,7 @@ def test_wrong_bodies_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_original_charts_are_read(shared: Path, tmp_path: Path) -> None:
-    """The real UV_Processed.mat; its SMPL body is not at hand, so only counts, charts and UV are looked at."""
+    """The real UV_Processed.mat. Without the SMPL body only counts, charts and UV are tested."""
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "body.npz", v_template=rng.uniform(0, 1, (6890, 3)))
     mesh = read_smpl_mesh(shared / "assets" / "uv", tmp_path / "body.npz")

@@ -1,4 +1,4 @@
-"""Unwrapping: what is seen comes back where it was, wrong sightings lose, holes are filled as promised."""
+"""Unwrapping: colours return to their texels, wrong observations lose, holes are filled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIDE = 32
 
 
 def facing(label: int, pixels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and UV of one chart that fills a square of so many pixels, U to the right and V up."""
+    """Labels and UV of one chart that fills a square of pixels, U to the right and V up."""
     ramp = np.linspace(0, 1, pixels, dtype=np.float32)
     u, v = np.meshgrid(ramp, 1 - ramp)
     return np.full((pixels, pixels), label, np.uint8), np.stack([u, v])
@@ -27,8 +27,8 @@ def remembered(*pictures: tuple[np.ndarray, np.ndarray, np.ndarray]) -> TexelMem
     return memory
 
 
-def test_a_ramp_comes_back_at_its_place() -> None:
-    """A picture whose colours are its own coordinates must give tiles whose colours are theirs."""
+def test_unwrapping_a_ramp_gives_a_ramp() -> None:
+    """An image whose colours are its coordinates gives tiles whose colours are their coordinates."""
     labels, uv = facing(9, 64)
     rgb = np.rint(np.stack([uv[0] * 255, uv[1] * 255, np.full_like(uv[0], 90)], axis=-1)).astype(np.uint8)
     tiles = remembered((rgb, labels, uv)).tiles()
@@ -37,10 +37,10 @@ def test_a_ramp_comes_back_at_its_place() -> None:
     assert seen[2:-2, 2:-2].all()
     column = np.arange(SIDE) / (SIDE - 1) * 255
     expected = np.stack(np.broadcast_arrays(column[None], column[::-1, None], np.float64(90)), axis=-1)
-    assert np.abs(tiles[8][..., :3].astype(float) - expected)[seen].max() < 6  # under a texel (8)
+    assert np.abs(tiles[8][..., :3].astype(float) - expected)[seen].max() < 6  # less than one texel (8)
 
 
-def test_texels_between_pixels_are_read_between_them() -> None:
+def test_texels_between_pixels_are_interpolated() -> None:
     labels, uv = facing(9, 12)
     rgb = np.repeat(np.rint(uv[0] * 255).astype(np.uint8)[..., None], 3, axis=2)
     tile = close_gaps(remembered((rgb, labels, uv)).tiles())[8]
@@ -49,18 +49,18 @@ def test_texels_between_pixels_are_read_between_them() -> None:
     assert np.abs(inner[..., 0] - np.arange(SIDE)[4:-4] / (SIDE - 1) * 255).max() < 12  # a pixel is 23 levels wide
 
 
-def test_a_few_wrong_sightings_do_not_move_a_colour() -> None:
+def test_a_few_wrong_observations_do_not_change_a_colour() -> None:
     colours = np.full((1, SLOTS, 3), 100, np.uint8)
     colours[0, :3] = 250
     colours[0, 3] = 110
     agreed = robust_colours(colours, np.ones((1, SLOTS), np.float32))
     assert agreed[0].tolist() == [102, 102, 102]  # (5 · 100 + 110) / 6
     heavy = np.ones((1, SLOTS), np.float32)
-    heavy[0, :3] = 9  # three trusted sightings outweigh six poor ones
+    heavy[0, :3] = 9  # three good observations outweigh six poor ones
     assert robust_colours(colours, heavy)[0].tolist() == [250, 250, 250]
 
 
-def test_the_best_sightings_are_kept_and_blurred_ones_lose() -> None:
+def test_the_best_observations_are_kept() -> None:
     labels, uv = facing(2, 48)
     noise = np.random.default_rng(1).integers(0, 2, (48, 48, 1), dtype=np.uint8) * 60
     sharp = (noise + np.uint8(40)).repeat(3, axis=2)
@@ -69,7 +69,7 @@ def test_the_best_sightings_are_kept_and_blurred_ones_lose() -> None:
     assert memory.tiles()[1][8:-8, 8:-8, 0].max() <= 100
 
 
-def test_the_outline_counts_for_nothing_and_unsure_places_for_little() -> None:
+def test_outline_and_low_confidence_have_little_weight() -> None:
     labels, uv = facing(2, 240)
     rgb = np.full((240, 240, 3), 255, np.uint8)
     rgb[2:-2, 2:-2] = 50
@@ -85,7 +85,7 @@ def test_the_outline_counts_for_nothing_and_unsure_places_for_little() -> None:
     assert np.median(doubted.weight_M[low]) == pytest.approx(0.2 * np.median(doubted.weight_M[high]), rel=0.05)
 
 
-def test_of_a_thin_limb_the_middle_is_seen() -> None:
+def test_the_middle_of_a_thin_limb_is_used() -> None:
     labels, uv = facing(2, 60)
     labels[:, :28], labels[:, 33:] = 0, 0
     rgb = np.full((60, 60, 3), 255, np.uint8)
@@ -94,7 +94,7 @@ def test_of_a_thin_limb_the_middle_is_seen() -> None:
     assert len(seen.texel_M) and np.median(seen.rgb_M3) == 50
 
 
-def test_jumps_between_islands_of_a_chart_are_not_bridged() -> None:
+def test_no_texels_between_islands_are_filled() -> None:
     labels, uv = facing(4, 40)
     uv[0] = np.where(np.arange(40) < 20, 0.1, 0.9)
     rgb = np.zeros((40, 40, 3), np.uint8)
@@ -102,29 +102,29 @@ def test_jumps_between_islands_of_a_chart_are_not_bridged() -> None:
     assert not tile[:, 6:26, 3].any() and tile[:, [3, 28], 3].any(axis=0).all()
 
 
-def test_nobody_there_is_nothing_seen() -> None:
+def test_without_a_person_nothing_is_observed() -> None:
     empty = observe_texels(np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9), np.uint8), np.zeros((2, 9, 9)), None, SIDE)
     assert len(empty.texel_M) == 0
     assert not TexelMemory(side=SIDE).tiles().any()
 
 
-def test_holes_take_the_mirror_image_then_what_is_around_then_the_limb() -> None:
+def test_inpainting_uses_mirror_image_then_surroundings_then_limb() -> None:
     tiles = np.zeros((CHARTS, SIDE, SIDE, 4), np.uint8)
     cover = open_body_cover(SIDE)
-    tiles[9][cover[9]] = (10, 200, 30, 255)  # left upper leg, front: seen whole
+    tiles[9][cover[9]] = (10, 200, 30, 255)  # left upper leg, front: completely visible
     tiles[22][cover[22]] = (200, 100, 50, 255)  # right half of the head
     tiles[22, :, : SIDE // 2] = (90, 60, 40, 255)  # … dark at the back, where U is small
     filled = fill_all(tiles)
     assert MIRROR_CHART[10] == 9 and MIRROR_CHART[23] == 24
     assert (filled[8] == (10, 200, 30)).all()  # the other leg
     head = filled[23].astype(int)
-    assert np.abs(head[SIDE // 2, -3] - (90, 60, 40)).max() < 3  # U turns over on the head
+    assert np.abs(head[SIDE // 2, -3] - (90, 60, 40)).max() < 3  # U is reversed on the other half of the head
     assert np.abs(head[SIDE // 2, 3] - (200, 100, 50)).max() < 3
     assert np.abs(filled[7].astype(int) - (10, 200, 30)).max() < 3  # the back of the same thigh
     assert filled.shape == (CHARTS, SIDE, SIDE, 3)
 
 
-def test_spreading_leaves_what_is_known_and_blends_between() -> None:
+def test_push_pull_keeps_known_texels_and_interpolates() -> None:
     tile = np.zeros((16, 16, 4), np.uint8)
     tile[:, 0], tile[:, -1] = (0, 0, 0, 255), (200, 200, 200, 255)
     whole = push_pull(tile)
@@ -133,7 +133,7 @@ def test_spreading_leaves_what_is_known_and_blends_between() -> None:
     assert (np.diff(middle) >= 0).all() and 40 < middle[7] < 160
 
 
-def test_small_gaps_close_and_large_holes_stay() -> None:
+def test_small_gaps_are_closed_and_large_holes_stay() -> None:
     tiles = np.zeros((CHARTS, SIDE, SIDE, 4), np.uint8)
     tiles[0] = (70, 80, 90, 255)
     tiles[0, 5:8, 5:8] = 0

@@ -5,17 +5,9 @@ from __future__ import annotations
 
 import sys
 
-from pipeline.supervisor import Restarted, supervise
-
-
-def work(again: Restarted | None) -> int:
-    """The program, once it has a process of its own: only there is it loaded."""
-    from pipeline.command.cli import main
-
-    return main(again=again)
-
+from pipeline.command.program import run_command, start
 
 if __name__ == "__main__":
     # Debuggers, profilers and programs that run this file as a part of theirs keep it in their own process.
     is_the_program = sys._getframe().f_back is None and not sys.flags.inspect
-    sys.exit(supervise(work) if is_the_program else work(None))
+    sys.exit(start() if is_the_program else run_command(None))

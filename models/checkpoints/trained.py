@@ -59,7 +59,7 @@ def write_trained(path: Path, weights: dict[str, Tensor], about: TrainedInfo) ->
 
 def read_trained_info(path: Path) -> TrainedInfo:
     """The description in a file. Raises: ModelError if it is missing or not from a training of this project."""
-    remedy = "train one with `run_pipeline.py -c train_rcnn`, or choose the configuration that fits the weights"
+    remedy = "train one with `-c train_rcnn`, or choose the configuration that fits the weights"
     if not path.is_file():
         raise ModelError("no such weights file", str(path), remedy)
     try:

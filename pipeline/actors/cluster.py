@@ -19,7 +19,10 @@ from pipeline.redaction import redacted
 from pipeline.scratch_folders import Scratch
 from pipeline.stage import PlainError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[__name__.count(".")]
+"""The folder from which this module is imported: the clone, or where packages are installed."""
+PACKAGE = __name__.partition(".")[0]
+IN_CLONE = PACKAGE == "pipeline"
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_USAGE_STATS_PROMPT_ENABLED": "0",
@@ -68,8 +71,7 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: float = 0, *, da
     Returns whether it was started here, so that the caller ends it. Raises PlainError.
     """
     quieten(address)
-    paths = [str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, paths)))  # lanes import the stages
+    _let_children_import()
     try:
         import ray
     except ImportError as error:
@@ -86,7 +88,7 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: float = 0, *, da
         if address is not None:
             _check_reachable(address)
             with keep_signal_handlers():
-                ray.init(address=address, runtime_env={"working_dir": str(ROOT), "excludes": _NOT_SHIPPED}, **_SILENT)
+                ray.init(address=address, runtime_env=_shipped(), **_SILENT)
         else:
             wishes = {"num_cpus": cpus, "num_gpus": gpus, "object_store_memory": store, "include_dashboard": dashboard}
             with keep_signal_handlers():
@@ -101,6 +103,20 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: float = 0, *, da
     except Exception as error:  # Ray raises its bare base class where a node does not come up in time
         raise _start_error(address, error) from error
     return True
+
+
+def _let_children_import() -> None:
+    """Let Ray's processes import this program: the clone comes first, an installed copy after what a user names."""
+    named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    paths = [str(ROOT), *named] if IN_CLONE else [*named, str(ROOT)]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, paths)))
+
+
+def _shipped() -> dict[str, Any]:
+    """What the machines of a cluster get: the clone as their working folder, or the installed package as a module."""
+    if IN_CLONE:
+        return {"working_dir": str(ROOT), "excludes": _NOT_SHIPPED}
+    return {"py_modules": [str(ROOT / PACKAGE)], "excludes": _NOT_SHIPPED}
 
 
 def hide_secrets_of_command() -> None:

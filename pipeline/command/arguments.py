@@ -7,12 +7,13 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from pipeline.command.help import DESCRIPTION, EXAMPLES, FIRST_STEPS, program_version
+from pipeline.command.help import DESCRIPTION, EXAMPLES, FIRST_STEPS
 from pipeline.config import RawConfig
 from pipeline.conversion import ConfigError, suggest
 from pipeline.former_names import FORMER_VALUES
 from pipeline.graph import stage_class
 from pipeline.inputs import UsageError, check_on_this_machine
+from pipeline.version import PROGRAM, VERSION
 
 EXPORT = "--export"
 _RENDERING = ("render", "preview")
@@ -42,7 +43,7 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
     Raises UsageError. `--help`, `--help-all` and `--version` print and exit with 0.
     """
     parser = _Parser(
-        prog="run_pipeline.py",
+        prog=PROGRAM,
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -52,7 +53,7 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("-h", "--help", action=_Show, const=FIRST_STEPS, help="show the first steps")
     add("--help-all", action="help", help="show this: every option, style and export")
-    add("--version", action="version", version=program_version(), help="show the version")
+    add("--version", action="version", version=VERSION, help="show the version")
     places = "video files, images, folders, globs, URLs; with -c live a camera's number; none: the demo clip"
     add("inputs", nargs="*", metavar="INPUT", help=places)
     about = "configuration: a name or a path; without one, list the names"

@@ -1,50 +1,47 @@
-"""What the command line says of itself: `--help`, `--help-all`, `--version`, and the list of configurations."""
+"""What the command line says of itself: `--help`, `--help-all`, and the list of configurations."""
 
 from __future__ import annotations
 
-import tomllib
-from importlib.metadata import version
 from pathlib import Path
 
 from pipeline.config import CONFIGS
+from pipeline.version import PROGRAM
 
-PACKAGE = "densepose-video"
-"""The name of this program among installed packages."""
 DESCRIPTION = "Finds every person in videos and images, maps each pixel to the body's surface, and renders it."
 FIRST_STEPS = f"""\
 {DESCRIPTION}
 
-  see what it does: the demo clip         run_pipeline.py
-  a video of your own                     run_pipeline.py dance.mp4
-  photos, into a folder                   run_pipeline.py photos/*.jpg -o results/
-  another style: parts, uv, boxes …       run_pipeline.py dance.mp4 --style parts
-  other clothes                           run_pipeline.py dance.mp4 --atlas suit.png
-  numbers for other programs              run_pipeline.py dance.mp4 --export csv=dance.csv
-  a webcam, on a page in the browser      run_pipeline.py -c live 0
-  a folder of videos, on all cores        run_pipeline.py videos/ -o results/ -c batch
-  continue after a crash                  run_pipeline.py dance.mp4 --resume
-  what this machine can do                run_pipeline.py doctor
+  see what it does: the demo clip         {PROGRAM}
+  a video of your own                     {PROGRAM} dance.mp4
+  photos, into a folder                   {PROGRAM} photos/*.jpg -o results/
+  another style: parts, uv, boxes …       {PROGRAM} dance.mp4 --style parts
+  other clothes                           {PROGRAM} dance.mp4 --atlas suit.png
+  numbers for other programs              {PROGRAM} dance.mp4 --export csv=dance.csv
+  a webcam, on a page in the browser      {PROGRAM} -c live 0
+  a folder of videos, on all cores        {PROGRAM} videos/ -o results/ -c batch
+  continue after a crash                  {PROGRAM} dance.mp4 --resume
+  what this machine can do                {PROGRAM} doctor
 
-every option, style and export: run_pipeline.py --help-all · every configuration: run_pipeline.py -c
+every option, style and export: {PROGRAM} --help-all · every configuration: {PROGRAM} -c
 """
-EXAMPLES = """\
+EXAMPLES = f"""\
 examples:
-  run_pipeline.py                               the demo clip, every person in the painted texture
-  run_pipeline.py dance.mp4                     writes dance.densepose.mp4 in the current folder
-  run_pipeline.py dance.mp4 -o out.mkv --style parts
-  run_pipeline.py dance.mp4 --atlas suit.png --atlas 2=other.png
-  run_pipeline.py photos/ more/*.jpg -o results/
-  run_pipeline.py dance.mp4 --resume            continue after a crash, a power cut or a full disk
-  run_pipeline.py videos/ -o out/ -c batch      many inputs, all cores or a cluster; run again, it does what is missing
-  run_pipeline.py dance.mp4 -c zoo_r50_s1x --weights zoo:densepose_rcnn_R_50_FPN_s1x
-  run_pipeline.py photo.jpg --export instances=raw/     the network's own numbers as npz
-  run_pipeline.py dance.mp4 --export iuv=iuv/ --export csv=dance.csv --export magicanimate=condition.mp4
-  run_pipeline.py saved/ -c render --style parts        draws again what --export surfaces=saved/ wrote
-  run_pipeline.py teacher.mp4 me.mp4 -c compare -o lesson.csv
-  run_pipeline.py 0 -c live                     the first webcam, on a page at http://127.0.0.1:8765/
-  run_pipeline.py rtsp://camera/stream -c live -o day.mp4     records; -o rtmp://server/app/key sends it on
-  run_pipeline.py dance.mp4 --set encode.crf=18 --set decode.end=10 --report report.json
-  run_pipeline.py doctor                        what this machine can do, and what is missing
+  {PROGRAM}                               the demo clip, every person in the painted texture
+  {PROGRAM} dance.mp4                     writes dance.densepose.mp4 in the current folder
+  {PROGRAM} dance.mp4 -o out.mkv --style parts
+  {PROGRAM} dance.mp4 --atlas suit.png --atlas 2=other.png
+  {PROGRAM} photos/ more/*.jpg -o results/
+  {PROGRAM} dance.mp4 --resume            continue after a crash, a power cut or a full disk
+  {PROGRAM} videos/ -o out/ -c batch      many inputs, all cores or a cluster; run again, it does what is missing
+  {PROGRAM} dance.mp4 -c zoo_r50_s1x --weights zoo:densepose_rcnn_R_50_FPN_s1x
+  {PROGRAM} photo.jpg --export instances=raw/     the network's own numbers as npz
+  {PROGRAM} dance.mp4 --export iuv=iuv/ --export csv=dance.csv --export magicanimate=condition.mp4
+  {PROGRAM} saved/ -c render --style parts        draws again what --export surfaces=saved/ wrote
+  {PROGRAM} teacher.mp4 me.mp4 -c compare -o lesson.csv
+  {PROGRAM} 0 -c live                     the first webcam, on a page at http://127.0.0.1:8765/
+  {PROGRAM} rtsp://camera/stream -c live -o day.mp4     records; -o rtmp://server/app/key sends it on
+  {PROGRAM} dance.mp4 --set encode.crf=18 --set decode.end=10 --report report.json
+  {PROGRAM} doctor                        what this machine can do, and what is missing
 
 styles: texture (default), parts, uv, u, v, grid, contours, confidence, skeleton, boxes, none;
         STYLE+STYLE puts two or more side by side, e.g. none+texture
@@ -55,14 +52,6 @@ Ctrl-C keeps the finished part as NAME.partial.mp4; after a crash, a power cut o
 exit codes: 0 done · 1 failed, one sentence says why · 2 wrong usage or configuration · 130 stopped by Ctrl-C
             143 by SIGTERM · 129 by a hang-up
 """
-
-
-def program_version() -> str:
-    """The version of this program: of the checkout that it runs from, or of the installed package."""
-    project = CONFIGS.parent / "pyproject.toml"
-    if project.is_file():
-        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
-    return version(PACKAGE)
 
 
 def list_configurations(configs: Path = CONFIGS) -> str:

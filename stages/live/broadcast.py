@@ -23,7 +23,8 @@ from stages.video.decoding.paths_and_urls import has_protocol
 from stages.video.encoding.codec_options import Preset
 from stages.video.encoding.segment_encoder import encoder_rate
 
-ROOT = Path(__file__).resolve().parents[2]
+IMPORT_FOLDER = Path(__file__).resolve().parents[__name__.count(".")]
+"""The folder from which this module is imported: the clone, or where packages are installed."""
 SCHEME_FORMATS = {"rtmp": "flv", "rtmps": "flv", "rtsp": "rtsp", "rtsps": "rtsp"}
 """FFmpeg's format by scheme; all other schemes carry MPEG-TS."""
 FORMAT_OPTIONS = {"rtsp": {"rtsp_transport": "tcp"}, "flv": {"flvflags": "no_duration_filesize"}}
@@ -180,12 +181,12 @@ class _SenderProcess:
 
     def __init__(self, job: BroadcastJob) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "stages.live.broadcast_process"],
+            [sys.executable, "-m", f"{__package__}.broadcast_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(IMPORT_FOLDER)},
         )
         assert self._process.stdin and self._process.stdout and self._process.stderr
         self._in, self._out, self._err = self._process.stdin, self._process.stdout, self._process.stderr

@@ -29,16 +29,20 @@ from tests.stages.live.clock_video import free_port
 
 CPUS, SHARE = 1, 0.3
 """Of each node, of each lane: all fit on one, and Ray begins with the second node when half of the first is taken."""
+TRIES = 5
 _UP_S = 240.0
 
 
 @contextmanager
 def node(words: list[str], said: Path) -> Iterator[subprocess.Popen[bytes]]:
     """One `ray start` with all its processes in a session of their own, ended with the block; `said`: its output."""
-    process = _started(words, said)
-    while process.poll() is not None:  # a busy machine: Ray grants a node 30 s to come up
-        kill_node(process)
+    for _ in range(TRIES):  # a busy machine: Ray grants a node 30 s to come up
         process = _started(words, said)
+        if process.poll() is None:
+            break
+        kill_node(process)
+    else:
+        raise TimeoutError(f"a node ended {TRIES} times: {said.read_text()[-500:]}")
     try:
         yield process
     finally:

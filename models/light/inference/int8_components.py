@@ -73,7 +73,7 @@ def read_quantized(path: Path, source_sha256: str) -> QuantizedLight:
     Raises:
         ModelError: the file is missing, is damaged, or comes from other weights.
     """
-    remedy = "make it with `run_pipeline.py -c quantize_light`, or use network.precision: auto"
+    remedy = "make it with `-c quantize_light`, or use network.precision: auto"
     if not path.is_file():
         raise ModelError("the light network's 8-bit graphs are missing", str(path), remedy)
     try:

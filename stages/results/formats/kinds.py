@@ -28,7 +28,7 @@ class Kind:
     def begin(self, target: ExportTarget) -> ExportWriter:
         """The writer of one input. Raises StageError for a path that cannot be written."""
         module, _, function = self.factory.partition(":")
-        imported = import_module(f"stages.results.formats.{module}")
+        imported = import_module(f"{__package__}.{module}")
         make: Callable[[ExportTarget], ExportWriter] = getattr(imported, function)
         return make(target)
 

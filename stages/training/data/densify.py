@@ -60,7 +60,7 @@ class Densify(Stage):
         try:
             network, about, sha256 = load_trained(path)
         except ModelError as error:
-            raise StageError(error.what, error.where, "train one with `run_pipeline.py -c train_teacher`") from error
+            raise StageError(error.what, error.where, "train one with `-c train_teacher`") from error
         if not isinstance(network, FullConvNet) or about.kind != "crops":
             raise StageError("this network does not read single people", str(path), "train one with -c train_teacher")
         return SinglePersonPredictor(network, side=about.min_size, scales=self.config.scales), about, sha256

@@ -1,0 +1,10 @@
+"""Every pixel of every person in a video, mapped to the surface of the human body.
+
+`run` yields the frames of videos, images and folders; `load` gives a model for single images.
+"""
+
+from pipeline.command.api import load, run
+from pipeline.version import VERSION
+
+__all__ = ["load", "run"]
+__version__ = VERSION

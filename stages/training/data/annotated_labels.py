@@ -9,16 +9,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from models.arrays import F32, U8
 from models.light.teachers.part_teacher import PartTeacher
 from models.surface.charts import COARSE_OF_CHART
 from stages.training.data.annotated_pictures import AnnotatedPictures, LabelledPerson, LabelledPicture
 from stages.training.data.labelled_photos import (
     DENSE,
     IGNORE,
+    IGNORED,
     LABELS,
     PERSON,
     SIDE,
-    UNSURE,
     LabelledPhoto,
     PersonLabels,
     natural_size,
@@ -26,8 +27,6 @@ from stages.training.data.labelled_photos import (
 from stages.training.data.photo_labels import LEAST_HEIGHT, cells_of, inside, person_labels, square_region
 from stages.training.data.views import annotated_points
 
-U8 = npt.NDArray[np.uint8]
-F32 = npt.NDArray[np.float32]
 Grid = tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]
 
 REACH = 0.03
@@ -43,7 +42,7 @@ def labelled_photo(pictures: AnnotatedPictures, index: int, teacher: PartTeacher
     to_square = np.array([SIDE / width, SIDE / height] * 2, np.float32)
     crowd_K4 = pictures.crowds(index)
     box_M4 = np.concatenate([np.array([one.box_4 for one in picture.people], np.float32).reshape(-1, 4), crowd_K4])
-    kinds = [PERSON] * len(picture.people) + [UNSURE] * len(crowd_K4)
+    kinds = [PERSON] * len(picture.people) + [IGNORED] * len(crowd_K4)
     return LabelledPhoto(
         name=pictures.file_name(index),
         aspect=width / height,

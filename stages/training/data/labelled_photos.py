@@ -24,7 +24,7 @@ DENSE = 52
 """Cells of a photo's label map along a side (stride 8)."""
 IGNORE = 255
 """The label of a cell that says nothing."""
-PERSON, UNSURE = 0, 1
+PERSON, IGNORED = 0, 1
 """Kinds of boxes: to learn, and to leave alone."""
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
+from models.arrays import U8, Float
 from models.box_overlap import areas, expand_boxes, inside_share, iou
 from models.light.teachers.box_teacher import BoxTeacher
 from models.light.teachers.part_teacher import PartTeacher
@@ -20,18 +20,15 @@ from stages.annotations.image_collections import SourceImage
 from stages.training.data.labelled_photos import (
     DENSE,
     IGNORE,
+    IGNORED,
     LABELS,
     PERSON,
     SIDE,
-    UNSURE,
     LabelledPhoto,
     PersonLabels,
     natural_size,
 )
 from stages.training.data.pose_labels import fuse, joints_of, lean
-
-F32 = npt.NDArray[Any]
-U8 = npt.NDArray[Any]
 
 UNPOSED = 0.6
 """Trust in the part teacher's labels of a person whose pose the pose teacher, when it is asked, does not find."""
@@ -80,9 +77,9 @@ def label_photo(picture: SourceImage, teachers: Teachers, seed: int) -> Labelled
 def label_people(
     teachers: Teachers,
     rgb_HW3: U8,
-    box_M4: F32,
+    box_M4: Float,
     kind_M: U8,
-    to_natural_4: F32,
+    to_natural_4: Float,
     random: np.random.Generator,
 ) -> Iterator[PersonLabels]:
     """Two labelled crops of each of the four largest people that are at least 48 px tall, where the teacher is sure."""
@@ -104,13 +101,13 @@ def label_people(
             )
 
 
-def merge_boxes(labelled_M4: F32 | None, found_N4: F32, score_N: F32) -> tuple[F32, U8]:
+def merge_boxes(labelled_M4: Float | None, found_N4: Float, score_N: Float) -> tuple[Float, U8]:
     """People's boxes and the teacher's: (K,4) and their kind.
 
     The teacher adds people that nobody labelled; a label around three or more of its people is a crowd.
     """
     if labelled_M4 is None:
-        return found_N4, np.where(score_N >= 0.5, PERSON, UNSURE).astype(np.uint8)
+        return found_N4, np.where(score_N >= 0.5, PERSON, IGNORED).astype(np.uint8)
     overlap = iou(labelled_M4, found_N4)
     sure = score_N >= 0.5
     inner = inside_share(found_N4[sure], labelled_M4)
@@ -118,12 +115,12 @@ def merge_boxes(labelled_M4: F32 | None, found_N4: F32, score_N: F32) -> tuple[F
     crowd = ((inner.T > 0.8) & small).sum(1) >= 3
     missed = overlap.max(0, initial=0) < 0.5
     missed &= inside_share(found_N4, labelled_M4).max(1, initial=0) < 0.8
-    kinds = [np.where(crowd, UNSURE, PERSON), np.where(score_N[missed] >= 0.65, PERSON, UNSURE)]
+    kinds = [np.where(crowd, IGNORED, PERSON), np.where(score_N[missed] >= 0.65, PERSON, IGNORED)]
     return np.concatenate([labelled_M4, found_N4[missed]]), np.concatenate(kinds).astype(np.uint8)
 
 
 def person_labels(
-    parts: PartTeacher, rgb_HW3: U8, box_4: F32, others_M4: F32, region_4: F32, pose: TeacherPose | None
+    parts: PartTeacher, rgb_HW3: U8, box_4: Float, others_M4: Float, region_4: Float, pose: TeacherPose | None
 ) -> tuple[U8, U8] | None:
     """Labels and weights (LABELS²) of one person from the teachers, or None where they do not trust themselves.
 
@@ -153,7 +150,7 @@ def person_labels(
     return label_LL, np.round(255 * trust / odds_24LL.sum(0)).astype(np.uint8)
 
 
-def cells_of(region_4: F32) -> tuple[F32, F32, F32]:
+def cells_of(region_4: Float) -> tuple[Float, Float, Float]:
     """Columns and rows (L) and both (L,L,2) of the middles of a label map's cells, in pixels of the picture."""
     step = (region_4[2:] - region_4[:2]) / LABELS
     x_L = region_4[0] + step[0] * (np.arange(LABELS) + 0.5)
@@ -161,19 +158,19 @@ def cells_of(region_4: F32) -> tuple[F32, F32, F32]:
     return x_L, y_L, np.stack(np.meshgrid(x_L, y_L), -1)
 
 
-def inside(box_4: F32, x_W: F32, y_H: F32) -> npt.NDArray[np.bool_]:
+def inside(box_4: Float, x_W: Float, y_H: Float) -> npt.NDArray[np.bool_]:
     """Mask (H,W) of the points of a grid that lie in a box."""
     return ((y_H >= box_4[1]) & (y_H < box_4[3]))[:, None] & ((x_W >= box_4[0]) & (x_W < box_4[2]))[None]
 
 
-def likely_aspect(teacher: PartTeacher, square_SS3: U8, box_M4: F32) -> float:
+def likely_aspect(teacher: PartTeacher, square_SS3: U8, box_M4: Float) -> float:
     """The aspect of a stretched photo in which the part teacher is most certain about the largest person."""
     box_4 = box_M4[areas(box_M4).argmax()] if len(box_M4) else np.asarray([0, 0, SIDE, SIDE], np.float32)
 
     def certainty(aspect: float) -> float:
         width, height = natural_size(aspect)
         scale_4 = np.asarray([width, height, width, height], np.float32) / SIDE
-        picture = cv2.resize(square_SS3, (width, height), interpolation=cv2.INTER_LINEAR)
+        picture = np.asarray(cv2.resize(square_SS3, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
         region_4 = square_region(box_4 * scale_4, 1.2, np.zeros(2))
         answer = teacher(crop(picture, region_4, teacher.grid.side))
         inner = answer.person_hw > 0
@@ -194,14 +191,14 @@ def dense_labels(teacher: PartTeacher, rgb_HW3: U8) -> U8:
     return label_DD
 
 
-def square_region(box_4: F32, scale: float, shift_2: F32) -> F32:
+def square_region(box_4: Float, scale: float, shift_2: Float) -> Float:
     """The square around a box, `scale` times its longer side, its centre shifted by parts of that side."""
     side = scale * max(box_4[2] - box_4[0], box_4[3] - box_4[1])
     centre = (box_4[:2] + box_4[2:]) / 2 + shift_2 * side
     return np.concatenate([centre - side / 2, centre + side / 2]).astype(np.float32)
 
 
-def crop(rgb_HW3: U8, region_4: F32, side: int) -> U8:
+def crop(rgb_HW3: U8, region_4: Float, side: int) -> U8:
     """The region (x0 y0 x1 y1, may reach outside) resized to side x side; outside is grey."""
     x0, y0, x1, y1 = region_4
     sx, sy = (x1 - x0) / side, (y1 - y0) / side
@@ -209,7 +206,8 @@ def crop(rgb_HW3: U8, region_4: F32, side: int) -> U8:
     return cut_out(rgb_HW3, matrix, side)
 
 
-def cut_out(rgb_HW3: U8, to_photo_23: F32, side: int) -> U8:
+def cut_out(rgb_HW3: U8, to_photo_23: Float, side: int) -> U8:
     """The square of `side` pixels whose pixel indices this affine map takes into the photo; outside is grey."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(rgb_HW3, to_photo_23, (side, side), flags=flags, borderValue=(114, 114, 114))
+    made = cv2.warpAffine(rgb_HW3, to_photo_23, (side, side), flags=flags, borderValue=(114, 114, 114))
+    return np.asarray(made, np.uint8)

@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import U8, Float
 from pipeline.stage import StageError
 from stages.annotations.image_collections import held_out
 from stages.training.data.labelled_photos import is_chart_label, natural_size, no_joints
 from stages.training.data.shards import map_shard
-
-F32 = npt.NDArray[Any]
-U8 = npt.NDArray[Any]
 
 LEAST_BODY = 0.03
 """Share of a label map that must be known parts for the crop to be worth training on."""
@@ -29,7 +25,7 @@ class PoolPhoto:
     name: str
     natural: tuple[int, int]
     rgb_SS3: U8
-    box_M4: F32
+    box_M4: Float
     kind_M: U8
     dense_DD: U8
 
@@ -39,11 +35,11 @@ class PoolPerson:
     """One labelled crop of a photo (see `stages.training.data.labelled_photos.PersonLabels`)."""
 
     photo: int
-    box_4: F32
-    region_4: F32
+    box_4: Float
+    region_4: Float
     label_LL: U8
     weight_LL: U8
-    joint_J3: F32 = field(default_factory=no_joints)
+    joint_J3: Float = field(default_factory=no_joints)
 
 
 class PhotoPool:

@@ -8,17 +8,16 @@ part of joint rose from .740 to .787 (.81 to .89 where a whole pose is found).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import Float
 from models.light.teachers.pose_teacher import TeacherPose
 from models.light.teachers.rotated_square import map_points
 from stages.training.data.labelled_photos import no_joints
-
-F64 = npt.NDArray[Any]
 
 PRESENT = 0.5
 """A pose is used when the teacher is at least so sure that there is a person."""
@@ -75,8 +74,8 @@ class Evidence(NamedTuple):
         known: how many limbs are known; 0 means that the pose says nothing.
     """
 
-    penalty_24LL: F64
-    bone_LL: F64
+    penalty_24LL: Float
+    bone_LL: Float
     known: int
 
 
@@ -89,13 +88,13 @@ def lean(pose: TeacherPose | None) -> float:
     return angle if abs(angle) > UPRIGHT else 0.0
 
 
-def body_scale(point_K2: F64) -> float:
+def body_scale(point_K2: Float) -> float:
     """The length of the torso, or 1.2 times the shoulders' width where that is longer (pixels)."""
     shoulders_2, hips_2 = point_K2[[11, 12]].mean(0), point_K2[[23, 24]].mean(0)
     return max(float(np.hypot(*(shoulders_2 - hips_2))), 1.2 * float(np.hypot(*(point_K2[11] - point_K2[12]))), 1e-3)
 
 
-def distance_to_segment(point_LL2: F64, a_2: F64, b_2: F64) -> F64:
+def distance_to_segment(point_LL2: Float, a_2: Float, b_2: Float) -> Float:
     """Distance of points (L,L,2) from the line between two points (L,L)."""
     along_2 = b_2 - a_2
     share = np.clip((point_LL2 - a_2) @ along_2 / (along_2 @ along_2 + 1e-9), 0, 1)
@@ -108,7 +107,7 @@ def trusted(pose: TeacherPose) -> npt.NDArray[np.bool_]:
     return (pose.present > PRESENT) & (pose.visible_K > SEEN) & near_K
 
 
-def joints_of(pose: TeacherPose | None) -> F64:
+def joints_of(pose: TeacherPose | None) -> Float:
     """COCO's joints (J,3) by a pose: x, y in pixels of the picture, and 1 where they are known, else 0."""
     if pose is None:
         return no_joints()
@@ -116,7 +115,7 @@ def joints_of(pose: TeacherPose | None) -> F64:
     return np.concatenate([pose.point_K2, trusted(pose)[:, None]], 1)[joints].astype(np.float32)
 
 
-def pose_evidence(pose: TeacherPose, point_LL2: F64) -> Evidence:
+def pose_evidence(pose: TeacherPose, point_LL2: Float) -> Evidence:
     """Compare points (L,L,2; pixels of the picture, a regular upright grid) with the limbs of a pose."""
     size = point_LL2.shape[:2]
     penalty_25LL = np.full((25, *size), NEUTRAL)
@@ -140,7 +139,7 @@ def pose_evidence(pose: TeacherPose, point_LL2: F64) -> Evidence:
     return Evidence(penalty_25LL[1:], ALONG_BONE * bone_LL, known)
 
 
-def distance_to_hull(point_LL2: F64, corner_M2: F64) -> F64:
+def distance_to_hull(point_LL2: Float, corner_M2: Float) -> Float:
     """Distance (L,L) of a regular upright grid of points from the convex hull of some points; 0 inside."""
     origin_2, step_2 = point_LL2[0, 0], point_LL2[1, 1] - point_LL2[0, 0]
     hull = cv2.convexHull(((corner_M2 - origin_2) / step_2).round().astype(np.int32))
@@ -151,16 +150,17 @@ def distance_to_hull(point_LL2: F64, corner_M2: F64) -> F64:
     return cv2.distanceTransform(outside_LL, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) * float(step_2.mean())
 
 
-def pose_mask(pose: TeacherPose, point_LL2: F64) -> F64:
+def pose_mask(pose: TeacherPose, point_LL2: Float) -> Float:
     """Probability of the person at points (L,L,2) of the picture, by the pose teacher's own mask (L,L)."""
     back_23 = np.asarray(cv2.invertAffineTransform(pose.to_image_23), np.float64)
     at_LL2 = (map_points(point_LL2, back_23) - 0.5).astype(np.float32)
     x_LL, y_LL = at_LL2[..., 0], at_LL2[..., 1]
     mask_SS = pose.mask_SS.astype(np.float32)
-    return cv2.remap(mask_SS, x_LL, y_LL, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    seen_LL = cv2.remap(mask_SS, x_LL, y_LL, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(seen_LL, np.float32)
 
 
-def fuse(person_LL: F64, part_24LL: F64, pose: TeacherPose | None, point_LL2: F64) -> tuple[F64, F64, bool]:
+def fuse(person_LL: Float, part_24LL: Float, pose: TeacherPose | None, point_LL2: Float) -> tuple[Float, Float, bool]:
     """Correct the part teacher by the pose.
 
     Args:

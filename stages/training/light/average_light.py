@@ -33,8 +33,8 @@ from stages.training.checkpoint import average_of
 class AverageLight(Stage):
     """A source: weights and checkpoints named in the configuration in, their mean out, in half precision.
 
-    Networks trained from the same weights, each by itself, err each in its own way, and the mean of their weights errs
-    less than any of them (Wortsman et al., Model soups, ICML 2022). What it gained: docs/benchmarks/ways.md.
+    Networks trained from the same weights, each by itself, have different errors, and the mean of their weights errs
+    less than any of them (Wortsman et al., Model soups, ICML 2022).
     """
 
     @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +42,8 @@ class AverageLight(Stage):
         """What is averaged.
 
         Attributes:
-            of: light weights: a half without files of its own is theirs.
-            detector, surface: files with that half, all of the same sizes: light weights, or the `state.pt` of a
+            of: light weights, of which a component without files of its own is taken.
+            detector, surface: files with that component, all of the same sizes: light weights, or the `state.pt` of a
                 training of it.
             weights: the file to write.
         """
@@ -59,8 +59,8 @@ class AverageLight(Stage):
         if not config.detector and not config.surface:
             remedy = "name files, e.g. --set average_light.surface=[A.safetensors,B.safetensors]"
             raise StageError("no files to average", "average_light", remedy)
-        detector = mean_half("detector", config.detector or (config.of,))
-        surface = mean_half("surface", config.surface or (config.of,))
+        detector = mean_component("detector", config.detector or (config.of,))
+        surface = mean_component("surface", config.surface or (config.of,))
         sizes = LightSizes(detector=detector_sizes(detector), surface=surface_sizes(surface))
         path = user_path(config.weights)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,8 +68,8 @@ class AverageLight(Stage):
         yield Written(path=str(path), frames=0)
 
 
-def mean_half(half: ComponentName, files: Sequence[str]) -> dict[str, torch.Tensor]:
-    """The mean of a half's states in files, in half precision; all have the sizes of the first.
+def mean_component(component: ComponentName, files: Sequence[str]) -> dict[str, torch.Tensor]:
+    """The mean of a component's states in files, in half precision; all have the sizes of the first.
 
     Raises: ModelError for a file of another kind or of other sizes; StageError where there is none.
     """
@@ -77,8 +77,8 @@ def mean_half(half: ComponentName, files: Sequence[str]) -> dict[str, torch.Tens
     net: nn.Module | None = None
     for file in files:
         path = user_path(file)
-        state = average_of(path) if path.suffix == ".pt" else without_prefix(f"{half}.", read_weights(path))
-        net = net or of_sizes_seen(half, state, path)
+        state = average_of(path) if path.suffix == ".pt" else without_prefix(f"{component}.", read_weights(path))
+        net = net or component_of_state(component, state, path)
         load_component(net, state, "", path)
         states.append({name: value.clone() for name, value in net.state_dict().items()})
     return {
@@ -87,9 +87,9 @@ def mean_half(half: ComponentName, files: Sequence[str]) -> dict[str, torch.Tens
     }
 
 
-def of_sizes_seen(half: ComponentName, state: State, path: Path) -> nn.Module:
-    """A half of the sizes of a state. Raises: ModelError where it is no state of such a half."""
+def component_of_state(component: ComponentName, state: State, path: Path) -> nn.Module:
+    """A component of the sizes of a state. Raises: ModelError where it is no state of this component."""
     try:
-        return PersonDetector(detector_sizes(state)) if half == "detector" else SurfaceNet(surface_sizes(state))
+        return PersonDetector(detector_sizes(state)) if component == "detector" else SurfaceNet(surface_sizes(state))
     except (KeyError, ValueError) as error:
-        raise ModelError(f"no {half} of a light network ({error})", str(path), "use its own weights") from error
+        raise ModelError(f"no {component} of a light network ({error})", str(path), "use its own weights") from error

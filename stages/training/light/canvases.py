@@ -1,35 +1,31 @@
-"""Training pictures of the detector: photos and scenes scaled, shifted, mirrored, pieced together, recoloured."""
+"""Training images of the detector: photos and scenes scaled, shifted, flipped, joined to mosaics, recoloured."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F32, I32, U8
 from models.light.architecture.preprocessing import MEAN
 from models.surface.charts import MIRROR_CHART
-from stages.training.data.labelled_photos import IGNORE, PERSON, UNSURE
+from stages.training.data.labelled_photos import IGNORE, IGNORED, PERSON
 from stages.training.data.photometry import degrade, recolour
 
-F32 = npt.NDArray[Any]
-I32 = npt.NDArray[np.int32]
-U8 = npt.NDArray[Any]
-
 CANVAS = 416
-"""Pixels of a training picture's sides: those for which the teacher of boxes was made, and of a stored photo."""
+"""Side of a training image in pixels: the input size of the box teacher, and that of a stored photo."""
 ZOOM = (0.6, 1.8)
-"""A sheet's size in terms of the size at which it fits: photos are shown at 250 to 750 pixels, as the product's."""
+"""Size of a sheet relative to the size at which it fits: photos have 250 to 750 pixels, as in use."""
 MOSAIC = (18, 35)
-"""Where four sheets on a canvas meet, in cells of 8 pixels; the end is open."""
+"""Where the four sheets of a mosaic meet, in cells of 8 pixels; the end is open."""
 MOST_PEOPLE = 24
 SMALLEST = 6.0
-"""Boxes that end up smaller than this many pixels are left alone."""
-LEAST_SEEN = 0.3
-"""People of whose box less is on the canvas are left alone, too."""
+"""Boxes with a shorter side of fewer pixels are ignored."""
+LEAST_VISIBLE = 0.3
+"""People are ignored of whose box a smaller share is on the canvas."""
 
 _MIRROR = np.arange(256, dtype=np.uint8)
 _MIRROR[:25] = MIRROR_CHART
@@ -37,9 +33,9 @@ _MIRROR[:25] = MIRROR_CHART
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """A picture with boxes (in its pixels): what a canvas is made of.
+    """An image with boxes (in its pixels): what a canvas is made of.
 
-    `natural` is its size at the true aspect; `real` says whether it is a photo.
+    `natural` is its width and height at the true aspect ratio; `real` is whether it is a photo.
     """
 
     rgb_HW3: U8
@@ -51,8 +47,8 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Canvas:
-    """A training picture: boxes in its pixels, padded; kind 0 person, 1 unsure, -1 padding; part labels at stride 8.
+class DetectorCanvas:
+    """A training image: boxes in its pixels, padded; kind 0 person, 1 ignored, -1 padding; part labels at stride 8.
 
     `real`: nothing on it is synthetic.
     """
@@ -65,12 +61,12 @@ class Canvas:
 
 
 def mirror_label(label: U8) -> U8:
-    """The labels (0..24, 255) that labels become in a mirror image."""
+    """Labels (0..24, 255) after a horizontal flip of the image."""
     return _MIRROR[label]
 
 
-def mirrored(sheet: Sheet) -> Sheet:
-    """The sheet seen in a mirror."""
+def flipped_sheet(sheet: Sheet) -> Sheet:
+    """The sheet, flipped horizontally."""
     width = sheet.rgb_HW3.shape[1]
     box_M4 = sheet.box_M4.copy()
     box_M4[:, [0, 2]] = width - sheet.box_M4[:, [2, 0]]
@@ -85,7 +81,7 @@ def mirrored(sheet: Sheet) -> Sheet:
 
 
 class _Painter:
-    """A canvas being filled, rectangle by rectangle."""
+    """A canvas that is filled rectangle by rectangle."""
 
     def __init__(self, random: np.random.Generator) -> None:
         self.random = random
@@ -96,10 +92,10 @@ class _Painter:
         self.real = True
 
     def paint(self, sheet: Sheet, x0: int, y0: int, width: int, height: int) -> None:
-        """Show the sheet in a rectangle whose corners are multiples of 8, at a random size and place."""
+        """Paint the sheet into a rectangle whose corners are multiples of 8, at a random size and place."""
         self.real &= sheet.real
         if self.random.random() < 0.5:
-            sheet = mirrored(sheet)
+            sheet = flipped_sheet(sheet)
         natural = np.asarray(sheet.natural, np.float64) * np.exp(self.random.uniform(-0.2, 0.2, 2))
         fit = min(width / natural[0], height / natural[1])
         size = np.maximum(np.round(natural * fit * np.exp(self.random.uniform(*np.log(ZOOM)))), 8).astype(int)
@@ -131,13 +127,13 @@ class _Painter:
         box_M4 = np.clip(box_M4, 0, [width, height, width, height]).astype(np.float32)
         sides = box_M4[:, 2:] - box_M4[:, :2]
         visible = sides.prod(1) / np.maximum(full, 1e-6)
-        kind_M = np.where((visible < LEAST_SEEN) | (sides.min(1) < SMALLEST), UNSURE, sheet.kind_M).astype(np.uint8)
+        kind_M = np.where((visible < LEAST_VISIBLE) | (sides.min(1) < SMALLEST), IGNORED, sheet.kind_M).astype(np.uint8)
         keep = sides.min(1) > 1
         self.boxes.append(box_M4[keep] + np.asarray([x0, y0, x0, y0], np.float32))
         self.kinds.append(kind_M[keep])
 
-    def canvas(self) -> Canvas:
-        """What was painted; the largest people first, padded to MOST_PEOPLE."""
+    def canvas(self) -> DetectorCanvas:
+        """The canvas; the largest people first, padded to MOST_PEOPLE."""
         box_M4, kind_M = np.concatenate(self.boxes), np.concatenate(self.kinds)
         area = (box_M4[:, 2:] - box_M4[:, :2]).prod(1)
         order = np.argsort(-(area + 1e9 * (kind_M == PERSON)), kind="stable")[:MOST_PEOPLE]
@@ -145,7 +141,7 @@ class _Painter:
         kinds = np.full(MOST_PEOPLE, -1, np.int32)
         boxes[: len(order)], kinds[: len(order)] = box_M4[order], kind_M[order]
         rgb_HW3 = degrade(recolour(self.rgb_HW3, self.random), self.random)
-        return Canvas(rgb_HW3=rgb_HW3, box_M4=boxes, kind_M=kinds, part_hw=self.part_hw, real=self.real)
+        return DetectorCanvas(rgb_HW3=rgb_HW3, box_M4=boxes, kind_M=kinds, part_hw=self.part_hw, real=self.real)
 
 
 def make_canvas(
@@ -153,8 +149,8 @@ def make_canvas(
     random: np.random.Generator,
     *,
     mosaic: float,
-) -> Canvas:
-    """One training picture from one sheet, or from four with probability `mosaic`."""
+) -> DetectorCanvas:
+    """One training image from one sheet, or a mosaic of four with probability `mosaic`."""
     painter = _Painter(random)
     if random.random() < mosaic:
         x, y = (8 * int(random.integers(*MOSAIC)) for _ in range(2))

@@ -1,4 +1,4 @@
-"""One half of the light network as it is trained: weights to begin with, a checkpoint, batches made ahead."""
+"""Training of one component of the light network: first weights, checkpoint, batches made ahead."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from stages.training.loaders import Batches, Recipe, deaths_told, require_count
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComponentConfig:
-    """How a half is trained; what both have in common.
+    """How a component is trained: the settings that both have in common.
 
     Attributes:
         folder: of the run.
         start: weights to start from (a .safetensors file of a network that is no wider and no deeper).
-        network: a light network to go on from instead (`--weights`), of whatever sizes.
+        network: a light network to train further instead (`--weights`), of any sizes.
         device: "auto" takes a GPU when there is one.
-        loaders: processes that make batches ahead; 0 makes each in this process, when it is its turn.
-        fit: how to fit.
+        loaders: processes that make batches ahead; 0 makes each batch in this process when it is needed.
+        fit: the training loop.
     """
 
     folder: str = "runs/train_light"
@@ -47,7 +47,7 @@ class ComponentConfig:
 
     @property
     def first(self) -> Path | None:
-        """The file that the training begins with, or None where none is named.
+        """The file of the first weights, or None where none is named.
 
         Raises: StageError for a network of another kind.
         """
@@ -60,10 +60,10 @@ class ComponentConfig:
 
 
 class ComponentTraining:
-    """A half being trained in its folder; goes on where its checkpoint stands.
+    """The training of a component in its folder; it resumes from its checkpoint.
 
-    Of several workers (`torch.distributed`) each makes its part of every batch. Gradients and running statistics are
-    their means; batch norms and divisors of losses see a worker's own part.
+    With several workers (`torch.distributed`) each makes its part of every batch. Gradients and running statistics are
+    averaged over them; batch norms and divisors of losses see a worker's own part.
     """
 
     def __init__(self, net: nn.Module, config: ComponentConfig, *, name: str, threads: int) -> None:

@@ -1,4 +1,4 @@
-"""Training crops of the surface network: one person, turned, stretched, mirrored, on another background."""
+"""Training crops of the surface network: one person, rotated, stretched, flipped, on another background."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import F64, U8, Float
 from models.light.architecture.preprocessing import GREY
 from models.surface.charts import mirror_uv
 from stages.training.data.backgrounds import over
@@ -18,44 +19,41 @@ from stages.training.data.photo_pool import PoolPerson, PoolPhoto
 from stages.training.data.photometry import degrade, recolour
 from stages.training.data.scene_pool import PoolScene
 from stages.training.light.canvases import mirror_label
-from stages.training.light.crop_geometry import View, person_view
+from stages.training.light.crop_geometry import CropTransform, person_crop_transform
 from stages.training.light.mixes import CropMix
-from stages.training.light.video_degradation import filmed
+from stages.training.light.video_degradation import video_degraded
 
-F32 = npt.NDArray[Any]
-F64 = npt.NDArray[Any]
-U8 = npt.NDArray[Any]
-CUT_SIDES = (0.18, 0.14, 0.18, 0.5)
-"""How often left, top, right and bottom."""
-LEAST_LEFT = 150
-"""Pixels (cells of the labels) of a person that a cut must leave."""
-FEWEST = 32
+TRUNCATED_SIDES = (0.18, 0.14, 0.18, 0.5)
+"""Probability that a person is truncated at the left, top, right and bottom."""
+LEAST_VISIBLE_CELLS = 150
+"""Cells of a person's labels that truncation must leave."""
+LEAST_PIXELS = 32
 """Pixels along a side of the crop of the most distant person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crop:
-    """A training crop: pixels, labels (0, 1..24, 255 ignored), trust in them (0..1), UV, and if the UV is known.
+    """A training crop: pixels, labels (0, 1..24, 255 ignored), their weights (0..1), UV, and whether the UV is known.
 
     Attributes:
-        joint_J3: x, y in pixels of the crop, and above 0 where they are known.
+        joint_J3: x and y in pixels of the crop, and above 0 where the joint is known.
     """
 
     rgb_CC3: U8
     label_GG: U8
-    weight_GG: F32
-    uv_2GG: F32
+    weight_GG: Float
+    uv_2GG: Float
     uv_known: bool
-    joint_J3: F32 = field(default_factory=no_joints)
+    joint_J3: Float = field(default_factory=no_joints)
 
 
-def cut_window(box_4: F64, random: np.random.Generator) -> F64:
-    """A window over a picture that cuts a person off at one side, or at two: (x0, y0, x1, y1) in the box's pixels.
+def truncating_window(box_4: F64, random: np.random.Generator) -> F64:
+    """A window that truncates a person at one side or two: (x0, y0, x1, y1) in the pixels of the box.
 
-    People near the picture's edge are cut off, most often at their feet, and are the hardest to read.
+    People at an image's edge are truncated, most often at their feet, and are the hardest to predict.
     """
     window = np.array([-np.inf, -np.inf, np.inf, np.inf])
-    first = int(random.choice(4, p=CUT_SIDES))
+    first = int(random.choice(4, p=TRUNCATED_SIDES))
     second = (first + int(random.choice((1, 3)))) % 4
     for side in (first, second)[: 1 + int(random.random() < 0.3)]:
         low, high = box_4[side % 2], box_4[2 + side % 2]
@@ -64,27 +62,28 @@ def cut_window(box_4: F64, random: np.random.Generator) -> F64:
     return window
 
 
-def inside(window_4: F64, shape: tuple[int, ...]) -> tuple[slice, slice]:
+def window_slices(window_4: F64, shape: tuple[int, ...]) -> tuple[slice, slice]:
     """Rows and columns of an array of that shape (H, W, ...) that lie in a window (at least one of each)."""
     height, width = shape[:2]
     x0, y0, x1, y1 = np.clip(window_4, 0, (width, height, width, height)).round().astype(int)
     return slice(min(y0, height - 1), max(y1, y0 + 1)), slice(min(x0, width - 1), max(x1, x0 + 1))
 
 
-def bounds(mask_HW: npt.NDArray[Any]) -> F64:
+def mask_bounds(mask_HW: npt.NDArray[Any]) -> F64:
     """Box around what is set: (x0, y0, x1, y1)."""
     x0, y0, wide, high = cv2.boundingRect(mask_HW.astype(np.uint8))
     return np.array([x0, y0, x0 + wide, y0 + high], np.float64)
 
 
-def cut_scene(scene: PoolScene, person: int, random: np.random.Generator) -> PoolScene:
-    """The part of a scene that shows a person cut off; the scene itself where too little would be left of them."""
-    rows, columns = inside(cut_window(np.asarray(scene.box_N4[person], np.float64), random), scene.label_HW.shape)
+def truncated_scene(scene: PoolScene, person: int, random: np.random.Generator) -> PoolScene:
+    """The part of a scene that shows a person truncated; the scene itself where too little would be left of them."""
+    window_4 = truncating_window(np.asarray(scene.box_N4[person], np.float64), random)
+    rows, columns = window_slices(window_4, scene.label_HW.shape)
     mine = scene.instance_HW[rows, columns] == person + 1
-    if mine.sum() < LEAST_LEFT:
+    if mine.sum() < LEAST_VISIBLE_CELLS:
         return scene
     box_N4 = scene.box_N4.copy()
-    box_N4[person] = bounds(mine)
+    box_N4[person] = mask_bounds(mine)
     return PoolScene(
         rgb_HW3=scene.rgb_HW3[rows, columns],
         label_HW=scene.label_HW[rows, columns],
@@ -94,22 +93,22 @@ def cut_scene(scene: PoolScene, person: int, random: np.random.Generator) -> Poo
     )
 
 
-def cut_photo(photo: PoolPhoto, person: PoolPerson, random: np.random.Generator) -> tuple[PoolPhoto, PoolPerson]:
-    """The part of a photo that shows a person cut off; both as they are where too little would be left of them."""
-    window_4 = cut_window(np.asarray(person.box_4, np.float64), random)
-    rows, columns = inside(window_4, photo.rgb_SS3.shape)
+def truncated_photo(photo: PoolPhoto, person: PoolPerson, random: np.random.Generator) -> tuple[PoolPhoto, PoolPerson]:
+    """The part of a photo that shows a person truncated; both unchanged where too little would be left of them."""
+    window_4 = truncating_window(np.asarray(person.box_4, np.float64), random)
+    rows, columns = window_slices(window_4, photo.rgb_SS3.shape)
     corner_4 = np.tile(np.array([columns.start, rows.start], np.float64), 2)
     per_cell = (person.region_4[2:] - person.region_4[:2]) / len(person.label_LL)
     edges = np.array([columns.start, rows.start, columns.stop, rows.stop], np.float64)
     cells = (edges - np.tile(person.region_4[:2], 2)) / np.tile(per_cell, 2)
     kept = np.zeros(person.label_LL.shape, bool)
-    kept[inside(cells, kept.shape)] = True
+    kept[window_slices(cells, kept.shape)] = True
     label_LL = np.where(kept, person.label_LL, IGNORE)
     body = is_chart_label(label_LL)
-    if body.sum() < LEAST_LEFT:
+    if body.sum() < LEAST_VISIBLE_CELLS:
         return photo, person
     region_4 = person.region_4 - corner_4
-    box_4 = bounds(body) * np.tile(per_cell, 2) + np.tile(region_4[:2], 2)
+    box_4 = mask_bounds(body) * np.tile(per_cell, 2) + np.tile(region_4[:2], 2)
     cut = dataclasses.replace(photo, rgb_SS3=photo.rgb_SS3[rows, columns])
     at_J2 = person.joint_J3[:, :2] - corner_4[:2]
     left_J = ((at_J2 >= 0) & (at_J2 < cut.rgb_SS3.shape[1::-1])).all(1)
@@ -117,13 +116,13 @@ def cut_photo(photo: PoolPhoto, person: PoolPerson, random: np.random.Generator)
     return cut, dataclasses.replace(person, box_4=box_4, region_4=region_4, label_LL=label_LL, joint_J3=joint_J3)
 
 
-def seen(label_HW: U8) -> F64:
-    """x and y of the middles of the pixels that show somebody, and their charts: (3, K)."""
+def labelled_points(label_HW: U8) -> F64:
+    """x and y of the centres of the pixels that show a person, and their charts: (3, K)."""
     row_K, column_K = np.nonzero(label_HW)
     return np.stack([column_K + 0.5, row_K + 0.5, label_HW[row_K, column_K]])
 
 
-def look(picture: npt.NDArray, matrix: F64, cells: int, *, smooth: bool, outside: int | tuple[int, ...]) -> npt.NDArray:
+def warp(picture: npt.NDArray, matrix: F64, cells: int, *, smooth: bool, outside: int | tuple[int, ...]) -> npt.NDArray:
     """Sample an array through a 2x3 map; `smooth` interpolates linearly, else the nearest pixel is taken."""
     flags = cv2.WARP_INVERSE_MAP | (cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST)
     return cv2.warpAffine(
@@ -131,41 +130,41 @@ def look(picture: npt.NDArray, matrix: F64, cells: int, *, smooth: bool, outside
     )
 
 
-def resized(rgb_CC3: U8, side: int) -> U8:
-    """A square picture of fewer pixels, each a mean."""
-    return np.asarray(cv2.resize(rgb_CC3, (side, side), interpolation=cv2.INTER_AREA))
+def area_resized(rgb_CC3: U8, side: int) -> U8:
+    """A square image of fewer pixels, each a mean."""
+    return np.asarray(cv2.resize(rgb_CC3, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def look_finely(rgb_HW3: U8, view: View, scale_2: F64, side: int) -> U8:
-    """The crop of a picture, sampled twice as densely and averaged, so that it does not alias."""
-    fine = look(rgb_HW3, view.matrix(2 * side, scale_2, np.zeros(2)), 2 * side, smooth=True, outside=GREY)
-    return resized(fine, side)
+def warp_antialiased(rgb_HW3: U8, view: CropTransform, scale_2: F64, side: int) -> U8:
+    """The crop of an image, sampled twice as densely and averaged, so that it does not alias."""
+    fine = warp(rgb_HW3, view.matrix(2 * side, scale_2, np.zeros(2)), 2 * side, smooth=True, outside=GREY)
+    return area_resized(fine, side)
 
 
-def spoilt(rgb_CC3: U8, random: np.random.Generator, mix: CropMix) -> U8:
-    """The crop in another light, and at times blurred, noisy or compressed."""
+def degraded(rgb_CC3: U8, random: np.random.Generator, mix: CropMix) -> U8:
+    """The crop with changed colours, and at times blurred, noisy or compressed."""
     if mix.degraded < 1 and random.random() >= mix.degraded:
         return rgb_CC3
     return degrade(recolour(rgb_CC3, random), random)
 
 
-def photographed(rgb_CC3: U8, seen: float, random: np.random.Generator, mix: CropMix) -> U8:
-    """The crop as a camera gives it: spoilt, and at times so from further away, where the same body takes fewer pixels.
+def camera_augmented(rgb_CC3: U8, source_pixels: float, random: np.random.Generator, mix: CropMix) -> U8:
+    """The crop as a camera gives it: degraded, and at times from further away, where the body takes fewer pixels.
 
     Args:
-        seen: pixels of the source along a side of the crop; a distant crop has between FEWEST and all of them, more
-            often few. A filmed one is spoilt at all of them, as films are, and enlarged again.
+        source_pixels: along a side of the crop. A distant crop has between LEAST_PIXELS and all of them, more often
+            few; one degraded as video has all of them. Both are enlarged again.
     """
     side = len(rgb_CC3)
-    most = min(seen, side)
+    most = min(source_pixels, side)
     if mix.video_degraded and random.random() < mix.video_degraded:
-        few = max(2 * round(most / 2), FEWEST)
-        small = filmed(recolour(resized(rgb_CC3, few), random), random)
-    elif mix.distant and random.random() < mix.distant and most > FEWEST:
-        few = round(float(np.exp(random.uniform(np.log(FEWEST), np.log(most)))))
-        small = spoilt(resized(rgb_CC3, few), random, mix)
+        few = max(2 * round(most / 2), LEAST_PIXELS)
+        small = video_degraded(recolour(area_resized(rgb_CC3, few), random), random)
+    elif mix.distant and random.random() < mix.distant and most > LEAST_PIXELS:
+        few = round(float(np.exp(random.uniform(np.log(LEAST_PIXELS), np.log(most)))))
+        small = degraded(area_resized(rgb_CC3, few), random, mix)
     else:
-        return spoilt(rgb_CC3, random, mix)
+        return degraded(rgb_CC3, random, mix)
     return np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR))
 
 
@@ -177,17 +176,19 @@ def photo_crop(
     scale_2 = SIDE / np.array(photo.natural, np.float64)
     per_cell = len(person.label_LL) / np.asarray(person.region_4[2:] - person.region_4[:2], np.float64)
 
-    def seen_in_photo() -> F64:
-        x_K, y_K, chart_K = seen(np.where(is_chart_label(person.label_LL), person.label_LL, 0))
+    def points_in_photo() -> F64:
+        x_K, y_K, chart_K = labelled_points(np.where(is_chart_label(person.label_LL), person.label_LL, 0))
         xy_K2 = (np.stack([x_K, y_K], 1) / per_cell + person.region_4[:2]) / scale_2
         return np.stack([*xy_K2.T, chart_K])
 
-    view = person_view(np.asarray(person.box_4, np.float64) / np.tile(scale_2, 2), seen_in_photo, random, mix)
+    box_4 = np.asarray(person.box_4, np.float64) / np.tile(scale_2, 2)
+    view = person_crop_transform(box_4, points_in_photo, random, mix)
     matrix = view.matrix(cells, scale_2 * per_cell, -person.region_4[:2] * per_cell)
-    label_GG = look(person.label_LL, matrix, cells, smooth=False, outside=IGNORE)
-    weight_GG = look(person.weight_LL, matrix, cells, smooth=False, outside=0)
+    label_GG = warp(person.label_LL, matrix, cells, smooth=False, outside=IGNORE)
+    weight_GG = warp(person.weight_LL, matrix, cells, smooth=False, outside=0)
+    rgb_CC3 = warp_antialiased(photo.rgb_SS3, view, scale_2, side)
     return Crop(
-        rgb_CC3=photographed(look_finely(photo.rgb_SS3, view, scale_2, side), view.pixels(scale_2), random, mix),
+        rgb_CC3=camera_augmented(rgb_CC3, view.pixels(scale_2), random, mix),
         label_GG=mirror_label(label_GG) if view.flip else label_GG,
         weight_GG=weight_GG.astype(np.float32) / 255,
         uv_2GG=np.zeros((2, cells, cells), np.float32),
@@ -208,18 +209,18 @@ def scene_crop(
 
     Args:
         person: index of the person in the scene.
-        background_HW3: a picture to put behind everyone; None leaves the scene's own background.
+        background_HW3: an image to put behind all people; None leaves the scene's own background.
         side: pixels of the crop.
     """
     cells = side // 2
     mine_HW = scene.instance_HW == person + 1
     box_4 = np.asarray(scene.box_N4[person], np.float64)
-    view = person_view(box_4, lambda: seen(scene.label_HW * mine_HW), random, mix)
+    view = person_crop_transform(box_4, lambda: labelled_points(scene.label_HW * mine_HW), random, mix)
     one, none = np.ones(2), np.zeros(2)
     matrix = view.matrix(cells, one, none)
-    mine = look(mine_HW.astype(np.uint8), matrix, cells, smooth=False, outside=0) > 0
-    label_GG = look(scene.label_HW, matrix, cells, smooth=False, outside=0) * mine
-    uv_2GG = np.stack([look(one_HW, matrix, cells, smooth=False, outside=0) for one_HW in scene.uv_2HW]) / np.float32(
+    mine = warp(mine_HW.astype(np.uint8), matrix, cells, smooth=False, outside=0) > 0
+    label_GG = warp(scene.label_HW, matrix, cells, smooth=False, outside=0) * mine
+    uv_2GG = np.stack([warp(one_HW, matrix, cells, smooth=False, outside=0) for one_HW in scene.uv_2HW]) / np.float32(
         255
     )
     if view.flip:
@@ -227,7 +228,7 @@ def scene_crop(
         label_GG = mirror_label(label_GG)
     rgb_CC3 = _crop_pixels(scene, view, background_HW3, side)
     return Crop(
-        rgb_CC3=photographed(rgb_CC3, view.pixels(one), random, mix),
+        rgb_CC3=camera_augmented(rgb_CC3, view.pixels(one), random, mix),
         label_GG=label_GG,
         weight_GG=np.ones((cells, cells), np.float32),
         uv_2GG=uv_2GG,
@@ -235,12 +236,12 @@ def scene_crop(
     )
 
 
-def _crop_pixels(scene: PoolScene, view: View, background_HW3: U8 | None, side: int) -> U8:
+def _crop_pixels(scene: PoolScene, view: CropTransform, background_HW3: U8 | None, side: int) -> U8:
     if background_HW3 is None:
-        return look_finely(scene.rgb_HW3, view, np.ones(2), side)
+        return warp_antialiased(scene.rgb_HW3, view, np.ones(2), side)
     fine = 2 * side
     matrix = view.matrix(fine, np.ones(2), np.zeros(2))
-    rgb = look(scene.rgb_HW3, matrix, fine, smooth=True, outside=GREY)
-    people = look((scene.instance_HW > 0).astype(np.uint8) * 255, matrix, fine, smooth=True, outside=0)
-    behind = cv2.resize(background_HW3, (fine, fine), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.resize(over(rgb, people, behind), (side, side), interpolation=cv2.INTER_AREA))
+    rgb = warp(scene.rgb_HW3, matrix, fine, smooth=True, outside=GREY)
+    people = warp((scene.instance_HW > 0).astype(np.uint8) * 255, matrix, fine, smooth=True, outside=0)
+    behind = np.asarray(cv2.resize(background_HW3, (fine, fine), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return area_resized(over(rgb, people, behind), side)

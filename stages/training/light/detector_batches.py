@@ -20,17 +20,17 @@ from models.light.teachers.box_teacher import LocationTeacher
 from models.losses.light_detector import detector_losses
 from models.losses.light_distillation import detector_distillation
 from stages.training.data.backgrounds import over, random_background
-from stages.training.data.labelled_photos import PERSON, UNSURE
+from stages.training.data.labelled_photos import IGNORED, PERSON
 from stages.training.data.photo_pool import PhotoPool, PoolPhoto
 from stages.training.data.scene_pool import PoolScene, ScenePool, open_pools
 from stages.training.fit import Batch
-from stages.training.light.canvases import CANVAS, Canvas, Sheet, make_canvas
+from stages.training.light.canvases import CANVAS, DetectorCanvas, Sheet, make_canvas
 from stages.training.light.mixes import SheetMix
 from stages.training.payloads import PhotoShards, SceneShards
 
 
 def photo_sheet(photo: PoolPhoto) -> Sheet:
-    """A labelled photo as something to make canvases of."""
+    """The sheet of a labelled photo."""
     return Sheet(
         rgb_HW3=photo.rgb_SS3,
         natural=photo.natural,
@@ -42,7 +42,7 @@ def photo_sheet(photo: PoolPhoto) -> Sheet:
 
 
 def scene_sheet(scene: PoolScene, background_HW3: npt.NDArray[Any] | None) -> Sheet:
-    """A synthetic scene as something to make canvases of; people who hardly show are left alone."""
+    """The sheet of a synthetic scene; people who are almost hidden are ignored."""
     height, width = scene.label_HW.shape
     rgb_HW3 = scene.rgb_HW3
     if background_HW3 is not None:
@@ -50,7 +50,7 @@ def scene_sheet(scene: PoolScene, background_HW3: npt.NDArray[Any] | None) -> Sh
         rgb_HW3 = over(rgb_HW3, (scene.instance_HW > 0).astype(np.uint8) * 255, np.asarray(behind))
     pixels = np.bincount(scene.instance_HW.reshape(-1), minlength=256)[1 : len(scene.box_N4) + 1]
     area = (scene.box_N4[:, 2:] - scene.box_N4[:, :2]).prod(1)
-    kind_M = np.where(pixels < 0.05 * area, UNSURE, PERSON).astype(np.uint8)
+    kind_M = np.where(pixels < 0.05 * area, IGNORED, PERSON).astype(np.uint8)
     return Sheet(
         rgb_HW3=rgb_HW3,
         natural=(width, height),
@@ -62,9 +62,9 @@ def scene_sheet(scene: PoolScene, background_HW3: npt.NDArray[Any] | None) -> Sh
 
 
 class DetectorBatches:
-    """Photos, and synthetic scenes when there are any; a teacher answers for canvases of photos.
+    """Canvases of photos, and of synthetic scenes where there are any; a teacher predicts boxes on canvases of photos.
 
-    `indices` are those that are made, of the whole batch of a step: every canvas depends on its step and index.
+    `indices` are those of the batch of a step that are made here: a canvas depends on its step and index alone.
     """
 
     def __init__(
@@ -93,15 +93,16 @@ class DetectorBatches:
         return photo_sheet(self.photos.photos[random.integers(len(self.photos.photos))])
 
     def __call__(self, step: int) -> Batch:
-        """RGB (N,3,S,S) uint8, boxes (N,M,4), kinds (N,M), part labels (N,S/8,S/8), the teacher's answers (N,P,5)."""
+        """RGB (N,3,S,S) uint8, boxes (N,M,4), kinds (N,M), part labels (N,S/8,S/8), teacher's predictions (N,P,5)."""
         canvases = []
         for index in self.indices:
             random = np.random.default_rng([self.seed, step, index])
             canvases.append(make_canvas(self._sheet, random, mosaic=self.mix.mosaic))
-        return (*stack(canvases), torch.from_numpy(np.stack([self._answer(canvas) for canvas in canvases])))
+        predictions = np.stack([self._teacher_prediction(canvas) for canvas in canvases])
+        return (*stack_canvases(canvases), torch.from_numpy(predictions))
 
-    def _answer(self, canvas: Canvas) -> npt.NDArray[Any]:
-        """What the teacher says at every place (P,5); its score is negative where it was not asked."""
+    def _teacher_prediction(self, canvas: DetectorCanvas) -> npt.NDArray[Any]:
+        """What the teacher predicts at every location (P,5); the score is negative where it predicts nothing."""
         if self.teacher is None or not canvas.real:
             return np.full((len(detector_locations(CANVAS, CANVAS)[0]), 5), -1, np.float32)
         return self.teacher(canvas.rgb_HW3)
@@ -109,7 +110,7 @@ class DetectorBatches:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorBatchFactory:
-    """The detector's batches. `box_teacher`: YOLOX-nano's .onnx file, which answers for canvases of photos, or ""."""
+    """Opens `DetectorBatches` in a process. `box_teacher`: YOLOX-nano's .onnx file, or "" for no teacher."""
 
     photos: PhotoShards
     scenes: SceneShards
@@ -119,7 +120,7 @@ class DetectorBatchFactory:
     mix: SheetMix
 
     def __call__(self) -> DetectorBatches:
-        """Open the pools and the teacher, which runs on one thread: its answers shall not depend on how many there are.
+        """Open the pools and the teacher. It runs on one thread, so that its bits do not depend on their number.
 
         Raises: StageError for shards, ModelError for a teacher that cannot be opened.
         """
@@ -128,7 +129,7 @@ class DetectorBatchFactory:
         return DetectorBatches(*pools, indices=self.indices, seed=self.seed, teacher=teacher, mix=self.mix)
 
 
-def stack(canvases: Sequence[Canvas]) -> Batch:
+def stack_canvases(canvases: Sequence[DetectorCanvas]) -> Batch:
     """Canvases as tensors: RGB (bytes, a quarter of what travels between processes), boxes, kinds, part labels."""
     rgb = torch.from_numpy(np.stack([canvas.rgb_HW3 for canvas in canvases])).permute(0, 3, 1, 2)
     return (

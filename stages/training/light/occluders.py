@@ -1,35 +1,31 @@
-"""What stands before the people of training pictures: somebody else, or a thing."""
+"""Occluders: what hides a part of a person in a training crop, another person or an object."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import F64, U8
 from models.light.architecture.preprocessing import GREY
 from stages.training.data.backgrounds import over, random_background
 from stages.training.data.labelled_photos import is_chart_label
 from stages.training.data.photo_pool import PhotoPool
 from stages.training.data.scene_pool import PoolScene
-from stages.training.light.crops import Crop, look
+from stages.training.light.crops import Crop, warp
 
-F64 = npt.NDArray[Any]
-U8 = npt.NDArray[Any]
-
-LEAST_SEEN = 0.4
-"""Share of a person's cells that what stands before them must leave."""
+LEAST_VISIBLE = 0.4
+"""Share of a person's cells that an occluder must leave visible."""
 PLAIN = 0.5
-"""How often a thing is of one colour; else it shows a part of a photo."""
+"""Share of objects of one colour; the others show a part of a photo."""
 
 
-def hidden(crop: Crop, scene: PoolScene, person: int, random: np.random.Generator) -> Crop:
-    """The crop with a person of a synthetic scene before it; as it is where too little would be left to see.
+def occlude_by_person(crop: Crop, scene: PoolScene, person: int, random: np.random.Generator) -> Crop:
+    """The crop with a person of a synthetic scene in front; unchanged where too little would be left visible.
 
-    Who stands before somebody is background to them, as in every crop.
+    The person in front is labelled as background, as all others in a crop are.
     """
     side = len(crop.rgb_CC3)
     box_4 = np.asarray(scene.box_N4[person], np.float64)
@@ -39,18 +35,18 @@ def hidden(crop: Crop, scene: PoolScene, person: int, random: np.random.Generato
     at_2 = np.array([random.choice((-1, 1)) * random.uniform(0.15, 0.5) + 0.5, random.uniform(0.4, 0.8)]) * side
     matrix = np.array([[1 / size, 0, centre_2[0] - at_2[0] / size], [0, 1 / size, centre_2[1] - at_2[1] / size]])
     mine = (scene.instance_HW == person + 1).astype(np.uint8) * 255
-    cover_CC = look(mine, matrix, side, smooth=True, outside=0)
-    return covered(crop, cover_CC, look(scene.rgb_HW3, matrix, side, smooth=True, outside=GREY))
+    cover_CC = warp(mine, matrix, side, smooth=True, outside=0)
+    return occlude(crop, cover_CC, warp(scene.rgb_HW3, matrix, side, smooth=True, outside=GREY))
 
 
-def obstructed(crop: Crop, photos: PhotoPool, random: np.random.Generator) -> Crop:
-    """The crop behind a thing; as it is where too little of the person would be left to see."""
-    return covered(crop, *thing(len(crop.rgb_CC3), photos, random))
+def occlude_by_object(crop: Crop, photos: PhotoPool, random: np.random.Generator) -> Crop:
+    """The crop with an object in front; unchanged where too little of the person would be left visible."""
+    return occlude(crop, *random_object(len(crop.rgb_CC3), photos, random))
 
 
-def thing(side: int, photos: PhotoPool, random: np.random.Generator) -> tuple[U8, U8]:
-    """Slats, a post or something round, plain or with a photo's pixels (Sárándi et al. 2018): mask (0..255) and RGB."""
-    shape: Callable[[int, np.random.Generator], U8] = (slats, post, round_thing)[random.integers(3)]
+def random_object(side: int, photos: PhotoPool, random: np.random.Generator) -> tuple[U8, U8]:
+    """Slats, a post or an ellipse, plain or with a photo's pixels (Sárándi et al. 2018): mask (0..255) and RGB."""
+    shape: Callable[[int, np.random.Generator], U8] = (slats, post, ellipse)[random.integers(3)]
     cover_CC = shape(side, random)
     seen_HW3 = None if random.random() < PLAIN else random_background(photos, random)
     if seen_HW3 is None:
@@ -58,12 +54,12 @@ def thing(side: int, photos: PhotoPool, random: np.random.Generator) -> tuple[U8
     return cover_CC, np.asarray(cv2.resize(seen_HW3, (side, side), interpolation=cv2.INTER_AREA))
 
 
-def covered(crop: Crop, cover_CC: U8, pixels_CC3: U8) -> Crop:
-    """The crop under other pixels where a mask (0..255) says so; as it is where that leaves less than LEAST_SEEN."""
+def occlude(crop: Crop, cover_CC: U8, pixels_CC3: U8) -> Crop:
+    """The crop under other pixels where a mask (0..255) is set; unchanged where it hides too much."""
     cells = len(crop.label_GG)
     covered_GG = cv2.resize(cover_CC, (cells, cells), interpolation=cv2.INTER_AREA) > 127
     body = is_chart_label(crop.label_GG)
-    if (body & ~covered_GG).sum() < LEAST_SEEN * body.sum():
+    if (body & ~covered_GG).sum() < LEAST_VISIBLE * body.sum():
         return crop
     return replace(
         crop,
@@ -85,22 +81,22 @@ def post(side: int, random: np.random.Generator) -> U8:
     return _bars(_across(side, random) - random.normal(0, 0.25) * side, random.uniform(0.05, 0.35) * side)
 
 
-def round_thing(side: int, random: np.random.Generator) -> U8:
+def ellipse(side: int, random: np.random.Generator) -> U8:
     """A mask of an ellipse that may reach outside."""
     mask_CC = np.zeros((side, side), np.uint8)
     centre = tuple(map(int, random.uniform(0.1, 0.9, 2) * side))
     axes = tuple(map(int, random.uniform(0.06, 0.3, 2) * side))
     cv2.ellipse(mask_CC, centre, axes, random.uniform(0, 180), 0, 360, 255, cv2.FILLED)
-    return cv2.GaussianBlur(mask_CC, (0, 0), 0.7)
+    return np.asarray(cv2.GaussianBlur(mask_CC, (0, 0), 0.7), np.uint8)
 
 
 def _across(side: int, random: np.random.Generator) -> F64:
-    """How far each pixel lies from the middle in a random direction, in pixels."""
+    """The distance of each pixel from the centre along a random direction, in pixels."""
     angle = random.uniform(0, np.pi)
     place_C = np.arange(side) - (side - 1) / 2
     return np.asarray(place_C[None] * np.cos(angle) + place_C[:, None] * np.sin(angle))
 
 
 def _bars(distance_CC: F64, width: float) -> U8:
-    """Pixels nearer than half a width to a line, with soft edges."""
+    """Pixels nearer to a line than half a width, with soft edges."""
     return (np.clip(width / 2 - np.abs(distance_CC) + 0.5, 0, 1) * 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Make the light network's eight-bit graphs."""
+"""Quantise the light network to eight bits."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ CALIBRATION_CROPS = CropMix(
     distant=0.0,
     video_degraded=0.0,
 )
-"""The crops that show how large the numbers inside the surface network get: people as photos show them."""
+"""The crops on which the surface network is calibrated: people as photos show them."""
 
 
 class QuantizeLight(Stage):
-    """Labelled photos in (they show how large the numbers inside the networks get), eight-bit graphs out."""
+    """Labelled photos in, for calibration; eight-bit graphs out."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """`weights` of the light network; graphs go beside them. `pictures` to calibrate with, their `seed`."""
+        """`weights` of the light network; graphs go beside them. `pictures` to calibrate on, and their `seed`."""
 
         weights: str = "models/weights/light.safetensors"
         pictures: int = 300
@@ -82,10 +82,9 @@ class QuantizeLight(Stage):
 
 
 def first_and_outputs(model: Any) -> list[str]:
-    """Names of a detector's first convolution, and of those that tell scores and distances.
+    """Names of a detector's first convolution, and of those that predict scores and distances.
 
-    In floating point they take no time that could be measured, and logits err by .060 in the place of .069, distances
-    by .013 in the place of .016 of their logarithm.
+    They stay in floating point: that lowers the error and costs no measurable time.
     """
     names = [op.get_friendly_name() for op in model.get_ordered_ops() if op.get_type_name() == "Convolution"]
     return [names[0], *(name for name in names if "score" in name or "distance" in name)]
@@ -98,7 +97,7 @@ def quantized(
     pictures: int,
     in_float: Callable[[Any], list[str]] = lambda _: [],
 ) -> OpenvinoGraph:
-    """A network for one picture (1, 3, side, side) in eight bits, its ranges as the first so many batches show them.
+    """A network for one image (1, 3, side, side) in eight bits, its ranges calibrated on the first batches.
 
     Args:
         in_float: of its OpenVINO model, the names of the operations that stay in floating point.
@@ -115,9 +114,8 @@ def quantized(
         subset_size=pictures,
         preset=nncf.QuantizationPreset.MIXED,
         ignored_scope=nncf.IgnoredScope(names=in_float(model)),
-        fast_bias_correction=False,  # layer after layer: the detector's scores err by .0146 in the place of .0169
-        # As far as numbers go, not as they go in the mean of pictures: by .0112 in the place of .0135; .969 of the
-        # charts are float's in the place of .950, and U and V are off by .0065 in the place of .0108.
+        fast_bias_correction=False,  # layer after layer, which is more exact
+        # Ranges as large as any number, not as the mean over images: more exact, too.
         advanced_parameters=AdvancedQuantizationParameters(
             activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
         ),
@@ -126,7 +124,7 @@ def quantized(
 
 
 def saved(model: Any) -> OpenvinoGraph:
-    """An OpenVINO model as the bytes that OpenVINO reads it from; what stays in floating point is kept in half."""
+    """An OpenVINO model as the bytes of its files; what stays in floating point is kept in half precision."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.xml"
         import_openvino().save_model(model, path, compress_to_fp16=True)

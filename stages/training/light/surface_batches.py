@@ -20,13 +20,13 @@ from models.losses.light_surface import (
     joint_loss,
     surface_losses,
 )
-from stages.training.data.backgrounds import nobody, random_background
+from stages.training.data.backgrounds import background_person, random_background
 from stages.training.data.photo_pool import PhotoPool
 from stages.training.data.scene_pool import ScenePool, open_pools
 from stages.training.fit import Batch
-from stages.training.light.crops import Crop, cut_photo, cut_scene, photo_crop, scene_crop
+from stages.training.light.crops import Crop, photo_crop, scene_crop, truncated_photo, truncated_scene
 from stages.training.light.mixes import CropMix
-from stages.training.light.occluders import hidden, obstructed
+from stages.training.light.occluders import occlude_by_object, occlude_by_person
 from stages.training.payloads import PhotoShards, SceneShards
 
 LEGS, LEG_FACTOR = frozenset(range(5, 15)), 2.0
@@ -48,7 +48,7 @@ def sampling_weight(label_LL: np.ndarray) -> float:
 class SurfaceBatches:
     """Real crops with the teacher's parts, and synthetic ones with exact parts and UV (none without scenes).
 
-    Where nobody of the photos is labelled, all are synthetic.
+    All are synthetic where the photos have no labelled person.
     """
 
     def __init__(
@@ -61,9 +61,11 @@ class SurfaceBatches:
         sides: Sequence[int] = (CROP,),
         mix: CropMix,
     ) -> None:
-        """Crops have one of `sides` pixels a side, another at every step.
+        """Prepare the sampling of real people.
 
-        `indices` are those that are made, of the whole batch of a step: every crop depends on its step and index.
+        Args:
+            indices: those of the batch of a step that are made here; a crop depends on its step and index alone.
+            sides: pixels of a crop's side, one drawn for every step.
         """
         self.photos = photos
         self.scenes = scenes
@@ -75,43 +77,43 @@ class SurfaceBatches:
         self.odds = np.cumsum(weight / max(weight.sum(), 1e-9))
 
     def __call__(self, step: int) -> Batch:
-        """RGB (N,3,C,C) uint8, labels, trust (N,G,G), UV (N,2,G,G), joints (N,J,3), places on bodies, those with UV."""
+        """RGB (N,3,C,C) uint8, labels, weights (N,G,G), UV (N,2,G,G), joints (N,J,3), cells on bodies and with UV."""
         crops = []
         side = self.sides[np.random.default_rng([self.seed, step]).integers(len(self.sides))]
         for index in self.indices:
             random = np.random.default_rng([self.seed, step, index])
-            crops.append(self._nobody(side, random) or self._somebody(index, side, random))
-        return stack(crops)
+            crops.append(self._background(side, random) or self._person(index, side, random))
+        return stack_crops(crops)
 
-    def _somebody(self, index: int, side: int, random: np.random.Generator) -> Crop:
+    def _person(self, index: int, side: int, random: np.random.Generator) -> Crop:
         real = self.scenes is None or (self.mix.is_real(index) and len(self.odds) > 0)
         crop = self._photo(side, random) if real else self._scene(side, random)
-        return self._obstructed(self._hidden(crop, random), random)
+        return self._occluded_by_object(self._occluded_by_person(crop, random), random)
 
-    def _nobody(self, side: int, random: np.random.Generator) -> Crop | None:
+    def _background(self, side: int, random: np.random.Generator) -> Crop | None:
         if not self.mix.background or not self.photos.people or random.random() >= self.mix.background:
             return None
-        person = nobody(self.photos, random)
+        person = background_person(self.photos, random)
         if person is None:
             return None
         return photo_crop(self.photos.photos[person.photo], person, side, random, self.mix)
 
-    def _hidden(self, crop: Crop, random: np.random.Generator) -> Crop:
+    def _occluded_by_person(self, crop: Crop, random: np.random.Generator) -> Crop:
         if self.scenes is None or random.random() >= self.mix.occluded_by_person:
             return crop
         index, person = self.scenes.people[random.integers(len(self.scenes.people))]
-        return hidden(crop, self.scenes.scenes[index], person, random)
+        return occlude_by_person(crop, self.scenes.scenes[index], person, random)
 
-    def _obstructed(self, crop: Crop, random: np.random.Generator) -> Crop:
+    def _occluded_by_object(self, crop: Crop, random: np.random.Generator) -> Crop:
         if not self.mix.occluded_by_object or random.random() >= self.mix.occluded_by_object:
             return crop
-        return obstructed(crop, self.photos, random)
+        return occlude_by_object(crop, self.photos, random)
 
     def _photo(self, side: int, random: np.random.Generator) -> Crop:
         person = self.photos.people[min(int(np.searchsorted(self.odds, random.random())), len(self.odds) - 1)]
         photo = self.photos.photos[person.photo]
         if random.random() < self.mix.truncated:
-            photo, person = cut_photo(photo, person, random)
+            photo, person = truncated_photo(photo, person, random)
         return photo_crop(photo, person, side, random, self.mix)
 
     def _scene(self, side: int, random: np.random.Generator) -> Crop:
@@ -120,13 +122,13 @@ class SurfaceBatches:
         behind = random_background(self.photos, random) if random.random() < self.mix.composited else None
         scene = self.scenes.scenes[index]
         if random.random() < self.mix.truncated:
-            scene = cut_scene(scene, person, random)
+            scene = truncated_scene(scene, person, random)
         return scene_crop(scene, person, behind, side, random, self.mix)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurfaceBatchFactory:
-    """The surface network's batches; see `SurfaceBatches`."""
+    """Opens `SurfaceBatches` in a process."""
 
     photos: PhotoShards
     scenes: SceneShards
@@ -148,7 +150,7 @@ class SurfaceBatchFactory:
         )
 
 
-def stack(crops: Sequence[Crop]) -> Batch:
+def stack_crops(crops: Sequence[Crop]) -> Batch:
     """Crops as tensors; RGB stays bytes, a quarter of what travels between processes."""
     rgb = torch.from_numpy(np.stack([crop.rgb_CC3 for crop in crops])).permute(0, 3, 1, 2)
     label = torch.from_numpy(np.stack([crop.label_GG for crop in crops])).long()
@@ -169,7 +171,7 @@ def surface_loss(
     counting: SurfaceLossConfig = ALL_CELLS,
     teacher: SurfaceTeacher | None = None,
 ) -> Mapping[str, torch.Tensor]:
-    """The surface network's loss terms on a batch of `SurfaceBatches`, and those of learning from a teacher."""
+    """The surface network's loss terms on a batch of `SurfaceBatches`, and those of distillation."""
     assert isinstance(net, SurfaceNet)
     rgb, label, weight, uv, joint, body, exact = batch
     rgb = rgb.float()

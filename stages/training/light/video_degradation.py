@@ -1,30 +1,26 @@
-"""What a camera and codec leave of a crop, at the pixels that the film or picture has: for training samples."""
+"""Augmentation of training crops by a camera and a codec: noise, tone curve, sharpening, compression."""
 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 import av
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import U8, Float
 from stages.world.camera.camera_effects import through_codec
 
-U8 = npt.NDArray[Any]
-F32 = npt.NDArray[Any]
-
 COMPRESSED = 0.75
-"""How often a codec follows the camera."""
+"""Share of images that are compressed."""
 CRF = (20, 41)
-"""x264's constant rate factors, from hardly visible to what poor streams have."""
+"""x264's constant rate factors, from hardly visible to poor streams; the end is open."""
 QUALITY = (25, 96)
-"""Of JPEG and WebP, likewise."""
+"""Qualities of JPEG and WebP; the end is open."""
 
 
-def filmed(rgb_HW3: U8, random: np.random.Generator) -> U8:
-    """A picture (H, W, 3; even sides) by a camera and codec: soft, with photon noise, sharpened, compressed."""
+def video_degraded(rgb_HW3: U8, random: np.random.Generator) -> U8:
+    """An image (H, W, 3; even sides) from a camera and a codec: blurred, with photon noise, sharpened, compressed."""
     linear = np.asarray(cv2.GaussianBlur(rgb_HW3, (0, 0), random.uniform(0.3, 0.9)), np.float32) / 255
     sharp = sharpened(curved(with_photons(linear, random), random), random)
     rgb = (np.clip(sharp, 0, 1) * 255).astype(np.uint8)
@@ -32,35 +28,35 @@ def filmed(rgb_HW3: U8, random: np.random.Generator) -> U8:
 
 
 def compressed(rgb_HW3: U8, random: np.random.Generator) -> U8:
-    """A picture (even sides) as films (H.264) or pictures (JPEG, WebP) keep it, each a third of the time."""
+    """An image (even sides) compressed with H.264, JPEG or WebP, each a third of the time."""
     codec = random.integers(3)
     if codec == 0:
         return through_h264(rgb_HW3, int(random.integers(*CRF)))
     return through_codec(rgb_HW3, ".jpg" if codec == 1 else ".webp", int(random.integers(*QUALITY)))
 
 
-def with_photons(picture_HW3: F32, random: np.random.Generator) -> F32:
-    """Noise of light itself: white is some 200 to 10,000 photons, and what is darker is noisier for its brightness."""
+def with_photons(picture_HW3: Float, random: np.random.Generator) -> Float:
+    """Photon noise: white is 200 to 10,000 photons, so that dark pixels are noisier for their brightness."""
     white = 10 ** random.uniform(2.3, 4)
     noise = random.standard_normal(picture_HW3.shape, dtype=np.float32)
     return picture_HW3 + noise * np.sqrt(np.clip(picture_HW3, 0, 1) / np.float32(white))
 
 
-def curved(picture_HW3: F32, random: np.random.Generator) -> F32:
-    """Darks darker, lights lighter, or the other way round."""
+def curved(picture_HW3: Float, random: np.random.Generator) -> Float:
+    """A tone curve that raises or lowers the contrast."""
     strength = np.float32(random.uniform(-0.3, 0.7))
     picture = np.clip(picture_HW3, 0, 1)
     return (1 - strength) * picture + strength * picture**2 * (3 - 2 * picture)
 
 
-def sharpened(picture_HW3: F32, random: np.random.Generator) -> F32:
-    """Edges as cameras draw them: what a blur takes away is added, up to once."""
+def sharpened(picture_HW3: Float, random: np.random.Generator) -> Float:
+    """Sharpening as in cameras: what a blur removes is added, up to once (unsharp mask)."""
     soft = cv2.GaussianBlur(picture_HW3, (0, 0), random.uniform(0.8, 1.6))
     return picture_HW3 + np.float32(random.uniform(0, 1)) * (picture_HW3 - soft)
 
 
 def through_h264(rgb_HW3: U8, crf: int) -> U8:
-    """A picture as the first frame of a film in H.264 shows it, chroma at half the resolution.
+    """An image as the first frame of a video in H.264, chroma at half the resolution.
 
     Args:
         rgb_HW3: uint8, sides even.
@@ -76,4 +72,4 @@ def through_h264(rgb_HW3: U8, crf: int) -> U8:
     reader = av.CodecContext.create("h264", "r")
     reader.thread_count = 1
     shown = [one for packet in [*packets, None] for one in reader.decode(packet)]
-    return shown[0].to_ndarray(format="rgb24")
+    return np.asarray(shown[0].to_ndarray(format="rgb24"), np.uint8)

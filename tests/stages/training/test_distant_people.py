@@ -8,8 +8,8 @@ import pytest
 
 from stages.training.data.scene_pool import PoolScene
 from stages.training.light import crops
-from stages.training.light.crop_geometry import View
-from stages.training.light.crops import FEWEST, photographed, scene_crop
+from stages.training.light.crop_geometry import CropTransform
+from stages.training.light.crops import LEAST_PIXELS, camera_augmented, scene_crop
 from stages.training.light.mixes import CropMix
 from tests.stages.training.plain_mix import plain_mix
 
@@ -25,7 +25,7 @@ def noise(side: int = SIDE) -> np.ndarray:
 
 
 def taken(seen: float, mix: CropMix = DISTANT, times: int = 60) -> list[np.ndarray]:
-    return [photographed(noise(), seen, np.random.default_rng(seed), mix) for seed in range(times)]
+    return [camera_augmented(noise(), seen, np.random.default_rng(seed), mix) for seed in range(times)]
 
 
 @pytest.mark.parametrize("seen", [40.0, 90.0, 400.0])
@@ -33,28 +33,28 @@ def test_a_distant_crop_has_no_more_pixels_than_its_source_and_no_fewer_than_the
     # Averaging (SIDE / few)^2 pixels of noise leaves few / SIDE of its spread; going back up blurs it by up to a third.
     share = [crop.astype(float).std() / SPREAD for crop in taken(seen)]
     assert max(share) < 1.05 * min(seen, SIDE) / SIDE
-    assert min(share) > 0.6 * FEWEST / SIDE
+    assert min(share) > 0.6 * LEAST_PIXELS / SIDE
     assert len({round(one, 3) for one in share}) > 5
 
 
 def test_what_is_shown_stays_where_it_is() -> None:
     coarse = cv2.GaussianBlur(noise(), (0, 0), 12)
     for seed in range(20):
-        made = photographed(coarse, SIDE, np.random.default_rng(seed), DISTANT)
+        made = camera_augmented(coarse, SIDE, np.random.default_rng(seed), DISTANT)
         assert np.abs(made.astype(float) - coarse).mean() < 1.0
 
 
 def test_as_many_are_distant_as_asked_and_none_who_has_few_pixels_already() -> None:
     distant = sum((crop != noise()).any() for crop in taken(SIDE, plain_mix(distant=0.3, degraded=0.0), 400))
     assert 0.23 < distant / 400 < 0.37  # three standard deviations of so many draws
-    for mix, seen in ((plain_mix(degraded=0.0), SIDE), (DISTANT, FEWEST)):
+    for mix, seen in ((plain_mix(degraded=0.0), SIDE), (DISTANT, LEAST_PIXELS)):
         for crop in taken(seen, mix, 20):
             np.testing.assert_array_equal(crop, noise())
 
 
 def test_a_view_counts_pixels_along_its_longer_side_however_it_is_turned() -> None:
     turn = np.array([[0.6, -0.8], [0.8, 0.6]])
-    view = View(origin_2=np.zeros(2), axes_22=turn @ np.diag([100.0, 50.0]), flip=False)
+    view = CropTransform(origin_2=np.zeros(2), axes_22=turn @ np.diag([100.0, 50.0]), flip=False)
     assert view.pixels(np.ones(2)) == pytest.approx(100)
     assert view.pixels(np.full(2, 0.5)) == pytest.approx(50)
 
@@ -75,9 +75,9 @@ def test_labels_and_uv_of_a_distant_crop_are_those_of_a_near_one(monkeypatch: py
 
     def count(rgb_CC3: np.ndarray, seen: float, *rest: object) -> np.ndarray:
         counted.append(seen)
-        return photographed(rgb_CC3, seen, *rest)  # type: ignore[arg-type]
+        return camera_augmented(rgb_CC3, seen, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(crops, "photographed", count)
+    monkeypatch.setattr(crops, "camera_augmented", count)
     for seed in range(6):
         near, far = (
             scene_crop(scene, 0, None, SIDE, np.random.default_rng(seed), mix)

@@ -19,7 +19,7 @@ from stages.training.data.annotated_labels import labelled_photo, square_labels
 from stages.training.data.annotated_photos import AnnotatedPhotos
 from stages.training.data.annotated_pictures import AnnotatedPictures
 from stages.training.data.annotated_sets import SetConfig, prepared
-from stages.training.data.labelled_photos import IGNORE, LABELS, PERSON, UNSURE
+from stages.training.data.labelled_photos import IGNORE, IGNORED, LABELS, PERSON
 from stages.training.data.photo_labels import square_region
 from stages.training.data.photo_pool import PhotoPool
 from stages.training.payloads import AnnotatedSet, AnnotatedSets, Round
@@ -95,7 +95,7 @@ def test_boxes_crowds_and_names_reach_the_pool(drawn: AnnotatedSet, tmp_path: Pa
     own = AnnotatedSet(annotations=str(tmp_path / "own.json"), images=drawn.images)
     photo = labelled_photo(AnnotatedPictures(own), 0, None)
     assert photo.name == "000000.png" and photo.aspect == pytest.approx(4 / 3)
-    assert photo.kind_M.tolist()[-1] == UNSURE and set(photo.kind_M.tolist()[:-1]) <= {PERSON}
+    assert photo.kind_M.tolist()[-1] == IGNORED and set(photo.kind_M.tolist()[:-1]) <= {PERSON}
     assert photo.box_M4[-1] == pytest.approx(np.array([4, 6, 44, 36]) * np.array([1.3, 416 / 240] * 2))
     # The crowd's cells are not background: 52 cells a side of 320 by 240 pixels.
     assert photo.dense_DD[3, 3] != 0

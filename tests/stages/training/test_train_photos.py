@@ -26,10 +26,10 @@ from stages.annotations.image_collections import (
 )
 from stages.training.data.label_photos import LabelPhotos, all_pictures
 from stages.training.data.labelled_photos import (
+    IGNORED,
     LABELS,
     PERSON,
     SIDE,
-    UNSURE,
     LabelledPhoto,
     PersonLabels,
     natural_size,
@@ -54,18 +54,18 @@ def test_teacher_adds_people_that_nobody_labelled() -> None:
     labelled, teacher = array((0, 0, 50, 100)), array((2, 0, 50, 100), (100, 0, 150, 100), (200, 0, 250, 100))
     boxes, kinds = merge_boxes(labelled, teacher, np.array([0.9, 0.8, 0.4]))
     np.testing.assert_array_equal(boxes, np.concatenate([labelled, teacher[1:]]))
-    assert kinds.tolist() == [PERSON, PERSON, UNSURE]
+    assert kinds.tolist() == [PERSON, PERSON, IGNORED]
 
 
 def test_a_label_around_many_people_is_unsure() -> None:
     inner = array((0, 0, 30, 100), (35, 0, 65, 100), (70, 0, 100, 100))
     _, kinds = merge_boxes(array((0, 0, 100, 100)), inner, np.full(3, 0.9))
-    assert kinds[0] == UNSURE
+    assert kinds[0] == IGNORED
 
 
 def test_without_annotations_the_teacher_decides() -> None:
     _, kinds = merge_boxes(None, array((0, 0, 9, 9), (20, 0, 29, 9)), np.array([0.7, 0.3]))
-    assert kinds.tolist() == [PERSON, UNSURE]
+    assert kinds.tolist() == [PERSON, IGNORED]
 
 
 def test_held_out_goes_by_the_photo_not_the_copy() -> None:

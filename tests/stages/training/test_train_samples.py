@@ -14,17 +14,17 @@ from models.light.architecture.sizes import SurfaceSizes
 from models.light.architecture.surface_net import GRID, SurfaceNet
 from models.surface.body import COCO_KEYPOINTS, MIRROR_JOINT
 from models.surface.charts import MIRROR_CHART, mirror_uv
-from stages.training.data.backgrounds import empty, over, random_background
+from stages.training.data.backgrounds import over, random_background, shows_background
 from stages.training.data.labelled_photos import IGNORE, LABELS, SIDE
 from stages.training.data.photo_pool import PoolPerson, PoolPhoto
 from stages.training.data.scene_pool import PoolScene
 from stages.training.light import crops
 from stages.training.light.canvases import CANVAS, Sheet, make_canvas, mirror_label
-from stages.training.light.crop_geometry import random_view
-from stages.training.light.crops import cut_photo, cut_scene, photo_crop, scene_crop
+from stages.training.light.crop_geometry import box_crop_transform
+from stages.training.light.crops import photo_crop, scene_crop, truncated_photo, truncated_scene
 from stages.training.light.mixes import CropMix, SheetMix
-from stages.training.light.occluders import LEAST_SEEN, covered, hidden, post, round_thing, slats
-from stages.training.light.surface_batches import SurfaceBatches, stack, surface_loss
+from stages.training.light.occluders import LEAST_VISIBLE, ellipse, occlude, occlude_by_person, post, slats
+from stages.training.light.surface_batches import SurfaceBatches, stack_crops, surface_loss
 from tests.stages.training.plain_mix import PLAIN, plain_mix
 
 
@@ -84,7 +84,7 @@ def test_photo_labels_stay_on_their_pixels(seed: int) -> None:
     random, twin = np.random.default_rng(seed), np.random.default_rng(seed)
     crop = photo_crop(photo, person, CROP, random, PLAIN)
     natural = np.asarray(person.box_4, float) * np.tile([480 / SIDE, 360 / SIDE], 2)
-    view = random_view(natural, twin, PLAIN)
+    view = box_crop_transform(natural, twin, PLAIN)
     assert agreement(crop, view.flip) > 0.75  # cells on borders between tiles mix
     assert (crop.label_GG == IGNORE).mean() < 0.65  # outside of what was labelled; a tumbled crop has more of it
     assert not crop.uv_known
@@ -107,7 +107,7 @@ def scene() -> PoolScene:
 def test_scene_labels_and_uv_stay_on_their_pixels(seed: int) -> None:
     world, twin = scene(), np.random.default_rng(seed)
     crop = scene_crop(world, 0, None, CROP, np.random.default_rng(seed), PLAIN)
-    view = random_view(world.box_N4[0].astype(float), twin, PLAIN)
+    view = box_crop_transform(world.box_N4[0].astype(float), twin, PLAIN)
     assert agreement(crop, view.flip) > 0.7  # cells on borders between tiles mix
     matrix = view.matrix(GRID, np.ones(2), np.zeros(2))
     row, column = np.nonzero(crop.label_GG)
@@ -123,13 +123,13 @@ def test_scene_labels_and_uv_stay_on_their_pixels(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_a_photo_cut_off_keeps_labels_on_their_pixels(seed: int) -> None:
     photo, person = labelled_photo()
-    cut, left = cut_photo(photo, person, np.random.default_rng(seed))
+    cut, left = truncated_photo(photo, person, np.random.default_rng(seed))
     whole, part = area(person.box_4), area(left.box_4)
     assert part < 0.9 * whole and cut.rgb_SS3.size < photo.rgb_SS3.size
     assert (left.box_4 >= -1.5).all() and (left.box_4[2:] <= np.array(cut.rgb_SS3.shape[1::-1]) + 1.5).all()
     crop = photo_crop(cut, left, CROP, np.random.default_rng(seed), PLAIN)
     natural = np.asarray(left.box_4, float) * np.tile([480 / SIDE, 360 / SIDE], 2)
-    assert agreement(crop, random_view(natural, np.random.default_rng(seed), PLAIN).flip) > 0.7
+    assert agreement(crop, box_crop_transform(natural, np.random.default_rng(seed), PLAIN).flip) > 0.7
 
 
 JOINTS = len(COCO_KEYPOINTS)
@@ -150,11 +150,11 @@ def test_joints_stay_on_their_pixels_and_change_sides_in_a_mirror(seed: int, cut
     photo, person = labelled_photo()
     person = whole = with_joints(person)
     if cut:
-        photo, person = cut_photo(photo, person, np.random.default_rng(seed))
+        photo, person = truncated_photo(photo, person, np.random.default_rng(seed))
         assert person.joint_J3[:, 2].sum() < whole.joint_J3[:, 2].sum()  # who is cut off lacks joints, too
     crop = photo_crop(photo, person, CROP, np.random.default_rng(seed), PLAIN)
     natural = np.asarray(person.box_4, float) * np.tile([480 / SIDE, 360 / SIDE], 2)
-    flip = random_view(natural, np.random.default_rng(seed), PLAIN).flip
+    flip = box_crop_transform(natural, np.random.default_rng(seed), PLAIN).flip
     joints = MIRROR_JOINT if flip else range(JOINTS)
     assert (crop.joint_J3[:, 2] == person.joint_J3[joints, 2]).all()
     seen = crop.joint_J3[((crop.joint_J3[:, :2] >= 0) & (crop.joint_J3[:, :2] < CROP)).all(1)]
@@ -171,7 +171,7 @@ def test_joints_are_learnt_where_the_network_has_a_head_for_them() -> None:
     photo, person = labelled_photo()
     joint_loss = {}
     for known in (with_joints(person), person):
-        batch = stack([photo_crop(photo, known, CROP, np.random.default_rng(seed), PLAIN) for seed in range(2)])
+        batch = stack_crops([photo_crop(photo, known, CROP, np.random.default_rng(seed), PLAIN) for seed in range(2)])
         net = SurfaceNet(SurfaceSizes(blocks=(1, 1, 1), joints=True))
         losses = surface_loss(net, batch)
         assert net.joints is not None
@@ -184,17 +184,17 @@ def test_joints_are_learnt_where_the_network_has_a_head_for_them() -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_a_scene_cut_off_keeps_labels_on_their_pixels(seed: int) -> None:
     world = scene()
-    cut = cut_scene(world, 0, np.random.default_rng(seed))
+    cut = truncated_scene(world, 0, np.random.default_rng(seed))
     assert area(cut.box_N4[0]) < 0.9 * area(world.box_N4[0])
     crop = scene_crop(cut, 0, None, CROP, np.random.default_rng(seed), PLAIN)
-    view = random_view(cut.box_N4[0].astype(float), np.random.default_rng(seed), PLAIN)
+    view = box_crop_transform(cut.box_N4[0].astype(float), np.random.default_rng(seed), PLAIN)
     assert agreement(crop, view.flip) > 0.7
 
 
 def test_a_cut_that_leaves_too_little_is_not_made() -> None:
     world = scene()
     small = dataclasses.replace(world, instance_HW=np.where(world.label_HW == 1, 1, 0).astype(np.uint8))
-    assert any(cut_scene(small, 0, np.random.default_rng(seed)) is small for seed in range(8))
+    assert any(truncated_scene(small, 0, np.random.default_rng(seed)) is small for seed in range(8))
 
 
 def area(box_4: np.ndarray) -> float:
@@ -232,7 +232,7 @@ def test_who_stands_before_somebody_is_background_and_covers_their_pixels_alone(
     )
     changed = 0
     for seed in range(8):
-        behind = hidden(crop, front, 0, np.random.default_rng(seed))
+        behind = occlude_by_person(crop, front, 0, np.random.default_rng(seed))
         white = (behind.rgb_CC3 > 250).all(axis=2).reshape(GRID, 2, GRID, 2)
         assert (behind.label_GG[white.all(axis=(1, 3))] == 0).all()
         elsewhere = ~(behind.rgb_CC3 != crop.rgb_CC3).any(axis=2).reshape(GRID, 2, GRID, 2).any(axis=(1, 3))
@@ -240,11 +240,11 @@ def test_who_stands_before_somebody_is_background_and_covers_their_pixels_alone(
         assert edge.mean() < 0.01, "soft edges are drawn half a pixel inwards"
         changed += bool(white.any())
         body = (crop.label_GG > 0) & (crop.label_GG != IGNORE)
-        assert (behind.label_GG[body] > 0).mean() >= LEAST_SEEN
+        assert (behind.label_GG[body] > 0).mean() >= LEAST_VISIBLE
     assert changed >= 4
 
 
-@pytest.mark.parametrize("shape", [slats, post, round_thing])
+@pytest.mark.parametrize("shape", [slats, post, ellipse])
 def test_things_before_somebody_are_background_and_leave_enough_to_see(
     shape: Callable[[int, np.random.Generator], np.ndarray],
 ) -> None:
@@ -254,12 +254,12 @@ def test_things_before_somebody_are_background_and_leave_enough_to_see(
     white_CC3 = np.full(crop.rgb_CC3.shape, 255, np.uint8)
     shares = []
     for seed in range(12):
-        behind = covered(crop, shape(CROP, np.random.default_rng(seed)), white_CC3)
+        behind = occlude(crop, shape(CROP, np.random.default_rng(seed)), white_CC3)
         white = (behind.rgb_CC3 > 250).all(axis=2).reshape(GRID, 2, GRID, 2).all(axis=(1, 3))
         assert (behind.label_GG[white] == 0).all() and (behind.weight_GG[white] == 1).all()
         assert (behind.label_GG[~white] == crop.label_GG[~white]).mean() > 0.85, "soft edges alone"
         shares.append((behind.label_GG[body] > 0).mean())
-    assert min(shares) >= LEAST_SEEN and len(set(shares)) > 4 and min(shares) < 0.9
+    assert min(shares) >= LEAST_VISIBLE and len(set(shares)) > 4 and min(shares) < 0.9
 
 
 def test_a_mix_spreads_real_crops_evenly_and_refuses_what_is_no_share() -> None:
@@ -292,9 +292,9 @@ def test_backgrounds_show_nobody() -> None:
         kind_M=np.zeros(1),
         dense_DD=dense,
     )
-    assert empty(photo, np.array([220, 10, 370, 160]))
-    assert not empty(photo, np.array([100, 10, 250, 160]))  # the teacher sees a person
-    assert not empty(photo, np.array([250, 200, 400, 350]))  # a box
+    assert shows_background(photo, np.array([220, 10, 370, 160]))
+    assert not shows_background(photo, np.array([100, 10, 250, 160]))  # the teacher sees a person
+    assert not shows_background(photo, np.array([250, 200, 400, 350]))  # a box
 
     class Pool:
         photos = (photo,)

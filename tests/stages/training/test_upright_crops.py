@@ -11,7 +11,7 @@ from models.surface.charts import MIRROR_CHART
 from stages.training.data.labelled_photos import IGNORE, LABELS, SIDE
 from stages.training.data.photo_pool import PoolPerson, PoolPhoto
 from stages.training.data.scene_pool import PoolScene
-from stages.training.light.crop_geometry import LEAN_ERROR
+from stages.training.light.crop_geometry import ROLL_ERROR
 from stages.training.light.crops import Crop, photo_crop, scene_crop
 from tests.stages.training.plain_mix import plain_mix
 
@@ -77,8 +77,8 @@ def leaning(crop: Crop) -> float:
 
 def stands(crops: list[Crop]) -> None:
     lean = np.array([leaning(crop) for crop in crops])
-    assert lean.max() < 6 * LEAN_ERROR  # a slim person's crop is stretched, to twice as wide
-    assert LEAN_ERROR / 2 < np.sqrt(np.mean(lean**2)) < 2 * LEAN_ERROR
+    assert lean.max() < 6 * ROLL_ERROR  # a slim person's crop is stretched, to twice as wide
+    assert ROLL_ERROR / 2 < np.sqrt(np.mean(lean**2)) < 2 * ROLL_ERROR
     for crop in crops:
         body = (crop.label_GG > 0) & (crop.label_GG < 25)
         shown = crop.rgb_CC3[::2, ::2, 0] > 5

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stages.training.light.crops import photographed
-from stages.training.light.video_degradation import compressed, filmed, through_h264, with_photons
+from stages.training.light.crops import camera_augmented
+from stages.training.light.video_degradation import compressed, through_h264, video_degraded, with_photons
 from tests.stages.training.plain_mix import plain_mix
 
 SIDE = 160
@@ -64,7 +64,7 @@ def test_noise_of_light_grows_with_the_root_of_light() -> None:
 @pytest.mark.parametrize("seen", [48.0, 97.0, 500.0])
 def test_what_is_shown_stays_where_it_is(seen: float) -> None:
     for seed in range(12):
-        crop = photographed(halves(), seen, np.random.default_rng(seed), plain_mix(video_degraded=1.0))
+        crop = camera_augmented(halves(), seen, np.random.default_rng(seed), plain_mix(video_degraded=1.0))
         made = crop.astype(float).mean((0, 2))
         middle = (made[: SIDE // 4].mean() + made[-SIDE // 4 :].mean()) / 2
         edge = int(np.argmax(made > middle))
@@ -74,13 +74,14 @@ def test_what_is_shown_stays_where_it_is(seen: float) -> None:
 def test_as_many_are_filmed_as_asked_and_without_any_all_is_as_before() -> None:
     plain = plain_mix(degraded=0.0)
     for seed in range(20):
-        np.testing.assert_array_equal(photographed(halves(), SIDE, np.random.default_rng(seed), plain), halves())
+        np.testing.assert_array_equal(camera_augmented(halves(), SIDE, np.random.default_rng(seed), plain), halves())
     some = plain_mix(degraded=0.0, video_degraded=0.3)
-    count = sum((photographed(halves(), SIDE, np.random.default_rng(s), some) != halves()).any() for s in range(300))
+    made = (camera_augmented(halves(), SIDE, np.random.default_rng(seed), some) for seed in range(300))
+    count = sum((crop != halves()).any() for crop in made)
     assert 0.22 < count / 300 < 0.38  # three standard deviations of so many draws
 
 
 def test_the_same_numbers_give_the_same_bytes() -> None:
-    first, second = (filmed(textured(), np.random.default_rng(5)) for _ in range(2))
+    first, second = (video_degraded(textured(), np.random.default_rng(5)) for _ in range(2))
     np.testing.assert_array_equal(first, second)
     assert first.shape == textured().shape and first.dtype == np.uint8

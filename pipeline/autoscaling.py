@@ -1,4 +1,4 @@
-"""Whether another replica of a lane is worth its start: the speeds of a run so far, and a pure decision on them."""
+"""Autoscaling of replicas: whether one more replica of a lane saves more time than its start costs."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pipeline.metrics import Metrics
 from pipeline.packet import Timing
 
 CACHE_CONTENTION = 0.2
-"""What replicas of a lane cost more CPU a frame when they run side by side: they share the last cache
-(docs/benchmarks/runner.md)."""
-COLD = 1
-"""Packets of a lane that say nothing of its speed: a network may be compiled for their size first."""
+"""The share by which replicas of a lane need more CPU time per frame when they run side by side, since they share the
+last-level cache (docs/benchmarks/runner.md)."""
+WARM_UP_PACKETS = 1
+"""First packets of a lane that are not timed: a network may be compiled for their size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameTimes:
-    """Seconds that a frame takes.
+    """Seconds per frame.
 
     Attributes:
-        lane_s: in the lane in question, alone on its core.
+        lane_s: in the lane that may get a replica, alone on its core.
         others_s: in the slowest of the other lanes.
         cpu_s: CPU seconds of all stages together.
-        cores: those that share them.
+        cores: processor cores that share this work.
     """
 
     lane_s: float
@@ -33,26 +33,27 @@ class FrameTimes:
     cores: int
 
     def frame_s(self, replicas: int) -> float:
-        """Seconds from one finished frame to the next with so many replicas of the lane."""
+        """Seconds from one finished frame to the next with `replicas` replicas of the lane."""
         crowd_s = CACHE_CONTENTION * self.lane_s if replicas > 1 else 0.0
         return max((self.lane_s + crowd_s) / replicas, self.others_s, (self.cpu_s + crowd_s) / self.cores)
 
 
-def replica_pays_off(pace: FrameTimes, *, replicas: int, left: int, start_s: float) -> bool:
-    """Whether one more replica saves more time in the frames that are left than its start takes from the others.
+def replica_pays_off(times: FrameTimes, *, replicas: int, left: int, start_s: float) -> bool:
+    """Whether one more replica saves more time in the remaining frames than its start costs the other lanes.
 
     Args:
-        replicas: of the lane that run.
-        left: frames that the lane has still to do.
-        start_s: seconds of a replica's start; until then the lane is as fast as before.
+        times: of the run so far.
+        replicas: running replicas of the lane.
+        left: remaining frames of the lane.
+        start_s: seconds that a replica needs to start; until then the lane is as fast as before.
     """
-    now_s, then_s = pace.frame_s(replicas), pace.frame_s(replicas + 1)
+    now_s, then_s = times.frame_s(replicas), times.frame_s(replicas + 1)
     saved_s = (left * now_s - start_s) * (1 - then_s / now_s) if now_s else 0.0
-    return saved_s > start_s / pace.cores
+    return saved_s > start_s / times.cores
 
 
 def frames_left(metrics: Metrics, done: int) -> int:
-    """Frames that a lane has still to do after so many; as many again, at least, where an input's length is unknown."""
+    """Remaining frames of a lane after `done` frames; at least as many again where an input's length is unknown."""
     streams = metrics.streams.values()
     known = sum(stream.length or 0 for stream in streams) - done
     certain = all(stream.length is not None or stream.done or stream.failure for stream in streams)
@@ -60,12 +61,12 @@ def frames_left(metrics: Metrics, done: int) -> int:
 
 
 class SpeedMeter:
-    """Seconds a frame of every lane of a run, once each has some packets behind it.
+    """Measures the seconds per frame of every lane, once each lane has finished its warm-up packets.
 
     Args:
         lanes: of the graph.
-        on_gpu: names of the lanes that compute on one. The others' seconds are those on a processor, so that waiting
-            for one, as on a machine that others use, does not count as work.
+        on_gpu: names of the lanes that compute on a GPU. Other lanes count CPU seconds at most, so that waiting for a
+            busy processor does not count as work.
         metrics: of the run.
     """
 
@@ -76,13 +77,13 @@ class SpeedMeter:
         self._cold: dict[str, Timing] = {}
 
     def note(self, lane: int) -> None:
-        """A call of a lane gave something."""
+        """Call this after each call of a lane."""
         nodes = self._lanes[lane].nodes
-        if nodes[0].name not in self._cold and self._metrics.lanes[self._lanes[lane].name].packets >= COLD:
+        if nodes[0].name not in self._cold and self._metrics.lanes[self._lanes[lane].name].packets >= WARM_UP_PACKETS:
             self._cold |= {node.name: self._metrics.stages[node.name] for node in nodes}
 
-    def pace(self, lane: int, cores: int) -> FrameTimes | None:
-        """The run's pace as it concerns a lane; None while it is not known."""
+    def frame_times(self, lane: int, cores: int) -> FrameTimes | None:
+        """The frame times for a decision on one lane; None until every lane has been measured."""
         if not all(self._frames(one.nodes[0].name) for one in self._lanes):
             return None
         spent = [self._lane(one) for one in self._lanes]
@@ -93,7 +94,7 @@ class SpeedMeter:
         return self._metrics.stages[stage].items - self._cold[stage].items if stage in self._cold else 0
 
     def _lane(self, lane: Lane) -> tuple[float, float]:
-        """Seconds a frame of one lane, and CPU seconds of it."""
+        """Seconds and CPU seconds per frame of one lane."""
         seconds = cpu = 0.0
         for node in lane.nodes:
             if frames := self._frames(node.name):

@@ -1,4 +1,8 @@
-"""What becomes of packets and streams when something fails, dies or is lost: pure functions on the schedule's state."""
+"""What follows when a stage fails, a lane's actor is killed, or payloads are lost: pure functions on the schedule.
+
+The runner (`pipeline.actors.runner`) restarts the actor; these functions decide what happens to its packets and
+streams: retry, replace by a blank item, rewind to the last commit, or fail.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +27,13 @@ Verdict = Literal["retry", "replace", "rewind", "fail"]
 
 
 def after_failure(state: State, call: Call, *, died: bool) -> tuple[State, Verdict]:
-    """What becomes of the packet of a call that failed.
+    """What follows for the packet of a call that failed, because its process died or its stage raised an error.
 
-    A process that died may have died of anything, so what it did is done once more: the packet of a lane without order
-    is tried again (`retry`); a lane where order matters has lost its state, so its stream must go back (`rewind`: the
-    caller then uses `rewind`). The second death at the same packet, or an error of the stage, makes a packet of a lane
-    without order poison: it goes through unprocessed where that is allowed. Anything else ends the stream (`fail`): the
-    caller then uses `give_up`.
+    A process may have died for any reason, so its work is tried once more. An unordered lane gets the packet again
+    (`retry`). An ordered lane has lost its state, so its stream goes back to the last commit (`rewind`: the caller then
+    calls `rewind`). After a second death at the same packet, or an error of the stage, the packet of an unordered lane
+    passes unprocessed where that is allowed (`replace`). Otherwise the stream ends (`fail`: the caller then calls
+    `give_up`).
     """
     state = without_call(state, call)
     stream = stream_of(state, call)
@@ -47,7 +51,7 @@ def after_failure(state: State, call: Call, *, died: bool) -> tuple[State, Verdi
 
 
 def after_loss(state: State, call: Call) -> tuple[State, Verdict]:
-    """What becomes of a stream whose payloads are gone with the machine that held them: it goes back, once a packet."""
+    """What follows for a stream whose payloads were lost with the machine that held them: `rewind`, once per packet."""
     state = without_call(state, call)
     stream = stream_of(state, call)
     if stream is None:
@@ -58,10 +62,10 @@ def after_loss(state: State, call: Call) -> tuple[State, Verdict]:
 
 
 def rewind(state: State, index: int, packets: int) -> State:
-    """A stream goes on after its first `packets` packets, which stand for good, under a new epoch.
+    """Restart a stream after its first `packets` packets, which are final, under a new epoch.
 
-    Calls of the old epoch that still run only free their replicas when they end. What was found out about packets
-    (tried before, poison) stays known.
+    Calls of the old epoch that still run only free their replicas when they end. Which packets were retried or pass
+    unprocessed stays known.
     """
     stream = next(stream for stream in state.streams if stream.index == index)
     progress = (LaneProgress(expected=packets),) * len(stream.progress)
@@ -69,12 +73,12 @@ def rewind(state: State, index: int, packets: int) -> State:
 
 
 def give_up(state: State, index: int) -> State:
-    """A stream cannot go on; calls of it that still run only free their replicas when they end."""
+    """End a stream that cannot continue; its calls that still run only free their replicas when they end."""
     return admit(replace(state, streams=tuple(stream for stream in state.streams if stream.index != index)))
 
 
 def streams_inside(state: State, lane: int) -> list[int]:
-    """Streams that a lane where order matters has begun and not ended: those whose state dies with it."""
+    """Streams that an ordered lane has begun and not ended: their state is lost with its process."""
     return [
         stream.index
         for stream in state.streams
@@ -83,12 +87,12 @@ def streams_inside(state: State, lane: int) -> list[int]:
 
 
 def _packet_of(call: Call, stream: Stream) -> int:
-    """The packet that a call is about; of a source the one it would have made, of an end the one after the last."""
+    """The packet of a call; for a source the packet it would have made, for `finish` the one after the last."""
     return stream.progress[call.lane].expected if call.seq is None else call.seq
 
 
 def _requeued(state: State, call: Call) -> State:
-    """The packet of a call waits before its lane again."""
+    """The state with the packet of a call back in the queue of its lane."""
     stream = stream_of(state, call)
     assert stream is not None and call.seq is not None
     place = stream.progress[call.lane]

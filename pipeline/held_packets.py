@@ -1,9 +1,9 @@
-"""Packets that look-ahead stages hold back while a part of the result is committed: what is noted of them, and read.
+"""Packets that look-ahead stages hold when a part of the result is committed: how they are stored and restored.
 
-Such a packet comes again when the stream goes on after the commit: the source reads it, lanes without order do their
-work on it. The stages of the committing lane up to the one that held it have seen it, and their states say so; it
-passes them by. What they made for it, and later stages take, is all that has to be noted: People, a few hundred bytes,
-where frames are megabytes.
+After a restart such a packet is decoded again, and unordered lanes process it again. The stages of the committing lane
+up to the one that held it have seen it already, and their states include it, so the packet skips them. Only the
+payloads that these stages made for it and that later stages take are stored: People, a few hundred bytes, whereas
+frames are megabytes.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _PLAIN = (str, int, float, bool, type(None))
 
 
 class UnpackableError(Exception):
-    """A payload holds what is no plain data."""
+    """A payload holds something other than plain data."""
 
 
 def pack_held_packets(lane: Lane, slots: Sequence[Slot]) -> dict[int, HeldPacket] | None:
-    """The packets that the stages of a lane hold back, by `seq`; None where one has a payload that cannot be noted."""
+    """The packets that the stages of a lane hold, by `seq`; None where one has a payload that cannot be stored."""
     found: dict[int, HeldPacket] = {}
     for position, slot in enumerate(slots):
         kinds = kinds_to_store(lane, position) if slot.held else ()
@@ -44,15 +44,15 @@ def pack_held_packets(lane: Lane, slots: Sequence[Slot]) -> dict[int, HeldPacket
     return found
 
 
-def first_to_come_again(slots: Sequence[Slot]) -> Packet | None:
-    """The oldest packet that a stage holds back; None where none does."""
+def oldest_held_packet(slots: Sequence[Slot]) -> Packet | None:
+    """The oldest packet that a stage holds; None where none does."""
     return min((entry.packet for slot in slots for entry in slot.held), key=attrgetter("seq"), default=None)
 
 
 def restore_held_packets(lane: Lane, waiting: Mapping[int, HeldPacket]) -> dict[int, tuple[int, dict[type, Any]]]:
-    """By `seq`, at which position of a lane a packet waits, and the payloads to add to those it comes with.
+    """For each held packet, by `seq`: the position in the lane of the stage that held it, and its stored payloads.
 
-    Packets that wait in another lane are left out. Raises ValueError for what `noted` never gave.
+    Packets that another lane held are left out. Raises ValueError for content that `pack_held_packets` did not make.
     """
     positions = {node.name: position for position, node in enumerate(lane.nodes)}
     found = {}
@@ -70,7 +70,7 @@ def restore_held_packets(lane: Lane, waiting: Mapping[int, HeldPacket]) -> dict[
 def kinds_to_store(lane: Lane, position: int) -> tuple[type, ...]:
     """Payload types that stages before a position made and stages after it take.
 
-    What the source made comes again, what the stage itself makes is still to be made.
+    Payloads of the source are decoded again; payloads of the stage at the position do not exist yet.
     """
     made = {kind for node in lane.nodes[:position] if node.role == "map" for kind in node.makes}
     after = lane.nodes[position + 1 :]
@@ -80,9 +80,9 @@ def kinds_to_store(lane: Lane, position: int) -> tuple[type, ...]:
 
 
 def packed(payloads: Mapping[type, Any]) -> bytes:
-    """Payloads as bytes: arrays, and a tree of JSON that says how they make up dataclasses.
+    """Payloads as bytes: an npz of their arrays, with a JSON tree of the dataclasses that hold them.
 
-    Raises UnpackableError for anything but arrays, text, numbers, truth values, None, tuples of such, and dataclasses
+    Raises UnpackableError for anything but arrays, strings, numbers, booleans, None, tuples of these, and dataclasses
     that annotations name.
     """
     arrays: list[Any] = []
@@ -95,21 +95,21 @@ def packed(payloads: Mapping[type, Any]) -> bytes:
 
 
 def unpacked(content: bytes, kinds: Sequence[type]) -> dict[type, Any]:
-    """What `packed` gave, by type; only classes are made that the annotations of `kinds` name, and nothing is run.
+    """The payloads that `packed` wrote, by type; only classes that the annotations of `kinds` name are built.
 
-    Raises ValueError for bytes that are nothing of the kind.
+    Raises ValueError for other content.
     """
     classes = _classes(kinds)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             made = [_grown(branch, arrays, classes) for branch in json.loads(arrays["tree"].tobytes())]
     except (LookupError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"the payloads of a packet that waited cannot be read ({error})") from error
+        raise ValueError(f"the payloads of a held packet cannot be read ({error})") from error
     return {type(payload): payload for payload in made}
 
 
 def _branch(value: Any, arrays: list[Any], classes: Collection[type]) -> Any:
-    """A value as JSON; its arrays go to the list and leave their number."""
+    """A value as JSON; its arrays are appended to the list and replaced by their index."""
     if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
         arrays.append(value)
         return {"array" if isinstance(value, np.ndarray) else "scalar": len(arrays) - 1}

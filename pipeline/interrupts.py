@@ -1,4 +1,4 @@
-"""Wishes to stop: the first asks the run to keep what is whole, the second ends the program at once."""
+"""Signals that stop a run: the first lets it save its partial results, the second ends the program at once."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SAME_WISH_S = 2.0
-"""Service managers and `timeout` send to every process of a run, which hand it on: what comes so soon is one wish."""
+SAME_REQUEST_S = 2.0
+"""Signals within this time count as one: service managers and `timeout` signal every process, and these forward it."""
 
 
 class Interrupt:
-    """A wish to stop; runners ask for it between packets.
+    """A request to stop; runners check it between packets.
 
     Attributes:
-        requested: whether there is one.
-        number: the signal that it came by.
+        requested: whether a stop was requested.
+        number: the signal of the request.
     """
 
     def __init__(self) -> None:
@@ -28,12 +28,12 @@ class Interrupt:
         self.number: int = signal.SIGINT
 
     def request(self, number: int = signal.SIGINT) -> None:
-        """Stop at the next packet."""
+        """Request a stop at the next packet."""
         self.requested, self.number = True, number
 
 
 def stopping_signals() -> tuple[signal.Signals, ...]:
-    """Those that ask a program to stop; a hang-up that is ignored (`nohup`) is none."""
+    """The signals that ask a program to stop: SIGINT, SIGTERM, and SIGHUP unless it is ignored (`nohup`)."""
     heard = [signal.SIGINT, signal.SIGTERM]
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         heard.append(signal.SIGHUP)
@@ -41,15 +41,16 @@ def stopping_signals() -> tuple[signal.Signals, ...]:
 
 
 def exit_code(number: int) -> int:
-    """What a program that a signal stopped returns."""
+    """The exit code of a program that a signal stopped."""
     return 128 + number
 
 
 @contextmanager
 def interrupt_on_signals(promise: str) -> Iterator[Interrupt]:
-    """Turn signals that ask to stop into an `Interrupt` while the block runs; a second one raises KeyboardInterrupt.
+    """Turn stopping signals into an `Interrupt` while the block runs; a second one raises KeyboardInterrupt.
 
-    Args: promise: what the first one brings about, for the message.
+    Args:
+        promise: what follows the first signal, for the message.
     """
     interrupt, asked_at = Interrupt(), 0.0
 
@@ -57,7 +58,7 @@ def interrupt_on_signals(promise: str) -> Iterator[Interrupt]:
         nonlocal asked_at
         if interrupt.requested:
             twice = number == signal.SIGINT == interrupt.number
-            if twice or time.monotonic() - asked_at > SAME_WISH_S:
+            if twice or time.monotonic() - asked_at > SAME_REQUEST_S:
                 raise KeyboardInterrupt(number)
             return
         asked_at = time.monotonic()
@@ -77,9 +78,9 @@ def interrupt_on_signals(promise: str) -> Iterator[Interrupt]:
 
 @contextmanager
 def keep_signal_handlers() -> Iterator[None]:
-    """Take back the answers to signals that a library changes while the block runs; Ray changes that to SIGTERM.
+    """Restore the signal handlers after the block: Ray replaces the one for SIGTERM.
 
-    Raises KeyboardInterrupt where such a signal came meanwhile: Ray's own answer to it is to exit.
+    Raises KeyboardInterrupt where such a signal came during the block: Ray's handler exits.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -96,7 +97,7 @@ def keep_signal_handlers() -> Iterator[None]:
 
 
 def write_to_terminal(text: str) -> None:
-    """Write to the terminal; where it is gone, as after a hang-up, nothing is shown any more and the work goes on."""
+    """Write to the terminal; where it is gone, as after a hang-up, nothing is shown and the work continues."""
     if sys.stderr is None:
         return
     try:
@@ -107,7 +108,7 @@ def write_to_terminal(text: str) -> None:
 
 
 def show_nothing(*streams: int) -> None:
-    """Let what is written to streams that are gone, by their numbers, vanish from now on."""
+    """Redirect streams, by their numbers, to the null device."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for shown in streams:
         os.dup2(nowhere, shown)

@@ -1,4 +1,4 @@
-"""One stream as a lane holds it: its stages, the packets that wait to leave, and how far it is."""
+"""The state of one stream in a lane: its stages, the packets that wait to leave, and its progress."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.stage import Job
 
 
 class OpenStream:
-    """What a lane holds of one stream: its stages, in order, and the packets that wait to leave."""
+    """One stream in a lane: its stages, in order, and the packets that wait to leave."""
 
     def __init__(self, job: Job, epoch: int, slots: list[Slot], restart: Restart) -> None:
         self.job = job
@@ -30,12 +30,12 @@ class OpenStream:
 
     @property
     def nothing_new(self) -> bool:
-        """Whether it went on after packets that stand, and none has come since."""
+        """Whether the stream was resumed after committed packets and no packet has come since."""
         return 0 < self.accepted == self.restart.packets
 
 
 def summary_of(stream: OpenStream) -> dict[str, Any]:
-    """Facts of the stream's own stages; lists of several stages (`warnings`) are joined."""
+    """Facts of the stream's own stages for the report; lists of several stages (`warnings`) are joined."""
     facts: dict[str, Any] = {}
     for slot in stream.slots:
         if slot.node.sequential:

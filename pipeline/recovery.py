@@ -1,4 +1,4 @@
-"""Where streams go on after something died: the journals of a run, and what may be taken from them."""
+"""Recovery: where a stream resumes after a crash, and the partial result of a stream that cannot be resumed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ class Recovery:
     """The journals of all inputs of a run.
 
     Args:
-        config, plan: the run; what decides its results is written into the journals, and must be the same to resume.
+        config, plan: the run. A hash of everything that decides its results identifies the journals; to resume, it must
+            be the same.
         jobs: the inputs.
     """
 
@@ -36,16 +37,15 @@ class Recovery:
         self._left: set[int] = set()
 
     def begin(self, job: Job) -> Restart:
-        """Where an input begins: after what an earlier run of it left, if that is wanted.
+        """Where an input begins: with `resume`, after the last commit of an earlier run.
 
         Raises:
-            PlainError: an unfinished result is there, and it was not said what is to become of it; or it is of another
-                run.
+            PlainError: an unfinished result exists and neither `resume` nor `overwrite` is set, or another run made it.
         """
         try:
             return self._begun(job)
         except OSError as error:  # a folder that may not be read, a name that is too long
-            what = f"what an earlier run may have left cannot be looked for ({error.strerror})"
+            what = f"the parts of an earlier run cannot be looked for ({error.strerror})"
             raise PlainError(what, job.output or "", "name another output with -o") from error
 
     def _begun(self, job: Job) -> Restart:
@@ -57,21 +57,21 @@ class Recovery:
             return self.point(job.index)
         if not job.overwrite and (records := journal.read()):
             what = f"{records[-1].frames} frames of an unfinished result are there"
-            remedy = "--resume goes on after them, --overwrite starts anew"
+            remedy = "add --resume to continue after them, or --overwrite to start anew"
             raise PlainError(what, str(journal.path and journal.path.parent), remedy)
         self.remove(job.index)
         return FROM_THE_START
 
     def has_left(self, index: int) -> bool:
-        """Whether an earlier run left parts that this one is to go on with."""
+        """Whether an earlier run left parts that this run is to resume."""
         return index in self._left
 
     def loses(self, index: int, restart: Restart) -> bool:
-        """Whether parts are left that a start would throw away, and their source cannot give them again."""
+        """Whether parts are left that a start from the beginning would delete, of a source that cannot be replayed."""
         return index in self._left and restart is FROM_THE_START and not self._replayable
 
     def point(self, index: int) -> Restart:
-        """After the last commit that is on the disk; from the start where there is none. Raises PlainError."""
+        """The point after the last commit on the disk; the start where there is none. Raises PlainError."""
         records = self._journals[index].read()
         if not records:
             return FROM_THE_START
@@ -79,47 +79,50 @@ class Recovery:
         return Restart(packets=last.packets, frames=last.frames, states=last.states, waiting=last.waiting)
 
     def earlier(self, index: int) -> Restart:
-        """The point before: nothing came after the last one, and a sink needs a packet to know what it writes."""
+        """The point before the last commit, for a source without packets after it: a sink needs one more packet."""
         self._journals[index].read()
         self._journals[index].drop_last()
         return self.point(index)
 
     def commit(self, commit: Commit) -> None:
-        """Note what stands for good. Raises PlainError where the disk refuses.
+        """Write a commit to the journal. Raises PlainError where that fails.
 
-        Packets that wait must come again, which a source that cannot give them again does not do.
+        A commit with held packets is written only where the source can be replayed: they must be decoded again.
         """
         if self._restorable and (self._replayable or not commit.waiting):
             self._journals[commit.stream].append(commit)
 
     def remove(self, index: int) -> None:
-        """There is nothing to go back to any more."""
+        """Delete the journal of a stream."""
         self._journals[index].remove()
 
 
 def one_lane_has_all_states(graph: Graph) -> bool:
-    """Whether a commit of one lane says all that a restart needs: every state there is, is in it and can be told.
+    """Whether a commit of one lane holds everything that a restart needs: the states of all ordered stages.
 
-    Sources have none: they count through what stands for good. Where states lie apart, no single packet divides all
-    of them into before and after; an ordered stage without a `state` of its own cannot say what it remembers. Recovery
-    then starts a stream from its first packet.
+    Sources need no state: they skip the committed packets. Where ordered stages stand in several lanes, no packet
+    divides all of their states into before and after. An ordered stage without `state` and `restore` cannot be
+    restored. In both cases recovery starts a stream from its first packet.
     """
     ordered = [
         (lane.name, node) for lane in graph.lanes for node in lane.nodes if node.sequential and node.role != "source"
     ]
-    told = all(node.cls.state is not Stage.state and node.cls.restore is not Stage.restore for _, node in ordered)
-    return told and len({lane for lane, _ in ordered}) <= 1
+    restorable = all(node.cls.state is not Stage.state and node.cls.restore is not Stage.restore for _, node in ordered)
+    return restorable and len({lane for lane, _ in ordered}) <= 1
 
 
 def settings_of(config: RunConfig, plan: Plan) -> str:
-    """Everything that decides a result, apart from its input: the stages, their settings, their compute threads."""
+    """Everything that decides a result apart from its input: stages, their settings, and their compute threads."""
     lanes = [(lane.name, plan.lane(lane.name).threads, [n.name for n in lane.nodes]) for lane in config.graph.lanes]
     stages = sorted((name, dataclasses.asdict(stage)) for name, stage in config.stages.items())
     return repr((lanes, stages))
 
 
 def _identity(settings: str, job: Job, *, replayable: bool) -> str:
-    """Of one input's run: settings, and the input's path, size and date; a live source's grow while it is recorded."""
+    """The identity of one input's run: a hash of settings, and of the input's path, size and date.
+
+    Size and date do not count for a live source, which grows while it is recorded.
+    """
     state = (0, 0)
     with contextlib.suppress(OSError):  # a URL, or no file at all
         facts = os.stat(job.input)
@@ -128,12 +131,14 @@ def _identity(settings: str, job: Job, *, replayable: bool) -> str:
 
 
 def save_partial_results(config: RunConfig, job: Job, metrics: Metrics) -> Iterator[tuple[Job, Any]]:
-    """The receipts of what is saved; the parts themselves stay, so that another run can still go on with them.
+    """Let the sinks save the whole parts of a result that this run cannot resume; yields their receipts.
+
+    The parts themselves stay, so that another run can still resume them.
 
     Args:
-        config: the run, whose sinks know their own parts.
-        job: the input whose result it is.
-        metrics: takes the receipts up.
+        config: the run.
+        job: the input of the result.
+        metrics: where the receipts are added.
     """
     for node in config.graph.nodes:
         if node.role != "sink" or not node.sequential:
@@ -143,14 +148,14 @@ def save_partial_results(config: RunConfig, job: Job, metrics: Metrics) -> Itera
             for receipt in stage.save_partial_result(job):
                 metrics.streams[job.index].results.append(receipt)
                 yield job, receipt
-        except Exception:  # a full disk, say: why the run ended is told, and this must not hide it
+        except Exception:  # e.g. a full disk: this must not hide the reason why the run ended
             continue
         finally:
             stage.close()
 
 
 def save_interrupted_results(config: RunConfig, jobs: Sequence[Job], metrics: Metrics) -> Iterator[tuple[Job, Any]]:
-    """As `save_partial_results`, of every input of a run that was asked to stop, and whose processes are gone."""
+    """As `save_partial_results`, for every input of a run that was asked to stop and whose processes are gone."""
     for job in jobs:
         metrics.streams[job.index].interrupted = True
         yield from save_partial_results(config, job, metrics)

@@ -1,6 +1,7 @@
-"""A packet that a lane without order fails on, frame by frame: only the frames at fault go through unprocessed.
+"""`on_error: pass`: a packet that an unordered lane fails on is retried frame by frame.
 
-A payload type that has a `frame(index)` can be cut, one that has a `joined(parts)` can be put together again.
+Only the frames that fail again pass unprocessed. A payload type can be cut if it has `frame(index)`, and joined again
+if it has `joined(parts)`.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from pipeline.stage import Job
 
 
 def can_retry_by_frame(entry: Entry, exports: Sequence[type]) -> bool:
-    """Whether a packet has several frames, its payloads can be cut, and what the lane makes of them can be joined."""
+    """Whether a packet has several frames, its payloads can be cut, and the exports of the lane can be joined."""
     given = [kind for kind in entry.payloads if kind is not Job]
     cut = all(hasattr(kind, "frame") for kind in given)
     return entry.packet.frames > 1 and cut and all(hasattr(kind, "joined") for kind in exports)
 
 
 def frame_by_frame(slots: Sequence[Slot], entry: Entry, exports: Sequence[type], meter: Meter) -> None:
-    """Give a packet the payloads that the stages make of its frames one at a time; blank ones where they fail.
+    """Process the frames of a packet one at a time and join the payloads; blank items stand in where a frame fails.
 
     Raises StoppedError where a stage has no blank item.
     """

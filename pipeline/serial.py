@@ -1,4 +1,4 @@
-"""The graph in one process, without Ray: the same lanes in the same order, so the same bytes."""
+"""The serial runner: the graph in one process, without Ray; the same lanes in the same order give the same bytes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from pipeline.worker import LaneWorker, Outcome
 
 
 class _StreamFailedError(Exception):
-    """The stream cannot go on; the reason is in the metrics."""
+    """The stream cannot continue; the reason is in the metrics."""
 
 
 class _DryError(Exception):
-    """Nothing came after the part of the stream that was passed over."""
+    """No packet came after the committed ones."""
 
 
 def run_serial(
@@ -31,12 +31,12 @@ def run_serial(
     Args:
         config: the validated run.
         plan: threads of each lane.
-        jobs: the inputs; one that fails is noted in `metrics` and the others go on.
-        metrics: takes up what happens.
-        interrupt: asked between packets; when set, what is whole is kept and the run ends.
+        jobs: the inputs; a failure of one is recorded in `metrics` and the others continue.
+        metrics: records every step.
+        interrupt: checked between packets; when set, partial results are saved and the run ends.
 
     Yields:
-        (input, receipt) as the sinks give them.
+        (input, receipt) as the sinks yield them.
 
     Raises PlainError when a stage that all inputs share cannot be built.
     """
@@ -76,7 +76,7 @@ class _Serial:
                 raise step.failure.error()
 
     def stream(self, job: Job) -> Iterator[tuple[Job, Any]]:
-        """One input from its first packet, or the first that is not done yet, to its last."""
+        """Run one input from its first packet that is not committed to its last."""
         yield from self._stream(job)
         if self._metrics.streams[job.index].failure and self._recovery.has_left(job.index):
             yield from save_partial_results(self._config, job, self._metrics)
@@ -121,12 +121,12 @@ class _Serial:
         self._metrics.streams[job.index].done = ended
 
     def shutdown(self) -> None:
-        """Close every stage and take up its facts."""
+        """Close every stage and collect its facts for the report."""
         for worker in self._workers:
             self._metrics.facts |= worker.shutdown()
 
     def _onward(self, index: int, job: Job, outcome: Outcome) -> Iterator[tuple[Job, Any]]:
-        """Take up a lane's step, then let its packets, and the end of the stream, go through the later lanes."""
+        """Record a lane's step, then pass its packets, and the end of the stream, through the later lanes."""
         step, payloads = outcome
         yield from self._note(index, job, step)
         while step.emitted:
@@ -166,10 +166,7 @@ class _Serial:
             raise _StreamFailedError
 
     def _keep(self, job: Job) -> Iterator[tuple[Job, Any]]:
-        """Interrupted: let every lane keep what is whole.
-
-        Where none has anything yet, what stands can be gone on from.
-        """
+        """After an interrupt: let every lane save its partial result; without one, the journal stays for a resume."""
         self._metrics.streams[job.index].interrupted = True
         kept = False
         for index, worker in enumerate(self._workers):

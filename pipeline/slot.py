@@ -1,4 +1,4 @@
-"""One stage at its place in a lane: calls it, times it, and keeps its items aligned with the packets."""
+"""The slot of a stage in a lane: calls the stage, times it, and matches its items with the packets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Entry:
 
 @dataclasses.dataclass(slots=True)
 class Meter:
-    """What one call of a lane adds up: cost, lengths of what was made, receipts, packets and frames."""
+    """The sums of one call of a lane: costs, lengths of payloads, receipts, packets and frames."""
 
     timings: dict[str, Timing] = dataclasses.field(default_factory=dict)
     spans: list[Span] = dataclasses.field(default_factory=list)
@@ -52,7 +52,7 @@ class Meter:
     def did(
         self, stage: str, start_s: float, seconds: float, packet: Packet | None, *, background: bool = False
     ) -> None:
-        """Note a stretch of a stage's work, on a packet or not, in its calls or beside them."""
+        """Add a span of a stage's work, on a packet or not, in a call or in the background."""
         first, frames = (None, 0) if packet is None else (packet.first, packet.frames)
         self.spans.append(
             Span(
@@ -67,12 +67,12 @@ class Meter:
         )
 
     def made(self, payload: Any) -> None:
-        """Add a payload's length to those of its type."""
+        """Add a payload's length to the sum of its type."""
         name = type(payload).__name__
         self.counts[name] = self.counts.get(name, 0) + length_of(payload)
 
     def worked(self, stage: str, frames: int) -> None:
-        """A stage has done its work on so many frames."""
+        """Count frames that a stage has processed."""
         self.timings[stage] = self.timings.get(stage, Timing()) + Timing(items=frames)
 
 
@@ -82,7 +82,7 @@ def length_of(payload: Any) -> int:
 
 
 def stage_failure(error: Exception, stage: str, where: str) -> Failure:
-    """An exception of a stage as a plain sentence; one that is none yet gets the stage's name."""
+    """An exception of a stage as data; an error without a plain sentence gets the stage's name."""
     trace = "".join(traceback.format_exception(error))
     if is_plain(error):
         place: str = getattr(error, "where", "")
@@ -104,7 +104,7 @@ def stage_failure(error: Exception, stage: str, where: str) -> Failure:
 
 
 class Slot:
-    """A stage of one stream (or shared by all), its wiring, and the packets whose items it still owes."""
+    """A stage of one stream (or shared by all), its wiring, and the packets that it holds."""
 
     def __init__(self, node: Node, stage: Stage) -> None:
         self.node = node
@@ -113,45 +113,45 @@ class Slot:
 
     @property
     def held(self) -> tuple[Entry, ...]:
-        """The packets that the stage was given and owes items to, oldest first."""
+        """The packets that the stage got and has not yielded an item for, oldest first."""
         return tuple(self._held)
 
     def hold(self, entry: Entry) -> None:
-        """Take up a packet that the stage, by the state that it was given, owes an item to."""
+        """Add a packet that the restored stage holds."""
         self._held.append(entry)
 
     def forget(self) -> None:
-        """Owe nothing any more: the packets that wait are done in another way."""
+        """Drop the held packets: they are processed in another way."""
         self._held.clear()
 
     def restore(self, state: bytes, job: Job) -> None:
-        """Give the stage the state that it had."""
-        with self._blamed(job.name):
+        """Restore the stage's state."""
+        with self._errors_named(job.name):
             self.stage.restore(state)
 
     def state(self, job: Job) -> bytes:
-        """What the stage needs to go on."""
-        with self._blamed(job.name):
+        """The stage's state for a restart."""
+        with self._errors_named(job.name):
             return self.stage.state()
 
     def reopen(self, job: Job) -> None:
-        """No packet comes after what the stage was restored to: it takes up from the disk what one would have told."""
-        with self._blamed(job.name):
+        """No packet follows the restored state: the stage reads from the disk what it would learn from a packet."""
+        with self._errors_named(job.name):
             self.stage.reopen(job)
 
     def summary(self, job: Job) -> Mapping[str, Any]:
         """The stage's facts for the report."""
-        with self._blamed(job.name):
+        with self._errors_named(job.name):
             return self.stage.summary()
 
     def length(self, job: Job) -> int | None:
-        """Frames that a source will have given, when it knows."""
-        with self._blamed(job.name):
+        """Frames that a source will yield in all, when it knows."""
+        with self._errors_named(job.name):
             return self.stage.length() if self.node.role == "source" else None
 
     def items(self, job: Job, frames: int) -> Iterator[Any]:
-        """Start a source after so many frames that stand; its items come through `next_item`."""
-        with self._blamed(job.name):
+        """Start a source after `frames` committed frames; `next_item` returns its items."""
+        with self._errors_named(job.name):
             if frames and not self.stage.replayable:
                 self.stage.resume_after(frames)
             return iter(_none_is_empty(self.stage(job)))
@@ -161,7 +161,7 @@ class Slot:
         return next(self._timed(lambda: _one(items), job.name, meter), None)
 
     def apply(self, entry: Entry, meter: Meter) -> Iterator[Entry]:
-        """Give the stage one packet; yields the packets, this or earlier ones, that can go on."""
+        """Call the stage with one packet; yields the packets, this or earlier ones, that can move on."""
         where = _place(entry)
         arguments = [entry.payloads.get(port.type) for port in self.node.takes]
         items = self._timed(lambda: self.stage(*arguments), where, meter, entry.packet)
@@ -174,12 +174,12 @@ class Slot:
         for item in items:
             yield self._aligned(item, where, meter)
         if self._held and not self.node.sequential:
-            self._refuse("yielded nothing for a packet", where, "declare it `ordered = True` to hold packets back")
+            self._refuse("yielded nothing for a packet", where, "declare it `ordered = True` to hold packets")
 
     def apply_or_pass(self, entry: Entry, meter: Meter) -> Iterator[Entry]:
-        """As `apply`, but a map that fails on a packet gives its blank item and the packet goes on.
+        """As `apply`, but where a map fails on a packet, its blank item stands in and the packet moves on.
 
-        Not so a look-ahead stage that holds other packets back: which of them its next item is for, nobody knows.
+        A look-ahead stage that holds other packets still fails: its next item could belong to any of them.
         """
         try:
             yield from self.apply(entry, meter)
@@ -202,11 +202,11 @@ class Slot:
             self._refuse(f"ended with {len(self._held)} packets unanswered", job.name, "yield one item per packet")
 
     def interrupt(self, job: Job, meter: Meter) -> None:
-        """The run stops early: collect what the stage keeps."""
+        """The run stops early: collect the receipts of what the stage saves."""
         meter.receipts += list(self._timed(self.stage.interrupt, job.name, meter))
 
     def count_background_work(self, meter: Meter) -> None:
-        """Add what the stage has spent, and done, between its calls."""
+        """Add cost and spans of the stage's background work."""
         if self.stage.background is not None:
             for begun, seconds in self.stage.background.new_pieces():
                 meter.did(self.node.name, begun, seconds, None, background=True)
@@ -216,10 +216,10 @@ class Slot:
         """Put the stage's blank item into a packet that cannot be processed."""
         if self.node.role != "map":
             return
-        with self._blamed(_place(entry)):
+        with self._errors_named(_place(entry)):
             item = self.stage.blank(*(entry.payloads.get(port.type) for port in self.node.takes))
         if item is None:
-            self._refuse("cannot let a packet through unprocessed", _place(entry), "mend the cause above")
+            self._refuse("cannot pass a packet unprocessed", _place(entry), "correct the cause above")
         entry.payloads.update(self.as_payloads(item, _place(entry)))
 
     def as_payloads(self, item: Any, where: str) -> dict[type, Any]:
@@ -232,20 +232,20 @@ class Slot:
         return payloads
 
     def _aligned(self, item: Any, where: str, meter: Meter) -> Entry:
-        """The oldest packet that waits, with the payloads of this item: the k-th item belongs to the k-th packet."""
+        """The oldest held packet, with the payloads of this item: the k-th item belongs to the k-th packet."""
         made = self.as_payloads(item, where)
         if not self._held:
             self._refuse("yielded more items than it got packets", where, "yield one item per packet")
         entry = self._held.popleft()
         for kind, payload in made.items():
-            if kind not in entry.payloads:  # a newer payload of a type is of the same people: they count once
+            if kind not in entry.payloads:  # a newer payload of a type has the same people: they count once
                 meter.made(payload)
         entry.payloads.update(made)
         meter.worked(self.node.name, entry.packet.frames)
         return entry
 
     def _timed(self, call: Any, where: str, meter: Meter, packet: Packet | None = None) -> Iterator[Any]:
-        """Call, then iterate what came back, timing each step; an exception becomes `StoppedError`."""
+        """Call, then iterate over the result and time each step; an exception becomes `StoppedError`."""
         items: Iterator[Any] | None = None
         given = 0
         while True:
@@ -259,7 +259,7 @@ class Slot:
             finally:
                 busy_s = time.perf_counter() - wall
                 meter.spent(self.node.name, busy_s, _cpu_s() - cpu)
-            if item is not _END or not given:  # to hear that there is no more takes no time worth telling
+            if item is not _END or not given:  # the step that only finds the end is not recorded
                 meter.did(self.node.name, begun, busy_s, packet)
             if item is _END:
                 return
@@ -267,8 +267,8 @@ class Slot:
             yield item
 
     @contextmanager
-    def _blamed(self, where: str) -> Iterator[None]:
-        """Whatever the stage raises becomes `StoppedError`."""
+    def _errors_named(self, where: str) -> Iterator[None]:
+        """Turn every exception of the stage into `StoppedError`."""
         try:
             yield
         except Exception as error:
@@ -282,7 +282,7 @@ _END = object()
 
 
 def _cpu_s() -> float:
-    """CPU seconds of this process, but for what stages do between their calls."""
+    """CPU seconds of this process without the background work of stages."""
     return time.process_time() - BackgroundWork.running_cpu_s()
 
 
@@ -305,7 +305,7 @@ def _place(entry: Entry) -> str:
 
 
 def make_read_only(payload: Any) -> None:
-    """Make the arrays in a payload read-only, as they are anyway for whoever gets them from another process."""
+    """Make the arrays in a payload read-only, as arrays from another process are anyway."""
     if hasattr(payload, "setflags"):
         payload.setflags(write=False)
     elif isinstance(payload, (tuple, list)):

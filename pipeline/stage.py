@@ -1,4 +1,4 @@
-"""What a stage is: the one module of the pipeline that stages import."""
+"""The interface of stages: the only module of the pipeline that stages import."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from pipeline.redaction import without_secrets as without_secrets
 
 
 class PlainError(Exception):
-    """A failure that a user can act on, told in one plain sentence.
+    """A failure that a user can act on, described in one plain sentence.
 
     Args:
         what: what went wrong, without a full stop.
         where: the file, stream or configuration key at fault; may be empty.
         remedy: what to do about it, without a full stop; may be empty.
 
-    All three are positional so that the error survives pickling between processes. Secrets of addresses in them are
-    left out.
+    All three are positional so that the error can be pickled between processes. Secrets of addresses in them are
+    redacted.
     """
 
     exit_code: ClassVar[int] = 1
@@ -48,20 +48,20 @@ class PlainError(Exception):
 
 
 def is_plain(error: BaseException) -> TypeGuard[PlainError]:
-    """True for an error that tells a user what, where and what to do; models have their own class of that shape."""
+    """True for an error with `what`, `where` and `remedy`; models have their own class of that shape."""
     return all(isinstance(getattr(error, part, None), str) for part in ("what", "where", "remedy"))
 
 
 class StageError(PlainError):
-    """A stage could not do its work on what it was given."""
+    """A stage could not process its payloads."""
 
 
 NAME_BYTES = 255
-"""The longest name of a file that the usual file systems take, in bytes."""
+"""The longest file name that the usual file systems accept, in bytes."""
 
 
 def fitting_name(stem: str, ending: str) -> str:
-    """`stem` followed by `ending`; where no file system takes so long a name, the stem is cut and its hash added."""
+    """`stem` followed by `ending`; a name that is too long for file systems is cut, with a hash of the stem added."""
     if len(os.fsencode(stem + ending)) <= NAME_BYTES:
         return stem + ending
     mark = f"-{hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]}{ending}"
@@ -70,7 +70,7 @@ def fitting_name(stem: str, ending: str) -> str:
 
 
 def closed_folder(folder: str) -> str | None:
-    """Why nothing can be put into a folder, or why it cannot be made; None where nothing seems in the way."""
+    """Why a folder cannot be made or written to; None where no reason is found."""
     place = os.path.abspath(folder)
     while not os.path.lexists(place):
         place = os.path.dirname(place)
@@ -80,18 +80,18 @@ def closed_folder(folder: str) -> str | None:
 
 
 CLAIM = "claim.lock"
-"""Locked in a working folder while a run makes the result: two that wrote into it would mix their parts."""
+"""The lock file in a working folder while a run makes the result; a second run must not write there."""
 
 
 PARTS = ("journal.*", "segment_*", "joined.*", "picture.*", "manifest.*", "whole.*")
-"""What this product puts into a working folder, in the order in which it goes when the result has its name; nothing
-else in there is ever removed."""
+"""The files of this program in a working folder, in the order of their removal when the result has its name. Other
+files in the folder are never removed."""
 WHOLE = "whole.json"
-"""Says of which size and date a result is that is about to get its name: a run which ends right after it was whole."""
+"""Holds the size and date of a whole result that is about to get its name, so that a crash right then is recognised."""
 
 
 def working_folder(path: str) -> str:
-    """Where a result is made before it has its name: `OUT.partial`, beside it."""
+    """The folder in which a result is made before it gets its name: `OUT.partial`, beside it."""
     name = os.path.basename(path)
     return path[: len(path) - len(name)] + fitting_name(name, ".partial")
 
@@ -107,8 +107,8 @@ class Job:
         stem: the input's name without folder and suffix; names exports.
         several: True when the run has more than one input (exports then go to `DIR/stem/`).
         partner: the second input of a run over two.
-        overwrite: True when a file that stands under `output` may be replaced.
-        resume: True when the run goes on after the parts that an earlier one left.
+        overwrite: True when an existing file at `output` may be replaced.
+        resume: True when the run resumes after the parts that an earlier run left.
     """
 
     index: int
@@ -122,60 +122,60 @@ class Job:
 
     @property
     def name(self) -> str:
-        """The input as it may be said: without the secrets that its address may hold."""
+        """The input for messages: without the secrets of its address."""
         return without_secrets(self.input)
 
     def register_secrets(self) -> None:
-        """Let nothing that is said in this process tell the secrets of input and output."""
+        """Redact the secrets of input and output from all messages of this process."""
         register_secrets((self.input, self.output, self.partner))
 
 
 class BackgroundWork:
-    """A thread of a stage's own, for work that goes on between its calls: one piece at a time, in order.
+    """A thread of a stage for background work between its calls: one piece at a time, in order.
 
-    What it costs counts as its stage's, whichever stages are called meanwhile. Threads that the work itself makes are
-    not known here: theirs counts as that of whoever is called.
+    Its cost is counted for its stage, whichever stage is called meanwhile. Threads that the work itself starts are not
+    known here; their cost is counted for the stage that is called.
     """
 
     _running: ClassVar[set[BackgroundWork]] = set()
 
     def __init__(self) -> None:
-        """The thread starts."""
+        """Start the thread."""
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._clock = self._thread.submit(_clock_of_this_thread).result()
         self._under_way: Future[None] | None = None
-        self._told_s = 0.0
+        self._reported_s = 0.0
         self._done: deque[tuple[float, float]] = deque()
         self._running.add(self)
 
     @classmethod
     def running_cpu_s(cls) -> float:
-        """CPU seconds so far of all that run in this process."""
+        """CPU seconds so far of all background work in this process."""
         return sum(time.clock_gettime(one._clock) for one in cls._running if one._clock is not None)
 
     def start(self, work: Callable[[], None]) -> None:
-        """Do some work when what was given before is done. Raises what that raised."""
+        """Start a piece of work after the previous one is done. Raises what the previous one raised."""
         self.wait()
         self._under_way = self._thread.submit(self._do, work)
 
     def wait(self) -> None:
-        """Until what was given is done. Raises what it raised."""
+        """Wait until the current piece is done. Raises what it raised."""
         under_way, self._under_way = self._under_way, None
         if under_way is not None:
             under_way.result()
 
     def new_pieces(self) -> Iterator[tuple[float, float]]:
-        """Of each piece done since this was asked last: when it began, seconds since 1970, and how long it took."""
+        """Yield (start, seconds) of each piece done since the last call; start in seconds since 1970."""
         while self._done:
             yield self._done.popleft()
 
     def new_cpu_s(self) -> float:
-        """CPU seconds since this was asked last."""
+        """CPU seconds since the last call."""
         if self._clock is None:
             return 0.0
         spent_s = time.clock_gettime(self._clock)
-        told_s, self._told_s = self._told_s, spent_s
-        return spent_s - told_s
+        reported_s, self._reported_s = self._reported_s, spent_s
+        return spent_s - reported_s
 
     def _do(self, work: Callable[[], None]) -> None:
         begun, wall = time.time(), time.perf_counter()
@@ -185,14 +185,14 @@ class BackgroundWork:
             self._done.append((begun, time.perf_counter() - wall))
 
     def close(self) -> None:
-        """End the thread after what it is doing; how that went is not told any more."""
+        """End the thread after its current piece; errors of that piece are dropped."""
         self._running.discard(self)
         self._clock = None
         self._thread.shutdown()
 
 
 def _clock_of_this_thread() -> int | None:
-    """The number of its CPU clock, which other threads may read; None where the system has none."""
+    """The id of this thread's CPU clock, which other threads can read; None where the system has none."""
     return time.pthread_getcpuclockid(threading.get_ident()) if hasattr(time, "pthread_getcpuclockid") else None
 
 
@@ -203,34 +203,34 @@ class Stage:
     Its role follows from that signature:
 
     * source: takes a `Job` alone and yields payloads; each yield starts a packet, its first payload counts the frames;
-    * map: takes payloads and yields one item per packet, in order, though perhaps later (look-ahead);
-    * tap: annotated to return None; sees packets and changes nothing;
-    * sink: yields payloads of a type whose class has `is_receipt = True`, whenever it has one. A receipt type that
-      also has `commits = True` says that a part of the result stands for good: it goes to the journal, together
-      with the `state()` of the lane's ordered stages after the packet that brought it.
+    * map: takes payloads and yields one item per packet, in order, possibly later (look-ahead);
+    * tap: annotated to return None; reads packets and changes nothing;
+    * sink: yields payloads of a type whose class has `is_receipt = True`, at any time. A receipt type that also has
+      `commits = True` makes a part of the result final: it is written to the journal, together with the `state()` of
+      the lane's ordered stages after the packet that caused it.
 
     A payload that may be absent is annotated `X | None`. A source may yield receipts only (a task without packets).
 
     A packet carries every payload made so far, one per type; a newer one replaces the older of its type.
-    Stages that are `ordered`, and every source, are made anew for each stream and see its packets in
-    sequence; the others are made once per lane replica and may see packets in any order.
+    Stages that are `ordered`, and every source, are built for each stream and get its packets in sequence; the others
+    are built once per lane replica and may get packets in any order.
     """
 
     ordered: ClassVar[bool] = False
     accelerated: ClassVar[bool] = False
-    """True when it computes on a GPU where there is one: its lane then reserves one."""
+    """True when it computes on a GPU if there is one: its lane then reserves one."""
     replayable: ClassVar[bool] = True
-    """False for a source that cannot give again what it gave before: a stream that is restarted goes on with what it
-    gives next, and `resume_after` says which number that has."""
+    """False for a source that cannot repeat its items, such as a camera: a restarted stream continues with the next
+    item, and `resume_after` sets its number."""
     memory_frames: ClassVar[int | None] = 0
-    """How many frames back the state can reach; None = unbounded."""
+    """How many frames back the state can depend on; None = unbounded."""
     background: BackgroundWork | None = None
-    """Where it works between its calls, if it does."""
+    """The thread for its background work, if it has one."""
     exports: ClassVar[Mapping[str, str]] = {}
-    """Kinds of `--export KIND=PATH` that the stage writes, each with its own key that takes the path."""
+    """Kinds of `--export KIND=PATH` that the stage writes, each with the key that holds the path."""
 
     writes_to: ClassVar[str] = ""
-    """The setting that names the folder which the stage writes to, if there is one."""
+    """The key that holds the folder to which the stage writes, if there is one."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
@@ -243,14 +243,14 @@ class Stage:
 
     @classmethod
     def fetch(cls, config: Any) -> None:
-        """Get what the stage needs from outside (a download), before anything starts; may show progress on stderr."""
+        """Download what the stage needs, before anything starts; may show progress on stderr."""
         return
 
     @classmethod
     def check(cls, config: Any, job: Job) -> None:
-        """See whether an input could end as the settings want it, as far as that is known before anything starts.
+        """Check before anything starts whether the stage can process an input with these settings.
 
-        Raises what the stage would raise later. Nothing is written.
+        Raises what the stage would raise later. Writes nothing.
         """
         folder = getattr(config, cls.writes_to) if cls.writes_to else None
         if folder and (reason := closed_folder(folder)):
@@ -266,9 +266,10 @@ class Stage:
         raise NotImplementedError
 
     def resume_after(self, frames: int) -> None:
-        """A source that is not `replayable` hears before its first item how many frames of the stream stand already.
+        """Set the number of the next frame of a source that is not `replayable`; called before its first item.
 
-        The numbers of what it gives go on from there: to the stages after it the stream is one.
+        `frames` frames of the stream are committed; numbering continues from there, so that later stages see one
+        stream.
         """
 
     def length(self) -> int | None:
@@ -276,48 +277,48 @@ class Stage:
         return None
 
     def blank(self, *payloads: Any) -> Any:
-        """What stands in for the item of a packet that cannot be processed (`on_error: pass`); None = nothing can."""
+        """The item that stands in for a packet that cannot be processed (`on_error: pass`); None = there is none."""
         return None
 
     def flush(self) -> Iterator[Any]:
-        """End of a stream: yield what is still held."""
+        """End of a stream: yield the items of the held packets."""
         return iter(())
 
     def interrupt(self) -> Iterator[Any]:
-        """The run stops early: keep what is whole (a sink yields its receipt for the part that is kept)."""
+        """The run stops early: save the partial result (a sink yields its receipt for that)."""
         return iter(())
 
     def state(self) -> bytes:
-        """What a restart needs to continue as if nothing had happened, asked after a packet.
+        """The state that a restart after the current packet needs, as bytes.
 
-        Packets that the stage holds back then are not given to it again: what it needs of them is part of its state.
-        An ordered stage defines it together with `restore`, even if it has nothing to say: where one does not, a run
-        that lost a process begins its input anew.
+        The stage does not get the packets that it holds at this point again: the state includes what it needs of them.
+        An ordered stage defines `state` together with `restore`, even if its state is empty. Without them, a run that
+        lost a process begins its input anew.
         """
         return b""
 
     def restore(self, state: bytes) -> None:
-        """Take up the state that `state` gave."""
+        """Restore the state that `state` returned."""
 
     def reopen(self, job: Job) -> None:
-        """The stream is over and no packet came after what `restore` gave: `flush` is next.
+        """The stream has ended and no packet came after `restore`: `flush` is next.
 
-        A sink takes up from the disk what a packet would have told it.
+        A sink reads from the disk what it would learn from a packet.
         """
 
     def save_partial_result(self, job: Job) -> Iterator[Any]:
-        """A run cannot go on after what an earlier one left: make a result of what of it is whole, if there is any.
+        """A run cannot resume the parts of an earlier run: save those that are whole as a partial result, if any.
 
-        Asked of a sink in the place of packets. What the earlier run left stays as it is.
+        Called on a sink that gets no packets. The parts themselves stay unchanged.
         """
         return iter(())
 
     def summary(self) -> Mapping[str, Any]:
-        """JSON-ready facts for the run's report, asked after `flush`.
+        """JSON-ready facts for the run's report, called after `flush`.
 
         Facts of sources and ordered stages join the stream's entry (`frames_in`, `people`, `warnings`: a list
-        of sentences …); facts of the others join the report itself (`weights`). A sentence in `given_up` says what
-        was lost and not found again: the result is whole, and the run fails.
+        of sentences …); facts of the others join the report itself (`weights`). A sentence in `given_up` describes a
+        part that was lost for good: the result is complete without it, and the run fails.
         """
         return {}
 

@@ -1,11 +1,11 @@
-"""The process that a user starts: another one does the work, and this one outlives it.
+"""The supervisor: the process that a user starts. A child process does the work, and is restarted where Ray ended it.
 
-Ray ends the process that drives it, without a word, when one of Ray's own processes dies. So the work is done by a
-child: this process hands signals on to it and tells how it ended; where Ray took it along it is begun again, and goes
-on after what stands. The child has a session of its own, so that what a terminal or a shell sends to everyone at once
-reaches neither it nor Ray's processes, but this one alone, which hands it on once.
+When one of Ray's own processes dies, Ray ends the process that drives it without a message. The work is therefore done
+by a child process. The supervisor forwards signals to it and reports how it ended; where Ray ended it, the supervisor
+starts it again, and the run resumes after its committed parts. The child has its own session: a signal that a terminal
+or a shell sends to the whole group reaches only the supervisor, which forwards it once.
 
-It imports nothing but the standard library: it is there before anything else is loaded, and takes no memory.
+This module imports only the standard library, so that it starts at once and needs little memory.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from types import FrameType
 from pipeline.interrupts import exit_code, stopping_signals, write_to_terminal
 
 TRIES = 3
-"""How often Ray may take the work along, each time within `SOON_S` of the one before, until it is given up."""
+"""How many times Ray may end the child, each time within `SOON_S` of the last, before the supervisor gives up."""
 SOON_S = 600.0
 ENDED, RAY = b"e", b"r"
 LOST_STATUS = 1
@@ -31,18 +31,19 @@ CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.S
 DEATH_OF_PARENT = 1
 """`PR_SET_PDEATHSIG` of Linux."""
 LOST = "Ray ended (one of its own processes died: killed, or out of memory)"
-GIVEN_UP = f"error: {LOST}, {TRIES} times; the same command with --resume goes on after what stands, or use --serial\n"
-_told: int | None = None
+GIVEN_UP = f"error: {LOST}, {TRIES} times; run the same command with --resume to continue, or with --serial\n"
+_reports: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restarted:
-    """A run that is begun again.
+    """A run that the supervisor has started again.
 
     Attributes:
-        times: how often.
-        since: when it first began, seconds since 1970.
-        stopped: the signal that asked it to stop, if one did before Ray ended: then what is whole is only to be kept.
+        times: how often it was started again.
+        since: when the first start was, in seconds since 1970.
+        stopped: the signal that asked the run to stop before Ray ended, or None. With a signal, the run only saves its
+            partial results.
     """
 
     times: int
@@ -54,9 +55,10 @@ Work = Callable[[Restarted | None], int]
 
 
 def supervise(work: Work) -> int:
-    """Do the work in a process of its own, again where Ray took it along; returns the exit code.
+    """Do the work in a child process, and start it again where Ray ended it; returns the exit code.
 
-    Args: work: the program; it is told whether it is begun again, and returns its exit code.
+    Args:
+        work: the program. It gets None at the first start, and returns its exit code.
     """
     if not hasattr(os, "fork"):
         return work(None)
@@ -64,29 +66,29 @@ def supervise(work: Work) -> int:
 
 
 def silence_native_output() -> None:
-    """From here on only this program's own sentences reach the terminal, not what C++ writes to standard error."""
-    if _told is not None and sys.stderr is not None and sys.stderr.fileno() != 2:
+    """From here on only this program's own messages reach the terminal, not what native code writes to stderr."""
+    if _reports is not None and sys.stderr is not None and sys.stderr.fileno() != 2:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 2)
         os.close(nowhere)
 
 
 def ray_starts() -> None:
-    """Ray is started: if this process ends without a word from here on, Ray took it along."""
-    _tell(RAY)
+    """Report that Ray starts: if this process ends from here on without a report, Ray ended it."""
+    _report(RAY)
 
 
 def restart_program() -> None:
-    """Ray is lost: end this process, so that the front begins again. Returns where there is no supervisor."""
-    if _told is not None:
+    """End this process, because Ray is lost, so that the supervisor starts it again; returns if there is none."""
+    if _reports is not None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(LOST_STATUS)
 
 
-def _tell(word: bytes) -> None:
-    if _told is not None:
-        os.write(_told, word)
+def _report(word: bytes) -> None:
+    if _reports is not None:
+        os.write(_reports, word)
 
 
 class _Supervisor:
@@ -100,28 +102,28 @@ class _Supervisor:
         _open_standard_streams()
         heard = stopping_signals()
         for number in heard:
-            signal.signal(number, self._hand_on)
+            signal.signal(number, self._forward)
         signal.signal(signal.SIGTSTP, self._pause)
         since, times, begun, stopped = time.time(), 0, time.monotonic(), None
         while True:
             again = Restarted(times=times, since=since, stopped=stopped) if times else None
             status, said = self._once(again, heard)
-            if self._child == 0:  # in the child, whose work is done
+            if self._child == 0:  # in the child, after its work
                 return status
             if ENDED in said:
                 return said[-1]
-            if stopped is not None or not _taken_along(status, said):
-                return exit_code(stopped) if stopped else _told_end(status)
+            if stopped is not None or not _ended_by_ray(status, said):
+                return exit_code(stopped) if stopped else _report_end(status)
             stopped, now = self._stopped, time.monotonic()
             times, begun = (times + 1 if now - begun < SOON_S else 1), now
             if times >= TRIES and stopped is None:
                 write_to_terminal(GIVEN_UP)
                 return 1
             if stopped is None:
-                write_to_terminal(f"\n{LOST}: it is started again, and the run goes on after what stands\n")
+                write_to_terminal(f"\n{LOST}: it is started again, and the run resumes after its committed parts\n")
 
     def _once(self, again: Restarted | None, heard: tuple[signal.Signals, ...]) -> tuple[int, bytes]:
-        """Start the child and wait for it: its status, and what it told. In the child: the exit code of the work."""
+        """Start the child and wait for it; returns its status and its reports. In the child: the work's exit code."""
         hear, tell = os.pipe()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, heard)
         parent = os.getpid()
@@ -137,7 +139,7 @@ class _Supervisor:
         os.set_blocking(hear, False)
         try:
             said = os.read(hear, 64)
-        except BlockingIOError:  # nothing was told, and a process that the child left holds the other end
+        except BlockingIOError:  # no report, and a process that the child left behind holds the other end
             said = b""
         os.close(hear)
         if ENDED not in said:
@@ -152,9 +154,9 @@ class _Supervisor:
         heard: tuple[signal.Signals, ...],
         before: set[int | signal.Signals],
     ) -> int:
-        global _told
-        _told = tell
-        if sys.stderr is not None:  # a way to the terminal of its own: see `silence_native_output`
+        global _reports
+        _reports = tell
+        if sys.stderr is not None:  # a file descriptor of its own: see `silence_native_output`
             coding, errors = sys.stderr.encoding, sys.stderr.errors
             sys.stderr = open(os.dup(2), "w", 1, coding, errors)  # noqa: SIM115 - as long as the process lives
         os.setsid()
@@ -169,30 +171,30 @@ class _Supervisor:
         except SystemExit as error:  # --help
             code = error.code if isinstance(error.code, int) else int(error.code is not None)
             raise
-        finally:  # whatever Python knows of is an end that was told; Ray's own exit is none
+        finally:  # every end that Python knows of is reported; an exit by Ray is not
             for number in heard:
                 signal.signal(number, signal.SIG_DFL)
-            _tell(ENDED + bytes([code & 255]))
+            _report(ENDED + bytes([code & 255]))
         return code
 
-    def _hand_on(self, number: int, frame: FrameType | None) -> None:
-        """A wish to stop is the child's to fulfil."""
+    def _forward(self, number: int, frame: FrameType | None) -> None:
+        """Forward a stopping signal to the child."""
         self._stopped = number
         if self._child:
             with suppress(ProcessLookupError):
                 os.kill(self._child, number)
 
     def _pause(self, number: int, frame: FrameType | None) -> None:
-        """Ctrl-Z: everyone stops, and goes on with this process."""
+        """Ctrl-Z: suspend all processes; they continue with this one."""
         for each in (signal.SIGSTOP, signal.SIGCONT):
             if self._child:
                 signal_session(self._child, each)
             if each == signal.SIGSTOP:
-                os.kill(os.getpid(), each)  # returns when this process goes on
+                os.kill(os.getpid(), each)  # returns when this process continues
 
 
 def _open_standard_streams() -> None:
-    """Let no pipe or file of this program take the place of a standard stream that is closed."""
+    """Open closed standard streams on the null device, so that no pipe or file of this program gets their numbers."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -201,9 +203,9 @@ def _open_standard_streams() -> None:
 
 
 def _stop_at_once(number: int, frame: FrameType | None) -> None:
-    """Nothing has been begun, or all is done: there is nothing to keep."""
+    """Stop without saving: the work has not begun, or is done."""
     write_to_terminal("stopped\n")
-    _tell(ENDED + bytes([exit_code(number)]))
+    _report(ENDED + bytes([exit_code(number)]))
     os._exit(exit_code(number))
 
 
@@ -218,7 +220,7 @@ def die_with(parent: int) -> None:
 
 
 def signal_session(session: int, number: int) -> None:
-    """Send a signal to all of a session: Ray's processes are of the child's, its lanes in groups of their own."""
+    """Send a signal to every process of a session; Ray's processes are in the child's session, in other groups."""
     with suppress(ProcessLookupError):
         os.killpg(session, number)
     for entry in os.listdir("/proc") if os.path.isdir("/proc") else ():
@@ -227,16 +229,16 @@ def signal_session(session: int, number: int) -> None:
                 os.kill(int(entry), number)
 
 
-def _taken_along(status: int, said: bytes) -> bool:
-    """Whether Ray ended the child: it exits or aborts; what a user or the system kills is killed by another signal."""
+def _ended_by_ray(status: int, said: bytes) -> bool:
+    """Whether Ray ended the child. Ray exits or aborts; users and the system kill with other signals."""
     return RAY in said and not (os.WIFSIGNALED(status) and os.WTERMSIG(status) != signal.SIGABRT)
 
 
-def _told_end(status: int) -> int:
-    """Say how a child ended that did not say it itself; the exit code."""
+def _report_end(status: int) -> int:
+    """Report how a child ended that reported nothing; returns the exit code."""
     if not os.WIFSIGNALED(status):
         return os.waitstatus_to_exitcode(status)
     number = signal.Signals(os.WTERMSIG(status))
     what = "the program crashed" if number in CRASHES else "the program was ended from outside"
-    write_to_terminal(f"\nerror: {what} ({number.name}); the same command with --resume goes on after what stands\n")
+    write_to_terminal(f"\nerror: {what} ({number.name}); run the same command with --resume to continue\n")
     return exit_code(os.WTERMSIG(status))

@@ -1,4 +1,4 @@
-"""The body of a lane, the same under Ray and in the serial runner: fused stages, one packet out at a time."""
+"""The body of a lane, the same under Ray and in the serial runner: its stages call each other, one packet at a time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipeline.graph import Lane, Node
-from pipeline.held_packets import first_to_come_again, pack_held_packets, restore_held_packets
+from pipeline.held_packets import oldest_held_packet, pack_held_packets, restore_held_packets
 from pipeline.open_stream import OpenStream, summary_of
 from pipeline.packet import FROM_THE_START, Commit, Packet, Restart, Step, bytes_of, gauges_of
 from pipeline.retry_by_frame import can_retry_by_frame, frame_by_frame
@@ -15,8 +15,8 @@ from pipeline.stage import Job, Stage
 
 Outcome = tuple[Step, dict[type, Any]]
 
-_PASSED_AT_ONCE = 32
-"""Packets that a source passes over in one call, so that a run that goes on late still answers."""
+_SKIPPED_PER_CALL = 32
+"""Committed packets that a source skips in one call, so that a resumed run stays responsive."""
 
 
 class LaneWorker:
@@ -26,8 +26,8 @@ class LaneWorker:
         lane: wiring.
         configs: each stage's own `Config`, by stage name.
         threads: compute threads of the lane.
-        lenient: whether a packet that a stage fails on goes on unprocessed (`on_error: pass`): where order matters its
-            stage gives a blank item, elsewhere its frames are tried one by one, or the runner calls `replace`.
+        lenient: whether a packet that a stage fails on passes unprocessed (`on_error: pass`): in an ordered lane its
+            stage gives a blank item; elsewhere its frames are retried one by one, or the runner calls `replace`.
 
     Every call returns a `Step` and the payloads of the packet it emitted, by type. Errors of stages come back as
     `Step.failure`; the stream is then closed here.
@@ -43,7 +43,7 @@ class LaneWorker:
         self._restarts: dict[int, tuple[int, Restart]] = {}
 
     def prepare(self) -> Outcome:
-        """Build the stages that all streams share, so that weights are loaded before the first packet."""
+        """Build the stages that all streams share; their weights are then loaded before the first packet."""
         meter = Meter()
         for node in self._lane.nodes:
             if not node.sequential and node.name not in self._shared:
@@ -54,15 +54,15 @@ class LaneWorker:
         return Step(timings=meter.timings, spans=tuple(meter.spans)), {}
 
     def restart(self, index: int, epoch: int, restart: Restart) -> None:
-        """A stream begins anew under another epoch: its next call opens it where `restart` says."""
+        """Restart a stream under another epoch: its next call opens it at the point `restart`."""
         self._restarts[index] = (epoch, restart)
 
     def pull(self, job: Job, epoch: int) -> Outcome:
-        """Take the next item of the source; at its end the lane flushes the stream."""
-        return self._guarded(job, epoch, self._pull)
+        """Process the next item of the source; at its end, flush the stream."""
+        return self._run_call(job, epoch, self._pull)
 
     def accept(self, job: Job, packet: Packet, payloads: Mapping[type, Any]) -> Outcome:
-        """Run a packet through the lane; what leaves may be an earlier packet that a look-ahead stage held."""
+        """Run a packet through the lane; the packet that leaves may be an earlier one that a look-ahead stage held."""
 
         def body(stream: OpenStream, meter: Meter) -> None:
             stream.accepted += 1
@@ -74,10 +74,10 @@ class LaneWorker:
             else:
                 self._enter(stream, 0, entry, meter)
 
-        return self._guarded(job, packet.epoch, body)
+        return self._run_call(job, packet.epoch, body)
 
     def replace(self, job: Job, packet: Packet, payloads: Mapping[type, Any]) -> Outcome:
-        """Let a packet through unprocessed: every stage gives its `blank` item. Fails where a stage has none."""
+        """Pass a packet unprocessed: every stage gives its `blank` item. Fails where a stage has none."""
 
         def body(stream: OpenStream, meter: Meter) -> None:
             entry = Entry(packet, {Job: job, **payloads})
@@ -88,18 +88,18 @@ class LaneWorker:
             meter.packets += 1
             self._feed(stream, len(stream.slots), entry, meter)
 
-        return self._guarded(job, packet.epoch, body)
+        return self._run_call(job, packet.epoch, body)
 
     def drain(self, job: Job, epoch: int) -> Outcome:
         """Let the next waiting packet leave."""
-        return self._guarded(job, epoch, lambda stream, meter: None)
+        return self._run_call(job, epoch, lambda stream, meter: None)
 
     def finish(self, job: Job, epoch: int) -> Outcome:
-        """End of a stream: flush every stage in order; opens the stream if no packet of it ever came."""
-        return self._guarded(job, epoch, self._flush)
+        """End of a stream: flush every stage in order; opens the stream if no packet of it came before."""
+        return self._run_call(job, epoch, self._flush)
 
     def interrupt(self, job: Job, epoch: int) -> Outcome:
-        """The run stops early: ask every stage of the stream to keep what is whole, then close them."""
+        """The run stops early: let every stage of the stream save its partial result, then close them."""
 
         def body(stream: OpenStream, meter: Meter) -> None:
             for slot in stream.slots:
@@ -110,17 +110,17 @@ class LaneWorker:
 
         if job.index not in self._streams:
             return Step(ended=True), {}
-        return self._guarded(job, epoch, body)
+        return self._run_call(job, epoch, body)
 
     def close(self, index: int) -> None:
-        """Forget a stream and release what its stages hold."""
+        """Close a stream and its stages."""
         stream = self._streams.pop(index, None)
         for slot in stream.slots if stream else ():
             if slot.node.sequential:
                 slot.stage.close()
 
     def shutdown(self) -> dict[str, Any]:
-        """Close everything; returns the facts of the shared stages for the run's report."""
+        """Close all streams and stages; returns the facts of the shared stages for the run's report."""
         for index in list(self._streams):
             self.close(index)
         facts: dict[str, Any] = {}
@@ -134,7 +134,7 @@ class LaneWorker:
         return node.cls(self._configs[node.name], threads=self._threads)
 
     def _stream(self, job: Job, epoch: int) -> OpenStream:
-        """The stream's entry, made anew under a new epoch; a lane without order keeps none."""
+        """The open stream, opened again under a new epoch; an unordered lane keeps none."""
         known = self._streams.get(job.index)
         if known and known.epoch == epoch:
             return known
@@ -147,7 +147,7 @@ class LaneWorker:
         return stream
 
     def _restore(self, stream: OpenStream) -> None:
-        """Give the stages of a stream that goes on their states, and note which packets they wait for."""
+        """Restore the stages of a resumed stream, and the packets that they held."""
         for slot in stream.slots:
             if slot.node.name in stream.restart.states:
                 slot.restore(stream.restart.states[slot.node.name], stream.job)
@@ -172,8 +172,8 @@ class LaneWorker:
             slots.append(Slot(node, stage))
         return slots
 
-    def _guarded(self, job: Job, epoch: int, body: Callable[[OpenStream, Meter], None]) -> Outcome:
-        """Run one call on a stream and gather what it gave."""
+    def _run_call(self, job: Job, epoch: int, body: Callable[[OpenStream, Meter], None]) -> Outcome:
+        """Run one call on a stream and collect its results; an error of a stage becomes `Step.failure`."""
         meter = Meter()
         try:
             stream = self._stream(job, epoch)
@@ -184,15 +184,15 @@ class LaneWorker:
             if stream.dry:
                 self.close(job.index)
                 return Step(dry=True, timings=meter.timings, spans=tuple(meter.spans)), {}
-            return self._given(stream, meter, commits)
+            return self._result(stream, meter, commits)
         except StoppedError as stopped:
             self.close(job.index)
             return Step(
                 failure=stopped.failure, receipts=tuple(meter.receipts), timings=meter.timings, spans=tuple(meter.spans)
             ), {}
 
-    def _given(self, stream: OpenStream, meter: Meter, commits: tuple[Commit, ...]) -> Outcome:
-        """What a call gave: at most one packet; a stream that is over is closed."""
+    def _result(self, stream: OpenStream, meter: Meter, commits: tuple[Commit, ...]) -> Outcome:
+        """The result of a call, with at most one packet; closes a stream that has ended."""
         length = stream.slots[0].length(stream.job)
         entry = stream.pending.popleft() if stream.pending else None
         done = stream.ended and not stream.pending
@@ -222,7 +222,7 @@ class LaneWorker:
         if stream.items is None:
             stream.items = slot.items(stream.job, stream.restart.frames)
         if stream.passed < stream.restart.packets and slot.stage.replayable:
-            self._pass_over(stream, meter)
+            self._skip_committed(stream, meter)
             return
         item = slot.next_item(stream.items, stream.job, meter)
         if item is None:
@@ -249,17 +249,17 @@ class LaneWorker:
         meter.worked(slot.node.name, frames)
         self._enter(stream, 1, Entry(packet, {Job: stream.job, **made}), meter)
 
-    def _pass_over(self, stream: OpenStream, meter: Meter) -> None:
-        """Read packets that stand for good already, and forget them."""
+    def _skip_committed(self, stream: OpenStream, meter: Meter) -> None:
+        """Decode committed packets and drop them."""
         assert stream.items is not None
-        for _ in range(min(_PASSED_AT_ONCE, stream.restart.packets - stream.passed)):
+        for _ in range(min(_SKIPPED_PER_CALL, stream.restart.packets - stream.passed)):
             if stream.slots[0].next_item(stream.items, stream.job, meter) is None:
                 stream.dry = True
                 return
             stream.passed += 1
 
     def _enter(self, stream: OpenStream, position: int, entry: Entry, meter: Meter) -> None:
-        """Feed a packet; one that waited at the commit after which the stream goes on, waits where it did."""
+        """Feed a packet; one that was held at the commit goes straight to the stage that held it."""
         if entry.packet.seq not in stream.waiting:
             self._feed(stream, position, entry, meter)
             return
@@ -268,7 +268,7 @@ class LaneWorker:
         stream.slots[place].hold(entry)
 
     def _feed(self, stream: OpenStream, position: int, entry: Entry, meter: Meter) -> None:
-        """Push an entry through the stages from a position on, depth first, so that nothing piles up between them."""
+        """Push a packet through the stages from a position on, depth first, so that nothing queues between stages."""
         if position == len(stream.slots):
             if self._lane.last:
                 meter.finished += entry.packet.frames
@@ -301,15 +301,15 @@ class LaneWorker:
         stream.ended = True
 
     def _commits(self, stream: OpenStream, meter: Meter) -> tuple[Commit, ...]:
-        """The receipts of this call that stand for good, with the stages' states after it and the packets they hold.
+        """The commits of this call: receipts that commit, with the stages' states and the packets they hold.
 
-        None where a packet that is held back cannot be noted.
+        Empty where a held packet cannot be stored.
         """
-        said = [receipt for receipt in meter.receipts if getattr(receipt, "commits", False)]
-        waiting = pack_held_packets(self._lane, stream.slots) if said else None
+        committing = [receipt for receipt in meter.receipts if getattr(receipt, "commits", False)]
+        waiting = pack_held_packets(self._lane, stream.slots) if committing else None
         if waiting is None:
             return ()
-        oldest = first_to_come_again(stream.slots)
+        oldest = oldest_held_packet(stream.slots)
         states = {slot.node.name: slot.state(stream.job) for slot in stream.slots if slot.node.sequential}
         return tuple(
             Commit(
@@ -321,5 +321,5 @@ class LaneWorker:
                 states=states,
                 waiting=waiting,
             )
-            for receipt in said
+            for receipt in committing
         )

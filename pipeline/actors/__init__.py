@@ -1,1 +1,1 @@
-"""Ray's side of a run: the cluster, the actors of lanes and the crew that holds them."""
+"""The Ray side of a run: the cluster, the actors of lanes, the actor pool, and the runner."""

@@ -1,4 +1,4 @@
-"""The actors of a run: made as planned, called, replaced when they die, and ended."""
+"""The actor pool of a run: creates the actors of all lanes, calls them, replaces dead ones, and ends them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from pipeline.stage import Job
 
 
 class ActorPool:
-    """All replicas of all lanes; a process is made when its place is first called.
+    """The actors of all replicas of all lanes; an actor is created when its replica is first called.
 
     Args:
         config: the run.
-        plan: what each lane gets.
+        plan: the resources of each lane.
     """
 
     def __init__(self, config: RunConfig, plan: Plan) -> None:
@@ -31,12 +31,12 @@ class ActorPool:
         self._plan = plan
         self._lenient = config.settings.on_error == "pass"
         self._remote = config.settings.ray.address is not None
-        # Ray's head keeps a record of every call, for its page alone, and grows by it for as long as a run lasts.
+        # For its dashboard, Ray's head records every call, which needs more and more memory during a run.
         self._recorded = config.settings.ray.dashboard
         self._actors: dict[tuple[int, int], Any] = {}
         self._ready: set[tuple[int, int]] = set()
         self._restarts: dict[int, tuple[int, Restart]] = {}
-        self._told: set[tuple[int, int, int]] = set()
+        self._restarts_sent: set[tuple[int, int, int]] = set()
 
     def call(self, call: Call, job: Job | None, packet: Packet | None, payloads: Mapping[type, Any]) -> list[Any]:
         """Make a call; returns the references of the step and of one payload per export of the lane."""
@@ -44,7 +44,7 @@ class ActorPool:
         if place not in self._actors:
             self._actors[place] = self._make(call.lane)
         actor = self._actors[place]
-        self._tell(call, actor)
+        self._send_restart(call, actor)
         returns = 1 + len(self._lanes[call.lane].exports)
         refs = actor.call.options(num_returns=returns).remote(
             call.kind, job, call.epoch, packet, tuple(payloads), *payloads.values()
@@ -52,24 +52,24 @@ class ActorPool:
         return [refs] if returns == 1 else refs
 
     def restart(self, stream: int, epoch: int, restart: Restart) -> None:
-        """From this epoch on a stream goes on at a point; every ordered lane is told before its first call of it."""
+        """Restart a stream at a point, under this epoch; every ordered lane gets the point before its next call."""
         self._restarts[stream] = (epoch, restart)
-        self._told = {told for told in self._told if told[2] != stream}
+        self._restarts_sent = {sent for sent in self._restarts_sent if sent[2] != stream}
 
     def ready(self, lane: int, replica: int) -> None:
-        """A replica has been prepared."""
+        """Note that a replica has been prepared."""
         self._ready.add((lane, replica))
 
     def discard(self, lane: int, replica: int) -> None:
-        """Forget a process that died; the next call of its place makes a new one."""
+        """Forget a dead actor; the next call of its replica creates a new one."""
         ray.kill(self._actors.pop((lane, replica)))
         self._ready.discard((lane, replica))
-        self._told = {told for told in self._told if told[:2] != (lane, replica)}
+        self._restarts_sent = {sent for sent in self._restarts_sent if sent[:2] != (lane, replica)}
 
     def interrupt(self, lane: int, job: Job, epoch: int, timeout_s: float) -> Step | None:
-        """Ask a lane to keep what is whole of a stream; None when it cannot answer any more.
+        """Let a lane save its partial result of a stream; returns None where its actor does not answer.
 
-        A process that still starts has nothing, and is not waited for.
+        An actor that is still starting has nothing to save and is not waited for.
         """
         if (lane, 0) not in self._ready:
             return Step(ended=True)
@@ -79,34 +79,34 @@ class ActorPool:
             return None
 
     def close(self, stream: int) -> None:
-        """Tell every lane that keeps streams to forget one; takes effect after the calls made before."""
+        """Let every ordered lane close a stream, after the calls that were made before."""
         for (lane, _), actor in self._actors.items():
             if self._lanes[lane].ordered:
                 actor.close.remote(stream)
 
     def shutdown(self, timeout_s: float) -> dict[str, Any]:
-        """Close all stages and end all processes; returns the facts of stages that all streams share."""
+        """Close all stages and end all actors; returns the facts of stages that all streams share."""
         refs = [self._actors[place].shutdown.remote() for place in self._ready]
         ready, _ = ray.wait(refs, num_returns=len(refs), timeout=timeout_s) if refs else ([], [])
         facts: dict[str, Any] = {}
         for ref in ready:
             try:
                 facts |= ray.get(ref)
-            except RayError:  # it died before; what it knew is lost, the run is not
+            except RayError:  # a dead actor's facts are lost; the run goes on
                 continue
-        for actor in self._actors.values():  # one that still starts is not waited for
+        for actor in self._actors.values():  # including those that are still starting
             ray.kill(actor)
         self._actors.clear()
         self._ready.clear()
         return facts
 
-    def _tell(self, call: Call, actor: Any) -> None:
+    def _send_restart(self, call: Call, actor: Any) -> None:
         epoch, restart = self._restarts.get(call.stream, (0, FROM_THE_START))
-        told = (call.lane, call.replica, call.stream)
-        if restart is FROM_THE_START or not self._lanes[call.lane].ordered or told in self._told:
+        key = (call.lane, call.replica, call.stream)
+        if restart is FROM_THE_START or not self._lanes[call.lane].ordered or key in self._restarts_sent:
             return
         actor.restart.remote(call.stream, epoch, restart)
-        self._told.add(told)
+        self._restarts_sent.add(key)
 
     def _make(self, index: int) -> Any:
         lane = self._lanes[index]
@@ -115,9 +115,9 @@ class ActorPool:
         options["enable_task_events"] = self._recorded
         if plan.memory:
             options["memory"] = plan.memory
-        told = process_environment(plan.threads)
-        if self._remote or any(os.environ.get(name) != value for name, value in told.items()):
-            options["runtime_env"] = {"env_vars": told}
+        variables = process_environment(plan.threads)
+        if self._remote or any(os.environ.get(name) != value for name, value in variables.items()):
+            options["runtime_env"] = {"env_vars": variables}
         return (
             ray.remote(LaneActor)
             .options(**options)

@@ -1,4 +1,4 @@
-"""Starting and joining Ray: quietly, with nothing reported to anyone, and nothing left behind."""
+"""Starts Ray on this machine or joins a cluster: without usage reports, without Ray's messages, without leftovers."""
 
 from __future__ import annotations
 
@@ -26,31 +26,32 @@ IN_CLONE = PACKAGE == "pipeline"
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_USAGE_STATS_PROMPT_ENABLED": "0",
-    "RAY_worker_niceness": "0",  # by default lanes yield to every other program at once: they are the program here
+    "RAY_worker_niceness": "0",  # by default lanes would give way to every other program
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # paragraphs on dead processes: the runner says it in a sentence
-    "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # it takes SIGTERM for a failure, writes its stack and aborts
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # hides Ray's paragraphs on dead processes: the runner reports these
+    "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # Ray would treat SIGTERM as a failure: print the stack and abort
 }
 _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-"""With 0 it takes this machine for one that is in no cluster, and listens on 127.0.0.1 alone."""
+"""With 0, Ray assumes that this machine is in no cluster and listens on 127.0.0.1 only."""
 _NOT_SHIPPED = ["runs", ".venv", ".git", "**/__pycache__"]
 _SILENT: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
 _ANSWER_S = 10.0
 _STARTS = 4
 LOG_LEVEL = "RAY_BACKEND_LOG_LEVEL"
 _VITAL = ("raylet", "gcs_server")
-"""Ray's own processes without which nothing of it works."""
+"""Ray's own processes that it cannot work without."""
 _folders: list[Scratch] = []
 
 
 class RayLostError(PlainError):
-    """The Ray that was started here does not work any more."""
+    """The Ray that was started here has ended."""
 
 
 def quieten(address: str | None) -> None:
-    """Turn off usage reports and Ray's own chatter, and its doors to others where it is for this machine alone.
+    """Set the environment variables that turn off Ray's usage reports and messages; call before Ray is imported.
 
-    It reads these when it is imported. Args: address: of a cluster that is to be joined, or None.
+    Args:
+        address: of a cluster to join, or None. With None, Ray accepts no connections from other machines.
     """
     os.environ.update(_QUIET)
     if address is None:
@@ -60,15 +61,15 @@ def quieten(address: str | None) -> None:
 
 
 def start_ray(address: str | None, cpus: int, store: int, gpus: float = 0, *, dashboard: bool = False) -> bool:
-    """Start Ray on this machine alone, or join the cluster at an address; does nothing when Ray runs already.
+    """Start Ray on this machine alone, or join the cluster at an address; does nothing where Ray runs already.
 
     Args:
         address: of a cluster, or None.
-        cpus, gpus: what Ray may use here.
+        cpus, gpus: how many Ray may use here.
         store: bytes of shared memory for payloads in flight.
-        dashboard: whether a Ray that is started here serves its own page.
+        dashboard: whether a Ray that is started here serves its dashboard.
 
-    Returns whether it was started here, so that the caller ends it. Raises PlainError.
+    Returns True where it was started here: the caller must then stop it. Raises PlainError.
     """
     quieten(address)
     _let_children_import()
@@ -81,7 +82,7 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: float = 0, *, da
     hide_secrets_of_command()
     if dashboard and address is None:
         _check_dashboard()
-    if LOG_LEVEL not in os.environ:  # who sets it looks for Ray's own faults
+    if LOG_LEVEL not in os.environ:  # where it is set, Ray's own log is wanted
         supervisor.silence_native_output()
     supervisor.ray_starts()
     try:
@@ -90,17 +91,17 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: float = 0, *, da
             with keep_signal_handlers():
                 ray.init(address=address, runtime_env=_shipped(), **_SILENT)
         else:
-            wishes = {"num_cpus": cpus, "num_gpus": gpus, "object_store_memory": store, "include_dashboard": dashboard}
+            options = {"num_cpus": cpus, "num_gpus": gpus, "object_store_memory": store, "include_dashboard": dashboard}
             with keep_signal_handlers():
-                page = _start_here(wishes)
+                page = _start_here(options)
             if dashboard:
                 sys.stderr.write(f"Ray's dashboard: http://{page}\n" if page else "Ray's dashboard did not come up\n")
     except PlainError:
         raise
-    except KeyboardInterrupt:  # what was started ends with this process
+    except KeyboardInterrupt:  # Ray's processes end with this one
         _remove_folders()
         raise
-    except Exception as error:  # Ray raises its bare base class where a node does not come up in time
+    except Exception as error:  # Ray raises a plain Exception where a node does not start in time
         raise _start_error(address, error) from error
     return True
 
@@ -120,9 +121,9 @@ def _shipped() -> dict[str, Any]:
 
 
 def hide_secrets_of_command() -> None:
-    """Take the secrets of addresses out of this process's command line, as others see it.
+    """Remove the secrets of addresses from this process's command line, as other processes see it.
 
-    Ray keeps the command line of every job, and shows it on the page of its cluster.
+    Ray stores the command line of every job and shows it on the dashboard of its cluster.
     """
     import ray
 
@@ -133,40 +134,40 @@ def hide_secrets_of_command() -> None:
 
 
 def _check_dashboard() -> None:
-    """Raise PlainError where the packages that Ray's page needs are absent; Ray itself says so in paragraphs."""
+    """Raises PlainError where the packages that Ray's dashboard needs are absent."""
     module = "ray.dashboard.optional_deps"
     try:
         importlib.import_module(module)
     except ImportError as error:
-        if error.name != module:  # else this Ray keeps them elsewhere, and judges for itself
+        if error.name != module:  # otherwise this version of Ray checks for them itself
             what = f"Ray's dashboard needs packages that are not installed ({error.name})"
             raise PlainError(what, "ray.dashboard", "pip install 'ray[default]', or leave it out") from error
 
 
-def _start_here(wishes: Mapping[str, Any]) -> str | None:
-    """Start Ray on this machine; returns where its page is, if it has one.
+def _start_here(options: Mapping[str, Any]) -> str | None:
+    """Start Ray on this machine; returns the address of its dashboard, if it has one.
 
-    Restarted where it did not answer in the 30 s that Ray grants, as on a busy machine.
+    Retries where Ray did not start within its own limit of 30 s, as on a busy machine.
     """
     import ray
 
-    patience = _STARTS
+    attempts = _STARTS
     while True:
-        patience -= 1
+        attempts -= 1
         folder = make_ray_folder()
         _folders.append(folder)
         keep_token_in(Path(folder.path))
         try:
-            context = ray.init(address="local", _temp_dir=folder.path, **wishes, **_SILENT)
+            context = ray.init(address="local", _temp_dir=folder.path, **options, **_SILENT)
             return context.dashboard_url or None
         except Exception as error:
             stop_ray()
-            if not patience or "timed out during startup" not in str(error):
+            if not attempts or "timed out during startup" not in str(error):
                 raise
 
 
 def _check_reachable(address: str) -> None:
-    """Ray asks an address that does not answer for a quarter of an hour; once is enough. Raises PlainError."""
+    """Raises PlainError where an address does not answer: Ray itself would retry for 15 minutes."""
     host, colon, port = address.rpartition(":")
     if not colon or not host or not port.isdigit():
         raise PlainError("this is no address", f"ray.address: {address}", "write HOST:PORT")
@@ -178,7 +179,7 @@ def _check_reachable(address: str) -> None:
 
 
 def _start_error(address: str | None, error: Exception) -> PlainError:
-    """Why Ray did not start, in one sentence."""
+    """The error of a failed start of Ray as one sentence."""
     first = first_line(error)
     if address is None:
         return PlainError(f"Ray did not start ({first})", "Ray on this machine", "run with --serial")
@@ -196,12 +197,12 @@ def _start_error(address: str | None, error: Exception) -> PlainError:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says first; its name where it says nothing."""
+    """The first line of an error's text; its class name where it has none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def cluster_machine(machine: Machine) -> Machine:
-    """What the cluster that was joined has, in place of this machine alone."""
+    """The resources of the joined cluster, in place of those of this machine."""
     import ray
 
     resources = ray.cluster_resources()
@@ -213,9 +214,9 @@ def cluster_machine(machine: Machine) -> Machine:
 
 
 def check_ray() -> None:
-    """Raise RayLostError where a process of the Ray that was started here has ended: calls would wait for ever.
+    """Raises RayLostError where a process of the Ray that was started here has ended: calls would wait forever.
 
-    Under a front this process ends instead, and the front begins again.
+    Under a supervisor this process ends instead, and the supervisor starts it again.
     """
     import ray
 
@@ -226,11 +227,11 @@ def check_ray() -> None:
         return
     supervisor.restart_program()
     what = f"Ray ended (its process '{lost}' died: killed, or out of memory)"
-    raise RayLostError(what, "Ray on this machine", "--resume goes on after what stands; or run with --serial")
+    raise RayLostError(what, "Ray on this machine", "run again with --resume to continue, or with --serial")
 
 
 def stop_ray() -> None:
-    """End the Ray that `start_ray` started, and remove its files."""
+    """Stop the Ray that `start_ray` started, and remove its files."""
     import ray
 
     ray.shutdown()

@@ -1,4 +1,4 @@
-"""A lane as a Ray actor: the worker's calls, with payloads as return values of their own."""
+"""A lane as a Ray actor: the calls of `LaneWorker`, with each payload as a return value of its own."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pipeline.worker import LaneWorker, Outcome
 
 
 class LaneActor:
-    """One replica of a lane in a process of its own. Synchronous: one call at a time, in the order they were made.
+    """One replica of a lane in its own process. Synchronous: one call at a time, in the order of the calls.
 
-    Payloads are return values, never put into the store from inside: what an actor returned outlives it.
+    Payloads are return values and are never put into the object store by the actor: return values outlive it.
     """
 
     def __init__(self, lane: Lane, configs: Mapping[str, Any], threads: int, lenient: bool, folder: str) -> None:
-        """Arguments as `LaneWorker`, and the folder that relative paths start from."""
-        with contextlib.suppress(OSError):  # on another machine the folder may be absent, and whole paths still work
+        """Arguments as for `LaneWorker`; `folder` is where relative paths start."""
+        with contextlib.suppress(OSError):  # on another machine the folder may be absent; absolute paths still work
             os.chdir(folder)
         self._lane = lane
         self._worker = LaneWorker(lane, configs, threads, lenient=lenient)
@@ -63,9 +63,9 @@ class LaneActor:
         self._worker.restart(stream, epoch, restart)
 
     def close(self, stream: int) -> None:
-        """Forget a stream that was given up."""
+        """Close a stream that was given up."""
         self._worker.close(stream)
 
     def shutdown(self) -> dict[str, Any]:
-        """Close every stage; returns the facts of those that all streams share."""
+        """Close every stage; returns the facts of stages that all streams share."""
         return self._worker.shutdown()

@@ -1,4 +1,4 @@
-"""The folder of a Ray on this machine: the user's own, short enough for its sockets, and gone when the run ends."""
+"""The private temporary folder of a Ray on this machine: short enough for its sockets, removed after the run."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pipeline.scratch_folders import Scratch
 from pipeline.stage import PlainError
 
 SOCKET_BYTES = 103
-"""The longest path of a socket that every system takes."""
+"""The longest path of a socket that every system accepts, in bytes."""
 BELOW = len("/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store.sock")
-"""What Ray puts behind its folder, process numbers of seven digits included."""
+"""Bytes that Ray appends to its folder, with process numbers of seven digits."""
 _PREFIX = "ray-"
 _NAME = len(f"/{_PREFIX}xxxxxxxx")
 _OTHERS = ("/tmp", "/var/tmp", "/dev/shm")
@@ -24,9 +24,9 @@ TOKEN = "RAY_AUTH_TOKEN_PATH"
 
 
 def make_ray_folder() -> Scratch:
-    """A new private folder (mode 0700) where temporary files lie, or where paths are shorter.
+    """A new private folder (mode 0700) in the temporary directory, or in another one with a shorter path.
 
-    Raises PlainError where there is none.
+    Raises PlainError where none can be made.
     """
     for place in _places():
         if longest(place) + _NAME + BELOW > SOCKET_BYTES:
@@ -41,19 +41,19 @@ def make_ray_folder() -> Scratch:
 
 
 def longest(place: str) -> int:
-    """Bytes of a folder's path, as it is given or without its links, whichever is longer."""
+    """Bytes of a folder's path, as given or with its links resolved, whichever is longer."""
     return max(len(os.fsencode(path)) for path in (os.path.abspath(place), os.path.realpath(place)))
 
 
 def _places() -> Iterator[str]:
-    with contextlib.suppress(OSError):  # none of the usual ones can be written to
+    with contextlib.suppress(OSError):  # no usual temporary directory is writable
         yield tempfile.gettempdir()
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     yield from (place for place in (*_OTHERS, runtime) if place and os.path.isdir(place))
 
 
 def keep_token_in(folder: Path) -> None:
-    """Let Ray find a token of this run alone in its folder; by itself it keeps one in the home folder."""
+    """Give Ray an authentication token for this run in its folder; by default it keeps one in the home folder."""
     given = os.environ.get("RAY_AUTH_TOKEN") or os.path.isfile(os.environ.get(TOKEN, ""))
     if given or os.environ.get("RAY_AUTH_MODE", "").lower() == "disabled":
         return
@@ -65,7 +65,7 @@ def keep_token_in(folder: Path) -> None:
 
 
 def remove_ray_folder(folder: Scratch) -> None:
-    """The run is over, or Ray did not start."""
+    """Remove the folder and its token: the run is over, or Ray did not start."""
     if os.environ.get(TOKEN) == str(Path(folder.path) / "token"):
         del os.environ[TOKEN]
         _forget_token()
@@ -73,7 +73,7 @@ def remove_ray_folder(folder: Scratch) -> None:
 
 
 def _forget_token() -> None:
-    """Ray reads a token once a process; the next run has another."""
+    """Clear Ray's cached token: Ray reads it once per process, and the next run has another."""
     loader = getattr(importlib.import_module("ray._raylet"), "AuthenticationTokenLoader", None)
-    if loader is not None:  # else this Ray knows no tokens
+    if loader is not None:  # older versions of Ray have no tokens
         loader.instance().reset_cache()

@@ -28,9 +28,9 @@ from pipeline.schedule import Call, LaneRule, Result, State
 from pipeline.stage import Job, PlainError
 
 _POLL_S = 0.2
-_KEEP_S = 60.0
-_CLOSE_S = 20.0
-_STARTS_LOST = 2
+_SAVE_TIMEOUT_S = 60.0
+_CLOSE_TIMEOUT_S = 20.0
+_START_ATTEMPTS_LOST = 2
 
 Receipts = Iterator[tuple[Job, Any]]
 
@@ -63,7 +63,7 @@ def run_ray(config: RunConfig, plan: Plan, jobs: Sequence[Job], metrics: Metrics
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A call under way: the references of its payloads, and when it was made."""
+    """A running call: the references of its payloads, and when it was made (monotonic seconds)."""
 
     call: Call
     payload_refs: tuple[Any, ...]
@@ -71,7 +71,7 @@ class _Sent:
 
 
 class _Coordinator:
-    """Holds the envelopes and references of packets on their way; frames themselves never come here."""
+    """Holds the envelopes of packets and references to their payloads; the frames themselves never come here."""
 
     def __init__(
         self, config: RunConfig, plan: Plan, cores: int, jobs: Sequence[Job], metrics: Metrics, interrupt: Interrupt
@@ -88,7 +88,7 @@ class _Coordinator:
         self._rules = tuple(self._rule(lane, config, plan) for lane in self._lanes)
         self._credits, self._lenient = config.settings.credits, config.settings.on_error == "pass"
         self._state = schedule.initial_state(self._rules, (), credits=self._credits, lenient=self._lenient)
-        self._stopwatch = SpeedMeter(self._lanes, {lane.name for lane in plan.lanes if lane.gpus}, metrics)
+        self._speed_meter = SpeedMeter(self._lanes, {lane.name for lane in plan.lanes if lane.gpus}, metrics)
         self._start_s: dict[int, float] = {}
         self._starts_lost = Counter[int]()
         self._calls: dict[Any, _Sent] = {}
@@ -97,12 +97,12 @@ class _Coordinator:
 
     @staticmethod
     def _rule(lane: Lane, config: RunConfig, plan: Plan) -> LaneRule:
-        """Replicas that were asked for start when packets wait; automatic ones only where they save time."""
+        """Replicas that the configuration sets start when packets wait; automatic ones only where they save time."""
         eager = config.settings.lanes[lane.name].replicas != "auto"
         return LaneRule(ordered=lane.ordered, replicas=plan.lane(lane.name).replicas, eager=eager)
 
     def run(self) -> Receipts:
-        """Make calls and take up their results until every stream is done. Raises PlainError."""
+        """Make calls and process their results until every stream is done. Raises PlainError."""
         yield from self._begin()
         for prepare in () if self._interrupt.requested else self._state.running:
             self._send(prepare)
@@ -124,13 +124,13 @@ class _Coordinator:
                 yield from save_partial_results(self._config, job, self._metrics)
 
     def _count_waiting(self) -> None:
-        """Note how many packets wait before each lane."""
+        """Count the packets that wait before each lane."""
         for index, lane in enumerate(self._lanes):
             queues = [stream.progress[index].queue for stream in self._state.streams]
             self._metrics.lanes[lane.name].waiting = sum(map(len, queues))
 
     def _begin(self) -> Receipts:
-        """Decide where each input begins; one that cannot go on where it was asked to is given up."""
+        """Decide where each input begins; an input that cannot be resumed as requested ends with an error."""
         passed: dict[int, int] = {}
         for job in self._jobs.values():
             try:
@@ -147,16 +147,16 @@ class _Coordinator:
         )
 
     def _restart(self, stream: int, epoch: int, restart: Restart) -> None:
-        """Tell lanes and metrics where a stream goes on."""
+        """Inform lanes and metrics where a stream restarts."""
         self._pool.restart(stream, epoch, restart)
         self._metrics.rewound(stream, restart.frames)
 
     def shutdown(self) -> None:
-        """Close every stage, take up its facts, and end the processes."""
-        self._metrics.facts |= self._pool.shutdown(_CLOSE_S)
+        """Close every stage, collect its facts for the report, and end the processes."""
+        self._metrics.facts |= self._pool.shutdown(_CLOSE_TIMEOUT_S)
 
     def _send(self, call: Call) -> None:
-        """Make a call; payloads go as references."""
+        """Make a call; payloads are passed as references."""
         packet: Packet | None = None
         wanted: dict[type, Any] = {}
         if call.seq is not None:
@@ -167,7 +167,7 @@ class _Coordinator:
         self._calls[step_ref] = _Sent(call, tuple(payload_refs), time.monotonic())
 
     def _take(self, step_ref: Any) -> Receipts:
-        """Take up the result of a call."""
+        """Process the result of a call."""
         sent = self._calls.pop(step_ref)
         call = sent.call
         try:
@@ -175,7 +175,7 @@ class _Coordinator:
         except RayActorError as error:
             self._died(call, error)
             return
-        except RayError as error:  # what the call was to take is gone with the machine that held it
+        except RayError as error:  # the payloads of the call were lost with the machine that held them
             failure = self._failure(call, f"could not be called ({first_line(error)})", str(error))
             self._settle(call, failure, *failures_and_restarts.after_loss(self._state, call))
             return
@@ -186,7 +186,7 @@ class _Coordinator:
             self._start_s.setdefault(call.lane, time.monotonic() - sent.at)
             self._state = schedule.call_done(self._state, call, Result())
             return
-        if schedule.stream_of(self._state, call) is None:  # given up meanwhile: nothing of it counts any more
+        if schedule.stream_of(self._state, call) is None:  # the stream ended meanwhile: this result is ignored
             self._state = schedule.call_done(self._state, call, Result())
             return
         if step.dry:
@@ -199,11 +199,11 @@ class _Coordinator:
             self._hand_on(call, step, sent.payload_refs)
         self._metrics.step(self._lanes[call.lane].name, call.stream, step)
         self._commit(call, step)
-        self._stopwatch.note(call.lane)
+        self._speed_meter.note(call.lane)
         yield from ((self._jobs[call.stream], receipt) for receipt in step.receipts)
 
     def _hand_on(self, call: Call, step: Step, payload_refs: tuple[Any, ...]) -> None:
-        """Keep the references of a packet that left a lane, and drop those that nothing needs any more."""
+        """Keep the references of a packet that left a lane that later lanes need, and drop the others."""
         lane = self._lanes[call.lane]
         if step.emitted is not None:
             key = (step.emitted.stream, step.emitted.seq)
@@ -217,7 +217,7 @@ class _Coordinator:
             del self._payloads[call.stream, call.seq], self._packets[call.stream, call.seq]
 
     def _commit(self, call: Call, step: Step) -> None:
-        """Note what stands for good; at the end of a stream nothing is left to go back to."""
+        """Write commits to the journal; at the end of a stream, remove its journal."""
         done = schedule.stream_of(self._state, call) is None and not step.failure
         self._metrics.streams[call.stream].done = done
         if done:
@@ -230,20 +230,20 @@ class _Coordinator:
             self._give_up(call.stream, failure_of(error))
 
     def _scale_up(self) -> None:
-        """Start one more replica of a lane that packets wait for, where that saves time."""
+        """Start one more replica of a lane before which packets wait, where that saves time."""
         for lane in {place[0] for place in self._state.dormant if not self._rules[place[0]].eager}:
             call = schedule.next_replica(self._state, lane)
-            pace = self._stopwatch.pace(lane, self._cores) if call else None
-            if call is None or pace is None:
+            times = self._speed_meter.frame_times(lane, self._cores) if call else None
+            if call is None or times is None:
                 continue
             done = self._metrics.stages[self._lanes[lane].nodes[0].name].items
             left, start_s = frames_left(self._metrics, done), self._start_s[lane]
-            if replica_pays_off(pace, replicas=call.replica, left=left, start_s=start_s):
+            if replica_pays_off(times, replicas=call.replica, left=left, start_s=start_s):
                 self._state = schedule.call_made(self._state, call)
                 self._send(call)
 
     def _failed(self, call: Call, step: Step) -> None:
-        """A stage refused a packet: let it through unprocessed where that is allowed, else end the input."""
+        """A stage failed on a packet: let the packet pass unprocessed where that is allowed, else end the input."""
         assert step.failure is not None
         self._state, verdict = failures_and_restarts.after_failure(self._state, call, died=False)
         if verdict == "fail":
@@ -252,12 +252,12 @@ class _Coordinator:
             self._metrics.streams[call.stream].poisoned.append(str(step.failure.error()))
 
     def _died(self, call: Call, error: RayActorError) -> None:
-        """The process of a lane ended under a call: start another, and see what becomes of what it worked on."""
+        """The actor of a lane died during a call: restart it, and retry, rewind or end what it worked on."""
         lane = self._lanes[call.lane]
         if call.kind == "prepare":
             self._starts_lost[call.lane] += 1
-            if self._starts_lost[call.lane] > _STARTS_LOST:
-                what = f"the process of lane '{lane.name}' ended while it started, {_STARTS_LOST + 1} times"
+            if self._starts_lost[call.lane] > _START_ATTEMPTS_LOST:
+                what = f"the process of lane '{lane.name}' ended while it started, {_START_ATTEMPTS_LOST + 1} times"
                 raise PlainError(what, f"lanes.{lane.name}", "free some memory, or run with --serial") from error
         self._metrics.restarted(lane.name)
         inside = failures_and_restarts.streams_inside(self._state, call.lane) if lane.ordered else []
@@ -272,7 +272,7 @@ class _Coordinator:
         self._send(prepare)
 
     def _settle(self, call: Call, failure: Failure, state: State, verdict: Verdict) -> None:
-        """Do what was decided on a call that gave nothing back."""
+        """Carry out the verdict on a call without a result."""
         current = schedule.stream_of(self._state, call) is not None
         self._state = state
         if verdict == "fail" and current:
@@ -283,9 +283,9 @@ class _Coordinator:
             self._metrics.streams[call.stream].poisoned.append(str(failure.error()))
 
     def _go_back(self, stream: int, point: Callable[[int], Restart]) -> None:
-        """A stream goes on after what stands for good of it, under a new epoch."""
+        """Restart a stream after its last commit, under a new epoch."""
         self._forget(stream)
-        # If it was at its very end, its result may stand already, and is made again.
+        # At the very end of a stream its result may exist already; it is made again.
         self._jobs[stream] = dataclasses.replace(self._jobs[stream], overwrite=True)
         try:
             restart = point(stream)
@@ -297,14 +297,14 @@ class _Coordinator:
         self._restart(stream, epoch, restart)
 
     def _give_up(self, stream: int, failure: Failure) -> None:
-        """End an input; its stages are closed when the calls that still run are over."""
+        """End an input; its stages are closed after the calls that still run."""
         self._metrics.failed(stream, failure)
         self._state = failures_and_restarts.give_up(self._state, stream)
         self._pool.close(stream)
         self._forget(stream)
 
     def _forget(self, stream: int) -> None:
-        """Drop the packets of a stream that are on their way."""
+        """Drop the packets of a stream that are between lanes."""
         for key in [key for key in self._packets if key[0] == stream]:
             del self._payloads[key], self._packets[key]
 
@@ -318,7 +318,7 @@ class _Coordinator:
         return Failure(what=sentence, where=where, remedy="free some memory, or lower `credits`", trace=trace)
 
     def _check_starts(self) -> None:
-        """Raises PlainError for a lane that does not come up."""
+        """Raises PlainError for a lane that does not start in time."""
         now = time.monotonic()
         for sent in self._calls.values():
             if sent.call.kind == "prepare" and now - sent.at > self._start_timeout_s:
@@ -327,15 +327,16 @@ class _Coordinator:
                 raise PlainError(what, f"lanes.{name}", "lower what it reserves, or raise ray.start_timeout_s")
 
     def _keep(self) -> Receipts:
-        """Interrupted: let every lane keep what is whole of the inputs that were begun.
+        """After an interrupt: let every lane save its partial result of the inputs that were begun.
 
-        Where none has anything yet, what stands can be gone on from. Of lanes that died, the parts are kept from here.
+        An input without a partial result keeps its journal, so that it can be resumed. For a dead lane, the partial
+        result is saved from this process.
         """
         for stream in self._state.streams:
             job, kept, lost = self._jobs[stream.index], False, stream.epoch > 0
             self._metrics.streams[stream.index].interrupted = True
             for index, lane in enumerate(self._lanes):
-                step = self._pool.interrupt(index, job, stream.epoch, _KEEP_S) if lane.ordered else None
+                step = self._pool.interrupt(index, job, stream.epoch, _SAVE_TIMEOUT_S) if lane.ordered else None
                 lost = lost or (lane.ordered and step is None)
                 if step:
                     kept = kept or bool(step.receipts)

@@ -1,4 +1,4 @@
-"""Several workers that train together: Ray Train starts them, each runs the whole graph on its part of every batch."""
+"""Distributed training: Ray Train starts several workers; each runs the whole graph on its part of every batch."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from pipeline.stage import Job, PlainError
 
 RECEIPTS, FAILURES = "receipts", "failures"
 RAY_FILES = Path("runs") / "ray_train"
-"""Where Ray Train results what it does; removed at the end."""
+"""Where Ray Train writes its own files; removed at the end."""
 _POLL_S = 0.2
 PATIENCE_S = 24 * 3600
-"""How long workers wait for one another: the first may label photos and draw scenes for hours while the others wait."""
+"""How long workers wait for each other: the first may label photos and render scenes for hours."""
 
 
 def run_workers(
@@ -31,7 +31,7 @@ def run_workers(
 ) -> Iterator[tuple[Job, Any]]:
     """Run the jobs in `workers` processes that share each batch (torch.distributed), on this machine or the cluster.
 
-    Arguments and results as `pipeline.serial.run_serial`; only the first worker writes and gives receipts.
+    Arguments and results as for `pipeline.serial.run_serial`; only the first worker writes files and yields receipts.
 
     Raises PlainError where Ray Train is not installed, or a worker died.
     """
@@ -41,7 +41,7 @@ def run_workers(
     from pipeline.actors.cluster import start_ray, stop_ray
 
     count, gpu = config.settings.workers, any(lane.gpus for lane in plan.lanes)
-    # One processor more than workers: the one that watches them needs a place, too.
+    # One processor more than workers, for Ray Train's controller.
     started = start_ray(config.settings.ray.address, count + 1, 1 << 28, count * gpu)
     try:
         results = open_result_holder()
@@ -53,27 +53,27 @@ def run_workers(
             scaling_config=scaling(num_workers=count, use_gpu=gpu),
             run_config=running(storage_path=str(RAY_FILES.resolve())),
         )
-        told = read_results(results) if train_until_stopped(trainer, interrupt) else None
+        outcome = read_results(results) if train_until_stopped(trainer, interrupt) else None
     except RayLostError:
         raise
-    except Exception as error:  # whatever ended Ray Train is told in a sentence
+    except Exception as error:  # whatever ended Ray Train becomes one sentence
         raise PlainError(f"the workers ended ({last_line(error)})", "workers", "or set workers: 1") from error
     finally:
         shutil.rmtree(RAY_FILES, ignore_errors=True)
         if started:
             stop_ray()
-    if told is None:  # a checkpoint stands every so often, and the same command goes on from it
+    if outcome is None:  # the same command resumes from the last checkpoint
         for job in jobs:
             metrics.streams[job.index].interrupted = True
         return
-    yield from merge_results(told, jobs, metrics)
+    yield from merge_results(outcome, jobs, metrics)
 
 
 def train_until_stopped(trainer: Any, interrupt: Interrupt) -> bool:
-    """Train to the end, unless a wish to stop comes: then False, and the workers end with Ray.
+    """Train to the end and return True, or return False after an interrupt; the workers then end with Ray.
 
-    Ray Train waits in a thread of its own: in this one it would answer Ctrl-C itself, and know no other wish.
-    Raises what Ray Train raises.
+    Ray Train runs in a thread of its own, because in the main thread it would handle Ctrl-C itself and ignore other
+    signals. Raises what Ray Train raises.
     """
     raised: list[BaseException] = []
 
@@ -114,44 +114,44 @@ def import_ray_train(address: str | None) -> tuple[Any, Any, Any, Any]:
 
 
 class ResultHolder:
-    """What the first worker leaves for the driver; an actor, so that it may run on another machine."""
+    """Holds the results of the first worker for the driver; an actor, as the worker may be on another machine."""
 
     def __init__(self) -> None:
-        self.told: Mapping[str, Any] = {}
+        self.outcome: Mapping[str, Any] = {}
 
-    def write(self, told: Mapping[str, Any]) -> None:
-        """Keep what is told."""
-        self.told = told
+    def write(self, outcome: Mapping[str, Any]) -> None:
+        """Store the results."""
+        self.outcome = outcome
 
     def read(self) -> Mapping[str, Any]:
-        """What was told."""
-        return self.told
+        """The stored results."""
+        return self.outcome
 
 
 def open_result_holder() -> Any:
-    """`ResultHolder` as an actor."""
+    """A `ResultHolder` as an actor."""
     import ray
 
     return ray.remote(num_cpus=0)(ResultHolder).remote()
 
 
 def read_results(results: Any) -> Mapping[str, Any]:
-    """What the first worker left."""
+    """The results of the first worker."""
     import ray
 
-    told: Mapping[str, Any] = ray.get(results.read.remote())
-    return told
+    outcome: Mapping[str, Any] = ray.get(results.read.remote())
+    return outcome
 
 
 def work(loop: Mapping[str, Any]) -> None:
-    """The body of a worker: the serial runner over the whole graph; the first worker tells what came of it."""
+    """The body of a worker: the serial runner over the whole graph; the first worker stores its results."""
     import ray
     import ray.train
 
     from pipeline.serial import run_serial
 
     if Path(loop["folder"]).is_dir():
-        os.chdir(loop["folder"])  # paths of a configuration mean the folder the run was started in
+        os.chdir(loop["folder"])  # relative paths of a configuration start there
     config, jobs = loop["config"], loop["jobs"]
     metrics = Metrics(config.graph, jobs, time.perf_counter())
     receipts = [(job.index, receipt) for job, receipt in run_serial(config, loop["plan"], jobs, metrics, Interrupt())]
@@ -160,14 +160,14 @@ def work(loop: Mapping[str, Any]) -> None:
         ray.get(loop["results"].write.remote({RECEIPTS: receipts, FAILURES: failures}))
 
 
-def merge_results(told: Mapping[str, Any], jobs: Sequence[Job], metrics: Metrics) -> Iterator[tuple[Job, Any]]:
-    """Receipts and failures of the first worker, into this process's metrics."""
+def merge_results(outcome: Mapping[str, Any], jobs: Sequence[Job], metrics: Metrics) -> Iterator[tuple[Job, Any]]:
+    """Add the receipts and failures of the first worker to this process's metrics; yields the receipts."""
     for job in jobs:
-        for index, receipt in told.get(RECEIPTS, ()):
+        for index, receipt in outcome.get(RECEIPTS, ()):
             if index == job.index:
                 metrics.streams[index].results.append(receipt)
                 yield job, receipt
-        failure: Failure | None = told.get(FAILURES, {}).get(job.index)
+        failure: Failure | None = outcome.get(FAILURES, {}).get(job.index)
         if failure is not None:
             metrics.failed(job.index, failure)
         else:
@@ -176,6 +176,6 @@ def merge_results(told: Mapping[str, Any], jobs: Sequence[Job], metrics: Metrics
 
 
 def last_line(error: BaseException) -> str:
-    """What an error says last, which with Ray's is the cause."""
+    """The last line of an error's text: with Ray's errors, the cause."""
     lines = str(error).strip().splitlines()
     return lines[-1] if lines else type(error).__name__

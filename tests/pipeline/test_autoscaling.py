@@ -68,13 +68,13 @@ def test_the_stopwatch_leaves_out_first_packets_and_waiting(on_gpu: tuple[str, .
     watch = SpeedMeter(lanes, on_gpu, metrics)
     for index in (0, 1):
         watch.note(index)
-    assert watch.pace(1, 2) is None
+    assert watch.frame_times(1, 2) is None
     metrics.stages["read"] += Timing(busy_s=0.2, cpu_s=0.1, items=10)
-    assert watch.pace(1, 2) is None  # nothing is known of the other lane yet
+    assert watch.frame_times(1, 2) is None  # nothing is known of the other lane yet
     metrics.stages["think"] += Timing(busy_s=0.8, cpu_s=0.3, items=10)
     metrics.stages["guess"] += Timing(busy_s=0.2, cpu_s=0.4, items=10)  # several threads
     for index in (0, 1):
         watch.note(index)
-    pace = watch.pace(1, 2)
+    pace = watch.frame_times(1, 2)
     assert pace is not None
     assert (pace.lane_s, pace.others_s, pace.cpu_s) == pytest.approx((lane_s, 0.01, 0.08))

@@ -23,7 +23,7 @@ from pipeline.interrupts import (
 @pytest.fixture
 def late(monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes after the first signal is a wish of its own."""
-    monkeypatch.setattr(interrupts, "SAME_WISH_S", -1.0)
+    monkeypatch.setattr(interrupts, "SAME_REQUEST_S", -1.0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

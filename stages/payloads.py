@@ -88,7 +88,7 @@ class FrameChunk:
         return self.first + t if self.index_T is None else int(self.index_T[t])
 
     @classmethod
-    def of_picture(cls, rgb_HW3: U8) -> FrameChunk:
+    def of_image(cls, rgb_HW3: U8) -> FrameChunk:
         """A single image as a chunk of one frame. Raises StageError for anything but (H, W, 3) uint8."""
         rgb = np.asarray(rgb_HW3)
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
@@ -164,7 +164,7 @@ class Features:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surface:
+class PersonSurface:
     """The body surface of one person on the grid of the person's box, or on one that reaches beyond it.
 
     Attributes:
@@ -193,9 +193,9 @@ class Surface:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surfaces:
-    """One `Surface` per person of the chunk's `People`, in the same order."""
+    """One `PersonSurface` per person of the chunk's `People`, in the same order."""
 
-    people: tuple[Surface, ...]
+    people: tuple[PersonSurface, ...]
 
     def __len__(self) -> int:
         return len(self.people)

@@ -118,7 +118,7 @@ def load(
         """People and surfaces of one image. Raises PlainError for an array that is no image."""
         packet = Packet(stream=0, epoch=0, seq=0, first=0, frames=1)
         job = Job(index=0, input="image", output=None, stem="image")
-        result, payloads = worker.accept(job, packet, {chunk_type: chunk_type.of_picture(rgb_HW3)})
+        result, payloads = worker.accept(job, packet, {chunk_type: chunk_type.of_image(rgb_HW3)})
         if result.failure:
             raise result.failure.error()
         return tuple(payloads[kind] for kind in lane.exports)

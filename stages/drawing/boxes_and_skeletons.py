@@ -8,7 +8,7 @@ import numpy as np
 from models.surface.body import COCO_KEYPOINTS
 from models.surface.keypoints import surface_keypoints
 from stages.drawing.chart_colours import part_palette
-from stages.payloads import F32, U8, Surface
+from stages.payloads import F32, U8, PersonSurface
 
 BONES = (
     ("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"),
@@ -60,7 +60,7 @@ def draw_box(frame_HW3: U8, box_4: F32, score: float, identity: int) -> None:
     cv2.putText(frame_HW3, text, (label_left, label_bottom - base), _FONT, size, (0, 0, 0), 1, cv2.LINE_AA)
 
 
-def draw_skeleton(rgb_HW3: U8, surface: Surface) -> None:
+def draw_skeleton(rgb_HW3: U8, surface: PersonSurface) -> None:
     """Draw bones and joints of one person, in place, each bone with a dark outline."""
     keypoint_173 = subsampled_keypoints(surface)
     thickness = max(2, round(rgb_HW3.shape[0] / 200))
@@ -77,10 +77,10 @@ def draw_skeleton(rgb_HW3: U8, surface: Surface) -> None:
             cv2.circle(rgb_HW3, _fixed(joint_3), radius, bone_colour(name, name), cv2.FILLED, cv2.LINE_AA, SHIFT)
 
 
-def subsampled_keypoints(surface: Surface) -> F32:
+def subsampled_keypoints(surface: PersonSurface) -> F32:
     """`surface_keypoints`; of large people only every n-th row and column is read, because means need few pixels."""
     stride = 1 + surface.labels_hw.shape[0] // ROWS_PER_STRIDE
-    subsampled = Surface(
+    subsampled = PersonSurface(
         x0=0, y0=0, labels_hw=surface.labels_hw[::stride, ::stride], uv_2hw=surface.uv_2hw[:, ::stride, ::stride]
     )
     keypoint_173 = surface_keypoints(subsampled)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from stages.payloads import U8, Float, Surface
+from stages.payloads import U8, Float, PersonSurface
 
 ROWS_PER_SOFT_PIXEL = 250
 """The edge of a person fades over one pixel per so many rows of the grid."""
@@ -50,7 +50,7 @@ class Visible:
     confidence_hw: Float | None = None
 
 
-def visible_part(canvas: FrameCanvas, surface: Surface, kept_256: U8 | None = None) -> Visible | None:
+def visible_part(canvas: FrameCanvas, surface: PersonSurface, kept_256: U8 | None = None) -> Visible | None:
     """The part of `surface` inside the frame, or None without overlap.
 
     Args:

@@ -12,7 +12,7 @@ from stages.drawing.chart_colours import coordinate_atlas, paint_confidence, pai
 from stages.drawing.compositing import FrameCanvas, Visible, draw_opaque, visible_part
 from stages.drawing.isolines import draw_contours, draw_grid
 from stages.drawing.texture import draw_texture
-from stages.payloads import F32, U8, Surface
+from stages.payloads import F32, U8, PersonSurface
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class DrawnPerson:
         atlas: the person's texture at this time; None in styles without texture.
     """
 
-    surface: Surface
+    surface: PersonSurface
     box_4: F32
     score: float
     identity: int

@@ -20,7 +20,7 @@ from stages.evaluation.bodies import body_of, prepare_body
 from stages.evaluation.measures import Measures, measures
 from stages.evaluation.protocols import Protocol, ask_cut_out, ask_detected, ask_given, precise, sure_of
 from stages.evaluation.truth import TruePicture
-from stages.payloads import People, Surface, Surfaces
+from stages.payloads import People, PersonSurface, Surfaces
 
 Boxes = Literal["given", "detected", "both"]
 
@@ -139,6 +139,8 @@ def shown(protocol: Protocol, score: float) -> tuple[People, Surfaces]:
     return people, Surfaces(people=tuple(map(as_surface, protocol.surface_D[: len(sure)])))
 
 
-def as_surface(one: SurfaceMap) -> Surface:
+def as_surface(one: SurfaceMap) -> PersonSurface:
     """A network's surface as stages pass it on."""
-    return Surface(x0=one.x0, y0=one.y0, labels_hw=one.labels_hw, uv_2hw=one.uv_2hw, confidence_hw=one.confidence_hw)
+    return PersonSurface(
+        x0=one.x0, y0=one.y0, labels_hw=one.labels_hw, uv_2hw=one.uv_2hw, confidence_hw=one.confidence_hw
+    )

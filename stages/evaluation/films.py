@@ -14,7 +14,7 @@ from models.metrics.tracking import TrackedFrame, tracking_scores
 from models.surface.geometry import Float, Geometry
 from stages.evaluation.protocols import answers, corner_and_size
 from stages.evaluation.truth import TruePicture
-from stages.payloads import People, Surface, Surfaces
+from stages.payloads import People, PersonSurface, Surfaces
 from stages.people.depth_order import painters_order
 from stages.people.estimated_flow import EstimatedFlow
 from stages.world.scene import Moving
@@ -140,7 +140,7 @@ def found_again(picture: TruePicture, people: People) -> dict[int, int]:
     return {who: d for who, d in zip(picture.moving.track_N.tolist(), answer_G, strict=True) if d >= 0}
 
 
-def whole_surface(surfaces: Sequence[Surface], height: int, width: int) -> SurfaceFrame:
+def whole_surface(surfaces: Sequence[PersonSurface], height: int, width: int) -> SurfaceFrame:
     """The surfaces of several people in one frame; the first of them lies on top."""
     label_HW, uv_2HW = np.zeros((height, width), np.uint8), np.zeros((2, height, width), np.float32)
     for one in reversed(surfaces):

@@ -15,7 +15,7 @@ from stages.drawing.compositing import FrameCanvas
 from stages.drawing.styles import STYLES, DrawnPerson, StyleSettings, painter_of
 from stages.evaluation.error_colours import error_picture
 from stages.evaluation.films import SurfaceFrame, whole_surface
-from stages.payloads import F32, U8, FrameChunk, Overlay, People, Surface, Surfaces
+from stages.payloads import F32, U8, FrameChunk, Overlay, People, PersonSurface, Surfaces
 from stages.people.depth_order import painters_order
 from stages.world.scene import Scene
 
@@ -63,7 +63,7 @@ class ShowErrors(Stage):
         errors = error_picture(rgb_HW3, error_HW, scene.label_HW > 0, answer.label_HW > 0)
         yield Overlay(rgb_THW3=np.hstack([rgb_HW3, self._charts(rgb_HW3, nearest_first), errors])[None])
 
-    def _charts(self, rgb_HW3: U8, nearest_first: list[Surface]) -> U8:
+    def _charts(self, rgb_HW3: U8, nearest_first: list[PersonSurface]) -> U8:
         canvas = FrameCanvas(source_HW3=rgb_HW3, rgb_HW3=rgb_HW3.copy())
         assert self._brush is not None
         for surface in reversed(nearest_first):

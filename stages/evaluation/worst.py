@@ -16,7 +16,7 @@ from stages.drawing.chart_colours import part_palette
 from stages.evaluation.answers import Answer, PersonScore, PictureScore
 from stages.evaluation.films import whole_surface
 from stages.evaluation.truth import TruePicture
-from stages.payloads import Surface
+from stages.payloads import PersonSurface
 
 SHOWN = 8
 LEAST_HEIGHT, LEAST_SEEN = 40.0, 0.5
@@ -70,7 +70,7 @@ def panel(picture: TruePicture, g: int, surface: SurfaceMap | None, quality: flo
     found = (
         []
         if surface is None
-        else [Surface(x0=surface.x0, y0=surface.y0, labels_hw=surface.labels_hw, uv_2hw=surface.uv_2hw)]
+        else [PersonSurface(x0=surface.x0, y0=surface.y0, labels_hw=surface.labels_hw, uv_2hw=surface.uv_2hw)]
     )
     views = (
         picture.rgb_HW3,

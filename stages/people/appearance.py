@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.payloads import F32, U8, Float, Surface
+from stages.payloads import F32, U8, Float, PersonSurface
 
 REGION_25 = np.array([-1, 0, 0, 1, 1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 7, 7])
 """Region of each chart, −1 = background: torso, hands, feet, thighs, shins, upper arms, lower arms, head. Left and
@@ -20,7 +20,7 @@ COLOUR_WIDTH = 0.12
 """Difference of colours (0..1) at which the similarity of two people is 1/e."""
 
 
-def appearance_of(frame_HW3: U8, surface: Surface) -> F32:
+def appearance_of(frame_HW3: U8, surface: PersonSurface) -> F32:
     """Mean red, green, blue (0..1) and share of the pixels of each region, (8, 4); regions without pixels are 0."""
     found_84 = np.zeros((REGIONS, 4), np.float32)
     windows = surface.windows(*frame_HW3.shape[:2])

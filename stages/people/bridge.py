@@ -12,7 +12,7 @@ import numpy as np
 
 from models.box_overlap import iou
 from pipeline.stage import Stage
-from stages.payloads import U8, FrameChunk, People, Surface, Surfaces
+from stages.payloads import U8, FrameChunk, People, PersonSurface, Surfaces
 from stages.people.optical_flow import PersonFlow
 from stages.people.propagation import PropagatedPerson, propagated
 from stages.people.scene_cuts import is_scene_cut, thumbnail
@@ -110,7 +110,7 @@ class Bridge(Stage):
     def _is_candidate(self, person: PropagatedPerson) -> bool:
         return person.missed < self.config.frames and person.seen_frames >= self.config.after
 
-    def _update_known(self, people: People, surfaces: list[Surface], missed: dict[int, PropagatedPerson]) -> None:
+    def _update_known(self, people: People, surfaces: list[PersonSurface], missed: dict[int, PropagatedPerson]) -> None:
         """Remember the detected and the propagated people of this frame."""
         seen, near_N = {}, people.nearness()
         for i, identity in enumerate(people.id_N.tolist()):
@@ -186,7 +186,7 @@ def with_propagated(people: People, missed: dict[int, PropagatedPerson]) -> tupl
 
 def _read_person(arrays: Mapping[str, Any], identity: int) -> PropagatedPerson:
     x0, y0, missed, seen_frames = arrays[f"whole {identity}"].tolist()
-    surface = Surface(
+    surface = PersonSurface(
         x0=x0,
         y0=y0,
         labels_hw=arrays[f"labels {identity}"],

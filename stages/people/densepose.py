@@ -10,7 +10,7 @@ import numpy as np
 from models.inference.open_network import open_network
 from models.network import NetworkConfig
 from pipeline.stage import Stage
-from stages.payloads import Features, FrameChunk, People, Surface, Surfaces
+from stages.payloads import Features, FrameChunk, People, PersonSurface, Surfaces
 
 
 class DensePose(Stage):
@@ -40,7 +40,7 @@ class DensePose(Stage):
         maps = self.network.surfaces(features.content, boxes)
         yield Surfaces(
             people=tuple(
-                Surface(
+                PersonSurface(
                     x0=one.x0,
                     y0=one.y0,
                     labels_hw=one.labels_hw,
@@ -58,10 +58,10 @@ class DensePose(Stage):
         return Surfaces(people=tuple(_empty_surface(x0, y0) for x0, y0 in corners))
 
 
-def _empty_surface(x0: int, y0: int) -> Surface:
+def _empty_surface(x0: int, y0: int) -> PersonSurface:
     """A surface of one background pixel."""
     zero_hw = np.zeros((1, 1), np.float32)
-    return Surface(
+    return PersonSurface(
         x0=x0,
         y0=y0,
         labels_hw=np.zeros((1, 1), np.uint8),

@@ -10,7 +10,7 @@ import numpy as np
 from models.box_overlap import intersections
 from models.surface.charted_mesh import open_body_mesh
 from models.surface.texels import CHARTS, nearest_texel, texel_faces
-from stages.payloads import F32, I32, Surface
+from stages.payloads import F32, I32, PersonSurface
 
 CELLS = 24
 STEP = 1 / 24
@@ -24,7 +24,7 @@ LOWER_EDGE_WEIGHT = 2.0
 def painters_order(
     box_N4: F32,
     score_N: F32,
-    surfaces: Sequence[Surface],
+    surfaces: Sequence[PersonSurface],
     frame_height: int,
     id_N: I32 | None = None,
     near_N: F32 | None = None,
@@ -49,7 +49,7 @@ def painters_order(
     return [int(i) for i in np.lexsort((score_N, nearness_N, tracked_N))]
 
 
-def nearness(surface: Surface, lower_edge: float, frame_height: int) -> float:
+def nearness(surface: PersonSurface, lower_edge: float, frame_height: int) -> float:
     """Nearness of a person, larger is nearer: log(pixels per metre) + LOWER_EDGE_WEIGHT · lower edge of the box / frame
     height.
 
@@ -58,7 +58,7 @@ def nearness(surface: Surface, lower_edge: float, frame_height: int) -> float:
     return float(np.log(max(pixels_per_metre(surface), 1e-6)) + LOWER_EDGE_WEIGHT * lower_edge / frame_height)
 
 
-def pixels_per_metre(surface: Surface) -> float:
+def pixels_per_metre(surface: PersonSurface) -> float:
     """The scale of the body in the image, independent of pose and occlusion; 0 if too little is visible.
 
     The distance in metres between pairs of nearby pixels of one chart is taken from the body surface in rest pose.

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stages.payloads import Surface
+from stages.payloads import PersonSurface
 from stages.people.label_fusion import MASK_LOG_ODDS, Index, cells_later_wins, cells_other_wins, relabel_weak_cells
 from stages.people.optical_flow import FlowField, warped
 from stages.people.surface_estimate import EstimateLayers, SurfaceEstimate, cell_centres, grid_of
@@ -40,7 +40,7 @@ LOG_ODDS_101 = np.log(RIVAL_CHARTS * _CONFIDENCE_101 / (1 - _CONFIDENCE_101)).as
 """Log-odds of the label by percent of confidence."""
 
 
-def estimate_from(surface: Surface) -> SurfaceEstimate:
+def estimate_from(surface: PersonSurface) -> SurfaceEstimate:
     """The estimate of one prediction of the network, sampled at the centre of every cell."""
     grid = grid_of(surface)
     rows, columns = cell_centres(surface, grid)

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from stages.payloads import Surface, Surfaces
+from stages.payloads import PersonSurface, Surfaces
 from stages.people.optical_flow import FlowField
 from stages.people.surface_estimate import EstimateLayers, SurfaceEstimate
 
@@ -32,7 +32,7 @@ class BufferedFrame:
 class BufferedChunk:
     """The surfaces of a chunk, the first of them smoothed already, and the number of frames that still wait."""
 
-    people: list[Surface]
+    people: list[PersonSurface]
     frames: int
 
 
@@ -50,11 +50,11 @@ class ChunkBuffer:
         """The first chunk with unfinished frames."""
         return next(chunk for chunk in self.chunks if chunk.frames)
 
-    def surface(self, position: int) -> Surface:
+    def surface(self, position: int) -> PersonSurface:
         """A surface of the oldest chunk."""
         return self.oldest().people[position]
 
-    def replace(self, position: int, surface: Surface) -> None:
+    def replace(self, position: int, surface: PersonSurface) -> None:
         """Replace a surface of the oldest chunk."""
         self.oldest().people[position] = surface
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from stages.payloads import F32, U8, Surface
+from stages.payloads import F32, U8, PersonSurface
 from stages.people.optical_flow import CellGrid, FlowField, PersonFlow, warped
 
 LEAST_TRUST = 0.3
@@ -34,7 +34,7 @@ class PropagatedPerson:
         nearness: as in `People.near_N`.
     """
 
-    surface: Surface
+    surface: PersonSurface
     box_4: F32
     score: float
     missed: int
@@ -71,7 +71,7 @@ def propagated(last: PropagatedPerson, flow: PersonFlow, before_HW: U8, now_HW: 
     return replace(last, surface=moved, box_4=box_4, score=last.score * DECAY, missed=last.missed + 1)
 
 
-def _pixel_grid(surface: Surface) -> CellGrid:
+def _pixel_grid(surface: PersonSurface) -> CellGrid:
     height, width = surface.labels_hw.shape
     return CellGrid(x0=surface.x0, y0=surface.y0, height=height, width=width)
 
@@ -100,7 +100,7 @@ def _round_trip_consistent(backward: FlowField, forward: FlowField, step_x: int,
     return np.asarray(np.hypot(error_x, error_y) <= MOST_ROUND_TRIP, np.float32)
 
 
-def _warped_surface(surface: Surface, backward: FlowField, grid: CellGrid) -> Surface:
+def _warped_surface(surface: PersonSurface, backward: FlowField, grid: CellGrid) -> PersonSurface:
     """The surface warped to a grid; background where the flow is not trusted."""
     confidence_hw = (
         np.full(surface.labels_hw.shape, DEFAULT_CONFIDENCE) if surface.confidence_hw is None else surface.confidence_hw
@@ -112,7 +112,7 @@ def _warped_surface(surface: Surface, backward: FlowField, grid: CellGrid) -> Su
     labels_hw[backward.trust_hw < LEAST_TRUST] = 0
     u_hw, v_hw, confidence_hw, _ = cv2.split(values_hw4)
     inside_hw = labels_hw > 0
-    return Surface(
+    return PersonSurface(
         x0=grid.x0,
         y0=grid.y0,
         labels_hw=labels_hw,

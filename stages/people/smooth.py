@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from pipeline.stage import Stage
-from stages.payloads import U8, FrameChunk, People, Surface, Surfaces
+from stages.payloads import U8, FrameChunk, People, PersonSurface, Surfaces
 from stages.people.fusion import estimate_from, fused_with_later, fused_with_past, warped_estimate
 from stages.people.initial_flow import initial_flow
 from stages.people.look_ahead import BufferedFrame, ChunkBuffer
@@ -108,7 +108,7 @@ class Smooth(Stage):
         """The surfaces unchanged."""
         return surfaces
 
-    def _fused_frame(self, frame_HW3: U8, frame: int, given: dict[int, tuple[int, Surface]]) -> BufferedFrame:
+    def _fused_frame(self, frame_HW3: U8, frame: int, given: dict[int, tuple[int, PersonSurface]]) -> BufferedFrame:
         """One frame's people, fused with the past; `self.estimates` becomes that of this frame."""
         now = thumbnail(frame_HW3)
         if frame != self.last_frame + 1 or (self.estimates and is_scene_cut(self.thumbnail, now)):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stages.payloads import Surface
+from stages.payloads import PersonSurface
 from stages.people.look_ahead import BufferedChunk, BufferedFrame, ChunkBuffer
 from stages.people.optical_flow import CellGrid, FlowField
 from stages.people.surface_estimate import EstimateLayers, SurfaceEstimate
@@ -106,9 +106,9 @@ def chunks_from_arrays(arrays: SavedArrays) -> ChunkBuffer:
     return buffer
 
 
-def _surface(arrays: SavedArrays, key: str) -> Surface:
+def _surface(arrays: SavedArrays, key: str) -> PersonSurface:
     x0, y0 = arrays[f"{key}_corner"].tolist()
-    return Surface(
+    return PersonSurface(
         x0=x0,
         y0=y0,
         labels_hw=arrays[f"{key}_labels"],

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from models.arrays import Index
-from stages.payloads import F32, U8, Surface
+from stages.payloads import F32, U8, PersonSurface
 from stages.people.optical_flow import CellGrid
 
 LEAST_ROWS = 240
@@ -59,7 +59,7 @@ class EstimateLayers:
         return SurfaceEstimate(grid=grid, labels_hw=self.labels_hw, values_hw4=values_hw4)
 
 
-def grid_of(surface: Surface) -> CellGrid:
+def grid_of(surface: PersonSurface) -> CellGrid:
     """The cells that cover a surface. All grids of a step lie on one lattice of the frame, wherever the surface begins.
 
     A chart border that rests is therefore sampled at the same places in all frames. The outer cells may reach beyond
@@ -77,7 +77,7 @@ def grid_of(surface: Surface) -> CellGrid:
     )
 
 
-def cell_centres(surface: Surface, grid: CellGrid) -> tuple[Index, Index]:
+def cell_centres(surface: PersonSurface, grid: CellGrid) -> tuple[Index, Index]:
     """Rows and columns of the surface's pixels at the centres of the cells, clipped to the surface."""
     rows, columns = (
         np.clip(np.arange(count) * grid.step + grid.step // 2 - (first - corner), 0, most - 1)

@@ -12,7 +12,7 @@ import numpy as np
 from models.arrays import Bool
 from models.box_overlap import iou
 from pipeline.stage import Stage
-from stages.payloads import F32, I32, U8, Float, FrameChunk, People, Surface, Surfaces
+from stages.payloads import F32, I32, U8, Float, FrameChunk, People, PersonSurface, Surfaces
 from stages.people.appearance import REGIONS, appearance_of
 from stages.people.association import associate
 from stages.people.depth_order import nearness, overlapping
@@ -181,7 +181,7 @@ class Track(Stage):
             ]
 
 
-def observed(frame_HW3: U8, box_N4: F32, confident_N: Bool, surfaces: list[Surface] | None) -> Observations:
+def observed(frame_HW3: U8, box_N4: F32, confident_N: Bool, surfaces: list[PersonSurface] | None) -> Observations:
     """What tracking uses of one frame's people; nearness is NaN unless boxes overlap and surfaces are known."""
     appearance_N84 = np.zeros((len(box_N4), REGIONS, 4), np.float32)
     nearness_N = np.full(len(box_N4), np.nan, np.float32)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import Index
-from stages.payloads import F32, U8, Surface
+from stages.payloads import F32, U8, PersonSurface
 from stages.people.optical_flow import CellGrid
 from stages.people.surface_estimate import EstimateLayers, SurfaceEstimate
 
@@ -21,7 +21,7 @@ CELL_PAIRS = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 """The pairs of the four cells around a corner; cells are numbered upper left, upper right, lower left, lower right."""
 
 
-def apply_estimate(surface: Surface, measured: SurfaceEstimate, fused: EstimateLayers) -> Surface:
+def apply_estimate(surface: PersonSurface, measured: SurfaceEstimate, fused: EstimateLayers) -> PersonSurface:
     """The network's surface, changed by the fused estimate at every pixel.
 
     The silhouette stays the network's, except where whole cells changed between person and background. Chart borders
@@ -50,14 +50,14 @@ def apply_estimate(surface: Surface, measured: SurfaceEstimate, fused: EstimateL
     return replace(surface, labels_hw=labels_hw, uv_2hw=uv_2hw.astype(kind, copy=False))
 
 
-def to_pixels(cells_hw: Values, surface: Surface, grid: CellGrid, interpolation: int) -> Values:
+def to_pixels(cells_hw: Values, surface: PersonSurface, grid: CellGrid, interpolation: int) -> Values:
     """Resize values of cells to the pixels of the surface; `interpolation`: a constant of OpenCV."""
     return _cropped(
         np.asarray(cv2.resize(cells_hw, None, fx=grid.step, fy=grid.step, interpolation=interpolation)), surface, grid
     )
 
 
-def charts_to_pixels(labels_hw: U8, uv_hw: tuple[F32, F32], surface: Surface, grid: CellGrid) -> list[Values]:
+def charts_to_pixels(labels_hw: U8, uv_hw: tuple[F32, F32], surface: PersonSurface, grid: CellGrid) -> list[Values]:
     """Label, U and V of each pixel from its cell, with smooth borders between charts.
 
     A pixel takes its nearest cell. Where charts meet, each pixel between the centres of four cells takes the chart with
@@ -116,14 +116,14 @@ def _nearest_of_majority(step: int) -> Index:
     return found_64P
 
 
-def _cropped(pixels_hw: Values, surface: Surface, grid: CellGrid) -> Values:
+def _cropped(pixels_hw: Values, surface: PersonSurface, grid: CellGrid) -> Values:
     """The part of an upsampled grid that is the surface."""
     height, width = surface.labels_hw.shape
     down, right = surface.y0 - grid.y0, surface.x0 - grid.x0
     return pixels_hw[down : down + height, right : right + width]
 
 
-def _relabelled(surface: Surface, measured: SurfaceEstimate, fused: EstimateLayers, label_hw: U8) -> U8:
+def _relabelled(surface: PersonSurface, measured: SurfaceEstimate, fused: EstimateLayers, label_hw: U8) -> U8:
     """Not 0 at pixels that take the estimate's label: another chart than the surface's, or cells that changed between
     person and background."""
     relabelled_hw = cv2.min(cv2.compare(label_hw, surface.labels_hw, cv2.CMP_NE), cv2.min(label_hw, surface.labels_hw))

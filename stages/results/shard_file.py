@@ -19,9 +19,11 @@ import numpy as np
 
 from models.files.json_file import parsed_json
 from pipeline.stage import StageError
-from stages.payloads import People, Surface, Surfaces
+from stages.payloads import People, PersonSurface, Surfaces
 
-KINDS: dict[str, Any] = {kind.__name__: kind for kind in (People, Surface, Surfaces)}
+KINDS: dict[str, Any] = {"People": People, "Surface": PersonSurface, "Surfaces": Surfaces}
+"""The payloads in a file, by their names in it."""
+NAMES = {kind: name for name, kind in KINDS.items()}
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, LookupError, ValueError, TypeError, EOFError, RuntimeError),
     *(OSError, SyntaxError, MemoryError, OverflowError, NotImplementedError),
@@ -94,7 +96,7 @@ def _packed(value: Any, arrays: list[np.ndarray]) -> Any:
         return {"array": len(arrays) - 1}
     if isinstance(value, tuple):
         return {"items": [_packed(item, arrays) for item in value]}
-    if type(value).__name__ in KINDS:
+    if type(value) in NAMES:
         fields = {spec.name: _packed(getattr(value, spec.name), arrays) for spec in dataclasses.fields(value)}
-        return {"kind": type(value).__name__, "fields": fields}
+        return {"kind": NAMES[type(value)], "fields": fields}
     return value.item() if isinstance(value, np.generic) else value

@@ -22,7 +22,7 @@ from models.metrics.temporal import flicker
 from models.network import NetworkConfig
 from models.surface.geometry import open_body_geometry
 from stages.evaluation.films import whole_surface
-from stages.payloads import People, Surface, Surfaces
+from stages.payloads import People, PersonSurface, Surfaces
 from stages.people.estimated_flow import EstimatedFlow
 from stages.results.formats.part_colours import PARULA_ON_BLACK
 from tests.benchmarks.films import Film, as_chunks, recorded
@@ -67,7 +67,7 @@ def person_in(rgb_HW3: np.ndarray) -> tuple[People, Surfaces]:
         score_N=np.ones(1, np.float32),
         id_N=np.full(1, -1, np.int32),
     )
-    return people, Surfaces(people=(Surface(x0=x0, y0=y0, labels_hw=labels_hw, uv_2hw=uv_2hw),))
+    return people, Surfaces(people=(PersonSurface(x0=x0, y0=y0, labels_hw=labels_hw, uv_2hw=uv_2hw),))
 
 
 def changes(film: Film, made: Sequence[Surfaces], ways: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:

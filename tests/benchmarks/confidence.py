@@ -22,7 +22,7 @@ from models.light.inference.calibration import MIN_PROBABILITY, Calibration, rea
 from models.light.inference.logistic import log_odds
 from models.metrics.calibration import Reliability, reliability_diagram
 from models.metrics.person_matching import match_people
-from stages.payloads import Surface
+from stages.payloads import PersonSurface
 from tests.benchmarks.films import SYNTHETIC, Film, Truth, read
 from tests.benchmarks.temporal_scores import true_picture
 
@@ -32,7 +32,7 @@ THINNED = 7
 """Every so manieth pixel is taken."""
 
 
-def answers_of(surface: Surface, truth: Truth, number: int) -> Answers:
+def answers_of(surface: PersonSurface, truth: Truth, number: int) -> Answers:
     """The pixels of one person's grid that lie in the frame."""
     place = surface.windows(*truth.label_HW.shape)
     assert place is not None and surface.confidence_hw is not None, "nothing to compare"

@@ -22,7 +22,7 @@ from models.light.architecture.weight_paths import weights_path
 from models.light.inference.calibration import read_calibration
 from models.network import NetworkConfig, TtaLevel
 from pipeline.stage import Job
-from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
+from stages.payloads import FrameChunk, People, PersonSurface, Surfaces, VideoInfo
 from stages.people.densepose import DensePose
 from stages.people.detect import Detect
 from stages.video.decode import Decode
@@ -183,13 +183,15 @@ def _people(box_N4: np.ndarray, score_N: np.ndarray) -> People:
     return People(frame_N=np.zeros(count, np.int32), box_N4=box_N4, score_N=score_N, id_N=nobody)
 
 
-def _surfaces(grid_N4: np.ndarray, labels_K: np.ndarray, uv_K: np.ndarray, sure_K: np.ndarray) -> Iterator[Surface]:
+def _surfaces(
+    grid_N4: np.ndarray, labels_K: np.ndarray, uv_K: np.ndarray, sure_K: np.ndarray
+) -> Iterator[PersonSurface]:
     """Persons, cut from the ends joined."""
     at = 0
     for x0, y0, height, width in grid_N4.tolist():
         end = at + height * width
         sure_hw = sure_K[at:end].reshape(height, width).astype(np.float32)
-        yield Surface(
+        yield PersonSurface(
             x0=x0,
             y0=y0,
             labels_hw=labels_K[at:end].reshape(height, width),

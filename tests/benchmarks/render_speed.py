@@ -13,7 +13,7 @@ import numpy as np
 
 from stages.drawing.render import Render
 from stages.drawing.styles import STYLES
-from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
+from stages.payloads import FrameChunk, People, PersonSurface, Surfaces, VideoInfo
 
 SCENES = (
     ("320x240, one person 100x200", (320, 240), (100, 200), 1),
@@ -22,7 +22,7 @@ SCENES = (
 )
 
 
-def oval_person(x0: int, y0: int, width: int, height: int) -> Surface:
+def oval_person(x0: int, y0: int, width: int, height: int) -> PersonSurface:
     """An ellipse whose rows are charts 23, 2, 9 and 13, each with U across and V down."""
     labels_hw = np.zeros((height, width), np.uint8)
     cv2.ellipse(labels_hw, (width // 2, height // 2), (width // 2 - 2, height // 2 - 2), 0, 0, 360, 1, cv2.FILLED)
@@ -30,7 +30,7 @@ def oval_person(x0: int, y0: int, width: int, height: int) -> Surface:
     labels_hw *= band_h[:, None]
     v_h = 1 - (np.arange(height) * 4 / height) % 1
     uv_2hw = np.stack(np.broadcast_arrays(np.linspace(0, 1, width)[None, :], v_h[:, None])).astype(np.float32)
-    return Surface(
+    return PersonSurface(
         x0=x0,
         y0=y0,
         labels_hw=labels_hw,

@@ -15,7 +15,7 @@ from models.metrics.person_matching import image_errors, match_people
 from models.metrics.pointwise import area_under_curve
 from models.metrics.temporal import SurfaceFrame, flicker
 from models.surface.geometry import Geometry
-from stages.payloads import People, Surface, Surfaces
+from stages.payloads import People, PersonSurface, Surfaces
 from stages.people.estimated_flow import EstimatedFlow
 from tests.benchmarks.films import Film, Truth
 
@@ -58,7 +58,7 @@ class Tally:
     pictures: list[ImageInstances] = field(default_factory=list)
 
 
-def on_frame(surface: Surface, height: int, width: int) -> SurfaceFrame:
+def on_frame(surface: PersonSurface, height: int, width: int) -> SurfaceFrame:
     """One person's surface on the whole frame."""
     label_HW, uv_2HW = np.zeros((height, width), np.uint8), np.zeros((2, height, width), np.float32)
     h, w = surface.labels_hw.shape

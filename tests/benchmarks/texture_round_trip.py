@@ -21,7 +21,7 @@ from models.surface.texels import open_body_cover
 from models.surface.unwrapping import TexelMemory, observe_texels
 from stages.drawing.compositing import FrameCanvas, Visible, visible_part
 from stages.drawing.texture import draw_texture
-from stages.payloads import U8, Surface
+from stages.payloads import U8, PersonSurface
 from stages.synthetic.exact_surface import exact_surface
 from stages.world.bodies.body_shapes import random_shape
 from stages.world.bodies.people import Person, pose_person
@@ -40,7 +40,7 @@ HEIGHT, WIDTH, DISTANCE = 480, 480, 3.2
 """Pixels, and metres to the camera: the person is about 370 pixels tall."""
 
 
-def views(count: int) -> list[tuple[U8, Surface]]:
+def views(count: int) -> list[tuple[U8, PersonSurface]]:
     """Someone in patterned clothes who turns about, moving arms and legs: pictures, and the exact surface in each."""
     rng = np.random.default_rng(5)
     person = Person(score_C=random_shape(rng, 0.0, 1.0, 0.0), outfit=random_outfit(rng, ("checks", "stripes")))
@@ -63,7 +63,7 @@ def views(count: int) -> list[tuple[U8, Surface]]:
     return made
 
 
-def trembling(surface: Surface, rng: np.random.Generator) -> Surface:
+def trembling(surface: PersonSurface, rng: np.random.Generator) -> PersonSurface:
     """The surface as if read `TREMBLE` pixels beside the place, another way in every picture and part of the body."""
     shape = surface.labels_hw.shape
     place_y, place_x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
@@ -77,7 +77,7 @@ def trembling(surface: Surface, rng: np.random.Generator) -> Surface:
     return replace(surface, labels_hw=np.asarray(labels_hw, np.uint8), uv_2hw=np.stack(list(axes)))
 
 
-def widened(surface: Surface) -> Surface:
+def widened(surface: PersonSurface) -> PersonSurface:
     """The surface with an outline `WIDER` pixels too wide: what lies around is called what is nearest to it."""
     wide_hw = cv2.copyMakeBorder(surface.labels_hw, *[WIDER] * 4, cv2.BORDER_CONSTANT)
     far_hw, nearest = ndimage.distance_transform_edt(wide_hw == 0, return_indices=True)
@@ -87,7 +87,7 @@ def widened(surface: Surface) -> Surface:
     return replace(surface, x0=x0, y0=y0, labels_hw=labels_hw, uv_2hw=uv_2hw[:, *nearest] * (labels_hw > 0))
 
 
-def worn(rgb_HW3: U8, surface: Surface, tiles_PSSC: U8) -> U8:
+def worn(rgb_HW3: U8, surface: PersonSurface, tiles_PSSC: U8) -> U8:
     """The picture with the tiles on the person, opaque and unshaded."""
     drawn_HW3 = rgb_HW3.copy()
     visible = seen_on(rgb_HW3, drawn_HW3, surface)
@@ -95,14 +95,14 @@ def worn(rgb_HW3: U8, surface: Surface, tiles_PSSC: U8) -> U8:
     return drawn_HW3
 
 
-def seen_on(source_HW3: U8, drawn_HW3: U8, surface: Surface) -> Visible:
+def seen_on(source_HW3: U8, drawn_HW3: U8, surface: PersonSurface) -> Visible:
     """The person on a picture that is drawn on."""
     visible = visible_part(FrameCanvas(source_HW3=source_HW3, rgb_HW3=drawn_HW3), surface)
     assert visible is not None
     return visible
 
 
-def unwrapped(pictures: list[tuple[U8, Surface]]) -> U8:
+def unwrapped(pictures: list[tuple[U8, PersonSurface]]) -> U8:
     """Tiles (24, SIDE, SIDE, 4) of what the pictures show."""
     memory = TexelMemory(side=SIDE)
     for rgb_HW3, surface in pictures:
@@ -117,7 +117,7 @@ def psnr(one: U8, other: U8) -> float:
     return float(10 * np.log10(255**2 / max(squared, 1e-9)))
 
 
-def inner(surface: Surface, shape: tuple[int, ...]) -> np.ndarray:
+def inner(surface: PersonSurface, shape: tuple[int, ...]) -> np.ndarray:
     """(H, W): the person, two pixels off the edge."""
     mask_HW = np.zeros(shape[:2], np.uint8)
     height, width = surface.labels_hw.shape
@@ -125,7 +125,7 @@ def inner(surface: Surface, shape: tuple[int, ...]) -> np.ndarray:
     return np.asarray(cv2.erode(mask_HW, np.ones((5, 5), np.uint8)) > 0)
 
 
-def over_views(pairs: list[tuple[U8, U8]], surfaces: list[Surface]) -> float:
+def over_views(pairs: list[tuple[U8, U8]], surfaces: list[PersonSurface]) -> float:
     """PSNR over all inner pixels of several pictures."""
     masks = [inner(surface, one.shape) for surface, (one, _) in zip(surfaces, pairs, strict=True)]
     ones = np.concatenate([one[mask] for mask, (one, _) in zip(masks, pairs, strict=True)])

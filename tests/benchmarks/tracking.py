@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from models.metrics.tracking import TrackedFrame, tracking_scores
-from stages.payloads import FrameChunk, People, Surface, Surfaces
+from stages.payloads import FrameChunk, People, PersonSurface, Surfaces
 from stages.people.bridge import Bridge
 from stages.people.track import Track
 from tests.benchmarks.films import Film, Truth, read
@@ -29,7 +29,7 @@ def true_answers(truth: Truth) -> tuple[People, Surfaces]:
     for number, (x0, y0, x1, y1) in enumerate(truth.box_N4.astype(int).tolist(), start=1):
         mine = truth.instance_HW[y0:y1, x0:x1] == number
         surfaces.append(
-            Surface(
+            PersonSurface(
                 x0=x0,
                 y0=y0,
                 labels_hw=truth.label_HW[y0:y1, x0:x1] * mine,

@@ -14,7 +14,7 @@ from pipeline.batch.split_graph import split_run
 from pipeline.config import load_config
 from pipeline.held_packets import UnpackableError, kinds_to_store, packed, unpacked
 from stages import STAGES
-from stages.payloads import People, Surface, Surfaces
+from stages.payloads import People, PersonSurface, Surfaces
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +49,7 @@ def test_payloads_come_back_as_they_were() -> None:
     array = np.arange(6, dtype=">i2")
     inner = (Inner(array=array.reshape(2, 3), name="ü"), Inner(array=array, name=None))
     whole = Outer(parts=inner, share=np.float32(0.1), count=1 << 60, part=float("nan"))
-    shape = Surface(x0=-3, y0=2, labels_hw=np.ones((2, 0), np.uint8), uv_2hw=np.zeros((2, 2, 0), np.float16))
+    shape = PersonSurface(x0=-3, y0=2, labels_hw=np.ones((2, 0), np.uint8), uv_2hw=np.zeros((2, 2, 0), np.float16))
     found = unpacked(packed({Outer: whole, Surfaces: Surfaces(people=(shape,))}), (Outer, Surfaces))
     again = found[Outer]
     assert (again.count, again.share, type(again.share)) == (1 << 60, np.float32(0.1), np.float32)

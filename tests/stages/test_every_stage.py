@@ -21,7 +21,7 @@ from pipeline.slot import Entry, Meter, Slot
 from pipeline.stage import Job, Stage
 from stages import STAGES
 from stages.live.payloads import Captured
-from stages.payloads import Features, FrameChunk, Overlay, People, Surface, Surfaces, VideoInfo
+from stages.payloads import Features, FrameChunk, Overlay, People, PersonSurface, Surfaces, VideoInfo
 
 NODES: dict[str, Node] = {name: read_node(name, stage_class(name, STAGES)) for name in STAGES}
 MAPS = [name for name, node in NODES.items() if node.role == "map"]
@@ -34,9 +34,7 @@ NEED_NETWORKS = ("detect", "densepose")
 def chunk(first: int, frames: int = 1) -> FrameChunk:
     rng = np.random.default_rng(3)  # one still picture: nothing is a cut
     picture_HW3 = rng.integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-    video = VideoInfo(
-        path="", width=WIDTH, height=HEIGHT, still=False, rate=Fraction(25), time_base=Fraction(1, 25)
-    )
+    video = VideoInfo(path="", width=WIDTH, height=HEIGHT, still=False, rate=Fraction(25), time_base=Fraction(1, 25))
     pts_T = np.arange(first, first + frames, dtype=np.int64)
     return FrameChunk(rgb_THW3=np.stack([picture_HW3] * frames), pts_T=pts_T, first=first, video=video)
 
@@ -50,11 +48,11 @@ def people(frames: int = 1, identity: int = 1) -> People:
     )
 
 
-def surface(x0: int, y0: int) -> Surface:
+def surface(x0: int, y0: int) -> PersonSurface:
     labels_hw = np.full((78, 40), 2, np.uint8)
     v_hw, u_hw = np.mgrid[0:78, 0:40].astype(np.float32) / 78
     sure_hw = np.full((78, 40), 0.7, np.float32)
-    return Surface(x0=x0, y0=y0, labels_hw=labels_hw, uv_2hw=np.stack([u_hw, v_hw]), confidence_hw=sure_hw)
+    return PersonSurface(x0=x0, y0=y0, labels_hw=labels_hw, uv_2hw=np.stack([u_hw, v_hw]), confidence_hw=sure_hw)
 
 
 def samples(first: int, job: Job, frames: int = 1) -> dict[type, Any]:

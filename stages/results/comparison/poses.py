@@ -9,7 +9,7 @@ import numpy as np
 from models.surface.body import COCO_KEYPOINTS
 from models.surface.charts import MIRROR_CHART
 from models.surface.keypoints import surface_keypoints
-from stages.payloads import F32, I64, Float, Surface
+from stages.payloads import F32, I64, Float, PersonSurface
 from stages.results.formats.joint_angles import ANGLE_NAMES, joint_angles
 
 TORSO = (1, 2)
@@ -39,7 +39,7 @@ class PersonPose:
     area: int
 
 
-def pose_of(surface: Surface) -> PersonPose:
+def pose_of(surface: PersonSurface) -> PersonPose:
     """The pose of a surface."""
     keypoint_173 = surface_keypoints(surface)
     place_172 = np.where(keypoint_173[:, 2:] > 0, keypoint_173[:, :2], np.nan)

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from pipeline.stage import Job
-from stages.payloads import F32, I32, U8, Bool, Float, FrameChunk, Overlay, People, Surface, Surfaces, VideoInfo
+from stages.payloads import F32, I32, U8, Bool, Float, FrameChunk, Overlay, People, PersonSurface, Surfaces, VideoInfo
 from stages.people.depth_order import painters_order
 
 
@@ -38,7 +38,7 @@ class FrameResult:
     box_N4: F32
     score_N: F32
     id_N: I32
-    surfaces: tuple[Surface, ...]
+    surfaces: tuple[PersonSurface, ...]
     drawn_HW3: U8 | None = None
     alpha_HW: U8 | None = None
     bridged_N: Bool | None = None

@@ -11,14 +11,14 @@ import numpy.typing as npt
 from models.files.image_size import read_pixels
 from models.surface.charts import CHART_NAMES
 from pipeline.stage import StageError
-from stages.payloads import U8, Float, Surface
+from stages.payloads import U8, Float, PersonSurface
 from stages.results.formats.iuv import LAST_8_BIT_IDENTITY
 from stages.video.decoding.silenced_stderr import silenced_stderr
 
 LAST_CHART = len(CHART_NAMES) - 1
 
 
-def surface_of_iuv(rgb_HW3: U8, where: str) -> Surface | None:
+def surface_of_iuv(rgb_HW3: U8, where: str) -> PersonSurface | None:
     """All people in an IUV image as one surface; None if there is none.
 
     The chart is in the last channel of RGB, as DensePose writes it (BGR = chart, U, V), or in the first (RGB = chart,
@@ -41,7 +41,7 @@ def surface_of_iuv(rgb_HW3: U8, where: str) -> Surface | None:
     grid = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
     labels_hw = np.ascontiguousarray(labels_HW[grid])
     uv_2hw = dequantised(labels_hw, u_HW[grid], v_HW[grid])
-    return Surface(x0=int(columns[0]), y0=int(rows[0]), labels_hw=labels_hw, uv_2hw=uv_2hw)
+    return PersonSurface(x0=int(columns[0]), y0=int(rows[0]), labels_hw=labels_hw, uv_2hw=uv_2hw)
 
 
 def dequantised(labels_hw: U8, u_hw: U8, v_hw: U8) -> Float:
@@ -49,7 +49,7 @@ def dequantised(labels_hw: U8, u_hw: U8, v_hw: U8) -> Float:
     return np.where(labels_hw > 0, (np.stack([u_hw, v_hw]) + np.float32(0.5)) / np.float32(255), np.float32(0))
 
 
-def people_of_iuv(rgb_HW3: U8, inds_HW: npt.NDArray[np.integer] | None, where: str) -> list[tuple[int, Surface]]:
+def people_of_iuv(rgb_HW3: U8, inds_HW: npt.NDArray[np.integer] | None, where: str) -> list[tuple[int, PersonSurface]]:
     """(identity, surface) of each person in an IUV image; all as one person 1 without a person image.
 
     Args:
@@ -74,13 +74,13 @@ def people_of_iuv(rgb_HW3: U8, inds_HW: npt.NDArray[np.integer] | None, where: s
     ]
 
 
-def surface_of_result(bbox: list[float], iuv_hw3: U8) -> Surface:
+def surface_of_result(bbox: list[float], iuv_hw3: U8) -> PersonSurface:
     """The surface of an entry of a result list: its grid begins at the integer part of the box's corner."""
     labels_hw = np.ascontiguousarray(iuv_hw3[..., 0])
     if labels_hw.max(initial=0) > LAST_CHART:
         raise ValueError("it has charts over 24")
     uv_2hw = dequantised(labels_hw, iuv_hw3[..., 1], iuv_hw3[..., 2])
-    return Surface(x0=int(bbox[0]), y0=int(bbox[1]), labels_hw=labels_hw, uv_2hw=uv_2hw)
+    return PersonSurface(x0=int(bbox[0]), y0=int(bbox[1]), labels_hw=labels_hw, uv_2hw=uv_2hw)
 
 
 def read_inds(path: Path) -> npt.NDArray[np.integer]:
@@ -104,11 +104,11 @@ def _identity(number: int, dtype: np.dtype[np.integer]) -> int:
     return -1 if no_identity else number
 
 
-def _person_part(all_people: Surface, person_hw: npt.NDArray[np.bool_]) -> Surface:
+def _person_part(all_people: PersonSurface, person_hw: npt.NDArray[np.bool_]) -> PersonSurface:
     """The part of a surface that belongs to one person, on its own grid."""
     rows, columns = np.flatnonzero(person_hw.any(axis=1)), np.flatnonzero(person_hw.any(axis=0))
     grid = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    return Surface(
+    return PersonSurface(
         x0=all_people.x0 + int(columns[0]),
         y0=all_people.y0 + int(rows[0]),
         labels_hw=np.where(person_hw[grid], all_people.labels_hw[grid], 0).astype(np.uint8),

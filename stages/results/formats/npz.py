@@ -17,7 +17,7 @@ from models.files.json_file import read_json
 from models.files.npz_file import read_arrays
 from models.surface.charts import CHART_NAMES
 from pipeline.stage import StageError
-from stages.payloads import F32, Surface, VideoInfo
+from stages.payloads import F32, PersonSurface, VideoInfo
 from stages.results.formats.frame_result import FrameResult
 from stages.results.formats.writer import ExportTarget, ExportWriter, FilePerFrame, write_whole
 from stages.video.encoding.resume_info import LARGEST_INTEGER, video_info_from_json, video_info_to_json
@@ -71,7 +71,7 @@ def _people(result: FrameResult) -> dict[str, Any]:
     return arrays
 
 
-def _cropped_to_box(surface: Surface, box_4: F32) -> Surface:
+def _cropped_to_box(surface: PersonSurface, box_4: F32) -> PersonSurface:
     """A surface without the part left of its box's first pixel or above it, because readers place the grid there."""
     left, top = max(int(box_4[0]) - surface.x0, 0), max(int(box_4[1]) - surface.y0, 0)
     return replace(
@@ -228,13 +228,13 @@ def grid_corners(arrays: Arrays) -> list[list[int]]:
     return found
 
 
-def surface_at(arrays: Arrays, i: int, corner: list[int]) -> Surface:
+def surface_at(arrays: Arrays, i: int, corner: list[int]) -> PersonSurface:
     """A person's surface. Raises ValueError naming the wrong array."""
     labels_hw = checked_array(arrays, f"labels_{i}", "u", (None, None))
     if labels_hw.dtype != np.uint8 or labels_hw.max(initial=0) >= len(CHART_NAMES):
         raise ValueError(f"its labels_{i} are no charts")
     confidence = f"confidence_{i}"
-    return Surface(
+    return PersonSurface(
         x0=corner[0],
         y0=corner[1],
         labels_hw=labels_hw,

@@ -15,7 +15,7 @@ import numpy as np
 from models.files.image_size import decode_pixels, read_pixels
 from models.files.json_file import read_json
 from pipeline.stage import StageError
-from stages.payloads import F32, I32, U8, Bool, Surface
+from stages.payloads import F32, I32, U8, Bool, PersonSurface
 from stages.results.formats.iuv_reading import people_of_iuv, read_inds, surface_of_result
 from stages.results.formats.npz import MOST_OFFSET, STREAM_FILE
 from stages.video.decoding.silenced_stderr import silenced_stderr
@@ -33,10 +33,10 @@ class FramePeople:
     score_N: F32
     id_N: I32
     bridged_N: Bool
-    surfaces: tuple[Surface, ...]
+    surfaces: tuple[PersonSurface, ...]
 
     @classmethod
-    def of_identities(cls, people: list[tuple[int, Surface]]) -> FramePeople:
+    def of_identities(cls, people: list[tuple[int, PersonSurface]]) -> FramePeople:
         """From the identity and surface of each person."""
         return cls(
             box_N4=np.array([_corners(surface) for _, surface in people], np.float32).reshape(-1, 4),
@@ -139,7 +139,7 @@ class ResultList:
         )
 
 
-def _corners(surface: Surface) -> tuple[int, int, int, int]:
+def _corners(surface: PersonSurface) -> tuple[int, int, int, int]:
     height, width = surface.labels_hw.shape
     return surface.x0, surface.y0, surface.x0 + width, surface.y0 + height
 

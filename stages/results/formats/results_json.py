@@ -11,7 +11,7 @@ import numpy as np
 from pycocotools import mask as coco_masks
 
 from models.surface.keypoints import surface_keypoints
-from stages.payloads import Surface
+from stages.payloads import PersonSurface
 from stages.results.formats.frame_result import FrameResult, quantised
 from stages.results.formats.image_export import png
 from stages.results.formats.text_export import TextExport
@@ -99,7 +99,7 @@ def _identity(result: FrameResult, i: int) -> dict[str, int]:
     return {"track_id": int(result.id_N[i])} if result.id_N[i] >= 0 else {}
 
 
-def _mask(result: FrameResult, surface: Surface) -> dict[str, Any]:
+def _mask(result: FrameResult, surface: PersonSurface) -> dict[str, Any]:
     """The person's mask in the frame as compressed run lengths (facts §7)."""
     height, width = result.rgb_HW3.shape[:2]
     y_M, x_M = np.nonzero(surface.labels_hw)

@@ -60,10 +60,10 @@ def test_wrong_settings_are_refused_by_name(config: str) -> None:
 
 
 def test_load_applies_the_stages_without_order(config: str, monkeypatch) -> None:
-    def of_picture(value: Any) -> toy_stages.Numbers:
+    def of_image(value: Any) -> toy_stages.Numbers:
         return toy_stages.Numbers(value_T=np.asarray(value), first=0)
 
-    monkeypatch.setattr(toy_stages.Numbers, "of_picture", staticmethod(of_picture), raising=False)
+    monkeypatch.setattr(toy_stages.Numbers, "of_image", staticmethod(of_image), raising=False)
     graph = yaml.safe_load(Path(config).read_text())
     del graph["save"]
     Path(config).write_text(yaml.safe_dump(graph, sort_keys=False))

@@ -14,7 +14,7 @@ from models.surface.atlas import CHARTS, join_tiles
 from pipeline.stage import StageError
 from stages.drawing.chart_colours import part_palette
 from stages.drawing.render import Render
-from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
+from stages.payloads import FrameChunk, People, PersonSurface, Surfaces, VideoInfo
 from stages.people.depth_order import painters_order
 
 SIDE = 52
@@ -38,15 +38,15 @@ def people_of(boxes: list[tuple[float, ...]], frames: list[int] | None = None, s
     )
 
 
-def patch(x0: int, y0: int, height: int, width: int, label: int, uv: tuple[float, float] = (0.5, 0.5)) -> Surface:
+def patch(x0: int, y0: int, height: int, width: int, label: int, uv: tuple[float, float] = (0.5, 0.5)) -> PersonSurface:
     """A filled rectangle of one chart at one place of it."""
     uv_2hw = np.broadcast_to(np.array(uv, np.float32)[:, None, None], (2, height, width))
     labels_hw = np.full((height, width), label, np.uint8)
     labels_hw.flags.writeable = False
-    return Surface(x0=x0, y0=y0, labels_hw=labels_hw, uv_2hw=uv_2hw)
+    return PersonSurface(x0=x0, y0=y0, labels_hw=labels_hw, uv_2hw=uv_2hw)
 
 
-def drawn(config: dict[str, Any], frames: FrameChunk, people: People, surfaces: list[Surface]) -> np.ndarray:
+def drawn(config: dict[str, Any], frames: FrameChunk, people: People, surfaces: list[PersonSurface]) -> np.ndarray:
     stage = Render(Render.Config(**config))
     overlays = list(stage(frames, people, Surfaces(people=tuple(surfaces))))
     assert len(overlays) == 1
@@ -72,7 +72,7 @@ def test_a_coded_atlas_returns_the_rendered_coordinates(tmp_path: Path) -> None:
     labels = np.repeat(np.repeat(rng.integers(1, 25, (8, 6), dtype=np.uint8), 10, axis=0), 10, axis=1)
     y, x = np.mgrid[0:80, 0:60].astype(np.float32)
     uv = np.stack([x / 59, 1 - y / 79])
-    person = Surface(x0=20, y0=10, labels_hw=labels, uv_2hw=uv)
+    person = PersonSurface(x0=20, y0=10, labels_hw=labels, uv_2hw=uv)
     config = {"atlas": str(tmp_path / "atlas.png"), "opacity": 1.0, "shading": 0.0}
     frames = chunk(np.full((1, 100, 100, 3), 77, np.uint8))
     out = drawn(config, frames, people_of([(20, 10, 80, 90)]), [person])
@@ -96,7 +96,7 @@ def test_input_frames_and_background_stay_unchanged(style: str) -> None:
     before = frames.rgb_THW3.copy()
     labels = np.zeros((20, 20), np.uint8)
     labels[5:15, 5:15] = 2
-    person = Surface(x0=20, y0=30, labels_hw=labels, uv_2hw=np.full((2, 20, 20), 0.5, np.float16))
+    person = PersonSurface(x0=20, y0=30, labels_hw=labels, uv_2hw=np.full((2, 20, 20), 0.5, np.float16))
     out = drawn({"style": style}, frames, people_of([(20, 30, 40, 50)]), [person])
     assert np.array_equal(frames.rgb_THW3, before)
     changed = (out[0] != before[0]).any(axis=-1)
@@ -127,7 +127,7 @@ def test_edges_of_a_person_are_soft_and_stay_inside(tmp_path: Path) -> None:
     frames = chunk(np.zeros((1, 40, 40, 3), np.uint8))
     labels = np.zeros((40, 40), np.uint8)
     labels[10:30, 10:30] = 2
-    person = Surface(x0=0, y0=0, labels_hw=labels, uv_2hw=np.full((2, 40, 40), 0.5, np.float32))
+    person = PersonSurface(x0=0, y0=0, labels_hw=labels, uv_2hw=np.full((2, 40, 40), 0.5, np.float32))
     config = {"atlas": plain_atlas(tmp_path, {2: (240, 240, 240)}), "opacity": 1.0, "shading": 0.0}
     row = drawn(config, frames, people_of([(0, 0, 40, 40)]), [person])[0, 20, :, 0]
     assert row[9] == 0 and row[30] == 0
@@ -164,7 +164,7 @@ def test_dark_clothes_do_not_blacken_the_texture(tmp_path: Path) -> None:
     frame[:, 20:] = 25
     labels = np.full((40, 40), 2, np.uint8)
     labels[20:] = 9
-    person = Surface(x0=0, y0=0, labels_hw=labels, uv_2hw=np.full((2, 40, 40), 0.5, np.float32))
+    person = PersonSurface(x0=0, y0=0, labels_hw=labels, uv_2hw=np.full((2, 40, 40), 0.5, np.float32))
     config = {"atlas": plain_atlas(tmp_path, {2: (120,) * 3, 9: (120,) * 3}), "opacity": 1.0}
     out = drawn(config, chunk(frame), people_of([(0, 0, 40, 40)]), [person])[0, :, 20, 0].astype(float)
     assert 0.7 < out[35] / out[5] < 1

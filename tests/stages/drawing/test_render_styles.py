@@ -19,7 +19,7 @@ from stages.drawing.part_groups import PART_GROUPS, charts_of
 from stages.drawing.person_atlases import AtlasVideo
 from stages.drawing.render import Render
 from stages.drawing.styles import STYLES
-from stages.payloads import FrameChunk, Overlay, People, Surface, Surfaces, VideoInfo
+from stages.payloads import FrameChunk, Overlay, People, PersonSurface, Surfaces, VideoInfo
 from stages.people.depth_order import painters_order, pixels_per_metre
 from stages.synthetic.synthesize import true_surfaces
 from stages.world.image_scenes import scene
@@ -50,16 +50,16 @@ def people_of(count: int, frames: list[int] | None = None) -> People:
     )
 
 
-def block(label: int, x0: int = 0, confidence: float | None = None) -> Surface:
+def block(label: int, x0: int = 0, confidence: float | None = None) -> PersonSurface:
     """A person of one chart, as high as the frame and half as wide."""
     shape = (SIZE, SIZE // 2)
-    return Surface(
+    return PersonSurface(
         x0=x0, y0=0, labels_hw=np.full(shape, label, np.uint8), uv_2hw=np.full((2, *shape), 0.5, np.float32),
         confidence_hw=None if confidence is None else np.full(shape, confidence, np.float32),
     )  # fmt: skip
 
 
-def drawn(frames: FrameChunk, people: People, surfaces: list[Surface], **config: Any) -> Overlay:
+def drawn(frames: FrameChunk, people: People, surfaces: list[PersonSurface], **config: Any) -> Overlay:
     (overlay,) = Render(Render.Config(**config))(frames, people, Surfaces(people=tuple(surfaces)))
     return overlay
 
@@ -209,7 +209,7 @@ def test_no_style_changes_the_surroundings_or_the_input_frames(style: str) -> No
     before = made.rgb_HW3.copy()
     frames = frames_of(made.rgb_HW3[None].copy())
     surfaces = [
-        Surface(
+        PersonSurface(
             x0=one.x0, y0=one.y0, labels_hw=one.labels_hw, uv_2hw=one.uv_2hw,
             confidence_hw=np.full(one.labels_hw.shape, 0.7, np.float32),
         )
@@ -228,7 +228,7 @@ def test_no_style_changes_the_surroundings_or_the_input_frames(style: str) -> No
 def test_u_and_v_alone_follow_their_own_coordinate() -> None:
     ramp = np.linspace(0, 1, SIZE, dtype=np.float32)
     u, v = np.meshgrid(ramp, 1 - ramp)
-    person = Surface(x0=0, y0=0, labels_hw=np.full((SIZE, SIZE), 2, np.uint8), uv_2hw=np.stack([u, v]))
+    person = PersonSurface(x0=0, y0=0, labels_hw=np.full((SIZE, SIZE), 2, np.uint8), uv_2hw=np.stack([u, v]))
     for style, axis in (("u", 0), ("v", 1)):
         out = drawn(grey(), people_of(1), [person], style=style, opacity=1.0).rgb_THW3[0, 3:-3, 3:-3].astype(int)
         along, across = np.abs(np.diff(out, axis=1 - axis)).sum(), np.abs(np.diff(out, axis=axis)).sum()
@@ -239,7 +239,7 @@ def test_contours_run_where_the_coordinate_is_a_multiple() -> None:
     """U from 0 to 1 over 120 pixels, 12 lines: about each tenth column (9.92 k) is drawn, those between are not."""
     ramp = np.linspace(0, 1, 120, dtype=np.float32)
     uv = np.stack([np.broadcast_to(ramp, (120, 120)), np.full((120, 120), 0.54, np.float32)])
-    person = Surface(x0=0, y0=0, labels_hw=np.full((120, 120), 2, np.uint8), uv_2hw=uv)
+    person = PersonSurface(x0=0, y0=0, labels_hw=np.full((120, 120), 2, np.uint8), uv_2hw=uv)
     frames = frames_of(np.full((1, 120, 120, 3), 200, np.uint8))
     row = drawn(frames, people_of(1), [person], style="contours").rgb_THW3[0, 60].astype(int)
     lit = np.abs(row - 200).sum(axis=-1) > 100
@@ -251,8 +251,8 @@ def test_the_larger_person_is_in_front_if_feet_are_out_of_view() -> None:
     """Both are cut by the lower edge of the image: boxes end alike, and the person drawn twice as large is nearer."""
     (person,) = true_surfaces(someone()).people
     half = person.labels_hw.shape[0] // 2
-    far = Surface(x0=0, y0=0, labels_hw=person.labels_hw[:half], uv_2hw=person.uv_2hw[:, :half])
-    near = Surface(
+    far = PersonSurface(x0=0, y0=0, labels_hw=person.labels_hw[:half], uv_2hw=person.uv_2hw[:, :half])
+    near = PersonSurface(
         x0=0,
         y0=0,
         labels_hw=far.labels_hw.repeat(2, axis=0).repeat(2, axis=1)[half:],
@@ -271,7 +271,7 @@ def test_the_scale_of_a_body_is_measured_on_its_surface() -> None:
     span = joints[15:17, 1].mean() - joints[5:7, 1].mean()
     (person,) = true_surfaces(made).people
     assert pixels_per_metre(person) == pytest.approx(span / 1.35, rel=0.3)
-    nobody = Surface(x0=0, y0=0, labels_hw=np.zeros((9, 9), np.uint8), uv_2hw=np.zeros((2, 9, 9), np.float32))
+    nobody = PersonSurface(x0=0, y0=0, labels_hw=np.zeros((9, 9), np.uint8), uv_2hw=np.zeros((2, 9, 9), np.float32))
     assert pixels_per_metre(nobody) == 0
 
 

@@ -15,7 +15,7 @@ from pipeline.config import load_config
 from pipeline.stage import Job, StageError
 from stages import STAGES
 from stages.drawing.unwrap import Unwrap
-from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
+from stages.payloads import FrameChunk, People, PersonSurface, Surfaces, VideoInfo
 
 PIXELS = 48
 COLOURS = {1: (200, 40, 40), 2: (40, 40, 200)}
@@ -25,7 +25,7 @@ def shown(*who: int) -> tuple[FrameChunk, People, Surfaces]:
     """Frames, each filled by a torso of one colour; `who`: the identity in each."""
     ramp = np.linspace(0, 1, PIXELS, dtype=np.float32)
     u, v = np.meshgrid(ramp, 1 - ramp)
-    surface = Surface(x0=0, y0=0, labels_hw=np.full((PIXELS, PIXELS), 2, np.uint8), uv_2hw=np.stack([u, v]))
+    surface = PersonSurface(x0=0, y0=0, labels_hw=np.full((PIXELS, PIXELS), 2, np.uint8), uv_2hw=np.stack([u, v]))
     video = VideoInfo(path="", width=PIXELS, height=PIXELS, still=False, rate=None, time_base=Fraction(1, 25))
     rgb = np.stack([np.broadcast_to(np.array(COLOURS[one], np.uint8), (PIXELS, PIXELS, 3)) for one in who])
     count = len(who)

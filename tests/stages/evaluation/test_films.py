@@ -15,7 +15,7 @@ from models.surface.geometry import open_body_geometry
 from stages.evaluation.films import FilmScores, whole_surface
 from stages.evaluation.truth import TruePicture
 from stages.evaluation.truths import Truths, as_frame
-from stages.payloads import People, Surface, Surfaces
+from stages.payloads import People, PersonSurface, Surfaces
 from stages.people.estimated_flow import EstimatedFlow
 from tests.stages.evaluation.scored_people import JOB, Oracle
 
@@ -42,7 +42,7 @@ def answers(picture: TruePicture, **changes: Any) -> tuple[People, Surfaces]:
         id_N=picture.moving.track_N.astype(np.int32),
     )
     surfaces = Surfaces(
-        people=tuple(Surface(x0=one.x0, y0=one.y0, labels_hw=one.labels_hw, uv_2hw=one.uv_2hw) for one in maps)
+        people=tuple(PersonSurface(x0=one.x0, y0=one.y0, labels_hw=one.labels_hw, uv_2hw=one.uv_2hw) for one in maps)
     )
     return dataclasses.replace(people, **changes), surfaces
 
@@ -129,8 +129,10 @@ def test_single_pictures_are_no_film() -> None:
 
 
 def test_the_first_of_two_people_lies_on_top() -> None:
-    def block(x0: int, chart: int) -> Surface:
-        return Surface(x0=x0, y0=-1, labels_hw=np.full((3, 4), chart, np.uint8), uv_2hw=np.zeros((2, 3, 4), np.float32))
+    def block(x0: int, chart: int) -> PersonSurface:
+        return PersonSurface(
+            x0=x0, y0=-1, labels_hw=np.full((3, 4), chart, np.uint8), uv_2hw=np.zeros((2, 3, 4), np.float32)
+        )
 
     whole = whole_surface([block(2, 5), block(0, 9), block(50, 1)], 4, 6)
     assert whole.label_HW.tolist() == [[9, 9, 5, 5, 5, 5]] * 2 + [[0] * 6] * 2

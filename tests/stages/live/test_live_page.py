@@ -30,7 +30,7 @@ from stages.live.page import PAGE
 from stages.live.payloads import Captured
 from stages.live.preview import Preview
 from stages.live.view_style import MAX_ATLASES, StyleSwitcher
-from stages.payloads import FrameChunk, Surface, Surfaces, VideoInfo
+from stages.payloads import FrameChunk, PersonSurface, Surfaces, VideoInfo
 from stages.payloads import People as PeopleFound
 from tests.stages.live import waiting
 from tests.stages.live.browser import Browser, browser_program, made_after
@@ -87,7 +87,7 @@ class Running:
 def one_person() -> tuple[PeopleFound, Surfaces]:
     """One person: a square of chart 1 in the lower half, whose U and V run from 0 to 1."""
     v, u = np.mgrid[0:1:60j, 0:1:60j].astype(np.float32)
-    surface = Surface(x0=100, y0=110, labels_hw=np.ones((60, 60), np.uint8), uv_2hw=np.stack([u, v]))
+    surface = PersonSurface(x0=100, y0=110, labels_hw=np.ones((60, 60), np.uint8), uv_2hw=np.stack([u, v]))
     people = PeopleFound(
         frame_N=np.zeros(1, np.int32),
         box_N4=np.array([[100, 110, 160, 170]], np.float32),

@@ -8,7 +8,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from stages.payloads import FrameChunk, People, Surface, VideoInfo
+from stages.payloads import FrameChunk, People, PersonSurface, VideoInfo
 
 WIDTH, HEIGHT = 320, 240
 BODY_WIDTH, BODY_HEIGHT = 70, 170
@@ -21,8 +21,8 @@ class Shot:
     """A clip of the oval: frames, the jittery output of a network, and the ground truth."""
 
     rgb_THW3: np.ndarray
-    seen: list[Surface]
-    truth: list[Surface]
+    seen: list[PersonSurface]
+    truth: list[PersonSurface]
     place_T2: np.ndarray
 
 
@@ -32,7 +32,7 @@ def pattern(seed: int, height: int, width: int, blur: float = 2.0) -> np.ndarray
     return np.clip(128 + noise / noise.std() * 45, 0, 255).astype(np.uint8)
 
 
-def surface_at(place: np.ndarray, jitter_hw2: np.ndarray, slips_hw: np.ndarray) -> Surface:
+def surface_at(place: np.ndarray, jitter_hw2: np.ndarray, slips_hw: np.ndarray) -> PersonSurface:
     """The oval's surface with its centre at `place`: four charts from top to bottom, U across, V up in each.
 
     `jitter_hw2` moves the places at which it is read, in pixels; where `slips_hw`, the next chart is named instead.
@@ -46,7 +46,9 @@ def surface_at(place: np.ndarray, jitter_hw2: np.ndarray, slips_hw: np.ndarray) 
     labels = np.where(slips_hw, CHARTS[(band + 1) % 4], CHARTS[band]) * inside
     uv = np.stack([across, 1 - (down * 4) % 1]) * inside
     sure = np.full(labels.shape, 0.5, np.float32)
-    surface = Surface(x0=x0, y0=y0, labels_hw=labels.astype(np.uint8), uv_2hw=uv.astype(np.float32), confidence_hw=sure)
+    surface = PersonSurface(
+        x0=x0, y0=y0, labels_hw=labels.astype(np.uint8), uv_2hw=uv.astype(np.float32), confidence_hw=sure
+    )
     surface.labels_hw.flags.writeable = surface.uv_2hw.flags.writeable = False  # as between processes
     return surface
 

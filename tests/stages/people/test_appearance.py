@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stages.payloads import Surface
+from stages.payloads import PersonSurface
 from stages.people.appearance import appearance_of, appearance_similarity, updated_appearance
 
 RED, BLUE = (200, 20, 20), (20, 20, 200)
@@ -17,7 +17,7 @@ def dressed(shirt: tuple[int, int, int], trousers: tuple[int, int, int], shirt_c
     frame[10:50, 10:50], frame[50:90, 10:50] = shirt, trousers
     labels = np.full((80, 40), shirt_chart, np.uint8)
     labels[40:] = 9
-    return appearance_of(frame, Surface(x0=10, y0=10, labels_hw=labels, uv_2hw=np.zeros((2, 80, 40), np.float32)))
+    return appearance_of(frame, PersonSurface(x0=10, y0=10, labels_hw=labels, uv_2hw=np.zeros((2, 80, 40), np.float32)))
 
 
 def test_appearance_is_the_mean_colour_of_each_region_and_its_share() -> None:
@@ -45,5 +45,5 @@ def test_known_regions_change_slowly_and_new_regions_at_once() -> None:
 
 
 def test_a_person_outside_of_the_frame_has_no_appearance() -> None:
-    surface = Surface(x0=500, y0=0, labels_hw=np.ones((9, 9), np.uint8), uv_2hw=np.zeros((2, 9, 9), np.float32))
+    surface = PersonSurface(x0=500, y0=0, labels_hw=np.ones((9, 9), np.uint8), uv_2hw=np.zeros((2, 9, 9), np.float32))
     assert not appearance_of(np.zeros((50, 50, 3), np.uint8), surface).any()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from moving_oval import BODY_HEIGHT, BODY_WIDTH, START, STEADY, Shot, chunk_of, pattern, shot
 
-from stages.payloads import People, Surface, Surfaces
+from stages.payloads import People, PersonSurface, Surfaces
 from stages.people.bridge import Bridge
 
 Found = list[tuple[People, Surfaces]]
@@ -48,7 +48,7 @@ def bridged(
     return result
 
 
-def on_frame(surface: Surface) -> np.ndarray:
+def on_frame(surface: PersonSurface) -> np.ndarray:
     """Charts, U and V on the whole frame, (3, H, W)."""
     whole = np.zeros((3, 240, 320), np.float32)
     windows = surface.windows(240, 320)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from moving_oval import BODY_WIDTH, FAST, START, STEADY, Shot, chunk_of, people_of, shot
 
-from stages.payloads import Surface, Surfaces
+from stages.payloads import PersonSurface, Surfaces
 from stages.people.fusion import estimate_from, fused_with_later, fused_with_past, warped_estimate
 from stages.people.label_fusion import cells_other_wins
 from stages.people.optical_flow import SMALL_HEIGHT, DenseInverseSearch, FlowField, PersonFlow
@@ -23,9 +23,9 @@ from stages.world.backgrounds.plaza import paint_plaza
 from stages.world.camera.rendering import draw
 
 
-def smoothed(given: Shot, stage: Smooth | None = None, chunk: int = 4, first: int = 0) -> list[Surface]:
+def smoothed(given: Shot, stage: Smooth | None = None, chunk: int = 4, first: int = 0) -> list[PersonSurface]:
     stage = stage or Smooth(Smooth.Config())
-    result: list[Surface] = []
+    result: list[PersonSurface] = []
     for start in range(first, len(given.seen), chunk):
         part = given.seen[start : start + chunk]
         frames = chunk_of(given.rgb_THW3[start : start + chunk], start)
@@ -34,7 +34,7 @@ def smoothed(given: Shot, stage: Smooth | None = None, chunk: int = 4, first: in
     return result
 
 
-def on_body(surface: Surface, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def on_body(surface: PersonSurface, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Labels and UV at fixed points of the body, so that frames can be compared."""
     y, x = np.mgrid[-70:71:3, -28:29:3].astype(np.float32)
     x, y = x + np.float32(place[0] - surface.x0), y + np.float32(place[1] - surface.y0)
@@ -43,7 +43,7 @@ def on_body(surface: Surface, place: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return labels, uv
 
 
-def flicker(surfaces: list[Surface], place_T2: np.ndarray) -> tuple[float, float]:
+def flicker(surfaces: list[PersonSurface], place_T2: np.ndarray) -> tuple[float, float]:
     """Mean change of UV from frame to frame at fixed points of the body, and the share of points whose chart
     changes."""
     read = [on_body(surface, place) for surface, place in zip(surfaces, place_T2, strict=True)]
@@ -56,7 +56,7 @@ def flicker(surfaces: list[Surface], place_T2: np.ndarray) -> tuple[float, float
     return float(np.mean(changes)), float(np.mean(switches))
 
 
-def lag(surfaces: list[Surface], truth: list[Surface], place_T2: np.ndarray) -> float:
+def lag(surfaces: list[PersonSurface], truth: list[PersonSurface], place_T2: np.ndarray) -> float:
     """Lag in frames: mean error of U over its step per frame. U = (x − place) / width + 1/2 moves along."""
     lags = []
     for t in range(6, len(surfaces)):
@@ -105,15 +105,17 @@ def no_motion(memory: SurfaceEstimate, trust: float = 1.0) -> FlowField:
     return FlowField(x_hw=x, y_hw=y, trust_hw=np.full(x.shape, trust, np.float32))
 
 
-def fused_still(surface: Surface, memory: SurfaceEstimate, trust: float = 1.0) -> tuple[Surface, SurfaceEstimate]:
+def fused_still(
+    surface: PersonSurface, memory: SurfaceEstimate, trust: float = 1.0
+) -> tuple[PersonSurface, SurfaceEstimate]:
     """One more prediction, fused with the past; no motion."""
     first = estimate_from(surface)
     steady = fused_with_past(EstimateLayers.of(first), warped_estimate(memory, no_motion(memory, trust)))
     return apply_estimate(surface, first, steady), steady.packed(first.grid)
 
 
-def even(value: float, label: int = 2, confidence: float = 0.5, shape: tuple[int, int] = (6, 6)) -> Surface:
-    return Surface(
+def even(value: float, label: int = 2, confidence: float = 0.5, shape: tuple[int, int] = (6, 6)) -> PersonSurface:
+    return PersonSurface(
         x0=0,
         y0=0,
         labels_hw=np.full(shape, label, np.uint8),
@@ -321,13 +323,13 @@ def test_a_still_after_a_film_waits_for_nothing_and_overtakes_nothing() -> None:
     assert_same([surface for surfaces in late for surface in surfaces.people], whole[2:])
 
 
-def ended(given: Shot, stage: Smooth, chunk: int, first: int = 0) -> list[Surface]:
+def ended(given: Shot, stage: Smooth, chunk: int, first: int = 0) -> list[PersonSurface]:
     """The whole film, with what the stage still held at its end."""
     result = smoothed(given, stage=stage, chunk=chunk, first=first)
     return result + [surface for surfaces in stage.flush() for surface in surfaces.people]
 
 
-def assert_same(one: list[Surface], other: list[Surface]) -> None:
+def assert_same(one: list[PersonSurface], other: list[PersonSurface]) -> None:
     assert len(one) == len(other)
     for a, b in zip(one, other, strict=True):
         assert (a.x0, a.y0) == (b.x0, b.y0)
@@ -350,13 +352,13 @@ def test_grids_at_and_beyond_the_frames_edge_are_no_trouble(corner: tuple[int, i
 
 
 def test_tiny_frames_are_no_trouble() -> None:
-    person = Surface(x0=0, y0=0, labels_hw=np.ones((9, 7), np.uint8), uv_2hw=np.full((2, 9, 7), 0.5, np.float32))
+    person = PersonSurface(x0=0, y0=0, labels_hw=np.ones((9, 7), np.uint8), uv_2hw=np.full((2, 9, 7), 0.5, np.float32))
     frames = np.zeros((2, 9, 7, 3), np.uint8)
     (out,) = Smooth(Smooth.Config())(chunk_of(frames), people_of(2), Surfaces(people=(person, person)))
     assert np.array_equal(out.people[1].uv_2hw, person.uv_2hw)
 
 
-def jittery(exact: Surface, rng: np.random.Generator) -> Surface:
+def jittery(exact: PersonSurface, rng: np.random.Generator) -> PersonSurface:
     """What a network says: read a little beside the place, UV unsteady, here and there the other side's chart."""
     height, width = exact.labels_hw.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -393,7 +395,7 @@ def test_a_walking_person_comes_nearer_to_the_truth_and_keeps_the_right_charts()
         assert error[1] < 0.9 * error[0]
 
 
-def mistakes(surfaces: Sequence[Surface], exact: list[Surface]) -> tuple[float, float]:
+def mistakes(surfaces: Sequence[PersonSurface], exact: list[PersonSurface]) -> tuple[float, float]:
     """Share of wrong charts where both see the person, and mean error of UV where the charts are right."""
     wrong, error = [], []
     for surface, truth in list(zip(surfaces, exact, strict=True))[5:]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.box_overlap import intersection_over_smaller, iou
-from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
+from stages.payloads import FrameChunk, People, PersonSurface, Surfaces, VideoInfo
 from stages.people.association import best_pairs
 from stages.people.scene_cuts import is_scene_cut, thumbnail
 from stages.people.track import Track
@@ -126,7 +126,7 @@ def test_nearness_is_smoothed_over_time_where_people_overlap() -> None:
     uv_2hw = np.stack(np.meshgrid(np.linspace(0, 1, 20), np.linspace(0, 1, 40))).astype(np.float32)
 
     def nearness(frame: int, *boxes: tuple[float, float, float, float]) -> list[float]:
-        surfaces = tuple(Surface(x0=int(box[0]), y0=60, labels_hw=charts, uv_2hw=uv_2hw) for box in boxes)
+        surfaces = tuple(PersonSurface(x0=int(box[0]), y0=60, labels_hw=charts, uv_2hw=uv_2hw) for box in boxes)
         given = people_of([[(person, box, 0.9) for person, box in enumerate(boxes)]])
         (tracked,) = stage(chunk_of(1, frame), given, Surfaces(people=surfaces))
         return tracked.nearness().tolist()
@@ -206,7 +206,7 @@ def test_a_partly_visible_person_keeps_the_identity_if_the_appearance_is_the_sam
         rgb_HW3 = np.full((1, HEIGHT, WIDTH, 3), 90, np.uint8)
         x0, y0, x1, y1 = box
         rgb_HW3[0, y0:y1, x0:x1] = grey
-        body = Surface(
+        body = PersonSurface(
             x0=x0,
             y0=y0,
             labels_hw=np.full((y1 - y0, x1 - x0), 2, np.uint8),
@@ -285,7 +285,7 @@ def test_appearance_decides_where_boxes_do_not() -> None:
             frame[40:140, edge : edge + 6] = (200, 20, 20) if colour == "red" else (20, 20, 200)
             labels = np.zeros((100, 40), np.uint8)
             labels[:, edge - left : edge - left + 6] = 2
-            surfaces.append(Surface(x0=left, y0=40, labels_hw=labels, uv_2hw=np.zeros((2, 100, 40), np.float32)))
+            surfaces.append(PersonSurface(x0=left, y0=40, labels_hw=labels, uv_2hw=np.zeros((2, 100, 40), np.float32)))
         people = people_of([[(0, walker(150), 0.9), (1, walker(158), 0.9)]])
         (tracked,) = stage(chunk_of(1, t, rgb=frame[None]), people, Surfaces(people=tuple(surfaces)))
         for colour, identity in zip(order, tracked.id_N.tolist(), strict=True):

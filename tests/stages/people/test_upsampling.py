@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from moving_oval import chunk_of, people_of
 
-from stages.payloads import Surface, Surfaces
+from stages.payloads import PersonSurface, Surfaces
 from stages.people.smooth import Smooth
 from stages.people.surface_estimate import cell_centres, grid_of
 from stages.people.upsampling import charts_to_pixels
 
 
-def blank(height: int, width: int, x0: int = 0, y0: int = 0) -> Surface:
-    return Surface(
+def blank(height: int, width: int, x0: int = 0, y0: int = 0) -> PersonSurface:
+    return PersonSurface(
         x0=x0,
         y0=y0,
         labels_hw=np.ones((height, width), np.uint8),
@@ -77,7 +77,7 @@ def test_a_static_border_stays_although_the_box_jitters() -> None:
         x0, y0 = rng.integers(10, 26, 2).tolist()
         y, x = np.mgrid[0:570, 0:250] // 8 * 8 + 4
         labels_hw = np.where((y + y0) + 3 * (x + x0) < 800, 1, 2).astype(np.uint8)
-        seen.append(Surface(x0=x0, y0=y0, labels_hw=labels_hw, uv_2hw=np.full((2, 570, 250), 0.5, np.float32)))
+        seen.append(PersonSurface(x0=x0, y0=y0, labels_hw=labels_hw, uv_2hw=np.full((2, 570, 250), 0.5, np.float32)))
     stage = Smooth(Smooth.Config())
     (out,) = stage(chunk_of(np.stack([picture_HW3] * 14)), people_of(14), Surfaces(people=tuple(seen)))
     raw, steady = (changes(surfaces) for surfaces in (seen, out.people))
@@ -85,7 +85,7 @@ def test_a_static_border_stays_although_the_box_jitters() -> None:
     assert steady < 0.3 * raw
 
 
-def changes(surfaces: tuple[Surface, ...] | list[Surface]) -> float:
+def changes(surfaces: tuple[PersonSurface, ...] | list[PersonSurface]) -> float:
     """Share of the frame's pixels inside all boxes that change their label from one frame to the next, from the 8th."""
     inner = [one.labels_hw[30 - one.y0 : 550 - one.y0, 30 - one.x0 : 250 - one.x0] for one in surfaces]
     return float(np.mean([(now != before).mean() for now, before in zip(inner[8:], inner[7:], strict=False)]))

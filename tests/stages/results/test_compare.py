@@ -17,7 +17,7 @@ import pytest
 
 from models.surface.charts import mirror_maps
 from pipeline.stage import Job, StageError
-from stages.payloads import FrameChunk, People, Surface, Surfaces, VideoInfo
+from stages.payloads import FrameChunk, People, PersonSurface, Surfaces, VideoInfo
 from stages.results.compare import PARTS, Compare
 from stages.results.comparison.difference import best_shift, difference_at
 from stages.results.comparison.poses import Performance, mirrored_performance, performance_of, pose_of
@@ -30,18 +30,18 @@ ELBOW, TRUNK = ANGLE_NAMES.index("left_elbow"), ANGLE_NAMES.index("trunk")
 
 
 @pytest.fixture(scope="module")
-def person() -> Surface:
+def person() -> PersonSurface:
     """A synthetic person whose whole trunk is visible."""
     draw = painter(Synthesize.Config(world="val", height=360, width=480, seed=11))
     everyone = (surface for made in map(draw, range(40)) for surface in true_surfaces(made).people)
     return next(one for one in everyone if np.isfinite(pose_of(one).angle_9).sum() >= 8)
 
 
-def enlarged(surface: Surface, times: int) -> Surface:
+def enlarged(surface: PersonSurface, times: int) -> PersonSurface:
     """The same person, nearer and elsewhere."""
     labels = surface.labels_hw.repeat(times, axis=0).repeat(times, axis=1)
     uv = surface.uv_2hw.repeat(times, axis=1).repeat(times, axis=2)
-    return Surface(x0=surface.x0 * times + 91, y0=surface.y0 - 40, labels_hw=labels, uv_2hw=uv)
+    return PersonSurface(x0=surface.x0 * times + 91, y0=surface.y0 - 40, labels_hw=labels, uv_2hw=uv)
 
 
 def wave(shift: float, frames: int = 100, rate: float = 25, bias: float = 0.0) -> Performance:
@@ -57,7 +57,7 @@ def wave(shift: float, frames: int = 100, rate: float = 25, bias: float = 0.0) -
     )
 
 
-def test_size_and_position_do_not_count(person: Surface) -> None:
+def test_size_and_position_do_not_count(person: PersonSurface) -> None:
     small = performance_of([(0.0, 0, pose_of(person)), (0.04, 1, pose_of(person))])
     large = performance_of([(7.0, 9, pose_of(enlarged(person, 2))), (7.04, 10, pose_of(enlarged(person, 2)))])
     difference = difference_at(small, large, 0.0)
@@ -67,7 +67,7 @@ def test_size_and_position_do_not_count(person: Surface) -> None:
     assert np.nanmax(difference.distance_TP) < 0.03
 
 
-def test_mirroring_a_mirror_image_gives_the_original(person: Surface) -> None:
+def test_mirroring_a_mirror_image_gives_the_original(person: PersonSurface) -> None:
     labels, uv = mirror_maps(person.labels_hw, person.uv_2hw)
     flipped = replace(person, labels_hw=labels, uv_2hw=uv.astype(np.float32))
     one, other = (performance_of([(0.0, 0, pose_of(surface))]) for surface in (person, flipped))
@@ -102,7 +102,9 @@ def test_frame_rates_may_differ_and_ends_are_left_out() -> None:
     assert len(difference_at(wave(0.0), wave(0.0), 100.0).row_T2) == 0
 
 
-def packet(path: str, number: int, surfaces: list[Surface], people: list[int], frame: list[int], count: int) -> Any:
+def packet(
+    path: str, number: int, surfaces: list[PersonSurface], people: list[int], frame: list[int], count: int
+) -> Any:
     video = VideoInfo(path=path, width=480, height=360, still=False, rate=Fraction(25), time_base=Fraction(1, 25))
     frames = FrameChunk(
         rgb_THW3=np.zeros((count, 4, 4, 3), np.uint8),
@@ -120,7 +122,7 @@ def packet(path: str, number: int, surfaces: list[Surface], people: list[int], f
     return frames, found, Surfaces(people=tuple(surfaces))
 
 
-def test_the_main_persons_of_both_are_compared(person: Surface, tmp_path: Path) -> None:
+def test_the_main_persons_of_both_are_compared(person: PersonSurface, tmp_path: Path) -> None:
     job = Job(index=0, input="a.mp4", partner="b.mp4", output=str(tmp_path / "ab.csv"), stem="ab")
     passer_by = replace(person, labels_hw=person.labels_hw[:, :20], uv_2hw=person.uv_2hw[:, :, :20])
     stage = Compare(Compare.Config())
@@ -142,7 +144,7 @@ def test_the_main_persons_of_both_are_compared(person: Surface, tmp_path: Path) 
     assert picture.shape[0] > 500 and len(np.unique(picture.reshape(-1, 3), axis=0)) > 10
 
 
-def test_inputs_without_people_and_existing_outputs_are_refused(person: Surface, tmp_path: Path) -> None:
+def test_inputs_without_people_and_existing_outputs_are_refused(person: PersonSurface, tmp_path: Path) -> None:
     job = Job(index=0, input="a.mp4", partner="b.mp4", output=str(tmp_path / "ab.csv"), stem="ab")
     stage = Compare(Compare.Config())
     list(stage(job, *packet("a.mp4", 0, [person], [1], [0], 1)))
@@ -172,7 +174,7 @@ def test_the_command_compares_a_clip_with_itself(root: Path, tmp_path: Path) -> 
     assert done.returncode == 2 and done.stderr.strip() == "error: 1 given: two inputs are compared; name two videos"
 
 
-def test_saved_exports_compare_as_their_videos(person: Surface, root: Path, tmp_path: Path) -> None:
+def test_saved_exports_compare_as_their_videos(person: PersonSurface, root: Path, tmp_path: Path) -> None:
     job = Job(index=0, input="a.mp4", partner="b.mp4", output=str(tmp_path / "at_once.csv"), stem="ab")
     first = packet("a.mp4", 0, [person, person], [1, 1], [0, 1], 2)
     second = packet("b.mp4", 1, [enlarged(person, 2)] * 3, [2, 2, 2], [0, 1, 2], 3)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.stage import StageError
-from stages.payloads import FrameChunk, Overlay, People, Surface, Surfaces, VideoInfo
+from stages.payloads import FrameChunk, Overlay, People, PersonSurface, Surfaces, VideoInfo
 from stages.results.frames import Frames
 
 
@@ -18,8 +18,8 @@ def chunk(count: int, first: int) -> FrameChunk:
     return FrameChunk(rgb_THW3=rgb, pts_T=np.arange(count, dtype=np.int64) * 4 + 40, first=first, video=video)
 
 
-def surface(number: int) -> Surface:
-    return Surface(x0=number, y0=0, labels_hw=np.zeros((1, 1), np.uint8), uv_2hw=np.zeros((2, 1, 1), np.float32))
+def surface(number: int) -> PersonSurface:
+    return PersonSurface(x0=number, y0=0, labels_hw=np.zeros((1, 1), np.uint8), uv_2hw=np.zeros((2, 1, 1), np.float32))
 
 
 def test_each_frame_gets_its_own_people_in_their_order() -> None:
@@ -49,6 +49,6 @@ def test_missing_results_are_empty() -> None:
 @pytest.mark.parametrize("shape", [(4, 4), (4, 4, 4), (0, 4, 3)])
 def test_only_images_are_accepted(shape: tuple[int, ...]) -> None:
     with pytest.raises(StageError, match="expected an"):
-        FrameChunk.of_picture(np.zeros(shape, np.uint8))
+        FrameChunk.of_image(np.zeros(shape, np.uint8))
     with pytest.raises(StageError, match="float64"):
-        FrameChunk.of_picture(np.zeros((4, 4, 3)))
+        FrameChunk.of_image(np.zeros((4, 4, 3)))

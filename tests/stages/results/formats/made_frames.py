@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.stage import Job
-from stages.payloads import FrameChunk, Overlay, People, Surface, Surfaces, VideoInfo
+from stages.payloads import FrameChunk, Overlay, People, PersonSurface, Surfaces, VideoInfo
 from stages.results.export import Export, Exporter, ExportRaw
 
 WIDTH, HEIGHT = 64, 48
@@ -19,12 +19,12 @@ VIDEO = VideoInfo(
 )
 
 
-def surface_of(seed: int, x0: int, y0: int, height: int, width: int) -> Surface:
+def surface_of(seed: int, x0: int, y0: int, height: int, width: int) -> PersonSurface:
     """Random charts next to each other, UV beyond 0..1."""
     rng = np.random.default_rng(seed)
     labels_hw = rng.integers(0, 25, (height, width), dtype=np.uint8)
     uv_2hw = rng.normal(0.5, 0.6, (2, height, width)) * (labels_hw > 0)
-    return Surface(x0=x0, y0=y0, labels_hw=labels_hw, uv_2hw=uv_2hw.astype(np.float32))
+    return PersonSurface(x0=x0, y0=y0, labels_hw=labels_hw, uv_2hw=uv_2hw.astype(np.float32))
 
 
 def people_of(frames: list[int], boxes: list[list[float]], ids: list[int]) -> People:
@@ -79,7 +79,7 @@ def export(
     return made
 
 
-def in_frame(surface: Surface, height: int = HEIGHT, width: int = WIDTH) -> list[tuple[int, int, int, int]]:
+def in_frame(surface: PersonSurface, height: int = HEIGHT, width: int = WIDTH) -> list[tuple[int, int, int, int]]:
     """(row, column of the frame, row, column of the grid) of every charted cell inside the frame, by plain loops."""
     return [
         (y + surface.y0, x + surface.x0, y, x)

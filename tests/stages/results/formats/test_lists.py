@@ -18,7 +18,7 @@ from pycocotools.coco import COCO
 
 from models.surface.body import COCO_KEYPOINTS
 from pipeline.stage import StageError
-from stages.payloads import Surface, Surfaces
+from stages.payloads import PersonSurface, Surfaces
 from stages.results.formats.frame_result import quantised
 from stages.results.formats.joint_angles import ANGLE_NAMES, joint_angles
 from stages.results.formats.tables import APPEARANCE_COLUMNS, COLUMNS, REGION_NAMES
@@ -64,7 +64,7 @@ def test_a_real_result_is_exported_unchanged(shared: Path, tmp_path: Path) -> No
         iuv = pixels_of(entry)
         x, y, w, h = entry["bbox"]
         uv = (iuv[1:] + np.float32(0.5)) / np.float32(255)
-        surface = Surface(x0=int(x), y0=int(y), labels_hw=np.ascontiguousarray(iuv[0]), uv_2hw=uv)
+        surface = PersonSurface(x0=int(x), y0=int(y), labels_hw=np.ascontiguousarray(iuv[0]), uv_2hw=uv)
         people = replace(people_of([0], [[x, y, x + w, y + h]], [-1]), score_N=np.array([entry["score"]], np.float32))
         video = replace(VIDEO, width=800, height=800, still=True)
         job = replace(job_of(overwrite=True), stem=f"{entry['image_id']:012d}")
@@ -87,7 +87,9 @@ def test_a_real_result_is_exported_unchanged(shared: Path, tmp_path: Path) -> No
 def test_rounding_does_not_move_grids(tmp_path: Path) -> None:
     """Corners just below a whole pixel: a reader that takes int() of them finds the grid at its place."""
     people = people_of([0], [[10.96, -2.998, 40.5, 30.0]], [3])
-    surface = Surface(x0=10, y0=-2, labels_hw=np.ones((32, 30), np.uint8), uv_2hw=np.zeros((2, 32, 30), np.float32))
+    surface = PersonSurface(
+        x0=10, y0=-2, labels_hw=np.ones((32, 30), np.uint8), uv_2hw=np.zeros((2, 32, 30), np.float32)
+    )
     for kind, corner in (("result_json", [10.9, -2.9]), ("coco", [10.96, -2.99])):
         path = tmp_path / f"{kind}.json"
         export({kind: path}, frames_of(1), people, Surfaces(people=(surface,)))
@@ -204,7 +206,7 @@ def test_no_people_give_an_empty_list(tmp_path: Path, kind: str, content: str) -
 def test_appearance_is_only_in_its_own_export(tmp_path: Path) -> None:
     """Shirt charts 1 and 2 on red, thigh charts 7 to 10 on blue, half of the pixels each."""
     labels = np.repeat(np.array([[1], [2], [7], [10]], np.uint8), 6, axis=1)
-    surface = Surface(x0=4, y0=2, labels_hw=labels, uv_2hw=np.full((2, 4, 6), 0.5, np.float32))
+    surface = PersonSurface(x0=4, y0=2, labels_hw=labels, uv_2hw=np.full((2, 4, 6), 0.5, np.float32))
     frames = frames_of(1, index=[8])
     rgb = frames.rgb_THW3.copy()
     rgb[0, 2:4, 4:10], rgb[0, 4:6, 4:10] = (200, 20, 10), (0, 40, 250)

@@ -23,7 +23,7 @@ from models.surface.charts import COARSE_OF_CHART
 from stages.annotations.coco_masks import decode_mask
 from stages.annotations.densepose_coco import MASK_SIDE, AnnotatedPerson
 from stages.drawing.chart_colours import part_palette
-from stages.synthetic.simulated import annotate
+from stages.synthetic.simulated_annotators import annotate_person
 from stages.world.image_scenes import scene
 from stages.world.image_worlds import WORLDS
 
@@ -66,7 +66,7 @@ def synthetic() -> U8:
     found.sort(key=lambda one: -float((one[0].instance_HW == one[1]).sum()))
     tiles = []
     for made, number in found[:LARGEST]:
-        person = annotate(made, number, 1, 1, np.random.default_rng(0))
+        person = annotate_person(made, number, 1, 1, np.random.default_rng(0))
         x, y, width, height = (int(side) for side in person.box_4)
         crop = made.rgb_HW3[y : y + height, x : x + width]
         points = person.points

@@ -26,7 +26,7 @@ from stages.payloads import U8, FrameChunk, People, Surfaces, VideoInfo
 from stages.people.densepose import DensePose
 from stages.people.detect import Detect
 from stages.synthetic.demo_clip import camera, lights, meshes_at, walkers
-from stages.synthetic.exact_surface import exact_surface
+from stages.synthetic.ground_truth import ground_truth_surface
 from stages.world.backgrounds.plaza import paint_plaza
 from stages.world.camera.rendering import draw
 from stages.world.camera.shadows import cast_shadows
@@ -51,7 +51,7 @@ def moment(second: float) -> tuple[FrameChunk, People, Surfaces]:
     cast_shadows(picture_HW3, view, meshes, sun.toward_L3[0], 0.45)
     truth = draw(picture_HW3, [w.person for w in cast], meshes, view, sun)
     rgb_HW3 = np.rint(np.clip(picture_HW3, 0, 1) * 255).astype(np.uint8)
-    surfaces = [exact_surface(truth, k + 1) for k in range(len(cast))]
+    surfaces = [ground_truth_surface(truth, k + 1) for k in range(len(cast))]
     corners = [(s.x0, s.y0, s.x0 + s.labels_hw.shape[1], s.y0 + s.labels_hw.shape[0]) for s in surfaces]
     info = VideoInfo(
         path="", width=view.width, height=view.height, still=False, rate=Fraction(25), time_base=Fraction(1, 25)

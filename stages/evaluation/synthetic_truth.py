@@ -10,8 +10,8 @@ from pycocotools import mask as coco_mask
 
 from models.metrics.instances import AnnotatedPoints, TrueInstance
 from stages.evaluation.truth import DenseTruth, TruePerson, TruePicture, TrueSet
-from stages.synthetic.simulated import annotate, erring
-from stages.synthetic.synthesize import CLIP_WORLDS, STILL_WORLDS, Synthesize, painter
+from stages.synthetic.simulated_annotators import add_annotation_error, annotate_person
+from stages.synthetic.synthesize import IMAGE_WORLDS, VIDEO_WORLDS, Synthesize, scene_generator
 from stages.world.image_worlds import STRESS_WORLDS
 from stages.world.scene import Scene
 from stages.world.video_worlds import STRESS_CLIPS
@@ -32,7 +32,7 @@ def worlds_called(name: str) -> tuple[str, ...]:
 
 def known_names() -> list[str]:
     """Everything a world can be asked for by."""
-    return sorted({*STILL_WORLDS, *CLIP_WORLDS, FAR, *GROUPS})
+    return sorted({*IMAGE_WORLDS, *VIDEO_WORLDS, FAR, *GROUPS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +46,13 @@ class Worlds:
 
 def world_set(world: str, part: Worlds) -> TrueSet:
     """The first scenes of a world, or the first frames of its films where it moves."""
-    count = part.frames if world in CLIP_WORLDS else part.scenes
+    count = part.frames if world in VIDEO_WORLDS else part.scenes
     return TrueSet(name=world, count=count, pictures=_pictures(world, part.seed, count))
 
 
 def _pictures(world: str, seed: int, count: int) -> Iterator[TruePicture]:
-    draw = painter(Synthesize.Config(world=world, seed=seed))
-    length = CLIP_WORLDS[world].frames if world in CLIP_WORLDS else 0
+    draw = scene_generator(Synthesize.Config(world=world, seed=seed))
+    length = VIDEO_WORLDS[world].frames if world in VIDEO_WORLDS else 0
     for index in range(count):
         picture = scene_truth(draw(index), world, index, seed)
         film = {"film": f"{index // length:04d}", "frame": index % length} if length else {}
@@ -75,7 +75,7 @@ def scene_truth(made: Scene, world: str, index: int, seed: int = 0) -> TruePictu
 
 
 def _person(made: Scene, number: int, index: int, seed: int) -> TruePerson:
-    one = annotate(made, number, number, index, np.random.default_rng([seed, index, number, *b"points"]))
+    one = annotate_person(made, number, number, index, np.random.default_rng([seed, index, number, *b"points"]))
     assert one.points is not None
     mine_HW = made.instance_HW == number
     return TruePerson(
@@ -95,5 +95,5 @@ def _annotator(points: AnnotatedPoints, seeds: list[int]) -> AnnotatedPoints:
     if not len(points):
         return points
     uv_M2 = np.stack([points.u_M, points.v_M], axis=1)
-    found_M2 = erring(points.chart_M, uv_M2, USUAL_ERROR, np.random.default_rng(seeds))
+    found_M2 = add_annotation_error(points.chart_M, uv_M2, USUAL_ERROR, np.random.default_rng(seeds))
     return replace(points, u_M=found_M2[:, 0], v_M=found_M2[:, 1])

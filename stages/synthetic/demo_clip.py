@@ -1,6 +1,7 @@
-"""Makes the demo clip, two people who walk past each other on a square: `python -m stages.synthetic.demo_clip`.
+"""Renders the demo clip, two people who walk past each other on a square: `python -m stages.synthetic.demo_clip`.
 
-Bodies, clothes, place, light and sound are the project's own; every footstep is heard when and where it falls.
+Everything in it is the project's own work: bodies, clothes, background, light and sound. The sound of each footstep
+has the step's time, distance and direction.
 """
 
 from __future__ import annotations
@@ -36,17 +37,24 @@ from stages.world.clothes.skirts import Skirt
 CLIP = Path(__file__).resolve().parents[2] / "configs" / "demo_walk.mp4"
 WIDTH, HEIGHT, RATE, FRAMES = 640, 360, 25, 125
 SECONDS = FRAMES / RATE
-HALF = SECONDS / 2
-FINER = 2
-"""Each pixel is the mean of so many by so many, so that edges come out smooth."""
+MIDDLE_S = SECONDS / 2
+SUPERSAMPLING = 2
+"""Each pixel is the mean of this many by this many rendered pixels (anti-aliasing)."""
 SOUND_RATE = 48000
-SCALE = (220.0, 261.63, 293.66, 329.63, 392.0, 440.0)
-"""A minor pentatonic, hertz."""
+SCALE_HZ = (220.0, 261.63, 293.66, 329.63, 392.0, 440.0)
+"""A minor pentatonic scale."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footstep:
-    """A heel that strikes: when (seconds), whose, where (−1 left edge of the picture … 1 right), how far (metres)."""
+    """A heel strike.
+
+    Attributes:
+        second: time in the clip.
+        walker: index of the person.
+        pan: position in the image, −1 left edge … 1 right edge.
+        distance: from the camera, metres.
+    """
 
     second: float
     walker: int
@@ -55,7 +63,7 @@ class Footstep:
 
 
 def cloth(kind: str, first: tuple[float, ...], second: tuple[float, ...], size: float = 0.05) -> Pattern:
-    """A pattern in two colours (0..1 RGB), level with the floor."""
+    """A cloth pattern of two colours (RGB, 0..1), parallel to the floor."""
     way_3 = np.array([0.0, 1.0, 0.0], np.float32)
     return Pattern(
         kind=kind,
@@ -68,7 +76,7 @@ def cloth(kind: str, first: tuple[float, ...], second: tuple[float, ...], size: 
 
 
 def body_like(gender: float, height: float) -> F32:
-    """The adult among the body's samples nearest to a gender (0 male … 1 female) and to a height (0..1)."""
+    """Parameters of the adult sample nearest to a gender (0 male … 1 female) and to a height (0..1)."""
     body = load_body()
     phenotype = {name: body.phenotype_SP[:, k] for k, name in enumerate(body.phenotypes)}
     away_S = np.abs(phenotype["gender"] - gender) + np.abs(phenotype["height"] - height)
@@ -79,18 +87,18 @@ def body_like(gender: float, height: float) -> F32:
 HAIRLINE_Z = (-0.06, 0.0, 0.03, 0.07, 0.11, 0.14)
 
 
-def hair(nape: float) -> F32:
-    """Field of a head of hair down to a height at the nape (metres, on the mean body)."""
+def hair_field(nape: float) -> F32:
+    """Field of hair that ends at a height at the nape (metres, on the mean body)."""
     place = home()
     hairline_V = np.interp(place.point_V3[:, 2], HAIRLINE_Z, [nape, nape + 0.03, 1.655, 1.70, 1.742, 1.748])
     return np.where(place.head_V > 0, place.point_V3[:, 1] - hairline_V, -1.0).astype(np.float32)
 
 
 def dressed(nape: float, garments: tuple[Garment, ...], skin: int, hair_color: int) -> Outfit:
-    """The garments with a head of hair, and the colours of the body."""
+    """Garments, hair that ends at `nape`, and the colours of skin and hair, by index."""
     skin_3, hair_3 = SKINS[skin], HAIRS[hair_color]
     plain = cloth("plain", tuple(hair_3), tuple(hair_3 * 1.4))
-    locks = Garment(field_V=hair(nape), thickness=0.016, folds=0.0015, pattern=plain)
+    locks = Garment(field_V=hair_field(nape), thickness=0.016, folds=0.0015, pattern=plain)
     return Outfit(
         garments=(*garments, locks),
         skin_3=skin_3,
@@ -101,17 +109,17 @@ def dressed(nape: float, garments: tuple[Garment, ...], skin: int, hair_color: i
 
 
 def garment(field_V: F32, pattern: Pattern, thickness: float, gloss: float = 0.05) -> Garment:
-    """Cloth that folds the more, the looser it is."""
+    """A garment whose folds grow with its thickness."""
     return Garment(field_V=field_V, thickness=thickness, folds=0.25 * thickness, pattern=pattern, gloss=gloss)
 
 
 def walkers() -> tuple[Stroller, Stroller]:
-    """A woman in a striped shirt and a long skirt who comes nearer from the left, a man in a coat who walks away."""
-    return she_walks(), he_walks()
+    """A woman who comes nearer from the left, and a man who walks away."""
+    return woman(), man()
 
 
-def she_walks() -> Stroller:
-    """Stripes, a teal skirt, hair tied back, a bag at her hip."""
+def woman() -> Stroller:
+    """Striped shirt, long teal skirt, tied hair, a bag at the hip."""
     stripes = cloth("stripes", (0.93, 0.93, 0.90), (0.62, 0.16, 0.20), size=0.04)
     teal = cloth("plain", (0.10, 0.34, 0.38), (0.16, 0.46, 0.50))
     leather = cloth("plain", (0.45, 0.27, 0.14), (0.55, 0.36, 0.20))
@@ -130,61 +138,61 @@ def she_walks() -> Stroller:
             Bag(middle_3=(-0.22, 0.98, 0.0), half_3=(0.05, 0.10, 0.13), bone="root", pattern=leather),
         ),
     )
-    return walker(person, 1.0, (0.05, 0.10), 1.08)
+    return make_walker(person, 1.0, (0.05, 0.10), 1.08)
 
 
-def he_walks() -> Stroller:
-    """A long coat, open over a mustard pullover; grey trousers, a short beard."""
+def man() -> Stroller:
+    """Long open coat over a mustard pullover, grey trousers, short beard."""
     grey = cloth("plain", (0.36, 0.36, 0.40), (0.46, 0.46, 0.50))
     olive = cloth("plain", (0.33, 0.37, 0.30), (0.42, 0.46, 0.38))
     mustard = cloth("plain", (0.80, 0.56, 0.14), (0.90, 0.68, 0.25))
     garments = (
         garment(trousers(leg=1.95, waist_y=1.04), grey, 0.014),
         garment(top(sleeve=1.95, hem_y=0.98, neck_y=1.54), mustard, 0.012),
-        garment(coat_back(), olive, 0.018),
+        garment(coat_field(), olive, 0.018),
         garment(shoes(height=0.11), cloth("plain", (0.22, 0.13, 0.08), (0.30, 0.20, 0.14)), 0.009, 0.25),
         beard(np.random.default_rng(5), HAIRS[1] * 1.3),
     )
     around = Tube(part="trunk", rings=25, flare=0.07, folds=5, phase=1.0, gap=7, pattern=olive)
     person = Person(score_C=body_like(0.05, 0.62), outfit=dressed(1.61, garments, 2, 1), attached=(around,))
-    return walker(person, 0.95, (0.0, 0.85), -1.88)
+    return make_walker(person, 0.95, (0.0, 0.85), -1.88)
 
 
-def coat_back() -> F32:
-    """Field of a coat's shoulders and sleeves, open in front."""
+def coat_field() -> F32:
+    """Field of a coat's shoulders and sleeves; the front is open."""
     x, _, z = home().point_V3.T
     whole = top(sleeve=1.92, hem_y=1.0, neck_y=1.555)
     opening = np.where((z > 0.02) & (home().arm_V < -0.9), np.abs(x) - 0.055, 1.0)
     return np.minimum(whole, opening).astype(np.float32)
 
 
-def walker(person: Person, briskness: float, middle_2: tuple[float, float], yaw: float) -> Stroller:
-    """Someone whose heel strikes as the clip begins."""
+def make_walker(person: Person, briskness: float, middle_2: tuple[float, float], yaw: float) -> Stroller:
+    """A walking person whose first heel strike is at the beginning of the clip."""
     gait = gait_of(person, briskness=briskness)
-    return Stroller(person=person, rest=dressed_rest(person), gait=gait, middle_2=middle_2, yaw=yaw, ahead=HALF)
+    return Stroller(person=person, rest=dressed_rest(person), gait=gait, middle_2=middle_2, yaw=yaw, ahead=MIDDLE_S)
 
 
 def meshes_at(second: float, cast: tuple[Stroller, ...]) -> list[Mesh]:
-    """Everyone at a time of the clip."""
-    return [one.mesh(second - HALF) for one in cast]
+    """Meshes of all people at a time of the clip."""
+    return [one.mesh(second - MIDDLE_S) for one in cast]
 
 
-def camera(finer: int) -> Camera:
-    """At eye height, 5.6 m from the middle, a little downward; `finer` times the clip's own pixels."""
+def camera(scale: int) -> Camera:
+    """At eye height, 5.6 m from the middle, slightly downward; `scale` times the resolution of the clip."""
     facing = (np.diag([1, -1, -1]) @ about(LEFT, 0.10)).astype(np.float32)
     eye_3 = np.array([0.0, 1.55, 5.6], np.float32)
     return Camera(
         rotation_33=facing,
         shift_3=-facing @ eye_3,
-        focal=1.3 * HEIGHT * finer,
-        center_2=(WIDTH * finer / 2, HEIGHT * finer / 2),
-        height=HEIGHT * finer,
-        width=WIDTH * finer,
+        focal=1.3 * HEIGHT * scale,
+        center_2=(WIDTH * scale / 2, HEIGHT * scale / 2),
+        height=HEIGHT * scale,
+        width=WIDTH * scale,
     )
 
 
 def lights() -> Lights:
-    """A low warm sun from the left and a cool sky."""
+    """Low warm sun from the left, cool sky."""
     sun_3 = np.array([-0.55, 0.66, 0.51], np.float32)
     return Lights(
         sky_3=np.array([0.48, 0.51, 0.57], np.float32),
@@ -194,25 +202,25 @@ def lights() -> Lights:
     )
 
 
-def picture_at(second: float, cast: tuple[Stroller, ...], backdrop_HW3: F32) -> U8:
-    """The clip at a time, (HEIGHT, WIDTH, 3) uint8; `backdrop_HW3` is the empty plaza, seen FINER."""
-    view, sun = camera(FINER), lights()
-    picture_HW3 = backdrop_HW3.copy()
+def frame_at(second: float, cast: tuple[Stroller, ...], backdrop_HW3: F32) -> U8:
+    """Frame at a time, (HEIGHT, WIDTH, 3) uint8; `backdrop_HW3` is the empty plaza, supersampled."""
+    view, sun = camera(SUPERSAMPLING), lights()
+    image_HW3 = backdrop_HW3.copy()
     meshes = meshes_at(second, cast)
-    cast_shadows(picture_HW3, view, meshes, sun.toward_L3[0], 0.45)
-    draw(picture_HW3, [w.person for w in cast], meshes, view, sun)
-    small_HW3 = cv2.resize(picture_HW3, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    cast_shadows(image_HW3, view, meshes, sun.toward_L3[0], 0.45)
+    draw(image_HW3, [w.person for w in cast], meshes, view, sun)
+    small_HW3 = cv2.resize(image_HW3, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     return np.rint(np.clip(small_HW3, 0, 1) * 255).astype(np.uint8)
 
 
 def footsteps(cast: tuple[Stroller, ...]) -> list[Footstep]:
-    """Every heel that strikes in the clip: twice a gait cycle, from its start."""
+    """All heel strikes of the clip: two in each gait cycle."""
     eye = camera(1)
     steps = []
     for number, walker in enumerate(cast):
         strikes = np.arange(0.0, SECONDS, walker.gait.period / 2).tolist()
         for second in strikes:
-            x, z = walker.place(second - HALF)
+            x, z = walker.place(second - MIDDLE_S)
             seen = eye.to_camera(np.array([[x, 0.0, z]], np.float32))
             column = float(eye.to_pixels(seen)[0, 0])
             pan = float(np.clip(2 * column / WIDTH - 1, -1, 1))
@@ -221,22 +229,22 @@ def footsteps(cast: tuple[Stroller, ...]) -> list[Footstep]:
 
 
 def sound(steps: list[Footstep]) -> F32:
-    """Stereo sound (2, samples) in −1..1: each step a thump and a scrape, and a quiet plucked note with it."""
+    """Stereo sound (2, samples), −1..1: each step is a thump and a scrape with a quiet plucked note."""
     rng = np.random.default_rng(1)
     total = np.zeros((2, round(SECONDS * SOUND_RATE)), np.float32)
     for count, step in enumerate(sorted(steps, key=lambda step: step.second)):
         start = round(step.second * SOUND_RATE)
-        heard = 0.55 * _thump(rng, pitch=(105.0, 72.0)[step.walker]) * (4.5 / step.distance)
-        note = 0.10 * _pluck(hertz=SCALE[(count * 3) % len(SCALE)])
-        heard = np.pad(heard, (0, len(note) - len(heard))) + note
+        wave = 0.55 * _thump(rng, pitch=(105.0, 72.0)[step.walker]) * (4.5 / step.distance)
+        note = 0.10 * _pluck(hertz=SCALE_HZ[(count * 3) % len(SCALE_HZ)])
+        wave = np.pad(wave, (0, len(note) - len(wave))) + note
         sides = np.sqrt(np.array([[1 - step.pan], [1 + step.pan]], np.float32) / 2)
-        length = min(len(heard), total.shape[1] - start)
-        total[:, start : start + length] += sides * heard[None, :length]
+        length = min(len(wave), total.shape[1] - start)
+        total[:, start : start + length] += sides * wave[None, :length]
     return np.clip(total * 0.8, -1, 1)
 
 
 def _thump(rng: np.random.Generator, pitch: float) -> F32:
-    """A shoe on stone, 0.12 s: a falling low tone and a burst of dull noise."""
+    """A shoe on stone, 0.12 s: a low tone of falling pitch and a burst of low-pass noise."""
     time = np.arange(round(0.12 * SOUND_RATE)) / SOUND_RATE
     tone = np.sin(2 * np.pi * pitch * time * np.exp(-3 * time)) * np.exp(-time / 0.03)
     noise_K = np.convolve(rng.normal(0, 1, len(time)), np.exp(-np.arange(24) / 6) / 6, mode="same")
@@ -244,15 +252,15 @@ def _thump(rng: np.random.Generator, pitch: float) -> F32:
 
 
 def _pluck(hertz: float) -> F32:
-    """A string, 0.9 s: harmonics that die the faster, the higher they are."""
+    """A plucked string, 0.9 s: higher harmonics decay faster."""
     time = np.arange(round(0.9 * SOUND_RATE)) / SOUND_RATE
     parts = [np.sin(2 * np.pi * hertz * k * time) * np.exp(-time * (3 + 3 * k)) / k**1.5 for k in range(1, 6)]
     return np.sum(parts, axis=0).astype(np.float32)
 
 
 def write_clip(path: Path = CLIP) -> None:
-    """Write the clip: H.264 and AAC in MP4."""
-    cast, backdrop_HW3 = walkers(), paint_plaza(camera(FINER))
+    """Write the clip as MP4 with H.264 and AAC."""
+    cast, backdrop_HW3 = walkers(), paint_plaza(camera(SUPERSAMPLING))
     faststart = {"movflags": "+faststart"}
     with atomic_write(path) as draft, av.open(str(draft), "w", format="mp4", options=faststart) as container:
         video = container.add_stream("libx264", rate=RATE, options={"crf": "22", "preset": "slow", "threads": "2"})
@@ -260,13 +268,13 @@ def write_clip(path: Path = CLIP) -> None:
         audio = container.add_stream("aac", rate=SOUND_RATE, layout="stereo")
         audio.bit_rate = 96_000
         for number in range(FRAMES):
-            frame = av.VideoFrame.from_ndarray(picture_at(number / RATE, cast, backdrop_HW3), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(frame_at(number / RATE, cast, backdrop_HW3), format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
-        heard = av.AudioFrame.from_ndarray(sound(footsteps(cast)), format="fltp", layout="stereo")
-        heard.sample_rate, heard.pts, heard.time_base = SOUND_RATE, 0, Fraction(1, SOUND_RATE)
-        container.mux(audio.encode(heard))
+        wave = av.AudioFrame.from_ndarray(sound(footsteps(cast)), format="fltp", layout="stereo")
+        wave.sample_rate, wave.pts, wave.time_base = SOUND_RATE, 0, Fraction(1, SOUND_RATE)
+        container.mux(audio.encode(wave))
         container.mux(audio.encode(None))
 
 

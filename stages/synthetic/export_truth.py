@@ -1,4 +1,4 @@
-"""Write synthetic scenes as files: every picture, and all that is true of it."""
+"""Writes synthetic scenes as files: every image, and all of its ground truth."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from stages.world.scene import Scene
 
 
 class ExportTruth(Stage):
-    """`frame_000123.png` and `frame_000123.npz` for every scene, into a folder; nothing without one.
+    """Writes `frame_000123.png` and `frame_000123.npz` for every scene into a folder, if one is configured.
 
-    The arrays of a file are those of `Scene`, without its picture: `label_HW`, `uv_2HW`, `instance_HW`, `box_N4`,
-    `keypoint_N173`, `depth_HW`; in clips those of `Moving` too: `track_N`, `next_2HW`, `previous_2HW`, `next_seen_HW`,
-    `previous_seen_HW`. The mask of person n (from 1) is `instance_HW == n`.
+    The arrays of a file are those of `Scene` without its image: `label_HW`, `uv_2HW`, `instance_HW`, `box_N4`,
+    `keypoint_N173`, `depth_HW`; in videos also those of `Moving`: `track_N`, `next_2HW`, `previous_2HW`,
+    `next_seen_HW`, `previous_seen_HW`. The mask of person n (from 1) is `instance_HW == n`.
     """
 
     exports: ClassVar[Mapping[str, str]] = {"truth": "folder"}
@@ -30,12 +30,12 @@ class ExportTruth(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """`folder`: where the files go; None = no export."""
+        """`folder`: where the files are written; None = no export."""
 
         folder: str | None = None
 
     def __call__(self, job: Job, frames: FrameChunk, scene: Scene) -> None:
-        """Write one picture and one file of arrays; raises StageError when the folder cannot be written to."""
+        """Write one image and one file of arrays. Raises StageError if the folder cannot be written to."""
         if self.config.folder is None:
             return
         folder = Path(self.config.folder) / fitting_name(job.stem, "") if job.several else Path(self.config.folder)
@@ -46,16 +46,17 @@ class ExportTruth(Stage):
             with atomic_write(stem.with_suffix(".png")) as draft:
                 draft.write_bytes(png.tobytes())
             with atomic_write(stem.with_suffix(".npz")) as draft, draft.open("wb") as file:
-                np.savez_compressed(file, **true_arrays(scene))
+                np.savez_compressed(file, **ground_truth_arrays(scene))
         except OSError as error:
             reason = error.strerror or str(error)
             remedy = "give a folder that can be written to, with room for the files"
             raise StageError(f"the scene cannot be written ({reason})", str(stem), remedy) from error
 
 
-def true_arrays(scene: Scene) -> dict[str, Any]:
-    """All arrays of a scene but its picture, by name."""
-    arrays = {part.name: getattr(scene, part.name) for part in fields(scene) if part.name not in ("rgb_HW3", "moving")}
+def ground_truth_arrays(scene: Scene) -> dict[str, Any]:
+    """All arrays of a scene except its image, by name."""
+    names = [field.name for field in fields(scene) if field.name not in ("rgb_HW3", "moving")]
+    arrays = {name: getattr(scene, name) for name in names}
     if scene.moving is not None:
-        arrays |= {part.name: getattr(scene.moving, part.name) for part in fields(scene.moving)}
+        arrays |= {field.name: getattr(scene.moving, field.name) for field in fields(scene.moving)}
     return arrays

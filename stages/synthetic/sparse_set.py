@@ -1,4 +1,4 @@
-"""Sink: scenes of the synthetic world as a small DensePose-COCO set, its dense truth beside it."""
+"""Sink: scenes of the synthetic world as a small DensePose-COCO data set, with dense ground truth in other files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.stage import Job, Stage, StageError
 from stages.annotations.densepose_coco import AnnotatedImage, AnnotatedPerson, DenseSet, write_dense_set
 from stages.payloads import FrameChunk, Written
-from stages.synthetic.simulated import annotate
+from stages.synthetic.simulated_annotators import annotate_person
 from stages.world.scene import Scene
 
 PERSON = {"id": 1, "name": "person", "supercategory": "person"}
@@ -21,9 +21,10 @@ ANNOTATIONS = "annotations.json"
 
 
 class SparseSet(Stage):
-    """`images/000000.png`, `annotations.json` in DensePose-COCO's format and `truth/000000.npz` for every scene.
+    """Writes `images/000000.png` and `truth/000000.npz` for every scene, and one `annotations.json`.
 
-    A truth file holds `label_HW`, `uv_2HW` and `instance_HW` of the whole picture: what the points were drawn from.
+    The annotations have DensePose-COCO's format. A truth file holds `label_HW`, `uv_2HW` and `instance_HW` of the
+    whole image: the annotated points are taken from these maps.
     """
 
     ordered = True
@@ -33,12 +34,12 @@ class SparseSet(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """How it is annotated.
+        """How the scenes are annotated.
 
         Attributes:
-            folder: where the set goes.
-            noise: how many times the usual error the annotator errs; 0 = the truth.
-            seed: spreads the points and errs; two seeds are two annotators of the same pictures.
+            folder: where the data set is written.
+            noise: scale of the simulated annotator's error; 1 = the usual error, 0 = exact annotations.
+            seed: of the choice of points and of the error; two seeds are two annotators of the same images.
         """
 
         folder: str = "runs/sparse_set"
@@ -46,7 +47,7 @@ class SparseSet(Stage):
         seed: int = 0
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
-        """Raises StageError for noise below 0."""
+        """Raises StageError for negative noise."""
         super().__init__(config, threads=threads)
         if not config.noise >= 0:
             raise StageError(f"noise of {config.noise}", "sparse_set.noise", "give 0 or more")
@@ -54,13 +55,13 @@ class SparseSet(Stage):
         self._people: list[AnnotatedPerson] = []
 
     def __call__(self, job: Job, frames: FrameChunk, scene: Scene) -> Iterator[Written]:
-        """Write the picture and its truth, keep the annotations. Raises: StageError when nothing can be written."""
+        """Write the image and its ground truth, keep its annotations. Raises StageError if a file cannot be written."""
         number = frames.first
         name = f"{number:06d}"
         folder = Path(self.config.folder)
         try:
-            for part in ("images", "truth"):
-                (folder / part).mkdir(parents=True, exist_ok=True)
+            for subfolder in ("images", "truth"):
+                (folder / subfolder).mkdir(parents=True, exist_ok=True)
             _write_png(folder / "images" / f"{name}.png", scene)
             np.savez_compressed(
                 folder / "truth" / f"{name}.npz", label_HW=scene.label_HW, uv_2HW=scene.uv_2HW,
@@ -68,12 +69,13 @@ class SparseSet(Stage):
             )
         except OSError as error:
             reason = error.strerror or str(error)
-            raise StageError(f"the set cannot be written ({reason})", str(folder), "set sparse_set.folder") from error
+            what = f"the data set cannot be written ({reason})"
+            raise StageError(what, str(folder), "set sparse_set.folder") from error
         height, width = scene.label_HW.shape
         self._images.append(AnnotatedImage(id=number, file_name=f"{name}.png", height=height, width=width))
         rng = np.random.default_rng([self.config.seed, number])
         for person in range(1, len(scene.box_N4) + 1):
-            self._people.append(annotate(scene, person, len(self._people) + 1, number, rng, self.config.noise))
+            self._people.append(annotate_person(scene, person, len(self._people) + 1, number, rng, self.config.noise))
         return iter(())
 
     def flush(self) -> Iterator[Written]:
@@ -87,7 +89,7 @@ class SparseSet(Stage):
         yield Written(path=str(path), frames=len(self._images))
 
     def summary(self) -> Mapping[str, Any]:
-        """How much was annotated."""
+        """Number of annotated people and points."""
         return {"people": len(self._people), "points": sum(len(one.points or ()) for one in self._people)}
 
 

@@ -1,4 +1,4 @@
-"""Source: scenes of the synthetic world with their exact truth, as any other source of frames."""
+"""Source of frames: scenes of the synthetic world with their ground truth."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ import numpy as np
 from pipeline.stage import Job, Stage, StageError
 from stages.annotations.image_folders import images_in_folder
 from stages.payloads import FrameChunk, People, Surfaces, VideoInfo
-from stages.synthetic.exact_surface import exact_surface
-from stages.synthetic.renderings import RENDERINGS
+from stages.synthetic.ground_truth import ground_truth_people, ground_truth_surfaces
 from stages.world.far_world import FarWorld, far_scene
 from stages.world.image_scenes import scene
 from stages.world.image_worlds import STRESS_WORLDS, WORLDS, World
@@ -24,25 +23,40 @@ from stages.world.video_scenes import moving_scene
 from stages.world.video_worlds import MOVING_WORLDS, STRESS_CLIPS, MovingWorld
 
 RATE = Fraction(25)
-STILL_WORLDS: dict[str, World] = {**WORLDS, **STRESS_WORLDS, "renderings": RENDERINGS}
-"""Worlds of single pictures, before any backgrounds."""
-CLIP_WORLDS: dict[str, MovingWorld] = {**MOVING_WORLDS, **STRESS_CLIPS}
-"""Worlds of clips."""
+RENDERINGS = World(
+    name="renderings",
+    people=(0.0, 0.75, 0.25),
+    tall=(0.4, 1.1),
+    poses=(("stand", 0.55), ("walk", 0.45)),
+    bodies=(0.0, 0.4),
+    children=0.0,
+    patterns=("plain",),
+    backdrops=("clouds",),
+    pitch=(-0.05, 0.1),
+    roll=0.0,
+    occluded=0.0,
+)
+"""A simpler world for the supervision study: plain clothes, few poses and bodies, flat backgrounds, no occluders. It
+differs from the world `train` as SURREAL differs from photos."""
+IMAGE_WORLDS: dict[str, World] = {**WORLDS, **STRESS_WORLDS, "renderings": RENDERINGS}
+"""Worlds of single images, without background photos."""
+VIDEO_WORLDS: dict[str, MovingWorld] = {**MOVING_WORLDS, **STRESS_CLIPS}
 
 
 class Synthesize(Stage):
-    """Scenes by index out: each a frame, the people in it and their true surfaces, for any later stage to use."""
+    """Yields each scene as a frame with its people and their surfaces, as `decode` and a network would."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """Which scenes.
 
         Attributes:
-            world: `train`, `val`, `wide`, `broad`, `far`, a stress world (`stress_rain` …); for clips `video`,
-                `crowd`, or one of their stress worlds (`stress_video_rain` …).
-            seed, first, count: scenes first … first + count − 1 of the seed; each depends on its own number only.
+            world: for images `train`, `val`, `wide`, `broad`, `far`, `renderings` or a stress world
+                (`stress_rain` …); for videos `video`, `crowd` or a stress world of theirs (`stress_video_rain` …).
+            seed, first, count: scenes first … first + count − 1 of the seed. A scene depends only on the world, the
+                seed and its own number.
             height, width: pixels.
-            backgrounds: folders of pictures to put behind most people; none means procedural backgrounds.
+            backgrounds: folders of photos, which most scenes get as background; none = procedural backgrounds.
         """
 
         world: str = "train"
@@ -54,72 +68,62 @@ class Synthesize(Stage):
         backgrounds: tuple[str, ...] = ()
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
-        """Raises StageError for an unknown world or a folder without pictures."""
+        """Raises StageError for an unknown world or a folder without images."""
         super().__init__(config, threads=threads)
-        self._draw = painter(config)
+        self._generate = scene_generator(config)
         self._people = 0
 
     def __call__(self, job: Job) -> Iterator[tuple[FrameChunk, People, Surfaces, Scene]]:
-        """One packet per scene; the job only names the stream."""
-        video = self._video()
+        """Yield one packet per scene; the job only names the stream."""
+        video = self._video_info()
         for index in range(self.config.first, self.config.first + self.config.count):
-            made = self._draw(index)
+            made = self._generate(index)
             self._people += len(made.box_N4)
             frame = FrameChunk(
                 rgb_THW3=made.rgb_HW3[None], pts_T=np.array([index - self.config.first], np.int64),
                 first=index - self.config.first, video=video,
             )
-            yield frame, true_people(made), true_surfaces(made), made
+            yield frame, ground_truth_people(made), ground_truth_surfaces(made), made
 
-    def _video(self) -> VideoInfo:
+    def _video_info(self) -> VideoInfo:
         return VideoInfo(
             path="", width=self.config.width, height=self.config.height, still=False, rate=RATE, time_base=1 / RATE,
             frames=self.config.count,
         )
 
     def summary(self) -> Mapping[str, Any]:
-        """What was drawn."""
+        """Number of scenes and of people in them."""
         return {"frames_in": self.config.count, "people": self._people}
 
 
-def painter(config: Synthesize.Config) -> Callable[[int], Scene]:
-    """What draws scene number i of the world, seed and size. Raises StageError for a world or a folder it can't use."""
-    name, seed = known_world(config.world), config.seed
+def scene_generator(config: Synthesize.Config) -> Callable[[int], Scene]:
+    """A function that renders scene number i of the configured world, seed and size.
+
+    Raises:
+        StageError: an unknown world, or background folders that cannot be used.
+    """
+    check_world_name(config.world)
+    name, seed = config.world, config.seed
     if name == "far" and config.backgrounds:
         remedy = "leave them out, or choose another world"
-        raise StageError("far has places of its own and takes no backgrounds", "synthesize.backgrounds", remedy)
+        raise StageError("the world far has its own places and takes no backgrounds", "synthesize.backgrounds", remedy)
     if name == "far":
         far = FarWorld(height=config.height, width=config.width)
         return lambda index: far_scene(far, seed, index)
-    lack = "no pictures for backgrounds there"
-    found = tuple(str(path) for folder in config.backgrounds for path in images_in_folder(Path(folder), lack))
-    if name in STILL_WORLDS:
-        still = replace(STILL_WORLDS[name], height=config.height, width=config.width, backgrounds=found)
+    problem = "the folder contains no images for backgrounds"
+    found = tuple(str(path) for folder in config.backgrounds for path in images_in_folder(Path(folder), problem))
+    if name in IMAGE_WORLDS:
+        still = replace(IMAGE_WORLDS[name], height=config.height, width=config.width, backgrounds=found)
         return lambda index: scene(still, seed, index)
-    moving = replace(CLIP_WORLDS[name], height=config.height, width=config.width, backgrounds=found)
+    moving = replace(VIDEO_WORLDS[name], height=config.height, width=config.width, backgrounds=found)
     return lambda index: moving_scene(moving, seed, index)
 
 
-def known_world(name: str) -> str:
-    """The name of a world. Raises StageError that names the nearest."""
-    names = [*STILL_WORLDS, *CLIP_WORLDS, "far"]
+def check_world_name(name: str) -> None:
+    """Raises StageError for an unknown world, and suggests the most similar name."""
+    names = [*IMAGE_WORLDS, *VIDEO_WORLDS, "far"]
     if name in names:
-        return name
+        return
     near = difflib.get_close_matches(name, names, 1, 0.3)
     remedy = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(sorted(names))}"
     raise StageError(f"there is no synthetic world called {name!r}", "synthesize.world", remedy)
-
-
-def true_people(made: Scene) -> People:
-    """Everyone of a scene, score 1; identity is the track in clips, else the instance number − 1."""
-    count = len(made.box_N4)
-    identity = np.arange(count, dtype=np.int32) if made.moving is None else made.moving.track_N
-    return People(
-        frame_N=np.zeros(count, np.int32), box_N4=made.box_N4, score_N=np.ones(count, np.float32),
-        id_N=identity,
-    )
-
-
-def true_surfaces(made: Scene) -> Surfaces:
-    """The visible surface of everyone of a scene on their box grids."""
-    return Surfaces(people=tuple(exact_surface(made, number) for number in range(1, len(made.box_N4) + 1)))

@@ -22,7 +22,7 @@ from models.surface.unwrapping import TexelMemory, observe_texels
 from stages.drawing.compositing import FrameCanvas, Visible, visible_part
 from stages.drawing.texture import draw_texture
 from stages.payloads import U8, PersonSurface
-from stages.synthetic.exact_surface import exact_surface
+from stages.synthetic.ground_truth import ground_truth_surface
 from stages.world.bodies.body_shapes import random_shape
 from stages.world.bodies.people import Person, pose_person
 from stages.world.bodies.random_poses import POSES
@@ -59,7 +59,7 @@ def views(count: int) -> list[tuple[U8, PersonSurface]]:
         mesh = pose_person(person, POSES["stand" if number % 4 else "walk"](rng), 2 * np.pi * number / count)
         picture_HW3 = np.full((HEIGHT, WIDTH, 3), 0.5, np.float32)
         truth = draw(picture_HW3, [person], [mesh], camera, lights)
-        made.append((np.rint(np.clip(picture_HW3, 0, 1) * 255).astype(np.uint8), exact_surface(truth, 1)))
+        made.append((np.rint(np.clip(picture_HW3, 0, 1) * 255).astype(np.uint8), ground_truth_surface(truth, 1)))
     return made
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from models.surface.raster import Camera
 from stages.people.depth_order import painters_order
-from stages.synthetic.exact_surface import exact_surface
+from stages.synthetic.ground_truth import ground_truth_surface
 from stages.world.bodies.body_shapes import human_shape
 from stages.world.bodies.people import Mesh, Person, moved, pose_person
 from stages.world.bodies.random_poses import POSES
@@ -51,7 +51,7 @@ def right_pixels(rng: np.random.Generator) -> tuple[bool, list[int]]:
     alone = [one for one in alone if (one.label_HW > 0).sum() > 200]
     if len(alone) < 2:
         return False, [0, 0, 0]
-    surfaces = [exact_surface(one, 1) for one in alone]
+    surfaces = [ground_truth_surface(one, 1) for one in alone]
     boxes = [(s.x0, s.y0, s.x0 + s.labels_hw.shape[1], s.y0 + s.labels_hw.shape[0]) for s in surfaces]
     box_N4, score_N = np.array(boxes, np.float32), np.ones(len(boxes), np.float32)
     depth_NHW = np.stack([np.where(one.label_HW > 0, one.depth_HW, np.inf) for one in alone])

@@ -12,7 +12,7 @@ from models.files.npz_file import read_arrays
 from models.metrics.instances import AnnotatedPoints
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import AnnotatedPerson, DenseSet, write_dense_set
-from stages.synthetic.simulated import POINT_RANGE, erring
+from stages.synthetic.simulated_annotators import POINT_RANGE, add_annotation_error
 
 
 def write_again(path: Path, found: DenseSet, truth: Path, *, noise: float, annotator: int) -> None:
@@ -60,6 +60,6 @@ def annotated_again(
     row_M = (y0 + points.y_M * height / POINT_RANGE).astype(np.int64)
     uv_M2 = uv_2HW[:, row_M, column_M].T.astype(np.float64)
     if noise > 0:
-        uv_M2 = erring(points.chart_M, uv_M2, noise, rng)
+        uv_M2 = add_annotation_error(points.chart_M, uv_M2, noise, rng)
     seen = AnnotatedPoints(x_M=points.x_M, y_M=points.y_M, chart_M=points.chart_M, u_M=uv_M2[:, 0], v_M=uv_M2[:, 1])
     return replace(person, points=seen)

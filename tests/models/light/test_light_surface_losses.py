@@ -29,7 +29,7 @@ from models.losses.light_surface import (
 )
 from models.surface.charted_mesh import open_body_mesh
 from models.surface.charts import COARSE_OF_CHART
-from stages.synthetic.simulated import MOST_POINTS, over_box, spread_points
+from stages.synthetic.simulated_annotators import MAX_POINTS_PER_PART, resample_to_box_grid, spread_points
 
 
 def test_surface_losses_are_the_closed_forms() -> None:
@@ -92,11 +92,11 @@ def test_cells_count_as_the_points_that_annotators_set() -> None:
     for one, said in zip(label.numpy(), share.numpy(), strict=True):
         coarse = np.where(one == 255, 0, COARSE_OF_CHART[one * (one < 25)])
         box = coarse[low:high, low:high]
-        cells = np.bincount(over_box(box).ravel(), minlength=15)
+        cells = np.bincount(resample_to_box_grid(box).ravel(), minlength=15)
         rows, columns = spread_points(box, cells, np.random.default_rng(0))
         points = np.bincount(box[rows, columns], minlength=15)
         for part in np.unique(coarse[coarse > 0]):
-            counted = said[coarse == part].sum() * MOST_POINTS / (POINTED * GRID**2 / MARGIN**2)
+            counted = said[coarse == part].sum() * MAX_POINTS_PER_PART / (POINTED * GRID**2 / MARGIN**2)
             assert counted == pytest.approx(points[part], abs=0.6)
             assert np.ptp(said[coarse == part]) == 0
 

@@ -11,7 +11,8 @@ from models.structures import SurfaceMap
 from models.surface.body import COCO_KEYPOINTS
 from models.surface.charts import mirror_maps
 from models.surface.keypoints import neighbourhoods, surface_keypoints
-from stages.synthetic.synthesize import Synthesize, painter, true_surfaces
+from stages.synthetic.ground_truth import ground_truth_surfaces
+from stages.synthetic.synthesize import Synthesize, scene_generator
 
 SEEN = 2
 
@@ -19,9 +20,9 @@ SEEN = 2
 @pytest.fixture(scope="module")
 def people():
     """(surface, true keypoints, box) of everyone in a dozen scenes."""
-    draw = painter(Synthesize.Config(world="val", height=360, width=480, seed=11))
+    draw = scene_generator(Synthesize.Config(world="val", height=360, width=480, seed=11))
     scenes = [draw(index) for index in range(12)]
-    truth = [(true_surfaces(made).people, made.keypoint_N173, made.box_N4) for made in scenes]
+    truth = [(ground_truth_surfaces(made).people, made.keypoint_N173, made.box_N4) for made in scenes]
     return [item for parts in truth for item in zip(*parts, strict=True)]
 
 

@@ -21,7 +21,7 @@ from stages.drawing.render import Render
 from stages.drawing.styles import STYLES
 from stages.payloads import FrameChunk, Overlay, People, PersonSurface, Surfaces, VideoInfo
 from stages.people.depth_order import painters_order, pixels_per_metre
-from stages.synthetic.synthesize import true_surfaces
+from stages.synthetic.ground_truth import ground_truth_surfaces
 from stages.world.image_scenes import scene
 from stages.world.image_worlds import WORLDS
 from stages.world.scene import Scene
@@ -158,7 +158,7 @@ def test_people_alone_on_a_transparent_background(tmp_path: Path) -> None:
 def test_lines_have_alpha_too(style: str) -> None:
     made = scene(WORLDS["val"], 0, 3)
     frames = frames_of(made.rgb_HW3[None].copy())
-    surfaces = list(true_surfaces(made).people)
+    surfaces = list(ground_truth_surfaces(made).people)
     people = People(
         frame_N=np.zeros(len(surfaces), np.int32), box_N4=made.box_N4, score_N=np.ones(len(surfaces), np.float32),
         id_N=np.arange(len(surfaces), dtype=np.int32),
@@ -213,7 +213,7 @@ def test_no_style_changes_the_surroundings_or_the_input_frames(style: str) -> No
             x0=one.x0, y0=one.y0, labels_hw=one.labels_hw, uv_2hw=one.uv_2hw,
             confidence_hw=np.full(one.labels_hw.shape, 0.7, np.float32),
         )
-        for one in true_surfaces(made).people
+        for one in ground_truth_surfaces(made).people
     ]  # fmt: skip
     people = People(
         frame_N=np.zeros(len(surfaces), np.int32), box_N4=made.box_N4, score_N=np.ones(len(surfaces), np.float32),
@@ -248,8 +248,8 @@ def test_contours_run_where_the_coordinate_is_a_multiple() -> None:
 
 
 def test_the_larger_person_is_in_front_if_feet_are_out_of_view() -> None:
-    """Both are cut by the lower edge of the image: boxes end alike, and the person drawn twice as large is nearer."""
-    (person,) = true_surfaces(someone()).people
+    """Both are cut by the lower edge of the image: boxes end alike, and the person part_GG twice as large is nearer."""
+    (person,) = ground_truth_surfaces(someone()).people
     half = person.labels_hw.shape[0] // 2
     far = PersonSurface(x0=0, y0=0, labels_hw=person.labels_hw[:half], uv_2hw=person.uv_2hw[:, :half])
     near = PersonSurface(
@@ -269,7 +269,7 @@ def test_the_scale_of_a_body_is_measured_on_its_surface() -> None:
     made = someone()
     joints = made.keypoint_N173[0]
     span = joints[15:17, 1].mean() - joints[5:7, 1].mean()
-    (person,) = true_surfaces(made).people
+    (person,) = ground_truth_surfaces(made).people
     assert pixels_per_metre(person) == pytest.approx(span / 1.35, rel=0.3)
     nobody = PersonSurface(x0=0, y0=0, labels_hw=np.zeros((9, 9), np.uint8), uv_2hw=np.zeros((2, 9, 9), np.float32))
     assert pixels_per_metre(nobody) == 0

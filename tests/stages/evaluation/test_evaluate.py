@@ -29,7 +29,7 @@ from stages.evaluation.synthetic_truth import scene_truth
 from stages.evaluation.text import score_table
 from stages.evaluation.truth import TruePicture
 from stages.evaluation.truths import Truths
-from stages.synthetic.exact_surface import exact_surface
+from stages.synthetic.ground_truth import ground_truth_surface
 from stages.world.image_scenes import scene
 from stages.world.image_worlds import STRESS_WORLDS, WORLDS
 from tests.models.metrics.ruled_body import LineBody
@@ -277,7 +277,7 @@ def test_keypoints_of_the_true_surface_are_found_and_others_are_not(
     pictures, off = [], []
     for index in range(4):
         made = scene(WORLDS["val"], 0, index)
-        told = [surface_keypoints(exact_surface(made, number + 1)) for number in range(len(made.box_N4))]
+        told = [surface_keypoints(ground_truth_surface(made, number + 1)) for number in range(len(made.box_N4))]
         people = scene_truth(made, "val", index).people
         for kept, shift in ((pictures, 0.0), (off, 1.0)):
             kept.append(

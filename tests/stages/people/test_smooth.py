@@ -17,8 +17,8 @@ from stages.people.optical_flow import SMALL_HEIGHT, DenseInverseSearch, FlowFie
 from stages.people.smooth import Smooth
 from stages.people.surface_estimate import EstimateLayers, SurfaceEstimate
 from stages.people.upsampling import apply_estimate
-from stages.synthetic.demo_clip import FINER, RATE, camera, lights, meshes_at, picture_at, walkers
-from stages.synthetic.exact_surface import exact_surface
+from stages.synthetic.demo_clip import RATE, SUPERSAMPLING, camera, frame_at, lights, meshes_at, walkers
+from stages.synthetic.ground_truth import ground_truth_surface
 from stages.world.backgrounds.plaza import paint_plaza
 from stages.world.camera.rendering import draw
 
@@ -378,13 +378,13 @@ def jittery(exact: PersonSurface, rng: np.random.Generator) -> PersonSurface:
 def test_a_walking_person_comes_nearer_to_the_truth_and_keeps_the_right_charts() -> None:
     """The rendered man of the demo clip, swinging arms and crossing legs included."""
     cast, view, rng = walkers()[1:], camera(1), np.random.default_rng(0)
-    backdrop = paint_plaza(camera(FINER))
+    backdrop = paint_plaza(camera(SUPERSAMPLING))
     frames, exact = [], []
     for number in range(20, 38):
-        frames.append(picture_at(number / RATE, cast, backdrop))
+        frames.append(frame_at(number / RATE, cast, backdrop))
         (mesh,) = meshes_at(number / RATE, cast)
         truth = draw(np.zeros((view.height, view.width, 3), np.float32), [cast[0].person], [mesh], view, lights())
-        exact.append(exact_surface(truth, 1))
+        exact.append(ground_truth_surface(truth, 1))
     seen = [jittery(surface, rng) for surface in exact]
     given = chunk_of(np.stack(frames)), people_of(len(seen)), Surfaces(people=tuple(seen))
     for ahead in (0, 1):

@@ -23,7 +23,8 @@ from stages.results.comparison.difference import best_shift, difference_at
 from stages.results.comparison.poses import Performance, mirrored_performance, performance_of, pose_of
 from stages.results.export import Export
 from stages.results.formats.joint_angles import ANGLE_NAMES
-from stages.synthetic.synthesize import Synthesize, painter, true_surfaces
+from stages.synthetic.ground_truth import ground_truth_surfaces
+from stages.synthetic.synthesize import Synthesize, scene_generator
 from stages.video.decode_pair import GAP, DecodePair
 
 ELBOW, TRUNK = ANGLE_NAMES.index("left_elbow"), ANGLE_NAMES.index("trunk")
@@ -32,8 +33,8 @@ ELBOW, TRUNK = ANGLE_NAMES.index("left_elbow"), ANGLE_NAMES.index("trunk")
 @pytest.fixture(scope="module")
 def person() -> PersonSurface:
     """A synthetic person whose whole trunk is visible."""
-    draw = painter(Synthesize.Config(world="val", height=360, width=480, seed=11))
-    everyone = (surface for made in map(draw, range(40)) for surface in true_surfaces(made).people)
+    draw = scene_generator(Synthesize.Config(world="val", height=360, width=480, seed=11))
+    everyone = (surface for made in map(draw, range(40)) for surface in ground_truth_surfaces(made).people)
     return next(one for one in everyone if np.isfinite(pose_of(one).angle_9).sum() >= 8)
 
 

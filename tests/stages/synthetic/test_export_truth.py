@@ -1,4 +1,4 @@
-"""Scenes as files, read back."""
+"""Exported scenes, read back."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_every_scene_is_read_back_exactly(tmp_path):
                 assert np.array_equal(file[name], getattr(scene.moving, name))
 
 
-def test_stills_have_no_flow_and_no_folder_means_no_files(tmp_path, monkeypatch):
+def test_images_have_no_flow_and_no_folder_means_no_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ((frames, scene),) = packets("val", 1)
     ExportTruth(ExportTruth.Config())(JOB, frames, scene)
@@ -49,14 +49,14 @@ def test_stills_have_no_flow_and_no_folder_means_no_files(tmp_path, monkeypatch)
         assert "next_2HW" not in file.files and "label_HW" in file.files
 
 
-def test_a_folder_that_cannot_be_is_named(tmp_path):
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "taken").write_text("in the way")
     ((frames, scene),) = packets("val", 1)
     with pytest.raises(StageError, match="taken/frame_000000: the scene cannot be written"):
         ExportTruth(ExportTruth.Config(folder=str(tmp_path / "taken")))(JOB, frames, scene)
 
 
-def test_the_command_writes_a_clip_and_its_truth(root, tmp_path):
+def test_the_command_writes_a_clip_and_its_ground_truth(root, tmp_path):
     out, folder = tmp_path / "clip.mp4", tmp_path / "truth"
     command = [
         sys.executable,

@@ -1,4 +1,4 @@
-"""The source of synthetic scenes: truth handed on as people and surfaces."""
+"""The source of synthetic scenes: ground truth as people and surfaces."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.stage import Job, StageError
-from stages.synthetic.synthesize import Synthesize, known_world
+from stages.synthetic.synthesize import Synthesize, check_world_name
 
 JOB = Job(index=0, input="train", output=None, stem="train")
 
@@ -19,7 +19,7 @@ def made(**settings):
     return list(Synthesize(Synthesize.Config(height=96, width=128, **settings))(JOB))
 
 
-def test_packets_are_numbered_scenes_with_their_truth():
+def test_packets_are_numbered_scenes():
     packets = made(first=5, count=4, seed=2)
     assert [frames.first for frames, *_ in packets] == [0, 1, 2, 3]
     assert [int(frames.pts_T[0]) for frames, *_ in packets] == [0, 1, 2, 3]
@@ -27,7 +27,7 @@ def test_packets_are_numbered_scenes_with_their_truth():
     assert np.array_equal(again[0][0].rgb_THW3, packets[1][0].rgb_THW3)
 
 
-def test_surfaces_put_back_into_the_frame_are_the_label_map():
+def test_surfaces_placed_into_the_frame_are_the_label_map():
     for frames, people, surfaces, scene in made(count=8, seed=1):
         assert len(people) == len(surfaces) == len(scene.box_N4)
         label = np.zeros(frames.rgb_THW3.shape[1:3], np.uint8)
@@ -43,12 +43,12 @@ def test_surfaces_put_back_into_the_frame_are_the_label_map():
         assert np.array_equal(uv, scene.uv_2HW.astype(np.float32))
 
 
-def test_an_unknown_world_names_the_nearest():
+def test_an_unknown_world_names_the_most_similar():
     with pytest.raises(StageError, match="train"):
-        known_world("trian")
+        check_world_name("trian")
 
 
-def test_clips_keep_their_identities_and_their_own_places(tmp_path):
+def test_videos_keep_identities_and_far_takes_no_backgrounds(tmp_path):
     packets = made(world="video", count=3, first=40, seed=3)
     seen = [set(people.id_N.tolist()) for _, people, _, _ in packets]
     assert seen[0] and seen[0] == seen[1] == seen[2]
@@ -57,22 +57,22 @@ def test_clips_keep_their_identities_and_their_own_places(tmp_path):
         made(world="far", backgrounds=(str(tmp_path),))
 
 
-def test_folders_of_backgrounds(tmp_path):
-    with pytest.raises(StageError, match="no pictures"):
+def test_backgrounds_are_read_from_folders(tmp_path):
+    with pytest.raises(StageError, match="no images"):
         made(count=1, backgrounds=(str(tmp_path),))
     cv2.imwrite(str(tmp_path / "green.png"), np.full((40, 50, 3), (0, 255, 0), np.uint8))
     assert len(made(count=2, backgrounds=(str(tmp_path),))) == 2
 
 
-def test_the_truth_can_be_rendered_and_written_as_any_video(root, tmp_path):
+def test_ground_truth_can_be_rendered_and_written_as_a_video(root, tmp_path):
     """The real command, in one process: synthesize → render → encode."""
     out = tmp_path / "scenes.mp4"
     command = [sys.executable, "run_pipeline.py", "-c", "synthetic", "--serial", "-o", str(out), "--style", "parts",
                "--set", "synthesize.count=5", "--set", "synthesize.world=val"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    film = cv2.VideoCapture(str(out))
+    video = cv2.VideoCapture(str(out))
     frames = []
-    while (read := film.read())[0]:
+    while (read := video.read())[0]:
         frames.append(read[1])
     assert len(frames) == 5 and frames[0].shape == (240, 320, 3)

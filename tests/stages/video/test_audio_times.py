@@ -11,7 +11,7 @@ import av
 import pytest
 
 from stages.video.encoding.audio_subtitles_metadata import SideStreams
-from tests.stages.synthetic.made_clicks import clicks_in, film_with_clicks
+from tests.stages.video.made_clicks import clicks_in, video_with_clicks
 from tests.stages.video.numbered_videos import audio_packets
 from tests.stages.video.video_runs import transcode
 
@@ -31,7 +31,7 @@ def without_sound_between(source: Path, target: Path, begin: float, end: float) 
 @pytest.mark.parametrize("target", ["mp4", "mkv", "webm"])
 @pytest.mark.parametrize(("begin", "end"), [(0.0, 1.0), (2.2, 3.2)])
 def test_sound_after_a_hole_stays_where_it_is(tmp_path: Path, target: str, begin: float, end: float) -> None:
-    source = without_sound_between(film_with_clicks(tmp_path / "whole.mp4", 5), tmp_path / "in.mkv", begin, end)
+    source = without_sound_between(video_with_clicks(tmp_path / "whole.mp4", 5), tmp_path / "in.mkv", begin, end)
     encode = {"codec": "libvpx", "preset": "ultrafast"} if target == "webm" else {}
     transcode(source, tmp_path / f"out.{target}", encode=encode)
     before, after = clicks_in(source), clicks_in(tmp_path / f"out.{target}")
@@ -41,7 +41,7 @@ def test_sound_after_a_hole_stays_where_it_is(tmp_path: Path, target: str, begin
 
 @pytest.mark.parametrize(("begin", "end"), [(-1.0, 1.0), (2.2, 3.2)])
 def test_holes_are_silent_where_sound_has_no_times(tmp_path: Path, begin: float, end: float) -> None:
-    source = without_sound_between(film_with_clicks(tmp_path / "whole.mp4", 5), tmp_path / "in.mkv", begin, end)
+    source = without_sound_between(video_with_clicks(tmp_path / "whole.mp4", 5), tmp_path / "in.mkv", begin, end)
     run = transcode(source, tmp_path / "out.avi")
     assert run.written is not None and run.written.facts["audio"] == "reencoded (libmp3lame)"
     # MP3's encoder is 23 ms late.
@@ -50,7 +50,7 @@ def test_holes_are_silent_where_sound_has_no_times(tmp_path: Path, begin: float,
 
 def test_small_holes_do_not_add_up_where_sound_has_no_times(tmp_path: Path) -> None:
     source = tmp_path / "in.mkv"
-    whole = film_with_clicks(tmp_path / "whole.mp4", 5)
+    whole = video_with_clicks(tmp_path / "whole.mp4", 5)
     for i in range(8):
         source = without_sound_between(whole, tmp_path / f"in{i}.mkv", 0.2 + i / 2, 0.23 + i / 2)
         whole = source
@@ -62,7 +62,7 @@ def test_small_holes_do_not_add_up_where_sound_has_no_times(tmp_path: Path) -> N
 @pytest.mark.parametrize("target", ["mp4", "mkv", "mov", "avi"])
 def test_two_recordings_in_one_file_become_one_film(tmp_path: Path, target: str) -> None:
     """Transport streams are joined by laying one after the other, and the clock starts anew in the middle."""
-    one = film_with_clicks(tmp_path / "one.ts", 3)
+    one = video_with_clicks(tmp_path / "one.ts", 3)
     (tmp_path / "in.ts").write_bytes(one.read_bytes() * 2)
     run = transcode(tmp_path / "in.ts", tmp_path / f"out.{target}")
     assert run.written is not None and run.written.frames == 150
@@ -75,7 +75,7 @@ def test_a_packet_that_the_container_refuses_costs_that_packet_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Such as AAC without its header, in transport streams that are damaged."""
-    source = film_with_clicks(tmp_path / "in.ts", 2)
+    source = video_with_clicks(tmp_path / "in.ts", 2)
     whole = SideStreams.packets
 
     def with_a_damaged_one(companions: SideStreams) -> Iterator[tuple[Fraction, av.Packet]]:

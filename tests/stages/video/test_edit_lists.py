@@ -11,8 +11,8 @@ import pytest
 
 from pipeline.stage import StageError
 from stages.video.decode import Decode
-from tests.stages.synthetic.made_clicks import clicks_in, film_with_clicks
 from tests.stages.video.edit_list_files import Edit, with_edits
+from tests.stages.video.made_clicks import clicks_in, video_with_clicks
 from tests.stages.video.numbered_videos import audio_packets, number_in
 from tests.stages.video.video_runs import decoded, job, transcode
 
@@ -26,7 +26,7 @@ PACKET_S = 1024 / 48_000
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return film_with_clicks(tmp_path_factory.mktemp("source") / "in.mp4", 8)
+    return video_with_clicks(tmp_path_factory.mktemp("source") / "in.mp4", 8)
 
 
 def edited(source: Path, folder: Path, pictures: Sequence[Edit], sound: Sequence[Edit]) -> Path:

@@ -22,7 +22,8 @@ from stages.payloads import PersonSurface, Surfaces
 from stages.results.formats.frame_result import quantised
 from stages.results.formats.joint_angles import ANGLE_NAMES, joint_angles
 from stages.results.formats.tables import APPEARANCE_COLUMNS, COLUMNS, REGION_NAMES
-from stages.synthetic.synthesize import Synthesize, painter, true_people, true_surfaces
+from stages.synthetic.ground_truth import ground_truth_people, ground_truth_surfaces
+from stages.synthetic.synthesize import Synthesize, scene_generator
 from tests.stages.results.formats.made_frames import (
     HEIGHT,
     PEOPLE,
@@ -127,12 +128,12 @@ def test_coco_reads_boxes_masks_and_keypoints(tmp_path: Path, capsys: pytest.Cap
 @pytest.fixture(scope="module")
 def scene():
     """Synthetic people with exact keypoints."""
-    draw = painter(Synthesize.Config(world="val", height=360, width=480, seed=11))
+    draw = scene_generator(Synthesize.Config(world="val", height=360, width=480, seed=11))
     return next(made for made in map(draw, range(40)) if len(made.box_N4) >= 2)
 
 
 def test_the_table_holds_boxes_identities_keypoints_and_angles(scene: Any, tmp_path: Path) -> None:
-    people, surfaces = true_people(scene), true_surfaces(scene)
+    people, surfaces = ground_truth_people(scene), ground_truth_surfaces(scene)
     people = replace(people, id_N=np.array([12, *[-1] * (len(people) - 1)], np.int32))
     video = replace(VIDEO, width=480, height=360)
     export({"csv": tmp_path / "p.csv"}, frames_of(1, first=50, index=[99], video=video), people, surfaces)

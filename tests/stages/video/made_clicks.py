@@ -1,4 +1,4 @@
-"""Films whose sound clicks at known times, and where the clicks of a film are heard."""
+"""Videos whose sound clicks at known times, and a detector of clicks."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tests.stages.video.numbered_videos import numbered
 
 RATE = 48_000
 FRAMES = 25
-"""A second."""
+"""A second of video."""
 
 
-def film_with_clicks(path: Path, seconds: int, *, sound: str = "aac", clicks: Sequence[float] = ()) -> Path:
-    """Numbered pictures, and a click at every half second that is not a whole one, or at the times given."""
+def video_with_clicks(path: Path, seconds: int, *, sound: str = "aac", clicks: Sequence[float] = ()) -> Path:
+    """Write numbered frames, and a click 0.5 s after each full second or at the given times."""
     times = clicks or [second + 0.5 for second in range(seconds)]
     wave = np.zeros(seconds * RATE, np.int16)
     tone = (np.sin(2 * np.pi * 1000 * np.arange(480) / RATE) * 20_000).astype(np.int16)
@@ -29,7 +29,7 @@ def film_with_clicks(path: Path, seconds: int, *, sound: str = "aac", clicks: Se
         video: Any = output.add_stream("libx264", rate=FRAMES, options={"crf": "20", "bf": "2", "g": "40"})
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         track: Any = output.add_stream(sound, rate=RATE, layout="mono")
-        packets = [packet for i in range(seconds * FRAMES) for packet in video.encode(_picture(i))]
+        packets = [packet for i in range(seconds * FRAMES) for packet in video.encode(_frame(i))]
         packets += video.encode(None)
         packets += [packet for frame in _frames(wave, track.codec_context) for packet in track.encode(frame)]
         packets += track.encode(None)
@@ -38,7 +38,7 @@ def film_with_clicks(path: Path, seconds: int, *, sound: str = "aac", clicks: Se
     return path
 
 
-def _picture(number: int) -> av.VideoFrame:
+def _frame(number: int) -> av.VideoFrame:
     frame = av.VideoFrame.from_ndarray(numbered(number % 256), format="rgb24")
     frame.pts, frame.time_base = number, Fraction(1, FRAMES)
     return frame
@@ -56,13 +56,13 @@ def _frames(wave: np.ndarray, context: Any) -> list[av.AudioFrame]:
 
 
 def clicks_in(path: Path, *, by_clock: bool = True) -> list[float]:
-    """Seconds at which clicks begin.
+    """Times at which clicks begin, seconds.
 
     Args:
-        by_clock: each piece of sound at the time the file gives it; else one piece after the other, as players do
-            that do not look at the times of sound once it plays.
+        by_clock: True places each audio frame at its time stamp; False places it after the one before, as players do
+            that ignore the time stamps of sound.
     """
-    heard: list[float] = []
+    times: list[float] = []
     clock: float | None = None
     with av.open(str(path)) as container:
         for frame in container.decode(container.streams.audio[0]):
@@ -73,6 +73,6 @@ def clicks_in(path: Path, *, by_clock: bool = True) -> list[float]:
             clock = begin + len(wave) / frame.sample_rate
             for sample in np.nonzero(np.abs(wave) > 0.12)[0]:
                 time = begin + sample / frame.sample_rate
-                if not heard or time - heard[-1] > 0.2:
-                    heard.append(time)
-    return heard
+                if not times or time - times[-1] > 0.2:
+                    times.append(time)
+    return times

@@ -1,4 +1,4 @@
-"""People who annotate the synthetic world as the paper's did: coarse parts first, then points spread in each part."""
+"""Simulated annotators: they segment coarse parts and set points in each part, as in the DensePose paper (§2.1)."""
 
 from __future__ import annotations
 
@@ -20,42 +20,45 @@ from stages.world.scene import Scene
 
 Rng = np.random.Generator
 
-MOST_POINTS = 14
-"""Points of a part at most (paper §2.1)."""
+MAX_POINTS_PER_PART = 14
+"""As in the paper, §2.1."""
 CELLS_PER_POINT = 130
-"""Cells of the 256 × 256 over the box for one point: small parts get fewer points."""
+"""A part gets one point for so many cells of the 256 × 256 grid over the box: small parts get fewer points."""
 CLUSTERED_PIXELS = 3000
-"""Pixels of a part among which k-means spreads the points: more change nothing but the time."""
+"""k-means clusters at most this many pixels of a part: more cost time and change nothing else."""
 
 POINT_RANGE = 255.0
+"""Points' coordinates run from 0 to 255 over the box (DensePose-COCO)."""
 ERROR_OF_CHART: F64 = np.array(
     [0, 0.060, 0.050, *[0.012] * 2, *[0.015] * 2, *[0.045] * 2, *[0.035] * 2, *[0.025] * 4, *[0.025] * 4, *[0.020] * 4,
      *[0.015] * 2]
 )
-"""Metres, standard deviation along each of two ways on the skin, by chart. The paper (§2.2) finds small errors on
-face, hands and feet and larger ones on wide, dressed parts: torso, back, hips. These figures are assumed."""
+"""Standard deviation of the annotator's error by chart, in metres along each of two directions on the skin. Assumed
+values: the paper (§2.2) finds small errors on face, hands and feet, and larger ones on torso, back and hips."""
 
 
-def annotate(scene: Scene, number: int, identity: int, image: int, rng: Rng, noise: float = 0.0) -> AnnotatedPerson:
-    """Person `number` (from 1) of a scene as a DensePose-COCO annotation.
+def annotate_person(
+    scene: Scene, number: int, identity: int, image: int, rng: Rng, noise: float = 0.0
+) -> AnnotatedPerson:
+    """One person of a scene as a DensePose-COCO annotation.
 
     Args:
-        scene: with the person in it.
-        number: instance number.
-        identity, image: of the annotation and its picture.
-        rng: spreads the points, and errs.
-        noise: how many times `ERROR_OF_CHART` the annotator errs; 0 = the truth at each point.
+        scene: the scene.
+        number: instance number, from 1.
+        identity, image: ids of the annotation and of its image.
+        rng: for the choice of points and for the error.
+        noise: scale of the error, in multiples of `ERROR_OF_CHART`; 0 = exact U and V.
     """
     mine_HW = scene.instance_HW == number
     x0, y0, x1, y1 = (int(side) for side in scene.box_N4[number - 1])
     label_hw = np.where(mine_HW[y0:y1, x0:x1], scene.label_HW[y0:y1, x0:x1], 0).astype(np.uint8)
     coarse_hw = COARSE_OF_CHART[label_hw]
-    drawn = over_box(coarse_hw)
-    row_M, column_M = spread_points(coarse_hw, np.bincount(drawn.ravel(), minlength=PART_MASKS + 1), rng)
+    part_GG = resample_to_box_grid(coarse_hw)
+    row_M, column_M = spread_points(coarse_hw, np.bincount(part_GG.ravel(), minlength=PART_MASKS + 1), rng)
     chart_M = label_hw[row_M, column_M].astype(np.int64)
     uv_M2: F64 = scene.uv_2HW[:, y0 + row_M, x0 + column_M].T.astype(np.float64)
     if noise > 0 and len(chart_M):
-        uv_M2 = erring(chart_M, uv_M2, noise, rng)
+        uv_M2 = add_annotation_error(chart_M, uv_M2, noise, rng)
     keypoint_173 = scene.keypoint_N173[number - 1].astype(np.float64)
     return AnnotatedPerson(
         id=identity, image=image, box_4=(float(x0), float(y0), float(x1 - x0), float(y1 - y0)),
@@ -63,7 +66,7 @@ def annotate(scene: Scene, number: int, identity: int, image: int, rng: Rng, noi
             x_M=(column_M + 0.5) * POINT_RANGE / (x1 - x0), y_M=(row_M + 0.5) * POINT_RANGE / (y1 - y0),
             chart_M=chart_M, u_M=uv_M2[:, 0], v_M=uv_M2[:, 1],
         ),
-        part_masks=tuple(encode_mask(drawn == k) if (drawn == k).any() else None for k in range(1, PART_MASKS + 1)),
+        part_masks=tuple(encode_mask(part_GG == k) if (part_GG == k).any() else None for k in range(1, PART_MASKS + 1)),
         rest={
             "category_id": 1, "iscrowd": 0, "area": float(mine_HW.sum()), "segmentation": encode_mask(mine_HW),
             "keypoints": [round(float(value), 2) for value in keypoint_173.ravel()],
@@ -72,8 +75,8 @@ def annotate(scene: Scene, number: int, identity: int, image: int, rng: Rng, noi
     )
 
 
-def over_box(coarse_hw: U8) -> U8:
-    """Coarse labels on the 256 × 256 cells over the box: the pixel under each cell's centre."""
+def resample_to_box_grid(coarse_hw: U8) -> U8:
+    """Coarse labels on the 256 × 256 grid over the box: those of the pixel under each cell's centre."""
     height, width = coarse_hw.shape
     centre = (np.arange(MASK_SIDE) + 0.5) / MASK_SIDE
     return coarse_hw[np.ix_((centre * height).astype(int), (centre * width).astype(int))]
@@ -82,18 +85,18 @@ def over_box(coarse_hw: U8) -> U8:
 def spread_points(
     coarse_hw: U8, cells_15: npt.NDArray[np.integer[Any]], rng: Rng
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Rows and columns (M) of pixels: in each part the centres of k-means, moved to the nearest pixel of the part.
+    """Rows and columns (M) of the annotated pixels: the k-means centres of each part, moved to its nearest pixel.
 
     Args:
         coarse_hw: coarse labels of the person's visible pixels.
-        cells_15: cells of each part over the box, which say how many points it gets: 1..`MOST_POINTS`.
+        cells_15: number of grid cells of each part, which decides its number of points: 1..`MAX_POINTS_PER_PART`.
     """
     found = []
     for part in range(1, PART_MASKS + 1):
         pixel_K2 = np.argwhere(coarse_hw == part)
         if not len(pixel_K2):
             continue
-        wanted = int(np.clip(round(cells_15[part] / CELLS_PER_POINT), 1, min(MOST_POINTS, len(pixel_K2))))
+        wanted = int(np.clip(round(cells_15[part] / CELLS_PER_POINT), 1, min(MAX_POINTS_PER_PART, len(pixel_K2))))
         chosen = pixel_K2
         if len(chosen) > CLUSTERED_PIXELS:
             chosen = chosen[np.sort(rng.choice(len(chosen), CLUSTERED_PIXELS, replace=False))]
@@ -104,10 +107,16 @@ def spread_points(
     return point_M2[:, 0], point_M2[:, 1]
 
 
-def erring(chart_M: npt.NDArray[np.int64], uv_M2: F64, noise: float, rng: Rng) -> F64:
-    """UV of points moved over the skin by normal errors, within their charts.
+def add_annotation_error(chart_M: npt.NDArray[np.int64], uv_M2: F64, noise: float, rng: Rng) -> F64:
+    """U and V of points after a normally distributed displacement on the skin, within their charts.
 
-    The step on the skin becomes one in UV by the face's own map; where it leaves the chart, the chart's edge holds it.
+    The map of the point's mesh face turns the displacement on the skin into one of U and V. A point that would leave
+    its chart stops at the chart's edge.
+
+    Args:
+        chart_M: charts, 1..24.
+        uv_M2: exact U and V, 0..1.
+        noise: scale of the error, in multiples of `ERROR_OF_CHART`.
     """
     mesh, lookup = open_body_mesh(), _lookup()
     face_M = lookup(chart_M, uv_M2[:, 0], uv_M2[:, 1]).face_M

@@ -1,4 +1,4 @@
-"""NumPy arrays by the type of their elements; a name's suffix tells the shape (`box_N4`)."""
+"""Types of NumPy arrays by dtype. The suffix of a variable's name is the array's shape (`box_N4`)."""
 
 from __future__ import annotations
 
@@ -19,4 +19,4 @@ Float = npt.NDArray[np.floating[Any]]
 Int = npt.NDArray[np.integer[Any]]
 """Whole numbers of any width."""
 Index = npt.NDArray[np.intp]
-"""What picks elements of another array."""
+"""Indices into other arrays."""

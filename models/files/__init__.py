@@ -1,1 +1,1 @@
-"""Files that people give, read with a bound on size and without their code."""
+"""Safe reading of files from users (limited in size, without running their code), and atomic writing."""

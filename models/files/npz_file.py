@@ -17,7 +17,7 @@ KINDS = "biufcU"
 
 
 def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """All arrays of a file by name.
+    """Read all arrays of a file, by name.
 
     Raises: ValueError if the file is damaged, too large or has other content; OSError if it cannot be opened.
     """

@@ -1,1 +1,1 @@
-"""What the paper measures, as pure functions on arrays: pointwise, per instance, over time, against people."""
+"""Measures as pure functions on arrays: pointwise, per person, over time, and between annotators."""

@@ -43,7 +43,7 @@ class Unwrap(Stage):
             side: texels of a tile's side; 200 makes DensePose's own 800×1200.
             holes: texels that were never visible are filled (`fill`: from the mirrored side, the surroundings, the rest
                 of the limb) or transparent (`alpha`).
-            layout: None writes 24 tiles; `figures` or an .obj writes a whole-body map (`models.surface.whole_body`).
+            layout: None writes 24 tiles; `figures` or an .obj a whole-body map (`models.surface.whole_body_map`).
             every: only every n-th frame is used.
             min_score: people with a lower score are ignored.
         """

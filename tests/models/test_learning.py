@@ -88,8 +88,8 @@ def test_detection_losses_equal_closed_forms() -> None:
     bce = math.log(2) + math.log1p(math.exp(2)) + math.log1p(math.exp(-1))
     assert terms["objectness"].value().item() == pytest.approx(bce / 256, rel=1e-6)
     assert terms["proposal_box"].value().item() == pytest.approx(1.75 / 256, rel=1e-6)
-    person, nobody = torch.tensor([[1.0, 0.0], [3.0, 0.0]]), torch.tensor([True, False])
-    terms = box_terms(person, torch.zeros(2, 4), nobody, torch.tensor([[1.0, 0.0, -1.0, 0.0]]))
+    person, positive = torch.tensor([[1.0, 0.0], [3.0, 0.0]]), torch.tensor([True, False])
+    terms = box_terms(person, torch.zeros(2, 4), positive, torch.tensor([[1.0, 0.0, -1.0, 0.0]]))
     assert terms["class"].value().item() == pytest.approx((math.log1p(math.exp(-1)) + math.log1p(math.exp(3))) / 2)
     assert terms["box"].value().item() == pytest.approx(1.0)
 
@@ -154,8 +154,8 @@ def test_weights_files_describe_their_network_and_initialise_others(tmp_path) ->
     network = make_network("rcnn", plain)
     about = TrainedInfo(kind="rcnn", variant=plain, min_size=192, max_size=256, scales=(1.0,))
     write_trained(tmp_path / "one.safetensors", network.state_dict(), about)
-    read, told, sha256 = load_trained(tmp_path / "one.safetensors")
-    assert told == about and len(sha256) == 64
+    read, description, sha256 = load_trained(tmp_path / "one.safetensors")
+    assert description == about and len(sha256) == 64
     for name, value in network.state_dict().items():
         assert torch.equal(read.state_dict()[name], value), name
     larger = make_network("rcnn", Variant(backbone="tiny", keypoints=True))
@@ -164,8 +164,8 @@ def test_weights_files_describe_their_network_and_initialise_others(tmp_path) ->
     assert all("keypoint" in name for name in names["drawn"]) and names["drawn"]
 
 
-@pytest.mark.parametrize(("way", "confidence"), [("sum", "none"), ("mean", "none"), ("confident", "wc2")])
-def test_point_losses_on_low_resolution_maps_equal_those_on_upsampled_maps(way: str, confidence: str) -> None:
+@pytest.mark.parametrize(("uv_loss", "confidence"), [("sum", "none"), ("mean", "none"), ("confident", "wc2")])
+def test_point_losses_on_low_resolution_maps_equal_those_on_upsampled_maps(uv_loss: str, confidence: str) -> None:
     torch.manual_seed(3)
     regions, points = 3, 200
     predictor = DensePosePredictor(6, map_channels(2, confidence, False))
@@ -185,8 +185,8 @@ def test_point_losses_on_low_resolution_maps_equal_those_on_upsampled_maps(way: 
     )
     low_resolution = predictor.low_resolution(features)
     maps, upsampling = readable(predictor, low_resolution)
-    few = POINT_TERMS[way](maps, marked, box, PointWeights(), upsampling)
-    whole = POINT_TERMS[way](predictor(features), marked, box, PointWeights())
+    few = POINT_TERMS[uv_loss](maps, marked, box, PointWeights(), upsampling)
+    whole = POINT_TERMS[uv_loss](predictor(features), marked, box, PointWeights())
     assert maps["u"].shape[-1] * upsampling == predictor(features)["u"].shape[-1]
     for name in whole:
         torch.testing.assert_close(few[name].value(), whole[name].value(), rtol=1e-5, atol=1e-6)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(not NEEDED, reason="onnx or ONNX Runtime is not 
 SIZES = ((96, 128), (150, 203), (70, 64))
 
 
-def pictures() -> list[np.ndarray]:
+def images() -> list[np.ndarray]:
     random = np.random.default_rng(4)
     return [random.integers(0, 255, (*size, 3), dtype=np.uint8) for size in SIZES]
 
@@ -41,7 +41,7 @@ def trained(folder: Path, **changes: object) -> Path:
 @pytest.mark.parametrize("changes", [{}, {"legacy": True}, {"head": "deeplab"}, {"mask": True, "cascade": True}])
 def test_the_file_gives_the_same_outputs_as_the_network(tmp_path: Path, changes: dict[str, object]) -> None:
     config = NetworkConfig(kind="trained", weights=str(trained(tmp_path, **changes)), max_people=7)
-    (graph,) = graphs_of(config, pictures())
+    (graph,) = graphs_of(config, images())
     made = write_graph(graph, tmp_path, threads=1)
     assert made.path == tmp_path / "drawn.onnx" and made.path.stat().st_size > 1e5
     assert made.most == (7, 7, 7)
@@ -53,7 +53,7 @@ def test_the_graph_finds_the_same_people_as_the_compiled_parts(tmp_path: Path) -
     """Compared with the compiled parts; the image has the network's input size."""
     path = trained(tmp_path)
     config = NetworkConfig(kind="trained", weights=str(path), engine="torch", precision="fp32", max_people=7)
-    rgb_HW3 = pictures()[0]
+    rgb_HW3 = images()[0]
     found = open_trained(config, 1).detect(rgb_HW3[None])[0][0]
     (graph,) = graphs_of(config, [rgb_HW3])
     box_N4, score_N, *_ = graph.network.eval()(torch.from_numpy(rgb_HW3))
@@ -63,12 +63,12 @@ def test_the_graph_finds_the_same_people_as_the_compiled_parts(tmp_path: Path) -
 
 def test_images_without_people_are_supported(tmp_path: Path) -> None:
     config = NetworkConfig(kind="trained", weights=str(trained(tmp_path)), score_threshold=1.0)
-    (graph,) = graphs_of(config, pictures())
+    (graph,) = graphs_of(config, images())
     assert write_graph(graph, tmp_path, threads=1).most == (0, 0, 0)
 
 
 def test_the_light_network_is_exported_as_two_files(tmp_path: Path) -> None:
-    detector, surface = (write_graph(graph, tmp_path, threads=1) for graph in graphs_of(NetworkConfig(), pictures()))
+    detector, surface = (write_graph(graph, tmp_path, threads=1) for graph in graphs_of(NetworkConfig(), images()))
     assert {detector.path.name, surface.path.name} == {"light_detector.onnx", "light_surface.onnx"}
     assert detector.error["rows"] < 1e-3 and surface.most == (1, 2, 3)
 
@@ -79,4 +79,4 @@ def test_unsupported_networks_are_an_error(tmp_path: Path) -> None:
     about = TrainedInfo(kind="fcn", variant=variant, min_size=96, max_size=128)
     write_trained(path, make_network("fcn", variant).state_dict(), about)
     with pytest.raises(ModelError, match="a network of kind fcn cannot be exported"):
-        graphs_of(NetworkConfig(kind="trained", weights=str(path)), pictures())
+        graphs_of(NetworkConfig(kind="trained", weights=str(path)), images())

@@ -27,8 +27,8 @@ def test_near_probability_equals_the_share_of_samples(variance: float, kappa: tu
     rng = np.random.default_rng(4)
     error_M2 = rng.normal(0, math.sqrt(variance), (200_000, 2)) + rng.normal(0, 1, (200_000, 1)) * np.array(kappa)
     near = (np.hypot(*error_M2.T) <= NEAR).mean()
-    said = {"sigma_2": raw(variance), "kappa_u": torch.tensor(kappa[0]), "kappa_v": torch.tensor(kappa[1])}
-    assert near_probability(said).item() == pytest.approx(near, abs=far)
+    spread = {"sigma_2": raw(variance), "kappa_u": torch.tensor(kappa[0]), "kappa_v": torch.tensor(kappa[1])}
+    assert near_probability(spread).item() == pytest.approx(near, abs=far)
 
 
 def columns(*values: float) -> torch.Tensor:

@@ -62,7 +62,7 @@ def prepare(network: DensePoseRCNN, engine: Engine) -> PreparedRCNN:
 
 
 @pytest.fixture(scope="module")
-def picture() -> np.ndarray:
+def image() -> np.ndarray:
     data = pytest.importorskip("skimage.data", reason="scikit-image brings the picture the reference was run on")
     rgb = data.astronaut()
     expected = json.loads(str(np.load(GOLDEN / "rcnn_r50_s1x.npz")["meta_json"]))["image_rgb_sha256"]
@@ -97,10 +97,10 @@ def prepared_deep(deep: DensePoseRCNN, request: pytest.FixtureRequest) -> Prepar
 
 
 @pytest.fixture(scope="module")
-def features(plain: DensePoseRCNN, picture: np.ndarray) -> SimpleNamespace:
+def features(plain: DensePoseRCNN, image: np.ndarray) -> SimpleNamespace:
     """The whole-image part as plain layers, computed once: norms not folded, channels first."""
-    size_hw = network_size(*picture.shape[:2], 800, 1333)
-    x = network_input(picture[None], size_hw).permute(0, 3, 1, 2)
+    size_hw = network_size(*image.shape[:2], 800, 1333)
+    x = network_input(image[None], size_hw).permute(0, 3, 1, 2)
     with torch.inference_mode():
         stages = plain.backbone.bottom_up(x.contiguous())
         pyramid = plain.backbone.pyramid(stages)
@@ -130,9 +130,9 @@ def test_the_recipe_reproduces_the_weights(drawn: dict[str, np.ndarray]) -> None
     assert digest(drawn) == "171d9ca7a79204a2a8615e1f656a8f60dbc2e598a3618180d2e0a9c4bed51691"
 
 
-def test_network_input_is_bit_equal(picture: np.ndarray, features: SimpleNamespace, golden: dict[str, Any]) -> None:
+def test_network_input_is_bit_equal(image: np.ndarray, features: SimpleNamespace, golden: dict[str, Any]) -> None:
     meta = json.loads(str(golden["meta_json"]))
-    resized = resize_bgr(picture, features.size_hw)
+    resized = resize_bgr(image, features.size_hw)
     assert hashlib.sha256(np.ascontiguousarray(resized).tobytes()).hexdigest() == meta["resized_bgr_hwc_uint8_sha256"]
     assert slice_error(golden, "input", features.input) == 0
 
@@ -260,10 +260,10 @@ def test_bf16_stays_close(plain: DensePoseRCNN, features: SimpleNamespace, golde
         assert np.abs(maps[name][:, :, ::16, ::16].numpy() - golden[f"dp_{name}_sub16"]).max() < 0.03
 
 
-def test_frame_to_surfaces(prepared: PreparedRCNN, picture: np.ndarray, golden: dict[str, Any]) -> None:
+def test_frame_to_surfaces(prepared: PreparedRCNN, image: np.ndarray, golden: dict[str, Any]) -> None:
     """The public interface: boxes and scores of the original image, labels and quantised UV of the two best people."""
     network = ZooNetwork(prepared, Limits(), name="recipe", sha256="", batch=1)
-    detections, features = network.detect(picture[None])
+    detections, features = network.detect(image[None])
     surfaces = network.surfaces(features, [detections[0].box_N4[:2]])[0]
     assert np.abs(detections[0].box_N4 - golden["final_boxes"]).max() < 0.01
     assert np.abs(detections[0].score_N - golden["final_scores"]).max() < CLOSE
@@ -274,10 +274,10 @@ def test_frame_to_surfaces(prepared: PreparedRCNN, picture: np.ndarray, golden: 
         assert (np.abs(quantised(surfaces[i]) - np.stack(uv)) <= 1).mean() >= 0.999
 
 
-def test_results_do_not_depend_on_the_batch(prepared: PreparedRCNN, picture: np.ndarray) -> None:
+def test_results_do_not_depend_on_the_batch(prepared: PreparedRCNN, image: np.ndarray) -> None:
     """Bit equality on the CPU with a batch size of one: two frames in one call, and each alone."""
     network = ZooNetwork(prepared, Limits(min_size=160, max_size=240), name="recipe", sha256="", batch=1)
-    frames = np.stack([picture, picture[:, ::-1]])
+    frames = np.stack([image, image[:, ::-1]])
     together, features = network.detect(frames)
     surfaces = network.surfaces(features, [one.box_N4[:1] for one in together])
     for i in (0, 1):

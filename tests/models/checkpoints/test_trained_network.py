@@ -82,8 +82,8 @@ def test_other_weights_are_refused_with_a_clear_message(tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
     save_file({"x": torch.zeros(2)}, tmp_path / "other.safetensors")
-    for path, said in (("other", "has no description"), ("none", "no such weights file")):
-        with pytest.raises(ModelError, match=said):
+    for path, message in (("other", "has no description"), ("none", "no such weights file")):
+        with pytest.raises(ModelError, match=message):
             open_trained(NetworkConfig(kind="trained", weights=str(tmp_path / f"{path}.safetensors")), 1)
     with pytest.raises(ModelError, match="no built-in weights"):
         open_trained(NetworkConfig(kind="trained"), 1)

@@ -82,10 +82,10 @@ def test_downloads_once(
     with_digits(monkeypatch, hashlib.new(algorithm, CONTENT).hexdigest()[:6])
     path = zoo.zoo_weights(NAME, tmp_path, trust=False, server=server.url)
     assert path.read_bytes() == CONTENT
-    said = capsys.readouterr().err
-    assert "1 of 1 MiB" in said
-    assert "Attribution-ShareAlike 3.0" in said
-    assert "non-commercial" in said
+    message = capsys.readouterr().err
+    assert "1 of 1 MiB" in message
+    assert "Attribution-ShareAlike 3.0" in message
+    assert "non-commercial" in message
     assert zoo.zoo_weights(NAME, tmp_path, trust=False, server=server.url) == path
     assert server.requests == [(f"/{NAME}/165712039/{path.name}", None)]
 

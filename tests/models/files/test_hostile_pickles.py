@@ -24,10 +24,10 @@ SPENT_MB = 400
 def test_hostile_files_are_refused_with_a_message(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.models.files.hostile_pickles", str(tmp_path)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    *said, (_, spent_mb) = [json.loads(line) for line in ran.stdout.splitlines()]
+    *outcomes, (_, spent_mb) = [json.loads(line) for line in ran.stdout.splitlines()]
     assert ran.returncode == 0, ran.stderr[-2000:]
-    assert not [line for line in said if not line[1].startswith("refused")]
-    assert len(said) == len(PICKLES) + len(TENSORS) + 2 >= 40
+    assert not [line for line in outcomes if not line[1].startswith("refused")]
+    assert len(outcomes) == len(PICKLES) + len(TENSORS) + 2 >= 40
     assert spent_mb < SPENT_MB
 
 

@@ -89,7 +89,7 @@ def moved(found: FoundInstance, centimetres: int) -> FoundInstance:
     return FoundInstance(box_4=found.box_4, score=found.score, iuv_3hw=iuv_3hw)
 
 
-def picture(pairs: list[tuple[TrueInstance, FoundInstance]]) -> ImageInstances:
+def image(pairs: list[tuple[TrueInstance, FoundInstance]]) -> ImageInstances:
     """An image of 400 x 400 with these people."""
     true, found = [true for true, _ in pairs], [found for _, found in pairs]
     return ImageInstances(height=400, width=400, true=true, found=found)

@@ -12,8 +12,8 @@ from models.metrics.calibration import reliability_diagram
 
 def test_calibrated_predictions_have_no_calibration_error() -> None:
     rng = np.random.default_rng(0)
-    said = rng.random(200_000)
-    found = reliability_diagram(said, rng.random(200_000) < said)
+    confidence = rng.random(200_000)
+    found = reliability_diagram(confidence, rng.random(200_000) < confidence)
     assert found.ece < 0.01
     assert found.count_B.sum() == 200_000
 

@@ -26,7 +26,7 @@ from models.metrics.gps import KAPPA_PAPER_25, KAPPA_REFERENCE_25
 from models.metrics.instances import FoundInstance, ImageInstances, TrueInstance
 from models.surface.geometry import Geometry
 from models.surface.smpl_files import ReferenceGeometry
-from tests.models.metrics.ruled_body import LineBody, RuledBody, RuledTable, moved, person, picture, ruled_vertices
+from tests.models.metrics.ruled_body import LineBody, RuledBody, RuledTable, image, moved, person, ruled_vertices
 
 REFERENCE_NAMES = {"GPS": "GPS", "GPSm": "GPSM", "IoU": "IOU"}
 
@@ -100,7 +100,7 @@ def people() -> list[tuple[TrueInstance, FoundInstance]]:
 
 @pytest.mark.parametrize("kappa_25", [KAPPA_PAPER_25, KAPPA_REFERENCE_25])
 def test_truth_against_itself_is_perfect(kappa_25: Any) -> None:
-    tables = evaluate_densepose([picture(people()), picture(people()[:2])], LineBody(), kappa_25)
+    tables = evaluate_densepose([image(people()), image(people()[:2])], LineBody(), kappa_25)
     for name in ("GPS", "GPSm", "IoU"):
         assert len(tables[name]) == 10
         assert list(tables[name].values()) == pytest.approx([1] * 10, abs=1e-12)
@@ -110,7 +110,7 @@ def test_truth_against_itself_is_perfect(kappa_25: Any) -> None:
 def test_shifted_truth_has_a_closed_form(centimetres: int) -> None:
     """Every person has the same GPS, so AP and AR are the share of thresholds below it."""
     pairs = [(true, moved(found, centimetres)) for true, found in people()]
-    tables = evaluate_densepose([picture(pairs)], LineBody(), KAPPA_PAPER_25)
+    tables = evaluate_densepose([image(pairs)], LineBody(), KAPPA_PAPER_25)
     value = math.exp(-((centimetres / 100) ** 2) / (2 * 0.255**2))
     share = (value >= THRESHOLD_T).mean()
     assert tables["GPS"]["AP"] == tables["GPS"]["AR"] == pytest.approx(share)
@@ -125,15 +125,15 @@ def test_missed_people_and_false_positives() -> None:
     tables = evaluate_densepose([half], LineBody(), KAPPA_PAPER_25)
     assert tables["GPS"]["AR"] == pytest.approx(1 / 3)
     assert tables["GPS"]["AP"] == pytest.approx(34 / 101)  # recalls 0, .01 … .33 are reached
-    nobody = dataclasses.replace(half, found=[])
-    assert evaluate_densepose([nobody], LineBody(), KAPPA_PAPER_25)["GPS"]["AP"] == 0
+    missed = dataclasses.replace(half, found=[])
+    assert evaluate_densepose([missed], LineBody(), KAPPA_PAPER_25)["GPS"]["AP"] == 0
     assert math.isnan(evaluate_densepose([dataclasses.replace(half, true=[])], LineBody(), KAPPA_PAPER_25)["GPS"]["AP"])
 
 
 def test_detections_in_images_without_annotations_are_ignored() -> None:
     pairs = people()
     unannotated = [(dataclasses.replace(true, points=None), found) for true, found in pairs]
-    tables = evaluate_densepose([picture(pairs), picture(unannotated)], LineBody(), KAPPA_PAPER_25)
+    tables = evaluate_densepose([image(pairs), image(unannotated)], LineBody(), KAPPA_PAPER_25)
     assert tables["GPS"]["AP"] == 1
 
 
@@ -221,8 +221,8 @@ def test_matching_equals_a_plain_loop_on_random_cases() -> None:
 
 
 def test_lower_thresholds_add_columns(golden: dict[str, Any]) -> None:
-    pictures = list(golden["pictures"].values())
-    known = [similarities(one, RuledBody()) for one in pictures]
+    images = list(golden["pictures"].values())
+    known = [similarities(one, RuledBody()) for one in images]
     values = [one.gps_at(KAPPA_REFERENCE_25) for one in known]
     low = precision_table(known, values, np.linspace(0.2, 0.95, 16))
     assert {"AP20", "AP30", "AP40"} <= low.keys() and not {"AR20", "AP60"} & low.keys()

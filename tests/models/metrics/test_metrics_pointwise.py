@@ -11,7 +11,7 @@ from models.errors import ModelError
 from models.metrics.instances import FoundInstance, point_errors, points_of_annotation
 from models.metrics.person_matching import image_errors, match_by_iou, match_people
 from models.metrics.pointwise import area_under_curve, correct_ratio, measure_by_chart
-from tests.models.metrics.ruled_body import LineBody, moved, person, picture
+from tests.models.metrics.ruled_body import LineBody, image, moved, person
 
 
 def test_truth_against_itself_is_perfect() -> None:
@@ -96,14 +96,14 @@ def test_given_boxes_and_detected_boxes() -> None:
     """One person is detected among three detections, one is missed, one has no points."""
     pairs = [person(1, 10, 10, 40, 60), person(2, 100, 20, 60, 80), person(3, 200, 150, 120, 180)]
     pairs[2] = (dataclasses.replace(pairs[2][0], points=None), pairs[2][1])
-    everybody = picture(pairs)
-    error_M, chart_M = image_errors(LineBody(), everybody, np.arange(3))
+    matched = image(pairs)
+    error_M, chart_M = image_errors(LineBody(), matched, np.arange(3))
     assert len(error_M) == len(chart_M) == 120 and not error_M.any()
     elsewhere = dataclasses.replace(pairs[0][1], box_4=np.array([300.0, 10, 40, 60]))
     found = [elsewhere, moved(pairs[1][1], 6), pairs[2][1]]
-    some = dataclasses.replace(everybody, found=found)
+    some = dataclasses.replace(matched, found=found)
     assert match_people(some).tolist() == [-1, 1, 2]
     error_M, _ = image_errors(LineBody(), some, match_people(some))
     assert np.isinf(error_M[:60]).all() and area_under_curve(error_M, 0.1) == pytest.approx(0.4 / 2)
-    nobody = dataclasses.replace(everybody, found=[])
-    assert np.isinf(image_errors(LineBody(), nobody, match_people(nobody))[0]).all()
+    missed = dataclasses.replace(matched, found=[])
+    assert np.isinf(image_errors(LineBody(), missed, match_people(missed))[0]).all()

@@ -54,8 +54,8 @@ def test_occluded_pixels_and_those_that_leave_are_ignored() -> None:
     visible = ALL.copy()
     visible[:10] = False
     assert len(flicker(LineBody(), frame(), frame(), NOWHERE, visible).moved_M) == 50
-    for way in ((100.0, 0.0), (-15.0, 0.0), (0.0, 100.0), (0.0, -15.0)):
-        out = flicker(LineBody(), frame(), frame(), np.full((20, 30, 2), way), ALL)
+    for shift in ((100.0, 0.0), (-15.0, 0.0), (0.0, 100.0), (0.0, -15.0)):
+        out = flicker(LineBody(), frame(), frame(), np.full((20, 30, 2), shift), ALL)
         assert len(out.moved_M) == 0 and out.lost == 0
 
 

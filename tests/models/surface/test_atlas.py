@@ -43,16 +43,16 @@ def test_portrait_layout_is_in_column_order_and_landscape_in_row_order() -> None
     ):
         tall[tall_row * SIDE : (tall_row + 1) * SIDE, tall_column * SIDE : (tall_column + 1) * SIDE] = part
         wide[wide_row * SIDE : (wide_row + 1) * SIDE, wide_column * SIDE : (wide_column + 1) * SIDE] = part
-    for picture in (tall, wide):
-        tiles = split_tiles(picture)
+    for image in (tall, wide):
+        tiles = split_tiles(image)
         assert tiles.shape == (CHARTS, SIDE, SIDE, 3)
         assert {part: int(tiles[part - 1].min()) for part in (5, 7, 23)} == {5: 5, 7: 7, 23: 23}
         assert int((tiles > 0).sum()) == 3 * SIDE * SIDE * 3
 
 
 def test_join_tiles_inverts_split_tiles() -> None:
-    picture = np.random.default_rng(1).integers(0, 256, (6 * 20, 4 * 20, 3), dtype=np.uint8)
-    assert np.array_equal(join_tiles(split_tiles(picture)), picture)
+    image = np.random.default_rng(1).integers(0, 256, (6 * 20, 4 * 20, 3), dtype=np.uint8)
+    assert np.array_equal(join_tiles(split_tiles(image)), image)
 
 
 def test_sampling_at_texel_centres_returns_the_texels() -> None:

@@ -81,15 +81,15 @@ def test_a_rolled_sheet_is_flattened():
 
 
 @pytest.mark.parametrize(
-    ("u_way", "v_way"), [((0, 1, 0), (1, 0, 0)), ((-1, 0, 0), (0, 1, 0)), ((0, -1, 0), (-1, 0, 0))]
+    ("u_direction", "v_direction"), [((0, 1, 0), (1, 0, 0)), ((-1, 0, 0), (0, 1, 0)), ((0, -1, 0), (-1, 0, 0))]
 )
-def test_charts_are_rotated_to_the_given_axes(u_way, v_way):
+def test_charts_are_rotated_to_the_given_axes(u_direction, v_direction):
     flat, point, face = grid(5)
     turn = np.array([[np.cos(2.0), np.sin(2.0)], [-np.sin(2.0), np.cos(2.0)]]) @ np.diag([1, -1])
-    uv = oriented_unit(flat @ turn, point, face, np.array(u_way), np.array(v_way))
+    uv = oriented_unit(flat @ turn, point, face, np.array(u_direction), np.array(v_direction))
     assert uv.min() == 0 and uv.max() == 1
-    for k, way in enumerate((u_way, v_way)):
-        along = point @ np.array(way, float)
+    for k, direction in enumerate((u_direction, v_direction)):
+        along = point @ np.array(direction, float)
         assert np.abs(uv[:, k] - (along - along.min()) / np.ptp(along)).max() < 1e-9
 
 

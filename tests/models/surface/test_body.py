@@ -146,14 +146,14 @@ def test_charts_have_densepose_orientation(body):
 ])
 def test_u_and_v_grow_in_densepose_directions(body, chart, u, v):
     """Mean gradients over the chart compared with DensePose's (limbs of the rest pose hang at 45°)."""
-    ways = {"down": (0, -1, 0), "up": (0, 1, 0), "left": (1, 0, 0), "right": (-1, 0, 0), "front": (0, 0, 1),
+    directions = {"down": (0, -1, 0), "up": (0, 1, 0), "left": (1, 0, 0), "right": (-1, 0, 0), "front": (0, 0, 1),
             "back": (0, 0, -1)}
     vertex, _ = body.rest(np.zeros(len(body.component_CV3), np.float32))
     mine = body.chart_F == chart
     point, uv = vertex[body.face_F3[mine]].reshape(-1, 3), body.corner_uv_F32[mine].reshape(-1, 2)
     point, uv = point - point.mean(axis=0), uv - uv.mean(axis=0)
-    for k, way in enumerate((u, v)):
-        assert (uv[:, k] * (point @ np.array(ways[way]))).mean() > 0, f"axis {k}"
+    for k, direction in enumerate((u, v)):
+        assert (uv[:, k] * (point @ np.array(directions[direction]))).mean() > 0, f"axis {k}"
 
 
 # Landmark → chart, U, V on DensePose's charts, and the bound in docs/open_body.md.
@@ -173,10 +173,10 @@ def landmark_points(body):
     of_foot = vertex[np.unique(body.face_F3[body.chart_F == 5])]
 
     def tip(name, last):
-        way = bone[f"{name}-{last}.L"] - bone[f"{name}-1.L"]
+        direction = bone[f"{name}-{last}.L"] - bone[f"{name}-1.L"]
         own = [b for b, bone_name in enumerate(body.bones) if bone_name.startswith(name) and bone_name.endswith(".L")]
         near = vertex[body.weight_VB[:, own].sum(axis=1) > 0.5]
-        return near[(near @ way).argmax()]
+        return near[(near @ direction).argmax()]
 
     return {
         "nose": of_head[of_head[:, 2].argmax()], "ear": of_head[of_head[:, 0].argmax()],

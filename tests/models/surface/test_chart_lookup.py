@@ -52,9 +52,9 @@ def nearest_in_uv(chart: int, uv_2: Array) -> float:
     """Distance in UV to the chart's faces, over every side of every face (for points outside of all faces)."""
     mesh = open_body_mesh()
     corner = mesh.corner_uv_F32[mesh.chart_F == chart].astype(np.float64)
-    start, way = corner.reshape(-1, 2), (np.roll(corner, -1, axis=1) - corner).reshape(-1, 2)
-    share = np.clip(((uv_2 - start) * way).sum(1) / np.maximum((way**2).sum(1), 1e-24), 0, 1)
-    return float(np.linalg.norm(uv_2 - start - share[:, None] * way, axis=1).min())
+    start, edge = corner.reshape(-1, 2), (np.roll(corner, -1, axis=1) - corner).reshape(-1, 2)
+    share = np.clip(((uv_2 - start) * edge).sum(1) / np.maximum((edge**2).sum(1), 1e-24), 0, 1)
+    return float(np.linalg.norm(uv_2 - start - share[:, None] * edge, axis=1).min())
 
 
 def test_points_outside_a_chart_go_to_its_nearest_border() -> None:

@@ -75,8 +75,8 @@ def test_a_densepose_atlas_is_continuous_over_chart_borders(shared):
     Hands and feet have too short a border to say so by; their tips are tested as landmarks.
     """
     body = load_body()
-    picture = cv2.imread(str(shared / "assets" / "uv" / "texture_from_SURREAL.png"))[..., ::-1]
-    atlas = atlas_from_tiles(split_tiles(np.ascontiguousarray(picture)))
+    image = cv2.imread(str(shared / "assets" / "uv" / "texture_from_SURREAL.png"))[..., ::-1]
+    atlas = atlas_from_tiles(split_tiles(np.ascontiguousarray(image)))
     middle_F2 = body.corner_uv_F32.mean(axis=1)
 
     def colours(faces, turn):

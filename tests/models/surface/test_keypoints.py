@@ -45,8 +45,8 @@ def test_visible_joints_are_found_within_a_few_percent_of_the_person(people) -> 
 
 def test_invisible_joints_are_missing(people) -> None:
     surface = people[0][0]
-    nobody = SurfaceMap(x0=3, y0=4, labels_hw=np.zeros_like(surface.labels_hw), uv_2hw=np.zeros_like(surface.uv_2hw))
-    assert not surface_keypoints(nobody).any()
+    empty = SurfaceMap(x0=3, y0=4, labels_hw=np.zeros_like(surface.labels_hw), uv_2hw=np.zeros_like(surface.uv_2hw))
+    assert not surface_keypoints(empty).any()
     head = np.isin(surface.labels_hw, (23, 24))
     only_head = SurfaceMap(
         x0=surface.x0,
@@ -61,13 +61,13 @@ def test_keypoints_follow_shifts_and_horizontal_flips(people) -> None:
     surface = people[0][0]
     here_173 = surface_keypoints(surface)
     there_173 = surface_keypoints(replace(surface, x0=surface.x0 + 40, y0=surface.y0 - 7))
-    told = here_173[:, 2] > 0
-    assert told.any()
-    assert np.allclose(there_173[told, :2] - here_173[told, :2], (40, -7), atol=1e-3)
+    visible = here_173[:, 2] > 0
+    assert visible.any()
+    assert np.allclose(there_173[visible, :2] - here_173[visible, :2], (40, -7), atol=1e-3)
     labels_hw, uv_2hw = mirror_maps(surface.labels_hw, surface.uv_2hw)
     mirrored_173 = surface_keypoints(SurfaceMap(x0=0, y0=0, labels_hw=labels_hw, uv_2hw=uv_2hw.astype(np.float32)))
     partner = [0, *(i + 1 if i % 2 else i - 1 for i in range(1, 17))]
-    both = told & (mirrored_173[partner, 2] > 0)
+    both = visible & (mirrored_173[partner, 2] > 0)
     assert both.sum() > 6
     flipped_x = labels_hw.shape[1] - (here_173[both, 0] - surface.x0)
     assert np.abs(mirrored_173[partner][both, 0] - flipped_x).max() < 2

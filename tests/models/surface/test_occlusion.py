@@ -26,8 +26,8 @@ def cast(view, camera_V3, face_F3, point_Q3):
             u = (-a * across).sum(1) / scale
             side = np.cross(-a, b - a)
             v = (point * side).sum(1) / scale
-            way = ((c - a) * side).sum(1) / scale
-        result.append(bool(((scale > 1e-12) & (u >= 0) & (v >= 0) & (u + v <= 1) & (way > 0) & (way < 0.999)).any()))
+            at = ((c - a) * side).sum(1) / scale
+        result.append(bool(((scale > 1e-12) & (u >= 0) & (v >= 0) & (u + v <= 1) & (at > 0) & (at < 0.999)).any()))
     return np.array(result)
 
 

@@ -186,10 +186,10 @@ def test_missing_charts_and_bodies_are_named(tmp_path: Path) -> None:
 def test_wrong_bodies_are_refused(tmp_path: Path) -> None:
     write_charts(tmp_path)
     cases = {"few": sheet_vertices()[:20], "giant": sheet_vertices() * 100, "flat": sheet_vertices()[:, :2]}
-    said = {"few": "20 vertices, but the charts refer to vertex 81", "giant": "80 tall", "flat": r"\(V, 3\)"}
+    messages = {"few": "20 vertices, but the charts refer to vertex 81", "giant": "80 tall", "flat": r"\(V, 3\)"}
     for name, vertex in cases.items():
         np.savez(tmp_path / f"{name}.npz", v_template=vertex)
-        with pytest.raises(ModelError, match=said[name]):
+        with pytest.raises(ModelError, match=messages[name]):
             read_smpl_mesh(tmp_path, tmp_path / f"{name}.npz")
     (tmp_path / "body.ply").write_text("ply")
     with pytest.raises(ModelError, match="unknown kind of body file"):

@@ -20,9 +20,9 @@ def facing(label: int, pixels: int) -> tuple[np.ndarray, np.ndarray]:
     return np.full((pixels, pixels), label, np.uint8), np.stack([u, v])
 
 
-def remembered(*pictures: tuple[np.ndarray, np.ndarray, np.ndarray]) -> TexelMemory:
+def remembered(*images: tuple[np.ndarray, np.ndarray, np.ndarray]) -> TexelMemory:
     memory = TexelMemory(side=SIDE)
-    for rgb, labels, uv in pictures:
+    for rgb, labels, uv in images:
         memory.add(observe_texels(rgb, labels, uv, None, SIDE))
     return memory
 
@@ -53,8 +53,8 @@ def test_a_few_wrong_observations_do_not_change_a_colour() -> None:
     colours = np.full((1, SLOTS, 3), 100, np.uint8)
     colours[0, :3] = 250
     colours[0, 3] = 110
-    agreed = robust_colours(colours, np.ones((1, SLOTS), np.float32))
-    assert agreed[0].tolist() == [102, 102, 102]  # (5 · 100 + 110) / 6
+    robust = robust_colours(colours, np.ones((1, SLOTS), np.float32))
+    assert robust[0].tolist() == [102, 102, 102]  # (5 · 100 + 110) / 6
     heavy = np.ones((1, SLOTS), np.float32)
     heavy[0, :3] = 9  # three good observations outweigh six poor ones
     assert robust_colours(colours, heavy)[0].tolist() == [250, 250, 250]

@@ -1,6 +1,6 @@
-"""Makes the pictures of docs/styles.md and docs/textures.md from a moment of the demo clip and its exact surfaces.
+"""Makes the images of docs/styles.md and docs/textures.md from a frame of the demo clip and its exact surfaces.
 
-How sure a network is cannot be exact: that picture shows what the built-in one says of the same moment.
+Confidence has no ground truth: its image shows what the built-in network predicts for the same frame.
 
 `python -m docs.style_pictures`
 """
@@ -33,24 +33,24 @@ from stages.world.camera.shadows import cast_shadows
 
 FOLDER = Path(__file__).resolve().parent / "pictures"
 SECOND = 1.88
-MOMENTS = (0.2, 0.7, 1.2, 1.6, 1.88, 2.4, 2.9, 3.4, 3.9, 4.5)
-"""Seconds at which people are unwrapped: they show other sides, and cover each other elsewhere."""
+UNWRAPPED_SECONDS = (0.2, 0.7, 1.2, 1.6, 1.88, 2.4, 2.9, 3.4, 3.9, 4.5)
+"""Seconds of the frames that are unwrapped: they show people from different sides, with different occlusions."""
 BOX = (0.12, 0.3, 0.42, 0.7)
 """Where on the torso's charts the sign is put: u0, v0, u1, v1."""
-LARGER = 2
-"""Pictures are drawn so many times larger than the clip …"""
+SCALE = 2
+"""Images are rendered so many times larger than the clip …"""
 WINDOW = (slice(190, 610), slice(450, 920))
-"""… and cut to these rows and columns."""
+"""… and cropped to these rows and columns."""
 
 
-def moment(second: float) -> tuple[FrameChunk, People, Surfaces]:
-    """A frame of the demo clip with what a faultless network would say of it."""
-    cast, view, sun = walkers(), camera(LARGER), lights()
-    picture_HW3 = paint_plaza(view)
+def exact_frame(second: float) -> tuple[FrameChunk, People, Surfaces]:
+    """A frame of the demo clip with its ground truth as the network's results."""
+    cast, view, sun = walkers(), camera(SCALE), lights()
+    image_HW3 = paint_plaza(view)
     meshes = meshes_at(second, cast)
-    cast_shadows(picture_HW3, view, meshes, sun.toward_L3[0], 0.45)
-    truth = draw(picture_HW3, [w.person for w in cast], meshes, view, sun)
-    rgb_HW3 = np.rint(np.clip(picture_HW3, 0, 1) * 255).astype(np.uint8)
+    cast_shadows(image_HW3, view, meshes, sun.toward_L3[0], 0.45)
+    truth = draw(image_HW3, [w.person for w in cast], meshes, view, sun)
+    rgb_HW3 = np.rint(np.clip(image_HW3, 0, 1) * 255).astype(np.uint8)
     surfaces = [ground_truth_surface(truth, k + 1) for k in range(len(cast))]
     corners = [(s.x0, s.y0, s.x0 + s.labels_hw.shape[1], s.y0 + s.labels_hw.shape[0]) for s in surfaces]
     info = VideoInfo(
@@ -69,50 +69,50 @@ def moment(second: float) -> tuple[FrameChunk, People, Surfaces]:
     )
 
 
-def by_the_network(frames: FrameChunk) -> tuple[People, Surfaces]:
-    """What the built-in network says of a frame, its confidence with it."""
+def network_results(frames: FrameChunk) -> tuple[People, Surfaces]:
+    """The built-in network's results for a frame, with confidence."""
     detect = Detect(Detect.Config())
     ((people, features),) = detect(frames)
     (surfaces,) = DensePose(DensePose.Config())(frames, people, features)
     return people, surfaces
 
 
-def unwrapped(path: Path, identity: int) -> None:
-    """The clothes of one of the two as an atlas, from moments all through the clip."""
+def write_unwrapped_atlas(path: Path, identity: int) -> None:
+    """Write the texture of one person as an atlas, collected from frames of the whole clip."""
     stage = Unwrap(Unwrap.Config(identity=identity))
     job = Job(index=0, input="", output=str(path), stem=path.stem, overwrite=True)
-    for second in MOMENTS:
-        list(stage(job, *moment(second)))
+    for second in UNWRAPPED_SECONDS:
+        list(stage(job, *exact_frame(second)))
     list(stage.flush())
 
 
-def keep(picture_HW3: U8, path: Path, width: int) -> None:
-    """A small JPEG."""
-    shown = Image.fromarray(np.ascontiguousarray(picture_HW3))
-    height = shown.height * width // shown.width
-    shown.resize((width, height), Image.Resampling.LANCZOS).save(path, quality=85, optimize=True)
+def save_jpeg(image_HW3: U8, path: Path, width: int) -> None:
+    """Save a small JPEG."""
+    image = Image.fromarray(np.ascontiguousarray(image_HW3))
+    height = image.height * width // image.width
+    image.resize((width, height), Image.Resampling.LANCZOS).save(path, quality=85, optimize=True)
 
 
 def main(folder: Path = FOLDER) -> None:
-    """Write one JPEG a style, and those of what can be worn."""
+    """Write one JPEG per style, and those of textures."""
     folder.mkdir(parents=True, exist_ok=True)
-    frames, people, surfaces = moment(SECOND)
+    frames, people, surfaces = exact_frame(SECOND)
     rows, columns = WINDOW
     for style in STYLES:
-        seen = by_the_network(frames) if style == "confidence" else (people, surfaces)
+        seen = network_results(frames) if style == "confidence" else (people, surfaces)
         (overlay,) = Render(Render.Config(style=style))(frames, *seen)
-        keep(overlay.rgb_THW3[0][WINDOW], folder / f"style_{style}.jpg", 360)
+        save_jpeg(overlay.rgb_THW3[0][WINDOW], folder / f"style_{style}.jpg", 360)
     with tempfile.TemporaryDirectory() as scratch:
-        hers, logo = Path(scratch) / "hers.png", Path(scratch) / "logo.png"
-        unwrapped(hers, 1)
-        Image.fromarray(sign()).save(logo)
-        with Image.open(hers) as atlas:
-            keep(np.asarray(atlas), folder / "atlas_unwrapped.jpg", 267)
+        unwrapped_path, logo = Path(scratch) / "hers.png", Path(scratch) / "logo.png"
+        write_unwrapped_atlas(unwrapped_path, 1)
+        Image.fromarray(round_sign()).save(logo)
+        with Image.open(unwrapped_path) as atlas:
+            save_jpeg(np.asarray(atlas), folder / "atlas_unwrapped.jpg", 267)
         worn = {
             "worn_shirt": Render.Config(only=("shirt",)),
             "worn_green": Render.Config(background="green"),
             "worn_beside": Render.Config(style="none+parts", atlas="none"),
-            "worn_unwrapped": Render.Config(atlas="none", atlas_of={"2": str(hers)}),
+            "worn_unwrapped": Render.Config(atlas="none", atlas_of={"2": str(unwrapped_path)}),
             "worn_logo": Render.Config(
                 atlas="none",
                 opacity=1.0,
@@ -121,18 +121,18 @@ def main(folder: Path = FOLDER) -> None:
         }
         for name, config in worn.items():
             (overlay,) = Render(config)(frames, people, surfaces)
-            picture_HW3 = overlay.rgb_THW3[0]
-            panels = np.split(picture_HW3, picture_HW3.shape[1] // frames.video.width, axis=1)
-            keep(np.hstack([panel[rows, columns] for panel in panels]), folder / f"{name}.jpg", 360 * len(panels))
+            image_HW3 = overlay.rgb_THW3[0]
+            panels = np.split(image_HW3, image_HW3.shape[1] // frames.video.width, axis=1)
+            save_jpeg(np.hstack([panel[rows, columns] for panel in panels]), folder / f"{name}.jpg", 360 * len(panels))
     texels = read_texels(DEFAULT_ATLAS)
-    keep(texels, folder / "atlas_default.jpg", 267)
+    save_jpeg(texels, folder / "atlas_default.jpg", 267)
     figures_HW4 = map_of_tiles(split_tiles(texels), read_layout(FIGURES), 800)
     on_white = np.where(figures_HW4[..., 3:] > 0, figures_HW4[..., :3], 255).astype(np.uint8)
-    keep(on_white, folder / "atlas_figures.jpg", 400)
+    save_jpeg(on_white, folder / "atlas_figures.jpg", 400)
 
 
-def sign() -> U8:
-    """A round sign of the project's own: a white arrow up on red, transparent around."""
+def round_sign() -> U8:
+    """A round sign of the project's own: a white arrow on red, transparent around."""
     y, x = np.mgrid[-1:1:256j, -1:1:256j]
     arrow = (np.abs(x) < 0.6 * (y + 0.62)) & (y < 0.05) | (np.abs(x) < 0.17) & (np.abs(y - 0.25) < 0.4)
     sign_HW4 = np.zeros((256, 256, 4), np.uint8)

@@ -1,11 +1,11 @@
-"""Every stage the product knows, by the name a configuration calls it.
+"""All stages, by their name in configurations.
 
-The table holds `module:Class`, so that naming a stage imports nothing until it is used.
+The table holds `module:Class`, so that a stage is only imported when it is used.
 """
 
 import os
 
-# OpenCV reads it when it is imported: what it finds wrong with a picture is told in a sentence by whoever reads that.
+# OpenCV reads this when it is imported. Errors of images are reported by the code that reads them, not by OpenCV.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
 STAGES: dict[str, str] = {

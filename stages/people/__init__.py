@@ -1,1 +1,1 @@
-"""People in frames: found, mapped to the surface, told apart over time, and smoothed."""
+"""People in frames: detection, dense pose, tracking and temporal smoothing."""

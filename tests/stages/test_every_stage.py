@@ -1,7 +1,7 @@
-"""Every stage of the table, whatever it does: what stands in for its item, and that a stream may go on anywhere.
+"""Tests that hold for every stage: the blank item, and continuing a stream at any frame.
 
-The samples are two people on three frames. A stage that takes other payloads than these is asked only for what it
-defines itself; one that is ordered and has a state of its own must be among those that are tried in full.
+The samples are two people on three frames. Of a stage that takes other payloads only its own blank item is tested; an
+ordered stage with state must be among those that are tested in full.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ MAPS = [name for name, node in NODES.items() if node.role == "map"]
 STARTS = (0, 10_000, 10_000_000)
 WIDTH, HEIGHT = 160, 96
 NEED_NETWORKS = ("detect", "densepose")
-"""Their stand-ins need none, so they are asked without being opened."""
+"""Their blank items need no network, so these stages are tested without opening one."""
 
 
 def chunk(first: int, frames: int = 1) -> FrameChunk:
-    rng = np.random.default_rng(3)  # one still picture: nothing is a cut
+    rng = np.random.default_rng(3)  # one static image: no scene cut
     picture_HW3 = rng.integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     video = VideoInfo(path="", width=WIDTH, height=HEIGHT, still=False, rate=Fraction(25), time_base=Fraction(1, 25))
     pts_T = np.arange(first, first + frames, dtype=np.int64)
@@ -76,7 +76,7 @@ ORDERED = [
     if node.sequential and node.role != "source" and {port.type for port in node.takes} <= SAMPLED
 ]
 NOT_FROM_FRAMES = ("read_shards",)
-"""Their state is empty: what they give is read from files by the frame's number."""
+"""Their state is empty: they read their results from files by frame number."""
 TRIED = [name for name in ORDERED if name not in NOT_FROM_FRAMES]
 
 
@@ -99,9 +99,9 @@ def job_of(name: str, folder: Path) -> Job:
     return Job(index=0, input="", partner="b", output=str(folder / f"out{suffix}"), stem="in", overwrite=True)
 
 
-@pytest.mark.parametrize("absent", [False, True], ids=["all there", "optional ones absent"])
+@pytest.mark.parametrize("absent", [False, True], ids=["all inputs", "optional inputs absent"])
 @pytest.mark.parametrize("name", MAPS)
-def test_what_stands_in_for_an_item_is_made_of_what_the_stage_takes(name: str, absent: bool, tmp_path: Path) -> None:
+def test_a_blank_item_is_made_of_the_stages_inputs(name: str, absent: bool, tmp_path: Path) -> None:
     node = NODES[name]
     own = node.cls.blank is not Stage.blank
     stage = built(name, tmp_path) if own and name not in NEED_NETWORKS else object.__new__(node.cls)
@@ -120,8 +120,8 @@ def test_what_stands_in_for_an_item_is_made_of_what_the_stage_takes(name: str, a
 
 
 @pytest.mark.parametrize("broken", ["densepose", "track", "bridge", "smooth"])
-def test_later_stages_take_what_stands_in_for_an_item(broken: str, tmp_path: Path) -> None:
-    """As in live runs, where a frame that a stage cannot process is shown as it came."""
+def test_later_stages_accept_a_blank_item(broken: str, tmp_path: Path) -> None:
+    """As in live runs, where a frame that a stage cannot process passes unchanged."""
     chain = ["densepose", "export_raw", "track", "bridge", "smooth", "preview", "export", "live_output"]
     job = job_of("live_output", tmp_path)
     slots = [Slot(NODES[name], built(name, tmp_path)) for name in chain[1:]]
@@ -148,8 +148,8 @@ def packets(name: str, job: Job, numbers: list[int]) -> Iterator[list[Any]]:
         yield [given.get(port.type) for port in NODES[name].takes]
 
 
-def fed(stage: Stage, name: str, job: Job, numbers: list[int]) -> list[Any]:
-    """What a stage gives for frames of these numbers, one a packet."""
+def items_of(stage: Stage, name: str, job: Job, numbers: list[int]) -> list[Any]:
+    """The items of a stage for frames of these numbers, one per packet."""
     items: list[Any] = []
     with np.errstate(over="raise", divide="raise", invalid="raise"):
         for arguments in packets(name, job, numbers):
@@ -157,54 +157,54 @@ def fed(stage: Stage, name: str, job: Job, numbers: list[int]) -> list[Any]:
     return items
 
 
-def flat(payload: Any) -> Any:
+def as_plain_data(payload: Any) -> Any:
     """A payload as plain data that can be compared."""
     if isinstance(payload, np.ndarray):
         return payload.tolist()
     if isinstance(payload, (tuple, list)):
-        return [flat(member) for member in payload]
+        return [as_plain_data(member) for member in payload]
     if dataclasses.is_dataclass(payload):
-        return {spec.name: flat(getattr(payload, spec.name)) for spec in dataclasses.fields(payload)}
+        return {spec.name: as_plain_data(getattr(payload, spec.name)) for spec in dataclasses.fields(payload)}
     return payload
 
 
-def test_no_stage_with_a_state_is_left_out() -> None:
-    told = {name for name, node in NODES.items() if node.sequential and node.cls.state is not Stage.state}
-    assert told <= {*ORDERED, *NOT_FROM_FRAMES}
-    for name in told:  # one without the other says nothing
+def test_no_stage_with_state_is_left_out() -> None:
+    with_state = {name for name, node in NODES.items() if node.sequential and node.cls.state is not Stage.state}
+    assert with_state <= {*ORDERED, *NOT_FROM_FRAMES}
+    for name in with_state:  # one without the other is an error
         assert NODES[name].cls.restore is not Stage.restore
 
 
 @pytest.mark.parametrize("first", STARTS)
 @pytest.mark.parametrize("name", TRIED)
-def test_a_stage_of_order_starts_and_goes_on_at_any_frame(name: str, first: int, tmp_path: Path) -> None:
+def test_an_ordered_stage_starts_and_continues_at_any_frame(name: str, first: int, tmp_path: Path) -> None:
     job = job_of(name, tmp_path)
     stage = built(name, tmp_path)
-    fed(stage, name, job, [first, first + 1, first + 2])
+    items_of(stage, name, job, [first, first + 1, first + 2])
     state = stage.state()
     other = built(name, tmp_path)
     later = [first + 3, first + 5, first + 40]
-    expected = None if NODES[name].role != "map" else flat(fed(stage, name, job, later))
+    expected = None if NODES[name].role != "map" else as_plain_data(items_of(stage, name, job, later))
     stage.close()
     other.restore(state)
-    said = flat(fed(other, name, job, later))
-    assert expected is None or repr(said) == repr(expected)  # NaN is as good as NaN
+    found = as_plain_data(items_of(other, name, job, later))
+    assert expected is None or repr(found) == repr(expected)  # NaN is as good as NaN
     other.close()
 
 
 @pytest.mark.parametrize("name", [name for name in TRIED if NODES[name].role == "map"])
-def test_numbers_that_fall_are_taken_as_another_time(name: str, tmp_path: Path) -> None:
+def test_falling_frame_numbers_are_taken_as_another_stream(name: str, tmp_path: Path) -> None:
     job = job_of(name, tmp_path)
     stage = built(name, tmp_path)
-    fed(stage, name, job, [8_099, 8_100])
+    items_of(stage, name, job, [8_099, 8_100])
     after = built(name, tmp_path)
     after.restore(stage.state())
     for numbers in ([0, 1], [1], [0, 5_000_000]):  # earlier, the same again, much later
-        assert len(fed(after, name, job, numbers)) == len(numbers)
+        assert len(items_of(after, name, job, numbers)) == len(numbers)
 
 
 @pytest.mark.parametrize("name", [name for name, node in NODES.items() if node.sequential and name not in ORDERED])
-def test_a_stage_without_a_state_of_its_own_takes_its_own_back(name: str) -> None:
+def test_a_stage_without_state_restores_an_empty_state(name: str) -> None:
     cls = NODES[name].cls
     stage = object.__new__(cls)
     assert stage.state() == b""

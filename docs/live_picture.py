@@ -1,7 +1,7 @@
-"""The page of a live run, as a browser shows it: `python docs/live_picture.py docs/pictures/live.jpg` (wants Chromium).
+"""Screenshot of the page of a live run: `python docs/live_picture.py docs/pictures/live.jpg` (needs Chromium).
 
-The demo clip, looped, is played at its own speed as a camera's pictures would come; the picture is taken after some
-seconds. Its figures are those of the machine that it is taken on.
+The demo clip is played in a loop and in real time; the screenshot is taken after some seconds. Frame rate and latency
+in it are those of the machine.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ FRAMES, SHOWN = 1500, 500
 
 
 def main() -> int:
-    """Take the picture."""
+    """Take the screenshot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("target", type=Path)
     target, program, port = parser.parse_args().target, browser_program(), free_port()
     if program is None:
-        print("no Chromium here")
+        print("there is no Chromium on this machine")
         return 1
     with tempfile.TemporaryDirectory() as kept:
-        clip, picture = Path(kept) / "street.mp4", Path(kept) / "page.png"
+        clip, screenshot = Path(kept) / "street.mp4", Path(kept) / "page.png"
         looped_clip(ROOT / "configs" / "demo_walk.mp4", 640, 360, FRAMES, clip)
         words = ["-c", "live", str(clip), "--set", f"preview.port={port}", "--set", "live_decode.source.file=play"]
         run = subprocess.Popen([sys.executable, str(ROOT / "run_pipeline.py"), *words], cwd=kept)
@@ -44,17 +44,17 @@ def main() -> int:
             wait_for_page(browser, f"http://127.0.0.1:{port}/")
             browser.run("at('beside').click()")
             browser.wait(f"Number(at('picture').dataset.shown) > {SHOWN}", 90)
-            browser.screenshot(picture)
+            browser.screenshot(screenshot)
         finally:
             browser.close()
             run.send_signal(signal.SIGINT)
             run.wait(60)
-        cv2.imwrite(str(target), cv2.imread(str(picture)), [cv2.IMWRITE_JPEG_QUALITY, 90])
+        cv2.imwrite(str(target), cv2.imread(str(screenshot)), [cv2.IMWRITE_JPEG_QUALITY, 90])
     return 0
 
 
 def wait_for_page(browser: Browser, url: str) -> None:
-    """Until the program serves its page and shows pictures there."""
+    """Wait until the page shows frames."""
     for _ in range(60):
         browser.open(url)
         try:
@@ -62,7 +62,7 @@ def wait_for_page(browser: Browser, url: str) -> None:
             return
         except AssertionError:
             continue
-    raise SystemExit("the page does not come up")
+    raise SystemExit("the page does not load")
 
 
 if __name__ == "__main__":

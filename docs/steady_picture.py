@@ -3,7 +3,7 @@
 The clip is juggle.mp4 of facebookresearch/sam2 (Apache-2.0); only what the network says of it is shown, on black:
 
     BLACK="--style parts --set render.background=black --set render.opacity=1 --set decode.end=2.6"
-    run_pipeline.py juggle.mp4 $BLACK --set smooth.kind=none --set track.box_gain=1 --set bridge.frames=0 -o FOUND.mp4
+    run_pipeline.py juggle.mp4 $BLACK --set smooth.kind=none --set track.box_gain=1 --set bridge.max_gap=0 -o FOUND.mp4
     run_pipeline.py juggle.mp4 $BLACK -o STEADY.mp4
     python docs/steady_picture.py FOUND.mp4 STEADY.mp4
 """

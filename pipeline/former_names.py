@@ -15,6 +15,8 @@ FORMER_STAGES: dict[str, str] = {
 """The present name of a stage by its former name; here and below an empty one for what was removed."""
 
 FORMER_KEYS: dict[str, str] = {
+    "bridge.after": "bridge.min_frames",
+    "bridge.frames": "bridge.max_gap",
     "export.to.looks": "export.to.appearance",
     "fit.average": "fit.weight_average.decay",
     "fit.average_from": "fit.weight_average.from_step",

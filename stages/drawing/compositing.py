@@ -129,8 +129,7 @@ def blend_over(canvas: FrameCanvas, colour_hw3: U8, cover_hw: U8, hidden_hw: U8 
 
 
 def draw_opaque(canvas: FrameCanvas, draw: Callable[[U8], None]) -> None:
-    """Let `draw` paint into the canvas although it knows no alpha: it paints on black and on white, and alpha
-    follows."""
+    """Let `draw`, which knows no alpha, paint on the canvas: painted on black and on white, its alpha follows."""
     if canvas.alpha_HW is None:
         draw(canvas.rgb_HW3)
         return

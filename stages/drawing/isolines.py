@@ -32,8 +32,7 @@ def draw_contours(visible: Visible, *, lines: int, opacity: float) -> None:
 
 def draw_grid(visible: Visible, colours: tuple[tuple[int, int, int], tuple[int, int, int]], *, lines: int,
               opacity: float) -> None:  # fmt: skip
-    """Draw the grid of the charts, in place: lines of equal U in one colour, of equal V in another, dark chart
-    borders."""
+    """Draw the charts' grid, in place: lines of equal U in one colour, of equal V in another, dark borders."""
     inside_hw = soft_cover(visible.labels_hw, opacity)
     for coordinate_hw, colour in zip(visible.uv_2hw, colours, strict=True):
         strength_hw = line_strength(coordinate_hw, visible.labels_hw, lines, _half_width(visible))

@@ -41,8 +41,7 @@ def appearance_of(frame_HW3: U8, surface: PersonSurface) -> F32:
 
 
 def appearance_similarity(appearance_A84: F32, appearance_B84: F32) -> Float:
-    """Similarity of each person of A and each of B, (A, B): 1 = the same colours; 0.5 if no region is visible in
-    both."""
+    """Similarity of each person of A and each of B, (A, B): 1 = same colours; 0.5 = no region visible in both."""
     shared_AB8 = np.minimum(appearance_A84[:, None, :, 3], appearance_B84[None, :, :, 3])
     shared_AB8 = np.where(shared_AB8 >= LEAST_SHARE, shared_AB8, 0)
     difference_AB8 = np.square(appearance_A84[:, None, :, :3] - appearance_B84[None, :, :, :3]).mean(axis=-1)

@@ -37,19 +37,19 @@ class Bridge(Stage):
         """Which gaps are bridged.
 
         Attributes:
-            frames: number of frames a missed person is propagated (0..30); 0 turns the stage off.
-            after: only people that were detected in at least so many frames.
+            max_gap: number of frames that a missed person is propagated (0..30); 0 turns the stage off.
+            min_frames: only people that were detected in at least so many frames.
         """
 
-        frames: int = 5
-        after: int = 3
+        max_gap: int = 5
+        min_frames: int = 3
 
         def __post_init__(self) -> None:
             """Raises ValueError for a number out of range."""
-            if not 0 <= self.frames <= 30:
-                raise ValueError(f"frames is {self.frames}, must be from 0 to 30")
-            if self.after < 1:
-                raise ValueError(f"after is {self.after}, must be 1 or more")
+            if not 0 <= self.max_gap <= 30:
+                raise ValueError(f"max_gap is {self.max_gap}, must be from 0 to 30")
+            if self.min_frames < 1:
+                raise ValueError(f"min_frames is {self.min_frames}, must be 1 or more")
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """A new stream without people."""
@@ -62,7 +62,7 @@ class Bridge(Stage):
 
     def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces) -> Iterator[tuple[People, Surfaces]]:
         """The chunk's people and surfaces with the propagated people, in each frame by falling score."""
-        if frames.video.still or not self.config.frames:
+        if frames.video.still or not self.config.max_gap:
             yield people, surfaces
             return
         chunk_people, chunk_surfaces = [], []
@@ -108,7 +108,7 @@ class Bridge(Stage):
         return missed
 
     def _is_candidate(self, person: PropagatedPerson) -> bool:
-        return person.missed < self.config.frames and person.seen_frames >= self.config.after
+        return person.missed < self.config.max_gap and person.seen_frames >= self.config.min_frames
 
     def _update_known(self, people: People, surfaces: list[PersonSurface], missed: dict[int, PropagatedPerson]) -> None:
         """Remember the detected and the propagated people of this frame."""

@@ -29,8 +29,7 @@ def painters_order(
     id_N: I32 | None = None,
     near_N: F32 | None = None,
 ) -> list[int]:
-    """Indices of the people of one frame from the farthest to the nearest; at equal nearness the higher score is drawn
-    last.
+    """Indices of one frame's people from far to near; at equal nearness the higher score is drawn last.
 
     People without an identity are behind those with one: their detections are uncertain and often last one frame.
 
@@ -50,8 +49,7 @@ def painters_order(
 
 
 def nearness(surface: PersonSurface, lower_edge: float, frame_height: int) -> float:
-    """Nearness of a person, larger is nearer: log(pixels per metre) + LOWER_EDGE_WEIGHT · lower edge of the box / frame
-    height.
+    """Nearness, larger is nearer: log(pixels per metre) + LOWER_EDGE_WEIGHT · lower edge of the box / frame height.
 
     The lower edge (feet) is the better measure while it is in the image, size where it is not.
     """
@@ -87,8 +85,10 @@ def pixels_per_metre(surface: PersonSurface) -> float:
 
 @cache
 def rest_pose_surface() -> F32:
-    """Points of the body surface in rest pose, metres, (24, CELLS, CELLS, 3) by chart, V and U; outside of a chart, its
-    nearest point."""
+    """Points of the body surface in rest pose, metres, by chart, V and U: (24, CELLS, CELLS, 3).
+
+    Cells outside of a chart hold its nearest point.
+    """
     mesh = open_body_mesh()
     texels = texel_faces(mesh.chart_F, mesh.corner_uv_F32, CELLS)
     point = np.zeros((CHARTS * CELLS**2, 3), np.float32)

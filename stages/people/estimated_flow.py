@@ -21,8 +21,7 @@ class EstimatedFlow:
         self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def between(self, before_HW3: U8, now_HW3: U8) -> tuple[F32, Bool]:
-        """Displacement of each pixel of the first frame to the second, (H, W, 2), and whether the pixel is visible in
-        both, (H, W).
+        """Displacement of each pixel to the second frame, (H, W, 2), and whether it is visible in both, (H, W).
 
         Args:
             before_HW3, now_HW3: frames of one size.

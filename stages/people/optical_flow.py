@@ -251,8 +251,7 @@ def _window(here_HW: U8, grid: CellGrid, other: CellGrid) -> FlowWindow:
 
 
 def _initial_in_window(initial: InitialFlow | None, window: FlowWindow) -> F32:
-    """The initial flow on the cells of a window, in cells, relative to the window's own shift; the surroundings do not
-    move."""
+    """The initial flow on the cells of a window, in cells, less the window's shift; the surroundings do not move."""
     shape = (window.height, window.width)
     if initial is None:
         return np.zeros((*shape, 2), np.float32)
@@ -332,8 +331,7 @@ def _photometric_trust(here_hw: U8, there_hw: U8, flow_hw2: F32) -> F32:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Run OpenCV with one thread: the search divides the image into one stripe per thread, and the division changes
-    results."""
+    """Run OpenCV with one thread: the search divides images into one stripe per thread, which changes results."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:

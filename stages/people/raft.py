@@ -1,5 +1,4 @@
-"""RAFT (Teed and Deng, ECCV 2020), torchvision's implementation, as the flow search: for a GPU and for users who have
-its weights."""
+"""RAFT (Teed and Deng, ECCV 2020), torchvision's, as the flow search: for a GPU and users who have its weights."""
 
 from __future__ import annotations
 
@@ -15,8 +14,7 @@ from models.errors import ModelError
 from stages.payloads import F32, U8
 
 MULTIPLE, LEAST = 8, 128
-"""RAFT takes images whose sides are a multiple of the first and at least the second (its coarsest correlation needs
-that)."""
+"""The sides of RAFT's images are multiples of the first and at least the second, for its coarsest correlation."""
 UPDATES = 12
 BUILDERS = {32: raft_small, 64: raft_large}
 """The two sizes of RAFT, by the number of channels of their first layer."""
@@ -26,8 +24,7 @@ KEY = "smooth.raft_weights"
 
 
 def read_raft(path: str) -> nn.Module:
-    """Build the network from a file of torchvision's weights. Raises ModelError if the file is missing or holds
-    something else."""
+    """Build the network from torchvision's file of weights. Raises ModelError if it is missing or another file."""
     if not path:
         raise ModelError("RAFT needs its weights", KEY, REMEDY)
     file = user_path(path)

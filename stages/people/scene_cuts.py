@@ -34,8 +34,7 @@ def thumbnail(frame_HW3: U8) -> U8:
 
 
 def is_scene_cut(before: U8, now: U8) -> bool:
-    """True if two thumbnails show different scenes: low correlation, or different colours even at equal brightness and
-    tint.
+    """Whether two thumbnails show different scenes: low correlation, or different colours in equal light.
 
     Camera motion and passers-by change pixels but keep colours. A lamp or a change of exposure changes colours but
     keeps the correlation.

@@ -22,8 +22,7 @@ NEARNESS_GAIN = 0.3
 DRIFT_GAIN = 0.08
 """Share of a box's innovation that goes into its drift."""
 JUMP = 0.15
-"""Innovation, as a share of the box's side, that is motion and not jitter: it is shown entirely; smaller ones in part.
-"""
+"""Innovation, as a share of the box's side, that is motion and no jitter: shown entirely, smaller ones in part."""
 LONGEST_GAP = 3
 """Frames without detection after which box smoothing starts anew."""
 

@@ -86,8 +86,7 @@ def charts_to_pixels(labels_hw: U8, uv_hw: tuple[F32, F32], surface: PersonSurfa
 
 
 def _charts_meet(labels_hw: U8) -> npt.NDArray[np.bool_]:
-    """For every four cells around a corner, whether two different charts meet there, (H − 1, W − 1); background is no
-    chart."""
+    """Whether two charts meet among each four cells around a corner, (H − 1, W − 1); background is no chart."""
     most_hw = cv2.max(labels_hw[:, :-1], labels_hw[:, 1:])
     charts_hw = labels_hw - np.uint8(1)  # background becomes the highest label
     least_hw = cv2.min(charts_hw[:, :-1], charts_hw[:, 1:])
@@ -97,8 +96,7 @@ def _charts_meet(labels_hw: U8) -> npt.NDArray[np.bool_]:
 
 @lru_cache(maxsize=64)
 def _nearest_of_majority(step: int) -> Index:
-    """For each pattern of equal labels among four cells (bits in the order of CELL_PAIRS), the cell of each pixel
-    between them.
+    """The cell of each pixel between four cells, by pattern of equal labels among them (bits: CELL_PAIRS).
 
     (64, step²): among the cells of the label with the greatest sum of bilinear weights, the nearest.
     """
@@ -124,8 +122,7 @@ def _cropped(pixels_hw: Values, surface: PersonSurface, grid: CellGrid) -> Value
 
 
 def _relabelled(surface: PersonSurface, measured: SurfaceEstimate, fused: EstimateLayers, label_hw: U8) -> U8:
-    """Not 0 at pixels that take the estimate's label: another chart than the surface's, or cells that changed between
-    person and background."""
+    """Not 0 at pixels that take the estimate's label: another chart, or cells that became person or background."""
     relabelled_hw = cv2.min(cv2.compare(label_hw, surface.labels_hw, cv2.CMP_NE), cv2.min(label_hw, surface.labels_hw))
     sides_hw = cv2.compare(_silhouette(measured.labels_hw), _silhouette(fused.labels_hw), cv2.CMP_NE)
     if sides_hw.any():

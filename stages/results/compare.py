@@ -1,5 +1,4 @@
-"""Comparison of two performers: how far their joints and parts are apart over time, as a table, a summary and a
-plot."""
+"""Comparison of two performers: differences of joints and parts over time, as a table, a summary and a plot."""
 
 from __future__ import annotations
 

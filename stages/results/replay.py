@@ -30,8 +30,7 @@ REMEDY = "name the video it was made from with --set replay.video=FILE, or --set
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedResults:
-    """A saved export: the stream it belongs to (`path` = the recorded source), its frames, and their number if
-    known."""
+    """A saved export: its stream (`path` = the recorded source), its frames, and their number if known."""
 
     video: VideoInfo
     results: Iterator[FrameResult]
@@ -255,8 +254,7 @@ def _with_frames(
 
 
 def _timed_frames(decode: Decode, job: Job) -> Iterator[tuple[Fraction, int, U8]]:
-    """(seconds, number, frame) of an input; in a part of an input, seconds count from its start, as in its exported
-    videos."""
+    """(seconds, number, frame) of an input; in a part of an input, seconds count from its start."""
     for chunk in decode(job):
         for t, pts in enumerate(chunk.pts_T.tolist()):
             yield pts * chunk.video.time_base - (chunk.video.cut_start or 0), chunk.source_index(t), chunk.rgb_THW3[t]

@@ -62,8 +62,7 @@ def parula_image(result: FrameResult) -> U8:
 def dp_segm_image(result: FrameResult) -> U8:
     """(H, W, 3): 70 % parula over the grey image, people painted in order, with detectron2's arithmetic.
 
-    That tool blends within each person's whole box, in float64, and truncates, so that grey around people can lose
-    1.
+    That tool blends a person's whole box, in float64, and truncates: grey around people can become 1 darker.
     """
     grey_HW = cv2.cvtColor(result.rgb_HW3, cv2.COLOR_RGB2GRAY)
     image_HW3: U8 = np.dstack([grey_HW] * 3).astype(np.uint8)

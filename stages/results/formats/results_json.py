@@ -85,8 +85,7 @@ def rounded_corner(corner: float, digits: int) -> float:
 
 
 def _box_of_grid(result: FrameResult, i: int) -> list[float]:
-    """The box, if its integer part is where the grid begins, as readers assume; else (tracking moved the box) the
-    grid's."""
+    """The box, if the grid begins at its integer part, as readers assume; else (tracking moved it) the grid's."""
     surface = result.surfaces[i]
     box: list[float] = result.box_N4[i].tolist()
     if [int(corner) for corner in box[:2]] == [surface.x0, surface.y0]:

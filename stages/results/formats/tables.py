@@ -74,8 +74,7 @@ def begin_appearance(target: ExportTarget) -> ExportWriter:
 
 
 def appearance_lines(result: FrameResult) -> Iterator[str]:
-    """One line per person: mean colours 0..255 and share of the person's pixels of each region; colours of invisible
-    regions are empty."""
+    """One line per person: of each region the mean colour, 0..255, and share of pixels; no colour if not visible."""
     for i, surface in enumerate(result.surfaces):
         identity = "" if result.id_N[i] < 0 else f"{result.id_N[i]}"
         cells = [f"{result.index}", f"{result.seconds:.6f}", f"{i}", identity]

@@ -80,14 +80,14 @@ def test_a_missed_person_is_propagated_to_the_right_place(steps_T2: np.ndarray) 
 
 def test_propagation_ends_after_the_configured_frames() -> None:
     clip = shot(STEADY)
-    counts = [len(people) for people, _ in bridged(clip, set(range(8, 20)), frames=4)]
+    counts = [len(people) for people, _ in bridged(clip, set(range(8, 20)), max_gap=4)]
     assert counts == [1] * 12 + [0] * 8 + [1] * 4
 
 
 def test_people_with_few_detections_are_not_propagated() -> None:
     clip = shot(STEADY)
-    assert [len(people) for people, _ in bridged(clip, {2, 3}, after=3)][:5] == [1, 1, 0, 0, 1]
-    assert [len(people) for people, _ in bridged(clip, {3, 4}, after=3)][:6] == [1] * 6
+    assert [len(people) for people, _ in bridged(clip, {2, 3}, min_frames=3)][:5] == [1, 1, 0, 0, 1]
+    assert [len(people) for people, _ in bridged(clip, {3, 4}, min_frames=3)][:6] == [1] * 6
 
 
 def test_no_propagation_over_a_cut_or_behind_an_occluder() -> None:
@@ -114,7 +114,7 @@ def test_no_propagation_where_another_identity_is_detected_or_without_identity()
         given = given_at(clip, t, True, identity)
         ((people, _),) = stage(chunk_of(clip.rgb_THW3[t : t + 1], t), *given)
         assert people.id_N.tolist() == [identity]
-    nameless = Bridge(Bridge.Config(after=1))
+    nameless = Bridge(Bridge.Config(min_frames=1))
     for t in range(4):
         ((people, _),) = nameless(chunk_of(clip.rgb_THW3[t : t + 1], t), *given_at(clip, t, t != 3, -1))
     assert len(people) == 0
@@ -168,11 +168,11 @@ def test_single_images_and_zero_frames_pass_unchanged() -> None:
     given = given_at(clip, 0, True)
     ((people, surfaces),) = Bridge(Bridge.Config())(chunk_of(clip.rgb_THW3[:1], still=True), *given)
     assert people is given[0] and surfaces is given[1]
-    ((people, surfaces),) = Bridge(Bridge.Config(frames=0))(chunk_of(clip.rgb_THW3[:1]), *given)
+    ((people, surfaces),) = Bridge(Bridge.Config(max_gap=0))(chunk_of(clip.rgb_THW3[:1]), *given)
     assert people is given[0] and surfaces is given[1]
 
 
-@pytest.mark.parametrize("values", [{"frames": -1}, {"frames": 31}, {"after": 0}])
+@pytest.mark.parametrize("values", [{"max_gap": -1}, {"max_gap": 31}, {"min_frames": 0}])
 def test_numbers_out_of_range_are_refused(values: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(values))):
         Bridge.Config(**values)

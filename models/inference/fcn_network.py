@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.architecture.fcn import FullConvNet
 from models.arrays import F32, U8
-from models.checkpoints.trained import TrainedInfo
+from models.checkpoints.trained_weights import TrainedInfo
 from models.inference.assembly import assemble_surface
 from models.inference.preprocess import network_input, network_size
 from models.inference.single_person import SinglePersonPredictor, region_maps

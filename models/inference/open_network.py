@@ -25,7 +25,7 @@ def fetch_weights(config: NetworkConfig) -> None:
 
 def refuse_other_kinds(path: Path) -> None:
     """Raise ModelError for weights that are not of the light network. The message names the setting they need."""
-    from models.checkpoints.trained import read_trained_info
+    from models.checkpoints.trained_weights import read_trained_info
     from models.checkpoints.zoo import ZOO
 
     published = next((entry.name for entry in ZOO.values() if entry.file_name == path.name), None)

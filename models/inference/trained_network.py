@@ -6,7 +6,7 @@ import torch
 
 from models.architecture.fcn import FullConvNet
 from models.cache import user_path
-from models.checkpoints.trained import TrainedInfo, load_trained
+from models.checkpoints.trained_weights import TrainedInfo, load_trained
 from models.engines.device import choose_device, choose_engine, choose_precision
 from models.engines.prepared_rcnn import PreparedRCNN
 from models.errors import ModelError

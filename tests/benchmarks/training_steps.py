@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import cv2
 import torch
 
-from models.checkpoints.trained import make_network
+from models.checkpoints.trained_weights import make_network
 from pipeline.config import load_config
 from stages import STAGES
 from stages.training.data.annotated_pictures import AnnotatedPictures

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from models.inference.onnx_files import graphs_of, write_graph
+from models.inference.onnx_export import graphs_of, write_graph
 from models.network import NetworkConfig
 from pipeline.stage import Job, Stage
 from stages.payloads import Written

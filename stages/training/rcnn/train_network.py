@@ -17,7 +17,7 @@ from models.architecture.fcn import FullConvNet
 from models.architecture.rcnn import DensePoseRCNN
 from models.architecture.variant import Variant
 from models.cache import user_path
-from models.checkpoints.trained import (
+from models.checkpoints.trained_weights import (
     Kind,
     TrainedInfo,
     initialise_from,

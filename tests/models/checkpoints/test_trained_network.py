@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from models.architecture.variant import Variant
-from models.checkpoints.trained import TrainedInfo, make_network, write_trained
+from models.checkpoints.trained_weights import TrainedInfo, make_network, write_trained
 from models.errors import ModelError
 from models.inference.trained_network import open_trained
 from models.network import NetworkConfig
@@ -52,7 +52,7 @@ def test_the_engines_agree_on_a_cascade(tmp_path: Path) -> None:
 
 def test_a_whole_image_network_gives_its_maps_inside_a_box(tmp_path: Path) -> None:
     """The surface of a box of the image's size is the argmax of the maps."""
-    from models.checkpoints.trained import load_trained
+    from models.checkpoints.trained_weights import load_trained
     from models.inference.assembly import decide_labels
     from models.inference.preprocess import network_input
 

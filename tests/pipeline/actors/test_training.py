@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.checkpoints.trained import load_trained
+from models.checkpoints.trained_weights import load_trained
 from pipeline.command.cli import main
 
 pytest.importorskip("ray.train", reason="needs ray[train]", exc_type=ImportError)

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from models.architecture.variant import Variant
-from models.checkpoints.trained import TrainedInfo, make_network, write_trained
+from models.checkpoints.trained_weights import TrainedInfo, make_network, write_trained
 from models.checkpoints.zoo import ZOO as ZOO_FILES
 from models.errors import ModelError
 from models.inference.open_network import configuration_of, fetch_weights

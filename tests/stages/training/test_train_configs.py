@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.checkpoints.trained import load_trained
+from models.checkpoints.trained_weights import load_trained
 from models.inference.open_network import open_network
 from models.network import NetworkConfig
 from pipeline.command.cli import main

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from models.architecture.variant import Variant
-from models.checkpoints.trained import TrainedInfo, make_network, write_trained
+from models.checkpoints.trained_weights import TrainedInfo, make_network, write_trained
 from models.errors import ModelError
-from models.inference.onnx_files import graphs_of, write_graph
+from models.inference.onnx_export import graphs_of, write_graph
 from models.inference.trained_network import open_trained
 from models.network import NetworkConfig
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from models.architecture.fcn import FullConvNet
 from models.architecture.rcnn import fold_norms
 from models.cache import user_path
-from models.checkpoints.trained import load_trained
+from models.checkpoints.trained_weights import load_trained
 from models.errors import ModelError
 from models.files.atomic_file import atomic_write
 from models.inference.onnx_network import WholeNetwork

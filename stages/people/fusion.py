@@ -17,7 +17,7 @@ GATE_WIDTH = 0.21
 """UV distance at which the weight of the other estimate falls to 1/e: several times the network's own jitter."""
 NOISE, NOISE_LIMIT = 0.136, (0.01, 1.2)
 """Standard deviation of a predicted U or V as a function of 1 − confidence: the smaller of NOISE × its fourth root,
-fitted to the light network (docs/benchmarks/temporal_tried.md), and a straight line (offset, slope) that goes towards
+fitted to the light network (docs/benchmarks/temporal.md), and a straight line (offset, slope) that goes towards
 the size of a cell for higher confidence than that network reaches."""
 FLOW_NOISE = 0.003
 """Standard deviation that warping by one frame adds to UV."""

@@ -1,4 +1,4 @@
-"""People are the annotations whose category is called so; nothing else is ever scored or trained as people."""
+"""People are the annotations of the category "person"; no other annotation is scored or trained as a person."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Document = dict[str, Any]
 
 
 def labelled(person: int = 1, door: int = 2, **more: Any) -> Document:
-    """Two pictures, each with a person and a door; `more` goes into the records of people."""
+    """Two images, each with a person and a door; `more` is added to the records of people."""
     kinds = ((person, PERSON_BOX, more), (door, DOOR_BOX, {}))
     records = [
         {
@@ -57,14 +57,14 @@ def stored(folder: Path, document: Document) -> Path:
 
 
 def scored(path: Path, **keys: Any) -> tuple[list[TruePicture], dict[str, Any]]:
-    """The pictures that are scored, and what is said of them."""
+    """The scored images, and the facts of the stage."""
     stage = Truths(Truths.Config(data=str(path), **keys))
     pictures = [picture for _, picture in stage(Job(index=0, input="", output=None, stem=""))]
     return pictures, dict(stage.summary())
 
 
 def only_people(path: Path) -> None:
-    """Raises AssertionError unless each picture has its person, in scores as in trainings."""
+    """Raises AssertionError unless each image has its person, in evaluation and in training."""
     pictures, _ = scored(path)
     corners = [[2, 3, 22, 33]]
     assert [one.boxes.tolist() for one in pictures] == [corners] * 2 and not any(one.crowds for one in pictures)
@@ -73,12 +73,12 @@ def only_people(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("person", "door"), [(1, 2), (0, 1), (2, 1), (7, 0), (1, 0)])
-def test_the_name_tells_people_and_not_the_number(tmp_path: Path, person: int, door: int) -> None:
+def test_the_name_of_a_category_decides_and_not_its_id(tmp_path: Path, person: int, door: int) -> None:
     only_people(stored(tmp_path, labelled(person, door)))
 
 
 @pytest.mark.parametrize("name", ["Person", "PERSON", " person "])
-def test_case_does_not_matter_and_the_name_is_said(tmp_path: Path, name: str) -> None:
+def test_case_does_not_matter_and_the_name_is_reported(tmp_path: Path, name: str) -> None:
     document = labelled(0, 1)
     document["categories"][1]["name"] = name
     path = stored(tmp_path, document)
@@ -88,14 +88,14 @@ def test_case_does_not_matter_and_the_name_is_said(tmp_path: Path, name: str) ->
 
 
 @pytest.mark.parametrize("written", [str, float])
-def test_a_number_is_one_however_it_is_written(tmp_path: Path, written: Callable[[int], object]) -> None:
+def test_ids_of_any_json_type_are_equal(tmp_path: Path, written: Callable[[int], object]) -> None:
     document = labelled(0, 1)
     for record in document["annotations"]:
         record["category_id"] = written(record["category_id"])
     only_people(stored(tmp_path, document))
 
 
-def test_a_folder_of_instances_is_one_of_coco(tmp_path: Path) -> None:
+def test_a_folder_of_instances_is_a_coco_folder(tmp_path: Path) -> None:
     (tmp_path / "annotations").mkdir()
     path = stored(tmp_path, labelled(2, 1))
     path.rename(tmp_path / "annotations" / "instances_default.json")
@@ -103,7 +103,7 @@ def test_a_folder_of_instances_is_one_of_coco(tmp_path: Path) -> None:
     assert [len(one.people) for one in pictures] == [1, 1]
 
 
-def test_a_file_that_knows_no_categories_annotates_people(tmp_path: Path) -> None:
+def test_a_file_without_categories_annotates_people(tmp_path: Path) -> None:
     document = labelled()
     del document["categories"]
     document["annotations"] = document["annotations"][::2]
@@ -125,7 +125,7 @@ def all_crowds(document: Document) -> None:
         record["iscrowd"] = 1
 
 
-def two_of_one_number(document: Document) -> None:
+def two_with_one_id(document: Document) -> None:
     for category in document["categories"]:
         category["id"] = 1
 
@@ -145,11 +145,11 @@ def doors_alone(document: Document) -> None:
         (unnamed, "no list of categories.*add"),
         (all_crowds, "marks all 2 people as crowds.*set iscrowd to 0"),
         (empty, "no annotated person"),
-        (two_of_one_number, r"gives the category id 1 to 'person' and to 'door'; give each"),
+        (two_with_one_id, r"gives the category id 1 to 'person' and to 'door'; give each"),
         (doors_alone, r"no annotated person.*'door' \(2\)"),
     ],
 )
-def test_where_nobody_can_be_scored_one_sentence_says_why(
+def test_an_error_states_why_no_person_can_be_scored(
     tmp_path: Path, spoil: Callable[[Document], None], complaint: str
 ) -> None:
     document = labelled()
@@ -163,7 +163,7 @@ def test_where_nobody_can_be_scored_one_sentence_says_why(
         AnnotatedPictures(AnnotatedSet(annotations=str(path), images=str(tmp_path)))
 
 
-def test_where_the_pictures_of_all_people_are_gone_one_sentence_says_so(tmp_path: Path) -> None:
+def test_missing_images_of_all_people_are_one_error(tmp_path: Path) -> None:
     document = labelled()
     document["annotations"] = document["annotations"][:1]
     path = stored(tmp_path, document)
@@ -182,14 +182,14 @@ def test_people_without_a_category_are_reported(tmp_path: Path) -> None:
     assert "'person' (1); left out: 'id None' (1)" in " ".join(facts["notes"])
 
 
-def test_a_list_of_results_is_no_truth(tmp_path: Path) -> None:
+def test_a_list_of_results_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "own.json"
     path.write_text(json.dumps(labelled()["annotations"]))
     with pytest.raises(StageError, match="list of results"):
         scored(path)
 
 
-def test_what_is_wrong_with_doors_does_not_matter(tmp_path: Path) -> None:
+def test_damage_of_other_categories_does_not_matter(tmp_path: Path) -> None:
     document = labelled()
     for record in document["annotations"][1::2]:
         record.update(bbox=[0, 0, 0, 0], keypoints=[1] * 63, segmentation="no mask")
@@ -197,7 +197,7 @@ def test_what_is_wrong_with_doors_does_not_matter(tmp_path: Path) -> None:
     only_people(stored(tmp_path, document))
 
 
-def test_what_tools_leave_out_has_its_usual_value(tmp_path: Path) -> None:
+def test_missing_fields_have_default_values(tmp_path: Path) -> None:
     document = labelled()
     for record in document["annotations"]:
         for key in ("id", "iscrowd"):
@@ -208,7 +208,7 @@ def test_what_tools_leave_out_has_its_usual_value(tmp_path: Path) -> None:
     assert [one.id for one in read_people(path).people] == [1, 2]
 
 
-def test_people_under_one_id_are_two(tmp_path: Path) -> None:
+def test_people_with_one_id_are_two(tmp_path: Path) -> None:
     document = labelled()
     for record in document["annotations"]:
         record["id"] = 5
@@ -217,7 +217,7 @@ def test_people_under_one_id_are_two(tmp_path: Path) -> None:
     assert [one.id for one in read_people(path).people] == [5, 6]
 
 
-def test_pictures_under_one_id_are_refused(tmp_path: Path) -> None:
+def test_images_with_one_id_are_refused(tmp_path: Path) -> None:
     document = labelled()
     document["images"][1]["id"] = 1
     with pytest.raises(StageError, match="image 1: another image has the same id"):
@@ -225,13 +225,13 @@ def test_pictures_under_one_id_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["0", 2, [1]])
-def test_a_crowd_is_said_by_0_or_1(tmp_path: Path, value: object) -> None:
+def test_iscrowd_is_0_or_1(tmp_path: Path, value: object) -> None:
     with pytest.raises(StageError, match=r"iscrowd.*neither 0 nor 1"):
         read_people(stored(tmp_path, labelled(iscrowd=value)))
 
 
 def keypoints(names: list[str], **where: tuple[int, int]) -> tuple[list[str], list[int]]:
-    """Names of a category, and the numbers of a record; those not told of are unseen."""
+    """Names of a category, and the numbers of a record; keypoints without a place are invisible."""
     return names, [number for name in names for number in ((*where[name], 2) if name in where else (0, 0, 0))]
 
 
@@ -259,7 +259,7 @@ def test_keypoints_are_found_by_their_names(tmp_path: Path, written: Callable[[s
     assert (trained[0].people[0].keypoint_173 == expected).all()
 
 
-def test_keypoints_that_do_not_fit_their_names_are_damage(tmp_path: Path) -> None:
+def test_a_wrong_number_of_keypoints_is_damage(tmp_path: Path) -> None:
     document = labelled(keypoints=[1, 1, 2] * 17)
     document["categories"][1]["keypoints"] = ["pelvis", *COCO_KEYPOINTS]
     path = stored(tmp_path, document)
@@ -268,7 +268,7 @@ def test_keypoints_that_do_not_fit_their_names_are_damage(tmp_path: Path) -> Non
         scored(path)
 
 
-def test_keypoints_that_are_none_of_cocos_are_left_out(tmp_path: Path) -> None:
+def test_keypoints_unknown_to_coco_are_left_out(tmp_path: Path) -> None:
     names, values = keypoints(["head", "foot"], head=(5, 6), foot=(7, 8))
     document = labelled(keypoints=values, num_keypoints=2)
     document["categories"][1]["keypoints"] = names
@@ -278,7 +278,7 @@ def test_keypoints_that_are_none_of_cocos_are_left_out(tmp_path: Path) -> None:
     assert picture.people[0].keypoint_173 is None and "keypoints are none of COCO's 17" in facts["notes"][0]
 
 
-def test_a_mask_of_another_picture_is_damage_that_names_the_file(tmp_path: Path) -> None:
+def test_a_mask_of_another_size_is_damage_that_names_the_file(tmp_path: Path) -> None:
     path = stored(tmp_path, labelled(segmentation={"size": [10, 10], "counts": [50, 50]}))
     with pytest.raises(StageError, match=r"own.json: image 1: a mask has 10×10 pixels, its image 60×50"):
         scored(path)
@@ -287,7 +287,7 @@ def test_a_mask_of_another_picture_is_damage_that_names_the_file(tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["upload/{}.png", "C:\\data\\{}.png", "/data/local/{}.png", "upload\\{}.png"])
-def test_pictures_are_found_without_the_folders_of_another_machine(tmp_path: Path, name: str) -> None:
+def test_images_are_found_without_the_folders_of_another_machine(tmp_path: Path, name: str) -> None:
     document = labelled()
     for image in document["images"]:
         image["file_name"] = name.format(image["id"])
@@ -300,7 +300,7 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     only_people(path)
 
 
-def test_photos_that_are_labelled_for_a_training_have_people_alone(tmp_path: Path) -> None:
+def test_photos_labelled_for_training_have_people_alone(tmp_path: Path) -> None:
     (tmp_path / "annotations").mkdir()
     (tmp_path / "train2017").mkdir()
     path = stored(tmp_path / "train2017", labelled(0, 1))

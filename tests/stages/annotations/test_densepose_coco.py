@@ -1,4 +1,4 @@
-"""Files of the DensePose-COCO format: round trips, PoseTrack's way, damage, and one real annotation."""
+"""Files in the DensePose-COCO format: round trips, PoseTrack's variant, damage, and one real annotation."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def masks(seed: int = 0) -> list[Any]:
 
 
 def person(number: int, image: int, **changes: Any) -> dict[str, Any]:
-    """An annotation as it stands in densepose_minival2014.json."""
+    """An annotation like those of densepose_minival2014.json."""
     return {
         "id": number, "image_id": image, "category_id": 1, "iscrowd": 0, "area": 1234.5,
         "bbox": [10.5, 20.25, 100, 180],
@@ -72,7 +72,7 @@ def stored(folder: Path, content: Any) -> Path:
     return path
 
 
-def test_what_is_read_is_written_with_the_same_values(tmp_path: Path) -> None:
+def test_a_round_trip_keeps_all_values(tmp_path: Path) -> None:
     source = document()
     read = read_dense_set(stored(tmp_path, source))
     write_dense_set(tmp_path / "again.json", read)
@@ -80,7 +80,7 @@ def test_what_is_read_is_written_with_the_same_values(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".partial")] == []
 
 
-def test_fields_are_what_the_file_says(tmp_path: Path) -> None:
+def test_fields_have_the_values_of_the_file(tmp_path: Path) -> None:
     read = read_dense_set(stored(tmp_path, document()))
     first, _, plain = read.people
     assert first.points is not None
@@ -96,7 +96,7 @@ def test_fields_are_what_the_file_says(tmp_path: Path) -> None:
 
 
 def tracked() -> dict[str, Any]:
-    """Three frames of DensePose-PoseTrack, out of order and without picture sizes; one person without a track."""
+    """Three frames of DensePose-PoseTrack, unordered and without image sizes; one person without a track."""
     images = [
         {"id": 10 + k, "file_name": f"images/v/{k}.jpg", "vid_id": "00001", "frame_id": 100 + k, "nframes": 3,
          "is_labeled": True, "has_no_densepose": False, "ignore_regions_x": [], "ignore_regions_y": []}
@@ -108,7 +108,7 @@ def tracked() -> dict[str, Any]:
     return {"images": images, "annotations": people, "categories": []}
 
 
-def test_posetracks_people_have_tracks(tmp_path: Path) -> None:
+def test_people_of_posetrack_have_tracks(tmp_path: Path) -> None:
     read = read_dense_set(stored(tmp_path, tracked()))
     found = {key: [one.id for one in people] for key, people in tracks_of(read).items()}
     assert found == {("00001", 7): [20, 21, 22], ("00001", 8): [30]}
@@ -159,7 +159,7 @@ DAMAGE: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_a_damaged_record_is_named_or_counted(tmp_path: Path, name: str) -> None:
+def test_a_damaged_record_is_reported_or_counted(tmp_path: Path, name: str) -> None:
     spoil, said = DAMAGE[name]
     source = document()
     spoil(source["annotations"][0])
@@ -173,7 +173,7 @@ def test_a_damaged_record_is_named_or_counted(tmp_path: Path, name: str) -> None
     assert sum(skipped.counts().values()) == 1
 
 
-def test_a_missing_picture_is_named_or_counted_with_its_people(tmp_path: Path) -> None:
+def test_a_missing_image_is_reported_or_counted_with_its_people(tmp_path: Path) -> None:
     path = stored(tmp_path, document())
     (tmp_path / "a.jpg").write_bytes(b"")
     with pytest.raises(StageError, match=r"image 2: its file b\.jpg is missing"):
@@ -184,14 +184,14 @@ def test_a_missing_picture_is_named_or_counted_with_its_people(tmp_path: Path) -
     assert skipped.counts() == {"its file b.jpg is missing": 1, "its image 2 is missing": 1}
 
 
-def test_a_configuration_chooses_what_happens_to_damage() -> None:
+def test_a_configuration_selects_the_handler_of_damage() -> None:
     assert isinstance(DAMAGE_HANDLERS["skip"](), Skipped)
     with pytest.raises(StageError, match="it broke"):
         DAMAGE_HANDLERS["refuse"]()(StageError("it broke"))
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1, 2]", '{"images": []}', '{"images": {}, "annotations": []}'])
-def test_a_file_of_something_else_is_refused(tmp_path: Path, content: str) -> None:
+def test_another_file_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "densepose.json"
     path.write_text(content)
     with pytest.raises(StageError, match=r"densepose\.json"):
@@ -210,20 +210,20 @@ def test_records_that_are_no_records_are_refused(tmp_path: Path) -> None:
 JUNK = (None, True, -1, 1e300, float("nan"), "", "ÿ", [], {}, [[]], {"size": [2, 2]}, 10**30)
 
 
-def spoiled(node: Any, rng: np.random.Generator) -> Any:
-    """The document with one value, anywhere in it, replaced by junk."""
+def with_junk(node: Any, rng: np.random.Generator) -> Any:
+    """The document with one value at a random place replaced by junk."""
     if isinstance(node, dict | list) and node and rng.random() < 0.85:
         key = list(node)[rng.integers(len(node))] if isinstance(node, dict) else rng.integers(len(node))
-        node[key] = spoiled(node[key], rng)
+        node[key] = with_junk(node[key], rng)
         return node
     return JUNK[rng.integers(len(JUNK))]
 
 
-def test_no_junk_gets_through_or_breaks_the_reader(tmp_path: Path) -> None:
-    """Whatever one value is replaced by: the file is refused, or every person that is read can be drawn."""
+def test_no_junk_is_accepted_or_crashes_the_reader(tmp_path: Path) -> None:
+    """With any value replaced by junk the file is refused, or every person of it can be drawn."""
     source, refused = json.dumps(document()), 0
     for seed in range(200):
-        path = stored(tmp_path, spoiled(json.loads(source), np.random.default_rng(seed)))
+        path = stored(tmp_path, with_junk(json.loads(source), np.random.default_rng(seed)))
         skipped = Skipped()
         try:
             read = read_dense_set(path, skipped)
@@ -241,8 +241,8 @@ def test_no_junk_gets_through_or_breaks_the_reader(tmp_path: Path) -> None:
     assert refused > 75
 
 
-def test_run_lengths_are_pycocotools_own() -> None:
-    """Masks drawn from compressed text equal what was compressed, and runs are counted right."""
+def test_run_lengths_equal_those_of_pycocotools() -> None:
+    """Decoded masks equal the encoded ones, and the run lengths are right."""
     rng = np.random.default_rng(3)
     for share in (0.0, 0.001, 0.3, 1.0):
         drawn = np.asfortranarray(rng.random((97, 61)) < share, np.uint8)
@@ -266,7 +266,7 @@ def real_person(shared: Path) -> tuple[AnnotatedPerson, np.ndarray]:
     return AnnotatedPerson(id=1, image=1, box_4=(0.0, 0.0, float(width), float(height)), points=points), real["ICrop"]
 
 
-def test_the_real_annotation_goes_through_a_file(shared: Path, tmp_path: Path) -> None:
+def test_a_round_trip_of_the_real_annotation(shared: Path, tmp_path: Path) -> None:
     person, crop = real_person(shared)
     image = AnnotatedImage(id=1, file_name="crop.png", height=crop.shape[0], width=crop.shape[1])
     write_dense_set(tmp_path / "one.json", DenseSet(images=(image,), people=(person,)))
@@ -282,7 +282,7 @@ def test_the_real_annotation_goes_through_a_file(shared: Path, tmp_path: Path) -
     assert len(points) == 125
 
 
-def test_copies_do_not_share_what_they_hold(tmp_path: Path) -> None:
+def test_writing_does_not_change_the_set(tmp_path: Path) -> None:
     """Writing changes nothing in the set that was read."""
     read = read_dense_set(stored(tmp_path, document()))
     before = copy.deepcopy([one.rest for one in read.people])

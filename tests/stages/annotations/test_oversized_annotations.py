@@ -1,4 +1,4 @@
-"""Annotations of small files that name giants: masks, polygons, boxes, pictures; each is one complaint."""
+"""Small files whose masks, polygons, boxes or images have oversized dimensions: one error each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PERSON = {"id": 7, "image_id": 1, "category_id": 1, "bbox": [1.0, 2.0, 30.0, 40.
 
 
 def background(cells: int) -> str:
-    """Run lengths of one run of zeros, as COCO writes it."""
+    """COCO's compressed run lengths of one run of zeros."""
     groups = []
     while True:
         group, cells = cells & 31, cells >> 5
@@ -40,7 +40,7 @@ GIANTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", GIANTS)
-def test_giants_are_refused(tmp_path: Path, name: str) -> None:
+def test_oversized_annotations_are_refused(tmp_path: Path, name: str) -> None:
     sizes = {} if name != "a box" else {"width": None, "height": None}
     picture = {key: value for key, value in {**PICTURE, **sizes}.items() if value is not None}
     document = {"images": [picture], "annotations": [{**PERSON, **GIANTS[name]}]}
@@ -51,7 +51,7 @@ def test_giants_are_refused(tmp_path: Path, name: str) -> None:
     assert not read_dense_set(tmp_path / "a.json", skipped).people
 
 
-def test_giant_pictures_are_refused(tmp_path: Path) -> None:
+def test_oversized_images_are_refused(tmp_path: Path) -> None:
     document = {"images": [{**PICTURE, "width": SIDE, "height": SIDE}], "annotations": []}
     (tmp_path / "a.json").write_text(json.dumps(document))
     with pytest.raises(StageError, match="image 1: has 1000000×1000000 pixels"):

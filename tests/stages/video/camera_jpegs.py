@@ -1,4 +1,4 @@
-"""Pictures and films as cameras make them: JPEG with EXIF in each."""
+"""Images and videos like those of cameras: JPEG with EXIF in each."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ U8 = npt.NDArray[np.uint8]
 
 PICTURE = np.zeros((48, 64, 3), np.uint8)
 PICTURE[:24, :32], PICTURE[:24, 32:], PICTURE[24:, :32] = (200, 30, 30), (30, 200, 30), (30, 30, 200)
-"""Red, green, blue and black quarters."""
+"""Red, green, blue and black quadrants."""
 
 
 def camera_jpeg(picture: U8, orientation: int) -> bytes:
-    """A JPEG as cameras make them: EXIF with a maker's name and an orientation."""
+    """A JPEG like that of a camera: EXIF with the maker's name and an orientation."""
     exif = Image.Exif()
     exif[0x010F], exif[0x0112] = "Camera", orientation
     memory = BytesIO()
@@ -29,7 +29,7 @@ def camera_jpeg(picture: U8, orientation: int) -> bytes:
 
 
 def mjpeg_file(path: Path, jpegs: list[bytes]) -> Path:
-    """A Motion JPEG film of ready pictures."""
+    """A Motion JPEG video of existing JPEGs."""
     with av.open(str(path), "w") as output:
         stream: Any = output.add_stream("mjpeg", rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"

@@ -1,4 +1,4 @@
-"""Edit lists (ISO/IEC 14496-12, 8.6.6) for MP4 files that are already made: cuts that leave the coded data as it is."""
+"""Writes edit lists (ISO/IEC 14496-12, 8.6.6) into existing MP4 files, without a change of the coded data."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 Edit = tuple[float, float | None, float]
-"""Seconds that it lasts, seconds into the track where it begins (None = nothing is shown), and its rate."""
+"""Duration in seconds, start in seconds of the track (None = an empty edit), and rate."""
 
 
 def with_edits(source: Path, target: Path, tracks: Mapping[int, Sequence[Edit]]) -> Path:
-    """A copy of an MP4 file with its index at its end; some of its tracks, numbered from 0, have other edits."""
+    """Copy an MP4 file whose index is at its end, with new edits for some tracks (numbered from 0)."""
     data = source.read_bytes()
     boxes = {kind: (start, end) for kind, start, end in _boxes(data, 0, len(data))}
     start, end = boxes[b"moov"]
@@ -32,7 +32,7 @@ def with_edits(source: Path, target: Path, tracks: Mapping[int, Sequence[Edit]])
 
 
 def _edited(trak: bytes, edits: Sequence[Edit], movie_scale: int) -> bytes:
-    """The track with another edit list; none with no edits."""
+    """The track box with a new edit list; without one if there are no edits."""
     inner = [(kind, trak[s:e]) for kind, s, e in _boxes(trak, 8, len(trak)) if kind != b"edts"]
     mdia = next(part for kind, part in inner if kind == b"mdia")
     mdhd = next(mdia[s:e] for kind, s, e in _boxes(mdia, 8, len(mdia)) if kind == b"mdhd")

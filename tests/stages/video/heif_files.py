@@ -1,4 +1,4 @@
-"""Small HEIF photos, box by box: one HEVC picture, EXIF beside it, and a turn of the picture's own where asked for."""
+"""Small HEIF photos, written box by box: one HEVC image, EXIF, and an optional rotation box."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def full_box(kind: bytes, version: int, *content: bytes) -> bytes:
 
 
 def heif_photo(picture: U8, orientation: int, *, irot: int | None = None, version: int = 0) -> bytes:
-    """A photo whose EXIF says `orientation`.
+    """A photo with the EXIF orientation `orientation`.
 
     Args:
         irot: quarter turns counterclockwise that the picture itself asks for.
@@ -39,7 +39,7 @@ def heif_photo(picture: U8, orientation: int, *, irot: int | None = None, versio
     height, width = picture.shape[:2]
     ftyp = box(b"ftyp", b"heic", bytes(4), b"mif1heic")
     meta = b""
-    for _ in range(2):  # the second time the places are known
+    for _ in range(2):  # the second pass knows the offsets
         start = len(ftyp) + len(meta) + 8
         places = [(1, start, len(coded)), (2, start + len(coded), len(block))]
         meta = full_box(b"meta", 0, *_about(places, extradata, width, height, irot, version))
@@ -74,7 +74,7 @@ def _about(
 
 
 def _hevc(picture: U8) -> tuple[bytes, bytes]:
-    """One coded picture with lengths before its parts, and its hvcC."""
+    """One coded image with length prefixes, and its hvcC box."""
     memory = BytesIO()
     with av.open(memory, "w", format="mp4") as output:
         stream: Any = output.add_stream("libx265", rate=25, options={"x265-params": "log-level=0", "crf": "10"})

@@ -1,4 +1,4 @@
-"""Several films in one: transport streams with two programmes, HLS and DASH with variants."""
+"""Files with several programs: transport streams with two programs, HLS and DASH with variants."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RATE = 48_000
 def small_video(
     path: Path, size: tuple[int, int], hertz: float | None, *, seconds: int = 2, muxer: dict[str, str] | None = None
 ) -> Path:
-    """Numbered pictures of a size with a tone, or without sound."""
+    """A video of numbered frames of a size, with a tone or without audio."""
     width, height = size
     with av.open(str(path), "w", options=muxer or {}) as output:
         video: Any = output.add_stream("libx264", rate=25, options={"crf": "20", "bf": "0", "g": "25"})
@@ -54,7 +54,7 @@ def _tone(hertz: float, seconds: int) -> list[av.AudioFrame]:
 
 
 def loudest_tone(path: Path) -> int:
-    """Hertz of the tone of a file's first sound."""
+    """Frequency of the tone in a file's first audio stream, in hertz."""
     with av.open(str(path)) as container:
         parts = [frame.to_ndarray()[0] for frame in container.decode(container.streams.audio[0])]
     wave = np.concatenate(parts).astype(np.float64)
@@ -62,10 +62,10 @@ def loudest_tone(path: Path) -> int:
     return int(spectrum.argmax())
 
 
-def two_programs(folder: Path, films: Sequence[tuple[tuple[int, int], float | None]]) -> Path:
-    """A transport stream with a programme for each film: (size, hertz of its tone)."""
+def two_programs(folder: Path, videos: Sequence[tuple[tuple[int, int], float | None]]) -> Path:
+    """A transport stream with a program for each video: (size, hertz of its tone)."""
     parts, table = [], b""
-    for number, (size, hertz) in enumerate(films, start=1):
+    for number, (size, hertz) in enumerate(videos, start=1):
         numbers = {
             "mpegts_service_id": str(number),
             "mpegts_pmt_start_pid": str(0x20 + number * 0x100),
@@ -73,7 +73,7 @@ def two_programs(folder: Path, films: Sequence[tuple[tuple[int, int], float | No
         }
         data = small_video(folder / f"programme{number}.ts", size, hertz, muxer=numbers).read_bytes()
         packets = [data[i : i + PACKET] for i in range(0, len(data), PACKET)]
-        # Each programme's own list of programmes goes, as do the services' names.
+        # Remove each program's own list of programs, and the names of the services.
         parts.append([packet for packet in packets if packet[2] | (packet[1] & 0x1F) << 8 not in (0, 17)])
         table += struct.pack(">HH", number, 0xE000 | 0x20 + number * 0x100)
     section = b"\x00" + struct.pack(">H", 0xB000 | 5 + len(table) + 4) + b"\x00\x01\xc1\x00\x00" + table
@@ -95,10 +95,10 @@ def _crc(data: bytes) -> int:
     return value
 
 
-def hls_variants(folder: Path, films: Sequence[tuple[tuple[int, int], float | None]], *, rates: Sequence[int]) -> Path:
-    """A master playlist over films: (size, hertz of its tone), each with its stated rate."""
+def hls_variants(folder: Path, videos: Sequence[tuple[tuple[int, int], float | None]], *, rates: Sequence[int]) -> Path:
+    """A master playlist of videos: (size, hertz of its tone), each with its stated bit rate."""
     lines = ["#EXTM3U"]
-    for number, ((size, hertz), rate) in enumerate(zip(films, rates, strict=True)):
+    for number, ((size, hertz), rate) in enumerate(zip(videos, rates, strict=True)):
         small_video(folder / f"v{number}.ts", size, hertz)
         _playlist(folder / f"v{number}.m3u8", f"v{number}.ts")
         lines += [f"#EXT-X-STREAM-INF:BANDWIDTH={rate},RESOLUTION={size[0]}x{size[1]}", f"v{number}.m3u8"]
@@ -107,7 +107,7 @@ def hls_variants(folder: Path, films: Sequence[tuple[tuple[int, int], float | No
 
 
 def hls_with_shared_audio(folder: Path, sizes: Sequence[tuple[int, int]], tones: dict[str, float]) -> Path:
-    """A master playlist whose variants share sound in several languages; the first is the default."""
+    """A master playlist whose variants share audio in several languages; the first is the default."""
     lines = ["#EXTM3U"]
     for number, (language, hertz) in enumerate(tones.items()):
         with av.open(str(folder / f"{language}.ts"), "w") as output:

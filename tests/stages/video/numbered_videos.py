@@ -1,4 +1,4 @@
-"""Small videos with known content: every frame wears its own number, so that order and count can be read back."""
+"""Small videos with known content: every frame shows its number, so that tests can read order and count."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WIDTH, HEIGHT = BITS * CELL, 48
 
 
 def numbered(number: int, width: int = WIDTH, height: int = HEIGHT) -> U8:
-    """A grey picture whose upper cells spell `number` in black and white, least significant bit first."""
+    """A grey frame whose upper cells show `number` in black and white, least significant bit first."""
     picture = np.full((height, width, 3), 110, np.uint8)
     for bit in range(BITS):
         picture[: 2 * CELL, bit * CELL : (bit + 1) * CELL] = 220 if number >> bit & 1 else 30
@@ -29,7 +29,7 @@ def numbered(number: int, width: int = WIDTH, height: int = HEIGHT) -> U8:
 
 
 def number_in(rgb_HW3: U8) -> int:
-    """The number that `numbered` wrote."""
+    """The number that a frame of `numbered` shows."""
     cells = [rgb_HW3[4:12, bit * CELL + 2 : (bit + 1) * CELL - 2].mean() > 125 for bit in range(BITS)]
     return sum(int(on) << bit for bit, on in enumerate(cells))
 
@@ -50,7 +50,7 @@ def write_video(
     muxer_options: dict[str, str] | None = None,
     **metadata: str,
 ) -> Path:
-    """Encode pictures into a file of the kind its suffix says.
+    """Encode frames into a file; its suffix selects the container.
 
     Args:
         pts: in ticks of time_base; 0, 1, 2 … when left out.
@@ -74,7 +74,7 @@ def write_video(
             context.color_primaries, context.color_trc, context.colorspace, context.color_range = tags
         if rotation:
             stream.set_display_rotation(rotation)
-        tracks = [_sound_stream(output, name, i) for i, name in enumerate(sound)]
+        tracks = [_audio_stream(output, name, i) for i, name in enumerate(sound)]
         output.metadata.update(metadata)
         for picture, time in zip(pictures, times, strict=True):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
@@ -89,7 +89,7 @@ def write_video(
     return path
 
 
-def _sound_stream(output: Any, codec: str, index: int) -> Any:
+def _audio_stream(output: Any, codec: str, index: int) -> Any:
     track = output.add_stream(codec, rate=48_000, layout="mono" if index else "stereo")
     track.metadata["language"] = ("eng", "deu", "fra")[index]
     return track
@@ -115,24 +115,24 @@ def _write_tone(output: Any, track: Any, seconds: float, hertz: float) -> None:
 
 
 def context_encode(track: Any, frame: Any) -> Any:
-    """Packets of one sound frame."""
+    """Packets of one audio frame."""
     return track.encode(frame)
 
 
 def frames_of(path: Path | str) -> list[tuple[Fraction, U8]]:
-    """(seconds, RGB) of every frame of a file, by PyAV alone."""
+    """(seconds, RGB) of every frame of a file, decoded by PyAV without the pipeline."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         return [(f.pts * Fraction(stream.time_base), f.to_ndarray(format="rgb24")) for f in container.decode(stream)]
 
 
 def times_of(path: Path | str) -> list[Fraction]:
-    """Seconds of every frame of a file."""
+    """Time of every frame of a file, in seconds."""
     return [time for time, _ in frames_of(path)]
 
 
 def audio_packets(path: Path | str) -> dict[int, list[bytes]]:
-    """Content of the packets of every sound stream, by its position among them."""
+    """Payloads of the packets of each audio stream, by the index of the stream."""
     with av.open(str(path)) as container:
         streams = list(container.streams.audio)
         order = {stream.index: i for i, stream in enumerate(streams)}

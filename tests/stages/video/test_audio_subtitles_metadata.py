@@ -1,4 +1,4 @@
-"""What a file holds beside its video: kept bit for bit where it fits, converted and said where it does not."""
+"""Audio, subtitles, chapters and metadata: copied bit for bit where possible, else converted with a warning."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def streams_of(path: Path) -> list[tuple[str, str, dict[str, str]]]:
 
 
 def sound_times(path: Path, index: int = 0) -> list[Fraction]:
-    """Seconds of the packets of a sound stream."""
+    """Times of the packets of an audio stream, in seconds."""
     with av.open(str(path)) as container:
         return [p.pts * p.time_base for p in container.demux(container.streams.audio[index]) if p.size]
 
@@ -72,7 +72,7 @@ def with_extras(path: Path, target: Path, *, chapters: bool = True, subtitles: b
 
 
 def subtitles_of(path: Path) -> list[tuple[str, float, float]]:
-    """(words, start, end in seconds) of the first subtitle stream, as FFmpeg decodes them."""
+    """(text, start, end in seconds) of the first subtitle stream, decoded by FFmpeg."""
     with av.open(str(path)) as container:
         lines = []
         for packet in container.demux(container.streams.subtitles[0]):
@@ -85,18 +85,18 @@ def subtitles_of(path: Path) -> list[tuple[str, float, float]]:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two seconds of video with two sound streams, English and German."""
+    """Two seconds of video with two audio streams, English and German."""
     return write_video(tmp_path_factory.mktemp("source") / "in.mp4", PICTURES, sound=("aac", "libmp3lame"))
 
 
 @pytest.fixture(scope="module")
 def rich(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with subtitles, chapters, metadata and an attachment."""
+    """The same video with subtitles, chapters, metadata and an attachment."""
     return with_extras(source, tmp_path_factory.mktemp("rich") / "in.mkv")
 
 
 @pytest.mark.parametrize("target", ["mp4", "mov", "mkv", "avi"])
-def test_all_sound_streams_are_copied_bit_for_bit(source: Path, tmp_path: Path, target: str) -> None:
+def test_all_audio_streams_are_copied_bit_for_bit(source: Path, tmp_path: Path, target: str) -> None:
     run = transcode(source, tmp_path / f"out.{target}")
     assert run.written is not None and run.written.facts["audio"] == "copied"
     assert audio_packets(tmp_path / f"out.{target}") == audio_packets(source)
@@ -108,15 +108,15 @@ def test_all_sound_streams_are_copied_bit_for_bit(source: Path, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("target", ["mp4", "mov"])
-def test_sound_keeps_its_times_where_they_can_be_told(source: Path, tmp_path: Path, target: str) -> None:
+def test_audio_keeps_its_times_where_the_container_stores_them(source: Path, tmp_path: Path, target: str) -> None:
     transcode(source, tmp_path / f"out.{target}")
     for index in (0, 1):
         assert sound_times(tmp_path / f"out.{target}", index) == sound_times(source, index)
     assert times_of(tmp_path / f"out.{target}") == times_of(source)
 
 
-def test_sound_before_zero_does_not_move_the_video_in_matroska(source: Path, tmp_path: Path) -> None:
-    """AAC primes its decoder with a packet before 0, which Matroska cannot tell."""
+def test_audio_before_zero_does_not_shift_the_video_in_matroska(source: Path, tmp_path: Path) -> None:
+    """AAC has a priming packet before 0, which Matroska cannot store."""
     assert sound_times(source)[0] < 0
     transcode(source, tmp_path / "out.mkv")
     assert max(abs(a - b) for a, b in zip(times_of(tmp_path / "out.mkv"), times_of(source), strict=True)) <= Fraction(
@@ -138,7 +138,7 @@ def test_sound_before_zero_does_not_move_the_video_in_matroska(source: Path, tmp
         ("flac", "mkv", "mp4", "copied", "flac"),
     ],
 )
-def test_sound_that_does_not_fit_is_encoded_again_in_time(
+def test_transcoded_audio_keeps_its_times(
     tmp_path: Path, sound: str, suffix: str, target: str, said: str, codec: str
 ) -> None:
     video = {"avi": "mpeg4", "webm": "libvpx-vp9"}.get(suffix, "libx264")
@@ -149,14 +149,14 @@ def test_sound_that_does_not_fit_is_encoded_again_in_time(
     assert [name for kind, name, _ in streams_of(tmp_path / f"out.{target}") if kind == "audio"] == [codec]
     before, after = loudness(source), loudness(tmp_path / f"out.{target}")
     assert abs(len(before) - len(after)) < 48_000 * 0.08
-    # The same 300 Hz tone, and as long.
+    # The same 300 Hz tone, of the same duration.
     for wave in (before, after):
         spectrum = np.abs(np.fft.rfft(wave[4800:52_800]))
         assert abs(int(spectrum.argmax()) - 300) <= 2
 
 
 def loudness(path: Path) -> np.ndarray:
-    """The first channel of the first sound stream."""
+    """The first channel of the first audio stream."""
     with av.open(str(path)) as container:
         parts = []
         for frame in container.decode(audio=0):
@@ -165,7 +165,7 @@ def loudness(path: Path) -> np.ndarray:
         return np.concatenate(parts)
 
 
-def test_video_without_sound_says_none(tmp_path: Path) -> None:
+def test_video_without_audio_reports_none(tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mp4", PICTURES)
     run = transcode(source, tmp_path / "out.mp4")
     assert run.written is not None and run.written.facts["audio"] == "none"
@@ -188,7 +188,7 @@ def test_matroska_keeps_everything(rich: Path, tmp_path: Path) -> None:
     assert "left out" not in run.warnings
 
 
-def test_mp4_keeps_what_fits_and_says_what_does_not(rich: Path, tmp_path: Path) -> None:
+def test_mp4_keeps_what_it_can_hold_and_warns_of_the_rest(rich: Path, tmp_path: Path) -> None:
     run = transcode(rich, tmp_path / "out.mp4")
     kinds = [(kind, codec) for kind, codec, _ in streams_of(tmp_path / "out.mp4")]
     assert kinds[:4] == [("video", "h264"), ("audio", "aac"), ("audio", "mp3"), ("subtitle", "mov_text")]
@@ -204,7 +204,7 @@ def test_mp4_keeps_what_fits_and_says_what_does_not(rich: Path, tmp_path: Path) 
     assert "my_own_key" in run.warnings.lower()
 
 
-def test_subtitles_chapters_and_sound_are_cut_and_moved_with_the_video(rich: Path, tmp_path: Path) -> None:
+def test_subtitles_chapters_and_audio_are_trimmed_and_shifted_with_the_video(rich: Path, tmp_path: Path) -> None:
     transcode(rich, tmp_path / "out.mkv", decode={"start": 0.5, "end": 1.5})
     with av.open(str(tmp_path / "out.mkv")) as container:
         chapters = [float(c[side] * c["time_base"]) for c in container.chapters() for side in ("start", "end")]
@@ -228,13 +228,13 @@ def test_subtitles_chapters_and_sound_are_cut_and_moved_with_the_video(rich: Pat
         (b"", "mov_text", ""),
     ],
 )
-def test_words_of_subtitles(payload: bytes, codec: str, words: str) -> None:
+def test_text_of_subtitles(payload: bytes, codec: str, words: str) -> None:
     assert plain_text(payload, codec) == words
     assert subtitle_payload("é", "mov_text") == b"\x00\x02\xc3\xa9"
     assert subtitle_payload("é", "webvtt") == b"\xc3\xa9"
 
 
-def test_the_cover_is_not_lost_silently(tmp_path: Path, source: Path) -> None:
+def test_a_warning_names_the_lost_cover_image(tmp_path: Path, source: Path) -> None:
     from tests.stages.video.test_decode_files import _add_cover
 
     _add_cover(source, tmp_path / "in.mp4")
@@ -243,7 +243,7 @@ def test_the_cover_is_not_lost_silently(tmp_path: Path, source: Path) -> None:
     assert "cover image" in run.warnings
 
 
-def test_an_input_that_vanishes_during_the_run_costs_the_sound_alone(source: Path, tmp_path: Path) -> None:
+def test_an_input_that_vanishes_during_the_run_loses_its_audio_only(source: Path, tmp_path: Path) -> None:
     copy = tmp_path / "in.mp4"
     copy.write_bytes(source.read_bytes())
     chunks, _ = decoded(copy)
@@ -257,7 +257,7 @@ def test_an_input_that_vanishes_during_the_run_costs_the_sound_alone(source: Pat
     assert "left out: there is no such file" in written.facts["warnings"][0]
 
 
-def test_chapters_of_mp4_come_through_without_a_false_alarm(rich: Path, tmp_path: Path) -> None:
+def test_chapters_of_mp4_are_copied_without_a_warning(rich: Path, tmp_path: Path) -> None:
     transcode(rich, tmp_path / "first.mp4")
     run = transcode(tmp_path / "first.mp4", tmp_path / "second.mp4")
     assert run.warnings == ""
@@ -266,8 +266,8 @@ def test_chapters_of_mp4_come_through_without_a_false_alarm(rich: Path, tmp_path
     assert streams_of(tmp_path / "second.mp4") == streams_of(tmp_path / "first.mp4")
 
 
-def test_words_from_before_the_first_picture_are_not_shown_at_its_time(tmp_path: Path) -> None:
-    """A clock that starts late is moved to 0, and what lies before the pictures with it."""
+def test_subtitles_before_the_first_frame_are_not_shown(tmp_path: Path) -> None:
+    """A clock that starts late is shifted to 0, and so is what comes before the first frame."""
     pictures = write_video(tmp_path / "pictures.mkv", PICTURES[:30], pts=[30 * 20 + i for i in range(30)])
     with av.open(str(pictures)) as before, av.open(str(tmp_path / "in.mkv"), "w") as after:
         copy = after.add_stream_from_template(before.streams.video[0])

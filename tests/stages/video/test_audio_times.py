@@ -1,4 +1,4 @@
-"""Sound whose own times have holes, or fall: it stays with the pictures, and no result is lost over it."""
+"""Audio with gaps or decreasing time stamps: it stays in sync, and the run succeeds."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import av
 import pytest
 
 from stages.video.encoding.audio_subtitles_metadata import SideStreams
-from tests.stages.video.made_clicks import clicks_in, video_with_clicks
+from tests.stages.synthetic.made_clicks import clicks_in, video_with_clicks
 from tests.stages.video.numbered_videos import audio_packets
 from tests.stages.video.video_runs import transcode
 
 
-def without_sound_between(source: Path, target: Path, begin: float, end: float) -> Path:
-    """The film without its packets of sound from one time to another, in seconds."""
+def without_audio_between(source: Path, target: Path, begin: float, end: float) -> Path:
+    """Copy the video without its audio packets between two times, in seconds."""
     with av.open(str(source)) as before, av.open(str(target), "w") as after:
         copies: dict[int, Any] = {stream.index: after.add_stream_from_template(stream) for stream in before.streams}
         for packet in before.demux():
@@ -30,8 +30,8 @@ def without_sound_between(source: Path, target: Path, begin: float, end: float) 
 
 @pytest.mark.parametrize("target", ["mp4", "mkv", "webm"])
 @pytest.mark.parametrize(("begin", "end"), [(0.0, 1.0), (2.2, 3.2)])
-def test_sound_after_a_hole_stays_where_it_is(tmp_path: Path, target: str, begin: float, end: float) -> None:
-    source = without_sound_between(video_with_clicks(tmp_path / "whole.mp4", 5), tmp_path / "in.mkv", begin, end)
+def test_audio_after_a_gap_keeps_its_time(tmp_path: Path, target: str, begin: float, end: float) -> None:
+    source = without_audio_between(video_with_clicks(tmp_path / "whole.mp4", 5), tmp_path / "in.mkv", begin, end)
     encode = {"codec": "libvpx", "preset": "ultrafast"} if target == "webm" else {}
     transcode(source, tmp_path / f"out.{target}", encode=encode)
     before, after = clicks_in(source), clicks_in(tmp_path / f"out.{target}")
@@ -40,19 +40,19 @@ def test_sound_after_a_hole_stays_where_it_is(tmp_path: Path, target: str, begin
 
 
 @pytest.mark.parametrize(("begin", "end"), [(-1.0, 1.0), (2.2, 3.2)])
-def test_holes_are_silent_where_sound_has_no_times(tmp_path: Path, begin: float, end: float) -> None:
-    source = without_sound_between(video_with_clicks(tmp_path / "whole.mp4", 5), tmp_path / "in.mkv", begin, end)
+def test_gaps_become_silence_where_audio_has_no_time_stamps(tmp_path: Path, begin: float, end: float) -> None:
+    source = without_audio_between(video_with_clicks(tmp_path / "whole.mp4", 5), tmp_path / "in.mkv", begin, end)
     run = transcode(source, tmp_path / "out.avi")
     assert run.written is not None and run.written.facts["audio"] == "reencoded (libmp3lame)"
-    # MP3's encoder is 23 ms late.
+    # The delay of MP3's encoder is 23 ms.
     assert clicks_in(tmp_path / "out.avi", by_clock=False) == pytest.approx(clicks_in(source), abs=0.025)
 
 
-def test_small_holes_do_not_add_up_where_sound_has_no_times(tmp_path: Path) -> None:
+def test_small_gaps_do_not_add_up_where_audio_has_no_time_stamps(tmp_path: Path) -> None:
     source = tmp_path / "in.mkv"
     whole = video_with_clicks(tmp_path / "whole.mp4", 5)
     for i in range(8):
-        source = without_sound_between(whole, tmp_path / f"in{i}.mkv", 0.2 + i / 2, 0.23 + i / 2)
+        source = without_audio_between(whole, tmp_path / f"in{i}.mkv", 0.2 + i / 2, 0.23 + i / 2)
         whole = source
     run = transcode(source, tmp_path / "out.avi")
     assert run.written is not None and run.written.facts["audio"] == "reencoded (libmp3lame)"
@@ -60,8 +60,8 @@ def test_small_holes_do_not_add_up_where_sound_has_no_times(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("target", ["mp4", "mkv", "mov", "avi"])
-def test_two_recordings_in_one_file_become_one_film(tmp_path: Path, target: str) -> None:
-    """Transport streams are joined by laying one after the other, and the clock starts anew in the middle."""
+def test_two_recordings_in_one_file_become_one_video(tmp_path: Path, target: str) -> None:
+    """Transport streams are often concatenated byte by byte; then the clock restarts in the middle."""
     one = video_with_clicks(tmp_path / "one.ts", 3)
     (tmp_path / "in.ts").write_bytes(one.read_bytes() * 2)
     run = transcode(tmp_path / "in.ts", tmp_path / f"out.{target}")
@@ -71,15 +71,15 @@ def test_two_recordings_in_one_file_become_one_film(tmp_path: Path, target: str)
     assert heard == pytest.approx([first + i for i in range(6)], abs=0.06)
 
 
-def test_a_packet_that_the_container_refuses_costs_that_packet_alone(
+def test_only_the_rejected_packet_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Such as AAC without its header, in transport streams that are damaged."""
+    """Such as AAC without its header, in damaged transport streams."""
     source = video_with_clicks(tmp_path / "in.ts", 2)
     whole = SideStreams.packets
 
-    def with_a_damaged_one(companions: SideStreams) -> Iterator[tuple[Fraction, av.Packet]]:
-        for number, (seconds, packet) in enumerate(whole(companions)):
+    def with_a_damaged_one(side_streams: SideStreams) -> Iterator[tuple[Fraction, av.Packet]]:
+        for number, (seconds, packet) in enumerate(whole(side_streams)):
             if number == 20:
                 damaged = av.Packet(b"\0\0\0")
                 damaged.stream, damaged.time_base = packet.stream, packet.time_base

@@ -1,4 +1,4 @@
-"""What a container asks to cut off is not there for anybody."""
+"""The crop that a container asks for is applied to all frames."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def cropped(plain: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4", "mov"])
-def test_pictures_are_the_part_that_the_container_asks_for(
+def test_frames_have_the_crop_of_the_container(
     plain: Path, cropped: Path, tmp_path: Path, suffix: str
 ) -> None:
     source = in_container(cropped, tmp_path / f"in.{suffix}")
@@ -43,21 +43,21 @@ def test_pictures_are_the_part_that_the_container_asks_for(
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
-def test_it_is_cut_before_it_is_turned(plain: Path, cropped: Path, tmp_path: Path, rotation: int) -> None:
+def test_crop_comes_before_rotation(plain: Path, cropped: Path, tmp_path: Path, rotation: int) -> None:
     turned = decoded(in_container(cropped, tmp_path / "in.mp4", rotation=rotation))[0][0]
     whole = decoded(plain)[0][0].rgb_THW3[0, 10:-6, 7:]
     assert (turned.rgb_THW3[0] == np.rot90(whole, rotation // 90)).all()
     assert (turned.video.height, turned.video.width) == np.rot90(whole, rotation // 90).shape[:2]
 
 
-def test_smaller_frames_show_the_same_part(plain: Path, cropped: Path) -> None:
+def test_crop_and_max_size(plain: Path, cropped: Path) -> None:
     small = decoded(cropped, max_size=40)[0][0]
     assert max(small.rgb_THW3.shape[1:3]) == 40
     shown = decoded(plain)[0][0].rgb_THW3[:, 10:-6, 7:]
     assert abs(small.rgb_THW3[0].mean((0, 1)) - shown[0].mean((0, 1))).max() < 2
 
 
-def test_the_result_has_the_size_of_the_part(cropped: Path, tmp_path: Path) -> None:
+def test_the_output_has_the_cropped_size(cropped: Path, tmp_path: Path) -> None:
     transcode(cropped, tmp_path / "out.mp4")
     with av.open(str(tmp_path / "out.mp4")) as container:
         stream = container.streams.video[0]
@@ -65,15 +65,15 @@ def test_the_result_has_the_size_of_the_part(cropped: Path, tmp_path: Path) -> N
         assert container_crop(container, stream) == NO_CROP
 
 
-def test_films_that_ask_for_nothing_are_whole(plain: Path, tmp_path: Path) -> None:
+def test_videos_without_a_crop(plain: Path, tmp_path: Path) -> None:
     for suffix in ("mkv", "mp4", "ts"):
         source = in_container(plain, tmp_path / f"in.{suffix}")
         with av.open(str(source)) as container:
             assert container_crop(container, container.streams.video[0]) == NO_CROP
 
 
-def test_a_crop_larger_than_the_picture_is_none(plain: Path, tmp_path: Path) -> None:
-    """FFmpeg refuses to open such a file; a film may change to a smaller size, though."""
+def test_a_crop_larger_than_the_frame_is_ignored(plain: Path, tmp_path: Path) -> None:
+    """FFmpeg rejects such a file; but the frames of a video may become smaller."""
     with pytest.raises(StageError):
         decoded(with_crop(plain, tmp_path / "in.mkv", top=60, bottom=60))
     assert ContainerCrop(left=50, right=50).size(90, 20) == (90, 20)

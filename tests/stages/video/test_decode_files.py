@@ -1,4 +1,4 @@
-"""Files in: damaged, cut short, of the wrong kind; one plain error each, or every frame that is there."""
+"""Input files that are damaged, cut short or of the wrong kind: one plain error, or every frame that decodes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NOISE = [np.random.default_rng(i).integers(0, 255, (48, 64, 3), dtype=np.uint8) 
 
 
 def refusal(path: Path | str) -> str:
-    """The sentence with which a file is refused."""
+    """The error message for a file."""
     with pytest.raises(StageError) as caught:
         decoded(path)
     assert str(path) in str(caught.value)
@@ -39,7 +39,7 @@ def refusal(path: Path | str) -> str:
     return str(caught.value)
 
 
-def test_things_that_are_no_video(tmp_path: Path) -> None:
+def test_files_that_are_no_video(tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("dear diary\n" * 100)
     assert "text" in refusal(text)
@@ -68,7 +68,7 @@ def test_empty_missing_folder_and_device(tmp_path: Path) -> None:
     assert "regular file" in refusal(tmp_path / "pipe.mp4")
 
 
-def test_names_that_look_like_something_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_that_look_like_urls_or_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write_video(tmp_path / "in.mp4", NOISE[:5])
     monkeypatch.chdir(tmp_path)
     for name in ("-y.mp4", "12:30 take.mp4", "a%03d.mp4", "ünï.mp4"):
@@ -76,7 +76,7 @@ def test_names_that_look_like_something_else(tmp_path: Path, monkeypatch: pytest
         assert decoded(name)[1]["frames_in"] == 5
 
 
-def test_sound_alone_and_sound_with_a_cover(tmp_path: Path) -> None:
+def test_audio_alone_and_audio_with_cover_art(tmp_path: Path) -> None:
     video = write_video(tmp_path / "in.mp4", NOISE[:5], sound=("aac",))
     audio, covered = tmp_path / "song.m4a", tmp_path / "covered.mp4"
     with av.open(str(video)) as source, av.open(str(audio), "w", format="mp4") as output:
@@ -93,7 +93,7 @@ def test_sound_alone_and_sound_with_a_cover(tmp_path: Path) -> None:
 
 
 def _add_cover(source_path: Path, target: Path) -> None:
-    """Copy a file and add a JPEG that is marked as a picture on the side."""
+    """Copy a file and add a JPEG as cover art."""
     picture = av.VideoFrame.from_ndarray(NOISE[0], format="rgb24").reformat(format="yuvj420p")
     with av.open(str(source_path)) as source, av.open(str(target), "w", format="mp4") as output:
         streams = [output.add_stream_from_template(stream, opaque=True) for stream in source.streams]
@@ -127,7 +127,7 @@ def test_the_default_video_stream_is_the_one_processed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi", "webm"])
 @pytest.mark.parametrize("share", [0.35, 0.95])
-def test_what_is_left_of_a_file_cut_short_is_processed_and_said(tmp_path: Path, suffix: str, share: float) -> None:
+def test_a_truncated_file_is_processed_with_a_warning(tmp_path: Path, suffix: str, share: float) -> None:
     codec, options = {"avi": ("mpeg4", None), "webm": ("libvpx-vp9", {"deadline": "realtime", "cpu-used": "8"})}.get(
         suffix, ("libx264", None)
     )
@@ -152,7 +152,7 @@ def test_what_is_left_of_a_file_cut_short_is_processed_and_said(tmp_path: Path, 
 
 
 def _decodable(container: av.container.InputContainer) -> list[av.VideoFrame]:
-    """Every frame that PyAV gives, packet by packet, errors ignored."""
+    """Every frame that PyAV decodes, packet by packet, without errors."""
     frames: list[av.VideoFrame] = []
     for packet in container.demux(video=0):
         try:
@@ -162,7 +162,7 @@ def _decodable(container: av.container.InputContainer) -> list[av.VideoFrame]:
     return frames
 
 
-def test_a_damaged_middle_is_passed_over(tmp_path: Path) -> None:
+def test_a_damaged_middle_is_skipped(tmp_path: Path) -> None:
     whole = write_video(tmp_path / "in.mkv", NOISE, codec="mjpeg", pix_fmt="yuvj420p")
     data = bytearray(whole.read_bytes())
     middle = len(data) // 2
@@ -187,7 +187,7 @@ def test_a_video_without_one_frame_that_decodes(tmp_path: Path) -> None:
     assert "no frame" in refusal(tmp_path / "bad.mp4")
 
 
-def test_failing_sound_does_not_touch_the_video(tmp_path: Path) -> None:
+def test_damaged_audio_does_not_change_the_video(tmp_path: Path) -> None:
     whole = write_video(tmp_path / "in.mkv", NOISE, sound=("aac",))
     packets = audio_packets(whole)[0]
     data = whole.read_bytes()
@@ -233,7 +233,7 @@ def test_chunks_fit_their_bytes_and_divide_segments() -> None:
     assert chunk_length(7, 1920, 1080) == 7
 
 
-def test_absurd_sizes_are_one_plain_error(tmp_path: Path) -> None:
+def test_an_absurd_size_is_one_plain_error(tmp_path: Path) -> None:
     """A PNG that claims 100 000 pixels a side."""
     header = struct.pack(">II5B", 100_000, 100_000, 8, 2, 0, 0, 0)
     data = b"\x89PNG\r\n\x1a\n"
@@ -244,7 +244,7 @@ def test_absurd_sizes_are_one_plain_error(tmp_path: Path) -> None:
 
 
 def test_broken_files_give_frames_or_one_plain_error(tmp_path: Path) -> None:
-    """Bytes changed, cut out and put in at random places of small files, each run in a forked process."""
+    """Bytes are changed, removed and inserted at random places of small files; each file is run in a forked process."""
     seeds = [
         write_video(tmp_path / "a.mp4", NOISE[:6], sound=("aac",)),
         write_video(tmp_path / "b.mkv", NOISE[:6], sound=("aac",)),
@@ -286,7 +286,7 @@ def _mutated(data: bytes, rng: random.Random) -> bytes:
 
 
 def _outcome(source: Path, output: Path) -> str:
-    """ "frames", "refused", or how the child process ended otherwise."""
+    """ "frames", "refused", or another end of the child process."""
     child = os.fork()
     if child == 0:
         signal.alarm(HANG_S)
@@ -303,14 +303,14 @@ def _outcome(source: Path, output: Path) -> str:
 
 
 class BeginsInTheMiddle:
-    """A container as PyAV's are when a stream turned up that was not there at the beginning."""
+    """A container like PyAV's when a new stream begins in the middle."""
 
     def demux(self, *streams: Any) -> Iterator[Any]:
         yield from streams
         raise IndexError("list index out of range")
 
 
-def test_a_stream_that_begins_in_the_middle_ends_no_run(tmp_path: Path) -> None:
+def test_a_stream_that_begins_in_the_middle_does_not_end_the_run(tmp_path: Path) -> None:
     container, streams = BeginsInTheMiddle(), ("first", "second")
     assert list(packets_of(cast(Any, container), *cast(Any, streams))) == ["first", "second"]
     silent = write_video(tmp_path / "silent.ts", [numbered(i) for i in range(30)])
@@ -320,8 +320,8 @@ def test_a_stream_that_begins_in_the_middle_ends_no_run(tmp_path: Path) -> None:
     assert run.written is not None and run.written.frames == 41 * 30
 
 
-def test_frames_that_a_camera_left_out_are_not_missed(tmp_path: Path) -> None:
-    """AVI has an empty packet in the place of each."""
+def test_dropped_frames_of_a_camera_are_not_missing(tmp_path: Path) -> None:
+    """AVI has an empty packet for each."""
     times = [i + 5 * (i >= 15) for i in range(30)]
     source = write_video(tmp_path / "in.avi", NOISE[:30], pts=times, codec="mpeg4")
     chunks, facts = decoded(source)
@@ -335,7 +335,7 @@ def test_frames_that_a_camera_left_out_are_not_missed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("suffix", "codec"), [("mpg", "mpeg2video"), ("ts", "libx264"), ("mp4", "libx264")])
 @pytest.mark.parametrize("name", ["film.jpg", "film.PNG", "film.tif", "film"])
-def test_a_film_that_is_called_a_picture_is_a_film(tmp_path: Path, suffix: str, codec: str, name: str) -> None:
+def test_a_video_with_the_suffix_of_an_image_is_a_video(tmp_path: Path, suffix: str, codec: str, name: str) -> None:
     made = write_video(tmp_path / f"in.{suffix}", [numbered(i) for i in range(6)], codec=codec)
     chunks, facts = decoded(made.rename(tmp_path / name))
     assert facts["frames_in"] == 6 and not chunks[0].video.still

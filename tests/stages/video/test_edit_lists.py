@@ -1,4 +1,4 @@
-"""MP4 edit lists: what they hide is neither shown, nor heard, nor missed."""
+"""MP4 edit lists: hidden frames and audio are not in the output, and not reported as missing."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tests.stages.video.numbered_videos import audio_packets, number_in
 from tests.stages.video.video_runs import decoded, job, transcode
 
 PICTURES_S = 0.08
-"""Of the films made here the first picture lies so late in its track: two frames are coded ahead."""
+"""Start of the first frame in the track of test videos: two frames of reorder delay."""
 SOUND_S = 1024 / 48_000
-"""And the first sound so late in its own: the encoder primes the decoder."""
+"""Start of the audio in its track: the encoder's priming."""
 FRAME_S = 0.04
 PACKET_S = 1024 / 48_000
 
@@ -30,7 +30,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def edited(source: Path, folder: Path, pictures: Sequence[Edit], sound: Sequence[Edit]) -> Path:
-    """The film with edits told by what is shown and heard, wherever it lies in the tracks."""
+    """The video with edits in presentation times, converted to times of the tracks."""
 
     def moved(edits: Sequence[Edit], by: float) -> list[Edit]:
         return [(length, None if begin is None else begin + by, rate) for length, begin, rate in edits]
@@ -52,7 +52,7 @@ def edited(source: Path, folder: Path, pictures: Sequence[Edit], sound: Sequence
         ([(4, 0.0, 2)], range(100)),
     ],
 )
-def test_frames_are_those_that_the_edit_list_shows(
+def test_frames_of_an_edit_list(
     source: Path, tmp_path: Path, edits: Sequence[Edit], shown: Sequence[int]
 ) -> None:
     path = edited(source, tmp_path, edits, ())
@@ -65,7 +65,7 @@ def test_frames_are_those_that_the_edit_list_shows(
     stage.close()
 
 
-def test_a_trimmed_film_that_is_cut_short_is_still_damaged(source: Path, tmp_path: Path) -> None:
+def test_a_trimmed_video_that_is_truncated_is_damaged(source: Path, tmp_path: Path) -> None:
     trimmed = edited(source, tmp_path, [(6, 1.0, 1)], [(6, 1.0, 1)])
     whole = index_first(trimmed, tmp_path / "whole.mp4")
     _, facts = decoded(whole)
@@ -78,7 +78,7 @@ def test_a_trimmed_film_that_is_cut_short_is_still_damaged(source: Path, tmp_pat
 
 
 def index_first(source: Path, target: Path) -> Path:
-    """The same MP4 with its index before its data; the muxer hides what lies before 0."""
+    """The same MP4 with its index before its data; the muxer hides times before 0."""
     with av.open(str(source)) as before, av.open(str(target), "w", options={"movflags": "+faststart"}) as after:
         copies: dict[int, Any] = {stream.index: after.add_stream_from_template(stream) for stream in before.streams}
         for packet in before.demux():
@@ -99,7 +99,7 @@ CUTS: Mapping[str, tuple[Sequence[Edit], Sequence[Edit], list[float]]] = {
 
 @pytest.mark.parametrize("cut", CUTS)
 @pytest.mark.parametrize("target", ["mp4", "mov", "mkv", "avi", "webm"])
-def test_sound_stays_with_the_pictures(source: Path, tmp_path: Path, cut: str, target: str) -> None:
+def test_audio_stays_in_sync(source: Path, tmp_path: Path, cut: str, target: str) -> None:
     pictures, sound, clicks = CUTS[cut]
     path = edited(source, tmp_path, pictures, sound)
     assert clicks_in(path) == pytest.approx(clicks, abs=0.002)
@@ -107,7 +107,7 @@ def test_sound_stays_with_the_pictures(source: Path, tmp_path: Path, cut: str, t
     encode = {"codec": "libvpx", "preset": "ultrafast"} if target == "webm" else {}
     run = transcode(path, output, encode=encode)
     assert "damaged" not in run.warnings
-    # Where sound has no times before 0 a packet begins with the film or is left out; MP3's own delay is 23 ms.
+    # Without negative times a packet begins with the video or is dropped; MP3's delay is 23 ms.
     slack = {"mp4": 0.002, "mov": 0.002, "mkv": 0.002, "webm": 0.01}.get(target, 0.025)
     for by_clock in (True, False):
         heard = clicks_in(output, by_clock=by_clock)
@@ -115,7 +115,7 @@ def test_sound_stays_with_the_pictures(source: Path, tmp_path: Path, cut: str, t
         assert len(heard) <= len(clicks) + 1
 
 
-def test_two_parts_with_sound_become_one_film(source: Path, tmp_path: Path) -> None:
+def test_two_edits_with_audio_become_one_video(source: Path, tmp_path: Path) -> None:
     parts = [(2, 1.0, 1), (2, 5.25, 1)]
     path = edited(source, tmp_path, [(2, 1.0, 1), (2, 5.0, 1)], parts)
     for target in ("mp4", "mkv"):
@@ -124,14 +124,14 @@ def test_two_parts_with_sound_become_one_film(source: Path, tmp_path: Path) -> N
         assert clicks_in(tmp_path / f"out.{target}")[:4] == pytest.approx([0.5, 1.5, 2.25, 3.25], abs=0.025)
 
 
-def test_sound_that_nobody_cut_is_copied_whole(source: Path, tmp_path: Path) -> None:
+def test_uncut_audio_is_copied_completely(source: Path, tmp_path: Path) -> None:
     for target in ("mp4", "mkv", "avi"):
         transcode(source, tmp_path / f"out.{target}")
         assert audio_packets(tmp_path / f"out.{target}") == audio_packets(source)
 
 
-def test_hidden_sound_is_not_in_the_result(source: Path, tmp_path: Path) -> None:
-    """But for what a decoder wants before the first sound that is heard, and that is hidden again."""
+def test_hidden_audio_is_not_in_the_output(source: Path, tmp_path: Path) -> None:
+    """Except the priming of the decoder, which is hidden again."""
     path = edited(source, tmp_path, [(4, 2.0, 1)], [(4, 2.0, 1)])
     heard = 4 / PACKET_S
     for target, most in (("mp4", heard + 8), ("mkv", heard + 2)):
@@ -139,6 +139,6 @@ def test_hidden_sound_is_not_in_the_result(source: Path, tmp_path: Path) -> None
         assert heard - 2 <= len(audio_packets(tmp_path / f"out.{target}")[0]) <= most
 
 
-def test_a_film_that_shows_nothing_is_one_sentence(source: Path, tmp_path: Path) -> None:
+def test_an_edit_list_without_frames_is_one_plain_error(source: Path, tmp_path: Path) -> None:
     with pytest.raises(StageError, match="no frame"):
         decoded(edited(source, tmp_path, [(2, 100.0, 1)], ()))

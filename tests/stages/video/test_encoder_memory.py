@@ -1,4 +1,4 @@
-"""What encoders hold back of very large frames: bounded there, and untouched at ordinary sizes."""
+"""Look-ahead of encoders: reduced for very large frames, unchanged for ordinary sizes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UP_TO_5K = ((320, 240), (1920, 1080), (3840, 2160), (4096, 2160))
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_ordinary_sizes_are_encoded_as_ever(codec: str) -> None:
+def test_ordinary_sizes_keep_their_options(codec: str) -> None:
     for width, height in UP_TO_5K:
         for preset in PRESETS:
             options = encoder_options(codec, None, preset)
@@ -26,8 +26,8 @@ def test_ordinary_sizes_are_encoded_as_ever(codec: str) -> None:
 
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("pixels", [7680 * 4320, 8192 * 8192])
-def test_encoders_take_the_bounds(tmp_path: Path, codec: str, pixels: int) -> None:
-    """Small frames, encoded as large ones are: every frame comes out."""
+def test_encoders_accept_the_reduced_look_ahead(tmp_path: Path, codec: str, pixels: int) -> None:
+    """Small frames with the options of large ones: every frame is encoded."""
     usual = encoder_options(codec, None, "veryfast")
     options = with_memory_bounded(usual, codec, pixels)
     assert options != usual

@@ -1,4 +1,4 @@
-"""Pictures in: upright, in their shape, in the right colours, whatever the file stores."""
+"""Conversion of frames: orientation, pixel aspect, colour, HDR, alpha, interlacing and size."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ LOSSLESS = {"crf": "0", "preset": "ultrafast"}
 
 
 def numbers(path: Path) -> list[int]:
-    """The numbers worn by the frames of a file."""
+    """The numbers that the frames of a file show."""
     return [number_in(rgb) for _, rgb in frames_of(path)]
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
-def test_rotated_video_comes_out_upright_with_its_pixel_shape(tmp_path: Path, rotation: int) -> None:
+def test_rotated_video_becomes_upright_with_its_pixel_aspect(tmp_path: Path, rotation: int) -> None:
     stored = [np.rot90(p, -(rotation // 90)) for p in PICTURES]
     source = write_video(tmp_path / "in.mp4", stored, rotation=rotation, aspect=Fraction(4, 3))
     with av.open(str(source)) as container:
@@ -48,7 +48,7 @@ def test_sample_aspect_is_kept(tmp_path: Path, target: str) -> None:
         assert container.streams.video[0].sample_aspect_ratio == Fraction(16, 11)
 
 
-def test_where_pixel_shape_cannot_be_told_the_picture_is_stretched_and_said(tmp_path: Path) -> None:
+def test_frames_are_stretched_with_a_warning_where_no_pixel_aspect_can_be_stored(tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mp4", PICTURES, aspect=Fraction(3, 2))
     run = transcode(source, tmp_path / "out.webm")
     with av.open(str(tmp_path / "out.webm")) as container:
@@ -57,7 +57,7 @@ def test_where_pixel_shape_cannot_be_told_the_picture_is_stretched_and_said(tmp_
 
 
 def test_every_display_matrix_is_undone() -> None:
-    """Against the definition: a stored pixel (x, y) is shown at (a·x + c·y, b·x + d·y), moved into the picture."""
+    """Compared with the definition: a stored pixel (x, y) is shown at (a·x + c·y, b·x + d·y), shifted to be visible."""
     picture = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
     one = 1 << 16
     for a, b, c, d in [
@@ -77,7 +77,7 @@ def test_every_display_matrix_is_undone() -> None:
         assert all((result[y - top, x - left] == value).all() for (x, y), value in shown.items())
 
 
-def test_exif_orientations_are_the_eight_moves() -> None:
+def test_exif_orientations_are_the_eight_orientations() -> None:
     picture = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
     expected = {
         1: picture,
@@ -115,7 +115,7 @@ def test_exif_orientations_are_the_eight_moves() -> None:
         ("mjpeg", "yuvj420p", "mjpeg"),
     ],
 )
-def test_every_kind_of_pixel(
+def test_every_pixel_format(
     tmp_path: Path, codec: str, pix_fmt: str, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SVT_LOG", "0")
@@ -143,7 +143,7 @@ def test_odd_sizes_get_one_more_column_and_row(tmp_path: Path) -> None:
     assert "odd size 65×49" in run.warnings
 
 
-def test_transparent_video_lies_over_black(tmp_path: Path) -> None:
+def test_alpha_of_video_is_composited_over_black(tmp_path: Path) -> None:
     path = tmp_path / "in.mkv"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=25)
@@ -223,7 +223,7 @@ def test_unspecified_colour_stays_unspecified_and_unchanged(tmp_path: Path) -> N
 
 
 def test_hdr_curves_by_their_definitions() -> None:
-    """ST 2084 and BT.2100 at published points; reference white stays bright, black black, nothing clips early."""
+    """ST 2084 and BT.2100 at published points; reference white stays bright, black stays black, nothing clips early."""
     assert pq_nits(np.array([0.0, 0.5081, 0.7518, 1.0])) == pytest.approx([0, 100, 1000, 10_000], rel=2e-3)
     assert hlg_nits(np.array([[0.75, 0.75, 0.75], [1.0, 1.0, 1.0]]))[:, 0] == pytest.approx([203, 1000], rel=1e-2)
     light = np.linspace(0, 1000 / 203, 500)
@@ -236,7 +236,7 @@ def test_hdr_curves_by_their_definitions() -> None:
 
 
 @pytest.mark.parametrize(("trc", "name"), [(16, "PQ"), (18, "HLG")])
-def test_hdr_is_tone_mapped_and_said(tmp_path: Path, trc: int, name: str) -> None:
+def test_hdr_is_tone_mapped_with_a_warning(tmp_path: Path, trc: int, name: str) -> None:
     source = write_video(
         tmp_path / "in.mp4",
         PICTURES,
@@ -285,14 +285,14 @@ def test_interlaced_video_is_deinterlaced_frame_for_frame(tmp_path: Path) -> Non
     assert combing(output) < combing(source) / 4
 
 
-def test_max_size_keeps_the_shape(tmp_path: Path) -> None:
+def test_max_size_keeps_the_aspect_ratio(tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mp4", PICTURES)
     chunks, _ = decoded(source, max_size=32)
     assert chunks[0].rgb_THW3.shape[1:] == (24, 32, 3)
     assert decoded(source, max_size=640)[0][0].rgb_THW3.shape[1:] == (HEIGHT, WIDTH, 3)
 
 
-def test_a_change_of_size_within_a_video_is_brought_to_the_first_size(tmp_path: Path) -> None:
+def test_frames_of_another_size_are_resized_to_the_first_one(tmp_path: Path) -> None:
     small = write_video(tmp_path / "a.ts", PICTURES)
     large = write_video(tmp_path / "b.ts", [numbered(i).repeat(2, 0).repeat(2, 1) for i in range(12)])
     joined = tmp_path / "in.ts"

@@ -1,4 +1,4 @@
-"""HEIF pictures in: whole where phones store tiles, turned once, in 8 bits of the right colour, or one sentence."""
+"""HEIF images: tiles, orientation, 10 bits and HDR, and one plain error for damaged files."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.stages.video.test_still_images import PICTURE, still
 from tests.stages.video.video_runs import decoded, transcode
 
 LARGE = PICTURE.repeat(6, 0).repeat(6, 1)
-"""180 rows of 240 columns: tiles of 64 fill neither of them."""
+"""180 rows of 240 columns: no multiples of 64, the size of tiles."""
 EXIF_UPRIGHT, EXIF_LYING = (b"\x01\x12\x00\x03\x00\x00\x00\x01\x00" + bytes([value]) for value in (1, 6))
 
 
 def heic(path: Path, rgb_HW3: np.ndarray, orientation: int = 1, **options: Any) -> Path:
-    """A lossless picture. libheif writes an orientation both as EXIF and as boxes of the file, as phones do."""
+    """A lossless image. libheif writes an orientation both as EXIF and as boxes, like phones."""
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = orientation, "camera maker"
     image = pillow_heif.from_pillow(Image.fromarray(rgb_HW3))
@@ -32,40 +32,40 @@ def heic(path: Path, rgb_HW3: np.ndarray, orientation: int = 1, **options: Any) 
     return path
 
 
-def seen_as(picture: np.ndarray, path: Path) -> bool:
-    """Whether a file decodes to a picture, but for rounding."""
+def decodes_to(picture: np.ndarray, path: Path) -> bool:
+    """Whether a file decodes to `picture`, up to rounding."""
     found = still(path)
     return found.shape == picture.shape and np.abs(found.astype(int) - picture).max() <= 2
 
 
-def test_tiles_are_put_together_and_trimmed(tmp_path: Path) -> None:
+def test_tiles_are_joined_and_cropped(tmp_path: Path) -> None:
     path = heic(tmp_path / "in.heic", LARGE, tile_size=64)
     with open_container(str(path)) as container:
         assert len(container.streams.video) == 12, "not the kind of file that phones write"
-    assert seen_as(LARGE, path)
+    assert decodes_to(LARGE, path)
 
 
 @pytest.mark.parametrize("tiled", [False, True])
-def test_the_files_own_turn_is_made_once(tmp_path: Path, tiled: bool) -> None:
+def test_the_rotation_box_is_applied_once(tmp_path: Path, tiled: bool) -> None:
     stored = np.rot90(LARGE)
     path = heic(tmp_path / "in.heic", stored, 6, **({"tile_size": 64} if tiled else {}))
     data = path.read_bytes()
     assert b"irot" in data and EXIF_LYING in data
-    assert seen_as(LARGE, path)
+    assert decodes_to(LARGE, path)
 
 
-def test_exif_turns_a_picture_whose_file_says_nothing(tmp_path: Path) -> None:
+def test_exif_rotates_an_image_without_a_rotation_box(tmp_path: Path) -> None:
     path = heic(tmp_path / "in.heic", np.rot90(LARGE))
     path.write_bytes(path.read_bytes().replace(EXIF_UPRIGHT, EXIF_LYING))
-    assert seen_as(LARGE, path)
+    assert decodes_to(LARGE, path)
 
 
-def test_content_tells_and_not_the_name(tmp_path: Path) -> None:
+def test_the_content_decides_and_not_the_suffix(tmp_path: Path) -> None:
     for name in ("photo.jpg", "photo.mp4", "photo", "PHOTO.HEIC", "photo.hif"):
-        assert seen_as(LARGE, heic(tmp_path / "made.heic", LARGE).rename(tmp_path / name))
+        assert decodes_to(LARGE, heic(tmp_path / "made.heic", LARGE).rename(tmp_path / name))
 
 
-def test_transparency_lies_over_black(tmp_path: Path) -> None:
+def test_alpha_is_composited_over_black(tmp_path: Path) -> None:
     rgba = np.dstack([LARGE, np.full(LARGE.shape[:2], 255, np.uint8)])
     rgba[:, 120:, 3] = 0
     found = still(heic(tmp_path / "in.heic", rgba))
@@ -73,16 +73,16 @@ def test_transparency_lies_over_black(tmp_path: Path) -> None:
     assert "transparent" in decoded(tmp_path / "in.heic")[1]["warnings"][0]
 
 
-def test_of_several_pictures_the_main_one_is_taken_and_that_is_said(tmp_path: Path) -> None:
+def test_the_primary_of_several_images_is_read_with_a_warning(tmp_path: Path) -> None:
     burst = pillow_heif.from_pillow(Image.fromarray(LARGE[::-1].copy()))
     burst.add_from_pillow(Image.fromarray(LARGE))
     burst.save(tmp_path / "in.heic", quality=-1, chroma=444, matrix_coefficients=0, primary_index=1)
-    assert seen_as(LARGE, tmp_path / "in.heic")
+    assert decodes_to(LARGE, tmp_path / "in.heic")
     assert "only the primary one of 2 images" in decoded(tmp_path / "in.heic")[1]["warnings"][0]
 
 
 def ten_bits(path: Path, rgb_HW3: np.ndarray, curve: int) -> Path:
-    """A picture of 10 bits in BT.2020, with a transfer curve."""
+    """An image of 10 bits in BT.2020, with a transfer curve."""
     made = pillow_heif.from_bytes(
         mode="RGB;16", size=rgb_HW3.shape[1::-1], data=(rgb_HW3.astype(np.uint16) * 257).tobytes()
     )
@@ -92,18 +92,18 @@ def ten_bits(path: Path, rgb_HW3: np.ndarray, curve: int) -> Path:
 
 
 def test_ten_bits_are_rounded_to_eight(tmp_path: Path) -> None:
-    assert seen_as(LARGE, ten_bits(tmp_path / "in.heic", LARGE, 1))
+    assert decodes_to(LARGE, ten_bits(tmp_path / "in.heic", LARGE, 1))
 
 
 @pytest.mark.parametrize(("curve", "name"), [(16, "PQ"), (18, "HLG")])
-def test_hdr_pictures_are_tone_mapped_as_hdr_films_are(tmp_path: Path, curve: int, name: str) -> None:
+def test_hdr_images_are_tone_mapped_like_hdr_videos(tmp_path: Path, curve: int, name: str) -> None:
     path = ten_bits(tmp_path / "in.heic", LARGE, curve)
     expected = 255 * sdr_code(LARGE / 255, curve, 9)
     assert np.abs(still(path) - expected).mean() < 3
     assert name in decoded(path)[1]["warnings"][0]
 
 
-def test_profile_and_exif_go_on_to_the_result(tmp_path: Path) -> None:
+def test_profile_and_exif_are_copied_to_the_output(tmp_path: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     path = heic(tmp_path / "in.heic", np.rot90(LARGE), 6, icc_profile=profile)
     transcode(path, tmp_path / "out.png")
@@ -112,19 +112,19 @@ def test_profile_and_exif_go_on_to_the_result(tmp_path: Path) -> None:
         assert written.getexif().get(0x010F) == "camera maker" and 0x0112 not in written.getexif()
 
 
-def test_a_file_address_is_read_as_the_file(tmp_path: Path) -> None:
+def test_a_file_url_is_read_as_the_file(tmp_path: Path) -> None:
     path = heic(tmp_path / "a photo.heic", LARGE, tile_size=64)
     chunks, _ = decoded(path.as_uri())
     assert chunks[0].video.still and chunks[0].rgb_THW3.shape == (1, 180, 240, 3)
 
 
-def test_odd_sizes_are_whole(tmp_path: Path) -> None:
+def test_odd_sizes(tmp_path: Path) -> None:
     odd = np.ascontiguousarray(LARGE[:179, :237])
-    assert seen_as(odd, heic(tmp_path / "in.heic", odd, tile_size=64))
+    assert decodes_to(odd, heic(tmp_path / "in.heic", odd, tile_size=64))
     assert still(ten_bits(tmp_path / "hdr.heic", odd, 16)).shape == odd.shape
 
 
-def test_without_its_library_one_sentence_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_names_the_missing_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = heic(tmp_path / "in.heic", LARGE)
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
@@ -132,7 +132,7 @@ def test_without_its_library_one_sentence_says_what_is_missing(tmp_path: Path, m
         decoded(path)
 
 
-def test_a_sequence_is_a_film(tmp_path: Path) -> None:
+def test_an_image_sequence_is_a_video(tmp_path: Path) -> None:
     path = write_video(tmp_path / "in.mp4", [numbered(i) for i in range(5)], codec="libx265")
     for brand in (b"hevc", b"msf1"):
         data = path.read_bytes()
@@ -142,7 +142,7 @@ def test_a_sequence_is_a_film(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.95])
-def test_a_cut_file_is_one_plain_error_and_never_one_of_its_tiles(tmp_path: Path, share: float) -> None:
+def test_a_truncated_file_is_one_plain_error_and_never_a_tile(tmp_path: Path, share: float) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (180, 240, 3), dtype=np.uint8)
     data = heic(tmp_path / "whole.heic", noise, tile_size=64).read_bytes()
     (tmp_path / "cut.heic").write_bytes(data[: int(len(data) * share)])
@@ -150,8 +150,8 @@ def test_a_cut_file_is_one_plain_error_and_never_one_of_its_tiles(tmp_path: Path
         decoded(tmp_path / "cut.heic")
 
 
-def test_tiles_that_ffmpeg_would_show_alone_are_refused(tmp_path: Path) -> None:
-    """What is no file here, an address say, is read by FFmpeg, which knows the tiles and not the picture."""
+def test_single_tiles_of_ffmpeg_are_refused(tmp_path: Path) -> None:
+    """FFmpeg reads what is no local file, such as a URL. It reads single tiles, not the image."""
     path = heic(tmp_path / "in.heic", LARGE, tile_size=64)
     data = path.read_bytes()
     path.write_bytes(data[:8] + b"abcd" + data[12:])
@@ -159,7 +159,7 @@ def test_tiles_that_ffmpeg_would_show_alone_are_refused(tmp_path: Path) -> None:
         decoded(path)
 
 
-def test_a_picture_without_tiles_is_one_to_ffmpeg_too(tmp_path: Path) -> None:
+def test_ffmpeg_reads_an_image_without_tiles(tmp_path: Path) -> None:
     for path, still_one in (
         (heic(tmp_path / "in.heic", LARGE), True),
         (write_video(tmp_path / "in.mp4", [numbered(0)]), False),

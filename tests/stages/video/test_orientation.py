@@ -1,4 +1,4 @@
-"""What frames carry beside their pixels: known kinds are honoured, unknown ones change nothing."""
+"""Side data of frames and EXIF of photos: orientation is applied once, unknown types change nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.stages.video.video_runs import decoded, transcode
 
 
 def corners(rgb_HW3: np.ndarray[Any, Any]) -> list[str]:
-    """Which colour lies in each quarter, from the upper left on, row by row."""
+    """The colour of each quadrant, from the upper left, row by row."""
     height, width = rgb_HW3.shape[:2]
     names = []
     for y in (height // 4, 3 * height // 4):
@@ -33,7 +33,7 @@ def corners(rgb_HW3: np.ndarray[Any, Any]) -> list[str]:
 
 @pytest.mark.parametrize("suffix", ["avi", "mov", "mkv", "mjpeg"])
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_exif_in_each_frame_of_a_film_ends_no_run(tmp_path: Path, suffix: str, orientation: int) -> None:
+def test_exif_in_each_frame_of_a_video(tmp_path: Path, suffix: str, orientation: int) -> None:
     film = mjpeg_file(tmp_path / f"in.{suffix}", [camera_jpeg(PICTURE, orientation)] * 8)
     chunks, facts = decoded(film)
     assert facts["frames_in"] == 8 and not facts["truncated"]
@@ -42,7 +42,7 @@ def test_exif_in_each_frame_of_a_film_ends_no_run(tmp_path: Path, suffix: str, o
     assert (chunks[0].video.height, chunks[0].video.width) == expected.shape[:2]
 
 
-def test_a_film_of_camera_jpegs_goes_through_to_its_result(tmp_path: Path) -> None:
+def test_a_video_of_camera_jpegs_is_transcoded(tmp_path: Path) -> None:
     film = mjpeg_file(tmp_path / "in.avi", [camera_jpeg(numbered(i), 1) for i in range(8)])
     run = transcode(film, tmp_path / "out.mp4")
     assert run.written is not None and run.written.frames == 8
@@ -50,14 +50,14 @@ def test_a_film_of_camera_jpegs_goes_through_to_its_result(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("version", [0, 1])
-def test_exif_turns_a_heif_photo_that_has_no_turn_of_its_own(tmp_path: Path, orientation: int, version: int) -> None:
+def test_exif_rotates_a_heif_photo_without_a_rotation_box(tmp_path: Path, orientation: int, version: int) -> None:
     path = tmp_path / "in.heic"
     path.write_bytes(heif_photo(PICTURE, orientation, version=version))
     chunks, _ = decoded(path)
     assert corners(chunks[0].rgb_THW3[0]) == corners(EXIF_ORIENTATIONS[orientation].apply(PICTURE))
 
 
-def test_a_heif_photo_with_a_turn_of_its_own_is_turned_once(tmp_path: Path) -> None:
+def test_a_heif_photo_with_a_rotation_box_is_rotated_once(tmp_path: Path) -> None:
     path = tmp_path / "in.heic"
     path.write_bytes(heif_photo(PICTURE, 6, irot=3))
     chunks, _ = decoded(path)
@@ -65,7 +65,7 @@ def test_a_heif_photo_with_a_turn_of_its_own_is_turned_once(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("cut", [20, 60, 120, 200, 300])
-def test_a_heif_photo_cut_short_is_one_sentence(tmp_path: Path, cut: int) -> None:
+def test_a_truncated_heif_photo_is_one_plain_error(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "in.heic"
     path.write_bytes(heif_photo(PICTURE, 6)[:cut])
     with pytest.raises(StageError):
@@ -74,7 +74,7 @@ def test_a_heif_photo_cut_short_is_one_sentence(tmp_path: Path, cut: int) -> Non
 
 @pytest.mark.parametrize("orientation", [1, 3, 5, 6])
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
-def test_exif_turns_photos_of_every_kind_once(tmp_path: Path, suffix: str, orientation: int) -> None:
+def test_exif_rotates_photos_of_every_format_once(tmp_path: Path, suffix: str, orientation: int) -> None:
     path = tmp_path / f"in.{suffix}"
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -85,7 +85,7 @@ def test_exif_turns_photos_of_every_kind_once(tmp_path: Path, suffix: str, orien
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "a photo.jpg"])
-def test_a_photo_named_by_a_file_url_is_the_same_photo(tmp_path: Path, name: str) -> None:
+def test_a_photo_by_file_url(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(camera_jpeg(PICTURE, 6))
     named, by_url = decoded(path)[0][0], decoded(path.as_uri())[0][0]
@@ -94,7 +94,7 @@ def test_a_photo_named_by_a_file_url_is_the_same_photo(tmp_path: Path, name: str
     assert read_address(path.as_uri()).target == str(path)
 
 
-def test_only_file_urls_of_this_machine_are_paths() -> None:
+def test_only_local_file_urls_are_paths() -> None:
     assert local_path("file:///a%20b/c.mp4") == "/a b/c.mp4"
     assert local_path("file://localhost/c.mp4") == "/c.mp4"
     for name in ("file://elsewhere/c.mp4", "http://host/c.mp4", "c.mp4", "/c%20.mp4", "file:c.mp4"):

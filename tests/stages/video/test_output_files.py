@@ -1,4 +1,4 @@
-"""Files out: the right kind, whole or not there, and never over something that was not offered."""
+"""Output files: the right container, complete or absent, and never over an existing file without permission."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOISE = [np.random.default_rng(i).integers(0, 255, (240, 320, 3), dtype=np.uint8
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A numbered video with sound."""
+    """A numbered video with audio."""
     return write_video(tmp_path_factory.mktemp("source") / "in.mp4", PICTURES, sound=("aac",))
 
 
@@ -62,7 +62,7 @@ def test_containers_and_codecs(source: Path, tmp_path: Path, suffix: str, codec:
     assert max(abs(a - b) for (a, _), b in zip(frames, times_of(source), strict=True)) <= tick
 
 
-def test_the_index_comes_first(source: Path, tmp_path: Path) -> None:
+def test_the_index_of_mp4_comes_first(source: Path, tmp_path: Path) -> None:
     transcode(source, tmp_path / "out.mp4")
     data = (tmp_path / "out.mp4").read_bytes()
     boxes, position = [], 0
@@ -83,7 +83,7 @@ def test_the_index_comes_first(source: Path, tmp_path: Path) -> None:
         ("mov", "vp9", "cannot be encoded"),
     ],
 )
-def test_what_does_not_fit_is_one_plain_error_and_leaves_nothing(
+def test_an_unsuitable_container_is_one_plain_error_and_leaves_no_file(
     source: Path, tmp_path: Path, suffix: str, codec: str | None, said: str
 ) -> None:
     with pytest.raises(StageError, match=said) as caught:
@@ -101,14 +101,14 @@ def test_an_unknown_codec_names_the_nearest() -> None:
         Encode.Config(segment_frames=0)
 
 
-def test_avi_refuses_uneven_frames(tmp_path: Path) -> None:
+def test_avi_refuses_frames_of_different_durations(tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mp4", PICTURES, pts=[i + (i > 9) for i in range(20)])
     with pytest.raises(StageError, match=r"AVI cannot hold frames of different durations.*frame 10"):
         transcode(source, tmp_path / "out.avi", encode={"segment_frames": 4})
     assert [p.name for p in tmp_path.iterdir()] == ["in.mp4"]
 
 
-def test_an_existing_output_needs_permission(source: Path, tmp_path: Path) -> None:
+def test_an_existing_output_needs_overwrite(source: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.mp4"
     output.write_bytes(b"precious")
     with pytest.raises(StageError, match=r"exists already.*--overwrite"):
@@ -118,7 +118,7 @@ def test_an_existing_output_needs_permission(source: Path, tmp_path: Path) -> No
     assert len(frames_of(output)) == 20
 
 
-def test_the_input_is_never_written_over(tmp_path: Path) -> None:
+def test_the_input_is_never_overwritten(tmp_path: Path) -> None:
     source = write_video(tmp_path / "clip.mp4", PICTURES)
     before = source.read_bytes()
     (tmp_path / "link.mp4").symlink_to(source)
@@ -126,7 +126,7 @@ def test_the_input_is_never_written_over(tmp_path: Path) -> None:
         with pytest.raises(StageError, match="overwrite the input"):
             transcode(source, f"{tmp_path}/{name}", overwrite=True)
     assert source.read_bytes() == before
-    # An interrupted run's part must not fall on the input either.
+    # Nor may the partial result of an interrupted run overwrite the input.
     part = write_video(tmp_path / "take.partial.mp4", PICTURES)
     before = part.read_bytes()
     run = transcode(part, tmp_path / "take.mp4", decode={"chunk": 5}, stop_after=10)
@@ -147,7 +147,7 @@ def test_a_folder_as_output_and_a_missing_folder(source: Path, tmp_path: Path) -
 
 @contextmanager
 def file_size_limit(bytes_: int) -> Iterator[None]:
-    """Let the kernel refuse files longer than that, as a full disk would."""
+    """Make the kernel refuse longer files, like a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_, before[1]))
     try:
@@ -158,7 +158,7 @@ def file_size_limit(bytes_: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("limit", [20_000, 150_000])
 def test_a_full_disk_is_one_plain_error_and_nothing_under_the_final_name(tmp_path: Path, limit: int) -> None:
-    """The smaller limit strikes while a segment is written, the larger while segments are joined."""
+    """The smaller limit applies while a segment is written, the larger one during concatenation."""
     source = write_video(tmp_path / "in.mp4", NOISE)
     with file_size_limit(limit), pytest.raises(StageError, match="disk is full") as caught:
         transcode(source, tmp_path / "out.mp4", encode={"segment_frames": 1 if limit > 50_000 else 10})
@@ -182,7 +182,7 @@ def test_an_output_that_appears_during_the_run_is_not_replaced(
     assert output.read_bytes() == b"someone else's"
 
 
-def test_encode_without_an_output_says_so(source: Path) -> None:
+def test_encode_without_an_output_is_an_error(source: Path) -> None:
     sink = Encode(Encode.Config())
     from tests.stages.video.test_segments import chunk
 
@@ -190,7 +190,7 @@ def test_encode_without_an_output_says_so(source: Path) -> None:
         list(sink(job(source, None), *chunk(0, range(3))))
 
 
-def test_transparent_results_lie_over_black_in_video_and_stay_in_png(source: Path, tmp_path: Path) -> None:
+def test_alpha_is_composited_over_black_in_video_and_kept_in_png(source: Path, tmp_path: Path) -> None:
     chunk = decoded(source)[0][0]
     rgb = np.full_like(chunk.rgb_THW3, 200)
     alpha = np.full(rgb.shape[:3], 255, np.uint8)
@@ -209,7 +209,7 @@ def test_transparent_results_lie_over_black_in_video_and_stay_in_png(source: Pat
     assert (np.asarray(Image.open(tmp_path / "out.png"))[..., 3] == alpha[0]).all()
 
 
-def test_one_run_at_a_time_makes_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_run_at_a_time_writes_an_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output_file, "LOCK_TIMEOUT_S", 0.1)
     output = str(tmp_path / "out.mp4")
     first, second = (output_file.OutputFile(output, "in.mp4", overwrite=False) for _ in range(2))
@@ -218,7 +218,7 @@ def test_one_run_at_a_time_makes_a_result(tmp_path: Path, monkeypatch: pytest.Mo
     part.write_bytes(b"whole")
     with pytest.raises(StageError, match="another run is writing this output"):
         second.prepare(fresh=True)
-    assert part.read_bytes() == b"whole"  # what the first run made is untouched
+    assert part.read_bytes() == b"whole"  # the file of the first run is unchanged
     first.discard()
     assert not first.folder.exists()
     second.prepare(fresh=True)

@@ -1,4 +1,4 @@
-"""Animations, stills and films with more pixels than are allowed: refused by their headers, of whatever kind."""
+"""Animations, still images and videos with too many pixels are refused by their headers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def animation(path: Path, width: int, height: int) -> Path:
     return path
 
 
-def film(path: Path, width: int, height: int) -> Path:
+def video_file(path: Path, width: int, height: int) -> Path:
     with av.open(str(path), "w") as file:
         stream = file.add_stream("mjpeg" if path.suffix == ".avi" else "libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuvj420p" if path.suffix == ".avi" else "yuv420p"
@@ -41,8 +41,8 @@ def film(path: Path, width: int, height: int) -> Path:
 
 
 @pytest.mark.parametrize("name", ["a.gif", "a.png", "a.webp", "a.avif", "a.mp4", "a.avi"])
-def test_giants_in_motion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    make = film if name in ("a.mp4", "a.avi") else animation
+def test_oversized_animations_and_videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    make = video_file if name in ("a.mp4", "a.avi") else animation
     path = make(tmp_path / name, 1216, 912)
     monkeypatch.setenv(VARIABLE, "1")
     with pytest.raises(StageError, match=r"has 1216×912 pixels; the limit .* 1 million.*largest_picture"):
@@ -54,15 +54,15 @@ def test_giants_in_motion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name:
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "a.bmp"])
-def test_giants_that_stand_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_oversized_still_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     Image.fromarray(np.zeros((912, 1216, 3), np.uint8)).save(tmp_path / name)
     monkeypatch.setenv(VARIABLE, "1")
     with pytest.raises(StageError, match=r"has 1216×912 pixels"):
         decoded(tmp_path / name)
 
 
-def test_a_giant_within_a_film_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing says the sizes of later frames of Motion JPEG before they come."""
+def test_an_oversized_frame_in_a_video_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Motion JPEG states the size of a later frame only in that frame."""
     parts = []
     for number, (width, height) in enumerate([(320, 240)] * 5 + [(1216, 912)] + [(320, 240)] * 2):
         picture = np.full((height, width, 3), number * 20, np.uint8)

@@ -1,4 +1,4 @@
-"""Raw photos are refused with a sentence; the preview in them is never taken for the photo."""
+"""Raw photos are refused with an error; their preview is never taken for the photo."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def tags(reduced: bool, dng: bool = False) -> TiffImagePlugin.ImageFileDirectory
 
 
 def refused(path: Path) -> None:
-    """Raises AssertionError unless the one sentence is said."""
+    """Raises AssertionError unless the file is refused as a raw photo."""
     with pytest.raises(StageError, match="developed first"):
         decoded(path)
 
 
 @pytest.mark.parametrize("suffix", [".nef", ".ARW", ".dng", ".pef", ".srw"])
-def test_a_tiff_that_is_called_a_raw_photo_is_one(tmp_path: Path, suffix: str) -> None:
+def test_a_tiff_with_the_suffix_of_a_raw_photo_is_one(tmp_path: Path, suffix: str) -> None:
     assert suffix.lower() in RAW_PHOTO_SUFFIXES
     PREVIEW.save(tmp_path / f"a{suffix}", "TIFF")
     refused(tmp_path / f"a{suffix}")
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a", "a.jpg"])
-def test_the_content_tells_under_other_names(tmp_path: Path, name: str) -> None:
+def test_the_content_decides_under_other_names(tmp_path: Path, name: str) -> None:
     PREVIEW.save(tmp_path / name, "TIFF", tiffinfo=tags(reduced=True))
     refused(tmp_path / name)
     PREVIEW.save(tmp_path / name, "TIFF", tiffinfo=tags(reduced=False, dng=True))
@@ -50,17 +50,17 @@ def test_the_content_tells_under_other_names(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     "head", [b"II*\0\x10\0\0\0CR\x02\0", b"\0\0\0\x18ftypcrx ", b"FUJIFILMCCD-RAW 0201", b"IIU\0", b"IIRO", b"FOVb"]
 )
-def test_kinds_with_heads_of_their_own(tmp_path: Path, head: bytes) -> None:
+def test_raw_formats_that_are_no_tiff(tmp_path: Path, head: bytes) -> None:
     (tmp_path / "a").write_bytes(head + bytes(200))
     refused(tmp_path / "a")
 
 
-def test_a_photo_that_is_called_raw_is_a_photo(tmp_path: Path) -> None:
+def test_a_jpeg_with_the_suffix_of_a_raw_photo_is_a_photo(tmp_path: Path) -> None:
     Image.fromarray(PICTURE).save(tmp_path / "a.nef", "PNG")
     assert (still(tmp_path / "a.nef") == PICTURE).all()
 
 
-def test_a_preview_before_the_picture_is_passed_over_and_that_is_said(tmp_path: Path) -> None:
+def test_a_preview_before_the_image_is_skipped_with_a_warning(tmp_path: Path) -> None:
     full = Image.fromarray(PICTURE)
     full.encoderinfo = {"tiffinfo": tags(reduced=False)}
     PREVIEW.save(tmp_path / "a.tif", save_all=True, append_images=[full], tiffinfo=tags(reduced=True))
@@ -70,7 +70,7 @@ def test_a_preview_before_the_picture_is_passed_over_and_that_is_said(tmp_path: 
     assert "preview" in " ".join(decoded(tmp_path / "a.tif")[1]["warnings"])
 
 
-def test_a_kind_that_nothing_here_reads_is_called_a_picture(tmp_path: Path) -> None:
+def test_an_image_of_an_unsupported_format(tmp_path: Path) -> None:
     (tmp_path / "a.jxl").write_bytes(b"\xff\x0a" + bytes(40))
     with pytest.raises(StageError, match=r"image of a format that cannot be read \(\.jxl\)"):
         decoded(tmp_path / "a.jxl")

@@ -1,4 +1,4 @@
-"""A run that starts late gives the tail of the run from the beginning: the same numbers, times and pixels."""
+"""A run with a late start yields the same numbers, times and pixels as a run from the beginning."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from tests.stages.video.video_runs import decoded
 PICTURES = [numbered(i) for i in range(150)]
 STARTS = (0.04, 1.52, 3.33, 5.0)
 OPEN = "open-gop=1:keyint=24:min-keyint=24:bframes=3:b-adapt=0:scenecut=0:log-level=0"
-"""Frames before a key frame are made from it and from the frames before it."""
+"""In an open GOP, frames before a key frame refer to it and to earlier frames."""
 
 
-def film(path: Path, codec: str, **keys: Any) -> Path:
-    """Six seconds of numbered pictures."""
+def video_file(path: Path, codec: str, **keys: Any) -> Path:
+    """Six seconds of numbered frames."""
     names = {"libx264": "x264-params", "libx265": "x265-params"}
     options = {names[codec]: OPEN, "crf": "15"} if codec in names else keys.pop("options", {"bf": "2", "g": "12"})
     return write_video(path, PICTURES, codec=codec, options=options, time_base=Fraction(1, 25), **keys)
 
 
-def from_packet(source: Path, target: Path, chosen: Callable[[list[bool]], int]) -> Path:
-    """A lossless cut: the packets from one on, which is chosen from whether each is a key frame."""
+def cut_at_packet(source: Path, target: Path, chosen: Callable[[list[bool]], int]) -> Path:
+    """A lossless cut: the packets from the index that `chosen` returns for the list of key frame flags."""
     with av.open(str(source)) as before, av.open(str(target), "w") as after:
         stream = before.streams.video[0]
         copy = after.add_stream_from_template(stream)
@@ -59,8 +59,8 @@ def frames_of(path: Path, **keys: Any) -> tuple[list[tuple[int, int, bytes]], An
     return rows, facts
 
 
-def assert_starts_late(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Hold every late start against the tail of the whole run; which of them went by the index."""
+def assert_seeks_accurately(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Compare runs with each start with the whole run; returns which of them seeked."""
     whole, facts = frames_of(path)
     assert [number for number, _, _ in whole] == list(range(len(whole)))
     monkeypatch.setattr(video_frames, "SEEK_FROM_S", 0)
@@ -89,13 +89,13 @@ def assert_starts_late(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[bool
 @pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg2video"])
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 @pytest.mark.parametrize("chosen", [None, second_key, after_second_key])
-def test_films_cut_where_frames_need_what_the_cut_took_away(
+def test_videos_whose_frames_lost_their_references(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: str, suffix: str, chosen: Any
 ) -> None:
-    path = film(tmp_path / f"in.{suffix}", codec)
+    path = video_file(tmp_path / f"in.{suffix}", codec)
     if chosen is not None:
-        path = from_packet(path, tmp_path / f"cut.{suffix}", chosen)
-    assert any(assert_starts_late(path, monkeypatch))
+        path = cut_at_packet(path, tmp_path / f"cut.{suffix}", chosen)
+    assert any(assert_seeks_accurately(path, monkeypatch))
 
 
 @pytest.mark.parametrize(
@@ -109,9 +109,9 @@ def test_films_cut_where_frames_need_what_the_cut_took_away(
     ],
     ids=["trimmed", "trimmed between key frames", "late", "two parts", "two parts in another order"],
 )
-def test_films_with_edit_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edits: list[Edit]) -> None:
-    source = film(tmp_path / "in.mp4", "libx264")
-    assert_starts_late(with_edits(source, tmp_path / "cut.mp4", {0: edits}), monkeypatch)
+def test_videos_with_edit_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edits: list[Edit]) -> None:
+    source = video_file(tmp_path / "in.mp4", "libx264")
+    assert_seeks_accurately(with_edits(source, tmp_path / "cut.mp4", {0: edits}), monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -123,14 +123,14 @@ def test_films_with_edit_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
         ("in.mkv", "mpeg2video", {"bf": "2"}),
     ],
 )
-def test_films_some_of_whose_packets_show_nothing(
+def test_videos_with_packets_without_a_frame(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, codec: str, options: dict[str, str]
 ) -> None:
-    assert_starts_late(film(tmp_path / name, codec, options=options), monkeypatch)
+    assert_seeks_accurately(video_file(tmp_path / name, codec, options=options), monkeypatch)
 
 
-def test_films_whose_times_need_repair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A time that is given twice is mended from what came before, which a late start does not see."""
+def test_videos_whose_time_stamps_need_repair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A repeated time stamp is repaired from earlier ones, which a seek does not read."""
     path = tmp_path / "in.mkv"
     with av.open(str(path), "w") as output:
         stream: Any = output.add_stream("ffv1", rate=25)
@@ -140,13 +140,13 @@ def test_films_whose_times_need_repair(tmp_path: Path, monkeypatch: pytest.Monke
                 packet.pts, packet.time_base = 40 * (number - (number == 20)), Fraction(1, 1000)
                 packet.dts = number - 1000
                 output.mux(packet)
-    assert_starts_late(path, monkeypatch)
+    assert_seeks_accurately(path, monkeypatch)
 
 
-def test_damage_after_a_late_start_is_placed_in_the_whole_film(
+def test_damage_after_a_seek_is_numbered_in_the_whole_video(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = film(tmp_path / "in.mkv", "mjpeg", pix_fmt="yuvj420p", options={})
+    source = video_file(tmp_path / "in.mkv", "mjpeg", pix_fmt="yuvj420p", options={})
     data = source.read_bytes()
     path = tmp_path / "cut.mkv"
     path.write_bytes(data[: len(data) * 5 // 6])
@@ -156,10 +156,10 @@ def test_damage_after_a_late_start_is_placed_in_the_whole_film(
     assert whole["truncated"] and late["warnings"] == whole["warnings"]
 
 
-def test_a_cut_file_names_its_frames_as_it_shows_them(shared: Path) -> None:
+def test_a_cut_file_numbers_its_shown_frames(shared: Path) -> None:
     for name, number in (("cut_opengop.mkv", 245), ("trimmed_small.mp4", 250)):
         if not (shared / "faults" / name).is_file():
-            pytest.skip("the film is not here")
+            pytest.skip("the video is not here")
         late, facts = frames_of(shared / "faults" / name, start=10.0)
         whole, _ = frames_of(shared / "faults" / name)
         assert late[0][0] == number and late == whole[number:]

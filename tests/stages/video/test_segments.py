@@ -1,4 +1,4 @@
-"""Segments: cut by frame index, clean at their joints, the same in every run, and a place to go on from."""
+"""Segments: cut by frame index, seamless, reproducible, and the points from which a run resumes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PICTURES = [numbered(i) for i in range(COUNT)]
 
 
 def decoded_hash(path: Path) -> str:
-    """Of all decoded frames and their times."""
+    """Digest of all decoded frames and their times."""
     digest = hashlib.sha256()
     for time, rgb in frames_of(path):
         digest.update(f"{time}".encode() + rgb.tobytes())
@@ -41,14 +41,14 @@ def decoded_hash(path: Path) -> str:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A numbered video with sound and uneven times."""
+    """A numbered video with audio and variable frame rate."""
     times = [2 * i + (i % 3 == 0) for i in range(COUNT)]
     return write_video(tmp_path_factory.mktemp("source") / "in.mp4", PICTURES, pts=times, sound=("aac",))
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc", "vp9", "av1", "mpeg4"])
 @pytest.mark.parametrize("length", [1, 7, 50, 120])
-def test_joints_lose_double_and_reorder_nothing(source: Path, tmp_path: Path, codec: str, length: int) -> None:
+def test_no_frame_is_lost_or_reordered_between_segments(source: Path, tmp_path: Path, codec: str, length: int) -> None:
     run = transcode(source, tmp_path / "out.mp4", encode={"codec": codec, "segment_frames": length})
     frames = frames_of(tmp_path / "out.mp4")
     assert [number_in(rgb) for _, rgb in frames] == list(range(COUNT))
@@ -56,7 +56,7 @@ def test_joints_lose_double_and_reorder_nothing(source: Path, tmp_path: Path, co
     assert run.written is not None and run.written.frames == COUNT
 
 
-def test_every_segment_begins_with_a_frame_that_stands_alone(source: Path, tmp_path: Path) -> None:
+def test_every_segment_begins_with_a_key_frame(source: Path, tmp_path: Path) -> None:
     import av
 
     transcode(source, tmp_path / "out.mp4", encode={"segment_frames": 10})
@@ -67,7 +67,7 @@ def test_every_segment_begins_with_a_frame_that_stands_alone(source: Path, tmp_p
     assert all(p.dts <= p.pts for p in packets)
 
 
-def test_output_does_not_depend_on_chunks_and_is_the_same_twice(source: Path, tmp_path: Path) -> None:
+def test_output_is_reproducible_and_does_not_depend_on_chunks(source: Path, tmp_path: Path) -> None:
     names = []
     for chunk, name in ((1, "a.mp4"), (7, "b.mp4"), ("auto", "c.mp4"), ("auto", "d.mp4")):
         transcode(source, tmp_path / name, decode={"chunk": chunk}, encode={"segment_frames": 12})
@@ -76,7 +76,7 @@ def test_output_does_not_depend_on_chunks_and_is_the_same_twice(source: Path, tm
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="SVT-AV1 takes priority as root, on Linux")
-def test_no_encoder_takes_the_machine_for_itself(tmp_path: Path) -> None:
+def test_no_encoder_changes_the_thread_priority(tmp_path: Path) -> None:
     before = thread_ids()
     settings = VideoWriterSettings(codec="av1", crf=None, preset="fast", segment_frames=12, threads=1)
     spec = encoder_spec(chunk(0, [0])[0].video, CONTAINERS[".mp4"], settings, "out.mp4")
@@ -89,7 +89,7 @@ def test_no_encoder_takes_the_machine_for_itself(tmp_path: Path) -> None:
 
 
 def test_a_segment_has_the_same_bytes_every_time(tmp_path: Path) -> None:
-    """x264's AVX-512 code fails this in one of ten segments of flat pictures."""
+    """x264's AVX-512 code fails this for some segments of uniform frames."""
     video = chunk(0, [0])[0].video
     settings = VideoWriterSettings(codec=None, crf=None, preset="veryfast", segment_frames=12, threads=2)
     spec = encoder_spec(video, CONTAINERS[".mp4"], settings, "out.mp4")
@@ -123,7 +123,7 @@ def chunk(first: int, numbers: Sequence[int], **fields: Any) -> tuple[FrameChunk
     )
 
 
-def test_segments_stand_on_the_disk_before_they_are_announced(source: Path, tmp_path: Path) -> None:
+def test_segments_are_on_the_disk_before_their_receipts(source: Path, tmp_path: Path) -> None:
     sink = Encode(Encode.Config(segment_frames=10))
     work = job(source, tmp_path / "out.mp4")
     folder = tmp_path / "out.mp4.partial"
@@ -140,7 +140,7 @@ def test_segments_stand_on_the_disk_before_they_are_announced(source: Path, tmp_
     sink.close()
 
 
-def test_a_segment_that_ends_inside_a_packet_is_announced_when_a_restart_would_lose_nothing(
+def test_the_receipt_of_a_segment_that_ends_inside_a_packet_waits_for_a_boundary(
     tmp_path: Path, source: Path
 ) -> None:
     sink = Encode(Encode.Config(segment_frames=10))
@@ -168,7 +168,7 @@ def test_a_restart_after_a_committed_segment_gives_the_same_file(source: Path, t
         receipts = list(first(work, part, Overlay(rgb_THW3=part.rgb_THW3)))
         if receipts:
             state, accepted = first.state(), number + 1
-    # The process dies here: nothing is closed or flushed.
+    # The process ends here: nothing is closed or flushed.
     del first
     second = Encode(config)
     second.restore(state)
@@ -182,7 +182,7 @@ def test_a_restart_after_a_committed_segment_gives_the_same_file(source: Path, t
 
 
 def died(source: Path, output: Path, packets: int) -> bytes:
-    """What a run that ended without a word leaves on the disk after so many packets of 5; the state of its commit."""
+    """The files that a killed run leaves after so many packets of 5 frames; returns the state of its commit."""
     sink, state = Encode(Encode.Config(segment_frames=10)), b""
     reader = Decode(Decode.Config(chunk=5))
     for _, part in zip(range(packets), reader(job(source, None)), strict=False):
@@ -194,10 +194,10 @@ def died(source: Path, output: Path, packets: int) -> bytes:
     return state
 
 
-def test_what_is_whole_can_be_had_without_a_frame_and_stays(source: Path, tmp_path: Path) -> None:
+def test_complete_segments_become_a_partial_result_and_stay(source: Path, tmp_path: Path) -> None:
     died(source, tmp_path / "out.mp4", 7)
     before = sorted(file.name for file in (tmp_path / "out.mp4.partial").glob("segment_*.mkv"))
-    sink = Encode(Encode.Config(crf=40))  # of other settings: the recording's own count
+    sink = Encode(Encode.Config(crf=40))  # the settings of the killed run apply, not these
     written = list(sink.save_partial_result(job(source, tmp_path / "out.mp4")))
     sink.close()
     assert [(receipt.path, receipt.frames) for receipt in written] == [(str(tmp_path / "out.partial.mp4"), 30)]
@@ -220,8 +220,8 @@ def decoded_chunks(source: Path) -> list[FrameChunk]:
 
 
 @pytest.mark.parametrize("left", [(), ("manifest.recording.json",), ("segment_000000.mkv",)])
-def test_nothing_is_saved_of_nothing(source: Path, tmp_path: Path, left: tuple[str, ...]) -> None:
-    """No folder; a description that is gone; a first segment that is."""
+def test_no_partial_result_without_segments(source: Path, tmp_path: Path, left: tuple[str, ...]) -> None:
+    """Without the folder, without the resume info, without the first segment."""
     if left:
         died(source, tmp_path / "out.mp4", 3)
         for name in left:
@@ -232,7 +232,7 @@ def test_nothing_is_saved_of_nothing(source: Path, tmp_path: Path, left: tuple[s
     assert not (tmp_path / "out.partial.mp4").exists()
 
 
-def test_a_recording_that_gets_no_frame_more_is_whole(source: Path, tmp_path: Path) -> None:
+def test_a_resumed_run_without_further_frames_is_complete(source: Path, tmp_path: Path) -> None:
     state = died(source, tmp_path / "out.mp4", 6)
     sink = Encode(Encode.Config(segment_frames=10))
     sink.restore(state)
@@ -243,14 +243,14 @@ def test_a_recording_that_gets_no_frame_more_is_whole(source: Path, tmp_path: Pa
     assert not (tmp_path / "out.mp4.partial").exists()
 
 
-def test_a_restart_whose_segments_are_gone_is_refused(source: Path, tmp_path: Path) -> None:
+def test_a_restart_with_missing_segments_is_refused(source: Path, tmp_path: Path) -> None:
     sink = Encode(Encode.Config())
     sink.restore(b'{"segments": 3}')
     with pytest.raises(StageError, match="segments are missing"):
         list(sink(job(source, tmp_path / "out.mp4"), *chunk(0, range(5), path=str(source))))
 
 
-def test_an_interrupted_run_leaves_a_playable_part(source: Path, tmp_path: Path) -> None:
+def test_an_interrupted_run_leaves_a_playable_partial_result(source: Path, tmp_path: Path) -> None:
     run = transcode(source, tmp_path / "out.mp4", decode={"chunk": 5}, encode={"segment_frames": 10}, stop_after=25)
     part = tmp_path / "out.partial.mp4"
     assert run.written is not None
@@ -268,7 +268,7 @@ def test_an_interruption_before_the_first_frame_leaves_nothing(tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_an_earlier_run_left_is_replaced_and_what_is_not_ours_is_kept(source: Path, tmp_path: Path) -> None:
+def test_files_of_an_earlier_run_are_replaced_and_foreign_files_kept(source: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out.mp4.partial"
     folder.mkdir()
     (folder / "segment_000000.mkv").write_bytes(b"stale")

@@ -1,4 +1,4 @@
-"""Damaged pictures give one sentence and nothing else: no lines of the libraries that read them."""
+"""Damaged images cause one error and no output of C libraries on standard error."""
 
 from __future__ import annotations
 
@@ -45,38 +45,38 @@ KINDS: tuple[tuple[str, str, dict[str, str]], ...] = (
 )
 
 
-def wounded(content: bytes, choice: random.Random) -> bytes:
-    """A file with three wrong bytes near its beginning, or cut."""
+def damaged(content: bytes, choice: random.Random) -> bytes:
+    """A file with three wrong bytes near its start, or a truncated one."""
     if choice.random() < 0.2:
         return content[: choice.randrange(len(content))]
-    spoilt = bytearray(content)
+    changed = bytearray(content)
     for _ in range(3):
-        spoilt[choice.randrange(min(len(spoilt), 300))] = choice.randrange(256)
-    return bytes(spoilt)
+        changed[choice.randrange(min(len(changed), 300))] = choice.randrange(256)
+    return bytes(changed)
 
 
-def test_damaged_pictures_leave_standard_error_alone(tmp_path: Path) -> None:
+def test_damaged_images_print_nothing_to_standard_error(tmp_path: Path) -> None:
     choice = random.Random(0)
     paths = []
     for number, (kind, suffix, options) in enumerate(KINDS):
         file = io.BytesIO()
         NOISE.save(file, kind, **options)
-        for wound in range(12):
-            paths.append(tmp_path / f"{number}_{wound}{suffix}")
-            paths[-1].write_bytes(wounded(file.getvalue(), choice))
+        for copy in range(12):
+            paths.append(tmp_path / f"{number}_{copy}{suffix}")
+            paths[-1].write_bytes(damaged(file.getvalue(), choice))
     run = subprocess.run([sys.executable, "-c", READ, *map(str, paths)], cwd=ROOT, capture_output=True, text=True)
     assert (run.returncode, run.stderr) == (0, "")
 
 
-def test_standard_error_comes_back_whatever_happens(capfd: pytest.CaptureFixture[str]) -> None:
+def test_standard_error_is_restored_after_an_error(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ValueError, match="damage"), silenced_stderr():
         os.write(2, b"a library's line\n")
         raise ValueError("damage")
-    os.write(2, b"a sentence\n")
-    assert capfd.readouterr().err == "a sentence\n"
+    os.write(2, b"an error\n")
+    assert capfd.readouterr().err == "an error\n"
 
 
-def test_opencv_says_nothing_of_its_own(tmp_path: Path) -> None:
+def test_opencv_prints_no_warnings(tmp_path: Path) -> None:
     code = "import stages, cv2, sys; cv2.imread(sys.argv[1])"
     environment = {key: value for key, value in os.environ.items() if key != "OPENCV_LOG_LEVEL"}
     missing = [sys.executable, "-c", code, str(tmp_path / "missing.png")]

@@ -1,4 +1,4 @@
-"""Stills in and out: every mode and depth, upright, 8 bits, whole or not there."""
+"""Still images, read and written: every mode and depth, upright, as 8 bits."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def still(path: Path) -> np.ndarray:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
-    """The stored picture is made so that the orientation's own move gives PICTURE back."""
+    """The stored image is such that its orientation restores PICTURE."""
     transpose = {
         1: None,
         2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -55,7 +55,7 @@ def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "ppm", "webp"])
-def test_lossless_kinds_are_exact(tmp_path: Path, suffix: str) -> None:
+def test_lossless_formats_are_exact(tmp_path: Path, suffix: str) -> None:
     options = {"lossless": True} if suffix == "webp" else {}
     Image.fromarray(PICTURE).save(tmp_path / f"in.{suffix}", **options)
     assert (still(tmp_path / f"in.{suffix}") == PICTURE).all()
@@ -97,7 +97,7 @@ def test_cmyk_jpeg(tmp_path: Path) -> None:
     assert np.abs(still(tmp_path / "in.jpg").astype(int) - PICTURE).mean() < 4
 
 
-def test_transparent_stills_lie_over_black_and_that_is_said(tmp_path: Path) -> None:
+def test_alpha_of_images_is_composited_over_black_with_a_warning(tmp_path: Path) -> None:
     alpha = np.full(PICTURE.shape[:2], 255, np.uint8)
     alpha[:, 20:], alpha[:, 30:] = 128, 0
     Image.fromarray(np.dstack([PICTURE, alpha])).save(tmp_path / "in.png")
@@ -106,7 +106,7 @@ def test_transparent_stills_lie_over_black_and_that_is_said(tmp_path: Path) -> N
     assert "transparent" in decoded(tmp_path / "in.png")[1]["warnings"][0]
 
 
-def test_animations_are_videos_and_single_pictures_are_not(tmp_path: Path) -> None:
+def test_animations_are_videos_and_single_images_are_not(tmp_path: Path) -> None:
     frames = [Image.fromarray(np.roll(PICTURE, i, 1)) for i in range(5)]
     frames[0].save(tmp_path / "many.gif", save_all=True, append_images=frames[1:], duration=[40, 80, 120, 40, 40])
     frames[0].save(tmp_path / "one.gif")
@@ -138,7 +138,7 @@ def test_animations_are_videos_and_single_pictures_are_not(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp", "tif"])
-def test_stills_are_written_by_suffix(tmp_path: Path, suffix: str) -> None:
+def test_images_are_written_by_suffix(tmp_path: Path, suffix: str) -> None:
     Image.fromarray(PICTURE).save(tmp_path / "in.png")
     run = transcode(tmp_path / "in.png", tmp_path / f"out.{suffix}")
     assert run.written is not None and run.written.frames == 1
@@ -148,7 +148,7 @@ def test_stills_are_written_by_suffix(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
-def test_a_still_as_a_video_has_one_frame(tmp_path: Path, suffix: str) -> None:
+def test_an_image_as_a_video_has_one_frame(tmp_path: Path, suffix: str) -> None:
     cv2.imwrite(
         str(tmp_path / f"in.{suffix}"),
         PICTURE[..., ::-1].astype(np.uint16) * 257 if suffix == "tif" else PICTURE[..., ::-1],
@@ -156,11 +156,11 @@ def test_a_still_as_a_video_has_one_frame(tmp_path: Path, suffix: str) -> None:
     transcode(tmp_path / f"in.{suffix}", tmp_path / "out.mp4", encode={"crf": 5.0})
     frames = frames_of(tmp_path / "out.mp4")
     assert len(frames) == 1
-    # Half of the colour's resolution is gone, not its mean.
+    # Chroma subsampling halves the resolution of colour and keeps its mean.
     assert np.abs(frames[0][1].astype(int) - PICTURE).mean() < 6
 
 
-def test_a_video_does_not_become_a_still(tmp_path: Path) -> None:
+def test_a_video_cannot_be_written_as_an_image(tmp_path: Path) -> None:
     frames = [Image.fromarray(np.roll(PICTURE, i, 1)) for i in range(5)]
     frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:], duration=40)
     with pytest.raises(StageError, match="cannot be written as an image"):
@@ -168,7 +168,7 @@ def test_a_video_does_not_become_a_still(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["in.gif"]
 
 
-def test_a_damaged_still_is_one_plain_error(tmp_path: Path) -> None:
+def test_a_damaged_image_is_one_plain_error(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
     for suffix in ("png", "jpg", "webp"):
         Image.fromarray(noise).save(tmp_path / f"whole.{suffix}")
@@ -178,14 +178,14 @@ def test_a_damaged_still_is_one_plain_error(tmp_path: Path) -> None:
             decoded(tmp_path / f"cut.{suffix}")
 
 
-def test_max_size_makes_stills_smaller(tmp_path: Path) -> None:
+def test_max_size_of_images(tmp_path: Path) -> None:
     Image.fromarray(PICTURE).save(tmp_path / "in.png")
     chunks, _ = decoded(tmp_path / "in.png", max_size=20)
     assert chunks[0].rgb_THW3.shape == (1, 15, 20, 3)
     assert (chunks[0].video.width, chunks[0].video.height) == (20, 15)
 
 
-def test_profile_and_exif_stay_with_a_still_and_the_orientation_does_not(tmp_path: Path) -> None:
+def test_profile_and_exif_are_copied_without_the_orientation(tmp_path: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "camera maker"
@@ -199,8 +199,8 @@ def test_profile_and_exif_stay_with_a_still_and_the_orientation_does_not(tmp_pat
             assert 0x0112 not in written.getexif()
 
 
-def test_a_picture_that_only_ffmpeg_reads_is_a_still(tmp_path: Path) -> None:
-    """SGI is not on the list of kinds that are given to Pillow."""
+def test_an_image_that_only_ffmpeg_reads_is_a_still_image(tmp_path: Path) -> None:
+    """Pillow is not asked to read SGI."""
     Image.fromarray(PICTURE).save(tmp_path / "in.sgi")
     run = transcode(tmp_path / "in.sgi", tmp_path / "out.png")
     assert run.written is not None and run.written.frames == 1
@@ -211,7 +211,7 @@ def test_a_picture_that_only_ffmpeg_reads_is_a_still(tmp_path: Path) -> None:
     "kind", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "JPEG2000", "PPM", "SGI", "PCX", "QOI", "TGA"]
 )
 @pytest.mark.parametrize("name", ["photo", "photo.mp4", "photo.jpe", "PHOTO.TXT"])
-def test_content_tells_the_kind_and_not_the_name(tmp_path: Path, kind: str, name: str) -> None:
+def test_the_content_decides_and_not_the_suffix(tmp_path: Path, kind: str, name: str) -> None:
     Image.fromarray(PICTURE).save(tmp_path / "made", kind)
     (tmp_path / "made").rename(tmp_path / name)
     assert still(tmp_path / name).shape == PICTURE.shape

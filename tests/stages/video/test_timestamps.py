@@ -1,4 +1,4 @@
-"""Times in: repaired where they are unusable, kept to the tick where they are not."""
+"""Time stamps: repaired where they are invalid, exact to the tick elsewhere."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ VARIED = [0, 3, 4, 9, 10, 11, 20, 21, 25, 26, 40, 41, 42, 43, 60, 61, 62, 63, 64
         ([-20, -10, 0], [-20, -10, 0], 0),
     ],
 )
-def test_unusable_times_become_the_previous_plus_the_nominal_duration(
+def test_invalid_times_become_the_previous_plus_the_nominal_duration(
     given: list[int | None], expected: list[int], repaired: int
 ) -> None:
     repair = PtsRepair(Fraction(10))
@@ -47,7 +47,7 @@ def test_unusable_times_become_the_previous_plus_the_nominal_duration(
     assert repair.repaired == repaired
 
 
-def test_runs_of_repaired_times_do_not_drift() -> None:
+def test_consecutive_repairs_do_not_drift() -> None:
     repair = PtsRepair(nominal_ticks(Fraction(30000, 1001), Fraction(1, 1000)))
     times = [repair(None) for _ in range(30001)]
     assert times[30000] == 1_001_000
@@ -62,7 +62,7 @@ def test_output_ticks_hold_source_ticks_exactly() -> None:
     assert TickMap(source=Fraction(1, 90_000), output=Fraction(1, 1000), shift=Fraction(1, 2))(9000) == 600
 
 
-def test_coded_times_rise_and_stay_below_their_pictures() -> None:
+def test_dts_increase_and_do_not_exceed_pts() -> None:
     ranks = [0, 4, 2, 1, 3, 8, 6, 5, 7, 9]
     pts = [0, 3, 4, 9, 10, 11, 20, 21, 25, 26]
     delay = reorder_delay(ranks)
@@ -72,7 +72,7 @@ def test_coded_times_rise_and_stay_below_their_pictures() -> None:
     assert all(d <= pts[rank] for d, rank in zip(dts, ranks, strict=True))
 
 
-def test_small_parts() -> None:
+def test_small_functions() -> None:
     assert durations([0, 3, 4], 5) == [3, 1, 5]
     assert durations([], 5) == []
     assert strictly_increasing([0, 0, 0, 5, 4]) == [0, 1, 2, 5, 6]
@@ -91,14 +91,14 @@ def test_variable_frame_rate_is_kept(tmp_path: Path, suffix: str, target: str) -
     assert max(abs(a - b) for a, b in zip(before, after, strict=True)) < tick
 
 
-def test_times_of_a_late_start_and_an_odd_clock_are_kept(tmp_path: Path) -> None:
+def test_times_of_a_late_clock_with_an_odd_time_base_are_kept(tmp_path: Path) -> None:
     times = [1234 + 3003 * i for i in range(24)]
     source = write_video(tmp_path / "in.mkv", PICTURES, pts=times, time_base=Fraction(1, 90_000))
     transcode(source, tmp_path / "out.mp4")
     assert times_of(tmp_path / "out.mp4") == times_of(source)
 
 
-def test_a_clock_that_starts_long_before_the_recording_is_moved_and_said(tmp_path: Path) -> None:
+def test_a_clock_that_starts_late_is_shifted_to_zero_with_a_warning(tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mkv", PICTURES, pts=[30 * 3600 + i for i in range(24)])
     run = transcode(source, tmp_path / "out.mp4")
     assert times_of(tmp_path / "out.mp4")[0] == 0
@@ -106,7 +106,7 @@ def test_a_clock_that_starts_long_before_the_recording_is_moved_and_said(tmp_pat
 
 
 def write_packets(path: Path, times: list[int]) -> Path:
-    """Intra-coded numbered frames whose packets carry arbitrary PTS (in 1/1000 s), in the order given."""
+    """A video of intra-coded numbered frames whose packets have arbitrary PTS (in 1/1000 s), in the given order."""
     with av.open(str(path), "w") as output:
         stream = output.add_stream("ffv1", rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
@@ -134,7 +134,7 @@ def test_repeated_and_backward_times_of_a_file(tmp_path: Path, times: list[int],
 
 
 def test_missing_times_follow_the_nominal_rate(tmp_path: Path) -> None:
-    """A raw H.264 stream has no times at all."""
+    """A raw H.264 stream has no time stamps."""
     source = write_video(tmp_path / "in.h264", PICTURES, options={"crf": "12", "bf": "0"})
     chunks, facts = decoded(source)
     seconds = [pts * chunk.video.time_base for chunk in chunks for pts in chunk.pts_T.tolist()]
@@ -144,7 +144,7 @@ def test_missing_times_follow_the_nominal_rate(tmp_path: Path) -> None:
     assert 1 / 61 < steps[0] < 1 / 24
 
 
-def test_start_end_and_every_choose_by_time(tmp_path: Path) -> None:
+def test_start_end_and_every_select_by_time(tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mp4", [numbered(i) for i in range(60)], sound=("aac",))
     transcode(source, tmp_path / "out.mp4", decode={"start": 0.5, "end": 1.5, "every": 3})
     with av.open(str(tmp_path / "out.mp4")) as output:
@@ -165,8 +165,8 @@ def test_times_do_not_depend_on_chunks(tmp_path: Path) -> None:
     assert [chunk.first for chunk in runs[1]] == [0, 5, 10, 15, 20]
 
 
-def test_a_late_start_gives_the_same_frames_as_counting_through(shared: Path) -> None:
-    """Beyond ten seconds decode goes to a key frame first."""
+def test_a_late_start_yields_the_same_frames_as_decoding_from_the_beginning(shared: Path) -> None:
+    """For a start after ten seconds decode seeks to a key frame."""
     source = shared / "assets" / "video" / "people" / "entrance_mostly_empty.mp4"
     late, facts = decoded(source, start=100.25, end=101.5, max_size=96)
     through, _ = decoded(source, end=101.5, max_size=96)

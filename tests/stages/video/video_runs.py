@@ -1,4 +1,4 @@
-"""Decode straight into encode, as the graph would wire them around the network."""
+"""Runs `decode` and `encode` directly connected, without the network between."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stages.video.encode import Encode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What a run gave: the receipt, the report's facts, the segments that were committed, and the chunks' sizes."""
+    """The results of a run: receipt, facts of the report, committed segments, and sizes of chunks."""
 
     written: Written | None
     facts: dict[str, Any]
@@ -23,20 +23,20 @@ class Run:
 
     @property
     def warnings(self) -> str:
-        """All sentences of both stages."""
+        """All warnings of both stages."""
         said = list(self.facts["warnings"])
         return " | ".join(said + (self.written.facts.get("warnings", []) if self.written else []))
 
 
 def job(source: Path | str, output: Path | str | None, *, overwrite: bool = False) -> Job:
-    """An input of a run."""
+    """The job of a run."""
     return Job(
         index=0, input=str(source), output=None if output is None else str(output), stem="clip", overwrite=overwrite
     )
 
 
 def decoded(source: Path | str, **keys: Any) -> tuple[list[FrameChunk], dict[str, Any]]:
-    """All chunks of an input, and the stage's facts."""
+    """All chunks of an input, and the facts of the stage."""
     stage = Decode(Decode.Config(**keys))
     try:
         return list(stage(job(source, None))), dict(stage.summary())
@@ -53,7 +53,7 @@ def transcode(
     overwrite: bool = False,
     stop_after: int | None = None,
 ) -> Run:
-    """Run both stages over an input; stop_after: interrupt once that many frames are through."""
+    """Run both stages on an input. stop_after: interrupt the run after that many frames."""
     source_stage, sink = Decode(Decode.Config(**decode or {})), Encode(Encode.Config(**encode or {}))
     work = job(source, output, overwrite=overwrite)
     receipts: list[Written | SegmentWritten] = []

@@ -72,7 +72,7 @@ def human_v2(folder: Path, listing: Path) -> Iterator[SourceImage]:
         split, image_id, digits = line.split(" ")
         found = sorted((folder / split / "images").glob(f"{image_id}_jpg.rf.{digits}*.jpg"))
         if not found:
-            remedy = "get the repository brianhuster/human-dataset and give its folder as photos.human_v2"
+            remedy = "get the repository brianhuster/human-dataset and name its folder"
             raise StageError(f"no photo {image_id} with hash {digits}", str(folder / split / "images"), remedy)
         yield human_v2_image(found[0])
 

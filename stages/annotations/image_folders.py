@@ -43,5 +43,5 @@ def read_rgb(path: Path) -> U8:
     """An image file as RGB (H, W, 3). Raises: StageError when it is missing or damaged."""
     bgr: Any = read_pixels(path)
     if bgr is None:
-        raise StageError("the image is missing or damaged", str(path), "check the folder given for the training photos")
+        raise StageError("the image is missing or damaged", str(path), "check the path, or save the image again")
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))

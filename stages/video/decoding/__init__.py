@@ -1,1 +1,1 @@
-"""From files to frames: containers, damage, colour, rotation, still images."""
+"""Demuxing and decoding: streams, seeking, damage, colour, orientation, still images."""

@@ -186,7 +186,7 @@ def write_still(path: Path, rgb_HW3: U8, alpha_HW: U8 | None, kind: str, metadat
     Args:
         path: the file; its suffix does not matter.
         alpha_HW: alpha channel, stored by PNG, WebP and TIFF; other formats are composited over black.
-        kind: one of the values of SUFFIXES.
+        kind: one of the values of IMAGE_FORMATS.
         metadata: from `copied_metadata`; BMP cannot store it.
     """
     pixels = rgb_HW3

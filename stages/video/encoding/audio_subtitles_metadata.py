@@ -41,7 +41,7 @@ MUXER_OWN_KEYS = frozenset(
 MAX_TRIAL_PACKETS = 500
 """Packets of a file to search for the first packet of a stream, for a trial."""
 
-Convert = Callable[[av.Packet | None], list[av.Packet]]
+PacketConverter = Callable[[av.Packet | None], list[av.Packet]]
 """Converts a packet of the input to packets of the output; None = the end of the stream."""
 
 
@@ -56,9 +56,9 @@ class SideStreams:
         self._path = path
         self._container = container
         self._time_range = time_range
-        self._routes: dict[int, Convert] = {}
-        self._routed: list[Stream] = []
-        self._metadata = {k: v for k, v in self._source.metadata.items() if _is_lasting(k)}
+        self._converters: dict[int, PacketConverter] = {}
+        self._kept_streams: list[Stream] = []
+        self._metadata = {k: v for k, v in self._source.metadata.items() if _describes_content(k)}
         self._languages: dict[int, str] = {}
 
     def close(self) -> None:
@@ -90,17 +90,17 @@ class SideStreams:
 
     def packets(self) -> Iterator[tuple[Fraction, av.Packet]]:
         """(seconds, packet) of the output's streams but its video, in the input's order."""
-        if not self._routed:
+        if not self._kept_streams:
             return
-        discard_other_streams(self._source, self._routed)
+        discard_other_streams(self._source, self._kept_streams)
         try:
-            for packet in packets_of(self._source, *self._routed):
+            for packet in packets_of(self._source, *self._kept_streams):
                 in_range = packet.size and self._time_range.contains(packet_seconds(packet))
                 if in_range and not self._ends_before_start(packet):
                     yield from self._converted(packet.stream.index, packet)
         except av.FFmpegError as error:
             self.warnings.append(f"audio and subtitles end early: reading failed ({error.strerror})")
-        for index in self._routes:
+        for index in self._converters:
             yield from self._converted(index, None)
 
     def _ends_before_start(self, packet: av.Packet) -> bool:
@@ -123,7 +123,7 @@ class SideStreams:
             self.warnings.append(f"metadata that {self._container.name} cannot hold: {', '.join(lost)}")
 
     def _converted(self, index: int, packet: av.Packet | None) -> Iterator[tuple[Fraction, av.Packet]]:
-        for converted in self._routes[index](packet):
+        for converted in self._converters[index](packet):
             yield packet_seconds(converted) or Fraction(0), converted
 
     def _is_chapter_track(self, stream: Stream) -> bool:
@@ -148,7 +148,7 @@ class SideStreams:
             return
         self._describe(stream, encoder.stream)
         self.audio = f"reencoded ({self._container.audio})"
-        self._route(stream, lambda packet: [self._shifted(p) for p in encoder(packet)])
+        self._keep(stream, lambda packet: [self._shifted(p) for p in encoder(packet)])
 
     def _add_subtitles(self, stream: Stream, output: av.container.OutputContainer) -> None:
         if muxer_accepts(self._path, stream, self._container):
@@ -156,7 +156,7 @@ class SideStreams:
         elif self._container.text and is_text(stream):
             text = TextSubtitleEncoder(stream, output, self._container.text)
             self._describe(stream, text.stream)
-            self._route(stream, lambda packet: [self._shifted(p) for p in text(packet)])
+            self._keep(stream, lambda packet: [self._shifted(p) for p in text(packet)])
             self.warnings.append(
                 f"subtitles (stream {stream.index}) were converted to {self._container.text}, without their styles"
             )
@@ -186,7 +186,7 @@ class SideStreams:
                 self.warnings.append(f"{trimmer.repaired} packets of audio had no valid time stamp and got a new one")
             return [self._shifted(one) for one in trimmed]
 
-        self._route(stream, convert)
+        self._keep(stream, convert)
 
     def _copy(self, stream: Stream, output: av.container.OutputContainer) -> None:
         copy = output.add_stream_from_template(stream)
@@ -198,14 +198,14 @@ class SideStreams:
             packet.stream = copy
             return [self._shifted(packet)]
 
-        self._route(stream, convert)
+        self._keep(stream, convert)
 
-    def _route(self, stream: Stream, convert: Convert) -> None:
-        self._routes[stream.index] = convert
-        self._routed.append(stream)
+    def _keep(self, stream: Stream, convert: PacketConverter) -> None:
+        self._converters[stream.index] = convert
+        self._kept_streams.append(stream)
 
     def _describe(self, source: Stream, target: Stream) -> None:
-        target.metadata.update({k: v for k, v in source.metadata.items() if _is_lasting(k)})
+        target.metadata.update({k: v for k, v in source.metadata.items() if _describes_content(k)})
         if source.metadata.get("language", "und") != "und":
             self._languages[target.index] = source.metadata["language"]
         target.disposition = source.disposition
@@ -308,7 +308,7 @@ def _shifted_chapter(chapter: Chapter, time_range: TimeRange) -> Chapter | None:
     return {**chapter, "start": round(new_start / base), "end": round(new_end / base), "time_base": base}
 
 
-def _is_lasting(key: str) -> bool:
+def _describes_content(key: str) -> bool:
     """False for metadata that describes the input file, not its content."""
     return key.lower() not in MUXER_OWN_KEYS and not key.upper().startswith(
         ("DURATION", "_STATISTICS", "BPS", "NUMBER_OF_")

@@ -82,8 +82,9 @@ def container_for(path: str) -> Container:
     """
     suffix = Path(path).suffix.lower()
     if suffix not in CONTAINERS:
+        named = f'"{suffix}"' if suffix else "a file without suffix"
         raise StageError(
-            f'a video cannot be written as "{suffix or "a file without suffix"}"',
+            f"a video cannot be written as {named}",
             path,
             f"use one of {', '.join(CONTAINERS)}",
         )

@@ -139,7 +139,7 @@ def doors_alone(document: Document) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "complaint"),
+    ("damage", "expected"),
     [
         (of_doors, r"no category with the name 'person'; its categories are 'door', 'tree'; rename"),
         (unnamed, "no list of categories.*add"),
@@ -150,16 +150,16 @@ def doors_alone(document: Document) -> None:
     ],
 )
 def test_an_error_states_why_no_person_can_be_scored(
-    tmp_path: Path, spoil: Callable[[Document], None], complaint: str
+    tmp_path: Path, damage: Callable[[Document], None], expected: str
 ) -> None:
     document = labelled()
-    spoil(document)
+    damage(document)
     path = stored(tmp_path, document)
     for damaged in ("refuse", "skip"):
-        with pytest.raises(StageError, match=complaint) as told:
+        with pytest.raises(StageError, match=expected) as caught:
             scored(path, damaged=damaged)
-        assert told.value.where == str(path)
-    with pytest.raises(StageError, match=complaint):
+        assert caught.value.where == str(path)
+    with pytest.raises(StageError, match=expected):
         AnnotatedPictures(AnnotatedSet(annotations=str(path), images=str(tmp_path)))
 
 
@@ -263,8 +263,8 @@ def test_a_wrong_number_of_keypoints_is_damage(tmp_path: Path) -> None:
     document = labelled(keypoints=[1, 1, 2] * 17)
     document["categories"][1]["keypoints"] = ["pelvis", *COCO_KEYPOINTS]
     path = stored(tmp_path, document)
-    said = "annotation 2: its keypoints have 51 values, but its category names 18 keypoints"
-    with pytest.raises(StageError, match=said):
+    expected = "annotation 2: its keypoints have 51 values, but its category names 18 keypoints"
+    with pytest.raises(StageError, match=expected):
         scored(path)
 
 

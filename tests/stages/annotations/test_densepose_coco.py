@@ -160,11 +160,11 @@ DAMAGE: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
 
 @pytest.mark.parametrize("name", DAMAGE)
 def test_a_damaged_record_is_reported_or_counted(tmp_path: Path, name: str) -> None:
-    spoil, said = DAMAGE[name]
+    damage, expected = DAMAGE[name]
     source = document()
-    spoil(source["annotations"][0])
+    damage(source["annotations"][0])
     path = stored(tmp_path, source)
-    with pytest.raises(StageError, match=rf"densepose\.json: annotation 1: .*{said}"):
+    with pytest.raises(StageError, match=rf"densepose\.json: annotation 1: .*{expected}"):
         read_dense_set(path)
     skipped = Skipped()
     read = read_dense_set(path, skipped)

@@ -46,7 +46,7 @@ def write_video(
     rotation: int = 0,
     aspect: Fraction | None = None,
     tags: tuple[int, int, int, int] | None = None,
-    sound: Sequence[str] = (),
+    audio: Sequence[str] = (),
     muxer_options: dict[str, str] | None = None,
     **metadata: str,
 ) -> Path:
@@ -55,7 +55,7 @@ def write_video(
     Args:
         pts: in ticks of time_base; 0, 1, 2 … when left out.
         tags: primaries, transfer, matrix, range.
-        sound: encoders of sound streams, each as long as the video.
+        audio: encoders of audio streams, each as long as the video.
     """
     times = list(range(len(pictures))) if pts is None else list(pts)
     with thread_priority_kept(), av.open(str(path), "w", options=muxer_options or {}) as output:
@@ -74,7 +74,7 @@ def write_video(
             context.color_primaries, context.color_trc, context.colorspace, context.color_range = tags
         if rotation:
             stream.set_display_rotation(rotation)
-        tracks = [_audio_stream(output, name, i) for i, name in enumerate(sound)]
+        tracks = [_audio_stream(output, name, i) for i, name in enumerate(audio)]
         output.metadata.update(metadata)
         for picture, time in zip(pictures, times, strict=True):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")

@@ -29,7 +29,7 @@ def streams_of(path: Path) -> list[tuple[str, str, dict[str, str]]]:
         ]
 
 
-def sound_times(path: Path, index: int = 0) -> list[Fraction]:
+def audio_times(path: Path, index: int = 0) -> list[Fraction]:
     """Times of the packets of an audio stream, in seconds."""
     with av.open(str(path)) as container:
         return [p.pts * p.time_base for p in container.demux(container.streams.audio[index]) if p.size]
@@ -86,7 +86,7 @@ def subtitles_of(path: Path) -> list[tuple[str, float, float]]:
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds of video with two audio streams, English and German."""
-    return write_video(tmp_path_factory.mktemp("source") / "in.mp4", PICTURES, sound=("aac", "libmp3lame"))
+    return write_video(tmp_path_factory.mktemp("source") / "in.mp4", PICTURES, audio=("aac", "libmp3lame"))
 
 
 @pytest.fixture(scope="module")
@@ -111,24 +111,24 @@ def test_all_audio_streams_are_copied_bit_for_bit(source: Path, tmp_path: Path, 
 def test_audio_keeps_its_times_where_the_container_stores_them(source: Path, tmp_path: Path, target: str) -> None:
     transcode(source, tmp_path / f"out.{target}")
     for index in (0, 1):
-        assert sound_times(tmp_path / f"out.{target}", index) == sound_times(source, index)
+        assert audio_times(tmp_path / f"out.{target}", index) == audio_times(source, index)
     assert times_of(tmp_path / f"out.{target}") == times_of(source)
 
 
 def test_audio_before_zero_does_not_shift_the_video_in_matroska(source: Path, tmp_path: Path) -> None:
     """AAC has a priming packet before 0, which Matroska cannot store."""
-    assert sound_times(source)[0] < 0
+    assert audio_times(source)[0] < 0
     transcode(source, tmp_path / "out.mkv")
     assert max(abs(a - b) for a, b in zip(times_of(tmp_path / "out.mkv"), times_of(source), strict=True)) <= Fraction(
         1, 1000
     )
     assert max(
-        abs(a - b) for a, b in zip(sound_times(tmp_path / "out.mkv")[2:], sound_times(source)[2:], strict=True)
+        abs(a - b) for a, b in zip(audio_times(tmp_path / "out.mkv")[2:], audio_times(source)[2:], strict=True)
     ) <= Fraction(1, 1000)
 
 
 @pytest.mark.parametrize(
-    ("sound", "suffix", "target", "said", "codec"),
+    ("audio", "suffix", "target", "expected", "codec"),
     [
         ("aac", "mp4", "webm", "reencoded (libopus)", "opus"),
         ("pcm_s16le", "avi", "mp4", "reencoded (aac)", "aac"),
@@ -139,13 +139,13 @@ def test_audio_before_zero_does_not_shift_the_video_in_matroska(source: Path, tm
     ],
 )
 def test_transcoded_audio_keeps_its_times(
-    tmp_path: Path, sound: str, suffix: str, target: str, said: str, codec: str
+    tmp_path: Path, audio: str, suffix: str, target: str, expected: str, codec: str
 ) -> None:
     video = {"avi": "mpeg4", "webm": "libvpx-vp9"}.get(suffix, "libx264")
     options = {"deadline": "realtime", "cpu-used": "8"} if suffix == "webm" else None
-    source = write_video(tmp_path / f"in.{suffix}", PICTURES, codec=video, options=options, sound=(sound,))
+    source = write_video(tmp_path / f"in.{suffix}", PICTURES, codec=video, options=options, audio=(audio,))
     run = transcode(source, tmp_path / f"out.{target}")
-    assert run.written is not None and run.written.facts["audio"] == said
+    assert run.written is not None and run.written.facts["audio"] == expected
     assert [name for kind, name, _ in streams_of(tmp_path / f"out.{target}") if kind == "audio"] == [codec]
     before, after = loudness(source), loudness(tmp_path / f"out.{target}")
     assert abs(len(before) - len(after)) < 48_000 * 0.08
@@ -211,8 +211,8 @@ def test_subtitles_chapters_and_audio_are_trimmed_and_shifted_with_the_video(ric
         frames = [number_in(f.to_ndarray(format="rgb24")) for f in container.decode(video=0)]
     assert chapters == pytest.approx([0, 0.5, 0.5, 1.0])
     assert frames == list(range(15, 45))
-    sound = sound_times(tmp_path / "out.mkv")
-    assert float(sound[0]) < 0.03 and 0.95 < float(sound[-1]) < 1.0
+    audio = audio_times(tmp_path / "out.mkv")
+    assert float(audio[0]) < 0.03 and 0.95 < float(audio[-1]) < 1.0
     (words, start, _), second = subtitles_of(tmp_path / "out.mkv")[0], subtitles_of(rich)[1]
     assert (words, start) == (second[0], pytest.approx(second[1] - 0.5, abs=0.002))
     assert len(subtitles_of(tmp_path / "out.mkv")) == 1

@@ -43,7 +43,7 @@ def test_files_that_are_no_video(tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("dear diary\n" * 100)
     assert "text" in refusal(text)
-    subtitles = tmp_path / "film.srt"
+    subtitles = tmp_path / "video.srt"
     subtitles.write_text("1\n00:00:00,000 --> 00:00:02,000\nhello\n")
     assert "text" in refusal(subtitles)
     for name, content in {
@@ -77,7 +77,7 @@ def test_names_that_look_like_urls_or_options(tmp_path: Path, monkeypatch: pytes
 
 
 def test_audio_alone_and_audio_with_cover_art(tmp_path: Path) -> None:
-    video = write_video(tmp_path / "in.mp4", NOISE[:5], sound=("aac",))
+    video = write_video(tmp_path / "in.mp4", NOISE[:5], audio=("aac",))
     audio, covered = tmp_path / "song.m4a", tmp_path / "covered.mp4"
     with av.open(str(video)) as source, av.open(str(audio), "w", format="mp4") as output:
         copy = output.add_stream_from_template(source.streams.audio[0])
@@ -188,7 +188,7 @@ def test_a_video_without_one_frame_that_decodes(tmp_path: Path) -> None:
 
 
 def test_damaged_audio_does_not_change_the_video(tmp_path: Path) -> None:
-    whole = write_video(tmp_path / "in.mkv", NOISE, sound=("aac",))
+    whole = write_video(tmp_path / "in.mkv", NOISE, audio=("aac",))
     packets = audio_packets(whole)[0]
     data = whole.read_bytes()
     for packet in packets[10:20]:
@@ -246,8 +246,8 @@ def test_an_absurd_size_is_one_plain_error(tmp_path: Path) -> None:
 def test_broken_files_give_frames_or_one_plain_error(tmp_path: Path) -> None:
     """Bytes are changed, removed and inserted at random places of small files; each file is run in a forked process."""
     seeds = [
-        write_video(tmp_path / "a.mp4", NOISE[:6], sound=("aac",)),
-        write_video(tmp_path / "b.mkv", NOISE[:6], sound=("aac",)),
+        write_video(tmp_path / "a.mp4", NOISE[:6], audio=("aac",)),
+        write_video(tmp_path / "b.mkv", NOISE[:6], audio=("aac",)),
         write_video(tmp_path / "c.avi", NOISE[:6], codec="mpeg4"),
         write_video(tmp_path / "d.ts", NOISE[:6]),
         write_video(tmp_path / "e.gif", NOISE[:6], codec="gif", pix_fmt="rgb8", time_base=Fraction(1, 25)),
@@ -314,7 +314,7 @@ def test_a_stream_that_begins_in_the_middle_does_not_end_the_run(tmp_path: Path)
     container, streams = BeginsInTheMiddle(), ("first", "second")
     assert list(packets_of(cast(Any, container), *cast(Any, streams))) == ["first", "second"]
     silent = write_video(tmp_path / "silent.ts", [numbered(i) for i in range(30)])
-    spoken = write_video(tmp_path / "spoken.ts", [numbered(i) for i in range(30)], sound=("aac", "aac"))
+    spoken = write_video(tmp_path / "spoken.ts", [numbered(i) for i in range(30)], audio=("aac", "aac"))
     (tmp_path / "in.ts").write_bytes(silent.read_bytes() * 40 + spoken.read_bytes())
     run = transcode(tmp_path / "in.ts", tmp_path / "out.mp4", encode={"preset": "ultrafast"})
     assert run.written is not None and run.written.frames == 41 * 30
@@ -334,7 +334,7 @@ def test_dropped_frames_of_a_camera_are_not_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("suffix", "codec"), [("mpg", "mpeg2video"), ("ts", "libx264"), ("mp4", "libx264")])
-@pytest.mark.parametrize("name", ["film.jpg", "film.PNG", "film.tif", "film"])
+@pytest.mark.parametrize("name", ["video.jpg", "video.PNG", "video.tif", "video"])
 def test_a_video_with_the_suffix_of_an_image_is_a_video(tmp_path: Path, suffix: str, codec: str, name: str) -> None:
     made = write_video(tmp_path / f"in.{suffix}", [numbered(i) for i in range(6)], codec=codec)
     chunks, facts = decoded(made.rename(tmp_path / name))

@@ -18,7 +18,7 @@ from tests.stages.video.video_runs import decoded, job, transcode
 
 PICTURES_S = 0.08
 """Start of the first frame in the track of test videos: two frames of reorder delay."""
-SOUND_S = 1024 / 48_000
+AUDIO_S = 1024 / 48_000
 """Start of the audio in its track: the encoder's priming."""
 FRAME_S = 0.04
 PACKET_S = 1024 / 48_000
@@ -29,13 +29,13 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return video_with_clicks(tmp_path_factory.mktemp("source") / "in.mp4", 8)
 
 
-def edited(source: Path, folder: Path, pictures: Sequence[Edit], sound: Sequence[Edit]) -> Path:
+def edited(source: Path, folder: Path, pictures: Sequence[Edit], audio: Sequence[Edit]) -> Path:
     """The video with edits in presentation times, converted to times of the tracks."""
 
     def moved(edits: Sequence[Edit], by: float) -> list[Edit]:
         return [(length, None if begin is None else begin + by, rate) for length, begin, rate in edits]
 
-    tracks = {0: moved(pictures, PICTURES_S), 1: moved(sound, SOUND_S)}
+    tracks = {0: moved(pictures, PICTURES_S), 1: moved(audio, AUDIO_S)}
     return with_edits(source, folder / "edited.mp4", {track: edits for track, edits in tracks.items() if edits})
 
 
@@ -60,7 +60,7 @@ def test_frames_of_an_edit_list(
     chunks = list(stage(job(path, None)))
     assert [number_in(rgb) for chunk in chunks for rgb in chunk.rgb_THW3] == list(shown)
     facts = stage.summary()
-    assert not facts["truncated"] and not any("damaged" in said for said in facts["warnings"])
+    assert not facts["truncated"] and not any("damaged" in warning for warning in facts["warnings"])
     assert stage.length() == len(shown)
     stage.close()
 
@@ -91,17 +91,17 @@ def index_first(source: Path, target: Path) -> Path:
 CUTS: Mapping[str, tuple[Sequence[Edit], Sequence[Edit], list[float]]] = {
     "trimmed": ([(4, 2.0, 1)], [(4, 2.0, 1)], [0.5, 1.5, 2.5, 3.5]),
     "trimmed between key frames": ([(4, 2.2, 1)], [(4, 2.2, 1)], [0.3, 1.3, 2.3, 3.3]),
-    "sound that is cut elsewhere": ([(4, 2.0, 1)], [(4, 2.13, 1)], [0.37, 1.37, 2.37, 3.37]),
-    "sound that begins late": ([(8, 0.0, 1)], [(1, None, 1), (6, 0.0, 1)], [1.5, 2.5, 3.5, 4.5, 5.5, 6.5]),
-    "late sound that is trimmed": ([(8, 0.0, 1)], [(0.7, None, 1), (6, 1.0, 1)], [1.2, 2.2, 3.2, 4.2, 5.2, 6.2]),
+    "audio that is cut elsewhere": ([(4, 2.0, 1)], [(4, 2.13, 1)], [0.37, 1.37, 2.37, 3.37]),
+    "audio that begins late": ([(8, 0.0, 1)], [(1, None, 1), (6, 0.0, 1)], [1.5, 2.5, 3.5, 4.5, 5.5, 6.5]),
+    "late audio that is trimmed": ([(8, 0.0, 1)], [(0.7, None, 1), (6, 1.0, 1)], [1.2, 2.2, 3.2, 4.2, 5.2, 6.2]),
 }
 
 
 @pytest.mark.parametrize("cut", CUTS)
 @pytest.mark.parametrize("target", ["mp4", "mov", "mkv", "avi", "webm"])
 def test_audio_stays_in_sync(source: Path, tmp_path: Path, cut: str, target: str) -> None:
-    pictures, sound, clicks = CUTS[cut]
-    path = edited(source, tmp_path, pictures, sound)
+    pictures, audio, clicks = CUTS[cut]
+    path = edited(source, tmp_path, pictures, audio)
     assert clicks_in(path) == pytest.approx(clicks, abs=0.002)
     output = tmp_path / f"out.{target}"
     encode = {"codec": "libvpx", "preset": "ultrafast"} if target == "webm" else {}

@@ -34,8 +34,8 @@ def corners(rgb_HW3: np.ndarray[Any, Any]) -> list[str]:
 @pytest.mark.parametrize("suffix", ["avi", "mov", "mkv", "mjpeg"])
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_exif_in_each_frame_of_a_video(tmp_path: Path, suffix: str, orientation: int) -> None:
-    film = mjpeg_file(tmp_path / f"in.{suffix}", [camera_jpeg(PICTURE, orientation)] * 8)
-    chunks, facts = decoded(film)
+    video = mjpeg_file(tmp_path / f"in.{suffix}", [camera_jpeg(PICTURE, orientation)] * 8)
+    chunks, facts = decoded(video)
     assert facts["frames_in"] == 8 and not facts["truncated"]
     expected = EXIF_ORIENTATIONS[orientation].apply(PICTURE)
     assert corners(chunks[0].rgb_THW3[0]) == corners(expected)
@@ -43,8 +43,8 @@ def test_exif_in_each_frame_of_a_video(tmp_path: Path, suffix: str, orientation:
 
 
 def test_a_video_of_camera_jpegs_is_transcoded(tmp_path: Path) -> None:
-    film = mjpeg_file(tmp_path / "in.avi", [camera_jpeg(numbered(i), 1) for i in range(8)])
-    run = transcode(film, tmp_path / "out.mp4")
+    video = mjpeg_file(tmp_path / "in.avi", [camera_jpeg(numbered(i), 1) for i in range(8)])
+    run = transcode(video, tmp_path / "out.mp4")
     assert run.written is not None and run.written.frames == 8
 
 

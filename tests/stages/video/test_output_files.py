@@ -29,7 +29,7 @@ NOISE = [np.random.default_rng(i).integers(0, 255, (240, 320, 3), dtype=np.uint8
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A numbered video with audio."""
-    return write_video(tmp_path_factory.mktemp("source") / "in.mp4", PICTURES, sound=("aac",))
+    return write_video(tmp_path_factory.mktemp("source") / "in.mp4", PICTURES, audio=("aac",))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_the_index_of_mp4_comes_first(source: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("suffix", "codec", "said"),
+    ("suffix", "codec", "expected"),
     [
         ("xyz", None, "cannot be written as"),
         ("", None, "cannot be written as"),
@@ -84,9 +84,9 @@ def test_the_index_of_mp4_comes_first(source: Path, tmp_path: Path) -> None:
     ],
 )
 def test_an_unsuitable_container_is_one_plain_error_and_leaves_no_file(
-    source: Path, tmp_path: Path, suffix: str, codec: str | None, said: str
+    source: Path, tmp_path: Path, suffix: str, codec: str | None, expected: str
 ) -> None:
-    with pytest.raises(StageError, match=said) as caught:
+    with pytest.raises(StageError, match=expected) as caught:
         transcode(source, tmp_path / f"out{'.' if suffix else ''}{suffix}", encode={"codec": codec})
     assert caught.value.remedy
     assert list(tmp_path.iterdir()) == []

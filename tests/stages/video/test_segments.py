@@ -43,7 +43,7 @@ def decoded_hash(path: Path) -> str:
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A numbered video with audio and variable frame rate."""
     times = [2 * i + (i % 3 == 0) for i in range(COUNT)]
-    return write_video(tmp_path_factory.mktemp("source") / "in.mp4", PICTURES, pts=times, sound=("aac",))
+    return write_video(tmp_path_factory.mktemp("source") / "in.mp4", PICTURES, pts=times, audio=("aac",))
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc", "vp9", "av1", "mpeg4"])

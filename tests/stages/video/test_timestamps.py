@@ -145,16 +145,16 @@ def test_missing_times_follow_the_nominal_rate(tmp_path: Path) -> None:
 
 
 def test_start_end_and_every_select_by_time(tmp_path: Path) -> None:
-    source = write_video(tmp_path / "in.mp4", [numbered(i) for i in range(60)], sound=("aac",))
+    source = write_video(tmp_path / "in.mp4", [numbered(i) for i in range(60)], audio=("aac",))
     transcode(source, tmp_path / "out.mp4", decode={"start": 0.5, "end": 1.5, "every": 3})
     with av.open(str(tmp_path / "out.mp4")) as output:
         frames = [(f.time, number_in(f.to_ndarray(format="rgb24"))) for f in output.decode(video=0)]
     assert [number for _, number in frames] == list(range(15, 45, 3))
     assert [round(time, 3) for time, _ in frames] == [round(i / 10, 3) for i in range(10)]
     with av.open(str(tmp_path / "out.mp4")) as output:
-        sound = [float(p.pts * p.time_base) for p in output.demux(audio=0) if p.size]
-    assert -0.03 < sound[0] < 0.03
-    assert 0.95 < sound[-1] < 1.0
+        audio = [float(p.pts * p.time_base) for p in output.demux(audio=0) if p.size]
+    assert -0.03 < audio[0] < 0.03
+    assert 0.95 < audio[-1] < 1.0
 
 
 def test_times_do_not_depend_on_chunks(tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ class Run:
     @property
     def warnings(self) -> str:
         """All warnings of both stages."""
-        said = list(self.facts["warnings"])
-        return " | ".join(said + (self.written.facts.get("warnings", []) if self.written else []))
+        warnings = list(self.facts["warnings"])
+        return " | ".join(warnings + (self.written.facts.get("warnings", []) if self.written else []))
 
 
 def job(source: Path | str, output: Path | str | None, *, overwrite: bool = False) -> Job:

@@ -11,7 +11,7 @@ import av
 import pytest
 
 from stages.video.encoding.audio_subtitles_metadata import SideStreams
-from tests.stages.synthetic.made_clicks import clicks_in, video_with_clicks
+from tests.stages.video.click_videos import clicks_in, video_with_clicks
 from tests.stages.video.numbered_videos import audio_packets
 from tests.stages.video.video_runs import transcode
 

@@ -11,8 +11,8 @@ import pytest
 
 from pipeline.stage import StageError
 from stages.video.decode import Decode
+from tests.stages.video.click_videos import clicks_in, video_with_clicks
 from tests.stages.video.edit_list_files import Edit, with_edits
-from tests.stages.video.made_clicks import clicks_in, video_with_clicks
 from tests.stages.video.numbered_videos import audio_packets, number_in
 from tests.stages.video.video_runs import decoded, job, transcode
 

@@ -15,6 +15,13 @@ FORMER_STAGES: dict[str, str] = {
 """The present name of a stage by its former name; here and below an empty one for what was removed."""
 
 FORMER_KEYS: dict[str, str] = {
+    "augment.colours": "augment.colour_jitter",
+    "augment.evenly": "augment.sampling",
+    "augment.kept": "augment.cached_images",
+    "augment.least": "augment.min_size",
+    "augment.longest": "augment.max_side",
+    "augment.mirror": "augment.flip",
+    "augment.most": "augment.max_size",
     "bridge.after": "bridge.min_frames",
     "bridge.frames": "bridge.max_gap",
     "export.to.looks": "export.to.appearance",

@@ -49,8 +49,8 @@ class Kept:
     """What is known of a photo that was kept out.
 
     Attributes:
-        aspect: width over height before it was squeezed, as `stages.training.data.photo_labels.likely_aspect` guesses;
-            1 where nobody guessed.
+        aspect: width over height before it was squeezed, as guessed by
+            `stages.training.data.labels_from_teachers.likely_aspect`; 1 where nobody guessed.
         group, depiction: which of its boxes from 100 pixels, counted from 0 in their file, are around several people,
             and around a likeness of a person; judged by eye, all boxes by the same rule.
     """

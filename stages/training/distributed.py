@@ -11,19 +11,19 @@ from torch import distributed, nn
 from pipeline.stage import StageError
 
 
-def together() -> bool:
+def is_distributed() -> bool:
     """Whether several processes train together (`torch.distributed`)."""
     return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
 
 
 def rank() -> int:
     """This worker's number, 0 for the only one."""
-    return distributed.get_rank() if together() else 0
+    return distributed.get_rank() if is_distributed() else 0
 
 
-def workers() -> int:
+def worker_count() -> int:
     """How many there are."""
-    return distributed.get_world_size() if together() else 1
+    return distributed.get_world_size() if is_distributed() else 1
 
 
 def is_chief() -> bool:
@@ -58,7 +58,7 @@ def average_over_workers(net: nn.Module) -> None:
             shared.append(parameter.grad)
     flat = torch.cat([one.reshape(-1) for one in shared])
     distributed.all_reduce(flat)
-    flat /= workers()
+    flat /= worker_count()
     for one, mean in zip(shared, flat.split([one.numel() for one in shared]), strict=True):
         one.copy_(mean.view(one.shape))
 
@@ -66,10 +66,10 @@ def average_over_workers(net: nn.Module) -> None:
 @contextmanager
 def chief_first() -> Iterator[None]:
     """Let the first worker do something alone; the others do it after, and find its files there."""
-    if together() and not is_chief():
+    if is_distributed() and not is_chief():
         distributed.barrier()
     try:
         yield
     finally:
-        if together() and is_chief():
+        if is_distributed() and is_chief():
             distributed.barrier()

@@ -18,7 +18,7 @@ from models.files.atomic_file import atomic_write
 from pipeline.stage import StageError
 from stages.training.checkpoint import read_checkpoint
 from stages.training.device import arithmetic
-from stages.training.distributed import is_chief, workers
+from stages.training.distributed import is_chief, worker_count
 from stages.training.optimizers import Optimizers, make_optimizer
 
 LOG_EVERY = 50
@@ -246,7 +246,7 @@ class Fit:
             steps += 1
             if self.step % LOG_EVERY == 0 or self.step == self.config.steps:
                 spent = time.monotonic() - began
-                shown = steps * workers() * sum(len(part[0]) for part in parts)
+                shown = steps * worker_count() * sum(len(part[0]) for part in parts)
                 speed = {"waiting": round(waited / spent, 3), "images_s": round(shown / spent, 1)}
                 speed["cpu_s"] = round(time.process_time() - worked, 2)
                 self._log({name: value / steps for name, value in sums.items()}, speed)

@@ -24,12 +24,12 @@ SOCKET_BYTES = 103
 """The longest path of a socket that every system takes."""
 BELOW = len("/pymp-xxxxxxxx/listener-xxxxxxxx")
 """What Python puts behind the folder for temporary files: a private folder, and the socket in it."""
-SHORT_PLACES = ("/tmp", "/var/tmp", "/dev/shm")
+SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 AHEAD = 2
 """Things that each process has made, or is making, before they are asked for."""
 
 
-class Recipe(Protocol[T]):
+class ItemFactory(Protocol[T]):
     """What a process is told, small enough to be sent to it: calling it opens what is needed to make things.
 
     What it opens is asked for things by number, and in one process the numbers only rise.
@@ -41,7 +41,7 @@ class Recipe(Protocol[T]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class LoaderError:
     """An error that a user can act on, on its way out of a process; its parts are `pipeline.stage.PlainError`'s."""
 
     what: str
@@ -49,14 +49,14 @@ class Failure:
     remedy: str
 
 
-class ByNumber(Dataset[Any], Generic[T]):
+class NumberedItems(Dataset[Any], Generic[T]):
     """Things by their number, as torch's loader asks for them; the recipe is opened where the first one is made."""
 
-    def __init__(self, recipe: Recipe[T]) -> None:
+    def __init__(self, recipe: ItemFactory[T]) -> None:
         self._recipe = recipe
         self._make: Callable[[int], T] | None = None
 
-    def __getitem__(self, number: int) -> T | Failure:
+    def __getitem__(self, number: int) -> T | LoaderError:
         """Make one; of processes of their own come errors for users as data, so that they arrive as they were."""
         try:
             if self._make is None:
@@ -65,11 +65,11 @@ class ByNumber(Dataset[Any], Generic[T]):
         except Exception as error:
             if get_worker_info() is None or not is_plain(error):
                 raise
-            return Failure(what=error.what, where=error.where, remedy=error.remedy)
+            return LoaderError(what=error.what, where=error.where, remedy=error.remedy)
 
 
 def made_in_order(
-    recipe: Recipe[T], numbers: Iterable[int], *, processes: int, key: str, pinned: bool = False
+    recipe: ItemFactory[T], numbers: Iterable[int], *, processes: int, key: str, pinned: bool = False
 ) -> Generator[T, None, None]:
     """The things of these numbers, in their order, and the same whatever the number of processes.
 
@@ -86,42 +86,42 @@ def made_in_order(
         StageError: of the recipe's work; or a process died.
     """
     loader: DataLoader[Any] = DataLoader(
-        ByNumber(recipe),
+        NumberedItems(recipe),
         batch_size=None,
         sampler=numbers,
         num_workers=processes,
-        collate_fn=as_made,
+        collate_fn=uncollated,
         pin_memory=pinned,
         # Not forked: this process has threads, and perhaps a GPU, that a fork would break.
         multiprocessing_context="spawn" if processes else None,
         prefetch_factor=AHEAD if processes else None,
-        worker_init_fn=begin_process,
+        worker_init_fn=start_process,
         generator=torch.Generator(),  # the loader draws a seed, which must not come out of the global generator
     )
-    with deaths_told(key):
-        with out_of_reach_of_ctrl_c() if processes else nullcontext():
+    with named_process_deaths(key):
+        with interrupts_blocked() if processes else nullcontext():
             things = iter(loader)
         for thing in things:
-            if isinstance(thing, Failure):
+            if isinstance(thing, LoaderError):
                 raise StageError(thing.what, thing.where, thing.remedy)
             yield thing
 
 
-def as_made(thing: Any) -> Any:
+def uncollated(thing: Any) -> Any:
     """Nothing is collated: what is made is whole."""
     return thing
 
 
-def begin_process(number: int) -> None:
+def start_process(number: int) -> None:
     """Many processes share the cores, and torch sets its own threads to one; what they make goes through sockets."""
     cv2.setNumThreads(1)
     if len(os.fsencode(tempfile.gettempdir())) + BELOW > SOCKET_BYTES:
-        places = (place for place in SHORT_PLACES if os.access(place, os.W_OK | os.X_OK))
+        places = (place for place in SHORT_FOLDERS if os.access(place, os.W_OK | os.X_OK))
         tempfile.tempdir = next(places, tempfile.tempdir)
 
 
 @contextmanager
-def out_of_reach_of_ctrl_c() -> Iterator[None]:
+def interrupts_blocked() -> Iterator[None]:
     """Processes started meanwhile never see SIGINT: a run that is asked to stop goes on to the end of its round."""
     resource_tracker.ensure_running()  # with the first process it would be started, and the signal let through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -132,7 +132,7 @@ def out_of_reach_of_ctrl_c() -> Iterator[None]:
 
 
 @contextmanager
-def deaths_told(key: str) -> Iterator[None]:
+def named_process_deaths(key: str) -> Iterator[None]:
     """A process that died becomes a StageError naming `key`; torch tells of it wherever this process happens to be."""
     try:
         yield
@@ -149,14 +149,14 @@ def require_count(name: str, processes: int) -> None:
         raise ValueError(f"{name} must be 0 or more")
 
 
-class Batches:
+class BatchLoader:
     """The batches of a training, on its device, made ahead by processes where there are any.
 
     Batches depend on their number alone, so the number of processes changes nothing but the time.
     """
 
     def __init__(
-        self, recipe: Recipe[Batch], numbers: Iterable[int], *, loaders: int, device: torch.device, key: str
+        self, recipe: ItemFactory[Batch], numbers: Iterable[int], *, loaders: int, device: torch.device, key: str
     ) -> None:
         """`numbers`: of all batches that will be asked for, in their order; the rest is `made_in_order`'s."""
         self._device = device
@@ -164,13 +164,13 @@ class Batches:
 
     def __call__(self, number: int) -> Batch:
         """The next batch, which is that of the number."""
-        return moved(next(self._made), self._device)
+        return to_device(next(self._made), self._device)
 
     def close(self) -> None:
         """End the processes."""
         self._made.close()
 
 
-def moved(batch: Iterable[torch.Tensor], device: torch.device) -> Batch:
+def to_device(batch: Iterable[torch.Tensor], device: torch.device) -> Batch:
     """A batch on a device; out of pinned memory it is copied while this process goes on."""
     return tuple(part.to(device, non_blocking=True) for part in batch)

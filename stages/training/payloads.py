@@ -89,7 +89,7 @@ class AnnotatedSets:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batches:
+class BatchSource:
     """Where a training gets its batches: `of(step, worker, workers)` gives this worker's part of the step's batch.
 
     Attributes:

@@ -25,9 +25,9 @@ from stages.evaluation.photo_truth import Reading
 from stages.evaluation.sets import sets_called
 from stages.evaluation.synthetic_truth import Worlds
 from stages.evaluation.truth import TruePicture
-from stages.training.data.annotated_labels import WIDER
 from stages.training.data.labelled_photos import IGNORE, LABELS
-from stages.training.data.photo_labels import person_labels, square_region
+from stages.training.data.labels_from_annotations import WIDER
+from stages.training.data.labels_from_teachers import person_labels, square_region
 from tests.benchmarks.ways import refused
 
 

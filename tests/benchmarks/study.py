@@ -24,7 +24,7 @@ from stages.evaluation.answers import person_score
 from stages.evaluation.bodies import body_of
 from stages.evaluation.measures import ANNOTATORS, human
 from stages.evaluation.synthetic_truth import Worlds, world_set
-from stages.training.rcnn.score_training import ScoreTraining, told
+from stages.training.rcnn.score_training import ScoreTraining, rounded_estimate
 
 OF = ("study", "trainings")
 FOLDER = Path("runs/study/rows")
@@ -97,7 +97,7 @@ def human_line(name: str, seed: int, worlds: Sequence[str], scenes: int) -> dict
     for world in worlds:
         pictures = world_set(world, Worlds(seed=0, scenes=scenes, frames=scenes)).pictures
         people = [person_score(one, g, {}, body) for one in pictures for g in range(len(one.people))]
-        scores[world] = {ANNOTATORS: {measure: told(value) for measure, value in human(people).items()}}
+        scores[world] = {ANNOTATORS: {measure: rounded_estimate(value) for measure, value in human(people).items()}}
     return {"row": name, "seed": seed, "cpu_minutes": 0.0, "scenes": scenes, "scores": scores}
 
 

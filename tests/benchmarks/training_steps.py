@@ -20,7 +20,7 @@ import torch
 from models.checkpoints.trained_weights import make_network
 from pipeline.config import load_config
 from stages import STAGES
-from stages.training.data.annotated_pictures import AnnotatedPictures
+from stages.training.data.annotated_images import AnnotatedImages
 from stages.training.data.annotated_sets import prepared
 from stages.training.data.augment import Sampler, collate
 from stages.training.device import arithmetic
@@ -50,7 +50,7 @@ def measure(name: str) -> str:
     config = load_config(name, [], STAGES)
     augment, training = config.stages["augment"], config.stages["train_network"]
     chosen = [one for one in config.stages["annotated_sets"].sets.values() if one.share]
-    sampler = Sampler(augment, [AnnotatedPictures(prepared(one), augment.kept) for one in chosen])
+    sampler = Sampler(augment, [AnnotatedImages(prepared(one), augment.cached_images) for one in chosen])
     torch.manual_seed(0)
     learner = learner_of(make_network(augment.kind, training.variant), training.losses)
     learner = learner.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]

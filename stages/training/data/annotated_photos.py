@@ -14,10 +14,10 @@ import cv2
 from models.light.teachers.part_teacher import open_part_teacher
 from pipeline.stage import Stage
 from stages.annotations.image_collections import required_path
-from stages.training.data.annotated_labels import labelled_photo
-from stages.training.data.annotated_pictures import AnnotatedPictures, notes_of
+from stages.training.data.annotated_images import AnnotatedImages, notes_of
 from stages.training.data.label_photos import PER_SHARD, REMEDY
 from stages.training.data.labelled_photos import write_shard
+from stages.training.data.labels_from_annotations import labelled_photo
 from stages.training.distributed import chief_first, is_chief
 from stages.training.payloads import AnnotatedSets, PhotoShards, Round
 
@@ -71,7 +71,7 @@ class AnnotatedPhotos(Stage):
         if path:
             weights = required_path(path, "annotated_photos.part_teacher", REMEDY)
             teacher = open_part_teacher(weights, threads=self.threads)
-        opened = [AnnotatedPictures(one) for one in sets.sets]
+        opened = [AnnotatedImages(one) for one in sets.sets]
         self._notes = notes_of(opened)
         pictures = ((one, index) for one in opened for index in range(len(one)))
         for number, batch in enumerate(iter(lambda: list(islice(pictures, PER_SHARD)), [])):

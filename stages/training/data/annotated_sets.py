@@ -10,10 +10,13 @@ from pipeline.stage import Job, Stage, StageError
 from stages.annotations.densepose_coco import read_dense_set
 from stages.synthetic.sparse_set import ANNOTATIONS, SparseSet
 from stages.synthetic.synthesize import Synthesize
-from stages.training.data.annotated_again import write_again
-from stages.training.data.fitted import write_fitted
+from stages.training.data.second_annotator import write_reannotated
+from stages.training.data.simulated_fits import write_simulated_fits
 from stages.training.distributed import chief_first
 from stages.training.payloads import AnnotatedSet, AnnotatedSets, Round
+
+FOLDERS = {"simulated_fits": "fitted"}
+"""Folders of dense surfaces in a synthetic set, where they are not called as the supervision is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +55,9 @@ class SetConfig:
             raise ValueError("give either a folder (a synthetic set) or annotations and images (your own)")
         if self.annotations and not self.images:
             raise ValueError("give the folder of the images, too")
-        if self.dense not in ("", "truth", "fitted", "densified"):
-            raise ValueError(f"dense is {self.dense!r}; use truth, fitted, densified or leave it empty")
-        if self.annotations and self.dense in ("truth", "fitted"):
+        if self.dense not in ("", "truth", "simulated_fits", "densified"):
+            raise ValueError(f"dense is {self.dense!r}; use truth, simulated_fits, densified or leave it empty")
+        if self.annotations and self.dense in ("truth", "simulated_fits"):
             raise ValueError(f"only synthetic sets have dense surfaces of the kind {self.dense!r}")
         if self.share < 0 or (self.most_points or 0) < 0:
             raise ValueError("share and most_points must be at least 0")
@@ -106,12 +109,12 @@ def prepared(config: SetConfig) -> AnnotatedSet:
     if not (folder / ANNOTATIONS).is_file():
         draw_set(config, folder)
     annotations = annotated_by(config, folder)
-    if config.dense == "fitted":
-        write_fitted(folder, config.draw)
+    if config.dense == "simulated_fits":
+        write_simulated_fits(folder, config.draw)
     return AnnotatedSet(
         annotations=str(annotations),
         images=str(folder / "images"),
-        dense=str(folder / config.dense) if config.dense else "",
+        dense=str(folder / FOLDERS.get(config.dense, config.dense)) if config.dense else "",
         points=config.points,
         most_points=config.most_points,
         share=config.share,
@@ -149,5 +152,5 @@ def annotated_by(config: SetConfig, folder: Path) -> Path:
         return own
     path = folder / f"annotations-{config.noise:g}-{config.annotator}.json"
     if not path.is_file():
-        write_again(path, found, folder / "truth", noise=config.noise, annotator=config.annotator)
+        write_reannotated(path, found, folder / "truth", noise=config.noise, annotator=config.annotator)
     return path

@@ -1,4 +1,4 @@
-"""Batches of training pictures from annotated sets: mirrored, scaled, recoloured; each depends on its step alone."""
+"""Augmented batches from annotated sets: flipped, scaled, recoloured; each depends on its step alone."""
 
 from __future__ import annotations
 
@@ -14,101 +14,101 @@ from models.checkpoints.trained_weights import Kind
 from models.inference.preprocess import DIVISOR, network_input, network_size
 from models.learning.training_batch import TrainingBatch
 from pipeline.stage import Stage
-from stages.training.data.annotated_pictures import KEPT, AnnotatedPictures, notes_of
-from stages.training.data.views import (
+from stages.training.data.annotated_images import KEPT, AnnotatedImages, notes_of
+from stages.training.data.image_augmentation import (
+    AugmentedImage,
+    AugmentedPerson,
     DensePoints,
-    Shown,
-    View,
+    colour_jittered,
+    flipped_image,
     frame_view,
     jittered_square,
-    mirrored,
     person_view,
-    with_colours,
 )
 from stages.training.distributed import indices_of
-from stages.training.payloads import AnnotatedSets, Batches
+from stages.training.payloads import AnnotatedSets, BatchSource
 
 
 class Augment(Stage):
-    """Annotated sets in, batches out."""
+    """Annotated sets in, augmented batches out."""
 
     ordered = True
     memory_frames = None
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """What a network is shown.
+        """What the network is trained on.
 
         Attributes:
-            kind: "rcnn" and "fcn" see whole pictures, "crops" one person each.
-            batch: pictures or people a step, over all workers.
-            evenly: "pictures": whole pictures are drawn evenly; "people": each as often as it shows people, so that
-                every person is seen as often. Crops always are of people.
-            kept: pictures of each set that stay in memory.
+            kind: "rcnn" and "fcn" are trained on whole images, "crops" on one person each.
+            batch: images or people a step, over all workers.
+            sampling: "images": all images are drawn equally often; "people": all people are, so that an image is drawn
+                in proportion to its people. Crops are always drawn by people.
+            cached_images: images of each set that stay in memory.
             seed: of all random choices.
-            least, most: pixels of the shorter side, drawn anew each time; `crops` are `most` × `most`.
-            longest: pixels of the longer side at most.
-            scales: of crops: how large a person is shown in them, from … to; 1 leaves a margin of 15 %.
-            mirror, colours: shares of pictures that are mirrored, and taken with another camera.
-            figure_ground: of crops: cut everything but the person away (DensePose*, and the teacher).
+            min_size, max_size: pixels of the shorter side, drawn for every image; crops are `max_size` × `max_size`.
+            max_side: largest number of pixels of the longer side.
+            scales: of crops: range of a person's size in them; 1 leaves a margin of 15 %.
+            flip, colour_jitter: shares of images that are flipped, and that get changed colours, blur or noise.
+            figure_ground: of crops: remove the background (DensePose*, and the teacher).
             dense: how dense surfaces supervise.
         """
 
         kind: Kind = "rcnn"
         batch: int = 8
-        evenly: Literal["pictures", "people"] = "pictures"
-        kept: int = KEPT
+        sampling: Literal["images", "people"] = "images"
+        cached_images: int = KEPT
         seed: int = 0
-        least: int = 160
-        most: int = 192
-        longest: int = 256
+        min_size: int = 160
+        max_size: int = 192
+        max_side: int = 256
         scales: tuple[float, float] = (0.85, 1.15)
-        mirror: float = 0.5
-        colours: float = 0.5
+        flip: float = 0.5
+        colour_jitter: float = 0.5
         figure_ground: bool = False
         dense: DensePoints = field(default_factory=DensePoints)
 
         def __post_init__(self) -> None:
             """Raises ValueError for sizes that fit no network."""
-            if not DIVISOR <= self.least <= self.most <= self.longest:
-                raise ValueError(f"sizes must rise: {DIVISOR} <= least <= most <= longest")
-            if self.kind == "crops" and self.most % DIVISOR:
-                raise ValueError(f"crops must be a multiple of {DIVISOR} pixels: set most")
+            if not DIVISOR <= self.min_size <= self.max_size <= self.max_side:
+                raise ValueError(f"sizes must rise: {DIVISOR} <= min_size <= max_size <= max_side")
+            if self.kind == "crops" and self.max_size % DIVISOR:
+                raise ValueError(f"crops must be a multiple of {DIVISOR} pixels: set max_size")
             if self.figure_ground and self.kind != "crops":
                 raise ValueError("figure_ground needs kind: crops")
-            if self.batch < 1 or self.kept < 1:
-                raise ValueError("batch and kept must be at least 1")
+            if self.batch < 1 or self.cached_images < 1:
+                raise ValueError("batch and cached_images must be at least 1")
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)
         self._sampler: Sampler | None = None
 
-    def __call__(self, sets: AnnotatedSets) -> Iterator[Batches]:
+    def __call__(self, sets: AnnotatedSets) -> Iterator[BatchSource]:
         """Open the sets once; the batches of all rounds come from them."""
         if self._sampler is None:
-            self._sampler = Sampler(self.config, [AnnotatedPictures(one, self.config.kept) for one in sets.sets])
+            self._sampler = Sampler(self.config, [AnnotatedImages(one, self.config.cached_images) for one in sets.sets])
         config = self.config
         crops = config.kind == "crops"
-        yield Batches(
+        yield BatchSource(
             of=self._sampler.batch,
             people=self._sampler.people,
             size=config.batch,
             kind=config.kind,
-            min_size=config.most,
-            max_size=config.most if crops else config.longest,
+            min_size=config.max_size,
+            max_size=config.max_size if crops else config.max_side,
             figure_ground=config.figure_ground,
         )
 
     def summary(self) -> Mapping[str, Any]:
-        """What of the sets' files counts as people, where that is to be said."""
+        """Which of the sets' annotations count as people, where not all do."""
         return notes_of(self._sampler.pictures if self._sampler else ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What one place of a batch shows: which picture (and person) of which set, its size, random numbers."""
+class SamplePlan:
+    """One sample of a batch: which image (and person) of which set, its size, and its random numbers."""
 
-    pictures: AnnotatedPictures
+    pictures: AnnotatedImages
     index: int
     person: int
     size_hw: tuple[int, int]
@@ -118,20 +118,20 @@ class Plan:
 class Sampler:
     """Draws views from several sets."""
 
-    def __init__(self, config: Augment.Config, pictures: Sequence[AnnotatedPictures]) -> None:
+    def __init__(self, config: Augment.Config, pictures: Sequence[AnnotatedImages]) -> None:
         self.config = config
         self.pictures = pictures
         shares = np.array([one.source.share for one in pictures], np.float64)
         self._odds = shares / shares.sum()
 
     def batch(self, step: int, worker: int = 0, workers: int = 1) -> TrainingBatch:
-        """A worker's part of the batch of a step: the places worker, worker + workers, …
+        """A worker's part of the batch of a step: the samples worker, worker + workers, …
 
-        Raises: StageError where a batch cannot be shared equally, or a picture cannot be read.
+        Raises: StageError where a batch cannot be shared equally, or an image cannot be read.
         """
         places = indices_of(worker, workers, self.config.batch, "augment.batch")
         plans = [self.plan(step, place) for place in range(self.config.batch)]
-        # Padded to the largest of the whole batch, whoever has it: norms see the padding.
+        # Padded to the largest image of the whole batch on every worker: norms see the padding.
         canvas_hw = max(plan.size_hw[0] for plan in plans), max(plan.size_hw[1] for plan in plans)
         seeds = torch.tensor([[self.config.seed, step, place] for place in places])
         return collate([self.view(plans[place]) for place in places], seeds, canvas_hw)
@@ -143,37 +143,37 @@ class Sampler:
         plans = [self.plan(step, place) for place in range(self.config.batch)]
         return sum(plan.pictures.count(plan.index) for plan in plans)
 
-    def plan(self, step: int, place: int) -> Plan:
-        """What a place of a batch will show; cheap, so that every worker can plan the whole batch."""
+    def plan(self, step: int, place: int) -> SamplePlan:
+        """The plan of a sample; it is cheap, so that every worker can plan the whole batch."""
         config = self.config
         random = np.random.default_rng([config.seed, step, place])
         pictures = self.pictures[int(random.choice(len(self.pictures), p=self._odds))]
-        if config.kind == "crops" or config.evenly == "people":
+        if config.kind == "crops" or config.sampling == "people":
             index, person = pictures.people[random.integers(len(pictures.people))]
         else:
             index, person = int(random.integers(len(pictures))), 0
         if config.kind == "crops":
-            size_hw = config.most, config.most
+            size_hw = config.max_size, config.max_size
         else:
-            shorter = int(random.integers(config.least, config.most + 1))
-            size_hw = network_size(*pictures.size(index), shorter, config.longest)
-        return Plan(pictures=pictures, index=index, person=person, size_hw=size_hw, random=random)
+            shorter = int(random.integers(config.min_size, config.max_size + 1))
+            size_hw = network_size(*pictures.size(index), shorter, config.max_side)
+        return SamplePlan(pictures=pictures, index=index, person=person, size_hw=size_hw, random=random)
 
-    def view(self, plan: Plan) -> View:
-        """What was planned."""
+    def view(self, plan: SamplePlan) -> AugmentedImage:
+        """The augmented image of a plan."""
         config, random, picture = self.config, plan.random, plan.pictures[plan.index]
-        if random.random() < config.mirror:
-            picture = mirrored(picture)
+        if random.random() < config.flip:
+            picture = flipped_image(picture)
         if config.kind == "crops":
             square = jittered_square(picture.people[plan.person].box_4, config.scales, random)
             ground = not config.figure_ground
-            view = person_view(picture, plan.person, config.most, square, config.dense, random, ground=ground)
+            view = person_view(picture, plan.person, config.max_size, square, config.dense, random, ground=ground)
         else:
             view = frame_view(picture, plan.size_hw, config.dense, random)
-        return with_colours(view, random) if random.random() < config.colours else view
+        return colour_jittered(view, random) if random.random() < config.colour_jitter else view
 
 
-def collate(views: Sequence[View], seed_B3: Tensor, canvas_hw: tuple[int, int]) -> TrainingBatch:
+def collate(views: Sequence[AugmentedImage], seed_B3: Tensor, canvas_hw: tuple[int, int]) -> TrainingBatch:
     """Views as one batch, padded at the right and below to a size that holds all, rounded up as the network needs."""
     sizes = [view.rgb_HW3.shape[:2] for view in views]
     height, width = (-(-side // DIVISOR) * DIVISOR for side in canvas_hw)
@@ -198,7 +198,7 @@ def collate(views: Sequence[View], seed_B3: Tensor, canvas_hw: tuple[int, int]) 
     )
 
 
-def people_columns(people: Sequence[Shown]) -> dict[str, Tensor]:
+def people_columns(people: Sequence[AugmentedPerson]) -> dict[str, Tensor]:
     """Boxes, joints and coarse labels of N people."""
     empty = np.zeros((256, 256), np.uint8)
     coarse = [empty if one.coarse_LL is None else np.ascontiguousarray(one.coarse_LL) for one in people]
@@ -213,7 +213,7 @@ def people_columns(people: Sequence[Shown]) -> dict[str, Tensor]:
     }
 
 
-def point_columns(people: Sequence[Shown]) -> dict[str, Tensor]:
+def point_columns(people: Sequence[AugmentedPerson]) -> dict[str, Tensor]:
     """The points of all people, one after the other."""
     owner = [np.full(len(one.chart_M), row) for row, one in enumerate(people)]
     blank = np.zeros((0, 2), np.float32)

@@ -19,7 +19,7 @@ from models.files.atomic_file import atomic_write
 from models.inference.single_person import SinglePersonPredictor, without_background
 from models.structures import SurfaceMap
 from pipeline.stage import Stage, StageError
-from stages.training.data.annotated_pictures import AnnotatedPictures, LabelledPicture
+from stages.training.data.annotated_images import AnnotatedImages, LabelledImage
 from stages.training.distributed import chief_first
 from stages.training.payloads import AnnotatedSet, AnnotatedSets
 
@@ -71,7 +71,7 @@ def dense(source: AnnotatedSet, reader: SinglePersonPredictor, sha256: str, *, f
     if Path(source.dense).name and not Path(source.dense).name.endswith("densified"):
         return source
     folder = Path(f"{source.dense or Path(source.annotations).with_suffix('.densified')}-{sha256[:8]}")
-    bare = AnnotatedPictures(dataclasses.replace(source, dense=""))
+    bare = AnnotatedImages(dataclasses.replace(source, dense=""))
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(len(bare)):
         path = folder / f"{bare.name(index)}.npz"
@@ -80,7 +80,7 @@ def dense(source: AnnotatedSet, reader: SinglePersonPredictor, sha256: str, *, f
     return dataclasses.replace(source, dense=str(folder))
 
 
-def write_surface(path: Path, picture: LabelledPicture, reader: SinglePersonPredictor, *, figure_ground: bool) -> None:
+def write_surface(path: Path, picture: LabelledImage, reader: SinglePersonPredictor, *, figure_ground: bool) -> None:
     """Read everyone of a picture and write what was found inside of their masks, whole or not at all."""
     height, width = picture.rgb_HW3.shape[:2]
     label_HW, uv_2HW = np.zeros((height, width), np.uint8), np.zeros((2, height, width), np.uint8)

@@ -20,7 +20,7 @@ from stages.training.data.backgrounds import random_background
 from stages.training.data.photo_pool import PhotoPool
 from stages.training.data.scene_pool import PoolScene, write_scenes
 from stages.training.distributed import chief_first
-from stages.training.loaders import deaths_told, made_in_order, require_count
+from stages.training.loaders import made_in_order, named_process_deaths, require_count
 from stages.training.payloads import PhotoShards, SceneShards
 from stages.world.image_scenes import scene
 from stages.world.image_worlds import WORLDS, World
@@ -49,7 +49,7 @@ def windows(pool: PhotoPool, count: int, seed: int) -> list[npt.NDArray[Any]]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SceneRecipe:
+class SceneFactory:
     """What a process that draws scenes is told."""
 
     photos: PhotoShards
@@ -98,14 +98,14 @@ class DrawScenes(Stage):
         paths = [folder / f"{number:04d}.npz" for number in range(-(-self.config.count // PER_SHARD))]
         with chief_first():
             if missing := [path for path in paths if not path.is_file()]:
-                self._draw(missing, SceneRecipe(photos=photos, world=self.config.world, seed=self.config.seed))
+                self._draw(missing, SceneFactory(photos=photos, world=self.config.world, seed=self.config.seed))
         yield SceneShards(paths=tuple(map(str, paths)))
 
-    def _draw(self, paths: Sequence[Path], recipe: SceneRecipe) -> None:
+    def _draw(self, paths: Sequence[Path], recipe: SceneFactory) -> None:
         key = "draw_scenes.workers"
         first = [int(path.stem) * PER_SHARD for path in paths]
         numbers = [range(start, min(start + PER_SHARD, self.config.count)) for start in first]
         drawn = made_in_order(recipe, itertools.chain(*numbers), processes=self.config.workers, key=key)
-        with deaths_told(key), closing(drawn):
+        with named_process_deaths(key), closing(drawn):
             for path, shard in zip(paths, numbers, strict=True):
                 write_scenes(path, list(itertools.islice(drawn, len(shard))))

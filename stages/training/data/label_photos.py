@@ -28,9 +28,9 @@ from stages.annotations.image_collections import (
     required_path,
 )
 from stages.training.data.labelled_photos import LabelledPhoto, write_shard
-from stages.training.data.photo_labels import Teachers, label_photo
+from stages.training.data.labels_from_teachers import Teachers, label_photo
 from stages.training.distributed import chief_first
-from stages.training.loaders import deaths_told, made_in_order, require_count
+from stages.training.loaders import made_in_order, named_process_deaths, require_count
 from stages.training.payloads import PhotoShards, Round
 
 PER_SHARD = 128
@@ -91,8 +91,8 @@ class LabelPhotos(Stage):
         key = "label_photos.workers"
         made = {int(path.stem) for path in folder.glob("[0-9]*.npz") if path.stem.isdigit()}
         numbers = (number for number in itertools.count() if number // PER_SHARD not in made)
-        photos = made_in_order(LabelRecipe(config=self.config), numbers, processes=self.config.workers, key=key)
-        with deaths_told(key), closing(photos):
+        photos = made_in_order(LabelFactory(config=self.config), numbers, processes=self.config.workers, key=key)
+        with named_process_deaths(key), closing(photos):
             labelled = itertools.takewhile(lambda one: one.photo is not None, photos)
             for shard, group in itertools.groupby(labelled, lambda one: one.number // PER_SHARD):
                 write_shard(folder / f"{shard:04d}.npz", [one.photo for one in group if one.photo is not None])
@@ -114,7 +114,7 @@ class Labelled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LabelRecipe:
+class LabelFactory:
     """What a process that labels photos is told."""
 
     config: LabelPhotos.Config

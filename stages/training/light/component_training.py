@@ -16,9 +16,9 @@ from models.light.architecture.weight_paths import weights_path
 from models.network import NetworkConfig
 from pipeline.stage import StageError
 from stages.training.device import training_device
-from stages.training.distributed import average_over_workers, together
+from stages.training.distributed import average_over_workers, is_distributed
 from stages.training.fit import Batch, Fit, FitConfig, Loss
-from stages.training.loaders import Batches, Recipe, deaths_told, require_count
+from stages.training.loaders import BatchLoader, ItemFactory, named_process_deaths, require_count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +84,11 @@ class ComponentTraining:
         self.device = training_device(config.device, f"{self.key}.device")
         if path := config.first:
             load_smaller(net, read_weights(path), f"{name}.", path)
-        join = average_over_workers if together() else None
+        join = average_over_workers if is_distributed() else None
         self.fit = Fit(net.to(self.device), config.fit, Path(config.folder) / name, join=join)
-        self._batches: Batches | None = None
+        self._batches: BatchLoader | None = None
 
-    def run(self, recipe: Recipe[Batch], loss: Loss, last: int) -> None:
+    def run(self, recipe: ItemFactory[Batch], loss: Loss, last: int) -> None:
         """Train up to step `last` on the recipe's batches. Raises: StageError where a process of theirs died."""
         if self.fit.step >= last:
             return
@@ -96,8 +96,8 @@ class ComponentTraining:
         if self._batches is None:
             fit, parts = self.fit, self.config.fit.accumulate
             numbers = range(fit.step * parts, fit.config.steps * parts)
-            self._batches = Batches(recipe, numbers, loaders=self.config.loaders, device=self.device, key=key)
-        with deaths_told(key):
+            self._batches = BatchLoader(recipe, numbers, loaders=self.config.loaders, device=self.device, key=key)
+        with named_process_deaths(key):
             self.fit.run(self._batches, loss, last)
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from models.light.architecture.detector import PersonDetector
 from models.light.architecture.sizes import DetectorSizes
 from models.light.architecture.weight_files import read_sizes
 from pipeline.stage import Stage
-from stages.training.distributed import indices_of, rank, workers
+from stages.training.distributed import indices_of, rank, worker_count
 from stages.training.fit import FitConfig
 from stages.training.light.component_training import ComponentConfig, ComponentTraining
 from stages.training.light.detector_batches import DetectorBatchFactory, detector_loss
@@ -59,7 +59,7 @@ class TrainDetector(Stage):
         recipe = DetectorBatchFactory(
             photos=photos,
             scenes=scenes,
-            indices=indices_of(rank(), workers(), config.batch, f"{self.training.key}.batch"),
+            indices=indices_of(rank(), worker_count(), config.batch, f"{self.training.key}.batch"),
             seed=config.seed,
             box_teacher=config.box_teacher,
             mix=config.mix,

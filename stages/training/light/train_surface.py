@@ -16,7 +16,7 @@ from models.light.architecture.weight_files import read_sizes
 from models.losses.light_distillation import read_teacher
 from models.losses.light_surface import SurfaceLossConfig
 from pipeline.stage import Stage
-from stages.training.distributed import indices_of, rank, workers
+from stages.training.distributed import indices_of, rank, worker_count
 from stages.training.fit import FitConfig
 from stages.training.light.component_training import ComponentConfig, ComponentTraining
 from stages.training.light.mixes import CropMix
@@ -81,7 +81,7 @@ class TrainSurface(Stage):
         recipe = SurfaceBatchFactory(
             photos=photos,
             scenes=scenes,
-            indices=indices_of(rank(), workers(), config.batch, f"{self.training.key}.batch"),
+            indices=indices_of(rank(), worker_count(), config.batch, f"{self.training.key}.batch"),
             seed=config.seed,
             sides=config.sides,
             mix=config.mix,

@@ -1,4 +1,4 @@
-"""What a fine-tuning has changed: the weights it began with and those it wrote, scored on pictures it never saw."""
+"""Compare the weights before and after fine-tuning, on held-out images."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ Table = dict[tuple[str, str], dict[str, Estimate]]
 
 
 class BeforeAfter(Stage):
-    """After the last round the two networks' scores on the sets' held-out pictures: a table, and a JSON file."""
+    """After the last round: scores of both networks on the held-out images of the sets, as a table and a JSON file."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """What is compared.
 
         Attributes:
-            network: the run's shared section: what the training began with.
-            weights: the file that it wrote.
+            network: the run's shared section: the weights before.
+            weights: the file of the weights after.
             report: the JSON file.
             tall: least height in pixels of people whose recall and joints count.
         """

@@ -1,4 +1,4 @@
-"""What a training was worth: its weights scored on synthetic worlds, one line of JSON a training."""
+"""Score the weights of a training on synthetic worlds: one line of JSON a training."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from stages.evaluation.evaluate import Boxes, Evaluate, scored
 from stages.evaluation.synthetic_truth import Worlds, world_set
 from stages.payloads import Written
 from stages.training.distributed import is_chief
-from stages.training.payloads import Batches, NetworkTrained, Round
+from stages.training.payloads import BatchSource, NetworkTrained, Round
 
 Scores = dict[str, dict[str, dict[str, list[float]]]]
 NO_LOSSES = frozenset({"step", "rate", "waiting", "images_s", "cpu_s", "time", "left"})
-"""What a row of the log says beside the losses."""
+"""Keys of a row of the log that are no losses."""
 
 
 class ScoreTraining(Stage):
-    """After the last round: scores by world and protocol, what the training was shown, and what it cost."""
+    """After the last round: scores by world and protocol, how many images and people were shown, and the cost."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """What is scored, and where it is written.
 
         Attributes:
-            row, seed: what the line is called.
+            row, seed: name of the line.
             weights: the file that the training wrote.
-            log: the training's `log.jsonl`, which says what it cost.
+            log: the training's `log.jsonl`, from which its cost is read.
             record: file to which the line is added.
             worlds: synthetic worlds by name.
             scenes: of each world, the first ones.
             boxes: `detected`, `given` or `both`, as in `evaluate`.
-            oracle_masks: ask once more with everyone cut out by their true mask.
+            oracle_masks: predict once more with the background removed by the true masks.
             score, least: of detections, as in `evaluate`.
-            read_at: of networks for single people: further sets of scales at which they are read and averaged; their
-                columns end in `_at_` and the scales.
+            read_at: of networks for single people: further sets of scales at which people are predicted and averaged;
+                their columns end in `_at_` and the scales.
         """
 
         row: str = ""
@@ -71,7 +71,7 @@ class ScoreTraining(Stage):
         """Distances on the body, once. Raises ModelError."""
         prepare_body("", sys.stderr)
 
-    def __call__(self, part: Round, batches: Batches, trained: NetworkTrained) -> Iterator[Written]:
+    def __call__(self, part: Round, batches: BatchSource, trained: NetworkTrained) -> Iterator[Written]:
         """Score and write. Raises: StageError where the line cannot be written."""
         if not part.last or not is_chief():
             return
@@ -95,16 +95,16 @@ class ScoreTraining(Stage):
         yield Written(path=self._write(line), frames=0)
 
     def _scores(self, world: str, weights: Path) -> dict[str, dict[str, list[float]]]:
-        columns = self._asked(world, weights)
+        columns = self._scored(world, weights)
         for scales in self.config.read_at:
             ending = "_at_" + "_".join(f"{scale:g}" for scale in scales)
             other = weights.with_suffix(f".{ending[1:]}.safetensors")
             write_trained(other, load_checkpoint(weights).weights, replace(read_trained_info(weights), scales=scales))
-            columns |= {f"{name}{ending}": one for name, one in self._asked(world, other).items()}
+            columns |= {f"{name}{ending}": one for name, one in self._scored(world, other).items()}
             other.unlink()
         return columns
 
-    def _asked(self, world: str, weights: Path) -> dict[str, dict[str, list[float]]]:
+    def _scored(self, world: str, weights: Path) -> dict[str, dict[str, list[float]]]:
         config = self.config
         network = NetworkConfig(kind="trained", weights=str(weights))
         asking = Evaluate.Config(
@@ -116,7 +116,9 @@ class ScoreTraining(Stage):
         )
         pictures = world_set(world, Worlds(seed=0, scenes=config.scenes, frames=config.scenes)).pictures
         found = scored(asking, (one for one in pictures if one.people), self.threads)
-        return {name: {measure: told(one) for measure, one in column.items()} for name, column in found.items()}
+        return {
+            name: {measure: rounded_estimate(one) for measure, one in column.items()} for name, column in found.items()
+        }
 
     def _write(self, line: Mapping[str, Any]) -> str:
         path = Path(self.config.record)
@@ -130,7 +132,7 @@ class ScoreTraining(Stage):
         return str(path)
 
 
-def told(one: Estimate) -> list[float]:
+def rounded_estimate(one: Estimate) -> list[float]:
     """A measure and the ends of its interval, rounded; a missing interval is the value itself."""
     ends = [one.value if end != end else end for end in (one.low, one.high)]
     return [round(float(value), 4) for value in (one.value, *ends)]

@@ -32,16 +32,16 @@ from models.network import NetworkConfig
 from pipeline.stage import Stage, StageError
 from stages.payloads import Written
 from stages.training.checkpoint import average_of
-from stages.training.distributed import is_chief, rank, together, workers
+from stages.training.distributed import is_chief, is_distributed, rank, worker_count
 from stages.training.fit import Batch, Checkpoints, Fit, FitConfig
-from stages.training.payloads import Batches, NetworkTrained, Round
-from stages.training.rcnn.board import Board, answers, say, told
+from stages.training.payloads import BatchSource, NetworkTrained, Round
+from stages.training.rcnn.tensorboard import TensorBoardLog, prediction_grid, print_line, progress_line
 
 
 class TrainNetwork(Stage):
-    """Batches in, a network out; goes on where its checkpoint in the run's folder stands.
+    """Batches in, a network out; resumes from the checkpoint in the run's folder.
 
-    Of several workers (`torch.distributed`) each computes its part of every batch; the result is that of one.
+    With several workers (`torch.distributed`) each computes its part of every batch; the result is that of one.
     """
 
     ordered = True
@@ -51,20 +51,20 @@ class TrainNetwork(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """What is trained, and how.
+        """The network and its training.
 
         Attributes:
             folder: of the run: checkpoints, log, TensorBoard's files.
             variant: the network.
-            losses: what counts.
-            fit: how long and how fast.
+            losses: which losses, and their weights.
+            fit: the training loop.
             seed: of the first weights.
-            start: weights to begin with, as far as they fit: trained ones, a zoo checkpoint, an ImageNet backbone.
-            network: a network to go on from instead (`--weights`, of kind "trained"): its variant replaces `variant`.
-            scales: of networks for single people: the sizes at which they will read a person and average.
+            start: first weights, as far as they fit: trained ones, a zoo checkpoint, an ImageNet backbone.
+            network: a network to train further instead (`--weights`, kind "trained"): its variant replaces `variant`.
+            scales: of networks for single people: the sizes at which they predict a person, averaged.
             device: "auto" takes a GPU when there is one.
-            tensorboard: write scalars and pictures for TensorBoard.
-            quiet: say nothing while training.
+            tensorboard: write scalars and images for TensorBoard.
+            quiet: print no progress.
         """
 
         folder: str = "runs/train_rcnn"
@@ -94,7 +94,7 @@ class TrainNetwork(Stage):
         torch.set_num_threads(threads)
         self._training: Training | None = None
 
-    def __call__(self, part: Round, batches: Batches) -> Iterator[NetworkTrained]:
+    def __call__(self, part: Round, batches: BatchSource) -> Iterator[NetworkTrained]:
         """Train to the end of the round."""
         if self._training is None:
             self._training = Training(self.config, batches)
@@ -107,34 +107,36 @@ class TrainNetwork(Stage):
 
 
 class Training:
-    """One network being trained: the learner, its workers, and what watches it."""
+    """The training of one network: the learner, its workers and its logs."""
 
-    def __init__(self, config: TrainNetwork.Config, batches: Batches) -> None:
+    def __init__(self, config: TrainNetwork.Config, batches: BatchSource) -> None:
         self.config = config
         self.batches = batches
         self.device = choose_device(config.device, "train_network.device")
         torch.manual_seed(config.seed)
         self.variant = config.variant if config.network is None else variant_of(config.network, batches.kind)
-        network = make_network(checked(batches.kind, self.variant), self.variant)
+        network = make_network(checked_kind(batches.kind, self.variant), self.variant)
         start = config.start if config.network is None else config.network.weights
         if start:
             initialise_from(network, user_path(start))
         freeze(network)
         self.network = network
         learner = learner_of(network, config.losses).to(self.device)
-        self._board = Board(Path(config.folder) / "tensorboard") if config.tensorboard and is_chief() else None
-        self.fit = Fit(learner, config.fit, Path(config.folder), self._watch)
-        self._maker = ThreadPoolExecutor(max_workers=1)
-        self._made: dict[int, Future[TrainingBatch]] = {}
+        logs = config.tensorboard and is_chief()
+        self._tensorboard = TensorBoardLog(Path(config.folder) / "tensorboard") if logs else None
+        self.fit = Fit(learner, config.fit, Path(config.folder), self._report)
+        self._batch_thread = ThreadPoolExecutor(max_workers=1)
+        self._pending: dict[int, Future[TrainingBatch]] = {}
         self._shared: nn.Module = learner
-        if together():
+        if is_distributed():
             self._shared = DistributedDataParallel(learner)
 
     def advance(self, last: int) -> NetworkTrained:
         """Train up to a step."""
         self.fit.run(self._batch, self._losses, last)
-        if self._board is not None:
-            self._board.picture(self.fit.step, answers(self.network, self.batches.of(0, 0, 1).to(self.device)))
+        if self._tensorboard is not None:
+            first = self.batches.of(0, 0, 1).to(self.device)
+            self._tensorboard.picture(self.fit.step, prediction_grid(self.network, first))
         config, batches = self.config, self.batches
         about = TrainedInfo(
             kind=batches.kind,
@@ -147,27 +149,27 @@ class Training:
         return NetworkTrained(checkpoint=str(self.fit.path), about=about)
 
     def close(self) -> None:
-        """Make no more batches."""
-        self._maker.shutdown(wait=True, cancel_futures=True)
+        """End the thread that makes batches."""
+        self._batch_thread.shutdown(wait=True, cancel_futures=True)
 
     def _batch(self, step: int) -> Batch:
-        """The batch of a step; the next one is made meanwhile, so that the network need not wait for it."""
-        made = self._made.pop(step, None) or self._asked(step)
-        self._made = {step + 1: self._asked(step + 1)}
+        """The batch of a step; the next one is made meanwhile."""
+        made = self._pending.pop(step, None) or self._submitted(step)
+        self._pending = {step + 1: self._submitted(step + 1)}
         return made.result().to(self.device)
 
-    def _asked(self, step: int) -> Future[TrainingBatch]:
-        return self._maker.submit(self.batches.of, step, rank(), workers())
+    def _submitted(self, step: int) -> Future[TrainingBatch]:
+        return self._batch_thread.submit(self.batches.of, step, rank(), worker_count())
 
     def _losses(self, net: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
-        # Not through `net`, which is the learner alone: the wrapper around it adds the workers' gradients up.
+        # Not through `net`, which is the learner alone: the wrapper sums the gradients of the workers.
         return cast(Mapping[str, Tensor], self._shared(cast(TrainingBatch, batch)))
 
-    def _watch(self, row: Mapping[str, Any]) -> None:
+    def _report(self, row: Mapping[str, Any]) -> None:
         if not self.config.quiet:
-            say(told(row, self.batches.size))
-        if self._board is not None:
-            self._board.row(row)
+            print_line(progress_line(row, self.batches.size))
+        if self._tensorboard is not None:
+            self._tensorboard.row(row)
 
 
 def learner_of(network: DensePoseRCNN | FullConvNet, losses: LossConfig) -> nn.Module:
@@ -176,7 +178,7 @@ def learner_of(network: DensePoseRCNN | FullConvNet, losses: LossConfig) -> nn.M
 
 
 def variant_of(network: NetworkConfig, kind: Kind) -> Variant:
-    """What the weights of a configuration are of. Raises: StageError where they are no trained ones of the kind."""
+    """The variant of a configuration's weights. Raises: StageError where they are no trained ones of the kind."""
     if network.kind != "trained":
         what = f"weights of the kind {network.kind!r} cannot be fine-tuned here"
         raise StageError(what, "network.kind", "give --weights FILE of a training, and network.kind: trained")
@@ -187,7 +189,7 @@ def variant_of(network: NetworkConfig, kind: Kind) -> Variant:
     return about.variant
 
 
-def checked(kind: Kind, variant: Variant) -> Kind:
+def checked_kind(kind: Kind, variant: Variant) -> Kind:
     """The kind. Raises: StageError for tasks that need regions where there are none."""
     if kind != "rcnn" and (variant.mask or variant.keypoints or variant.cascade):
         what = "masks, keypoints and the cascade are tasks of regions"
@@ -196,7 +198,7 @@ def checked(kind: Kind, variant: Variant) -> Kind:
 
 
 def freeze(network: DensePoseRCNN | FullConvNet) -> None:
-    """With frozen batch norms the stem and res2 learn nothing, as in the reference (facts §3)."""
+    """Freeze the stem and res2 where batch norms are frozen, as in the reference (facts §3)."""
     if not network.sizes.group_norm:
         bottom_up = network.backbone.bottom_up
         for name in ("stem", "res2"):
@@ -204,7 +206,7 @@ def freeze(network: DensePoseRCNN | FullConvNet) -> None:
 
 
 class ExportNetwork(Stage):
-    """After the last round the averaged weights in one .safetensors file, which says what network it is of."""
+    """After the last round: the averaged weights in one .safetensors file, with the description of the network."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:

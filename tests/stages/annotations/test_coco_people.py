@@ -17,7 +17,7 @@ from stages.annotations.coco_people import read_people
 from stages.annotations.image_collections import coco_images
 from stages.evaluation.truth import TruePicture
 from stages.evaluation.truths import Truths
-from stages.training.data.annotated_pictures import AnnotatedPictures
+from stages.training.data.annotated_images import AnnotatedImages
 from stages.training.payloads import AnnotatedSet
 
 HEIGHT, WIDTH = 50, 60
@@ -68,7 +68,7 @@ def only_people(path: Path) -> None:
     pictures, _ = scored(path)
     corners = [[2, 3, 22, 33]]
     assert [one.boxes.tolist() for one in pictures] == [corners] * 2 and not any(one.crowds for one in pictures)
-    trained = AnnotatedPictures(AnnotatedSet(annotations=str(path), images=str(path.parent)))
+    trained = AnnotatedImages(AnnotatedSet(annotations=str(path), images=str(path.parent)))
     assert [[one.box_4.tolist() for one in trained[k].people] for k in range(2)] == [corners] * 2
 
 
@@ -160,7 +160,7 @@ def test_an_error_states_why_no_person_can_be_scored(
             scored(path, damaged=damaged)
         assert caught.value.where == str(path)
     with pytest.raises(StageError, match=expected):
-        AnnotatedPictures(AnnotatedSet(annotations=str(path), images=str(tmp_path)))
+        AnnotatedImages(AnnotatedSet(annotations=str(path), images=str(tmp_path)))
 
 
 def test_missing_images_of_all_people_are_one_error(tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_keypoints_are_found_by_their_names(tmp_path: Path, written: Callable[[s
     expected[COCO_KEYPOINTS.index("nose")], expected[COCO_KEYPOINTS.index("left_knee")] = (5, 6, 2), (7, 8, 2)
     person = scored(path)[0][0].people[0]
     assert person.keypoint_173 is not None and (person.keypoint_173 == expected).all()
-    trained = AnnotatedPictures(AnnotatedSet(annotations=str(path), images=str(tmp_path)))
+    trained = AnnotatedImages(AnnotatedSet(annotations=str(path), images=str(tmp_path)))
     assert (trained[0].people[0].keypoint_173 == expected).all()
 
 
@@ -283,7 +283,7 @@ def test_a_mask_of_another_size_is_damage_that_names_the_file(tmp_path: Path) ->
     with pytest.raises(StageError, match=r"own.json: image 1: a mask has 10×10 pixels, its image 60×50"):
         scored(path)
     with pytest.raises(StageError, match=r"own.json: image 1: a mask has 10×10"):
-        AnnotatedPictures(AnnotatedSet(annotations=str(path), images=str(tmp_path)))[0]
+        AnnotatedImages(AnnotatedSet(annotations=str(path), images=str(tmp_path)))[0]
 
 
 @pytest.mark.parametrize("name", ["upload/{}.png", "C:\\data\\{}.png", "/data/local/{}.png", "upload\\{}.png"])

@@ -15,12 +15,12 @@ from models.surface.charts import COARSE_OF_CHART
 from pipeline.command.cli import main
 from stages.annotations.image_collections import held_out
 from stages.synthetic.synthesize import Synthesize
-from stages.training.data.annotated_labels import labelled_photo, square_labels
+from stages.training.data.annotated_images import AnnotatedImages
 from stages.training.data.annotated_photos import AnnotatedPhotos
-from stages.training.data.annotated_pictures import AnnotatedPictures
 from stages.training.data.annotated_sets import SetConfig, prepared
 from stages.training.data.labelled_photos import IGNORE, IGNORED, LABELS, PERSON
-from stages.training.data.photo_labels import square_region
+from stages.training.data.labels_from_annotations import labelled_photo, square_labels
+from stages.training.data.labels_from_teachers import square_region
 from stages.training.data.photo_pool import PhotoPool
 from stages.training.payloads import AnnotatedSet, AnnotatedSets, Round
 
@@ -59,7 +59,7 @@ def finetune(folder: Path, annotations: Path, images: Path, **more: object) -> i
 
 def test_charts_reach_from_points_no_farther_than_the_truth_mostly_allows(drawn: AnnotatedSet) -> None:
     """Every label against the renderer's truth: background and charts are right, and many cells are known."""
-    pictures = AnnotatedPictures(drawn)
+    pictures = AnnotatedImages(drawn)
     charts, right, known = 0, 0, 0
     for index in range(len(pictures)):
         picture = pictures[index]
@@ -93,7 +93,7 @@ def test_boxes_crowds_and_names_reach_the_pool(drawn: AnnotatedSet, tmp_path: Pa
     document["annotations"].append(crowd)
     (tmp_path / "own.json").write_text(json.dumps(document))
     own = AnnotatedSet(annotations=str(tmp_path / "own.json"), images=drawn.images)
-    photo = labelled_photo(AnnotatedPictures(own), 0, None)
+    photo = labelled_photo(AnnotatedImages(own), 0, None)
     assert photo.name == "000000.png" and photo.aspect == pytest.approx(4 / 3)
     assert photo.kind_M.tolist()[-1] == IGNORED and set(photo.kind_M.tolist()[:-1]) <= {PERSON}
     assert photo.box_M4[-1] == pytest.approx(np.array([4, 6, 44, 36]) * np.array([1.3, 416 / 240] * 2))
@@ -167,7 +167,7 @@ def test_a_real_coco_folder_is_read(shared: Path) -> None:
     own = AnnotatedSet(
         annotations=str(folder / "annotations" / "person_keypoints_val2017.json"), images=str(folder / "val2017")
     )
-    pictures = AnnotatedPictures(own)
+    pictures = AnnotatedImages(own)
     photos = [labelled_photo(pictures, index, None) for index in range(5)]
     for index, photo in enumerate(photos):
         assert (photo.kind_M == PERSON).sum() == pictures.count(index) > 0

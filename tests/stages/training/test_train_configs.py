@@ -21,9 +21,9 @@ from stages.annotations.image_collections import held_out
 SMALL = {
     "rounds.count": 2,
     "augment.batch": 2,
-    "augment.least": 64,
-    "augment.most": 64,
-    "augment.longest": 96,
+    "augment.min_size": 64,
+    "augment.max_size": 64,
+    "augment.max_side": 96,
     "augment.dense.count": 20,
     "train_network.fit.steps": 2,
     "train_network.fit.lr_schedule.warmup": 1,
@@ -180,8 +180,8 @@ def test_a_finetuning_tells_what_it_has_changed(folder: Path, capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        (["augment.kind=crops", "augment.longest=96", "train_network.variant.mask=true"], "tasks of regions"),
-        (["augment.least=300"], "sizes must rise"),
+        (["augment.kind=crops", "augment.max_side=96", "train_network.variant.mask=true"], "tasks of regions"),
+        (["augment.min_size=300"], "sizes must rise"),
         (["train_network.variant.confidence=wc1"], "needs losses.uv: confident"),
         (["annotated_sets.sets.sparse.annotations=x.json"], "either a folder"),
         (["annotated_sets.sets.sparse.points=false"], "nothing supervises"),

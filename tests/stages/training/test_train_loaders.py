@@ -45,7 +45,7 @@ from stages.training.light.export_light import ExportLight
 from stages.training.light.surface_batches import surface_loss
 from stages.training.light.train_detector import TrainDetector
 from stages.training.light.train_surface import TrainSurface
-from stages.training.loaders import Batches, made_in_order, moved
+from stages.training.loaders import BatchLoader, made_in_order, to_device
 from stages.training.payloads import PhotoShards, Round, SceneShards, SurfaceTrained
 from tests.stages.evaluation.scored_people import JOB
 
@@ -256,9 +256,10 @@ class Pictures:
 
 def test_every_part_of_a_batch_goes_to_the_device() -> None:
     meta = torch.device("meta")
-    assert [part.device for part in Batches(Pictures(), range(2), loaders=0, device=meta, key=KEY)(0)] == [meta, meta]
+    batch = BatchLoader(Pictures(), range(2), loaders=0, device=meta, key=KEY)(0)
+    assert [part.device for part in batch] == [meta, meta]
     x = torch.zeros(2, 3, 4, 5).contiguous(memory_format=torch.channels_last)
-    assert moved((x,), torch.device("cpu"))[0] is x and moved((x,), meta)[0].stride() == x.stride()
+    assert to_device((x,), torch.device("cpu"))[0] is x and to_device((x,), meta)[0].stride() == x.stride()
 
 
 def test_networks_and_losses_stay_on_the_gpu() -> None:

@@ -35,7 +35,7 @@ from stages.training.data.labelled_photos import (
     natural_size,
     write_shard,
 )
-from stages.training.data.photo_labels import merge_boxes
+from stages.training.data.labels_from_teachers import merge_boxes
 from stages.training.data.photo_pool import PhotoPool
 from stages.training.data.shards import map_shard
 from stages.training.payloads import Round

@@ -36,7 +36,7 @@ second step on rounding can decide it, and one and two workers then learn from o
 
 def config_of(folder: Path, kind: str) -> tuple[Augment, TrainNetwork.Config]:
     """Plain gradient descent: AdamW divides by the gradient's size, so rounding would decide where it is near 0."""
-    augment = Augment(Augment.Config(kind=kind, batch=4, least=64, most=96, longest=128))  # type: ignore[arg-type]
+    augment = Augment(Augment.Config(kind=kind, batch=4, min_size=64, max_size=96, max_side=128))  # type: ignore[arg-type]
     losses = LossConfig(
         uv="mean", weights=PointWeights(uv=4.0), sampling=Sampling(anchors=64, regions=24, proposals=50, dense=6)
     )

@@ -7,7 +7,7 @@ import pytest
 
 from models.light.teachers.pose_teacher import LANDMARKS, TeacherPose
 from models.surface.body import COCO_KEYPOINTS
-from stages.training.data.pose_labels import (
+from stages.training.data.pose_correction import (
     ALONG_BONE,
     FARTHEST,
     NEUTRAL,

@@ -12,7 +12,8 @@ from scipy.spatial import cKDTree
 from models.arrays import F32, U8
 from models.light.teachers.part_teacher import PartTeacher
 from models.surface.charts import COARSE_OF_CHART
-from stages.training.data.annotated_pictures import AnnotatedPictures, LabelledPerson, LabelledPicture
+from stages.training.data.annotated_images import AnnotatedImages, LabelledImage, LabelledPerson
+from stages.training.data.image_augmentation import annotated_points
 from stages.training.data.labelled_photos import (
     DENSE,
     IGNORE,
@@ -24,8 +25,13 @@ from stages.training.data.labelled_photos import (
     PersonLabels,
     natural_size,
 )
-from stages.training.data.photo_labels import LEAST_HEIGHT, cells_of, inside, person_labels, square_region
-from stages.training.data.views import annotated_points
+from stages.training.data.labels_from_teachers import (
+    LEAST_HEIGHT,
+    inside_box,
+    label_cell_centres,
+    person_labels,
+    square_region,
+)
 
 Grid = tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]
 
@@ -35,7 +41,7 @@ WIDER = 1.2
 """Sides of a labelled square over the box's longer side."""
 
 
-def labelled_photo(pictures: AnnotatedPictures, index: int, teacher: PartTeacher | None) -> LabelledPhoto:
+def labelled_photo(pictures: AnnotatedImages, index: int, teacher: PartTeacher | None) -> LabelledPhoto:
     """A picture of an annotated set with all that is known about it. Raises: StageError where it cannot be read."""
     picture = pictures[index]
     height, width = picture.rgb_HW3.shape[:2]
@@ -54,7 +60,7 @@ def labelled_photo(pictures: AnnotatedPictures, index: int, teacher: PartTeacher
     )
 
 
-def whole_labels(picture: LabelledPicture, crowd_K4: F32) -> U8:
+def whole_labels(picture: LabelledImage, crowd_K4: F32) -> U8:
     """(DENSE, DENSE): 0 where nobody is, charts around annotated points, IGNORE in the rest of people and in crowds."""
     height, width = picture.rgb_HW3.shape[:2]
     x_D, y_D = ((np.arange(DENSE) + 0.5) * side / DENSE for side in (width, height))
@@ -63,11 +69,11 @@ def whole_labels(picture: LabelledPicture, crowd_K4: F32) -> U8:
         found_DD = person_cells(person, (x_D, y_D))
         label_DD = np.where(found_DD > 0, found_DD, label_DD).astype(np.uint8)
     for crowd_4 in crowd_K4:
-        label_DD[inside(crowd_4, x_D, y_D)] = IGNORE
+        label_DD[inside_box(crowd_4, x_D, y_D)] = IGNORE
     return label_DD
 
 
-def people_labels(picture: LabelledPicture, to_square: F32, teacher: PartTeacher | None) -> Iterator[PersonLabels]:
+def people_labels(picture: LabelledImage, to_square: F32, teacher: PartTeacher | None) -> Iterator[PersonLabels]:
     """A labelled square around everyone tall enough whose points are annotated, or of whom the teacher is sure."""
     natural = natural_size(picture.rgb_HW3.shape[1] / picture.rgb_HW3.shape[0])
     scale = natural[1] / picture.rgb_HW3.shape[0]
@@ -88,9 +94,9 @@ def people_labels(picture: LabelledPicture, to_square: F32, teacher: PartTeacher
             yield PersonLabels(box_4=box_4, region_4=square_4, label_LL=found[0], weight_LL=found[1], joint_J3=joint_J3)
 
 
-def square_labels(picture: LabelledPicture, index: int, region_4: F32) -> tuple[U8, U8]:
+def square_labels(picture: LabelledImage, index: int, region_4: F32) -> tuple[U8, U8]:
     """Labels of a square around a person, and full trust in each: others in it are background, as nobody is."""
-    x_L, y_L, _ = cells_of(region_4)
+    x_L, y_L, _ = label_cell_centres(region_4)
     label_LL = person_cells(picture.people[index], (x_L, y_L))
     return label_LL, np.full((LABELS, LABELS), 255, np.uint8)
 

@@ -15,7 +15,7 @@ from stages.annotations.densepose_coco import AnnotatedPerson, DenseSet, write_d
 from stages.synthetic.simulated_annotators import POINT_RANGE, add_annotation_error
 
 
-def write_again(path: Path, found: DenseSet, truth: Path, *, noise: float, annotator: int) -> None:
+def write_reannotated(path: Path, found: DenseSet, truth: Path, *, noise: float, annotator: int) -> None:
     """Write a set's annotations as another annotator would have made them, whole or not at all.
 
     Args:
@@ -33,7 +33,7 @@ def write_again(path: Path, found: DenseSet, truth: Path, *, noise: float, annot
     for image in found.images:
         uv_2HW = true_uv(truth / f"{Path(image.file_name).stem}.npz")
         rng = np.random.default_rng([annotator, image.id, *b"again"])
-        people += [annotated_again(person, uv_2HW, noise, rng) for person in by_image[image.id]]
+        people += [reannotated(person, uv_2HW, noise, rng) for person in by_image[image.id]]
     info = {"description": "synthetic people, annotated again", "noise": noise, "seed": annotator}
     write_dense_set(path, replace(found, people=tuple(people), rest={**found.rest, "info": info}))
 
@@ -48,7 +48,7 @@ def true_uv(path: Path) -> npt.NDArray[np.floating]:
         ) from error
 
 
-def annotated_again(
+def reannotated(
     person: AnnotatedPerson, uv_2HW: npt.NDArray[np.floating], noise: float, rng: np.random.Generator
 ) -> AnnotatedPerson:
     """A person with the U and V of all points as they are, moved by an annotator's error."""

@@ -1,4 +1,4 @@
-"""Pictures as a network is shown them in training: mirrored, scaled, cut around a person; the truth follows."""
+"""Augmentation of annotated images: flip, scale, crop around a person, colours; labels follow the pixels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from models.inference.single_person import crop_matrix, crop_square, square_arou
 from models.metrics.instances import AnnotatedPoints
 from models.surface.body import MIRROR_JOINT
 from models.surface.charts import MIRROR_CHART, MIRROR_COARSE, mirror_maps, mirror_uv
-from stages.training.data.annotated_pictures import LabelledPerson, LabelledPicture
+from stages.training.data.annotated_images import LabelledImage, LabelledPerson
 from stages.training.data.photometry import degrade, recolour
 
 Rng = np.random.Generator
@@ -25,8 +25,8 @@ POINT_SPAN = 256.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """A person as shown: box, mask, joints in pixels of the view; points there too.
+class AugmentedPerson:
+    """A person of an augmented image: box, mask, joints and points in its pixels.
 
     Attributes:
         masked: whether the mask is annotated; where not, it is the box.
@@ -46,38 +46,38 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """A picture as shown (H, W are the network's, without padding) and who is in it."""
+class AugmentedImage:
+    """An augmented image (H, W as the network reads it, without padding) and its people."""
 
     rgb_HW3: U8
-    people: tuple[Shown, ...]
+    people: tuple[AugmentedPerson, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DensePoints:
-    """How a dense surface supervises: so many points a person, drawn anew for each view, of so much weight."""
+    """How a dense surface supervises: `count` points a person, drawn anew for each image, each of `weight`."""
 
     count: int = 100
     weight: float = 0.3
 
 
-def mirrored(picture: LabelledPicture) -> LabelledPicture:
-    """The picture in a mirror: sides, charts, U and V change as the body's symmetry has it."""
+def flipped_image(picture: LabelledImage) -> LabelledImage:
+    """The image flipped horizontally; sides, charts, U and V change by the symmetry of the body."""
     width = picture.rgb_HW3.shape[1]
     label_HW, uv_2HW = picture.label_HW, picture.uv_2HW
     if label_HW is not None and uv_2HW is not None:
         label_HW, turned = mirror_maps(label_HW, uv_2HW.astype(np.float32) / 255)
         uv_2HW = np.round(turned * 255).astype(np.uint8)
-    return LabelledPicture(
+    return LabelledImage(
         rgb_HW3=np.ascontiguousarray(picture.rgb_HW3[:, ::-1]),
-        people=tuple(mirrored_person(one, width) for one in picture.people),
+        people=tuple(flipped_person(one, width) for one in picture.people),
         label_HW=label_HW,
         uv_2HW=uv_2HW,
     )
 
 
-def mirrored_person(person: LabelledPerson, width: int) -> LabelledPerson:
-    """One person of a picture so wide, in a mirror."""
+def flipped_person(person: LabelledPerson, width: int) -> LabelledPerson:
+    """One person of an image of this width, flipped horizontally."""
     x0, y0, x1, y1 = person.box_4
     joint_173 = person.keypoint_173[MIRROR_JOINT].copy()
     joint_173[:, 0] = np.where(joint_173[:, 2] > 0, width - joint_173[:, 0], 0)
@@ -98,39 +98,41 @@ def mirrored_person(person: LabelledPerson, width: int) -> LabelledPerson:
     )
 
 
-def frame_view(picture: LabelledPicture, size_hw: tuple[int, int], dense: DensePoints, random: Rng) -> View:
-    """The whole picture at a size, resized as when serving (PIL, `preprocess`)."""
+def frame_view(picture: LabelledImage, size_hw: tuple[int, int], dense: DensePoints, random: Rng) -> AugmentedImage:
+    """The whole image at a size, resized as at inference (PIL, `preprocess`)."""
     height, width = picture.rgb_HW3.shape[:2]
     matrix = np.array([[size_hw[1] / width, 0, 0], [0, size_hw[0] / height, 0]])
     rgb = np.ascontiguousarray(resize_bgr(picture.rgb_HW3, size_hw)[:, :, ::-1])
     resized = {"interpolation": cv2.INTER_AREA}
     masks = [cv2.resize(one.mask_HW, size_hw[::-1], **resized) for one in picture.people]  # type: ignore[call-overload]
-    people = tuple(shown(picture, index, matrix, np.asarray(mask), dense, random) for index, mask in enumerate(masks))
-    return View(rgb_HW3=rgb, people=people)
+    people = tuple(
+        augmented_person(picture, index, matrix, np.asarray(mask), dense, random) for index, mask in enumerate(masks)
+    )
+    return AugmentedImage(rgb_HW3=rgb, people=people)
 
 
 def person_view(
-    picture: LabelledPicture, person: int, side: int, square_4: F64, dense: DensePoints, random: Rng, *, ground: bool
-) -> View:
-    """A square cut around one person; the others in it are background.
+    picture: LabelledImage, person: int, side: int, square_4: F64, dense: DensePoints, random: Rng, *, ground: bool
+) -> AugmentedImage:
+    """A square crop around one person; other people in it are background.
 
     Args:
-        picture, person: whom.
-        side: pixels of the view.
-        square_4: what it shows, pixels of the picture.
+        picture, person: the image and the index of the person.
+        side: pixels of the crop.
+        square_4: the square in pixels of the image.
         dense, random: how points are drawn from a dense surface.
-        ground: whether the background is left; without it only the person's mask is seen.
+        ground: whether the background stays; without it only the pixels of the person's mask do.
     """
     mask_HW = picture.people[person].mask_HW
     rgb_HW3 = picture.rgb_HW3 if ground else without_background(picture.rgb_HW3, mask_HW > 0)
     to_view = crop_matrix(square_4, side)
     cut_mask = cv2.warpAffine(mask_HW * 255, to_view, (side, side), flags=cv2.INTER_LINEAR) > 127
-    # In `shown` a pixel's edge is at a whole number, in OpenCV its centre.
+    # In `augmented_person` pixel edges are at whole numbers, in OpenCV pixel centres.
     corner = np.array(
         [[to_view[0, 0], 0, -square_4[0] * to_view[0, 0]], [0, to_view[1, 1], -square_4[1] * to_view[1, 1]]]
     )
-    one = shown(picture, person, corner, cut_mask.astype(np.uint8), dense, random)
-    return View(rgb_HW3=crop_square(rgb_HW3, square_4, side), people=(one,))
+    one = augmented_person(picture, person, corner, cut_mask.astype(np.uint8), dense, random)
+    return AugmentedImage(rgb_HW3=crop_square(rgb_HW3, square_4, side), people=(one,))
 
 
 def jittered_square(box_4: F32, scales: tuple[float, float], random: Rng) -> F64:
@@ -139,29 +141,31 @@ def jittered_square(box_4: F32, scales: tuple[float, float], random: Rng) -> F64
     return square + np.tile(random.normal(0, 0.03, 2) * (square[2] - square[0]), 2)
 
 
-def shown(picture: LabelledPicture, index: int, matrix: F64, mask_HW: U8, dense: DensePoints, random: Rng) -> Shown:
-    """One person through a (2, 3) map from the picture's pixels to the view's, pixel edges at whole numbers."""
+def augmented_person(
+    picture: LabelledImage, index: int, matrix: F64, mask_HW: U8, dense: DensePoints, random: Rng
+) -> AugmentedPerson:
+    """One person through a (2, 3) map from pixels of the image to those of the augmented one (edges at integers)."""
     person = picture.people[index]
     joint_173 = person.keypoint_173.copy()
-    joint_173[:, :2] = moved(joint_173[:, :2], matrix)
+    joint_173[:, :2] = transformed(joint_173[:, :2], matrix)
     xy, chart, uv, weight = annotated_points(person)
     if picture.label_HW is not None and picture.uv_2HW is not None:
         more = drawn_points(picture, person.mask_HW, dense, random)
         xy, chart, uv, weight = (np.concatenate(pair) for pair in zip((xy, chart, uv, weight), more, strict=True))
-    return Shown(
-        box_4=moved(person.box_4.reshape(2, 2), matrix).reshape(4).astype(np.float32),
+    return AugmentedPerson(
+        box_4=transformed(person.box_4.reshape(2, 2), matrix).reshape(4).astype(np.float32),
         mask_HW=mask_HW,
         masked=person.masked,
         keypoint_173=joint_173,
         coarse_LL=person.coarse_LL,
-        point_xy_M2=moved(xy, matrix).astype(np.float32),
+        point_xy_M2=transformed(xy, matrix).astype(np.float32),
         chart_M=chart,
         uv_M2=uv.astype(np.float32),
         weight_M=weight.astype(np.float32),
     )
 
 
-def moved(xy_M2: npt.NDArray[np.floating], matrix: F64) -> F64:
+def transformed(xy_M2: npt.NDArray[np.floating], matrix: F64) -> F64:
     """Points through a (2, 3) map."""
     return xy_M2.astype(np.float64) @ matrix[:, :2].T + matrix[:, 2]
 
@@ -170,7 +174,7 @@ Points = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray
 
 
 def annotated_points(person: LabelledPerson) -> Points:
-    """Places in the picture, charts, UV and weights (1) of a person's annotated points."""
+    """Positions in the image, charts, UV and weights (1) of a person's annotated points."""
     points = person.points
     if points is None:
         return np.zeros((0, 2)), np.zeros(0, np.int64), np.zeros((0, 2)), np.zeros(0)
@@ -179,7 +183,7 @@ def annotated_points(person: LabelledPerson) -> Points:
     return xy, points.chart_M, np.stack([points.u_M, points.v_M], axis=1), np.ones(len(points))
 
 
-def drawn_points(picture: LabelledPicture, mask_HW: U8, dense: DensePoints, random: Rng) -> Points:
+def drawn_points(picture: LabelledImage, mask_HW: U8, dense: DensePoints, random: Rng) -> Points:
     """Points at random pixels of a person's dense surface, at the pixels' centres."""
     assert picture.label_HW is not None and picture.uv_2HW is not None
     row_K, column_K = np.nonzero((mask_HW > 0) & (picture.label_HW > 0))
@@ -192,6 +196,6 @@ def drawn_points(picture: LabelledPicture, mask_HW: U8, dense: DensePoints, rand
     return xy, picture.label_HW[row, column].astype(np.int64), uv, np.full(dense.count, dense.weight)
 
 
-def with_colours(view: View, random: Rng) -> View:
-    """The view as another camera would have taken it."""
+def colour_jittered(view: AugmentedImage, random: Rng) -> AugmentedImage:
+    """The image with changed colours, and at times blur, noise or compression."""
     return replace(view, rgb_HW3=degrade(recolour(view.rgb_HW3, random), random))

@@ -51,7 +51,7 @@ class LabelledPerson:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LabelledPicture:
+class LabelledImage:
     """A picture, its people, and where the set has it a dense surface: chart labels and UV (255ths) of every pixel."""
 
     rgb_HW3: U8
@@ -60,7 +60,7 @@ class LabelledPicture:
     uv_2HW: U8 | None = None
 
 
-class AnnotatedPictures:
+class AnnotatedImages:
     """The pictures of one set that show people.
 
     Attributes:
@@ -88,7 +88,7 @@ class AnnotatedPictures:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def __getitem__(self, index: int) -> LabelledPicture:
+    def __getitem__(self, index: int) -> LabelledImage:
         """Picture number `index`. Raises: StageError where its file cannot be read."""
         return self._cached(index)
 
@@ -119,7 +119,7 @@ class AnnotatedPictures:
     def _name(self, identity: int) -> str:
         return self._images[identity].file_name
 
-    def _read(self, index: int) -> LabelledPicture:
+    def _read(self, index: int) -> LabelledImage:
         identity = self._ids[index]
         path = image_path(Path(self.source.images), self._images[identity].file_name)
         bgr = read_pixels(path)
@@ -134,7 +134,7 @@ class AnnotatedPictures:
             for one, record in zip(people, self._records[identity], strict=True)
         )
         label_HW, uv_2HW = self._dense(index)
-        return LabelledPicture(
+        return LabelledImage(
             rgb_HW3=cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8),
             people=people,
             label_HW=label_HW,
@@ -167,7 +167,7 @@ class AnnotatedPictures:
         return label_HW.astype(np.uint8), uv_2HW
 
 
-def notes_of(opened: Iterable[AnnotatedPictures]) -> dict[str, Any]:
+def notes_of(opened: Iterable[AnnotatedImages]) -> dict[str, Any]:
     """What sets say of themselves, for the summary of the stage that opened them."""
     notes = [one.note for one in opened if one.note]
     return {"notes": notes} if notes else {}

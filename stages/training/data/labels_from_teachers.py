@@ -28,7 +28,7 @@ from stages.training.data.labelled_photos import (
     PersonLabels,
     natural_size,
 )
-from stages.training.data.pose_labels import fuse, joints_of, lean
+from stages.training.data.pose_correction import fuse, joints_of, lean
 
 UNPOSED = 0.6
 """Trust in the part teacher's labels of a person whose pose the pose teacher, when it is asked, does not find."""
@@ -130,14 +130,14 @@ def person_labels(
     """
     side = parts.grid.side
     to_photo_23 = rotated_square((region_4[:2] + region_4[2:]) / 2, (region_4[2] - region_4[0]) / 2, lean(pose), side)
-    answer, agreement = parts.predict_with_flip(cut_out(rgb_HW3, to_photo_23, side))
-    x_L, y_L, point_LL2 = cells_of(region_4)
+    answer, agreement = parts.predict_with_flip(warp_square(rgb_HW3, to_photo_23, side))
+    x_L, y_L, point_LL2 = label_cell_centres(region_4)
     back_23 = np.asarray(cv2.invertAffineTransform(to_photo_23), np.float64)
     person_LL, part_24LL = answer.at(map_points(point_LL2, back_23))
     person_LL, part_24LL, posed = fuse(expit(person_LL), part_24LL, pose, point_LL2)
-    own_LL = inside(box_4, x_L, y_L)
-    near_LL = inside(expand_boxes(box_4[None], 0.05)[0], x_L, y_L)
-    other_LL = np.any([inside(other, x_L, y_L) for other in others_M4] or [np.zeros_like(own_LL)], axis=0)
+    own_LL = inside_box(box_4, x_L, y_L)
+    near_LL = inside_box(expand_boxes(box_4[None], 0.05)[0], x_L, y_L)
+    other_LL = np.any([inside_box(other, x_L, y_L) for other in others_M4] or [np.zeros_like(own_LL)], axis=0)
     if agreement < LEAST_AGREEMENT or (person_LL[own_LL] > 0.6).mean() < LEAST_FILLED:
         return None
     label_LL = np.full((LABELS, LABELS), IGNORE, np.uint8)
@@ -150,7 +150,7 @@ def person_labels(
     return label_LL, np.round(255 * trust / odds_24LL.sum(0)).astype(np.uint8)
 
 
-def cells_of(region_4: Float) -> tuple[Float, Float, Float]:
+def label_cell_centres(region_4: Float) -> tuple[Float, Float, Float]:
     """Columns and rows (L) and both (L,L,2) of the middles of a label map's cells, in pixels of the picture."""
     step = (region_4[2:] - region_4[:2]) / LABELS
     x_L = region_4[0] + step[0] * (np.arange(LABELS) + 0.5)
@@ -158,7 +158,7 @@ def cells_of(region_4: Float) -> tuple[Float, Float, Float]:
     return x_L, y_L, np.stack(np.meshgrid(x_L, y_L), -1)
 
 
-def inside(box_4: Float, x_W: Float, y_H: Float) -> npt.NDArray[np.bool_]:
+def inside_box(box_4: Float, x_W: Float, y_H: Float) -> npt.NDArray[np.bool_]:
     """Mask (H,W) of the points of a grid that lie in a box."""
     return ((y_H >= box_4[1]) & (y_H < box_4[3]))[:, None] & ((x_W >= box_4[0]) & (x_W < box_4[2]))[None]
 
@@ -203,10 +203,10 @@ def crop(rgb_HW3: U8, region_4: Float, side: int) -> U8:
     x0, y0, x1, y1 = region_4
     sx, sy = (x1 - x0) / side, (y1 - y0) / side
     matrix = np.asarray([[sx, 0, x0 + sx / 2 - 0.5], [0, sy, y0 + sy / 2 - 0.5]], np.float32)
-    return cut_out(rgb_HW3, matrix, side)
+    return warp_square(rgb_HW3, matrix, side)
 
 
-def cut_out(rgb_HW3: U8, to_photo_23: Float, side: int) -> U8:
+def warp_square(rgb_HW3: U8, to_photo_23: Float, side: int) -> U8:
     """The square of `side` pixels whose pixel indices this affine map takes into the photo; outside is grey."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     made = cv2.warpAffine(rgb_HW3, to_photo_23, (side, side), flags=flags, borderValue=(114, 114, 114))

@@ -11,25 +11,25 @@ import pytest
 from models.metrics.annotator_errors import annotator_errors
 from stages.evaluation.bodies import body_of
 from stages.synthetic.synthesize import IMAGE_WORLDS, Synthesize
-from stages.training.data.annotated_pictures import AnnotatedPictures
+from stages.training.data.annotated_images import AnnotatedImages
 from stages.training.data.annotated_sets import SetConfig, prepared
 from stages.training.data.augment import Augment, Sampler
-from stages.training.data.fitted import FitErrors, fitted_mesh
+from stages.training.data.image_augmentation import DensePoints, flipped_image, frame_view, person_view
 from stages.training.data.photometry import degrade
-from stages.training.data.views import DensePoints, frame_view, mirrored, person_view
+from stages.training.data.simulated_fits import FitErrors, simulated_fit
 from stages.world.image_scenes import cast_of
 
 NO_POINTS = DensePoints(count=0)
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> AnnotatedPictures:
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> AnnotatedImages:
     folder = tmp_path_factory.mktemp("set") / "sparse"
     draw = Synthesize.Config(count=4, height=120, width=160)
-    return AnnotatedPictures(prepared(SetConfig(folder=str(folder), draw=draw, dense="truth", noise=0)))
+    return AnnotatedImages(prepared(SetConfig(folder=str(folder), draw=draw, dense="truth", noise=0)))
 
 
-def test_points_lie_on_the_surface_they_name(pictures: AnnotatedPictures) -> None:
+def test_points_lie_on_the_surface_they_name(pictures: AnnotatedImages) -> None:
     """Annotated without error, each point's chart is the one that the renderer's truth has at its pixel."""
     right = []
     for index in range(len(pictures)):
@@ -43,9 +43,9 @@ def test_points_lie_on_the_surface_they_name(pictures: AnnotatedPictures) -> Non
     assert len(right) > 100 and np.mean(right) > 0.93
 
 
-def test_two_mirrors_give_the_picture_back(pictures: AnnotatedPictures) -> None:
+def test_two_mirrors_give_the_picture_back(pictures: AnnotatedImages) -> None:
     picture = pictures[0]
-    back = mirrored(mirrored(picture))
+    back = flipped_image(flipped_image(picture))
     assert np.array_equal(back.rgb_HW3, picture.rgb_HW3)
     assert picture.label_HW is not None and np.array_equal(back.label_HW, picture.label_HW)
     for one, other in zip(picture.people, back.people, strict=True):
@@ -56,12 +56,12 @@ def test_two_mirrors_give_the_picture_back(pictures: AnnotatedPictures) -> None:
         assert np.array_equal(one.points.chart_M, other.points.chart_M) and np.allclose(
             one.points.u_M, other.points.u_M
         )
-    flipped = mirrored(picture)
+    flipped = flipped_image(picture)
     assert flipped.people[0].points is not None and picture.people[0].points is not None
     assert not np.array_equal(flipped.people[0].points.chart_M, picture.people[0].points.chart_M)
 
 
-def test_a_cut_shows_the_person_where_the_truth_says(pictures: AnnotatedPictures) -> None:
+def test_a_cut_shows_the_person_where_the_truth_says(pictures: AnnotatedImages) -> None:
     """The mask, the points and the pixels of a cut belong together: without ground, what is not masked is grey."""
     picture = pictures[0]
     box = picture.people[0].box_4
@@ -77,8 +77,8 @@ def test_a_cut_shows_the_person_where_the_truth_says(pictures: AnnotatedPictures
     assert person.mask_HW[row, column].all()
 
 
-def test_a_batch_is_the_same_however_it_is_shared(pictures: AnnotatedPictures) -> None:
-    sampler = Sampler(Augment.Config(batch=4, least=64, most=96, longest=128), [pictures])
+def test_a_batch_is_the_same_however_it_is_shared(pictures: AnnotatedImages) -> None:
+    sampler = Sampler(Augment.Config(batch=4, min_size=64, max_size=96, max_side=128), [pictures])
     whole, again = sampler.batch(3), sampler.batch(3)
     halves = [sampler.batch(3, worker, 2) for worker in range(2)]
     assert all(np.array_equal(one, other) for one, other in zip(whole, again, strict=True))
@@ -99,16 +99,17 @@ def test_fits_err_as_they_say() -> None:
         for person, mesh in zip(people, meshes, strict=True):
             rng = np.random.default_rng(index)
             true = camera.to_camera(mesh.keypoint_K3[:17])
-            none.append(np.abs(fitted_mesh(person, mesh, camera, exact, rng).keypoint_K3[:17] - mesh.keypoint_K3[:17]))
-            found = camera.to_camera(fitted_mesh(person, mesh, camera, FitErrors(), rng).keypoint_K3[:17])
+            same = simulated_fit(person, mesh, camera, exact, rng)
+            none.append(np.abs(same.keypoint_K3[:17] - mesh.keypoint_K3[:17]))
+            found = camera.to_camera(simulated_fit(person, mesh, camera, FitErrors(), rng).keypoint_K3[:17])
             aligned = (found - found.mean(axis=0)) - (true - true.mean(axis=0))
             off.append(np.linalg.norm(aligned, axis=1).mean())
     assert np.max(none) < 0.03, "clothes hide the skin by up to 3 cm; nothing else may differ"
     assert 0.03 < np.mean(off) < 0.15
 
 
-def test_drawn_by_people_everybody_is_seen_as_often(pictures: AnnotatedPictures) -> None:
-    sampler = Sampler(Augment.Config(batch=8, least=64, most=64, longest=96, evenly="people"), [pictures])
+def test_drawn_by_people_everybody_is_seen_as_often(pictures: AnnotatedImages) -> None:
+    sampler = Sampler(Augment.Config(batch=8, min_size=64, max_size=64, max_side=96, sampling="people"), [pictures])
     plans = [sampler.plan(step, place) for step in range(500) for place in range(8)]
     seen = np.bincount([plan.index for plan in plans], minlength=len(pictures))
     people = np.array([pictures.count(index) for index in range(len(pictures))])
@@ -119,15 +120,15 @@ def test_drawn_by_people_everybody_is_seen_as_often(pictures: AnnotatedPictures)
     assert sum(sampler.people(step) for step in range(3)) == shown
 
 
-def test_crops_count_one_person_each(pictures: AnnotatedPictures) -> None:
-    sampler = Sampler(Augment.Config(kind="crops", batch=3, least=64, most=64, longest=64), [pictures])
+def test_crops_count_one_person_each(pictures: AnnotatedImages) -> None:
+    sampler = Sampler(Augment.Config(kind="crops", batch=3, min_size=64, max_size=64, max_side=64), [pictures])
     assert sampler.people(0) == len(sampler.batch(0).x_BHW3) == 3
 
 
 def test_few_points_are_always_the_same_of_those_there_are(tmp_path: Path) -> None:
     config = SetConfig(folder=str(tmp_path), draw=Synthesize.Config(count=2, height=120, width=160), noise=0)
-    whole = AnnotatedPictures(prepared(config))
-    few = [AnnotatedPictures(prepared(dataclasses.replace(config, most_points=7))) for _ in range(2)]
+    whole = AnnotatedImages(prepared(config))
+    few = [AnnotatedImages(prepared(dataclasses.replace(config, most_points=7))) for _ in range(2)]
     for index in range(len(whole)):
         for one, other, full in zip(few[0][index].people, few[1][index].people, whole[index].people, strict=True):
             assert one.points is not None and other.points is not None and full.points is not None
@@ -146,7 +147,7 @@ def test_another_annotator_marks_the_same_places_and_errs_as_said(tmp_path: Path
     sets = {noise: prepared(SetConfig(folder=str(tmp_path), draw=draw, noise=noise)) for noise in (1.0, 0.0, 2.0)}
     assert first == sets[1.0] and len({one.annotations for one in sets.values()}) == 3
     body = body_of("")
-    read = {noise: AnnotatedPictures(one) for noise, one in sets.items()}
+    read = {noise: AnnotatedImages(one) for noise, one in sets.items()}
     errors: dict[float, list[float]] = {1.0: [], 2.0: []}
     for index in range(len(read[1.0])):
         truth = np.load(tmp_path / "truth" / f"{read[1.0].name(index)}.npz")

@@ -1,4 +1,4 @@
-"""What can be watched while a network trains: a line now and then, and TensorBoard's scalars and pictures."""
+"""Progress of a training: lines on standard error, and TensorBoard's scalars and images."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from pipeline.stage import StageError
 from stages.drawing.chart_colours import part_palette
 
 SHOWN = 4
-"""Pictures of a batch that are drawn."""
+"""Images of a batch that are drawn."""
 NOT_LOSSES = frozenset({"step", "rate", "waiting", "images_s", "cpu_s", "time", "left"})
 
 
-def told(row: Mapping[str, Any], batch: int) -> str:
+def progress_line(row: Mapping[str, Any], batch: int) -> str:
     """A row of the log as a line: step, losses, speed, time left."""
     losses = "  ".join(f"{name} {value:.3g}" for name, value in row.items() if name not in NOT_LOSSES)
     minutes = row["left"] * batch / max(row["images_s"], 1e-9) / 60
     return f"step {row['step']} of {row['step'] + row['left']}: {losses} · {row['images_s']}/s · {minutes:.0f} min left"
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Write a line to standard error, over a progress bar where there is one."""
     sys.stderr.write(f"\r\033[K{line}\n" if sys.stderr.isatty() else f"{line}\n")
 
 
-class Board:
+class TensorBoardLog:
     """TensorBoard's files of one training."""
 
     def __init__(self, folder: Path) -> None:
@@ -58,14 +58,14 @@ class Board:
         self._writer.flush()
 
     def picture(self, step: int, rgb_HW3: U8) -> None:
-        """A picture of what the network answers at a step."""
+        """An image of the network's predictions at a step."""
         self._writer.add_image("answers", rgb_HW3, step, dataformats="HWC")
         self._writer.flush()
 
 
 @torch.no_grad()
-def answers(network: torch.nn.Module, batch: TrainingBatch) -> U8:
-    """The first pictures of a batch beside the charts that the network sees in them, people's boxes given."""
+def prediction_grid(network: torch.nn.Module, batch: TrainingBatch) -> U8:
+    """The first images of a batch beside the charts that the network predicts in given boxes."""
     few = min(SHOWN, len(batch.x_BHW3))
     rows = []
     for image in range(few):
@@ -73,23 +73,23 @@ def answers(network: torch.nn.Module, batch: TrainingBatch) -> U8:
         rgb = (x_1HW3[0].cpu().numpy() + MEAN_BGR).clip(0, 255).astype(np.uint8)[:, :, ::-1]
         box_N4 = batch.box_N4[batch.image_N == image]
         label = (
-            regions_labels(network, x_1HW3, box_N4)
+            roi_labels(network, x_1HW3, box_N4)
             if isinstance(network, DensePoseRCNN)
-            else whole_labels(network, x_1HW3)
+            else image_labels(network, x_1HW3)
         )
         rows.append(np.concatenate([rgb, part_palette()[label]], axis=1))
     return np.concatenate(rows).astype(np.uint8)
 
 
-def whole_labels(network: torch.nn.Module, x_1HW3: torch.Tensor) -> U8:
-    """Charts of a whole picture."""
+def image_labels(network: torch.nn.Module, x_1HW3: torch.Tensor) -> U8:
+    """Predicted charts of a whole image."""
     maps = network(x_1HW3.permute(0, 3, 1, 2))
     size_hw = (x_1HW3.shape[1], x_1HW3.shape[2])
     return decide_labels(maps["fine_segm"][0], maps["coarse_segm"][0], size_hw).cpu().numpy()
 
 
-def regions_labels(network: DensePoseRCNN, x_1HW3: torch.Tensor, box_N4: torch.Tensor) -> U8:
-    """Charts of the people of a picture in given boxes, later ones on top."""
+def roi_labels(network: DensePoseRCNN, x_1HW3: torch.Tensor, box_N4: torch.Tensor) -> U8:
+    """Predicted charts of the people of an image in given boxes, later ones on top."""
     label_HW = np.zeros(x_1HW3.shape[1:3], np.uint8)
     heads = network.roi_heads
     if not len(box_N4) or heads.decoder is None:

@@ -47,7 +47,7 @@ class FitErrors:
     depth: float = 0.03
 
 
-def fitted_mesh(person: Person, mesh: Mesh, camera: Camera, errors: FitErrors, rng: Rng) -> Mesh:
+def simulated_fit(person: Person, mesh: Mesh, camera: Camera, errors: FitErrors, rng: Rng) -> Mesh:
     """The body a fitter would have found for a person: without clothes, disturbed, standing near the person's place."""
     body = load_body()
     score_C = person.score_C + rng.normal(0, errors.shape, len(person.score_C)).astype(np.float32)
@@ -85,18 +85,18 @@ def camera_error(mesh: Mesh, camera: Camera, errors: FitErrors, rng: Rng) -> npt
     return np.asarray(camera.rotation_33.T @ seen, np.float64)
 
 
-def fitted_surface(world: World, seed: int, index: int, errors: FitErrors) -> tuple[npt.NDArray[np.uint8], F32]:
+def simulated_fit_surface(world: World, seed: int, index: int, errors: FitErrors) -> tuple[npt.NDArray[np.uint8], F32]:
     """Chart labels (H, W) and UV (2, H, W) of a scene's people as fitted; the same scene gives the same errors."""
     _, people, meshes, camera = cast_of(world, seed, index)
     if camera is None:
         return np.zeros((world.height, world.width), np.uint8), np.zeros((2, world.height, world.width), np.float32)
     rng = np.random.default_rng([seed, index, *b"fitted"])
-    fits = [fitted_mesh(person, mesh, camera, errors, rng) for person, mesh in zip(people, meshes, strict=True)]
+    fits = [simulated_fit(person, mesh, camera, errors, rng) for person, mesh in zip(people, meshes, strict=True)]
     truth = maps(trace(fits, camera), fits, camera)
     return truth.label_HW, truth.uv_2HW
 
 
-def write_fitted(folder: Path, draw: Synthesize.Config) -> None:
+def write_simulated_fits(folder: Path, draw: Synthesize.Config) -> None:
     """Write `fitted/NNNNNN.npz` for every scene of a synthetic set; those that stand are kept.
 
     Raises: StageError for a world whose scenes are not made of posed bodies.
@@ -110,7 +110,7 @@ def write_fitted(folder: Path, draw: Synthesize.Config) -> None:
         path = target / f"{number:06d}.npz"
         if path.is_file():
             continue
-        label_HW, uv_2HW = fitted_surface(world, draw.seed, draw.first + number, FitErrors())
+        label_HW, uv_2HW = simulated_fit_surface(world, draw.seed, draw.first + number, FitErrors())
         byte_2HW = np.round(np.clip(uv_2HW, 0, 1) * 255).astype(np.uint8)
         with atomic_write(path) as draft, draft.open("wb") as file:
             np.savez_compressed(file, label_HW=label_HW, uv_2HW=byte_2HW)

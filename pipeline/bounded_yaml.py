@@ -1,4 +1,4 @@
-"""YAML as settings need it: a tree of bounded size and depth, whatever a file's aliases would make of it."""
+"""YAML for settings: a tree of bounded size and depth, with all aliases counted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import yaml
 
 MOST_CHARACTERS = 256_000
 MOST_NODES = 20_000
-"""Values of one text, each counted as often as aliases put it into the tree."""
+"""Most values of one text, each counted as often as aliases repeat it."""
 DEEPEST = 40
 LARGEST_NUMBER = 2**63
 
@@ -17,7 +17,7 @@ LARGEST_NUMBER = 2**63
 def read_yaml(text: str) -> Any:
     """The value of a text.
 
-    Raises: yaml.YAMLError, whose `problem` and `problem_mark` say what is wrong and where.
+    Raises: yaml.YAMLError, whose `problem` and `problem_mark` describe the error and its place.
     """
     if len(text) > MOST_CHARACTERS:
         raise _problem(f"it has more than {MOST_CHARACTERS} characters")
@@ -27,12 +27,12 @@ def read_yaml(text: str) -> Any:
     except yaml.YAMLError:
         raise
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
-        # Dates and numbers that look like some and are none: PyYAML leaves that to the types.
+        # Invalid dates and numbers: PyYAML passes on the errors of their types.
         raise _problem(f"it holds a value that is none ({type(error).__name__})") from error
 
 
 class _Loader(yaml.SafeLoader):
-    """Whole numbers have 64 bits: longer ones cannot even be shown in a message."""
+    """Whole numbers have at most 64 bits: longer ones cannot even be shown in a message."""
 
 
 def _whole_number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
@@ -47,7 +47,7 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _whole_number)
 
 @dataclass(slots=True)
 class _Branch:
-    """A collection that is being read: values in it so far, levels below it, and the name that aliases call it by."""
+    """A collection that is being read: its values so far, the levels below it, and its anchor for aliases."""
 
     anchor: str | None
     nodes: int = 1
@@ -55,7 +55,7 @@ class _Branch:
 
 
 def _check_size(text: str) -> None:
-    """Raises: yaml.YAMLError for a tree that is too large or too deep, or that holds itself."""
+    """Raises: yaml.YAMLError for a tree that is too large or too deep, or that contains itself."""
     whole = _Branch(None, nodes=0, depth=0)
     open_branches: list[_Branch] = [whole]
     known: dict[str, _Branch] = {}
@@ -79,7 +79,7 @@ def _check_size(text: str) -> None:
 
 
 def _put(done: _Branch, open_branches: list[_Branch], known: dict[str, _Branch]) -> None:
-    """A value is whole: it counts where it stands, and aliases may name it."""
+    """Count a complete value in its parent, and store it for aliases."""
     if done.anchor is not None:
         known[done.anchor] = done
     around = open_branches[-1]

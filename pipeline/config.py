@@ -1,4 +1,4 @@
-"""One complete run as data: a YAML file, the settings that change it, all validated before anything starts."""
+"""Configurations: a YAML file and changes to it become a validated run, before anything starts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class RunConfig:
 
 @dataclass(frozen=True, slots=True)
 class RawConfig:
-    """A configuration as written, with the place where each key was written last."""
+    """A configuration as written, with the place (file or option) where each key was written last."""
 
     name: str
     values: dict[str, Any]
@@ -50,14 +50,14 @@ class RawConfig:
     inherited: frozenset[str]
 
     def origin(self, path: tuple[str, ...]) -> str:
-        """`FILE: a.b` for a key path; the nearest written parent tells the file."""
+        """`FILE: a.b` for a key path; the nearest written parent decides the file."""
         for length in range(len(path), -1, -1):
             if path[:length] in self.origins:
                 break
         return f"{self.origins[path[:length]]}: {'.'.join(path)}" if path else self.origins[()]
 
     def change(self, path: tuple[str, ...], value: Any, place: str) -> None:
-        """Write a value at a key path; `place` says who did, for messages."""
+        """Write a value at a key path; `place` is the file or option in messages."""
         nested: Any = value
         for key in reversed(path[1:]):
             nested = {key: nested}
@@ -90,7 +90,7 @@ def find_config(name: str, configs: Path = CONFIGS) -> Path:
 def read_config(name: str, changes: Sequence[str] = (), configs: Path = CONFIGS) -> RawConfig:
     """Read a configuration, what it extends, and the `key.path=value` changes on top of it.
 
-    Raises ConfigError: file absent, not YAML, `extends` in a circle, a change without `=`.
+    Raises ConfigError: absent file, no YAML, circular `extends`, a change without `=`.
     """
     path = find_config(name, configs)
     raw = _read_file(path, configs, ())
@@ -104,7 +104,7 @@ def validate(raw: RawConfig, table: Mapping[str, str]) -> RunConfig:
 
     Args:
         raw: as read.
-        table: every stage known, `name -> module:Class`; modules of stages that are placed are imported.
+        table: every known stage, `name -> module:Class`; modules of placed stages are imported.
 
     Raises ConfigError or GraphError, naming file and key.
     """
@@ -132,7 +132,7 @@ def validate(raw: RawConfig, table: Mapping[str, str]) -> RunConfig:
 
 
 def _without_idle_gpu(lane: LaneConfig, classes: Mapping[str, type[Stage]], stages: Mapping[str, Any]) -> LaneConfig:
-    """The lane, with no GPU in the place of `auto` where its stages could use one and none does with its settings."""
+    """The lane without an automatic GPU where its stages could use one but none does with its settings."""
     able = [name for name in lane.stages if classes[name].accelerated]
     used = not able or any(classes[name].uses_gpu(stages[name]) for name in able)
     return lane if used or lane.gpus != "auto" else dataclasses.replace(lane, gpus=0.0)
@@ -144,7 +144,7 @@ def load_config(name: str, changes: Sequence[str], table: Mapping[str, str], con
 
 
 def _stage_config(name: str, config: type, shared: Mapping[str, Any], raw: RawConfig) -> Any:
-    """A stage's own `Config`: its section, and the shared sections that it has a field for."""
+    """A stage's own `Config`: its section, and the shared sections for which it has a field."""
     written = raw.values.get(name)
     own = {} if written is None else written
     fields = {spec.name for spec in dataclasses.fields(config)}
@@ -161,15 +161,15 @@ def _stage_config(name: str, config: type, shared: Mapping[str, Any], raw: RawCo
 def _check_sections(
     raw: RawConfig, known: Iterable[str], configs: Mapping[str, type], table: Mapping[str, str]
 ) -> None:
-    """Every top-level key is a setting, the section of a placed stage, or shared by one; inherited ones may idle."""
+    """Check that every top-level key is a setting or a section of a placed stage; inherited ones may be unused."""
     shared = {spec.name for config in configs.values() for spec in dataclasses.fields(config)}
     for key in raw.values:
         if key in known or key in configs or key in shared or (key in raw.inherited):
             continue
         if key in table:
             raise ConfigError(f"stage '{key}' is in no lane", raw.origin((key,)), "place it in a lane, or leave it out")
-        told = f"{key:.60}"
-        raise ConfigError(f"unknown key '{told}'", raw.origin((told,)), suggest(told, {*known, *configs, *shared}))
+        short = f"{key:.60}"
+        raise ConfigError(f"unknown key '{short}'", raw.origin((short,)), suggest(short, {*known, *configs, *shared}))
 
 
 def _read_file(path: Path, configs: Path, seen: tuple[Path, ...]) -> RawConfig:
@@ -194,14 +194,14 @@ def _read_file(path: Path, configs: Path, seen: tuple[Path, ...]) -> RawConfig:
         base = _read_file(base_path, configs, (*seen, path.resolve()))
         origins = {**base.origins, (): str(path)}
         raw = RawConfig(path.stem, base.values, origins, frozenset(base.values) - set(values))
-    if _places_stages(values.get("lanes")):  # another graph, not a mixture of two
+    if _places_stages(values.get("lanes")):  # a new graph replaces the inherited one
         raw.values.pop("lanes", None)
     _merge(raw.values, values, raw.origins, str(path), ())
     return raw
 
 
 def _places_stages(lanes: Any) -> bool:
-    """Whether a file's `lanes` say where stages go; otherwise they change lanes of the configuration it extends."""
+    """Whether a file's `lanes` place stages; otherwise they change lanes of the configuration that it extends."""
     members = lanes.values() if isinstance(lanes, dict) else ()
     return any(isinstance(lane, dict) and "stages" in lane for lane in members)
 

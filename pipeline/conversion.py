@@ -1,4 +1,4 @@
-"""From plain YAML values to annotated dataclasses, with an error that names the file and the key."""
+"""Converts plain YAML values to annotated dataclasses, with errors that name file and key."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class ConfigError(PlainError):
 _BRIEF = reprlib.Repr()
 _BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = 60
 Origin = Callable[[tuple[str, ...]], str]
-"""Tells where a key path was written: `FILE: a.b`, or `--set: a.b`."""
+"""Where a key path was written: `FILE: a.b`, or `--set: a.b`."""
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """Advice on an unknown name: the nearest known one, or all of them."""
+    """Advice on an unknown name: the nearest known name, or all of them."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names) or 'none'}"
@@ -39,8 +39,8 @@ def suggest(name: str, known: Iterable[str]) -> str:
 def to_dataclass(cls: type[T], value: Any, path: tuple[str, ...], origin: Origin) -> T:
     """Build a dataclass from a mapping, field by field, by its annotations.
 
-    Raises ConfigError: unknown key (names the nearest), missing key, wrong type (names expected and got), or
-    what the class itself refuses by ValueError.
+    Raises ConfigError: unknown key (names the nearest), missing key, wrong type (names expected and actual one), or a
+    ValueError of the class.
     """
     if value is None:
         value = {}
@@ -49,8 +49,8 @@ def to_dataclass(cls: type[T], value: Any, path: tuple[str, ...], origin: Origin
     fields = {field.name: field for field in dataclasses.fields(typing.cast(Any, cls))}
     for key in value:
         if key not in fields:
-            told = _brief(key)
-            raise ConfigError(f"unknown key '{told}'", origin((*path, told)), suggest(told, fields))
+            short = _brief(key)
+            raise ConfigError(f"unknown key '{short}'", origin((*path, short)), suggest(short, fields))
     hints = typing.get_type_hints(cls)
     found = {key: convert(hints[key], item, (*path, key), origin) for key, item in value.items()}
     for key, field in fields.items():
@@ -68,9 +68,9 @@ def to_dataclass(cls: type[T], value: Any, path: tuple[str, ...], origin: Origin
 
 
 def convert(hint: Any, value: Any, path: tuple[str, ...], origin: Origin) -> Any:
-    """A YAML value as the annotated type; raises ConfigError naming the key, what was expected and what it got.
+    """A YAML value as the annotated type; raises ConfigError that names the key, the expected and the actual type.
 
-    Knows None, bool, int, float (takes whole numbers too), str, Path, Literal, unions, tuple[X, ...], fixed tuples,
+    Supports None, bool, int, float (also whole numbers), str, Path, Literal, unions, tuple[X, ...], fixed tuples,
     list[X], dict[str, X], dataclasses and Any.
     """
     kind = typing.get_origin(hint)
@@ -140,7 +140,7 @@ def _sequence(kind: Any, hint: Any, value: Any, path: tuple[str, ...], origin: O
 
 
 def _named(hint: Any) -> str:
-    """A type in a user's words."""
+    """A type in plain words."""
     kind = typing.get_origin(hint)
     if kind in (Union, types.UnionType):
         return " or ".join(_named(member) for member in typing.get_args(hint))
@@ -155,7 +155,7 @@ def _named(hint: Any) -> str:
 
 
 def _brief(key: Any) -> str:
-    """A key of a mapping, which may be of any length and kind, as messages show it."""
+    """A key of a mapping, of any length and type, shortened for messages."""
     return f"{key if isinstance(key, str) else _BRIEF.repr(key):.60}"
 
 
@@ -163,5 +163,5 @@ def _shown(value: Any) -> str:
     kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", dict: "a mapping"}
     if value is None:
         return "nothing"
-    known = redacted_data(value)  # before it is cut short, for then a secret cannot be told any more
+    known = redacted_data(value)  # before it is shortened: a shortened secret is not recognised
     return f"{_BRIEF.repr(known):.60} ({kinds.get(type(value), type(value).__name__)})"

@@ -24,6 +24,7 @@ FORMER_KEYS: dict[str, str] = {
     "augment.most": "augment.max_size",
     "bridge.after": "bridge.min_frames",
     "bridge.frames": "bridge.max_gap",
+    "largest_picture": "largest_image",
     "export.to.looks": "export.to.appearance",
     "fit.average": "fit.weight_average.decay",
     "fit.average_from": "fit.weight_average.from_step",

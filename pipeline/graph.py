@@ -1,4 +1,4 @@
-"""Wiring: from the annotated `__call__` of each stage to a checked chain of lanes."""
+"""The graph: wires stages by the annotations of `__call__` to a checked chain of lanes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Role = Literal["source", "map", "tap", "sink"]
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("models", "pipeline", "stages")
-"""The packages of this product, whose names others may use for their own."""
+"""The packages of this program, whose names other packages may have too."""
 
 
 class GraphError(PlainError):
@@ -39,7 +39,7 @@ class Port:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A stage with its place in the graph.
+    """A stage in the graph.
 
     Attributes:
         name: as the configuration calls it.
@@ -47,7 +47,7 @@ class Node:
         role: see `pipeline.stage.Stage`.
         takes: payloads of `__call__`, in order.
         makes: types of the payloads it yields; receipts for a sink.
-        sequential: made anew for each stream and fed in order (ordered stages and sources).
+        sequential: built for each stream and fed in order (ordered stages and sources).
     """
 
     name: str
@@ -66,10 +66,10 @@ class Lane:
         name: as the configuration calls it.
         nodes: its stages, in order.
         ordered: True when packets of a stream must come in sequence; such a lane has one replica.
-        imports: payload types made by earlier lanes that it takes.
-        exports: payload types made here that later lanes take.
-        onward: payload types made here or before that later lanes take; the others end here.
-        last: nothing follows it.
+        imports: payload types of earlier lanes that it takes.
+        exports: payload types that it makes and later lanes take.
+        onward: payload types of this or earlier lanes that later lanes take; other payloads are dropped here.
+        last: whether it is the last lane.
     """
 
     name: str
@@ -102,7 +102,7 @@ def stage_class(name: str, table: Mapping[str, str]) -> type[Stage]:
     try:
         found = getattr(importlib.import_module(module_name), class_name, None)
     except ImportError as error:
-        refuse_strangers(error)
+        refuse_foreign_packages(error)
         if not isinstance(error, ModuleNotFoundError):
             raise
         raise GraphError(
@@ -113,19 +113,19 @@ def stage_class(name: str, table: Mapping[str, str]) -> type[Stage]:
     return found
 
 
-def refuse_strangers(error: ImportError) -> None:
-    """Raises GraphError where an import failed because another package, a user's own, bears the name of one of ours."""
+def refuse_foreign_packages(error: ImportError) -> None:
+    """Raises GraphError where an import failed because a user's own package has the name of one of this program."""
     name = (error.name or "").partition(".")[0]
     module = sys.modules.get(name)
     if name in OURS and module is not None:
         places = [*getattr(module, "__path__", []), getattr(module, "__file__", None) or ""]
         if not any(Path(place).is_relative_to(ROOT) for place in places if place):
-            what = f"another package is called '{name}' and is found before this product's"
+            what = f"another package is called '{name}' and is found before this program's"
             raise GraphError(what, places[0], "rename it, or put this clone first on PYTHONPATH") from error
 
 
 def read_node(name: str, cls: type[Stage]) -> Node:
-    """Read role, inputs and outputs of a stage from its annotations. Raises GraphError when they say nothing usable."""
+    """Read role, inputs and outputs of a stage from its annotations. Raises GraphError where these are unusable."""
     hints = typing.get_type_hints(cls.__call__)
     parameters = [p for p in inspect.signature(cls.__call__).parameters if p != "self"]
     missing = [p for p in [*parameters, "return"] if p not in hints]
@@ -182,7 +182,7 @@ def _lane(
 
 
 def taken_from_before(nodes: Sequence[Node]) -> list[type]:
-    """Payload types that a run of stages takes from before it: those taken before one of the stages makes them anew."""
+    """Payload types that a sequence of stages takes from earlier stages: not those that it makes itself first."""
     wanted: list[type] = []
     made: set[type] = {Job}
     for node in nodes:

@@ -1,4 +1,4 @@
-"""From what a user names to inputs with their outputs: files, folders, globs and URLs in, jobs out."""
+"""From the names on the command line (files, folders, globs, URLs) to jobs: inputs with the paths of their results."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from pathlib import Path
 from typing import ClassVar
 
 from pipeline.journal import stands_whole
-from pipeline.media_types import is_called_media, is_media, is_picture
+from pipeline.media_types import is_called_media, is_image, is_media
 from pipeline.packet import Failure
 from pipeline.redaction import HIDDEN, redacted, without_secrets
 from pipeline.remote_files import exists, is_remote, listing, path_in
 from pipeline.stage import NAME_BYTES, Job, PlainError, fitting_name
 
 SAVED = "stream.json"
-"""A folder with this file in it is an export that can be shown again: one input (`-c render`)."""
-SAVED_PICTURES = "frame_*.png"
-"""Pictures of one video, saved frame by frame: their folder is one export as well."""
+"""A folder with this file in it is an export that can be replayed: one input (`-c render`)."""
+SAVED_IMAGES = "frame_*.png"
+"""Images of one video, saved frame by frame: their folder is one export as well."""
 _URL = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]+://")
 
 
 class UsageError(PlainError):
-    """A command that cannot be meant."""
+    """A command that makes no sense."""
 
     exit_code: ClassVar[int] = 2
 
@@ -39,9 +39,9 @@ class Inputs:
     Attributes:
         jobs: all of them.
         refused: why some cannot start, by job index.
-        standing: those that a run which goes on finds done.
-        left_out: what else lies in the folders that were named: files of other kinds, and folders other than the one
-            that results go to.
+        standing: indices of the jobs whose results are finished already, in a resumed run.
+        left_out: other contents of the named folders: files of other kinds, and folders other than that of the
+            results.
     """
 
     jobs: tuple[Job, ...]
@@ -57,7 +57,7 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """One input as found: its path, and the failure if it is none; or what lies beside inputs and is left out."""
+    """A found input: its path, and the failure if it cannot be read; or a file of a folder that is left out."""
 
     path: str
     failure: Failure | None = None
@@ -80,12 +80,12 @@ def find_inputs(
         names: files, folders, globs, URLs, as given.
         output: a file (one input), a folder, or None for `NAME.densepose.mp4` (`.png`) in the current folder.
         overwrite: whether results may replace files that exist.
-        resume: whether parts that an earlier run left are to be kept, and inputs whose result stands are done.
-        since: only results that were made from then on stand, seconds since 1970; None = whenever they were made.
-        folder: where default outputs go; the current folder.
-        ending: of default names, in the place of `.densepose.mp4`.
+        resume: whether parts of an earlier run are resumed, and inputs with finished results are skipped.
+        since: results made before this time (seconds since 1970) do not count as finished; None = all count.
+        folder: where default outputs go; the current folder by default.
+        ending: of default names, in place of `.densepose.mp4`.
 
-    Raises UsageError: a file as output for several inputs. Everything else refuses that one input.
+    Raises UsageError: a file as output for several inputs. Other errors refuse one input only.
     """
     found = [item for name in names for item in _expand(name)]
     return _placed(found, output, overwrite=overwrite, resume=resume, since=since, folder=folder, ending=ending)
@@ -94,13 +94,13 @@ def find_inputs(
 def saved_inputs(
     names: Sequence[str], output: str | None, *, overwrite: bool, resume: bool = False, since: float | None = None
 ) -> Inputs:
-    """The jobs of a run over exports: as `find_inputs`, but a folder of a video's pictures is one of them."""
+    """The jobs of a run over exports: as `find_inputs`, but a folder of a video's images is one input."""
     found = [item for name in names for item in ([_Found(name)] if _is_of_one_video(name) else _expand(name))]
     return _placed(found, output, overwrite=overwrite, resume=resume, since=since, folder=None, ending=None)
 
 
 def _is_of_one_video(name: str) -> bool:
-    return not has_scheme(name) and os.path.isdir(name) and next(Path(name).glob(SAVED_PICTURES), None) is not None
+    return not has_scheme(name) and os.path.isdir(name) and next(Path(name).glob(SAVED_IMAGES), None) is not None
 
 
 def _placed(
@@ -113,7 +113,7 @@ def _placed(
     folder: Path | None,
     ending: str | None,
 ) -> Inputs:
-    """The jobs of inputs that were found. Raises UsageError as `find_inputs`."""
+    """The jobs of the found inputs. Raises UsageError as `find_inputs`."""
     left_out = [item.path for item in found if item.left_out]
     found = [item for item in found if not item.left_out]
     several = len(found) > 1
@@ -128,7 +128,7 @@ def _placed(
         place = output if target is None and output else path_in(target or str(folder or ""), name)
         job = Job(index=index, input=item.path, output=place, stem=stem, several=several, overwrite=overwrite)
         job = dataclasses.replace(job, resume=resume)
-        if resume and not item.failure and _stands(place, since):
+        if resume and not item.failure and _is_finished(place, since):
             standing.add(index)
             jobs.append(job)
             continue
@@ -142,7 +142,7 @@ def _placed(
 def pair_inputs(names: Sequence[str], output: str | None, *, overwrite: bool) -> Inputs:
     """The one job of a run over two inputs; its result is `A_vs_B.csv` unless `output` is a file.
 
-    Raises UsageError where there are not two.
+    Raises UsageError for any other number of inputs.
     """
     found = [item for name in names for item in _expand(name) if not item.left_out]
     if len(found) != 2:
@@ -157,14 +157,15 @@ def pair_inputs(names: Sequence[str], output: str | None, *, overwrite: bool) ->
 
 
 def live_input(names: Sequence[str], output: str | None, *, overwrite: bool, resume: bool = False) -> Inputs:
-    """The one job of a live run: a camera, a stream or a file, as its source reads the name.
+    """The one job of a live run: a camera, a stream or a file.
 
     Args:
+        names: of the input.
         output: a file, a URL, or None: then nothing is written.
-        overwrite: whether a file that exists may be replaced.
-        resume: whether a recording goes on after the parts that a run which died left of it.
+        overwrite: whether an existing file may be replaced.
+        resume: whether a recording continues after the parts of a run that died.
 
-    Raises UsageError where there is not one input.
+    Raises UsageError for any other number of inputs than one.
     """
     if len(names) != 1:
         what = f"{len(names)} given" if names else "none given"
@@ -182,14 +183,14 @@ def has_scheme(path: str) -> bool:
 
 
 def check_on_this_machine(path: str, named: str) -> None:
-    """Raise UsageError, saying `named`, for an address where a file of this machine is meant."""
+    """Raises UsageError for a URL where a local path is needed; `named` is the option in the message."""
     if has_scheme(path):
         remedy = "name a file or a folder; -c batch writes to stores, -c live to streams"
         raise UsageError("this is an address, and no file of this machine", f"{named} {path}", remedy)
 
 
 def without_output(inputs: Inputs) -> Inputs:
-    """The same inputs for a caller who takes the frames: nothing is written, so no output can be in the way."""
+    """The same inputs without outputs, for a caller who takes the frames: existing files cannot be in the way."""
     jobs = tuple(dataclasses.replace(job, output=None) for job in inputs.jobs)
     names = {job.index: redacted(job.input) for job in jobs}
     absent = {index: failure for index, failure in inputs.refused.items() if failure.where == names[index]}
@@ -200,7 +201,7 @@ def default_name(path: str, stem: str, ending: str | None = None) -> str:
     """The file name of an input's result."""
     if ending is not None:
         return fitting_name(stem, ending)
-    return fitting_name(stem, f".densepose{'.png' if is_picture(path) else '.mp4'}")
+    return fitting_name(stem, f".densepose{'.png' if is_image(path) else '.mp4'}")
 
 
 def _expand(name: str) -> list[_Found]:
@@ -232,7 +233,7 @@ def _expand(name: str) -> list[_Found]:
 
 
 def _in_folder(name: str, files: Sequence[str], folders: Sequence[str]) -> list[_Found]:
-    """The media of a folder, then what is left out of it. Files in stores are known by their names alone."""
+    """The media of a folder, then the files that are left out. Files in stores are judged by their names."""
     media = [file for file in files if is_media(file)]
     others = sorted({*files, *folders} - {*media})
     found = [_Found(file) for file in media] or [_missing(name, "no video or image in this folder")]
@@ -244,7 +245,7 @@ def _missing(name: str, what: str) -> _Found:
 
 
 def _target_folder(output: str | None, several: bool) -> str | None:
-    """The folder that results go to, or None when `output` is a file or the default."""
+    """The folder of the results, or None when `output` is a file or the default."""
     if output is None:
         return None
     if os.path.isdir(output) or output.endswith(("/", os.sep)):
@@ -257,7 +258,7 @@ def _target_folder(output: str | None, several: bool) -> str | None:
 
 
 def _distinct_stems(paths: Sequence[str]) -> list[str]:
-    """A name for each input; where two share one, the suffix, and then the folder, joins in."""
+    """A stem for each input; where two are equal, the suffix is added, and then the folder."""
     plain = [_stem(path) for path in paths]
     stems = _longer(plain, [Path(path).name for path in paths])
     folders = [Path(path).absolute().parent.name for path in paths]
@@ -272,18 +273,18 @@ def _longer(stems: list[str], longer: list[str]) -> list[str]:
 def _stem(path: str) -> str:
     if "://" not in path:
         return Path(path).stem
-    said = without_secrets(path).replace(HIDDEN, "").rstrip("/")
-    return re.sub(r"[^\w.-]+", "_", Path(re.sub(r"[?#].*$", "", said)).stem) or "stream"
+    public = without_secrets(path).replace(HIDDEN, "").rstrip("/")
+    return re.sub(r"[^\w.-]+", "_", Path(re.sub(r"[?#].*$", "", public)).stem) or "stream"
 
 
-def _stands(place: str, since: float | None) -> bool:
-    """Whether a result is whole; in a run that is begun again, one that this run has made."""
+def _is_finished(place: str, since: float | None) -> bool:
+    """Whether a result is finished; with `since`, only if it was made after that time."""
     made = since is None or (os.path.exists(place) and os.path.getmtime(place) >= since)
     return made and exists(place) and stands_whole(place)
 
 
 def _refusal(job: Job, earlier: Sequence[Job], inputs: Sequence[str]) -> Failure | None:
-    """Why a result must not go where it would."""
+    """Why a result must not be written to its path, or None."""
     assert job.output is not None
     if len(os.fsencode(os.path.basename(job.output))) > NAME_BYTES:
         return Failure(what="this name is too long", where=job.output, remedy="name a shorter one with -o")

@@ -1,4 +1,4 @@
-"""What happened in a run: sums over the steps of its lanes, per stream, per lane and per stage."""
+"""The metrics of a run: sums over the steps of its lanes, per stream, per lane and per stage."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class StreamTally:
         length: frames it will have, when known.
         people: people found so far, added over frames.
         results: the receipts of the files it gave.
-        facts: what its stages say about it, for the report.
-        gauges: the newest of each value that its stages measure as it goes on.
-        poisoned: sentences on packets that went through unprocessed.
+        facts: of its stages, for the report.
+        gauges: the newest value of each measurement of a running stream.
+        poisoned: messages on packets that passed unprocessed.
         failure: why it ended early.
         interrupted, done: how it ended.
     """
@@ -58,7 +58,7 @@ class StreamTally:
 
     @property
     def state(self) -> str:
-        """How it stands, in a word or two."""
+        """Its state in a word or two."""
         if self.failure:
             return "failed"
         if self.interrupted:
@@ -67,16 +67,16 @@ class StreamTally:
 
     @property
     def given_up(self) -> list[str]:
-        """What was lost on the way and not found again by the end: the result is whole, and less than was asked for."""
-        said: list[str] = self.facts.get("given_up", [])
-        return said
+        """Messages on parts that were lost for good: the result is complete without them, and the run fails."""
+        losses: list[str] = self.facts.get("given_up", [])
+        return losses
 
 
 class Observer(Protocol):
-    """What hears of everything that happens in a run, in the order in which it becomes known."""
+    """An observer of a run: it gets every step and restart, in the order in which they become known."""
 
     def step(self, lane: str, stream: int, step: Step) -> None:
-        """One call of a lane on a stream gave this."""
+        """The result of one call of a lane on a stream."""
         ...
 
     def restarted(self, lane: str) -> None:
@@ -85,9 +85,9 @@ class Observer(Protocol):
 
 
 class Metrics:
-    """Gathers steps as a runner gets them; the report and the progress bar read it.
+    """Sums up the steps that a runner gets; the report and the progress bar read the sums.
 
-    `complaints`: what failed beside the results.
+    `complaints`: errors beside the results, e.g. of the report or the log.
     """
 
     def __init__(self, graph: Graph, jobs: Sequence[Job], started: float | None = None) -> None:
@@ -104,21 +104,21 @@ class Metrics:
         self._observers: list[Observer] = []
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Call this after every step."""
+        """Register a function that is called after every step."""
         self._listeners.append(listener)
 
     def observe(self, observer: Observer) -> None:
-        """Tell this of every step and restart."""
+        """Register an observer of every step and restart."""
         self._observers.append(observer)
 
     def restarted(self, lane: str) -> None:
-        """A process of a lane died, and another takes its place."""
+        """Count a process of a lane that died and was replaced."""
         self.lanes.setdefault(lane, LaneTally()).restarts += 1
         for observer in self._observers:
             observer.restarted(lane)
 
     def step(self, lane: str, stream: int, step: Step) -> None:
-        """Add what one call of a lane on a stream gave."""
+        """Add the result of one call of a lane on a stream."""
         tally, entry = self.lanes[lane], self.streams[stream]
         tally.packets += step.packets
         for name, timing in step.timings.items():
@@ -129,7 +129,7 @@ class Metrics:
         entry.people += step.counts.get("People", 0)
         entry.length = step.length or entry.length
         entry.poisoned += [str(failure.error()) for failure in step.poisoned]
-        entry.results += filter(is_result, step.receipts)  # others may be whole frames: they pass, and are not kept
+        entry.results += filter(is_result, step.receipts)  # other receipts may hold whole frames and are not kept
         for receipt in step.receipts:
             entry.gauges |= gauges_of(receipt)
         for key, value in step.summary.items():
@@ -145,18 +145,19 @@ class Metrics:
             listener()
 
     def rewound(self, stream: int, frames: int) -> None:
-        """A stream goes on after its first frames, which stand for good; what its stages said about it is void."""
+        """Reset a stream that restarts after its first `frames` frames, which are committed."""
         entry = self.streams[stream]
         entry.frames_in = entry.frames_done = frames
         entry.facts.clear()
         entry.results.clear()
 
     def absorb(self, stream: int, other: Metrics, *, result: bool) -> None:
-        """Add what a run in another process gave.
+        """Add the metrics of a run in another process.
 
         Args:
-            stream: the input it worked on.
-            result: whether it made the input's result: how that stands is then the input's own state.
+            stream: its input.
+            other: its metrics.
+            result: whether it made the input's result: its stream then replaces that of this run.
         """
         for name, tally in other.lanes.items():
             mine = self.lanes.setdefault(name, LaneTally())
@@ -174,15 +175,15 @@ class Metrics:
             listener()
 
     def stands(self, stream: int) -> None:
-        """The result of an input stood before the run began."""
+        """Record that the result of an input was finished before the run."""
         self.streams[stream].done = True
         self.streams[stream].facts["output"] = self.streams[stream].job.output
 
     def failed(self, stream: int, failure: Failure) -> None:
-        """A stream ended early; its first failure is kept."""
+        """Record why a stream ended early; its first failure is kept."""
         self.streams[stream].failure = self.streams[stream].failure or failure
 
     def finish(self) -> None:
-        """The last result is there; what is cleaned up later costs the user's frames nothing."""
+        """Stop the clock at the last result; later clean-up does not count."""
         if self.seconds is None:
             self.seconds = time.perf_counter() - self.started

@@ -1,4 +1,4 @@
-"""What passes between lanes and runner: envelopes, and what one call of a lane gave."""
+"""What passes between lanes and runner: packets, failures, commits, restart points, and the steps of lanes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pipeline.stage import PlainError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packet:
-    """The envelope of the payloads that belong together; the payloads travel beside it.
+    """The envelope of payloads that belong together; the payloads are passed beside it.
 
     Attributes:
         stream: number of the input it belongs to.
-        epoch: how often the stream was given up or rewound before; what arrives from an older epoch is stale.
-        seq: position in the stream, from 0 without gaps; every lane keeps it.
+        epoch: how often the stream was rewound before; packets of an older epoch are stale.
+        seq: position in the stream, from 0 without gaps; the same in every lane.
         first: index of its first frame in the stream.
         frames: number of frames in it.
-        bytes: what its source's payloads take in memory, nearly all of them frames.
+        bytes: memory of its source's payloads, nearly all of it frames.
     """
 
     stream: int
@@ -32,7 +32,7 @@ class Packet:
 
 
 def bytes_of(payloads: Iterable[Any]) -> int:
-    """What the arrays of payloads take in memory."""
+    """Bytes of memory that the arrays of payloads take."""
     known = (payload for payload in payloads if is_dataclass(payload))
     values = (getattr(payload, field.name) for payload in known for field in fields(payload))
     return sum(getattr(value, "nbytes", 0) for value in values)
@@ -40,9 +40,9 @@ def bytes_of(payloads: Iterable[Any]) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """An error as plain data, so that it crosses processes whole: the sentence, and the traceback for `--debug`.
+    """An error as plain data that can pass between processes: the sentence, and the traceback for `--debug`.
 
-    Secrets of addresses in them are left out.
+    Secrets of addresses are redacted.
     """
 
     what: str
@@ -51,12 +51,12 @@ class Failure:
     trace: str = ""
 
     def __post_init__(self) -> None:
-        """Leave out secrets."""
+        """Redact secrets."""
         for part in ("what", "where", "remedy", "trace"):
             object.__setattr__(self, part, redacted(getattr(self, part)))
 
     def error(self) -> PlainError:
-        """The same as an exception."""
+        """The failure as an exception."""
         return PlainError(self.what, self.where, self.remedy)
 
 
@@ -67,7 +67,7 @@ def failure_of(error: PlainError) -> Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Cost of a stage: wall seconds, CPU seconds of its process, and items: the frames that it has done."""
+    """Cost of a stage: wall seconds, CPU seconds of its process, and items: the frames that it processed."""
 
     busy_s: float = 0.0
     cpu_s: float = 0.0
@@ -79,15 +79,15 @@ class Timing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """One stretch of a stage's work.
+    """One span of a stage's work.
 
     Attributes:
         stage: its name.
         start_s: when it began, seconds since 1970.
         seconds: how long it took.
-        process: number of the process that it ran in.
-        first, frames: which frames of the stream it was given; None at its beginning and end, and aside.
-        background: whether it went on between the stage's calls (`BackgroundWork`).
+        process: number of its process.
+        first, frames: the frames of its packet; None at the beginning and end of a stream, and in the background.
+        background: whether it is background work between the stage's calls (`BackgroundWork`).
     """
 
     stage: str
@@ -105,7 +105,7 @@ def is_result(receipt: Any) -> bool:
 
 
 def gauges_of(receipt: Any) -> Mapping[str, float]:
-    """The values of a receipt that tells how things stand in a run that goes on (`gauges`, by name); else none."""
+    """The values of a receipt with `gauges` (measurements of a running stream, by name); else none."""
     gauges: Mapping[str, float] = getattr(receipt, "gauges", {})
     return gauges
 
@@ -127,15 +127,15 @@ class HeldPacket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """A part of a stream's result that stands for good, with what a restart right after it needs.
+    """A part of a stream's result that is final, with what a restart right after it needs.
 
     Attributes:
-        stream, epoch: whose.
-        packets: how many of the stream have left every stage of the lane; those that follow come again.
+        stream, epoch: of the part.
+        packets: number of packets that have left every stage of the lane; a restart decodes those that follow again.
         frames: frames in them.
-        receipt: the sink's payload that says what was committed.
+        receipt: the sink's receipt of the part.
         states: `state()` of the lane's ordered stages, by stage name.
-        waiting: the packets after those that stages have seen and hold back, by `seq`.
+        waiting: the following packets that stages have seen and hold, by `seq`.
     """
 
     stream: int
@@ -149,12 +149,12 @@ class Commit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restart:
-    """Where a stream goes on: after packets that stand for good.
+    """The point at which a stream restarts: after its committed packets.
 
     Attributes:
-        packets, frames: how many; the source passes them over.
-        states: `state()` of the ordered stages, by stage name: after them, and after those that wait.
-        waiting: packets after them that go straight to the stage that held them, by `seq`.
+        packets, frames: the number of committed ones; the source skips them.
+        states: `state()` of the ordered stages after the committed and the held packets, by stage name.
+        waiting: held packets, which go straight to the stage that held them, by `seq`.
     """
 
     packets: int = 0
@@ -168,25 +168,25 @@ FROM_THE_START = Restart()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What one call of a lane gave; at most one packet, whose payloads are returned beside it.
+    """The result of one call of a lane: at most one packet, whose payloads are returned beside it.
 
     Attributes:
         emitted: the packet that leaves the lane, if any.
         pending: packets that still wait in the lane to leave it.
-        ended: the lane has seen the end of the stream; with `pending == 0` it is done with it.
-        receipts: what sinks had to say.
+        ended: the lane has reached the end of the stream; with `pending == 0` it has finished the stream.
+        receipts: of the sinks.
         commits: see `Commit`.
         timings: cost of each stage in this call.
-        spans: what the stages did when.
+        spans: when each stage worked.
         counts: length of the payloads made in this call, by type name (`FrameChunk`: frames, `People`: people).
         packets: packets that the lane took (a source: started) in this call.
         started: frames in the packets that the source started.
         finished: frames that left the last stage of the graph in this call.
         length: frames that the stream will have, when its source knows.
         summary: facts for the stream's entry of the report, given with the last step.
-        poisoned: why stages of a lane where order matters let packets through unprocessed.
-        dry: the source had no packet after those that a restart passed over.
-        failure: why the stream cannot go on.
+        poisoned: why stages of an ordered lane passed packets unprocessed.
+        dry: the source had no packet after the committed ones.
+        failure: why the stream cannot continue.
     """
 
     emitted: Packet | None = None

@@ -1,4 +1,4 @@
-"""What each lane gets of the machine: a pure function of the graph, the settings and the machine."""
+"""The plan: replicas, threads, cores, GPUs and memory of each lane; a pure function of graph, settings and machine."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from pipeline.settings import LaneConfig, RunSettings
 from pipeline.stage import PlainError
 
 GB = 1 << 30
-PICTURE_VARIABLE = "DENSEPOSE_LARGEST_PICTURE"
-"""Tells `models.files.image_size` in every process what the run's key `largest_picture` says."""
+LARGEST_IMAGE_VARIABLE = "DENSEPOSE_LARGEST_PICTURE"
+"""Passes the key `largest_image` to `models.files.image_size` in every process."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
-"""What numeric libraries read their number of threads from when they are loaded. OpenCV's threads, where there are more
-than cores for them, wait for each other busily."""
+"""Environment variables from which numeric libraries read their number of threads when they are loaded. More OpenCV
+threads than cores would busy-wait for each other."""
 _REPLICAS_PER_CORE = 4
 _MAX_THREADS = 4
-_REPLICA_MEMORY = 2 * GB  # a published network and its activations; only a guess that keeps small machines whole
+_REPLICA_MEMORY = 2 * GB  # a published network and its activations: an estimate that protects small machines
 _STORE_LEAST, _STORE_MOST = GB // 4, 4 * GB
 
 
 class PlanError(PlainError):
-    """The machine cannot give what the configuration asks for."""
+    """The machine has less than the configuration requests."""
 
     exit_code: ClassVar[int] = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What there is: processor cores this process may use, GPUs, bytes of memory that are free."""
+    """The machine: processor cores that this process may use, GPUs, bytes of free memory."""
 
     cpus: int
     gpus: float
@@ -43,7 +43,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanePlan:
-    """What one lane gets; `cpus`, `gpus` and `memory` (bytes) are per replica."""
+    """The resources of one lane; `cpus`, `gpus` and `memory` (bytes) are per replica."""
 
     name: str
     replicas: int
@@ -55,7 +55,7 @@ class LanePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What every lane gets, and the bytes of shared memory for payloads in flight."""
+    """The resources of every lane, and the bytes of shared memory for payloads in flight."""
 
     lanes: tuple[LanePlan, ...]
     store: int
@@ -68,7 +68,7 @@ class Plan:
 def auto_threads(cpus: int) -> int:
     """Compute threads of a lane by default: half of the cores, 4 at most.
 
-    Depends on nothing but the cores, so that the runner and the number of replicas cannot change a float.
+    Depends on the cores alone, so that neither the runner nor the number of replicas changes results.
     """
     return max(1, min(_MAX_THREADS, cpus // 2))
 
@@ -76,9 +76,9 @@ def auto_threads(cpus: int) -> int:
 def make_plan(graph: Graph, settings: RunSettings, machine: Machine) -> Plan:
     """Divide the machine among the lanes.
 
-    Explicit requests are met or refused; automatic ones share what is left, and lanes that compute on GPUs share these.
+    Explicit requests are met or refused; automatic ones share the rest, and lanes that compute on GPUs share the GPUs.
 
-    Raises PlanError, naming the key, for more than the machine has.
+    Raises PlanError that names the key, where a request exceeds the machine.
     """
     base = auto_threads(machine.cpus) if settings.threads == "auto" else settings.threads
     sharing = sum(_takes_gpus(lane, settings) for lane in graph.lanes)
@@ -100,12 +100,12 @@ def make_plan(graph: Graph, settings: RunSettings, machine: Machine) -> Plan:
 
 
 def _takes_gpus(lane: Lane, settings: RunSettings) -> bool:
-    """Whether a lane gets an automatic part of the GPUs."""
+    """Whether a lane gets an automatic share of the GPUs."""
     return settings.lanes[lane.name].gpus == "auto" and any(node.cls.accelerated for node in lane.nodes)
 
 
 def worker_plan(graph: Graph, settings: RunSettings, machine: Machine) -> LanePlan:
-    """What one worker of a batch gets, which runs all stages in one process; `replicas` is how many there may be."""
+    """The resources of one batch worker, which runs all stages in one process; `replicas` is the number of workers."""
     base = auto_threads(machine.cpus) if settings.threads == "auto" else settings.threads
     workers = settings.batch.workers if settings.batch else 1
     may = [lane for lane in graph.lanes if settings.lanes[lane.name].gpus != 0]
@@ -163,7 +163,7 @@ def _replicas(lane: Lane, config: LaneConfig, threads: int, machine: Machine, ac
 
 
 def _fitting_replicas(config: LaneConfig, threads: int, machine: Machine, accelerated: bool) -> int:
-    """As many as cores, GPUs and memory allow for what one replica takes; 1 at least."""
+    """As many replicas as cores, GPUs and memory allow; at least 1."""
     memory = _REPLICA_MEMORY if config.memory_gb is None else config.memory_gb * GB
     limits = [machine.memory / memory if memory else math.inf]
     on_gpu = accelerated and machine.gpus > 0 if config.gpus == "auto" else config.gpus > 0
@@ -177,7 +177,7 @@ def _fitting_replicas(config: LaneConfig, threads: int, machine: Machine, accele
 
 
 def _share_cpus(lanes: Sequence[LanePlan], settings: RunSettings, machine: Machine) -> list[LanePlan]:
-    """Give lanes with `cpus: auto` their threads, or, where cores are fewer, an equal part of what is left."""
+    """Give lanes with `cpus: auto` a core per thread, or an equal share of the remaining cores if these are fewer."""
     fixed = sum(p.cpus * p.replicas for p in lanes)
     open_lanes = [p for p in lanes if settings.lanes[p.name].cpus == "auto"]
     wanted = sum(p.threads * p.replicas for p in open_lanes)
@@ -219,14 +219,14 @@ def _store_size(settings: RunSettings, machine: Machine) -> int:
 
 
 def process_environment(threads: int) -> dict[str, str]:
-    """The environment variables by which a process with so many compute threads learns what it may do."""
-    picture = os.environ.get(PICTURE_VARIABLE)
-    said = {} if picture is None else {PICTURE_VARIABLE: picture}
-    return dict.fromkeys(THREAD_VARIABLES, str(threads)) | said
+    """The environment variables of a process with this number of compute threads."""
+    image = os.environ.get(LARGEST_IMAGE_VARIABLE)
+    limit = {} if image is None else {LARGEST_IMAGE_VARIABLE: image}
+    return dict.fromkeys(THREAD_VARIABLES, str(threads)) | limit
 
 
 def read_machine() -> Machine:
-    """The cores this process may use (affinity and control group), the GPUs it may see, and the free memory."""
+    """The cores that this process may use (affinity and control group), the visible GPUs, and the free memory."""
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Machine(cpus=max(1, min(affinity, _cgroup_cpus(affinity))), gpus=_gpus(), memory=_free_memory())
 

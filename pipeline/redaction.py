@@ -1,7 +1,7 @@
-"""Addresses as text: what of them others may read, and a net for what libraries say of them.
+"""Redaction: removes the secrets of addresses from everything that is written, printed or shown.
 
-User names, passwords, queries, fragments and stream keys stay with who opens the address. Whatever is said, written or
-shown passes through `without_secrets` where it is an address, and through `redacted` where it is any text.
+User names, passwords, queries, fragments and stream keys are secrets. Addresses pass through `without_secrets`, other
+texts through `redacted`, which also knows the secrets of this run wherever a library repeats them.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ HIDDEN = "…"
 LOCAL = ("file", "camera")
 """Schemes of things on this machine."""
 RTMP = ("rtmp", "rtmps", "rtmpt", "rtmpe", "rtmpts", "rtmpte")
-"""What follows the application in their paths is the key that lets one send or watch."""
+"""In their paths, the key for sending or watching follows the name of the application."""
 OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hdfs", "webhdfs", "sftp")
-"""Names in stores are names of files, however they look."""
+"""Paths in stores are names of files, even where they look like tokens."""
 CONTAINER_AT_ACCOUNT = ("az", "abfs", "abfss")
-"""Stores in whose addresses a container, and no user, stands before the `@`."""
+"""Stores in whose addresses a container, not a user, stands before the `@`."""
 SECRET_NAME = re.compile(r"pass|pwd|secret|token|key|sig|auth|cred|cookie|header|session|ticket|policy|hmac|jwt", re.I)
 """Names of settings and of parts of a query whose values are secrets."""
 OPTIONS = "options"
-"""The sections of a configuration that hold what FFmpeg is told: passphrases and headers among it."""
+"""The sections of a configuration with options for FFmpeg, passphrases and headers among them."""
 _ADDRESS = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://(.*)", re.DOTALL)
 _IN_TEXT = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"<>`|]+")
 _CREDENTIALS = re.compile(r"/([^/\s:@]+:[^/\s@]+)@")
-"""Also in what is nearly an address: `http:/user:password@host`."""
+"""Also in malformed addresses: `http:/user:password@host`."""
 _AFTER_ADDRESS = ".,;:!?)]}"
 _ASSIGNMENT = re.compile(r"[=&;]|%3[bdBD]|%26")
 _TOKEN = re.compile(
     r"(?=[^/]*\d)(?=[^/]*[a-zA-Z])(?:.*[a-zA-Z0-9]{20}.*|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|eyJ.*)"
 )
 _SUBSCRIPTION = re.compile(r"(?:live/|movie/|series/)?[^/]+/[^/]+/(\d+(?:\.\w+)?)")
-"""Television by HTTP has user and password in its path: /live/USER/PASSWORD/NUMBER.ts."""
+"""Television over HTTP has user and password in its path: /live/USER/PASSWORD/NUMBER.ts."""
 
 
 def without_secrets(address: str) -> str:
-    """An address as it may stand in messages, files and on pages: without credentials, query, fragment and key.
+    """An address for messages, files and pages: without credentials, query, fragment and key.
 
-    Everything else, and what has no `scheme://…` in it, comes back as it was. Where a mark in a password makes it
-    unclear what is host and what is password, the scheme alone is said.
+    Text without `scheme://…` is returned unchanged. Where a character in a password makes it unclear which part is the
+    host, only the scheme remains.
     """
     found = _ADDRESS.fullmatch(address)
     if found is None:  # an address within another name: concat:http://…|http://…
-        return _IN_TEXT.sub(_said, address) if "://" in address else address
+        return _IN_TEXT.sub(_without_secrets_match, address) if "://" in address else address
     if found[1].lower() in LOCAL:
         return address
     _, host, path, _ = _parts(address)
@@ -59,29 +59,28 @@ def without_secrets(address: str) -> str:
     return f"{found[1]}://{host}{_path(found[1].lower(), path)}"
 
 
-def is_secretive(address: str) -> bool:
-    """Whether an address has something in it that must not be read by others."""
+def has_secrets(address: str) -> bool:
+    """Whether an address contains secrets."""
     return without_secrets(address) != address
 
 
 @lru_cache(maxsize=4096)
 def address_key(address: str) -> str:
-    """A name for an address that differs for different ones and tells no secret: it may be written into files."""
-    if not is_secretive(address):
+    """A unique name of an address without its secrets, which may be written into files."""
+    if not has_secrets(address):
         return address
-    said = without_secrets(address)
-    # A password may be short: to find it by trying must be slow.
-    digest = hashlib.scrypt(address.encode(), salt=said.encode(), n=2**10, r=8, p=1, dklen=8)
-    return f"{said} ({digest.hex()})"
+    public = without_secrets(address)
+    # A password may be short: a slow hash hinders guessing.
+    digest = hashlib.scrypt(address.encode(), salt=public.encode(), n=2**10, r=8, p=1, dklen=8)
+    return f"{public} ({digest.hex()})"
 
 
 def register_secrets(value: Any, name: str = "") -> None:
-    """Remember what must not be said in this process: addresses, wherever they stand in a text or in settings.
+    """Register the secrets of addresses in a text or in settings, so that this process redacts them everywhere.
 
     Args:
-        value: a text, or mappings and sequences of such.
-        name: what a value is called that may be a secret without an address; one called `passphrase`, `headers` or the
-            like is taken for one.
+        value: a text, or mappings and sequences of texts.
+        name: the key of the value; a value whose key is `passphrase`, `headers` or similar is a secret as a whole.
     """
     if isinstance(value, PathLike):
         value = fspath(value)
@@ -89,8 +88,8 @@ def register_secrets(value: Any, name: str = "") -> None:
         for credentials in _CREDENTIALS.findall(value):
             _known.update(dict.fromkeys(_escaped(credentials), HIDDEN))
         for address in {value, value.partition("=")[2], *_IN_TEXT.findall(value)}:
-            if address not in _known and is_secretive(address):
-                for secret in {*_telling(address)}:
+            if address not in _known and has_secrets(address):
+                for secret in {*_secrets_of(address)}:
                     _known.update(dict.fromkeys(_escaped(secret), HIDDEN))
                 for spelling in (address, address.replace("://", ":/")):
                     _known.update(dict.fromkeys(_escaped(spelling), without_secrets(address)))
@@ -106,7 +105,7 @@ def register_secrets(value: Any, name: str = "") -> None:
 
 @contextmanager
 def secrets_registered(*values: Any) -> Iterator[None]:
-    """Remember what must not be said while the block runs; see `register_secrets`."""
+    """Register secrets while the block runs; see `register_secrets`."""
     before = dict(_known)
     register_secrets(values)
     try:
@@ -117,8 +116,8 @@ def secrets_registered(*values: Any) -> Iterator[None]:
 
 
 def without_registered_secrets(text: str) -> str:
-    """A text in which nothing stands of what `register_secrets` was told."""
-    found = [secret for secret in list(_known) if secret in text]  # another thread may add some meanwhile
+    """A text without any registered secret."""
+    found = [secret for secret in list(_known) if secret in text]  # another thread may add secrets meanwhile
     if not found:
         return text
     net = "|".join(map(_as_word, sorted(found, key=len, reverse=True)))
@@ -126,13 +125,13 @@ def without_registered_secrets(text: str) -> str:
 
 
 def redacted(text: str) -> str:
-    """A text as it may be said: no known secret in it, and no secret of an address that is named in it."""
+    """A text without registered secrets and without secrets of the addresses in it."""
     text = without_registered_secrets(text)
-    return _IN_TEXT.sub(_said, text) if "://" in text else text
+    return _IN_TEXT.sub(_without_secrets_match, text) if "://" in text else text
 
 
 def redacted_data(value: Any) -> Any:
-    """The same for every text in mappings and sequences; of keys, which readers know, addresses alone are cleaned."""
+    """`redacted` for every text in mappings and sequences; in keys, only addresses are redacted."""
     if isinstance(value, str):
         return redacted(value)
     if isinstance(value, Mapping):
@@ -141,11 +140,11 @@ def redacted_data(value: Any) -> Any:
 
 
 _known: dict[str, str] = {}
-"""What must not be said, and what is said in its place."""
+"""Registered secrets, and their replacements."""
 _WHOLE_WORD = 6
-"""Shorter secrets are looked for as words of their own."""
+"""Shorter secrets are replaced only as whole words."""
 _LEAST = 4
-"""Still shorter ones only within their addresses: else they would be found everywhere."""
+"""Still shorter ones are replaced only within their addresses: they would match everywhere."""
 
 
 def _as_word(secret: str) -> str:
@@ -153,13 +152,13 @@ def _as_word(secret: str) -> str:
     return text if len(secret) >= _WHOLE_WORD else rf"(?<![a-zA-Z0-9]){text}(?![a-zA-Z0-9])"
 
 
-def _said(found: re.Match[str]) -> str:
+def _without_secrets_match(found: re.Match[str]) -> str:
     address = found[0].rstrip(_AFTER_ADDRESS)
     return without_secrets(address) + found[0][len(address) :]
 
 
 def _parts(address: str) -> tuple[str, str | None, str, str]:
-    """Credentials, host, path, and query with fragment; the host is None where it is unclear which part it is."""
+    """Credentials, host, path, and query with fragment; host None where it is unclear."""
     scheme, _, rest = address.partition("://")
     place = re.split(r"[?#]", rest, maxsplit=1)[0]
     tail = rest[len(place) + 1 :]
@@ -180,7 +179,7 @@ def _parts(address: str) -> tuple[str, str | None, str, str]:
 
 
 def _path(scheme: str, path: str) -> str:
-    """A path without what lets one in."""
+    """A path without keys and tokens."""
     if scheme in OBJECT_STORES:
         return path
     names = path.split("/")[1:]
@@ -195,7 +194,7 @@ def _path(scheme: str, path: str) -> str:
 
 
 def _name(name: str, *, last: bool) -> str:
-    """One name of a path; a file's own name may look like a token."""
+    """One name of a path without tokens; the last one may be a file name that looks like a token."""
     assignment = _ASSIGNMENT.search(name)
     if assignment:
         return name[: assignment.start()] + HIDDEN
@@ -203,8 +202,8 @@ def _name(name: str, *, last: bool) -> str:
     return HIDDEN if _TOKEN.fullmatch(name) and not is_file else name
 
 
-def _telling(address: str) -> Iterator[str]:
-    """The secrets in an address, as they stand there and as libraries may write them."""
+def _secrets_of(address: str) -> Iterator[str]:
+    """The secrets in an address, as written there and as libraries may write them."""
     scheme, _, _ = address.partition("://")
     credentials, host, path, tail = _parts(address)
     if credentials:
@@ -221,15 +220,15 @@ def _telling(address: str) -> Iterator[str]:
         telling = SECRET_NAME.search(name) or _is_random(value)
         yield from _spellings(value if telling else "" if equals else name)
     if host is not None:
-        yield from _telling_names(scheme.lower(), path)
+        yield from _secret_names_of_path(scheme.lower(), path)
 
 
-def _telling_names(scheme: str, path: str) -> Iterator[str]:
-    """What of a path is not said, but for plain words, which may mean other things too."""
-    said = _path(scheme, path)
-    if said == path:
+def _secret_names_of_path(scheme: str, path: str) -> Iterator[str]:
+    """The redacted names of a path, except plain words, which may have other meanings."""
+    public = _path(scheme, path)
+    if public == path:
         return
-    shown = set(said.split("/"))
+    shown = set(public.split("/"))
     for name in path.split("/"):
         if name in shown:
             continue
@@ -240,17 +239,17 @@ def _telling_names(scheme: str, path: str) -> Iterator[str]:
 
 
 def _is_random(word: str) -> bool:
-    """Whether it is too long and odd to be the name of anything else, as of the file that a camera is recorded to."""
+    """Whether a word is so long and irregular that it is hardly the name of anything else, such as a file."""
     return len(word) >= 2 * _WHOLE_WORD and not word.isalpha()
 
 
 def _escaped(text: str) -> set[str]:
-    """A text as Python and JSON write it between quotes, too."""
+    """A text as it is, and as Python and JSON write it between quotes."""
     return {text, repr(text)[1:-1], json.dumps(text)[1:-1]}
 
 
 def _spellings(secret: str) -> Iterator[str]:
-    """A secret as it is, decoded and encoded; nothing where it is too short to be looked for by itself."""
+    """A secret as it is, decoded and encoded; nothing where it is too short to be replaced by itself."""
     for spelling in {secret, unquote(secret), quote(secret, safe=""), quote(secret)}:
         if len(spelling) >= _LEAST:
             yield spelling

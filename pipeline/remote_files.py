@@ -1,4 +1,4 @@
-"""Files that lie elsewhere: buckets and other stores, by fsspec, for batches. Local paths pass through untouched."""
+"""Files in object stores and on other servers, through fsspec, for batches; local paths work too."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from typing import Any
 from pipeline.stage import PlainError, fitting_name
 
 STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hdfs", "webhdfs", "sftp", "file")
-"""Schemes of stores. Streams (http, rtsp …) are none: the source reads those itself."""
+"""Schemes of stores. Streams (http, rtsp …) are not stores: the source reads them itself."""
 VERSIONS = ("ETag", "etag", "content_md5", "md5Hash", "LastModified", "last_modified", "mtime", "modificationTime")
-"""What stores call the mark of a file's content, or its date; the first that one has."""
+"""Keys of a store's version or date of a file; the first that exists is used."""
 DRAFT = ".draft"
-"""How the names of files end that a process was killed under, or still writes."""
+"""The suffix of files that are being written, or that a killed process left."""
 _SCHEME = re.compile(r"^([a-z0-9]+)://")
 
 
@@ -32,7 +32,7 @@ def is_remote(path: str) -> bool:
 
 
 def path_on_this_machine(path: str) -> Path | None:
-    """Where a path lies on this machine's disks; None for one in a store elsewhere."""
+    """The path on this machine's disks; None for a path in a remote store."""
     return Path(path.removeprefix("file://")) if not is_remote(path) or path.startswith("file://") else None
 
 
@@ -47,8 +47,8 @@ def parent(path: str) -> str:
 
 
 def listing(folder: str) -> list[str] | None:
-    """The files in a folder of a store, sorted; None where the path is a file or nothing. Raises PlainError."""
-    with _asking(folder) as (store, place):
+    """The files in a folder of a store, sorted; None where the path is a file or absent. Raises PlainError."""
+    with _store_of(folder) as (store, place):
         if not store.isdir(place):
             return None
         scheme = folder.partition("://")[0]
@@ -57,15 +57,15 @@ def listing(folder: str) -> list[str] | None:
 
 
 def exists(path: str) -> bool:
-    """Whether a file is there. Raises PlainError where the store does not answer."""
+    """Whether a file exists. Raises PlainError where the store does not answer."""
     if not is_remote(path):
         return os.path.isfile(path)
-    with _asking(path) as (store, place):
+    with _store_of(path) as (store, place):
         return bool(store.isfile(place))
 
 
 def stamp(path: str) -> Mapping[str, Any] | None:
-    """Size of a file and what changes when it does: its date, or the mark that its store gives it; None for no file."""
+    """Size of a file, and its date or its version in the store, which change with its content; None for no file."""
     if not is_remote(path):
         try:
             facts = os.stat(path)
@@ -73,26 +73,26 @@ def stamp(path: str) -> Mapping[str, Any] | None:
             return None
         return {"size": facts.st_size, "mtime_ns": facts.st_mtime_ns}
     try:
-        with _asking(path) as (store, place):
-            told = store.info(place)
+        with _store_of(path) as (store, place):
+            facts = store.info(place)
     except PlainError:
         return None
-    return {"size": told.get("size"), "version": next((str(told[key]) for key in VERSIONS if told.get(key)), None)}
+    return {"size": facts.get("size"), "version": next((str(facts[key]) for key in VERSIONS if facts.get(key)), None)}
 
 
 def local_copy(path: str, folder: Path) -> str:
-    """A local path of a file: its own, or that of a copy in `folder`. Raises PlainError."""
+    """A local path of a file: its own, or of a copy in `folder`. Raises PlainError."""
     if not is_remote(path):
         return path
     copy = folder / posixpath.basename(path)
-    with _asking(path) as (store, place):
+    with _store_of(path) as (store, place):
         store.get_file(place, str(copy))
     return str(copy)
 
 
 @contextmanager
 def opened_locally(path: str) -> Iterator[str]:
-    """A local path of a file: its own, or that of a copy which goes with the block. Raises PlainError."""
+    """A local path of a file: its own, or of a copy that is removed after the block. Raises PlainError."""
     if not is_remote(path):
         yield path
         return
@@ -106,11 +106,11 @@ def read(path: str) -> str:
         try:
             return Path(file).read_text(encoding="utf-8", errors="replace")
         except OSError as error:
-            raise PlainError(f"cannot be read ({error.strerror})", path, "see who may read it") from error
+            raise PlainError(f"cannot be read ({error.strerror})", path, "check who may read it") from error
 
 
 def write(path: str, text: str) -> None:
-    """Write a small file; a reader sees the old one or the new one, and never half of it. Raises PlainError."""
+    """Write a small file atomically: a reader sees either the old or the new one. Raises PlainError."""
     if is_remote(path):
         with tempfile.TemporaryDirectory() as folder:
             draft = Path(folder) / posixpath.basename(path)
@@ -132,9 +132,9 @@ def write(path: str, text: str) -> None:
 
 
 def publish(local: Path, path: str) -> None:
-    """Put a whole local file where it belongs; it is not seen there before it is whole. Raises PlainError.
+    """Move or upload a complete local file to its path, atomically. Raises PlainError.
 
-    A local file that goes to a folder of this machine is moved, and must lie on the same disk.
+    On this machine the file is moved, and must lie on the same disk.
     """
     if not is_remote(path):
         try:
@@ -142,7 +142,7 @@ def publish(local: Path, path: str) -> None:
         except OSError as error:
             raise PlainError(f"cannot be written ({error.strerror})", path, "free some space") from error
         return
-    with _asking(path) as (store, place):
+    with _store_of(path) as (store, place):
         store.makedirs(posixpath.dirname(place), exist_ok=True)
         if "file" in store.protocol:
             draft = draft_name(Path(place))
@@ -153,12 +153,12 @@ def publish(local: Path, path: str) -> None:
 
 
 def draft_name(path: Path) -> Path:
-    """A name beside a file that no other process uses, for what is to take its place."""
+    """A unique name beside a file, for the draft that will replace it."""
     return path.with_name(fitting_name(path.name, f".{secrets.token_hex(4)}{DRAFT}"))
 
 
 def _name(draft: Path, final: Path) -> None:
-    """Give a whole file its name, durably and in one step."""
+    """Rename a complete file to its final name, durably and atomically."""
     with draft.open("rb+") as file:
         os.fsync(file.fileno())
     os.replace(draft, final)
@@ -170,23 +170,23 @@ def _name(draft: Path, final: Path) -> None:
 
 
 def remove(folder: str) -> None:
-    """Remove a folder of a store with all that is in it; nothing where there is none. Raises PlainError."""
-    with _asking(folder) as (store, place):
+    """Remove a folder of a store with its contents, if it exists. Raises PlainError."""
+    with _store_of(folder) as (store, place):
         if store.exists(place):
             store.rm(place, recursive=True)
 
 
 @contextmanager
-def _asking(path: str) -> Iterator[tuple[Any, str]]:
-    """The store of a path and the place in it; what goes wrong with it in a plain sentence."""
+def _store_of(path: str) -> Iterator[tuple[Any, str]]:
+    """The store of a path and the path in it; errors of the store become a PlainError."""
     try:
         fsspec = importlib.import_module("fsspec")
         yield fsspec.core.url_to_fs(path)
     except ImportError as error:
-        raise PlainError(f"this store cannot be read here ({error})", path, "install what it names") from error
+        raise PlainError(f"this store cannot be read here ({error})", path, "install the named package") from error
     except FileNotFoundError as error:
         raise PlainError("this file does not exist", path, "check the name") from error
-    except Exception as error:  # every store's library has errors of its own
+    except Exception as error:  # every store's library has its own errors
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise PlainError(
             f"the store refuses ({reason})", path, "check the name, the network and your access"

@@ -1,9 +1,9 @@
-"""Which call comes next: pure functions on plain, frozen state. Knows neither Ray nor payloads.
+"""The schedule: which call comes next, as pure functions on frozen state. Knows neither Ray nor payloads.
 
-A stream's packets move through a chain of lanes. Between the lanes they wait in queues; a call takes a packet in and
-lets at most one out. `credits` bounds the packets of a stream that wait or are in a call (fewer where packets are very
-large); what stages hold inside a lane is the lane's state and costs no credit. Every call but `pull`, `drain` and
-`finish` gives back what it took, so with one credit or more the chain cannot lock up: what is in flight can move on.
+A stream's packets move through a chain of lanes. Between lanes they wait in queues; a call takes at most one packet in
+and lets at most one out. `credits` limits the packets of a stream that wait or are in a call (fewer where packets are
+very large); packets that stages hold are part of the lane's state and need no credit. Every call except `pull`, `drain`
+and `finish` returns the credit that it uses, so that the chain cannot deadlock with one credit or more.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ Kind = Literal["prepare", "pull", "accept", "replace", "drain", "finish"]
 
 NO_STREAM = -1
 IN_FLIGHT_BYTES = 512 * 2**20
-"""Of a stream's packets in flight: four packets of 8K fit, and two of 67 megapixels."""
+"""The most bytes of a stream's packets in flight: four packets of 8K frames, or two of 67 megapixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneRule:
-    """A lane.
+    """How calls of a lane may be scheduled.
 
     Attributes:
         ordered: a stream's packets must come in sequence.
-        replicas: processes it may have.
+        replicas: the most processes of the lane.
         eager: a further replica starts whenever packets wait for the lane; else only when the runner starts the
             `next_replica`.
     """
@@ -49,7 +49,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a call gave, as far as scheduling goes: see `pipeline.packet.Step`; `bytes` of the packet that left."""
+    """The result of a call, as scheduling needs it: see `pipeline.packet.Step`; `bytes`: of the packet that left."""
 
     emitted: int | None = None
     pending: int = 0
@@ -59,13 +59,13 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneProgress:
-    """A stream at a lane.
+    """The progress of a stream in a lane.
 
     Attributes:
-        queue: packets that wait before it, ascending.
-        expected: the packet that comes next where order matters; of a source, the pulls so far.
-        pending: packets that wait inside to leave it.
-        ended: it has flushed the stream.
+        queue: packets that wait before the lane, ascending.
+        expected: the next packet of an ordered lane; for a source, the number of pulls so far.
+        pending: packets that wait in the lane to leave it.
+        ended: the lane has flushed the stream.
     """
 
     queue: tuple[int, ...] = ()
@@ -76,14 +76,14 @@ class LaneProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """A stream that is being worked on.
+    """An active stream.
 
     Attributes:
         index: number of the input.
         epoch: how often it was rewound.
-        progress: where it stands at each lane.
-        retried: (lane, packet) that went wrong once and is tried again.
-        poisoned: (lane, packet) that goes through unprocessed.
+        progress: in each lane.
+        retried: (lane, packet) pairs that failed once and are retried.
+        poisoned: (lane, packet) pairs that pass unprocessed.
         bytes: of its largest packet so far.
     """
 
@@ -97,16 +97,16 @@ class Stream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """Everything that decisions depend on.
+    """The state of the schedule: everything that decisions depend on.
 
     Attributes:
         rules: the lanes.
         credits: packets in flight per stream.
-        lenient: whether a packet that cannot be processed goes through unprocessed.
-        streams: those being worked on, in the order of the inputs.
-        waiting: those not begun, each with the number of its packets that are done already.
-        running: calls under way.
-        dormant: (lane, replica) that nobody needed so far.
+        lenient: whether a packet that cannot be processed passes unprocessed.
+        streams: active streams, in the order of the inputs.
+        waiting: streams that have not begun, each with the number of its committed packets.
+        running: calls that have been made and have not ended.
+        dormant: (lane, replica) pairs that have not been started.
     """
 
     rules: tuple[LaneRule, ...]
@@ -126,9 +126,9 @@ def initial_state(
     lenient: bool,
     passed: Mapping[int, int] | None = None,
 ) -> State:
-    """The state before anything has happened: one replica of each lane is being prepared, the others may be needed.
+    """The state before the first call: one replica of each lane is being prepared, the others are dormant.
 
-    `passed`: packets of a stream that an earlier run has done for good.
+    `passed`: the number of committed packets of each resumed stream.
     """
     state = State(
         rules=rules,
@@ -142,25 +142,25 @@ def initial_state(
 
 
 def all_done(state: State) -> bool:
-    """Every stream is done, or given up."""
+    """Whether every stream is done or was given up."""
     return not state.streams and not state.waiting
 
 
 def in_flight(state: State, index: int) -> int:
-    """Packets of a stream that wait between lanes or are in a call; a call that may bring one out counts as one."""
+    """Packets of a stream that wait between lanes or are in a call; each running call counts as one."""
     queued = sum(len(place.queue) for stream in state.streams if stream.index == index for place in stream.progress)
     return queued + sum(call.stream == index for call in state.running)
 
 
 def credits_of(state: State, stream: Stream) -> int:
-    """Packets that a stream may have in flight: its credits, fewer where packets are so large, and always one."""
+    """The most packets that a stream may have in flight: its credits, fewer where packets are large, at least one."""
     return max(1, min(state.credits, IN_FLIGHT_BYTES // max(stream.bytes, 1)))
 
 
 def next_call(state: State) -> Call | None:
-    """The call to make now, or None until another ends. Later lanes go first, then earlier inputs.
+    """The call to make now, or None until another one ends. Later lanes have priority, then earlier inputs.
 
-    Lanes that are not eager get further replicas only by `next_replica`.
+    Lanes that are not eager get further replicas only through `next_replica`.
     """
     busy = {(call.lane, call.replica) for call in state.running} | set(state.dormant)
     for lane in reversed(range(len(state.rules))):
@@ -174,9 +174,9 @@ def next_call(state: State) -> Call | None:
 
 
 def next_replica(state: State, lane: int) -> Call | None:
-    """The start of a dormant replica, where packets wait for its lane.
+    """The call that starts a dormant replica of a lane before which packets wait.
 
-    None while anything else is being prepared, so that no start delays another.
+    None while another replica is being prepared, so that no start delays another.
     """
     waiting = any(stream.progress[lane].queue for stream in state.streams)
     if not waiting or any(call.kind == "prepare" for call in state.running):
@@ -186,7 +186,7 @@ def next_replica(state: State, lane: int) -> Call | None:
 
 
 def call_made(state: State, call: Call) -> State:
-    """The call was made."""
+    """The state after a call has been made."""
     dormant = tuple(place for place in state.dormant if place != (call.lane, call.replica))
     state = replace(state, running=(*state.running, call), dormant=dormant)
     stream = stream_of(state, call)
@@ -204,7 +204,7 @@ def call_made(state: State, call: Call) -> State:
 
 
 def call_done(state: State, call: Call, result: Result) -> State:
-    """The call ended well. One of a stream that was given up meanwhile only frees its replica."""
+    """The state after a call has succeeded. A call of a stream that was given up only frees its replica."""
     state = without_call(state, call)
     stream = stream_of(state, call)
     if stream is None:
@@ -240,7 +240,7 @@ def _call_for(state: State, stream: Stream, lane: int, replica: int) -> Call | N
 
 
 def is_done(state: State, stream: Stream, lane: int) -> bool:
-    """Nothing of the stream will come out of the lane any more."""
+    """Whether no further packet of the stream will leave the lane."""
     place = stream.progress[lane]
     if is_begun(state, stream, lane):
         return False
@@ -250,18 +250,18 @@ def is_done(state: State, stream: Stream, lane: int) -> bool:
 
 
 def is_begun(state: State, stream: Stream, lane: int) -> bool:
-    """A call of the stream is under way in the lane, whatever its epoch."""
+    """Whether a call of the stream is running in the lane, under any epoch."""
     return any(call.lane == lane and call.stream == stream.index for call in state.running)
 
 
 def _retire(state: State) -> State:
-    """Take out the streams that have left the last lane."""
+    """Remove the streams that have left the last lane."""
     last = len(state.rules) - 1
     return replace(state, streams=tuple(stream for stream in state.streams if not is_done(state, stream, last)))
 
 
 def admit(state: State) -> State:
-    """Begin another stream when the sources of all others are dry, so that short inputs keep the lanes busy."""
+    """Begin another stream when the sources of all active ones have ended, so that short inputs keep the lanes busy."""
     while state.waiting and len(state.streams) < state.credits:
         if not all(stream.progress[0].ended for stream in state.streams):
             break
@@ -272,7 +272,7 @@ def admit(state: State) -> State:
 
 
 def stream_of(state: State, call: Call) -> Stream | None:
-    """The stream of a call, unless it was given up or begun anew since."""
+    """The stream of a call, unless it was given up or rewound since."""
     for stream in state.streams:
         if stream.index == call.stream and stream.epoch == call.epoch:
             return stream
@@ -285,10 +285,10 @@ def without_call(state: State, call: Call) -> State:
 
 
 def with_progress(state: State, stream: Stream, lane: int, place: LaneProgress) -> State:
-    """The state with a stream's place at a lane replaced."""
+    """The state with a stream's progress in a lane replaced."""
     return with_stream(state, replace(stream, progress=(*stream.progress[:lane], place, *stream.progress[lane + 1 :])))
 
 
 def with_stream(state: State, fresh: Stream) -> State:
-    """The state with one of its streams replaced by its newer self."""
+    """The state with one of its streams replaced."""
     return replace(state, streams=tuple(fresh if other.index == fresh.index else other for other in state.streams))

@@ -1,4 +1,4 @@
-"""Folders for the time of a run: removed at its end, and those of runs that were killed at the next one's start."""
+"""Temporary folders of a run: removed at its end; those of killed runs are removed at the start of the next run."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 OWNER = "owner.lock"
-"""Locked while the process lives that a folder belongs to: the system lets go of it, however that process ends."""
+"""Locked while the process that owns a folder lives; the system releases the lock when the process ends."""
 
 
 class Scratch:
-    """A folder of this process's own."""
+    """A temporary folder that this process owns."""
 
     def __init__(self, prefix: str, place: str | None = None) -> None:
-        """Make it, after those of killed processes are gone. Args: place: where; the temporary directory by default."""
+        """Create it, after those of killed processes are removed; in `place`, or the temporary directory."""
         sweep(prefix, place)
         draft = Path(tempfile.mkdtemp(prefix=f".{prefix}", dir=place))
         self._lock = FileLock(draft / OWNER)
-        with suppress(NotImplementedError):  # a file system without locks: nobody sweeps there
+        with suppress(NotImplementedError):  # a file system without locks: nothing is swept there
             self._lock.acquire()
-        # Only now it has a name that is swept, so that nobody meets it without its owner.
+        # Only a locked folder gets a name that `sweep` looks for.
         self.path = str(draft.with_name(draft.name[1:]))
         os.rename(draft, self.path)
 
     def remove(self) -> None:
-        """It is not needed any more."""
+        """Remove the folder."""
         self._lock.release()
         shutil.rmtree(self.path, ignore_errors=True)
 
 
 @contextmanager
 def scratch_folder(prefix: str) -> Iterator[Path]:
-    """A folder that is gone after the block."""
+    """A temporary folder that is removed after the block."""
     scratch = Scratch(prefix)
     try:
         yield Path(scratch.path)
@@ -46,7 +46,7 @@ def scratch_folder(prefix: str) -> Iterator[Path]:
 
 
 def sweep(prefix: str, place: str | None = None) -> None:
-    """Remove the folders of that name whose processes are gone; what is not ours, or cannot be locked, stays."""
+    """Remove folders with this prefix whose processes have ended; folders that cannot be locked stay."""
     for owner in Path(place or tempfile.gettempdir()).glob(f"{prefix}*/{OWNER}"):
         lock = FileLock(owner)
         with suppress(OSError, Timeout, NotImplementedError):

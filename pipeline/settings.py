@@ -105,7 +105,7 @@ class RunSettings:
     Attributes:
         lanes: the graph, in order.
         credits: packets in flight per stream.
-        largest_picture: millions of pixels that one image or frame may have; null: what a third of the machine's
+        largest_image: millions of pixels that one image or frame may have; null: what a third of the machine's
             memory holds. Larger ones are refused by their header.
         threads: compute threads of a lane; `auto` depends on the machine's cores alone, never on replicas.
         on_error: what happens to a packet that a stage cannot process: `stop` ends its input with an error,
@@ -123,7 +123,7 @@ class RunSettings:
 
     lanes: dict[str, LaneConfig]
     credits: int = 4
-    largest_picture: float | None = None
+    largest_image: float | None = None
     threads: int | Literal["auto"] = "auto"
     on_error: Literal["stop", "pass"] = "stop"
     inputs: Literal["media", "saved", "pair", "live", "none"] = "media"
@@ -137,9 +137,9 @@ class RunSettings:
     def __post_init__(self) -> None:
         """Raises ValueError for a number out of range or a run without lanes."""
         _at_least(1, credits=self.credits, threads=self.threads, workers=self.workers)
-        _at_least(1, largest_picture=self.largest_picture)
-        if self.largest_picture is not None and not math.isfinite(self.largest_picture):
-            raise ValueError("largest_picture must be a number of millions")
+        _at_least(1, largest_image=self.largest_image)
+        if self.largest_image is not None and not math.isfinite(self.largest_image):
+            raise ValueError("largest_image must be a number of millions")
         if not self.lanes:
             raise ValueError("a run needs at least one lane")
 

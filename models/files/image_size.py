@@ -20,14 +20,14 @@ from PIL import Image
 from models.errors import ModelError
 
 VARIABLE = "DENSEPOSE_LARGEST_PICTURE"
-"""Environment variable with millions of pixels; it passes the key `largest_picture` to all processes of a run."""
+"""Environment variable with millions of pixels; it passes the key `largest_image` to all processes of a run."""
 PIXEL_BYTES = 40
 """Peak memory per pixel between file and result: the frame, copies of it, the decoder's buffers."""
 SHARE = 3
 """One image may use at most 1 / SHARE of the memory."""
 LEAST_PIXELS = 2**25
 """Minimum limit: 8K images are read on every machine."""
-REMEDY = "make it smaller first, or, where the memory suffices, raise the key largest_picture (millions of pixels)"
+REMEDY = "make it smaller first, or, where the memory suffices, raise the key largest_image (millions of pixels)"
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "ICO", "TGA")
 """Formats that Pillow opens by default."""
 HEADER_BYTES = 1 << 16

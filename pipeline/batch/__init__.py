@@ -1,1 +1,1 @@
-"""Many files over a cluster: units of work, what is done, and the joining of parts."""
+"""Batches: many inputs over the cores of a machine or a cluster, as units of work."""

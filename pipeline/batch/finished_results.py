@@ -1,8 +1,8 @@
-"""The results of a batch: each is made in a place of its own, marked, and then given its name.
+"""Finished results of a batch: each is made in a folder of its own, marked, and then renamed to its final name.
 
-`OUT.partial/made.json` says what a result was made from, with which settings, and what its bytes hash to. It is written
-before the result has its name, and goes when the manifest knows of the result. A batch that is killed in between thus
-knows its own whole results again, and takes no file for one that a user put there.
+`OUT.partial/made.json` records the input and settings of a result and the hash of its bytes. It is written before the
+result gets its name, and removed when the manifest lists the result. A batch that was killed in between thus recognises
+its own finished results, and no file that a user put there.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from pipeline import remote_files
 from pipeline.stage import CLAIM, Job, PlainError, working_folder
 
 SHARDS, WHOLE = "shards-", "whole-"
-"""How the folders of shards, and of results that are not whole yet, begin in `OUT.partial/`."""
+"""How the folders of shards and of unfinished results begin in `OUT.partial/`."""
 _MARK = "made.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """What is known of a whole result.
+    """The mark of a finished result.
 
     Attributes:
-        made_from: settings and file that it was made from, see `origin`.
-        sha256: of its bytes.
-        frames: in it.
+        made_from: identifies its settings and its input, see `source_mark`.
+        sha256: hash of its bytes.
+        frames: number of frames in it.
     """
 
     made_from: str
@@ -38,24 +38,24 @@ class Mark:
 
 
 def source_mark(job: Job, settings: str) -> str:
-    """A short name for settings and the file under an input's name: other ones make another result."""
+    """A short name for settings and the size and date of an input: it changes when either does."""
     source = hashlib.sha256(repr(remote_files.stamp(job.input)).encode()).hexdigest()
     return f"{settings}-{source[:16]}"
 
 
 def shard_file(job: Job, first: int, settings: str) -> str:
-    """Where what the shard from frame `first` on found lies."""
+    """The file of the results of the shard that begins at frame `first`."""
     return _within(job, f"{SHARDS}{source_mark(job, settings)}", f"shard_{first:09d}.zip")
 
 
 def unfinished_path(job: Job, settings: str) -> Path:
-    """Where the result of an input is made that goes to a folder of this machine."""
+    """Where the result of an input is made, for results on this machine."""
     assert job.output is not None
     return Path(_within(job, f"{WHOLE}{source_mark(job, settings)}", Path(job.output).name))
 
 
 def publish_result(draft: Path, job: Job, made_from: str, frames: int) -> None:
-    """Mark a whole result, and give it its name. Raises PlainError where something else has that name by now."""
+    """Mark a finished result and rename it to its final name. Raises PlainError where another file has that name."""
     assert job.output is not None
     if remote_files.exists(job.output) and not job.overwrite:
         raise PlainError("the output exists already", job.output, "add --overwrite or name another with -o")
@@ -65,7 +65,7 @@ def publish_result(draft: Path, job: Job, made_from: str, frames: int) -> None:
 
 
 def finished_result(job: Job, settings: str) -> Mark | None:
-    """The mark of a result that stands and was made from this input with these settings, else None.
+    """The mark of a finished result that was made from this input with these settings, else None.
 
     Raises PlainError where a store does not answer.
     """
@@ -82,7 +82,7 @@ def finished_result(job: Job, settings: str) -> Mark | None:
 
 
 def remove_leftovers(job: Job) -> None:
-    """The manifest knows of a result: nothing that led to it is needed any more. Raises PlainError."""
+    """Remove the working files of a result that the manifest lists. Raises PlainError."""
     if job.output is None:
         return
     folder = _within(job)
@@ -90,16 +90,16 @@ def remove_leftovers(job: Job) -> None:
         remote_files.remove(folder)
         return
     here = Path(folder)
-    for made in (*here.glob(f"{SHARDS}*"), *here.glob(f"{WHOLE}*")):  # of a file that was replaced meanwhile, too
+    for made in (*here.glob(f"{SHARDS}*"), *here.glob(f"{WHOLE}*")):  # also of an input that was replaced meanwhile
         shutil.rmtree(made, ignore_errors=True)
-    with contextlib.suppress(OSError):  # something else lies in it
-        for left in (*here.glob(f"{_MARK}*"), *here.glob(CLAIM)):  # a worker that was killed leaves its claim
+    with contextlib.suppress(OSError):  # other files lie in it
+        for left in (*here.glob(f"{_MARK}*"), *here.glob(CLAIM)):  # a killed worker leaves its lock file
             left.unlink()
         here.rmdir()
 
 
 def _within(job: Job, *names: str) -> str:
-    """A place in the working folder of a job's result."""
+    """A path in the working folder of a job's result."""
     assert job.output is not None
     place = working_folder(job.output)
     for name in names:

@@ -1,4 +1,4 @@
-"""One batch at a time writes into a folder of results: two would write the same files and the same manifest."""
+"""The lock on a folder of results: two batches must not write the same files and the same manifest."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from pipeline import remote_files
 from pipeline.stage import PlainError
 
 LOCK = "batch.lock"
-"""Locked while a batch runs; the system lets go of it when the process ends, however that ends."""
+"""Locked while a batch runs; the system releases the lock when the process ends in any way."""
 PATIENCE_S = 3.0
-"""For a process that was killed, and whose successor is quicker than the system in letting go."""
+"""How long to wait for the lock of a killed process, which the system may release a moment later."""
 _DRAFT = re.compile(rf".+\.[0-9a-f]{{8}}{re.escape(remote_files.DRAFT)}")
 
 
 @contextmanager
 def lock_folder(folder: str) -> Iterator[None]:
-    """Hold the folder of a batch's results while the block runs, and remove drafts that a killed batch left in it.
+    """Lock the folder of a batch's results while the block runs, and remove drafts that a killed batch left in it.
 
-    A store (`s3://…`) knows no locks, and a file system without locks neither: nothing can be held there.
+    Object stores (`s3://…`) and some file systems have no locks: nothing is locked there.
 
     Raises:
-        PlainError: another batch holds it, or nothing can be written there.
+        PlainError: another batch has locked it, or it cannot be written to.
     """
     place = remote_files.path_on_this_machine(folder)
     if place is None:
         yield
         return
-    lock = _taken(place)
+    lock = _acquire(place)
     try:
         for left in [file for file in place.iterdir() if _DRAFT.fullmatch(file.name)]:
             with suppress(OSError):
@@ -45,7 +45,7 @@ def lock_folder(folder: str) -> Iterator[None]:
             lock.release()
 
 
-def _taken(place: Path) -> FileLock | None:
+def _acquire(place: Path) -> FileLock | None:
     """The lock on a folder; None where its file system has none."""
     lock = FileLock(place / LOCK, timeout=PATIENCE_S)
     try:

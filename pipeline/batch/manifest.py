@@ -1,4 +1,4 @@
-"""What a batch has done, in `batch.json` beside its results: a batch that is run again does only what is missing."""
+"""The manifest of a batch, `batch.json` beside its results: run again, a batch does only what is missing."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ NAME = "batch.json"
 
 
 class Manifest:
-    """One entry an input: how it ended, its result, and the size and date of the file it was made from.
+    """One entry per input: how it ended, its result, and the size and date of the input file.
 
-    Addresses stand in it without their secrets.
+    Addresses are stored without their secrets.
 
     Args:
         folder: of the results.
-        settings: what decides results; entries of other settings count for nothing.
+        settings: hash of the settings that decide results; entries with another hash are ignored.
     """
 
     def __init__(self, folder: str, settings: str) -> None:
-        """Read what is there. Raises PlainError for a file that is no manifest, or a store that does not answer."""
+        """Read the manifest. Raises PlainError for a file that is no manifest, or a store that does not answer."""
         self._path = remote_files.path_in(folder, NAME)
         self._settings = settings
         self._entries: dict[str, dict[str, Any]] = {}
@@ -40,7 +40,7 @@ class Manifest:
                 raise PlainError("this is no manifest of a batch", self._path, "move it away") from error
 
     def stands(self, job: Job) -> bool:
-        """Whether an input's result was made from the same file with the same settings, and is there as it was made."""
+        """Whether an input's result was made from the same file and settings, and still exists unchanged."""
         entry = self._entries.get(address_key(job.input), {})
         same = entry.get("settings") == self._settings and entry.get("source") == remote_files.stamp(job.input)
         there = job.output is not None and entry.get("output") == address_key(job.output)
@@ -48,9 +48,9 @@ class Manifest:
         return found is not None and entry.get("result", found) == found
 
     def takes(self, job: Job) -> bool:
-        """Whether a result stands, or is whole but was not noted before a batch was killed: it is noted then.
+        """Whether a result is finished; one that a killed batch finished but did not record is recorded now.
 
-        Nothing that led to the result is left. Raises PlainError.
+        Removes the working files of a finished result. Raises PlainError.
         """
         if not self.stands(job):
             mark = finished_result(job, self._settings)
@@ -61,7 +61,7 @@ class Manifest:
         return True
 
     def note(self, tally: StreamTally) -> None:
-        """Write down how an input ended. Raises PlainError where the disk refuses."""
+        """Record how an input ended. Raises PlainError where the file cannot be written."""
         entry: dict[str, Any] = {"state": tally.state}
         if tally.failure:
             entry["error"] = str(tally.failure.error())
@@ -76,15 +76,15 @@ class Manifest:
 
 
 def _result(job: Job, frames: int) -> dict[str, Any]:
-    """What is noted of a result: where it is, its size and date, which change when somebody puts another there."""
+    """The entry of a result: its path, and its size and date, which change when another file replaces it."""
     output = job.output or ""
     return {"output": address_key(output), "frames": frames, "result": remote_files.stamp(output)}
 
 
 def confirmed(inputs: Inputs, manifest: Manifest) -> Inputs:
-    """The inputs of a batch that is begun or gone on with: results that it made and that are whole stand.
+    """The inputs of a batch, without those whose finished results this batch made.
 
-    Others that are in the way are made anew with `overwrite`, and refused without. Raises PlainError.
+    Other existing files are replaced with `overwrite`, and their inputs are refused without it. Raises PlainError.
     """
     standing = frozenset(job.index for job in inputs.jobs if job.index in inputs.standing and manifest.takes(job))
     refused: dict[int, Failure] = dict(inputs.refused)
@@ -100,5 +100,5 @@ def confirmed(inputs: Inputs, manifest: Manifest) -> Inputs:
 
 
 def results_folder(jobs: tuple[Job, ...]) -> str:
-    """The folder that a batch's results go to."""
+    """The folder of a batch's results."""
     return remote_files.parent(jobs[0].output) if jobs and jobs[0].output else "."

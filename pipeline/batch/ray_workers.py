@@ -1,4 +1,4 @@
-"""The workers of a batch as Ray actors, on this machine or on a cluster."""
+"""The Ray workers of a batch: actors that carry out its units, on this machine or on a cluster."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _POLL_S = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
-    """A unit with a worker; `up` is there once the worker's process is, None for one that has worked before."""
+    """A unit on a worker; `up` is ready once the worker's process has started, None for one that worked before."""
 
     unit: Unit
     job: Job
@@ -36,11 +36,11 @@ class _Call:
 
 
 class RayWorkers:
-    """As many workers as planned, made when there is work for them.
+    """A pool of Ray workers, each created when there is a unit for it.
 
     Args:
         parts, mark: see `BatchWorker`.
-        plan: what one worker gets, and how many there may be.
+        plan: the resources of one worker, and the number of workers.
     """
 
     def __init__(self, parts: SplitRun, mark: str, plan: LanePlan) -> None:
@@ -51,11 +51,11 @@ class RayWorkers:
 
     @property
     def free(self) -> bool:
-        """Whether a worker has nothing to do, or another may be made."""
+        """Whether a worker is idle, or another may be created."""
         return bool(self._idle) or len(self._calls) < self._plan.replicas
 
     def begin(self, unit: Unit, job: Job, shards: Sequence[Unit]) -> None:
-        """Give a free worker a unit."""
+        """Give a unit to an idle or a new worker."""
         if self._idle:
             actor, up = self._idle.pop(), None
         else:
@@ -65,7 +65,7 @@ class RayWorkers:
         self._calls[actor.run.remote(unit, job, call.shards)] = call
 
     def finished(self) -> list[tuple[Unit, Outcome | None]]:
-        """Units that ended; waits a moment for one."""
+        """Units that ended, with their outcomes; None where the worker died. Waits up to half a second."""
         self._move_unstarted_units()
         check_ray()
         ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=_POLL_S) if self._calls else ([], [])
@@ -75,13 +75,13 @@ class RayWorkers:
             try:
                 ended.append((call.unit, ray.get(ref)))
                 self._idle.append(call.actor)
-            except RayError:  # the process or its machine is gone: another one takes its place
+            except RayError:  # the process or its machine died: another worker replaces it
                 ray.kill(call.actor)
                 ended.append((call.unit, None))
         return ended
 
     def _move_unstarted_units(self) -> None:
-        """Units whose worker has not come up go to idle ones: a cluster that lost a machine has less room."""
+        """Move units of workers that have not started to idle ones: a cluster that lost a machine has less room."""
         for ref, call in list(self._calls.items()):
             if not self._idle:
                 return
@@ -91,22 +91,22 @@ class RayWorkers:
                 self.begin(call.unit, call.job, call.shards)
 
     def shutdown(self) -> None:
-        """End all workers, whatever they do: what is whole stays, and the same command goes on from there."""
+        """End all workers at once; finished shards and results stay, and the same command continues from there."""
         for actor in [*self._idle, *(call.actor for call in self._calls.values())]:
             ray.kill(actor)
         self._idle.clear()
         self._calls.clear()
 
     def _make(self) -> Any:
-        told = process_environment(self._plan.threads)
-        options = {"num_cpus": self._plan.cpus, "num_gpus": self._plan.gpus, "runtime_env": {"env_vars": told}}
+        variables = process_environment(self._plan.threads)
+        options = {"num_cpus": self._plan.cpus, "num_gpus": self._plan.gpus, "runtime_env": {"env_vars": variables}}
         return ray.remote(BatchWorker).options(**options).remote(*self._arguments)
 
 
 def run_batch_on_ray(
     parts: SplitRun, jobs: Sequence[Job], metrics: Metrics, interrupt: Interrupt, manifest: Manifest, mark: str
 ) -> Iterator[tuple[Job, Any]]:
-    """`pipeline.batch.run.run_batch` with workers on this machine, or on the cluster that the settings name."""
+    """`pipeline.batch.run.run_batch` with Ray workers on this machine, or on the cluster that the settings name."""
     if interrupt.requested:
         return
     settings = parts.whole.settings

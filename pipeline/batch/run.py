@@ -1,4 +1,4 @@
-"""Many inputs on many workers: each takes the next unit when it is free, and what was done is never done again."""
+"""Runs a batch: each worker takes the next unit when it is idle; finished units are never done again."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from pipeline.batch.split_graph import SplitRun, fixed_chunk
 from pipeline.batch.units import Unit, UnitQueue
 from pipeline.batch.worker import BatchWorker, Outcome
 from pipeline.interrupts import Interrupt
-from pipeline.media_types import is_picture
+from pipeline.media_types import is_image
 from pipeline.metrics import Metrics
 from pipeline.packet import Failure
 from pipeline.stage import Job
 
 WORKER = "worker"
-"""What the processes of a batch are called in metrics."""
+"""The name of a batch's processes in metrics."""
 
 
 class Workers(Protocol):
-    """Workers, wherever they are."""
+    """The workers of a batch: Ray workers, or one in this process."""
 
     @property
     def free(self) -> bool:
-        """Whether a worker has nothing to do."""
+        """Whether a worker is idle."""
         ...
 
     def begin(self, unit: Unit, job: Job, shards: Sequence[Unit]) -> None:
-        """Give a free worker a unit."""
+        """Give a unit to an idle worker."""
         ...
 
     def finished(self) -> list[tuple[Unit, Outcome | None]]:
-        """Units that ended since, with what they gave; None for one whose worker died. May wait a moment."""
+        """Units that ended since the last call, with their outcomes; None where the worker died. May wait briefly."""
         ...
 
 
 class LocalWorker:
-    """A workers of one, in this process."""
+    """A single worker in this process."""
 
     def __init__(self, worker: BatchWorker) -> None:
         self._worker = worker
@@ -62,22 +62,22 @@ class LocalWorker:
 
 
 def settings_mark(config_text: str) -> str:
-    """A short name for settings: shards and manifest entries bear it."""
+    """A short hash of settings, by which shards and manifest entries are recognised."""
     return hashlib.sha256(config_text.encode()).hexdigest()[:16]
 
 
 def run_batch(
     parts: SplitRun, jobs: Sequence[Job], metrics: Metrics, interrupt: Interrupt, workers: Workers, manifest: Manifest
 ) -> Iterator[tuple[Job, Any]]:
-    """Do every input that is not done yet.
+    """Process every input that is not done yet.
 
     Args:
-        parts: the runs that units are made of.
+        parts: the runs of the units.
         jobs: the inputs.
-        metrics: takes up what happens; an input that fails is noted there, and the others go on.
-        interrupt: when set, nothing more begins; the same command goes on later.
+        metrics: records what happens; the failure of an input is recorded there, and the others continue.
+        interrupt: when set, no further unit begins; the same command continues later.
         workers: the workers.
-        manifest: takes up how each input ended.
+        manifest: records how each input ended.
 
     Yields:
         (input, receipt) of every result. Raises PlainError where the manifest cannot be written.
@@ -85,7 +85,7 @@ def run_batch(
     batch = _Batch(parts, jobs, metrics, workers, manifest)
     while not batch.over and not interrupt.requested:
         batch.assign()
-        yield from batch.take_up()
+        yield from batch.collect()
     metrics.finish()
 
 
@@ -100,20 +100,20 @@ class _Batch:
 
     @property
     def over(self) -> bool:
-        """Every input ended, one way or the other."""
+        """Whether every input is done or failed."""
         return batch_units.is_empty(self._queue)
 
     def assign(self) -> None:
-        """Give every free worker a unit, as long as there are any."""
+        """Give a unit to every idle worker, as long as there are units."""
         while self._workers.free and (unit := batch_units.next_unit(self._queue)) is not None:
             self._queue = batch_units.unit_started(self._queue, unit)
             self._workers.begin(unit, self._jobs[unit.index], self._shards.get(unit.index, ()))
 
-    def take_up(self) -> Iterator[tuple[Job, Any]]:
-        """Note the units that ended and see what follows from each."""
+    def collect(self) -> Iterator[tuple[Job, Any]]:
+        """Record the units that ended, and queue the units that follow from them."""
         for unit, outcome in self._workers.finished():
             tally = self._metrics.streams[unit.index]
-            if tally.failure:  # another unit of the input has failed meanwhile
+            if tally.failure:  # another unit of the input failed before
                 self._queue = batch_units.unit_done(self._queue, unit)
             elif outcome is None:
                 self._died(unit)
@@ -139,7 +139,7 @@ class _Batch:
             yield from ((self._jobs[unit.index], receipt) for receipt in tally.results)
 
     def _died(self, unit: Unit) -> None:
-        """The process of a worker ended under a unit; there is a new one by now."""
+        """A worker died during a unit: retry the unit, or end its input at the second death."""
         self._metrics.restarted(WORKER)
         again = batch_units.worker_died(self._queue, unit)
         if again is not None:
@@ -156,5 +156,5 @@ class _Batch:
 
 
 def _first_kind(parts: SplitRun, job: Job) -> batch_units.UnitKind:
-    """What an input begins with: a look at its length where it could be cut."""
-    return "whole" if is_picture(job.input) or parts.shard is None else "probe"
+    """The first unit of an input: a probe of its length where it could be split."""
+    return "whole" if is_image(job.input) or parts.shard is None else "probe"

@@ -1,4 +1,4 @@
-"""The graphs that a batch runs in place of the whole one: of a shard, of a tail, and of a look at an input's length."""
+"""Splits the graph of a run for a batch: the graphs of a shard, of a tail, and of a probe of an input's length."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pipeline.conversion import ConfigError
 from pipeline.graph import Node, build_graph, stage_class
 
 WRITE_SHARDS, READ_SHARDS = "write_shards", "read_shards"
-"""The stage that writes the results of a shard, and the one that reads them in the tail."""
+"""The stage that writes the results of a shard, and the stage that reads them in the tail."""
 RANGE = ("first_frame", "end_frame")
-"""The settings of a source that can be cut."""
+"""The settings of a source that can be split."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitRun:
-    """The runs that a batch is made of, by kind of unit; without `shard` and `tail` nothing is cut.
+    """The runs of a batch, by kind of unit; without `shard` and `tail`, no input is split.
 
     Attributes:
         whole, probe, shard, tail: see `pipeline.batch.units.Unit`.
@@ -35,9 +35,9 @@ class SplitRun:
 
 
 def split_run(config: RunConfig, table: Mapping[str, str]) -> SplitRun:
-    """Cut the graph of a run before the first stage that needs its packets in order.
+    """Split the graph of a run before the first stage that needs its packets in order.
 
-    Raises ConfigError where videos are to be cut and the graph or its source cannot be.
+    Raises ConfigError where videos are to be split and the graph or its source does not allow it.
     """
     nodes = config.graph.nodes
     source = nodes[0].name
@@ -47,7 +47,7 @@ def split_run(config: RunConfig, table: Mapping[str, str]) -> SplitRun:
     if config.settings.batch.most_shards == 1:
         return SplitRun(whole=config, probe=probe, shard=None, tail=None, source=source)
     if not all(hasattr(config.stages[source], key) for key in RANGE):
-        what = f"the source '{source}' cannot be cut: it has no settings {' and '.join(RANGE)}"
+        what = f"the source '{source}' cannot be split: it has no settings {' and '.join(RANGE)}"
         raise ConfigError(what, "batch.most_shards", "set it to 1")
     writer, reader = (_node_names(name, table) for name in (WRITE_SHARDS, READ_SHARDS))
     head, rest = [node.name for node in nodes[:ordered]], [node.name for node in nodes[ordered:]]
@@ -61,7 +61,7 @@ def split_run(config: RunConfig, table: Mapping[str, str]) -> SplitRun:
 
 
 def run_of(parts: SplitRun, unit: Unit, shards: Sequence[tuple[int, str]], path: str) -> RunConfig:
-    """The run of one unit; `shards` are the files that a tail of the input `path` takes up: (first frame, file)."""
+    """The run of one unit; `shards` are the files that the tail of the input `path` reads: (first frame, file)."""
     if unit.kind in ("whole", "probe"):
         return parts.whole if unit.kind == "whole" else parts.probe
     run = parts.shard if unit.kind == "shard" else parts.tail
@@ -76,7 +76,7 @@ def run_of(parts: SplitRun, unit: Unit, shards: Sequence[tuple[int, str]], path:
 
 
 def fixed_chunk(parts: SplitRun) -> int:
-    """Frames of a packet where the source's settings fix them, else 1."""
+    """Frames per packet where the source's settings fix them, else 1."""
     chunk = getattr(parts.whole.stages[parts.source], "chunk", 1)
     return chunk if isinstance(chunk, int) else 1
 
@@ -88,7 +88,7 @@ def _node_names(name: str, table: Mapping[str, str]) -> str:
 
 
 def _run_of(config: RunConfig, lane: str, members: Sequence[Node | str], table: Mapping[str, str]) -> RunConfig:
-    """A run of a single lane; stages that the configuration does not place have their own defaults."""
+    """A run of a single lane; stages that the configuration does not place use their defaults."""
     names = [member if isinstance(member, str) else member.name for member in members]
     classes = {name: stage_class(name, table) for name in names}
     graph = build_graph([(lane, names)], classes, config.name)

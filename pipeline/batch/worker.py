@@ -1,4 +1,4 @@
-"""What one worker of a batch does: a unit at a time, by the serial runner, in a process that keeps its networks."""
+"""A worker of a batch: carries out one unit at a time with the serial runner, in one long-lived process."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ from pipeline.stage import CLAIM, Job, PlainError, working_folder
 from pipeline.worker import LaneWorker
 
 PATIENCE_S = 30.0
-"""For a worker of a batch that was killed, which may still be at the same result."""
+"""How long to wait for a worker of a killed batch that may still be writing the same result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a unit: the sums of its run, and the length of an input that was looked at."""
+    """The outcome of a unit: the metrics of its run, and the input's length for a probe."""
 
     metrics: Metrics
     length: int | None = None
@@ -51,62 +51,62 @@ class BatchWorker:
     """Runs units.
 
     Args:
-        parts: the runs that units are made of.
+        parts: the runs of the units.
         threads: compute threads.
-        folder: that relative paths start from.
-        mark: of the settings; shards of others are not taken up.
+        folder: where relative paths start.
+        mark: hash of the settings; shards of other settings are ignored.
     """
 
     def __init__(self, parts: SplitRun, threads: int, folder: str, mark: str) -> None:
-        with contextlib.suppress(OSError):  # on another machine the folder may be absent, and whole paths still work
+        with contextlib.suppress(OSError):  # on another machine the folder may be absent; absolute paths still work
             os.chdir(folder)
         self._parts = parts
         self._threads = threads
         self._mark = mark
 
     def run(self, unit: Unit, job: Job, shards: Sequence[Unit]) -> Outcome:
-        """Do a unit of an input; errors of stages are in the metrics. `shards`: those that a tail takes up."""
+        """Carry out a unit of an input; errors of stages are in the metrics. `shards`: those that a tail reads."""
         job.register_secrets()
         with scratch_folder("densepose-batch-") as place:
             try:
                 made_from = source_mark(job, self._mark)
-                here = _brought_here(job, place, self._mark)
+                here = _with_local_paths(job, place, self._mark)
                 if unit.kind == "shard":
                     file = shard_file(job, unit.first, self._mark)
-                    return _said_of(job, here, self._shard(unit, here, file, place))
+                    return _with_user_paths(job, here, self._shard(unit, here, file, place))
                 files = [(shard.first, shard_file(job, shard.first, self._mark)) for shard in shards]
                 known = [
                     (first, remote_files.local_copy(file, place)) for first, file in files if remote_files.exists(file)
                 ]
                 config = run_of(self._parts, unit, known, here.input)
                 if unit.kind == "probe":
-                    return _said_of(job, here, self._probe(config.graph, here))
+                    return _with_user_paths(job, here, self._probe(config.graph, here))
                 return self._result(config, job, here, made_from)
             except PlainError as error:
                 return _refused(job, error)
 
     def _result(self, config: RunConfig, job: Job, here: Job, made_from: str) -> Outcome:
-        """Make a result and put it where it belongs, unless a worker of a batch that was killed has done so."""
+        """Make a result and publish it, unless a worker of a killed batch has done so."""
         if job.output is None:
             return self._run(config, job)
-        with _claimed(job.output):
+        with _result_locked(job.output):
             mark = finished_result(job, self._mark)
             if mark is not None:
-                return _standing(job, mark)
+                return _finished_before(job, mark)
             draft = Path(here.output or "")
-            draft.parent.mkdir(parents=True, exist_ok=True)  # OUT.partial/ could be made: this can, too
-            outcome = _said_of(job, here, self._run(config, here))
+            draft.parent.mkdir(parents=True, exist_ok=True)  # its parent, OUT.partial/, exists
+            outcome = _with_user_paths(job, here, self._run(config, here))
             tally = outcome.metrics.streams[job.index]
             if not tally.failure and draft.is_file():
                 publish_result(draft, job, made_from, tally.frames_done)
                 tally.results = [dataclasses.replace(receipt, path=job.output) for receipt in tally.results]
-            with contextlib.suppress(OSError):  # there is none, or what a restart needs lies in it
+            with contextlib.suppress(OSError):  # it is absent, or holds files for a restart
                 draft.parent.rmdir()
             return outcome
 
     def _shard(self, unit: Unit, job: Job, file: str, place: Path) -> Outcome:
         config = run_of(self._parts, unit, (), job.input)
-        if remote_files.exists(file):  # an earlier run of this batch has done it
+        if remote_files.exists(file):  # an earlier run of this batch made it
             return Outcome(metrics=Metrics(config.graph, [job]))
         output = str(place / Path(file).name) if remote_files.is_remote(file) else file
         outcome = self._run(config, dataclasses.replace(job, output=output, resume=False, overwrite=True))
@@ -119,7 +119,7 @@ class BatchWorker:
         try:
             for _ in run_serial(config, self._plan(config.graph), [job], metrics, Interrupt()):
                 pass
-        except Exception as error:  # a stage that all inputs share: weights that are missing, an unexpected mistake
+        except Exception as error:  # of a stage that all inputs share, e.g. missing weights
             metrics.failed(job.index, stage_failure(error, config.graph.lanes[0].name, job.name))
         return Outcome(metrics=metrics)
 
@@ -141,8 +141,8 @@ class BatchWorker:
 
 
 @contextmanager
-def _claimed(output: str) -> Iterator[None]:
-    """Keep every other run from a result that goes to this machine's disks. Raises PlainError."""
+def _result_locked(output: str) -> Iterator[None]:
+    """Lock a result on this machine's disks against other runs. Raises PlainError."""
     if remote_files.is_remote(output):
         yield
         return
@@ -164,20 +164,20 @@ def _claimed(output: str) -> Iterator[None]:
         with contextlib.suppress(OSError):
             Path(claim.lock_file).unlink()
         claim.release()
-        with contextlib.suppress(OSError):  # what a restart needs lies in it
+        with contextlib.suppress(OSError):  # it holds files for a restart
             Path(claim.lock_file).parent.rmdir()
 
 
-def _standing(job: Job, mark: Mark) -> Outcome:
-    """Of an input whose result was made meanwhile."""
+def _finished_before(job: Job, mark: Mark) -> Outcome:
+    """The outcome of an input whose result was finished before."""
     metrics = Metrics(Graph(lanes=()), [job])
     metrics.stands(job.index)
     metrics.streams[job.index].frames_done = mark.frames
     return Outcome(metrics=metrics)
 
 
-def _said_of(job: Job, here: Job, outcome: Outcome) -> Outcome:
-    """What is said of an input speaks of the places that the user knows."""
+def _with_user_paths(job: Job, here: Job, outcome: Outcome) -> Outcome:
+    """An outcome in which local paths are replaced by the paths that the user knows."""
     tally = outcome.metrics.streams[job.index]
     tally.job = job
     if tally.failure:
@@ -188,8 +188,8 @@ def _said_of(job: Job, here: Job, outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _brought_here(job: Job, place: Path, settings: str) -> Job:
-    """The job with local paths: a copy of an input from a store, a result that is named when it is whole."""
+def _with_local_paths(job: Job, place: Path, settings: str) -> Job:
+    """The job with local paths: a copy of an input from a store, and a working path for the result."""
     source = remote_files.local_copy(job.input, place)
     output = job.output
     if output and remote_files.is_remote(output):
@@ -197,7 +197,7 @@ def _brought_here(job: Job, place: Path, settings: str) -> Job:
         Path(output).parent.mkdir()
     elif output:
         output = str(unfinished_path(job, settings))
-    # What has that name there, a result that was whole before it was marked, is made again.
+    # A file at that path was finished but not marked; it is made again.
     return dataclasses.replace(job, input=source, output=output, overwrite=True)
 
 

@@ -1,4 +1,4 @@
-"""The graph from Python, in this process and without Ray: frames of inputs, and single images."""
+"""The Python interface: `run` yields frames of inputs, `load` a network for single images; without Ray."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.command.launch import run_inputs
 from pipeline.command.preflight import fetch_assets, refuse_failing_inputs
 from pipeline.command.zoo_weights import configuration_for_weights
 from pipeline.config import CONFIGS, RawConfig, RunConfig, read_config, validate
-from pipeline.graph import Lane, Node, read_node, refuse_strangers, stage_class
+from pipeline.graph import Lane, Node, read_node, refuse_foreign_packages, stage_class
 from pipeline.inputs import without_output
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
@@ -23,10 +23,10 @@ from pipeline.serial import run_serial
 from pipeline.stage import Job, PlainError
 from pipeline.worker import LaneWorker
 
-TAKER = "frames"
-"""The stage that hands frames to the caller, in place of the sinks."""
+FRAMES_STAGE = "frames"
+"""The stage that yields frames to the caller, in place of the sinks."""
 WEIGHTS = ("network", "weights")
-"""Where a configuration names its weights."""
+"""The key of the weights in a configuration."""
 
 
 def run(
@@ -36,20 +36,20 @@ def run(
     settings: Mapping[str, Any] | None = None,
     table: Mapping[str, str] | None = None,
 ) -> Iterator[Any]:
-    """Run a configuration over inputs and take the frames.
+    """Run a configuration over inputs and yield the frames.
 
     Args:
         config: a name in `configs/`, or a path.
-        inputs: video files, images, folders, globs; one, or several, run one after the other; none: the demo.
+        inputs: video files, images, folders, globs: one or several, run one after the other; none: the demo.
         settings: changes by key path: `{"render.style": "parts", "decode.end": 2.0}`.
-        table: the stages there are; the product's by default.
+        table: the known stages; those of this program by default.
 
     Yields:
-        `stages.results.frames.Frame`: the original, its people and surfaces, and the rendered frame. Nothing is
+        `stages.results.frames.Frame`: the original, its people and surfaces, and the rendered frame. No file is
             written.
 
     Raises:
-        PlainError: a configuration that cannot be used at once; an input that failed after the others have run.
+        PlainError: for an unusable configuration at once; for an input that failed, after the others have run.
     """
     with secrets_registered(inputs, dict(settings or {})):
         yield from _frames(config, inputs, settings, _stage_table() if table is None else table)
@@ -90,22 +90,22 @@ def load(
 
     Args:
         weights: `light`, a file, or `zoo:NAME`.
-        config: the configuration whose network it is; `zoo_r50_s1x` and its like for published weights.
-        table: the stages there are; the product's by default.
+        config: the configuration of the network, such as `zoo_r50_s1x` for published weights.
+        table: the known stages; those of this program by default.
 
     Returns:
-        A function from an (H, W, 3) uint8 RGB array to what the graph's stages without order make of it:
-        `People` and `Surfaces`, in pixels of that image.
+        A function from an (H, W, 3) uint8 RGB array to `People` and `Surfaces` in pixels of that image: the payloads of
+        the unordered stages.
 
     Raises:
-        PlainError: a configuration or weights that cannot be used.
+        PlainError: for an unusable configuration or weights.
     """
     register_secrets(weights)
     stages = _stage_table() if table is None else table
     raw = read_config(*configuration_for_weights(os.fspath(config), weights, ()))
     raw.change(WEIGHTS, _plain(weights), "weights")
     run_config = validate(raw, stages)
-    lane = _still_lane(run_config)
+    lane = _single_image_lane(run_config)
     fetch_assets(run_config)
     plan = make_plan(run_config.graph, run_config.settings, read_machine())
     worker = LaneWorker(lane, run_config.stages, max(lane_plan.threads for lane_plan in plan.lanes))
@@ -115,7 +115,7 @@ def load(
     chunk_type: Any = lane.nodes[0].takes[0].type
 
     def apply(rgb_HW3: Any) -> tuple[Any, ...]:
-        """People and surfaces of one image. Raises PlainError for an array that is no image."""
+        """People and surfaces of one image. Raises PlainError for an array that is not an image."""
         packet = Packet(stream=0, epoch=0, seq=0, first=0, frames=1)
         job = Job(index=0, input="image", output=None, stem="image")
         result, payloads = worker.accept(job, packet, {chunk_type: chunk_type.of_image(rgb_HW3)})
@@ -130,13 +130,13 @@ def _stage_table() -> Mapping[str, str]:
     try:
         from stages import STAGES
     except ImportError as error:
-        refuse_strangers(error)
+        refuse_foreign_packages(error)
         raise
     return STAGES
 
 
 def _plain(value: Any) -> Any:
-    """A setting as YAML would hold it: paths as text, in lists and tables too."""
+    """A setting as plain YAML values: paths as text, also in lists and mappings."""
     if isinstance(value, PathLike):
         return os.fspath(value)
     if isinstance(value, Mapping):
@@ -145,7 +145,7 @@ def _plain(value: Any) -> Any:
 
 
 def _take_frames(raw: RawConfig, table: Mapping[str, str]) -> None:
-    """Put the stage that hands frames to the caller in the place of the sinks."""
+    """Replace the sinks by the stage that yields frames to the caller."""
     lanes: dict[str, Any] = raw.values.get("lanes") or {}
     for name, lane in list(lanes.items()):
         kept = [stage for stage in lane["stages"] if stage not in table or _role(stage, table) != "sink"]
@@ -157,15 +157,15 @@ def _take_frames(raw: RawConfig, table: Mapping[str, str]) -> None:
             del lanes[name]
     if lanes:
         last = lanes[list(lanes)[-1]]
-        last["stages"] = [*last["stages"], TAKER]
+        last["stages"] = [*last["stages"], FRAMES_STAGE]
 
 
 def _role(stage: str, table: Mapping[str, str]) -> str:
     return read_node(stage, stage_class(stage, table)).role
 
 
-def _still_lane(config: RunConfig) -> Lane:
-    """The maps before the first that needs order, as a lane of their own: what can be said of a single image."""
+def _single_image_lane(config: RunConfig) -> Lane:
+    """The maps before the first ordered one, as a lane of their own: those that a single image needs."""
     maps = [node for node in config.graph.nodes if node.role == "map"]
     nodes: list[Node] = list(itertools.takewhile(lambda node: not node.sequential, maps))
     if not nodes:

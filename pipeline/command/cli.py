@@ -1,4 +1,4 @@
-"""From arguments to a run, and from its end to an exit code."""
+"""The command line: from arguments to a run, and from its end to an exit code."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from pipeline.supervisor import Restarted
 DONE, FAILED, USAGE = 0, 1, 2
 STOPPING = "stopping after the current packet"
 STOPPING_BATCH = "no further part of the batch begins"
-AGAIN = "the same command again does what is missing"
+REPEAT = "run the same command again to do what is missing"
 
 
 def main(
@@ -49,8 +49,8 @@ def main(
 
     Args:
         argv: arguments without the program's name; those of the process by default.
-        table: the stages there are; the product's by default.
-        again: that it is begun again, and goes on after what stands.
+        table: the known stages; those of this program by default.
+        again: set where the supervisor has started the run again; it then resumes after its committed parts.
 
     Returns:
         The exit code: 0 done, 1 failed, 2 wrong usage or configuration, 128 and the signal's number where one stopped
@@ -62,20 +62,20 @@ def main(
         try:
             return _main(words, _stage_table() if table is None else table, started, again)
         except KeyboardInterrupt as stop:
-            _say("stopped")
+            _print_message("stopped")
             return exit_code(stop.args[0] if stop.args else signal.SIGINT)
         except Exception as error:
             if "--debug" in words:
                 print(redacted(traceback.format_exc()), file=sys.stderr)
             if is_plain(error):
-                _say(f"error: {error}")
+                _print_message(f"error: {error}")
                 return int(getattr(error, "exit_code", FAILED))
-            _say(f"error: {type(error).__name__}: {error}; run again with --debug for the traceback")
+            _print_message(f"error: {type(error).__name__}: {error}; run again with --debug for the traceback")
             return FAILED
 
 
-def _say(sentence: str) -> None:
-    """Tell the user, on one line and no secret."""
+def _print_message(sentence: str) -> None:
+    """Print a message on one line, with secrets redacted."""
     print(one_line(redacted(sentence)), file=sys.stderr)
 
 
@@ -124,7 +124,7 @@ def _carry_out(
     started: float,
     again: Restarted | None,
 ) -> int:
-    """Run what was asked for, or the batch of `parts`, and tell how it went; returns the exit code."""
+    """Run the inputs, or the batch of `parts`, and print the outcome; returns the exit code."""
     inputs = refuse_failing_inputs(config, inputs)
     metrics = Metrics(config.graph, inputs.jobs, started)
     for index, failure in inputs.refused.items():
@@ -141,7 +141,7 @@ def _carry_out(
             results = launch_batch(parts, plan, inputs, metrics, interrupt, serial=arguments.serial)
         else:
             results = launch(config, plan, inputs.ready, metrics, interrupt, serial=arguments.serial)
-        with observing(config.settings.observe, metrics, goes_on=again is not None):
+        with observing(config.settings.observe, metrics, append=again is not None):
             _run(results, inputs, metrics)
         if arguments.report:
             _report(metrics, arguments.report, inputs.left_out)
@@ -150,18 +150,18 @@ def _carry_out(
         print(left_out_sentence(inputs.left_out), file=sys.stderr)
     unfinished = (index for index, stream in metrics.streams.items() if stream.failure and index not in inputs.refused)
     if parts is not None and (interrupt.requested or any(True for _ in unfinished)):
-        _say(AGAIN)
+        _print_message(REPEAT)
     return code
 
 
 def set_thread_limits(threads: Any) -> None:
-    """Tell numeric libraries their number of threads before they are loaded; `auto` is the default."""
+    """Set the number of threads of numeric libraries before they are loaded; `auto` is the default."""
     count = threads if isinstance(threads, int) and threads > 0 else auto_threads(read_machine().cpus)
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(count)))
 
 
 def _run(results: Iterator[tuple[Job, Any]], inputs: Inputs, metrics: Metrics) -> None:
-    """Drive the runner to its end, showing progress."""
+    """Run to the end and show the progress."""
     for job in inputs.ready:
         if job.output and not has_scheme(job.output):
             _make_folder(job)
@@ -177,7 +177,7 @@ def _run(results: Iterator[tuple[Job, Any]], inputs: Inputs, metrics: Metrics) -
 
 
 def _report(metrics: Metrics, path: str, left_out: Sequence[str]) -> None:
-    """Write the report; where it cannot be, the results stand and are told all the same."""
+    """Write the report; a failure is a complaint and leaves the results valid."""
     try:
         write_report(make_report(metrics, left_out), path)
     except PlainError as error:
@@ -196,7 +196,7 @@ def _make_folder(job: Job) -> None:
 def _written(job: Job, receipt: Any, stream: StreamTally) -> str:
     ending = " · stopped early" if stream.interrupted else ""
     if receipt.facts.get("salvaged"):
-        ending = " · what was whole of it; its parts stay"
+        ending = " · a partial result; its parts stay"
     frames = f" ({_counted(receipt.frames, 'frame')})" if receipt.frames else ""  # a training has none
     return f"{job.name or job.stem} → {receipt.path}{frames}{ending}"
 
@@ -206,33 +206,33 @@ def _counted(number: int, thing: str) -> str:
 
 
 def _verdict(metrics: Metrics, interrupt: Interrupt, *, debug: bool) -> int:
-    """Say what is to be said at the end, and find the exit code."""
+    """Print warnings, errors and the summary at the end; returns the exit code."""
     streams = list(metrics.streams.values())
     for stream in streams:
-        said = [*stream.facts.get("warnings", []), *stream.poisoned]
+        warnings = [*stream.facts.get("warnings", []), *stream.poisoned]
         for result in stream.results:
-            said += result.facts.get("warnings", [])
-        for warning in dict.fromkeys(said):
-            _say(f"warning: {stream.job.name}: {warning}")
+            warnings += result.facts.get("warnings", [])
+        for warning in dict.fromkeys(warnings):
+            _print_message(f"warning: {stream.job.name}: {warning}")
         if stream.failure:
-            _say(f"error: {stream.failure.error()}")
+            _print_message(f"error: {stream.failure.error()}")
             if debug and stream.failure.trace:
                 print(redacted(stream.failure.trace), file=sys.stderr)
         for loss in stream.given_up:
-            _say(f"error: {stream.job.name}: {loss}")
+            _print_message(f"error: {stream.job.name}: {loss}")
         for facts in (stream.facts, *(result.facts for result in stream.results)):
             for note in facts.get("notes", []):
-                _say(note)
+                _print_message(note)
     for complaint in metrics.complaints:
-        _say(f"error: {complaint}")
+        _print_message(f"error: {complaint}")
     done = sum(stream.done for stream in streams)
     frames = sum(stream.frames_done for stream in streams)
     seconds = metrics.seconds or 0.0
     if done:
-        filmed = any(result.frames for stream in streams for result in stream.results)
-        counted = f": {_counted(frames, 'frame')} in {seconds:.1f} s" if filmed else f" in {seconds:.1f} s"
-        rate = f", {frames / seconds:.1f} fps" if seconds and frames and filmed else ""
-        _say(f"{done} of {_counted(len(streams), 'input')} done{counted}{rate}")
+        has_frames = any(result.frames for stream in streams for result in stream.results)
+        counted = f": {_counted(frames, 'frame')} in {seconds:.1f} s" if has_frames else f" in {seconds:.1f} s"
+        rate = f", {frames / seconds:.1f} fps" if seconds and frames and has_frames else ""
+        _print_message(f"{done} of {_counted(len(streams), 'input')} done{counted}{rate}")
     if interrupt.requested:
         return exit_code(interrupt.number)
     wrong = metrics.complaints or any(stream.failure or stream.given_up for stream in streams)

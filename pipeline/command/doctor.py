@@ -19,8 +19,8 @@ from pipeline.plan import GB, auto_threads, read_machine
 from pipeline.stage import Job, PlainError
 from pipeline.worker import LaneWorker
 
-EXAMINER = "doctor"
-"""The stage that knows codecs, networks and weights."""
+EXAMINING_STAGE = "doctor"
+"""The stage that examines codecs, networks and weights."""
 
 
 def examine(words: Sequence[str], table: Mapping[str, str], out: TextIO) -> int:
@@ -60,7 +60,7 @@ def _basics() -> list[tuple[str, str]]:
 
 
 def _places() -> list[tuple[str, str, str]]:
-    """What the default run writes to: name, place, and why it cannot, tried out."""
+    """The folders that the default run writes to: name, path, and why it cannot write there."""
     found = []
     try:
         folder = make_ray_folder()
@@ -74,11 +74,11 @@ def _places() -> list[tuple[str, str, str]]:
 
 
 def _findings(table: Mapping[str, str]) -> list[Any]:
-    """Run the examining stage, a task without packets, and return its receipts."""
-    node = read_node(EXAMINER, stage_class(EXAMINER, table))
-    lane = Lane(name=EXAMINER, nodes=(node,), ordered=True, imports=(), exports=(), onward=(), last=True)
-    worker = LaneWorker(lane, {EXAMINER: node.cls.Config()}, threads=1)
-    job = Job(index=0, input="", output=None, stem=EXAMINER)
+    """Run the examining stage, which has no packets; returns its receipts."""
+    node = read_node(EXAMINING_STAGE, stage_class(EXAMINING_STAGE, table))
+    lane = Lane(name=EXAMINING_STAGE, nodes=(node,), ordered=True, imports=(), exports=(), onward=(), last=True)
+    worker = LaneWorker(lane, {EXAMINING_STAGE: node.cls.Config()}, threads=1)
+    job = Job(index=0, input="", output=None, stem=EXAMINING_STAGE)
     facts: list[Any] = []
     while True:
         step, _ = worker.pull(job, 0)

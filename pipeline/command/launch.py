@@ -1,4 +1,4 @@
-"""Start a run: find its inputs, fetch what it needs, then hand it to the runner that suits it."""
+"""Starts a run: finds its inputs and passes them to the serial runner, the Ray runner, or a batch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pipeline.inputs import (
     saved_inputs,
 )
 from pipeline.interrupts import Interrupt
-from pipeline.media_types import is_picture
+from pipeline.media_types import is_image
 from pipeline.metrics import Metrics
 from pipeline.plan import Plan
 from pipeline.recovery import settings_of
@@ -42,9 +42,9 @@ def run_inputs(
     resume: bool = False,
     since: float | None = None,
 ) -> Inputs:
-    """The jobs of a run: what is named, else the demo clip, or the one job of a run that makes its own material.
+    """The jobs of a run: the named inputs, else the demo clip, or the single job of a run that makes its own material.
 
-    Arguments as `pipeline.inputs.find_inputs`. Raises UsageError or ConfigError.
+    Arguments as for `pipeline.inputs.find_inputs`. Raises UsageError or ConfigError.
     """
     if output is not None and config.settings.inputs != "live" and not (config.settings.batch and is_remote(output)):
         check_on_this_machine(output, "-o")
@@ -69,19 +69,19 @@ def run_inputs(
     return find_inputs(names, output, overwrite=overwrite, resume=resume, since=since, ending=ending)
 
 
-def one_thing_at_a_time(plan: Plan, jobs: Sequence[Job]) -> bool:
-    """Whether nothing of a run could happen side by side: a single lane, or a single image, which is one packet."""
+def cannot_be_parallel(plan: Plan, jobs: Sequence[Job]) -> bool:
+    """Whether nothing of a run could be parallel: a single lane, or a single image, which is one packet."""
     single_lane = len(plan.lanes) == 1 and plan.lanes[0].replicas == 1
-    single_image = len(jobs) == 1 and is_picture(jobs[0].input)
+    single_image = len(jobs) == 1 and is_image(jobs[0].input)
     return single_lane or single_image
 
 
 def launch(
     config: RunConfig, plan: Plan, jobs: Sequence[Job], metrics: Metrics, interrupt: Interrupt, *, serial: bool
 ) -> Iterator[tuple[Job, Any]]:
-    """Run the jobs as Ray actors, or in this process where that is asked for or nothing could run side by side.
+    """Run the jobs as Ray actors, or in this process with `serial` or where nothing could be parallel.
 
-    Arguments, receipts and errors as `pipeline.serial.run_serial`.
+    Arguments, receipts and errors as for `pipeline.serial.run_serial`.
     """
     if not jobs:
         return iter(())
@@ -90,7 +90,7 @@ def launch(
         from pipeline.actors.training import run_workers
 
         return run_workers(config, plan, jobs, metrics, interrupt)
-    if serial or (config.settings.ray.address is None and one_thing_at_a_time(plan, jobs)):
+    if serial or (config.settings.ray.address is None and cannot_be_parallel(plan, jobs)):
         return run_serial(config, plan, jobs, metrics, interrupt)
     quieten(config.settings.ray.address)
     from pipeline.actors.runner import run_ray
@@ -101,9 +101,9 @@ def launch(
 def launch_batch(
     parts: SplitRun, plan: Plan, inputs: Inputs, metrics: Metrics, interrupt: Interrupt, *, serial: bool
 ) -> Iterator[tuple[Job, Any]]:
-    """Run a batch over workers, or one unit after the other in this process.
+    """Run a batch over Ray workers, or one unit after the other in this process.
 
-    Arguments, receipts and errors as `pipeline.batch.run.run_batch`; inputs as `confirm_batch` gave them.
+    Arguments, receipts and errors as for `pipeline.batch.run.run_batch`; inputs as `confirm_batch` returned them.
     """
     if not inputs.ready:
         return iter(())
@@ -120,6 +120,6 @@ def launch_batch(
 
 
 def confirm_batch(config: RunConfig, plan: Plan, inputs: Inputs) -> Inputs:
-    """The inputs of a batch, where those that its manifest says are done stand. Raises PlainError."""
+    """The inputs of a batch, where those that its manifest lists as done are skipped. Raises PlainError."""
     mark = settings_mark(settings_of(config, plan))
     return confirmed(inputs, Manifest(results_folder(inputs.jobs), mark))

@@ -1,4 +1,4 @@
-"""What can be seen of a command before anything starts: where it writes, and what it would write over."""
+"""Checks of a command before anything starts: output paths, inputs that must fail, and downloads."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from collections.abc import Mapping
 from pipeline.config import RunConfig
 from pipeline.inputs import Inputs, UsageError, has_scheme
 from pipeline.packet import Failure, failure_of
-from pipeline.plan import PICTURE_VARIABLE
+from pipeline.plan import LARGEST_IMAGE_VARIABLE
 from pipeline.stage import closed_folder, is_plain
 
 
 def check_output_paths(inputs: Inputs, files: Mapping[str, str | None]) -> None:
-    """See whether results and the files that tell of a run can be written.
+    """Check that results and the report, log and profile of a run can be written.
 
     Args:
-        inputs: where their results go.
-        files: path by what it is called on the command line; None where there is none.
+        inputs: the inputs, with the paths of their results.
+        files: the path of each file by its option; None where there is none.
 
-    Raises UsageError: a folder that nothing can be written to, or a file that two things would share.
+    Raises UsageError: a folder that cannot be written to, or a path that two files would share.
     """
     outputs = [job.output for job in inputs.ready if job.output and not has_scheme(job.output)]
     for folder in dict.fromkeys(os.path.dirname(output) or "." for output in outputs):
@@ -40,9 +40,9 @@ def check_output_paths(inputs: Inputs, files: Mapping[str, str | None]) -> None:
 
 
 def refuse_failing_inputs(config: RunConfig, inputs: Inputs) -> Inputs:
-    """The inputs, without those that could not end as it is wanted, as far as that is known before anything starts.
+    """The inputs, where those that a stage cannot process are refused, as far as that is known before the start.
 
-    Raises UsageError where that is true of all of them for the same reason.
+    Raises UsageError where all inputs are refused for the same reason.
     """
     failures: dict[int, Failure] = {}
     for job in inputs.ready:
@@ -53,23 +53,21 @@ def refuse_failing_inputs(config: RunConfig, inputs: Inputs) -> Inputs:
             if not is_plain(error):
                 raise
             failures[job.index] = failure_of(error)
-    said = {failure.what for failure in failures.values()}
-    if len(failures) == len(inputs.ready) and len(said) == 1:
+    reasons = {failure.what for failure in failures.values()}
+    if len(failures) == len(inputs.ready) and len(reasons) == 1:
         first = next(iter(failures.values()))
         raise UsageError(first.what, first.where, first.remedy)
     return dataclasses.replace(inputs, refused=inputs.refused | failures)
 
 
 def fetch_assets(config: RunConfig) -> None:
-    """Let every stage get what it needs from outside, in this process, where its progress can be seen.
+    """Let every stage download what it needs, in this process, where its progress can be shown.
 
-    Before that, this process and those that it starts hear how large a picture may be.
-
-    Raises what the stages raise: an error with what, where and remedy.
+    First sets the environment variable for the largest image, which child processes inherit. Raises the stages' errors.
     """
-    if config.settings.largest_picture is None:
-        os.environ.pop(PICTURE_VARIABLE, None)
+    if config.settings.largest_image is None:
+        os.environ.pop(LARGEST_IMAGE_VARIABLE, None)
     else:
-        os.environ[PICTURE_VARIABLE] = repr(config.settings.largest_picture)
+        os.environ[LARGEST_IMAGE_VARIABLE] = repr(config.settings.largest_image)
     for node in config.graph.nodes:
         node.cls.fetch(config.stages[node.name])

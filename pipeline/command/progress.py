@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, plain lines elsewhere."""
+"""The progress of a run: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _RATE_AFTER_S = 0.5
 
 
 class Progress:
-    """Shows the state of a run on a stream; `show` may be called as often as anything happens.
+    """Shows the progress of a run on a stream; `show` may be called at any rate.
 
     Args:
-        metrics: what happened so far.
-        out: where to write; whether it is a terminal decides on bar or lines.
+        metrics: of the run.
+        out: where to write; a terminal gets a bar, other streams get lines.
     """
 
     def __init__(self, metrics: Metrics, out: TextIO) -> None:
@@ -32,7 +32,7 @@ class Progress:
         self._length = 0
 
     def show(self) -> None:
-        """Write the state, unless that was done a moment ago."""
+        """Write the progress, unless it was written a moment ago."""
         now = time.perf_counter()
         if now - self._shown_at < (_BAR_EVERY_S if self._terminal else _LINE_EVERY_S):
             return
@@ -47,7 +47,7 @@ class Progress:
         self._out.flush()
 
     def say(self, sentence: str) -> None:
-        """Write a line of its own, without secrets of addresses."""
+        """Write a message on a line of its own, with the secrets of addresses redacted."""
         if self._terminal and self._length:
             self._out.write("\r" + " " * self._length + "\r")
             self._length = 0
@@ -62,7 +62,7 @@ class Progress:
 
 
 def describe(metrics: Metrics, now: float) -> str:
-    """One line: frames, frames a second, people a frame, and time left where the length is known."""
+    """One line: frames, frames per second, people per frame, and remaining time where the length is known."""
     streams = list(metrics.streams.values())
     frames = sum(stream.frames_done for stream in streams)
     begun = sum(stream.frames_in for stream in streams)
@@ -84,7 +84,7 @@ def describe(metrics: Metrics, now: float) -> str:
 
 
 def _measured(gauges: Mapping[str, float]) -> list[str]:
-    """What a live stream tells of itself."""
+    """The gauges of a live stream as text."""
     parts = [f"{1000 * gauges['latency_p50_s']:.0f} ms old"] if "latency_p50_s" in gauges else []
     parts += [f"{gauges['dropped']:.0f} dropped"] if gauges.get("dropped") else []
     parts += ["output not reached"] if gauges.get("output_connected") == 0 else []
@@ -92,7 +92,7 @@ def _measured(gauges: Mapping[str, float]) -> list[str]:
 
 
 def bar(metrics: Metrics) -> str:
-    """The share that is done, drawn; nothing where the length is unknown."""
+    """The bar of finished frames; empty where the length is unknown."""
     total = _total(metrics)
     if not total:
         return ""
@@ -102,7 +102,7 @@ def bar(metrics: Metrics) -> str:
 
 
 def _total(metrics: Metrics) -> int | None:
-    """Frames of all inputs, when every one of them is known."""
+    """The sum of the frames of all inputs, where every length is known."""
     lengths = [
         stream.frames_done if stream.done or stream.failure else stream.length for stream in metrics.streams.values()
     ]

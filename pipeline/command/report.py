@@ -12,14 +12,14 @@ from pipeline.redaction import redacted, redacted_data
 from pipeline.stage import PlainError
 
 NAMED_FILES, NAMED_ON_TERMINAL = 100, 8
-"""Of those that were left out of folders, so many are named in a report, and in a sentence."""
+"""The most files left out of folders that a report names, and that a message names."""
 
 
 def make_report(metrics: Metrics, left_out: Sequence[str] = ()) -> dict[str, Any]:
-    """Everything that is known after a run.
+    """The report of a run.
 
-    Keys: `inputs` (one entry per input), `left_out` (what of the named folders is no input: how much, and the first
-    names), `seconds`, `fps`, `first_frame_s`, `lanes`, `stages`, the facts of the stages that all inputs share
+    Keys: `inputs` (one entry per input), `left_out` (files of the named folders that are no inputs: their number and
+    the first), `seconds`, `fps`, `first_frame_s`, `lanes`, `stages`, the facts of the stages that all inputs share
     (`weights`), and `metrics` where the run measured something on its only input.
     """
     frames = sum(stream.frames_done for stream in metrics.streams.values())
@@ -47,7 +47,7 @@ def make_report(metrics: Metrics, left_out: Sequence[str] = ()) -> dict[str, Any
 
 
 def left_out_sentence(names: Sequence[str]) -> str:
-    """What of the named folders is no input, some of it by name; names that no terminal shows are escaped."""
+    """A message on files of the named folders that are no inputs; names with control characters are escaped."""
     shown = [name if name.isprintable() else ascii(name)[1:-1] for name in names[:NAMED_ON_TERMINAL]]
     more = f", and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
     were = "was" if len(names) == 1 else "were"
@@ -55,7 +55,7 @@ def left_out_sentence(names: Sequence[str]) -> str:
 
 
 def write_report(report: dict[str, Any], path: str) -> None:
-    """Write a report, without secrets of addresses. Raises PlainError where the file cannot be written."""
+    """Write a report, with secrets of addresses redacted. Raises PlainError where the file cannot be written."""
     text = json.dumps(redacted_data(report), indent=2, default=lambda value: redacted(str(value)))
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def write_report(report: dict[str, Any], path: str) -> None:
 
 
 def _entry(stream: StreamTally) -> dict[str, Any]:
-    """One input: what every input has, then what its stages and its receipts say, then how it ended."""
+    """The entry of an input: the keys of every input, then facts of its stages and receipts, then how it ended."""
     entry: dict[str, Any] = {
         "path": stream.job.name,
         "output": None,

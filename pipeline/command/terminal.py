@@ -1,4 +1,4 @@
-"""Text on its way to the terminal: no secret of the run, no sign that steers a terminal or that its encoding lacks."""
+"""Text for the terminal: secrets are redacted, control characters escaped, and unencodable characters replaced."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from typing import Any, TextIO
 from pipeline.interrupts import show_nothing
 from pipeline.redaction import without_registered_secrets
 
-_STEERING = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
-"""Control characters, but for those that text is laid out with, and what turns the direction of writing round."""
-_IN_TEXT = re.compile(f"\x1b\\[K|[{_STEERING}]")
-_IN_A_LINE = re.compile(f"[\t\n\r{_STEERING}]")
+_CONTROL = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+"""Control characters except tab and line breaks, and the characters that change the direction of writing."""
+_IN_TEXT = re.compile(f"\x1b\\[K|[{_CONTROL}]")
+_IN_A_LINE = re.compile(f"[\t\n\r{_CONTROL}]")
 ERASE = "\x1b[K"
-"""Progress erases the rest of its line; nothing else may steer a terminal."""
+"""Erases the rest of a line; the only control sequence that is passed on."""
 _PLAIN = str.maketrans({"→": "->", "…": "...", "·": "-", "×": "x", "−": "-", "–": "-", "█": "#", "░": ".", "’": "'"})
 
 
 class Terminal:
-    """A text stream that leaves out known secrets, shows what would steer it, and replaces signs it has no code for."""
+    """A text stream that redacts secrets, escapes control characters and replaces characters it cannot encode."""
 
     def __init__(self, out: TextIO | None) -> None:
-        """Args: out: what is written to; where there is none, or it is gone, nothing is shown and the work goes on."""
+        """Args: out: the stream to write to; where it is None or closed, nothing is shown and the work continues."""
         self._out = open(os.devnull, "w", encoding="utf-8") if out is None else out  # noqa: SIM115 - as long as the run
 
     def write(self, text: str) -> int:
@@ -36,18 +36,18 @@ class Terminal:
             text.encode(encoding)
         except UnicodeEncodeError:
             text = text.translate(_PLAIN).encode(encoding, "backslashreplace").decode(encoding)
-        with self._as_long_as_it_is_there():
+        with self._ignoring_closed_streams():
             self._out.write(text)
         return len(text)
 
     def flush(self) -> None:
         """Show what was written."""
-        with self._as_long_as_it_is_there():
+        with self._ignoring_closed_streams():
             self._out.flush()
 
     @contextmanager
-    def _as_long_as_it_is_there(self) -> Iterator[None]:
-        """A closed pipe or a full disk ends what is shown, and no run."""
+    def _ignoring_closed_streams(self) -> Iterator[None]:
+        """Ignore further output after a closed pipe or a full disk; the run continues."""
         try:
             yield
         except OSError:
@@ -67,7 +67,7 @@ class Terminal:
 
 @contextmanager
 def plain_terminal() -> Iterator[None]:
-    """Let everything that this process writes while the block runs pass through a `Terminal`."""
+    """Replace both standard streams by a `Terminal` while the block runs."""
     before = sys.stdout, sys.stderr
     out: Any = Terminal(before[0])
     err: Any = Terminal(before[1])
@@ -79,7 +79,7 @@ def plain_terminal() -> Iterator[None]:
 
 
 def one_line(sentence: str) -> str:
-    """A sentence that names files, on one line whatever their names hold."""
+    """A message on one line: line breaks and control characters in it are escaped."""
     return _IN_A_LINE.sub(_escaped, sentence)
 
 

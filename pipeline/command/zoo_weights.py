@@ -1,4 +1,4 @@
-"""Which network published weights are of: their name says so, and a configuration stands for each."""
+"""Published weights (`zoo:NAME`): the configuration with the network that they belong to."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import yaml
 from pipeline.config import CONFIGS, read_config
 
 PREFIX = "zoo:"
-USUAL = "video"
-"""The configuration that runs where none is named: that of the published network takes its place."""
+DEFAULT = "video"
+"""The default configuration: the one of the published network replaces it."""
 
 
 def configuration_for_weights(config: str, weights: object, changes: Sequence[str]) -> tuple[str, list[str]]:
-    """The configuration and the changes with which weights that are named `zoo:NAME` have the network they are of.
+    """The configuration and changes of a run, adapted to the network of weights that are named `zoo:NAME`.
 
     Args:
-        config, changes: as they were given; a change that was given counts more than what the name says.
-        weights: as given.
+        config, changes: of the command; its changes override those of the published network.
+        weights: of the command; others than `zoo:NAME` change nothing.
     """
     if not isinstance(weights, str) or not weights.startswith(PREFIX):
         return config, list(changes)
@@ -27,12 +27,12 @@ def configuration_for_weights(config: str, weights: object, changes: Sequence[st
     if not isinstance(network, dict) or network.get("kind", "light") == "zoo":
         return config, list(changes)
     found = _configuration_of(weights)
-    if found is None:  # an unknown name, which the published network names with those there are
+    if found is None:  # an unknown name: the published network's error lists the known ones
         return config, ["network.kind=zoo", *changes]
-    if config == USUAL:
+    if config == DEFAULT:
         return found, list(changes)
-    told = read_config(found).values["network"]
-    return config, [*(f"network.{key}={_as_yaml(value)}" for key, value in told.items()), *changes]
+    network = read_config(found).values["network"]
+    return config, [*(f"network.{key}={_as_yaml(value)}" for key, value in network.items()), *changes]
 
 
 def _configuration_of(weights: str) -> str | None:

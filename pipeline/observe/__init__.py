@@ -1,1 +1,1 @@
-"""Runs seen from outside while they go on: figures for Prometheus, a log for machines, a trace for Perfetto."""
+"""Observers of a run: metrics for Prometheus, an event log, and a trace for Perfetto."""

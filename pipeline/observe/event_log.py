@@ -1,4 +1,4 @@
-"""The log of a run: a line of JSON for each step of a lane, and for what goes wrong."""
+"""The event log of a run: a line of JSON for each step of a lane and for each failure."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pipeline.redaction import redacted_data
 
 
 class EventLog:
-    """Writes what an observer of `Metrics` hears.
+    """Writes the events of a run, as an observer of `Metrics`.
 
-    Every line has `time` (seconds since 1970), `event` and `stream`. Events: `packet` (a lane worked on `frames` frames
-    from `first` on, for `seconds`; `people` that it found), `gauges`, `written`, `poisoned`, `failed`, `ended`,
+    Every line has `time` (seconds since 1970), `event` and `stream`. Events: `packet` (a lane processed `frames` frames
+    from `first` on in `seconds`; `people` that it found), `gauges`, `written`, `poisoned`, `failed`, `ended`,
     `restarted`.
     """
 
-    def __init__(self, path: str, *, goes_on: bool = False) -> None:
+    def __init__(self, path: str, *, append: bool = False) -> None:
         """Raises PlainError where the file cannot be made."""
-        self.file = LineFile(path, "log", goes_on=goes_on)
+        self.file = LineFile(path, "log", append=append)
 
     def step(self, lane: str, stream: int, step: Step) -> None:
         """One call of a lane."""
@@ -49,11 +49,11 @@ class EventLog:
             self._write("ended", stream, lane=lane)
 
     def restarted(self, lane: str) -> None:
-        """A process of a lane died, and another takes its place."""
+        """A process of a lane died and was replaced."""
         self._write("restarted", None, lane=lane)
 
     def close(self) -> None:
-        """Nothing more happens."""
+        """Close the file."""
         self.file.close()
 
     def _write(self, event: str, stream: int | None, **facts: Any) -> None:

@@ -1,4 +1,4 @@
-"""A file that is written while a run goes on: where the disk refuses, the file ends and the run does not."""
+"""A text file that is written during a run; where the disk fails, the file ends and the run continues."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from pipeline.stage import PlainError
 
 
 class LineFile:
-    """Text, line by line, so that it can be read meanwhile.
+    """A file that is written line by line, so that it can be read during the run.
 
     Attributes:
-        refusal: why it is not whole, once the disk has refused.
+        refusal: why the file is incomplete, after a write failed.
     """
 
-    def __init__(self, path: str, what: str, *, goes_on: bool = False) -> None:
-        """Args: what: it is called in errors; goes_on: a file that is there is written on.
+    def __init__(self, path: str, what: str, *, append: bool = False) -> None:
+        """Args: what: its name in errors; append: whether an existing file is continued.
 
-        Raises PlainError where it cannot be made.
+        Raises PlainError where it cannot be created.
         """
         self._path, self._what = path, what
         self.refusal: PlainError | None = None
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(path, "a" if goes_on else "w", encoding="utf-8", buffering=1)  # noqa: SIM115
+            self._file = open(path, "a" if append else "w", encoding="utf-8", buffering=1)  # noqa: SIM115
         except OSError as error:
             raise self._refused(error, "cannot be written", "name another file") from error
 
     def write(self, text: str) -> None:
-        """Add text; nothing once the disk has refused."""
+        """Write text; does nothing after a failed write."""
         if self.refusal is None:
             try:
                 self._file.write(text)
@@ -36,14 +36,14 @@ class LineFile:
                 self._refuse(error)
 
     def close(self) -> None:
-        """No more comes."""
+        """Close the file."""
         try:
             self._file.close()
-        except OSError as error:  # what was still to be written
+        except OSError as error:  # of text that was still buffered
             self._refuse(error)
 
     def _refuse(self, error: OSError) -> None:
-        what = "is not whole, as it could not be written any further"
+        what = "is incomplete, because it could not be written any further"
         self.refusal = self.refusal or self._refused(error, what, "free some space, or name another file")
 
     def _refused(self, error: OSError, happened: str, remedy: str) -> PlainError:

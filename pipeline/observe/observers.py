@@ -1,4 +1,4 @@
-"""Opening and closing what watches a run."""
+"""Attaches the configured observers to a run."""
 
 from __future__ import annotations
 
@@ -16,37 +16,40 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def observing(config: ObserveConfig, metrics: Metrics, *, goes_on: bool = False) -> Iterator[None]:
-    """Let what is asked for hear of everything that happens while the block runs. Raises PlainError.
+def observing(config: ObserveConfig, metrics: Metrics, *, append: bool = False) -> Iterator[None]:
+    """Attach the configured observers while the block runs. Raises PlainError.
 
-    Args: goes_on: the run was begun before, and its files are written on.
+    Args:
+        config: see `ObserveConfig`.
+        metrics: of the run.
+        append: whether the run was started before, so that its files are continued.
     """
     with ExitStack() as stack:
         if config.log is not None:
-            log = EventLog(config.log, goes_on=goes_on)
+            log = EventLog(config.log, append=append)
             stack.callback(_close, log, metrics)
             metrics.observe(log)
         if config.profile is not None:
-            trace = PerfettoTrace(config.profile, goes_on=goes_on)
+            trace = PerfettoTrace(config.profile, append=append)
             stack.callback(_close, trace, metrics)
             metrics.observe(trace)
         if config.metrics is not None:
-            figures = _figures(metrics, config.host, config.metrics)
-            stack.callback(figures.close)
-            metrics.observe(figures)
+            prometheus = _prometheus(metrics, config.host, config.metrics)
+            stack.callback(prometheus.close)
+            metrics.observe(prometheus)
         yield
 
 
 def _close(watcher: EventLog | PerfettoTrace, metrics: Metrics) -> None:
-    """End a file; that it is not whole is told beside the results, which are."""
+    """Close a file; an incomplete one is reported as a complaint."""
     watcher.close()
     if watcher.file.refusal is not None:
         metrics.complaints.append(watcher.file.refusal)
 
 
-def _figures(metrics: Metrics, host: str, port: int) -> PrometheusMetrics:
+def _prometheus(metrics: Metrics, host: str, port: int) -> PrometheusMetrics:
     from pipeline.observe.prometheus import (
-        PrometheusMetrics,  # only who asks for figures waits for its web server to load
+        PrometheusMetrics,  # its web server is slow to load
     )
 
     return PrometheusMetrics(metrics, host, port)

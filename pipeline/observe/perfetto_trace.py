@@ -1,4 +1,4 @@
-"""The trace of a run in Chrome's format, which Perfetto opens: what each stage did when, in which process."""
+"""The trace of a run in Chrome's format for Perfetto: what each stage did when, and in which process."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ MICRO = 1_000_000
 
 
 class PerfettoTrace:
-    """Writes the spans that an observer of `Metrics` hears: a bar each, one row a lane, one group a process.
+    """Writes the spans of a run, as an observer of `Metrics`: one row per lane, one group per process.
 
-    What a stage does between its calls has a row of its own.
+    Background work has a row of its own.
     """
 
-    def __init__(self, path: str, *, goes_on: bool = False) -> None:
+    def __init__(self, path: str, *, append: bool = False) -> None:
         """Raises PlainError where the file cannot be made."""
-        self.file = LineFile(path, "profile", goes_on=goes_on)
+        self.file = LineFile(path, "profile", append=append)
         self._rows: dict[tuple[int, str], int] = {}
-        self._comma = ",\n" if goes_on else "[\n"
+        self._comma = ",\n" if append else "[\n"
 
     def step(self, lane: str, stream: int, step: Step) -> None:
         """One call of a lane."""
@@ -40,15 +40,15 @@ class PerfettoTrace:
             )
 
     def restarted(self, lane: str) -> None:
-        """Seen by the new process's own group."""
+        """Does nothing: the new process has its own group."""
 
     def close(self) -> None:
-        """End the list, so that strict readers take it too."""
+        """End the JSON list, as strict readers need, and close the file."""
         self.file.write("\n]\n" if self._rows else f"{self._comma}]\n")
         self.file.close()
 
     def _row(self, process: int, lane: str) -> int:
-        """The number of a lane's row in a process; named when it is new."""
+        """The number of a lane's row in a process; writes its name when it is new."""
         key = (process, lane)
         if key not in self._rows:
             row = self._rows[key] = len(self._rows) + 1

@@ -1,4 +1,4 @@
-"""The figures of a run for Prometheus: counters and gauges read when asked for, histograms filled as it goes."""
+"""The metrics of a run for Prometheus: counters and gauges are read at each request, histograms filled at each step."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from pipeline.stage import PlainError
 BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 PREFIX = "densepose_"
 PATIENCE_S = 10.0
-"""A connection that has not asked and been answered by then is closed."""
+"""A connection is closed after this time."""
 GPU_QUERY = ("--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits")
 
 
-class _Visit(WSGIRequestHandler):
-    """One request; whoever takes long over it is let go."""
+class _Request(WSGIRequestHandler):
+    """One request; a slow client is disconnected."""
 
     def handle(self) -> None:
-        """Answer, within some seconds."""
+        """Answer within `PATIENCE_S`."""
         timer = threading.Timer(PATIENCE_S, self._hang_up)
         timer.daemon = True
         timer.start()
-        with suppress(OSError):  # whoever asked has hung up
+        with suppress(OSError):  # the client has disconnected
             super().handle()
         timer.cancel()
 
@@ -42,14 +42,14 @@ class _Visit(WSGIRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class PrometheusMetrics(Collector):
-    """Serves a run's figures over HTTP from a thread of its own, and hears its steps for the histograms."""
+    """Serves a run's metrics over HTTP from a thread; observes its steps for the histograms."""
 
     def __init__(self, metrics: Metrics, host: str, port: int) -> None:
-        """Begin to serve. Raises PlainError for an address that cannot be bound."""
+        """Start the server. Raises PlainError for an address that cannot be bound."""
         self._metrics = metrics
         registry = CollectorRegistry()
         registry.register(self)
@@ -62,9 +62,9 @@ class PrometheusMetrics(Collector):
         )
         try:
             self._server, self._thread = start_http_server(port, host, registry)
-            self._server.RequestHandlerClass = _Visit
+            self._server.RequestHandlerClass = _Request
         except OSError as error:
-            what = f"the figures cannot be served at {host}:{port} ({error.strerror})"
+            what = f"the metrics cannot be served at {host}:{port} ({error.strerror})"
             raise PlainError(what, "observe.metrics", "name another port") from error
 
     def step(self, lane: str, stream: int, step: Step) -> None:
@@ -77,13 +77,13 @@ class PrometheusMetrics(Collector):
         """Counted by the metrics themselves."""
 
     def close(self) -> None:
-        """Stop serving."""
+        """Stop the server."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
-        """Everything but the histograms, as it stands."""
+        """The current values of everything but the histograms."""
         yield from self._of_streams()
         yield from self._of_lanes()
         stage_cpu = CounterMetricFamily(f"{PREFIX}stage_cpu_seconds", "Processor seconds of a stage.", labels=["stage"])
@@ -129,14 +129,14 @@ class PrometheusMetrics(Collector):
 
 
 def gpu_metrics() -> Iterator[GaugeMetricFamily]:
-    """Use and memory of every GPU, as NVIDIA's own program tells them; nothing where there is none."""
+    """Utilisation and memory of every GPU from `nvidia-smi`; nothing where it is absent."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return
     try:
-        asked = subprocess.run([program, *GPU_QUERY], capture_output=True, text=True, check=True, timeout=5)
-        rows = [[float(cell) for cell in line.split(",")] for line in asked.stdout.splitlines() if line.strip()]
-    except (subprocess.SubprocessError, OSError, ValueError):  # no driver: then there is nothing to be told
+        answer = subprocess.run([program, *GPU_QUERY], capture_output=True, text=True, check=True, timeout=5)
+        rows = [[float(cell) for cell in line.split(",")] for line in answer.stdout.splitlines() if line.strip()]
+    except (subprocess.SubprocessError, OSError, ValueError):  # no driver
         return
     used = GaugeMetricFamily(f"{PREFIX}gpu_utilization", "Share of time a GPU worked, 0..1.", labels=["gpu"])
     memory = GaugeMetricFamily(f"{PREFIX}gpu_memory_bytes", "Memory of a GPU in use.", labels=["gpu"])

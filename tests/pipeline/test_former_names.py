@@ -88,8 +88,11 @@ def keys_of(cls: type, above: str) -> set[str]:
 
 
 def every_key(stages: Mapping[str, str]) -> set[str]:
-    configs = {name: getattr(stage_class(name, stages), "Config") for name in stages}  # noqa: B009
-    return {key for name, config in configs.items() for key in keys_of(config, f"{name}.")} | keys_of(RunSettings, "")
+    keys = keys_of(RunSettings, "")
+    for name in stages:
+        cls = stage_class(name, stages)
+        keys |= keys_of(cls.Config, f"{name}.") | {f"{name}.{key}" for key in cls.exports.values()}
+    return keys
 
 
 def test_the_tables_name_what_there_is(root: Path) -> None:

@@ -10,7 +10,7 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from pipeline.media_types import is_media, is_picture
+from pipeline.media_types import is_image, is_media
 
 NOISE = np.random.default_rng(0).integers(0, 255, (24, 32, 3), dtype=np.uint8)
 PHOTO = Image.fromarray(NOISE)
@@ -71,22 +71,22 @@ OTHERS = {
 def test_a_picture_is_one_under_any_name(tmp_path: Path, kind: str, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(stored(kind))
-    assert is_picture(str(path)) and is_media(str(path))
-    assert is_picture(path.as_uri())
+    assert is_image(str(path)) and is_media(str(path))
+    assert is_image(path.as_uri())
 
 
 @pytest.mark.parametrize("kind", MOVING)
 def test_a_picture_that_moves_is_a_film(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(stored(kind, several=True))
-    assert not is_picture(str(path)) and is_media(str(path))
+    assert not is_image(str(path)) and is_media(str(path))
 
 
 @pytest.mark.parametrize("kind", FILMS)
 def test_a_film_is_one_under_any_name(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(FILMS[kind])
-    assert not is_picture(str(path))
+    assert not is_image(str(path))
     assert is_media(str(path.rename(tmp_path / "a")))
 
 
@@ -94,14 +94,14 @@ def test_a_film_is_one_under_any_name(tmp_path: Path, kind: str) -> None:
 def test_raw_photos_are_pictures(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "a"
     path.write_bytes(RAW[kind])
-    assert is_picture(str(path))
+    assert is_image(str(path))
 
 
 @pytest.mark.parametrize("kind", OTHERS)
 def test_what_is_neither_goes_by_its_name(tmp_path: Path, kind: str) -> None:
     for name, media, picture in (("a", False, False), ("a.JPE", True, True), ("a.mkv", True, False)):
         (tmp_path / name).write_bytes(OTHERS[kind])
-        assert (is_media(str(tmp_path / name)), is_picture(str(tmp_path / name))) == (media, picture)
+        assert (is_media(str(tmp_path / name)), is_image(str(tmp_path / name))) == (media, picture)
 
 
 @pytest.mark.parametrize("kind", [*MOVING, "TIFF", "BMP", "HEIF"])
@@ -109,7 +109,7 @@ def test_a_cut_file_is_looked_at_without_an_error(tmp_path: Path, kind: str) -> 
     content = stored(kind, several=kind in MOVING)
     for length in (*range(64), *range(64, len(content), 97)):
         (tmp_path / "a").write_bytes(content[:length])
-        is_picture(str(tmp_path / "a"))
+        is_image(str(tmp_path / "a"))
 
 
 def test_what_macos_lays_beside_a_photo_is_no_photo(tmp_path: Path) -> None:
@@ -124,16 +124,16 @@ def test_sound_in_a_films_container_is_no_film(tmp_path: Path) -> None:
 
 def test_a_row_of_jpegs_is_a_film_by_its_name_alone(tmp_path: Path) -> None:
     (tmp_path / "a.mjpeg").write_bytes(stored("JPEG") * 2)
-    assert not is_picture(str(tmp_path / "a.mjpeg"))
+    assert not is_image(str(tmp_path / "a.mjpeg"))
 
 
 def test_a_targa_picture_is_known_by_its_name_or_its_end(tmp_path: Path) -> None:
     content = stored("TGA")
     (tmp_path / "a.tga").write_bytes(content)
-    assert is_picture(str(tmp_path / "a.tga"))
+    assert is_image(str(tmp_path / "a.tga"))
     end = bytes(8) + b"TRUEVISION-XFILE.\0"
     (tmp_path / "b").write_bytes((content[:-26] if content.endswith(end) else content) + end)
-    assert is_picture(str(tmp_path / "b"))
+    assert is_image(str(tmp_path / "b"))
 
 
 @pytest.mark.parametrize(
@@ -149,4 +149,4 @@ def test_a_targa_picture_is_known_by_its_name_or_its_end(tmp_path: Path) -> None
     ],
 )
 def test_of_addresses_and_of_what_is_not_there_the_name_tells(address: str, picture: bool) -> None:
-    assert is_picture(address) == picture
+    assert is_image(address) == picture

@@ -18,7 +18,7 @@ from pipeline.metrics import StreamTally
 from pipeline.packet import Failure
 from pipeline.redaction import (
     address_key,
-    is_secretive,
+    has_secrets,
     redacted,
     redacted_data,
     secrets_registered,
@@ -60,7 +60,7 @@ AS_IT_IS = [
 @pytest.mark.parametrize("address", SAID)
 def test_an_address_is_said_without_its_secrets(address: str) -> None:
     assert without_secrets(address) == SAID[address]
-    assert without_secrets(SAID[address]) == SAID[address] and is_secretive(address)
+    assert without_secrets(SAID[address]) == SAID[address] and has_secrets(address)
 
 
 @pytest.mark.parametrize("address", AS_IT_IS)

@@ -17,7 +17,7 @@ from models.errors import ModelError
 from models.files import image_size
 from models.files.image_size import VARIABLE, decode_pixels, max_pixels, open_image, read_pixels, stated_size
 from models.surface.atlas_file import load_atlas
-from pipeline.plan import PICTURE_VARIABLE
+from pipeline.plan import LARGEST_IMAGE_VARIABLE
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -106,7 +106,7 @@ def test_the_limit_depends_on_the_memory(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_pipeline_and_models_use_the_same_variable() -> None:
-    assert VARIABLE == PICTURE_VARIABLE
+    assert VARIABLE == LARGEST_IMAGE_VARIABLE
 
 
 def test_pillow_settings_are_restored(tmp_path: Path) -> None:

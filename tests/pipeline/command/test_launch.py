@@ -8,7 +8,7 @@ import pytest
 import toy_stages
 from toy_runs import MACHINE
 
-from pipeline.command.launch import launch, one_thing_at_a_time
+from pipeline.command.launch import cannot_be_parallel, launch
 from pipeline.command.preflight import fetch_assets
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
@@ -30,7 +30,7 @@ def test_ray_is_for_what_can_run_side_by_side(toy_config, toy_jobs, names: list[
     cut = {"all": {"stages": stages}} if lanes == 1 else {name: {"stages": [name]} for name in stages}
     config = toy_config(lanes=cut)
     jobs = [dataclasses.replace(job, input=name) for job, name in zip(toy_jobs(*names), names, strict=True)]
-    assert one_thing_at_a_time(make_plan(config.graph, config.settings, MACHINE), jobs) == alone
+    assert cannot_be_parallel(make_plan(config.graph, config.settings, MACHINE), jobs) == alone
 
 
 def test_stages_fetch_what_they_need_before_anything_starts(toy_config, toy_jobs, monkeypatch) -> None:

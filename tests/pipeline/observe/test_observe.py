@@ -239,7 +239,7 @@ def test_a_run_that_is_begun_again_writes_on(toy_config: Callable[..., RunConfig
     for goes_on in (False, True):
         jobs = toy_jobs("7", folder=f"results{goes_on}")
         metrics = Metrics(config.graph, jobs)
-        with observing(observe, metrics, goes_on=goes_on):
+        with observing(observe, metrics, append=goes_on):
             list(run_serial(config, make_plan(config.graph, plan_of, MACHINE), jobs, metrics, Interrupt()))
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     assert sum(line["event"] == "written" for line in lines) == 2

@@ -45,7 +45,7 @@ def test_oversized_animations_and_videos(tmp_path: Path, monkeypatch: pytest.Mon
     make = video_file if name in ("a.mp4", "a.avi") else animation
     path = make(tmp_path / name, 1216, 912)
     monkeypatch.setenv(VARIABLE, "1")
-    with pytest.raises(StageError, match=r"has 1216×912 pixels; the limit .* 1 million.*largest_picture"):
+    with pytest.raises(StageError, match=r"has 1216×912 pixels; the limit .* 1 million.*largest_image"):
         decoded(path)
     with pytest.raises(StageError, match=r"render.atlas: .*has 1216×912 pixels"):
         PersonAtlases(str(path), {}, None)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Render: what is drawn where, to the pixel."""
+"""Rendering: what is drawn where, to the pixel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIDE = 52
 
 
 def chunk(rgb_THW3: np.ndarray) -> FrameChunk:
-    """Frames that, like Ray's, cannot be written to."""
+    """Read-only frames, as from Ray."""
     frames, height, width = rgb_THW3.shape[:3]
     rgb_THW3.flags.writeable = False
     info = VideoInfo(path="x.mp4", width=width, height=height, still=False, rate=None, time_base=Fraction(1, 25))
@@ -39,7 +39,7 @@ def people_of(boxes: list[tuple[float, ...]], frames: list[int] | None = None, s
 
 
 def patch(x0: int, y0: int, height: int, width: int, label: int, uv: tuple[float, float] = (0.5, 0.5)) -> PersonSurface:
-    """A filled rectangle of one chart at one place of it."""
+    """A filled rectangle of one chart at one UV position."""
     uv_2hw = np.broadcast_to(np.array(uv, np.float32)[:, None, None], (2, height, width))
     labels_hw = np.full((height, width), label, np.uint8)
     labels_hw.flags.writeable = False
@@ -77,7 +77,7 @@ def test_a_coded_atlas_returns_the_rendered_coordinates(tmp_path: Path) -> None:
     frames = chunk(np.full((1, 100, 100, 3), 77, np.uint8))
     out = drawn(config, frames, people_of([(20, 10, 80, 90)]), [person])
     inside = out[0, 10:90, 20:80].astype(float)
-    sure = (np.abs(x % 10 - 4.5) < 4) & (np.abs(y % 10 - 4.5) < 4)  # at borders of charts, colours are mixed
+    sure = (np.abs(x % 10 - 4.5) < 4) & (np.abs(y % 10 - 4.5) < 4)  # at chart borders colours are mixed
     assert np.abs(inside[..., 0] - 10.0 * labels)[sure].max() <= 1
     assert np.abs(inside[..., 1] - 255 * uv[0])[sure].max() <= 3
     assert np.abs(inside[..., 2] - 255 * uv[1])[sure].max() <= 3
@@ -116,7 +116,7 @@ def test_frames_that_could_not_be_processed_pass_unchanged() -> None:
     assert Render(Render.Config(style="parts")).blank(frames, None, None).rgb_THW3 is frames.rgb_THW3
 
 
-def test_opacity_mixes_by_hand(tmp_path: Path) -> None:
+def test_opacity_blends_by_a_plain_formula(tmp_path: Path) -> None:
     frames = chunk(np.full((1, 40, 40, 3), 100, np.uint8))
     config = {"atlas": plain_atlas(tmp_path, {2: (200, 0, 50)}), "opacity": 0.5, "shading": 0.0}
     out = drawn(config, frames, people_of([(10, 10, 30, 30)]), [patch(10, 10, 20, 20, 2)])
@@ -131,7 +131,7 @@ def test_edges_of_a_person_are_soft_and_stay_inside(tmp_path: Path) -> None:
     config = {"atlas": plain_atlas(tmp_path, {2: (240, 240, 240)}), "opacity": 1.0, "shading": 0.0}
     row = drawn(config, frames, people_of([(0, 0, 40, 40)]), [person])[0, 20, :, 0]
     assert row[9] == 0 and row[30] == 0
-    # Two of three neighbours across the edge belong to the person; cover begins at .3 and is whole at 1.
+    # Two of three neighbours across the edge belong to the person; cover begins at .3 and is full at 1.
     assert row[10] == pytest.approx(240 * (2 / 3 - 0.3) / 0.7, abs=2)
     assert (row[11:29] == 240).all()
 
@@ -159,7 +159,7 @@ def test_shading_keeps_the_light_of_the_original(tmp_path: Path) -> None:
 
 
 def test_dark_clothes_do_not_blacken_the_texture(tmp_path: Path) -> None:
-    """Black trousers under a white shirt: each limb is compared with itself, so one texture stays nearly the same."""
+    """Black trousers under a white shirt: each limb is compared with its own mean, so the texture hardly changes."""
     frame = np.full((1, 40, 40, 3), 210, np.uint8)
     frame[:, 20:] = 25
     labels = np.full((40, 40), 2, np.uint8)
@@ -170,7 +170,7 @@ def test_dark_clothes_do_not_blacken_the_texture(tmp_path: Path) -> None:
     assert 0.7 < out[35] / out[5] < 1
 
 
-def test_grids_that_leave_the_frame_are_cut(tmp_path: Path) -> None:
+def test_grids_beyond_the_frame_are_cropped(tmp_path: Path) -> None:
     config = {"atlas": plain_atlas(tmp_path, {2: (200, 200, 200)}), "opacity": 1.0, "shading": 0.0}
     frames = chunk(np.zeros((1, 30, 30, 3), np.uint8))
     surfaces = [patch(-5, -6, 12, 12, 2), patch(25, 24, 12, 12, 2), patch(200, 0, 5, 5, 2), patch(0, -50, 5, 5, 2)]
@@ -238,7 +238,7 @@ def test_uv_colours_grow_with_u_and_v() -> None:
         assert green[other, 0.95] > green[other, 0.05] + 80
 
 
-def test_boxes_show_edges_where_the_box_is_and_survive_any_box() -> None:
+def test_boxes_have_edges_at_the_box_and_any_box_can_be_drawn() -> None:
     frames = chunk(np.zeros((1, 200, 200, 3), np.uint8))
     out = drawn({"style": "boxes"}, frames, people_of([(50, 60, 150, 160)]), [patch(50, 60, 1, 1, 1)])[0]
     lit = out.any(axis=-1)

@@ -70,7 +70,7 @@ def atlas_file(path: Path, colour: tuple[int, ...]) -> str:
 
 
 def film_file(path: Path, greys: list[int]) -> str:
-    """A lossless video of 10 frames a second, each an atlas of one grey."""
+    """A lossless video of 10 frames per second, each an atlas of one grey."""
     with av.open(str(path), "w") as file:
         stream = file.add_stream("ffv1", rate=10)
         stream.width, stream.height, stream.pix_fmt = 4 * SIDE, 6 * SIDE, "bgr0"
@@ -236,7 +236,7 @@ def test_u_and_v_alone_follow_their_own_coordinate() -> None:
 
 
 def test_contours_run_where_the_coordinate_is_a_multiple() -> None:
-    """U from 0 to 1 over 120 pixels, 12 lines: about each tenth column (9.92 k) is drawn, those between are not."""
+    """U from 0 to 1 over 120 pixels, 12 lines: about each tenth column (9.92 k) is drawn, the others are not."""
     ramp = np.linspace(0, 1, 120, dtype=np.float32)
     uv = np.stack([np.broadcast_to(ramp, (120, 120)), np.full((120, 120), 0.54, np.float32)])
     person = PersonSurface(x0=0, y0=0, labels_hw=np.full((120, 120), 2, np.uint8), uv_2hw=uv)
@@ -248,7 +248,7 @@ def test_contours_run_where_the_coordinate_is_a_multiple() -> None:
 
 
 def test_the_larger_person_is_in_front_if_feet_are_out_of_view() -> None:
-    """Both are cut by the lower edge of the image: boxes end alike, and the person part_GG twice as large is nearer."""
+    """Both are cut by the lower edge of the image: boxes end alike, and the person drawn twice as large is nearer."""
     (person,) = ground_truth_surfaces(someone()).people
     half = person.labels_hw.shape[0] // 2
     far = PersonSurface(x0=0, y0=0, labels_hw=person.labels_hw[:half], uv_2hw=person.uv_2hw[:, :half])

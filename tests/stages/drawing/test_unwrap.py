@@ -74,7 +74,7 @@ def test_holes_stay_transparent_on_demand(tmp_path: Path) -> None:
     assert alpha[:, 40:].max() == 0
 
 
-def test_a_whole_body_map_can_be_written_and_worn(tmp_path: Path) -> None:
+def test_a_whole_body_map_can_be_written_and_rendered(tmp_path: Path) -> None:
     unwrapped(tmp_path / "map.png", 1, layout="figures")
     with Image.open(tmp_path / "map.png") as image:
         assert image.size == (200, 200)
@@ -112,7 +112,7 @@ def test_a_restart_continues_where_it_stopped(tmp_path: Path) -> None:
     assert (tmp_path / "whole.png").read_bytes() == (tmp_path / "parts.png").read_bytes()
 
 
-def test_the_configuration_stands() -> None:
+def test_the_configuration_is_valid() -> None:
     config = load_config("unwrap", [], STAGES)
     assert config.settings.result == ".atlas.png"
     assert [node.name for lane in config.graph.lanes for node in lane.nodes][-1] == "unwrap"

@@ -35,7 +35,7 @@ def pattern(seed: int, height: int, width: int, blur: float = 2.0) -> np.ndarray
 def surface_at(place: np.ndarray, jitter_hw2: np.ndarray, slips_hw: np.ndarray) -> PersonSurface:
     """The oval's surface with its centre at `place`: four charts from top to bottom, U across, V up in each.
 
-    `jitter_hw2` moves the places at which it is read, in pixels; where `slips_hw`, the next chart is named instead.
+    `jitter_hw2` shifts the sampled positions, in pixels; where `slips_hw`, the label is that of the next chart.
     """
     x0, y0 = int(place[0] - GRID_WIDTH / 2), int(place[1] - GRID_HEIGHT / 2)
     y, x = np.mgrid[y0 : y0 + GRID_HEIGHT, x0 : x0 + GRID_WIDTH].astype(np.float32)

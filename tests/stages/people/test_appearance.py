@@ -12,7 +12,7 @@ RED, BLUE = (200, 20, 20), (20, 20, 200)
 
 
 def dressed(shirt: tuple[int, int, int], trousers: tuple[int, int, int], shirt_chart: int = 2) -> np.ndarray:
-    """The look of someone 40 × 80 pixels large: upper half torso, lower half thighs."""
+    """The appearance of a person of 40 × 80 pixels: upper half torso, lower half thighs."""
     frame = np.zeros((100, 60, 3), np.uint8)
     frame[10:50, 10:50], frame[50:90, 10:50] = shirt, trousers
     labels = np.full((80, 40), shirt_chart, np.uint8)

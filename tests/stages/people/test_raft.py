@@ -21,7 +21,7 @@ from stages.people.smooth import Smooth
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of a network that has learnt nothing: what it says is no flow, but as good as any to compare."""
+    """Weights of an untrained network: its output is no flow, but can be compared."""
     torch.manual_seed(3)
     path = tmp_path_factory.mktemp("raft") / "raft_small.pth"
     torch.save(raft_small(weights=None).state_dict(), path)
@@ -34,7 +34,7 @@ def pictures(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     return wide[:height, :width].copy(), wide[3 : 3 + height, 2 : 2 + width].copy()
 
 
-def test_it_says_what_torchvisions_network_says_of_the_continued_pictures(weights: Path) -> None:
+def test_the_flow_equals_torchvisions_on_padded_images(weights: Path) -> None:
     here, there = pictures(130, 61)
     flow = RaftSearch(str(weights), threads=1)(here, there, np.zeros((130, 61, 2), np.float32))
     assert flow.shape == (130, 61, 2) and flow.dtype == np.float32
@@ -48,8 +48,8 @@ def test_it_says_what_torchvisions_network_says_of_the_continued_pictures(weight
     assert np.abs(flow).max() > 0.01
 
 
-def test_people_are_followed_by_whatever_search_is_given() -> None:
-    """A search that knows the way: 2 pixels to the left, 3 up."""
+def test_the_given_search_is_used() -> None:
+    """A search that returns a known flow: 2 pixels to the left, 3 up."""
     here, there = pictures(100, 90)
     cells = CellGrid(x0=20, y0=10, height=70, width=50)
     flow = PersonFlow(lambda one, *_: np.full((*one.shape, 2), (-2, -3), np.float32)).compute(here, there, cells, cells)
@@ -58,7 +58,7 @@ def test_people_are_followed_by_whatever_search_is_given() -> None:
     assert flow.trust_hw.mean() > 0.99, "the pictures do move so"
 
 
-def test_files_that_are_not_its_weights_are_told(weights: Path, tmp_path: Path) -> None:
+def test_other_files_are_refused(weights: Path, tmp_path: Path) -> None:
     other, broken = tmp_path / "other.pth", tmp_path / "broken.pth"
     torch.save({"a": torch.zeros(1)}, other)
     broken.write_bytes(weights.read_bytes()[:1000])
@@ -70,11 +70,11 @@ def test_files_that_are_not_its_weights_are_told(weights: Path, tmp_path: Path) 
         RaftSearch(str(broken), threads=1)
 
 
-def test_only_raft_takes_a_part_of_the_gpu_beside_the_network() -> None:
+def test_only_raft_reserves_a_share_of_the_gpu() -> None:
     machine = Machine(cpus=8, gpus=1, memory=32 * GB)
     for changes, out in (
         ((), 0.0),
-        (("smooth.search=raft",), 1.0),  # the light network runs on the processor
+        (("smooth.search=raft",), 1.0),  # the light network runs on the CPU
         (("smooth.search=raft", "network.kind=zoo"), 0.5),
         (("smooth.search=raft", "smooth.kind=none"), 0.0),
     ):

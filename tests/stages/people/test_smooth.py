@@ -51,7 +51,7 @@ def flicker(surfaces: list[PersonSurface], place_T2: np.ndarray) -> tuple[float,
     for (labels, uv), (old_labels, old_uv) in zip(read[5:], read[4:], strict=False):
         same = (labels == old_labels) & (labels > 0)
         step = np.linalg.norm(uv - old_uv, axis=-1)[same]
-        changes.append(step[step < 0.3].mean())  # readings across a chart's border say nothing
+        changes.append(step[step < 0.3].mean())  # samples on both sides of a chart border cannot be compared
         switches.append((labels != old_labels)[(labels > 0) & (old_labels > 0)].mean())
     return float(np.mean(changes)), float(np.mean(switches))
 
@@ -91,7 +91,7 @@ def test_a_lasting_change_is_four_frames_late() -> None:
     assert min(shares[12:]) > 0.9
 
 
-def test_a_single_slip_is_not_shown() -> None:
+def test_a_single_wrong_label_is_not_shown() -> None:
     given = shot(np.zeros((10, 2)))
     slip = replace(given.truth[6], labels_hw=np.where(given.truth[6].labels_hw == 2, 1, given.truth[6].labels_hw))
     result = smoothed(replace(given, seen=[*given.truth[:6], slip, *given.truth[7:]]))
@@ -187,7 +187,7 @@ def test_hands_and_lower_arms_win_sooner(label: int, confidence: float, frames: 
     assert len(shown) == frames
 
 
-def test_stills_and_kind_none_pass_untouched() -> None:
+def test_single_images_and_kind_none_pass_unchanged() -> None:
     given = shot(STEADY[:2])
     surfaces = Surfaces(people=tuple(given.seen))
     (out,) = Smooth(Smooth.Config())(chunk_of(given.rgb_THW3, still=True), people_of(2), surfaces)
@@ -239,11 +239,15 @@ def test_later_frames_change_uv_by_precision_and_charts_by_log_odds() -> None:
     mine, later = layers(2, 0.5, 300, 2), layers(2, 0.51, 100, 2)
     gate = np.exp(-2 * (0.01 / 0.2) ** 2)
     assert np.allclose(fused_with_later(mine, later).u_hw, 0.5 + 0.01 * gate * 100 / (300 + gate * 100), atol=1e-6)
-    for strength, label in ((0.9, 2), (2.6, 2), (2.7, 9)):  # asked from half as much on, wins when .75 of it is more
+    for strength, label in (
+        (0.9, 2),
+        (2.6, 2),
+        (2.7, 9),
+    ):  # a vote needs half the log-odds
         result = fused_with_later(mine, layers(9, 0.8, 100, strength))
         assert (result.labels_hw == label).all()
         assert np.allclose(result.u_hw, 0.5 if label == 2 else 0.8)
-    assert (fused_with_later(mine, layers(0, 0, 0, 4)).labels_hw == 2).all()  # outlines are the frame's own
+    assert (fused_with_later(mine, layers(0, 0, 0, 4)).labels_hw == 2).all()  # the silhouette is the frame's own
     slip = layers(2, 0.5, 300, 2)
     slip.labels_hw[3, 3], slip.log_odds_hw[3, 3] = 9, 0.5
     assert (fused_with_later(slip, later).labels_hw == 2).all()
@@ -257,7 +261,7 @@ def test_people_without_identity_and_new_people_pass_unchanged() -> None:
         assert all(a is b for a, b in zip(out.people, given.seen, strict=True))
 
 
-def test_a_cut_and_a_gap_reset() -> None:
+def test_a_scene_cut_and_a_gap_reset() -> None:
     given = shot(np.zeros((5, 2)))
     frames = given.rgb_THW3.copy()
     frames[4] = np.roll(frames[4], 90, axis=1) // 3
@@ -305,14 +309,14 @@ def test_look_ahead_delays_output_which_depends_neither_on_chunks_nor_on_a_resta
     assert_same([*before, *ended(given, resumed, chunk=1, first=7)], whole)
 
 
-def test_looking_ahead_is_steadier_and_shows_no_single_slip() -> None:
+def test_look_ahead_flickers_less_and_shows_no_single_wrong_label() -> None:
     given = shot(STEADY)
     live, later = smoothed(given), ended(given, Smooth(Smooth.Config(look_ahead=2)), chunk=4)
     assert all(b < 0.95 * a for a, b in zip(flicker(live, given.place_T2), flicker(later, given.place_T2), strict=True))
     assert abs(lag(later, given.truth, given.place_T2)) < 0.3
 
 
-def test_a_still_after_a_film_waits_for_nothing_and_overtakes_nothing() -> None:
+def test_an_image_after_a_video_waits_for_nothing_and_stays_in_order() -> None:
     given = shot(STEADY[:4])
     whole = ended(given, Smooth(Smooth.Config(look_ahead=2)), chunk=1)
     stage = Smooth(Smooth.Config(look_ahead=2))
@@ -324,7 +328,7 @@ def test_a_still_after_a_film_waits_for_nothing_and_overtakes_nothing() -> None:
 
 
 def ended(given: Shot, stage: Smooth, chunk: int, first: int = 0) -> list[PersonSurface]:
-    """The whole film, with what the stage still held at its end."""
+    """All surfaces of a video, with those that the stage held until its end."""
     result = smoothed(given, stage=stage, chunk=chunk, first=first)
     return result + [surface for surfaces in stage.flush() for surface in surfaces.people]
 
@@ -336,7 +340,7 @@ def assert_same(one: list[PersonSurface], other: list[PersonSurface]) -> None:
         assert np.array_equal(a.labels_hw, b.labels_hw) and np.array_equal(a.uv_2hw, b.uv_2hw)
 
 
-def test_half_precision_stays_half_and_background_has_no_uv() -> None:
+def test_half_precision_stays_and_background_has_no_uv() -> None:
     given = shot(STEADY[:6])
     half = replace(given, seen=[replace(s, uv_2hw=s.uv_2hw.astype(np.float16)) for s in given.seen])
     for surface in smoothed(half):
@@ -345,13 +349,13 @@ def test_half_precision_stays_half_and_background_has_no_uv() -> None:
 
 
 @pytest.mark.parametrize("corner", [(-60, -100), (300, 200), (-500, 0), (0, 900)])
-def test_grids_at_and_beyond_the_frames_edge_are_no_trouble(corner: tuple[int, int]) -> None:
+def test_grids_at_and_beyond_the_frames_edge_are_allowed(corner: tuple[int, int]) -> None:
     given = shot(np.zeros((3, 2)))
     seen = [replace(s, x0=corner[0] + t, y0=corner[1]) for t, s in enumerate(given.seen)]
     assert len(smoothed(replace(given, seen=seen))) == 3
 
 
-def test_tiny_frames_are_no_trouble() -> None:
+def test_tiny_frames_are_allowed() -> None:
     person = PersonSurface(x0=0, y0=0, labels_hw=np.ones((9, 7), np.uint8), uv_2hw=np.full((2, 9, 7), 0.5, np.float32))
     frames = np.zeros((2, 9, 7, 3), np.uint8)
     (out,) = Smooth(Smooth.Config())(chunk_of(frames), people_of(2), Surfaces(people=(person, person)))
@@ -359,7 +363,7 @@ def test_tiny_frames_are_no_trouble() -> None:
 
 
 def jittery(exact: PersonSurface, rng: np.random.Generator) -> PersonSurface:
-    """What a network says: read a little beside the place, UV unsteady, here and there the other side's chart."""
+    """A network's output: shifted a little, with noisy UV and some labels of the other side."""
     height, width = exact.labels_hw.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     fields = [cv2.GaussianBlur(rng.normal(0, 1, (height, width)).astype(np.float32), (0, 0), 4) for _ in range(5)]
@@ -375,8 +379,8 @@ def jittery(exact: PersonSurface, rng: np.random.Generator) -> PersonSurface:
     )
 
 
-def test_a_walking_person_comes_nearer_to_the_truth_and_keeps_the_right_charts() -> None:
-    """The rendered man of the demo clip, swinging arms and crossing legs included."""
+def test_a_walking_person_gets_closer_to_the_ground_truth() -> None:
+    """The rendered man of the demo clip, with swinging arms and crossing legs."""
     cast, view, rng = walkers()[1:], camera(1), np.random.default_rng(0)
     backdrop = paint_plaza(camera(SUPERSAMPLING))
     frames, exact = [], []
@@ -396,7 +400,7 @@ def test_a_walking_person_comes_nearer_to_the_truth_and_keeps_the_right_charts()
 
 
 def mistakes(surfaces: Sequence[PersonSurface], exact: list[PersonSurface]) -> tuple[float, float]:
-    """Share of wrong charts where both see the person, and mean error of UV where the charts are right."""
+    """Share of wrong charts where both have the person, and mean error of UV where charts are right."""
     wrong, error = [], []
     for surface, truth in list(zip(surfaces, exact, strict=True))[5:]:
         right = surface.labels_hw == truth.labels_hw

@@ -19,7 +19,7 @@ from stages.world.video_scenes import moving_scene
 from stages.world.video_worlds import STRESS_CLIPS
 
 WIDTH, HEIGHT = 320, 180
-Frame = list[tuple[int, tuple[float, float, float, float], float]]  # (who, box, score)
+Frame = list[tuple[int, tuple[float, float, float, float], float]]  # (person, box, score)
 
 
 def chunk_of(count: int, first: int = 0, still: bool = False, rgb: np.ndarray | None = None) -> FrameChunk:
@@ -102,7 +102,7 @@ def test_an_occluded_walker_is_predicted_farther_along() -> None:
     assert {ids[0] for ids in result if ids} == {1}
 
 
-def test_few_frames_a_second_make_long_steps() -> None:
+def test_low_frame_rates_make_long_steps() -> None:
     frames: list[Frame] = [[(0, walker(40 + 30 * t), 0.9)] for t in range(9)]  # steps of 3/4 of the width
     assert {ids[0] for ids in followed(frames)} == {1}
 
@@ -138,7 +138,7 @@ def test_nearness_is_smoothed_over_time_where_people_overlap() -> None:
     assert np.isnan(nearness(12, (50, 60, 70, 100), (150, 60, 170, 110))).all()
 
 
-def test_a_cut_ends_all_tracks() -> None:
+def test_a_scene_cut_ends_all_tracks() -> None:
     stage = Track(Track.Config())
     frames: list[Frame] = [[(0, walker(100), 0.9)]]
     scenes = [np.random.default_rng(k).integers(0, 200, (1, HEIGHT, WIDTH, 3), dtype=np.uint8) for k in (1, 2)]
@@ -186,13 +186,13 @@ def test_a_restored_state_continues_exactly() -> None:
         assert second.summary() == whole.summary()
 
 
-def test_overlap_by_hand() -> None:
+def test_iou_of_known_boxes() -> None:
     a = np.array([[0, 0, 10, 10.0]])
     b = np.array([[5, 0, 15, 10.0], [0, 0, 10, 10], [20, 20, 30, 30], [2, 2, 4, 4]])
     assert iou(a, b)[0] == pytest.approx([50 / 150, 1, 0, 4 / 100])
 
 
-def test_a_part_covers_the_smaller_box_whole() -> None:
+def test_cover_is_the_share_of_the_smaller_box() -> None:
     boxes_24 = np.array([[0, 0, 10, 10], [5, 5, 25, 25]], np.float64)
     parts_34 = np.array([[2, 2, 4, 4], [8, 0, 12, 10], [30, 30, 40, 40]], np.float64)
     assert np.allclose(intersection_over_smaller(boxes_24, parts_34), [[1, 0.5, 0], [0, 0.5, 0]])
@@ -200,7 +200,7 @@ def test_a_part_covers_the_smaller_box_whole() -> None:
 
 @pytest.mark.parametrize(("shirt", "same"), [(200, True), (60, False)])
 def test_a_partly_visible_person_keeps_the_identity_if_the_appearance_is_the_same(shirt: int, same: bool) -> None:
-    """A person of 40 × 100 pixels of whom a frame later 8 × 40 are seen: the overlap is .08."""
+    """A person of 40 × 100 pixels, of whom 8 × 40 are visible in the next frame: the IoU is .08."""
     stage, ids = Track(Track.Config()), []
     for t, (box, grey) in enumerate([((0, 40, 40, 140), 200), ((0, 70, 8, 110), shirt)]):
         rgb_HW3 = np.full((1, HEIGHT, WIDTH, 3), 90, np.uint8)
@@ -217,7 +217,7 @@ def test_a_partly_visible_person_keeps_the_identity_if_the_appearance_is_the_sam
     assert (ids[0] == ids[1]) == same
 
 
-def test_pairs_are_taken_from_the_best_down() -> None:
+def test_pairs_are_taken_by_falling_score() -> None:
     correlation = np.array([[0.9, 0.8], [0.85, 0.1]])
     assert best_pairs(correlation, 0.05) == [(0, 0), (1, 1)]
     assert best_pairs(correlation, 0.2) == [(0, 0)]
@@ -268,7 +268,7 @@ def test_the_walkers_of_the_demo_keep_their_identities() -> None:
         (tracked,) = stage(chunk_of(1, number, rgb=rgb), people)
         for person, identity in zip(shown, tracked.id_N.tolist(), strict=True):
             ids[person].add(identity)
-    assert smallest < 0.2  # the one behind is nearly hidden at the meeting
+    assert smallest < 0.2  # the one behind is nearly occluded at the meeting
     assert len(ids[1]) == len(ids[2]) == 1
     assert ids[1] != ids[2]
 

@@ -37,9 +37,9 @@ def test_cells_lie_on_one_lattice_and_cover_the_surface(corner: tuple[int, int])
 
 @pytest.mark.parametrize("step", [2, 5, 6])
 def test_a_slanting_border_of_cells_is_drawn_straight(step: int) -> None:
-    """Cells i + j < 240 are one chart, the others another: by bilinear weights the border is i + j = 239.5 to within
-    0.09 of a cell (where three are alike, the fourth wins from y · x > 1/2 on); along cells' edges it would be a half.
-    Beyond the middles of the outermost cells there is nothing to weigh.
+    """Cells i + j < 240 are one chart, the others another. By bilinear weights the border is i + j = 239.5 to within
+    0.09 of a cell (where three cells are equal, the fourth wins from y · x > 1/2 on); along the edges of cells the
+    error would be a half. Beyond the centres of the outermost cells nothing is interpolated.
     """
     surface = blank(240 * step, 240 * step)
     grid = grid_of(surface)
@@ -57,7 +57,7 @@ def test_a_slanting_border_of_cells_is_drawn_straight(step: int) -> None:
     assert (~sure_hw).mean() < 0.01
 
 
-def test_borders_to_the_background_and_single_charts_are_the_nearest_cells() -> None:
+def test_silhouettes_and_single_charts_are_those_of_the_nearest_cells() -> None:
     surface = blank(960, 960)
     labels_hw = np.zeros((240, 240), np.uint8)
     cv2.circle(labels_hw, (90, 90), 52, 3, -1)

@@ -85,7 +85,7 @@ def surface_losses(
     weight_NGG: torch.Tensor,
     uv_N2GG: torch.Tensor,
     places: BodyPlaces,
-    counting: SurfaceLossConfig = ALL_CELLS,
+    weighting: SurfaceLossConfig = ALL_CELLS,
 ) -> SurfaceLosses:
     """Losses of a batch of crops: person or background, part given a person, and U and V of the true part (L1).
 
@@ -98,18 +98,18 @@ def surface_losses(
         weight_NGG: 0..1, confidence of the part's label.
         uv_N2GG: true U and V.
         places: `body_places` of the labels.
-        counting: weighting of the losses.
+        weighting: options of the losses.
     """
     x_PC = x_NCHW.permute(0, 2, 3, 1).flatten(0, 2)
     label_P4, weight_P4, u_P4, v_P4 = (by_place(x) for x in (label_NGG, weight_NGG, uv_N2GG[:, 0], uv_N2GG[:, 1]))
     body, exact = places
     uv_P24 = torch.stack([u_P4[exact], v_P4[exact]], 1)
-    if counting.as_points:
+    if weighting.as_points:
         part_share_P4 = uv_share_P4 = by_place(point_share(label_NGG))
     else:
         part_share_P4, uv_share_P4 = PART_WEIGHT.to(label_P4.device)[chart_index(label_P4)], torch.ones_like(weight_P4)
     return SurfaceLosses(
-        person_loss(net.read_person(x_PC), label_P4, counting.extremities),
+        person_loss(net.read_person(x_PC), label_P4, weighting.extremities),
         part_loss(
             net.read_part(x_PC[body]),
             label_P4[body],
@@ -117,7 +117,7 @@ def surface_losses(
             part_share_P4[body],
         ),
         UV_WEIGHT
-        * uv_loss(net.read_uv(x_PC[exact]), label_P4[exact], uv_P24, uv_share_P4[exact], metric=counting.metric_uv),
+        * uv_loss(net.read_uv(x_PC[exact]), label_P4[exact], uv_P24, uv_share_P4[exact], metric=weighting.metric_uv),
     )
 
 

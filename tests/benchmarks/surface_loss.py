@@ -54,7 +54,7 @@ def main() -> None:
         sums: dict[str, float] = {}
         for batch in batches:
             with torch.no_grad(), arithmetic("auto", torch.device("cpu")):
-                terms = surface_loss(net, batch, counting=SurfaceLossConfig(metric_uv=True, as_points=True))
+                terms = surface_loss(net, batch, weighting=SurfaceLossConfig(metric_uv=True, as_points=True))
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0.0) + float(value) / len(batches)
         told = "  ".join(f"{name} {value:.4f}" for name, value in sums.items())

@@ -168,7 +168,7 @@ def surface_loss(
     net: nn.Module,
     batch: Batch,
     *,
-    counting: SurfaceLossConfig = ALL_CELLS,
+    weighting: SurfaceLossConfig = ALL_CELLS,
     teacher: SurfaceTeacher | None = None,
 ) -> Mapping[str, torch.Tensor]:
     """The surface network's loss terms on a batch of `SurfaceBatches`, and those of distillation."""
@@ -176,9 +176,9 @@ def surface_loss(
     rgb, label, weight, uv, joint, body, exact = batch
     rgb = rgb.float()
     x_NCHW, places = net.features(rgb), BodyPlaces(body, exact)
-    losses = surface_losses(net, x_NCHW, label, weight, uv, places, counting)._asdict()
+    losses = surface_losses(net, x_NCHW, label, weight, uv, places, weighting)._asdict()
     if net.joints is not None:
         losses["joint"] = joint_loss(net.joints(x_NCHW), joint, rgb.shape[-1])
     if teacher is not None:
-        losses |= surface_distillation(net, x_NCHW, teacher(rgb), metric_uv=counting.metric_uv)._asdict()
+        losses |= surface_distillation(net, x_NCHW, teacher(rgb), metric_uv=weighting.metric_uv)._asdict()
     return losses

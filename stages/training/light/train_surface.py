@@ -73,7 +73,7 @@ class TrainSurface(Stage):
         torch.manual_seed(config.seed)
         self.training = ComponentTraining(SurfaceNet(self.sizes), config, name="surface", threads=threads)
         teacher = read_teacher(user_path(config.teacher)).to(self.training.device) if config.teacher else None
-        self._loss = partial(surface_loss, counting=config.losses, teacher=teacher)
+        self._loss = partial(surface_loss, weighting=config.losses, teacher=teacher)
 
     def __call__(self, part: Round, photos: PhotoShards, scenes: SceneShards) -> Iterator[SurfaceTrained]:
         """Train to the end of the round."""

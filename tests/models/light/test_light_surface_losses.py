@@ -112,8 +112,8 @@ def test_surface_losses_read_on_the_body_what_whole_maps_would_say(*, as_points:
     label[2] = 0  # of nobody
     weight, uv, known = torch.rand(3, GRID, GRID), torch.rand(3, 2, GRID, GRID), torch.tensor([True, False, True])
     features, on = net.features(rgb), body_places(label, known)
-    counting = SurfaceLossConfig(as_points=as_points, extremities=extremities)
-    sparse = surface_losses(net, features, label, weight, uv, on, counting)
+    weighting = SurfaceLossConfig(as_points=as_points, extremities=extremities)
+    sparse = surface_losses(net, features, label, weight, uv, on, weighting)
     maps = net(rgb)
     part, u, v = (x.flatten(2).transpose(1, 2) for x in maps[1:])  # all cells of a picture, charts last
     exact = label.where(known[:, None, None], torch.tensor(0)).flatten(1)

@@ -1,4 +1,4 @@
-"""Reading the checkpoint of a training."""
+"""Read the checkpoint of a training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEYS = {"net", "average", "optimizer", "step"}
 
 
 def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """What `Fit.save` wrote: `net`, `average` (state dicts, the average on the device), `optimizer`, `step`.
+    """The state that `Fit.save` wrote: `net`, `average` (state dicts, the average on the device), `optimizer`, `step`.
 
     Raises: StageError where there is no file, or another one.
     """

@@ -10,7 +10,7 @@ from models.engines.device import choose_device, choose_precision
 
 
 def training_device(wish: Literal["auto", "cpu", "cuda"], key: str) -> torch.device:
-    """The device of a wish; on a GPU float32 products may take TF32, and convolutions the fastest algorithm tried.
+    """The device of a setting; on a GPU float32 products may take TF32, and convolutions the fastest algorithm tried.
 
     Raises: ModelError naming `key`: a GPU is asked for and there is none.
     """
@@ -24,7 +24,7 @@ def training_device(wish: Literal["auto", "cpu", "cuda"], key: str) -> torch.dev
 def arithmetic(wish: Literal["auto", "fp32", "bf16"], device: torch.device) -> torch.autocast:
     """The context in which a network computes: "auto" is bfloat16 where the hardware multiplies it, else float32.
 
-    A CPU that only imitates bfloat16 took more than ten times as long with it (docs/benchmarks/trainings.md).
+    A CPU that emulates bfloat16 is far slower with it.
     """
     bf16 = choose_precision(wish, device) == "bf16"
     return torch.autocast(device.type, torch.bfloat16, enabled=bf16)

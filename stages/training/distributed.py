@@ -1,4 +1,4 @@
-"""Several workers that train one network together: which of them this process is."""
+"""Several workers that train one network (`torch.distributed`): their ranks, and what they share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.stage import StageError
 
 
 def is_distributed() -> bool:
-    """Whether several processes train together (`torch.distributed`)."""
+    """Whether several workers train."""
     return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
 
 
@@ -22,20 +22,20 @@ def rank() -> int:
 
 
 def worker_count() -> int:
-    """How many there are."""
+    """How many workers there are."""
     return distributed.get_world_size() if is_distributed() else 1
 
 
 def is_chief() -> bool:
-    """Whether this worker writes for all."""
+    """Whether this is the worker that writes files."""
     return rank() == 0
 
 
 def indices_of(worker: int, workers: int, batch: int, key: str) -> range:
-    """Of a batch's indices those that a worker makes: worker, worker + workers, …
+    """The indices of a batch that a worker makes: worker, worker + workers, …
 
     Args:
-        key: of the configuration that says how large a batch is.
+        key: the configuration key of the batch size.
 
     Raises: StageError where the batch cannot be shared equally.
     """
@@ -65,7 +65,7 @@ def average_over_workers(net: nn.Module) -> None:
 
 @contextmanager
 def chief_first() -> Iterator[None]:
-    """Let the first worker do something alone; the others do it after, and find its files there."""
+    """The first worker runs the block alone; the others run it afterwards, and find its files."""
     if is_distributed() and not is_chief():
         distributed.barrier()
     try:

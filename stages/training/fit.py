@@ -142,7 +142,7 @@ class Fit:
     """One network being trained in a folder: `state.pt` (resume), `log.jsonl` (losses), `best.pt`.
 
     `best.pt` is a copy of the checkpoint whose mean loss since the one before was the lowest. Batches depend
-    on the step alone: an interrupted training goes on to the same weights as an uninterrupted one.
+    on the step alone: an interrupted training ends with the same weights as an uninterrupted one.
     """
 
     def __init__(
@@ -153,11 +153,11 @@ class Fit:
         watch: Callable[[Row], None] | None = None,
         join: Callable[[nn.Module], None] | None = None,
     ) -> None:
-        """Take up the training where the folder's checkpoint left it, if there is one.
+        """Resume from the folder's checkpoint, if there is one.
 
         Args:
-            watch: sees the log's rows.
-            join: makes gradients those of all workers, where the losses' own network does not.
+            watch: is called with every row of the log.
+            join: averages gradients over workers, where the network of the losses does not.
         """
         self.net = net.to(memory_format=torch.channels_last)
         self.config = config
@@ -183,20 +183,20 @@ class Fit:
         saved = read_checkpoint(self.path, device)
         try:
             self.net.load_state_dict(saved["net"])
-        except RuntimeError as error:  # torch's word for keys and shapes that differ
+        except RuntimeError as error:  # torch's error for keys and shapes that differ
             remedy = "train in another folder, or remove this one"
             raise StageError("the checkpoint is of a network of other sizes", str(self.path), remedy) from error
         self.average = saved["average"]
         try:
             self.optimizer.load_state_dict(saved["optimizer"])
-        except (LookupError, ValueError, TypeError, AttributeError) as error:  # torch's words for others
+        except (LookupError, ValueError, TypeError, AttributeError) as error:  # torch's errors for other states
             remedy = "go on with the optimizer it began with, or train in another folder"
             raise StageError("the checkpoint is of another optimizer", str(self.path), remedy) from error
         self.step = saved["step"]
         self.best = saved.get("best", math.inf)
 
     def save(self) -> None:
-        """Write the checkpoint whole or not at all; of several workers the first one writes."""
+        """Write the checkpoint whole or not at all; of several workers the first writes."""
         mean = sum(self._since_saved) / len(self._since_saved) if self._since_saved else math.inf
         better, self._since_saved = mean < self.best, []
         self.best = min(self.best, mean)
@@ -279,7 +279,7 @@ class Fit:
         values = torch.stack(list(terms.values()))
         total = values.sum()
         (total / parts).backward()
-        # Read once, after all work has been given out: each reading waits until a GPU has done what it was given.
+        # Read once, after all work is queued: each reading waits for the GPU.
         *told, sum_told = torch.cat([values.detach(), total.detach()[None]]).tolist()
         if not math.isfinite(sum_told):
             torch.save(tuple(part.cpu() for part in batch), self.folder / "bad_batch.pt")

@@ -1,4 +1,4 @@
-"""Processes that make things ahead of time, in order: batches of the steps to come, labelled photos, scenes."""
+"""Processes that make items ahead of time, in order: batches of coming steps, labelled photos, scenes."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from stages.training.fit import Batch
 T = TypeVar("T", covariant=True)
 
 SOCKET_BYTES = 103
-"""The longest path of a socket that every system takes."""
+"""The longest path of a socket that every system accepts."""
 BELOW = len("/pymp-xxxxxxxx/listener-xxxxxxxx")
-"""What Python puts behind the folder for temporary files: a private folder, and the socket in it."""
+"""What Python appends to the folder of temporary files: a private folder, and the socket in it."""
 SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 AHEAD = 2
-"""Things that each process has made, or is making, before they are asked for."""
+"""Items that each process makes ahead."""
 
 
 class ItemFactory(Protocol[T]):
-    """What a process is told, small enough to be sent to it: calling it opens what is needed to make things.
+    """What is sent to a process: calling it opens the files and networks that are needed to make items.
 
-    What it opens is asked for things by number, and in one process the numbers only rise.
+    What it returns makes the item of a number; within one process the numbers only rise.
     """
 
     def __call__(self) -> Callable[[int], T]:
@@ -42,7 +42,7 @@ class ItemFactory(Protocol[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoaderError:
-    """An error that a user can act on, on its way out of a process; its parts are `pipeline.stage.PlainError`'s."""
+    """The parts of a `pipeline.stage.PlainError`, to be sent from a process."""
 
     what: str
     where: str
@@ -50,14 +50,14 @@ class LoaderError:
 
 
 class NumberedItems(Dataset[Any], Generic[T]):
-    """Things by their number, as torch's loader asks for them; the recipe is opened where the first one is made."""
+    """Items by their number, for torch's loader; the factory is opened when the first item is made."""
 
     def __init__(self, recipe: ItemFactory[T]) -> None:
         self._recipe = recipe
         self._make: Callable[[int], T] | None = None
 
     def __getitem__(self, number: int) -> T | LoaderError:
-        """Make one; of processes of their own come errors for users as data, so that they arrive as they were."""
+        """Make one item; a loader process returns errors for users as data, so that they arrive unchanged."""
         try:
             if self._make is None:
                 self._make = self._recipe()
@@ -71,19 +71,19 @@ class NumberedItems(Dataset[Any], Generic[T]):
 def made_in_order(
     recipe: ItemFactory[T], numbers: Iterable[int], *, processes: int, key: str, pinned: bool = False
 ) -> Generator[T, None, None]:
-    """The things of these numbers, in their order, and the same whatever the number of processes.
+    """The items of these numbers, in order, and the same for any number of processes.
 
     Args:
         recipe: opened once in each process.
         numbers: rising; may be endless.
-        processes: that make things ahead; 0 makes each when it is asked for, in this process.
-        key: of the configuration that says how many, for errors.
-        pinned: put tensors into pinned memory, out of which a GPU copies by itself (a tuple of them becomes a list).
+        processes: that make items ahead; 0 makes each in this process when it is needed.
+        key: the configuration key of their number, for errors.
+        pinned: put tensors into pinned memory, from which a GPU copies by itself (a tuple of them becomes a list).
 
-    Close the iterator, or let go of it, to end the processes. They end by themselves when this process dies.
+    Close or delete the iterator to end the processes. They end by themselves when this process dies.
 
     Raises:
-        StageError: of the recipe's work; or a process died.
+        StageError: from the factory's work; or a process died.
     """
     loader: DataLoader[Any] = DataLoader(
         NumberedItems(recipe),
@@ -96,7 +96,7 @@ def made_in_order(
         multiprocessing_context="spawn" if processes else None,
         prefetch_factor=AHEAD if processes else None,
         worker_init_fn=start_process,
-        generator=torch.Generator(),  # the loader draws a seed, which must not come out of the global generator
+        generator=torch.Generator(),  # the loader draws a seed, which must not come from the global generator
     )
     with named_process_deaths(key):
         with interrupts_blocked() if processes else nullcontext():
@@ -108,12 +108,12 @@ def made_in_order(
 
 
 def uncollated(thing: Any) -> Any:
-    """Nothing is collated: what is made is whole."""
+    """The item as it is: items are not collated."""
     return thing
 
 
 def start_process(number: int) -> None:
-    """Many processes share the cores, and torch sets its own threads to one; what they make goes through sockets."""
+    """One thread for OpenCV, as torch has in loader processes; a folder for sockets whose path is short enough."""
     cv2.setNumThreads(1)
     if len(os.fsencode(tempfile.gettempdir())) + BELOW > SOCKET_BYTES:
         places = (place for place in SHORT_FOLDERS if os.access(place, os.W_OK | os.X_OK))
@@ -122,8 +122,8 @@ def start_process(number: int) -> None:
 
 @contextmanager
 def interrupts_blocked() -> Iterator[None]:
-    """Processes started meanwhile never see SIGINT: a run that is asked to stop goes on to the end of its round."""
-    resource_tracker.ensure_running()  # with the first process it would be started, and the signal let through again
+    """Processes started within ignore SIGINT, so that an interrupted run continues to the end of its round."""
+    resource_tracker.ensure_running()  # the first process would start it, and unblock the signal
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -133,7 +133,7 @@ def interrupts_blocked() -> Iterator[None]:
 
 @contextmanager
 def named_process_deaths(key: str) -> Iterator[None]:
-    """A process that died becomes a StageError naming `key`; torch tells of it wherever this process happens to be."""
+    """Turn torch's error about a dead loader process into a StageError naming `key`."""
     try:
         yield
     except RuntimeError as error:
@@ -152,18 +152,18 @@ def require_count(name: str, processes: int) -> None:
 class BatchLoader:
     """The batches of a training, on its device, made ahead by processes where there are any.
 
-    Batches depend on their number alone, so the number of processes changes nothing but the time.
+    Batches depend on their number alone, so that the number of processes changes only the time.
     """
 
     def __init__(
         self, recipe: ItemFactory[Batch], numbers: Iterable[int], *, loaders: int, device: torch.device, key: str
     ) -> None:
-        """`numbers`: of all batches that will be asked for, in their order; the rest is `made_in_order`'s."""
+        """`numbers`: of all batches that will be needed, in order; for the other arguments see `made_in_order`."""
         self._device = device
         self._made = made_in_order(recipe, numbers, processes=loaders, key=key, pinned=device.type == "cuda")
 
     def __call__(self, number: int) -> Batch:
-        """The next batch, which is that of the number."""
+        """The next batch, which has this number."""
         return to_device(next(self._made), self._device)
 
     def close(self) -> None:
@@ -172,5 +172,5 @@ class BatchLoader:
 
 
 def to_device(batch: Iterable[torch.Tensor], device: torch.device) -> Batch:
-    """A batch on a device; out of pinned memory it is copied while this process goes on."""
+    """A batch on a device; from pinned memory it is copied while this process continues."""
     return tuple(part.to(device, non_blocking=True) for part in batch)

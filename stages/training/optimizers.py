@@ -12,11 +12,11 @@ from models.engines.device import choose_precision
 
 Optimizers = Literal["adamw", "sgd", "muon"]
 PIXELS = 4
-"""A kernel that reads so many channels at most reads pixels, which are no features: Muon leaves it to AdamW."""
+"""A kernel with at most so many input channels reads pixels, not features: AdamW updates it, not Muon."""
 
 
 class Optimizer(Protocol):
-    """What the training loop wants of one."""
+    """What the training loop calls of an optimizer."""
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
@@ -36,7 +36,7 @@ class Optimizer(Protocol):
         ...
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up such a state; raises KeyError or ValueError for another optimizer's."""
+        """Restore such a state; raises KeyError or ValueError for another optimizer's."""
         ...
 
 
@@ -71,11 +71,11 @@ class Muon:
     """
 
     def __init__(self, kernels: Sequence[nn.Parameter], rest: torch.optim.AdamW, rate: float, decay: float) -> None:
-        """`rest`: who changes the other parameters."""
+        """`rest`: the optimizer of the other parameters."""
         self._kernels = list(kernels)
         self._matrices = [nn.Parameter(as_matrix(kernel.detach())) for kernel in kernels]
         for kernel, matrix in zip(self._kernels, self._matrices, strict=True):
-            assert kernel.data_ptr() == matrix.data_ptr(), "a kernel that is not whole in memory"
+            assert kernel.data_ptr() == matrix.data_ptr(), "a kernel that is not contiguous in memory"
         multiplied = bool(kernels) and choose_precision("auto", kernels[0].device) == "bf16"
         kind = torch.optim.Muon if multiplied else Float32Muon
         self._muon = kind(self._matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
@@ -104,21 +104,21 @@ class Muon:
         return {"muon": self._muon.state_dict(), "rest": self._rest.state_dict()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take up the states of both. Raises KeyError for another optimizer's."""
+        """Restore the states of both. Raises KeyError for another optimizer's."""
         self._muon.load_state_dict(state_dict["muon"])
         self._rest.load_state_dict(state_dict["rest"])
 
 
 def as_matrix(kernel: torch.Tensor) -> torch.Tensor:
-    """A kernel (out, in, ...) as (out, all that it reads), a view where its memory is whole.
+    """A kernel (out, in, ...) as a matrix (out, inputs), a view where its memory is contiguous.
 
-    In which order it names what it reads does not matter to Muon; channels last follows the memory of such kernels.
+    The order of the inputs does not matter to Muon; channels last follows the memory of such kernels.
     """
     return kernel.movedim(1, -1).flatten(1) if kernel.ndim > 2 else kernel
 
 
 class Float32Muon(torch.optim.Muon):
-    """torch's Muon, whose iterations are in bfloat16 wherever it runs, with these in float32; the state is the same."""
+    """torch's Muon, with its iterations in float32 instead of bfloat16; the state is the same."""
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]

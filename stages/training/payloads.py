@@ -1,4 +1,4 @@
-"""What travels between the stages of a training: names of files in the run's folder, and where batches come from."""
+"""Payloads between the stages of a training: names of files in the run's folder, and the source of batches."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from models.light.architecture.sizes import DetectorSizes, SurfaceSizes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """One of `count` equal parts of a training; between two of them a run can be stopped."""
+    """One of `count` equal parts of a training; a run can be stopped between two of them."""
 
     index: int
     count: int
 
     def last_step(self, steps: int) -> int:
-        """The step, of so many in all, that this round ends with."""
+        """The step with which this round ends, of `steps` in all."""
         return -(-steps * (self.index + 1) // self.count)
 
     @property
@@ -44,7 +44,7 @@ class SceneShards:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorTrained:
-    """The detector's checkpoint after a round, and of which sizes it is."""
+    """The detector's checkpoint after a round, and its sizes."""
 
     checkpoint: str
     sizes: DetectorSizes
@@ -52,7 +52,7 @@ class DetectorTrained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurfaceTrained:
-    """The surface network's checkpoint after a round, and of which sizes it is."""
+    """The surface network's checkpoint after a round, and its sizes."""
 
     checkpoint: str
     sizes: SurfaceSizes
@@ -64,12 +64,12 @@ class AnnotatedSet:
 
     Attributes:
         annotations: the JSON file.
-        images: folder of the pictures.
-        dense: folder of dense surfaces (`NAME.npz` of `label_HW` and `uv_2HW` for each picture), or empty.
+        images: folder of the images.
+        dense: folder of dense surfaces (`NAME.npz` of `label_HW` and `uv_2HW` for each image), or empty.
         points: whether annotated points supervise; where not, only the dense surfaces do.
-        most_points: of a person at most, always the same ones; None = all.
-        share: of the pictures that are shown, against the other sets' shares.
-        hold_out: one picture in sixteen, by a hash of its name, is not shown, so that it can be scored.
+        most_points: largest number of points of a person, always the same ones; None = all.
+        share: of the images that are drawn, relative to the other sets' shares.
+        hold_out: one image in sixteen, by a hash of its name, is not drawn, so that it can be scored.
     """
 
     annotations: str
@@ -94,11 +94,11 @@ class BatchSource:
 
     Attributes:
         of: the batches; each depends on the step alone.
-        people: how many people the whole batch of a step shows.
-        size: pictures or people of a whole batch.
-        kind: what is shown: "rcnn" and "fcn" whole pictures, "crops" one person each.
-        min_size, max_size: pixels of the pictures' sides, as the network is served.
-        figure_ground: whether backgrounds are cut away.
+        people: number of people in the whole batch of a step.
+        size: images or people of a whole batch.
+        kind: "rcnn" and "fcn" for whole images, "crops" for one person each.
+        min_size, max_size: pixels of the images' sides at inference.
+        figure_ground: whether backgrounds are removed.
     """
 
     of: Callable[[int, int, int], TrainingBatch]
@@ -113,7 +113,7 @@ class BatchSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkTrained:
-    """A network's checkpoint after a round, and what it is."""
+    """A network's checkpoint after a round, and its description."""
 
     checkpoint: str
     about: TrainedInfo

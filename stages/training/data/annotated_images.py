@@ -1,4 +1,4 @@
-"""Pictures of a DensePose-COCO set with everything that is annotated in them, read when they are asked for."""
+"""Images of a DensePose-COCO set with their annotations, read when they are needed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from stages.annotations.image_folders import image_path
 from stages.training.payloads import AnnotatedSet
 
 KEPT = 64
-"""Pictures that stay in memory, if nothing else is said: about 0.5 MB each of 320×240."""
+"""Images that stay in memory by default: about 0.5 MB each of 320×240."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class LabelledPerson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledImage:
-    """A picture, its people, and where the set has it a dense surface: chart labels and UV (255ths) of every pixel."""
+    """An image, its people, and where the set has it a dense surface: chart labels and UV (255ths) of every pixel."""
 
     rgb_HW3: U8
     people: tuple[LabelledPerson, ...]
@@ -61,11 +61,11 @@ class LabelledImage:
 
 
 class AnnotatedImages:
-    """The pictures of one set that show people.
+    """The images of one set that show people.
 
     Attributes:
-        people: (picture, person) of everyone, for drawing people rather than pictures.
-        note: what of the set's file counts as people, in a sentence; empty where everything does.
+        people: (image, person) of all people, for drawing people rather than images.
+        note: which annotations of the set's file count as people, in a sentence; empty where all do.
     """
 
     def __init__(self, source: AnnotatedSet, kept: int = KEPT) -> None:
@@ -105,7 +105,7 @@ class AnnotatedImages:
         return len(self._records[self._ids[index]])
 
     def crowds(self, index: int) -> F32:
-        """(K, 4) x0, y0, x1, y1 of regions of a picture that are full of people whom nobody counted."""
+        """(K, 4) x0, y0, x1, y1 of an image's crowds, whose people are not annotated one by one."""
         return np.array(self._crowds.get(self._ids[index], []), np.float32).reshape(-1, 4)
 
     def file_name(self, index: int) -> str:
@@ -142,7 +142,7 @@ class AnnotatedImages:
         )
 
     def _supervising(self, points: AnnotatedPoints | None, annotation: int) -> AnnotatedPoints | None:
-        """Those of a person's points that supervise, by the number of the annotation always the same."""
+        """The points of a person that supervise; the same for the same annotation id."""
         if points is None or not self.source.points:
             return None
         most = self.source.most_points

@@ -1,4 +1,4 @@
-"""The user's own annotated pictures as the light network's training wants them."""
+"""Labelled photos from annotated sets, for the training of the light network."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from stages.training.payloads import AnnotatedSets, PhotoShards, Round
 
 
 class AnnotatedPhotos(Stage):
-    """Annotated sets in, shards of labelled photos out, made anew by every run; held-out pictures are left out.
+    """Annotated sets in, shards of labelled photos out, made anew by every run, without held-out images.
 
-    Boxes teach the detector; masks say where nobody is; points say which chart. People without points are labelled by
-    the part teacher, where there is one. U and V stay what synthetic scenes teach.
+    Boxes supervise the detector, masks the background, points the charts. People without points are labelled by the
+    part teacher, where there is one. U and V are supervised by synthetic scenes alone.
     """
 
     ordered = True
@@ -43,7 +43,7 @@ class AnnotatedPhotos(Stage):
         part_teacher: str = ""
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
-        """Nothing has been labelled."""
+        """Start without labels."""
         super().__init__(config, threads=threads)
         self._made: PhotoShards | None = None
         self._notes: dict[str, Any] = {}

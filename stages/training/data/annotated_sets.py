@@ -1,4 +1,4 @@
-"""The annotated sets that a training draws from: the user's own, and synthetic ones, drawn when they are missing."""
+"""The annotated sets of a training: the user's own, and synthetic ones, drawn where they are missing."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class SetConfig:
     Attributes:
         folder: of a synthetic set, which is drawn there if it is not there yet; empty for a set of your own.
         draw: which scenes of the synthetic world (`synthesize`).
-        noise, annotator: of a synthetic set: how many times the usual error its annotator errs, and who it is. Where
-            the set stands and somebody else annotated it, the same points are annotated again, beside it.
-        annotations, images: DensePose-COCO file and folder of pictures of a set of your own.
-        dense: what supervises every pixel of a person: "truth" (the renderer's), "fitted" (bodies fitted to the
-            pictures, with the errors that fits have), "densified" (what a teacher reconstructed: `densify`), or none.
+        noise, annotator: of a synthetic set: its annotator's error, in multiples of the usual one, and the annotator's
+            number. A set that stands with another annotator is annotated again, at the same points, beside it.
+        annotations, images: DensePose-COCO file and folder of images of a set of your own.
+        dense: what supervises every pixel of a person: "truth" (the renderer's), "simulated_fits" (body fits to the
+            images, with simulated errors), "densified" (a teacher's predictions: `densify`), or none.
         points: whether annotated points supervise.
-        most_points: of a person at most, always the same ones; None = all.
-        share: of the pictures that are shown, against the other sets' shares; a set of share 0 is left out.
-        hold_out: keep one picture in sixteen out of the training, for `before_after`.
+        most_points: largest number of points of a person, always the same ones; None = all.
+        share: of the images that are drawn, relative to the other sets' shares; a set of share 0 is left out.
+        hold_out: keep one image in sixteen out of the training, for `before_after`.
     """
 
     folder: str = ""

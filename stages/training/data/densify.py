@@ -1,4 +1,4 @@
-"""The teacher's work: a dense surface inside of every annotated person, from a few points each (paper §3.2)."""
+"""Dense surfaces of annotated people, predicted by a teacher that was trained on their points (paper §3.2)."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from stages.training.payloads import AnnotatedSet, AnnotatedSets
 class Densify(Stage):
     """Sets in, the same sets with dense surfaces out: `NAME.npz` of `label_HW` and `uv_2HW` (255ths) for each picture.
 
-    Every teacher has a folder of its own (`densified-` and the beginning of its file's sha256), and what it has said
-    already is kept. Sets that are supervised otherwise pass unchanged.
+    Every teacher has a folder of its own (`densified-` and the beginning of its file's sha256), in which finished
+    images are kept. Sets with other supervision pass unchanged.
     """
 
     ordered = True
@@ -46,7 +46,7 @@ class Densify(Stage):
         self._ready: AnnotatedSets | None = None
 
     def __call__(self, sets: AnnotatedSets) -> Iterator[AnnotatedSets]:
-        """Fill what is missing. Raises: ModelError or StageError where the teacher is none."""
+        """Predict what is missing. Raises: ModelError or StageError for a file that is no teacher."""
         if self._ready is None:
             with chief_first():
                 reader, about, sha256 = self._teacher()
@@ -81,7 +81,7 @@ def dense(source: AnnotatedSet, reader: SinglePersonPredictor, sha256: str, *, f
 
 
 def write_surface(path: Path, picture: LabelledImage, reader: SinglePersonPredictor, *, figure_ground: bool) -> None:
-    """Read everyone of a picture and write what was found inside of their masks, whole or not at all."""
+    """Predict all people of an image and write the surfaces inside of their masks, whole or not at all."""
     height, width = picture.rgb_HW3.shape[:2]
     label_HW, uv_2HW = np.zeros((height, width), np.uint8), np.zeros((2, height, width), np.uint8)
     for person in picture.people:
@@ -93,7 +93,7 @@ def write_surface(path: Path, picture: LabelledImage, reader: SinglePersonPredic
 
 
 def paste(surface: SurfaceMap, mask_HW: npt.NDArray[np.bool_], label_HW: U8, uv_2HW: U8) -> None:
-    """A person's surface onto the picture's, in place, where the person's mask is."""
+    """Paste a person's surface into the image's, in place, where the person's mask is."""
     height, width = label_HW.shape
     h, w = surface.labels_hw.shape
     x0, y0, x1, y1 = max(surface.x0, 0), max(surface.y0, 0), min(surface.x0 + w, width), min(surface.y0 + h, height)

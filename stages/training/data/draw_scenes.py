@@ -42,7 +42,7 @@ def compact(world: World, seed: int, index: int) -> PoolScene:
 
 
 def windows(pool: PhotoPool, count: int, seed: int) -> list[npt.NDArray[Any]]:
-    """Windows of training photos that show nobody."""
+    """Windows of training photos without people."""
     random = np.random.default_rng(seed)
     found = (random_background(pool, random) for _ in range(count))
     return [window for window in found if window is not None]
@@ -50,21 +50,21 @@ def windows(pool: PhotoPool, count: int, seed: int) -> list[npt.NDArray[Any]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneFactory:
-    """What a process that draws scenes is told."""
+    """Opens the drawing of scenes in a process."""
 
     photos: PhotoShards
     world: str
     seed: int
 
     def __call__(self) -> Callable[[int], PoolScene]:
-        """Choose the windows of photos that become backgrounds, the same ones in every process. Raises: StageError."""
+        """Choose the windows of photos for backgrounds, the same in every process. Raises: StageError."""
         pool = PhotoPool([Path(path) for path in self.photos.paths])
         backgrounds = tuple(windows(pool, BACKGROUNDS, self.seed))
         return partial(compact, dataclasses.replace(WORLDS[self.world], backgrounds=backgrounds), self.seed)
 
 
 class DrawScenes(Stage):
-    """Labelled photos in (their empty places become backgrounds), shards of scenes out; shards that exist are kept."""
+    """Labelled photos in (parts without people become backgrounds), shards of scenes out; existing shards are kept."""
 
     writes_to = "folder"
 
@@ -74,8 +74,8 @@ class DrawScenes(Stage):
 
         Attributes:
             folder: of the run; the shards go to its `scenes/`.
-            count: scenes.
-            world: of which world.
+            count: number of scenes.
+            world: name of their world.
             seed: of the scenes and their backgrounds.
             workers: processes that draw; 0 draws in this one.
         """

@@ -1,4 +1,4 @@
-"""Collect real pictures of people and label them with the teachers."""
+"""Collect photos of people and label them with the teachers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ REMEDY = "see models/weights/light.md for where to get it, and give its path"
 
 
 class LabelPhotos(Stage):
-    """Your copies of openly licensed pictures in, shards of labelled photos out; shards that exist are kept."""
+    """Your copies of openly licensed photos in, shards of labelled photos out; shards that exist are kept."""
 
     writes_to = "folder"
 
@@ -52,7 +52,7 @@ class LabelPhotos(Stage):
             coco: a COCO 2017 folder; its training images of a licence for commercial use are read.
             photos: folders of photos that may be trained on, of people or of anything else, in any depth.
             sequences, clips: folders of numbered JPEGs, and videos, that may be trained on.
-            every: frames between two that are taken of sequences and clips.
+            every: of sequences and clips, every so many frames one is taken.
             part_teacher: a BodyPix file, Coral's .tflite (the better) or the .onnx.
             box_teacher: the YOLOX-nano .onnx file.
             pose_teacher: MediaPipe's pose_landmark_heavy.tflite, which corrects arms and legs (optional).
@@ -99,7 +99,7 @@ class LabelPhotos(Stage):
 
 
 def record(config: LabelPhotos.Config) -> str:
-    """What `done.json` says: all that the labels depend on."""
+    """The content of `done.json`: all settings that the labels depend on."""
     settings = dataclasses.asdict(config)
     del settings["workers"]
     return json.dumps(settings, sort_keys=True)
@@ -115,7 +115,7 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelFactory:
-    """What a process that labels photos is told."""
+    """Opens the labelling in a process."""
 
     config: LabelPhotos.Config
 

@@ -1,7 +1,7 @@
-"""Photos of people as the light training keeps them: labelled, in shards.
+"""Labelled photos of the light training, and their shards.
 
 A pool is a folder of shards, each an npz of a few hundred photos. Photos are kept stretched to a square of 416 px, with
-the aspect they are meant to have; all boxes are in pixels of that square.
+their true aspect ratio beside them; all boxes are in pixels of that square.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ LABELS = 80
 DENSE = 52
 """Cells of a photo's label map along a side (stride 8)."""
 IGNORE = 255
-"""The label of a cell that says nothing."""
+"""The label of a cell that is not supervised."""
 PERSON, IGNORED = 0, 1
-"""Kinds of boxes: to learn, and to leave alone."""
+"""Kinds of boxes: people, and what is neither person nor background."""
 
 
 def no_joints() -> F32:
-    """Joints (J,3) of whom none is known."""
+    """Joints (J,3), none of them known."""
     return np.zeros((len(COCO_KEYPOINTS), 3), np.float32)
 
 
@@ -50,7 +50,7 @@ class PersonLabels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledPhoto:
-    """A photo with everything that is known about it; boxes in pixels of the square."""
+    """A photo with its labels; boxes in pixels of the square."""
 
     name: str
     aspect: float
@@ -62,7 +62,7 @@ class LabelledPhoto:
 
 
 def is_chart_label(label: U8) -> Bool:
-    """Where labels name a chart; of any shape."""
+    """Where labels are charts; of any shape."""
     return (label > 0) & (label != IGNORE)
 
 

@@ -1,4 +1,4 @@
-"""What annotations say of a photo, as the teachers' labels of photos say it: charts by cell, or nothing known."""
+"""Labels of photos from annotations, in the form of the teachers' labels: a chart for each cell, or ignored."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ from stages.training.data.labels_from_teachers import (
 Grid = tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]
 
 REACH = 0.03
-"""Of a box's longer side: as far a point's chart is taken to reach, within its own coarse part."""
+"""Radius in which the chart of a point is the label, within its coarse part, relative to the box's longer side."""
 WIDER = 1.2
 """Sides of a labelled square over the box's longer side."""
 
 
 def labelled_photo(pictures: AnnotatedImages, index: int, teacher: PartTeacher | None) -> LabelledPhoto:
-    """A picture of an annotated set with all that is known about it. Raises: StageError where it cannot be read."""
+    """The labelled photo of an annotated image. Raises: StageError where it cannot be read."""
     picture = pictures[index]
     height, width = picture.rgb_HW3.shape[:2]
     to_square = np.array([SIDE / width, SIDE / height] * 2, np.float32)
@@ -61,7 +61,7 @@ def labelled_photo(pictures: AnnotatedImages, index: int, teacher: PartTeacher |
 
 
 def whole_labels(picture: LabelledImage, crowd_K4: F32) -> U8:
-    """(DENSE, DENSE): 0 where nobody is, charts around annotated points, IGNORE in the rest of people and in crowds."""
+    """(DENSE, DENSE): 0 background, charts around annotated points, IGNORE in the rest of people and in crowds."""
     height, width = picture.rgb_HW3.shape[:2]
     x_D, y_D = ((np.arange(DENSE) + 0.5) * side / DENSE for side in (width, height))
     label_DD = np.zeros((DENSE, DENSE), np.uint8)
@@ -74,7 +74,7 @@ def whole_labels(picture: LabelledImage, crowd_K4: F32) -> U8:
 
 
 def people_labels(picture: LabelledImage, to_square: F32, teacher: PartTeacher | None) -> Iterator[PersonLabels]:
-    """A labelled square around everyone tall enough whose points are annotated, or of whom the teacher is sure."""
+    """A labelled square around every person tall enough with annotated points, or with confident teacher labels."""
     natural = natural_size(picture.rgb_HW3.shape[1] / picture.rgb_HW3.shape[0])
     scale = natural[1] / picture.rgb_HW3.shape[0]
     for index, person in enumerate(picture.people):
@@ -95,7 +95,7 @@ def people_labels(picture: LabelledImage, to_square: F32, teacher: PartTeacher |
 
 
 def square_labels(picture: LabelledImage, index: int, region_4: F32) -> tuple[U8, U8]:
-    """Labels of a square around a person, and full trust in each: others in it are background, as nobody is."""
+    """Labels of a square around a person, all of full weight; other people in it are background."""
     x_L, y_L, _ = label_cell_centres(region_4)
     label_LL = person_cells(picture.people[index], (x_L, y_L))
     return label_LL, np.full((LABELS, LABELS), 255, np.uint8)

@@ -1,4 +1,4 @@
-"""How openly licensed teachers label real photos of people: the real half of the light training."""
+"""Labels of photos by openly licensed teachers, for the training of the light network."""
 
 from __future__ import annotations
 
@@ -31,18 +31,19 @@ from stages.training.data.labelled_photos import (
 from stages.training.data.pose_correction import fuse, joints_of, lean
 
 UNPOSED = 0.6
-"""Trust in the part teacher's labels of a person whose pose the pose teacher, when it is asked, does not find."""
+"""Weight of the part teacher's labels of a person for whom the pose teacher finds no pose."""
 LEAST_AGREEMENT, LEAST_FILLED = 0.4, 0.2
-"""A person is labelled where the part teacher says as much in the mirror, and sees the person in as much of the box."""
+"""A person is labelled from this agreement of the part teacher with its flipped prediction on, and this filled share
+of the box."""
 ASPECTS = (4 / 3, 3 / 2, 3 / 4, 2 / 3)
-"""Width over height that a stretched photo may have had."""
+"""Aspect ratios that a squeezed photo may have had."""
 LEAST_HEIGHT, MOST_PEOPLE = 48, 4
 """Pixels of a person, in a photo of the stored square's area, from which they are labelled; how many: the largest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Teachers:
-    """Who labels the photos; the pose teacher is optional."""
+    """The teachers of the labels; the pose teacher is optional."""
 
     parts: PartTeacher
     boxes: BoxTeacher
@@ -50,7 +51,7 @@ class Teachers:
 
 
 def label_photo(picture: SourceImage, teachers: Teachers, seed: int) -> LabelledPhoto:
-    """Complete a photo's boxes, guess its aspect where it is lost, and label its four largest people twice each."""
+    """Complete a photo's boxes, estimate its aspect ratio where it is lost, and label its four largest people twice."""
     height, width = picture.rgb_HW3.shape[:2]
     square_SS3 = np.asarray(cv2.resize(picture.rgb_HW3, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
     to_square = np.asarray([SIDE / width, SIDE / height] * 2, np.float32)
@@ -82,7 +83,7 @@ def label_people(
     to_natural_4: Float,
     random: np.random.Generator,
 ) -> Iterator[PersonLabels]:
-    """Two labelled crops of each of the four largest people that are at least 48 px tall, where the teacher is sure."""
+    """Two labelled crops of each of the four largest people from 48 px on, where the teacher is confident."""
     tall = np.flatnonzero((kind_M == PERSON) & (box_M4[:, 3] - box_M4[:, 1] >= LEAST_HEIGHT))
     for index in tall[np.argsort(-areas(box_M4[tall]), kind="stable")][:MOST_PEOPLE]:
         box_4, others_M4 = box_M4[index], np.delete(box_M4, index, 0)
@@ -104,7 +105,7 @@ def label_people(
 def merge_boxes(labelled_M4: Float | None, found_N4: Float, score_N: Float) -> tuple[Float, U8]:
     """People's boxes and the teacher's: (K,4) and their kind.
 
-    The teacher adds people that nobody labelled; a label around three or more of its people is a crowd.
+    The teacher adds people that are not annotated; an annotated box around three or more of its people is a crowd.
     """
     if labelled_M4 is None:
         return found_N4, np.where(score_N >= 0.5, PERSON, IGNORED).astype(np.uint8)
@@ -122,11 +123,11 @@ def merge_boxes(labelled_M4: Float | None, found_N4: Float, score_N: Float) -> t
 def person_labels(
     parts: PartTeacher, rgb_HW3: U8, box_4: Float, others_M4: Float, region_4: Float, pose: TeacherPose | None
 ) -> tuple[U8, U8] | None:
-    """Labels and weights (LABELS²) of one person from the teachers, or None where they do not trust themselves.
+    """Labels and weights (LABELS²) of one person from the teachers, or None where their confidence is low.
 
     Person probability < .35 is background; > .6 inside the target's box and no other is a part; > .35 in another's
-    box and clear of the target's is background too (it teaches "only this person"); the rest is ignored. The part
-    teacher is shown a person who leans over as if upright.
+    box and clear of the target's is background too, so that only this person is learnt; the rest is ignored. The part
+    teacher predicts on a roll-aligned crop.
     """
     side = parts.grid.side
     to_photo_23 = rotated_square((region_4[:2] + region_4[2:]) / 2, (region_4[2] - region_4[0]) / 2, lean(pose), side)
@@ -151,7 +152,7 @@ def person_labels(
 
 
 def label_cell_centres(region_4: Float) -> tuple[Float, Float, Float]:
-    """Columns and rows (L) and both (L,L,2) of the middles of a label map's cells, in pixels of the picture."""
+    """Columns and rows (L) and both (L,L,2) of the centres of a label map's cells, in pixels of the image."""
     step = (region_4[2:] - region_4[:2]) / LABELS
     x_L = region_4[0] + step[0] * (np.arange(LABELS) + 0.5)
     y_L = region_4[1] + step[1] * (np.arange(LABELS) + 0.5)
@@ -164,7 +165,7 @@ def inside_box(box_4: Float, x_W: Float, y_H: Float) -> npt.NDArray[np.bool_]:
 
 
 def likely_aspect(teacher: PartTeacher, square_SS3: U8, box_M4: Float) -> float:
-    """The aspect of a stretched photo in which the part teacher is most certain about the largest person."""
+    """The aspect ratio of a squeezed photo at which the part teacher is most confident about the largest person."""
     box_4 = box_M4[areas(box_M4).argmax()] if len(box_M4) else np.asarray([0, 0, SIDE, SIDE], np.float32)
 
     def certainty(aspect: float) -> float:
@@ -180,7 +181,7 @@ def likely_aspect(teacher: PartTeacher, square_SS3: U8, box_M4: Float) -> float:
 
 
 def dense_labels(teacher: PartTeacher, rgb_HW3: U8) -> U8:
-    """Part labels (DENSE²) of a whole photo: 0 background, 1..24, IGNORE where the teacher is unsure."""
+    """Part labels (DENSE²) of a whole photo: 0 background, 1..24, IGNORE at low confidence."""
     height, width = map(teacher.grid.valid_side, rgb_HW3.shape[:2])
     answer = teacher(np.asarray(cv2.resize(rgb_HW3, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8))
     logit_DD, part_24DD = answer.on_grid(DENSE)

@@ -1,4 +1,4 @@
-"""Read the shards of labelled photos back: what the training samples from."""
+"""Shards of labelled photos, from which the training samples."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stages.training.data.labelled_photos import is_chart_label, natural_size, n
 from stages.training.data.shards import map_shard
 
 LEAST_BODY = 0.03
-"""Share of a label map that must be known parts for the crop to be worth training on."""
+"""Least share of a label map with known parts, for a crop to be used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

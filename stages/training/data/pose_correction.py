@@ -1,8 +1,7 @@
-"""What a pose knows about body parts: how far each point lies from each limb. It corrects the part teacher.
+"""Correct the part teacher's labels by a pose: by the distance of each point from each limb.
 
-The part teacher mixes up left and right, loses feet and hands, and ends limbs early; the pose teacher knows where the
-bones are but neither outlines nor front and back. Weights and radii were chosen on 49 people of COCO val2017, on whom
-part of joint rose from .740 to .787 (.81 to .89 where a whole pose is found).
+The part teacher confuses left and right, misses feet and hands, and ends limbs early; the pose teacher finds the bones,
+but neither outlines nor front and back. Weights and radii were chosen on 49 people of COCO val2017.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from models.light.teachers.rotated_square import map_points
 from stages.training.data.labelled_photos import no_joints
 
 PRESENT = 0.5
-"""A pose is used when the teacher is at least so sure that there is a person."""
+"""Least confidence of the teacher that there is a person, for a pose to be used."""
 SEEN, GAP = 0.5, 0.3
-"""A landmark is used when it is probably visible and moves by less than this share of the body in a mirror."""
+"""A landmark is used from this visibility on, and where its flipped prediction is as near in body scales."""
 UPRIGHT = 0.35
-"""Radians that a person may lean over for the part teacher to know them as well as anyone."""
+"""Roll, in radians, up to which the part teacher is as good as on upright people."""
 NEUTRAL, FARTHEST = 1.5, 6.0
 """Penalty of a part whose bone is not known, and the largest one (both in squared radii over two)."""
 ALONG_BONE = 0.65
@@ -66,12 +65,12 @@ COCO_JOINTS = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 
 
 class Evidence(NamedTuple):
-    """What a pose says about a grid of points (L,L).
+    """The evidence of a pose at a grid of points (L,L).
 
     Attributes:
-        penalty_24LL: how unlikely each chart is there, 0 on its bone to FARTHEST.
-        bone_LL: probability that the person is there because a trusted bone runs there.
-        known: how many limbs are known; 0 means that the pose says nothing.
+        penalty_24LL: penalty of each chart, 0 on its bone to FARTHEST.
+        bone_LL: probability of the person by its distance from trusted bones.
+        known: number of known limbs; 0 means no evidence.
     """
 
     penalty_24LL: Float
@@ -80,7 +79,7 @@ class Evidence(NamedTuple):
 
 
 def lean(pose: TeacherPose | None) -> float:
-    """Radians, clockwise as seen, by which a person found leans over; 0 for one who is upright, or nearly."""
+    """The roll of a person in radians, clockwise in the image; 0 up to UPRIGHT, or without a pose."""
     if pose is None or pose.present <= PRESENT:
         return 0.0
     up_2 = pose.point_K2[[11, 12]].mean(0) - pose.point_K2[[23, 24]].mean(0)
@@ -102,7 +101,7 @@ def distance_to_segment(point_LL2: Float, a_2: Float, b_2: Float) -> Float:
 
 
 def trusted(pose: TeacherPose) -> npt.NDArray[np.bool_]:
-    """Which landmarks (K) are used: of a person found, seen, and in the same place in a mirror."""
+    """Which landmarks (K) are used: of a detected person, visible, and at the same position when flipped."""
     near_K = pose.flip_gap_K < GAP * body_scale(pose.point_K2)
     return (pose.present > PRESENT) & (pose.visible_K > SEEN) & near_K
 
@@ -165,11 +164,11 @@ def fuse(person_LL: Float, part_24LL: Float, pose: TeacherPose | None, point_LL2
 
     Args:
         person_LL, part_24LL: probability of the person and logits of the parts on the grid.
-        pose: of the person, or None when no pose teacher was asked.
+        pose: of the person, or None without a pose teacher.
         point_LL2: the grid's points in pixels of the picture.
 
     Returns:
-        Person probability, part logits, and whether the pose had something to say.
+        Person probability, part logits, and whether the pose had evidence.
     """
     if pose is None:
         return person_LL, part_24LL, False

@@ -1,4 +1,4 @@
-"""Shards of synthetic scenes: what the training samples exact UV from."""
+"""Shards of synthetic scenes, from which the training samples exact UV."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from stages.training.payloads import PhotoShards, SceneShards
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolScene:
-    """A synthetic scene: uint8 pixels, chart 0..24, UV in 255ths, person 1..N (0 nobody), and N visible boxes."""
+    """A synthetic scene: uint8 pixels, chart 0..24, UV in 255ths, person 1..N (0 background), and N visible boxes."""
 
     rgb_HW3: U8
     label_HW: U8
@@ -33,7 +33,7 @@ class ScenePool:
     """All scenes of a list of shards.
 
     Attributes:
-        people: (scene, person) of everyone who shows at least LEAST_PIXELS pixels.
+        people: (scene, person) of all people with at least LEAST_PIXELS visible pixels.
     """
 
     LEAST_PIXELS = 80

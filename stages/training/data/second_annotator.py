@@ -1,4 +1,4 @@
-"""The points of a synthetic set annotated by somebody else: the same places, other errors."""
+"""The points of a synthetic set by another annotator: the same positions, other errors."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def true_uv(path: Path) -> npt.NDArray[np.floating]:
 def reannotated(
     person: AnnotatedPerson, uv_2HW: npt.NDArray[np.floating], noise: float, rng: np.random.Generator
 ) -> AnnotatedPerson:
-    """A person with the U and V of all points as they are, moved by an annotator's error."""
+    """A person with the true U and V of all points, moved by an annotator's error."""
     points = person.points
     if points is None or not len(points):
         return person

@@ -1,7 +1,7 @@
-"""Fitted-body supervision: what a fitter of body models would have painted onto a picture (paper §4.2, "UP").
+"""Simulated body fits: the labels that a fitter of body models would make for an image (paper §4.2, "UP").
 
-Until this project has a fitter, the true bodies of synthetic scenes are disturbed by a stated model of its errors:
-every bone turned, the shape changed, the body moved before the camera. Clothes are left out, as body models have none.
+The project has no fitter, so the true bodies of synthetic scenes are disturbed by a stated model of its errors: every
+bone rotated, the shape changed, the body moved before the camera. Clothes are left out, as body models have none.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class FitErrors:
 
 
 def simulated_fit(person: Person, mesh: Mesh, camera: Camera, errors: FitErrors, rng: Rng) -> Mesh:
-    """The body a fitter would have found for a person: without clothes, disturbed, standing near the person's place."""
+    """The body that a fitter would find for a person: without clothes, disturbed, near the person's position."""
     body = load_body()
     score_C = person.score_C + rng.normal(0, errors.shape, len(person.score_C)).astype(np.float32)
     vertex_V3, head_B3 = body.rest(score_C)
@@ -70,7 +70,7 @@ def simulated_fit(person: Person, mesh: Mesh, camera: Camera, errors: FitErrors,
 
 
 def random_turns(degrees_B: npt.NDArray[np.floating], rng: Rng) -> npt.NDArray[np.float64]:
-    """(B, 3, 3) turns about random axes, by normal angles of these deviations."""
+    """(B, 3, 3) rotations about random axes, by normally distributed angles of these deviations."""
     axis_B3 = rng.normal(size=(len(degrees_B), 3))
     axis_B3 /= np.linalg.norm(axis_B3, axis=1, keepdims=True)
     angle_B = np.radians(degrees_B * rng.normal(size=len(degrees_B)))
@@ -78,7 +78,7 @@ def random_turns(degrees_B: npt.NDArray[np.floating], rng: Rng) -> npt.NDArray[n
 
 
 def camera_error(mesh: Mesh, camera: Camera, errors: FitErrors, rng: Rng) -> npt.NDArray[np.float64]:
-    """How far off a body stands, metres in the world: along the camera's axis more than across it."""
+    """The error of a body's position, metres in the world: larger along the camera's axis than across it."""
     distance = float(camera.to_camera(mesh.vertex_V3.mean(axis=0, keepdims=True))[0, 2])
     across = rng.normal(0, errors.shift, 2) * distance
     seen = np.array([*across, rng.normal(0, errors.depth) * distance])

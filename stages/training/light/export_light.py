@@ -18,7 +18,7 @@ from stages.training.payloads import DetectorTrained, Round, SurfaceTrained
 
 
 class ExportLight(Stage):
-    """Both checkpoints in, after the last round the averaged weights of both in one .safetensors file out."""
+    """Both checkpoints in; after the last round the averaged weights of both in one .safetensors file."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:

@@ -19,11 +19,11 @@ from stages.world.image_scenes import scene
 from stages.world.image_worlds import WORLDS
 
 SIZES = ((256, 320), (224, 416), (320, 256))
-"""Pixels of the example pictures: what the graph was traced on, and others that it must answer for as well."""
+"""Pixels of the example images: the size at which the graph is traced, and others on which it is checked."""
 
 
 class ExportOnnx(Stage):
-    """A network in, ONNX files out: one of all of it, or of the light network one for each half."""
+    """A network in, ONNX files out: one for a whole network, one for each component of the light network."""
 
     writes_to = "folder"
 

@@ -20,7 +20,7 @@ from stages.training.payloads import DetectorTrained, PhotoShards, Round, SceneS
 
 
 class TrainDetector(Stage):
-    """Photos and scenes in, a person detector out; goes on where its checkpoint in the run's folder stands."""
+    """Photos and scenes in, a person detector out; resumes from the checkpoint in the run's folder."""
 
     ordered = True
     memory_frames = None
@@ -32,11 +32,11 @@ class TrainDetector(Stage):
         """How the detector is trained.
 
         Attributes:
-            batch: pictures per step, over all workers.
-            seed: of the pictures' order and changes.
+            batch: images per step, over all workers.
+            seed: of the images and their augmentation.
             sizes: of the network.
-            mix: what the pictures are made of.
-            box_teacher: the YOLOX-nano .onnx file, to learn its answer at every place of photos (optional).
+            mix: the kinds of images.
+            box_teacher: the YOLOX-nano .onnx file, whose predictions on photos are learnt, too (optional).
         """
 
         batch: int = 16

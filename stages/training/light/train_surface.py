@@ -28,7 +28,7 @@ SHIPPED_LOSSES = SurfaceLossConfig(metric_uv=True, as_points=True, extremities=3
 
 
 class TrainSurface(Stage):
-    """Photos and scenes in, a surface network out; goes on where its checkpoint in the run's folder stands."""
+    """Photos and scenes in, a surface network out; resumes from the checkpoint in the run's folder."""
 
     ordered = True
     memory_frames = None
@@ -41,12 +41,12 @@ class TrainSurface(Stage):
 
         Attributes:
             batch: crops per step, over all workers.
-            seed: of the crops' order and changes.
+            seed: of the crops and their augmentation.
             sizes: of the network.
-            sides: pixels a side of the crops, for every step one of these; they are read at 160.
-            mix: what kinds of crops are shown.
+            sides: pixels of a crop's side, one drawn for every step; at inference it is 160.
+            mix: the kinds of crops.
             losses: how cells of crops are weighted.
-            teacher: a light network (a .safetensors file of any sizes) whose answers are learnt beside the labels.
+            teacher: a light network (a .safetensors file of any sizes) for distillation, beside the labels.
         """
 
         batch: int = 24

@@ -34,10 +34,10 @@ class Interrupt:
 
 def stopping_signals() -> tuple[signal.Signals, ...]:
     """The signals that ask a program to stop: SIGINT, SIGTERM, and SIGHUP unless it is ignored (`nohup`)."""
-    heard = [signal.SIGINT, signal.SIGTERM]
+    signals = [signal.SIGINT, signal.SIGTERM]
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        heard.append(signal.SIGHUP)
-    return tuple(heard)
+        signals.append(signal.SIGHUP)
+    return tuple(signals)
 
 
 def exit_code(number: int) -> int:

@@ -142,7 +142,7 @@ class Journal:
         return content.get("identity", "") if content else None
 
     def read(self) -> list[Record]:
-        """The commits that were written whole, oldest first; new ones are appended to them."""
+        """The commits that were written completely, oldest first; new ones are appended to them."""
         self._lines = []
         records = []
         for line in self._stored()[1:]:

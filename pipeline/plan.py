@@ -90,10 +90,10 @@ def make_plan(graph: Graph, settings: RunSettings, machine: Machine) -> Plan:
         ("memory_gb", sum(lane.memory * lane.replicas for lane in lanes) / GB, machine.memory / GB),
     ):
         if need > has + 1e-6:
-            asked = {lane.name: settings.lanes[lane.name] for lane in graph.lanes}
+            requested = {lane.name: settings.lanes[lane.name] for lane in graph.lanes}
             raise PlanError(
                 f"the lanes reserve {need:g} {what}, the machine has {has:g}",
-                f"lanes.{_largest(what, asked)}.{what}",
+                f"lanes.{_largest(what, requested)}.{what}",
                 "lower it, or the number of replicas",
             )
     return Plan(lanes=tuple(_share_cpus(lanes, settings, machine)), store=_store_size(settings, machine))
@@ -110,8 +110,8 @@ def worker_plan(graph: Graph, settings: RunSettings, machine: Machine) -> LanePl
     workers = settings.batch.workers if settings.batch else 1
     may = [lane for lane in graph.lanes if settings.lanes[lane.name].gpus != 0]
     accelerated = any(node.cls.accelerated for lane in may for node in lane.nodes)
-    asked = LaneConfig(stages=tuple(node.name for node in graph.nodes))
-    count = _fitting_replicas(asked, base, machine, accelerated) if workers == "auto" else workers
+    requested = LaneConfig(stages=tuple(node.name for node in graph.nodes))
+    count = _fitting_replicas(requested, base, machine, accelerated) if workers == "auto" else workers
     gpus = min(1.0, machine.gpus / count) if accelerated else 0.0
     cpus = min(float(base), int(machine.cpus / count * 1e3) / 1e3)
     return LanePlan(name="worker", replicas=count, threads=base, cpus=cpus, gpus=int(gpus * 1e4) / 1e4, memory=0)
@@ -135,10 +135,10 @@ def _lane_plan(lane: Lane, config: LaneConfig, base_threads: int, machine: Machi
     )
 
 
-def _threads(asked: int | Literal["auto", "all"], base: int, machine: Machine) -> int:
-    if asked == "auto":
+def _threads(requested: int | Literal["auto", "all"], base: int, machine: Machine) -> int:
+    if requested == "auto":
         return base
-    return machine.cpus if asked == "all" else asked
+    return machine.cpus if requested == "all" else requested
 
 
 def _replicas(lane: Lane, config: LaneConfig, threads: int, machine: Machine, accelerated: bool) -> int:
@@ -197,25 +197,25 @@ def _share_cpus(lanes: Sequence[LanePlan], settings: RunSettings, machine: Machi
     ]
 
 
-def _largest(what: str, asked: dict[str, LaneConfig]) -> str:
+def _largest(what: str, requested: dict[str, LaneConfig]) -> str:
     def size(name: str) -> float:
-        value = getattr(asked[name], what)
+        value = getattr(requested[name], what)
         return float(value) if isinstance(value, (int, float)) else 0.0
 
-    return max(asked, key=size)
+    return max(requested, key=size)
 
 
 def _store_size(settings: RunSettings, machine: Machine) -> int:
-    asked = settings.ray.object_store_gb
-    if asked == "auto":
+    requested = settings.ray.object_store_gb
+    if requested == "auto":
         return max(_STORE_LEAST, min(_STORE_MOST, machine.memory // 4))
-    if asked * GB > machine.memory:
+    if requested * GB > machine.memory:
         raise PlanError(
-            f"the object store of {asked:g} GB is more than the {machine.memory / GB:.1f} GB that are free",
+            f"the object store of {requested:g} GB is more than the {machine.memory / GB:.1f} GB that are free",
             "ray.object_store_gb",
             "lower it",
         )
-    return int(asked * GB)
+    return int(requested * GB)
 
 
 def process_environment(threads: int) -> dict[str, str]:

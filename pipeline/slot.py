@@ -17,7 +17,7 @@ from pipeline.stage import BackgroundWork, Job, Stage, is_plain
 
 
 class StoppedError(Exception):
-    """A stage failed: the stream cannot go on in this lane."""
+    """A stage failed: the stream cannot continue in this lane."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.what)

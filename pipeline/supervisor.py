@@ -32,7 +32,7 @@ DEATH_OF_PARENT = 1
 """`PR_SET_PDEATHSIG` of Linux."""
 LOST = "Ray ended (one of its own processes died: killed, or out of memory)"
 GIVEN_UP = f"error: {LOST}, {TRIES} times; run the same command with --resume to continue, or with --serial\n"
-_reports: int | None = None
+_report_fd: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ def supervise(work: Work) -> int:
 
 def silence_native_output() -> None:
     """From here on only this program's own messages reach the terminal, not what native code writes to stderr."""
-    if _reports is not None and sys.stderr is not None and sys.stderr.fileno() != 2:
+    if _report_fd is not None and sys.stderr is not None and sys.stderr.fileno() != 2:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 2)
         os.close(nowhere)
@@ -80,15 +80,15 @@ def ray_starts() -> None:
 
 def restart_program() -> None:
     """End this process, because Ray is lost, so that the supervisor starts it again; returns if there is none."""
-    if _reports is not None:
+    if _report_fd is not None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(LOST_STATUS)
 
 
 def _report(word: bytes) -> None:
-    if _reports is not None:
-        os.write(_reports, word)
+    if _report_fd is not None:
+        os.write(_report_fd, word)
 
 
 class _Supervisor:
@@ -100,19 +100,19 @@ class _Supervisor:
     def run(self) -> int:
         """See `supervise`."""
         _open_standard_streams()
-        heard = stopping_signals()
-        for number in heard:
+        signals = stopping_signals()
+        for number in signals:
             signal.signal(number, self._forward)
         signal.signal(signal.SIGTSTP, self._pause)
         since, times, begun, stopped = time.time(), 0, time.monotonic(), None
         while True:
             again = Restarted(times=times, since=since, stopped=stopped) if times else None
-            status, said = self._once(again, heard)
+            status, reports = self._once(again, signals)
             if self._child == 0:  # in the child, after its work
                 return status
-            if ENDED in said:
-                return said[-1]
-            if stopped is not None or not _ended_by_ray(status, said):
+            if ENDED in reports:
+                return reports[-1]
+            if stopped is not None or not _ended_by_ray(status, reports):
                 return exit_code(stopped) if stopped else _report_end(status)
             stopped, now = self._stopped, time.monotonic()
             times, begun = (times + 1 if now - begun < SOON_S else 1), now
@@ -122,47 +122,47 @@ class _Supervisor:
             if stopped is None:
                 write_to_terminal(f"\n{LOST}: it is started again, and the run resumes after its committed parts\n")
 
-    def _once(self, again: Restarted | None, heard: tuple[signal.Signals, ...]) -> tuple[int, bytes]:
+    def _once(self, again: Restarted | None, signals: tuple[signal.Signals, ...]) -> tuple[int, bytes]:
         """Start the child and wait for it; returns its status and its reports. In the child: the work's exit code."""
-        hear, tell = os.pipe()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, heard)
+        read_end, write_end = os.pipe()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
         parent = os.getpid()
         self._child = os.fork()
         if self._child == 0:
-            os.close(hear)
-            return self._in_the_child(tell, parent, again, heard, before), b""
-        os.close(tell)
+            os.close(read_end)
+            return self._in_the_child(write_end, parent, again, signals, before), b""
+        os.close(write_end)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         session = self._child
         _, status = os.waitpid(session, 0)
         self._child = None
-        os.set_blocking(hear, False)
+        os.set_blocking(read_end, False)
         try:
-            said = os.read(hear, 64)
+            reports = os.read(read_end, 64)
         except BlockingIOError:  # no report, and a process that the child left behind holds the other end
-            said = b""
-        os.close(hear)
-        if ENDED not in said:
+            reports = b""
+        os.close(read_end)
+        if ENDED not in reports:
             signal_session(session, signal.SIGKILL)
-        return status, said
+        return status, reports
 
     def _in_the_child(
         self,
-        tell: int,
+        write_end: int,
         parent: int,
         again: Restarted | None,
-        heard: tuple[signal.Signals, ...],
+        signals: tuple[signal.Signals, ...],
         before: set[int | signal.Signals],
     ) -> int:
-        global _reports
-        _reports = tell
+        global _report_fd
+        _report_fd = write_end
         if sys.stderr is not None:  # a file descriptor of its own: see `silence_native_output`
             coding, errors = sys.stderr.encoding, sys.stderr.errors
             sys.stderr = open(os.dup(2), "w", 1, coding, errors)  # noqa: SIM115 - as long as the process lives
         os.setsid()
         die_with(parent)
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        for number in heard:
+        for number in signals:
             signal.signal(number, _stop_at_once)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         code = 1
@@ -172,7 +172,7 @@ class _Supervisor:
             code = error.code if isinstance(error.code, int) else int(error.code is not None)
             raise
         finally:  # every end that Python knows of is reported; an exit by Ray is not
-            for number in heard:
+            for number in signals:
                 signal.signal(number, signal.SIG_DFL)
             _report(ENDED + bytes([code & 255]))
         return code
@@ -229,9 +229,9 @@ def signal_session(session: int, number: int) -> None:
                 os.kill(int(entry), number)
 
 
-def _ended_by_ray(status: int, said: bytes) -> bool:
+def _ended_by_ray(status: int, reports: bytes) -> bool:
     """Whether Ray ended the child. Ray exits or aborts; users and the system kill with other signals."""
-    return RAY in said and not (os.WIFSIGNALED(status) and os.WTERMSIG(status) != signal.SIGABRT)
+    return RAY in reports and not (os.WIFSIGNALED(status) and os.WTERMSIG(status) != signal.SIGABRT)
 
 
 def _report_end(status: int) -> int:

@@ -44,8 +44,10 @@ def run_ray(config: RunConfig, plan: Plan, jobs: Sequence[Job], metrics: Metrics
         return
     settings = config.settings
     machine = read_machine()
-    asked = settings.ray
-    ours = start_ray(asked.address, machine.cpus, plan.store, machine.gpus, dashboard=asked.dashboard)
+    ray_settings = settings.ray
+    started_here = start_ray(
+        ray_settings.address, machine.cpus, plan.store, machine.gpus, dashboard=ray_settings.dashboard
+    )
     try:
         if settings.ray.address is not None:
             machine = cluster_machine(machine)
@@ -57,7 +59,7 @@ def run_ray(config: RunConfig, plan: Plan, jobs: Sequence[Job], metrics: Metrics
         finally:
             coordinator.shutdown()
     finally:
-        if ours:
+        if started_here:
             stop_ray()
 
 

@@ -112,10 +112,10 @@ def run_batch_on_ray(
     settings = parts.whole.settings
     machine = read_machine()
     store = make_plan(parts.whole.graph, settings, machine).store
-    asked = settings.ray
-    ours = start_ray(asked.address, machine.cpus, store, machine.gpus, dashboard=asked.dashboard)
+    ray_settings = settings.ray
+    started_here = start_ray(ray_settings.address, machine.cpus, store, machine.gpus, dashboard=ray_settings.dashboard)
     try:
-        if asked.address is not None:
+        if ray_settings.address is not None:
             machine = cluster_machine(machine)
         workers = RayWorkers(parts, mark, worker_plan(parts.whole.graph, settings, machine))
         try:
@@ -123,5 +123,5 @@ def run_batch_on_ray(
         finally:
             workers.shutdown()
     finally:
-        if ours:
+        if started_here:
             stop_ray()

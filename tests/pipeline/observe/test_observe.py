@@ -223,14 +223,14 @@ def test_who_asks_for_no_figures_is_let_go(
 def test_a_full_disk_ends_log_and_trace_and_not_the_run(
     toy_config: Callable[..., RunConfig], toy_jobs: Callable[..., list[Job]], tmp_path: Path
 ) -> None:
-    """`/dev/full` takes nothing; the results stand, and what is not whole is told."""
+    """`/dev/full` takes nothing; the results stand, and what is incomplete is told."""
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     jobs = toy_jobs("7")
     metrics, _ = run_watched(toy_config(), jobs, ObserveConfig(log="/dev/full", profile="/dev/full"))
     assert metrics.streams[0].failure is None and len(json.loads(Path(jobs[0].output or "").read_text())) == 7
     said = [str(complaint) for complaint in metrics.complaints]
-    assert len(said) == 2 and all("No space left on device" in one and "is not whole" in one for one in said)
+    assert len(said) == 2 and all("No space left on device" in one and "is incomplete" in one for one in said)
 
 
 def test_a_run_that_is_begun_again_writes_on(toy_config: Callable[..., RunConfig], toy_jobs, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ and the torso blue."""
 
 UV_TILE = 256
 UV_LINES = 10
-"""Grid lines divide each chart into so many steps of U and of V."""
+"""Number of steps of U and of V into which grid lines divide a chart."""
 
 
 def part_palette() -> U8:

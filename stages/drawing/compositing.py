@@ -11,9 +11,9 @@ import numpy as np
 from stages.payloads import U8, Float, PersonSurface
 
 ROWS_PER_SOFT_PIXEL = 250
-"""The edge of a person fades over one pixel per so many rows of the grid."""
+"""Rows of the grid for each pixel over which the edge of a person fades."""
 LEAST_SHARE = 0.3
-"""Share of person pixels in the neighbourhood at which cover begins; at less, the corners of pixels would show."""
+"""Cover begins at this share of person pixels in the neighbourhood; a lower one would show the corners of pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

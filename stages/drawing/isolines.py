@@ -10,7 +10,7 @@ from stages.drawing.compositing import Visible, blend_over, chart_borders, soft_
 from stages.payloads import F32, U8, Float
 
 ROWS_PER_LINE_PIXEL = 540
-"""Line width in pixels: one for every so many rows of the frame begun, plus a soft edge."""
+"""Lines are 1 + frame rows // this many pixels wide, plus a soft edge."""
 STEEPEST_STEP = float(np.nextafter(np.float32(0.5), np.float32(0)))
 """Larger steps of the line number between neighbouring pixels are no gradient but a jump between charts."""
 CHART_JUMP = 1e9

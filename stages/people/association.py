@@ -20,7 +20,7 @@ APPEARANCE_WEIGHT = 1.0
 GROWTH = 0.4
 """Share of its side by which a box is enlarged on each side, for people who moved farther than predicted."""
 FRESH_FRAMES = 8
-"""A low-score detection only continues tracks that were detected at most so many frames ago."""
+"""Most frames since a track's last detection for a low-score detection to continue it."""
 
 
 def associate(tracks: list[Trajectory], found: Observations, frame: int) -> list[tuple[int, int]]:
@@ -60,8 +60,8 @@ def associate(tracks: list[Trajectory], found: Observations, frame: int) -> list
 def best_pairs(score_AB: Float, least: float) -> list[tuple[int, int]]:
     """Pairs (a, b) by falling score, each a and each b at most once, none below `least`.
 
-    Greedy instead of the optimal assignment: the two differ only where two detections overlap two tracks about equally,
-    where neither is better founded; and it needs no solver.
+    Greedy instead of optimal assignment: the two differ only where two detections overlap two tracks about equally, and
+    there neither choice is better founded. It needs no solver.
     """
     pairs = []
     left = score_AB.astype(np.float64, copy=True)

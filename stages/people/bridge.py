@@ -38,7 +38,7 @@ class Bridge(Stage):
 
         Attributes:
             max_gap: number of frames that a missed person is propagated (0..30); 0 turns the stage off.
-            min_frames: only people that were detected in at least so many frames.
+            min_frames: number of frames in which a person must have been detected before.
         """
 
         max_gap: int = 5

@@ -9,7 +9,7 @@ from models.arrays import Bool
 from stages.payloads import F32, U8
 
 MOST_ROUND_TRIP = 1.0
-"""Forward-backward check: a pixel that misses its origin by less than so many pixels is visible in both frames."""
+"""Forward-backward check: a pixel is visible in both frames if its round trip ends less than this many pixels away."""
 MOST_ROWS = 720
 """Largest height of the images that are searched."""
 

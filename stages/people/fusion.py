@@ -17,8 +17,8 @@ GATE_WIDTH = 0.21
 """UV distance at which the weight of the other estimate falls to 1/e: several times the network's own jitter."""
 NOISE, NOISE_LIMIT = 0.136, (0.01, 1.2)
 """Standard deviation of a predicted U or V as a function of 1 − confidence: the smaller of NOISE × its fourth root,
-fitted to the light network (docs/benchmarks/temporal.md), and a straight line (offset, slope) that goes towards
-the size of a cell for higher confidence than that network reaches."""
+fitted to the light network (docs/benchmarks/temporal.md), and a straight line (offset, slope). The line applies above
+the confidences of that network; it ends at the size of a cell."""
 FLOW_NOISE = 0.003
 """Standard deviation that warping by one frame adds to UV."""
 CHARTS_PER_HEIGHT = 6
@@ -106,8 +106,7 @@ def _replace_cells(result: EstimateLayers, own: EstimateLayers, other: EstimateL
 
 
 def _fused_same_label(own: EstimateLayers, other: EstimateLayers) -> EstimateLayers:
-    """New layers with own labels: the mean of UV and the sums of precision and log-odds where both have the same
-    label."""
+    """New layers with own labels; where both have the same label, the mean of UV and sums of precision and log-odds."""
     same_hw = cv2.compare(own.labels_hw, other.labels_hw, cv2.CMP_EQ)
     du_hw, dv_hw = other.u_hw - own.u_hw, other.v_hw - own.v_hw
     gate_hw = du_hw * du_hw

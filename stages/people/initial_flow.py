@@ -15,7 +15,7 @@ from stages.people.optical_flow import CellGrid, InitialFlow
 from stages.people.surface_estimate import SurfaceEstimate
 
 PATCHES_PER_SIDE = 4
-"""Each chart is divided into so many by so many patches by U and V."""
+"""Patches per chart along U and along V."""
 LEAST_CELLS = 3
 """Cells that a patch needs in both frames for its centre to be used."""
 MOST_ROWS = 60
@@ -49,8 +49,7 @@ def initial_flow(here: SurfaceEstimate, other: SurfaceEstimate) -> InitialFlow |
 def _patch_centres(
     memory: SurfaceEstimate,
 ) -> tuple[CellGrid, npt.NDArray[np.intp], npt.NDArray[np.int64], npt.NDArray[Any]]:
-    """Every k-th cell as a grid; the patch of each (0 = background), the cells per patch, and each patch's mean x and
-    y."""
+    """Every k-th cell as a grid, the patch of each (0 = background), and each patch's cell count and mean x and y."""
     stride = max(1, memory.grid.height // MOST_ROWS)
     labels_hw = memory.labels_hw[stride // 2 :: stride, stride // 2 :: stride]
     uv_hw2 = memory.values_hw4[stride // 2 :: stride, stride // 2 :: stride, :2]

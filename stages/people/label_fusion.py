@@ -19,8 +19,8 @@ SUPPORT = 2
 SIDE = 2 * SUPPORT + 1
 CENTRE = SIDE * SIDE // 2
 MOST_WEIGHT = 1.75
-"""At a chart border the other estimate counts at most so many times as much as the frame's own, by its log-odds. Higher
-values reduce flicker but keep wrong charts longer."""
+"""At a chart border, the largest weight of the other estimate relative to the frame's own, by the ratio of log-odds.
+Higher values reduce flicker but keep wrong charts longer."""
 HAND_WEIGHT, LOWER_ARM_WEIGHT = 1.5, 1.25
 """Weights of hands and lower arms in the frame's own votes: they are thin and fast, and would otherwise appear too late
 in front of a torso with high log-odds."""
@@ -29,8 +29,8 @@ _WEIGHT_256[[3, 4]], _WEIGHT_256[[19, 20, 21, 22]] = HAND_WEIGHT, LOWER_ARM_WEIG
 WEAK_LOG_ODDS = 2.0
 """Log-odds below which a cell takes the label of its neighbourhood."""
 LEAST_LATER_RATIO, LATER_WEIGHT = 0.5, 0.75
-"""Later frames vote where their log-odds are over the first number times the frame's own; their votes have the second
-number as weight."""
+"""Later frames vote where their log-odds exceed the first number times the frame's own. The second number is the weight
+of their votes."""
 
 
 def cells_other_wins(own: EstimateLayers, other: EstimateLayers) -> Index:

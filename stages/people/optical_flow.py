@@ -14,18 +14,16 @@ from stages.payloads import F32, U8
 PATCH_STRIDE, DESCENT_STEPS = 3, 4
 """Cells between patches of the search, and its gradient descent steps."""
 SMALL_HEIGHT, SMALL_PATCH_STRIDE = 130, 4
-"""Images of fewer rows use a wider patch stride and no refinement: it halves the search time and adds little
-flicker.
-"""
+"""Images of fewer rows use a wider patch stride and no refinement, which halves the search time."""
 MARGIN_CELLS = 6
 """Cells around a person that the search also sees. The static surroundings show where the motion ends, and the coarse
 levels of the search need room."""
 LEAST_CELLS = 16
 """Rows or columns of cells below which an image is too small for the patches."""
 MOST_ROWS = 180
-"""The search sees a person in at most so many rows."""
+"""Most rows of cells that the search sees of a person."""
 FINEST_SCALE = 0
-"""The finest pyramid level of the search: the image is halved so many times."""
+"""The finest pyramid level of the search: the number of times that the image is halved."""
 REFINEMENTS = 1
 """Steps of variational refinement in large images."""
 FULL_TRUST_RESIDUAL, NO_TRUST_RESIDUAL = 5.0, 20.0
@@ -188,7 +186,8 @@ class PersonFlow:
     ) -> tuple[FlowField, FlowField] | None:
         """The same flow as `compute`, and the backward flow: where the cells of the other grid are in this frame.
 
-        The backward flow is the forward flow inverted (`_inverted`), which costs a fifth of a second search.
+        The backward flow is the inverted forward flow (`_inverted`), because a second search takes five times as
+        long.
         """
         found = self._search(here_HW, there_HW, grid, other, initial)
         if found is None:
@@ -307,8 +306,8 @@ def _flow_on_grid(flow_hw3: F32, window: FlowWindow, grid: CellGrid, other: Cell
 def _inverted(flow_hw3: F32) -> F32:
     """The backward flow, with its trust, from the forward flow.
 
-    A point of the other frame takes the forward flow of the point that lies against its own forward flow, negated: an
-    approximation that is exact for uniform motion.
+    The backward flow at a point p is approximated by the negated forward flow at p − flow(p): exact for uniform
+    motion.
     """
     height, width = flow_hw3.shape[:2]
     dx_hw, dy_hw = cv2.split(flow_hw3)[:2]

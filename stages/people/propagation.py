@@ -13,7 +13,7 @@ from stages.people.optical_flow import CellGrid, FlowField, PersonFlow, warped
 LEAST_TRUST = 0.3
 """Pixels with less trust in the flow become background."""
 MOST_ROUND_TRIP = 2.0
-"""Forward-backward check: a pixel may miss its origin by so many pixels."""
+"""Forward-backward check: the largest distance, in pixels, between a pixel and the end of its round trip."""
 LEAST_VISIBLE = 0.5
 """Share of the person's pixels that must be found again. With fewer, the person is occluded or gone."""
 DECAY = 0.8

@@ -12,8 +12,8 @@ from stages.payloads import F32, U8, PersonSurface
 from stages.people.optical_flow import CellGrid
 
 LEAST_ROWS = 240
-"""Rows of cells per person: at least so many and under twice as many, or one per pixel row of smaller people. Finer
-cells flicker less; the cost grows in proportion."""
+"""Least number of rows of cells per person; the number stays below twice this. Smaller people have one row per pixel
+row. Finer cells flicker less; the cost grows in proportion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,7 @@ class Track(Stage):
         Attributes:
             confident_score: detections from this score on may start a track at once.
             max_gap: frames without detection after which a person who comes back gets a new identity.
-            confirm_frames: the report counts people with detections in at least so many frames, one of them confident.
+            confirm_frames: the report counts people with at least this many detections, one of them confident.
             box_gain: share of a box's jitter that is shown, over 0 and up to 1; 1 = no smoothing.
         """
 

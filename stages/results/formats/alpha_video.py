@@ -14,8 +14,8 @@ from stages.results.formats.writer import ExportTarget, ExportWriter
 PRORES = {".mov": VideoCoding(codec="prores_ks", pixel_format="yuva444p10le")}
 WEBM = {".webm": VideoCoding(codec="libvpx-vp9", pixel_format="yuva420p")}
 EDGE_PIXELS = 16
-"""Colours are kept so many pixels around what is visible: codecs and scaling mix neighbours, and black would darken
-edges."""
+"""Width, in pixels, of the strip around visible pixels that keeps its colours: codecs and scaling mix neighbours, and
+black would darken edges."""
 
 
 def begin_prores(target: ExportTarget) -> ExportWriter:

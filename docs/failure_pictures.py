@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from models.network import NetworkConfig
 from pipeline import load
 from stages.drawing.chart_colours import part_palette
-from stages.evaluation.films import whole_surface
+from stages.evaluation.video_scores import frame_surface
 from stages.payloads import U8, People, Surfaces
 from stages.people.smooth import Smooth
 from stages.world.scene import Scene
@@ -118,7 +118,7 @@ def around(scenes: Sequence[Scene]) -> tuple[slice, slice]:
 
 def charts(surfaces: Surfaces, height: int, width: int) -> U8:
     """Everyone's charts in one picture."""
-    return whole_surface(surfaces.people, height, width).label_HW
+    return frame_surface(surfaces.people, height, width).label_HW
 
 
 def painted(rgb_HW3: U8, label_HW: U8) -> U8:

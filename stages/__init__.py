@@ -52,7 +52,7 @@ STAGES: dict[str, str] = {
     "average_light": "stages.training.light.average_light:AverageLight",
     "export_onnx": "stages.training.light.export_onnx:ExportOnnx",
     "quantize_light": "stages.training.light.quantize_light:QuantizeLight",
-    "truths": "stages.evaluation.truths:Truths",
+    "ground_truth": "stages.evaluation.ground_truth:GroundTruth",
     "evaluate": "stages.evaluation.evaluate:Evaluate",
     "write_scores": "stages.evaluation.write_scores:WriteScores",
 }

@@ -1,1 +1,1 @@
-"""What `evaluate` is made of: truths of every kind, what a network says to them, and the numbers that follow."""
+"""Evaluation: data sets with ground truth, protocols, measures, and tables and images of scores."""

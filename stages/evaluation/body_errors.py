@@ -1,4 +1,4 @@
-"""Where on the body errors are: the mean error around each place of the skin, seen from the front and the back."""
+"""Errors on the body: the mean error around each point of the surface, from the front and from the back."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from models.surface.charted_mesh import ChartedMesh
 from models.surface.geometry import Float, SurfaceGeometry
 from models.surface.raster import Camera, rasterize
 from stages.drawing.chart_colours import ramp_256
-from stages.evaluation.answers import PictureScore
 from stages.evaluation.measures import ANNOTATORS
+from stages.evaluation.person_scores import ImageScore
 from stages.world.bodies.rotations import UP, about
 
 CELL = 0.03
-"""Metres between the places at which errors are gathered; also the radius over which they are averaged."""
+"""Metres between the points at which errors are averaged, and the radius of the average."""
 WORST_CM = 30.0
-"""Larger errors, and points of missed people, count as this."""
+"""Larger errors, and those of missed people, count as this."""
 HEIGHT, WIDTH, TITLE = 360, 230, 22
 NEARBY = 3
 UNKNOWN = (110, 110, 110)
 
 
-def error_views(geometry: SurfaceGeometry, pictures: Sequence[PictureScore]) -> U8 | None:
-    """Front and back of the body in the colours of the errors, a pair for every protocol and for annotators.
+def error_views(geometry: SurfaceGeometry, images: Sequence[ImageScore]) -> U8 | None:
+    """Front and back of the body, coloured by the errors: a pair for every protocol and for simulated annotators.
 
-    Colours run from 0 (dark) to 30 cm (bright); grey is what nobody annotated. None for a set without points.
+    Colours go from 0 (dark) to 30 cm (bright); grey: no annotated points. None for a set without points.
     """
-    people = [person for picture in pictures for person in picture.people if len(person.vertex_M)]
+    people = [person for image in images for person in image.people if len(person.vertex_M)]
     if not people:
         return None
     vertex_M = np.concatenate([person.vertex_M for person in people])
     columns = {
-        name: (vertex_M, np.concatenate([_known(person.answers[name].error_M) for person in people]))
-        for name in pictures[0].known
+        name: (vertex_M, np.concatenate([_known(person.results[name].error_M) for person in people]))
+        for name in images[0].known
     }
     if any(person.annotator_AM for person in people):
         columns[ANNOTATORS] = (
@@ -64,12 +64,12 @@ def _pair(geometry: SurfaceGeometry, name: str, vertex_M: Int, error_M: Float) -
 
 
 def error_by_vertex(geometry: SurfaceGeometry, point_M: Int, error_M: Float) -> Float:
-    """The mean error around every vertex of the mesh, (V,); nan where nothing was seen nearby.
+    """The mean error around every vertex of the mesh, (V,); nan where there are no errors nearby.
 
     Args:
-        geometry: whose points are numbered.
-        point_M: numbered points where errors were seen.
-        error_M: how large they were.
+        geometry: of the numbered points.
+        point_M: numbers of the points with errors.
+        error_M: the errors.
     """
     mesh = geometry.mesh
     seen = geometry.numbered(point_M)
@@ -91,14 +91,14 @@ def error_by_vertex(geometry: SurfaceGeometry, point_M: Int, error_M: Float) -> 
 
 
 def _places(mesh: ChartedMesh) -> Int:
-    """One vertex of every cell of space that the skin goes through."""
+    """One vertex in each cell of space that contains the surface."""
     cell_V3 = np.floor(mesh.vertex_V3 / CELL).astype(np.int64)
     used = np.unique(mesh.face_F3)
     return used[np.unique(cell_V3[used], axis=0, return_index=True)[1]]
 
 
 def _numbers(geometry: SurfaceGeometry, vertex_K: Int) -> Int:
-    """Numbers of vertices as points of the surface, by a corner of a face that has each."""
+    """Numbers of the surface points at vertices, through a face corner at each vertex."""
     face_F3 = geometry.mesh.face_F3
     corner_V = np.zeros(len(geometry.mesh.vertex_V3), np.int64)
     corner_V[face_F3.ravel()] = np.arange(face_F3.size)
@@ -108,7 +108,7 @@ def _numbers(geometry: SurfaceGeometry, vertex_K: Int) -> Int:
 
 
 def body_view(mesh: ChartedMesh, error_V: Float, yaw: float) -> U8:
-    """The body at rest from one side, every vertex in the colour of its error, (HEIGHT, WIDTH, 3)."""
+    """The body at rest from one side, coloured by the error of the vertices, (HEIGHT, WIDTH, 3)."""
     low_3, high_3 = mesh.vertex_V3.min(axis=0), mesh.vertex_V3.max(axis=0)
     middle_3, tall = (low_3 + high_3) / 2, float(high_3[1] - low_3[1])
     away = 3.5 * tall

@@ -1,4 +1,4 @@
-"""Where a network fails: its scores by how tall people are, how much of them is seen, and by chart."""
+"""Scores by the height of people, by the share of visible joints, and by chart."""
 
 from __future__ import annotations
 
@@ -16,62 +16,62 @@ from models.metrics.gps import KAPPA_PAPER_25
 from models.metrics.pointwise import area_under_curve
 from models.surface.charts import CHART_NAMES, MIRROR_CHART
 from models.surface.geometry import Float
-from stages.evaluation.answers import Answer, PersonScore, PictureScore
+from stages.evaluation.person_scores import ImageScore, PersonResult, PersonScore
 
 HEIGHTS = (0.0, 50.0, 80.0, 120.0, 160.0, 200.0, float("inf"))
-"""Ends of the groups of boxes' heights, pixels."""
-SEEN = (0.0, 0.35, 0.65, 0.85, 1.01)
-"""Ends of the groups of the share of joints that are seen."""
+"""Limits of the groups by height of the box, in pixels."""
+VISIBLE = (0.0, 0.35, 0.65, 0.85, 1.01)
+"""Limits of the groups by share of visible joints."""
 FAR_M = 0.30
 
 Bool = npt.NDArray[np.bool_]
 Row = dict[str, float]
 
 
-def breakdowns(pictures: Sequence[PictureScore]) -> dict[str, dict[str, Row]]:
-    """All tables that a set has something to say for, by title."""
-    people = [person for picture in pictures for person in picture.people]
-    tables = {"by height": by_height(pictures)}
-    if any(not np.isnan(person.seen_share) for person in people):
-        tables["by joints seen"] = by_seen_share(pictures)
-    protocol = "given" if "given" in pictures[0].known else "detected"
-    answers = [person.answers[protocol] for person in people]
-    if any(one.chart_2525 is not None for one in answers):
-        tables[f"by chart, {protocol} boxes"] = by_chart(answers, people)
+def breakdowns(images: Sequence[ImageScore]) -> dict[str, dict[str, Row]]:
+    """All tables for which a set has data, by title."""
+    people = [person for image in images for person in image.people]
+    tables = {"by height": by_height(images)}
+    if any(not np.isnan(person.visible_share) for person in people):
+        tables["by joints seen"] = by_visible_share(images)
+    protocol = "given" if "given" in images[0].known else "detected"
+    results = [person.results[protocol] for person in people]
+    if any(one.chart_2525 is not None for one in results):
+        tables[f"by chart, {protocol} boxes"] = by_chart(results, people)
     return tables
 
 
-def by_height(pictures: Sequence[PictureScore]) -> dict[str, Row]:
-    """Rows by height in pixels; a false detection counts in the row of its own height."""
+def by_height(images: Sequence[ImageScore]) -> dict[str, Row]:
+    """Rows by height in pixels; false detections count in the row of their own height."""
     rows = {}
     for low, high in pairwise(HEIGHTS):
-        counts = [np.array([low <= one.height < high for one in picture.people], bool) for picture in pictures]
+        counts = [np.array([low <= one.height < high for one in image.people], bool) for image in images]
         label = f"{low:.0f} to {high:.0f} px" if np.isfinite(high) else f"{low:.0f} px and more"
-        rows[label] = shares(pictures, counts)
-        if "detected" in pictures[0].known:
-            found = [picture.known["detected"].found_D4[:, 3] for picture in pictures]
-            rows[label] |= precision(pictures, counts, [(one < low) | (one >= high) for one in found])
+        rows[label] = share_row(images, counts)
+        if "detected" in images[0].known:
+            found = [image.known["detected"].found_D4[:, 3] for image in images]
+            rows[label] |= ap_row(images, counts, [(one < low) | (one >= high) for one in found])
     return rows
 
 
-def by_seen_share(pictures: Sequence[PictureScore]) -> dict[str, Row]:
-    """Rows by the share of joints that are seen; without AP, as a false detection has no such share."""
+def by_visible_share(images: Sequence[ImageScore]) -> dict[str, Row]:
+    """Rows by the share of visible joints; without AP, because false detections have no such share."""
     rows = {}
-    for low, high in pairwise(SEEN):
-        counts = [np.array([low <= one.seen_share < high for one in picture.people], bool) for picture in pictures]
+    for low, high in pairwise(VISIBLE):
+        counts = [np.array([low <= one.visible_share < high for one in image.people], bool) for image in images]
         label = f"{low:.0%} to {min(high, 1.0):.0%} seen"
-        rows[label] = shares(pictures, counts)
-        if "detected" in pictures[0].known:
-            everything = [np.ones(len(picture.known["detected"].score_D), bool) for picture in pictures]
-            rows[label]["GPS_AR"] = precision(pictures, counts, everything)["GPS_AR"]
+        rows[label] = share_row(images, counts)
+        if "detected" in images[0].known:
+            everything = [np.ones(len(image.known["detected"].score_D), bool) for image in images]
+            rows[label]["GPS_AR"] = ap_row(images, counts, everything)["GPS_AR"]
     return rows
 
 
-def by_chart(answers: Sequence[Answer], people: Sequence[PersonScore]) -> dict[str, Row]:
-    """Rows by true chart: what becomes of its pixels, and how far its points are off."""
-    pixels_2525 = total_charts(answers)
+def by_chart(results: Sequence[PersonResult], people: Sequence[PersonScore]) -> dict[str, Row]:
+    """Rows by true chart: the predicted charts of its pixels, and AUC30 of its points."""
+    pixels_2525 = total_charts(results)
     chart_M = np.concatenate([one.chart_M for one in people])
-    auc_25 = pointwise.measure_by_chart(partial(area_under_curve, limit=FAR_M), all_errors(answers), chart_M)
+    auc_25 = pointwise.measure_by_chart(partial(area_under_curve, limit=FAR_M), all_errors(results), chart_M)
     rows = {}
     for chart, name in enumerate(CHART_NAMES[1:], start=1):
         all_pixels = pixels_2525[chart].sum()
@@ -87,29 +87,29 @@ def by_chart(answers: Sequence[Answer], people: Sequence[PersonScore]) -> dict[s
     return rows
 
 
-def shares(pictures: Sequence[PictureScore], counts: Sequence[Bool]) -> Row:
-    """How many people, and by protocol the share found, part accuracy and AUC30."""
+def share_row(images: Sequence[ImageScore], counts: Sequence[Bool]) -> Row:
+    """The number of people, and by protocol the share found, part accuracy and AUC30."""
     people = [
         one
-        for picture, count in zip(pictures, counts, strict=True)
-        for one, counted in zip(picture.people, count, strict=True)
+        for image, count in zip(images, counts, strict=True)
+        for one, counted in zip(image.people, count, strict=True)
         if counted
     ]
     row = {"people": float(len(people))}
-    for protocol in pictures[0].known:
+    for protocol in images[0].known:
         if protocol == "detected":
             row["found"] = float(np.mean([one.found for one in people])) if people else float("nan")
-        answers = [one.answers[protocol] for one in people]
-        row[f"parts_{protocol}"] = part_accuracy(answers)
-        row[f"AUC30_{protocol}"] = area_under_curve(all_errors(answers), FAR_M)
+        results = [one.results[protocol] for one in people]
+        row[f"parts_{protocol}"] = part_accuracy(results)
+        row[f"AUC30_{protocol}"] = area_under_curve(all_errors(results), FAR_M)
     return row
 
 
-def precision(pictures: Sequence[PictureScore], counts: Sequence[Bool], outside: Sequence[Bool]) -> Row:
-    """AP and AR by the paper's GPS, detected boxes, of the people that count (see `verdicts_of`)."""
+def ap_row(images: Sequence[ImageScore], counts: Sequence[Bool], outside: Sequence[Bool]) -> Row:
+    """AP and AR by the paper's GPS in detected boxes, of the selected people (see `verdicts_of`)."""
     verdicts = []
-    for picture, count, away in zip(pictures, counts, outside, strict=True):
-        known = picture.known["detected"]
+    for image, count, away in zip(images, counts, outside, strict=True):
+        known = image.known["detected"]
         crowds = np.zeros(len(known.area_G) - len(count), bool)
         counts_G = known.annotated_G & np.concatenate([count, crowds])
         verdicts.append(verdicts_of(known, known.gps_at(KAPPA_PAPER_25), counts_G, away, THRESHOLD_T))
@@ -119,17 +119,17 @@ def precision(pictures: Sequence[PictureScore], counts: Sequence[Bool], outside:
     return {"GPS_AP": float(curves[0].mean()), "GPS_AR": float(curves[1].mean())}
 
 
-def total_charts(answers: Sequence[Answer]) -> npt.NDArray[np.int64]:
-    """Pixels by true and found chart of everyone together, (25, 25)."""
-    return sum((one.chart_2525 for one in answers if one.chart_2525 is not None), np.zeros((25, 25), np.int64))
+def total_charts(results: Sequence[PersonResult]) -> npt.NDArray[np.int64]:
+    """Pixels by true and predicted chart of all people, (25, 25)."""
+    return sum((one.chart_2525 for one in results if one.chart_2525 is not None), np.zeros((25, 25), np.int64))
 
 
-def part_accuracy(answers: Sequence[Answer]) -> float:
-    """Share of the pixels of true masks whose chart is right; nan without any."""
-    pixels_2525 = total_charts(answers)
+def part_accuracy(results: Sequence[PersonResult]) -> float:
+    """Share of the pixels of true masks with the right chart; nan without pixels."""
+    pixels_2525 = total_charts(results)
     return float(np.trace(pixels_2525) / pixels_2525.sum()) if pixels_2525.any() else float("nan")
 
 
-def all_errors(answers: Sequence[Answer]) -> Float:
-    """Errors in metres of the points of everyone together."""
-    return np.concatenate([np.zeros(0), *(one.error_M for one in answers if one.error_M is not None)])
+def all_errors(results: Sequence[PersonResult]) -> Float:
+    """Errors of the points of all people, in metres."""
+    return np.concatenate([np.zeros(0), *(one.error_M for one in results if one.error_M is not None)])

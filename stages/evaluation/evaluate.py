@@ -1,4 +1,4 @@
-"""Ask a network about pictures whose truth is known, and score every answer."""
+"""Stage: predict images with ground truth, and score every prediction."""
 
 from __future__ import annotations
 
@@ -15,34 +15,42 @@ from models.light.inference.light_network import SCORE_THRESHOLD
 from models.network import NetworkConfig
 from models.structures import SurfaceMap
 from pipeline.stage import Stage, StageError
-from stages.evaluation.answers import PictureScore, found_keypoints, person_score, true_keypoints
-from stages.evaluation.bodies import body_of, prepare_body
+from stages.evaluation.body_geometry import geometry_of, prepare_body
 from stages.evaluation.measures import Measures, measures
-from stages.evaluation.protocols import Protocol, ask_cut_out, ask_detected, ask_given, precise, sure_of
-from stages.evaluation.truth import TruePicture
+from stages.evaluation.person_scores import ImageScore, found_keypoints, person_score, true_keypoints
+from stages.evaluation.protocols import (
+    ProtocolResult,
+    confident_detections,
+    matched_detections,
+    predict_detected_boxes,
+    predict_given_boxes,
+    predict_masked_people,
+)
+from stages.evaluation.true_images import TrueImage
 from stages.payloads import People, PersonSurface, Surfaces
 
 Boxes = Literal["given", "detected", "both"]
 
 
 class Evaluate(Stage):
-    """Pictures and their truth in; scores out, and the people and surfaces that the product would have shown."""
+    """Images with ground truth in; scores out, and the people and surfaces that the pipeline would show."""
 
     accelerated = True
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """How the network is asked.
+        """Network and protocols.
 
         Attributes:
-            network: the run's shared section, without a `score_threshold`: `score` is meant for that here.
-            boxes: `given` = the paper's single-person protocol on true boxes, `detected` = the multi-person one.
-            oracle_masks: ask again, with given boxes and everyone cut out by their true mask (DensePose*): `cut_out`.
-            body: folder with DensePose's own surface files, for what was annotated on it; empty: the open body.
-            score: detections below it answer for nobody.
-            least: average precision goes down to detections of this score, far below those that are shown; 0.05, as
-                Detectron2 has it, asks large published networks of fewer people a picture.
-            tall: least height in pixels of people whose recall, precision and joints count.
+            network: the shared section `network:`, without `score_threshold`; use `score` instead.
+            boxes: `given`: the paper's single-person protocol with true boxes; `detected`: the multi-person protocol.
+            oracle_masks: also predict each person in the true box with the background removed by the true mask
+                (DensePose*); the column is called `cut_out`.
+            body: folder with DensePose's own surface files, for annotations made on it; empty: the open body.
+            score: detections with lower scores are not matched with people.
+            min_score: average precision includes detections from this score on. 0.05, as in Detectron2, is faster
+                with large published networks.
+            min_height: height in pixels from which people count in recall, precision and part of joint.
         """
 
         network: NetworkConfig = field(default_factory=NetworkConfig)
@@ -50,97 +58,100 @@ class Evaluate(Stage):
         oracle_masks: bool = False
         body: str = ""
         score: float = SCORE_THRESHOLD
-        least: float = 0.001
-        tall: float = 100.0
+        min_score: float = 0.001
+        min_height: float = 100.0
 
         def __post_init__(self) -> None:
-            """Raises ValueError: a score out of range, or one given to the network, where it would not count."""
+            """Raises ValueError for a score out of range, or a score threshold in the section `network:`."""
             if self.network.score_threshold is not None:
                 raise ValueError("network.score_threshold does not count here; give evaluate.score")
-            if not 0 <= self.least <= self.score <= 1:
-                raise ValueError(f"score is {self.score}, least {self.least}; 0 <= least <= score <= 1 is needed")
+            if not 0 <= self.min_score <= self.score <= 1:
+                values = f"score is {self.score}, min_score {self.min_score}"
+                raise ValueError(f"{values}; 0 <= min_score <= score <= 1 is needed")
 
     @classmethod
     def uses_gpu(cls, config: Config) -> bool:
-        """As its network does."""
+        """Whether its network uses one."""
         return config.network.uses_gpu()
 
     @classmethod
     def fetch(cls, config: Config) -> None:
-        """Weights that are asked for from the zoo, and the distances on the body, once. Raises ModelError."""
+        """Download weights of the zoo and compute distances on the body, once. Raises: ModelError."""
         fetch_weights(config.network)
         prepare_body(config.body, sys.stderr)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
-        """Open network and body; raises ModelError for files that are missing or do not fit."""
+        """Open network and body. Raises: ModelError for files that are missing or do not fit."""
         super().__init__(config, threads=threads)
-        least = 1.0 if config.boxes == "given" else config.least  # in given boxes nobody has to be found
-        self._network = open_network(dataclasses.replace(config.network, score_threshold=least), threads)
-        self._body = body_of(config.body)
+        min_score = 1.0 if config.boxes == "given" else config.min_score  # detections are not needed
+        self._network = open_network(dataclasses.replace(config.network, score_threshold=min_score), threads)
+        self._body = geometry_of(config.body)
 
-    def __call__(self, picture: TruePicture) -> Iterator[tuple[PictureScore, People, Surfaces]]:
-        """One picture's scores; the sure people and their surfaces, as the stages after `densepose` want them."""
-        (found,), features = self._network.detect(picture.rgb_HW3[None], still=picture.still)
-        protocols: dict[str, Protocol] = {}
+    def __call__(self, image: TrueImage) -> Iterator[tuple[ImageScore, People, Surfaces]]:
+        """The scores of one image; the confident people and their surfaces, as `densepose` passes them on."""
+        (found,), features = self._network.detect(image.rgb_HW3[None], still=image.still)
+        protocols: dict[str, ProtocolResult] = {}
         if self.config.boxes != "given":
-            protocols["detected"] = ask_detected(self._network, features, found, picture, self._body, self.config.score)
+            protocols["detected"] = predict_detected_boxes(
+                self._network, features, found, image, self._body, self.config.score
+            )
         if self.config.boxes != "detected":
-            protocols["given"] = ask_given(self._network, features, picture, self._body)
+            protocols["given"] = predict_given_boxes(self._network, features, image, self._body)
         if self.config.oracle_masks:
-            protocols["cut_out"] = ask_cut_out(self._network, picture, self._body)
-        yield self._scores(picture, protocols), *shown(next(iter(protocols.values())), self.config.score)
+            protocols["cut_out"] = predict_masked_people(self._network, image, self._body)
+        yield self._scores(image, protocols), *shown_people(next(iter(protocols.values())), self.config.score)
 
-    def _scores(self, picture: TruePicture, protocols: Mapping[str, Protocol]) -> PictureScore:
+    def _scores(self, image: TrueImage, protocols: Mapping[str, ProtocolResult]) -> ImageScore:
         first, detected = next(iter(protocols.values())), protocols.get("detected")
-        sure = sure_of(first.found, self.config.score)
-        height, width = picture.rgb_HW3.shape[:2]
-        return PictureScore(
-            set_name=picture.set_name,
-            name=picture.name,
+        confident = confident_detections(first.found, self.config.score)
+        height, width = image.rgb_HW3.shape[:2]
+        return ImageScore(
+            set_name=image.set_name,
+            name=image.name,
             height=height,
             width=width,
-            people=tuple(person_score(picture, g, protocols, self._body) for g in range(len(picture.people))),
+            people=tuple(person_score(image, g, protocols, self._body) for g in range(len(image.people))),
             known={name: one.known for name, one in protocols.items()},
             found=first.found,
-            precise_K=np.zeros(0, bool)
-            if detected is None or not picture.complete
-            else precise(sure.box_N4, detected.answer_G, picture, self.config.tall),
-            surface_G=tuple(first.surface_D[d] if d >= 0 else None for d in first.answer_G),
-            keypoint_G173=true_keypoints(picture),
+            matched_K=np.zeros(0, bool)
+            if detected is None or not image.complete
+            else matched_detections(confident.box_N4, detected.match_G, image, self.config.min_height),
+            surface_G=tuple(first.surface_D[d] if d >= 0 else None for d in first.match_G),
+            keypoint_G173=true_keypoints(image),
             keypoint_D173=found_keypoints(first),
         )
 
     def summary(self) -> Mapping[str, Any]:
-        """Which weights were scored: their name and the sha256 of their file."""
+        """The weights that were scored: name and sha256 of the file."""
         return {"weights": {"name": self._network.name, "sha256": self._network.sha256}}
 
 
-def scored(config: Evaluate.Config, pictures: Iterable[TruePicture], threads: int) -> dict[str, Measures]:
-    """The measures of a network on pictures, by column: each protocol that was asked for, and the annotators.
+def scored(config: Evaluate.Config, images: Iterable[TrueImage], threads: int) -> dict[str, Measures]:
+    """The measures of a network on images, by column: each requested protocol, and the simulated annotators.
 
-    Raises: ModelError for a network that cannot be opened; StageError where there is no picture.
+    Raises: ModelError for a network that cannot be opened; StageError without images.
     """
     stage = Evaluate(config, threads=threads)
-    found = [next(stage(picture))[0] for picture in pictures]
+    found = [next(stage(image))[0] for image in images]
     if not found:
-        raise StageError("there is no picture to score", "evaluate", "give more pictures")
-    return measures(found, config.tall)
+        raise StageError("there is no image to score", "evaluate", "give more images")
+    return measures(found, config.min_height)
 
 
-def shown(protocol: Protocol, score: float) -> tuple[People, Surfaces]:
-    """The sure people of a picture and their surfaces, as the product shows them."""
-    sure = sure_of(protocol.found, score)
+def shown_people(protocol: ProtocolResult, score: float) -> tuple[People, Surfaces]:
+    """The confident people of an image and their surfaces, as the pipeline shows them."""
+    confident = confident_detections(protocol.found, score)
     people = People(
-        frame_N=np.zeros(len(sure), np.int32),
-        box_N4=sure.box_N4,
-        score_N=sure.score_N,
-        id_N=np.full(len(sure), -1, np.int32),
+        frame_N=np.zeros(len(confident), np.int32),
+        box_N4=confident.box_N4,
+        score_N=confident.score_N,
+        id_N=np.full(len(confident), -1, np.int32),
     )
-    return people, Surfaces(people=tuple(map(as_surface, protocol.surface_D[: len(sure)])))
+    return people, Surfaces(people=tuple(map(as_surface, protocol.surface_D[: len(confident)])))
 
 
 def as_surface(one: SurfaceMap) -> PersonSurface:
-    """A network's surface as stages pass it on."""
+    """A network's surface as a payload."""
     return PersonSurface(
         x0=one.x0, y0=one.y0, labels_hw=one.labels_hw, uv_2hw=one.uv_2hw, confidence_hw=one.confidence_hw
     )

@@ -1,4 +1,4 @@
-"""Folders of photos with IUV pictures beside them, as DensePose's tools write them, as sets to be scored on."""
+"""Sets from folders of photos with IUV images beside them, as DensePose's tools write them."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from models.metrics.instances import TrueInstance
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import DamageHandler
 from stages.annotations.image_folders import IMAGE_SUFFIXES, read_rgb
-from stages.evaluation.truth import DenseTruth, TruePerson, TruePicture, TrueSet
+from stages.evaluation.true_images import DenseTruth, TrueImage, TruePerson, TrueSet
 from stages.video.decoding.silenced_stderr import silenced_stderr
 from stages.world.scene import mask_box
 
 IUV_NAME = re.compile(r"(?P<stem>.+)_iuv(_rgb)?\.png", re.IGNORECASE)
 CHARTS = 24
 GAP = 0.02
-"""Parts of the picture's height by which pieces of one person may lie apart, where no file tells who is who."""
-LEAST_SHARE = 0.05
-"""Pieces smaller than this share of the greatest are nobody."""
+"""Largest gap between pieces of one person, as a share of the image's height, where no file has instance numbers."""
+MIN_SHARE = 0.05
+"""Pieces smaller than this share of the largest piece are background."""
 
 
 def iuv_pairs(folder: Path) -> list[tuple[Path, Path, Path | None]]:
-    """Photo, IUV picture and picture of instance numbers (`NAME_INDS.png`, where there is one), folders in it included.
+    """Photo, IUV image and image of instance numbers (`NAME_INDS.png`, or None), in the folder and its subfolders.
 
-    Only photos that have an IUV picture beside them, `NAME_IUV.png`, count.
+    Only photos with an IUV image beside them, `NAME_IUV.png`, count.
     """
     found = []
     for iuv in sorted(folder.rglob("*.png")):
@@ -50,78 +50,76 @@ def iuv_pairs(folder: Path) -> list[tuple[Path, Path, Path | None]]:
 
 
 def iuv_set(folder: Path, pairs: list[tuple[Path, Path, Path | None]], damage: DamageHandler) -> TrueSet:
-    """The pairs of a folder (`iuv_pairs`); one that cannot be used is `damage`'s affair."""
-    return TrueSet(name=folder.name, count=len(pairs), pictures=_pictures(folder, pairs, damage))
+    """The set of the pairs of a folder (`iuv_pairs`); `damage` receives errors of pairs that cannot be used."""
+    return TrueSet(name=folder.name, count=len(pairs), images=_images(folder, pairs, damage))
 
 
-def _pictures(
-    folder: Path, pairs: list[tuple[Path, Path, Path | None]], damage: DamageHandler
-) -> Iterator[TruePicture]:
+def _images(folder: Path, pairs: list[tuple[Path, Path, Path | None]], damage: DamageHandler) -> Iterator[TrueImage]:
     for photo, iuv, numbers in pairs:
         try:
             dense = read_iuv(iuv, numbers)
             rgb_HW3 = read_rgb(photo)
             if rgb_HW3.shape[:2] != dense.label_HW.shape:
-                raise StageError("photo and IUV picture differ in size", str(iuv), "give the IUV of this very photo")
+                raise StageError("photo and IUV image differ in size", str(iuv), "give the IUV of this very photo")
         except StageError as error:
             damage(error)
             continue
         name = photo.relative_to(folder).as_posix()
-        yield TruePicture(set_name=folder.name, name=name, rgb_HW3=rgb_HW3, people=people_of(dense), dense=dense)
+        yield TrueImage(set_name=folder.name, name=name, rgb_HW3=rgb_HW3, people=people_of(dense), dense=dense)
 
 
 def read_iuv(path: Path, numbers: Path | None) -> DenseTruth:
-    """An IUV picture: I in the first or in the last channel, U and V in 1/255.
+    """Read an IUV image: I in the first or the last channel, U and V in 1/255.
 
     Args:
-        path: the picture.
-        numbers: who is who, as a grey picture of numbers; without it every separate piece is a person.
+        path: the IUV image.
+        numbers: grey image of instance numbers; without it every separate piece is a person.
 
-    Raises: StageError for a file that is no picture of three channels or whose charts go beyond 24.
+    Raises: StageError for a file that is no image of three channels, or with charts greater than 24.
     """
-    picture = _picture(path)
-    if picture.ndim != 3 or picture.shape[2] < 3:
-        raise StageError("an IUV picture has three channels", str(path), "give one that holds I, U and V")
-    first, last = picture[..., 2], picture[..., 0]  # OpenCV gives blue first
+    image = _image(path)
+    if image.ndim != 3 or image.shape[2] < 3:
+        raise StageError("an IUV image has three channels", str(path), "give one that holds I, U and V")
+    first, last = image[..., 2], image[..., 0]  # OpenCV gives blue first
     if last.max() <= CHARTS:
-        label_HW, u_HW, v_HW = last, picture[..., 1], picture[..., 2]
+        label_HW, u_HW, v_HW = last, image[..., 1], image[..., 2]
     elif first.max() <= CHARTS:
-        label_HW, u_HW, v_HW = first, picture[..., 1], picture[..., 0]
+        label_HW, u_HW, v_HW = first, image[..., 1], image[..., 0]
     else:
-        raise StageError("neither its first nor its last channel holds charts 0..24", str(path), "give an IUV picture")
-    who_HW = separate_people(label_HW) if numbers is None else _picture(numbers)
-    if who_HW.shape != label_HW.shape:
-        raise StageError("is not a grey picture of the IUV picture's size", str(numbers), "give the one that fits")
+        raise StageError("neither its first nor its last channel holds charts 0..24", str(path), "give an IUV image")
+    number_HW = separate_people(label_HW) if numbers is None else _image(numbers)
+    if number_HW.shape != label_HW.shape:
+        raise StageError("is not a grey image of the IUV image's size", str(numbers), "give the one that fits")
     uv_2HW = np.stack([u_HW, v_HW]).astype(np.float32) / 255
-    return DenseTruth(label_HW=label_HW, uv_2HW=uv_2HW, instance_HW=counted(np.where(label_HW > 0, who_HW, 0)))
+    return DenseTruth(label_HW=label_HW, uv_2HW=uv_2HW, instance_HW=renumber(np.where(label_HW > 0, number_HW, 0)))
 
 
-def _picture(path: Path) -> npt.NDArray[Any]:
+def _image(path: Path) -> npt.NDArray[Any]:
     with silenced_stderr():
         found: Any = read_pixels(path, cv2.IMREAD_UNCHANGED)
     if found is None:
-        raise StageError("cannot be read as a picture", str(path), "get the file again")
+        raise StageError("cannot be read as a image", str(path), "get the file again")
     return np.asarray(found)
 
 
 def separate_people(label_HW: U8) -> npt.NDArray[np.int32]:
-    """Numbers of people where no file has them: pieces that lie near each other are one."""
+    """Instance numbers where no file has them: pieces near each other are one person."""
     reach = 2 * max(round(GAP / 2 * label_HW.shape[0]), 1) + 1
     near = cv2.dilate((label_HW > 0).astype(np.uint8), np.ones((reach, reach), np.uint8))
     return np.asarray(cv2.connectedComponents(near)[1], np.int32)
 
 
-def counted(who_HW: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int32]:
-    """Numbers 1..N without gaps; pieces too small to be somebody become 0."""
-    number_K, pixels_K = np.unique(who_HW[who_HW > 0], return_counts=True)
-    kept = number_K[pixels_K >= LEAST_SHARE * pixels_K.max(initial=0)]
-    new = np.zeros(int(who_HW.max(initial=0)) + 1, np.int32)
+def renumber(number_HW: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int32]:
+    """Instance numbers as 1..N without gaps; pieces that are too small become 0."""
+    number_K, pixels_K = np.unique(number_HW[number_HW > 0], return_counts=True)
+    kept = number_K[pixels_K >= MIN_SHARE * pixels_K.max(initial=0)]
+    new = np.zeros(int(number_HW.max(initial=0)) + 1, np.int32)
     new[kept] = np.arange(1, len(kept) + 1)
-    return new[who_HW]
+    return new[number_HW]
 
 
 def people_of(dense: DenseTruth) -> tuple[TruePerson, ...]:
-    """Everyone of a dense truth, with the boxes and masks of their pixels; no points."""
+    """The people of a dense truth, with boxes and masks from their pixels; without points."""
     people = []
     for number in range(1, int(dense.instance_HW.max(initial=0)) + 1):
         mine_HW = dense.instance_HW == number

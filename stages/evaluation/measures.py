@@ -1,4 +1,4 @@
-"""The numbers of one set, each with the interval that its people or pictures leave open."""
+"""The measures of one set, with bootstrap intervals over its people or images."""
 
 from __future__ import annotations
 
@@ -15,61 +15,61 @@ from models.metrics.densepose_evaluator import THRESHOLD_T, Similarities, precis
 from models.metrics.gps import KAPPA_PAPER_25, KAPPA_REFERENCE_25, gps_paper, masked_gps
 from models.metrics.masks import box_overlaps
 from models.surface.geometry import Float
-from stages.evaluation.answers import STEPS, Answer, PersonScore, PictureScore
+from stages.evaluation.person_scores import STEPS, ImageScore, PersonResult, PersonScore
 from stages.evaluation.protocols import corner_and_size
 
 Measures = dict[str, Estimate]
 LIMITS_CM = (10, 30)
-"""Ends of the areas under the curve of correct points (paper §4.1)."""
+"""Limits of the areas under the curve of correct points (paper §4.1)."""
 EVERY_AREA = (0.0, 1e10)
 ANNOTATORS = "annotators"
 
 
-def measures(pictures: Sequence[PictureScore], tall: float) -> dict[str, Measures]:
-    """All that can be said of a set, by column: the protocols that were asked for, and simulated annotators.
+def measures(images: Sequence[ImageScore], min_height: float) -> dict[str, Measures]:
+    """All measures of a set, by column: the requested protocols, and simulated annotators.
 
     Args:
-        pictures: of the set, at least one.
-        tall: least height in pixels of people whose recall and joints count.
+        images: of the set, at least one.
+        min_height: height in pixels from which people count in recall and part of joint.
     """
-    people = [person for picture in pictures for person in picture.people]
+    people = [person for image in images for person in image.people]
     columns: dict[str, Measures] = {}
-    for name in pictures[0].known:
-        columns[name] = detection(pictures, tall) if name == "detected" else {}
-        columns[name] |= precision(pictures, name) | points(people, name) | pixels(people, name)
-        columns[name] |= joints([person for person in people if person.height >= tall], name)
-    columns[ANNOTATORS] = human(people)
-    return {column: kept for column, found in columns.items() if (kept := measured(found))}
+    for name in images[0].known:
+        columns[name] = detection_measures(images, min_height) if name == "detected" else {}
+        columns[name] |= ap_measures(images, name) | point_measures(people, name) | pixel_measures(people, name)
+        columns[name] |= joint_measures([person for person in people if person.height >= min_height], name)
+    columns[ANNOTATORS] = annotator_measures(people)
+    return {column: kept for column, found in columns.items() if (kept := without_missing(found))}
 
 
-def measured(found: Measures) -> Measures:
-    """The measures that the set has something to say about."""
+def without_missing(found: Measures) -> Measures:
+    """The measures for which the set has data."""
     return {name: one for name, one in found.items() if not np.isnan(one.value)}
 
 
-def exact(value: float) -> Estimate:
+def without_interval(value: float) -> Estimate:
     """A number without an interval."""
     return Estimate(value=float(value), low=float("nan"), high=float("nan"))
 
 
-def detection(pictures: Sequence[PictureScore], tall: float) -> Measures:
-    """COCO's box and keypoint AP, and recall and precision of tall people among the sure detections."""
-    truth, found = [_annotated(one) for one in pictures], [_detected(one) for one in pictures]
+def detection_measures(images: Sequence[ImageScore], min_height: float) -> Measures:
+    """COCO's box and keypoint AP; recall and precision of people of sufficient height with confident detections."""
+    truth, found = [_annotated(one) for one in images], [_detected(one) for one in images]
     boxes, joints_found = box_ap(truth, found), keypoint_ap(truth, found)
-    spread = resampled(partial(_mean_precision, box_ranking(truth, found)), len(pictures))
-    hits_P = np.array([one.found for picture in pictures for one in picture.people if one.height >= tall], float)
-    right_K = np.concatenate([one.precise_K for one in pictures]).astype(float)
+    spread = resampled(partial(_mean_precision, box_ranking(truth, found)), len(images))
+    hits_P = np.array([one.found for image in images for one in image.people if one.height >= min_height], float)
+    right_K = np.concatenate([one.matched_K for one in images]).astype(float)
     return {
-        "box_AP": exact(boxes["AP"]),
+        "box_AP": without_interval(boxes["AP"]),
         "box_AP50": Estimate(value=boxes["AP50"], low=spread.low, high=spread.high),
-        "keypoint_AP": exact(joints_found["AP"]),
-        "keypoint_AP50": exact(joints_found["AP50"]),
+        "keypoint_AP": without_interval(joints_found["AP"]),
+        "keypoint_AP50": without_interval(joints_found["AP50"]),
         "recall": ratio(hits_P, np.ones(len(hits_P))),
         "precision": ratio(right_K, np.ones(len(right_K))),
     }
 
 
-def _annotated(one: PictureScore) -> CocoTruth:
+def _annotated(one: ImageScore) -> CocoTruth:
     given = one.known["detected"]
     return CocoTruth(
         height=one.height,
@@ -81,15 +81,15 @@ def _annotated(one: PictureScore) -> CocoTruth:
     )
 
 
-def _detected(one: PictureScore) -> CocoFound:
-    """What was found; those so far down that they have no surface have no keypoints either."""
+def _detected(one: ImageScore) -> CocoFound:
+    """The detections; those with scores so low that they have no surface have no keypoints either."""
     keypoint_N173 = np.zeros((len(one.found.box_N4), 17, 3))
     keypoint_N173[: len(one.keypoint_D173)] = one.keypoint_D173
     return CocoFound(box_N4=corner_and_size(one.found.box_N4), score_N=one.found.score_N, keypoint_N173=keypoint_N173)
 
 
 def box_ranking(truth: Sequence[CocoTruth], found: Sequence[CocoFound]) -> Ranking:
-    """Detections matched by the overlap of boxes at .5: from it comes the interval of COCO's AP50."""
+    """Detections matched at box IoU .5, for the interval of COCO's AP50."""
     verdicts = []
     for one, other in zip(truth, found, strict=True):
         crowd_G = np.array(one.crowd_N, bool)
@@ -113,9 +113,9 @@ def box_ranking(truth: Sequence[CocoTruth], found: Sequence[CocoFound]) -> Ranki
     return ranking(verdicts)
 
 
-def precision(pictures: Sequence[PictureScore], protocol: str) -> Measures:
-    """Average precision and recall by GPS and GPSm (the paper's kappa), by the reference's kappa, and by masks."""
-    known = [picture.known[protocol] for picture in pictures]
+def ap_measures(images: Sequence[ImageScore], protocol: str) -> Measures:
+    """Average precision and recall by GPS and GPSm with the paper's kappa and the reference's, and by mask IoU."""
+    known = [image.known[protocol] for image in images]
     paper, reference = ([one.gps_at(kappa) for one in known] for kappa in (KAPPA_PAPER_25, KAPPA_REFERENCE_25))
     values = {
         "GPS": paper,
@@ -128,12 +128,12 @@ def precision(pictures: Sequence[PictureScore], protocol: str) -> Measures:
     for name, value_DG in values.items():
         found = precision_table(known, value_DG)
         names = found if name in ("GPS", "GPSm") else ("AP", "AR")
-        numbers |= {f"{name}_{measure}": exact(found[measure]) for measure in names}
+        numbers |= {f"{name}_{measure}": without_interval(found[measure]) for measure in names}
         if name in ("GPS", "GPSm"):
             verdicts = [verdicts_by_area(one, value, EVERY_AREA) for one, value in zip(known, value_DG, strict=True)]
             ranked = ranking(verdicts)
-            numbers[f"{name}_AP"] = resampled(partial(_mean_precision, ranked), len(pictures))
-            numbers[f"{name}_AR"] = resampled(partial(_mean_recall, ranked), len(pictures))
+            numbers[f"{name}_AP"] = resampled(partial(_mean_precision, ranked), len(images))
+            numbers[f"{name}_AR"] = resampled(partial(_mean_recall, ranked), len(images))
     return numbers
 
 
@@ -151,13 +151,13 @@ def _mean_recall(ranked: Ranking, weight_P: npt.NDArray[np.int64]) -> float:
     return float("nan") if curves is None else float(curves[1].mean())
 
 
-def points(people: Sequence[PersonScore], protocol: str) -> Measures:
-    """Areas under the curve of correct points."""
-    return areas([one.answers[protocol].error_M for one in people])
+def point_measures(people: Sequence[PersonScore], protocol: str) -> Measures:
+    """AUC10 and AUC30 of one protocol."""
+    return auc_measures([one.results[protocol].error_M for one in people])
 
 
-def areas(errors: Iterable[Float | None]) -> Measures:
-    """AUC10 and AUC30 from every person's errors in metres: each point adds the share of the way it leaves."""
+def auc_measures(errors: Iterable[Float | None]) -> Measures:
+    """AUC10 and AUC30 from every person's errors in metres; a point adds 1 - error / limit, at least 0."""
     known_errors = [one for one in errors if one is not None]
     count_P = np.array([len(one) for one in known_errors], float)
     numbers = {}
@@ -167,44 +167,46 @@ def areas(errors: Iterable[Float | None]) -> Measures:
     return numbers
 
 
-def pixels(people: Sequence[PersonScore], protocol: str) -> Measures:
-    """Charts inside true masks, overlap of masks, and how far U and V are off where the chart is right."""
-    answers = [one.answers[protocol] for one in people]
-    dense = [one.chart_2525 for one in answers if one.chart_2525 is not None]
+def pixel_measures(people: Sequence[PersonScore], protocol: str) -> Measures:
+    """Accuracy of charts inside true masks, IoU of masks, and median errors of U and V where the chart is right."""
+    results = [one.results[protocol] for one in people]
+    dense = [one.chart_2525 for one in results if one.chart_2525 is not None]
     right_P = np.array([np.trace(one) for one in dense], float)
     true_P, covered_P = (np.array([one[:, low:].sum() for one in dense], float) for low in (0, 1))
-    mask_P = np.array([one.mask_iou for one in answers if not np.isnan(one.mask_iou)])
+    mask_P = np.array([one.mask_iou for one in results if not np.isnan(one.mask_iou)])
     return {
         "part_accuracy": ratio(right_P, true_P),
         "part_agreement": ratio(right_P, covered_P),
         "mask_iou": ratio(mask_P, np.ones(len(mask_P))),
-        "median_dU": median_off(answers, 0),
-        "median_dV": median_off(answers, 1),
+        "median_dU": median_uv_error(results, 0),
+        "median_dV": median_uv_error(results, 1),
     }
 
 
-def median_off(answers: Sequence[Answer], axis: int) -> Estimate:
+def median_uv_error(results: Sequence[PersonResult], axis: int) -> Estimate:
     """Median of |difference| of U (0) or V (1), 0..1, over the pixels whose chart is right; nan without any."""
-    off_PS = np.array([one.off_2S[axis] for one in answers if one.off_2S is not None]).reshape(-1, STEPS)
-    return resampled(partial(_median, off_PS), len(off_PS))
+    uv_error_PS = np.array([one.uv_error_2S[axis] for one in results if one.uv_error_2S is not None]).reshape(-1, STEPS)
+    return resampled(partial(_median, uv_error_PS), len(uv_error_PS))
 
 
-def _median(off_PS: npt.NDArray[np.int64], weight_P: npt.NDArray[np.int64]) -> float:
-    """The median of people's differences, each person counted so often, from how many pixels have which."""
-    off_S = weight_P @ off_PS
-    return float(np.searchsorted(np.cumsum(off_S), off_S.sum() / 2) / (STEPS - 1)) if off_S.any() else float("nan")
+def _median(uv_error_PS: npt.NDArray[np.int64], weight_P: npt.NDArray[np.int64]) -> float:
+    """The median error over people's pixels from histograms; each person is counted `weight_P` times."""
+    uv_error_S = weight_P @ uv_error_PS
+    if not uv_error_S.any():
+        return float("nan")
+    return float(np.searchsorted(np.cumsum(uv_error_S), uv_error_S.sum() / 2) / (STEPS - 1))
 
 
-def joints(people: Sequence[PersonScore], protocol: str) -> Measures:
-    """Part of joint: share of the visible keypoints whose chart touches that joint."""
-    asked = [(one.answers[protocol].joint_17, one.visible_17) for one in people]
-    hits_P = np.array([right.sum() for right, visible in asked if right is not None and visible is not None], float)
-    trials_P = np.array([visible.sum() for right, visible in asked if right is not None and visible is not None], float)
+def joint_measures(people: Sequence[PersonScore], protocol: str) -> Measures:
+    """Part of joint: share of the visible keypoints whose predicted chart touches the joint."""
+    pairs = [(one.results[protocol].joint_17, one.visible_17) for one in people]
+    hits_P = np.array([right.sum() for right, visible in pairs if right is not None and visible is not None], float)
+    trials_P = np.array([visible.sum() for right, visible in pairs if right is not None and visible is not None], float)
     return {"part_of_joint": ratio(hits_P, trials_P)}
 
 
-def human(people: Sequence[PersonScore]) -> Measures:
-    """The human row of the paper's tables: simulated annotators scored against the truth."""
+def annotator_measures(people: Sequence[PersonScore]) -> Measures:
+    """The human row of the paper's tables: annotators scored against the truth."""
     errors = [error_M for one in people for error_M in one.annotator_AM]
     value_P = np.array([gps_paper(one) for one in errors])
-    return areas(errors) | {"GPS": ratio(value_P, np.ones(len(value_P))) if errors else NOTHING}
+    return auc_measures(errors) | {"GPS": ratio(value_P, np.ones(len(value_P))) if errors else NOTHING}

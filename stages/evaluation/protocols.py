@@ -1,4 +1,4 @@
-"""The two ways to ask a network about a picture: where the people are is given, or is to be found (paper §4.1)."""
+"""The protocols of the paper (§4.1): people are predicted in the true boxes, or in boxes that the network detects."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ from models.metrics.person_matching import match_by_iou
 from models.network import Network
 from models.structures import Detections, SurfaceMap
 from models.surface.geometry import Float, Geometry
-from stages.evaluation.truth import TruePicture
+from stages.evaluation.true_images import TrueImage
 
 Box = npt.NDArray[np.float32]
 IN_CROWD = 0.5
-"""A detection that lies in a crowd by this share of itself is neither right nor wrong."""
+"""A detection of which this share lies in a crowd region is ignored: neither right nor wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Protocol:
-    """One way to ask about a picture: who was found, their surfaces, and which answers for whom.
+class ProtocolResult:
+    """The predictions for one image under one protocol, and their match with the true people.
 
     Attributes:
         found: boxes with scores, best first.
-        surface_D: one for each of the first D.
-        answer_G: for each true person the row of `found`, -1 for a missed one.
-        known: overlaps of what was found with all true people.
+        surface_D: the surfaces of the first D of these.
+        match_G: for each true person the matched row of `found`, -1 for a missed person.
+        known: similarities of the predicted people with all true people.
     """
 
     found: Detections
     surface_D: Sequence[SurfaceMap]
-    answer_G: npt.NDArray[np.int64]
+    match_G: npt.NDArray[np.int64]
     known: Similarities
 
 
 def found_instance(surface: SurfaceMap, box_4: Box, score: float) -> FoundInstance:
-    """A surface as the measures want it; U and V stay unrounded, where the reference rounds to 1/255.
+    """A surface in the format of the measures. U and V are not rounded; the reference rounds them to 1/255.
 
-    Measures place the grid by the box, so one that reaches beyond the box is its own.
+    Measures place the grid by the box. A grid that extends beyond the box is therefore passed as the box.
     """
     grid = (surface.x0, surface.y0, *surface.labels_hw.shape[::-1])
     uv_2hw = np.clip(surface.uv_2hw.astype(np.float32), 0, 1) * ANNOTATION_SIDE
@@ -59,92 +59,92 @@ def found_instance(surface: SurfaceMap, box_4: Box, score: float) -> FoundInstan
 
 
 def corner_and_size(box_N4: Box) -> Float:
-    """x0, y0, x1, y1 as x, y, width, height; sides in float32, as networks cut their grids."""
+    """x0, y0, x1, y1 as x, y, width, height; sides are computed in float32, like the networks' grids."""
     return np.concatenate([box_N4[:, :2], box_N4[:, 2:] - box_N4[:, :2]], axis=1).astype(np.float64)
 
 
-def instances_of(picture: TruePicture, found: Detections, surface_D: Sequence[SurfaceMap]) -> ImageInstances:
-    """A picture's people, true ones and those of the found that have a surface."""
-    height, width = picture.rgb_HW3.shape[:2]
+def image_instances(image: TrueImage, found: Detections, surface_D: Sequence[SurfaceMap]) -> ImageInstances:
+    """The people of an image: the true ones, and the predicted ones that have a surface."""
+    height, width = image.rgb_HW3.shape[:2]
     rows = zip(surface_D, found.box_N4[: len(surface_D)], found.score_N[: len(surface_D)], strict=True)
     return ImageInstances(
         height=height,
         width=width,
-        true=picture.instances,
+        true=image.instances,
         found=[found_instance(surface, box_4, float(score)) for surface, box_4, score in rows],
     )
 
 
-def ask_given(network: Network, features: Any, picture: TruePicture, geometry: Geometry) -> Protocol:
-    """The single-person protocol: the boxes are given, person i answers for person i."""
-    return answered(network.surfaces(features, [picture.boxes])[0], picture, geometry)
+def predict_given_boxes(network: Network, features: Any, image: TrueImage, geometry: Geometry) -> ProtocolResult:
+    """The single-person protocol: true boxes are given, and prediction i belongs to person i."""
+    return result_in_given_boxes(network.surfaces(features, [image.boxes])[0], image, geometry)
 
 
-def answered(surface_M: Sequence[SurfaceMap], picture: TruePicture, geometry: Geometry) -> Protocol:
-    """A surface for each person of a picture, in their own boxes; average precision ranks them by their sureness."""
-    box_M4 = picture.boxes
+def result_in_given_boxes(surface_M: Sequence[SurfaceMap], image: TrueImage, geometry: Geometry) -> ProtocolResult:
+    """The result for one surface per person, in the true boxes; average precision ranks by the mean confidence."""
+    box_M4 = image.boxes
     found = Detections(box_N4=box_M4, score_N=np.ones(len(box_M4), np.float32))
     ranked = replace(found, score_N=np.array([surface.mean_confidence for surface in surface_M], np.float32))
-    known = similarities(instances_of(picture, ranked, surface_M), geometry)
-    return Protocol(found=found, surface_D=surface_M, answer_G=np.arange(len(box_M4)), known=known)
+    known = similarities(image_instances(image, ranked, surface_M), geometry)
+    return ProtocolResult(found=found, surface_D=surface_M, match_G=np.arange(len(box_M4)), known=known)
 
 
-def ask_cut_out(network: Network, picture: TruePicture, geometry: Geometry) -> Protocol:
-    """The single-person protocol with oracle masks (DensePose*, paper §4.2): everyone alone before the mean colour.
+def predict_masked_people(network: Network, image: TrueImage, geometry: Geometry) -> ProtocolResult:
+    """The single-person protocol with oracle masks (DensePose*, paper §4.2): the background is set to the mean colour.
 
-    Of people without a mask the background stays.
+    People without a true mask keep their background.
     """
-    box_M4 = picture.boxes
+    box_M4 = image.boxes
     surface_M = []
-    for person, box_4 in zip(picture.people, box_M4, strict=True):
+    for person, box_4 in zip(image.people, box_M4, strict=True):
         mask = person.instance.mask
-        seen = picture.rgb_HW3 if mask is None else without_background(picture.rgb_HW3, coco_mask.decode(mask) > 0)
-        _, features = network.detect(seen[None], still=picture.still)
+        masked = image.rgb_HW3 if mask is None else without_background(image.rgb_HW3, coco_mask.decode(mask) > 0)
+        _, features = network.detect(masked[None], still=image.still)
         surface_M += network.surfaces(features, [box_4[None]])[0]
-    return answered(surface_M, picture, geometry)
+    return result_in_given_boxes(surface_M, image, geometry)
 
 
-def ask_detected(
-    network: Network, features: Any, found: Detections, picture: TruePicture, geometry: Geometry, sure_score: float
-) -> Protocol:
-    """The multi-person protocol: everyone is to be found; who answers for whom is settled among the sure detections.
+def predict_detected_boxes(
+    network: Network, features: Any, found: Detections, image: TrueImage, geometry: Geometry, confident_score: float
+) -> ProtocolResult:
+    """The multi-person protocol: the network detects people; confident detections are matched with true people.
 
     Args:
-        found: what the network detected, best first, down to very low scores, for average precision.
-        sure_score: detections below it answer for nobody.
+        found: detections of the network, best first, down to very low scores, for average precision.
+        confident_score: detections with lower scores are not matched with people.
     """
-    sure = sure_of(found, sure_score)
-    surface_D = network.surfaces(features, [found.box_N4[: max(len(sure), MOST_DETECTIONS)]])[0]
-    return Protocol(
+    confident = confident_detections(found, confident_score)
+    surface_D = network.surfaces(features, [found.box_N4[: max(len(confident), MOST_DETECTIONS)]])[0]
+    return ProtocolResult(
         found=found,
         surface_D=surface_D,
-        answer_G=answers(sure.box_N4, sure.score_N, picture),
-        known=similarities(instances_of(picture, found, surface_D), geometry),
+        match_G=match_boxes_to_people(confident.box_N4, confident.score_N, image),
+        known=similarities(image_instances(image, found, surface_D), geometry),
     )
 
 
-def sure_of(found: Detections, score: float) -> Detections:
-    """Those of a score or more, of detections that begin with the best."""
-    sure = int((found.score_N >= score).sum())
-    return Detections(box_N4=found.box_N4[:sure], score_N=found.score_N[:sure])
+def confident_detections(found: Detections, score: float) -> Detections:
+    """The detections with at least this score; they are sorted by score."""
+    count = int((found.score_N >= score).sum())
+    return Detections(box_N4=found.box_N4[:count], score_N=found.score_N[:count])
 
 
-def answers(box_D4: Box, score_D: npt.NDArray[np.float32], picture: TruePicture) -> npt.NDArray[np.int64]:
-    """For each true person of a picture the row of the box that answers, -1 for a missed one."""
-    nobody_is_a_crowd = np.zeros(len(picture.people), bool)
-    iou_DG = box_overlaps(corner_and_size(box_D4), corner_and_size(picture.boxes), nobody_is_a_crowd)
+def match_boxes_to_people(box_D4: Box, score_D: npt.NDArray[np.float32], image: TrueImage) -> npt.NDArray[np.int64]:
+    """For each true person of an image the row of the matched box, -1 for a missed person."""
+    no_crowds = np.zeros(len(image.people), bool)
+    iou_DG = box_overlaps(corner_and_size(box_D4), corner_and_size(image.boxes), no_crowds)
     return match_by_iou(iou_DG, score_D)
 
 
-def precise(box_D4: Box, answer_G: npt.NDArray[np.int64], picture: TruePicture, tall: float) -> Bool:
-    """Of the sure detections at least `tall` pixels high, whether each answers for somebody: (K,).
+def matched_detections(box_D4: Box, match_G: npt.NDArray[np.int64], image: TrueImage, min_height: float) -> Bool:
+    """Whether each confident detection of `min_height` pixels or more is matched with a person: (K,).
 
-    Those that answer for nobody but lie in a crowd are left out.
+    Unmatched detections inside crowd regions are left out.
     """
-    right_D = np.isin(np.arange(len(box_D4)), answer_G)
-    counts_D = box_D4[:, 3] - box_D4[:, 1] >= tall
-    if picture.crowds:
-        crowd_K4 = np.array([crowd.box_4 for crowd in picture.crowds])
+    right_D = np.isin(np.arange(len(box_D4)), match_G)
+    counts_D = box_D4[:, 3] - box_D4[:, 1] >= min_height
+    if image.crowds:
+        crowd_K4 = np.array([crowd.box_4 for crowd in image.crowds])
         share_DK = box_overlaps(corner_and_size(box_D4), crowd_K4, np.ones(len(crowd_K4), bool))
         counts_D &= right_D | (share_DK.max(axis=1, initial=0) < IN_CROWD)
     return right_D[counts_D]

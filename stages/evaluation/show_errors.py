@@ -1,4 +1,4 @@
-"""How wrong a network is, to look at: the frame, the charts it found, and each pixel's distance from the truth."""
+"""Stage: show the errors of a network: the frame, the predicted charts, and the error of each pixel."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from models.surface.geometry import SurfaceGeometry, open_body_geometry
 from pipeline.stage import Stage, StageError
 from stages.drawing.compositing import FrameCanvas
 from stages.drawing.styles import STYLES, DrawnPerson, StyleSettings, painter_of
-from stages.evaluation.error_colours import error_picture
-from stages.evaluation.films import SurfaceFrame, whole_surface
+from stages.evaluation.error_colours import error_image
+from stages.evaluation.video_scores import SurfaceFrame, frame_surface
 from stages.payloads import F32, U8, FrameChunk, Overlay, People, PersonSurface, Surfaces
 from stages.people.depth_order import painters_order
 from stages.world.scene import Scene
 
-MOST_PIXELS = 40_000
-"""Of a frame's people that are measured; of more, a grid of rows and columns stands for its neighbours."""
+MAX_PIXELS = 40_000
+"""Pixels of people in a frame that are measured; with more, a coarser grid is measured and enlarged."""
 
 
 class ShowErrors(Stage):
-    """Synthetic scenes and a network's answer in; three pictures side by side out: frame, charts, error."""
+    """Synthetic scenes and predictions in; three images side by side out: frame, charts, error."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """Attributes:
         cache: folder for the table of distances on the body, computed once (a minute, 180 MB).
-        min_score: people the network is less sure of are left out.
+        min_score: people with lower scores are left out.
         """
 
         cache: str = DEFAULT_CACHE
@@ -42,7 +42,7 @@ class ShowErrors(Stage):
                 raise ValueError(f"min_score is {self.min_score}, must be from 0 to 1")
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
-        """Open the distances on the body; raises StageError where they cannot be kept."""
+        """Open the distances on the body. Raises: StageError where they cannot be saved."""
         super().__init__(config, threads=threads)
         try:
             self._geometry = open_body_geometry(config.cache)
@@ -51,16 +51,16 @@ class ShowErrors(Stage):
         self._brush = painter_of("parts", StyleSettings(opacity=STYLES["parts"][0]))
 
     def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces, scene: Scene) -> Iterator[Overlay]:
-        """One scene at a time, as `synthesize` makes them."""
+        """One scene at a time, as `synthesize` yields them."""
         kept_N = np.flatnonzero(people.score_N >= self.config.min_score)
         found = [surfaces.people[n] for n in kept_N]
         height, width = frames.rgb_THW3.shape[1:3]
         order = painters_order(people.box_N4[kept_N], people.score_N[kept_N], found, height)
         nearest_first = [found[i] for i in reversed(order)]
-        answer = whole_surface(nearest_first, height, width)
-        error_HW = surface_error(self._geometry, answer, scene)
+        predicted = frame_surface(nearest_first, height, width)
+        error_HW = surface_error(self._geometry, predicted, scene)
         rgb_HW3 = frames.rgb_THW3[0]
-        errors = error_picture(rgb_HW3, error_HW, scene.label_HW > 0, answer.label_HW > 0)
+        errors = error_image(rgb_HW3, error_HW, scene.label_HW > 0, predicted.label_HW > 0)
         yield Overlay(rgb_THW3=np.hstack([rgb_HW3, self._charts(rgb_HW3, nearest_first), errors])[None])
 
     def _charts(self, rgb_HW3: U8, nearest_first: list[PersonSurface]) -> U8:
@@ -71,15 +71,15 @@ class ShowErrors(Stage):
         return canvas.rgb_HW3
 
 
-def surface_error(geometry: SurfaceGeometry, answer: SurfaceFrame, scene: Scene) -> F32:
-    """Metres on the skin between answer and truth, (H, W) float32; 0 where either is background."""
-    both_HW = (answer.label_HW > 0) & (scene.label_HW > 0)
-    stride = int(np.ceil(np.sqrt(max(both_HW.sum() / MOST_PIXELS, 1))))
+def surface_error(geometry: SurfaceGeometry, predicted: SurfaceFrame, scene: Scene) -> F32:
+    """Geodesic error in metres, (H, W) float32; 0 where prediction or truth is background."""
+    both_HW = (predicted.label_HW > 0) & (scene.label_HW > 0)
+    stride = int(np.ceil(np.sqrt(max(both_HW.sum() / MAX_PIXELS, 1))))
     row_M, column_M = np.nonzero(both_HW[::stride, ::stride])
     at = row_M * stride, column_M * stride
     ends = [
         geometry.points(labels_HW[at].astype(np.int64), *np.clip(uv_2HW[:, at[0], at[1]].astype(np.float32), 0, 1))
-        for labels_HW, uv_2HW in ((answer.label_HW, answer.uv_2HW), (scene.label_HW, scene.uv_2HW))
+        for labels_HW, uv_2HW in ((predicted.label_HW, predicted.uv_2HW), (scene.label_HW, scene.uv_2HW))
     ]
     sparse = np.zeros(both_HW[::stride, ::stride].shape, np.float32)
     sparse[row_M, column_M] = geometry.between(*ends)

@@ -1,4 +1,4 @@
-"""Sink: the table of scores, their JSON, and the pictures that show where they come from."""
+"""Sink: the table of scores, their JSON, and images of curves, errors and worst cases."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ import numpy as np
 from models.errors import ModelError
 from models.surface.geometry import Geometry, SurfaceGeometry
 from pipeline.stage import Stage, StageError
-from stages.evaluation.answers import PictureScore
-from stages.evaluation.bodies import body_of
 from stages.evaluation.body_errors import error_views
+from stages.evaluation.body_geometry import geometry_of
 from stages.evaluation.breakdown import breakdowns
-from stages.evaluation.curves import curves_picture, errors_of
-from stages.evaluation.films import FilmScores
-from stages.evaluation.measures import Measures, measured, measures
-from stages.evaluation.text import row_table, score_table
-from stages.evaluation.truth import TruePicture
-from stages.evaluation.worst import WorstCases
+from stages.evaluation.error_curves import curves_image, errors_of
+from stages.evaluation.measures import Measures, measures, without_missing
+from stages.evaluation.person_scores import ImageScore
+from stages.evaluation.score_tables import row_table, score_table
+from stages.evaluation.true_images import TrueImage
+from stages.evaluation.video_scores import VideoScores
+from stages.evaluation.worst_cases import WorstCases
 from stages.payloads import People, Surfaces, Written
 
 FILMS = "films"
@@ -32,16 +32,16 @@ Columns = dict[tuple[str, str], Measures]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetTally:
-    """What has come of one set so far."""
+class SetScores:
+    """Scores of one set so far."""
 
-    films: FilmScores
+    videos: VideoScores
     worst: WorstCases = field(default_factory=WorstCases)
-    pictures: list[PictureScore] = field(default_factory=list)
+    images: list[ImageScore] = field(default_factory=list)
 
 
 class WriteScores(Stage):
-    """Gathers the scores of all pictures; at the end prints one table and writes everything into a folder."""
+    """Collects the scores of all images; at the end prints a table and writes all results into a folder."""
 
     ordered = True
     memory_frames = None
@@ -50,61 +50,59 @@ class WriteScores(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """Where the scores go.
+        """Folder and measures.
 
         Attributes:
-            folder: gets `scores.json`, `scores.txt`, and the pictures of each set.
-            body, tall: as in `evaluate`.
+            folder: receives `scores.json`, `scores.txt`, and the images of each set.
+            body, min_height: as in `evaluate`.
         """
 
         folder: str = "runs/evaluate"
         body: str = ""
-        tall: float = 100.0
+        min_height: float = 100.0
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
-        """Nothing has been scored."""
+        """Start without scores."""
         super().__init__(config, threads=threads)
-        self._sets: dict[str, SetTally] = {}
+        self._sets: dict[str, SetScores] = {}
         self._columns: Columns = {}
         self._warnings: list[str] = []
 
-    def __call__(
-        self, picture: TruePicture, score: PictureScore, people: People, surfaces: Surfaces
-    ) -> Iterator[Written]:
-        """Take in one picture."""
+    def __call__(self, image: TrueImage, score: ImageScore, people: People, surfaces: Surfaces) -> Iterator[Written]:
+        """Add one image."""
         if score.set_name not in self._sets:
-            self._sets[score.set_name] = SetTally(films=FilmScores(body_of(self.config.body)))
-        tally = self._sets[score.set_name]
-        tally.films.add(picture, people, surfaces)
-        tally.worst.add(picture, score)
-        tally.pictures.append(replace(score, surface_G=()))
+            self._sets[score.set_name] = SetScores(videos=VideoScores(geometry_of(self.config.body)))
+        scores = self._sets[score.set_name]
+        scores.videos.add(image, people, surfaces)
+        scores.worst.add(image, score)
+        scores.images.append(replace(score, surface_G=()))
         return iter(())
 
     def flush(self) -> Iterator[Written]:
-        """All numbers, to standard output and into the folder."""
+        """Write all numbers to standard output and into the folder."""
         text: list[str] = []
-        for name, tally in self._sets.items():
-            self._columns |= {(name, column): one for column, one in self._measured(name, tally).items()}
+        for name, scores in self._sets.items():
+            self._columns |= {(name, column): one for column, one in self._measured(name, scores).items()}
         if self._sets and not self._columns:
-            self._warnings.append("its annotations are boxes alone, of which given boxes leave nothing to score")
+            self._warnings.append("its annotations are only boxes: with given boxes there is nothing to score")
         text += score_table(self._columns)
-        peopled = {name: one.pictures for name, one in self._sets.items() if any(each.people for each in one.pictures)}
-        tables = {name: breakdowns(pictures) for name, pictures in peopled.items()}
+        with_people = {name: one.images for name, one in self._sets.items() if any(each.people for each in one.images)}
+        tables = {name: breakdowns(images) for name, images in with_people.items()}
         for name, found in tables.items():
             for title, rows in found.items():
                 text += ["", *row_table(f"{name} {title}", rows)]
         sys.stdout.write("\n".join(text) + "\n")
         yield self._write("\n".join(text) + "\n", tables)
 
-    def _measured(self, name: str, tally: SetTally) -> dict[str, Measures]:
-        """The columns of one set; films have one of their own."""
-        columns = measures(tally.pictures, self.config.tall)
-        steady = measured(tally.films.steadiness())
+    def _measured(self, name: str, scores: SetScores) -> dict[str, Measures]:
+        """The columns of one set; videos have a further one."""
+        columns = measures(scores.images, self.config.min_height)
+        stability = without_missing(scores.videos.stability())
         try:
-            steady |= tally.films.identities()
+            stability |= scores.videos.identities()
         except ModelError as error:
             self._warnings.append(f"{name}: {error}")
-        return columns | ({FILMS: steady} if steady else {})
+        return columns | ({FILMS: stability} if stability else {})
 
     def _write(self, text: str, tables: Mapping[str, Any]) -> Written:
         folder = Path(self.config.folder)
@@ -112,21 +110,21 @@ class WriteScores(Stage):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "scores.txt").write_text(text, encoding="utf-8")
-            (folder / "scores.json").write_text(json.dumps(plain(document), indent=1) + "\n", encoding="utf-8")
-            for name, tally in self._sets.items():
-                draw_set(folder, name, tally, body_of(self.config.body))
+            (folder / "scores.json").write_text(json.dumps(json_value(document), indent=1) + "\n", encoding="utf-8")
+            for name, scores in self._sets.items():
+                write_set_images(folder, name, scores, geometry_of(self.config.body))
         except OSError as error:
             reason = error.strerror or str(error)
             what = f"the scores cannot be written ({reason})"
             raise StageError(what, str(folder), "set write_scores.folder") from error
-        frames = sum(len(tally.pictures) for tally in self._sets.values())
+        frames = sum(len(scores.images) for scores in self._sets.values())
         return Written(path=str(folder / "scores.json"), frames=frames, facts={"warnings": self._warnings})
 
     def flat(self) -> dict[str, float]:
-        """The first set's numbers by one name each: those of the first protocol as they are, others with its name."""
+        """The first set's numbers by name; the names of further protocols follow as a suffix."""
         first = next(iter(self._sets), None)
         own = {column: one for (name, column), one in self._columns.items() if name == first}
-        main = next(iter(own), None)  # none: boxes alone, where boxes are given, leave nothing to score
+        main = next(iter(own), None)  # None: annotations are only boxes, and boxes were given
         return {
             measure if column in (main, FILMS) else f"{measure}_{column}": estimate.value
             for column, one in own.items()
@@ -140,28 +138,28 @@ class WriteScores(Stage):
         return found
 
     def summary(self) -> Mapping[str, Any]:
-        """`metrics`: the first set's; `sets`: all, with intervals; `people`: how many were scored."""
+        """`metrics`: of the first set; `sets`: of all, with intervals; `people`: how many were scored."""
         if not self._columns:
             return {}
-        people = sum(len(one.people) for tally in self._sets.values() for one in tally.pictures)
-        return {"people": people, "metrics": plain(self.flat()), "sets": plain(self._by_set())}
+        people = sum(len(one.people) for scores in self._sets.values() for one in scores.images)
+        return {"people": people, "metrics": json_value(self.flat()), "sets": json_value(self._by_set())}
 
 
-def draw_set(folder: Path, name: str, tally: SetTally, body: Geometry) -> None:
-    """The pictures of one set: curves, errors over the body, worst cases, as far as it has something to show."""
-    errors = errors_of(tally.pictures)
-    views = error_views(body, tally.pictures) if isinstance(body, SurfaceGeometry) else None
-    found = {"curves": curves_picture(errors) if errors else None, "body": views, "worst": tally.worst.sheet()}
-    for kind, picture in found.items():
-        if picture is not None:
-            _, png = cv2.imencode(".png", picture[..., ::-1])
+def write_set_images(folder: Path, name: str, scores: SetScores, body: Geometry) -> None:
+    """Write the images of one set: curves, errors on the body, worst cases, those for which it has data."""
+    errors = errors_of(scores.images)
+    views = error_views(body, scores.images) if isinstance(body, SurfaceGeometry) else None
+    found = {"curves": curves_image(errors) if errors else None, "body": views, "worst": scores.worst.sheet()}
+    for kind, image in found.items():
+        if image is not None:
+            _, png = cv2.imencode(".png", image[..., ::-1])
             (folder / f"{name}_{kind}.png").write_bytes(png.tobytes())
 
 
-def plain(value: Any) -> Any:
-    """The same as JSON can hold it: no numbers that are none, no NumPy."""
+def json_value(value: Any) -> Any:
+    """The value as JSON can hold it: without NaN and NumPy types."""
     if isinstance(value, Mapping):
-        return {str(key): plain(one) for key, one in value.items()}
+        return {str(key): json_value(one) for key, one in value.items()}
     if isinstance(value, (float, np.floating)):
         return None if np.isnan(value) else float(value)
     return value

@@ -101,7 +101,7 @@ def patched(patches: Sequence[Patch]) -> Iterator[None]:
 def scored(net: LightNetwork, geometry: SurfaceGeometry, world: str, part: Worlds) -> str:
     """AUC10 and AUC30 of the people of scenes, in their own boxes."""
     errors = []
-    for picture in world_set(world, part).pictures:
+    for picture in world_set(world, part).images:
         frames, box_M4 = FrameFeatures(rgb_THW3=picture.rgb_HW3[None], surface_T=({},), tta="adaptive"), picture.boxes
         rows = zip(picture.people, net.surfaces(frames, [box_M4])[0], box_M4, strict=True)
         for person, surface, box_4 in rows:

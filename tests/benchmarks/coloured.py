@@ -21,7 +21,7 @@ from scipy import ndimage
 from models.metrics.temporal import flicker
 from models.network import NetworkConfig
 from models.surface.geometry import open_body_geometry
-from stages.evaluation.films import whole_surface
+from stages.evaluation.video_scores import frame_surface
 from stages.payloads import People, PersonSurface, Surfaces
 from stages.people.estimated_flow import EstimatedFlow
 from stages.results.formats.part_colours import PARULA_ON_BLACK
@@ -76,7 +76,7 @@ def changes(film: Film, made: Sequence[Surfaces], ways: Sequence[tuple[np.ndarra
     clear_HW = np.ones((height, width), bool)
     clear_HW[MARK] = False
     changed = kept = lost = 0
-    whole = [whole_surface(one.people, height, width) for one in made]
+    whole = [frame_surface(one.people, height, width) for one in made]
     for (before, after), (flow_HW2, seen_HW) in zip(pairwise(whole), ways, strict=True):
         found = flicker(geometry, before, after, flow_HW2, seen_HW & clear_HW)
         changed, kept, lost = changed + int(found.changed_M.sum()), kept + len(found.changed_M), lost + found.lost

@@ -14,29 +14,29 @@ import numpy as np
 from models.light.inference.light_network import LightNetwork, open_light
 from models.network import NetworkConfig
 from models.structures import Detections
-from stages.evaluation.photo_truth import Reading
-from stages.evaluation.protocols import answers, precise, sure_of
-from stages.evaluation.sets import sets_at
+from stages.evaluation.coco_truth import FileOptions
+from stages.evaluation.protocols import confident_detections, match_boxes_to_people, matched_detections
+from stages.evaluation.set_lookup import sets_at_path
 from stages.evaluation.synthetic_truth import Worlds
-from stages.evaluation.truth import TruePicture
+from stages.evaluation.true_images import TrueImage
 
 TALL = 100.0
 LEAST = 0.03
 PRECISIONS = (0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
 
 
-def recall_precision(pictures: Sequence[TruePicture], found: Sequence[Detections], score: float) -> tuple[float, float]:
+def recall_precision(pictures: Sequence[TrueImage], found: Sequence[Detections], score: float) -> tuple[float, float]:
     """Of tall people the share that is found, of tall detections the share that is right, as `-c evaluate` counts."""
     hits, right = [], []
     for picture, detections in zip(pictures, found, strict=True):
-        sure = sure_of(detections, score)
-        answer_G = answers(sure.box_N4, sure.score_N, picture)
-        hits += [answer >= 0 for answer, one in zip(answer_G, picture.people, strict=True) if one.height >= TALL]
-        right += precise(sure.box_N4, answer_G, picture, TALL).tolist()
+        sure = confident_detections(detections, score)
+        match_G = match_boxes_to_people(sure.box_N4, sure.score_N, picture)
+        hits += [answer >= 0 for answer, one in zip(match_G, picture.people, strict=True) if one.height >= TALL]
+        right += matched_detections(sure.box_N4, match_G, picture, TALL).tolist()
     return float(np.mean(hits)), float(np.mean(right or [0]))
 
 
-def show(name: str, network: LightNetwork, pictures: Sequence[TruePicture]) -> None:
+def show(name: str, network: LightNetwork, pictures: Sequence[TrueImage]) -> None:
     """One line."""
     found = [network.detect(picture.rgb_HW3[None])[0][0] for picture in pictures]
     points = [recall_precision(pictures, found, float(score)) for score in np.arange(LEAST, 0.6, 0.005)]
@@ -52,10 +52,10 @@ def main() -> None:
     parser.add_argument("--weights", default="light")
     options = parser.parse_args()
     network = open_light(NetworkConfig(weights=options.weights, tta="adaptive", score_threshold=LEAST), 1)
-    reading = Reading(images="", annotators=(), damage=lambda error: None)
+    reading = FileOptions(images="", annotators=(), damage=lambda error: None)
     for folder in options.folders:
-        for one in sets_at(folder, Worlds(seed=0, scenes=1, frames=1), reading):
-            pictures = list(one.pictures)
+        for one in sets_at_path(folder, Worlds(seed=0, scenes=1, frames=1), reading):
+            pictures = list(one.images)
             for name, mirror in (("once", False), ("in the mirror, too", True)):
                 network.detector.flip = mirror
                 show(f"{one.name}, {name}", network, pictures)

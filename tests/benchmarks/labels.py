@@ -21,10 +21,10 @@ from models.light.teachers.pose_teacher import PoseTeacher
 from models.metrics.bootstrap import ratio
 from models.metrics.part_of_joint import charts_under, part_of_joint
 from models.structures import SurfaceMap
-from stages.evaluation.photo_truth import Reading
-from stages.evaluation.sets import sets_called
+from stages.evaluation.coco_truth import FileOptions
+from stages.evaluation.set_lookup import sets_named
 from stages.evaluation.synthetic_truth import Worlds
-from stages.evaluation.truth import TruePicture
+from stages.evaluation.true_images import TrueImage
 from stages.training.data.labelled_photos import IGNORE, LABELS
 from stages.training.data.labels_from_annotations import WIDER
 from stages.training.data.labels_from_teachers import person_labels, square_region
@@ -40,7 +40,7 @@ class Labeller:
         self.poses = PoseTeacher(pose) if pose else None
         self.tall = tall
 
-    def __call__(self, picture: TruePicture) -> Iterator[tuple[int, int, int]]:
+    def __call__(self, picture: TrueImage) -> Iterator[tuple[int, int, int]]:
         """Everyone tall enough whose joints are marked."""
         box_M4 = picture.boxes
         for i, person in enumerate(picture.people):
@@ -67,10 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--tall", type=float, default=100)
     chosen = parser.parse_args(arguments)
     label = Labeller(chosen.part, chosen.pose, chosen.tall)
-    reading = Reading(images="", annotators=(), damage=refused)
+    reading = FileOptions(images="", annotators=(), damage=refused)
     print("| set | people | labelled | of these right | of all right |\n|---|---|---|---|---|")
-    for one in sets_called(tuple(chosen.data), Worlds(seed=0, scenes=1, frames=1), reading):
-        count_P3 = np.array([row for picture in one.pictures for row in label(picture)], float).reshape(-1, 3)
+    for one in sets_named(tuple(chosen.data), Worlds(seed=0, scenes=1, frames=1), reading):
+        count_P3 = np.array([row for picture in one.images for row in label(picture)], float).reshape(-1, 3)
         right_P, labelled_P, seen_P = count_P3.T
         shares = ratio(labelled_P, seen_P), ratio(right_P, labelled_P), ratio(right_P, seen_P)
         cells = [f"{share.value:.3f} [{share.low:.3f}, {share.high:.3f}]" for share in shares]

@@ -103,7 +103,7 @@ COMMANDS: tuple[Command, ...] = (
         "film_scores",
         (
             *("-c", "evaluate", "--report", "{here}/report.json"),
-            *_sets("data=video", "boxes=detected", "film_frames=6", "write_scores.folder={here}"),
+            *_sets("data=video", "boxes=detected", "video_frames=6", "write_scores.folder={here}"),
         ),
     ),
     Command("sparse", ("-c", "sparse_set", *_sets("synthesize.count=60", "sparse_set.folder={here}/set"))),

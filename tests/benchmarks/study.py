@@ -20,9 +20,9 @@ from typing import Any
 import yaml
 
 from pipeline.command.cli import main as run
-from stages.evaluation.answers import person_score
-from stages.evaluation.bodies import body_of
-from stages.evaluation.measures import ANNOTATORS, human
+from stages.evaluation.body_geometry import geometry_of
+from stages.evaluation.measures import ANNOTATORS, annotator_measures
+from stages.evaluation.person_scores import person_score
 from stages.evaluation.synthetic_truth import Worlds, world_set
 from stages.training.rcnn.score_training import ScoreTraining, rounded_estimate
 
@@ -92,12 +92,13 @@ def needed(row: Mapping[str, Any], seed: int, folder: Path) -> str | None:
 
 def human_line(name: str, seed: int, worlds: Sequence[str], scenes: int) -> dict[str, Any]:
     """The line of a row without a network: two simulated annotators against the truth, at the points scored."""
-    body = body_of("")
+    body = geometry_of("")
     scores = {}
     for world in worlds:
-        pictures = world_set(world, Worlds(seed=0, scenes=scenes, frames=scenes)).pictures
+        pictures = world_set(world, Worlds(seed=0, scenes=scenes, frames=scenes)).images
         people = [person_score(one, g, {}, body) for one in pictures for g in range(len(one.people))]
-        scores[world] = {ANNOTATORS: {measure: rounded_estimate(value) for measure, value in human(people).items()}}
+        measures = annotator_measures(people)
+        scores[world] = {ANNOTATORS: {name: rounded_estimate(value) for name, value in measures.items()}}
     return {"row": name, "seed": seed, "cpu_minutes": 0.0, "scenes": scenes, "scores": scores}
 
 

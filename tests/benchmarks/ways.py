@@ -26,10 +26,10 @@ from models.light.architecture.weight_files import read_sizes
 from models.metrics.bootstrap import ratio
 from models.network import NetworkConfig
 from pipeline.conversion import to_dataclass
-from stages.evaluation.answers import PersonScore
+from stages.evaluation.coco_truth import FileOptions
 from stages.evaluation.evaluate import Evaluate
-from stages.evaluation.photo_truth import Reading
-from stages.evaluation.sets import sets_called
+from stages.evaluation.person_scores import PersonScore
+from stages.evaluation.set_lookup import sets_named
 from stages.evaluation.synthetic_truth import Worlds
 from stages.training.light.export_light import averaged
 from stages.training.light.train_surface import TrainSurface
@@ -80,10 +80,10 @@ def scored(weights: Path, chosen: argparse.Namespace) -> Counts:
     """What the weights get right on every set, in given boxes."""
     network = NetworkConfig(weights=str(weights), precision="fp32", flip=False, roll_align=False)
     stage = Evaluate(Evaluate.Config(network=network, boxes="given"))
-    reading = Reading(images="", annotators=(), damage=refused)
+    reading = FileOptions(images="", annotators=(), damage=refused)
     found: Counts = {}
-    for one in sets_called(tuple(chosen.data), Worlds(seed=0, scenes=chosen.scenes, frames=1), reading):
-        for picture in one.pictures:
+    for one in sets_named(tuple(chosen.data), Worlds(seed=0, scenes=chosen.scenes, frames=1), reading):
+        for picture in one.images:
             for person in next(stage(picture))[0].people:
                 for measure, right, asked in counted(person):
                     found.setdefault(f"{one.name} {measure}", []).append((right, asked))
@@ -97,7 +97,7 @@ def refused(error: Exception) -> None:
 
 def counted(person: PersonScore) -> Iterator[tuple[str, int, int]]:
     """Right and asked: joints of a person, and pixels of the true mask."""
-    answer = person.answers["given"]
+    answer = person.results["given"]
     if answer.joint_17 is not None and person.visible_17 is not None and person.visible_17.any():
         yield "part_of_joint", int(answer.joint_17.sum()), int(person.visible_17.sum())
     if answer.chart_2525 is not None:

@@ -16,10 +16,10 @@ from models.network import NetworkConfig
 from pipeline.stage import Stage, StageError
 from stages.annotations.densepose_coco import refuse
 from stages.annotations.image_collections import held_out
-from stages.evaluation.bodies import prepare_body
+from stages.evaluation.body_geometry import prepare_body
+from stages.evaluation.coco_truth import FileOptions, annotated_set
 from stages.evaluation.evaluate import Evaluate, scored
-from stages.evaluation.photo_truth import Reading, annotated_set
-from stages.evaluation.text import score_table
+from stages.evaluation.score_tables import score_table
 from stages.payloads import Written
 from stages.training.distributed import is_chief
 from stages.training.payloads import AnnotatedSet, AnnotatedSets, Round
@@ -38,13 +38,13 @@ class BeforeAfter(Stage):
             network: the run's shared section: the weights before.
             weights: the file of the weights after.
             report: the JSON file.
-            tall: least height in pixels of people whose recall and joints count.
+            min_height: height in pixels from which recall and joints of people count.
         """
 
         network: NetworkConfig = field(default_factory=NetworkConfig)
         weights: str = "runs/finetune/finetuned.safetensors"
         report: str = "runs/finetune/before_after.json"
-        tall: float = 60.0
+        min_height: float = 60.0
 
     @classmethod
     def fetch(cls, config: Config) -> None:
@@ -70,14 +70,14 @@ class BeforeAfter(Stage):
 
     def _scores(self, network: NetworkConfig, sets: list[AnnotatedSet]) -> dict[str, dict[str, Estimate]]:
         read = [
-            annotated_set(Path(one.annotations), Reading(images=one.images, annotators=(), damage=refuse))
+            annotated_set(Path(one.annotations), FileOptions(images=one.images, annotators=(), damage=refuse))
             for one in sets
         ]
-        kept = (one for found in read for one in found.pictures if held_out(one.name) and one.people)
+        kept = (one for found in read for one in found.images if held_out(one.name) and one.people)
         first = next(kept, None)
         if first is None:
             raise StageError("none of the sets' pictures was held out", "before_after", "give more pictures")
-        config = Evaluate.Config(network=network, tall=self.config.tall)
+        config = Evaluate.Config(network=network, min_height=self.config.min_height)
         return scored(config, itertools.chain([first], kept), self.threads)
 
     def _write(self, rows: Table) -> str:

@@ -15,7 +15,7 @@ from models.files.json_file import parsed_json
 from models.metrics.bootstrap import Estimate
 from models.network import NetworkConfig
 from pipeline.stage import Stage, StageError
-from stages.evaluation.bodies import prepare_body
+from stages.evaluation.body_geometry import prepare_body
 from stages.evaluation.evaluate import Boxes, Evaluate, scored
 from stages.evaluation.synthetic_truth import Worlds, world_set
 from stages.payloads import Written
@@ -112,9 +112,9 @@ class ScoreTraining(Stage):
             boxes=config.boxes,
             oracle_masks=config.oracle_masks,
             score=config.score,
-            least=config.least,
+            min_score=config.least,
         )
-        pictures = world_set(world, Worlds(seed=0, scenes=config.scenes, frames=config.scenes)).pictures
+        pictures = world_set(world, Worlds(seed=0, scenes=config.scenes, frames=config.scenes)).images
         found = scored(asking, (one for one in pictures if one.people), self.threads)
         return {
             name: {measure: rounded_estimate(one) for measure, one in column.items()} for name, column in found.items()

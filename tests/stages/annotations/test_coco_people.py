@@ -15,8 +15,8 @@ from models.surface.body import COCO_KEYPOINTS
 from pipeline.stage import Job, StageError
 from stages.annotations.coco_people import read_people
 from stages.annotations.image_collections import coco_images
-from stages.evaluation.truth import TruePicture
-from stages.evaluation.truths import Truths
+from stages.evaluation.ground_truth import GroundTruth
+from stages.evaluation.true_images import TrueImage
 from stages.training.data.annotated_images import AnnotatedImages
 from stages.training.payloads import AnnotatedSet
 
@@ -56,9 +56,9 @@ def stored(folder: Path, document: Document) -> Path:
     return path
 
 
-def scored(path: Path, **keys: Any) -> tuple[list[TruePicture], dict[str, Any]]:
+def scored(path: Path, **keys: Any) -> tuple[list[TrueImage], dict[str, Any]]:
     """The scored images, and the facts of the stage."""
-    stage = Truths(Truths.Config(data=str(path), **keys))
+    stage = GroundTruth(GroundTruth.Config(data=str(path), **keys))
     pictures = [picture for _, picture in stage(Job(index=0, input="", output=None, stem=""))]
     return pictures, dict(stage.summary())
 

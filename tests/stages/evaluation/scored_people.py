@@ -15,7 +15,7 @@ from models.surface.geometry import Geometry
 from pipeline.stage import Job
 from stages.evaluation.evaluate import Evaluate
 from stages.evaluation.synthetic_truth import scene_truth
-from stages.evaluation.truth import TruePicture
+from stages.evaluation.true_images import TrueImage
 from stages.evaluation.write_scores import WriteScores
 from stages.world.image_scenes import scene
 from stages.world.image_worlds import WORLDS
@@ -26,61 +26,61 @@ JOB = Job(index=0, input="", output=None, stem="evaluate")
 class Oracle:
     """A network that answers the truth, with U raised by `shift` 255ths, to everyone but those it is to miss.
 
-    `kept` says which share of a picture's people it detects, the first ones.
+    `kept` says which share of a image's people it detects, the first ones.
     """
 
     name, sha256 = "oracle", "0" * 64
 
-    def __init__(self, pictures: Iterable[TruePicture], shift: int = 0, kept: float = 1.0) -> None:
-        self.pictures = {one.rgb_HW3.tobytes(): one for one in pictures}
+    def __init__(self, images: Iterable[TrueImage], shift: int = 0, kept: float = 1.0) -> None:
+        self.images = {one.rgb_HW3.tobytes(): one for one in images}
         self.shift, self.kept = shift, kept
 
     def detect(self, rgb_THW3: Any, *, still: bool = False) -> tuple[list[Detections], Any]:
-        picture = self.pictures[rgb_THW3[0].tobytes()]
-        boxes = picture.boxes[: round(self.kept * len(picture.people))]
-        return [Detections(box_N4=boxes, score_N=np.ones(len(boxes), np.float32))], picture
+        image = self.images[rgb_THW3[0].tobytes()]
+        boxes = image.boxes[: round(self.kept * len(image.people))]
+        return [Detections(box_N4=boxes, score_N=np.ones(len(boxes), np.float32))], image
 
-    def surfaces(self, features: TruePicture, boxes: list[Any]) -> list[list[SurfaceMap]]:
+    def surfaces(self, features: TrueImage, boxes: list[Any]) -> list[list[SurfaceMap]]:
         return [[self.surface(features, box_4) for box_4 in box_N4] for box_N4 in boxes]
 
-    def surface(self, picture: TruePicture, box_4: Any) -> SurfaceMap:
-        assert picture.dense is not None
-        number = int(np.flatnonzero((picture.boxes == box_4).all(axis=1))[0]) + 1
+    def surface(self, image: TrueImage, box_4: Any) -> SurfaceMap:
+        assert image.dense is not None
+        number = int(np.flatnonzero((image.boxes == box_4).all(axis=1))[0]) + 1
         x0, y0, x1, y1 = (int(side) for side in box_4)
-        mine = picture.dense.instance_HW[y0:y1, x0:x1] == number
-        uv = np.where(mine, picture.dense.uv_2HW[:, y0:y1, x0:x1], 0).astype(np.float32)
+        mine = image.dense.instance_HW[y0:y1, x0:x1] == number
+        uv = np.where(mine, image.dense.uv_2HW[:, y0:y1, x0:x1], 0).astype(np.float32)
         uv[0][mine] += np.float32(self.shift / 255)
-        labels = np.where(mine, picture.dense.label_HW[y0:y1, x0:x1], 0).astype(np.uint8)
+        labels = np.where(mine, image.dense.label_HW[y0:y1, x0:x1], 0).astype(np.uint8)
         return SurfaceMap(x0=x0, y0=y0, labels_hw=labels, uv_2hw=uv)
 
 
-def low_scenes(count: int, seed: int = 3) -> list[TruePicture]:
+def low_scenes(count: int, seed: int = 3) -> list[TrueImage]:
     """Scenes of `val` whose U is a whole number of 255ths and at most 200, so that a test may add up to 55."""
-    pictures = []
+    images = []
     for index in range(count):
         made = scene(WORLDS["val"], seed, index)
         uv = np.round(made.uv_2HW.astype(np.float32) * 200) / np.float32(255)
-        pictures.append(scene_truth(dataclasses.replace(made, uv_2HW=uv), "val", index, seed))  # type: ignore[arg-type]
-    return pictures
+        images.append(scene_truth(dataclasses.replace(made, uv_2HW=uv), "val", index, seed))  # type: ignore[arg-type]
+    return images
 
 
 def scored(
     monkeypatch: pytest.MonkeyPatch,
     folder: Path,
     network: Any,
-    pictures: Iterable[TruePicture],
+    images: Iterable[TrueImage],
     body: Geometry | None = None,
     **settings: Any,
 ) -> WriteScores:
-    """The stages `evaluate` and `write_scores` over pictures, with that network and, where given, that body."""
+    """The stages `evaluate` and `write_scores` over images, with that network and, where given, that body."""
     monkeypatch.setattr("stages.evaluation.evaluate.open_network", lambda config, threads: network)
     if body is not None:
-        monkeypatch.setattr("stages.evaluation.evaluate.body_of", lambda folder: body)
-        monkeypatch.setattr("stages.evaluation.write_scores.body_of", lambda folder: body)
+        monkeypatch.setattr("stages.evaluation.evaluate.geometry_of", lambda folder: body)
+        monkeypatch.setattr("stages.evaluation.write_scores.geometry_of", lambda folder: body)
     evaluate = Evaluate(Evaluate.Config(**settings))
     write = WriteScores(WriteScores.Config(folder=str(folder)))
-    for picture in pictures:
-        (made,) = evaluate(picture)
-        list(write(picture, *made))
+    for image in images:
+        (made,) = evaluate(image)
+        list(write(image, *made))
     assert len(list(write.flush())) == 1
     return write

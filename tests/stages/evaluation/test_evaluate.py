@@ -25,10 +25,10 @@ from pipeline.stage import StageError
 from stages import STAGES
 from stages.evaluation.breakdown import breakdowns
 from stages.evaluation.evaluate import Evaluate
+from stages.evaluation.ground_truth import GroundTruth
+from stages.evaluation.score_tables import score_table
 from stages.evaluation.synthetic_truth import scene_truth
-from stages.evaluation.text import score_table
-from stages.evaluation.truth import TruePicture
-from stages.evaluation.truths import Truths
+from stages.evaluation.true_images import TrueImage
 from stages.synthetic.ground_truth import ground_truth_surface
 from stages.world.image_scenes import scene
 from stages.world.image_worlds import STRESS_WORLDS, WORLDS
@@ -55,8 +55,8 @@ PERFECT = (
 
 
 def test_truth_against_itself_is_perfect(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    pictures = [scene_truth(scene(WORLDS["val"], 0, index), "val", index) for index in range(4)]
-    found = scored(monkeypatch, tmp_path, Oracle(pictures), pictures).flat()
+    images = [scene_truth(scene(WORLDS["val"], 0, index), "val", index) for index in range(4)]
+    found = scored(monkeypatch, tmp_path, Oracle(images), images).flat()
     for name in PERFECT:
         assert found[name] == pytest.approx(1, abs=1e-9), name
         if f"{name}_given" in found:
@@ -68,8 +68,8 @@ def test_truth_against_itself_is_perfect(monkeypatch: pytest.MonkeyPatch, tmp_pa
 @pytest.mark.parametrize("centimetres", [2, 12, 20])
 def test_shifted_truth_has_a_closed_form(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, centimetres: int) -> None:
     """On a body whose charts are rulers every point is off by so many centimetres, and nothing else is wrong."""
-    pictures = low_scenes(4)
-    found = scored(monkeypatch, tmp_path, Oracle(pictures, shift=centimetres), pictures, LineBody()).flat()
+    images = low_scenes(4)
+    found = scored(monkeypatch, tmp_path, Oracle(images, shift=centimetres), images, LineBody()).flat()
     gps = math.exp(-((centimetres / 100) ** 2) / (2 * 0.255**2))
     for ending in ("", "_given"):
         assert found[f"AUC10{ending}"] == pytest.approx(max(1 - centimetres / 10, 0), abs=1e-6)
@@ -85,7 +85,7 @@ def test_shifted_truth_has_a_closed_form(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_pictures_are_asked_about_as_such_and_frames_as_frames(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, film: str, still: bool
 ) -> None:
-    pictures = [dataclasses.replace(one, film=film) for one in low_scenes(1)]
+    images = [dataclasses.replace(one, video=film) for one in low_scenes(1)]
     asked = []
 
     class Asked(Oracle):
@@ -93,18 +93,18 @@ def test_pictures_are_asked_about_as_such_and_frames_as_frames(
             asked.append(still)
             return super().detect(rgb_THW3)
 
-    monkeypatch.setattr("stages.evaluation.evaluate.open_network", lambda config, threads: Asked(pictures))
-    monkeypatch.setattr("stages.evaluation.evaluate.body_of", lambda folder: LineBody())
-    list(Evaluate(Evaluate.Config(oracle_masks=True, boxes="given"))(pictures[0]))
-    assert asked == [still] * (1 + len(pictures[0].people))
+    monkeypatch.setattr("stages.evaluation.evaluate.open_network", lambda config, threads: Asked(images))
+    monkeypatch.setattr("stages.evaluation.evaluate.geometry_of", lambda folder: LineBody())
+    list(Evaluate(Evaluate.Config(oracle_masks=True, boxes="given"))(images[0]))
+    assert asked == [still] * (1 + len(images[0].people))
 
 
 def test_missed_people_are_wrong_in_every_point(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    pictures = [one for one in low_scenes(8) if len(one.people) == 2]
-    assert len(pictures) >= 2
-    found = scored(monkeypatch, tmp_path, Oracle(pictures, kept=0.5), pictures, LineBody(), tall=1.0).flat()
-    points = np.array([[len(person.instance.points or ()) for person in one.people] for one in pictures])
-    area = np.array([[person.instance.area for person in one.people] for one in pictures])
+    images = [one for one in low_scenes(8) if len(one.people) == 2]
+    assert len(images) >= 2
+    found = scored(monkeypatch, tmp_path, Oracle(images, kept=0.5), images, LineBody(), min_height=1.0).flat()
+    points = np.array([[len(person.instance.points or ()) for person in one.people] for one in images])
+    area = np.array([[person.instance.area for person in one.people] for one in images])
     assert found["AUC30"] == pytest.approx(points[:, 0].sum() / points.sum())
     assert found["part_accuracy"] == pytest.approx(area[:, 0].sum() / area.sum())
     assert found["recall"] == found["GPS_AR"] == 0.5
@@ -119,37 +119,37 @@ def test_in_given_boxes_the_surest_answers_come_first(
     """Half of the people are answered rightly, half wrongly: what average precision is depends on who is told first."""
 
     class Half(Oracle):
-        def surface(self, picture: TruePicture, box_4: Any) -> SurfaceMap:
-            seen = super().surface(picture, box_4)
-            right = bool((box_4 == picture.boxes[0]).all())
+        def surface(self, image: TrueImage, box_4: Any) -> SurfaceMap:
+            seen = super().surface(image, box_4)
+            right = bool((box_4 == image.boxes[0]).all())
             labels_hw = seen.labels_hw
             if not right:
                 labels_hw = np.where(labels_hw > 0, 25 - labels_hw, 0).astype(np.uint8)
             sure_hw = np.full(labels_hw.shape, sure_of_right if right else 0.5, np.float32)
             return dataclasses.replace(seen, labels_hw=labels_hw, confidence_hw=sure_hw)
 
-    pictures = [one for one in low_scenes(8) if len(one.people) == 2]
-    found = scored(monkeypatch, tmp_path, Half(pictures), pictures, LineBody(), boxes="given").flat()
+    images = [one for one in low_scenes(8) if len(one.people) == 2]
+    found = scored(monkeypatch, tmp_path, Half(images), images, LineBody(), boxes="given").flat()
     assert found["GPS_AR"] == 0.5
     assert found["GPS_AP"] == pytest.approx(precision, abs=0.02)
 
 
 @pytest.mark.parametrize("boxes", ["given", "detected"])
 def test_only_what_is_asked_for_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, boxes: str) -> None:
-    pictures = low_scenes(2)
-    found = scored(monkeypatch, tmp_path, Oracle(pictures), pictures, LineBody(), boxes=boxes).flat()
+    images = low_scenes(2)
+    found = scored(monkeypatch, tmp_path, Oracle(images), images, LineBody(), boxes=boxes).flat()
     assert found["AUC10"] == pytest.approx(1) and found["GPS_AP"] == pytest.approx(1)
     assert ("box_AP" in found) == (boxes == "detected")
     assert not [name for name in found if name.endswith("_given")]
 
 
 def test_the_breakdowns_add_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    pictures = low_scenes(8)
-    written = scored(monkeypatch, tmp_path, Oracle(pictures, shift=6, kept=0.5), pictures, LineBody())
+    images = low_scenes(8)
+    written = scored(monkeypatch, tmp_path, Oracle(images, shift=6, kept=0.5), images, LineBody())
     (tally,) = written._sets.values()
-    tables = breakdowns(tally.pictures)
-    people = sum(len(one.people) for one in pictures)
-    heights = [person.height for one in pictures for person in one.people]
+    tables = breakdowns(tally.images)
+    people = sum(len(one.people) for one in images)
+    heights = [person.height for one in images for person in one.people]
     assert sum(row["people"] for row in tables["by height"].values()) == people
     assert tables["by height"]["50 to 80 px"]["people"] == sum(50 <= one < 80 for one in heights)
     assert sum(row["people"] for row in tables["by joints seen"].values()) == people
@@ -161,10 +161,10 @@ def test_the_breakdowns_add_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 
 def test_pictures_are_drawn_and_show_the_errors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    pictures = [scene_truth(scene(WORLDS["val"], 0, index), "val", index) for index in range(3)]
+    images = [scene_truth(scene(WORLDS["val"], 0, index), "val", index) for index in range(3)]
     good, bad = tmp_path / "good", tmp_path / "bad"
-    scored(monkeypatch, good, Oracle(pictures), pictures, boxes="given")
-    scored(monkeypatch, bad, Oracle(pictures, shift=120), pictures, boxes="given")
+    scored(monkeypatch, good, Oracle(images), images, boxes="given")
+    scored(monkeypatch, bad, Oracle(images, shift=120), images, boxes="given")
     for kind in ("curves", "body", "worst"):
         assert cv2.imread(str(good / f"val_{kind}.png")) is not None
     bright = [cv2.imread(str(folder / "val_body.png"))[30:, :460].astype(int) for folder in (good, bad)]
@@ -190,17 +190,17 @@ def test_the_command_prints_a_table_and_reports_the_numbers(tmp_path: Path, caps
 
 def test_a_set_that_is_none_is_named(tmp_path: Path) -> None:
     with pytest.raises(StageError, match="did you mean stress_rain"):
-        Truths(Truths.Config(data="stress_ran"))
+        GroundTruth(GroundTruth.Config(data="stress_ran"))
     with pytest.raises(StageError, match="neither a synthetic world nor a path"):
-        Truths(Truths.Config(data=str(tmp_path / "nowhere")))
+        GroundTruth(GroundTruth.Config(data=str(tmp_path / "nowhere")))
     with pytest.raises(StageError, match="no set of a kind"):
-        Truths(Truths.Config(data=str(tmp_path)))
+        GroundTruth(GroundTruth.Config(data=str(tmp_path)))
 
 
 @pytest.mark.parametrize(("settings", "complaint"), [({"data": ()}, "names no set"), ({"scenes": 0}, "at least 1")])
 def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        Truths.Config(**settings)
+        GroundTruth.Config(**settings)
 
 
 def test_a_score_given_to_the_network_is_refused_where_it_would_not_count() -> None:
@@ -209,8 +209,8 @@ def test_a_score_given_to_the_network_is_refused_where_it_would_not_count() -> N
 
 
 def test_several_sets_follow_each_other_and_stress_is_all_of_them() -> None:
-    source = Truths(Truths.Config(data=("far", "stress"), scenes=1))
-    names = [picture.set_name for _, picture in source(JOB)]
+    source = GroundTruth(GroundTruth.Config(data=("far", "stress"), scenes=1))
+    names = [image.set_name for _, image in source(JOB)]
     assert names[0] == "far" and len(names) == len(set(names)) == source.length() == 1 + len(STRESS_WORLDS)
     assert {"stress_plain", "stress_rain", "stress_contact"} <= set(names)
     assert source.summary()["frames_in"] == len(names)
@@ -227,13 +227,13 @@ def test_the_table_goes_on_below_where_it_would_be_too_wide() -> None:
 
 def test_errors_at_points_are_the_networks_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Areas from sums by person equal the closed form over all points together."""
-    pictures = low_scenes(4)
-    written = scored(monkeypatch, tmp_path, Oracle(pictures, shift=7, kept=0.5), pictures, LineBody())
+    images = low_scenes(4)
+    written = scored(monkeypatch, tmp_path, Oracle(images, shift=7, kept=0.5), images, LineBody())
     (tally,) = written._sets.values()
     errors = np.concatenate(
         [
-            person.answers["detected"].error_M
-            for one in tally.pictures
+            person.results["detected"].error_M
+            for one in tally.images
             for person in one.people  # type: ignore[misc]
         ]
     )
@@ -261,25 +261,25 @@ def test_oracle_masks_leave_everyone_alone_before_the_mean_colour(
 ) -> None:
     """What it finds is then exactly the person's true mask; with the background left, it is the whole box."""
     made = (scene_truth(scene(WORLDS["val"], 0, index), "val", index) for index in range(20))
-    picture = next(one for one in made if len(one.people) > 1)
+    image = next(one for one in made if len(one.people) > 1)
     monkeypatch.setattr("stages.evaluation.evaluate.open_network", lambda config, threads: Silhouettes())
     config = Evaluate.Config(boxes="given", oracle_masks=True)
-    score = next(Evaluate(config)(picture))[0]
+    score = next(Evaluate(config)(image))[0]
     for person in score.people:
-        assert person.answers["cut_out"].mask_iou > 0.99
-        assert person.answers["given"].mask_iou < 0.9
+        assert person.results["cut_out"].mask_iou > 0.99
+        assert person.results["given"].mask_iou < 0.9
 
 
 def test_keypoints_of_the_true_surface_are_found_and_others_are_not(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """COCO's keypoint AP is 1 where the truth is what the surfaces tell, and 0 where it lies a person's height away."""
-    pictures, off = [], []
+    images, off = [], []
     for index in range(4):
         made = scene(WORLDS["val"], 0, index)
         told = [surface_keypoints(ground_truth_surface(made, number + 1)) for number in range(len(made.box_N4))]
         people = scene_truth(made, "val", index).people
-        for kept, shift in ((pictures, 0.0), (off, 1.0)):
+        for kept, shift in ((images, 0.0), (off, 1.0)):
             kept.append(
                 dataclasses.replace(
                     scene_truth(made, "val", index),
@@ -289,7 +289,7 @@ def test_keypoints_of_the_true_surface_are_found_and_others_are_not(
                     ),
                 )
             )
-    found = scored(monkeypatch, tmp_path, Oracle(pictures), pictures, boxes="detected").flat()
+    found = scored(monkeypatch, tmp_path, Oracle(images), images, boxes="detected").flat()
     assert found["keypoint_AP"] == pytest.approx(1) and found["keypoint_AP50"] == pytest.approx(1)
     found = scored(monkeypatch, tmp_path, Oracle(off), off, boxes="detected").flat()
     assert found["keypoint_AP50"] == pytest.approx(0)
@@ -305,23 +305,23 @@ class Eroded(Oracle):
     """Answers with masks that lose their rim, person by person another width, and with scores of its own."""
 
     def detect(self, rgb_THW3: Any, *, still: bool = False) -> tuple[list[Detections], Any]:
-        (found,), picture = super().detect(rgb_THW3)
+        (found,), image = super().detect(rgb_THW3)
         order = np.arange(len(found.box_N4))
-        return [dataclasses.replace(found, score_N=(0.95 - 0.1 * order).astype(np.float32))], picture
+        return [dataclasses.replace(found, score_N=(0.95 - 0.1 * order).astype(np.float32))], image
 
-    def surface(self, picture: Any, box_4: Any) -> SurfaceMap:
-        true = super().surface(picture, box_4)
+    def surface(self, image: Any, box_4: Any) -> SurfaceMap:
+        true = super().surface(image, box_4)
         width = 1 + 2 * (int(box_4.sum()) % 4)
         kept = cv2.erode((true.labels_hw > 0).astype(np.uint8), np.ones((width, width), np.uint8), borderValue=0)
         return dataclasses.replace(true, labels_hw=true.labels_hw * kept)
 
 
 def test_mask_precision_is_pycocotools_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    pictures = [scene_truth(scene(WORLDS["val"], 0, index), "val", index) for index in range(12)]
-    network = Eroded(pictures)
-    found = scored(monkeypatch, tmp_path, network, pictures, boxes="detected").flat()
+    images = [scene_truth(scene(WORLDS["val"], 0, index), "val", index) for index in range(12)]
+    network = Eroded(images)
+    found = scored(monkeypatch, tmp_path, network, images, boxes="detected").flat()
     truth, answers = [], []
-    for one in pictures:
+    for one in images:
         height, width = one.rgb_HW3.shape[:2]
         (detections,), _ = network.detect(one.rgb_HW3[None])
         masks = []

@@ -10,9 +10,9 @@ import pytest
 from models.surface.chart_lookup import SurfacePoints
 from pipeline.config import load_config
 from stages import STAGES
-from stages.evaluation.error_colours import MADE_UP, MISSED, WORST, error_picture, error_ramp
-from stages.evaluation.films import SurfaceFrame
+from stages.evaluation.error_colours import FALSE, MAX_ERROR, MISSED, error_image, error_ramp
 from stages.evaluation.show_errors import surface_error
+from stages.evaluation.video_scores import SurfaceFrame
 from stages.world.image_scenes import scene
 from stages.world.image_worlds import WORLDS
 from stages.world.scene import Scene
@@ -50,7 +50,7 @@ def test_the_truth_has_no_error_and_a_shift_has_its_own(made: Scene) -> None:
 
 
 def test_large_people_are_measured_on_a_grid_that_covers_them(made: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.evaluation.show_errors.MOST_PIXELS", 500)
+    monkeypatch.setattr("stages.evaluation.show_errors.MAX_PIXELS", 500)
     wrong = np.where(made.label_HW > 0, made.label_HW % 24 + 1, 0).astype(np.uint8)
     error = surface_error(Sheets(), answered(made, label_HW=wrong), made)  # type: ignore[arg-type]
     inside = made.label_HW > 0
@@ -63,11 +63,11 @@ def test_colours_tell_the_kinds_of_error_apart() -> None:
     truth[20:60], found[40:80] = True, True
     error = np.zeros((200, 200), np.float32)
     error[50:60] = np.inf
-    shown = error_picture(rgb, error, truth, found)
-    assert (shown[30, 100] == MISSED).all() and (shown[70, 100] == MADE_UP).all()
+    shown = error_image(rgb, error, truth, found)
+    assert (shown[30, 100] == MISSED).all() and (shown[70, 100] == FALSE).all()
     assert (shown[45, 100] == error_ramp()[0]).all() and (shown[55, 100] == error_ramp()[255]).all()
     assert (shown[100, 100] == 31).all()  # dim grey
-    assert WORST == 0.3
+    assert MAX_ERROR == 0.3
     assert error_ramp()[0].argmax() == 2 and error_ramp()[255].argmax() == 0  # blue is right, red is wrong
 
 

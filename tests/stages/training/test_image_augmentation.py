@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models.metrics.annotator_errors import annotator_errors
-from stages.evaluation.bodies import body_of
+from stages.evaluation.body_geometry import geometry_of
 from stages.synthetic.synthesize import IMAGE_WORLDS, Synthesize
 from stages.training.data.annotated_images import AnnotatedImages
 from stages.training.data.annotated_sets import SetConfig, prepared
@@ -146,7 +146,7 @@ def test_another_annotator_marks_the_same_places_and_errs_as_said(tmp_path: Path
     first = prepared(SetConfig(folder=str(tmp_path), draw=draw, noise=1))
     sets = {noise: prepared(SetConfig(folder=str(tmp_path), draw=draw, noise=noise)) for noise in (1.0, 0.0, 2.0)}
     assert first == sets[1.0] and len({one.annotations for one in sets.values()}) == 3
-    body = body_of("")
+    body = geometry_of("")
     read = {noise: AnnotatedImages(one) for noise, one in sets.items()}
     errors: dict[float, list[float]] = {1.0: [], 2.0: []}
     for index in range(len(read[1.0])):

@@ -12,7 +12,7 @@ from models.light.architecture.weight_files import read_sizes, read_weights
 from models.light.architecture.weight_paths import BUILT_IN
 from models.light.inference.light_network import LightNetwork, open_light
 from models.network import NetworkConfig
-from stages.evaluation.truths import Truths
+from stages.evaluation.ground_truth import GroundTruth
 from stages.training.light.train_detector import TrainDetector
 from stages.training.light.train_surface import TrainSurface
 from tests.stages.evaluation.scored_people import JOB, scored
@@ -25,7 +25,7 @@ def network() -> LightNetwork:
 
 def scores(monkeypatch: pytest.MonkeyPatch, folder: Path, **data: object) -> dict[str, float]:
     """What the stages of `evaluate` say about the built-in weights."""
-    pictures = [picture for _, picture in Truths(Truths.Config(**data))(JOB)]  # type: ignore[arg-type]
+    pictures = [picture for _, picture in GroundTruth(GroundTruth.Config(**data))(JOB)]  # type: ignore[arg-type]
     return scored(monkeypatch, folder, open_light(NetworkConfig(score_threshold=0.1), 1), pictures).flat()
 
 

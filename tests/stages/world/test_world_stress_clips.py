@@ -10,7 +10,7 @@ import pytest
 
 from models.surface.body import KEYPOINT_NAMES, load_body
 from models.surface.raster import Camera
-from stages.evaluation.synthetic_truth import worlds_called
+from stages.evaluation.synthetic_truth import worlds_named
 from stages.world.backgrounds.environment import FRONT, prospect
 from stages.world.backgrounds.floor_and_wall import random_set
 from stages.world.backgrounds.occluders import Board, Furnished
@@ -191,7 +191,7 @@ def test_every_stress_clip_is_the_same_for_the_same_number(name):
     assert np.array_equal(one.rgb_HW3, other.rgb_HW3)
     assert np.array_equal(one.moving.next_2HW, other.moving.next_2HW)
     assert np.array_equal(one.label_HW > 0, one.instance_HW > 0)
-    assert name in worlds_called("stress_video") and worlds_called(name) == (name,)
+    assert name in worlds_named("stress_video") and worlds_named(name) == (name,)
 
 
 def test_difficult_clips_show_the_same_people_as_plain_ones():

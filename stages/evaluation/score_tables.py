@@ -1,4 +1,4 @@
-"""Scores as text: one table of measures by sets and protocols, and tables of rows."""
+"""Scores as text: a table of measures by set and protocol, and tables of rows."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from models.metrics.bootstrap import Estimate
 from stages.evaluation.breakdown import Row
 
 COLUMNS = 4
-"""Columns of the table side by side; more go on below."""
-WIDE, NAME = 25, 16
+"""Columns side by side; further columns follow below."""
+COLUMN_WIDTH, NAME_WIDTH = 25, 16
+"""Characters."""
 COUNTED = "people"
 
 
 def score_table(columns: Mapping[tuple[str, str], Mapping[str, Estimate]]) -> list[str]:
-    """Lines of the table: a line a measure, a column a set and protocol, each value with its 95 % interval.
+    """Lines of the table: a line per measure, a column per set and protocol, values with 95 % intervals.
 
     Args:
         columns: measures by (set, protocol).
@@ -27,12 +28,12 @@ def score_table(columns: Mapping[tuple[str, str], Mapping[str, Estimate]]) -> li
         group = keys[start : start + COLUMNS]
         names = list(dict.fromkeys(name for key in group for name in columns[key]))
         text += [
-            "".join([" " * NAME, *(label.rjust(WIDE) for label, _ in group)]),
-            "".join([" " * NAME, *(label.rjust(WIDE) for _, label in group)]),
+            "".join([" " * NAME_WIDTH, *(label.rjust(COLUMN_WIDTH) for label, _ in group)]),
+            "".join([" " * NAME_WIDTH, *(label.rjust(COLUMN_WIDTH) for _, label in group)]),
         ]
         for name in names:
-            cells = (_estimate(columns[key].get(name)).rjust(WIDE) for key in group)
-            text.append("".join([name.ljust(NAME), *cells]).rstrip())
+            cells = (_estimate(columns[key].get(name)).rjust(COLUMN_WIDTH) for key in group)
+            text.append("".join([name.ljust(NAME_WIDTH), *cells]).rstrip())
         text.append("")
     return text[:-1]
 
@@ -44,7 +45,7 @@ def _estimate(one: Estimate | None) -> str:
 
 
 def row_table(title: str, rows: Mapping[str, Row]) -> list[str]:
-    """A table of rows: a line a row, a column a measure."""
+    """Lines of a table of rows: a line per row, a column per measure."""
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
     wide = {name: max(len(name), 6) + 2 for name in names}
     first = max(map(len, [title, *rows])) + 2

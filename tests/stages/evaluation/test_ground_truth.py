@@ -15,10 +15,10 @@ import pytest
 from models.errors import ModelError
 from pipeline.stage import StageError
 from stages.annotations.coco_masks import check_segmentation
-from stages.evaluation.bodies import open_body_or_own, prepare_body
-from stages.evaluation.sets import HUMAN_V2
-from stages.evaluation.truth import TruePicture
-from stages.evaluation.truths import Truths
+from stages.evaluation.body_geometry import open_geometry, prepare_body
+from stages.evaluation.ground_truth import GroundTruth
+from stages.evaluation.set_lookup import HUMAN_V2
+from stages.evaluation.true_images import TrueImage
 from stages.synthetic.sparse_set import SparseSet
 from stages.synthetic.synthesize import Synthesize
 from tests.models.metrics.ruled_body import LineBody
@@ -27,10 +27,10 @@ from tests.stages.evaluation.scored_people import JOB, Oracle, scored
 Spoil = Callable[[Any], None]
 
 
-def read(**settings: Any) -> tuple[list[TruePicture], dict[str, Any]]:
-    """All pictures of a run's sets, and what the stage reports."""
-    source = Truths(Truths.Config(**settings))
-    return [picture for _, picture in source(JOB)], dict(source.summary())
+def read(**settings: Any) -> tuple[list[TrueImage], dict[str, Any]]:
+    """All images of a run's sets, and what the stage reports."""
+    source = GroundTruth(GroundTruth.Config(**settings))
+    return [image for _, image in source(JOB)], dict(source.summary())
 
 
 def chequered(height: int = 60, width: int = 80) -> tuple[np.ndarray, np.ndarray]:
@@ -48,12 +48,12 @@ def test_iuv_pictures_are_read_in_either_order(tmp_path: Path, order: str) -> No
     photo, iuv = chequered()
     cv2.imwrite(str(tmp_path / "dance.png"), photo)
     cv2.imwrite(str(tmp_path / "dance_IUV.png"), iuv if order == "IUV as BGR" else iuv[..., ::-1])
-    (picture,), facts = read(data=str(tmp_path))
-    assert picture.dense is not None and facts["frames_in"] == 1
-    assert np.array_equal(picture.dense.label_HW, iuv[..., 0])
-    assert np.array_equal(np.rint(picture.dense.uv_2HW * 255).astype(int), np.moveaxis(iuv[..., 1:], -1, 0))
-    assert np.array_equal(picture.rgb_HW3, photo[..., ::-1])
-    assert sorted(map(tuple, picture.boxes.tolist())) == [(5, 10, 29, 50), (50, 10, 74, 50)]
+    (image,), facts = read(data=str(tmp_path))
+    assert image.dense is not None and facts["frames_in"] == 1
+    assert np.array_equal(image.dense.label_HW, iuv[..., 0])
+    assert np.array_equal(np.rint(image.dense.uv_2HW * 255).astype(int), np.moveaxis(iuv[..., 1:], -1, 0))
+    assert np.array_equal(image.rgb_HW3, photo[..., ::-1])
+    assert sorted(map(tuple, image.boxes.tolist())) == [(5, 10, 29, 50), (50, 10, 74, 50)]
 
 
 def test_folders_of_iuv_pictures_are_one_set(tmp_path: Path) -> None:
@@ -62,30 +62,30 @@ def test_folders_of_iuv_pictures_are_one_set(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir(parents=True)
         cv2.imwrite(str(tmp_path / folder / "a.png"), photo)
         cv2.imwrite(str(tmp_path / folder / "a_IUV.png"), iuv)
-    pictures, facts = read(data=str(tmp_path))
-    assert [one.name for one in pictures] == ["park/far/a.png", "street/a.png"] and facts["frames_in"] == 2
+    images, facts = read(data=str(tmp_path))
+    assert [one.name for one in images] == ["park/far/a.png", "street/a.png"] and facts["frames_in"] == 2
 
 
 def test_numbers_beside_an_iuv_picture_say_who_is_who(tmp_path: Path) -> None:
     photo, iuv = chequered()
     number = np.where(iuv[..., 0] > 12, 7, 3).astype(np.uint8) * (iuv[..., 0] > 0)
-    for name, picture in (("a.jpg", photo), ("a_iuv.png", iuv), ("a_INDS.png", number)):
-        cv2.imwrite(str(tmp_path / name), picture)
-    (picture,), _ = read(data=str(tmp_path))
-    assert picture.dense is not None and len(picture.people) == 2
-    assert np.array_equal(picture.dense.instance_HW == 1, number == 3)
-    assert picture.people[1].instance.area == (number == 7).sum()
+    for name, image in (("a.jpg", photo), ("a_iuv.png", iuv), ("a_INDS.png", number)):
+        cv2.imwrite(str(tmp_path / name), image)
+    (image,), _ = read(data=str(tmp_path))
+    assert image.dense is not None and len(image.people) == 2
+    assert np.array_equal(image.dense.instance_HW == 1, number == 3)
+    assert image.people[1].instance.area == (number == 7).sum()
 
 
 def test_agreement_with_an_iuv_picture_is_what_was_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photo, iuv = chequered()
     cv2.imwrite(str(tmp_path / "a.png"), photo)
     cv2.imwrite(str(tmp_path / "a_IUV.png"), np.minimum(iuv, [255, 200, 255]))
-    pictures, _ = read(data=str(tmp_path))
-    found = scored(monkeypatch, tmp_path / "out", Oracle(pictures, shift=9), pictures, LineBody()).flat()
+    images, _ = read(data=str(tmp_path))
+    found = scored(monkeypatch, tmp_path / "out", Oracle(images, shift=9), images, LineBody()).flat()
     assert found["part_accuracy"] == found["mask_iou"] == found["box_AP50"] == 1
     assert found["median_dU"] == pytest.approx(9 / 255) and found["median_dV"] == 0
-    assert "AUC10" not in found and "GPS_AP" not in found, "an IUV picture has no annotated points"
+    assert "AUC10" not in found and "GPS_AP" not in found, "an IUV image has no annotated points"
 
 
 def spoil_channels(folder: Path) -> None:
@@ -97,7 +97,7 @@ def spoil_size(folder: Path) -> None:
 
 
 def spoil_file(folder: Path) -> None:
-    (folder / "b_IUV.png").write_bytes(b"no picture")
+    (folder / "b_IUV.png").write_bytes(b"no image")
 
 
 @pytest.mark.parametrize(
@@ -112,8 +112,8 @@ def test_a_damaged_iuv_picture_is_named_or_counted(tmp_path: Path, spoil: Spoil,
     spoil(tmp_path)
     with pytest.raises(StageError, match=rf"b_IUV.png.*{complaint}"):
         read(data=str(tmp_path))
-    pictures, facts = read(data=str(tmp_path), damaged="skip")
-    assert [one.name for one in pictures] == ["a.png"] and facts["skipped"] == 1
+    images, facts = read(data=str(tmp_path), damaged="skip")
+    assert [one.name for one in images] == ["a.png"] and facts["skipped"] == 1
     assert complaint in facts["warnings"][0]
 
 
@@ -129,11 +129,11 @@ def sparse(tmp_path: Path) -> Path:
 
 def test_a_densepose_coco_file_is_scored_on_its_points(sparse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The set's own truth, dense, answers its annotations: every point is right."""
-    pictures, facts = read(data=str(sparse))
+    images, facts = read(data=str(sparse))
     (exact, _) = read(data="val", scenes=4)
     assert facts == {"frames_in": 4, "skipped": 0}
-    assert [len(one.people) for one in pictures] == [len(one.people) for one in exact]
-    found = scored(monkeypatch, sparse.parent / "out", Oracle(exact), pictures).flat()
+    assert [len(one.people) for one in images] == [len(one.people) for one in exact]
+    found = scored(monkeypatch, sparse.parent / "out", Oracle(exact), images).flat()
     assert found["AUC10"] == pytest.approx(1) and found["GPS_AP"] == pytest.approx(1)
     assert found["box_AP50"] == found["part_of_joint"] / found["part_of_joint_given"] == 1
     assert "part_accuracy" not in found, "no pixel but the points is known"
@@ -151,9 +151,9 @@ def test_other_annotators_are_scored_against_the_file(
         person["dp_U"] = [u + 4 / 255 for u in person["dp_U"]]
     (tmp_path / "other.json").write_text(json.dumps(document))
     settings = {"data": str(sparse), "annotators": (str(tmp_path / "other.json"),)}
-    pictures, _ = read(**settings)
+    images, _ = read(**settings)
     exact, _ = read(data="val", scenes=4)
-    found = scored(monkeypatch, tmp_path / "out", Oracle(exact), pictures, LineBody()).flat()
+    found = scored(monkeypatch, tmp_path / "out", Oracle(exact), images, LineBody()).flat()
     assert found["AUC10_annotators"] == pytest.approx(0.6, abs=1e-6)
     change(tmp_path / "other.json", lambda other: other["annotations"][0]["dp_x"].reverse())
     with pytest.raises(StageError, match="annotation 1: another annotator marked other pixels"):
@@ -204,9 +204,9 @@ def test_damaged_annotations_are_named_or_counted(
     change(sparse, spoil)
     with pytest.raises(StageError, match=complaint):
         read(data=str(sparse))
-    pictures, facts = read(data=str(sparse), damaged="skip")
+    images, facts = read(data=str(sparse), damaged="skip")
     assert facts["skipped"] == 1 and complaint.split(",")[0] in facts["warnings"][0]
-    people = [sum(len(one.people) for one in side) for side in (whole, pictures)]
+    people = [sum(len(one.people) for one in side) for side in (whole, images)]
     lost = len(whole[1].people) if spoil in (lose_picture, change_size) else 1
     assert people[0] - people[1] == lost
 
@@ -242,10 +242,10 @@ def test_a_coco_folder_has_boxes_keypoints_and_crowds(tmp_path: Path) -> None:
     }
     for split in ("train2017", "val2017"):
         (tmp_path / "annotations" / f"person_keypoints_{split}.json").write_text(json.dumps(document))
-    (picture,), _ = read(data=str(tmp_path))
-    assert picture.set_name == "person_keypoints_val2017"
-    assert picture.boxes.tolist() == [[2.5, 3, 22.5, 33]] and len(picture.crowds) == 1 and picture.crowds[0].crowd
-    assert picture.people[0].seen_share == pytest.approx(4 / 17) and picture.people[0].instance.points is None
+    (image,), _ = read(data=str(tmp_path))
+    assert image.set_name == "person_keypoints_val2017"
+    assert image.boxes.tolist() == [[2.5, 3, 22.5, 33]] and len(image.crowds) == 1 and image.crowds[0].crowd
+    assert image.people[0].visible_share == pytest.approx(4 / 17) and image.people[0].instance.points is None
 
 
 def test_photos_kept_out_of_the_training_are_two_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,11 +263,11 @@ def test_photos_kept_out_of_the_training_are_two_sets(tmp_path: Path, monkeypatc
     listing.write_text("".join(f"train {name} abcd12\n" for name in kept))
     marks = tmp_path / "marks.txt"
     marks.write_text("".join(f"{name} 3:2 - -\n" for name in kept))
-    monkeypatch.setattr("stages.evaluation.sets.HUMAN_V2", replace(HUMAN_V2, photos=listing, kept=marks))
-    pictures, _ = read(data=str(tmp_path))
-    assert len(pictures) == 2 * len(kept)
-    assert all(one.boxes.tolist() == [[10, 15, 30, 25]] for one in pictures[: len(kept)])
-    assert all(one.boxes.tolist() == [[15, 15, 45, 25]] for one in pictures[len(kept) :])
+    monkeypatch.setattr("stages.evaluation.set_lookup.HUMAN_V2", replace(HUMAN_V2, photos=listing, kept=marks))
+    images, _ = read(data=str(tmp_path))
+    assert len(images) == 2 * len(kept)
+    assert all(one.boxes.tolist() == [[10, 15, 30, 25]] for one in images[: len(kept)])
+    assert all(one.boxes.tolist() == [[15, 15, 45, 25]] for one in images[len(kept) :])
 
 
 def test_two_sets_of_one_name_are_refused() -> None:
@@ -277,10 +277,10 @@ def test_two_sets_of_one_name_are_refused() -> None:
 
 def test_a_body_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot include it"):
-        open_body_or_own(str(tmp_path))
+        open_geometry(str(tmp_path))
     (tmp_path / "UV_Processed.mat").write_bytes(b"")
     with pytest.raises(ModelError, match="put one SMPL body there"):
-        open_body_or_own(str(tmp_path))
+        open_geometry(str(tmp_path))
 
 
 def test_preparing_the_body_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,7 +290,7 @@ def test_preparing_the_body_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch)
         for share in (0.0, 0.5, 1.0):
             progress(share)
 
-    monkeypatch.setattr("stages.evaluation.bodies.open_body_geometry", computing)
+    monkeypatch.setattr("stages.evaluation.body_geometry.open_body_geometry", computing)
     stream = io.StringIO()
     prepare_body("", stream)
     assert stream.getvalue().split("\r")[1:] == [

@@ -1,4 +1,4 @@
-"""What is true of a picture: who is there, where their surface points lie, and, in some, every pixel's surface."""
+"""Images with ground truth: people, their annotated points, and for some sets the surface at every pixel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stages.world.scene import Moving
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenseTruth:
-    """Charts 0..24 (H, W), coordinates (2, H, W) in 0..1 and person 1..N (H, W; 0 nobody) of a whole picture."""
+    """Charts 0..24 (H, W), coordinates (2, H, W) in 0..1 and person 1..N (H, W; 0 background) of a whole image."""
 
     label_HW: U8
     uv_2HW: npt.NDArray[np.floating[Any]]
@@ -26,12 +26,12 @@ class DenseTruth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TruePerson:
-    """A person of a picture.
+    """A person of an image.
 
     Attributes:
         instance: box, points, mask and area, as far as they are known.
         keypoint_173: COCO's keypoints (x, y, visibility), or None.
-        annotators: what simulated annotators, who err, say of the same points; mostly nobody.
+        annotators: marks of other or simulated annotators at the same points; often none.
     """
 
     instance: TrueInstance
@@ -44,26 +44,26 @@ class TruePerson:
         return float(self.instance.box_4[3])
 
     @property
-    def seen_share(self) -> float:
-        """Share of the 17 keypoints that are seen; nan where none is annotated."""
+    def visible_share(self) -> float:
+        """Share of the 17 keypoints that are visible; nan where none is annotated."""
         if self.keypoint_173 is None or not self.keypoint_173[:, 2].any():
             return float("nan")
         return float((self.keypoint_173[:, 2] == VISIBLE).mean())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TruePicture:
-    """A picture and all that is known to be true of it.
+class TrueImage:
+    """An image with its ground truth.
 
     Attributes:
-        set_name, name: of the set, and of the picture within it.
-        rgb_HW3: the picture.
-        people: everyone annotated.
-        crowds: regions of many people, which nobody has to find and nobody is blamed for finding.
-        dense: every pixel's surface; person i of `people` is number i + 1 there. None where only points are known.
-        moving: what is true of it among its neighbours, in films of the synthetic world.
-        complete: whether everyone is annotated, so that who is found besides is found wrongly.
-        film, frame: which film of the set it is a frame of ("" for a single picture), and which frame.
+        set_name, name: of the set, and of the image within it.
+        rgb_HW3: the image.
+        people: all annotated people.
+        crowds: regions of many people; detections there are ignored.
+        dense: the surface at every pixel; person i of `people` has number i + 1 there. None where unknown.
+        moving: flow and identities, for frames of synthetic videos.
+        complete: whether all people are annotated, so that other detections are false.
+        video, frame: the video of the set ("" for a single image) and the number of the frame in it.
     """
 
     set_name: str
@@ -74,22 +74,22 @@ class TruePicture:
     dense: DenseTruth | None = None
     moving: Moving | None = None
     complete: bool = True
-    film: str = ""
+    video: str = ""
     frame: int = 0
 
     @property
     def still(self) -> bool:
-        """Whether it is a picture by itself, not a frame of a film."""
-        return not self.film
+        """Whether this is a single image, not a frame of a video."""
+        return not self.video
 
     @property
     def instances(self) -> list[TrueInstance]:
-        """The people, then the crowds, as the measures want them."""
+        """The people, then the crowds."""
         return [*(person.instance for person in self.people), *self.crowds]
 
     @property
     def boxes(self) -> npt.NDArray[np.float32]:
-        """(M, 4) x0, y0, x1, y1 of the people, crowds left out."""
+        """(M, 4) x0, y0, x1, y1 of the people, without crowds."""
         box_M4 = np.array([person.instance.box_4 for person in self.people], np.float32).reshape(-1, 4)
         box_M4[:, 2:] += box_M4[:, :2]
         return box_M4
@@ -97,12 +97,16 @@ class TruePicture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrueSet:
-    """A set to be scored on: how many pictures it has at most, and the pictures, read as they are asked for.
+    """A data set with ground truth.
 
-    `note`: what is to be said of it, or nothing.
+    Attributes:
+        name: of the set.
+        count: of images, at most.
+        images: are read when the iterator reaches them.
+        note: a remark for the report, or "".
     """
 
     name: str
     count: int
-    pictures: Iterable[TruePicture]
+    images: Iterable[TrueImage]
     note: str = ""

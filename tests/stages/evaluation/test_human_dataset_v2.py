@@ -13,20 +13,20 @@ from models.light.architecture.weight_paths import TRAINING_PHOTOS
 from models.metrics.instances import TrueInstance
 from pipeline.stage import StageError
 from stages.annotations.image_collections import held_out
-from stages.evaluation.kept_out import (
+from stages.evaluation.coco_truth import FileOptions
+from stages.evaluation.human_dataset_v2 import (
     AS_ANNOTATED,
     COCO,
     PEOPLE,
-    Kept,
+    Correction,
     Listings,
+    corrected,
     human_v2_sets,
-    people_alone,
-    read_kept,
+    read_corrections,
 )
-from stages.evaluation.photo_truth import Reading
-from stages.evaluation.sets import HUMAN_V2, sets_at
+from stages.evaluation.set_lookup import HUMAN_V2, sets_at_path
 from stages.evaluation.synthetic_truth import Worlds
-from stages.evaluation.truth import TruePerson, TruePicture
+from stages.evaluation.true_images import TrueImage, TruePerson
 
 BOXES = ((10.0, 20.0, 30.0, 60.0), (50.0, 5.0, 20.0, 80.0), (0.0, 0.0, 100.0, 90.0))
 
@@ -37,21 +37,21 @@ def identity_kept_out() -> str:
 
 def test_the_list_has_every_photo_that_was_kept_out_and_no_other() -> None:
     listed = [line.split(" ")[1] for line in TRAINING_PHOTOS.read_text().splitlines()]
-    known = read_kept(HUMAN_V2.kept)
+    known = read_corrections(HUMAN_V2.kept)
     assert set(known) == {identity for identity in listed if held_out(identity)}
     assert {one.aspect for one in known.values()} <= {4 / 3, 3 / 2, 3 / 4, 2 / 3}
     assert all(not one.group & one.depiction for one in known.values())
 
 
 def test_people_alone_are_as_wide_as_they_were_and_the_rest_is_apart() -> None:
-    picture = TruePicture(
+    image = TrueImage(
         set_name=AS_ANNOTATED,
         name="photo",
         rgb_HW3=np.zeros((100, 100, 3), np.uint8),
         people=tuple(TruePerson(instance=TrueInstance(box_4=np.array(box), area=1.0)) for box in BOXES),
     )
-    kept = Kept(aspect=1.5, group=frozenset({2}), depiction=frozenset({0}))
-    alone = people_alone(picture, kept)
+    kept = Correction(aspect=1.5, group=frozenset({2}), depiction=frozenset({0}))
+    alone = corrected(image, kept)
     assert alone.rgb_HW3.shape == (100, 150, 3)
     assert [one.instance.box_4.tolist() for one in alone.people] == [[75, 5, 30, 80]]
     assert [one.box_4.tolist() for one in alone.crowds] == [[15, 20, 45, 60], [0, 0, 150, 90]]
@@ -74,7 +74,7 @@ def test_both_sets_hold_the_same_photos(tmp_path: Path) -> None:
     listing, kept = write_photo(tmp_path, identity), tmp_path / "kept.txt"
     kept.write_text(f"{identity} 3:4 1 -\n")
     listings = replace(HUMAN_V2, photos=listing, kept=kept)
-    as_annotated, people = (list(one.pictures) for one in human_v2_sets(tmp_path, listings))
+    as_annotated, people = (list(one.images) for one in human_v2_sets(tmp_path, listings))
     assert [len(one.people) for one in (*as_annotated, *people)] == [2, 1]
     assert [one.set_name for one in (*as_annotated, *people)] == [AS_ANNOTATED, PEOPLE]
     np.testing.assert_allclose(as_annotated[0].boxes, [[156, 104, 260, 312], [0, 0, 208, 416]])
@@ -86,13 +86,13 @@ def test_a_photo_that_is_not_listed_is_named(tmp_path: Path) -> None:
     listing, kept = write_photo(tmp_path, identity_kept_out()), tmp_path / "kept.txt"
     kept.write_text("")
     with pytest.raises(StageError, match="is not in the list"):
-        list(human_v2_sets(tmp_path, replace(HUMAN_V2, photos=listing, kept=kept))[1].pictures)
+        list(human_v2_sets(tmp_path, replace(HUMAN_V2, photos=listing, kept=kept))[1].images)
 
 
 def test_a_checkout_is_two_sets(tmp_path: Path) -> None:
     (tmp_path / "train" / "labels").mkdir(parents=True)
-    reading = Reading(images="", annotators=(), damage=lambda error: None)
-    found = sets_at(str(tmp_path), Worlds(seed=0, scenes=1, frames=1), reading)
+    reading = FileOptions(images="", annotators=(), damage=lambda error: None)
+    found = sets_at_path(str(tmp_path), Worlds(seed=0, scenes=1, frames=1), reading)
     assert [one.name for one in found] == [AS_ANNOTATED, PEOPLE]
 
 
@@ -106,11 +106,11 @@ def test_what_is_named_as_coco_is_a_third_set_without_what_was_trained_on(tmp_pa
     (groups := tmp_path / "groups.txt").write_text("000000000034 1:1 1 -\n")
     listings = Listings(photos=listing, kept=HUMAN_V2.kept, kept_coco=groups, trained_coco=trained)
     *_, coco = human_v2_sets(tmp_path, listings)
-    (picture,) = coco.pictures
-    assert (coco.name, coco.count, picture.set_name) == (COCO, 1, COCO)
-    assert picture.name == "human_v2/000000000034_jpg.rf.abcdef12.jpg"
-    np.testing.assert_allclose(picture.boxes, [[156, 104, 260, 312]])
-    np.testing.assert_allclose(picture.crowds[0].box_4, [0, 0, 208, 416])
+    (image,) = coco.images
+    assert (coco.name, coco.count, image.set_name) == (COCO, 1, COCO)
+    assert image.name == "human_v2/000000000034_jpg.rf.abcdef12.jpg"
+    np.testing.assert_allclose(image.boxes, [[156, 104, 260, 312]])
+    np.testing.assert_allclose(image.crowds[0].box_4, [0, 0, 208, 416])
 
 
 def test_the_training_takes_no_photo_of_human_v2_that_is_named_as_coco_names_its_own() -> None:
@@ -123,4 +123,4 @@ def test_a_photo_without_the_file_of_its_boxes_is_named(tmp_path: Path) -> None:
         boxes.unlink()
     *_, coco = human_v2_sets(tmp_path, replace(HUMAN_V2, photos=listing))
     with pytest.raises(StageError, match="boxes are missing"):
-        list(coco.pictures)
+        list(coco.images)

@@ -1,4 +1,4 @@
-"""A video file as a set: nothing is known of it, so that only its steadiness can be scored."""
+"""Video files as sets: without ground truth, so that only temporal stability is scored."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from itertools import islice
 from pathlib import Path
 
 from pipeline.stage import Job
-from stages.evaluation.truth import TruePicture, TrueSet
+from stages.evaluation.true_images import TrueImage, TrueSet
 from stages.video.decode import Decode
 
 SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".mpeg", ".wmv", ".flv"})
 
 
 def video_set(path: Path, start: float, most: int) -> TrueSet:
-    """So many frames of a video from a second on, upright. Raises (while it is read): StageError for no video."""
-    return TrueSet(name=path.stem, count=most, pictures=_pictures(path, start, most))
+    """At most `most` frames of a video from a second on. Raises while they are read: StageError for no video."""
+    return TrueSet(name=path.stem, count=most, images=_images(path, start, most))
 
 
-def _pictures(path: Path, start: float, most: int) -> Iterator[TruePicture]:
+def _images(path: Path, start: float, most: int) -> Iterator[TrueImage]:
     decode = Decode(Decode.Config(chunk=1, start=start))
     try:
         chunks = decode(Job(index=0, input=str(path), output=None, stem=path.stem))
         for number, chunk in enumerate(islice(chunks, most)):
-            yield TruePicture(
+            yield TrueImage(
                 set_name=path.stem,
                 name=f"{path.stem} {number}",
                 rgb_HW3=chunk.rgb_THW3[0],
                 people=(),
                 complete=False,
-                film=path.stem,
+                video=path.stem,
                 frame=number,
             )
     finally:

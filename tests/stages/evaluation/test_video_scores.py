@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from models.surface.geometry import open_body_geometry
-from stages.evaluation.films import FilmScores, whole_surface
-from stages.evaluation.truth import TruePicture
-from stages.evaluation.truths import Truths, as_frame
+from stages.evaluation.ground_truth import GroundTruth, as_frame
+from stages.evaluation.true_images import TrueImage
+from stages.evaluation.video_scores import VideoScores, frame_surface
 from stages.payloads import People, PersonSurface, Surfaces
 from stages.people.estimated_flow import EstimatedFlow
 from tests.stages.evaluation.scored_people import JOB, Oracle
@@ -23,23 +23,23 @@ FRAMES = 5
 
 
 @cache
-def film() -> tuple[TruePicture, ...]:
+def film() -> tuple[TrueImage, ...]:
     """The first frames of the world `video` that show at least two people."""
-    pictures = [picture for _, picture in Truths(Truths.Config(data="video", film_frames=FRAMES, seed=4))(JOB)]
-    assert min(len(one.people) for one in pictures) >= 2
-    return tuple(pictures)
+    images = [image for _, image in GroundTruth(GroundTruth.Config(data="video", video_frames=FRAMES, seed=4))(JOB)]
+    assert min(len(one.people) for one in images) >= 2
+    return tuple(images)
 
 
-def answers(picture: TruePicture, **changes: Any) -> tuple[People, Surfaces]:
+def answers(image: TrueImage, **changes: Any) -> tuple[People, Surfaces]:
     """The truth as the stages pass it on."""
-    assert picture.moving is not None
-    maps = Oracle([picture]).surfaces(picture, [picture.boxes])[0]
+    assert image.moving is not None
+    maps = Oracle([image]).surfaces(image, [image.boxes])[0]
     count = len(maps)
     people = People(
         frame_N=np.zeros(count, np.int32),
-        box_N4=picture.boxes,
+        box_N4=image.boxes,
         score_N=np.ones(count, np.float32),
-        id_N=picture.moving.track_N.astype(np.int32),
+        id_N=image.moving.track_N.astype(np.int32),
     )
     surfaces = Surfaces(
         people=tuple(PersonSurface(x0=one.x0, y0=one.y0, labels_hw=one.labels_hw, uv_2hw=one.uv_2hw) for one in maps)
@@ -47,8 +47,8 @@ def answers(picture: TruePicture, **changes: Any) -> tuple[People, Surfaces]:
     return dataclasses.replace(people, **changes), surfaces
 
 
-def gathered(*frames: tuple[TruePicture, People, Surfaces]) -> FilmScores:
-    scores = FilmScores(open_body_geometry())
+def gathered(*frames: tuple[TrueImage, People, Surfaces]) -> VideoScores:
+    scores = VideoScores(open_body_geometry())
     for frame in frames:
         scores.add(*frame)
     return scores
@@ -56,7 +56,7 @@ def gathered(*frames: tuple[TruePicture, People, Surfaces]) -> FilmScores:
 
 def test_truth_is_steady_along_its_flow() -> None:
     """But for the rounding to whole pixels, which are a centimetre or two of skin here."""
-    numbers = gathered(*((one, *answers(one)) for one in film())).steadiness()
+    numbers = gathered(*((one, *answers(one)) for one in film())).stability()
     assert 0 < numbers["flicker_cm"].value < 2.0
     assert numbers["part_changes"].value < 0.12 and numbers["lost"].value < 0.05
 
@@ -75,15 +75,15 @@ def test_another_chart_in_every_second_frame_is_a_change() -> None:
                 )
             )
         frames.append((one, people, surfaces))
-    numbers = gathered(*frames).steadiness()
+    numbers = gathered(*frames).stability()
     assert numbers["part_changes"].value > 0.9 and numbers["flicker_cm"].value > 10
 
 
 def test_a_gap_in_the_film_is_not_bridged() -> None:
     first, second, third = film()[:3]
-    assert np.isnan(gathered((first, *answers(first)), (third, *answers(third))).steadiness()["flicker_cm"].value)
-    other = dataclasses.replace(second, film="another")
-    assert np.isnan(gathered((first, *answers(first)), (other, *answers(other))).steadiness()["flicker_cm"].value)
+    assert np.isnan(gathered((first, *answers(first)), (third, *answers(third))).stability()["flicker_cm"].value)
+    other = dataclasses.replace(second, video="another")
+    assert np.isnan(gathered((first, *answers(first)), (other, *answers(other))).stability()["flicker_cm"].value)
 
 
 def test_trembling_boxes_are_measured() -> None:
@@ -95,9 +95,9 @@ def test_trembling_boxes_are_measured() -> None:
         people, surfaces = answers(one)
         frames.append((one, dataclasses.replace(people, box_N4=people.box_N4 + (-1) ** frame * 0.5), surfaces))
     height_M = steady.boxes[:, 3] - steady.boxes[:, 1]
-    assert gathered(*frames).steadiness()["box_jitter"].value == pytest.approx(float((2 / height_M).mean()), rel=1e-4)
+    assert gathered(*frames).stability()["box_jitter"].value == pytest.approx(float((2 / height_M).mean()), rel=1e-4)
     still = [(dataclasses.replace(steady, frame=frame), *answers(steady)) for frame in range(FRAMES)]
-    numbers = gathered(*still).steadiness()
+    numbers = gathered(*still).stability()
     assert numbers["box_jitter"].value == 0 and numbers["texel_deviation"].value < 1e-9
 
 
@@ -115,17 +115,17 @@ def test_identities_that_last_are_perfect_and_swaps_are_not() -> None:
 
 
 def test_single_pictures_are_no_film() -> None:
-    ((_, picture),) = Truths(Truths.Config(data="val", scenes=1))(JOB)
-    scores = FilmScores(open_body_geometry())
+    ((_, image),) = GroundTruth(GroundTruth.Config(data="val", scenes=1))(JOB)
+    scores = VideoScores(open_body_geometry())
     nobody = People(
         frame_N=np.zeros(0, np.int32),
         box_N4=np.zeros((0, 4), np.float32),
         score_N=np.zeros(0, np.float32),
         id_N=np.zeros(0, np.int32),
     )
-    scores.add(picture, nobody, Surfaces(people=()))
-    assert scores.identities() == {} and all(np.isnan(one.value) for one in scores.steadiness().values())
-    assert as_frame(picture, 0).video.still and not as_frame(film()[0], 0).video.still
+    scores.add(image, nobody, Surfaces(people=()))
+    assert scores.identities() == {} and all(np.isnan(one.value) for one in scores.stability().values())
+    assert as_frame(image, 0).video.still and not as_frame(film()[0], 0).video.still
 
 
 def test_the_first_of_two_people_lies_on_top() -> None:
@@ -134,13 +134,13 @@ def test_the_first_of_two_people_lies_on_top() -> None:
             x0=x0, y0=-1, labels_hw=np.full((3, 4), chart, np.uint8), uv_2hw=np.zeros((2, 3, 4), np.float32)
         )
 
-    whole = whole_surface([block(2, 5), block(0, 9), block(50, 1)], 4, 6)
+    whole = frame_surface([block(2, 5), block(0, 9), block(50, 1)], 4, 6)
     assert whole.label_HW.tolist() == [[9, 9, 5, 5, 5, 5]] * 2 + [[0] * 6] * 2
 
 
-def unknown(picture: TruePicture) -> TruePicture:
+def unknown(image: TrueImage) -> TrueImage:
     """The same frame as one of a video of which nothing is known."""
-    return dataclasses.replace(picture, people=(), dense=None, moving=None, complete=False)
+    return dataclasses.replace(image, people=(), dense=None, moving=None, complete=False)
 
 
 def test_an_estimated_flow_says_nearly_what_the_true_one_says() -> None:
@@ -157,24 +157,24 @@ def test_an_estimated_flow_says_nearly_what_the_true_one_says() -> None:
 
 def test_a_video_of_which_nothing_is_known_is_scored_along_the_estimate() -> None:
     steady = gathered(*((unknown(one), *answers(one)) for one in film()))
-    numbers = steady.steadiness()
+    numbers = steady.stability()
     assert 0 < numbers["flicker_cm"].value < 2.5 and numbers["part_changes"].value < 0.15
     assert numbers["box_jitter"].value > 0 and numbers["texel_deviation"].value > 0
     assert steady.identities() == {}  # who is who is not known
 
 
 def test_a_video_file_is_a_set(root: Path) -> None:
-    config = Truths.Config(data=str(root / "configs" / "demo_walk.mp4"), film_frames=3)
-    frames = list(Truths(config)(JOB))
-    assert [(one.film, one.frame, one.people, one.complete) for _, one in frames] == [
+    config = GroundTruth.Config(data=str(root / "configs" / "demo_walk.mp4"), video_frames=3)
+    frames = list(GroundTruth(config)(JOB))
+    assert [(one.video, one.frame, one.people, one.complete) for _, one in frames] == [
         ("demo_walk", number, (), False) for number in range(3)
     ]
     assert not any(chunk.video.still for chunk, _ in frames)
 
 
 def test_a_video_may_be_scored_from_a_second_on(root: Path) -> None:
-    config = Truths.Config(data=str(root / "configs" / "demo_walk.mp4"), film_frames=14)
-    whole = [picture.rgb_HW3 for _, picture in Truths(config)(JOB)]
-    later = [one for _, one in Truths(dataclasses.replace(config, film_frames=2, video_start=0.48))(JOB)]
+    config = GroundTruth.Config(data=str(root / "configs" / "demo_walk.mp4"), video_frames=14)
+    whole = [image.rgb_HW3 for _, image in GroundTruth(config)(JOB)]
+    later = [one for _, one in GroundTruth(dataclasses.replace(config, video_frames=2, video_start=0.48))(JOB)]
     assert [one.frame for one in later] == [0, 1]  # of 25 a second: the 12th and 13th
     assert all(np.array_equal(one.rgb_HW3, whole[12 + one.frame]) for one in later)

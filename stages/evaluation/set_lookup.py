@@ -1,4 +1,4 @@
-"""From the names a user gives to the sets they mean: worlds, folders, files."""
+"""The data sets for the names that a user gives: worlds, folders and files."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections import Counter
 from models.cache import user_path
 from models.light.architecture.weight_paths import TRAINING_PHOTOS
 from pipeline.stage import StageError
-from stages.evaluation.film_truth import SUFFIXES, video_set
+from stages.evaluation.coco_truth import FileOptions, annotated_set, coco_file
+from stages.evaluation.human_dataset_v2 import Listings, human_v2_sets
 from stages.evaluation.iuv_truth import iuv_pairs, iuv_set
-from stages.evaluation.kept_out import Listings, human_v2_sets
-from stages.evaluation.photo_truth import Reading, annotated_set, coco_file
-from stages.evaluation.synthetic_truth import Worlds, known_names, world_set, worlds_called
-from stages.evaluation.truth import TrueSet
+from stages.evaluation.synthetic_truth import Worlds, known_names, world_set, worlds_named
+from stages.evaluation.true_images import TrueSet
+from stages.evaluation.video_truth import SUFFIXES, video_set
 
 HUMAN_V2 = Listings(
     photos=TRAINING_PHOTOS,
@@ -25,41 +25,41 @@ YOLO_FOLDER = "train/labels"
 KINDS = "a COCO folder, a DensePose-COCO file, a folder of NAME.jpg with NAME_IUV.png, a video, or Human Dataset v2"
 
 
-def sets_called(names: tuple[str, ...], worlds: Worlds, reading: Reading) -> list[TrueSet]:
-    """The sets behind names of worlds and paths, in order.
+def sets_named(names: tuple[str, ...], worlds: Worlds, options: FileOptions) -> list[TrueSet]:
+    """The sets for names of worlds and paths, in order.
 
     Args:
         names: of worlds, and paths.
-        worlds: which scenes of synthetic worlds, and how many frames of films.
-        reading: how files are read.
+        worlds: which scenes of synthetic worlds, and how many frames of videos.
+        options: for files.
 
-    Raises: StageError naming what is neither a world nor a set of a known kind, and sets of the same name.
+    Raises: StageError for a name that is neither a world nor a set of a known kind, and for two sets with one name.
     """
     found: list[TrueSet] = []
     for name in names:
-        called = worlds_called(name)
-        found += [world_set(world, worlds) for world in called] if called else sets_at(name, worlds, reading)
+        named = worlds_named(name)
+        found += [world_set(world, worlds) for world in named] if named else sets_at_path(name, worlds, options)
     twice = [name for name, count in Counter(one.name for one in found).items() if count > 1]
     if twice:
         raise StageError(f"two sets are called {twice[0]}", "data", "score them one after the other")
     return found
 
 
-def sets_at(name: str, worlds: Worlds, reading: Reading) -> list[TrueSet]:
-    """The set at a path; of Human Dataset v2 there are two or three. Raises: StageError."""
+def sets_at_path(name: str, worlds: Worlds, options: FileOptions) -> list[TrueSet]:
+    """The set at a path; Human Dataset v2 has two or three. Raises: StageError."""
     path = user_path(name)
     if path.is_file() and path.suffix.lower() == ".json":
-        return [annotated_set(path, reading)]
+        return [annotated_set(path, options)]
     if path.is_file() and path.suffix.lower() in SUFFIXES:
-        return [video_set(path, reading.video_start, worlds.frames)]
+        return [video_set(path, options.video_start, worlds.frames)]
     if path.is_dir():
         annotations = coco_file(path)
         if annotations is not None:
-            return [annotated_set(annotations, reading)]
+            return [annotated_set(annotations, options)]
         if (path / YOLO_FOLDER).is_dir():
             return human_v2_sets(path, HUMAN_V2)
         if pairs := iuv_pairs(path):
-            return [iuv_set(path, pairs, reading.damage)]
+            return [iuv_set(path, pairs, options.damage)]
     if path.exists():
         raise StageError("no set of a kind that can be scored", f"data: {name}", f"give {KINDS}")
     near = difflib.get_close_matches(name, known_names(), 1, 0.5)

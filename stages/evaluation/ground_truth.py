@@ -1,0 +1,118 @@
+"""Source: the images of the data sets that are scored, each with its ground truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+
+from pipeline.stage import Job, Stage, StageError
+from stages.annotations.densepose_coco import DAMAGE_HANDLERS, Skipped
+from stages.evaluation.coco_truth import FileOptions
+from stages.evaluation.set_lookup import sets_named
+from stages.evaluation.synthetic_truth import Worlds
+from stages.evaluation.true_images import TrueImage
+from stages.payloads import FrameChunk, VideoInfo
+
+RATE = Fraction(25)
+
+
+class GroundTruth(Stage):
+    """Data sets by name or path in, their images out."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """Data sets.
+
+        Attributes:
+            data: one or several: a synthetic world (`val`, `far`, `video`, `crowd`, `stress_rain`; `stress` for all of
+                these), a COCO folder, a DensePose-COCO file, a folder of photos with IUV images, Human Dataset v2, or
+                a video file (without ground truth: temporal stability only).
+            scenes: images of each world of single images.
+            video_frames: frames of each world of videos (100 per video), and at most of a video file.
+            video_start: second of a video file at which the frames begin.
+            seed: of the worlds.
+            images: folder of the images of an annotation file; empty: search near the file.
+            annotators: files in which other annotators marked the same points of an annotation file's people; their
+                errors appear in the table and on the body.
+            damaged: `refuse`: the first record or image that cannot be used ends the run; `skip`: these are left out
+                and counted.
+        """
+
+        data: str | tuple[str, ...] = "val"
+        scenes: int = 500
+        video_frames: int = 200
+        video_start: float = 0.0
+        seed: int = 0
+        images: str = ""
+        annotators: tuple[str, ...] = ()
+        damaged: Literal["refuse", "skip"] = "refuse"
+
+        def __post_init__(self) -> None:
+            """Raises ValueError without a set and for numbers out of range."""
+            if not self.data:
+                raise ValueError("data names no set to score, give a world or a path")
+            for name in ("scenes", "video_frames"):
+                if getattr(self, name) < 1:
+                    raise ValueError(f"{name} is {getattr(self, name)}, must be at least 1")
+            if self.video_start < 0:
+                raise ValueError(f"video_start is {self.video_start}, must not be negative")
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        """Find every set. Raises: StageError for an unknown name and for files that cannot be read."""
+        super().__init__(config, threads=threads)
+        self._damage = DAMAGE_HANDLERS[config.damaged]()
+        self._sets = sets_named(
+            (config.data,) if isinstance(config.data, str) else config.data,
+            Worlds(seed=config.seed, scenes=config.scenes, frames=config.video_frames),
+            FileOptions(
+                images=config.images,
+                annotators=config.annotators,
+                damage=self._damage,
+                video_start=config.video_start,
+            ),
+        )
+        self._images = 0
+
+    def __call__(self, job: Job) -> Iterator[tuple[FrameChunk, TrueImage]]:
+        """Each image as a frame, and its ground truth. Raises: StageError for a set without usable images."""
+        for one in self._sets:
+            before = self._images
+            for image in one.images:
+                yield as_frame(image, self._images), image
+                self._images += 1
+            if self._images == before:
+                raise StageError("no image of this set can be scored", one.name, "give a set with images")
+
+    def length(self) -> int:
+        """Number of images of all sets, including damaged ones."""
+        return sum(one.count for one in self._sets)
+
+    def summary(self) -> Mapping[str, Any]:
+        """Counts of images, notes of the sets, and what was left out."""
+        facts: dict[str, Any] = {"frames_in": self._images, "skipped": 0}
+        if notes := [one.note for one in self._sets if one.note]:
+            facts["notes"] = notes
+        if isinstance(self._damage, Skipped) and len(self._damage):
+            counts = self._damage.counts()
+            facts["skipped"] = len(self._damage)
+            errors = ", ".join(f"{what} ({count})" for what, count in counts.items())
+            facts["warnings"] = [f"{len(self._damage)} damaged records and images were left out: {errors}"]
+        return facts
+
+
+def as_frame(image: TrueImage, number: int) -> FrameChunk:
+    """An image as frame `number` of the run; a single image is a still, so that people are not tracked across it."""
+    height, width = image.rgb_HW3.shape[:2]
+    video = VideoInfo(
+        path="",
+        width=width,
+        height=height,
+        still=not image.video,
+        rate=RATE,
+        time_base=1 / RATE,
+    )
+    return FrameChunk(rgb_THW3=image.rgb_HW3[None], pts_T=np.array([number], np.int64), first=number, video=video)

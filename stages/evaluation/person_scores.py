@@ -1,0 +1,176 @@
+"""Scores of the predictions for one image against the ground truth, person by person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.arrays import I64, Bool
+from models.metrics.annotator_errors import annotator_errors
+from models.metrics.densepose_evaluator import Similarities
+from models.metrics.instances import FoundInstance, point_errors
+from models.metrics.masks import found_mask, mask_overlaps
+from models.metrics.part_of_joint import charts_under, part_of_joint
+from models.structures import Detections, SurfaceMap
+from models.surface.geometry import Float, Geometry
+from models.surface.keypoints import surface_keypoints
+from stages.evaluation.protocols import ProtocolResult, found_instance
+from stages.evaluation.true_images import DenseTruth, TrueImage, TruePerson
+
+LABELS = 25
+STEPS = 256
+"""Errors of U and V are counted in steps of 1/255, the resolution of IUV images."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonResult:
+    """The prediction of one person against the truth; for a missed person everything counts as wrong.
+
+    Attributes:
+        chart_2525: pixels of the true mask by true chart (row) and predicted chart (column); None without dense truth.
+        uv_error_2S: histogram of the errors of U and of V in 255ths, over pixels with the right chart; None likewise.
+        error_M: geodesic errors at the annotated points in metres, infinite without a prediction; None without points.
+        joint_17: whether the chart under each keypoint is right; None without keypoints.
+        mask_iou: IoU of the masks; nan where no mask is annotated.
+    """
+
+    chart_2525: I64 | None
+    uv_error_2S: I64 | None
+    error_M: Float | None
+    joint_17: Bool | None
+    mask_iou: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonScore:
+    """One person of a set.
+
+    Attributes:
+        height: of the box, pixels.
+        visible_share: share of the keypoints that are visible, nan where none is annotated.
+        found: whether a confident detection matches.
+        chart_M, vertex_M: chart and surface point of each annotated point.
+        visible_17: keypoints that count; None without keypoints.
+        results: by protocol: "detected", "given", "cut_out", those that were requested.
+        annotator_AM: errors of simulated annotators at the points, in metres.
+    """
+
+    height: float
+    visible_share: float
+    found: bool
+    chart_M: I64
+    vertex_M: npt.NDArray[np.integer[Any]]
+    visible_17: Bool | None
+    results: Mapping[str, PersonResult]
+    annotator_AM: Sequence[Float] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageScore:
+    """Scores of one image of a set.
+
+    Attributes:
+        set_name, name: of the set, and of the image.
+        height, width: of the image, pixels.
+        people: of all annotated people.
+        known: by protocol, the similarities of all predicted people with all true people.
+        found: all detections, down to very low scores; the true boxes where boxes were given.
+        matched_K: whether each confident detection of sufficient height is matched; see `matched_detections`.
+        surface_G: the surface of each true person under the first protocol.
+        keypoint_G173: x, y, visibility of the keypoints of people, then of crowds; zeros where none are annotated.
+        keypoint_D173: keypoints from the surfaces of the first D predicted people under the first protocol.
+    """
+
+    set_name: str
+    name: str
+    height: int
+    width: int
+    people: tuple[PersonScore, ...]
+    known: Mapping[str, Similarities]
+    found: Detections
+    matched_K: Bool
+    surface_G: tuple[SurfaceMap | None, ...] = field(default=())
+    keypoint_G173: Float = field(default_factory=lambda: np.zeros((0, 17, 3)))
+    keypoint_D173: Float = field(default_factory=lambda: np.zeros((0, 17, 3)))
+
+
+def true_keypoints(image: TrueImage) -> Float:
+    """COCO's keypoints of the people, then of the crowds, (G, 17, 3); zeros where none are annotated."""
+    nothing = np.zeros((17, 3))
+    keypoints = [nothing if person.keypoint_173 is None else person.keypoint_173 for person in image.people]
+    return np.array([*keypoints, *(nothing for _ in image.crowds)]).reshape(-1, 17, 3)
+
+
+def found_keypoints(protocol: ProtocolResult) -> Float:
+    """COCO's keypoints from the predicted surfaces, (D, 17, 3)."""
+    return np.array([surface_keypoints(surface) for surface in protocol.surface_D], np.float64).reshape(-1, 17, 3)
+
+
+def person_score(image: TrueImage, g: int, protocols: Mapping[str, ProtocolResult], geometry: Geometry) -> PersonScore:
+    """Person `g` of an image under every protocol."""
+    person, detected = image.people[g], protocols.get("detected")
+    points = person.instance.points
+    nothing = np.zeros(0, np.int64)
+    annotators = (
+        ()
+        if points is None
+        else tuple(annotator_errors(geometry, one, points)[1].astype(np.float64) for one in person.annotators)
+    )
+    return PersonScore(
+        height=person.height,
+        visible_share=person.visible_share,
+        found=detected is not None and bool(detected.match_G[g] >= 0),
+        chart_M=nothing if points is None else points.chart_M,
+        vertex_M=nothing if points is None else geometry.nearest(points.chart_M, points.u_M, points.v_M),
+        visible_17=None if person.keypoint_173 is None else part_of_joint(None, person.keypoint_173)[1],
+        results={name: person_result(one, image, g, geometry) for name, one in protocols.items()},
+        annotator_AM=annotators,
+    )
+
+
+def person_result(protocol: ProtocolResult, image: TrueImage, g: int, geometry: Geometry) -> PersonResult:
+    """The result of person `g` of an image under one protocol."""
+    d = int(protocol.match_G[g])
+    person = image.people[g]
+    surface = protocol.surface_D[d] if d >= 0 else None
+    found = None if surface is None else found_instance(surface, protocol.found.box_N4[d], 1.0)
+    chart_2525, uv_error_2S = (None, None) if image.dense is None else chart_confusion(surface, image.dense, g + 1)
+    return PersonResult(
+        chart_2525=chart_2525,
+        uv_error_2S=uv_error_2S,
+        error_M=None if person.instance.points is None else point_errors(geometry, person.instance, found),
+        joint_17=None if person.keypoint_173 is None else part_of_joint(surface, person.keypoint_173)[0],
+        mask_iou=mask_overlap(image, person, found),
+    )
+
+
+def mask_overlap(image: TrueImage, person: TruePerson, found: FoundInstance | None) -> float:
+    """IoU of a person's true and predicted masks; 0 for a missed person, nan without a true mask."""
+    if person.instance.mask is None:
+        return float("nan")
+    masks = [] if found is None else [found_mask(found, *image.rgb_HW3.shape[:2])]
+    return float(mask_overlaps(masks, [person.instance.mask], np.zeros(1, bool)).sum())
+
+
+def chart_confusion(surface: SurfaceMap | None, dense: DenseTruth, number: int) -> tuple[I64, I64]:
+    """Predicted charts and errors of U and V at the pixels of a person's true mask; background for a missed person.
+
+    Returns:
+        pixels by true chart (row) and predicted chart (column), (25, 25); histograms of the errors of U and of V in
+        steps of 1/255 over pixels with the right chart, (2, 256).
+    """
+    y, x = np.nonzero((dense.instance_HW == number) & (dense.label_HW > 0))
+    true_M = dense.label_HW[y, x].astype(np.int64)
+    found_M = np.zeros_like(true_M) if surface is None else charts_under(surface, np.stack([x, y], axis=1))
+    chart_2525 = np.bincount(true_M * LABELS + found_M, minlength=LABELS**2).reshape(LABELS, LABELS)
+    uv_error_2S = np.zeros((2, STEPS), np.int64)
+    if surface is not None:
+        same = found_M == true_M
+        found_2M = np.clip(surface.uv_2hw[:, y[same] - surface.y0, x[same] - surface.x0].astype(np.float32), 0, 1)
+        step_2M = np.rint(np.abs(found_2M - dense.uv_2HW[:, y[same], x[same]]) * (STEPS - 1)).astype(np.int64)
+        uv_error_2S = np.stack([np.bincount(step_M, minlength=STEPS)[:STEPS] for step_M in step_2M])
+    return chart_2525, uv_error_2S

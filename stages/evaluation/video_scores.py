@@ -1,0 +1,171 @@
+"""Scores of videos: flicker, part changes, jitter and identities, with exact or with estimated optical flow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.metrics.bootstrap import Estimate, ratio
+from models.metrics.temporal import SurfaceFrame, box_jitter, flicker, texel_deviation, unwrap
+from models.metrics.tracking import TrackedFrame, tracking_scores
+from models.surface.geometry import Float, Geometry
+from stages.evaluation.protocols import corner_and_size, match_boxes_to_people
+from stages.evaluation.true_images import TrueImage
+from stages.payloads import People, PersonSurface, Surfaces
+from stages.people.depth_order import painters_order
+from stages.people.estimated_flow import EstimatedFlow
+from stages.world.scene import Moving
+
+TEXELS = 8
+"""Texels along each side of a chart, for the colours over time."""
+METRES_TO_CM = 100.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredFrame:
+    """One frame of a video, its truth, and the predicted surface of the whole frame."""
+
+    video: str
+    frame: int
+    rgb_HW3: npt.NDArray[np.uint8]
+    moving: Moving | None
+    person_HW: npt.NDArray[np.bool_]
+    surface: SurfaceFrame
+
+
+class VideoScores:
+    """Collects the frames of a set's videos, in order."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        self._geometry = geometry
+        self._estimate = EstimatedFlow()
+        self._previous: ScoredFrame | None = None
+        self._boxes: dict[tuple[str, int], dict[int, Float]] = {}
+        self._colours: dict[tuple[str, int], list[tuple[Float, npt.NDArray[np.bool_]]]] = {}
+        self._tracked: list[TrackedFrame] = []
+        self._moved_cm: list[float] = []
+        self._changed: list[int] = []
+        self._kept: list[int] = []
+        self._lost: list[int] = []
+
+    def add(self, image: TrueImage, people: People, surfaces: Surfaces) -> None:
+        """Add one frame; single images are ignored.
+
+        Args:
+            image: the frame and its truth.
+            people: the predicted people, with identities.
+            surfaces: their surfaces, in the same order.
+        """
+        if not image.video:
+            return
+        height, width = image.rgb_HW3.shape[:2]
+        order = painters_order(people.box_N4, people.score_N, surfaces.people, height, people.id_N, people.near_N)
+        surface = frame_surface([surfaces.people[i] for i in reversed(order)], height, width)
+        current = ScoredFrame(
+            video=image.video,
+            frame=image.frame,
+            rgb_HW3=image.rgb_HW3,
+            moving=image.moving,
+            person_HW=surface.label_HW > 0 if image.dense is None else image.dense.instance_HW > 0,
+            surface=surface,
+        )
+        previous = self._previous
+        if previous is not None and (previous.video, previous.frame + 1) == (current.video, current.frame):
+            self._compare(previous, current)
+        self._previous = current
+        if image.moving is not None:
+            self._add_tracks(image, image.moving, people)
+        for identity, d in rows_by_person(image, people).items():
+            self._boxes.setdefault((image.video, identity), {})[image.frame] = people.box_N4[d].astype(np.float64)
+            one = frame_surface([surfaces.people[d]], *image.rgb_HW3.shape[:2])
+            self._colours.setdefault((image.video, identity), []).append(unwrap(image.rgb_HW3, one, TEXELS))
+
+    def _compare(self, previous: ScoredFrame, current: ScoredFrame) -> None:
+        """Compare the pixels that show the same point of a person in both frames."""
+        if previous.moving is None:
+            flow_HW2, seen_HW = self._estimate.between(previous.rgb_HW3, current.rgb_HW3)
+        else:
+            flow_HW2, seen_HW = np.moveaxis(previous.moving.next_2HW, 0, -1), previous.moving.next_seen_HW
+        found = flicker(self._geometry, previous.surface, current.surface, flow_HW2, seen_HW & previous.person_HW)
+        self._moved_cm.append(METRES_TO_CM * float(found.moved_M.sum()))
+        self._changed.append(int(found.changed_M.sum()))
+        self._kept.append(len(found.moved_M))
+        self._lost.append(found.lost)
+
+    def _add_tracks(self, image: TrueImage, moving: Moving, people: People) -> None:
+        """Add boxes and identities, true and predicted."""
+        tracked = people.id_N >= 0
+        self._tracked.append(
+            TrackedFrame(
+                true_box_N4=corner_and_size(image.boxes),
+                true_id_N=moving.track_N,
+                found_box_N4=corner_and_size(people.box_N4[tracked]),
+                found_id_N=people.id_N[tracked],
+            )
+        )
+
+    def stability(self) -> dict[str, Estimate]:
+        """Flicker, part changes and lost pixels along the flow, jitter of boxes, spread of texels; nan without data.
+
+        The flow is the true one where it is known, else estimated. Intervals are over pairs of frames, or over people
+        where each person has one value.
+        """
+        kept_P, lost_P = np.array(self._kept, float), np.array(self._lost, float)
+        jitter_P = np.array([value for value in map(_jitter, self._boxes.values()) if not np.isnan(value)])
+        texel_P = np.array([value for value in map(_deviation, self._colours.values()) if not np.isnan(value)])
+        return {
+            "flicker_cm": ratio(np.array(self._moved_cm), kept_P),
+            "part_changes": ratio(np.array(self._changed, float), kept_P),
+            "lost": ratio(lost_P, kept_P + lost_P),
+            "box_jitter": ratio(jitter_P, np.ones(len(jitter_P))),
+            "texel_deviation": ratio(texel_P, np.ones(len(texel_P))),
+        }
+
+    def identities(self) -> dict[str, Estimate]:
+        """HOTA and IDF1 over all videos with true identities. Raises: ModelError where their library is missing."""
+        if not self._tracked:
+            return {}
+        nan = float("nan")
+        return {name: Estimate(value=one, low=nan, high=nan) for name, one in tracking_scores(self._tracked).items()}
+
+
+def rows_by_person(image: TrueImage, people: People) -> dict[int, int]:
+    """Rows of people by identity: the true identity where it is known, else the tracker's."""
+    if image.moving is None:
+        return {identity: d for d, identity in enumerate(people.id_N.tolist()) if identity >= 0}
+    match_G = match_boxes_to_people(people.box_N4, people.score_N, image).tolist()
+    return {identity: d for identity, d in zip(image.moving.track_N.tolist(), match_G, strict=True) if d >= 0}
+
+
+def frame_surface(surfaces: Sequence[PersonSurface], height: int, width: int) -> SurfaceFrame:
+    """The surfaces of several people in one frame; the first person is nearest to the camera."""
+    label_HW, uv_2HW = np.zeros((height, width), np.uint8), np.zeros((2, height, width), np.float32)
+    for one in reversed(surfaces):
+        h, w = one.labels_hw.shape
+        y0, x0, y1, x1 = max(one.y0, 0), max(one.x0, 0), min(one.y0 + h, height), min(one.x0 + w, width)
+        if y0 >= y1 or x0 >= x1:
+            continue
+        grid = slice(y0 - one.y0, y1 - one.y0), slice(x0 - one.x0, x1 - one.x0)
+        mine_hw = one.labels_hw[grid] > 0
+        label_HW[y0:y1, x0:x1][mine_hw] = one.labels_hw[grid][mine_hw]
+        uv_2HW[:, y0:y1, x0:x1][:, mine_hw] = one.uv_2hw[:, grid[0], grid[1]][:, mine_hw]
+    return SurfaceFrame(label_HW=label_HW, uv_2HW=uv_2HW)
+
+
+def _jitter(box_of_frame: Mapping[int, Float]) -> float:
+    """Jitter of one person's boxes by frame; frames without the person interrupt the sequence."""
+    first = min(box_of_frame)
+    box_T4 = np.full((max(box_of_frame) - first + 1, 4), np.nan)
+    for frame, box_4 in box_of_frame.items():
+        box_T4[frame - first] = box_4
+    return box_jitter(box_T4)
+
+
+def _deviation(unwrapped: Sequence[tuple[Float, npt.NDArray[np.bool_]]]) -> float:
+    """Mean over one person's texels of the spread of colour over time, 0..255; nan where none was seen twice."""
+    colours, seen = zip(*unwrapped, strict=True)
+    spread_KSS = texel_deviation(np.stack(colours), np.stack(seen))
+    return float(np.nanmean(spread_KSS)) if np.isfinite(spread_KSS).any() else float("nan")

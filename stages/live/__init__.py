@@ -1,1 +1,1 @@
-"""Live pictures: where they come from, how the newest is kept, where they go, the page that shows them."""
+"""Live runs: sources, the newest frame, outputs, and the web page that shows the result."""

@@ -1,1 +1,1 @@
-"""The synthetic world as a source of frames with exact labels."""
+"""The synthetic world as a source of frames with ground truth, and as data sets."""

@@ -1,4 +1,4 @@
-"""Recordings on a server: the real end is told from a lost connection, and a lost recording continues."""
+"""Recordings on a server: the real end and a lost connection are distinguished, and a lost recording continues."""
 
 from __future__ import annotations
 
@@ -46,20 +46,20 @@ class FileServer:
 
     def __init__(self, folder: Path, *, ranges: bool = True, share: float = 1.0) -> None:
         self.share = share
-        self.asked: list[str] = []
+        self.requested: list[str] = []
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 file = folder / self.path.lstrip("/")
-                server.asked.append(self.path)
+                server.requested.append(self.path)
                 if not file.is_file() or server.share == 0:
                     self.send_error(404)
                     return
                 content = file.read_bytes()
-                asked = re.match(r"bytes=(\d+)-", self.headers.get("Range") or "")
-                start = int(asked[1]) if asked and ranges else 0
-                self.send_response(206 if asked and ranges else 200)
+                byte_range = re.match(r"bytes=(\d+)-", self.headers.get("Range") or "")
+                start = int(byte_range[1]) if byte_range and ranges else 0
+                self.send_response(206 if byte_range and ranges else 200)
                 if ranges:
                     self.send_header("Accept-Ranges", "bytes")
                     self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")

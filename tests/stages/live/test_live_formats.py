@@ -32,7 +32,7 @@ class Silent(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+def file_server(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     """A folder, and the address of a server of its files."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Silent, directory=str(tmp_path)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -41,7 +41,7 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     server.server_close()
 
 
-def watched(name: str) -> tuple[list[FrameChunk], dict[str, Any]]:
+def read_live(name: str) -> tuple[list[FrameChunk], dict[str, Any]]:
     """All frames of a live source up to its end, and the stage's summary."""
     stage = LiveDecode(LiveDecode.Config(source=SourceSettings(watchdog_s=5.0), seconds=60))
     try:
@@ -52,33 +52,33 @@ def watched(name: str) -> tuple[list[FrameChunk], dict[str, Any]]:
 
 
 @pytest.mark.parametrize("orientation", [1, 8])
-def test_exif_rotation_in_the_frames_of_a_camera(served: tuple[Path, str], orientation: int) -> None:
-    folder, address = served
+def test_exif_rotation_in_the_frames_of_a_camera(file_server: tuple[Path, str], orientation: int) -> None:
+    folder, address = file_server
     mjpeg_file(folder / "in.avi", [camera_jpeg(PICTURE, orientation)] * 8)
-    chunks, facts = watched(f"{address}/in.avi")
+    chunks, facts = read_live(f"{address}/in.avi")
     assert facts["frames_received"] == 8 and chunks
     assert chunks[0].rgb_THW3.shape[1:] == EXIF_ORIENTATIONS[orientation].apply(PICTURE).shape
 
 
-def test_the_largest_variant_of_a_playlist_is_read(served: tuple[Path, str]) -> None:
-    folder, address = served
+def test_the_largest_variant_of_a_playlist_is_read(file_server: tuple[Path, str]) -> None:
+    folder, address = file_server
     hls_variants(folder, [(SMALL, 300), (LARGE, 700)], rates=(50_000, 50_000))
-    chunks, facts = watched(f"{address}/master.m3u8")
+    chunks, facts = read_live(f"{address}/master.m3u8")
     assert facts["frames_received"] == 50
     assert {(chunk.video.width, chunk.video.height) for chunk in chunks} == {LARGE}
 
 
-def test_the_largest_programme_of_a_transport_stream_is_read(served: tuple[Path, str]) -> None:
-    folder, address = served
+def test_the_largest_program_of_a_transport_stream_is_read(file_server: tuple[Path, str]) -> None:
+    folder, address = file_server
     two_programs(folder, [(SMALL, 300), (LARGE, 700)])
-    chunks, facts = watched(f"{address}/programs.ts")
+    chunks, facts = read_live(f"{address}/programs.ts")
     assert facts["frames_received"] == 50
     assert {(chunk.video.width, chunk.video.height) for chunk in chunks} == {LARGE}
 
 
-def test_the_crop_of_the_container_is_applied(served: tuple[Path, str]) -> None:
-    folder, address = served
+def test_the_crop_of_the_container_is_applied(file_server: tuple[Path, str]) -> None:
+    folder, address = file_server
     write_video(folder / "whole.mkv", [numbered(i) for i in range(10)])
     with_crop(folder / "whole.mkv", folder / "in.mkv", top=10, bottom=6, left=4)
-    chunks, _ = watched(f"{address}/in.mkv")
+    chunks, _ = read_live(f"{address}/in.mkv")
     assert {chunk.rgb_THW3.shape for chunk in chunks} == {(1, HEIGHT - 16, WIDTH - 4, 3)}

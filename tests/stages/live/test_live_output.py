@@ -279,8 +279,8 @@ def test_a_virtual_camera_gets_every_frame(monkeypatch: pytest.MonkeyPatch) -> N
     opened: list[dict[str, Any]] = []
 
     class Camera:
-        def __init__(self, **wishes: Any) -> None:
-            opened.append(wishes)
+        def __init__(self, **options: Any) -> None:
+            opened.append(options)
 
         def send(self, rgb: np.ndarray) -> None:
             shown.append(rgb)

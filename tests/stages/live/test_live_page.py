@@ -247,11 +247,11 @@ def test_a_style_that_this_network_cannot_provide_does_not_end_the_run(running: 
 
 def test_an_uploaded_atlas_is_drawn(running: Callable[..., Running]) -> None:
     run = running()
-    picture = io.BytesIO()
-    Image.new("RGB", (400, 600), (0, 200, 0)).save(picture, "PNG")
+    image_file = io.BytesIO()
+    Image.new("RGB", (400, 600), (0, 200, 0)).save(image_file, "PNG")
 
     async def body(session: aiohttp.ClientSession) -> Any:
-        async with session.post(f"http://{run.host}/atlas/green suit.png", data=picture.getvalue()) as answer:
+        async with session.post(f"http://{run.host}/atlas/green suit.png", data=image_file.getvalue()) as answer:
             return answer.status, await answer.json()
 
     assert talk(body) == (200, {"atlas": "green suit.png"})
@@ -272,9 +272,9 @@ def test_an_upload_that_is_no_atlas_is_refused(
 ) -> None:
     run = running()
     if content is None:
-        picture = io.BytesIO()
-        Image.new("RGB", (300, 100)).save(picture, "PNG")
-        content = picture.getvalue()
+        image_file = io.BytesIO()
+        Image.new("RGB", (300, 100)).save(image_file, "PNG")
+        content = image_file.getvalue()
 
     async def body(session: aiohttp.ClientSession) -> Any:
         async with session.post(f"http://{run.host}/atlas/{name}", data=content) as answer:
@@ -288,9 +288,9 @@ def test_a_new_atlas_replaces_the_oldest_and_a_wrong_one_replaces_none() -> None
     switcher = StyleSwitcher(Render.Config(), 1)
 
     def atlas(green: int) -> bytes:
-        picture = io.BytesIO()
-        Image.new("RGB", (400, 600), (0, green, 0)).save(picture, "PNG")
-        return picture.getvalue()
+        image_file = io.BytesIO()
+        Image.new("RGB", (400, 600), (0, green, 0)).save(image_file, "PNG")
+        return image_file.getvalue()
 
     try:
         for number in range(MAX_ATLASES + 2):
@@ -318,11 +318,11 @@ def hostile_uploads() -> dict[str, bytes]:
     """Names and contents of damaged image files and of images that are no atlases."""
     made = {}
     for kind in ("PNG", "JPEG", "WEBP"):
-        picture = io.BytesIO()
+        image_file = io.BytesIO()
         noise = np.random.default_rng(0).integers(0, 255, (60, 40, 3), dtype=np.uint8)
-        Image.fromarray(noise).save(picture, kind)
+        Image.fromarray(noise).save(image_file, kind)
         suffix = "jpg" if kind == "JPEG" else kind.lower()
-        whole = picture.getvalue()
+        whole = image_file.getvalue()
         made |= {f"cut.{suffix}": whole[: len(whole) // 2], f"empty.{suffix}": b""}
         made |= {f"other{at}.{suffix}": whole[:at] + b"\xff" * 8 + whole[at + 8 :] for at in (8, 12, 16, 20, 33, 41)}
     whole = DEFAULT_ATLAS.read_bytes()

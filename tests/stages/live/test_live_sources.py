@@ -49,13 +49,13 @@ class Watching:
         self.chunks: list[FrameChunk] = []
         self.captured: list[Captured] = []
 
-    def until(self, true: Callable[[Watching], bool]) -> Watching:
+    def until(self, condition: Callable[[Watching], bool]) -> Watching:
         """Read until a condition holds; fails if the source ends before."""
         for item in self.items:
             if isinstance(item, tuple):
                 self.chunks.append(item[0])
                 self.captured.append(item[1])
-                if true(self):
+                if condition(self):
                     return self
         raise AssertionError(f"the source ended after {len(self.chunks)} frames")
 
@@ -132,17 +132,17 @@ def test_the_watchdog_closes_a_silent_connection(watch: Callable[..., Watching])
 def test_a_slow_reader_gets_the_newest_frames(watch: Callable[..., Watching]) -> None:
     server = VideoServer(free_port())
     seen = watch(server.url).frames(5)
-    behind = []
+    waiting_frames = []
     for _ in range(8):
         time.sleep(0.4)  # ten frames arrive
         seen.frames(1)
         newest = seen.captured[-1].received
         given = len(seen.chunks) + seen.captured[-1].dropped
-        behind.append(newest - given)
+        waiting_frames.append(newest - given)
     server.kill()
     counts = seen.captured[-1]
     assert counts.dropped > 40
-    assert max(behind) <= 2  # the number of waiting frames does not grow
+    assert max(waiting_frames) <= 2  # the number of waiting frames does not grow
     steps = np.diff(clocks(seen.chunks)[5:]) % CYCLE
     assert steps.sum() > 0.8 * 7 * 400  # frames are skipped, so that the clock keeps up with real time
 
@@ -331,16 +331,16 @@ def test_srt_is_read_by_ffmpeg_or_gstreamer(watch: Callable[..., Watching]) -> N
 
 def test_the_pixel_format_of_a_camera_is_set_before_its_size() -> None:
     """Drivers forget the size when the format changes. Without a camera the test checks the order of the calls."""
-    asked: list[tuple[int, float]] = []
+    calls: list[tuple[int, float]] = []
 
     class Camera:
         def set(self, key: int, value: float) -> bool:
-            asked.append((key, value))
+            calls.append((key, value))
             return True
 
     request_mode(Camera(), CameraSettings(width=1280, height=720, rate=30, fourcc="MJPG"))  # type: ignore[arg-type]
-    assert [key for key, _ in asked] == [
+    assert [key for key, _ in calls] == [
         *(cv2.CAP_PROP_FOURCC, cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT),
         *(cv2.CAP_PROP_FPS, cv2.CAP_PROP_BUFFERSIZE),
     ]
-    assert asked[0][1] == cv2.VideoWriter.fourcc(*"MJPG")
+    assert calls[0][1] == cv2.VideoWriter.fourcc(*"MJPG")

@@ -191,7 +191,7 @@ def test_only_a_page_on_the_network_makes_a_token() -> None:
 def test_the_live_configuration_is_complete_and_has_no_look_ahead() -> None:
     config = load_config("live", [], STAGES)
     assert config.settings.inputs == "live"
-    assert config.stages["smooth"].ahead == 0
+    assert config.stages["smooth"].look_ahead == 0
     assert config.stages["live_output"].encode.preset == "superfast"
     assert config.stages["preview"].render.style == "texture"
     assert config.stages["live_decode"].source.watchdog_s <= 20

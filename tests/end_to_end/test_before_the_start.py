@@ -59,7 +59,9 @@ def place(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["-c", "train_rcnn", "--set", "train_network.folder=file/x"], "file/x: this folder cannot be used ("),
     ],
 )
-def test_it_is_said_at_once(place: Path, words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_are_reported_before_the_start(
+    place: Path, words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = {path: path.stat().st_mtime_ns for path in place.rglob("*")}
     if "²" in words[-1]:
         words = [*words[:1], "--set", "render.atlas_of={²: x.png}"]
@@ -70,7 +72,7 @@ def test_it_is_said_at_once(place: Path, words: list[str], sentence: str, capsys
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
-def test_a_closed_folder_is_said(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unwritable_folder_is_reported(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "closed").mkdir(mode=0o500)
     assert main(["a.mp4", "-o", "closed/"]) == 2
     assert "closed: the results cannot be written (nothing can be written there)" in capsys.readouterr().err
@@ -93,7 +95,7 @@ def test_an_input_whose_export_is_there_does_not_stop_the_others(
     assert "csv/a.csv: the output exists already" in capsys.readouterr().err
 
 
-def test_an_atlas_that_is_not_there_is_said_before_the_network_is_loaded(
+def test_an_absent_atlas_is_reported_before_the_network_is_loaded(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.undo()

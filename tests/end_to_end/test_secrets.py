@@ -123,7 +123,7 @@ def assert_quiet(said: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_a_live_run_tells_no_secret(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_live_run_reveals_no_secret(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     if "film.ts" in RUNS[name]:
         write_numbered_video(tmp_path / "film.ts", 1)
     code = run(CONFIG, RUNS[name])
@@ -134,7 +134,7 @@ def test_a_live_run_tells_no_secret(name: str, tmp_path: Path, capfd: pytest.Cap
 
 
 @pytest.mark.parametrize("name", OVER_FILES)
-def test_a_run_over_files_tells_no_secret(
+def test_a_run_over_files_reveals_no_secret(
     name: str, server: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     if "film.ts" in OVER_FILES[name]:
@@ -149,7 +149,7 @@ def test_a_run_over_files_tells_no_secret(
     assert_quiet(said.out + said.err, tmp_path)
 
 
-def test_a_run_that_succeeds_says_where_its_film_came_from(
+def test_a_successful_run_names_the_source_of_its_video(
     server: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert run(FILES, [f"http://me:{SECRET}@{server}/film.mp4?token={SECRET}"]) == 0

@@ -44,7 +44,7 @@ def test_clothes_of_one_video_are_worn_in_another(clip: str, tmp_path: Path) -> 
         assert (off_right > 40).mean() > 0.003  # two people, of whom one is in the other's clothes
 
 
-def test_a_film_of_errors_is_three_pictures_wide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_video_is_three_images_wide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     small = ["synthesize.count=2", "synthesize.height=120", "synthesize.width=160"]
     assert main(["-c", "errors", "-o", "errors.mp4", "--serial", *(f"--set={one}" for one in small)]) == 0
@@ -59,7 +59,7 @@ def test_atlases_on_the_command_line_are_settings() -> None:
     assert raw.values["render"]["atlas"] == "x=y.png"  # not a number: a file's name may hold an equals sign
 
 
-def test_wrong_wishes_are_one_sentence(clip: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_options_are_one_sentence(clip: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([clip, "-o", "o.mp4", "--serial", "--atlas", "absent.png"]) == 1
     assert "render.atlas: absent.png: no such image file" in capsys.readouterr().err
     assert main([clip, "-o", "o.mp4", "--serial", "--style", "sepia"]) == 2

@@ -36,7 +36,7 @@ def test_pieces_are_done_in_order_one_at_a_time(background: BackgroundWork) -> N
     assert done == list(range(50))
 
 
-def test_what_a_piece_raises_is_told_once_to_who_comes_next(background: BackgroundWork) -> None:
+def test_an_error_of_background_work_is_raised_once_by_the_next_call(background: BackgroundWork) -> None:
     def fail() -> None:
         raise StageError("the disk is full", "out.mp4")
 
@@ -89,7 +89,7 @@ class Burn(Stage):
         self.background.close()
 
 
-def test_what_goes_on_beside_other_stages_is_not_counted_as_theirs() -> None:
+def test_background_work_is_not_counted_for_other_stages() -> None:
     nodes = (read_node("wait", Wait), read_node("burn", Burn))
     lane = Lane(name="out", nodes=nodes, ordered=True, imports=(Squares,), exports=(), onward=(), last=True)
     worker = LaneWorker(lane, {"wait": None, "burn": None}, 1)

@@ -36,7 +36,7 @@ def test_the_role_follows_from_the_signature(name: str, role: str, sequential: b
     assert (node.role, node.sequential) == (role, sequential)
 
 
-def test_a_source_may_yield_packets_and_in_between_how_it_stands() -> None:
+def test_a_source_may_yield_gauges_between_packets() -> None:
     class Standing:
         is_receipt = True
 

@@ -46,7 +46,7 @@ def test_folders_and_patterns_give_media_in_order(folder: Path) -> None:
     assert [job.input for job in find_inputs(["**/*.mp4"], "o/", overwrite=False).jobs] == ["a.mp4", "sub/a.mp4"]
 
 
-def test_a_folder_gives_what_its_content_makes_media_and_tells_what_it_leaves_out(folder: Path) -> None:
+def test_a_folder_gives_its_media_and_names_the_files_it_leaves_out(folder: Path) -> None:
     photo = b"\xff\xd8\xff\xe0" + bytes(20)
     for name, content in {
         "sub/IMG_1.JFIF": photo,
@@ -83,7 +83,7 @@ def test_what_is_left_out_is_counted_and_named_as_far_as_fits() -> None:
     assert found == {"count": 300, "names": many[:100]}
 
 
-def test_a_folder_without_media_tells_what_it_holds(folder: Path) -> None:
+def test_a_folder_without_media_names_its_files(folder: Path) -> None:
     found = find_inputs(["empty"], None, overwrite=False)
     assert refusals(found) == ["no video or image in this folder"] and found.left_out == ("empty/readme.md",)
 
@@ -111,14 +111,14 @@ def test_the_same_input_twice_is_refused_once(folder: Path) -> None:
         (["*.mkv"], "nothing fits this pattern"),
     ],
 )
-def test_what_is_not_there_is_refused_and_the_rest_goes_on(folder: Path, names: list[str], what: str) -> None:
+def test_absent_inputs_are_refused_and_the_others_run(folder: Path, names: list[str], what: str) -> None:
     found = find_inputs([*names, "a.mp4"], None, overwrite=False)
     assert refusals(found) == [what]
     assert [job.input for job in found.ready] == ["a.mp4"]
     assert found.refused[0].where == names[0] and found.refused[0].remedy
 
 
-def test_what_exists_is_replaced_only_when_told(folder: Path) -> None:
+def test_existing_results_are_replaced_only_with_overwrite(folder: Path) -> None:
     (folder / "out.mp4").write_bytes(b"x")
     assert refusals(find_inputs(["a.mp4"], "out.mp4", overwrite=False)) == ["this file exists already"]
     allowed = find_inputs(["a.mp4"], "out.mp4", overwrite=True)

@@ -41,7 +41,7 @@ def test_the_first_signal_asks_and_the_second_ends(
     assert signal.getsignal(number) is before
 
 
-def test_what_a_service_manager_sends_to_everyone_is_one_wish() -> None:
+def test_signals_that_a_service_manager_sends_to_all_processes_count_once() -> None:
     with interrupt_on_signals("x") as interrupt:
         for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.raise_signal(number)

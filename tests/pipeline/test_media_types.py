@@ -68,7 +68,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("name", ["a", "a.mp4", "A.JPG", "a.jfif", "a.txt"])
 @pytest.mark.parametrize("kind", [*KINDS, "HEIF"])
-def test_a_picture_is_one_under_any_name(tmp_path: Path, kind: str, name: str) -> None:
+def test_an_image_is_recognised_under_any_name(tmp_path: Path, kind: str, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(stored(kind))
     assert is_image(str(path)) and is_media(str(path))
@@ -76,14 +76,14 @@ def test_a_picture_is_one_under_any_name(tmp_path: Path, kind: str, name: str) -
 
 
 @pytest.mark.parametrize("kind", MOVING)
-def test_a_picture_that_moves_is_a_film(tmp_path: Path, kind: str) -> None:
+def test_an_animated_image_is_a_video(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(stored(kind, several=True))
     assert not is_image(str(path)) and is_media(str(path))
 
 
 @pytest.mark.parametrize("kind", FILMS)
-def test_a_film_is_one_under_any_name(tmp_path: Path, kind: str) -> None:
+def test_a_video_is_recognised_under_any_name(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(FILMS[kind])
     assert not is_image(str(path))
@@ -91,7 +91,7 @@ def test_a_film_is_one_under_any_name(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", RAW)
-def test_raw_photos_are_pictures(tmp_path: Path, kind: str) -> None:
+def test_raw_photos_are_images(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "a"
     path.write_bytes(RAW[kind])
     assert is_image(str(path))
@@ -117,17 +117,17 @@ def test_what_macos_lays_beside_a_photo_is_no_photo(tmp_path: Path) -> None:
     assert not is_media(str(tmp_path / "._a.jpg"))
 
 
-def test_sound_in_a_films_container_is_no_film(tmp_path: Path) -> None:
+def test_sound_in_a_video_container_is_no_video(tmp_path: Path) -> None:
     (tmp_path / "a.mka").write_bytes(FILMS["mkv"])
     assert not is_media(str(tmp_path / "a.mka"))
 
 
-def test_a_row_of_jpegs_is_a_film_by_its_name_alone(tmp_path: Path) -> None:
+def test_consecutive_jpegs_are_a_video_by_their_name_alone(tmp_path: Path) -> None:
     (tmp_path / "a.mjpeg").write_bytes(stored("JPEG") * 2)
     assert not is_image(str(tmp_path / "a.mjpeg"))
 
 
-def test_a_targa_picture_is_known_by_its_name_or_its_end(tmp_path: Path) -> None:
+def test_a_targa_image_is_recognised_by_its_name_or_its_end(tmp_path: Path) -> None:
     content = stored("TGA")
     (tmp_path / "a.tga").write_bytes(content)
     assert is_image(str(tmp_path / "a.tga"))
@@ -148,5 +148,5 @@ def test_a_targa_picture_is_known_by_its_name_or_its_end(tmp_path: Path) -> None
         ("nothing/there.mp4", False),
     ],
 )
-def test_of_addresses_and_of_what_is_not_there_the_name_tells(address: str, picture: bool) -> None:
+def test_urls_and_absent_files_are_judged_by_name(address: str, picture: bool) -> None:
     assert is_image(address) == picture

@@ -131,7 +131,7 @@ def test_the_python_interface_gives_the_frames_that_are_exported(
     assert all(len(frame.people) == len(frame.surfaces) for frame in frames)
 
 
-def test_an_image_by_itself_gives_what_the_export_says(
+def test_a_single_image_gives_the_same_as_the_export(
     serially: Run, weights: Path, settings: list[str], clip: str, tmp_path: Path
 ) -> None:
     with av.open(clip) as file:

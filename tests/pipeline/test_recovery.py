@@ -44,7 +44,9 @@ def stopped(toy_config, jobs: list[Job], run: Run, flag: Path, at: int, **keys):
 
 
 @pytest.mark.parametrize(("at", "first"), [(1, 0), (3, 3), (7, 6), (11, 9)])
-def test_a_run_goes_on_after_what_stands(toy_config, toy_jobs, tmp_path, serially: Run, at: int, first: int) -> None:
+def test_a_run_resumes_after_its_last_commit(
+    toy_config, toy_jobs, tmp_path, serially: Run, at: int, first: int
+) -> None:
     calm = toy_jobs("12", folder="calm")
     expected, _ = serially(toy_config(**QUIET), calm)
     jobs = toy_jobs("12")
@@ -58,7 +60,7 @@ def test_a_run_goes_on_after_what_stands(toy_config, toy_jobs, tmp_path, seriall
     assert not Path(f"{jobs[0].output}.partial").exists()
 
 
-def test_a_run_goes_on_under_the_other_runner(toy_config, toy_jobs, tmp_path, serially: Run, under_ray: Run) -> None:
+def test_a_run_resumes_under_the_other_runner(toy_config, toy_jobs, tmp_path, serially: Run, under_ray: Run) -> None:
     calm = toy_jobs("12", "5", folder="calm")
     serially(toy_config(**QUIET), calm)
     jobs = toy_jobs("12", "5")
@@ -116,7 +118,7 @@ def test_parts_of_an_older_version_are_refused_and_kept(toy_config, toy_jobs, tm
 
 
 @pytest.mark.parametrize("ray", [False, True])
-def test_an_unfinished_result_is_not_thrown_away_unasked(
+def test_an_unfinished_result_is_not_deleted_without_overwrite(
     toy_config, toy_jobs, tmp_path, ray: bool, run: Run, serially: Run
 ) -> None:
     jobs = toy_jobs("12")
@@ -130,7 +132,7 @@ def test_an_unfinished_result_is_not_thrown_away_unasked(
     assert metrics.stages["save"].items == 12
 
 
-def test_nothing_to_go_on_from_is_a_start(toy_config, toy_jobs, serially: Run) -> None:
+def test_resume_without_a_journal_starts_anew(toy_config, toy_jobs, serially: Run) -> None:
     jobs = again(toy_jobs("7"))
     serially(toy_config(**QUIET), jobs)
     assert [row[0] for row in json.loads(Path(jobs[0].output).read_text())] == list(range(7))
@@ -155,7 +157,7 @@ def lanes(name: str) -> dict[str, dict[str, list[str]]]:
         *((graph, 2, 9, True) for graph in LANES),
     ],
 )
-def test_a_run_that_held_packets_back_goes_on_with_them(
+def test_a_run_resumes_with_its_held_packets(
     toy_config, toy_jobs, tmp_path, run: Run, graph: str, delay: int, at: int, ray: bool
 ) -> None:
     keys = {"lanes": lanes(graph), "count": {"chunk": 1}, "smooth": {"delay": delay}, "save_totals": {"part": 3}}
@@ -201,7 +203,7 @@ def test_a_crash_while_packets_that_waited_come_again_loses_nothing(
 
 
 @pytest.mark.parametrize("ray", [False, True])
-def test_an_interrupt_before_anything_new_is_there_keeps_what_stands(
+def test_an_interrupt_before_any_new_packet_keeps_the_journal(
     toy_config, toy_jobs, tmp_path, ray: bool, run: Run
 ) -> None:
     calm, jobs = toy_jobs("12", folder="calm"), toy_jobs("12")
@@ -238,7 +240,7 @@ LIVE = {"lanes": CAMERA, "camera": {"chunk": 1}, "smooth": {"delay": 0}, "save":
 
 
 @pytest.mark.parametrize("ray", [False, True])
-def test_the_numbers_of_a_source_that_cannot_give_again_go_on(
+def test_frame_numbers_of_a_source_that_cannot_be_replayed_continue(
     toy_config, toy_jobs, tmp_path, ray: bool, run: Run
 ) -> None:
     jobs = toy_jobs("12")
@@ -251,7 +253,7 @@ def test_the_numbers_of_a_source_that_cannot_give_again_go_on(
     assert (metrics.streams[0].frames_done, metrics.streams[0].failure) == (stands + 12, None)
 
 
-def test_a_lane_with_such_a_source_that_dies_goes_on_with_its_numbers(
+def test_frame_numbers_continue_after_the_death_of_such_a_source(
     toy_config, toy_jobs, tmp_path, under_ray: Run
 ) -> None:
     jobs = toy_jobs("12")
@@ -263,7 +265,7 @@ def test_a_lane_with_such_a_source_that_dies_goes_on_with_its_numbers(
 
 
 @pytest.mark.parametrize("ray", [False, True])
-def test_a_source_that_gives_nothing_more_leaves_a_whole_result(
+def test_a_resumed_source_without_further_items_leaves_a_finished_result(
     toy_config, toy_jobs, tmp_path, ray: bool, run: Run
 ) -> None:
     source = tmp_path / "7"  # a file that grows while it is recorded
@@ -280,7 +282,7 @@ def test_a_source_that_gives_nothing_more_leaves_a_whole_result(
 
 
 @pytest.mark.parametrize("ray", [False, True])
-def test_where_a_run_cannot_go_on_what_is_whole_is_saved_and_stays(
+def test_a_run_that_cannot_be_resumed_saves_its_partial_result(
     toy_config, toy_jobs, tmp_path, ray: bool, run: Run
 ) -> None:
     jobs = toy_jobs("12")
@@ -293,9 +295,7 @@ def test_where_a_run_cannot_go_on_what_is_whole_is_saved_and_stays(
     assert Journal.of(jobs[0]).path.read_bytes() == before
 
 
-def test_states_that_are_damaged_or_gone_are_no_point_to_go_on_from(
-    toy_config, toy_jobs, tmp_path, serially: Run
-) -> None:
+def test_damaged_or_absent_states_are_no_restart_point(toy_config, toy_jobs, tmp_path, serially: Run) -> None:
     jobs = toy_jobs("12")
     config = stopped(toy_config, jobs, serially, tmp_path / "flag", 9, smooth={"delay": 2})
     files = sorted(Path(f"{jobs[0].output}.partial").glob("journal.*.states"))
@@ -309,7 +309,7 @@ def test_states_that_are_damaged_or_gone_are_no_point_to_go_on_from(
     assert metrics.stages["save"].items == 12
 
 
-def test_states_in_two_lanes_are_no_point_to_go_on_from() -> None:
+def test_states_in_two_lanes_are_no_restart_point() -> None:
     stages = ["count", "square", "use_local", "smooth", "watch", "save"]
     classes = {name: stage_class(name, toy_stages.TABLE) for name in stages}
     together = build_graph([("a", stages[:1]), ("b", stages[1:3]), ("c", stages[3:])], classes, "")
@@ -317,7 +317,7 @@ def test_states_in_two_lanes_are_no_point_to_go_on_from() -> None:
     assert one_lane_has_all_states(together) and not one_lane_has_all_states(apart)
 
 
-def test_an_ordered_stage_that_tells_no_state_is_no_point_to_go_on_from(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_ordered_stage_without_state_is_no_restart_point(monkeypatch: pytest.MonkeyPatch) -> None:
     stages = ["count", "watch", "save"]
     classes = {name: stage_class(name, toy_stages.TABLE) for name in ["square", *stages]}
     graph = build_graph([("a", ["count"]), ("b", ["square", "watch"])], classes, "")

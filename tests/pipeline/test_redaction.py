@@ -58,17 +58,17 @@ AS_IT_IS = [
 
 
 @pytest.mark.parametrize("address", SAID)
-def test_an_address_is_said_without_its_secrets(address: str) -> None:
+def test_secrets_of_an_address_are_redacted(address: str) -> None:
     assert without_secrets(address) == SAID[address]
     assert without_secrets(SAID[address]) == SAID[address] and has_secrets(address)
 
 
 @pytest.mark.parametrize("address", AS_IT_IS)
-def test_what_tells_no_secret_stays_as_it_is(address: str) -> None:
+def test_text_without_secrets_is_unchanged(address: str) -> None:
     assert without_secrets(address) == redacted(address) == address_key(address) == address
 
 
-def test_an_address_in_a_sentence_is_said_without_its_secrets_too() -> None:
+def test_secrets_of_an_address_in_a_sentence_are_redacted() -> None:
     text = "[Errno 5] no answer: 'http://me:secret@host/a?t=1', (rtmp://host/app/key). See https://docs.org/page!"
     assert redacted(text) == "[Errno 5] no answer: 'http://host/a', (rtmp://host/app/…). See https://docs.org/page!"
 
@@ -135,7 +135,7 @@ def test_a_batch_knows_its_inputs_again_without_their_secrets(tmp_path: Path) ->
     assert "secret" not in (tmp_path / "batch.json").read_text()
 
 
-def test_what_ffmpeg_is_told_is_a_secret_where_its_name_says_so() -> None:
+def test_ffmpeg_options_with_secret_names_are_redacted() -> None:
     options = {"passphrase": "hush-hush", "rtsp_transport": "udp", "headers": "Authorization: Bearer x"}
     with secrets_registered({"live_decode": {"source": {"options": options}}}):
         assert without_registered_secrets("hush-hush udp Authorization: Bearer x") == "… udp …"
@@ -170,7 +170,7 @@ def test_keys_differ_for_different_addresses_and_tell_nothing() -> None:
 
 
 @pytest.mark.parametrize("address", ["rtsp:/u:hidden1@h/x", "rtsp//u:hidden1@h", "//u:hidden1@h/x"])
-def test_what_is_nearly_an_address_tells_no_secret_either(address: str) -> None:
+def test_secrets_of_malformed_addresses_are_redacted(address: str) -> None:
     for given in (address, Path(address)):
         with secrets_registered([given]):
             assert "hidden1" not in redacted(f"{given}: this file does not exist")

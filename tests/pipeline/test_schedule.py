@@ -228,7 +228,7 @@ def test_a_stream_that_was_begun_before_starts_after_what_is_done() -> None:
     assert state.waiting == ((1, 0),)
 
 
-def test_a_lane_that_is_not_eager_gets_another_replica_when_it_is_asked_for_and_packets_wait() -> None:
+def test_a_lane_that_is_not_eager_gets_a_replica_on_request_when_packets_wait() -> None:
     rules = (LaneRule(ordered=True), LaneRule(ordered=False, replicas=2, eager=False), LaneRule(ordered=True))
     state = schedule.initial_state(rules, (0,), credits=4, lenient=False)
     assert schedule.next_replica(state, 1) is None  # all lanes are being prepared, and nothing waits

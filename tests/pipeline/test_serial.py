@@ -171,7 +171,7 @@ def test_poison_where_order_matters_ends_the_input_otherwise(toy_config, toy_job
     assert "frame 4: stage 'smooth' failed" in str(metrics.streams[0].failure.error())
 
 
-def test_an_interrupt_keeps_what_is_whole(toy_config, toy_jobs) -> None:
+def test_an_interrupt_saves_the_partial_result(toy_config, toy_jobs) -> None:
     config, jobs, interrupt = toy_config(count={"chunk": 1}, smooth={"delay": 0}), toy_jobs("100", "100"), Interrupt()
     metrics = Metrics(config.graph, jobs)
     metrics.listen(lambda: interrupt.request() if metrics.streams[0].frames_done == 5 else None)
@@ -199,7 +199,7 @@ def test_the_journal_ends_with_the_stream(toy_config, toy_jobs, serially: Run) -
     assert not Path(f"{jobs[0].output}.partial").exists()
 
 
-def test_a_journal_cut_short_is_read_as_far_as_it_is_whole(toy_config, toy_jobs, serially: Run) -> None:
+def test_a_truncated_journal_is_read_up_to_its_last_complete_line(toy_config, toy_jobs, serially: Run) -> None:
     jobs = toy_jobs("9")
     serially(toy_config(count={"chunk": 1, "fail_at": 7}, smooth={"delay": 0}, save={"part": 3}), jobs)
     journal = Journal.of(jobs[0])

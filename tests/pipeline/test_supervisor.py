@@ -40,7 +40,7 @@ def program(folder: Path, root: Path, body: str) -> list[str]:
     return [sys.executable, str(file), str(folder)]
 
 
-def test_a_program_that_runs_this_one_as_a_part_of_its_own_goes_on_once(tmp_path: Path, root: Path) -> None:
+def test_a_host_program_that_runs_this_one_in_its_own_process_continues_once(tmp_path: Path, root: Path) -> None:
     """Debuggers, profilers and notebooks do so: nothing of theirs may happen twice."""
     host = f"""
     import runpy, sys
@@ -129,7 +129,7 @@ def test_a_program_that_is_killed_is_not_begun_again(tmp_path: Path, root: Path)
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("group", [False, True], ids=["to it alone", "to its group"])
-def test_a_wish_to_stop_is_handed_on_once(tmp_path: Path, root: Path, number: int, group: bool) -> None:
+def test_a_stopping_signal_is_forwarded_once(tmp_path: Path, root: Path, number: int, group: bool) -> None:
     command = program(tmp_path, root, "def main(again): return wait_for_a_wish()")
     environment = {**os.environ, "PYTHONPATH": str(root)}
     with subprocess.Popen(
@@ -143,7 +143,7 @@ def test_a_wish_to_stop_is_handed_on_once(tmp_path: Path, root: Path, number: in
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_wish_before_anything_began_is_one_line(tmp_path: Path, root: Path, number: int) -> None:
+def test_a_stop_before_the_start_prints_one_line(tmp_path: Path, root: Path, number: int) -> None:
     command = program(tmp_path, root, "def main(again):\n    time.sleep(600)")
     environment = {**os.environ, "PYTHONPATH": str(root)}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
@@ -153,7 +153,7 @@ def test_a_wish_before_anything_began_is_one_line(tmp_path: Path, root: Path, nu
         assert process.stderr is not None and process.stderr.read() == "stopped\n"
 
 
-def test_a_wish_that_ray_dies_of_too_is_kept(tmp_path: Path, root: Path) -> None:
+def test_a_stopping_signal_that_also_ends_ray_is_obeyed(tmp_path: Path, root: Path) -> None:
     """As where a service manager asks every process at once, and Ray's are the quicker ones."""
     body = """
     def main(again):

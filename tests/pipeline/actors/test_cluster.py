@@ -21,12 +21,12 @@ from pipeline.stage import PlainError
 
 
 @pytest.mark.parametrize("address", ["nonsense", "host:", ":6379", "host:port"])
-def test_what_is_no_address_is_said(address: str) -> None:
+def test_a_malformed_cluster_address_is_refused(address: str) -> None:
     with pytest.raises(PlainError, match="this is no address; write HOST:PORT"):
         _join_alone(address)
 
 
-def test_an_address_without_an_answer_is_said() -> None:
+def test_a_cluster_that_does_not_answer_is_reported() -> None:
     with socket.socket() as unused:  # bound and not listening: whoever connects is refused
         unused.bind(("127.0.0.1", 0))
         with pytest.raises(PlainError, match="this cluster does not answer"):
@@ -152,7 +152,7 @@ stop_ray()
 """
 
 
-def test_a_ray_for_this_machine_alone_listens_to_nobody_else(root: Path) -> None:
+def test_a_local_ray_listens_on_loopback_only(root: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     command = [sys.executable, "-W", "ignore", "-c", LISTENING]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300, check=False)
@@ -161,7 +161,7 @@ def test_a_ray_for_this_machine_alone_listens_to_nobody_else(root: Path) -> None
     assert listening == {"127.0.0.1"}
 
 
-def test_a_ray_whose_own_process_died_is_said_to_be_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ray_whose_own_process_died_is_reported_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     from ray._private import worker
 
     assert hasattr(worker, "_global_node") and hasattr(Node, "dead_processes")

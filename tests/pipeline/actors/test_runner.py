@@ -104,7 +104,7 @@ def test_what_kills_an_ordered_lane_twice_ends_its_input_alone(toy_config, toy_j
 
 
 @pytest.mark.parametrize("delay", [0, 2])
-def test_an_ordered_lane_that_dies_goes_on_after_what_stands(
+def test_an_ordered_lane_that_dies_resumes_after_its_last_commit(
     toy_config, toy_jobs, tmp_path, serially: Run, under_ray: Run, delay: int
 ) -> None:
     save = {"part": 3}
@@ -122,7 +122,7 @@ def test_an_ordered_lane_that_dies_goes_on_after_what_stands(
         assert metrics.streams[index].frames_done == calm.streams[index].frames_done
 
 
-def test_an_interrupt_keeps_what_is_whole(toy_config, toy_jobs, ray_started) -> None:
+def test_an_interrupt_saves_the_partial_result(toy_config, toy_jobs, ray_started) -> None:
     from pipeline.actors.runner import run_ray
 
     config, jobs, interrupt = toy_config(count={"chunk": 1}, smooth={"delay": 0}), toy_jobs("500"), Interrupt()

@@ -132,7 +132,7 @@ def test_inputs_and_results_may_lie_in_a_store(folder: Path, settings: list[str]
     assert result.stat().st_mtime_ns != made
 
 
-def test_a_film_in_a_store_that_cannot_be_read_is_named_as_it_was_given(
+def test_an_unreadable_video_in_a_store_is_named_as_given(
     settings: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "in").mkdir()
@@ -151,7 +151,7 @@ def test_a_store_without_the_file_is_one_sentence(settings: list[str], capsys: p
     assert "file:///nowhere/a.mp4: this file does not exist" in said and "Traceback" not in said
 
 
-def test_a_manifest_that_is_none_is_said(
+def test_an_invalid_manifest_is_reported(
     folder: Path, settings: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "batch.json").write_text("[]")
@@ -193,7 +193,7 @@ def _killing(*_: object) -> None:
 
 
 @pytest.mark.parametrize("there", ["", "file://"])
-def test_a_whole_result_that_was_not_noted_is_taken_and_nothing_else_is_left(
+def test_a_finished_result_that_was_not_recorded_is_recognised(
     killed: Callable[[str], tuple[list[str], Path]], there: str
 ) -> None:
     command, result = killed(there)
@@ -220,7 +220,7 @@ def test_a_file_of_the_users_under_a_results_name_stays(
     assert sorted(file.name for file in result.parent.iterdir()) == ["batch.json", result.name]
 
 
-def test_a_whole_result_of_another_input_is_not_taken(
+def test_a_finished_result_of_another_input_is_not_used(
     killed: Callable[[str], tuple[list[str], Path]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     command, result = killed("")
@@ -339,7 +339,7 @@ def test_a_worker_that_died_is_counted_and_its_unit_done_by_the_next(
     assert all(tally.state == "done" for tally in metrics.streams.values())
 
 
-def test_a_batch_serves_rays_page_when_it_is_asked_for(
+def test_a_batch_serves_rays_dashboard_on_request(
     toy_config: Callable[..., RunConfig],
     toy_jobs: Callable[..., list[Job]],
     tmp_path: Path,

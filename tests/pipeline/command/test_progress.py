@@ -24,7 +24,7 @@ def metrics_after(toy_config, toy_jobs, *steps: Step) -> Metrics:
     return metrics
 
 
-def test_a_line_says_frames_rate_people_and_time_left(toy_config, toy_jobs) -> None:
+def test_a_line_shows_frames_rate_people_and_remaining_time(toy_config, toy_jobs) -> None:
     metrics = metrics_after(
         toy_config, toy_jobs, Step(started=8, length=20, counts={"People": 12}), Step(finished=5, packets=1)
     )

@@ -67,7 +67,7 @@ def test_figures_are_those_of_the_run(toy_config: Callable[..., RunConfig], toy_
         samples(port)
 
 
-def test_gauges_restarts_and_queues_are_told(toy_config: Callable[..., RunConfig]) -> None:
+def test_gauges_restarts_and_queues_are_served(toy_config: Callable[..., RunConfig]) -> None:
     config = toy_config()
     metrics = Metrics(config.graph, [Job(index=0, input="a", output=None, stem="a")])
     metrics.streams[0].gauges |= {"dropped": 12, "latency_p95_s": 0.25}
@@ -85,7 +85,7 @@ def test_gauges_restarts_and_queues_are_told(toy_config: Callable[..., RunConfig
     assert seen["densepose_lane_restarts_total", "compute"] == 1
 
 
-def test_gpus_are_told_as_their_own_program_tells_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpu_metrics_come_from_nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\necho '40, 1024'\necho '0, 3'\n")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
@@ -126,7 +126,7 @@ def test_the_log_has_a_line_for_each_packet_with_stream_and_frames(
     assert [line["time"] for line in lines] == sorted(line["time"] for line in lines)
 
 
-def test_the_log_tells_of_failures_and_restarts(tmp_path: Path) -> None:
+def test_the_log_records_failures_and_restarts(tmp_path: Path) -> None:
     log = EventLog(str(tmp_path / "a.jsonl"))
     failure = Failure(what="it broke", where="a.mp4, frame 3", remedy="mend it")
     log.step("compute", 4, Step(poisoned=(failure,)))
@@ -176,7 +176,7 @@ def test_a_trace_of_a_run_that_broke_off_can_be_read(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "t.json").read_text()) == events
 
 
-def test_what_goes_on_beside_the_calls_has_a_row_of_its_own(tmp_path: Path) -> None:
+def test_background_work_has_a_row_of_its_own(tmp_path: Path) -> None:
     """Bars of one row must not overlap."""
     trace = PerfettoTrace(str(tmp_path / "t.json"))
     spans = [Span(stage="encode", start_s=5.0, seconds=0.5, process=7, background=aside) for aside in (False, True)]
@@ -201,7 +201,7 @@ def test_options_become_settings() -> None:
     assert raw.values["observe"] == {"profile": "p.json", "log": "l.jsonl", "metrics": 9001}
 
 
-def test_who_asks_for_no_figures_is_let_go(
+def test_a_client_without_a_request_is_disconnected(
     toy_config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prometheus_module, "PATIENCE_S", 0.5)

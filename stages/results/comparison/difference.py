@@ -47,7 +47,7 @@ def difference_at(a: Performance, b: Performance, shift: float) -> Difference:
     near_T = np.abs(shifted_T[row_T] - a.second_T) <= reach
     row_T2 = np.stack([np.flatnonzero(near_T), row_T[near_T]], axis=1)
     angle_change_T9 = b.angle_T9[row_T2[:, 1]] - a.angle_T9[row_T2[:, 0]]
-    offset_TP2 = b.place_TP2[row_T2[:, 1]] - a.place_TP2[row_T2[:, 0]]
+    offset_TP2 = b.position_TP2[row_T2[:, 1]] - a.position_TP2[row_T2[:, 0]]
     return Difference(
         row_T2=row_T2,
         angle_T9=(angle_change_T9 + HALF_TURN) % TURN - HALF_TURN,

@@ -28,13 +28,13 @@ class PersonPose:
 
     Attributes:
         angle_9: degrees, `ANGLE_NAMES`; NaN where not visible.
-        place_P2: centre of each of 24 parts, in pixels from the centre of the torso; NaN where not visible.
+        position_P2: centre of each of 24 parts, in pixels from the centre of the torso; NaN where not visible.
         torso: pixels from shoulder to hip, mean of the visible sides; NaN if neither is visible.
         area: pixels of the person.
     """
 
     angle_9: F32
-    place_P2: F32
+    position_P2: F32
     torso: float
     area: int
 
@@ -42,8 +42,8 @@ class PersonPose:
 def pose_of(surface: PersonSurface) -> PersonPose:
     """The pose of a surface."""
     keypoint_173 = surface_keypoints(surface)
-    place_172 = np.where(keypoint_173[:, 2:] > 0, keypoint_173[:, :2], np.nan)
-    side_2 = np.linalg.norm(place_172[_SIDES["shoulder"]] - place_172[_SIDES["hip"]], axis=1)
+    position_172 = np.where(keypoint_173[:, 2:] > 0, keypoint_173[:, :2], np.nan)
+    side_2 = np.linalg.norm(position_172[_SIDES["shoulder"]] - position_172[_SIDES["hip"]], axis=1)
     y_M, x_M = np.nonzero(surface.labels_hw)
     label_M = surface.labels_hw[y_M, x_M]
     sums_25_3 = np.stack([np.bincount(label_M, each, CHARTS + 1) for each in (x_M, y_M, np.ones(len(x_M)))], axis=1)
@@ -54,7 +54,7 @@ def pose_of(surface: PersonSurface) -> PersonPose:
         middle_2 = middle[:2] / middle[2]
     return PersonPose(
         angle_9=joint_angles(keypoint_173),
-        place_P2=(centre_25_2[1:] - middle_2).astype(np.float32),
+        position_P2=(centre_25_2[1:] - middle_2).astype(np.float32),
         torso=mean_where_seen(side_2),
         area=len(y_M),
     )
@@ -68,13 +68,13 @@ class Performance:
         second_T: from the first of them.
         index_T: number of each frame in its source.
         angle_T9: degrees.
-        place_TP2: centres of parts from the centre of the torso, in torso lengths.
+        position_TP2: centres of parts from the centre of the torso, in torso lengths.
     """
 
     second_T: Float
     index_T: I64
     angle_T9: F32
-    place_TP2: F32
+    position_TP2: F32
 
     def __len__(self) -> int:
         return len(self.second_T)
@@ -95,7 +95,7 @@ def performance_of(poses: list[tuple[float, int, PersonPose]]) -> Performance:
         second_T=np.array([second for second, _, _ in poses]) - poses[0][0],
         index_T=np.array([index for _, index, _ in poses], np.int64),
         angle_T9=np.stack([pose.angle_9 for _, _, pose in poses]),
-        place_TP2=np.stack([pose.place_P2 for _, _, pose in poses]) / np.float32(length),
+        position_TP2=np.stack([pose.position_P2 for _, _, pose in poses]) / np.float32(length),
     )
 
 
@@ -110,5 +110,5 @@ def mirrored_performance(performance: Performance) -> Performance:
         second_T=performance.second_T,
         index_T=performance.index_T,
         angle_T9=angle_T9,
-        place_TP2=performance.place_TP2[:, MIRROR_CHART[1:].astype(int) - 1] * np.array([-1, 1], np.float32),
+        position_TP2=performance.position_TP2[:, MIRROR_CHART[1:].astype(int) - 1] * np.array([-1, 1], np.float32),
     )

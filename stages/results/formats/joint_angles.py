@@ -31,10 +31,10 @@ def joint_angles(keypoint_173: F32) -> F32:
 
     Joints: 0..180, 180 = straight. Trunk: −180..180, 0 = upright, positive = to the right of the image.
     """
-    place_172 = np.where(keypoint_173[:, 2:] > 0, keypoint_173[:, :2], np.nan).astype(np.float64)
-    one_82 = place_172[_SPANS_83[:, 0]] - place_172[_SPANS_83[:, 1]]
-    other_82 = place_172[_SPANS_83[:, 2]] - place_172[_SPANS_83[:, 1]]
+    position_172 = np.where(keypoint_173[:, 2:] > 0, keypoint_173[:, :2], np.nan).astype(np.float64)
+    one_82 = position_172[_SPANS_83[:, 0]] - position_172[_SPANS_83[:, 1]]
+    other_82 = position_172[_SPANS_83[:, 2]] - position_172[_SPANS_83[:, 1]]
     cross_8 = one_82[:, 0] * other_82[:, 1] - one_82[:, 1] * other_82[:, 0]
     joint_8 = np.degrees(np.abs(np.arctan2(cross_8, (one_82 * other_82).sum(axis=1))))
-    up_2 = place_172[_SHOULDERS].mean(axis=0) - place_172[_HIPS].mean(axis=0)
+    up_2 = position_172[_SHOULDERS].mean(axis=0) - position_172[_HIPS].mean(axis=0)
     return np.append(joint_8, np.degrees(np.arctan2(up_2[0], -up_2[1]))).astype(np.float32)

@@ -54,7 +54,7 @@ def wave(shift: float, frames: int = 100, rate: float = 25, bias: float = 0.0) -
         second_T=second_T,
         index_T=np.arange(frames),
         angle_T9=angle_T9,
-        place_TP2=np.zeros((frames, 24, 2), np.float32),
+        position_TP2=np.zeros((frames, 24, 2), np.float32),
     )
 
 

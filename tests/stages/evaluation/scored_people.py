@@ -1,4 +1,4 @@
-"""Networks that know the truth, and a whole evaluation in one call."""
+"""A network that predicts the truth, and a whole evaluation in one call."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ JOB = Job(index=0, input="", output=None, stem="evaluate")
 
 
 class Oracle:
-    """A network that answers the truth, with U raised by `shift` 255ths, to everyone but those it is to miss.
+    """A network that predicts the truth, with U raised by `shift` 255ths.
 
-    `kept` says which share of a image's people it detects, the first ones.
+    `kept`: the share of an image's people that it detects, the first ones.
     """
 
     name, sha256 = "oracle", "0" * 64
@@ -72,7 +72,7 @@ def scored(
     body: Geometry | None = None,
     **settings: Any,
 ) -> WriteScores:
-    """The stages `evaluate` and `write_scores` over images, with that network and, where given, that body."""
+    """The stages `evaluate` and `write_scores` over images, with this network and, where given, this body."""
     monkeypatch.setattr("stages.evaluation.evaluate.open_network", lambda config, threads: network)
     if body is not None:
         monkeypatch.setattr("stages.evaluation.evaluate.geometry_of", lambda folder: body)

@@ -1,4 +1,4 @@
-"""Truth against itself, shifted truth, missed people: what the whole evaluation says of networks that are known."""
+"""The whole evaluation of known predictions: truth against itself, shifted truth, missed people."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_truth_against_itself_is_perfect(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 @pytest.mark.parametrize("centimetres", [2, 12, 20])
 def test_shifted_truth_has_a_closed_form(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, centimetres: int) -> None:
-    """On a body whose charts are rulers every point is off by so many centimetres, and nothing else is wrong."""
+    """On a body whose charts are rulers every point has this error, and nothing else is wrong."""
     images = low_scenes(4)
     found = scored(monkeypatch, tmp_path, Oracle(images, shift=centimetres), images, LineBody()).flat()
     gps = math.exp(-((centimetres / 100) ** 2) / (2 * 0.255**2))
@@ -82,7 +82,7 @@ def test_shifted_truth_has_a_closed_form(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 @pytest.mark.parametrize(("film", "still"), [("", True), ("walk", False)])
-def test_pictures_are_asked_about_as_such_and_frames_as_frames(
+def test_images_are_predicted_as_stills_and_frames_are_not(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, film: str, still: bool
 ) -> None:
     images = [dataclasses.replace(one, video=film) for one in low_scenes(1)]
@@ -112,11 +112,11 @@ def test_missed_people_are_wrong_in_every_point(monkeypatch: pytest.MonkeyPatch,
     assert found["GPS_AP"] == pytest.approx(51 / 101), "recalls 0, .01 … .50 are reached"
 
 
-@pytest.mark.parametrize(("sure_of_right", "precision"), [(0.9, 51 / 101), (0.1, 51 / 101 / 2)])
-def test_in_given_boxes_the_surest_answers_come_first(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sure_of_right: float, precision: float
+@pytest.mark.parametrize(("confidence_of_right", "precision"), [(0.9, 51 / 101), (0.1, 51 / 101 / 2)])
+def test_in_given_boxes_people_are_ranked_by_confidence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, confidence_of_right: float, precision: float
 ) -> None:
-    """Half of the people are answered rightly, half wrongly: what average precision is depends on who is told first."""
+    """Half of the predictions are right: average precision depends on which come first."""
 
     class Half(Oracle):
         def surface(self, image: TrueImage, box_4: Any) -> SurfaceMap:
@@ -125,7 +125,7 @@ def test_in_given_boxes_the_surest_answers_come_first(
             labels_hw = seen.labels_hw
             if not right:
                 labels_hw = np.where(labels_hw > 0, 25 - labels_hw, 0).astype(np.uint8)
-            sure_hw = np.full(labels_hw.shape, sure_of_right if right else 0.5, np.float32)
+            sure_hw = np.full(labels_hw.shape, confidence_of_right if right else 0.5, np.float32)
             return dataclasses.replace(seen, labels_hw=labels_hw, confidence_hw=sure_hw)
 
     images = [one for one in low_scenes(8) if len(one.people) == 2]
@@ -135,7 +135,7 @@ def test_in_given_boxes_the_surest_answers_come_first(
 
 
 @pytest.mark.parametrize("boxes", ["given", "detected"])
-def test_only_what_is_asked_for_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, boxes: str) -> None:
+def test_only_requested_protocols_are_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, boxes: str) -> None:
     images = low_scenes(2)
     found = scored(monkeypatch, tmp_path, Oracle(images), images, LineBody(), boxes=boxes).flat()
     assert found["AUC10"] == pytest.approx(1) and found["GPS_AP"] == pytest.approx(1)
@@ -160,7 +160,7 @@ def test_the_breakdowns_add_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     )
 
 
-def test_pictures_are_drawn_and_show_the_errors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_images_of_the_errors_are_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     images = [scene_truth(scene(WORLDS["val"], 0, index), "val", index) for index in range(3)]
     good, bad = tmp_path / "good", tmp_path / "bad"
     scored(monkeypatch, good, Oracle(images), images, boxes="given")
@@ -188,7 +188,7 @@ def test_the_command_prints_a_table_and_reports_the_numbers(tmp_path: Path, caps
     assert float(by_hand[0][1]) == pytest.approx(found["metrics"]["AUC30"], abs=1e-3)
 
 
-def test_a_set_that_is_none_is_named(tmp_path: Path) -> None:
+def test_an_unknown_set_is_named(tmp_path: Path) -> None:
     with pytest.raises(StageError, match="did you mean stress_rain"):
         GroundTruth(GroundTruth.Config(data="stress_ran"))
     with pytest.raises(StageError, match="neither a synthetic world nor a path"):
@@ -198,17 +198,17 @@ def test_a_set_that_is_none_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("settings", "complaint"), [({"data": ()}, "names no set"), ({"scenes": 0}, "at least 1")])
-def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], complaint: str) -> None:
+def test_settings_out_of_range_are_refused(settings: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         GroundTruth.Config(**settings)
 
 
-def test_a_score_given_to_the_network_is_refused_where_it_would_not_count() -> None:
+def test_a_score_threshold_of_the_network_is_refused() -> None:
     with pytest.raises(ValueError, match=r"network\.score_threshold does not count here; give evaluate\.score"):
         Evaluate.Config(network=NetworkConfig(score_threshold=0.3))
 
 
-def test_several_sets_follow_each_other_and_stress_is_all_of_them() -> None:
+def test_several_sets_follow_each_other_and_stress_is_a_group() -> None:
     source = GroundTruth(GroundTruth.Config(data=("far", "stress"), scenes=1))
     names = [image.set_name for _, image in source(JOB)]
     assert names[0] == "far" and len(names) == len(set(names)) == source.length() == 1 + len(STRESS_WORLDS)
@@ -216,7 +216,7 @@ def test_several_sets_follow_each_other_and_stress_is_all_of_them() -> None:
     assert source.summary()["frames_in"] == len(names)
 
 
-def test_the_table_goes_on_below_where_it_would_be_too_wide() -> None:
+def test_a_wide_table_continues_below() -> None:
     from models.metrics.bootstrap import Estimate
 
     one = Estimate(value=0.25, low=0.2, high=0.31)
@@ -225,7 +225,7 @@ def test_the_table_goes_on_below_where_it_would_be_too_wide() -> None:
     assert "set0" in lines[0] and "set4" in lines[4]
 
 
-def test_errors_at_points_are_the_networks_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_errors_at_points_are_those_of_the_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Areas from sums by person equal the closed form over all points together."""
     images = low_scenes(4)
     written = scored(monkeypatch, tmp_path, Oracle(images, shift=7, kept=0.5), images, LineBody())
@@ -241,7 +241,7 @@ def test_errors_at_points_are_the_networks_own(monkeypatch: pytest.MonkeyPatch, 
 
 
 class Silhouettes:
-    """A network to which everything that is not the mean colour is somebody."""
+    """A network to which every pixel that is not the mean colour is a person."""
 
     def detect(self, rgb_THW3: Any, *, still: bool = False) -> tuple[list[Detections], Any]:
         return [Detections(box_N4=np.zeros((0, 4), np.float32), score_N=np.zeros(0, np.float32))], rgb_THW3[0]
@@ -256,10 +256,10 @@ class Silhouettes:
         return [found]
 
 
-def test_oracle_masks_leave_everyone_alone_before_the_mean_colour(
+def test_oracle_masks_remove_the_background(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """What it finds is then exactly the person's true mask; with the background left, it is the whole box."""
+    """The predicted mask is then exactly the true mask; with the background it is the whole box."""
     made = (scene_truth(scene(WORLDS["val"], 0, index), "val", index) for index in range(20))
     image = next(one for one in made if len(one.people) > 1)
     monkeypatch.setattr("stages.evaluation.evaluate.open_network", lambda config, threads: Silhouettes())
@@ -273,7 +273,7 @@ def test_oracle_masks_leave_everyone_alone_before_the_mean_colour(
 def test_keypoints_of_the_true_surface_are_found_and_others_are_not(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """COCO's keypoint AP is 1 where the truth is what the surfaces tell, and 0 where it lies a person's height away."""
+    """COCO's keypoint AP is 1 where the truth comes from the surfaces, and 0 where it is a person's height away."""
     images, off = [], []
     for index in range(4):
         made = scene(WORLDS["val"], 0, index)
@@ -296,13 +296,13 @@ def test_keypoints_of_the_true_surface_are_found_and_others_are_not(
 
 
 def moved(keypoint_173: Any, down: float) -> Any:
-    """Keypoints that were told, as annotated and seen ones, so many pixels further down."""
+    """Keypoints as annotated and visible ones, moved down by some pixels."""
     told_17 = keypoint_173[:, 2] > 0
     return np.stack([keypoint_173[:, 0], keypoint_173[:, 1] + down * told_17, 2.0 * told_17], axis=1)
 
 
 class Eroded(Oracle):
-    """Answers with masks that lose their rim, person by person another width, and with scores of its own."""
+    """Predictions with eroded masks, each person by another width, and with scores of its own."""
 
     def detect(self, rgb_THW3: Any, *, still: bool = False) -> tuple[list[Detections], Any]:
         (found,), image = super().detect(rgb_THW3)
@@ -316,7 +316,7 @@ class Eroded(Oracle):
         return dataclasses.replace(true, labels_hw=true.labels_hw * kept)
 
 
-def test_mask_precision_is_pycocotools_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_mask_ap_equals_pycocotools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     images = [scene_truth(scene(WORLDS["val"], 0, index), "val", index) for index in range(12)]
     network = Eroded(images)
     found = scored(monkeypatch, tmp_path, network, images, boxes="detected").flat()

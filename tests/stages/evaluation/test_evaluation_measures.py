@@ -12,7 +12,7 @@ from stages.evaluation.person_scores import STEPS, PersonResult
 
 
 def result(pixels_by_255ths: Mapping[int, int]) -> PersonResult:
-    """A person with so many pixels off by so many 255ths in U, and by nothing in V."""
+    """A person with numbers of pixels by error of U in 255ths, without error in V."""
     uv_error_2S = np.zeros((2, STEPS), np.int64)
     for off, pixels in pixels_by_255ths.items():
         uv_error_2S[0, off] = pixels
@@ -20,7 +20,7 @@ def result(pixels_by_255ths: Mapping[int, int]) -> PersonResult:
     return PersonResult(chart_2525=None, uv_error_2S=uv_error_2S, error_M=None, joint_17=None, mask_iou=float("nan"))
 
 
-def test_the_median_of_differences_has_the_interval_that_people_leave_open() -> None:
+def test_the_median_error_has_a_bootstrap_interval_over_people() -> None:
     alike = [result({10: 50, 30: 10})] * 20
     assert (one := median_uv_error(alike, 0)).value == one.low == one.high == pytest.approx(10 / 255)
     other = [result({0: 100}), result({10: 100}), result({20: 100})]
@@ -29,11 +29,11 @@ def test_the_median_of_differences_has_the_interval_that_people_leave_open() -> 
     assert median_uv_error(other, 1).high == 0, "V is off by nothing"
 
 
-def test_who_has_more_pixels_counts_for_more() -> None:
+def test_people_with_more_pixels_count_more() -> None:
     assert median_uv_error([result({0: 10}), result({10: 10}), result({40: 100})], 0).value == pytest.approx(40 / 255)
 
 
-def test_nobody_with_a_right_chart_has_no_median() -> None:
+def test_without_right_charts_there_is_no_median() -> None:
     without = PersonResult(chart_2525=None, uv_error_2S=None, error_M=None, joint_17=None, mask_iou=0)
     for people in ([], [result({})], [without]):
         assert np.isnan(median_uv_error(people, 0).value)

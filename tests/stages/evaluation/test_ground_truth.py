@@ -1,4 +1,4 @@
-"""Sets of every kind as they lie on the disk: what is read is what was written, and damage is named or counted."""
+"""Data sets of every kind from files: they are read as written, and damage is named or counted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Spoil = Callable[[Any], None]
 
 
 def read(**settings: Any) -> tuple[list[TrueImage], dict[str, Any]]:
-    """All images of a run's sets, and what the stage reports."""
+    """All images of a run's sets, and the stage's report."""
     source = GroundTruth(GroundTruth.Config(**settings))
     return [image for _, image in source(JOB)], dict(source.summary())
 
@@ -44,7 +44,7 @@ def chequered(height: int = 60, width: int = 80) -> tuple[np.ndarray, np.ndarray
 
 
 @pytest.mark.parametrize("order", ["IUV as BGR", "IUV as RGB"])
-def test_iuv_pictures_are_read_in_either_order(tmp_path: Path, order: str) -> None:
+def test_iuv_images_are_read_in_either_order(tmp_path: Path, order: str) -> None:
     photo, iuv = chequered()
     cv2.imwrite(str(tmp_path / "dance.png"), photo)
     cv2.imwrite(str(tmp_path / "dance_IUV.png"), iuv if order == "IUV as BGR" else iuv[..., ::-1])
@@ -56,7 +56,7 @@ def test_iuv_pictures_are_read_in_either_order(tmp_path: Path, order: str) -> No
     assert sorted(map(tuple, image.boxes.tolist())) == [(5, 10, 29, 50), (50, 10, 74, 50)]
 
 
-def test_folders_of_iuv_pictures_are_one_set(tmp_path: Path) -> None:
+def test_folders_of_iuv_images_are_one_set(tmp_path: Path) -> None:
     photo, iuv = chequered()
     for folder in ("street", "park/far"):
         (tmp_path / folder).mkdir(parents=True)
@@ -66,7 +66,7 @@ def test_folders_of_iuv_pictures_are_one_set(tmp_path: Path) -> None:
     assert [one.name for one in images] == ["park/far/a.png", "street/a.png"] and facts["frames_in"] == 2
 
 
-def test_numbers_beside_an_iuv_picture_say_who_is_who(tmp_path: Path) -> None:
+def test_an_image_of_instance_numbers_separates_people(tmp_path: Path) -> None:
     photo, iuv = chequered()
     number = np.where(iuv[..., 0] > 12, 7, 3).astype(np.uint8) * (iuv[..., 0] > 0)
     for name, image in (("a.jpg", photo), ("a_iuv.png", iuv), ("a_INDS.png", number)):
@@ -77,7 +77,7 @@ def test_numbers_beside_an_iuv_picture_say_who_is_who(tmp_path: Path) -> None:
     assert image.people[1].instance.area == (number == 7).sum()
 
 
-def test_agreement_with_an_iuv_picture_is_what_was_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_agreement_with_an_iuv_image_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photo, iuv = chequered()
     cv2.imwrite(str(tmp_path / "a.png"), photo)
     cv2.imwrite(str(tmp_path / "a_IUV.png"), np.minimum(iuv, [255, 200, 255]))
@@ -104,7 +104,7 @@ def spoil_file(folder: Path) -> None:
     ("spoil", "complaint"),
     [(spoil_channels, "charts 0..24"), (spoil_size, "differ in size"), (spoil_file, "cannot be read")],
 )
-def test_a_damaged_iuv_picture_is_named_or_counted(tmp_path: Path, spoil: Spoil, complaint: str) -> None:
+def test_a_damaged_iuv_image_is_named_or_counted(tmp_path: Path, spoil: Spoil, complaint: str) -> None:
     photo, iuv = chequered()
     for name in ("a", "b"):
         cv2.imwrite(str(tmp_path / f"{name}.png"), photo)
@@ -128,7 +128,7 @@ def sparse(tmp_path: Path) -> Path:
 
 
 def test_a_densepose_coco_file_is_scored_on_its_points(sparse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The set's own truth, dense, answers its annotations: every point is right."""
+    """With the set's dense truth as prediction every point is right."""
     images, facts = read(data=str(sparse))
     (exact, _) = read(data="val", scenes=4)
     assert facts == {"frames_in": 4, "skipped": 0}
@@ -142,7 +142,7 @@ def test_a_densepose_coco_file_is_scored_on_its_points(sparse: Path, monkeypatch
 def test_other_annotators_are_scored_against_the_file(
     sparse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same points with U four 255ths aside: 4 cm on a body of rulers, whatever the network says."""
+    """The same points with U moved by four 255ths: 4 cm on a body of rulers, whatever the network predicts."""
     document = json.loads(sparse.read_text())
     for person in document["annotations"]:
         person["dp_U"] = [round(u * 200) / 255 for u in person["dp_U"]]
@@ -248,7 +248,7 @@ def test_a_coco_folder_has_boxes_keypoints_and_crowds(tmp_path: Path) -> None:
     assert image.people[0].visible_share == pytest.approx(4 / 17) and image.people[0].instance.points is None
 
 
-def test_photos_kept_out_of_the_training_are_two_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_held_out_photos_are_two_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from stages.annotations.image_collections import held_out
 
     names = [f"{number:016d}" for number in range(60)]
@@ -275,7 +275,7 @@ def test_two_sets_of_one_name_are_refused() -> None:
         read(data=("val", "val"), scenes=1)
 
 
-def test_a_body_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_body_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot include it"):
         open_geometry(str(tmp_path))
     (tmp_path / "UV_Processed.mat").write_bytes(b"")
@@ -283,7 +283,7 @@ def test_a_body_that_is_not_there_is_named(tmp_path: Path) -> None:
         open_geometry(str(tmp_path))
 
 
-def test_preparing_the_body_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_preparing_the_body_writes_the_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     import io
 
     def computing(progress: Callable[[float], None]) -> None:
@@ -309,6 +309,6 @@ def test_preparing_the_body_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch)
         ({"size": [2, 2], "counts": [-1, 5]}, "whole numbers"),
     ],
 )
-def test_masks_that_cannot_be_drawn_are_refused(drawn: Any, complaint: str) -> None:
+def test_damaged_masks_are_refused(drawn: Any, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         check_segmentation(drawn)

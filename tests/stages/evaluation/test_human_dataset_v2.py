@@ -35,7 +35,7 @@ def identity_kept_out() -> str:
     return next(name for i in range(10_000) if held_out(f"human_v2/{(name := f'{i:016x}')}_jpg.rf.1.jpg"))
 
 
-def test_the_list_has_every_photo_that_was_kept_out_and_no_other() -> None:
+def test_the_list_has_exactly_the_held_out_photos() -> None:
     listed = [line.split(" ")[1] for line in TRAINING_PHOTOS.read_text().splitlines()]
     known = read_corrections(HUMAN_V2.kept)
     assert set(known) == {identity for identity in listed if held_out(identity)}
@@ -43,7 +43,7 @@ def test_the_list_has_every_photo_that_was_kept_out_and_no_other() -> None:
     assert all(not one.group & one.depiction for one in known.values())
 
 
-def test_people_alone_are_as_wide_as_they_were_and_the_rest_is_apart() -> None:
+def test_a_corrected_photo_has_its_aspect_and_its_groups_as_crowds() -> None:
     image = TrueImage(
         set_name=AS_ANNOTATED,
         name="photo",
@@ -69,7 +69,7 @@ def write_photo(folder: Path, identity: str) -> Path:
     return listing
 
 
-def test_both_sets_hold_the_same_photos(tmp_path: Path) -> None:
+def test_both_sets_have_the_same_photos(tmp_path: Path) -> None:
     identity = identity_kept_out()
     listing, kept = write_photo(tmp_path, identity), tmp_path / "kept.txt"
     kept.write_text(f"{identity} 3:4 1 -\n")
@@ -96,7 +96,7 @@ def test_a_checkout_is_two_sets(tmp_path: Path) -> None:
     assert [one.name for one in found] == [AS_ANNOTATED, PEOPLE]
 
 
-def test_what_is_named_as_coco_is_a_third_set_without_what_was_trained_on(tmp_path: Path) -> None:
+def test_photos_of_coco_are_a_third_set_without_those_of_training(tmp_path: Path) -> None:
     trained, identity = tmp_path / "trained.json", identity_kept_out()
     trained.write_text('{"000000000030.jpg": 5}')
     for name in ("000000000030", "000000000034", identity):
@@ -113,7 +113,7 @@ def test_what_is_named_as_coco_is_a_third_set_without_what_was_trained_on(tmp_pa
     np.testing.assert_allclose(image.crowds[0].box_4, [0, 0, 208, 416])
 
 
-def test_the_training_takes_no_photo_of_human_v2_that_is_named_as_coco_names_its_own() -> None:
+def test_training_uses_no_photo_of_human_v2_with_a_name_of_coco() -> None:
     assert not any(len(line.split(" ")[1]) == 12 for line in TRAINING_PHOTOS.read_text().splitlines())
 
 

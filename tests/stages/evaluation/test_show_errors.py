@@ -39,7 +39,7 @@ def made() -> Scene:
     return next(s for s in (scene(WORLDS["val"], 0, i) for i in range(20)) if (s.label_HW > 0).sum() > 4000)
 
 
-def test_the_truth_has_no_error_and_a_shift_has_its_own(made: Scene) -> None:
+def test_the_truth_has_no_error_and_a_shift_has_its_size(made: Scene) -> None:
     assert surface_error(Sheets(), answered(made), made).max() == 0  # type: ignore[arg-type]
     shifted = made.uv_2HW.astype(np.float32)
     low = (made.label_HW > 0) & (shifted[0] < 0.8)
@@ -57,7 +57,7 @@ def test_large_people_are_measured_on_a_grid_that_covers_them(made: Scene, monke
     assert error.shape == inside.shape and (error[inside] == 10).mean() > 0.8
 
 
-def test_colours_tell_the_kinds_of_error_apart() -> None:
+def test_kinds_of_error_have_different_colours() -> None:
     rgb = np.full((200, 200, 3), 90, np.uint8)
     truth, found = np.zeros((200, 200), bool), np.zeros((200, 200), bool)
     truth[20:60], found[40:80] = True, True
@@ -71,7 +71,7 @@ def test_colours_tell_the_kinds_of_error_apart() -> None:
     assert error_ramp()[0].argmax() == 2 and error_ramp()[255].argmax() == 0  # blue is right, red is wrong
 
 
-def test_the_configuration_stands() -> None:
+def test_the_configuration_is_valid() -> None:
     config = load_config("errors", ["show_errors.min_score=0.7"], STAGES)
     assert config.stages["show_errors"].min_score == 0.7
     with pytest.raises(Exception, match=r"min_score is 2\.0, must be from 0 to 1"):

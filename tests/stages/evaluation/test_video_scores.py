@@ -31,7 +31,7 @@ def film() -> tuple[TrueImage, ...]:
 
 
 def answers(image: TrueImage, **changes: Any) -> tuple[People, Surfaces]:
-    """The truth as the stages pass it on."""
+    """The truth as payloads."""
     assert image.moving is not None
     maps = Oracle([image]).surfaces(image, [image.boxes])[0]
     count = len(maps)
@@ -54,14 +54,14 @@ def gathered(*frames: tuple[TrueImage, People, Surfaces]) -> VideoScores:
     return scores
 
 
-def test_truth_is_steady_along_its_flow() -> None:
-    """But for the rounding to whole pixels, which are a centimetre or two of skin here."""
+def test_truth_has_no_flicker_along_its_flow() -> None:
+    """Except for the rounding to whole pixels, one or two centimetres on the surface here."""
     numbers = gathered(*((one, *answers(one)) for one in film())).stability()
     assert 0 < numbers["flicker_cm"].value < 2.0
     assert numbers["part_changes"].value < 0.12 and numbers["lost"].value < 0.05
 
 
-def test_another_chart_in_every_second_frame_is_a_change() -> None:
+def test_a_changed_chart_in_every_second_frame_is_counted() -> None:
     frames = []
     for one in film():
         people, surfaces = answers(one)
@@ -79,14 +79,14 @@ def test_another_chart_in_every_second_frame_is_a_change() -> None:
     assert numbers["part_changes"].value > 0.9 and numbers["flicker_cm"].value > 10
 
 
-def test_a_gap_in_the_film_is_not_bridged() -> None:
+def test_a_gap_in_the_video_is_not_bridged() -> None:
     first, second, third = film()[:3]
     assert np.isnan(gathered((first, *answers(first)), (third, *answers(third))).stability()["flicker_cm"].value)
     other = dataclasses.replace(second, video="another")
     assert np.isnan(gathered((first, *answers(first)), (other, *answers(other))).stability()["flicker_cm"].value)
 
 
-def test_trembling_boxes_are_measured() -> None:
+def test_jitter_of_boxes_is_measured() -> None:
     """Sides that jump by ± s have second differences of 4 s: the jitter is 4 s / height."""
     steady = film()[0]
     frames = []
@@ -101,7 +101,7 @@ def test_trembling_boxes_are_measured() -> None:
     assert numbers["box_jitter"].value == 0 and numbers["texel_deviation"].value < 1e-9
 
 
-def test_identities_that_last_are_perfect_and_swaps_are_not() -> None:
+def test_constant_identities_are_perfect_and_swaps_are_not() -> None:
     pytest.importorskip("trackeval", reason="TrackEval is not installed")
     right = gathered(*((one, *answers(one)) for one in film())).identities()
     assert right["HOTA"].value == pytest.approx(1) and right["IDF1"].value == pytest.approx(1)
@@ -114,7 +114,7 @@ def test_identities_that_last_are_perfect_and_swaps_are_not() -> None:
     assert wrong["IDF1"].value < 0.9 and wrong["AssA"].value < 0.9 and wrong["DetA"].value == pytest.approx(1)
 
 
-def test_single_pictures_are_no_film() -> None:
+def test_single_images_have_no_video_scores() -> None:
     ((_, image),) = GroundTruth(GroundTruth.Config(data="val", scenes=1))(JOB)
     scores = VideoScores(open_body_geometry())
     nobody = People(
@@ -139,12 +139,12 @@ def test_the_first_of_two_people_lies_on_top() -> None:
 
 
 def unknown(image: TrueImage) -> TrueImage:
-    """The same frame as one of a video of which nothing is known."""
+    """The same frame without ground truth."""
     return dataclasses.replace(image, people=(), dense=None, moving=None, complete=False)
 
 
-def test_an_estimated_flow_says_nearly_what_the_true_one_says() -> None:
-    """Where the estimate is sure of itself; the film's people walk and its camera moves."""
+def test_estimated_and_true_flow_give_similar_scores() -> None:
+    """Where the estimate is confident; people walk and the camera moves."""
     flows = EstimatedFlow()
     for before, now in pairwise(film()):
         assert before.moving is not None and before.dense is not None
@@ -155,7 +155,7 @@ def test_an_estimated_flow_says_nearly_what_the_true_one_says() -> None:
         assert np.median(off) < 0.6  # pixels
 
 
-def test_a_video_of_which_nothing_is_known_is_scored_along_the_estimate() -> None:
+def test_a_video_without_truth_is_scored_along_the_estimated_flow() -> None:
     steady = gathered(*((unknown(one), *answers(one)) for one in film()))
     numbers = steady.stability()
     assert 0 < numbers["flicker_cm"].value < 2.5 and numbers["part_changes"].value < 0.15
@@ -172,7 +172,7 @@ def test_a_video_file_is_a_set(root: Path) -> None:
     assert not any(chunk.video.still for chunk, _ in frames)
 
 
-def test_a_video_may_be_scored_from_a_second_on(root: Path) -> None:
+def test_a_video_is_scored_from_a_given_second_on(root: Path) -> None:
     config = GroundTruth.Config(data=str(root / "configs" / "demo_walk.mp4"), video_frames=14)
     whole = [image.rgb_HW3 for _, image in GroundTruth(config)(JOB)]
     later = [one for _, one in GroundTruth(dataclasses.replace(config, video_frames=2, video_start=0.48))(JOB)]

@@ -24,8 +24,8 @@ from stages.annotations.coco_masks import decode_mask
 from stages.annotations.densepose_coco import MASK_SIDE, AnnotatedPerson
 from stages.drawing.chart_colours import part_palette
 from stages.synthetic.simulated_annotators import annotate_person
-from stages.world.image_scenes import scene
-from stages.world.image_worlds import WORLDS
+from stages.world.image_scenes import image_scene
+from stages.world.image_worlds import IMAGE_WORLDS
 
 U8 = npt.NDArray[np.uint8]
 OUT = Path(__file__).parent / "pictures" / "annotations.jpg"
@@ -61,7 +61,7 @@ def synthetic() -> U8:
     """The largest people of some scenes, side by side: part masks, then points."""
     found = []
     for index in range(12):
-        made = scene(WORLDS["train"], 21, index)
+        made = image_scene(IMAGE_WORLDS["train"], 21, index)
         found += [(made, number) for number in range(1, len(made.box_N4) + 1)]
     found.sort(key=lambda one: -float((one[0].instance_HW == one[1]).sum()))
     tiles = []

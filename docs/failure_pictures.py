@@ -26,8 +26,8 @@ from stages.evaluation.video_scores import frame_surface
 from stages.payloads import U8, People, Surfaces
 from stages.people.smooth import Smooth
 from stages.world.scene import Scene
-from stages.world.video_scenes import moving_scene
-from stages.world.video_worlds import STRESS_CLIPS
+from stages.world.video_scenes import video_scene
+from stages.world.video_worlds import STRESS_VIDEO_WORLDS
 from tests.benchmarks.films import SEED, as_chunks, recorded
 from tests.benchmarks.temporal import run, tracked
 
@@ -84,9 +84,9 @@ def pair(number: int, rgb_HW3: U8, people: People, surfaces: Surfaces) -> U8:
 
 def strip(letter: str, world: str, clip: int, first: int, weights: str) -> U8:
     """Successive frames of a film: the truth, what is found, and that steadied with boxes and identities."""
-    made = STRESS_CLIPS[f"stress_video_{world}"]
+    made = STRESS_VIDEO_WORLDS[f"stress_video_{world}"]
     start = clip * made.frames + first - RUN_UP
-    scenes = [moving_scene(made, SEED, start + t) for t in range(RUN_UP + FRAMES + 2)]
+    scenes = [video_scene(made, SEED, start + t) for t in range(RUN_UP + FRAMES + 2)]
     pictures = [scene.rgb_HW3 for scene in scenes]
     film = recorded(world, as_chunks(pictures), NetworkConfig(weights=weights))
     people = tracked(film)

@@ -18,8 +18,8 @@ from models.light.inference.light_network import FrameFeatures
 from models.network import NetworkConfig
 from stages.payloads import U8, Features, People
 from stages.people.densepose import DensePose
-from stages.world.image_scenes import scene
-from stages.world.image_worlds import STRESS_WORLDS
+from stages.world.image_scenes import image_scene
+from stages.world.image_worlds import STRESS_IMAGE_WORLDS
 from stages.world.scene import Scene
 from tests.benchmarks.films import as_chunks
 
@@ -50,7 +50,7 @@ def main() -> None:
     stages = [DensePose(DensePose.Config(network=network)) for network in networks]
     columns = []
     for index in SCENES:
-        made = scene(STRESS_WORLDS["stress_lying"], SEED, index)
+        made = image_scene(STRESS_IMAGE_WORLDS["stress_lying"], SEED, index)
         shown = [painted(made.rgb_HW3, label_HW) for label_HW in (made.label_HW, *(read(made, one) for one in stages))]
         size = (round(HIGH * made.rgb_HW3.shape[1] / made.rgb_HW3.shape[0]), HIGH)
         columns.append([cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in shown])

@@ -14,9 +14,9 @@ sys.path.insert(0, str(ROOT))
 from models.surface.atlas import DEFAULT_ATLAS, atlas_from_tiles, sample_atlas, split_tiles  # noqa: E402
 from models.surface.body import load_body  # noqa: E402
 from models.surface.raster import Camera, rasterize  # noqa: E402
-from stages.world.bodies.rotations import UP, about  # noqa: E402
-from stages.world.image_scenes import scene  # noqa: E402
-from stages.world.image_worlds import WORLDS  # noqa: E402
+from stages.world.bodies.rotations import UP, axis_rotation  # noqa: E402
+from stages.world.image_scenes import image_scene  # noqa: E402
+from stages.world.image_worlds import IMAGE_WORLDS  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
 COLORS = np.random.default_rng(3).integers(70, 250, (25, 3)).astype(np.float32)
@@ -34,7 +34,7 @@ def body_view(yaw: float, height: int = 420, width: int = 250) -> tuple[np.ndarr
     """Charts and UV of the mean body seen from one side."""
     body = load_body()
     vertex, _ = body.rest(np.zeros(len(body.component_CV3), np.float32))
-    facing = np.diag([1, -1, -1]).astype(np.float32) @ about(UP, yaw)
+    facing = np.diag([1, -1, -1]).astype(np.float32) @ axis_rotation(UP, yaw)
     camera = Camera(
         rotation_33=facing.astype(np.float32), shift_3=np.array([0, 0.91, 6], np.float32), focal=1290.0,
         center_2=(width / 2, height / 2), height=height, width=width,
@@ -57,7 +57,7 @@ def scene_sheet(numbers: list[int]) -> np.ndarray:
     """Scenes over their charts, with boxes."""
     columns = []
     for number in numbers:
-        made = scene(WORLDS["train"], 1, number)
+        made = image_scene(IMAGE_WORLDS["train"], 1, number)
         truth = checkered(made.label_HW, made.uv_2HW.astype(np.float32))
         for x0, y0, x1, y1 in made.box_N4.astype(int).tolist():
             cv2.rectangle(truth, (x0, y0), (x1 - 1, y1 - 1), (255, 255, 255), 1)

@@ -28,7 +28,7 @@ from stages.people.detect import Detect
 from stages.synthetic.demo_clip import camera, lights, meshes_at, walkers
 from stages.synthetic.ground_truth import ground_truth_surface
 from stages.world.backgrounds.plaza import paint_plaza
-from stages.world.camera.rendering import draw
+from stages.world.camera.rendering import render_people
 from stages.world.camera.shadows import cast_shadows
 
 FOLDER = Path(__file__).resolve().parent / "pictures"
@@ -49,7 +49,7 @@ def exact_frame(second: float) -> tuple[FrameChunk, People, Surfaces]:
     image_HW3 = paint_plaza(view)
     meshes = meshes_at(second, cast)
     cast_shadows(image_HW3, view, meshes, sun.toward_L3[0], 0.45)
-    truth = draw(image_HW3, [w.person for w in cast], meshes, view, sun)
+    truth = render_people(image_HW3, [w.person for w in cast], meshes, view, sun)
     rgb_HW3 = np.rint(np.clip(image_HW3, 0, 1) * 255).astype(np.uint8)
     surfaces = [ground_truth_surface(truth, k + 1) for k in range(len(cast))]
     corners = [(s.x0, s.y0, s.x0 + s.labels_hw.shape[1], s.y0 + s.labels_hw.shape[0]) for s in surfaces]

@@ -16,11 +16,11 @@ sys.path.insert(0, str(ROOT))
 from stages.synthetic.demo_clip import camera  # noqa: E402
 from stages.world.backgrounds.plaza import paint_plaza  # noqa: E402
 from stages.world.far_world import FarWorld, far_scene  # noqa: E402
-from stages.world.image_scenes import scene  # noqa: E402
-from stages.world.image_worlds import STRESS_WORLDS, WORLDS  # noqa: E402
+from stages.world.image_scenes import image_scene  # noqa: E402
+from stages.world.image_worlds import IMAGE_WORLDS, STRESS_IMAGE_WORLDS  # noqa: E402
 from stages.world.scene import Scene  # noqa: E402
-from stages.world.video_scenes import moving_scene  # noqa: E402
-from stages.world.video_worlds import MOVING_WORLDS, STRESS_CLIPS  # noqa: E402
+from stages.world.video_scenes import video_scene  # noqa: E402
+from stages.world.video_worlds import STRESS_VIDEO_WORLDS, VIDEO_WORLDS  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
 COLORS = np.random.default_rng(3).integers(70, 250, (25, 3)).astype(np.uint8)
@@ -45,8 +45,10 @@ def depth_tones(made: Scene) -> np.ndarray:
 
 def moving_sheet() -> np.ndarray:
     """Frames of clips with charts, flow and depth below."""
-    made = [moving_scene(MOVING_WORLDS[world], seed, index)
-            for world, seed, index in (("video", 0, 40), ("video", 0, 250), ("crowd", 1, 130), ("crowd", 1, 250))]
+    made = [
+        video_scene(VIDEO_WORLDS[world], seed, index)
+        for world, seed, index in (("video", 0, 40), ("video", 0, 250), ("crowd", 1, 130), ("crowd", 1, 250))
+    ]
     return np.hstack([np.vstack([m.rgb_HW3, COLORS[m.label_HW], flow_colors(m), depth_tones(m)]) for m in made])
 
 
@@ -57,26 +59,38 @@ def pairs(scenes: list[Scene]) -> np.ndarray:
 
 def attached_sheet() -> np.ndarray:
     """People in skirts, with long hair and bags; below in loose clothes, with other hair."""
-    plain = replace(WORLDS["train"], people=(0, 1.0), tall=(0.8, 1.0), occluded=0.0, children=0.0, photo_share=0.0)
-    skirts = replace(plain, name="skirtlook", skirts=0.5, bags=1.0, locks=1.0)
-    loose = replace(plain, name="looselook", loose=1.0, hairdos=1.0, heights="human")
-    rows = ((skirts, (("stand", 1), ("walk", 0), ("dance", 1), ("sit", 2))),
-            (loose, (("stand", 5), ("walk", 3), ("walk", 4), ("stand", 7))))
-    return np.vstack([
-        pairs([scene(replace(world, poses=((kind, 1.0),)), 1, index) for kind, index in kinds]) for world, kinds in rows
-    ])
+    plain = replace(
+        IMAGE_WORLDS["train"],
+        people=(0, 1.0),
+        person_height=(0.8, 1.0),
+        occluded_share=0.0,
+        child_share=0.0,
+        image_share=0.0,
+    )
+    skirts = replace(plain, name="skirtlook", skirts=0.5, bags=1.0, long_hair=1.0)
+    loose = replace(plain, name="looselook", loose_clothing=1.0, hair_styles=1.0, height_distribution="human")
+    rows = (
+        (skirts, (("stand", 1), ("walk", 0), ("dance", 1), ("sit", 2))),
+        (loose, (("stand", 5), ("walk", 3), ("walk", 4), ("stand", 7))),
+    )
+    return np.vstack(
+        [
+            pairs([image_scene(replace(world, poses=((kind, 1.0),)), 1, index) for kind, index in kinds])
+            for world, kinds in rows
+        ]
+    )
 
 
 def hard_clips_sheet() -> np.ndarray:
     """Rain, night, boards in front, the floor, an embrace, and a picture of the user's own behind."""
     shown = (("rain", 270), ("low_light", 270), ("occlusion", 270), ("floor", 70), ("contact", 75))
-    made = [moving_scene(STRESS_CLIPS[f"stress_video_{tag}"], 1, index) for tag, index in shown]
+    made = [video_scene(STRESS_VIDEO_WORLDS[f"stress_video_{tag}"], 1, index) for tag, index in shown]
     with tempfile.TemporaryDirectory() as scratch:
         own = Path(scratch) / "own.png"
         square = np.rint(paint_plaza(camera(1)) * 255).astype(np.uint8)
         cv2.imwrite(str(own), square[:, :, ::-1])
-        world = replace(MOVING_WORLDS["video"], backgrounds=(str(own),), photo_share=1.0)
-        return pairs([*made, moving_scene(world, 1, 40)])
+        world = replace(VIDEO_WORLDS["video"], background_images=(str(own),), image_share=1.0)
+        return pairs([*made, video_scene(world, 1, 40)])
 
 
 def save(name: str, rgb: np.ndarray) -> None:
@@ -90,7 +104,7 @@ def main() -> None:
     save("world_moving.jpg", moving_sheet())
     save("world_attached.jpg", attached_sheet())
     tags = ("stress_occlusion", "stress_blur", "stress_rain", "stress_crowd")
-    hard = pairs([scene(STRESS_WORLDS[tag], 1, 0) for tag in tags])
+    hard = pairs([image_scene(STRESS_IMAGE_WORLDS[tag], 1, 0) for tag in tags])
     far = pairs([far_scene(FarWorld(), 1, index) for index in (1, 3, 6, 13)])
     save("world_clips_hard.jpg", hard_clips_sheet())
     save("world_hard.jpg", np.vstack([hard, far]))

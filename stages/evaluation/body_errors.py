@@ -17,7 +17,7 @@ from models.surface.raster import Camera, rasterize
 from stages.drawing.chart_colours import ramp_256
 from stages.evaluation.measures import ANNOTATORS
 from stages.evaluation.person_scores import ImageScore
-from stages.world.bodies.rotations import UP, about
+from stages.world.bodies.rotations import UP, axis_rotation
 
 CELL = 0.03
 """Metres between the points at which errors are averaged, and the radius of the average."""
@@ -112,7 +112,7 @@ def body_view(mesh: ChartedMesh, error_V: Float, yaw: float) -> U8:
     low_3, high_3 = mesh.vertex_V3.min(axis=0), mesh.vertex_V3.max(axis=0)
     middle_3, tall = (low_3 + high_3) / 2, float(high_3[1] - low_3[1])
     away = 3.5 * tall
-    facing = (np.diag([1, -1, -1]) @ about(UP, yaw)).astype(np.float32)
+    facing = (np.diag([1, -1, -1]) @ axis_rotation(UP, yaw)).astype(np.float32)
     shift_3 = np.array([0, 0, away], np.float32) - facing @ middle_3.astype(np.float32)
     camera = Camera(
         rotation_33=facing,

@@ -12,12 +12,12 @@ from models.metrics.instances import AnnotatedPoints, TrueInstance
 from stages.evaluation.true_images import DenseTruth, TrueImage, TruePerson, TrueSet
 from stages.synthetic.simulated_annotators import add_annotation_error, annotate_person
 from stages.synthetic.synthesize import IMAGE_WORLDS, VIDEO_WORLDS, Synthesize, scene_generator
-from stages.world.image_worlds import STRESS_WORLDS
+from stages.world.image_worlds import STRESS_IMAGE_WORLDS
 from stages.world.scene import Scene
-from stages.world.video_worlds import STRESS_CLIPS
+from stages.world.video_worlds import STRESS_VIDEO_WORLDS
 
 FAR = "far"
-GROUPS: dict[str, tuple[str, ...]] = {"stress": tuple(STRESS_WORLDS), "stress_video": tuple(STRESS_CLIPS)}
+GROUPS: dict[str, tuple[str, ...]] = {"stress": tuple(STRESS_IMAGE_WORLDS), "stress_video": tuple(STRESS_VIDEO_WORLDS)}
 """Names of several worlds together; each world is a set of its own."""
 ANNOTATORS = 2
 ERROR_SCALE = 1.0

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from models.arrays import F64, U8
 from models.metrics.instances import AnnotatedPoints, TrueInstance
 from models.metrics.part_of_joint import VISIBLE
-from stages.world.scene import Moving
+from stages.world.scene import MotionTruth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class TrueImage:
     people: tuple[TruePerson, ...]
     crowds: tuple[TrueInstance, ...] = ()
     dense: DenseTruth | None = None
-    moving: Moving | None = None
+    moving: MotionTruth | None = None
     complete: bool = True
     video: str = ""
     frame: int = 0

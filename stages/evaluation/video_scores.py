@@ -17,7 +17,7 @@ from stages.evaluation.true_images import TrueImage
 from stages.payloads import People, PersonSurface, Surfaces
 from stages.people.depth_order import painters_order
 from stages.people.estimated_flow import EstimatedFlow
-from stages.world.scene import Moving
+from stages.world.scene import MotionTruth
 
 TEXELS = 8
 """Texels along each side of a chart, for the colours over time."""
@@ -31,7 +31,7 @@ class ScoredFrame:
     video: str
     frame: int
     rgb_HW3: npt.NDArray[np.uint8]
-    moving: Moving | None
+    moving: MotionTruth | None
     person_HW: npt.NDArray[np.bool_]
     surface: SurfaceFrame
 
@@ -95,7 +95,7 @@ class VideoScores:
         self._kept.append(len(found.moved_M))
         self._lost.append(found.lost)
 
-    def _add_tracks(self, image: TrueImage, moving: Moving, people: People) -> None:
+    def _add_tracks(self, image: TrueImage, moving: MotionTruth, people: People) -> None:
         """Add boxes and identities, true and predicted."""
         tracked = people.id_N >= 0
         self._tracked.append(

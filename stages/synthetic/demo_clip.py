@@ -19,19 +19,19 @@ from models.files.atomic_file import atomic_write
 from models.surface.body import load_body
 from models.surface.raster import Camera
 from stages.world.backgrounds.plaza import paint_plaza
-from stages.world.bodies.motions import Stroller
-from stages.world.bodies.people import Mesh, Person, dressed_rest
-from stages.world.bodies.rotations import LEFT, about
+from stages.world.bodies.motions import Walker
+from stages.world.bodies.people import Mesh, Person, dressed_rest_body
+from stages.world.bodies.rotations import LEFT, axis_rotation
 from stages.world.bodies.walking import gait_of
-from stages.world.camera.rendering import draw
+from stages.world.camera.rendering import render_people
 from stages.world.camera.shading import Lights
 from stages.world.camera.shadows import cast_shadows
 from stages.world.clothes.bags import Bag
-from stages.world.clothes.garments import HAIRS, SKINS, Garment, Outfit, shoes, top, trousers
-from stages.world.clothes.hair_and_hats import beard, strands, tied
+from stages.world.clothes.garments import HAIRS, SKINS, Garment, Outfit, shoes_field, top_field, trousers_field
+from stages.world.clothes.hair_and_hats import beard, hair_pattern, tied_hair
 from stages.world.clothes.loose_clothing import Tube
 from stages.world.clothes.patterns import Pattern
-from stages.world.clothes.rest_body import home
+from stages.world.clothes.rest_body import rest_body
 from stages.world.clothes.skirts import Skirt
 
 CLIP = Path(__file__).resolve().parents[2] / "configs" / "demo_walk.mp4"
@@ -69,7 +69,7 @@ def cloth(kind: str, first: tuple[float, ...], second: tuple[float, ...], size: 
         kind=kind,
         first_3=np.array(first, np.float32),
         second_3=np.array(second, np.float32),
-        way_3=way_3,
+        direction_3=way_3,
         size=size,
         offset=0.4,
     )
@@ -89,7 +89,7 @@ HAIRLINE_Z = (-0.06, 0.0, 0.03, 0.07, 0.11, 0.14)
 
 def hair_field(nape: float) -> F32:
     """Field of hair that ends at a height at the nape (metres, on the mean body)."""
-    place = home()
+    place = rest_body()
     hairline_V = np.interp(place.point_V3[:, 2], HAIRLINE_Z, [nape, nape + 0.03, 1.655, 1.70, 1.742, 1.748])
     return np.where(place.head_V > 0, place.point_V3[:, 1] - hairline_V, -1.0).astype(np.float32)
 
@@ -113,26 +113,26 @@ def garment(field_V: F32, pattern: Pattern, thickness: float, gloss: float = 0.0
     return Garment(field_V=field_V, thickness=thickness, folds=0.25 * thickness, pattern=pattern, gloss=gloss)
 
 
-def walkers() -> tuple[Stroller, Stroller]:
+def walkers() -> tuple[Walker, Walker]:
     """A woman who comes nearer from the left, and a man who walks away."""
     return woman(), man()
 
 
-def woman() -> Stroller:
+def woman() -> Walker:
     """Striped shirt, long teal skirt, tied hair, a bag at the hip."""
     stripes = cloth("stripes", (0.93, 0.93, 0.90), (0.62, 0.16, 0.20), size=0.04)
     teal = cloth("plain", (0.10, 0.34, 0.38), (0.16, 0.46, 0.50))
     leather = cloth("plain", (0.45, 0.27, 0.14), (0.55, 0.36, 0.20))
     garments = (
-        garment(top(sleeve=1.5, hem_y=0.99, neck_y=1.50), stripes, 0.010),
-        garment(shoes(height=0.09), cloth("plain", (0.90, 0.89, 0.86), (0.80, 0.80, 0.80)), 0.008, 0.2),
+        garment(top_field(sleeve=1.5, hem_y=0.99, neck_y=1.50), stripes, 0.010),
+        garment(shoes_field(height=0.09), cloth("plain", (0.90, 0.89, 0.86), (0.80, 0.80, 0.80)), 0.008, 0.2),
     )
     hair_3 = HAIRS[2]
-    tail = tied(1.0, 0.0, 1.70, (0.034, 0.13, 0.034), strands(np.random.default_rng(2), hair_3))
+    tail = tied_hair(1.0, 0.0, 1.70, (0.034, 0.13, 0.034), hair_pattern(np.random.default_rng(2), hair_3))
     person = Person(
         score_C=body_like(0.95, 0.60),
         outfit=dressed(1.58, garments, 1, 2),
-        attached=(
+        attachments=(
             Skirt(rings=20, flare=0.10, folds=9, phase=0.4, pattern=teal),
             tail,
             Bag(middle_3=(-0.22, 0.98, 0.0), half_3=(0.05, 0.10, 0.13), bone="root", pattern=leather),
@@ -141,45 +141,45 @@ def woman() -> Stroller:
     return make_walker(person, 1.0, (0.05, 0.10), 1.08)
 
 
-def man() -> Stroller:
+def man() -> Walker:
     """Long open coat over a mustard pullover, grey trousers, short beard."""
     grey = cloth("plain", (0.36, 0.36, 0.40), (0.46, 0.46, 0.50))
     olive = cloth("plain", (0.33, 0.37, 0.30), (0.42, 0.46, 0.38))
     mustard = cloth("plain", (0.80, 0.56, 0.14), (0.90, 0.68, 0.25))
     garments = (
-        garment(trousers(leg=1.95, waist_y=1.04), grey, 0.014),
-        garment(top(sleeve=1.95, hem_y=0.98, neck_y=1.54), mustard, 0.012),
+        garment(trousers_field(leg=1.95, waist_y=1.04), grey, 0.014),
+        garment(top_field(sleeve=1.95, hem_y=0.98, neck_y=1.54), mustard, 0.012),
         garment(coat_field(), olive, 0.018),
-        garment(shoes(height=0.11), cloth("plain", (0.22, 0.13, 0.08), (0.30, 0.20, 0.14)), 0.009, 0.25),
+        garment(shoes_field(height=0.11), cloth("plain", (0.22, 0.13, 0.08), (0.30, 0.20, 0.14)), 0.009, 0.25),
         beard(np.random.default_rng(5), HAIRS[1] * 1.3),
     )
     around = Tube(part="trunk", rings=25, flare=0.07, folds=5, phase=1.0, gap=7, pattern=olive)
-    person = Person(score_C=body_like(0.05, 0.62), outfit=dressed(1.61, garments, 2, 1), attached=(around,))
+    person = Person(score_C=body_like(0.05, 0.62), outfit=dressed(1.61, garments, 2, 1), attachments=(around,))
     return make_walker(person, 0.95, (0.0, 0.85), -1.88)
 
 
 def coat_field() -> F32:
     """Field of a coat's shoulders and sleeves; the front is open."""
-    x, _, z = home().point_V3.T
-    whole = top(sleeve=1.92, hem_y=1.0, neck_y=1.555)
-    opening = np.where((z > 0.02) & (home().arm_V < -0.9), np.abs(x) - 0.055, 1.0)
+    x, _, z = rest_body().point_V3.T
+    whole = top_field(sleeve=1.92, hem_y=1.0, neck_y=1.555)
+    opening = np.where((z > 0.02) & (rest_body().arm_V < -0.9), np.abs(x) - 0.055, 1.0)
     return np.minimum(whole, opening).astype(np.float32)
 
 
-def make_walker(person: Person, briskness: float, middle_2: tuple[float, float], yaw: float) -> Stroller:
+def make_walker(person: Person, briskness: float, middle_2: tuple[float, float], yaw: float) -> Walker:
     """A walking person whose first heel strike is at the beginning of the clip."""
     gait = gait_of(person, briskness=briskness)
-    return Stroller(person=person, rest=dressed_rest(person), gait=gait, middle_2=middle_2, yaw=yaw, ahead=MIDDLE_S)
+    return Walker(person=person, rest=dressed_rest_body(person), gait=gait, middle_2=middle_2, yaw=yaw, ahead=MIDDLE_S)
 
 
-def meshes_at(second: float, cast: tuple[Stroller, ...]) -> list[Mesh]:
+def meshes_at(second: float, cast: tuple[Walker, ...]) -> list[Mesh]:
     """Meshes of all people at a time of the clip."""
     return [one.mesh(second - MIDDLE_S) for one in cast]
 
 
 def camera(scale: int) -> Camera:
     """At eye height, 5.6 m from the middle, slightly downward; `scale` times the resolution of the clip."""
-    facing = (np.diag([1, -1, -1]) @ about(LEFT, 0.10)).astype(np.float32)
+    facing = (np.diag([1, -1, -1]) @ axis_rotation(LEFT, 0.10)).astype(np.float32)
     eye_3 = np.array([0.0, 1.55, 5.6], np.float32)
     return Camera(
         rotation_33=facing,
@@ -202,18 +202,18 @@ def lights() -> Lights:
     )
 
 
-def frame_at(second: float, cast: tuple[Stroller, ...], backdrop_HW3: F32) -> U8:
+def frame_at(second: float, cast: tuple[Walker, ...], backdrop_HW3: F32) -> U8:
     """Frame at a time, (HEIGHT, WIDTH, 3) uint8; `backdrop_HW3` is the empty plaza, supersampled."""
     view, sun = camera(SUPERSAMPLING), lights()
     image_HW3 = backdrop_HW3.copy()
     meshes = meshes_at(second, cast)
     cast_shadows(image_HW3, view, meshes, sun.toward_L3[0], 0.45)
-    draw(image_HW3, [w.person for w in cast], meshes, view, sun)
+    render_people(image_HW3, [w.person for w in cast], meshes, view, sun)
     small_HW3 = cv2.resize(image_HW3, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     return np.rint(np.clip(small_HW3, 0, 1) * 255).astype(np.uint8)
 
 
-def footsteps(cast: tuple[Stroller, ...]) -> list[Footstep]:
+def footsteps(cast: tuple[Walker, ...]) -> list[Footstep]:
     """All heel strikes of the clip: two in each gait cycle."""
     eye = camera(1)
     steps = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stages.payloads import People, PersonSurface, Surfaces
-from stages.world.camera.rendering import Truth
+from stages.world.camera.rendering import SurfaceMaps
 from stages.world.scene import Scene, mask_box
 
 
@@ -23,7 +23,7 @@ def ground_truth_surfaces(scene: Scene) -> Surfaces:
     return Surfaces(people=tuple(ground_truth_surface(scene, number) for number in range(1, len(scene.box_N4) + 1)))
 
 
-def ground_truth_surface(maps: Truth | Scene, number: int) -> PersonSurface:
+def ground_truth_surface(maps: SurfaceMaps | Scene, number: int) -> PersonSurface:
     """One person's surface on the grid of its visible pixels, UV float32.
 
     Args:

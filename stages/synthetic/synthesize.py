@@ -16,14 +16,14 @@ from stages.annotations.image_folders import images_in_folder
 from stages.payloads import FrameChunk, People, Surfaces, VideoInfo
 from stages.synthetic.ground_truth import ground_truth_people, ground_truth_surfaces
 from stages.world.far_world import FarWorld, far_scene
-from stages.world.image_scenes import scene
-from stages.world.image_worlds import STRESS_WORLDS, WORLDS, World
+from stages.world.image_scenes import image_scene
+from stages.world.image_worlds import IMAGE_WORLDS, STRESS_IMAGE_WORLDS, ImageWorld
 from stages.world.scene import Scene
-from stages.world.video_scenes import moving_scene
-from stages.world.video_worlds import MOVING_WORLDS, STRESS_CLIPS, MovingWorld
+from stages.world.video_scenes import video_scene
+from stages.world.video_worlds import STRESS_VIDEO_WORLDS, VIDEO_WORLDS, VideoWorld
 
 RATE = Fraction(25)
-RENDERINGS = World(
+RENDERINGS = ImageWorld(
     name="renderings",
     people=(0.0, 0.75, 0.25),
     tall=(0.4, 1.1),
@@ -38,9 +38,9 @@ RENDERINGS = World(
 )
 """A simpler world for the supervision study: plain clothes, few poses and bodies, flat backgrounds, no occluders. It
 differs from the world `train` as SURREAL differs from photos."""
-IMAGE_WORLDS: dict[str, World] = {**WORLDS, **STRESS_WORLDS, "renderings": RENDERINGS}
+IMAGE_WORLDS: dict[str, ImageWorld] = {**IMAGE_WORLDS, **STRESS_IMAGE_WORLDS, "renderings": RENDERINGS}
 """Worlds of single images, without background photos."""
-VIDEO_WORLDS: dict[str, MovingWorld] = {**MOVING_WORLDS, **STRESS_CLIPS}
+VIDEO_WORLDS: dict[str, VideoWorld] = {**VIDEO_WORLDS, **STRESS_VIDEO_WORLDS}
 
 
 class Synthesize(Stage):
@@ -114,9 +114,9 @@ def scene_generator(config: Synthesize.Config) -> Callable[[int], Scene]:
     found = tuple(str(path) for folder in config.backgrounds for path in images_in_folder(Path(folder), problem))
     if name in IMAGE_WORLDS:
         still = replace(IMAGE_WORLDS[name], height=config.height, width=config.width, backgrounds=found)
-        return lambda index: scene(still, seed, index)
+        return lambda index: image_scene(still, seed, index)
     moving = replace(VIDEO_WORLDS[name], height=config.height, width=config.width, backgrounds=found)
-    return lambda index: moving_scene(moving, seed, index)
+    return lambda index: video_scene(moving, seed, index)
 
 
 def check_world_name(name: str) -> None:

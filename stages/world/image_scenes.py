@@ -1,4 +1,4 @@
-"""Scenes of the worlds of single images, by seed and index."""
+"""Renders scenes of the worlds of single images, by seed and index."""
 
 from __future__ import annotations
 
@@ -8,151 +8,167 @@ import numpy as np
 
 from models.arrays import F32, U8
 from models.surface.raster import Camera
-from stages.world.backgrounds.environment import prospect
-from stages.world.backgrounds.floor_and_wall import random_set
-from stages.world.backgrounds.occluders import occluder
-from stages.world.backgrounds.painted import BACKDROPS, Backdrop, clouds, flat
-from stages.world.backgrounds.photos import window
+from stages.world.backgrounds.environment import environment_view
+from stages.world.backgrounds.floor_and_wall import random_floor_and_wall
+from stages.world.backgrounds.occluders import painted_occluder
+from stages.world.backgrounds.painted import PAINTED_BACKGROUNDS, Background, clouds, without_depth
+from stages.world.backgrounds.photos import random_crop_of
 from stages.world.bodies.body_shapes import human_shape, random_shape
 from stages.world.bodies.contact import CONTACTS
-from stages.world.bodies.costumes import in_loose_clothes, in_skirt, with_bag, with_hairdo, with_locks
-from stages.world.bodies.people import Mesh, Person, moved, pose_person
-from stages.world.bodies.random_poses import POSES
+from stages.world.bodies.costumes import in_loose_clothes, in_skirt, with_bag, with_hair_style, with_long_hair
+from stages.world.bodies.people import Mesh, Person, moved_on_floor, pose_person
+from stages.world.bodies.random_poses import RANDOM_POSES
 from stages.world.camera.camera_effects import photograph
-from stages.world.camera.corruptions import WEATHER
-from stages.world.camera.framing import camera_before, floor_place
-from stages.world.camera.rendering import draw
+from stages.world.camera.corruptions import CORRUPTIONS
+from stages.world.camera.framing import floor_position, framing_camera
+from stages.world.camera.rendering import render_people
 from stages.world.camera.shading import Lights, random_lights
 from stages.world.camera.shadows import splat_shadows
 from stages.world.clothes.garments import random_outfit
-from stages.world.image_worlds import World
-from stages.world.scene import LEAST_PIXELS, Scene, annotated
+from stages.world.image_worlds import ImageWorld
+from stages.world.scene import MIN_PIXELS, Scene, annotated_scene
 
 Rng = np.random.Generator
 
 SHAPES = {"even": random_shape, "human": human_shape}
 
 
-def scene(world: World, seed: int, index: int) -> Scene:
-    """Scene number `index` of a world: the same arguments give the same bytes, in any order."""
-    rng, people, meshes, camera = cast_of(world, seed, index)
-    behind = backdrop(world, rng, camera)
-    return photographed(world, rng, behind, people, meshes, camera, random_lights(rng))
+def image_scene(world: ImageWorld, seed: int, index: int) -> Scene:
+    """Scene number `index` of a world. Equal arguments give equal bytes, whatever was drawn before."""
+    rng, people, meshes, camera = people_and_camera(world, seed, index)
+    background = background_of(world, rng, camera)
+    return rendered_scene(world, rng, background, people, meshes, camera, random_lights(rng))
 
 
-def cast_of(world: World, seed: int, index: int) -> tuple[Rng, list[Person], list[Mesh], Camera | None]:
-    """Who stands where in a scene, the camera, and the random numbers with which the scene goes on."""
+def people_and_camera(world: ImageWorld, seed: int, index: int) -> tuple[Rng, list[Person], list[Mesh], Camera | None]:
+    """The people of a scene, their meshes, the camera (None without people), and the random generator after them."""
     rng = np.random.default_rng([seed, index, *world.name.encode()])
     count = int(rng.choice(len(world.people), p=np.asarray(world.people) / sum(world.people)))
     people = [random_person(world, rng) for _ in range(count)]
-    meshes, camera = _cast(world, rng, people)
+    meshes, camera = _posed_people(world, rng, people)
     return rng, people, meshes, camera
 
 
-def backdrop(world: World, rng: Rng, camera: Camera | None) -> Backdrop:
-    """A background of the world; a "set" is a place in space and needs the camera that sees it."""
-    if world.backgrounds and rng.random() < world.photo_share:
-        picture = world.backgrounds[rng.integers(len(world.backgrounds))]
-        return flat(window(rng, picture, world.height, world.width))
-    kind = str(rng.choice(world.backdrops))
-    if kind == "set":
-        place = random_set(rng)
+def background_of(world: ImageWorld, rng: Rng, camera: Camera | None) -> Background:
+    """A random background of the world; "floor_and_wall" has depth and needs the camera."""
+    if world.background_images and rng.random() < world.image_share:
+        image = world.background_images[rng.integers(len(world.background_images))]
+        return without_depth(random_crop_of(rng, image, world.height, world.width))
+    kind = str(rng.choice(world.procedural_backgrounds))
+    if kind == "floor_and_wall":
+        floor_and_wall = random_floor_and_wall(rng)
         if camera is None:
-            return flat(clouds(rng, world.height, world.width))
-        view = prospect(place, camera)
-        return Backdrop(picture_HW3=place.paint(view, 0.0), depth_HW=view.depth_HW)
-    return flat(np.clip(BACKDROPS[kind](rng, world.height, world.width), 0, 1))
+            return without_depth(clouds(rng, world.height, world.width))
+        view = environment_view(floor_and_wall, camera)
+        return Background(image_HW3=floor_and_wall.paint(view, 0.0), depth_HW=view.depth_HW)
+    return without_depth(np.clip(PAINTED_BACKGROUNDS[kind](rng, world.height, world.width), 0, 1))
 
 
-def random_person(world: World, rng: Rng) -> Person:
-    """A body and clothes of the world."""
+def random_person(world: ImageWorld, rng: Rng) -> Person:
+    """A person with a random body and clothes of the world."""
     person = Person(
-        score_C=SHAPES[world.heights](rng, *world.bodies, world.children), outfit=random_outfit(rng, world.patterns)
+        score_C=SHAPES[world.height_distribution](rng, *world.body_range, world.child_share),
+        outfit=random_outfit(rng, world.patterns),
     )
-    # A share of nothing draws no random number: worlds without such things stay as they are.
+    # A share of 0 draws no random number, so a new kind of clothing does not change the worlds without it.
     if world.skirts and rng.random() < world.skirts:
         person = in_skirt(person, rng, world.patterns)
-    if world.locks and rng.random() < world.locks:
-        person = with_locks(person, rng)
+    if world.long_hair and rng.random() < world.long_hair:
+        person = with_long_hair(person, rng)
     if world.bags and rng.random() < world.bags:
         person = with_bag(person, rng, world.patterns)
-    if world.loose and rng.random() < world.loose:
+    if world.loose_clothing and rng.random() < world.loose_clothing:
         person = in_loose_clothes(person, rng, world.patterns)
-    if world.hairdos and rng.random() < world.hairdos:
-        person = with_hairdo(person, rng, world.patterns)
+    if world.hair_styles and rng.random() < world.hair_styles:
+        person = with_hair_style(person, rng, world.patterns)
     return person
 
 
-def _cast(world: World, rng: Rng, people: list[Person]) -> tuple[list[Mesh], Camera | None]:
-    """Posed people in their places, and the camera that sees them."""
+def _posed_people(world: ImageWorld, rng: Rng, people: list[Person]) -> tuple[list[Mesh], Camera | None]:
+    """The posed people in their places, and the camera (None without people)."""
     names, chances = zip(*world.poses, strict=True)
-    meshes = _touching(world, rng, people)
+    meshes = _people_in_contact(world, rng, people)
     camera = _first_camera(world, rng, meshes[0]) if meshes else None
-    for person in people[len(meshes):]:
-        pose = POSES[str(rng.choice(names, p=np.asarray(chances) / sum(chances)))](rng)
-        mesh = pose_person(person, pose, float(rng.uniform(*world.facing)))
+    for person in people[len(meshes) :]:
+        pose = RANDOM_POSES[str(rng.choice(names, p=np.asarray(chances) / sum(chances)))](rng)
+        mesh = pose_person(person, pose, float(rng.uniform(*world.yaw_range)))
         if camera is None:
             camera = _first_camera(world, rng, mesh)
         else:
             first_depth = float(camera.to_camera(meshes[0].vertex_V3.mean(axis=0, keepdims=True))[0, 2])
             column = float(rng.uniform(0.0, 1.0)) * world.width
             depth = first_depth * float(np.exp(rng.uniform(-0.35, 0.7)))
-            mesh = moved(mesh, *floor_place(camera, column, depth))
+            mesh = moved_on_floor(mesh, *floor_position(camera, column, depth))
         meshes.append(mesh)
     return meshes, camera
 
 
-def _touching(world: World, rng: Rng, people: list[Person]) -> list[Mesh]:
-    """The first two people in contact, in so many scenes as the world says; else nobody."""
+def _people_in_contact(world: ImageWorld, rng: Rng, people: list[Person]) -> list[Mesh]:
+    """The first two people in contact, with the probability `world.contact`; otherwise an empty list."""
     if not world.contact or len(people) < 2 or rng.random() >= world.contact:
         return []
-    pair = CONTACTS[rng.integers(len(CONTACTS))](rng, (people[0], people[1]), float(rng.uniform(*world.facing)))
+    pair = CONTACTS[rng.integers(len(CONTACTS))](rng, (people[0], people[1]), float(rng.uniform(*world.yaw_range)))
     return [pair.first, pair.second]
 
 
-def _first_camera(world: World, rng: Rng, mesh: Mesh) -> Camera:
-    tall = float(np.exp(rng.uniform(np.log(world.tall[0]), np.log(world.tall[1])))) * world.height
-    spread = 0.5 if tall < 0.9 * world.height else 0.3
+def _first_camera(world: ImageWorld, rng: Rng, mesh: Mesh) -> Camera:
+    person_px = (
+        float(np.exp(rng.uniform(np.log(world.person_height[0]), np.log(world.person_height[1])))) * world.height
+    )
+    spread = 0.5 if person_px < 0.9 * world.height else 0.3
     center = (
         world.width * (0.5 + float(rng.uniform(-spread, spread)) * 0.8),
-        world.height * (0.52 + float(rng.normal(0, 0.10 if tall < 0.9 * world.height else 0.2))),
+        world.height * (0.52 + float(rng.normal(0, 0.10 if person_px < 0.9 * world.height else 0.2))),
     )
-    return camera_before(rng, mesh, world.height, world.width, tall, center, world.pitch, world.roll, world.lens)
+    return framing_camera(
+        rng, mesh, world.height, world.width, person_px, center, world.pitch_range, world.roll_std, world.focal_range
+    )
 
 
-def photographed(
-    world: World, rng: Rng, behind: Backdrop, people: list[Person], meshes: list[Mesh], camera: Camera | None,
+def rendered_scene(
+    world: ImageWorld,
+    rng: Rng,
+    background: Background,
+    people: list[Person],
+    meshes: list[Mesh],
+    camera: Camera | None,
     lights: Lights,
 ) -> Scene:
-    """Light the people, put them before the picture, let things hide them, and take the photograph."""
-    picture = behind.picture_HW3.copy()
+    """Render the people with shadows over the background, add occluders, and apply corruptions and camera effects."""
+    image = background.image_HW3.copy()
     if camera is None:
-        return _empty(behind, _taken(world, rng, picture))
-    splat_shadows(rng, picture, meshes, camera, lights.toward_L3[0])
-    truth = draw(picture, people, meshes, camera, lights)
-    hidden = np.zeros(picture.shape[:2], bool)
+        return _empty(background, _photograph(world, rng, image))
+    splat_shadows(rng, image, meshes, camera, lights.toward_L3[0])
+    truth = render_people(image, people, meshes, camera, lights)
+    hidden = np.zeros(image.shape[:2], bool)
     for k in range(len(people)):
         ys, xs = np.nonzero(truth.instance_HW == k + 1)
-        if len(ys) > LEAST_PIXELS and rng.random() < world.occluded:
+        if len(ys) > MIN_PIXELS and rng.random() < world.occluded_share:
             for _ in range(world.occluders):
-                mask, colors = occluder(rng, world.height, world.width, (xs.min(), ys.min(), xs.max(), ys.max()))
-                picture[mask] = colors[mask]
+                mask, colors = painted_occluder(
+                    rng, world.height, world.width, (xs.min(), ys.min(), xs.max(), ys.max())
+                )
+                image[mask] = colors[mask]
                 hidden |= mask
-    made = annotated(_taken(world, rng, picture), truth, hidden, meshes, camera, world.least)
-    return replace(made, depth_HW=np.where(np.isinf(made.depth_HW), behind.depth_HW, made.depth_HW))
+    scene = annotated_scene(_photograph(world, rng, image), truth, hidden, meshes, camera, world.min_pixels)
+    return replace(scene, depth_HW=np.where(np.isinf(scene.depth_HW), background.depth_HW, scene.depth_HW))
 
 
-def _taken(world: World, rng: Rng, picture_HW3: F32) -> U8:
-    """The photograph, through the world's weather."""
-    if world.weather:
-        picture_HW3 = WEATHER[str(rng.choice(world.weather))](rng, rng, picture_HW3)
-    return photograph(rng, picture_HW3)
+def _photograph(world: ImageWorld, rng: Rng, image_HW3: F32) -> U8:
+    """Apply one of the world's corruptions, if it has any, and the camera effects."""
+    if world.corruptions:
+        image_HW3 = CORRUPTIONS[str(rng.choice(world.corruptions))](rng, rng, image_HW3)
+    return photograph(rng, image_HW3)
 
 
-def _empty(behind: Backdrop, rgb_HW3: U8) -> Scene:
+def _empty(background: Background, rgb_HW3: U8) -> Scene:
     shape = rgb_HW3.shape[:2]
     return Scene(
-        rgb_HW3=rgb_HW3, label_HW=np.zeros(shape, np.uint8), uv_2HW=np.zeros((2, *shape), np.float16),
-        instance_HW=np.zeros(shape, np.uint8), box_N4=np.zeros((0, 4), np.float32),
-        keypoint_N173=np.zeros((0, 17, 3), np.float32), depth_HW=behind.depth_HW,
+        rgb_HW3=rgb_HW3,
+        label_HW=np.zeros(shape, np.uint8),
+        uv_2HW=np.zeros((2, *shape), np.float16),
+        instance_HW=np.zeros(shape, np.uint8),
+        box_N4=np.zeros((0, 4), np.float32),
+        keypoint_N173=np.zeros((0, 17, 3), np.float32),
+        depth_HW=background.depth_HW,
     )

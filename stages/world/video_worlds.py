@@ -4,32 +4,41 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from stages.world.image_worlds import WORLDS, World
+from stages.world.image_worlds import IMAGE_WORLDS, ImageWorld
 
-STRANGERS = replace(WORLDS["train"], bodies=(0.7, 1.0), skirts=0.12, locks=0.2, bags=0.12, loose=0.3, hairdos=0.3)
-"""Bodies that `train` does not draw on, in clothes of every kind."""
+HELD_OUT_PEOPLE = replace(
+    IMAGE_WORLDS["train"],
+    body_range=(0.7, 1.0),
+    skirts=0.12,
+    long_hair=0.2,
+    bags=0.12,
+    loose_clothing=0.3,
+    hair_styles=0.3,
+)
+"""Bodies that `train` does not use, in clothes of every kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MovingWorld:
-    """What clips contain.
+class VideoWorld:
+    """What the clips of a world contain.
 
     Attributes:
-        name: salts the seed.
-        people: fewest and most in a clip.
-        motions: what they do, and how probable: "walk", "run" or a name in `actors.MOTIONS`.
-        cameras: names in `CAMERAS`.
-        tall: range of a person's height as a share of the picture's.
-        away: range of the camera's distance from the middle, metres.
-        lane: metres from one person's way to the next one's.
-        aside: spread of people's ways against the picture's plane, radians.
-        dressed: the world whose bodies and clothes they have.
-        frames, rate: of one clip, and a second.
-        shutter: range of the share of a frame's time in which it is exposed.
-        weather: names in `WEATHER`, one of which each clip suffers.
-        fronts: fewest and most things that stand before people.
-        contact: share of clips of two or more in which two shake hands, embrace or stand arm in arm.
-        backgrounds: pictures, one of which hangs behind people instead of a place, in `photo_share` of the clips.
+        name: part of the random seed, so worlds of different names share no random numbers.
+        people: minimum and maximum number in a clip.
+        motions: "walk", "run" or names in `MOTIONS`, with their probabilities.
+        camera_motions: names in `CAMERA_MOTIONS`.
+        person_height: range of a person's height as a share of the image's height.
+        camera_distance: range of the camera's distance from the world's origin, metres.
+        lane_spacing: metres in depth between the paths of neighbouring people.
+        yaw_std: standard deviation of the angle between people's paths and the image plane, radians.
+        appearance: the world whose bodies and clothes the people have.
+        frames: number of frames of a clip.
+        fps: frames per second.
+        shutter: range of the exposure time, as a share of the time between frames.
+        corruptions: names in `CORRUPTIONS`, one of which is applied to each clip.
+        occluders: minimum and maximum number of occluders before people.
+        contact: share of clips of two or more people in which two shake hands, embrace or stand arm in arm.
+        background_images: paths; one of them replaces the environment in `image_share` of the clips.
     """
 
     name: str
@@ -37,53 +46,66 @@ class MovingWorld:
     width: int = 320
     people: tuple[int, int] = (1, 3)
     motions: tuple[tuple[str, float], ...] = (
-        ("walk", 0.3), ("run", 0.15), ("dance", 0.25), ("turn", 0.1), ("exercise", 0.1), ("idle", 0.1),
+        ("walk", 0.3),
+        ("run", 0.15),
+        ("dance", 0.25),
+        ("turn", 0.1),
+        ("exercise", 0.1),
+        ("idle", 0.1),
     )
-    cameras: tuple[str, ...] = ("still", "panning", "shaking", "zooming")
-    tall: tuple[float, float] = (0.4, 0.9)
-    away: tuple[float, float] = (4.5, 7.0)
-    lane: float = 0.9
-    aside: float = 0.5
-    dressed: World = STRANGERS
+    camera_motions: tuple[str, ...] = ("still", "panning", "shaking", "zooming")
+    person_height: tuple[float, float] = (0.4, 0.9)
+    camera_distance: tuple[float, float] = (4.5, 7.0)
+    lane_spacing: float = 0.9
+    yaw_std: float = 0.5
+    appearance: ImageWorld = HELD_OUT_PEOPLE
     frames: int = 100
-    rate: float = 25.0
+    fps: float = 25.0
     shutter: tuple[float, float] = (0.1, 0.7)
-    weather: tuple[str, ...] = ()
-    fronts: tuple[int, int] = (0, 0)
+    corruptions: tuple[str, ...] = ()
+    occluders: tuple[int, int] = (0, 0)
     contact: float = 0.0
-    backgrounds: tuple[str, ...] = ()
-    photo_share: float = 0.8
+    background_images: tuple[str, ...] = ()
+    image_share: float = 0.8
 
 
-MOVING_WORLDS: dict[str, MovingWorld] = {
-    "video": MovingWorld(name="video"),
-    "crowd": MovingWorld(
-        name="crowd", people=(6, 10), motions=(("walk", 0.65), ("run", 0.15), ("idle", 0.15), ("dance", 0.05)),
-        tall=(0.3, 0.55), away=(6.5, 9.0), lane=0.55, aside=0.12,
+VIDEO_WORLDS: dict[str, VideoWorld] = {
+    "video": VideoWorld(name="video"),
+    "crowd": VideoWorld(
+        name="crowd",
+        people=(6, 10),
+        motions=(("walk", 0.65), ("run", 0.15), ("idle", 0.15), ("dance", 0.05)),
+        person_height=(0.3, 0.55),
+        camera_distance=(6.5, 9.0),
+        lane_spacing=0.55,
+        yaw_std=0.12,
     ),
 }
-"""Named worlds of clips."""
+"""Worlds of clips by name."""
 
-_ON_FEET = (("walk", 0.4), ("dance", 0.3), ("idle", 0.3))
+_ON_THEIR_FEET = (("walk", 0.4), ("dance", 0.3), ("idle", 0.3))
 
-_GROWN = replace(STRANGERS, children=0.0, heights="human")
+_ADULTS = replace(HELD_OUT_PEOPLE, child_share=0.0, height_distribution="human")
 
-# Of one name: all draw the same people, places, motions and cameras, but for the difficulty.
-_PLAIN = replace(MOVING_WORLDS["video"], name="stress_video", people=(1, 2), frames=50)
+# All stress tests share one name, hence the same people, environments, motions and cameras where a test allows it.
+_PLAIN = replace(VIDEO_WORLDS["video"], name="stress_video", people=(1, 2), frames=50)
 
-STRESS_CLIPS: dict[str, MovingWorld] = {
+STRESS_VIDEO_WORLDS: dict[str, VideoWorld] = {
     "stress_video_plain": _PLAIN,
-    "stress_video_rain": replace(_PLAIN, weather=("rain",)),
-    "stress_video_low_light": replace(_PLAIN, weather=("night",)),
-    "stress_video_unfocused": replace(_PLAIN, weather=("unfocused",)),
-    "stress_video_occlusion": replace(_PLAIN, fronts=(2, 4)),
-    "stress_video_floor": replace(_PLAIN, motions=(("rest", 1.0),), tall=(0.4, 0.7)),
-    "stress_video_upside_down": replace(_PLAIN, motions=(("cartwheel", 1.0),), tall=(0.4, 0.7)),
-    "stress_video_contact": replace(_PLAIN, contact=1.0, motions=_ON_FEET, dressed=_GROWN, people=(2, 3)),
+    "stress_video_rain": replace(_PLAIN, corruptions=("rain",)),
+    "stress_video_low_light": replace(_PLAIN, corruptions=("night",)),
+    "stress_video_unfocused": replace(_PLAIN, corruptions=("unfocused",)),
+    "stress_video_occlusion": replace(_PLAIN, occluders=(2, 4)),
+    "stress_video_floor": replace(_PLAIN, motions=(("rest", 1.0),), person_height=(0.4, 0.7)),
+    "stress_video_upside_down": replace(_PLAIN, motions=(("cartwheel", 1.0),), person_height=(0.4, 0.7)),
+    "stress_video_contact": replace(_PLAIN, contact=1.0, motions=_ON_THEIR_FEET, appearance=_ADULTS, people=(2, 3)),
     "stress_video_fast": replace(
-        _PLAIN, motions=(("run", 0.5), ("dance", 0.5)), cameras=("shaking",), shutter=(0.6, 0.9)
+        _PLAIN, motions=(("run", 0.5), ("dance", 0.5)), camera_motions=("shaking",), shutter=(0.6, 0.9)
     ),
-    "stress_video_small": replace(_PLAIN, tall=(0.08, 0.2)),
-    "stress_video_near": replace(_PLAIN, tall=(1.3, 2.2)),
+    "stress_video_small": replace(_PLAIN, person_height=(0.08, 0.2)),
+    "stress_video_near": replace(_PLAIN, person_height=(1.3, 2.2)),
 }
-"""By name; `stress_video_plain` is what the others are measured against."""
+"""Stress tests in clips by name, each with one difficulty; the name after `stress_video_` is its tag.
+
+`stress_video_plain` has no difficulty: it is the baseline of the others.
+"""

@@ -26,8 +26,8 @@ from stages.payloads import FrameChunk, People, PersonSurface, Surfaces, VideoIn
 from stages.people.densepose import DensePose
 from stages.people.detect import Detect
 from stages.video.decode import Decode
-from stages.world.video_scenes import moving_scene
-from stages.world.video_worlds import MOVING_WORLDS
+from stages.world.video_scenes import video_scene
+from stages.world.video_worlds import VIDEO_WORLDS
 
 SEED = 20
 """Of the synthetic films; the product's trainings use none of these worlds."""
@@ -79,11 +79,11 @@ def named(network: NetworkConfig) -> str:
 
 def synthetic(world: str, number: int, count: int) -> tuple[list[np.ndarray], list[Truth]]:
     """The middle frames of one clip of a world, and their truth."""
-    made = MOVING_WORLDS[world]
+    made = VIDEO_WORLDS[world]
     first = number * made.frames + (made.frames - count) // 2
     pictures, truth = [], []
     for index in range(first, first + count):
-        scene = moving_scene(made, SEED, index)
+        scene = video_scene(made, SEED, index)
         pictures.append(scene.rgb_HW3)
         names = {spec.name for spec in fields(Truth)}
         known = {name: getattr(scene, name) for name in names if hasattr(scene, name)}

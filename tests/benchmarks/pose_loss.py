@@ -21,19 +21,19 @@ from models.surface.geometry import open_body_geometry
 from stages.evaluation.synthetic_truth import Worlds
 from stages.world import far_world
 from stages.world.bodies import far_poses
-from stages.world.bodies.poses import Pose
-from stages.world.bodies.random_poses import POSES
+from stages.world.bodies.poses import BodyPose
+from stages.world.bodies.random_poses import RANDOM_POSES
 from tests.benchmarks.camera_loss import Patch, patched, scored
 
 Rng = np.random.Generator
 
 
-def posed(name: str) -> Callable[[Rng], Pose]:
+def posed(name: str) -> Callable[[Rng], BodyPose]:
     """One kind of the other worlds' poses, after the numbers that one of `far`'s takes."""
 
-    def pose(rng: Rng) -> Pose:
+    def pose(rng: Rng) -> BodyPose:
         far_poses.far_pose(rng)
-        return POSES[name](rng)
+        return RANDOM_POSES[name](rng)
 
     return pose
 
@@ -41,7 +41,7 @@ def posed(name: str) -> Callable[[Rng], Pose]:
 def ways() -> dict[str, tuple[Patch, ...]]:
     """What to patch, by name: nothing, an activity of `far` alone, a kind of the other worlds' poses alone."""
     alone = {f"far: {name}": ((far_poses, "ACTIVITIES", {name: one}),) for name, one in far_poses.ACTIVITIES.items()}
-    others = {name: ((far_world, "far_pose", posed(name)),) for name in POSES}
+    others = {name: ((far_world, "far_pose", posed(name)),) for name in RANDOM_POSES}
     return {"as it is": (), **alone, **others}
 
 

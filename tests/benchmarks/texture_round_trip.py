@@ -25,8 +25,8 @@ from stages.payloads import U8, PersonSurface
 from stages.synthetic.ground_truth import ground_truth_surface
 from stages.world.bodies.body_shapes import random_shape
 from stages.world.bodies.people import Person, pose_person
-from stages.world.bodies.random_poses import POSES
-from stages.world.camera.rendering import draw
+from stages.world.bodies.random_poses import RANDOM_POSES
+from stages.world.camera.rendering import render_people
 from stages.world.camera.shading import random_lights
 from stages.world.clothes.garments import random_outfit
 
@@ -56,9 +56,9 @@ def views(count: int) -> list[tuple[U8, PersonSurface]]:
     lights = random_lights(rng)
     made = []
     for number in range(count):
-        mesh = pose_person(person, POSES["stand" if number % 4 else "walk"](rng), 2 * np.pi * number / count)
+        mesh = pose_person(person, RANDOM_POSES["stand" if number % 4 else "walk"](rng), 2 * np.pi * number / count)
         picture_HW3 = np.full((HEIGHT, WIDTH, 3), 0.5, np.float32)
-        truth = draw(picture_HW3, [person], [mesh], camera, lights)
+        truth = render_people(picture_HW3, [person], [mesh], camera, lights)
         made.append((np.rint(np.clip(picture_HW3, 0, 1) * 255).astype(np.uint8), ground_truth_surface(truth, 1)))
     return made
 

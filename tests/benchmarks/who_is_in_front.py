@@ -13,10 +13,10 @@ from models.surface.raster import Camera
 from stages.people.depth_order import painters_order
 from stages.synthetic.ground_truth import ground_truth_surface
 from stages.world.bodies.body_shapes import human_shape
-from stages.world.bodies.people import Mesh, Person, moved, pose_person
-from stages.world.bodies.random_poses import POSES
-from stages.world.bodies.rotations import LEFT, about
-from stages.world.camera.rendering import maps, trace
+from stages.world.bodies.people import Mesh, Person, moved_on_floor, pose_person
+from stages.world.bodies.random_poses import RANDOM_POSES
+from stages.world.bodies.rotations import LEFT, axis_rotation
+from stages.world.camera.rendering import rasterize_people, surface_maps
 from stages.world.clothes.garments import random_outfit
 
 SCENES = 150
@@ -26,7 +26,7 @@ NAMES, CHANCES = ("stand", "walk", "sit", "crouch", "dance"), (0.35, 0.25, 0.15,
 
 def random_view(rng: np.random.Generator) -> Camera:
     """A camera at a person's height or above, looking down a little."""
-    facing_33 = (np.diag([1, -1, -1]) @ about(LEFT, float(rng.uniform(0.0, 0.4)))).astype(np.float32)
+    facing_33 = (np.diag([1, -1, -1]) @ axis_rotation(LEFT, float(rng.uniform(0.0, 0.4)))).astype(np.float32)
     eye_3 = np.array([0, rng.uniform(1.2, 2.6), rng.uniform(2.5, 5.0)], np.float32)
     return Camera(
         rotation_33=facing_33, shift_3=-facing_33 @ eye_3, focal=1.2 * HEIGHT, center_2=(WIDTH / 2, HEIGHT / 2),
@@ -39,15 +39,17 @@ def random_cast(rng: np.random.Generator) -> list[Mesh]:
     meshes = []
     for _ in range(int(rng.integers(2, 5))):
         person = Person(score_C=human_shape(rng, 0.0, 1.0, 0.15), outfit=random_outfit(rng))
-        mesh = pose_person(person, POSES[str(rng.choice(NAMES, p=CHANCES))](rng), float(rng.uniform(0, 2 * np.pi)))
-        meshes.append(moved(mesh, float(rng.uniform(-0.7, 0.7)), float(rng.uniform(-2.5, 1.0))))
+        mesh = pose_person(
+            person, RANDOM_POSES[str(rng.choice(NAMES, p=CHANCES))](rng), float(rng.uniform(0, 2 * np.pi))
+        )
+        meshes.append(moved_on_floor(mesh, float(rng.uniform(-0.7, 0.7)), float(rng.uniform(-2.5, 1.0))))
     return meshes
 
 
 def right_pixels(rng: np.random.Generator) -> tuple[bool, list[int]]:
     """Of one scene: whether people are cut off; pixels that several claim, right by the box's edge, by the product."""
     view, cast = random_view(rng), random_cast(rng)
-    alone = [maps(trace([mesh], view), [mesh], view) for mesh in cast]
+    alone = [surface_maps(rasterize_people([mesh], view), [mesh], view) for mesh in cast]
     alone = [one for one in alone if (one.label_HW > 0).sum() > 200]
     if len(alone) < 2:
         return False, [0, 0, 0]

@@ -12,23 +12,23 @@ from dataclasses import replace
 import cv2
 
 from stages.world.far_world import FarWorld, far_scene
-from stages.world.image_scenes import scene
-from stages.world.image_worlds import WORLDS
-from stages.world.video_scenes import moving_scene
-from stages.world.video_worlds import MOVING_WORLDS
+from stages.world.image_scenes import image_scene
+from stages.world.image_worlds import IMAGE_WORLDS
+from stages.world.video_scenes import video_scene
+from stages.world.video_worlds import VIDEO_WORLDS
 
 TWO = (0.0, 0.0, 1.0)
-STILLS = {name: replace(WORLDS[name], people=TWO) for name in ("train", "val", "wide")}
+STILLS = {name: replace(IMAGE_WORLDS[name], people=TWO) for name in ("train", "val", "wide")}
 FAR = replace(FarWorld(), people=(0.0, 1.0))
-VIDEO = replace(MOVING_WORLDS["video"], people=(2, 2))
-CROWD = replace(MOVING_WORLDS["crowd"], people=(8, 8))
+VIDEO = replace(VIDEO_WORLDS["video"], people=(2, 2))
+CROWD = replace(VIDEO_WORLDS["crowd"], people=(8, 8))
 
 DRAWN: dict[str, tuple[Callable[[int], object], int]] = {
-    **{f"{name}, two people": (lambda i, world=world: scene(world, 0, i), 40) for name, world in STILLS.items()},
-    "train, two in loose clothes": (lambda i: scene(replace(STILLS["train"], loose=1.0), 0, i), 40),
+    **{f"{name}, two people": (lambda i, world=world: image_scene(world, 0, i), 40) for name, world in STILLS.items()},
+    "train, two in loose clothes": (lambda i: image_scene(replace(STILLS["train"], loose_clothing=1.0), 0, i), 40),
     "far, two people": (lambda i: far_scene(FAR, 0, i), 30),
-    "video, two people, flow both ways": (lambda i: moving_scene(VIDEO, 0, 100 + i), 60),
-    "crowd, eight people, flow both ways": (lambda i: moving_scene(CROWD, 0, 100 + i), 20),
+    "video, two people, flow both ways": (lambda i: video_scene(VIDEO, 0, 100 + i), 60),
+    "crowd, eight people, flow both ways": (lambda i: video_scene(CROWD, 0, 100 + i), 20),
 }
 
 

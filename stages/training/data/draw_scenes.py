@@ -22,16 +22,16 @@ from stages.training.data.scene_pool import PoolScene, write_scenes
 from stages.training.distributed import chief_first
 from stages.training.loaders import made_in_order, named_process_deaths, require_count
 from stages.training.payloads import PhotoShards, SceneShards
-from stages.world.image_scenes import scene
-from stages.world.image_worlds import WORLDS, World
+from stages.world.image_scenes import image_scene
+from stages.world.image_worlds import IMAGE_WORLDS, ImageWorld
 
 PER_SHARD = 250
 BACKGROUNDS = 800
 
 
-def compact(world: World, seed: int, index: int) -> PoolScene:
+def compact(world: ImageWorld, seed: int, index: int) -> PoolScene:
     """One scene with its UV in 255ths."""
-    made = scene(world, seed, index)
+    made = image_scene(world, seed, index)
     return PoolScene(
         rgb_HW3=made.rgb_HW3,
         label_HW=made.label_HW,
@@ -60,7 +60,7 @@ class SceneFactory:
         """Choose the windows of photos for backgrounds, the same in every process. Raises: StageError."""
         pool = PhotoPool([Path(path) for path in self.photos.paths])
         backgrounds = tuple(windows(pool, BACKGROUNDS, self.seed))
-        return partial(compact, dataclasses.replace(WORLDS[self.world], backgrounds=backgrounds), self.seed)
+        return partial(compact, dataclasses.replace(IMAGE_WORLDS[self.world], background_images=backgrounds), self.seed)
 
 
 class DrawScenes(Stage):

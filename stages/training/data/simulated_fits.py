@@ -21,9 +21,9 @@ from pipeline.stage import StageError
 from stages.synthetic.synthesize import IMAGE_WORLDS, Synthesize
 from stages.world.bodies.people import Mesh, Person
 from stages.world.bodies.poses import bone_rotations
-from stages.world.camera.rendering import maps, trace
-from stages.world.image_scenes import cast_of
-from stages.world.image_worlds import World
+from stages.world.camera.rendering import rasterize_people, surface_maps
+from stages.world.image_scenes import people_and_camera
+from stages.world.image_worlds import ImageWorld
 
 Rng = np.random.Generator
 
@@ -85,14 +85,14 @@ def camera_error(mesh: Mesh, camera: Camera, errors: FitErrors, rng: Rng) -> npt
     return np.asarray(camera.rotation_33.T @ seen, np.float64)
 
 
-def simulated_fit_surface(world: World, seed: int, index: int, errors: FitErrors) -> tuple[npt.NDArray[np.uint8], F32]:
+def simulated_fit_surface(world: ImageWorld, seed: int, index: int, errors: FitErrors) -> tuple[npt.NDArray[np.uint8], F32]:
     """Chart labels (H, W) and UV (2, H, W) of a scene's people as fitted; the same scene gives the same errors."""
-    _, people, meshes, camera = cast_of(world, seed, index)
+    _, people, meshes, camera = people_and_camera(world, seed, index)
     if camera is None:
         return np.zeros((world.height, world.width), np.uint8), np.zeros((2, world.height, world.width), np.float32)
     rng = np.random.default_rng([seed, index, *b"fitted"])
     fits = [simulated_fit(person, mesh, camera, errors, rng) for person, mesh in zip(people, meshes, strict=True)]
-    truth = maps(trace(fits, camera), fits, camera)
+    truth = surface_maps(rasterize_people(fits, camera), fits, camera)
     return truth.label_HW, truth.uv_2HW
 
 

@@ -15,8 +15,8 @@ from models.inference.onnx_export import graphs_of, write_graph
 from models.network import NetworkConfig
 from pipeline.stage import Job, Stage
 from stages.payloads import Written
-from stages.world.image_scenes import scene
-from stages.world.image_worlds import WORLDS
+from stages.world.image_scenes import image_scene
+from stages.world.image_worlds import IMAGE_WORLDS
 
 SIZES = ((256, 320), (224, 416), (320, 256))
 """Pixels of the example images: the size at which the graph is traced, and others on which it is checked."""
@@ -59,6 +59,6 @@ class ExportOnnx(Stage):
 def example_pictures() -> list[npt.NDArray[np.uint8]]:
     """People of the synthetic world in every size."""
     return [
-        scene(replace(WORLDS["val"], height=height, width=width, people=(0.0, 0.0, 1.0)), 3, index).rgb_HW3
+        image_scene(replace(IMAGE_WORLDS["val"], height=height, width=width, people=(0.0, 0.0, 1.0)), 3, index).rgb_HW3
         for index, (height, width) in enumerate(SIZES)
     ]

@@ -21,7 +21,7 @@ Real = npt.NDArray[np.floating[Any]]
 Color = tuple[float, float, float]
 
 FRONT_Z, KERB_Z = -6.5, -4.3
-"""Where the houses stand and where the pavement before them begins, metres."""
+"""z of the house fronts and of the kerb before them, metres."""
 
 STOREY = 3.3
 
@@ -36,7 +36,7 @@ AWNING = np.array([[0.75, 0.22, 0.18], [0.93, 0.9, 0.84]], np.float32)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """One front, from x to x (metres), so many high, in its colours; windows every `step` metres."""
+    """A house front from x = `left` to `right`, its height (metres) and colours; windows every `step` metres."""
 
     left: float
     right: float
@@ -49,7 +49,7 @@ class House:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """Where it stands (x, z), and how high and wide its crown is."""
+    """A tree at (x, z), the height and radius of its crown, metres."""
 
     x: float
     z: float
@@ -89,39 +89,39 @@ def paint_plaza(camera: Camera) -> F32:
     eye, ray = pixel_rays(camera)
     grain_GG = noise(np.random.default_rng(3), 256, 256, coarsest=6, octaves=5)
     height = np.clip(ray[..., 1] / 0.6, 0, 1)[..., None]
-    picture = (np.array(SKY[0]) + height * (np.array(SKY[1]) - np.array(SKY[0]))).astype(np.float32)
+    image = (np.array(SKY[0]) + height * (np.array(SKY[1]) - np.array(SKY[0]))).astype(np.float32)
     pixel = 1 / camera.focal
     for tree in TREES[:1]:
-        _plant(picture, eye, ray, tree, grain_GG)
+        _plant(image, eye, ray, tree, grain_GG)
     with np.errstate(divide="ignore", invalid="ignore"):
         to_floor = np.where(ray[..., 1] < -1e-4, -eye[1] / ray[..., 1], np.inf)
         to_front = np.where(ray[..., 2] < -1e-4, (FRONT_Z - eye[2]) / ray[..., 2], np.inf)
     at = eye + np.minimum(to_front, 200)[..., None] * ray
     high = np.select([(at[..., 0] >= h.left) & (at[..., 0] < h.right) for h in HOUSES], [h.high for h in HOUSES], 0.0)
     front = (to_front < to_floor) & (at[..., 1] < high)
-    picture[front] = _fronts(at[front][:, 0], at[front][:, 1], to_front[front] * pixel, grain_GG)
+    image[front] = _fronts(at[front][:, 0], at[front][:, 1], to_front[front] * pixel, grain_GG)
     floor = to_floor < to_front
     ground = eye + to_floor[floor][:, None] * ray[floor]
-    picture[floor] = _paving(ground[:, 0], ground[:, 2], to_floor[floor] * pixel, -ray[floor][:, 1], grain_GG)
+    image[floor] = _paving(ground[:, 0], ground[:, 2], to_floor[floor] * pixel, -ray[floor][:, 1], grain_GG)
     for tree in TREES[1:]:
-        _plant(picture, eye, ray, tree, grain_GG)
-    return np.clip(picture, 0, 1).astype(np.float32)
+        _plant(image, eye, ray, tree, grain_GG)
+    return np.clip(image, 0, 1).astype(np.float32)
 
 
 def _grain(grain_GG: F32, x: Real, y: Real, size: float) -> F32:
-    """Noise (P,) in 0..1, mirrored every `size` metres, so that no seam shows."""
+    """Noise (P,) in 0..1, mirrored every `size` metres to avoid seams."""
     cells = len(grain_GG)
     row, column = (np.abs(np.mod(one / size, 2) - 1) * (cells - 1) for one in (y, x))
     return grain_GG[row.astype(int), column.astype(int)]
 
 
 def _tone(x: Real, y: Real) -> Real:
-    """A number in 0..1 for each cell."""
+    """A pseudo-random number in 0..1 for each cell."""
     return np.mod(np.sin(x * 12.9898 + y * 78.233) * 43758.5453, 1)
 
 
 def _inside(x: Real, y: Real, half: tuple[float, float], soft: Real) -> F32:
-    """Share of a box about the origin, its edges `soft` metres wide, (P, 1)."""
+    """Coverage (P, 1) by a box about the origin with edges `soft` metres wide."""
     apart = np.maximum(np.abs(x) - half[0], np.abs(y) - half[1])
     return np.clip(0.5 - apart / np.maximum(soft, 1e-4), 0, 1)[:, None].astype(np.float32)
 
@@ -131,13 +131,13 @@ def _mixed(color_P3: F32, other: Color | Real, share_P1: F32) -> F32:
 
 
 def _fronts(x: Real, y: Real, soft: Real, grain_GG: F32) -> F32:
-    """The houses at places on their front, (P, 3); `soft` is the width of a pixel there."""
+    """Colours (P, 3) of the houses at points of their fronts; `soft` is the width of a pixel there, metres."""
     color = np.zeros((len(x), 3), np.float32)
     for house in HOUSES:
         mine = np.flatnonzero((x >= house.left) & (x < house.right))
         if len(mine):
             color[mine] = _house(house, x[mine], y[mine], soft[mine], grain_GG)
-    # The ground's wet foot, the shade where houses meet, and stains.
+    # Stains, and darker walls near the ground.
     color *= (0.80 + 0.28 * _grain(grain_GG, x, y, 5.0))[:, None]
     color *= (0.70 + 0.30 * np.clip(y / 0.8, 0, 1) ** 0.5)[:, None]
     return color
@@ -162,7 +162,7 @@ def _house(house: House, x: Real, y: Real, soft: Real, grain_GG: F32) -> F32:
 
 
 def _windows(house: House, color: F32, across: Real, y: Real, soft: Real, number: Real, storey: int) -> F32:
-    """A row of windows; on the ground floor every third is a door, and awnings hang over the others."""
+    """A row of windows; on the ground floor every third is a door, and awnings cover the others."""
     door = (number % 3 == 0) & (storey == 0)
     for chosen, half, middle, inner in ((~door, (0.46, 0.72), 1.75, GLASS), (door, (0.55, 1.2), 1.2, WOOD)):
         at = np.flatnonzero(chosen & (y > -0.2) & (y < STOREY))
@@ -186,7 +186,7 @@ def _windows(house: House, color: F32, across: Real, y: Real, soft: Real, number
 
 
 def _awning(color: F32, across: Real, y: Real, soft: Real, chosen: npt.NDArray[np.bool_]) -> F32:
-    """Striped cloth over windows, and its shade."""
+    """Striped awnings over windows, and their shade."""
     at = np.flatnonzero(chosen)
     u, v = across[at], y[at]
     some = _mixed(color[at], color[at] * np.float32(0.55), _inside(u - 0.1, v - 2.05, (0.75, 0.25), soft[at] + 0.25))
@@ -197,7 +197,7 @@ def _awning(color: F32, across: Real, y: Real, soft: Real, chosen: npt.NDArray[n
 
 
 def _paving(x: Real, z: Real, soft: Real, fall: Real, grain_GG: F32) -> F32:
-    """Slabs of the square, a kerb, and the pavement before the houses, (P, 3)."""
+    """Colours (P, 3) of the square, the kerb and the pavement before the houses."""
     deep = soft / np.maximum(fall, 1e-3)
     color = np.zeros((len(x), 3), np.float32)
     for near, size, first in ((z >= KERB_Z, 0.62, (0.62, 0.57, 0.50)), (z < KERB_Z, 0.4, (0.58, 0.58, 0.57))):
@@ -209,7 +209,7 @@ def _paving(x: Real, z: Real, soft: Real, fall: Real, grain_GG: F32) -> F32:
             _inside(np.mod(shifted + size / 2, size) - size / 2, x[at] * 0, (0.009, 1), soft[at]),
             _inside(np.mod(z[at] + size / 2, size) - size / 2, x[at] * 0, (0.009, 1), deep[at]),
         )
-        # Seen from afar a joint is a part of a pixel: it fades.
+        # Distant joints are thinner than a pixel, so they fade.
         joint = joint * np.clip(0.018 / np.maximum(deep[at], 0.018), 0, 1)[:, None]
         color[at] = _mixed(np.array(first, np.float32) * tone[:, None].astype(np.float32), (0.36, 0.33, 0.30), joint)
     kerb = _inside(x * 0, z - KERB_Z, (1, 0.11), deep)
@@ -219,8 +219,8 @@ def _paving(x: Real, z: Real, soft: Real, fall: Real, grain_GG: F32) -> F32:
     return color * ((0.80 + 0.30 * _grain(grain_GG, x, z, 6.0)) * shade)[:, None]
 
 
-def _plant(picture_HW3: F32, eye: F32, ray: F32, tree: Tree, grain_GG: F32) -> None:
-    """A tree into the picture, in place: a stem, and a crown of clumps lit from above left."""
+def _plant(image_HW3: F32, eye: F32, ray: F32, tree: Tree, grain_GG: F32) -> None:
+    """Paint a tree into the image, in place: a trunk, and a crown of clumps lit from above left."""
     with np.errstate(divide="ignore", invalid="ignore"):
         far = np.where(ray[..., 2] < -1e-4, (tree.z - eye[2]) / ray[..., 2], np.inf)
     x = eye[0] + np.minimum(far, 200) * ray[..., 0] - tree.x
@@ -231,7 +231,7 @@ def _plant(picture_HW3: F32, eye: F32, ray: F32, tree: Tree, grain_GG: F32) -> N
     radius = np.hypot(x, 1.15 * (y - tree.crown_y)) / tree.radius
     crown = (radius + 0.55 * (clumps - 0.5) + 0.22 * (leaves - 0.5)) < 0.88
     bark = np.array([0.33, 0.26, 0.20]) * (0.8 + 0.5 * np.clip(-x[stem] / 0.1, -1, 1))[:, None]
-    picture_HW3[stem] = bark
+    image_HW3[stem] = bark
     light = 0.55 + 0.35 * (y[crown] - tree.crown_y) / tree.radius - 0.2 * x[crown] / tree.radius
     light = light + 0.75 * (leaves[crown] - 0.5) + 0.55 * (clumps[crown] - 0.4)
-    picture_HW3[crown] = np.array([0.10, 0.17, 0.06]) + np.clip(light, 0, 1.2)[:, None] * np.array([0.34, 0.40, 0.13])
+    image_HW3[crown] = np.array([0.10, 0.17, 0.06]) + np.clip(light, 0, 1.2)[:, None] * np.array([0.34, 0.40, 0.13])

@@ -10,9 +10,16 @@ import numpy.typing as npt
 from models.arrays import F32, Float
 from models.surface.body import load_body
 
+Rng = np.random.Generator
+
 
 def random_shape(rng: Rng, first: float, last: float, child_share: float) -> F32:
-    """Scores between two sampled bodies of like age out of the share first..last of the samples."""
+    """Shape coefficients (C,) between two random samples, both adults or both children.
+
+    Args:
+        first, last: part of the samples to draw from, as shares.
+        child_share: probability of a child.
+    """
     body = load_body()
     count = len(body.score_SC)
     pool = np.arange(int(first * count), int(last * count))
@@ -23,12 +30,11 @@ def random_shape(rng: Rng, first: float, last: float, child_share: float) -> F32
     return (1 - share) * body.score_SC[one] + share * body.score_SC[other]
 
 
-Rng = np.random.Generator
-
 MEN, WOMEN, SPREAD = 1.75, 1.62, 0.068
-"""Metres: means and common standard deviation, between those of Europe and of the world (NCD-RisC 2016, rounded)."""
+"""Metres: mean heights and their standard deviation, between Europe and the world (NCD-RisC 2016, rounded)."""
 
 ADULT = 0.6
+"""Value of the phenotype `age` from which a sample is an adult."""
 
 
 @cache
@@ -40,10 +46,10 @@ def sample_heights() -> Float:
 
 
 def human_shape(rng: Rng, first: float, last: float, child_share: float) -> F32:
-    """Like `people.random_shape`, but adults are as tall as men and women are.
+    """Like `random_shape`, but adults' heights follow the distribution of men and women.
 
-    One sample is drawn by how common its height is among people and how rare among the samples; it is mixed with
-    another of nearly its height, so that the mixture has it too.
+    One sample is drawn with importance weights: the density of its height among people over that among the samples.
+    It is mixed with another sample of nearly the same height, so that the mixture has that height too.
     """
     body = load_body()
     pool = np.arange(int(first * len(body.score_SC)), int(last * len(body.score_SC)))
@@ -62,7 +68,7 @@ def human_shape(rng: Rng, first: float, last: float, child_share: float) -> F32:
 
 
 def _weights(adults: npt.NDArray[np.integer]) -> Float:
-    """Density of a height among people of that sex over its density among the samples."""
+    """Importance weights: density of a height among people of that sex, over its density among the samples."""
     body = load_body()
     height = sample_heights()[adults]
     female = body.phenotype_SP[adults, body.phenotypes.index("gender")].astype(np.float64)

@@ -9,89 +9,93 @@ import numpy as np
 
 from models.arrays import F32, I32
 from models.surface.body import blended, forward_kinematics, load_body
-from stages.world.bodies.poses import Pose, bone_rotations
-from stages.world.clothes.attachments import Attachment, Extra
+from stages.world.bodies.poses import BodyPose, bone_rotations
+from stages.world.clothes.attachments import AttachedMesh, Attachment
 from stages.world.clothes.garments import Garment, Outfit
-from stages.world.clothes.rest_body import home
+from stages.world.clothes.rest_body import rest_body
 
 Rng = np.random.Generator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Who: shape scores (C,), clothes. The same person keeps them through a clip."""
+    """Shape coefficients (C,), clothes and attachments; constant through a clip."""
 
     score_C: F32
     outfit: Outfit
-    attached: tuple[Attachment, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mesh:
-    """A person in the world: vertices, unit normals, the joints of `KEYPOINT_NAMES`, and what hangs on the body.
+    """A posed person in the world: vertices, unit normals, the joints of `KEYPOINT_NAMES` and attached meshes.
 
-    Metres, floor at y = 0. `pose` and `yaw` are what the vertices were posed with.
+    Metres, floor at y = 0; `pose` and `yaw` are those of the vertices.
     """
 
     vertex_V3: F32
     normal_V3: F32
     keypoint_K3: F32
-    pose: Pose
+    pose: BodyPose
     yaw: float
-    extras: tuple[Extra, ...] = ()
+    attached_meshes: tuple[AttachedMesh, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dressed:
-    """A person's rest pose with clothes on: vertices, normals, bone heads; and what is to be hung on it."""
+class DressedBody:
+    """A person in rest pose with clothes: vertices, normals, heads of bones, and attachments not yet posed."""
 
     vertex_V3: F32
     normal_V3: F32
     head_B3: F32
-    attached: tuple[Attachment, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
 
-def dressed_rest(person: Person) -> Dressed:
-    """The rest body with the clothes' outline, thickness and folds."""
+def dressed_rest_body(person: Person) -> DressedBody:
+    """The rest body with the outline, thickness and folds of its garments."""
     vertex, head = load_body().rest(person.score_C)
-    place = home()
+    rest = rest_body()
     off = np.zeros(len(vertex), np.float32)
-    shape, normal = np.zeros_like(vertex), place.normal_V3
+    shape, normal = np.zeros_like(vertex), rest.normal_V3
     for garment in person.outfit.garments:
         cover = np.clip(garment.field_V / 0.02, 0, 1)
-        off = np.maximum(off, cover * _rough(garment))
+        off = np.maximum(off, cover * _thickness(garment))
         if garment.shape is not None:
-            share = (cover * np.float32(garment.shape_share))[:, None]
+            share = (cover * np.float32(garment.outline_share))[:, None]
             shape = shape + share * (garment.shape.offset_V3 - shape)
             normal = normal + share * (garment.shape.normal_V3 - normal)
-    return Dressed(vertex_V3=vertex + shape + off[:, None] * place.normal_V3, normal_V3=normal, head_B3=head,
-                   attached=person.attached)
+    return DressedBody(
+        vertex_V3=vertex + shape + off[:, None] * rest.normal_V3,
+        normal_V3=normal,
+        head_B3=head,
+        attachments=person.attachments,
+    )
 
 
-def _rough(garment: Garment) -> F32 | float:
-    """Thickness of a garment at the vertices, with its folds."""
+def _thickness(garment: Garment) -> F32 | float:
+    """Thickness of a garment at the vertices, with its folds, metres."""
     if garment.folds <= 0:
         return garment.thickness
-    x, y, z = home().point_V3.T
+    x, y, z = rest_body().point_V3.T
     phase = garment.pattern.offset
     return garment.thickness + garment.folds * (np.sin(55 * y + 21 * x + phase) + np.sin(41 * z - 33 * y + 2 * phase))
 
 
-def pose_person(person: Person, pose: Pose, yaw: float) -> Mesh:
-    """The posed mesh standing (or lying) on the floor with its root above the origin."""
+def pose_person(person: Person, pose: BodyPose, yaw: float) -> Mesh:
+    """The posed mesh on the floor, with its root above the origin."""
     _, head = load_body().rest(person.score_C)
     mesh = pose_at(person, pose, yaw, np.array([0, head[0, 1], 0], np.float32))
     floor = np.array([0, mesh.vertex_V3[:, 1].min(), 0], np.float32)
-    return shifted(mesh, -floor)
+    return translated(mesh, -floor)
 
 
-def pose_at(person: Person, pose: Pose, yaw: float, root_3: F32) -> Mesh:
-    """The posed mesh with the root's head at a place in the world."""
-    return pose_dressed(dressed_rest(person), pose, yaw, root_3)
+def pose_at(person: Person, pose: BodyPose, yaw: float, root_3: F32) -> Mesh:
+    """The posed mesh with its root at a position in the world."""
+    return pose_dressed(dressed_rest_body(person), pose, yaw, root_3)
 
 
-def pose_dressed(rest: Dressed, pose: Pose, yaw: float, root_3: F32) -> Mesh:
-    """The same for a body that is dressed already."""
+def pose_dressed(rest: DressedBody, pose: BodyPose, yaw: float, root_3: F32) -> Mesh:
+    """The same for a dressed rest body."""
     body = load_body()
     turned, placed = forward_kinematics(body, rest.head_B3, bone_rotations(body, pose, yaw), root_3)
     blended_V34 = blended(body, rest.head_B3, turned, placed)
@@ -99,44 +103,49 @@ def pose_dressed(rest: Dressed, pose: Pose, yaw: float, root_3: F32) -> Mesh:
     normal = np.einsum("vij,vj->vi", blended_V34[:, :, :3], rest.normal_V3)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
     mesh = Mesh(vertex_V3=posed, normal_V3=normal, keypoint_K3=body.keypoint_KV @ posed, pose=pose, yaw=yaw)
-    return replace(mesh, extras=tuple(one.on(posed, mesh.keypoint_K3) for one in rest.attached))
+    return replace(mesh, attached_meshes=tuple(one.on(posed, mesh.keypoint_K3) for one in rest.attachments))
 
 
-def moved(mesh: Mesh, x: float, z: float) -> Mesh:
-    """The mesh shifted along the floor."""
-    return shifted(mesh, np.array([x, 0, z], np.float32))
+def moved_on_floor(mesh: Mesh, x: float, z: float) -> Mesh:
+    """The mesh moved along the floor, metres."""
+    return translated(mesh, np.array([x, 0, z], np.float32))
 
 
-def shifted(mesh: Mesh, way_3: F32) -> Mesh:
-    """The mesh elsewhere."""
-    extras = tuple(replace(extra, vertex_W3=extra.vertex_W3 + way_3) for extra in mesh.extras)
-    return replace(mesh, vertex_V3=mesh.vertex_V3 + way_3, keypoint_K3=mesh.keypoint_K3 + way_3, extras=extras)
+def translated(mesh: Mesh, direction_3: F32) -> Mesh:
+    """The mesh moved by a vector, metres."""
+    extras = tuple(replace(extra, vertex_W3=extra.vertex_W3 + direction_3) for extra in mesh.attached_meshes)
+    return replace(
+        mesh, vertex_V3=mesh.vertex_V3 + direction_3, keypoint_K3=mesh.keypoint_K3 + direction_3, attached_meshes=extras
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Solids:
-    """All vertices (V, 3) and faces (F, 3), mesh after mesh."""
+class MergedMesh:
+    """All vertices (V, 3) and faces (F, 3) of several meshes."""
 
     vertex_V3: F32
     face_F3: I32
 
 
-def together(meshes: Sequence[Mesh]) -> Solids:
-    """Bodies and what hangs on them, person after person."""
+def merged_mesh(meshes: Sequence[Mesh]) -> MergedMesh:
+    """The meshes of all people, with attached meshes, person after person."""
     body_face = load_body().face_F3
     vertices, faces, count = [], [], 0
     for mesh in meshes:
-        for vertex, face in [(mesh.vertex_V3, body_face), *((e.vertex_W3, e.surface.face_G3) for e in mesh.extras)]:
+        for vertex, face in [
+            (mesh.vertex_V3, body_face),
+            *((e.vertex_W3, e.surface.face_G3) for e in mesh.attached_meshes),
+        ]:
             vertices.append(vertex)
             faces.append(face + np.int32(count))
             count += len(vertex)
-    return Solids(vertex_V3=np.concatenate(vertices), face_F3=np.concatenate(faces))
+    return MergedMesh(vertex_V3=np.concatenate(vertices), face_F3=np.concatenate(faces))
 
 
-def owners(meshes: Sequence[Mesh], face_P: I32) -> tuple[I32, I32]:
-    """Which mesh each face of theirs `together` belongs to, and which of its faces it is (the body's come first)."""
+def face_owners(meshes: Sequence[Mesh], face_P: I32) -> tuple[I32, I32]:
+    """For faces of the merged mesh: the mesh each belongs to, and its number there (the body's faces come first)."""
     body_faces = len(load_body().face_F3)
-    count_M = [body_faces + sum(len(extra.surface.face_G3) for extra in mesh.extras) for mesh in meshes]
+    count_M = [body_faces + sum(len(extra.surface.face_G3) for extra in mesh.attached_meshes) for mesh in meshes]
     first_M = np.cumsum([0, *count_M[:-1]]).astype(np.int32)
     owner_P = (np.searchsorted(first_M, face_P, side="right") - 1).astype(np.int32)
     return owner_P, face_P - first_M[owner_P]

@@ -8,33 +8,34 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import F32
-from stages.world.bodies.poses import Arm, Leg, Pose
+from stages.world.bodies.poses import Arm, BodyPose, Leg
 from stages.world.bodies.rotations import unit
 
 Floats = Sequence[float] | npt.NDArray[np.float64]
 
 Triple = tuple[float, float, float]
 
-# Directions that cancel out leave a limb without one: it then goes by way of the front and outside, as limbs do.
-_ROUND_ABOUT = np.array([0.35, -0.1, 0.6])
+# Opposite directions cancel out; the limb then passes through this direction, to the front and outside.
+_DETOUR = np.array([0.35, -0.1, 0.6])
 
 
-def mixed(poses: Sequence[Pose], weights: Floats) -> Pose:
-    """The mean of poses with weights that sum to 1. Every angle lies between the least and the greatest given."""
-    return Pose(
+def mean_pose(poses: Sequence[BodyPose], weights: Floats) -> BodyPose:
+    """The weighted mean of poses; the weights sum to 1. Every angle lies within the range of the given ones."""
+    return BodyPose(
         left_arm=_arm([pose.left_arm for pose in poses], weights),
         right_arm=_arm([pose.right_arm for pose in poses], weights),
         left_leg=_leg([pose.left_leg for pose in poses], weights),
         right_leg=_leg([pose.right_leg for pose in poses], weights),
-        spine=_triple([pose.spine for pose in poses], weights), neck=_triple([pose.neck for pose in poses], weights),
+        spine=_triple([pose.spine for pose in poses], weights),
+        neck=_triple([pose.neck for pose in poses], weights),
         tilt_33=_rotation([pose.tilt_33 for pose in poses], weights),
     )
 
 
 def spline_weights(t: float, count: int) -> tuple[int, npt.NDArray[np.float64]]:
-    """The uniform cubic B-spline: the first of four keys and their weights at t in 0 … count − 3 (units: keys).
+    """The uniform cubic B-spline: the first of four keys and their weights at t in 0 … count − 3 (in keys).
 
-    Weights are positive and sum to 1, so the curve stays within its keys; it has two continuous derivatives.
+    Weights are not negative and sum to 1, so the curve stays within its keys; two derivatives are continuous.
     """
     first = int(np.clip(np.floor(t), 0, count - 4))
     s = float(np.clip(t - first, 0, 1))
@@ -42,24 +43,29 @@ def spline_weights(t: float, count: int) -> tuple[int, npt.NDArray[np.float64]]:
     return first, weights
 
 
-def along(keys: Sequence[Pose], t: float) -> Pose:
-    """The pose at t (in keys) on the smooth curve that the keys pull."""
+def pose_on_spline(keys: Sequence[BodyPose], t: float) -> BodyPose:
+    """The pose at t (in keys) on the B-spline of key poses."""
     first, weights = spline_weights(t, len(keys))
-    return mixed(keys[first : first + 4], weights)
+    return mean_pose(keys[first : first + 4], weights)
 
 
 def _arm(arms: Sequence[Arm], weights: Floats) -> Arm:
     return Arm(
-        toward=_direction([arm.toward for arm in arms], weights), elbow=_mean([arm.elbow for arm in arms], weights),
-        twist=_mean([arm.twist for arm in arms], weights), turn=_mean([arm.turn for arm in arms], weights),
-        wrist=_mean([arm.wrist for arm in arms], weights), curl=_mean([arm.curl for arm in arms], weights),
+        toward=_direction([arm.toward for arm in arms], weights),
+        elbow=_mean([arm.elbow for arm in arms], weights),
+        twist=_mean([arm.twist for arm in arms], weights),
+        turn=_mean([arm.turn for arm in arms], weights),
+        wrist=_mean([arm.wrist for arm in arms], weights),
+        curl=_mean([arm.curl for arm in arms], weights),
     )
 
 
 def _leg(legs: Sequence[Leg], weights: Floats) -> Leg:
     return Leg(
-        toward=_direction([leg.toward for leg in legs], weights), knee=_mean([leg.knee for leg in legs], weights),
-        twist=_mean([leg.twist for leg in legs], weights), ankle=_mean([leg.ankle for leg in legs], weights),
+        toward=_direction([leg.toward for leg in legs], weights),
+        knee=_mean([leg.knee for leg in legs], weights),
+        twist=_mean([leg.twist for leg in legs], weights),
+        ankle=_mean([leg.ankle for leg in legs], weights),
         toes=_mean([leg.toes for leg in legs], weights),
     )
 
@@ -75,12 +81,12 @@ def _triple(values: Sequence[Triple], weights: Floats) -> Triple:
 
 def _direction(values: Sequence[Triple], weights: Floats) -> Triple:
     total = np.dot(weights, np.stack([unit(value) for value in values]))
-    x, y, z = (total + max(0.0, 0.5 - float(np.linalg.norm(total))) * _ROUND_ABOUT).tolist()
+    x, y, z = (total + max(0.0, 0.5 - float(np.linalg.norm(total))) * _DETOUR).tolist()
     return x, y, z
 
 
 def _rotation(turns: Sequence[F32], weights: Floats) -> F32:
-    """The rotation nearest to the weighted mean of matrices."""
+    """The rotation matrix nearest to the weighted mean of matrices."""
     left, _, right = np.linalg.svd(np.tensordot(np.asarray(weights), np.stack(turns).astype(np.float64), axes=1))
     proper = np.diag([1, 1, np.sign(np.linalg.det(left @ right))])
     return np.asarray(left @ proper @ right, np.float32)

@@ -13,20 +13,20 @@ import numpy as np
 
 from models.arrays import F32
 from models.surface.body import OpenBody, load_body
-from stages.world.bodies.rotations import FRONT, LEFT, UP, about, swing, unit
+from stages.world.bodies.rotations import FRONT, LEFT, UP, axis_rotation, rotation_between, unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """One arm, as a left one.
+    """One arm, given as a left one; angles in radians.
 
     Attributes:
         toward: direction of the upper arm.
-        elbow: bend, 0 = straight … 2.5.
-        twist: of the upper arm about its axis; turns the bent forearm around.
-        turn: of the forearm (pronation) at the wrist.
-        wrist: bend of the hand toward the palm.
-        curl: bend of every finger joint.
+        elbow: flexion, 0 = straight … 2.5.
+        twist: rotation of the upper arm about its axis.
+        turn: rotation of the forearm (pronation).
+        wrist: flexion toward the palm.
+        curl: flexion of every finger joint.
     """
 
     toward: tuple[float, float, float] = (0.25, -1.0, 0.05)
@@ -39,7 +39,7 @@ class Arm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
-    """One leg, as a left one: direction of the thigh, bend of the knee, outward twist, lift of foot and of toes."""
+    """One leg, given as a left one: thigh direction, flexion of the knee, outward twist, lift of foot and toes."""
 
     toward: tuple[float, float, float] = (0.06, -1.0, 0.0)
     knee: float = 0.05
@@ -49,11 +49,11 @@ class Leg:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pose:
-    """A whole body. Angles of spine and neck: forward bend, side bend to the left, turn to the left.
+class BodyPose:
+    """The pose of a whole body. Angles of spine and neck: bend forward, bend to the left, turn to the left.
 
     Attributes:
-        tilt_33: the root's own turn (lying, leaning, upside-down), before the person is turned about the vertical.
+        tilt_33: rotation of the root (lying, leaning, upside-down), before the heading is applied.
     """
 
     left_arm: Arm = field(default_factory=Arm)
@@ -94,17 +94,21 @@ def _limbs() -> _Limbs:
         along = unit(head[f"finger{finger}-3.L"] - head[f"finger{finger}-1.L"])
         axes[f"finger{finger}"] = unit(np.cross(along, palm))
     return _Limbs(
-        upper_arm=upper, forearm=fore, elbow_axis=unit(np.cross(upper, fore)),
-        rest_elbow=float(np.arccos(np.clip(upper @ fore, -1, 1))), palm_axis=unit(np.cross(fore, palm)),
+        upper_arm=upper,
+        forearm=fore,
+        elbow_axis=unit(np.cross(upper, fore)),
+        rest_elbow=float(np.arccos(np.clip(upper @ fore, -1, 1))),
+        palm_axis=unit(np.cross(fore, palm)),
         thigh=unit(head["lowerleg01.L"] - head["upperleg01.L"]),
-        shin=unit(head["foot.L"] - head["lowerleg01.L"]), finger_axes=axes,
+        shin=unit(head["foot.L"] - head["lowerleg01.L"]),
+        finger_axes=axes,
     )
 
 
-def bone_rotations(body: OpenBody, pose: Pose, yaw: float) -> F32:
-    """(B, 3, 3) turns of every bone against its parent, the root's including `yaw` (0 = facing +z)."""
+def bone_rotations(body: OpenBody, pose: BodyPose, yaw: float) -> F32:
+    """(B, 3, 3) rotation of every bone relative to its parent; the root's includes `yaw` (0 = facing +z)."""
     turn_B33 = np.tile(np.eye(3, dtype=np.float32), (len(body.bones), 1, 1))
-    turn_B33[body.bone("root")] = about(UP, yaw) @ pose.tilt_33
+    turn_B33[body.bone("root")] = axis_rotation(UP, yaw) @ pose.tilt_33
     _bend_column(body, turn_B33, ("spine05", "spine04", "spine03", "spine02", "spine01"), pose.spine)
     _bend_column(body, turn_B33, ("neck01", "neck02", "neck03", "head"), pose.neck)
     for side, arm, leg in (("L", pose.left_arm, pose.left_leg), ("R", pose.right_arm, pose.right_leg)):
@@ -120,36 +124,36 @@ def _mirrored(matrix_33: F32) -> F32:
 
 def _bend_column(body: OpenBody, turn_B33: F32, names: tuple[str, ...], angles: tuple[float, float, float]) -> None:
     forward, side, turn = (angle / len(names) for angle in angles)
-    each = about(UP, turn) @ about(FRONT, -side) @ about(LEFT, forward)
+    each = axis_rotation(UP, turn) @ axis_rotation(FRONT, -side) @ axis_rotation(LEFT, forward)
     for name in names:
         turn_B33[body.bone(name)] = each
 
 
 def _arm_turns(arm: Arm) -> dict[str, F32]:
     limb = _limbs()
-    whole = swing(limb.upper_arm, unit(arm.toward)) @ about(limb.upper_arm, arm.twist)
-    # The collar bone takes its part when the arm is raised.
+    whole = rotation_between(limb.upper_arm, unit(arm.toward)) @ axis_rotation(limb.upper_arm, arm.twist)
+    # The collar bone takes a part of the raise of the arm.
     lift = float(np.clip(unit(arm.toward)[1] + 0.3, 0, 1.3)) * 0.35
-    collar = about(FRONT, lift)
+    collar = axis_rotation(FRONT, lift)
     turns = {
         "clavicle": collar,
         "upperarm01": collar.T @ whole,
-        "lowerarm01": about(limb.elbow_axis, arm.elbow - limb.rest_elbow),
-        "lowerarm02": about(limb.forearm, arm.turn * 0.5),
-        "wrist": about(limb.forearm, arm.turn * 0.5) @ about(limb.palm_axis, arm.wrist),
+        "lowerarm01": axis_rotation(limb.elbow_axis, arm.elbow - limb.rest_elbow),
+        "lowerarm02": axis_rotation(limb.forearm, arm.turn * 0.5),
+        "wrist": axis_rotation(limb.forearm, arm.turn * 0.5) @ axis_rotation(limb.palm_axis, arm.wrist),
     }
     for finger, axis in limb.finger_axes.items():
         joints = (2, 3) if finger == "finger1" else (1, 2, 3)
         for joint in joints:
-            turns[f"{finger}-{joint}"] = about(axis, (arm.curl - 0.25) * (0.6 if finger == "finger1" else 1.0))
+            turns[f"{finger}-{joint}"] = axis_rotation(axis, (arm.curl - 0.25) * (0.6 if finger == "finger1" else 1.0))
     return turns
 
 
 def _leg_turns(leg: Leg) -> dict[str, F32]:
     limb = _limbs()
     return {
-        "upperleg01": swing(limb.thigh, unit(leg.toward)) @ about(limb.thigh, -leg.twist),
-        "lowerleg01": about(LEFT, leg.knee) @ swing(limb.shin, limb.thigh),
-        "foot": about(LEFT, -leg.ankle),
-        **{f"toe{toe}-1": about(LEFT, -leg.toes) for toe in range(1, 6)},
+        "upperleg01": rotation_between(limb.thigh, unit(leg.toward)) @ axis_rotation(limb.thigh, -leg.twist),
+        "lowerleg01": axis_rotation(LEFT, leg.knee) @ rotation_between(limb.shin, limb.thigh),
+        "foot": axis_rotation(LEFT, -leg.ankle),
+        **{f"toe{toe}-1": axis_rotation(LEFT, -leg.toes) for toe in range(1, 6)},
     }

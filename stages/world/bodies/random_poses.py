@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from stages.world.bodies.poses import Arm, Leg, Pose
-from stages.world.bodies.rotations import FRONT, LEFT, UP, about, lifted, unit
+from stages.world.bodies.poses import Arm, BodyPose, Leg
+from stages.world.bodies.rotations import FRONT, LEFT, UP, axis_rotation, limb_direction, unit
 
 Rng = np.random.Generator
 
@@ -20,52 +20,71 @@ def _direction(rng: Rng, mean: tuple[float, float, float], spread: float) -> tup
 
 def _hanging(rng: Rng) -> Arm:
     return Arm(
-        toward=_direction(rng, (0.22, -1.0, 0.02), 0.10), elbow=float(rng.uniform(0.05, 0.7)),
-        twist=float(rng.normal(0, 0.25)), turn=float(rng.normal(0, 0.4)), curl=float(rng.uniform(0.1, 0.8)),
+        toward=_direction(rng, (0.22, -1.0, 0.02), 0.10),
+        elbow=float(rng.uniform(0.05, 0.7)),
+        twist=float(rng.normal(0, 0.25)),
+        turn=float(rng.normal(0, 0.4)),
+        curl=float(rng.uniform(0.1, 0.8)),
     )
 
 
-ARM_WAYS = ((0.2, -1, 0.1), (0.3, -0.8, 0.6), (0.3, 0.0, 1.0), (1.0, 0.0, 0.1), (0.5, 0.9, 0.3), (0.8, 0.6, 0.2),
-            (0.3, -0.9, -0.4), (0.6, -0.5, 0.5), (-0.25, -0.4, 0.8), (0.9, -0.5, 0.0))
+ARM_DIRECTIONS = (
+    (0.2, -1, 0.1),
+    (0.3, -0.8, 0.6),
+    (0.3, 0.0, 1.0),
+    (1.0, 0.0, 0.1),
+    (0.5, 0.9, 0.3),
+    (0.8, 0.6, 0.2),
+    (0.3, -0.9, -0.4),
+    (0.6, -0.5, 0.5),
+    (-0.25, -0.4, 0.8),
+    (0.9, -0.5, 0.0),
+)
 
 
 def _any_arm(rng: Rng) -> Arm:
-    way = ARM_WAYS[rng.integers(len(ARM_WAYS))]
+    direction = ARM_DIRECTIONS[rng.integers(len(ARM_DIRECTIONS))]
     bent = rng.uniform(0.0, 2.3) if rng.random() < 0.6 else rng.uniform(0.0, 0.5)
     return Arm(
-        toward=_direction(rng, way, 0.25), elbow=float(bent), twist=float(rng.uniform(-1.0, 1.0)),
-        turn=float(rng.uniform(-1.2, 1.2)), wrist=float(rng.normal(0, 0.3)), curl=float(rng.uniform(0.0, 1.3)),
+        toward=_direction(rng, direction, 0.25),
+        elbow=float(bent),
+        twist=float(rng.uniform(-1.0, 1.0)),
+        turn=float(rng.uniform(-1.2, 1.2)),
+        wrist=float(rng.normal(0, 0.3)),
+        curl=float(rng.uniform(0.0, 1.3)),
     )
 
 
 def _arms(rng: Rng, free: float) -> tuple[Arm, Arm]:
-    """Both arms; each is free (not hanging) with probability `free`; now and then they mirror each other."""
+    """Two random arms; each is not hanging with probability `free`; one pair in five is symmetric."""
     left = _any_arm(rng) if rng.random() < free else _hanging(rng)
     right = _any_arm(rng) if rng.random() < free else _hanging(rng)
     return (left, left) if rng.random() < 0.2 else (left, right)
 
 
-def _with_column(pose: Pose, rng: Rng, bend: float = 0.0, spread: float = 0.12) -> Pose:
-    """The pose with a random bend of spine and neck about the given forward bend."""
+def _with_spine(pose: BodyPose, rng: Rng, bend: float = 0.0, spread: float = 0.12) -> BodyPose:
+    """The pose with a random bend of spine and neck; `bend` is the mean forward bend."""
     spine = (bend + float(rng.normal(0, spread)), float(rng.normal(0, spread)), float(rng.normal(0, 1.5 * spread)))
     neck = (float(rng.normal(-0.3 * bend, 0.2)), float(rng.normal(0, 0.12)), float(rng.normal(0, 0.4)))
     return replace(pose, spine=spine, neck=neck)
 
 
-def stand(rng: Rng) -> Pose:
-    """Upright, weight on one leg or both."""
+def stand(rng: Rng) -> BodyPose:
+    """Standing upright, weight on one leg or both."""
     left, right = _arms(rng, 0.5)
     width = float(rng.uniform(0.0, 0.3))
     relaxed = float(rng.uniform(0, 0.5)) if rng.random() < 0.4 else 0.03
-    pose = Pose(
-        left_arm=left, right_arm=right, left_leg=Leg(toward=(width, -1, float(rng.normal(0, 0.06))), knee=0.03),
+    pose = BodyPose(
+        left_arm=left,
+        right_arm=right,
+        left_leg=Leg(toward=(width, -1, float(rng.normal(0, 0.06))), knee=0.03),
         right_leg=Leg(toward=(width, -1, 0.5 * relaxed), knee=relaxed, ankle=-0.4 * relaxed),
     )
-    return _with_column(pose, rng)
+    return _with_spine(pose, rng)
 
 
-def stride(phase: float, *, pace: float) -> Pose:
-    """One moment of a gait: phase 0..1, pace 0.5 (stroll) … 1 (walk) … 2 (run). Left foot strikes at phase 0."""
+def stride(phase: float, *, pace: float) -> BodyPose:
+    """One phase (0..1) of a gait; the left foot lands at 0. `pace` is 0.5 for a stroll, 1 for a walk, 2 for a run."""
     legs, arms = [], []
     for offset in (0.0, 0.5):
         p = 2 * np.pi * ((phase + offset) % 1.0)
@@ -78,45 +97,49 @@ def stride(phase: float, *, pace: float) -> Pose:
         elbow = 0.25 + 0.55 * max(0.0, pace - 0.8) + 0.18 * max(0.0, back)
         arms.append(Arm(toward=(0.20, -1.0, back), elbow=elbow, curl=0.5))
     sway = 0.08 * pace * float(np.cos(2 * np.pi * phase))
-    return Pose(
-        left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1],
-        spine=(0.04 + 0.12 * max(0.0, pace - 1), 0.0, sway), neck=(-0.03, 0.0, -sway),
+    return BodyPose(
+        left_arm=arms[0],
+        right_arm=arms[1],
+        left_leg=legs[0],
+        right_leg=legs[1],
+        spine=(0.04 + 0.12 * max(0.0, pace - 1), 0.0, sway),
+        neck=(-0.03, 0.0, -sway),
     )
 
 
-def walk_pose(rng: Rng) -> Pose:
-    """A moment of a walk or run, arms sometimes elsewhere."""
+def walk_pose(rng: Rng) -> BodyPose:
+    """A random phase of a walk or run, sometimes with other arms."""
     pose = stride(float(rng.random()), pace=float(rng.uniform(0.6, 2.0)))
     if rng.random() < 0.35:
         left, right = _arms(rng, 0.7)
         pose = replace(pose, left_arm=left, right_arm=right)
-    return _with_column(pose, rng, pose.spine[0], 0.06)
+    return _with_spine(pose, rng, pose.spine[0], 0.06)
 
 
-def sit(rng: Rng) -> Pose:
-    """On a seat that is not there."""
+def sit(rng: Rng) -> BodyPose:
+    """Sitting, without a seat."""
     left, right = _arms(rng, 0.6)
     legs = []
     for _ in range(2):
         thigh = _direction(rng, (rng.uniform(0.0, 0.5), rng.uniform(-0.3, 0.15), 1.0), 0.08)
         legs.append(Leg(toward=thigh, knee=float(rng.uniform(0.8, 1.9)), twist=float(rng.normal(0.1, 0.15))))
-    return _with_column(Pose(left_arm=left, right_arm=right, left_leg=legs[0], right_leg=legs[1]), rng, 0.15, 0.15)
+    return _with_spine(BodyPose(left_arm=left, right_arm=right, left_leg=legs[0], right_leg=legs[1]), rng, 0.15, 0.15)
 
 
-def crouch(rng: Rng) -> Pose:
-    """Deep bend of hips, knees and back."""
+def crouch(rng: Rng) -> BodyPose:
+    """Crouching: deep flexion of hips, knees and back."""
     left, right = _arms(rng, 0.8)
     legs = []
     for _ in range(2):
         thigh = _direction(rng, (rng.uniform(0.1, 0.6), rng.uniform(-0.6, 0.4), 1.0), 0.1)
         legs.append(Leg(toward=thigh, knee=float(rng.uniform(1.6, 2.5)), ankle=float(rng.uniform(0.2, 0.5))))
-    lean = about(LEFT, float(rng.uniform(0.0, 0.6)))
-    pose = Pose(left_arm=left, right_arm=right, left_leg=legs[0], right_leg=legs[1], tilt_33=lean)
-    return _with_column(pose, rng, float(rng.uniform(0.2, 0.9)))
+    lean = axis_rotation(LEFT, float(rng.uniform(0.0, 0.6)))
+    pose = BodyPose(left_arm=left, right_arm=right, left_leg=legs[0], right_leg=legs[1], tilt_33=lean)
+    return _with_spine(pose, rng, float(rng.uniform(0.2, 0.9)))
 
 
-def dance(rng: Rng) -> Pose:
-    """Anything within the limits of the joints: kicks, lunges, bows, raised arms."""
+def dance(rng: Rng) -> BodyPose:
+    """Dancing: kicks, lunges, bows, raised arms, within the limits of the joints."""
     left, right = _arms(rng, 0.95)
     legs = []
     for _ in range(2):
@@ -124,33 +147,33 @@ def dance(rng: Rng) -> Pose:
         knee = rng.uniform(0.0, 2.0) if rng.random() < 0.6 else rng.uniform(0, 0.3)
         twist, ankle = float(rng.normal(0.15, 0.25)), float(rng.normal(0, 0.3))
         legs.append(Leg(toward=thigh, knee=float(knee), twist=twist, ankle=ankle))
-    tilt = about(LEFT, float(rng.normal(0.1, 0.3))) @ about(FRONT, float(rng.normal(0, 0.2)))
-    pose = Pose(left_arm=left, right_arm=right, left_leg=legs[0], right_leg=legs[1], tilt_33=tilt)
-    return _with_column(pose, rng, 0.1, 0.3)
+    tilt = axis_rotation(LEFT, float(rng.normal(0.1, 0.3))) @ axis_rotation(FRONT, float(rng.normal(0, 0.2)))
+    pose = BodyPose(left_arm=left, right_arm=right, left_leg=legs[0], right_leg=legs[1], tilt_33=tilt)
+    return _with_spine(pose, rng, 0.1, 0.3)
 
 
-def anyhow(rng: Rng) -> Pose:
-    """Every limb anywhere its joints let it go, whatever the others do; the trunk bent, turned and tilted."""
+def random_joints(rng: Rng) -> BodyPose:
+    """Random joint angles within their limits, independent for each limb; the trunk bent, turned and tilted."""
     legs = []
     for _ in range(2):
         forward, outward = float(rng.uniform(-0.9, 2.0)), float(np.clip(rng.normal(0.2, 0.3), -0.2, 1.1))
         knee = rng.uniform(0.0, 2.3) if rng.random() < 0.6 else rng.uniform(0, 0.3)
         twist, ankle = float(rng.normal(0.12, 0.25)), float(rng.normal(0, 0.3))
-        legs.append(Leg(toward=lifted(forward, outward), knee=float(knee), twist=twist, ankle=ankle))
+        legs.append(Leg(toward=limb_direction(forward, outward), knee=float(knee), twist=twist, ankle=ankle))
     arms = []
     for _ in range(2):
         x, y, z = unit(rng.normal(0, 1, 3).astype(np.float32)).tolist()
         arms.append(replace(_any_arm(rng), toward=(abs(x) if z < 0.3 else x, y, max(z, -0.6))))
-    tilt = about(LEFT, float(rng.uniform(-0.4, 1.1))) @ about(FRONT, float(rng.normal(0, 0.25)))
-    pose = Pose(left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1], tilt_33=tilt)
-    return _with_column(pose, rng, float(rng.uniform(-0.3, 0.9)), 0.25)
+    tilt = axis_rotation(LEFT, float(rng.uniform(-0.4, 1.1))) @ axis_rotation(FRONT, float(rng.normal(0, 0.25)))
+    pose = BodyPose(left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1], tilt_33=tilt)
+    return _with_spine(pose, rng, float(rng.uniform(-0.3, 0.9)), 0.25)
 
 
-def leaning(rng: Rng) -> Pose:
-    """The trunk far over, mostly forwards, on one leg or both, and folded or not; the rest of it anyhow."""
-    base, way = anyhow(rng), float(rng.normal(0, 0.6))
-    axis_3 = np.cos(way) * LEFT + np.sin(way) * FRONT
-    tilt_33 = about(axis_3.astype(np.float32), float(rng.uniform(0.5, 1.75)))
+def bent_over(rng: Rng) -> BodyPose:
+    """Bent over at the hips, mostly forward, on one leg or both; the other joints are random."""
+    base, direction = random_joints(rng), float(rng.normal(0, 0.6))
+    axis_3 = np.cos(direction) * LEFT + np.sin(direction) * FRONT
+    tilt_33 = axis_rotation(axis_3.astype(np.float32), float(rng.uniform(0.5, 1.75)))
     x, y, z = (tilt_33.T @ -UP).tolist()
     legs = [base.left_leg, base.right_leg]
     first, both = int(rng.integers(2)), rng.random() < 0.4
@@ -161,16 +184,16 @@ def leaning(rng: Rng) -> Pose:
     return replace(base, left_leg=legs[0], right_leg=legs[1], tilt_33=tilt_33)
 
 
-def lie(rng: Rng) -> Pose:
-    """On the back, the belly or a side."""
+def lie(rng: Rng) -> BodyPose:
+    """Lying on the back, the belly or a side."""
     base = (stand, dance, sit)[rng.integers(3)](rng)
-    roll = about(UP, float(rng.uniform(0, 2 * np.pi)))
+    roll = axis_rotation(UP, float(rng.uniform(0, 2 * np.pi)))
     down = float(rng.choice([-1, 1])) * np.pi / 2 + float(rng.normal(0, 0.15))
-    return replace(base, tilt_33=about(LEFT, down) @ roll)
+    return replace(base, tilt_33=axis_rotation(LEFT, down) @ roll)
 
 
-def on_the_floor(rng: Rng) -> Pose:
-    """Seated there, leaning back on straight arms or not."""
+def on_the_floor(rng: Rng) -> BodyPose:
+    """Sitting on the floor; some lean back on straight arms."""
     arms = []
     for _ in range(2):
         leans = rng.random() < 0.6
@@ -178,38 +201,56 @@ def on_the_floor(rng: Rng) -> Pose:
     back, legs = float(rng.uniform(0.1, 0.35)), []
     for _ in range(2):
         knee = float(rng.uniform(0.1, 0.9))
-        # Heels on the floor: the thigh rises by half the bend of the knee, against the lean of the trunk.
+        # Heels on the floor: the thigh rises by half the knee's flexion, less the lean of the trunk.
         toward = _direction(rng, (rng.uniform(0.05, 0.35), np.tan(0.5 * knee - back), 1.0), 0.03)
         legs.append(Leg(toward=toward, knee=knee))
-    pose = Pose(left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1], tilt_33=about(LEFT, -back))
-    return _with_column(pose, rng, 0.2, 0.08)
+    pose = BodyPose(
+        left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1], tilt_33=axis_rotation(LEFT, -back)
+    )
+    return _with_spine(pose, rng, 0.2, 0.08)
 
 
-def on_the_back(rng: Rng) -> Pose:
-    """Stretched out, face up."""
+def on_the_back(rng: Rng) -> BodyPose:
+    """Lying stretched out, face up."""
     arms = [Arm(toward=_direction(rng, (0.5, -1.0, -0.05), 0.1), elbow=float(rng.uniform(0.05, 0.3))) for _ in range(2)]
     legs = [Leg(toward=_direction(rng, (0.12, -1.0, 0.03), 0.04), knee=float(rng.uniform(0, 0.3))) for _ in range(2)]
-    return Pose(left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1],
-                tilt_33=about(LEFT, -np.pi / 2 + float(rng.normal(0, 0.03))))
+    return BodyPose(
+        left_arm=arms[0],
+        right_arm=arms[1],
+        left_leg=legs[0],
+        right_leg=legs[1],
+        tilt_33=axis_rotation(LEFT, -np.pi / 2 + float(rng.normal(0, 0.03))),
+    )
 
 
-def star(rng: Rng) -> Pose:
-    """Arms up, legs apart, everything straight."""
+def spread_eagle(rng: Rng) -> BodyPose:
+    """Arms up, legs apart, all joints straight."""
     arms = [Arm(toward=_direction(rng, (0.4, 1.0, 0.05), 0.03), elbow=0.05) for _ in range(2)]
     legs = [Leg(toward=_direction(rng, (0.6, -1.0, 0.0), 0.03), knee=0.05) for _ in range(2)]
-    return Pose(left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1])
+    return BodyPose(left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1])
 
 
-def upside_down(rng: Rng) -> Pose:
+def upside_down(rng: Rng) -> BodyPose:
     """Handstands and cartwheels."""
     arms = [Arm(toward=_direction(rng, (0.3, 1.0, 0.1), 0.15), elbow=float(rng.uniform(0, 0.4))) for _ in range(2)]
     base = dance(rng)
-    return replace(base, left_arm=arms[0], right_arm=arms[1], tilt_33=about(FRONT, np.pi + float(rng.normal(0, 0.5))))
+    return replace(
+        base, left_arm=arms[0], right_arm=arms[1], tilt_33=axis_rotation(FRONT, np.pi + float(rng.normal(0, 0.5)))
+    )
 
 
-POSES: dict[str, Callable[[Rng], Pose]] = {
-    "stand": stand, "walk": walk_pose, "sit": sit, "crouch": crouch, "dance": dance, "lie": lie,
-    "upside_down": upside_down, "anyhow": anyhow, "leaning": leaning, "floor": on_the_floor,
-    "back": on_the_back, "star": star,
+RANDOM_POSES: dict[str, Callable[[Rng], BodyPose]] = {
+    "stand": stand,
+    "walk": walk_pose,
+    "sit": sit,
+    "crouch": crouch,
+    "dance": dance,
+    "lie": lie,
+    "upside_down": upside_down,
+    "random_joints": random_joints,
+    "bent_over": bent_over,
+    "floor": on_the_floor,
+    "back": on_the_back,
+    "spread_eagle": spread_eagle,
 }
-"""Generators of poses by name."""
+"""Generators of random poses by name."""

@@ -6,28 +6,38 @@ import numpy as np
 
 from models.surface.raster import Camera
 from stages.world.bodies.people import Mesh
-from stages.world.bodies.rotations import FRONT, LEFT, about
+from stages.world.bodies.rotations import FRONT, LEFT, axis_rotation
 
 Rng = np.random.Generator
 
 # World (y up, z toward the viewer) → camera (y down, z away).
 _FACING = np.diag([1, -1, -1]).astype(np.float32)
 
-LENS = (0.8, 2.5)
-"""Range of the focal length in longer sides of the picture: fields of view of 64° to 23°."""
+FOCAL_RANGE = (0.8, 2.5)
+"""Default range of the focal length in units of the image's longer side: fields of view of 64° to 23°."""
 
 
-def camera_before(
-    rng: Rng, mesh: Mesh, height: int, width: int, person_px: float, center_2: tuple[float, float],
-    pitch_range: tuple[float, float], roll_spread: float, lens: tuple[float, float] = LENS,
+def framing_camera(
+    rng: Rng,
+    mesh: Mesh,
+    height: int,
+    width: int,
+    person_px: float,
+    center_2: tuple[float, float],
+    pitch_range: tuple[float, float],
+    roll_spread: float,
+    lens: tuple[float, float] = FOCAL_RANGE,
 ) -> Camera:
-    """A camera in which a person is about `person_px` tall (its larger extent) and centred on pixel `center_2`.
+    """A random camera in which a person is about `person_px` pixels tall and centred on pixel `center_2`.
 
-    Pitch is radians downward; `lens` as `LENS`.
+    Args:
+        pitch_range: radians, downward.
+        roll_spread: standard deviation, radians.
+        lens: range of the focal length, as `FOCAL_RANGE`.
     """
     focal = max(height, width) * float(np.exp(rng.uniform(*np.log(lens))))
     pitch, roll = float(rng.uniform(*pitch_range)), float(rng.normal(0, roll_spread))
-    rotation = (_FACING @ about(FRONT, roll) @ about(LEFT, pitch)).astype(np.float32)
+    rotation = (_FACING @ axis_rotation(FRONT, roll) @ axis_rotation(LEFT, pitch)).astype(np.float32)
     low, high = mesh.vertex_V3.min(axis=0), mesh.vertex_V3.max(axis=0)
     extent = float(max(high[1] - low[1], 0.7 * (high[0] - low[0])))
     distance = max(1.2, focal * extent / person_px)
@@ -35,17 +45,21 @@ def camera_before(
     target = (low + high) / 2
     shift = ray * distance - rotation @ target
     return Camera(
-        rotation_33=rotation, shift_3=shift.astype(np.float32), focal=focal, center_2=(width / 2, height / 2),
-        height=height, width=width,
+        rotation_33=rotation,
+        shift_3=shift.astype(np.float32),
+        focal=focal,
+        center_2=(width / 2, height / 2),
+        height=height,
+        width=width,
     )
 
 
-def floor_place(camera: Camera, column: float, depth: float) -> tuple[float, float]:
-    """Where on the floor (x, z) a point at this image column and this depth (metres) stands."""
+def floor_position(camera: Camera, column: float, depth: float) -> tuple[float, float]:
+    """The point (x, z) of the floor at an image column and a depth, metres."""
     back = camera.rotation_33.T
     eye = -back @ camera.shift_3
     across = (column - camera.center_2[0]) / camera.focal
     down_y = back[1, 1] if abs(back[1, 1]) > 0.2 else -0.2
     down = -(eye[1] / depth + back[1, 0] * across + back[1, 2]) / down_y
-    place = eye + depth * (back @ np.array([across, down, 1.0], np.float32))
-    return float(place[0]), float(place[2])
+    point = eye + depth * (back @ np.array([across, down, 1.0], np.float32))
+    return float(point[0]), float(point[2])

@@ -10,92 +10,101 @@ import numpy.typing as npt
 
 from models.arrays import F32
 from models.surface.raster import Hits
-from stages.world.camera.optical_flow import Flow
+from stages.world.camera.optical_flow import ExactFlow
 
-OFFSETS = ((-0.25, -0.25), (0.25, 0.25), (-0.25, 0.25), (0.25, -0.25))
-"""Parts of a pixel by which the instants of an exposure lie apart: edges come out soft, as lenses make them."""
+SUBPIXEL_OFFSETS = ((-0.25, -0.25), (0.25, 0.25), (-0.25, 0.25), (0.25, -0.25))
+"""Subpixel offsets of the samples of an exposure; they soften edges as a lens does."""
 
-FEWEST, MOST = 2, 8
-"""Instants of an exposure; one for each pixel of the longest way within these."""
+MIN_SAMPLES, MAX_SAMPLES = 2, 8
+"""Number of samples of an exposure: one for each pixel of the longest motion, within these limits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
-    """The ways to the frames after and before, and the share of a frame's time in which the shutter is open."""
+    """Flow to the next and to the previous frame, and the exposure time as a share of the time between frames."""
 
-    on: Flow
-    back: Flow
+    forward: ExactFlow
+    backward: ExactFlow
     shutter: float
 
-    def toward(self, instant: float) -> tuple[Flow, np.float32]:
-        """The flow that leads to an instant (frames) of the exposure, and how much of it."""
-        return (self.on, np.float32(instant)) if instant > 0 else (self.back, np.float32(-instant))
+    def toward(self, time: float) -> tuple[ExactFlow, np.float32]:
+        """The flow that leads to a time of the exposure (in frames, 0 is the middle), and the factor on it."""
+        return (self.forward, np.float32(time)) if time > 0 else (self.backward, np.float32(-time))
 
-    def instants(self, hits: Hits) -> list[float]:
-        """Times in frames, evenly over the exposure: an even number, as `OFFSETS` cancel out in pairs."""
-        ways = [self.on.place_2HW[:, ::8, ::8].reshape(2, -1), self.on.way_2HW.reshape(2, -1)[:, hits.pixel_P]]
-        longest = max(float(np.abs(way).max(initial=0)) for way in ways) * self.shutter
-        count = 2 * int(np.clip(np.ceil(longest / 2), FEWEST // 2, MOST // 2))
+    def sample_times(self, hits: Hits) -> list[float]:
+        """Sample times in frames, evenly over the exposure; an even number, as subpixel offsets cancel out in pairs."""
+        displacements = [
+            self.forward.background_flow_2HW[:, ::8, ::8].reshape(2, -1),
+            self.forward.flow_2HW.reshape(2, -1)[:, hits.pixel_P],
+        ]
+        longest = max(float(np.abs(displacement).max(initial=0)) for displacement in displacements) * self.shutter
+        count = 2 * int(np.clip(np.ceil(longest / 2), MIN_SAMPLES // 2, MAX_SAMPLES // 2))
         return [self.shutter * ((k + 0.5) / count - 0.5) for k in range(count)]
 
 
-def exposed(exposure: Exposure, hits: Hits, color_P3: F32, place_HW3: F32) -> F32:
-    """The picture (H, W, 3) in 0..1.
+def motion_blurred(exposure: Exposure, hits: Hits, color_P3: F32, background_HW3: F32) -> F32:
+    """The motion-blurred frame (H, W, 3) in 0..1.
 
     Args:
-        hits, color_P3: people in the middle of the exposure, and their colours.
-        place_HW3: the place without them, with their shadows.
+        hits, color_P3: the people at mid-exposure, and their colours.
+        background_HW3: the background without people, but with their shadows.
     """
-    height, width = place_HW3.shape[:2]
-    instants = exposure.instants(hits)
-    behind = _smeared_place(exposure, instants, place_HW3)
+    height, width = background_HW3.shape[:2]
+    sample_times = exposure.sample_times(hits)
+    behind = _blurred_background(exposure, sample_times, background_HW3)
     if not len(hits.pixel_P):
         return behind
     row, column = np.divmod(hits.pixel_P, width)
-    places = []
-    for k, instant in enumerate(instants):
-        flow, share = exposure.toward(instant)
-        x, y = share * flow.way_2HW.reshape(2, -1)[:, hits.pixel_P]
-        places.append(np.stack([column + x + OFFSETS[k % 4][0], row + y + OFFSETS[k % 4][1]]))
-    layer_4HW = _splatted(np.concatenate(places, axis=1), np.tile(color_P3, (len(instants), 1)), height, width)
-    cover = layer_4HW[3]
-    color_HW3 = layer_4HW[:3].transpose(1, 2, 0) / np.maximum(cover, 1e-3)[..., None]
-    # Neighbours that part leave a crack between them, through which nothing is seen: it is closed.
-    closed = cv2.morphologyEx(np.minimum(cover / np.float32(len(instants)), 1), cv2.MORPH_CLOSE, np.ones((5, 5)))
+    positions = []
+    for k, time in enumerate(sample_times):
+        flow, share = exposure.toward(time)
+        x, y = share * flow.flow_2HW.reshape(2, -1)[:, hits.pixel_P]
+        positions.append(np.stack([column + x + SUBPIXEL_OFFSETS[k % 4][0], row + y + SUBPIXEL_OFFSETS[k % 4][1]]))
+    sums_4HW = _splatted(np.concatenate(positions, axis=1), np.tile(color_P3, (len(sample_times), 1)), height, width)
+    cover = sums_4HW[3]
+    color_HW3 = sums_4HW[:3].transpose(1, 2, 0) / np.maximum(cover, 1e-3)[..., None]
+    # Neighbouring points that move apart leave cracks in people: close them.
+    closed = cv2.morphologyEx(np.minimum(cover / np.float32(len(sample_times)), 1), cv2.MORPH_CLOSE, np.ones((5, 5)))
     opaque = np.where(cover > 1e-3, closed, 0)[..., None]
     return np.asarray(behind + opaque * (color_HW3 - behind), np.float32)
 
 
-def covered(exposure: Exposure, hits: Hits, picture_HW3: F32, place_HW3: F32, front_HW: npt.NDArray[np.bool_]) -> F32:
-    """The picture with that part of the place laid over it again that stands before people, smeared as it is."""
-    front_HW4 = np.dstack([place_HW3 * front_HW[..., None], front_HW]).astype(np.float32)
-    smeared_HW4 = _smeared_place(exposure, exposure.instants(hits), front_HW4)
-    return np.asarray(picture_HW3 * (1 - smeared_HW4[..., 3:]) + smeared_HW4[..., :3], np.float32)
+def occluders_over_people(
+    exposure: Exposure, hits: Hits, image_HW3: F32, background_HW3: F32, occluder_HW: npt.NDArray[np.bool_]
+) -> F32:
+    """The frame with the motion-blurred occluders over it again.
 
-
-def _smeared_place(exposure: Exposure, instants: list[float], place_HW3: F32) -> F32:
-    """The place, of any number of layers; smeared if the camera moves."""
-    if np.abs(exposure.on.place_2HW).max() < 1e-3:
-        return place_HW3
-    height, width = place_HW3.shape[:2]
-    column, row = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    total = np.zeros_like(place_HW3)
-    for k, instant in enumerate(instants):
-        flow, share = exposure.toward(instant)
-        x = column - share * flow.place_2HW[0] - np.float32(OFFSETS[k % 4][0])
-        y = row - share * flow.place_2HW[1] - np.float32(OFFSETS[k % 4][1])
-        total += cv2.remap(place_HW3, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return total / np.float32(len(instants))
-
-
-def _splatted(place_2Q: npt.NDArray[np.floating], color_Q3: F32, height: int, width: int) -> F32:
-    """Colours laid down at places (x, y; whole numbers are centres), shared by the four pixels around; (4, H, W).
-
-    The fourth layer is how much lies on each pixel.
+    Args:
+        occluder_HW: pixels of the background that show an occluder before people.
     """
-    # One row and column more on every side take what falls outside.
-    corner = np.clip(np.floor(place_2Q), -1, [[width - 1], [height - 1]]).astype(np.int64)
-    part = np.clip(place_2Q - corner, 0, 1).astype(np.float32)
+    occluder_HW4 = np.dstack([background_HW3 * occluder_HW[..., None], occluder_HW]).astype(np.float32)
+    blurred_HW4 = _blurred_background(exposure, exposure.sample_times(hits), occluder_HW4)
+    return np.asarray(image_HW3 * (1 - blurred_HW4[..., 3:]) + blurred_HW4[..., :3], np.float32)
+
+
+def _blurred_background(exposure: Exposure, sample_times: list[float], background_HW3: F32) -> F32:
+    """The background (H, W, any number of layers), motion-blurred if the camera moves."""
+    if np.abs(exposure.forward.background_flow_2HW).max() < 1e-3:
+        return background_HW3
+    height, width = background_HW3.shape[:2]
+    column, row = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    total = np.zeros_like(background_HW3)
+    for k, time in enumerate(sample_times):
+        flow, share = exposure.toward(time)
+        x = column - share * flow.background_flow_2HW[0] - np.float32(SUBPIXEL_OFFSETS[k % 4][0])
+        y = row - share * flow.background_flow_2HW[1] - np.float32(SUBPIXEL_OFFSETS[k % 4][1])
+        total += cv2.remap(background_HW3, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return total / np.float32(len(sample_times))
+
+
+def _splatted(position_2Q: npt.NDArray[np.floating], color_Q3: F32, height: int, width: int) -> F32:
+    """Bilinear splatting of colours at positions (x, y; whole numbers are pixel centres), (4, H, W).
+
+    The first three layers are sums of colours, the fourth is the sum of weights.
+    """
+    # A margin of one pixel takes what falls outside.
+    corner = np.clip(np.floor(position_2Q), -1, [[width - 1], [height - 1]]).astype(np.int64)
+    part = np.clip(position_2Q - corner, 0, 1).astype(np.float32)
     first = (corner[1] + 1) * (width + 2) + corner[0] + 1
     pixel = np.concatenate([first, first + 1, first + width + 2, first + width + 3])
     x, y = part

@@ -11,109 +11,121 @@ import numpy.typing as npt
 from models.arrays import F32, Bool
 from models.surface.occlusion import Occluders, occluded, occluders_of
 from models.surface.raster import NEAR, Camera, Hits, blend, facing, nearest_faces
-from stages.world.backgrounds.environment import Place, Prospect, prospect
-from stages.world.bodies.people import Mesh, Solids, together
+from stages.world.backgrounds.environment import Environment, EnvironmentView, environment_view
+from stages.world.bodies.people import MergedMesh, Mesh, merged_mesh
 
 SKY = 1e5
-"""Metres to the sky: far enough that a step of the camera does not move it."""
+"""Metres to the sky: so far that a translation of the camera does not move it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """A place, the people in it and who looks, at one time; made by `moment`.
+class FrameGeometry:
+    """Environment, people and camera at one time; made by `frame_geometry`.
 
     Attributes:
-        solids: everyone's faces.
-        occluders: faces that hide points behind them.
-        view: the place that the pixels show, without people.
-        point_HW3: the point of it behind every pixel, metres; the sky is `SKY` away.
-        unsure_Q: pixels (row · width + column) that show what the place itself may hide from another eye.
+        merged: the faces of all people.
+        occluders: the people's faces, prepared for occlusion tests.
+        view: the environment without people, as the camera sees it.
+        point_HW3: the point of the environment behind every pixel, metres; the sky is `SKY` away.
+        self_occluding_Q: pixels (row · width + column) whose point the environment itself may hide from another camera.
     """
 
-    place: Place
+    environment: Environment
     meshes: tuple[Mesh, ...]
     camera: Camera
-    solids: Solids
+    merged: MergedMesh
     occluders: Occluders
-    view: Prospect
+    view: EnvironmentView
     point_HW3: F32
-    unsure_Q: npt.NDArray[np.intp]
+    self_occluding_Q: npt.NDArray[np.intp]
 
 
-def moment(place: Place, meshes: tuple[Mesh, ...], camera: Camera) -> Moment:
-    """With all that is asked of it more than once: by its own frame and by those before and after."""
-    solids = together(meshes)
-    view = prospect(place, camera)
+def frame_geometry(environment: Environment, meshes: tuple[Mesh, ...], camera: Camera) -> FrameGeometry:
+    """The geometry of one frame, with what this frame and its neighbours need more than once."""
+    merged = merged_mesh(meshes)
+    view = environment_view(environment, camera)
     point_HW3 = (view.eye_3 + np.minimum(view.depth_HW, SKY)[..., None] * view.ray_HW3).astype(np.float32)
-    return Moment(
-        place=place, meshes=meshes, camera=camera, solids=solids,
-        occluders=occluders_of(facing(camera, camera.to_camera(solids.vertex_V3), solids.face_F3)),
-        view=view, point_HW3=point_HW3, unsure_Q=np.flatnonzero(place.may_hide(point_HW3)),
+    return FrameGeometry(
+        environment=environment,
+        meshes=meshes,
+        camera=camera,
+        merged=merged,
+        occluders=occluders_of(facing(camera, camera.to_camera(merged.vertex_V3), merged.face_F3)),
+        view=view,
+        point_HW3=point_HW3,
+        self_occluding_Q=np.flatnonzero(environment.may_occlude_itself(point_HW3)),
     )
 
 
-def in_the_open(seen: Moment) -> Hits:
-    """The people whom the pixels show; what has sunk into the floor or a wall is not shown."""
-    hits = nearest_faces(seen.occluders.seen)
-    kept = np.flatnonzero(hits.depth_P < seen.view.depth_HW.reshape(-1)[hits.pixel_P])
-    return Hits(pixel_P=hits.pixel_P[kept], face_P=hits.face_P[kept], bary_P3=hits.bary_P3[kept],
-                depth_P=hits.depth_P[kept])
+def visible_hits(frame: FrameGeometry) -> Hits:
+    """The visible points of people; points below the floor or behind a wall are left out."""
+    hits = nearest_faces(frame.occluders.seen)
+    kept = np.flatnonzero(hits.depth_P < frame.view.depth_HW.reshape(-1)[hits.pixel_P])
+    return Hits(
+        pixel_P=hits.pixel_P[kept], face_P=hits.face_P[kept], bary_P3=hits.bary_P3[kept], depth_P=hits.depth_P[kept]
+    )
 
 
-def depth_everywhere(seen: Moment, hits: Hits) -> F32:
-    """Depth of people, floor, walls and sky (infinite), (H, W) metres."""
-    depth = seen.view.depth_HW.copy()
+def depth_map(frame: FrameGeometry, hits: Hits) -> F32:
+    """Depth of people, floor and walls in metres (H, W); infinite in the sky."""
+    depth = frame.view.depth_HW.copy()
     depth.reshape(-1)[hits.pixel_P] = hits.depth_P
     return depth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flow:
-    """Where everything seen in one moment is in another.
+class ExactFlow:
+    """Optical flow from one frame to another.
 
     Attributes:
-        way_2HW: way right and down of what each pixel's centre shows, pixels.
-        seen_HW: that it is seen there.
-        place_2HW: the same way of the place, also where people stand before it.
+        flow_2HW: displacement right and down of the point at each pixel centre, pixels.
+        visible_HW: whether the point is visible in the other frame.
+        background_flow_2HW: the flow of the environment, also where people hide it.
     """
 
-    way_2HW: F32
-    seen_HW: Bool
-    place_2HW: F32
+    flow_2HW: F32
+    visible_HW: Bool
+    background_flow_2HW: F32
 
 
-def flow(here: Moment, hits: Hits, there: Moment) -> Flow:
-    """Exact flow from one moment to another.
+def exact_flow(here: FrameGeometry, hits: Hits, there: FrameGeometry) -> ExactFlow:
+    """Exact optical flow from the frame `here` to the frame `there`.
 
     Args:
-        hits: what the pixels show here; the people of both moments are the same, in the same order.
+        hits: visible points of people here. Both frames have the same people in the same order.
     """
     camera, shown_P = there.camera, hits.pixel_P
-    place_P3 = camera.to_camera(here.point_HW3.reshape(-1, 3))
-    pixel_P2, depth_P = camera.to_pixels(place_P3), place_P3[:, 2].copy()
-    place_2HW = _way(here.camera, pixel_P2)
-    people_Q3 = blend(there.solids.vertex_V3, there.solids.face_F3[hits.face_P], hits.bary_P3)
+    environment_P3 = camera.to_camera(here.point_HW3.reshape(-1, 3))
+    pixel_P2, depth_P = camera.to_pixels(environment_P3), environment_P3[:, 2].copy()
+    background_flow_2HW = _displacement(here.camera, pixel_P2)
+    people_Q3 = blend(there.merged.vertex_V3, there.merged.face_F3[hits.face_P], hits.bary_P3)
     seen_Q3 = camera.to_camera(people_Q3)
     pixel_P2[shown_P], depth_P[shown_P] = camera.to_pixels(seen_Q3), seen_Q3[:, 2]
     behind_P = np.zeros(len(depth_P), bool)
     if camera is not here.camera:
-        unsure_Q3 = here.point_HW3.reshape(-1, 3)[here.unsure_Q]
-        behind_P[here.unsure_Q] = _behind_the_place(there, unsure_Q3, place_P3[here.unsure_Q, 2])
-    behind_P[shown_P] = ~there.occluders.seen.turned_F[hits.face_P] | _behind_the_place(there, people_Q3, seen_Q3[:, 2])
+        self_occluding_Q3 = here.point_HW3.reshape(-1, 3)[here.self_occluding_Q]
+        behind_P[here.self_occluding_Q] = _behind_environment(
+            there, self_occluding_Q3, environment_P3[here.self_occluding_Q, 2]
+        )
+    behind_P[shown_P] = ~there.occluders.seen.turned_F[hits.face_P] | _behind_environment(
+        there, people_Q3, seen_Q3[:, 2]
+    )
     seen_P = _inside(camera, pixel_P2) & (depth_P > NEAR) & ~behind_P & ~occluded(there.occluders, pixel_P2, depth_P)
-    return Flow(
-        way_2HW=_way(here.camera, pixel_P2), seen_HW=seen_P.reshape(place_2HW.shape[1:]), place_2HW=place_2HW
+    return ExactFlow(
+        flow_2HW=_displacement(here.camera, pixel_P2),
+        visible_HW=seen_P.reshape(background_flow_2HW.shape[1:]),
+        background_flow_2HW=background_flow_2HW,
     )
 
 
-def _way(camera: Camera, pixel_P2: F32) -> F32:
-    """From the centres of a picture's pixels (2, H, W)."""
+def _displacement(camera: Camera, pixel_P2: F32) -> F32:
+    """Displacement from the pixel centres (2, H, W)."""
     return pixel_P2.T.reshape(2, camera.height, camera.width) - _centres(camera.height, camera.width)
 
 
 @lru_cache(maxsize=4)
 def _centres(height: int, width: int) -> F32:
-    """Where the centres of a picture's pixels are, right and down (2, H, W)."""
+    """Positions of the pixel centres, right and down (2, H, W)."""
     return np.mgrid[:height, :width][::-1].astype(np.float32) + np.float32(0.5)
 
 
@@ -122,8 +134,8 @@ def _inside(camera: Camera, pixel_P2: F32) -> Bool:
     return (x >= 0) & (y >= 0) & (x < camera.width) & (y < camera.height)
 
 
-def _behind_the_place(there: Moment, point_P3: F32, depth_P: F32) -> Bool:
-    """Which points lie behind a wall or under the floor as seen from there."""
-    # Rays one metre deep, as the place's own limits are in metres of depth.
+def _behind_environment(there: FrameGeometry, point_P3: F32, depth_P: F32) -> Bool:
+    """Which points the environment hides from the camera of `there`."""
+    # Rays of unit depth, so that the distances of `intersect` are depths in metres.
     ray_P3 = np.asarray((point_P3 - there.view.eye_3) / np.maximum(depth_P, NEAR)[:, None], np.float32)
-    return np.asarray(there.place.struck(there.view.eye_3, ray_P3)[0] < 0.999 * depth_P)
+    return np.asarray(there.environment.intersect(there.view.eye_3, ray_P3)[0] < 0.999 * depth_P)

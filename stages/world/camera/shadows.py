@@ -9,30 +9,30 @@ import numpy as np
 
 from models.arrays import F32
 from models.surface.raster import Camera, rasterize
-from stages.world.bodies.people import Mesh, together
+from stages.world.bodies.people import Mesh, merged_mesh
 from stages.world.bodies.rotations import FRONT, UP, unit
 
 Rng = np.random.Generator
 
 MAP_SIDE = 192
 
-AWAY = 40.0  # metres: far enough for rays to be parallel
+AWAY = 40.0  # metres: far enough for nearly parallel rays
 
-BIAS = 0.025  # metres: a surface does not shade itself for being sampled
+BIAS = 0.025  # metres: prevents a surface from shading itself where the map samples it coarsely
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LampView:
-    """What a lamp sees: its camera, and the depth of the nearest surface per map pixel (infinite where none is)."""
+class ShadowMap:
+    """A shadow map: the lamp as a camera, and the depth of the nearest surface per pixel (infinite where none is)."""
 
     camera: Camera
     depth_SS: F32
 
 
-def lamp_view(meshes: list[Mesh], toward_3: F32) -> LampView:
-    """The depth map of a far lamp in the direction `toward_3`."""
-    solids = together(meshes)
-    vertices = solids.vertex_V3
+def shadow_map(meshes: list[Mesh], toward_3: F32) -> ShadowMap:
+    """The shadow map of a distant lamp in the direction `toward_3`."""
+    merged = merged_mesh(meshes)
+    vertices = merged.vertex_V3
     low, high = (np.array([end(vertices[:, axis]) for axis in range(3)]) for end in (np.min, np.max))
     forward = -unit(toward_3)
     right = unit(np.cross(FRONT if abs(forward[1]) > 0.9 else UP, forward))
@@ -40,22 +40,26 @@ def lamp_view(meshes: list[Mesh], toward_3: F32) -> LampView:
     shift = np.array([0, 0, AWAY], np.float32) - rotation @ ((low + high) / 2)
     focal = 0.92 * MAP_SIDE * AWAY / max(float(np.linalg.norm(high - low)), 0.5)
     camera = Camera(
-        rotation_33=rotation, shift_3=shift.astype(np.float32), focal=focal, center_2=(MAP_SIDE / 2, MAP_SIDE / 2),
-        height=MAP_SIDE, width=MAP_SIDE,
+        rotation_33=rotation,
+        shift_3=shift.astype(np.float32),
+        focal=focal,
+        center_2=(MAP_SIDE / 2, MAP_SIDE / 2),
+        height=MAP_SIDE,
+        width=MAP_SIDE,
     )
-    hits = rasterize(camera, camera.to_camera(vertices), solids.face_F3)
+    hits = rasterize(camera, camera.to_camera(vertices), merged.face_F3)
     depth = np.full(MAP_SIDE * MAP_SIDE, np.inf, np.float32)
     depth[hits.pixel_P] = hits.depth_P
-    return LampView(camera=camera, depth_SS=depth.reshape(MAP_SIDE, MAP_SIDE))
+    return ShadowMap(camera=camera, depth_SS=depth.reshape(MAP_SIDE, MAP_SIDE))
 
 
-def lit(view: LampView, point_P3: F32) -> F32:
-    """Share of the lamp's light that reaches world points (P,), 0..1: four taps of the map, mixed."""
+def light_share(view: ShadowMap, point_P3: F32) -> F32:
+    """Share of the lamp's light, 0..1, that reaches world points (P, 3): bilinear over four pixels of the map."""
     seen = view.camera.to_camera(point_P3)
-    place = view.camera.to_pixels(seen) - 0.5
-    corner = np.floor(place).astype(int)
-    part = place - corner
-    total = np.zeros(len(place), np.float32)
+    position = view.camera.to_pixels(seen) - 0.5
+    corner = np.floor(position).astype(int)
+    part = position - corner
+    total = np.zeros(len(position), np.float32)
     for dx in (0, 1):
         for dy in (0, 1):
             column = np.clip(corner[:, 0] + dx, 0, MAP_SIDE - 1)
@@ -65,29 +69,34 @@ def lit(view: LampView, point_P3: F32) -> F32:
     return total
 
 
-def cast_shadows(picture_HW3: F32, camera: Camera, meshes: list[Mesh], toward_3: F32, darkness: float) -> None:
-    """Darken the floor where the meshes keep the lamp's light away, in place; the edge is soft."""
+def cast_shadows(image_HW3: F32, camera: Camera, meshes: list[Mesh], toward_3: F32, darkness: float) -> None:
+    """Soft shadows on the floor: the meshes are projected onto y = 0 and rasterised; darkens the image in place."""
     slope = toward_3 / max(float(toward_3[1]), 0.35)
-    height, width = picture_HW3.shape[:2]
-    # Half as fine is fine enough for what is blurred.
-    view = replace(camera, focal=camera.focal / 2, center_2=(camera.center_2[0] / 2, camera.center_2[1] / 2),
-                   height=(height + 1) // 2, width=(width + 1) // 2)
+    height, width = image_HW3.shape[:2]
+    # Half the resolution suffices, as the shadow is blurred.
+    view = replace(
+        camera,
+        focal=camera.focal / 2,
+        center_2=(camera.center_2[0] / 2, camera.center_2[1] / 2),
+        height=(height + 1) // 2,
+        width=(width + 1) // 2,
+    )
     shadow = np.zeros((view.height, view.width), np.float32)
     for mesh in meshes:
-        solid = together([mesh])
-        flat = solid.vertex_V3 - solid.vertex_V3[:, 1:2] * slope
-        # What is turned to the lamp looks up from the floor and covers all the shadow: the rest can be left out.
-        hits = rasterize(view, view.to_camera(flat.astype(np.float32)), solid.face_F3)
+        merged = merged_mesh([mesh])
+        flat = merged.vertex_V3 - merged.vertex_V3[:, 1:2] * slope
+        # Faces turned to the lamp cover the whole shadow, so the others may be culled.
+        hits = rasterize(view, view.to_camera(flat.astype(np.float32)), merged.face_F3)
         shadow.reshape(-1)[hits.pixel_P] = 1
     closed = cv2.morphologyEx(shadow, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     even = cv2.GaussianBlur(closed, (0, 0), max(1.2, height / 400))
     soft = cv2.resize(even, (2 * view.width, 2 * view.height), interpolation=cv2.INTER_CUBIC)[:height, :width]
-    picture_HW3 *= 1 - np.float32(darkness) * soft[..., None]
+    image_HW3 *= 1 - np.float32(darkness) * soft[..., None]
 
 
-def splat_shadows(rng: Rng, picture_HW3: F32, meshes: list[Mesh], camera: Camera, toward_3: F32) -> None:
-    """Soft shadows on the floor, away from the first lamp: bodies flattened onto y = 0, splatted and blurred."""
-    height, width = picture_HW3.shape[:2]
+def splat_shadows(rng: Rng, image_HW3: F32, meshes: list[Mesh], camera: Camera, toward_3: F32) -> None:
+    """Rough soft shadows on the floor: vertices are projected onto y = 0, splatted and blurred; darkens in place."""
+    height, width = image_HW3.shape[:2]
     slope = toward_3 / max(float(toward_3[1]), 0.4)
     small = np.zeros((height // 4 + 1, width // 4 + 1), np.float32)
     for mesh in meshes:
@@ -99,4 +108,4 @@ def splat_shadows(rng: Rng, picture_HW3: F32, meshes: list[Mesh], camera: Camera
         small[pixel[inside, 1], pixel[inside, 0]] = 1
     soft = cv2.GaussianBlur(small, (0, 0), 1.6)
     dark = cv2.resize(soft, (small.shape[1] * 4, small.shape[0] * 4))[:height, :width]
-    picture_HW3 *= 1 - np.float32(rng.uniform(0.1, 0.55)) * np.clip(dark, 0, 1)[..., None]
+    image_HW3 *= 1 - np.float32(rng.uniform(0.1, 0.55)) * np.clip(dark, 0, 1)[..., None]

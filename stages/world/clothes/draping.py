@@ -19,25 +19,25 @@ HEAD_AND_ENDS = (3, 4, 5, 6, 23, 24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """What a cloth makes of the mean body: offsets of its vertices (V, 3), metres, and the normals that result."""
+class ClothOutline:
+    """The outline of cloth on the mean body: offsets of the vertices (V, 3), metres, and the resulting normals."""
 
     offset_V3: F32
     normal_V3: F32
 
 
 @cache
-def drape() -> Shape:
-    """Cloth over trunk and limbs: it rests on what stands out and bridges hollows and clefts."""
+def drape_outline() -> ClothOutline:
+    """Cloth over trunk and limbs that bridges hollows."""
     body = load_body()
     free = np.ones(len(body.twin_V), bool)
     free[np.unique(body.face_F3[np.isin(body.chart_F, HEAD_AND_ENDS)])] = False
-    return _shape(_bridged(free, rounds=150))
+    return _outline(_bridged(free, rounds=150))
 
 
 @cache
-def shoe() -> Shape:
-    """A closed shoe on the foot: the gaps between the toes are bridged, the sole is flat."""
+def shoe_outline() -> ClothOutline:
+    """A closed shoe: the gaps between the toes are bridged, the sole is flat."""
     body = load_body()
     foot = np.zeros(len(body.twin_V), bool)
     foot[np.unique(body.face_F3[np.isin(body.chart_F, (5, 6))])] = True
@@ -45,18 +45,19 @@ def shoe() -> Shape:
     height = (mean_rest() + offset)[:, 1]
     low = foot & (height < 0.025)
     offset[low, 1] += 0.004 - height[low]
-    return _shape(offset)
+    return _outline(offset)
 
 
-def _shape(offset_V3: npt.NDArray[np.float64]) -> Shape:
+def _outline(offset_V3: npt.NDArray[np.float64]) -> ClothOutline:
     offset = offset_V3.astype(np.float32)
-    return Shape(offset_V3=offset, normal_V3=vertex_normals(mean_rest() + offset, load_body().face_F3))
+    return ClothOutline(offset_V3=offset, normal_V3=vertex_normals(mean_rest() + offset, load_body().face_F3))
 
 
 def _bridged(free_V: npt.NDArray[np.bool_], *, rounds: int) -> npt.NDArray[np.float64]:
-    """Offsets (V, 3) of a membrane over the free skin: never below the skin, else as flat as it can be.
+    """Offsets (V, 3) of a membrane over the vertices `free_V`, never below the skin.
 
-    The obstacle problem by relaxation: a vertex rises along its normal to its neighbours' mean where that is above.
+    Solves the obstacle problem by relaxation: a vertex rises along its normal to the mean of its neighbours where that
+    is above the skin.
     """
     face = load_body().face_F3
     skin, normal = mean_rest().astype(np.float64), rest_normals().astype(np.float64)

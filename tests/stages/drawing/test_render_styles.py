@@ -22,8 +22,8 @@ from stages.drawing.styles import STYLES
 from stages.payloads import FrameChunk, Overlay, People, PersonSurface, Surfaces, VideoInfo
 from stages.people.depth_order import painters_order, pixels_per_metre
 from stages.synthetic.ground_truth import ground_truth_surfaces
-from stages.world.image_scenes import scene
-from stages.world.image_worlds import WORLDS
+from stages.world.image_scenes import image_scene
+from stages.world.image_worlds import IMAGE_WORLDS
 from stages.world.scene import Scene
 
 SIDE = 16
@@ -156,7 +156,7 @@ def test_people_alone_on_a_transparent_background(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("style", ["boxes", "skeleton"])
 def test_lines_have_alpha_too(style: str) -> None:
-    made = scene(WORLDS["val"], 0, 3)
+    made = image_scene(IMAGE_WORLDS["val"], 0, 3)
     frames = frames_of(made.rgb_HW3[None].copy())
     surfaces = list(ground_truth_surfaces(made).people)
     people = People(
@@ -205,7 +205,7 @@ def test_styles_side_by_side_are_the_styles_alone() -> None:
 
 @pytest.mark.parametrize("style", [style for style in STYLES if style not in ("none", "boxes", "skeleton")])
 def test_no_style_changes_the_surroundings_or_the_input_frames(style: str) -> None:
-    made = scene(WORLDS["val"], 0, 5)
+    made = image_scene(IMAGE_WORLDS["val"], 0, 5)
     before = made.rgb_HW3.copy()
     frames = frames_of(made.rgb_HW3[None].copy())
     surfaces = [
@@ -278,7 +278,7 @@ def test_the_scale_of_a_body_is_measured_on_its_surface() -> None:
 def someone() -> Scene:
     """A scene of one standing person who is entirely visible."""
     for index in range(100):
-        made = scene(WORLDS["train"], 0, index)
+        made = image_scene(IMAGE_WORLDS["train"], 0, index)
         joints = made.keypoint_N173
         if len(joints) == 1 and joints[0, [0, 5, 6, 15, 16], 2].min() == 2 and joints[0, 15, 1] - joints[0, 0, 1] > 100:
             return made

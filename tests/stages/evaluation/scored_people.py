@@ -17,8 +17,8 @@ from stages.evaluation.evaluate import Evaluate
 from stages.evaluation.synthetic_truth import scene_truth
 from stages.evaluation.true_images import TrueImage
 from stages.evaluation.write_scores import WriteScores
-from stages.world.image_scenes import scene
-from stages.world.image_worlds import WORLDS
+from stages.world.image_scenes import image_scene
+from stages.world.image_worlds import IMAGE_WORLDS
 
 JOB = Job(index=0, input="", output=None, stem="evaluate")
 
@@ -58,7 +58,7 @@ def low_scenes(count: int, seed: int = 3) -> list[TrueImage]:
     """Scenes of `val` whose U is a whole number of 255ths and at most 200, so that a test may add up to 55."""
     images = []
     for index in range(count):
-        made = scene(WORLDS["val"], seed, index)
+        made = image_scene(IMAGE_WORLDS["val"], seed, index)
         uv = np.round(made.uv_2HW.astype(np.float32) * 200) / np.float32(255)
         images.append(scene_truth(dataclasses.replace(made, uv_2HW=uv), "val", index, seed))  # type: ignore[arg-type]
     return images

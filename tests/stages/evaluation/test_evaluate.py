@@ -30,8 +30,8 @@ from stages.evaluation.score_tables import score_table
 from stages.evaluation.synthetic_truth import scene_truth
 from stages.evaluation.true_images import TrueImage
 from stages.synthetic.ground_truth import ground_truth_surface
-from stages.world.image_scenes import scene
-from stages.world.image_worlds import STRESS_WORLDS, WORLDS
+from stages.world.image_scenes import image_scene
+from stages.world.image_worlds import IMAGE_WORLDS, STRESS_IMAGE_WORLDS
 from tests.models.metrics.ruled_body import LineBody
 from tests.stages.evaluation.scored_people import JOB, Oracle, low_scenes, scored
 
@@ -55,7 +55,7 @@ PERFECT = (
 
 
 def test_truth_against_itself_is_perfect(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    images = [scene_truth(scene(WORLDS["val"], 0, index), "val", index) for index in range(4)]
+    images = [scene_truth(image_scene(IMAGE_WORLDS["val"], 0, index), "val", index) for index in range(4)]
     found = scored(monkeypatch, tmp_path, Oracle(images), images).flat()
     for name in PERFECT:
         assert found[name] == pytest.approx(1, abs=1e-9), name
@@ -161,7 +161,7 @@ def test_the_breakdowns_add_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 
 def test_images_of_the_errors_are_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    images = [scene_truth(scene(WORLDS["val"], 0, index), "val", index) for index in range(3)]
+    images = [scene_truth(image_scene(IMAGE_WORLDS["val"], 0, index), "val", index) for index in range(3)]
     good, bad = tmp_path / "good", tmp_path / "bad"
     scored(monkeypatch, good, Oracle(images), images, boxes="given")
     scored(monkeypatch, bad, Oracle(images, shift=120), images, boxes="given")
@@ -211,7 +211,7 @@ def test_a_score_threshold_of_the_network_is_refused() -> None:
 def test_several_sets_follow_each_other_and_stress_is_a_group() -> None:
     source = GroundTruth(GroundTruth.Config(data=("far", "stress"), scenes=1))
     names = [image.set_name for _, image in source(JOB)]
-    assert names[0] == "far" and len(names) == len(set(names)) == source.length() == 1 + len(STRESS_WORLDS)
+    assert names[0] == "far" and len(names) == len(set(names)) == source.length() == 1 + len(STRESS_IMAGE_WORLDS)
     assert {"stress_plain", "stress_rain", "stress_contact"} <= set(names)
     assert source.summary()["frames_in"] == len(names)
 
@@ -260,7 +260,7 @@ def test_oracle_masks_remove_the_background(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The predicted mask is then exactly the true mask; with the background it is the whole box."""
-    made = (scene_truth(scene(WORLDS["val"], 0, index), "val", index) for index in range(20))
+    made = (scene_truth(image_scene(IMAGE_WORLDS["val"], 0, index), "val", index) for index in range(20))
     image = next(one for one in made if len(one.people) > 1)
     monkeypatch.setattr("stages.evaluation.evaluate.open_network", lambda config, threads: Silhouettes())
     config = Evaluate.Config(boxes="given", oracle_masks=True)
@@ -276,7 +276,7 @@ def test_keypoints_of_the_true_surface_are_found_and_others_are_not(
     """COCO's keypoint AP is 1 where the truth comes from the surfaces, and 0 where it is a person's height away."""
     images, off = [], []
     for index in range(4):
-        made = scene(WORLDS["val"], 0, index)
+        made = image_scene(IMAGE_WORLDS["val"], 0, index)
         told = [surface_keypoints(ground_truth_surface(made, number + 1)) for number in range(len(made.box_N4))]
         people = scene_truth(made, "val", index).people
         for kept, shift in ((images, 0.0), (off, 1.0)):
@@ -317,7 +317,7 @@ class Eroded(Oracle):
 
 
 def test_mask_ap_equals_pycocotools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    images = [scene_truth(scene(WORLDS["val"], 0, index), "val", index) for index in range(12)]
+    images = [scene_truth(image_scene(IMAGE_WORLDS["val"], 0, index), "val", index) for index in range(12)]
     network = Eroded(images)
     found = scored(monkeypatch, tmp_path, network, images, boxes="detected").flat()
     truth, answers = [], []

@@ -13,8 +13,8 @@ from stages import STAGES
 from stages.evaluation.error_colours import FALSE, MAX_ERROR, MISSED, error_image, error_ramp
 from stages.evaluation.show_errors import surface_error
 from stages.evaluation.video_scores import SurfaceFrame
-from stages.world.image_scenes import scene
-from stages.world.image_worlds import WORLDS
+from stages.world.image_scenes import image_scene
+from stages.world.image_worlds import IMAGE_WORLDS
 from stages.world.scene import Scene
 
 
@@ -36,7 +36,7 @@ def answered(made: Scene, **changes: Any) -> SurfaceFrame:
 
 @pytest.fixture(scope="module")
 def made() -> Scene:
-    return next(s for s in (scene(WORLDS["val"], 0, i) for i in range(20)) if (s.label_HW > 0).sum() > 4000)
+    return next(s for s in (image_scene(IMAGE_WORLDS["val"], 0, i) for i in range(20)) if (s.label_HW > 0).sum() > 4000)
 
 
 def test_the_truth_has_no_error_and_a_shift_has_its_size(made: Scene) -> None:

@@ -20,7 +20,7 @@ from stages.people.upsampling import apply_estimate
 from stages.synthetic.demo_clip import RATE, SUPERSAMPLING, camera, frame_at, lights, meshes_at, walkers
 from stages.synthetic.ground_truth import ground_truth_surface
 from stages.world.backgrounds.plaza import paint_plaza
-from stages.world.camera.rendering import draw
+from stages.world.camera.rendering import render_people
 
 
 def smoothed(given: Shot, stage: Smooth | None = None, chunk: int = 4, first: int = 0) -> list[PersonSurface]:
@@ -387,7 +387,7 @@ def test_a_walking_person_gets_closer_to_the_ground_truth() -> None:
     for number in range(20, 38):
         frames.append(frame_at(number / RATE, cast, backdrop))
         (mesh,) = meshes_at(number / RATE, cast)
-        truth = draw(np.zeros((view.height, view.width, 3), np.float32), [cast[0].person], [mesh], view, lights())
+        truth = render_people(np.zeros((view.height, view.width, 3), np.float32), [cast[0].person], [mesh], view, lights())
         exact.append(ground_truth_surface(truth, 1))
     seen = [jittery(surface, rng) for surface in exact]
     given = chunk_of(np.stack(frames)), people_of(len(seen)), Surfaces(people=tuple(seen))

@@ -13,10 +13,10 @@ from stages.people.association import best_pairs
 from stages.people.scene_cuts import is_scene_cut, thumbnail
 from stages.people.track import Track
 from stages.synthetic.demo_clip import RATE, camera, lights, meshes_at, walkers
-from stages.world.camera.rendering import draw
+from stages.world.camera.rendering import render_people
 from stages.world.scene import mask_box
-from stages.world.video_scenes import moving_scene
-from stages.world.video_worlds import STRESS_CLIPS
+from stages.world.video_scenes import video_scene
+from stages.world.video_worlds import STRESS_VIDEO_WORLDS
 
 WIDTH, HEIGHT = 320, 180
 Frame = list[tuple[int, tuple[float, float, float, float], float]]  # (person, box, score)
@@ -237,16 +237,16 @@ def test_scene_cuts_are_distinguished_from_motion_and_light() -> None:
 
 @pytest.mark.parametrize("light", [0.5, 0.7, 1.25, (1.3, 1.0, 0.7)], ids=str)
 def test_lamps_and_exposures_are_no_scene_cuts(light: float | tuple[float, ...]) -> None:
-    before, now = (moving_scene(STRESS_CLIPS["stress_video_plain"], 0, t).rgb_HW3 for t in (48, 49))
+    before, now = (video_scene(STRESS_VIDEO_WORLDS["stress_video_plain"], 0, t).rgb_HW3 for t in (48, 49))
     assert not is_scene_cut(thumbnail(before), thumbnail(np.clip(now * np.array(light), 0, 255).astype(np.uint8)))
 
 
 @pytest.mark.parametrize("world", ["plain", "unfocused", "rain", "occlusion", "low_light"])
 def test_scene_cuts_between_similar_places_are_found(world: str) -> None:
     """A wall behind a floor, cut to another wall and floor; also at night, where colours help little."""
-    clip = STRESS_CLIPS[f"stress_video_{world}"]
+    clip = STRESS_VIDEO_WORLDS[f"stress_video_{world}"]
     for first in (clip.frames, 2 * clip.frames):
-        last, now = (thumbnail(moving_scene(clip, 0, t).rgb_HW3) for t in (first - 1, first))
+        last, now = (thumbnail(video_scene(clip, 0, t).rgb_HW3) for t in (first - 1, first))
         assert is_scene_cut(last, now)
 
 
@@ -259,7 +259,7 @@ def test_the_walkers_of_the_demo_keep_their_identities() -> None:
     for number in range(46, 76):
         meshes = meshes_at(number / RATE, cast)
         picture = np.zeros((view.height, view.width, 3), np.float32)
-        truth = draw(picture, [w.person for w in cast], meshes, view, sun)
+        truth = render_people(picture, [w.person for w in cast], meshes, view, sun)
         seen = {person: (truth.instance_HW == person).sum() for person in (1, 2)}
         smallest = min(smallest, seen[1] / max(seen[2], 1))
         shown = [person for person in (1, 2) if seen[person] > 150]

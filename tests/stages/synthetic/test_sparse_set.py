@@ -25,15 +25,15 @@ from stages.synthetic.simulated_annotators import (
 )
 from stages.synthetic.sparse_set import SparseSet
 from stages.synthetic.synthesize import Synthesize
-from stages.world.image_scenes import scene
-from stages.world.image_worlds import WORLDS
+from stages.world.image_scenes import image_scene
+from stages.world.image_worlds import IMAGE_WORLDS
 from stages.world.scene import Scene
 
 
 @cache
 def people() -> list[tuple[Scene, int]]:
     """All people of six scenes: the scene, and the person's number in it."""
-    scenes = [scene(WORLDS["train"], 4, index) for index in range(6)]
+    scenes = [image_scene(IMAGE_WORLDS["train"], 4, index) for index in range(6)]
     return [(made, number) for made in scenes for number in range(1, len(made.box_N4) + 1)]
 
 

@@ -17,7 +17,7 @@ from stages.training.data.augment import Augment, Sampler
 from stages.training.data.image_augmentation import DensePoints, flipped_image, frame_view, person_view
 from stages.training.data.photometry import degrade
 from stages.training.data.simulated_fits import FitErrors, simulated_fit
-from stages.world.image_scenes import cast_of
+from stages.world.image_scenes import people_and_camera
 
 NO_POINTS = DensePoints(count=0)
 
@@ -93,7 +93,7 @@ def test_fits_err_as_they_say() -> None:
     exact = FitErrors(bone=0, facing=0, shape=0, shift=0, depth=0)
     off, none = [], []
     for index in range(12):
-        _, people, meshes, camera = cast_of(IMAGE_WORLDS["train"], 0, index)
+        _, people, meshes, camera = people_and_camera(IMAGE_WORLDS["train"], 0, index)
         if camera is None:
             continue
         for person, mesh in zip(people, meshes, strict=True):

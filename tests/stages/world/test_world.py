@@ -9,22 +9,22 @@ import pytest
 
 from models.surface.body import load_body
 from pipeline.stage import StageError
-from stages.world.backgrounds.photos import window
-from stages.world.bodies.people import Person, dressed_rest, pose_person
-from stages.world.bodies.random_poses import POSES
-from stages.world.bodies.walking import gait_of, walking
-from stages.world.camera.framing import camera_before
-from stages.world.camera.rendering import draw
+from stages.world.backgrounds.photos import random_crop_of
+from stages.world.bodies.people import Person, dressed_rest_body, pose_person
+from stages.world.bodies.random_poses import RANDOM_POSES
+from stages.world.bodies.walking import gait_of, walking_mesh
+from stages.world.camera.framing import framing_camera
+from stages.world.camera.rendering import render_people
 from stages.world.camera.shading import random_lights
 from stages.world.clothes.garments import random_outfit
-from stages.world.image_scenes import scene
-from stages.world.image_worlds import WORLDS
-from stages.world.scene import annotated, mask_box
+from stages.world.image_scenes import image_scene
+from stages.world.image_worlds import IMAGE_WORLDS
+from stages.world.scene import annotated_scene, mask_box
 
 
 @pytest.fixture(scope="module")
 def scenes():
-    return [scene(WORLDS["train"], 3, index) for index in range(24)]
+    return [image_scene(IMAGE_WORLDS["train"], 3, index) for index in range(24)]
 
 
 def same(one, other):
@@ -32,19 +32,22 @@ def same(one, other):
 
 
 def test_a_scene_depends_on_world_seed_and_index_only(scenes):
-    assert same(scene(WORLDS["train"], 3, 17), scenes[17])
-    assert not same(scene(WORLDS["train"], 4, 17), scenes[17])
-    assert not same(scene(WORLDS["val"], 3, 17), scenes[17])
+    assert same(image_scene(IMAGE_WORLDS["train"], 3, 17), scenes[17])
+    assert not same(image_scene(IMAGE_WORLDS["train"], 4, 17), scenes[17])
+    assert not same(image_scene(IMAGE_WORLDS["val"], 3, 17), scenes[17])
 
 
-@pytest.mark.parametrize(("world", "seed", "index", "surface", "boxes", "mean"), [
-    ("train", 3, 5, 2221, [[225, 50, 292, 169]], (31.02, 13.14, 39.22)),
-    ("train", 8, 11, 16145, [[98, 61, 260, 186], [124, 27, 282, 204], [120, 0, 227, 240]], (126.9, 121.25, 115.79)),
-    ("val", 9, 22, 12166, [[70, 0, 312, 150], [137, 0, 256, 167]], (71.24, 85.05, 92.72)),
-])
+@pytest.mark.parametrize(
+    ("world", "seed", "index", "surface", "boxes", "mean"),
+    [
+        ("train", 3, 5, 2221, [[225, 50, 292, 169]], (31.02, 13.14, 39.22)),
+        ("train", 8, 11, 16145, [[98, 61, 260, 186], [124, 27, 282, 204], [120, 0, 227, 240]], (126.9, 121.25, 115.79)),
+        ("val", 9, 22, 12166, [[70, 0, 312, 150], [137, 0, 256, 167]], (71.24, 85.05, 92.72)),
+    ],
+)
 def test_known_scenes_stay_as_they_were(world, seed, index, surface, boxes, mean):
     """Shards and scores are made of these worlds: whoever changes them on purpose changes these numbers."""
-    made = scene(WORLDS[world], seed, index)
+    made = image_scene(IMAGE_WORLDS[world], seed, index)
     assert abs(int((made.label_HW > 0).sum()) - surface) <= 3  # another machine may round an edge elsewhere
     assert np.abs(made.box_N4 - boxes).max() <= 1
     assert np.abs(made.rgb_HW3.reshape(-1, 3).mean(axis=0) - mean).max() < 0.2
@@ -68,10 +71,24 @@ def test_boxes_are_the_extents_of_the_visible_pixels(scenes):
 
 
 def test_seen_joints_lie_on_their_own_person_and_on_a_chart_of_the_joint(scenes):
-    touching = {"nose": {23, 24}, "left_wrist": {4, 19, 21}, "right_wrist": {3, 20, 22}, "left_knee": {8, 10, 12, 14},
-                "right_knee": {7, 9, 11, 13}, "left_elbow": {15, 17, 19, 21}, "right_elbow": {16, 18, 20, 22}}
-    names = {"nose": 0, "left_elbow": 7, "right_elbow": 8, "left_wrist": 9, "right_wrist": 10, "left_knee": 13,
-             "right_knee": 14}
+    touching = {
+        "nose": {23, 24},
+        "left_wrist": {4, 19, 21},
+        "right_wrist": {3, 20, 22},
+        "left_knee": {8, 10, 12, 14},
+        "right_knee": {7, 9, 11, 13},
+        "left_elbow": {15, 17, 19, 21},
+        "right_elbow": {16, 18, 20, 22},
+    }
+    names = {
+        "nose": 0,
+        "left_elbow": 7,
+        "right_elbow": 8,
+        "left_wrist": 9,
+        "right_wrist": 10,
+        "left_knee": 13,
+        "right_knee": 14,
+    }
     right, seen = 0, 0
     for made in scenes:
         for number, joints in enumerate(made.keypoint_N173, start=1):
@@ -88,24 +105,24 @@ def test_seen_joints_lie_on_their_own_person_and_on_a_chart_of_the_joint(scenes)
 
 
 def test_there_are_empty_scenes_crowds_and_hidden_people():
-    counts = np.array([len(scene(WORLDS["train"], 8, index).box_N4) for index in range(40)])
+    counts = np.array([len(image_scene(IMAGE_WORLDS["train"], 8, index).box_N4) for index in range(40)])
     assert counts.min() == 0 and counts.max() >= 3 and 1 <= np.median(counts) <= 2
 
 
 def test_validation_people_are_not_training_people():
-    first, second = WORLDS["train"].bodies, WORLDS["val"].bodies
+    first, second = IMAGE_WORLDS["train"].body_range, IMAGE_WORLDS["val"].body_range
     assert first[1] <= second[0] or second[1] <= first[0]
-    assert WORLDS["train"].backdrops != WORLDS["val"].backdrops
+    assert IMAGE_WORLDS["train"].procedural_backgrounds != IMAGE_WORLDS["val"].procedural_backgrounds
 
 
 def standing(seed):
     rng = np.random.default_rng(seed)
     body = load_body()
     person = Person(score_C=body.score_SC[seed], outfit=random_outfit(rng))
-    mesh = pose_person(person, POSES["stand"](rng), 0.0)
-    view = camera_before(rng, mesh, 200, 160, 150.0, (80.0, 100.0), (0.0, 0.0), 0.0)
-    picture = np.zeros((200, 160, 3), np.float32)
-    return person, mesh, view, draw(picture, [person], [mesh], view, random_lights(rng))
+    mesh = pose_person(person, RANDOM_POSES["stand"](rng), 0.0)
+    view = framing_camera(rng, mesh, 200, 160, 150.0, (80.0, 100.0), (0.0, 0.0), 0.0)
+    image = np.zeros((200, 160, 3), np.float32)
+    return person, mesh, view, render_people(image, [person], [mesh], view, random_lights(rng))
 
 
 def test_the_camera_frames_the_person_as_asked():
@@ -118,7 +135,7 @@ def test_a_lens_is_as_long_as_asked_and_people_stay_as_tall():
     mesh = standing(4)[1]
     for lens in ((0.5, 0.52), (3.0, 3.1)):
         frame = (200, 160, 90.0, (80.0, 100.0), (0.0, 0.0), 0.0)
-        view = camera_before(np.random.default_rng(1), mesh, *frame, lens)
+        view = framing_camera(np.random.default_rng(1), mesh, *frame, lens)
         assert lens[0] * 200 <= view.focal <= lens[1] * 200
         row_V = view.to_pixels(view.to_camera(mesh.vertex_V3))[:, 1]
         assert 75 < np.ptp(row_V) < 120
@@ -126,29 +143,32 @@ def test_a_lens_is_as_long_as_asked_and_people_stay_as_tall():
 
 def test_broad_shows_whom_wide_does_not():
     """Cameras beyond the range of `wide`, and thighs lifted by one leg alone."""
-    broad, wide = WORLDS["broad"], WORLDS["wide"]
-    assert broad.lens[0] < wide.lens[0] and wide.lens[1] < broad.lens[1]
-    assert broad.pitch[0] < wide.pitch[0] and wide.pitch[1] < broad.pitch[1]
+    broad, wide = IMAGE_WORLDS["broad"], IMAGE_WORLDS["wide"]
+    assert broad.focal_range[0] < wide.focal_range[0] and wide.focal_range[1] < broad.focal_range[1]
+    assert broad.pitch_range[0] < wide.pitch_range[0] and wide.pitch_range[1] < broad.pitch_range[1]
     assert sum(dict(broad.poses).values()) == pytest.approx(1)
-    lifted = [abs(pose.left_leg.toward[2] - pose.right_leg.toward[2]) for pose in map(POSES["anyhow"], rngs(200))]
+    lifted = [
+        abs(pose.left_leg.toward[2] - pose.right_leg.toward[2])
+        for pose in map(RANDOM_POSES["random_joints"], rngs(200))
+    ]
     assert np.mean(np.array(lifted) > 1) > 0.2
 
 
 def test_agile_is_broad_with_fewer_who_stand_or_walk():
-    agile, broad = WORLDS["agile"], WORLDS["broad"]
+    agile, broad = IMAGE_WORLDS["agile"], IMAGE_WORLDS["broad"]
     assert replace(agile, name=broad.name, poses=broad.poses) == broad
     assert sum(dict(agile.poses).values()) == pytest.approx(1)
     assert all(dict(agile.poses)[pose] < dict(broad.poses)[pose] / 2 for pose in ("stand", "walk"))
-    assert not np.array_equal(scene(agile, 0, 0).rgb_HW3, scene(broad, 0, 0).rgb_HW3)
+    assert not np.array_equal(image_scene(agile, 0, 0).rgb_HW3, image_scene(broad, 0, 0).rgb_HW3)
 
 
 def test_in_supple_trunks_are_far_over_on_legs_that_stand():
     """A standing leg points down in the world, whatever the trunk does."""
-    supple, agile = WORLDS["supple"], WORLDS["agile"]
+    supple, agile = IMAGE_WORLDS["supple"], IMAGE_WORLDS["agile"]
     assert replace(supple, name=agile.name, poses=agile.poses) == agile
     assert sum(dict(supple.poses).values()) == pytest.approx(1)
     upright, stands = [], []
-    for pose in map(POSES["leaning"], rngs(200)):
+    for pose in map(RANDOM_POSES["bent_over"], rngs(200)):
         upright.append(pose.tilt_33[1, 1])
         left, right = np.array(pose.left_leg.toward), np.array(pose.right_leg.toward) * [-1, 1, 1]
         down = [-(pose.tilt_33 @ leg)[1] / np.linalg.norm(leg) for leg in (left, right)]
@@ -175,20 +195,20 @@ def test_what_is_hidden_is_out_of_all_annotations():
     _, mesh, view, truth = standing(5)
     hidden = np.zeros(truth.label_HW.shape, bool)
     hidden[:110] = True
-    made = annotated(np.zeros((200, 160, 3), np.uint8), truth, hidden, [mesh], view)
+    made = annotated_scene(np.zeros((200, 160, 3), np.uint8), truth, hidden, [mesh], view)
     assert (made.label_HW[:110] == 0).all() and made.box_N4[0, 1] >= 110
     above = made.keypoint_N173[0][(made.keypoint_N173[0][:, 1] < 110)]
     assert (above[:, 2] <= 1).all()
     everything = np.ones(truth.label_HW.shape, bool)
-    assert len(annotated(np.zeros((200, 160, 3), np.uint8), truth, everything, [mesh], view).box_N4) == 0
+    assert len(annotated_scene(np.zeros((200, 160, 3), np.uint8), truth, everything, [mesh], view).box_N4) == 0
 
 
-@pytest.mark.parametrize("name", sorted(POSES))
+@pytest.mark.parametrize("name", sorted(RANDOM_POSES))
 def test_poses_stand_on_the_floor_and_stay_whole(name):
     body = load_body()
     rng = np.random.default_rng(2)
     for _ in range(4):
-        mesh = pose_person(Person(score_C=body.score_SC[1], outfit=random_outfit(rng)), POSES[name](rng), 1.0)
+        mesh = pose_person(Person(score_C=body.score_SC[1], outfit=random_outfit(rng)), RANDOM_POSES[name](rng), 1.0)
         assert abs(mesh.vertex_V3[:, 1].min()) < 1e-5
         assert np.isfinite(mesh.vertex_V3).all() and np.ptp(mesh.vertex_V3, axis=0).max() < 3.0
         assert np.abs(np.linalg.norm(mesh.normal_V3, axis=1) - 1).max() < 1e-3
@@ -202,7 +222,7 @@ def test_walking_feet_stay_where_they_stand():
     gait = gait_of(person)
     sole = np.unique(body.face_F3[body.chart_F == 5])
     times = gait.period * np.linspace(0.15, 0.40, 6)
-    moments = [walking(dressed_rest(person), gait, (0.0, 0.0), 0.7, t).vertex_V3 for t in times]
+    moments = [walking_mesh(dressed_rest_body(person), gait, (0.0, 0.0), 0.7, t).vertex_V3 for t in times]
     low = moments[0][sole, 1] < moments[0][sole, 1].min() + 0.01
     places = np.stack([moment[sole][low] for moment in moments])
     assert np.linalg.norm(np.ptp(places, axis=0)[:, [0, 2]], axis=1).max() < 0.01
@@ -212,8 +232,15 @@ def test_walking_feet_stay_where_they_stand():
 
 def test_stills_know_the_depth_of_people_and_places():
     """A floor's inverse depth is affine in the picture; people are nearer than what they hide; occluders have none."""
-    world = replace(WORLDS["train"], backdrops=("set",), people=(0.0, 1.0), roll=0.0, pitch=(0.2, 0.3), tall=(0.5, 0.6))
-    made = [scene(replace(world, occluded=0.0), 0, index) for index in range(3)]
+    world = replace(
+        IMAGE_WORLDS["train"],
+        procedural_backgrounds=("floor_and_wall",),
+        people=(0.0, 1.0),
+        roll_std=0.0,
+        pitch_range=(0.2, 0.3),
+        person_height=(0.5, 0.6),
+    )
+    made = [image_scene(replace(world, occluded_share=0.0), 0, index) for index in range(3)]
     for one in made:
         floor = one.depth_HW[-20:, 2]
         assert (one.instance_HW[-20:, 2] == 0).all() and np.isfinite(floor).all()
@@ -221,7 +248,7 @@ def test_stills_know_the_depth_of_people_and_places():
         assert steps.min() > 0 and np.abs(steps / steps.mean() - 1).max() < 1e-3
         inside = one.depth_HW[one.label_HW > 0]
         assert inside.min() > 0.5 and np.ptp(inside) < 2.5
-    hidden = scene(replace(world, occluded=1.0, backdrops=("clouds",)), 0, 0)
+    hidden = image_scene(replace(world, occluded_share=1.0, procedural_backgrounds=("clouds",)), 0, 0)
     assert (hidden.depth_HW == 0).any() and (hidden.label_HW[hidden.depth_HW == 0] == 0).all()
     assert np.isinf(hidden.depth_HW).any()
 
@@ -229,11 +256,11 @@ def test_stills_know_the_depth_of_people_and_places():
 def test_backgrounds_are_taken_from_given_pictures(tmp_path):
     red = np.zeros((50, 70, 3), np.uint8)
     red[..., 0] = 250
-    world = replace(WORLDS["train"], backgrounds=(red,), photo_share=1.0, people=(1.0,))
-    made = scene(world, 0, 0)
+    world = replace(IMAGE_WORLDS["train"], background_images=(red,), image_share=1.0, people=(1.0,))
+    made = image_scene(world, 0, 0)
     red_green_blue = made.rgb_HW3.reshape(-1, 3).mean(axis=0)
     assert red_green_blue[0] - red_green_blue[1:].max() > 40
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"no picture")
     with pytest.raises(StageError, match=r"bad\.jpg"):
-        window(np.random.default_rng(0), bad, 24, 32)
+        random_crop_of(np.random.default_rng(0), bad, 24, 32)

@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 
 from models.surface.raster import Hits
-from stages.world.camera.motion_blur import MOST, Exposure, exposed
-from stages.world.camera.optical_flow import Flow
+from stages.world.camera.motion_blur import MAX_SAMPLES, Exposure, motion_blurred
+from stages.world.camera.optical_flow import ExactFlow
 
 HEIGHT, WIDTH = 24, 60
 
 
 def steady(right, place=0.0):
-    """Everything on people moves right by so many pixels a frame, everything behind them by `place`."""
+    """Everything on people moves right by so many pixels a frame, the background by `place`."""
 
     def flow(sign):
         way = np.zeros((2, HEIGHT, WIDTH), np.float32)
         way[0] = sign * right
         behind = np.zeros_like(way)
         behind[0] = sign * place
-        return Flow(way_2HW=way, seen_HW=np.ones((HEIGHT, WIDTH), bool), place_2HW=behind)
+        return ExactFlow(flow_2HW=way, visible_HW=np.ones((HEIGHT, WIDTH), bool), background_flow_2HW=behind)
 
     return flow(1), flow(-1)
 
@@ -40,15 +40,15 @@ def block(rows, columns):
 def taken(right, shutter, hits, place_HW3, place=0.0):
     on, back = steady(right, place)
     white = np.ones((len(hits.pixel_P), 3), np.float32)
-    return exposed(Exposure(on=on, back=back, shutter=shutter), hits, white, place_HW3)
+    return motion_blurred(Exposure(forward=on, backward=back, shutter=shutter), hits, white, place_HW3)
 
 
 def test_what_stands_still_stays_but_for_the_softness_of_a_pixel():
     hits = block(slice(5, 20), slice(20, 40))
-    picture = taken(0.0, 0.5, hits, np.zeros((HEIGHT, WIDTH, 3), np.float32))
-    assert np.allclose(picture[7:18, 22:38], 1, atol=1e-6)
-    assert np.abs(picture[:3]).max() == 0 and np.abs(picture[:, 43:]).max() == 0
-    assert picture[..., 0].sum() == pytest.approx(15 * 20, rel=0.01)
+    image = taken(0.0, 0.5, hits, np.zeros((HEIGHT, WIDTH, 3), np.float32))
+    assert np.allclose(image[7:18, 22:38], 1, atol=1e-6)
+    assert np.abs(image[:3]).max() == 0 and np.abs(image[:, 43:]).max() == 0
+    assert image[..., 0].sum() == pytest.approx(15 * 20, rel=0.01)
 
 
 @pytest.mark.parametrize(("right", "shutter"), [(8.0, 0.5), (12.0, 0.66), (3.0, 1.0)])
@@ -73,15 +73,19 @@ def test_the_place_is_smeared_by_its_own_way_also_beside_people_who_stand():
 def test_neighbours_that_part_leave_no_crack():
     hits = block(slice(4, 20), slice(10, 50))
     on, back = steady(0.0)
-    left = on.way_2HW.copy()
+    left = on.flow_2HW.copy()
     left[0, :, :30], left[0, :, 30:] = -2.0, 2.0
-    on = Flow(way_2HW=left, seen_HW=on.seen_HW, place_2HW=on.place_2HW)
+    on = ExactFlow(flow_2HW=left, visible_HW=on.visible_HW, background_flow_2HW=on.background_flow_2HW)
     white = np.ones((len(hits.pixel_P), 3), np.float32)
-    picture = exposed(Exposure(on=on, back=back, shutter=0.6), hits, white, np.zeros((HEIGHT, WIDTH, 3), np.float32))
-    assert picture[8:16, 14:46].min() > 0.9
+    image = motion_blurred(
+        Exposure(forward=on, backward=back, shutter=0.6), hits, white, np.zeros((HEIGHT, WIDTH, 3), np.float32)
+    )
+    assert image[8:16, 14:46].min() > 0.9
 
 
 def test_instants_are_even_in_number_and_in_time():
     on, back = steady(40.0)
-    times = Exposure(on=on, back=back, shutter=0.5).instants(block(slice(0, 9), slice(0, 9)))
-    assert len(times) == MOST and np.allclose(np.diff(times), 0.5 / MOST) and sum(times) == pytest.approx(0)
+    times = Exposure(forward=on, backward=back, shutter=0.5).sample_times(block(slice(0, 9), slice(0, 9)))
+    assert (
+        len(times) == MAX_SAMPLES and np.allclose(np.diff(times), 0.5 / MAX_SAMPLES) and sum(times) == pytest.approx(0)
+    )

@@ -10,20 +10,20 @@ import pytest
 from models.surface.body import load_body
 from models.surface.charts import COARSE_OF_CHART
 from models.surface.raster import Camera
-from stages.world.bodies.costumes import COSTUMES, in_loose_clothes, with_hairdo
+from stages.world.bodies.costumes import COSTUMES, in_loose_clothes, with_hair_style
 from stages.world.bodies.people import Person, pose_person
-from stages.world.bodies.random_poses import POSES
-from stages.world.bodies.rotations import UP, about
-from stages.world.camera.rendering import maps, trace
+from stages.world.bodies.random_poses import RANDOM_POSES
+from stages.world.bodies.rotations import UP, axis_rotation
+from stages.world.camera.rendering import rasterize_people, surface_maps
 from stages.world.clothes.garments import random_outfit
-from stages.world.clothes.hair_and_hats import hat, random_hairdo
-from stages.world.clothes.loose_clothing import Tube, part_of
-from stages.world.clothes.patterns import pattern
-from stages.world.clothes.rest_body import home
-from stages.world.image_scenes import scene
-from stages.world.image_worlds import STRESS_WORLDS, WORLDS
+from stages.world.clothes.hair_and_hats import hat, random_hair_style
+from stages.world.clothes.loose_clothing import Tube, body_part_rings
+from stages.world.clothes.patterns import random_pattern
+from stages.world.clothes.rest_body import rest_body
+from stages.world.image_scenes import image_scene
+from stages.world.image_worlds import IMAGE_WORLDS, STRESS_IMAGE_WORLDS
 
-CLOTH = pattern(np.random.default_rng(0))
+CLOTH = random_pattern(np.random.default_rng(0))
 BARE = Person(score_C=load_body().score_SC[2], outfit=replace(random_outfit(np.random.default_rng(3)), garments=()))
 
 
@@ -32,7 +32,7 @@ def tube(part, rings, gap=0, flare=0.03):
 
 
 def seen_from(mesh, yaw, height=240, width=180):
-    facing = (np.diag([1, -1, -1]) @ about(UP, yaw)).astype(np.float32)
+    facing = (np.diag([1, -1, -1]) @ axis_rotation(UP, yaw)).astype(np.float32)
     middle = (mesh.vertex_V3.min(axis=0) + mesh.vertex_V3.max(axis=0)) / 2
     view = Camera(
         rotation_33=facing,
@@ -42,24 +42,24 @@ def seen_from(mesh, yaw, height=240, width=180):
         height=height,
         width=width,
     )
-    hits = trace([mesh], view)
-    return maps(hits, [mesh], view), hits
+    hits = rasterize_people([mesh], view)
+    return surface_maps(hits, [mesh], view), hits
 
 
 @pytest.mark.parametrize(("part", "rings"), [("trunk", 24), ("left leg", 22), ("right arm", 14)])
 @pytest.mark.parametrize("kind", ["stand", "walk"])
 def test_cloth_covers_the_part_it_is_around_from_all_sides(part, rings, kind):
     """Of the skin between the fourth ring and the last but one, almost nothing is seen."""
-    ours = part_of(part)
-    inner = np.zeros(len(home().arm_V), bool)
+    ours = body_part_rings(part)
+    inner = np.zeros(len(rest_body().arm_V), bool)
     inner[ours.member_M[ours.start_R[5] : ours.start_R[rings - 2]]] = True
     faces = load_body().face_F3
     covered_F = inner[faces].all(axis=1)
     bare = clothed = 0
     for seed in range(3):
-        pose = POSES[kind](np.random.default_rng(seed))
+        pose = RANDOM_POSES[kind](np.random.default_rng(seed))
         for yaw in (0.3, 1.8, 3.4, 5.0):
-            for person in (BARE, replace(BARE, attached=(tube(part, rings),))):
+            for person in (BARE, replace(BARE, attachments=(tube(part, rings),))):
                 _, hits = seen_from(pose_person(person, pose, 0.0), yaw)
                 skin = hits.face_P[hits.face_P < len(faces)]
                 count = int(covered_F[skin].sum())
@@ -72,11 +72,11 @@ def test_cloth_covers_the_part_it_is_around_from_all_sides(part, rings, kind):
 
 
 def test_a_coat_that_is_open_shows_what_is_under_it_in_front_alone():
-    pose = POSES["stand"](np.random.default_rng(5))
+    pose = RANDOM_POSES["stand"](np.random.default_rng(5))
     faces = len(load_body().face_F3)
     shown = {}
     for gap in (0, 10):
-        mesh = pose_person(replace(BARE, attached=(tube("trunk", 30, gap),)), pose, 0.0)
+        mesh = pose_person(replace(BARE, attachments=(tube("trunk", 30, gap),)), pose, 0.0)
         for yaw in (0.0, np.pi):
             _, hits = seen_from(mesh, yaw)
             shown[gap, yaw] = int((hits.face_P < faces).sum())
@@ -93,8 +93,8 @@ def test_a_coat_that_is_open_shows_what_is_under_it_in_front_alone():
     ],
 )
 def test_labels_are_those_of_the_body_underneath(part, rings, least):
-    pose = POSES["stand"](np.random.default_rng(5))
-    worn = pose_person(replace(BARE, attached=(tube(part, rings, flare=0.0),)), pose, 0.0)
+    pose = RANDOM_POSES["stand"](np.random.default_rng(5))
+    worn = pose_person(replace(BARE, attachments=(tube(part, rings, flare=0.0),)), pose, 0.0)
     bare = pose_person(BARE, pose, 0.0)
     (on, _), (off, _) = seen_from(worn, 0.0), seen_from(bare, 0.0)
     cloth = (on.label_HW > 0) & (off.label_HW > 0) & (on.depth_HW < off.depth_HW - 0.003)
@@ -106,14 +106,14 @@ def test_labels_are_those_of_the_body_underneath(part, rings, least):
 
 
 def test_every_costume_and_hairdo_is_deterministic_and_finite():
-    for dress in (*COSTUMES, with_hairdo):
+    for dress in (*COSTUMES, with_hair_style):
         for seed in range(4):
             made = []
             for _ in range(2):
                 rng = np.random.default_rng(seed)
                 person = Person(score_C=BARE.score_C, outfit=random_outfit(rng))
-                made.append(pose_person(dress(person, rng, ("plain",)), POSES["dance"](rng), 0.4))
-            for one, other in zip(made[0].extras, made[1].extras, strict=True):
+                made.append(pose_person(dress(person, rng, ("plain",)), RANDOM_POSES["dance"](rng), 0.4))
+            for one, other in zip(made[0].attached_meshes, made[1].attached_meshes, strict=True):
                 assert np.array_equal(one.vertex_W3, other.vertex_W3) and np.isfinite(one.vertex_W3).all()
                 # An open coat has points without faces, and crowns are points where many meet.
                 length = np.linalg.norm(one.normal_W3, axis=1)
@@ -122,16 +122,16 @@ def test_every_costume_and_hairdo_is_deterministic_and_finite():
 
 
 def test_hair_is_head_touches_it_and_leaves_the_face_free():
-    pose = POSES["stand"](np.random.default_rng(1))
+    pose = RANDOM_POSES["stand"](np.random.default_rng(1))
     bare, _ = seen_from(pose_person(BARE, pose, 0.0), 0.0)
     face = (bare.label_HW >= 23) & (np.arange(240) > 0)[:, None]
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        hair = random_hairdo(rng, np.zeros(3, np.float32)) if seed % 3 else hat(rng, CLOTH)[1:]
-        worn = pose_person(replace(BARE, attached=hair), pose, 0.0)
-        for extra in worn.extras:
+        hair = random_hair_style(rng, np.zeros(3, np.float32)) if seed % 3 else hat(rng, CLOTH)[1:]
+        worn = pose_person(replace(BARE, attachments=hair), pose, 0.0)
+        for extra in worn.attached_meshes:
             assert np.isin(extra.surface.chart_G, (23, 24)).all()
-            head = worn.vertex_V3[home().head_V > 0]
+            head = worn.vertex_V3[rest_body().head_V > 0]
             apart = np.linalg.norm(extra.vertex_W3[:, None] - head[None, ::7], axis=2).min()
             assert apart < 0.03
         front, hits = seen_from(worn, 0.0)
@@ -141,13 +141,13 @@ def test_hair_is_head_touches_it_and_leaves_the_face_free():
 
 
 def test_worlds_with_loose_clothes_have_them():
-    world = replace(STRESS_WORLDS["stress_loose"], height=96, width=128)
-    one, other = scene(world, 0, 1), scene(world, 0, 1)
+    world = replace(STRESS_IMAGE_WORLDS["stress_loose"], height=96, width=128)
+    one, other = image_scene(world, 0, 1), image_scene(world, 0, 1)
     assert np.array_equal(one.rgb_HW3, other.rgb_HW3) and (one.label_HW > 0).sum() > 100
     rng = np.random.default_rng(0)
-    counts = [len(in_loose_clothes(BARE_DRESSED, rng, ("plain",)).attached) for _ in range(30)]
+    counts = [len(in_loose_clothes(BARE_DRESSED, rng, ("plain",)).attachments) for _ in range(30)]
     assert min(counts) >= 1 and max(counts) >= 3
-    assert WORLDS["train"].loose == WORLDS["val"].loose == 0
+    assert IMAGE_WORLDS["train"].loose_clothing == IMAGE_WORLDS["val"].loose_clothing == 0
 
 
 BARE_DRESSED = Person(score_C=BARE.score_C, outfit=random_outfit(np.random.default_rng(3)))

@@ -11,26 +11,26 @@ import pytest
 from models.surface.body import load_body
 from models.surface.occlusion import occluded
 from models.surface.raster import Camera
-from stages.world.backgrounds.floor_and_wall import random_set
-from stages.world.bodies.motions import actor
+from stages.world.backgrounds.floor_and_wall import random_floor_and_wall
+from stages.world.bodies.motions import random_actor
 from stages.world.bodies.people import Person
-from stages.world.bodies.pose_interpolation import along, mixed, spline_weights
-from stages.world.bodies.random_poses import POSES
-from stages.world.bodies.rotations import LEFT, about, unit
-from stages.world.camera.camera_motion import CAMERAS
-from stages.world.camera.optical_flow import flow, in_the_open, moment
+from stages.world.bodies.pose_interpolation import mean_pose, pose_on_spline, spline_weights
+from stages.world.bodies.random_poses import RANDOM_POSES
+from stages.world.bodies.rotations import LEFT, axis_rotation, unit
+from stages.world.camera.camera_motion import CAMERA_MOTIONS
+from stages.world.camera.optical_flow import exact_flow, frame_geometry, visible_hits
 from stages.world.clothes.garments import random_outfit
-from stages.world.video_scenes import moving_scene
-from stages.world.video_worlds import MOVING_WORLDS
+from stages.world.video_scenes import video_scene
+from stages.world.video_worlds import VIDEO_WORLDS
 
-VIDEO = MOVING_WORLDS["video"]
+VIDEO = VIDEO_WORLDS["video"]
 SMALL = replace(
     VIDEO,
     height=120,
     width=160,
     people=(2, 2),
-    tall=(0.8, 0.9),
-    dressed=replace(VIDEO.dressed, skirts=0.15, bags=0.0, loose=0.0, hairdos=0.0),
+    person_height=(0.8, 0.9),
+    appearance=replace(VIDEO.appearance, skirts=0.15, bags=0.0, loose_clothing=0.0, hair_styles=0.0),
 )
 """Without bags, so that whatever has no label is the place."""
 
@@ -39,9 +39,9 @@ def small(**changes):
     return replace(SMALL, **changes)
 
 
-def at(picture, x, y):
+def at(image, x, y):
     """Values of a map (H, W) or (2, H, W) at places, by the pixel they lie in."""
-    return picture[..., np.floor(y).astype(int), np.floor(x).astype(int)]
+    return image[..., np.floor(y).astype(int), np.floor(x).astype(int)]
 
 
 def between(picture_HW, x, y):
@@ -56,26 +56,20 @@ def between(picture_HW, x, y):
     return (corners * weights).sum(0), corners
 
 
-def places(way_2HW, seen_HW):
+def places(flow_2HW, visible_HW):
     """Pixel rows, columns that are seen, and where they go (x, y)."""
-    row, column = np.nonzero(seen_HW)
-    return row, column, column + 0.5 + way_2HW[0, row, column], row + 0.5 + way_2HW[1, row, column]
+    row, column = np.nonzero(visible_HW)
+    return row, column, column + 0.5 + flow_2HW[0, row, column], row + 0.5 + flow_2HW[1, row, column]
 
 
 @pytest.mark.parametrize(
     ("cameras", "skirts", "loose"),
-    [
-        ("still", 1.0, 0.0),
-        ("panning", 0.0, 0.0),
-        ("shaking", 0.0, 0.0),
-        ("zooming", 1.0, 0.0),
-        ("still", 0.0, 1.0),
-    ],
+    [("still", 1.0, 0.0), ("panning", 0.0, 0.0), ("shaking", 0.0, 0.0), ("zooming", 1.0, 0.0), ("still", 0.0, 1.0)],
 )
 def test_flow_leads_to_the_same_point_of_the_same_person(cameras, skirts, loose):
-    clothes = replace(VIDEO.dressed, skirts=skirts, locks=skirts, loose=loose, hairdos=loose)
-    world = small(cameras=(cameras,), dressed=clothes)
-    here, there = moving_scene(world, 5, 40), moving_scene(world, 5, 41)
+    clothes = replace(VIDEO.appearance, skirts=skirts, long_hair=skirts, loose_clothing=loose, hair_styles=loose)
+    world = small(camera_motions=(cameras,), appearance=clothes)
+    here, there = video_scene(world, 5, 40), video_scene(world, 5, 41)
     for one, other, way, seen in (
         (here, there, here.moving.next_2HW, here.moving.next_seen_HW),
         (there, here, there.moving.previous_2HW, there.moving.previous_seen_HW),
@@ -97,8 +91,8 @@ def test_flow_leads_to_the_same_point_of_the_same_person(cameras, skirts, loose)
 
 def test_forward_and_back_is_where_one_started():
     """To a hundredth of a pixel where the flow is smooth: bilinear reading is all that is between."""
-    world = small(cameras=("panning",))
-    here, there = moving_scene(world, 2, 30), moving_scene(world, 2, 31)
+    world = small(camera_motions=("panning",))
+    here, there = video_scene(world, 2, 30), video_scene(world, 2, 31)
     row, column, x, y = places(here.moving.next_2HW, here.moving.next_seen_HW & (here.label_HW == 0))
     for axis, start, end in ((0, column + 0.5, x), (1, row + 0.5, y)):
         back, corners = between(there.moving.previous_2HW[axis].astype(float), x, y)
@@ -110,9 +104,9 @@ def test_forward_and_back_is_where_one_started():
 
 def test_a_zoom_moves_the_place_about_the_middle_of_the_picture():
     """In closed form: the way of any point, at any depth, is an affine function of where it is (but for a tremor)."""
-    world = small(cameras=("zooming",), people=(1, 1))
+    world = small(camera_motions=("zooming",), people=(1, 1))
     for index in range(0, 60, 20):
-        here = moving_scene(world, 3, index)
+        here = video_scene(world, 3, index)
         way = here.moving.next_2HW[:, here.label_HW == 0]
         row, column = np.nonzero(here.label_HW == 0)
         design = np.stack([column + 0.5, row + 0.5, np.ones(len(row))], axis=1)
@@ -122,10 +116,10 @@ def test_a_zoom_moves_the_place_about_the_middle_of_the_picture():
 
 def test_unseen_means_hidden_or_outside():
     """A seen point's depth is the depth map's there; an unseen one inside the picture has something nearer there."""
-    world = small(cameras=("still",), motions=(("walk", 1.0),))
+    world = small(camera_motions=("still",), motions=(("walk", 1.0),))
     hidden_points = 0
     for index in (40, 48, 56):
-        here, there = moving_scene(world, 7, index), moving_scene(world, 7, index + 1)
+        here, there = video_scene(world, 7, index), video_scene(world, 7, index + 1)
         floor = here.label_HW == 0
         row, column, x, _ = places(here.moving.next_2HW, floor & here.moving.next_seen_HW)
         assert np.abs(x - column - 0.5).max() < 1e-3  # the camera stands still, and so does the floor
@@ -138,8 +132,8 @@ def test_unseen_means_hidden_or_outside():
 
 
 def test_depth_of_an_empty_floor_is_that_of_a_plane():
-    world = small(cameras=("still",), people=(1, 1))
-    made = moving_scene(world, 4, 0)
+    world = small(camera_motions=("still",), people=(1, 1))
+    made = video_scene(world, 4, 0)
     depth = made.depth_HW
     bottom = depth[-1][made.label_HW[-1] == 0]
     assert np.ptp(bottom) < 1e-3 * bottom.mean()  # no roll: a row of the floor is at one depth
@@ -149,8 +143,8 @@ def test_depth_of_an_empty_floor_is_that_of_a_plane():
 
 
 def test_identities_persist_and_differ_between_clips():
-    crowd = replace(MOVING_WORLDS["crowd"], height=120, width=160, frames=10, people=(6, 6))
-    made = [moving_scene(crowd, 1, index) for index in (0, 9, 10)]
+    crowd = replace(VIDEO_WORLDS["crowd"], height=120, width=160, frames=10, people=(6, 6))
+    made = [video_scene(crowd, 1, index) for index in (0, 9, 10)]
     first = [set(one.moving.track_N.tolist()) for one in made[:2]]
     second = [set(one.moving.track_N.tolist()) for one in made[2:]]
     assert len(set.union(*first)) >= 4 and len(set.intersection(*first)) >= 3
@@ -161,8 +155,8 @@ def test_identities_persist_and_differ_between_clips():
 
 def test_random_access_gives_the_same_bytes():
     world = small(frames=20)
-    ahead = [moving_scene(world, 9, index) for index in (3, 4, 25)]
-    back = [moving_scene(world, 9, index) for index in (25, 4, 3)][::-1]
+    ahead = [video_scene(world, 9, index) for index in (3, 4, 25)]
+    back = [video_scene(world, 9, index) for index in (25, 4, 3)][::-1]
     for one, other in zip(ahead, back, strict=True):
         for part in fields(one):
             if part.name != "moving":
@@ -175,7 +169,7 @@ def test_random_access_gives_the_same_bytes():
 def test_what_touches_the_floor_stays_and_nothing_jumps(kind):
     body, rng = load_body(), np.random.default_rng(4)
     person = Person(score_C=body.score_SC[1], outfit=random_outfit(rng))
-    someone = actor(kind, person, rng, (0.5, -1.0), 0.3, 1.0)
+    someone = random_actor(kind, person, rng, (0.5, -1.0), 0.3, 1.0)
     times = np.arange(-10, 11) * 0.04
     meshes = [someone.mesh(float(t)).vertex_V3 for t in times]
     slips, steps = [], []
@@ -195,16 +189,16 @@ def test_what_touches_the_floor_stays_and_nothing_jumps(kind):
 
 def test_mixed_poses_stay_within_the_angles_of_their_keys():
     rng = np.random.default_rng(0)
-    keys = [POSES["dance"](rng) for _ in range(6)]
+    keys = [RANDOM_POSES["dance"](rng) for _ in range(6)]
     knees = [key.left_leg.knee for key in keys]
     for t in np.linspace(0, 3, 31):
         first, weights = spline_weights(float(t), 6)
         assert weights.sum() == pytest.approx(1) and (weights >= 0).all()
-        pose = along(keys, float(t))
+        pose = pose_on_spline(keys, float(t))
         near = knees[first : first + 4]
         assert min(near) - 1e-9 <= pose.left_leg.knee <= max(near) + 1e-9
         assert np.abs(pose.tilt_33 @ pose.tilt_33.T - np.eye(3)).max() < 1e-5 and np.linalg.det(pose.tilt_33) > 0
-    alone = mixed(keys[:1], [1.0])
+    alone = mean_pose(keys[:1], [1.0])
     assert alone.right_arm.elbow == keys[0].right_arm.elbow
     assert np.allclose(unit(alone.left_arm.toward), unit(keys[0].left_arm.toward), atol=1e-6)
 
@@ -219,7 +213,8 @@ def test_cameras_move_as_they_are_called():
         width=160,
     )
     works = {
-        name: [CAMERAS[name](np.random.default_rng(1), base).at(t) for t in np.linspace(0, 4, 40)] for name in CAMERAS
+        name: [CAMERA_MOTIONS[name](np.random.default_rng(1), base).at(t) for t in np.linspace(0, 4, 40)]
+        for name in CAMERA_MOTIONS
     }
     turns = {
         name: max(np.abs(c.rotation_33 - cameras[0].rotation_33).max() for c in cameras)
@@ -234,22 +229,24 @@ def test_cameras_move_as_they_are_called():
 def test_a_camera_that_moves_sees_over_a_wall_what_another_view_of_it_hides():
     """A point of the place is seen where the ray to it meets the place at the point: asked of every pixel."""
     person = Person(score_C=load_body().score_SC[1], outfit=random_outfit(np.random.default_rng(0)))
-    someone = actor("idle", person, np.random.default_rng(4), (0.0, 0.0), 0.0, 1.0)
-    place = replace(random_set(np.random.default_rng(2)), wall_y=1.2, wall_z=4.0)
+    someone = random_actor("idle", person, np.random.default_rng(4), (0.0, 0.0), 0.0, 1.0)
+    place = replace(random_floor_and_wall(np.random.default_rng(2)), wall_y=1.2, wall_z=4.0)
     high, low = (
         Camera(
-            rotation_33=np.diag([1, -1, -1]).astype(np.float32) @ about(LEFT, 0.15),
+            rotation_33=np.diag([1, -1, -1]).astype(np.float32) @ axis_rotation(LEFT, 0.15),
             focal=110.0,
             center_2=(80, 60),
-            shift_3=(-np.diag([1, -1, -1]).astype(np.float32) @ about(LEFT, 0.15) @ [0, y, 5]).astype(np.float32),
+            shift_3=(-np.diag([1, -1, -1]).astype(np.float32) @ axis_rotation(LEFT, 0.15) @ [0, y, 5]).astype(
+                np.float32
+            ),
             height=120,
             width=160,
         )
         for y in (2.3, 1.4)
     )
-    here, there = (moment(place, (someone.mesh(0.0),), view) for view in (high, low))
-    hits = in_the_open(here)
-    seen = flow(here, hits, there).seen_HW.reshape(-1)
+    here, there = (frame_geometry(place, (someone.mesh(0.0),), view) for view in (high, low))
+    hits = visible_hits(here)
+    seen = exact_flow(here, hits, there).visible_HW.reshape(-1)
     point = here.point_HW3.reshape(-1, 3).astype(float)
     at = low.to_camera(here.point_HW3.reshape(-1, 3))
     pixel = low.to_pixels(at)

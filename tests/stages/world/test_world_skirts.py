@@ -11,29 +11,29 @@ from models.surface.body import load_body
 from models.surface.charts import COARSE_OF_CHART
 from models.surface.occlusion import occluded, occluders_of
 from models.surface.raster import Camera, facing
-from stages.world.bodies.people import Person, pose_person, together
-from stages.world.bodies.random_poses import POSES
-from stages.world.bodies.rotations import UP, about
-from stages.world.camera.rendering import maps, trace
+from stages.world.bodies.people import Person, merged_mesh, pose_person
+from stages.world.bodies.random_poses import RANDOM_POSES
+from stages.world.bodies.rotations import UP, axis_rotation
+from stages.world.camera.rendering import rasterize_people, surface_maps
 from stages.world.clothes.garments import random_outfit
-from stages.world.clothes.patterns import pattern
-from stages.world.clothes.rest_body import home
+from stages.world.clothes.patterns import random_pattern
+from stages.world.clothes.rest_body import rest_body
 from stages.world.clothes.skirts import RING, WAIST_Y, Skirt
-from stages.world.image_scenes import scene
-from stages.world.image_worlds import WORLDS
+from stages.world.image_scenes import image_scene
+from stages.world.image_worlds import IMAGE_WORLDS
 
-PLAIN = WORLDS["train"]
+PLAIN = IMAGE_WORLDS["train"]
 
 
 def person(rings, *, flare=0.12):
     rng = np.random.default_rng(3)
     outfit = random_outfit(rng)
-    skirt = Skirt(rings=rings, flare=flare, folds=7, phase=0.4, pattern=pattern(rng))
-    return Person(score_C=load_body().score_SC[2], outfit=replace(outfit, garments=()), attached=(skirt,))
+    skirt = Skirt(rings=rings, flare=flare, folds=7, phase=0.4, pattern=random_pattern(rng))
+    return Person(score_C=load_body().score_SC[2], outfit=replace(outfit, garments=()), attachments=(skirt,))
 
 
 def around(mesh, yaw, height=200, width=150):
-    facing = (np.diag([1, -1, -1]) @ about(UP, yaw)).astype(np.float32)
+    facing = (np.diag([1, -1, -1]) @ axis_rotation(UP, yaw)).astype(np.float32)
     middle = (mesh.vertex_V3.min(axis=0) + mesh.vertex_V3.max(axis=0)) / 2
     shift = np.array([0, 0, 6], np.float32) - facing @ middle
     return Camera(rotation_33=facing, shift_3=shift, focal=520.0, center_2=(width / 2, height / 2), height=height,
@@ -42,14 +42,14 @@ def around(mesh, yaw, height=200, width=150):
 
 @pytest.mark.parametrize("kind", ["stand", "walk"])
 def test_what_is_under_the_skirt_is_hidden_from_all_sides(kind):
-    place, rings = home(), 20
+    place, rings = rest_body(), 20
     under = (place.leg_V > -0.5) & (place.point_V3[:, 1] > WAIST_Y - RING * (rings - 4)) & (place.point_V3[:, 1] < 1.0)
     under &= place.arm_V < -0.9
     bare = []
     for seed in range(4):
-        mesh = pose_person(person(rings), POSES[kind](np.random.default_rng(seed)), 0.0)
+        mesh = pose_person(person(rings), RANDOM_POSES[kind](np.random.default_rng(seed)), 0.0)
         for yaw in np.arange(0, 6.28, 0.8):
-            view, solids = around(mesh, float(yaw)), together([mesh])
+            view, solids = around(mesh, float(yaw)), merged_mesh([mesh])
             seen = view.to_camera(solids.vertex_V3)
             point = seen[: len(under)][under]
             before = occluders_of(facing(view, seen, solids.face_F3))
@@ -59,11 +59,11 @@ def test_what_is_under_the_skirt_is_hidden_from_all_sides(kind):
 
 def test_labels_are_those_of_the_body_underneath():
     dressed = person(18, flare=0.02)
-    pose = POSES["stand"](np.random.default_rng(5))
-    with_skirt, without = pose_person(dressed, pose, 0.0), pose_person(replace(dressed, attached=()), pose, 0.0)
+    pose = RANDOM_POSES["stand"](np.random.default_rng(5))
+    with_skirt, without = pose_person(dressed, pose, 0.0), pose_person(replace(dressed, attachments=()), pose, 0.0)
     for yaw in (0.0, np.pi / 2, np.pi, -np.pi / 2):
         view = around(without, yaw)
-        on, off = (maps(trace([mesh], view), [mesh], view) for mesh in (with_skirt, without))
+        on, off = (surface_maps(rasterize_people([mesh], view), [mesh], view) for mesh in (with_skirt, without))
         both = (on.label_HW > 0) & (off.label_HW > 0) & (on.depth_HW < off.depth_HW - 0.005)
         assert both.sum() > 400
         agree = COARSE_OF_CHART[on.label_HW[both]] == COARSE_OF_CHART[off.label_HW[both]]
@@ -78,13 +78,13 @@ def test_labels_are_those_of_the_body_underneath():
 
 
 def test_a_skirt_covers_more_than_the_legs_and_keeps_every_map_in_step():
-    world = replace(PLAIN, name="skirts", skirts=1.0, people=(0.0, 1.0), occluded=0.0)
+    world = replace(PLAIN, name="skirts", skirts=1.0, people=(0.0, 1.0), occluded_share=0.0)
     for index in range(6):
-        made = scene(world, 2, index)
+        made = image_scene(world, 2, index)
         assert np.array_equal(made.label_HW > 0, made.instance_HW > 0)
         assert made.uv_2HW.min() >= 0 and made.uv_2HW.max() <= 1
-    mesh = pose_person(person(24), POSES["stand"](np.random.default_rng(1)), 0.0)
-    bare = pose_person(replace(person(24), attached=()), POSES["stand"](np.random.default_rng(1)), 0.0)
+    mesh = pose_person(person(24), RANDOM_POSES["stand"](np.random.default_rng(1)), 0.0)
+    bare = pose_person(replace(person(24), attachments=()), RANDOM_POSES["stand"](np.random.default_rng(1)), 0.0)
     view = around(bare, 0.0)
-    assert (maps(trace([mesh], view), [mesh], view).label_HW > 0).sum() > \
-        1.1 * (maps(trace([bare], view), [bare], view).label_HW > 0).sum()
+    assert (surface_maps(rasterize_people([mesh], view), [mesh], view).label_HW > 0).sum() > \
+        1.1 * (surface_maps(rasterize_people([bare], view), [bare], view).label_HW > 0).sum()

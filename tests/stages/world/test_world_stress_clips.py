@@ -11,19 +11,19 @@ import pytest
 from models.surface.body import KEYPOINT_NAMES, load_body
 from models.surface.raster import Camera
 from stages.evaluation.synthetic_truth import worlds_named
-from stages.world.backgrounds.environment import FRONT, prospect
-from stages.world.backgrounds.floor_and_wall import random_set
-from stages.world.backgrounds.occluders import Board, Furnished
-from stages.world.backgrounds.photos import hung
+from stages.world.backgrounds.environment import OCCLUDER, environment_view
+from stages.world.backgrounds.floor_and_wall import random_floor_and_wall
+from stages.world.backgrounds.occluders import FlatOccluder, OccludedEnvironment
+from stages.world.backgrounds.photos import photo_plane
 from stages.world.bodies.body_shapes import human_shape
-from stages.world.bodies.contact import CLASP, CONTACTS, Greeting, handshake, meeting
-from stages.world.bodies.motions import actor
+from stages.world.bodies.contact import CONTACTS, HAND_DISTANCE, ContactCycle, actors_in_contact, handshake
+from stages.world.bodies.motions import random_actor
 from stages.world.bodies.people import Person
 from stages.world.clothes.garments import random_outfit
-from stages.world.video_scenes import moving_scene
-from stages.world.video_worlds import MOVING_WORLDS, STRESS_CLIPS
+from stages.world.video_scenes import video_scene
+from stages.world.video_worlds import STRESS_VIDEO_WORLDS, VIDEO_WORLDS
 
-SMALL = replace(MOVING_WORLDS["video"], height=120, width=160, people=(2, 2), tall=(0.8, 0.9))
+SMALL = replace(VIDEO_WORLDS["video"], height=120, width=160, people=(2, 2), person_height=(0.8, 0.9))
 FACING = np.diag([1, -1, -1]).astype(np.float32)
 
 
@@ -47,7 +47,7 @@ def test_boards_hide_exactly_what_is_behind_them():
     """The same clip with and without boards: a person's pixel is lost where, and only where, a board is nearer."""
     lost = 0
     for index in (10, 130, 270):
-        bare, behind = (moving_scene(replace(SMALL, fronts=(n, n)), 5, index) for n in (0, 4))
+        bare, behind = (video_scene(replace(SMALL, occluders=(n, n)), 5, index) for n in (0, 4))
         nearer = behind.depth_HW < bare.depth_HW - 1e-3
         assert np.array_equal(behind.depth_HW > bare.depth_HW + 1e-3, np.zeros_like(nearer))
         shown = {int(one) for one in np.unique(behind.instance_HW)} - {0}
@@ -59,25 +59,34 @@ def test_boards_hide_exactly_what_is_behind_them():
 
 
 def test_a_board_is_where_its_corners_are_and_hides_what_a_ray_through_it_meets():
-    board = Board(
-        left=-0.5, right=0.3, high=1.2, z=2.0, slat=0.1, share=1.0, colors_33=np.eye(3, dtype=np.float32), tile=0.3
+    board = FlatOccluder(
+        left=-0.5,
+        right=0.3,
+        height=1.2,
+        z=2.0,
+        slat_spacing=0.1,
+        fill=1.0,
+        colors_33=np.eye(3, dtype=np.float32),
+        tile_size=0.3,
     )
-    place = random_set(np.random.default_rng(1))
+    place = random_floor_and_wall(np.random.default_rng(1))
     camera = eye_level()
-    view = prospect(Furnished(place=place, boards=(board,), grain_GG=np.ones((8, 8), np.float32)), camera)
+    view = environment_view(
+        OccludedEnvironment(environment=place, occluders=(board,), grain_GG=np.ones((8, 8), np.float32)), camera
+    )
     corners = np.array([[-0.5, 1.2, 2.0], [0.3, 0.0, 2.0]], np.float32)
     (x0, y0), (x1, y1) = camera.to_pixels(camera.to_camera(corners))
     row, column = np.mgrid[:120, :160] + 0.5
     expected = (column > x0) & (column < x1) & (row > y0) & (row < y1)
-    assert np.array_equal(view.part_HW == FRONT, expected)
+    assert np.array_equal(view.part_HW == OCCLUDER, expected)
     assert np.allclose(view.depth_HW[expected], 4.0)
 
 
-@pytest.mark.parametrize("changes", [{"fronts": (4, 4)}, {"fronts": (2, 2), "cameras": ("still",)}])
+@pytest.mark.parametrize("changes", [{"occluders": (4, 4)}, {"occluders": (2, 2), "camera_motions": ("still",)}])
 def test_flow_among_boards_leads_to_the_same_depth_or_is_unseen(changes):
     """A point that is seen again lies, a frame later, at the depth the map has there; boards and all."""
-    world = replace(SMALL, **{"cameras": ("panning",), "people": (1, 1), **changes})
-    here, there = moving_scene(world, 2, 30), moving_scene(world, 2, 31)
+    world = replace(SMALL, **{"camera_motions": ("panning",), "people": (1, 1), **changes})
+    here, there = video_scene(world, 2, 30), video_scene(world, 2, 31)
     place = (here.label_HW == 0) & here.moving.next_seen_HW & np.isfinite(here.depth_HW)
     row, column = np.nonzero(place)
     x, y = (column + 0.5 + here.moving.next_2HW[0, place], row + 0.5 + here.moving.next_2HW[1, place])
@@ -95,10 +104,10 @@ def test_a_users_picture_stays_where_it_is_while_the_camera_turns(tmp_path):
     waves = [127 + 100 * np.sin(x / 5 + k) * np.cos(y / 7 + 2 * k) for k in range(3)]
     path = tmp_path / "waves.png"
     cv2.imwrite(str(path), np.stack(waves, axis=-1).astype(np.uint8))
-    world = replace(SMALL, cameras=("panning",), people=(1, 1), backgrounds=(str(path),), photo_share=1.0)
-    here, there = moving_scene(world, 3, 40), moving_scene(world, 3, 44)
+    world = replace(SMALL, camera_motions=("panning",), people=(1, 1), background_images=(str(path),), image_share=1.0)
+    here, there = video_scene(world, 3, 40), video_scene(world, 3, 44)
     assert np.isfinite(here.depth_HW).all()  # a picture hangs somewhere
-    way = sum(moving_scene(world, 3, k).moving.next_2HW[:, 10, 80] for k in range(40, 44))
+    way = sum(video_scene(world, 3, k).moving.next_2HW[:, 10, 80] for k in range(40, 44))
     assert np.abs(way).max() > 1
     drift = np.abs(there.rgb_HW3.astype(float) - here.rgb_HW3).mean()
     still = np.float32([[1, 0, way[0]], [0, 1, way[1]]])
@@ -109,18 +118,21 @@ def test_a_users_picture_stays_where_it_is_while_the_camera_turns(tmp_path):
 def test_a_hung_picture_fills_a_resting_view_pixel_for_pixel():
     """Straight on, its pixels are the camera's: a window of the file, 1.3 times the view, seen in the middle."""
     rng, rows = np.random.default_rng(0), np.linspace(0, 255, 200)[:, None, None]
-    picture = np.broadcast_to(rows, (200, 300, 3)).astype(np.uint8)
+    image = np.broadcast_to(rows, (200, 300, 3)).astype(np.uint8)
     camera = eye_level()
-    canvas = hung(rng, picture, camera, 5.0)
-    seen = canvas.paint(prospect(canvas, camera), 1.0)
-    assert canvas.picture_HW3.shape == (156, 208, 3)
-    assert np.abs(seen - canvas.picture_HW3[18:138, 24:184]).max() < 0.02
+    canvas = photo_plane(rng, image, camera, 5.0)
+    seen = canvas.paint(environment_view(canvas, camera), 1.0)
+    assert canvas.image_HW3.shape == (156, 208, 3)
+    assert np.abs(seen - canvas.image_HW3[18:138, 24:184]).max() < 0.02
 
 
 def test_weather_lasts_through_a_clip_and_changes_no_truth():
     for name, steady in (("night", 0.06), ("rain", 0.06), ("unfocused", 0.02)):
         dry, wet = (
-            [moving_scene(replace(SMALL, cameras=("still",), weather=weather), 4, index) for index in (20, 21, 22)]
+            [
+                video_scene(replace(SMALL, camera_motions=("still",), corruptions=weather), 4, index)
+                for index in (20, 21, 22)
+            ]
             for weather in ((), (name,))
         )
         for one, other in zip(dry, wet, strict=True):
@@ -128,14 +140,14 @@ def test_weather_lasts_through_a_clip_and_changes_no_truth():
             assert not np.array_equal(one.rgb_HW3, other.rgb_HW3)
         light = [made.rgb_HW3.mean() for made in wet]
         assert np.ptp(light) < steady * np.mean(light)
-    nights = [moving_scene(replace(SMALL, weather=("night",)), 4, 100 * clip).rgb_HW3.mean() for clip in range(4)]
-    days = [moving_scene(SMALL, 4, 100 * clip).rgb_HW3.mean() for clip in range(4)]
+    nights = [video_scene(replace(SMALL, corruptions=("night",)), 4, 100 * clip).rgb_HW3.mean() for clip in range(4)]
+    days = [video_scene(SMALL, 4, 100 * clip).rgb_HW3.mean() for clip in range(4)]
     assert np.mean(nights) < 0.6 * np.mean(days)
 
 
 def test_who_rests_stands_sits_lies_and_stands_again():
     person, half = someone(3), 4.0
-    mover = actor("rest", person, np.random.default_rng(2), (0.0, 0.0), 0.0, half)
+    mover = random_actor("rest", person, np.random.default_rng(2), (0.0, 0.0), 0.0, half)
     nose, hip = KEYPOINT_NAMES.index("nose"), KEYPOINT_NAMES.index("left_hip")
     heights = np.array([mover.mesh(float(t)).keypoint_K3[[nose, hip], 1] for t in np.arange(-half, half, 0.2)])
     tall = np.ptp(load_body().rest(person.score_C)[0][:, 1])
@@ -146,7 +158,7 @@ def test_who_rests_stands_sits_lies_and_stands_again():
 
 def test_a_cartwheel_goes_over_the_hands_and_ends_on_the_feet():
     person = someone(4)
-    mover = actor("cartwheel", person, np.random.default_rng(1), (0.0, 0.0), 0.0, 2.0)
+    mover = random_actor("cartwheel", person, np.random.default_rng(1), (0.0, 0.0), 0.0, 2.0)
     nose, ankle = KEYPOINT_NAMES.index("nose"), KEYPOINT_NAMES.index("left_ankle")
     up = np.array([np.diff(mover.mesh(float(t)).keypoint_K3[[ankle, nose], 1])[0] for t in np.arange(-2, 2, 0.1)])
     tall = np.ptp(load_body().rest(person.score_C)[0][:, 1])
@@ -157,7 +169,7 @@ def test_two_who_meet_touch_when_they_should_and_keep_their_feet():
     soles = load_body().twin_V[::7]
     for seed in (0, 1, 6, 7):
         rng = np.random.default_rng(seed)
-        two = meeting(rng, (someone(2 * seed), someone(2 * seed + 1)), (0.3, -0.2), 0.7, 1.0)
+        two = actors_in_contact(rng, (someone(2 * seed), someone(2 * seed + 1)), (0.3, -0.2), 0.7, 1.0)
         together = [one.mesh(0.0) for one in two]
         apart = min(
             np.linalg.norm(together[0].vertex_V3[k::9, None] - together[1].vertex_V3[None, ::9], axis=2).min()
@@ -171,23 +183,23 @@ def test_two_who_meet_touch_when_they_should_and_keep_their_feet():
 
 
 def test_hands_meet_once_a_period_and_part_between():
-    greeting = Greeting(period=3.0, shake=0.2, sway=0.0, rate=2.0)
-    assert greeting.hold(0.0) == greeting.hold(3.0) == 1 and greeting.hold(1.5) == 0
+    greeting = ContactCycle(period=3.0, shake=0.2, sway=0.0, rate=2.0)
+    assert greeting.strength(0.0) == greeting.strength(3.0) == 1 and greeting.strength(1.5) == 0
     wrist = KEYPOINT_NAMES.index("right_wrist")
     shaking = [seed for seed in range(20) if CONTACTS[np.random.default_rng(seed).integers(len(CONTACTS))] is handshake]
     for seed in shaking[:2]:
-        two = meeting(np.random.default_rng(seed), (someone(1), someone(2)), (0.0, 0.0), 0.0, 0.1)
+        two = actors_in_contact(np.random.default_rng(seed), (someone(1), someone(2)), (0.0, 0.0), 0.0, 0.1)
         gap = [
             float(np.linalg.norm((two[0].mesh(t).keypoint_K3 - two[1].mesh(t).keypoint_K3)[wrist, [0, 2]]))
             for t in (0.0, 0.5 * 2.4, 0.5 * 4.5)
         ]
-        assert gap[0] == pytest.approx(CLASP, abs=1e-3) and max(gap[1:]) > 0.4
+        assert gap[0] == pytest.approx(HAND_DISTANCE, abs=1e-3) and max(gap[1:]) > 0.4
 
 
-@pytest.mark.parametrize("name", sorted(STRESS_CLIPS))
+@pytest.mark.parametrize("name", sorted(STRESS_VIDEO_WORLDS))
 def test_every_stress_clip_is_the_same_for_the_same_number(name):
-    world = replace(STRESS_CLIPS[name], height=120, width=160)
-    one, other = moving_scene(world, 1, 150), moving_scene(replace(world), 1, 150)
+    world = replace(STRESS_VIDEO_WORLDS[name], height=120, width=160)
+    one, other = video_scene(world, 1, 150), video_scene(replace(world), 1, 150)
     assert np.array_equal(one.rgb_HW3, other.rgb_HW3)
     assert np.array_equal(one.moving.next_2HW, other.moving.next_2HW)
     assert np.array_equal(one.label_HW > 0, one.instance_HW > 0)
@@ -197,7 +209,7 @@ def test_every_stress_clip_is_the_same_for_the_same_number(name):
 def test_difficult_clips_show_the_same_people_as_plain_ones():
     """What weather, lens and boards do is all that differs, so that scores can be compared."""
     plain, rain, boards = (
-        moving_scene(replace(STRESS_CLIPS[f"stress_video_{tag}"], height=120, width=160), 2, 20)
+        video_scene(replace(STRESS_VIDEO_WORLDS[f"stress_video_{tag}"], height=120, width=160), 2, 20)
         for tag in ("plain", "rain", "occlusion")
     )
     assert np.array_equal(plain.label_HW, rain.label_HW)

@@ -1,4 +1,4 @@
-"""Motion blur: a point that moves is spread over its way, one that stands still is where it is."""
+"""Motion blur: a moving point is spread along its path, a still one stays sharp."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEIGHT, WIDTH = 24, 60
 
 
 def steady(right, place=0.0):
-    """Everything on people moves right by so many pixels a frame, the background by `place`."""
+    """People move right by `right` pixels per frame, the background by `place`."""
 
     def flow(sign):
         way = np.zeros((2, HEIGHT, WIDTH), np.float32)
@@ -43,7 +43,7 @@ def taken(right, shutter, hits, place_HW3, place=0.0):
     return motion_blurred(Exposure(forward=on, backward=back, shutter=shutter), hits, white, place_HW3)
 
 
-def test_what_stands_still_stays_but_for_the_softness_of_a_pixel():
+def test_a_still_frame_is_softened_by_less_than_a_pixel():
     hits = block(slice(5, 20), slice(20, 40))
     image = taken(0.0, 0.5, hits, np.zeros((HEIGHT, WIDTH, 3), np.float32))
     assert np.allclose(image[7:18, 22:38], 1, atol=1e-6)
@@ -52,7 +52,7 @@ def test_what_stands_still_stays_but_for_the_softness_of_a_pixel():
 
 
 @pytest.mark.parametrize(("right", "shutter"), [(8.0, 0.5), (12.0, 0.66), (3.0, 1.0)])
-def test_an_edge_that_moves_becomes_a_ramp_as_long_as_its_way(right, shutter):
+def test_a_moving_edge_becomes_a_ramp_as_long_as_its_path(right, shutter):
     hits = block(slice(0, HEIGHT), slice(15, 45))
     row = taken(right, shutter, hits, np.zeros((HEIGHT, WIDTH, 3), np.float32))[HEIGHT // 2, :, 0]
     way = right * shutter
@@ -62,7 +62,7 @@ def test_an_edge_that_moves_becomes_a_ramp_as_long_as_its_way(right, shutter):
     assert row.sum() == pytest.approx(30, rel=0.03)
 
 
-def test_the_place_is_smeared_by_its_own_way_also_beside_people_who_stand():
+def test_the_background_is_blurred_by_its_own_flow_also_beside_still_people():
     place_HW3 = np.zeros((HEIGHT, WIDTH, 3), np.float32)
     place_HW3[:, 30:] = 1
     row = taken(0.0, 0.5, block(slice(0, 2), slice(0, 2)), place_HW3, place=8.0)[HEIGHT // 2, :, 0]
@@ -70,7 +70,7 @@ def test_the_place_is_smeared_by_its_own_way_also_beside_people_who_stand():
     assert np.abs(row - ideal).max() < 0.2
 
 
-def test_neighbours_that_part_leave_no_crack():
+def test_diverging_neighbours_leave_no_crack():
     hits = block(slice(4, 20), slice(10, 50))
     on, back = steady(0.0)
     left = on.flow_2HW.copy()
@@ -83,7 +83,7 @@ def test_neighbours_that_part_leave_no_crack():
     assert image[8:16, 14:46].min() > 0.9
 
 
-def test_instants_are_even_in_number_and_in_time():
+def test_sample_times_are_even_in_number_and_evenly_spaced():
     on, back = steady(40.0)
     times = Exposure(forward=on, backward=back, shutter=0.5).sample_times(block(slice(0, 9), slice(0, 9)))
     assert (

@@ -1,4 +1,4 @@
-"""Skirts hide the legs under them and carry the labels of what they hide."""
+"""Skirts hide the legs beneath and have their labels."""
 
 from __future__ import annotations
 
@@ -36,12 +36,13 @@ def around(mesh, yaw, height=200, width=150):
     facing = (np.diag([1, -1, -1]) @ axis_rotation(UP, yaw)).astype(np.float32)
     middle = (mesh.vertex_V3.min(axis=0) + mesh.vertex_V3.max(axis=0)) / 2
     shift = np.array([0, 0, 6], np.float32) - facing @ middle
-    return Camera(rotation_33=facing, shift_3=shift, focal=520.0, center_2=(width / 2, height / 2), height=height,
-                  width=width)
+    return Camera(
+        rotation_33=facing, shift_3=shift, focal=520.0, center_2=(width / 2, height / 2), height=height, width=width
+    )
 
 
 @pytest.mark.parametrize("kind", ["stand", "walk"])
-def test_what_is_under_the_skirt_is_hidden_from_all_sides(kind):
+def test_a_skirt_hides_what_is_beneath_from_all_sides(kind):
     place, rings = rest_body(), 20
     under = (place.leg_V > -0.5) & (place.point_V3[:, 1] > WAIST_Y - RING * (rings - 4)) & (place.point_V3[:, 1] < 1.0)
     under &= place.arm_V < -0.9
@@ -57,7 +58,7 @@ def test_what_is_under_the_skirt_is_hidden_from_all_sides(kind):
     assert np.mean(bare) < 0.01 and max(bare) < 0.08
 
 
-def test_labels_are_those_of_the_body_underneath():
+def test_labels_are_those_of_the_skin_beneath():
     dressed = person(18, flare=0.02)
     pose = RANDOM_POSES["stand"](np.random.default_rng(5))
     with_skirt, without = pose_person(dressed, pose, 0.0), pose_person(replace(dressed, attachments=()), pose, 0.0)
@@ -77,7 +78,7 @@ def test_labels_are_those_of_the_body_underneath():
         assert np.median(apart) < 0.05
 
 
-def test_a_skirt_covers_more_than_the_legs_and_keeps_every_map_in_step():
+def test_a_skirt_covers_more_than_the_legs_and_all_maps_agree():
     world = replace(PLAIN, name="skirts", skirts=1.0, people=(0.0, 1.0), occluded_share=0.0)
     for index in range(6):
         made = image_scene(world, 2, index)
@@ -86,5 +87,6 @@ def test_a_skirt_covers_more_than_the_legs_and_keeps_every_map_in_step():
     mesh = pose_person(person(24), RANDOM_POSES["stand"](np.random.default_rng(1)), 0.0)
     bare = pose_person(replace(person(24), attachments=()), RANDOM_POSES["stand"](np.random.default_rng(1)), 0.0)
     view = around(bare, 0.0)
-    assert (surface_maps(rasterize_people([mesh], view), [mesh], view).label_HW > 0).sum() > \
-        1.1 * (surface_maps(rasterize_people([bare], view), [bare], view).label_HW > 0).sum()
+    assert (surface_maps(rasterize_people([mesh], view), [mesh], view).label_HW > 0).sum() > 1.1 * (
+        surface_maps(rasterize_people([bare], view), [bare], view).label_HW > 0
+    ).sum()

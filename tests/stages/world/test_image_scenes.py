@@ -1,4 +1,4 @@
-"""The synthetic world: the same scene for the same number, and truth that agrees with itself."""
+"""Scenes of single images: equal arguments give equal scenes, and the ground truth is consistent."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def test_a_scene_depends_on_world_seed_and_index_only(scenes):
         ("val", 9, 22, 12166, [[70, 0, 312, 150], [137, 0, 256, 167]], (71.24, 85.05, 92.72)),
     ],
 )
-def test_known_scenes_stay_as_they_were(world, seed, index, surface, boxes, mean):
-    """Shards and scores are made of these worlds: whoever changes them on purpose changes these numbers."""
+def test_known_scenes_do_not_change(world, seed, index, surface, boxes, mean):
+    """Shards and scores depend on these worlds. A change on purpose changes these numbers too."""
     made = image_scene(IMAGE_WORLDS[world], seed, index)
     assert abs(int((made.label_HW > 0).sum()) - surface) <= 3  # another machine may round an edge elsewhere
     assert np.abs(made.box_N4 - boxes).max() <= 1
@@ -70,7 +70,7 @@ def test_boxes_are_the_extents_of_the_visible_pixels(scenes):
             assert box.tolist() == [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
 
 
-def test_seen_joints_lie_on_their_own_person_and_on_a_chart_of_the_joint(scenes):
+def test_visible_keypoints_lie_on_their_person_and_on_a_chart_of_the_joint(scenes):
     touching = {
         "nose": {23, 24},
         "left_wrist": {4, 19, 21},
@@ -104,12 +104,12 @@ def test_seen_joints_lie_on_their_own_person_and_on_a_chart_of_the_joint(scenes)
     assert right / seen > 0.9  # a joint is inside the body: an arm before it may show instead
 
 
-def test_there_are_empty_scenes_crowds_and_hidden_people():
+def test_there_are_empty_scenes_crowds_and_occluded_people():
     counts = np.array([len(image_scene(IMAGE_WORLDS["train"], 8, index).box_N4) for index in range(40)])
     assert counts.min() == 0 and counts.max() >= 3 and 1 <= np.median(counts) <= 2
 
 
-def test_validation_people_are_not_training_people():
+def test_bodies_of_val_are_not_those_of_train():
     first, second = IMAGE_WORLDS["train"].body_range, IMAGE_WORLDS["val"].body_range
     assert first[1] <= second[0] or second[1] <= first[0]
     assert IMAGE_WORLDS["train"].procedural_backgrounds != IMAGE_WORLDS["val"].procedural_backgrounds
@@ -125,13 +125,13 @@ def standing(seed):
     return person, mesh, view, render_people(image, [person], [mesh], view, random_lights(rng))
 
 
-def test_the_camera_frames_the_person_as_asked():
+def test_the_camera_frames_the_person_at_the_given_size_and_position():
     _, _, _, truth = standing(4)
     x0, y0, x1, y1 = mask_box(truth.instance_HW == 1)
     assert 120 < y1 - y0 < 190 and abs((y0 + y1) / 2 - 100) < 12 and abs((x0 + x1) / 2 - 80) < 12
 
 
-def test_a_lens_is_as_long_as_asked_and_people_stay_as_tall():
+def test_focal_length_is_in_its_range_and_does_not_change_the_persons_size():
     mesh = standing(4)[1]
     for lens in ((0.5, 0.52), (3.0, 3.1)):
         frame = (200, 160, 90.0, (80.0, 100.0), (0.0, 0.0), 0.0)
@@ -141,8 +141,8 @@ def test_a_lens_is_as_long_as_asked_and_people_stay_as_tall():
         assert 75 < np.ptp(row_V) < 120
 
 
-def test_broad_shows_whom_wide_does_not():
-    """Cameras beyond the range of `wide`, and thighs lifted by one leg alone."""
+def test_broad_has_wider_ranges_than_wide():
+    """Cameras beyond the ranges of `wide`, and people with one thigh raised."""
     broad, wide = IMAGE_WORLDS["broad"], IMAGE_WORLDS["wide"]
     assert broad.focal_range[0] < wide.focal_range[0] and wide.focal_range[1] < broad.focal_range[1]
     assert broad.pitch_range[0] < wide.pitch_range[0] and wide.pitch_range[1] < broad.pitch_range[1]
@@ -154,7 +154,7 @@ def test_broad_shows_whom_wide_does_not():
     assert np.mean(np.array(lifted) > 1) > 0.2
 
 
-def test_agile_is_broad_with_fewer_who_stand_or_walk():
+def test_agile_is_broad_with_fewer_standing_and_walking_people():
     agile, broad = IMAGE_WORLDS["agile"], IMAGE_WORLDS["broad"]
     assert replace(agile, name=broad.name, poses=broad.poses) == broad
     assert sum(dict(agile.poses).values()) == pytest.approx(1)
@@ -162,8 +162,8 @@ def test_agile_is_broad_with_fewer_who_stand_or_walk():
     assert not np.array_equal(image_scene(agile, 0, 0).rgb_HW3, image_scene(broad, 0, 0).rgb_HW3)
 
 
-def test_in_supple_trunks_are_far_over_on_legs_that_stand():
-    """A standing leg points down in the world, whatever the trunk does."""
+def test_supple_has_people_bent_over_on_standing_legs():
+    """A standing leg points down in the world, whatever the tilt of the trunk."""
     supple, agile = IMAGE_WORLDS["supple"], IMAGE_WORLDS["agile"]
     assert replace(supple, name=agile.name, poses=agile.poses) == agile
     assert sum(dict(supple.poses).values()) == pytest.approx(1)
@@ -181,7 +181,7 @@ def rngs(count):
     return [np.random.default_rng(seed) for seed in range(count)]
 
 
-def test_someone_who_faces_the_camera_shows_the_front_left_on_the_right():
+def test_a_person_facing_the_camera_shows_the_front_with_left_on_the_right():
     _, _, _, truth = standing(4)
     label = truth.label_HW
     assert (label == 2).sum() > 5 * (label == 1).sum()
@@ -191,7 +191,7 @@ def test_someone_who_faces_the_camera_shows_the_front_left_on_the_right():
     assert (left.sum(axis=0) @ columns) / left.sum() > (right.sum(axis=0) @ columns) / right.sum()
 
 
-def test_what_is_hidden_is_out_of_all_annotations():
+def test_occluded_pixels_are_in_no_annotation():
     _, mesh, view, truth = standing(5)
     hidden = np.zeros(truth.label_HW.shape, bool)
     hidden[:110] = True
@@ -204,7 +204,7 @@ def test_what_is_hidden_is_out_of_all_annotations():
 
 
 @pytest.mark.parametrize("name", sorted(RANDOM_POSES))
-def test_poses_stand_on_the_floor_and_stay_whole(name):
+def test_posed_bodies_touch_the_floor_and_keep_their_size(name):
     body = load_body()
     rng = np.random.default_rng(2)
     for _ in range(4):
@@ -214,8 +214,8 @@ def test_poses_stand_on_the_floor_and_stay_whole(name):
         assert np.abs(np.linalg.norm(mesh.normal_V3, axis=1) - 1).max() < 1e-3
 
 
-def test_walking_feet_stay_where_they_stand():
-    """The left foot from 15 % to 40 % of the cycle: flat on the floor; it moves less than 1 cm, the body over 20 cm."""
+def test_feet_do_not_slide_in_a_walk():
+    """From 15 % to 40 % of the cycle the left foot is flat: it moves less than 1 cm, the body over 20 cm."""
     body = load_body()
     outfit = random_outfit(np.random.default_rng(1))
     person = Person(score_C=np.zeros(len(body.component_CV3), np.float32), outfit=outfit)
@@ -230,8 +230,8 @@ def test_walking_feet_stay_where_they_stand():
     assert np.linalg.norm(moments[-1][crown] - moments[0][crown]) > 0.2
 
 
-def test_stills_know_the_depth_of_people_and_places():
-    """A floor's inverse depth is affine in the picture; people are nearer than what they hide; occluders have none."""
+def test_images_have_depth_of_people_and_environment():
+    """Inverse depth of a floor is affine in the image; people are nearer than what they hide; occluders have 0."""
     world = replace(
         IMAGE_WORLDS["train"],
         procedural_backgrounds=("floor_and_wall",),
@@ -253,7 +253,7 @@ def test_stills_know_the_depth_of_people_and_places():
     assert np.isinf(hidden.depth_HW).any()
 
 
-def test_backgrounds_are_taken_from_given_pictures(tmp_path):
+def test_backgrounds_are_crops_of_given_images(tmp_path):
     red = np.zeros((50, 70, 3), np.uint8)
     red[..., 0] = 250
     world = replace(IMAGE_WORLDS["train"], background_images=(red,), image_share=1.0, people=(1.0,))

@@ -1,4 +1,4 @@
-"""Stress worlds are hard in the way they are called; `far` shares little with `train`; people are as tall as people."""
+"""Stress tests have the difficulty they are named for; `far` shares little with `train`; heights are human."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def some(tag, count=10):
 
 
 def shares(scenes):
-    """Share of the seventeen joints that lie outside the picture, and of the others that are hidden, over people."""
+    """Share of keypoints outside the image, and share of the others that are occluded, over all people."""
     joint = np.concatenate([made.keypoint_N173 for made in scenes])[..., 2]
     return (joint == 0).mean(), (joint == 1).sum() / max((joint > 0).sum(), 1)
 
@@ -34,7 +34,7 @@ def plain():
     return some("plain")
 
 
-def test_truncated_people_are_mostly_outside_and_hidden_ones_behind_things(plain):
+def test_truncated_people_are_mostly_outside_and_occluded_ones_mostly_hidden(plain):
     assert shares(some("truncation"))[0] > shares(plain)[0] + 0.25
     assert shares(some("occlusion"))[1] > shares(plain)[1] + 0.05
 
@@ -56,7 +56,7 @@ def test_blur_spreads_a_point_and_keeps_its_light(name):
         assert abs(row.mean() - 50) < 0.6 and abs(column.mean() - 50) < 0.6  # nothing moves
 
 
-def test_rain_takes_contrast_and_falls_down():
+def test_rain_lowers_contrast_and_has_vertical_streaks():
     board = np.kron(np.indices((6, 8)).sum(axis=0) % 2, np.ones((20, 20)))[..., None] * np.ones(3)
     for seed in range(4):
         wet = CORRUPTIONS["rain"](*2 * [np.random.default_rng(seed)], board.astype(np.float32))[..., 0]
@@ -74,8 +74,8 @@ def test_small_people_and_crowds(plain):
 
 
 @pytest.mark.parametrize(("pixels", "height", "width"), [(10, 240, 320), (600, 720, 960)])
-def test_people_are_drawn_from_ten_to_six_hundred_pixels(pixels, height, width):
-    """Standing ones: as tall as asked, but for perspective and for raised arms."""
+def test_people_are_rendered_from_10_to_600_pixels_tall(pixels, height, width):
+    """Standing people have the given height, up to perspective and raised arms."""
     world = replace(
         STRESS_IMAGE_WORLDS["stress_small"],
         height=height,
@@ -91,13 +91,13 @@ def test_people_are_drawn_from_ten_to_six_hundred_pixels(pixels, height, width):
     assert all((one.instance_HW > 0).sum() >= 10 for one in made if len(one.box_N4))
 
 
-def test_backs_are_turned():
+def test_people_of_stress_back_show_their_backs():
     made = some("back")
     label = np.concatenate([one.label_HW.reshape(-1) for one in made])
     assert (label == 1).sum() > 1.5 * (label == 2).sum()
 
 
-def test_the_lying_and_the_upside_down():
+def test_people_lie_and_are_upside_down():
     def head_over_hips(scenes):
         joint = np.concatenate([made.keypoint_N173 for made in scenes])
         both = (joint[:, 0, 2] > 0) & (joint[:, 11, 2] > 0)
@@ -109,13 +109,13 @@ def test_the_lying_and_the_upside_down():
 
 
 @pytest.mark.parametrize("name", sorted(STRESS_IMAGE_WORLDS))
-def test_every_stress_world_is_the_same_for_the_same_number(name):
+def test_every_stress_test_is_deterministic(name):
     one, other = (image_scene(STRESS_IMAGE_WORLDS[name], 1, 2) for _ in range(2))
     assert all(np.array_equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(one))
     assert np.array_equal(one.label_HW > 0, one.instance_HW > 0)
 
 
-def test_the_far_world_is_exact_and_the_same_for_the_same_number():
+def test_the_far_world_is_exact_and_deterministic():
     world, people = FarWorld(height=120, width=160), 0
     for index in range(8):
         made, again = far_scene(world, 3, index), far_scene(world, 3, index)
@@ -126,7 +126,7 @@ def test_the_far_world_is_exact_and_the_same_for_the_same_number():
     assert people >= 8
 
 
-def test_the_far_world_has_patterns_and_poses_of_its_own():
+def test_the_far_world_has_its_own_patterns_and_poses():
     assert not set(FAR_PATTERNS) & set(PATTERNS)
     place = np.random.default_rng(0).uniform(-1, 1, (500, 3)).astype(np.float32)
     for painter in FAR_PATTERNS.values():
@@ -139,10 +139,10 @@ def test_the_far_world_has_patterns_and_poses_of_its_own():
         assert np.isfinite(mesh.vertex_V3).all() and np.ptp(mesh.vertex_V3, axis=0).max() < 3
 
 
-def test_adults_are_as_tall_as_people():
+def test_heights_of_adults_follow_the_population():
     """Men 1.75 ± 0.068 m, women 1.62 ± 0.068 m: the mixture's mean is 1.685, its standard deviation 0.094."""
     body, rng = load_body(), np.random.default_rng(0)
     up = [np.ptp(body.rest(human_shape(rng, 0.0, 1.0, 0.0))[0][:, 1]) for _ in range(300)]
     assert np.mean(up) == pytest.approx(1.685, abs=0.03)
     assert np.std(up) == pytest.approx(0.094, abs=0.025)
-    assert np.ptp(sample_heights()) > 0.9  # what they are chosen from is far wider
+    assert np.ptp(sample_heights()) > 0.9  # the samples have a much wider range

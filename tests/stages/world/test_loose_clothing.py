@@ -1,4 +1,4 @@
-"""Coats, loose shirts, wide dresses, sleeves and trousers hang outside the body and carry its labels; hair is head."""
+"""Loose clothing is outside the body and has the labels of the skin beneath; hair is labelled head."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def seen_from(mesh, yaw, height=240, width=180):
 
 @pytest.mark.parametrize(("part", "rings"), [("trunk", 24), ("left leg", 22), ("right arm", 14)])
 @pytest.mark.parametrize("kind", ["stand", "walk"])
-def test_cloth_covers_the_part_it_is_around_from_all_sides(part, rings, kind):
-    """Of the skin between the fourth ring and the last but one, almost nothing is seen."""
+def test_cloth_covers_its_part_of_the_body_from_all_sides(part, rings, kind):
+    """Almost no skin between the fourth and the last but one ring is visible."""
     ours = body_part_rings(part)
     inner = np.zeros(len(rest_body().arm_V), bool)
     inner[ours.member_M[ours.start_R[5] : ours.start_R[rings - 2]]] = True
@@ -71,7 +71,7 @@ def test_cloth_covers_the_part_it_is_around_from_all_sides(part, rings, kind):
     assert clothed < 0.03 * bare
 
 
-def test_a_coat_that_is_open_shows_what_is_under_it_in_front_alone():
+def test_an_open_coat_shows_what_is_beneath_only_in_front():
     pose = RANDOM_POSES["stand"](np.random.default_rng(5))
     faces = len(load_body().face_F3)
     shown = {}
@@ -89,10 +89,10 @@ def test_a_coat_that_is_open_shows_what_is_under_it_in_front_alone():
     [
         ("trunk", 17, 0.9),
         ("left leg", 20, 0.9),
-        ("left arm", 15, 0.75),  # an elbow of this body is a ring off the mean
+        ("left arm", 15, 0.75),  # the elbow of this body is one ring away from the mean's
     ],
 )
-def test_labels_are_those_of_the_body_underneath(part, rings, least):
+def test_labels_are_those_of_the_skin_beneath(part, rings, least):
     pose = RANDOM_POSES["stand"](np.random.default_rng(5))
     worn = pose_person(replace(BARE, attachments=(tube(part, rings, flare=0.0),)), pose, 0.0)
     bare = pose_person(BARE, pose, 0.0)
@@ -105,7 +105,7 @@ def test_labels_are_those_of_the_body_underneath(part, rings, least):
     assert np.median(np.abs(on.uv_2HW - off.uv_2HW)[:, same]) < 0.06
 
 
-def test_every_costume_and_hairdo_is_deterministic_and_finite():
+def test_every_costume_and_hair_style_is_deterministic_and_finite():
     for dress in (*COSTUMES, with_hair_style):
         for seed in range(4):
             made = []
@@ -121,7 +121,7 @@ def test_every_costume_and_hairdo_is_deterministic_and_finite():
                 assert np.isin(one.surface.chart_G, range(1, 25)).all()
 
 
-def test_hair_is_head_touches_it_and_leaves_the_face_free():
+def test_hair_is_labelled_head_touches_it_and_leaves_the_face_free():
     pose = RANDOM_POSES["stand"](np.random.default_rng(1))
     bare, _ = seen_from(pose_person(BARE, pose, 0.0), 0.0)
     face = (bare.label_HW >= 23) & (np.arange(240) > 0)[:, None]
@@ -140,7 +140,7 @@ def test_hair_is_head_touches_it_and_leaves_the_face_free():
         assert skin[face].mean() > 0.7
 
 
-def test_worlds_with_loose_clothes_have_them():
+def test_worlds_with_loose_clothing_have_it():
     world = replace(STRESS_IMAGE_WORLDS["stress_loose"], height=96, width=128)
     one, other = image_scene(world, 0, 1), image_scene(world, 0, 1)
     assert np.array_equal(one.rgb_HW3, other.rgb_HW3) and (one.label_HW > 0).sum() > 100

@@ -1,4 +1,4 @@
-"""Bags hide people, long hair is head; both go where their part of the body goes."""
+"""Bags hide people, long hair is labelled head; both follow their part of the body."""
 
 from __future__ import annotations
 
@@ -30,8 +30,14 @@ BACKPACK = Bag(middle_3=(0.0, 1.27, -0.20), half_3=(0.15, 0.21, 0.09), bone="spi
 def seen_from(mesh, yaw, height=200, width=150):
     facing = (np.diag([1, -1, -1]) @ axis_rotation(UP, yaw)).astype(np.float32)
     middle = (mesh.vertex_V3.min(axis=0) + mesh.vertex_V3.max(axis=0)) / 2
-    camera = Camera(rotation_33=facing, shift_3=np.array([0, 0, 6], np.float32) - facing @ middle, focal=520.0,
-                    center_2=(width / 2, height / 2), height=height, width=width)
+    camera = Camera(
+        rotation_33=facing,
+        shift_3=np.array([0, 0, 6], np.float32) - facing @ middle,
+        focal=520.0,
+        center_2=(width / 2, height / 2),
+        height=height,
+        width=width,
+    )
     return surface_maps(rasterize_people([mesh], camera), [mesh], camera)
 
 
@@ -40,7 +46,7 @@ def pair(thing, kind="stand", seed=1):
     return pose_person(replace(BARE, attachments=(thing,)), pose, 0.0), pose_person(BARE, pose, 0.0)
 
 
-def test_a_backpack_hides_the_back_and_nothing_of_the_front():
+def test_a_backpack_hides_the_back_and_not_the_front():
     with_bag, without = pair(BACKPACK)
     back, bare_back = seen_from(with_bag, np.pi), seen_from(without, np.pi)
     assert (back.label_HW == 1).sum() < 0.6 * (bare_back.label_HW == 1).sum()
@@ -51,7 +57,7 @@ def test_a_backpack_hides_the_back_and_nothing_of_the_front():
     assert (front.label_HW != bare_front.label_HW).mean() < 0.002
 
 
-def test_hair_is_head_and_falls_over_the_back():
+def test_long_hair_is_labelled_head_and_falls_over_the_back():
     locks = random_long_hair(np.random.default_rng(0), np.full(3, 0.2, np.float32))
     assert isinstance(locks, LongHair)
     with_hair, without = pair(replace(locks, length=0.4))
@@ -68,8 +74,8 @@ def test_hair_is_head_and_falls_over_the_back():
 
 
 @pytest.mark.parametrize("kind", ["walk", "dance", "lie"])
-def test_a_bag_keeps_its_place_on_the_body(kind):
-    """The middle of a backpack stays as far from the nearest skin as it is at rest, as the body's own scale goes."""
+def test_a_bag_keeps_its_position_on_the_body(kind):
+    """The distance of a backpack's centre from the nearest skin is that at rest, up to the scale of the body."""
     at_rest = np.linalg.norm(rest_body().point_V3 - BACKPACK.middle_3, axis=1).min()
     for seed in range(3):
         mesh, _ = pair(BACKPACK, kind, seed)
@@ -77,7 +83,7 @@ def test_a_bag_keeps_its_place_on_the_body(kind):
         assert abs(np.linalg.norm(mesh.vertex_V3 - middle, axis=1).min() - at_rest) < 0.06
 
 
-def test_every_kind_of_bag_can_be_worn_in_a_scene():
+def test_scenes_have_every_kind_of_bag():
     kinds = {random_bag(np.random.default_rng(seed), CLOTH).bone for seed in range(30)}
     assert kinds == {"spine02", "root", "wrist.L", "wrist.R"}
     world = replace(IMAGE_WORLDS["train"], name="carried", bags=1.0, long_hair=1.0, skirts=0.5)

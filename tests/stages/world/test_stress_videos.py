@@ -1,4 +1,4 @@
-"""Clips with weather, boards in front, pictures behind, people who lie down or meet: their truth stays exact."""
+"""Clips with corruptions, occluders, background images, lying people and people in contact have exact ground truth."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SMALL = replace(VIDEO_WORLDS["video"], height=120, width=160, people=(2, 2), per
 FACING = np.diag([1, -1, -1]).astype(np.float32)
 
 
-def someone(seed=0):
+def random_test_person(seed=0):
     rng = np.random.default_rng(seed)
     return Person(score_C=human_shape(rng, 0.0, 1.0, 0.0), outfit=random_outfit(rng))
 
@@ -43,8 +43,8 @@ def eye_level(shift=0.0):
     )
 
 
-def test_boards_hide_exactly_what_is_behind_them():
-    """The same clip with and without boards: a person's pixel is lost where, and only where, a board is nearer."""
+def test_occluders_hide_exactly_what_is_behind_them():
+    """The same clip with and without occluders: a pixel of a person is lost exactly where an occluder is nearer."""
     lost = 0
     for index in (10, 130, 270):
         bare, behind = (video_scene(replace(SMALL, occluders=(n, n)), 5, index) for n in (0, 4))
@@ -58,7 +58,7 @@ def test_boards_hide_exactly_what_is_behind_them():
     assert lost > 300
 
 
-def test_a_board_is_where_its_corners_are_and_hides_what_a_ray_through_it_meets():
+def test_an_occluder_covers_the_pixels_between_its_projected_corners():
     board = FlatOccluder(
         left=-0.5,
         right=0.3,
@@ -83,8 +83,8 @@ def test_a_board_is_where_its_corners_are_and_hides_what_a_ray_through_it_meets(
 
 
 @pytest.mark.parametrize("changes", [{"occluders": (4, 4)}, {"occluders": (2, 2), "camera_motions": ("still",)}])
-def test_flow_among_boards_leads_to_the_same_depth_or_is_unseen(changes):
-    """A point that is seen again lies, a frame later, at the depth the map has there; boards and all."""
+def test_flow_with_occluders_leads_to_the_same_depth_or_is_invisible(changes):
+    """A point that stays visible has the depth of the next frame's depth map, occluders included."""
     world = replace(SMALL, **{"camera_motions": ("panning",), "people": (1, 1), **changes})
     here, there = video_scene(world, 2, 30), video_scene(world, 2, 31)
     place = (here.label_HW == 0) & here.moving.next_seen_HW & np.isfinite(here.depth_HW)
@@ -98,15 +98,15 @@ def test_flow_among_boards_leads_to_the_same_depth_or_is_unseen(changes):
     assert nearer.mean() < 0.02
 
 
-def test_a_users_picture_stays_where_it_is_while_the_camera_turns(tmp_path):
-    """Colours read along the exact flow are the colours of the next frame."""
+def test_a_background_image_follows_the_flow_when_the_camera_turns(tmp_path):
+    """Colours sampled along the exact flow are the colours of the next frame."""
     y, x = np.mgrid[:300, :400]
     waves = [127 + 100 * np.sin(x / 5 + k) * np.cos(y / 7 + 2 * k) for k in range(3)]
     path = tmp_path / "waves.png"
     cv2.imwrite(str(path), np.stack(waves, axis=-1).astype(np.uint8))
     world = replace(SMALL, camera_motions=("panning",), people=(1, 1), background_images=(str(path),), image_share=1.0)
     here, there = video_scene(world, 3, 40), video_scene(world, 3, 44)
-    assert np.isfinite(here.depth_HW).all()  # a picture hangs somewhere
+    assert np.isfinite(here.depth_HW).all()  # a background image has depth
     way = sum(video_scene(world, 3, k).moving.next_2HW[:, 10, 80] for k in range(40, 44))
     assert np.abs(way).max() > 1
     drift = np.abs(there.rgb_HW3.astype(float) - here.rgb_HW3).mean()
@@ -115,8 +115,8 @@ def test_a_users_picture_stays_where_it_is_while_the_camera_turns(tmp_path):
     assert np.abs(there.rgb_HW3.astype(float) - followed).mean() < 0.6 * drift
 
 
-def test_a_hung_picture_fills_a_resting_view_pixel_for_pixel():
-    """Straight on, its pixels are the camera's: a window of the file, 1.3 times the view, seen in the middle."""
+def test_a_background_image_fills_a_still_view_pixel_for_pixel():
+    """Seen frontally its pixels are the camera's: the middle of a crop of 1.3 times the view."""
     rng, rows = np.random.default_rng(0), np.linspace(0, 255, 200)[:, None, None]
     image = np.broadcast_to(rows, (200, 300, 3)).astype(np.uint8)
     camera = eye_level()
@@ -126,7 +126,7 @@ def test_a_hung_picture_fills_a_resting_view_pixel_for_pixel():
     assert np.abs(seen - canvas.image_HW3[18:138, 24:184]).max() < 0.02
 
 
-def test_weather_lasts_through_a_clip_and_changes_no_truth():
+def test_corruptions_last_through_a_clip_and_do_not_change_the_ground_truth():
     for name, steady in (("night", 0.06), ("rain", 0.06), ("unfocused", 0.02)):
         dry, wet = (
             [
@@ -145,8 +145,8 @@ def test_weather_lasts_through_a_clip_and_changes_no_truth():
     assert np.mean(nights) < 0.6 * np.mean(days)
 
 
-def test_who_rests_stands_sits_lies_and_stands_again():
-    person, half = someone(3), 4.0
+def test_a_resting_person_stands_sits_lies_and_stands_again():
+    person, half = random_test_person(3), 4.0
     mover = random_actor("rest", person, np.random.default_rng(2), (0.0, 0.0), 0.0, half)
     nose, hip = KEYPOINT_NAMES.index("nose"), KEYPOINT_NAMES.index("left_hip")
     heights = np.array([mover.mesh(float(t)).keypoint_K3[[nose, hip], 1] for t in np.arange(-half, half, 0.2)])
@@ -157,7 +157,7 @@ def test_who_rests_stands_sits_lies_and_stands_again():
 
 
 def test_a_cartwheel_goes_over_the_hands_and_ends_on_the_feet():
-    person = someone(4)
+    person = random_test_person(4)
     mover = random_actor("cartwheel", person, np.random.default_rng(1), (0.0, 0.0), 0.0, 2.0)
     nose, ankle = KEYPOINT_NAMES.index("nose"), KEYPOINT_NAMES.index("left_ankle")
     up = np.array([np.diff(mover.mesh(float(t)).keypoint_K3[[ankle, nose], 1])[0] for t in np.arange(-2, 2, 0.1)])
@@ -165,11 +165,13 @@ def test_a_cartwheel_goes_over_the_hands_and_ends_on_the_feet():
     assert up.max() > 0.8 * tall and up.min() < -0.6 * tall
 
 
-def test_two_who_meet_touch_when_they_should_and_keep_their_feet():
+def test_people_in_contact_touch_in_time_and_their_feet_do_not_slide():
     soles = load_body().twin_V[::7]
     for seed in (0, 1, 6, 7):
         rng = np.random.default_rng(seed)
-        two = actors_in_contact(rng, (someone(2 * seed), someone(2 * seed + 1)), (0.3, -0.2), 0.7, 1.0)
+        two = actors_in_contact(
+            rng, (random_test_person(2 * seed), random_test_person(2 * seed + 1)), (0.3, -0.2), 0.7, 1.0
+        )
         together = [one.mesh(0.0) for one in two]
         apart = min(
             np.linalg.norm(together[0].vertex_V3[k::9, None] - together[1].vertex_V3[None, ::9], axis=2).min()
@@ -182,13 +184,15 @@ def test_two_who_meet_touch_when_they_should_and_keep_their_feet():
             assert low.any() and np.linalg.norm((early - late)[low], axis=1).max() < 0.03
 
 
-def test_hands_meet_once_a_period_and_part_between():
+def test_hands_touch_once_per_period():
     greeting = ContactCycle(period=3.0, shake=0.2, sway=0.0, rate=2.0)
     assert greeting.strength(0.0) == greeting.strength(3.0) == 1 and greeting.strength(1.5) == 0
     wrist = KEYPOINT_NAMES.index("right_wrist")
     shaking = [seed for seed in range(20) if CONTACTS[np.random.default_rng(seed).integers(len(CONTACTS))] is handshake]
     for seed in shaking[:2]:
-        two = actors_in_contact(np.random.default_rng(seed), (someone(1), someone(2)), (0.0, 0.0), 0.0, 0.1)
+        two = actors_in_contact(
+            np.random.default_rng(seed), (random_test_person(1), random_test_person(2)), (0.0, 0.0), 0.0, 0.1
+        )
         gap = [
             float(np.linalg.norm((two[0].mesh(t).keypoint_K3 - two[1].mesh(t).keypoint_K3)[wrist, [0, 2]]))
             for t in (0.0, 0.5 * 2.4, 0.5 * 4.5)
@@ -197,7 +201,7 @@ def test_hands_meet_once_a_period_and_part_between():
 
 
 @pytest.mark.parametrize("name", sorted(STRESS_VIDEO_WORLDS))
-def test_every_stress_clip_is_the_same_for_the_same_number(name):
+def test_every_stress_video_is_deterministic(name):
     world = replace(STRESS_VIDEO_WORLDS[name], height=120, width=160)
     one, other = video_scene(world, 1, 150), video_scene(replace(world), 1, 150)
     assert np.array_equal(one.rgb_HW3, other.rgb_HW3)
@@ -206,8 +210,8 @@ def test_every_stress_clip_is_the_same_for_the_same_number(name):
     assert name in worlds_named("stress_video") and worlds_named(name) == (name,)
 
 
-def test_difficult_clips_show_the_same_people_as_plain_ones():
-    """What weather, lens and boards do is all that differs, so that scores can be compared."""
+def test_stress_videos_show_the_same_people_as_the_plain_one():
+    """Only the difficulty differs, so scores can be compared."""
     plain, rain, boards = (
         video_scene(replace(STRESS_VIDEO_WORLDS[f"stress_video_{tag}"], height=120, width=160), 2, 20)
         for tag in ("plain", "rain", "occlusion")

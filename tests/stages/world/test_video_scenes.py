@@ -1,4 +1,4 @@
-"""Worlds that move: flow carries every surface point to its place in the next frame, and knows when it is hidden."""
+"""Frames of clips: flow leads every surface point to its position in the next frame, with exact visibility."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SMALL = replace(
     person_height=(0.8, 0.9),
     appearance=replace(VIDEO.appearance, skirts=0.15, bags=0.0, loose_clothing=0.0, hair_styles=0.0),
 )
-"""Without bags, so that whatever has no label is the place."""
+"""Without bags, so that every pixel without a label shows the environment."""
 
 
 def small(**changes):
@@ -40,12 +40,12 @@ def small(**changes):
 
 
 def at(image, x, y):
-    """Values of a map (H, W) or (2, H, W) at places, by the pixel they lie in."""
+    """Values of a map (H, W) or (2, H, W) at positions, from the pixel that contains each."""
     return image[..., np.floor(y).astype(int), np.floor(x).astype(int)]
 
 
 def between(picture_HW, x, y):
-    """Bilinear values, and the spread of the four pixels around."""
+    """Bilinear values, and the range of the four pixels around."""
     column, row = np.floor(x - 0.5).astype(int), np.floor(y - 0.5).astype(int)
     height, width = picture_HW.shape
     corners = np.stack(
@@ -57,7 +57,7 @@ def between(picture_HW, x, y):
 
 
 def places(flow_2HW, visible_HW):
-    """Pixel rows, columns that are seen, and where they go (x, y)."""
+    """Rows and columns of the selected pixels, and the positions (x, y) to which they move."""
     row, column = np.nonzero(visible_HW)
     return row, column, column + 0.5 + flow_2HW[0, row, column], row + 0.5 + flow_2HW[1, row, column]
 
@@ -66,7 +66,7 @@ def places(flow_2HW, visible_HW):
     ("cameras", "skirts", "loose"),
     [("still", 1.0, 0.0), ("panning", 0.0, 0.0), ("shaking", 0.0, 0.0), ("zooming", 1.0, 0.0), ("still", 0.0, 1.0)],
 )
-def test_flow_leads_to_the_same_point_of_the_same_person(cameras, skirts, loose):
+def test_flow_leads_to_the_same_surface_point_of_the_same_person(cameras, skirts, loose):
     clothes = replace(VIDEO.appearance, skirts=skirts, long_hair=skirts, loose_clothing=loose, hair_styles=loose)
     world = small(camera_motions=(cameras,), appearance=clothes)
     here, there = video_scene(world, 5, 40), video_scene(world, 5, 41)
@@ -89,8 +89,8 @@ def test_flow_leads_to_the_same_point_of_the_same_person(cameras, skirts, loose)
         assert same[inner].mean() > 0.99
 
 
-def test_forward_and_back_is_where_one_started():
-    """To a hundredth of a pixel where the flow is smooth: bilinear reading is all that is between."""
+def test_forward_and_backward_flow_cancel():
+    """To 0.01 pixels where the flow is smooth; the rest is bilinear interpolation."""
     world = small(camera_motions=("panning",))
     here, there = video_scene(world, 2, 30), video_scene(world, 2, 31)
     row, column, x, y = places(here.moving.next_2HW, here.moving.next_seen_HW & (here.label_HW == 0))
@@ -102,8 +102,8 @@ def test_forward_and_back_is_where_one_started():
         assert smooth.sum() > 5000 and np.quantile(error, 0.99) < 0.01
 
 
-def test_a_zoom_moves_the_place_about_the_middle_of_the_picture():
-    """In closed form: the way of any point, at any depth, is an affine function of where it is (but for a tremor)."""
+def test_a_zoom_moves_the_background_about_the_image_centre():
+    """In closed form: the flow is an affine function of the position at any depth (up to the tremor)."""
     world = small(camera_motions=("zooming",), people=(1, 1))
     for index in range(0, 60, 20):
         here = video_scene(world, 3, index)
@@ -114,8 +114,8 @@ def test_a_zoom_moves_the_place_about_the_middle_of_the_picture():
         assert max(left) < 0.3
 
 
-def test_unseen_means_hidden_or_outside():
-    """A seen point's depth is the depth map's there; an unseen one inside the picture has something nearer there."""
+def test_invisible_points_are_occluded_or_outside():
+    """A visible point has the depth of the depth map; an invisible one inside the image has something nearer there."""
     world = small(camera_motions=("still",), motions=(("walk", 1.0),))
     hidden_points = 0
     for index in (40, 48, 56):
@@ -166,7 +166,7 @@ def test_random_access_gives_the_same_bytes():
 
 
 @pytest.mark.parametrize("kind", ["run", "dance", "exercise", "turn", "idle", "rest", "cartwheel"])
-def test_what_touches_the_floor_stays_and_nothing_jumps(kind):
+def test_contacts_with_the_floor_do_not_slide_and_nothing_jumps(kind):
     body, rng = load_body(), np.random.default_rng(4)
     person = Person(score_C=body.score_SC[1], outfit=random_outfit(rng))
     someone = random_actor(kind, person, rng, (0.5, -1.0), 0.3, 1.0)
@@ -187,7 +187,7 @@ def test_what_touches_the_floor_stays_and_nothing_jumps(kind):
         assert 1.5 < speed < 6.5 and way[[0, 2]] @ [np.sin(0.3), np.cos(0.3)] > 0.9 * np.linalg.norm(way[[0, 2]])
 
 
-def test_mixed_poses_stay_within_the_angles_of_their_keys():
+def test_interpolated_poses_stay_within_the_angles_of_their_keys():
     rng = np.random.default_rng(0)
     keys = [RANDOM_POSES["dance"](rng) for _ in range(6)]
     knees = [key.left_leg.knee for key in keys]
@@ -203,7 +203,7 @@ def test_mixed_poses_stay_within_the_angles_of_their_keys():
     assert np.allclose(unit(alone.left_arm.toward), unit(keys[0].left_arm.toward), atol=1e-6)
 
 
-def test_cameras_move_as_they_are_called():
+def test_camera_motions_do_what_their_names_say():
     base = Camera(
         rotation_33=np.eye(3, dtype=np.float32),
         shift_3=np.array([0, 1, 5], np.float32),
@@ -226,8 +226,8 @@ def test_cameras_move_as_they_are_called():
     assert focals["zooming"] > 40 and focals["panning"] == focals["shaking"] == 0
 
 
-def test_a_camera_that_moves_sees_over_a_wall_what_another_view_of_it_hides():
-    """A point of the place is seen where the ray to it meets the place at the point: asked of every pixel."""
+def test_a_moving_camera_sees_points_that_the_wall_hid_before():
+    """A point of the environment is visible if the ray to it hits the environment there; checked at every pixel."""
     person = Person(score_C=load_body().score_SC[1], outfit=random_outfit(np.random.default_rng(0)))
     someone = random_actor("idle", person, np.random.default_rng(4), (0.0, 0.0), 0.0, 1.0)
     place = replace(random_floor_and_wall(np.random.default_rng(2)), wall_y=1.2, wall_z=4.0)
@@ -252,13 +252,13 @@ def test_a_camera_that_moves_sees_over_a_wall_what_another_view_of_it_hides():
     pixel = low.to_pixels(at)
     inside = (at[:, 2] > 0.1) & (pixel >= 0).all(axis=1) & (pixel < [160, 120]).all(axis=1)
     eye = (-low.rotation_33.T @ low.shift_3).astype(float)
-    # Where the way from the eye to the point crosses the plane of the wall, and how high it is there.
+    # Where the ray to the point crosses the plane of the wall, and how high.
     share = (-place.wall_z - eye[2]) / (point[:, 2] - eye[2])
     behind = (share > 0) & (share < 0.998) & (eye[1] + share * (point[:, 1] - eye[1]) < place.wall_y)
     free = np.ones(len(seen), bool)
     free[hits.pixel_P] = False
     assert (behind & inside & free).sum() > 1000
     assert not seen[behind & free].any()
-    # The floor ends at 80 m: what is further and below the horizon is a sky under the floor of another view.
+    # The floor ends at 80 m: beyond it, below the horizon, is sky, which another view sees under the floor.
     alone = inside & free & ~behind & (point[:, 1] > -0.01) & ~occluded(there.occluders, pixel, at[:, 2])
     assert alone.sum() > 5000 and seen[alone].mean() > 0.999

@@ -1,4 +1,4 @@
-"""Two people who touch do touch, and are not one."""
+"""Two people in contact touch, and do not penetrate each other."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ def people(rng):
 
 
 def nearest(one_V3, other_V3):
-    """The least distance between two sets of points, by blocks."""
-    return min(np.linalg.norm(one_V3[start : start + 300, None] - other_V3, axis=2).min()
-               for start in range(0, len(one_V3), 300))
+    """The minimum distance between two sets of points, computed in blocks."""
+    return min(
+        np.linalg.norm(one_V3[start : start + 300, None] - other_V3, axis=2).min()
+        for start in range(0, len(one_V3), 300)
+    )
 
 
 @pytest.mark.parametrize("contact", CONTACTS, ids=lambda made: made.__name__)
-def test_they_touch_and_stand_apart(contact):
+def test_people_in_contact_touch_and_stand_apart(contact):
     for seed in range(3):
         rng = np.random.default_rng(seed)
         pair = contact(rng, people(rng), float(rng.uniform(-3, 3)))
@@ -33,7 +35,7 @@ def test_they_touch_and_stand_apart(contact):
         assert abs(pair.first.vertex_V3[:, 1].min()) < 1e-4 and abs(pair.second.vertex_V3[:, 1].min()) < 1e-4
 
 
-def test_right_hands_are_shaken_face_to_face():
+def test_a_handshake_is_face_to_face_with_right_hands():
     rng, wrist, nose = np.random.default_rng(5), KEYPOINT_NAMES.index("right_wrist"), KEYPOINT_NAMES.index("nose")
     pair = handshake(rng, people(rng), 0.4)
     first, second = pair.first.keypoint_K3, pair.second.keypoint_K3

@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F32
+from models.arrays import F32, Bool, Float
 from models.surface.body import load_body
 from models.surface.raster import Camera
 from stages.world.backgrounds.painted import FAR_BACKGROUNDS, far_color
@@ -103,7 +102,7 @@ def _far_skirt(rng: Rng) -> Skirt:
     )
 
 
-def _far_garment(rng: Rng, field_V: npt.NDArray[np.floating]) -> Garment:
+def _far_garment(rng: Rng, field_V: Float) -> Garment:
     thick = float(rng.gamma(2, 0.006))
     return Garment(
         field_V=field_V.astype(np.float32),
@@ -174,7 +173,7 @@ def _far_lights(rng: Rng) -> Lights:
     )
 
 
-def _lattice(rng: Rng, image_HW3: F32, hidden_HW: npt.NDArray[np.bool_]) -> None:
+def _lattice(rng: Rng, image_HW3: F32, hidden_HW: Bool) -> None:
     """Paint bars over the people, in place."""
     height, width = hidden_HW.shape
     y, x = np.mgrid[:height, :width]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F32, U8
+from models.arrays import F16, F32, I32, U8, Bool
 from models.surface.raster import Camera
 from stages.world.bodies.people import Mesh
 from stages.world.camera.rendering import SurfaceMaps
@@ -33,7 +32,7 @@ class Scene:
 
     rgb_HW3: U8
     label_HW: U8
-    uv_2HW: npt.NDArray[np.float16]
+    uv_2HW: F16
     instance_HW: U8
     box_N4: F32
     keypoint_N173: F32
@@ -52,17 +51,17 @@ class MotionTruth:
         next_seen_HW, previous_seen_HW: whether the point is visible there: inside the image and not occluded.
     """
 
-    track_N: npt.NDArray[np.int32]
+    track_N: I32
     next_2HW: F32
     previous_2HW: F32
-    next_seen_HW: npt.NDArray[np.bool_]
-    previous_seen_HW: npt.NDArray[np.bool_]
+    next_seen_HW: Bool
+    previous_seen_HW: Bool
 
 
 def annotated_scene(
     rgb_HW3: U8,
     maps: SurfaceMaps,
-    hidden_HW: npt.NDArray[np.bool_],
+    hidden_HW: Bool,
     meshes: list[Mesh],
     camera: Camera,
     min_pixels: int = MIN_PIXELS,
@@ -104,13 +103,13 @@ def visible_people_far_to_near(
     return numbers
 
 
-def mask_box(mask_HW: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
+def mask_box(mask_HW: Bool) -> tuple[int, int, int, int]:
     """The box x0, y0, x1, y1 around the set pixels; x1 and y1 are exclusive."""
     rows, columns = np.flatnonzero(mask_HW.any(axis=1)), np.flatnonzero(mask_HW.any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def _keypoints(mesh: Mesh, maps: SurfaceMaps, hidden_HW: npt.NDArray[np.bool_], number: int, camera: Camera) -> F32:
+def _keypoints(mesh: Mesh, maps: SurfaceMaps, hidden_HW: Bool, number: int, camera: Camera) -> F32:
     """Keypoints with visibility (17, 3).
 
     Joints lie inside the body: one is visible when the surface of its own person is at most 0.16 m before it.

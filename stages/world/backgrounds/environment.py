@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F32, U8
+from models.arrays import F32, U8, Bool, Float, Index
 from models.surface.raster import Camera
 
 SKY, FLOOR, WALL, OCCLUDER = range(4)
@@ -29,7 +28,7 @@ class Environment(Protocol):
                 with 0 a pixel has the colour at its centre.
         """
 
-    def may_occlude_itself(self, point_HW3: F32) -> npt.NDArray[np.bool_]:
+    def may_occlude_itself(self, point_HW3: F32) -> Bool:
         """Which points of the environment another part of it may hide from another camera position."""
 
 
@@ -50,7 +49,7 @@ class EnvironmentView:
     depth_HW: F32
     part_HW: U8
 
-    def pixels_of(self, part: int) -> npt.NDArray[np.intp]:
+    def pixels_of(self, part: int) -> Index:
         """Pixels (row · width + column) that show a part."""
         return np.flatnonzero(self.part_HW == part)
 
@@ -70,7 +69,7 @@ def pixel_rays(camera: Camera) -> tuple[F32, F32]:
     return (-camera.rotation_33.T @ camera.shift_3).astype(np.float32), ray @ camera.rotation_33
 
 
-def distance_to_upright_plane(eye_3: F32, ray_N3: F32, z: float) -> npt.NDArray[np.floating[Any]]:
+def distance_to_upright_plane(eye_3: F32, ray_N3: F32, z: float) -> Float:
     """Distances along rays (..., 3) to the plane at `z`, in lengths of the ray; infinite where they do not meet it."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(ray_N3[..., 2] < -1e-4, (z - eye_3[2]) / ray_N3[..., 2], np.inf)

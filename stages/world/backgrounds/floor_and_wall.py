@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F32, U8
+from models.arrays import F32, U8, Bool
 from stages.world.backgrounds.environment import FLOOR, SKY, WALL, EnvironmentView, distance_to_upright_plane
 from stages.world.backgrounds.painted import noise
 from stages.world.clothes.patterns import random_color
@@ -103,7 +102,7 @@ class FloorAndWall:
         )
         return image_HW3
 
-    def may_occlude_itself(self, point_HW3: F32) -> npt.NDArray[np.bool_]:
+    def may_occlude_itself(self, point_HW3: F32) -> Bool:
         """Points beyond the wall, and the sky; nothing hides the floor before the wall."""
         return np.asarray((point_HW3[..., 2] < -1.001 * self.wall_z) | (np.abs(point_HW3) > FLOOR_END).any(axis=-1))
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.arrays import F32, U8
+from models.arrays import F32, U8, Bool
 from stages.world.backgrounds.environment import OCCLUDER, Environment, EnvironmentView, distance_to_upright_plane
 from stages.world.backgrounds.floor_and_wall import tiled_colors
 from stages.world.backgrounds.painted import clouds, noise
@@ -17,7 +17,7 @@ from stages.world.clothes.patterns import random_color
 Rng = np.random.Generator
 
 
-def painted_occluder(rng: Rng, height: int, width: int, box_4: npt.ArrayLike) -> tuple[npt.NDArray[np.bool_], F32]:
+def painted_occluder(rng: Rng, height: int, width: int, box_4: npt.ArrayLike) -> tuple[Bool, F32]:
     """A random shape before the person in `box_4`: its mask (H, W) and its colours (H, W, 3)."""
     x0, y0, x1, y1 = (float(v) for v in np.asarray(box_4))
     mask = np.zeros((height, width), np.uint8)
@@ -63,7 +63,7 @@ class FlatOccluder:
     colors_33: F32
     tile_size: float
 
-    def covers(self, x: F32, y: F32) -> npt.NDArray[np.bool_]:
+    def covers(self, x: F32, y: F32) -> Bool:
         """Whether points of its plane (metres) belong to it."""
         inside = (x >= self.left) & (x <= self.right) & (y >= 0) & (y <= self.height)
         if self.fill < 1:
@@ -107,7 +107,7 @@ class OccludedEnvironment:
             )
         return image_HW3
 
-    def may_occlude_itself(self, point_HW3: F32) -> npt.NDArray[np.bool_]:
+    def may_occlude_itself(self, point_HW3: F32) -> Bool:
         """Points behind the nearest occluder, and those that the environment itself may hide."""
         first = max((occluder.z for occluder in self.occluders), default=-np.inf)
         return np.asarray(self.environment.may_occlude_itself(point_HW3) | (point_HW3[..., 2] < first))

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F32, U8
+from models.arrays import F32, U8, Bool
 from models.files.image_size import read_pixels
 from models.surface.raster import Camera
 from pipeline.stage import StageError
@@ -90,7 +89,7 @@ class PhotoPlane:
         )
         return np.asarray(seen, np.float32)
 
-    def may_occlude_itself(self, point_HW3: F32) -> npt.NDArray[np.bool_]:
+    def may_occlude_itself(self, point_HW3: F32) -> Bool:
         """Nothing: a plane does not hide itself."""
         return np.zeros(point_HW3.shape[:-1], bool)
 

@@ -6,17 +6,13 @@ Every colour is a function of the position on the floor or on the house fronts, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F32
+from models.arrays import F32, Bool, Float
 from models.surface.raster import Camera
 from stages.world.backgrounds.environment import pixel_rays
 from stages.world.backgrounds.painted import noise
-
-Real = npt.NDArray[np.floating[Any]]
 
 Color = tuple[float, float, float]
 
@@ -108,29 +104,29 @@ def paint_plaza(camera: Camera) -> F32:
     return np.clip(image, 0, 1).astype(np.float32)
 
 
-def _grain(grain_GG: F32, x: Real, y: Real, size: float) -> F32:
+def _grain(grain_GG: F32, x: Float, y: Float, size: float) -> F32:
     """Noise (P,) in 0..1, mirrored every `size` metres to avoid seams."""
     cells = len(grain_GG)
     row, column = (np.abs(np.mod(one / size, 2) - 1) * (cells - 1) for one in (y, x))
     return grain_GG[row.astype(int), column.astype(int)]
 
 
-def _tone(x: Real, y: Real) -> Real:
+def _tone(x: Float, y: Float) -> Float:
     """A pseudo-random number in 0..1 for each cell."""
     return np.mod(np.sin(x * 12.9898 + y * 78.233) * 43758.5453, 1)
 
 
-def _inside(x: Real, y: Real, half: tuple[float, float], soft: Real) -> F32:
+def _inside(x: Float, y: Float, half: tuple[float, float], soft: Float) -> F32:
     """Coverage (P, 1) by a box about the origin with edges `soft` metres wide."""
     apart = np.maximum(np.abs(x) - half[0], np.abs(y) - half[1])
     return np.clip(0.5 - apart / np.maximum(soft, 1e-4), 0, 1)[:, None].astype(np.float32)
 
 
-def _mixed(color_P3: F32, other: Color | Real, share_P1: F32) -> F32:
+def _mixed(color_P3: F32, other: Color | Float, share_P1: F32) -> F32:
     return np.asarray(color_P3 + share_P1 * (np.asarray(other, np.float32) - color_P3), np.float32)
 
 
-def _fronts(x: Real, y: Real, soft: Real, grain_GG: F32) -> F32:
+def _fronts(x: Float, y: Float, soft: Float, grain_GG: F32) -> F32:
     """Colours (P, 3) of the houses at points of their fronts; `soft` is the width of a pixel there, metres."""
     color = np.zeros((len(x), 3), np.float32)
     for house in HOUSES:
@@ -143,7 +139,7 @@ def _fronts(x: Real, y: Real, soft: Real, grain_GG: F32) -> F32:
     return color
 
 
-def _house(house: House, x: Real, y: Real, soft: Real, grain_GG: F32) -> F32:
+def _house(house: House, x: Float, y: Float, soft: Float, grain_GG: F32) -> F32:
     color = np.tile(np.array(house.wall, np.float32), (len(x), 1))
     blocks = 0.9 + 0.2 * _tone(np.floor(x / 0.7), np.floor(y / 0.35))
     stone = np.array([0.52, 0.50, 0.47], np.float32) * blocks[:, None]
@@ -161,7 +157,7 @@ def _house(house: House, x: Real, y: Real, soft: Real, grain_GG: F32) -> F32:
     return color
 
 
-def _windows(house: House, color: F32, across: Real, y: Real, soft: Real, number: Real, storey: int) -> F32:
+def _windows(house: House, color: F32, across: Float, y: Float, soft: Float, number: Float, storey: int) -> F32:
     """A row of windows; on the ground floor every third is a door, and awnings cover the others."""
     door = (number % 3 == 0) & (storey == 0)
     for chosen, half, middle, inner in ((~door, (0.46, 0.72), 1.75, GLASS), (door, (0.55, 1.2), 1.2, WOOD)):
@@ -185,7 +181,7 @@ def _windows(house: House, color: F32, across: Real, y: Real, soft: Real, number
     return color
 
 
-def _awning(color: F32, across: Real, y: Real, soft: Real, chosen: npt.NDArray[np.bool_]) -> F32:
+def _awning(color: F32, across: Float, y: Float, soft: Float, chosen: Bool) -> F32:
     """Striped awnings over windows, and their shade."""
     at = np.flatnonzero(chosen)
     u, v = across[at], y[at]
@@ -196,7 +192,7 @@ def _awning(color: F32, across: Real, y: Real, soft: Real, chosen: npt.NDArray[n
     return color
 
 
-def _paving(x: Real, z: Real, soft: Real, fall: Real, grain_GG: F32) -> F32:
+def _paving(x: Float, z: Float, soft: Float, fall: Float, grain_GG: F32) -> F32:
     """Colours (P, 3) of the square, the kerb and the pavement before the houses."""
     deep = soft / np.maximum(fall, 1e-3)
     color = np.zeros((len(x), 3), np.float32)

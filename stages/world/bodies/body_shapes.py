@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F32, Float
+from models.arrays import F32, Float, Int
 from models.surface.body import load_body
 
 Rng = np.random.Generator
@@ -67,7 +66,7 @@ def human_shape(rng: Rng, first: float, last: float, child_share: float) -> F32:
     return (1 - share) * body.score_SC[one] + share * body.score_SC[other]
 
 
-def _weights(adults: npt.NDArray[np.integer]) -> Float:
+def _weights(adults: Int) -> Float:
     """Importance weights: density of a height among people of that sex, over its density among the samples."""
     body = load_body()
     height = sample_heights()[adults]

@@ -46,7 +46,7 @@ Patterns = tuple[str, ...]
 def _bodice(rng: Rng, cloth: Pattern, sleeve: float) -> Garment:
     """The upper part of a loose garment: the same cloth on shoulders, chest and arms."""
     field = top_field(sleeve=sleeve, hem_y=1.0, neck_y=float(rng.uniform(1.48, 1.56)))
-    return Garment(field_V=field, thickness=0.010, folds=0.002, pattern=cloth, shape=drape_outline())
+    return Garment(field_V=field, thickness=0.010, folds=0.002, pattern=cloth, outline=drape_outline())
 
 
 def in_coat(person: Person, rng: Rng, patterns: Patterns) -> Person:

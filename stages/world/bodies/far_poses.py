@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import F64
 from stages.world.bodies.poses import Arm, BodyPose, Leg
 from stages.world.bodies.rotations import FRONT, LEFT, UP, axis_rotation, limb_direction
 
 Rng = np.random.Generator
 
-Floats = npt.NDArray[np.float64]
+Floats = F64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,8 @@ from functools import cache
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F32
+from models.arrays import F32, Float, Index
 from models.surface.body import OpenBody, forward_kinematics, load_body, skin
 from stages.world.bodies.people import DressedBody, Mesh, Person, dressed_rest_body, pose_dressed
 from stages.world.bodies.pose_interpolation import mean_pose, pose_on_spline, spline_weights
@@ -135,7 +134,7 @@ def _root_positions(rest: DressedBody, motion: Motion, times: list[float]) -> F3
 
 
 @cache
-def _contact_vertices() -> tuple[OpenBody, npt.NDArray[np.intp]]:
+def _contact_vertices() -> tuple[OpenBody, Index]:
     """The body, and the vertices tested for contact with the floor: many of feet and hands, a few of the rest."""
     body = load_body()
     ends = np.unique(body.face_F3[np.isin(body.chart_F, (3, 4, 5, 6))])[::2]
@@ -163,7 +162,7 @@ def running(person: Person, rng: Rng, yaw: float) -> Motion:
     return Motion(pose=lambda t: stride(t / period + phase, pace=pace), yaw=lambda t: yaw, height_above_floor=height)
 
 
-def _through_keys(keys: list[BodyPose], yaws: npt.NDArray[np.floating], half: float, beat: float) -> Motion:
+def _through_keys(keys: list[BodyPose], yaws: Float, half: float, beat: float) -> Motion:
     """A motion through key poses and headings, `beat` seconds apart."""
 
     def key(t: float) -> float:

@@ -60,10 +60,10 @@ def dressed_rest_body(person: Person) -> DressedBody:
     for garment in person.outfit.garments:
         cover = np.clip(garment.field_V / 0.02, 0, 1)
         off = np.maximum(off, cover * _thickness(garment))
-        if garment.shape is not None:
+        if garment.outline is not None:
             share = (cover * np.float32(garment.outline_share))[:, None]
-            shape = shape + share * (garment.shape.offset_V3 - shape)
-            normal = normal + share * (garment.shape.normal_V3 - normal)
+            shape = shape + share * (garment.outline.offset_V3 - shape)
+            normal = normal + share * (garment.outline.normal_V3 - normal)
     return DressedBody(
         vertex_V3=vertex + shape + off[:, None] * rest.normal_V3,
         normal_V3=normal,

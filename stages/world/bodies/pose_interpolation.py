@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F32
+from models.arrays import F32, F64
 from stages.world.bodies.poses import Arm, BodyPose, Leg
 from stages.world.bodies.rotations import unit
 
-Floats = Sequence[float] | npt.NDArray[np.float64]
+Floats = Sequence[float] | F64
 
 Triple = tuple[float, float, float]
 
@@ -32,7 +31,7 @@ def mean_pose(poses: Sequence[BodyPose], weights: Floats) -> BodyPose:
     )
 
 
-def spline_weights(t: float, count: int) -> tuple[int, npt.NDArray[np.float64]]:
+def spline_weights(t: float, count: int) -> tuple[int, F64]:
     """The uniform cubic B-spline: the first of four keys and their weights at t in 0 … count − 3 (in keys).
 
     Weights are not negative and sum to 1, so the curve stays within its keys; two derivatives are continuous.

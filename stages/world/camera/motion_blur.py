@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F32
+from models.arrays import F32, Bool, Float
 from models.surface.raster import Hits
 from stages.world.camera.optical_flow import ExactFlow
 
@@ -70,7 +69,7 @@ def motion_blurred(exposure: Exposure, hits: Hits, color_P3: F32, background_HW3
 
 
 def occluders_over_people(
-    exposure: Exposure, hits: Hits, image_HW3: F32, background_HW3: F32, occluder_HW: npt.NDArray[np.bool_]
+    exposure: Exposure, hits: Hits, image_HW3: F32, background_HW3: F32, occluder_HW: Bool
 ) -> F32:
     """The frame with the motion-blurred occluders over it again.
 
@@ -97,7 +96,7 @@ def _blurred_background(exposure: Exposure, sample_times: list[float], backgroun
     return total / np.float32(len(sample_times))
 
 
-def _splatted(position_2Q: npt.NDArray[np.floating], color_Q3: F32, height: int, width: int) -> F32:
+def _splatted(position_2Q: Float, color_Q3: F32, height: int, width: int) -> F32:
     """Bilinear splatting of colours at positions (x, y; whole numbers are pixel centres), (4, H, W).
 
     The first three layers are sums of colours, the fourth is the sum of weights.

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F32, Bool
+from models.arrays import F32, Bool, Index
 from models.surface.occlusion import Occluders, occluded, occluders_of
 from models.surface.raster import NEAR, Camera, Hits, blend, facing, nearest_faces
 from stages.world.backgrounds.environment import Environment, EnvironmentView, environment_view
@@ -37,7 +36,7 @@ class FrameGeometry:
     occluders: Occluders
     view: EnvironmentView
     point_HW3: F32
-    self_occluding_Q: npt.NDArray[np.intp]
+    self_occluding_Q: Index
 
 
 def frame_geometry(environment: Environment, meshes: tuple[Mesh, ...], camera: Camera) -> FrameGeometry:

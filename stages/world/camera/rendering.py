@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F32, U8
+from models.arrays import F32, I32, U8, Index
 from models.surface.body import load_body
 from models.surface.raster import Camera, Hits, blend, rasterize
 from stages.world.bodies.people import Mesh, Person, face_owners, merged_mesh
@@ -96,5 +95,5 @@ def paint_people(
             first = last
 
 
-def _some(hits: Hits, chosen: npt.NDArray[np.intp], face_P: npt.NDArray[np.int32]) -> Hits:
+def _some(hits: Hits, chosen: Index, face_P: I32) -> Hits:
     return Hits(pixel_P=hits.pixel_P[chosen], face_P=face_P, bary_P3=hits.bary_P3[chosen], depth_P=hits.depth_P[chosen])

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F32
+from models.arrays import F32, I32
 from models.surface.body import load_body
 from models.surface.raster import Hits, blend
 from stages.world.bodies.people import Mesh, Person
@@ -99,7 +98,7 @@ def _lit_colors(
     return albedo_P3 * light + (gloss_P * gleam)[:, None]
 
 
-def _albedo(person: Person, corner_P3: npt.NDArray[np.int32], hits: Hits, rest_P3: F32) -> tuple[F32, F32]:
+def _albedo(person: Person, corner_P3: I32, hits: Hits, rest_P3: F32) -> tuple[F32, F32]:
     outfit = person.outfit
     color = np.broadcast_to(outfit.skin_3, rest_P3.shape).copy()
     gloss = np.full(len(rest_P3), 0.10, np.float32)

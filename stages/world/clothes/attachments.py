@@ -7,10 +7,9 @@ from functools import cache
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from models.arrays import F32, I32, U8, Float
+from models.arrays import F32, F64, I32, U8, Float, Index
 from models.surface.body import load_body
 from stages.world.clothes.patterns import Pattern
 from stages.world.clothes.rest_body import rest_body, vertex_normals
@@ -56,7 +55,7 @@ def two_sided(face_G3: I32) -> I32:
     return np.concatenate([face_G3, face_G3[:, ::-1]]).astype(np.int32)
 
 
-def labels_of_nearest_skin(rest_W3: F32, face_G3: I32, skin_V3: F32, body_faces: npt.NDArray[np.intp]) -> LabelledFaces:
+def labels_of_nearest_skin(rest_W3: F32, face_G3: I32, skin_V3: F32, body_faces: Index) -> LabelledFaces:
     """Faces over a body at rest, each labelled with the body face nearest to its centre.
 
     Args:
@@ -79,7 +78,7 @@ def labels_of_nearest_skin(rest_W3: F32, face_G3: I32, skin_V3: F32, body_faces:
     )
 
 
-def _joined(face_G3: I32, chart_G: U8, uv_G32: npt.NDArray[np.float64]) -> F32:
+def _joined(face_G3: I32, chart_G: U8, uv_G32: F64) -> F32:
     """UV continuous within each chart: a corner gets the mean over the faces of its chart at that vertex."""
     key = face_G3.astype(np.int64) * 25 + chart_G[:, None]
     _, group = np.unique(key.reshape(-1), return_inverse=True)
@@ -88,9 +87,7 @@ def _joined(face_G3: I32, chart_G: U8, uv_G32: npt.NDArray[np.float64]) -> F32:
     return mean[group].reshape(*face_G3.shape, 2).astype(np.float32)
 
 
-def _weights(
-    a: npt.NDArray[np.float64], b: npt.NDArray[np.float64], c: npt.NDArray[np.float64], point: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _weights(a: F64, b: F64, c: F64, point: F64) -> F64:
     """Barycentric weights (G, 3) of points projected onto triangles; outside a triangle they are extrapolated."""
     ab, ac, at = b - a, c - a, point - a
     bb, cc, bc = (ab * ab).sum(1), (ac * ac).sum(1), (ab * ac).sum(1)
@@ -119,7 +116,7 @@ def rigidly_attached(bone: str, surface: LabelledFaces, vertex_V3: F32, cloth: P
 
 
 @cache
-def vertices_of_bone(bone: str) -> npt.NDArray[np.intp]:
+def vertices_of_bone(bone: str) -> Index:
     """Vertices that move mostly with a bone, or with the group of bones that it stands for (hand, hips, back)."""
     body = load_body()
     names = {
@@ -135,7 +132,7 @@ def vertices_of_bone(bone: str) -> npt.NDArray[np.intp]:
 
 def superellipsoid(
     middle_3: tuple[float, float, float], half_3: tuple[float, float, float], power: float
-) -> tuple[F32, npt.NDArray[np.int32]]:
+) -> tuple[F32, I32]:
     """Points (W, 3) and two-sided faces (G, 3) of a superellipsoid: an ellipsoid for power 1, nearer a box below.
 
     Args:
@@ -160,7 +157,7 @@ def superellipsoid(
     return point, two_sided(tube_faces(POINTS_AROUND, closed=True))
 
 
-def tube_faces(around: int, *, closed: bool) -> npt.NDArray[np.int32]:
+def tube_faces(around: int, *, closed: bool) -> I32:
     """Triangles of a tube of POINTS_DOWN rings with `around` points each."""
     ring, side = np.meshgrid(np.arange(POINTS_DOWN - 1), np.arange(around if closed else around - 1), indexing="ij")
     a, b = (ring * around + side).reshape(-1), (ring * around + (side + 1) % around).reshape(-1)

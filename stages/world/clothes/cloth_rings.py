@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F32, Float, Index
-
-Real = npt.NDArray[np.floating[Any]]
+from models.arrays import F32, I32, Float, Index
 
 SIDES = 48
 """Number of points of a ring."""
@@ -25,7 +20,7 @@ def directions() -> Float:
     return np.stack([np.cos(angles()), np.sin(angles())])
 
 
-def ring_faces(rings: int) -> npt.NDArray[np.int32]:
+def ring_faces(rings: int) -> I32:
     """Triangles of a tube of rings, with their fronts outside."""
     ring, side = np.meshgrid(np.arange(rings - 1), np.arange(SIDES), indexing="ij")
     a, b = (ring * SIDES + side).reshape(-1), (ring * SIDES + (side + 1) % SIDES).reshape(-1)
@@ -33,7 +28,7 @@ def ring_faces(rings: int) -> npt.NDArray[np.int32]:
     return np.stack([np.stack([a, c, b], 1), np.stack([b, c, d], 1)], axis=1).reshape(-1, 3).astype(np.int32)
 
 
-def ring_members(value_V: F32, levels: Real, step: float) -> tuple[Index, Index]:
+def ring_members(value_V: F32, levels: Float, step: float) -> tuple[Index, Index]:
     """Vertices ring by ring, within 0.8 steps of each level, and the start of each ring in that list."""
     members = [np.flatnonzero(np.abs(value_V - level) < 0.8 * step) for level in levels]
     start = np.cumsum([0, *[len(one) for one in members[:-1]]])

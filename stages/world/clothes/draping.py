@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F32
+from models.arrays import F32, F64, Bool
 from models.surface.body import load_body
 from stages.world.clothes.rest_body import mean_rest, rest_normals, vertex_normals
 
@@ -48,12 +47,12 @@ def shoe_outline() -> ClothOutline:
     return _outline(offset)
 
 
-def _outline(offset_V3: npt.NDArray[np.float64]) -> ClothOutline:
+def _outline(offset_V3: F64) -> ClothOutline:
     offset = offset_V3.astype(np.float32)
     return ClothOutline(offset_V3=offset, normal_V3=vertex_normals(mean_rest() + offset, load_body().face_F3))
 
 
-def _bridged(free_V: npt.NDArray[np.bool_], *, rounds: int) -> npt.NDArray[np.float64]:
+def _bridged(free_V: Bool, *, rounds: int) -> F64:
     """Offsets (V, 3) of a membrane over the vertices `free_V`, never below the skin.
 
     Solves the obstacle problem by relaxation: a vertex rises along its normal to the mean of its neighbours where that

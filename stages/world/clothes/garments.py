@@ -17,8 +17,6 @@ from stages.world.clothes.rest_body import rest_body
 
 Rng = np.random.Generator
 
-HIP_Y, CHIN_Y, CROWN_Y = 0.98, 1.54, 1.79
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Garment:
@@ -39,7 +37,7 @@ class Garment:
     folds: float
     pattern: Pattern
     gloss: float = 0.05
-    shape: ClothOutline | None = None
+    outline: ClothOutline | None = None
     outline_share: float = 1.0
 
 
@@ -162,7 +160,7 @@ def _sewn(rng: Rng, field_V: F32, loose: float, patterns: tuple[str, ...]) -> Ga
         thickness=loose,
         folds=0.35 * loose,
         pattern=random_pattern(rng, patterns),
-        shape=drape_outline(),
+        outline=drape_outline(),
         outline_share=min(1.0, loose / 0.010),
     )
 
@@ -194,7 +192,7 @@ def _shoes_gloves_hair(rng: Rng, patterns: tuple[str, ...], hair_color: F32) -> 
                 folds=0.0,
                 pattern=random_pattern(rng, ("plain", "plain", "gradient", "stripes")),
                 gloss=0.25,
-                shape=shoe_outline(),
+                outline=shoe_outline(),
             )
         )
     if rng.random() < 0.05:

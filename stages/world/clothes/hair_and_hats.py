@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from models.arrays import F32
+from models.arrays import F32, I32
 from models.surface.body import load_body
 from stages.world.clothes.attachments import (
     POINTS_AROUND,
@@ -81,7 +80,7 @@ def _long_hair_faces(length: float, volume: float) -> LabelledFaces:
     return scalp_faces(point, two_sided(tube_faces(POINTS_AROUND, closed=False)))
 
 
-def scalp_faces(point_W3: F32, face_G3: npt.NDArray[np.int32]) -> LabelledFaces:
+def scalp_faces(point_W3: F32, face_G3: I32) -> LabelledFaces:
     """Faces of hair, labelled with the nearest skin of the head."""
     body, skin_V3 = load_body(), rest_body().point_V3
     head = np.flatnonzero((body.chart_F >= 23) & ~body.eye_F)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F32
+from models.arrays import F32, I32, Float
 from models.surface.body import load_body
 
 
@@ -27,7 +25,7 @@ def rest_normals() -> F32:
     return vertex_normals(mean_rest(), load_body().face_F3)
 
 
-def vertex_normals(point_V3: F32, face_F3: npt.NDArray[np.int32]) -> F32:
+def vertex_normals(point_V3: F32, face_F3: I32) -> F32:
     """Outward unit normals of vertices, weighted by the area of the faces."""
     a, b, c = (point_V3[face_F3[:, k]] for k in range(3))
     face = np.cross(b - a, c - a)
@@ -82,7 +80,7 @@ def _bones(*starts: str) -> list[int]:
     return [b for b, name in enumerate(load_body().bones) if name.startswith(starts)]
 
 
-def _position_along(point_V3: npt.NDArray[Any], joints: list[Any]) -> F32:
+def _position_along(point_V3: Float, joints: list[Float]) -> F32:
     """Position along a chain of joints: integers at the joints."""
     best = np.full(len(point_V3), np.inf)
     value = np.zeros(len(point_V3))

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F32
+from models.arrays import F32, Index
 from models.surface.body import KEYPOINT_NAMES, load_body
 from stages.world.clothes.attachments import AttachedMesh, LabelledFaces, labels_of_nearest_skin, two_sided
 from stages.world.clothes.cloth_rings import (
@@ -96,7 +95,7 @@ def _height() -> F32:
 
 
 @cache
-def _skirt_rings() -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _skirt_rings() -> tuple[Index, Index]:
     return ring_members(_height(), WAIST_Y - RING * np.arange(RINGS), RING)
 
 

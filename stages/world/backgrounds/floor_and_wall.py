@@ -13,6 +13,9 @@ from stages.world.clothes.patterns import random_color
 
 Rng = np.random.Generator
 
+FLOOR_END = 80.0
+"""Distance at which the floor ends, metres."""
+
 JOINT = 0.008
 """Half the width of the joints between tiles or bricks, metres."""
 
@@ -42,10 +45,6 @@ def _joint(x: F32, size: float, spread: F32) -> F32:
     edge = np.abs(x / size - np.rint(x / size)) * size
     wide = np.maximum(spread, np.float32(1e-9))
     return np.clip(np.minimum((JOINT - edge) / wide + 0.5, 2 * JOINT / wide), 0, 1).astype(np.float32)
-
-
-FLOOR_END = 80.0
-"""Distance at which the floor ends, metres."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Painted backgrounds: procedural images without depth; those of the world `far` are the last ones."""
+"""Painted backgrounds: procedural images without depth; `FAR_BACKGROUNDS` are those of the world `far`."""
 
 from __future__ import annotations
 

@@ -17,6 +17,9 @@ from stages.world.backgrounds.environment import FLOOR, SKY, EnvironmentView, di
 
 Rng = np.random.Generator
 
+MARGIN = 1.3
+"""Size of the image relative to the view of the camera at rest; outside it, the image is mirrored."""
+
 ImageSource = str | Path | U8
 
 
@@ -47,10 +50,6 @@ def _read(path: str) -> U8:
     if largest > 900:
         bgr = cv2.resize(bgr, None, fx=900 / largest, fy=900 / largest, interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(bgr[:, :, ::-1])
-
-
-MARGIN = 1.3
-"""Size of the image relative to the view of the camera at rest; outside it, the image is mirrored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

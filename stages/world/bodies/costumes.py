@@ -18,9 +18,10 @@ from stages.world.clothes.patterns import Pattern, random_pattern
 from stages.world.clothes.skirts import random_skirt
 
 Rng = np.random.Generator
+Patterns = tuple[str, ...]
 
 
-def in_skirt(person: Person, rng: Rng, patterns: tuple[str, ...]) -> Person:
+def in_skirt(person: Person, rng: Rng, patterns: Patterns) -> Person:
     """The person in a skirt instead of trousers, or in a dress: a skirt of the same cloth as the top."""
     trousers, *others = person.outfit.garments
     tights = replace(trousers, thickness=0.003, folds=0.0, outline_share=0.3)
@@ -30,7 +31,7 @@ def in_skirt(person: Person, rng: Rng, patterns: tuple[str, ...]) -> Person:
     return replace(person, outfit=outfit, attachments=(*person.attachments, random_skirt(rng, cloth)))
 
 
-def with_bag(person: Person, rng: Rng, patterns: tuple[str, ...]) -> Person:
+def with_bag(person: Person, rng: Rng, patterns: Patterns) -> Person:
     """The person with a bag."""
     return replace(person, attachments=(*person.attachments, random_bag(rng, random_pattern(rng, patterns))))
 
@@ -38,9 +39,6 @@ def with_bag(person: Person, rng: Rng, patterns: tuple[str, ...]) -> Person:
 def with_long_hair(person: Person, rng: Rng) -> Person:
     """The person with long hair."""
     return replace(person, attachments=(*person.attachments, random_long_hair(rng, person.outfit.hair_3)))
-
-
-Patterns = tuple[str, ...]
 
 
 def _bodice(rng: Rng, cloth: Pattern, sleeve: float) -> Garment:

@@ -58,9 +58,8 @@ class Walker:
     def position(self, t: float) -> tuple[float, float]:
         """Position on the floor, (x, z)."""
         distance = self.gait.speed * t
-        return self.middle_2[0] + distance * float(np.sin(self.yaw)), self.middle_2[1] + distance * float(
-            np.cos(self.yaw)
-        )
+        x, z = self.middle_2
+        return x + distance * float(np.sin(self.yaw)), z + distance * float(np.cos(self.yaw))
 
     def mesh(self, t: float) -> Mesh:
         """The walking body."""
@@ -115,21 +114,21 @@ def _root_positions(rest: DressedBody, motion: Motion, times: list[float]) -> F3
     few = replace(body, weight_VB=body.weight_VB[chosen])
     zero_3, few_S3 = np.zeros(3, np.float32), rest.vertex_V3[chosen]
     root_T3 = np.zeros((len(times), 3), np.float32)
-    before_S3, held_S, shift_2 = few_S3, np.zeros(len(chosen)), np.zeros(2, np.float32)
+    before_S3, contact_before_S, shift_2 = few_S3, np.zeros(len(chosen)), np.zeros(2, np.float32)
     for k, t in enumerate(times):
         turn_B33 = bone_rotations(body, motion.pose(t), motion.yaw(t))
         turned, placed = forward_kinematics(body, rest.head_B3, turn_B33, zero_3)
         now_S3 = skin(few, few_S3, rest.head_B3, turned, placed)
         low = float(now_S3[:, 1].min())
-        hold_S = np.exp(-(now_S3[:, 1] - low) / CONTACT_HEIGHT)
+        contact_S = np.exp(-(now_S3[:, 1] - low) / CONTACT_HEIGHT)
         height = motion.height_above_floor(t)
-        both_S = hold_S * held_S
+        both_S = contact_S * contact_before_S
         if k and height < CONTACT_HEIGHT:
             shift_2 = -(both_S[:, None] * (now_S3 - before_S3)[:, [0, 2]]).sum(axis=0) / max(both_S.sum(), 1e-9)
         root_T3[k] = [0, height - low, 0]
         if k:
             root_T3[k, [0, 2]] = root_T3[k - 1, [0, 2]] + shift_2
-        before_S3, held_S = now_S3, hold_S
+        before_S3, contact_before_S = now_S3, contact_S
     return root_T3
 
 

@@ -14,6 +14,9 @@ from models.surface.body import load_body
 from stages.world.clothes.patterns import Pattern
 from stages.world.clothes.rest_body import rest_body, vertex_normals
 
+POINTS_AROUND, POINTS_DOWN = 24, 12
+"""Number of points of a rigid mesh around, and from top to bottom."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledFaces:
@@ -95,10 +98,6 @@ def _weights(a: F64, b: F64, c: F64, point: F64) -> F64:
     scale = np.maximum(bb * cc - bc * bc, 1e-14)
     of_b, of_c = (cc * pb - bc * pc) / scale, (bb * pc - bc * pb) / scale
     return np.stack([1 - of_b - of_c, of_b, of_c], axis=1)
-
-
-POINTS_AROUND, POINTS_DOWN = 24, 12
-"""Number of points of a rigid mesh around, and from top to bottom."""
 
 
 def rigidly_attached(bone: str, surface: LabelledFaces, vertex_V3: F32, cloth: Pattern, gloss: float) -> AttachedMesh:

@@ -220,7 +220,7 @@ def footsteps(cast: tuple[Walker, ...]) -> list[Footstep]:
     for number, walker in enumerate(cast):
         strikes = np.arange(0.0, SECONDS, walker.gait.period / 2).tolist()
         for second in strikes:
-            x, z = walker.place(second - MIDDLE_S)
+            x, z = walker.position(second - MIDDLE_S)
             seen = eye.to_camera(np.array([[x, 0.0, z]], np.float32))
             column = float(eye.to_pixels(seen)[0, 0])
             pan = float(np.clip(2 * column / WIDTH - 1, -1, 1))

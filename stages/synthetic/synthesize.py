@@ -26,21 +26,21 @@ RATE = Fraction(25)
 RENDERINGS = ImageWorld(
     name="renderings",
     people=(0.0, 0.75, 0.25),
-    tall=(0.4, 1.1),
+    person_height=(0.4, 1.1),
     poses=(("stand", 0.55), ("walk", 0.45)),
-    bodies=(0.0, 0.4),
-    children=0.0,
+    body_range=(0.0, 0.4),
+    child_share=0.0,
     patterns=("plain",),
-    backdrops=("clouds",),
-    pitch=(-0.05, 0.1),
-    roll=0.0,
-    occluded=0.0,
+    procedural_backgrounds=("clouds",),
+    pitch_range=(-0.05, 0.1),
+    roll_std=0.0,
+    occluded_share=0.0,
 )
 """A simpler world for the supervision study: plain clothes, few poses and bodies, flat backgrounds, no occluders. It
 differs from the world `train` as SURREAL differs from photos."""
-IMAGE_WORLDS: dict[str, ImageWorld] = {**IMAGE_WORLDS, **STRESS_IMAGE_WORLDS, "renderings": RENDERINGS}
+ALL_IMAGE_WORLDS: dict[str, ImageWorld] = {**IMAGE_WORLDS, **STRESS_IMAGE_WORLDS, "renderings": RENDERINGS}
 """Worlds of single images, without background photos."""
-VIDEO_WORLDS: dict[str, VideoWorld] = {**VIDEO_WORLDS, **STRESS_VIDEO_WORLDS}
+ALL_VIDEO_WORLDS: dict[str, VideoWorld] = {**VIDEO_WORLDS, **STRESS_VIDEO_WORLDS}
 
 
 class Synthesize(Stage):
@@ -112,16 +112,16 @@ def scene_generator(config: Synthesize.Config) -> Callable[[int], Scene]:
         return lambda index: far_scene(far, seed, index)
     problem = "the folder contains no images for backgrounds"
     found = tuple(str(path) for folder in config.backgrounds for path in images_in_folder(Path(folder), problem))
-    if name in IMAGE_WORLDS:
-        still = replace(IMAGE_WORLDS[name], height=config.height, width=config.width, backgrounds=found)
+    if name in ALL_IMAGE_WORLDS:
+        still = replace(ALL_IMAGE_WORLDS[name], height=config.height, width=config.width, background_images=found)
         return lambda index: image_scene(still, seed, index)
-    moving = replace(VIDEO_WORLDS[name], height=config.height, width=config.width, backgrounds=found)
+    moving = replace(ALL_VIDEO_WORLDS[name], height=config.height, width=config.width, background_images=found)
     return lambda index: video_scene(moving, seed, index)
 
 
 def check_world_name(name: str) -> None:
     """Raises StageError for an unknown world, and suggests the most similar name."""
-    names = [*IMAGE_WORLDS, *VIDEO_WORLDS, "far"]
+    names = [*ALL_IMAGE_WORLDS, *ALL_VIDEO_WORLDS, "far"]
     if name in names:
         return
     near = difflib.get_close_matches(name, names, 1, 0.3)

@@ -18,7 +18,7 @@ from models.files.atomic_file import atomic_write
 from models.surface.body import forward_kinematics, load_body, skin
 from models.surface.raster import Camera
 from pipeline.stage import StageError
-from stages.synthetic.synthesize import IMAGE_WORLDS, Synthesize
+from stages.synthetic.synthesize import ALL_IMAGE_WORLDS, Synthesize
 from stages.world.bodies.people import Mesh, Person
 from stages.world.bodies.poses import bone_rotations
 from stages.world.camera.rendering import rasterize_people, surface_maps
@@ -101,9 +101,9 @@ def write_simulated_fits(folder: Path, draw: Synthesize.Config) -> None:
 
     Raises: StageError for a world whose scenes are not made of posed bodies.
     """
-    if draw.world not in IMAGE_WORLDS:
+    if draw.world not in ALL_IMAGE_WORLDS:
         raise StageError(f"there are no fits for the world {draw.world!r}", str(folder), "use the world train")
-    world = replace(IMAGE_WORLDS[draw.world], height=draw.height, width=draw.width)
+    world = replace(ALL_IMAGE_WORLDS[draw.world], height=draw.height, width=draw.width)
     target = folder / "fitted"
     target.mkdir(exist_ok=True)
     for number in range(draw.count):

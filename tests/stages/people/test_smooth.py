@@ -387,7 +387,9 @@ def test_a_walking_person_gets_closer_to_the_ground_truth() -> None:
     for number in range(20, 38):
         frames.append(frame_at(number / RATE, cast, backdrop))
         (mesh,) = meshes_at(number / RATE, cast)
-        truth = render_people(np.zeros((view.height, view.width, 3), np.float32), [cast[0].person], [mesh], view, lights())
+        truth = render_people(
+            np.zeros((view.height, view.width, 3), np.float32), [cast[0].person], [mesh], view, lights()
+        )
         exact.append(ground_truth_surface(truth, 1))
     seen = [jittery(surface, rng) for surface in exact]
     given = chunk_of(np.stack(frames)), people_of(len(seen)), Surfaces(people=tuple(seen))

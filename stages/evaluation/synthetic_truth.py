@@ -11,7 +11,7 @@ from pycocotools import mask as coco_mask
 from models.metrics.instances import AnnotatedPoints, TrueInstance
 from stages.evaluation.true_images import DenseTruth, TrueImage, TruePerson, TrueSet
 from stages.synthetic.simulated_annotators import add_annotation_error, annotate_person
-from stages.synthetic.synthesize import IMAGE_WORLDS, VIDEO_WORLDS, Synthesize, scene_generator
+from stages.synthetic.synthesize import ALL_IMAGE_WORLDS, ALL_VIDEO_WORLDS, Synthesize, scene_generator
 from stages.world.image_worlds import STRESS_IMAGE_WORLDS
 from stages.world.scene import Scene
 from stages.world.video_worlds import STRESS_VIDEO_WORLDS
@@ -33,7 +33,7 @@ def worlds_named(name: str) -> tuple[str, ...]:
 
 def known_names() -> list[str]:
     """All names of worlds and groups."""
-    return sorted({*IMAGE_WORLDS, *VIDEO_WORLDS, FAR, *GROUPS})
+    return sorted({*ALL_IMAGE_WORLDS, *ALL_VIDEO_WORLDS, FAR, *GROUPS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +47,13 @@ class Worlds:
 
 def world_set(world: str, part: Worlds) -> TrueSet:
     """The first scenes of a world, or the first frames of its videos."""
-    count = part.frames if world in VIDEO_WORLDS else part.scenes
+    count = part.frames if world in ALL_VIDEO_WORLDS else part.scenes
     return TrueSet(name=world, count=count, images=_images(world, part.seed, count))
 
 
 def _images(world: str, seed: int, count: int) -> Iterator[TrueImage]:
     draw = scene_generator(Synthesize.Config(world=world, seed=seed))
-    length = VIDEO_WORLDS[world].frames if world in VIDEO_WORLDS else 0
+    length = ALL_VIDEO_WORLDS[world].frames if world in ALL_VIDEO_WORLDS else 0
     for index in range(count):
         image = scene_truth(draw(index), world, index, seed)
         video = {"video": f"{index // length:04d}", "frame": index % length} if length else {}

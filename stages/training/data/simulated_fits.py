@@ -85,7 +85,9 @@ def camera_error(mesh: Mesh, camera: Camera, errors: FitErrors, rng: Rng) -> npt
     return np.asarray(camera.rotation_33.T @ seen, np.float64)
 
 
-def simulated_fit_surface(world: ImageWorld, seed: int, index: int, errors: FitErrors) -> tuple[npt.NDArray[np.uint8], F32]:
+def simulated_fit_surface(
+    world: ImageWorld, seed: int, index: int, errors: FitErrors
+) -> tuple[npt.NDArray[np.uint8], F32]:
     """Chart labels (H, W) and UV (2, H, W) of a scene's people as fitted; the same scene gives the same errors."""
     _, people, meshes, camera = people_and_camera(world, seed, index)
     if camera is None:

@@ -10,7 +10,7 @@ import pytest
 
 from models.metrics.annotator_errors import annotator_errors
 from stages.evaluation.body_geometry import geometry_of
-from stages.synthetic.synthesize import IMAGE_WORLDS, Synthesize
+from stages.synthetic.synthesize import ALL_IMAGE_WORLDS, Synthesize
 from stages.training.data.annotated_images import AnnotatedImages
 from stages.training.data.annotated_sets import SetConfig, prepared
 from stages.training.data.augment import Augment, Sampler
@@ -93,7 +93,7 @@ def test_fits_err_as_they_say() -> None:
     exact = FitErrors(bone=0, facing=0, shape=0, shift=0, depth=0)
     off, none = [], []
     for index in range(12):
-        _, people, meshes, camera = people_and_camera(IMAGE_WORLDS["train"], 0, index)
+        _, people, meshes, camera = people_and_camera(ALL_IMAGE_WORLDS["train"], 0, index)
         if camera is None:
             continue
         for person, mesh in zip(people, meshes, strict=True):

@@ -49,6 +49,7 @@ FORMER_KEYS: dict[str, str] = {
     "network.mirror": "network.flip",
     "network.reading": "network.tta",
     "network.turn": "network.roll_align",
+    "quantize_light.pictures": "quantize_light.images",
     "smooth.ahead": "smooth.look_ahead",
     "tall": "min_height",
     "track.sure_score": "track.confident_score",

@@ -237,9 +237,9 @@ class Fit:
         sums: dict[str, float] = {}
         waited, steps = 0.0, 0
         while self.step < last:
-            asked = time.monotonic()
+            began_waiting = time.monotonic()
             parts = [batch_of(self.step * self.config.accumulate + part) for part in range(self.config.accumulate)]
-            waited += time.monotonic() - asked
+            waited += time.monotonic() - began_waiting
             for name, value in self._advance(parts, loss_of).items():
                 sums[name] = sums.get(name, 0.0) + value
             self.step += 1
@@ -260,17 +260,17 @@ class Fit:
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.rate_at(self.step)
         self.optimizer.zero_grad(set_to_none=True)
-        told: dict[str, float] = {}
+        losses: dict[str, float] = {}
         for batch in parts:
             for name, value in self._learn(batch, loss_of, len(parts)).items():
-                told[name] = told.get(name, 0.0) + value / len(parts)
+                losses[name] = losses.get(name, 0.0) + value / len(parts)
         if self._join is not None:
             self._join(self.net)
         nn.utils.clip_grad_norm_(self.net.parameters(), self.config.clip_norm)
         self.optimizer.step()
         self._blend()
-        self._since_saved.append(sum(told.values()))
-        return told
+        self._since_saved.append(sum(losses.values()))
+        return losses
 
     def _learn(self, batch: Batch, loss_of: Loss, parts: int) -> dict[str, float]:
         """Add the gradient of one part of a step's batch. Raises: StageError where the loss is not a number."""
@@ -280,11 +280,11 @@ class Fit:
         total = values.sum()
         (total / parts).backward()
         # Read once, after all work is queued: each reading waits for the GPU.
-        *told, sum_told = torch.cat([values.detach(), total.detach()[None]]).tolist()
-        if not math.isfinite(sum_told):
+        *losses, total_loss = torch.cat([values.detach(), total.detach()[None]]).tolist()
+        if not math.isfinite(total_loss):
             torch.save(tuple(part.cpu() for part in batch), self.folder / "bad_batch.pt")
-            raise StageError(f"the loss is {sum_told} at step {self.step}", str(self.folder), "look at bad_batch.pt")
-        return dict(zip(terms, told, strict=True))
+            raise StageError(f"the loss is {total_loss} at step {self.step}", str(self.folder), "look at bad_batch.pt")
+        return dict(zip(terms, losses, strict=True))
 
     @torch.no_grad()
     def _blend(self) -> None:

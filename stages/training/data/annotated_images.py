@@ -31,7 +31,7 @@ KEPT = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledPerson:
-    """A person of a picture.
+    """A person of an image.
 
     Attributes:
         box_4: x0, y0, x1, y1, pixels.
@@ -69,7 +69,7 @@ class AnnotatedImages:
     """
 
     def __init__(self, source: AnnotatedSet, kept: int = KEPT) -> None:
-        """Read the annotations; so many pictures will stay in memory.
+        """Read the annotations; so many images will stay in memory.
 
         Raises: StageError where they are missing, damaged, or nobody is annotated, and as `read_people`.
         """
@@ -81,7 +81,7 @@ class AnnotatedImages:
         self._crowds = crowds_by_image(dense_set)
         self._ids = sorted(one for one in self._records if not source.hold_out or not held_out(self._name(one)))
         if not self._ids:
-            raise StageError("all pictures of this set are held out", source.annotations, "set hold_out: false")
+            raise StageError("all images of this set are held out", source.annotations, "set hold_out: false")
         self.people = [(index, k) for index, one in enumerate(self._ids) for k in range(len(self._records[one]))]
         self._cached = lru_cache(maxsize=kept)(self._read)
 
@@ -101,7 +101,7 @@ class AnnotatedImages:
         return height, width
 
     def count(self, index: int) -> int:
-        """How many people a picture shows."""
+        """How many people an image shows."""
         return len(self._records[self._ids[index]])
 
     def crowds(self, index: int) -> F32:
@@ -113,7 +113,7 @@ class AnnotatedImages:
         return self._name(self._ids[index])
 
     def name(self, index: int) -> str:
-        """The picture's file name without suffix; dense surfaces are called so too."""
+        """The image's file name without suffix; dense surfaces are called so too."""
         return Path(self.file_name(index)).stem
 
     def _name(self, identity: int) -> str:
@@ -124,7 +124,7 @@ class AnnotatedImages:
         path = image_path(Path(self.source.images), self._images[identity].file_name)
         bgr = read_pixels(path)
         if bgr is None:
-            raise StageError("this picture cannot be read", str(path), "get the file again")
+            raise StageError("this image cannot be read", str(path), "get the file again")
         try:
             people = tuple(labelled_person(one, *bgr.shape[:2]) for one in self._records[identity])
         except ModelError as error:

@@ -73,6 +73,6 @@ class AnnotatedPhotos(Stage):
             teacher = open_part_teacher(weights, threads=self.threads)
         opened = [AnnotatedImages(one) for one in sets.sets]
         self._notes = notes_of(opened)
-        pictures = ((one, index) for one in opened for index in range(len(one)))
-        for number, batch in enumerate(iter(lambda: list(islice(pictures, PER_SHARD)), [])):
+        images = ((one, index) for one in opened for index in range(len(one)))
+        for number, batch in enumerate(iter(lambda: list(islice(images, PER_SHARD)), [])):
             write_shard(folder / f"{number:04d}.npz", [labelled_photo(one, index, teacher) for one, index in batch])

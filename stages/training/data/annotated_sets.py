@@ -107,7 +107,7 @@ def prepared(config: SetConfig) -> AnnotatedSet:
         )
     folder = Path(config.folder)
     if not (folder / ANNOTATIONS).is_file():
-        draw_set(config, folder)
+        draw_synthetic_set(config, folder)
     annotations = annotated_by(config, folder)
     if config.dense == "simulated_fits":
         write_simulated_fits(folder, config.draw)
@@ -122,7 +122,7 @@ def prepared(config: SetConfig) -> AnnotatedSet:
     )
 
 
-def draw_set(config: SetConfig, folder: Path) -> None:
+def draw_synthetic_set(config: SetConfig, folder: Path) -> None:
     """Draw and annotate the scenes of a set; its annotations are written last, so that a set is whole or absent."""
     job = Job(index=0, input="", output=None, stem=folder.name)
     source = Synthesize(config.draw)
@@ -137,7 +137,7 @@ def draw_set(config: SetConfig, folder: Path) -> None:
 def annotated_by(config: SetConfig, folder: Path) -> Path:
     """The annotations, by the configured annotator, of a set that stands.
 
-    Raises: StageError for a set of another number of pictures than the configuration says.
+    Raises: StageError for a set of another number of images than the configuration says.
     """
     own = folder / ANNOTATIONS
     found = read_dense_set(own)

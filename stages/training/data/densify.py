@@ -25,7 +25,7 @@ from stages.training.payloads import AnnotatedSet, AnnotatedSets
 
 
 class Densify(Stage):
-    """Sets in, the same sets with dense surfaces out: `NAME.npz` of `label_HW` and `uv_2HW` (255ths) for each picture.
+    """Sets in, the same sets with dense surfaces out: `NAME.npz` of `label_HW` and `uv_2HW` (255ths) for each image.
 
     Every teacher has a folder of its own (`densified-` and the beginning of its file's sha256), in which finished
     images are kept. Sets with other supervision pass unchanged.
@@ -80,13 +80,13 @@ def dense(source: AnnotatedSet, reader: SinglePersonPredictor, sha256: str, *, f
     return dataclasses.replace(source, dense=str(folder))
 
 
-def write_surface(path: Path, picture: LabelledImage, reader: SinglePersonPredictor, *, figure_ground: bool) -> None:
+def write_surface(path: Path, image: LabelledImage, reader: SinglePersonPredictor, *, figure_ground: bool) -> None:
     """Predict all people of an image and write the surfaces inside of their masks, whole or not at all."""
-    height, width = picture.rgb_HW3.shape[:2]
+    height, width = image.rgb_HW3.shape[:2]
     label_HW, uv_2HW = np.zeros((height, width), np.uint8), np.zeros((2, height, width), np.uint8)
-    for person in picture.people:
+    for person in image.people:
         mask_HW = person.mask_HW > 0
-        seen = without_background(picture.rgb_HW3, mask_HW) if figure_ground else picture.rgb_HW3
+        seen = without_background(image.rgb_HW3, mask_HW) if figure_ground else image.rgb_HW3
         paste(reader.surface(seen, person.box_4), mask_HW, label_HW, uv_2HW)
     with atomic_write(path) as draft, draft.open("wb") as file:
         np.savez_compressed(file, label_HW=label_HW, uv_2HW=uv_2HW)

@@ -61,16 +61,16 @@ class DensePoints:
     weight: float = 0.3
 
 
-def flipped_image(picture: LabelledImage) -> LabelledImage:
+def flipped_image(image: LabelledImage) -> LabelledImage:
     """The image flipped horizontally; sides, charts, U and V change by the symmetry of the body."""
-    width = picture.rgb_HW3.shape[1]
-    label_HW, uv_2HW = picture.label_HW, picture.uv_2HW
+    width = image.rgb_HW3.shape[1]
+    label_HW, uv_2HW = image.label_HW, image.uv_2HW
     if label_HW is not None and uv_2HW is not None:
         label_HW, turned = mirror_maps(label_HW, uv_2HW.astype(np.float32) / 255)
         uv_2HW = np.round(turned * 255).astype(np.uint8)
     return LabelledImage(
-        rgb_HW3=np.ascontiguousarray(picture.rgb_HW3[:, ::-1]),
-        people=tuple(flipped_person(one, width) for one in picture.people),
+        rgb_HW3=np.ascontiguousarray(image.rgb_HW3[:, ::-1]),
+        people=tuple(flipped_person(one, width) for one in image.people),
         label_HW=label_HW,
         uv_2HW=uv_2HW,
     )
@@ -98,40 +98,40 @@ def flipped_person(person: LabelledPerson, width: int) -> LabelledPerson:
     )
 
 
-def frame_view(picture: LabelledImage, size_hw: tuple[int, int], dense: DensePoints, random: Rng) -> AugmentedImage:
+def frame_view(image: LabelledImage, size_hw: tuple[int, int], dense: DensePoints, random: Rng) -> AugmentedImage:
     """The whole image at a size, resized as at inference (PIL, `preprocess`)."""
-    height, width = picture.rgb_HW3.shape[:2]
+    height, width = image.rgb_HW3.shape[:2]
     matrix = np.array([[size_hw[1] / width, 0, 0], [0, size_hw[0] / height, 0]])
-    rgb = np.ascontiguousarray(resize_bgr(picture.rgb_HW3, size_hw)[:, :, ::-1])
+    rgb = np.ascontiguousarray(resize_bgr(image.rgb_HW3, size_hw)[:, :, ::-1])
     resized = {"interpolation": cv2.INTER_AREA}
-    masks = [cv2.resize(one.mask_HW, size_hw[::-1], **resized) for one in picture.people]  # type: ignore[call-overload]
+    masks = [cv2.resize(one.mask_HW, size_hw[::-1], **resized) for one in image.people]  # type: ignore[call-overload]
     people = tuple(
-        augmented_person(picture, index, matrix, np.asarray(mask), dense, random) for index, mask in enumerate(masks)
+        augmented_person(image, index, matrix, np.asarray(mask), dense, random) for index, mask in enumerate(masks)
     )
     return AugmentedImage(rgb_HW3=rgb, people=people)
 
 
 def person_view(
-    picture: LabelledImage, person: int, side: int, square_4: F64, dense: DensePoints, random: Rng, *, ground: bool
+    image: LabelledImage, person: int, side: int, square_4: F64, dense: DensePoints, random: Rng, *, ground: bool
 ) -> AugmentedImage:
     """A square crop around one person; other people in it are background.
 
     Args:
-        picture, person: the image and the index of the person.
+        image, person: the image and the index of the person.
         side: pixels of the crop.
         square_4: the square in pixels of the image.
         dense, random: how points are drawn from a dense surface.
         ground: whether the background stays; without it only the pixels of the person's mask do.
     """
-    mask_HW = picture.people[person].mask_HW
-    rgb_HW3 = picture.rgb_HW3 if ground else without_background(picture.rgb_HW3, mask_HW > 0)
+    mask_HW = image.people[person].mask_HW
+    rgb_HW3 = image.rgb_HW3 if ground else without_background(image.rgb_HW3, mask_HW > 0)
     to_view = crop_matrix(square_4, side)
     cut_mask = cv2.warpAffine(mask_HW * 255, to_view, (side, side), flags=cv2.INTER_LINEAR) > 127
     # In `augmented_person` pixel edges are at whole numbers, in OpenCV pixel centres.
     corner = np.array(
         [[to_view[0, 0], 0, -square_4[0] * to_view[0, 0]], [0, to_view[1, 1], -square_4[1] * to_view[1, 1]]]
     )
-    one = augmented_person(picture, person, corner, cut_mask.astype(np.uint8), dense, random)
+    one = augmented_person(image, person, corner, cut_mask.astype(np.uint8), dense, random)
     return AugmentedImage(rgb_HW3=crop_square(rgb_HW3, square_4, side), people=(one,))
 
 
@@ -142,15 +142,15 @@ def jittered_square(box_4: F32, scales: tuple[float, float], random: Rng) -> F64
 
 
 def augmented_person(
-    picture: LabelledImage, index: int, matrix: F64, mask_HW: U8, dense: DensePoints, random: Rng
+    image: LabelledImage, index: int, matrix: F64, mask_HW: U8, dense: DensePoints, random: Rng
 ) -> AugmentedPerson:
     """One person through a (2, 3) map from pixels of the image to those of the augmented one (edges at integers)."""
-    person = picture.people[index]
+    person = image.people[index]
     joint_173 = person.keypoint_173.copy()
     joint_173[:, :2] = transformed(joint_173[:, :2], matrix)
     xy, chart, uv, weight = annotated_points(person)
-    if picture.label_HW is not None and picture.uv_2HW is not None:
-        more = drawn_points(picture, person.mask_HW, dense, random)
+    if image.label_HW is not None and image.uv_2HW is not None:
+        more = drawn_points(image, person.mask_HW, dense, random)
         xy, chart, uv, weight = (np.concatenate(pair) for pair in zip((xy, chart, uv, weight), more, strict=True))
     return AugmentedPerson(
         box_4=transformed(person.box_4.reshape(2, 2), matrix).reshape(4).astype(np.float32),
@@ -183,17 +183,17 @@ def annotated_points(person: LabelledPerson) -> Points:
     return xy, points.chart_M, np.stack([points.u_M, points.v_M], axis=1), np.ones(len(points))
 
 
-def drawn_points(picture: LabelledImage, mask_HW: U8, dense: DensePoints, random: Rng) -> Points:
+def drawn_points(image: LabelledImage, mask_HW: U8, dense: DensePoints, random: Rng) -> Points:
     """Points at random pixels of a person's dense surface, at the pixels' centres."""
-    assert picture.label_HW is not None and picture.uv_2HW is not None
-    row_K, column_K = np.nonzero((mask_HW > 0) & (picture.label_HW > 0))
+    assert image.label_HW is not None and image.uv_2HW is not None
+    row_K, column_K = np.nonzero((mask_HW > 0) & (image.label_HW > 0))
     if not len(row_K):
         return np.zeros((0, 2)), np.zeros(0, np.int64), np.zeros((0, 2)), np.zeros(0)
     chosen = random.integers(0, len(row_K), dense.count)
     row, column = row_K[chosen], column_K[chosen]
-    uv = picture.uv_2HW[:, row, column].T / np.float32(255)
+    uv = image.uv_2HW[:, row, column].T / np.float32(255)
     xy = np.stack([column, row], axis=1) + 0.5
-    return xy, picture.label_HW[row, column].astype(np.int64), uv, np.full(dense.count, dense.weight)
+    return xy, image.label_HW[row, column].astype(np.int64), uv, np.full(dense.count, dense.weight)
 
 
 def colour_jittered(view: AugmentedImage, random: Rng) -> AugmentedImage:

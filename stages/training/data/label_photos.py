@@ -120,16 +120,16 @@ class LabelFactory:
     config: LabelPhotos.Config
 
     def __call__(self) -> Callable[[int], Labelled]:
-        """Open the teachers, each on one thread; every process reads through all pictures and labels its own.
+        """Open the teachers, each on one thread; every process reads through all images and labels its own.
 
         Raises: StageError naming the key of a path that is missing; ModelError for a teacher that cannot be opened.
         """
         teachers = open_teachers(self.config)
-        pictures = enumerate(all_pictures(self.config))
+        images = enumerate(all_pictures(self.config))
 
         def label(number: int) -> Labelled:
-            picture = next((picture for at, picture in pictures if at == number), None)
-            photo = None if picture is None else label_photo(picture, teachers, number)
+            image = next((image for at, image in images if at == number), None)
+            photo = None if image is None else label_photo(image, teachers, number)
             return Labelled(number=number, photo=photo)
 
         return label
@@ -146,9 +146,9 @@ def open_teachers(config: LabelPhotos.Config) -> Teachers:
 
 
 def all_pictures(config: LabelPhotos.Config) -> Iterator[SourceImage]:
-    """All pictures, always in the same order. Raises: StageError naming the key of a path that is missing."""
+    """All images, always in the same order. Raises: StageError naming the key of a path that is missing."""
     if not (config.human_v2 or config.coco or config.photos or config.sequences or config.clips):
-        raise StageError("no pictures are given", "label_photos.human_v2", REMEDY)
+        raise StageError("no images are given", "label_photos.human_v2", REMEDY)
     if config.human_v2:
         yield from human_v2(required_path(config.human_v2, "label_photos.human_v2", REMEDY), TRAINING_PHOTOS)
     if config.coco:

@@ -41,31 +41,31 @@ WIDER = 1.2
 """Sides of a labelled square over the box's longer side."""
 
 
-def labelled_photo(pictures: AnnotatedImages, index: int, teacher: PartTeacher | None) -> LabelledPhoto:
+def labelled_photo(images: AnnotatedImages, index: int, teacher: PartTeacher | None) -> LabelledPhoto:
     """The labelled photo of an annotated image. Raises: StageError where it cannot be read."""
-    picture = pictures[index]
-    height, width = picture.rgb_HW3.shape[:2]
+    image = images[index]
+    height, width = image.rgb_HW3.shape[:2]
     to_square = np.array([SIDE / width, SIDE / height] * 2, np.float32)
-    crowd_K4 = pictures.crowds(index)
-    box_M4 = np.concatenate([np.array([one.box_4 for one in picture.people], np.float32).reshape(-1, 4), crowd_K4])
-    kinds = [PERSON] * len(picture.people) + [IGNORED] * len(crowd_K4)
+    crowd_K4 = images.crowds(index)
+    box_M4 = np.concatenate([np.array([one.box_4 for one in image.people], np.float32).reshape(-1, 4), crowd_K4])
+    kinds = [PERSON] * len(image.people) + [IGNORED] * len(crowd_K4)
     return LabelledPhoto(
-        name=pictures.file_name(index),
+        name=images.file_name(index),
         aspect=width / height,
-        rgb_SS3=cv2.resize(picture.rgb_HW3, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.uint8),
+        rgb_SS3=cv2.resize(image.rgb_HW3, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.uint8),
         box_M4=box_M4 * to_square,
         kind_M=np.array(kinds, np.uint8),
-        dense_DD=whole_labels(picture, crowd_K4),
-        people=tuple(people_labels(picture, to_square, teacher)),
+        dense_DD=whole_labels(image, crowd_K4),
+        people=tuple(people_labels(image, to_square, teacher)),
     )
 
 
-def whole_labels(picture: LabelledImage, crowd_K4: F32) -> U8:
+def whole_labels(image: LabelledImage, crowd_K4: F32) -> U8:
     """(DENSE, DENSE): 0 background, charts around annotated points, IGNORE in the rest of people and in crowds."""
-    height, width = picture.rgb_HW3.shape[:2]
+    height, width = image.rgb_HW3.shape[:2]
     x_D, y_D = ((np.arange(DENSE) + 0.5) * side / DENSE for side in (width, height))
     label_DD = np.zeros((DENSE, DENSE), np.uint8)
-    for person in picture.people:
+    for person in image.people:
         found_DD = person_cells(person, (x_D, y_D))
         label_DD = np.where(found_DD > 0, found_DD, label_DD).astype(np.uint8)
     for crowd_4 in crowd_K4:
@@ -73,19 +73,19 @@ def whole_labels(picture: LabelledImage, crowd_K4: F32) -> U8:
     return label_DD
 
 
-def people_labels(picture: LabelledImage, to_square: F32, teacher: PartTeacher | None) -> Iterator[PersonLabels]:
+def people_labels(image: LabelledImage, to_square: F32, teacher: PartTeacher | None) -> Iterator[PersonLabels]:
     """A labelled square around every person tall enough with annotated points, or with confident teacher labels."""
-    natural = natural_size(picture.rgb_HW3.shape[1] / picture.rgb_HW3.shape[0])
-    scale = natural[1] / picture.rgb_HW3.shape[0]
-    for index, person in enumerate(picture.people):
+    natural = natural_size(image.rgb_HW3.shape[1] / image.rgb_HW3.shape[0])
+    scale = natural[1] / image.rgb_HW3.shape[0]
+    for index, person in enumerate(image.people):
         if (person.box_4[3] - person.box_4[1]) * scale < LEAST_HEIGHT:
             continue
         region_4 = square_region(person.box_4, WIDER, np.zeros(2))
         if person.points is not None and len(person.points):
-            found: tuple[U8, U8] | None = square_labels(picture, index, region_4)
+            found: tuple[U8, U8] | None = square_labels(image, index, region_4)
         elif teacher is not None:
-            others_M4 = np.array([one.box_4 for one in picture.people if one is not person], np.float32).reshape(-1, 4)
-            found = person_labels(teacher, picture.rgb_HW3, person.box_4, others_M4, region_4, None)
+            others_M4 = np.array([one.box_4 for one in image.people if one is not person], np.float32).reshape(-1, 4)
+            found = person_labels(teacher, image.rgb_HW3, person.box_4, others_M4, region_4, None)
         else:
             found = None
         if found is not None:
@@ -94,10 +94,10 @@ def people_labels(picture: LabelledImage, to_square: F32, teacher: PartTeacher |
             yield PersonLabels(box_4=box_4, region_4=square_4, label_LL=found[0], weight_LL=found[1], joint_J3=joint_J3)
 
 
-def square_labels(picture: LabelledImage, index: int, region_4: F32) -> tuple[U8, U8]:
+def square_labels(image: LabelledImage, index: int, region_4: F32) -> tuple[U8, U8]:
     """Labels of a square around a person, all of full weight; other people in it are background."""
     x_L, y_L, _ = label_cell_centres(region_4)
-    label_LL = person_cells(picture.people[index], (x_L, y_L))
+    label_LL = person_cells(image.people[index], (x_L, y_L))
     return label_LL, np.full((LABELS, LABELS), 255, np.uint8)
 
 
@@ -106,7 +106,7 @@ def person_cells(person: LabelledPerson, grid: Grid) -> U8:
 
     Args:
         person: without a mask, the box is the person.
-        grid: the cells' centres, columns' x and rows' y, in pixels of the picture.
+        grid: the cells' centres, columns' x and rows' y, in pixels of the image.
     """
     x_W, y_H = grid
     height, width = person.mask_HW.shape
@@ -128,7 +128,7 @@ def person_cells(person: LabelledPerson, grid: Grid) -> U8:
 
 
 def coarse_at(person: LabelledPerson, x_K: npt.NDArray[np.floating], y_K: npt.NDArray[np.floating]) -> U8:
-    """(K,): the annotated coarse part at places of the picture, 0 outside of the box."""
+    """(K,): the annotated coarse part at places of the image, 0 outside of the box."""
     assert person.coarse_LL is not None
     side = len(person.coarse_LL)
     low, high = person.box_4[:2], person.box_4[2:]

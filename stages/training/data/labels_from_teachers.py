@@ -50,22 +50,22 @@ class Teachers:
     poses: PoseTeacher | None
 
 
-def label_photo(picture: SourceImage, teachers: Teachers, seed: int) -> LabelledPhoto:
+def label_photo(image: SourceImage, teachers: Teachers, seed: int) -> LabelledPhoto:
     """Complete a photo's boxes, estimate its aspect ratio where it is lost, and label its four largest people twice."""
-    height, width = picture.rgb_HW3.shape[:2]
-    square_SS3 = np.asarray(cv2.resize(picture.rgb_HW3, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+    height, width = image.rgb_HW3.shape[:2]
+    square_SS3 = np.asarray(cv2.resize(image.rgb_HW3, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
     to_square = np.asarray([SIDE / width, SIDE / height] * 2, np.float32)
-    known_M4 = None if picture.box_M4 is None else picture.box_M4 * to_square
+    known_M4 = None if image.box_M4 is None else image.box_M4 * to_square
     first_M4 = np.zeros((0, 4), np.float32) if known_M4 is None else known_M4
-    aspect = likely_aspect(teachers.parts, square_SS3, first_M4) if picture.stretched else width / height
+    aspect = likely_aspect(teachers.parts, square_SS3, first_M4) if image.stretched else width / height
     natural = natural_size(aspect)
     to_natural = np.asarray([natural[0] / SIDE, natural[1] / SIDE] * 2, np.float32)
-    rgb_HW3 = np.asarray(cv2.resize(picture.rgb_HW3, natural, interpolation=cv2.INTER_AREA), np.uint8)
+    rgb_HW3 = np.asarray(cv2.resize(image.rgb_HW3, natural, interpolation=cv2.INTER_AREA), np.uint8)
     found_N4, score_N = teachers.boxes(rgb_HW3)
     box_M4, kind_M = merge_boxes(None if known_M4 is None else known_M4 * to_natural, found_N4, score_N)
     people = list(label_people(teachers, rgb_HW3, box_M4, kind_M, to_natural, np.random.default_rng(seed)))
     return LabelledPhoto(
-        name=picture.name,
+        name=image.name,
         aspect=aspect,
         rgb_SS3=square_SS3,
         box_M4=box_M4 / to_natural,
@@ -171,9 +171,9 @@ def likely_aspect(teacher: PartTeacher, square_SS3: U8, box_M4: Float) -> float:
     def certainty(aspect: float) -> float:
         width, height = natural_size(aspect)
         scale_4 = np.asarray([width, height, width, height], np.float32) / SIDE
-        picture = np.asarray(cv2.resize(square_SS3, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+        image = np.asarray(cv2.resize(square_SS3, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
         region_4 = square_region(box_4 * scale_4, 1.2, np.zeros(2))
-        answer = teacher(crop(picture, region_4, teacher.grid.side))
+        answer = teacher(crop(image, region_4, teacher.grid.side))
         inner = answer.person_hw > 0
         return float(answer.part_24hw.max(0)[inner].mean()) if inner.any() else -np.inf
 

@@ -107,7 +107,7 @@ def trusted(pose: TeacherPose) -> npt.NDArray[np.bool_]:
 
 
 def joints_of(pose: TeacherPose | None) -> Float:
-    """COCO's joints (J,3) by a pose: x, y in pixels of the picture, and 1 where they are known, else 0."""
+    """COCO's joints (J,3) by a pose: x, y in pixels of the image, and 1 where they are known, else 0."""
     if pose is None:
         return no_joints()
     joints = list(COCO_JOINTS)
@@ -115,7 +115,7 @@ def joints_of(pose: TeacherPose | None) -> Float:
 
 
 def pose_evidence(pose: TeacherPose, point_LL2: Float) -> Evidence:
-    """Compare points (L,L,2; pixels of the picture, a regular upright grid) with the limbs of a pose."""
+    """Compare points (L,L,2; pixels of the image, a regular upright grid) with the limbs of a pose."""
     size = point_LL2.shape[:2]
     penalty_25LL = np.full((25, *size), NEUTRAL)
     bone_LL, known = np.zeros(size), 0
@@ -150,7 +150,7 @@ def distance_to_hull(point_LL2: Float, corner_M2: Float) -> Float:
 
 
 def pose_mask(pose: TeacherPose, point_LL2: Float) -> Float:
-    """Probability of the person at points (L,L,2) of the picture, by the pose teacher's own mask (L,L)."""
+    """Probability of the person at points (L,L,2) of the image, by the pose teacher's own mask (L,L)."""
     back_23 = np.asarray(cv2.invertAffineTransform(pose.to_image_23), np.float64)
     at_LL2 = (map_points(point_LL2, back_23) - 0.5).astype(np.float32)
     x_LL, y_LL = at_LL2[..., 0], at_LL2[..., 1]
@@ -165,7 +165,7 @@ def fuse(person_LL: Float, part_24LL: Float, pose: TeacherPose | None, point_LL2
     Args:
         person_LL, part_24LL: probability of the person and logits of the parts on the grid.
         pose: of the person, or None without a pose teacher.
-        point_LL2: the grid's points in pixels of the picture.
+        point_LL2: the grid's points in pixels of the image.
 
     Returns:
         Person probability, part logits, and whether the pose had evidence.

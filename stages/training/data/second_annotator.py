@@ -21,10 +21,10 @@ def write_reannotated(path: Path, found: DenseSet, truth: Path, *, noise: float,
     Args:
         path: the file to write.
         found: the set as it stands.
-        truth: folder of its dense truth, `NNNNNN.npz` by the picture's file name.
+        truth: folder of its dense truth, `NNNNNN.npz` by the image's file name.
         noise, annotator: as in `sparse_set`.
 
-    Raises: StageError where a picture's truth cannot be read.
+    Raises: StageError where an image's truth cannot be read.
     """
     by_image: dict[int, list[AnnotatedPerson]] = {image.id: [] for image in found.images}
     for person in found.people:
@@ -39,7 +39,7 @@ def write_reannotated(path: Path, found: DenseSet, truth: Path, *, noise: float,
 
 
 def true_uv(path: Path) -> npt.NDArray[np.floating]:
-    """(2, H, W) true U and V of a picture. Raises: StageError."""
+    """(2, H, W) true U and V of an image. Raises: StageError."""
     try:
         return read_arrays(path)["uv_2HW"]
     except (OSError, ValueError, KeyError) as error:

@@ -30,7 +30,7 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitErrors:
-    """Standard deviations of a fit's errors. Assumed, of the size that fits to single pictures are reported to have.
+    """Standard deviations of a fit's errors. Assumed, of the size that fits to single images are reported to have.
 
     Attributes:
         bone: degrees, of every bone against its parent, about a random axis.

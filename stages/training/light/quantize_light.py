@@ -49,16 +49,16 @@ class QuantizeLight(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """`weights` of the light network; graphs go beside them. `pictures` to calibrate on, and their `seed`."""
+        """`weights` of the light network; graphs go beside them. `images` to calibrate on, and their `seed`."""
 
         weights: str = "models/weights/light.safetensors"
-        pictures: int = 300
+        images: int = 300
         seed: int = 5
 
         def __post_init__(self) -> None:
             """Raises ValueError for a number out of range."""
-            if self.pictures < 10:
-                raise ValueError("pictures must be 10 or more")
+            if self.images < 10:
+                raise ValueError("images must be 10 or more")
 
     def __call__(self, photos: PhotoShards) -> Iterator[Written]:
         """Quantise both networks. Raises: StageError when NNCF is not installed; ModelError for other weights."""
@@ -74,8 +74,8 @@ class QuantizeLight(Stage):
         crops = SurfaceBatches(pool, None, indices=range(1), seed=seed, mix=CALIBRATION_CROPS)
         made = QuantizedLight(
             source_sha256=file_sha256(path),
-            detector=quantized(detector, CANVAS, canvases, self.config.pictures, in_float=first_and_outputs),
-            surface=quantized(PickedSurface(surface), CROP, crops, self.config.pictures),
+            detector=quantized(detector, CANVAS, canvases, self.config.images, in_float=first_and_outputs),
+            surface=quantized(PickedSurface(surface), CROP, crops, self.config.images),
         )
         write_quantized(quantized_path(path), made)
         yield Written(path=str(quantized_path(path)), frames=0)
@@ -94,7 +94,7 @@ def quantized(
     net: nn.Module,
     side: int,
     batch_of: Callable[[int], Batch],
-    pictures: int,
+    images: int,
     in_float: Callable[[Any], list[str]] = lambda _: [],
 ) -> OpenvinoGraph:
     """A network for one image (1, 3, side, side) in eight bits, its ranges calibrated on the first batches.
@@ -107,11 +107,11 @@ def quantized(
     from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
     model = convert_network(net, (1, 3, side, side))
-    data = nncf.Dataset([np.asarray(batch_of(step)[0].float().contiguous()) for step in range(pictures)])
+    data = nncf.Dataset([np.asarray(batch_of(step)[0].float().contiguous()) for step in range(images)])
     made = nncf.quantize(
         model,
         data,
-        subset_size=pictures,
+        subset_size=images,
         preset=nncf.QuantizationPreset.MIXED,
         ignored_scope=nncf.IgnoredScope(names=in_float(model)),
         fast_bias_correction=False,  # layer after layer, which is more exact

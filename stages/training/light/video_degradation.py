@@ -45,8 +45,8 @@ def with_photons(picture_HW3: Float, random: np.random.Generator) -> Float:
 def curved(picture_HW3: Float, random: np.random.Generator) -> Float:
     """A tone curve that raises or lowers the contrast."""
     strength = np.float32(random.uniform(-0.3, 0.7))
-    picture = np.clip(picture_HW3, 0, 1)
-    return (1 - strength) * picture + strength * picture**2 * (3 - 2 * picture)
+    image = np.clip(picture_HW3, 0, 1)
+    return (1 - strength) * image + strength * image**2 * (3 - 2 * image)
 
 
 def sharpened(picture_HW3: Float, random: np.random.Generator) -> Float:

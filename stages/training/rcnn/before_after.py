@@ -52,14 +52,14 @@ class BeforeAfter(Stage):
         prepare_body("", sys.stderr)
 
     def __call__(self, part: Round, sets: AnnotatedSets) -> Iterator[Written]:
-        """Score both. Raises: StageError where no picture was held out, or the report cannot be written."""
+        """Score both. Raises: StageError where no image was held out, or the report cannot be written."""
         if not part.last or not is_chief():
             return
         config = self.config
         kept = [one for one in sets.sets if one.hold_out]
         if not kept:
             remedy = "set annotated_sets.sets.NAME.hold_out: true"
-            raise StageError("no set holds pictures out, so nothing can be compared", "before_after", remedy)
+            raise StageError("no set holds images out, so nothing can be compared", "before_after", remedy)
         after = dataclasses.replace(config.network, weights=config.weights)
         rows: Table = {}
         for name, network in (("before", config.network), ("after", after)):
@@ -76,7 +76,7 @@ class BeforeAfter(Stage):
         kept = (one for found in read for one in found.images if held_out(one.name) and one.people)
         first = next(kept, None)
         if first is None:
-            raise StageError("none of the sets' pictures was held out", "before_after", "give more pictures")
+            raise StageError("none of the sets' images was held out", "before_after", "give more images")
         config = Evaluate.Config(network=network, min_height=self.config.min_height)
         return scored(config, itertools.chain([first], kept), self.threads)
 

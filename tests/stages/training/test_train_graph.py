@@ -96,7 +96,7 @@ def test_without_pictures_it_says_what_to_give(root: Path, settings: dict[str, o
     bare = {**settings, "folder": Path(str(settings["folder"])) / "bare", "label_photos.coco": '""'}
     done = train(root, bare)
     assert done.returncode == 1
-    assert "label_photos.human_v2: no pictures are given" in done.stderr
+    assert "label_photos.human_v2: no images are given" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -21,15 +21,15 @@ NO_ATLAS = "none"
 class AtlasVideo:
     """A video whose frames are atlases. It plays along with the video it is drawn into and starts again at its end."""
 
-    def __init__(self, path: str, maker: AtlasBuilder) -> None:
+    def __init__(self, path: str, builder: AtlasBuilder) -> None:
         """Raises StageError or ModelError for a file that is no video, or whose frames are no atlases."""
         self._path = path
-        self._maker = maker
+        self._builder = builder
         self._length: Fraction | None = None
         self._atlas: Atlas | None = None
         self._step = Fraction(1)
         self._frames = self._timed()
-        self._start, self._picture = next(self._frames)
+        self._start, self._image = next(self._frames)
         self._next = next(self._frames, None)
         self._update_length()
 
@@ -47,11 +47,11 @@ class AtlasVideo:
         if self._next is None and self._length is not None and second >= self._length:
             return self.at(second)
         if self._atlas is None:
-            self._atlas = self._maker(self._picture)
+            self._atlas = self._builder(self._image)
         return self._atlas
 
     def _advance(self, timed: tuple[Fraction, U8]) -> None:
-        self._start, self._picture = timed
+        self._start, self._image = timed
         self._atlas = None
         self._next = next(self._frames, None)
         self._update_length()
@@ -76,14 +76,14 @@ class AtlasVideo:
 class PersonAtlases:
     """The atlases of people, by identity and by time."""
 
-    def __init__(self, atlas: str, atlas_of: Mapping[str, str], maker: AtlasBuilder) -> None:
+    def __init__(self, atlas: str, atlas_of: Mapping[str, str], builder: AtlasBuilder) -> None:
         """Raises StageError naming an atlas that cannot be used.
 
         Args:
             atlas: path for all people, or `none`.
             atlas_of: paths (or `none`) of single identities.
         """
-        self._maker = maker
+        self._builder = builder
         paths = {atlas, *atlas_of.values()}
         atlases = {path: self._opened(path) for path in sorted(paths)}
         self._default = atlases[atlas]
@@ -97,9 +97,9 @@ class PersonAtlases:
     def _opened(self, path: str) -> Atlas | AtlasVideo:
         try:
             if path == NO_ATLAS:
-                return self._maker.bare((0, 0, 0, 0))
-            film = is_video_file(path)
-            opened = AtlasVideo(path, self._maker) if film else load_atlas(path, self._maker)
+                return self._builder.bare((0, 0, 0, 0))
+            is_video = is_video_file(path)
+            opened = AtlasVideo(path, self._builder) if is_video else load_atlas(path, self._builder)
             if isinstance(opened, AtlasVideo):
                 opened.at(Fraction(0))
             return opened

@@ -95,14 +95,14 @@ class Unwrap(Stage):
         if self._job is None:
             return
         identity, texels = self._chosen(self._job.input)
-        picture, seen = self._picture(texels)
+        image, seen = self._image(texels)
         destination = _destination(self._job)
         with reported_write_errors(destination.path):
             destination.prepare(fresh=True)
             suffix = Path(destination.path).suffix.lower()
             draft = destination.folder / f"picture{suffix}"
-            alpha = picture[..., 3] if picture.shape[2] == 4 else None
-            write_still(draft, np.ascontiguousarray(picture[..., :3]), alpha, IMAGE_FORMATS[suffix], {})
+            alpha = image[..., 3] if image.shape[2] == 4 else None
+            write_still(draft, np.ascontiguousarray(image[..., :3]), alpha, IMAGE_FORMATS[suffix], {})
             destination.publish(draft)
         facts = {"identity": identity, "seen_share": round(seen, 3)}
         yield Written(path=destination.path, frames=self._frames, facts=facts)
@@ -167,7 +167,7 @@ class Unwrap(Stage):
         )
         return identity, visible_people[identity]
 
-    def _picture(self, texels: TexelMemory) -> tuple[U8, float]:
+    def _image(self, texels: TexelMemory) -> tuple[U8, float]:
         """The image to write, and the share of the body surface that was visible."""
         tiles = close_gaps(texels.tiles())
         seen = float((tiles[..., 3] > 0).mean())

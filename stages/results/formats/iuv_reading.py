@@ -86,10 +86,10 @@ def surface_of_result(bbox: list[float], iuv_hw3: U8) -> PersonSurface:
 def read_inds(path: Path) -> npt.NDArray[np.integer]:
     """A person image, grey of 8 or 16 bit. Raises StageError if the file is none."""
     with silenced_stderr():
-        picture = read_pixels(path, cv2.IMREAD_UNCHANGED)
-    if picture is None or picture.ndim != 2:
+        image = read_pixels(path, cv2.IMREAD_UNCHANGED)
+    if image is None or image.ndim != 2:
         raise StageError("is no grey person image", str(path), "name what --export inds=FOLDER wrote")
-    return np.asarray(picture)
+    return np.asarray(image)
 
 
 def _numbers(number_hw: npt.NDArray[np.integer]) -> list[int]:

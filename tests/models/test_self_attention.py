@@ -38,5 +38,5 @@ def test_inference_equals_training() -> None:
 
 
 def test_heads_divide_the_channels_evenly() -> None:
-    with pytest.raises(ValueError, match="22 channels cannot be shared by 4 heads"):
+    with pytest.raises(ValueError, match="22 channels cannot be divided among 4 heads"):
         SelfAttention(22)

@@ -1,4 +1,4 @@
-"""Videos whose sound clicks at known times, and a detector of clicks."""
+"""Videos whose audio clicks at known times, and a detector of clicks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FRAMES = 25
 """A second of video."""
 
 
-def video_with_clicks(path: Path, seconds: int, *, sound: str = "aac", clicks: Sequence[float] = ()) -> Path:
+def video_with_clicks(path: Path, seconds: int, *, audio: str = "aac", clicks: Sequence[float] = ()) -> Path:
     """Write numbered frames, and a click 0.5 s after each full second or at the given times."""
     times = clicks or [second + 0.5 for second in range(seconds)]
     wave = np.zeros(seconds * RATE, np.int16)
@@ -28,7 +28,7 @@ def video_with_clicks(path: Path, seconds: int, *, sound: str = "aac", clicks: S
     with thread_priority_kept(), av.open(str(path), "w") as output:
         video: Any = output.add_stream("libx264", rate=FRAMES, options={"crf": "20", "bf": "2", "g": "40"})
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
-        track: Any = output.add_stream(sound, rate=RATE, layout="mono")
+        track: Any = output.add_stream(audio, rate=RATE, layout="mono")
         packets = [packet for i in range(seconds * FRAMES) for packet in video.encode(_frame(i))]
         packets += video.encode(None)
         packets += [packet for frame in _frames(wave, track.codec_context) for packet in track.encode(frame)]

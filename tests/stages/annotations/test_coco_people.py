@@ -59,15 +59,15 @@ def stored(folder: Path, document: Document) -> Path:
 def scored(path: Path, **keys: Any) -> tuple[list[TrueImage], dict[str, Any]]:
     """The scored images, and the facts of the stage."""
     stage = GroundTruth(GroundTruth.Config(data=str(path), **keys))
-    pictures = [picture for _, picture in stage(Job(index=0, input="", output=None, stem=""))]
-    return pictures, dict(stage.summary())
+    images = [image for _, image in stage(Job(index=0, input="", output=None, stem=""))]
+    return images, dict(stage.summary())
 
 
 def only_people(path: Path) -> None:
     """Raises AssertionError unless each image has its person, in evaluation and in training."""
-    pictures, _ = scored(path)
+    images, _ = scored(path)
     corners = [[2, 3, 22, 33]]
-    assert [one.boxes.tolist() for one in pictures] == [corners] * 2 and not any(one.crowds for one in pictures)
+    assert [one.boxes.tolist() for one in images] == [corners] * 2 and not any(one.crowds for one in images)
     trained = AnnotatedImages(AnnotatedSet(annotations=str(path), images=str(path.parent)))
     assert [[one.box_4.tolist() for one in trained[k].people] for k in range(2)] == [corners] * 2
 
@@ -99,8 +99,8 @@ def test_a_folder_of_instances_is_a_coco_folder(tmp_path: Path) -> None:
     (tmp_path / "annotations").mkdir()
     path = stored(tmp_path, labelled(2, 1))
     path.rename(tmp_path / "annotations" / "instances_default.json")
-    pictures, _ = scored(tmp_path)
-    assert [len(one.people) for one in pictures] == [1, 1]
+    images, _ = scored(tmp_path)
+    assert [len(one.people) for one in images] == [1, 1]
 
 
 def test_a_file_without_categories_annotates_people(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_missing_images_of_all_people_are_one_error(tmp_path: Path) -> None:
     document["annotations"] = document["annotations"][:1]
     path = stored(tmp_path, document)
     (tmp_path / "1.png").unlink()
-    with pytest.raises(StageError, match="the pictures that are there show nobody"):
+    with pytest.raises(StageError, match="the images that exist have no people"):
         scored(path, damaged="skip", images=str(tmp_path))
 
 
@@ -177,8 +177,8 @@ def test_people_without_a_category_are_reported(tmp_path: Path) -> None:
     document["categories"] = [{"id": 1, "name": "person"}]
     document["annotations"] = document["annotations"][::2]
     document["annotations"][0]["category_id"] = None
-    pictures, facts = scored(stored(tmp_path, document))
-    assert sum(len(picture.people) for picture in pictures) == 1
+    images, facts = scored(stored(tmp_path, document))
+    assert sum(len(image.people) for image in images) == 1
     assert "'person' (1); left out: 'id None' (1)" in " ".join(facts["notes"])
 
 
@@ -274,8 +274,8 @@ def test_keypoints_unknown_to_coco_are_left_out(tmp_path: Path) -> None:
     document["categories"][1]["keypoints"] = names
     path = stored(tmp_path, document)
     only_people(path)
-    (picture, _), facts = scored(path)
-    assert picture.people[0].keypoint_173 is None and "keypoints are none of COCO's 17" in facts["notes"][0]
+    (image, _), facts = scored(path)
+    assert image.people[0].keypoint_173 is None and "keypoints are none of COCO's 17" in facts["notes"][0]
 
 
 def test_a_mask_of_another_size_is_damage_that_names_the_file(tmp_path: Path) -> None:
@@ -305,5 +305,5 @@ def test_photos_labelled_for_training_have_people_alone(tmp_path: Path) -> None:
     (tmp_path / "train2017").mkdir()
     path = stored(tmp_path / "train2017", labelled(0, 1))
     path.rename(tmp_path / "annotations" / "person_keypoints_train2017.json")
-    pictures = list(coco_images(tmp_path, "train2017", None))
-    assert [one.box_M4.tolist() for one in pictures if one.box_M4 is not None] == [[[2, 3, 22, 33]]] * 2
+    images = list(coco_images(tmp_path, "train2017", None))
+    assert [one.box_M4.tolist() for one in images if one.box_M4 is not None] == [[[2, 3, 22, 33]]] * 2

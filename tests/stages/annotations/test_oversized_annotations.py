@@ -12,7 +12,7 @@ from pipeline.stage import StageError
 from stages.annotations.densepose_coco import DAMAGE_HANDLERS, read_dense_set
 
 SIDE = 10**6
-PICTURE = {"id": 1, "file_name": "a.jpg", "width": 640, "height": 480}
+IMAGE = {"id": 1, "file_name": "a.jpg", "width": 640, "height": 480}
 PERSON = {"id": 7, "image_id": 1, "category_id": 1, "bbox": [1.0, 2.0, 30.0, 40.0], "area": 900.0, "iscrowd": 0}
 
 
@@ -27,7 +27,7 @@ def background(cells: int) -> str:
             return "".join(groups)
 
 
-GIANTS: dict[str, dict[str, Any]] = {
+OVERSIZED: dict[str, dict[str, Any]] = {
     "run lengths": {"segmentation": {"size": [SIDE, SIDE], "counts": background(SIDE * SIDE)}},
     "run lengths as numbers": {"segmentation": {"size": [SIDE, SIDE], "counts": [SIDE * SIDE]}},
     "a part": {"dp_masks": [{"size": [SIDE, SIDE], "counts": background(SIDE * SIDE)}] + [[]] * 13},
@@ -39,11 +39,11 @@ GIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", GIANTS)
+@pytest.mark.parametrize("name", OVERSIZED)
 def test_oversized_annotations_are_refused(tmp_path: Path, name: str) -> None:
     sizes = {} if name != "a box" else {"width": None, "height": None}
-    picture = {key: value for key, value in {**PICTURE, **sizes}.items() if value is not None}
-    document = {"images": [picture], "annotations": [{**PERSON, **GIANTS[name]}]}
+    image = {key: value for key, value in {**IMAGE, **sizes}.items() if value is not None}
+    document = {"images": [image], "annotations": [{**PERSON, **OVERSIZED[name]}]}
     (tmp_path / "a.json").write_text(json.dumps(document))
     with pytest.raises(StageError, match="annotation 7: "):
         read_dense_set(tmp_path / "a.json")
@@ -52,7 +52,7 @@ def test_oversized_annotations_are_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_oversized_images_are_refused(tmp_path: Path) -> None:
-    document = {"images": [{**PICTURE, "width": SIDE, "height": SIDE}], "annotations": []}
+    document = {"images": [{**IMAGE, "width": SIDE, "height": SIDE}], "annotations": []}
     (tmp_path / "a.json").write_text(json.dumps(document))
     with pytest.raises(StageError, match="image 1: has 1000000×1000000 pixels"):
         read_dense_set(tmp_path / "a.json")

@@ -17,7 +17,7 @@ from stages.live.source_settings import SourceSettings
 from stages.payloads import FrameChunk
 from stages.video.decoding.orientation import EXIF_ORIENTATIONS
 from tests.stages.training.made_crops import with_crop
-from tests.stages.video.camera_jpegs import PICTURE, camera_jpeg, mjpeg_file
+from tests.stages.video.camera_jpegs import IMAGE, camera_jpeg, mjpeg_file
 from tests.stages.video.multi_program_files import hls_variants, two_programs
 from tests.stages.video.numbered_videos import HEIGHT, WIDTH, numbered, write_video
 
@@ -54,10 +54,10 @@ def read_live(name: str) -> tuple[list[FrameChunk], dict[str, Any]]:
 @pytest.mark.parametrize("orientation", [1, 8])
 def test_exif_rotation_in_the_frames_of_a_camera(file_server: tuple[Path, str], orientation: int) -> None:
     folder, address = file_server
-    mjpeg_file(folder / "in.avi", [camera_jpeg(PICTURE, orientation)] * 8)
+    mjpeg_file(folder / "in.avi", [camera_jpeg(IMAGE, orientation)] * 8)
     chunks, facts = read_live(f"{address}/in.avi")
     assert facts["frames_received"] == 8 and chunks
-    assert chunks[0].rgb_THW3.shape[1:] == EXIF_ORIENTATIONS[orientation].apply(PICTURE).shape
+    assert chunks[0].rgb_THW3.shape[1:] == EXIF_ORIENTATIONS[orientation].apply(IMAGE).shape
 
 
 def test_the_largest_variant_of_a_playlist_is_read(file_server: tuple[Path, str]) -> None:

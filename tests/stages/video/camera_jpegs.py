@@ -14,17 +14,17 @@ from PIL import Image
 
 U8 = npt.NDArray[np.uint8]
 
-PICTURE = np.zeros((48, 64, 3), np.uint8)
-PICTURE[:24, :32], PICTURE[:24, 32:], PICTURE[24:, :32] = (200, 30, 30), (30, 200, 30), (30, 30, 200)
+IMAGE = np.zeros((48, 64, 3), np.uint8)
+IMAGE[:24, :32], IMAGE[:24, 32:], IMAGE[24:, :32] = (200, 30, 30), (30, 200, 30), (30, 30, 200)
 """Red, green, blue and black quadrants."""
 
 
-def camera_jpeg(picture: U8, orientation: int) -> bytes:
+def camera_jpeg(image: U8, orientation: int) -> bytes:
     """A JPEG like that of a camera: EXIF with the maker's name and an orientation."""
     exif = Image.Exif()
     exif[0x010F], exif[0x0112] = "Camera", orientation
     memory = BytesIO()
-    Image.fromarray(picture).save(memory, format="JPEG", quality=95, exif=exif)
+    Image.fromarray(image).save(memory, format="JPEG", quality=95, exif=exif)
     return memory.getvalue()
 
 

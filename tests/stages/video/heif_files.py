@@ -25,18 +25,18 @@ def full_box(kind: bytes, version: int, *content: bytes) -> bytes:
     return box(kind, struct.pack(">I", version << 24), *content)
 
 
-def heif_photo(picture: U8, orientation: int, *, irot: int | None = None, version: int = 0) -> bytes:
+def heif_photo(image: U8, orientation: int, *, irot: int | None = None, version: int = 0) -> bytes:
     """A photo with the EXIF orientation `orientation`.
 
     Args:
-        irot: quarter turns counterclockwise that the picture itself asks for.
+        irot: quarter turns counterclockwise that the image itself asks for.
         version: of the table of places.
     """
-    coded, extradata = _hevc(picture)
+    coded, extradata = _hevc(image)
     exif = Image.Exif()
     exif[0x0112] = orientation
     block = struct.pack(">I", 6) + exif.tobytes()  # six bytes "Exif\0\0" before the header of TIFF
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     ftyp = box(b"ftyp", b"heic", bytes(4), b"mif1heic")
     meta = b""
     for _ in range(2):  # the second pass knows the offsets
@@ -73,14 +73,14 @@ def _about(
     ]
 
 
-def _hevc(picture: U8) -> tuple[bytes, bytes]:
+def _hevc(image: U8) -> tuple[bytes, bytes]:
     """One coded image with length prefixes, and its hvcC box."""
     memory = BytesIO()
     with av.open(memory, "w", format="mp4") as output:
         stream: Any = output.add_stream("libx265", rate=25, options={"x265-params": "log-level=0", "crf": "10"})
-        stream.height, stream.width = picture.shape[:2]
+        stream.height, stream.width = image.shape[:2]
         stream.pix_fmt = "yuv420p"
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
         for packet in (*stream.encode(frame), *stream.encode(None)):
             packet.pts = packet.dts = 0
             output.mux(packet)

@@ -22,10 +22,10 @@ WIDTH, HEIGHT = BITS * CELL, 48
 
 def numbered(number: int, width: int = WIDTH, height: int = HEIGHT) -> U8:
     """A grey frame whose upper cells show `number` in black and white, least significant bit first."""
-    picture = np.full((height, width, 3), 110, np.uint8)
+    image = np.full((height, width, 3), 110, np.uint8)
     for bit in range(BITS):
-        picture[: 2 * CELL, bit * CELL : (bit + 1) * CELL] = 220 if number >> bit & 1 else 30
-    return picture
+        image[: 2 * CELL, bit * CELL : (bit + 1) * CELL] = 220 if number >> bit & 1 else 30
+    return image
 
 
 def number_in(rgb_HW3: U8) -> int:
@@ -36,7 +36,7 @@ def number_in(rgb_HW3: U8) -> int:
 
 def write_video(
     path: Path,
-    pictures: Sequence[U8],
+    images: Sequence[U8],
     *,
     pts: Sequence[int] | None = None,
     time_base: Fraction = Fraction(1, 30),
@@ -57,14 +57,14 @@ def write_video(
         tags: primaries, transfer, matrix, range.
         audio: encoders of audio streams, each as long as the video.
     """
-    times = list(range(len(pictures))) if pts is None else list(pts)
+    times = list(range(len(images))) if pts is None else list(pts)
     with thread_priority_kept(), av.open(str(path), "w", options=muxer_options or {}) as output:
         stream: Any = output.add_stream(
             codec,
             rate=30,
             options=options or {"crf": "12", "bf": "2", "g": "12"} if codec == "libx264" else options or {},
         )
-        stream.height, stream.width = pictures[0].shape[:2]
+        stream.height, stream.width = images[0].shape[:2]
         stream.pix_fmt = pix_fmt
         context = stream.codec_context
         context.time_base = time_base
@@ -76,8 +76,8 @@ def write_video(
             stream.set_display_rotation(rotation)
         tracks = [_audio_stream(output, name, i) for i, name in enumerate(audio)]
         output.metadata.update(metadata)
-        for picture, time in zip(pictures, times, strict=True):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        for image, time in zip(images, times, strict=True):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
             if tags:
                 frame = frame.reformat(format=pix_fmt, dst_colorspace=tags[2], dst_color_range=tags[3])
             frame.pts, frame.time_base = time, time_base

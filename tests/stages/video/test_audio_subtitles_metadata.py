@@ -16,7 +16,7 @@ from stages.video.encoding.subtitles import ASS_HEADER, plain_text, subtitle_pay
 from tests.stages.video.numbered_videos import audio_packets, number_in, numbered, times_of, write_video
 from tests.stages.video.video_runs import decoded, job, transcode
 
-PICTURES = [numbered(i) for i in range(60)]
+FRAMES = [numbered(i) for i in range(60)]
 LINES = [("Hello", 200, 900), ("you <i>there</i>", 1000, 1700)]
 
 
@@ -86,7 +86,7 @@ def subtitles_of(path: Path) -> list[tuple[str, float, float]]:
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds of video with two audio streams, English and German."""
-    return write_video(tmp_path_factory.mktemp("source") / "in.mp4", PICTURES, audio=("aac", "libmp3lame"))
+    return write_video(tmp_path_factory.mktemp("source") / "in.mp4", FRAMES, audio=("aac", "libmp3lame"))
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def test_transcoded_audio_keeps_its_times(
 ) -> None:
     video = {"avi": "mpeg4", "webm": "libvpx-vp9"}.get(suffix, "libx264")
     options = {"deadline": "realtime", "cpu-used": "8"} if suffix == "webm" else None
-    source = write_video(tmp_path / f"in.{suffix}", PICTURES, codec=video, options=options, audio=(audio,))
+    source = write_video(tmp_path / f"in.{suffix}", FRAMES, codec=video, options=options, audio=(audio,))
     run = transcode(source, tmp_path / f"out.{target}")
     assert run.written is not None and run.written.facts["audio"] == expected
     assert [name for kind, name, _ in streams_of(tmp_path / f"out.{target}") if kind == "audio"] == [codec]
@@ -166,7 +166,7 @@ def loudness(path: Path) -> np.ndarray:
 
 
 def test_video_without_audio_reports_none(tmp_path: Path) -> None:
-    source = write_video(tmp_path / "in.mp4", PICTURES)
+    source = write_video(tmp_path / "in.mp4", FRAMES)
     run = transcode(source, tmp_path / "out.mp4")
     assert run.written is not None and run.written.facts["audio"] == "none"
 
@@ -268,8 +268,8 @@ def test_chapters_of_mp4_are_copied_without_a_warning(rich: Path, tmp_path: Path
 
 def test_subtitles_before_the_first_frame_are_not_shown(tmp_path: Path) -> None:
     """A clock that starts late is shifted to 0, and so is what comes before the first frame."""
-    pictures = write_video(tmp_path / "pictures.mkv", PICTURES[:30], pts=[30 * 20 + i for i in range(30)])
-    with av.open(str(pictures)) as before, av.open(str(tmp_path / "in.mkv"), "w") as after:
+    images = write_video(tmp_path / "images.mkv", FRAMES[:30], pts=[30 * 20 + i for i in range(30)])
+    with av.open(str(images)) as before, av.open(str(tmp_path / "in.mkv"), "w") as after:
         copy = after.add_stream_from_template(before.streams.video[0])
         text = after.add_stream("subrip")
         text.codec_context.subtitle_header = ASS_HEADER.encode()

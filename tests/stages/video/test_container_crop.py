@@ -18,12 +18,12 @@ from tests.stages.video.video_runs import decoded, transcode
 WIDTH, HEIGHT = 96, 64
 ROWS = np.arange(HEIGHT)[:, None, None] * np.ones((1, WIDTH, 3)) * 3
 COLUMNS = np.arange(WIDTH)[None, :, None] * np.array([1.0, 0.0, 0.5])
-PICTURES = [np.clip(ROWS + COLUMNS + i, 0, 255).astype(np.uint8) for i in range(10)]
+FRAMES = [np.clip(ROWS + COLUMNS + i, 0, 255).astype(np.uint8) for i in range(10)]
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_video(tmp_path_factory.mktemp("plain") / "in.mkv", PICTURES, time_base=Fraction(1, 25))
+    return write_video(tmp_path_factory.mktemp("plain") / "in.mkv", FRAMES, time_base=Fraction(1, 25))
 
 
 @pytest.fixture
@@ -77,4 +77,4 @@ def test_a_crop_larger_than_the_frame_is_ignored(plain: Path, tmp_path: Path) ->
     with pytest.raises(StageError):
         decoded(with_crop(plain, tmp_path / "in.mkv", top=60, bottom=60))
     assert ContainerCrop(left=50, right=50).size(90, 20) == (90, 20)
-    assert ContainerCrop(left=50, right=50).apply(PICTURES[0][:, :90]).shape[1] == 90
+    assert ContainerCrop(left=50, right=50).apply(FRAMES[0][:, :90]).shape[1] == 90

@@ -94,7 +94,7 @@ def test_audio_alone_and_audio_with_cover_art(tmp_path: Path) -> None:
 
 def _add_cover(source_path: Path, target: Path) -> None:
     """Copy a file and add a JPEG as cover art."""
-    picture = av.VideoFrame.from_ndarray(NOISE[0], format="rgb24").reformat(format="yuvj420p")
+    image = av.VideoFrame.from_ndarray(NOISE[0], format="rgb24").reformat(format="yuvj420p")
     with av.open(str(source_path)) as source, av.open(str(target), "w", format="mp4") as output:
         streams = [output.add_stream_from_template(stream, opaque=True) for stream in source.streams]
         cover = output.add_stream("mjpeg", rate=25, width=64, height=48, pix_fmt="yuvj420p")
@@ -103,7 +103,7 @@ def _add_cover(source_path: Path, target: Path) -> None:
             if packet.size:
                 packet.stream = streams[packet.stream_index]
                 output.mux(packet)
-        output.mux(cover.encode(picture))
+        output.mux(cover.encode(image))
         output.mux(cover.encode(None))
 
 
@@ -117,8 +117,8 @@ def test_the_default_video_stream_is_the_one_processed(tmp_path: Path) -> None:
             streams.append(stream)
         for i in range(4):
             for stream, number in zip(streams, (i + 100, i), strict=True):
-                picture = numbered(number, stream.width)
-                output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+                image = numbered(number, stream.width)
+                output.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         for stream in streams:
             output.mux(stream.encode(None))
     chunks, _ = decoded(tmp_path / "in.mkv")

@@ -16,7 +16,7 @@ from tests.stages.video.edit_list_files import Edit, with_edits
 from tests.stages.video.numbered_videos import audio_packets, number_in
 from tests.stages.video.video_runs import decoded, job, transcode
 
-PICTURES_S = 0.08
+VIDEO_S = 0.08
 """Start of the first frame in the track of test videos: two frames of reorder delay."""
 AUDIO_S = 1024 / 48_000
 """Start of the audio in its track: the encoder's priming."""
@@ -29,13 +29,13 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return video_with_clicks(tmp_path_factory.mktemp("source") / "in.mp4", 8)
 
 
-def edited(source: Path, folder: Path, pictures: Sequence[Edit], audio: Sequence[Edit]) -> Path:
+def edited(source: Path, folder: Path, video: Sequence[Edit], audio: Sequence[Edit]) -> Path:
     """The video with edits in presentation times, converted to times of the tracks."""
 
     def moved(edits: Sequence[Edit], by: float) -> list[Edit]:
         return [(length, None if begin is None else begin + by, rate) for length, begin, rate in edits]
 
-    tracks = {0: moved(pictures, PICTURES_S), 1: moved(audio, AUDIO_S)}
+    tracks = {0: moved(video, VIDEO_S), 1: moved(audio, AUDIO_S)}
     return with_edits(source, folder / "edited.mp4", {track: edits for track, edits in tracks.items() if edits})
 
 
@@ -100,8 +100,8 @@ CUTS: Mapping[str, tuple[Sequence[Edit], Sequence[Edit], list[float]]] = {
 @pytest.mark.parametrize("cut", CUTS)
 @pytest.mark.parametrize("target", ["mp4", "mov", "mkv", "avi", "webm"])
 def test_audio_stays_in_sync(source: Path, tmp_path: Path, cut: str, target: str) -> None:
-    pictures, audio, clicks = CUTS[cut]
-    path = edited(source, tmp_path, pictures, audio)
+    video, audio, clicks = CUTS[cut]
+    path = edited(source, tmp_path, video, audio)
     assert clicks_in(path) == pytest.approx(clicks, abs=0.002)
     output = tmp_path / f"out.{target}"
     encode = {"codec": "libvpx", "preset": "ultrafast"} if target == "webm" else {}

@@ -15,7 +15,7 @@ from stages.video.decoding.video_frames import display_matrix
 from tests.stages.video.numbered_videos import HEIGHT, WIDTH, frames_of, number_in, numbered, write_video
 from tests.stages.video.video_runs import decoded, transcode
 
-PICTURES = [numbered(i) for i in range(12)]
+FRAMES = [numbered(i) for i in range(12)]
 LOSSLESS = {"crf": "0", "preset": "ultrafast"}
 
 
@@ -26,7 +26,7 @@ def numbers(path: Path) -> list[int]:
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
 def test_rotated_video_becomes_upright_with_its_pixel_aspect(tmp_path: Path, rotation: int) -> None:
-    stored = [np.rot90(p, -(rotation // 90)) for p in PICTURES]
+    stored = [np.rot90(p, -(rotation // 90)) for p in FRAMES]
     source = write_video(tmp_path / "in.mp4", stored, rotation=rotation, aspect=Fraction(4, 3))
     with av.open(str(source)) as container:
         assert display_matrix(next(container.decode(video=0))) is not None
@@ -42,14 +42,14 @@ def test_rotated_video_becomes_upright_with_its_pixel_aspect(tmp_path: Path, rot
 
 @pytest.mark.parametrize("target", ["mp4", "mkv", "mov"])
 def test_sample_aspect_is_kept(tmp_path: Path, target: str) -> None:
-    source = write_video(tmp_path / "in.mp4", PICTURES, aspect=Fraction(16, 11))
+    source = write_video(tmp_path / "in.mp4", FRAMES, aspect=Fraction(16, 11))
     transcode(source, tmp_path / f"out.{target}")
     with av.open(str(tmp_path / f"out.{target}")) as container:
         assert container.streams.video[0].sample_aspect_ratio == Fraction(16, 11)
 
 
 def test_frames_are_stretched_with_a_warning_where_no_pixel_aspect_can_be_stored(tmp_path: Path) -> None:
-    source = write_video(tmp_path / "in.mp4", PICTURES, aspect=Fraction(3, 2))
+    source = write_video(tmp_path / "in.mp4", FRAMES, aspect=Fraction(3, 2))
     run = transcode(source, tmp_path / "out.webm")
     with av.open(str(tmp_path / "out.webm")) as container:
         assert (container.streams.video[0].width, container.streams.video[0].height) == (96, 48)
@@ -58,7 +58,7 @@ def test_frames_are_stretched_with_a_warning_where_no_pixel_aspect_can_be_stored
 
 def test_every_display_matrix_is_undone() -> None:
     """Compared with the definition: a stored pixel (x, y) is shown at (a·x + c·y, b·x + d·y), shifted to be visible."""
-    picture = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    image = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
     one = 1 << 16
     for a, b, c, d in [
         (1, 0, 0, 1),
@@ -71,27 +71,27 @@ def test_every_display_matrix_is_undone() -> None:
         (0, -1, -1, 0),
     ]:
         matrix = np.array([a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30], "<i4").tobytes()
-        shown = {(a * x + c * y, b * x + d * y): picture[y, x] for y in range(2) for x in range(3)}
+        shown = {(a * x + c * y, b * x + d * y): image[y, x] for y in range(2) for x in range(3)}
         left, top = min(x for x, _ in shown), min(y for _, y in shown)
-        result = orientation_of_matrix(matrix).apply(picture)
+        result = orientation_of_matrix(matrix).apply(image)
         assert all((result[y - top, x - left] == value).all() for (x, y), value in shown.items())
 
 
 def test_exif_orientations_are_the_eight_orientations() -> None:
-    picture = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    image = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
     expected = {
-        1: picture,
-        2: picture[:, ::-1],
-        3: picture[::-1, ::-1],
-        4: picture[::-1],
-        5: picture.transpose(1, 0, 2),
-        6: np.rot90(picture, -1),
-        7: np.rot90(picture[::-1, ::-1].transpose(1, 0, 2), 0),
-        8: np.rot90(picture),
+        1: image,
+        2: image[:, ::-1],
+        3: image[::-1, ::-1],
+        4: image[::-1],
+        5: image.transpose(1, 0, 2),
+        6: np.rot90(image, -1),
+        7: np.rot90(image[::-1, ::-1].transpose(1, 0, 2), 0),
+        8: np.rot90(image),
     }
     for orientation, upright in expected.items():
         turn: Orientation = EXIF_ORIENTATIONS[orientation]
-        assert (turn.apply(picture) == upright).all(), orientation
+        assert (turn.apply(image) == upright).all(), orientation
         assert turn.size(3, 2) == upright.shape[1::-1]
 
 
@@ -120,21 +120,21 @@ def test_every_pixel_format(
 ) -> None:
     monkeypatch.setenv("SVT_LOG", "0")
     base = Fraction(1, 25) if suffix == "gif" else Fraction(1, 30)
-    source = write_video(tmp_path / f"in.{suffix}", PICTURES, codec=codec, pix_fmt=pix_fmt, time_base=base)
+    source = write_video(tmp_path / f"in.{suffix}", FRAMES, codec=codec, pix_fmt=pix_fmt, time_base=base)
     output = tmp_path / "out.mp4"
     run = transcode(source, output)
     assert numbers(output) == list(range(12))
     with av.open(str(output)) as container:
         assert container.streams.video[0].codec_context.pix_fmt in ("yuv420p", "yuvj420p")
-    grey = decoded(source)[0][0].rgb_THW3[0, 30:].astype(int) - PICTURES[0][30:]
+    grey = decoded(source)[0][0].rgb_THW3[0, 30:].astype(int) - FRAMES[0][30:]
     # GIF dithers between 256 colours: right on average only.
     assert np.abs(grey.mean(axis=(0, 1)) if codec == "gif" else grey).max() <= (20 if codec == "gif" else 6)
     assert run.facts["truncated"] is False
 
 
 def test_odd_sizes_get_one_more_column_and_row(tmp_path: Path) -> None:
-    pictures = [numbered(i, WIDTH + 1, HEIGHT + 1) for i in range(12)]
-    source = write_video(tmp_path / "in.mkv", pictures, codec="ffv1", pix_fmt="yuv444p")
+    images = [numbered(i, WIDTH + 1, HEIGHT + 1) for i in range(12)]
+    source = write_video(tmp_path / "in.mkv", images, codec="ffv1", pix_fmt="yuv444p")
     run = transcode(source, tmp_path / "out.mp4", encode={"crf": 0.0})
     frames = [rgb for _, rgb in frames_of(tmp_path / "out.mp4")]
     assert frames[0].shape == (HEIGHT + 2, WIDTH + 2, 3)
@@ -239,7 +239,7 @@ def test_hdr_curves_by_their_definitions() -> None:
 def test_hdr_is_tone_mapped_with_a_warning(tmp_path: Path, trc: int, name: str) -> None:
     source = write_video(
         tmp_path / "in.mp4",
-        PICTURES,
+        FRAMES,
         codec="libx265",
         pix_fmt="yuv420p10le",
         tags=(9, trc, 9, 1),
@@ -260,15 +260,15 @@ def test_interlaced_video_is_deinterlaced_frame_for_frame(tmp_path: Path) -> Non
     """A bright block that moves between the fields leaves combs in the stored frames and none in the output."""
 
     def field(position: int) -> np.ndarray:
-        picture = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
-        picture[:, position : position + 16] = 220
-        return picture
+        image = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
+        image[:, position : position + 16] = 220
+        return image
 
     woven = []
     for i in range(12):
-        picture = field(4 * i % 44)
-        picture[1::2] = field(4 * i % 44 + 4)[1::2]
-        woven.append(picture)
+        image = field(4 * i % 44)
+        image[1::2] = field(4 * i % 44 + 4)[1::2]
+        woven.append(image)
     options = {"crf": "1", "x264-params": "tff=1"}
     source = write_video(tmp_path / "in.mkv", woven, options={**options, "flags": "+ildct+ilme"})
     output = tmp_path / "out.mp4"
@@ -286,14 +286,14 @@ def test_interlaced_video_is_deinterlaced_frame_for_frame(tmp_path: Path) -> Non
 
 
 def test_max_size_keeps_the_aspect_ratio(tmp_path: Path) -> None:
-    source = write_video(tmp_path / "in.mp4", PICTURES)
+    source = write_video(tmp_path / "in.mp4", FRAMES)
     chunks, _ = decoded(source, max_size=32)
     assert chunks[0].rgb_THW3.shape[1:] == (24, 32, 3)
     assert decoded(source, max_size=640)[0][0].rgb_THW3.shape[1:] == (HEIGHT, WIDTH, 3)
 
 
 def test_frames_of_another_size_are_resized_to_the_first_one(tmp_path: Path) -> None:
-    small = write_video(tmp_path / "a.ts", PICTURES)
+    small = write_video(tmp_path / "a.ts", FRAMES)
     large = write_video(tmp_path / "b.ts", [numbered(i).repeat(2, 0).repeat(2, 1) for i in range(12)])
     joined = tmp_path / "in.ts"
     joined.write_bytes(small.read_bytes() + large.read_bytes())

@@ -15,10 +15,10 @@ from pipeline.stage import StageError
 from stages.video.decoding.demuxing import is_single_image, open_container
 from stages.video.decoding.hdr_tone_mapping import sdr_code
 from tests.stages.video.numbered_videos import numbered, write_video
-from tests.stages.video.test_still_images import PICTURE, still
+from tests.stages.video.test_still_images import IMAGE, still
 from tests.stages.video.video_runs import decoded, transcode
 
-LARGE = PICTURE.repeat(6, 0).repeat(6, 1)
+LARGE = IMAGE.repeat(6, 0).repeat(6, 1)
 """180 rows of 240 columns: no multiples of 64, the size of tiles."""
 EXIF_UPRIGHT, EXIF_LYING = (b"\x01\x12\x00\x03\x00\x00\x00\x01\x00" + bytes([value]) for value in (1, 6))
 
@@ -32,10 +32,10 @@ def heic(path: Path, rgb_HW3: np.ndarray, orientation: int = 1, **options: Any) 
     return path
 
 
-def decodes_to(picture: np.ndarray, path: Path) -> bool:
-    """Whether a file decodes to `picture`, up to rounding."""
+def decodes_to(image: np.ndarray, path: Path) -> bool:
+    """Whether a file decodes to `image`, up to rounding."""
     found = still(path)
-    return found.shape == picture.shape and np.abs(found.astype(int) - picture).max() <= 2
+    return found.shape == image.shape and np.abs(found.astype(int) - image).max() <= 2
 
 
 def test_tiles_are_joined_and_cropped(tmp_path: Path) -> None:

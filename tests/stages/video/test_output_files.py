@@ -22,14 +22,14 @@ from stages.video.encoding import output_file
 from tests.stages.video.numbered_videos import frames_of, number_in, numbered, times_of, write_video
 from tests.stages.video.video_runs import decoded, job, transcode
 
-PICTURES = [numbered(i) for i in range(20)]
+FRAMES = [numbered(i) for i in range(20)]
 NOISE = [np.random.default_rng(i).integers(0, 255, (240, 320, 3), dtype=np.uint8) for i in range(20)]
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A numbered video with audio."""
-    return write_video(tmp_path_factory.mktemp("source") / "in.mp4", PICTURES, audio=("aac",))
+    return write_video(tmp_path_factory.mktemp("source") / "in.mp4", FRAMES, audio=("aac",))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_an_unknown_codec_names_the_nearest() -> None:
 
 
 def test_avi_refuses_frames_of_different_durations(tmp_path: Path) -> None:
-    source = write_video(tmp_path / "in.mp4", PICTURES, pts=[i + (i > 9) for i in range(20)])
+    source = write_video(tmp_path / "in.mp4", FRAMES, pts=[i + (i > 9) for i in range(20)])
     with pytest.raises(StageError, match=r"AVI cannot hold frames of different durations.*frame 10"):
         transcode(source, tmp_path / "out.avi", encode={"segment_frames": 4})
     assert [p.name for p in tmp_path.iterdir()] == ["in.mp4"]
@@ -119,7 +119,7 @@ def test_an_existing_output_needs_overwrite(source: Path, tmp_path: Path) -> Non
 
 
 def test_the_input_is_never_overwritten(tmp_path: Path) -> None:
-    source = write_video(tmp_path / "clip.mp4", PICTURES)
+    source = write_video(tmp_path / "clip.mp4", FRAMES)
     before = source.read_bytes()
     (tmp_path / "link.mp4").symlink_to(source)
     for name in ("clip.mp4", "link.mp4", "./clip.mp4"):
@@ -127,7 +127,7 @@ def test_the_input_is_never_overwritten(tmp_path: Path) -> None:
             transcode(source, f"{tmp_path}/{name}", overwrite=True)
     assert source.read_bytes() == before
     # Nor may the partial result of an interrupted run overwrite the input.
-    part = write_video(tmp_path / "take.partial.mp4", PICTURES)
+    part = write_video(tmp_path / "take.partial.mp4", FRAMES)
     before = part.read_bytes()
     run = transcode(part, tmp_path / "take.mp4", decode={"chunk": 5}, stop_after=10)
     assert run.written is not None and run.written.path.endswith("take.partial-2.mp4")

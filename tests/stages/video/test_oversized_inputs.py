@@ -65,8 +65,8 @@ def test_an_oversized_frame_in_a_video_is_not_decoded(tmp_path: Path, monkeypatc
     """Motion JPEG states the size of a later frame only in that frame."""
     parts = []
     for number, (width, height) in enumerate([(320, 240)] * 5 + [(1216, 912)] + [(320, 240)] * 2):
-        picture = np.full((height, width, 3), number * 20, np.uint8)
-        Image.fromarray(picture).save(tmp_path / "one.jpg", quality=95)
+        image = np.full((height, width, 3), number * 20, np.uint8)
+        Image.fromarray(image).save(tmp_path / "one.jpg", quality=95)
         parts.append((tmp_path / "one.jpg").read_bytes())
     (tmp_path / "a.mjpeg").write_bytes(b"".join(parts))
     monkeypatch.setenv(VARIABLE, "1")

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from pipeline.stage import RAW_PHOTO_SUFFIXES, StageError
-from tests.stages.video.test_still_images import PICTURE, still
+from tests.stages.video.test_still_images import IMAGE, still
 from tests.stages.video.video_runs import decoded
 
-PREVIEW = Image.fromarray(np.ascontiguousarray(PICTURE[::2, ::2]))
+PREVIEW = Image.fromarray(np.ascontiguousarray(IMAGE[::2, ::2]))
 KIND_OF_PAGE, DNG_VERSION = 254, 50706
 
 
@@ -56,17 +56,17 @@ def test_raw_formats_that_are_no_tiff(tmp_path: Path, head: bytes) -> None:
 
 
 def test_a_jpeg_with_the_suffix_of_a_raw_photo_is_a_photo(tmp_path: Path) -> None:
-    Image.fromarray(PICTURE).save(tmp_path / "a.nef", "PNG")
-    assert (still(tmp_path / "a.nef") == PICTURE).all()
+    Image.fromarray(IMAGE).save(tmp_path / "a.nef", "PNG")
+    assert (still(tmp_path / "a.nef") == IMAGE).all()
 
 
 def test_a_preview_before_the_image_is_skipped_with_a_warning(tmp_path: Path) -> None:
-    full = Image.fromarray(PICTURE)
+    full = Image.fromarray(IMAGE)
     full.encoderinfo = {"tiffinfo": tags(reduced=False)}
     PREVIEW.save(tmp_path / "a.tif", save_all=True, append_images=[full], tiffinfo=tags(reduced=True))
     with Image.open(tmp_path / "a.tif") as written:
         assert written.n_frames == 2 and written.size == PREVIEW.size
-    assert (still(tmp_path / "a.tif") == PICTURE).all()
+    assert (still(tmp_path / "a.tif") == IMAGE).all()
     assert "preview" in " ".join(decoded(tmp_path / "a.tif")[1]["warnings"])
 
 

@@ -15,7 +15,7 @@ from tests.stages.video.edit_list_files import Edit, with_edits
 from tests.stages.video.numbered_videos import numbered, write_video
 from tests.stages.video.video_runs import decoded
 
-PICTURES = [numbered(i) for i in range(150)]
+FRAMES = [numbered(i) for i in range(150)]
 STARTS = (0.04, 1.52, 3.33, 5.0)
 OPEN = "open-gop=1:keyint=24:min-keyint=24:bframes=3:b-adapt=0:scenecut=0:log-level=0"
 """In an open GOP, frames before a key frame refer to it and to earlier frames."""
@@ -25,7 +25,7 @@ def video_file(path: Path, codec: str, **keys: Any) -> Path:
     """Six seconds of numbered frames."""
     names = {"libx264": "x264-params", "libx265": "x265-params"}
     options = {names[codec]: OPEN, "crf": "15"} if codec in names else keys.pop("options", {"bf": "2", "g": "12"})
-    return write_video(path, PICTURES, codec=codec, options=options, time_base=Fraction(1, 25), **keys)
+    return write_video(path, FRAMES, codec=codec, options=options, time_base=Fraction(1, 25), **keys)
 
 
 def cut_at_packet(source: Path, target: Path, chosen: Callable[[list[bool]], int]) -> Path:
@@ -135,8 +135,8 @@ def test_videos_whose_time_stamps_need_repair(tmp_path: Path, monkeypatch: pytes
     with av.open(str(path), "w") as output:
         stream: Any = output.add_stream("ffv1", rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for number, picture in enumerate(PICTURES):
-            for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")):
+        for number, image in enumerate(FRAMES):
+            for packet in stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")):
                 packet.pts, packet.time_base = 40 * (number - (number == 20)), Fraction(1, 1000)
                 packet.dts = number - 1000
                 output.mux(packet)

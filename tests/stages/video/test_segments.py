@@ -28,7 +28,7 @@ from tests.stages.video.numbered_videos import HEIGHT, WIDTH, audio_packets, fra
 from tests.stages.video.video_runs import job, transcode
 
 COUNT = 50
-PICTURES = [numbered(i) for i in range(COUNT)]
+FRAMES = [numbered(i) for i in range(COUNT)]
 
 
 def decoded_hash(path: Path) -> str:
@@ -43,7 +43,7 @@ def decoded_hash(path: Path) -> str:
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A numbered video with audio and variable frame rate."""
     times = [2 * i + (i % 3 == 0) for i in range(COUNT)]
-    return write_video(tmp_path_factory.mktemp("source") / "in.mp4", PICTURES, pts=times, audio=("aac",))
+    return write_video(tmp_path_factory.mktemp("source") / "in.mp4", FRAMES, pts=times, audio=("aac",))
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc", "vp9", "av1", "mpeg4"])
@@ -81,7 +81,7 @@ def test_no_encoder_changes_the_thread_priority(tmp_path: Path) -> None:
     settings = VideoWriterSettings(codec="av1", crf=None, preset="fast", segment_frames=12, threads=1)
     spec = encoder_spec(chunk(0, [0])[0].video, CONTAINERS[".mp4"], settings, "out.mp4")
     encoder = SegmentEncoder(tmp_path, 0, 0, spec)
-    encoder.add(PICTURES[0], 0)
+    encoder.add(FRAMES[0], 0)
     begun = thread_ids() - before
     assert len(begun) > 1, "the encoder has threads of its own"
     assert {os.sched_getscheduler(thread) for thread in begun | {0}} == {os.SCHED_OTHER}
@@ -97,7 +97,7 @@ def test_a_segment_has_the_same_bytes_every_time(tmp_path: Path) -> None:
     for _ in range(80):
         encoder = SegmentEncoder(tmp_path, 0, 0, spec)
         for i in range(12):
-            encoder.add(PICTURES[i], i)
+            encoder.add(FRAMES[i], i)
         encoder.finish()
         found.add((tmp_path / "segment_000000.mkv").read_bytes())
     assert len(found) == 1

@@ -14,14 +14,14 @@ from stages.video.decoding.orientation import EXIF_ORIENTATIONS
 from tests.stages.video.numbered_videos import frames_of
 from tests.stages.video.video_runs import decoded, transcode
 
-PICTURE = np.dstack(
+IMAGE = np.dstack(
     [
         np.tile(np.linspace(10, 240, 40), (30, 1)),
         np.tile(np.linspace(240, 10, 30)[:, None], (1, 40)),
         np.full((30, 40), 77),
     ]
 ).astype(np.uint8)
-PICTURE[:8, :8] = (250, 20, 20)
+IMAGE[:8, :8] = (250, 20, 20)
 
 
 def still(path: Path) -> np.ndarray:
@@ -35,7 +35,7 @@ def still(path: Path) -> np.ndarray:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
-    """The stored image is such that its orientation restores PICTURE."""
+    """The stored image is such that its orientation restores IMAGE."""
     transpose = {
         1: None,
         2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -46,39 +46,39 @@ def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
         7: Image.Transpose.TRANSVERSE,
         8: Image.Transpose.ROTATE_270,
     }[orientation]
-    stored = Image.fromarray(PICTURE) if transpose is None else Image.fromarray(PICTURE).transpose(transpose)
+    stored = Image.fromarray(IMAGE) if transpose is None else Image.fromarray(IMAGE).transpose(transpose)
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored.save(tmp_path / "in.png", exif=exif)
-    assert (still(tmp_path / "in.png") == PICTURE).all()
+    assert (still(tmp_path / "in.png") == IMAGE).all()
     assert orientation in EXIF_ORIENTATIONS
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "ppm", "webp"])
 def test_lossless_formats_are_exact(tmp_path: Path, suffix: str) -> None:
     options = {"lossless": True} if suffix == "webp" else {}
-    Image.fromarray(PICTURE).save(tmp_path / f"in.{suffix}", **options)
-    assert (still(tmp_path / f"in.{suffix}") == PICTURE).all()
+    Image.fromarray(IMAGE).save(tmp_path / f"in.{suffix}", **options)
+    assert (still(tmp_path / f"in.{suffix}") == IMAGE).all()
 
 
 def test_jpeg_is_what_pillow_reads(tmp_path: Path) -> None:
-    Image.fromarray(PICTURE).save(tmp_path / "in.jpg", quality=90)
+    Image.fromarray(IMAGE).save(tmp_path / "in.jpg", quality=90)
     assert (still(tmp_path / "in.jpg") == np.asarray(Image.open(tmp_path / "in.jpg"))).all()
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
 @pytest.mark.parametrize("colour", [False, True])
 def test_sixteen_bits_are_rounded_to_eight(tmp_path: Path, suffix: str, colour: bool) -> None:
-    wide = (PICTURE.astype(np.uint16) * 257) + 100
+    wide = (IMAGE.astype(np.uint16) * 257) + 100
     pixels = wide[..., ::-1] if colour else wide[..., 0]
     cv2.imwrite(str(tmp_path / f"in.{suffix}"), pixels)
-    expected = PICTURE if colour else np.repeat(PICTURE[..., :1], 3, -1)
+    expected = IMAGE if colour else np.repeat(IMAGE[..., :1], 3, -1)
     assert np.abs(still(tmp_path / f"in.{suffix}").astype(int) - expected).max() <= 1
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "LA", "RGBA", "CMYK", "I;16", "F"])
 def test_every_mode(tmp_path: Path, mode: str) -> None:
-    grey = PICTURE[..., 0]
+    grey = IMAGE[..., 0]
     if mode == "F":
         Image.fromarray((grey / 255).astype(np.float32)).save(tmp_path / "in.tif")
         expected = np.repeat(grey[..., None], 3, -1)
@@ -86,28 +86,28 @@ def test_every_mode(tmp_path: Path, mode: str) -> None:
         Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "in.tif")
         expected = np.repeat(grey[..., None], 3, -1)
     else:
-        image = Image.fromarray(PICTURE).convert(mode)
+        image = Image.fromarray(IMAGE).convert(mode)
         image.save(tmp_path / "in.tif")
         expected = np.asarray(image.convert("RGB"))
     assert np.abs(still(tmp_path / "in.tif").astype(int) - expected).max() <= 1
 
 
 def test_cmyk_jpeg(tmp_path: Path) -> None:
-    Image.fromarray(PICTURE).convert("CMYK").save(tmp_path / "in.jpg", quality=98)
-    assert np.abs(still(tmp_path / "in.jpg").astype(int) - PICTURE).mean() < 4
+    Image.fromarray(IMAGE).convert("CMYK").save(tmp_path / "in.jpg", quality=98)
+    assert np.abs(still(tmp_path / "in.jpg").astype(int) - IMAGE).mean() < 4
 
 
 def test_alpha_of_images_is_composited_over_black_with_a_warning(tmp_path: Path) -> None:
-    alpha = np.full(PICTURE.shape[:2], 255, np.uint8)
+    alpha = np.full(IMAGE.shape[:2], 255, np.uint8)
     alpha[:, 20:], alpha[:, 30:] = 128, 0
-    Image.fromarray(np.dstack([PICTURE, alpha])).save(tmp_path / "in.png")
-    expected = np.round(PICTURE * (alpha[..., None] / 255))
+    Image.fromarray(np.dstack([IMAGE, alpha])).save(tmp_path / "in.png")
+    expected = np.round(IMAGE * (alpha[..., None] / 255))
     assert np.abs(still(tmp_path / "in.png") - expected).max() <= 1
     assert "transparent" in decoded(tmp_path / "in.png")[1]["warnings"][0]
 
 
 def test_animations_are_videos_and_single_images_are_not(tmp_path: Path) -> None:
-    frames = [Image.fromarray(np.roll(PICTURE, i, 1)) for i in range(5)]
+    frames = [Image.fromarray(np.roll(IMAGE, i, 1)) for i in range(5)]
     frames[0].save(tmp_path / "many.gif", save_all=True, append_images=frames[1:], duration=[40, 80, 120, 40, 40])
     frames[0].save(tmp_path / "one.gif")
     frames[0].save(tmp_path / "many.png", save_all=True, append_images=frames[1:], duration=50)
@@ -129,21 +129,21 @@ def test_animations_are_videos_and_single_images_are_not(tmp_path: Path) -> None
         240,
         280,
     ]
-    assert (chunks[0].rgb_THW3[2] == np.roll(PICTURE, 2, 1)).all()
+    assert (chunks[0].rgb_THW3[2] == np.roll(IMAGE, 2, 1)).all()
     transcode(tmp_path / "many.webp", tmp_path / "out.mp4", decode={"start": 0.1})
     assert [float(time) for time, _ in frames_of(tmp_path / "out.mp4")] == pytest.approx([0.02, 0.14, 0.18])
     still(tmp_path / "one.gif")
-    assert (still(tmp_path / "pages.tif") == PICTURE).all()
+    assert (still(tmp_path / "pages.tif") == IMAGE).all()
     assert "first of 5 pages" in decoded(tmp_path / "pages.tif")[1]["warnings"][0]
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp", "tif"])
 def test_images_are_written_by_suffix(tmp_path: Path, suffix: str) -> None:
-    Image.fromarray(PICTURE).save(tmp_path / "in.png")
+    Image.fromarray(IMAGE).save(tmp_path / "in.png")
     run = transcode(tmp_path / "in.png", tmp_path / f"out.{suffix}")
     assert run.written is not None and run.written.frames == 1
     written = np.asarray(Image.open(tmp_path / f"out.{suffix}").convert("RGB")).astype(int)
-    assert np.abs(written - PICTURE).mean() < (3 if suffix in ("jpg", "webp") else 0.001)
+    assert np.abs(written - IMAGE).mean() < (3 if suffix in ("jpg", "webp") else 0.001)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.png", f"out.{suffix}"]
 
 
@@ -151,17 +151,17 @@ def test_images_are_written_by_suffix(tmp_path: Path, suffix: str) -> None:
 def test_an_image_as_a_video_has_one_frame(tmp_path: Path, suffix: str) -> None:
     cv2.imwrite(
         str(tmp_path / f"in.{suffix}"),
-        PICTURE[..., ::-1].astype(np.uint16) * 257 if suffix == "tif" else PICTURE[..., ::-1],
+        IMAGE[..., ::-1].astype(np.uint16) * 257 if suffix == "tif" else IMAGE[..., ::-1],
     )
     transcode(tmp_path / f"in.{suffix}", tmp_path / "out.mp4", encode={"crf": 5.0})
     frames = frames_of(tmp_path / "out.mp4")
     assert len(frames) == 1
     # Chroma subsampling halves the resolution of colour and keeps its mean.
-    assert np.abs(frames[0][1].astype(int) - PICTURE).mean() < 6
+    assert np.abs(frames[0][1].astype(int) - IMAGE).mean() < 6
 
 
 def test_a_video_cannot_be_written_as_an_image(tmp_path: Path) -> None:
-    frames = [Image.fromarray(np.roll(PICTURE, i, 1)) for i in range(5)]
+    frames = [Image.fromarray(np.roll(IMAGE, i, 1)) for i in range(5)]
     frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:], duration=40)
     with pytest.raises(StageError, match="cannot be written as an image"):
         transcode(tmp_path / "in.gif", tmp_path / "out.png")
@@ -179,7 +179,7 @@ def test_a_damaged_image_is_one_plain_error(tmp_path: Path) -> None:
 
 
 def test_max_size_of_images(tmp_path: Path) -> None:
-    Image.fromarray(PICTURE).save(tmp_path / "in.png")
+    Image.fromarray(IMAGE).save(tmp_path / "in.png")
     chunks, _ = decoded(tmp_path / "in.png", max_size=20)
     assert chunks[0].rgb_THW3.shape == (1, 15, 20, 3)
     assert (chunks[0].video.width, chunks[0].video.height) == (20, 15)
@@ -189,7 +189,7 @@ def test_profile_and_exif_are_copied_without_the_orientation(tmp_path: Path) -> 
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "camera maker"
-    Image.fromarray(PICTURE).save(tmp_path / "in.jpg", exif=exif, icc_profile=profile)
+    Image.fromarray(IMAGE).save(tmp_path / "in.jpg", exif=exif, icc_profile=profile)
     for suffix in ("jpg", "png", "webp"):
         transcode(tmp_path / "in.jpg", tmp_path / f"out.{suffix}")
         with Image.open(tmp_path / f"out.{suffix}") as written:
@@ -201,10 +201,10 @@ def test_profile_and_exif_are_copied_without_the_orientation(tmp_path: Path) -> 
 
 def test_an_image_that_only_ffmpeg_reads_is_a_still_image(tmp_path: Path) -> None:
     """Pillow is not asked to read SGI."""
-    Image.fromarray(PICTURE).save(tmp_path / "in.sgi")
+    Image.fromarray(IMAGE).save(tmp_path / "in.sgi")
     run = transcode(tmp_path / "in.sgi", tmp_path / "out.png")
     assert run.written is not None and run.written.frames == 1
-    assert (np.asarray(Image.open(tmp_path / "out.png")) == PICTURE).all()
+    assert (np.asarray(Image.open(tmp_path / "out.png")) == IMAGE).all()
 
 
 @pytest.mark.parametrize(
@@ -212,6 +212,6 @@ def test_an_image_that_only_ffmpeg_reads_is_a_still_image(tmp_path: Path) -> Non
 )
 @pytest.mark.parametrize("name", ["photo", "photo.mp4", "photo.jpe", "PHOTO.TXT"])
 def test_the_content_decides_and_not_the_suffix(tmp_path: Path, kind: str, name: str) -> None:
-    Image.fromarray(PICTURE).save(tmp_path / "made", kind)
+    Image.fromarray(IMAGE).save(tmp_path / "made", kind)
     (tmp_path / "made").rename(tmp_path / name)
-    assert still(tmp_path / name).shape == PICTURE.shape
+    assert still(tmp_path / name).shape == IMAGE.shape

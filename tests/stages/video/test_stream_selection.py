@@ -68,8 +68,8 @@ def test_audio_shared_by_variants_is_copied_once(tmp_path: Path) -> None:
 
 def test_a_single_program_keeps_all_its_audio(tmp_path: Path) -> None:
     for suffix in ("ts", "mp4", "mkv"):
-        pictures = [numbered(i) for i in range(25)]
-        source = write_video(tmp_path / f"in.{suffix}", pictures, audio=("aac", "aac"))
+        images = [numbered(i) for i in range(25)]
+        source = write_video(tmp_path / f"in.{suffix}", images, audio=("aac", "aac"))
         run = transcode(source, tmp_path / "out.mkv", overwrite=True)
         assert streams_of(tmp_path / "out.mkv") == ["video", "audio", "audio"]
         assert "programs" not in run.warnings

@@ -23,7 +23,7 @@ from stages.video.decoding.timestamps import (
 from tests.stages.video.numbered_videos import number_in, numbered, times_of, write_video
 from tests.stages.video.video_runs import decoded, transcode
 
-PICTURES = [numbered(i) for i in range(24)]
+FRAMES = [numbered(i) for i in range(24)]
 VARIED = [0, 3, 4, 9, 10, 11, 20, 21, 25, 26, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 90, 91]
 
 
@@ -81,7 +81,7 @@ def test_small_functions() -> None:
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 @pytest.mark.parametrize("target", ["mp4", "mkv", "mov"])
 def test_variable_frame_rate_is_kept(tmp_path: Path, suffix: str, target: str) -> None:
-    source = write_video(tmp_path / f"in.{suffix}", PICTURES, pts=VARIED)
+    source = write_video(tmp_path / f"in.{suffix}", FRAMES, pts=VARIED)
     output = tmp_path / f"out.{target}"
     run = transcode(source, output, encode={"segment_frames": 7})
     tick = Fraction(1, 1000) if target == "mkv" else Fraction(1, 10_000)
@@ -93,13 +93,13 @@ def test_variable_frame_rate_is_kept(tmp_path: Path, suffix: str, target: str) -
 
 def test_times_of_a_late_clock_with_an_odd_time_base_are_kept(tmp_path: Path) -> None:
     times = [1234 + 3003 * i for i in range(24)]
-    source = write_video(tmp_path / "in.mkv", PICTURES, pts=times, time_base=Fraction(1, 90_000))
+    source = write_video(tmp_path / "in.mkv", FRAMES, pts=times, time_base=Fraction(1, 90_000))
     transcode(source, tmp_path / "out.mp4")
     assert times_of(tmp_path / "out.mp4") == times_of(source)
 
 
 def test_a_clock_that_starts_late_is_shifted_to_zero_with_a_warning(tmp_path: Path) -> None:
-    source = write_video(tmp_path / "in.mkv", PICTURES, pts=[30 * 3600 + i for i in range(24)])
+    source = write_video(tmp_path / "in.mkv", FRAMES, pts=[30 * 3600 + i for i in range(24)])
     run = transcode(source, tmp_path / "out.mp4")
     assert times_of(tmp_path / "out.mp4")[0] == 0
     assert "3600.000 s" in run.warnings
@@ -135,7 +135,7 @@ def test_repeated_and_backward_times_of_a_file(tmp_path: Path, times: list[int],
 
 def test_missing_times_follow_the_nominal_rate(tmp_path: Path) -> None:
     """A raw H.264 stream has no time stamps."""
-    source = write_video(tmp_path / "in.h264", PICTURES, options={"crf": "12", "bf": "0"})
+    source = write_video(tmp_path / "in.h264", FRAMES, options={"crf": "12", "bf": "0"})
     chunks, facts = decoded(source)
     seconds = [pts * chunk.video.time_base for chunk in chunks for pts in chunk.pts_T.tolist()]
     steps = np.diff(np.array([float(s) for s in seconds]))
@@ -158,7 +158,7 @@ def test_start_end_and_every_select_by_time(tmp_path: Path) -> None:
 
 
 def test_times_do_not_depend_on_chunks(tmp_path: Path) -> None:
-    source = write_video(tmp_path / "in.mkv", PICTURES, pts=VARIED)
+    source = write_video(tmp_path / "in.mkv", FRAMES, pts=VARIED)
     runs = [decoded(source, chunk=chunk)[0] for chunk in (1, 5, "auto")]
     flat = [[pts for chunk in run for pts in chunk.pts_T.tolist()] for run in runs]
     assert flat[0] == flat[1] == flat[2]
@@ -178,9 +178,9 @@ def test_a_late_start_yields_the_same_frames_as_decoding_from_the_beginning(shar
 
 
 def test_a_late_start_in_a_file_without_an_index(tmp_path: Path) -> None:
-    pictures = [numbered(i % 256) for i in range(400)]
+    images = [numbered(i % 256) for i in range(400)]
     for name in ("in.ts", "in.h264", "in.mkv"):
-        source = write_video(tmp_path / name, pictures, options={"crf": "30", "g": "50", "bf": "2"})
+        source = write_video(tmp_path / name, images, options={"crf": "30", "g": "50", "bf": "2"})
         late, _ = decoded(source, start=11.0)
         through, _ = decoded(source)
         assert late[0].pts_T[0] in [pts for chunk in through for pts in chunk.pts_T.tolist()]

@@ -7,8 +7,8 @@ from functools import partial
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import I64, Bool
 from models.metrics import pointwise
 from models.metrics.average_precision import precision_and_recall
 from models.metrics.densepose_evaluator import THRESHOLD_T, verdicts_of
@@ -24,7 +24,6 @@ VISIBLE = (0.0, 0.35, 0.65, 0.85, 1.01)
 """Limits of the groups by share of visible joints."""
 FAR_M = 0.30
 
-Bool = npt.NDArray[np.bool_]
 Row = dict[str, float]
 
 
@@ -119,7 +118,7 @@ def ap_row(images: Sequence[ImageScore], counts: Sequence[Bool], outside: Sequen
     return {"GPS_AP": float(curves[0].mean()), "GPS_AR": float(curves[1].mean())}
 
 
-def total_charts(results: Sequence[PersonResult]) -> npt.NDArray[np.int64]:
+def total_charts(results: Sequence[PersonResult]) -> I64:
     """Pixels by true and predicted chart of all people, (25, 25)."""
     return sum((one.chart_2525 for one in results if one.chart_2525 is not None), np.zeros((25, 25), np.int64))
 

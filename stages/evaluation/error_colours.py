@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import Bool
 from stages.payloads import F32, U8
 
 MAX_ERROR = 0.3
@@ -16,7 +16,7 @@ DIMMED = 0.35
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
-def error_image(rgb_HW3: U8, error_HW: F32, truth_HW: npt.NDArray[np.bool_], found_HW: npt.NDArray[np.bool_]) -> U8:
+def error_image(rgb_HW3: U8, error_HW: F32, truth_HW: Bool, found_HW: Bool) -> U8:
     """The image in dark grey under the errors, with a legend.
 
     Args:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import F64
 from models.files.json_file import read_json
 from models.metrics.instances import TrueInstance
 from pipeline.stage import StageError
@@ -117,7 +117,7 @@ def _as_annotated(set_name: str, photos: Iterable[SourceImage]) -> Iterator[True
         yield TrueImage(set_name=set_name, name=photo.name, rgb_HW3=photo.rgb_HW3, people=people)
 
 
-def _boxed(box_4: npt.NDArray[np.float64]) -> TrueInstance:
+def _boxed(box_4: F64) -> TrueInstance:
     """An instance with only a box x, y, width, height."""
     return TrueInstance(box_4=box_4, area=float(box_4[2:].prod()))
 

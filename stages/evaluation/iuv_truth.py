@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
-from models.arrays import U8
+from models.arrays import I32, U8, Int
 from models.files.image_size import read_pixels
 from models.metrics.instances import TrueInstance
 from pipeline.stage import StageError
@@ -102,14 +102,14 @@ def _image(path: Path) -> npt.NDArray[Any]:
     return np.asarray(found)
 
 
-def separate_people(label_HW: U8) -> npt.NDArray[np.int32]:
+def separate_people(label_HW: U8) -> I32:
     """Instance numbers where no file has them: pieces near each other are one person."""
     reach = 2 * max(round(GAP / 2 * label_HW.shape[0]), 1) + 1
     near = cv2.dilate((label_HW > 0).astype(np.uint8), np.ones((reach, reach), np.uint8))
     return np.asarray(cv2.connectedComponents(near)[1], np.int32)
 
 
-def renumber(number_HW: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int32]:
+def renumber(number_HW: Int) -> I32:
     """Instance numbers as 1..N without gaps; pieces that are too small become 0."""
     number_K, pixels_K = np.unique(number_HW[number_HW > 0], return_counts=True)
     kept = number_K[pixels_K >= MIN_SHARE * pixels_K.max(initial=0)]

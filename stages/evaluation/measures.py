@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import I64
 from models.metrics.average_precision import Ranking, ranking
 from models.metrics.bootstrap import NOTHING, Estimate, ratio, resampled
 from models.metrics.coco_ap import CocoFound, CocoTruth, box_ap, keypoint_ap
@@ -141,12 +141,12 @@ def _masked(gps_DG: Sequence[Float], known: Sequence[Similarities]) -> list[Floa
     return [masked_gps(value, one.mask_iou_DG) for value, one in zip(gps_DG, known, strict=True)]
 
 
-def _mean_precision(ranked: Ranking, weight_P: npt.NDArray[np.int64]) -> float:
+def _mean_precision(ranked: Ranking, weight_P: I64) -> float:
     curves = ranked.curves(weight_P)
     return float("nan") if curves is None else float(curves[0].mean())
 
 
-def _mean_recall(ranked: Ranking, weight_P: npt.NDArray[np.int64]) -> float:
+def _mean_recall(ranked: Ranking, weight_P: I64) -> float:
     curves = ranked.curves(weight_P)
     return float("nan") if curves is None else float(curves[1].mean())
 
@@ -189,7 +189,7 @@ def median_uv_error(results: Sequence[PersonResult], axis: int) -> Estimate:
     return resampled(partial(_median, uv_error_PS), len(uv_error_PS))
 
 
-def _median(uv_error_PS: npt.NDArray[np.int64], weight_P: npt.NDArray[np.int64]) -> float:
+def _median(uv_error_PS: I64, weight_P: I64) -> float:
     """The median error over people's pixels from histograms; each person is counted `weight_P` times."""
     uv_error_S = weight_P @ uv_error_PS
     if not uv_error_S.any():

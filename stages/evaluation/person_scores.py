@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import I64, Bool
+from models.arrays import I64, Bool, Int
 from models.metrics.annotator_errors import annotator_errors
 from models.metrics.densepose_evaluator import Similarities
 from models.metrics.instances import FoundInstance, point_errors
@@ -63,7 +61,7 @@ class PersonScore:
     visible_share: float
     found: bool
     chart_M: I64
-    vertex_M: npt.NDArray[np.integer[Any]]
+    vertex_M: Int
     visible_17: Bool | None
     results: Mapping[str, PersonResult]
     annotator_AM: Sequence[Float] = ()

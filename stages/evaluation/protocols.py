@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
-from models.arrays import Bool
+from models.arrays import F32, I64, Bool
 from models.inference.single_person import without_background
 from models.light.inference.surface_assembly import integer_box
 from models.metrics.densepose_evaluator import MOST_DETECTIONS, Similarities, similarities
@@ -22,7 +21,6 @@ from models.structures import Detections, SurfaceMap
 from models.surface.geometry import Float, Geometry
 from stages.evaluation.true_images import TrueImage
 
-Box = npt.NDArray[np.float32]
 IN_CROWD = 0.5
 """A detection of which this share lies in a crowd region is ignored: neither right nor wrong."""
 
@@ -40,11 +38,11 @@ class ProtocolResult:
 
     found: Detections
     surface_D: Sequence[SurfaceMap]
-    match_G: npt.NDArray[np.int64]
+    match_G: I64
     known: Similarities
 
 
-def found_instance(surface: SurfaceMap, box_4: Box, score: float) -> FoundInstance:
+def found_instance(surface: SurfaceMap, box_4: F32, score: float) -> FoundInstance:
     """A surface in the format of the measures. U and V are not rounded; the reference rounds them to 1/255.
 
     Measures place the grid by the box. A grid that extends beyond the box is therefore passed as the box.
@@ -58,7 +56,7 @@ def found_instance(surface: SurfaceMap, box_4: Box, score: float) -> FoundInstan
     )
 
 
-def corner_and_size(box_N4: Box) -> Float:
+def corner_and_size(box_N4: F32) -> Float:
     """x0, y0, x1, y1 as x, y, width, height; sides are computed in float32, like the networks' grids."""
     return np.concatenate([box_N4[:, :2], box_N4[:, 2:] - box_N4[:, :2]], axis=1).astype(np.float64)
 
@@ -129,14 +127,14 @@ def confident_detections(found: Detections, score: float) -> Detections:
     return Detections(box_N4=found.box_N4[:count], score_N=found.score_N[:count])
 
 
-def match_boxes_to_people(box_D4: Box, score_D: npt.NDArray[np.float32], image: TrueImage) -> npt.NDArray[np.int64]:
+def match_boxes_to_people(box_D4: F32, score_D: F32, image: TrueImage) -> I64:
     """For each true person of an image the row of the matched box, -1 for a missed person."""
     no_crowds = np.zeros(len(image.people), bool)
     iou_DG = box_overlaps(corner_and_size(box_D4), corner_and_size(image.boxes), no_crowds)
     return match_by_iou(iou_DG, score_D)
 
 
-def matched_detections(box_D4: Box, match_G: npt.NDArray[np.int64], image: TrueImage, min_height: float) -> Bool:
+def matched_detections(box_D4: F32, match_G: I64, image: TrueImage, min_height: float) -> Bool:
     """Whether each confident detection of `min_height` pixels or more is matched with a person: (K,).
 
     Unmatched detections inside crowd regions are left out.

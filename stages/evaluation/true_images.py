@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import F64, U8
+from models.arrays import F32, F64, U8, Float, Int
 from models.metrics.instances import AnnotatedPoints, TrueInstance
 from models.metrics.part_of_joint import VISIBLE
 from stages.world.scene import MotionTruth
@@ -20,8 +18,8 @@ class DenseTruth:
     """Charts 0..24 (H, W), coordinates (2, H, W) in 0..1 and person 1..N (H, W; 0 background) of a whole image."""
 
     label_HW: U8
-    uv_2HW: npt.NDArray[np.floating[Any]]
-    instance_HW: npt.NDArray[np.integer[Any]]
+    uv_2HW: Float
+    instance_HW: Int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +86,7 @@ class TrueImage:
         return [*(person.instance for person in self.people), *self.crowds]
 
     @property
-    def boxes(self) -> npt.NDArray[np.float32]:
+    def boxes(self) -> F32:
         """(M, 4) x0, y0, x1, y1 of the people, without crowds."""
         box_M4 = np.array([person.instance.box_4 for person in self.people], np.float32).reshape(-1, 4)
         box_M4[:, 2:] += box_M4[:, :2]

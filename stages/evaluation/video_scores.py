@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import U8, Bool
 from models.metrics.bootstrap import Estimate, ratio
 from models.metrics.temporal import SurfaceFrame, box_jitter, flicker, texel_deviation, unwrap
 from models.metrics.tracking import TrackedFrame, tracking_scores
@@ -30,9 +30,9 @@ class ScoredFrame:
 
     video: str
     frame: int
-    rgb_HW3: npt.NDArray[np.uint8]
+    rgb_HW3: U8
     moving: MotionTruth | None
-    person_HW: npt.NDArray[np.bool_]
+    person_HW: Bool
     surface: SurfaceFrame
 
 
@@ -44,7 +44,7 @@ class VideoScores:
         self._estimate = EstimatedFlow()
         self._previous: ScoredFrame | None = None
         self._boxes: dict[tuple[str, int], dict[int, Float]] = {}
-        self._colours: dict[tuple[str, int], list[tuple[Float, npt.NDArray[np.bool_]]]] = {}
+        self._colours: dict[tuple[str, int], list[tuple[Float, Bool]]] = {}
         self._tracked: list[TrackedFrame] = []
         self._moved_cm: list[float] = []
         self._changed: list[int] = []
@@ -164,7 +164,7 @@ def _jitter(box_of_frame: Mapping[int, Float]) -> float:
     return box_jitter(box_T4)
 
 
-def _deviation(unwrapped: Sequence[tuple[Float, npt.NDArray[np.bool_]]]) -> float:
+def _deviation(unwrapped: Sequence[tuple[Float, Bool]]) -> float:
     """Mean over one person's texels of the spread of colour over time, 0..255; nan where none was seen twice."""
     colours, seen = zip(*unwrapped, strict=True)
     spread_KSS = texel_deviation(np.stack(colours), np.stack(seen))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from models.arrays import U8
+from models.arrays import F64, U8, Int
 from models.metrics.gps import gps_paper
 from models.structures import SurfaceMap
 from stages.drawing.chart_colours import part_palette
@@ -97,13 +95,13 @@ def truth_view(image: TrueImage, g: int) -> U8:
     return view
 
 
-def colour_charts(rgb_HW3: U8, label_HW: npt.NDArray[Any]) -> U8:
+def colour_charts(rgb_HW3: U8, label_HW: Int) -> U8:
     """An image with colour_charts charts."""
     mixed = (1 - OPACITY) * rgb_HW3 + OPACITY * part_palette()[label_HW]
     return np.where(label_HW[..., None] > 0, mixed, rgb_HW3).astype(np.uint8)
 
 
-def square(rgb_HW3: U8, box_4: npt.NDArray[np.float64]) -> U8:
+def square(rgb_HW3: U8, box_4: F64) -> U8:
     """The square around a box (x, y, width, height), SIDE × SIDE; black outside of the image."""
     side = (1 + 2 * MARGIN) * max(box_4[2], box_4[3])
     x, y = box_4[:2] + box_4[2:] / 2 - side / 2

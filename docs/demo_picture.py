@@ -14,7 +14,7 @@ SHOWN = (35, 62, 90)
 
 
 def frames(path: Path) -> list[np.ndarray]:
-    """All frames of a film, a little smaller."""
+    """All frames of a video, a little smaller."""
     with av.open(str(path)) as container:
         whole = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
     return [cv2.resize(one, (360, 203), interpolation=cv2.INTER_AREA) for one in whole]
@@ -22,8 +22,8 @@ def frames(path: Path) -> list[np.ndarray]:
 
 def main() -> None:
     """Three moments of the clip over the same three of the result."""
-    films = (frames(ROOT / "configs" / "demo_walk.mp4"), frames(Path(sys.argv[1])))
-    sheet = np.vstack([np.hstack([film[number] for number in SHOWN]) for film in films])
+    videos = (frames(ROOT / "configs" / "demo_walk.mp4"), frames(Path(sys.argv[1])))
+    sheet = np.vstack([np.hstack([video[number] for number in SHOWN]) for video in videos])
     cv2.imwrite(str(ROOT / "docs" / "pictures" / "demo_before_after.jpg"), sheet, [cv2.IMWRITE_JPEG_QUALITY, 85])
 
 

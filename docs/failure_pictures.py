@@ -3,7 +3,7 @@
     python docs/failure_pictures.py PHOTOS [--weights W]
 
 PHOTOS holds the photos of COCO 2017 that `SHOWN` names, in any folder below it (all CC BY 2.0; docs/failures.md links
-them). The films are synthetic and are drawn here. Look at the pictures before they are committed: other weights fail in
+them). The videos are synthetic and are drawn here. Check the pictures before you commit them: other weights fail in
 other places, and the page says what is seen.
 """
 
@@ -28,8 +28,8 @@ from stages.people.smooth import Smooth
 from stages.world.scene import Scene
 from stages.world.video_scenes import video_scene
 from stages.world.video_worlds import STRESS_VIDEO_WORLDS
-from tests.benchmarks.films import SEED, as_chunks, recorded
-from tests.benchmarks.temporal import run, tracked
+from tests.benchmarks.quality.recorded_videos import SEED, as_chunks, recorded
+from tests.benchmarks.quality.temporal import run, tracked
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
 SHOWN = (475678, 107438, 214753, 519208, 790, 129648, 126107, 160012)
@@ -83,19 +83,19 @@ def pair(number: int, rgb_HW3: U8, people: People, surfaces: Surfaces) -> U8:
 
 
 def strip(letter: str, world: str, clip: int, first: int, weights: str) -> U8:
-    """Successive frames of a film: the truth, what is found, and that steadied with boxes and identities."""
+    """Successive frames of a video: the truth, what is found, and that steadied with boxes and identities."""
     made = STRESS_VIDEO_WORLDS[f"stress_video_{world}"]
     start = clip * made.frames + first - RUN_UP
     scenes = [video_scene(made, SEED, start + t) for t in range(RUN_UP + FRAMES + 2)]
     pictures = [scene.rgb_HW3 for scene in scenes]
-    film = recorded(world, as_chunks(pictures), NetworkConfig(weights=weights))
-    people = tracked(film)
-    steady = run(Smooth(Smooth.Config(look_ahead=2)), film.frames, people, film.surfaces)
+    video = recorded(world, as_chunks(pictures), NetworkConfig(weights=weights))
+    people = tracked(video)
+    steady = run(Smooth(Smooth.Config(look_ahead=2)), video.frames, people, video.surfaces)
     window = around(scenes[RUN_UP : RUN_UP + FRAMES])
     rows: tuple[list[U8], list[U8], list[U8]] = ([], [], [])
     for t in range(RUN_UP, RUN_UP + FRAMES):
         shape = pictures[t].shape[:2]
-        labels = scenes[t].label_HW, charts(film.surfaces[t], *shape), charts(steady[t], *shape)
+        labels = scenes[t].label_HW, charts(video.surfaces[t], *shape), charts(steady[t], *shape)
         for row, label_HW in zip(rows, labels, strict=True):
             row.append(cv2.resize(painted(pictures[t], label_HW)[window], (TILE, TILE), interpolation=cv2.INTER_AREA))
         scale, corner_4 = TILE / (window[0].stop - window[0].start), np.array([window[1].start, window[0].start] * 2)

@@ -17,7 +17,7 @@ import cv2
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.benchmarks.end_to_end import ROOT, looped_clip
+from tests.benchmarks.speed.end_to_end import ROOT, looped_clip
 from tests.stages.live.browser import Browser, browser_program
 from tests.stages.live.clock_video import free_port
 

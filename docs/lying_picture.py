@@ -21,7 +21,7 @@ from stages.people.densepose import DensePose
 from stages.world.image_scenes import image_scene
 from stages.world.image_worlds import STRESS_IMAGE_WORLDS
 from stages.world.scene import Scene
-from tests.benchmarks.films import as_chunks
+from tests.benchmarks.quality.recorded_videos import as_chunks
 
 SEED = 20
 SCENES = range(5)

@@ -1,9 +1,9 @@
-"""Draws docs/pictures/reliability.jpg: how often the built-in network is right against how sure it says it is.
+"""Draws docs/pictures/reliability.jpg: how often the built-in network is right against how confidence it says it is.
 
-    python -m tests.benchmarks.films FOLDER
+    python -m tests.benchmarks.quality.recorded_videos FOLDER
     python docs/reliability_picture.py FOLDER
 
-The films' confidences are calibrated as the product calibrates them; the network's own word is worked out backwards.
+The videos' confidences are calibrated as the product calibrates them; the network's own word is worked out backwards.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from models.files.atomic_file import file_sha256
 from models.light.architecture.weight_paths import BUILT_IN
 from models.light.inference.calibration import log_odds, read_calibration
 from models.metrics.calibration import Reliability
-from tests.benchmarks.confidence import answers, charts, diagram
-from tests.benchmarks.films import SYNTHETIC, read
+from tests.benchmarks.quality.confidence import charts, diagram, pixel_scores
+from tests.benchmarks.quality.recorded_videos import SYNTHETIC, read
 
 OUT = Path(__file__).resolve().parent / "pictures" / "reliability.jpg"
 SIDE, LEFT, TOP, BELOW = 320, 46, 14, 84
@@ -33,18 +33,20 @@ COLOURS = ((40, 60, 200), (180, 110, 30), (70, 140, 60))
 
 def main() -> None:
     """Measure, draw, print."""
-    films = [one for world, _, _ in SYNTHETIC for one in map(answers, read(Path(sys.argv[1]), world)) if len(one[0])]
+    videos = [
+        one for world, _, _ in SYNTHETIC for one in map(pixel_scores, read(Path(sys.argv[1]), world)) if len(one[0])
+    ]
     line = read_calibration(BUILT_IN, file_sha256(BUILT_IN))
-    shown = [charts([film]) for film in films]
-    own = [(1 / (1 + np.exp(-(log_odds(sure) - line.offset) / line.slope)), right) for sure, right in shown]
+    shown = [charts([video]) for video in videos]
+    own = [(1 / (1 + np.exp(-(log_odds(confidence) - line.offset) / line.slope)), right) for confidence, right in shown]
     found = {
         "charts, the network's own word": diagram(own),
         "charts, calibrated": diagram(shown),
-        "background": diagram([(sure[~chart], right[~chart]) for sure, right, chart in films]),
+        "background": diagram([(confidence[~chart], right[~chart]) for confidence, right, chart in videos]),
     }
     cv2.imwrite(str(OUT), drawn(found), [cv2.IMWRITE_JPEG_QUALITY, 90])
     for name, one in found.items():
-        print(f"{name}: ECE {one.ece:.3f}, {one.count_B.sum()} pixels of {len(films)} films")
+        print(f"{name}: ECE {one.ece:.3f}, {one.count_B.sum()} pixels of {len(videos)} videos")
 
 
 def drawn(found: Mapping[str, Reliability]) -> np.ndarray:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import read_config
-from tests.benchmarks import light_photos
+from tests.benchmarks.training import light_photos
 
 
 def committed(folder: Path, files: Mapping[str, str | bytes]) -> None:

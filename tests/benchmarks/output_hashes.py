@@ -1,8 +1,8 @@
-"""What the commands write, as hashes: `python -m tests.benchmarks.output_hashes record FILE`, then `… check FILE`.
+"""Digests of what the commands write: `python -m tests.benchmarks.output_hashes record FILE`, then `… check FILE`.
 
-A change that may not change any result is checked so: record before it, check after it, on the same machine (the bits
-of a network depend on the processor). Every command runs by itself in a folder of its own; commands may read what
-earlier ones wrote. Decoded frames, exports, scores and weights are hashed; what tells of time or of paths is not.
+Checks that a change does not change any result: record before it, check after it, on the same machine (a network's bits
+depend on the processor). Every command runs in a folder of its own and may read what earlier ones wrote. Decoded
+frames, exports, scores and weights are hashed; times and paths are not.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ SHORT = ("--set", "decode.end=1", "--set", "decode.max_size=320")
 TRAIN = ("rounds.count=2", "train_network.fit.steps=20", "train_network.fit.lr_schedule.warmup=2")
 LIGHT_FIT = ("train_detector.batch=2", "train_surface.batch=2", "train_detector.fit.steps=20")
 LEFT_OUT = {".log", ".jsonl", ".pt", ".onnx"}
-"""Suffixes of files that tell of time or of library versions."""
+"""Suffixes of files that hold times or library versions."""
 TIMED = {"seconds", "fps", "started"}
-"""Keys of JSON files that tell of time, beside those that end in `_s`."""
+"""Keys of JSON files that hold times, beside those that end in `_s`."""
 KILL_AFTER_S = 120.0
 
 
@@ -37,7 +37,7 @@ class Command:
     """A command line whose `{name}` stands for the folder of the command of that name, `{here}` for its own.
 
     Attributes:
-        name: of its folder.
+        name: name of the command and of its folder.
         words: arguments of `run_pipeline.py`.
         killed: True where it is killed at its first committed segment and then run again with `--resume`.
     """
@@ -143,7 +143,7 @@ COMMANDS: tuple[Command, ...] = (
 
 
 def run(command: Command, folder: Path) -> str:
-    """Run one command in the folder of all; a sentence where it failed, else nothing."""
+    """Run one command in the common folder; returns a message where it failed, else an empty string."""
     here = folder / command.name
     here.mkdir()
     places = {"here": here, **{other.name: folder / other.name for other in COMMANDS}}
@@ -157,7 +157,7 @@ def run(command: Command, folder: Path) -> str:
 
 
 def _killed_midway(line: list[str], here: Path) -> bool:
-    """Run a command and kill it when its journal has a line; whether it was killed."""
+    """Run a command and kill it when its journal has a line; returns whether it was killed."""
     process = subprocess.Popen(line, cwd=here, stderr=subprocess.DEVNULL, start_new_session=True)
     end = time.monotonic() + KILL_AFTER_S
     while process.poll() is None and time.monotonic() < end:
@@ -169,7 +169,7 @@ def _killed_midway(line: list[str], here: Path) -> bool:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """Of every file of results under a folder: what is in it, as a digest."""
+    """The digest of every result file in a folder."""
     return {str(path.relative_to(folder)): digest(path, folder) for path in sorted(_files(folder))}
 
 
@@ -180,7 +180,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def digest(path: Path, folder: Path) -> str:
-    """Of a file's bytes; of JSON without what tells of time, or of where the project and the results lie."""
+    """The digest of a file's bytes; of JSON without times and paths."""
     content = path.read_bytes()
     if path.suffix == ".json":
         placeless = content.decode().replace(str(folder.parent), "").replace(str(ROOT), "")
@@ -195,7 +195,7 @@ def _timeless(value: object) -> object:
 
 
 def collected(only: list[str]) -> dict[str, dict[str, str]]:
-    """Run the commands (all, or those named and what stands before them), telling each; their files' digests."""
+    """Run the commands (all, or the named ones and their predecessors) and print each; returns their files' digests."""
     found: dict[str, dict[str, str]] = {}
     with tempfile.TemporaryDirectory() as name:
         for command in COMMANDS:
@@ -210,7 +210,7 @@ def collected(only: list[str]) -> dict[str, dict[str, str]]:
 
 
 def differences(before: dict[str, dict[str, str]], after: dict[str, dict[str, str]]) -> list[str]:
-    """Commands and files that are not what they were, a line each."""
+    """One line for each command or file that differs."""
     lines = []
     for name, files in after.items():
         known = before.get(name, {})
@@ -219,7 +219,7 @@ def differences(before: dict[str, dict[str, str]], after: dict[str, dict[str, st
 
 
 def main() -> int:
-    """Record, or check against what was recorded."""
+    """Record digests, or check against recorded ones."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["record", "check"])
     parser.add_argument("file", type=Path, help="JSON of digests, outside history: it holds on this machine only")

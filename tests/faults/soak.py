@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.benchmarks.end_to_end import ROOT, looped_clip
-from tests.benchmarks.processes import cpu_of_family
+from tests.benchmarks.speed.end_to_end import ROOT, looped_clip
+from tests.benchmarks.speed.processes import cpu_of_family
 
 EVERY_S = 2.0
 MOST_MB = 0.5

@@ -111,11 +111,11 @@ def geometry_from(chart: Array, uv: Array) -> SurfaceGeometry:
 
 
 def test_distances_are_close_to_an_exact_solver() -> None:
-    """Golden file of tests/benchmarks/geodesic_error.py --golden (pygeodesic 0.1.11, exact distances on the mesh)."""
+    """Golden file of tests/benchmarks/quality/geodesic_error.py --golden (pygeodesic 0.1.11, on the mesh)."""
     mesh = open_body_mesh()
     with np.load(GOLDEN) as golden:
         chart, uv, exact, digest = (golden[name] for name in ("chart", "uv", "metres", "digest"))
-    remedy = "the body was baked anew: python -m tests.benchmarks.geodesic_error --golden"
+    remedy = "the body was baked anew: python -m tests.benchmarks.quality.geodesic_error --golden"
     assert str(digest) == mesh_digest(mesh.vertex_V3, mesh.face_F3, mesh.twin_V), remedy
     sources = 30
     geometry = geometry_from(chart[:sources], uv[:sources])

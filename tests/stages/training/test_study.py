@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.config import read_config, validate
 from stages import STAGES
-from tests.benchmarks import study, study_tables
+from tests.benchmarks.training import study, study_tables
 
 SMALL = {
     "rounds.count": 1,
@@ -122,10 +122,10 @@ def test_the_human_row_needs_no_network_and_errs_as_annotators_do() -> None:
 
 def test_what_stands_in_the_record_is_not_done_again() -> None:
     rows = {"human": {}, "one": {"config": "study"}, "two": {"config": "study"}}
-    assert list(study.wanted(rows, (3, 5), set())) == [
+    assert list(study.missing_runs(rows, (3, 5), set())) == [
         ("human", 3), ("one", 3), ("two", 3), ("one", 5), ("two", 5),
     ]  # fmt: skip
-    assert list(study.wanted(rows, (3, 5), {("human", 3), ("two", 3), ("one", 5)})) == [("one", 3), ("two", 5)]
+    assert list(study.missing_runs(rows, (3, 5), {("human", 3), ("two", 3), ("one", 5)})) == [("one", 3), ("two", 5)]
 
 
 def test_tables_stand_beside_the_papers_and_say_what_is_not_there(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Texture atlases: 24 square tiles, one per chart, in DensePose's two layouts, and colour lookup.
 
 In a tile the column grows with U and the row with 1 − V. U = 0 and U = 1 are the centres of the first and the last
-column, as in DensePose's texture transfer (docs/styles.md). Bilinear sampling therefore stays inside a tile.
+column, as in DensePose's texture transfer (docs/textures.md). Bilinear sampling therefore stays inside a tile.
 """
 
 from __future__ import annotations

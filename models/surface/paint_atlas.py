@@ -158,7 +158,7 @@ def lower_arm(down: F32, across: F32) -> list[Layer]:
 
 
 def head_half(front: F32, up: F32) -> list[Layer]:
-    """Half a face with hair; `front` is 1 at the face's midline (docs/styles.md)."""
+    """Half a face with hair; `front` is 1 at the face's midline (docs/textures.md)."""
     hairline = 0.79 - 0.25 * (1 - front)
     hair = ((up > np.where(front > 0.62, hairline, 2.0)) | (front < 0.62)) & (up > 0.30 + 0.10 * front)
     back = (front < 0.40) & (up > 0.26)

@@ -1,4 +1,4 @@
-"""Batch sizes that fit into the memory of a GPU: after an out-of-memory error the batch size is halved for good."""
+"""Batch sizes that fit into the memory of a GPU: after an out-of-memory error the batch size stays halved."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class BatchSize:
         """Results of `run` for one batch after the other. Halves the batch size when memory runs out.
 
         Raises:
-            ModelError: one single item does not fit.
+            ModelError: a single item does not fit.
         """
         results: list[Result] = []
         start = 0

@@ -80,7 +80,7 @@ class FcnLearner(Learner[FullConvNet]):
         """This worker's share of each loss, see `normalise_terms`."""
         low_resolution = self.network.low_resolution(batch.x_BHW3.permute(0, 3, 1, 2))
         maps, upsampling = readable(self.network.densepose_predictor, low_resolution)
-        points, box_B4 = batch.whole_pictures()
+        points, box_B4 = batch.whole_images()
         weights = self.config.weights
         terms = POINT_TERMS[self.config.uv](maps, points, box_B4, weights, upsampling)
         terms["coarse"] = coarse_term(maps["coarse_segm"], person_target(batch), weights.coarse)

@@ -59,7 +59,7 @@ class TrainingBatch(NamedTuple):
             weight_M=self.point_weight_M[point_M],
         )
 
-    def whole_pictures(self) -> tuple[RegionPoints, Tensor]:
+    def whole_images(self) -> tuple[RegionPoints, Tensor]:
         """All points, with the padded images as their regions (B, 4)."""
         height, width = self.x_BHW3.shape[1:3]
         box_B4 = self.x_BHW3.new_tensor([0.0, 0.0, width, height]).repeat(len(self.x_BHW3), 1)

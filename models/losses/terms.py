@@ -1,4 +1,4 @@
-"""A loss as sum and divisor, so that several workers compute the same loss as one."""
+"""A loss as sum and divisor, so that several workers compute the same loss as one worker."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def normalise_terms(terms: Mapping[str, Term]) -> dict[str, Tensor]:
     """This worker's share of every loss: the mean over workers is the loss of the joined batch.
 
     The divisors of all workers are added up first, because a mean of means would give an image with few points the
-    weight of one with many. Gradients, which the workers average, follow. All workers must have the same terms.
+    weight of one with many. The workers average their gradients, so the gradients are right as well. All workers must
+    have the same terms.
     """
     if not (distributed.is_available() and distributed.is_initialized()) or not terms:
         return {name: term.value() for name, term in terms.items()}

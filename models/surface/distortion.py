@@ -19,8 +19,9 @@ class Distortion:
         area: square metres of skin.
         filled: share of the unit square that the chart covers.
         flipped: share of its skin whose UV triangles have the wrong orientation.
-        stretch_median, stretch_p95: area-weighted quantiles of the ratio of length to width of a small circle's image,
-            after U and V are each scaled by one constant per chart.
+        stretch_median, stretch_p95: median and 95th percentile of the stretch, weighted by area. A small circle on the
+            skin is an ellipse in UV; the stretch is its length over its width. Before, U and V are each scaled by one
+            constant per chart.
     """
 
     chart: int
@@ -32,7 +33,7 @@ class Distortion:
 
 
 def chart_distortion(body: OpenBody, chart: int) -> Distortion:
-    """Measure one chart, without the eyeballs."""
+    """The distortion of one chart, without the eyeballs."""
     vertex, _ = body.rest(np.zeros(len(body.component_CV3), np.float32))
     mine = (body.chart_F == chart) & ~body.eye_F
     corner, uv = vertex[body.face_F3[mine]].astype(np.float64), body.corner_uv_F32[mine].astype(np.float64)
@@ -54,7 +55,7 @@ def chart_distortion(body: OpenBody, chart: int) -> Distortion:
 
 
 def _laid_flat(corner_F33: Float) -> Float:
-    """Two edges of each triangle from its first corner, in the triangle's plane (F, 2, 2); the first is along x."""
+    """The edges at each triangle's first corner, in the triangle's plane, (F, 2, 2); the first edge is along x."""
     first, second = corner_F33[:, 1] - corner_F33[:, 0], corner_F33[:, 2] - corner_F33[:, 0]
     length = np.linalg.norm(first, axis=1)
     along = (first * second).sum(axis=1) / length

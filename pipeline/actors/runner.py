@@ -1,4 +1,4 @@
-"""The graph as Ray actors: one coordinator that makes the calls which `schedule` decides on."""
+"""The graph as Ray actors: one coordinator makes the calls that `schedule` chooses."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ Receipts = Iterator[tuple[Job, Any]]
 
 
 def run_ray(config: RunConfig, plan: Plan, jobs: Sequence[Job], metrics: Metrics, interrupt: Interrupt) -> Receipts:
-    """Run every input to its end over Ray actors; starts or joins Ray where none runs yet.
+    """Run every input to its end on Ray actors. Starts Ray, or joins a cluster, if Ray does not run yet.
 
-    Arguments, receipts and errors as `pipeline.serial.run_serial`, and the same results.
+    Arguments, receipts, errors and results are those of `pipeline.serial.run_serial`.
     """
     if interrupt.requested:
         return
@@ -73,7 +73,7 @@ class _Sent:
 
 
 class _Coordinator:
-    """Holds the envelopes of packets and references to their payloads; the frames themselves never come here."""
+    """Holds the envelopes of packets and references to their payloads; frames never pass through this process."""
 
     def __init__(
         self, config: RunConfig, plan: Plan, cores: int, jobs: Sequence[Job], metrics: Metrics, interrupt: Interrupt
@@ -99,7 +99,7 @@ class _Coordinator:
 
     @staticmethod
     def _rule(lane: Lane, config: RunConfig, plan: Plan) -> LaneRule:
-        """Replicas that the configuration sets start when packets wait; automatic ones only where they save time."""
+        """Configured replicas start as soon as packets wait. Automatic replicas start only if they save time."""
         eager = config.settings.lanes[lane.name].replicas != "auto"
         return LaneRule(ordered=lane.ordered, replicas=plan.lane(lane.name).replicas, eager=eager)
 
@@ -205,7 +205,7 @@ class _Coordinator:
         yield from ((self._jobs[call.stream], receipt) for receipt in step.receipts)
 
     def _hand_on(self, call: Call, step: Step, payload_refs: tuple[Any, ...]) -> None:
-        """Keep the references of a packet that left a lane that later lanes need, and drop the others."""
+        """After a packet leaves a lane: keep the references that later lanes need, and drop the others."""
         lane = self._lanes[call.lane]
         if step.emitted is not None:
             key = (step.emitted.stream, step.emitted.seq)
@@ -232,7 +232,7 @@ class _Coordinator:
             self._give_up(call.stream, failure_of(error))
 
     def _scale_up(self) -> None:
-        """Start one more replica of a lane before which packets wait, where that saves time."""
+        """Start one more replica of a lane with waiting packets, if that saves time."""
         for lane in {place[0] for place in self._state.dormant if not self._rules[place[0]].eager}:
             call = schedule.next_replica(self._state, lane)
             times = self._speed_meter.frame_times(lane, self._cores) if call else None
@@ -245,7 +245,7 @@ class _Coordinator:
                 self._send(call)
 
     def _failed(self, call: Call, step: Step) -> None:
-        """A stage failed on a packet: let the packet pass unprocessed where that is allowed, else end the input."""
+        """Handle a failed stage: its packet passes unprocessed if the configuration allows it, else the input ends."""
         assert step.failure is not None
         self._state, verdict = failures_and_restarts.after_failure(self._state, call, died=False)
         if verdict == "fail":
@@ -254,7 +254,7 @@ class _Coordinator:
             self._metrics.streams[call.stream].poisoned.append(str(step.failure.error()))
 
     def _died(self, call: Call, error: RayActorError) -> None:
-        """The actor of a lane died during a call: restart it, and retry, rewind or end what it worked on."""
+        """Handle the death of an actor during a call: start a new one, and retry, rewind or end its streams."""
         lane = self._lanes[call.lane]
         if call.kind == "prepare":
             self._starts_lost[call.lane] += 1
@@ -287,7 +287,7 @@ class _Coordinator:
     def _go_back(self, stream: int, point: Callable[[int], Restart]) -> None:
         """Restart a stream after its last commit, under a new epoch."""
         self._forget(stream)
-        # At the very end of a stream its result may exist already; it is made again.
+        # Near the end of a stream the result may exist already; it is overwritten.
         self._jobs[stream] = dataclasses.replace(self._jobs[stream], overwrite=True)
         try:
             restart = point(stream)
@@ -329,10 +329,10 @@ class _Coordinator:
                 raise PlainError(what, f"lanes.{name}", "lower what it reserves, or raise ray.start_timeout_s")
 
     def _keep(self) -> Receipts:
-        """After an interrupt: let every lane save its partial result of the inputs that were begun.
+        """After an interrupt, every lane saves the partial results of open inputs.
 
-        An input without a partial result keeps its journal, so that it can be resumed. For a dead lane, the partial
-        result is saved from this process.
+        An input without a partial result keeps its journal, so that it can be resumed. For a dead lane, this process
+        saves the partial result.
         """
         for stream in self._state.streams:
             job, kept, lost = self._jobs[stream.index], False, stream.epoch > 0

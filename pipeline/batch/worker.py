@@ -1,4 +1,4 @@
-"""A worker of a batch: carries out one unit at a time with the serial runner, in one long-lived process."""
+"""A batch worker: runs one unit at a time with the serial runner, in one long-lived process."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from pipeline.stage import CLAIM, Job, PlainError, working_folder
 from pipeline.worker import LaneWorker
 
 PATIENCE_S = 30.0
-"""How long to wait for a worker of a killed batch that may still be writing the same result."""
+"""How long to wait for the lock of a result: a worker of a killed batch may still write it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class BatchWorker:
         self._mark = mark
 
     def run(self, unit: Unit, job: Job, shards: Sequence[Unit]) -> Outcome:
-        """Carry out a unit of an input; errors of stages are in the metrics. `shards`: those that a tail reads."""
+        """Run a unit of an input. Errors of stages are in the metrics. `shards`: the shards that a tail unit reads."""
         job.register_secrets()
         with scratch_folder("densepose-batch-") as place:
             try:
@@ -94,13 +94,13 @@ class BatchWorker:
             if mark is not None:
                 return _finished_before(job, mark)
             draft = Path(here.output or "")
-            draft.parent.mkdir(parents=True, exist_ok=True)  # its parent, OUT.partial/, exists
+            draft.parent.mkdir(parents=True, exist_ok=True)  # for a local result this is in OUT.partial/
             outcome = _with_user_paths(job, here, self._run(config, here))
             tally = outcome.metrics.streams[job.index]
             if not tally.failure and draft.is_file():
                 publish_result(draft, job, made_from, tally.frames_done)
                 tally.results = [dataclasses.replace(receipt, path=job.output) for receipt in tally.results]
-            with contextlib.suppress(OSError):  # it is absent, or holds files for a restart
+            with contextlib.suppress(OSError):  # the folder is absent, or holds files for a restart
                 draft.parent.rmdir()
             return outcome
 
@@ -119,7 +119,7 @@ class BatchWorker:
         try:
             for _ in run_serial(config, self._plan(config.graph), [job], metrics, Interrupt()):
                 pass
-        except Exception as error:  # of a stage that all inputs share, e.g. missing weights
+        except Exception as error:  # an error of a stage that all inputs share, e.g. missing weights
             metrics.failed(job.index, stage_failure(error, config.graph.lanes[0].name, job.name))
         return Outcome(metrics=metrics)
 
@@ -142,7 +142,7 @@ class BatchWorker:
 
 @contextmanager
 def _result_locked(output: str) -> Iterator[None]:
-    """Lock a result on this machine's disks against other runs. Raises PlainError."""
+    """Lock a local result against other runs. Raises PlainError if another run holds it or it cannot be written."""
     if remote_files.is_remote(output):
         yield
         return
@@ -164,7 +164,7 @@ def _result_locked(output: str) -> Iterator[None]:
         with contextlib.suppress(OSError):
             Path(claim.lock_file).unlink()
         claim.release()
-        with contextlib.suppress(OSError):  # it holds files for a restart
+        with contextlib.suppress(OSError):  # the folder holds files for a restart
             Path(claim.lock_file).parent.rmdir()
 
 
@@ -197,7 +197,7 @@ def _with_local_paths(job: Job, place: Path, settings: str) -> Job:
         Path(output).parent.mkdir()
     elif output:
         output = str(unfinished_path(job, settings))
-    # A file at that path was finished but not marked; it is made again.
+    # A file that is already at that path has no mark, so the result is made again.
     return dataclasses.replace(job, input=source, output=output, overwrite=True)
 
 

@@ -12,15 +12,15 @@ from pipeline.redaction import redacted, redacted_data
 from pipeline.stage import PlainError
 
 NAMED_FILES, NAMED_ON_TERMINAL = 100, 8
-"""The most files left out of folders that a report names, and that a message names."""
+"""Maximum number of left-out files that a report names, and that a message names."""
 
 
 def make_report(metrics: Metrics, left_out: Sequence[str] = ()) -> dict[str, Any]:
     """The report of a run.
 
-    Keys: `inputs` (one entry per input), `left_out` (files of the named folders that are no inputs: their number and
-    the first), `seconds`, `fps`, `first_frame_s`, `lanes`, `stages`, the facts of the stages that all inputs share
-    (`weights`), and `metrics` where the run measured something on its only input.
+    Keys: `inputs` (one entry per input), `left_out` (files of the given folders that are no inputs: their number and
+    the first names), `seconds`, `fps`, `first_frame_s`, `lanes`, `stages`, the facts of the stages that all inputs
+    share (`weights`), and `metrics` if the run has one input and measured something on it.
     """
     frames = sum(stream.frames_done for stream in metrics.streams.values())
     seconds = metrics.seconds or 0.0
@@ -47,15 +47,15 @@ def make_report(metrics: Metrics, left_out: Sequence[str] = ()) -> dict[str, Any
 
 
 def left_out_sentence(names: Sequence[str]) -> str:
-    """A message on files of the named folders that are no inputs; names with control characters are escaped."""
+    """A message about files of the given folders that are no inputs; names with control characters are escaped."""
     shown = [name if name.isprintable() else ascii(name)[1:-1] for name in names[:NAMED_ON_TERMINAL]]
     more = f", and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
     were = "was" if len(names) == 1 else "were"
-    return f"{len(names)} in the folder {were} left out, being no video or image: {', '.join(shown)}{more}"
+    return f"{len(names)} in the folder {were} left out (not video or image): {', '.join(shown)}{more}"
 
 
 def write_report(report: dict[str, Any], path: str) -> None:
-    """Write a report, with secrets of addresses redacted. Raises PlainError where the file cannot be written."""
+    """Write a report, with secrets of addresses redacted. Raises PlainError if the file cannot be written."""
     text = json.dumps(redacted_data(report), indent=2, default=lambda value: redacted(str(value)))
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)

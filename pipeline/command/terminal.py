@@ -17,7 +17,7 @@ _CONTROL = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u
 _IN_TEXT = re.compile(f"\x1b\\[K|[{_CONTROL}]")
 _IN_A_LINE = re.compile(f"[\t\n\r{_CONTROL}]")
 ERASE = "\x1b[K"
-"""Erases the rest of a line; the only control sequence that is passed on."""
+"""Erases the rest of a line; the only control sequence that is written unchanged."""
 _PLAIN = str.maketrans({"→": "->", "…": "...", "·": "-", "×": "x", "−": "-", "–": "-", "█": "#", "░": ".", "’": "'"})
 
 
@@ -25,8 +25,8 @@ class Terminal:
     """A text stream that redacts secrets, escapes control characters and replaces characters it cannot encode."""
 
     def __init__(self, out: TextIO | None) -> None:
-        """Args: out: the stream to write to; where it is None or closed, nothing is shown and the work continues."""
-        self._out = open(os.devnull, "w", encoding="utf-8") if out is None else out  # noqa: SIM115 - as long as the run
+        """Args: out: the stream to write to; if it is None or closed, output is dropped and the run continues."""
+        self._out = open(os.devnull, "w", encoding="utf-8") if out is None else out  # noqa: SIM115 - open until the run ends
 
     def write(self, text: str) -> int:
         """Write a text; returns its length."""
@@ -53,11 +53,11 @@ class Terminal:
         except OSError:
             try:
                 show_nothing(self._out.fileno())
-            except OSError:  # a stream without a number of its own
-                self._out = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the run
+            except OSError:  # the stream has no file descriptor
+                self._out = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open until the run ends
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """Write each."""
+        """Write each line."""
         for line in lines:
             self.write(line)
 

@@ -15,16 +15,16 @@ class EventLog:
     """Writes the events of a run, as an observer of `Metrics`.
 
     Every line has `time` (seconds since 1970), `event` and `stream`. Events: `packet` (a lane processed `frames` frames
-    from `first` on in `seconds`; `people` that it found), `gauges`, `written`, `poisoned`, `failed`, `ended`,
-    `restarted`.
+    in `seconds`; `first` is the first of them, `people` the number of people in them), `gauges`, `written`, `poisoned`,
+    `failed`, `ended`, `restarted`.
     """
 
     def __init__(self, path: str, *, append: bool = False) -> None:
-        """Raises PlainError where the file cannot be made."""
+        """Raises PlainError if the file cannot be created."""
         self.file = LineFile(path, "log", append=append)
 
     def step(self, lane: str, stream: int, step: Step) -> None:
-        """One call of a lane."""
+        """Log one call of a lane."""
         frames = [span for span in step.spans if span.first is not None]
         if frames:
             self._write(
@@ -49,7 +49,7 @@ class EventLog:
             self._write("ended", stream, lane=lane)
 
     def restarted(self, lane: str) -> None:
-        """A process of a lane died and was replaced."""
+        """Log that a process of a lane died and was replaced."""
         self._write("restarted", None, lane=lane)
 
     def close(self) -> None:

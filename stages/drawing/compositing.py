@@ -13,7 +13,7 @@ from stages.payloads import U8, Float, PersonSurface
 ROWS_PER_SOFT_PIXEL = 250
 """Rows of the grid for each pixel over which the edge of a person fades."""
 LEAST_SHARE = 0.3
-"""Cover begins at this share of person pixels in the neighbourhood; a lower one would show the corners of pixels."""
+"""Cover begins at this share of person pixels in the neighbourhood; a lower share would show corners of pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +116,7 @@ def blend_over(canvas: FrameCanvas, colour_hw3: U8, cover_hw: U8, hidden_hw: U8 
     Args:
         colour_hw3: RGB.
         cover_hw: share of the colour in 255ths.
-        hidden_hw: share of the canvas that disappears behind it, if less than `cover_hw` (premultiplied colours).
+        hidden_hw: share of the canvas that the colours hide; None = `cover_hw`. Lower for premultiplied colours.
     """
     hidden_hw = cover_hw if hidden_hw is None else hidden_hw
     remaining_hw = cv2.bitwise_not(hidden_hw)
@@ -129,7 +129,7 @@ def blend_over(canvas: FrameCanvas, colour_hw3: U8, cover_hw: U8, hidden_hw: U8 
 
 
 def draw_opaque(canvas: FrameCanvas, draw: Callable[[U8], None]) -> None:
-    """Let `draw`, which knows no alpha, paint on the canvas: painted on black and on white, its alpha follows."""
+    """Paint with `draw`, which ignores alpha. It paints on black and on white; their difference gives the alpha."""
     if canvas.alpha_HW is None:
         draw(canvas.rgb_HW3)
         return

@@ -17,7 +17,7 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def error_image(rgb_HW3: U8, error_HW: F32, truth_HW: Bool, found_HW: Bool) -> U8:
-    """The image in dark grey under the errors, with a legend.
+    """The image in dark grey with the errors over it, and a legend.
 
     Args:
         error_HW: metres where truth and prediction both have a chart; inf where no path joins the two points.

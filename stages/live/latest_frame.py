@@ -36,14 +36,14 @@ class NumberedFrame:
 
 
 class LatestFrame:
-    """Slot for the newest frame: the stage's thread puts, the page's threads take."""
+    """Holds the newest frame: the stage's thread writes it, the page's threads read it."""
 
     def __init__(self, *, quality: int, max_size: int | None) -> None:
         """Make an empty slot.
 
         Args:
             quality: of the JPEG, 1..100.
-            max_size: longest side of the JPEG in pixels; None = as the frame.
+            max_size: longest side of the JPEG in pixels; None = the frame's size.
         """
         self._quality = quality
         self._max_size = max_size

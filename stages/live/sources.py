@@ -60,7 +60,7 @@ def open_source(
         resume_s: position at which a lost recording continues (`LiveSource.reached_s`), if its server can seek.
 
     Raises:
-        StageError: the source cannot be reached, or is no video.
+        StageError: the source cannot be reached, or is not a video.
     """
     if address.kind == "camera":
         return CameraSource(address.target, settings.camera)

@@ -23,7 +23,7 @@ from stages.video.decoding.paths_and_urls import is_url
 
 BLACK = "black"
 TIME_TOLERANCE = Fraction(1, 1000)
-"""Seconds: in a copy of the video, whose time base may differ, frames with times this close are the same."""
+"""Seconds. Frames this close in time are the same frame: a copy of the video may have another time base."""
 NUMBERED_REMEDY = "name the video or photo it was made from with --set replay.video=FILE"
 REMEDY = "name the video it was made from with --set replay.video=FILE, or --set replay.video=black"
 
@@ -38,7 +38,7 @@ class SavedResults:
 
 
 class Replay(Stage):
-    """Replays an export: its frames and people out.
+    """Yields the frames, people and surfaces of an export.
 
     The input is a folder from `--export surfaces=FOLDER` or `iuv=FOLDER`, an IUV image as PNG or lossless video, or a
     result list in JSON (`result_json`, `coco`).
@@ -50,8 +50,7 @@ class Replay(Stage):
         video: the frames: a file, `black`, or null for the file that the export was made from.
         inds: the persons in IUV images: the folder from `--export inds=FOLDER`, or the file for a single image;
             null = all people count as one person.
-        start: seconds into `video` from which the times of an IUV video count: the value of `decode.start` at
-            export.
+        start: time in `video` at which an IUV video begins, in seconds: the value of `decode.start` at export.
         """
 
         video: str | None = None
@@ -72,7 +71,7 @@ class Replay(Stage):
         """The export's frames in order, at least one.
 
         Raises:
-            StageError: no export, a damaged one, or a video that it does not belong to.
+            StageError: there is no export, it is damaged, or the video is not the one it was made from.
         """
         saved = self._open(job)
         self._length = saved.count
@@ -86,7 +85,7 @@ class Replay(Stage):
         inds = None if self.config.inds is None else Path(self.config.inds)
         if (numbered := numbered_results(job.input, inds)) is not None:
             if self.config.video is None or self.config.video == BLACK:
-                raise StageError("holds neither times nor size of its frames", job.input, NUMBERED_REMEDY)
+                raise StageError("has neither the times nor the size of its frames", job.input, NUMBERED_REMEDY)
             _check_output(job, self.config.video)
             return open_by_number(numbered, job, self.config.video, self.threads)
         saved = open_surfaces(job.input) if Path(job.input).is_dir() else open_iuv(job, inds, self.threads)
@@ -122,7 +121,7 @@ def open_iuv(job: Job, inds: Path | None, threads: int) -> SavedResults:
     decode = Decode(Decode.Config(), threads=threads)
     chunks = decode(job)
     first = next(chunks)
-    surface_of_iuv(first.rgb_THW3[0], job.input)  # refuses any other image before its video is needed
+    surface_of_iuv(first.rgb_THW3[0], job.input)  # raises for an image that is no IUV image
     return SavedResults(
         video=replace(first.video, path=""),
         results=(result for chunk in chain([first], chunks) for result in _iuv_results(job, chunk, inds)),
@@ -139,9 +138,9 @@ def _iuv_results(job: Job, chunk: FrameChunk, inds: Path | None) -> Iterator[Fra
 
 
 def _person_image_path(inds: Path, number: int) -> Path:
-    """The person image of an IUV video's frame `number`: videos count from 0, a folder's images as the source does.
+    """The person image of frame `number` of an IUV video: the file itself, or the image `number` of a folder, from 0.
 
-    Raises StageError for a folder with fewer images.
+    Raises StageError for a folder with too few images.
     """
     if not inds.is_dir():
         return inds
@@ -153,9 +152,9 @@ def _person_image_path(inds: Path, number: int) -> Path:
 
 
 def open_by_number(numbered: NumberedResults, job: Job, path: str, threads: int) -> SavedResults:
-    """Results that identify frames by number, with those frames of a video or photo.
+    """Results with frame numbers, joined with the frames of a video or photo that have these numbers.
 
-    Raises StageError for a source that does not have all of them.
+    Raises StageError for a video or photo that lacks some of these frames.
     """
     decode = Decode(Decode.Config(), threads=threads)
     chunks = decode(replace(job, input=path))
@@ -197,7 +196,7 @@ def _result_of(people: FramePeople, rgb_HW3: U8, job: Job, chunk: FrameChunk, t:
 
 
 def packet_of(results: tuple[FrameResult, ...], video: VideoInfo, first: int) -> tuple[FrameChunk, People, Surfaces]:
-    """Frame results as payloads; `first` is the index of the first among the processed frames."""
+    """Frame results as payloads; `first` is the index of their first frame in the run."""
     frames = FrameChunk(
         rgb_THW3=np.stack([result.rgb_HW3 for result in results]),
         pts_T=np.array([result.pts for result in results], np.int64),
@@ -222,7 +221,7 @@ def packet_of(results: tuple[FrameResult, ...], video: VideoInfo, first: int) ->
 
 
 def _check_output(job: Job, video: str) -> None:
-    """Raises StageError if the output would overwrite the video; no other check covers it for an input folder."""
+    """Raises StageError if the output would overwrite the video. Other checks do not cover an input folder."""
     output = Path(job.output) if job.output else None
     if output and output.exists() and Path(video).exists() and output.samefile(video):
         raise StageError("the output would overwrite the video", str(output), "name another output with -o")
@@ -231,7 +230,7 @@ def _check_output(job: Job, video: str) -> None:
 def _with_frames(
     results: Iterator[FrameResult], job: Job, path: str, video: VideoInfo, start: float, threads: int
 ) -> Iterator[FrameResult]:
-    """Each result with its frame of the video, found by its time, which counts from `start`."""
+    """Each result with the video frame of the same time; times count from `start`."""
     if not is_url(path) and not Path(path).exists():
         raise StageError("the video of this export does not exist", path, REMEDY)
     decode = Decode(Decode.Config(max_size=max(video.width, video.height), start=start or None), threads=threads)
@@ -254,7 +253,7 @@ def _with_frames(
 
 
 def _timed_frames(decode: Decode, job: Job) -> Iterator[tuple[Fraction, int, U8]]:
-    """(seconds, number, frame) of an input; in a part of an input, seconds count from its start."""
+    """(seconds, number, frame) of an input; seconds count from the start of the decoded part."""
     for chunk in decode(job):
         for t, pts in enumerate(chunk.pts_T.tolist()):
             yield pts * chunk.video.time_base - (chunk.video.cut_start or 0), chunk.source_index(t), chunk.rgb_THW3[t]

@@ -34,8 +34,8 @@ class LearningRateSchedule:
         warmup: steps in which the rate rises to its highest.
         milestones: shares of the steps, for "step".
         cooldown: last steps of a constant schedule, in which the rate falls linearly to 0 (Hägele et al., *Scaling Laws
-            and Compute-Optimal Training Beyond Fixed Training Durations*, NeurIPS 2024): a checkpoint at the full rate
-            can be ended at any time, or trained further.
+            and Compute-Optimal Training Beyond Fixed Training Durations*, NeurIPS 2024): from a
+            checkpoint at the full rate, the training can be finished at any time, or made longer.
     """
 
     kind: Literal["cosine", "step", "constant"] = "cosine"
@@ -46,12 +46,12 @@ class LearningRateSchedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightAverage:
-    """The moving average of the weights, which is what is exported.
+    """The moving average of the weights; it is the average that is exported.
 
     Attributes:
         decay: share of the old average that stays at each step.
-        from_step: step from which all weights count alike in the average (Izmailov et al., *Averaging Weights Leads to
-            Wider Optima and Better Generalization*, UAI 2018); 0: exponential to the end.
+        from_step: step from which all weights count equally in the average (Izmailov et al., *Averaging Weights Leads
+            to Wider Optima and Better Generalization*, UAI 2018); 0: exponential to the end.
     """
 
     decay: float = 0.998
@@ -76,13 +76,13 @@ class FitConfig:
     """How long and how fast a network learns.
 
     Attributes:
-        steps: of the whole training.
-        optimizer: "adamw", "muon", or "sgd" with a momentum of 0.9 as the paper's.
-        learning_rate: at its highest.
-        weight_decay: not of norms and biases.
+        steps: number of steps of the whole training.
+        optimizer: "adamw", "muon", or "sgd" with a momentum of 0.9, as in the paper.
+        learning_rate: the highest rate of the schedule.
+        weight_decay: weight decay; norms and biases have none.
         clip_norm: largest norm of the gradient.
         accumulate: parts of a batch that are computed one after the other before a step; their losses are averaged.
-        precision: the arithmetic of the network; "auto" is bfloat16 where the hardware multiplies it, else float32.
+        precision: the arithmetic of the network; "auto" is bfloat16 if the hardware supports it, else float32.
         lr_schedule: how the learning rate changes.
         weight_average: how weights are averaged.
         checkpoints: how often they are written.
@@ -141,7 +141,7 @@ Row = Mapping[str, Any]
 class Fit:
     """One network being trained in a folder: `state.pt` (resume), `log.jsonl` (losses), `best.pt`.
 
-    `best.pt` is a copy of the checkpoint whose mean loss since the one before was the lowest. Batches depend
+    `best.pt` is a copy of the checkpoint with the lowest mean loss since the checkpoint before it. Batches depend
     on the step alone: an interrupted training ends with the same weights as an uninterrupted one.
     """
 
@@ -157,7 +157,7 @@ class Fit:
 
         Args:
             watch: is called with every row of the log.
-            join: averages gradients over workers, where the network of the losses does not.
+            join: averages gradients over workers, if the network does not average them itself.
         """
         self.net = net.to(memory_format=torch.channels_last)
         self.config = config
@@ -185,18 +185,18 @@ class Fit:
             self.net.load_state_dict(saved["net"])
         except RuntimeError as error:  # torch's error for keys and shapes that differ
             remedy = "train in another folder, or remove this one"
-            raise StageError("the checkpoint is of a network of other sizes", str(self.path), remedy) from error
+            raise StageError("the checkpoint belongs to a network of other sizes", str(self.path), remedy) from error
         self.average = saved["average"]
         try:
             self.optimizer.load_state_dict(saved["optimizer"])
         except (LookupError, ValueError, TypeError, AttributeError) as error:  # torch's errors for other states
-            remedy = "go on with the optimizer it began with, or train in another folder"
-            raise StageError("the checkpoint is of another optimizer", str(self.path), remedy) from error
+            remedy = "use the optimizer that this training began with, or train in another folder"
+            raise StageError("the checkpoint belongs to another optimizer", str(self.path), remedy) from error
         self.step = saved["step"]
         self.best = saved.get("best", math.inf)
 
     def save(self) -> None:
-        """Write the checkpoint whole or not at all; of several workers the first writes."""
+        """Write the checkpoint atomically; only the first worker writes."""
         mean = sum(self._since_saved) / len(self._since_saved) if self._since_saved else math.inf
         better, self._since_saved = mean < self.best, []
         self.best = min(self.best, mean)
@@ -219,12 +219,12 @@ class Fit:
                 self._keep("best.pt")
 
     def _keep(self, name: str) -> None:
-        """A copy of the newest checkpoint under another name, whole or not at all."""
+        """Copy the newest checkpoint to another name, atomically."""
         with atomic_write(self.folder / name) as draft:
             shutil.copyfile(self.path, draft)
 
     def run(self, batch_of: Callable[[int], Batch], loss_of: Loss, last: int) -> None:
-        """Train up to step `last`, saving now and then and at its end.
+        """Train up to step `last`; write checkpoints regularly and at the end.
 
         Raises:
             StageError: the loss is not a number; the batch is saved beside the checkpoint.
@@ -279,7 +279,7 @@ class Fit:
         values = torch.stack(list(terms.values()))
         total = values.sum()
         (total / parts).backward()
-        # Read once, after all work is queued: each reading waits for the GPU.
+        # All losses are read at once, after all work is queued, because each read waits for the GPU.
         *losses, total_loss = torch.cat([values.detach(), total.detach()[None]]).tolist()
         if not math.isfinite(total_loss):
             torch.save(tuple(part.cpu() for part in batch), self.folder / "bad_batch.pt")

@@ -74,7 +74,7 @@ def test_a_folder_gives_its_media_and_names_the_files_it_leaves_out(folder: Path
 
 
 def test_what_is_left_out_is_counted_and_named_as_far_as_fits() -> None:
-    assert left_out_sentence(["a.txt"]) == "1 in the folder was left out, being no video or image: a.txt"
+    assert left_out_sentence(["a.txt"]) == "1 in the folder was left out (not video or image): a.txt"
     many = [f"{number}.txt" for number in range(300)]
     assert left_out_sentence(many).startswith("300 in the folder were left out")
     assert left_out_sentence(many).endswith("7.txt, and 292 more")

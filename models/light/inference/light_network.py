@@ -30,7 +30,7 @@ from models.structures import Detections, SurfaceMap
 T = TypeVar("T")
 
 SCORE_THRESHOLD, NMS_THRESHOLD, MAX_PEOPLE = 0.075, 0.7, 100
-"""Defaults of the keys of these names."""
+"""Defaults of the `network` keys of these names."""
 SIGMA_BEFORE_REFINEMENT, SIGMA = 0.7, 0.3
 """Sigma of soft-NMS (see `soft_nms`): of detected boxes that will be refined, and of all others. A larger sigma lowers
 scores less."""
@@ -70,9 +70,9 @@ class FramePredictions(Generic[Shape]):
 class LightNetwork:
     """Detector and surface network, compiled.
 
-    Every frame and every person gets the same bits as alone, so that results do not depend on how they are grouped:
-    batches are used only where this holds (see `LightComponents`). Groups of frames are computed in parallel, each with
-    its share of the threads, because two threads on one frame waste a third of their time.
+    Batches are used only where a frame or a person gets the same bits in a batch as alone (see `LightComponents`), so
+    results do not depend on grouping. Groups of frames are computed in parallel, each with its share of the threads,
+    because one frame uses several threads poorly.
     """
 
     def __init__(self, config: NetworkConfig, threads: int, path: Path) -> None:
@@ -109,13 +109,13 @@ class LightNetwork:
     def detect(self, rgb_THW3: U8, *, still: bool = False) -> tuple[list[Detections], FrameFeatures]:
         """Find people in each frame; see `models.network.Network`.
 
-        The surface of each detected person is predicted at once: the box is fitted to it, and its confidence counts in
-        the score, as in Mask Scoring R-CNN (Huang et al., CVPR 2019). NMS and soft-NMS follow. With refined boxes, the
-        kept people are predicted again in the fitted boxes, and all this is repeated, as in Cascade R-CNN (Cai and
-        Vasconcelos, CVPR 2018); the first prediction then is a single pass, and the first of the second prediction's
-        passes. `surfaces` returns the last prediction.
+        The surface of each detected person is predicted immediately. The box is fitted to the surface, and the score is
+        multiplied with its confidence, as in Mask Scoring R-CNN (Huang et al., CVPR 2019). NMS and soft-NMS follow.
+        With refined boxes, the remaining people are predicted again in the fitted boxes, and these steps are repeated,
+        as in Cascade R-CNN (Cai and Vasconcelos, CVPR 2018). The first prediction is then a single pass, which the
+        second prediction reuses as its first pass. `surfaces` returns the last prediction.
 
-        With "full", people are found as with "adaptive", with the same boxes and scores; then come further passes.
+        "full" has the boxes and scores of "adaptive"; further passes refine the surfaces.
         """
         tta = self._tta if self._tta != "auto" else "full" if still else "adaptive_fast"
         detections, surfaces = [], []
@@ -149,7 +149,7 @@ class LightNetwork:
     def _find_people(
         self, rgb_THW3: U8, tta: Literal["adaptive_fast", "adaptive"]
     ) -> list[FramePredictions[SurfaceMap]]:
-        """Detect people in frames and predict them, with refined boxes a second time."""
+        """Detect people and predict their surfaces; with refined boxes, predict twice."""
         detected = self._detect_boxes(rgb_THW3, SIGMA if tta == "adaptive_fast" else SIGMA_BEFORE_REFINEMENT)
         refine_boxes = tta != "adaptive_fast" if self._refine_boxes == "auto" else self._refine_boxes
         boxes = [(rgb_HW3, box_4) for rgb_HW3, one in zip(rgb_THW3, detected, strict=True) for box_4 in one.box_N4]
@@ -167,7 +167,7 @@ class LightNetwork:
     def _keep_best(
         self, detected: list[Detections], people: list[PersonPrediction[Shape]]
     ) -> list[FramePredictions[Shape]]:
-        """The people of each frame that stay after boxes and scores are fitted to the predictions."""
+        """The people of each frame that remain after boxes and scores are fitted to the predictions."""
         per_frame = _split(people, detected)
         return [self._keep_best_of_frame(*pair) for pair in zip(detected, per_frame, strict=True)]
 
@@ -219,7 +219,7 @@ class LightNetwork:
 
 
 def _split(items: Sequence[T], frames: Sequence[Sized]) -> list[list[T]]:
-    """One item per person of all frames as one list per frame."""
+    """Split a list of all people into one list per frame."""
     rest = iter(items)
     return [list(islice(rest, len(frame))) for frame in frames]
 
@@ -238,10 +238,10 @@ def open_components(
 def light_precision(
     wanted: Literal["auto", "fp32", "bf16", "int8"], engine: Engine, weights: Path, sha256: str
 ) -> Literal["fp32", "bf16", "int8"]:
-    """The precision to use; "auto" is int8 where the processor has it and the 8-bit graphs fit these weights.
+    """The precision to use; "auto" is int8 if the processor supports it and the 8-bit graphs belong to these weights.
 
     Raises:
-        ModelError: int8 is wanted and the engine is not OpenVINO.
+        ModelError: int8 is requested and the engine is not OpenVINO.
     """
     if wanted == "int8":
         if engine != "openvino":

@@ -66,7 +66,7 @@ class ScenePool:
 
 
 def write_scenes(path: Path, scenes: Sequence[PoolScene]) -> None:
-    """Write one shard whole: it stands under its name only when complete."""
+    """Write one shard atomically."""
     with atomic_write(path) as draft, draft.open("wb") as file:
         np.savez(
             file,
@@ -80,5 +80,5 @@ def write_scenes(path: Path, scenes: Sequence[PoolScene]) -> None:
 
 
 def open_pools(photos: PhotoShards, scenes: SceneShards) -> tuple[PhotoPool, ScenePool]:
-    """Open all shards: memory maps, about 0.6 MB a photo or scene as far as they are touched, which processes share."""
+    """Open all shards as memory maps, which processes share."""
     return PhotoPool([Path(path) for path in photos.paths]), ScenePool([Path(path) for path in scenes.paths])

@@ -20,7 +20,7 @@ from stages.training.payloads import DetectorTrained, PhotoShards, Round, SceneS
 
 
 class TrainDetector(Stage):
-    """Photos and scenes in, a person detector out; resumes from the checkpoint in the run's folder."""
+    """Trains a person detector on photos and scenes; resumes from the checkpoint in the run's folder."""
 
     ordered = True
     memory_frames = None
@@ -29,14 +29,14 @@ class TrainDetector(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config(ComponentConfig):
-        """How the detector is trained.
+        """Settings of the detector's training.
 
         Attributes:
             batch: images per step, over all workers.
             seed: of the images and their augmentation.
             sizes: of the network.
             mix: the kinds of images.
-            box_teacher: the YOLOX-nano .onnx file, whose predictions on photos are learnt, too (optional).
+            box_teacher: YOLOX-nano as .onnx file (optional); the detector also learns its predictions on photos.
         """
 
         batch: int = 16
@@ -68,5 +68,5 @@ class TrainDetector(Stage):
         yield DetectorTrained(checkpoint=str(self.training.fit.path), sizes=self.sizes)
 
     def close(self) -> None:
-        """End the processes that make batches."""
+        """Stop the processes that make batches."""
         self.training.close()

@@ -51,6 +51,6 @@ def unit(v_3: npt.ArrayLike) -> F32:
 
 
 def limb_direction(flexion: float, abduction: float) -> tuple[float, float, float]:
-    """Direction of a limb raised forward (flexion), then sideways (abduction); radians from hanging."""
+    """Direction of a limb raised forward (flexion), then sideways (abduction); 0 radians hangs down."""
     inward = float(np.cos(abduction))
     return float(np.sin(abduction)), -inward * float(np.cos(flexion)), inward * float(np.sin(flexion))

@@ -50,7 +50,7 @@ class Gait:
 
 
 def gait_of(person: Person, *, briskness: float = 1.0) -> Gait:
-    """The gait of a body: the stride grows with leg length, the period as a pendulum's (with its square root)."""
+    """The gait of a body. The stride grows with leg length; the period grows with its square root, as a pendulum's."""
     body = load_body()
     _, head = body.rest(person.score_C)
     hip, knee, ankle, toe = (head[body.bone(n)] for n in ("upperleg01.L", "lowerleg01.L", "foot.L", "toe3-1.L"))
@@ -126,7 +126,7 @@ def leg_reaching(gait: Gait, ahead: float, below: float, pitch: float) -> Leg:
     knee = np.pi - float(np.arccos((gait.thigh**2 + gait.shin**2 - length**2) / (2 * gait.thigh * gait.shin)))
     inside = float(np.arccos(np.clip((gait.thigh**2 + length**2 - gait.shin**2) / (2 * gait.thigh * length), -1, 1)))
     lean = float(np.arctan2(ahead, below)) + inside
-    # Rotations about the left axis add up along the leg; the ankle adds what is missing to the pitch.
+    # Rotations about the left axis add up along the leg; the ankle supplies the rest of the foot's pitch.
     rotation = -(lean - gait.rest_thigh) + knee - (gait.rest_thigh - gait.rest_shin)
     return Leg(
         toward=(0.015, -float(np.cos(lean)), float(np.sin(lean))),

@@ -1,4 +1,4 @@
-"""What a camera does to an image: blur, noise, colour cast, compression."""
+"""Camera effects on an image: blur, noise, colour cast, compression."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _blurred(rng: Rng, image: F32) -> F32:
 
 
 def _f32(image: npt.ArrayLike) -> F32:
-    """Casts the type: OpenCV keeps float32, but its type stubs do not say so."""
+    """Cast the type: OpenCV keeps float32, but its type stubs do not say so."""
     return np.asarray(image, np.float32)
 
 
@@ -96,13 +96,13 @@ def random_video_sensor(rng: Rng) -> VideoSensor:
     )
 
 
-def capture_frame(film: VideoSensor, rng: Rng, image_HW3: F32) -> U8:
+def capture_frame(sensor: VideoSensor, rng: Rng, image_HW3: F32) -> U8:
     """A frame in 0..1 as the camera records it, in eight bits; `rng` draws the noise."""
-    soft = np.asarray(cv2.GaussianBlur(image_HW3, (0, 0), film.blur), np.float32)
-    toned = ((soft - 0.5) * np.float32(film.gain) + np.float32(0.5 + film.lift)) * film.tint_3
-    grainy = toned + rng.standard_normal(toned.shape, dtype=np.float32) * np.float32(film.grain)
+    soft = np.asarray(cv2.GaussianBlur(image_HW3, (0, 0), sensor.blur), np.float32)
+    toned = ((soft - 0.5) * np.float32(sensor.gain) + np.float32(0.5 + sensor.lift)) * sensor.tint_3
+    grainy = toned + rng.standard_normal(toned.shape, dtype=np.float32) * np.float32(sensor.grain)
     rgb = (np.clip(grainy, 0, 1) * 255).astype(np.uint8)
-    return through_codec(rgb, ".jpg", film.quality)
+    return through_codec(rgb, ".jpg", sensor.quality)
 
 
 def far_photograph(rng: Rng, image_HW3: F32) -> U8:

@@ -20,7 +20,7 @@ class CameraMotion:
 
     Attributes:
         base: the camera at rest.
-        pan, pan_rate: amplitude and rate of the turn to either side.
+        pan, pan_rate: amplitude and rate of the turn left and right.
         zoom, zoom_rate: amplitude and rate of the logarithm of the focal length.
         shake: amplitude of the hand's tremor.
         tremor_63: three rates for each of pitch, yaw, roll, x, y, z.
@@ -87,7 +87,7 @@ def panning(rng: Rng, base: Camera) -> CameraMotion:
 
 
 def hand_held(rng: Rng, base: Camera) -> CameraMotion:
-    """A camera in the hand of a person who walks."""
+    """A camera in the hand of a walking person."""
     return _with_random_rates(rng, base, shake=float(rng.uniform(0.004, 0.02)))
 
 

@@ -36,7 +36,7 @@ def random_lights(rng: Rng) -> Lights:
     """One to three random lamps; the light on a surface that faces the brightest one adds up to about 1."""
     count = int(rng.integers(1, 4))
     toward = rng.normal(0, 1, (count, 3)) + np.array([0, 0.7, 0.5])
-    if rng.random() < 0.75:  # photographers seldom shoot against the main light
+    if rng.random() < 0.75:  # photos are seldom taken against the main light
         toward[0, 2] = abs(toward[0, 2])
     toward /= np.linalg.norm(toward, axis=1, keepdims=True)
     strength = rng.dirichlet(np.ones(count))[:, None] * rng.uniform(0.35, 0.95)
@@ -68,7 +68,7 @@ def shade(person: Person, mesh: Mesh, hits: Hits, eye_3: F32, lights: Lights, la
 
 
 def shade_attachment(extra: AttachedMesh, hits: Hits, eye_3: F32, lights: Lights, lamp: ShadowMap) -> F32:
-    """The same for an attached mesh; cloth is lit on the visible side."""
+    """As `shade`, for an attached mesh; cloth is lit on its visible side."""
     corner_P3 = extra.surface.face_G3[hits.face_P]
     albedo_P3 = pattern_colors(extra.pattern, blend(extra.surface.rest_W3, corner_P3, hits.bary_P3))
     normal_P3 = blend(extra.normal_W3, corner_P3, hits.bary_P3)

@@ -229,7 +229,7 @@ def test_numbered_exports_are_drawn_over_their_frames(tmp_path: Path, kind: str)
     if kind == "iuv":
         with pytest.raises(StageError, match=r"short\.mkv: has 1 of the export's 3 frames"):
             list(Replay(Replay.Config(video=str(tmp_path / "short.mkv")))(job_on(target)))
-    with pytest.raises(StageError, match="holds neither times nor size"):
+    with pytest.raises(StageError, match="has neither the times nor the size"):
         list(Replay(Replay.Config())(job_on(target)))
 
 

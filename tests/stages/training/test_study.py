@@ -68,7 +68,7 @@ def test_a_teacher_whose_weights_are_gone_is_trained_again_before_its_student(tm
     assert study.needed(row, 0, tmp_path / "rows") is None
 
 
-def test_whole_pictures_show_several_people_and_networks_are_read_at_several_scales(tmp_path: Path) -> None:
+def test_whole_images_show_several_people_and_networks_are_read_at_several_scales(tmp_path: Path) -> None:
     assert go(tmp_path, "rcnn,star") == 0
     found = lines(tmp_path)
     assert found["rcnn"]["people"] > found["rcnn"]["pictures"] == 20

@@ -56,7 +56,7 @@ def test_interrupted_training_ends_with_the_same_weights(optimizer: Optimizers, 
 @pytest.mark.parametrize(("first", "second"), [("adamw", "muon"), ("muon", "adamw")])
 def test_the_state_of_another_optimizer_is_refused(first: Optimizers, second: Optimizers, tmp_path: Path) -> None:
     Fit(network(), config(first), tmp_path).run(batch_of, loss_of, 2)
-    with pytest.raises(StageError, match="the checkpoint is of another optimizer"):
+    with pytest.raises(StageError, match="the checkpoint belongs to another optimizer"):
         Fit(network(), config(second), tmp_path)
 
 

@@ -336,7 +336,7 @@ def test_networks_of_other_sizes_train_and_serve(photos: PhotoShards, scenes: Sc
     on = TrainSurface(TrainSurface.Config(folder=str(tmp_path / "on"), network=network, device="cpu"))
     assert on.sizes == WIDER
     assert torch.equal(on.training.fit.net.state_dict()["read.weight"], read_weights(path)["surface.read.weight"])
-    with pytest.raises(StageError, match=r"state\.pt: the checkpoint is of a network of other sizes"):
+    with pytest.raises(StageError, match=r"state\.pt: the checkpoint belongs to a network of other sizes"):
         TrainSurface(TrainSurface.Config(folder=str(tmp_path), device="cpu"))
     with pytest.raises(ModelError, match="do not fit the light network"):
         narrow = dataclasses.replace(WIDER, wide=WIDER.wide - 2)

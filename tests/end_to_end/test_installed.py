@@ -19,6 +19,7 @@ from tests.faults.node_death import node
 from tests.stages.live.clock_video import free_port
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
+PATIENCE_S = 300.0
 ROOMS = ("models", "pipeline", "stages")
 SHORT = ("--set", "decode.end=1", "--set", "decode.max_size=192", "--set", "threads=1")
 PACKETS = ("--set", "decode.chunk=5", "--set", "encode.segment_frames=5")
@@ -75,8 +76,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(site: Path, place: Path) -> dict[str, str]:
-    """Where Python looks: first in the user's folder."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(place), str(site)])}
+    """Of a user's shell: Python looks in the user's folder first."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    return {**inherited, "PYTHONPATH": os.pathsep.join([str(place), str(site)])}
 
 
 @pytest.fixture
@@ -85,7 +87,9 @@ def command(site: Path, place: Path, environment: dict[str, str]) -> Command:
 
     def run(*words: str, **changed: str) -> subprocess.CompletedProcess[str]:
         line = [sys.executable, str(site / "bin" / "densepose-video"), *words]
-        return subprocess.run(line, cwd=place, env={**environment, **changed}, capture_output=True, text=True)
+        return subprocess.run(
+            line, cwd=place, env={**environment, **changed}, capture_output=True, text=True, timeout=PATIENCE_S
+        )
 
     return run
 
@@ -129,7 +133,7 @@ def test_two_workers_train(command: Command, place: Path) -> None:
     drawn = command("-c", "sparse_set", "--set", "synthesize.count=12", "--set", "sparse_set.folder=set")
     assert drawn.returncode == 0, drawn.stderr
     settings = [
-        *("workers=2", "rounds.count=1", "train_network.fit.steps=2", "train_network.fit.warmup=1", "augment.batch=2"),
+        *("workers=2", "rounds.count=1", "train_network.fit.steps=2", "train_network.fit.lr_schedule.warmup=1", "augment.batch=2"),
         *("train_network.variant.backbone=nano", "annotated_sets.sets.sparse.folder=set"),
         *("annotated_sets.sets.sparse.draw.count=12", "train_network.folder=trained"),
         "export_network.weights=rcnn.safetensors",
@@ -140,6 +144,8 @@ def test_two_workers_train(command: Command, place: Path) -> None:
 
 
 def test_a_cluster_is_joined(command: Command, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("RAY_")]:  # of a Ray that other tests started
+        monkeypatch.delenv(name)
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     port = free_port()
     with TemporaryDirectory() as folder:  # its path is short: Ray's sockets lie in it

@@ -37,7 +37,7 @@ def test_too_large_images_are_refused_before_decoding(tmp_path: Path, monkeypatc
     (tmp_path / "giant.png").write_bytes(content := black_png(6000, 4000))
     tracemalloc.start()
     for read in (load_atlas, read_pixels):
-        with pytest.raises(ModelError, match=r"giant.png: has 6000×4000 pixels; the limit .* 1 million.*largest_pict"):
+        with pytest.raises(ModelError, match=r"giant.png: has 6000×4000 pixels; the limit .* 1 million.*largest_image"):
             read(tmp_path / "giant.png")
     with pytest.raises(ModelError, match="a result: has 6000×4000"):
         decode_pixels(content, "a result")

@@ -39,6 +39,7 @@ def test_a_tiff_with_the_suffix_of_a_raw_photo_is_one(tmp_path: Path, suffix: st
     refused(tmp_path / f"a{suffix}")
 
 
+@pytest.mark.filterwarnings("ignore:Metadata Warning:UserWarning")  # Pillow, when it writes the file
 @pytest.mark.parametrize("name", ["a.tif", "a", "a.jpg"])
 def test_the_content_decides_under_other_names(tmp_path: Path, name: str) -> None:
     PREVIEW.save(tmp_path / name, "TIFF", tiffinfo=tags(reduced=True))

@@ -133,7 +133,8 @@ def test_two_workers_train(command: Command, place: Path) -> None:
     drawn = command("-c", "sparse_set", "--set", "synthesize.count=12", "--set", "sparse_set.folder=set")
     assert drawn.returncode == 0, drawn.stderr
     settings = [
-        *("workers=2", "rounds.count=1", "train_network.fit.steps=2", "train_network.fit.lr_schedule.warmup=1", "augment.batch=2"),
+        *("workers=2", "rounds.count=1", "augment.batch=2"),
+        *("train_network.fit.steps=2", "train_network.fit.lr_schedule.warmup=1"),
         *("train_network.variant.backbone=nano", "annotated_sets.sets.sparse.folder=set"),
         *("annotated_sets.sets.sparse.draw.count=12", "train_network.folder=trained"),
         "export_network.weights=rcnn.safetensors",

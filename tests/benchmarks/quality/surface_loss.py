@@ -58,8 +58,8 @@ def main() -> None:
                 terms = surface_loss(net, batch, weighting=SurfaceLossConfig(metric_uv=True, as_points=True))
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0.0) + float(value) / len(batches)
-        told = "  ".join(f"{name} {value:.4f}" for name, value in sums.items())
-        print(f"{path.name:24s} {told}  all {sum(sums.values()):.4f}", flush=True)
+        losses = "  ".join(f"{name} {value:.4f}" for name, value in sums.items())
+        print(f"{path.name:24s} {losses}  all {sum(sums.values()):.4f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -132,9 +132,9 @@ def measure(size: str, seconds: float, *words: str) -> None:
         finally:
             run.kill()
             source.kill()
-        told = json.loads(report.read_text())
-    entry = told["inputs"][0]
-    stages = 1000 * sum(stage["cpu_s"] for stage in told["stages"].values()) / entry["frames_in"]
+        report_json = json.loads(report.read_text())
+    entry = report_json["inputs"][0]
+    stages = 1000 * sum(stage["cpu_s"] for stage in report_json["stages"].values()) / entry["frames_in"]
     whole = 1000 * (seen.cpu[-1] - seen.cpu[0]) / (seen.frames[-1] - seen.frames[0])
     p50, p95 = np.quantile(seen.ages, [0.5, 0.95]) * 1000
     own = entry["latency_ms"]

@@ -36,14 +36,14 @@ def family(process: int) -> Iterator[int]:
 
 def memory_kb(process: int) -> tuple[int, int]:
     """Kilobytes of a process without file pages (shared memory is divided among its users), and its peak with them."""
-    told: dict[str, int] = {}
+    fields: dict[str, int] = {}
     with contextlib.suppress(OSError):  # it ended meanwhile
         for file in ("smaps_rollup", "status"):
             for line in Path(f"/proc/{process}/{file}").read_text().splitlines():
                 if line.endswith(" kB"):
                     name, amount = line.split()[:2]
-                    told[name] = int(amount)
-    return told.get("Pss_Anon:", 0) + told.get("Pss_Shmem:", 0), told.get("VmHWM:", 0)
+                    fields[name] = int(amount)
+    return fields.get("Pss_Anon:", 0) + fields.get("Pss_Shmem:", 0), fields.get("VmHWM:", 0)
 
 
 def peak(clip: Path, result: Path, extra: list[str]) -> tuple[int, int, int]:
@@ -52,9 +52,9 @@ def peak(clip: Path, result: Path, extra: list[str]) -> tuple[int, int, int]:
     most, highest = (0, 0), 0
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None:
-        told = [memory for one in family(process.pid) if (memory := memory_kb(one))[0]]
-        if told:
-            own, peaks = zip(*told, strict=True)
+        memories = [memory for one in family(process.pid) if (memory := memory_kb(one))[0]]
+        if memories:
+            own, peaks = zip(*memories, strict=True)
             most, highest = max(most, (sum(own), len(own))), max(highest, *peaks)
         time.sleep(EVERY_S)
     if process.returncode:

@@ -77,10 +77,10 @@ def measure(name: str) -> str:
         with clock.part("update"):
             torch.nn.utils.clip_grad_norm_(learner.parameters(), training.fit.clip_norm)
             optimizer.step()
-    return told(name, clock.spent, STEPS * augment.batch, people)
+    return table_line(name, clock.spent, STEPS * augment.batch, people)
 
 
-def told(name: str, spent: dict[str, float], images: int, people: int) -> str:
+def table_line(name: str, spent: dict[str, float], images: int, people: int) -> str:
     """Milliseconds an image by part, and minutes for 100,000 people once all images are in memory."""
     warm = sum(seconds for part, seconds in spent.items() if part != "read")
     cells = [f"{1000 * seconds / images:.2f}" for seconds in spent.values()]

@@ -58,11 +58,11 @@ def main() -> None:
     logging.disable(logging.WARNING)
     torch.set_num_threads(1)
     crops = torch.randint(256, (PICTURES, 1, 3, CROP, CROP), generator=torch.Generator().manual_seed(0)).float()
-    told, networks = {}, {}
+    sizes_text, networks = {}, {}
     for name, (widths, wide) in NETWORKS.items():
         net = SurfaceNet(SurfaceSizes(widths=widths, wide=wide, blocks=(2, 6, 9), refined=(2, 2), attention=2))
         weights = sum(parameter.numel() for parameter in net.parameters())
-        told[name] = f"{weights / 1e6:5.2f} M weights, {multiplications(net) / 1e6:5.0f} M multiplications"
+        sizes_text[name] = f"{weights / 1e6:5.2f} M weights, {multiplications(net) / 1e6:5.0f} M multiplications"
         graph = quantized(PickedSurface(net), CROP, lambda step: (crops[step],), PICTURES)
         networks[name] = compile_quantized(graph, (1, 3, CROP, CROP), threads=1)
     spent: dict[str, list[float]] = {name: [] for name in NETWORKS}
@@ -74,7 +74,7 @@ def main() -> None:
     quartile = {name: float(np.percentile(times, 25)) for name, times in spent.items()}
     first = next(iter(quartile.values()))
     for name, value in quartile.items():
-        print(f"{name:20s} {told[name]}, {value:5.2f} ms, {value / first:4.2f}", flush=True)
+        print(f"{name:20s} {sizes_text[name]}, {value:5.2f} ms, {value / first:4.2f}", flush=True)
 
 
 if __name__ == "__main__":
